@@ -70,11 +70,10 @@ from budgets.errors import (
 )
 from budgets.forecast import Forecast
 from budgets.ledger import Ledger
-from budgets.log.acts import Act, ActKind, Objection
 from budgets.log.anchor import Anchor
 from budgets.log.chain import Entry
-from budgets.log.events import EntryKind
-from budgets.objections import ObjectionRegister, register_address
+from budgets.log.events import Act, ActKind, EntryKind, Objection
+from budgets.objection_register import ObjectionRegister, register_address
 from budgets.stores.open import shown_address
 from budgets.stores.probe import cause_of
 

@@ -15,7 +15,7 @@ from budgets.accounting.policy import EACH_WINDOW, PER_QUERY, Grant
 from budgets.accounting.records import Charge, TopUp
 from budgets.errors import ParamError
 from budgets.log.events import NOTE, EntryKind, Event, failure_said, units
-from budgets.stores import entries, journal, standing
+from budgets.stores import clients, journal
 from budgets.stores.store import Store
 
 
@@ -28,15 +28,15 @@ class Administration:
         """Add a client; one that was removed finds its accounts as they were."""
         said = _said(client, actor, reason)
         with self._store.writing() as connection:
-            standing.add_client(connection, client, back=True)
-            entries.append(connection, [Event(EntryKind.CLIENT_ADDED, "", client, actor, said=said)])
+            clients.add_client(connection, client, back=True)
+            journal.append(connection, [Event(EntryKind.CLIENT_ADDED, "", client, actor, said=said)])
 
     def remove_client(self, client: str, *, actor: str, reason: str) -> None:
         """Let a client, or a group with all in it, ask no more; its accounts stay. Raises ParamError."""
         said = _said(client, actor, reason)
         with self._store.writing() as connection:
-            standing.remove_client(connection, client)
-            entries.append(connection, [Event(EntryKind.CLIENT_REMOVED, "", client, actor, said=said)])
+            clients.remove_client(connection, client)
+            journal.append(connection, [Event(EntryKind.CLIENT_REMOVED, "", client, actor, said=said)])
 
     def cap_client(
         self, client: str, dataset: str, cap: Loss, *, actor: str, reason: str, scope: str = EACH_WINDOW
@@ -47,16 +47,16 @@ class Administration:
         """
         said = _said(client, actor, reason) | _cap_said(dataset, scope, cap)
         with self._store.writing() as connection:
-            standing.check_spelling(connection, client)
+            clients.check_spelling(connection, client)
             event = Event(EntryKind.CLIENT_CAPPED, dataset, client, actor, said=said)
-            sequence = entries.append(connection, [event])[-1].sequence
-            standing.grant(connection, Grant(dataset, client, scope, cap, sequence))
+            sequence = journal.append(connection, [event])[-1].sequence
+            clients.grant(connection, Grant(dataset, client, scope, cap, sequence))
 
     def freeze(self, *, actor: str, reason: str, client: str = EVERYBODY, dataset: str = "", window: str = "") -> None:
         """Let nothing be charged: to a client or a group, to a dataset, to one of its windows, or to a mix of these."""
         said = _scope_said(actor, reason, client, dataset, window)
         with self._store.writing() as connection:
-            standing.check_spelling(connection, client)
+            clients.check_spelling(connection, client)
             _freeze(connection, Event(EntryKind.FROZEN, dataset, client, actor, said=said))
 
     def thaw(self, *, actor: str, reason: str, client: str = EVERYBODY, dataset: str = "", window: str = "") -> None:
@@ -64,43 +64,43 @@ class Administration:
         said = _scope_said(actor, reason, client, dataset, window)
         with self._store.writing() as connection:
             event = Event(EntryKind.THAWED, dataset, client, actor, said=said)
-            sequence = entries.append(connection, [event])[-1].sequence
-            standing.thaw(connection, dataset, client, window, sequence)
+            sequence = journal.append(connection, [event])[-1].sequence
+            clients.thaw(connection, dataset, client, window, sequence)
 
     def request_top_up(self, client: str, dataset: str, cap: Loss, *, reason: str, scope: str = EACH_WINDOW) -> int:
         """Ask, as a client, for another cap; give the request's number."""
         said = _said(client, client, reason) | _cap_said(dataset, scope, cap)
         with self._store.writing() as connection:
-            standing.check_spelling(connection, client)
+            clients.check_spelling(connection, client)
             event = Event(EntryKind.TOP_UP_REQUESTED, dataset, client, client, said=said)
-            sequence = entries.append(connection, [event])[-1].sequence
-            standing.request_top_up(connection, TopUp(sequence, dataset, client, scope, cap, standing.OPEN))
+            sequence = journal.append(connection, [event])[-1].sequence
+            clients.request_top_up(connection, TopUp(sequence, dataset, client, scope, cap, clients.OPEN))
             return sequence
 
     def approve_top_up(self, top_up: int, *, actor: str, reason: str) -> None:
         """Grant the cap that a client has asked for; raises ParamError unless the request is open."""
         with self._store.writing() as connection:
-            asked = standing.decide_top_up(connection, top_up, standing.APPROVED)
+            asked = clients.decide_top_up(connection, top_up, clients.APPROVED)
             said = _said(asked.client, actor, reason) | _cap_said(asked.dataset, asked.scope, asked.cap)
             event = Event(
                 EntryKind.TOP_UP_APPROVED, asked.dataset, asked.client, actor, said={**said, "request": top_up}
             )
-            sequence = entries.append(connection, [event])[-1].sequence
-            standing.grant(connection, Grant(asked.dataset, asked.client, asked.scope, asked.cap, sequence))
+            sequence = journal.append(connection, [event])[-1].sequence
+            clients.grant(connection, Grant(asked.dataset, asked.client, asked.scope, asked.cap, sequence))
 
     def decline_top_up(self, top_up: int, *, actor: str, reason: str) -> None:
         """Decline what a client has asked for; raises ParamError unless the request is open."""
         with self._store.writing() as connection:
-            asked = standing.decide_top_up(connection, top_up, standing.DECLINED)
+            asked = clients.decide_top_up(connection, top_up, clients.DECLINED)
             said = {**_said(asked.client, actor, reason), "request": top_up}
-            entries.append(
+            journal.append(
                 connection, [Event(EntryKind.TOP_UP_DECLINED, asked.dataset, asked.client, actor, said=said)]
             )
 
     def top_ups(self, *, open_only: bool = False) -> tuple[TopUp, ...]:
         """Give the requests for other caps, oldest first."""
         with self._store.reading() as connection:
-            return standing.read_top_ups(connection, standing.OPEN if open_only else None)
+            return clients.read_top_ups(connection, clients.OPEN if open_only else None)
 
     def note(self, topic: str, body: Mapping[str, Any], *, actor: str, holder: str = "", dataset: str = "") -> int:
         """Write anything that an audit must show, and no person's data; give the row's sequence.
@@ -110,7 +110,7 @@ class Administration:
         check_name(topic, "A topic")
         check_name(actor, "An actor")
         with self._store.writing() as connection:
-            return entries.append(connection, [Event(NOTE + topic, dataset, holder, actor, said=body)])[-1].sequence
+            return journal.append(connection, [Event(NOTE + topic, dataset, holder, actor, said=body)])[-1].sequence
 
     def failed(self, charge: Charge) -> None:
         """Record that the execution of a charge failed; the charge stays.
@@ -122,16 +122,15 @@ class Administration:
         """
         with self._store.writing() as connection:
             windows = journal.read_windows(connection, charge.id)
-            entries.append(connection, [failure_said(charge, windows)])
+            journal.append(connection, [failure_said(charge, windows)])
             times = {
-                key: standing.count_failure(connection, *key)
-                for key in counters(charge.client, charge.dataset, windows)
+                key: clients.count_failure(connection, *key) for key in counters(charge.client, charge.dataset, windows)
             }
             for holder, most in most_of(charge.client).items():
                 if times["", holder, ""] == most:
                     _freeze_for(connection, "", holder, "", most)
             for window in sorted(windows):
-                by_tree = standing.failures_by_tree(connection, charge.dataset, window)
+                by_tree = clients.failures_by_tree(connection, charge.dataset, window)
                 grew = charge.client == OWNER or by_tree[tree_of(charge.client)] <= COUNTED_OF_A_TREE
                 if grew and of_a_window(by_tree) == OF_A_WINDOW:
                     _freeze_for(connection, charge.dataset, EVERYBODY, window, OF_A_WINDOW)
@@ -143,8 +142,8 @@ def _freeze_for(connection: Connection, dataset: str, holder: str, window: str, 
 
 
 def _freeze(connection: Connection, event: Event) -> None:
-    sequence = entries.append(connection, [event])[-1].sequence
-    standing.freeze(connection, event.dataset, event.holder, event.said["window"], sequence)
+    sequence = journal.append(connection, [event])[-1].sequence
+    clients.freeze(connection, event.dataset, event.holder, event.said["window"], sequence)
 
 
 def _said(client: str, actor: str, reason: str) -> dict[str, Any]:

@@ -16,10 +16,10 @@ from budgets.log.anchor import Anchor
 from budgets.log.chain import Entry
 from budgets.log.events import EntryKind
 from budgets.log.verify import steps_back, verify
-from budgets.stores import balances, entries, journal, standing
+from budgets.stores import balances, journal
+from budgets.stores import clients as standing
 from budgets.stores.copy import write_copy
-from budgets.stores.guards import guard_faults
-from budgets.stores.schema import PROJECTIONS, metadata
+from budgets.stores.schema import PROJECTIONS, guard_faults, metadata
 from budgets.stores.store import Store
 
 
@@ -38,14 +38,14 @@ class Audit:
     ) -> tuple[Entry, ...]:
         """Give the newest rows, oldest first; with a client, those about it."""
         with self._store.reading() as connection:
-            return entries.read_entries(connection, dataset=dataset, holder=client, limit=limit)
+            return journal.read_entries(connection, dataset=dataset, holder=client, limit=limit)
 
     def audit(
         self, *, kind: str | None = None, holder: str | None = None, since: str | None = None
     ) -> tuple[Entry, ...]:
         """Give rows of a kind, about a holder, since a moment in UTC as 2026-10-17T00:00; oldest first."""
         with self._store.reading() as connection:
-            return entries.read_entries(connection, kind=kind, holder=holder, since=since)
+            return journal.read_entries(connection, kind=kind, holder=holder, since=since)
 
     def forecasts(self, client: str, views: Iterable[AccountView], now: datetime) -> dict[AccountName, Forecast]:
         """Say how long accounts on a client's path last at the present rate, where that is known; for people alone."""
@@ -54,7 +54,7 @@ class Audit:
         with self._store.reading() as connection:
             for dataset in {name.dataset for name in left}:
                 since = (now - LATELY).isoformat()
-                rows += entries.read_entries(connection, kind=EntryKind.CHARGED, dataset=dataset, since=since)
+                rows += journal.read_entries(connection, kind=EntryKind.CHARGED, dataset=dataset, since=since)
         found = {
             name: forecast(of, left[name], now) for name, of in debits_of(rows, payers(client)).items() if name in left
         }
@@ -94,7 +94,7 @@ class Audit:
     def anchor(self) -> Anchor:
         """Give the chain's end, to be kept where nobody who can write the ledger can write."""
         with self._store.reading() as connection:
-            head = entries.read_head(connection)
+            head = journal.read_head(connection)
             return Anchor(head.ledger_id, head.sequence, head.row_hash.hex(), balances.read_datasets(connection))
 
     def backup(self, address: str | Path) -> None:
@@ -107,8 +107,8 @@ class Audit:
     def check_anchor(self, anchor: Anchor) -> None:
         """Refuse to be another ledger than an anchor's, or an older state of it; raises UnsafeStore."""
         with self._store.reading() as connection:
-            head = entries.read_head(connection)
-            found = entries.read_hash(connection, anchor.sequence)
+            head = journal.read_head(connection)
+            found = journal.read_hash(connection, anchor.sequence)
         if head.ledger_id != anchor.ledger_id:
             raise UnsafeStore("The anchor is of another ledger.", "the ledger that the anchor was taken from.")
         if head.sequence < anchor.sequence:
@@ -130,7 +130,7 @@ class Audit:
         """
         with self._store.reading() as connection:
             tables = {table.name: journal.read_rows(connection, table) for table in PROJECTIONS}
-            found = verify(entries.read_chain(connection), tables, anchor)
+            found = verify(journal.read_chain(connection), tables, anchor)
             return (*guard_faults(connection, metadata), *found)
 
     def clock_steps(self) -> tuple[str, ...]:
@@ -139,5 +139,5 @@ class Audit:
         No budget depends on a clock, and nothing is refused.
         """
         with self._store.reading() as connection:
-            moments = [(f"row {row.sequence}", row.at) for row in entries.read_chain(connection)]
-        return tuple(steps_back([*moments, ("this machine's clock", entries.now_text())]))
+            moments = [(f"row {row.sequence}", row.at) for row in journal.read_chain(connection)]
+        return tuple(steps_back([*moments, ("this machine's clock", journal.now_text())]))

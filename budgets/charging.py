@@ -22,7 +22,7 @@ from budgets.accounting.policy import PER_QUERY, Grant, check_query, query_limit
 from budgets.accounting.records import Charge, ChargeRequest
 from budgets.errors import IdempotencyError, LedgerError, ProtocolError
 from budgets.log.events import EntryKind, Event, caps_said, charge_said
-from budgets.stores import balances, entries, journal, standing
+from budgets.stores import balances, clients, journal
 from budgets.stores.store import sent_together
 
 Outcome = Charge | Exception
@@ -71,7 +71,7 @@ def charge_together(connection: Connection, requests: Sequence[ChargeRequest]) -
     What it raises of several was raised before anything was written; of one, the caller undoes what was.
     """
     dataset = requests[0].dataset
-    found = standing.read_standing(connection, {request.client for request in requests}, dataset)
+    found = clients.read_standing(connection, {request.client for request in requests}, dataset)
     for request in requests:
         found.check(request.client, dataset, request.windows if found.frozen else ())
     unknown = [request.client for request in requests if not found.knows(request.client)]
@@ -84,7 +84,7 @@ def charge_together(connection: Connection, requests: Sequence[ChargeRequest]) -
     charged = {_name(request): _repeat(connection, request, earlier[_name(request)]) for request in again}
     charged |= zip(map(_name, new), _charge_new(connection, new, are_known=not unknown) if new else (), strict=True)
     for client in unknown if new else ():
-        standing.add_client(connection, client)
+        clients.add_client(connection, client)
     return [charged[_name(request)] for request in requests]
 
 
@@ -107,7 +107,7 @@ def read_bills(connection: Connection, requests: Sequence[ChargeRequest]) -> lis
 
 def read_room(connection: Connection, request: ChargeRequest, more_windows: Iterable[str] = ()) -> Room:
     """Read every account on a client's path in the windows of a question, and in some more."""
-    grants = standing.read_grants(connection, request.dataset, payers(request.client))
+    grants = clients.read_grants(connection, request.dataset, payers(request.client))
     windows = dict.fromkeys((*request.windows, *more_windows))
     names = path_accounts(request.client, request.dataset, windows)
     caps = todays_caps(names, request.caps, grants, request.client)
@@ -125,13 +125,13 @@ def _charge_new(connection: Connection, requests: Sequence[ChargeRequest], *, ar
     """Debit what requests cost that were not made before, and write them down."""
     dataset, bills = requests[0].dataset, read_bills(connection, requests)
     said = [_said(*each) for each in _debited(connection, bills, are_known=are_known)]
-    rows = entries.follow(connection, [event for events in said for event in events])
+    rows = journal.follow(connection, [event for events in said for event in events])
     ends = accumulate(map(len, said), initial=len(rows) - sum(map(len, said)))  # the first row of all may be another
     charged = {rows[end - 1].sequence: bill for end, bill in zip(islice(ends, 1, None), bills, strict=True)}
     known = {key for bill in bills for key in bill.known}
     stored = journal.read_releases(connection, dataset, known) if known else {}
     with sent_together(connection):
-        entries.write(connection, rows)
+        journal.write(connection, rows)
         journal.write_charges(connection, charged)
         return [
             _charge(bill.request, charge_id, bill.client_loss, _keys(bill.request), stored)
@@ -141,7 +141,7 @@ def _charge_new(connection: Connection, requests: Sequence[ChargeRequest], *, ar
 
 def _debited(connection: Connection, bills: Sequence[Bill], *, are_known: bool) -> list[tuple[Bill, balances.Opened]]:
     """Debit all that some bills ask for; give with each what accounts it opened. Who is not known has none yet."""
-    grants = standing.read_grants(
+    grants = clients.read_grants(
         connection, bills[0].request.dataset, {holder for bill in bills for holder in bill.unpaid}
     )
     of_query = [grant for grant in grants if grant.scope == PER_QUERY]

@@ -22,7 +22,7 @@ from budgets.errors import LedgerError, ProtocolError, UnsafeStore
 from budgets.log.anchor import Anchor
 from budgets.log.events import release_said
 from budgets.log.repeats import RepeatCounts, repeats_said
-from budgets.stores import balances, entries, journal, standing
+from budgets.stores import balances, clients, journal
 from budgets.stores.open import open_store
 from budgets.stores.postgres import is_postgres
 from budgets.stores.probe import write_probe
@@ -79,7 +79,7 @@ class Ledger(Administration, Audit):
         """Give those of the releases that this client has paid for and that are stored; raises Forbidden."""
         check_client(client)
         with self._store.reading() as connection:
-            standing.check_standing(connection, client)
+            clients.check_standing(connection, client)
             return journal.read_replay(connection, client, dataset, tuple(release_keys))
 
     def is_charged(self, client: str, request_id: str) -> bool:
@@ -94,17 +94,17 @@ class Ledger(Administration, Audit):
         no account, purchase or release changes. Formula: rows say the counts of hours that are over.
         Source: proofs.md#free-repeats. Raises nothing: what can't be written now is written with the next hour.
         """
-        if self._repeats.add(client, dataset, entries.now_text()):
+        if self._repeats.add(client, dataset, journal.now_text()):
             self.write_repeats()
 
     def write_repeats(self, *, all_hours: bool = False) -> None:
         """Write what was counted in hours that are over, or all of it; kept where the ledger can't be written."""
-        taken = self._repeats.take(None if all_hours else entries.now_text())
+        taken = self._repeats.take(None if all_hours else journal.now_text())
         if not taken:
             return
         try:
             with self._store.writing() as connection:
-                entries.append(connection, [*repeats_said(taken)])
+                journal.append(connection, [*repeats_said(taken)])
         except LedgerError:
             self._repeats.put_back(taken)
 
@@ -146,11 +146,11 @@ class Ledger(Administration, Audit):
             keys = () if row is None else journal.read_keys(connection, row.id)
             if row is None or row.id != charge.id or not set(payloads) <= set(keys):
                 raise ProtocolError("Only what a charge has paid for can be stored.", "charge before running.")
-            at = entries.now_text()
+            at = journal.now_text()
             stored = {key: journal.write_release(connection, charge, key, made, at) for key, made in payloads.items()}
             said = [release_said(charge, key, result) for key, result in stored.items() if result is not None]
             if said:
-                entries.append(connection, said, at)
+                journal.append(connection, said, at)
             return MappingProxyType(journal.read_releases(connection, row.dataset, keys))
 
     def outlook(self, request: ChargeRequest, more_windows: Iterable[str] = ()) -> Outlook:
@@ -158,7 +158,7 @@ class Ledger(Administration, Audit):
         others = tuple(more_windows)
         with self._store.reading() as connection:
             found = outlook(read_room(connection, request, others), request.distinct_items, others)
-            stopped = standing.why_stopped(connection, request.client, request.dataset, request.windows)
+            stopped = clients.why_stopped(connection, request.client, request.dataset, request.windows)
         return found if stopped is None else replace(found, further=0, stopped=stopped)
 
     def account(self, name: AccountName, cap: Loss | None = None) -> AccountView:
@@ -167,7 +167,7 @@ class Ledger(Administration, Audit):
         A cap never shows above a dataset's ceiling. Raises LedgerError for an account that is neither open nor capped.
         """
         with self._store.reading() as connection:
-            grants = standing.read_grants(connection, name.dataset, [name.holder])
+            grants = clients.read_grants(connection, name.dataset, [name.holder])
             today = None if cap is None else granted(cap, grants, name)
             view = balances.read_account(connection, name, today)
         if view is None:
@@ -177,7 +177,7 @@ class Ledger(Administration, Audit):
     def accounts_under(self, dataset: str, caps: Mapping[AccountName, Loss]) -> tuple[AccountView, ...]:
         """Give some accounts of a dataset under the caps that admins granted, else under today's; in the same order."""
         with self._store.reading() as connection:
-            grants = standing.read_grants(connection, dataset, sorted({name.holder for name in caps}))
+            grants = clients.read_grants(connection, dataset, sorted({name.holder for name in caps}))
             today = {name: granted(cap, grants, name) for name, cap in caps.items()}
             return balances.read_under(connection, dataset, today)
 

@@ -57,15 +57,15 @@ from dataclasses import replace as _replace
 from functools import partial as _partial
 from itertools import count as _count
 
-from dialect.algebra.private_plan import Bounding, PrivatePlan, Question
+from dialect.algebra.release_plan import Bounding, PrivatePlan, Question
 from dialect.algebra.target import BoundedSql, Target
 from dialect.binder.argument_lists import check_arguments as _check_arguments
-from dialect.binder.kinds import kinds
+from dialect.binder.query import kinds
 from dialect.catalog.admission import Admission
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from dialect.codegen.bounded import render
 from dialect.errors import Code, Refusal, Span
-from dialect.functions.functions import names as function_names
+from dialect.functions.registry import names as function_names
 from dialect.parser.context import Reading as _Reading
 from dialect.parser.options import Options
 from dialect.parser.parser import as_written as _as_written
@@ -75,9 +75,9 @@ from dialect.parser.parser import parse
 from dialect.parser.spans import first_word as _first_word
 from dialect.parser.statements import Describe, ExplainPrivacy, Listing, Show, Statement
 from dialect.parser.statements import statement_of as _statement_of
-from dialect.parser.suggestions.accepted_try import accepted_try as _accepted_try
+from dialect.parser.suggestions.suggest import accepted_try as _accepted_try
 from dialect.planner.split import plan
-from dialect.sensitivity.bound import bound
+from dialect.sensitivity.bounding import bound
 
 __all__ = [
     "Admission",

@@ -42,7 +42,6 @@ Where what stands:
 
 from __future__ import annotations
 
-from engine.accounts.problems import Refused
 from engine.api.admin import open_admin
 from engine.api.auditor import (
     anchor_ledger,
@@ -54,11 +53,8 @@ from engine.api.auditor import (
     verify_ledger,
     write_export,
 )
-from engine.api.calibrating import calibrate_catalog, calibration_told
 from engine.api.maps import outlines
-from engine.api.planning import plan_workload
 from engine.api.session import Desk, open_desk
-from engine.api.standing_desk import list_standing, run_standing, show_standing
 from engine.api.steward import (
     about_me,
     catalog_diff_told,
@@ -69,6 +65,15 @@ from engine.api.steward import (
     open_register,
     optimize_catalog,
 )
+from engine.api.workflows import (
+    calibrate_catalog,
+    calibration_told,
+    list_standing,
+    plan_workload,
+    run_standing,
+    show_standing,
+)
+from engine.problems import Refused
 from engine.server.host import bootstrap, check_there, serve
 
 __all__ = [

@@ -21,8 +21,8 @@ Where what stands:
     the command line          cli  cli_*  auditing  demo
 """
 
+from passersby.client.connect import connect
 from passersby.client.connection import Connection
-from passersby.client.opening import connect
 from passersby.errors import (
     AccessError,
     BudgetError,

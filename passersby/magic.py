@@ -11,8 +11,8 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 from IPython.display import display
 
+from passersby.client.connect import connect
 from passersby.client.connection import Connection
-from passersby.client.opening import connect
 from passersby.errors import PassersbyError
 
 if TYPE_CHECKING:

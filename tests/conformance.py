@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 
-from dialect.functions.functions import function_rows
+from dialect.functions.registry import function_rows
 from tests.support.conformance import Conformance, cases
 
 

@@ -1,6 +1,8 @@
 """What a row of the ledger says: one kind for each thing that happens, and the body that says it.
 
 Kinds are added and never change their meaning; a body names the version of its form, so that every one stays readable.
+
+The nouns of objections: what was done, which nothing tells of a person, and whom it is about.
 """
 
 from __future__ import annotations
@@ -15,6 +17,36 @@ from budgets.accounting.bill import Bill
 from budgets.accounting.holders import EVERYBODY
 from budgets.accounting.loss import Loss
 from budgets.accounting.records import Charge, Item
+
+
+class ActKind(StrEnum):
+    """What was asked for a person."""
+
+    OBJECT = "object"
+    WITHDRAW = "withdraw"  # the objection
+
+
+@dataclass(frozen=True)
+class Act:
+    """That objections were recorded: nothing in it is about a person."""
+
+    act: int
+    at: str  # UTC, ISO 8601
+    recorded_by: str
+    dataset: str
+    kind: ActKind
+    reason: str
+
+
+@dataclass(frozen=True)
+class Objection:
+    """One person of an act, for the engine alone."""
+
+    place: int  # in the order of commits
+    dataset: str
+    kind: ActKind
+    person: str
+
 
 BODY_FORMAT = 1
 NOTE = "note_"  # what the kind of an audited note begins with; its topic follows

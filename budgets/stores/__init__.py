@@ -14,6 +14,6 @@ probe.py     can it be written now, and why not
 """
 
 from budgets.stores.open import open_store
-from budgets.stores.store import Store
+from budgets.stores.store import Store, insert_new
 
-__all__ = ["Store", "open_store"]
+__all__ = ["Store", "insert_new", "open_store"]

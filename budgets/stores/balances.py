@@ -14,8 +14,8 @@ from budgets.accounting.conversion import THRESHOLD_PARTS
 from budgets.accounting.holders import EVERYBODY
 from budgets.accounting.loss import NOTHING, Loss
 from budgets.accounting.policy import STATIC, Debit, Grant, check_ceiling, granted
-from budgets.stores.listed import among, each_of, listed
 from budgets.stores.schema import accounts
+from budgets.stores.store import among, each_of, listed
 
 Caps = dict[tuple[str, ...], dict[str, Loss]]  # by windows, then by holder
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from sqlalchemy import Connection, Table, insert, select
 
 from budgets.errors import UnsafeStore
-from budgets.stores import register
+from budgets.stores import clients
+from budgets.stores.ledger_format import prepared
 from budgets.stores.open import open_store, shown_address
 from budgets.stores.schema import metadata
 from budgets.stores.store import Store
-from budgets.stores.versions import prepared
 
 ROWS_AT_ONCE = 500
 
@@ -35,12 +35,12 @@ def write_register_copy(source: Store, address: str | Path) -> None:
     _refuse_file(address)
     with (
         source.reading() as rows,
-        closing(open_store(address, register.prepared_register)) as target,
+        closing(open_store(address, clients.prepared_register)) as target,
         target.writing() as connection,
     ):
-        if register.read_acts(connection):
+        if clients.read_acts(connection):
             raise UnsafeStore(f"There is a register at {shown_address(address)} already.", "an empty place.")
-        for table in register.metadata.sorted_tables:
+        for table in clients.metadata.sorted_tables:
             _copy(rows, connection, table)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from budgets.stores.ledger_format import prepared
 from budgets.stores.postgres import is_postgres, open_postgres
 from budgets.stores.sqlite import open_sqlite
 from budgets.stores.store import Ready, Store
-from budgets.stores.versions import prepared
 
 
 def shown_address(address: str | Path) -> str:

@@ -13,8 +13,8 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from budgets.errors import LedgerUnavailable, UnsafeStore
+from budgets.stores.ledger_format import prepared
 from budgets.stores.store import Ready, Store
-from budgets.stores.versions import prepared
 
 if TYPE_CHECKING:
     import psycopg

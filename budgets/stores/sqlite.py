@@ -12,8 +12,8 @@ from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from budgets.errors import LedgerUnavailable, UnsafeStore
+from budgets.stores.ledger_format import prepared
 from budgets.stores.store import Ready, Store
-from budgets.stores.versions import prepared
 
 MEMORY = ":memory:"
 BUSY_SECONDS = 20.0

@@ -1,7 +1,7 @@
 """Typed row expressions: what a question computes from one row, free of the analyst's text.
 
 Every expression is built from four forms (Literal, Ref, Call, Case); names of functions are rows of
-`dialect.functions.functions`. Fields are known by generated ids, so an alias can capture nothing.
+`dialect.functions.registry`. Fields are known by generated ids, so an alias can capture nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from dialect.catalog.catalog import Bounds, Domain, SqlType
+from dialect.catalog.model import Bounds, Domain, SqlType
 from dialect.errors import Span
 
 
@@ -95,7 +95,7 @@ class Ref:
 class Call:
     """An allow-listed function or operator applied to arguments."""
 
-    function: str  # a row of dialect.functions.functions
+    function: str  # a row of dialect.functions.registry
     arguments: tuple[Expr, ...]
     type: SqlType
     span: Span | None = field(default=None, compare=False, repr=False)  # where it stands, if it may be refused later

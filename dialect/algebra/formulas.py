@@ -35,10 +35,10 @@ class MeanOf:
 class MomentsOf:
     """A released variance, deviation, covariance, correlation or regression, of noisy sums about public centres."""
 
-    function: str  # a name of dialect.functions.moments
+    function: str  # a name of dialect.functions.aggregates
     count: int  # how many values, or pairs of them
     sums: tuple[int, ...]  # of each value less its centre
-    products: tuple[int, ...]  # of two such differences, in the order of dialect.functions.moments
+    products: tuple[int, ...]  # of two such differences, in the order of dialect.functions.aggregates
     centres: tuple[float, ...]  # one per sum
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from dialect.catalog.catalog import Bounds
+from dialect.catalog.model import Bounds
 
 UNKNOWN = Bounds(-math.inf, math.inf)
 Rule = Callable[..., Bounds]

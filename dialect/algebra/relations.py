@@ -7,6 +7,14 @@
 | Released  | came out of a release; anything may be done with it                          |
 
 A relation is an operator under one of the kinds: `rules`, `joins`, `semi_joins`, `grouping` and `scans` prove which.
+
+How rows are ordered: by one of an aggregate's arguments, or by a term of an ORDER BY.
+
+UNION, INTERSECT and EXCEPT: the operator over two relations.
+
+Window functions: the operator over a relation, its calls, and the frames that they look at.
+
+At most so many rows of each person: as many as are declared, or as the question itself says (`proofs.md#bound`).
 """
 
 from __future__ import annotations
@@ -16,12 +24,111 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal as OneOf
 
-from dialect.algebra.directions import Direction, OrderKey
 from dialect.algebra.expressions import Expr, Field, Literal
-from dialect.algebra.set_operation import SetOperation
-from dialect.algebra.window import Window
-from dialect.catalog.catalog import Bounds, Table
+from dialect.catalog.model import Bounds, Table
 from dialect.errors import Span
+
+
+@dataclass(frozen=True)
+class Direction:
+    """Which end comes first."""
+
+    descending: bool
+    nulls_first: bool
+
+
+@dataclass(frozen=True)
+class OrderKey:
+    """One term of an ORDER BY."""
+
+    expr: Expr
+    descending: bool
+    nulls_first: bool
+
+
+SetKind = OneOf["union", "intersect", "except"]
+
+
+@dataclass(frozen=True)
+class SetOperation:
+    """Rows of two relations, column by column: of both, those that both have, or those that only the left has."""
+
+    left: Relation
+    right: Relation
+    how: SetKind
+    distinct: bool  # without: ALL
+    columns: tuple[tuple[Field, Field, Field], ...]  # left, right, and what holds both
+
+
+class Unit(StrEnum):
+    """What the distance of a frame's end is counted in."""
+
+    ROWS = "ROWS"
+    RANGE = "RANGE"  # of the one value that orders the rows
+    GROUPS = "GROUPS"  # of rows that the order leaves equal
+
+
+@dataclass(frozen=True)
+class FrameEnd:
+    """One end of a frame."""
+
+    side: OneOf["preceding", "current row", "following"]
+    offset: Literal | None = None  # None beside a side: no end there
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The rows around a row that a call looks at, both ends included."""
+
+    unit: Unit
+    start: FrameEnd
+    end: FrameEnd
+
+    @property
+    def is_distant(self) -> bool:
+        """Tell whether it ends at a distance from the value that orders the rows."""
+        return self.unit is Unit.RANGE and any(end.offset is not None for end in (self.start, self.end))
+
+
+@dataclass(frozen=True)
+class WindowCall:
+    """One function over the rows that share a row's partition."""
+
+    function: str  # a name in dialect.functions.window_functions, or an aggregate's
+    arguments: tuple[Expr, ...]
+    condition: Expr | None  # FILTER
+    ignore_nulls: bool
+    partition: tuple[Expr, ...]
+    order: tuple[OrderKey, ...]
+    frame: Frame | None  # None: up to the rows that the order leaves equal, or without an order the whole partition
+    field: Field  # what holds its value above
+
+
+@dataclass(frozen=True)
+class Window:
+    """The source's rows, each with the values of some calls over the rows around it."""
+
+    source: Relation
+    calls: tuple[WindowCall, ...]
+
+
+def read_by(call: WindowCall) -> tuple[Expr, ...]:
+    """List every expression over rows that a call reads."""
+    condition = (call.condition,) if call.condition is not None else ()
+    return (*call.arguments, *condition, *call.partition, *(key.expr for key in call.order))
+
+
+def looks_at_all(call: WindowCall) -> bool:
+    """Tell whether a call looks at all rows of the partition, whichever row it stands in."""
+    if call.frame is None:
+        return not call.order
+    return call.frame.start == FrameEnd("preceding") and call.frame.end == FrameEnd("following")
+
+
+def holds_own_row(frame: Frame | None) -> bool:
+    """Tell whether every row is in its own frame."""
+    return frame is None or (frame.start.side != "following" and frame.end.side != "preceding")
+
 
 How = OneOf["inner", "left", "cross", "full"]  # the last of public and released rows alone
 MOST_ROWS = 10**12  # of one person: beyond it a product of row limits says nothing
@@ -264,3 +371,37 @@ def public_list(of: Field) -> Public | None:
 def with_null_row(public: Public) -> Public:
     """Add one row of NULLs to a public relation."""
     return Public(Padded(public), tuple(replace(f, nullable=True) for f in public.fields))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a question itself says of how much one person counts; None is the catalog's."""
+
+    max_groups: int | None = None
+    max_rows: int | None = None  # the source is cut to so many rows of a person already
+
+    @property
+    def said(self) -> bool:
+        """Whether the question says anything of it."""
+        return self != Limits()
+
+
+def cut(relation: PerPerson) -> PerPerson:
+    """Keep at most R rows of each person; of each window of time, of tables that have it."""
+    return replace(relation, operator=Cut(relation, relation.person, relation.max_rows, timed=relation.timed))
+
+
+def cut_to(source: PerPerson, limits: Limits) -> PerPerson:
+    """Keep so many rows of each person as the question says: the last thing done below a boundary."""
+    rows = limits.max_rows
+    if rows is None or source.one_row_per_person:
+        return source
+    return replace(
+        source, operator=Cut(source, source.person, rows), one_row_per_person=rows == 1,
+        max_rows=min(rows, source.max_rows), timed=0,
+    )  # fmt: skip
+
+
+def rows_in(made: PerPerson | Cut, windows: int) -> int:
+    """Say how many rows of a person are reckoned with, or kept, where those of some windows of time count together."""
+    return min(made.max_rows * int(windows**made.timed), max(made.max_rows, MOST_ROWS))

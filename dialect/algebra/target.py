@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from dialect.algebra.private_plan import Bounding, PrivatePlan
-from dialect.catalog.engine_name import EngineName
+from dialect.algebra.release_plan import Bounding, PrivatePlan
+from dialect.catalog.model import EngineName
 
 Subquery = tuple[str, bool | None, str]  # its name, whether it is made once (None: never kept), its text
 StoredRows = tuple[str, int]  # a private table, and how many rows of each person are kept of it

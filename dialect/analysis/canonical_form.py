@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Ref, conjuncts, fields_of
-from dialect.algebra.relation_parts import told_apart_by
 from dialect.algebra.relations import (
     Cut,
     Distinct,
     Filter,
+    Frame,
     Group,
     Join,
     Measure,
@@ -25,13 +25,15 @@ from dialect.algebra.relations import (
     Scan,
     SemiJoin,
     Series,
+    SetOperation,
     Sort,
     Values,
+    Window,
+    WindowCall,
 )
-from dialect.algebra.set_operation import SetOperation
-from dialect.algebra.window import Frame, Window, WindowCall
-from dialect.functions.functions import function
+from dialect.algebra.traversal import told_apart_by
 from dialect.functions.inference import vanishes
+from dialect.functions.registry import function
 
 _LONG = 160  # characters; longer parts are shown by their digest
 _MIRROR = {">": "<", ">=": "<="}

@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, conjuncts, fields_of
-from dialect.catalog.catalog import SqlType
+from dialect.catalog.model import SqlType
 from dialect.functions.constant_folding import moment
 
 Value = datetime | int | float

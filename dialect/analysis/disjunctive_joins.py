@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dialect.algebra.expressions import Call, Expr, conjuncts, fields_of
-from dialect.algebra.relation_parts import sources
 from dialect.algebra.relations import Filter, Grained, Join, Project, Ranked, Relation, Scan, Series, Values
+from dialect.algebra.traversal import sources
 
 _CHEAP = (Scan, Filter, Project, Join, Ranked, Grained, Series, Values)  # to read twice, public rows among them
 _MOST = 3  # equalities

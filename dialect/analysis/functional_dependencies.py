@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 
 from dialect.algebra.expressions import Expr, Field, fields_of
-from dialect.algebra.relation_parts import told_apart_by
 from dialect.algebra.relations import (
     Cut,
     Distinct,
@@ -21,9 +20,10 @@ from dialect.algebra.relations import (
     Relation,
     Scan,
     SemiJoin,
+    Window,
 )
-from dialect.algebra.window import Window
-from dialect.analysis.one_row import EXACT_TYPES, set_equal
+from dialect.algebra.traversal import told_apart_by
+from dialect.analysis.uniqueness import EXACT_TYPES, set_equal
 
 Dependency = tuple[frozenset[Field], frozenset[Field]]  # rows that agree in the first agree in the second
 

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Ref, rebuild, substituted
-from dialect.analysis.time_steps import step_of, truncated
-from dialect.catalog.catalog import SqlType
+from dialect.analysis.time_granularity import step_of, truncated
+from dialect.catalog.model import SqlType
 from dialect.functions.constant_folding import moment
-from dialect.functions.function_row import constants
-from dialect.functions.functions import forms_of, function
-from dialect.functions.scalar.functions_place import PARTS_OF_DAY
+from dialect.functions.registry import forms_of, function
+from dialect.functions.scalar.places import PARTS_OF_DAY
+from dialect.functions.signature import constants
 
 Cells = Mapping[Expr, Field]  # what a held key is of a row -> the field that holds it
 FINER = ("second", "minute", "hour", "day", "month", "quarter", "year")

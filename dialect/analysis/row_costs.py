@@ -10,10 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Ref
-from dialect.algebra.relations import Measure
-from dialect.algebra.window import Unit, WindowCall
-from dialect.catalog.catalog import SqlType, ValueList
-from dialect.functions.functions import function
+from dialect.algebra.relations import Measure, Unit, WindowCall
+from dialect.catalog.model import SqlType, ValueList
+from dialect.functions.registry import function
 from dialect.functions.scalar.patterns import never_tries_again, parts_of
 
 CUT = 1_000  # characters: text that is made is cut to so many

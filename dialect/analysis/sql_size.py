@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dialect.algebra.expressions import Call, Case, Expr, Literal, Ref, children
-from dialect.algebra.relation_parts import all_below, sources
-from dialect.algebra.relations import Filter, Group, Join, Measure, Project, Relation, SemiJoin, Sort, Values
-from dialect.algebra.set_operation import SetOperation
-from dialect.algebra.window import Window, read_by
+from dialect.algebra.relations import (
+    Filter,
+    Group,
+    Join,
+    Measure,
+    Project,
+    Relation,
+    SemiJoin,
+    SetOperation,
+    Sort,
+    Values,
+    Window,
+    read_by,
+)
+from dialect.algebra.traversal import all_below, sources
 from dialect.analysis.disjunctive_joins import times_read
-from dialect.catalog.engine_name import EngineName
+from dialect.catalog.model import EngineName
 from dialect.errors import Code, Refusal
-from dialect.functions.functions import function
+from dialect.functions.emitter import DUCKDB, SPARK, Emitter
+from dialect.functions.registry import function
 from dialect.functions.tie_order import longest, repeats
-from dialect.functions.write_expr import DUCKDB, SPARK, Emitter
 
 MAX_TEXT = 400_000  # characters of generated SQL for one question
 _PER_FIELD = 12  # its id, a comma and what an operator writes around it

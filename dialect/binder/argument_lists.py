@@ -16,7 +16,7 @@ from dialect.binder.arities import ORDERED_SETS, Arity, arity_of, is_aggregate, 
 from dialect.errors import Code, Refusal, Span, Suggestion
 from dialect.functions.window_functions import WINDOW_FUNCTIONS
 from dialect.parser.aggregate_bounds import NAME
-from dialect.parser.clause import OPTION_NAMES
+from dialect.parser.privacy_clause import OPTION_NAMES
 from dialect.parser.tokens import CLOSERS, DUCKDB, OPENERS, closing
 
 _NO_CALLS = (exp.Identifier, exp.Column, exp.Table, exp.TableAlias, exp.Star, exp.Var, exp.Literal)

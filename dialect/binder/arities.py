@@ -12,10 +12,9 @@ from functools import cache
 from sqlglot import exp
 
 from dialect.binder.node_arguments import ALIASES, LISTS_ASKED, SPELLINGS
-from dialect.functions.aggregate_names import NODES
-from dialect.functions.aggregates import AGGREGATES
-from dialect.functions.function_row import REPEATED, in_words
-from dialect.functions.functions import forms_of, function_rows
+from dialect.functions.aggregates import AGGREGATES, NODES
+from dialect.functions.registry import forms_of, function_rows
+from dialect.functions.signature import REPEATED, in_words
 from dialect.functions.table_functions import TABLE_FUNCTIONS
 from dialect.functions.window_functions import WINDOW_FUNCTIONS, WINDOW_NODES
 from dialect.parser.tokens import DUCKDB

@@ -1,26 +1,234 @@
-"""FROM and JOIN -> one relation and the names it shows."""
+"""FROM and JOIN -> one relation and the names it shows.
+
+What a JOIN is on: ON, USING, or the equalities by which WHERE joins a table that FROM only lists.
+
+VALUES in FROM -> a public relation of constants.
+
+range, generate_series and unnest of constants, in FROM or alone in a select list -> a public relation.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 from typing import Protocol
 
 from sqlglot import exp
 
-from dialect.algebra.expressions import TRUE, Field
+from dialect.algebra.expressions import TRUE, Expr, Field, Literal, Ref, conjunction, fields_of
 from dialect.algebra.relations import How, Public, Relation, Values
-from dialect.binder.join_conditions import apart, join_condition, met_in_where, standing
-from dialect.binder.listed_series import is_series, listed_series, series_below
-from dialect.binder.listed_values import listed_values
-from dialect.binder.names import Column, Scope
-from dialect.binder.table_calls import TableCall, table_call
+from dialect.binder.scalars import condition, scalar
+from dialect.binder.scope import Column, RowNames, Scope, anded
+from dialect.binder.table_functions import TableCall, table_call
+from dialect.catalog.model import SqlType
 from dialect.errors import Code, Refusal
+from dialect.functions.constant_folding import later, moment, text_of
 from dialect.parser.context import Reading, only, refusal
-from dialect.stability.joined import joined
-from dialect.stability.rules import joined_in
+from dialect.stability.calls import call
+from dialect.stability.full_joins import Joined, joined
+from dialect.stability.joins import semi_join
+from dialect.stability.row_operators import compute, joined_in
 from dialect.stability.scans import find_table, scan, with_schema
-from dialect.stability.semi_joins import semi_join
+
+
+def join_condition(
+    node: exp.Join, left: Scope, both: Scope, columns: tuple[Column, ...]
+) -> tuple[Expr, tuple[str, ...]]:
+    """Read ON or USING: the condition, and the names that USING merges."""
+    using = [part.name.lower() for part in node.args.get("using") or ()]
+    if using:
+        right = Scope((("right", columns),))
+        pairs = [(left.find(name, None, node), right.find(name, None, node)) for name in using]
+        return conjunction(tuple(_met([Ref(a), Ref(b)], node) for a, b in pairs)), tuple(using)
+    if node.args.get("on") is None:
+        return TRUE, ()
+    try:
+        return condition(node.args["on"], RowNames(both)), ()
+    except Refusal as refused:
+        if refused.code is not Code.PERSON_KEY:
+            raise
+        why = "A person key can only be joined on its equality with another person key."
+        raise Refusal(Code.JOIN, why, "JOIN ... USING (the person key)", refused.span) from None
+
+
+def _met(pair: list[Expr], node: exp.Join) -> Expr:
+    try:
+        return call("=", pair, node)
+    except Refusal as refused:
+        raise Refusal(Code.JOIN, refused.why, "ON with values of one type", refused.span) from None
+
+
+def met_in_where(where: exp.Where | None, both: Scope, columns: tuple[Column, ...]) -> Expr:
+    """Find the equalities of columns by which WHERE joins a listed table; they stay in WHERE too."""
+    right = [f for _, f in columns]
+    found: list[Expr] = []
+    for part in anded(where.this) if where is not None else ():
+        node = part.unnest() if isinstance(part, exp.Paren) else part
+        if not (isinstance(node, exp.EQ) and all(isinstance(side, exp.Column) for side in node.iter_expressions())):
+            continue
+        with suppress(Refusal):  # of a table that comes later, or wrong: WHERE says so
+            typed = condition(node, RowNames(both))
+            if {f in right for f in fields_of(typed)} == {True, False}:
+                found.append(typed)
+    return conjunction(tuple(found))
+
+
+def standing(
+    made: Joined, scope: Scope, pairs: Mapping[str, tuple[Field, ...]], node: exp.Join, reading: Reading
+) -> tuple[Relation, Scope]:
+    """Let one column stand for both of USING: the right one, and behind FULL JOIN the one that is not NULL."""
+    if node.side.upper() == "RIGHT":
+        return made.relation, scope.with_instead(tuple((name, right) for name, (_, right) in pairs.items()))
+    exprs = [_either(pair, made, node) for pair in pairs.values()]
+    relation, fields = compute(made.relation, exprs, reading)
+    return relation, scope.with_instead(tuple(zip(pairs, fields, strict=True)))
+
+
+def _either(pair: tuple[Field, ...], made: Joined, node: exp.Join) -> Expr:
+    """Write what is not NULL of two columns; of two person keys the row's own person."""
+    if made.person is not None and all(f.is_person for f in pair):
+        return Ref(made.person)
+    return call("coalesce", [Ref(f) for f in pair], node)
+
+
+def apart(node: exp.Expr) -> tuple[exp.Expr, list[exp.Join]]:
+    """Take apart a table and the joins that the parser hangs on it."""
+    joins: list[exp.Join] = node.args.get("joins") or []
+    if not joins:
+        return node, []
+    first = node.copy()
+    first.set("joins", None)
+    first.parent = node.parent
+    return first, joins
+
+
+def listed_values(node: exp.Values, reading: Reading) -> Public:
+    """Read VALUES into a public relation; raises Refusal with E_TABLE."""
+    only(node, "expressions", "alias", code=Code.TABLE)
+    rows = [[constant(cell) for cell in row.expressions] for row in node.expressions if isinstance(row, exp.Tuple)]
+    if len(rows) != len(node.expressions) or not rows or any(len(row) != len(rows[0]) for row in rows):
+        raise refusal(Code.TABLE, "Every row of VALUES has the same number of constants.", "VALUES (1, 'a')", node)
+    fields = []
+    for position in range(len(rows[0])):
+        column = [row[position] for row in rows]
+        fields.append(Field(reading.fresh(), f"col{position}", listed_column(column, node), _has_null(column)))
+    return Public(Values(tuple(tuple(row) for row in rows), tuple(fields)), tuple(fields))
+
+
+def listed_column(column: list[Literal], node: exp.Expr) -> SqlType:
+    """Find the one type of constants that stand in one column; raises Refusal with E_TABLE."""
+    kinds = {cell.type for cell in column} - {SqlType.NULL}
+    if len(kinds) > 1 and kinds != {SqlType.BIGINT, SqlType.DOUBLE}:
+        raise refusal(Code.TABLE, "A column of VALUES has one type.", "VALUES (1), (2)", node)
+    return SqlType.DOUBLE if len(kinds) > 1 else next(iter(kinds), SqlType.NULL)
+
+
+def _has_null(column: list[Literal]) -> bool:
+    return any(cell.value is None for cell in column)
+
+
+def constant(node: exp.Expr) -> Literal:
+    """Read an expression of constants; raises Refusal with E_TABLE for any other."""
+    typed = scalar(node, RowNames(Scope()))
+    if not isinstance(typed, Literal):
+        raise refusal(Code.TABLE, "VALUES holds constants.", "VALUES (1, 'a')", node)
+    return typed
+
+
+MOST_VALUES = 5_000  # written one by one into the text of a question's SQL
+_TIMES = {SqlType.DATE, SqlType.TIMESTAMP}
+_EXAMPLE = "range(24), generate_series(DATE '2026-10-01', DATE '2026-10-07', INTERVAL 1 DAY) or unnest(['a', 'b'])"
+
+
+def is_series(node: exp.Expr) -> bool:
+    """Tell whether a table of FROM is a call of range, generate_series or unnest."""
+    return isinstance(node, exp.Unnest) or (isinstance(node, exp.Table) and isinstance(node.this, exp.GenerateSeries))
+
+
+def series_below(tree: exp.Select) -> exp.From | None:
+    """Put the unnest of a SELECT without FROM into its FROM: SELECT unnest(range(24)) AS h."""
+    found = [node for item in tree.expressions for node in item.find_all(exp.Explode)]
+    if len(found) != 1 or any(tree.args.get(clause) for clause in ("where", "group", "having")):
+        return None
+    (call,) = found
+    name = exp.to_identifier("unnest")
+    made = exp.From(this=exp.Unnest(expressions=[call.this], alias=exp.TableAlias(this=name, columns=[name.copy()])))
+    call.replace(exp.column(name.copy()))
+    tree.set("from_", made)
+    return made
+
+
+def listed_series(node: exp.Expr, reading: Reading) -> tuple[Public, str]:
+    """Read a call into a public relation of one column, and say what it is called; raises Refusal with E_TABLE."""
+    only(node, "this", "expressions", "alias", code=Code.TABLE)
+    if (column := node.find(exp.Column)) is not None:
+        raise _unread(column)
+    call = node.this if isinstance(node, exp.Table) else _single(node)
+    values = list(islice(_values(call), MOST_VALUES + 1))
+    if len(values) > MOST_VALUES:
+        raise refusal(Code.TABLE, f"A list in FROM has at most {MOST_VALUES:,} values.", _EXAMPLE, node)
+    name = "unnest" if isinstance(node, exp.Unnest) else _called(call)
+    alias = node.alias.lower() or name
+    field = Field(reading.fresh(), alias, listed_column(values, node), any(each.value is None for each in values))
+    return Public(Values(tuple((each,) for each in values), (field,)), (field,)), alias
+
+
+def _called(call: exp.Expr) -> str:
+    return "range" if call.args.get("is_end_exclusive") else "generate_series"
+
+
+def _single(node: exp.Expr) -> exp.Expr:
+    if len(node.expressions) != 1:
+        raise _unread(node)
+    call: exp.Expr = node.expressions[0]
+    return call
+
+
+def _unread(node: exp.Expr) -> Refusal:
+    return refusal(Code.TABLE, "A list in FROM is made of constants of one kind, and a step is not 0.", _EXAMPLE, node)
+
+
+def _values(call: exp.Expr) -> Iterator[Literal]:
+    if isinstance(call, exp.Array):
+        return iter([constant(each) for each in call.expressions])
+    if not isinstance(call, exp.GenerateSeries):
+        raise _unread(call)
+    only(call, "start", "end", "step", "is_end_exclusive", code=Code.TABLE)
+    start, end = constant(call.args["start"]), constant(call.args["end"])
+    step = constant(_step(call.args["step"])) if call.args.get("step") else Literal(1, SqlType.BIGINT)
+    kinds = {start.type, end.type}
+    if kinds | {step.type} == {SqlType.BIGINT} and step.value:
+        return _integers(start, end, int(step.value), call)
+    amount, _, unit = str(step.value).partition(" ")
+    if kinds <= _TIMES and step.type is SqlType.INTERVAL and int(amount):
+        return _times(start, end, int(amount), unit, call)
+    raise _unread(call)
+
+
+def _step(written: exp.Expr) -> exp.Expr:
+    """Read a step that stands in quotes alone as the interval that it is."""
+    amount, _, unit = written.name.partition(" ")
+    named = isinstance(written, exp.Literal) and written.is_string and amount.isdecimal() and unit.isalpha()
+    return exp.Interval(this=exp.Literal.string(amount), unit=exp.var(unit.upper())) if named else written
+
+
+def _integers(start: Literal, end: Literal, step: int, call: exp.Expr) -> Iterator[Literal]:
+    first, last = int(start.value or 0), int(end.value or 0)
+    behind = last if _called(call) == "range" else last + (1 if step > 0 else -1)
+    return (Literal(value, SqlType.BIGINT) for value in range(first, behind, step))
+
+
+def _times(start: Literal, end: Literal, amount: int, unit: str, call: exp.Expr) -> Iterator[Literal]:
+    """Step from time to time, each from the one before it: of months, DuckDB keeps a day that was cut."""
+    place, last = moment(str(start.value)), moment(str(end.value))
+    try:
+        while (place < last if amount > 0 else place > last) or (place == last and _called(call) != "range"):
+            yield Literal(text_of(place, SqlType.TIMESTAMP), SqlType.TIMESTAMP)
+            place = later(place, amount, unit)
+    except (ValueError, OverflowError):  # outside of the years that Python can say
+        raise _unread(call) from None
 
 
 class SelectedRows(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from dialect.catalog.catalog import SqlType
+from dialect.catalog.model import SqlType
 
 _UNARY = ("this",)
 _BINARY = ("this", "expression")

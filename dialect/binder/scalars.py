@@ -8,16 +8,23 @@ from typing import Protocol
 from sqlglot import exp
 
 from dialect.algebra.expressions import NULL, Expr, Literal
-from dialect.binder.in_calls import in_call
 from dialect.binder.node_arguments import ALIASES, IMPLIED, LISTS_ASKED, SPELLINGS, TYPES
-from dialect.binder.polygon_calls import is_polygon_call, no_polygon, place_and_polygon
-from dialect.binder.text_calls import TEXT_CALLS, like_escape, members
-from dialect.binder.time_calls import NAMED_CALLS, TIME_CALLS
-from dialect.catalog.catalog import SqlType
+from dialect.binder.special_calls import (
+    NAMED_CALLS,
+    TEXT_CALLS,
+    TIME_CALLS,
+    in_call,
+    is_polygon_call,
+    like_escape,
+    members,
+    no_polygon,
+    place_and_polygon,
+)
+from dialect.catalog.model import SqlType
 from dialect.errors import Code
 from dialect.functions import literals
-from dialect.functions.functions import names as allowed_names
-from dialect.functions.scalar.functions_cast import NARROW
+from dialect.functions.registry import names as allowed_names
+from dialect.functions.scalar.casts import NARROW
 from dialect.parser.context import only, refusal
 from dialect.stability.calls import call, case, not_allowed, unclear_tilde
 

@@ -1,32 +1,154 @@
-"""What a SELECT shows: its items, its groups, its order and its slice."""
+"""What a SELECT shows: its items, its groups, its order and its slice.
+
+ORDER BY, LIMIT, OFFSET and FETCH of a query.
+
+* and table.* of a select list, with EXCLUDE, REPLACE and RENAME.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel
 
-from dialect.algebra.directions import OrderKey
 from dialect.algebra.expressions import Expr, Field, Ref
-from dialect.algebra.relations import Relation
+from dialect.algebra.relations import OrderKey, PerPerson, Relation, Sort
 from dialect.binder.from_clause import Queries
-from dialect.binder.group_by import Item, Keys, group_by, keyed
-from dialect.binder.grouping import GroupNames, releases
-from dialect.binder.grouping_sets import closed, grouping_field, groups, widened
-from dialect.binder.names import Column, RowNames, Scope, end_of, has_aggregate, has_window, inside_aggregates, is_row
-from dialect.binder.ordering import order_keys, sliced
-from dialect.binder.scalar_subqueries import ScalarSubqueries
-from dialect.binder.scalars import condition, scalar
-from dialect.binder.stars import is_star, starred
-from dialect.binder.window_clause import WindowCalls, chosen, qualified, window_calls
+from dialect.binder.group_by import (
+    GroupNames,
+    Item,
+    Keys,
+    closed,
+    group_by,
+    grouping_field,
+    groups,
+    keyed,
+    releases,
+    widened,
+)
+from dialect.binder.scalars import Names, condition, scalar
+from dialect.binder.scope import Column, RowNames, Scope, end_of, has_aggregate, has_window, inside_aggregates, is_row
+from dialect.binder.subqueries import ScalarSubqueries
+from dialect.binder.window_functions import WindowCalls, chosen, qualified, window_calls
+from dialect.catalog.model import SqlType
 from dialect.errors import Code, suggested
 from dialect.parser.context import Reading, only, refusal
-from dialect.parser.suggestions.windows_below import distinct_on_as_qualify
-from dialect.stability import rules
+from dialect.parser.suggestions.windows import distinct_on_as_qualify
+from dialect.stability import row_operators
+from dialect.stability.row_operators import counted_instead
+
+_MOST_ROWS = 10**9  # of LIMIT and OFFSET
+
+
+def order_keys(tree: exp.Query, shown: Mapping[str, Expr], exprs: Sequence[Expr], names: Names) -> tuple[OrderKey, ...]:
+    """Read ORDER BY; `shown` are the select list's columns by name, `exprs` the same in order."""
+    clause = tree.args.get("order")
+    if clause is None:
+        return ()
+    only(clause, "expressions")
+    keys: list[OrderKey] = []
+    for term in clause.expressions:
+        only(term, "this", "desc", "nulls_first")
+        descending, nulls_first = bool(term.args.get("desc")), bool(term.args.get("nulls_first"))
+        found = exprs if _is_all(term.this) else [_order_term(term.this, shown, exprs, names)]
+        keys += [OrderKey(expr, descending, nulls_first) for expr in found]
+    return tuple(keys)
+
+
+def _is_all(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Var) and node.name.upper() == "ALL"
+
+
+def _order_term(node: exp.Expr, shown: Mapping[str, Expr], exprs: Sequence[Expr], names: Names) -> Expr:
+    """Read one term: a position, the name of a shown column before all other columns, or an expression."""
+    if isinstance(node, exp.Literal) and not node.is_string:
+        if not node.this.isdigit() or not 1 <= int(node.this) <= len(exprs):
+            raise refusal(Code.COLUMN, f"There is no column {node.this[:20]} in the select list.", "ORDER BY 1", node)
+        return exprs[int(node.this) - 1]
+    if isinstance(node, exp.Column) and not node.table:
+        found = shown.get(node.name.lower())
+        if found is not None:
+            return found
+    return scalar(node, names)
+
+
+def sliced(tree: exp.Query, relation: Relation, order: tuple[OrderKey, ...]) -> Relation:
+    """Order a relation, and cut it to a slice."""
+    limit, offset = _count(tree, "limit"), _count(tree, "offset")
+    if not order and limit is None and not offset:
+        return relation
+    if isinstance(relation, PerPerson):
+        if limit is None and not offset:
+            return relation  # an order among rows that are aggregated later says nothing
+        why = "Rows of people never leave, and can't be cut by LIMIT."
+        whole = tree.copy()
+        for clause in ("order", "limit", "offset"):
+            whole.set(clause, None)
+        counted = counted_instead(whole.sql("duckdb", comments=False), relation)
+        raise replace(refusal(Code.SAMPLE, why, "LIMIT behind an aggregate", tree), rewrites=counted)
+    return replace(relation, operator=Sort(relation, order, limit, offset or 0))
+
+
+def _count(tree: exp.Query, clause: str) -> int | None:
+    node = tree.args.get(clause)
+    if node is None:
+        return None
+    part = "count" if isinstance(node, exp.Fetch) else "expression"
+    _check_fetch(node)
+    only(node, part, "direction", "limit_options", code=Code.PARAM)
+    value = node.args.get(part)
+    whole = isinstance(value, exp.Literal) and not value.is_string and value.this.isascii() and value.this.isdigit()
+    if not whole or len(value.this) > 20 or int(value.this) > _MOST_ROWS:
+        why = f"{clause.upper()} takes a whole number of at most {_MOST_ROWS:,}."
+        raise refusal(Code.PARAM, why, f"{clause.upper()} 10", node)
+    return int(value.this)
+
+
+def _check_fetch(node: exp.Expr) -> None:
+    """FETCH FIRST 10 ROWS ONLY is LIMIT 10; shares of rows and ties are not in the dialect."""
+    options = node.args.get("limit_options")
+    special = options is not None and any(options.args.get(name) for name in ("percent", "with_ties"))
+    if special or node.args.get("direction") not in {None, "FIRST", "NEXT"}:
+        raise refusal(Code.PARAM, "FETCH takes a number of first rows.", "FETCH FIRST 10 ROWS ONLY", node)
+
+
+def is_star(node: exp.Expr) -> bool:
+    """Tell whether a select item is * or table.*."""
+    return isinstance(node, exp.Star) or (isinstance(node, exp.Column) and isinstance(node.this, exp.Star))
+
+
+def starred(node: exp.Expr, scope: Scope, polygons: bool) -> list[Item]:
+    """List what * stands for; `polygons`: in a subquery, where they can go on to what is held against them."""
+    star = node.this if isinstance(node, exp.Column) else node
+    only(star, "except_", "replace", "rename", code=Code.ROWS)
+    table = node.table.lower() if isinstance(node, exp.Column) and node.table else None
+    columns = scope.columns(table)
+    if not columns:
+        raise refusal(Code.TABLE, "* has no table to stand for.", "add a FROM", node)
+    return [item for item in _changed(star, columns) if polygons or not _is_polygon(item[1])]
+
+
+def _is_polygon(item: exp.Expr | Field) -> bool:
+    return isinstance(item, Field) and item.type is SqlType.POLYGON
+
+
+def _changed(star: exp.Expr, columns: Sequence[Column]) -> list[Item]:
+    """Apply EXCLUDE, REPLACE and RENAME to what * stands for."""
+    left_out = {part.name.lower() for part in star.args.get("except_") or ()}
+    other = {part.alias.lower(): part.this for part in star.args.get("replace") or ()}
+    names = {part.this.name.lower(): part.alias.lower() for part in star.args.get("rename") or ()}
+    unknown = {*left_out, *other, *names} - {name for name, _ in columns}
+    if unknown:
+        raise refusal(Code.COLUMN, f"* has no column {min(unknown)[:40]}.", "a column of the tables in FROM", star)
+    kept = [(name, f) for name, f in columns if name not in left_out]
+    if not kept:
+        raise refusal(Code.COLUMN, "EXCLUDE leaves no column.", "keep one of them", star)
+    return [(names.get(name, name), other.get(name, f)) for name, f in kept]
+
 
 Shown = tuple[Relation, tuple[Column, ...]]
 _LONGEST_NAME = 60
@@ -102,7 +224,7 @@ def grouped(tree: exp.Select, items: Sequence[Item], place: Place) -> Shown:
     keys = _keys(tree, items, RowNames(place.scope, values=rows))
     for node in inside_aggregates(tree):
         rows.value(node)
-    source, below = rules.compute(rows.joined(place.source), keys.written, place.reading)
+    source, below = row_operators.compute(rows.joined(place.source), keys.written, place.reading)
     held = groups(source, below, keys.sets, place.reading, tree)
     pairs = list(zip(keys.written, held.shown, strict=True))
     values = ScalarSubqueries(place.reading, place.queries)
@@ -116,7 +238,7 @@ def grouped(tree: exp.Select, items: Sequence[Item], place: Place) -> Shown:
     test, order = qualified(tree, above), order_keys(tree, above.aliases, exprs, above)
     relation = values.joined(closed(held, above.measures, above.tellings, place.reading, tree))
     if having is not None:
-        relation = rules.keep(relation, having)
+        relation = row_operators.keep(relation, having)
     return _finish(tree, items, exprs, replace(place, source=chosen(relation, windows, test)), order)
 
 
@@ -205,7 +327,7 @@ def _unqualified(node: exp.Expr) -> set[str]:
 def _finish(
     tree: exp.Select, items: Sequence[Item], exprs: list[Expr], place: Place, order: tuple[OrderKey, ...]
 ) -> Shown:
-    relation, fields = rules.compute(place.source, exprs, place.reading)
+    relation, fields = row_operators.compute(place.source, exprs, place.reading)
     columns = tuple((name, made) for (name, _), made in zip(items, fields, strict=True))
     if tree.args.get("distinct"):
         if tree.args["distinct"].args.get("on"):
@@ -214,7 +336,7 @@ def _finish(
                 "GROUP BY, with MIN(x) or ARG_MIN(x, y) of the others",
             )
             raise replace(refusal(Code.ROWS, why, hint, tree), rewrites=suggested(distinct_on_as_qualify(tree)))
-        relation = rules.distinct(relation, fields, place.last, tree)
+        relation = row_operators.distinct(relation, fields, place.last, tree)
         columns = tuple((name, next(f for f in relation.fields if f == made)) for name, made in columns)
         order = tuple(_over(key, exprs, fields, tree) for key in order)
     return sliced(tree, relation, order), columns

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date
 
-from dialect.catalog.catalog import Catalog, Dataset, SqlType, Table
+from dialect.catalog.model import Catalog, Dataset, SqlType, Table
 from dialect.catalog.privacy_windows import Stretch, begin_of
 
 LONGEST_PERSON = 1_000  # characters: of a text that names a person, in rows and in objections

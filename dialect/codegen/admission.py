@@ -8,10 +8,9 @@ from __future__ import annotations
 from dialect.algebra.expressions import Literal
 from dialect.algebra.target import BoundedSql, Subquery, Target
 from dialect.catalog.admission import OBJECTED, Admission, Among, Between, Country, State
-from dialect.catalog.catalog import SqlType, Table
-from dialect.catalog.engine_name import EngineName
-from dialect.codegen.engines import OF_DUCKDB, Words, words
-from dialect.codegen.stored_column import stored_column
+from dialect.catalog.model import EngineName, SqlType, Table
+from dialect.codegen.engine_syntax import OF_DUCKDB, Words, words
+from dialect.codegen.stored_columns import stored_column
 
 ELIGIBLE = "eligible"  # the subquery that bounded SQL begins with, where any state is asked for
 TEXT = "VARCHAR"

@@ -15,24 +15,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from dialect.algebra.private_plan import Bounding, PrivatePlan, Rule, Vector, VectorBound, VectorKind
+from dialect.algebra.release_plan import Bounding, PrivatePlan, Rule, Vector, VectorBound, VectorKind
 from dialect.algebra.target import BoundedSql, Rolled, Subquery, Target
 from dialect.catalog.admission import Admission
 from dialect.codegen.admission import admission_parts, eligible, objections, of_admitted
+from dialect.codegen.contribution.clipping import is_unit, of_persons, scale_groups, total, weighted
 from dialect.codegen.contribution.distinct import counts, kept, values
 from dialect.codegen.contribution.eager_aggregation import counting, joined, sides
 from dialect.codegen.contribution.group_limit import first_groups
 from dialect.codegen.contribution.key_numbers import by_number, is_numbered, numbered_rows, without_told
 from dialect.codegen.contribution.key_rows import codes_of, in_public_order, keys_of, listed_among
 from dialect.codegen.contribution.light_units import HEAVY, both_sums, is_kept, light_sums, weighing
-from dialect.codegen.contribution.partials import is_unit, of_persons, scale_groups, total, weighted
+from dialect.codegen.contribution.per_unit import capped_of, groups_of, numbers_of
 from dialect.codegen.contribution.public_side import Coded, coded_keys, grained_values
-from dialect.codegen.contribution.unit_groups import capped_of, groups_of, numbers_of
-from dialect.codegen.engines import OF_DUCKDB, Words, words
-from dialect.codegen.handed import GATHERED, LISTED, check_written, handed_over, place, rows_handed
+from dialect.codegen.engine_syntax import OF_DUCKDB, Words, words
+from dialect.codegen.lake import GATHERED, LISTED, check_written, handed_over, place, rows_handed
+from dialect.codegen.materialized_rollups import read_rolled
 from dialect.codegen.relations.relation import write_rows
 from dialect.codegen.relations.truncation import cuts_of_stored
-from dialect.codegen.rollups import read_rolled
 from dialect.sensitivity.norms import is_single
 
 SHRINK = "(1 - 1 / 281474976710656)"  # 1 - 2^-48: no rounding of the factor can lift a vector above its norm

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from dialect.algebra.private_plan import Bounding, KeySet, KeySource, PrivatePlan
 from dialect.algebra.relations import Public, ReleaseScan
+from dialect.algebra.release_plan import Bounding, KeySet, KeySource, PrivatePlan
 from dialect.algebra.target import Target
 from dialect.codegen.relations.relation import release_name
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dialect.algebra.expressions import Call, Expr, Literal
-from dialect.catalog.catalog import SqlType
-from dialect.functions.functions import forms_of
+from dialect.catalog.model import SqlType
+from dialect.functions.registry import forms_of
 
 
 def _row(name: str, *arguments: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
 from dialect.algebra.expressions import Call, Expr, Literal
-from dialect.catalog.catalog import SqlType
+from dialect.catalog.model import SqlType
 
 MONTHS = {"month": 1, "quarter": 3, "year": 12}
 SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400, "week": 604_800}

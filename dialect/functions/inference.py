@@ -22,9 +22,9 @@ from dialect.algebra.expressions import (
     size,
 )
 from dialect.algebra.relations import public_list, with_null_row
-from dialect.catalog.catalog import Bounds, ValueList
-from dialect.functions.function_row import Partial
-from dialect.functions.functions import function
+from dialect.catalog.model import Bounds, ValueList
+from dialect.functions.registry import function
+from dialect.functions.signature import Partial
 
 MAX_DEFINITION = 200  # nodes; a longer one makes its field opaque to inference
 

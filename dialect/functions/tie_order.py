@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dialect.algebra.expressions import Field
-from dialect.catalog.catalog import SqlType
-from dialect.catalog.engine_name import EngineName
+from dialect.catalog.model import EngineName, SqlType
 
 MASK = 2**31 - 1
 _START = 1_367_130_551

@@ -10,7 +10,7 @@ from enum import Enum
 
 from sqlglot import exp
 
-from dialect.catalog.catalog import SqlType
+from dialect.catalog.model import SqlType
 
 _I, _D = SqlType.BIGINT, SqlType.DOUBLE
 

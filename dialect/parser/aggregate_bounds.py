@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
-from dialect.catalog.catalog import Bounds
+from dialect.catalog.model import Bounds
 from dialect.errors import Code, Refusal, Span
-from dialect.parser.decimals import decimal
-from dialect.parser.grammar import blanked, parsed
+from dialect.parser.options import decimal
 from dialect.parser.placeholders import LEAST, MOST
+from dialect.parser.privacy_clause import blanked, parsed
 from dialect.parser.tokens import closing
 
 NAME = "contribution_bounds_per_group"

@@ -9,7 +9,7 @@ from itertools import count
 
 from sqlglot import exp
 
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from dialect.errors import Code, Refusal, Suggestion
 from dialect.parser.aggregate_bounds import Named
 from dialect.parser.options import NO_OPTIONS, Options

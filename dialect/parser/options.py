@@ -1,15 +1,32 @@
-"""What one question asks of its own privacy, over what the catalog says: the clause, read and typed."""
+"""What one question asks of its own privacy, over what the catalog says: the clause, read and typed.
+
+Decimal text -> an exact number, of a size that somebody may mean.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 
 from dialect.errors import Span
-from dialect.parser.decimals import decimal
+
+_MOST_DIGITS = 40
+
+
+def decimal(text: str) -> Fraction | None:
+    """Read a decimal number exactly; None for what is none, and before any huge power of ten is built."""
+    try:
+        exact = Decimal(text)
+    except ArithmeticError:
+        return None
+    if not exact.is_finite() or abs(exact.adjusted()) > _MOST_DIGITS or len(exact.as_tuple().digits) > _MOST_DIGITS:
+        return None
+    return Fraction(exact)
+
 
 _AMOUNT = re.compile(r"(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?(?P<share>%)?", re.ASCII)
 _LEAST, _MOST = Fraction(1, 10**12), Fraction(10**15)

@@ -12,9 +12,9 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from dialect.errors import Code, Refusal, Span, suggested
 from dialect.parser.aggregate_bounds import Named, check_taken, lift_bounds
-from dialect.parser.clause import lift
 from dialect.parser.clause_order import check_order
 from dialect.parser.options import NO_OPTIONS, Options
+from dialect.parser.privacy_clause import lift
 from dialect.parser.spans import PIVOTED, span_of
 from dialect.parser.tokens import DUCKDB, SHORTER, place_of, words_of
 

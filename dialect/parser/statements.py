@@ -12,7 +12,7 @@ from enum import StrEnum
 from sqlglot.tokenizer_core import Token, TokenType
 
 from dialect.errors import Code, Refusal
-from dialect.parser.grammar import blanked
+from dialect.parser.privacy_clause import blanked
 from dialect.parser.tokens import place_of, words_of
 
 

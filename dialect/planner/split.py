@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dialect.algebra.expressions import Field
-from dialect.algebra.private_plan import Question, Shown
 from dialect.algebra.relations import (
     Boundary,
     Distinct,
@@ -19,28 +18,23 @@ from dialect.algebra.relations import (
     Relation,
     Released,
     SemiJoin,
+    SetOperation,
     Sort,
+    Window,
 )
-from dialect.algebra.set_operation import SetOperation
-from dialect.algebra.window import Window
-from dialect.analysis.midnights import midnight_notes
-from dialect.analysis.never_true import never_true_notes
+from dialect.algebra.release_plan import Question, Shown
+from dialect.analysis.lints import midnight_notes, never_true_notes, unlisted_notes
 from dialect.analysis.sql_size import check_weight
-from dialect.analysis.tie_notes import tie_notes
-from dialect.analysis.unlisted import unlisted_notes
-from dialect.binder.kinds import Selected
+from dialect.analysis.ties import tie_notes
+from dialect.binder.query import Selected
 from dialect.errors import Code, Refusal
 from dialect.parser.context import Reading
 from dialect.parser.spans import first_word
-from dialect.planner.boundaries import Planning, released
-from dialect.planner.released_sums import with_sums
-from dialect.planner.released_unions import with_noise
-from dialect.planner.released_windows import with_windows
-from dialect.planner.roll_ups import added_up, finer_of
-from dialect.planner.shared_vectors import unions
+from dialect.planner.grouping_set_reuse import added_up, finer_of
+from dialect.planner.noise_tracking import with_noise, with_sums, with_windows
+from dialect.planner.releases import Planning, released, unions
 from dialect.postprocess.interval_functions import check_ends
-from dialect.stability.counted_instead import counted_instead
-from dialect.stability.rules import refuse_polygons
+from dialect.stability.row_operators import counted_instead, refuse_polygons
 
 
 def plan(selected: Selected, reading: Reading) -> Question:

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 
 from dialect.algebra.expressions import Expr, Field, Ref, conjuncts
 from dialect.algebra.formulas import CountOf, Formula, MeanOf, MomentsOf, Output, QuantileOf, SumOf
-from dialect.algebra.private_plan import Factor, Vector, VectorKind
 from dialect.algebra.relations import Measure
+from dialect.algebra.release_plan import Factor, Vector, VectorKind
 from dialect.analysis.canonical_form import Canon
-from dialect.analysis.known_ranges import known_range
-from dialect.catalog.catalog import Bounds, Catalog, SqlType
+from dialect.analysis.predicates import known_range
+from dialect.catalog.model import Bounds, Catalog, SqlType
+from dialect.functions.aggregates import MOMENTS, wholly
+from dialect.functions.emitter import plain_text
 from dialect.functions.inference import definition, nullable
-from dialect.functions.moments import MOMENTS, wholly
-from dialect.functions.plain_text import plain_text
 from dialect.stability.calls import is_person
 
 LARGEST_WHOLE = 2.0**62

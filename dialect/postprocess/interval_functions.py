@@ -9,19 +9,26 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from dialect.algebra.changed_exprs import changed_exprs
 from dialect.algebra.expressions import NULL, Call, Case, Expr, Field, Literal, Ref, children, expand, rebuild
-from dialect.algebra.private_plan import Question
-from dialect.algebra.relation_parts import sources
 from dialect.algebra.relations import Public, Relation, Released
+from dialect.algebra.release_plan import Question
+from dialect.algebra.traversal import changed_exprs, sources
 from dialect.analysis.sql_size import expressions_below
-from dialect.catalog.catalog import SqlType
+from dialect.catalog.model import SqlType
 from dialect.errors import Code, Refusal, Span
 from dialect.functions.builders import compared, double, is_null, to_bigint, to_double
 from dialect.functions.scalar.noise_intervals import HIGH, LOW, OF_PEOPLE, TRY, is_interval_end
-from dialect.postprocess.linear import Linear, Variances
-from dialect.postprocess.rounding import Rounding, moved, rounded_outputs
-from dialect.postprocess.uncertainty import Form, all_variances, form_of, forms_by_field, never_negative, usable
+from dialect.postprocess.display_rounding import Rounding, moved, rounded_outputs
+from dialect.postprocess.noise_propagation import (
+    Form,
+    Linear,
+    Variances,
+    all_variances,
+    form_of,
+    forms_by_field,
+    never_negative,
+    usable,
+)
 
 
 @dataclass(frozen=True)

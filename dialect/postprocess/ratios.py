@@ -8,14 +8,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from dialect.algebra.changed_exprs import changed_exprs
 from dialect.algebra.expressions import NULL, Call, Case, Expr, Field, Literal, expand, fields_of, rebuild
-from dialect.algebra.private_plan import Question
 from dialect.algebra.relations import Public, Relation, Released
-from dialect.catalog.catalog import SqlType
+from dialect.algebra.release_plan import Question
+from dialect.algebra.traversal import changed_exprs
+from dialect.catalog.model import SqlType
 from dialect.functions.builders import compared, double
-from dialect.postprocess.linear import Variances, times
-from dialect.postprocess.uncertainty import Form, all_variances, form_of, forms_by_field, never_negative
+from dialect.postprocess.noise_propagation import (
+    Form,
+    Variances,
+    all_variances,
+    form_of,
+    forms_by_field,
+    never_negative,
+    times,
+)
 
 
 @dataclass(frozen=True)

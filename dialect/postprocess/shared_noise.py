@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from dialect.algebra.expressions import Field, Origin
 from dialect.algebra.formulas import Gathered, NoisyTerm, ReleasedSum
-from dialect.algebra.private_plan import Question
+from dialect.algebra.release_plan import Question
 
 HELD = "held"
 Parts = Mapping[tuple[int, int], int]  # (plan, vector) -> which noise it may share with others of the same number

@@ -1,18 +1,79 @@
-"""Which declared norm C belongs to a vector: per table, aggregate kind and usual keys, never one number."""
+"""Which declared norm C belongs to a vector: per table, aggregate kind and usual keys, never one number.
+
+Which of the norms that are declared by keys are also true of a plan's own groups (`proofs.md#usual-keys`).
+
+Columns that equal a public table's -> lists of their values by group, for whoever can count in public tables.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 
-from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, expand, fields_of
+from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, conjunction, expand, fields_of, is_of_table
 from dialect.algebra.intervals import known
-from dialect.algebra.private_plan import Factor, PrivatePlan, Vector, VectorKind
-from dialect.algebra.relation_parts import branches
-from dialect.algebra.relations import Cut
-from dialect.catalog.catalog import Catalog, Column, SqlType, Table
-from dialect.sensitivity.parted import told_by
-from dialect.sensitivity.usual_norms import norm_of_persons, norm_of_rows, usual_norms
+from dialect.algebra.relations import Cut, Distinct, Filter, Project, Public, public_list
+from dialect.algebra.release_plan import Factor, PrivatePlan, Vector, VectorKind
+from dialect.algebra.traversal import branches
+from dialect.catalog.model import Catalog, Column, NormsByKeys, SqlType, Table
+from dialect.functions.emitter import plain_text
+from dialect.sensitivity.grouping import few_values, is_of_one_day, own_keys, parted_by, told_by
+
+
+def usual_norms(plan: PrivatePlan, table: Table) -> list[NormsByKeys]:
+    """List the declared norms of rows and sums that are also of this plan: of all rows, and by keys that part its rows.
+
+    Where at most k groups by such keys lie in one of the plan's, the norm is the root of k times as much.
+
+    Claim: each of them is true of the plan's own groups if it is of those that it is declared for, where what a
+    person adds to groups has one sign. Proof: proofs.md#usual-keys. Raises: nothing.
+    """
+    norms, parts = table.norms, parted_by(plan, table.name)
+    assert norms is not None  # noqa: S101
+    in_all = NormsByKeys((), norms.rows, norms.persons, covers=norms.covers)
+    others = [(each, frozenset(each.keys) - parts) for each in norms.by_keys]
+    values = few_values(plan, table.name, frozenset().union(*(keys for _, keys in others)))
+    met = ((each, most_groups(values, keys)) for each, keys in others)
+    return [in_all, *(_times(each, math.sqrt(groups)) for each, groups in met if groups is not None)]
+
+
+def most_groups(values: Mapping[str, int], others: Collection[str]) -> int | None:
+    """Bound how many groups by further keys lie in one of a plan, by the most values of each; None for any number."""
+    return math.prod(values[text] for text in others) if values.keys() >= set(others) else None
+
+
+def _times(usual: NormsByKeys, factor: float) -> NormsByKeys:
+    if factor == 1:
+        return usual
+    rows, sums = usual.rows and usual.rows * factor, {name: norm * factor for name, norm in usual.sums.items()}
+    return replace(usual, rows=rows, sums=sums)
+
+
+def norm_of_rows(plan: PrivatePlan, table: Table) -> tuple[float, float]:
+    """Find the smallest norm of rows, and the largest share of people of whom it is declared."""
+    declared = ((each.rows, -each.covers) for each in usual_norms(plan, table) if each.rows is not None)
+    rows, uncovered = min(declared)
+    return rows, -uncovered
+
+
+def norm_of_persons(plan: PrivatePlan, table: Table) -> NormsByKeys | None:
+    """Pick the smallest of keys that tell the plan's own, which has no more groups then; else that of most of its keys.
+
+    Conditions count for nothing here, at one place nobody is in more hours than in all; but for rows of one day what is
+    declared of all is far too much, and that of most of its keys is nearer.
+    """
+    assert table.norms is not None  # noqa: S101
+    own, declared, told = own_keys(plan), table.norms.by_keys, told_by(plan, table.name)
+    telling = [each for each in declared if each.persons is not None and told(each.keys)]
+    nearest = max((each for each in declared if own.issuperset(each.keys)), key=_keys, default=None)
+    if not plan.keys or not telling or (nearest is not None and is_of_one_day(plan, table.name)):
+        return nearest
+    return min(telling, key=lambda each: each.persons or math.inf)
+
+
+def _keys(usual: NormsByKeys) -> int:
+    return len(usual.keys)
 
 
 def declared_norm(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:
@@ -211,3 +272,54 @@ def _sum_norm(plan: PrivatePlan, vector: Vector, column: Column, table: Table) -
     else:
         found = min(declared, key=lambda each: (each[1], -each[2]), default=None)
     return None if found is None else found[1:]
+
+
+@dataclass(frozen=True)
+class ValuesByGroup:
+    """A public list, each of whose rows is a value once in each group of a plan that may hold it."""
+
+    text: str  # of the column or expression that norms are declared by
+    relation: Public
+    groups: tuple[Field, ...]  # none: all values are in one group
+
+
+def values_by_group(plan: PrivatePlan, catalog: Catalog, measured: Collection[str] = ()) -> Iterator[ValuesByGroup]:
+    """List the values that a public table's columns, as keys or in conditions, leave of keys by which norms are known.
+
+    These are the keys of declared norms, and those that are `measured`, as plans call them.
+
+    Claim: no group of the plan has rows with more values of `text` than the list has in a group. Proof:
+    proofs.md#usual-keys. Raises: nothing.
+    """
+    table = counted_table(plan, catalog)
+    if table is None or table.norms is None:
+        return
+    known = {*measured, *(text for usual in table.norms.by_keys for text in usual.keys)} - parted_by(plan, table.name)
+    for fact in plan.source.facts:
+        for own, met in _equal(fact) if known else ():
+            if is_of_table(own, table.name) and plain_text(own) in known and (public := public_list(met)):
+                yield from _listed(plan, plain_text(own), met, public)
+
+
+def _equal(fact: Expr) -> Iterator[tuple[Expr, Field]]:
+    if isinstance(fact, Call) and fact.name == "=":
+        for own, other in (fact.arguments, fact.arguments[::-1]):
+            if isinstance(other, Ref) and own.type is other.type:
+                yield own, other.field
+
+
+def _listed(plan: PrivatePlan, text: str, met: Field, public: Public) -> Iterator[ValuesByGroup]:
+    there = frozenset(public.fields)
+    keys = [key for key in plan.key_exprs if _is_within(key, there)]
+    conditions = [fact for fact in plan.source.facts if _is_within(fact, there)]
+    if met in there and (keys or conditions):
+        left = Public(Filter(public, conjunction(tuple(conditions))), public.fields) if conditions else public
+        made = tuple((Field(f"g{i}", None, key.type), key) for i, key in enumerate(keys))
+        groups = tuple(field for field, _ in made)
+        below = Public(Project(left, made), (*public.fields, *groups))
+        yield ValuesByGroup(text, Public(Distinct(below, (*groups, met)), (*groups, met)), groups)
+
+
+def _is_within(expr: Expr, fields: frozenset[Field]) -> bool:
+    read = frozenset(fields_of(expr))
+    return bool(read) and read <= fields

@@ -1,20 +1,22 @@
-"""FULL JOIN of people's rows: the LEFT JOIN, and the right rows that met nobody (`proofs.md#full-joins`)."""
+"""FULL JOIN of people's rows: the LEFT JOIN, and the right rows that met nobody (`proofs.md#full-joins`).
+
+Two relations of any kind, and a JOIN of any sort -> one relation, and what stands in it for the fields of both.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from sqlglot import exp
 
 from dialect.algebra.expressions import Expr, Field, Literal, Ref
-from dialect.algebra.relations import PerPerson, Relation
-from dialect.algebra.set_operation import SetOperation
+from dialect.algebra.relations import How, PerPerson, Relation, SetOperation
 from dialect.errors import Code
 from dialect.parser.context import Reading, refusal
-from dialect.stability.joins import join
-from dialect.stability.rules import compute
-from dialect.stability.semi_joins import semi_join
-from dialect.stability.set_operation_rules import column_of, combined
+from dialect.stability.joins import join, semi_join
+from dialect.stability.row_operators import compute
+from dialect.stability.set_operations import column_of, combined
 
 
 def full_join(
@@ -41,3 +43,20 @@ def full_join(
     relation = combined(SetOperation(one, other, "union", False, columns))
     made = [field for *_, field in columns]
     return relation, {f.id: standing for f, standing in zip(both.fields, made, strict=False)}, made[-1]
+
+
+@dataclass(frozen=True)
+class Joined:
+    """What a join gives."""
+
+    relation: Relation
+    standing: Mapping[str, Field]  # id of a field of either side -> what stands for it now
+    person: Field | None = None  # behind FULL JOIN of people's rows: of every row, whichever side it comes from
+
+
+def joined(left: Relation, right: Relation, how: How, condition: Expr, node: exp.Join, reading: Reading) -> Joined:
+    """Join two relations; raises Refusal with E_JOIN."""
+    if how == "full" and isinstance(left, PerPerson) and isinstance(right, PerPerson):
+        return Joined(*full_join(left, right, condition, node, reading))
+    relation = join(left, right, how, condition, node)
+    return Joined(relation, {f.id: f for f in relation.fields})

@@ -1,30 +1,38 @@
-"""Two relations -> one: the person is met by nothing but his own rows and public ones (`proofs.md#relation-kinds`)."""
+"""Two relations -> one: the person is met by nothing but his own rows and public ones (`proofs.md#relation-kinds`).
+
+Rows chosen by whether others meet them: people's by their own or by public ones (`proofs.md#semi-joins`).
+
+LEFT JOIN of people's rows and WHERE right IS NULL -> the left rows that met no right row (`proofs.md#unmet`).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from sqlglot import exp
 
-from dialect.algebra.cuts import cut
-from dialect.algebra.expressions import Call, Expr, Field, Ref, conjuncts
+from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, conjuncts
 from dialect.algebra.relations import (
     MOST_ROWS,
     How,
     Join,
     PerPerson,
+    Project,
     Public,
     Relation,
     Released,
+    SemiJoin,
     Values,
+    cut,
     with_null_row,
 )
-from dialect.analysis.one_row import covers_primary_key, meets_one_row, pinned
+from dialect.analysis.uniqueness import covers_primary_key, meets_one_row, pinned
 from dialect.errors import Code, suggested
 from dialect.functions.inference import null_extended, of_person
 from dialect.parser.context import refusal
 from dialect.stability.outer_joins import kept_by, kept_joined, kept_with
-from dialect.stability.rules import facts_of, joined_in
+from dialect.stability.row_operators import facts_of, joined_in
 
 _USUALLY_MET = 100  # public rows that meet one row, where neither a primary key nor the question says how many
 _USUALLY_HAD = 10_000  # rows of a person behind such a join: more would only be cut later, at a higher price
@@ -173,3 +181,67 @@ def person_met(left: PerPerson, right: PerPerson, condition: Expr) -> Field | No
             if one in left.fields and other in right.fields:
                 return one
     return None
+
+
+def semi_join(left: Relation, right: Relation, condition: Expr, anti: bool, node: exp.Expr) -> Relation:
+    """Keep the left rows that meet a right row, or with `anti` those that meet none; raises Refusal with E_SUBQUERY."""
+    if isinstance(left, PerPerson) and isinstance(right, PerPerson):
+        return _semi_join_persons(left, right, condition, anti, node)
+    if isinstance(right, PerPerson):
+        why = "Only rows of people can be chosen by rows of people: anything else would tell of them without noise."
+        hint = "a JOIN, and GROUP BY the public columns"
+        raise refusal(Code.SUBQUERY, why, hint, node)
+    if isinstance(left, PerPerson) and isinstance(right, Released):
+        why = "Private rows can't be chosen by numbers that were released in the same statement."
+        raise refusal(Code.SUBQUERY, why, "ask two questions", node)
+    made = SemiJoin(left, right, condition, anti)
+    if isinstance(left, Public) and isinstance(right, Released):
+        return Released(made, left.fields, left.facts)
+    return replace(left, operator=made)
+
+
+def _semi_join_persons(left: PerPerson, right: PerPerson, condition: Expr, anti: bool, node: exp.Expr) -> PerPerson:
+    person = _called(left)
+    if left.dataset != right.dataset:
+        raise refusal(Code.SUBQUERY, "These private tables belong to two datasets.", "ask one question of each", node)
+    if person_met(left, right, condition) is None:
+        why = "Rows of people can only be chosen by rows of the same person."
+        hint = f"{person} IN (SELECT {right.person.name or person} FROM ... WHERE ...)"
+        raise refusal(Code.SUBQUERY, why, hint, node)
+    alone = len(conjuncts(condition)) == 1 or left.one_row_per_person or right.one_row_per_person
+    sides = (left, right) if alone else (cut(left), cut(right))
+    return replace(left, operator=SemiJoin(*sides, condition, anti))
+
+
+def _called(relation: PerPerson) -> str:
+    return relation.person.name or "the person"
+
+
+def unmet(relation: Relation, condition: Expr, node: exp.Expr) -> Relation:
+    """Read a LEFT JOIN as an anti-join where a condition keeps rows in which a right column is NULL that never is.
+
+    Claim: it has the same rows that meet the condition, with the same values. Proof: proofs.md#unmet. Raises: nothing.
+    """
+    operator = relation.operator
+    if not isinstance(relation, PerPerson) or relation.kept is not None or not isinstance(operator, Join):
+        return relation
+    left, right = operator.left, operator.right
+    if operator.how != "left" or not isinstance(left, PerPerson) or not isinstance(right, PerPerson):
+        return relation
+    if _never_null(right).isdisjoint(field.id for field in _null_in(condition)):
+        return relation
+    alone = semi_join(left, right, operator.condition, True, node)
+    behind = relation.fields[len(left.fields) :]
+    nothing = tuple((field, Literal(None, field.type)) for field in behind)
+    return replace(alone, operator=Project(alone, nothing), fields=relation.fields)
+
+
+def _never_null(relation: Relation) -> frozenset[str]:
+    return frozenset(field.id for field in relation.fields if not field.nullable)
+
+
+def _null_in(condition: Expr) -> Iterator[Field]:
+    """Walk the fields that are NULL in every row that meets a condition."""
+    for part in conjuncts(condition):
+        if isinstance(part, Call) and part.name == "is null" and isinstance(part.arguments[0], Ref):
+            yield part.arguments[0].field

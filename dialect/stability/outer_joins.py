@@ -13,7 +13,6 @@ from functools import partial
 from sqlglot import exp
 
 from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Ref, conjuncts, fields_of
-from dialect.algebra.relation_parts import sources
 from dialect.algebra.relations import (
     Cut,
     Distinct,
@@ -28,9 +27,10 @@ from dialect.algebra.relations import (
     Public,
     Relation,
 )
+from dialect.algebra.traversal import sources
 from dialect.errors import Code, Refusal, Suggestion
-from dialect.functions.functions import function
 from dialect.functions.inference import null_extended
+from dialect.functions.registry import function
 from dialect.parser.context import refusal
 
 _ANY: Outcomes = frozenset(Outcome)

@@ -7,15 +7,25 @@ from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from dialect.algebra.cuts import cut
 from dialect.algebra.expressions import Ref
-from dialect.algebra.relations import Cut, Distinct, Filter, Group, PerPerson, Project, Relation, SemiJoin
-from dialect.algebra.window import Window, WindowCall
+from dialect.algebra.relations import (
+    Cut,
+    Distinct,
+    Filter,
+    Group,
+    PerPerson,
+    Project,
+    Relation,
+    SemiJoin,
+    Window,
+    WindowCall,
+    cut,
+)
 from dialect.errors import Code, Refusal, suggested
 from dialect.parser.context import refusal
 from dialect.parser.spans import question_with
-from dialect.parser.suggestions.windows_as_groups import grouped_in_words, windows_as_groups
-from dialect.stability.rules import person_among
+from dialect.parser.suggestions.windows import grouped_in_words, windows_as_groups
+from dialect.stability.row_operators import person_among
 
 
 @dataclass(frozen=True)

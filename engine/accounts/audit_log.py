@@ -1,17 +1,80 @@
 """Ledger rows -> the audit log: who, when, which question, what was decided, price, windows, versions; no values.
 
 Questions stand in their canonical form, in which they were charged. What was refused is not in it: see docs/ledger.md.
+
+What the ledger's chain keeps of keys: who made, rotated or revoked whose, when; nothing by which one is known.
+
+What a ledger row says happened, in a few plain words; every kind of row that there can be; and a delta.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
-from budgets import Entry, EntryKind, Loss, ParamError, own_holder, total
-from engine.accounts.key_acts import key_act
-from engine.accounts.ledger_words import WORDS, in_words
+from budgets import Entry, EntryKind, Ledger, Loss, ParamError, own_holder, total
+
+TOPIC = "key"
+
+
+class KeyAct(StrEnum):
+    """What was done with a key."""
+
+    MADE = "made"
+    ROTATED = "rotated"  # another was made in its place, and this one ends soon
+    REVOKED = "revoked"  # with all that were made in its place
+
+
+def note_key(ledger: Ledger, *, act: str, name: str, role: str, by: str) -> None:
+    """Write a row that says what was done with a key of a name: neither the key, nor its hash, nor its id."""
+    ledger.note(TOPIC, {"act": KeyAct(act).value, "role": role}, actor=by, holder=name)
+
+
+def key_act(row: Entry) -> str | None:
+    """Say what a row tells of a key; None for rows about anything else."""
+    return str(row.said["act"]) if row.kind == f"note_{TOPIC}" else None
+
+
+WORDS = {
+    EntryKind.OPENED: "ledger begun",
+    EntryKind.ACCOUNT_OPENED: "account opened",
+    EntryKind.CAP_CHANGED: "caps changed with the catalog",
+    EntryKind.CHARGED: "question charged",
+    EntryKind.RELEASED: "numbers stored",
+    EntryKind.FAILED: "execution failed",
+    EntryKind.REPEATED: "free repeats in an hour",
+    EntryKind.CLIENT_ADDED: "client added",
+    EntryKind.CLIENT_REMOVED: "client removed",
+    EntryKind.CLIENT_CAPPED: "client capped",
+    EntryKind.FROZEN: "frozen",
+    EntryKind.THAWED: "thawed",
+    EntryKind.TOP_UP_REQUESTED: "another cap requested",
+    EntryKind.TOP_UP_APPROVED: "another cap approved",
+    EntryKind.TOP_UP_DECLINED: "another cap declined",
+    "note_calibration": "calibration made",
+    "note_key": "key changed",
+    "note_objection": "objections recorded or withdrawn",
+    "note_objection_figure": "number of objections released",
+    "note_shared": "numbers shared",
+    "note_standing": "standing question answered",
+}
+BECAME = {"answered": "question answered", "charged": "question charged, not answered", "failed": "question failed"}
+
+
+def in_words(row: Entry, decision: str | None) -> str:
+    """Say what happened; of a charge, what became of it, and of a key, what was done with it."""
+    if row.kind == EntryKind.CHARGED and decision in BECAME:
+        return BECAME[decision]
+    if row.kind == "note_key" and decision is not None:
+        return f"key {decision}"
+    return WORDS.get(row.kind, row.kind.removeprefix("note_").replace("_", " "))
+
+
+def delta_text(delta: float, digits: int = 3) -> str:
+    """Write a delta: 1e-9, not 1e-09."""
+    return f"{delta:.{digits}g}".replace("e-0", "e-")
 
 
 def audit_log(

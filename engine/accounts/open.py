@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from budgets import Ledger, LedgerUnavailable
-from dialect.catalog.catalog import Catalog
-from engine.accounts.marks import IN_MEMORY, is_there, open_marked
-from engine.accounts.problems import refusals
+from dialect.catalog.model import Catalog
+from engine.accounts.ledger_binding import IN_MEMORY, is_there, open_marked
 from engine.catalog.bundled import BUNDLED, find_catalog
 from engine.catalog.folders import default_ledger, marks_folder
+from engine.problems import refusals
 from engine.progress import Progress
 
 

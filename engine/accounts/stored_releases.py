@@ -6,9 +6,9 @@ from typing import Any
 
 from budgets import OWNER, EntryKind, Ledger
 from dialect import Catalog
-from dialect.catalog.catalog import Dataset
-from engine.catalog.ingested import version_of
-from engine.reuse.versions import data_of
+from dialect.catalog.model import Dataset
+from engine.catalog.sources import version_of
+from engine.reuse.replay import data_of
 
 
 def stored_releases(ledger: Ledger, catalog: Catalog) -> list[dict[str, Any]]:

@@ -7,10 +7,10 @@ from typing import Any
 
 from budgets import EVERYBODY, LIFETIME, NOTHING, OWNER, AccountName, AccountView, Ledger, Loss, prefixes
 from dialect import Catalog
-from dialect.catalog.catalog import Dataset
+from dialect.catalog.model import Dataset
 from dialect.catalog.privacy_windows import STATIC, length_of
-from engine.accounts import account_shapes
-from engine.accounts.owner_loss import owner_loss
+from engine.accounts import shapes
+from engine.accounts.losses import owner_loss
 from engine.errors import CatalogError
 from engine.pricing.terms import caps
 
@@ -54,7 +54,7 @@ def least_left(
     pairs = zip(("dataset", "client"), columns, strict=True)
     least = {owner: min(of, key=lambda v: v.remaining.pico_rho) for owner, of in pairs}
     of_owner = owner_loss(ledger, name)
-    return {owner: account_shapes.remaining(view, _of_owner(view, of_owner)) for owner, view in least.items()}
+    return {owner: shapes.remaining(view, _of_owner(view, of_owner)) for owner, view in least.items()}
 
 
 def in_force(ledger: Ledger, dataset: Dataset, names: Iterable[AccountName]) -> tuple[AccountView, ...]:
@@ -90,7 +90,7 @@ def in_runs(found: Sequence[tuple[AccountView, ...]], of_owner: Mapping[str, Los
     """Show accounts, windows in a row that are alike as one: 2026-01 to 2026-09."""
     shown: list[list[dict[str, Any]]] = []
     for of_window in found:
-        rows = [account_shapes.account(view, _of_owner(view, of_owner)) for view in of_window]
+        rows = [shapes.account(view, _of_owner(view, of_owner)) for view in of_window]
         if shown and _amounts(shown[-1]) == _amounts(rows):
             for row, more in zip(shown[-1], rows, strict=True):
                 row["window"] = f"{row['window'].partition(' to ')[0]} to {more['window']}"

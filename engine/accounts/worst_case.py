@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from budgets import EVERYBODY, AccountName, AccountView, EpsilonDelta, Ledger, chargeable
-from dialect.catalog.catalog import Catalog, Dataset
-from engine.accounts.whole_person import WholePerson, whole_person
+from dialect.catalog.model import Catalog, Dataset
+from engine.accounts.losses import WholePerson, whole_person
 from engine.accounts.window_accounts import windows_of
 from engine.pricing.terms import caps
 

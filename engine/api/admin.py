@@ -23,12 +23,12 @@ from budgets import (
     chargeable,
     parse_amount,
 )
-from dialect.catalog.catalog import Catalog, Dataset
+from dialect.catalog.model import Catalog, Dataset
 from dialect.catalog.privacy_windows import STATIC
 from engine.accounts.open import opened, opened_to_read
 from engine.accounts.window_accounts import windows_of
 from engine.catalog.bundled import named_dataset
-from engine.catalog.meant import nearest
+from engine.catalog.toml_section import nearest
 from engine.pricing.terms import ANY_DELTA, caps
 
 SCOPES = {"each": EACH_WINDOW, "lifetime": LIFETIME, "query": PER_QUERY}  # the ledger's words, which no window bears

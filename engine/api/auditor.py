@@ -10,14 +10,14 @@ from typing import Any
 import pyarrow as pa
 
 from budgets import Anchor, Entry, Ledger, ObjectionRegister, ParamError, register_address, shown_address
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from engine.accounts.audit_log import audit_log
-from engine.accounts.marks import is_there, marked_anchors
+from engine.accounts.ledger_binding import is_there, marked_anchors
 from engine.accounts.open import ledger_place, opened_if_there
-from engine.accounts.problems import Refused, problem, refusals
 from engine.api.csv_cells import write_cells
 from engine.catalog.bundled import find_catalog
 from engine.catalog.folders import marks_folder
+from engine.problems import Refused, problem, refusals
 
 COLUMNS = ("sequence", "at", "kind", "dataset", "holder", "actor", "request_id", "body", "previous_hash", "row_hash")
 SCHEMA = pa.schema([(name, pa.int64() if name == "sequence" else pa.string()) for name in COLUMNS])
@@ -71,8 +71,11 @@ def report_ledger(where: str, *, ledger: str | None = None, html: bool = False) 
 
 def report(catalog: Catalog, ledger: Ledger, *, html: bool = False) -> str:
     """Write the report of a catalog and a ledger that is open, as HTML or as text."""
-    from engine.api.reports.ledger_report import ledger_report  # late: few sessions show it
-    from engine.api.reports.ledger_report_page import report_html, report_text
+    from engine.api.reports.regulator import (
+        ledger_report,  # late: few sessions show it
+        report_html,
+        report_text,
+    )
 
     told = ledger_report(catalog, ledger)
     return report_html(told) if html else report_text(told)

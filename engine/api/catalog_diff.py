@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from budgets import CeilingRaised, Ledger
-from dialect.catalog.catalog import Catalog, Dataset, Table
+from dialect.catalog.model import Catalog, Dataset, Table
 from engine.accounts.window_accounts import check_lengths, windows_of
-from engine.catalog.catalog_version import table_meaning
-from engine.catalog.ingested import version_of
-from engine.catalog.person_units import changed_units
+from engine.catalog.sources import version_of
+from engine.catalog.version import changed_units, table_meaning
 from engine.errors import CatalogError
 from engine.pricing.terms import caps
 

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from dialect import Code, Refusal
-from dialect.catalog.catalog import SqlType, Table
-from engine.accounts.problems import Refused, problem
+from dialect.catalog.model import SqlType, Table
 from engine.api.session import Desk
 from engine.backends.sandbox import public_table
 from engine.data.files.polygons import Shape
 from engine.errors import uncharged
+from engine.problems import Refused, problem
 
 Corner = tuple[float, float]
 SHOWN = (str, int, float, bool, type(None))  # as JSON has them; other values are told as text

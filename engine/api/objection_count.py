@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from budgets import OWNER, Charge, ChargeRequest, Item, Loss, parse_amount
-from dialect.catalog.catalog import Dataset
+from dialect.catalog.model import Dataset
 from engine.accounts.window_accounts import windows_of
 from engine.backends.exact import Int64Vector
 from engine.catalog.bundled import named_dataset
@@ -23,9 +23,8 @@ from engine.mechanism.gaussian import gaussian_scale
 from engine.mechanism.intervals import half_width
 from engine.mechanism.release import Release, from_bytes, to_bytes
 from engine.pipeline.engine import Engine
-from engine.pricing.requests import new_request_id
-from engine.pricing.terms import caps
-from engine.reuse.versions import versions
+from engine.pricing.terms import caps, new_request_id
+from engine.reuse.replay import versions
 
 TOPIC = "objection_figure"
 MOST = 1  # by which one person's objection moves the number

@@ -16,18 +16,17 @@ import pyarrow as pa
 from budgets import LedgerError, ParamError, check_asker, parse_amount
 from dialect import Code, Describe, ExplainPrivacy, Listing, Refusal, Show, Statement, read, statement
 from engine.accounts.open import held, ledger_place
-from engine.accounts.problems import Refused, problem, refusals
 from engine.accounts.window_accounts import check_lengths, least_left, windows_of
 from engine.api.wire import answer as wire
 from engine.api.wire import budget as wire_budget
 from engine.api.wire import ledger as wire_ledger
+from engine.api.wire import statements as told
 from engine.api.wire import tables as wire_tables
-from engine.api.wire import wire_statements as told
 from engine.catalog.bundled import find_catalog
 from engine.catalog.folders import cache_folder
-from engine.catalog.person_units import check_units
+from engine.catalog.version import check_units
+from engine.data.objections import Register
 from engine.data.open import open_data
-from engine.data.register import Register
 from engine.errors import DataError, ExecutionFailed, uncharged
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.advice import advice
@@ -35,10 +34,10 @@ from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
 from engine.pricing.norms.stored import Following
 from engine.pricing.prepare import Prepared
-from engine.pricing.requests import asked_error
-from engine.pricing.terms import Asked, caps
+from engine.pricing.terms import Asked, asked_error, caps
+from engine.problems import Refused, problem, refusals
 from engine.progress import Progress, ignore_progress
-from engine.reuse.ways import bought_of
+from engine.reuse.sources import bought_of
 
 ASKED_IN_VAIN = (Refusal, LedgerError, ExecutionFailed)
 

@@ -15,22 +15,25 @@ from typing import Any
 from budgets import Ledger
 from dialect import Catalog
 from engine.accounts.open import opened, opened_to_read
-from engine.accounts.problems import refusals
 from engine.accounts.window_accounts import windows_of
 from engine.catalog.bundled import find_catalog
 from engine.catalog.folders import cache_folder
 from engine.data.checks.catalog import Finding, check_catalog
 from engine.data.draft_catalog import new_catalog
-from engine.data.register import Register
-from engine.data.rollups import unread_rollups
+from engine.data.materialized_rollups import unread_rollups
+from engine.data.objections import Register
 from engine.errors import CatalogError
+from engine.problems import refusals
 from engine.progress import ignore_progress
 
 
 def about_me(where: str, *, ledger: str | None = None, html: bool = False) -> str:
     """Write the page about a person from a catalog and its ledger, as HTML or text, no data opened; raises Refused."""
-    from engine.api.reports.about import about  # late: few sessions show it
-    from engine.api.reports.about_page import page_html, page_text
+    from engine.api.reports.person import (
+        about,  # late: few sessions show it
+        page_html,
+        page_text,
+    )
 
     with opened_to_read(where, ledger) as books:
         pages = about(books.catalog, books.ledger)

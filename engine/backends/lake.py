@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from dialect import BoundedSql, Target
 from dialect.catalog.admission import OBJECTED
-from dialect.codegen.handed import GATHERED
 from dialect.codegen.key_selection import RELEASED_KEYS
+from dialect.codegen.lake import GATHERED
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.empty_tables import Column, EmptyTables, address_of
 from engine.backends.exact import NOBODY_OBJECTED, Exact

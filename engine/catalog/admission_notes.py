@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dialect.catalog.catalog import Catalog, Dataset, SqlType, Table, ValueList
-from dialect.catalog.declared_admission import AgeBy, Consent, Jurisdiction, Minors
-from engine.catalog.catalog_admitted import kept_from, of_age_on
+from dialect.catalog.model import AgeBy, Catalog, Consent, Dataset, Jurisdiction, Minors, SqlType, Table, ValueList
+from engine.catalog.admission import kept_from, of_age_on
 
 
 def admission_notes(declared: Table | None, catalog: Catalog) -> tuple[str, ...]:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from budgets import ParamError
-from dialect.catalog.catalog import Catalog, Dataset
-from engine.catalog.catalog_file import load_catalog
-from engine.catalog.meant import nearest
+from dialect.catalog.model import Catalog, Dataset
+from engine.catalog.file import load_catalog
+from engine.catalog.toml_section import nearest
 from engine.errors import CatalogError
 from engine.progress import Progress, ignore_progress
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import platformdirs
 
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 
 
 def cache_folder() -> Path:

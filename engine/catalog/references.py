@@ -6,15 +6,11 @@ import re
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from dialect.catalog.catalog import Catalog, Column, ColumnOf, NormsByKeys, PersonPath, SourceJoin, SqlType, Table
-from engine.catalog.catalog_columns import DATED
-from engine.catalog.catalog_mistakes import Mistakes
-from engine.catalog.catalog_movement import MovementNames
-from engine.catalog.catalog_names import TableNames
-from engine.catalog.catalog_places import check_places
-from engine.catalog.catalog_section import IDENTIFIER
-from engine.catalog.catalog_windows import check_windows
-from engine.catalog.meant import meant
+from dialect.catalog.model import Catalog, Column, ColumnOf, NormsByKeys, PersonPath, SourceJoin, SqlType, Table
+from engine.catalog.columns import DATED, TableNames, check_places
+from engine.catalog.privacy_windows import check_windows
+from engine.catalog.tables import MovementNames
+from engine.catalog.toml_section import IDENTIFIER, Mistakes, meant
 from engine.errors import CatalogError
 
 PERSON_TYPES = (SqlType.BIGINT, SqlType.VARCHAR)

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from string import Template
 
-from dialect.catalog.catalog import Source, SqlType
-from engine.catalog.catalog_columns import sql_type
-from engine.catalog.catalog_section import IDENTIFIER
-from engine.data.files.csv_files import UnreadableError
+from dialect.catalog.model import Source, SqlType
+from engine.catalog.columns import sql_type
+from engine.catalog.toml_section import IDENTIFIER
+from engine.data.files.csv import UnreadableError
 from engine.data.files.files import StoredFiles
 from engine.errors import CatalogError
 

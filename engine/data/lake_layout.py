@@ -15,12 +15,12 @@ from dialect.algebra.target import Rollup
 from dialect.codegen.admission import eligible
 from engine.backends.protocol import Lake
 from engine.catalog.admission import admission
-from engine.catalog.ingested import version_of
+from engine.catalog.sources import version_of
 from engine.data.checks.lake import lake_target, table_place
 from engine.data.checks.snapshot import check_sources, check_stored
 from engine.data.files.files import offline
 from engine.data.layout import DATA, tables_in
-from engine.data.rollups import LAYOUT, named, readable_rollups, stored_at
+from engine.data.materialized_rollups import LAYOUT, named, readable_rollups, stored_at
 from engine.data.snapshot import CopiedFrom, copied_from, declared, digest, snapshot
 from engine.errors import DataError, ExecutionFailed
 from engine.progress import Progress

@@ -14,15 +14,15 @@ import pyarrow as pa
 
 from dialect import Catalog
 from dialect.algebra.target import LakeRows, Rollup
-from dialect.codegen.lake_rollups import counted, in_part, stored_rows
-from dialect.functions.write_expr import name
+from dialect.codegen.lake import counted, in_part, stored_rows
+from dialect.functions.emitter import name
 from engine.backends.protocol import Lake
 from engine.data.checks.lake import table_place
 from engine.data.files.cache import publish
 from engine.data.lake_layout import layout_file, layout_target, made_of, public_part, states
 from engine.data.layout import DATA, Account, copy_tables, opened_layout
+from engine.data.materialized_rollups import StoredRollup, declared_rollups
 from engine.data.open import open_lake
-from engine.data.rollups import StoredRollup, declared_rollups
 from engine.data.snapshot import CopiedFrom
 from engine.errors import CatalogError, DataError, ExecutionFailed
 from engine.progress import Progress

@@ -1,13 +1,35 @@
-"""Who objects, as this process last read it: an execution gets one table that never changes (proofs.md#objections)."""
+"""Who objects, as this process last read it: an execution gets one table that never changes (proofs.md#objections).
+
+Text, or a file of a steward -> persons as the catalog names them; every line is one, or nothing is taken.
+
+Nothing is looked up: a person who is in no table is taken like any other, or the answer would tell who is.
+
+What an owner does for people who object: record, withdraw, list; a catalog and a register are enough, no data.
+
+What comes back is the same for whoever is in the data and whoever is not (proofs.md#objections).
+"""
 
 from __future__ import annotations
 
+import csv
+import re
 import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from budgets import ActKind, ObjectionRegister
+from budgets import Act, ActKind, Ledger, ObjectionRegister, ParamError, UnsafeStore, check_name
+from dialect.catalog.admission import LONGEST_PERSON
+from dialect.catalog.model import Catalog, SqlType
 from engine.backends.exact import NOBODY_OBJECTED
+from engine.catalog.bundled import named_dataset
+from engine.progress import Progress
 
 
 class Objections:
@@ -43,3 +65,226 @@ class Objections:
             self._place = objection.place
         for dataset in {objection.dataset for objection in newer}:
             self._tables[dataset] = pa.table({"person": pa.array(list(self._persons[dataset]), pa.string())})
+
+
+WHOLE = re.compile(r"[+-]?\d{1,20}", re.ASCII)
+NO_TEXT = re.compile("[\0\ud800-\udfff]")  # what no store of objections holds
+LEAST, MOST = -(2**63), 2**64 - 1  # of every integer type that a catalog may declare
+SHOWN_LINES = 10
+PROGRESS_LINES = 100_000
+HINT = "one person a line, or a column that is called like the catalog's: {}"
+
+
+def person_column(catalog: Catalog, dataset: str) -> tuple[str, SqlType]:
+    """Find what a dataset calls its persons, and their type; raises ParamError where it has none."""
+    tables = (t for t in catalog.tables if t.dataset == dataset and t.person is not None and not t.person.through)
+    for table in tables:
+        column = table.column(table.person.column) if table.person is not None else None
+        if column is not None:
+            return column.name, column.type
+    raise ParamError(f"Dataset {dataset} has no persons.", "name a dataset with private tables")
+
+
+def person(text: str | None, kind: SqlType) -> str | None:
+    """Write a person as they are compared; None for what can be none.
+
+    Claim: whoever is read can object. Symbols: the text of a stored person. Formula: of texts, 1 to 1,000 characters
+    without NUL, which is what scans read; of integers, all of 64 bits. Source: dialect/proofs.md#can-object.
+    """
+    if text is None:
+        return None
+    if kind is SqlType.VARCHAR:
+        return text if 1 <= len(text) <= LONGEST_PERSON and not NO_TEXT.search(text) else None
+    bare = text.strip()
+    return str(int(bare)) if WHOLE.fullmatch(bare) and LEAST <= int(bare) <= MOST else None
+
+
+def one_person(text: str, column: str, kind: SqlType) -> list[str]:
+    """Take one person; raises ParamError, which repeats nothing of it."""
+    found = person(text, kind)
+    if found is None:
+        what = "an integer" if kind is not SqlType.VARCHAR else "text of 1 to 1,000 characters"
+        raise ParamError(f"This is no {column}: persons of this dataset are {what}.", "write one as the data have it")
+    return [found]
+
+
+def persons_in(path: Path, column: str, kind: SqlType, progress: Progress) -> list[str]:
+    """Read a CSV or Parquet file, one person for each line that is not empty, those named twice as often.
+
+    Raises ParamError with the number of bad lines and the first of them.
+    """
+    reader = _parquet if path.suffix.lower() == ".parquet" else _csv
+    found: list[str] = []
+    bad: list[int] = []
+    for line, text, fraction in _opened(reader, path, column):
+        taken = person(text, kind)
+        if taken is None:
+            bad.append(line)
+        else:
+            found.append(taken)
+        if line % PROGRESS_LINES == 0:
+            progress("reading persons", fraction)
+    if bad:
+        shown = ", ".join(map(str, bad[:SHOWN_LINES])) + (", ..." if len(bad) > SHOWN_LINES else "")
+        why = f"{len(bad):,} of {len(bad) + len(found):,} lines name no person, so nothing was recorded: line {shown}."
+        header = f"; if line 1 holds names, let that of the persons be {column}" if bad == [1] else ""
+        raise ParamError(why, f"correct these lines, and send the whole file again{header}")
+    if not found:
+        raise ParamError("The file names nobody.", HINT.format(column))
+    return found
+
+
+Line = tuple[int, str | None, float]  # its number, its text, the part of the file before it
+
+
+def _opened(reader: Callable[[Path, str], Iterable[Line]], path: Path, column: str) -> Iterator[Line]:
+    try:
+        yield from reader(path, column)
+    except (OSError, UnicodeError, csv.Error, pa.ArrowException):
+        raise ParamError(f"The file {path} can't be read.", "a CSV file in UTF-8, or a Parquet file") from None
+
+
+def _csv(path: Path, column: str) -> Iterator[Line]:
+    """Read a CSV file with a line of names, or one of persons alone; a line with a comma too much names nobody."""
+    size = max(1, path.stat().st_size)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows, read = csv.reader(file, strict=True), 0
+        place: int | None = None
+        width = 0
+        for row in rows:
+            read += sum(map(len, row)) + 1
+            if place is None:
+                place, is_header = _place(row, column)
+                width = len(row)
+                if is_header:
+                    continue
+            if row:
+                named = place < len(row) <= width
+                yield rows.line_num, row[place] if named else None, min(1.0, read / size)
+
+
+def _place(first: list[str], column: str) -> tuple[int, bool]:
+    """Find which column of a CSV file names persons, and whether its first line holds names."""
+    names = [text.strip().lower() for text in first]
+    if column in names:
+        return names.index(column), True
+    if len(first) > 1:
+        raise ParamError(f"No column of the file is called {column}.", HINT.format(column))
+    return 0, False
+
+
+def _parquet(path: Path, column: str) -> Iterator[Line]:
+    """Read a column of a Parquet file."""
+    file = pq.ParquetFile(path)
+    names = {name.lower(): name for name in file.schema_arrow.names}
+    if column not in names and len(names) > 1:
+        raise ParamError(f"No column of the file is called {column}.", HINT.format(column))
+    stored = names.get(column, next(iter(names.values())))
+    line, lines = 0, max(1, file.metadata.num_rows)
+    for batch in file.iter_batches(columns=[stored]):
+        for found in batch.column(0):
+            line += 1
+            value = found.as_py()
+            named = isinstance(value, str | int | Decimal | UUID) and not isinstance(value, bool)
+            yield line, str(value) if named else None, line / lines
+
+
+LONGEST_REASON = 500
+TOPIC = "objection"
+
+
+@dataclass(frozen=True)
+class Register:
+    """The objections of a catalog's datasets, in one ledger."""
+
+    catalog: Catalog
+    objections: Objections
+    ledger: Ledger  # where auditors read that something was done
+
+    @classmethod
+    def beside(cls, catalog: Catalog, place: str, ledger: Ledger) -> Register:
+        """Open the register of a catalog's people that belongs to a ledger; raises UnsafeStore where it is not whole.
+
+        An act that was recorded and not noted, because somebody pulled the plug in between, is noted now.
+        """
+        register = cls(catalog, Objections(ObjectionRegister.beside(place)), ledger)
+        try:
+            register._complete_notes()
+        except BaseException:
+            register.close()
+            raise
+        return register
+
+    def object(
+        self, person: str, *, reason: str, by: str, dataset: str | None = None, withdraw: bool = False
+    ) -> dict[str, Any]:
+        """Record that a person objects, or objects no more; durable when this returns; raises LedgerError."""
+        name = named_dataset(self.catalog, dataset).name
+        persons = one_person(person, *person_column(self.catalog, name))
+        if any(re.search(rf"(?<!\w){re.escape(text)}(?!\w)", reason) for text in {*persons, person.strip()}):
+            why = "The reason names the person, and it is kept where auditors read."
+            raise ParamError(why, "say who asked and why in other words: letter of 3 October")
+        return self._recorded(name, persons, _kind(withdraw), reason, by)
+
+    def object_file(
+        self,
+        path: str,
+        *,
+        reason: str,
+        by: str,
+        progress: Progress,
+        dataset: str | None = None,
+        withdraw: bool = False,
+    ) -> dict[str, Any]:
+        """Record that everybody in a file objects, or nobody where a line is none; tells how many it names."""
+        name = named_dataset(self.catalog, dataset).name
+        persons = persons_in(Path(path), *person_column(self.catalog, name), progress)
+        progress("recording", 1.0)
+        different = list(dict.fromkeys(persons))
+        act = self._recorded(name, different, _kind(withdraw), reason, by)
+        return act | {"persons": len(different), "repeated": len(persons) - len(different)}
+
+    def acts(self, dataset: str | None = None) -> list[dict[str, Any]]:
+        """List when objections were recorded, by whom and why; not whose, nor how many."""
+        name = None if dataset is None else named_dataset(self.catalog, dataset).name
+        return [asdict(act) for act in self.objections.register.acts() if name in (None, act.dataset)]
+
+    def current(self, dataset: str) -> pa.Table:
+        """Give who objects now: what one execution reads."""
+        return self.objections.current(dataset)
+
+    def close(self) -> None:
+        """Close the register."""
+        self.objections.close()
+
+    def _recorded(self, dataset: str, persons: list[str], kind: ActKind, reason: str, by: str) -> dict[str, Any]:
+        if not reason.strip() or len(reason) > LONGEST_REASON or not reason.isprintable():
+            why = f"A reason is one line of 1 to {LONGEST_REASON} signs."
+            raise ParamError(why, "say who asked and why: letter of 3 October")
+        check_name(by, "Who records it")
+        act = self.objections.register.record(kind, dataset, persons, by=by, reason=reason.strip())
+        self._note(act)  # behind it: an objection that is not noted yet holds, and is noted when this opens again
+        return asdict(act)
+
+    def _note(self, act: Act) -> None:
+        said = {"act": act.act, "what": act.kind.value, "at": act.at, "reason": act.reason}
+        self.ledger.note(TOPIC, said, actor=act.recorded_by, dataset=act.dataset)
+
+    def _complete_notes(self) -> None:
+        """Hold the register against what was noted of it: a lost or older one would bring people back."""
+        acts = self.objections.register.acts()
+        noted = {entry.said["act"]: entry for entry in self.ledger.audit(kind=f"note_{TOPIC}")}
+        held = {act.act: act for act in acts}
+        if any(n not in held or _told(held[n]) != (e.said["what"], e.said["at"], e.dataset) for n, e in noted.items()):
+            why = "The ledger knows of objections that its register does not hold, so nothing is answered."
+            raise UnsafeStore(why, "the register's own file, NAME.ledger.objections, of the same moment as the ledger")
+        for act in (act for act in acts if act.act not in noted):
+            self._note(act)
+
+
+def _told(act: Act) -> tuple[str, str, str]:
+    return act.kind.value, act.at, act.dataset
+
+
+def _kind(withdraw: bool) -> ActKind:
+    return ActKind.WITHDRAW if withdraw else ActKind.OBJECT

@@ -10,7 +10,7 @@ from engine.backends.duckdb import DuckDBBackend
 from engine.backends.empty_tables import declared
 from engine.backends.lake import LakeBackend
 from engine.backends.protocol import Backend
-from engine.catalog.ingested import with_ingested
+from engine.catalog.sources import with_ingested
 from engine.data.checks.lake import check_lake, lake_target, persons_of_bits, table_place
 from engine.data.lake_layout import beside_lake
 from engine.data.layout import laid_out

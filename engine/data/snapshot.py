@@ -20,11 +20,11 @@ from typing import Any
 
 import duckdb
 
-from dialect.catalog.catalog import Catalog, Source, Table
-from dialect.functions.write_expr import name, quote_text
+from dialect.catalog.model import Catalog, Source, Table
+from dialect.functions.emitter import name, quote_text
 from engine.data.checks.snapshot import CHECK, check_sources, check_stored
 from engine.data.files.cache import publish
-from engine.data.files.csv_files import UnreadableError
+from engine.data.files.csv import UnreadableError
 from engine.data.files.derived_columns import (
     Part,
     copied_type,

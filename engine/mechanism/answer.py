@@ -10,10 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dialect.codegen.outer import OuterSql
+from dialect.codegen.outer_query import OuterSql
 from dialect.postprocess.interval_functions import Reaches
 from engine.mechanism.intervals import Floats, half_width, linear_interval, normal_quantile, ratio_interval
-from engine.mechanism.raw_noise import RawNoise
+from engine.mechanism.release import RawNoise
 
 Ends = tuple[Floats, Floats]
 # since 1970: the years 1 to 9999

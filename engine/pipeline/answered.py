@@ -9,7 +9,7 @@ from dialect import Question
 from engine.mechanism.answer import Answer
 from engine.mechanism.release import Release
 from engine.pricing.prepare import Prepared
-from engine.reuse.ways import Way
+from engine.reuse.sources import Way
 
 
 @dataclass(frozen=True)

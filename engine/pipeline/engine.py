@@ -25,30 +25,26 @@ from engine.errors import uncharged, untold
 from engine.mechanism.answer import Answer
 from engine.mechanism.gaussian import NoiseSource
 from engine.mechanism.release import Meaning, Release, to_bytes
-from engine.pipeline.agreeing import agreed, agreed_notes
-from engine.pipeline.aim import Holding, aimed_rho, foreseen_errors
 from engine.pipeline.answered import Answered
 from engine.pipeline.binding import bind_outer, without_groups
 from engine.pipeline.cache import Remembered, Same
+from engine.pipeline.consistency import agreed, agreed_notes
 from engine.pipeline.finish import finish
+from engine.pipeline.notes import value_notes, window_notes
 from engine.pipeline.outlook import Ahead, ahead, telling_what_fits
-from engine.pipeline.value_notes import value_notes
-from engine.pipeline.window_notes import window_notes
+from engine.pipeline.target_budget import Holding, aimed_rho, foreseen_errors
 from engine.pricing.keys import reached
 from engine.pricing.norms.histograms import NO_CALIBRATION, NOTHING_KNOWN, Calibration, Knowing
 from engine.pricing.norms.values import informed
 from engine.pricing.prepare import Choice, Prepared, Sized, all_sized, priced
-from engine.pricing.public_counts import count_keys
-from engine.pricing.requests import body_digest, new_request_id, wording
 from engine.pricing.simultaneous import at_level_of_each
-from engine.pricing.target import aimed_notes
-from engine.pricing.terms import Asked, Terms, caps, terms
-from engine.reuse.find import Finder, day_of, meaning_of, notes_of
+from engine.pricing.target_error import aimed_notes
+from engine.pricing.terms import Asked, Terms, body_digest, caps, new_request_id, terms, wording
+from engine.pricing.work_limits import count_keys
 from engine.reuse.holdings import Known, Showing, nothing_shown
-from engine.reuse.repeats import current, replayed
-from engine.reuse.shared_sources import parts_that_share
-from engine.reuse.versions import versions
-from engine.reuse.ways import Way, bought_of
+from engine.reuse.replay import current, replayed, versions
+from engine.reuse.sources import Way, bought_of, parts_that_share
+from engine.reuse.view_lookup import Finder, day_of, meaning_of, notes_of
 
 
 def _nobody_hears(charge: Charge) -> None:

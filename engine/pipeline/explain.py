@@ -11,15 +11,14 @@ from dialect import Question
 from dialect.postprocess.shared_noise import sharing_noise
 from engine.pipeline.advice import NO_ADVICE, Advice, advice
 from engine.pipeline.engine import Engine
+from engine.pipeline.notes import window_notes
 from engine.pipeline.outlook import Ahead
-from engine.pipeline.window_notes import window_notes
 from engine.pricing.expected_error import expected_error, noise_of
 from engine.pricing.prepare import Prepared, scales_of
-from engine.pricing.target import aimed_notes
+from engine.pricing.target_error import aimed_notes
 from engine.pricing.terms import Asked
-from engine.reuse.find import notes_of
-from engine.reuse.shared_sources import parts_that_share
-from engine.reuse.ways import Way, bought_of
+from engine.reuse.sources import Way, bought_of, parts_that_share
+from engine.reuse.view_lookup import notes_of
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,14 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from dialect import Catalog, Question, Target
-from dialect.codegen.outer import OuterSql, public_tables, write_outer
+from dialect.codegen.outer_query import OuterSql, public_tables, write_outer
 from dialect.codegen.relations.relation import release_name
-from dialect.functions.write_expr import name
+from dialect.functions.emitter import name
 from dialect.postprocess.interval_functions import Reaches
 from engine.backends.protocol import Backend
 from engine.backends.sandbox import outer, public_table, read_public
 from engine.mechanism.answer import Answer, answer, reaches
-from engine.mechanism.raw_noise import raw_noise
-from engine.mechanism.release import Release, outer_table
+from engine.mechanism.release import Release, outer_table, raw_noise
 from engine.pricing.prepare import Prepared
 
 

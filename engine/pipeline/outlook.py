@@ -15,11 +15,11 @@ from typing import Any
 
 from budgets import PICO, BudgetRefused, ChargeRequest, Forecast, Ledger, Outlook
 from dialect import Catalog, Question
-from dialect.catalog.catalog import Dataset
+from dialect.catalog.model import Dataset
 from dialect.catalog.privacy_windows import STATIC, next_begin, window_name
 from engine.pricing.prepare import Prepared
-from engine.pricing.target import errors_at, errors_told, held_prices
-from engine.reuse.repeats import Repeats
+from engine.pricing.target_error import errors_at, errors_told, held_prices
+from engine.reuse.replay import Repeats
 
 NEVER = "this dataset is one window, forever: what is spent stays spent, and no new budget comes"
 

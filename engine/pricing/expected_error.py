@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 from dialect import Question
 from dialect.algebra.expressions import Expr, Field, Literal, children
-from dialect.catalog.catalog import SqlType
-from dialect.postprocess.linear import ZERO, Linear
-from dialect.postprocess.rounding import Rounding, rounding
-from dialect.postprocess.uncertainty import Form, noisy, uncertainty
+from dialect.catalog.model import SqlType
+from dialect.postprocess.display_rounding import Rounding, rounding
+from dialect.postprocess.noise_propagation import ZERO, Form, Linear, noisy, uncertainty
 from engine.mechanism.answer import half_widths, whole_half_widths
 
 Scales = tuple[tuple[tuple[float, float], ...], ...]  # of each plan's vectors: unit of a grain, sigma in grains

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dialect.algebra.private_plan import Rule, Vector, VectorBound, VectorKind
-from dialect.analysis.multiplied import multiplies, spreads
-from dialect.analysis.whole_tables import every_row
+from dialect.algebra.release_plan import Rule, Vector, VectorBound, VectorKind
+from dialect.analysis.cardinality import every_row
+from dialect.analysis.uniqueness import multiplies, spreads
+from dialect.sensitivity.grouping import parted_by
 from dialect.sensitivity.norms import counted_table
-from dialect.sensitivity.parted import parted_by
-from engine.pricing.norms.choose_bounds import NormFacts
+from engine.pricing.norms.choose import NormFacts
 from engine.pricing.prepare import Prepared, Sized
 
 _CUT = (Rule.SCALE, Rule.CLAMP)  # by a norm; the other rules say all of themselves

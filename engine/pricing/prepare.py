@@ -10,21 +10,21 @@ from fractions import Fraction
 
 from budgets import PICO
 from dialect import Admission, BoundedSql, Bounding, Catalog, Code, PrivatePlan, Question, Refusal, Target, bound, write
-from dialect.algebra.private_plan import Rule
-from dialect.analysis.bounded_work import NO_WORK, Work
+from dialect.algebra.release_plan import Rule
+from dialect.analysis.work_bound import NO_WORK, Work
 from dialect.codegen.key_selection import over_released, selecting, with_released
-from dialect.functions.write_expr import NoForm
+from dialect.functions.emitter import NoForm
 from engine.backends.protocol import Backend
 from engine.catalog.admission import admission
-from engine.catalog.catalog_version import resting_on
-from engine.catalog.ingested import version_of
+from engine.catalog.sources import version_of
+from engine.catalog.version import resting_on
 from engine.pricing.expected_error import Scales
-from engine.pricing.norms.choose_bounds import Foreseen, NormFacts, bounds_said, choose_bounds, foreseen
+from engine.pricing.norms.choose import Foreseen, NormFacts, bounds_said, choose_bounds, foreseen
 from engine.pricing.norms.facts import norm_facts, over_threshold, shown_alone
 from engine.pricing.norms.histograms import NO_CALIBRATION, Calibration
 from engine.pricing.price import Cost, VectorPrice, about_threshold, price
-from engine.pricing.public_counts import check_work, count_keys, count_values
 from engine.pricing.split import Parts, evenly, shares, split
+from engine.pricing.work_limits import check_work, count_keys, count_values
 
 MECHANISM = "2"  # moves when the same plan and price would mean another release
 

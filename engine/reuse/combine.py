@@ -12,9 +12,9 @@ from fractions import Fraction
 import numpy as np
 import pyarrow as pa
 
-from dialect.algebra.private_plan import VectorBound
-from dialect.codegen.derived import write_derived, write_pinned
-from dialect.planner.reuse.derivation import Derivation
+from dialect.algebra.release_plan import VectorBound
+from dialect.codegen.stored_release_sql import write_derived, write_pinned
+from dialect.planner.reuse.view_matching import Derivation
 from engine.backends.exact import Int64Vector
 from engine.backends.sandbox import outer
 from engine.mechanism.gaussian import NoisyVector

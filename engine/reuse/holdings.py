@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 from budgets import OWNER, Ledger, PaidRelease
 from dialect import Catalog, Refusal, read
-from dialect.algebra.private_plan import PrivatePlan
-from dialect.planner.reuse.derivation import Told, told
+from dialect.algebra.release_plan import PrivatePlan
+from dialect.planner.reuse.view_matching import Told, told
 from engine.mechanism.release import Meaning, Release, from_bytes
 from engine.pricing.prepare import key_of
-from engine.reuse.repeats import Repeats
+from engine.reuse.replay import Repeats
 
 Showing = Callable[[str, str], AbstractSet[str]]  # client, dataset -> releases of standing questions that it may see
 Known = MutableMapping[str, Told | None]  # by release key: what was found; None: nothing can be made of it

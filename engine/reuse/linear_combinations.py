@@ -14,14 +14,13 @@ from functools import cached_property
 import numpy as np
 
 from dialect import Catalog
-from dialect.algebra.private_plan import Vector, VectorBound, VectorKind
-from dialect.planner.reuse.derivation import Derivation, Told
-from dialect.planner.reuse.held_parts import Part, held_parts
-from dialect.planner.reuse.row_sets import Read, RowSets
+from dialect.algebra.release_plan import Vector, VectorBound, VectorKind
+from dialect.planner.reuse.predicate_regions import Read, RowSets
+from dialect.planner.reuse.view_matching import Derivation, Part, Told, held_parts
 from engine.pricing.prepare import Prepared
 from engine.reuse.combine import LEAST_SIGMA, Made
 from engine.reuse.holdings import Held, Shelf
-from engine.reuse.ways import LARGEST_MORE_BIAS, Combined, as_little_cut, asked_of
+from engine.reuse.sources import LARGEST_MORE_BIAS, Combined, as_little_cut, asked_of
 from engine.reuse.weights import Pattern, reachable, weights_of
 
 LEAST_PARTED = 2  # sets of other rows that make the wanted one

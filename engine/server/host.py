@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from budgets import ParamError
-from engine.accounts.problems import refusals
 from engine.catalog.bundled import find_catalog
+from engine.problems import refusals
 
 if TYPE_CHECKING:
     from engine.server.settings import Settings
@@ -27,7 +27,7 @@ def serve(
 
     `given` are settings by name (docs/server.md); what is None is taken from the environment, the file, the default.
     """
-    from engine.server.serving import run_server
+    from engine.server.app import run_server
 
     with refusals():
         run_server(_settings(config, given), lambda running: told(running.url, running.keys), demo=demo)
@@ -45,7 +45,7 @@ def bootstrap(name: str, *, config: str | None = None, again: bool = False, **gi
     `again` takes every admin's key back first, and `taken_back` has whose they were. The catalog is said, here or
     in the settings: a key for the made-up operator opens nobody's own data.
     """
-    from engine.server.serving import make_first_admin
+    from engine.server.app import make_first_admin
 
     with refusals():
         settings = _settings(config, given)

@@ -9,16 +9,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from engine.accounts.key_acts import KeyAct
-from engine.accounts.problems import Refused
+from engine.accounts.audit_log import KeyAct
+from engine.problems import Refused
 from engine.server.auth.keys import Keys
 from engine.server.auth.limits import Limits
 from engine.server.auth.tokens import Tokens
-from engine.server.books import Books
 from engine.server.http.problems import Problem
-from engine.server.logs import log
-from engine.server.metrics import Metrics
 from engine.server.settings import Settings
+from engine.server.storage import Books
+from engine.server.telemetry import Metrics, log
 from engine.server.worker.client import UNHEARD, Heard, WorkerDied
 from engine.server.worker.frames import Json
 from engine.server.worker.gate import Gate

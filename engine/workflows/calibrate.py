@@ -14,15 +14,15 @@ from typing import Any
 
 from budgets import OWNER, PICO, Charge, Loss, ParamError, total
 from dialect import Refusal
-from dialect.catalog.catalog import Catalog, Dataset
+from dialect.catalog.model import Catalog, Dataset
 from dialect.catalog.privacy_windows import next_begin, window_name
-from engine.accounts.owner_loss import owner_keys
+from engine.accounts.losses import owner_keys
 from engine.pipeline.engine import Engine
 from engine.pricing.norms.histograms import Calibration, Kind
 from engine.pricing.norms.stored import FORMAT, TOPIC, calibrations_in, measured_said
 from engine.pricing.prepare import Prepared, prepare
-from engine.pricing.public_counts import count_keys
 from engine.pricing.terms import Asked
+from engine.pricing.work_limits import count_keys
 from engine.progress import Progress
 from engine.workflows.calibration_questions import CalibrationQuestion, Uncalibrated, calibration_questions
 from engine.workflows.delivered_windows import delivered_windows

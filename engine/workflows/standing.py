@@ -16,18 +16,18 @@ from typing import Any
 
 from budgets import OWNER, PICO, BudgetRefused, Loss, StoredRelease
 from dialect import Question, read
-from dialect.catalog.catalog import Dataset
+from dialect.catalog.model import Dataset
 from dialect.catalog.privacy_windows import begin_named, next_begin
-from engine.accounts.owner_loss import owner_keys
-from engine.catalog.catalog_section import Section, read_toml
+from engine.accounts.losses import owner_keys
+from engine.catalog.toml_section import Section, read_toml
 from engine.errors import CatalogError
 from engine.mechanism.release import from_bytes
 from engine.pipeline.answered import Answered
 from engine.pipeline.engine import Engine
-from engine.pipeline.window_notes import window_notes
+from engine.pipeline.notes import window_notes
 from engine.pricing.prepare import Prepared
 from engine.pricing.terms import Asked
-from engine.reuse.ways import Way
+from engine.reuse.sources import Way
 
 TOPIC = "standing"
 CHARGED = "charged, not released"  # what comes of a window whose making failed

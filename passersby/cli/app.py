@@ -8,21 +8,10 @@ from typing import Annotated
 
 import typer
 
-from passersby.cli import (
-    cli_about,
-    cli_accounts,
-    cli_admins,
-    cli_calibration,
-    cli_catalog,
-    cli_ledger,
-    cli_objections,
-    cli_questions,
-    cli_standing,
-    cli_topups,
-    cli_workload,
-)
+from passersby.cli import admin, analyst, steward
+from passersby.cli import ledger as cli_ledger
 from passersby.cli import serve as cli_serve
-from passersby.cli.cli_options import refusals
+from passersby.cli.options import refusals
 from passersby.cli.output import Format
 
 EPILOG = (
@@ -41,13 +30,13 @@ app = typer.Typer(
 ledger = typer.Typer()
 catalog = typer.Typer(no_args_is_help=True, help="Write and check the catalog of your own files.")
 
-app.command(rich_help_panel="Ask")(cli_questions.query)
-app.command(rich_help_panel="Ask")(cli_questions.explain)
-app.command(rich_help_panel="Ask")(cli_questions.rehearse)
-app.command(rich_help_panel="Ask")(cli_workload.plan)
-app.command(rich_help_panel="Ask")(cli_accounts.tables)
-app.command(rich_help_panel="Account for it")(cli_accounts.budget)
-app.command(rich_help_panel="Account for it")(cli_accounts.history)
+app.command(rich_help_panel="Ask")(analyst.query)
+app.command(rich_help_panel="Ask")(analyst.explain)
+app.command(rich_help_panel="Ask")(analyst.rehearse)
+app.command(rich_help_panel="Ask")(analyst.plan)
+app.command(rich_help_panel="Ask")(analyst.tables)
+app.command(rich_help_panel="Account for it")(analyst.budget)
+app.command(rich_help_panel="Account for it")(analyst.history)
 app.add_typer(ledger, name="ledger", rich_help_panel="Account for it")
 ledger.callback(invoke_without_command=True)(cli_ledger.rows)
 ledger.command("verify")(cli_ledger.verify)
@@ -59,40 +48,40 @@ ledger.command("backup")(cli_ledger.backup)
 ledger.command("restore")(cli_ledger.restore)
 standing = typer.Typer(no_args_is_help=True, help="Questions that are asked of each new window, once for all.")
 app.add_typer(standing, name="standing", rich_help_panel="Ask")
-standing.command("run")(cli_standing.run)
-standing.command("list")(cli_standing.listed)
-standing.command("show")(cli_standing.show)
-app.command("about-me", rich_help_panel="People")(cli_about.about_me)
+standing.command("run")(analyst.run)
+standing.command("list")(analyst.listed)
+standing.command("show")(analyst.show)
+app.command("about-me", rich_help_panel="People")(analyst.about_me)
 objections = typer.Typer(no_args_is_help=True, help="See when objections were recorded.")
-app.command("object", rich_help_panel="People")(cli_objections.object_)
+app.command("object", rich_help_panel="People")(steward.object_)
 app.add_typer(objections, name="objections", rich_help_panel="People")
-objections.command("list")(cli_objections.listed)
+objections.command("list")(steward.listed)
 client = typer.Typer(no_args_is_help=True, help="Say who may ask, and how much.")
 app.add_typer(client, name="client", rich_help_panel="Admit and cap")
-client.command("add")(cli_admins.add)
-client.command("remove")(cli_admins.remove)
-client.command("cap")(cli_admins.cap)
-client.command("list")(cli_admins.clients)
-app.command("freeze", rich_help_panel="Admit and cap")(cli_admins.freeze)
-app.command("thaw", rich_help_panel="Admit and cap")(cli_admins.thaw)
-app.command("frozen", rich_help_panel="Admit and cap")(cli_admins.frozen)
+client.command("add")(admin.add)
+client.command("remove")(admin.remove)
+client.command("cap")(admin.cap)
+client.command("list")(admin.clients)
+app.command("freeze", rich_help_panel="Admit and cap")(admin.freeze)
+app.command("thaw", rich_help_panel="Admit and cap")(admin.thaw)
+app.command("frozen", rich_help_panel="Admit and cap")(admin.frozen)
 topup = typer.Typer(no_args_is_help=True, help="Ask for another cap, and decide such requests.")
 app.add_typer(topup, name="topup", rich_help_panel="Admit and cap")
-topup.command("request")(cli_topups.request)
-topup.command("approve")(cli_topups.approve)
-topup.command("decline")(cli_topups.decline)
-topup.command("list")(cli_topups.listed)
+topup.command("request")(admin.request)
+topup.command("approve")(admin.approve)
+topup.command("decline")(admin.decline)
+topup.command("list")(admin.listed)
 app.add_typer(catalog, name="catalog", rich_help_panel="Set up")
-app.command(rich_help_panel="Set up")(cli_catalog.ingest)
+app.command(rich_help_panel="Set up")(steward.ingest)
 app.command(rich_help_panel="Serve")(cli_serve.serve)
 app.command(rich_help_panel="Serve")(cli_serve.bootstrap)
-catalog.command("check")(cli_catalog.check)
-catalog.command("diff")(cli_catalog.diff)
-catalog.command("new")(cli_catalog.new)
-catalog.command("optimize")(cli_catalog.optimize)
-catalog.command("forget")(cli_catalog.forget)
-catalog.command("calibrate")(cli_calibration.calibrate)
-catalog.command("calibration")(cli_calibration.calibration)
+catalog.command("check")(steward.check)
+catalog.command("diff")(steward.diff)
+catalog.command("new")(steward.new)
+catalog.command("optimize")(steward.optimize)
+catalog.command("forget")(steward.forget)
+catalog.command("calibrate")(steward.calibrate)
+catalog.command("calibration")(steward.calibration)
 
 
 @app.command(rich_help_panel="Set up")

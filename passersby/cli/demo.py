@@ -15,13 +15,13 @@ from rich.rule import Rule
 from rich.text import Text
 
 from passersby.cli.output import console
+from passersby.client.connect import OPERATOR, open_in_process
 from passersby.client.connection import Connection
-from passersby.client.making import shown_making
-from passersby.client.opening import OPERATOR, open_in_process
+from passersby.client.progress import shown_making
 from passersby.errors import RefusedError
-from passersby.result.display import show_error, show_result, sql_block
-from passersby.result.display_lists import show_budget
-from passersby.text.wording import half_width_text, loss_text, percent
+from passersby.result.terminal import show_error, show_result, sql_block
+from passersby.result.terminal_lists import show_budget
+from passersby.text.numbers import half_width_text, loss_text, percent
 
 CLIENT = "demo"
 

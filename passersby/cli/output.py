@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rich.console import Console, RenderableType
 
 from passersby.result import exports
-from passersby.result.card_words import noise_text, paid_text
+from passersby.result.card_text import noise_text, paid_text
 from passersby.result.wire import plain
-from passersby.text.wording import merged, printable
+from passersby.text.numbers import merged, printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +57,7 @@ def console(*, stderr: bool = False) -> Console:
 
 def write_result(result: Result, form: Format) -> None:
     """Write an answer."""
-    from passersby.result.display import show_result
+    from passersby.result.terminal import show_result
 
     if form is Format.JSON:
         write_json(result.to_wire())
@@ -106,7 +106,7 @@ def write_page(page: str, file: Path | None) -> None:
 
 def write_error(error: PassersbyError, form: Format | Document) -> None:
     """Write a refusal to standard error, as JSON for those who asked for JSON: standard output holds only answers."""
-    from passersby.result.display import show_error
+    from passersby.result.terminal import show_error
 
     if form == Format.JSON:
         sys.stderr.write(json.dumps(error.problem, ensure_ascii=False) + "\n")

@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
-from passersby.cli.cli_options import LEDGER, refusals
+from passersby.cli.options import LEDGER, refusals
 from passersby.cli.output import Format
-from passersby.client.making import shown_making
-from passersby.client.opening import OPERATOR, engine_face
+from passersby.client.connect import OPERATOR, engine_face
+from passersby.client.progress import shown_making
 
 LISTEN, KEEP = "Listen", "Keep"
 CatalogNamed = Annotated[

@@ -17,7 +17,7 @@ from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.exc import NoSuchTableError
 
 from passersby.client.address import is_loopback
-from passersby.text.wording import declared_text
+from passersby.text.numbers import declared_text
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection

@@ -99,7 +99,7 @@ class Explanation:
         return {key: plain(value) for key, value in self._told.items()}
 
     def __repr__(self) -> str:
-        from passersby.result.display import as_text, show_explanation
+        from passersby.result.terminal import as_text, show_explanation
 
         return as_text(show_explanation, self)
 

@@ -12,7 +12,7 @@ from passersby.errors import RefusedError
 from passersby.result.protocols import Answer
 from passersby.result.wire import plain
 from passersby.text.csv_cells import write_cells
-from passersby.text.wording import left_text, loss_text, merged, percent
+from passersby.text.numbers import left_text, loss_text, merged, percent
 
 if TYPE_CHECKING:
     import pyarrow

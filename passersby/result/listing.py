@@ -28,8 +28,8 @@ class Budget(dict[str, Any]):
         return dict(self.get("ahead") or {})
 
     def __repr__(self) -> str:
-        from passersby.result.display import as_text
-        from passersby.result.display_lists import show_budget
+        from passersby.result.terminal import as_text
+        from passersby.result.terminal_lists import show_budget
 
         return as_text(show_budget, self)
 
@@ -45,8 +45,8 @@ class History(list[Row]):
     NAMES = ("release_id", "dataset", "windows", "sql", "question", "rho", "delta", "settled_at")
 
     def __repr__(self) -> str:
-        from passersby.result.display import as_text
-        from passersby.result.display_lists import show_history
+        from passersby.result.terminal import as_text
+        from passersby.result.terminal_lists import show_history
 
         return as_text(show_history, self)
 
@@ -60,8 +60,8 @@ class LedgerRows(list[Row]):
     )
 
     def __repr__(self) -> str:
-        from passersby.result.display import as_text
-        from passersby.result.display_lists import show_ledger
+        from passersby.result.terminal import as_text
+        from passersby.result.terminal_lists import show_ledger
 
         return as_text(show_ledger, self)
 
@@ -71,7 +71,7 @@ class Tables(list[Row]):
 
     def columns(self) -> list[Row]:
         """Give one row per column, for formats that know no lists."""
-        from passersby.text.wording import declared_text
+        from passersby.text.numbers import declared_text
 
         return [
             {
@@ -86,8 +86,8 @@ class Tables(list[Row]):
         ]
 
     def __repr__(self) -> str:
-        from passersby.result.display import as_text
-        from passersby.result.display_lists import show_tables
+        from passersby.result.terminal import as_text
+        from passersby.result.terminal_lists import show_tables
 
         return as_text(show_tables, self)
 
@@ -96,6 +96,6 @@ class Functions(list[Row]):
     """What a question may use: name, arguments, what it gives, and its meaning."""
 
     def __repr__(self) -> str:
-        from passersby.result.display import as_text, table_of
+        from passersby.result.terminal import as_text, table_of
 
         return as_text(lambda rows: table_of(rows, ("name", "arguments", "gives", "meaning"), "Functions"), self)

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from passersby.result.card_words import noise_text, paid_text
+from passersby.result.card_text import noise_text, paid_text
 from passersby.result.protocols import Accounts, Answer, Explained, Interval
-from passersby.text.losses import LOSSES
-from passersby.text.wording import (
+from passersby.text.numbers import (
+    LOSSES,
     RELIABILITY,
     ahead_text,
     amount,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow
     from matplotlib.axes import Axes
 
-    from passersby.result.maps import Zones
+    from passersby.result.plotting import Zones
 
 CARD = b"passersby"  # key of the card in an Arrow schema's metadata
 
@@ -187,7 +187,7 @@ class Result:
         `zones` is GeoJSON, as a dict or a file, or a dict of zone -> WKT; `zone` is the answer's column of their ids.
         """
         load_extra("matplotlib", "plot")
-        from passersby.result.maps import plot_map
+        from passersby.result.plotting import plot_map
 
         return plot_map(self, zones, zone=zone, value=value, ax=ax)
 
@@ -202,7 +202,7 @@ class Result:
     ) -> Axes:
         """Draw arrows between zones, as thick as their numbers: those of flows that are clearly above 0."""
         load_extra("matplotlib", "plot")
-        from passersby.result.maps import plot_flows
+        from passersby.result.plotting import plot_flows
 
         return plot_flows(self, zones, origin=origin, destination=destination, value=value, ax=ax)
 
@@ -219,7 +219,7 @@ class Result:
         return iter(self.rows)
 
     def __repr__(self) -> str:
-        from passersby.result.display import as_text, show_result
+        from passersby.result.terminal import as_text, show_result
 
         return as_text(show_result, self)
 

@@ -13,7 +13,7 @@ from unittest import mock
 import pyarrow as pa
 
 from dialect import BoundedSql, Catalog, read
-from dialect.catalog.declared_admission import NO_RULES
+from dialect.catalog.model import NO_RULES
 from engine.backends.exact import NOBODY_OBJECTED
 from engine.pipeline.engine import Engine
 from engine.pricing.prepare import priced, sized

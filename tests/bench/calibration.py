@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from budgets import Ledger, rho_for
 from engine.backends.duckdb import DuckDBBackend
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 from engine.data.snapshot import snapshot
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.engine import Engine

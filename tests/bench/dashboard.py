@@ -18,7 +18,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TypeVar
 
-from dialect.catalog.catalog import Norms, NormsByKeys
+from dialect.catalog.model import Norms, NormsByKeys
 from engine.pipeline.answered import Answered
 from engine.pipeline.engine import Engine
 from engine.pricing.terms import Asked

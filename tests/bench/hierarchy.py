@@ -11,10 +11,10 @@ import numpy as np
 
 from dialect import read
 from engine.mechanism.release import Release
-from engine.pipeline.agreeing import agreed
+from engine.pipeline.consistency import agreed
 from engine.pipeline.engine import Engine
 from engine.pricing.terms import Asked
-from engine.reuse.ways import Way
+from engine.reuse.sources import Way
 from tests.bench.accuracy import mibici
 from tests.bench.dashboard import prepared as with_norms
 from tests.bench.machine import table

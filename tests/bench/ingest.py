@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from dialect import Catalog
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 from engine.data.ingest.ingest import ingest
 from engine.data.layout import Account, optimize
 from engine.progress import ignore_progress

@@ -14,7 +14,7 @@ import numpy as np
 
 from budgets import ATTO, PICO
 from dialect import read, write
-from dialect.algebra.private_plan import Bounding, Rule, VectorBound
+from dialect.algebra.release_plan import Bounding, Rule, VectorBound
 from engine.catalog.admission import admission
 from engine.mechanism.gaussian import add_noise, gaussian_scale
 from engine.mechanism.thresholds import threshold

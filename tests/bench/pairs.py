@@ -18,7 +18,7 @@ from budgets import Ledger
 from dialect import Catalog, read
 from dialect.algebra.target import Rollup
 from engine.backends.duckdb import DuckDBBackend, Limits
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 from engine.catalog.folders import cache_folder
 from engine.catalog.operator import operator_path
 from engine.data.layout import laid_out, layout_file, optimize

@@ -12,9 +12,9 @@ import h3
 import pyarrow as pa
 
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref
-from dialect.catalog.catalog import SqlType
-from dialect.functions.functions import forms_of
-from dialect.functions.write_expr import write_expr
+from dialect.catalog.model import SqlType
+from dialect.functions.emitter import write_expr
+from dialect.functions.registry import forms_of
 from engine.data.files.derived_columns import ARROW
 from engine.data.files.polygons import polygon
 from tests.bench.machine import table

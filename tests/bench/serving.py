@@ -18,7 +18,7 @@ import adbc_driver_flightsql.dbapi as adbc
 import httpx2
 
 import engine
-from engine.server.http.answers import ARROW
+from engine.server.http.responses import ARROW
 from tests.bench.latency import QUESTION, REFUSED, REPLAYED
 from tests.bench.machine import milliseconds, table
 from tests.support.serving import Running, bearer, running

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from budgets import Ledger
-from dialect.catalog.catalog import Table
+from dialect.catalog.model import Table
 from engine.backends.lake import LakeBackend
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 from engine.catalog.operator import operator_path
 from engine.data.lake_optimize import optimize_lake
 from engine.data.open import open_lake

@@ -11,7 +11,7 @@ from typing import Any
 from budgets import LIFETIME, OWNER, PER_QUERY, Caps, Entry, Ledger, Loss
 from budgets.log.chain import row_hash
 from budgets.log.verify import verify
-from budgets.stores import entries, journal
+from budgets.stores import journal
 from budgets.stores.schema import PROJECTIONS
 from tests.budgets.books import CAPS, answer, ask, item
 
@@ -59,7 +59,7 @@ def rows_of(ledger: Ledger) -> Tables:
     """Take every row of every table, the chain's too, as an auditor would."""
     with ledger._store.reading() as connection:
         tables = {table.name: [dict(row) for row in journal.read_rows(connection, table)] for table in PROJECTIONS}
-        return tables | {"entries": [dict(vars(entry)) for entry in entries.read_chain(connection)]}
+        return tables | {"entries": [dict(vars(entry)) for entry in journal.read_chain(connection)]}
 
 
 def found(tables: Tables) -> tuple[str, ...]:

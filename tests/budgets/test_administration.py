@@ -22,7 +22,8 @@ from budgets import (
 )
 from budgets.accounting.failures import OF_A_CLIENT, OF_A_TREE, OF_A_WINDOW
 from budgets.log.events import failure_said
-from budgets.stores import entries, standing
+from budgets.stores import clients as standing
+from budgets.stores import journal
 from tests.budgets.books import ANN, CAPS, answer, ask, check_books, item
 
 WHY = {"actor": "eve", "reason": "agreed on Monday"}
@@ -332,7 +333,7 @@ def test_a_ledger_that_counted_by_window_alone_is_completed(ledger: Ledger) -> N
     """One that an earlier version wrote has no counts by tree: they are made of its chain when it is opened."""
     charge = ledger.charge(ask(client="retail/ann"))
     with ledger._store.writing() as connection:
-        entries.append(connection, [failure_said(charge, {"forever"})])
+        journal.append(connection, [failure_said(charge, {"forever"})])
         for key in (("", "retail/ann", ""), ("operator", "", "forever")):
             standing.count_failure(connection, *key)
     assert ledger.verify() != ()

@@ -10,7 +10,7 @@ import pytest
 
 from budgets import BudgetRefused, Caps, Item, Ledger, Loss, rho_for
 from budgets.accounting.conversion import conversion_delta
-from budgets.stores import entries
+from budgets.stores import journal
 from tests.budgets.books import SHARED, answer, ask, item
 
 SIGMA = Fraction(1414, 100)
@@ -74,7 +74,7 @@ def test_a_year_of_daily_dashboards() -> None:
 def test_the_clock_a_year_off_changes_no_budget(ledger: Ledger, year: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ledger.charge(ask(item("aa", "0.08", windows=("2026-10",))))
     before = ledger.accounts()
-    monkeypatch.setattr(entries, "now_text", lambda: f"{year}-11-25T00:00:00.000+00:00")
+    monkeypatch.setattr(journal, "now_text", lambda: f"{year}-11-25T00:00:00.000+00:00")
     assert ledger.accounts() == before
     with pytest.raises(BudgetRefused, match=r"has rho 0\.02 left"):
         ledger.charge(ask(item("bb", "0.03", windows=("2026-10",)), request="r2"))

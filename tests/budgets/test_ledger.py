@@ -20,7 +20,7 @@ from budgets import (
     Loss,
     ProtocolError,
 )
-from budgets.stores import entries
+from budgets.stores import journal
 from tests.budgets.books import (
     ANN,
     BEN,
@@ -380,7 +380,7 @@ def test_a_ledger_is_there_when_it_is_opened_again(address: str) -> None:
 
 def test_no_budget_depends_on_a_clock(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     for request, year in enumerate(("2026", "2036", "1999")):
-        monkeypatch.setattr(entries, "now_text", lambda year=year: f"{year}-01-01T00:00:00+00:00")
+        monkeypatch.setattr(journal, "now_text", lambda year=year: f"{year}-01-01T00:00:00+00:00")
         ledger.charge(ask(item(f"of {year}", "0.03"), request=f"r{request}"))
     with pytest.raises(BudgetRefused, match=r"has rho 0\.01"):
         ledger.charge(ask(item("more", "0.03"), request="r9"))

@@ -16,7 +16,7 @@ from budgets.accounting.holders import check_asker
 from budgets.accounting.loss import Loss
 from budgets.accounting.names import folded_name, normal_name
 from budgets.errors import Forbidden, ParamError
-from budgets.stores import standing
+from budgets.stores import clients as standing
 from budgets.stores.open import open_store
 from budgets.stores.schema import client_names, clients
 from tests.budgets.books import ask

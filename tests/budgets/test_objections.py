@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Table, delete, update
 
 from budgets import ActKind, LedgerError, LedgerUnavailable, ObjectionRegister
-from budgets.stores import register as tables
+from budgets.stores import clients as tables
 from tests.support.patience import not_for_ever
 
 

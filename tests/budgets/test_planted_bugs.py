@@ -18,7 +18,7 @@ from budgets.accounting.accounts import LIFETIME
 from budgets.accounting.bill import Bill, debits_of, make_bill
 from budgets.accounting.policy import Debit, Grant
 from budgets.accounting.records import StoredRelease
-from budgets.stores import balances, journal, sqlite, standing
+from budgets.stores import balances, clients, journal, sqlite
 from budgets.stores.journal import purchase_rows
 from budgets.stores.open import open_store
 from budgets.stores.schema import accounts, charges
@@ -239,7 +239,7 @@ def test_a_cap_of_the_request_in_the_place_of_the_rows_is_found(
 
 
 def test_a_grant_that_is_not_read_is_found(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(standing, "read_grants", lambda *asked: ())
+    monkeypatch.setattr(clients, "read_grants", lambda *asked: ())
     with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
         check_the_granted_cap_holds(ledger)
 
@@ -270,8 +270,8 @@ def renewing(module: ModuleType, name: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 RENEWALS = [
     (balances, "recap", lower),
-    (standing, "remove_client", remove_and_add),
-    (standing, "add_client", remove_and_add),
+    (clients, "remove_client", remove_and_add),
+    (clients, "add_client", remove_and_add),
 ]
 
 

@@ -11,7 +11,7 @@ from budgets import Ledger, LedgerUnavailable
 from budgets.log.chain import Entry
 from budgets.log.events import EntryKind
 from budgets.log.verify import verify
-from budgets.stores import entries
+from budgets.stores import journal
 from tests.budgets.books import ask, check_books, check_repeats_are_free, item
 
 
@@ -21,7 +21,7 @@ def test_repeats_are_free_and_counted(ledger: Ledger) -> None:
 
 
 def at(monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
-    monkeypatch.setattr(entries, "now_text", lambda: moment)
+    monkeypatch.setattr(journal, "now_text", lambda: moment)
 
 
 def counted(ledger: Ledger) -> list[tuple[str, str, int]]:
@@ -50,7 +50,7 @@ def test_a_ledger_that_can_not_be_written_answers_repeats_and_counts_on(
 
     ledger.count_repeat("ann", "operator")
     with monkeypatch.context() as patched:
-        patched.setattr(entries, "append", fails)
+        patched.setattr(journal, "append", fails)
         ledger.write_repeats(all_hours=True)
     ledger.count_repeat("ann", "operator")
     ledger.write_repeats(all_hours=True)
@@ -65,7 +65,7 @@ def test_no_repeat_is_lost_or_counted_twice_by_threads(ledger: Ledger, monkeypat
         with lock:
             return f"2026-11-29T{next(hours) // 25:02}:00:00.000+00:00"
 
-    monkeypatch.setattr(entries, "now_text", now)
+    monkeypatch.setattr(journal, "now_text", now)
     threads = [
         threading.Thread(target=lambda: [ledger.count_repeat("ann", "operator") for _ in range(50)]) for _ in range(4)
     ]

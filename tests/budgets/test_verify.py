@@ -14,7 +14,7 @@ from budgets import Ledger
 from budgets.log.chain import Entry
 from budgets.log.events import EntryKind
 from budgets.log.verify import steps_back, verify
-from budgets.stores import entries
+from budgets.stores import journal
 from budgets.stores.schema import PROJECTIONS, metadata
 from tests.budgets.books import answer, ask, item
 from tests.budgets.histories import Tables, found, live, rows_of, tampered
@@ -92,10 +92,10 @@ def test_a_clock_that_runs_backwards_is_told_and_refuses_nothing(
             "2026-11-26T08:00:01+00:00",
         )
     )
-    monkeypatch.setattr(entries, "now_text", lambda: next(day))
+    monkeypatch.setattr(journal, "now_text", lambda: next(day))
     for topic in "abcd":
         ledger.note(topic, {}, actor="desk")
-    monkeypatch.setattr(entries, "now_text", lambda: "2026-11-25T08:00:01+00:00")
+    monkeypatch.setattr(journal, "now_text", lambda: "2026-11-25T08:00:01+00:00")
     assert ledger.verify() == ()
     assert ledger.clock_steps() == (
         "The clock ran backwards: row 4 is 7,203 s before the row in front of it.",

@@ -9,10 +9,10 @@ import duckdb
 import pytest
 
 import dialect
-from dialect.algebra.private_plan import PrivatePlan, Question
+from dialect.algebra.release_plan import PrivatePlan, Question
 from dialect.algebra.target import Target
-from dialect.binder.kinds import Selected, kinds
-from dialect.catalog.catalog import Catalog
+from dialect.binder.query import Selected, kinds
+from dialect.catalog.model import Catalog
 from dialect.errors import Refusal
 from dialect.parser.context import Reading
 from dialect.parser.parser import parse

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from dialect.errors import Code, Refusal, Span, Suggestion, suggested
-from dialect.parser.suggestions.accepted_try import accepted_try
+from dialect.parser.suggestions.suggest import accepted_try
 
 ASKED = "SELECT isnull(lat, 0) FROM events"
 IN_DUCKDBS_WORDS = "SELECT coalesce(lat, 0) FROM events"

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialect.algebra.target import Target
-from dialect.binder.kinds import Selected
-from dialect.catalog.catalog import SqlType
+from dialect.binder.query import Selected
+from dialect.catalog.model import SqlType
 from dialect.codegen.relations.relation import write_rows
 from dialect.functions.aggregates import AGGREGATES, inside_sql, public_sql
 from tests.support.ties import tied_first, tied_last

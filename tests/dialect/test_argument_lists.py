@@ -11,14 +11,13 @@ import dialect
 from dialect.binder.arities import _READ_APART, Arity, arity_of
 from dialect.binder.node_arguments import ALIASES, SPELLINGS
 from dialect.binder.scalars import _CALLS, _READERS
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from dialect.errors import Code, Refusal
-from dialect.functions.aggregate_names import NODES
-from dialect.functions.aggregates import AGGREGATES
-from dialect.functions.functions import names
+from dialect.functions.aggregates import AGGREGATES, NODES
+from dialect.functions.registry import names
 from dialect.functions.window_functions import WINDOW_FUNCTIONS, WINDOW_NODES
-from dialect.parser.clause import OPTION_NAMES
-from dialect.parser.suggestions.other_calls import FORMS
+from dialect.parser.privacy_clause import OPTION_NAMES
+from dialect.parser.suggestions.foreign_dialects import FORMS
 from dialect.parser.tokens import DUCKDB
 from tests.support.statement_outcome import outcome
 

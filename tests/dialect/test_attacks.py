@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.algebra.private_plan import Question
+from dialect.algebra.release_plan import Question
 from dialect.errors import Refusal
 
 CASES: list[tuple[str, str, str]] = [

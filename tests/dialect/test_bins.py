@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialect.algebra.expressions import Field, Ref
-from dialect.catalog.catalog import Bounds, SqlType
+from dialect.catalog.model import Bounds, SqlType
 from dialect.functions.builders import is_there
-from dialect.functions.write_expr import write_expr
-from dialect.planner.bins import MOST_BINS, MOST_GROWING, Bins, bin_number, bins_of, has_bin
+from dialect.functions.emitter import write_expr
+from dialect.planner.quantiles import MOST_BINS, MOST_GROWING, Bins, bin_number, bins_of, has_bin
 
 
 def _value(kind: SqlType, lower: float, upper: float) -> Ref:

@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialect.algebra.private_plan import PrivatePlan, Rule, Vector, VectorKind
-from dialect.catalog.catalog import Catalog
-from dialect.sensitivity.bound import bound, value_bits
-from dialect.sensitivity.chosen_norms import ChosenNorm
+from dialect.algebra.release_plan import PrivatePlan, Rule, Vector, VectorKind
+from dialect.catalog.model import Catalog
+from dialect.sensitivity.bounding import ChosenNorm, bound, value_bits
 
 Plans = Callable[[str], PrivatePlan]
 

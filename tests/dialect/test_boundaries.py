@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.algebra.private_plan import Question
 from dialect.algebra.relations import Join
+from dialect.algebra.release_plan import Question
 from dialect.errors import Code, Refusal
 
 Ask = Callable[[str], Question]

@@ -10,11 +10,11 @@ import pytest
 
 from dialect import read
 from dialect.algebra.expressions import Field
-from dialect.algebra.relation_parts import all_below
 from dialect.algebra.relations import Cut, Public
-from dialect.analysis.bounded_work import STEP, Work, bounded_work
-from dialect.analysis.work import most_rows
-from dialect.catalog.catalog import Catalog
+from dialect.algebra.traversal import all_below
+from dialect.analysis.cardinality import most_rows
+from dialect.analysis.work_bound import STEP, Work, bounded_work
+from dialect.catalog.model import Catalog
 from dialect.functions.scalar.patterns import never_tries_again, parts_of
 from tests.support.attack_catalog import attack_catalog
 from tests.support.sql_cases import sql_cases

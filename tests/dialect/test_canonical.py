@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.algebra.private_plan import PrivatePlan
+from dialect.algebra.release_plan import PrivatePlan
 
 Plans = Callable[[str], PrivatePlan]
 SIZE = "CASE WHEN age > 50 THEN 'old' ELSE 'young' END"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import dialect
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from tests.support.two_worlds import fresh, open_worlds
 
 # what each condition may be called

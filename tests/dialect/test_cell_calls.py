@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import dialect
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from dialect.errors import Code, Refusal
 from tests.support.worlds import make_world
 

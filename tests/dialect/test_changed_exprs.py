@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.algebra.changed_exprs import changed_exprs
 from dialect.algebra.expressions import Expr, fields_of
-from dialect.algebra.private_plan import Question
 from dialect.algebra.relations import Relation
+from dialect.algebra.release_plan import Question
+from dialect.algebra.traversal import changed_exprs
 
 R = "(SELECT cell_id, COUNT(*) AS n FROM events GROUP BY 1) r"
 OUTER = [

@@ -19,12 +19,12 @@ from dialect.algebra.expressions import Expr, Field, fields_of
 from dialect.algebra.intervals import known
 from dialect.algebra.relations import PerPerson, Public
 from dialect.algebra.target import Target
-from dialect.binder.kinds import Selected
-from dialect.catalog.catalog import Catalog
+from dialect.binder.query import Selected
+from dialect.catalog.model import Catalog
 from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Refusal
+from dialect.functions.emitter import write_expr
 from dialect.functions.inference import fixed_by_person
-from dialect.functions.write_expr import write_expr
 from dialect.parser.context import Reading
 from dialect.planner.keys.key_set import key_set
 

@@ -7,8 +7,8 @@ from fractions import Fraction
 
 import pytest
 
-from dialect.algebra.cuts import Limits
-from dialect.algebra.private_plan import PrivatePlan, Question
+from dialect.algebra.relations import Limits
+from dialect.algebra.release_plan import PrivatePlan, Question
 from dialect.errors import Code, Refusal
 from dialect.parser.options import KeysAre, Options, TargetError
 from dialect.parser.parser import options_of, parse

@@ -7,9 +7,9 @@ from sqlglot import exp
 
 from dialect.algebra.expressions import Expr, Field, Literal, Ref
 from dialect.analysis.key_rewriting import UntoldError, over_keys
-from dialect.catalog.catalog import SqlType
-from dialect.functions.write_expr import write_expr
-from dialect.planner.reuse.derivation import steps_of
+from dialect.catalog.model import SqlType
+from dialect.functions.emitter import write_expr
+from dialect.planner.reuse.view_matching import steps_of
 from dialect.stability.calls import call
 
 TS = Ref(Field("ts", None, SqlType.TIMESTAMP))

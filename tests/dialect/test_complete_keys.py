@@ -9,12 +9,12 @@ from itertools import count
 import duckdb
 import pytest
 
-from dialect.algebra.private_plan import PrivatePlan
+from dialect.algebra.release_plan import PrivatePlan
 from dialect.algebra.target import Target
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from dialect.codegen.relations.relation import write_rows
 from dialect.parser.context import Reading
-from dialect.planner.complete_keys import parts
+from dialect.planner.grouping_set_reuse import parts
 
 PlanOf = Callable[[str], PrivatePlan]
 PEOPLE = "events e JOIN subscribers s ON s.subscriber_id = e.subscriber_id"

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from dialect.algebra.expressions import conjuncts
-from dialect.algebra.relation_parts import sources
 from dialect.algebra.relations import Group, Join, Relation
-from dialect.binder.kinds import Selected
+from dialect.algebra.traversal import sources
+from dialect.binder.query import Selected
 from dialect.errors import Refusal
-from dialect.functions.plain_text import plain_text
+from dialect.functions.emitter import plain_text
 
 PEOPLE = "SELECT subscriber_id, {} AS v FROM subscribers s"
 MINE = "FROM events e WHERE e.subscriber_id = s.subscriber_id"

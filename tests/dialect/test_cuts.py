@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 import dialect
-from dialect.algebra.private_plan import Bounding, PrivatePlan, Rule
-from dialect.catalog.catalog import Catalog
+from dialect.algebra.release_plan import Bounding, PrivatePlan, Rule
+from dialect.catalog.model import Catalog
 
 BY_CELL = "cell_id, COUNT(*), COUNT(DISTINCT subscriber_id), SUM(dwell_s) FROM events GROUP BY 1"
 

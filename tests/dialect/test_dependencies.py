@@ -11,7 +11,7 @@ import pytest
 from dialect.algebra.relations import PerPerson, Relation
 from dialect.algebra.target import Target
 from dialect.analysis.functional_dependencies import told_by_fewest
-from dialect.binder.kinds import Selected
+from dialect.binder.query import Selected
 from dialect.codegen.relations.relation import write_rows
 
 dependencies = import_module("dialect.analysis.functional_dependencies")

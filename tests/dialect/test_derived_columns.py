@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dialect.algebra.expressions import Origin, fields_of
 from dialect.algebra.relations import PerPerson
-from dialect.binder.derived_columns import derived_columns
-from dialect.binder.kinds import Selected, kinds
-from dialect.catalog.catalog import MOVEMENT, Catalog, ValueList
-from dialect.functions.scalar.functions_place import COMPASS
+from dialect.binder.query import Selected, kinds
+from dialect.binder.table_functions import derived_columns
+from dialect.catalog.model import MOVEMENT, Catalog, ValueList
+from dialect.functions.scalar.places import COMPASS
 from dialect.parser.context import Reading
 from dialect.parser.parser import parse
 from engine.catalog.bundled import find_catalog

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from dialect import Catalog, Question, bound
-from dialect.algebra.private_plan import Rule, VectorBound, VectorKind
+from dialect.algebra.release_plan import Rule, VectorBound, VectorKind
 
 OPTIONS = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS({}) {} FROM events GROUP BY cell_id"
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 import dialect
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from dialect.errors import Refusal
 from engine.catalog.bundled import find_catalog
 from tests.support.tree import ROOT

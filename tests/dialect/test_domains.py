@@ -7,7 +7,7 @@ from collections.abc import Callable
 import duckdb
 import pytest
 
-from dialect.algebra.private_plan import KeySet, PrivatePlan
+from dialect.algebra.release_plan import KeySet, PrivatePlan
 from dialect.algebra.target import Target
 from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Code, Refusal

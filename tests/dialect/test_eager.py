@@ -10,9 +10,9 @@ import duckdb
 import pytest
 
 from dialect import bound, write
-from dialect.algebra.private_plan import PrivatePlan
+from dialect.algebra.release_plan import PrivatePlan
 from dialect.algebra.target import Target
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 
 eager, render = (
     import_module("dialect.codegen.contribution.eager_aggregation"),

@@ -13,11 +13,11 @@ from random import Random
 import pytest
 
 from dialect import read
-from dialect.algebra.private_plan import VectorKind
+from dialect.algebra.release_plan import VectorKind
 from dialect.analysis.date_bounds import Known
-from dialect.catalog.catalog import NormsByKeys, Table
+from dialect.catalog.model import NormsByKeys, Table
 from dialect.sensitivity.norms import declared_norm
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 
 DAYS = {  # norms of rows and of people, of trips of one day and by days: none are declared of half a day, or of two
     "WHERE trip_date = '2026-10-10'": (12.0, 6.0),

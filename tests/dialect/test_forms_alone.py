@@ -12,8 +12,8 @@ from functools import cache
 import duckdb
 import pytest
 
-from dialect.functions.function_row import Function
-from dialect.functions.write_expr import write_expr
+from dialect.functions.emitter import write_expr
+from dialect.functions.signature import Function
 from tests.support.form_samples import ALL, STORED, STORED_AS, TYPES, samples
 
 Columns = tuple[tuple[str, str], ...]  # name and kind

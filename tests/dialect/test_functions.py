@@ -6,10 +6,10 @@ import duckdb
 import pytest
 
 from dialect.algebra.expressions import Literal
-from dialect.catalog.catalog import SqlType
-from dialect.functions.function_row import Function, Partial
-from dialect.functions.functions import _FORMS as FORMS
-from dialect.functions.write_expr import quote, write_expr
+from dialect.catalog.model import SqlType
+from dialect.functions.emitter import quote, write_expr
+from dialect.functions.registry import _FORMS as FORMS
+from dialect.functions.signature import Function, Partial
 from tests.support.form_samples import ALL, STORED, STORED_AS, TYPES, Sample, samples
 from tests.support.plain import MACROS
 

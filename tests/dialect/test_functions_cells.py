@@ -11,9 +11,9 @@ import pygeohash
 import pytest
 
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref
-from dialect.catalog.catalog import SqlType
-from dialect.functions.functions import forms_of
-from dialect.functions.write_expr import write_expr
+from dialect.catalog.model import SqlType
+from dialect.functions.emitter import write_expr
+from dialect.functions.registry import forms_of
 
 DRAWN = random.Random(5)
 LON, LAT, TEXT, NUMBER = (

@@ -12,10 +12,10 @@ import pytest
 import shapely
 
 from dialect.algebra.expressions import Call, Field, Ref
-from dialect.catalog.catalog import SqlType
-from dialect.functions.functions import forms_of
-from dialect.functions.scalar.functions_polygons import STORED
-from dialect.functions.write_expr import write_expr
+from dialect.catalog.model import SqlType
+from dialect.functions.emitter import write_expr
+from dialect.functions.registry import forms_of
+from dialect.functions.scalar.places import STORED
 from engine.data.files.derived_columns import ARROW
 from engine.data.files.polygons import polygon
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 from pyspark.sql import SparkSession
 
-from dialect.functions.functions import _ROWS
+from dialect.functions.registry import _ROWS
 from tests.support.form_samples import ALL
 from tests.support.on_spark import Given, of_conformance, of_forms, session
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from tests.nightly import statements
 from tests.nightly.search import EXAMPLES
 from tests.support.broken_sql import any_text, broken_statements, corpus, tokens

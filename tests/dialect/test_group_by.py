@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from dialect.binder.group_by import MAX_SETS, Keys, group_by
-from dialect.binder.kinds import Selected
-from dialect.binder.names import RowNames, Scope
+from dialect.binder.query import Selected
+from dialect.binder.scope import RowNames, Scope
 from dialect.errors import Refusal
-from dialect.functions.plain_text import plain_text
+from dialect.functions.emitter import plain_text
 from dialect.parser.parser import parse
 
 QUERY = "SELECT zone AS z, lon + 1 AS lat, cell_id FROM cells GROUP BY {}"

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.algebra.private_plan import Question
 from dialect.algebra.relations import PerPerson, Public, Released
+from dialect.algebra.release_plan import Question
 from dialect.binder.group_by import MAX_SETS
-from dialect.binder.kinds import Selected
+from dialect.binder.query import Selected
 from dialect.errors import Code, Refusal
 
 SETS = {

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from dialect.algebra.formulas import QuantileOf
-from dialect.algebra.private_plan import Question
-from dialect.catalog.catalog import ValueRange
-from dialect.planner.histograms import LEAST, MOST
+from dialect.algebra.release_plan import Question
+from dialect.catalog.model import ValueRange
+from dialect.planner.quantiles import LEAST, MOST
 
 Ask = Callable[[str], Question]
 

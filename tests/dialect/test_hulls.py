@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from dialect.algebra.expressions import Field
-from dialect.algebra.set_operation import SetOperation
-from dialect.binder.kinds import Selected
-from dialect.catalog.catalog import Domain, SqlType, ValueList, ValueRange
-from dialect.stability.hulls import common_domain, common_facts
+from dialect.algebra.relations import SetOperation
+from dialect.binder.query import Selected
+from dialect.catalog.model import Domain, SqlType, ValueList, ValueRange
+from dialect.stability.set_operations import common_domain, common_facts
 
 DOMAINS = [
     (ValueList((1, 2)), ValueList((1, 2)), ValueList((1, 2))),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from dialect.algebra.expressions import Ref, expand, size
-from dialect.binder.kinds import Selected
+from dialect.binder.query import Selected
 from dialect.functions.inference import MAX_DEFINITION, nullable, vanishes
 
 Rows = Callable[[str], Selected]

@@ -9,10 +9,10 @@ from sqlglot import exp, parse_one
 
 from dialect.algebra.expressions import Ref, conjuncts
 from dialect.algebra.relations import Filter
-from dialect.binder.inner_rows import before_in, own_rows, reaches_out, within
-from dialect.binder.kinds import Selected
-from dialect.binder.names import RowNames, Scope
+from dialect.binder.query import Selected
 from dialect.binder.scalars import condition
+from dialect.binder.scope import RowNames, Scope
+from dialect.binder.subqueries import before_in, own_rows, reaches_out, within
 
 AROUND = Scope((("s", ()), ("z", ())))
 

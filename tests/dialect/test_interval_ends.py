@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.algebra.private_plan import Question
+from dialect.algebra.release_plan import Question
 from dialect.errors import Code, Refusal
 
 R = "(SELECT cell_id, COUNT(*) AS n, SUM(dwell_s) AS s FROM events GROUP BY cell_id)"

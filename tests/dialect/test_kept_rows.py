@@ -7,9 +7,9 @@ from collections.abc import Callable
 import duckdb
 import pytest
 
-from dialect.algebra.private_plan import PrivatePlan
 from dialect.algebra.relations import Kept, Outcome, PerPerson, Project
-from dialect.binder.kinds import Selected
+from dialect.algebra.release_plan import PrivatePlan
+from dialect.binder.query import Selected
 from dialect.stability.outer_joins import outcomes as outcomes_of
 
 # of e.steps and e.ok, which are NULL where nobody's row matched, and c.x, which may be anything

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.algebra.private_plan import PrivatePlan, Question
 from dialect.algebra.relations import PerPerson, Public, Released
-from dialect.binder.kinds import MAX_LEVELS, Selected
+from dialect.algebra.release_plan import PrivatePlan, Question
+from dialect.binder.query import MAX_LEVELS, Selected
 from dialect.errors import Code, Refusal
 
 RELEASE = "(SELECT cell_id, COUNT(*) AS n FROM events GROUP BY cell_id)"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from dialect import Catalog, Refusal
-from dialect.algebra.private_plan import PrivatePlan, VectorKind
+from dialect.algebra.release_plan import PrivatePlan, VectorKind
 from dialect.sensitivity.norms import declared_norm
 
 # value, rest of the question -> ends of its clamp

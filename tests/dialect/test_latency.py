@@ -10,9 +10,9 @@ from statistics import median
 import pytest
 
 import dialect
-from dialect.algebra.private_plan import Question
+from dialect.algebra.release_plan import Question
 from dialect.algebra.target import Target
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 
 QUESTIONS = {
     "a count by zone and hour": "SELECT c.zone, hour(e.ts) AS h, COUNT(*), COUNT(DISTINCT e.subscriber_id), SUM(e.dwell_s)"

@@ -13,14 +13,14 @@ import pyarrow as pa
 import pytest
 
 from dialect import bound, write
-from dialect.algebra.private_plan import PrivatePlan
+from dialect.algebra.release_plan import PrivatePlan
 from dialect.algebra.target import Target
 from dialect.catalog.admission import Admission, Among
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 
 light_units, unit_groups, render = (
     import_module("dialect.codegen.contribution.light_units"),
-    import_module("dialect.codegen.contribution.unit_groups"),
+    import_module("dialect.codegen.contribution.per_unit"),
     import_module("dialect.codegen.bounded"),
 )
 Plans = Callable[[str], PrivatePlan]

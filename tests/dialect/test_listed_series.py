@@ -7,7 +7,7 @@ import pytest
 
 from dialect import Catalog, Code, Refusal, read
 from dialect.algebra.relations import Project, Public, Relation, Sort, Values
-from dialect.binder.listed_series import MOST_VALUES
+from dialect.binder.from_clause import MOST_VALUES
 
 
 def _rows(sql: str, catalog: Catalog) -> list[object]:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import duckdb
 import pytest
 
-from dialect.algebra.private_plan import Question
+from dialect.algebra.release_plan import Question
 from dialect.algebra.target import Target
-from dialect.binder.kinds import Selected
+from dialect.binder.query import Selected
 from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Code, Refusal
 

@@ -8,7 +8,7 @@ import pytest
 
 from dialect import Question
 from dialect.errors import Code, Refusal
-from dialect.functions.meant_times import how_written, meant_time
+from dialect.functions.literals import how_written, meant_time
 
 MEANT = {
     ("10.11.2026", "DATE"): "'2026-11-10'",

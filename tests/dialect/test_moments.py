@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialect.algebra.expressions import Field, Ref
-from dialect.catalog.catalog import Bounds, SqlType
-from dialect.functions.moments import MOMENTS, can_be_multiplied, moments_range, wholly
+from dialect.catalog.model import Bounds, SqlType
+from dialect.functions.aggregates import MOMENTS, can_be_multiplied, moments_range, wholly
 
 ENDS = st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)).map(sorted)
 

@@ -8,9 +8,9 @@ import duckdb
 import pytest
 
 import dialect
-from dialect.algebra.private_plan import PrivatePlan, Rule, VectorBound, VectorKind
+from dialect.algebra.release_plan import PrivatePlan, Rule, VectorBound, VectorKind
 from dialect.algebra.target import Target
-from dialect.catalog.catalog import Bounds, Catalog
+from dialect.catalog.model import Bounds, Catalog
 from dialect.errors import Code, Refusal
 
 NAMED = "contribution_bounds_per_group => "

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from dialect.algebra.private_plan import PrivatePlan
-from dialect.catalog.catalog import Catalog, NormsByKeys
+from dialect.algebra.release_plan import PrivatePlan
+from dialect.catalog.model import Catalog, NormsByKeys
 from dialect.sensitivity.norms import declared_max_groups, declared_norm
 
 BY_KEYS = (
@@ -158,7 +158,7 @@ def test_people_are_within_the_norm_of_their_groups(catalog: Catalog, plan_of: C
 def test_keys_that_part_nothing_are_found(
     catalog: Catalog, plan_of: Callable[[str], PrivatePlan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dialect.sensitivity.usual_norms.parted_by", lambda *_: frozenset({"cell_id", "hour(ts)"}))
+    monkeypatch.setattr("dialect.sensitivity.norms.parted_by", lambda *_: frozenset({"cell_id", "hour(ts)"}))
     with pytest.raises(AssertionError):
         test_people_are_within_the_norm_of_their_groups(catalog, plan_of)
 
@@ -166,7 +166,7 @@ def test_keys_that_part_nothing_are_found(
 def test_several_values_that_count_as_one_are_found(
     catalog: Catalog, plan_of: Callable[[str], PrivatePlan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dialect.sensitivity.usual_norms.most_groups", lambda *_: 1)
+    monkeypatch.setattr("dialect.sensitivity.norms.most_groups", lambda *_: 1)
     with pytest.raises(AssertionError):
         test_people_are_within_the_norm_of_their_groups(catalog, plan_of)
 

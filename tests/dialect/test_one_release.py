@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.algebra.private_plan import PrivatePlan, VectorKind
+from dialect.algebra.release_plan import PrivatePlan, VectorKind
 from dialect.errors import Code, Refusal
 
 Plan = Callable[[str], PrivatePlan]

@@ -9,9 +9,9 @@ from sqlglot import exp
 
 from dialect.algebra.expressions import TRUE, Expr, Field, Literal, Ref, conjunction
 from dialect.algebra.relations import PerPerson, Project, Relation
-from dialect.analysis.one_row import at_most_one_row, meets_one_row, set_equal
-from dialect.binder.kinds import Selected
-from dialect.catalog.catalog import SqlType
+from dialect.analysis.uniqueness import at_most_one_row, meets_one_row, set_equal
+from dialect.binder.query import Selected
+from dialect.catalog.model import SqlType
 from dialect.stability.calls import call
 
 WHOLE, HALF = (Ref(Field(name, None, kind)) for name, kind in (("i", SqlType.BIGINT), ("x", SqlType.DOUBLE)))

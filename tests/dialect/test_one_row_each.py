@@ -10,11 +10,11 @@ import pyarrow as pa
 import pytest
 
 import dialect
-from dialect.algebra.private_plan import PrivatePlan
+from dialect.algebra.release_plan import PrivatePlan
 from dialect.algebra.target import Target
-from dialect.catalog.catalog import Catalog
-from dialect.codegen.contribution import unit_groups
-from dialect.codegen.contribution.one_row_each import has_one_row_each
+from dialect.catalog.model import Catalog
+from dialect.codegen.contribution import per_unit
+from dialect.codegen.contribution.per_unit import has_one_row_each
 
 Plans = Callable[[str], PrivatePlan]
 ONE_EACH = (
@@ -67,7 +67,7 @@ def test_a_row_alone_gives_what_grouping_gives(
 ) -> None:  # fmt: skip
     plan = plan_of(sql)
     text, answer = _answer(plan, catalog, target, database)
-    monkeypatch.setattr(unit_groups, "has_one_row_each", lambda _: False)
+    monkeypatch.setattr(per_unit, "has_one_row_each", lambda _: False)
     grouped, same = _answer(plan, catalog, target, database)
     assert answer == same
     assert any(any(row[len(plan.keys) :]) for row in answer)
@@ -94,6 +94,6 @@ def test_a_person_of_many_rows_that_is_taken_for_one_passes_the_norm(
     alone = Target({**target.addresses, "events": person})  # the sightings of one, a thousand times each
     _, ((kept,),) = _answer(plan, catalog, alone, database)
     assert abs(kept) <= bound.sensitivity
-    monkeypatch.setattr(unit_groups, "has_one_row_each", lambda _: True)
+    monkeypatch.setattr(per_unit, "has_one_row_each", lambda _: True)
     _, ((passed,),) = _answer(plan, catalog, alone, database)
     assert abs(passed) > bound.sensitivity

@@ -9,7 +9,7 @@ import pytest
 from dialect import Question
 from dialect.errors import Code, Refusal, Span, Suggestion
 from dialect.parser.placeholders import filled
-from dialect.parser.suggestions.other_habits import call_at, in_duckdbs_words
+from dialect.parser.suggestions.foreign_dialects import call_at, in_duckdbs_words
 
 SHOWN = {
     "safe_divide(a, f(b, c))": "((a) / nullif(f(b, c), 0))",

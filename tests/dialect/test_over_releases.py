@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dialect.algebra.over_releases import SoFar
-from dialect.algebra.private_plan import Question
-from dialect.postprocess.uncertainty import forms_by_field, never_negative
+from dialect.algebra.release_plan import Question, SoFar
+from dialect.postprocess.noise_propagation import forms_by_field, never_negative
 
 
 def test_what_is_planned_so_far_is_read_as_the_question_is(ask: Callable[[str], Question]) -> None:

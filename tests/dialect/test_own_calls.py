@@ -6,7 +6,7 @@ import pytest
 from sqlglot import exp
 
 from dialect.algebra.expressions import Field, Literal, Ref
-from dialect.catalog.catalog import SqlType
+from dialect.catalog.model import SqlType
 from dialect.functions import builders as own_calls
 from dialect.stability.calls import call
 

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from dialect.catalog.privacy_windows import Stretch, Window
-from dialect.stability.own_time import ranges_of, without_gaps
+from dialect.stability.scans import ranges_of, without_gaps
 from tests.dialect.windowed import touched
 
 GROUPED = "SELECT COUNT(*) FROM (SELECT person_id, {} AS k, count(*) AS n FROM visit GROUP BY 1, 2)"

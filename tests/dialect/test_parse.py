@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlglot import exp
 
 import dialect
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from dialect.errors import Code, Refusal
 from dialect.parser.parser import parse
 from dialect.parser.spans import span_of

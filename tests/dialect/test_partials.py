@@ -12,12 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialect.algebra.expressions import Field
-from dialect.algebra.private_plan import Factor, Rule, Vector, VectorBound, VectorKind
-from dialect.catalog.catalog import SqlType
-from dialect.catalog.engine_name import EngineName
-from dialect.codegen.contribution.partials import capped, part, total
-from dialect.codegen.engines import LARGEST_SMALL, SMALL_TOTAL, WORDS
-from dialect.sensitivity.bound import value_bits
+from dialect.algebra.release_plan import Factor, Rule, Vector, VectorBound, VectorKind
+from dialect.catalog.model import EngineName, SqlType
+from dialect.codegen.contribution.clipping import capped, part, total
+from dialect.codegen.engine_syntax import LARGEST_SMALL, SMALL_TOTAL, WORDS
+from dialect.sensitivity.bounding import value_bits
 
 REAL = Field("v", None, SqlType.DOUBLE)
 WHOLE = Field("v", None, SqlType.BIGINT)

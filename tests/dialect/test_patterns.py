@@ -8,9 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dialect.algebra.expressions import Literal
-from dialect.catalog.catalog import SqlType
+from dialect.catalog.model import SqlType
+from dialect.functions.emitter import quote
 from dialect.functions.scalar.patterns import MOST_PARTS, bad_escape, bad_fill, bad_pattern, bad_rewrite
-from dialect.functions.write_expr import quote
 
 TEXTS = ("", "abc", "Zürich 7", "a\nb", "a-b_c", "x" * 300)
 # pieces that put together are patterns, nearly patterns, and nonsense

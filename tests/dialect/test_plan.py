@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from dialect.algebra.formulas import CountOf, MeanOf, SumOf
-from dialect.algebra.private_plan import PrivatePlan, Question
 from dialect.algebra.relations import Public, Released, ReleaseScan
+from dialect.algebra.release_plan import PrivatePlan, Question
 from dialect.errors import Refusal
 from tests.support.refused import sql_of
 

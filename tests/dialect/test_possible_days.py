@@ -19,7 +19,7 @@ from dialect.catalog.privacy_windows import Stretch, Window
 from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Code, Refusal
 from dialect.parser.context import Reading
-from dialect.planner import person_windows
+from dialect.planner import window_charging
 from tests.dialect.windowed import CATALOGS, touched
 
 FIRST = date(2026, 3, 28)  # of four days, over which Berlin's clock is put forward
@@ -135,7 +135,7 @@ def told_where_possible(condition: Expr, clocks: object, begins: object, stretch
 def test_a_dropped_condition_that_leaves_rows_out_is_found(condition: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ours, plain = rows_kept(condition)
     assert ours == plain
-    monkeypatch.setattr(person_windows, "told_by_windows", told_where_possible)
+    monkeypatch.setattr(window_charging, "told_by_windows", told_where_possible)
     ours, plain = rows_kept(condition)
     assert ours > plain
 

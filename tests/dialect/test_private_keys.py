@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from dialect import Refusal, read
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from dialect.parser.placeholders import filled
 from tests.support.refused import sql_of
 

@@ -10,10 +10,10 @@ import duckdb
 import pytest
 
 import dialect
-from dialect.algebra.private_plan import PrivatePlan
+from dialect.algebra.release_plan import PrivatePlan
 from dialect.algebra.target import Target
-from dialect.catalog.catalog import Catalog
-from dialect.codegen.contribution.partials import grains
+from dialect.catalog.model import Catalog
+from dialect.codegen.contribution.clipping import grains
 from dialect.codegen.contribution.public_side import Coded, coded_keys, grained_values
 
 public_side, render = (

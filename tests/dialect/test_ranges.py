@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from dialect.algebra import intervals as ranges
 from dialect.algebra.expressions import Field, Ref
 from dialect.algebra.intervals import known
-from dialect.binder.kinds import Selected
-from dialect.catalog.catalog import Bounds
-from dialect.functions.function_row import Function
-from dialect.functions.functions import forms_of, names
+from dialect.binder.query import Selected
+from dialect.catalog.model import Bounds
+from dialect.functions.emitter import write_expr
 from dialect.functions.inference import range_of
-from dialect.functions.write_expr import write_expr
+from dialect.functions.registry import forms_of, names
+from dialect.functions.signature import Function
 from tests.support.form_samples import ALL, TYPES, Sample, samples
 
 RULED = [

@@ -9,7 +9,7 @@ import pytest
 
 import dialect
 from dialect.algebra.target import Target
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from dialect.errors import Code, Refusal
 from dialect.parser.placeholders import filled
 from tests.support.attack_catalog import attack_catalog

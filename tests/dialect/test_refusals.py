@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import dialect
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from dialect.errors import Code
 from tests.pages import refusal_page
 from tests.support.attack_catalog import attack_catalog

@@ -8,10 +8,10 @@ from dataclasses import is_dataclass
 import pytest
 
 from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Ref
-from dialect.algebra.relation_parts import all_below, expressions_of
 from dialect.algebra.relations import Scan
-from dialect.binder.kinds import Selected
-from dialect.catalog.catalog import Table
+from dialect.algebra.traversal import all_below, expressions_of
+from dialect.binder.query import Selected
+from dialect.catalog.model import Table
 
 SHARED = (
     "SELECT hour(ts) AS h, dwell_s FROM events WHERE dwell_s BETWEEN 10 AND 60 AND hour(ts) < 12",

@@ -6,11 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.algebra.private_plan import Question
-from dialect.algebra.relations import Project, Relation
-from dialect.algebra.set_operation import SetOperation
-from dialect.planner import released_unions
-from dialect.postprocess.linear import ZERO
+from dialect.algebra.relations import Project, Relation, SetOperation
+from dialect.algebra.release_plan import Question
+from dialect.planner import noise_tracking
+from dialect.postprocess.noise_propagation import ZERO
 
 Ask = Callable[[str], Question]
 MEANS = "SELECT AVG(dwell_s) AS x FROM events"
@@ -52,5 +51,5 @@ def test_rows_that_are_compared_bring_nothing(how: str, ask: Ask) -> None:
 
 def test_what_rests_on_too_many_numbers_brings_nothing(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ask(f"{COUNTS} UNION ALL {COUNTS}").gathered
-    monkeypatch.setattr(released_unions, "MOST_NUMBERS", 1)
+    monkeypatch.setattr(noise_tracking, "MOST_NUMBERS", 1)
     assert ask(f"{COUNTS} UNION ALL {COUNTS}").gathered == ()

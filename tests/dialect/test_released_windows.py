@@ -7,10 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from dialect.algebra.expressions import Literal
-from dialect.algebra.private_plan import Question
-from dialect.algebra.window import Window
-from dialect.postprocess.linear import Linear
-from dialect.postprocess.uncertainty import all_variances, uncertainty
+from dialect.algebra.relations import Window
+from dialect.algebra.release_plan import Question
+from dialect.postprocess.noise_propagation import Linear, all_variances, uncertainty
 
 R = "(SELECT cell_id AS k, COUNT(*) AS n FROM events GROUP BY 1) r"
 Ask = Callable[[str], Question]

@@ -15,10 +15,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import dialect
-from dialect.algebra.private_plan import LARGEST_PART, Bounding, PrivatePlan, Rule, VectorBound
+from dialect.algebra.release_plan import LARGEST_PART, Bounding, PrivatePlan, Rule, VectorBound
 from dialect.algebra.target import Target
 from dialect.catalog.admission import Admission, Among
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 
 render = import_module("dialect.codegen.bounded")  # the face shows the function of this name
 Plans = Callable[[str], PrivatePlan]

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from dialect import Catalog, read
-from dialect.parser.suggestions.rewrites import Change, rewrites
-from engine.catalog.catalog_file import load_catalog
+from dialect.parser.suggestions.rewrite_suggestions import Change, rewrites
+from engine.catalog.file import load_catalog
 
 RHO = Fraction(2, 100)
 Told = dict[Change, list[str]]

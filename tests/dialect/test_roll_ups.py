@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from dialect import read
-from dialect.algebra.private_plan import Question
 from dialect.algebra.relations import GroupSets
-from dialect.catalog.catalog import Catalog, NormsByKeys
-from dialect.planner.roll_ups import MOST_SETS
-from dialect.postprocess.uncertainty import uncertainty
+from dialect.algebra.release_plan import Question
+from dialect.catalog.model import Catalog, NormsByKeys
+from dialect.planner.grouping_set_reuse import MOST_SETS
+from dialect.postprocess.noise_propagation import uncertainty
 
 Ask = Callable[[str], Question]
 OF_PEOPLE = "events JOIN subscribers USING (subscriber_id)"

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.algebra.private_plan import Question
-from dialect.postprocess.rounding import rounding
+from dialect.algebra.release_plan import Question
+from dialect.postprocess.display_rounding import rounding
 
 R = "(SELECT cell_id, COUNT(*) AS n, SUM(dwell_s) AS s, SUM(lat) AS d, AVG(lat) AS m FROM events GROUP BY cell_id)"
 

@@ -13,14 +13,14 @@ import pytest
 
 from dialect import read
 from dialect.algebra.expressions import Expr, Field, fields_of
-from dialect.algebra.relation_parts import all_below
 from dialect.algebra.relations import Filter
-from dialect.analysis import bounded_work as module
+from dialect.algebra.traversal import all_below
 from dialect.analysis import row_costs
-from dialect.analysis.bounded_work import STEP, Work, bounded_work
+from dialect.analysis import work_bound as module
 from dialect.analysis.row_costs import Extent, Widths, list_of, row_cost
-from dialect.catalog.catalog import Catalog
-from dialect.functions.write_expr import write_expr
+from dialect.analysis.work_bound import STEP, Work, bounded_work
+from dialect.catalog.model import Catalog
+from dialect.functions.emitter import write_expr
 from tests.support.attack_catalog import attack_catalog
 
 LONG, ELEMENTS = 990, 100  # characters of a text, texts of a list

@@ -11,11 +11,11 @@ import duckdb
 import pytest
 
 from dialect import Catalog, read
-from dialect.functions.write_expr import write_expr
-from dialect.planner.reuse import row_sets
-from dialect.planner.reuse.derivation import told
-from dialect.planner.reuse.row_sets import Pattern, RowSets
-from engine.catalog.catalog_file import load_catalog
+from dialect.functions.emitter import write_expr
+from dialect.planner.reuse import predicate_regions
+from dialect.planner.reuse.predicate_regions import Pattern, RowSets
+from dialect.planner.reuse.view_matching import told
+from engine.catalog.file import load_catalog
 from tests.engine.held_town import completed
 
 COINS = (
@@ -111,7 +111,7 @@ def test_every_row_has_a_pattern_that_is_foreseen(seed: int, catalog: Catalog, r
 def test_nulls_that_are_forgotten_are_found(
     catalog: Catalog, rows: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(row_sets, "nullable", lambda expr, far=True: False)
+    monkeypatch.setattr(predicate_regions, "nullable", lambda expr, far=True: False)
     assert any(missed(seed, catalog, rows) for seed in range(60))
 
 
@@ -148,7 +148,7 @@ def test_long_lists_are_read_once_and_compared_by_what_they_name(catalog: Catalo
         constants = ", ".join(str(i) for i in range(250) if i != left_out)
         sql = f"SELECT COUNT(*) AS n FROM visit WHERE visit_id IN ({constants})"
         conditions.append(told(read(sql, catalog).plans[0]).conditions)
-    begun, known, made = process_time(), row_sets.Read(), RowSets()
+    begun, known, made = process_time(), predicate_regions.Read(), RowSets()
     for each in conditions:
         assert made.add(each) and made.patterns()
     for each in conditions[1:]:

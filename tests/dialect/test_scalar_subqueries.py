@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.algebra.relation_parts import sources
 from dialect.algebra.relations import Join, Relation
-from dialect.binder.kinds import Selected
+from dialect.algebra.traversal import sources
+from dialect.binder.query import Selected
 from dialect.errors import Code, Refusal
 
 Rows = Callable[[str], Selected]

@@ -10,13 +10,13 @@ import pytest
 import dialect
 from dialect.algebra.relations import PerPerson
 from dialect.algebra.target import Target
-from dialect.binder.kinds import kinds
-from dialect.catalog.catalog import Catalog, SqlType
+from dialect.binder.query import kinds
+from dialect.catalog.model import Catalog, SqlType
 from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Code, Refusal
 from dialect.parser.context import Reading
 from dialect.parser.parser import parse
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 
 CATALOG = """
 format = 1

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import duckdb
 import pytest
 
-from dialect.algebra.private_plan import Question
+from dialect.algebra.release_plan import Question
 from dialect.algebra.target import Target
-from dialect.codegen.outer import write_outer
+from dialect.codegen.outer_query import write_outer
 from dialect.errors import Code, Refusal
 from tests.support.sql_cases import SqlCase, sql_cases
 

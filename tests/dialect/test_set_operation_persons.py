@@ -9,17 +9,17 @@ from typing import Any
 import duckdb
 import pytest
 
-from dialect.algebra.private_plan import PrivatePlan
 from dialect.algebra.relations import PerPerson
+from dialect.algebra.release_plan import PrivatePlan
 from dialect.algebra.target import Target
-from dialect.binder.kinds import Selected, kinds
-from dialect.catalog.catalog import Catalog
+from dialect.binder.query import Selected, kinds
+from dialect.catalog.model import Catalog
 from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Code, Refusal
 from dialect.parser.context import Reading
 from dialect.parser.parser import parse
-from dialect.stability import set_operation_rules
-from dialect.stability.set_operation_persons import of_persons
+from dialect.stability import set_operations
+from dialect.stability.set_operations import of_persons
 
 E, S = "SELECT subscriber_id, cell_id FROM events", "SELECT subscriber_id, age FROM subscribers"
 MOST = 40  # rows of one person in events
@@ -74,7 +74,7 @@ def test_a_union_that_counts_once_is_found(
     def once(operator: Any, left: PerPerson, *given: Any) -> PerPerson:
         return replace(of_persons(operator, left, *given), max_rows=left.max_rows)
 
-    monkeypatch.setattr(set_operation_rules, "of_persons", once)
+    monkeypatch.setattr(set_operations, "of_persons", once)
     relation = _rows(f"{E} UNION ALL {E}", tight)
     assert _most(relation, target, database) > relation.max_rows
 

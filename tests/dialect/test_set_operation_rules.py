@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from dialect.algebra.expressions import Field
-from dialect.algebra.private_plan import PrivatePlan
-from dialect.binder.kinds import Selected
-from dialect.catalog.catalog import Bounds, SqlType
+from dialect.algebra.release_plan import PrivatePlan
+from dialect.binder.query import Selected
+from dialect.catalog.model import Bounds, SqlType
 from dialect.errors import Code, Refusal
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.algebra.private_plan import PrivatePlan, Question
-from dialect.postprocess.uncertainty import uncertainty
+from dialect.algebra.release_plan import PrivatePlan, Question
+from dialect.postprocess.noise_propagation import uncertainty
 
 Ask = Callable[[str], Question]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from sqlglot import exp
 
-from dialect.binder.kinds import kinds
-from dialect.binder.sightings import sightings
-from dialect.catalog.catalog import Catalog
+from dialect.binder.query import kinds
+from dialect.binder.table_functions import sightings
+from dialect.catalog.model import Catalog
 from dialect.errors import Code, Refusal
-from dialect.functions.movement import Sightings
+from dialect.functions.table_functions import Sightings
 from dialect.parser.context import Reading
 from dialect.parser.parser import parse
 from engine.catalog.bundled import find_catalog

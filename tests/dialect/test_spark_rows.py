@@ -8,12 +8,11 @@ import duckdb
 import pytest
 
 from dialect.algebra.expressions import Literal
-from dialect.catalog.catalog import SqlType
-from dialect.functions.functions import function_rows
-from dialect.functions.functions_spark import FORMS, NONE
-from dialect.functions.scalar.spark_pattern import glob, like
-from dialect.functions.spark_quote import quoted
-from dialect.functions.write_expr import SPARK, quote_for_spark, write_expr
+from dialect.catalog.model import SqlType
+from dialect.functions.emitter import SPARK, quote_for_spark, write_expr
+from dialect.functions.registry import FORMS, NONE, function_rows
+from dialect.functions.scalar.patterns import glob, like
+from dialect.functions.signature import quoted
 from tests.support.form_samples import samples
 
 PATTERNS = ("a%", "%b%", "a_c", "", "%", "%%", "_%_", "a\\%", "%a%c%", "a.c", "%ü", "[a]%", "(", "a%b%", "_")

@@ -11,7 +11,7 @@ from importlib import import_module
 
 import pytest
 
-from dialect.functions.write_expr import SPARK, NoForm, write_expr
+from dialect.functions.emitter import SPARK, NoForm, write_expr
 from tests.support.conformance import cases, typed
 from tests.support.form_samples import ALL, samples
 from tests.support.tree import ROOT
@@ -54,7 +54,7 @@ def test_what_is_written_is_what_spark_last_ran(request: pytest.FixtureRequest) 
 
 
 def test_a_text_that_changed_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    spark_list = import_module("dialect.functions.scalar.spark_list")
+    spark_list = import_module("dialect.functions.scalar.text")
     before = lines(of_expressions())
     ends = spark_list._ends
     monkeypatch.setattr(spark_list, "_ends", lambda *given: ends(*given)[::-1])

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from dialect.algebra.expressions import conjuncts
-from dialect.algebra.relation_parts import tables_of
 from dialect.algebra.relations import Filter, Relation, Scan, SemiJoin
-from dialect.binder.kinds import Selected
+from dialect.algebra.traversal import tables_of
+from dialect.binder.query import Selected
 from dialect.errors import Refusal
 
 EVENTS = "SELECT subscriber_id FROM events e WHERE {}"

@@ -17,14 +17,13 @@ import duckdb
 import pytest
 from sqlglot import exp
 
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from dialect.errors import Code, Suggestion
-from dialect.functions.functions import names
+from dialect.functions.registry import names
 from dialect.parser.placeholders import filled
 from dialect.parser.suggestions import aggregates as aggregate_refusals
-from dialect.parser.suggestions import other_calls
-from dialect.parser.suggestions.other_calls import FORMS
-from dialect.parser.suggestions.other_habits import in_duckdbs_words
+from dialect.parser.suggestions import foreign_dialects
+from dialect.parser.suggestions.foreign_dialects import FORMS, in_duckdbs_words
 from dialect.stability.calls import misspelt
 from tests.support.plain import MACROS
 from tests.support.refused import followed, refusal_of
@@ -217,9 +216,9 @@ def test_every_form_has_its_meaning_in_its_own_engine() -> None:
 def test_arguments_in_another_order_would_be_found(
     values: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    swapped = other_calls._filled("(haversine_m({0}, {1}, {2}, {3}) / 1000)")
+    swapped = foreign_dialects._filled("(haversine_m({0}, {1}, {2}, {3}) / 1000)")
     monkeypatch.setitem(FORMS, "haversine", swapped)
-    monkeypatch.setitem(FORMS, "regexp_contains", other_calls._filled("contains({0}, {1})"))
+    monkeypatch.setitem(FORMS, "regexp_contains", foreign_dialects._filled("contains({0}, {1})"))
     assert mismatches(values, "haversine") and mismatches(values, "regexp_contains")
 
 

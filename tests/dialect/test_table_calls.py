@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlglot import exp, parse_one
 
-from dialect.binder.table_calls import TableCall, derived_query, table_call
+from dialect.binder.table_functions import TableCall, derived_query, table_call
 from dialect.errors import Code, Refusal
-from dialect.functions.movement import Sightings
+from dialect.functions.table_functions import Sightings
 
 SEEN = Sightings("SELECT 1 AS person, ts, zone_id FROM seen", "person", False)
 

@@ -10,10 +10,10 @@ import duckdb
 import pytest
 
 import dialect
-from dialect.algebra.private_plan import PrivatePlan, VectorKind
 from dialect.algebra.relations import PerPerson
-from dialect.binder.kinds import Selected, kinds
-from dialect.catalog.catalog import Catalog
+from dialect.algebra.release_plan import PrivatePlan, VectorKind
+from dialect.binder.query import Selected, kinds
+from dialect.catalog.model import Catalog
 from dialect.errors import Code, Refusal
 from dialect.functions.table_functions import TABLE_FUNCTIONS, TableFunction
 from dialect.parser.context import Reading

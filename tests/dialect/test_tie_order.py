@@ -17,9 +17,8 @@ from hypothesis import strategies as st
 from dialect import read
 from dialect.algebra.expressions import Field
 from dialect.algebra.target import Target
-from dialect.binder.kinds import Selected
-from dialect.catalog.catalog import Catalog, SqlType
-from dialect.catalog.engine_name import EngineName
+from dialect.binder.query import Selected
+from dialect.catalog.model import Catalog, EngineName, SqlType
 from dialect.codegen.relations.relation import write_rows
 from dialect.functions.tie_order import TieOrder, longest, repeats
 from tests.support.ties import tie_hash

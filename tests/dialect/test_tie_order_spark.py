@@ -12,8 +12,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from dialect.algebra.expressions import Field
-from dialect.catalog.catalog import SqlType
-from dialect.catalog.engine_name import EngineName
+from dialect.catalog.model import EngineName, SqlType
 from dialect.functions.tie_order import TieOrder
 from tests.support.on_spark import session, shared
 

@@ -6,7 +6,7 @@ from zoneinfo import available_timezones
 
 import duckdb
 
-from dialect.binder.time_calls import _is_zone
+from dialect.binder.special_calls import _is_zone
 
 
 def test_every_zone_that_is_accepted_is_the_engines(database: duckdb.DuckDBPyConnection) -> None:

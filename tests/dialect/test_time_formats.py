@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialect.algebra.expressions import Literal
-from dialect.analysis.time_steps import truncated
-from dialect.catalog.catalog import SqlType
+from dialect.analysis.time_granularity import truncated
+from dialect.catalog.model import SqlType
 from dialect.functions.constant_folding import later
-from dialect.functions.scalar.time_formats import bad_format, unit_of
-from dialect.functions.write_expr import quote
+from dialect.functions.emitter import quote
+from dialect.functions.scalar.time import bad_format, unit_of
 
 SIGNS = "aAbBcdfgGHIjmMnpSuUVwWxXyYzZQ%-"
 FORMATS = st.lists(

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialect.analysis.time_steps import bucketed, count_steps, truncated
+from dialect.analysis.time_granularity import bucketed, count_steps, truncated
 from dialect.functions.constant_folding import later
-from dialect.functions.scalar.functions_time import UNITS
+from dialect.functions.scalar.time import UNITS
 
 MOMENTS = st.datetimes(min_value=datetime(1600, 1, 1), max_value=datetime(2400, 12, 31))
 STEPS = (

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from dialect import Catalog, Question, bound
-from dialect.analysis.multiplied import spreads
+from dialect.analysis.uniqueness import spreads
 
 APART = (
     "events e JOIN hours h ON h.h = hour(e.ts)",

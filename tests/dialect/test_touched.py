@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dialect.algebra.touched import Touched
+from dialect.algebra.release_plan import Touched
 
 
 def test_different_windows_have_different_texts() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dialect.catalog.catalog import Catalog
-from engine.catalog.catalog_file import load_catalog
+from dialect.catalog.model import Catalog
+from engine.catalog.file import load_catalog
 from tests.support.refused import followed, refusal_of, sql_of
 
 MINUTES = "DATE_DIFF('MINUTE', start_ts, end_ts)"

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.algebra.private_plan import Question
-from dialect.postprocess.uncertainty import noisy, uncertainty
+from dialect.algebra.release_plan import Question
+from dialect.postprocess.noise_propagation import noisy, uncertainty
 
 R = "(SELECT cell_id, COUNT(*) AS n, SUM(dwell_s) AS s, AVG(lat) AS m FROM events GROUP BY cell_id)"
 

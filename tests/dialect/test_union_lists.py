@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dialect.algebra.private_plan import PrivatePlan
-from dialect.algebra.relation_parts import sources
-from dialect.algebra.relations import Relation
-from dialect.algebra.set_operation import SetOperation
+from dialect.algebra.relations import Relation, SetOperation
+from dialect.algebra.release_plan import PrivatePlan
+from dialect.algebra.traversal import sources
 
 Plan = Callable[[str], PrivatePlan]
 KINDS = "SELECT subscriber_id, CASE WHEN lat > 1 THEN {} END AS k FROM events"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import dialect
-from dialect.catalog.catalog import Catalog
-from engine.catalog.catalog_file import load_catalog
+from dialect.catalog.model import Catalog
+from engine.catalog.file import load_catalog
 
 ODD = "gender: 'female' is none of its declared values, 'f', 'm', 'x': no row should hold it"
 

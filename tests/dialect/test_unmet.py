@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from dialect import read
-from dialect.algebra.private_plan import Rule
-from dialect.algebra.relation_parts import holders
 from dialect.algebra.relations import Relation, SemiJoin
-from dialect.catalog.catalog import Catalog
-from dialect.sensitivity.bound import bound
-from engine.catalog.catalog_file import load_catalog
+from dialect.algebra.release_plan import Rule
+from dialect.algebra.traversal import holders
+from dialect.catalog.model import Catalog
+from dialect.sensitivity.bounding import bound
+from engine.catalog.file import load_catalog
 
 NONE = "FROM subscriber s LEFT JOIN visit v ON v.subscriber_id = s.subscriber_id"
 # what follows SELECT COUNT(*) -> whether rows are kept that met none

@@ -9,9 +9,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from dialect.algebra.private_plan import Question
+from dialect.algebra.release_plan import Question
 from dialect.algebra.target import Target
-from dialect.codegen.outer import write_outer
+from dialect.codegen.outer_query import write_outer
 from dialect.codegen.relations.relation import release_name
 
 R = "(SELECT cell_id AS c, COUNT(*) AS n, SUM(dwell_s) AS s FROM events GROUP BY cell_id)"

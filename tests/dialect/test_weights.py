@@ -8,14 +8,14 @@ from collections.abc import Callable
 import pytest
 
 import dialect
-from dialect.algebra.private_plan import Question
 from dialect.algebra.relations import Public
+from dialect.algebra.release_plan import Question
 from dialect.algebra.target import Target
 from dialect.analysis.sql_size import MAX_TEXT, weight
-from dialect.catalog.catalog import Catalog
-from dialect.codegen.outer import write_outer
+from dialect.catalog.model import Catalog
+from dialect.codegen.outer_query import write_outer
 from dialect.errors import Code, Refusal
-from dialect.functions.write_expr import write_expr
+from dialect.functions.emitter import write_expr
 
 
 def _nested(inner: str, levels: int) -> str:

@@ -10,12 +10,11 @@ import duckdb
 import pytest
 
 from dialect.algebra.expressions import Field, Literal, fields_of
-from dialect.algebra.private_plan import KeySet, PrivatePlan
+from dialect.algebra.release_plan import KeySet, PrivatePlan
 from dialect.algebra.target import Target
 from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Code, Refusal
-from dialect.functions.plain_text import plain_text
-from dialect.functions.write_expr import quote, write_expr
+from dialect.functions.emitter import plain_text, quote, write_expr
 
 BOTH = "FROM events JOIN subscribers USING (subscriber_id)"
 

@@ -8,7 +8,7 @@ import pytest
 
 from dialect import read
 from dialect.algebra.relations import Relation
-from dialect.analysis.whole_tables import chosen_by_time, every_row
+from dialect.analysis.cardinality import chosen_by_time, every_row
 from dialect.catalog.privacy_windows import Window
 from tests.dialect.windowed import CATALOGS
 

@@ -6,9 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.algebra.relations import Relation
-from dialect.algebra.window import Window
-from dialect.binder.kinds import Selected
+from dialect.algebra.relations import Relation, Window
+from dialect.binder.query import Selected
 from dialect.errors import Code, Refusal
 
 OF_HOURS = "FROM hours"

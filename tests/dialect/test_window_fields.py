@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.binder.kinds import Selected
+from dialect.binder.query import Selected
 
 BY = "(PARTITION BY subscriber_id ORDER BY ts)"
 ALL = "(PARTITION BY subscriber_id)"

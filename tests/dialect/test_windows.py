@@ -9,16 +9,15 @@ import pytest
 
 from dialect import read
 from dialect.algebra.expressions import Field
-from dialect.algebra.relation_parts import all_below
-from dialect.algebra.relations import Cut, PerPerson, Relation
+from dialect.algebra.relations import Cut, PerPerson, Relation, Window
 from dialect.algebra.target import Target
-from dialect.algebra.window import Window
+from dialect.algebra.traversal import all_below
 from dialect.analysis import sql_size as weights
-from dialect.analysis.work import most_rows
-from dialect.binder.kinds import Selected
-from dialect.catalog.catalog import Bounds, Catalog, ValueList
+from dialect.analysis.cardinality import most_rows
+from dialect.binder.query import Selected
+from dialect.catalog.model import Bounds, Catalog, ValueList
 from dialect.codegen.relations.relation import write_rows
-from dialect.functions.write_expr import DUCKDB
+from dialect.functions.emitter import DUCKDB
 
 BY = "PARTITION BY subscriber_id"
 VARIANTS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import dialect
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from dialect.errors import Refusal
 
 FIRST = "row_number() OVER (PARTITION BY subscriber_id ORDER BY ts) = 1"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dialect import read
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 from tests.support.tree import ROOT
 
 PAGE = (ROOT / "docs" / "windows.md").read_text(encoding="utf-8")

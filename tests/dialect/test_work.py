@@ -12,11 +12,11 @@ import engine
 from dialect import Question, Target, read
 from dialect.algebra.expressions import Field
 from dialect.algebra.relations import PerPerson, Public
-from dialect.analysis.work import most_rows
-from dialect.binder.kinds import Selected
+from dialect.analysis.cardinality import most_rows
+from dialect.binder.query import Selected
 from dialect.catalog.privacy_windows import Window
 from dialect.codegen.relations.relation import write_rows
-from dialect.planner import timed_scans
+from dialect.planner import window_charging
 from tests.support.attack_catalog import attack_catalog
 from tests.support.greybox import connect
 from tests.support.window_worlds import MANY, VICTIM, Data, Row, Worlds
@@ -140,7 +140,9 @@ def test_rows_that_find_their_person_by_a_path_are_reckoned_with(full: Worlds) -
 def test_the_rows_of_one_window_are_not_taken_for_all(full: Worlds, monkeypatch: pytest.MonkeyPatch) -> None:
     """The planted bug: scans do not say how many windows they read."""
     monkeypatch.setattr(
-        timed_scans, "replace", lambda made, **put: replace(made, **{**put, "windows": 1} if "windows" in put else put)
+        window_charging,
+        "replace",
+        lambda made, **put: replace(made, **{**put, "windows": 1} if "windows" in put else put),
     )
     there, reckoned = _rows_there(full, "SELECT COUNT(*) FROM visit")
     assert there > reckoned

@@ -14,7 +14,7 @@ import pytest
 from dialect.algebra.expressions import Field
 from dialect.algebra.relations import Cut, PerPerson
 from dialect.algebra.target import Target
-from dialect.binder.kinds import Selected
+from dialect.binder.query import Selected
 from dialect.codegen.relations.relation import write_rows
 
 write_cut: ModuleType = import_module("dialect.codegen.relations.truncation")

@@ -9,9 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dialect.algebra.expressions import Literal
-from dialect.catalog.catalog import SqlType
-from dialect.functions.scalar.functions_polygons import STORED
-from dialect.functions.write_expr import name, quote
+from dialect.catalog.model import SqlType
+from dialect.functions.emitter import name, quote
+from dialect.functions.scalar.places import STORED
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 

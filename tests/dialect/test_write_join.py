@@ -13,12 +13,12 @@ import pytest
 
 from dialect.algebra.relations import PerPerson, Relation
 from dialect.algebra.target import Target
-from dialect.binder.kinds import Selected
-from dialect.catalog.engine_name import EngineName
+from dialect.binder.query import Selected
+from dialect.catalog.model import EngineName
 from dialect.codegen.relations.relation import write_rows
 
 either_equality: ModuleType = import_module("dialect.analysis.disjunctive_joins")
-write_join: ModuleType = import_module("dialect.codegen.relations.write_join")
+write_join: ModuleType = import_module("dialect.codegen.relations.joins")
 Rows = Callable[[str], Selected]
 EITHER = {
     "h.h = hour(e.ts) OR h.h = e.cell_id": 2,

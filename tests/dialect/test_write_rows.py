@@ -8,8 +8,8 @@ import duckdb
 import pytest
 
 from dialect.algebra.target import Target
-from dialect.binder.kinds import Selected
-from dialect.catalog.catalog import Catalog
+from dialect.binder.query import Selected
+from dialect.catalog.model import Catalog
 from dialect.codegen.relations.relation import write_rows
 
 SELECTS = (

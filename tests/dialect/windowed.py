@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dialect import read
-from dialect.algebra.touched import Touched
+from dialect.algebra.release_plan import Touched
 from dialect.catalog.privacy_windows import Window
 from tests.support.window_worlds import declare
 

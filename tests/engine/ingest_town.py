@@ -10,8 +10,8 @@ import duckdb
 import pyarrow as pa
 
 from dialect import Catalog, read
-from engine.catalog.catalog_file import load_catalog
-from engine.catalog.ingested import version_of
+from engine.catalog.file import load_catalog
+from engine.catalog.sources import version_of
 from engine.data.open import open_data
 from engine.pricing.prepare import prepare
 from tests.engine.town import make_town

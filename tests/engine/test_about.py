@@ -13,14 +13,11 @@ import pytest
 
 from budgets import AccountName, ChargeRequest, EpsilonDelta, Item, Ledger, Loss, chargeable
 from dialect import Catalog
-from dialect.catalog.catalog import Dataset
-from dialect.catalog.declared_admission import AdmissionRules, AgeBy, Jurisdiction, Minors, Retention
+from dialect.catalog.model import AdmissionRules, AgeBy, Dataset, Jurisdiction, Minors, Retention
 from dialect.catalog.privacy_windows import Window
-from engine.accounts.whole_person import WholePerson, whole_person
-from engine.api.reports.about import Page, about
-from engine.api.reports.about_page import page_html, page_text
-from engine.api.reports.ledger_report import ledger_report
-from engine.api.reports.worst_words import up
+from engine.accounts.losses import WholePerson, whole_person
+from engine.api.reports.person import Page, about, page_html, page_text, up
+from engine.api.reports.regulator import ledger_report
 from engine.pricing.terms import caps
 from tests.engine.town import make_town
 from tests.engine.windowed_town import DAYS, WINDOWED

@@ -14,7 +14,7 @@ import pytest
 from budgets import Loss
 from dialect import read
 from dialect.parser.options import TargetError
-from dialect.parser.suggestions.rewrites import Change
+from dialect.parser.suggestions.rewrite_suggestions import Change
 from engine.api import session as desks
 from engine.api.session import Desk
 from engine.pipeline.advice import NO_ADVICE, Advice, advice

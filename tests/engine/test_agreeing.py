@@ -9,7 +9,7 @@ import pytest
 
 from budgets import Loss
 from dialect import Bounding
-from engine.pipeline import agreeing
+from engine.pipeline import consistency
 from engine.pipeline.answered import Answered
 from engine.pipeline.engine import Engine
 from tests.engine.held_town import anew, ask, held_town
@@ -91,11 +91,11 @@ def test_levels_that_are_cut_otherwise_are_left_alone_and_would_be_found(
         ways = ask(anew(town), f"SELECT {LEVELS}GROUPING SETS ((zone), (zone, day))", "6").ways
         plans = [replace(w.wanted, bounds=_biased(w.wanted.bounds, b)) for w, b in zip(ways, biases, strict=True)]
         releases = tuple(town.release(way.wanted) for way in ways)
-        made = agreeing.agreeing(plans, releases, [True, True], town.catalog)
+        made = consistency.agreeing(plans, releases, [True, True], town.catalog)
         return any(each is not own for each, own in zip(made, releases, strict=True))
 
     assert told((0.0, 0.0)) and not told((0.0, -0.3))
-    monkeypatch.setattr(agreeing, "_cut_alike", lambda prepared, places: True)
+    monkeypatch.setattr(consistency, "_cut_alike", lambda prepared, places: True)
     assert told((0.0, -0.3))
 
 

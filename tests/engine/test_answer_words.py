@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.api.wire.notes import OF_FEW_ROWS, answer_notes
 from engine.pipeline.engine import Engine
-from engine.pricing.target import errors_told
+from engine.pricing.target_error import errors_told
 from engine.pricing.terms import Asked
 from engine.server.http.sizes import follows_noise
 

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from dialect.codegen.outer import OuterSql
-from dialect.postprocess.rounding import Rounding
+from dialect.codegen.outer_query import OuterSql
+from dialect.postprocess.display_rounding import Rounding
 from engine.mechanism.answer import Answer, answer, half_widths
-from engine.mechanism.raw_noise import RawNoise
+from engine.mechanism.release import RawNoise
 from engine.pipeline.engine import Engine
 from engine.pricing.terms import Asked
 from tests.support.statistics import gaussian_within

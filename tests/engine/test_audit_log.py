@@ -8,13 +8,12 @@ from fractions import Fraction
 import pytest
 
 from budgets import OWNER, EntryKind, ParamError
-from engine.accounts import key_acts
-from engine.accounts.audit_log import audit_log
-from engine.accounts.ledger_words import WORDS
+from engine.accounts import audit_log as key_acts
+from engine.accounts.audit_log import WORDS, audit_log
 from engine.api import objection_count as objection_figure
-from engine.api import sharing
+from engine.api import workflows
 from engine.api.wire import ledger as wire_ledger
-from engine.data import register
+from engine.data import objections
 from engine.errors import ExecutionFailed
 from engine.pipeline.engine import Engine
 from engine.pricing.norms import stored as calibrations
@@ -56,7 +55,9 @@ def test_what_the_owner_asks_has_its_price(engine: Engine) -> None:
 
 
 def test_every_kind_of_row_can_be_asked_for_and_has_words(engine: Engine) -> None:
-    noted = {f"note_{each.TOPIC}" for each in (calibrations, key_acts, objection_figure, register, sharing, standing)}
+    noted = {
+        f"note_{each.TOPIC}" for each in (calibrations, key_acts, objection_figure, objections, workflows, standing)
+    }
     assert set(WORDS) == {*EntryKind, *noted}
     page = (ROOT / "docs" / "ledger.md").read_text(encoding="utf-8")
     for kind in WORDS:

@@ -14,7 +14,7 @@ import pytest
 from dialect import Catalog, Code, Refusal, Target
 from dialect.binder.arities import arity_of
 from dialect.functions.aggregates import AGGREGATES
-from dialect.functions.functions import names
+from dialect.functions.registry import names
 from dialect.functions.window_functions import WINDOW_FUNCTIONS
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.empty_tables import EmptyTables, declared

@@ -12,8 +12,8 @@ import pytest
 
 from budgets import ATTO, PICO, EpsilonDelta, Loss, chargeable
 from engine import Desk, Refused, open_desk
-from engine.api.reports.worst_words import odds
-from passersby.text.wording import rounded_up
+from engine.api.reports.person import odds
+from passersby.text.numbers import rounded_up
 from tests.engine.town import make_town
 from tests.engine.windowed_town import WINDOWED
 from tests.support.tree import ROOT

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dialect import Catalog
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 from engine.data.files import cache as cached
 from engine.data.layout import optimize
 from engine.data.snapshot import snapshot

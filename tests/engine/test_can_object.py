@@ -22,13 +22,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialect.catalog.admission import LONGEST_PERSON
-from dialect.catalog.catalog import SqlType
-from dialect.codegen.engines import OF_DUCKDB
+from dialect.catalog.model import SqlType
+from dialect.codegen.engine_syntax import OF_DUCKDB
 from engine import Desk, Refused, open_desk
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 from engine.data.checks.catalog import check_catalog
 from engine.data.ingest.ingest import ingest
-from engine.data.persons import person
+from engine.data.objections import person
 from engine.server.http.roles import Role
 from tests.engine.test_objections import quiet
 from tests.support.serving import inhabited

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from dialect.catalog.catalog import Catalog
-from dialect.catalog.declared_admission import NO_RULES, AgeBy, Jurisdiction, Minors, Retention
-from engine.catalog.catalog_admitted import declared_days, kept_from, of_age_on, person_table
-from engine.catalog.catalog_file import load_catalog
+from dialect.catalog.model import NO_RULES, AgeBy, Catalog, Jurisdiction, Minors, Retention
+from engine.catalog.admission import declared_days, kept_from, of_age_on, person_table
+from engine.catalog.file import load_catalog
 from engine.errors import CatalogError
 
 DECLARED = """

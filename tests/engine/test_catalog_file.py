@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from dialect.catalog.catalog import (
+from dialect.catalog.model import (
     Bounds,
     Catalog,
     ColumnOf,
+    Consent,
     PersonPath,
     SourceJoin,
     SqlType,
     ValueList,
     ValueRange,
 )
-from dialect.catalog.declared_admission import Consent
 from dialect.catalog.privacy_windows import Window
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 from engine.errors import CatalogError
 
 WHOLE = """

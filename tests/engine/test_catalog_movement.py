@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from dialect.catalog.catalog import Bounds, Catalog
-from dialect.catalog.declared_movement import Movement
+from dialect.catalog.model import Bounds, Catalog, Movement
 from engine.catalog.bundled import find_catalog
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 from engine.errors import CatalogError
 from tests.support.mibici import needs_mibici
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from engine.catalog import catalog_columns, catalog_file, catalog_tables
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog import columns, file
+from engine.catalog import tables as catalog_tables
+from engine.catalog.file import load_catalog
 from engine.data.checks.catalog import check_catalog
 from engine.data.draft_catalog import HEAD, new_catalog
 from engine.errors import CatalogError
@@ -137,7 +138,7 @@ def test_what_is_left_out_is_told(folder: Path) -> None:
 
 def test_every_key_is_explained() -> None:
     text = HEAD.read_text(encoding="utf-8")
-    known = {*catalog_file.KNOWN, *catalog_tables.KNOWN, *catalog_columns.KNOWN} - {
+    known = {*file.FILE_KEYS, *catalog_tables.KNOWN, *columns.KNOWN} - {
         "columns",
         "dataset",
         "tables",

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from engine import open_desk
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 from engine.data.checks.catalog import check_catalog
 from tests.pages.catalog_keys import NEEDED, PLACES
 from tests.pages.catalog_page import PATH, SMALLEST, document, known_keys
@@ -56,7 +56,7 @@ def test_what_is_needed_is_said_to_be() -> None:
 
 
 def test_a_key_that_nobody_explains_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.catalog.catalog_columns.KNOWN", ("type", "colour"))  # planted
+    monkeypatch.setattr("engine.catalog.columns.KNOWN", ("type", "colour"))  # planted
     assert "colour" in known_keys(SMALLEST)["tables.NAME.columns.NAME"]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 from engine.data.checks.catalog import check_catalog
 from engine.errors import CatalogError
 from tests.support.worlds import FOLDER, make_world

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from dialect import Catalog, read
-from dialect.catalog.catalog import Column
-from engine.catalog.catalog_file import load_catalog
-from engine.catalog.catalog_version import catalog_version, resting_on
+from dialect.catalog.model import Column
+from engine.catalog.file import load_catalog
+from engine.catalog.version import catalog_version, resting_on
 from engine.pipeline.engine import Engine
 from engine.pricing.terms import Asked
 from tests.engine.town import CATALOG, make_town

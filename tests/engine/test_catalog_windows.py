@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from dialect.catalog.privacy_windows import Stretch, Window
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 from engine.errors import CatalogError
 from tests.engine.town import CATALOG
 from tests.engine.windowed_town import WINDOWED

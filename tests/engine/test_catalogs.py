@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from budgets import ParamError
-from dialect.catalog.catalog import Catalog, ColumnOf, SqlType
+from dialect.catalog.model import Catalog, ColumnOf, SqlType
 from engine.catalog import bundled as catalogs
 from engine.catalog.bundled import BUNDLED, MIBICI, MIBICI_FILES, PROJECT, find_catalog, named_dataset
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 from engine.data.checks.catalog import check_catalog
 from engine.errors import CatalogError
 from tests.support.mibici import needs_mibici

@@ -12,13 +12,12 @@ import pytest
 
 from budgets import PICO
 from dialect import read
-from dialect.algebra.private_plan import Rule
+from dialect.algebra.release_plan import Rule
 from engine.pipeline.engine import Engine
-from engine.pricing.norms.choose_bounds import NormFacts, choose_bounds, foreseen
-from engine.pricing.norms.correction import UNEVEN
+from engine.pricing.norms.choose import UNEVEN, NormFacts, choose_bounds, foreseen
 from engine.pricing.norms.facts import norm_facts
 from engine.pricing.norms.histograms import NO_CALIBRATION, Calibration, Kind, Measured
-from engine.pricing.norms.norm_spread import norm_spread
+from engine.pricing.norms.spread import norm_spread
 from engine.pricing.prepare import Prepared, choices_of, prepare
 from tests.engine.test_norm_spread import histogram as counted
 from tests.engine.town import make_town, opened

@@ -15,9 +15,9 @@ from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
 from engine.pricing.terms import Asked
 from engine.reuse import combine as made_of
-from engine.reuse import find as finding
 from engine.reuse import linear_combinations as combining
-from engine.reuse import ways
+from engine.reuse import sources
+from engine.reuse import view_lookup as finding
 from engine.reuse.holdings import Held, Shelf
 from engine.reuse.linear_combinations import Combining
 from tests.engine.held_town import DAILY, anew, ask, held_town, price
@@ -321,5 +321,5 @@ def test_intervals_hold_what_was_noised(town: Engine, monkeypatch: pytest.Monkey
     assert share_held(town, asked, exact) >= LEAST_HELD
     honest = made_of.weighed
     narrow = lambda releases, weights: replace(honest(releases, weights), sigmas=releases[0].sigmas)  # noqa: E731
-    monkeypatch.setattr(ways, "weighed", narrow)
+    monkeypatch.setattr(sources, "weighed", narrow)
     assert share_held(town, asked, exact) < LEAST_HELD

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dialect import read
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 from engine.data.snapshot import snapshot
 from engine.errors import CatalogError, DataError
 from tests.engine.town import CATALOG, ROWS, make_town

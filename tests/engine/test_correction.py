@@ -12,12 +12,11 @@ import pytest
 
 from budgets import PICO
 from dialect import bound, read, write
-from engine.pipeline.doubts import column_doubts
+from engine.pipeline.bias import column_doubts
 from engine.pipeline.engine import Engine
-from engine.pricing.norms.choose_bounds import NormFacts, choose_bounds
-from engine.pricing.norms.correction import DEVIATIONS, usual_size
+from engine.pricing.norms.choose import DEVIATIONS, NormFacts, choose_bounds, usual_size
 from engine.pricing.norms.histograms import Calibration, Kind, Measured
-from engine.pricing.norms.norm_spread import norm_spread
+from engine.pricing.norms.spread import norm_spread
 from tests.engine.test_choose_bounds import ROWS, made
 from tests.engine.test_norm_spread import histogram as counted
 from tests.engine.town import make_town, opened

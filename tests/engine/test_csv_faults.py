@@ -7,8 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from engine.data.files.csv_faults import csv_fault
-from engine.data.files.csv_files import UnreadableError, read_csv
+from engine.data.files.csv import UnreadableError, csv_fault, read_csv
 
 MIXED = "line ends are mixed: it ends in another way than the first line"
 FAULTS = [

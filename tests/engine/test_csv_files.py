@@ -9,8 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dialect.functions.write_expr import quote_text
-from engine.data.files.csv_files import UnreadableError, read_csv
+from dialect.functions.emitter import quote_text
+from engine.data.files.csv import UnreadableError, read_csv
 
 Rows = list[tuple[str | None, ...]]
 OTHERS = [(str(i), f"z{i % 3}") for i in range(40)]

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from dialect import Catalog
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 from engine.data.checks.catalog import check_catalog
 from engine.data.snapshot import snapshot
 from engine.errors import DataError

@@ -13,8 +13,8 @@ import pytest
 from budgets import Ledger, ParamError
 from dialect import Catalog
 from engine import Refused, calibrate_catalog, ingest_files, open_desk
-from engine.catalog.catalog_file import load_catalog
-from engine.data.ingest.deliveries import NOTES, STAGING
+from engine.catalog.file import load_catalog
+from engine.data.ingest.ingest import NOTES, STAGING
 from engine.errors import CatalogError
 from engine.workflows.calibrate import plan_calibration
 from engine.workflows.delivered_windows import delivered_windows

@@ -10,8 +10,7 @@ import duckdb
 import h3
 import pytest
 
-from dialect.catalog.catalog import Catalog, Column, SqlType, Table
-from dialect.catalog.declared_cells import CellOf
+from dialect.catalog.model import Catalog, CellOf, Column, SqlType, Table
 from engine.data.files.derived_columns import BATCH, identity
 from engine.data.snapshot import fingerprint, snapshot
 from engine.errors import DataError

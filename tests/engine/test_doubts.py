@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from dialect import read
-from dialect.postprocess.linear import Linear
-from engine.pipeline.biases import column_biases
-from engine.pipeline.doubts import column_doubts
+from dialect.postprocess.noise_propagation import Linear
+from engine.pipeline.bias import column_biases, column_doubts
 from engine.pipeline.engine import Engine
 from tests.engine.test_choose_bounds import made
 from tests.engine.test_correction import known

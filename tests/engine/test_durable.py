@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from budgets import Ledger
-from engine.accounts.marks import Mark
+from engine.accounts.ledger_binding import Mark
 from engine.data.files.durable import make_durably, make_folder_durably, write_durably
 
 

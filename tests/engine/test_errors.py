@@ -10,11 +10,11 @@ import pytest
 
 from budgets import LedgerError, UnsafeStore
 from dialect import Code, Refusal
-from engine.accounts.problems import Refused
 from engine.api.session import Desk
 from engine.errors import CatalogError, DataError, ExecutionFailed, untold
 from engine.mechanism.gaussian import NoiseRefused
 from engine.pipeline.engine import Engine
+from engine.problems import Refused
 from tests.support.blank_ledger import blank_ledger
 
 SQL = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.workflows.facilities import chosen, prices, total
+from engine.workflows.workload import chosen, prices, total
 
 PRICES = st.sampled_from([1.0, 1.5, 2.0, 3.0, 7.0])
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dialect import read
-from dialect.codegen.contribution import partials
+from dialect.codegen.contribution import clipping
 from engine.backends.exact import NOBODY_OBJECTED
 from engine.errors import ExecutionFailed
 from engine.pricing.prepare import prepare
@@ -42,7 +42,7 @@ def test_one_person_far_beyond_the_norm_moves_what_is_declared(tmp_path: Path, b
 
 
 def test_planted_bounds_as_they_are_named_raise_for_one_person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(partials, "LARGEST_PART", 2**63 - 1)
+    monkeypatch.setattr(clipping, "LARGEST_PART", 2**63 - 1)
     with pytest.raises(ExecutionFailed):
         exact(tmp_path / "more", ALONE, SUMS.format("0, 60"))
     exact(tmp_path / "less", f"{ALONE}; {WITHOUT}", SUMS.format("0, 60"))

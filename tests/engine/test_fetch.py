@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from engine import Refused, ingest_files
-from engine.catalog.store_address import store_address
+from engine.catalog.sources import store_address
 from engine.data.ingest import fetch
 from engine.errors import DataError
 from tests.engine.ingest_town import BAD, GOOD, HEADER, SECRET, VISITS, make

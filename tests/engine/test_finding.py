@@ -240,7 +240,7 @@ def test_shared_noise_is_reckoned_with(town: Engine) -> None:
     assert (upper - lower)[0] / 2 >= exact
 
 
-@pytest.mark.parametrize("what", ["engine.reuse.combine.outer", "engine.reuse.find.public_keys"])
+@pytest.mark.parametrize("what", ["engine.reuse.combine.outer", "engine.reuse.view_lookup.public_keys"])
 def test_what_is_held_and_too_much_to_add_up_is_refused_before_a_charge(
     town: Engine, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 import engine
 from engine import Desk, Refused, ingest_files, open_desk
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 from engine.data.open import open_data
 from engine.data.snapshot import snapshot
 from engine.pricing import prepare

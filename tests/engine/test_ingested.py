@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from dialect import Catalog
-from dialect.catalog.catalog import Source
-from engine.catalog.catalog_file import load_catalog
-from engine.catalog.ingested import added_to, place_of
+from dialect.catalog.model import Source
+from engine.catalog.file import load_catalog
+from engine.catalog.sources import added_to, place_of
 from tests.engine.ingest_town import make
 
 

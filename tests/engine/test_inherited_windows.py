@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from dialect.catalog.catalog import Catalog, Column, Source, SourceJoin, SqlType, Table
-from dialect.catalog.declared_cells import CellOf
-from dialect.catalog.declared_movement import Movement
-from engine.catalog.inherited_windows import windows_behind, with_inherited_windows
+from dialect.catalog.model import Catalog, CellOf, Column, Movement, Source, SourceJoin, SqlType, Table
+from engine.catalog.privacy_windows import windows_behind, with_inherited_windows
 
 NUMBER = Column("dist_km", SqlType.DOUBLE, "DOUBLE")
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from budgets import Ledger
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.engine import Engine
 from engine.pricing.terms import Asked

@@ -10,7 +10,7 @@ import pytest
 
 from dialect import Catalog, PrivatePlan, Refusal, read
 from dialect.planner.keys.key_set import MAX_KEYS
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 from engine.pipeline.engine import Engine
 from engine.pricing.keys import check_key_count, reached
 from engine.pricing.prepare import prepare

@@ -17,11 +17,11 @@ from typer.testing import CliRunner
 
 import engine
 from dialect import Catalog, read
-from dialect.analysis import facts
-from dialect.codegen import rollups as person_rollups
+from dialect.analysis import predicates
+from dialect.codegen import materialized_rollups as person_rollups
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.exact import Exact
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 from engine.data.layout import laid_out, layout_file, optimize
 from engine.data.snapshot import snapshot
 from engine.errors import CatalogError, DataError
@@ -336,6 +336,6 @@ def test_a_double_that_several_whole_numbers_equal_names_none_of_them(
     """Plant a bug: a row that is equal to the double alone is looked for in a rollup of the whole number's."""
     made = both(tmp_path / "town", rows=ROWS + HUGE, rollups=f"rollups = ['{LISTED}']")
     assert not made.differ(LISTED) and not made.differ(AS_DOUBLE)
-    monkeypatch.setattr(facts, "_stands_for_several", lambda *_: False)
+    monkeypatch.setattr(predicates, "_stands_for_several", lambda *_: False)
     assert made.differ(AS_DOUBLE)
     made.close()

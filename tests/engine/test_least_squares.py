@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.mechanism.gaussian import add_noise, gaussian_scale
-from engine.pipeline.least_squares import Level, nearest, never_negative, whole
+from engine.pipeline.consistency import Level, nearest, never_negative, whole
 
 RANDOM = np.random.default_rng(7)  # of test data, not of noise
 LEAST_HELD = 0.925  # of 3,000 independent intervals at 0.95, fewer hold in 2 of 10^9 honest runs

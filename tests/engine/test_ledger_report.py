@@ -13,10 +13,9 @@ import pytest
 
 from budgets import EVERYBODY, AccountName, ChargeRequest, EpsilonDelta, Item, Ledger, Loss
 from dialect import Catalog
-from engine.accounts.whole_person import whole_person
+from engine.accounts.losses import whole_person
 from engine.api.admin import Admin
-from engine.api.reports.ledger_report import ledger_report
-from engine.api.reports.ledger_report_page import account_row, bars, report_html, report_text
+from engine.api.reports.regulator import account_row, bars, ledger_report, report_html, report_text
 from engine.pricing.terms import caps
 from tests.engine.town import make_town
 from tests.engine.windowed_town import DAYS, WINDOWED

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine import Refused, about_me, bootstrap, catalog_diff_told, ingest_files, open_admin, open_desk, open_register
-from engine.accounts import marks
+from engine.accounts import ledger_binding
 from engine.accounts.open import ledger_place, opened, opened_if_there
 from engine.api.admin import Admin
 from tests.engine.town import make_town
@@ -90,7 +90,7 @@ def test_an_objection_in_a_ledger_that_is_not_looked_at_is_found(
     marked: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The planted bug: it was recorded, and the person was in the next answer."""
-    monkeypatch.setattr(marks.Marks, "_met", lambda self: ())
+    monkeypatch.setattr(ledger_binding.Marks, "_met", lambda self: ())
     objects(marked, str(tmp_path / "typo.ledger"))
     with open_register(marked, ledger=str(tmp_path / "own.ledger")) as register:
         assert register.acts() == [], "nobody objects where it counts"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.api.wire.wire_statements import is_like
+from engine.api.wire.statements import is_like
 
 
 @pytest.mark.parametrize(

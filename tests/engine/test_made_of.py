@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from dialect.algebra.expressions import TRUE, Field, Ref
-from dialect.catalog.catalog import SqlType
-from dialect.planner.reuse.derivation import Derivation
+from dialect.catalog.model import SqlType
+from dialect.planner.reuse.view_matching import Derivation
 from engine.mechanism.answer import half_widths
 from engine.mechanism.gaussian import NoisyVector, add_noise, gaussian_scale
 from engine.mechanism.release import Release

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from dialect import Catalog
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 from engine.workflows.rehearsal.rows import PERSONS, ROWS_PER_PERSON, made_up, row_count
 from engine.workflows.rehearsal.values import DATES
 

@@ -11,8 +11,8 @@ import pytest
 
 from budgets import Ledger
 from engine import Refused, open_desk
-from engine.accounts import marks
-from engine.accounts.marks import Mark
+from engine.accounts import ledger_binding
+from engine.accounts.ledger_binding import Mark
 from tests.engine.town import CATALOG, make_town
 from tests.support.postgres import server
 
@@ -194,6 +194,6 @@ def test_a_check_that_is_left_out_is_found(where: str, tmp_path: Path, monkeypat
     second = str(tmp_path / "second.ledger")
     Ledger.open(second).close()
     assert "charged in another ledger" in refused(where, second)
-    monkeypatch.setattr(marks.Marks, "check", lambda self, ledger: None)
+    monkeypatch.setattr(ledger_binding.Marks, "check", lambda self, ledger: None)
     with pytest.raises(pytest.fail.Exception):
         refused(where, second)

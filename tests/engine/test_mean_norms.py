@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from dialect import read
-from dialect.catalog.catalog import Bounds
+from dialect.catalog.model import Bounds
 from engine.pipeline.engine import Engine
-from engine.pricing.norms.correction import DEVIATIONS
+from engine.pricing.norms.choose import DEVIATIONS
 from engine.pricing.norms.facts import shown_alone
 from engine.pricing.norms.histograms import LEAN_STEPS, Calibration, Histogram, Kind, Measured
 from engine.pricing.norms.means import ALIKE, SHARES, UNKNOWN_LEAN, MeanFacts, deviations, lean_of
-from engine.pricing.norms.norm_spread import norm_spread
+from engine.pricing.norms.spread import norm_spread
 from engine.pricing.norms.values import PeoplesMeans, peoples_means
 from engine.pricing.prepare import Prepared, priced, sized
 from engine.pricing.split import split

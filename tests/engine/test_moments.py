@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dialect.algebra.formulas import MomentsOf
-from dialect.functions.moments import MOMENTS
+from dialect.functions.aggregates import MOMENTS
 from engine.mechanism.moments import Found, moments
 from tests.support.samples import gaussian_samples
 from tests.support.statistics import binomial_at_least, binomial_at_most

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.pricing.norms.histograms import Histogram, Kind, Measured
-from engine.pricing.norms.norm_spread import Spread, norm_spread
+from engine.pricing.norms.spread import Spread, norm_spread
 from engine.pricing.norms.tails import CONTINUED
 
 MADE, UNTIL = date(2026, 11, 1), date(2027, 11, 1)

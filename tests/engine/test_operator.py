@@ -13,9 +13,9 @@ import duckdb
 import pytest
 
 import dialect
-from dialect.algebra.private_plan import Rule
-from dialect.catalog.catalog import Catalog, ColumnOf, SqlType, Table, ValueList, ValueRange
-from engine.catalog.catalog_file import load_catalog
+from dialect.algebra.release_plan import Rule
+from dialect.catalog.model import Catalog, ColumnOf, SqlType, Table, ValueList, ValueRange
+from engine.catalog.file import load_catalog
 from engine.catalog.operator import make as make_module
 from engine.catalog.operator import make_operator, operator_path
 from engine.data.files.derived_columns import source_type

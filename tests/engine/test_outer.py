@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from dialect.codegen.outer import OuterSql
+from dialect.codegen.outer_query import OuterSql
 from engine.backends import sandbox as module
 from engine.backends.sandbox import outer
 from engine.errors import ExecutionFailed

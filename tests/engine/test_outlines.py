@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import outlines
-from engine.accounts.problems import Refused
 from engine.api.maps import _geometry
 from engine.api.session import Desk, open_desk
 from engine.data.files.polygons import polygon
 from engine.errors import ExecutionFailed
+from engine.problems import Refused
 
 HOLE = "POLYGON ((0 0, 6 0, 6 4, 3 5, 0 4, 0 0), (1 1, 1 2, 2 2, 2 1, 1 1))"
 TWO = "MULTIPOLYGON (((0 0, 1 0, 1 1, 0 1, 0 0)), ((2 0, 3 0, 3 1, 2 1, 2 0)))"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from budgets import LIFETIME, PER_QUERY, Loss
-from budgets.stores import entries
+from budgets.stores import journal
 from engine import Desk, Refused, open_desk
 from engine.pipeline.outlook import in_words
 from tests.engine.town import make_town
@@ -135,7 +135,7 @@ def test_how_long_it_lasts_is_told_of_enough_history(desk: Desk, monkeypatch: py
     for days, sql in zip((20, 10, 2), varied(ONE, 3), strict=True):
         assert outlook(desk, ONE)["lasts_days"] is None
         at = (now - timedelta(days=days)).isoformat(timespec="milliseconds")
-        monkeypatch.setattr(entries, "now_text", lambda at=at: at)
+        monkeypatch.setattr(journal, "now_text", lambda at=at: at)
         desk.query(sql, client="ann", rho="0.02")
         monkeypatch.undo()
     told = outlook(desk, ONE)

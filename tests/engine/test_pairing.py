@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from engine.pricing.norms import pairing
-from engine.pricing.norms.pairing import by_rank, paired
+from engine.pricing.norms import spread
+from engine.pricing.norms.spread import by_rank, paired
 
 GROUPS = 60
 Drawn = Callable[[np.random.Generator], np.ndarray]
@@ -40,7 +40,7 @@ def test_what_is_kept_is_read_as_it_is(law: str, norm: float, monkeypatch: pytes
     """A planted reading by ranks alone, as if nobody differed, takes heavy people for heavier than they are."""
     norms, totals = people(0.22, LAWS[law])
     assert abs(misread(norms, totals, norm)) < 0.0025
-    monkeypatch.setattr(pairing, "DISPERSED", 0.0)
+    monkeypatch.setattr(spread, "DISPERSED", 0.0)
     assert misread(norms, totals, norm) < -0.005
 
 

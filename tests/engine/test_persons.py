@@ -10,8 +10,8 @@ import pytest
 
 from budgets import ParamError
 from dialect import Catalog
-from dialect.catalog.catalog import SqlType
-from engine.data.persons import one_person, person, person_column, persons_in
+from dialect.catalog.model import SqlType
+from engine.data.objections import one_person, person, person_column, persons_in
 
 NUMBER, TEXT = SqlType.BIGINT, SqlType.VARCHAR
 

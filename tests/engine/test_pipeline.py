@@ -12,8 +12,8 @@ import pytest
 
 from budgets import AccountName, BudgetRefused, EntryKind, Forbidden, IdempotencyError, Loss
 from dialect import Refusal
-from engine.catalog.catalog_file import load_catalog
-from engine.catalog.catalog_version import resting_on
+from engine.catalog.file import load_catalog
+from engine.catalog.version import resting_on
 from engine.errors import ExecutionFailed
 from engine.pipeline import finish as finishing
 from engine.pipeline.answered import Answered

@@ -8,12 +8,12 @@ from fractions import Fraction
 import pytest
 
 from dialect import Catalog, Refusal, read
-from dialect.catalog.declared_admission import Consent
+from dialect.catalog.model import Consent
 from engine.backends.duckdb import DuckDBBackend
 from engine.pipeline.engine import Engine
 from engine.pricing.prepare import Prepared, prepare
-from engine.pricing.public_counts import count_keys
 from engine.pricing.terms import Asked
+from engine.pricing.work_limits import count_keys
 from tests.engine.town import ROWS, make_town
 
 RHO = Fraction(1, 200)

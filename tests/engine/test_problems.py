@@ -9,10 +9,10 @@ import pytest
 
 from budgets import AccountName, BudgetRefused, IdempotencyError, LedgerUnavailable, ParamError
 from dialect import Code, Refusal, Span
-from engine.accounts.problems import Problem, problem
 from engine.errors import CatalogError, DataError, ExecutionFailed
 from engine.pipeline.engine import Engine
 from engine.pricing.terms import Asked
+from engine.problems import Problem, problem
 
 AMOUNTS = {"account", "window", "requested_rho", "remaining_rho", "short_by_rho", "would_fit_rho"}
 INSTEAD = {"would_fit_error", "would_fit_windows", "other_windows", "free_at_rho"}

@@ -12,12 +12,11 @@ from random import Random
 import pytest
 
 from dialect import Catalog, PrivatePlan, read
-from dialect.catalog.catalog import NormsByKeys
-from dialect.sensitivity.norms import declared_norm
-from dialect.sensitivity.public_values import values_by_group
+from dialect.catalog.model import NormsByKeys
+from dialect.sensitivity.norms import declared_norm, values_by_group
 from engine.backends.duckdb import DuckDBBackend
-from engine.pricing import public_counts
-from engine.pricing.public_counts import count_values
+from engine.pricing import work_limits
+from engine.pricing.work_limits import count_values
 from tests.engine.town import ROWS, make_town
 
 # question -> the group of a row by its zone and the zone's name; None: of none
@@ -83,7 +82,7 @@ def test_people_are_within_the_norm_of_named_groups(tmp_path: Path, town: Catalo
 def test_values_that_are_taken_for_one_are_found(
     tmp_path: Path, town: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(public_counts, "_most_alike", lambda *_: 1)
+    monkeypatch.setattr(work_limits, "_most_alike", lambda *_: 1)
     assert not all(_within(tmp_path, town))
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from dialect.algebra.expressions import Field
 from dialect.algebra.formulas import Histogram, Output, QuantileOf
-from dialect.algebra.private_plan import ReleaseColumns
-from dialect.catalog.catalog import SqlType
+from dialect.algebra.release_plan import ReleaseColumns
+from dialect.catalog.model import SqlType
 from engine.mechanism.gaussian import NoisyVector
 from engine.mechanism.quantiles import Counts, quantile, quantile_table
 from tests.support.samples import gaussian_samples

@@ -11,7 +11,7 @@ import pytest
 
 from budgets import ActKind, Ledger, LedgerError, ObjectionRegister, ParamError, UnsafeStore
 from dialect import Catalog
-from engine.data.register import Register
+from engine.data.objections import Register
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from dialect import Catalog, Refusal
 from engine import open_desk
 from engine.api.wire.answer import CARD
 from engine.catalog.bundled import find_catalog
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 from engine.catalog.folders import cache_folder
 from engine.catalog.operator import make_operator
 from engine.data.snapshot import copy_table

@@ -14,7 +14,7 @@ from dialect import read
 from engine.api.session import Desk
 from engine.api.wire.notes import OF_PAIRS, bounding_notes
 from engine.mechanism.answer import Answer
-from engine.pipeline.biases import column_biases, of_pairs
+from engine.pipeline.bias import column_biases, of_pairs
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
 from engine.pipeline.reliability import Reliability, is_weak, lost, not_negative, reliability

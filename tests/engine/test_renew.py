@@ -14,8 +14,8 @@ import pytest
 
 from engine import ingest_files
 from engine.backends.duckdb import DuckDBBackend
-from engine.catalog.catalog_file import load_catalog
-from engine.data import layout, renew
+from engine.catalog.file import load_catalog
+from engine.data import layout
 from engine.data.layout import Account, laid_out, optimize
 from engine.data.snapshot import snapshot
 from tests.engine.ingest_town import DECLARED, GOOD, make, new_file
@@ -123,7 +123,7 @@ def test_new_rows_and_late_ones_give_the_same_integers(town: Town) -> None:
 
 
 def test_only_what_new_rows_change_is_made(by_day: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, parts = spied(monkeypatch, renew, "roll_up"), spied(monkeypatch, renew, "_part")
+    whole, parts = spied(monkeypatch, layout, "roll_up"), spied(monkeypatch, layout, "_part")
     by_day.add("new", *NEW)
     assert [[str(begin) for begin in begins] for _, _, begins in parts] == [["2026-10-03", "2026-10-04"]] * APART
     assert len(whole) == 2, "of one day, without windows; and of rows that find their person by a visit of any day"
@@ -139,8 +139,8 @@ def test_only_what_new_rows_change_is_made(by_day: Town, monkeypatch: pytest.Mon
 def test_a_window_s_part_that_is_not_made_anew_is_found(
     by_day: Town, monkeypatch: pytest.MonkeyPatch, bug: Callable[[Any], Any]
 ) -> None:
-    kept = renew._append
-    monkeypatch.setattr(renew, "_append", lambda *given: bug(kept(*given)))
+    kept = layout._append
+    monkeypatch.setattr(layout, "_append", lambda *given: bug(kept(*given)))
     by_day.add("late", *LATE)
     assert by_day.differs()
 
@@ -216,13 +216,13 @@ def test_new_rows_of_two_tables_make_a_rollup_of_both_anew(growing: Town) -> Non
 
 def test_a_rollup_that_looks_at_one_of_two_tables_is_found(growing: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     """The planted bug: persons who came too are left out of the windows in which no visit came."""
-    kept = renew._Layout
+    kept = layout._Layout
 
     def forgetting(*given: Any) -> Any:
         made = kept(*given)
         return replace(made, touched={name: days for name, days in made.touched.items() if name == "visit"})
 
-    monkeypatch.setattr(renew, "_Layout", forgetting)
+    monkeypatch.setattr(layout, "_Layout", forgetting)
     assert growing.add("new", *NEW).renewed and growing.differs()
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from budgets import EVERYBODY, BudgetRefused
-from budgets.stores import entries
+from budgets.stores import journal
 from engine.errors import CatalogError, ExecutionFailed
 from engine.pipeline.answered import Answered
 from engine.pipeline.engine import Engine
 from engine.pricing.terms import Asked
-from engine.reuse import repeats
+from engine.reuse import replay
 from tests.engine.held_town import held_town
 from tests.engine.town import CATALOG, make_town, opened
 
@@ -39,7 +39,7 @@ class Clock(datetime):
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(entries, "datetime", Clock)
+    monkeypatch.setattr(journal, "datetime", Clock)
     yield
     Clock.off = timedelta(0)
 
@@ -133,15 +133,15 @@ def test_nothing_is_made_of_what_is_too_old(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bug", ["the next one is named like the last", "every asker has an age of its own"])
 def test_a_bug_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bug: str) -> None:
-    named = repeats._nth
+    named = replay._nth
     with town(tmp_path) as engine:
         ask(engine)
         if bug.startswith("the next"):
-            monkeypatch.setattr(repeats.Repeats, "current", lambda _, key: key)
+            monkeypatch.setattr(replay.Repeats, "current", lambda _, key: key)
             assert ask(engine, days=31).charged.pico_rho == 0  # stale numbers, for ever
         else:
             made = count()
-            monkeypatch.setattr(repeats, "_nth", lambda key, number: named(f"{key} {next(made)}", number + 1))
+            monkeypatch.setattr(replay, "_nth", lambda key, number: named(f"{key} {next(made)}", number + 1))
             paid = spent(engine)
             ask(engine, "bob")
             assert spent(engine) > paid  # the dataset pays twice

@@ -6,8 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from dialect.parser.options import target_error
-from engine.pricing.requests import body_digest, new_request_id, wording
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Asked, body_digest, new_request_id, wording
 
 
 def test_ids_are_never_the_same() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from budgets import EVERYBODY, AccountName
 from dialect import read
-from dialect.algebra.private_plan import Rule, VectorKind
+from dialect.algebra.release_plan import Rule, VectorKind
 from engine.backends.duckdb import DuckDBBackend
 from engine.errors import ExecutionFailed
 from engine.pipeline.engine import Engine

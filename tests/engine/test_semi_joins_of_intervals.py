@@ -13,7 +13,7 @@ import pytest
 
 from dialect import read
 from dialect.codegen.relations import relation as write_rows
-from dialect.functions.write_expr import write_expr
+from dialect.functions.emitter import write_expr
 from engine.backends.exact import NOBODY_OBJECTED
 from engine.errors import ExecutionFailed
 from engine.pricing.prepare import prepare

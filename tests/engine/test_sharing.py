@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from budgets import EVERYBODY
-from budgets.stores import entries
+from budgets.stores import journal
 from engine import Desk, Refused, open_desk
-from engine.api import sharing
+from engine.api import workflows
 from tests.engine.aged_town import AGED, Clock
 from tests.engine.town import make_town
 
@@ -24,7 +24,7 @@ RHO = 0.005
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    monkeypatch.setattr(entries, "datetime", Clock)
+    monkeypatch.setattr(journal, "datetime", Clock)
     monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
     with open_desk(make_town(tmp_path, declared=AGED).path, ledger=":memory:") as opened:
         yield opened
@@ -37,12 +37,12 @@ def spent(desk: Desk, holder: str) -> float:
 
 
 def shared(desk: Desk, sql: str = COUNT, **terms: Any) -> list[str]:
-    keys: list[str] = sharing.share(desk, sql, client="ann", **terms)["keys"]
+    keys: list[str] = workflows.share(desk, sql, client="ann", **terms)["keys"]
     return keys
 
 
 def take(desk: Desk, keys: list[str], client: str, sql: str = COUNT) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = sharing.take(desk, sql, keys=keys, client=client, request_id="share-1").to_pylist()
+    rows: list[dict[str, Any]] = workflows.take(desk, sql, keys=keys, client=client, request_id="share-1").to_pylist()
     return rows
 
 
@@ -54,12 +54,12 @@ def code(refused: pytest.ExceptionInfo[Refused]) -> str:
 def test_another_client_pays_once_and_everybody_nothing(desk: Desk, sql: str) -> None:
     own = desk.query(sql, client="ann").to_pylist()
     keys = shared(desk, sql)
-    assert sharing.offer(desk, sql, keys=keys, client="bob")["price"]["rho"] == RHO
+    assert workflows.offer(desk, sql, keys=keys, client="bob")["price"]["rho"] == RHO
     for _ in range(2):
         assert take(desk, keys, "bob", sql) == own
         assert (spent(desk, "bob"), spent(desk, "ann"), spent(desk, EVERYBODY)) == (RHO, RHO, RHO)
-    assert sharing.offer(desk, sql, keys=keys, client="bob")["paid"]
-    assert sharing.offer(desk, sql, keys=keys, client="ann")["paid"]
+    assert workflows.offer(desk, sql, keys=keys, client="bob")["paid"]
+    assert workflows.offer(desk, sql, keys=keys, client="ann")["paid"]
 
 
 def test_who_holds_what_says_the_same_still_gets_the_shared_numbers(desk: Desk) -> None:
@@ -115,9 +115,9 @@ def test_a_link_makes_no_release_anew(desk: Desk) -> None:
 def test_a_link_that_asked_anew_would_be_found(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     def unlooked(engine: Any, sql: str, asked: Any, keys: Any) -> Any:
         del keys
-        return sharing._prepared(engine, sql, asked)  # planted: what the question says today, be it stored or not
+        return workflows._prepared(engine, sql, asked)  # planted: what the question says today, be it stored or not
 
-    monkeypatch.setattr(sharing, "_shared", unlooked)
+    monkeypatch.setattr(workflows, "_shared", unlooked)
     assert made_anew(desk)
 
 

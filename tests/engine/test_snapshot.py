@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from dialect import Catalog
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 from engine.data.snapshot import Snapshot, snapshot
 from engine.errors import DataError
 from tests.support.patience import LONGEST
@@ -274,7 +274,7 @@ def test_a_stored_table_that_looks_columns_up_is_copied(tmp_path: Path) -> None:
 _READS = """
 import duckdb, sys
 from pathlib import Path
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 from engine.data.snapshot import snapshot
 made = snapshot(load_catalog(sys.argv[1]), Path(sys.argv[2]), lambda *_: None)
 (file,) = made.files.values()

@@ -13,8 +13,8 @@ import pytest
 
 from budgets import EVERYBODY, AccountName
 from engine import Refused, run_standing, show_standing
-from engine.accounts.owner_loss import owner_loss
-from engine.api import standing_desk
+from engine.accounts.losses import owner_loss
+from engine.api import workflows
 from engine.api.session import Desk
 from engine.api.wire.answer import CARD
 from engine.errors import ExecutionFailed
@@ -79,7 +79,7 @@ def test_what_is_over_is_said_by_the_clock(daily: Engine, file: str, monkeypatch
         (datetime(2026, 10, 1, tzinfo=UTC), "not over"),
         (datetime(2027, 1, 1, tzinfo=UTC), "released"),
     ):
-        monkeypatch.setattr(standing_desk, "datetime", SimpleNamespace(now=lambda _, said=said: said))
+        monkeypatch.setattr(workflows, "datetime", SimpleNamespace(now=lambda _, said=said: said))
         assert all(each["state"].startswith(state) for each in run_standing(desk, file))
 
 

@@ -11,14 +11,14 @@ import pytest
 
 from budgets import EVERYBODY, Forbidden, Loss
 from engine import run_standing
-from engine.accounts.owner_loss import owner_loss
-from engine.accounts.problems import Refused
+from engine.accounts.losses import owner_loss
 from engine.api.session import Desk
-from engine.api.standing_desk import show_standing, showing_standing
 from engine.api.wire.answer import made_from
+from engine.api.workflows import show_standing, showing_standing
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
 from engine.pricing.terms import Asked
+from engine.problems import Refused
 from engine.workflows import standing
 from engine.workflows.standing import Standing
 from tests.engine.held_town import DAILY, anew, ask, held_town, price

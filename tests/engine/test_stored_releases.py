@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from budgets.stores import entries
+from budgets.stores import journal
 from engine import open_desk
 from engine.accounts.stored_releases import stored_releases
 from engine.api.objection_count import release_figure
 from engine.api.session import Desk
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 from tests.engine.aged_town import AGED, Clock
 from tests.engine.town import make_town
 
@@ -21,7 +21,7 @@ COUNT = "SELECT count(*) AS n FROM visit"
 
 
 def test_old_releases_are_told_from_those_that_are_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(entries, "datetime", Clock)
+    monkeypatch.setattr(journal, "datetime", Clock)
     monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
     with open_desk(make_town(tmp_path, declared=AGED).path, ledger=":memory:") as desk:
         for days in (-31, -29):

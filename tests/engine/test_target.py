@@ -15,8 +15,8 @@ from dialect import Code, Refusal, read
 from dialect.parser.options import TargetError, target_error
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
-from engine.pricing.aim import Aim, aim_of, least_price
 from engine.pricing.prepare import sized
+from engine.pricing.target_error import Aim, aim_of, least_price
 from engine.pricing.terms import Asked
 
 ANN = Asked("ann")

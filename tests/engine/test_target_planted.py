@@ -11,14 +11,14 @@ import pytest
 
 from budgets import Ledger, PaidRelease
 from dialect import Refusal
-from engine.pipeline import aim as aiming
+from engine.pipeline import target_budget as aiming
 from engine.pipeline.engine import Engine
-from engine.pricing import aim, target
-from engine.pricing.aim import Aim, Limits
+from engine.pricing import target_error
+from engine.pricing.target_error import Aim, Limits
 from tests.engine import test_target as held
 
 FOUND = (AssertionError, KeyError, Refusal, pytest.fail.Exception)  # KeyError: it reads what it does not hold
-_between, _meets, _limits = aim._between, Aim.meets, target._limits
+_between, _meets, _limits = target_error._between, Aim.meets, target_error._limits
 
 
 def least(engine: Engine) -> None:
@@ -32,11 +32,11 @@ def shown(engine: Engine) -> None:
 
 
 def one_pico_rho_more(plant: pytest.MonkeyPatch) -> None:
-    plant.setattr(aim, "_between", lambda low, high, met: _between(low, high, met) + 1)
+    plant.setattr(target_error, "_between", lambda low, high, met: _between(low, high, met) + 1)
 
 
 def one_pico_rho_less(plant: pytest.MonkeyPatch) -> None:
-    plant.setattr(aim, "_between", lambda low, high, met: _between(low, high, met) - 1)
+    plant.setattr(target_error, "_between", lambda low, high, met: _between(low, high, met) - 1)
 
 
 def any_column_will_do(plant: pytest.MonkeyPatch) -> None:
@@ -54,7 +54,7 @@ def another_confidence(plant: pytest.MonkeyPatch) -> None:
 
 
 def whatever_is_held_is_enough(plant: pytest.MonkeyPatch) -> None:
-    kept = target.aimed_price
+    kept = target_error.aimed_price
     plant.setattr(
         aiming, "aimed_price", lambda made, prices, *more: prices[-1] if prices else kept(made, prices, *more)
     )
@@ -66,14 +66,14 @@ def what_others_hold_is_held(plant: pytest.MonkeyPatch) -> None:
 
 
 def a_share_of_the_largest(plant: pytest.MonkeyPatch) -> None:
-    plant.setattr(target, "median", max)
+    plant.setattr(target_error, "median", max)
 
 
 def a_share_of_noise(plant: pytest.MonkeyPatch) -> None:
-    def limits(made: Aim, price: int, table: target.Shown, seen: Mapping[str, float]) -> Limits:
+    def limits(made: Aim, price: int, table: target_error.Shown, seen: Mapping[str, float]) -> Limits:
         return _limits(made, price, table, seen) or dict.fromkeys(made.known, Fraction(10_000))
 
-    plant.setattr(target, "_limits", limits)
+    plant.setattr(target_error, "_limits", limits)
 
 
 PLANTED: Mapping[Callable[[pytest.MonkeyPatch], None], Callable[[Engine], None]] = {

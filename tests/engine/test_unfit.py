@@ -11,11 +11,11 @@ import pyarrow as pa
 import pytest
 
 from dialect import Catalog
-from dialect.catalog.engine_name import EngineName
+from dialect.catalog.model import EngineName
 from engine.backends.lake import LakeBackend
-from engine.data.checks import unfit
+from engine.data.checks import declared as unfit
+from engine.data.checks.declared import Unfit, unfit_rows
 from engine.data.checks.lake import check_lake, lake_target
-from engine.data.checks.unfit import Unfit, unfit_rows
 from engine.data.snapshot import snapshot
 from engine.errors import DataError
 from tests.support.worlds import write_world

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dialect.catalog.catalog import Bounds, Catalog, Column, SqlType
-from engine.catalog.catalog_version import catalog_version
+from dialect.catalog.model import Bounds, Catalog, Column, SqlType
+from engine.catalog.version import catalog_version
 from engine.pipeline.engine import Engine
 from engine.pricing.norms.histograms import (
     FARTHEST,

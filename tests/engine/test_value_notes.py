@@ -10,7 +10,7 @@ import pytest
 from engine.backends import duckdb
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
-from engine.pipeline.value_notes import _near
+from engine.pipeline.notes import _near
 from engine.pricing.terms import Asked
 
 
@@ -67,7 +67,7 @@ def test_an_answer_tells_what_explain_tells_also_when_it_is_free(engine: Engine,
 def test_a_question_that_is_asked_again_looks_nothing_up(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     sql, asked = "SELECT COUNT(*) AS n FROM visit WHERE zone = 'nowhere'", Asked("ann")
     told = explain(engine, sql, asked).notes
-    monkeypatch.setattr("engine.pipeline.value_notes.column_values", None)
+    monkeypatch.setattr("engine.pipeline.notes.column_values", None)
     assert explain(engine, sql, asked).notes == told
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import metadata
 
-from engine.catalog.catalog_version import catalog_version
+from engine.catalog.version import catalog_version
 from engine.pipeline.engine import Engine
 from engine.pricing.prepare import MECHANISM
 from engine.pricing.terms import Asked

@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from dialect import read
-from dialect.algebra.touched import Touched
+from dialect.algebra.release_plan import Touched
 from engine.pipeline.explain import explain
-from engine.pipeline.window_notes import window_notes, windows_told
+from engine.pipeline.notes import window_notes, windows_told
 from engine.pricing.prepare import prepare
 from engine.pricing.terms import Asked
 from tests.engine.town import make_town, opened

@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from budgets import AccountName, AccountView, Loss, epsilon_at
-from engine.accounts import account_shapes
+from engine.accounts import shapes
 from engine.api.wire import ledger as wire_ledger
 from engine.pipeline.engine import Engine
 from engine.pricing.terms import Asked
@@ -18,7 +18,7 @@ VIEW = AccountView(
 
 
 def test_an_account_says_what_is_spent_and_what_is_left() -> None:
-    shown = account_shapes.account(VIEW)
+    shown = shapes.account(VIEW)
     assert {name: type(value) for name, value in shown.items()} == {
         "dataset": str, "window": str, "client": str, "cap_rho": float, "spent_rho": float, "remaining_rho": float,
         "remaining_delta": float, "epsilon": float, "delta": float, "cap_epsilon": float, "calibration_rho": float,
@@ -31,17 +31,17 @@ def test_an_account_says_what_is_spent_and_what_is_left() -> None:
 
 
 def test_what_remains_is_told_beside_what_was_spent_as_epsilon() -> None:
-    shown = account_shapes.remaining(VIEW)
+    shown = shapes.remaining(VIEW)
     assert set(shown) == {"rho", "delta", "epsilon", "cap_rho"}
     assert shown["rho"] == float(VIEW.remaining.rho)
     assert shown["cap_rho"] == 0.1
-    assert shown["epsilon"] == account_shapes.account(VIEW)["epsilon"]
+    assert shown["epsilon"] == shapes.account(VIEW)["epsilon"]
     assert shown["epsilon"] == pytest.approx(epsilon_at(VIEW.spent.rho, Fraction(9, 10**10)), rel=1e-6)
 
 
 def test_the_shared_account_has_no_client() -> None:
     shared = AccountView(AccountName("town", "forever"), VIEW.cap, VIEW.spent)
-    assert account_shapes.account(shared)["client"] is None
+    assert shapes.account(shared)["client"] is None
 
 
 def test_ledger_rows_and_releases_show_the_question_and_no_answer(engine: Engine) -> None:

@@ -11,12 +11,12 @@ from datetime import date
 import pytest
 
 from dialect.catalog.privacy_windows import Stretch, Window
-from engine.accounts.problems import Refused
 from engine.api.session import Desk
 from engine.api.wire import tables as wire_tables
+from engine.api.wire.statements import described
 from engine.api.wire.tables import CHARGED, TIMELESS
-from engine.api.wire.wire_statements import described
 from engine.pipeline.engine import Engine
+from engine.problems import Refused
 
 COUNT = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
 
@@ -147,7 +147,7 @@ def test_names_are_like_a_pattern_in_any_case(engine: Engine, pattern: str, foun
 
 def test_no_pattern_holds_the_engine_up() -> None:
     """In a process of its own: a matcher that tries every way of dividing a name among 30 % would not come back."""
-    told = "from engine.api.wire.wire_statements import functions_told, named_like"
+    told = "from engine.api.wire.statements import functions_told, named_like"
     asked = f"{told}; print(named_like(functions_told(), '%' * 30 + '!'))"
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "[]\n"

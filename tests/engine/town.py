@@ -13,7 +13,7 @@ import duckdb
 from budgets import Ledger
 from dialect import Catalog
 from engine.backends.duckdb import DuckDBBackend, Limits
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 from engine.data.snapshot import snapshot
 from engine.mechanism.gaussian import NoiseSource, add_noise
 from engine.pipeline.engine import Engine

@@ -14,9 +14,9 @@ import pytest
 
 from budgets.errors import Code as LedgerCode
 from dialect import Code as DialectCode
-from dialect.functions.functions import names
+from dialect.functions.registry import names
 from passersby.errors import KINDS
-from passersby.text.wording import RELIABILITY
+from passersby.text.numbers import RELIABILITY
 from tests.bench import accuracy
 from tests.conftest import NIGHTLY_ALONE
 from tests.pages.__main__ import PAGES

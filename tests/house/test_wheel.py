@@ -32,7 +32,7 @@ except passersby.PassersbyError as refused:
     print(refused)
 """
 SERVE = """
-from passersby.client.opening import engine_face
+from passersby.client.connect import engine_face
 from passersby.errors import InstallError
 try:
     with engine_face() as engine:

@@ -12,7 +12,7 @@ import duckdb
 from hypothesis import strategies as st
 
 from dialect import Catalog, Question, Refusal, read
-from dialect.algebra.private_plan import PrivatePlan
+from dialect.algebra.release_plan import PrivatePlan
 from engine.pricing.prepare import Prepared
 from tests.nightly import greybox
 from tests.nightly.search import EXAMPLES, drawn

@@ -12,7 +12,7 @@ import duckdb
 from hypothesis import strategies as st
 
 from dialect import Refusal
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from tests.nightly.search import EXAMPLES, drawn
 from tests.privacy import test_greybox_aggregates as aggregates
 from tests.privacy import test_greybox_correlated as correlated

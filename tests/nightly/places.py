@@ -9,7 +9,7 @@ import duckdb
 from hypothesis import strategies as st
 
 from dialect import Refusal
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from tests.nightly.search import EXAMPLES, drawn
 from tests.support.greybox import GreyBox, connect
 from tests.support.greybox_places import Sight, databases, declare, make_worlds, open_worlds, questions

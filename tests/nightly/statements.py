@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from dialect import Catalog, Refusal, Target, bound, read, write
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 from tests.nightly.search import EXAMPLES, drawn
 from tests.support.attack_catalog import attack_catalog
 from tests.support.broken_sql import any_text, broken_statements

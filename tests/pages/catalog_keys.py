@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from engine.catalog.catalog_admission import MOST_DAYS, MOST_MONTHS
-from engine.catalog.catalog_budget import LEAST_DELTA, LEAST_RHO, MOST_DELTA, MOST_RHO
+from engine.catalog.admission import MOST_DAYS, MOST_MONTHS
+from engine.catalog.file import LEAST_DELTA, LEAST_RHO, MOST_DELTA, MOST_RHO
 
 NEEDED = "needed"
 RHO = f"rho, {LEAST_RHO} to {int(MOST_RHO):,}"

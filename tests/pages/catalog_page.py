@@ -15,9 +15,9 @@ from fractions import Fraction
 from pathlib import Path
 from unittest import mock
 
-from engine.catalog.catalog_columns import TYPES
-from engine.catalog.catalog_file import load_catalog
-from engine.catalog.catalog_section import Section
+from engine.catalog.columns import TYPES
+from engine.catalog.file import load_catalog
+from engine.catalog.toml_section import Section
 from engine.errors import CatalogError
 from tests.engine import (
     test_catalog_admission,

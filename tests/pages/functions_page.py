@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dialect.algebra import intervals as ranges
-from dialect.catalog.catalog import SqlType
+from dialect.catalog.model import SqlType
 from dialect.functions.aggregates import AGGREGATES, Aggregate
-from dialect.functions.function_row import Function, Partial, in_words
-from dialect.functions.functions import function_rows
-from dialect.functions.scalar.functions_cast import CASTS
-from dialect.functions.scalar.functions_cells import CELLS
-from dialect.functions.scalar.functions_list import LISTS
-from dialect.functions.scalar.functions_logic import LOGIC
-from dialect.functions.scalar.functions_number import NUMBERS
-from dialect.functions.scalar.functions_place import PLACES
-from dialect.functions.scalar.functions_polygons import POLYGONS
-from dialect.functions.scalar.functions_text import TEXT
-from dialect.functions.scalar.functions_time import TIMES
+from dialect.functions.registry import function_rows
+from dialect.functions.scalar.casts import CASTS
+from dialect.functions.scalar.logic import LOGIC
 from dialect.functions.scalar.noise_intervals import INTERVALS
+from dialect.functions.scalar.numbers import NUMBERS
+from dialect.functions.scalar.places import CELLS, PLACES, POLYGONS
+from dialect.functions.scalar.text import LISTS, TEXT
+from dialect.functions.scalar.time import TIMES
+from dialect.functions.signature import Function, Partial, in_words
 from dialect.functions.table_functions import TABLE_FUNCTIONS
 from tests.support.tree import ROOT
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from passersby.text.wording import instead_text, level_text, trust_text
+from passersby.text.numbers import instead_text, level_text, trust_text
 from tests.passersby.cards import LOSS, result
 
 ADVICE: dict[str, Any] = {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dialect.catalog.declared_calibration import CalibrationTerms
+from dialect.catalog.model import CalibrationTerms
 from tests.passersby.conftest import Run
 from tests.passersby.shapes import misfits
 from tests.support.tree import ROOT

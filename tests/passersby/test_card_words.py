@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from passersby.result.card_words import noise_text, paid_text
-from passersby.result.display import as_text, show_result
+from passersby.result.card_text import noise_text, paid_text
+from passersby.result.terminal import as_text, show_result
 from tests.passersby.cards import result
 
 NOTHING = {"rho": 0.0, "delta": 0.0, "epsilon_at_delta": None}

@@ -10,11 +10,10 @@ from rich.console import Console
 from passersby.client.connection import Connection
 from passersby.errors import error_of
 from passersby.result.bars import CELLS, budget_bar, interval_bar
-from passersby.result.display import as_text, show_error, show_explanation, show_result
-from passersby.result.display_lists import show_history, show_ledger, show_tables
-from passersby.result.display_table import windows_text
 from passersby.result.listing import Budget
-from passersby.text.wording import declared_text
+from passersby.result.terminal import as_text, show_error, show_explanation, show_result
+from passersby.result.terminal_lists import show_history, show_ledger, show_tables, windows_text
+from passersby.text.numbers import declared_text
 from tests.passersby.cards import result
 
 ESCAPE = "\x1b[31m[red]x[/red]\a"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from passersby.result.display import as_text
-from passersby.result.display_admin import show_audit, show_clients, show_frozen, show_top_ups
+from passersby.result.terminal import as_text
+from passersby.result.terminal_admin import show_audit, show_clients, show_frozen, show_top_ups
 
 
 def test_lists_that_are_empty_say_so() -> None:

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from passersby.client.making import ONCE, shown_making
+from passersby.client.progress import ONCE, shown_making
 
 
 class Terminal(io.StringIO):

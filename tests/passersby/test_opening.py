@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 import passersby
-from passersby.client import opening, siblings
+from passersby.client import connect
 
 
 def test_the_signature_stays() -> None:
@@ -65,24 +65,24 @@ def test_a_machine_without_users_has_an_analyst(monkeypatch: pytest.MonkeyPatch)
         raise KeyError("no such user")
 
     monkeypatch.setattr("getpass.getuser", unknown)
-    assert opening.user_name() == "analyst"
+    assert connect.user_name() == "analyst"
 
 
 def test_a_missing_package_names_the_extra() -> None:
-    error = opening.missing_extra(ModuleNotFoundError("No module named 'duckdb'", name="duckdb.typing"))
+    error = connect.missing_extra(ModuleNotFoundError("No module named 'duckdb'", name="duckdb.typing"))
     assert "duckdb" in error.message
     assert error.hint == "pip install --editable '.[engine]', in the clone of passersby"
     assert isinstance(error, passersby.InstallError)
 
 
-@pytest.mark.parametrize("name", siblings.SIBLINGS)
+@pytest.mark.parametrize("name", connect.SIBLINGS)
 def test_a_module_from_elsewhere_is_named(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     decoy = tmp_path / f"{name}.py"
     decoy.write_text("raise SystemExit('the decoy ran')\n", encoding="utf-8")
     monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(passersby.InstallError) as refused:
-        siblings.check_siblings()
+        connect.check_siblings()
     assert str(decoy) in str(refused.value)
     assert refused.value.hint.startswith(f"rename {name}.py")
 
@@ -90,11 +90,11 @@ def test_a_module_from_elsewhere_is_named(name: str, tmp_path: Path, monkeypatch
 def test_a_module_made_in_memory_is_not_taken_for_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "engine", ModuleType("engine"))
     with pytest.raises(passersby.InstallError, match="engine"):
-        siblings.check_siblings()
+        connect.check_siblings()
 
 
 def test_our_own_packages_are_accepted() -> None:
-    siblings.check_siblings()
+    connect.check_siblings()
 
 
 @pytest.mark.parametrize("collecting", [True, False])
@@ -102,7 +102,7 @@ def test_garbage_is_looked_for_after_the_engine_is_loaded_as_before(collecting: 
     was = gc.isenabled()
     (gc.enable if collecting else gc.disable)()
     try:
-        with opening.engine_face():
+        with connect.engine_face():
             assert gc.isenabled() is collecting
     finally:
         (gc.enable if was else gc.disable)()

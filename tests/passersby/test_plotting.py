@@ -15,7 +15,7 @@ from matplotlib import pyplot
 from matplotlib.container import BarContainer, ErrorbarContainer
 
 import passersby
-from passersby.result.maps import _wider, shapes_of
+from passersby.result.plotting import _wider, shapes_of
 from passersby.result.result import Result
 
 SQUARES = {f"z{i}": f"POLYGON (({i} 0, {i + 1} 0, {i + 1} 1, {i} 1, {i} 0))" for i in range(3)}

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import passersby
 from engine.server.http.roles import Role
 from passersby.cli.app import app
-from passersby.client import remote, sending
+from passersby.client import remote
 from passersby.client.connection import Connection
 from tests.passersby.shapes import ANSWER, BUDGET, EXPLANATION, HISTORY, LEDGER, misfits
 from tests.support.patience import LONGEST
@@ -132,7 +132,7 @@ def over(connection: Connection, line: Lossy, monkeypatch: pytest.MonkeyPatch, p
     client = desk.line._opened()
     monkeypatch.setattr(client, "_transport", line)
     monkeypatch.setattr(client, "_mounts", {})
-    monkeypatch.setattr(sending, "FIRST_SECONDS", 0.01)
+    monkeypatch.setattr(remote, "FIRST_SECONDS", 0.01)
     desk.line.patience_seconds = patience
 
 

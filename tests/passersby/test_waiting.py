@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from passersby.client import waiting
-from passersby.client.waiting import ANSWERING, shown_waiting
+from passersby.client import progress
+from passersby.client.progress import ANSWERING, shown_waiting
 from tests.support.patience import LONGEST
 
 
@@ -29,7 +29,7 @@ def _at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
 
 
 def _wait_until_shown(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "PATIENCE", 0.01)
+    monkeypatch.setattr(progress, "PATIENCE", 0.01)
     with shown_waiting():
         deadline = time.monotonic() + LONGEST
         while ANSWERING not in terminal.getvalue() and time.monotonic() < deadline:
@@ -44,7 +44,7 @@ def test_a_slow_answer_is_told_of_with_its_seconds(monkeypatch: pytest.MonkeyPat
 
 def test_a_quick_answer_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = _at_a_terminal(monkeypatch)
-    monkeypatch.setattr(waiting, "PATIENCE", 60.0)
+    monkeypatch.setattr(progress, "PATIENCE", 60.0)
     with shown_waiting():
         pass
     assert terminal.getvalue() == ""
@@ -52,7 +52,7 @@ def test_a_quick_answer_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nothing_appears_after_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = _at_a_terminal(monkeypatch)
-    monkeypatch.setattr(waiting, "PATIENCE", 60.0)
+    monkeypatch.setattr(progress, "PATIENCE", 60.0)
     before = threading.enumerate()
     with pytest.raises(RuntimeError), shown_waiting():
         (timer,) = (each for each in threading.enumerate() if each not in before)
@@ -73,7 +73,7 @@ def test_the_line_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_programs_are_not_disturbed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "PATIENCE", 0.0)
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
     with shown_waiting():
         time.sleep(0.02)
     assert capsys.readouterr() == ("", "")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from passersby.text.wording import (
+from passersby.text.numbers import (
     cell_texts,
     half_width_text,
     left_text,

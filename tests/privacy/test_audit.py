@@ -72,7 +72,7 @@ def test_released_numbers_prove_no_more_loss_than_was_charged(sql: str, worlds: 
 
 
 def test_a_clamp_that_is_no_clamp_is_found(worlds: tuple[Engine, Engine], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_module("dialect.codegen.contribution.partials"), "clamped", lambda own, *_: own)
+    monkeypatch.setattr(import_module("dialect.codegen.contribution.clipping"), "clamped", lambda own, *_: own)
     assert least_mu(worlds, QUESTIONS[0]) > CHARGED
 
 

@@ -10,14 +10,14 @@ import pyarrow as pa
 import pytest
 
 from budgets import Loss
-from dialect.planner.reuse import row_sets
+from dialect.planner.reuse import predicate_regions
 from engine.pipeline.answered import Answered
 from engine.pipeline.engine import Engine
-from engine.reuse import find as finding
 from engine.reuse import holdings as held
 from engine.reuse import linear_combinations as combining
-from engine.reuse import shared_sources
-from engine.reuse.ways import Way, asked_of
+from engine.reuse import sources
+from engine.reuse import view_lookup as finding
+from engine.reuse.sources import Way, asked_of
 from tests.engine.held_town import anew, ask, held_town, price
 from tests.engine.test_combining import TOTAL, WITH_NULLS, holding, one, where
 from tests.engine.test_finding import rows
@@ -41,14 +41,14 @@ def differs(engine: Engine, held_ones: tuple[str, ...], asked: str) -> bool:
 def test_nulls_that_are_forgotten_are_found(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     of = where(TOTAL, "", "minutes > 30"), one(TOTAL, "NOT minutes > 30")
     assert not differs(town, *of)
-    monkeypatch.setattr(row_sets, "nullable", lambda expr, far=True: False)
+    monkeypatch.setattr(predicate_regions, "nullable", lambda expr, far=True: False)
     assert differs(town, *of)
 
 
 def test_conditions_that_are_forgotten_are_found(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     held_ones, asked = where(TOTAL, "", "zone = 'z1' AND coins > 3"), one(TOTAL, "zone <> 'z1'")
     assert not differs(town, held_ones, asked)
-    monkeypatch.setattr(row_sets.RowSets, "patterns", lambda self: ((False, True, True), (True, True, False)))
+    monkeypatch.setattr(predicate_regions.RowSets, "patterns", lambda self: ((False, True, True), (True, True, False)))
     assert differs(town, held_ones, asked)
 
 
@@ -89,8 +89,8 @@ def test_noise_of_what_the_other_number_is_itself_is_found(town: Engine, monkeyp
     of = {LESS[0][0]: "5", LESS[0][1]: "0.005"}, LESS_OTHER, "0.01", (1, -1)
     told, true = told_and_true(town, *of)
     assert told >= true
-    signs = shared_sources._signs
-    monkeypatch.setattr(shared_sources, "_signs", lambda way: signs(way) if way.sources else {})
+    signs = sources._signs
+    monkeypatch.setattr(sources, "_signs", lambda way: signs(way) if way.sources else {})
     told, true = told_and_true(town, *of)
     assert told < 0.8 * true  # 0.98 (all - P) + 0.02 N less P, which is held as it is
 
@@ -120,7 +120,7 @@ def test_a_way_that_clashes_with_what_took_the_place_of_another_is_found(
 
     told, true = told_and_three()
     assert told >= true
-    honest, after = shared_sources.clashing, [-1]
+    honest, after = sources.clashing, [-1]
 
     def once(ways: Sequence[Way]) -> list[int]:
         found = [i for i in honest(ways) if i > after[0]][:1]

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pytest
 
 from dialect import read
-from dialect.catalog.catalog import Catalog, Norms, Table
+from dialect.catalog.model import Catalog, Norms, Table
 from engine.pipeline.engine import Engine
 from engine.pricing.terms import Asked
 from tests.support.attack_catalog import attack_catalog

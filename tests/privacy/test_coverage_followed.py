@@ -15,8 +15,8 @@ from importlib import import_module
 import pytest
 
 from dialect import read
-from dialect.planner import released_sums, released_windows
-from dialect.postprocess import linear
+from dialect.planner import noise_tracking
+from dialect.postprocess import noise_propagation
 from engine.pipeline.engine import Engine
 from tests.privacy.test_coverage import TIMES, WITHIN, Flags, cover, covered, generous, no_wider
 from tests.support.attack_catalog import attack_catalog
@@ -140,15 +140,15 @@ def test_each_number_of_a_window_is_covered(rich: Callable[[str], dict[str, Flag
 
 def test_a_frame_with_the_noise_of_one_number_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     def of_one(*asked):
-        made = released_sums.summed(*asked)
-        return replace(made, terms=tuple((total, linear.ONE, raw) for total, _, raw in made.terms))
+        made = noise_tracking.summed(*asked)
+        return replace(made, terms=tuple((total, noise_propagation.ONE, raw) for total, _, raw in made.terms))
 
-    monkeypatch.setattr(released_windows, "summed", of_one)
+    monkeypatch.setattr(noise_tracking, "summed", of_one)
     assert found(engine, f"SELECT k, SUM(n) OVER (ORDER BY k) AS running FROM {THERE}")
 
 
 def test_one_row_that_is_taken_for_two_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(linear, "_of_two_rows", lambda *_: True)
+    monkeypatch.setattr(noise_propagation, "_of_two_rows", lambda *_: True)
     doubled = f"SELECT k, SUM(n) OVER (ORDER BY k ROWS 1 PRECEDING) + n AS more FROM {THERE}"
     assert found(engine, doubled, 2, 3 * TIMES)  # a row meets its neighbours only; 87% are covered
 
@@ -158,7 +158,7 @@ def test_a_rolled_up_total_rests_on_no_release_of_its_own(engine: Engine) -> Non
 
 
 def test_one_noise_that_is_taken_for_two_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(linear.Linear, "_twins", lambda *_: iter(()))
+    monkeypatch.setattr(noise_propagation.Linear, "_twins", lambda *_: iter(()))
     assert found(engine, TWICE, 1)
 
 

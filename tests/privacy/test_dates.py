@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from dialect.algebra.expressions import Literal
-from dialect.catalog.catalog import SqlType
+from dialect.catalog.model import SqlType
 from engine.errors import DataError
 from tests.support.oracle import Oracle
 from tests.support.worlds import write_world
 
 coarser: Any = import_module("dialect.analysis.key_rewriting")
-facts: Any = import_module("dialect.analysis.facts")
-public_lists: Any = import_module("dialect.planner.keys.public_lists")
+facts: Any = import_module("dialect.analysis.predicates")
+public_lists: Any = import_module("dialect.planner.keys.public_domains")
 told_keys: Any = import_module("dialect.planner.keys.dependent_keys")
-unfit: Any = import_module("engine.data.checks.unfit")
+unfit: Any = import_module("engine.data.checks.declared")
 ROWS = """
 CREATE TABLE visit AS SELECT i AS visit_id, i % 40 AS person_id, begun, begun::DATE + CAST({0} AS INTEGER) AS day, i % 3 AS place
 FROM (SELECT i, TIMESTAMP '2026-10-01' + to_minutes(37 * i) AS begun FROM range(400) r(i));

@@ -16,12 +16,12 @@ import duckdb
 import pytest
 
 from dialect import Target, read
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.exact import Exact
 from engine.backends.locked import LOCKED
 from engine.backends.scratch import Scratch
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 from engine.pricing import prepare as prepare_module
 from engine.pricing.prepare import prepare
 from tests.support import spoilt

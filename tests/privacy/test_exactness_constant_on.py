@@ -9,14 +9,14 @@ from importlib import import_module
 import duckdb
 import pytest
 
-from dialect.functions.function_row import Function
-from dialect.functions.functions import function_rows
+from dialect.functions.registry import function_rows
+from dialect.functions.signature import Function
 from tests.support.oracle import Oracle
 from tests.support.sql_cases import sql_cases
 from tests.support.worlds import make_world
 
 # by its name: the package's face hides the module behind a function
-functions = import_module("dialect.functions.functions")
+functions = import_module("dialect.functions.registry")
 # what a format says -> the unit that is said of it; each directive, and some together
 FORMATS = (
     "%Y",

@@ -19,9 +19,9 @@ from tests.support.window_questions import asked_of, questions
 from tests.support.window_worlds import MANY, Data, Row, write_data
 
 partials, person_windows, timed_scans = (
-    import_module("dialect.codegen.contribution.partials"),
-    import_module("dialect.planner.person_windows"),
-    import_module("dialect.planner.timed_scans"),
+    import_module("dialect.codegen.contribution.clipping"),
+    import_module("dialect.planner.window_charging"),
+    import_module("dialect.planner.window_charging"),
 )
 render: Any = import_module("dialect.codegen.bounded")
 EXAMPLES = 5_000 if os.environ.get("PASSERSBY_NIGHTLY") else 25

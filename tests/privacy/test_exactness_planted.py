@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from dialect import Refusal
-from dialect.algebra.private_plan import VectorKind
+from dialect.algebra.release_plan import VectorKind
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.exact import Exact
 from engine.backends.sandbox import outer
@@ -105,7 +105,7 @@ def test_a_planted_bug_is_found(bug: str, oracles: dict[str, Oracle], monkeypatc
 
 def test_a_column_that_may_be_null_is_found(oracles: dict[str, Oracle], monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: where it is NULL behind LEFT JOIN, no row was met."""
-    unmet = import_module("dialect.stability.unmet")
+    unmet = import_module("dialect.stability.joins")
     monkeypatch.setattr(unmet, "_never_null", lambda right: {field.id for field in right.fields})
     assert _found(oracles, "sets", "IS NULL") == "people behind LEFT JOIN where a column is NULL that may be"
 

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from dialect.algebra.private_plan import PrivatePlan
+from dialect.algebra.release_plan import PrivatePlan
 from tests.support.oracle import Oracle
 from tests.support.planted import instead, together
 from tests.support.sql_cases import sql_cases
 from tests.support.worlds import make_world
 
 PLANNERS = [
-    import_module("dialect.planner.boundaries"),
-    import_module("dialect.planner.roll_ups"),
-    import_module("dialect.planner.shared_vectors"),
+    import_module("dialect.planner.releases"),
+    import_module("dialect.planner.grouping_set_reuse"),
+    import_module("dialect.planner.releases"),
 ]
 shared_vectors = PLANNERS[-1]
 one_release, moved = shared_vectors.one_release, shared_vectors.moved

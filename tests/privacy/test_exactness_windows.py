@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, Phase, given, note, settings
 
 from dialect import Refusal
 from dialect.algebra.expressions import Literal
-from dialect.algebra.window import Frame, FrameEnd, Unit
-from dialect.catalog.catalog import SqlType
+from dialect.algebra.relations import Frame, FrameEnd, Unit
+from dialect.catalog.model import SqlType
 from dialect.functions.window_functions import WINDOW_FUNCTIONS, RestsOn
 from tests.support.oracle import Oracle
 from tests.support.planted import listed, together
@@ -22,7 +22,7 @@ from tests.support.sql_cases import sql_cases
 from tests.support.sql_windows import windowed_questions
 from tests.support.worlds import make_world
 
-write_window: Any = import_module("dialect.codegen.relations.write_window")
+write_window: Any = import_module("dialect.codegen.relations.window_functions")
 EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 40
 GRAINS = 2.0**-13  # thousands of rows, each beside its number by half a grain at most
 FEWEST = 40  # planted bugs are looked for in so many questions by hand
@@ -94,7 +94,7 @@ def nulls_counted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _changed(monkeypatch: pytest.MonkeyPatch, change: Callable[[Any], Any]) -> None:
-    original, writers = write_window.write_call, import_module("dialect.codegen.relations.write_windows")
+    original, writers = write_window.write_call, import_module("dialect.codegen.relations.window_functions")
     monkeypatch.setattr(writers, "write_call", lambda call, *given: original(change(call), *given))
 
 

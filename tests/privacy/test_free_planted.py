@@ -11,18 +11,18 @@ import pytest
 
 from budgets import Loss
 from dialect.algebra.expressions import Expr
-from dialect.algebra.private_plan import VectorKind
-from dialect.planner.keys.public_lists import PublicList
-from dialect.planner.reuse.derivation import Told
+from dialect.algebra.release_plan import VectorKind
+from dialect.planner.keys.public_domains import PublicList
+from dialect.planner.reuse.view_matching import Told
 from engine.pipeline import engine as pipeline
 from engine.pipeline.engine import Engine
 from engine.reuse import holdings as held
-from engine.reuse import ways
+from engine.reuse import sources
 from tests.engine.held_town import DAILY, anew, ask, held_town, price
 from tests.engine.test_finding import BY_ZONE, FINE, PEOPLE, rows
 from tests.engine.town import ROWS, make_town, opened
 
-derivation = import_module("dialect.planner.reuse.derivation")
+derivation = import_module("dialect.planner.reuse.view_matching")
 TOTAL = "SELECT COUNT(*) AS n FROM visit"
 BY_DAY = "SELECT day, COUNT(*) AS n FROM visit GROUP BY day"
 
@@ -111,7 +111,7 @@ def test_noise_that_is_mixed_with_itself_is_found(tmp_path: Path, monkeypatch: p
             return len(own.ledger.releases("ann"))
 
         assert noises() == 2
-        monkeypatch.setattr(ways._Anew, "release", lambda self, rho: self.again(rho))
+        monkeypatch.setattr(sources._Anew, "release", lambda self, rho: self.again(rho))
         assert noises() == 1
 
 
@@ -127,7 +127,7 @@ def test_other_bounds_that_are_mixed_are_found(town: Engine, monkeypatch: pytest
         return bool(way.sources) and way.sources[0].bounds[0].norm != way.wanted.bounds.vectors[0].norm
 
     assert not mixed()
-    monkeypatch.setattr(ways, "_cut", lambda bounds, grains: None)
+    monkeypatch.setattr(sources, "_cut", lambda bounds, grains: None)
     assert mixed()
 
 
@@ -143,7 +143,7 @@ def test_shared_noise_taken_for_noise_of_its_own_is_found(town: Engine, monkeypa
         return float((upper - lower)[0])
 
     honest = width()
-    monkeypatch.setattr(pipeline, "parts_that_share", lambda ways: {})
+    monkeypatch.setattr(pipeline, "parts_that_share", lambda sources: {})
     assert width() < honest
 
 

@@ -8,7 +8,7 @@ import random
 import duckdb
 import pytest
 
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from tests.support.greybox import check_drawn
 from tests.support.greybox_questions import CHOSEN, EVENTS, MARKS, OTHERS, Source, questions
 from tests.support.norms_pressed import pressing_vectors, scaled

@@ -48,7 +48,7 @@ write_admission, prepare, retention, write_rows = (
     for name in (
         "dialect.codegen.admission",
         "engine.pricing.prepare",
-        "dialect.codegen.retention",
+        "dialect.codegen.stored_columns",
         "dialect.codegen.relations.relation",
     )
 )

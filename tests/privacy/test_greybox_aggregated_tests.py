@@ -14,7 +14,7 @@ from tests.support.greybox import check_drawn
 from tests.support.greybox_questions import EVENT_KEYS, Source, questions
 
 EXAMPLES = 10_000 if os.environ.get("PASSERSBY_NIGHTLY") else 20
-correlated = import_module("dialect.binder.correlated_subqueries")
+correlated = import_module("dialect.binder.subqueries")
 
 # fmt: off
 _OLD = "EXISTS (SELECT 1 FROM subscribers s WHERE s.subscriber_id = e.subscriber_id AND s.age > 30)"

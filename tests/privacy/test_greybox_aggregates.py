@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 from hypothesis import strategies as st
 
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from tests.support.greybox import check_drawn
 from tests.support.greybox_asked import Asked, questions_of
 

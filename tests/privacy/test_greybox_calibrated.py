@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from dialect import read
-from dialect.algebra.private_plan import Rule, VectorBound
-from dialect.catalog.catalog import Catalog
+from dialect.algebra.release_plan import Rule, VectorBound
+from dialect.catalog.model import Catalog
 from engine.pricing.norms.histograms import LEAN_STEPS, MEAN_BINS, Calibration, Kind, Measured
 from engine.pricing.prepare import Sized, prepare
 from engine.workflows.calibration_questions import calibration_questions
@@ -30,7 +30,7 @@ from tests.support.planted import Plant, instead
 bound, render, preparing, asking = map(
     import_module,
     (
-        "dialect.sensitivity.bound",
+        "dialect.sensitivity.bounding",
         "dialect.codegen.bounded",
         "engine.pricing.prepare",
         "engine.workflows.calibration_questions",

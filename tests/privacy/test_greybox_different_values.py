@@ -14,15 +14,15 @@ import duckdb
 import pytest
 from hypothesis import strategies as st
 
-from dialect.algebra.private_plan import VectorBound
-from dialect.catalog.catalog import Catalog
+from dialect.algebra.release_plan import VectorBound
+from dialect.catalog.model import Catalog
 from tests.support.drawn import maybe, one_of_these, some_of
 from tests.support.greybox import OthersMoved, SensitivityExceeded, check_drawn, check_on
 from tests.support.greybox_asked import Asked
 from tests.support.greybox_data import VICTIM, Database, Declared, Run, Subscriber
 
 bound, different_values, render = (
-    import_module("dialect.sensitivity.bound"),
+    import_module("dialect.sensitivity.bounding"),
     import_module("dialect.codegen.contribution.distinct"),
     import_module("dialect.codegen.bounded"),
 )

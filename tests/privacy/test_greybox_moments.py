@@ -10,16 +10,16 @@ import duckdb
 import pytest
 from hypothesis import strategies as st
 
-from dialect.algebra.private_plan import Factor
-from dialect.catalog.catalog import Catalog
+from dialect.algebra.release_plan import Factor
+from dialect.catalog.model import Catalog
 from tests.support.greybox import OthersMoved, SensitivityExceeded, check_drawn, check_on
 from tests.support.greybox_asked import Asked, questions_of
 from tests.support.greybox_data import VICTIM, Database, Run, Subscriber
 
 aggregates, partials, private_plan, render = (
     import_module("dialect.functions.aggregates"),
-    import_module("dialect.codegen.contribution.partials"),
-    import_module("dialect.algebra.private_plan"),
+    import_module("dialect.codegen.contribution.clipping"),
+    import_module("dialect.algebra.release_plan"),
     import_module("dialect.codegen.bounded"),
 )
 EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 20

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 from hypothesis import strategies as st
 
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from tests.support.drawn import one_of_these
 from tests.support.greybox import OthersMoved, check_drawn, check_on
 from tests.support.greybox_data import VICTIM, Database, Declared, Run, Subscriber

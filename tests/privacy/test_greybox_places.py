@@ -11,13 +11,13 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from tests.support.greybox import GreyBox, OthersMoved, SensitivityExceeded, connect
 from tests.support.greybox_data import VICTIM
 from tests.support.greybox_places import SOURCES, Sight, databases, declare, make_worlds, open_worlds, questions
 
 EXAMPLES = 18
-derived, functions = import_module("engine.data.files.derived_columns"), import_module("dialect.functions.functions")
+derived, functions = import_module("engine.data.files.derived_columns"), import_module("dialect.functions.registry")
 EVERYWHERE = tuple(
     Sight(person, lon, lat, kind, 1, 2)
     for person in (VICTIM, 9_000, 2)

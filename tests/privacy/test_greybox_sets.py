@@ -9,7 +9,7 @@ import duckdb
 import pytest
 from hypothesis import strategies as st
 
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from tests.support.greybox import check_drawn
 from tests.support.greybox_questions import questions
 from tests.support.greybox_sets import GROUPED, SETS

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from dialect import read
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from tests.support.greybox import GreyBox
 from tests.support.greybox_data import Database, declared_as, make_worlds
 from tests.support.greybox_questions import databases, questions

@@ -29,7 +29,7 @@ LENGTHS = (Window.MONTH, Window.WEEK, Window.DAY)
 charged_windows, prepare, render, write_rows = (
     import_module(name)
     for name in (
-        "dialect.planner.charged_windows",
+        "dialect.planner.window_charging",
         "engine.pricing.prepare",
         "dialect.codegen.bounded",
         "dialect.codegen.relations.relation",

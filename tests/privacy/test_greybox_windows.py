@@ -11,8 +11,8 @@ import duckdb
 import pytest
 
 from dialect import read
-from dialect.algebra.window import Window
-from dialect.catalog.catalog import Catalog
+from dialect.algebra.relations import Window
+from dialect.catalog.model import Catalog
 from dialect.errors import Refusal
 from tests.support.greybox import GreyBox, OthersMoved, SensitivityExceeded, check_drawn, check_on
 from tests.support.greybox_data import VICTIM, Database, Declared, Run, Subscriber, declared_as, make_worlds
@@ -24,8 +24,8 @@ aggregates, dependencies, tie_order, windows, write_window, write_windows = (
     import_module("dialect.analysis.functional_dependencies"),
     import_module("dialect.functions.tie_order"),
     import_module("dialect.stability.window_functions"),
-    import_module("dialect.codegen.relations.write_window"),
-    import_module("dialect.codegen.relations.write_windows"),
+    import_module("dialect.codegen.relations.window_functions"),
+    import_module("dialect.codegen.relations.window_functions"),
 )
 EXAMPLES = 50_000 if os.environ.get("PASSERSBY_NIGHTLY") else 16
 

@@ -12,13 +12,13 @@ import pytest
 
 from dialect import Catalog, read
 from engine.backends.duckdb import DuckDBBackend, Limits
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 from engine.data.snapshot import snapshot
 from engine.pricing.prepare import prepare
 from tests.support.greybox import RHO, OthersMoved, groups
 from tests.support.passes import passes
 
-catalog_file = import_module("engine.catalog.catalog_file")
+catalog_file = import_module("engine.catalog.file")
 TEXT = """
 format = 1
 name = "town"

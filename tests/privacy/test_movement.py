@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from dialect import read
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from dialect.errors import Code, Refusal
 from tests.support.greybox import GreyBox, OthersMoved, SensitivityExceeded, check_drawn, check_on
 from tests.support.greybox_data import VICTIM, Database, Declared, Run, declared_as, make_worlds
@@ -20,8 +20,8 @@ from tests.support.greybox_questions import questions
 from tests.support.planted import written
 
 EXAMPLES = 10_000 if os.environ.get("PASSERSBY_NIGHTLY") else 12
-movement = import_module("dialect.functions.movement")
-Window = import_module("dialect.algebra.window").Window
+movement = import_module("dialect.functions.table_functions")
+Window = import_module("dialect.algebra.relations").Window
 BY_ZONE = f"SELECT zone_id, COUNT(*) FROM {STAYS} GROUP BY 1"
 LONG = Declared(rows=60.0, persons=9.0, max_rows=80, consent=False)
 

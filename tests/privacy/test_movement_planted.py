@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from dialect.binder import table_calls
+from dialect.binder import table_functions
 from dialect.functions.table_functions import table_function
 from tests.support.oracle import Oracle
 from tests.support.sql_cases import SqlCase, sql_cases
@@ -51,5 +51,7 @@ def test_a_wrong_definition_is_found(title: str, oracle: Oracle, monkeypatch: py
         return right.replace(old, new)
 
     spoilt = replace(function, write=write)
-    monkeypatch.setattr(table_calls, "table_function", lambda found: spoilt if found == name else table_function(found))
+    monkeypatch.setattr(
+        table_functions, "table_function", lambda found: spoilt if found == name else table_function(found)
+    )
     assert oracle.ask(case.sql, case.instead).difference is not None

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dialect import bound
-from dialect.algebra.private_plan import PrivatePlan
+from dialect.algebra.release_plan import PrivatePlan
 from engine.pipeline.engine import Engine
 from engine.pricing import prepare as prepare_module
 from tests.nightly import admitted, canonical, extremes, greybox, parser, places, soak, worlds

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from hypothesis import strategies as st
 
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from engine.backends.locked import LOCKED
 from tests.nightly import extremes, greybox
 from tests.support.chained_questions import MARKS, SUBSCRIBERS, counted_chains

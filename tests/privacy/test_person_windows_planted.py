@@ -20,12 +20,12 @@ from tests.support.window_questions import asked_of
 from tests.support.window_worlds import VICTIM, Data, Row, Worlds
 
 bound, charged_windows, own_time, person_windows, private_plan, timed_scans = (
-    import_module("dialect.sensitivity.bound"),
-    import_module("dialect.planner.charged_windows"),
-    import_module("dialect.stability.own_time"),
-    import_module("dialect.planner.person_windows"),
-    import_module("dialect.algebra.private_plan"),
-    import_module("dialect.planner.timed_scans"),
+    import_module("dialect.sensitivity.bounding"),
+    import_module("dialect.planner.window_charging"),
+    import_module("dialect.stability.scans"),
+    import_module("dialect.planner.window_charging"),
+    import_module("dialect.algebra.release_plan"),
+    import_module("dialect.planner.window_charging"),
 )
 Plant = Callable[[pytest.MonkeyPatch], None]
 

@@ -11,10 +11,9 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from dialect.algebra.private_plan import VectorBound
-from dialect.algebra.relations import Cut, Filter, Join, PerPerson, Scan, SemiJoin
-from dialect.algebra.set_operation import SetOperation
-from dialect.catalog.catalog import Catalog
+from dialect.algebra.relations import Cut, Filter, Join, PerPerson, Scan, SemiJoin, SetOperation
+from dialect.algebra.release_plan import VectorBound
+from dialect.catalog.model import Catalog
 from dialect.errors import Refusal
 from engine.backends.duckdb import DuckDBBackend
 from tests.support.greybox import DependsOnData, GreyBox, OthersMoved, SensitivityExceeded, check_on
@@ -26,23 +25,23 @@ from tests.support.planted import Plant, instead, rewritten, written
 # modules by their names: the package's face hides some of them behind a function
 aggregates, bound, from_clause, functions, joins, measures, one_release, partials, render, unit_groups = (
     import_module("dialect.functions.aggregates"),
-    import_module("dialect.sensitivity.bound"),
+    import_module("dialect.sensitivity.bounding"),
     import_module("dialect.binder.from_clause"),
-    import_module("dialect.functions.functions"),
+    import_module("dialect.functions.registry"),
     import_module("dialect.stability.joins"),
-    import_module("dialect.binder.measures"),
-    import_module("dialect.planner.one_release"),
-    import_module("dialect.codegen.contribution.partials"),
+    import_module("dialect.binder.aggregates"),
+    import_module("dialect.planner.releases"),
+    import_module("dialect.codegen.contribution.clipping"),
     import_module("dialect.codegen.bounded"),
-    import_module("dialect.codegen.contribution.unit_groups"),
+    import_module("dialect.codegen.contribution.per_unit"),
 )
 eager, first_groups, histograms, light_units, one_row, rules = (
     import_module("dialect.codegen.contribution.eager_aggregation"),
     import_module("dialect.codegen.contribution.group_limit"),
-    import_module("dialect.planner.histograms"),
+    import_module("dialect.planner.quantiles"),
     import_module("dialect.codegen.contribution.light_units"),
-    import_module("dialect.analysis.one_row"),
-    import_module("dialect.stability.rules"),
+    import_module("dialect.analysis.uniqueness"),
+    import_module("dialect.stability.row_operators"),
 )
 prepare = import_module("engine.pricing.prepare")
 

@@ -9,15 +9,15 @@ import pytest
 from sqlglot import exp
 
 from dialect.algebra.expressions import Call, Case, Expr, Literal, Ref
-from dialect.algebra.private_plan import VectorKind
 from dialect.algebra.relations import Filter, Released
-from dialect.binder.grouping import GroupNames
-from dialect.catalog.catalog import SqlType
-from dialect.functions.functions import forms_of
-from dialect.planner import complete_keys, roll_ups
-from dialect.planner.boundaries import released
+from dialect.algebra.release_plan import VectorKind
+from dialect.binder.group_by import GroupNames
+from dialect.catalog.model import SqlType
+from dialect.functions.registry import forms_of
+from dialect.planner import grouping_set_reuse
 from dialect.planner.keys.key_set import lists_of
-from dialect.planner.keys.public_lists import PublicList
+from dialect.planner.keys.public_domains import PublicList
+from dialect.planner.releases import released
 from tests.support.oracle import Oracle
 from tests.support.sql_cases import sql_cases
 from tests.support.worlds import make_world
@@ -42,8 +42,8 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Oracle]:
 def test_persons_that_are_added_up_are_found(oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
     sql = CASES["people are not added up"]
     assert oracle.ask(sql).difference is None
-    monkeypatch.setattr(roll_ups, "SHOWN_SUMS", tuple(VectorKind))
-    monkeypatch.setattr(roll_ups, "_log_norms", lambda draft: 0.0)  # its norm alone speaks against it here
+    monkeypatch.setattr(grouping_set_reuse, "SHOWN_SUMS", tuple(VectorKind))
+    monkeypatch.setattr(grouping_set_reuse, "_log_norms", lambda draft: 0.0)  # its norm alone speaks against it here
     assert oracle.ask(sql).difference is not None
 
 
@@ -70,7 +70,7 @@ def test_a_null_key_that_is_not_added_up_is_found(oracle: Oracle, monkeypatch: p
         there = Call(_NOT, (Call(_IS_NULL, (Ref(below.fields[0]),), SqlType.BOOLEAN),), SqlType.BOOLEAN)
         return Released(Filter(below, there), below.fields)
 
-    monkeypatch.setattr(roll_ups, "released", without)
+    monkeypatch.setattr(grouping_set_reuse, "released", without)
     assert oracle.ask(sql).difference is not None
 
 
@@ -84,5 +84,5 @@ def test_a_declared_list_taken_for_a_closed_one_is_found(attacked: Oracle, monke
             for expr, each in lists_of(*given).items()
         }
 
-    monkeypatch.setattr(complete_keys, "lists_of", closed)
+    monkeypatch.setattr(grouping_set_reuse, "lists_of", closed)
     assert attacked.ask(total).difference is not None

@@ -23,9 +23,9 @@ from hypothesis import HealthCheck, given, note, settings
 
 from budgets import Ledger
 from dialect import Catalog, Refusal, read, write
-from dialect.catalog.engine_name import EngineName
+from dialect.catalog.model import EngineName
 from dialect.catalog.privacy_windows import Window
-from dialect.codegen.engines import WORDS
+from dialect.codegen.engine_syntax import WORDS
 from engine.backends.lake import LakeBackend
 from engine.catalog.admission import admission
 from engine.catalog.bundled import find_catalog
@@ -59,7 +59,7 @@ from tests.support.window_questions import questions as window_questions
 from tests.support.window_worlds import PRIVATE as WINDOWED
 from tests.support.window_worlds import Data, Row, Worlds
 
-timed_scans = import_module("dialect.planner.timed_scans")
+timed_scans = import_module("dialect.planner.window_charging")
 EXAMPLES = int(400 * float(os.environ.get("PASSERSBY_NIGHTLY_SHARE", "1")))
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
 PEOPLE = (VICTIM, *range(1, 12))

@@ -13,7 +13,7 @@ import pytest
 
 from engine import Desk, Refused
 from engine.mechanism.release import Release
-from engine.pipeline.aim import Holding
+from engine.pipeline.target_budget import Holding
 from engine.pricing.prepare import Prepared
 from tests.support.two_worlds import ANSWERED, BY_HOUR, CLIENT, COUNT, fresh, hold, open_worlds
 

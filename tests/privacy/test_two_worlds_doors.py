@@ -12,11 +12,11 @@ import pyarrow.flight as fl
 import pytest
 
 from engine import Desk
-from engine.server.console import answer_pages
+from engine.server.console import analyst
 from engine.server.flight import padded
-from engine.server.http import answers, sizes
-from engine.server.logs import log
+from engine.server.http import responses, sizes
 from engine.server.routes.middleware import Surround
+from engine.server.telemetry import log
 from tests.conftest import NIGHTLY
 from tests.support.door_worlds import DOORS, through
 from tests.support.two_worlds import ANSWERED, BY_HOUR, BY_ZONE, COUNT, attacks, open_worlds
@@ -72,20 +72,20 @@ def a_number_of_bytes_of_the_answer(monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 @contextmanager
 def a_page_that_is_as_long_as_its_numbers(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr("engine.server.console.visits.size_class", lambda length: 0)
+    monkeypatch.setattr("engine.server.console.sessions.size_class", lambda length: 0)
     yield "console"
 
 
 @contextmanager
 def a_page_that_is_filled_up_to_itself(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(answer_pages, "widened", lambda answer: answer)
-    monkeypatch.setattr("engine.server.console.visits.size_class", lambda length: length)
+    monkeypatch.setattr(analyst, "widened", lambda answer: answer)
+    monkeypatch.setattr("engine.server.console.sessions.size_class", lambda length: length)
     yield "console"
 
 
 @contextmanager
 def a_column_that_may_be_null_where_one_is(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    from passersby.dbapi.cursor import Cursor
+    from passersby.dbapi.dbapi import Cursor
 
     def description(self: Cursor) -> Any:
         answer = self.result.arrow()
@@ -112,13 +112,13 @@ def a_log_with_a_number_of_the_answer(monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 @contextmanager
 def not_padded(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(answers, "padded_json", lambda body, length: body)
+    monkeypatch.setattr(responses, "padded_json", lambda body, length: body)
     yield "http"
 
 
 @contextmanager
 def padded_to_its_own_class(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(answers, "public_length", lambda table, card: 0)
+    monkeypatch.setattr(responses, "public_length", lambda table, card: 0)
     monkeypatch.setattr(sizes, "size_class", lambda length: length)
     yield "http"
 

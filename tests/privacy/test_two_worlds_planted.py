@@ -73,7 +73,7 @@ def passing_the_cause_on(
         raise ExecutionFailed from error
 
 
-functions = import_module("dialect.functions.functions")
+functions = import_module("dialect.functions.registry")
 
 
 def instead(where: Any, name: str, other: Any) -> Callable[[pytest.MonkeyPatch], None]:

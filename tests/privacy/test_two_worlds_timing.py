@@ -8,7 +8,7 @@ import pytest
 
 from engine import Desk, Refused
 from engine.pricing.prepare import Prepared
-from engine.server.worker.pace import Pace
+from engine.server.worker.pacing import Pace
 from tests.support.timed_worlds import FAMILY, REFUSED, Left, left, timed_worlds
 
 LEAST = 0.125  # seconds: what a question takes beside its rows, and not more
@@ -54,7 +54,7 @@ def by_sizes_alone(pace: Pace, prepared: Prepared) -> float:
 def test_a_bucket_holds_more_than_is_accepted_and_one_of_sizes_alone_does_not(
     worlds: dict[str, Desk], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.server.worker.paced.check_time", lambda works, most_of_unit, most: None)
+    monkeypatch.setattr("engine.server.worker.pacing.check_time", lambda works, most_of_unit, most: None)
     without, with_victim = both(worlds, REFUSED["edits"])
     assert without == with_victim and with_victim.doublings == 1
     monkeypatch.setattr(Pace, "_expected_seconds", by_sizes_alone)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import duckdb
 
-from dialect.catalog.catalog import Catalog
-from engine.catalog.catalog_file import load_catalog
+from dialect.catalog.model import Catalog
+from engine.catalog.file import load_catalog
 
 VICTIM = 4217
 WORLDS = ("D", "D'", "heavy", "refused")

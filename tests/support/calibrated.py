@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from engine.pricing.norms.histograms import Calibration, Histogram, Kind, Measured
 from engine.workflows.calibration_questions import is_bounded
 

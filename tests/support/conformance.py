@@ -12,8 +12,8 @@ from sqlglot import exp
 
 from dialect.algebra.expressions import Expr, Field, Ref
 from dialect.binder.scalars import scalar
-from dialect.catalog.catalog import SqlType
-from dialect.functions.write_expr import write_expr
+from dialect.catalog.model import SqlType
+from dialect.functions.emitter import write_expr
 from dialect.parser.parser import parse
 from tests.support.plain import MACROS
 from tests.support.tree import ROOT

@@ -24,10 +24,9 @@ import pyarrow.flight as fl
 from engine import Desk
 from engine.api.wire.answer import CARD
 from engine.server.flight.commands import packed
-from engine.server.flight.door import FlightDoor
+from engine.server.flight.server import FlightDoor
 from engine.server.http.roles import Role
-from engine.server.worker.pace import Pace
-from engine.server.worker.paced import PacedEngine
+from engine.server.worker.pacing import Pace, PacedEngine
 from passersby.client import remote
 from passersby.dbapi import dbapi
 from tests.support.http_worlds import logging, named, seen_over_http

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from engine import ingest_files
-from engine.catalog.ingested import Place
+from engine.catalog.sources import Place
 from engine.data.ingest import ingest
 
 STEPS = ("judging rows", "writing rows", "writing what is refused", "checking", "keeping what is refused", "adding")

@@ -26,8 +26,8 @@ import pyarrow.compute as pc
 from dialect import Bounding, Catalog, PrivatePlan, Question, read, write
 from dialect.algebra.expressions import Ref
 from dialect.algebra.formulas import SumOf
-from dialect.algebra.private_plan import ReleaseColumns, VectorKind
 from dialect.algebra.relations import Outcome
+from dialect.algebra.release_plan import ReleaseColumns, VectorKind
 from dialect.stability.outer_joins import outcomes
 from engine.backends.duckdb import DuckDBBackend, Limits
 from engine.backends.exact import Exact

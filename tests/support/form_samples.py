@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref
-from dialect.catalog.catalog import SqlType
-from dialect.functions.function_row import CONSTANT, REPEATED, Function, accepts, mistake
-from dialect.functions.functions import _FORMS as FORMS
-from dialect.functions.scalar.functions_polygons import STORED as STORED_POLYGON
-from dialect.functions.scalar.functions_time import UNITS
-from dialect.functions.write_expr import quote
+from dialect.catalog.model import SqlType
+from dialect.functions.emitter import quote
+from dialect.functions.registry import _FORMS as FORMS
+from dialect.functions.scalar.places import STORED as STORED_POLYGON
+from dialect.functions.scalar.time import UNITS
+from dialect.functions.signature import CONSTANT, REPEATED, Function, accepts, mistake
 from engine.data.files.polygons import polygon
 
 FAR_DATES = (

@@ -22,10 +22,9 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from dialect import Question, Target, read
-from dialect.catalog.catalog import Catalog, Table
-from dialect.catalog.declared_admission import NO_RULES
+from dialect.catalog.model import NO_RULES, Catalog, Table
 from engine.backends.exact import NOBODY_OBJECTED
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 from engine.errors import ExecutionFailed
 from engine.pricing.prepare import Prepared, prepare
 from tests.support.greybox import RHO, InMemory, OthersMoved, groups

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import duckdb
 
-from dialect.catalog.catalog import Catalog, Norms, Table
-from engine.catalog.catalog_file import load_catalog
+from dialect.catalog.model import Catalog, Norms, Table
+from engine.catalog.file import load_catalog
 
 VICTIM = 4217
 WORLDS = ("everybody", "mixed", "without", "refused")

@@ -9,8 +9,8 @@ from typing import Any
 import duckdb
 from hypothesis import strategies as st
 
-from dialect.catalog.catalog import Catalog, Norms, Table
-from engine.catalog.catalog_file import load_catalog
+from dialect.catalog.model import Catalog, Norms, Table
+from engine.catalog.file import load_catalog
 from engine.data.files.derived_columns import derive
 from tests.support.drawn import one_of_these, some_of
 from tests.support.greybox_data import VICTIM, WORLDS

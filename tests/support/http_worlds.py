@@ -11,8 +11,8 @@ import httpx2
 import pyarrow as pa
 import structlog
 
-from engine.server.http.answers import ARROW
-from engine.server.logs import begin_logs
+from engine.server.http.responses import ARROW
+from engine.server.telemetry import begin_logs
 from tests.support.patience import until
 from tests.support.serving import Inhabited
 from tests.support.two_worlds import Attack

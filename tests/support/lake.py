@@ -8,8 +8,8 @@ from pathlib import Path
 
 import duckdb
 
-from dialect.catalog.catalog import Catalog, Source, Table
-from dialect.functions.write_expr import name, quote_text
+from dialect.catalog.model import Catalog, Source, Table
+from dialect.functions.emitter import name, quote_text
 
 FILES = 3  # of a table: readers share them
 

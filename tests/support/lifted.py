@@ -11,9 +11,19 @@ import math
 from dataclasses import replace
 
 from dialect import Bounding, PrivatePlan
-from dialect.algebra.private_plan import Factor, Rule, Vector, VectorBound, VectorKind
-from dialect.algebra.relations import Cut, Distinct, Filter, Group, Join, Operator, PerPerson, Project, SemiJoin
-from dialect.algebra.set_operation import SetOperation
+from dialect.algebra.relations import (
+    Cut,
+    Distinct,
+    Filter,
+    Group,
+    Join,
+    Operator,
+    PerPerson,
+    Project,
+    SemiJoin,
+    SetOperation,
+)
+from dialect.algebra.release_plan import Factor, Rule, Vector, VectorBound, VectorKind
 
 SUMS = (VectorKind.SUM, VectorKind.CENTRED)
 WIDEST_INTEGER = 2.0**63  # beyond every BIGINT: no integer is clamped

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from budgets import Ledger
 from dialect import BoundedSql
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.exact import Exact
 from engine.data.snapshot import snapshot

@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from dialect import Target, read
-from dialect.catalog.catalog import Bounds, Catalog, Norms
+from dialect.catalog.model import Bounds, Catalog, Norms
 from engine.pricing.prepare import prepare
 from tests.support.greybox import RHO, InMemory, groups
 

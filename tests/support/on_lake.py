@@ -14,8 +14,8 @@ import pytest
 from pyspark.sql.connect.session import SparkSession
 
 from dialect import Target, read
-from dialect.catalog.catalog import Catalog
-from dialect.codegen.engines import WORDS
+from dialect.catalog.model import Catalog
+from dialect.codegen.engine_syntax import WORDS
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.empty_tables import declared
 from engine.backends.exact import NOBODY_OBJECTED, Exact

@@ -13,10 +13,10 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from dialect.algebra.expressions import Expr
-from dialect.catalog.catalog import SqlType
-from dialect.functions.function_row import Function
-from dialect.functions.scalar.functions_time import MICROSECONDS_OF_SPAN
-from dialect.functions.write_expr import SPARK, NoForm, write_expr
+from dialect.catalog.model import SqlType
+from dialect.functions.emitter import SPARK, NoForm, write_expr
+from dialect.functions.scalar.time import MICROSECONDS_OF_SPAN
+from dialect.functions.signature import Function
 from tests.support.conformance import COLUMNS, Conformance, alike, cases, typed
 from tests.support.form_samples import ALL, NEAR_DATES, NEAR_TIMES, STORED, STORED_AS, TYPES, Sample, samples
 

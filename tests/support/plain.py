@@ -18,7 +18,7 @@ from typing import Any
 
 import duckdb
 
-from dialect.catalog.catalog import Catalog, Column, SqlType, Table
+from dialect.catalog.model import Catalog, Column, SqlType, Table
 from dialect.catalog.privacy_windows import next_begin
 from tests.support.ties import add_ties
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import dialect
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from dialect.errors import Refusal
 from dialect.parser.placeholders import filled
 

@@ -24,12 +24,12 @@ from starlette.testclient import TestClient
 from engine import Desk
 from engine.server.app import create_app
 from engine.server.auth.keys import Keys, read_pepper
-from engine.server.books import Books
 from engine.server.http.roles import Role
 from engine.server.service import House
 from engine.server.settings import Settings
+from engine.server.storage import Books
 from engine.server.worker.client import UNHEARD, Heard
-from engine.server.worker.pace import announced, queued
+from engine.server.worker.pacing import announced, queued
 from engine.server.worker.verbs import Clerk, Reply
 from tests.support.blank_ledger import Blanks
 from tests.support.patience import not_for_ever, until

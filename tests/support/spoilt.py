@@ -11,9 +11,18 @@ import pytest
 
 from dialect import Admission, BoundedSql, Bounding, PrivatePlan, Target, write
 from dialect.algebra.expressions import Case, Expr, rebuild
-from dialect.algebra.private_plan import Vector, VectorKind
-from dialect.algebra.relations import Distinct, Filter, Group, Join, Operator, PerPerson, Project, Relation
-from dialect.algebra.set_operation import SetOperation
+from dialect.algebra.relations import (
+    Distinct,
+    Filter,
+    Group,
+    Join,
+    Operator,
+    PerPerson,
+    Project,
+    Relation,
+    SetOperation,
+)
+from dialect.algebra.release_plan import Vector, VectorKind
 from tests.support.planted import Plant, planting
 
 Text = Callable[[str], str]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dialect
-from dialect.catalog.catalog import Catalog
+from dialect.catalog.model import Catalog
 from dialect.errors import Refusal
-from engine.accounts.problems import problem
+from engine.problems import problem
 
 
 def outcome(sql: str, catalog: Catalog) -> str:

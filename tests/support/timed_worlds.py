@@ -17,9 +17,8 @@ from unittest import mock
 import duckdb
 
 from engine import Desk, open_desk
-from engine.server.worker import pace as pace_module
-from engine.server.worker.pace import Pace
-from engine.server.worker.paced import PacedEngine
+from engine.server.worker import pacing as pace_module
+from engine.server.worker.pacing import Pace, PacedEngine
 from tests.support.attack_catalog import TRACES, VICTIM, attack_catalog
 from tests.support.cached_in import cached_in
 from tests.support.serving import inhabited

@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
-from dialect.catalog.catalog import Catalog, Source
+from dialect.catalog.model import Catalog, Source
 from engine.backends.spark.backend import SparkLake
 from tests.support.greybox import check_neighbours
 from tests.support.greybox_data import PRIVATE, VICTIM, Database, Declared, Run, declare, declared_as, make_worlds

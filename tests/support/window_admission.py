@@ -19,10 +19,10 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from dialect import Catalog, Question, Target, read
-from dialect.catalog.declared_admission import NO_RULES
+from dialect.catalog.model import NO_RULES
 from dialect.catalog.privacy_windows import Window, next_begin
 from engine.backends.exact import NOBODY_OBJECTED
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 from engine.pricing.prepare import prepare
 from tests.support.greybox import RHO, InMemory, OthersMoved, Ran, groups
 from tests.support.passes import passes

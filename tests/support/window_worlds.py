@@ -25,7 +25,7 @@ import pyarrow as pa
 from dialect import Catalog, PrivatePlan, Question, Target, read
 from dialect.catalog.privacy_windows import STATIC, Window, next_begin, window_name
 from dialect.codegen.key_selection import most_weight
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 from engine.pricing.prepare import prepare
 from tests.support.greybox import RHO, InMemory, OthersMoved, Ran, SensitivityExceeded, _moves, check_static
 from tests.support.passes import handed_by, passes

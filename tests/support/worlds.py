@@ -11,8 +11,8 @@ from pathlib import Path
 
 import duckdb
 
-from dialect.catalog.catalog import Catalog
-from engine.catalog.catalog_file import load_catalog
+from dialect.catalog.model import Catalog
+from engine.catalog.file import load_catalog
 from engine.catalog.operator import make_operator
 from tests.support.attack_catalog import attack_catalog
 

@@ -10,9 +10,9 @@ counts   one row per group: the person is gone
 from __future__ import annotations
 
 from dialect.algebra.expressions import Field
-from dialect.algebra.private_plan import PrivatePlan, Vector, VectorBound
-from dialect.catalog.catalog import SqlType
-from dialect.codegen.engines import OF_DUCKDB, Words, in_order
+from dialect.algebra.release_plan import PrivatePlan, Vector, VectorBound
+from dialect.catalog.model import SqlType
+from dialect.codegen.engine_syntax import OF_DUCKDB, Words, in_order
 
 
 def values(plan: PrivatePlan, vector: Vector, among: str) -> str:

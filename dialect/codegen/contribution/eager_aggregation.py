@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from dialect.algebra.expressions import Call, Expr, Field, Ref, conjunction, conjuncts, fields_of
-from dialect.algebra.private_plan import PrivatePlan, VectorKind
 from dialect.algebra.relations import Filter, Join, Operator, PerPerson, Project, Public, Relation
+from dialect.algebra.release_plan import PrivatePlan, VectorKind
 from dialect.algebra.target import Rolled, Target
 from dialect.codegen.relations.relation import write_rows
 

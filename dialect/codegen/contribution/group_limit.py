@@ -6,9 +6,9 @@ chosen    the groups of all others, and of these the first L0
 
 from __future__ import annotations
 
-from dialect.algebra.private_plan import PrivatePlan
+from dialect.algebra.release_plan import PrivatePlan
 from dialect.algebra.target import Subquery
-from dialect.codegen.engines import Words, in_order
+from dialect.codegen.engine_syntax import Words, in_order
 
 
 def first_groups(plan: PrivatePlan, max_groups: int, said: Words) -> list[Subquery]:

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from dialect.algebra.expressions import Field, Ref, conjunction, conjuncts
-from dialect.algebra.private_plan import Bounding, Key, PrivatePlan, VectorKind
 from dialect.algebra.relations import Distinct, Filter
-from dialect.catalog.catalog import SqlType
+from dialect.algebra.release_plan import Bounding, Key, PrivatePlan, VectorKind
+from dialect.catalog.model import SqlType
 from dialect.codegen.contribution.key_rows import NUMBER, same_keys
 from dialect.codegen.contribution.public_side import Coded
 from dialect.functions.builders import is_there

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dialect.algebra.private_plan import KeySet, PrivatePlan, VectorKind
+from dialect.algebra.release_plan import KeySet, PrivatePlan, VectorKind
 from dialect.algebra.target import Target
 from dialect.codegen.contribution.public_side import Coded
 from dialect.codegen.relations.relation import write_rows

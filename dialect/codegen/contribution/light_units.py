@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from dialect.algebra.expressions import Field, fields_of
-from dialect.algebra.private_plan import SUMS_OVER_ROWS, Bounding, PrivatePlan, Rule, Vector, VectorBound
 from dialect.algebra.relations import Filter, Join, Project, Public, Relation
+from dialect.algebra.release_plan import SUMS_OVER_ROWS, Bounding, PrivatePlan, Rule, Vector, VectorBound
 from dialect.algebra.target import Target
-from dialect.analysis.one_row import meets_one_row
-from dialect.analysis.values_left import fixed_field
+from dialect.analysis.predicates import fixed_field
+from dialect.analysis.uniqueness import meets_one_row
 from dialect.catalog.admission import Admission
 from dialect.codegen.admission import of_admitted
-from dialect.codegen.contribution.partials import grains, part
+from dialect.codegen.contribution.clipping import grains, part
 from dialect.codegen.relations.relation import write_rows
 from dialect.codegen.relations.truncation import is_read_again
 from dialect.sensitivity.norms import is_single

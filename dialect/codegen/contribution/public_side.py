@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from dialect.algebra.expressions import Field, Ref
-from dialect.algebra.private_plan import Bounding, PrivatePlan, Vector, VectorBound
 from dialect.algebra.relations import Filter, Grained, Join, Operator, PerPerson, Project, Public, Ranked, Relation
-from dialect.catalog.catalog import SqlType
-from dialect.codegen.contribution.partials import grains
+from dialect.algebra.release_plan import Bounding, PrivatePlan, Vector, VectorBound
+from dialect.catalog.model import SqlType
+from dialect.codegen.contribution.clipping import grains
 
 
 @dataclass(frozen=True)

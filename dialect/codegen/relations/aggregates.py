@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dialect.algebra.expressions import Expr, Literal
 from dialect.algebra.relations import Measure, PerPerson, Public, Relation
-from dialect.catalog.catalog import SqlType
-from dialect.catalog.engine_name import EngineName
-from dialect.codegen.engines import WORDS
+from dialect.catalog.model import EngineName, SqlType
+from dialect.codegen.engine_syntax import WORDS
 from dialect.codegen.spark.aggregates import inside_in_spark
 from dialect.functions.aggregates import AGGREGATES, fixed_point_grain, inside_sql, over_sql, public_sql
+from dialect.functions.emitter import write_expr
 from dialect.functions.tie_order import TieOrder
-from dialect.functions.write_expr import write_expr
 
 
 def _argument(argument: Expr, engine: EngineName) -> str:

@@ -25,25 +25,22 @@ from dialect.algebra.relations import (
     Scan,
     SemiJoin,
     Series,
+    SetOperation,
     Sort,
     Values,
+    Window,
 )
-from dialect.algebra.set_operation import SetOperation
 from dialect.algebra.target import Target
-from dialect.algebra.window import Window
-from dialect.analysis.tie_notes import told_apart_by_hash
-from dialect.catalog.catalog import Table
-from dialect.codegen.engines import words
+from dialect.analysis.ties import told_apart_by_hash
+from dialect.catalog.model import Table
+from dialect.codegen.engine_syntax import words
 from dialect.codegen.relations.aggregates import write_measure
+from dialect.codegen.relations.joins import met, write_join
 from dialect.codegen.relations.truncation import write_cut
 from dialect.codegen.relations.values import select_list, series_rows, values_rows
-from dialect.codegen.relations.write_join import write_join
-from dialect.codegen.relations.write_met import met
-from dialect.codegen.relations.write_windows import write_windows
-from dialect.codegen.retention import retained
-from dialect.codegen.spark_stored import text_person
-from dialect.codegen.stored_column import stored_column
-from dialect.functions.write_expr import write_expr, write_term
+from dialect.codegen.relations.window_functions import write_windows
+from dialect.codegen.stored_columns import retained, stored_column, text_person
+from dialect.functions.emitter import write_expr, write_term
 
 Needed = frozenset[Field]
 _NO_MORE_ROWS = (Filter, Project, Distinct, Grained, Ranked, Sort)  # than those of their source
@@ -84,7 +81,7 @@ def _can_object(table: Table, fields: Sequence[Field], target: Target) -> list[s
     """Leave out rows whose person no objection could name.
 
     Claim: whoever is read can object. Symbols: the person column of a private table, a text. Formula: 1 to 1,000
-    characters without NUL, as engine/data/persons.py takes them. Source: proofs.md#can-object. Raises nothing.
+    characters without NUL, as engine/data/objections.py takes them. Source: proofs.md#can-object. Raises nothing.
     """
     person, said = text_person(table), words(target)
     read = person is not None and any(f.origin is not None and f.origin.column == person for f in fields)

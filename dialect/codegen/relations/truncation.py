@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from dialect.algebra.expressions import Field
-from dialect.algebra.relation_parts import all_below, sources, told_apart_by
 from dialect.algebra.relations import Cut, Filter, Join, Project, Relation, Scan
 from dialect.algebra.target import StoredRows, Target
+from dialect.algebra.traversal import all_below, sources, told_apart_by
 from dialect.analysis.functional_dependencies import told_by_fewest
-from dialect.catalog.engine_name import EngineName
-from dialect.codegen.engines import words
+from dialect.catalog.model import EngineName
+from dialect.codegen.engine_syntax import words
 from dialect.codegen.relations.values import select_list
 
 _Write = Callable[[Relation, Iterable[Field], Target], str]

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dialect.algebra.expressions import Field, Literal
 from dialect.algebra.relations import Series, Values
 from dialect.algebra.target import Target
-from dialect.catalog.catalog import SqlType
-from dialect.functions.write_expr import quote
+from dialect.catalog.model import SqlType
+from dialect.functions.emitter import quote
 
 
 def select_list(written: Sequence[str]) -> str:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from dialect.algebra.directions import Direction
-from dialect.catalog.catalog import SqlType
+from dialect.algebra.relations import Direction
+from dialect.catalog.model import SqlType
 from dialect.functions.aggregates import MOST_JOINED, Aggregate
-from dialect.functions.scalar.spark_list import LISTS
+from dialect.functions.emitter import NoForm
+from dialect.functions.scalar.text import SPARK_LISTS
 from dialect.functions.tie_order import TieOrder
-from dialect.functions.write_expr import NoForm
 
 _LARGEST = "1e150D"  # beyond it squares are no doubles
 _FINITE = "(abs({0}) < CAST('inf' AS DOUBLE))"
@@ -184,7 +184,7 @@ def _compared(key: str, how: Direction) -> str:
 
 
 _VALUES = "transform({s}, e -> e.v)"
-_JOINED = str(LISTS["array_to_string"]).replace("{0}", "s")
+_JOINED = str(SPARK_LISTS["array_to_string"]).replace("{0}", "s")
 _SLICED = f"slice({_VALUES}, 1, {MOST_JOINED})"
 _LAST = {
     "first": "get({s}, 0).v",

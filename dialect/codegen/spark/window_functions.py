@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dialect.algebra.directions import OrderKey
 from dialect.algebra.expressions import Expr, Literal
-from dialect.algebra.relations import Relation
-from dialect.algebra.window import Frame, FrameEnd, Unit, WindowCall, looks_at_all
-from dialect.catalog.catalog import SqlType
+from dialect.algebra.relations import Frame, FrameEnd, OrderKey, Relation, Unit, WindowCall, looks_at_all
+from dialect.catalog.model import SqlType
 from dialect.codegen.spark.aggregates import inside_in_spark
 from dialect.functions.aggregates import AGGREGATES, fixed_point_grain
 from dialect.functions.constant_folding import MONTHS
+from dialect.functions.emitter import SPARK, NoForm, quote_for_spark, write_expr, write_term
 from dialect.functions.window_functions import WINDOW_FUNCTIONS, RestsOn
-from dialect.functions.write_expr import SPARK, NoForm, quote_for_spark, write_expr, write_term
 
 _WHOLE = "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
 _SO_FAR = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"

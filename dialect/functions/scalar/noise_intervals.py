@@ -6,8 +6,8 @@ Over released numbers `dialect.postprocess.interval_functions` writes them; a nu
 from __future__ import annotations
 
 from dialect.algebra.expressions import Call, Expr, children
-from dialect.catalog.catalog import SqlType
-from dialect.functions.function_row import Function, Partial
+from dialect.catalog.model import SqlType
+from dialect.functions.signature import Function, Partial
 
 LOW, HIGH = "dp_interval_low", "dp_interval_high"
 OF_PEOPLE = "The rows of people have no noise, and no interval: it is of released numbers."

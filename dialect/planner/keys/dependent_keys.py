@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from dialect.algebra.expressions import Call, Expr, Field, Ref, fields_of, substituted
 from dialect.analysis.key_rewriting import FINER, UntoldError, over_keys
-from dialect.analysis.time_steps import step_of
-from dialect.planner.keys.public_lists import PublicList
+from dialect.analysis.time_granularity import step_of
+from dialect.planner.keys.public_domains import PublicList
 
 
 def tellers(exprs: Sequence[Expr], facts: Sequence[Expr]) -> dict[int, int]:

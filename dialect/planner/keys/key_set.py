@@ -23,22 +23,20 @@ from dialect.algebra.expressions import (
     expand,
     substituted,
 )
-from dialect.algebra.private_plan import KeySet
 from dialect.algebra.relations import Distinct, Filter, Join, PerPerson, Project, Public, Values
-from dialect.analysis import facts as known_facts
+from dialect.algebra.release_plan import KeySet
+from dialect.analysis import predicates as known_facts
 from dialect.analysis.date_bounds import PARTS_OF_A_DATE
-from dialect.catalog.catalog import SqlType
+from dialect.catalog.model import SqlType
 from dialect.errors import Code, Refusal
-from dialect.functions.function_row import constants
-from dialect.functions.functions import function
+from dialect.functions.emitter import plain_text
 from dialect.functions.inference import computed_field, nullable
-from dialect.functions.plain_text import plain_text
+from dialect.functions.registry import function
+from dialect.functions.signature import constants
 from dialect.parser.context import Reading
-from dialect.planner.keys import public_lists
+from dialect.planner.keys import public_domains
 from dialect.planner.keys.dependent_keys import over_lists, with_told
-from dialect.planner.keys.public_lists import PublicList
-from dialect.planner.keys.union_lists import Listed, together
-from dialect.planner.keys.whole_numbers import whole_numbers
+from dialect.planner.keys.public_domains import Listed, PublicList, together, whole_numbers
 
 MAX_KEYS = 1_000_000  # values in one list, before anything is generated
 MAX_PRODUCT = 2 * MAX_KEYS  # combinations of lists whose lengths are known; conditions may leave fewer keys
@@ -157,18 +155,18 @@ def _image(expr: Expr, facts: Sequence[Expr], reading: Reading, booleans: bool) 
 
 
 def _own_list(expr: Expr, facts: Sequence[Expr], reading: Reading) -> PublicList | None:
-    public = public_lists.of_public(expr) if isinstance(expr, Ref) else None
+    public = public_domains.of_public(expr) if isinstance(expr, Ref) else None
     if public is not None:
         return public
     pinned = known_facts.listed(expr, facts)
     if pinned is not None:
-        return public_lists.of_values(expr, pinned, "a condition of the question", reading)
+        return public_domains.of_values(expr, pinned, "a condition of the question", reading)
     ends = known_facts.between(expr, facts)
     if ends is not None and expr.type in (SqlType.BIGINT, SqlType.DATE):
-        return public_lists.of_ends(expr, *ends, "a range in the question", reading)
+        return public_domains.of_ends(expr, *ends, "a range in the question", reading)
     if not isinstance(expr, Ref):
         return None
-    return _of_alternatives(expr, reading) or public_lists.declared(expr, reading)
+    return _of_alternatives(expr, reading) or public_domains.declared(expr, reading)
 
 
 def _of_alternatives(expr: Ref, reading: Reading) -> PublicList | None:
@@ -190,13 +188,13 @@ def _branches(expr: Case, reading: Reading) -> PublicList | None:
     values = case_values(expr)
     if not all(isinstance(value, Literal) for value in values):
         return None
-    constants = public_lists.literals([v.value for v in values if isinstance(v, Literal)], expr.type)
-    return public_lists.of_values(expr, constants, "the constants of a CASE", reading)
+    constants = public_domains.literals([v.value for v in values if isinstance(v, Literal)], expr.type)
+    return public_domains.of_values(expr, constants, "the constants of a CASE", reading)
 
 
 def _on_few_days(expr: Call, facts: Sequence[Expr], reading: Reading) -> PublicList | None:
     """Use the values that a part of a date has on known days: of declared ones where these are less than a year."""
-    found = public_lists.of_images(expr, "day", facts, reading)
+    found = public_domains.of_images(expr, "day", facts, reading)
     if found is None or found.size is None or found.size >= (_CENTURY if found.source.closed else _YEAR):
         return None
     return replace(found, size=min(found.size, len(function(expr.function).values) + 1))
@@ -207,17 +205,17 @@ def _intrinsic(expr: Call, facts: Sequence[Expr], reading: Reading, booleans: bo
     row = function(expr.function)
     nulls = (None,) if nullable(expr, far=False) else ()
     if row.name in _TIME_STEPS:
-        return public_lists.of_time_steps(expr, facts, reading)
+        return public_domains.of_time_steps(expr, facts, reading)
     unit = row.constant_on if isinstance(row.constant_on, str) else row.constant_on(*constants(row, expr.arguments))
     if unit:
-        return public_lists.of_images(expr, unit, facts, reading)
+        return public_domains.of_images(expr, unit, facts, reading)
     if row.values:
         days = _on_few_days(expr, facts, reading) if row.name in PARTS_OF_A_DATE else None
         if days is not None:
             return days
-        values = public_lists.literals((*row.values, *nulls), expr.type)
-        return public_lists.of_values(expr, values, f"the values of {row.name}", reading)
+        values = public_domains.literals((*row.values, *nulls), expr.type)
+        return public_domains.of_values(expr, values, f"the values of {row.name}", reading)
     if expr.type is SqlType.BOOLEAN and booleans:
-        values = public_lists.literals((False, True, *nulls), expr.type)
-        return public_lists.of_values(expr, values, "true and false", reading)
+        values = public_domains.literals((False, True, *nulls), expr.type)
+        return public_domains.of_values(expr, values, "true and false", reading)
     return None

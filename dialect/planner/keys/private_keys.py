@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, children, expand
-from dialect.catalog.catalog import SqlType, ValueRange
+from dialect.catalog.model import SqlType, ValueRange
 from dialect.errors import Code, Refusal, Suggestion, joined_differences
-from dialect.functions.plain_text import plain_text
+from dialect.functions.emitter import plain_text
 from dialect.parser.context import Reading
 from dialect.parser.placeholders import END, LEAST, MOST, START
-from dialect.planner.keys.whole_numbers import is_whole
+from dialect.planner.keys.public_domains import is_whole
 
 _FINE_TIMES = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.TIME, SqlType.INTERVAL)
 _COARSER = ("date_trunc", "time_bucket")

@@ -17,15 +17,14 @@ from engine.api.wire.notes import answer_notes, bounding_notes
 from engine.mechanism.intervals import Floats
 from engine.pipeline.advice import MOST_CHARACTERS, NO_ADVICE, Advice
 from engine.pipeline.answered import Answered
-from engine.pipeline.biases import column_biases, of_pairs
-from engine.pipeline.doubts import column_doubts
+from engine.pipeline.bias import column_biases, column_doubts, of_pairs
 from engine.pipeline.explain import Explained
+from engine.pipeline.notes import windows_told
 from engine.pipeline.outlook import Ahead, outlook
 from engine.pipeline.reliability import is_weak, not_negative, reliability
-from engine.pipeline.window_notes import windows_told
 from engine.pricing.display_names import release_spoken
 from engine.pricing.simultaneous import held_together
-from engine.reuse.ways import Way
+from engine.reuse.sources import Way
 
 CARD = b"passersby"
 CONVERSION_DELTA = Fraction(1, 10**9)  # at which the price of one question is also given as epsilon

@@ -8,9 +8,9 @@ from typing import Any
 
 from budgets import EVERYBODY, LIFETIME, OWNER, AccountName, AccountView, Forecast, Ledger, prefixes
 from dialect import Catalog
-from dialect.catalog.catalog import Dataset
-from engine.accounts import account_shapes
-from engine.accounts.owner_loss import owner_loss
+from dialect.catalog.model import Dataset
+from engine.accounts import shapes
+from engine.accounts.losses import owner_loss
 from engine.accounts.window_accounts import client_accounts, in_runs, views, windows_of
 from engine.pipeline.outlook import lasting, new_budget
 from engine.pricing.terms import caps
@@ -26,7 +26,7 @@ def budget(ledger: Ledger, catalog: Catalog, client: str | None, now: datetime) 
     for dataset in catalog.datasets:
         found = views(ledger, dataset, client, windows_of(catalog, dataset), groups=True)
         over_all = [] if client is None else _over_all(ledger, dataset, client)
-        shown = [*in_runs(found, owner_loss(ledger, dataset.name)), *map(account_shapes.account, over_all)]
+        shown = [*in_runs(found, owner_loss(ledger, dataset.name)), *map(shapes.account, over_all)]
         accounts += [account | {"questions": _questions(account, dataset)} for account in shown]
         if client is None:
             of_clients += _of_clients(ledger, catalog, dataset)
@@ -49,7 +49,7 @@ def _of_clients(ledger: Ledger, catalog: Catalog, dataset: Dataset) -> Iterator[
     for views_of_client in client_accounts(ledger, dataset, windows_of(catalog, dataset)):
         in_windows = [(view,) for view in views_of_client if view.name.window != LIFETIME]
         yield from in_runs(in_windows, of_owner)
-        yield from (account_shapes.account(view) for view in views_of_client if view.name.window == LIFETIME)
+        yield from (shapes.account(view) for view in views_of_client if view.name.window == LIFETIME)
 
 
 def _unknown(ledger: Ledger, client: str | None) -> list[str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dialect.algebra.private_plan import PrivatePlan, Question, Vector, VectorBound, VectorKind
+from dialect.algebra.release_plan import PrivatePlan, Question, Vector, VectorBound, VectorKind
 from engine.pipeline.answered import Answered
-from engine.pipeline.biases import unmeasured_pairs, unmeasured_spread
+from engine.pipeline.bias import unmeasured_pairs, unmeasured_spread
 from engine.pipeline.explain import Explained
 from engine.pricing.display_names import vector_spoken, which_release
 

@@ -7,8 +7,7 @@ from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 
-from dialect.catalog.catalog import Catalog, Column, ColumnOf, Domain, Norms, Table, ValueList, ValueRange
-from dialect.catalog.declared_movement import Movement
+from dialect.catalog.model import Catalog, Column, ColumnOf, Domain, Movement, Norms, Table, ValueList, ValueRange
 from dialect.catalog.privacy_windows import next_begin
 from engine.catalog.admission_notes import not_counted
 

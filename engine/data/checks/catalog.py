@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dialect.catalog.admission import LONGEST_PERSON
-from dialect.catalog.catalog import Catalog, Column, ColumnOf, Source, SqlType, Table
-from dialect.codegen.engines import OF_DUCKDB
-from dialect.codegen.spark_stored import text_person
-from dialect.functions.write_expr import name as quoted
-from engine.catalog.meant import meant
-from engine.data.checks.complete_lists import is_outside
-from engine.data.checks.declared_dates import CURE, WHY, rests_on_date, rows_on_other_dates
-from engine.data.files.csv_faults import csv_fault
-from engine.data.files.csv_files import UnreadableError
+from dialect.catalog.model import Catalog, Column, ColumnOf, Source, SqlType, Table
+from dialect.codegen.engine_syntax import OF_DUCKDB
+from dialect.codegen.stored_columns import text_person
+from dialect.functions.emitter import name as quoted
+from engine.catalog.toml_section import meant
+from engine.data.checks.declared import CURE, WHY, is_outside, rests_on_date, rows_on_other_dates
+from engine.data.files.csv import UnreadableError, csv_fault
 from engine.data.files.derived_columns import source_type, stored_columns
 from engine.data.files.files import StoredFiles, cast, fits, holds
 from engine.data.files.polygons import is_polygon

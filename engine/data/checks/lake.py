@@ -1,6 +1,6 @@
 """What privacy rests on in a lake's tables, held against them when data are opened: types, keys, complete lists.
 
-What is asked of rows is that of files too (`engine.data.checks.unfit`, `proofs.md#backends`); here Spark is asked, and no value
+What is asked of rows is that of files too (`engine.data.checks.declared`, `proofs.md#backends`); here Spark is asked, and no value
 comes out.
 """
 
@@ -11,13 +11,12 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from dialect.algebra.target import Rollup, Target
-from dialect.catalog.catalog import Catalog, ColumnOf, SqlType, Table
-from dialect.catalog.engine_name import EngineName
-from dialect.codegen.handed import LISTED, place
-from dialect.codegen.spark_stored import own_person, same_bits
-from dialect.functions.write_expr import name
+from dialect.catalog.model import Catalog, ColumnOf, EngineName, SqlType, Table
+from dialect.codegen.lake import LISTED, place
+from dialect.codegen.stored_columns import own_person, same_bits
+from dialect.functions.emitter import name
 from engine.backends.lake import LakeBackend
-from engine.data.checks.unfit import IS_VIEW, stored_otherwise, unfit_rows
+from engine.data.checks.declared import IS_VIEW, stored_otherwise, unfit_rows
 from engine.errors import DataError, ExecutionFailed
 
 NOTHING: Mapping[str, str] = {}

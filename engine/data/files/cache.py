@@ -17,7 +17,7 @@ from typing import Any
 
 from dialect import Catalog
 from engine.backends.scratch import remove_left
-from engine.catalog.catalog_sharing import overlap, stored_files
+from engine.catalog.sources import overlap, stored_files
 from engine.errors import DataError
 
 NOTE = "of.json"  # in the folder of a copy

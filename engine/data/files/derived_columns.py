@@ -13,10 +13,9 @@ from importlib.metadata import version
 import duckdb
 import pyarrow as pa
 
-from dialect.catalog.catalog import Column, SqlType, Table
-from dialect.catalog.declared_cells import CellOf
-from dialect.functions.scalar.functions_polygons import STORED
-from dialect.functions.write_expr import name
+from dialect.catalog.model import CellOf, Column, SqlType, Table
+from dialect.functions.emitter import name
+from dialect.functions.scalar.places import STORED
 from engine.data.files.polygons import NoPolygonError, polygon
 from engine.errors import DataError
 

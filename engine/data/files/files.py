@@ -8,10 +8,10 @@ from typing import Self
 
 import duckdb
 
-from dialect.catalog.catalog import Source, SqlType
-from dialect.functions.write_expr import name, quote_text
-from engine.catalog.catalog_columns import sql_type
-from engine.data.files.csv_files import UnreadableError, read_csv, read_guessed
+from dialect.catalog.model import Source, SqlType
+from dialect.functions.emitter import name, quote_text
+from engine.catalog.columns import sql_type
+from engine.data.files.csv import UnreadableError, read_csv, read_guessed
 
 OFFLINE: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,

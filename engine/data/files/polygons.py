@@ -25,7 +25,7 @@ class Edge(TypedDict):
 
 
 class Shape(TypedDict):
-    """A polygon as it is stored: dialect.functions.scalar.functions_polygons.STORED."""
+    """A polygon as it is stored: dialect.functions.scalar.places.STORED."""
 
     west: float
     east: float

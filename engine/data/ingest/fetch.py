@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from engine.catalog.store_address import USUAL, StoreAddress
+from engine.catalog.sources import USUAL, StoreAddress
 from engine.errors import DataError
 from engine.progress import Progress
 

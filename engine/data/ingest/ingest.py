@@ -7,34 +7,90 @@
 
 Until the rename nothing has changed; what was cut off before is swept away, and made again, by the next run
 (proofs.md#ingest).
+
+The ingest register: of each added file, the digests of the files it was made of and the windows it was declared for.
+
+Both stand in the added file itself, and come with it in one step. They stand beside the data as well, for a file that
+its owner wrote anew: a person who was erased must not come back with the same delivery.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from glob import glob
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
-from dialect.catalog.catalog import Catalog, Table
+from dialect.catalog.model import Catalog, Table
 from dialect.catalog.privacy_windows import Stretch
-from engine.catalog.ingested import Place, added_to, place_of, version_of
-from engine.catalog.meant import meant
-from engine.catalog.store_address import StoreAddress, is_stored, store_address
-from engine.data.files.durable import move_durably
-from engine.data.ingest.deliveries import STAGING, Delivery, deliveries
+from engine.catalog.sources import Place, StoreAddress, added_to, is_stored, place_of, store_address, version_of
+from engine.catalog.toml_section import meant
+from engine.data.files.durable import move_durably, write_durably
 from engine.data.ingest.fetch import Fetched, fetch, sweep
 from engine.data.ingest.new_rows import DIGESTS, WINDOWS, NewRows, listed_in, working
 from engine.errors import DataError
 from engine.progress import Progress
+
+STAGING = ".ingest"  # beside the data, for its owner alone; refused rows stay in it
+NOTES = "deliveries.json"
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What one ingest brought, as its steward declared it; nothing of it is read off rows."""
+
+    digests: tuple[str, ...] = ()  # of the files
+    windows: tuple[str, ...] = ()  # that `--window` named; () where none was
+
+
+def deliveries(place: Place, borne: Callable[[Path], Delivery]) -> frozenset[str]:
+    """Return the digests of what is in, and note all deliveries; a file that is gone has none any more.
+
+    `borne` reads what an added file bears itself. Raises OSError where the note can't be written.
+    """
+    noted, found = _noted(place), dict[str, Delivery]()
+    for file in place.added().values():
+        own, before = borne(file), noted.get(file.name, Delivery())
+        digests, windows = {*own.digests, *before.digests}, {*own.windows, *before.windows}
+        found[file.name] = Delivery(tuple(sorted(digests)), tuple(sorted(windows)))
+    if found != noted:
+        write_durably(_notes(place), json.dumps({name: asdict(each) for name, each in found.items()}, indent=1))
+    return frozenset(digest for each in found.values() for digest in each.digests)
+
+
+def delivered(place: Place) -> frozenset[str]:
+    """Return the windows that deliveries were declared for, of the files that are there now."""
+    there = {file.name for file in place.added().values()}
+    return frozenset(window for name, each in _noted(place).items() if name in there for window in each.windows)
+
+
+def _notes(place: Place) -> Path:
+    return place.folder / STAGING / NOTES
+
+
+def _noted(place: Place) -> dict[str, Delivery]:
+    """Read the notes; none where there are none, or none that can be read: added files bear their own."""
+    with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
+        read = json.loads(_notes(place).read_text(encoding="utf-8"))
+        return {str(name): _delivery(told) for name, told in read.items()}
+    return {}
+
+
+def _delivery(told: Any) -> Delivery:  # noqa: ANN401  JSON of this or an older version
+    if isinstance(told, list):  # before windows could be declared
+        return Delivery(tuple(map(str, told)))
+    return Delivery(tuple(map(str, told["digests"])), tuple(map(str, told["windows"])))
+
 
 ENDINGS = (".parquet", ".csv")
 SHORT = 16

@@ -15,19 +15,15 @@ from pathlib import Path
 
 import duckdb
 
-from dialect.catalog.catalog import Catalog, Column, ColumnOf, Source, SqlType, Table, ValueRange
+from dialect.catalog.model import Catalog, Column, ColumnOf, Source, SqlType, Table, ValueRange
 from dialect.catalog.privacy_windows import Stretch, begin_of, next_begin, window_name
-from dialect.codegen.engines import OF_DUCKDB
-from dialect.codegen.retention import stored_time
-from dialect.codegen.spark_stored import text_person
-from dialect.codegen.stored_column import stored_column
-from dialect.functions.write_expr import name, quote_text
-from engine.catalog.catalog_columns import sql_type
-from engine.data.checks.complete_lists import is_outside, rows_outside
-from engine.data.checks.declared_dates import is_on_other_date, rests_on_date
+from dialect.codegen.engine_syntax import OF_DUCKDB
+from dialect.codegen.stored_columns import stored_column, stored_time, text_person
+from dialect.functions.emitter import name, quote_text
+from engine.catalog.columns import sql_type
+from engine.data.checks.declared import is_on_other_date, is_outside, rests_on_date, rows_outside
 from engine.data.checks.snapshot import CHECK
-from engine.data.files.csv_faults import csv_fault
-from engine.data.files.csv_files import UnreadableError
+from engine.data.files.csv import UnreadableError, csv_fault
 from engine.data.files.derived_columns import source_type, stored_columns
 from engine.data.files.files import OFFLINE, cast, fits, read_files
 from engine.data.snapshot import copy_table

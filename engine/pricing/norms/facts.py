@@ -13,17 +13,15 @@ from typing import NamedTuple
 
 from dialect import Catalog, PrivatePlan, Question
 from dialect.algebra.formulas import CountOf, SumOf
-from dialect.algebra.private_plan import Vector, VectorKind
-from dialect.analysis.multiplied import multiplies, spreads
-from dialect.analysis.whole_tables import every_row
-from dialect.sensitivity.few_values import few_values
-from dialect.sensitivity.norms import counted_table, multiple_of
-from dialect.sensitivity.parted import own_keys, parted_by, told_by
-from dialect.sensitivity.usual_norms import most_groups
-from engine.pricing.norms.choose_bounds import NormFacts
+from dialect.algebra.release_plan import Vector, VectorKind
+from dialect.analysis.cardinality import every_row
+from dialect.analysis.uniqueness import multiplies, spreads
+from dialect.sensitivity.grouping import few_values, own_keys, parted_by, told_by
+from dialect.sensitivity.norms import counted_table, most_groups, multiple_of
+from engine.pricing.norms.choose import NormFacts
 from engine.pricing.norms.histograms import Calibration, Histogram, Kind, Measured
 from engine.pricing.norms.means import UNKNOWN_LEAN, Deviations, MeanFacts, deviations, lean_of
-from engine.pricing.norms.norm_spread import Spread, norm_spread
+from engine.pricing.norms.spread import Spread, norm_spread
 from engine.pricing.norms.values import peoples_means
 
 CELLS_OF_PRIVATE_KEYS = 50  # rows that a group of private keys is reckoned with, where nothing tells more

@@ -15,7 +15,7 @@ import numpy as np
 
 from budgets import PICO
 from engine.pricing.norms.histograms import LEAN_STEPS, Histogram
-from engine.pricing.norms.norm_spread import Spread
+from engine.pricing.norms.spread import Spread
 from engine.pricing.norms.tails import Floats, believed
 from engine.pricing.norms.values import PeoplesMeans
 from engine.pricing.split import OFF_CENTRE

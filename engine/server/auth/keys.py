@@ -16,8 +16,8 @@ from typing import Any
 
 from budgets import ParamError, check_asker, folded_name
 from engine.data.files.durable import make_durably
-from engine.server.books import Books, Row, later_text, now_text
 from engine.server.http.roles import Role
+from engine.server.storage import Books, Row, later_text, now_text
 
 BITS = 256
 PREFIX = "pby_"  # by which scanners of repositories find keys that were committed

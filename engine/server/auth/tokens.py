@@ -17,8 +17,8 @@ from budgets import ParamError, check_asker
 from engine.server.auth.keys import Principal
 from engine.server.http.problems import Problem
 from engine.server.http.roles import Role
-from engine.server.logs import log
 from engine.server.settings import Settings
+from engine.server.telemetry import log
 
 if TYPE_CHECKING:
     import jwt

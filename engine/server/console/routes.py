@@ -11,24 +11,11 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
 from engine.server.auth.keys import new_session
-from engine.server.console import (
-    asking_pages,
-    clients_pages,
-    health_pages,
-    jobs_pages,
-    keys_pages,
-    ledger_pages,
-    objections_pages,
-    overview_pages,
-    pace_pages,
-    releases_pages,
-    requests_pages,
-    shared_pages,
-)
-from engine.server.console.sessions import HOURS
-from engine.server.console.visits import (
+from engine.server.console import admin, analyst, ledger
+from engine.server.console.sessions import (
     COOKIE,
     HEADERS,
+    HOURS,
     Visit,
     form_of,
     is_from_elsewhere,
@@ -122,32 +109,32 @@ async def _nowhere(visit: Visit) -> Response:
     raise Problem("E_NOT_FOUND", "There is no such page.", "a page of the menu")
 
 
-router.get("/console")(visited(overview_pages.overview))
+router.get("/console")(visited(admin.overview))
 router.post("/console/logout")(visited(_leave))
-router.get("/console/ask")(visited(asking_pages.ask))
-router.post("/console/ask")(visited(asking_pages.asked))
-router.get("/console/catalog")(visited(asking_pages.catalog))
-router.get("/console/pace")(visited(pace_pages.pace))
-router.get("/console/clients")(visited(clients_pages.clients))
-router.post("/console/clients/{action}")(visited(clients_pages.change_client, clients_pages.clients))
-router.get("/console/keys")(visited(keys_pages.keys))
-router.post("/console/keys/{action}")(visited(keys_pages.change_key, keys_pages.keys))
-router.get("/console/ledger")(visited(ledger_pages.ledger))
-router.get("/console/ledger/export")(visited(ledger_pages.export))
-router.get("/console/ledger/verify")(visited(ledger_pages.verify))
-router.post("/console/ledger/verify")(visited(ledger_pages.verify_with_anchor, ledger_pages.verify))
-router.get("/console/jobs")(visited(jobs_pages.jobs))
-router.get("/console/jobs/{job_id}")(visited(jobs_pages.job))
-router.post("/console/jobs/{job_id}/cancel")(visited(jobs_pages.cancel, jobs_pages.jobs))
-router.get("/console/requests")(visited(requests_pages.requests))
-router.post("/console/requests")(visited(requests_pages.ask_for_cap, requests_pages.requests))
-router.get("/console/shared")(visited(shared_pages.shared))
-router.post("/console/shared/make")(visited(shared_pages.make, shared_pages.shared))
-router.get("/console/shared/{share_id}")(visited(shared_pages.offered))
-router.post("/console/shared/{share_id}/take")(visited(shared_pages.take, shared_pages.offered))
-router.post("/console/shared/{share_id}/end")(visited(shared_pages.end, shared_pages.shared))
-router.get("/console/health")(visited(health_pages.health))
-router.get("/console/objections")(visited(objections_pages.objections))
-router.post("/console/objections/{action}")(visited(objections_pages.change, objections_pages.objections))
-router.get("/console/releases")(visited(releases_pages.releases))
+router.get("/console/ask")(visited(analyst.ask))
+router.post("/console/ask")(visited(analyst.asked))
+router.get("/console/catalog")(visited(analyst.catalog))
+router.get("/console/pace")(visited(analyst.pace))
+router.get("/console/clients")(visited(admin.clients))
+router.post("/console/clients/{action}")(visited(admin.change_client, admin.clients))
+router.get("/console/keys")(visited(admin.keys))
+router.post("/console/keys/{action}")(visited(admin.change_key, admin.keys))
+router.get("/console/ledger")(visited(ledger.ledger))
+router.get("/console/ledger/export")(visited(ledger.export))
+router.get("/console/ledger/verify")(visited(ledger.verify))
+router.post("/console/ledger/verify")(visited(ledger.verify_with_anchor, ledger.verify))
+router.get("/console/jobs")(visited(analyst.jobs))
+router.get("/console/jobs/{job_id}")(visited(analyst.job))
+router.post("/console/jobs/{job_id}/cancel")(visited(analyst.cancel, analyst.jobs))
+router.get("/console/requests")(visited(analyst.requests))
+router.post("/console/requests")(visited(analyst.ask_for_cap, analyst.requests))
+router.get("/console/shared")(visited(analyst.shared))
+router.post("/console/shared/make")(visited(analyst.make, analyst.shared))
+router.get("/console/shared/{share_id}")(visited(analyst.offered))
+router.post("/console/shared/{share_id}/take")(visited(analyst.take, analyst.offered))
+router.post("/console/shared/{share_id}/end")(visited(analyst.end, analyst.shared))
+router.get("/console/health")(visited(admin.health))
+router.get("/console/objections")(visited(admin.objections))
+router.post("/console/objections/{action}")(visited(admin.change, admin.objections))
+router.get("/console/releases")(visited(admin.releases))
 router.get("/console/{nowhere:path}")(visited(_nowhere))  # last: it takes whatever the others do not

@@ -1,16 +1,41 @@
 """Sessions of browsers: 256 random bits in a cookie, a keyed hash in the books; each ends, and ends with its key.
 
 Each form of a session has a token of its own, which is taken once.
+
+A request of a browser -> who visits, whether the form is theirs, what they may; and every page's headers.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
 
+from fastapi import Request, Response
+from fastapi.responses import RedirectResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+
+from budgets import LedgerError
+from dialect.parser.tokens import MAX_CHARACTERS
+from engine.problems import Refused, problem
 from engine.server.auth.keys import Keys, Principal, new_id, new_session
-from engine.server.books import Books, later_text, now_text
+from engine.server.console.drawing import half_width_text, left_text, loss_text
+from engine.server.http.problems import STATUSES, Problem, unread_problem
+from engine.server.http.roles import PAGES, RULES, Reach
+from engine.server.http.sizes import size_class
+from engine.server.http.texts import is_plain, readable
+from engine.server.routes.access import Admitted, reaching
+from engine.server.service import House
+from engine.server.storage import Books, later_text, now_text
+from engine.server.worker.frames import Json
 
 HOURS = 8.0
 NONCE = 32  # characters of a token that differ from form to form
@@ -60,3 +85,222 @@ class Sessions:
 
     def _digest(self, use: str, session: str) -> bytes:
         return hmac.digest(self.keys.pepper, f"{use}\0{session}".encode(), hashlib.sha256)
+
+
+COOKIE = "passersby_console"
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",
+}
+MENU = {
+    "/console": "Overview",
+    "/console/ask": "Ask",
+    "/console/jobs": "Jobs",
+    "/console/shared": "Shared",
+    "/console/catalog": "Catalog",
+    "/console/pace": "Pace",
+    "/console/requests": "Requests",
+    "/console/clients": "Clients",
+    "/console/keys": "Keys",
+    "/console/ledger": "Ledger",
+    "/console/objections": "Objections",
+    "/console/releases": "Releases",
+    "/console/health": "Health",
+}
+PAGES_OF = Environment(
+    loader=FileSystemLoader(Path(__file__).with_name("pages")),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+AROUND: Mapping[str, Any] = {"me": None, "menu": {}, "here": "", "refused": None, "typed": {}}
+# What may be sent twice: it changes nothing, or its own id lets it happen once.
+REPEATABLE = frozenset({"/console/ask", "/console/ledger/verify", "/console/logout", "/console/shared/{share_id}/take"})
+LONGEST_NUMBER = 12  # digits
+LONGEST_PART = MAX_CHARACTERS  # of an address: the question that a link to the form holds
+PAGES_OF.filters |= {"loss": loss_text, "left": left_text, "half_width": half_width_text}
+FORM = "application/x-www-form-urlencoded"
+Handler = Callable[["Visit"], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A request of somebody who is logged in."""
+
+    request: Request
+    house: House
+    principal: Principal
+    session: str
+    form: Mapping[str, str]
+    problem: Mapping[str, Any] | None = None  # why the form that was sent was refused: its page shows it again
+
+    def asker(self, method: str, endpoint: str) -> Admitted:
+        """Come to an endpoint as its table of roles lets one; raises Problem with E_FORBIDDEN."""
+        return reaching(self.house, self.principal, method, endpoint)
+
+    def may(self, method: str, endpoint: str) -> bool:
+        """Tell whether an endpoint is open to who visits."""
+        return RULES[method, endpoint].reach(self.principal.role) is not Reach.NONE
+
+    def query(self, name: str) -> str | None:
+        """Give a part of the address; None where it is empty or absent. Raises Problem."""
+        text = self.request.query_params.get(name, "")
+        if not is_plain(text) or len(text) > LONGEST_PART:
+            raise Problem("E_PARAM", f"{name}: no plain text of at most {LONGEST_PART:,} characters.", "a shorter one")
+        return text or None
+
+    def page(self, template: str, status: int = 200, least_bytes: int = 0, **shown: Json) -> Response:
+        """Write a page for who visits, no shorter than a public length."""
+        menu = {path: title for path, title in MENU.items() if PAGES["GET", path].reach(self.principal.role) != "none"}
+        around: dict[str, Any] = {"menu": menu, "here": self.request.url.path, "me": self.principal}
+        around["form_token"] = partial(sessions_of(self.house).form_token, self.session)
+        if self.problem is not None:
+            status = STATUSES.get(self.problem["code"], 500)
+            around |= {"refused": self.problem, "typed": self.form}
+        return page(template, status, least_bytes, **around, **shown)
+
+    def sure(self, question: str, answer: str) -> Response | None:
+        """Ask before something is taken away; None where the form says that it was asked."""
+        if self.form.get("sure") == "yes":
+            return None
+        sent = {name: value for name, value in self.form.items() if name != "token"}
+        back = self.request.url.path.rpartition("/")[0]
+        return self.page("sure", question=question, answer=answer, sent=sent, back=back)
+
+
+def page(template: str, status: int = 200, least_bytes: int = 0, **shown: Json) -> Response:
+    """Write a page; every name and text in it is text, and can be nothing else."""
+    text = PAGES_OF.get_template(f"{template}.html.j2").render(**{**AROUND, **shown})
+    body = readable(text).encode()
+    if least_bytes:
+        body = body.ljust(size_class(max(least_bytes, len(body))), b" ")
+    return Response(body, status, HEADERS, "text/html")
+
+
+def visited(handler: Handler, shown: Handler | None = None) -> Callable[[Request], Awaitable[Response]]:
+    """Let a page be reached with a session, and each form with its token, once; give every no as a page.
+
+    A form that is refused is shown again by `shown`, with the reason and what was typed.
+    """
+
+    async def route(request: Request) -> Response:
+        house: House = request.app.state.house
+        session = request.cookies.get(COOKIE, "")
+        principal = await run_in_threadpool(sessions_of(house).principal, session) if session else None
+        if principal is None:
+            return RedirectResponse("/console/login", 303, HEADERS)
+        request.state.principal = principal
+        visit = Visit(request, house, principal, session, {})
+        try:
+            house.limits.count_request(f"{principal.role}/{principal.name}")
+            _check_reach(visit)
+            form = await form_of(request) if request.method == "POST" else {}
+            _check_token(visit, form)
+        except (LedgerError, Problem) as error:
+            return refusal(visit, error)
+        visit = replace(visit, form=form)
+        try:
+            await _take_form(visit)
+            return await handler(visit)
+        except (Refused, LedgerError, Problem, ValidationError) as error:
+            return refusal(visit, error) if shown is None else await _again(visit, error, shown)
+
+    return route
+
+
+async def _again(visit: Visit, error: Exception, shown: Handler) -> Response:
+    """Show the page of a form that was refused, with what was typed in it."""
+    told = told_of(error)
+    try:
+        answer = await shown(replace(visit, problem=told))
+    except (Refused, LedgerError, Problem):
+        return refusal(visit, error)
+    visit.request.state.code = told["code"]
+    visit.house.metrics.refused(told["code"])
+    return answer
+
+
+def refusal(visit: Visit, error: Exception, template: str = "refusal", **shown: Json) -> Response:
+    """Write a no as a page, with the status that its code has everywhere."""
+    told = told_of(error)
+    visit.request.state.code = told["code"]
+    visit.house.metrics.refused(told["code"])
+    return visit.page(template, STATUSES.get(told["code"], 500), **{**shown, "problem": told})
+
+
+def told_of(error: Exception) -> dict[str, Any]:
+    """Give the fields of a no."""
+    if isinstance(error, Refused):
+        return error.problem
+    if isinstance(error, Problem):
+        return error.told
+    if isinstance(error, ValidationError):
+        return unread_problem(error.errors(), "fill in the field again").told
+    assert isinstance(error, LedgerError)  # noqa: S101  the rest of what a page is refused by
+    return problem(error, None)
+
+
+def sessions_of(house: House) -> Sessions:
+    """Give the sessions of a server."""
+    return Sessions(house.books, house.keys)
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """Read a form; fields that were left empty are absent. Raises Problem."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+        raise Problem("E_MEDIA", f"{HTTPStatus.UNSUPPORTED_MEDIA_TYPE.phrase}.", f"a form, as {FORM}")
+    try:
+        pairs = parse_qsl((await request.body()).decode(), max_num_fields=40, errors="strict")
+    except ValueError:
+        raise Problem("E_PARAM", "This is no form.", "the form of the page") from None
+    if not all(is_plain(text) for pair in pairs for text in pair):
+        raise Problem("E_PARAM", "A field of the form holds NUL.", "text without control characters")
+    return {name: value.replace("\r\n", "\n") for name, value in pairs}
+
+
+def fields_of(visit: Visit) -> dict[str, str]:
+    """Give what a form says, without what only the console reads of it."""
+    return {name: value for name, value in visit.form.items() if name not in ("token", "form", "sure")}
+
+
+def whole_number(text: str) -> int:
+    """Read a number of a page; raises Problem with E_PARAM."""
+    if not text.isascii() or not text.isdigit() or len(text) > LONGEST_NUMBER:
+        raise Problem("E_PARAM", "This is no number.", "a number from the page")
+    return int(text)
+
+
+def is_from_elsewhere(request: Request) -> bool:
+    """Tell whether a browser says that another site sent this."""
+    return request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
+
+
+def _check_reach(visit: Visit) -> None:
+    route = visit.request.scope["route"].path.replace(":path", "")
+    if PAGES[visit.request.method, route].reach(visit.principal.role) is Reach.NONE:
+        why = f"A key of role {visit.principal.role} does not reach this page."
+        raise Problem("E_FORBIDDEN", why, "a page of the menu, or log in with another key")
+
+
+def _check_token(visit: Visit, form: Mapping[str, str]) -> None:
+    if visit.request.method != "POST":
+        return
+    own = sessions_of(visit.house).is_form_token(visit.session, form.get("token", ""))
+    if not own or is_from_elsewhere(visit.request):
+        raise Problem("E_FORBIDDEN", "This form is not of your session.", "the page again, and its form")
+
+
+async def _take_form(visit: Visit) -> None:
+    """Let a form that changes something be sent once; raises Problem with E_STATE."""
+    if visit.request.method != "POST" or visit.request.scope["route"].path in REPEATABLE:
+        return
+    if not await run_in_threadpool(sessions_of(visit.house).take_form, visit.session, visit.form["token"]):
+        why = "This form was sent already, and what it says was done once, or refused."
+        raise Problem("E_STATE", why, "look at the page, and send the form below if it is to be done again")

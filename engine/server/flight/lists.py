@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from engine.api.wire.wire_statements import is_like
+from engine.api.wire.statements import is_like
 from engine.server.flight.commands import Command
 
 Told = list[dict[str, Any]]  # the tables' wire shape

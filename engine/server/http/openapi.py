@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from engine.server.http.problems import MEDIA_TYPE
+from engine.server.http.responses import Problem
 from engine.server.http.roles import OPEN, RULES, Reach, Role
-from engine.server.http.shapes import Problem
 
 REFUSALS = {
     "400": "The question, or what stands beside it, is refused.",

@@ -9,12 +9,12 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from engine.accounts.problems import Refused
+from engine.problems import Refused
 from engine.server.auth.keys import Principal
 from engine.server.http.problems import Problem
 from engine.server.http.roles import RULES, Reach, Role
-from engine.server.logs import log
 from engine.server.service import House
+from engine.server.telemetry import log
 from engine.server.worker.frames import Json
 
 HEADER = "Authorization: Bearer KEY"

@@ -8,8 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 from starlette.concurrency import run_in_threadpool
 
-from engine.accounts.key_acts import KeyAct
-from engine.server.http.admin_shapes import Figure, KeyTold, NewKey, Verified
+from engine.accounts.audit_log import KeyAct
 from engine.server.http.problems import Problem
 from engine.server.http.requests import (
     AnchorAsked,
@@ -24,8 +23,8 @@ from engine.server.http.requests import (
     RotateAsked,
     TopUpAsked,
 )
+from engine.server.http.responses import Figure, KeyTold, NewKey, Told, Verified
 from engine.server.http.roles import Reach
-from engine.server.http.shapes import Told
 from engine.server.http.texts import Name, Reason
 from engine.server.routes.access import Asker
 from engine.server.worker.frames import Json

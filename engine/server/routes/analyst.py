@@ -9,11 +9,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from engine.server.auth.keys import new_id
-from engine.server.books import Row
-from engine.server.http.answers import ARROW, JSON, body_of
 from engine.server.http.problems import Problem
 from engine.server.http.requests import Question, Workload
-from engine.server.http.shapes import (
+from engine.server.http.responses import (
+    ARROW,
+    JSON,
     Answer,
     BudgetTold,
     Explanation,
@@ -25,10 +25,12 @@ from engine.server.http.shapes import (
     Released,
     StandingTold,
     TableTold,
+    body_of,
 )
 from engine.server.http.texts import Name
 from engine.server.routes.access import Admitted, Asker
 from engine.server.routes.jobs import Clock, Jobs, ticking
+from engine.server.storage import Row
 from engine.server.worker.frames import Json
 
 router = APIRouter(prefix="/v1")

@@ -1,25 +1,33 @@
-"""Whether the server does what it promises: its own checks, from books and ledger; none looks at anybody's data."""
+"""Whether the server does what it promises: its own checks, from books and ledger; none looks at anybody's data.
+
+The endpoints of who watches over a server: its own checks, what alerts became, what is stored.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
-from engine.accounts.problems import Refused
-from engine.server.books import later_text, now_text
+from engine.problems import Refused
 from engine.server.http.problems import Problem
-from engine.server.logs import log
+from engine.server.http.responses import AlertTold, Checked, StoredTold
+from engine.server.routes.access import Asker
 from engine.server.routes.alerts import Alerts, is_open
 from engine.server.routes.jobs import UNFINISHED
 from engine.server.routes.readiness import MEGABYTE, Look, Part, Readiness
 from engine.server.service import House
 from engine.server.settings import is_loopback
+from engine.server.storage import later_text, now_text
+from engine.server.telemetry import log
+from engine.server.worker.frames import Json
 
 SOON_DAYS = 7.0  # before a key ends
 LONG_HOURS = 1.0  # that a job is unfinished
@@ -166,3 +174,27 @@ def _rollups(declared: int, read: int) -> dict[str, str]:
 
 def _told(check: str, state: State, said: str) -> dict[str, str]:
     return {"check": check, "state": str(state), "said": said}
+
+
+router = APIRouter(prefix="/v1/admin")
+
+
+@router.get("/health", response_model=list[Checked], operation_id="health")
+async def health(asker: Asker, request: Request) -> Json:
+    """Say what the server's own checks find."""
+    del asker
+    return await request.app.state.checks.told()
+
+
+@router.get("/alerts", response_model=list[AlertTold], operation_id="alerts")
+async def alerts(asker: Asker) -> Json:
+    """List alerts of budgets and what became of them, the newest first."""
+    names = ("channel", "made_at", "sent_at", "tries", "problem")
+    rows = await run_in_threadpool(asker.house.books.all_alerts)
+    return [{**json.loads(row["said"]), **{name: row[name] for name in names}} for row in rows]
+
+
+@router.get("/releases", response_model=list[StoredTold], operation_id="releases")
+async def releases(asker: Asker) -> Json:
+    """List what is stored of each dataset and whether it is still repeated; no numbers."""
+    return await asker.do("stored_releases")

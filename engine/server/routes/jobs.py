@@ -12,12 +12,12 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 
 from budgets import LedgerError
-from engine.accounts.problems import Refused
+from engine.problems import Refused
 from engine.server.auth.keys import new_id
-from engine.server.books import Row, later_text, now_text
 from engine.server.http.problems import STATUSES, Problem, shape
-from engine.server.logs import log
 from engine.server.service import House
+from engine.server.storage import Row, later_text, now_text
+from engine.server.telemetry import log
 from engine.server.worker.gate import Gate
 
 UNFINISHED = ("queued", "running")

@@ -11,8 +11,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.server.http.problems import Problem, problem_response
-from engine.server.logs import log
 from engine.server.service import House
+from engine.server.telemetry import log
 
 HEADERS = (
     (b"cache-control", b"no-store"),

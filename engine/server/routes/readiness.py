@@ -11,10 +11,9 @@ import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from engine.accounts.problems import Refused
-from engine.server.logs import log
+from engine.problems import Refused
 from engine.server.service import House
-from engine.server.throttle import Throttle
+from engine.server.telemetry import Throttle, log
 from engine.server.worker.client import WorkerDied
 
 LOOK_SECONDS = 5.0  # between two looks

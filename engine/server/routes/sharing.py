@@ -9,14 +9,13 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from engine.server.auth.keys import new_id
-from engine.server.books import Row, later_text, now_text
-from engine.server.http.answers import body_of
 from engine.server.http.problems import Problem
 from engine.server.http.requests import ShareAsked
-from engine.server.http.shapes import Offer, Share
+from engine.server.http.responses import Offer, Share, body_of
 from engine.server.http.texts import Name
 from engine.server.routes.access import Admitted, Asker
 from engine.server.routes.analyst import ANSWERED, accepted
+from engine.server.storage import Row, later_text, now_text
 from engine.server.worker.frames import Json
 
 router = APIRouter(prefix="/v1/shares")

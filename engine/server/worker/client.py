@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.accounts.problems import Refused
-from engine.server.logs import log
+from engine.problems import Refused
+from engine.server.telemetry import log
 from engine.server.worker.frames import Frame, next_frame, packed
 from engine.server.worker.verbs import Reply
 

@@ -14,14 +14,13 @@ from dataclasses import replace
 from typing import Any, BinaryIO
 
 from budgets import LedgerUnavailable, cause_of
-from engine.accounts.problems import Refused
 from engine.api.session import open_desk
 from engine.errors import ExecutionFailed
-from engine.server.throttle import Throttle
+from engine.problems import Refused
+from engine.server.telemetry import Throttle
 from engine.server.worker.frames import Frame, Json, packed, read_frame
 from engine.server.worker.hardening import forbid_dumps, silence_tracebacks
-from engine.server.worker.pace import Pace, announced, queued
-from engine.server.worker.paced import PacedEngine
+from engine.server.worker.pacing import Pace, PacedEngine, announced, queued
 from engine.server.worker.verbs import Clerk
 
 WAITING = frozenset({"query", "rehearse", "plan", "take"})  # what may wait for a slot, or be long

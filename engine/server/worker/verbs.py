@@ -14,24 +14,22 @@ import pyarrow as pa
 
 from budgets import LedgerError, cause_of
 from engine.accounts.alerts import levels_passed
-from engine.accounts.audit_log import audit_log
-from engine.accounts.key_acts import note_key
-from engine.accounts.problems import Refused, refusals
+from engine.accounts.audit_log import audit_log, note_key
 from engine.accounts.stored_releases import stored_releases
-from engine.api import sharing
+from engine.api import workflows
 from engine.api.admin import Admin
 from engine.api.auditor import report, verified
 from engine.api.maps import outlines
 from engine.api.objection_count import figures, release_figure
-from engine.api.planning import plan_workload
 from engine.api.session import Desk
-from engine.api.standing_desk import list_standing, show_standing, showing_standing
-from engine.api.wire import wire_statements
-from engine.data.register import Register
+from engine.api.wire import statements
+from engine.api.workflows import list_standing, plan_workload, show_standing, showing_standing
+from engine.data.objections import Register
 from engine.pipeline.engine import Engine
 from engine.pricing.norms.stored import due_on
+from engine.problems import Refused, refusals
 from engine.progress import ignore_progress
-from engine.server.worker.paced import PacedEngine
+from engine.server.worker.pacing import PacedEngine
 from engine.server.worker.scheduler import NoTurn
 
 
@@ -98,7 +96,7 @@ def stream(table: pa.Table) -> bytes:
 
 
 def _take(clerk: Clerk, asked: Arguments) -> Reply:
-    return Reply(rows=stream(sharing.take(clerk.desk, **asked)))
+    return Reply(rows=stream(workflows.take(clerk.desk, **asked)))
 
 
 def _give_up(clerk: Clerk, asked: Arguments) -> Reply:
@@ -169,8 +167,8 @@ VERBS: Mapping[str, Callable[[Clerk, Arguments], Reply]] = {
     "rollups": lambda clerk, asked: Reply(_rollups(clerk)),
     "stored_releases": lambda clerk, asked: Reply(stored_releases(clerk.desk.engine.ledger, clerk.desk.engine.catalog)),
     "marks": lambda clerk, asked: Reply(levels_passed(clerk.desk.engine.ledger, clerk.desk.engine.catalog)),
-    "share": lambda clerk, asked: Reply(sharing.share(clerk.desk, **asked)),
-    "offer": lambda clerk, asked: Reply(sharing.offer(clerk.desk, **asked)),
+    "share": lambda clerk, asked: Reply(workflows.share(clerk.desk, **asked)),
+    "offer": lambda clerk, asked: Reply(workflows.offer(clerk.desk, **asked)),
     "take": _take,
     "plan": lambda clerk, asked: Reply(plan_workload(clerk.desk, **asked)),
     "standings": lambda clerk, asked: Reply(list_standing(clerk.desk, clerk.standing, **asked)),
@@ -179,7 +177,7 @@ VERBS: Mapping[str, Callable[[Clerk, Arguments], Reply]] = {
     "history": lambda clerk, asked: Reply(clerk.desk.history(asked["client"])),
     "tables": lambda clerk, asked: Reply(clerk.desk.tables(asked.get("name"))),
     "outlines": lambda clerk, asked: Reply(outlines(clerk.desk, asked["name"])),
-    "functions": lambda clerk, asked: Reply(wire_statements.functions_told()),
+    "functions": lambda clerk, asked: Reply(statements.functions_told()),
     "ledger": lambda clerk, asked: Reply(clerk.desk.ledger(**asked)),
     "audit": lambda clerk, asked: Reply(audit_log(clerk.desk.engine.ledger.entries(), **asked)),
     "note_key": _note_key,

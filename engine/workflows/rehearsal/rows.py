@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-from dialect.catalog.catalog import Catalog, Column, ColumnOf, Table, ValueRange
+from dialect.catalog.model import Catalog, Column, ColumnOf, Table, ValueRange
 from dialect.catalog.privacy_windows import Stretch, next_begin
-from dialect.functions.write_expr import name
-from engine.catalog.catalog_columns import DATED
+from dialect.functions.emitter import name
+from engine.catalog.columns import DATED
 from engine.data.snapshot import only_key
 from engine.workflows.rehearsal.values import DATES, Place, draw, identity, macros, variable, written
 

@@ -13,9 +13,9 @@ from datetime import date
 from zlib import crc32
 
 from dialect.algebra.expressions import Literal
-from dialect.catalog.catalog import Column, SqlType, Table, ValueList, ValueRange
-from dialect.functions.write_expr import quote
-from engine.catalog.catalog_columns import DATED
+from dialect.catalog.model import Column, SqlType, Table, ValueList, ValueRange
+from dialect.functions.emitter import quote
+from engine.catalog.columns import DATED
 
 ONE_IN = 10  # of nullable values is NULL, of persons is not admitted
 DATES = ValueRange("2026-01-01", "2026-01-31")  # where the catalog declares none

@@ -11,7 +11,7 @@ from budgets import LIFETIME, AccountName, Caps, Grant, Loss
 from budgets.accounting.bill import Bill, debits_of, make_bill
 from budgets.accounting.policy import EACH_WINDOW, granted
 from budgets.stores.balances import _debit_rows
-from budgets.stores.listed import listed
+from budgets.stores.store import listed
 from tests.budgets.books import ask, item
 
 ASKERS = ("ann", "acme/ben", "acme/maps/cid", "acme/maps/dora")

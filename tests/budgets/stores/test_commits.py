@@ -13,7 +13,7 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from budgets import BudgetRefused, Ledger, LedgerUnavailable, Loss
-from budgets.stores import commits
+from budgets.stores import group_commit
 from budgets.stores.open import open_store
 from budgets.stores.store import Store
 from tests.budgets.books import SHARED, ask, check_books, item
@@ -158,7 +158,7 @@ def test_a_commit_that_fails_fails_for_all(store: Store) -> None:
 
 def test_who_gives_up_waiting_leaves_nobody_behind(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first left the commit to the second, who gives up at that very moment."""
-    monkeypatch.setattr(commits, "TURN_SECONDS", 0.2)
+    monkeypatch.setattr(group_commit, "TURN_SECONDS", 0.2)
     ledger, turn = Ledger(store), store.commits
     take, late = turn._take_turn, threading.Event()
 
@@ -190,7 +190,7 @@ def test_who_gives_up_waiting_leaves_nobody_behind(store: Store, monkeypatch: py
 
 
 def test_a_writer_gives_up_in_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commits, "TURN_SECONDS", 0.1)
+    monkeypatch.setattr(group_commit, "TURN_SECONDS", 0.1)
     held = Held(store)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(held.write)
@@ -274,8 +274,8 @@ def test_a_commit_of_nothing_that_is_taken_for_one_is_found(store: Store, monkey
             how()
         return True
 
-    monkeypatch.setattr(commits, "_end", ended)
-    monkeypatch.setattr(commits, "_is_there", lambda _: None)
+    monkeypatch.setattr(group_commit, "_end", ended)
+    monkeypatch.setattr(group_commit, "_is_there", lambda _: None)
     said = outcomes(store, told=True)
     lost = {number for number, each in ((1, said[1]), (2, said[2])) if each is None} - {*noted(Ledger(store))}
     assert lost, "a note that was said to be durable is gone"

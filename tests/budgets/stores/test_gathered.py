@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from budgets import LedgerUnavailable, UnsafeStore
-from budgets.stores import gathered
-from budgets.stores.gathered import Gathered
+from budgets.stores import group_commit
+from budgets.stores.group_commit import Gathered
 from tests.support.patience import until
 
 ASKERS = 24
@@ -64,7 +64,7 @@ def test_those_who_wait_are_served_together_and_each_gets_its_own() -> None:
 
 
 def test_no_batch_is_larger_than_the_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gathered, "MOST_AT_ONCE", 5)
+    monkeypatch.setattr(group_commit, "MOST_AT_ONCE", 5)
     work, numbers = Work(), [*range(1, ASKERS)]
     work.all(numbers)
     assert [len(batch) for batch in work.batches] == [1, 5, 5, 5, 5, 2]
@@ -132,8 +132,8 @@ class Comers:
 
 
 def test_those_who_come_back_at_once_are_served_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gathered, "LONGEST_PATIENCE", 4.0)
-    monkeypatch.setattr(gathered, "PATIENCE", 500.0)
+    monkeypatch.setattr(group_commit, "LONGEST_PATIENCE", 4.0)
+    monkeypatch.setattr(group_commit, "PATIENCE", 500.0)
     comers = Comers()
     comers.come(4)
     assert comers.batches == TOGETHER
@@ -141,7 +141,7 @@ def test_those_who_come_back_at_once_are_served_together(monkeypatch: pytest.Mon
 
 def test_who_is_impatient_serves_the_first_one_back_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """As it was: each round costs one more commit, which all others wait for."""
-    monkeypatch.setattr(gathered, "PATIENCE", 0.0)
+    monkeypatch.setattr(group_commit, "PATIENCE", 0.0)
     comers = Comers()
     comers.come(4)
     assert comers.batches != TOGETHER
@@ -151,9 +151,9 @@ def test_nobody_is_waited_for_longer_than_the_last_took() -> None:
     work = Work()
     work.go.set()
     started = time.perf_counter()
-    work.gathered._last = gathered._Last(64, started + 0.05)
+    work.gathered._last = group_commit._Last(64, started + 0.05)
     assert work.ask(4) == 8
     assert time.perf_counter() - started >= 0.05
-    work.gathered._last = gathered._Last(64, time.perf_counter() - 0.01)
+    work.gathered._last = group_commit._Last(64, time.perf_counter() - 0.01)
     assert work.ask(5) == 10
-    assert gathered._Last.since(time.perf_counter() - 60, 2).patient_until <= time.perf_counter() + 0.01
+    assert group_commit._Last.since(time.perf_counter() - 60, 2).patient_until <= time.perf_counter() + 0.01

@@ -8,8 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import pytest
 
-from budgets.stores import gathered
-from budgets.stores.gathered import Gathered
+from budgets.stores import group_commit
+from budgets.stores.group_commit import Gathered
 from tests.budgets.stores.test_gathered import Work
 from tests.support.patience import until
 
@@ -18,7 +18,7 @@ class Cut:
     """A lock at which whoever waits is interrupted: when it is let go, or when somebody leaves."""
 
     def __init__(self, leave: threading.Event | None = None) -> None:
-        self.lock, self.leave = gathered._shut(), leave
+        self.lock, self.leave = group_commit._shut(), leave
         self.release = self.lock.release
 
     def acquire(self) -> bool:
@@ -28,14 +28,14 @@ class Cut:
 
 def test_who_is_interrupted_at_its_turn_hands_it_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a notebook: its thread stops where it waits, and those behind it would wait for ever."""
-    work, waiting = Work(), gathered._Waiting
+    work, waiting = Work(), group_commit._Waiting
     with ThreadPoolExecutor(3) as pool:
         first = pool.submit(work.ask, 1)
         assert work.began.wait(30)
-        monkeypatch.setattr(gathered, "_Waiting", lambda asked, has_turn: waiting(asked, has_turn, Cut()))
+        monkeypatch.setattr(group_commit, "_Waiting", lambda asked, has_turn: waiting(asked, has_turn, Cut()))
         cut = pool.submit(work.ask, 2)
         until(lambda: len(work.gathered._waiting) >= 1, 0.001)
-        monkeypatch.setattr(gathered, "_Waiting", waiting)
+        monkeypatch.setattr(group_commit, "_Waiting", waiting)
         behind = pool.submit(work.ask, 3)
         until(lambda: len(work.gathered._waiting) >= 2, 0.001)
         work.go.set()
@@ -50,9 +50,9 @@ def with_one_interrupted(monkeypatch: pytest.MonkeyPatch, *, at_work: bool, long
 
     Give what came of each, None of who waits on.
     """
-    asking, waiting = Gathered[int, int](), gathered._Waiting
+    asking, waiting = Gathered[int, int](), group_commit._Waiting
     began, go, leave = threading.Event(), threading.Event(), threading.Event()
-    made: list[gathered._Waiting[int, int]] = []
+    made: list[group_commit._Waiting[int, int]] = []
     futures: list[Future[int]] = []
 
     def do(asked: Sequence[int]) -> list[int | Exception]:
@@ -63,12 +63,12 @@ def with_one_interrupted(monkeypatch: pytest.MonkeyPatch, *, at_work: bool, long
             until(futures[2].done, 0.001)
         return [*asked]
 
-    def note(asked: int, has_turn: bool) -> gathered._Waiting[int, int]:
+    def note(asked: int, has_turn: bool) -> group_commit._Waiting[int, int]:
         cut = [Cut(leave if at_work else None)] if asked == 3 else []
         made.append(waiting(asked, has_turn, *cut))
         return made[-1]
 
-    monkeypatch.setattr(gathered, "_Waiting", note)
+    monkeypatch.setattr(group_commit, "_Waiting", note)
     with ThreadPoolExecutor(5) as pool:
         for number in range(1, 6):
             futures.append(pool.submit(asking.ask, number, do))
@@ -90,7 +90,7 @@ def test_those_behind_one_that_is_interrupted_are_told(monkeypatch: pytest.Monke
 
 
 def test_those_behind_one_that_is_gone_would_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    def tell(_: Gathered[int, int], served: gathered._Waiting[int, int] | None) -> None:
+    def tell(_: Gathered[int, int], served: group_commit._Waiting[int, int] | None) -> None:
         if served is not None:
             served.is_told = True
             served.go_on.release()

@@ -15,9 +15,9 @@ from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 from budgets import Ledger, LedgerUnavailable, UnsafeStore, cause_of
 from budgets.stores import journal
 from budgets.stores import postgres as store_of_postgres
-from budgets.stores.listed import listed
 from budgets.stores.open import open_store
 from budgets.stores.postgres import assert_durable
+from budgets.stores.store import listed
 from tests.budgets.books import ask, check_books, item
 from tests.support.patience import until
 from tests.support.postgres import Server, new_server, server

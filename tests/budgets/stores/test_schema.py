@@ -9,10 +9,10 @@ from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 
 from budgets import Ledger, UnsafeStore
+from budgets.stores.ledger_format import ensure_schema
 from budgets.stores.open import open_store
 from budgets.stores.schema import APPEND_ONLY, CURRENT, entries, metadata
 from budgets.stores.store import insert_rows
-from budgets.stores.versions import ensure_schema
 from tests.budgets.books import answer, ask
 
 

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from dialect.catalog.catalog import SqlType
-from dialect.catalog.engine_name import EngineName
-from dialect.codegen.engines import WORDS
+from dialect.catalog.model import EngineName, SqlType
+from dialect.codegen.engine_syntax import WORDS
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.lake import LakeBackend
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
+from engine.data.objections import person
 from engine.data.open import open_data
-from engine.data.persons import person
 from engine.data.snapshot import snapshot
 from tests.engine.test_can_object import COUNTS, KEYS, READ, make_keys
 from tests.support.lake import as_lake

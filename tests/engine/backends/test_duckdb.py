@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from dialect import BoundedSql, Catalog, Refusal, read
-from engine.accounts.problems import problem
 from engine.backends.duckdb import DuckDBBackend, Limits
 from engine.data.snapshot import snapshot
 from engine.errors import ExecutionFailed
 from engine.pipeline.engine import Engine
 from engine.pricing.terms import Asked
+from engine.problems import problem
 from tests.engine.town import make_town
 
 TIGHT = Limits(memory="64MB", threads=2, seconds=1, temporary="8MB")

@@ -17,8 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dialect import Catalog, read
-from dialect.catalog.catalog import Source
-from dialect.catalog.declared_admission import Consent
+from dialect.catalog.model import Consent, Source
 from dialect.codegen import admission as write_admission
 from engine.api import steward as stewards
 from engine.backends.duckdb import DuckDBBackend
@@ -31,8 +30,8 @@ from engine.data import lake_layout, lake_optimize
 from engine.data.checks.lake import table_place
 from engine.data.files.cache import forget, publish
 from engine.data.lake_optimize import optimize_lake
+from engine.data.materialized_rollups import LAYOUT
 from engine.data.open import open_lake
-from engine.data.rollups import LAYOUT
 from engine.data.snapshot import snapshot
 from engine.errors import CatalogError, DataError, ExecutionFailed
 from engine.pricing.prepare import Prepared, prepare

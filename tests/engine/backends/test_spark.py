@@ -16,10 +16,9 @@ from pyspark.sql.connect.session import SparkSession
 
 from budgets import Ledger
 from dialect import Catalog, Refusal, read
-from dialect.catalog.catalog import Source
-from dialect.catalog.engine_name import EngineName
-from dialect.codegen import engines as engine_words
-from dialect.codegen import spark_stored
+from dialect.catalog.model import EngineName, Source
+from dialect.codegen import engine_syntax as engine_words
+from dialect.codegen import stored_columns
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.lake import LakeBackend
 from engine.backends.spark import backend as spark
@@ -40,7 +39,7 @@ from tests.support.unread_rows import ASKED, UnreadRows
 
 render = import_module("dialect.codegen.bounded")  # the face of the package has a function of this name
 RHO = Fraction(1, 200)
-DOUBLE, PLAIN = spark_stored.DOUBLE, "CAST({0} AS DOUBLE)"
+DOUBLE, PLAIN = stored_columns.DOUBLE, "CAST({0} AS DOUBLE)"
 QUIET = lambda stage, part: None  # noqa: E731
 QUESTIONS = (
     "SELECT zone, day, COUNT(*) AS n, AVG(minutes) AS mean, SUM(coins) AS coins FROM visit GROUP BY zone, day",
@@ -172,7 +171,7 @@ def test_settings_and_form_each_suffice_and_without_both_it_is_seen(
     monkeypatch.setattr(
         spark_session, "SETTINGS", {**spark_session.SETTINGS, "spark.sql.parquet.filterPushdown": pushed}
     )
-    monkeypatch.setattr(spark_stored, "DOUBLE", form)
+    monkeypatch.setattr(stored_columns, "DOUBLE", form)
     for condition in ("lon = 0", "lon > 5"):
         if (pushed, form) == ("true", PLAIN):
             with pytest.raises(SensitivityExceeded):

@@ -14,12 +14,12 @@ from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql.types import ByteType, DecimalType, LongType, StructField, StructType
 
 from dialect import Catalog, Target
-from dialect.catalog.catalog import Source
+from dialect.catalog.model import Source
 from engine.backends.lake import LakeBackend
 from engine.backends.spark import frames as spark_frames
 from engine.backends.spark.backend import SparkLake
 from engine.backends.spark.frames import IN_DICTIONARY, OTHERWISE_STORED, read_as
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 from engine.data.checks.lake import check_lake
 from engine.errors import DataError, ExecutionFailed
 from tests.support.greybox import InMemory

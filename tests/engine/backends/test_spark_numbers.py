@@ -16,15 +16,14 @@ import pytest
 from pyspark.sql.connect.functions import expr
 
 from dialect import Catalog
-from dialect.algebra.private_plan import LARGEST_PART
-from dialect.catalog.catalog import Source
-from dialect.catalog.engine_name import EngineName
-from dialect.codegen import spark_stored
-from dialect.codegen.engines import WORDS
-from dialect.codegen.spark_stored import same_bits
+from dialect.algebra.release_plan import LARGEST_PART
+from dialect.catalog.model import EngineName, Source
+from dialect.codegen import stored_columns
+from dialect.codegen.engine_syntax import WORDS
+from dialect.codegen.stored_columns import same_bits
 from engine.backends.spark import frames as spark_frames
 from engine.backends.spark.backend import SparkLake
-from engine.catalog.catalog_file import load_catalog
+from engine.catalog.file import load_catalog
 from engine.data.checks import lake as lake_checks
 from engine.errors import ExecutionFailed
 from tests.conftest import NIGHTLY
@@ -191,7 +190,7 @@ def test_persons_of_two_types_stay_what_they_are(
         for sql in (*QUESTIONS[:3], QUESTIONS[-1]) if NIGHTLY else JOINED:
             assert all(same(*pair) for pair in both.run(sql, OBJECTED)), sql
     monkeypatch.setattr(lake_checks, "same_bits", lambda catalog: frozenset({"bits"}))
-    monkeypatch.setitem(spark_stored.SAME_BITS, "bigint", "CAST({0} AS BIGINT)")
+    monkeypatch.setitem(stored_columns.SAME_BITS, "bigint", "CAST({0} AS BIGINT)")
     with closing(opened(tmp_path / "wrong", cluster.remote, "BIGINT", persons)) as taken:
         assert not all(same(*pair) for pair in taken.run(QUESTIONS[1])), "not seen"
 

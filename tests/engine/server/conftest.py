@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine import Desk, open_desk
-from engine.server.worker.pace import Pace
-from engine.server.worker.paced import PacedEngine
+from engine.server.worker.pacing import Pace, PacedEngine
 from tests.engine.town import make_town
 from tests.support.blank_ledger import blank_ledger
 from tests.support.cached_in import cached_in

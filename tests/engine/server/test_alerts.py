@@ -14,12 +14,10 @@ from pydantic import ValidationError
 
 from budgets import LedgerUnavailable
 from engine import Desk
-from engine.server.book_tables import alerts
-from engine.server.books import Books
 from engine.server.http.roles import Role
-from engine.server.routes.alerts import MOST_TRIES, Alerts
-from engine.server.routes.delivery import Mail, message
+from engine.server.routes.alerts import MOST_TRIES, Alerts, Mail, message
 from engine.server.settings import Settings
+from engine.server.storage import Books, alerts
 from tests.support.patience import until
 from tests.support.serving import Inhabited, inhabited
 from tests.support.sinks import certificate, hook, mailbox

@@ -10,11 +10,10 @@ import pyarrow as pa
 import pytest
 
 from engine import Desk
-from engine.server.http.answers import ARROW, SQL_TYPES, answer_shape
+from engine.server.http.responses import ARROW, SQL_TYPES, answer_shape
 from engine.server.http.roles import Role
 from engine.server.http.sizes import size_class
-from engine.server.worker.pace import Pace
-from engine.server.worker.paced import PacedEngine
+from engine.server.worker.pacing import Pace, PacedEngine
 from passersby.result.result import Result
 from passersby.result.wire import SQL_TYPES as SQL_TYPES_OF_THE_DOOR
 from passersby.result.wire import wire_of

@@ -10,8 +10,7 @@ from playwright.sync_api import Page, expect
 
 from engine import Desk
 from engine.server.http.roles import PAGES, Reach, Role
-from engine.server.worker.pace import Pace
-from engine.server.worker.paced import PacedEngine
+from engine.server.worker.pacing import Pace, PacedEngine
 from tests.support.blank_ledger import blank_ledger
 from tests.support.browsing import DESKTOP, PHONE, Visited, browsed, overflow, serious
 

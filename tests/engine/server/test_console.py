@@ -8,10 +8,10 @@ from urllib.parse import urlencode
 
 import pytest
 
-from engine.server.book_tables import sessions
-from engine.server.console import answer_pages
-from engine.server.console.visits import COOKIE, page
+from engine.server.console import analyst as answer_pages
+from engine.server.console.sessions import COOKIE, page
 from engine.server.http.roles import PAGES, Role
+from engine.server.storage import sessions
 from tests.support.serving import Inhabited
 from tests.support.visiting import FORM, Browser, visitors
 
@@ -80,7 +80,7 @@ def sizes() -> set[int]:
 def test_pages_of_answers_that_differ_in_numbers_have_one_size(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(sizes()) == 1
     monkeypatch.setattr(answer_pages, "widened", lambda answer: answer)  # planted: as long as its own numbers
-    monkeypatch.setattr("engine.server.console.visits.size_class", lambda length: length)
+    monkeypatch.setattr("engine.server.console.sessions.size_class", lambda length: length)
     assert len(sizes()) == len(ANSWERS)
 
 

@@ -8,7 +8,7 @@ import json
 import pytest
 from pyarrow import parquet
 
-from engine.server.console.exporting import exported
+from engine.server.console.ledger import exported
 from engine.server.http.roles import Role
 from tests.support.serving import Inhabited
 from tests.support.visiting import Browser, visitors

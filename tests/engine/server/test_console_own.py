@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from budgets.stores import entries
+from budgets.stores import journal
 from engine.server.console.drawing import burn_down
 from engine.server.http.roles import Role
 from tests.support.patience import until
@@ -73,7 +73,7 @@ def test_what_is_left_is_drawn_forecast_and_told_in_a_table(
     assert "Nothing was paid yet" in analyst.get("/console/pace").text
     for place, days in enumerate((20, 10, 2)):
         at = (now - timedelta(days=days)).isoformat(timespec="milliseconds")
-        monkeypatch.setattr(entries, "now_text", lambda at=at: at)
+        monkeypatch.setattr(journal, "now_text", lambda at=at: at)
         served.ask(f"{COUNT} WHERE coins = {place}", terms={"rho": f"0.02{place}"})
         monkeypatch.undo()
     shown = analyst.get("/console/pace").text

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.server.console import figures
-from passersby.text import wording
+from engine.server.console import drawing
+from passersby.text import numbers
 
 NUMBERS = st.one_of(st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False, allow_infinity=False))
 USUAL = st.one_of(st.integers(-(10**9), 10**9), st.floats(-1e9, 1e9))
@@ -18,32 +18,32 @@ USUAL = st.one_of(st.integers(-(10**9), 10**9), st.floats(-1e9, 1e9))
 @given(USUAL, st.floats(1e-3, 1e8), st.floats(1e-3, 1e8))
 def test_a_number_stands_with_its_interval_as_on_the_command_line(value: float, below: float, above: float) -> None:
     ends = (value - below, value + above)
-    assert figures.noisy_text(value, ends) == wording.noisy_text(value, ends)
+    assert drawing.noisy_text(value, ends) == numbers.noisy_text(value, ends)
 
 
 @given(NUMBERS, NUMBERS, NUMBERS)
 def test_no_number_is_longer_than_its_place(value: float, one: float, other: float) -> None:
-    text, behind = figures.noisy_text(value, (min(one, value, other), max(one, value, other)))
-    assert len(text) <= figures.LONGEST
-    assert len(behind) <= 2 * figures.LONGEST + 4
-    assert len(figures.text_of(value)) <= figures.LONGEST
+    text, behind = drawing.noisy_text(value, (min(one, value, other), max(one, value, other)))
+    assert len(text) <= drawing.LONGEST
+    assert len(behind) <= 2 * drawing.LONGEST + 4
+    assert len(drawing.text_of(value)) <= drawing.LONGEST
 
 
 def test_the_longest_number_would_not_fit_unless_it_were_shortened() -> None:
-    assert len(wording.noisy_text(sys.float_info.max, (0.0, sys.float_info.max))[0]) > figures.LONGEST
+    assert len(numbers.noisy_text(sys.float_info.max, (0.0, sys.float_info.max))[0]) > drawing.LONGEST
 
 
 def test_a_page_shows_no_digit_that_noise_decides() -> None:
-    assert figures.noisy_text(33951.123456, (33439.2, 34463.1)) == ("33,951", "± 512")
-    assert figures.noisy_text(4.23456789, (2.3, 5.5)) == ("4.2", "[2.3, 5.5]")
-    assert figures.noisy_text(None, None) == ("NULL", "")
+    assert drawing.noisy_text(33951.123456, (33439.2, 34463.1)) == ("33,951", "± 512")
+    assert drawing.noisy_text(4.23456789, (2.3, 5.5)) == ("4.2", "[2.3, 5.5]")
+    assert drawing.noisy_text(None, None) == ("NULL", "")
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [(7, "7"), (2026, "2026"), (0.5, "0.5"), (12345.678, "12,345.68"), (1e6, "1,000,000")]
 )
 def test_a_number_without_an_interval_is_as_it_is(value: float, text: str) -> None:
-    assert figures.text_of(value) == text
+    assert drawing.text_of(value) == text
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_number_without_an_interval_is_as_it_is(value: float, text: str) -> No
     ],
 )
 def test_a_price_and_what_is_left_are_told_as_on_the_command_line(price: dict[str, object]) -> None:
-    assert figures.loss_text(price) == wording.loss_text(price)
+    assert drawing.loss_text(price) == numbers.loss_text(price)
     left = {"client": {"rho": 0.195, "cap_rho": 0.2}, "dataset": {"rho": 1.5, "cap_rho": 2.0}}
-    assert figures.left_text(left) == wording.left_text(left)
-    assert figures.half_width_text(1120.4) == wording.half_width_text(1120.4) == "± 1,121"
+    assert drawing.left_text(left) == numbers.left_text(left)
+    assert drawing.half_width_text(1120.4) == numbers.half_width_text(1120.4) == "± 1,121"

@@ -21,9 +21,9 @@ from engine.api.wire.answer import CARD
 from engine.server.auth.keys import Keys
 from engine.server.flight import padded as module
 from engine.server.flight.commands import Command, UnreadCommand, packed, read_command
-from engine.server.flight.door import FlightDoor
 from engine.server.flight.lists import listed
 from engine.server.flight.padded import padded
+from engine.server.flight.server import FlightDoor
 from engine.server.http.roles import Role
 from engine.server.service import House
 from engine.server.settings import Settings
@@ -91,7 +91,7 @@ def test_an_answer_is_asked_once_for_its_two_calls(door: Door) -> None:
 
 
 def test_an_answer_that_is_not_kept_any_more_is_free(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.server.flight.door.KEPT", 0)
+    monkeypatch.setattr("engine.server.flight.server.KEPT", 0)
     assert card(door.asked(COUNT))["price"]["rho"] == PRICE
     assert door.house.line.called.count("query") == 2  # type: ignore[attr-defined]
 
@@ -194,7 +194,7 @@ def test_a_defect_tells_nothing(door: Door, monkeypatch: pytest.MonkeyPatch) -> 
     def broken(*_: object) -> None:
         raise ValueError("a value: 12345")
 
-    monkeypatch.setattr("engine.server.flight.door.padded", broken)
+    monkeypatch.setattr("engine.server.flight.server.padded", broken)
     with pytest.raises(adbc_driver_manager.Error, match="E_SERVER") as failed:
         door.asked(COUNT)
     assert "12345" not in str(failed.value)
@@ -211,7 +211,7 @@ def test_a_defect_on_the_way_tells_nothing(door: Door, monkeypatch: pytest.Monke
     with pytest.raises(adbc_driver_manager.Error, match="E_SERVER") as failed:
         door.asked(COUNT)
     assert "12345" not in str(failed.value)
-    monkeypatch.setattr("engine.server.flight.door._sent", lambda house, batches: batches)
+    monkeypatch.setattr("engine.server.flight.server._sent", lambda house, batches: batches)
     with pytest.raises(adbc_driver_manager.Error, match="12345"):
         door.asked(COUNT)
 

@@ -12,8 +12,8 @@ from urllib.parse import urlencode
 import pytest
 
 from engine import Desk
-from engine.server.console import visits
-from engine.server.console.visits import REPEATABLE
+from engine.server.console import sessions as visits
+from engine.server.console.sessions import REPEATABLE
 from engine.server.http.roles import PAGES, Role
 from tests.support.serving import Inhabited
 from tests.support.visiting import FORM, Browser, visitors

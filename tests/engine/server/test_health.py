@@ -11,10 +11,10 @@ import pytest
 from budgets import Ledger
 from dialect.algebra.target import Rollup
 from engine import Desk
-from engine.server.book_tables import keys
 from engine.server.http.roles import Role
 from engine.server.routes.alerts import MOST_TRIES, Alerts
 from engine.server.routes.health import Checks
+from engine.server.storage import keys
 from tests.support.serving import Inhabited, inhabited
 from tests.support.visiting import visitors
 

@@ -9,7 +9,7 @@ import pytest
 
 from budgets.accounting.failures import OF_A_CLIENT
 from engine import Desk
-from engine.accounts.problems import Refused
+from engine.problems import Refused
 from engine.server.service import DEATHS
 from engine.server.worker.client import UNHEARD, Heard, WorkerDied
 from engine.server.worker.verbs import Clerk, Reply

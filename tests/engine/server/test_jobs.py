@@ -11,12 +11,12 @@ import pytest
 
 from budgets import LedgerUnavailable
 from engine.server.auth.keys import Keys
-from engine.server.books import Books
 from engine.server.http.problems import Problem
 from engine.server.routes import jobs as jobs_module
 from engine.server.routes.jobs import ROUNDS, UNFINISHED, Jobs
 from engine.server.service import TRIES, House
 from engine.server.settings import Settings
+from engine.server.storage import Books
 from engine.server.worker.client import WorkerDied
 from engine.server.worker.gate import Gate
 from engine.server.worker.verbs import Reply

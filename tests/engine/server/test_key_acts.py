@@ -11,12 +11,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from budgets import Ledger
-from engine.accounts.key_acts import KeyAct
+from engine.accounts.audit_log import KeyAct
 from engine.api.auditor import audit_ledger, export_ledger, verify_ledger
 from engine.server.auth.keys import Keys, read_pepper
-from engine.server.books import Books
 from engine.server.http.roles import Role
 from engine.server.service import House
+from engine.server.storage import Books
 from engine.server.worker.client import WorkerDied
 from passersby.cli.app import app
 from tests.support.serving import Inhabited
@@ -141,7 +141,7 @@ def test_a_key_that_nobody_saw_locks_nobody_out(
 ) -> None:
     """The power goes when the key's row is written and the ledger's is not."""
     with monkeypatch.context() as broken:
-        broken.setattr("engine.server.serving.note_key", lambda *_, **__: 1 / 0)
+        broken.setattr("engine.server.app.note_key", lambda *_, **__: 1 / 0)
         assert isinstance(first_admin(town_catalog, ledger_file).exception, ZeroDivisionError)
     assert first_admin(town_catalog, ledger_file).exit_code == 1
     again = first_admin(town_catalog, ledger_file, "--again")
@@ -153,7 +153,7 @@ def test_a_death_between_the_keys_and_the_ledger_is_as_the_runbook_says(
 ) -> None:
     first = first_admin(town_catalog, ledger_file)
     with monkeypatch.context() as broken:
-        broken.setattr("engine.server.serving.note_key", lambda *_, **__: 1 / 0)
+        broken.setattr("engine.server.app.note_key", lambda *_, **__: 1 / 0)
         assert isinstance(first_admin(town_catalog, ledger_file, "--again").exception, ZeroDivisionError)
     assert not opens(ledger_file, first.stdout), "taken back, and the ledger does not say so"
     again = first_admin(town_catalog, ledger_file, "--again")

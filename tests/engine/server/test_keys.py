@@ -18,8 +18,8 @@ import pytest
 from budgets import OWNER, LedgerUnavailable, ParamError
 from engine.server.auth import keys as keys_module
 from engine.server.auth.keys import PREFIX, Keys, Principal, read_pepper
-from engine.server.books import MEMORY, Books, later_text
 from engine.server.http.roles import Role
+from engine.server.storage import MEMORY, Books, later_text
 from tests.support import postgres
 from tests.support.serving import PEPPER, Inhabited, bearer
 

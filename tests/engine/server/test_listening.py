@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from engine.accounts.problems import Refused
-from engine.server.listening import check_listening, in_url
-from engine.server.settings import Settings
+from engine.problems import Refused
+from engine.server.settings import Settings, check_listening, in_url
 from tests.support.serving import PATIENCE, PROGRAM
 from tests.support.sinks import certificate
 
@@ -85,7 +84,7 @@ def _locked(key: Path) -> Path:
 
 def test_a_port_that_is_taken_meanwhile_ends_the_server(town_catalog: str, ledger_file: Path, taken: int) -> None:
     """It once went on without a door and without a word, deaf to signals."""
-    late = f"import engine.server.serving as s; s.check_listening = lambda settings: None; {PROGRAM}"
+    late = f"import engine.server.app as s; s.check_listening = lambda settings: None; {PROGRAM}"
     command = [sys.executable, "-c", late, "serve", town_catalog, "--port", "0", "--flight-port", str(taken)]
     environment = {**os.environ, "PASSERSBY_DATA": str(ledger_file.parent)}
     ran = subprocess.run(

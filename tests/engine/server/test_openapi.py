@@ -18,8 +18,7 @@ from schemathesis.specs.openapi.checks import (
 
 from engine import Desk
 from engine.server.http.roles import OPEN, RULES, Reach, Role
-from engine.server.worker.pace import Pace
-from engine.server.worker.paced import PacedEngine
+from engine.server.worker.pacing import Pace, PacedEngine
 from tests.conftest import NIGHTLY
 from tests.engine.server.test_roles import SENT
 from tests.support.blank_ledger import blank_ledger

@@ -16,8 +16,8 @@ import typer
 
 from budgets import Ledger
 from engine import Refused, open_desk
-from engine.server.books import Books
 from engine.server.settings import Settings, read_settings
+from engine.server.storage import Books
 from passersby.cli.app import app
 from tests.engine.town import make_town
 from tests.support import postgres

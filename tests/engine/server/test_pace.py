@@ -15,10 +15,9 @@ from dialect import read
 from engine import Desk, Refused
 from engine.errors import ExecutionFailed
 from engine.pricing.terms import Asked
-from engine.server.worker import pace as pace_module
-from engine.server.worker import paced
-from engine.server.worker.pace import Pace
-from engine.server.worker.paced import PacedEngine
+from engine.server.worker import pacing
+from engine.server.worker import pacing as pace_module
+from engine.server.worker.pacing import Pace, PacedEngine
 from tests.support.blank_ledger import blank_ledger
 
 COUNT = "SELECT count(*) AS visits FROM visit"
@@ -263,6 +262,6 @@ def test_a_time_that_tells_the_work_is_found(
 def test_a_first_answer_that_does_not_wait_is_found(
     working: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(paced, "is_first", _only_what_is_run)
+    monkeypatch.setattr(pacing, "is_first", _only_what_is_run)
     with pytest.raises(AssertionError):
         test_another_client_s_first_answer_waits_as_a_fresh_one(working, clock)

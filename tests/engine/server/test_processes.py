@@ -18,8 +18,8 @@ import pytest
 from typer.testing import CliRunner
 
 from engine.server.auth.keys import Keys, read_pepper
-from engine.server.books import Books
 from engine.server.http.roles import Role
+from engine.server.storage import Books
 from engine.server.worker.frames import Frame, packed, read_frame
 from passersby.cli.app import app
 from tests.conftest import NIGHTLY

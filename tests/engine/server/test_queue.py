@@ -18,8 +18,7 @@ from engine.server.http.problems import Problem
 from engine.server.http.roles import Role
 from engine.server.service import OF_ONE
 from engine.server.worker.gate import Gate
-from engine.server.worker.pace import Pace
-from engine.server.worker.paced import PacedEngine
+from engine.server.worker.pacing import Pace, PacedEngine
 from engine.server.worker.scheduler import Place, QueueFull, Turns
 from tests.support.patience import LONGEST, until
 from tests.support.serving import Inhabited, bearer, inhabited, listening

@@ -24,8 +24,8 @@ from engine.server.app import create_app
 from engine.server.http import protocol
 from engine.server.http.protocol import BoundedProtocol
 from engine.server.http.roles import OPEN, OPEN_PAGES, PAGES, RULES, Reach, Role
-from engine.server.logs import begin_logs, log
 from engine.server.settings import Settings
+from engine.server.telemetry import begin_logs, log
 from tests.support.patience import LONGEST, until
 from tests.support.serving import Inhabited, bearer, inhabited
 

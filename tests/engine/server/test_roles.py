@@ -15,10 +15,9 @@ from starlette.routing import Route
 
 from engine import Desk
 from engine.server.app import create_app
-from engine.server.console.visits import POLICY
+from engine.server.console.sessions import POLICY
 from engine.server.http.roles import OPEN, OPEN_PAGES, PAGES, RULES, Reach, Role
-from engine.server.worker.pace import Pace
-from engine.server.worker.paced import PacedEngine
+from engine.server.worker.pacing import Pace, PacedEngine
 from tests.support.blank_ledger import blank_ledger
 from tests.support.patience import until
 from tests.support.serving import Inhabited, bearer, inhabited

@@ -20,8 +20,8 @@ from typer.testing import CliRunner
 from engine import Refused, open_admin, open_desk
 from engine.api.session import Desk
 from engine.server.auth.keys import Keys, read_pepper
-from engine.server.books import Books
 from engine.server.http.roles import Role
+from engine.server.storage import Books
 from passersby.cli.app import app
 from tests.engine.town import make_town
 from tests.support.tree import ROOT

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engine.server.book_tables import shares
 from engine.server.http.roles import Role
+from engine.server.storage import shares
 from tests.support.serving import Inhabited, bearer
 from tests.support.visiting import Browser, visitors
 

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pytest
 
 from budgets import Loss
-from dialect.parser.suggestions.rewrites import Change
+from dialect.parser.suggestions.rewrite_suggestions import Change
 from engine.api.wire import answer as wire
 from engine.api.wire.answer import CARD, advice_told, shortened
 from engine.pipeline.advice import Advice, Instead
-from engine.server.http.answers import ARROW, JSON, body_of
+from engine.server.http.responses import ARROW, JSON, body_of
 
 LONG = "SELECT count(*) AS n FROM visit WHERE zone IN (" + "'a zone', " * 400 + "'z')"
 MUCH = Advice(

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from engine import check_there
-from engine.accounts.problems import Refused
-from engine.server import serving
+from engine.problems import Refused
+from engine.server import app
+from engine.server.app import check_starting
 from engine.server.settings import Settings
-from engine.server.starting import check_starting
 
 KEY = '{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": "one"}'
 MAIL = {"alert_mail_to": "b@example.org", "alert_mail_from": "a@example.org", "alert_smtp": "mail.example.org"}
@@ -50,10 +50,10 @@ def test_a_provider_needs_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_it_is_looked_at_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("forbid_dumps", "silence_tracebacks", "begin_logs"):  # of a process of its own
-        monkeypatch.setattr(serving, name, lambda: None)
+        monkeypatch.setattr(app, name, lambda: None)
     missing = provider(tmp_path / "jwks.json").model_copy(update={"port": 0, "ledger": str(tmp_path / "ledger")})
     with pytest.raises(Refused, match=r"jwks\.json"):
-        serving.run_server(missing, lambda _: None)
+        app.run_server(missing, lambda _: None)
     assert not list(tmp_path.iterdir())
 
 

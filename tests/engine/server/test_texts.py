@@ -11,9 +11,9 @@ import pyarrow.flight as fl
 import pytest
 from fastapi import FastAPI
 
-from engine.accounts.problems import Refused
+from engine.problems import Refused
 from engine.server.flight.commands import Command
-from engine.server.flight.door import _one_error, _question
+from engine.server.flight.server import _one_error, _question
 from engine.server.http.problems import Problem, problem_response
 from engine.server.http.roles import RULES, Reach, Role
 from engine.server.worker.verbs import VERBS

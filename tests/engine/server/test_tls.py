@@ -20,9 +20,8 @@ import pytest
 from adbc_driver_flightsql import DatabaseOptions
 
 import passersby
-from engine.accounts.problems import Refused
-from engine.server.listening import check_listening
-from engine.server.settings import Settings
+from engine.problems import Refused
+from engine.server.settings import Settings, check_listening
 from tests.engine.server.test_alive import alive
 from tests.support.serving import Running, running
 from tests.support.sinks import certificate

@@ -14,8 +14,7 @@ from engine import Desk
 from engine.server.service import House
 from engine.server.settings import Settings
 from engine.server.worker import scheduler as turns
-from engine.server.worker.pace import Pace
-from engine.server.worker.paced import PacedEngine
+from engine.server.worker.pacing import Pace, PacedEngine
 from engine.server.worker.scheduler import Place, Turns, Withdrawn
 from tests.support.patience import LONGEST, until
 from tests.support.serving import inhabited

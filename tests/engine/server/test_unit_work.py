@@ -13,13 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialect import Refusal
-from dialect.analysis.bounded_work import Work
+from dialect.analysis.work_bound import Work
 from engine import Desk, Refused, open_desk
-from engine.pricing.public_counts import check_time
 from engine.pricing.terms import Asked
+from engine.pricing.work_limits import check_time
 from engine.server.settings import Settings
-from engine.server.worker.pace import Pace
-from engine.server.worker.paced import PacedEngine
+from engine.server.worker.pacing import Pace, PacedEngine
 from tests.support.analysts import questions
 from tests.support.sql_cases import sql_cases
 from tests.support.timed_worlds import REFUSED, timed_worlds

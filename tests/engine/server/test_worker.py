@@ -11,8 +11,8 @@ from typing import Any, cast
 
 import pytest
 
-from engine.accounts.problems import Refused, problem
 from engine.errors import ExecutionFailed
+from engine.problems import Refused, problem
 from engine.server.worker.frames import Frame, packed, read_frame
 from engine.server.worker.process import Worker
 from engine.server.worker.verbs import Clerk, Reply

@@ -1,0 +1,372 @@
+"""Who may ask, under which caps, as SQL: clients, grants, freezes, failures, requests for top-ups.
+
+Who has objected, as tables: what was done, and whom it is about; both only grow.
+
+acts      when, who recorded it, why, of which dataset: nothing in a row is about a person
+persons   whom an act is about: in a file of its own beside a ledger file, which auditors do not get
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Connection,
+    ForeignKey,
+    Integer,
+    MetaData,
+    Row,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    insert,
+    select,
+    update,
+)
+
+from budgets.accounting.holders import EVERYBODY, OWNER, prefixes
+from budgets.accounting.loss import Loss
+from budgets.accounting.names import folded_name
+from budgets.accounting.policy import Grant
+from budgets.accounting.records import Freeze, Member, TopUp
+from budgets.errors import Forbidden, ParamError, UnsafeStore
+from budgets.log.events import Act, ActKind, Objection
+from budgets.log.projections import Books
+from budgets.stores import journal
+from budgets.stores.schema import (
+    NEVER_CHANGE,
+    NEVER_GO,
+    caps,
+    check_guards,
+    client_names,
+    clients,
+    failures,
+    forbid,
+    freezes,
+    guard_all,
+    top_ups,
+)
+from budgets.stores.store import Store, among, insert_new, listed
+
+metadata = MetaData()
+
+acts = Table(
+    "objection_acts",
+    metadata,
+    Column("act", Integer, primary_key=True, autoincrement=True),
+    *(Column(name, Text, nullable=False) for name in ("at", "recorded_by", "dataset")),
+    Column("kind", Text, CheckConstraint("kind IN ('object', 'withdraw')"), nullable=False),
+    Column("reason", Text, nullable=False),
+    sqlite_autoincrement=True,
+    sqlite_strict=True,
+)
+persons = Table(
+    "objection_persons",
+    metadata,
+    Column("place", Integer, primary_key=True, autoincrement=True),  # given out in the order of commits
+    Column("act", Integer, ForeignKey("objection_acts.act"), nullable=False),
+    Column("person", Text, nullable=False),
+    sqlite_autoincrement=True,
+    sqlite_strict=True,
+)
+
+guard_all(metadata)
+for _table in (acts, persons):
+    forbid(_table, "UPDATE", NEVER_CHANGE)
+    forbid(_table, "DELETE", NEVER_GO)
+
+
+def prepared_register(store: Store) -> Store:
+    """Make the tables where there are none, or close the store; raises UnsafeStore, LedgerUnavailable."""
+    try:
+        with store.writing() as connection:
+            metadata.create_all(connection)
+            check_guards(connection, metadata)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def write_act(connection: Connection, done: Act, about: Sequence[str]) -> Act:
+    """Write an act and whom it is about."""
+    row = {"at": done.at, "recorded_by": done.recorded_by, "dataset": done.dataset, "kind": done.kind.value}
+    number = connection.execute(insert(acts).values(**row, reason=done.reason).returning(acts.c.act)).scalar_one()
+    connection.execute(insert(persons), [{"act": number, "person": person} for person in about])
+    return Act(number, done.at, done.recorded_by, done.dataset, done.kind, done.reason)
+
+
+def read_acts(connection: Connection) -> tuple[Act, ...]:
+    """Read what was done, oldest first."""
+    found = connection.execute(select(acts).order_by(acts.c.act))
+    return tuple(Act(r.act, r.at, r.recorded_by, r.dataset, ActKind(r.kind), r.reason) for r in found)
+
+
+def read_objections(connection: Connection, behind: int) -> tuple[Objection, ...]:
+    """Read whom acts are about, behind a place, in the order in which they were recorded."""
+    wanted = select(persons.c.place, acts.c.dataset, acts.c.kind, persons.c.person).join(acts)
+    found = connection.execute(wanted.where(persons.c.place > behind).order_by(persons.c.place))
+    return tuple(Objection(r.place, r.dataset, ActKind(r.kind), r.person) for r in found)
+
+
+ACTIVE, REMOVED, FROZEN = "active", "removed", "frozen"
+OPEN, APPROVED, DECLINED = "open", "approved", "declined"
+LET_AN_ADMIN_LOOK = "an admin, who sees why in the ledger and can thaw it."
+
+
+# Said once: what every charge asks is not built anew each time.
+_KNOWN = select(clients.c.holder, clients.c.state, clients.c.is_group).where(among(clients.c.holder, "holders"))
+_SPELT = select(client_names).where(among(client_names.c.folded, "folded"))
+_GRANTS = select(caps).where(caps.c.dataset == bindparam("dataset"), among(caps.c.holder, "holders"))
+
+_FROZEN = select(freezes).where(
+    freezes.c.frozen == 1,
+    among(freezes.c.holder, "holders"),
+    among(freezes.c.dataset, "datasets"),
+)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is known of some clients, of the groups they are in, and what is frozen of a dataset."""
+
+    known: Mapping[str, tuple[str, int]]  # state, and whether it is a group, by client or group
+    frozen: tuple[Row[Any], ...]
+
+    def check(self, client: str, dataset: str | None = None, windows: Iterable[str] = ()) -> None:
+        """Refuse a client that was removed or is frozen, and one that is a group; raises Forbidden.
+
+        With a dataset, what is frozen of it and of the windows is refused too.
+        """
+        path = _path(client)
+        if any(self.known[holder][0] == REMOVED for holder in path if holder in self.known):
+            raise Forbidden(f"The client {client!r} was removed.", "an admin, who can add it again.")
+        if path and client in self.known and self.known[client][1]:
+            hint = f"{client}/ and a client's name."
+            raise Forbidden(f"{client!r} is a group of clients, and no client itself.", hint)
+        for row in self.frozen:
+            if row.holder in (EVERYBODY, *path):
+                _check_thawed(row, client, dataset, frozenset(windows))
+
+    def knows(self, client: str) -> bool:
+        """Tell whether a client, and each group it is in, is known as what it is; the owner is."""
+        return all(holder in self.known and self.known[holder][1] == (holder != client) for holder in _path(client))
+
+
+def read_standing(connection: Connection, clients: Iterable[str], dataset: str | None = None) -> Standing:
+    """Read what decides whether some clients may ask of a dataset, or at all."""
+    holders = {holder for client in clients for holder in _path(client)}
+    datasets = {"", dataset or ""}
+    rows = connection.execute(_KNOWN, {"holders": listed(holders)}).all()
+    known = {holder: (state, is_group) for holder, state, is_group in rows}
+    asked = {"holders": listed({EVERYBODY, *holders}), "datasets": listed(datasets)}
+    return Standing(known, tuple(connection.execute(_FROZEN, asked)))
+
+
+def check_standing(
+    connection: Connection, client: str, dataset: str | None = None, windows: Iterable[str] = ()
+) -> None:
+    """Refuse one client as `Standing.check` does; raises Forbidden."""
+    read_standing(connection, [client], dataset).check(client, dataset, windows)
+
+
+def _path(client: str) -> tuple[str, ...]:
+    return prefixes(client) if client not in (OWNER, EVERYBODY) else ()
+
+
+def why_stopped(connection: Connection, client: str, dataset: str, windows: Iterable[str]) -> str | None:
+    """Say why a client may not be charged there; None where it may."""
+    try:
+        check_standing(connection, client, dataset, windows)
+    except Forbidden as stopped:
+        return stopped.why
+    return None
+
+
+def add_client(connection: Connection, client: str, *, back: bool = False) -> None:
+    """Know a client and the groups it is in, each once; one that was removed comes back only where that is said.
+
+    Raises Forbidden for a name that another client or group has in another spelling.
+    """
+    check_spelling(connection, client)
+    for holder in prefixes(client):
+        insert_new(connection, client_names, {"folded": folded_name(holder), "holder": holder})
+        is_group = int(holder != client)
+        if insert_new(connection, clients, {"holder": holder, "state": ACTIVE, "is_group": is_group}):
+            continue
+        if is_group:
+            connection.execute(update(clients).where(clients.c.holder == holder).values(is_group=1))
+        elif back:
+            connection.execute(update(clients).where(clients.c.holder == holder).values(state=ACTIVE))
+
+
+def check_spelling(connection: Connection, client: str) -> None:
+    """Refuse a name that a known client or group has in another spelling; raises Forbidden.
+
+    Claim: no two clients of a ledger have names that fold to the same. Symbols: folded names of a path. Formula: the
+    primary key of client_names. Source: proofs.md#one-client-for-each-name.
+    """
+    folded = {folded_name(holder): holder for holder in _path(client)}
+    for row in connection.execute(_SPELT, {"folded": listed(folded)}):
+        if row.holder != folded[row.folded]:
+            why = f"The name {folded[row.folded]!r} differs from {row.holder!r} in its spelling alone."
+            raise Forbidden(why, f"{row.holder}, or another name.")
+
+
+def complete_names(connection: Connection) -> None:
+    """Note the folded names of clients that a ledger has known from before; raises UnsafeStore where two are alike."""
+    noted = set(connection.execute(select(client_names.c.holder)).scalars())
+    known = connection.execute(select(clients.c.holder).order_by(clients.c.holder)).scalars().all()
+    for holder in (each for each in known if each not in noted):
+        folded = folded_name(holder)
+        if not insert_new(connection, client_names, {"folded": folded, "holder": holder}):
+            named = select(client_names.c.holder).where(client_names.c.folded == folded)
+            other = connection.execute(named).scalar_one()
+            raise UnsafeStore(
+                f"Two clients of this ledger have one name in two spellings: {other!r} and {holder!r}.",
+                "a ledger of its own for each; what both have spent is one client's loss.",
+            )
+
+
+def remove_client(connection: Connection, client: str) -> None:
+    """Let a client, or a group with all in it, ask no more; raises ParamError where there is none."""
+    gone = update(clients).where(clients.c.holder == client).values(state=REMOVED)
+    if connection.execute(gone).rowcount != 1:
+        raise ParamError(f"There is no client {client!r}.", "one that was added, or has asked.")
+
+
+def read_clients(connection: Connection) -> tuple[Member, ...]:
+    """Give every client and group that was ever named, by name."""
+    known = tuple(connection.execute(select(clients).order_by(clients.c.holder)))
+    frozen = {freeze.client for freeze in read_freezes(connection) if not freeze.dataset and not freeze.window}
+    removed = {row.holder for row in known if row.state == REMOVED}
+    return tuple(Member(row.holder, bool(row.is_group), _state(row.holder, removed, frozen)) for row in known)
+
+
+def _state(client: str, removed: Container[str], frozen: Container[str]) -> str:
+    path = prefixes(client)
+    if any(holder in removed for holder in path):
+        return REMOVED
+    return FROZEN if any(holder in frozen for holder in path) else ACTIVE
+
+
+def read_grants(connection: Connection, dataset: str, holders: Iterable[str]) -> tuple[Grant, ...]:
+    """Give the caps that admins have set for some holders of a dataset."""
+    return tuple(
+        Grant(row.dataset, row.holder, row.scope, Loss(row.pico_rho, row.atto_delta), row.sequence)
+        for row in connection.execute(_GRANTS, {"dataset": dataset, "holders": listed(holders)})
+    )
+
+
+def grant(connection: Connection, given: Grant) -> None:
+    """Set a cap, in the place of the one of the same scope."""
+    key = {"dataset": given.dataset, "holder": given.holder, "scope": given.scope}
+    cap = {"pico_rho": given.cap.pico_rho, "atto_delta": given.cap.atto_delta}
+    _put(connection, caps, key, cap | {"sequence": given.sequence})
+
+
+def freeze(connection: Connection, dataset: str, holder: str, window: str, sequence: int) -> None:
+    """Let nothing be charged there; an empty part of the name means all."""
+    key = {"dataset": dataset, "holder": holder, "window_name": window}
+    _put(connection, freezes, key, {"frozen": 1, "sequence": sequence})
+
+
+def thaw(connection: Connection, dataset: str, holder: str, window: str, sequence: int) -> None:
+    """Undo a freeze and forget the failures that led to it; without a window, those of every window.
+
+    Those of a dataset are kept by tree of clients too.
+    """
+    for table, values in ((freezes, {"frozen": 0, "sequence": sequence}), (failures, {"times": 0})):
+        named = [table.c.dataset == dataset]
+        if table is freezes or holder != EVERYBODY:
+            named.append(table.c.holder == holder)
+        if window:
+            named.append(table.c.window_name == window)
+        if table is freezes:
+            named.append(table.c.frozen == 1)
+        connection.execute(update(table).where(*named).values(values))
+
+
+def count_failure(connection: Connection, dataset: str, holder: str, window: str) -> int:
+    """Count one more failure there; give how many there are since an admin looked."""
+    key = {"dataset": dataset, "holder": holder, "window_name": window}
+    if insert_new(connection, failures, key | {"times": 1}):
+        return 1
+    of_key = and_(*(failures.c[name] == value for name, value in key.items()))
+    connection.execute(update(failures).where(of_key).values(times=failures.c.times + 1))
+    return int(connection.execute(select(failures.c.times).where(of_key)).scalar_one())
+
+
+def failures_by_tree(connection: Connection, dataset: str, window: str) -> dict[str, int]:
+    """Give how many failures of each tree a dataset's window has seen since an admin looked; those of all beside."""
+    counted = select(failures.c.holder, failures.c.times).where(
+        failures.c.dataset == dataset, failures.c.window_name == window
+    )
+    return {row.holder: row.times for row in connection.execute(counted)}
+
+
+def complete_failures(connection: Connection) -> None:
+    """Count by tree what a ledger has counted by window alone, as it did before; reads its chain only then."""
+    counted = {tuple(key) for key in connection.execute(select(*failures.primary_key.columns))}
+    of_windows = {(dataset, window) for dataset, holder, window in counted if dataset and holder == EVERYBODY}
+    if of_windows <= {(dataset, window) for dataset, holder, window in counted if holder != EVERYBODY}:
+        return
+    books = Books()
+    for entry in journal.read_chain(connection):
+        books.add(entry)
+    for row in books.tables["failures"].values():
+        insert_new(connection, failures, row)
+
+
+def read_freezes(connection: Connection) -> tuple[Freeze, ...]:
+    """Give everything that is frozen now."""
+    order = (freezes.c.dataset, freezes.c.holder, freezes.c.window_name)
+    rows = connection.execute(select(freezes).where(freezes.c.frozen == 1).order_by(*order))
+    return tuple(Freeze(row.dataset, row.holder, row.window_name, row.sequence) for row in rows)
+
+
+def request_top_up(connection: Connection, asked: TopUp) -> None:
+    """Keep a request for another cap."""
+    key = {"id": asked.id}
+    about = {"dataset": asked.dataset, "client": asked.client, "scope": asked.scope, "state": asked.state}
+    _put(connection, top_ups, key, about | {"pico_rho": asked.cap.pico_rho, "atto_delta": asked.cap.atto_delta})
+
+
+def read_top_ups(connection: Connection, state: str | None = None) -> tuple[TopUp, ...]:
+    """Give the requests for other caps, oldest first."""
+    statement = select(top_ups).order_by(top_ups.c.id)
+    rows = connection.execute(statement if state is None else statement.where(top_ups.c.state == state))
+    return tuple(
+        TopUp(row.id, row.dataset, row.client, row.scope, Loss(row.pico_rho, row.atto_delta), row.state) for row in rows
+    )
+
+
+def decide_top_up(connection: Connection, top_up: int, state: str) -> TopUp:
+    """Close a request that is open; raises ParamError for any other."""
+    found = [asked for asked in read_top_ups(connection, OPEN) if asked.id == top_up]
+    if not found:
+        raise ParamError(f"There is no open request {top_up}.", "passersby topup list --open shows those that are.")
+    connection.execute(update(top_ups).where(top_ups.c.id == top_up).values(state=state))
+    return found[0]
+
+
+def _check_thawed(row: Row[Any], client: str, dataset: str | None, windows: frozenset[str]) -> None:
+    if row.window_name and row.window_name not in windows:
+        return
+    if row.holder:
+        who = f"The client {client!r}" if row.holder == client else f"The group {row.holder!r} of client {client!r}"
+        raise Forbidden(f"{who} is frozen.", LET_AN_ADMIN_LOOK)
+    what = f"The window {row.window_name!r} of dataset {dataset!r}" if row.window_name else f"The dataset {dataset!r}"
+    raise Forbidden(f"{what} is frozen.", LET_AN_ADMIN_LOOK)
+
+
+def _put(connection: Connection, table: Table, key: Mapping[str, object], values: Mapping[str, object]) -> None:
+    """Write the one row of a key."""
+    if not insert_new(connection, table, {**key, **values}):
+        named = [table.c[name] == value for name, value in key.items()]
+        connection.execute(update(table).where(*named).values(values))

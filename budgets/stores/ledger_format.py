@@ -1,0 +1,54 @@
+"""The format of a ledger: made where there is none, refused where it is another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection, insert, inspect, select
+
+from budgets.errors import UnsafeStore
+from budgets.stores import clients, journal
+from budgets.stores.schema import FORMAT_VERSION, check_guards, client_names, ledger_format, metadata
+from budgets.stores.store import Store
+
+Fill = Callable[[Connection], None]
+
+
+def prepared(store: Store, fill: Fill | None = None) -> Store:
+    """Make a store ready for use, or close it; raises UnsafeStore, LedgerUnavailable."""
+    try:
+        with store.writing() as connection:
+            if fill is not None:
+                _fill(connection, fill)
+            ensure_schema(connection)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def ensure_schema(connection: Connection) -> None:
+    """Create the tables in an empty ledger; raises UnsafeStore for another format and changes nothing then."""
+    if not inspect(connection).has_table(ledger_format.name):
+        metadata.create_all(connection)
+        connection.execute(insert(ledger_format).values(version=FORMAT_VERSION))
+        journal.begin(connection)
+    if _format(connection) != FORMAT_VERSION:
+        raise UnsafeStore(
+            f"This ledger has format {_format(connection)}, and this version reads format {FORMAT_VERSION}.",
+            "the version of passersby that wrote it, or a newer one.",
+        )
+    client_names.create(connection, checkfirst=True)  # ledgers of this format did not have it from the beginning
+    check_guards(connection, metadata)
+    clients.complete_names(connection)
+    clients.complete_failures(connection)
+
+
+def _fill(connection: Connection, fill: Fill) -> None:
+    if inspect(connection).get_table_names():
+        raise UnsafeStore("There is something already where the ledger is to be written.", "an empty place.")
+    fill(connection)
+
+
+def _format(connection: Connection) -> int:
+    return int(connection.execute(select(ledger_format.c.version)).scalar_one())

@@ -1,0 +1,252 @@
+"""A question -> notes of constants that a declared domain does not hold.
+
+`gender = 'female'` where it lists F and M; `day >= DATE '2027-01-01'` where its range ends before.
+
+A question -> notes of days that stand for their midnight, where a moment is compared with them.
+
+`ts BETWEEN '2026-10-01' AND '2026-10-31'` ends as the last day begins; `ts = '2026-10-10'` is met at midnight alone.
+
+A question -> notes of conditions that no row can meet, by what functions, declared bounds and the text itself say.
+
+`hour(t) = 25`; `day >= DATE '2026-10-05' AND day < DATE '2026-10-05'`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
+from itertools import product
+
+from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, children
+from dialect.algebra.intervals import known
+from dialect.algebra.relations import Relation
+from dialect.algebra.traversal import expressions_of
+from dialect.catalog.model import Catalog, ColumnOf, SqlType, ValueList, ValueRange
+from dialect.functions.constant_folding import moment
+from dialect.functions.emitter import plain_text
+from dialect.functions.inference import range_of
+
+MOST_TOLD = 8
+_MOMENTS = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
+_BARE = re.compile(r"'\s*(\d{4})-(\d\d?)-(\d\d?)\s*'", re.ASCII)
+_MIDNIGHT_MIRROR = {">=": "<=", "=": "=", "in": "in"}  # of a constant that stands first
+
+
+def midnight_notes(relation: Relation, sql: str) -> tuple[str, ...]:
+    """Tell which days, written without a time, leave out all of themselves but midnight; decided by the text alone."""
+    bare = {f"{int(year):04}-{int(month):02}-{int(day):02}" for year, month, day in _BARE.findall(sql)}
+    found = (note for expr in expressions_of(relation) for note in _bare_dates(expr, bare)) if bare else ()
+    return tuple(dict.fromkeys(found))[:MOST_TOLD]
+
+
+def _bare_dates(expr: Expr, bare: set[str]) -> Iterator[str]:
+    for part in children(expr):
+        yield from _bare_dates(part, bare)
+    if not isinstance(expr, Call) or len(expr.arguments) < 2:
+        return
+    sign = expr.name if isinstance(expr.arguments[0], Ref) else _MIDNIGHT_MIRROR.get(expr.name)
+    columns = [part.field for part in expr.arguments if isinstance(part, Ref)]
+    if sign not in ("<=", "=", "in") or len(columns) != 1 or columns[0].type not in _MOMENTS or not columns[0].origin:
+        return
+    for part in expr.arguments:
+        if isinstance(part, Literal) and (day := _midnight(part)) is not None and day.isoformat() in bare:
+            yield _midnight_note(columns[0].name or "a column", sign, day)
+
+
+def _midnight(constant: Literal) -> date | None:
+    """Give the day that a constant begins; None for other constants."""
+    if constant.type not in (SqlType.DATE, *_MOMENTS) or constant.value is None:
+        return None
+    try:
+        at = moment(str(constant.value))
+    except ValueError:
+        return None
+    whole = not (at.hour or at.minute or at.second or at.microsecond)
+    return at.date() if whole and at.date() < date.max else None
+
+
+def _midnight_note(name: str, sign: str, day: date) -> str:
+    after = day + timedelta(days=1)
+    if sign == "<=":
+        return f"{name} <= '{day}' ends at that day's midnight, as it begins: {name} < '{after}' takes all of it"
+    whole = f"{name} >= '{day}' AND {name} < '{after}'"
+    return f"{name} = '{day}' is met at that day's midnight alone: {whole} takes all of it"
+
+
+_MIRROR: Mapping[str, str] = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
+_FROM, _UP_TO = (">", ">=", "="), ("<", "<=", "=")
+_STRICT = ("<", ">")
+_Said = tuple[str, Literal]  # a sign, and the constant behind it
+
+
+def never_true_notes(relation: Relation) -> tuple[str, ...]:
+    """Tell which conditions leave no row; decided by text and catalog alone."""
+    return tuple(dict.fromkeys(note for expr in expressions_of(relation) for note in _contradictions(expr)))
+
+
+def _contradictions(expr: Expr) -> Iterator[str]:
+    for part in children(expr):
+        yield from _contradictions(part)
+    said = list(_said(expr)) if isinstance(expr, Call) else []
+    for value in dict.fromkeys(value for value, _ in said):
+        about = [each for of, each in said if of == value]
+        beyond = next((each for each in about if _beyond(value, each)), None)
+        clash = next((pair for pair in product(about, about) if _apart(*pair)), None)
+        if beyond is not None:
+            within = range_of(value)
+            yield f"{plain_text(value)} is from {within.lower:g} to {within.upper:g}, and never {_shown(beyond)}"
+        elif clash is not None:
+            yield f"{plain_text(value)} is never both {_shown(clash[0])} and {_shown(clash[1])}: no row should be there"
+
+
+def _said(expr: Call) -> Iterator[tuple[Expr, _Said]]:
+    """Walk what one comparison says, or those of one AND together."""
+    for part in expr.arguments if expr.name == "and" else (expr,):
+        if not isinstance(part, Call) or part.name not in _MIRROR:
+            continue
+        one, other = part.arguments
+        if isinstance(other, Literal) and not isinstance(one, Literal):
+            yield one, (part.name, other)
+        elif isinstance(one, Literal) and not isinstance(other, Literal):
+            yield other, (_MIRROR[part.name], one)
+
+
+def _beyond(value: Expr, said: _Said) -> bool:
+    """Tell whether a function, or a column with declared bounds, gives no such number."""
+    within, at = range_of(value), _place(said[1])
+    if not isinstance(at, float) or not known(within) or (isinstance(value, Ref) and value.field.origin is None):
+        return False
+    return _misses((">=", float(within.lower)), (said[0], at)) or _misses((said[0], at), ("<=", float(within.upper)))
+
+
+def _apart(one: _Said, other: _Said) -> bool:
+    return _misses((one[0], _place(one[1])), (other[0], _place(other[1])))
+
+
+def _misses(one: tuple[str, object], other: tuple[str, object]) -> bool:
+    """Tell whether all that begins at one end lies behind the other end."""
+    (begins, low), (ends, high) = one, other
+    if begins not in _FROM or ends not in _UP_TO:
+        return False
+    if isinstance(low, float) and isinstance(high, float):
+        return low > high or (low == high and (begins in _STRICT or ends in _STRICT))
+    if isinstance(low, datetime) and isinstance(high, datetime):
+        return low > high or (low == high and (begins in _STRICT or ends in _STRICT))
+    return False
+
+
+def _place(constant: Literal) -> float | datetime | None:
+    """Order numbers and moments; None for other constants."""
+    value = constant.value
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, int | float):
+        return float(value)
+    try:
+        return moment(str(value)) if constant.type in ("DATE", "TIMESTAMP") else None
+    except ValueError:
+        return None
+
+
+def _shown(said: _Said) -> str:
+    return f"{said[0]} {said[1].value}"
+
+
+_COMPARE = {"=", "<>", "in", "is not distinct from", "is distinct from"}
+_UNLISTED_MIRROR = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "in": "in"}
+_NOTHING = {  # of a range from lower to upper meets a constant, and how that is said
+    "=": ("no {}", lambda lower, upper, at: not lower <= at <= upper),
+    "in": ("no {}", lambda lower, upper, at: not lower <= at <= upper),
+    "<": ("nothing before {}", lambda lower, upper, at: at <= lower),
+    "<=": ("nothing up to {}", lambda lower, upper, at: at < lower),
+    ">": ("nothing after {}", lambda lower, upper, at: at >= upper),
+    ">=": ("nothing from {} on", lambda lower, upper, at: at > upper),
+}
+_MOST_TOLD = 8  # values of a list
+
+
+def unlisted_notes(relation: Relation, catalog: Catalog) -> tuple[str, ...]:
+    """Tell which constants are compared with columns that do not declare them; decided by text and catalog alone."""
+    return tuple(
+        dict.fromkeys(note for expr in expressions_of(relation) for note in _unlisted_constants(expr, catalog))
+    )
+
+
+def _unlisted_constants(expr: Expr, catalog: Catalog) -> Iterator[str]:
+    for part in children(expr):
+        yield from _unlisted_constants(part, catalog)
+    if not isinstance(expr, Call) or expr.name not in _COMPARE | _UNLISTED_MIRROR.keys():
+        return
+    columns = [part.field for part in expr.arguments if isinstance(part, Ref)]
+    constants = [part for part in expr.arguments if isinstance(part, Literal)]
+    if len(columns) != 1 or len(columns) + len(constants) < len(expr.arguments):
+        return
+    listed = columns[0].domain or _declared_time(columns[0], catalog)
+    if isinstance(listed, ValueRange):
+        sign = expr.name if isinstance(expr.arguments[0], Ref) else _UNLISTED_MIRROR.get(expr.name, "")
+        yield from (told for part in constants if (told := _beyond_list(columns[0], listed, sign, part)) is not None)
+    elif isinstance(listed, ValueList) and expr.name in _COMPARE:
+        odd = [part for part in constants if part.value is not None and part.value not in listed.values]
+        yield from (_unlisted_note(columns[0].name or "a column", part, listed) for part in odd)
+
+
+def _declared_time(column: Field, catalog: Catalog) -> ValueRange | None:
+    """Give the dates of a table's time that its date column declares."""
+    table = None if column.origin is None else catalog.table(column.origin.table)
+    if table is None or column.origin is None or column.origin.column != table.time_column or table.date_column is None:
+        return None
+    dates = table.column(table.date_column)
+    return dates.domain if dates is not None and isinstance(dates.domain, ValueRange) else None
+
+
+def looked_up(part: object) -> Iterator[tuple[Field, Literal]]:
+    """Walk the constants that are compared with columns whose values are those of a public table."""
+    for expr in expressions_of(part):
+        yield from _looked_up(expr)
+
+
+def _looked_up(expr: Expr) -> Iterator[tuple[Field, Literal]]:
+    for part in children(expr):
+        yield from _looked_up(part)
+    columns = [part.field for part in children(expr) if isinstance(part, Ref)]
+    compared = isinstance(expr, Call) and expr.name in _COMPARE and len(columns) == 1
+    if compared and isinstance(columns[0].domain, ColumnOf):
+        constants = (part for part in children(expr) if isinstance(part, Literal))
+        yield from ((columns[0], part) for part in constants if part.value is not None)
+
+
+def _unlisted_note(name: str, constant: Literal, listed: ValueList) -> str:
+    told = [shown_value(value) for value in listed.values[:_MOST_TOLD]]
+    more = f" and {len(listed.values) - _MOST_TOLD} more" if len(listed.values) > _MOST_TOLD else ""
+    odd = f"{shown_value(constant.value)} is none of its declared values"
+    return f"{name}: {odd}, {', '.join(told)}{more}: no row should hold it"
+
+
+def _beyond_list(column: Field, listed: ValueRange, sign: str, constant: Literal) -> str | None:
+    """Say that no value of a declared range meets a constant; None where one may."""
+    words, is_beyond = _NOTHING.get(sign, ("", lambda lower, upper, at: False))
+    try:
+        lower, upper, at = (_list_place(end, column.type) for end in (listed.lower, listed.upper, constant.value))
+    except ValueError:  # of another kind than the column is
+        return None
+    if column.type is SqlType.TIMESTAMP and isinstance(upper, datetime):  # its range is of whole days
+        upper += timedelta(days=1, microseconds=-1)
+    if not is_beyond(lower, upper, at):
+        return None
+    held = f"its declared range, {listed.lower} to {listed.upper}, holds {words.format(constant.value)}"
+    return f"{column.name or 'a column'}: {held}: no row should be there"
+
+
+def _list_place(value: object, kind: SqlType) -> float | datetime:
+    """Order the values of a range: numbers, or moments."""
+    if kind in (SqlType.DATE, SqlType.TIMESTAMP) and isinstance(value, str):
+        return moment(value)
+    if kind in (SqlType.DATE, SqlType.TIMESTAMP) or isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError
+    return value
+
+
+def shown_value(value: object) -> str:
+    """Show a declared value in a note: text in quotes, and not endless."""
+    return f"'{value[:40]}'" if isinstance(value, str) else str(value)

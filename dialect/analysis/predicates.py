@@ -1,0 +1,312 @@
+"""What the WHERE clause says of an expression: a list of values, or ends of a range.
+
+What WHERE says of what an expression reads -> a narrower range of the expression (`proofs.md#ranges`).
+
+Conditions -> how many values they leave of an expression: one that is set, a list of them, a range.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, is_of_table, rebuild
+from dialect.analysis.time_granularity import step_of, truncated
+from dialect.catalog.model import Bounds, SqlType
+from dialect.functions.constant_folding import later, moment, text_of
+from dialect.functions.emitter import plain_text
+from dialect.functions.inference import definition, range_of
+
+_MIRROR = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
+LARGEST_EXACT = 2**53  # whole numbers that doubles tell apart
+_COMPARABLE = {
+    SqlType.BIGINT: (SqlType.BIGINT,),
+    SqlType.DATE: (SqlType.DATE, SqlType.TIMESTAMP),
+    SqlType.TIMESTAMP: (SqlType.DATE, SqlType.TIMESTAMP),
+}
+
+
+def listed(expr: Expr, facts: Sequence[Expr]) -> tuple[Literal, ...] | None:
+    """Find the constants that an expression is known to be one of, each of the expression's type."""
+    for fact in facts:
+        options = _options(expr, fact)
+        if options is not None and not any(_stands_for_several(option, expr.type) for option in options):
+            made = (_of_type(option, expr.type) for option in options)
+            return tuple(dict.fromkeys(literal for literal in made if literal is not None))
+    return None
+
+
+def _options(expr: Expr, fact: Expr) -> tuple[Literal, ...] | None:
+    if isinstance(fact, Call) and fact.name == "in" and fact.arguments[0] == expr:
+        options = tuple(option for option in fact.arguments[1:] if isinstance(option, Literal))
+        return options if len(options) == len(fact.arguments) - 1 else None
+    return next(((end,) for sign, end in _compared(fact, expr) if sign == "="), None)
+
+
+def _stands_for_several(value: Literal, kind: SqlType) -> bool:
+    """Tell whether several whole numbers may be equal to a double: both are compared as doubles."""
+    return kind is SqlType.BIGINT and isinstance(value.value, float) and not abs(value.value) < LARGEST_EXACT
+
+
+def _of_type(value: Literal, kind: SqlType) -> Literal | None:
+    """Write a constant as a value of a type; None where no value of the type is equal to it."""
+    if value.value is None or value.type is kind:
+        return None if value.value is None else value
+    if isinstance(value.value, int | float) and not isinstance(value.value, bool):
+        return _number(value.value, kind)
+    if {value.type, kind} == {SqlType.DATE, SqlType.TIMESTAMP} and isinstance(value.value, str):
+        same = Literal(text_of(moment(value.value), kind), kind)
+        return same if moment(str(same.value)) == moment(value.value) else None
+    return None
+
+
+def _number(value: float, kind: SqlType) -> Literal | None:
+    if kind is SqlType.DOUBLE:
+        return Literal(float(value), kind)
+    return Literal(int(value), kind) if kind is SqlType.BIGINT and value == int(value) else None
+
+
+def between(expr: Expr, facts: Sequence[Expr]) -> tuple[Literal, Literal] | None:
+    """Find the constant ends that an expression is known to lie between, both included."""
+    lowers: list[Literal] = []
+    uppers: list[Literal] = []
+    for sign, end in _ends(expr, facts):
+        if end.type not in _COMPARABLE.get(expr.type, ()) or end.value is None:
+            continue
+        if sign in {">", ">=", "="}:
+            lowers.append(end)
+        if sign in {"<", "<=", "="}:
+            uppers.append(_just_below(end) if sign == "<" else end)
+    if not lowers or not uppers:
+        return None
+    return max(lowers, key=_order), min(uppers, key=_order)
+
+
+def _ends(expr: Expr, facts: Sequence[Expr]) -> Iterator[tuple[str, Literal]]:
+    """Walk the constants that an expression is compared with; a time also by its day, its hour, its month."""
+    for fact in facts:
+        yield from _compared(fact, expr)
+    steps = _steps_of(expr, facts) if expr.type is SqlType.TIMESTAMP else {}
+    for step, unit in steps.items():
+        for sign, end in (said for fact in facts for said in _said(fact, step)):
+            yield from _of_step(sign, end, unit)
+
+
+def is_end(fact: Expr, time: Expr, facts: Sequence[Expr]) -> bool:
+    """Tell whether a fact does no more than set an end to a time, by itself or by a unit of it."""
+    return any(True for part in (time, *_steps_of(time, facts)) for _ in _compared(fact, part))
+
+
+def _steps_of(time: Expr, facts: Sequence[Expr]) -> dict[Expr, str]:
+    """Find the units of a time that facts speak of, and what they say to be equal to one."""
+    said = [fact for fact in facts if isinstance(fact, Call) and fact.name in {*_MIRROR, "in"}]
+    found = {part: unit for fact in said for part in fact.arguments if (unit := step_of(part, time)) is not None}
+    for fact in said:
+        for one, other in (fact.arguments, fact.arguments[::-1]) if fact.name == "=" else ():
+            if one in found and not isinstance(other, Literal):
+                found.setdefault(other, found[one])
+    return found
+
+
+def dates_of(facts: Sequence[Expr]) -> Iterator[tuple[Field, Expr]]:
+    """Walk the columns that are said to be the dates of times, each with its time on its own clock."""
+    for fact in facts:
+        for day, of in (fact.arguments, fact.arguments[::-1]) if isinstance(fact, Call) and fact.name == "=" else ():
+            if isinstance(day, Ref) and isinstance(of, Call) and of.name == "to_date":
+                yield day.field, of.arguments[-1]
+
+
+def _said(fact: Expr, expr: Expr) -> Iterator[tuple[str, Literal]]:
+    """Walk the constants that an expression is compared with, and the ends of a list that it is one of."""
+    yield from _compared(fact, expr)
+    options = _options(expr, fact) if isinstance(fact, Call) and fact.name == "in" else None
+    ends = [option for option in options or () if option.value is not None and option.type in _COMPARABLE[SqlType.DATE]]
+    if ends:
+        yield ">=", min(ends, key=_order)
+        yield "<=", max(ends, key=_order)
+
+
+def _of_step(sign: str, end: Literal, unit: str) -> Iterator[tuple[str, Literal]]:
+    """Say of a time just what is said of the beginning of the unit in which it lies."""
+    if end.value is None or end.type not in _COMPARABLE[SqlType.DATE]:
+        return
+    at = moment(str(end.value))
+    try:
+        begin = truncated(unit, at)
+        behind = later(begin, 1, unit)
+    except (ValueError, OverflowError):  # outside of the years that Python can say
+        return
+    first = begin if begin == at else behind  # of the units that begin at the constant or later
+    if sign in {">", ">=", "="}:
+        yield ">=", _time(behind if sign == ">" else first)
+    if sign in {"<", "<=", "="}:
+        yield "<", _time(first if sign == "<" else behind)
+
+
+def _time(at: datetime) -> Literal:
+    return Literal(text_of(at, SqlType.TIMESTAMP), SqlType.TIMESTAMP)
+
+
+def implied(condition: Expr, facts: Sequence[Expr]) -> bool:
+    """Tell whether facts that are known make a condition true, as far as that is seen: lists, and ends of ranges."""
+    if condition in facts:
+        return True
+    if not isinstance(condition, Call):
+        return False
+    if condition.name in ("and", "or"):
+        parts = [implied(part, facts) for part in condition.arguments]
+        return all(parts) if condition.name == "and" else any(parts)
+    compared = condition.arguments if len(condition.arguments) == 2 else ()
+    return _among(condition, facts) or any(_beyond(condition, part, facts) for part in compared)
+
+
+def _among(condition: Call, facts: Sequence[Expr]) -> bool:
+    expr = condition.arguments[0]
+    options, known = _options(expr, condition), listed(expr, facts)
+    return options is not None and known is not None and {each.value for each in known} <= {o.value for o in options}
+
+
+def _beyond(condition: Call, expr: Expr, facts: Sequence[Expr]) -> bool:
+    """Tell whether the ends between which an expression lies are beyond those of a condition."""
+    found = [each for each in _compared(condition, expr) if each[1].type in _COMPARABLE.get(expr.type, ())]
+    ends = between(expr, facts)
+    if not found or ends is None or found[0][1].value is None:
+        return False
+    (sign, end), (lower, upper) = found[0], map(_order, ends)
+    at = _order(end)
+    return {">": lower > at, ">=": lower >= at, "<": upper < at, "<=": upper <= at}.get(sign, lower == at == upper)
+
+
+def limits(expr: Expr, facts: Sequence[Expr]) -> Bounds | None:
+    """Find the numeric ends that comparisons with constants set to an expression; None if there are none."""
+    found: list[tuple[str, float]] = []
+    for fact in facts:
+        for sign, end in _compared(fact, expr):
+            if isinstance(end.value, int | float) and not isinstance(end.value, bool):
+                found.append((sign, float(end.value)))
+    lowers = [_inside(end, math.inf, expr.type) if sign == ">" else end for sign, end in found if "<" not in sign]
+    uppers = [_inside(end, -math.inf, expr.type) if sign == "<" else end for sign, end in found if ">" not in sign]
+    return Bounds(max(lowers, default=-math.inf), min(uppers, default=math.inf)) if found else None
+
+
+def _inside(end: float, towards: float, kind: SqlType) -> float:
+    """Step off an excluded end: to the next double, or to the next whole number of integers."""
+    following = math.nextafter(end, towards)
+    if kind is not SqlType.BIGINT or not math.isfinite(following):
+        return following
+    return float(math.ceil(following) if towards > 0 else math.floor(following))
+
+
+def _compared(fact: Expr, expr: Expr) -> Iterator[tuple[str, Literal]]:
+    if not isinstance(fact, Call) or len(fact.arguments) != 2 or fact.name not in _MIRROR:
+        return
+    one, other = fact.arguments
+    if one == expr and isinstance(other, Literal):
+        yield fact.name, other
+    if other == expr and isinstance(one, Literal):
+        yield _MIRROR[fact.name], one
+
+
+def _order(end: Literal) -> tuple[int, str]:
+    """Order ends of one expression: whole numbers, or dates and times."""
+    if isinstance(end.value, int):
+        return end.value, ""
+    return 0, text_of(moment(str(end.value)), SqlType.TIMESTAMP)
+
+
+def _just_below(end: Literal) -> Literal:
+    """Step below an excluded upper end, as far as the type has steps."""
+    if isinstance(end.value, int):
+        return Literal(end.value - 1, SqlType.BIGINT)
+    at = moment(str(end.value))
+    below = at - timedelta(microseconds=1) if at > datetime.min else at
+    return _time(below)
+
+
+def known_range(expr: Expr, facts: Sequence[Expr]) -> Bounds:
+    """Infer the range of an expression in rows of which facts are true."""
+    written = definition(expr) if facts else None
+    narrow = range_of(expr) if written is None else range_of(narrowed(written, facts))
+    return narrow if narrow.lower <= narrow.upper else range_of(expr)  # of no row at all
+
+
+def narrowed(expr: Expr, facts: Sequence[Expr]) -> Expr:
+    """Tell the parts of an expression what is true of them in every row: a NULL meets no comparison."""
+    found = limits(expr, facts)
+    known_parts = expr if isinstance(expr, Ref) else rebuild(expr, lambda part: narrowed(part, facts))
+    if found is None or isinstance(expr, Literal):
+        return known_parts
+    ends = _both(range_of(known_parts), found)
+    if isinstance(expr, Ref):
+        return Ref(replace(expr.field, bounds=ends, nullable=False))
+    return Ref(Field(f"({plain_text(expr)})", None, SqlType.DOUBLE, nullable=False, bounds=ends))
+
+
+def _both(one: Bounds, other: Bounds) -> Bounds:
+    return Bounds(max(one.lower, other.lower), min(one.upper, other.upper))
+
+
+Values = frozenset[object]
+_MOST = 10_000  # values of a range that are counted
+
+
+def fixed_field(fact: Expr) -> Field | None:
+    """Find the field that a fact sets equal to a constant."""
+    return next(
+        (
+            part.field
+            for part in _compared_with_constants(fact)
+            if isinstance(part, Ref) and how_many(part, [fact]) == 1
+        ),
+        None,
+    )
+
+
+def spoken_of(facts: Sequence[Expr], table: str) -> Iterator[Expr]:
+    """Walk what facts compare with constants: columns of a table, and parts of them such as the hour of a time."""
+    return (
+        part for fact in facts for part in dict.fromkeys(_compared_with_constants(fact)) if is_of_table(part, table)
+    )
+
+
+def _compared_with_constants(fact: Expr) -> Iterator[Expr]:
+    if not isinstance(fact, Call):
+        return
+    if fact.name in ("and", "or"):
+        for part in fact.arguments:
+            yield from _compared_with_constants(part)
+    elif any(isinstance(argument, Literal) for argument in fact.arguments):
+        yield from (argument for argument in fact.arguments if not isinstance(argument, Literal))
+
+
+def how_many(expr: Expr, facts: Sequence[Expr]) -> int | None:
+    """Count the values that an expression may have where facts are true; None where they leave any number."""
+    listed = [values for fact in facts if (values := _values(expr, fact)) is not None]
+    ends = limits(expr, facts)
+    found = [len(frozenset.intersection(*listed))] if listed else []
+    if ends is not None and ends.lower == ends.upper:
+        found.append(1)
+    elif ends is not None and expr.type is SqlType.BIGINT and ends.upper - ends.lower < _MOST:
+        found.append(int(ends.upper // 1 - -(-ends.lower // 1)) + 1)
+    return max(1, min(found)) if found else None
+
+
+def _values(expr: Expr, fact: Expr) -> Values | None:
+    """List the constants that an expression may equal where a fact is true; None where it may be any other."""
+    if not isinstance(fact, Call):
+        return None
+    if fact.name in ("and", "or"):
+        parts = [_values(expr, part) for part in fact.arguments]
+        known = [part for part in parts if part is not None]
+        if fact.name == "or":
+            return frozenset[object]().union(*known) if len(known) == len(parts) else None
+        return frozenset.intersection(*known) if known else None
+    one, *others = fact.arguments
+    if fact.name == "=" and others[0] == expr:
+        one, others = others[0], [one]
+    if fact.name not in ("=", "in") or one != expr:
+        return None
+    constants = [other.value for other in others if isinstance(other, Literal) and other.type is expr.type]
+    return frozenset(constants) if len(constants) == len(others) else None

@@ -1,0 +1,120 @@
+"""A group key -> what its value tells: itself, and what it is made of where nothing of that is lost.
+
+Dates and times cut to units and buckets: by which expressions, and the same in Python, for the ends of lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from dialect.algebra.expressions import Call, Expr, Literal
+from dialect.catalog.model import SqlType
+from dialect.functions.constant_folding import MONTHS, SECONDS, later
+from dialect.functions.registry import forms_of
+
+_MONTH_ORIGIN = datetime(2000, 1, 1)
+_DAY_ORIGIN = datetime(2000, 1, 3)  # a Monday
+
+
+def step_of(expr: Expr, time: Expr) -> str | None:
+    """Name the unit to whose beginning an expression cuts a time; None if it is no such expression."""
+    if not isinstance(expr, Call) or expr.arguments[-1:] != (time,):
+        return None
+    if expr.name == "to_date":
+        return "day"
+    unit = expr.arguments[0].value if expr.name == "date_trunc" and isinstance(expr.arguments[0], Literal) else None
+    return str(unit) if unit in {*SECONDS, *MONTHS} else None
+
+
+def truncated(unit: str, moment: datetime) -> datetime:
+    """Cut a time to the beginning of its year, quarter, ..., second."""
+    if unit in MONTHS:
+        months = MONTHS[unit]
+        first = (moment.month - 1) // months * months + 1
+        return datetime(moment.year, first, 1)
+    if unit == "week":
+        day = datetime(moment.year, moment.month, moment.day)
+        return day - timedelta(days=day.weekday())
+    return moment - (moment - datetime.min) % timedelta(seconds=SECONDS[unit])
+
+
+def bucketed(step: str, moment: datetime) -> datetime:
+    """Cut a time to the beginning of its bucket; buckets are counted from January 2000."""
+    amount, unit = _amount(step)
+    if unit in MONTHS:
+        width = amount * MONTHS[unit]
+        months = (moment.year - _MONTH_ORIGIN.year) * 12 + moment.month - 1
+        return later(_MONTH_ORIGIN, months // width * width, "month")
+    width_of_time = timedelta(seconds=amount * SECONDS[unit])
+    return moment - (moment - _DAY_ORIGIN) % width_of_time
+
+
+def count_steps(step: str, first: datetime, last: datetime) -> int:
+    """Count the steps from first to last, both included; none where last lies before first."""
+    amount, unit = _amount(step)
+    if unit in MONTHS:
+        months = (last.year - first.year) * 12 + last.month - first.month
+        return max(0, months // (amount * MONTHS[unit]) + 1)
+    return max(0, (last - first) // timedelta(seconds=amount * SECONDS[unit]) + 1)
+
+
+def _amount(step: str) -> tuple[int, str]:
+    amount, unit = step.split(" ")
+    return int(amount), unit
+
+
+_WHOLE = (SqlType.BIGINT, SqlType.DATE)
+_CASTS = frozenset({"to_integer", "to_bigint", "to_double", "to_varchar", "to_timestamp"})  # of whole values: lose none
+_HOUR, _DATE = forms_of("hour")[0].row, forms_of("to_date")[0].row
+_WEEK = tuple(forms_of(name)[0].row for name in ("hour", "isodow", "dayofweek"))
+
+
+def told_parts(key: Expr) -> Iterator[Expr]:
+    """Walk the expressions that have one value wherever a key has one."""
+    yield key
+    if not isinstance(key, Call):
+        return
+    inner = _kept(key)
+    if inner is not None:
+        yield from told_parts(inner)
+    elif key.name == "hour_of_week":
+        yield from (Call(row, key.arguments, SqlType.BIGINT) for row in _WEEK)
+    else:
+        yield from _of_time(key)
+
+
+def date_of(time: Expr) -> Expr:
+    """Write the date of a time, on the time's own clock."""
+    return Call(_DATE, (time,), SqlType.DATE)
+
+
+def _kept(key: Call) -> Expr | None:
+    """Find the one whole value of which a key is a cast, or to which it adds a constant."""
+    inner = [part for part in key.arguments if not isinstance(part, Literal)]
+    if len(inner) != 1 or inner[0].type not in _WHOLE:
+        return None
+    added = key.name in ("+", "-") and key.type in _WHOLE
+    return inner[0] if key.name in _CASTS or added or key.name == "negative" else None
+
+
+def _of_time(key: Call) -> Iterator[Expr]:
+    if not key.arguments:  # pi()
+        return
+    time = key.arguments[-1] if key.name in ("date_trunc", "time_bucket") else key.arguments[0]
+    seconds, format_ = _seconds(key), _format(key)
+    if (seconds and SECONDS["hour"] % seconds == 0) or "%H" in format_:
+        yield Call(_HOUR, (time,), SqlType.BIGINT)
+    if (seconds and SECONDS["day"] % seconds == 0) or "%Y-%m-%d" in format_:
+        yield date_of(time)
+
+
+def _seconds(key: Call) -> int:
+    """Give the length of the steps to which a key cuts a time, counted from a midnight; 0 for others."""
+    step = str(getattr(key.arguments[0], "value", "")) if key.name in ("date_trunc", "time_bucket") else ""
+    amount, _, unit = step.rpartition(" ")
+    return int(amount or 1) * SECONDS.get(unit, 0)
+
+
+def _format(key: Call) -> str:
+    return str(getattr(key.arguments[-1], "value", "")) if key.name == "strftime" else ""

@@ -1,0 +1,288 @@
+"""What names mean at one place of a question: columns of the tables in FROM, and later group keys and aggregates.
+
+What names mean inside a subquery that may name the row around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from typing import Protocol
+
+from sqlglot import exp
+
+from dialect.algebra.expressions import Expr, Field, Ref
+from dialect.binder.special_calls import cell_call, is_cell_call
+from dialect.errors import Code, Suggestion, suggested
+from dialect.functions.aggregates import NODES, UNTYPED
+from dialect.functions.scalar.noise_intervals import HIGH, LOW
+from dialect.parser.context import refusal
+from dialect.parser.suggestions.columns import meant
+from dialect.parser.suggestions.windows import where_as_qualify
+from dialect.stability.calls import unknown_function
+
+Column = tuple[str, Field]  # (lower-case name, field)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The tables of one FROM clause with the columns each shows, in order."""
+
+    tables: tuple[tuple[str, tuple[Column, ...]], ...] = ()
+    merged: tuple[str, ...] = ()  # column names joined by USING: the first table's stands for all
+    instead: tuple[Column, ...] = ()  # of these names: what stands for all of them behind RIGHT and FULL JOIN
+
+    def columns(self, table: str | None = None) -> list[Column]:
+        """List the columns that * or table.* shows."""
+        shown: list[Column] = []
+        for alias, columns in self.tables:
+            if table is None or alias == table:
+                seen = {name for name, _ in shown}
+                shown += [c for c in columns if table is not None or c[0] not in self.merged or c[0] not in seen]
+        standing = dict(self.instead) if table is None else {}
+        return [(name, standing.get(name, f)) for name, f in shown]
+
+    def with_instead(self, columns: tuple[Column, ...]) -> Scope:
+        """Let other columns stand for names that USING merged."""
+        kept = tuple(each for each in self.instead if each[0] not in dict(columns))
+        return replace(self, instead=columns + kept)
+
+    def find(self, name: str, table: str | None, node: exp.Expr) -> Field:
+        """Resolve a column name; raises Refusal with E_TABLE or E_COLUMN."""
+        if table is not None and table not in {alias for alias, _ in self.tables}:
+            raise refusal(
+                Code.TABLE, f"There is no table {_written(node, table, 'table')} in this FROM.", self._aliases(), node
+            )
+        if table is None and name in (standing := dict(self.instead)):
+            return standing[name]
+        found = [f for alias, columns in self.tables if table in (None, alias) for n, f in columns if n == name]
+        if len(found) > 1 and name not in self.merged and len(set(found)) > 1:
+            both = [f"{alias}.{name}" for alias, columns in self.tables if name in {n for n, _ in columns}]
+            raise refusal(
+                Code.COLUMN,
+                f"{name} is in more than one table.",
+                " or ".join(both[:2]),
+                node,
+                *suggested(both[:2], f"{name} of the first of them"),
+            )
+        if not found:
+            why, near = f"There is no column {_written(node, name, 'this')} here.", self._nearest(name)
+            instead = Suggestion(f"{table}.{near}" if table else near, f"{near} is a near name")
+            raise meant(refusal(Code.COLUMN, why, near, node, instead), node)
+        return found[0]
+
+    def written(self, field: Field) -> str:
+        """Write a column with its table in front, where it can be named."""
+        shown = [f"{alias}.{name}" for alias, columns in self.tables for name, f in columns if f == field]
+        return shown[0] if shown else field.name or "person"
+
+    def _aliases(self) -> str:
+        return "one of " + ", ".join(alias for alias, _ in self.tables) if self.tables else "add it to FROM"
+
+    def _nearest(self, name: str) -> str:
+        known = [n for n, _ in self.columns()]
+        close = get_close_matches(name, known, n=1)
+        return close[0] if close else "one of " + ", ".join(known[:12]) if known else "add a FROM"
+
+
+class Windows(Protocol):
+    """Reads window functions, where a clause may hold them."""
+
+    def value(self, node: exp.Window) -> Expr:
+        """Read a window function with its OVER."""
+
+
+class Values(Protocol):
+    """Reads subqueries of one value, where a clause may hold them."""
+
+    def value(self, node: exp.Expr) -> Expr:
+        """Read a subquery, or a test by one."""
+        ...
+
+    def known(self, node: exp.Expr) -> bool:
+        """Tell whether all subqueries of an expression were read before."""
+        ...
+
+
+def reads_rows(node: exp.Expr) -> bool:
+    """Tell whether a node is a subquery of one value, or IN or EXISTS over one."""
+    if isinstance(node, exp.Subquery):
+        return True
+    if isinstance(node, exp.Exists):
+        return isinstance(node.this, exp.Query)
+    return isinstance(node, exp.In) and node.args.get("query") is not None
+
+
+def inside_aggregates(tree: exp.Select) -> Iterator[exp.Expr]:
+    """Walk the subqueries that the aggregates of a SELECT read."""
+    clauses = (*tree.expressions, *(tree.args.get(name) for name in ("having", "qualify", "order")))
+    for clause in clauses:
+        if clause is not None:
+            yield from _subqueries(clause, False)
+
+
+def _subqueries(node: exp.Expr, aggregated: bool) -> Iterator[exp.Expr]:
+    if reads_rows(node) or isinstance(node, exp.Query):
+        yield from (node,) * aggregated
+        return
+    inside = aggregated or (aggregate_name(node) is not None and not isinstance(node, exp.Window))
+    for part in _windowed(node) if isinstance(node, exp.Window) else node.iter_expressions():
+        yield from _subqueries(part, inside)
+
+
+@dataclass(frozen=True)
+class RowNames:
+    """Names where one row is looked at: no aggregates."""
+
+    scope: Scope
+    aliases: dict[str, Expr] = field(default_factory=dict)  # select aliases, where the clause may use them
+    values: Values | None = None  # None: no subqueries
+    windows: Windows | None = None  # None: no window functions
+
+    def column(self, node: exp.Column) -> Expr:
+        """Resolve a column, else a select alias."""
+        name, table = column_name(node)
+        if table is None and name in self.aliases and name not in {n for n, _ in self.scope.columns()}:
+            return self.aliases[name]
+        return Ref(self.scope.find(name, table, node))
+
+    def special(self, node: exp.Expr) -> Expr | None:
+        """Answer for subqueries of one value and window functions; refuse what does not belong to a row."""
+        if isinstance(node, exp.Window) and self.windows is not None:
+            return self.windows.value(node)
+        if self.values is not None and reads_rows(node):
+            return self.values.value(node)
+        refuse_rowless(node)
+        if is_cell_call(node):
+            return cell_call(node, self.column, (f for _, f in self.scope.columns()))
+        if aggregate_name(node) is not None:
+            raise refusal(Code.AGG, "An aggregate can't stand here.", "put it into the select list or HAVING", node)
+        return None
+
+
+def column_name(node: exp.Column) -> tuple[str, str | None]:
+    """Read a column's lower-case name and table; refuses longer paths."""
+    if node.args.get("db") or node.args.get("catalog"):
+        raise refusal(Code.FUNC, "Columns have no parts of their own.", "write column or table.column", node)
+    if not isinstance(node.this, exp.Identifier):
+        raise refusal(Code.COLUMN, "A column is written column or table.column.", "leave out the rest", node)
+    return node.name.lower(), node.table.lower() or None
+
+
+def _written(node: exp.Expr, name: str, part: str) -> str:
+    held = node.args.get(part) if isinstance(node, exp.Column) else None
+    return (held.name if isinstance(held, exp.Identifier) else name)[:40]
+
+
+def refuse_rowless(node: exp.Expr) -> None:
+    """Refuse windows, subqueries and rows where an expression stands."""
+    if isinstance(node, exp.Window):
+        why = "A window function can't stand here: it looks at the rows that WHERE and GROUP BY leave."
+        refused = refusal(Code.WINDOW, why, "QUALIFY in place of WHERE, or the window in a subquery in FROM", node)
+        raise replace(
+            refused,
+            rewrites=suggested(
+                where_as_qualify(node), "windows are computed over all rows, then every condition chooses"
+            ),
+        )
+    if isinstance(node, exp.Any) and isinstance(node.parent, exp.EQ) and node.find(exp.Query) is None:
+        listed, value = node.this.unnest(), node.parent.this
+        made = f"list_contains({listed.sql('duckdb', comments=False)}, {value.sql('duckdb', comments=False)})"
+        raise refusal(Code.FUNC, "= ANY of a list is not in the dialect.", made, node.parent, Suggestion(made))
+    if isinstance(node, exp.Subquery | exp.Select | exp.Exists | exp.Any | exp.All):
+        raise refusal(Code.SUBQUERY, "A subquery can't stand here.", "put it into FROM and join it", node)
+    if isinstance(node, exp.Star):
+        if isinstance(node.parent, exp.Anonymous):  # coun(*)
+            raise unknown_function(node.parent.name.lower(), node.parent)
+        raise refusal(Code.ROWS, "* can't stand here.", "name the columns", node)
+
+
+def aggregate_name(node: exp.Expr) -> str | None:
+    """Name the aggregate that a node is, allowed or not; None if it is not one."""
+    inner = node
+    while isinstance(inner, exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
+        inner = inner.this
+    if type(inner) in NODES:
+        return NODES[type(inner)]
+    if isinstance(inner, exp.AggFunc):
+        return inner.key.lower()
+    if isinstance(inner, exp.Anonymous | exp.AnonymousAggFunc) and str(inner.this).lower() in UNTYPED:
+        return str(inner.this).lower()
+    return None
+
+
+def has_aggregate(node: exp.Expr) -> bool:
+    """Tell whether an aggregate stands anywhere in an expression, not counting subqueries and what is over a window."""
+    if isinstance(node, exp.Subquery | exp.Select):
+        return False
+    if isinstance(node, exp.Window):
+        return any(map(has_aggregate, _windowed(node)))
+    return aggregate_name(node) is not None or any(has_aggregate(part) for part in node.iter_expressions())
+
+
+def end_of(node: exp.Expr) -> str:
+    """Name the column whose interval's end a node is; empty where it is none, or of more than a column."""
+    if not isinstance(node, exp.Anonymous) or str(node.this).lower() not in (LOW, HIGH) or len(node.expressions) != 1:
+        return ""
+    (shown,) = node.expressions
+    return shown.name.lower() if isinstance(shown, exp.Column) and not shown.table else ""
+
+
+def is_row(node: exp.Expr) -> bool:
+    """Tell whether an expression looks at one row alone: at no group, window or subquery."""
+    return not has_aggregate(node) and node.find(exp.Window, exp.Query) is None
+
+
+def anded(node: exp.Expr) -> Iterator[exp.Expr]:
+    """Split a condition at its top-level ANDs."""
+    waiting = [node]
+    while waiting:
+        part = waiting.pop()
+        inner = part.unnest() if isinstance(part, exp.Paren) else part
+        if isinstance(inner, exp.And):
+            waiting += [inner.expression, inner.this]
+        else:
+            yield part
+
+
+def has_window(node: exp.Expr) -> bool:
+    """Tell whether a window function stands anywhere in an expression, not counting subqueries."""
+    if isinstance(node, exp.Subquery | exp.Select):
+        return False
+    return isinstance(node, exp.Window) or any(map(has_window, node.iter_expressions()))
+
+
+def _windowed(node: exp.Window) -> Iterator[exp.Expr]:
+    """Walk what a window function reads."""
+    inner = node.this
+    while isinstance(inner, exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
+        if isinstance(inner, exp.Filter | exp.WithinGroup):
+            yield inner.expression
+        inner = inner.this
+    yield from inner.iter_expressions()
+    yield from (part for part in node.iter_expressions() if part is not node.this)
+
+
+@dataclass(frozen=True)
+class NestedNames:
+    """Names inside a subquery: its own tables first, then those around it."""
+
+    inner: Scope
+    outer: Scope
+
+    def column(self, node: exp.Column) -> Expr:
+        """Resolve a column of the subquery, else one of the outer row."""
+        name, table = column_name(node)
+        around = not _has(self.inner, name, table) and _has(self.outer, name, table)
+        return Ref((self.outer if around else self.inner).find(name, table, node))
+
+    def special(self, node: exp.Expr) -> Expr | None:
+        """Refuse what does not belong to a row."""
+        return RowNames(self.inner).special(node)
+
+
+def _has(scope: Scope, name: str, table: str | None) -> bool:
+    if table is not None:
+        return table in {alias for alias, _ in scope.tables}
+    return any(known == name for known, _ in scope.columns())

@@ -1,0 +1,427 @@
+"""Syntax nodes about text and lists that carry flags, positions or lists of constants beside their arguments.
+
+h3_cell(lon, lat, resolution) -> a parent of the cells that were made of these very coordinates.
+
+The H3 cell of a place is no arithmetic that SQL could do: the catalog declares a column of cells, which is made when
+data are opened (`proofs.md#cells`). It is found by the fields that it was made of, not by their names.
+
+IN with a list, and IN of rows of values -> calls of the allow-list.
+
+Where polygons may be named: as what a place is held against, under three names of one test.
+
+Syntax nodes about time that carry a unit or a part of a date beside their arguments.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlglot import exp
+
+from dialect.algebra.expressions import Expr, Field, Literal, Ref
+from dialect.binder.node_arguments import PARTS
+from dialect.catalog.model import SqlType
+from dialect.errors import Code, Suggestion
+from dialect.functions import literals
+from dialect.functions.literals import constant
+from dialect.functions.scalar.time import UNITS
+from dialect.functions.signature import CONSTANTS
+from dialect.parser.context import only, refusal
+from dialect.parser.spans import called
+from dialect.parser.suggestions.foreign_dialects import AMPERSANDS
+from dialect.stability.calls import POLYGON_HINT, call, polygon_refused
+
+_COARSEST, _FINEST = CONSTANTS["resolution"]
+
+
+def is_cell_call(node: exp.Expr) -> bool:
+    """Tell whether a node asks for the H3 cell of a place."""
+    return isinstance(node, exp.Anonymous) and str(node.this).lower() == "h3_cell"
+
+
+def cell_call(node: exp.Expr, column: Callable[[exp.Column], Expr], in_sight: Iterable[Field]) -> Expr:
+    """Read h3_cell(lon, lat, resolution); raises Refusal where no column of cells was made of the two."""
+    resolution = constant(node.expressions[2]) if len(node.expressions) == 3 else None
+    if (
+        resolution is None
+        or resolution.type is not SqlType.BIGINT
+        or not _COARSEST <= int(resolution.value or 0) <= _FINEST
+    ):
+        why = "h3_cell takes a longitude, a latitude and a constant resolution from 0 to 15."
+        raise refusal(Code.FUNC, why, "h3_cell(lon, lat, 9)", node)
+    asked = int(resolution.value or 0)
+    lon, lat = (_place(part, column) for part in node.expressions[:2])
+    if lon is None or lat is None:
+        why = "H3 cells are there of stored coordinates alone."
+        raise refusal(Code.FUNC, why, "h3_cell(the column of longitude, the column of latitude, 9)", node)
+    stored = [f for f in in_sight if f.cell is not None and f.cell[:2] == (lon.id, lat.id)]
+    finer = sorted((f for f in stored if f.cell is not None and f.cell[2] >= asked), key=_resolution)
+    if finer:
+        exact = _resolution(finer[0]) == asked
+        return Ref(finer[0]) if exact else call("h3_parent", [Ref(finer[0]), Literal(asked, SqlType.BIGINT)], node)
+    raise _refused(node, lon, lat, stored)
+
+
+def _place(node: exp.Expr, column: Callable[[exp.Column], Expr]) -> Field | None:
+    found = column(node) if isinstance(node, exp.Column) else None
+    return found.field if isinstance(found, Ref) else None
+
+
+def _resolution(field: Field) -> int:
+    return 0 if field.cell is None else field.cell[2]
+
+
+def _refused(node: exp.Expr, lon: Field, lat: Field, stored: list[Field]) -> Exception:
+    if stored:
+        finest = max(map(_resolution, stored))
+        texts = [part.sql("duckdb", comments=False) for part in node.expressions[:2]]
+        coarser = f"h3_cell({', '.join(texts)}, {finest})"
+        why = f"The H3 cells of these coordinates have resolution {finest}, and nothing finer is known."
+        return refusal(Code.FUNC, why, coarser, node, Suggestion(coarser, "larger cells"))
+    if lon.origin is None or lat.origin is None or lon.origin.table != lat.origin.table:
+        why = "H3 cells are there of stored coordinates of one row."
+        return refusal(Code.FUNC, why, "select the cell where the table is read", node)
+    why = "No column with H3 cells of these coordinates is in sight here."
+    declared = f'h3 = {{ lon = "{lon.origin.column}", lat = "{lat.origin.column}", resolution = 9 }}'
+    hint = f"select it in the subquery too, or let the steward declare one in {lon.origin.table}: {declared}"
+    return refusal(Code.FUNC, why, hint, node)
+
+
+Read = Callable[[exp.Expr], Expr]
+
+
+def in_call(node: exp.Expr, read: Read) -> Expr | None:
+    """Read `x IN some_list` and `(a, b) IN ((1, 2), (3, 4))`; None for IN with values."""
+    if node.args.get("field") is not None:
+        only(node, "this", "field", code=Code.FUNC)
+        return call("list_contains", [read(node.args["field"]), read(node.this)], node)
+    return _rows(node, read) if isinstance(node.this, exp.Tuple) and node.args.get("query") is None else None
+
+
+def _rows(node: exp.Expr, read: Read) -> Expr:
+    """Compare a row with rows, value by value: as in DuckDB NULL is NULL there, and the answer is never NULL."""
+    only(node, "this", "expressions", code=Code.FUNC)
+    values = [read(part) for part in node.this.expressions]
+    return reduce(
+        lambda one, other: call("or", [one, other], node), [_same(values, row, read) for row in node.expressions]
+    )
+
+
+def _same(values: list[Expr], row: exp.Expr, read: Read) -> Expr:
+    if not isinstance(row, exp.Tuple) or len(row.expressions) != len(values):
+        why = "The rows of IN have as many values as the row that is looked for."
+        raise refusal(Code.FUNC, why, "(a, b) IN ((1, 2), (3, 4))", row)
+    pairs = zip(values, row.expressions, strict=True)
+    tests = [call("is not distinct from", [value, read(part)], row) for value, part in pairs]
+    return reduce(lambda one, other: call("and", [one, other], row), tests)
+
+
+# where the parts stand: a point is two numbers
+_PARTS = {
+    "within_polygon": ("lon", "lat", "polygon"),
+    "st_contains": ("polygon", "point"),
+    "st_within": ("point", "polygon"),
+}
+
+
+def is_polygon_call(node: exp.Expr) -> bool:
+    """Tell whether a node asks if a place is in a polygon."""
+    name = str(node.this).lower() if isinstance(node, exp.Anonymous) else ""
+    return name in _PARTS and len(node.expressions) == len(_PARTS[name])
+
+
+def place_and_polygon(node: exp.Expr) -> tuple[exp.Expr, exp.Expr, exp.Expr]:
+    """Give longitude, latitude and polygon of such a call as they are written."""
+    parts = dict(zip(_PARTS[str(node.this).lower()], node.expressions, strict=True))
+    point = parts.get("point")
+    if isinstance(point, exp.StPoint) and point.args.get("expression") is not None:
+        only(point, "this", "expression", code=Code.FUNC)
+        parts |= {"lon": point.this, "lat": point.expression}
+    if "lon" not in parts:
+        raise refusal(Code.FUNC, "A point is written ST_Point(lon, lat).", POLYGON_HINT, node)
+    return parts["lon"], parts["lat"], parts["polygon"]
+
+
+def no_polygon(value: Expr, node: exp.Expr) -> Expr:
+    """Refuse a polygon where a value stands."""
+    if value.type is SqlType.POLYGON:
+        raise polygon_refused(node)
+    return value
+
+
+Maker = Callable[[exp.Expr, Sequence[Expr]], Expr]
+_LAST = 2**31 - 1  # where a slice ends that names no end
+_SLICED = "x[1:3], with constants"
+_ALL = Literal("g", SqlType.VARCHAR)
+# options of the engine -> flags in front of a pattern; "c", "m", "n" and "p" are what is meant without any
+_FLAGS = {"i": "i", "s": "s", "c": "", "m": "", "n": "", "p": ""}
+_SIDES = {"LEADING": "ltrim", "TRAILING": "rtrim", "BOTH": "trim", "": "trim"}
+
+
+def members(how: str, stored: Expr, wanted: exp.Expr, node: exp.Expr) -> Expr:
+    """Ask whether a list has all constants of another one, or any: `how` is and, or or."""
+    if isinstance(node, exp.ArrayOverlaps) and not isinstance(wanted, exp.Array):
+        raise refusal(Code.FUNC, AMPERSANDS, "AND in place of &&", node)
+    constants = [literals.constant(part) for part in wanted.expressions] if isinstance(wanted, exp.Array) else []
+    given = [member for member in constants if member is not None and member.value is not None]
+    if not given or len(given) < len(constants):
+        raise refusal(Code.FUNC, "The second list is one of constants.", "list_has_any(x, ['a', 'b'])", node)
+    found = [call("list_contains", [stored, member], node) for member in given]
+    return found[0] if len(found) == 1 else call(how, found, node)
+
+
+def _like(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    typed = call("ilike" if isinstance(node, exp.ILike) else "like", arguments, node)
+    return call("not", [typed], node) if node.args.get("negate") else typed
+
+
+def like_escape(node: exp.Expr, value: Expr, pattern: Expr, escape: Expr) -> Expr:
+    """Compare with a pattern that names its own escape sign."""
+    like = node.this
+    typed = call(f"{'ilike' if isinstance(like, exp.ILike) else 'like'} escape", [value, pattern, escape], node)
+    return call("not", [typed], node) if like.args.get("negate") else typed
+
+
+def _trim(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    return call(_SIDES[str(node.args.get("position") or "")], arguments, node)
+
+
+def _pad(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    return call("lpad" if node.args.get("is_left") else "rpad", arguments, node)
+
+
+def _flagged(node: exp.Expr, pattern: Expr, options: str) -> Expr:
+    """Write options of a pattern in front of it."""
+    if not set(options) <= set(_FLAGS):
+        raise refusal(Code.FUNC, f"There is no option {options[:10]!r} of a pattern here.", "'i', 's' or 'g'", node)
+    flags = "".join(dict.fromkeys(_FLAGS[option] for option in options))
+    if not flags or not isinstance(pattern, Literal):
+        return pattern
+    return Literal(f"(?{flags}){pattern.value}", SqlType.VARCHAR)
+
+
+def _option(node: exp.Expr, slot: str) -> str:
+    given = node.args.get(slot)
+    if given is None or (isinstance(given, exp.Literal) and given.is_string):
+        return "" if given is None else str(given.this)
+    raise refusal(Code.FUNC, "The options of a pattern are a constant.", "'i'", node)
+
+
+def _matches(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    pattern = _flagged(node, arguments[1], _option(node, "flag"))
+    return call("regexp_matches", [arguments[0], pattern], node)
+
+
+def _matches_any_case(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    """Read x ~* 'a'."""
+    return call("regexp_matches", [arguments[0], _flagged(node, arguments[1], "i")], node)
+
+
+def _full_match(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    pattern = _flagged(node, arguments[1], _option(node, "options"))
+    return call("regexp_full_match", [arguments[0], pattern], node)
+
+
+def _regexp_extract(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    pattern = _flagged(node, arguments[1], _option(node, "parameters"))
+    return call("regexp_extract", [arguments[0], pattern, *arguments[2:]], node)
+
+
+def _replace(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    options = _option(node, "modifiers")
+    pattern = _flagged(node, arguments[1], options.replace("g", ""))
+    every = [_ALL] if "g" in options else []
+    return call("regexp_replace", [arguments[0], pattern, arguments[2], *every], node)
+
+
+def _part(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    """Take a part of text or of a list by constant positions: x[2] or x[1:3]."""
+    places = node.expressions
+    if len(places) != 1:
+        raise refusal(Code.FUNC, "A part has one position, or a first and a last one.", _SLICED, node)
+    (place,) = places
+    if not isinstance(place, exp.Slice):
+        return call("list_extract", [arguments[0], _position(place, node, 1)], node)
+    first, last = place.this, place.args.get("expression")
+    ends = [_position(first, node) if first is not None else _whole(1)]
+    ends.append(_position(last, node) if last is not None else _whole(_LAST))
+    if place.args.get("step") is not None:
+        raise refusal(Code.FUNC, "A part has no step.", _SLICED, node)
+    return call("slice", [*arguments, *ends], node)
+
+
+def _whole(value: int) -> Literal:
+    return Literal(value, SqlType.BIGINT)
+
+
+def _position(place: exp.Expr, node: exp.Expr, added: int = 0) -> Literal:
+    """Read a constant position; the parser counts single ones from 0."""
+    bare = place.unnest()
+    sign = -1 if isinstance(bare, exp.Neg) else 1
+    inner = bare.this if isinstance(bare, exp.Neg) else bare
+    found = literals.number(inner) if isinstance(inner, exp.Literal) and not inner.is_string else None
+    if found is None or not isinstance(found.value, int):
+        raise refusal(Code.FUNC, "Positions are constants.", _SLICED, node)
+    return _whole(sign * found.value + added)
+
+
+def _array_slice(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    return call("slice", arguments, node)
+
+
+_TWO = ("this", "expression")
+# node class -> (parts that it may carry, those that are arguments in order, what makes the call)
+TEXT_CALLS: dict[type[exp.Expr], tuple[tuple[str, ...], tuple[str, ...], Maker]] = {
+    exp.Like: ((*_TWO, "negate"), _TWO, _like),
+    exp.ILike: ((*_TWO, "negate"), _TWO, _like),
+    exp.Trim: ((*_TWO, "position"), _TWO, _trim),
+    exp.Pad: (("this", "expression", "fill_pattern", "is_left"), ("this", "expression", "fill_pattern"), _pad),
+    exp.RegexpLike: ((*_TWO, "flag"), _TWO, _matches),
+    exp.RegexpILike: (_TWO, _TWO, _matches_any_case),
+    exp.RegexpFullMatch: ((*_TWO, "options"), _TWO, _full_match),
+    exp.SimilarTo: (_TWO, _TWO, _full_match),
+    exp.RegexpExtract: (
+        (*_TWO, "group", "parameters", "null_if_pos_overflow"), (*_TWO, "group"), _regexp_extract,
+    ),
+    exp.RegexpReplace: (
+        (*_TWO, "replacement", "modifiers", "single_replace"), (*_TWO, "replacement"), _replace,
+    ),
+    exp.Bracket: (("this", "expressions", "offset", "safe"), ("this",), _part),
+    exp.ArraySlice: (("this", "start", "end"), ("this", "start", "end"), _array_slice),
+}  # fmt: skip
+
+
+def date_part(part: Expr, moment: Expr, node: exp.Expr) -> Expr:
+    """Take a part of a date or time, named by a constant."""
+    if not isinstance(part, Literal):
+        raise refusal(Code.FUNC, "The part of a date must be a constant.", "EXTRACT(hour FROM ts)", node)
+    word = str(part.value).lower()
+    name = PARTS.get(word) or PARTS.get(word.removesuffix("s"))
+    if name is None:
+        raise refusal(Code.FUNC, f"There is no date part {word[:20]}.", "EXTRACT(hour FROM ts)", node)
+    return call(name, [moment], node)
+
+
+def _extract(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    plain = isinstance(node.this, exp.Var | exp.Literal)
+    return date_part(Literal(node.this.name if plain else "of this kind", SqlType.VARCHAR), arguments[0], node)
+
+
+def _unit(node: exp.Expr) -> Literal:
+    given = node.args.get("unit")
+    unit = given.name.lower().removesuffix("s") if isinstance(given, exp.Var | exp.Literal) else "of this kind"
+    if unit not in UNITS:
+        raise refusal(Code.FUNC, f"There is no unit {unit[:20]}.", f"one of {', '.join(UNITS)}", node)
+    return Literal(unit, SqlType.VARCHAR)
+
+
+def _date_trunc(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    return call("date_trunc", [_unit(node), *arguments], node)
+
+
+def _date_sub(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    part = arguments[0] if len(arguments) == 3 else None
+    unit = str(part.value).lower().removesuffix("s") if isinstance(part, Literal) else "of this kind"
+    if unit not in UNITS:
+        raise refusal(Code.FUNC, f"There is no unit {unit[:20]}.", f"one of {', '.join(UNITS)}", node)
+    return call("date_sub", [Literal(unit, SqlType.VARCHAR), *arguments[1:]], node)
+
+
+def _date_diff(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    return call("date_diff", [_unit(node), *arguments], node)
+
+
+def _time_bucket(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    return call("time_bucket", arguments, node)
+
+
+def _date_part(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    part, moment = arguments
+    return date_part(part, moment, node)
+
+
+def _moved(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    return call("+", arguments, node)
+
+
+def _from_epoch(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    """Read seconds, milliseconds or microseconds since 1970; epoch_ms of a time is the way back."""
+    scale = node.args.get("scale")
+    names = {"": "from_epoch", "3": "epoch_ms", "6": "make_timestamp"}
+    return call(names.get(scale.name if scale is not None else "", "from_epoch()"), arguments, node)
+
+
+def _strftime(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    moment, form = arguments
+    return call("strftime", [form, moment] if moment.type is SqlType.VARCHAR else [moment, form], node)
+
+
+def _at_time_zone(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    """Read an instant on the clock of a zone, or tell which instant a clock of a zone shows."""
+    moment, zone = arguments
+    if not isinstance(zone, Literal) or not _is_zone(str(zone.value)):
+        raise refusal(Code.FUNC, "A time zone is a constant name.", "ts AT TIME ZONE 'Europe/Berlin'", node)
+    if moment.type is SqlType.TIMESTAMPTZ:
+        return call("wall", arguments, node)
+    if not _in_zone(node):
+        why = "Which instant a clock shows is read on a clock again."
+        raise refusal(Code.FUNC, why, "ts AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Berlin'", node)
+    return call("instant", arguments, node)
+
+
+def _in_zone(node: exp.Expr) -> bool:
+    """Tell whether an instant is read on the clock of another zone at once."""
+    outer = node.parent
+    while isinstance(outer, exp.Paren):
+        outer = outer.parent
+    return isinstance(outer, exp.AtTimeZone)
+
+
+def _timezone(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    return _at_time_zone(node, arguments[::-1])
+
+
+def _is_zone(name: str) -> bool:
+    """Tell whether a name is that of a place's time zone, or UTC."""
+    try:
+        return bool(_ZONE.fullmatch(name)) and ZoneInfo(name).key == name
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+
+
+_ZONE = re.compile(r"UTC|(Africa|America|Antarctica|Asia|Atlantic|Australia|Europe|Indian|Pacific)/[A-Za-z_/-]{1,40}")
+
+
+def _span(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    """Make a constant interval: to_minutes(5)."""
+    unit = called(node).lower().removeprefix("to_").removesuffix("s")
+    amount = arguments[0] if len(arguments) == 1 else None
+    if not isinstance(amount, Literal) or not isinstance(amount.value, int):
+        raise refusal(Code.FUNC, "An interval is one constant and one unit.", "INTERVAL 15 MINUTE", node)
+    return literals.span(amount.value, unit, node)
+
+
+# name of a function that the parser does not know -> what makes the call
+NAMED_CALLS: dict[str, Maker] = {
+    **dict.fromkeys(("date_part", "datepart"), _date_part),
+    **dict.fromkeys(("date_sub", "datesub"), _date_sub),
+    "timezone": _timezone,
+    **{f"to_{unit}s": _span for unit in ("year", "month", "week", "day", "hour", "minute", "second")},
+}
+
+# node class -> (parts that it may carry, those that are arguments in order, what makes the call)
+TIME_CALLS: dict[type[exp.Expr], tuple[tuple[str, ...], tuple[str, ...], Maker]] = {
+    exp.Extract: (("this", "expression"), ("expression",), _extract),
+    exp.TimestampTrunc: (("this", "unit"), ("this",), _date_trunc),
+    exp.DateTrunc: (("this", "unit"), ("this",), _date_trunc),
+    exp.DateDiff: (("this", "expression", "unit"), ("expression", "this"), _date_diff),
+    exp.DateAdd: (("this", "expression"), ("this", "expression"), _moved),
+    exp.UnixToTime: (("this", "scale"), ("this",), _from_epoch),
+    exp.TimeToStr: (("this", "format"), ("this", "format"), _strftime),
+    exp.AtTimeZone: (("this", "zone"), ("this", "zone"), _at_time_zone),
+    exp.ToDays: (("this",), ("this",), _span),
+    exp.DateBin: (("this", "expression"), ("this", "expression"), _time_bucket),
+}

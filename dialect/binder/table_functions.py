@@ -1,0 +1,311 @@
+"""Rows that a table function is asked of -> the SQL that reads who was where, when, out of them.
+
+A column says what its name says: ts, zone_id, lon, lat. Any other is known by where it comes from: the time column and
+the places of a table whose movement the steward declares, also where a subquery calls them otherwise.
+
+What a table function gives, by the words that the steward declares norms under (`proofs.md#table-functions`).
+
+A call in FROM -> which table function it is, the rows that it is asked of, and its parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from functools import lru_cache
+
+from sqlglot import exp, parse_one
+
+from dialect.algebra.expressions import Expr, Field, Literal, Origin, Ref, rebuild
+from dialect.algebra.relations import PerPerson, Relation
+from dialect.binder.scope import Column
+from dialect.catalog.model import MOVEMENT, Catalog, Movement, SqlType, Table, ValueList
+from dialect.errors import Code, Suggestion, suggested
+from dialect.functions import literals
+from dialect.functions.emitter import name as quoted
+from dialect.functions.scalar.places import COMPASS
+from dialect.functions.table_functions import (
+    Number,
+    Parameter,
+    Sightings,
+    TableFunction,
+    table_function,
+    table_function_names,
+)
+from dialect.parser.context import only, refusal
+
+_LISTED = {"approach_dir": ValueList(COMPASS)}
+
+
+def derived_columns(
+    relation: Relation, shown: Sequence[Column], table: Table | None
+) -> tuple[Relation, tuple[Column, ...]]:
+    """Let columns be those of a table's movement; of rows of no declared movement they stay what they are."""
+    if table is None or table.movement is None or not isinstance(relation, PerPerson):
+        return relation, tuple(shown)
+    opaque = {*_LISTED, *(column.name for column in table.movement.columns)}
+    known: dict[Field, Field] = {}
+    for name, made in shown:
+        if not made.is_person:
+            written = None if name in opaque else made.definition
+            known[made] = replace(
+                made, origin=Origin(table.name + MOVEMENT, name), domain=_LISTED.get(name, made.domain),
+                complete=made.complete and name not in _LISTED,
+                definition=None if written is None else _over(written, known),
+            )  # fmt: skip
+    fields = tuple(known.get(made, made) for made in relation.fields)
+    return replace(relation, fields=fields, derived=table), tuple((name, known.get(made, made)) for name, made in shown)
+
+
+def _over(expr: Expr, known: Mapping[Field, Field]) -> Expr:
+    """Write a definition over columns as they are called now; each stands behind those that it reads."""
+    if isinstance(expr, Ref):
+        return Ref(known.get(expr.field, expr.field))
+    return rebuild(expr, lambda part: _over(part, known))
+
+
+SOURCE = "the rows"  # what the SQL reads from
+_KINDS = {
+    "ts": (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ),
+    "zone_id": (SqlType.BIGINT, SqlType.VARCHAR),
+    "lon": (SqlType.BIGINT, SqlType.DOUBLE),
+    "lat": (SqlType.BIGINT, SqlType.DOUBLE),
+}
+
+_SAYS = {
+    "ts": "does not say at what time",
+    "zone_id": "does not name zones",
+    "lon": "has no degrees",
+    "lat": "has no degrees",
+}
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """What the rows show, and the table that says what it means."""
+
+    shown: Sequence[Column]
+    table: Table | None
+
+    def named(self, role: str) -> str | None:
+        """Find the column of a role by its name, else as the one that comes from where the steward says."""
+        if any(name == role for name, _ in self.shown):
+            return role
+        movement = self.table.movement if self.table is not None else None
+        if movement is None or self.table is None:
+            return None
+        own = {"ts": self.table.time_column, **({} if movement.through else _places(movement))}
+        return self.coming_from(Origin(self.table.name, own[role] or "")) if role in own else None
+
+    def coming_from(self, origin: Origin) -> str | None:
+        """Find the one column that carries a stored one."""
+        found = [name for name, field in self.shown if field.origin == origin]
+        return found[0] if len(set(found)) == 1 else None
+
+    def field(self, name: str) -> Field:
+        """Return a column that is shown."""
+        return next(field for shown, field in self.shown if shown == name)
+
+
+def sightings(rows: Relation, shown: Sequence[Column], catalog: Catalog, node: exp.Expr) -> Sightings:
+    """Find time and place in rows of people; raises Refusal where they are not declared."""
+    columns = _Columns(shown, _declaring(shown, catalog))
+    person = _person(rows, shown, node)
+    found = {role: f"r.{quoted(name)}" for role in _KINDS if (name := _checked(columns, role, node)) is not None}
+    join = ""
+    if columns.table is not None and columns.table.movement is not None and columns.table.movement.through is not None:
+        join = _looked_up(columns, columns.table, columns.table.movement, catalog, found)
+    missing = [role for role in ("ts", "zone_id") if role not in found]
+    if missing:
+        raise _undeclared(missing, shown, node)
+    placed = "lon" in found and "lat" in found
+    roles = ("ts", "zone_id", *(("lon", "lat") if placed else ()))
+    selected = ", ".join(f"{found[role]} AS {role}" for role in roles)
+    assert isinstance(rows, PerPerson)  # noqa: S101  or there were no person
+    window = _cut_at(rows, catalog)
+    selected += f", date_trunc('{window}', {found['ts']}) AS stretch" if window is not None else ""
+    known = " AND ".join(f"{found[role]} IS NOT NULL" for role in roles)
+    sql = f"SELECT DISTINCT r.{quoted(person)} AS person, {selected} FROM {quoted(SOURCE)} AS r{join} WHERE {known}"
+    return Sightings(sql, quoted(person), placed, columns.table, window)
+
+
+def _cut_at(rows: PerPerson, catalog: Catalog) -> str | None:
+    """Find the windows at whose ends movement is cut: what is protected each for itself is found each for itself."""
+    dataset = catalog.dataset(rows.dataset)
+    return str(dataset.window) if len(dataset.windows) > 1 else None
+
+
+def _places(movement: Movement) -> dict[str, str | None]:
+    return {"zone_id": movement.zone, "lon": movement.lon, "lat": movement.lat}
+
+
+def _declaring(shown: Sequence[Column], catalog: Catalog) -> Table | None:
+    """Find the table with declared movement whose columns the rows carry."""
+    origins = {field.origin.table for _, field in shown if field.origin is not None}
+    return next((t for t in catalog.tables if t.movement is not None and t.name in origins), None)
+
+
+def _person(rows: Relation, shown: Sequence[Column], node: exp.Expr) -> str:
+    if not isinstance(rows, PerPerson):
+        raise refusal(Code.TABLE, "Movements are found in rows of people, and these are none.", "a private table", node)
+    for name, field in shown:
+        if field == rows.person or (field.is_person and not field.nullable):
+            return name
+    why = "These rows do not show whose they are."
+    raise refusal(Code.PERSON_KEY, why, f"SELECT {rows.person.name or 'the person key'}, ... in the subquery", node)
+
+
+def _checked(columns: _Columns, role: str, node: exp.Expr) -> str | None:
+    name = columns.named(role)
+    if name is not None and columns.field(name).type not in _KINDS[role]:
+        kind = " or ".join(_KINDS[role])
+        raise refusal(
+            Code.TABLE, f"{name} is {columns.field(name).type}, and {_SAYS[role]}.", f"{role} of type {kind}", node
+        )
+    return name
+
+
+def _looked_up(columns: _Columns, table: Table, movement: Movement, catalog: Catalog, found: dict[str, str]) -> str:
+    """Look up what the rows do not say themselves in the public table that knows it."""
+    assert movement.through is not None  # noqa: S101  the caller asks
+    own, name = movement.through
+    key, target = columns.coming_from(Origin(table.name, own)), catalog.table(name)
+    wanted = {role: column for role, column in _places(movement).items() if column and role not in found}
+    if key is None or target is None or not wanted:
+        return ""
+    found.update({role: f"p.{quoted(column)}" for role, column in wanted.items()})
+    return f" JOIN {quoted(name)} AS p ON p.{quoted(target.primary_key[0])} = r.{quoted(key)}"
+
+
+def _undeclared(missing: Sequence[str], shown: Sequence[Column], node: exp.Expr) -> Exception:
+    origins = sorted({field.origin.table for _, field in shown if field.origin is not None})
+    what = {"ts": "when", "zone_id": "where"}
+    table = origins[0] if origins else "this table"
+    why = f"It is not known {' and '.join(what[role] for role in missing)} these rows saw somebody."
+    hint = f"a subquery with columns ts and zone_id, or let the steward declare movement of {table} in the catalog"
+    return refusal(Code.TABLE, why, hint, node)
+
+
+_MINUTES = {"minute": 1, "hour": 60, "day": 1_440, "week": 10_080}
+
+
+@dataclass(frozen=True)
+class TableCall:
+    """One call of a table function."""
+
+    node: exp.Table
+    function: TableFunction
+    rows: exp.Expr  # a table or a subquery, as FROM would hold it
+    settings: dict[str, Number | None]
+
+
+def table_call(node: exp.Table) -> TableCall:
+    """Read a call; raises Refusal with E_TABLE, or with E_PARAM for what it is given."""
+    only(node, "this", "alias", code=Code.TABLE)
+    called = node.this
+    function = table_function(str(called.this).lower()) if isinstance(called, exp.Anonymous) else None
+    if function is None:
+        hint = f"FROM a declared table, or {table_function_names()}"
+        raise refusal(Code.TABLE, "This table function is not in the dialect.", hint, node)
+    arguments = list(called.expressions)
+    if not arguments or _named(arguments[0]) is not None:
+        raise refusal(Code.TABLE, f"{function.name} needs the rows it is asked of.", f"{function.name}(event)", node)
+    return TableCall(node, function, _rows(arguments[0], function), _settings(function, arguments[1:]))
+
+
+def derived_query(call: TableCall, seen: Sightings) -> exp.Query:
+    """Give the query that a call stands for."""
+    if call.settings.get("radius_m") is not None and not seen.placed:
+        why = "radius_m needs places, and of these rows no lon and lat are known."
+        raise refusal(Code.PARAM, why, "leave radius_m out: stays are in one zone then", call.node)
+    return _parsed(call.function.write(seen, call.settings))
+
+
+@lru_cache(maxsize=64)
+def _parsed(sql: str) -> exp.Query:
+    tree = parse_one(sql, dialect="duckdb")
+    assert isinstance(tree, exp.Query)  # noqa: S101  written by dialect.functions.table_functions
+    for node in tree.walk():
+        node.meta.clear()  # its places are none in the analyst's text
+    return tree
+
+
+def _rows(node: exp.Expr, function: TableFunction) -> exp.Expr:
+    """Put what is asked of into the form that FROM has."""
+    made: exp.Expr | None = None
+    if isinstance(node, exp.Column) and not node.table and isinstance(node.this, exp.Identifier):
+        made = exp.Table(this=node.this.copy())
+    elif isinstance(node, exp.Subquery) and not isinstance(node.this, exp.Table):
+        return node
+    elif isinstance(node, exp.Query):
+        made = exp.Subquery(this=node.copy())
+    if made is None:
+        why = f"{function.name} is asked of one table, CTE or subquery."
+        raise refusal(Code.TABLE, why, f"{function.name}(event) or {function.name}((SELECT ...))", node)
+    made.parent = node.parent  # refusals find the analyst's text there
+    return made
+
+
+def _named(node: exp.Expr) -> str | None:
+    return node.name.lower() if isinstance(node, exp.Kwarg | exp.PropertyEQ) else None
+
+
+def _settings(function: TableFunction, given: Sequence[exp.Expr]) -> dict[str, Number | None]:
+    settings = {parameter.name: parameter.default for parameter in function.parameters}
+    seen: set[str] = set()
+    for parameter, value in _pairs(function, given):
+        if parameter.name in seen:
+            raise refusal(Code.PARAM, f"{parameter.name} is given twice.", "give it once", value)
+        seen.add(parameter.name)
+        settings[parameter.name] = _number(parameter, value)
+    return settings
+
+
+def _pairs(function: TableFunction, given: Sequence[exp.Expr]) -> Iterator[tuple[Parameter, exp.Expr]]:
+    parameters, by_name = function.parameters, False
+    for place, node in enumerate(given):
+        name = _named(node)
+        if name is None and (by_name or place >= len(parameters)):
+            why = "Behind a named parameter all are named." if by_name else f"{function.name} takes fewer values."
+            raise refusal(Code.PARAM, why, _written(function), node)
+        by_name = name is not None
+        if name is None:
+            yield parameters[place], node
+            continue
+        found = next((each for each in parameters if name in (each.name, each.alias)), None)
+        if found is None:
+            near = get_close_matches(name, [each.name for each in parameters], n=1)
+            hint = f"{near[0]} => ..." if near else _written(function)
+            instead = suggested(f"{each} => {node.expression.sql('duckdb', comments=False)}" for each in near)
+            raise refusal(Code.PARAM, f"{function.name} has no parameter {name[:40]}.", hint, node, *instead)
+        yield found, node.expression
+
+
+def _written(function: TableFunction) -> str:
+    return f"{function.name}(event, {', '.join(f'{each.name} => ...' for each in function.parameters)})"
+
+
+def _number(parameter: Parameter, node: exp.Expr) -> Number:
+    negative = isinstance(node, exp.Neg)
+    literal = literals.constant(node.this if negative else node)
+    value = None if literal is None else _value(parameter, literal)
+    if value is None or negative or not parameter.lowest <= value <= parameter.largest:
+        kind = "a whole number" if parameter.whole else "a number"
+        ends = f"{parameter.lowest:,} to {parameter.largest:,}"
+        shown, meaning = (
+            (parameter.lowest, "the least") if parameter.default is None else (parameter.default, "the default")
+        )
+        why, hint = f"{parameter.name} is {kind} from {ends}.", f"{parameter.name} => {shown}"
+        raise refusal(Code.PARAM, why, hint, node, Suggestion(str(shown), f"with {shown}, {meaning}"))
+    return value
+
+
+def _value(parameter: Parameter, literal: Literal) -> Number | None:
+    value = literal.value
+    if parameter.minutes and literal.type is SqlType.INTERVAL:
+        amount, _, unit = str(value).partition(" ")
+        return int(amount) * _MINUTES[unit] if unit in _MINUTES else None
+    if isinstance(value, bool) or not isinstance(value, int if parameter.whole else int | float):
+        return None
+    return value

@@ -1,0 +1,81 @@
+"""Join -> SELECT; an inner one on either of some equalities is gathered from one on each (`proofs.md#either-equality`).
+
+An engine finds partners by equality at once, and by OR only by looking at all pairs.
+
+The condition of a semi-join -> SQL whose way of being computed raises for no row (`proofs.md#semi-joins`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from dialect.algebra.expressions import TRUE, Call, Expr, Field, children, conjuncts, fields_of
+from dialect.algebra.relations import Join, Relation
+from dialect.algebra.target import Target
+from dialect.analysis.disjunctive_joins import disjuncts, equalities
+from dialect.catalog.model import EngineName, SqlType
+from dialect.codegen.engine_syntax import words
+from dialect.codegen.relations.values import select_list
+from dialect.functions.emitter import write_expr
+
+_Write = Callable[[Relation, Iterable[Field], Target], str]
+
+
+def write_join(join: Join, needed: frozenset[Field], target: Target, write: _Write) -> str:
+    """Write a join, of which both sides are read as often as there are equalities of which one must hold."""
+    below = needed | frozenset(fields_of(join.condition))
+    left = write(join.left, below & set(join.left.fields), target)
+    right = write(join.right, below & set(join.right.fields), target)
+    columns = select_list([f.id for f in (*join.left.fields, *join.right.fields) if f in needed])
+    if join.condition == TRUE and join.how not in ("left", "full"):
+        return f"SELECT {columns} FROM ({left}) AS l CROSS JOIN ({right}) AS r"
+    sides = f"SELECT {columns} FROM ({left}) AS l {join.how.upper()} JOIN ({right}) AS r ON "
+    return " UNION ALL ".join(f"{sides}{on}" for on in _conditions(join, target))
+
+
+def _conditions(join: Join, target: Target) -> list[str]:
+    """Write conditions of which each pair that the join has meets exactly one.
+
+    Claim: the pairs that meet the first equality, those that meet the second and not the first, and so on, are those
+    of the join. Symbols: none. Source and proof: proofs.md#either-equality. Raises: nothing.
+    """
+    emitter, either = words(target).emitter, equalities(join)
+    if not either or target.engine is not EngineName.DUCKDB:
+        return [write_expr(join.condition, emitter)]
+    every = [part for part in conjuncts(join.condition) if disjuncts(part) != either]
+    rest = [write_expr(part, emitter) for part in every]
+    tests = [write_expr(each, emitter) for each in either]
+    return [
+        " AND ".join([test, *(f"({before}) IS NOT TRUE" for before in tests[:place]), *rest])
+        for place, test in enumerate(tests)
+    ]
+
+
+_HASHED = ("=", "is not distinct from")  # found by hash, for every type
+
+
+def met(condition: Expr, target: Target) -> str:
+    """Write the condition of a semi-join or an anti-join.
+
+    Claim: it is true of the same pairs, and no pair makes the engine raise. Symbols: none. Source and proof:
+    proofs.md#semi-joins. Raises: nothing.
+    """
+    emitter = words(target).emitter
+    parts = conjuncts(condition)
+    if target.engine is not EngineName.DUCKDB or not any(map(_compares_spans, parts)):
+        return write_expr(condition, emitter)
+    return " AND ".join(_as_it_is(part, write_expr(part, emitter)) for part in parts)
+
+
+def _as_it_is(part: Expr, written: str) -> str:
+    """Hide a comparison of intervals from DuckDB's nested loop, which knows none of them as soon as there is a row."""
+    return f"CASE WHEN {written} THEN TRUE END" if _compares_spans(part) else f"({written})"
+
+
+def _compares_spans(part: Expr) -> bool:
+    hashed = isinstance(part, Call) and part.name in _HASHED
+    return not hashed and _has_span(part)
+
+
+def _has_span(expr: Expr) -> bool:
+    return expr.type is SqlType.INTERVAL or any(map(_has_span, children(expr)))

@@ -1,0 +1,147 @@
+"""Stored column -> a value of its dialect type in Spark: what every read of a lake's table goes through.
+
+Days and times outside the years 1 to 9999 are NULL: Spark's calendar goes no further, and what it does with them is no
+total form.
+
+Stored column -> a value of its dialect type: what every read of a declared table goes through.
+
+Retention -> a condition on the rows of a scan: what happened before the first kept day is not read, nor charged.
+"""
+
+from __future__ import annotations
+
+from dialect.algebra.expressions import Literal
+from dialect.catalog.model import Catalog, Column, EngineName, SqlType, Table
+from dialect.codegen.engine_syntax import WORDS
+from dialect.functions.emitter import name, quote, quote_for_spark
+from dialect.functions.scalar.time import EARLIEST, LATEST, SPARK_TIMES
+from dialect.functions.signature import quoted_name
+
+# a double's own value, by a function of which statistics of files know nothing: they leave NaN out and have two zeros,
+# while Spark has NaN above all and one zero (proofs.md#lakes); https://spark.apache.org/docs/latest/api/sql/#nanvl
+DOUBLE = "nanvl(CAST({0} AS DOUBLE), CAST('NaN' AS DOUBLE))"
+UNSIGNED = "UBIGINT"
+UNSIGNED_IN_SPARK = "decimal(20,0)"  # https://spark.apache.org/docs/latest/sql-data-sources-parquet.html
+_FIRST, _LAST = "0001-01-01", "9999-12-31"
+# what an unsigned number is stored as -> the BIGINT of the same bits; what is no unsigned number is NULL
+SAME_BITS = {
+    **dict.fromkeys(("tinyint", "smallint", "int", "bigint"), "CASE WHEN {0} >= 0 THEN CAST({0} AS BIGINT) END"),
+    UNSIGNED_IN_SPARK: "CAST(CASE WHEN {0} BETWEEN 0 AND 9223372036854775807 THEN {0} WHEN {0} BETWEEN"
+    " 9223372036854775808 AND 18446744073709551615 THEN {0} - 18446744073709551616 END AS BIGINT)",
+}
+
+
+def same_bits(catalog: Catalog) -> frozenset[str]:
+    """Find the datasets whose persons a lake reads as the BIGINT of the same bits.
+
+    Claim: two persons of such a dataset are one number if and only if they are one. Symbols: none. Formula: p below
+    2^63, else p - 2^64, of p from 0 to 2^64 - 1. Source: proofs.md#same-bits. Raises: nothing.
+    """
+    of_people = [table for table in catalog.tables if table.person is not None]
+    mixed = {table.dataset for table in of_people if own_person(table) and not _is_unsigned(table)}
+    named = {table.name: table for table in of_people}
+    targets = [named[target] for table in of_people if table.person for _, target in table.person.through]
+    mixed |= {
+        table.dataset for table in targets if own_person(table) in table.primary_key
+    }  # other columns name persons
+    return frozenset({table.dataset for table in of_people} - mixed)
+
+
+def own_person(table: Table) -> str | None:
+    """Give the column of a table that names its rows' persons; None where another table says who they are."""
+    return None if table.person is None or table.person.through else table.person.column
+
+
+def text_person(table: Table) -> str | None:
+    """Give the column of a table that names its rows' persons by texts; None where there is none."""
+    column = table.column(own_person(table) or "")
+    return column.name if column is not None and column.type is SqlType.VARCHAR else None
+
+
+def _is_unsigned(table: Table) -> bool:
+    column = table.column(own_person(table) or "")
+    return column is not None and column.stored_type.upper() == UNSIGNED
+
+
+def stored_in_spark(column: Column, is_key: bool, of_same_bits: bool = False) -> str:
+    """Write a stored column: whole numbers of 64 bits, doubles, text, and times of a calendar (`proofs.md#lakes`)."""
+    written = quoted_name(column.name)
+    if column.type is SqlType.BIGINT:
+        wide = column.stored_type.upper() == UNSIGNED and not of_same_bits
+        return f"CAST({written} AS DECIMAL(20, 0))" if wide and is_key else f"TRY_CAST({written} AS BIGINT)"
+    if column.type is SqlType.DOUBLE:
+        return DOUBLE.replace("{0}", written)
+    if column.type is SqlType.DATE:
+        return f"CASE WHEN {written} BETWEEN DATE '{_FIRST}' AND DATE '{_LAST}' THEN {written} END"
+    if column.type is SqlType.TIMESTAMPTZ:
+        return _within(written, "TIMESTAMP")
+    return _wall(written, column) if column.type is SqlType.TIMESTAMP else written
+
+
+def _wall(written: str, column: Column) -> str:
+    if not column.stored_utc or column.time_zone is None:
+        return _within(written, "TIMESTAMP_NTZ")
+    zone = quote_for_spark(Literal(column.time_zone, SqlType.VARCHAR))
+    instant = _within(f"CAST({written} AS TIMESTAMP)", "TIMESTAMP")
+    return str(SPARK_TIMES["wall"]).replace("{0}", instant).replace("{1}", zone)
+
+
+def _within(written: str, kind: str) -> str:
+    """Leave out what has no year of four digits, on whatever clock."""
+    ends = f"{kind} '{_FIRST} 14:00:00' AND {kind} '{_LAST} 10:00:00'"
+    return f"CASE WHEN {written} BETWEEN {ends} THEN {written} END"
+
+
+def stored_column(
+    column: Column,
+    table: Table | None = None,
+    engine: EngineName = EngineName.DUCKDB,
+    same_bits: frozenset[str] = frozenset(),
+) -> str:
+    """Write a stored column as its declared type, whatever it is stored as: UTC as the place's own time.
+
+    An engine leaves a cast out where the type is that already; elsewhere forms for the declared type might raise.
+    Spark's unsigned integers are decimals: of a table's own keys they stay it, less the persons of datasets whose
+    persons are read as the BIGINT of the same bits.
+    """
+    if engine is EngineName.SPARK:
+        of_bits = table is not None and table.dataset in same_bits and column.name == own_person(table)
+        return stored_in_spark(column, table is not None and column.name in _keys(table), of_bits)
+    written = name(column.name)
+    if column.type is SqlType.DOUBLE:
+        return f"CAST({written} AS DOUBLE)"
+    if column.type is not SqlType.TIMESTAMP:
+        return written
+    written = f"TRY_CAST({written} AS TIMESTAMP)"  # dates and seconds reach further than microseconds
+    if not column.stored_utc or column.time_zone is None:
+        return written
+    within = f"{written} BETWEEN TIMESTAMP '{EARLIEST} 00:00:00' AND TIMESTAMP '{LATEST} 00:00:00'"
+    zone = quote(Literal(column.time_zone, SqlType.VARCHAR))
+    return f"CASE WHEN {within} THEN timezone({zone}, timezone('UTC', {written})) END"
+
+
+def _keys(table: Table) -> set[str]:
+    """Name the columns by which rows find their person: they are compared, and nothing else is done with them."""
+    of_person = {table.person.column, *(own for own, _ in table.person.through)} if table.person is not None else set()
+    return of_person | set(table.primary_key)
+
+
+def retained(table: Table, engine: EngineName = EngineName.DUCKDB) -> list[str]:
+    """Write which rows of a table are inside retention, by the clock of its time column (`proofs.md#retention`).
+
+    A row without a time is not known to be inside. The first kept day is a public fact of the catalog.
+    """
+    if table.kept_from is None or table.time_column is None:
+        return []
+    return [f"{stored_time(table, engine)} >= {WORDS[engine].emitter.quote(Literal(table.kept_from, SqlType.DATE))}"]
+
+
+def stored_time(table: Table, engine: EngineName = EngineName.DUCKDB) -> str:
+    """Write the time of a stored row on the clock of its own zone, as questions read it."""
+    column = table.column(table.time_column or "")
+    assert column is not None  # noqa: S101  the caller asks
+    stored = stored_column(column, table, engine)
+    if column.type is not SqlType.TIMESTAMPTZ:
+        return stored
+    zone = WORDS[engine].emitter.quote(Literal(column.time_zone, SqlType.VARCHAR))
+    return WORDS[engine].wall.format(stored, zone)

@@ -1,0 +1,159 @@
+"""Typed expression -> SQL text for an engine, in total forms; the one place where constants are quoted.
+
+An expression -> what people call it, and what norms by keys are declared for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from dialect.algebra.expressions import Call, Case, Expr, Literal, Ref
+from dialect.catalog.model import SqlType
+from dialect.functions.registry import function
+from dialect.functions.scalar.places import STORED as POLYGON
+from dialect.functions.scalar.places import STORED_POLYGON as POLYGON_OF_SPARK
+from dialect.functions.scalar.time import microseconds, microseconds_of_day
+from dialect.functions.signature import Function, constants, quoted
+
+
+def plain_text(expr: Expr) -> str:
+    """Write an expression for people and for norms by keys: hour(started_at), cast(started_at as date)."""
+    if isinstance(expr, Ref):
+        field_ = expr.field
+        if field_.definition is not None:
+            return plain_text(field_.definition)
+        return field_.origin.column if field_.origin is not None else field_.name or "value"
+    if isinstance(expr, Literal):
+        return repr(expr.value) if isinstance(expr.value, str) else str(expr.value).lower()
+    if isinstance(expr, Case):
+        return "case ... end"
+    name = function(expr.function).name
+    parts = [plain_text(argument) for argument in expr.arguments]
+    if name in {"to_date", "to_timestamp"}:
+        return f"cast({parts[0]} as {name[3:]})"
+    if name == "wall":
+        return parts[0]
+    return f"{name}({', '.join(parts)})" if name[0].isalpha() else f"({f' {name} '.join(parts)})"
+
+
+_SLOT = re.compile(r"\{(\d?)(\*?)([^}]*)\}")
+
+
+def quote(literal: Literal) -> str:
+    """Write a constant so that it can be nothing else: the only way any value enters generated SQL."""
+    value, kind = literal.value, literal.type
+    if value is None:
+        return "NULL" if kind is SqlType.NULL else f"CAST(NULL AS {POLYGON if kind is SqlType.POLYGON else kind})"
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, int) and kind is not SqlType.DOUBLE:
+        if value == -(2**63):
+            return f"CAST('{value}' AS BIGINT)"  # its digits alone are no BIGINT
+        return f"({value})" if value < 0 else str(value)
+    if isinstance(value, int | float):
+        return f"CAST('{float(value)!r}' AS DOUBLE)"
+    text = quote_text(value)
+    if kind is SqlType.VARCHAR:
+        return text
+    if kind is SqlType.INTERVAL:
+        amount, unit = value.split(" ")
+        return f"INTERVAL '{int(amount)} {unit}'"
+    return f"CAST({text} AS {kind})"
+
+
+# https://spark.apache.org/docs/latest/sql-ref-datatypes.html
+_SPARK_TYPES = {SqlType.VARCHAR: "STRING", SqlType.TIMESTAMP: "TIMESTAMP_NTZ", SqlType.NULL: "VOID"}
+_SPARK_TYPES |= {SqlType.TIME: "BIGINT", SqlType.INTERVAL: "BIGINT", SqlType.POLYGON: POLYGON_OF_SPARK}
+_SPARK_TYPES |= {
+    SqlType.TIMESTAMPTZ: "TIMESTAMP",
+    SqlType.VARCHAR_LIST: "ARRAY<STRING>",
+    SqlType.BIGINT_LIST: "ARRAY<BIGINT>",
+}
+
+
+_MICROSECONDS = {SqlType.TIME: microseconds_of_day, SqlType.INTERVAL: microseconds}
+
+
+def quote_for_spark(literal: Literal) -> str:
+    """Write a constant for Spark, whose text has escapes and whose integers have types."""
+    value, kind = literal.value, literal.type
+    target = _SPARK_TYPES.get(kind, kind.value)
+    if value is None or isinstance(value, bool):
+        return str(value).upper() if value is not None else f"CAST(NULL AS {target})"
+    if kind is SqlType.VARCHAR:
+        return quoted(str(value))
+    if kind in _MICROSECONDS:
+        return f"({_MICROSECONDS[kind](str(value))}L)"  # two minus signs would begin a comment
+    return f"CAST({quoted(str(value))} AS {target})"
+
+
+def quote_text(value: str) -> str:
+    """Quote text; a NUL, which would end the statement, is made by the engine itself."""
+    parts = ["'" + part.replace("'", "''") + "'" for part in value.split("\x00")]
+    return parts[0] if len(parts) == 1 else f"({' || chr(0) || '.join(parts)})"
+
+
+def name(identifier: str) -> str:
+    """Quote a stored name."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+@dataclass(frozen=True)
+class Emitter:
+    """How one engine is spoken to."""
+
+    name: str
+    quote: Callable[[Literal], str]
+    form: Callable[[Function, Sequence[Expr]], str | None]
+
+
+class NoForm(Exception):
+    """Something has no form in an engine, in words for people; nothing was asked of it yet."""
+
+
+def _of_duckdb(row: Function, _: Sequence[Expr]) -> str:
+    return row.duckdb
+
+
+def _of_spark(row: Function, arguments: Sequence[Expr]) -> str | None:
+    return row.spark(*constants(row, arguments)) if callable(row.spark) else row.spark
+
+
+DUCKDB = Emitter("DuckDB", quote, _of_duckdb)
+SPARK = Emitter("Spark", quote_for_spark, _of_spark)
+
+
+def write_expr(expr: Expr, engine: Emitter = DUCKDB) -> str:
+    """Write an expression over columns that are named by their field ids; raises NoForm where the engine has none."""
+    if isinstance(expr, Literal):
+        return engine.quote(expr)
+    if isinstance(expr, Ref):
+        return expr.field.id
+    if isinstance(expr, Case):
+        tests = ((write_expr(test, engine), write_expr(value, engine)) for test, value in expr.branches)
+        branches = " ".join(f"WHEN {test} THEN {value}" for test, value in tests)
+        return f"CASE {branches} ELSE {write_expr(expr.otherwise, engine)} END"
+    return _filled(expr, engine)
+
+
+def write_term(expr: Expr, descending: bool, nulls_first: bool, engine: Emitter = DUCKDB) -> str:
+    """Write a term of an order; where NULLs stand is said."""
+    direction, nulls = "DESC" if descending else "ASC", "FIRST" if nulls_first else "LAST"
+    return f"{write_expr(expr, engine)} {direction} NULLS {nulls}"
+
+
+def _filled(expr: Call, engine: Emitter) -> str:
+    form = engine.form(function(expr.function), expr.arguments)
+    if form is None:
+        raise NoForm(f"{expr.name} has no form in {engine.name}")
+    arguments = [write_expr(argument, engine) for argument in expr.arguments]
+
+    def slot(found: re.Match[str]) -> str:
+        position, many, between = found[1], found[2], found[3]
+        if not many:
+            return arguments[int(position)]
+        return between.join(arguments[int(position or 0) :])
+
+    return _SLOT.sub(slot, form)

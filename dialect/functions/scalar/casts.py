@@ -1,0 +1,120 @@
+"""Allowed rows: casts, which analysts write as CAST(x AS type) or x::type. What does not fit is NULL.
+
+Spark's forms of casts: NULL where a value does not fit, halves to what is even, as DuckDB does.
+"""
+
+from __future__ import annotations
+
+from dialect.algebra import intervals as ranges
+from dialect.catalog.model import SqlType
+from dialect.functions.signature import Function, Partial, SparkForm
+
+_INT, _DOUBLE, _TEXT, _BOOLEAN = SqlType.BIGINT, SqlType.DOUBLE, SqlType.VARCHAR, SqlType.BOOLEAN
+_STAMP, _DATE = SqlType.TIMESTAMP, SqlType.DATE
+
+NARROW: dict[str, tuple[int, int]] = {
+    "TINYINT": (-(2**7), 2**7 - 1),
+    "SMALLINT": (-(2**15), 2**15 - 1),
+    "INTEGER": (-(2**31), 2**31 - 1),
+    "UTINYINT": (0, 2**8 - 1),
+    "USMALLINT": (0, 2**16 - 1),
+    "UINTEGER": (0, 2**32 - 1),
+    "UBIGINT": (0, 2**63 - 1),  # the dialect's integers end at 63 bits
+}
+
+
+def _cast(
+    target: str,
+    kind: str,
+    result: SqlType,
+    form: str,
+    range_: ranges.Rule | None = None,
+    partial: Partial = Partial.NEVER,
+    values: tuple[int, ...] = (),
+) -> Function:
+    return Function(f"to_{target}", (kind,), result, form, range_, values, partial, written=False)
+
+
+def _narrow(target: str) -> tuple[Function, ...]:
+    form = f"TRY_CAST(TRY_CAST({{0}} AS {target}) AS BIGINT)"
+    return (
+        _cast(target.lower(), "bool", _INT, "CAST({0} AS BIGINT)", ranges.constant(0, 1), values=(0, 1)),
+        _cast(target.lower(), "num", _INT, form, ranges.nearest, Partial.VALUE),
+    )
+
+
+# NaNs are one value, of one text, and so are zeros
+_TEXT_OF_DOUBLE = "CASE WHEN isnan({0}) THEN 'nan' ELSE CAST({0} + CAST(0 AS DOUBLE) AS VARCHAR) END"
+
+CASTS: tuple[Function, ...] = (
+    _cast("double", "bool", _DOUBLE, "CAST({0} AS DOUBLE)", ranges.constant(0, 1)),
+    _cast("double", "num", _DOUBLE, "CAST({0} AS DOUBLE)", ranges.same),
+    _cast("float", "num", _DOUBLE, "CAST(TRY_CAST({0} AS FLOAT) AS DOUBLE)", ranges.single_precision, Partial.VALUE),
+    _cast("bigint", "bool", _INT, "CAST({0} AS BIGINT)", ranges.constant(0, 1), values=(0, 1)),
+    _cast("bigint", "int", _INT, "{0}", ranges.same),
+    _cast("bigint", "num", _INT, "TRY_CAST({0} AS BIGINT)", ranges.nearest, Partial.VALUE),
+    *(row for target in NARROW for row in _narrow(target)),
+    _cast("boolean", "num", _BOOLEAN, "({0} <> 0)"),
+    _cast("varchar", "int", _TEXT, "CAST({0} AS VARCHAR)"),
+    _cast("varchar", "num", _TEXT, _TEXT_OF_DOUBLE),
+    _cast("varchar", "time", _TEXT, "CAST({0} AS VARCHAR)"),
+    _cast("varchar", "bool", _TEXT, "CAST({0} AS VARCHAR)"),
+    _cast("date", "time", _DATE, "CAST({0} AS DATE)"),
+    _cast("time", "stamp", SqlType.TIME, "CASE WHEN isfinite({0}) THEN CAST({0} AS TIME) END", partial=Partial.FAR),
+    _cast("varchar", "clock", _TEXT, "CAST({0} AS VARCHAR)"),
+    Function(
+        "to_decimal",
+        ("num", "digits!", "behind!"),
+        _DOUBLE,
+        "CAST(TRY_CAST({0} AS DECIMAL({1}, {2})) AS DOUBLE)",
+        ranges.decimal,
+        partial=Partial.VALUE,
+        suits=lambda digits, behind: None if behind <= digits else "More digits stand behind the point than there are.",
+        written=False,
+    ),
+    _cast("timestamp", "time", _STAMP, "TRY_CAST({0} AS TIMESTAMP)", partial=Partial.FAR),
+)
+
+
+_X = "CAST({0} AS DOUBLE)"
+_INF = "CAST('inf' AS DOUBLE)"
+# larger doubles are whole, and integers must not become doubles
+_NEAREST = (
+    f"CASE WHEN abs({_X}) < 4503599627370496D THEN CAST(rint(CASE WHEN abs({_X}) < 4503599627370496D THEN {_X} END)"
+    " AS BIGINT) ELSE TRY_CAST({0} AS BIGINT) END"
+)
+_SINGLE = "CAST(CAST({0} AS FLOAT) * 1F AS DOUBLE)"  # two casts alone Spark takes for one of a BIGINT
+MICROSECONDS_A_DAY = 86_400_000_000
+
+
+def _narrowed(lowest: int, largest: int) -> str:
+    ends = f"{lowest}L AND {largest}L" if lowest > -(2**63) else f"-{largest}L - 1L AND {largest}L"
+    return f"CASE WHEN {_NEAREST} BETWEEN {ends} THEN {_NEAREST} END"
+
+
+def _decimal(digits: int, behind: int) -> str:
+    """Round the double's own value, where Spark would round its decimal text."""
+    power, most = f"CAST('{10.0**behind!r}' AS DOUBLE)", f"CAST('{10.0**digits!r}' AS DOUBLE)"
+    scaled = f"({_X} * {power})"
+    return f"CASE WHEN abs({scaled}) < {most} AND abs(round({scaled})) < {most} THEN round({scaled}) / {power} END"
+
+
+SPARK_CASTS: dict[str, SparkForm] = {
+    "to_double": f"{_X}",
+    "to_float": f"CASE WHEN abs({_SINGLE}) < {_INF} OR NOT abs({_X}) < {_INF} THEN {_SINGLE} END",
+    "to_bigint(bool)": "CAST({0} AS BIGINT)",
+    "to_bigint(int)": "{0}",
+    "to_bigint(num)": _NEAREST,
+    **{f"to_{name.lower()}(bool)": "CAST({0} AS BIGINT)" for name in NARROW},
+    **{f"to_{name.lower()}(num)": _narrowed(*ends) for name, ends in NARROW.items()},
+    "to_boolean": "({0} <> 0)",
+    "to_varchar(int)": "CAST({0} AS STRING)",
+    "to_varchar(time)": "CAST({0} AS STRING)",
+    "to_varchar(bool)": "CAST({0} AS STRING)",
+    "to_varchar(clock)": f"CASE WHEN {{0}} = {MICROSECONDS_A_DAY}L THEN '24:00:00'"
+    " ELSE substr(CAST(timestamp_micros({0}) AS STRING), 12) END",
+    "to_date": "CAST({0} AS DATE)",
+    "to_time": f"pmod(unix_micros(CAST({{0}} AS TIMESTAMP)), {MICROSECONDS_A_DAY}L)",
+    "to_timestamp": "TRY_CAST({0} AS TIMESTAMP_NTZ)",
+    "to_decimal": _decimal,
+}

@@ -1,0 +1,65 @@
+"""Allowed rows: truth, comparison and NULL (`proofs.md#total-forms`).
+
+Spark's forms of truth and comparison. Times of day and intervals are whole microseconds there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dialect.algebra import intervals as ranges
+from dialect.catalog.model import SqlType
+from dialect.functions.signature import Function, Partial, SparkForm
+
+_BOOLEAN, _COMMON = SqlType.BOOLEAN, SqlType.NULL
+_ALIKE = ("num", "text", "date", "stamp", "instant", "clock", "span", "bool")
+_STAMPS = "TRY_CAST({0} AS TIMESTAMP)", "TRY_CAST({1} AS TIMESTAMP)"  # a date may lie where no timestamp is
+
+
+def _operator(name: str, kinds: tuple[str, ...], form: str, strict: bool = False) -> Function:
+    return Function(name, kinds, _BOOLEAN, form, strict=strict, written=False)
+
+
+def _comparison(name: str, sign: str, strict: bool = True) -> tuple[Function, ...]:
+    alike = (_operator(name, (kind, kind), f"({{0}} {sign} {{1}})", strict) for kind in _ALIKE)
+    mixed = _operator(name, ("time", "time"), f"({_STAMPS[0]} {sign} {_STAMPS[1]})", strict)
+    return (*alike, replace(mixed, partial=Partial.FAR if strict else Partial.NEVER))
+
+
+LOGIC: tuple[Function, ...] = (
+    _operator("and", ("bool*",), "({* AND })"),
+    _operator("or", ("bool*",), "({* OR })"),
+    _operator("not", ("bool",), "(NOT {0})", strict=True),
+    *(row for sign in ("=", "<>", "<", "<=", ">", ">=") for row in _comparison(sign, sign)),
+    *_comparison("is distinct from", "IS DISTINCT FROM", strict=False),
+    *_comparison("is not distinct from", "IS NOT DISTINCT FROM", strict=False),
+    *(_operator("in", (kind, f"{kind}*"), "({0} IN ({1*, }))") for kind in _ALIKE),
+    Function("coalesce", ("any*",), _COMMON, "coalesce({*, })", strict=False),
+    Function("nullif", ("any", "any"), _COMMON, "nullif({0}, {1})", ranges.same, partial=Partial.VALUE, strict=False),
+    Function("least", ("any*",), _COMMON, "least({*, })", strict=False),
+    Function("greatest", ("any*",), _COMMON, "greatest({*, })", strict=False),
+    _operator("is null", ("any",), "({0} IS NULL)"),
+    _operator("is true", ("bool",), "({0} IS TRUE)"),
+    _operator("is false", ("bool",), "({0} IS FALSE)"),
+)
+
+
+_SPARK_STAMPS = "TRY_CAST({0} AS TIMESTAMP_NTZ)", "TRY_CAST({1} AS TIMESTAMP_NTZ)"
+_SIGNS = ("=", "<>", "<", "<=", ">", ">=", "IS DISTINCT FROM", "IS NOT DISTINCT FROM")
+
+SPARK_LOGIC: dict[str, SparkForm] = {
+    **{sign.lower(): f"({{0}} {sign} {{1}})" for sign in _SIGNS},
+    **{f"{sign.lower()}(time, time)": f"({_SPARK_STAMPS[0]} {sign} {_SPARK_STAMPS[1]})" for sign in _SIGNS},
+    "and": "({* AND })",
+    "or": "({* OR })",
+    "not": "(NOT {0})",
+    "in": "({0} IN ({1*, }))",
+    "in(num, num*)": "({0} + 0 IN ({1*, }))",  # long lists are sets there, in which -0.0 is not 0.0
+    "coalesce": "coalesce({*, })",
+    "nullif": "nullif({0}, {1})",
+    "least": "least({*, })",
+    "greatest": "greatest({*, })",
+    "is null": "({0} IS NULL)",
+    "is true": "({0} IS TRUE)",
+    "is false": "({0} IS FALSE)",
+}

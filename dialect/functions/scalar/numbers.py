@@ -1,0 +1,314 @@
+"""Spark's forms of numbers: 64 bits by try_*, whole doubles that stay doubles, IEEE 754 where Spark says NULL.
+
+Allowed rows: numbers. Integers are computed in 128 bits and narrowed; what does not fit 64 bits is NULL.
+"""
+
+from __future__ import annotations
+
+import math
+
+from dialect.algebra import intervals as ranges
+from dialect.catalog.model import SqlType
+from dialect.functions.signature import Function, Partial, SparkForm
+
+_INT, _DOUBLE, _BOOLEAN = SqlType.BIGINT, SqlType.DOUBLE, SqlType.BOOLEAN
+_ONE, _TWO, _INTS = ("num",), ("num", "num"), ("int", "int")
+_SOME = Partial.VALUE
+
+
+def _wide(sign: str, second: str = "CAST({1} AS HUGEINT)") -> str:
+    return f"TRY_CAST(CAST({{0}} AS HUGEINT) {sign} {second} AS BIGINT)"
+
+
+# 0.0 and -0.0 are equal, so which of them MIN or a group gives is left to chance: nothing may tell them apart
+_ZERO = "CAST(0 AS DOUBLE)"
+_POSITIVE_ZERO = f"({{1}} + {_ZERO})"
+_NOT_ZERO = "nullif(CAST({1} AS DOUBLE), 0)"
+# factors of at most 64 bits with a sign: two unsigned ones could leave 128 bits
+_PRODUCT = "TRY_CAST(CAST(TRY_CAST({0} AS BIGINT) AS HUGEINT) * TRY_CAST({1} AS BIGINT) AS BIGINT)"
+
+
+_BITS = "TRY_CAST({name}(CAST({{0}} AS HUGEINT), CAST({{1}} AS HUGEINT)) AS BIGINT)"
+_SHIFTED = "CAST(CASE WHEN {0} >= 0 THEN {0} END AS HUGEINT)"  # the engine shifts no negative number to the left
+
+
+def _even(value: float) -> float:
+    """Go to the next even whole number away from zero, as the engine does."""
+    return math.copysign(math.ceil(abs(value) / 2) * 2, value)
+
+
+def _real(name: str, rule: ranges.Rule | None = None) -> Function:
+    return Function(name, _ONE, _DOUBLE, f"{name}(CAST({{0}} AS DOUBLE))", rule)
+
+
+NUMBERS: tuple[Function, ...] = (
+    Function("+", _INTS, _INT, _wide("+"), ranges.add, partial=_SOME),
+    Function("+", _TWO, _DOUBLE, "({0} + {1})", ranges.add),
+    Function("-", _INTS, _INT, _wide("-"), ranges.subtract, partial=_SOME),
+    Function("-", _TWO, _DOUBLE, "({0} - {1})", ranges.subtract),
+    Function("*", _INTS, _INT, _PRODUCT, ranges.multiply, partial=_SOME),
+    Function("*", _TWO, _DOUBLE, "({0} * {1})", ranges.multiply),
+    Function("/", _TWO, _DOUBLE, f"(CAST({{0}} AS DOUBLE) / {_POSITIVE_ZERO})", ranges.divide),
+    Function("//", _INTS, _INT, _wide("//", "nullif({1}, 0)"), ranges.divide_integers, partial=_SOME),
+    Function("//", _TWO, _DOUBLE, f"({{0}} // {_NOT_ZERO})", ranges.divide, partial=_SOME),
+    Function("%", _INTS, _INT, _wide("%", "nullif({1}, 0)"), ranges.remainder, partial=_SOME),
+    Function("%", _TWO, _DOUBLE, "({0} % CAST({1} AS DOUBLE))", ranges.remainder),
+    Function(
+        "negative", ("int",), _INT, "TRY_CAST(-CAST({0} AS HUGEINT) AS BIGINT)", ranges.negate, partial=_SOME,
+        written=False,
+    ),
+    Function("fmod", _TWO, _DOUBLE, "fmod(CAST({0} AS DOUBLE), CAST({1} AS DOUBLE))", ranges.modulus),
+    Function("gcd", _INTS, _INT, _BITS.format(name="gcd"), ranges.divisor, partial=_SOME),
+    Function(
+        "lcm", _INTS, _INT,
+        "TRY_CAST(lcm(CAST(TRY_CAST({0} AS BIGINT) AS HUGEINT), CAST(TRY_CAST({1} AS BIGINT) AS HUGEINT)) AS BIGINT)",
+        ranges.multiple, partial=_SOME,
+    ),
+    Function("&", _INTS, _INT, _wide("&"), ranges.masked, partial=_SOME),
+    Function("|", _INTS, _INT, _wide("|"), ranges.joined, partial=_SOME),
+    Function("xor", _INTS, _INT, _BITS.format(name="xor"), ranges.joined, partial=_SOME),
+    Function("~", ("int",), _INT, "TRY_CAST(~CAST({0} AS HUGEINT) AS BIGINT)", ranges.complement, partial=_SOME),
+    Function("<<", ("int", "bits!"), _INT, f"TRY_CAST({_SHIFTED} << {{1}} AS BIGINT)", ranges.shifted, partial=_SOME),
+    Function(
+        ">>", ("int", "bits!"), _INT, "TRY_CAST(CAST({0} AS HUGEINT) >> {1} AS BIGINT)", ranges.unshifted,
+        partial=_SOME,
+    ),
+    Function(
+        "bit_count", ("int",), _INT, "CAST(bit_count(TRY_CAST({0} AS BIGINT)) AS BIGINT)", ranges.constant(0, 64),
+        tuple(range(65)), _SOME,
+    ),
+    Function("negative", _ONE, _DOUBLE, "(-{0})", ranges.negate, written=False),
+    Function("abs", ("int",), _INT, "TRY_CAST(abs(CAST({0} AS HUGEINT)) AS BIGINT)", ranges.absolute, partial=_SOME),
+    Function("abs", _ONE, _DOUBLE, "abs({0})", ranges.absolute),
+    Function("sign", _ONE, _INT, "CAST(sign({0}) AS BIGINT)", ranges.constant(-1, 1), (-1, 0, 1)),
+    Function("round", ("int",), _INT, "{0}", ranges.same),
+    Function("round", _ONE, _DOUBLE, "round({0})", ranges.nearest),
+    Function(
+        "round", ("int", "int!"), _INT, "TRY_CAST(round(CAST({0} AS HUGEINT), {1}) AS BIGINT)", ranges.rounded,
+        partial=_SOME,
+    ),
+    Function("round", ("num", "int!"), _DOUBLE, "round(CAST({0} AS DOUBLE), {1})", ranges.rounded),
+    Function("round_even", ("num", "int!"), _DOUBLE, "round_even(CAST({0} AS DOUBLE), {1})", ranges.rounded),
+    Function("trunc", ("int",), _INT, "{0}", ranges.same),
+    Function(
+        "trunc", ("int", "int!"), _INT, "TRY_CAST(trunc(CAST({0} AS HUGEINT), {1}) AS BIGINT)", ranges.rounded,
+        partial=_SOME,
+    ),
+    Function("trunc", ("num", "int!"), _DOUBLE, "trunc(CAST({0} AS DOUBLE), {1})", ranges.rounded),
+    _real("trunc", ranges.monotone(math.trunc)),
+    _real("floor", ranges.monotone(math.floor)),
+    _real("ceil", ranges.monotone(math.ceil)),
+    _real("even", ranges.monotone(_even)),
+    _real("sqrt", ranges.monotone(math.sqrt, 0.0)),
+    _real("cbrt", ranges.near(ranges.monotone(math.cbrt))),
+    _real("exp", ranges.near(ranges.monotone(math.exp))),
+    _real("ln", ranges.near(ranges.monotone(math.log, 0.0))),
+    _real("log10", ranges.near(ranges.monotone(math.log10, 0.0))),
+    _real("log2", ranges.near(ranges.monotone(math.log2, 0.0))),
+    Function("log", _TWO, _DOUBLE, "log(CAST({0} AS DOUBLE), CAST({1} AS DOUBLE))"),
+    Function("pow", _TWO, _DOUBLE, f"pow(CAST({{0}} AS DOUBLE) + {_ZERO}, {{1}})", ranges.near(ranges.power)),
+    _real("sin", ranges.constant(-1, 1)),
+    _real("cos", ranges.constant(-1, 1)),
+    _real("tan"),
+    Function("cot", _ONE, _DOUBLE, f"cot({{0}} + {_ZERO})"),
+    _real("asin", ranges.constant(-1.5708, 1.5708)),
+    _real("acos", ranges.constant(0, 3.1416)),
+    _real("atan", ranges.constant(-1.5708, 1.5708)),
+    _real("sinh", ranges.near(ranges.monotone(math.sinh))),
+    _real("cosh"),
+    _real("tanh", ranges.constant(-1, 1)),
+    _real("asinh", ranges.near(ranges.monotone(math.asinh))),
+    _real("acosh", ranges.near(ranges.monotone(math.acosh, 1.0))),
+    _real("atanh"),
+    Function("atan2", _TWO, _DOUBLE, f"atan2({{0}} + {_ZERO}, {_POSITIVE_ZERO})", ranges.constant(-3.1416, 3.1416)),
+    _real("radians", ranges.near(ranges.monotone(math.radians))),
+    _real("degrees", ranges.near(ranges.monotone(math.degrees))),
+    Function("isnan", _ONE, _BOOLEAN, "isnan(CAST({0} AS DOUBLE))"),
+    Function("isinf", _ONE, _BOOLEAN, "isinf(CAST({0} AS DOUBLE))"),
+    Function("isinf", ("time",), _BOOLEAN, "isinf({0})"),
+    Function("isfinite", _ONE, _BOOLEAN, "isfinite(CAST({0} AS DOUBLE))"),
+    Function("isfinite", ("time",), _BOOLEAN, "isfinite({0})"),
+    Function("pi", (), _DOUBLE, "pi()", ranges.constant(math.pi, math.pi)),
+)  # fmt: skip
+
+
+_X, _Y = "CAST({0} AS DOUBLE)", "CAST({1} AS DOUBLE)"
+_INF = "CAST('inf' AS DOUBLE)"
+_WHOLE = "9007199254740992D"  # 2^53: larger doubles are whole and even
+_LEAST_OF_BIGINT = "-9223372036854775808L"
+_LARGEST_POWER = 308  # of 10 in a double
+_SPLIT = 134_217_729  # 2^27 + 1, which splits a double's digits in two (Veltkamp)
+_MOST_SPLIT = 1e300
+_BY_ZERO = (
+    f"CASE WHEN {{0}} = 0 OR isnan({_X}) THEN CAST('NaN' AS DOUBLE) WHEN {{0}} > 0 THEN {_INF}"
+    " WHEN {0} < 0 THEN CAST('-inf' AS DOUBLE) END"
+)
+
+
+def _double(value: float) -> str:
+    return f"CAST('{value!r}' AS DOUBLE)"
+
+
+def _quotient(x: str, y: str) -> str:
+    """Divide doubles as IEEE 754 does, by zero too."""
+    by_zero = f"CASE WHEN {x} > 0 THEN {_INF} WHEN {x} < 0 THEN -{_INF} WHEN {x} = 0 THEN CAST('NaN' AS DOUBLE) END"
+    by_zero = f"CASE WHEN isnan({x}) THEN {x} ELSE {by_zero} END"
+    return f"CASE WHEN {y} = 0 THEN {by_zero} ELSE {x} / nullif({y}, 0) END"
+
+
+def _logarithm(name: str, argument: str = "{0}") -> str:
+    """Give what IEEE 754 gives of 0 and of negative numbers, where Spark gives NULL."""
+    return (
+        f"CASE WHEN {argument} > 0 THEN {name}(CAST({argument} AS DOUBLE)) WHEN {argument} = 0 THEN"
+        f" CAST('-inf' AS DOUBLE) WHEN {argument} < 0 THEN CAST('NaN' AS DOUBLE) END"
+    )
+
+
+def _cut(form: str, argument: str = _X) -> str:
+    """Give a whole double: Spark's own would be a BIGINT, and is only where one holds it."""
+    return f"CASE WHEN abs({argument}) < {_WHOLE} THEN CAST({form} AS DOUBLE) ELSE {argument} END"
+
+
+def _towards_zero(argument: str) -> str:
+    return _cut(f"CAST(CASE WHEN abs({argument}) < {_WHOLE} THEN {argument} END AS BIGINT)", argument)
+
+
+def _to_digits(whole: str, argument: str, digits: int, otherwise: str) -> str:
+    """Make a number whole behind its last digit, or give something else where that leaves the doubles on the way."""
+    power = _double(10.0 ** min(abs(digits), _LARGEST_POWER)) if abs(digits) <= _LARGEST_POWER else _INF
+    there, back = ("*", "/") if digits >= 0 else ("/", "*")
+    made = f"({whole.replace('{x}', f'({argument} {there} {power})')} {back} {power})"
+    return f"CASE WHEN abs({made}) < {_INF} THEN {made} ELSE {otherwise} END"
+
+
+def _round_double(digits: int) -> str:
+    """Round the double's own value, as DuckDB does: 2.675 is below the half that its product with 100 rounds to."""
+    return _nearest(digits, "round", {"<": "-"})
+
+
+def _round_even(digits: int) -> str:
+    return _nearest(digits, "rint", {"<": "-", ">": "+"})
+
+
+def _nearest(digits: int, whole: str, beside: dict[str, str]) -> str:
+    """Make a number whole behind its last digit; what is beside a half of it goes to that side."""
+    small = f"CASE WHEN abs({_X}) < {_INF} THEN 0D ELSE {_X} END"
+    if not 0 < digits <= _LARGEST_POWER:
+        return _to_digits(f"{whole}({{x}})", _X, digits, _X if digits >= 0 else small)
+    power = 10.0**digits
+    half, error = "abs(v.made) % 1D = 0.5D", f"{_error(power)} * sign(v.made)"
+    cases = (f"WHEN {half} AND {error} {sign} 0 THEN v.made {way} sign(v.made) * 0.5D" for sign, way in beside.items())
+    made = f"(CASE {' '.join(cases)} ELSE {whole}(v.made) END / {_double(power)})"
+    parts = f"x -> named_struct('x', x, 'made', x * {_double(power)}, 'high', {_high('x')})"
+    chosen = f"v -> CASE WHEN abs({made}) < {_INF} THEN {made} ELSE v.x END"
+    return f"get(transform(transform(array({_X}), {parts}), {chosen}), 0)"
+
+
+def _error(power: float) -> str:
+    """Take a rounded product from the product of x and a power: exact in halves of the factors' digits (Dekker)."""
+    high = power * _SPLIT - (power * _SPLIT - power) if power < _MOST_SPLIT else power
+    upper, lower = _double(high), _double(power - high)
+    return f"(((v.high * {upper} - v.made) + v.high * {lower} + (v.x - v.high) * {upper}) + (v.x - v.high) * {lower})"
+
+
+def _high(argument: str) -> str:
+    """Take the upper half of a double's digits."""
+    return f"({argument} * {_SPLIT}D - ({argument} * {_SPLIT}D - {argument}))"
+
+
+def _trunc_double(digits: int) -> str:
+    return _to_digits(_towards_zero("{x}"), _X, digits, _X)
+
+
+def _round_int(digits: int) -> str:
+    if digits >= 0:
+        return "{0}"
+    return f"TRY_CAST(round(CAST({{0}} AS DECIMAL(38, 0)), {digits}) AS BIGINT)" if digits >= -19 else "({0} & 0L)"
+
+
+def _trunc_int(digits: int) -> str:
+    if digits >= 0:
+        return "{0}"
+    return f"({{0}} div {10**-digits}L * {10**-digits}L)" if digits >= -18 else "({0} & 0L)"
+
+
+# Euclid's steps over 64 bits are 92 at most
+_STEPS = (
+    "aggregate(sequence(1, 92), named_struct('a', {0}, 'b', {1}), (s, step) -> CASE WHEN s.b = 0 THEN s ELSE"
+    " named_struct('a', s.b, 'b', s.a % nullif(s.b, 0L)) END, s -> s.a)"
+)
+_GCD = f"CASE WHEN {_STEPS} < 0 THEN try_subtract(0L, {_STEPS}) ELSE {_STEPS} END"
+_MULTIPLE = f"try_multiply({{0}} div nullif({_GCD}, 0L), {{1}})"
+_LCM = (
+    "CASE WHEN {0} IS NULL OR {1} IS NULL THEN CAST(NULL AS BIGINT) WHEN {0} = 0 OR {1} = 0 THEN 0L"
+    f" WHEN {_MULTIPLE} < 0 THEN try_subtract(0L, {_MULTIPLE}) ELSE {_MULTIPLE} END"
+)
+_ASINH = (
+    f"CASE WHEN abs({_X}) > 1e8D THEN ln(abs({_X})) + ln(2D) ELSE"
+    f" log1p(abs({_X}) + {_X} * {_X} / (1D + sqrt({_X} * {_X} + 1D))) END * sign({_X})"
+)
+
+SPARK_NUMBERS: dict[str, SparkForm] = {
+    "+(int, int)": "try_add({0}, {1})",
+    "-(int, int)": "try_subtract({0}, {1})",
+    "*(int, int)": "try_multiply({0}, {1})",
+    "+(num, num)": "({0} + {1})",
+    "-(num, num)": "({0} - {1})",
+    "*(num, num)": "({0} * {1})",
+    "/": f"CASE WHEN {{1}} = 0 THEN {_BY_ZERO} ELSE {_X} / nullif({_Y}, 0) END",
+    "//(num, num)": f"({_X} / nullif({_Y}, 0))",
+    "//(int, int)": f"({{0}} div CASE WHEN {{1}} <> 0 AND ({{0}} > {_LEAST_OF_BIGINT} OR {{1}} <> -1) THEN {{1}} END)",
+    "%(int, int)": "({0} % nullif({1}, 0))",
+    "%(num, num)": "CASE WHEN {1} = 0 THEN CASE WHEN {0} IS NOT NULL THEN CAST('NaN' AS DOUBLE) END"
+    f" ELSE {_X} % nullif({_Y}, 0) END",
+    "fmod": "CASE WHEN {1} = 0 THEN CASE WHEN {0} IS NOT NULL THEN CAST('NaN' AS DOUBLE) END WHEN"
+    f" ({_X} % nullif({_Y}, 0)) * sign({_Y}) < 0 THEN {_X} % nullif({_Y}, 0) + {_Y} ELSE {_X} % nullif({_Y}, 0) END",
+    "gcd": _GCD,
+    "lcm": _LCM,
+    "&": "({0} & {1})",
+    "|": "({0} | {1})",
+    "xor": "({0} ^ {1})",
+    "~": "(~{0})",
+    "<<": "CASE WHEN {0} >= 0 AND shiftright(shiftleft({0}, CAST({1} AS INT)), CAST({1} AS INT)) = {0}"
+    " AND shiftleft({0}, CAST({1} AS INT)) >= 0 THEN shiftleft({0}, CAST({1} AS INT)) END",
+    ">>": "shiftright({0}, CAST({1} AS INT))",
+    "bit_count": "CAST(bit_count({0}) AS BIGINT)",
+    "negative(int)": "try_subtract(0L, {0})",
+    "negative(num)": "(-{0})",
+    "abs(int)": "CASE WHEN {0} < 0 THEN try_subtract(0L, {0}) ELSE {0} END",
+    "abs(num)": "abs({0})",
+    "sign": f"CAST(CASE WHEN isnan({_X}) THEN 0 ELSE sign({{0}}) END AS BIGINT)",
+    "round(int)": "{0}",
+    "round(num)": "round({0})",
+    "round(int, int!)": _round_int,
+    "round(num, int!)": _round_double,
+    "round_even": _round_even,
+    "trunc(int)": "{0}",
+    "trunc(int, int!)": _trunc_int,
+    "trunc(num, int!)": _trunc_double,
+    "trunc(num)": _cut("CASE WHEN {0} < 0 THEN ceil({0}) ELSE floor({0}) END"),
+    "floor": _cut("floor({0})"),
+    "ceil": _cut("ceil({0})"),
+    "even": _cut(f"(ceil(abs({_X})) + ceil(abs({_X})) % 2L) * sign({_X})"),
+    "sqrt": f"sqrt({_X})",
+    "cbrt": f"cbrt({_X})",
+    "exp": f"exp({_X})",
+    "ln": _logarithm("ln"),
+    "log10": _logarithm("log10"),
+    "log2": _logarithm("log2"),
+    "log": _quotient(f"({_logarithm('log10', '{1}')})", f"({_logarithm('log10')})"),
+    # C's powers of one are one, of -1 to an infinity too; Java's are no number
+    "pow": f"CASE WHEN {_X} = 1 AND {{1}} IS NOT NULL OR {_X} = -1 AND abs({_Y}) = {_INF} THEN 1D"
+    f" ELSE pow({_X} + 0D, {{1}}) END",
+    "isnan": f"CASE WHEN {{0}} IS NOT NULL THEN isnan({_X}) END",
+    **{name: f"{name}({_X})" for name in ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh")},
+    **{name: f"{name}({_X})" for name in ("acosh", "atanh", "radians", "degrees")},
+    "cot": f"cot({_X} + 0D)",
+    "asinh": _ASINH,
+    "atan2": "atan2({0} + 0D, {1} + 0D)",
+    "isinf(num)": f"(abs({_X}) = {_INF})",
+    "isinf(time)": "CASE WHEN {0} IS NOT NULL THEN FALSE END",
+    "isfinite(num)": f"(abs({_X}) < {_INF})",
+    "isfinite(time)": "CASE WHEN {0} IS NOT NULL THEN TRUE END",
+    "pi": "pi()",
+}

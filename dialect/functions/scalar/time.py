@@ -1,0 +1,456 @@
+"""Spark's forms of dates, times and spans, in a session whose time zone is UTC.
+
+A timestamp is a TIMESTAMP_NTZ, an instant a TIMESTAMP, both of microseconds; a time of day and an interval are whole
+microseconds, for Spark compares no intervals and DuckDB's day has a 24:00:00. A month of an interval is 30 days.
+
+Constant formats of strftime, read when the question is: known directives, and how finely they tell.
+
+Allowed rows: dates, times and spans. Wall-clock parts of an instant go through `wall` and its time zone.
+
+A stored date or time may lie so far away that the engine raises when it moves or converts it: such rows say NULL.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import time
+
+from dialect.algebra import intervals as ranges
+from dialect.catalog.model import SqlType
+from dialect.functions.constant_folding import MONTHS, SECONDS
+from dialect.functions.literals import too_long
+from dialect.functions.signature import Function, Partial, SparkForm, quoted
+
+# directives by the coarsest unit on which each has one value
+_UNITS = {"day": "aAbBdjmuUVwWyYGx", "hour": "HIp", "minute": "M", "second": "ScX"}
+_FINER = "fgn"
+_KNOWN = "".join(_UNITS.values()) + _FINER + "%"
+_DIRECTIVE = re.compile(r"%(-?)(.?)", re.DOTALL)
+_NUMBERS = "dmyjHIMS"  # which a sign in front leaves without leading zeros
+
+
+def bad_format(text: str) -> str | None:
+    """Say why a format is not accepted; None if it is."""
+    if not text:
+        return "The format is empty."
+    for found in _DIRECTIVE.finditer(text):
+        if not found[2] or found[2] not in (_NUMBERS if found[1] else _KNOWN):
+            return f"There is no directive {found[0]} of a format here."
+    return None
+
+
+def unit_of(text: str) -> str | None:
+    """Find the coarsest unit of time on which a format has one value; None where it tells parts of a second."""
+    signs = {found[2] for found in _DIRECTIVE.finditer(text)}
+    if signs & set(_FINER):
+        return None
+    return next((unit for unit in reversed(_UNITS) if signs & set(_UNITS[unit])), "day")
+
+
+_INT, _DOUBLE, _TEXT, _BOOLEAN = SqlType.BIGINT, SqlType.DOUBLE, SqlType.VARCHAR, SqlType.BOOLEAN
+_MONTHS = "(datepart('year', {0}) * 12 + datepart('month', {0}))"
+# a month is 30 days, as in every comparison: intervals that are equal have one length, whichever of them was met first
+EPOCH_OF_SPAN = f"(epoch({{0}}) + {_MONTHS} * 2592000 - epoch(to_months(CAST({_MONTHS} AS INTEGER))))"
+MICROSECONDS_OF_SPAN = (
+    f"((CAST({_MONTHS} * 30 + datepart('day', {{0}}) AS HUGEINT) * 24 + datepart('hour', {{0}})) * 3600000000"
+    " + datepart('minute', {0}) * 60000000 + datepart('microsecond', {0}))"
+)
+_STAMP, _DATE, _SPAN = SqlType.TIMESTAMP, SqlType.DATE, SqlType.INTERVAL
+_FAR = Partial.FAR
+UNITS = ("year", "quarter", "month", "week", "day", "hour", "minute", "second")
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+MONTHS_OF_A_YEAR = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+
+EARLIEST, LATEST = "280000-01-01 (BC)", "280000-01-01"  # a thousand years further the engine can still compute
+_LATE_ENOUGH = f"CASE WHEN {{1}} >= TIMESTAMP '{EARLIEST} 00:00:00' THEN "
+_WITHIN = "CASE WHEN {0} BETWEEN " + f"TIMESTAMP '{EARLIEST} 00:00:00' AND TIMESTAMP '{LATEST} 00:00:00' THEN "
+_DATE_WITHIN = "CASE WHEN {0} BETWEEN " + f"DATE '{EARLIEST}' AND DATE '{LATEST}' THEN "
+_INSTANT_WITHIN = _WITHIN.replace("TIMESTAMP", "TIMESTAMPTZ").replace("00:00:00", "00:00:00+00")
+_FINITE = "CASE WHEN isfinite({0}) AND isfinite({1}) THEN "
+WALL = _INSTANT_WITHIN + "timezone({1}, {0}) END"
+_AS_STAMP = "TRY_CAST({0} AS TIMESTAMP)"
+# DuckDB asks its own epoch_ms of a column's least and greatest value too, which no CASE guards, and there it raises
+_MILLIS = "(epoch_us({0}) + CASE WHEN epoch_us({0}) < 0 THEN -500 ELSE 500 END) // 1000"
+
+_INSTANT = _WITHIN + "timezone({1}, {0}) END"
+MOST_SECONDS = 8_000_000_000_000  # the year 255,479
+_INSTANT_OF_EPOCH = (
+    f"to_timestamp(CASE WHEN {{0}} BETWEEN -{MOST_SECONDS} AND {MOST_SECONDS} THEN CAST({{0}} AS DOUBLE) END)"
+)
+# no part reaches the engine that it would not take, whatever it computes first
+_FIRST = "make_date(CAST(greatest(1, least(9999, {0})) AS INTEGER), CAST(greatest(1, least(12, {1})) AS INTEGER), 1)"
+_MADE_DATE = (
+    f"CASE WHEN {{0}} BETWEEN 1 AND 9999 AND {{1}} BETWEEN 1 AND 12 AND {{2}} BETWEEN 1 AND day(last_day({_FIRST}))"
+    f" THEN {_FIRST} + CAST(greatest(0, least(30, TRY_CAST({{2}} AS BIGINT) - 1)) AS INTEGER) END"
+)
+
+
+def _made_stamp(name: str, microseconds: int) -> str:
+    """Write the time that many units after 1970 began, where it is in a calendar."""
+    most = MOST_SECONDS * 1_000_000 // microseconds
+    return f"{name}(CASE WHEN {{0}} BETWEEN -{most} AND {most} THEN CAST({{0}} AS BIGINT) END)"
+
+
+def _part(name: str, lower: int, upper: int) -> Function:
+    few = tuple(range(lower, upper + 1)) if upper < 400 else ()
+    return Function(name, ("time",), _INT, f"{name}({{0}})", ranges.constant(lower, upper), few, _FAR)
+
+
+def _of_day(name: str, lower: int, upper: int) -> Function:
+    """Write a part of a date that each day has one of: its keys are those of the days in question."""
+    return replace(_part(name, lower, upper), values=(), constant_on="day")
+
+
+def _clock(name: str, lower: int, upper: int) -> Function:
+    few = tuple(range(lower, upper + 1)) if upper < 400 else ()
+    return Function(name, ("clock",), _INT, f"{name}({{0}})", ranges.constant(lower, upper), few)
+
+
+def _too_long(one: int | str, other: int | str) -> str | None:
+    """Say that a multiple of an interval is too long to move a time by."""
+    span, times = (one, other) if isinstance(one, str) else (other, one)
+    amount, unit = str(span).split(" ")
+    return "The interval is longer than 1,000 years." if too_long(f"{int(amount) * int(times)} {unit}") else None
+
+
+def _sum_of_spans(sign: str) -> Function:
+    """Write a sum of intervals; a month is 30 days in it, so that equal intervals have equal sums."""
+    other = MICROSECONDS_OF_SPAN.replace("{0}", "{1}")
+    form = f"to_microseconds(TRY_CAST({MICROSECONDS_OF_SPAN} {sign} {other} AS BIGINT))"
+    return Function(sign, ("span", "span"), _SPAN, form, partial=Partial.VALUE)
+
+
+def _moved(sign: str) -> tuple[Function, ...]:
+    """Write a date or time moved by a constant."""
+    far_date = _AS_STAMP.join(_WITHIN.split("{0}")) + f"{_AS_STAMP} {sign} {{1}} END"
+    return (
+        Function(sign, ("date", "days!"), _DATE, f"{_DATE_WITHIN}{{0}} {sign} {{1}} END", partial=_FAR),
+        Function(sign, ("stamp", "span!"), _STAMP, f"{_WITHIN}{{0}} {sign} {{1}} END", partial=_FAR),
+        Function(sign, ("date", "span!"), _STAMP, far_date, partial=_FAR),
+    )
+
+
+TIMES: tuple[Function, ...] = (
+    _part("year", 1, 9999),
+    _of_day("isoyear", 1, 9999),
+    _of_day("decade", 0, 999),
+    _of_day("century", 1, 100),
+    _of_day("millennium", 1, 10),
+    _of_day("yearweek", 101, 999953),
+    _part("quarter", 1, 4),
+    _part("month", 1, 12),
+    _part("week", 1, 53),
+    _part("day", 1, 31),
+    _part("dayofyear", 1, 366),
+    _part("dayofweek", 0, 6),
+    _part("isodow", 1, 7),
+    _part("hour", 0, 23),
+    _part("minute", 0, 59),
+    _part("second", 0, 59),
+    _part("millisecond", 0, 59_999),
+    _part("microsecond", 0, 59_999_999),
+    _clock("hour", 0, 23),
+    _clock("minute", 0, 59),
+    _clock("second", 0, 59),
+    _clock("millisecond", 0, 59_999),
+    _clock("microsecond", 0, 59_999_999),
+    Function(
+        "last_day", ("time",), _DATE, _AS_STAMP.join(_WITHIN.split("{0}")) + f"last_day({_AS_STAMP}) END", partial=_FAR,
+        constant_on="day",
+    ),
+    Function("julian", ("time",), _DOUBLE, "julian({0})", partial=_FAR),
+    Function(
+        "strftime", ("time", "format!"), _TEXT, "strftime({0}, {1})", suits=bad_format, constant_on=unit_of,
+    ),
+    Function("make_date", ("int", "int", "int"), _DATE, _MADE_DATE, partial=Partial.VALUE),
+    Function("make_timestamp", ("int",), _STAMP, _made_stamp("make_timestamp", 1), partial=Partial.VALUE),
+    Function("epoch_ms", ("int",), _STAMP, _made_stamp("epoch_ms", 1_000), partial=Partial.VALUE),
+    Function("from_epoch", ("num",), SqlType.TIMESTAMPTZ, _INSTANT_OF_EPOCH, partial=Partial.VALUE, written=False),
+    Function("dayname", ("time",), _TEXT, "dayname({0})", values=DAYS, partial=_FAR),
+    Function("monthname", ("time",), _TEXT, "monthname({0})", values=MONTHS_OF_A_YEAR, partial=_FAR),
+    Function("date_trunc", ("text!", "stamp"), _STAMP, _LATE_ENOUGH + "date_trunc({0}, {1}) END", partial=_FAR),
+    Function(
+        "date_trunc", ("text!", "date"), _STAMP,
+        _LATE_ENOUGH.replace("{1}", "TRY_CAST({1} AS TIMESTAMP)") + "date_trunc({0}, TRY_CAST({1} AS TIMESTAMP)) END",
+        partial=_FAR,
+    ),
+    Function("time_bucket", ("period!", "stamp"), _STAMP, _LATE_ENOUGH + "time_bucket({0}, {1}) END", partial=_FAR),
+    Function(
+        "time_bucket", ("period!", "date"), _DATE,
+        _LATE_ENOUGH.replace("{1}", "TRY_CAST({1} AS TIMESTAMP)")
+        + "CAST(time_bucket({0}, TRY_CAST({1} AS TIMESTAMP)) AS DATE) END",
+        partial=_FAR,
+    ),
+    Function("epoch", ("instant",), _DOUBLE, "epoch({0})", partial=_FAR),
+    Function("epoch", ("time",), _DOUBLE, "epoch({0})", partial=_FAR),
+    Function("epoch", ("span",), _DOUBLE, EPOCH_OF_SPAN),
+    Function("epoch", ("clock",), _DOUBLE, "epoch({0})", ranges.constant(0, 86_400)),
+    Function("epoch_ms", ("instant",), _INT, _INSTANT_WITHIN + _MILLIS + " END", partial=_FAR),
+    Function("epoch_ms", ("stamp",), _INT, _WITHIN + _MILLIS + " END", partial=_FAR),
+    Function("epoch_ms", ("date",), _INT, _DATE_WITHIN + "epoch_ms({0}) END", partial=_FAR),
+    Function("epoch_us", ("instant",), _INT, "epoch_us({0})", partial=_FAR),
+    Function("epoch_us", ("time",), _INT, f"epoch_us({_AS_STAMP})", partial=_FAR),
+    Function("date_diff", ("text!", "date", "date"), _INT, "date_diff({0}, {1}, {2})", partial=_FAR),
+    Function(
+        "date_diff", ("text!", "time", "time"), _INT,
+        "date_diff({0}, TRY_CAST({1} AS TIMESTAMP), TRY_CAST({2} AS TIMESTAMP))", partial=_FAR,
+    ),
+    Function(
+        "date_sub", ("text!", "time", "time"), _INT,
+        "date_sub({0}, TRY_CAST({1} AS TIMESTAMP), TRY_CAST({2} AS TIMESTAMP))", partial=_FAR,
+    ),
+    Function("-", ("date", "date"), _INT, _FINITE + "CAST({0} - {1} AS BIGINT) END", partial=_FAR),
+    Function("-", ("instant", "instant"), _SPAN, _FINITE + "{0} - {1} END", partial=_FAR),
+    Function(
+        "-", ("time", "time"), _SPAN, _FINITE + "TRY_CAST({0} AS TIMESTAMP) - TRY_CAST({1} AS TIMESTAMP) END",
+        partial=_FAR,
+    ),
+    *_moved("+"),
+    *_moved("-"),
+    _sum_of_spans("+"),
+    _sum_of_spans("-"),
+    Function("*", ("span!", "int!"), _SPAN, "({0} * {1})", suits=_too_long),
+    Function("*", ("int!", "span!"), _SPAN, "({0} * {1})", suits=_too_long),
+    Function("negative", ("span!",), _SPAN, "(-{0})", written=False),
+    Function("instant", ("stamp", "zone!"), SqlType.TIMESTAMPTZ, _INSTANT, partial=_FAR, written=False),
+    Function("wall", ("instant", "zone!"), _STAMP, WALL, partial=_FAR, written=False),
+)  # fmt: skip
+
+
+_DAY, _SECOND = 86_400_000_000, 1_000_000
+
+
+def microseconds(span: str) -> int:
+    """Count a constant interval."""
+    amount, unit = span.split(" ")
+    return int(amount) * (MONTHS[unit] * 30 * 86_400 if unit in MONTHS else SECONDS[unit]) * _SECOND
+
+
+def microseconds_of_day(clock: str) -> int:
+    """Count since midnight."""
+    at = time.fromisoformat(clock)
+    return ((at.hour * 60 + at.minute) * 60 + at.second) * _SECOND + at.microsecond
+
+
+def _wall(place: int) -> str:
+    return f"TRY_CAST({{{place}}} AS TIMESTAMP_NTZ)"
+
+
+def _micros(place: int) -> str:
+    return f"unix_micros(TRY_CAST({{{place}}} AS TIMESTAMP))"
+
+
+def _stamp(micros: str) -> str:
+    return f"CAST(timestamp_micros({micros}) AS TIMESTAMP_NTZ)"
+
+
+def _whole(number: str, part: int) -> str:
+    """Divide, downwards, where `/` would go through doubles."""
+    return f"(try_subtract({number}, pmod({number}, {part}L)) div {part}L)"
+
+
+def _milliseconds(micros: str) -> str:
+    """Round halves away from 0, as DuckDB does."""
+    return f"(try_add({micros}, CASE WHEN {micros} < 0L THEN -500L ELSE 500L END) div 1000L)"
+
+
+def _spark_part(name: str) -> str:
+    return f"CAST({name}({_wall(0)}) AS BIGINT)"
+
+
+def _spark_moved(sign: str) -> Callable[[str], str]:
+    """Move a time by a constant: by months in the calendar, or by microseconds."""
+
+    def form(span: str) -> str:
+        amount, unit = span.split(" ")
+        if unit in MONTHS:
+            return f"({_wall(0)} {sign} make_ym_interval(0, {int(amount) * MONTHS[unit]}))"
+        return _stamp(f"{'try_add' if sign == '+' else 'try_subtract'}({_micros(0)}, {microseconds(span)}L)")
+
+    return form
+
+
+_MONTH = "(year({0}) * 12L + month({0}) - 1)"
+_SINCE_2000 = f"({_MONTH} - 24000L)"
+
+
+def _bucket(span: str) -> str:
+    """Cut to buckets counted from January 2000: its first day, or its first Monday."""
+    amount, unit = span.split(" ")
+    if unit in MONTHS:
+        months = f"({_SINCE_2000} - pmod({_SINCE_2000}, {int(amount) * MONTHS[unit]}L))"
+        return f"CAST(add_months(DATE '2000-01-01', CAST({months} AS INT)) AS TIMESTAMP_NTZ)"
+    since = f"try_subtract({_micros(0)}, 946857600000000L)"
+    return _stamp(f"try_subtract({_micros(0)}, pmod({since}, {microseconds(span)}L))")
+
+
+def _bucket_of_second(span: str) -> str:
+    return _bucket(span).replace("{0}", "{1}")
+
+
+def _borders(unit: str) -> str:
+    """Count the borders of units between two times."""
+    if unit in MONTHS:
+        later, earlier = (f"(year({{{place}}}) * 12L + month({{{place}}}) - 1)" for place in (2, 1))
+        return f"({later} div {MONTHS[unit]}L - {earlier} div {MONTHS[unit]}L)"
+    if unit in ("week", "day"):
+        return f"(datediff({{2}}, {{1}}) div {SECONDS[unit] // SECONDS['day']}L)"
+    return f"({_whole(_micros(2), SECONDS[unit] * _SECOND)} - {_whole(_micros(1), SECONDS[unit] * _SECOND)})"
+
+
+def _whole_units(unit: str) -> str:
+    """Count the whole units between two times."""
+    if unit not in MONTHS:
+        return f"(try_subtract({_micros(2)}, {_micros(1)}) div {SECONDS[unit] * _SECOND}L)"
+    return f"({_WHOLE_MONTHS} div {MONTHS[unit]}L)"
+
+
+def _months_up(earlier: str, later: str) -> str:
+    """Count whole months upwards; a day that the last month has not is the last of that month."""
+    months = "(year({b}) * 12L + month({b}) - year({a}) * 12L - month({a}))"
+    last = "day({b}) = day(last_day(CAST({b} AS DATE)))"
+    day = f"CASE WHEN {last} AND day({{a}}) > day({{b}}) THEN day({{b}}) ELSE day({{a}}) END"
+    clock = "pmod(unix_micros(CAST({x} AS TIMESTAMP)), 86400000000L)"
+    of_a, of_b = clock.replace("{x}", "{a}"), clock.replace("{x}", "{b}")
+    short = f"{day} > day({{b}}) OR ({day} = day({{b}}) AND {of_a} > {of_b})"
+    return f"({months} - CASE WHEN {short} THEN 1 ELSE 0 END)".replace("{a}", earlier).replace("{b}", later)
+
+
+_WHOLE_MONTHS = (
+    f"CASE WHEN {_wall(2)} >= {_wall(1)} THEN {_months_up(_wall(1), _wall(2))}"
+    f" WHEN {_wall(2)} < {_wall(1)} THEN -{_months_up(_wall(2), _wall(1))} END"
+)
+
+
+def _padded(number: str, width: int) -> str:
+    return f"lpad(CAST({number} AS STRING), {width}, '0')"
+
+
+_NOW = _wall(0)
+_PARTS_OF_SECOND = f"pmod({_micros(0)}, {_SECOND}L)"
+_HALF_DAY = f"(pmod(hour({_NOW}) + 11, 12) + 1)"
+_SUNDAYS = f"((dayofyear({_NOW}) + 7 - dayofweek({_NOW})) div 7)"
+_MONDAYS = f"((dayofyear({_NOW}) + 6 - weekday({_NOW})) div 7)"
+_SPARK_NUMBERS = {
+    "d": (f"day({_NOW})", 2), "m": (f"month({_NOW})", 2), "j": (f"dayofyear({_NOW})", 3),
+    "y": (f"year({_NOW}) % 100", 2),
+    "H": (f"hour({_NOW})", 2), "I": (_HALF_DAY, 2), "M": (f"minute({_NOW})", 2), "S": (f"second({_NOW})", 2),
+    "Y": (f"year({_NOW})", 4), "G": (f"extract(YEAROFWEEK FROM {_NOW})", 4), "V": (f"weekofyear({_NOW})", 2),
+    "U": (_SUNDAYS, 2), "W": (_MONDAYS, 2), "u": (f"weekday({_NOW}) + 1", 1), "w": (f"dayofweek({_NOW}) - 1", 1),
+    "f": (_PARTS_OF_SECOND, 6), "g": (f"{_PARTS_OF_SECOND} div 1000", 3), "n": (f"{_PARTS_OF_SECOND} * 1000", 9),
+}  # fmt: skip
+_WORDS = {"a": "EEE", "A": "EEEE", "b": "MMM", "B": "MMMM"}
+_WRITTEN = {"c": "%Y-%m-%d %H:%M:%S", "x": "%Y-%m-%d", "X": "%H:%M:%S"}
+_SPARK_DIRECTIVE = re.compile(r"%(-?)(.)|[^%]+", re.DOTALL)
+
+
+def _strftime(form: str) -> str:
+    """Join the parts of a constant format."""
+    for sign, written in _WRITTEN.items():
+        form = re.sub(f"(?<!%)((?:%%)*)%{sign}", rf"\g<1>{written}", form)
+    parts = ", ".join(_directive(found[0], found[1], found[2]) for found in _SPARK_DIRECTIVE.finditer(form))
+    return f"CASE WHEN {{0}} IS NOT NULL THEN concat({parts}) END"
+
+
+def _directive(text: str, bare: str | None, sign: str | None) -> str:
+    if sign is None or sign == "%":
+        return quoted(text[-1] if sign else text)
+    if sign in _WORDS:
+        return f"date_format({{0}}, '{_WORDS[sign]}')"
+    if sign == "p":
+        return f"CASE WHEN hour({_NOW}) < 12 THEN 'AM' ELSE 'PM' END"
+    number, width = _SPARK_NUMBERS[sign]
+    return f"CAST({number} AS STRING)" if bare else _padded(number, width)
+
+
+# of an hour that the clock has twice DuckDB takes the second: three hours later its offset holds, and no zone has two
+# changes as near as that
+_SPARK_FIRST = "to_utc_timestamp(CAST({0} AS TIMESTAMP), {1})"
+_LATER = f"timestamp_micros(try_add(unix_micros({_SPARK_FIRST}), 10800000000L))"
+_AFTER = (
+    f"timestamp_micros(try_add({_micros(0)}, try_subtract(unix_micros({_LATER}),"
+    f" unix_micros(from_utc_timestamp({_LATER}, {{1}})))))"
+)
+_SPARK_INSTANT = (
+    f"CASE WHEN from_utc_timestamp({_AFTER}, {{1}}) = CAST({{0}} AS TIMESTAMP) THEN {_AFTER} ELSE {_SPARK_FIRST} END"
+)
+
+
+def _made(micros: int) -> str:
+    """Write the time that many units after 1970 began, where it is in a calendar."""
+    most = MOST_SECONDS * _SECOND // micros
+    return _stamp(f"CASE WHEN {{0}} BETWEEN -{most}L AND {most}L THEN {{0}} END * {micros}L")
+
+
+_YEAR = "CAST(year({0}) AS BIGINT)"
+
+# no part reaches Spark that it would not take, whatever it computes first
+_FIRST_DAY = "make_date(CAST(greatest(1, least(9999, {0})) AS INT), CAST(greatest(1, least(12, {1})) AS INT), 1)"
+_SPARK_MADE_DATE = (
+    "CASE WHEN {0} BETWEEN 1 AND 9999 AND {1} BETWEEN 1 AND 12"
+    f" AND {{2}} BETWEEN 1 AND day(last_day({_FIRST_DAY}))"
+    f" THEN date_add({_FIRST_DAY}, CAST(greatest(1, least(31, {{2}})) - 1 AS INT)) END"
+)
+
+SPARK_TIMES: dict[str, SparkForm] = {
+    "year": _YEAR,
+    "isoyear": "CAST(extract(YEAROFWEEK FROM {0}) AS BIGINT)",
+    "decade": f"({_YEAR} div 10L)",
+    "century": f"(({_YEAR} - 1L) div 100L + 1L)",
+    "millennium": f"(({_YEAR} - 1L) div 1000L + 1L)",
+    "yearweek": "CAST(extract(YEAROFWEEK FROM {0}) * 100 + weekofyear({0}) AS BIGINT)",
+    **{name: f"CAST({name}({{0}}) AS BIGINT)" for name in ("quarter", "month", "day", "dayofyear")},
+    "week": "CAST(weekofyear({0}) AS BIGINT)",
+    "dayofweek": "CAST(dayofweek({0}) - 1 AS BIGINT)",
+    "isodow": "CAST(weekday({0}) + 1 AS BIGINT)",
+    **{f"{name}(time)": _spark_part(name) for name in ("hour", "minute", "second")},
+    "millisecond(time)": f"(pmod({_micros(0)}, 60000000L) div 1000L)",
+    "microsecond(time)": f"pmod({_micros(0)}, 60000000L)",
+    "hour(clock)": "({0} div 3600000000L)",
+    "minute(clock)": "({0} div 60000000L % 60L)",
+    "second(clock)": "({0} div 1000000L % 60L)",
+    "millisecond(clock)": "({0} % 60000000L div 1000L)",
+    "microsecond(clock)": "({0} % 60000000L)",
+    "last_day": "last_day(CAST({0} AS DATE))",
+    "julian": f"({_micros(0)} / {_DAY}D + 2440588D)",
+    "strftime": _strftime,
+    "make_date": _SPARK_MADE_DATE,
+    "make_timestamp": _made(1),
+    "epoch_ms(int)": _made(1_000),
+    "from_epoch": "timestamp_micros(CAST(rint(CASE WHEN {0} BETWEEN"
+    f" -{MOST_SECONDS} AND {MOST_SECONDS} THEN CAST({{0}} AS DOUBLE) END * 1e6D) AS BIGINT))",
+    "dayname": "date_format({0}, 'EEEE')",
+    "monthname": "date_format({0}, 'MMMM')",
+    "date_trunc": "CAST(date_trunc({0}, CAST({1} AS TIMESTAMP)) AS TIMESTAMP_NTZ)",
+    "time_bucket(period!, stamp)": _bucket_of_second,
+    "time_bucket(period!, date)": lambda span: f"CAST({_bucket_of_second(span)} AS DATE)",
+    "epoch(instant)": "(unix_micros({0}) / 1e6D)",
+    "epoch(time)": f"({_micros(0)} / 1e6D)",
+    "epoch(span)": "({0} / 1e6D)",
+    "epoch(clock)": "({0} / 1e6D)",
+    "epoch_ms(instant)": _milliseconds("unix_micros({0})"),
+    "epoch_ms(stamp)": _milliseconds(_micros(0)),
+    "epoch_ms(date)": _whole(_micros(0), 1_000),
+    "epoch_us(instant)": "unix_micros({0})",
+    "epoch_us(time)": _micros(0),
+    "date_diff": _borders,
+    "date_sub": _whole_units,
+    "-(date, date)": "CAST(datediff({0}, {1}) AS BIGINT)",
+    "-(instant, instant)": "try_subtract(unix_micros({0}), unix_micros({1}))",
+    "-(time, time)": f"try_subtract({_micros(0)}, {_micros(1)})",
+    "+(date, days!)": "date_add({0}, CAST({1} AS INT))",
+    "-(date, days!)": "date_sub({0}, CAST({1} AS INT))",
+    **{f"{sign}({kind}, span!)": _spark_moved(sign) for sign in "+-" for kind in ("stamp", "date")},
+    "+(span, span)": "try_add({0}, {1})",
+    "-(span, span)": "try_subtract({0}, {1})",
+    "*(span!, int!)": "try_multiply({0}, {1})",
+    "*(int!, span!)": "try_multiply({0}, {1})",
+    "negative(span!)": "(-{0})",
+    "instant": _SPARK_INSTANT,
+    "wall": "CAST(from_utc_timestamp({0}, {1}) AS TIMESTAMP_NTZ)",
+}

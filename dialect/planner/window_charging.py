@@ -1,0 +1,441 @@
+"""A private source -> the windows that it touches, and whether it keeps them apart (`proofs.md#kept-windows`).
+
+Walked from the boundary down with what is known of the rows, so that each scan reads no other windows than those; and
+up again with a field that holds the window of each row, for as long as rows of one window are made of that window's.
+
+A stored table with time -> the rows of charged windows, each with its window (`proofs.md#touched-windows`).
+
+A private source -> the windows that its release is charged to (`proofs.md#charged-windows`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from dialect.algebra.expressions import (
+    Expr,
+    Field,
+    Literal,
+    Ref,
+    conjunction,
+    conjuncts,
+    expand,
+    fields_of,
+    substituted,
+)
+from dialect.algebra.relations import (
+    Cut,
+    Distinct,
+    Filter,
+    Group,
+    Join,
+    Measure,
+    PerPerson,
+    Project,
+    Public,
+    Relation,
+    Scan,
+    SemiJoin,
+    SetOperation,
+    rows_in,
+)
+from dialect.algebra.relations import Window as Windowed
+from dialect.algebra.release_plan import Touched
+from dialect.algebra.traversal import all_below
+from dialect.analysis.date_bounds import Clock, known_of
+from dialect.analysis.sql_size import expressions_below
+from dialect.catalog.admission import kept_stretch
+from dialect.catalog.model import Dataset, SqlType
+from dialect.catalog.privacy_windows import STATIC, Stretch, days_of, window_name
+from dialect.functions.inference import computed_field, definition
+from dialect.parser.context import Reading
+from dialect.stability.row_operators import facts_of
+from dialect.stability.scans import (
+    clock_of,
+    during,
+    equal_windows,
+    in_same_window,
+    tells_window,
+    window_of,
+    without_gaps,
+)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What is true of every row that counts above, as far as it is known."""
+
+    facts: tuple[Expr, ...] = ()
+    beside: frozenset[Field] = frozenset()  # of which facts speak too: each lies in a row's window, on some day of it
+
+    def with_facts(self, facts: Iterable[Expr]) -> Said:
+        """Know more."""
+        return replace(self, facts=(*self.facts, *facts))
+
+    def possible(self, clock: Clock, stretch: Stretch, reading: Reading) -> tuple[date, ...]:
+        """Find the windows that can hold a row: on some day of it, each on its own, everything said is possible.
+
+        Raises Refusal with E_COMPLEX where that takes too many steps (`proofs.md#touched-windows`).
+        """
+        clocks = [known_of(each, self.facts) for each in (clock, *map(Clock, self.beside))]
+        if not any(each.facts for each in clocks):
+            return stretch.begins()
+        days = {begin: tuple(days_of(stretch.window, begin)) for begin in stretch.begins()}
+        reading.take_steps(sum(map(len, days.values())) * sum(each.parts for each in clocks))
+        return tuple(begin for begin in days if all(any(map(each.possible, days[begin])) for each in clocks))
+
+
+def told_by_windows(
+    condition: Expr, clocks: Iterable[Field], begins: Iterable[date], stretch: Stretch, reading: Reading
+) -> bool:
+    """Tell whether every row of some windows meets a condition on one of the clocks, so that it leaves no row out.
+
+    Claim: then the rows are the same without it. A condition that reads anything else is never told, nor one for which
+    no steps are left. Proof: proofs.md#whole-windows
+    """
+    known = definition(condition)
+    read = set() if known is None else set(fields_of(known))
+    if known is None or len(read) != 1 or not read <= set(clocks):
+        return False
+    days = [day for begin in begins for day in days_of(stretch.window, begin)]
+    held = known_of(Clock(read.pop()), (known,))
+    if not days or held.facts != conjuncts(known) or not reading.spare_steps(len(days) * held.parts):
+        return False
+    return all(map(held.certain, days))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A relation, rewritten, and how its rows hang on windows."""
+
+    relation: Relation
+    begins: frozenset[date] = frozenset()  # of the windows that its scans read; empty of static and public rows
+    needed: bool = False  # a person without rows in these windows has no row here
+    unit: Field | None = None  # holds the window of each row, of whose rows and static ones alone it is made
+    clocks: frozenset[Field] = frozenset()  # fields whose values lie in the row's window
+
+
+def timed(relation: Relation, stretch: Stretch, reading: Reading, said: Said, among: Iterable[date] = ()) -> Rows:
+    """Read no other windows of a table than those that rows can lie in, or that are given."""
+    assert isinstance(relation.operator, Scan)  # noqa: S101  the caller asks
+    clock = clock_of(relation.operator.table, relation.operator.fields)
+    if clock is None:
+        return Rows(relation)
+    begins = tuple(sorted(among)) or _possible(relation.operator.table.name, clock, stretch, said, reading)
+    read = replace(relation, operator=replace(relation.operator, windows=len(begins), windowed=True))
+    kept = replace(relation, operator=Filter(read, during(clock, stretch, begins)))
+    clocks = frozenset(f for f in (clock.time, clock.day) if f is not None)
+    return with_unit(Rows(kept, frozenset(begins), True), window_of(clock, stretch.window), reading, clocks)
+
+
+def with_unit(made: Rows, window: Expr, reading: Reading, clocks: frozenset[Field] = frozenset()) -> Rows:
+    """Let every row hold its window."""
+    unit = replace(computed_field(reading.fresh(), None, window), nullable=False)
+    relation = made.relation
+    wider = replace(relation, operator=Project(relation, ((unit, window),)), fields=(*relation.fields, unit))
+    return replace(made, relation=wider, unit=unit, clocks=clocks)
+
+
+def _possible(table: str, clock: Clock, stretch: Stretch, said: Said, reading: Reading) -> tuple[date, ...]:
+    """Find the windows in which a row can meet all that is said; of no window at all the first one is read."""
+    found = said.possible(clock, stretch, reading)
+    if found:
+        return without_gaps(stretch, found)
+    first, last = (window_name(stretch.window, stretch.begins()[place]) for place in (0, -1))
+    declared = first if first == last else f"{first} to {last}"
+    note = f"{table}: by its time no row of the declared windows, {declared}, can be there: {first} pays for nothing"
+    reading.outside.extend([] if note in reading.outside else [note])
+    return stretch.begins()[:1]
+
+
+_ONE_OF_THEM = ("min", "max")
+NOTHING = Said()
+
+
+@dataclass(frozen=True)
+class Walk:
+    """The walk over one source, in a dataset with declared windows."""
+
+    stretch: Stretch
+    reading: Reading
+    bare: dict[int, Rows] = field(default_factory=dict, compare=False)  # where nothing is said above
+
+    def rows(self, relation: Relation, said: Said = NOTHING) -> Rows:
+        """Rewrite a relation, of whose rows something is said above."""
+        if isinstance(relation, Public):
+            return Rows(relation)
+        if said == NOTHING and id(relation) in self.bare:
+            return self.bare[id(relation)]
+        rule = next(rule for kind, rule in _RULES if isinstance(relation.operator, kind))
+        made = self._in_one_window(rule(self, relation, said))
+        if said == NOTHING:
+            self.bare[id(relation)] = made
+        return made
+
+    def _in_one_window(self, made: Rows) -> Rows:
+        """Let rows that need rows of one window, and of no other, be that window's."""
+        if made.unit is not None or not made.needed or len(made.begins) != 1:
+            return made
+        begin = Literal(f"{next(iter(made.begins))} 00:00:00", SqlType.TIMESTAMP)
+        return with_unit(made, begin, self.reading)
+
+    def scan(self, relation: Relation, said: Said) -> Rows:
+        """Read no other windows of a table than those that rows can lie in."""
+        return timed(relation, self.stretch, self.reading, said)
+
+    def filtered(self, relation: Relation, said: Said) -> Rows:
+        """Rows that a condition keeps hang on what they hung on before; what the windows say themselves is left out."""
+        operator = relation.operator
+        assert isinstance(operator, Filter)  # noqa: S101
+        source = self.rows(operator.source, said.with_facts(facts_of(operator.condition)))
+        given = source.clocks, source.begins, self.stretch, self.reading
+        left = tuple(part for part in conjuncts(operator.condition) if not told_by_windows(part, *given))
+        if not left:
+            return _made(relation, source.relation.operator, source)
+        return _made(relation, Filter(source.relation, conjunction(left)), source)
+
+    def projected(self, relation: Relation, said: Said) -> Rows:
+        """Values computed from a row are of its window."""
+        operator = relation.operator
+        assert isinstance(operator, Project)  # noqa: S101
+        source = self.rows(operator.source, said)
+        return _made(relation, replace(operator, source=source.relation), source)
+
+    def cut(self, relation: Relation, said: Said) -> Rows:
+        """Keep R rows of each person in each window where these are apart, else as many as are R in each."""
+        operator = relation.operator
+        assert isinstance(operator, Cut)  # noqa: S101
+        source = self.rows(operator.source, said)
+        apart = source.unit is not None
+        rows = operator.max_rows if apart else rows_in(operator, len(source.begins))
+        made = replace(operator, source=source.relation, window=source.unit, max_rows=rows)
+        return _made(relation, made, source)
+
+    def joined(self, relation: Relation, said: Said) -> Rows:
+        """Pairs of rows are of one window where one side alone has windows, or the condition equates both."""
+        join = relation.operator
+        assert isinstance(join, Join)  # noqa: S101
+        both = said.with_facts(facts_of(join.condition))
+        left = self.rows(join.left, said if join.how == "left" else both.with_facts(join.right.facts))
+        if type(relation) is Relation:
+            return self._stepped(relation, join, left, both)
+        right = self.rows(join.right, both.with_facts(join.left.facts))
+        unit, clocks = self._met(left, right, join.condition, join.how != "left")
+        needed = left.needed or (join.how != "left" and right.needed)
+        operator = replace(join, left=left.relation, right=right.relation, apart=unit is not None)
+        return _made(relation, operator, Rows(relation, left.begins | right.begins, needed, unit, clocks))
+
+    def _stepped(self, relation: Relation, join: Join, left: Rows, said: Said) -> Rows:
+        """Follow a foreign key: the row that it names lies in the same window, if it has one."""
+        right = timed(join.right, self.stretch, self.reading, said, left.begins)
+        operator = replace(join, left=left.relation, right=right.relation)
+        if left.unit is not None and right.unit is not None:
+            same = in_same_window(left.unit, right.unit)
+            operator = replace(operator, condition=conjunction((*conjuncts(join.condition), same)))
+        first = left if left.unit is not None else right
+        return _made(relation, operator, replace(first, clocks=left.clocks | right.clocks))
+
+    def _met(self, left: Rows, right: Rows, condition: Expr, inner: bool) -> tuple[Field | None, frozenset[Field]]:
+        if not right.begins or not left.begins:
+            one = left if left.begins or not inner else right
+            return one.unit, one.clocks
+        same = equal_windows(condition, left.clocks, right.clocks, self.stretch.window)
+        if left.unit is None or right.unit is None or not same:
+            return None, frozenset()
+        return left.unit, left.clocks | (right.clocks if inner else frozenset())
+
+    def chosen(self, relation: Relation, said: Said) -> Rows:
+        """Rows that are chosen by static rows, or by rows of their own window, stay that window's."""
+        join = relation.operator
+        assert isinstance(join, SemiJoin)  # noqa: S101
+        both = said.with_facts(facts_of(join.condition))
+        left = self.rows(join.left, said if join.anti else both.with_facts(join.right.facts))
+        right = self.rows(join.right, both.with_facts(join.left.facts))
+        unit, clocks = self._met(left, right, join.condition, False)
+        needed = left.needed or (not join.anti and right.needed)
+        operator = replace(join, left=left.relation, right=right.relation, apart=unit is not None)
+        return _made(relation, operator, Rows(relation, left.begins | right.begins, needed, unit, clocks))
+
+    def grouped(self, relation: Relation, said: Said) -> Rows:
+        """Let the window be a key where another one tells it: groups hold rows of one window then."""
+        group = relation.operator
+        assert isinstance(group, Group | Distinct)  # noqa: S101
+        source = self.rows(group.source, said)
+        told = self._told(source, map(Ref, group.keys))
+        within = _within(group, source) if told else frozenset()
+        if within.intersection(f for fact in said.facts for f in fields_of(fact)):
+            source = self.rows(group.source, replace(said, beside=said.beside | within))
+        unit = source.unit if told else None
+        keys = group.keys if unit is None or unit in group.keys else (*group.keys, unit)
+        operator = replace(group, source=source.relation, keys=keys)
+        clocks = source.clocks | within if unit is not None else frozenset()
+        return _made(relation, operator, replace(source, unit=unit, clocks=clocks))
+
+    def _told(self, source: Rows, exprs: Sequence[Expr] | map[Ref]) -> bool:
+        """Tell whether one of some expressions is another one in each window."""
+        if source.unit is None:
+            return False
+        fixed = isinstance(source.unit.definition, Literal)
+        return fixed or any(tells_window(e, (*source.clocks, source.unit), self.stretch.window) for e in exprs)
+
+    def windowed(self, relation: Relation, said: Said) -> Rows:
+        """Values over partitions are of one window where each partition is; other windows' rows are then not read."""
+        operator = relation.operator
+        assert isinstance(operator, Windowed)  # noqa: S101
+        source = self.rows(operator.source)
+        apart = all(self._told(source, call.partition) for call in operator.calls)
+        if not apart:
+            made = replace(operator, source=source.relation)
+            return _made(relation, made, replace(source, unit=None, clocks=frozenset()))
+        source = self.rows(operator.source, said) if said.facts else source
+        calls = tuple(replace(each, partition=_with(each.partition, source.unit)) for each in operator.calls)
+        return _made(relation, replace(operator, source=source.relation, calls=calls), source)
+
+    def combined(self, relation: Relation, said: Said) -> Rows:
+        """Rows of two queries keep their windows where these are gathered, or compared together with whole rows."""
+        operation = relation.operator
+        assert isinstance(operation, SetOperation)  # noqa: S101
+        left, right = (
+            self.rows(side, _of_side(operation, place, said))
+            for place, side in enumerate((operation.left, operation.right))
+        )
+        needed = {
+            "union": left.needed and right.needed,
+            "intersect": left.needed or right.needed,
+            "except": left.needed,
+        }[operation.how]
+        operator = replace(operation, left=left.relation, right=right.relation)
+        rows = Rows(relation, left.begins | right.begins, needed)
+        if left.unit is None or right.unit is None or not self._apart(operation, left, right):
+            return _made(relation, operator, rows)
+        unit = Field(self.reading.fresh(), None, SqlType.TIMESTAMP, nullable=False)
+        operator = replace(operator, columns=(*operator.columns, (left.unit, right.unit, unit)))
+        clocks = frozenset(made for one, other, made in operation.columns if self._tell(one, other, left, right))
+        return _made(relation, operator, replace(rows, unit=unit, clocks=clocks))
+
+    def _apart(self, operation: SetOperation, left: Rows, right: Rows) -> bool:
+        """Tell whether rows of two windows are never equal: nothing is compared, or something that tells the window."""
+        gathered = operation.how == "union" and not operation.distinct
+        return gathered or any(self._tell(one, other, left, right) for one, other, _ in operation.columns)
+
+    def _tell(self, one: Field, other: Field, left: Rows, right: Rows) -> bool:
+        window = self.stretch.window
+        both = tells_window(Ref(one), left.clocks, window) and tells_window(Ref(other), right.clocks, window)
+        return both and one.type is other.type and one.time_zone == other.time_zone
+
+
+def _within(group: Group | Distinct, source: Rows) -> frozenset[Field]:
+    """List the aggregates that give one of the times of their group."""
+    return (
+        frozenset() if isinstance(group, Distinct) else frozenset(m.field for m in group.measures if _is_one(m, source))
+    )
+
+
+def _is_one(measure: Measure, source: Rows) -> bool:
+    """Tell whether an aggregate gives one of the times of its group, whatever the group."""
+    argument = measure.arguments[0] if measure.arguments else None
+    alone = measure.function in _ONE_OF_THEM and measure.condition is None
+    return alone and isinstance(argument, Ref) and argument.field in source.clocks
+
+
+def _with(partition: tuple[Expr, ...], unit: Field | None) -> tuple[Expr, ...]:
+    return partition if unit is None or Ref(unit) in partition else (*partition, Ref(unit))
+
+
+def _of_side(operation: SetOperation, place: int, said: Said) -> Said:
+    """Say of one query's columns what is known of those that hold both."""
+    images: dict[Expr, Expr] = {Ref(columns[2]): expand(Ref(columns[place])) for columns in operation.columns}
+    return replace(said, facts=tuple(substituted(fact, images) for fact in said.facts))
+
+
+def _made(relation: Relation, operator: object, rows: Rows) -> Rows:
+    """Put a rewritten operator in a relation's place, and let its fields hold the window."""
+    fields = relation.fields if rows.unit is None or rows.unit in relation.fields else (*relation.fields, rows.unit)
+    return replace(rows, relation=replace(relation, operator=operator, fields=fields))  # type: ignore[arg-type]
+
+
+_Rule = Callable[[Walk, Relation, Said], Rows]
+_RULES: tuple[tuple[type | tuple[type, ...], _Rule], ...] = (
+    (Scan, Walk.scan),
+    (Filter, Walk.filtered),
+    (Project, Walk.projected),
+    (Join, Walk.joined),
+    (SemiJoin, Walk.chosen),
+    ((Group, Distinct), Walk.grouped),
+    (Cut, Walk.cut),
+    (Windowed, Walk.windowed),
+    (SetOperation, Walk.combined),
+)
+
+
+def charged_windows(
+    source: PerPerson, keys: Sequence[Field], read: Iterable[Field], reading: Reading
+) -> tuple[PerPerson, Touched]:
+    """Find the windows of a release, and read no others.
+
+    Claim: data without one person's rows of a window that is not charged give the same rows; without those of one that
+    is charged, the same rows but for that person's of that window, unless the release crosses. Needs: `keys`,
+    those of the groups, and `read`, what else of the source is read. Raises: nothing. Proof: proofs.md#charged-windows
+    """
+    dataset = reading.catalog.dataset(source.dataset)
+    stretch = kept_stretch(reading.catalog, dataset)
+    if stretch is None:
+        return source, Touched(dataset.windows)
+    rows = Walk(stretch, reading).rows(source)
+    assert isinstance(rows.relation, PerPerson)  # noqa: S101  rewriting keeps the kind
+    derived = frozenset(_derived_from(source, (*keys, *read), reading))
+    touched = _touched(rows, derived, dataset)
+    if touched.window is not None:
+        clocks = (*rows.clocks, touched.window)
+        touched = replace(touched, keyed=any(tells_window(Ref(key), clocks, dataset.window) for key in keys))
+    return _cut_over_all(rows.relation) if touched.crossing else rows.relation, touched
+
+
+def _cut_over_all(source: PerPerson) -> PerPerson:
+    """Let a question's own limit of rows be that of a person, where a person is bounded over all windows."""
+    operator = source.operator
+    return replace(source, operator=replace(operator, window=None)) if isinstance(operator, Cut) else source
+
+
+def _touched(rows: Rows, derived: frozenset[str], dataset: Dataset) -> Touched:
+    assert dataset.stretch is not None  # noqa: S101  the caller asks
+    own = {window_name(dataset.stretch.window, begin) for begin in rows.begins}
+    together = own | derived
+    together |= _static(rows)
+    windows = tuple(name for name in (*dataset.windows, STATIC) if name in together)
+    apart = rows.unit is not None or not rows.begins
+    crossing = not apart or (bool(derived) and len(windows) > 1)
+    return Touched(
+        windows, crossing, rows.unit if len(own) > 1 and not crossing else None,
+        every=len(own) == len(dataset.windows) > 1,
+        derived=tuple(name for name in dataset.windows if name in derived),
+    )  # fmt: skip
+
+
+def _static(rows: Rows) -> frozenset[str]:
+    """Charge the rows of tables without time where one can count with none of a window beside it."""
+    return frozenset() if rows.needed else frozenset({STATIC})
+
+
+def _derived_from(source: PerPerson, read: Iterable[Field], reading: Reading) -> Iterator[str]:
+    """Name the windows that the tables below, or columns that decide something, were computed from."""
+    for used in {*read, *_deciding(source)}:
+        found = None if used.origin is None else reading.catalog.column(used.origin.table, used.origin.column)
+        yield from () if found is None else found.from_windows
+    for relation in all_below(source):
+        if isinstance(relation.operator, Scan):
+            yield from relation.operator.table.from_windows
+
+
+def _deciding(source: Relation) -> Iterator[Field]:
+    """Walk the fields that some operator looks at, and all that it tells rows apart by."""
+    for expr in expressions_below(source):
+        yield from fields_of(expr)
+    for relation in all_below(source):
+        operator = relation.operator
+        if isinstance(operator, Group | Distinct):
+            yield from operator.keys
+        elif isinstance(operator, Cut):
+            yield from operator.source.fields

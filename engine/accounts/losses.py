@@ -1,0 +1,73 @@
+"""Ledger -> what a person lost over all windows together: what is shown where one window is what is protected.
+
+Ledger -> what the owner's own releases cost in each window: every client sees them, and bears their loss.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from budgets import ATTO, EVERYBODY, MAX_UNITS, NOTHING, OWNER, Entry, EntryKind, EpsilonDelta, Ledger, Loss
+from dialect.catalog.model import Dataset
+from engine.pricing.terms import caps
+
+
+def owner_loss(ledger: Ledger, dataset: str) -> Mapping[str, Loss]:
+    """Add up what was charged to everybody for the owner alone, by window; windows without are not in it.
+
+    Claim: a client's purchases and these together are all that the client is shown of a window by this engine. Proof:
+    proofs.md#owner_loss
+    """
+    found: defaultdict[str, Loss] = defaultdict(lambda: NOTHING)
+    for _, windows, loss in _charged(ledger, dataset):
+        for window in windows:
+            found[window] += loss
+    return found
+
+
+def owner_keys(ledger: Ledger, dataset: str) -> frozenset[str]:
+    """Name the releases that the owner was charged for; what a client had bought before is not among them."""
+    return frozenset(key for key, _, _ in _charged(ledger, dataset))
+
+
+def _charged(ledger: Ledger, dataset: str) -> Iterator[tuple[str, Sequence[str], Loss]]:
+    for entry in ledger.audit(kind=EntryKind.CHARGED, holder=OWNER):
+        for release in entry.said["releases"] if entry.dataset == dataset else ():
+            if EVERYBODY in release["payers"]:
+                yield release["key"], entry.said["windows"][release["windows"]], Loss(*release["loss"])
+
+
+@dataclass(frozen=True)
+class WholePerson:
+    """What a person lost over all windows together, at the dataset's own delta: more, maybe, than an account holds."""
+
+    pico_rho: int
+    atto_delta: int
+    cap: Loss
+
+    @property
+    def epsilon_delta(self) -> EpsilonDelta | None:
+        """State it as people read it; None where it is more than can be written, and bounds nothing."""
+        if self.pico_rho > MAX_UNITS or self.atto_delta >= ATTO:
+            return None
+        return EpsilonDelta.of(Loss(self.pico_rho, self.atto_delta), self.cap)
+
+
+def whole_person(entries: tuple[Entry, ...], dataset: Dataset) -> WholePerson:
+    """Add up what all releases may tell of one person's whole history.
+
+    Claim: removing everything of a person costs at most this. Symbols: a release that touches k windows at rho and
+    delta in each. Formula: sum of k^2 rho, sum of k delta. Source: group privacy of zCDP, Bun and Steinke,
+    arXiv 1605.02065, Proposition 1.9: k neighbours in a row multiply the distance by k. Proof: proofs.md#whole-person
+    """
+    charged = (e.said for e in entries if e.kind == EntryKind.CHARGED and e.dataset == dataset.name)
+    paid = [
+        (len(said["windows"][release["windows"]]), Loss(*release["loss"]))
+        for said in charged
+        for release in said["releases"]
+        if EVERYBODY in release["payers"]  # whoever asks first pays for everybody, once
+    ]
+    pico_rho, atto_delta = sum(k**2 * loss.pico_rho for k, loss in paid), sum(k * loss.atto_delta for k, loss in paid)
+    return WholePerson(pico_rho, atto_delta, caps(dataset).dataset)

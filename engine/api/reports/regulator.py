@@ -1,0 +1,223 @@
+"""The report for a regulator as one HTML page that needs no other host, and as text for a terminal.
+
+Catalog and ledger -> what a regulator is shown: units, limits, what was spent, the worst case, who asks.
+
+Every number is the ledger's own, or follows from it by the conversion that the ledger uses. No data are opened.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from budgets import NOTHING, AccountView, Anchor, EntryKind, EpsilonDelta, Ledger
+from dialect.catalog.model import Catalog, Dataset
+from dialect.catalog.privacy_windows import Window
+from engine.accounts.audit_log import delta_text
+from engine.accounts.worst_case import Worst, everybodys, of_all, of_one
+from engine.api.admin import Admin
+from engine.api.reports.person import admission_said
+from engine.catalog.version import catalog_version
+from engine.pricing.prepare import MECHANISM
+from engine.pricing.terms import caps
+from engine.reuse.replay import code
+
+UNITS = {
+    Window.FOREVER: "everything of one person, over the whole time",
+    Window.MONTH: "everything of one person in one calendar month",
+    Window.WEEK: "everything of one person in one week",
+    Window.DAY: "everything of one person on one day",
+}
+
+
+@dataclass(frozen=True)
+class DatasetReport:
+    """What stands of one dataset."""
+
+    name: str
+    unit: str
+    window_count: int
+    accounts: tuple[AccountView, ...]  # everybody's, of each window in order
+    questions: int  # charges
+    worst: tuple[Worst, ...]
+    admission: tuple[str, ...]
+    clients: tuple[dict[str, Any], ...]
+    others: dict[str, float | None]  # caps of whoever is not among them, in rho, named as theirs
+
+    @property
+    def used(self) -> tuple[AccountView, ...]:
+        """Give the windows of which something was spent."""
+        return tuple(view for view in self.accounts if view.spent != NOTHING)
+
+
+@dataclass(frozen=True)
+class Report:
+    """One page for a regulator."""
+
+    catalog: str
+    anchor: Anchor
+    last: str  # when the last row was written
+    found: tuple[str, ...]  # what is not as it was written
+    versions: tuple[tuple[str, str], ...]
+    datasets: tuple[DatasetReport, ...]
+    frozen: tuple[dict[str, Any], ...]
+
+
+def ledger_report(catalog: Catalog, ledger: Ledger) -> Report:
+    """Write down how a ledger stands, and whether it is as it was written."""
+    admin, rows = Admin(catalog, ledger), ledger.entries(limit=1)
+    private = {table.dataset for table in catalog.tables if table.private}
+    clients = admin.clients()
+    return Report(
+        catalog=catalog.name,
+        anchor=ledger.anchor(),
+        last=rows[-1].at if rows else "",
+        found=ledger.verify(),
+        versions=(("code", code()), ("catalog", catalog_version(catalog)), ("mechanism", MECHANISM)),
+        datasets=tuple(_dataset(catalog, ledger, d, clients) for d in catalog.datasets if d.name in private),
+        frozen=tuple(admin.frozen()),
+    )
+
+
+def _dataset(catalog: Catalog, ledger: Ledger, dataset: Dataset, clients: list[dict[str, Any]]) -> DatasetReport:
+    today, accounts = caps(dataset), everybodys(catalog, ledger, dataset)
+    charged = ledger.entries(dataset=dataset.name)
+    return DatasetReport(
+        name=dataset.name,
+        unit=UNITS[dataset.window],
+        window_count=len(accounts),
+        accounts=accounts,
+        questions=sum(row.kind == EntryKind.CHARGED for row in charged),
+        worst=(of_one(accounts), of_all(ledger, dataset, accounts)),
+        admission=admission_said(catalog, dataset),
+        clients=tuple(row for row in clients if row["dataset"] == dataset.name),
+        others={
+            "cap_rho": float(today.client.rho),
+            "lifetime_cap_rho": None if today.lifetime is None else float(today.lifetime.rho),
+            "query_cap_rho": None if today.query is None else float(today.query.rho),
+        },
+    )
+
+
+TEMPLATE = Path(__file__).with_name("ledger_report_page.html.j2")
+WIDTH = 88
+CHART_WIDTH, CHART_HEIGHT = 640.0, 120.0
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One window in the chart: what is spent of its ceiling."""
+
+    x: float
+    width: float
+    height: float  # of what is spent; the ceiling is the whole height
+    name: str
+
+
+def report_html(report: Report) -> str:
+    """Write the page; what stewards, admins and clients are called is text in it, and can be nothing else."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"row": account_row, "bars": bars, "told": told, "exact": exact, "caps": caps_told}
+    chart = {"width": CHART_WIDTH, "height": CHART_HEIGHT}
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(report=report, chart=chart)
+
+
+def report_text(report: Report) -> str:
+    """Write the report for a terminal."""
+    title = f"Privacy ledger: {report.catalog}"
+    parts = [title, "=" * len(title), "", *_chain(report)]
+    for dataset in report.datasets:
+        parts += ["", *_dataset_lines(dataset)]
+    if report.frozen:
+        parts += ["", "FROZEN", *(f"  {row['client'] or row['dataset']}: {row['reason']}" for row in report.frozen)]
+    return "\n".join(parts) + "\n"
+
+
+def account_row(view: AccountView) -> dict[str, str]:
+    """Tell one window: what is spent of its ceiling, in rho and as (epsilon, delta)."""
+    return {
+        "window": view.name.window,
+        "spent": exact(view.spent.rho),
+        "ceiling": exact(view.cap.rho),
+        "share": f"{float(view.spent.rho / view.cap.rho):.1%}",
+        "epsilon": told(view.spent_epsilon_delta),
+        "limit": told(view.cap_epsilon_delta),
+    }
+
+
+def bars(accounts: tuple[AccountView, ...]) -> list[Bar]:
+    """Draw a bar for each window, the earliest first."""
+    step = CHART_WIDTH / len(accounts)
+    return [
+        Bar(i * step, step * 0.9, CHART_HEIGHT * float(view.spent.rho / view.cap.rho), account_row(view)["window"])
+        for i, view in enumerate(accounts)
+    ]
+
+
+def told(amount: EpsilonDelta | None) -> str:
+    """Write (epsilon, delta) for people, rounded up."""
+    if amount is None:
+        return "beyond any number that says something"
+    return f"epsilon {_up(amount.epsilon)} at delta {delta_text(float(amount.delta))}"
+
+
+def exact(rho: Fraction | float) -> str:
+    """Write rho as the ledger counts it: to the last pico-rho, without zeros behind."""
+    whole = Fraction(rho)
+    return f"{Decimal(whole.numerator) / Decimal(whole.denominator):.12f}".rstrip("0").rstrip(".")
+
+
+def caps_told(row: Mapping[str, Any]) -> str:
+    """Tell every cap of a client: of a window, over all of them, and of one question."""
+    told = {"cap_rho": "a window", "lifetime_cap_rho": "over all windows", "query_cap_rho": "a question"}
+    return "rho " + ", ".join(f"{exact(row[cap])} {of}" for cap, of in told.items() if row[cap] is not None)
+
+
+def _up(epsilon: float) -> str:
+    shown = f"{epsilon:.3f}"
+    return shown if float(shown) >= epsilon else f"{epsilon + 0.001:.3f}"
+
+
+def _chain(report: Report) -> Iterator[str]:
+    if report.found:
+        yield from ("NOT AS IT WAS WRITTEN:", *(f"  {wrong}" for wrong in report.found))
+    else:
+        yield f"Verified: {report.anchor.sequence} rows, each as it was written."
+    yield f"Ledger {report.anchor.ledger_id}, last row {report.last or 'none'}"
+    yield f"Hash of the last row: {report.anchor.row_hash}"
+    yield "Versions: " + ", ".join(f"{what} {version}" for what, version in report.versions)
+
+
+def _dataset_lines(dataset: DatasetReport) -> Iterator[str]:
+    yield dataset.name.upper()
+    yield textwrap.fill(f"Protected as one is {dataset.unit}, over all private tables together.", WIDTH)
+    used = f"{len(dataset.used)} of {dataset.window_count} windows"
+    yield f"{dataset.questions} questions were charged; {used} were used."
+    yield textwrap.fill(
+        "Rho is what they tell of people, and adds up; epsilon at a delta is the same in the unit that is usually"
+        " quoted, and does not add up. A tenth of the ceiling's delta is kept for private keys, and counts as spent"
+        " only where such were asked for.",
+        WIDTH,
+    )
+    for row in map(account_row, dataset.used):
+        yield f"  {row['window']}: rho {row['spent']} of {row['ceiling']} ({row['share']}); {row['epsilon']}"
+    first = account_row(dataset.accounts[0])
+    yield f"Ceiling of a window: rho {first['ceiling']}, {first['limit']}"
+    for worst in dataset.worst:
+        words = f"Worst case for one person, {worst.where}: {told(worst.spent)}; the limit is {told(worst.limit)}"
+        yield textwrap.fill(words, WIDTH, subsequent_indent="  ")
+    yield "Who may ask:"
+    yield from (f"  {row['client']} ({row['state']}): {caps_told(row)}" for row in dataset.clients)
+    who = "others, by the catalog" if dataset.clients else "whoever opens the catalog"
+    yield f"  {who}: {caps_told(dataset.others)}"
+    yield "Who is in it, as people are told:"
+    said, *asked = dataset.admission
+    yield textwrap.fill(said, WIDTH, initial_indent="  ", subsequent_indent="  ")
+    yield from (textwrap.fill(words, WIDTH, initial_indent="  - ", subsequent_indent="    ") for words in asked)

@@ -1,0 +1,225 @@
+"""Statements beside SELECT -> Arrow, in the same shape as an answer: nothing in it was read from private data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pyarrow as pa
+
+from dialect import function_names
+from dialect.catalog.model import Catalog, SqlType
+from dialect.functions.aggregates import AGGREGATES, Aggregate
+from dialect.functions.registry import forms_of
+from dialect.functions.signature import Function, in_words
+from dialect.functions.table_functions import TABLE_FUNCTIONS, TableFunction
+from engine.api.wire.answer import CARD
+from engine.catalog.admission_notes import admission_notes
+
+TABLES = ("name", "kind", "dataset", "person", "size_class", "window", "first_window", "last_window")
+COLUMNS = ("name", "type", "nullable", "declared")
+ACCOUNTS = (
+    *("dataset", "window", "client", "cap_rho", "spent_rho", "remaining_rho", "remaining_delta"),
+    *("epsilon", "delta", "cap_epsilon", "questions", "calibration_rho"),
+)
+RELEASES = ("release_id", "dataset", "sql", "question", "rho", "delta", "settled_at")
+FUNCTIONS = ("name", "arguments", "gives", "meaning")
+_COUNTED = {"count_star": ("count", "*"), "count_distinct": ("count", "DISTINCT x")}
+EXPLAINED = ("part", "name", "value", "told")
+
+
+_WILDCARDS = str.maketrans({"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"})  # LIKE's to those of file names
+
+
+def is_like(text: str, pattern: str) -> bool:
+    """Return whether a text matches SQL's LIKE: % for anything, _ for one character, case counts.
+
+    The matcher of file names compiles to atomic groups: no pattern makes it slow.
+    """
+    return fnmatchcase(text, pattern.translate(_WILDCARDS))
+
+
+def named_like(rows: Iterable[Mapping[str, Any]], pattern: str | None) -> list[Mapping[str, Any]]:
+    """Keep rows whose name is like a pattern, in any case."""
+    return [row for row in rows if pattern is None or is_like(row["name"].lower(), pattern.lower())]
+
+
+def listed(
+    rows: Iterable[Mapping[str, Any]], names: tuple[str, ...], remaining: Mapping[str, Any], notes: Sequence[str] = ()
+) -> pa.Table:
+    """Give rows as a table with the card of an answer that cost nothing."""
+    kept = list(rows)
+    table = pa.table({name: _column([row.get(name) for row in kept]) for name in names})
+    price = {"rho": 0.0, "delta": 0.0, "epsilon_at_delta": {"epsilon": 0.0, "delta": 0.0}}
+    card: dict[str, Any] = {
+        "intervals": {}, "predicted_bias": {}, "bias_within": {}, "reliability": {}, "advice": None,
+        "confidence": None, "simultaneous": None, "price": price, "remaining": remaining, "outlook": None,
+        "release_id": None, "replayed": False, "made_from": [], "numbers_of": None, "notes": list(notes),
+    }  # fmt: skip
+    return table.replace_schema_metadata({CARD: json.dumps(card, allow_nan=False).encode()})
+
+
+def _column(values: list[Any]) -> pa.Array:
+    """Give values of one type; where there are none, as text."""
+    return pa.array(values) if any(value is not None for value in values) else pa.array(values, pa.string())
+
+
+def described(table: Mapping[str, Any], catalog: Catalog, remaining: Mapping[str, Any]) -> pa.Table:
+    """Give one row per column of a table, and say of which time and whose its rows are."""
+    notes = (*table["windows_told"], *admission_notes(catalog.table(table["name"]), catalog))
+    return listed(columns_of(table), COLUMNS, remaining, notes)
+
+
+def columns_of(table: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Give one row per column of a table, with what is declared of it."""
+    return [
+        {**column, "declared": "; ".join(filter(None, (rule(column) for rule in _DECLARED)))}
+        for column in table["columns"]
+    ]
+
+
+def _values(column: Mapping[str, Any]) -> str:
+    if "values" in column:
+        return f"one of {', '.join(map(str, column['values']))}"
+    return f"one of {column['values_of']}" if "values_of" in column else ""
+
+
+def _ends(column: Mapping[str, Any]) -> str:
+    words = {"range": "from {} to {}", "bounds": "clamped to {} to {}"}
+    return "; ".join(word.format(*map(_end, column[key])) for key, word in words.items() if key in column)
+
+
+def _end(value: object) -> str:
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
+
+
+def _cells(column: Mapping[str, Any]) -> str:
+    cell = column.get("h3")
+    return "" if cell is None else f"H3 cell of {cell['lon']}, {cell['lat']} at resolution {cell['resolution']}"
+
+
+def _clock(column: Mapping[str, Any]) -> str:
+    return f"time of {column['time_zone']}" if "time_zone" in column else ""
+
+
+def _one_person(column: Mapping[str, Any]) -> str:
+    """Say how much one person may add to sums and means."""
+    told = [("sum_norm", "a person counts up to {} in sums"), ("centred_norm", "up to {} in means")]
+    made = [word.format(_end(column[key])) for key, word in told if key in column]
+    return ", ".join(made) + (f", around {_end(column['centre'])}" if "centre" in column else "")
+
+
+_DECLARED = (_values, _ends, _cells, _clock, _one_person)
+
+
+def functions_told() -> list[dict[str, Any]]:
+    """List functions, aggregates and table functions, each form with what it takes, gives and means."""
+    found = [
+        {"name": name, "arguments": ", ".join(map(in_words, form.arguments)), "gives": _gives(form), "meaning": meaning}
+        for name in function_names()
+        for form in forms_of(name)
+        for meaning in (form.meaning or "as in DuckDB",)
+    ]
+    found += [_aggregate(each) for each in AGGREGATES.values()]
+    found += [_table_function(each) for each in TABLE_FUNCTIONS]
+    return list({tuple(each.values()): each for each in found}.values())
+
+
+def _gives(form: Function) -> str:
+    return "the type of its arguments" if form.result is SqlType.NULL else str(form.result)
+
+
+def _aggregate(aggregate: Aggregate) -> dict[str, Any]:
+    """Tell an aggregate; what it may be used for is its meaning."""
+    over = ["people"] * aggregate.at_boundary + ["one person's rows"] * (aggregate.inside is not None) + ["releases"]
+    name, arguments = _COUNTED.get(aggregate.name, (aggregate.name, ", ".join(["x", "y"][: aggregate.arguments])))
+    gives = "the type of its argument" if aggregate.result is None else str(aggregate.result)
+    return {"name": name, "arguments": arguments, "gives": gives, "meaning": f"aggregate over {', '.join(over)}"}
+
+
+def _table_function(each: TableFunction) -> dict[str, Any]:
+    given = (p.name if p.default is None else f"{p.name} => {p.default}" for p in each.parameters)
+    gives = f"rows of {', '.join(each.gives)}"
+    return {"name": each.name, "arguments": ", ".join(("rows", *given)), "gives": gives, "meaning": each.meaning}
+
+
+def explanation(explained: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Give an explanation as rows: price, what is left, error per column, keys, bounds, windows, notes, advice."""
+    several = len({b["release"] for b in explained["bounds"]}) > 1
+    rows: list[tuple[str, str | None, Any, str | None]] = list(_price(explained))
+    rows += [("left", owner, left["rho"], "rho, before this") for owner, left in explained["remaining"].items()]
+    rows += [("ahead", *each) for each in _ahead(explained["outlook"])]
+    rows += [("column", *_column_told(c, explained)) for c in explained["columns"]]
+    rows += [("key", k["name"], k["count"], _of(k, several) + _key_told(k)) for k in explained["keys"]]
+    rows += [("bound", b["vector"], b["norm"], _of(b, several) + _bound_told(b)) for b in explained["bounds"]]
+    rows += [
+        ("threshold", "persons", t["threshold"], _of(t, several) + _threshold_told(t)) for t in explained["thresholds"]
+    ]
+    rows += [("window", window, None, "charged in full") for window in explained["windows"]]
+    rows += [("note", None, None, note) for note in explained["notes"]]
+    rows += [("advice", *each) for each in _advised(explained["advice"])]
+    numbers = ((part, name, None if value is None else float(value), told) for part, name, value, told in rows)
+    return [dict(zip(EXPLAINED, row, strict=True)) for row in numbers]
+
+
+def _advised(advice: Mapping[str, Any] | None) -> Iterator[tuple[str, float | None, str]]:
+    """Tell why intervals are wide, and what to ask instead, its price as the value."""
+    if advice is not None:
+        yield from (("why", None, each) for each in advice["why"])
+        yield from (("instead", each["price"]["rho"], each["sql"]) for each in advice["instead"])
+
+
+def _ahead(outlook: Mapping[str, Any] | None) -> Iterator[tuple[str | None, float | None, str]]:
+    """Tell how many more questions fit, and what a question that does not can be replaced by."""
+    if outlook is not None:
+        first, *others = outlook["told"]
+        yield "further", outlook["further"], first
+        yield from ((None, None, each) for each in others)
+
+
+def _price(explained: Mapping[str, Any]) -> Iterator[tuple[str, str | None, Any, str | None]]:
+    why = "free: made of answers that you hold" if explained["made_from"] else "free: asked before"
+    price, free = explained["price"], why if explained["replayed"] else None
+    yield "price", "rho", price["rho"], free
+    yield "price", "delta", price["delta"], "of thresholds" if explained["thresholds"] else None
+    at = price["epsilon_at_delta"]
+    yield "price", "epsilon", at["epsilon"], f"of this question alone, at delta {at['delta']:g}"
+
+
+def _column_told(column: Mapping[str, Any], explained: Mapping[str, Any]) -> tuple[str, float | None, str]:
+    """Tell a column: its expected error as its value, and what that is."""
+    name, errors = column["name"], explained["expected_error"]
+    if name not in errors:
+        return name, None, f"{column['type']}, without noise of its own"
+    if errors[name] is None:
+        return name, None, f"{column['type']}, the width of its intervals depends on the answer, or is not known"
+    return (
+        name,
+        errors[name],
+        f"{column['type']}, half-width of its intervals at confidence {explained['confidence']:g}",
+    )
+
+
+def _of(told: Mapping[str, Any], several: bool) -> str:
+    """Say which release something belongs to, where there are several."""
+    return f"{told['release']}: " if several else ""
+
+
+def _key_told(key: Mapping[str, Any]) -> str:
+    return f"{key['kind']}: {key['why']}"
+
+
+def _bound_told(bound: Mapping[str, Any]) -> str:
+    bias = bound["predicted_bias"]
+    told = "not known" if bias is None else f"{bias:.1%}" if bias else "none"
+    if bias == 0 and bound["bias_within"]:
+        told = f"none, to within {bound['bias_within']:.1%}"
+    why = "; ".join(text for text in (bound["why"], bound["norm_from"]) if text)
+    return f"{why}; noise of scale {bound['sigma']:.4g}; predicted bias {told}"
+
+
+def _threshold_told(threshold: Mapping[str, Any]) -> str:
+    groups = threshold["max_groups_per_person"]
+    return f"noisy count that a key must reach, for delta {threshold['delta']:g}; one person counts in {groups} at most"

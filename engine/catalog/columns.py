@@ -1,0 +1,412 @@
+"""Declared columns: type, bounds, norms, public domain and time zone of each.
+
+Declared places: columns of H3 cells, which are made when data are opened, and columns of polygons.
+
+Names inside one declared table, resolved: what is meant by them, or the error that names their place.
+
+How much one person may count: norms in general, and for the usual keys.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable
+from zoneinfo import ZoneInfo
+
+from dialect.catalog.model import (
+    Bounds,
+    Catalog,
+    CellOf,
+    Column,
+    ColumnOf,
+    Domain,
+    Norms,
+    NormsByKeys,
+    SqlType,
+    Table,
+    Value,
+    ValueList,
+    ValueRange,
+)
+from engine.catalog.toml_section import Section, meant, nearest
+from engine.errors import CatalogError
+
+CELL_TYPES = ("VARCHAR", "TEXT", "STRING", "BIGINT", "UBIGINT")
+PARTS = ("lon", "lat", "resolution")
+
+
+def read_cell(section: Section, stored_type: str) -> CellOf | None:
+    """Read of which place a column is the H3 cell; that there are such columns is checked with the table at hand."""
+    if "h3" not in section.entries:
+        return None
+    cell = section.section("h3")
+    cell.only(PARTS)
+    for name in PARTS:
+        cell.need(name, 'write h3 = { lon = "lon", lat = "lat", resolution = 9 }.')
+    if stored_type not in CELL_TYPES:
+        raise section.error("type", f"an H3 cell is no {stored_type}.", 'write type = "VARCHAR", or "UBIGINT".')
+    lon, lat = (cell.reference(name) or "" for name in PARTS[:2])
+    return CellOf(lon, lat, cell.whole("resolution", 9, 0, 15))
+
+
+def check_places(catalog: Catalog, table: Table, column: Column) -> None:
+    """Refuse a polygon of people, and a cell that is not made of two numbers of its row."""
+    key = f"tables.{table.name}.columns.{column.name}"
+    if table.private and column.type is SqlType.POLYGON:
+        cure = "move it to a public table, or declare it as VARCHAR."
+        raise CatalogError(catalog.path, f"{key}.type", "a private table has no polygons.", cure)
+    if column.cell is None:
+        return
+    for word, name in (("lon", column.cell.lon), ("lat", column.cell.lat)):
+        found = table.column(name)
+        if found is None:
+            cure = meant(name, [c.name for c in table.columns], "declare it.")
+            raise CatalogError(catalog.path, f"{key}.h3.{word}", f"{table.name} has no column {name}.", cure)
+        if found.type not in (SqlType.DOUBLE, SqlType.BIGINT) or found.cell is not None:
+            raise CatalogError(catalog.path, f"{key}.h3.{word}", f"{name} holds no degrees.", "name a DOUBLE column.")
+    if column.name in _taken(table):
+        why = f"{column.name} has a meaning of its own in {table.name}, and is not made."
+        raise CatalogError(catalog.path, f"{key}.h3", why, "give the column of cells another name.")
+
+
+def _taken(table: Table) -> set[str]:
+    """List the columns that are looked up, or name persons, rows or consent."""
+    taken = {*table.primary_key, *(join.column for join in table.source.joins), *(j.on for j in table.source.joins)}
+    if table.person is not None:
+        taken |= {table.person.column, *(own for own, _ in table.person.through)}
+    return taken if table.consent is None else taken | {table.consent.column}
+
+
+NORMED = ("sum_norm", "centred_norm", "centre")
+KNOWN = (
+    "type", "nullable", "bounds", "values", "range", "values_of", "time_zone", "stored", "visible", "h3",
+    "from_windows", "complete", *NORMED,
+)  # fmt: skip
+NUMERIC = (SqlType.BIGINT, SqlType.DOUBLE)
+DATED = (SqlType.DATE, SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
+ZONED = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
+NO_PLACE = ("localtime", "posix", "right/", "Factory")  # in some tz folders, and the zone of no place
+LISTED = (SqlType.BOOLEAN, SqlType.BIGINT, SqlType.DOUBLE, SqlType.VARCHAR, SqlType.DATE)
+ANY, UNKNOWN = Bounds(-math.inf, math.inf), "UTC"  # stand for what could not be read, and go no further
+DECIMAL = re.compile(r"(DECIMAL|NUMERIC)( ?\( ?\d{1,2} ?(, ?\d{1,2} ?)?\))?")
+INTEGERS = (
+    *("TINYINT", "SMALLINT", "INTEGER", "INT", "BIGINT"),
+    *("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"),
+)
+TYPES = {
+    **dict.fromkeys(INTEGERS, SqlType.BIGINT),
+    **dict.fromkeys([f"{name}[]" for name in INTEGERS], SqlType.BIGINT_LIST),
+    **dict.fromkeys(("FLOAT", "REAL", "DOUBLE"), SqlType.DOUBLE),
+    **dict.fromkeys(("BOOLEAN", "BOOL"), SqlType.BOOLEAN),
+    **dict.fromkeys(("VARCHAR", "TEXT", "STRING"), SqlType.VARCHAR),
+    **dict.fromkeys(("VARCHAR[]", "TEXT[]"), SqlType.VARCHAR_LIST),
+    **dict.fromkeys(("TIMESTAMP", "DATETIME", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"), SqlType.TIMESTAMP),
+    **dict.fromkeys(("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE"), SqlType.TIMESTAMPTZ),
+    "DATE": SqlType.DATE,
+    "TIME": SqlType.TIME,
+    "POLYGON": SqlType.POLYGON,  # stored as WKT text
+}
+
+
+def sql_type(stored_type: str) -> SqlType | None:
+    """Find the dialect's type for a stored one; None where it is not supported."""
+    name = " ".join(stored_type.upper().split())
+    return SqlType.DOUBLE if DECIMAL.fullmatch(name) else TYPES.get(name)
+
+
+def read_column(name: str, section: Section) -> Column:
+    """Read one declared column."""
+    section.only(KNOWN)
+    kind, stored_type = _type(section)
+    part = section.mistakes.part
+    bounds = part(ANY, _bounds, section, kind)
+    time_zone = part(UNKNOWN, _time_zone, section, kind)
+    return Column(
+        name=name,
+        type=kind,
+        stored_type=stored_type,
+        nullable=part(True, section.flag, "nullable", True),
+        bounds=bounds,
+        domain=part(None, _domain, section, kind),
+        time_zone=time_zone,
+        stored_utc=part(False, _stored_utc, section, kind, time_zone),
+        sum_norm=part(None, _norm, section, "sum_norm", bounds),
+        centred_norm=part(None, _norm, section, "centred_norm", bounds),
+        centre=part(None, _centre, section, bounds),
+        cell=part(None, read_cell, section, stored_type),
+        visible=part(True, section.flag, "visible", True),
+        from_windows=part((), section.texts, "from_windows"),
+        complete=part(False, _complete, section, kind),
+    )
+
+
+def _type(section: Section) -> tuple[SqlType, str]:
+    """Read the type in both spellings: the dialect's and the steward's."""
+    section.need("type", 'write e.g. type = "VARCHAR".')
+    stored_type = " ".join((section.text("type") or "").upper().split())
+    kind = sql_type(stored_type)
+    if kind is None:
+        close = nearest(stored_type.lower(), (name.lower() for name in TYPES))
+        known = "store it as one of BOOLEAN, BIGINT, DOUBLE, VARCHAR, DATE, TIMESTAMP."
+        cure = f"write {close.upper()}." if close else known
+        raise section.error("type", f"the type {stored_type} is not supported.", cure)
+    return kind, stored_type
+
+
+def _bounds(section: Section, kind: SqlType) -> Bounds | None:
+    """Read the closed range of a numeric column."""
+    found = section.entries.get("bounds")
+    if found is None:
+        return None
+    if kind not in NUMERIC:
+        raise section.error("bounds", f"a {kind} column has no bounds.", "use values or range, or remove bounds.")
+    if not isinstance(found, list) or len(found) != 2:
+        raise section.error("bounds", "bounds are two numbers.", "write bounds = [lower, upper].")
+    lower, upper = (float(section.exact("bounds", end)) for end in found)
+    if not lower < upper:
+        raise section.error("bounds", "the lower bound is not below the upper one.", "write bounds = [lower, upper].")
+    return Bounds(lower, upper)
+
+
+def _norm(section: Section, name: str, bounds: Bounds | None) -> float | None:
+    """Read a norm; it has a sense only where the column is bounded."""
+    norm = section.positive(name)
+    if norm is not None and bounds is None:
+        raise section.error(name, "the column has a norm and no bounds.", "add bounds = [lower, upper], or remove it.")
+    return norm
+
+
+def _centre(section: Section, bounds: Bounds | None) -> float | None:
+    """Read the typical value, which lies inside the bounds."""
+    centre = section.finite("centre")
+    if centre is not None and (bounds is None or not bounds.lower <= centre <= bounds.upper):
+        raise section.error("centre", "the centre is not inside bounds.", "write a value inside bounds, or remove it.")
+    return centre
+
+
+def _time_zone(section: Section, kind: SqlType) -> str | None:
+    """Read the zone in which hours, dates and windows of the column are computed."""
+    zone = section.text("time_zone")
+    if zone is None:
+        if kind is SqlType.TIMESTAMPTZ:
+            cure = 'write e.g. time_zone = "Europe/Berlin".'
+            raise section.error("time_zone", "hours and dates of an instant need a time zone.", cure)
+        return None
+    if kind not in ZONED:
+        raise section.error("time_zone", f"a {kind} column has no time zone.", "remove time_zone.")
+    try:
+        known = not zone.startswith(NO_PLACE) and bool(ZoneInfo(zone).key)
+    except (KeyError, ValueError, OSError):
+        known = False
+    if not known:
+        cure = 'write e.g. time_zone = "America/Mexico_City".'
+        raise section.error("time_zone", f"{zone} is no IANA time zone.", cure)
+    return zone
+
+
+def _stored_utc(section: Section, kind: SqlType, time_zone: str | None) -> bool:
+    """Read whether a naive TIMESTAMP holds UTC."""
+    stored = section.text("stored")
+    if stored is None:
+        return False
+    if kind is not SqlType.TIMESTAMP:
+        raise section.error("stored", f"a {kind} column has no choice of how it is stored.", "remove stored.")
+    if stored not in ("local", "utc"):
+        cure = 'write stored = "local" or stored = "utc".'
+        raise section.error("stored", "a TIMESTAMP is stored as local or utc.", cure)
+    if stored == "utc" and time_zone is None:
+        cure = 'add the zone of the place, e.g. time_zone = "Europe/Berlin".'
+        raise section.error("stored", "UTC is read in a time zone, and none is named.", cure)
+    return stored == "utc"
+
+
+def _domain(section: Section, kind: SqlType) -> Domain | None:
+    """Read the public domain, of which there is at most one."""
+    given = [name for name in _DOMAINS if name in section.entries]
+    if len(given) > 1:
+        raise section.error(given[1], f"the column has {given[0]} too.", f"keep one of {' and '.join(given)}.")
+    return _DOMAINS[given[0]](section, kind) if given else None
+
+
+def _complete(section: Section, kind: SqlType) -> bool:
+    """Read whether the domain holds every value that is stored, which is checked when data are opened."""
+    complete = section.flag("complete", False)
+    if complete and (not any(name in section.entries for name in _DOMAINS) or kind in ZONED):
+        raise section.error(
+            "complete", "only a list of values can be complete.", "add values or values_of, or remove it."
+        )
+    return complete
+
+
+def _values(section: Section, kind: SqlType) -> ValueList:
+    """Read a domain value by value."""
+    if kind not in LISTED:
+        raise section.error("values", f"a {kind} column has no list of values.", "remove values.")
+    found = section.entries["values"]
+    if not isinstance(found, list) or not found:
+        raise section.error("values", "this is no list with values.", 'write e.g. values = ["a", "b"].')
+    values = tuple(_value(section, kind, entry) for entry in found)
+    if len(set(values)) < len(values):
+        raise section.error("values", "a value stands here twice.", "name every value once.")
+    return ValueList(values)
+
+
+def _value(section: Section, kind: SqlType, entry: object) -> Value:
+    """Take one TOML value as a value of the column."""
+    if kind is SqlType.DATE:
+        return section.day("values", entry)
+    if kind is SqlType.DOUBLE:
+        return float(section.exact("values", entry))
+    if kind is SqlType.BIGINT:
+        return _integer(section, "values", entry)
+    if isinstance(entry, bool if kind is SqlType.BOOLEAN else str):
+        return entry
+    raise section.error("values", f"a value is no {kind}.", f"write only {kind} values, NULL by nullable = true.")
+
+
+def _range(section: Section, kind: SqlType) -> ValueRange:
+    """Read a domain of all integers or all dates between two ends."""
+    found = section.entries["range"]
+    if kind is not SqlType.BIGINT and kind not in DATED:
+        raise section.error("range", f"a {kind} column has no range.", "use values, or bounds for a DOUBLE column.")
+    if not isinstance(found, list) or len(found) != 2:
+        raise section.error("range", "a range is two ends.", "write range = [first, last].")
+    if kind is SqlType.BIGINT:
+        lower, upper = (_integer(section, "range", entry) for entry in found)
+        ends, ordered = ValueRange(lower, upper), lower <= upper
+    else:
+        first, last = (section.day("range", entry) for entry in found)
+        ends, ordered = ValueRange(first, last), first <= last
+    if not ordered:
+        raise section.error("range", "the range ends before it begins.", "write range = [first, last].")
+    return ends
+
+
+def _integer(section: Section, name: str, entry: object) -> int:
+    """Take one TOML value as an integer of 64 bits."""
+    if type(entry) is not int or not -(2**63) <= entry < 2**63:
+        raise section.error(name, "this is no integer of 64 bits.", f"write e.g. {name} = [0, 23].")
+    return entry
+
+
+def _values_of(section: Section, kind: SqlType) -> ColumnOf:
+    """Read a domain that is a column of a public table; that it is one is checked with all tables at hand."""
+    if kind not in LISTED:
+        raise section.error("values_of", f"a {kind} column has no list of values.", "remove values_of.")
+    table, dot, column = (section.reference("values_of") or "").partition(".")
+    if not dot or not table or not column:
+        raise section.error("values_of", "this names no column.", 'write values_of = "table.column".')
+    return ColumnOf(table, column)
+
+
+_DOMAINS: dict[str, Callable[[Section, SqlType], Domain]] = {
+    "values": _values,
+    "range": _range,
+    "values_of": _values_of,
+}
+
+
+class TableNames:
+    """The names of one table; errors are at its keys."""
+
+    def __init__(self, catalog: Catalog, table: Table) -> None:
+        """Keep the catalog and the table whose names are looked up."""
+        self.catalog = catalog
+        self.table = table
+
+    def declared(self, table: Table, name: str, key: str) -> Column:
+        """Find a declared column of a table."""
+        column = table.column(name)
+        if column is None:
+            names = [column.name for column in table.columns]
+            raise self.error(key, f"{table.name} declares no column {name}.", meant(name, names, "declare it."))
+        return column
+
+    def public(self, name: str, key: str) -> Table:
+        """Find a public table."""
+        return self._found(name, key, (t for t in self.catalog.tables if not t.private), "public table")
+
+    def private(self, name: str, key: str) -> Table:
+        """Find a private table of the same dataset."""
+        dataset = self.table.dataset
+        tables = (t for t in self.catalog.tables if t.private and t.dataset == dataset)
+        return self._found(name, key, tables, f"private table of dataset {dataset}")
+
+    def _found(self, name: str, key: str, tables: Iterable[Table], kind: str) -> Table:
+        """Find a table among some."""
+        named = {table.name: table for table in tables}
+        if name not in named:
+            raise self.error(key, f"{name} is no {kind}.", meant(name, named, f"declare a {kind}."))
+        return named[name]
+
+    def only_key(self, table: Table, key: str) -> Column:
+        """Find the one column that is a table's primary key."""
+        if len(table.primary_key) != 1:
+            cure = f"declare primary_key of {table.name} as one column."
+            raise self.error(key, f"{table.name} has no primary key of one column.", cure)
+        return self.declared(table, table.primary_key[0], key)
+
+    def same_type(self, column: Column, other: Column, key: str) -> None:
+        """Check that two columns can be equal."""
+        if column.type != other.type:
+            cure = "declare both with the same type."
+            raise self.error(key, f"{column.name} is {column.type} and {other.name} is {other.type}.", cure)
+
+    def error(self, key: str, why: str, cure: str) -> CatalogError:
+        """Make an error at one key of the table."""
+        return CatalogError(self.catalog.path, f"tables.{self.table.name}.{key}", why, cure)
+
+
+PERSONS = "write e.g. persons = 5, the square root of the number of groups that one person may be in."
+NO_NORMS = "how much one person may count is not declared."
+
+
+def read_norms(section: Section) -> Norms:
+    """Read the norms of one person's rows and presence, in general and for usual keys."""
+    section.need("norms", f"add [{section.at('norms')}] with rows = ... and persons = ....")
+    norms = section.section("norms")
+    norms.only(("rows", "persons", "covers", "by_keys"))
+    part = norms.mistakes.part
+    by_keys = (part(None, _norms_by_keys, usual) for usual in part((), norms.listed, "by_keys"))
+    return Norms(
+        part(
+            1.0, _required_norm, norms, "rows", "write e.g. rows = 100, the most rows of one person that count fully."
+        ),
+        part(1.0, _required_norm, norms, "persons", PERSONS),
+        tuple(usual for usual in by_keys if usual is not None),
+        part(0.98, _covers, norms),
+    )
+
+
+def _required_norm(section: Section, name: str, cure: str) -> float:
+    """Read a norm that has no default."""
+    norm = section.positive(name)
+    if norm is None:
+        raise section.error(name, NO_NORMS, cure)
+    return norm
+
+
+def _covers(section: Section) -> float:
+    """Read which share of people is expected to stay within the norms."""
+    return float(section.fraction("covers", "0.98", "0.5", "0.999999"))
+
+
+def _norms_by_keys(section: Section) -> NormsByKeys:
+    """Read the norms for one usual set of group keys."""
+    section.only(("keys", "rows", "persons", "sums", "covers"))
+    keys = section.texts("keys")
+    if not keys:
+        cure = 'write e.g. keys = ["origin_zone", "hour(started_at)"].'
+        raise section.error("keys", "it is not said for which keys.", cure)
+    sums = section.section("sums")
+    norms = NormsByKeys(
+        keys,
+        section.positive("rows"),
+        section.positive("persons"),
+        {name.lower(): norm for name in sums.entries if (norm := sums.positive(name)) is not None},
+        _covers(section),
+    )
+    if norms.rows is None and norms.persons is None and not norms.sums:
+        raise section.error("keys", NO_NORMS, "add rows, persons or sums.")
+    return norms

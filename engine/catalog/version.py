@@ -1,0 +1,156 @@
+"""catalog -> by which words its versions are told apart: all of it, for auditors, or what one release rests on.
+
+A release rests on the tables that its plan reads, those that lead to its persons, and that which decides who is
+admitted. Budgets, defaults, norms and limits are in its price and its bounds, which its key names beside. What no
+release reads may change, and every stored release is still the answer to its question.
+
+Whose rows a table holds, and when they happened: what is written with every charge, and cannot change after it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import wraps
+from pathlib import Path
+from typing import TypeVar
+
+from budgets import Ledger
+from dialect import Catalog, PrivatePlan
+from dialect.algebra.traversal import tables_of
+from dialect.catalog.model import Column, Table
+from engine.catalog.admission import person_table
+from engine.errors import CatalogError
+
+T = TypeVar("T")
+SHORT = 12  # characters that tell versions apart for people
+_CATALOGS = 4  # whose words are kept
+
+
+def _once(make: Callable[[Catalog], T]) -> Callable[[Catalog], T]:
+    """Make something of a catalog once; it is found by identity, for hashing a catalog takes as long as making it."""
+    kept = deque[tuple[Catalog, T]](maxlen=_CATALOGS)
+
+    @wraps(make)
+    def made(catalog: Catalog) -> T:
+        for known, there in tuple(kept):
+            if known is catalog:
+                return there
+        there = make(catalog)
+        kept.append((catalog, there))
+        return there
+
+    return made
+
+
+@_once
+def catalog_version(catalog: Catalog) -> str:
+    """Name everything that a catalog says, wherever it lies."""
+    parts = (repr(catalog.datasets), *(repr(_placed(table, catalog)) for table in catalog.tables))
+    complete = tuple(f"{t.name}.{c.name} is complete" for t in catalog.tables for c in t.columns if c.complete)
+    lake = () if catalog.remote is None else (f"people's tables lie in {catalog.remote}",)
+    return _digest((*parts, *complete, *lake))[:SHORT]
+
+
+def resting_on(plan: PrivatePlan, catalog: Catalog) -> str:
+    """Name what a release's meaning rests on in the catalog (proofs.md#what-a-release-rests-on)."""
+    dataset = catalog.dataset(plan.dataset)
+    meanings = _meanings(catalog)
+    return _digest((repr(dataset.window), *(meanings[name] for name in sorted(_read(plan, catalog)))))
+
+
+@_once
+def _meanings(catalog: Catalog) -> Mapping[str, str]:
+    """Say of every table what its rows are: of all at once, so that no time tells which was asked about before."""
+    return {table.name: table_meaning(table, catalog) for table in catalog.tables}
+
+
+def _read(plan: PrivatePlan, catalog: Catalog) -> Iterable[str]:
+    """Find the tables of a plan, of its keys, of the path to its persons, of admission, and of columns looked up."""
+    names = set(tables_of(plan.source)) | set(plan.tables)
+    if plan.key_set is not None:
+        names |= tables_of(plan.key_set.relation)
+    if (deciding := person_table(catalog, catalog.dataset(plan.dataset))) is not None:
+        names.add(deciding.name)
+    found: dict[str, Table] = {}
+    while missing := names - found.keys():
+        for table in (table for table in catalog.tables if table.name in missing):
+            found[table.name] = table
+            names |= {join.table for join in table.source.joins}
+            names |= {step for _, step in table.person.through} if table.person is not None else set()
+        names &= {table.name for table in catalog.tables} | found.keys()
+    return found
+
+
+def table_meaning(table: Table, catalog: Catalog) -> str:
+    """Say what a table's rows are; what bounds them, sorts them or tells their number is not among it."""
+    columns = tuple(sorted(map(_column, table.columns)))
+    about = replace(
+        _placed(table, catalog), columns=(), norms=None, sorted_by=(), size_class=None, max_groups_per_person=None
+    )
+    return repr((about, columns))
+
+
+def _column(column: Column) -> str:
+    return repr(replace(column, sum_norm=None, centred_norm=None, centre=None))
+
+
+def _placed(table: Table, catalog: Catalog) -> Table:
+    """Name a table's files as they lie beside the catalog: both may move together; a lake stays where it is."""
+    if table.source.format == "spark" or "://" in table.source.path:
+        return table
+    beside = os.path.relpath(table.source.path, Path(catalog.path).parent)
+    return replace(table, source=replace(table.source, path=beside))
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+BETWEEN = "; "  # tables in a note of versions
+
+
+def units_said(catalog: Catalog, dataset: str) -> str:
+    """Tell person key, time and time zone of every private table of a dataset."""
+    tables = sorted(_private(catalog, dataset), key=lambda table: table.name)
+    return BETWEEN.join(f"{table.name} {unit}" for table in tables for unit in [_unit(table)])
+
+
+def check_units(ledger: Ledger, catalog: Catalog) -> None:
+    """Refuse another person key, time or time zone of a table than it was charged with; raises CatalogError."""
+    for error in changed_units(ledger, catalog):
+        raise error
+
+
+def changed_units(ledger: Ledger, catalog: Catalog) -> Iterator[CatalogError]:
+    """Find the tables whose unit is not what it was when they were charged.
+
+    Claim: what one person in one window is never changes for charged data, so that losses of one unit add up. Symbols:
+    person key, time and time zone of each private table. Formula: those of every earlier charge equal today's.
+    Source: proofs.md#units. Raises nothing.
+    """
+    for dataset in catalog.datasets:
+        before = [part for said in ledger.versions(dataset.name) for part in said.split(BETWEEN)[1:]]
+        charged = [tuple(part.split(" ", 1)) for part in before]
+        for table in _private(catalog, dataset.name):
+            for unit in dict.fromkeys(unit for name, unit in charged if name == table.name and unit != _unit(table)):
+                why = f"its rows are {_unit(table)} now, and were charged {unit}: spent budget would come back."
+                cure = "declare person, time_column and time_zone as they were; new data make a new dataset."
+                yield CatalogError(catalog.path, f"tables.{table.name}", why, cure)
+
+
+def _private(catalog: Catalog, dataset: str) -> list[Table]:
+    return [table for table in catalog.tables if table.private and table.dataset == dataset]
+
+
+def _unit(table: Table) -> str:
+    assert table.person is not None  # noqa: S101  every private table has one
+    person = " -> ".join((*(f"{own} of {to}" for own, to in table.person.through), table.person.column))
+    time = None if table.time_column is None else table.column(table.time_column)
+    if time is None:
+        return f"by {person}"
+    zone = f" in {time.time_zone}" if time.time_zone is not None else ""
+    return f"by {person} at {time.name}{zone}{' (stored as UTC)' if time.stored_utc else ''}"

@@ -1,0 +1,254 @@
+"""Releases of one question that are levels of a hierarchy -> numbers that agree: details add up to totals.
+
+Weighted least squares over the finest groups, from all levels at once; counts are then never below 0, and whole. All of
+it is post-processing. Which releases are taken together is decided by plans, bounds and lists alone.
+
+Noisy sums over groups of finest ones -> the finest numbers that lie nearest to all of them.
+
+Conjugate gradients on sums over groups: no matrix is made, and as few steps are needed as there are different ways in
+which levels overlap (proofs.md#agreeing).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from dialect import Catalog, Question
+from dialect.algebra.release_plan import SUMS_OVER_GROUPS, Rule, Vector, VectorBound, VectorKind
+from dialect.codegen.stored_release_sql import write_images
+from dialect.planner.reuse.view_matching import Derivation, derivation, told
+from engine.backends.exact import Int64Vector
+from engine.backends.sandbox import outer
+from engine.mechanism.gaussian import NoisyVector
+from engine.mechanism.intervals import Floats
+from engine.mechanism.release import Release
+from engine.pricing.prepare import Prepared
+from engine.reuse.combine import all_listed
+from engine.reuse.sources import Way, parts_that_share
+
+MOST_STEPS, CLOSE = 400, 1e-11
+MOST_ROUNDS = 25  # of taking groups that would be below 0 out
+
+
+@dataclass(frozen=True)
+class Level:
+    """Noisy sums of the finest numbers."""
+
+    groups: Int64Vector  # of each of the finest: its row in `noisy`, or -1 where it is in none
+    noisy: Floats
+    sigma: float
+
+    def sums(self, finest: Floats) -> Floats:
+        """Add the finest numbers up."""
+        inside = self.groups >= 0
+        return np.bincount(self.groups[inside], finest[inside], minlength=len(self.noisy)).astype(np.float64)
+
+    def spread(self, rows: Floats) -> Floats:
+        """Give each of the finest the number of its row."""
+        return np.where(self.groups >= 0, rows[self.groups], 0.0)
+
+
+def nearest(levels: Sequence[Level], free: npt.NDArray[np.bool_] | None = None) -> Floats:
+    """Find the finest numbers with the least weighted sum of squares; those that are not free are 0.
+
+    Claim: argmin over x of sum |A_i x - y_i|^2 / sigma_i^2. Symbols: A_i = sums of a level, y_i its noisy numbers.
+    Formula: conjugate gradients on the normal equations. Raises: nothing. Proof: proofs.md#agreeing
+    """
+    kept = np.ones(len(levels[0].groups)) if free is None else free.astype(np.float64)
+
+    def normal(x: Floats) -> Floats:
+        total: Floats = kept * np.sum([each.spread(each.sums(x)) / each.sigma**2 for each in levels], axis=0)
+        return total
+
+    wanted = kept * np.sum([each.spread(each.noisy) / each.sigma**2 for each in levels], axis=0)
+    x = kept * levels[0].spread(levels[0].noisy)
+    left = wanted - normal(x)
+    step, size = left.copy(), float(left @ left)
+    enough = CLOSE**2 * float(wanted @ wanted)
+    for _ in range(MOST_STEPS):
+        if size <= enough:
+            break
+        along = normal(step)
+        far = size / float(step @ along)
+        x, left = x + far * step, left - far * along
+        size, before = float(left @ left), size
+        step = left + size / before * step
+    return x
+
+
+def never_negative(levels: Sequence[Level]) -> Floats:
+    """Find such numbers that are not below 0: what would be is 0, and the others are found anew without it."""
+    free = np.ones(len(levels[0].groups), dtype=bool)
+    found = nearest(levels)
+    for _ in range(MOST_ROUNDS):
+        if not (found < 0).any():
+            break
+        free &= found > 0
+        found = nearest(levels, free)
+    return np.maximum(found, 0.0)
+
+
+def whole(finest: Floats) -> Int64Vector:
+    """Round numbers so that every run of neighbours adds up to within 1 of what it did; none below 0 becomes so.
+
+    Formula: s_k = round(x_1 + ... + x_k) - round(x_1 + ... + x_(k-1)). Raises: nothing. Proof: proofs.md#agreeing
+    """
+    run: Int64Vector = np.rint(np.cumsum(finest)).astype(np.int64)
+    return np.diff(run, prepend=0)
+
+
+T = TypeVar("T")
+PLACES = 10  # estimates are told in 2^-10 of the finest grain
+ALIKE = 0.01  # of a total: predicted biases that differ by less do not speak against adding up
+NOTE = "levels agree (consistent = true): details add up to totals, counts are whole and not below 0"
+_COUNTS = (VectorKind.ROWS, VectorKind.VALID)
+
+
+@dataclass(frozen=True)
+class _Branch:
+    """A release of the hierarchy, and where the finest groups lie in it."""
+
+    place: int  # among the question's releases
+    groups: Int64Vector  # of each of the finest groups: its row here, or -1
+    cells: int  # most of them in one row
+
+
+def agreed(
+    question: Question, ways: Sequence[Way], releases: tuple[Release, ...], catalog: Catalog
+) -> tuple[Release, ...]:
+    """Let levels of a hierarchy agree, where the question asks for that."""
+    if not question.options.consistent:
+        return releases
+    shared = {plan for plan, _ in parts_that_share(tuple(ways))}
+    return agreeing([way.told for way in ways], releases, [i not in shared for i in range(len(ways))], catalog)
+
+
+def agreed_notes(releases: Sequence[Release]) -> tuple[str, ...]:
+    """Say that numbers are shown as they agree."""
+    return (NOTE,) if any(release.narrow for release in releases) else ()
+
+
+def agreeing(
+    prepared: Sequence[Prepared], releases: Sequence[Release], apart: Sequence[bool], catalog: Catalog
+) -> tuple[Release, ...]:
+    """Let releases agree that are levels of one hierarchy; others stay what they are.
+
+    Claim: the estimates are unbiased before they are cut at 0, no linear combination of them has more variance than the
+    same one of the released numbers, and details add up to totals exactly. Symbols: `apart` = releases whose noise no
+    other one shares. Formula: x = argmin sum |A_i x - y_i|^2 / sigma_i^2. Source: Hay, Rastogi, Miklau, Suciu 2010
+    (arXiv 0904.0942), section 4, for trees. Raises: ExecutionFailed. Proof: proofs.md#agreeing
+    """
+    able = [i for i, p in enumerate(prepared) if apart[i] and p.plan.key_set is not None and all(releases[i].sigmas)]
+    words = {i: told(prepared[i].plan) for i in able}
+    below: dict[int, dict[int, Derivation]] = {
+        fine: {i: d for i in able if i != fine and (d := derivation(words[i], words[fine], catalog)) is not None}
+        for fine in able
+    }
+    finest = max(below, key=lambda i: len(below[i]), default=None)
+    if finest is None or not below[finest]:
+        return tuple(releases)
+    rows = np.arange(releases[finest].keys.num_rows)
+    found = (_branch(i, d, releases[i], releases[finest]) for i, d in below[finest].items())
+    branches = [_Branch(finest, rows, 1), *(each for each in found if each is not None)]
+    return _agreed(prepared, releases, branches)
+
+
+def _branch(place: int, derived: Derivation, coarse: Release, fine: Release) -> _Branch | None:
+    """Find where each of the finest groups lies in a coarser release; None where a group of that has none."""
+    tables = {"held": _numbered(fine), "wanted": _numbered(coarse)}
+    if derived.pinned and not all_listed(derived, tables):
+        return None
+    pairs = outer(write_images(derived), tables)
+    groups = np.full(fine.keys.num_rows, -1, dtype=np.int64)
+    groups[pairs.column("fine").to_numpy()] = pairs.column("coarse").to_numpy()
+    cells = np.bincount(groups[groups >= 0], minlength=coarse.keys.num_rows)
+    whole = len(cells) > 0 and cells.max() > 0 and (cells.min() > 0 or derived.closed)
+    return _Branch(place, groups, int(cells.max())) if whole else None
+
+
+def _numbered(release: Release) -> pa.Table:
+    columns = {f"k{i}": release.keys.column(i) for i in range(release.keys.num_columns)}
+    return pa.table({"row": np.arange(len(release.noisy[0])), **columns})
+
+
+def _agreed(
+    prepared: Sequence[Prepared], releases: Sequence[Release], branches: Sequence[_Branch]
+) -> tuple[Release, ...]:
+    """Settle every vector that at least two of the releases have, in the same words."""
+    made = {branch.place: _Making(releases[branch.place]) for branch in branches}
+    for text in prepared[branches[0].place].plan.texts:
+        some = [branch for branch in branches if text in prepared[branch.place].plan.texts]
+        places = {branch.place: prepared[branch.place].plan.texts.index(text) for branch in some}
+        kind = prepared[branches[0].place].plan.vectors[places[branches[0].place]].kind
+        if len(some) > 1 and kind in SUMS_OVER_GROUPS and _cut_alike(prepared, places):
+            _settle(some, places, kind in _COUNTS, releases, made)
+    return tuple(made[i].release if i in made else each for i, each in enumerate(releases))
+
+
+def _cut_alike(prepared: Sequence[Prepared], places: Mapping[int, int]) -> bool:
+    """Tell whether as much is expected to be cut off each level: else no details add up to the totals."""
+    pairs = [(prepared[i].plan.vectors[place], prepared[i].bounds.vectors[place]) for i, place in places.items()]
+    biases = [0.0 if _loses_rows_alone(vector, bound) else bound.predicted_bias for vector, bound in pairs]
+    known = [bias for bias in biases if bias is not None]
+    return len(known) == len(biases) and max(known) - min(known) <= ALIKE
+
+
+def _loses_rows_alone(vector: Vector, bound: VectorBound) -> bool:
+    """Tell whether nothing is cut but the rows that a question itself leaves out: of levels, the same from each."""
+    return bound.predicted_bias is None and bound.rule is Rule.WITHIN and vector.part is None
+
+
+@dataclass
+class _Making:
+    """A release while its vectors are settled."""
+
+    release: Release
+
+    def put(self, place: int, noisy: Int64Vector, grain: float, narrow: float, shown: Int64Vector | None) -> None:
+        """Give a vector its estimates in finer grains, with the noise that the release says and that of one alone."""
+        own = self.release
+        sigma = own.sigmas[place] * own.grains[place] / grain
+        self.release = replace(
+            own,
+            noisy=_with(own.noisy, place, NoisyVector(noisy)),
+            grains=_with(own.grains, place, grain),
+            sigmas=_with(own.sigmas, place, sigma),
+            narrow=_with(own.narrow or own.sigmas, place, narrow / grain),
+            settled=_with(own.settled or (None,) * len(own.noisy), place, shown),
+        )
+
+
+def _with(some: tuple[T, ...], place: int, value: T) -> tuple[T, ...]:
+    return (*some[:place], value, *some[place + 1 :])
+
+
+def _settle(
+    some: Sequence[_Branch], places: Mapping[int, int], counts: bool, releases: Sequence[Release],
+    made: Mapping[int, _Making],
+) -> None:  # fmt: skip
+    levels = [_level(branch, releases[branch.place], places[branch.place]) for branch in some]
+    grain = min(releases[i].grains[place] for i, place in places.items()) / 2**PLACES
+    finest = np.rint(nearest(levels) / grain).astype(np.int64)
+    shown = whole(never_negative(levels)) if counts else None
+    for branch, level in zip(some, levels, strict=True):
+        told = 1 / level.sigma**2 + (0.0 if level is levels[0] else 1 / (branch.cells * levels[0].sigma ** 2))
+        whole_numbers = None if shown is None else _added(level, shown)
+        made[branch.place].put(places[branch.place], _added(level, finest), grain, told**-0.5, whole_numbers)
+
+
+def _level(branch: _Branch, release: Release, place: int) -> Level:
+    values = np.asarray(release.noisy[place] * release.grains[place], dtype=np.float64)
+    return Level(branch.groups, values, release.deviations()[place])
+
+
+def _added(level: Level, finest: Int64Vector) -> Int64Vector:
+    inside = level.groups >= 0
+    added = np.zeros(len(level.noisy), dtype=np.int64)
+    np.add.at(added, level.groups[inside], finest[inside])
+    return added

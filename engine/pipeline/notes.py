@@ -1,0 +1,120 @@
+"""A question -> notes of constants that the public table of a column's values does not hold.
+
+Public tables alone are read: two worlds of people get the same notes.
+
+What a reader should know of the windows that a question is charged to (`proofs.md#windows`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from difflib import get_close_matches
+
+from dialect import Catalog, Question, Refusal
+from dialect.algebra.release_plan import Touched
+from dialect.analysis.lints import looked_up, shown_value
+from dialect.catalog.model import ColumnOf
+from dialect.catalog.privacy_windows import Window
+from dialect.codegen.relations.relation import write_rows
+from dialect.parser.context import Reading
+from dialect.planner.keys.public_domains import column_values
+from engine.backends.protocol import Backend
+from engine.errors import ExecutionFailed
+from engine.pricing.prepare import Prepared
+
+MOST_LOOKED_UP = 100_000  # values of one table
+MOST_TOLD = 8
+MOST_COMPARED = 2_000  # of which the nearest is looked for
+
+
+def value_notes(question: Question, catalog: Catalog, backend: Backend) -> tuple[str, ...]:
+    """Tell which constants no row of a public table holds that a column takes its values from."""
+    asked: dict[tuple[str, ColumnOf], dict[object, None]] = {}
+    for field, constant in looked_up(tuple(plan.source for plan in question.plans)):
+        assert isinstance(field.domain, ColumnOf)  # noqa: S101  looked up there
+        asked.setdefault((field.name or field.domain.column, field.domain), {})[constant.value] = None
+    return tuple(
+        note for (name, domain), odd in asked.items() for note in _missing(name, domain, list(odd), catalog, backend)
+    )
+
+
+def _missing(name: str, domain: ColumnOf, asked: list[object], catalog: Catalog, backend: Backend) -> Iterator[str]:
+    values = _values(domain, catalog, backend)
+    held = set(values)
+    odd = [value for value in asked if values and value not in held]
+    for value in odd[:MOST_TOLD]:
+        where = f"{shown_value(value)} is no {domain.column} of {domain.table}"
+        yield f"{name}: {where}{_near(value, values)}: no row should hold it"
+    if len(odd) > MOST_TOLD:
+        yield f"{name}: {len(odd) - MOST_TOLD} more are no {domain.column} of {domain.table} either"
+
+
+def _values(domain: ColumnOf, catalog: Catalog, backend: Backend) -> tuple[object, ...]:
+    """List the values of a public column; none where they are too many, or can't be read now."""
+    listed = column_values(domain, Reading(catalog, ""))
+    rows = write_rows(listed, listed.fields, backend.target)
+    with suppress(Refusal, ExecutionFailed):
+        if backend.count(f"SELECT 1 AS one FROM ({rows}) AS l LIMIT {MOST_LOOKED_UP + 1}") <= MOST_LOOKED_UP:
+            return backend.values(rows)
+    return ()
+
+
+def _near(value: object, values: Sequence[object]) -> str:
+    """Say what may have been meant: the same in other letters, else what is near, else all where these are few."""
+    texts = sorted(each for each in values if isinstance(each, str))
+    if isinstance(value, str):
+        plain = value.strip().casefold()
+        same = [each for each in texts if each.strip().casefold() == plain]
+        if same or len(texts) <= MOST_COMPARED:
+            found = same or get_close_matches(value, texts, n=1, cutoff=0.7)
+            if (found and len(texts) > MOST_TOLD) or same:
+                return f", which has {shown_value(found[0])}"
+    return f", which has {', '.join(map(shown_value, texts))}" if 0 < len(texts) <= MOST_TOLD else ""
+
+
+_MOST_NAMED = 12  # windows that are listed by name
+
+
+def windows_told(prepared: Sequence[Prepared]) -> list[str]:
+    """List the windows that any release of a question touches, many of them as the first and the last."""
+    found = dict.fromkeys(window for each in prepared for window in each.plan.touched.windows)
+    names = sorted(found)
+    if len(names) <= _MOST_NAMED:
+        return names
+    return [f"{names[0]} to {names[-1]}, {len(names)} windows"]
+
+
+def window_notes(prepared: Sequence[Prepared], *, free: bool = False) -> tuple[str, ...]:
+    """Say which windows are charged, or were, why so many, and what that is for a person's whole history."""
+    return tuple(dict.fromkeys(note for each in prepared for note in _notes(each, free)))
+
+
+def _notes(prepared: Prepared, free: bool) -> Iterator[str]:
+    touched = prepared.plan.touched
+    if touched.windows == (str(Window.FOREVER),):
+        return
+    yield f"{'Paid for already' if free else 'Charged in full'}: {_listed(touched.windows)}"
+    if touched.every and not free:
+        yield "No condition on time names fewer windows, so all declared ones are charged"
+    if touched.derived:
+        yield f"Something here was computed from {_listed(touched.derived)}{'' if free else ', charged too'}"
+    if touched.crossing:
+        yield (
+            "Windows cross: rows of one window may decide what counts of another, so a person is bounded over all of"
+            " them, with more noise. A join or GROUP BY on the date as well keeps them apart"
+        )
+    if len(touched.windows) > 1:
+        yield _whole_person(touched, float(prepared.cost.loss.rho))
+
+
+def _whole_person(touched: Touched, rho: float) -> str:
+    windows = len(touched.windows)
+    times = 1 if touched.crossing else windows if touched.keyed else windows * windows
+    return f"For one person's {windows} windows together this release is at most rho {times * rho:.4g}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    if len(names) <= _MOST_NAMED:
+        return ", ".join(names)
+    return f"{names[0]} to {names[-1]}, {len(names)} windows"

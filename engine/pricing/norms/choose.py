@@ -1,0 +1,213 @@
+"""facts + price -> the norm C of each vector: least squared error, what is cut and what is noise together.
+
+Only public facts are looked at: the plan, the number of its keys, released histograms, the price
+(`proofs.md#choose_bounds`).
+
+What bounding is expected to cut away is given back: how far a corrected number may still be off, from public facts.
+
+A number that keeps a share k of its total is divided by k. That is right for the total; a group keeps another share
+where other people are in it (`proofs.md#correction`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from budgets import PICO
+from dialect import Bounding
+from dialect.sensitivity.bounding import ChosenNorm
+from engine.pricing.norms.histograms import Measured
+from engine.pricing.norms.means import MeanFacts, Narrowed
+from engine.pricing.norms.spread import Spread
+
+MOST_LOST = 0.5  # of a total: for more, the correction itself would be most of the answer
+MISREAD_PERSONS = 0.1  # of what is lost of them: how far a noisy histogram tells it wrongly
+MISREAD = 0.06  # of how unevenly people are cut: how far the spread that is read in a histogram's bins may be wrong
+WITHIN_BINS = 0.005  # the same, how far it is wrong as a rule by how people lie within bins: norms are chosen by this
+UNTOLD = 0.1  # of a squared norm: what is no further from rows that fall by chance is not told from them
+UNLIKE = 0.12  # of how unevenly people are cut: how far groups differ in it, where people prefer some groups
+OF_PERSONS = 0.3  # of what is lost of persons, each of whom counts once in a group: how far groups differ in it
+ALIGNED = 0.4  # of what people's preferences could add up to if all of them preferred the same groups
+UNEVEN = 1.0  # squared coefficient of variation of groups: places differ in size by about as much as their mean
+DEVIATIONS = 3.0  # that are told: nineteen of twenty groups lie within them, as a few are far from the others
+
+
+def usual_size(spread: Spread, groups: float) -> float:
+    """Give the size of a usual group, in the vector's unit: the root of the mean squared size."""
+    return math.sqrt(1 + UNEVEN * (1 - 1 / groups)) * spread.total / groups
+
+
+def off_by(spread: Spread, norm: float, groups: float, *, rows: bool, persons: bool, usually: bool = False) -> float:
+    """Give the standard deviation of what is wrong with a corrected number, as a share of a usual group.
+
+    Claim: a function of public histograms, whose worth is measured and not proven. Symbols: people with norms r_i and
+    totals t_i over G groups keep k_i = min(1, C/r_i), all together k; e_i = k_i/k - 1. Formula: the root of the sum of
+    squares of four parts: by chance sum (r_i^2 - t_i^2/G) e_i^2 / G; unlike groups and a misread bin, each in
+    proportion to the root of sum t_i e_i^2 / sum t_i; noise in the histogram. What is wrong `usually` has a smaller
+    third part. Raises nothing. Source and proof: proofs.md#correction
+    """
+    lost = spread.lost(norm)
+    kept = 1 - lost
+    cut = np.abs(spread.kept(norm) / kept - 1)
+    size = usual_size(spread, groups)
+    uneven = np.maximum(0.0, spread.norms**2 - spread.totals**2 / groups)  # of one person, over the groups
+    by_chance = math.sqrt(float(spread.people @ (uneven * cut**2)) / groups) / size
+    if persons:  # of who is in which groups a histogram of their number says nothing
+        return math.hypot(by_chance, OF_PERSONS * lost / kept, MISREAD_PERSONS * lost / kept)
+    unevenly = math.sqrt(float((spread.people * spread.totals) @ cut**2) / spread.total)
+    drawn = spread.totals * (1 - 1 / groups) + UNTOLD * spread.norms**2 if rows else 0.0  # by chance alone, or nearly
+    preferring = float(spread.people @ (cut * np.sqrt(np.maximum(0.0, uneven - drawn) / groups))) / size
+    unlike = min(UNLIKE * unevenly, ALIGNED * preferring)
+    misread = math.hypot(WITHIN_BINS * unevenly, spread.mispaired(norm)) if usually else MISREAD * unevenly
+    return math.hypot(by_chance, unlike, misread, spread.misread(norm))
+
+
+STEPS = 4  # norms that are tried between a norm and its double
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What one norm would give: of one number, in its unit."""
+
+    norm: float
+    noise: float  # standard deviation
+    bias: float  # of a usual group, by what is cut away; at most 0
+    off: float | None  # of a usual group where that is given back: the standard deviation of what is wrong then
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class NormFacts:
+    """What decides the norm of one vector, for any price."""
+
+    spread: Spread
+    groups: float  # over which everybody's contributions are spread
+    moved: float  # how many times C one person moves the vector
+    rows: bool  # rows are counted
+    persons: bool  # persons are counted
+    corrected: bool = False  # the histogram is of just these contributions: what they lose is given back
+    mean: MeanFacts | None = None  # the number is below an average
+    ratio: bool = False  # and in averages alone
+    follows: tuple[int, float] | None = None  # another vector's place, and how many times its C this one has
+    measured: Measured | None = None  # what the histogram is of
+    coarser: bool = False  # of groups in several of which here one person may be: what is cut is not known
+
+    def in_groups_of(self, size: float) -> NormFacts:
+        """Reckon with usual groups of a size, in the vector's unit."""
+        groups = max(1.0, math.sqrt(1 + UNEVEN) * self.spread.total / size)
+        return replace(self, groups=groups, mean=self.mean and replace(self.mean, groups=groups))
+
+    def noise(self, norm: float, pico_rho: int) -> float:
+        """Give the standard deviation of the noise of one number, in its unit."""
+        return self.moved * norm / math.sqrt(2 * pico_rho / PICO) / self.kept(norm)
+
+    def kept(self, norm: float) -> float:
+        """Give the share of a total by which numbers are divided; 1 where nothing is given back."""
+        lost = self.spread.lost(norm)
+        return 1 - lost if self.corrected and lost <= MOST_LOST else 1.0
+
+    def bias(self, norm: float) -> float:
+        """Give how much is cut away of a usual group, in the vector's unit."""
+        return self.spread.lost(norm) * usual_size(self.spread, self.groups)
+
+    def off(self, norm: float, *, usually: bool = False) -> float | None:
+        """Give how far a number may, or does `usually`, stay off by what is cut, as a share of a usual group."""
+        if self.kept(norm) == 1:
+            return None
+        return off_by(self.spread, norm, self.groups, rows=self.rows, persons=self.persons, usually=usually)
+
+    def error(self, norm: float, pico_rho: int) -> float:
+        """Give the root of the expected squared error, in its unit; a large group's by what is cut, else a mean one's.
+
+        What is cut away is cut away of all groups, and adds up; what a correction leaves wrong is as often too much.
+        """
+        off = self.off(norm, usually=True)
+        wrong = self.bias(norm) if off is None else off * self.spread.total / self.groups
+        return math.hypot(self.noise(norm, pico_rho), wrong)
+
+    def norms(self) -> list[float]:
+        """List the norms to choose from: four to a doubling, whole ones where rows or groups are counted."""
+        low, high = math.log2(self.spread.norms.min()), math.log2(self.spread.norms.max())
+        tried = [2.0 ** (place / STEPS) for place in range(math.floor(low * STEPS), math.ceil(high * STEPS) + 1)]
+        whole = self.rows or self.persons
+        return sorted({max(1.0, float(round(norm))) for norm in tried}) if whole else tried
+
+
+def choose_bounds(made: Sequence[NormFacts | None], pico_rhos: Sequence[int]) -> tuple[ChosenNorm | None, ...]:
+    """Choose the norm of each vector at its price.
+
+    Claim: the choice is a function of plan, catalog, released histograms and price. Symbols: C, people with norms r_i
+    and totals t_i, G groups, s(C) noise, k(C) the share that is kept, d(C) what correcting by it leaves wrong. Formula:
+    least (1 + u) (sum t_i (1 - C/r_i)+ / G)^2 + s(C)^2, or d(C)^2 + s(C)^2 / k(C)^2 where k is given back, over
+    C = 2^(j/4), and of as good ones the smallest; of averages mean_norms. Raises nothing. Source and proof:
+    proofs.md#choose_bounds
+    """
+    return _all_chosen(tuple(made), tuple(pico_rhos))
+
+
+@lru_cache(maxsize=1024)
+def _all_chosen(made: tuple[NormFacts | None, ...], pico_rhos: tuple[int, ...]) -> tuple[ChosenNorm | None, ...]:
+    """Choose once for what is priced, bounded and named one after the other."""
+    chosen: dict[int, ChosenNorm] = {}
+    for place, each in enumerate(made):
+        if each is not None and each.follows is None:
+            chosen[place] = _chosen(each, pico_rhos[place], _beside(place, made, pico_rhos))
+    chosen |= dict(_following(made, chosen, pico_rhos))
+    return tuple(chosen.get(place) for place in range(len(made)))
+
+
+def _beside(place: int, made: Sequence[NormFacts | None], pico_rhos: Sequence[int]) -> int | None:
+    """Find the least price of the sums that follow a count."""
+    prices = [pico_rhos[i] for i, other in enumerate(made) if other and other.follows and other.follows[0] == place]
+    return min(prices, default=None)
+
+
+def _chosen(each: NormFacts, own: int, beside: int | None) -> ChosenNorm:
+    told = each.spread.told
+    if each.mean is not None and each.ratio and beside is not None:
+        norm = each.mean.least(each.norms(), own, beside).norm
+        return ChosenNorm(norm, None, f"chosen from {told} for an average at this price")
+    norm = min(each.norms(), key=lambda norm: each.error(norm, own))
+    off, kept = each.off(norm), each.kept(norm)
+    if off is None:
+        bias = None if each.coarser else -each.spread.lost(norm)
+        return ChosenNorm(norm, bias, f"chosen from {told} for this price")
+    why = f"chosen from {told} for this price, and what it is expected to cut away, {1 - kept:.1%}, is given back"
+    return ChosenNorm(norm, 0.0, why, kept, DEVIATIONS * off)
+
+
+def _following(
+    made: Sequence[NormFacts | None], chosen: Mapping[int, ChosenNorm], pico_rhos: Sequence[int]
+) -> Iterator[tuple[int, ChosenNorm]]:
+    """Let sums below averages have the norm that follows from their count's, and what is given back too."""
+    for place, each in enumerate(made):
+        if each is not None and each.follows is not None and each.mean is not None:
+            leader, times = each.follows
+            count = chosen[leader]
+            found: Narrowed = each.mean.least([count.norm], pico_rhos[leader], pico_rhos[place])
+            within = DEVIATIONS * each.mean.bias(count.norm, found.share) * times
+            yield place, replace(count, norm=count.norm * found.share * times, bias_within=within)
+
+
+def bounds_said(bounds: Bounding) -> str:
+    """Name everything of bounds that makes another release: what is given back only where something is."""
+    return repr(bounds) + "".join(f" {i} kept {each.kept!r}" for i, each in enumerate(bounds.vectors) if each.kept != 1)
+
+
+def foreseen(each: NormFacts | None, norm: float, pico_rho: int) -> tuple[Foreseen, ...]:
+    """Say what half the chosen norm, the norm and its double would give; nothing where that is not known."""
+    if each is None or each.ratio or each.coarser or each.follows is not None:
+        return ()
+    half = max(1.0, float(round(norm / 2))) if each.rows or each.persons else norm / 2
+    return tuple(_foreseen(each, at, pico_rho, chosen=at == norm) for at in dict.fromkeys([half, norm, 2 * norm]))
+
+
+def _foreseen(each: NormFacts, at: float, pico_rho: int, *, chosen: bool) -> Foreseen:
+    off = each.off(at)
+    size = usual_size(each.spread, each.groups)
+    return Foreseen(at, each.noise(at, pico_rho), -each.bias(at), None if off is None else off * size, chosen)

@@ -1,0 +1,226 @@
+"""Noisy histograms of norms -> how norms and totals are spread over people; post-processing alone.
+
+Histograms of norms by keys and of totals -> the mean total of the people with each norm; post-processing alone.
+
+Who is heavy by norm is heavy in all, but for how people differ in the number of groups that they are in
+(`proofs.md#pairing`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from statistics import NormalDist
+
+import numpy as np
+
+from engine.pricing.norms.histograms import Histogram, Kind
+from engine.pricing.norms.tails import CONTINUED, Floats, believed
+
+DISPERSED = 0.24  # standard deviation of ln(total / norm) of people with one norm, where all of it is what they prefer
+KINDS = 7  # of people with one norm, as many of each: how many times their mean total they have
+TIMES = 2  # that mean totals are held against those that were measured; a third time moves them by hardly anything
+
+
+def by_rank(people: Floats, norms: Floats, others: Floats, totals: Floats, groups: int | None) -> Floats:
+    """Give each norm the mean total of those who are as rare, of `others` who have `totals`; both rise.
+
+    `groups` is how many there are at most: nobody's total is above the norm times their root, nor below the norm.
+    """
+    return np.clip(_as_heavy(people, others, totals), norms, norms * _most(groups))
+
+
+def paired(people: Floats, norms: Floats, others: Floats, totals: Floats, groups: int | None, *, rows: bool) -> Floats:
+    """Give each norm the mean total of its people: such that they, who differ about it, have the totals measured.
+
+    What is given is as `by_rank` takes it; `rows`: rows are counted, which fall into groups by chance as well.
+    """
+    ranked, most = by_rank(people, norms, others, totals, groups), _most(groups)
+    factors = np.exp(np.outer(_differing(norms, ranked, groups, rows=rows), _standard()))
+    factors /= factors.mean(axis=1, keepdims=True)
+    means = ranked
+    for _ in range(TIMES):
+        each = np.clip(means[:, None] * factors, norms[:, None], (norms * most)[:, None])
+        measured = _measured(each, people, others, totals)
+        means = np.clip(means * measured / each.mean(axis=1), norms, norms * most)
+    return np.clip(means * float(people @ ranked) / float(people @ means), norms, norms * most)
+
+
+def _most(groups: int | None) -> float:
+    return math.inf if groups is None else math.sqrt(groups)
+
+
+def _standard() -> Floats:
+    """Stand for a normal law by as many of each kind."""
+    places = np.array([NormalDist().inv_cdf((kind + 0.5) / KINDS) for kind in range(KINDS)])
+    standard: Floats = places / places.std()
+    return standard
+
+
+def _as_heavy(people: Floats, others: Floats, totals: Floats) -> Floats:
+    """Give each point the mean total of the people who are as heavy in all."""
+    places = np.concatenate([[0.0], np.cumsum(others) / others.sum()])
+    amounts = np.concatenate([[0.0], np.cumsum(totals * others) / others.sum()])
+    ends = np.concatenate([[0.0], np.cumsum(people) / people.sum()])
+    up_to = np.interp(ends, places, amounts)
+    means: Floats = np.diff(up_to) / np.maximum(np.diff(ends), math.ulp(1.0))
+    return means
+
+
+def _differing(norms: Floats, totals: Floats, groups: int | None, *, rows: bool) -> Floats:
+    """Say how far ln(total) varies of people with one norm: by how concentrated they are beyond being everywhere.
+
+    Of rows that fall by chance t add t to the squared norm, and people who are in every group alike t^2 over groups.
+    Nor does it vary by more than total and norm differ by: of people who are in one group each there is no difference.
+    """
+    concentrated = norms**2 - (totals if rows else 0.0)
+    everywhere = 0.0 if groups is None else totals**2 / groups
+    alike = np.minimum(1.0, everywhere / np.maximum(concentrated, 1e-300))
+    differing: Floats = np.minimum(DISPERSED * (1 - alike), np.log(totals / norms))
+    return differing
+
+
+def _measured(each: Floats, people: Floats, others: Floats, totals: Floats) -> Floats:
+    """Give each point the mean of what those have who are as rare as its people, of `each` kind, are reckoned to be."""
+    order = np.argsort(each, axis=None, kind="stable")
+    found = np.empty(each.size)
+    found[order] = _as_heavy(np.repeat(people / KINDS, KINDS)[order], others, totals)
+    means: Floats = found.reshape(each.shape).mean(axis=1)
+    return means
+
+
+POINTS = 4  # of each bin of many norms: a quarter of a doubling of squared norms
+LATTICE = 6  # bins up to which whole squared norms are told apart: 64 to 127 of them
+STEEPEST = 3.0  # of ln(people) by bin
+PAIRED_WITHIN = 0.5  # of what pairing makes of ranks: how far it is wrong as a rule
+
+
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """People by how much they contribute, in the vector's own unit; each is itself alone, so that choices are kept."""
+
+    norms: Floats  # of one person's vector over the groups, rising
+    totals: Floats  # of the same person over all groups together
+    people: Floats  # how many such people one window has
+    told: str  # when it was measured, for people
+    noise: float = 0.0  # standard deviation of how many people a bin is read to have
+    ranked: Floats | None = None  # totals as ranks alone would tell them; None: as `totals`
+
+    @property
+    def total(self) -> float:
+        """Give everybody's contributions together, in the vector's unit."""
+        return float(self.totals @ self.people)
+
+    @property
+    def length(self) -> float:
+        """Give the mean of people's norms."""
+        return float(self.norms @ self.people) / float(self.people.sum())
+
+    def longer(self, factor: float) -> Spread:
+        """Let everybody's norm be so many times as large, of the same contributions: these fall into fewer groups."""
+        return self if factor == 1 else replace(self, norms=self.norms * factor)
+
+    def kept(self, norm: float) -> Floats:
+        """Give what is left of each person where norms are scaled down to `norm`, as a share."""
+        shares: Floats = np.minimum(1.0, norm / np.maximum(self.norms, 1e-300))
+        return shares
+
+    def lost(self, norm: float) -> float:
+        """Give the share of all contributions that is cut away where norms are scaled down to `norm`."""
+        return float((self.totals * self.people) @ (1 - self.kept(norm))) / self.total
+
+    def times(self, factor: float, people: float = 1.0) -> Spread:
+        """Let everybody contribute so many times as much, and so many times as many people contribute."""
+        ranked = None if self.ranked is None else self.ranked * factor
+        noise = self.noise * people
+        return Spread(self.norms * factor, self.totals * factor, self.people * people, self.told, noise, ranked)
+
+    def misread(self, norm: float) -> float:
+        """Give how far the share that is kept may be wrong by the noise of histograms: a standard deviation of it.
+
+        Bins are wrong independently of each other; of those that noise hides, which are read as one tail, all alike.
+        """
+        shares = self.kept(norm) / (1 - self.lost(norm)) - 1
+        _, places = np.unique(np.floor(2 * np.log2(self.norms) + 1e-9), return_inverse=True)  # of a bin or so
+        people = np.bincount(places, self.people)
+        each = np.bincount(places, self.people * self.totals * shares) / people
+        hidden = CONTINUED * people < self.noise
+        seen = self.noise * float(np.linalg.norm(each[~hidden]))
+        return math.hypot(seen, CONTINUED * float(people[hidden] @ each[hidden])) / self.total
+
+    def mispaired(self, norm: float) -> float:
+        """Give how far the share that is kept is wrong, as a rule, by which totals are taken to go with which norms."""
+        if self.ranked is None:
+            return 0.0
+        weights = self.people * self.ranked
+        by_rank = float(weights @ self.kept(norm)) / float(weights.sum())
+        return PAIRED_WITHIN * abs(by_rank / (1 - self.lost(norm)) - 1)
+
+
+@lru_cache(maxsize=256)
+def norm_spread(by_keys: Histogram, in_all: Histogram | None, groups: int | None = None) -> Spread | None:
+    """Read a spread from the histogram for some keys and that of the same contributions without keys.
+
+    `groups` is how many there are at most. None where nothing is clear of the noise. Proof: proofs.md#norm_spread
+    """
+    of_groups = by_keys.measured.kind is Kind.PERSONS
+    people, squared = _points(by_keys, groups if of_groups else None)
+    if people.sum() <= 0:
+        return None
+    norms = np.sqrt(squared) * by_keys.measured.unit
+    told = f"the calibration of {by_keys.made_on:%Y-%m-%d}"
+    if of_groups:  # in g groups: a norm of the root of g, and a total of g
+        return Spread(norms, squared, people, told, by_keys.sigma)
+    others, squared_totals = _points(in_all) if in_all is not None else (np.zeros(0), np.zeros(0))
+    if by_keys is in_all or in_all is None or others.sum() <= 0:
+        return Spread(norms, norms, people, told, by_keys.sigma)
+    measured = people, norms, others, np.sqrt(squared_totals) * in_all.measured.unit, groups
+    totals = paired(*measured, rows=by_keys.measured.kind is Kind.ROWS)
+    noise = math.hypot(by_keys.sigma, in_all.sigma) / 2  # what is heavy is read from both, each tells half of it
+    return Spread(norms, totals, people, told, noise, by_rank(*measured))
+
+
+def _points(histogram: Histogram, most: int | None = None) -> tuple[Floats, Floats]:
+    """Spread the people of each bin over squared norms in it: over whole ones where rows or groups are counted.
+
+    Within a bin people fall off as they do from the bin before to the one behind.
+    """
+    counts = believed(histogram)
+    held = [(float(count), *_in_bin(histogram, counts, place, most)) for place, count in enumerate(counts) if count > 0]
+    if not held:
+        return np.zeros(0), np.zeros(0)
+    people = np.concatenate([count * weights / weights.sum() for count, _, weights in held])
+    squared = np.concatenate([points for _, points, _ in held])
+    order = np.argsort(squared, kind="stable")
+    return people[order], squared[order]
+
+
+def _in_bin(histogram: Histogram, counts: Floats, place: int, most: int | None) -> tuple[Floats, Floats]:
+    """Give squared norms in a bin, and how people are spread over them."""
+    slope, points = _slope(counts, place), _whole(histogram, histogram.measured.bins[place])
+    if most is not None and len(points):
+        points = points[points <= most] if points[0] <= most else np.array([float(most)])
+    if not len(points):
+        points = np.exp2(histogram.measured.bins[place] + (np.arange(POINTS) + 0.5) / POINTS)
+    steps = np.gradient(np.log(points)) if len(points) > 1 else np.ones(1)
+    return points, steps * (points / points[0]) ** slope
+
+
+def _whole(histogram: Histogram, place: int) -> Floats:
+    """List the squared norms of a bin where few are possible: whole ones of counts, squares of one group's rows."""
+    measured = histogram.measured
+    if measured.column is not None:
+        return np.zeros(0)
+    if measured.kind is Kind.ROWS and not measured.keys:
+        low, high = (math.ceil(math.sqrt(2.0**end) - 1e-9) for end in (place, place + 1))
+        return np.arange(low, high, dtype=np.float64) ** 2 if place <= 2 * LATTICE else np.zeros(0)
+    return np.arange(2.0**place, 2.0 ** (place + 1)) if place <= LATTICE else np.zeros(0)
+
+
+def _slope(counts: Floats, place: int) -> float:
+    """Give by which power of the squared norm people fall off in a bin: as between the bins beside it."""
+    beside = [(counts[i], counts[i + 1]) for i in (place - 1, place) if i >= 0 and i + 1 < len(counts)]
+    steps = [math.log(after / before) for before, after in beside if min(before, after) > 0]
+    mean = sum(steps) / len(steps) if steps else 0.0
+    return max(-STEEPEST, min(STEEPEST, mean)) / math.log(2)

@@ -1,0 +1,116 @@
+"""Public relations -> counts of their rows: how many keys, how much work, how many alike; no person's row is read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from dialect import Catalog, Code, PrivatePlan, Refusal
+from dialect.algebra.expressions import Field
+from dialect.algebra.relations import Public
+from dialect.algebra.release_plan import MostValues
+from dialect.analysis.cardinality import most_rows
+from dialect.analysis.row_costs import LISTED
+from dialect.analysis.work_bound import Work, bounded_work
+from dialect.codegen.relations.relation import write_rows
+from dialect.sensitivity.norms import values_by_group
+from engine.backends.protocol import Backend
+from engine.pricing.keys import MOST_COUNTED, check_key_count
+from engine.pricing.norms.histograms import NO_CALIBRATION, Calibration
+
+MOST_ROWS_OF_A_PERSON = 10**7
+MANY_TIMES = 30  # the steps of reading a table
+MOST_BYTES_OF_A_PERSON = 10**9  # held at a time: a quarter of what all questions together have
+FEWER_ROWS = "join public tables by equality with their primary key, or aggregate per person before joining"
+SHORTER_TEXTS = "cut text to what is needed, as left(x, 20) does,"
+MOST_LOOKED_THROUGH = 10**6  # rows of a public list that is looked through for a smaller norm
+
+
+def check_work(plan: PrivatePlan, backend: Backend) -> Work:
+    """Bound the work of a plan, each pass over its rows counted (dialect/proofs.md#work).
+
+    Raises Refusal where one person's rows may grow beyond ten million, or may hold more than a gigabyte at a time.
+    """
+
+    def fan(public: Public, equal: tuple[Field, ...]) -> int:
+        rows = count_rows(public, backend)
+        if not equal or rows > MOST_COUNTED:
+            return rows
+        return _most_alike(public, equal, backend)
+
+    def is_short(public: Public, text: Field) -> bool:
+        rows = write_rows(public, (text,), backend.target)
+        return not backend.count(f"SELECT 1 AS one FROM ({rows}) AS l WHERE length({text.id}) > {LISTED} LIMIT 1")
+
+    most, work = most_rows(plan.source, fan), bounded_work(plan, fan, is_short)
+    if most > MOST_ROWS_OF_A_PERSON:
+        windows = len(plan.touched.windows)
+        over, fewer = (f" over {windows:,} windows of time", ", or a shorter time") if windows > 1 else ("", "")
+        raise Refusal(
+            Code.COMPLEX,
+            f"The rows of one person may grow to {most:,}{over} here, by joins that meet many rows each.",
+            f"{FEWER_ROWS}{fewer}",
+        )
+    if work.unit_bytes > MOST_BYTES_OF_A_PERSON:
+        held = f"{work.unit_bytes / 1e9:,.1f} GB"
+        why = f"The rows of one person may fill {held} of memory here: much is gathered of many rows or long texts."
+        raise Refusal(Code.COMPLEX, why, f"{SHORTER_TEXTS} or {FEWER_ROWS}")
+    return work.times(1 if plan.key_set is not None else 2)  # private keys are chosen first
+
+
+def check_time(works: Sequence[Work], most_of_unit: float, most: float) -> None:
+    """Refuse what may take more than so many steps for one person's rows, or for everybody's (dialect/proofs.md#work).
+
+    Everybody's count only where they are many times those that read the tables: large tables may be asked.
+    """
+    largest, steps = max((work.unit_steps for work in works), default=0.0), sum(work.steps for work in works)
+    hint = f"{FEWER_ROWS}; {SHORTER_TEXTS} before it is searched"
+    if largest > most_of_unit:
+        why = f"The rows of one person may take as much work here as {largest:,.0f} plain rows"
+        raise Refusal(Code.COMPLEX, f"{why}; {most_of_unit:,.0f} are allowed.", hint)
+    if steps > max(most, MANY_TIMES * sum(work.scanned for work in works)):
+        why = f"All rows together may take as much work here as {steps:,.0f} plain rows"
+        raise Refusal(Code.COMPLEX, f"{why}; {most:,.0f} are allowed.", hint)
+
+
+def count_keys(plan: PrivatePlan, backend: Backend) -> int | None:
+    """Count the public keys of a plan, list by list first, so that no product is made that could not be answered.
+
+    None where keys are private. Raises Refusal where there are more than may be answered.
+    """
+    if plan.key_set is None:
+        return None
+    if not plan.keys:
+        return 1
+    lists = tuple(count_rows(source.relation, backend) for source in plan.key_set.sources)
+    if math.prod(lists) > MOST_COUNTED:
+        check_key_count(plan, None, lists)
+    sql = write_rows(plan.key_set.relation, plan.key_set.keys, backend.target)
+    keys = backend.count(sql)
+    check_key_count(plan, keys, lists)
+    return keys
+
+
+def count_values(
+    plan: PrivatePlan, catalog: Catalog, backend: Backend, calibration: Calibration = NO_CALIBRATION
+) -> Iterator[MostValues]:
+    """Count the values of people's columns in one group, where public tables tell (dialect/proofs.md#usual-keys)."""
+    measured = {key for each in calibration.histograms for key in each.measured.keys}
+    for each in values_by_group(plan, catalog, measured):
+        if 0 < count_rows(each.relation, backend) <= MOST_LOOKED_THROUGH:
+            yield each.text, _most_alike(each.relation, each.groups, backend)
+
+
+def count_rows(public: Public, backend: Backend) -> int:
+    """Count the rows of a public relation, up to one more than may be answered."""
+    rows = write_rows(public, public.fields, backend.target)
+    return backend.count(f"SELECT 1 AS one FROM ({rows}) AS l LIMIT {MOST_COUNTED + 1}")
+
+
+def _most_alike(public: Public, equal: tuple[Field, ...], backend: Backend) -> int:
+    """Count the most rows that agree in some fields; all of them where there are none."""
+    if not equal:
+        return count_rows(public, backend)
+    rows = write_rows(public, public.fields, backend.target)
+    place = f"row_number() OVER (PARTITION BY {', '.join(f.id for f in equal)}) AS place"
+    return backend.count(f"SELECT place FROM (SELECT {place} FROM ({rows}) AS p) AS n GROUP BY place")

@@ -1,0 +1,202 @@
+"""Prepared releases + what the asker holds -> ways: which are free, and from what (proofs.md#ways)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property
+
+import pyarrow as pa
+
+from budgets import Ledger
+from dialect import Catalog, Question
+from dialect.algebra.release_plan import PrivatePlan, VectorBound
+from dialect.codegen.relations.relation import write_rows
+from dialect.parser.tokens import uncommented
+from dialect.planner.reuse.predicate_regions import Read
+from dialect.planner.reuse.view_matching import Derivation, derivation, held_parts, same_rows, told
+from engine.backends.protocol import Backend
+from engine.errors import uncharged
+from engine.mechanism.release import Meaning
+from engine.pricing.display_names import which_release
+from engine.pricing.norms.choose import bounds_said
+from engine.pricing.prepare import Prepared, priced
+from engine.reuse.combine import Made, made_of
+from engine.reuse.holdings import Held, Known, Shelf, Showing, nothing_shown, shelf_of
+from engine.reuse.linear_combinations import MOST_PARTED, Combining
+from engine.reuse.replay import current
+from engine.reuse.sources import Again, Combined, Way, clashing, way_of
+
+SHORT = 12  # characters by which people tell releases apart
+MOST_LOOKED_AT = 64  # held releases that say a wanted one, in its own words, and in others; the first bought come first
+
+OF_DIFFERENT_TIMES = (
+    "answers of different times are taken off each other: who objected, or withdrew that, in between still counts in "
+    "what is left, and no interval covers it"
+)
+
+
+@dataclass(frozen=True)
+class Finder:
+    """Where what is held is looked for."""
+
+    catalog: Catalog
+    backend: Backend
+    ledger: Ledger
+    known: Known  # plans of releases that were found before
+    showing: Showing = nothing_shown  # releases of standing questions that a client may see
+    mixes: bool = True  # a release may be bought beside what is held; a share of held numbers would move with it
+
+    def ways(self, prepared: tuple[Prepared, ...], client: str) -> tuple[Way, ...]:
+        """Find how each release of a question comes about for a client; raises Refusal where that is too much."""
+        if not prepared:
+            return ()
+        dataset = prepared[0].plan.dataset
+        shelf = shelf_of(self.ledger, client, dataset, self.catalog, self.known, self.showing(client, dataset))
+        exact = shelf.bought()
+        with uncharged("What you hold can't be looked through for this answer"):
+            ways = [Way(p, bought=p) if p.release_key in exact else self._way(p, shelf) for p in prepared]
+            while places := clashing(ways):  # what takes the place of one may clash with another in its turn
+                ways[places[0]] = self._way(ways[places[0]].wanted, shelf, combines=False)
+            return tuple(ways)
+
+    def _way(self, wanted: Prepared, shelf: Shelf, combines: bool = True) -> Way:
+        if wanted.plan.key_set is None:
+            return Way(wanted, bought=wanted)
+        finding = _Finding(self, wanted, shelf, combines)
+        again = self._again(wanted) if self.mixes and not finding.is_full else None
+        return way_of(wanted, finding.candidates(), again, shelf.keys(), finding.beside)
+
+    def _again(self, wanted: Prepared) -> Again:
+        made = wanted.sized.bounded_as(wanted.bounds)  # numbers that are cut otherwise are not mixed
+
+        def again(rho: Fraction) -> Prepared:
+            anew = priced(made, self.backend, rho, wanted.cost.loss.delta)
+            return current([anew], self.ledger, self.catalog)[0]
+
+        return again
+
+
+class _Finding:
+    """What the releases that a client holds say of one that is wanted."""
+
+    def __init__(self, finder: Finder, wanted: Prepared, shelf: Shelf, combines: bool) -> None:
+        self.finder, self.wanted, self.combines = finder, wanted, combines
+        self.shelf = shelf.own_first(wanted.plan)  # else a repeat would find what was bought beside it
+        self.own, self.read, self.compared = told(wanted.plan), Read(), 0
+        self.combining = Combining(wanted, self.own, self.shelf, finder.catalog, self._made, self.read)
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether one more release of the wanted plan would not be looked at when the question is repeated."""
+        return sum(held.says(self.wanted.plan) for held in self.shelf.held) >= MOST_PARTED
+
+    @cached_property
+    def keys(self) -> pa.Table:
+        """The public list of the wanted keys."""
+        return public_keys(self.wanted.plan, self.finder.backend)
+
+    def candidates(self) -> Iterator[Made | Combined]:
+        """Walk what the held releases say, alone and with those before them, in the order in which they were bought."""
+        looked_at = Counter[bool]()  # in W's own words, and in others
+        for place, held in enumerate(self.shelf.held):
+            own = held.says(self.wanted.plan)
+            found = self._derived(held) if looked_at[own] < MOST_LOOKED_AT else None
+            if found is not None:
+                looked_at[own] += 1
+                made = self._made(held, found)
+                if made is not None:
+                    yield made
+            together = self.combining.through(place) if self.combines else None
+            if together is not None:
+                yield together
+
+    def beside(self, bought: Prepared | None) -> Combined | None:
+        """Combine all that is held, with a release that is bought beside it."""
+        return self.combining.through(len(self.shelf.held), bought) if self.combines else None
+
+    def _derived(self, held: Held) -> Derivation | None:
+        found = derivation(self.own, held.told, self.finder.catalog)
+        parts = held_parts(self.own, held.told) if found is None and self.compared < MOST_LOOKED_AT else ()
+        self.compared += bool(parts)
+        return found or same_rows(self.own, parts, self.finder.catalog, self.read)
+
+    def _made(self, held: Held, derived: Derivation) -> Made | None:
+        release = self.shelf.release(held)
+        assert release.meaning is not None  # noqa: S101  else it has no plan
+        made = made_of(release, derived, self.keys)
+        if made is None:
+            return None
+        bounds = tuple(_bounds(self.wanted, release.meaning, derived.vectors))
+        whole = len(held.told.plan.keys) == len(self.wanted.plan.keys)
+        return Made(held.release_key, held.settled_at, made[0], made[1], whole, bounds, held.standing)
+
+
+def public_keys(plan: PrivatePlan, backend: Backend) -> pa.Table:
+    """Read the public list of a plan's keys: k0, k1, ..., or one row where there are none."""
+    assert plan.key_set is not None  # noqa: S101  the caller asks
+    if not plan.key_set.keys:
+        return pa.table({"none": [0]})
+    rows = backend.public(write_rows(plan.key_set.relation, plan.key_set.keys, backend.target))
+    return pa.table({f"k{i}": rows.column(f.id) for i, f in enumerate(plan.key_set.keys)})
+
+
+def _bounds(wanted: Prepared, meaning: Meaning, places: Iterable[int]) -> Iterator[VectorBound]:
+    """Tell by which bounds people were cut in a held release, vector by vector of the wanted one."""
+    for own, place in zip(wanted.bounds.vectors, places, strict=True):
+        norm, bias = meaning.norms[place], meaning.biases[place]
+        within = meaning.withins[place] if meaning.withins else None
+        yield replace(own, norm=norm, predicted_bias=bias, bias_within=within, why=meaning.whys[place])
+
+
+def meaning_of(question: Question, prepared: Prepared) -> Meaning:
+    """Say what a release is of, in words from which its plan is found again."""
+    place = next(i for i, plan in enumerate(question.plans) if plan.canonical == prepared.plan.canonical)
+    bounds = prepared.bounds.vectors
+    return Meaning(
+        uncommented(question.sql), place, bounds_said(prepared.bounds), repr(prepared.cost),
+        tuple(bound.norm for bound in bounds),
+        tuple(bound.predicted_bias for bound in bounds), tuple(bound.why for bound in bounds),
+        tuple(bound.bias_within for bound in bounds),
+    )  # fmt: skip
+
+
+def notes_of(ways: tuple[Way, ...]) -> tuple[str, ...]:
+    """Say which numbers are made of releases that the client holds, and that these cost nothing."""
+    plans = [each.wanted.plan for each in ways]
+    made = tuple(_note(way, which_release(way.wanted.plan, plans).strip()) for way in ways if way.sources)
+    return (*made, OF_DIFFERENT_TIMES) if any(map(_is_of_different_times, ways)) else made
+
+
+def _is_of_different_times(way: Way) -> bool:
+    """Tell whether answers are taken off each other that may not have left out the same people; by moments alone."""
+    moments = {each.settled_at for each in way.sources} | ({""} if way.bought is not None else set())
+    return any(times < 0 for times in way.times) and len(moments) > 1
+
+
+def _note(way: Way, which: str) -> str:
+    times = [_times_told(each) for each in way.times] or [""] * len(way.sources)
+    made = (
+        f"{by}{'standing ' if each.standing else ''}{each.release_key[:SHORT]} of {each.settled_at[:10]} ({each.how})"
+        for each, by in zip(way.sources, times, strict=False)
+    )
+    bought = "" if way.bought is None else f", averaged with a new one for rho {float(way.bought.cost.loss.rho):.3g}"
+    return f"{f'{which}: ' if which else ''}made of answers that you hold: {', '.join(made)}{bought}"
+
+
+def _times_told(times: Fraction) -> str:
+    """Say how often numbers are taken: once, off, or a part of them."""
+    if abs(times) == 1:
+        return "" if times > 0 else "less "
+    return f"{float(times):.3g} times "
+
+
+def day_of(ways: tuple[Way, ...], stored: Collection[str], ledger: Ledger) -> str | None:
+    """Name the first day, in UTC, of which numbers are that come from store; `stored` are keys from before."""
+    moments = [each.settled_at for way in ways for each in way.sources]
+    for bought in (way.bought for way in ways):
+        if bought is not None and bought.release_key in stored:
+            moments += [each.settled_at for each in ledger.made(bought.plan.dataset, [bought.release_key]).values()]
+    return min(moments, default="")[:10] or None

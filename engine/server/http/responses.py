@@ -1,0 +1,338 @@
+"""The bodies of answers, as OpenAPI tells them; docs/answers.md says what each field means.
+
+The bodies that admins, auditors and stewards get, as OpenAPI tells them.
+
+An Arrow table with its card -> the JSON of docs/answers.md, which a test holds against the door's own.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field
+
+from engine.api.wire.answer import CARD
+from engine.server.http.roles import Role
+from engine.server.http.sizes import padded_json, padded_stream, public_length
+
+
+class Told(BaseModel):
+    """A body that is sent back; fields may be added."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Problem(Told):
+    """Every no: RFC 9457, and what a refusal tells."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    message: str
+    hint: str
+    span: Annotated[list[int], Field(min_length=2, max_length=2)] | None
+    sql: str | None
+
+
+class ColumnTold(Told):
+    """A column of an answer."""
+
+    name: str
+    type: str
+
+
+class Price(Told):
+    """A loss."""
+
+    rho: float
+    delta: float
+    epsilon_at_delta: dict[str, float]
+
+
+class Card(Told):
+    """What an answer and an explanation have alike."""
+
+    columns: list[ColumnTold]
+    confidence: float | None
+    price: Price
+    remaining: dict[str, dict[str, float]]
+    outlook: dict[str, Any] | None
+    replayed: bool
+    windows: list[str] | None = None
+    notes: list[str]
+
+
+class Answer(Card):
+    """An answer."""
+
+    rows: list[list[Any]]
+    intervals: dict[str, list[Annotated[list[float], Field(min_length=2, max_length=2)] | None]]
+    release_id: str | None
+
+
+class Explanation(Card):
+    """What a question would cost and give."""
+
+    keys: list[dict[str, Any]]
+    bounds: list[dict[str, Any]]
+    expected_error: dict[str, float | None]
+    thresholds: list[dict[str, Any]]
+    crossing: bool
+    sql: str
+
+
+class JobTold(Told):
+    """A job."""
+
+    id: str
+    state: Literal["queued", "running", "done", "refused", "cancelled"]
+    progress: float = Field(ge=0, le=1, description="Of the public time that the question takes.")
+    request_id: str
+    made_at: str
+    ended_at: str | None
+    problem: Problem | None
+
+
+class BudgetTold(Told):
+    """Accounts."""
+
+    accounts: list[dict[str, Any]]
+    query_rho: dict[str, float]
+    ahead: dict[str, list[str]]
+
+
+class Released(Told):
+    """A release that a client has paid for."""
+
+    release_id: str
+    dataset: str
+    question: str
+    rho: float
+    delta: float
+    settled_at: str | None
+
+
+class Share(Told):
+    """An answer that is shared; who has the id may see what was asked, and pay for the numbers."""
+
+    id: str
+    by: str
+    sql: str
+    dataset: str
+    made_at: str
+    expires_at: str
+
+
+class Offer(Share):
+    """What shared numbers cost you."""
+
+    price: Price
+    paid: bool
+
+
+class TableTold(Told):
+    """A table that may be asked about."""
+
+    name: str
+    kind: str
+    dataset: str
+    columns: list[dict[str, Any]]
+
+
+class Outlines(Told):
+    """The polygons of a public table: RFC 7946."""
+
+    type: Literal["FeatureCollection"]
+    features: list[dict[str, Any]]
+
+
+class FunctionTold(Told):
+    """A function that a question may use."""
+
+    name: str
+    arguments: str
+    gives: str
+    meaning: str
+
+
+class Me(Told):
+    """Who asks."""
+
+    name: str
+    role: Role
+    key_id: str
+
+
+class Planned(Told):
+    """What to buy so that questions cost least together: of each its price, and what it is made of."""
+
+    rho: float
+    ask_at_rho: float
+    applied: bool
+    charged_rho: float
+    questions: list[dict[str, Any]]
+
+
+class StandingTold(Told):
+    """A standing question that the asker is entitled to see."""
+
+    name: str
+    dataset: str
+    windows: list[str]
+
+
+class Health(Told):
+    """How the server is."""
+
+    state: str
+
+
+class KeyTold(Told):
+    """A key, without what opens anything."""
+
+    id: str
+    name: str
+    role: Role
+    made_at: str
+    made_by: str
+    expires_at: str
+    revoked_at: str | None
+    lives: bool
+
+
+class NewKey(KeyTold):
+    """A key, shown once."""
+
+    key: str
+
+
+class Verified(Told):
+    """What of a ledger is not as it was written."""
+
+    ledger: str
+    sequence: int
+    row_hash: str
+    found: list[str]
+    clock: list[str]  # where the clock ran backwards: nothing is refused for it
+
+
+class Checked(Told):
+    """What one of the server's own checks finds."""
+
+    check: str
+    state: Literal["passed", "look", "failed"]
+    said: str
+
+
+class Figure(Told):
+    """How many people object, with noise."""
+
+    dataset: str
+    release_id: str
+    made_on: str
+    rho: float
+    persons: int
+    low: int
+    high: int
+    confidence: float
+
+
+class StoredTold(Told):
+    """What is stored of a dataset."""
+
+    dataset: str
+    replay_max_age_days: int | None
+    releases: list[dict[str, Any]]
+
+
+class AlertTold(Told):
+    """An alert of a budget, in one channel."""
+
+    client: str
+    window: str
+    share: float
+    channel: str
+    made_at: str
+    sent_at: str | None
+    tries: int
+    problem: str | None
+
+
+ARROW = "application/vnd.apache.arrow.stream"
+JSON = "application/json"
+SQL_TYPES = {
+    "bool": "BOOLEAN",
+    "int8": "TINYINT",
+    "int16": "SMALLINT",
+    "int32": "INTEGER",
+    "int64": "BIGINT",
+    "uint8": "UTINYINT",
+    "uint16": "USMALLINT",
+    "uint32": "UINTEGER",
+    "uint64": "UBIGINT",
+    "float": "FLOAT",
+    "double": "DOUBLE",
+    "string": "VARCHAR",
+    "large_string": "VARCHAR",
+    "string_view": "VARCHAR",
+    "date32[day]": "DATE",
+    "time64[us]": "TIME",
+    "null": "NULL",
+}
+
+
+def body_of(rows: bytes, media_type: str) -> bytes:
+    """Give an answer in the form that was asked for, padded to its size class."""
+    table = pa.ipc.open_stream(rows).read_all()
+    card = json.loads(table.schema.metadata[CARD])
+    length = public_length(table, card)
+    if media_type == ARROW:
+        return padded_stream(rows, length)
+    text = json.dumps(answer_shape(table, card), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return padded_json(text.encode(), length)
+
+
+def answer_shape(table: pa.Table, card: dict[str, Any]) -> dict[str, Any]:
+    """Give columns, rows and the whole card."""
+    columns = [[plain(value) for value in column.to_pylist()] for column in table.columns]
+    return {
+        "columns": [{"name": field.name, "type": sql_type(field.type)} for field in table.schema],
+        "rows": [list(row) for row in zip(*columns, strict=True)],
+        **card,
+    }
+
+
+def sql_type(kind: pa.DataType) -> str:
+    """Name an Arrow type as DuckDB's SQL does."""
+    if pa.types.is_timestamp(kind):
+        return "TIMESTAMP" if kind.tz is None else "TIMESTAMPTZ"
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return f"{sql_type(kind.value_type)}[]"
+    if pa.types.is_decimal(kind):
+        return f"DECIMAL({kind.precision},{kind.scale})"
+    return SQL_TYPES.get(str(kind), str(kind).upper())
+
+
+def plain(value: object) -> object:
+    """Give a value as JSON has it: times as ISO text, decimals as numbers, what is no number as null."""
+    match value:
+        case bool() | int() | str() | None:
+            return value
+        case float():
+            return value if math.isfinite(value) else None
+        case datetime.date() | datetime.time():
+            return value.isoformat()
+        case Decimal():
+            return plain(float(value))
+        case list() | tuple():
+            return [plain(item) for item in value]
+        case dict():
+            return {str(key): plain(item) for key, item in value.items()}
+    return str(value)

@@ -1,0 +1,104 @@
+"""Counters for Prometheus: of requests and refusals, all of them functions of what was asked, none of the data.
+
+No time, no memory and no processor is measured: those of a fresh release depend on the data.
+
+Logs: one JSON object a line on standard error, made of named fields; no SQL, no value, no key is among them.
+
+What is logged at most once in a while, however often it happens.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+import threading
+import time
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import TextIO, cast
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, disable_created_metrics, generate_latest
+
+log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
+
+def begin_logs() -> None:
+    """Write JSON lines; libraries that log text are heard from warnings on."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _StandardError())),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format='{"event": "library", "logger": "%(name)s"}')
+
+
+class _StandardError:
+    """Standard error as it is when a line is written; one that can't be, as on a full disk, stops nothing."""
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
+
+
+UNTOLD = frozenset({"E_EXEC", "E_SERVER"})  # may depend on the data: the asker and the ledger know of them
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """The counters of one server."""
+
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    requests: Counter = field(init=False)
+    refusals: Counter = field(init=False)
+    questions: Counter = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the counters, without the moments at which each was made."""
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        made = {
+            "requests": Counter("passersby_requests", "Requests", ["method", "route"], registry=self.registry),
+            "refusals": Counter("passersby_refusals", "Refusals", ["code"], registry=self.registry),
+            "questions": Counter("passersby_questions", "Questions handed in", ["how"], registry=self.registry),
+        }
+        for name, counter in made.items():
+            object.__setattr__(self, name, counter)
+
+    def refused(self, code: str) -> None:
+        """Count a refusal that was decided without data."""
+        if code not in UNTOLD:
+            self.refusals.labels(code).inc()
+
+    def text(self) -> bytes:
+        """Write them as Prometheus reads them."""
+        return generate_latest(self.registry)
+
+
+LOGGED_AFTER = 60.0  # seconds
+
+
+@dataclass
+class Throttle:
+    """Remembers when each thing was last logged; safe for many threads."""
+
+    seconds: float = LOGGED_AFTER
+    _last: dict[Hashable, float] = field(default_factory=dict)
+    _changing: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def is_due(self, what: Hashable) -> bool:
+        """Was this not logged within the last seconds? Then it is to be logged now."""
+        now = time.monotonic()
+        with self._changing:
+            if now - self._last.get(what, -self.seconds) < self.seconds:
+                return False
+            self._last = {each: at for each, at in self._last.items() if now - at < self.seconds} | {what: now}
+            return True

@@ -1,0 +1,178 @@
+"""Public times: when a fresh release leaves, from its plan's own bound on work, never from the data.
+
+An engine whose fresh releases leave in public time; everything else is the engine's own.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
+from dataclasses import dataclass, field, fields
+
+from budgets import Charge
+from dialect import Question
+from engine.pipeline.engine import Engine
+from engine.pricing.prepare import Prepared
+from engine.pricing.terms import Asked
+from engine.pricing.work_limits import check_time
+from engine.reuse.replay import replayed
+from engine.server.worker.scheduler import LONG, Place, Turns
+
+LONGEST_SECONDS = 600.0  # after which the data's engine stops a statement
+NOISE_PER_SECOND = 50_000  # numbers that are noised in a second, far below what a slow machine does
+
+Told = Callable[[float], None]
+announced: ContextVar[Told | None] = ContextVar("announced", default=None)  # who is told in which bucket an answer is
+queued: ContextVar[Callable[[], None] | None] = ContextVar("queued", default=None)  # called at a place in the queue
+placed: ContextVar[Place | None] = ContextVar("placed", default=None)  # the place of the question that is read now
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast this machine is taken to be, and how many questions read data at once."""
+
+    least_seconds: float = 0.5  # the shortest bucket; each further one is twice as long
+    rows_per_second: float = 2e6  # that one question reads, bounds and sums
+    slots: int = 2
+    queue: int = 64  # questions that wait or run, each from before its charge to its end
+    queue_per_client: int = 32
+    unit_rows: float = 2e6  # the most work of one unit's rows, as so many plain ones
+    turns: Turns = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Make the slots."""
+        object.__setattr__(
+            self, "turns", Turns(self.slots, LONG * self.least_seconds, self.queue, self.queue_per_client)
+        )
+
+    def bucket_seconds(self, prepared: tuple[Prepared, ...]) -> float:
+        """Choose the bucket of a question: the shortest one that holds its work and one unit's more.
+
+        Claim: it is a function of plans, catalog, public tables and settings, and never shorter for a larger bound.
+        Symbols: steps of all and of one unit; n, the numbers that are noised. Formula: the least least_seconds * 2^k of
+        at least steps / rows_per_second + n / NOISE_PER_SECOND. Source: proofs.md#bucket_seconds. Raises nothing.
+        """
+        expected = sum(map(self._expected_seconds, prepared))
+        steps = math.ceil(math.log2(max(expected, self.least_seconds) / self.least_seconds))
+        return self.least_seconds * float(2**steps)
+
+    def _expected_seconds(self, prepared: Prepared) -> float:
+        work = prepared.sized.work
+        numbers = (prepared.key_count or 1) * len(prepared.plan.vectors)
+        return (work.steps + work.unit_steps) / self.rows_per_second + numbers / NOISE_PER_SECOND
+
+    @property
+    def most_rows(self) -> float:
+        """The most work of everybody's rows, as so many plain ones: what is done before a statement is stopped."""
+        return LONGEST_SECONDS * self.rows_per_second
+
+    @contextmanager
+    def place(self, client: str, name: str | None, *, is_job: bool = False) -> Iterator[None]:
+        """Let the question that is asked meanwhile be withdrawn by a name; without one, by its request id."""
+        if name is None:
+            yield
+            return
+        with self.turns.coming(Place(client, name, is_job=is_job)) as place:
+            before = placed.set(place)
+            try:
+                yield
+            finally:
+                placed.reset(before)
+
+    @contextmanager
+    def queue_place(self, client: str) -> Iterator[None]:
+        """Hold a place in the queue, but for a job, which waited before; raises QueueFull."""
+        place = placed.get()
+        is_job = place is not None and place.is_job
+        with nullcontext() if is_job else self.turns.queued(client):
+            tell = queued.get()
+            if tell is not None:
+                tell()
+            yield
+
+    @contextmanager
+    def turn(self, charge: Charge, seconds: float) -> Iterator[None]:
+        """Wait for a slot, and hold it to the end of the bucket, or of the next one where the work was not done.
+
+        Claim: what happens inside tells by its time no more than k. Symbols: b, the bucket's `seconds`; k. Formula: the
+        end is at b * 2^k after the slot was had; k is 0 unless the work takes longer than b. Source: proofs.md#paced.
+        Raises Withdrawn where the question was cancelled before it had a slot.
+        """
+        with self.turns.turn(placed.get() or Place(charge.client, charge.request_id), seconds):
+            begun = time.monotonic()
+            tell = announced.get()
+            if tell is not None:
+                tell(seconds)
+            try:
+                yield
+            finally:
+                _sleep_to(begun + _end_of_bucket(time.monotonic() - begun, seconds))
+
+
+def _end_of_bucket(taken: float, seconds: float) -> float:
+    """Give the end of the bucket that holds what was taken: seconds, or as often twice it as is needed."""
+    end = seconds
+    while end < taken:
+        end *= 2
+    return end
+
+
+def _sleep_to(moment: float) -> None:
+    while (left := moment - time.monotonic()) > 0:
+        time.sleep(left)
+
+
+@dataclass(frozen=True)
+class PacedEngine(Engine):
+    """The engine of a server."""
+
+    pace: Pace = field(default_factory=Pace)
+
+    @classmethod
+    def of(cls, engine: Engine, pace: Pace) -> PacedEngine:
+        """Put a pace around an engine."""
+        kept = {each.name: getattr(engine, each.name) for each in fields(engine) if each.init and each.name != "pace"}
+        return cls(**kept, pace=pace)
+
+    def repeated(self, client: str, dataset: str) -> None:
+        """Count a free repeat, for a row of the chain when the hour is over."""
+        self.ledger.count_repeat(client, dataset)
+
+    def queued(self, bought: tuple[Prepared, ...], asked: Asked) -> AbstractContextManager[None]:
+        """Hold a place in the queue of questions that may read data; what is stored and paid for needs none.
+
+        Raises QueueFull, before anything is charged.
+        """
+        if not bought or replayed(bought, self.ledger, asked.client) is not None:
+            return nullcontext()
+        return self.pace.queue_place(asked.client)
+
+    def prepare(self, question: Question, asked: Asked) -> tuple[Prepared, ...]:
+        """Prepare a question, of which one person's rows can't move the time by much (proofs.md#bucket_seconds).
+
+        Raises Refusal, before anything is charged.
+        """
+        prepared = super().prepare(question, asked)
+        check_time([each.sized.work for each in prepared], self.pace.unit_rows, self.pace.most_rows)
+        return prepared
+
+    def reading(self, bought: tuple[Prepared, ...], charge: Charge) -> AbstractContextManager[None]:
+        """Stand around the making of what is charged; what this client did not hold before ends with its bucket.
+
+        Claim: when a release is stored, or a failure noted, and with it the time of an answer and all that a ledger
+        tells of either, tells of the data no more than in which of the buckets b, 2b, 4b, ... the work ended, b a
+        function of plan and catalog. A first replay waits for the same bucket: that another client asked before is told
+        by the day of its numbers, never by the time. Own replays and refusals read no data and do not wait. Source:
+        proofs.md#paced. Raises Withdrawn.
+        """
+        if not is_first(charge):
+            return nullcontext()
+        return self.pace.turn(charge, self.pace.bucket_seconds(bought))
+
+
+def is_first(charge: Charge) -> bool:
+    """Tell whether this client gets something for the first time: it is yet to be run, or was paid for just now."""
+    return bool(charge.to_run) or (charge.loss.pico_rho > 0 and not charge.repeated)

@@ -1,0 +1,205 @@
+"""Commands for admins: client add, remove, cap, list; freeze, thaw, frozen. No data are opened.
+
+Commands about requests for another cap: topup request, approve, decline, list. No data are opened.
+"""
+
+from __future__ import annotations
+
+import shlex
+from fractions import Fraction
+from typing import Annotated
+
+import typer
+
+from passersby.cli.options import (
+    Amount,
+    By,
+    Client,
+    Dataset,
+    Form,
+    KeptLedger,
+    Ledger,
+    Lifetime,
+    NamedCatalog,
+    OwnCatalog,
+    Query,
+    Reason,
+    Window,
+    changed,
+    chosen,
+    refusals,
+    said,
+    scope_of,
+)
+from passersby.cli.output import Format, write_rows
+from passersby.client.connect import engine_face, user_name
+
+CLIENTS = (
+    *("client", "group", "state", "dataset", "window", "spent_rho", "cap_rho"),
+    *("lifetime_spent_rho", "lifetime_cap_rho", "query_cap_rho"),
+)
+FROZEN = ("client", "dataset", "window", "since", "by", "reason")
+Name = Annotated[
+    str, typer.Argument(metavar="CLIENT", help="A client's name, or a path: organisation/project/analyst.")
+]
+Whose = Annotated[str | None, typer.Argument(metavar="[CLIENT]", help="A client, or a group with all in it.")]
+SPOKEN = {"each": "in each window", "lifetime": "over all windows together", "query": "for one question"}
+SameWhose = Annotated[str | None, typer.Option("--client", metavar="CLIENT", help="The same as the argument.")]
+Of = Annotated[
+    str | None, typer.Option("--dataset", metavar="NAME", help="Only of this dataset; or the dataset itself.")
+]
+
+
+def add(client: Name, reason: Reason, by: By = None, catalog: NamedCatalog = None, ledger: Ledger = None) -> None:
+    """Add a client before it asks; one that was removed is back, with all that it has spent."""
+    changed(catalog, ledger, lambda admin: admin.add_client(client, by=by or user_name(), reason=reason))
+    said(f"Client {client} may ask.")
+
+
+def remove(client: Name, reason: Reason, by: By = None, catalog: NamedCatalog = None, ledger: Ledger = None) -> None:
+    """Let a client, or a group with all in it, ask no more; what it spent stays spent."""
+    changed(catalog, ledger, lambda admin: admin.remove_client(client, by=by or user_name(), reason=reason))
+    said(f"Client {client} was removed, and its accounts stay as they are.")
+
+
+def cap(
+    client: Name,
+    rho: Amount,
+    reason: Reason,
+    dataset: Dataset = None,
+    window: Window = None,
+    lifetime: Lifetime = False,
+    one_question: Query = False,
+    by: By = None,
+    catalog: NamedCatalog = None,
+    ledger: Ledger = None,
+) -> None:
+    """Cap a client or a group, in the place of the catalog's cap: in each window, unless an option says otherwise.
+
+    It holds from the next question on. A cap below what is spent blocks; nothing is given back. No cap lifts a client
+    above what the dataset has left.
+    """
+    scope = scope_of(window, lifetime, one_question)
+    given = {"by": by or user_name(), "reason": reason, "dataset": dataset, "scope": scope}
+    allowed: Fraction | None = changed(
+        catalog, ledger, lambda admin: admin.cap_client(client, rho, **given) and admin.allowed(dataset, scope)
+    )
+    said(f"Client {client} is capped at rho {rho} {SPOKEN.get(scope, f'in window {window}')}.")
+    if allowed is not None and allowed < Fraction(rho):
+        said(f"The dataset allows all clients together rho {float(allowed):g} in a window: the cap is never reached.")
+
+
+def clients(catalog: OwnCatalog = "operator", ledger: KeptLedger = None, form: Form = Format.TABLE) -> None:
+    """List clients and groups: whether they may ask, and caps and spending in the window with least left."""
+    from passersby.result.terminal_admin import show_clients
+
+    with refusals(form), engine_face() as engine, engine.open_admin(catalog, ledger=ledger, to_read=True) as admin:
+        rows = admin.clients()
+        write_rows(rows, show_clients, rows, form, CLIENTS)
+
+
+def freeze(
+    reason: Reason,
+    client: Whose = None,
+    same_client: SameWhose = None,
+    dataset: Of = None,
+    window: Window = None,
+    by: By = None,
+    catalog: NamedCatalog = None,
+    ledger: Ledger = None,
+) -> None:
+    """Let nothing be charged until it is thawed: to a client, a group, a dataset, a window, or to one in the other."""
+    place = _place(_whose(client, same_client), dataset, window)
+    changed(catalog, ledger, lambda admin: admin.freeze(by=by or user_name(), reason=reason, **place))
+    said(f"Frozen: {_named(place)}.")
+
+
+def thaw(
+    reason: Reason,
+    client: Whose = None,
+    same_client: SameWhose = None,
+    dataset: Of = None,
+    window: Window = None,
+    by: By = None,
+    catalog: NamedCatalog = None,
+    ledger: Ledger = None,
+) -> None:
+    """Undo a freeze, named as it was frozen; executions that failed before are counted anew."""
+    place = _place(_whose(client, same_client), dataset, window)
+    changed(catalog, ledger, lambda admin: admin.thaw(by=by or user_name(), reason=reason, **place))
+    said(f"Thawed: {_named(place)}.")
+
+
+def frozen(catalog: OwnCatalog = "operator", ledger: KeptLedger = None, form: Form = Format.TABLE) -> None:
+    """List what is frozen now: since when, by whom, why."""
+    from passersby.result.terminal_admin import show_frozen
+
+    with refusals(form), engine_face() as engine, engine.open_admin(catalog, ledger=ledger, to_read=True) as admin:
+        rows = admin.frozen()
+        write_rows(rows, show_frozen, rows, form, FROZEN)
+
+
+def _whose(client: str | None, same_client: str | None) -> str | None:
+    if client is not None and same_client not in (None, client):
+        raise typer.BadParameter("Name one client.", param_hint="--client")
+    return client or same_client
+
+
+def _place(client: str | None, dataset: str | None, window: str | None) -> dict[str, str | None]:
+    if client is None and dataset is None and window is None:
+        raise typer.BadParameter("Name a client, a --dataset or a --window.", param_hint="CLIENT")
+    return {"client": client, "dataset": dataset, "window": window}
+
+
+def _named(place: dict[str, str | None]) -> str:
+    return ", ".join(f"{part} {name}" for part, name in place.items() if name)
+
+
+TOP_UPS = ("request", "client", "dataset", "scope", "cap_rho", "state", "reason")
+Number = Annotated[int, typer.Argument(metavar="NUMBER", help="The request, as `topup list` numbers it.")]
+Open = Annotated[bool, typer.Option("--open", help="Only those that nobody has decided.")]
+
+
+def request(
+    rho: Amount,
+    reason: Reason,
+    client: Client = None,
+    dataset: Dataset = None,
+    window: Window = None,
+    lifetime: Lifetime = False,
+    one_question: Query = False,
+    catalog: NamedCatalog = None,
+    ledger: Ledger = None,
+) -> None:
+    """Ask for another cap of yours: in each window, unless an option says otherwise; an admin decides."""
+    given = {"dataset": dataset, "scope": scope_of(window, lifetime, one_question), "reason": reason}
+    where = chosen(catalog)
+    with refusals(Format.TABLE), engine_face() as engine, engine.open_admin(where, ledger=ledger) as admin:
+        asked = admin.request_top_up(client or user_name(), rho, **given)
+    number = asked["request"]
+    kept = f" --ledger {shlex.quote(ledger)}" if ledger and "://" not in ledger else ""  # a URL may hold a password
+    command = f'passersby topup approve {number} --reason "as agreed" --catalog {shlex.quote(where)}{kept}'
+    said(f"Request {number}: an admin decides, with `{command}`, or decline in the place of approve.")
+
+
+def approve(number: Number, reason: Reason, by: By = None, catalog: NamedCatalog = None, ledger: Ledger = None) -> None:
+    """Grant the cap that a client has asked for; it holds from the next question on."""
+    changed(catalog, ledger, lambda admin: admin.approve_top_up(number, by=by or user_name(), reason=reason))
+    said(f"Request {number} is approved.")
+
+
+def decline(number: Number, reason: Reason, by: By = None, catalog: NamedCatalog = None, ledger: Ledger = None) -> None:
+    """Decline what a client has asked for; its cap stays."""
+    changed(catalog, ledger, lambda admin: admin.decline_top_up(number, by=by or user_name(), reason=reason))
+    said(f"Request {number} is declined.")
+
+
+def listed(
+    undecided: Open = False, catalog: OwnCatalog = "operator", ledger: KeptLedger = None, form: Form = Format.TABLE
+) -> None:
+    """List requests for other caps, oldest first, with what became of them."""
+    from passersby.result.terminal_admin import show_top_ups
+
+    with refusals(form), engine_face() as engine, engine.open_admin(catalog, ledger=ledger, to_read=True) as admin:
+        rows = admin.top_ups(open_only=undecided)
+        write_rows(rows, show_top_ups, rows, form, TOP_UPS)

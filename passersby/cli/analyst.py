@@ -1,0 +1,315 @@
+"""Commands of standing questions: run for whoever runs the dataset, list and show for whom they are meant.
+
+The command for people in the data: about-me.
+
+Commands that account: budget, history, tables.
+
+Commands that ask: query, explain, rehearse.
+
+The command that plans: what to buy so that a file of questions costs least.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from passersby.cli.options import (
+    Catalog,
+    Client,
+    Confidence,
+    Form,
+    KeptLedger,
+    Ledger,
+    NamedCatalog,
+    OwnCatalog,
+    Rho,
+    Sql,
+    SqlFile,
+    TargetError,
+    Written,
+    chosen,
+    opened,
+    question,
+    refusals,
+    text_of,
+)
+from passersby.cli.output import Document, Format, console, write_json, write_page, write_result, write_rows
+from passersby.client.connect import engine_face
+from passersby.client.progress import shown_waiting
+from passersby.errors import PassersbyError
+from passersby.result.terminal import table_of
+from passersby.text.numbers import amount, printable
+
+Html = Annotated[
+    Path | None,
+    typer.Option("--html", metavar="FILE", dir_okay=False, help="Write the page there, for a web site."),
+]
+
+
+def about_me(html: Html = None, catalog: OwnCatalog = "operator", ledger: KeptLedger = None) -> None:
+    """Tell people what is computed about them, what the worst case is, and how to object; no data are opened."""
+    with refusals(Format.TABLE), engine_face() as engine:
+        page = engine.about_me(catalog, ledger=ledger, html=html is not None)
+        write_page(page, html)
+
+
+Name = Annotated[str | None, typer.Argument(metavar="NAME", help="The table to see in full.")]
+
+
+def budget(
+    catalog: Catalog = "operator",
+    client: Client = None,
+    ledger: Ledger = None,
+    form: Form = Format.TABLE,
+) -> None:
+    """See what is spent and left, of your account and of all clients' together."""
+    from passersby.result.terminal_lists import show_budget
+
+    with opened(catalog, client, ledger, form) as connection:
+        seen = connection.budget()
+        if form is Format.JSON:
+            write_json(dict(seen))
+        else:
+            write_rows(seen.accounts, show_budget, seen, form)
+
+
+def history(
+    catalog: Catalog = "operator",
+    client: Client = None,
+    ledger: Ledger = None,
+    form: Form = Format.TABLE,
+) -> None:
+    """List the releases you have paid for; asking again is free, as long as the data are of the same version."""
+    from passersby.result.terminal_lists import show_history
+
+    with opened(catalog, client, ledger, form) as connection:
+        releases = connection.history()
+        write_rows(releases, show_history, releases, form, releases.NAMES)
+
+
+def tables(
+    name: Name = None,
+    catalog: Catalog = "operator",
+    client: Client = None,
+    ledger: Ledger = None,
+    form: Form = Format.TABLE,
+) -> None:
+    """List the tables and columns that may be asked about; with a NAME, see everything declared of that table."""
+    from passersby.result.terminal_lists import show_tables
+
+    with opened(catalog, client, ledger, form) as connection:
+        known = connection.tables(name)
+        if form is Format.JSON:
+            write_json(known)
+        else:
+            write_rows(known.columns(), show_tables, known, form)
+
+
+RequestId = Annotated[
+    str | None,
+    typer.Option("--request-id", metavar="ID", help="Of this request: the same one is never charged twice."),
+]
+
+Generated = Annotated[bool, typer.Option("--sql", help="Show the SQL over the data too.")]
+
+
+def query(
+    sql: Sql = None,
+    file: SqlFile = None,
+    rho: Rho = None,
+    target_error: TargetError = None,
+    confidence: Confidence = None,
+    request_id: RequestId = None,
+    catalog: Catalog = "operator",
+    client: Client = None,
+    ledger: Ledger = None,
+    form: Form = Format.TABLE,
+) -> None:
+    """Ask a question and pay for it; what was asked before is answered from store, for free.
+
+    passersby query "SELECT mode, count(*) AS trips FROM trip GROUP BY mode"
+    """
+    text = question(sql, file)
+    with opened(catalog, client, ledger, form) as connection:
+        with shown_waiting():
+            answer = connection.query(
+                text, rho=rho, target_error=target_error, confidence=confidence, request_id=request_id
+            )
+        write_result(answer, form)
+
+
+def explain(
+    sql: Sql = None,
+    file: SqlFile = None,
+    generated: Generated = False,
+    rho: Rho = None,
+    target_error: TargetError = None,
+    confidence: Confidence = None,
+    catalog: Catalog = "operator",
+    client: Client = None,
+    ledger: Ledger = None,
+    form: Written = Document.TABLE,
+) -> None:
+    """See a question's price, expected error, keys and bounds: no data is read, nothing is charged."""
+    from passersby.result.terminal import show_explanation
+
+    text = question(sql, file)
+    with opened(catalog, client, ledger, form) as connection:
+        explanation = connection.explain(text, rho=rho, target_error=target_error, confidence=confidence)
+        if form is Document.JSON:
+            write_json(explanation.to_wire())
+        else:
+            console().print(show_explanation(explanation, sql=generated))
+
+
+def rehearse(
+    sql: Sql = None,
+    file: SqlFile = None,
+    rho: Rho = None,
+    target_error: TargetError = None,
+    confidence: Confidence = None,
+    catalog: Catalog = "operator",
+    client: Client = None,
+    ledger: Ledger = None,
+    form: Form = Format.TABLE,
+) -> None:
+    """Run a question for free on made-up rows: the shape of the answer is real, its numbers mean nothing."""
+    text = question(sql, file)
+    with opened(catalog, client, ledger, form) as connection:
+        with shown_waiting("Rehearsing: making up rows, and answering over them"):
+            answer = connection.rehearse(text, rho=rho, target_error=target_error, confidence=confidence)
+        write_result(answer, form)
+
+
+File = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="Standing questions, as docs/standing.md says."),
+]
+Named = Annotated[str, typer.Argument(metavar="NAME", help="Which question.")]
+Window = Annotated[
+    str | None, typer.Option("--window", metavar="NAME", help="Of which window.", show_default="the last released one")
+]
+Early = Annotated[bool, typer.Option("--early", help="Also windows that are not over: later rows will be in none.")]
+
+
+def run(
+    file: File,
+    early: Early = False,
+    catalog: NamedCatalog = None,
+    ledger: Ledger = None,
+    form: Written = Document.TABLE,
+) -> None:
+    """Release each standing question in each window that is over and has none yet; made for a timetable (cron).
+
+    It is charged to the whole dataset's budget, once a window, and counts in what every client is reported.
+    """
+    with opened(chosen(catalog), "owner", ledger, form) as connection:
+        try:
+            with shown_waiting("Releasing what is due"):
+                outcomes = connection.run_standing(str(file), early=early)
+        except PassersbyError as refused:
+            _show_outcomes(refused.details.get("outcomes", []), form)
+            raise
+        _show_outcomes(outcomes, form)
+
+
+def _show_outcomes(outcomes: Sequence[Mapping[str, Any]], form: Document) -> None:
+    if form is Document.JSON:
+        write_json(outcomes)
+        return
+    rows = [{**each, "question": each["name"], "rho": amount(each["rho"])} for each in outcomes]
+    console().print(table_of(rows, ("question", "window", "rho", "state")) if rows else "Nothing was done.")
+
+
+def listed(
+    file: File,
+    catalog: Catalog = "operator",
+    client: Client = None,
+    ledger: Ledger = None,
+    form: Written = Document.TABLE,
+) -> None:
+    """List the standing questions that you are entitled to, and the windows that each is asked of."""
+    with opened(catalog, client, ledger, form) as connection:
+        found = connection.standings(file=file)
+        if form is Document.JSON:
+            write_json(found)
+            return
+        rows = [{**each, "question": each["name"], "windows": ", ".join(each["windows"])} for each in found]
+        console().print(table_of(rows, ("question", "dataset", "windows")) if rows else "None is meant for you.")
+
+
+def show(
+    file: File,
+    name: Named,
+    window: Window = None,
+    catalog: Catalog = "operator",
+    client: Client = None,
+    ledger: Ledger = None,
+    form: Form = Format.TABLE,
+) -> None:
+    """See a standing question that you are entitled to: free, and debited to no account of yours."""
+    with opened(catalog, client, ledger, form) as connection:
+        write_result(connection.standing(name, file=file, window=window), form)
+
+
+Workload = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="Questions in SQL, with ; between them."),
+]
+Total = Annotated[str, typer.Option("--rho", metavar="AMOUNT", help="Privacy loss of all of them together.")]
+Apply = Annotated[bool, typer.Option("--apply", help="Buy what is planned; then each question is free.")]
+_LONGEST = 60  # characters of a question in the table
+
+
+def plan(
+    file: Workload,
+    rho: Total,
+    apply: Apply = False,
+    confidence: Confidence = None,
+    catalog: Catalog = "operator",
+    client: Client = None,
+    ledger: Ledger = None,
+    form: Written = Document.TABLE,
+) -> None:
+    """Plan questions together: buy few releases from which all of them follow, instead of each for itself.
+
+    A question behind a line `-- candidate` may be bought, though nobody asks it: finer groups often serve many.
+    """
+    text = text_of(file)
+    with opened(catalog, client, ledger, form) as connection:
+        try:
+            with shown_waiting("Planning: what each question costs, and which answers say others"):
+                told = connection.plan(text, rho=rho, confidence=confidence, apply=apply)
+        except PassersbyError as refused:
+            charged = refused.details.get("charged_rho")
+            if charged and form is not Document.JSON:  # which has it itself
+                sys.stderr.write(f"note: rho {charged:.4g} of the plan is bought; the same command goes on there\n")
+            raise
+        if form is Document.JSON:
+            write_json(told)
+        else:
+            _show_plan(told)
+
+
+def _show_plan(told: dict[str, Any]) -> None:
+    table = Table("", "question", "alone: rho", "± alone", "planned: rho", "± planned", "made of")
+    for i, each in enumerate(told["questions"], 1):
+        sql = " ".join(printable(each["sql"]).split())
+        shown = sql if len(sql) <= _LONGEST else sql[: _LONGEST - 1] + "…"
+        alone = f"{each['alone_rho']:.4g}" if each["asked"] else "not asked"
+        bought = f"{each['rho']:.4g}" if each["rho"] else "free"
+        made_of = ", ".join(map(str, each["made_of"]))
+        table.add_row(str(i), shown, alone, _errors(each["alone_error"]), bought, _errors(each["error"]), made_of)
+    console().print(table)
+    state = f"bought for rho {told['charged_rho']:.4g}" if told["applied"] else "nothing is bought yet: add --apply"
+    console().print(f"{state}; afterwards each is free with --rho {told['ask_at_rho']:.6g}")
+
+
+def _errors(errors: dict[str, float | None]) -> str:
+    return ", ".join(f"{name} {width:,.4g}" for name, width in errors.items() if width is not None) or "-"

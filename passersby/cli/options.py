@@ -1,0 +1,252 @@
+"""The options that commands of all kinds share, each said once.
+
+The options and phrases that commands for owners, admins and stewards share, each said once.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from passersby.cli.output import Document, Format, TerminalError, console, refuse_terminal, write_error
+from passersby.client.address import is_address
+from passersby.client.connect import engine_face, open_far, open_in_process
+from passersby.client.connection import Connection
+from passersby.client.progress import shown_making
+from passersby.errors import PassersbyError, RefusedError
+
+WHERE, QUESTION = "Where", "Question"
+LEDGER = "PASSERSBY_LEDGER"
+
+Catalog = Annotated[
+    str,
+    typer.Option(
+        "--catalog",
+        "-c",
+        metavar="NAME|FILE|URL",
+        envvar="PASSERSBY_CATALOG",
+        help="operator (bundled, synthetic), mibici, a catalog file, or a server with PASSERSBY_API_KEY.",
+        rich_help_panel=WHERE,
+    ),
+]
+Client = Annotated[
+    str | None,
+    typer.Option(
+        "--client",
+        metavar="NAME",
+        envvar="PASSERSBY_CLIENT",
+        help="On whose account.",
+        show_default="your user name",
+        rich_help_panel=WHERE,
+    ),
+]
+Ledger = Annotated[
+    str | None,
+    typer.Option(
+        "--ledger",
+        metavar="FILE|URL",
+        envvar=LEDGER,
+        help="The ledger, made where it is absent: a file, or postgresql://HOST/DATABASE.",
+        show_default="one per catalog, in your data folder",
+        rich_help_panel=WHERE,
+    ),
+]
+Form = Annotated[
+    Format,
+    typer.Option("--format", "-f", help="For people, or for programs: docs/answers.md has the shapes."),
+]
+Written = Annotated[
+    Document,
+    typer.Option("--format", "-f", help="For people, or for programs: docs/answers.md has the shapes."),
+]
+Sql = Annotated[
+    str | None,
+    typer.Argument(metavar="SQL", help="The question; read from standard input where it is absent or -."),
+]
+SqlFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--file",
+        exists=True,
+        dir_okay=False,
+        help="Read the question from a file.",
+        rich_help_panel=QUESTION,
+    ),
+]
+Rho = Annotated[
+    str | None,
+    typer.Option(
+        "--rho",
+        metavar="AMOUNT",
+        help="Privacy loss to spend, from 0.0001 to what is left, e.g. 0.01: more is more exact.",
+        show_default="the catalog's",
+        rich_help_panel=QUESTION,
+    ),
+]
+TargetError = Annotated[
+    str | None,
+    typer.Option(
+        "--target-error",
+        metavar="AMOUNT|SHARE",
+        help="Instead of --rho: the least that makes half-widths at most so large: 50, or 5% of an answer you hold.",
+        rich_help_panel=QUESTION,
+    ),
+]
+Confidence = Annotated[
+    float | None,
+    typer.Option(
+        "--confidence",
+        metavar="SHARE",
+        help="How often an interval holds the bounded number that was noised: from 0.5 to 0.999999, e.g. 0.99.",
+        show_default="the catalog's",
+        rich_help_panel=QUESTION,
+    ),
+]
+
+
+@contextmanager
+def opened(catalog: str, client: str | None, ledger: str | None, form: Format | Document) -> Iterator[Connection]:
+    """Open a connection for one command; a refusal inside is written to standard error and ends with exit code 1."""
+    with refusals(form), _connected(catalog, client, ledger, form) as connection:
+        yield connection
+
+
+def _connected(catalog: str, client: str | None, ledger: str | None, form: Format | Document) -> Connection:
+    if is_address(catalog):
+        return open_far(catalog, client=client, api_key=None, ledger=ledger_of(catalog, ledger))
+    with shown_making(quiet=form != Format.TABLE) as progress:
+        return open_in_process(catalog, client=client, ledger=ledger, progress=progress)
+
+
+def ledger_of(where: str, given: str | None) -> str | None:
+    """Give the ledger that is named; not the variable's at a server, which is of catalogs opened here."""
+    return None if is_address(where) and given == os.environ.get(LEDGER) else given
+
+
+@contextmanager
+def refusals(form: Format | Document) -> Iterator[None]:
+    """Write a refusal, or why a file can't be read or written, to standard error, and end with exit code 1."""
+    try:
+        refuse_terminal(form)
+        with _told_of_files():
+            yield
+    except PassersbyError as error:
+        write_error(error, form)
+        raise typer.Exit(1) from None
+    except TerminalError as error:
+        raise typer.BadParameter(str(error), param_hint="--format") from None
+
+
+@contextmanager
+def _told_of_files() -> Iterator[None]:
+    """Tell of a file what the system says of it; raises RefusedError, and what is no file's, such as a closed pipe."""
+    try:
+        yield
+    except OSError as failed:
+        if failed.errno in (None, errno.EPIPE):
+            raise
+        name = f"{failed.filename}: " if failed.filename is not None else ""
+        raise RefusedError("E_PARAM", f"{name}{failed.strerror}.", "another file, or folder") from None
+
+
+def text_of(file: Path) -> str:
+    """Read a file of text; raises BadParameter where it is none."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeError:
+        raise typer.BadParameter("It is not written in UTF-8.", param_hint=str(file)) from None
+
+
+def question(sql: str | None, file: Path | None) -> str:
+    """Find the question: the argument, a file, or standard input."""
+    if sql is not None and sql != "-" and file is not None:
+        raise typer.BadParameter("Give the question as an argument or as a file, not both.", param_hint="SQL")
+    if file is None and sql in (None, "-") and sys.stdin.isatty():
+        raise typer.BadParameter("Ask something: 'SELECT ...', or a file of it behind --file.", param_hint="SQL")
+    try:
+        text = text_of(file) if file else sys.stdin.read() if sql in (None, "-") else str(sql)
+        text.encode()
+    except UnicodeError:
+        raise typer.BadParameter("The question is not written in UTF-8.", param_hint="SQL") from None
+    return text
+
+
+OwnCatalog = Annotated[
+    str,
+    typer.Option(
+        "--catalog",
+        "-c",
+        metavar="NAME|FILE",
+        envvar="PASSERSBY_CATALOG",
+        help="operator (bundled, synthetic), mibici, or a catalog file, on this machine.",
+        rich_help_panel=WHERE,
+    ),
+]
+NamedCatalog = Annotated[
+    str | None,
+    typer.Option(
+        "--catalog",
+        "-c",
+        metavar="NAME|FILE",
+        envvar="PASSERSBY_CATALOG",
+        help="Whose people it is about, always said: a catalog file on this machine, or a bundled one by name.",
+        rich_help_panel=WHERE,
+    ),
+]
+KeptLedger = Annotated[
+    str | None,
+    typer.Option(
+        "--ledger",
+        metavar="FILE|URL",
+        envvar=LEDGER,
+        help="The ledger, where it is; none is made: a file, or postgresql://HOST/DATABASE.",
+        show_default="the catalog's, in your data folder",
+        rich_help_panel=WHERE,
+    ),
+]
+Named = Annotated[str | None, typer.Argument(metavar="NAME|FILE", help="The catalog; --catalog says the same.")]
+Dataset = Annotated[str | None, typer.Option("--dataset", metavar="NAME", help="Where the catalog has several.")]
+By = Annotated[
+    str | None, typer.Option("--by", metavar="NAME", help="Who decides, or records it.", show_default="your user name")
+]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in a few words; the ledger keeps it.")]
+Amount = Annotated[str, typer.Argument(metavar="RHO", help="The cap, e.g. 0.05: no less than 0.0001.")]
+Window = Annotated[str | None, typer.Option("--window", metavar="NAME", help="In this window alone, e.g. 2026-10.")]
+Lifetime = Annotated[bool, typer.Option("--lifetime", help="Over all windows together, instead of in each.")]
+Query = Annotated[bool, typer.Option("--one-question", help="Of one question, instead of all in a window.")]
+
+
+def scope_of(window: str | None, lifetime: bool, one_question: bool) -> str:
+    """Say where a cap holds; at most one option decides."""
+    if (window is not None) + lifetime + one_question > 1:
+        raise typer.BadParameter("Give one of --window, --lifetime and --one-question.", param_hint="RHO")
+    return window or ("lifetime" if lifetime else "query" if one_question else "each")
+
+
+def chosen(*named: str | None) -> str:
+    """Give the catalog that is named: what acts for owners acts on none by default."""
+    found = next(filter(None, named), None)
+    if found is None:
+        why = "Say whose people it is about: a catalog file, or PASSERSBY_CATALOG; for the demo --catalog operator."
+        raise typer.BadParameter(why, param_hint="--catalog")
+    return found
+
+
+def changed(catalog: str | None, ledger: str | None, change: Callable[[Any], Any]) -> Any:  # noqa: ANN401  of the engine's own
+    """Make one change of the books, and give what it gives."""
+    where = chosen(catalog)
+    with refusals(Format.TABLE), engine_face() as engine, engine.open_admin(where, ledger=ledger) as admin:
+        return change(admin)
+
+
+def said(text: str) -> None:
+    """Confirm a change."""
+    console().print(Text(text, "green"))

@@ -1,0 +1,403 @@
+"""Commands for stewards: catalog check, diff, new, optimize, forget; ingest.
+
+Commands for owners: catalog calibrate, catalog calibration. What is charged is everybody's, and said before.
+
+Commands for owners: object, objections list. No data are opened, and nothing tells who is in them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from passersby.cli.options import (
+    By,
+    Dataset,
+    Form,
+    KeptLedger,
+    Ledger,
+    Named,
+    NamedCatalog,
+    OwnCatalog,
+    Written,
+    chosen,
+    refusals,
+    said,
+)
+from passersby.cli.output import Document, Format, console, write_json, write_rows
+from passersby.client.connect import engine_face, user_name
+from passersby.client.progress import shown_making
+
+HISTOGRAM = ("table", "keys", "kind", "column", "window", "made_on", "expires_on", "sigma", "bins", "usual")
+MEASURING = "Measuring how much people contribute"
+Window = Annotated[
+    str | None,
+    typer.Option(
+        "--window",
+        metavar="NAME",
+        help="Which window is measured.",
+        show_default="the last delivered one that has ended by today",
+    ),
+]
+Rho = Annotated[
+    str | None,
+    typer.Option("--rho", metavar="NUMBER", help="Loss of all of it.", show_default="the catalog's calibration.rho"),
+]
+Keys = Annotated[
+    list[str] | None,
+    typer.Option("--keys", metavar="LIST", help='More usual keys, e.g. "zone_id, hour(ts)"; may be repeated.'),
+]
+Details = Annotated[bool, typer.Option("--details", help="List every histogram, and every set of keys left out.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would cost, and stop.")]
+IfDue = Annotated[
+    bool, typer.Option("--if-due", help="Do nothing where the timetable of the catalog asks for none yet.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Charge without asking.")]
+
+
+def calibrate(
+    named: Named = None,
+    rho: Rho = None,
+    keys: Keys = None,
+    window: Window = None,
+    dataset: Dataset = None,
+    dry_run: DryRun = False,
+    if_due: IfDue = False,
+    yes: Yes = False,
+    details: Details = False,
+    catalog: NamedCatalog = None,
+    by: By = None,
+    ledger: Ledger = None,
+    form: Written = Document.TABLE,
+) -> None:
+    """Measure with noise how much people contribute, so that questions are bounded where least is lost.
+
+    It is charged to the whole dataset's budget in one window, and counts in what every client is reported. Answers
+    are bounded by it until it expires; open connections and servers know of it when they are opened anew.
+    """
+    where = chosen(named, catalog)
+    given = {"ledger": ledger, "dataset": dataset, "window": window, "rho": rho, "keys": keys or ()}
+
+    def confirmed(told: dict[str, Any]) -> bool:
+        if form is Document.TABLE:
+            console().print(_price(told, details))
+        return yes or typer.confirm("Charge it?")
+
+    with refusals(form), engine_face() as engine, shown_making(MEASURING, quiet=form is not Document.TABLE) as progress:
+        told = engine.calibrate_catalog(
+            where, by=by or user_name(), dry_run=dry_run, if_due=if_due, confirm=confirmed,
+            progress=progress, **given,
+        )  # fmt: skip
+    if form is not Document.TABLE:
+        write_json(told)
+    elif told["made"]:
+        _show(told, details)
+    else:
+        console().print(_unmade(told, dry_run, if_due, details))
+
+
+def calibration(
+    named: Named = None,
+    dataset: Dataset = None,
+    catalog: OwnCatalog = "operator",
+    ledger: Ledger = None,
+    form: Form = Format.TABLE,
+) -> None:
+    """Show the calibration that holds today: how many people have which norm, and the bounds that follow."""
+    from passersby.result.terminal_admin import show_calibration
+
+    with refusals(form), engine_face() as engine:
+        found = engine.calibration_told(named or catalog, ledger=ledger, dataset=dataset)
+        write_rows(found, show_calibration, found, form, HISTOGRAM)
+
+
+def _show(told: dict[str, Any], details: bool) -> None:
+    from passersby.result.terminal_admin import show_calibration, summarize_calibration
+
+    console().print(show_calibration(told["histograms"]) if details else summarize_calibration(told))
+
+
+def _price(told: dict[str, Any], details: bool) -> Text:
+    loss = told["price"]
+    lines = [
+        f"Measured is {told['dataset']} in {told['window']}, {told['why_window']}; --window names another.",
+        f"Histograms of {told['dataset']} in {', '.join(told['windows'])}: {told['asked']}, for rho {loss['rho']:.4g},",
+        f"{told['share_of_ceiling']:.1%} of the whole budget of that window, charged to everybody and for good.",
+        *_left_out(told["left_out"], details),
+    ]
+    return Text("\n".join(lines))
+
+
+def _left_out(left_out: list[dict[str, Any]], details: bool) -> Iterator[str]:
+    """Say which keys can't be measured: one by one and why, or how many of each table."""
+    if details:
+        yield from (f"  left out: {each['table']} by {', '.join(each['keys'])}: {each['why']}" for each in left_out)
+        return
+    for table, count in Counter(each["table"] for each in left_out).items():
+        yield f"  left out: {count:,} set{'s' * (count != 1)} of keys of {table}; --details says which and why"
+
+
+def _unmade(told: dict[str, Any], dry_run: bool, if_due: bool, details: bool) -> Text:
+    if if_due and not told["due"]:
+        return Text(f"Nothing was charged: the next calibration is due on {told['due_on']}.")
+    why = "this was a dry run." if dry_run else "as you said."
+    head = _price(told, details) if dry_run else Text()
+    return Text.assemble(head, "\n" if dry_run else "", f"Nothing was charged: {why}")
+
+
+FINDING = ("file", "key", "why", "cure")
+ADDING = "Adding new rows"
+OPTIMIZING = "Copying in the order of persons, and rolling up"
+CHANGE = ("effect", "key", "told")
+New = Annotated[str, typer.Argument(metavar="NEW", help="The new catalog's file.")]
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", file_okay=False, exists=True, help="Where the files lie.")]
+To = Annotated[
+    Path | None, typer.Option("--to", metavar="FILE", help="Where to write.", show_default="catalog.toml in the folder")
+]
+
+Table = Annotated[str, typer.Argument(metavar="TABLE", help="The private table that the rows are added to.")]
+Files = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FILE...",
+        help="Parquet or CSV with a header: files, patterns or folders, also of an object store: s3://, gs://, abfss://.",
+    ),
+]
+Late = Annotated[bool, typer.Option("--late", help="Add rows also to windows of which answers were given.")]
+Windows = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--window",
+        metavar="NAME",
+        help="What the delivery is of: 2026-11, or 2026-11..2026-12; may be repeated. Other rows are refused.",
+    ),
+]
+Optimize = Annotated[
+    bool, typer.Option("--optimize", help="Make a layout afterwards; one that is there is brought up to date anyhow.")
+]
+
+
+def check(named: Named = None, catalog: OwnCatalog = "operator", form: Form = Format.TABLE) -> None:
+    """Check a catalog, and whether the files it names are as it says; exit code 1 where something is not."""
+    from passersby.result.terminal_lists import show_findings
+
+    where = named or catalog
+    with refusals(form), engine_face() as engine:
+        findings = engine.check_catalog_text(where)
+        if findings or form is not Format.TABLE:
+            write_rows(findings, show_findings, findings, form, FINDING)
+        else:
+            console().print(Text(f"{where}: the catalog is accepted, and the files are as it says.", "green"))
+            console().print(Text(f"See what analysts will see: passersby tables --catalog {where}"))
+    raise typer.Exit(1 if findings else 0)
+
+
+def diff(new: New, catalog: OwnCatalog = "operator", ledger: KeptLedger = None, form: Form = Format.TABLE) -> None:
+    """Tell what a new catalog would change, before it applies; exit code 1 where something of it is forbidden.
+
+    It is held against the catalog in use (--catalog) and its ledger: prices, limits, windows, bounds, and the stored
+    releases that would be asked anew. Opening the new catalog refuses what is forbidden, in the same words.
+    """
+    from passersby.result.terminal_lists import show_changes
+
+    with refusals(form), engine_face() as engine:
+        changes = engine.catalog_diff_told(catalog, new, ledger=ledger)
+        write_rows(changes, show_changes, changes, form, CHANGE)
+    raise typer.Exit(1 if any(change["effect"] == "forbidden" for change in changes) else 0)
+
+
+def new(folder: Folder, to: To = None) -> None:
+    """Write a commented catalog for the files of a folder: nothing can be asked until you declare it."""
+    target = to or folder / "catalog.toml"
+    with refusals(Format.TABLE), engine_face() as engine:
+        text = engine.new_catalog_text(str(folder))
+        try:
+            with target.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except FileExistsError:
+            why = f"{target} is there already, and is not overwritten. Name another file with --to."
+            raise typer.BadParameter(why, param_hint=None if to is None else "--to") from None
+    console().print(Text(f"Written: {target}\nDeclare your tables in it, then: passersby catalog check {target}"))
+
+
+def optimize(named: Named = None, catalog: NamedCatalog = None, form: Written = Document.TABLE) -> None:
+    """Build a copy of the data that is read faster, sorted by person, and the rollups that the catalog declares.
+
+    Of people's tables in a lake the rollups alone are kept beside it, which are read there once.
+
+    It lies in the cache folder and is used by whatever opens the catalog from then on, until the data change. Answers
+    are the same: no question becomes cheaper or dearer, and no stored answer is asked anew.
+    """
+    where = chosen(named, catalog)
+    with (
+        refusals(form),
+        engine_face() as engine,
+        shown_making(OPTIMIZING, quiet=form is not Document.TABLE) as progress,
+    ):
+        account = engine.optimize_catalog(where, progress=progress)
+    if form is Document.JSON:
+        write_json(account)
+        return
+    before = "a lake" if account["bytes_before"] is None else f"{account['bytes_before'] / 1e6:,.1f} MB of data"
+    after, rollups = f"{account['bytes_after'] / 1e6:,.1f} MB", _many(account["rollups"], "rollup")
+    told = f"{where}: {after} beside {before}, {rollups}, in {account['seconds']:,.1f} s"
+    console().print(Text(f"{told}\n{account['file']}"))
+
+
+def forget(named: Named = None, catalog: NamedCatalog = None, form: Written = Document.TABLE) -> None:
+    """Remove every copy of the data's private files from the cache folder, layouts too.
+
+    For when somebody was erased from the files. What is opened next reads the files themselves; a server that runs
+    goes on with what it has open until it is restarted.
+    """
+    where = chosen(named, catalog)
+    with refusals(form), engine_face() as engine:
+        removed = engine.forget_copies(where)
+    if form is Document.JSON:
+        write_json(removed)
+        return
+    size = f"{removed['bytes'] / 1e6:,.1f} MB"
+    copies = "1 copy is" if removed["copies"] == 1 else f"{removed['copies']} copies are"
+    told = [f"{where}: {copies} removed, {size}, from {removed['folder']}"]
+    if not removed["copies"]:
+        told.append("A service's copies lie where its PASSERSBY_CACHE says: run this with the same, as its user.")
+    console().print(Text("\n".join(told)))
+
+
+def ingest(
+    table: Table,
+    files: Files,
+    catalog: NamedCatalog = None,
+    ledger: Ledger = None,
+    window: Windows = None,
+    late: Late = False,
+    optimize: Optimize = False,
+    form: Written = Document.TABLE,
+) -> None:
+    """Add files of new rows to a private table, in one step: all that it takes, or nothing.
+
+    Rows that are not as the catalog declares are refused, counted, and kept in a file of their own beside the data.
+    Files that are in already are left out, so that a run that was cut off is run again. Exit code 1 where no row
+    was taken.
+    """
+    where = chosen(catalog)
+    with refusals(form), engine_face() as engine:
+        with shown_making(ADDING, quiet=form is not Document.TABLE) as progress:
+            done = engine.ingest_files(
+                where, table, files, ledger=ledger, late=late, windows=window or (), progress=progress
+            )
+        if optimize or done["laid_out"]:
+            try:
+                with shown_making(OPTIMIZING, quiet=form is not Document.TABLE) as progress:
+                    made = engine.optimize_catalog(where, anew=False, progress=progress)
+                done |= {"optimized": made["file"], "renewed": made["renewed"], "laid_out": False}
+            except engine.Refused:
+                if optimize:
+                    raise  # it was asked for; else the rows are in, and that is said
+    if form is Document.JSON:
+        write_json(done)
+    else:
+        console().print(Text("\n".join(_ingest_lines(table, done))))
+    raise typer.Exit(0 if done["rows"] else 1)
+
+
+def _ingest_lines(table: str, done: dict[str, Any]) -> Iterator[str]:
+    """Say what became of files; no value of a row is in it."""
+    many, files = _many(done["rows"], "row"), _many(done["files"], "file")
+    verb = "is" if done["rows"] == 1 else "are"
+    yield f"{table}: {many} of {files} {verb} in; the data's version is {done['version']}."
+    if done["already"]:
+        were = "was" if done["already"] == 1 else "were"
+        yield f"{_many(done['already'], 'file')} {were} in already, or given twice: nothing of that was added."
+    if done["refused"]:
+        refused = sum(done["refused"].values())
+        were, lie = ("was", "lies") if refused == 1 else ("were", "lie")
+        yield f"{_many(refused, 'row')} {were} refused, and {lie} in {done['quarantine']}"
+        yield from (f"  {rows:,}: {reason}" for reason, rows in done["refused"].items())
+    if done["rows"]:
+        yield "A server, or a session that is open, reads them when it is opened again."
+        yield "Questions of this version are new ones: who asks again what was answered before is charged again."
+    if done["undeclared"]:
+        yield "Of which windows it is was not declared (--window), so that they can't be calibrated by it."
+    if done["laid_out"]:
+        yield "The layout is of the data as they were: run passersby catalog optimize, which says why it stayed so."
+    if "optimized" in done:
+        yield f"The layout is of the data as they are now, {'brought up to date' if done['renewed'] else 'made anew'}."
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
+ACTS = ("act", "at", "recorded_by", "dataset", "kind", "reason")
+Person = Annotated[
+    str | None, typer.Argument(metavar="PERSON", help="Who objects, as the data name them; --file for many.")
+]
+Reason = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Who asked and why, without naming the person; it is kept.")
+]
+File = Annotated[
+    Path | None,
+    typer.Option(
+        "--file",
+        exists=True,
+        dir_okay=False,
+        help="CSV or Parquet, one person a line; a bad line, or a comma too much, and nothing is recorded.",
+    ),
+]
+Withdraw = Annotated[bool, typer.Option("--withdraw", help="The person objects no more.")]
+
+
+def object_(
+    reason: Reason,
+    person: Person = None,
+    file: File = None,
+    withdraw: Withdraw = False,
+    dataset: Dataset = None,
+    catalog: NamedCatalog = None,
+    by: By = None,
+    ledger: Ledger = None,
+    form: Written = Document.TABLE,
+) -> None:
+    """Record that a person objects: from the next question on they are in no new answer."""
+    if (person is None) == (file is None):
+        raise typer.BadParameter("Name one person, or a file of them.", param_hint="PERSON")
+    where = chosen(catalog)
+    with refusals(form), engine_face() as engine, shown_making(quiet=True) as progress:
+        given = {"reason": reason, "by": by or user_name(), "dataset": dataset, "withdraw": withdraw}
+        with engine.open_register(where, ledger=ledger, progress=progress) as register:
+            if file is not None:
+                act = register.object_file(str(file), progress=progress, **given)
+            else:
+                act = register.object(person, **given)
+    if form is Document.TABLE:
+        said(_act_lines(act))
+    else:
+        write_json(act)
+
+
+def listed(
+    dataset: Dataset = None, catalog: OwnCatalog = "operator", ledger: KeptLedger = None, form: Form = Format.TABLE
+) -> None:
+    """List when objections were recorded, by whom and why: not whose, nor how many."""
+    from passersby.result.terminal_lists import show_acts
+
+    with refusals(form), engine_face() as engine:
+        with engine.open_register(catalog, ledger=ledger, to_read=True) as register:
+            acts = register.acts(dataset)
+        write_rows(acts, show_acts, acts, form, ACTS)
+
+
+def _act_lines(act: dict[str, Any]) -> str:
+    done = "Recorded" if act["kind"] == "object" else "Withdrawn"
+    told = [f"{done} as act {act['act']} of dataset {act['dataset']}: it holds from the next question on."]
+    if "persons" in act:
+        more = "1 more line repeats" if act["repeated"] == 1 else f"{act['repeated']:,} more lines repeat"
+        twice = f"; {more} one of them" if act["repeated"] else ""
+        told.append(f"The file names {act['persons']:,} different persons{twice}.")
+    return " ".join(told)

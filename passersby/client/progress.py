@@ -1,0 +1,203 @@
+"""That a question is being answered: a line on a terminal, a bar in a notebook where it takes long; else nothing.
+
+How far a copy of the data, or the bundled data, is made: a bar on a terminal, a line elsewhere, else nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from html import escape
+from time import monotonic
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from IPython.display import DisplayHandle
+    from rich.progress import Progress
+
+
+Told = Callable[[str, float], None]
+ONCE = "Making a copy of the data to read from, once"
+
+
+@contextmanager
+def shown_making(what: str = ONCE, *, quiet: bool = False) -> Iterator[Told]:
+    """Give a function to tell a stage and the finished fraction to; the bar begins with the first call.
+
+    `quiet` keeps the one line back where standard error is no terminal, for programs that read it.
+    """
+    made = _Making(what, quiet)
+    try:
+        yield made.tell
+    finally:
+        made.stop()
+
+
+class _Making:
+    """A bar that exists only once there is something to tell."""
+
+    def __init__(self, what: str, quiet: bool) -> None:
+        self._what, self._quiet = what, quiet
+        self._bar: Progress | None = None
+        self._begun = False
+
+    def tell(self, stage: str, fraction: float) -> None:
+        """Show the stage and the finished fraction."""
+        if not self._begun:
+            self._begin()
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], stage=stage, completed=fraction)
+
+    def stop(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def _begin(self) -> None:
+        self._begun = True
+        if sys.stderr.isatty():
+            self._bar = _bar(self._what)
+            self._bar.start()
+        elif not self._quiet:
+            sys.stderr.write(f"{self._what} ...\n")
+
+
+def _bar(what: str) -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=28),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+        TextColumn("[dim]{task.fields[stage]}"),
+        console=Console(stderr=True),
+    )
+    bar.add_task(what, total=1.0, stage="")
+    return bar
+
+
+Tell = Callable[[float], None]
+_told_to: ContextVar[Tell | None] = ContextVar("told_to", default=None)
+PATIENCE = 0.5  # seconds after which a line appears
+ANSWERING = "Answering: reading the data, counting each person's part, adding noise"
+
+
+@contextmanager
+def shown_waiting(what: str = ANSWERING) -> Iterator[Tell]:
+    """Show what is being done and for how long, from the moment on at which it takes longer than usual.
+
+    Give a function to tell the finished fraction to, where one is known. Inside another such line none is added.
+    """
+    outer = _told_to.get()
+    if outer is not None:
+        yield outer
+        return
+    line: _Line | _Cell | None = _Cell(what) if in_notebook() else _Line(what) if sys.stderr.isatty() else None
+    tell = _nothing if line is None else line.tell
+    token = _told_to.set(tell)
+    try:
+        yield tell
+    finally:
+        _told_to.reset(token)
+        if line is not None:
+            line.stop()
+
+
+def in_notebook() -> bool:
+    """Tell whether output goes to a notebook's page."""
+    module = sys.modules.get("IPython")
+    shell = module.get_ipython() if module is not None else None
+    return shell is not None and hasattr(shell, "kernel")
+
+
+def _nothing(fraction: float) -> None:
+    del fraction
+
+
+class _Cell:
+    """A bar below a notebook's cell, from the first told fraction on."""
+
+    def __init__(self, what: str) -> None:
+        self._what, self._shown = what, None
+
+    _shown: DisplayHandle | None
+
+    def tell(self, fraction: float) -> None:
+        """Show the finished fraction."""
+        from IPython.display import HTML, display
+
+        page = HTML(f"<progress max='1' value='{fraction:.2f}'></progress> {escape(self._what)}, {fraction:.0%}")
+        if self._shown is None:
+            self._shown = display(page, display_id=True)
+        else:
+            self._shown.update(page)
+
+    def stop(self) -> None:
+        """Take the bar away."""
+        from IPython.display import HTML
+
+        if self._shown is not None:
+            self._shown.update(HTML(""))
+
+
+class _Line:
+    """A line that appears late, and leaves no trace."""
+
+    def __init__(self, what: str) -> None:
+        self._what, self._begun = what, monotonic()
+        self._lock, self._bar, self._over = threading.Lock(), None, False
+        self._timer = threading.Timer(PATIENCE, self._appear)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def tell(self, fraction: float) -> None:
+        """Show the finished fraction."""
+        with self._lock:
+            if self._bar is not None:
+                self._bar.update(self._bar.task_ids[0], done=f"{fraction:.0%}")
+
+    def stop(self) -> None:
+        """Take the line away; it does not appear any more."""
+        self._timer.cancel()
+        with self._lock:
+            self._over = True
+            if self._bar is not None:
+                self._bar.stop()
+
+    _bar: Progress | None
+
+    def _appear(self) -> None:
+        with self._lock:
+            if not self._over:
+                self._bar = _spinner(self._what, self._begun)
+                self._bar.start()
+
+
+def _spinner(what: str, begun: float) -> Progress:
+    from rich.console import Console
+    from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
+    from rich.text import Text
+
+    class Elapsed(ProgressColumn):
+        """Seconds since the question was asked."""
+
+        def render(self, task: Task) -> Text:
+            """Write them."""
+            del task
+            return Text(f"{monotonic() - begun:.0f} s", "dim")
+
+    shown = Progress(
+        SpinnerColumn(),
+        TextColumn("[dim]{task.description}"),
+        Elapsed(),
+        TextColumn("[dim]{task.fields[done]}"),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    shown.add_task(what, total=None, done="")
+    return shown

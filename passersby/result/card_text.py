@@ -1,0 +1,25 @@
+"""What stands under an answer, on a terminal and in a notebook alike: its noise, and what was paid."""
+
+from __future__ import annotations
+
+from passersby.result.protocols import Answer
+from passersby.text.numbers import free_text, level_text, loss_text
+
+REHEARSED = "free: a rehearsal on made-up rows"
+
+
+def noise_text(result: Answer) -> str:
+    """Say at which level the intervals are; where there are none, whether there is noise."""
+    if result.confidence and result.intervals:
+        return level_text(result.confidence, result.card.get("simultaneous"))
+    noised = result.card.get("release_id") or (result.rehearsal and result.price.get("rho"))
+    return "no intervals" if noised else "no noise"
+
+
+def paid_text(result: Answer) -> str:
+    """Say what was paid, or why nothing was."""
+    if result.rehearsal:
+        return REHEARSED
+    if result.replayed:
+        return free_text(result.made_from)
+    return f"price {loss_text(result.price)}" if result.price.get("rho") else "free"

@@ -1,0 +1,235 @@
+"""Answers, explanations and refusals -> what a terminal shows; plain text is the same without colours.
+
+What comes from a question or from data is always a Text, never markup: a value cannot colour or hide anything.
+
+Why intervals are wide, and what to ask instead, as a terminal shows it.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from rich import box
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from passersby.errors import PassersbyError
+from passersby.result.bars import interval_bar
+from passersby.result.card_text import noise_text, paid_text
+from passersby.result.protocols import Answer, Explained, Interval
+from passersby.text.numbers import (
+    LOSSES,
+    ahead_text,
+    cell_texts,
+    half_width_text,
+    instead_text,
+    left_text,
+    level_text,
+    loss_text,
+    merged,
+    noisy_text,
+    printable,
+    readable_bound,
+    trust_text,
+    value_text,
+)
+
+
+def show_advice(advice: dict[str, Any]) -> list[RenderableType]:
+    """Show why, then each question with what it would cost and give; nothing where there is none."""
+    if not advice:
+        return []
+    parts: list[RenderableType] = [Text()]
+    parts += [Text(printable(f"why so wide: {line}"), "dim") for line in advice["why"]]
+    for each in advice["instead"]:
+        parts.append(Text.assemble(("Or ", "bold green"), instead_text(each)))
+        parts.append(Text(f"  {printable(each['sql'])}"))
+    return parts
+
+
+WIDTH = 100  # of plain text where no terminal says otherwise
+WIDEST = 100_000  # beyond any terminal
+MOST_ROWS = 40
+FEWEST_BARS = 3  # rows from which on bars tell more than numbers
+SQL_LOOK = "ansi_dark"
+KEY = ("name", "kind", "groups", "why")
+BOUND = ("vector", "rule", "norm", "sensitivity", "sigma", "predicted_bias", "why")
+THRESHOLD = ("threshold", "delta", "max_groups_per_person")
+Thing = TypeVar("Thing")
+
+
+def as_text(show: Callable[[Thing], RenderableType], thing: Thing) -> str:
+    """Show a thing as plain text."""
+    width = shutil.get_terminal_size((WIDTH, 24)).columns
+    console = Console(file=io.StringIO(), width=max(60, width), color_system=None, force_jupyter=False)
+    with console.capture() as captured:
+        console.print(show(thing))
+    return "\n".join(line.rstrip() for line in captured.get().rstrip().split("\n"))
+
+
+def show_result(result: Answer, most: int = MOST_ROWS, *, notes: bool = True) -> RenderableType:
+    """Show the rows with their intervals, what they cost, and what is left."""
+    parts: list[RenderableType] = [_rows(result, most)]
+    if len(result) > most:
+        parts.append(Text(f"  {len(result) - most:,} more rows", "dim"))
+    told = (*_notes(result.notes), *show_advice(result.advice)) if notes else ()
+    return Group(*parts, *_card(result), *told)
+
+
+def show_explanation(explanation: Explained, *, sql: bool = False) -> RenderableType:
+    """Show what a question would cost and give: what a reader should know first, and the SQL only on demand."""
+    free = "free: you have paid for this answer already" if explanation.replayed else loss_text(explanation.price)
+    parts: list[RenderableType] = [
+        Text.assemble(("Price  ", "bold"), (free, "cyan")),
+        Text.assemble(("Left   ", "bold"), left_text(explanation.remaining)),
+        *(Text.assemble(("       ", "bold"), line) for line in ahead_text(explanation.outlook)),
+        *([] if explanation.replayed else [Text(LOSSES, "dim")]),
+        *_notes(explanation.notes),
+        Text(),
+        _columns(explanation),
+    ]
+    of = ("release",) if len({bound.get("release") for bound in explanation.bounds}) > 1 else ()
+    if explanation.keys:
+        parts += [Text(), table_of([_key(key) for key in explanation.keys], (*of, *KEY), "Keys")]
+    if explanation.bounds:
+        parts += [Text(), table_of(map(readable_bound, explanation.bounds), (*of, *BOUND), "Bounds on one person")]
+    if explanation.thresholds:
+        parts += [Text(), table_of(explanation.thresholds, (*of, *THRESHOLD), "Thresholds of private keys")]
+    parts += show_advice(explanation.advice)
+    if explanation.sql and sql:
+        parts += [Text("\nSQL over the data", "bold"), sql_block(explanation.sql)]
+    return Group(*parts)
+
+
+def _key(key: dict[str, Any]) -> dict[str, Any]:
+    """Say of a key's count what it counts: the groups that all keys of its release make together."""
+    return {**key, "groups": key["count"]}
+
+
+def show_error(error: PassersbyError) -> RenderableType:
+    """Show a refusal: code and why, carets under the SQL, and what to try."""
+    lines = [Text.assemble((error.code, "bold red"), ": ", printable(error.message))]
+    marked = error.caret_lines()
+    lines += [Text(line, "red" if line.strip(" ^") == "" else "") for line in marked]
+    if error.hint:
+        lines.append(Text.assemble(("Try: ", "bold green"), printable(error.hint)))
+    return Group(*lines)
+
+
+def sql_block(sql: str) -> RenderableType:
+    """Show SQL in colours."""
+    return Syntax(sql, "sql", theme=SQL_LOOK, background_color="default", word_wrap=True, padding=(0, 2))
+
+
+def table_of(rows: Iterable[dict[str, Any]], columns: Iterable[str], title: str = "") -> Table:
+    """Show some keys of dicts as a table."""
+    names = tuple(columns)
+    table = empty_table(title)
+    for name in names:
+        table.add_column(name.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(value_text(row.get(name))) for name in names))
+    return table
+
+
+def empty_table(title: str = "") -> Table:
+    """Make a table in the look of the house."""
+    return Table(
+        box=box.SIMPLE_HEAD,
+        title=Text(title, "bold") if title else None,
+        title_justify="left",
+        header_style="bold",
+        pad_edge=False,
+        show_edge=False,
+        padding=(0, 1),
+    )
+
+
+class _Fitting:
+    """A table where it fits into the width; else each of its rows as lines of name and value."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        least = self._table.__rich_measure__(console, options.update(max_width=WIDEST)).minimum
+        yield self._table if least <= options.max_width else _upright(self._table)
+
+
+def _upright(table: Table) -> Table:
+    """Turn a table on its side, row by row."""
+    turned = empty_table()
+    turned.show_header = False
+    names = [column.header for column in table.columns]
+    rows = list(zip(*(column.cells for column in table.columns), strict=True))
+    for i, row in enumerate(rows):
+        for j, (name, cell) in enumerate(zip(names, row, strict=True)):
+            turned.add_row(name, cell, end_section=j == len(row) - 1 and i < len(rows) - 1)
+    return turned
+
+
+def _rows(result: Answer, most: int) -> RenderableType:
+    table, intervals = empty_table(), result.intervals
+    rows = result.rows[:most]
+    barred = next((name for name in result.columns if name in intervals), None) if len(rows) >= FEWEST_BARS else None
+    cells: list[list[Text]] = []
+    for i, name in enumerate(result.columns):
+        values = [row[i] for row in rows]
+        noisy = name in intervals
+        number = noisy or any(isinstance(value, int | float) for value in values)
+        table.add_column(Text(printable(name)), justify="right" if number else "left", no_wrap=number)
+        ends = intervals.get(name, [])[:most]
+        cells.append(_noisy_cells(values, ends) if noisy else [Text(text) for text in cell_texts(values, intervals)])
+        if name == barred and (bars := interval_bar(values, ends)):
+            table.add_column("", no_wrap=True)
+            cells.append(bars)
+    for row_cells in zip(*cells, strict=True):
+        table.add_row(*row_cells)
+    return _Fitting(table)
+
+
+def _noisy_cells(values: list[Any], ends: list[Interval | None]) -> list[Text]:
+    """Align values, and the half-widths behind them."""
+    texts = [noisy_text(value, pair) for value, pair in zip(values, ends, strict=True)]
+    widest = max((len(behind) for _, behind in texts), default=0)
+    return [Text.assemble(value, " " if widest else "", (_wide(behind, widest), "dim")) for value, behind in texts]
+
+
+def _wide(behind: str, cells: int) -> str:
+    """Fill up between the sign and its number."""
+    return f"± {behind[2:].rjust(cells - 2)}" if behind.startswith("±") else behind.rjust(cells)
+
+
+def _card(result: Answer) -> list[RenderableType]:
+    """Show what was paid and what is left."""
+    colour = "yellow" if result.rehearsal else "green" if result.replayed else "cyan"
+    told = Text.assemble((noise_text(result), "bold"), " · ", (paid_text(result), colour))
+    parts: list[RenderableType] = [Text(), told]
+    parts += [Text(f"reliability of {line}", "dim") for line in trust_text(result.card)]
+    if result.remaining and not result.rehearsal:
+        parts.append(Text(f"left: {left_text(result.remaining)}"))
+        parts += [Text(line, "dim") for line in ahead_text(result.outlook)[:1]]
+    if result.price.get("rho") and not result.rehearsal:
+        parts.append(Text(LOSSES, "dim"))
+    return parts
+
+
+def _columns(explanation: Explained) -> Table:
+    level = level_text(explanation.confidence or 0.0, explanation.to_wire().get("simultaneous"))
+    table = empty_table("Columns")
+    for name in ("name", "type", f"expected error, {level}"):
+        table.add_column(name)
+    for column in explanation.to_wire()["columns"]:
+        error = explanation.expected_error
+        width = half_width_text(error[column["name"]]) if column["name"] in error else "exact: no noise in it"
+        table.add_row(Text(printable(column["name"])), Text(column["type"]), width)
+    return table
+
+
+def _notes(notes: list[str]) -> list[RenderableType]:
+    return [Text(printable(f"note: {note}"), "dim") for note in merged(notes)]

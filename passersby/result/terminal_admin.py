@@ -1,0 +1,172 @@
+"""Histograms of how much people contribute -> what a terminal shows: bars, and the bounds that follow from them.
+
+Clients, freezes, requests and the audit log -> what a terminal shows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from passersby.result.terminal import table_of
+from passersby.result.terminal_lists import IN_WORDS
+from passersby.text.numbers import amount, percent, shown_moment, tiny
+
+Rows = Sequence[dict[str, Any]]
+FEW = 3  # windows that are told by name
+NO_LIMIT = "-"
+
+
+def show_clients(clients: Rows) -> RenderableType:
+    """Show who may ask, and under which caps."""
+    if not clients:
+        return Text("No client was added, and none has asked.")
+    rows = [
+        {
+            "client": f"{row['client']}/" if row["group"] else row["client"],
+            "state": row["state"],
+            "dataset": row["dataset"],
+            "window": row["window"],
+            "spent": f"{amount(row['spent_rho'])} of {amount(row['cap_rho'])}",
+            "all windows": f"{amount(row['lifetime_spent_rho'])} of {_cap(row['lifetime_cap_rho'])}",
+            "a question": _cap(row["query_cap_rho"]),
+        }
+        for row in clients
+    ]
+    names = ("client", "state", "dataset", "window", "spent", "all windows", "a question")
+    return table_of(rows, names, "Clients and groups, in rho; of each its window with least left")
+
+
+def show_frozen(frozen: Rows) -> RenderableType:
+    """Show what nothing is charged to."""
+    if not frozen:
+        return Text("Nothing is frozen.")
+    rows = [{**row, "since": shown_moment(row["since"])} for row in frozen]
+    names = ("client", "dataset", "window", "since", "by", "reason")
+    return table_of([{name: row[name] or "all" for name in names} for row in rows], names, "Frozen")
+
+
+def show_top_ups(top_ups: Rows) -> RenderableType:
+    """Show requests for other caps."""
+    if not top_ups:
+        return Text("There is no such request.")
+    rows = [{**row, "#": row["request"], "cap": amount(row["cap_rho"])} for row in top_ups]
+    return table_of(
+        rows, ("#", "client", "dataset", "scope", "cap", "state", "reason"), "Requests for other caps, in rho"
+    )
+
+
+def show_audit(log: Rows) -> RenderableType:
+    """Show the audit log, each row in a few lines."""
+    if not log:
+        return Text("There is no such row.")
+    return Group(*(Text("\n".join(_lines(row)) + "\n") for row in log))
+
+
+def _lines(row: dict[str, Any]) -> list[str]:
+    about = ", ".join(filter(None, (row["dataset"], _client(row["client"]))))
+    by = IN_WORDS.get(row["by"], row["by"])
+    head = f"{row['sequence']}  {shown_moment(row['at'])}  {row['told']}  {about}  by {by}"
+    told = {
+        "price": _price(row),
+        "windows": _windows(row["windows"]),
+        "versions": row["versions"],
+        "why": row["reason"],
+    }
+    lines = [f"    {name}: {text}" for name, text in told.items() if text]
+    return [head.replace("    ", "  "), *(f"    question: {question}" for question in row["questions"]), *lines]
+
+
+def _client(name: str | None) -> str | None:
+    return IN_WORDS.get(name, f"client {name}") if name else None
+
+
+def _price(row: dict[str, Any]) -> str | None:
+    if row["rho"] is None:
+        return None
+    return f"rho {amount(row['rho'])}" + (f", delta {tiny(row['delta'])}" if row["delta"] else "")
+
+
+def _windows(windows: Sequence[str]) -> str:
+    windows = [IN_WORDS.get(window, window) for window in windows]
+    return ", ".join(windows) if len(windows) <= FEW else f"{windows[0]} to {windows[-1]}, {len(windows)} windows"
+
+
+def _cap(cap: float | None) -> str:
+    return NO_LIMIT if cap is None else amount(cap)
+
+
+BAR = 30  # characters of the longest bar
+
+
+def show_calibration(histograms: Sequence[dict[str, Any]]) -> RenderableType:
+    """Show every histogram with its bars."""
+    if not histograms:
+        return Text("No calibration holds today: the norms of the catalog are used.")
+    return Group(*(part for each in histograms for part in (_one(each), Text())))
+
+
+def summarize_calibration(told: dict[str, Any]) -> Text:
+    """Say in a few lines what was measured, until when it holds, and where the whole of it is."""
+    histograms = told["histograms"]
+    lines = [f"Measured: {told['dataset']} in {told['window']}; it holds until {histograms[0]['expires_on']}."]
+    for table, count in Counter(each["table"] for each in histograms).items():
+        empty = sum(each["table"] == table and _is_empty(each) for each in histograms)
+        clear = f", {empty:,} of them not clear of the noise" if empty else ""
+        lines.append(f"  {table}: {count:,} histogram{'s' * (count != 1)}{clear}")
+    lines.append("All of them, and the bounds that follow: --details here, or passersby catalog calibration.")
+    return Text("\n".join(lines))
+
+
+def _is_empty(histogram: dict[str, Any]) -> bool:
+    """Decide whether a histogram shows nothing: no bin, mean or change is clear of the noise."""
+    return not histogram["bins"] and histogram.get("usual_value") is None and histogram.get("lean") is None
+
+
+def _one(told: dict[str, Any]) -> RenderableType:
+    keys = f"by {', '.join(told['keys'])}" if told["keys"] else "in all"
+    what = told["kind"] if told["column"] is None else f"{told['kind']}({told['column']})"
+    head = Text.assemble(
+        (f"{told['table']}: {what} {keys}", "bold"),
+        f"  one person's norm in {told['window']}; made {told['made_on']}, until {told['expires_on']},"
+        f" people ± {2 * told['sigma']:.0f}",
+    )
+    if told.get("lean") is not None:
+        change = f"  where people have e times as many rows, their mean differs by some {told['lean']:,.3g}, or less"
+        return Group(head, Text(change))
+    if told["kind"] == "means":
+        found = told.get("usual_value")
+        about = "nothing is clear of the noise" if found is None else f"averages are taken about {found:,.4g}"
+        return Group(head, Text(f"  {about}"))
+    most = max((each["people"] for each in told["bins"]), default=1)
+    bars = [
+        Text.assemble(
+            f"  below {each['norm']:>10,.4g}  ",
+            ("█" * max(1, round(each["people"] / most * BAR)) if each["people"] else "", "cyan"),
+            f" {each['people']:,}",
+        )
+        for each in told["bins"]
+    ]
+    return Group(
+        head, *(bars or [Text("  nothing is clear of the noise: the norms of the catalog are used")]), *_usual(told)
+    )
+
+
+def _usual(told: dict[str, Any]) -> list[Text]:
+    """Say which bound a usual question gets at the default price, beside its neighbours."""
+    usual = told["usual"]
+    if usual is None or not usual["choices"]:
+        return []
+    lines = [f"  {usual['sql']}"]
+    for each in usual["choices"]:
+        chosen = f"; chosen, {percent(round(usual['predicted_bias'], 4))} of the total" if each["chosen"] else ""
+        effect = f"noise ± {each['noise']:,.3g}, {-each['bias']:,.3g} cut from a usual group"
+        if each.get("off") is not None:
+            chosen = "; chosen" if each["chosen"] else ""
+            effect += f" and given back, to within {each['off']:,.3g}"
+        lines.append(f"    C {each['norm']:>8,.4g}: {effect}{chosen}")
+    return [Text("\n".join(lines), "dim")]
