@@ -24,17 +24,9 @@ alone, how long it lasts (forecast.py).
 Amounts are integers (loss.py), shown as (epsilon, delta) through conversion.py. Why it holds: proofs.md.
 This package knows no SQL of analysts, no data and no noise.
 
-Where what stands:
+Modules, each before those that import it:
 
-    amounts                   loss  conversion
-    whose, and how much       holders  accounts  policy
-    asked, billed, charged    records  bill  charging
-    what happened             events  chain  repeats  projections  anchor  verify
-    who acts on it            ledger  administration  audit
-    what is left              outlook  forecast
-    who objected              acts  objections
-    where it is kept          stores
-    refusals                  errors
+    errors, accounting, log, stores, administration, forecast, audit, charging, ledger, objection_register.
 """
 
 from budgets.accounting.accounts import LIFETIME, AccountName, AccountView

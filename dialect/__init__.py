@@ -6,49 +6,12 @@
     plan        bound    Bounding         one rule and one norm per vector, with the reason
     both        render   BoundedSql       exact integers per group; the person is gone
 
-`read` strings the first three, `write` is the last. Where what stands (a test holds that nothing is left out):
+`read` runs the first three, `write` the last.
 
-    what stewards declared    catalog  declared_admission  declared_calibration  declared_cells
-                              declared_movement  bias
-    text -> tree              parse  words  clause  clause_order  options  named_bounds  decimals  statements  grammar
-    refusals                  errors  spans  tries  accepted_try  other_habits  other_calls  aggregate_refusals
-                              windows_below  unlisted  windows_as_groups  counted_instead  never_true  meant_names
-                              meant_times  unlike_types  midnights
-    tree -> expressions       scalars  names  nested_names  literals  calls  text_calls  time_calls  cell_calls
-                              polygon_calls  in_calls  spelling  reading
-    calls, checked            argument_lists  arities
-    the allow-list            functions  functions_*  function_row  patterns  time_formats  own_calls
-    its forms for Spark       spark_*
-    known of an expression    expressions  constants  inference  ranges  known_ranges  facts  time_steps
-    aggregates                aggregates  aggregate_names  aggregate_calls  aggregate_order  measures  moments
-    tree -> relations         kinds  from_clause  join_conditions  where_clause  group_by  select_list  stars  ordering
-                              listed_values  listed_series
-    subqueries                inner_rows  subquery_tests  scalar_subqueries  correlated_subqueries
-    table functions           table_functions  table_calls  movement  sightings  derived_columns
-    window functions          windows  window  window_functions  window_clause  window_fields  frames
-    whose rows (the algebra)  relations  relation_parts  directions  rules  scans  joins  semi_joins  full_joins  unmet
-                              joined  one_row  dependencies  either_equality  cuts  kept_rows  grouping  grouping_sets
-    who is read at all        admission  retention  write_admission
-    windows of time           time_windows  possible_days  own_time  timed_scans  person_windows  charged_windows
-                              touched
-    UNION and its like        set_operation  set_operation_rules  set_operation_persons  hulls
-    relations -> Question     plan  boundaries  one_release  private_plan  formulas  vectors  shared_vectors  roll_ups
-                              complete_keys
-    quantiles                 histograms  bins
-    which keys                domains  public_lists  union_lists  told_keys  whole_numbers  private_keys  selection
-    the same question         canonical  plain_text
-    free from what is held    derivation  held_parts  row_sets  simple_conditions  coarser  write_derived  shared_noise
-    how long, how much        weights  work
-    asked otherwise           rewrites  coarser_keys  spelled_sql
-    plan -> Bounding          bound  norms  usual_norms  few_values  parted  told_parts  values_left  public_values
-                              chosen_norms  multiplied  told_apart  whole_tables
-    both -> SQL               render  bounded_sql  public_order  numbered  partials  unit_groups  one_row_each
-                              light_units  first_groups  different_values  public_side  person_rollups  eager
-                              stored_column  write_rows  write_cut  write_join  write_listed  write_expr  write_measure
-                              write_met  write_window  write_windows
-    an engine's own words     engine_name  engine_words  handed  lake_rollups
-    over releases             write_outer  over_releases  released_sums  released_windows  released_unions  linear
-                              uncertainty  rounding  weak_ratios  interval_ends  changed_exprs
+Modules, each before those that import it:
+
+    catalog, errors, parser, algebra, functions, analysis, stability, binder, postprocess, sensitivity, planner,
+    codegen.
 """
 
 from __future__ import annotations

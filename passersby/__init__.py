@@ -7,18 +7,9 @@
 
 It knows the wire, and nothing behind it: importing it loads no engine, no data and no noise.
 
-Where what stands:
+Modules, each before those that import it:
 
-    where -> Connection       opening  address  siblings  connection  making  waiting
-    over HTTP                 remote  sending
-    what comes back           result  explanation  listing  errors
-    numbers and spans, said   wording  losses  card_words  caret  bars
-    for a terminal            display  display_*
-    for a notebook            magic  notebook
-    for programs and files    output  wire  exports
-    drawn                     plotting  maps
-    as a database (PEP 249)   dbapi  dbapi_errors  cursor  binding  type_objects  sqlalchemy_dialect
-    the command line          cli  cli_*  auditing  demo
+    text, errors, result, client, cli, dbapi, magic.
 """
 
 from passersby.client.connect import connect

@@ -1,1 +1,105 @@
-"""catalog."""
+"""What stewards declare, as data: tables, columns, keys, contribution bounds, privacy windows, admission rules.
+
+Declarations read from a catalog file -> Catalog, which every later stage reads and none changes.
+
+Modules, each before those that import it:
+
+    privacy_windows, model, admission.
+"""
+
+from __future__ import annotations
+
+from dialect.catalog.admission import LONGEST_PERSON, OBJECTED, Among, Between, Country, State
+from dialect.catalog.model import (
+    NO_RULES,
+    USUAL,
+    AdmissionRules,
+    AgeBy,
+    Bounds,
+    Budget,
+    CalibrationTerms,
+    Catalog,
+    CellOf,
+    Column,
+    ColumnOf,
+    Consent,
+    Dataset,
+    Defaults,
+    Domain,
+    EngineName,
+    Jurisdiction,
+    Minors,
+    Movement,
+    Norms,
+    NormsByKeys,
+    PersonPath,
+    Retention,
+    Source,
+    SourceJoin,
+    SqlType,
+    Table,
+    Value,
+    ValueList,
+    ValueRange,
+)
+from dialect.catalog.privacy_windows import (
+    MOST_WINDOWS,
+    STATIC,
+    Stretch,
+    Window,
+    begin_named,
+    begin_of,
+    example_of,
+    length_of,
+    next_begin,
+    window_name,
+)
+
+__all__ = [
+    "AdmissionRules",
+    "AgeBy",
+    "Among",
+    "Between",
+    "Bounds",
+    "Budget",
+    "CalibrationTerms",
+    "Catalog",
+    "CellOf",
+    "Column",
+    "ColumnOf",
+    "Consent",
+    "Country",
+    "Dataset",
+    "Defaults",
+    "Domain",
+    "EngineName",
+    "Jurisdiction",
+    "LONGEST_PERSON",
+    "MOST_WINDOWS",
+    "Minors",
+    "Movement",
+    "NO_RULES",
+    "Norms",
+    "NormsByKeys",
+    "OBJECTED",
+    "PersonPath",
+    "Retention",
+    "STATIC",
+    "Source",
+    "SourceJoin",
+    "SqlType",
+    "State",
+    "Stretch",
+    "Table",
+    "USUAL",
+    "Value",
+    "ValueList",
+    "ValueRange",
+    "Window",
+    "begin_named",
+    "begin_of",
+    "example_of",
+    "length_of",
+    "next_begin",
+    "window_name",
+]

@@ -1,1 +1,33 @@
-"""functions."""
+"""The allow-list: one row a scalar function or aggregate, with its forms for each engine, its range and its types.
+
+A name and typed arguments -> a Call, or a Refusal.
+
+Modules, each before those that import it:
+
+    constant_folding, literals, signature, scalar, registry, inference, tie_order, aggregates, builders, emitter,
+    table_functions, window_functions.
+"""
+
+from __future__ import annotations
+
+from dialect.functions.aggregates import AGGREGATES, MOMENTS, Aggregate
+from dialect.functions.emitter import NoForm, name, quote, quote_text
+from dialect.functions.registry import forms_of
+from dialect.functions.signature import Function, in_words, quoted_name
+from dialect.functions.table_functions import TABLE_FUNCTIONS, TableFunction
+
+__all__ = [
+    "AGGREGATES",
+    "Aggregate",
+    "Function",
+    "MOMENTS",
+    "NoForm",
+    "TABLE_FUNCTIONS",
+    "TableFunction",
+    "forms_of",
+    "in_words",
+    "name",
+    "quote",
+    "quote_text",
+    "quoted_name",
+]

@@ -1,1 +1,28 @@
-"""postprocess."""
+"""What stands above releases: noise propagation through expressions, ratios, rounding, interval functions.
+
+A query over releases -> the linear form of each column in noisy vectors.
+
+Modules, each before those that import it:
+
+    display_rounding, noise_propagation, interval_functions, ratios, shared_noise.
+"""
+
+from __future__ import annotations
+
+from dialect.postprocess.display_rounding import Rounding, rounding
+from dialect.postprocess.interval_functions import Reaches
+from dialect.postprocess.noise_propagation import ZERO, Form, Linear, never_negative, noisy, uncertainty
+from dialect.postprocess.shared_noise import sharing_noise
+
+__all__ = [
+    "Form",
+    "Linear",
+    "Reaches",
+    "Rounding",
+    "ZERO",
+    "never_negative",
+    "noisy",
+    "rounding",
+    "sharing_noise",
+    "uncertainty",
+]

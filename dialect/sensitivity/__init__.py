@@ -1,1 +1,27 @@
-"""sensitivity."""
+"""Contribution bounding: which rule and clip bound each vector has, and why; codegen/contribution writes it.
+
+PrivatePlan and norms of the catalog -> Bounding.
+
+Modules, each before those that import it:
+
+    grouping, norms, bounding.
+"""
+
+from __future__ import annotations
+
+from dialect.sensitivity.bounding import SPREAD, ChosenNorm
+from dialect.sensitivity.grouping import few_values, own_keys, parted_by, told_by
+from dialect.sensitivity.norms import counted_table, most_groups, multiple_of, values_by_group
+
+__all__ = [
+    "ChosenNorm",
+    "SPREAD",
+    "counted_table",
+    "few_values",
+    "most_groups",
+    "multiple_of",
+    "own_keys",
+    "parted_by",
+    "told_by",
+    "values_by_group",
+]

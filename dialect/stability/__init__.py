@@ -1,1 +1,8 @@
-"""stability."""
+"""Whose rows the result of an operator is: Public, PerPerson or Released; one rule an operator.
+
+Operators over relations of known kinds -> a relation of a proven kind, or a Refusal.
+
+Modules, each before those that import it:
+
+    calls, outer_joins, row_operators, joins, set_operations, full_joins, scans, window_functions.
+"""

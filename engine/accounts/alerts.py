@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from budgets import AccountView, Ledger
-from dialect.catalog.model import Catalog
+from dialect.catalog import Catalog
 from engine.accounts.window_accounts import in_force
 
 MARKS = (100, 80, 50)  # percent

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from budgets import Anchor, Charge, ChargeRequest, Ledger, LedgerError, UnsafeStore, shown_address
-from dialect.catalog.model import Catalog
+from dialect.catalog import Catalog
 from engine.catalog.sources import Files, overlap, stored_files
 from engine.data.files.durable import make_folder_durably, write_durably
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from budgets import ATTO, EVERYBODY, MAX_UNITS, NOTHING, OWNER, Entry, EntryKind, EpsilonDelta, Ledger, Loss
-from dialect.catalog.model import Dataset
+from dialect.catalog import Dataset
 from engine.pricing.terms import caps
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from budgets import Ledger, LedgerUnavailable
-from dialect.catalog.model import Catalog
+from dialect.catalog import Catalog
 from engine.accounts.ledger_binding import IN_MEMORY, is_there, open_marked
 from engine.catalog.bundled import BUNDLED, find_catalog
 from engine.catalog.folders import default_ledger, marks_folder

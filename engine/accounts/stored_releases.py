@@ -6,7 +6,7 @@ from typing import Any
 
 from budgets import OWNER, EntryKind, Ledger
 from dialect import Catalog
-from dialect.catalog.model import Dataset
+from dialect.catalog import Dataset
 from engine.catalog.sources import version_of
 from engine.reuse.replay import data_of
 

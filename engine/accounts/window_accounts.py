@@ -7,8 +7,7 @@ from typing import Any
 
 from budgets import EVERYBODY, LIFETIME, NOTHING, OWNER, AccountName, AccountView, Ledger, Loss, prefixes
 from dialect import Catalog
-from dialect.catalog.model import Dataset
-from dialect.catalog.privacy_windows import STATIC, length_of
+from dialect.catalog import STATIC, Dataset, length_of
 from engine.accounts import shapes
 from engine.accounts.losses import owner_loss
 from engine.errors import CatalogError

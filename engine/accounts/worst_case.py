@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from budgets import EVERYBODY, AccountName, AccountView, EpsilonDelta, Ledger, chargeable
-from dialect.catalog.model import Catalog, Dataset
+from dialect.catalog import Catalog, Dataset
 from engine.accounts.losses import WholePerson, whole_person
 from engine.accounts.window_accounts import windows_of
 from engine.pricing.terms import caps

@@ -23,8 +23,7 @@ from budgets import (
     chargeable,
     parse_amount,
 )
-from dialect.catalog.model import Catalog, Dataset
-from dialect.catalog.privacy_windows import STATIC
+from dialect.catalog import STATIC, Catalog, Dataset
 from engine.accounts.open import opened, opened_to_read
 from engine.accounts.window_accounts import windows_of
 from engine.catalog.bundled import named_dataset

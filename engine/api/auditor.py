@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from budgets import Anchor, Entry, Ledger, ObjectionRegister, ParamError, register_address, shown_address
-from dialect.catalog.model import Catalog
+from dialect.catalog import Catalog
 from engine.accounts.audit_log import audit_log
 from engine.accounts.ledger_binding import is_there, marked_anchors
 from engine.accounts.open import ledger_place, opened_if_there

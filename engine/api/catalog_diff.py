@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from budgets import CeilingRaised, Ledger
-from dialect.catalog.model import Catalog, Dataset, Table
+from dialect.catalog import Catalog, Dataset, Table
 from engine.accounts.window_accounts import check_lengths, windows_of
 from engine.catalog.sources import version_of
 from engine.catalog.version import changed_units, table_meaning

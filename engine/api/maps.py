@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from dialect import Code, Refusal
-from dialect.catalog.model import SqlType, Table
+from dialect.catalog import SqlType, Table
 from engine.api.session import Desk
 from engine.backends.sandbox import public_table
 from engine.data.files.polygons import Shape

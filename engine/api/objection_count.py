@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from budgets import OWNER, Charge, ChargeRequest, Item, Loss, parse_amount
-from dialect.catalog.model import Dataset
+from dialect.catalog import Dataset
 from engine.accounts.window_accounts import windows_of
 from engine.backends.exact import Int64Vector
 from engine.catalog.bundled import named_dataset

@@ -22,8 +22,8 @@ import pyarrow as pa
 
 from budgets import Charge, Forbidden, LedgerError, Loss, parse_amount
 from dialect import Code, Refusal, read
-from dialect.catalog.model import Catalog, Dataset
-from dialect.parser.tokens import listed, several
+from dialect.catalog import Catalog, Dataset
+from dialect.parser import listed, several
 from engine.accounts.window_accounts import least_left
 from engine.api.session import ASKED_IN_VAIN, Desk, open_desk
 from engine.api.wire import answer as wire

@@ -13,10 +13,9 @@ import duckdb
 import pyarrow as pa
 
 from dialect import BoundedSql, Target
-from dialect.algebra.target import FEW_ROWS, Rollup
-from dialect.catalog.admission import OBJECTED
-from dialect.codegen.admission import over_kept
-from dialect.codegen.key_selection import RELEASED_KEYS
+from dialect.algebra import FEW_ROWS, Rollup
+from dialect.catalog import OBJECTED
+from dialect.codegen import RELEASED_KEYS, over_kept
 from engine.backends.empty_tables import Column, EmptyTables
 from engine.backends.exact import NOBODY_OBJECTED, Exact
 from engine.backends.locked import LOCKED, lock

@@ -14,9 +14,9 @@ import duckdb
 import pyarrow as pa
 
 from dialect import Target
-from dialect.catalog.model import SqlType, Table
-from dialect.functions.emitter import name as quoted
-from dialect.functions.scalar.places import STORED
+from dialect.catalog import SqlType, Table
+from dialect.functions import name as quoted
+from dialect.functions.scalar import STORED
 from engine.backends.locked import LOCKED, lock
 from engine.errors import ExecutionFailed
 

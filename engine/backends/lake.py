@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from dialect import BoundedSql, Target
-from dialect.catalog.admission import OBJECTED
-from dialect.codegen.key_selection import RELEASED_KEYS
-from dialect.codegen.lake import GATHERED
+from dialect.catalog import OBJECTED
+from dialect.codegen import GATHERED, RELEASED_KEYS
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.empty_tables import Column, EmptyTables, address_of
 from engine.backends.exact import NOBODY_OBJECTED, Exact

@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from dialect import Catalog, Target
-from dialect.functions.emitter import name as quoted
+from dialect.functions import name as quoted
 from engine.backends.duckdb import table_of
 from engine.backends.locked import LOCKED, lock
 from engine.backends.protocol import Backend

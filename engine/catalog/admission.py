@@ -18,19 +18,22 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from dialect import Admission, Catalog
-from dialect.catalog.admission import Among, Between, Country, State
-from dialect.catalog.model import (
+from dialect.catalog import (
     AdmissionRules,
     AgeBy,
+    Among,
+    Between,
+    Country,
     Dataset,
     Jurisdiction,
     Minors,
     Retention,
     SqlType,
+    State,
     Table,
     ValueRange,
+    next_begin,
 )
-from dialect.catalog.privacy_windows import next_begin
 from engine.catalog.privacy_windows import windows_behind
 from engine.catalog.toml_section import Mistakes, Section, meant
 from engine.errors import CatalogError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dialect.catalog.model import AgeBy, Catalog, Consent, Dataset, Jurisdiction, Minors, SqlType, Table, ValueList
+from dialect.catalog import AgeBy, Catalog, Consent, Dataset, Jurisdiction, Minors, SqlType, Table, ValueList
 from engine.catalog.admission import kept_from, of_age_on
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from budgets import ParamError
-from dialect.catalog.model import Catalog, Dataset
+from dialect.catalog import Catalog, Dataset
 from engine.catalog.file import load_catalog
 from engine.catalog.toml_section import nearest
 from engine.errors import CatalogError

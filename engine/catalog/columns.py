@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterable
 from zoneinfo import ZoneInfo
 
-from dialect.catalog.model import (
+from dialect.catalog import (
     Bounds,
     Catalog,
     CellOf,

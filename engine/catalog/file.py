@@ -9,8 +9,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from dialect.catalog.model import NO_RULES, USUAL, Budget, CalibrationTerms, Catalog, Dataset, Defaults
-from dialect.catalog.privacy_windows import Window
+from dialect.catalog import NO_RULES, USUAL, Budget, CalibrationTerms, Catalog, Dataset, Defaults, Window
 from engine.catalog.admission import check_admission, read_admission, read_replay, with_retention
 from engine.catalog.privacy_windows import read_delivered, read_window, with_inherited_windows
 from engine.catalog.references import check_references

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import platformdirs
 
-from dialect.catalog.model import Catalog
+from dialect.catalog import Catalog
 
 
 def cache_folder() -> Path:

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 
-from dialect.catalog.model import Catalog, Dataset, SqlType, Table
-from dialect.catalog.privacy_windows import MOST_WINDOWS, Stretch, Window, begin_named, example_of
+from dialect.catalog import MOST_WINDOWS, Catalog, Dataset, SqlType, Stretch, Table, Window, begin_named, example_of
 from engine.catalog.columns import TableNames
 from engine.catalog.toml_section import Mistakes, Section, meant
 

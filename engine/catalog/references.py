@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from dialect.catalog.model import Catalog, Column, ColumnOf, NormsByKeys, PersonPath, SourceJoin, SqlType, Table
+from dialect.catalog import Catalog, Column, ColumnOf, NormsByKeys, PersonPath, SourceJoin, SqlType, Table
 from engine.catalog.columns import DATED, TableNames, check_places
 from engine.catalog.privacy_windows import check_windows
 from engine.catalog.tables import MovementNames

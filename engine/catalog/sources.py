@@ -23,7 +23,7 @@ from itertools import combinations
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
-from dialect.catalog.model import Catalog, Dataset, SqlType, Table
+from dialect.catalog import Catalog, Dataset, SqlType, Table
 from engine.catalog.toml_section import Mistakes, Section
 from engine.errors import CatalogError, DataError
 

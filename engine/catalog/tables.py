@@ -9,8 +9,8 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from dialect.catalog.model import Bounds, Column, Consent, Movement, PersonPath, Source, SourceJoin, SqlType, Table
-from dialect.functions.table_functions import TABLE_FUNCTIONS
+from dialect.catalog import Bounds, Column, Consent, Movement, PersonPath, Source, SourceJoin, SqlType, Table
+from dialect.functions import TABLE_FUNCTIONS
 from engine.catalog.columns import TableNames, read_column, read_norms
 from engine.catalog.sources import LAKE_TABLE, URL
 from engine.catalog.toml_section import HOP, Section, meant

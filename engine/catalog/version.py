@@ -20,8 +20,8 @@ from typing import TypeVar
 
 from budgets import Ledger
 from dialect import Catalog, PrivatePlan
-from dialect.algebra.traversal import tables_of
-from dialect.catalog.model import Column, Table
+from dialect.algebra import tables_of
+from dialect.catalog import Column, Table
 from engine.catalog.admission import person_table
 from engine.errors import CatalogError
 

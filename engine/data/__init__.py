@@ -1,1 +1,9 @@
-"""data."""
+"""A steward's files to tables that can be read: snapshots, layouts, rollups, ingest, objections.
+
+Declared sources -> an open Backend.
+
+Modules, each before those that import it:
+
+    files, checks, draft_catalog, snapshot, ingest, materialized_rollups, layout, lake_layout, open, lake_optimize,
+    objections.
+"""

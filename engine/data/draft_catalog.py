@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from string import Template
 
-from dialect.catalog.model import Source, SqlType
+from dialect.catalog import Source, SqlType
 from engine.catalog.columns import sql_type
 from engine.catalog.toml_section import IDENTIFIER
 from engine.data.files.csv import UnreadableError

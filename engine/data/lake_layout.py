@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dialect import Catalog, Target
-from dialect.algebra.target import Rollup
-from dialect.codegen.admission import eligible
+from dialect.algebra import Rollup
+from dialect.codegen import eligible
 from engine.backends.protocol import Lake
 from engine.catalog.admission import admission
 from engine.catalog.sources import version_of

@@ -13,9 +13,9 @@ import duckdb
 import pyarrow as pa
 
 from dialect import Catalog
-from dialect.algebra.target import LakeRows, Rollup
-from dialect.codegen.lake import counted, in_part, stored_rows
-from dialect.functions.emitter import name
+from dialect.algebra import LakeRows, Rollup
+from dialect.codegen import counted, in_part, stored_rows
+from dialect.functions import name
 from engine.backends.protocol import Lake
 from engine.data.checks.lake import table_place
 from engine.data.files.cache import publish

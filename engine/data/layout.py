@@ -30,12 +30,10 @@ from pathlib import Path
 import duckdb
 
 from dialect import Catalog, Target
-from dialect.algebra.target import Rollup
-from dialect.catalog.model import Table
-from dialect.catalog.privacy_windows import begin_of, next_begin
-from dialect.codegen.materialized_rollups import write_rollup
-from dialect.codegen.stored_columns import stored_time
-from dialect.functions.emitter import name, quote_text
+from dialect.algebra import Rollup
+from dialect.catalog import Table, begin_of, next_begin
+from dialect.codegen import stored_time, write_rollup
+from dialect.functions import name, quote_text
 from engine.catalog.sources import place_of
 from engine.data.checks.snapshot import check_sources, check_stored
 from engine.data.files.cache import layouts_of, publish

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dialect import Catalog, PrivatePlan, Refusal, Target, bound, read
-from dialect.algebra.target import LakeRows, Rollup
-from dialect.codegen.lake import roll_up_lake
-from dialect.codegen.materialized_rollups import can_be_rolled, write_rollup
-from dialect.functions.emitter import NoForm, name
+from dialect.algebra import LakeRows, Rollup
+from dialect.codegen import can_be_rolled, roll_up_lake, write_rollup
+from dialect.functions import NoForm, name
 from engine.errors import CatalogError
 
 LAYOUT = "layout"  # the name under which a layout's file is attached

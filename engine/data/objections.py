@@ -25,8 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from budgets import Act, ActKind, Ledger, ObjectionRegister, ParamError, UnsafeStore, check_name
-from dialect.catalog.admission import LONGEST_PERSON
-from dialect.catalog.model import Catalog, SqlType
+from dialect.catalog import LONGEST_PERSON, Catalog, SqlType
 from engine.backends.exact import NOBODY_OBJECTED
 from engine.catalog.bundled import named_dataset
 from engine.progress import Progress

@@ -20,8 +20,8 @@ from typing import Any
 
 import duckdb
 
-from dialect.catalog.model import Catalog, Source, Table
-from dialect.functions.emitter import name, quote_text
+from dialect.catalog import Catalog, Source, Table
+from dialect.functions import name, quote_text
 from engine.data.checks.snapshot import CHECK, check_sources, check_stored
 from engine.data.files.cache import publish
 from engine.data.files.csv import UnreadableError

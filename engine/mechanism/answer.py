@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dialect.codegen.outer_query import OuterSql
-from dialect.postprocess.interval_functions import Reaches
+from dialect.codegen import OuterSql
+from dialect.postprocess import Reaches
 from engine.mechanism.intervals import Floats, half_width, linear_interval, normal_quantile, ratio_interval
 from engine.mechanism.release import RawNoise
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dialect.algebra.formulas import MomentsOf
-from dialect.functions.aggregates import MOMENTS
+from dialect.algebra import MomentsOf
+from dialect.functions import MOMENTS
 from engine.mechanism.intervals import Flags, Floats, normal_quantile
 
 STEPS = 6  # towards the end of a range; two or three reach it where the function is smooth

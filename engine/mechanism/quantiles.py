@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from dialect.algebra.formulas import Histogram, QuantileOf
-from dialect.algebra.release_plan import ReleaseColumns
+from dialect.algebra import Histogram, QuantileOf, ReleaseColumns
 from engine.mechanism.gaussian import NoisyVector
 from engine.mechanism.intervals import Floats, normal_quantile
 

@@ -15,8 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dialect import Question
-from dialect.algebra.formulas import CountOf, MeanOf, MomentsOf, Output, SumOf
-from dialect.algebra.release_plan import PrivatePlan, ReleaseColumns
+from dialect.algebra import CountOf, MeanOf, MomentsOf, Output, PrivatePlan, ReleaseColumns, SumOf
 from engine.backends.exact import Int64Vector
 from engine.mechanism.gaussian import NoisyVector
 from engine.mechanism.intervals import ratio_interval

@@ -14,9 +14,9 @@ from fractions import Fraction
 
 from budgets import PICO, Loss, total
 from dialect import Question, Refusal
-from dialect.algebra.release_plan import SUMS_OVER_ROWS, VectorKind
-from dialect.analysis.cardinality import as_many_rows, chosen_by_time
-from dialect.parser.suggestions.rewrite_suggestions import Change, Rewrite, rewrites
+from dialect.algebra import SUMS_OVER_ROWS, VectorKind
+from dialect.analysis import as_many_rows, chosen_by_time
+from dialect.parser.suggestions import Change, Rewrite, rewrites
 from engine.pipeline.cache import Same
 from engine.pipeline.engine import Engine
 from engine.pricing.display_names import vector_spoken

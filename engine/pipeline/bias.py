@@ -13,10 +13,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from dialect import Question
-from dialect.algebra.expressions import Literal
-from dialect.algebra.release_plan import VectorKind
-from dialect.analysis.uniqueness import pairs_rows, spreads
-from dialect.postprocess.noise_propagation import ZERO, Form, Linear, noisy, uncertainty
+from dialect.algebra import Literal, VectorKind
+from dialect.analysis import pairs_rows, spreads
+from dialect.postprocess import ZERO, Form, Linear, noisy, uncertainty
 from engine.pricing.prepare import Prepared
 
 

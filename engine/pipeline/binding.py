@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from dialect import BoundedSql, Bounding, Catalog, Code, PrivatePlan, Question, Refusal, write
-from dialect.catalog.admission import OBJECTED
-from dialect.codegen.key_selection import RELEASED_KEYS, with_released
+from dialect.catalog import OBJECTED
+from dialect.codegen import RELEASED_KEYS, with_released
 from engine.backends.exact import NOBODY_OBJECTED
 from engine.backends.protocol import Backend
 from engine.catalog.admission import admission

@@ -20,9 +20,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dialect import Catalog, Question
-from dialect.algebra.release_plan import SUMS_OVER_GROUPS, Rule, Vector, VectorBound, VectorKind
-from dialect.codegen.stored_release_sql import write_images
-from dialect.planner.reuse.view_matching import Derivation, derivation, told
+from dialect.algebra import SUMS_OVER_GROUPS, Rule, Vector, VectorBound, VectorKind
+from dialect.codegen import write_images
+from dialect.planner.reuse import Derivation, derivation, told
 from engine.backends.exact import Int64Vector
 from engine.backends.sandbox import outer
 from engine.mechanism.gaussian import NoisyVector

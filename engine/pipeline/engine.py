@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from budgets import Charge, ChargeRequest, Item, Ledger, Loss
 from dialect import Catalog, Code, Question, Refusal
-from dialect.parser.options import TargetError
-from dialect.postprocess.shared_noise import sharing_noise
+from dialect.parser import TargetError
+from dialect.postprocess import sharing_noise
 from engine.backends.exact import NOBODY_OBJECTED, Objecting, nobody_objects
 from engine.backends.protocol import Backend
 from engine.catalog.admission_notes import not_counted

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from budgets import Loss
 from dialect import Question
-from dialect.postprocess.shared_noise import sharing_noise
+from dialect.postprocess import sharing_noise
 from engine.pipeline.advice import NO_ADVICE, Advice, advice
 from engine.pipeline.engine import Engine
 from engine.pipeline.notes import window_notes

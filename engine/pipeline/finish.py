@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from dialect import Catalog, Question, Target
-from dialect.codegen.outer_query import OuterSql, public_tables, write_outer
-from dialect.codegen.relations.relation import release_name
-from dialect.functions.emitter import name
-from dialect.postprocess.interval_functions import Reaches
+from dialect.codegen import OuterSql, public_tables, write_outer
+from dialect.codegen.relations import release_name
+from dialect.functions import name
+from dialect.postprocess import Reaches
 from engine.backends.protocol import Backend
 from engine.backends.sandbox import outer, public_table, read_public
 from engine.mechanism.answer import Answer, answer, reaches

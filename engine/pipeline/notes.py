@@ -12,13 +12,12 @@ from contextlib import suppress
 from difflib import get_close_matches
 
 from dialect import Catalog, Question, Refusal
-from dialect.algebra.release_plan import Touched
-from dialect.analysis.lints import looked_up, shown_value
-from dialect.catalog.model import ColumnOf
-from dialect.catalog.privacy_windows import Window
-from dialect.codegen.relations.relation import write_rows
-from dialect.parser.context import Reading
-from dialect.planner.keys.public_domains import column_values
+from dialect.algebra import Touched
+from dialect.analysis import looked_up, shown_value
+from dialect.catalog import ColumnOf, Window
+from dialect.codegen.relations import write_rows
+from dialect.parser import Reading
+from dialect.planner.keys import column_values
 from engine.backends.protocol import Backend
 from engine.errors import ExecutionFailed
 from engine.pricing.prepare import Prepared

@@ -15,8 +15,7 @@ from typing import Any
 
 from budgets import PICO, BudgetRefused, ChargeRequest, Forecast, Ledger, Outlook
 from dialect import Catalog, Question
-from dialect.catalog.model import Dataset
-from dialect.catalog.privacy_windows import STATIC, next_begin, window_name
+from dialect.catalog import STATIC, Dataset, next_begin, window_name
 from engine.pricing.prepare import Prepared
 from engine.pricing.target_error import errors_at, errors_told, held_prices
 from engine.reuse.replay import Repeats

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dialect import Question
-from dialect.postprocess.noise_propagation import never_negative, uncertainty
+from dialect.postprocess import never_negative, uncertainty
 from engine.mechanism.answer import Answer
 
 Ends = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dialect.algebra.release_plan import Key, PrivatePlan, Vector, VectorKind
+from dialect.algebra import Key, PrivatePlan, Vector, VectorKind
 
 _IN_SQL = {VectorKind.VALID: "count", VectorKind.CENTRED: "avg"}
 

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dialect import Question
-from dialect.algebra.expressions import Expr, Field, Literal, children
-from dialect.catalog.model import SqlType
-from dialect.postprocess.display_rounding import Rounding, rounding
-from dialect.postprocess.noise_propagation import ZERO, Form, Linear, noisy, uncertainty
+from dialect.algebra import Expr, Field, Literal, children
+from dialect.catalog import SqlType
+from dialect.postprocess import ZERO, Form, Linear, Rounding, noisy, rounding, uncertainty
 from engine.mechanism.answer import half_widths, whole_half_widths
 
 Scales = tuple[tuple[tuple[float, float], ...], ...]  # of each plan's vectors: unit of a grain, sigma in grains

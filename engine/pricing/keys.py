@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from dialect import PrivatePlan, Refusal
 from dialect.errors import Code
-from dialect.planner.keys.key_set import MAX_KEYS
+from dialect.planner.keys import MAX_KEYS
 from engine.mechanism.gaussian import NoisyVector
 from engine.pricing.price import Cost
 

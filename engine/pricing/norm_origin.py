@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dialect.algebra.release_plan import Rule, Vector, VectorBound, VectorKind
-from dialect.analysis.cardinality import every_row
-from dialect.analysis.uniqueness import multiplies, spreads
-from dialect.sensitivity.grouping import parted_by
-from dialect.sensitivity.norms import counted_table
+from dialect.algebra import Rule, Vector, VectorBound, VectorKind
+from dialect.analysis import every_row, multiplies, spreads
+from dialect.sensitivity import counted_table, parted_by
 from engine.pricing.norms.choose import NormFacts
 from engine.pricing.prepare import Prepared, Sized
 

@@ -10,10 +10,10 @@ from fractions import Fraction
 
 from budgets import PICO
 from dialect import Admission, BoundedSql, Bounding, Catalog, Code, PrivatePlan, Question, Refusal, Target, bound, write
-from dialect.algebra.release_plan import Rule
-from dialect.analysis.work_bound import NO_WORK, Work
-from dialect.codegen.key_selection import over_released, selecting, with_released
-from dialect.functions.emitter import NoForm
+from dialect.algebra import Rule
+from dialect.analysis import NO_WORK, Work
+from dialect.codegen import over_released, selecting, with_released
+from dialect.functions import NoForm
 from engine.backends.protocol import Backend
 from engine.catalog.admission import admission
 from engine.catalog.sources import version_of

@@ -10,8 +10,8 @@ from statistics import NormalDist
 
 from budgets import PICO, Loss
 from dialect import Bounding, Code, PrivatePlan, Refusal
-from dialect.algebra.release_plan import VectorBound
-from dialect.codegen.key_selection import most_weight
+from dialect.algebra import VectorBound
+from dialect.codegen import most_weight
 from engine.mechanism.gaussian import gaussian_scale
 from engine.mechanism.thresholds import threshold
 from engine.pricing.split import Parts, evenly, shares

@@ -11,9 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dialect import Code, PrivatePlan, Question, Refusal
-from dialect.algebra.relations import Join, Relation
-from dialect.algebra.traversal import sources
-from dialect.parser.options import IntervalsAre
+from dialect.algebra import Join, Relation, sources
+from dialect.parser import IntervalsAre
 
 
 @dataclass(frozen=True)

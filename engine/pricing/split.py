@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from dialect import Question
-from dialect.algebra.formulas import CountOf, Formula, MeanOf, MomentsOf, SumOf
+from dialect.algebra import CountOf, Formula, MeanOf, MomentsOf, SumOf
 
 OFF_CENTRE = 0.5  # how far a group's mean lies from the centre, as a share of C of the sum over C of the count
 FINEST = 64  # parts of the vector with most

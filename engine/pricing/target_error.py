@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from budgets import MINIMUM_RHO, PICO, PaidRelease
 from dialect import Code, Question, Refusal
-from dialect.parser.options import TargetError
+from dialect.parser import TargetError
 from engine.mechanism.answer import Answer
 from engine.mechanism.gaussian import gaussian_scale
 from engine.mechanism.release import Release

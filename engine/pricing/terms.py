@@ -28,9 +28,8 @@ from budgets import (
     rho_for,
 )
 from dialect import Catalog, Code, Options, Question, Refusal
-from dialect.catalog.model import Dataset
-from dialect.parser.options import TargetError, target_error
-from dialect.parser.tokens import uncommented
+from dialect.catalog import Dataset
+from dialect.parser import TargetError, target_error, uncommented
 
 ANY_DELTA = 1 - Fraction(1, ATTO)  # of a cap that limits rho alone
 

@@ -6,14 +6,10 @@ import math
 from collections.abc import Iterator, Sequence
 
 from dialect import Catalog, Code, PrivatePlan, Refusal
-from dialect.algebra.expressions import Field
-from dialect.algebra.relations import Public
-from dialect.algebra.release_plan import MostValues
-from dialect.analysis.cardinality import most_rows
-from dialect.analysis.row_costs import LISTED
-from dialect.analysis.work_bound import Work, bounded_work
-from dialect.codegen.relations.relation import write_rows
-from dialect.sensitivity.norms import values_by_group
+from dialect.algebra import Field, MostValues, Public
+from dialect.analysis import LISTED, Work, bounded_work, most_rows
+from dialect.codegen.relations import write_rows
+from dialect.sensitivity import values_by_group
 from engine.backends.protocol import Backend
 from engine.pricing.keys import MOST_COUNTED, check_key_count
 from engine.pricing.norms.histograms import NO_CALIBRATION, Calibration

@@ -12,9 +12,9 @@ from fractions import Fraction
 import numpy as np
 import pyarrow as pa
 
-from dialect.algebra.release_plan import VectorBound
-from dialect.codegen.stored_release_sql import write_derived, write_pinned
-from dialect.planner.reuse.view_matching import Derivation
+from dialect.algebra import VectorBound
+from dialect.codegen import write_derived, write_pinned
+from dialect.planner.reuse import Derivation
 from engine.backends.exact import Int64Vector
 from engine.backends.sandbox import outer
 from engine.mechanism.gaussian import NoisyVector

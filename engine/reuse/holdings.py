@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from budgets import OWNER, Ledger, PaidRelease
 from dialect import Catalog, Refusal, read
-from dialect.algebra.release_plan import PrivatePlan
-from dialect.planner.reuse.view_matching import Told, told
+from dialect.algebra import PrivatePlan
+from dialect.planner.reuse import Told, told
 from engine.mechanism.release import Meaning, Release, from_bytes
 from engine.pricing.prepare import key_of
 from engine.reuse.replay import Repeats

@@ -14,9 +14,8 @@ from functools import cached_property
 import numpy as np
 
 from dialect import Catalog
-from dialect.algebra.release_plan import Vector, VectorBound, VectorKind
-from dialect.planner.reuse.predicate_regions import Read, RowSets
-from dialect.planner.reuse.view_matching import Derivation, Part, Told, held_parts
+from dialect.algebra import Vector, VectorBound, VectorKind
+from dialect.planner.reuse import Derivation, Part, Read, RowSets, Told, held_parts
 from engine.pricing.prepare import Prepared
 from engine.reuse.combine import LEAST_SIGMA, Made
 from engine.reuse.holdings import Held, Shelf

@@ -18,7 +18,7 @@ from itertools import count
 
 from budgets import Ledger, Made
 from dialect import Catalog
-from dialect.catalog.model import Dataset
+from dialect.catalog import Dataset
 from engine.catalog.sources import version_of
 from engine.catalog.version import BETWEEN, catalog_version, units_said
 from engine.pricing.prepare import MECHANISM, Prepared

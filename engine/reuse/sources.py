@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from budgets import MINIMUM_RHO, PICO
-from dialect.algebra.release_plan import VectorBound
+from dialect.algebra import VectorBound
 from engine.mechanism.release import Release, from_bytes
 from engine.pricing.prepare import Prepared
 from engine.reuse.combine import Deviations, Made, mixed, variances, weighed

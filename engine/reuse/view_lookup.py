@@ -12,11 +12,10 @@ import pyarrow as pa
 
 from budgets import Ledger
 from dialect import Catalog, Question
-from dialect.algebra.release_plan import PrivatePlan, VectorBound
-from dialect.codegen.relations.relation import write_rows
-from dialect.parser.tokens import uncommented
-from dialect.planner.reuse.predicate_regions import Read
-from dialect.planner.reuse.view_matching import Derivation, derivation, held_parts, same_rows, told
+from dialect.algebra import PrivatePlan, VectorBound
+from dialect.codegen.relations import write_rows
+from dialect.parser import uncommented
+from dialect.planner.reuse import Derivation, Read, derivation, held_parts, same_rows, told
 from engine.backends.protocol import Backend
 from engine.errors import uncharged
 from engine.mechanism.release import Meaning

@@ -21,7 +21,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from budgets import ParamError
-from dialect.parser.tokens import MAX_CHARACTERS
+from dialect.parser import MAX_CHARACTERS
 from engine.problems import Refused, problem
 from engine.server.worker.frames import Json
 

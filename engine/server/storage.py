@@ -32,8 +32,7 @@ from sqlalchemy import (
     update,
 )
 
-from budgets.stores import open_store
-from budgets.stores.store import Store, insert_new
+from budgets.stores import Store, insert_new, open_store
 
 metadata = MetaData()
 

@@ -14,8 +14,7 @@ from typing import Any
 
 from budgets import OWNER, PICO, Charge, Loss, ParamError, total
 from dialect import Refusal
-from dialect.catalog.model import Catalog, Dataset
-from dialect.catalog.privacy_windows import next_begin, window_name
+from dialect.catalog import Catalog, Dataset, next_begin, window_name
 from engine.accounts.losses import owner_keys
 from engine.pipeline.engine import Engine
 from engine.pricing.norms.histograms import Calibration, Kind

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from dialect import Catalog, Question, Refusal, read
-from dialect.algebra.release_plan import PrivatePlan
-from dialect.catalog.model import Column, Dataset, SqlType, Table
-from dialect.catalog.privacy_windows import begin_named, next_begin
+from dialect.algebra import PrivatePlan
+from dialect.catalog import Column, Dataset, SqlType, Table, begin_named, next_begin
 from engine.pricing.norms.histograms import FARTHEST, LEAN_STEPS, NEAREST, Kind, Measured
 
 _SQUARES = {Kind.PERSONS: "COUNT(*)"}  # of one person, over the groups: the squared norm

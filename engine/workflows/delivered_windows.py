@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dialect.catalog.model import Catalog, Dataset, Table
+from dialect.catalog import Catalog, Dataset, Table
 from engine.catalog.sources import place_of
 from engine.data.ingest.ingest import delivered
 from engine.workflows.calibration_questions import is_bounded

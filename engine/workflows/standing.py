@@ -16,8 +16,7 @@ from typing import Any
 
 from budgets import OWNER, PICO, BudgetRefused, Loss, StoredRelease
 from dialect import Question, read
-from dialect.catalog.model import Dataset
-from dialect.catalog.privacy_windows import begin_named, next_begin
+from dialect.catalog import Dataset, begin_named, next_begin
 from engine.accounts.losses import owner_keys
 from engine.catalog.toml_section import Section, read_toml
 from engine.errors import CatalogError

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from budgets import PICO
 from dialect import Code, Question, Refusal
-from dialect.planner.reuse.view_matching import Told, derivation, told
+from dialect.planner.reuse import Told, derivation, told
 from engine.errors import uncharged
 from engine.mechanism.gaussian import NoisyVector
 from engine.mechanism.release import Release

@@ -1,1 +1,8 @@
-"""client."""
+"""Connections: to a catalog in process or to a server.
+
+Connect(...) -> Connection.
+
+Modules, each before those that import it:
+
+    address, progress, remote, connection, connect.
+"""

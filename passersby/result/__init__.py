@@ -1,1 +1,9 @@
-"""result."""
+"""What a question gives, and how it shows: tables, plots, notebooks, files.
+
+Arrow and a card -> Result.
+
+Modules, each before those that import it:
+
+    protocols, bars, card_text, notebook, terminal, wire, explanation, exports, terminal_lists, listing, plotting,
+    result, terminal_admin.
+"""

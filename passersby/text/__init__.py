@@ -1,1 +1,8 @@
-"""text."""
+"""Words and numbers for people.
+
+Amounts, spans, values -> text.
+
+Modules, each before those that import it:
+
+    caret, csv_cells, numbers.
+"""

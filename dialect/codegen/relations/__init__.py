@@ -1,1 +1,17 @@
-"""relations."""
+"""Relations and expressions as SQL.
+
+Relation -> SELECT text of an engine.
+
+Modules, each before those that import it:
+
+    aggregates, values, joins, truncation, window_functions, relation.
+"""
+
+from __future__ import annotations
+
+from dialect.codegen.relations.relation import release_name, write_rows
+
+__all__ = [
+    "release_name",
+    "write_rows",
+]

@@ -1,1 +1,16 @@
-"""scalar."""
+"""The rows of the allow-list: each function's total form (it never raises; NULL instead), for DuckDB and for Spark.
+
+Tables of Function by the kind of their first argument, read by the registry.
+
+Modules, each before those that import it:
+
+    casts, logic, noise_intervals, numbers, patterns, places, text, time.
+"""
+
+from __future__ import annotations
+
+from dialect.functions.scalar.places import STORED
+
+__all__ = [
+    "STORED",
+]

@@ -1,1 +1,8 @@
-"""reports."""
+"""Pages: what is computed about a person, and the regulator's report.
+
+Catalog and Ledger -> text and HTML.
+
+Modules, each before those that import it:
+
+    person, regulator.
+"""

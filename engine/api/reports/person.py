@@ -29,8 +29,7 @@ from budgets import (
     conversion_delta,
     epsilon_at,
 )
-from dialect.catalog.model import AgeBy, Catalog, Dataset, Minors, Table
-from dialect.catalog.privacy_windows import STATIC, Window
+from dialect.catalog import STATIC, AgeBy, Catalog, Dataset, Minors, Table, Window
 from engine.accounts.audit_log import delta_text
 from engine.accounts.losses import whole_person
 from engine.accounts.worst_case import everybodys, of_all

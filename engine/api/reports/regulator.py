@@ -18,8 +18,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from budgets import NOTHING, AccountView, Anchor, EntryKind, EpsilonDelta, Ledger
-from dialect.catalog.model import Catalog, Dataset
-from dialect.catalog.privacy_windows import Window
+from dialect.catalog import Catalog, Dataset, Window
 from engine.accounts.audit_log import delta_text
 from engine.accounts.worst_case import Worst, everybodys, of_all, of_one
 from engine.api.admin import Admin

@@ -8,7 +8,7 @@ from typing import Any
 
 from budgets import EVERYBODY, LIFETIME, OWNER, AccountName, AccountView, Forecast, Ledger, prefixes
 from dialect import Catalog
-from dialect.catalog.model import Dataset
+from dialect.catalog import Dataset
 from engine.accounts import shapes
 from engine.accounts.losses import owner_loss
 from engine.accounts.window_accounts import client_accounts, in_runs, views, windows_of

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from dialect import Question
-from dialect.algebra.formulas import Histogram
+from dialect.algebra import Histogram
 from engine.pricing.display_names import release_spoken, vector_spoken, why_key
 from engine.pricing.norm_origin import norm_origins
 from engine.pricing.prepare import Prepared, choices_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dialect.algebra.release_plan import PrivatePlan, Question, Vector, VectorBound, VectorKind
+from dialect.algebra import PrivatePlan, Question, Vector, VectorBound, VectorKind
 from engine.pipeline.answered import Answered
 from engine.pipeline.bias import unmeasured_pairs, unmeasured_spread
 from engine.pipeline.explain import Explained

@@ -10,11 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 from dialect import function_names
-from dialect.catalog.model import Catalog, SqlType
-from dialect.functions.aggregates import AGGREGATES, Aggregate
-from dialect.functions.registry import forms_of
-from dialect.functions.signature import Function, in_words
-from dialect.functions.table_functions import TABLE_FUNCTIONS, TableFunction
+from dialect.catalog import Catalog, SqlType
+from dialect.functions import AGGREGATES, TABLE_FUNCTIONS, Aggregate, Function, TableFunction, forms_of, in_words
 from engine.api.wire.answer import CARD
 from engine.catalog.admission_notes import admission_notes
 

@@ -7,8 +7,7 @@ from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 
-from dialect.catalog.model import Catalog, Column, ColumnOf, Domain, Movement, Norms, Table, ValueList, ValueRange
-from dialect.catalog.privacy_windows import next_begin
+from dialect.catalog import Catalog, Column, ColumnOf, Domain, Movement, Norms, Table, ValueList, ValueRange, next_begin
 from engine.catalog.admission_notes import not_counted
 
 ABOUT_COLUMNS = ("time_zone", "sum_norm", "centred_norm", "centre")

@@ -16,7 +16,7 @@ import pyarrow as pa
 from pyspark.sql.connect.session import SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from dialect.catalog.model import Source
+from dialect.catalog import Source
 from engine.backends.spark.frames import ReadAs, frame, kind, read_as
 from engine.backends.spark.session import Sessions
 from engine.errors import ExecutionFailed

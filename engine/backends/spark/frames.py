@@ -10,9 +10,9 @@ from pyspark.sql.connect.functions import expr
 from pyspark.sql.connect.session import SparkSession
 from pyspark.sql.types import LongType, StructField, StructType
 
-from dialect.catalog.model import Source
-from dialect.codegen.stored_columns import SAME_BITS, UNSIGNED_IN_SPARK
-from dialect.functions.signature import quoted_name
+from dialect.catalog import Source
+from dialect.codegen import SAME_BITS, UNSIGNED_IN_SPARK
+from dialect.functions import quoted_name
 
 # https://spark.apache.org/docs/latest/sql-error-conditions.html#failed_read_file
 OTHERWISE_STORED = "FAILED_READ_FILE.PARQUET_COLUMN_DATA_TYPE_MISMATCH"

@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dialect.catalog.admission import LONGEST_PERSON
-from dialect.catalog.model import Catalog, Column, ColumnOf, Source, SqlType, Table
-from dialect.codegen.engine_syntax import OF_DUCKDB
-from dialect.codegen.stored_columns import text_person
-from dialect.functions.emitter import name as quoted
+from dialect.catalog import LONGEST_PERSON, Catalog, Column, ColumnOf, Source, SqlType, Table
+from dialect.codegen import OF_DUCKDB, text_person
+from dialect.functions import name as quoted
 from engine.catalog.toml_section import meant
 from engine.data.checks.declared import CURE, WHY, is_outside, rests_on_date, rows_on_other_dates
 from engine.data.files.csv import UnreadableError, csv_fault

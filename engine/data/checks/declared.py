@@ -12,10 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from dialect.algebra.expressions import Literal
-from dialect.catalog.model import Catalog, Column, ColumnOf, EngineName, Table, Value, ValueList, ValueRange
-from dialect.codegen.engine_syntax import WORDS, Words
-from dialect.codegen.stored_columns import stored_column, stored_time
+from dialect.algebra import Literal
+from dialect.catalog import Catalog, Column, ColumnOf, EngineName, Table, Value, ValueList, ValueRange
+from dialect.codegen import WORDS, Words, stored_column, stored_time
 from engine.errors import DataError
 
 

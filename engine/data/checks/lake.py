@@ -10,11 +10,10 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from dialect.algebra.target import Rollup, Target
-from dialect.catalog.model import Catalog, ColumnOf, EngineName, SqlType, Table
-from dialect.codegen.lake import LISTED, place
-from dialect.codegen.stored_columns import own_person, same_bits
-from dialect.functions.emitter import name
+from dialect.algebra import Rollup, Target
+from dialect.catalog import Catalog, ColumnOf, EngineName, SqlType, Table
+from dialect.codegen import LISTED, own_person, place, same_bits
+from dialect.functions import name
 from engine.backends.lake import LakeBackend
 from engine.data.checks.declared import IS_VIEW, stored_otherwise, unfit_rows
 from engine.errors import DataError, ExecutionFailed

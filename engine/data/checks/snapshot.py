@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 import duckdb
 
-from dialect.catalog.model import Catalog, SqlType, Table
-from dialect.functions.emitter import name, quote_text
+from dialect.catalog import Catalog, SqlType, Table
+from dialect.functions import name, quote_text
 from engine.data.checks.declared import IS_VIEW, stored_otherwise, unfit_rows
 from engine.data.files.derived_columns import copied_type
 from engine.data.files.files import fits, holds

@@ -1,1 +1,8 @@
-"""files."""
+"""Files: their types, CSV, derived columns, polygons, durable writes and the cache.
+
+Paths -> relations of DuckDB.
+
+Modules, each before those that import it:
+
+    cache, csv, polygons, derived_columns, durable, files.
+"""

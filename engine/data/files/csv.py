@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from dialect.functions.emitter import quote_text
+from dialect.functions import quote_text
 
 DELIMITERS = ",;\t|"
 QUOTED = '"'

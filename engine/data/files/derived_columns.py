@@ -13,9 +13,9 @@ from importlib.metadata import version
 import duckdb
 import pyarrow as pa
 
-from dialect.catalog.model import CellOf, Column, SqlType, Table
-from dialect.functions.emitter import name
-from dialect.functions.scalar.places import STORED
+from dialect.catalog import CellOf, Column, SqlType, Table
+from dialect.functions import name
+from dialect.functions.scalar import STORED
 from engine.data.files.polygons import NoPolygonError, polygon
 from engine.errors import DataError
 

@@ -8,8 +8,8 @@ from typing import Self
 
 import duckdb
 
-from dialect.catalog.model import Source, SqlType
-from dialect.functions.emitter import name, quote_text
+from dialect.catalog import Source, SqlType
+from dialect.functions import name, quote_text
 from engine.catalog.columns import sql_type
 from engine.data.files.csv import UnreadableError, read_csv, read_guessed
 

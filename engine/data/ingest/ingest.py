@@ -31,8 +31,7 @@ from typing import Any
 
 import duckdb
 
-from dialect.catalog.model import Catalog, Table
-from dialect.catalog.privacy_windows import Stretch
+from dialect.catalog import Catalog, Stretch, Table
 from engine.catalog.sources import Place, StoreAddress, added_to, is_stored, place_of, store_address, version_of
 from engine.catalog.toml_section import meant
 from engine.data.files.durable import move_durably, write_durably

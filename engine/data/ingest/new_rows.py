@@ -15,11 +15,21 @@ from pathlib import Path
 
 import duckdb
 
-from dialect.catalog.model import Catalog, Column, ColumnOf, Source, SqlType, Table, ValueRange
-from dialect.catalog.privacy_windows import Stretch, begin_of, next_begin, window_name
-from dialect.codegen.engine_syntax import OF_DUCKDB
-from dialect.codegen.stored_columns import stored_column, stored_time, text_person
-from dialect.functions.emitter import name, quote_text
+from dialect.catalog import (
+    Catalog,
+    Column,
+    ColumnOf,
+    Source,
+    SqlType,
+    Stretch,
+    Table,
+    ValueRange,
+    begin_of,
+    next_begin,
+    window_name,
+)
+from dialect.codegen import OF_DUCKDB, stored_column, stored_time, text_person
+from dialect.functions import name, quote_text
 from engine.catalog.columns import sql_type
 from engine.data.checks.declared import is_on_other_date, is_outside, rests_on_date, rows_outside
 from engine.data.checks.snapshot import CHECK

@@ -20,7 +20,7 @@ import numpy as np
 
 from budgets import PICO
 from dialect import Bounding
-from dialect.sensitivity.bounding import ChosenNorm
+from dialect.sensitivity import ChosenNorm
 from engine.pricing.norms.histograms import Measured
 from engine.pricing.norms.means import MeanFacts, Narrowed
 from engine.pricing.norms.spread import Spread

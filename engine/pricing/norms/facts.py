@@ -12,12 +12,9 @@ from functools import cached_property
 from typing import NamedTuple
 
 from dialect import Catalog, PrivatePlan, Question
-from dialect.algebra.formulas import CountOf, SumOf
-from dialect.algebra.release_plan import Vector, VectorKind
-from dialect.analysis.cardinality import every_row
-from dialect.analysis.uniqueness import multiplies, spreads
-from dialect.sensitivity.grouping import few_values, own_keys, parted_by, told_by
-from dialect.sensitivity.norms import counted_table, most_groups, multiple_of
+from dialect.algebra import CountOf, SumOf, Vector, VectorKind
+from dialect.analysis import every_row, multiplies, spreads
+from dialect.sensitivity import counted_table, few_values, most_groups, multiple_of, own_keys, parted_by, told_by
 from engine.pricing.norms.choose import NormFacts
 from engine.pricing.norms.histograms import Calibration, Histogram, Kind, Measured
 from engine.pricing.norms.means import UNKNOWN_LEAN, Deviations, MeanFacts, deviations, lean_of

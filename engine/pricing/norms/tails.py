@@ -11,7 +11,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from dialect.sensitivity.bounding import SPREAD
+from dialect.sensitivity import SPREAD
 from engine.pricing.norms.histograms import Histogram, Kind
 
 SURE = 3.5  # times the noise: a bin that holds no more people may hold nobody

@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from dialect.catalog.model import Catalog, Column, Table
+from dialect.catalog import Catalog, Column, Table
 from engine.pricing.norms.histograms import FARTHEST, NEAREST, Histogram, Kind, Knowing
 from engine.pricing.norms.tails import Floats
 

@@ -24,7 +24,7 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from budgets import LedgerError
-from dialect.parser.tokens import MAX_CHARACTERS
+from dialect.parser import MAX_CHARACTERS
 from engine.problems import Refused, problem
 from engine.server.auth.keys import Keys, Principal, new_id, new_session
 from engine.server.console.drawing import half_width_text, left_text, loss_text

@@ -1,4 +1,8 @@
-"""The door for BI tools: Arrow Flight SQL, the same questions with the same keys (docs/flight.md).
+"""Flight SQL for BI tools. Needs the extra [flight].
 
-Flight command -> commands.read_command -> the asking path of HTTP, or a list -> padded batches -> the tool
+Flight calls -> Arrow.
+
+Modules, each before those that import it:
+
+    commands, lists, padded, server.
 """

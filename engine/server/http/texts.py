@@ -13,8 +13,8 @@ from typing import Annotated, Any
 
 from pydantic import StringConstraints
 
-from dialect.catalog.admission import LONGEST_PERSON
-from dialect.parser.tokens import MAX_CHARACTERS
+from dialect.catalog import LONGEST_PERSON
+from dialect.parser import MAX_CHARACTERS
 
 NO_NUL = r"^[^\x00]*$"  # pydantic refuses a lone surrogate by itself wherever text has a bound
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NO_NUL)]

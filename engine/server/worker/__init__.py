@@ -1,1 +1,8 @@
-"""worker."""
+"""The process that holds the data, and how the server talks to it: frames, gate, scheduler, pacing.
+
+Verbs and plain arguments -> plain results.
+
+Modules, each before those that import it:
+
+    frames, scheduler, pacing, verbs, client, gate, hardening, process.
+"""

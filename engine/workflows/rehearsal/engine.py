@@ -16,8 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from budgets import Ledger
-from dialect.catalog.model import NO_RULES, Catalog
-from dialect.functions.emitter import name
+from dialect.catalog import NO_RULES, Catalog
+from dialect.functions import name
 from engine.backends.duckdb import DuckDBBackend, Limits
 from engine.catalog.folders import cache_folder
 from engine.data.files.cache import publish

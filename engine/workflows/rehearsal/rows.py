@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-from dialect.catalog.model import Catalog, Column, ColumnOf, Table, ValueRange
-from dialect.catalog.privacy_windows import Stretch, next_begin
-from dialect.functions.emitter import name
+from dialect.catalog import Catalog, Column, ColumnOf, Stretch, Table, ValueRange, next_begin
+from dialect.functions import name
 from engine.catalog.columns import DATED
 from engine.data.snapshot import only_key
 from engine.workflows.rehearsal.values import DATES, Place, draw, identity, macros, variable, written

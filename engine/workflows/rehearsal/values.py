@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import date
 from zlib import crc32
 
-from dialect.algebra.expressions import Literal
-from dialect.catalog.model import Column, SqlType, Table, ValueList, ValueRange
-from dialect.functions.emitter import quote
+from dialect.algebra import Literal
+from dialect.catalog import Column, SqlType, Table, ValueList, ValueRange
+from dialect.functions import quote
 from engine.catalog.columns import DATED
 
 ONE_IN = 10  # of nullable values is NULL, of persons is not admitted
