@@ -80,7 +80,7 @@ demo: $(VENV)/.with-engine
 notebook: $(VENV)/.with-notebook
 	@$(bin)/jupyter lab notebooks/1_first_count.ipynb $(ARGS)
 
-# tests/support/quick.py says which tests are in the quick suite.
+# tests/support/plugins/quick.py says which tests are in the quick suite.
 test: $(VENV)/.with-dev
 	@$(tests) --quick $(ARGS)
 

@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 
 from dialect.functions.registry import function_rows
-from tests.support.conformance import Conformance, cases
+from tests.support.sql.conformance import Conformance, cases
 
 
 def main() -> int:
@@ -33,7 +33,7 @@ def main() -> int:
 
 def on_spark() -> int:
     """Compare Spark's forms with DuckDB's: every expression of the list, then every row with every choice of constants."""
-    from tests.support.on_spark import of_conformance, of_forms, session
+    from tests.support.spark.on_spark import of_conformance, of_forms, session
 
     started, wrong = session(), 0
     rows = function_rows()

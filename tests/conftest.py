@@ -1,6 +1,6 @@
 """What every test shares: the quick suite, no skips in CI, slow files first, and how long hypothesis may search.
 
-`make test` runs the quick suite, `make test-all` everything; tests/support/quick.py says which tests are quick.
+`make test` runs the quick suite, `make test-all` everything; tests/support/plugins/quick.py says which tests are quick.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ if "PASSERSBY_DATA" not in os.environ:  # tests leave nothing among the user's d
     os.environ["PASSERSBY_DATA"] = (data := tempfile.TemporaryDirectory(prefix="passersby-data-")).name
 
 pytest_plugins = [
-    "tests.support.no_skips",
-    "tests.support.kept_heap",
-    "tests.support.one_worker",
+    "tests.support.plugins.no_skips",
+    "tests.support.plugins.kept_heap",
+    "tests.support.plugins.one_worker",
     "tests.support.planted",
-    "tests.support.quick",
-    "tests.support.slowest_first",
-    "tests.support.told",
+    "tests.support.plugins.quick",
+    "tests.support.plugins.slowest_first",
+    "tests.support.plugins.told",
 ]
 
 settings.register_profile(

@@ -23,8 +23,8 @@ def main() -> None:
     atheris = import_module("atheris")
     with atheris.instrument_imports(include=FOLLOWED):
         import_module("dialect")
-    from tests.support.attack_catalog import attack_catalog
-    from tests.support.statement_outcome import outcome
+    from tests.support.neighbours.attack_catalog import attack_catalog
+    from tests.support.sql.statement_outcome import outcome
 
     with TemporaryDirectory() as folder:
         catalog = attack_catalog(Path(folder))

@@ -21,7 +21,7 @@ import numpy as np
 
 from tests.bench.latency import REPLAYED
 from tests.bench.machine import table
-from tests.support.serving import Running, bearer, running
+from tests.support.server.serving import Running, bearer, running
 
 CROWD = 70  # requests of one client at once
 REPEATS = 100

@@ -15,7 +15,7 @@ from pathlib import Path
 from budgets import Caps, Ledger, Loss
 from tests.bench.machine import table
 from tests.budgets.books import ask, item
-from tests.support import postgres
+from tests.support.ledger import postgres
 
 SECONDS = 4.0
 MOST_CHARGES = 30_000  # made for one measurement

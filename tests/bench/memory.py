@@ -12,7 +12,7 @@ from engine.errors import ExecutionFailed
 from tests.bench.guard import Guard
 from tests.bench.machine import table
 from tests.bench.pairs import HEAD, Paired, Stage, opened
-from tests.support.analysts import questions
+from tests.support.sql.analysts import questions
 
 BYTES = 40  # of memory for each event
 LEAST = 200  # MB

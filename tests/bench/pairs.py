@@ -26,7 +26,7 @@ from engine.data.snapshot import Snapshot, snapshot
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.engine import Engine
 from engine.pricing.terms import Asked
-from tests.support.analysts import macros
+from tests.support.sql.analysts import macros
 
 RHO = Fraction(1, 200)
 LEAST = 1e-4  # seconds: below it no processor time is told

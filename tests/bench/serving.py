@@ -21,7 +21,7 @@ import engine
 from engine.server.http.responses import ARROW
 from tests.bench.latency import QUESTION, REFUSED, REPLAYED
 from tests.bench.machine import milliseconds, table
-from tests.support.serving import Running, bearer, running
+from tests.support.server.serving import Running, bearer, running
 
 LEAST_SECONDS = 0.5
 WARM_UP = 2  # calls of `milliseconds` before it looks at the clock

@@ -33,8 +33,8 @@ from tests.bench.guard import Guard
 from tests.bench.machine import table
 from tests.bench.pairs import HEAD, RHO, Paired, paired
 from tests.bench.speed import AGE_GENDER, FIXED, QUESTIONS, ZONE_HOUR
-from tests.support.lake import as_lake
-from tests.support.spark_cluster import Cluster
+from tests.support.spark.lake import as_lake
+from tests.support.spark.spark_cluster import Cluster
 
 if TYPE_CHECKING:
     from pyspark.sql.connect.dataframe import DataFrame

@@ -12,7 +12,7 @@ from dialect import Refusal
 from tests.bench.guard import Guard
 from tests.bench.machine import table
 from tests.bench.pairs import FAST, HEAD, Paired, Stage, opened
-from tests.support.analysts import questions
+from tests.support.sql.analysts import questions
 
 ZONE_HOUR = """SELECT c.zone_id, hour(e.ts) AS h, count(*) AS n, count(DISTINCT e.subscriber_id) AS people,
  sum(c.range_m) AS metres FROM event e JOIN cell c USING (cell_id) GROUP BY 1, 2"""

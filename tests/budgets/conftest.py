@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from budgets import Ledger
-from tests.support import postgres
-from tests.support.blank_ledger import blank_ledger
+from tests.support.ledger import postgres
+from tests.support.ledger.blank_ledger import blank_ledger
 
 STORES = ("sqlite", "postgres")
 

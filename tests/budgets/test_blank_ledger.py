@@ -8,7 +8,7 @@ import pytest
 
 from budgets import Ledger, Loss
 from tests.budgets.books import ANN, CAPS, answer, ask, check_books
-from tests.support.blank_ledger import _connection, blank_ledger
+from tests.support.ledger.blank_ledger import _connection, blank_ledger
 
 
 def test_nothing_is_left_of_what_was_charged() -> None:

@@ -17,7 +17,7 @@ from budgets.accounting.bill import Bill, debits_of, make_bill
 from budgets.accounting.policy import Caps, Debit, Grant
 from budgets.stores import balances, journal
 from tests.budgets.books import CAPS, answer, ask, check_books, item
-from tests.support.blank_ledger import blank_ledger
+from tests.support.ledger.blank_ledger import blank_ledger
 
 HISTORIES = 3_000 if os.environ.get("PASSERSBY_NIGHTLY") else 12
 CLIENTS = ("ann", "ben", "acme", "acme/maps", "acme/maps/ann", "acme/maps/ben")

@@ -10,7 +10,7 @@ import pytest
 from budgets import Ledger, Loss
 from tests.budgets.books import SHARED, answer, ask, check_books, item
 from tests.budgets.spender import WIDE
-from tests.support.killed import steps_of
+from tests.support.ledger.killed import steps_of
 from tests.support.patience import not_for_ever
 
 
@@ -40,7 +40,7 @@ def test_the_steps_have_names(address: str) -> None:
 
 
 def kill(kind: str, seed: int, rounds: int, spenders: int) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tests.support.killing", kind, *map(str, (seed, rounds, spenders))]
+    command = [sys.executable, "-m", "tests.support.ledger.killing", kind, *map(str, (seed, rounds, spenders))]
     return subprocess.run(command, capture_output=True, text=True, timeout=240)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from budgets import BudgetRefused, Caps, Loss
 from tests.budgets.books import answer, ask, check_books, item
-from tests.support.blank_ledger import blank_ledger
+from tests.support.ledger.blank_ledger import blank_ledger
 
 CAPS = Caps(dataset=Loss.within("0.01", "1e-9"), client=Loss.within("0.006", "1e-9"))
 PRICES = {"aa": "0.0005", "bb": "0.001", "cc": "0.002", "dd": "0.003", "ee": "0.004"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from apsw import Error
 
 from budgets import LedgerError
-from tests.support.power import LOST, careless, cut_power
+from tests.support.ledger.power import LOST, careless, cut_power
 
 
 def test_nothing_that_was_acknowledged_is_lost() -> None:

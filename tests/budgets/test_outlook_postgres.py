@@ -8,10 +8,10 @@ import pytest
 from hypothesis import Phase, settings
 
 from budgets import Ledger
-from tests.budgets import test_outlook as held
-from tests.budgets import test_outlook_planted as planted
+from tests.budgets.accounting import test_outlook as held
+from tests.budgets.accounting import test_outlook_planted as planted
 from tests.conftest import NIGHTLY
-from tests.support import postgres
+from tests.support.ledger import postgres
 
 HISTORIES = 60 if NIGHTLY else 4
 HELD = (

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from budgets import BudgetRefused, Caps, Forbidden, Ledger, Loss, ParamError
 from tests.budgets.books import answer, ask, item
 from tests.budgets.tree_model import CEILING, EACH, LIFETIME, OWN, QUERY, RESERVE, Tree, path
-from tests.support.blank_ledger import blank_ledger
+from tests.support.ledger.blank_ledger import blank_ledger
 
 SEQUENCES = int(os.environ.get("PASSERSBY_SEQUENCES", "300"))
 UNIT = Loss.of("0.0001").pico_rho

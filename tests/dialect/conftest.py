@@ -16,7 +16,7 @@ from dialect.catalog.model import Catalog
 from dialect.errors import Refusal
 from dialect.parser.context import Reading
 from dialect.parser.parser import parse
-from tests.support.attack_catalog import attack_catalog
+from tests.support.neighbours.attack_catalog import attack_catalog
 
 Ask = Callable[[str], Question]
 

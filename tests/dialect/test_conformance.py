@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.conformance import Case, Conformance, cases
+from tests.support.sql.conformance import Case, Conformance, cases
 
 CASES = cases()
 LEAST_CASES = 400

@@ -8,10 +8,10 @@ import dialect
 from dialect.catalog.model import Catalog
 from dialect.errors import Code
 from tests.pages import refusal_page
-from tests.support.attack_catalog import attack_catalog
-from tests.support.refusal_sites import missed, reached, sites
-from tests.support.refused import followed, refusal_of, shown
-from tests.support.sql_snapshots import Snapshot, snapshots, update
+from tests.support.neighbours.attack_catalog import attack_catalog
+from tests.support.sql.refusal_sites import missed, reached, sites
+from tests.support.sql.refused import followed, refusal_of, shown
+from tests.support.sql.sql_snapshots import Snapshot, snapshots, update
 
 FILE = "refusals"
 SEEN = [*snapshots("read__refused"), *snapshots(FILE)]
@@ -38,8 +38,8 @@ NOT_SHOWN = {
     "too long when it is made safe": "held by its own test of sizes",
     "Refusal(Code.KEY, why, hint)": "this catalog's lists are too short for more than a million keys",
     "VALUES holds constants": "what is no constant is no function of the dialect either",
-    "A polygon is no value": "this catalog has no polygon: tests/dialect/test_polygon_calls.py",
-    "why, coarser, node, Suggestion(coarser": "this catalog has no cells of a resolution: tests/dialect/test_cell_calls.py",
+    "A polygon is no value": "this catalog has no polygon: tests/dialect/binder/test_polygon_calls.py",
+    "why, coarser, node, Suggestion(coarser": "this catalog has no cells of a resolution: tests/dialect/binder/test_cell_calls.py",
     "is not a number": "the parser finds no such number",
     "A column is written column or table.column": "longer paths are read as parts of a column",
     "takes {aggregate.arguments} argument(s)": "the parser counts the arguments of these calls first",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dialect import read
 from dialect.algebra.release_plan import Touched
 from dialect.catalog.privacy_windows import Window
-from tests.support.window_worlds import declare
+from tests.support.neighbours.window_worlds import declare
 
 CATALOGS = {window: declare(window) for window in (Window.MONTH, Window.WEEK, Window.DAY)}
 

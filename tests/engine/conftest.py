@@ -10,7 +10,7 @@ from dialect import Catalog
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.engine import Engine
 from tests.engine.town import make_town, opened
-from tests.support.blank_ledger import blank_ledger
+from tests.support.ledger.blank_ledger import blank_ledger
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from engine.errors import CatalogError, DataError, ExecutionFailed, untold
 from engine.mechanism.gaussian import NoiseRefused
 from engine.pipeline.engine import Engine
 from engine.problems import Refused
-from tests.support.blank_ledger import blank_ledger
+from tests.support.ledger.blank_ledger import blank_ledger
 
 SQL = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
 STAGES = ("read", "noise", "store")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.catalog.folders import cache_folder
 from tests.support.cached_in import cached_in
-from tests.support.two_worlds import open_worlds
+from tests.support.neighbours.two_worlds import open_worlds
 
 
 def test_copies_go_there_and_no_longer(tmp_path: Path) -> None:

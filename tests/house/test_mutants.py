@@ -12,7 +12,7 @@ import pytest
 
 from tests.mutants.__main__ import PROBE, _noted, apart, caught, taken
 from tests.mutants.drawing import OTHERWISE, TURNED, Mutant, drawn, mutants
-from tests.support.slowest_first import measured
+from tests.support.plugins.slowest_first import measured
 from tests.support.tree import ROOT
 
 CHANGED = {
@@ -108,7 +108,7 @@ def test_a_test_catches_what_is_changed_and_nothing_else(tmp_path: Path) -> None
     text = (ROOT / file).read_bytes()
     found = [each for each in mutants(file, text.decode()) if each.operator == "another result"]
     nothing = Mutant(file, "nothing", 1, found[0].start, found[0].end, found[0].right, found[0].right, statement=True)
-    files = ["tests/budgets/test_loss.py"]
+    files = ["tests/budgets/accounting/test_loss.py"]
     assert "test_loss" in caught(found[0], tree, files, 300.0)
     assert caught(nothing, tree, files, 300.0) == ""
     unread = Mutant(file, "nothing", 1, 0, 0, "", "raise ValueError\n", statement=True)

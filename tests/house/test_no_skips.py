@@ -28,7 +28,7 @@ def _run(tmp_path: Path, text: str, ci: str) -> int:
         "-m",
         "pytest",
         "-p",
-        "tests.support.no_skips",
+        "tests.support.plugins.no_skips",
         "--rootdir",
         str(tmp_path),
         "-p",

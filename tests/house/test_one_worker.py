@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.support.one_worker import TOGETHER, Together
+from tests.support.plugins.one_worker import TOGETHER, Together
 from tests.support.tree import ROOT
 
 SHARED = re.compile(r"^def .*\bcluster: Cluster\b|^    .*\bcluster: Cluster\b", re.MULTILINE)

@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import NIGHTLY_ALONE
 from tests.support.patience import LONGEST
-from tests.support.quick import (
+from tests.support.plugins.quick import (
     CORE,
     EVERY,
     FILE_SECONDS,
@@ -30,7 +30,7 @@ from tests.support.quick import (
     selected,
     slow_tests,
 )
-from tests.support.slowest_first import Seconds, measured
+from tests.support.plugins.slowest_first import Seconds, measured
 from tests.support.tree import ROOT
 
 MECHANISMS = {

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.one_worker import TOGETHER
-from tests.support.quick import CORE, PROPERTY, TEST_SECONDS
-from tests.support.slowest_first import Seconds, measured, pytest_collection_modifyitems, written, written_tests
+from tests.support.plugins.one_worker import TOGETHER
+from tests.support.plugins.quick import CORE, PROPERTY, TEST_SECONDS
+from tests.support.plugins.slowest_first import Seconds, measured, pytest_collection_modifyitems, written, written_tests
 from tests.support.tree import ROOT
 
 WHOLE, QUICK = (SimpleNamespace(getoption=lambda name, asked=asked: asked) for asked in (False, True))

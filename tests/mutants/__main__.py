@@ -28,7 +28,7 @@ from time import monotonic
 import pytest
 
 from tests.mutants.drawing import PACKAGES, Mutant, drawn
-from tests.support.slowest_first import measured
+from tests.support.plugins.slowest_first import measured
 from tests.support.tree import ROOT
 
 SPARE = 2  # places watched for each mutant that is wanted: some are reached by no test
@@ -172,7 +172,7 @@ def _first_failure(tree: Path, tests: Sequence[str], silent: Sequence[str], seco
     """Run tests, but for the silent ones, until one fails, and name it; "" where none does."""
     left_out = [word for test in silent for word in ("--deselect", test)]
     run = suite(
-        tree, "-x", "-p", "no:xdist", "-p", "no:tests.support.slowest_first", *left_out, *tests, seconds=seconds
+        tree, "-x", "-p", "no:xdist", "-p", "no:tests.support.plugins.slowest_first", *left_out, *tests, seconds=seconds
     )
     if run.returncode in NOTHING_FAILED:
         return ""

@@ -10,13 +10,13 @@ from dialect import Refusal
 from dialect.catalog.privacy_windows import Window
 from tests.nightly.greybox import opened
 from tests.nightly.search import EXAMPLES, drawn
-from tests.privacy.test_greybox_admission import KINDS
-from tests.privacy.test_greybox_window_admission import LENGTHS, hold
-from tests.support.greybox import connect
-from tests.support.greybox_admission import Asked, asked, hold_asked, make_asked
-from tests.support.greybox_data import make_worlds
-from tests.support.window_admission import Ruled, ruled
-from tests.support.window_questions import questions
+from tests.privacy.greybox.test_greybox_admission import KINDS
+from tests.privacy.greybox.test_greybox_window_admission import LENGTHS, hold
+from tests.support.greybox.greybox import connect
+from tests.support.greybox.greybox_admission import Asked, asked, hold_asked, make_asked
+from tests.support.greybox.greybox_data import make_worlds
+from tests.support.neighbours.window_admission import Ruled, ruled
+from tests.support.neighbours.window_questions import questions
 
 IN_WINDOWS = 8  # databases of a chunk under windows of time
 DATABASES = 12  # of a chunk, each with one question

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from dialect import Catalog, Refusal, read
 from tests.nightly.greybox import ASKED, opened
 from tests.nightly.search import EXAMPLES, drawn
-from tests.support.broken_sql import tokens
-from tests.support.greybox import GreyBox, groups
-from tests.support.greybox_data import Database, declared_as, make_worlds
-from tests.support.greybox_questions import databases
+from tests.support.greybox.greybox import GreyBox, groups
+from tests.support.greybox.greybox_data import Database, declared_as, make_worlds
+from tests.support.greybox.greybox_questions import databases
+from tests.support.sql.broken_sql import tokens
 
 DATABASES = 8  # of a chunk
 QUESTIONS, NEAR = 3, 6  # of a database, and of a question

@@ -16,11 +16,11 @@ from dialect.algebra.release_plan import PrivatePlan
 from engine.pricing.prepare import Prepared
 from tests.nightly import greybox
 from tests.nightly.search import EXAMPLES, drawn
-from tests.support.chained_questions import chained_questions, counted_chains
-from tests.support.extreme_statistics import Few, few
-from tests.support.greybox import GreyBox, OthersMoved
-from tests.support.greybox_data import Database, Declared, declared_as, make_worlds
-from tests.support.greybox_questions import declarations
+from tests.support.greybox.greybox import GreyBox, OthersMoved
+from tests.support.greybox.greybox_data import Database, Declared, declared_as, make_worlds
+from tests.support.greybox.greybox_questions import declarations
+from tests.support.sql.chained_questions import chained_questions, counted_chains
+from tests.support.statistics.extreme_statistics import Few, few
 
 CHAINED = 10  # of the kinds of questions that are drawn from, twice: more than all the others
 ROUNDS = 3  # of a chunk

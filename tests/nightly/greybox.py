@@ -14,18 +14,18 @@ from hypothesis import strategies as st
 from dialect import Refusal
 from dialect.catalog.model import Catalog
 from tests.nightly.search import EXAMPLES, drawn
-from tests.privacy import test_greybox_aggregates as aggregates
-from tests.privacy import test_greybox_correlated as correlated
-from tests.privacy import test_greybox_different_values as different_values
-from tests.privacy import test_greybox_moments as moments
-from tests.privacy import test_greybox_of_a_person as of_a_person
-from tests.support.greybox import connect
-from tests.support.greybox_cube import PERSONS, Cube
-from tests.support.greybox_data import Database, declare, declared_as, make_worlds
-from tests.support.greybox_movement import MOVEMENT
-from tests.support.greybox_questions import CHOSEN, EVENTS, MARKS, OTHERS, databases, questions
-from tests.support.greybox_sets import GROUPED, SETS
-from tests.support.greybox_windows import windowed_questions
+from tests.privacy.greybox import test_greybox_aggregates as aggregates
+from tests.privacy.greybox import test_greybox_correlated as correlated
+from tests.privacy.greybox import test_greybox_different_values as different_values
+from tests.privacy.greybox import test_greybox_moments as moments
+from tests.privacy.greybox import test_greybox_of_a_person as of_a_person
+from tests.support.greybox.greybox import connect
+from tests.support.greybox.greybox_cube import PERSONS, Cube
+from tests.support.greybox.greybox_data import Database, declare, declared_as, make_worlds
+from tests.support.greybox.greybox_movement import MOVEMENT
+from tests.support.greybox.greybox_questions import CHOSEN, EVENTS, MARKS, OTHERS, databases, questions
+from tests.support.greybox.greybox_sets import GROUPED, SETS
+from tests.support.greybox.greybox_windows import windowed_questions
 
 DATABASES = 8  # of a chunk
 QUESTIONS = 8  # of a database

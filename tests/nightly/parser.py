@@ -13,8 +13,8 @@ from tempfile import TemporaryDirectory
 from tests.fuzz_atheris import text_of
 from tests.nightly.search import EXAMPLES
 from tests.nightly.statements import adversarial
-from tests.support.broken_sql import corpus, tokens
-from tests.support.statement_outcome import outcome
+from tests.support.sql.broken_sql import corpus, tokens
+from tests.support.sql.statement_outcome import outcome
 from tests.support.tree import ROOT
 
 RUNS = 20_000  # inputs of a chunk

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from dialect import Refusal
 from dialect.catalog.model import Catalog
 from tests.nightly.search import EXAMPLES, drawn
-from tests.support.greybox import GreyBox, connect
-from tests.support.greybox_places import Sight, databases, declare, make_worlds, open_worlds, questions
+from tests.support.greybox.greybox import GreyBox, connect
+from tests.support.greybox.greybox_places import Sight, databases, declare, make_worlds, open_worlds, questions
 
 DATABASES = 12  # of a chunk
 QUESTIONS = 8  # of a database

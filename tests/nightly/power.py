@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from tests.nightly.search import EXAMPLES
-from tests.support.power import CUTS, LOST, careless, cut_power
+from tests.support.ledger.power import CUTS, LOST, careless, cut_power
 
 CUTS_OF_A_CHUNK, CUTS_OF_THE_CONTROL = 50, 10
 

@@ -19,7 +19,7 @@ import httpx2
 
 from budgets import Ledger
 from tests.nightly.search import EXAMPLES
-from tests.support.serving import Running, bearer, running
+from tests.support.server.serving import Running, bearer, running
 
 ANALYSTS = 50
 SECONDS = 600.0

@@ -14,12 +14,12 @@ from tempfile import TemporaryDirectory
 from dialect import Catalog, Refusal, Target, bound, read, write
 from engine.catalog.file import load_catalog
 from tests.nightly.search import EXAMPLES, drawn
-from tests.support.attack_catalog import attack_catalog
-from tests.support.broken_sql import any_text, broken_statements
-from tests.support.sql_data import Database
-from tests.support.sql_grammar import Round, rounds
-from tests.support.statement_outcome import outcome
-from tests.support.two_parsers import difference
+from tests.support.neighbours.attack_catalog import attack_catalog
+from tests.support.sql.broken_sql import any_text, broken_statements
+from tests.support.sql.sql_data import Database
+from tests.support.sql.sql_grammar import Round, rounds
+from tests.support.sql.statement_outcome import outcome
+from tests.support.sql.two_parsers import difference
 
 BROKEN, TEXTS, DATABASES = 300, 60, 4  # of a chunk; with a database come 25 questions
 AGAIN = 8  # every so many texts are read twice

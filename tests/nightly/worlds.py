@@ -11,11 +11,11 @@ from tempfile import TemporaryDirectory
 
 from engine import Desk
 from tests.nightly.search import EXAMPLES, drawn
-from tests.support.drawn_worlds import SOURCES, hold_drawn, open_drawn
-from tests.support.greybox_questions import questions
-from tests.support.newer_worlds import NEWER
-from tests.support.sql_grammar import Round, rounds
-from tests.support.two_worlds import ANSWERED, open_worlds
+from tests.support.greybox.greybox_questions import questions
+from tests.support.neighbours.drawn_worlds import SOURCES, hold_drawn, open_drawn
+from tests.support.neighbours.newer_worlds import NEWER
+from tests.support.neighbours.two_worlds import ANSWERED, open_worlds
+from tests.support.sql.sql_grammar import Round, rounds
 
 ADVERSARIAL = 30  # questions of a chunk over the adversarial catalog
 NEWER_QUESTIONS = 20  # and of windows, sets, movements and their kind

@@ -1,6 +1,6 @@
 """What docs/catalog.md says of each key of a catalog: its value with unit, what holds where it is absent, its meaning.
 
-That these are the keys that the readers know, no more and no fewer, is held by tests/engine/test_catalog_page.py.
+That these are the keys that the readers know, no more and no fewer, is held by tests/engine/data/test_catalog_page.py.
 """
 
 from __future__ import annotations

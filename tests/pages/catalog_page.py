@@ -19,14 +19,9 @@ from engine.catalog.columns import TYPES
 from engine.catalog.file import load_catalog
 from engine.catalog.toml_section import Section
 from engine.errors import CatalogError
-from tests.engine import (
-    test_catalog_admission,
-    test_catalog_file,
-    test_catalog_movement,
-    test_catalog_windows,
-)
+from tests.engine.catalog import test_catalog_admission, test_catalog_file, test_catalog_movement, test_catalog_windows
 from tests.pages.catalog_keys import PLACES, Key
-from tests.support.marked import marked
+from tests.support.greybox.marked import marked
 from tests.support.tree import ROOT
 
 PATH = ROOT / "docs" / "catalog.md"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from dialect.errors import Code
-from tests.support.sql_snapshots import Snapshot, snapshots
+from tests.support.sql.sql_snapshots import Snapshot, snapshots
 from tests.support.tree import ROOT
 
 PATH = ROOT / "docs" / "refusals.md"

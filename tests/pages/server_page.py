@@ -7,7 +7,7 @@ from collections import defaultdict
 from engine.server.http.problems import STATUSES
 from engine.server.http.roles import OPEN, RULES, Reach, Role
 from engine.server.settings import PREFIX, Settings
-from tests.support.marked import marked
+from tests.support.greybox.marked import marked
 from tests.support.tree import ROOT
 
 PATH = ROOT / "docs" / "server.md"

@@ -14,7 +14,7 @@ from passersby.cli.app import app
 from passersby.client.connection import Connection
 from tests.engine.town import CATALOG, make_town
 from tests.support.cached_in import cached_in
-from tests.support.serving import Running, running
+from tests.support.server.serving import Running, running
 
 Run = Callable[..., Result]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.serving import Running
+from tests.support.server.serving import Running
 from tests.support.tree import ROOT
 
 PAGE = (ROOT / "docs" / "client.md").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
 import passersby
-from tests.support.serving import Running
+from tests.support.server.serving import Running
 
 COUNT = "SELECT zone, count(*) AS visits FROM visit GROUP BY zone ORDER BY zone"
 

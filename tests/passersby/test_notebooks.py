@@ -10,7 +10,7 @@ import nbclient
 import nbformat
 import pytest
 
-from tests.support.serving import Running
+from tests.support.server.serving import Running
 from tests.support.tree import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

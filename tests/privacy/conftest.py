@@ -8,8 +8,8 @@ import duckdb
 import pytest
 
 from dialect.catalog.model import Catalog
-from tests.support.greybox import connect
-from tests.support.greybox_data import declare
+from tests.support.greybox.greybox import connect
+from tests.support.greybox.greybox_data import declare
 
 
 @pytest.fixture(scope="session")

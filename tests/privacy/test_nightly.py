@@ -15,9 +15,9 @@ from engine.pricing import prepare as prepare_module
 from tests.nightly import admitted, canonical, extremes, greybox, parser, places, soak, worlds
 from tests.nightly.__main__ import SEARCHES, run
 from tests.nightly.search import EXAMPLES, Search
-from tests.privacy.test_two_worlds_planted import only_where_somebody_was
-from tests.support.greybox import SensitivityExceeded
-from tests.support.statement_outcome import outcome
+from tests.privacy.planted.test_two_worlds_planted import only_where_somebody_was
+from tests.support.greybox.greybox import SensitivityExceeded
+from tests.support.sql.statement_outcome import outcome
 
 
 def test_the_grey_box() -> None:

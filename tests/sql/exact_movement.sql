@@ -1,4 +1,4 @@
-# Stays, trips, homes and places of work, as tests/support/movement.sql finds them in plain DuckDB without windows.
+# Stays, trips, homes and places of work, as tests/support/sql/movement.sql finds them in plain DuckDB without windows.
 
 # title: stays and people by zone
 # instead: SELECT zone_id, COUNT(*) AS stays, COUNT(DISTINCT person) AS people FROM plain_stays('event seen', 15, NULL, 120, 1440) GROUP BY 1

@@ -1,6 +1,6 @@
 """Questions whose work is one person's rows alone, and two worlds in which they are timed over HTTP.
 
-In the world D the victim of tests.support.attack_catalog has as many events as are declared, and a home_zone of 1,000
+In the world D the victim of tests.support.neighbours.attack_catalog has as many events as are declared, and a home_zone of 1,000
 characters; D' is without. Every question of FAMILY looks at the victim's rows alone and multiplies them, up to what a
 server accepts; those of REFUSED go on beyond it.
 """
@@ -19,10 +19,10 @@ import duckdb
 from engine import Desk, open_desk
 from engine.server.worker import pacing as pace_module
 from engine.server.worker.pacing import Pace, PacedEngine
-from tests.support.attack_catalog import TRACES, VICTIM, attack_catalog
 from tests.support.cached_in import cached_in
-from tests.support.serving import inhabited
-from tests.support.two_worlds import fresh
+from tests.support.neighbours.attack_catalog import TRACES, VICTIM, attack_catalog
+from tests.support.neighbours.two_worlds import fresh
+from tests.support.server.serving import inhabited
 
 MANY = 200  # rows of the victim: as many as the catalog declares
 VICTIMS = "e.lon BETWEEN 24.7 AND 24.8"

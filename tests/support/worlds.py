@@ -14,7 +14,7 @@ import duckdb
 from dialect.catalog.model import Catalog
 from engine.catalog.file import load_catalog
 from engine.catalog.operator import make_operator
-from tests.support.attack_catalog import attack_catalog
+from tests.support.neighbours.attack_catalog import attack_catalog
 
 FOLDER = Path(__file__).parent / "worlds"
 SMALL_OPERATOR_EVENTS = 20_000

@@ -12,8 +12,8 @@ from budgets import Anchor, Ledger, LedgerError, UnsafeStore
 from budgets.stores.open import open_store
 from budgets.stores.schema import metadata
 from tests.budgets.books import answer, ask, check_books, item
+from tests.support.ledger.postgres import server
 from tests.support.ledger_contents import contents as contents_of
-from tests.support.postgres import server
 
 
 def contents(address: str | Path) -> dict[str, list[object]]:

@@ -19,8 +19,8 @@ from budgets.stores.open import open_store
 from budgets.stores.postgres import assert_durable
 from budgets.stores.store import listed
 from tests.budgets.books import ask, check_books, item
+from tests.support.ledger.postgres import Server, new_server, server
 from tests.support.patience import until
-from tests.support.postgres import Server, new_server, server
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import NIGHTLY
-from tests.support.spark_cluster import Cluster
+from tests.support.spark.spark_cluster import Cluster
 
 STARTED = list[Cluster]()
 

@@ -15,10 +15,10 @@ from engine.catalog.file import load_catalog
 from engine.data.objections import person
 from engine.data.open import open_data
 from engine.data.snapshot import snapshot
-from tests.engine.test_can_object import COUNTS, KEYS, READ, make_keys
-from tests.support.lake import as_lake
-from tests.support.on_lake import both, same, session_of
-from tests.support.spark_cluster import Cluster
+from tests.engine.data.test_can_object import COUNTS, KEYS, READ, make_keys
+from tests.support.spark.lake import as_lake
+from tests.support.spark.on_lake import both, same, session_of
+from tests.support.spark.spark_cluster import Cluster
 
 QUIET = lambda stage, part: None  # noqa: E731
 BROKEN = "CAST(unhex('61FF') AS STRING)"  # bytes that are no UTF-8

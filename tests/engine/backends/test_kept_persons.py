@@ -21,10 +21,10 @@ from engine.backends.duckdb import DuckDBBackend
 from engine.backends.exact import NOBODY_OBJECTED
 from engine.pipeline.engine import Engine
 from engine.pricing.terms import Asked
-from tests.engine.test_admission import DECLARED, QUESTIONS
+from tests.engine.catalog.test_admission import DECLARED, QUESTIONS
 from tests.engine.town import ROWS, make_town, opened
-from tests.support.passes import passes
 from tests.support.patience import LONGEST
+from tests.support.sql.passes import passes
 
 OBJECTING = ("2", "23", "199", "4", "999999")  # of whom one is not admitted anyway, and one is nobody
 DELETED = f"""

@@ -37,12 +37,12 @@ from engine.errors import CatalogError, DataError, ExecutionFailed
 from engine.pricing.prepare import Prepared, prepare
 from passersby.cli.app import app
 from tests.conftest import NIGHTLY
-from tests.engine.test_layout import BY_GENDER, BY_ROWS, DECLARED, OF_GENDER, ROLLED
+from tests.engine.data.test_layout import BY_GENDER, BY_ROWS, DECLARED, OF_GENDER, ROLLED
 from tests.engine.town import CATALOG, ROWS, make_town
 from tests.engine.windowed_town import WINDOWED
-from tests.support.lake import as_lake
-from tests.support.on_lake import both, cut_alike, same, session_of
-from tests.support.spark_cluster import Cluster
+from tests.support.spark.lake import as_lake
+from tests.support.spark.on_lake import both, cut_alike, same, session_of
+from tests.support.spark.spark_cluster import Cluster
 
 QUIET = lambda stage, part: None  # noqa: E731
 RHO = Fraction(1, 10)

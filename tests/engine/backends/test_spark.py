@@ -31,11 +31,11 @@ from engine.pipeline.engine import Engine
 from engine.pricing.prepare import prepare
 from engine.pricing.terms import Asked
 from tests.engine.town import make_town
-from tests.support.greybox import SensitivityExceeded
-from tests.support.lake import as_lake
-from tests.support.on_lake import both, cut_alike, same, session_of
-from tests.support.spark_cluster import Cluster
-from tests.support.unread_rows import ASKED, UnreadRows
+from tests.support.greybox.greybox import SensitivityExceeded
+from tests.support.neighbours.unread_rows import ASKED, UnreadRows
+from tests.support.spark.lake import as_lake
+from tests.support.spark.on_lake import both, cut_alike, same, session_of
+from tests.support.spark.spark_cluster import Cluster
 
 render = import_module("dialect.codegen.bounded")  # the face of the package has a function of this name
 RHO = Fraction(1, 200)

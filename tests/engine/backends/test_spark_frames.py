@@ -22,7 +22,7 @@ from engine.backends.spark.frames import IN_DICTIONARY, OTHERWISE_STORED, read_a
 from engine.catalog.file import load_catalog
 from engine.data.checks.lake import check_lake
 from engine.errors import DataError, ExecutionFailed
-from tests.support.greybox import InMemory
+from tests.support.greybox.greybox import InMemory
 
 SOURCE = Source("parquet", "/lake/who")
 CATALOG = """

@@ -27,8 +27,8 @@ from engine.catalog.file import load_catalog
 from engine.data.checks import lake as lake_checks
 from engine.errors import ExecutionFailed
 from tests.conftest import NIGHTLY
-from tests.support.on_lake import Both, cut_alike, same, session_of
-from tests.support.spark_cluster import Cluster
+from tests.support.spark.on_lake import Both, cut_alike, same, session_of
+from tests.support.spark.spark_cluster import Cluster
 
 render = import_module("dialect.codegen.bounded")  # the face of the package has a function of this name
 LAST = 2**64 - 1

@@ -11,9 +11,9 @@ import pytest
 from engine import Desk, open_desk
 from engine.server.worker.pacing import Pace, PacedEngine
 from tests.engine.town import make_town
-from tests.support.blank_ledger import blank_ledger
 from tests.support.cached_in import cached_in
-from tests.support.serving import Inhabited, inhabited
+from tests.support.ledger.blank_ledger import blank_ledger
+from tests.support.server.serving import Inhabited, inhabited
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from tests.support.ports import free_port
+from tests.support.server.ports import free_port
 from tests.support.tree import ROOT
 
 CONTAINER = (ROOT / "operations" / "Containerfile").read_text(encoding="utf-8")

@@ -28,8 +28,8 @@ from engine.server.http.roles import Role
 from engine.server.service import House
 from engine.server.settings import Settings
 from engine.server.worker.verbs import Clerk, stream
-from tests.support.blank_ledger import blank_ledger
-from tests.support.serving import PEPPER, Inside, blank_books
+from tests.support.ledger.blank_ledger import blank_ledger
+from tests.support.server.serving import PEPPER, Inside, blank_books
 
 COUNT = "SELECT zone, count(*) AS visits, avg(minutes) AS stay FROM visit GROUP BY zone"
 PREVIEW = "SELECT * FROM visit LIMIT 100"

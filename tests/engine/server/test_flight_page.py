@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.serving import running
+from tests.support.server.serving import running
 from tests.support.tree import ROOT
 
 PAGE = (ROOT / "docs" / "flight.md").read_text(encoding="utf-8")

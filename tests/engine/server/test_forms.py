@@ -15,8 +15,8 @@ from engine import Desk
 from engine.server.console import sessions as visits
 from engine.server.console.sessions import REPEATABLE
 from engine.server.http.roles import PAGES, Role
-from tests.support.serving import Inhabited
-from tests.support.visiting import FORM, Browser, visitors
+from tests.support.server.serving import Inhabited
+from tests.support.server.visiting import FORM, Browser, visitors
 
 COUNT = "SELECT count(*) AS visits FROM visit"
 WHY = {"reason": "a test"}

@@ -13,7 +13,7 @@ from engine.problems import Refused
 from engine.server.service import DEATHS
 from engine.server.worker.client import UNHEARD, Heard, WorkerDied
 from engine.server.worker.verbs import Clerk, Reply
-from tests.support.serving import Inhabited, Inside, inhabited
+from tests.support.server.serving import Inhabited, Inside, inhabited
 from tests.support.tree import ROOT
 
 COUNT = "SELECT count(*) AS visits FROM visit"

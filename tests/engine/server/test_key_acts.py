@@ -19,7 +19,7 @@ from engine.server.service import House
 from engine.server.storage import Books
 from engine.server.worker.client import WorkerDied
 from passersby.cli.app import app
-from tests.support.serving import Inhabited
+from tests.support.server.serving import Inhabited
 from tests.support.tree import ROOT
 
 ANA = {"name": "ana", "role": "analyst"}

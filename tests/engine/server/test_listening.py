@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import serialization
 
 from engine.problems import Refused
 from engine.server.settings import Settings, check_listening, in_url
-from tests.support.serving import PATIENCE, PROGRAM
-from tests.support.sinks import certificate
+from tests.support.server.serving import PATIENCE, PROGRAM
+from tests.support.server.sinks import certificate
 
 FREE = 0
 

@@ -20,7 +20,7 @@ from engine.server.settings import Settings, read_settings
 from engine.server.storage import Books
 from passersby.cli.app import app
 from tests.engine.town import make_town
-from tests.support import postgres
+from tests.support.ledger import postgres
 from tests.support.tree import ROOT
 
 RUNBOOK = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")

@@ -23,10 +23,10 @@ from engine.server.storage import Books
 from engine.server.worker.frames import Frame, packed, read_frame
 from passersby.cli.app import app
 from tests.conftest import NIGHTLY
-from tests.support.dying import charges
-from tests.support.in_flight import Asked, send_again, under_requests
+from tests.support.ledger.dying import charges
+from tests.support.neighbours.in_flight import Asked, send_again, under_requests
 from tests.support.patience import LONGEST, until
-from tests.support.serving import PATIENCE, Running, bearer, running
+from tests.support.server.serving import PATIENCE, Running, bearer, running
 
 IN_FLIGHT = 100 if NIGHTLY else 10
 COUNT = "SELECT count(*) AS visits FROM visit WHERE minutes > 31.25"

@@ -21,7 +21,7 @@ from engine.server.worker.gate import Gate
 from engine.server.worker.pacing import Pace, PacedEngine
 from engine.server.worker.scheduler import Place, QueueFull, Turns
 from tests.support.patience import LONGEST, until
-from tests.support.serving import Inhabited, bearer, inhabited, listening
+from tests.support.server.serving import Inhabited, bearer, inhabited, listening
 
 QUEUE, SHARE, CROWD = 8, 4, 70
 REPEATED = "SELECT count(*) AS visits FROM visit"

@@ -27,7 +27,7 @@ from engine.server.http.roles import OPEN, OPEN_PAGES, PAGES, RULES, Reach, Role
 from engine.server.settings import Settings
 from engine.server.telemetry import begin_logs, log
 from tests.support.patience import LONGEST, until
-from tests.support.serving import Inhabited, bearer, inhabited
+from tests.support.server.serving import Inhabited, bearer, inhabited
 
 SECONDS = 0.3
 COUNT = "SELECT count(*) AS visits FROM visit"

@@ -14,8 +14,8 @@ from engine.server.http.roles import Role
 from engine.server.http.sizes import size_class
 from tests.engine.held_town import DAILY, anew, held_town
 from tests.engine.windowed_town import DAYS
-from tests.support.serving import Inhabited, inhabited
-from tests.support.visiting import Browser
+from tests.support.server.serving import Inhabited, inhabited
+from tests.support.server.visiting import Browser
 
 FILE = f"""
 [standing.footfall]

@@ -23,8 +23,8 @@ import passersby
 from engine.problems import Refused
 from engine.server.settings import Settings, check_listening
 from tests.engine.server.test_alive import alive
-from tests.support.serving import Running, running
-from tests.support.sinks import certificate
+from tests.support.server.serving import Running, running
+from tests.support.server.sinks import certificate
 
 COUNT = "SELECT zone, count(*) AS visits FROM visit GROUP BY zone"
 FLIGHT = re.compile(r'"port": (\d+), "event": "flight"')

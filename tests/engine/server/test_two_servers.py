@@ -16,8 +16,8 @@ import pytest
 from budgets import AccountName, Ledger, Loss
 from engine.server.http.roles import Role
 from tests.budgets.books import check_books
-from tests.support import postgres
-from tests.support.serving import PATIENCE, Running, bearer, running
+from tests.support.ledger import postgres
+from tests.support.server.serving import PATIENCE, Running, bearer, running
 
 RHO, FIT = "0.018", 11  # of the dataset's 0.2; a client alone has 0.1
 CLIENTS, QUESTIONS = 4, 24

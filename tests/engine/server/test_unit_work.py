@@ -19,8 +19,8 @@ from engine.pricing.terms import Asked
 from engine.pricing.work_limits import check_time
 from engine.server.settings import Settings
 from engine.server.worker.pacing import Pace, PacedEngine
-from tests.support.analysts import questions
-from tests.support.sql_cases import sql_cases
+from tests.support.sql.analysts import questions
+from tests.support.sql.sql_cases import sql_cases
 from tests.support.timed_worlds import REFUSED, timed_worlds
 
 LARGEST = ("sightings inside a visit", "events within a walk of a place")  # among the shipped questions

@@ -1,0 +1,73 @@
+"""Each promise of what is left is shown to be held by a search that finds the bug it is there for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import Phase, settings
+
+from budgets import LIFETIME, BudgetRefused
+from budgets.accounting import outlook
+from budgets.accounting.holders import EVERYBODY
+from budgets.accounting.outlook import Room
+from tests.budgets.accounting import test_outlook as held
+
+FOUND = (AssertionError, BudgetRefused, pytest.fail.Exception)
+_debits, _fewer, _largest = Room.debits, outlook._fewer, outlook._largest
+
+
+def plant_lifetime(plant: pytest.MonkeyPatch) -> None:
+    def debits(room: Room, items):
+        return tuple((view, loss) for view, loss in _debits(room, items) if view.name.window != LIFETIME)
+
+    plant.setattr(Room, "debits", debits)
+
+
+def plant_groups(plant: pytest.MonkeyPatch) -> None:
+    plant.setattr(outlook, "payers", lambda client: (EVERYBODY, client))
+
+
+def plant_delta(plant: pytest.MonkeyPatch) -> None:
+    plant.setattr(outlook, "_times_in", lambda remaining, loss: remaining.pico_rho // loss.pico_rho)
+
+
+def plant_one_question(plant: pytest.MonkeyPatch) -> None:
+    plant.setattr(outlook, "_too_dear", lambda room, items: False)
+
+
+def plant_one_pico_more(plant: pytest.MonkeyPatch) -> None:
+    plant.setattr(outlook, "_largest", lambda items, tightest, part: _largest(items, tightest, part) + len(items))
+
+
+def plant_windows_that_are_short(plant: pytest.MonkeyPatch) -> None:
+    def fewer(room: Room, items) -> tuple[str, ...]:
+        touched = tuple(dict.fromkeys(window for item in items for window in item.windows))
+        return touched[1:] if _fewer(room, items) else ()
+
+    plant.setattr(outlook, "_fewer", fewer)
+
+
+def plant_other_windows_unseen(plant: pytest.MonkeyPatch) -> None:
+    plant.setattr(outlook, "_elsewhere", lambda room, items, windows: tuple(windows))
+
+
+PLANTED: dict[Callable[[pytest.MonkeyPatch], None], Callable[[], None]] = {
+    plant_lifetime: held.test_so_many_are_accepted_and_one_more_is_refused,
+    plant_groups: held.test_so_many_are_accepted_and_one_more_is_refused,
+    plant_delta: held.test_so_many_are_accepted_and_one_more_is_refused,
+    plant_one_question: held.test_so_many_are_accepted_and_one_more_is_refused,
+    plant_one_pico_more: held.test_a_little_more_than_fits_is_refused,
+    plant_windows_that_are_short: held.test_what_would_fit_is_accepted,
+    plant_other_windows_unseen: held.test_what_would_fit_is_accepted,
+}
+
+
+@pytest.mark.parametrize("bug", PLANTED, ids=lambda bug: bug.__name__.removeprefix("plant_").replace("_", " "))
+def test_a_planted_bug_is_found(bug: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    bug(monkeypatch)
+    search = PLANTED[bug]  # the first find is enough: nobody reads a smaller one
+    quick = settings(max_examples=300, phases=(Phase.generate,), database=None, derandomize=True, deadline=None)
+    with pytest.MonkeyPatch.context() as hurried, pytest.raises((*FOUND, ExceptionGroup)):
+        hurried.setattr(search, "_hypothesis_internal_use_settings", quick)
+        search()

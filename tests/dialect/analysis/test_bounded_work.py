@@ -1,0 +1,170 @@
+"""The bound on work: a function of plan and catalog, no less than the rows, and larger where a plan lets rows grow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dialect import read
+from dialect.algebra.expressions import Field
+from dialect.algebra.relations import Cut, Public
+from dialect.algebra.traversal import all_below
+from dialect.analysis.cardinality import most_rows
+from dialect.analysis.work_bound import STEP, Work, bounded_work
+from dialect.catalog.model import Catalog
+from dialect.functions.scalar.patterns import never_tries_again, parts_of
+from tests.support.neighbours.attack_catalog import attack_catalog
+from tests.support.sql.sql_cases import sql_cases
+
+CELLS, SAME_CELL = 40, 10
+DRAWN = [case.sql for case in sql_cases("exact_attack")]
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    return attack_catalog(tmp_path_factory.mktemp("worlds"))
+
+
+def fan(public: Public, equal: tuple[Field, ...]) -> int:
+    return SAME_CELL if equal else CELLS
+
+
+def wider(public: Public, equal: tuple[Field, ...]) -> int:
+    return 2 * fan(public, equal)
+
+
+def works(sql: str, catalog: Catalog, met: Callable[..., int] = fan) -> list[Work]:
+    return [bounded_work(plan, met) for plan in read(sql, catalog).plans]
+
+
+def changed(catalog: Catalog, rows: int = 1, size: int = 1) -> Catalog:
+    """Declare so many times the rows of a person, or of a table."""
+    tables = tuple(
+        replace(
+            table,
+            max_rows_per_person=table.max_rows_per_person and table.max_rows_per_person * rows,
+            size_class=table.size_class and str(float(table.size_class) * size),
+        )
+        for table in catalog.tables
+    )
+    return replace(catalog, tables=tables)
+
+
+@pytest.mark.parametrize("sql", DRAWN)
+def test_work_is_no_less_than_rows_and_grows_with_what_is_declared(sql: str, catalog: Catalog, tmp_path: Path) -> None:
+    here = works(sql, catalog)
+    assert here == works(sql, attack_catalog(tmp_path, "D'")), "data decide nothing"
+    more = [works(sql, changed(catalog, rows=2)), works(sql, changed(catalog, size=10)), works(sql, catalog, wider)]
+    plans = read(sql, catalog).plans
+    for i, (plan, work) in enumerate(zip(plans, here, strict=True)):
+        assert work.unit_steps * STEP >= most_rows(plan.source, fan), "a row takes a nanosecond at least"
+        assert work.steps > 0
+        for other in (each[i] for each in more):
+            assert other.unit_steps >= work.unit_steps
+            assert other.steps >= work.steps
+            assert other.unit_bytes >= work.unit_bytes
+
+
+_FRAMED = (
+    "FROM (SELECT sum(lat) OVER (PARTITION BY subscriber_id ORDER BY ts {} 5 PRECEDING) AS w FROM events) WHERE w > 1"
+)
+BEYOND = {  # what adds work to the rows of one person, before and after
+    "a join": ("FROM events e", "FROM events e CROSS JOIN hours"),
+    "an expression": ("FROM events e", "FROM events e WHERE haversine_m(lon, lat, 1, 1) > 5"),
+    "a longer text": (
+        "FROM subscribers WHERE regexp_matches(left(home_zone, 20), 'a+b')",
+        "FROM subscribers WHERE regexp_matches(home_zone, 'a+b')",
+    ),
+    "more states": (
+        "FROM subscribers WHERE regexp_matches(home_zone, '.*a.{4}b')",
+        "FROM subscribers WHERE regexp_matches(home_zone, '.*a.{400}b')",
+    ),
+    "a search that begins anew": (
+        "FROM subscribers WHERE regexp_replace(home_zone, '[ab]+', 'x', 'g') = 'y'",
+        "FROM subscribers WHERE regexp_replace(home_zone, 'a(.*b)?', 'x', 'g') = 'y'",
+    ),
+    "a longer replacement": (
+        "FROM subscribers WHERE replace(home_zone, 'a', 'x') = 'y'",
+        f"FROM subscribers WHERE replace(home_zone, 'a', '{'x' * 90}') = 'y'",
+    ),
+    "a longer part of a pattern": (
+        "FROM subscribers WHERE home_zone LIKE '%a_b%aaaaaaaaaa%'",
+        "FROM subscribers WHERE home_zone LIKE '%a_b_aaaaaaaaaa%'",
+    ),
+    "longer elements": (
+        "FROM (SELECT DISTINCT subscriber_id, l FROM (SELECT subscriber_id, list(left(home_zone, 9)) AS l FROM subscribers GROUP BY 1))",
+        "FROM (SELECT DISTINCT subscriber_id, l FROM (SELECT subscriber_id, list(home_zone) AS l FROM subscribers GROUP BY 1))",
+    ),
+    "an argument that its form repeats": (
+        "FROM events WHERE sqrt(lat) > 1",
+        "FROM events WHERE sqrt(sqrt(sqrt(lat))) > 1",
+    ),
+    "a window": (
+        "FROM (SELECT subscriber_id, lat AS w FROM events) WHERE w > 1",
+        "FROM (SELECT lag(lat) OVER (PARTITION BY subscriber_id ORDER BY ts) AS w FROM events) WHERE w > 1",
+    ),
+    "a frame": (_FRAMED.replace(" {} 5 PRECEDING", ""), _FRAMED.format("ROWS")),
+    "a frame of groups": (_FRAMED.format("ROWS"), _FRAMED.format("GROUPS")),
+    "what is gathered": (
+        "FROM (SELECT subscriber_id, max(cell_id) AS w FROM events GROUP BY 1) WHERE w IS NOT NULL",
+        "FROM (SELECT subscriber_id, list(cell_id) AS w FROM events GROUP BY 1) WHERE w IS NOT NULL",
+    ),
+    "a list that is long": (
+        "FROM (SELECT subscriber_id, list(cell_id) AS w FROM events GROUP BY 1) WHERE w IS NOT NULL",
+        "FROM (SELECT subscriber_id, list(cell_id) AS w FROM events GROUP BY 1) WHERE list_contains(w, 3)",
+    ),
+    "a set operation": (
+        "FROM (SELECT subscriber_id, lat FROM events UNION ALL SELECT subscriber_id, lat FROM events)",
+        "FROM (SELECT subscriber_id, lat FROM events EXCEPT SELECT subscriber_id, lat FROM events)",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BEYOND)
+def test_what_takes_longer_is_reckoned_as_longer(what: str, catalog: Catalog) -> None:
+    less, more = (works(f"SELECT COUNT(*) {rows}", catalog)[0] for rows in BEYOND[what])
+    assert more.unit_steps > less.unit_steps
+
+
+def test_a_left_join_with_an_empty_list_keeps_its_rows(catalog: Catalog) -> None:
+    sql = "SELECT COUNT(*) FROM events e LEFT JOIN cells c ON c.lat > e.lat CROSS JOIN hours"
+    (plan,) = read(sql, catalog).plans
+
+    def empty(public: Public, equal: tuple[Field, ...]) -> int:
+        del equal
+        return 0 if any(f.name == "zone" for f in public.fields) else 24
+
+    assert most_rows(plan.source, empty) == 200 * 24
+
+
+def test_rows_that_are_cut_are_held(catalog: Catalog) -> None:
+    """A cut sorts whole rows of who has more than are kept."""
+    plans = [plan for sql in DRAWN for plan in read(sql, catalog).plans]
+    cut = [(p, o) for p in plans for each in all_below(p.source) if isinstance(o := each.operator, Cut)]
+    assert cut
+    for plan, operator in cut:
+        assert bounded_work(plan, fan).unit_bytes >= operator.max_rows * len(operator.source.fields) * 4
+
+
+def test_texts_of_a_public_list_are_short_where_none_is_long(catalog: Catalog) -> None:
+    sql = "SELECT COUNT(*) FROM events e CROSS JOIN cells c WHERE reverse(c.zone || 'a') > 'b'"
+    (plan,) = read(sql, catalog).plans
+    asked = []
+
+    def short(public: Public, text: Field) -> bool:
+        asked.append((public, text.name))
+        return True
+
+    assert bounded_work(plan, fan, short).unit_steps <= bounded_work(plan, fan).unit_steps
+    assert all(isinstance(public, Public) for public, _ in asked)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "parts", "once"),
+    [("[a-z]+", 2, True), (r"\s*", 1, True), ("abc", 3, True), ("a.*b", 3, False), ("x(.{0,900}d)?", 903, False)],
+)
+def test_a_pattern_is_as_large_as_its_repetitions_written_out(pattern: str, parts: int, once: bool) -> None:
+    assert (parts_of(pattern), never_tries_again(pattern)) == (parts, once)

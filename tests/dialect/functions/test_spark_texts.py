@@ -1,0 +1,61 @@
+"""What is written for Spark is what Spark last ran: tests/sql/spark_texts.txt has a digest of each form's texts.
+
+Spark itself runs them in tests/dialect/functions/test_functions_spark.py, which takes minutes: run that where a text has changed, as
+`PASSERSBY_NIGHTLY=1 pytest tests/dialect/functions/test_functions_spark.py`, and then this file with --update.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from importlib import import_module
+
+import pytest
+
+from dialect.functions.emitter import SPARK, NoForm, write_expr
+from tests.support.sql.conformance import cases, typed
+from tests.support.sql.form_samples import ALL, samples
+from tests.support.tree import ROOT
+
+FILE = ROOT / "tests" / "sql" / "spark_texts.txt"
+
+
+def of_forms() -> dict[str, str]:
+    """Give the texts of each form with every choice of constants, by its row."""
+    return {
+        form.row: "\n".join(write_expr(sample.call(), SPARK) for sample in samples(form))
+        for form in ALL
+        if form.spark is not None
+    }
+
+
+def of_expressions() -> dict[str, str]:
+    """Give the text of each expression of the list that has a form in Spark."""
+    found = {}
+    for case in cases():
+        try:
+            found[case.sql] = write_expr(typed(case.sql), SPARK)
+        except NoForm:
+            continue
+    return found
+
+
+def lines(texts: dict[str, str]) -> list[str]:
+    return [f"{sha256(text.encode()).hexdigest()[:12]} {' '.join(shown.split())}" for shown, text in texts.items()]
+
+
+def test_what_is_written_is_what_spark_last_ran(request: pytest.FixtureRequest) -> None:
+    now = lines({**of_forms(), **of_expressions()})
+    assert len(now) > 800
+    if request.config.getoption("--update"):
+        FILE.write_text("\n".join([*now, ""]), encoding="utf-8")
+    reviewed = FILE.read_text(encoding="utf-8").splitlines()
+    assert [line for line in now if line not in set(reviewed)] == []
+    assert now == reviewed
+
+
+def test_a_text_that_changed_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    spark_list = import_module("dialect.functions.scalar.text")
+    before = lines(of_expressions())
+    ends = spark_list._ends
+    monkeypatch.setattr(spark_list, "_ends", lambda *given: ends(*given)[::-1])
+    assert lines(of_expressions()) != before

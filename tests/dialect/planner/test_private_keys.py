@@ -1,0 +1,42 @@
+"""A key that is different in almost every row is refused with a rewrite that is accepted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dialect import Refusal, read
+from dialect.catalog.model import Catalog
+from dialect.parser.placeholders import filled
+from tests.support.sql.refused import sql_of
+
+DAY = "ts >= YOUR_START AND ts < YOUR_END"
+
+
+@pytest.fixture
+def endless(catalog: Catalog) -> Catalog:
+    """Give the catalog with times of which nobody says where they end."""
+    tables = tuple(
+        replace(table, columns=tuple(replace(c, domain=None) if c.name == "ts" else c for c in table.columns))
+        for table in catalog.tables
+    )
+    return replace(catalog, tables=tables)
+
+
+@pytest.mark.parametrize(
+    ("key", "tried"),
+    [
+        ("ts", f"SELECT date_trunc('hour', ts), COUNT(*) FROM events WHERE {DAY} GROUP BY 1"),
+        ("date_trunc('minute', ts)", f"SELECT date_trunc('minute', ts), COUNT(*) FROM events WHERE {DAY} GROUP BY 1"),
+        (
+            "time_bucket(INTERVAL '30 minutes', ts)",
+            f"SELECT time_bucket(INTERVAL '30 minutes', ts), COUNT(*) FROM events WHERE {DAY} GROUP BY 1",
+        ),
+    ],
+)
+def test_a_key_of_almost_every_row(key: str, tried: str, endless: Catalog) -> None:
+    with pytest.raises(Refusal) as refused:
+        read(f"SELECT {key}, COUNT(*) FROM events GROUP BY 1", endless)
+    assert sql_of(refused.value.hint) == tried
+    assert read(filled(tried), endless).plans

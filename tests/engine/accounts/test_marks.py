@@ -1,0 +1,199 @@
+"""Files that are charged in one ledger are not asked with another's budget, nor with an older copy of it."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from budgets import Ledger
+from engine import Refused, open_desk
+from engine.accounts import ledger_binding
+from engine.accounts.ledger_binding import Mark
+from tests.engine.town import CATALOG, make_town
+from tests.support.ledger.postgres import server
+
+BY_ZONE = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
+BY_SHOP = "SELECT shop, COUNT(*) AS n FROM visit WHERE zone = 'z1' GROUP BY shop"
+COUNT = "SELECT COUNT(*) AS n FROM visit"
+
+
+@pytest.fixture
+def where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Make a town, and let everything else lie beside it."""
+    monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PASSERSBY_DATA", str(tmp_path / "data"))
+    return make_town(tmp_path).path
+
+
+def charge(where: str, ledger: str | None = None, sql: str = COUNT) -> None:
+    with open_desk(where, ledger=ledger) as desk:
+        desk.query(sql, client="ann")
+
+
+def refused(where: str, ledger: str | None = None, sql: str = COUNT) -> str:
+    with pytest.raises(Refused) as caught:
+        charge(where, ledger, sql)
+    assert caught.value.problem["code"] == "E_LEDGER"
+    return f"{caught.value.problem['message']} {caught.value.problem['hint']}"
+
+
+def found(tmp_path: Path) -> list[Path]:
+    return sorted((tmp_path / "data" / "marks").glob("*"))
+
+
+def test_a_second_ledger_is_refused_and_the_first_is_named(where: str, tmp_path: Path) -> None:
+    first = str(tmp_path / "first.ledger")
+    charge(where, first)
+    for other in (str(tmp_path / "second.ledger"), None, ":memory:"):
+        told = refused(where, other)
+        assert told.startswith(f"The files of dataset town are charged in another ledger, {first}: a second one")
+        assert (
+            f"--ledger {first} on the command line, ledger='{first}' in Python; if that ledger is gone for good, remove {found(tmp_path)[0]}"
+            in told
+        )
+    charge(where, first, BY_ZONE)
+
+
+@pytest.mark.parametrize("other", ["first.ledger", "second.ledger"])
+def test_a_ledger_that_is_gone_is_to_be_restored_and_its_mark_is_kept(where: str, tmp_path: Path, other: str) -> None:
+    first, moved = tmp_path / "first.ledger", tmp_path / "moved.ledger"
+    charge(where, str(first))
+    first.rename(moved)
+    told = refused(where, str(tmp_path / other))
+    assert told.startswith(f"The files of dataset town are charged in the ledger {first}, and that is not there:")
+    assert "restore it from a backup, as docs/operations.md#restore says" in told
+    assert "another" not in told and "remove" not in told
+    assert not first.exists()
+    moved.rename(first)
+    charge(where, str(first), BY_ZONE)
+
+
+def test_nothing_is_marked_before_the_first_charge(where: str, tmp_path: Path) -> None:
+    with open_desk(where, ledger=str(tmp_path / "first.ledger")) as desk:
+        desk.explain(COUNT, client="ann")
+        with pytest.raises(Refused):
+            desk.query("SELECT person_id FROM visit", client="ann")
+    assert not found(tmp_path)
+    charge(where, str(tmp_path / "second.ledger"))
+
+
+def test_the_mark_is_there_before_the_charge(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    real = Ledger.charge
+
+    def look(ledger: Ledger, request: object) -> object:
+        seen.append(len(found(tmp_path)))
+        return real(ledger, request)
+
+    monkeypatch.setattr(Ledger, "charge", look)
+    charge(where)
+    assert seen == [1]
+
+
+def test_threads_that_charge_first_at_once_make_one_mark(where: str, tmp_path: Path) -> None:
+    sqls = [f"SELECT COUNT(*) AS n FROM visit WHERE minutes > {each}" for each in range(8)]
+    with open_desk(where, ledger=str(tmp_path / "first.ledger")) as desk, ThreadPoolExecutor(8) as threads:
+        answers = [threads.submit(desk.query, sql, client="ann") for sql in sqls]
+        assert all(answer.result().num_rows == 1 for answer in answers)
+    assert len(found(tmp_path)) == 1
+
+
+def test_a_ledger_in_memory_marks_nothing(where: str, tmp_path: Path) -> None:
+    charge(where, ":memory:")
+    assert not found(tmp_path)
+    charge(where, str(tmp_path / "first.ledger"))
+
+
+def test_an_older_copy_of_the_ledger_is_refused(where: str, tmp_path: Path) -> None:
+    ledger, copy = tmp_path / "own.ledger", tmp_path / "copy"
+    charge(where, str(ledger))
+    shutil.copy(ledger, copy)
+    charge(where, str(ledger), BY_ZONE)
+    newer = tmp_path / "newer"
+    shutil.copy(ledger, newer)
+    shutil.copy(copy, ledger)
+    assert "this is an older copy, and what was spent since is not in it. the newer copy" in refused(where, str(ledger))
+    shutil.copy(newer, ledger)
+    charge(where, str(ledger), BY_SHOP)
+
+
+def test_a_copy_that_went_on_by_itself_is_refused(where: str, tmp_path: Path) -> None:
+    ledger, copy = tmp_path / "own.ledger", tmp_path / "copy.ledger"
+    charge(where, str(ledger))
+    shutil.copy(ledger, copy)
+    charge(where, str(ledger), BY_ZONE)
+    remembered = found(tmp_path)[0].read_text()
+    for file in found(tmp_path):
+        file.unlink()
+    charge(where, str(copy), BY_SHOP)
+    charge(where, str(copy), "SELECT day, COUNT(*) AS n FROM visit WHERE zone = 'z2' GROUP BY day")
+    found(tmp_path)[0].write_text(remembered)
+    assert "is not the row that it was: the ledger was rewritten" in refused(where, str(copy))
+
+
+def test_a_process_that_died_has_noted_how_far_it_came(where: str, tmp_path: Path) -> None:
+    desk = open_desk(where, ledger=str(tmp_path / "own.ledger"))
+    desk.query(COUNT, client="ann")  # and it is never closed
+    assert Mark.read(found(tmp_path)[0]).anchor.sequence > 0
+
+
+def test_the_same_files_in_another_dataset_or_catalog_are_refused(where: str, tmp_path: Path) -> None:
+    ledger = str(tmp_path / "own.ledger")
+    charge(where, ledger)
+    other = tmp_path / "other.toml"
+    renamed = CATALOG.replace("datasets.town", "datasets.village").replace('dataset = "town"', 'dataset = "village"')
+    other.write_text(renamed)
+    assert "are charged as dataset town, which has a budget of its own. name the dataset town again" in refused(
+        str(other), ledger
+    )
+    assert "charged in another ledger" in refused(str(other), str(tmp_path / "second.ledger"))
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    (linked / "town.duckdb").hardlink_to(tmp_path / "town.duckdb")
+    (linked / "town.toml").write_text(CATALOG)
+    assert "charged in another ledger" in refused(str(linked / "town.toml"), str(tmp_path / "second.ledger"))
+
+
+def test_other_files_are_other_people(where: str, tmp_path: Path) -> None:
+    charge(where)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    charge(make_town(elsewhere).path, str(tmp_path / "second.ledger"))
+    assert len(found(tmp_path)) == 2
+
+
+def test_marks_are_for_their_owner_alone(where: str, tmp_path: Path) -> None:
+    charge(where)
+    folder = tmp_path / "data" / "marks"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(mark.stat().st_mode) for mark in found(tmp_path)} == {0o600}
+
+
+def test_a_mark_that_cannot_be_read_forbids(where: str, tmp_path: Path) -> None:
+    charge(where)
+    for text in ("", "[]", '{"mark_format": 99}'):
+        found(tmp_path)[0].write_text(text)
+        assert "can't be read. the mark from a backup of that folder" in refused(where)
+
+
+def test_a_ledger_on_a_server_is_named_without_its_password(where: str, tmp_path: Path) -> None:
+    address = server().new_ledger().replace("keeper@", "keeper:s3cr3t-w0rd@")
+    charge(where, address)
+    told = refused(where, str(tmp_path / "second.ledger"))
+    assert "another ledger, postgresql:///postgres" in told and "s3cr3t" not in told
+    charge(where, address, BY_ZONE)
+
+
+def test_a_check_that_is_left_out_is_found(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug: marks are made and never looked at."""
+    charge(where)
+    second = str(tmp_path / "second.ledger")
+    Ledger.open(second).close()
+    assert "charged in another ledger" in refused(where, second)
+    monkeypatch.setattr(ledger_binding.Marks, "check", lambda self, ledger: None)
+    with pytest.raises(pytest.fail.Exception):
+        refused(where, second)

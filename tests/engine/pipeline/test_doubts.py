@@ -1,0 +1,59 @@
+"""How far a column may be off by what was cut: told where a share of the number, or an amount, holds of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from dialect import read
+from dialect.postprocess.noise_propagation import Linear
+from engine.pipeline.bias import column_biases, column_doubts
+from engine.pipeline.engine import Engine
+from tests.engine.pricing.test_choose_bounds import made
+from tests.engine.pricing.test_correction import known
+from tests.engine.town import make_town, opened
+
+BY_ZONE = "SELECT zone, COUNT(*) AS n, {} AS m FROM visit GROUP BY zone"
+SHARES = {
+    "COUNT(*) + 7": 1,
+    "COUNT(*) / 7": 1,
+    "COUNT(*) + 2 * COUNT(*)": 1,
+    "0.5 - COUNT(*)": None,
+    "COUNT(*) - 7": None,
+}
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    folder = tmp_path_factory.mktemp("town")
+    with opened(make_town(folder), folder) as engine:
+        yield engine
+
+
+def told(town: Engine, column: str) -> tuple[float | None, float | None, float]:
+    """Give the share that is told of a column, its predicted bias, and the share that is told of the count beside it."""
+    question, prepared = read(BY_ZONE.format(column), town.catalog), (made(town, BY_ZONE.format(column), known(town)),)
+    doubts, biases = column_doubts(question, prepared), column_biases(question, prepared)
+    return (doubts["m"]["share"] if "m" in doubts else None), biases["m"], doubts["n"]["share"]
+
+
+@pytest.mark.parametrize("column", SHARES)
+def test_a_share_is_told_where_it_holds_and_else_nothing_is_known(town: Engine, column: str) -> None:
+    share, bias, of_count = told(town, column)
+    if SHARES[column] is None:
+        assert (share, bias) == (None, None)
+    else:
+        assert (share, bias) == (of_count, 0.0)
+
+
+def test_a_difference_that_is_told_its_numbers_share_is_found(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 8 less 7, each in doubt by a tenth of 8, a tenth of 1 would be told."""
+    monkeypatch.setattr(Linear, "keeps_shares", lambda self: True)
+    share, bias, of_count = told(town, "COUNT(*) - 7")
+    assert (share, bias) == (of_count, 0.0)
+
+
+@pytest.mark.parametrize("column", ["greatest(COUNT(*), 9)", "COUNT(*) * COUNT(*)"])
+def test_of_what_has_no_interval_nothing_is_known_though_all_of_it_was_given_back(town: Engine, column: str) -> None:
+    assert told(town, column)[:2] == (None, None)

@@ -1,0 +1,153 @@
+"""What is cut away is given back: right for the total, and for groups about as far off as is told."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from budgets import PICO
+from dialect import bound, read, write
+from engine.pipeline.bias import column_doubts
+from engine.pipeline.engine import Engine
+from engine.pricing.norms.choose import DEVIATIONS, NormFacts, choose_bounds, usual_size
+from engine.pricing.norms.histograms import Calibration, Kind, Measured
+from engine.pricing.norms.spread import norm_spread
+from tests.engine.pricing.test_choose_bounds import ROWS, made
+from tests.engine.pricing.test_norm_spread import histogram as counted
+from tests.engine.town import make_town, opened
+from tests.engine.windowed_town import WINDOWED
+from tests.support.statistics.calibrated import histogram, made_up
+
+GROUPS = 40
+BY_ZONE = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    folder = tmp_path_factory.mktemp("town")
+    with opened(make_town(folder), folder) as engine:
+        yield engine
+
+
+def known(town: Engine) -> Calibration:
+    """Know rows by zone and in all."""
+    by_zone = histogram(Measured("visit", ("zone",), Kind.ROWS), ROWS)
+    return Calibration((*made_up(town.catalog, ROWS).histograms, by_zone))
+
+
+def held(sort: str) -> np.ndarray:
+    """Give the rows of 20,000 people of heavy tail in 40 groups, which they prefer or not."""
+    draw = np.random.default_rng(5)
+    rows = np.ceil(draw.lognormal(2.5, 1.2, 20_000)).astype(int)
+    if sort == "everywhere":
+        return np.array([draw.multinomial(n, np.full(GROUPS, 1 / GROUPS)) for n in rows])
+    return np.array([draw.multinomial(n, draw.dirichlet(np.full(GROUPS, 0.2))) for n in rows])
+
+
+@pytest.mark.parametrize("sort", ["everywhere", "somewhere"])
+@pytest.mark.parametrize("pico_rho", [10**9, 10**10, 10**11])
+def test_corrected_numbers_are_as_right_as_is_told(sort: str, pico_rho: int) -> None:
+    rows = held(sort)
+    norms, totals = np.sqrt((rows.astype(float) ** 2).sum(axis=1)), rows.sum(axis=1)
+    by_keys, in_all = counted(norms**2, keys=("zone",), noise=6), counted(totals.astype(float) ** 2, noise=7)
+    spread = norm_spread(by_keys, in_all, GROUPS)
+    assert spread is not None
+    facts = NormFacts(spread, GROUPS, 1.0, rows=True, persons=False, corrected=True)
+    (chosen,) = choose_bounds([facts], [pico_rho])
+    assert chosen is not None and chosen.bias_within is not None and chosen.predicted_bias == 0
+    given = (rows * np.minimum(1, chosen.norm / norms)[:, None]).sum(axis=0) / chosen.kept
+    off = (given - rows.sum(axis=0)) / usual_size(spread, GROUPS)
+    assert np.sqrt(np.mean(off**2)) <= chosen.bias_within
+    uncorrected = choose_bounds([replace(facts, corrected=False)], [pico_rho])[0]
+    assert uncorrected is not None
+    assert facts.error(chosen.norm, pico_rho) < 0.95 * replace(facts, corrected=False).error(uncorrected.norm, pico_rho)
+
+
+def test_a_group_of_heavy_people_alone_is_told_to_be_in_doubt() -> None:
+    """It is off by up to twice what is told; a planted reading that takes all groups for alike tells half of that."""
+    rows = np.zeros((2_000, 2))
+    rows[:1_800], rows[1_800:] = (3.6, 0.4), (6, 54)  # light people are mostly in one group, heavy ones in the other
+    norms, totals = np.sqrt((rows**2).sum(axis=1)), rows.sum(axis=1)
+    spread = norm_spread(counted(norms**2, keys=("zone",)), counted(totals**2), 2)
+    assert spread is not None
+    facts = NormFacts(spread, 2.0, 1.0, rows=True, persons=False, corrected=True)
+    kept = np.minimum(1, 36 / norms)
+    share = float(totals @ kept) / totals.sum()
+    off = ((rows * kept[:, None]).sum(axis=0) / share - rows.sum(axis=0)) / usual_size(spread, 2)
+    told = facts.off(36)
+    assert told is not None
+    assert np.sqrt(np.mean(off**2)) <= 2 * DEVIATIONS * told
+    alike = replace(facts, spread=replace(spread, totals=spread.norms * math.sqrt(2)))
+    planted = alike.off(36)
+    assert planted is not None and np.sqrt(np.mean(off**2)) > 3 * DEVIATIONS * planted
+
+
+def test_nothing_is_given_back_but_what_was_measured(town: Engine) -> None:
+    given = made(town, BY_ZONE, known(town)).bounds.vectors[0]
+    assert given.kept < 1 and given.predicted_bias == 0 and given.bias_within
+    for sql in (
+        "SELECT zone, COUNT(*) AS n FROM visit WHERE minutes > 5 GROUP BY zone",  # fewer rows than measured
+        "SELECT zone, COUNT(*) FILTER (WHERE minutes > 5) AS n FROM visit GROUP BY zone",
+        "SELECT zone, COUNT(minutes) AS n FROM visit GROUP BY zone",
+        "SELECT zone, shop, COUNT(*) AS n FROM visit GROUP BY zone, shop",  # finer groups than measured
+        "SELECT v.zone, COUNT(*) AS n FROM visit v JOIN person p ON v.person_id = p.person_id GROUP BY v.zone",
+        "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(keys = 'private') zone, COUNT(*) AS n FROM visit GROUP BY zone",
+    ):
+        vectors = made(town, sql, known(town)).bounds.vectors
+        assert all(each.kept == 1 and each.bias_within is None for each in vectors), sql
+
+
+@pytest.mark.parametrize(
+    ("where", "whole"),
+    [
+        ("", True),
+        ("WHERE day >= '2026-10-02' AND day < '2026-10-04'", True),
+        ("WHERE day BETWEEN '2026-10-02' AND '2026-10-03'", True),
+        ("WHERE day = '2026-10-03'", True),
+        ("WHERE dayofweek(day) = 5", True),
+        ("WHERE day >= '2026-10-02' AND minutes > 5", False),
+    ],
+)
+def test_whole_windows_are_given_back_as_all_of_them_are(where: str, whole: bool, tmp_path: Path) -> None:
+    with opened(make_town(tmp_path, declared=WINDOWED), tmp_path) as windowed:
+        sql = f"SELECT zone, COUNT(*) AS n FROM visit {where} GROUP BY zone"
+        (given,) = made(windowed, sql, known(windowed)).bounds.vectors
+    assert (given.kept < 1 and given.bias_within is not None) is whole
+
+
+def test_giving_back_changes_no_sensitivity_no_noise_and_no_sql(town: Engine) -> None:
+    """Exact integers, their norm and the noise on them are those of the norm alone: only the size of a grain is not."""
+    prepared = made(town, BY_ZONE, known(town))
+    (given,) = prepared.bounds.vectors
+    chosen = choose_bounds(prepared.sized.facts, [prepared.cost.vectors[0].pico_rho])
+    plain = [each and replace(each, kept=1.0, bias_within=None) for each in chosen]
+    without = bound(prepared.plan, town.catalog, prepared.key_count, plain)
+    (other,) = without.vectors
+    assert (given.sensitivity, given.norm_grains, given.fraction_bits) == (
+        other.sensitivity, other.norm_grains, other.fraction_bits,
+    )  # fmt: skip
+    texts = {write(prepared.plan, each, town.backend.target, None).text for each in (without, prepared.bounds)}
+    assert len(texts) == 1
+    assert given.grain == other.grain / given.kept
+    assert prepared.cost.vectors[0].sigma == pytest.approx(
+        given.sensitivity / math.sqrt(2 * prepared.cost.vectors[0].pico_rho / PICO), rel=1e-9
+    )
+
+
+def test_the_doubt_is_told_of_each_column(town: Engine) -> None:
+    sql = "SELECT zone, COUNT(*) AS n, 2 * COUNT(*) AS m, AVG(coins) AS a FROM visit GROUP BY zone"
+    question = read(sql, town.catalog)
+    prepared = (made(town, sql, known(town)),)
+    doubts = column_doubts(question, prepared)
+    within = max(
+        v.bias_within or 0
+        for v, k in zip(prepared[0].bounds.vectors, prepared[0].plan.vectors, strict=True)
+        if not k.summed
+    )
+    assert doubts["n"] == doubts["m"] == {"share": within, "amount": 0.0}
+    assert doubts["a"]["share"] == 0 and doubts["a"]["amount"] > 0

@@ -1,0 +1,134 @@
+"""Where each norm comes from is said of every question: from the plan, the catalog and the calibration alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from dialect import read
+from engine.pipeline.engine import Engine
+from engine.pricing.norm_origin import norm_origins
+from engine.pricing.norms.histograms import NO_CALIBRATION, Calibration, Kind, Measured
+from engine.pricing.prepare import choices_of
+from tests.engine.pricing.test_choose_bounds import ROWS, made
+from tests.engine.town import make_town, opened
+from tests.support.statistics.calibrated import histogram, made_up
+
+FROM = "the calibration of 2000-01-01, visit: rows"
+LEFT = "it was measured of all rows: of those that are left here people have as much or less"
+FINER = "by more keys people have as much or less"
+IN_MORE = "by more keys people are in more groups, and nobody measured how many: what is cut away is not known"
+MADE = "declared: no calibration tells of rows that are made in the question, or gathered from several tables"
+OPTIONS = "WITH DIFFERENTIAL_PRIVACY OPTIONS(max_rows_contributed = 7)"
+JOINED = "declared: a person's rows are joined with each other, and no calibration tells how many that makes"
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    folder = tmp_path_factory.mktemp("town")
+    with opened(make_town(folder), folder) as engine:
+        yield engine
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        ("SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone", f"{FROM} by zone"),
+        ("SELECT COUNT(*) AS n FROM visit", f"{FROM} in all"),
+        ("SELECT zone, COUNT(*) AS n FROM visit WHERE minutes > 5 GROUP BY zone", f"{FROM} by zone; {LEFT}"),
+        ("SELECT COUNT(*) AS n FROM visit WHERE zone = 'z1'", f"{FROM} by zone; {LEFT}"),
+        ("SELECT zone, COUNT(*) FILTER (WHERE minutes > 5) AS n FROM visit GROUP BY zone", f"{FROM} by zone; {LEFT}"),
+        ("SELECT zone, shop, COUNT(*) AS n FROM visit GROUP BY zone, shop", f"{FROM} by zone; {FINER}"),
+        (
+            "SELECT zone, SUM(minutes) AS n FROM visit GROUP BY zone",
+            f"{FROM} by zone; each row is reckoned to have the largest value",
+        ),
+        (f"SELECT {OPTIONS} zone, COUNT(*) AS n FROM visit GROUP BY zone", "the question names its own limits"),
+        ("SELECT COUNT(*) AS n FROM (SELECT zone FROM visit UNION ALL SELECT zone FROM visit) AS u", MADE),
+        ("SELECT zone, COUNT(DISTINCT coins) AS n FROM visit GROUP BY zone", ""),
+    ],
+)
+def test_it_is_said_which_calibration_was_used_and_why_none(town: Engine, sql: str, told: str) -> None:
+    by_zone = histogram(Measured("visit", ("zone",), Kind.ROWS), ROWS)
+    known = Calibration((*made_up(town.catalog, ROWS).histograms, by_zone))
+    assert norm_origins(made(town, sql, known))[-1] == told
+
+
+def test_rows_that_are_joined_with_each_other_are_told(town: Engine) -> None:
+    """Its work is bounded by what one person may have, and 10,000 rows of each side are too many to be asked."""
+    joined = "SELECT v.zone, COUNT(*) AS n FROM visit v JOIN visit w ON v.person_id = w.person_id GROUP BY v.zone"
+    (plan,) = read(joined, town.catalog).plans
+    alone = made(town, "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone", NO_CALIBRATION)
+    assert norm_origins(replace(alone, sized=replace(alone.sized, numbers=plan))) == (JOINED,)
+
+
+def test_without_a_calibration_it_is_said_that_none_holds(town: Engine) -> None:
+    by_zone = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
+    assert norm_origins(made(town, by_zone, NO_CALIBRATION)) == ("declared: no calibration of visit holds today",)
+    nobody = Calibration((histogram(Measured("visit", (), Kind.ROWS), (1, 1)),))
+    told = "declared: in the calibration of visit nothing of this is clear of the noise"
+    assert norm_origins(made(town, by_zone, nobody)) == (told,)
+
+
+def test_one_group_alone_has_the_norms_that_it_has_among_all(town: Engine) -> None:
+    by_zone = histogram(Measured("visit", ("zone",), Kind.ROWS), ROWS)
+    known = Calibration((*made_up(town.catalog, (0, 0, 0, 0, *ROWS)).histograms, by_zone))
+    alone, among, everywhere = (
+        made(town, sql, known).bounds.vectors[-1]
+        for sql in (
+            "SELECT COUNT(*) AS n FROM visit WHERE zone = 'z1'",
+            "SELECT zone, COUNT(*) AS n FROM visit WHERE zone = 'z1' GROUP BY zone",
+            "SELECT COUNT(*) AS n FROM visit WHERE minutes = 1",
+        )
+    )
+    assert (alone.norm, alone.predicted_bias) == (among.norm, among.predicted_bias) and alone.norm < everywhere.norm
+
+
+def test_a_condition_stands_for_a_key_only_where_that_makes_more_of_them(town: Engine) -> None:
+    kinds = [histogram(Measured("visit", (keys,), Kind.ROWS), ROWS) for keys in ("day", "zone")]
+    known = Calibration((*made_up(town.catalog, ROWS).histograms, *kinds))
+    sql = "SELECT day, COUNT(*) AS n FROM visit WHERE zone = 'z1' GROUP BY day"
+    assert norm_origins(made(town, sql, known))[-1].startswith(f"{FROM} by day")
+
+
+@pytest.mark.parametrize(
+    ("sql", "by"),
+    [
+        ("SELECT day, COUNT(*) AS n FROM visit WHERE zone = 'z1' GROUP BY day", "zone"),  # at one place by another key
+        ("SELECT day, COUNT(*) AS n FROM visit GROUP BY day", "day"),
+        ("SELECT n.name, COUNT(*) AS n FROM visit JOIN zone n USING (zone) GROUP BY 1", "zone"),
+        ("SELECT z.zone, COUNT(v.visit_id) AS n FROM zone z LEFT JOIN visit v ON v.zone = z.zone GROUP BY 1", "zone"),
+        ("SELECT COUNT(*) AS n FROM visit WHERE zone IN ('z1', 'z2')", "zone"),
+        ("SELECT COUNT(*) AS n FROM visit WHERE zone <> 'z1'", "all"),
+    ],
+)
+def test_of_all_that_fits_the_smallest_is_taken(town: Engine, sql: str, by: str) -> None:
+    small, large = (500, 100), (0, 0, 0, 0, 300, 300)
+    shapes = {(): (*large, 30, 5), ("day",): large, ("zone",): small}
+    known = Calibration(tuple(histogram(Measured("visit", keys, Kind.ROWS), rows) for keys, rows in shapes.items()))
+    assert f" {by}" in norm_origins(made(town, sql, known))[-1].split(";")[0]
+
+
+def test_of_people_by_more_keys_than_measured_no_bias_is_told(town: Engine) -> None:
+    known = Calibration((histogram(Measured("visit", ("zone",), Kind.PERSONS), (0, 50, 100, 60)),))
+    itself, finer = (
+        made(town, f"SELECT {keys}, COUNT(DISTINCT person_id) AS n FROM visit GROUP BY ALL", known)
+        for keys in ("zone", "zone, day")
+    )
+    assert itself.bounds.vectors[0].predicted_bias == 0 and finer.bounds.vectors[0].predicted_bias is None
+    assert choices_of(itself) != ((),) == choices_of(finer)
+    assert norm_origins(finer) == (f"the calibration of 2000-01-01, visit: persons by zone; {IN_MORE}",)
+
+
+def test_several_values_in_a_group_make_a_norm_larger_and_that_is_said(town: Engine) -> None:
+    by_zone = replace(histogram(Measured("visit", ("zone",), Kind.ROWS), (0, 0, 500, 100)), groups=7)
+    in_all = histogram(Measured("visit", (), Kind.ROWS), (0, 0, 0, 0, 0, 0, 0, 500, 100))
+    known = Calibration((by_zone, in_all))
+    one, two = (
+        made(town, f"SELECT COUNT(*) AS n FROM visit WHERE zone IN ({zones})", known)
+        for zones in ("'z1'", "'z1', 'z2'")
+    )
+    assert one.bounds.vectors[0].norm < two.bounds.vectors[0].norm
+    assert "the root of their number" in norm_origins(two)[-1] and "the root" not in norm_origins(one)[-1]

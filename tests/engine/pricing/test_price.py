@@ -1,0 +1,177 @@
+"""A loss is shared over vectors, and never exceeded by what their mechanisms say."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from fractions import Fraction
+from statistics import NormalDist, StatisticsError
+
+import pytest
+
+from budgets import Loss
+from dialect import Bounding, Catalog, Refusal, bound, read
+from dialect.codegen.key_selection import most_weight, over_released, selecting
+from engine.mechanism.thresholds import threshold, threshold_delta
+from engine.pricing import price as pricing
+from engine.pricing.price import Cost, about_threshold, price
+from tests.support.sql.samples import measured_pico_rho
+
+QUESTIONS = {
+    "one": "SELECT COUNT(*) AS n FROM visit",
+    "three": "SELECT zone, COUNT(*) AS n, AVG(minutes) AS m FROM visit GROUP BY zone",
+    "shared": "SELECT COUNT(*) AS n, COUNT(*) AS again, 2 * COUNT(*) AS twice FROM visit",
+    "private": "SELECT shop, COUNT(*) AS n FROM visit GROUP BY shop",
+    "person": "SELECT gender, COUNT(*) AS n, COUNT(DISTINCT person_id) AS p FROM person GROUP BY gender",
+}
+LIMITED = "WITH DIFFERENTIAL_PRIVACY OPTIONS(max_groups_contributed = {})"
+KEYS = {"one": 1, "three": 7, "shared": 1, "private": None, "person": 3}
+
+
+def priced(town: Catalog, name: str, rho: Fraction = Fraction(1, 200)) -> tuple[Cost, tuple[int, ...]]:
+    (plan,) = read(QUESTIONS[name], town).plans
+    private = KEYS[name] is None
+    bounds = bound(over_released(plan) if private else plan, town, KEYS[name])
+    choosing = bound(selecting(plan), town, None) if private else None
+    cost = price(plan, bounds, rho, Fraction(1, 10**12), selecting=choosing)
+    return cost, tuple(vector.sensitivity for vector in bounds.vectors)
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+@pytest.mark.parametrize("rho", [Fraction(1, 10_000), Fraction(1, 200), Fraction(7, 30), Fraction(3)])
+def test_the_mechanisms_together_cost_no_more_than_is_charged(town: Catalog, name: str, rho: Fraction) -> None:
+    cost, sensitivities = priced(town, name, rho)
+    pairs = tuple(zip(cost.vectors, sensitivities, strict=True))
+    measured = [measured_pico_rho(sensitivity, vector.sigma) for vector, sensitivity in pairs]
+    assert all(found <= vector.pico_rho for found, (vector, _) in zip(measured, pairs, strict=True))
+    assert sum(vector.pico_rho for vector in cost.vectors) <= cost.loss.pico_rho == Loss.of(rho, 0).pico_rho
+
+
+def test_a_share_is_an_equal_part_rounded_down(town: Catalog) -> None:
+    cost, _ = priced(town, "three", Fraction(1, 10_000))
+    assert {vector.pico_rho for vector in cost.vectors} == {10**8 // len(cost.vectors)}
+
+
+def test_the_same_vector_in_several_columns_is_paid_for_once(town: Catalog) -> None:
+    assert priced(town, "shared") == priced(town, "one")
+
+
+def test_only_private_keys_cost_delta_and_have_a_threshold(town: Catalog) -> None:
+    for name, keys in KEYS.items():
+        cost, _ = priced(town, name)
+        assert (cost.loss.atto_delta, cost.threshold is None) == ((10**6, False) if keys is None else (0, True))
+
+
+def test_the_choice_of_keys_has_its_part_and_a_weight_of_one_person_at_most(town: Catalog) -> None:
+    cost, _ = priced(town, "private")
+    (plan,) = read(QUESTIONS["private"], town).plans
+    choosing = bound(selecting(plan), town, None)
+    (vector,) = choosing.vectors
+    assert cost.keys is not None and cost.max_groups == 4
+    assert cost.keys.pico_rho == cost.loss.pico_rho // 3  # the choice, the count of rows, the count of persons
+    assert vector.sensitivity == 1 << vector.fraction_bits  # whoever is in four groups weighs 1/2 in each
+    assert measured_pico_rho(vector.sensitivity, cost.keys.sigma) <= cost.keys.pico_rho
+
+
+def test_a_loss_that_cannot_be_shared_is_refused_in_words(town: Catalog) -> None:
+    with pytest.raises(Refusal, match="E_PARAM"):
+        priced(town, "three", Fraction(1, 10**12))
+
+
+@pytest.mark.parametrize("groups", [1, 2, 5, 9, 20, 49, 1_000])
+def test_the_threshold_covers_whoever_is_alone_in_some_of_their_groups(town: Catalog, groups: int) -> None:
+    tables = tuple(replace(t, max_groups_per_person=groups) if t.name == "visit" else t for t in town.tables)
+    (plan,) = read(QUESTIONS["private"], town).plans
+    declared = replace(town, tables=tables)
+    choosing = bound(selecting(plan), declared, None)
+    assert choosing.max_groups == groups
+    bounds = bound(over_released(plan), declared, None)
+    cost = price(plan, bounds, Fraction(1, 200), Fraction(1, 10**12), selecting=choosing)
+    assert cost.threshold is not None and cost.keys is not None
+
+    def delta(limit: int) -> float:
+        """Bound the chance that a key of one person alone is released, however many groups they are in."""
+        assert cost.keys is not None
+        weights = ((alone, most_weight(alone, choosing)) for alone in range(1, groups + 1))
+        return max(threshold_delta(cost.keys.sigma, limit - weight + 1, alone) for alone, weight in weights)
+
+    assert delta(cost.threshold) <= 1e-12 < delta(cost.threshold - 1)  # planted: one grain lower costs more
+
+
+def chosen(town: Catalog, groups: int, rho: Fraction) -> tuple[Bounding, Cost]:
+    """Price a question of private keys in which a person is in so many groups."""
+    (plan,) = read(QUESTIONS["private"].replace("SELECT", f"SELECT {LIMITED.format(groups)}"), town).plans
+    choosing = bound(selecting(plan), town, None)
+    bounds = bound(over_released(plan), town, None)
+    return choosing, price(plan, bounds, rho, Fraction(1, 10**12), selecting=choosing)
+
+
+def hold_limit(town: Catalog, groups: int) -> None:
+    """Hold the weight that keys must reach against what each number of groups needs, noise being little or much."""
+    for rho in (Fraction(1, 10_000), Fraction(1, 200), Fraction(1), Fraction(40), Fraction(5_000)):
+        choosing, cost = chosen(town, groups, rho)
+        assert cost.keys is not None
+        needs = [most_weight(k, choosing) - 1 + threshold(cost.keys.sigma, k, 10**6) for k in range(1, groups + 1)]
+        assert cost.threshold == max(needs)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 3, 17, 300])
+def test_keys_reach_the_largest_weight_that_any_number_of_groups_needs(town: Catalog, groups: int) -> None:
+    hold_limit(town, groups)
+
+
+@pytest.mark.parametrize("least", [True, False], ids=["few groups", "many groups"])
+def test_a_planted_number_of_groups_that_is_not_covered_is_found(
+    town: Catalog, least: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if least:
+        monkeypatch.setattr(pricing, "most_weight", lambda groups, bounds: most_weight(max(2, groups), bounds))
+    else:
+        monkeypatch.setattr(
+            pricing, "threshold", lambda sigma, groups, atto: threshold(sigma, max(1, groups - 1), atto)
+        )
+    pricing._limit.cache_clear()
+    with pytest.raises(AssertionError):
+        hold_limit(town, 17)
+    pricing._limit.cache_clear()
+
+
+def test_a_million_groups_are_priced_without_looking_at_each(town: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at = list[int]()
+
+    def counted(sigma: float, groups: int, atto_delta: int) -> int:
+        looked_at.append(groups)
+        return threshold(sigma, groups, atto_delta)
+
+    monkeypatch.setattr(pricing, "threshold", counted)
+    pricing._limit.cache_clear()
+    for rho in (Fraction(1, 10_000), Fraction(1, 200), Fraction(1), Fraction(40), Fraction(5_000)):
+        assert chosen(town, 10**6, rho)[1].max_groups == 10**6
+    assert 0 < len(looked_at) < 1_000
+
+
+@pytest.mark.parametrize("groups", [1, 2, 3, 7, 50, 10**6])
+def test_nobody_weighs_more_than_is_reckoned_with(town: Catalog, groups: int) -> None:
+    (plan,) = read(QUESTIONS["private"], town).plans
+    choosing = bound(selecting(plan), town, None)
+    one = 1 << choosing.vectors[0].fraction_bits
+    most = most_weight(groups, choosing)
+    assert most * most * groups >= one * one  # in exact integers: no less than the norm of 1
+    assert (most - 2) ** 2 * groups < one * one
+    weighed = int((1.0 / math.sqrt(groups)) * (1 - 2**-48) * one) if groups > 1 else one  # as the SQL does
+    assert weighed <= most and weighed**2 * groups <= one**2
+
+
+@pytest.mark.parametrize("groups", [1, 4, 10**6])
+@pytest.mark.parametrize("atto", [1, 55, 10**6, 10**12, 10**15])
+def test_about_what_a_private_key_must_weigh_is_known_at_every_delta(town: Catalog, groups: int, atto: int) -> None:
+    (plan,) = read(QUESTIONS["private"], town).plans
+    choosing = replace(bound(selecting(plan), town, None), max_groups=groups)
+    sigma = 10.0
+    deviations = (about_threshold(choosing, 5 * 10**9, Fraction(atto, 10**18)) - 1) / sigma
+    assert math.erfc(deviations / math.sqrt(2)) / 2 == pytest.approx(atto / 1e18 / groups, rel=1e-9)
+    if atto / 1e18 / groups > 1e-13:  # as by 1 - delta, where that is not 1
+        assert deviations == pytest.approx(NormalDist().inv_cdf(1 - atto / 1e18 / groups), rel=1e-4)
+    elif atto / 1e18 / groups < 5e-17:
+        with pytest.raises(StatisticsError):
+            NormalDist().inv_cdf(1 - atto / 1e18 / groups)

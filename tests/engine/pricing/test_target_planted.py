@@ -1,0 +1,102 @@
+"""Each promise of a target error is shown to be held by a test that finds the bug it is there for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from budgets import Ledger, PaidRelease
+from dialect import Refusal
+from engine.pipeline import target_budget as aiming
+from engine.pipeline.engine import Engine
+from engine.pricing import target_error
+from engine.pricing.target_error import Aim, Limits
+from tests.engine.pricing import test_target as held
+
+FOUND = (AssertionError, KeyError, Refusal, pytest.fail.Exception)  # KeyError: it reads what it does not hold
+_between, _meets, _limits = target_error._between, Aim.meets, target_error._limits
+
+
+def least(engine: Engine) -> None:
+    """Hold the least price of a question to both sides of it."""
+    search: Any = held.test_one_pico_rho_less_misses_the_target
+    search.hypothesis.inner_test(engine, "counts and sums", 7000.0, 0.95)
+
+
+def shown(engine: Engine) -> None:
+    held.test_what_is_shown_is_as_exact_as_was_asked_for(engine, "counts and sums", 0.95)
+
+
+def one_pico_rho_more(plant: pytest.MonkeyPatch) -> None:
+    plant.setattr(target_error, "_between", lambda low, high, met: _between(low, high, met) + 1)
+
+
+def one_pico_rho_less(plant: pytest.MonkeyPatch) -> None:
+    plant.setattr(target_error, "_between", lambda low, high, met: _between(low, high, met) - 1)
+
+
+def any_column_will_do(plant: pytest.MonkeyPatch) -> None:
+    def meets(self: Aim, price: int, limits: Limits, *scale: Any) -> bool:
+        return any(_meets(self, price, {name: limit}, *scale) for name, limit in limits.items())
+
+    plant.setattr(Aim, "meets", meets)
+
+
+def another_confidence(plant: pytest.MonkeyPatch) -> None:
+    def meets(self: Aim, price: int, limits: Limits, *scale: Any) -> bool:
+        return _meets(replace(self, confidence=0.8), price, limits, *scale)
+
+    plant.setattr(Aim, "meets", meets)
+
+
+def whatever_is_held_is_enough(plant: pytest.MonkeyPatch) -> None:
+    kept = target_error.aimed_price
+    plant.setattr(
+        aiming, "aimed_price", lambda made, prices, *more: prices[-1] if prices else kept(made, prices, *more)
+    )
+
+
+def what_others_hold_is_held(plant: pytest.MonkeyPatch) -> None:
+    kept: Callable[[Ledger, str], tuple[PaidRelease, ...]] = Ledger.releases
+    plant.setattr(Ledger, "releases", lambda ledger, client: kept(ledger, "ann"))
+
+
+def a_share_of_the_largest(plant: pytest.MonkeyPatch) -> None:
+    plant.setattr(target_error, "median", max)
+
+
+def a_share_of_noise(plant: pytest.MonkeyPatch) -> None:
+    def limits(made: Aim, price: int, table: target_error.Shown, seen: Mapping[str, float]) -> Limits:
+        return _limits(made, price, table, seen) or dict.fromkeys(made.known, Fraction(10_000))
+
+    plant.setattr(target_error, "_limits", limits)
+
+
+PLANTED: Mapping[Callable[[pytest.MonkeyPatch], None], Callable[[Engine], None]] = {
+    one_pico_rho_more: least,
+    one_pico_rho_less: least,
+    any_column_will_do: shown,
+    another_confidence: shown,
+    whatever_is_held_is_enough: held.test_a_share_is_of_what_is_held,
+    what_others_hold_is_held: held.test_a_share_of_nothing_is_refused,
+    a_share_of_the_largest: held.test_a_share_is_of_what_is_held,
+    a_share_of_noise: held.test_a_share_of_nothing_is_refused,
+}
+
+
+@pytest.mark.parametrize("bug", PLANTED, ids=lambda bug: bug.__name__.replace("_", " "))
+def test_a_planted_bug_is_found(
+    engine: Engine, bug: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bug(monkeypatch)
+    with pytest.raises(FOUND):
+        PLANTED[bug](engine)
+
+
+@pytest.mark.parametrize("check", dict.fromkeys(PLANTED.values()))
+def test_without_a_bug_nothing_is_found(engine: Engine, check: Callable[[Engine], None]) -> None:
+    check(engine)

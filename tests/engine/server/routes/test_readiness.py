@@ -1,0 +1,166 @@
+"""Ready is who can answer: the ledger takes a commit, the disk has room, the worker is heard; else the log has the cause."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import signal
+import sqlite3
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
+
+from budgets import Ledger, LedgerError, LedgerUnavailable, cause_of
+from engine import Desk
+from engine.server.http.roles import Role
+from engine.server.routes import readiness
+from engine.server.routes.readiness import Part, Readiness
+from tests.support.ledger.dying import charges
+from tests.support.neighbours.in_flight import Asked, send_again, under_requests
+from tests.support.patience import until
+from tests.support.server.serving import Inhabited, Running, bearer, inhabited, running
+
+FULL, REFUSED = "ENOSPC", "connection refused"
+
+
+@pytest.fixture
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness, "LOOK_SECONDS", 0.02)
+
+
+def failing(error: Exception) -> Any:
+    def probe(ledger: Ledger) -> None:
+        raise LedgerUnavailable("It can't be written.", "a disk") from OperationalError("UPDATE secret", {}, error)
+
+    return probe
+
+
+def of_sqlite() -> sqlite3.OperationalError:
+    """Give what SQLite says where the disk is full."""
+    with pytest.raises(sqlite3.OperationalError) as found, sqlite3.connect(":memory:") as full:
+        full.execute("PRAGMA max_page_count = 1")
+        full.execute("CREATE TABLE t (x)")
+        full.executemany("INSERT INTO t VALUES (?)", [("x" * 4000,)] * 9)
+    return found.value
+
+
+def status(served: Inhabited) -> int:
+    return served.send("GET", "/readyz", None).status_code
+
+
+@pytest.mark.usefixtures("_soon")
+def test_who_can_not_write_the_ledger_is_not_ready_and_says_why_once(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It said ready while every question was refused."""
+    with capture_logs() as logged, inhabited(desk) as served:
+        until(lambda: status(served) == 200)
+        with monkeypatch.context() as patched:
+            patched.setattr(Ledger, "probe", failing(of_sqlite()))
+            until(lambda: status(served) == 503)
+            told = served.send("GET", "/readyz", None).json()
+            assert (told["code"], told["message"]) == ("E_BUSY", Part.LEDGER.value)
+            health = {each["check"]: each for each in served.send("GET", "/v1/admin/health", Role.ADMIN).json()}
+            assert (health["ledger writes"]["state"], health["ledger writes"]["said"]) == ("failed", FULL)
+        until(lambda: status(served) == 200)
+    causes = [each for each in logged if each["event"] == "not ready" and each["part"] == "ledger"]
+    assert [each["cause"] for each in causes] == [FULL], "once a minute"
+    assert "secret" not in str(logged)
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (OSError(28, "No space left on device"), "ENOSPC"),
+        (ConnectionRefusedError(111, "Connection refused"), "ECONNREFUSED"),
+        (ValueError("a text of somebody's"), "ValueError"),
+    ],
+)
+def test_a_cause_is_a_word_of_a_closed_list(error: Exception, cause: str) -> None:
+    with pytest.raises(LedgerError) as found:
+        failing(error)(None)
+    assert cause_of(found.value) == cause
+
+
+@pytest.mark.usefixtures("_soon")
+def test_too_little_space_is_not_ready(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with capture_logs() as logged, inhabited(desk, least_free_mb=1e12) as served:
+        until(lambda: status(served) == 200)
+        monkeypatch.setattr(served.house.books, "folder", tmp_path)  # as that of a ledger in a file
+        until(lambda: served.send("GET", "/readyz", None).json().get("message") == Part.SPACE.value)
+        health = {each["check"]: each["state"] for each in served.send("GET", "/v1/admin/health", Role.ADMIN).json()}
+        assert health["free space"] == "failed" and health["ledger writes"] == "passed"
+    assert [each["part"] for each in logged if each["event"] == "not ready"] == ["space"]
+
+
+def test_a_look_that_is_old_says_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    with inhabited(desk) as served:
+        looked = Readiness(served.house)
+        asyncio.run(looked.look())
+        assert looked.why_not() is None
+        monkeypatch.setattr(readiness, "STALE", -1.0)
+        assert looked.why_not() is Part.WORKER
+
+
+def test_a_probe_grows_no_chain(desk: Desk) -> None:
+    before = desk.engine.ledger.anchor()
+    desk.engine.ledger.probe()
+    assert desk.engine.ledger.anchor() == before and not desk.engine.ledger.verify()
+
+
+@pytest.fixture
+def server(town_catalog: str, ledger_file: Path) -> Iterator[Running]:
+    with running(town_catalog, ledger_file, least_seconds=0.3, hung_seconds=6) as started:
+        yield started
+
+
+def ready(server: Running) -> bool:
+    return httpx2.get(f"{server.url}/readyz", timeout=60).status_code == 200
+
+
+def log_of(server: Running) -> str:
+    return server.ledger.with_suffix(".log").read_text(encoding="utf-8")
+
+
+def test_a_stopped_worker_is_found_and_replaced_and_nothing_is_lost(server: Running) -> None:
+    """SIGSTOP: it was ready for ever, and every call waited for ever."""
+    until(lambda: ready(server))
+    key, first, asked = server.key("ana"), server.worker(), Asked(server, 8)
+
+    def explain() -> httpx2.Response:
+        body = {"sql": "SELECT count(*) AS visits FROM visit"}
+        return httpx2.post(f"{server.url}/v1/explain", json=body, headers=bearer(key), timeout=60)
+
+    with ThreadPoolExecutor(1) as thread:
+        meanwhile = [thread.submit(lambda: None)]
+
+        def stop() -> None:
+            until(lambda: charges(server.ledger) >= 2)  # two of them are charged, and read data
+            os.kill(first, signal.SIGSTOP)
+            meanwhile[0] = thread.submit(explain)  # type: ignore[call-overload]
+
+        counted = under_requests(asked, server, stop, 0)
+        told: Any = meanwhile[0].result()
+    assert told.status_code == 503 and told.json()["code"] == "E_BUSY"
+    assert set(counted) <= {"answered", "E_BUSY"}
+    until(lambda: ready(server))
+    assert server.worker() != first and explain().status_code == 200
+    send_again(asked, server)
+    asked.check(server.ledger)
+    assert '"event": "the worker hangs"' in log_of(server)
+
+
+def test_a_disk_that_takes_nothing_is_told_and_logged(server: Running) -> None:
+    until(lambda: ready(server))
+    was = resource.prlimit(server.worker(), resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    until(lambda: not ready(server))
+    assert '"part": "ledger"' in log_of(server) and '"cause": "' in log_of(server)
+    resource.prlimit(server.worker(), resource.RLIMIT_FSIZE, was)
+    until(lambda: ready(server))

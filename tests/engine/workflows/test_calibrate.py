@@ -1,0 +1,292 @@
+"""A calibration is one charge to everybody before anything is read; it is noted, found again, and expires."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from budgets import EVERYBODY, OWNER, PICO, AccountName, BudgetRefused, Charge, Ledger, Loss, ParamError, UnsafeStore
+from dialect.catalog.privacy_windows import Stretch, Window
+from engine.accounts.losses import owner_keys, owner_loss
+from engine.api.wire import budget as wire_budget
+from engine.errors import ExecutionFailed
+from engine.pipeline.engine import Engine
+from engine.pricing.norms.histograms import Calibration, Calibrations, Kind
+from engine.pricing.norms.stored import calibrations_in, due_on
+from engine.pricing.prepare import Prepared
+from engine.pricing.terms import Asked
+from engine.workflows.calibrate import calibrate, plan_calibration, usual_window
+from tests.engine.town import CATALOG, make_town, opened
+from tests.support.statistics.calibrated import made_up
+
+USUAL = CATALOG.replace(
+    "norms = { rows = 20, persons = 3 }\n[tables.visit.columns]",
+    'norms = { rows = 20, persons = 3, by_keys = [{ keys = ["zone"], rows = 9 }, { keys = ["gender"], rows = 9 }] }\n'
+    "[tables.visit.columns]",
+)
+BY_ZONE = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
+
+
+def quiet(stage: str, share: float) -> None:
+    del stage, share
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Engine]:
+    with opened(make_town(tmp_path, declared=USUAL), tmp_path) as engine:
+        yield engine
+
+
+def calibrated(engine: Engine, rho: str | None = "0.02") -> Calibration:
+    planned = plan_calibration(engine, engine.catalog.datasets[0], rho=None if rho is None else Fraction(rho))
+    return calibrate(engine, planned, quiet, "steward")
+
+
+def test_every_usual_key_set_is_measured_for_one_price(town: Engine) -> None:
+    planned = plan_calibration(town, town.catalog.datasets[0], rho=Fraction(2, 100))
+    told = {str(each.measured) for each in planned.asked}
+    assert {"visit: rows in all", "visit: rows by zone", "visit: persons by zone"} <= told
+    assert {"visit: sums(minutes) by zone", "visit: leans(coins) in all", "purchase: rows in all"} <= told
+    assert not any(each.measured.table == "person" for each in planned.asked)  # one row a person: nothing is cut
+    assert [(each.table, each.keys) for each in planned.left_out] == [("visit", ("gender",))]
+    assert 0.0199 < planned.loss.rho <= Fraction(2, 100)
+    assert planned.loss.atto_delta == 0
+    assert not town.ledger.entries()[1:]  # but that the ledger was opened: nothing was charged
+
+
+def test_histograms_of_persons_have_half_the_price_of_others(town: Engine) -> None:
+    planned = plan_calibration(town, town.catalog.datasets[0], rho=Fraction(2, 100))
+    pairs = zip(planned.asked, planned.prepared, strict=True)
+    prices = {(each.measured.kind is Kind.PERSONS, made.cost.loss.pico_rho) for each, made in pairs}
+    ((_, whole), (_, half)) = sorted(prices)
+    assert whole == 2 * half
+
+
+def test_the_groups_of_its_keys_are_noted_from_public_lists(town: Engine) -> None:
+    known = calibrated(town)
+    groups = {(each.measured.table, each.measured.keys): each.groups for each in known.histograms}
+    assert groups["visit", ()] == 1
+    assert groups["visit", ("zone",)] == 7
+
+
+def test_it_is_charged_to_everybody_and_to_no_client(town: Engine) -> None:
+    planned = plan_calibration(town, town.catalog.datasets[0])
+    calibrate(town, planned, quiet, "steward")
+    assert town.ledger.account(AccountName("town", "forever", EVERYBODY)).spent == planned.loss
+    assert [view.name.holder for view in town.ledger.accounts("town")] == [EVERYBODY]
+    assert len([entry for entry in town.ledger.entries() if entry.kind == "charged"]) == 1
+    assert owner_loss(town.ledger, "town") == {"forever": planned.loss}
+    assert not list(town.ledger.verify())
+
+
+def test_what_a_client_has_bought_is_no_histogram(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that every client is shown is charged to the owner, and counts in what each is reported."""
+
+    def owed() -> tuple[Loss, Loss]:
+        with Ledger.open(":memory:") as ledger:
+            own = replace(town, ledger=ledger)
+            planned = plan_calibration(own, own.catalog.datasets[0])
+            for each, made in list(zip(planned.asked, planned.prepared, strict=True))[:2]:
+                own.answer(each.sql, Asked("eve", rho=made.cost.loss.rho))
+            again = plan_calibration(own, own.catalog.datasets[0])
+            calibrate(own, again, quiet, "steward")
+            return owner_loss(ledger, "town")["forever"], again.loss
+
+    charged, foretold = owed()
+    assert charged == foretold
+    monkeypatch.setattr(
+        "engine.workflows.calibrate.owner_keys", lambda ledger, _: {r.release_key for r in ledger.releases(OWNER)}
+    )
+    charged, foretold = owed()  # planted: what anybody has bought counts as the owner's
+    assert charged.rho < foretold.rho
+
+
+@pytest.mark.parametrize("moment", ["as a steward confirms", "just before the charge"])
+def test_what_a_client_buys_meanwhile_is_no_histogram_either(
+    town: Engine, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    def owed() -> tuple[Loss, int]:
+        """Give what counts for the owner, and how many histograms are stored that the owner did not pay for."""
+        with Ledger.open(":memory:") as ledger:
+            own = replace(town, ledger=ledger)
+            planned = plan_calibration(own, own.catalog.datasets[0])
+
+            def bought() -> None:
+                for each, made in list(zip(planned.asked, planned.prepared, strict=True))[1:3]:
+                    own.answer(each.sql, Asked("eve", rho=made.cost.loss.rho))
+
+            def charge(asking: Engine, sql: str, prepared: tuple[Prepared, ...], asked: Asked) -> Charge | None:
+                if asked.client == OWNER and not ledger.releases("eve"):
+                    bought()
+                return kept(asking, sql, prepared, asked)
+
+            with monkeypatch.context() as patched:
+                patched.setattr(Engine, "charge", charge)
+                if moment == "as a steward confirms":
+                    bought()
+                calibrate(own, planned, quiet, "steward")
+            told = ledger.entries(dataset="town")[-1].said["histograms"]
+            assert len(told) == len(planned.asked)
+            foreign = {each["key"] for each in told} - owner_keys(ledger, "town")
+            assert not list(ledger.verify())
+            return owner_loss(ledger, "town")["forever"], len(foreign)
+
+    kept = Engine.charge
+    planned = plan_calibration(town, town.catalog.datasets[0])
+    loss, foreign = owed()
+    assert foreign == 0 and loss.rho >= planned.loss.rho - Fraction(2, PICO)
+    monkeypatch.setattr(
+        "engine.workflows.calibrate._charged",
+        lambda own, planned: (planned, own.charge(planned.sql, planned.prepared, Asked(OWNER))),
+    )
+    loss, foreign = owed()  # planted: what was planned is charged, whatever was bought since
+    assert foreign == 2 and loss.rho < planned.loss.rho
+
+
+def test_it_counts_in_what_every_client_is_reported(town: Engine) -> None:
+    def reported() -> dict[str, object]:
+        shown = wire_budget.budget(town.ledger, town.catalog, "ann", datetime.now(UTC))["accounts"]
+        return next(account for account in shown if account["client"] == "ann")
+
+    assert reported()["epsilon"] == 0
+    calibrated(town)
+    assert reported()["spent_rho"] == 0
+    assert reported()["calibration_rho"] == pytest.approx(0.02, rel=1e-3)
+    assert reported()["epsilon"] > 1
+
+
+def test_the_charge_is_durable_before_anything_is_read(town: Engine) -> None:
+    class Broken:
+        target = town.backend.target
+        count = town.backend.count
+        empty = town.backend.empty
+
+        def run(self, *given: object) -> object:
+            raise ExecutionFailed
+
+    planned = plan_calibration(town, town.catalog.datasets[0])
+    with pytest.raises(ExecutionFailed):
+        calibrate(replace(town, backend=Broken()), planned, quiet, "steward")
+    assert town.ledger.account(AccountName("town", "forever", EVERYBODY)).spent == planned.loss
+    assert not calibrations_in(town.ledger, ["town"]).by_dataset  # nothing is noted
+
+
+def test_what_was_measured_is_found_again_and_costs_nothing_twice(town: Engine) -> None:
+    first = calibrated(town)
+    spent = town.ledger.account(AccountName("town", "forever", EVERYBODY)).spent
+    assert calibrated(town) == first
+    assert town.ledger.account(AccountName("town", "forever", EVERYBODY)).spent == spent
+    assert calibrations_in(town.ledger, ["town"]).by_dataset["town"] == first
+    assert due_on(town.ledger, "town") == datetime.now(UTC).date() + timedelta(days=90)
+
+
+def test_histograms_are_of_the_people_who_are_admitted(town: Engine) -> None:
+    known = calibrated(town, "0.19")
+    groups = known.find("visit", ["zone"], Kind.PERSONS)
+    rows = known.find("visit", [], Kind.ROWS)
+    assert groups is not None and rows is not None
+    assert sum(rows.counts) == pytest.approx(160, abs=6 * rows.sigma * 41**0.5)  # of 200, 40 did not consent
+    assert abs(np.array(rows.counts[20:])).max() < 6 * rows.sigma
+
+
+def test_bounds_follow_it_and_a_repeat_is_free(town: Engine) -> None:
+    known = replace(town, calibrations=Calibrations({"town": made_up(town.catalog, (0, 0, 0, 0, 0, 900, 100))}))
+    asked = known.answer(BY_ZONE, Asked("ann"))
+    assert (
+        asked.prepared[0].bounds.vectors[0].norm < town.prepare(asked.question, Asked("ann"))[0].bounds.vectors[0].norm
+    )
+    assert known.answer(BY_ZONE, Asked("ann")).charged == Loss(0, 0)
+    assert known.answer(BY_ZONE, Asked("ann")).answer.table.equals(asked.answer.table)
+    aimed = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(target_error = 80) zone, COUNT(*) AS n FROM visit GROUP BY zone"
+    bought = known.answer(aimed, Asked("bea"))
+    lower, upper = bought.answer.intervals["n"]
+    assert ((upper - lower) / 2).max() <= 80
+    assert known.answer(aimed, Asked("bea")).charged == Loss(0, 0)
+
+
+def test_what_has_expired_is_not_used(town: Engine) -> None:
+    known = Calibrations({"town": calibrated(town)})
+    today = datetime.now(UTC).date()
+    assert known.today("town").histograms
+    assert not known.by_dataset["town"].on(today + timedelta(days=365)).histograms
+    assert known.by_dataset["town"].on(today + timedelta(days=364)).histograms
+
+
+def test_a_histogram_that_is_not_what_the_chain_says_is_refused(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    calibrated(town)
+    kept = Ledger.replay
+
+    def changed(self: Ledger, *given: object) -> object:
+        return {key: replace(each, payload=each.payload[:-1] + b"x") for key, each in kept(self, *given).items()}  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Ledger, "replay", changed)
+    with pytest.raises(UnsafeStore):
+        calibrations_in(town.ledger, ["town"])
+
+
+def test_a_ceiling_that_is_spent_allows_none(town: Engine) -> None:
+    with pytest.raises(BudgetRefused):
+        calibrated(town, "0.3")
+    assert not town.ledger.accounts("town")
+
+
+@pytest.mark.parametrize(
+    ("today", "window", "why"),
+    [
+        ("2026-09-30", "2026-W40", "the first delivered one: none of them has ended by 2026-09-30"),
+        ("2026-10-04", "2026-W40", "the first delivered one: none of them has ended by 2026-10-04"),
+        ("2026-10-05", "2026-W40", "the last delivered one that has ended by 2026-10-05"),
+        ("2026-10-20", "2026-W41", "the last delivered one that has ended by 2026-10-20"),
+        ("2027-12-31", "2026-W43", "the last delivered one that has ended by 2027-12-31"),
+    ],
+)
+def test_the_last_delivered_window_that_has_ended_is_measured_where_none_is_named(
+    town: Engine, today: str, window: str, why: str
+) -> None:
+    stretch = Stretch(Window.WEEK, date(2026, 9, 28), date(2026, 12, 28))
+    weeks = replace(town.catalog.datasets[0], window=Window.WEEK, stretch=stretch)
+    delivered = ["2026-W40", "2026-W41", "2026-W43"]
+    assert usual_window(weeks, date.fromisoformat(today), delivered) == (window, why)
+
+
+def test_a_named_window_is_measured_and_a_whole_history_is_one(town: Engine) -> None:
+    of = town.catalog.datasets[0]
+    for given, why in ((None, "a whole history is one window"), ("forever", "as named")):
+        planned = plan_calibration(town, of, given)
+        assert (planned.window, planned.why_window) == ("forever", why)
+
+
+@pytest.mark.parametrize("given", [{"window": "2026-10"}, {"rho": Fraction(1, 10**12)}], ids=["window", "rho"])
+def test_mistakes_are_told(town: Engine, given: dict[str, object]) -> None:
+    with pytest.raises(ParamError):
+        plan_calibration(town, town.catalog.datasets[0], **given)  # type: ignore[arg-type]
+
+
+# ------------------------------------------------------------------ looked up again
+
+
+def test_a_new_calibration_is_found_while_the_ledger_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[object] = []
+    now = [100.0]
+
+    def noted(ledger: object, datasets: object) -> Calibrations:
+        looked.append(datasets)
+        return Calibrations({"town": Calibration((len(looked),))})  # type: ignore[arg-type]
+
+    module = import_module("engine.pricing.norms.stored")
+    monkeypatch.setattr(module, "calibrations_in", noted)
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(Calibration, "on", lambda self, day: self)
+    following = module.Following(None, ("town",))
+    seen = []
+    for step in (0.0, module.LOOKED_EVERY / 2, module.LOOKED_EVERY, 0.0):
+        now[0] += step
+        seen.append(following.today("town").histograms)
+    assert seen == [(1,), (1,), (2,), (2,)]

@@ -1,0 +1,144 @@
+"""Answers over windows of time are plain DuckDB's over the rows that are admitted, whatever is kept apart or crosses."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections import Counter
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, note, settings
+
+from dialect import Refusal
+from dialect.catalog.privacy_windows import Window
+from tests.support.neighbours.window_questions import asked_of, questions
+from tests.support.neighbours.window_worlds import MANY, Data, Row, write_data
+from tests.support.sql.oracle import Oracle
+
+partials, person_windows, timed_scans = (
+    import_module("dialect.codegen.contribution.clipping"),
+    import_module("dialect.planner.window_charging"),
+    import_module("dialect.planner.window_charging"),
+)
+render: Any = import_module("dialect.codegen.bounded")
+EXAMPLES = 5_000 if os.environ.get("PASSERSBY_NIGHTLY") else 25
+ZONE = "Europe/Berlin"
+PERSONS = 12
+COUNTED = "SELECT place, COUNT(DISTINCT person_id) FROM visit GROUP BY place"
+PARTED = "SELECT COUNT(*) FROM (SELECT person_id, max(place) FROM visit GROUP BY 1)"
+
+
+def crowd() -> Data:
+    """Make a dozen people who are in several windows, some of their rows where none is admitted."""
+    draw = random.Random(11)
+    rows = (
+        Row(
+            person, draw.choice((*range(MANY), *range(MANY), -1, -2, -3)), draw.choice((0, 5, 600, 1_400, -1, -90)),
+            draw.randint(1, 3), draw.randint(-5, 20), draw.choice((0.0, 10.5, 90.0)), draw.choice("xyz"),
+        )
+        for person in range(1, PERSONS)
+        for _ in range(12)
+    )  # fmt: skip
+    staying = (
+        Row(person, window, begin + minutes, 1 + (person + begin) % 3)
+        for person in range(1, PERSONS)
+        for window in range(MANY)
+        for begin in (10, 302)
+        for minutes in (0, 25)
+    )
+    return Data(
+        (*rows, *staying), tuple((person, "abc"[person % 3], "abc"[person % 2]) for person in range(1, PERSONS))
+    )
+
+
+@pytest.fixture(scope="module", params=[Window.MONTH, Window.DAY])
+def oracle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Oracle]:
+    with Oracle(write_data(tmp_path_factory.mktemp("windowed"), request.param, crowd())) as opened:
+        yield opened
+
+
+UNMET = (  # read as anti-joins: what WHERE says of the side that is not there reads no fewer windows than matter
+    "SELECT COUNT(*) AS n FROM visit v LEFT JOIN seen s ON v.person_id = s.person_id AND CAST(s.ts AS DATE) = v.day WHERE s.person_id IS NULL",
+    "SELECT COUNT(*) AS n FROM person p LEFT JOIN visit v ON v.person_id = p.person_id AND v.day < '2026-01-03' WHERE v.day IS NULL",
+    "SELECT COUNT(*) AS n FROM person p LEFT JOIN visit v ON v.person_id = p.person_id AND v.place = 9 WHERE v.day IS NULL OR v.day < DATE '2026-01-02'",
+    "SELECT COUNT(*) AS n FROM person p LEFT JOIN visit v ON v.person_id = p.person_id AND v.place = 2 WHERE v.day IS NULL AND v.day < DATE '2026-01-02'",
+    "SELECT v.place, COUNT(*) AS n FROM visit v LEFT JOIN visit w ON v.person_id = w.person_id AND v.day = w.day AND w.place > v.place WHERE w.day IS NULL GROUP BY v.place",
+    "SELECT v.place, COUNT(*) AS n FROM visit v LEFT JOIN visit w ON v.person_id = w.person_id AND w.place > v.place WHERE w.person_id IS NULL GROUP BY v.place",
+)
+
+
+@pytest.mark.parametrize("sql", UNMET)
+def test_rows_that_met_none_are_plain_duckdbs(sql: str, oracle: Oracle) -> None:
+    verdict = oracle.ask(sql, time_zone=ZONE)
+    assert verdict.difference is None and not verdict.plain_raised
+
+
+def test_answers_are_plain_duckdbs(oracle: Oracle) -> None:
+    window, met = oracle.catalog.datasets[0].window, Counter[str]()
+
+    @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
+    @given(questions(exact=True))
+    def holds(asked: str) -> None:
+        sql = asked_of(asked, window)
+        note(sql)
+        try:
+            verdict = oracle.ask(sql, time_zone=ZONE, within=2.0**-10)
+        except Refusal as refused:
+            met[refused.code] += 1
+            return
+        met["answered"] += 1
+        assert verdict.difference is None and not verdict.plain_raised
+
+    holds()
+    assert met["answered"] >= EXAMPLES // 2, met
+
+
+PLANTED = {
+    "a person counts once in each window": (COUNTED, lambda m: m.setattr(render, "of_persons", summed)),
+    "a window is a key where none tells it": (PARTED, lambda m: m.setattr(person_windows.Walk, "_told", lambda *_: True)),
+    "windows are found too few": (COUNTED, lambda m: m.setattr(timed_scans, "_possible", lambda table, clock, stretch, *_: stretch.begins()[:1])),
+    "rows of all times are read": ("SELECT COUNT(*) FROM visit", lambda m: m.setattr(timed_scans, "during", without_range)),
+}  # fmt: skip
+of_persons, during = partials.of_persons, timed_scans.during
+
+
+def summed(*given: Any) -> str:
+    return str(of_persons(*given)).replace("max(", "sum(")
+
+
+def without_range(clock: Any, stretch: Any, begins: Any) -> Any:
+    (*_, last) = during(clock, stretch, begins).arguments
+    return last
+
+
+@pytest.mark.parametrize("bug", PLANTED)
+def test_the_bug_is_found(oracle: Oracle, monkeypatch: pytest.MonkeyPatch, bug: str) -> None:
+    sql, plant = PLANTED[bug]
+    assert oracle.ask(sql, time_zone=ZONE).difference is None
+    plant(monkeypatch)
+    assert oracle.ask(sql, time_zone=ZONE).difference is not None
+
+
+NARROWED = (
+    "SELECT zone_id, COUNT(*) AS n FROM stays(visit, 1) WHERE visit_date < DATE '{second}' GROUP BY 1",
+    "SELECT zone_id, COUNT(*) AS n FROM stays(visit, 1) WHERE start_ts >= DATE '{second}' AND hour(end_ts) > 3 GROUP BY 1",
+    "SELECT o_zone, COUNT(*) AS n FROM trips(visit, 1) WHERE trip_date = DATE '{second}' GROUP BY 1",
+    "SELECT d, COUNT(*) AS n FROM (SELECT person_id, date_trunc('{unit}', began) AS m, min(day) AS d, max(day) AS e FROM visit GROUP BY 1, 2) WHERE d < DATE '{second}' AND e >= d GROUP BY 1",
+    "SELECT place, COUNT(*) AS n FROM (SELECT *, lag(place) OVER (PARTITION BY person_id, day ORDER BY began) AS p FROM visit) WHERE began < TIMESTAMP '{second} 02:00:00' AND p = place GROUP BY 1",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("asked", NARROWED)
+def test_what_is_not_charged_would_have_changed_no_number(
+    oracle: Oracle, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    sql = asked_of(asked, oracle.catalog.datasets[0].window)
+    question, _ = oracle.exact[0].prepare(sql)
+    assert len(question.plans[0].touched.windows) < MANY
+    narrow = oracle.exact[0].query(sql).to_pylist()
+    monkeypatch.setattr(timed_scans, "_possible", lambda table, clock, stretch, *_: stretch.begins())
+    assert sorted(map(str, narrow)) == sorted(map(str, oracle.exact[0].query(sql).to_pylist()))
+    assert sum(row["n"] for row in narrow) > 0

@@ -1,0 +1,45 @@
+"""One person moves no exact vector by more than was declared, in whole numbers, on generated data and questions."""
+
+from __future__ import annotations
+
+import os
+import random
+
+import duckdb
+import pytest
+
+from dialect.catalog.model import Catalog
+from tests.support.greybox.greybox import check_drawn
+from tests.support.greybox.greybox_questions import CHOSEN, EVENTS, MARKS, OTHERS, Source, questions
+from tests.support.greybox.norms_pressed import pressing_vectors, scaled
+
+NIGHTLY = bool(os.environ.get("PASSERSBY_NIGHTLY"))
+EXAMPLES = 24  # of each half: databases, each with a question, in four worlds; without end: tests/nightly/greybox.py
+VECTORS = 100_000 if NIGHTLY else 2_000
+NORMS = (2**27, 2**27 - 1, 134_217_689, 100_003, 3)
+
+
+@pytest.mark.parametrize(
+    ("sources", "examples"),
+    [(EVENTS, EXAMPLES), (OTHERS, EXAMPLES), (MARKS, EXAMPLES // 5), (CHOSEN, EXAMPLES // 3)],
+    ids=["questions of events", "other questions", "of marks", "of rows chosen"],
+)
+def test_one_person_moves_no_vector_further_than_declared(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, sources: tuple[Source, ...], examples: int
+) -> None:
+    check_drawn(connection, catalog, questions(sources), examples)
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_no_vector_passes_its_norm(connection: duckdb.DuckDBPyConnection, catalog: Catalog, norm: int) -> None:
+    vectors = pressing_vectors(norm, VECTORS)
+    assert max(abs(entry) for vector in vectors for entry in vector) == 2**31 - 1
+    assert max(scaled(connection, catalog, norm, vectors)) <= 0
+
+
+def test_vectors_within_their_norm_stay_as_they_are(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
+    draw = random.Random(5)
+    vectors = [[draw.randint(-1_000, 1_000) or 1 for _ in range(9)] for _ in range(200)]
+    over = scaled(connection, catalog, 3_000, vectors)
+    step = 2**10  # 3,000 grains are cut finer until there are 2^20 of them
+    assert over == [(sum(v * v for v in vector) - 3_000**2) * (step // 2) ** 2 for vector in vectors]

@@ -1,0 +1,208 @@
+"""Bounds that a calibration chose hold as declared ones do, and are the same whoever is in the data.
+
+The calibration's own questions move by one person in one bin; planted bugs of each kind are found.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+
+from dialect import read
+from dialect.algebra.release_plan import Rule, VectorBound
+from dialect.catalog.model import Catalog
+from engine.pricing.norms.histograms import LEAN_STEPS, MEAN_BINS, Calibration, Kind, Measured
+from engine.pricing.prepare import Sized, prepare
+from engine.workflows.calibration_questions import calibration_questions
+from tests.support.greybox.greybox import RHO, DependsOnData, GreyBox, SensitivityExceeded
+from tests.support.greybox.greybox_data import VICTIM, Database, Declared, Run, Subscriber, declared_as, make_worlds
+from tests.support.greybox.greybox_questions import EVENTS, OTHERS, databases, questions
+from tests.support.planted import Plant, instead
+from tests.support.statistics.calibrated import histogram, made_up
+
+bound, render, preparing, asking = map(
+    import_module,
+    (
+        "dialect.sensitivity.bounding",
+        "dialect.codegen.bounded",
+        "engine.pricing.prepare",
+        "engine.workflows.calibration_questions",
+    ),
+)
+EXAMPLES = 60
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
+COUNTS = st.lists(st.integers(0, 400), min_size=1, max_size=12)
+BY_CELL = "SELECT cell_id, COUNT(*) AS n, SUM(steps) AS s FROM events GROUP BY cell_id"
+IN_ALL = "SELECT COUNT(*) AS n FROM events"
+MEANS = "SELECT cell_id, AVG(steps) AS a FROM events GROUP BY cell_id"
+HEAVY = Database(
+    (Run(str(VICTIM), 60, 3), Run("7", 5)), (Subscriber(VICTIM), Subscriber(7)), declared=Declared(rows=50.0)
+)
+MANY_OF_FEW_ROWS = (0, 0, 0, 900, 100)
+CELLS = [("cell_id",)]
+
+
+def check(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, database: Database, known: Calibration, sql: str
+) -> GreyBox:
+    make_worlds(connection, database)
+    box = GreyBox(connection, declared_as(catalog, database.declared), known)
+    box.check(sql)
+    return box
+
+
+def test_one_person_moves_no_vector_further_than_the_chosen_norm(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog
+) -> None:
+    chosen: list[bool] = []
+
+    @settings(max_examples=EXAMPLES, suppress_health_check=SLOW)
+    @given(databases(), questions((*EVENTS, *OTHERS)), COUNTS, COUNTS)
+    def holds(database: Database, sql: str, rows: list[int], groups: list[int]) -> None:
+        note(sql)
+        ran = check(connection, catalog, database, made_up(catalog, rows, groups), sql)
+        everybody = ran.run(read(sql, ran._catalog), "everybody", 1)
+        chosen.append(any(any(each.prepared.sized.facts) for each in everybody))
+
+    holds()
+    assert sum(chosen) > len(chosen) / 10
+
+
+def test_one_person_moves_one_bin_by_one(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
+    asked, left_out = calibration_questions(catalog, catalog.datasets[0], "forever", CELLS)
+    assert len(asked) > 8
+    assert all(each.keys for each in left_out)  # of tables without cells
+
+    @settings(max_examples=2, suppress_health_check=SLOW)
+    @given(databases())
+    def holds(database: Database) -> None:
+        make_worlds(connection, database)
+        box = GreyBox(connection, catalog)
+        for each in asked:
+            note(each.sql)
+            box.check(each.sql)
+            assert bins_of_a_person(box, each.sql) == (LEAN_STEPS if each.measured.kind is Kind.LEANS else 1)
+
+    holds()
+
+
+def bins_of_a_person(box: GreyBox, sql: str) -> int | None:
+    """Give how far a person moves a histogram by proof; None where they have to be cut for it."""
+    (plan,) = read(sql, box._catalog).plans
+    (vector,) = prepare(plan, box._catalog, box._backends["everybody"], RHO).bounds.vectors
+    return vector.sensitivity if (vector.rule, vector.fraction_bits) == (Rule.WITHIN, 0) else None
+
+
+def of_the_declared_norm(*given: Any) -> VectorBound:
+    """Say of a chosen norm that it is a fourth of what it is."""
+    made = cut(*given)
+    return replace(made, sensitivity=made.sensitivity // 4)
+
+
+def given_back_before_noise(made: VectorBound, chosen: Any) -> VectorBound:
+    """Divide exact numbers by the share that is kept, and not the noisy ones."""
+    back = given_back(made, chosen)
+    return replace(back, norm_grains=math.ceil(back.norm_grains / back.kept)) if back.kept < 1 else back
+
+
+def following_rows(plan: Any, catalog: Catalog, backend: Any, calibration: Calibration) -> Sized:
+    """Let the choice follow how many rows there are."""
+    made = sized(plan, catalog, backend, calibration)
+    rows = backend.count(f"SELECT 1 AS one FROM {backend.target.addresses['events']}")
+    facts = tuple(each and replace(each, groups=1e6 if rows > 20 else 1.0) for each in made.facts)
+    return replace(made, facts=facts)
+
+
+cut, given_back, sized = bound._cut, bound._given_back, preparing.sized
+written, lean_written = asking._sql, asking._leans_sql
+
+
+@pytest.mark.parametrize(
+    ("plant", "found", "sql"),
+    [
+        (instead(bound, "_cut", of_the_declared_norm), SensitivityExceeded, BY_CELL),
+        (instead(bound, "_cut", of_the_declared_norm), SensitivityExceeded, MEANS),
+        (instead(bound, "_given_back", given_back_before_noise), SensitivityExceeded, IN_ALL),
+        (instead(preparing, "sized", following_rows), DependsOnData, BY_CELL),
+    ],
+    ids=["less is said than chosen", "of a mean too", "given back before noise", "the choice follows the data"],
+)
+def test_planted_bugs_are_found(
+    connection: duckdb.DuckDBPyConnection,
+    catalog: Catalog,
+    monkeypatch: pytest.MonkeyPatch,
+    plant: Plant,
+    found: type[AssertionError],
+    sql: str,
+) -> None:
+    known = made_up(catalog, MANY_OF_FEW_ROWS)
+    check(connection, catalog, HEAVY, known, sql)
+    plant(monkeypatch)
+    with pytest.raises(found):
+        check(connection, catalog, HEAVY, known, sql)
+
+
+def near_the_centre(catalog: Catalog) -> Calibration:
+    """Say that people's means of dwell_s are all near the declared centre: the sum then needs little of its range."""
+    people = [0] * MEAN_BINS
+    people[9] = 900  # about a twelfth to an eighth of 7200
+    means = histogram(Measured("events", (), Kind.MEANS, "dwell_s", 7200.0), people)
+    return Calibration((*made_up(catalog, MANY_OF_FEW_ROWS).histograms, means))
+
+
+def test_a_sum_that_is_cut_narrower_than_its_count_stays_within_its_norm(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted: one factor per person, by the count alone."""
+    sql = "SELECT cell_id, AVG(dwell_s) AS a FROM events GROUP BY cell_id"
+    known = near_the_centre(catalog)
+    far = replace(HEAVY, runs=(Run(str(VICTIM), 60, 3, dwell="'7200'"), Run("7", 5)))
+    box = check(connection, catalog, far, known, sql)
+    ((made,),) = [[ran.prepared for ran in box.run(read(sql, box._catalog), "everybody", 1)]]
+    norms = {v.kind.value: bound.norm for v, bound in zip(made.plan.vectors, made.bounds.vectors, strict=True)}
+    assert norms["centred"] < 6600 * norms["valid"] / 2
+    ratio = render._ratio
+    monkeypatch.setattr(render, "_ratio", lambda i, v, *given: "CAST(1 AS DOUBLE)" if v.summed else ratio(i, v, *given))
+    with pytest.raises(SensitivityExceeded):
+        check(connection, catalog, far, known, sql)
+
+
+def test_means_that_are_not_cut_to_their_ends_are_found(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_worlds(connection, HEAVY)
+    box = GreyBox(connection, catalog)
+
+    def moved() -> set[int | None]:
+        asked, _ = calibration_questions(catalog, catalog.datasets[0], "forever")
+        return {bins_of_a_person(box, each.sql) for each in asked if each.measured.kind is Kind.LEANS}
+
+    assert moved() == {LEAN_STEPS}
+    monkeypatch.setattr(
+        asking, "_leans_sql", lambda *given: lean_written(*given).replace("v / n, -1), 1)", "v, -9), 9)")
+    )
+    assert moved() == {9 * LEAN_STEPS}
+
+
+def test_a_histogram_of_groups_instead_of_people_is_found(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of_groups(*given: Any) -> str:
+        return (
+            written(*given)
+            .replace("SUM(v * v)", "MAX(v)")
+            .replace("of_groups GROUP BY person", "of_groups GROUP BY person, v")
+        )
+
+    monkeypatch.setattr(asking, "_sql", of_groups)
+    asked, _ = calibration_questions(catalog, catalog.datasets[0], "forever", CELLS)
+    make_worlds(connection, HEAVY)
+    box = GreyBox(connection, catalog)
+    assert None in [bins_of_a_person(box, each.sql) for each in asked]

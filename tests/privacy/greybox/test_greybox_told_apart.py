@@ -1,0 +1,85 @@
+"""Rows whose stored columns are gone are told apart by what was computed: no thread or row order decides a number."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+
+import duckdb
+import pytest
+
+from dialect import Catalog
+from tests.support.greybox.greybox import GreyBox, OthersMoved, SensitivityExceeded, check_drawn
+from tests.support.greybox.greybox_data import (
+    VICTIM,
+    Database,
+    Declared,
+    Run,
+    Subscriber,
+    declare,
+    declared_as,
+    make_worlds,
+)
+from tests.support.greybox.greybox_questions import Source, questions
+
+EXAMPLES = 10_000 if os.environ.get("PASSERSBY_NIGHTLY") else 16
+dependencies, write_cut = (
+    import_module("dialect.analysis.functional_dependencies"),
+    import_module("dialect.codegen.relations.truncation"),
+)
+
+DIFFERENT = "(SELECT DISTINCT subscriber_id, cell_id * 2 AS c, hour(ts) AS h FROM events)"
+GROUPED = "(SELECT subscriber_id, cell_id * 2 AS c, hour(ts) AS h, COUNT(*) AS n FROM events GROUP BY ALL)"
+JOINED = "JOIN events e ON e.subscriber_id = d.subscriber_id AND e.cell_id = d.c"
+# fmt: off
+QUESTIONS = (
+    f"SELECT COUNT(*) FROM (SELECT c, lag(c) OVER (PARTITION BY subscriber_id ORDER BY h) AS p FROM {DIFFERENT} d) x WHERE p > c",
+    f"SELECT c, COUNT(*) FROM (SELECT c, row_number() OVER (PARTITION BY subscriber_id ORDER BY h) AS k FROM {DIFFERENT} d) x WHERE k <= 2 AND c BETWEEN 0 AND 20 GROUP BY 1",
+    f"SELECT COUNT(*) FROM (SELECT c, lag(c) OVER (PARTITION BY subscriber_id ORDER BY n) AS p FROM {GROUPED} d) x WHERE p > c",
+    f"SELECT hour(e.ts), COUNT(*) FROM {DIFFERENT} d {JOINED} GROUP BY 1",
+    f"SELECT hour(e.ts), COUNT(*) FROM {GROUPED} d {JOINED} GROUP BY 1",
+)
+SOURCES = (
+    Source(f"(SELECT *, lag(c) OVER (PARTITION BY subscriber_id ORDER BY h) AS p FROM {DIFFERENT} d) x", "x.subscriber_id", ("x.h", "x.p > x.c"), ("LEAST(GREATEST(x.c, 0), 9)", "LEAST(GREATEST(x.p, 0), 9)"), ("x.p > x.c", "x.h > 8")),
+    Source(f"{DIFFERENT} d {JOINED}", "d.subscriber_id", ("d.h", "hour(e.ts)"), ("e.dwell_s", "e.steps"), ("e.steps > 0", "d.h > 8")),
+    Source(f"{GROUPED} d {JOINED}", "d.subscriber_id", ("d.h", "d.n > 1"), ("e.dwell_s", "LEAST(d.n, 9)"), ("d.n > 1",)),
+)
+# fmt: on
+TIMES = ("TIMESTAMP '2026-10-01 08:00:00'", "TIMESTAMP '2026-10-02 09:00:00'")
+PEOPLE = (VICTIM, *range(1, 12))
+MANY = Database(
+    tuple(Run(str(person), 60, 5, cell=cell, ts=ts) for person in PEOPLE for cell in (1, 3) for ts in TIMES),
+    tuple(map(Subscriber, PEOPLE)),
+    declared=Declared(max_rows=7, rows=50, persons=5, max_groups=5),
+)
+
+
+@pytest.fixture
+def box(connection: duckdb.DuckDBPyConnection) -> GreyBox:
+    make_worlds(connection, MANY)
+    return GreyBox(connection, declared_as(declare(), MANY.declared))
+
+
+@pytest.mark.parametrize("sql", QUESTIONS)
+def test_computed_keys_tell_rows_apart(sql: str, box: GreyBox) -> None:
+    box.check(sql)
+
+
+@pytest.mark.parametrize("sql", QUESTIONS)
+def test_rows_told_apart_by_stored_columns_alone_are_found(
+    sql: str, box: GreyBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stored(fields: tuple[object, ...]) -> list[object]:
+        return [f for f in fields if f.definition is None]  # type: ignore[attr-defined]
+
+    for module in (dependencies, write_cut):
+        monkeypatch.setattr(module, "told_apart_by", stored)
+    with pytest.raises((OthersMoved, SensitivityExceeded)):
+        for _ in range(5):
+            box.check(sql)
+
+
+def test_one_person_moves_no_vector_further_than_declared(connection: duckdb.DuckDBPyConnection) -> None:
+    catalog: Catalog = declare()
+
+    check_drawn(connection, catalog, questions(SOURCES), EXAMPLES)

@@ -1,0 +1,178 @@
+"""The released numbers of whole questions follow the law that was priced; a scale that is 10% off is found.
+
+Every noise here is a released number, as the ledger stored it, less the exact one behind it. A vector gives about 15,000
+values: a scale 10% off then moves the chi-square of 40 bins to about 300, six deviations above the threshold of 103,
+which stands for a false alarm of 1e-7; the planted bugs show it at the same size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dialect import read
+from dialect.codegen.key_selection import most_weight
+from engine.mechanism.gaussian import add_noise
+from engine.pipeline.engine import Engine
+from engine.pricing.terms import Asked
+from tests.support.ledger.forked import DRAWN, drawn_in_forks
+from tests.support.neighbours.attack_catalog import attack_catalog
+from tests.support.statistics.noised import Noise, answers, engine_over, noises, told
+from tests.support.statistics.statistics import ALPHA, binomial_at_most, discrete_gaussian_fits, gaussian_tail
+
+ANSWERS, KEYS = 40, 400
+RHOS = ("0.005", "0.08")
+PUBLIC = (
+    "SELECT cell_id, hour(ts), COUNT(*) AS n, COUNT(DISTINCT subscriber_id), SUM(dwell_s), AVG(lat)"
+    " FROM events GROUP BY 1, 2"
+)
+PRIVATE = "SELECT home_zone, COUNT(*) AS n FROM subscribers GROUP BY 1"
+STANDARD_ERRORS = 6.2  # of a correlation: a false alarm of 6e-10, and of all pairs of a test rarer than 1e-8
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    folder = tmp_path_factory.mktemp("law")
+    with engine_over(attack_catalog(folder), folder) as opened:
+        yield opened
+
+
+def asked(engine: Engine, sql: str) -> Engine:
+    """Let private keys be many, and each far above the threshold; public ones are read."""
+    return told(engine, KEYS, 10_000, vectors=2) if sql == PRIVATE else engine
+
+
+def most_correlated(columns: list[Noise]) -> float:
+    """Give the largest correlation between different columns, in standard errors of none."""
+    flat = [column.ravel() for column in columns]
+    return float(np.abs(np.corrcoef(flat) - np.eye(len(flat))).max() * np.sqrt(len(flat[0])))
+
+
+@pytest.mark.parametrize("rho", RHOS)
+@pytest.mark.parametrize("sql", [PUBLIC, PRIVATE], ids=["public keys", "private keys"])
+def test_released_numbers_follow_the_priced_law_independently(sql: str, rho: str, engine: Engine) -> None:
+    drawn, scales = noises(asked(engine, sql), sql, rho, ANSWERS)
+    for noise, scale in zip(drawn, scales, strict=True):
+        assert noise.size >= 15_000
+        assert discrete_gaussian_fits(noise.ravel(), scale)
+    assert most_correlated(drawn) < STANDARD_ERRORS  # of one vector with another
+    assert (
+        most_correlated([noise[:, :-1] for noise in drawn[:1]] + [drawn[0][:, 1:]]) < STANDARD_ERRORS
+    )  # of neighbours
+    assert most_correlated([drawn[0][:-1], drawn[0][1:]]) < STANDARD_ERRORS  # of one answer with the next
+
+
+def off_by(factor: float) -> Callable[..., Any]:
+    """Draw noise of a wrong scale; the charge is raised with it, so that the map has nothing to say."""
+    return lambda exact, sensitivity, scale, charged: add_noise(exact, sensitivity, scale * factor, charged * 2)
+
+
+@pytest.mark.parametrize(
+    ("sql", "factor"), [(PUBLIC, 0.9), (PUBLIC, 1.1), (PRIVATE, 0.9)], ids=["too narrow", "too wide", "private keys"]
+)
+def test_a_scale_ten_percent_off_is_found(sql: str, factor: float, engine: Engine) -> None:
+    drawn, scales = noises(replace(asked(engine, sql), add_noise=off_by(factor)), sql, RHOS[0], ANSWERS)
+    for noise, scale in zip(drawn, scales, strict=True):
+        assert not discrete_gaussian_fits(noise.ravel(), scale)
+
+
+def test_noise_that_two_vectors_share_is_found(engine: Engine) -> None:
+    last: list[Noise] = []
+
+    def every_other_time(exact: Noise, *priced: Any) -> Noise:
+        if last:
+            return exact + last.pop()
+        last.append(add_noise(np.zeros_like(exact), *priced))
+        return exact + last[0]
+
+    drawn, _ = noises(replace(asked(engine, PRIVATE), add_noise=every_other_time), PRIVATE, RHOS[0], 5)
+    assert most_correlated(drawn) > STANDARD_ERRORS
+
+
+def test_what_is_shown_is_what_was_released(engine: Engine) -> None:
+    (answered,) = answers(engine, PUBLIC, RHOS[0], 1)
+    release, plan = answered.releases[0], answered.prepared[0].plan
+    rows = next(i for i, vector in enumerate(plan.vectors) if vector.kind == "rows")
+    shown = answered.answer.table.column("n").to_numpy()
+    assert sorted(shown) == sorted(np.rint(release.noisy[rows] * release.grains[rows]).astype(np.int64))
+
+
+def test_the_same_question_has_the_same_noise(engine: Engine) -> None:
+    law = Asked("law", Fraction(1, 1000))
+    first, again = engine.answer(PUBLIC, law), engine.answer(PUBLIC, law)
+    other = engine.answer(PUBLIC, Asked("another", Fraction(1, 1000)))
+    assert first.answer.table.equals(again.answer.table) and first.answer.table.equals(other.answer.table)
+    fresh = next(answers(engine, PUBLIC, "0.001", 1))
+    assert not fresh.answer.table.equals(first.answer.table)
+
+
+def test_two_forks_of_one_process_draw_different_noise() -> None:
+    """Whatever state a process has, its children do not share it."""
+    first, second = drawn_in_forks()
+    assert len(first) == len(second) == 8 * DRAWN and first != second
+    blocks = [set(map(bytes, np.frombuffer(drawn, np.int64).reshape(-1, 20))) for drawn in (first, second)]
+    assert not blocks[0] & blocks[1]
+
+
+# ---------------------------------------------------------------- thresholds
+
+LONELY = 20_000  # keys of one person each
+LIKELY_DELTA = Fraction(1, 50)  # so large that it can be counted
+
+
+def shown_of_the_lonely(engine: Engine, lower_by: int = 0) -> tuple[int, float, int]:
+    """Count the keys of one person that reach the threshold; give also the noise's scale and the threshold."""
+    catalog = engine.catalog
+    dataset = replace(catalog.datasets[0], defaults=replace(catalog.datasets[0].defaults, delta=LIKELY_DELTA))
+    likely = replace(told(engine, LONELY, 1, vectors=2), catalog=replace(catalog, datasets=(dataset,)))
+    (prepared,) = likely.prepare(read(PRIVATE, likely.catalog), Asked("law", Fraction("0.08")))
+    cost = replace(prepared.cost, threshold=prepared.cost.threshold - lower_by)
+    release = likely.release(replace(prepared, cost=cost))
+    return release.keys.num_rows, cost.keys.sigma, prepared.cost.threshold
+
+
+def test_a_key_of_one_person_is_shown_with_at_most_delta(engine: Engine) -> None:
+    shown, sigma, threshold = shown_of_the_lonely(engine)
+    assert gaussian_tail(sigma, threshold - 1) <= LIKELY_DELTA
+    assert binomial_at_most(shown, LONELY, float(LIKELY_DELTA), ALPHA)
+    assert shown > 0
+
+
+@pytest.mark.parametrize("lower_by", [1, 2])
+def test_a_threshold_that_is_too_low_is_found(lower_by: int, engine: Engine) -> None:
+    shown, _, _ = shown_of_the_lonely(engine, lower_by)
+    assert not binomial_at_most(shown, LONELY, float(LIKELY_DELTA), ALPHA)
+
+
+WEIGHED = (
+    "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(keys = 'private', max_groups_contributed = 4) cell_id, COUNT(*) AS n"
+    " FROM events GROUP BY 1"
+)
+
+
+def people_shown(engine: Engine, alone: int, lower_by: int = 0) -> int:
+    """Count who is shown in any of their keys, of people who are alone in so many keys each."""
+    catalog = engine.catalog
+    dataset = replace(catalog.datasets[0], defaults=replace(catalog.datasets[0].defaults, delta=LIKELY_DELTA))
+    likely = replace(engine, catalog=replace(catalog, datasets=(dataset,)))
+    (prepared,) = likely.prepare(read(WEIGHED, likely.catalog), Asked("law", Fraction("0.08")))
+    assert prepared.choice is not None and prepared.cost.max_groups == 4
+    weight = most_weight(alone, prepared.choice.bounds)
+    cost = replace(prepared.cost, threshold=prepared.cost.threshold - lower_by)
+    release = told(likely, LONELY * alone, weight, vectors=2).release(replace(prepared, cost=cost))
+    return len({int(key[4:]) // alone for key in release.keys.column("k0").to_pylist()})
+
+
+@pytest.mark.parametrize("alone", [1, 2, 4])
+def test_whoever_is_alone_in_their_keys_is_shown_with_at_most_delta(engine: Engine, alone: int) -> None:
+    assert binomial_at_most(people_shown(engine, alone), LONELY, float(LIKELY_DELTA), ALPHA)
+
+
+def test_a_threshold_for_one_key_alone_is_found_to_be_too_low_for_several(engine: Engine) -> None:
+    """The planted bug: a threshold that is lower by the weight of a whole person."""
+    assert not binomial_at_most(people_shown(engine, 4, lower_by=2**20), LONELY, float(LIKELY_DELTA), ALPHA)

@@ -1,0 +1,280 @@
+"""The grey box: exact vectors before noise, with and without one person, held against the declared sensitivity.
+
+Everything but the data is the engine's own: `dialect.read`, `engine.pricing.prepare`, `DuckDBBackend.run`. Four worlds lie in
+one database in memory:
+
+    everybody   the data
+    mixed       the same rows in another order, without the rows of nobody, on more threads: every vector stays as it is
+    without     everybody less all rows of one person: each vector moves by its sensitivity at most, L2, in integers
+    refused     everybody, that one person's consent withdrawn: the same integers as without
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import ClassVar
+
+import duckdb
+import pyarrow as pa
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+
+from dialect import Catalog, PrivatePlan, Question, Refusal, Target, read
+from dialect.codegen.key_selection import most_weight
+from engine.backends.duckdb import DuckDBBackend, table_of
+from engine.backends.exact import Exact
+from engine.backends.locked import LOCKED
+from engine.errors import ExecutionFailed
+from engine.pricing.norms.histograms import NO_CALIBRATION, Calibration
+from engine.pricing.prepare import Prepared, prepare
+from tests.support.greybox.greybox_data import PRIVATE, WORLDS, Database, declared_as, make_worlds
+from tests.support.greybox.greybox_questions import databases
+from tests.support.sql.passes import handed_by, passes
+
+RHO = Fraction(1, 200)
+QUESTIONS = 4  # of a drawn database
+_OF_A_WORLD = re.compile(rf"\b({'|'.join(WORLDS)})\.")
+
+
+class SensitivityExceeded(AssertionError):
+    """One person moved a vector by more than was declared."""
+
+
+class DependsOnData(AssertionError):
+    """Something that is said before the ledger depends on rows."""
+
+
+class OthersMoved(AssertionError):
+    """Something mattered that is no row of an admitted person: order, threads, rows of nobody."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """One release as one world gave it."""
+
+    prepared: Prepared
+    exact: Exact
+
+    @cached_property
+    def groups(self) -> dict[tuple[str, ...], tuple[int, ...]]:
+        """Give every group's exact integers."""
+        return groups(self.exact)
+
+
+class InMemory(DuckDBBackend):
+    """The engine's backend over a connection that is not locked, because the worlds are made in it."""
+
+    _public: ClassVar[dict[str, int]] = {}  # counts of public rows, which are the same in every database
+
+    def __init__(self, target: Target, connection: duckdb.DuckDBPyConnection, private: Sequence[str] = PRIVATE) -> None:
+        self.target, self._connection = target, connection
+        self._private = [target.addresses[table] for table in private if table in target.addresses]
+        self._counts: dict[str, int] = {}
+        self._counting = threading.Lock()
+        self._most: dict[str, int] = {}
+        self._finding = threading.Lock()
+
+    def over(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
+        """Run on the one connection, where small tables are split for threads too: a cursor does not inherit that."""
+        try:
+            for name, table in tables.items():
+                self._connection.register(name, table)
+            return table_of(self._connection, sql)
+        except (duckdb.Error, MemoryError, pa.ArrowException):
+            raise ExecutionFailed from None
+
+    def kept(self, eligible: str) -> str:
+        """Make the table of who meets every state anew: the worlds change under this backend."""
+        self._connection.execute(f"CREATE OR REPLACE TABLE memory.main.eligible AS {eligible}")
+        return "memory.main.eligible"
+
+    def most_rows(self, most: str) -> int:
+        """Count anew: the worlds change under this backend."""
+        self._most.clear()
+        return super().most_rows(most)
+
+    def count(self, sql: str) -> int:
+        """Count rows, those of public tables alone once for all databases and worlds."""
+        if any(address in sql for address in self._private):
+            return super().count(sql)
+        words = _OF_A_WORLD.sub("everybody.", sql)
+        if words not in self._public:
+            self._public[words] = super().count(sql)
+        return self._public[words]
+
+
+class GreyBox:
+    """The four worlds of one database, under one catalog."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, catalog: Catalog, calibration: Calibration = NO_CALIBRATION
+    ) -> None:
+        self._connection = connection
+        self._catalog = catalog
+        self._calibration = calibration
+        self._backends = {world: self._backend(world) for world in WORLDS}
+        self._keys: dict[int, tuple[PrivatePlan, pa.Table | None]] = {}  # of everybody, for a plan that is held
+        self._threads = 0
+
+    def _backend(self, world: str) -> DuckDBBackend:
+        target = Target({table.name: f"{world}.{table.name}" for table in self._catalog.tables})
+        return InMemory(target, self._connection, [table.name for table in self._catalog.tables if table.private])
+
+    def run(self, question: Question, world: str, threads: int) -> tuple[Ran, ...]:
+        """Prepare and run a question in one world."""
+        backend = self._backends[world]
+        if self._threads != threads:
+            self._connection.execute(f"SET threads = {threads}")
+            self._threads = threads
+        prepared = [self._prepared(plan, world) for plan in question.plans]
+        try:
+            return tuple(
+                Ran(*each)
+                for plan, p in zip(question.plans, prepared, strict=True)
+                for each in passes(p, backend, handed=self._handed(plan, p))
+            )
+        except ExecutionFailed:
+            raise OthersMoved(f"some row makes the engine raise: {question.sql}") from None
+
+    def _handed(self, plan: PrivatePlan, prepared: Prepared) -> pa.Table | None:
+        """Take some of everybody's keys, once for all worlds."""
+        if prepared.choice is None:
+            return None
+        if id(plan) not in self._keys:
+            keys = handed_by(self._prepared(prepared.plan, "everybody"), self._backends["everybody"])
+            self._keys[id(plan)] = (plan, keys)
+        return self._keys[id(plan)][1]
+
+    def _prepared(self, plan: PrivatePlan, world: str) -> Prepared:
+        return prepare(plan, self._catalog, self._backends[world], RHO, calibration=self._calibration)
+
+    def check(self, sql: str) -> None:
+        """Hold one question against everything that the grey box knows; raises AssertionError with the question."""
+        question = read(sql, self._catalog)
+        everybody, without = self.run(question, "everybody", 1), self.run(question, "without", 1)
+        self._check_others(question, everybody, without)
+        for more, less in zip(everybody, without, strict=True):
+            check_neighbours(more, less, sql)
+
+    def _check_others(self, question: Question, everybody: tuple[Ran, ...], without: tuple[Ran, ...]) -> None:
+        """Hold the worlds that must give the same numbers against those two."""
+        if any(table.consent for table in self._catalog.tables):
+            refused = self.run(question, "refused", 1)
+            self._same(without, refused, question.sql, "consent withdrawn instead of rows removed")
+        mixed = self.run(question, "mixed", 4)
+        self._same(everybody, mixed, question.sql, "the order of rows, a row of nobody, or threads")
+
+    def _same(self, one: tuple[Ran, ...], other: tuple[Ran, ...], sql: str, what: str) -> None:
+        for a, b in zip(one, other, strict=True):
+            check_static(a.prepared, b.prepared, sql)
+            if a.groups != b.groups:
+                raise OthersMoved(f"{what} changed the exact numbers of {sql}")
+
+
+def check_on(connection: duckdb.DuckDBPyConnection, catalog: Catalog, database: Database, sql: str) -> None:
+    """Make the worlds of a database and hold a question against them."""
+    make_worlds(connection, database)
+    GreyBox(connection, declared_as(catalog, database.declared)).check(sql)
+
+
+def check_drawn(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, asked: st.SearchStrategy[str], examples: int
+) -> None:
+    """Hold drawn questions against drawn databases, some of them against each."""
+
+    @settings(
+        max_examples=-(-examples // QUESTIONS), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    )
+    @given(databases(), st.lists(asked, min_size=QUESTIONS, max_size=QUESTIONS))
+    def holds(database: Database, questions: list[str]) -> None:
+        make_worlds(connection, database)
+        box = GreyBox(connection, declared_as(catalog, database.declared))
+        for sql in dict.fromkeys(questions):
+            note(sql)
+            try:
+                box.check(sql)
+            except Refusal:
+                refused.append(sql)
+
+    refused: list[str] = []
+    holds()
+    assert len(refused) <= max(examples / 10, 1), refused
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """Open an empty database in memory whose tables are split so finely that threads share even small ones."""
+    connection = duckdb.connect(config={**LOCKED, "memory_limit": "1GB"})
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("PRAGMA verify_parallelism")
+    connection.execute("SET enable_progress_bar = false")
+    return connection
+
+
+def key_rows(keys: pa.Table) -> list[tuple[str, ...]]:
+    """Give each group's keys as text that tells NULL, NaN and zeros apart."""
+    columns = [_plain(column).to_pylist() for column in keys.columns]
+    return [tuple(map(repr, row)) for row in zip(*columns, strict=True)] if columns else [()]
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Count dates and times, of which Python knows no infinite ones."""
+    if pa.types.is_date32(column.type):
+        return column.cast(pa.int32())
+    return column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
+
+
+def groups(exact: Exact) -> dict[tuple[str, ...], tuple[int, ...]]:
+    """Give every group's exact integers, as Python counts them."""
+    rows = zip(*(vector.tolist() for vector in exact.vectors), strict=True)
+    return dict(zip(key_rows(exact.keys), rows, strict=True))
+
+
+def check_static(one: Prepared, other: Prepared, sql: str) -> None:
+    """Demand that what is decided before the ledger is the same in two worlds."""
+    kept = ("bounds", "cost", "release_key", "key_count")
+    for name in kept:
+        if getattr(one, name) != getattr(other, name):
+            raise DependsOnData(f"{name}: {sql}")
+
+
+def check_neighbours(more: Ran, less: Ran, sql: str) -> bool:
+    """Hold the exact vectors of two neighbouring worlds against the declared sensitivities; say whether any moved."""
+    check_static(more.prepared, less.prepared, sql)
+    if more.prepared.plan.key_set is not None and list(more.groups) != list(less.groups):
+        raise OthersMoved(f"public keys depend on a person: {sql}")
+    moves = list(_moves(more, less))
+    for i, moved in enumerate(moves):
+        bound = more.prepared.bounds.vectors[i]
+        squared = sum(move * move for move in moved)
+        if squared > bound.sensitivity**2:
+            text = more.prepared.plan.vectors[i].text
+            raise SensitivityExceeded(f"{text} ({bound.rule}) moved {squared} > {bound.sensitivity}^2: {sql}")
+    if more.prepared.plan.key_set is None:
+        _check_private_keys(more, less, sql)
+    return any(moves)
+
+
+def _moves(more: Ran, less: Ran) -> Iterator[list[int]]:
+    """Give the difference of each vector in every group where there is one."""
+    ours, theirs = more.groups, less.groups
+    nothing = (0,) * len(more.exact.vectors)
+    places = {place for place, _ in ours.items() ^ theirs.items()}
+    for i in range(len(nothing)):
+        moves = (ours.get(key, nothing)[i] - theirs.get(key, nothing)[i] for key in places)
+        yield [move for move in moves if move]
+
+
+def _check_private_keys(more: Ran, less: Ran, sql: str) -> None:
+    """Demand that a person weighs what is reckoned with in at most L0 groups, and that no key is nobody's."""
+    bounds = more.prepared.bounds
+    (moved,) = _moves(more, less)
+    limit = bounds.max_groups or 0
+    if len(moved) > limit or (moved and max(map(abs, moved)) > most_weight(len(moved), bounds)):
+        raise SensitivityExceeded(f"private keys moved {moved} in at most {limit} groups: {sql}")
+    if any(weight < 1 for (weight,) in more.groups.values()):
+        raise SensitivityExceeded(f"a private key that nobody kept has a weight: {sql}")

@@ -1,0 +1,39 @@
+"""Questions of aggregates over rows for the grey box: what can be asked of some rows, and how it is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from hypothesis import strategies as st
+
+from tests.support.statistics.drawn import maybe, one_of_these, some_of
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Rows, keys, values with public ends, and conditions."""
+
+    rows: str
+    keys: tuple[str, ...]
+    values: tuple[str, ...]
+    conditions: tuple[str, ...]
+
+
+@st.composite
+def questions_of(draw: st.DrawFn, sources: tuple[Asked, ...], aggregates: tuple[str, ...]) -> str:
+    """Draw a question with some of the aggregates, each a text with a place for one value or for two."""
+    source = draw(one_of_these(sources))
+    keys = draw(some_of(source.keys))
+    measures = draw(_measures(source, aggregates))
+    where = draw(maybe(source.conditions, " WHERE {}"))
+    by = f" GROUP BY {', '.join(keys)}" if keys else ""
+    return f"SELECT {', '.join([*keys, *measures])} FROM {source.rows}{where}{by}"
+
+
+@cache
+def _measures(source: Asked, aggregates: tuple[str, ...]) -> st.SearchStrategy[list[str]]:
+    value = st.sampled_from(source.values)
+    written = st.builds(str.format, st.sampled_from(aggregates), value, value)
+    filtered = st.builds(str.__add__, written, maybe(source.conditions, " FILTER (WHERE {})"))
+    return st.lists(filtered, min_size=1, max_size=3)

@@ -1,0 +1,89 @@
+"""Many pairs of neighbours out of one database: every one that is left when some of three persons are taken out.
+
+A question's exact vectors are computed once for each of the eight, and each stands in a pair with every one that has one
+person less: twelve pairs. The rows without the first person are a table of their own (the world `without`), the others views.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import combinations
+from typing import NamedTuple
+
+import duckdb
+
+from dialect import BoundedSql, Catalog, PrivatePlan, read
+from engine.pricing.prepare import Prepared
+from tests.support.greybox.greybox import GreyBox, Ran, check_neighbours
+from tests.support.greybox.greybox_data import PRIVATE, VICTIM, Database, has_rows, person_of
+
+PERSONS = (VICTIM, 1, 2)
+OUT = tuple(some for many in range(len(PERSONS) + 1) for some in combinations(PERSONS, many))
+_TABLES = {(): "everybody", (VICTIM,): "without"}  # worlds that are tables: the views are named by who is out
+_VIEWS = {some: f"without_{'_'.join(map(str, some))}" for some in OUT if some not in _TABLES}
+WORLDS_OF = {**_TABLES, **_VIEWS}
+_OF_EVERYBODY = re.compile(rf"\beverybody\.({'|'.join(PRIVATE)})\b")
+
+
+class Pairs(NamedTuple):
+    """What was held of one question."""
+
+    held: int
+    moved: int  # pairs in which the one person moved some vector
+
+
+class Cube(GreyBox):
+    """The worlds of one database without some of three persons, under one catalog; rows of the worlds are there."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, catalog: Catalog, database: Database) -> None:
+        """Make the views where this connection has none."""
+        super().__init__(connection, catalog)
+        self._there = [person for person in PERSONS if has_rows(database, person)]
+        _make_views(connection)
+        self._backends |= dict.fromkeys(_VIEWS.values(), self._backends["everybody"])
+        self._of_tables: Prepared | None = None
+
+    def _prepared(self, plan: PrivatePlan, world: str) -> Prepared:
+        """Prepare in the worlds that are tables; to the views the same is given, over their rows."""
+        if world not in _VIEWS.values():
+            return super()._prepared(plan, world)
+        if self._of_tables is None or self._of_tables.plan is not plan:
+            self._of_tables = super()._prepared(plan, "everybody")
+        made = self._of_tables
+        choice = made.choice and replace(made.choice, sql=_over(made.choice.sql, world))
+        return replace(made, sql=_over(made.sql, world), choice=choice)
+
+    def check_pairs(self, sql: str) -> Pairs:
+        """Hold one question against everything that the grey box knows, in all pairs; raises AssertionError with it."""
+        question = read(sql, self._catalog)
+        ran = {some: self.run(question, WORLDS_OF[some], 1) for some in OUT if set(some) <= set(self._there)}
+        self._check_others(question, ran[()], ran[VICTIM,])
+        pairs = list(_pairs(ran))
+        moved = [sum(check_neighbours(*each, sql) for each in zip(*pair, strict=True)) > 0 for pair in pairs]
+        return Pairs(len(pairs), sum(moved))
+
+
+def _pairs(ran: dict[tuple[int, ...], tuple[Ran, ...]]) -> Iterator[tuple[tuple[Ran, ...], tuple[Ran, ...]]]:
+    """Give what ran with a person and without."""
+    for some, less in ran.items():
+        for person in some:
+            yield ran[tuple(each for each in some if each != person)], less
+
+
+def _over(bounded: BoundedSql, world: str) -> BoundedSql:
+    """Let what was written for everybody read the private rows of another world."""
+    return replace(bounded, text=_OF_EVERYBODY.sub(rf"{world}.\1", bounded.text), uncut="", uncut_if=())
+
+
+def _make_views(connection: duckdb.DuckDBPyConnection) -> None:
+    there = {schema for (schema,) in connection.execute("SELECT schema_name FROM duckdb_schemas()").fetchall()}
+    for some, world in _VIEWS.items():
+        if world not in there:
+            out = ", ".join(map(str, some))
+            views = [
+                f"CREATE VIEW {world}.{table} AS FROM everybody.{table} AS t WHERE coalesce({person_of(table)} NOT IN ({out}), true);"
+                for table in PRIVATE
+            ]
+            connection.execute(f"CREATE SCHEMA {world};" + "".join(views))

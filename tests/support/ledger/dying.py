@@ -1,0 +1,135 @@
+"""Processes that ask one question and die at a named step: run by tests as `python -m tests.support.ledger.dying`.
+
+Each is forked from an interpreter that has no threads yet, for a line of its standard input: folder, step and kind.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import sys
+import traceback
+from dataclasses import replace
+from pathlib import Path
+
+from budgets import Ledger
+from engine.backends.duckdb import DuckDBBackend
+from engine.data.snapshot import snapshot
+from engine.mechanism.gaussian import add_noise
+from engine.pipeline.engine import Engine
+from engine.pricing.terms import Asked
+from tests.support.neighbours.attack_catalog import attack_catalog
+
+STEPS = ("before reading", "after reading", "after noise", "after storing", "never")
+QUESTION = "SELECT gender, count(*) AS n FROM subscribers GROUP BY gender"
+
+
+class Reading:
+    """A backend that notes what the ledger's file says at the moment when rows are read."""
+
+    def __init__(self, backend: DuckDBBackend, ledger: Path, step: str) -> None:
+        self.backend, self.ledger, self.step, self.target = backend, ledger, step, backend.target
+        self.empty = backend.empty
+
+    def run(self, bounded: object, objected: object) -> object:
+        (self.ledger.parent / "read").write_text(str(charges(self.ledger)))
+        die_at("before reading", self.step)
+        exact = self.backend.run(bounded, objected)
+        die_at("after reading", self.step)
+        return exact
+
+    def count(self, sql: str) -> int:
+        return self.backend.count(sql)
+
+    def public(self, sql: str) -> object:
+        return self.backend.public(sql)
+
+    def values(self, sql: str) -> tuple[object, ...]:
+        return self.backend.values(sql)
+
+
+def charges(ledger: Path) -> int:
+    """Count durable charges, as another process sees them."""
+    with sqlite3.connect(f"file:{ledger}?mode=ro", uri=True) as other:
+        names = [name for (name,) in other.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        table = next(name for name in names if "entries" in name)
+        return int(other.execute(f"SELECT count(*) FROM {table} WHERE kind = 'charged'").fetchone()[0])
+
+
+def die_at(step: str, chosen: str) -> None:
+    """Kill this process at the chosen step, so that nothing tidies up."""
+    if step == chosen:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class ChargesLate(Engine):
+    """A planted bug: reads first and charges afterwards."""
+
+    def charge(self, sql: str, prepared: tuple, asked: Asked) -> object:
+        for each in prepared:
+            self.release(each)
+        return super().charge(sql, prepared, asked)
+
+
+def live(folder: Path, step: str, kind: str) -> None:
+    """Ask the question with one fixed request id."""
+    catalog = attack_catalog(folder)
+    made = snapshot(catalog, folder / "cache", lambda *_: None)
+    backend = DuckDBBackend.open(made.files, made.addresses, folder / "scratch")
+    ledger = folder / "ledger.sqlite"
+
+    def noise(*arguments: object) -> object:
+        noisy = add_noise(*arguments)
+        die_at("after noise", step)
+        return noisy
+
+    build = ChargesLate if kind == "late" else Engine
+    engine = build(catalog, Reading(backend, ledger, step), Ledger.open(ledger), noise)
+    question = Asked("ann", request_id="one request")
+    prepared_step = replace(engine) if step != "after storing" else _dies_when_finishing(engine)
+    answered = prepared_step.answer(QUESTION, question)
+    sys.stdout.write(f"{answered.answer.table.to_pylist()}\n")
+
+
+def _dies_when_finishing(engine: Engine) -> Engine:
+    class Stored(type(engine)):
+        def finish(self, *arguments: object) -> object:
+            die_at("after storing", "after storing")
+            raise AssertionError(arguments)
+
+    return Stored(engine.catalog, engine.backend, engine.ledger, engine.add_noise)
+
+
+def main() -> None:
+    """Say of each line how its process ended, and what that wrote to standard output and error."""
+    for line in sys.stdin:
+        folder, step, kind = json.loads(line)
+        told = [Path(folder) / name for name in ("told", "told wrong")]
+        child = os.fork()
+        if not child:
+            _lived(told, Path(folder), step, kind)
+        _, status = os.waitpid(child, 0)
+        ended = [os.waitstatus_to_exitcode(status), *(file.read_text(encoding="utf-8") for file in told)]
+        sys.stdout.write(json.dumps(ended) + "\n")
+        sys.stdout.flush()
+
+
+def _lived(told: list[Path], folder: Path, step: str, kind: str) -> None:
+    """Live in this process, its output going to two files, and end it."""
+    for descriptor, file in enumerate(told, start=1):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
+    try:
+        live(folder, step, kind)
+        sys.stdout.flush()
+        os._exit(0)
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+    finally:
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""A process that adds objects of a store and dies in the middle: `python -m tests.support.ledger.dying_fetch CATALOG ADDRESS PIECE STAGE TIMES`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from engine import ingest_files
+from engine.data.ingest import fetch
+
+
+def main(where: Path, address: str, piece: int, stage: str, times: int) -> None:
+    """Add what is under an address, in pieces of so many bytes, and die when a stage is told of for the n-th time."""
+    told = iter(range(1, times))
+    fetch.PIECE = piece
+
+    def progress(now: str, fraction: float) -> None:
+        assert 0 <= fraction <= 1
+        if now.startswith(stage) and next(told, None) is None:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    ingest_files(str(where), "visit", [address], progress=progress)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4], int(sys.argv[5]))

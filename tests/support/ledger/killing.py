@@ -1,0 +1,64 @@
+"""Rounds of kills in an interpreter of their own, which has no threads that a fork could cut in two.
+
+`python -m tests.support.ledger.killing sqlite|postgres|crash|early-sqlite|early-postgres SEED ROUNDS SPENDERS` writes one line:
+how many were killed and what they had been told, or what was found.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests.support.ledger.killed import Round, Told, check_told, steps_of
+from tests.support.ledger.postgres import Server, new_server, server
+
+
+def kill(kind: str, seed: int, rounds: int, spenders: int) -> Told:
+    """Kill the spenders of some rounds on one ledger, and check after each; raises AssertionError with what was found."""
+    drawn, told = random.Random(seed), Told()
+    with ExitStack() as after:
+        if kind.endswith("sqlite"):
+            address = str(Path(after.enter_context(tempfile.TemporaryDirectory())) / "ledger")
+        else:
+            own = new_server() if kind == "crash" else server()
+            if kind == "crash":
+                after.callback(own.remove)
+            address = own.new_ledger()
+        steps = steps_of(address)
+        for turn in range(rounds):
+            this = Round(address, told, drawn)
+            if kind == "crash":
+                this.run(spenders, meanwhile=lambda: _crash(own, drawn))
+            elif kind.startswith("early"):
+                this.run(spenders, ("before COMMIT",), early=True)
+            else:
+                this.run(spenders, steps if turn % 2 else ())
+            check_told(address, told)
+    return told
+
+
+def _crash(own: Server, drawn: random.Random) -> None:
+    time.sleep(drawn.uniform(0.1, 0.5))
+    own.stop()
+    own.start()
+
+
+def main() -> int:
+    """Say what became of it; the exit code tells whether something was found."""
+    kind, *numbers = sys.argv[1:]
+    try:
+        told = kill(kind, *map(int, numbers))
+    except AssertionError as found:
+        sys.stdout.write(f"found: {found}\n")
+        return 1
+    charges, results = sum(map(len, told.charged.values())), len(told.settled)
+    sys.stdout.write(f"{told.kills} kills, {charges} charges and {results} results acknowledged, nothing lost\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

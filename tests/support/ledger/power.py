@@ -1,0 +1,80 @@
+"""Power cuts under the ledger: charges and results that were acknowledged, and which of them are there afterwards."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import pytest
+
+from budgets import EntryKind, Ledger, LedgerUnavailable
+from budgets.stores import sqlite as product
+from tests.budgets.books import ask, check_books, item
+from tests.support.ledger.disk import Disk, PowerCut
+from tests.support.ledger.killed import PRICE, ROOMY
+from tests.support.ledger.ledger_on_disk import ledger_on
+
+CUTS = "cuts"
+LOST = "lost"
+MOST_STEPS = 600  # writes and flushes between two cuts, at most
+CUTS_OF_A_DISK = 10
+LOGS = (25, 1_000)  # pages after which the log is copied into the file: often, and seldom
+
+
+def cut_power(
+    seed: int, cuts: int, look: Callable[[Ledger], None] = check_books, *, flushes: bool = True
+) -> Counter[str]:
+    """Cut the power of a disk again and again while a ledger on it is charged; count what was acknowledged and lost.
+
+    `look` sees the ledger after each cut; whatever is wrong with it but for what is lost, it raises.
+    """
+    drawn, counted = random.Random(seed), Counter[str]()
+    for first in range(0, cuts, CUTS_OF_A_DISK):
+        disk, told, results = Disk(pages_of_log=drawn.choice(LOGS), flushes=flushes), set[str](), dict[str, bytes]()
+        for _ in range(min(CUTS_OF_A_DISK, cuts - first)):
+            before = len(told), len(results)
+            disk.left = drawn.randint(0, MOST_STEPS)
+            with suppress(LedgerUnavailable, PowerCut):
+                _charge(disk, told, results)
+            counted["charges acknowledged"] += len(told) - before[0]
+            counted["results acknowledged"] += len(results) - before[1]
+            disk.cut(drawn)
+            counted += Counter({CUTS: 1, LOST: _lost(disk, told, results, look)})
+    return counted
+
+
+def _charge(disk: Disk, told: set[str], results: dict[str, bytes]) -> None:
+    """Charge and settle until the power goes; the one that it cut off comes first again."""
+    with ledger_on(disk) as ledger:
+        for number in range(len(told), len(told) + MOST_STEPS):
+            key = f"key {number}"
+            charge = ledger.charge(ask(item(key, PRICE), request=f"r{number}", caps=ROOMY))
+            told.add(key)
+            results[key] = ledger.settle(charge, {key: f"{number}".encode()})[key]
+
+
+def _lost(disk: Disk, told: set[str], results: dict[str, bytes], look: Callable[[Ledger], None]) -> int:
+    """Count what was acknowledged and is gone, and forget it."""
+    with ledger_on(disk) as ledger:
+        charged = {paid.release_key for paid in ledger.releases("ann")}
+        stored = {key: kept.payload for key, kept in ledger.replay("ann", "operator", told).items()}
+        released = Counter(entry.said["key"] for entry in ledger.audit(kind=EntryKind.RELEASED))
+        assert set(released.values()) <= {1}, "a key has two results"
+        look(ledger)
+        assert not ledger.verify(), "the chain is broken"
+    lost = len(told - charged) + sum(stored.get(key) != result for key, result in results.items())
+    told &= charged
+    for key in results.keys() - stored.keys():
+        del results[key]
+    return lost
+
+
+@contextmanager
+def careless() -> Iterator[None]:
+    """Let the ledger run at synchronous = NORMAL, which it refuses to: the control."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(product, "PRAGMAS", (*product.PRAGMAS, "PRAGMA synchronous = NORMAL"))
+        patch.setattr(product, "assert_durable", lambda connection: None)
+        yield

@@ -1,0 +1,203 @@
+"""Two worlds through the other doors: Flight SQL, DB-API and the console's page of who asks.
+
+Each gives all that must be the same in both worlds: everything that its client sees, without its noise, and what the
+server writes down of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import Any
+from unittest import mock
+
+import pyarrow as pa
+import pyarrow.flight as fl
+
+from engine import Desk
+from engine.api.wire.answer import CARD
+from engine.server.flight.commands import packed
+from engine.server.flight.server import FlightDoor
+from engine.server.http.roles import Role
+from engine.server.worker.pacing import Pace, PacedEngine
+from passersby.client import remote
+from passersby.dbapi import dbapi
+from tests.support.neighbours.http_worlds import logging, named, seen_over_http
+from tests.support.neighbours.two_worlds import Attack, fresh
+from tests.support.server.serving import Inhabited, inhabited, listening
+from tests.support.server.visiting import Browser
+
+Seen = dict[str, Any]
+_OF_THE_CALL = re.compile(r"\. Detail: .*|\. gRPC client debug context.*", re.DOTALL)  # of pyarrow, with port and time
+_OF_THE_RUN = re.compile(r'"(timestamp|key|job|port)": ("[^"]*"|\d+)')
+
+
+def through(desk: Desk, look: Callable[[Inhabited, Attack], Seen], attack: Attack) -> Seen:
+    """Ask a served desk through one door, twice; give what is the same in both worlds, also of what is written down."""
+    with fresh(desk) as own, io.StringIO() as heard, redirect_stderr(heard), logging():
+        engine = PacedEngine.of(own.engine, Pace(least_seconds=0.001))
+        with inhabited(replace(own, engine=engine)) as server:
+            return {
+                "first": look(server, attack),
+                "again": look(server, attack),
+                "lists": [named(server.send("GET", path)) for path in ("/v1/history", "/v1/budget")],
+                "ledger": named(server.send("GET", "/v1/admin/ledger", Role.AUDITOR)),
+                "metrics": re.sub(r"(?m)^.*_created.*$", "", server.send("GET", "/metrics", Role.ADMIN).text),
+                "log": sorted(_OF_THE_RUN.sub("", heard.getvalue()).splitlines()),
+            }
+
+
+# ------------------------------------------------------------------ Flight SQL
+
+
+def seen_over_flight(server: Inhabited, attack: Attack) -> Seen:
+    """Ask as Flight SQL's clients do: messages and their lengths, headers, the card without noise, keys."""
+    headers = _Headers()
+    with _flight(server) as port, fl.FlightClient(f"grpc://127.0.0.1:{port}", middleware=[headers]) as client:
+        key = f"Bearer {server.keys[Role.ANALYST]}".encode()
+        options = fl.FlightCallOptions(headers=[(b"authorization", key)], timeout=60)
+        question = packed("CommandStatementQuery", query=attack.sql)
+        try:
+            info = client.get_flight_info(fl.FlightDescriptor.for_command(question), options)
+            parts = list(client.do_get(info.endpoints[0].ticket, options))
+        except fl.FlightError as no:
+            return {"refused": type(no).__name__, "text": _OF_THE_CALL.sub("", str(no)), "headers": headers.seen}
+    told = {
+        "headers": headers.seen,
+        "info": (info.total_records, info.total_bytes, len(info.endpoints), info.schema.serialize().size),
+        "schema": str(info.schema.remove_metadata()),
+    }
+    if attack.rows is not None:
+        return told
+    batches = [part.data for part in parts]
+    lengths = [_length(part) for part in parts]
+    return told | {"lengths": lengths, **_card(pa.Table.from_batches(batches, info.schema))}
+
+
+def _length(part: Any) -> int:
+    """Give how long a batch is with what fills it up."""
+    size: int = pa.ipc.get_record_batch_size(part.data) + (part.app_metadata.size if part.app_metadata else 0)
+    return size
+
+
+def _card(answer: pa.Table) -> Seen:
+    card = json.loads(answer.schema.metadata[CARD])
+    noise = set(card.pop("intervals"))
+    keys = {name: answer.column(name).to_pylist() for name in answer.column_names if name not in noise}
+    for name in ("reliability", "advice", "release_id", "made_from"):
+        card.pop(name, None)
+    notes = [note for note in card.pop("notes") if " value(s) are NULL " not in note]
+    return {"noise": sorted(noise), "keys": keys, "card": card, "notes": notes, "rows": answer.num_rows}
+
+
+class _Headers(fl.ClientMiddlewareFactory):  # type: ignore[misc]
+    """Keeps the names and values of headers that come back, but for the key."""
+
+    def __init__(self) -> None:
+        self.seen: list[Any] = []
+
+    def start_call(self, info: object) -> fl.ClientMiddleware:
+        del info
+        kept = self.seen
+
+        class Keeping(fl.ClientMiddleware):  # type: ignore[misc]
+            def received_headers(self, headers: dict[str, list[str]]) -> None:
+                kept.append(sorted((name, name != "authorization" and str(value)) for name, value in headers.items()))
+
+        return Keeping()
+
+
+@contextmanager
+def _flight(server: Inhabited) -> Iterator[int]:
+    """Open the door of a house on a loop of its own."""
+    loop = asyncio.new_event_loop()
+    running = threading.Thread(target=loop.run_forever)
+    running.start()
+    settings = server.house.settings.model_copy(update={"flight_port": 0})
+    door = FlightDoor(replace(server.house, settings=settings), loop)
+    try:
+        yield door.port
+    finally:
+        door.shutdown()
+        loop.call_soon_threadsafe(loop.stop)
+        running.join()
+        loop.close()
+
+
+# ------------------------------------------------------------------ DB-API
+
+
+def seen_over_dbapi(server: Inhabited, attack: Attack) -> Seen:
+    """Ask by PEP 249: description, number of rows, exceptions with all that hangs on them, keys.
+
+    The client waits as long as the server does: on a machine that is busy it would go on as a job after three seconds.
+    """
+    key, waiting = server.keys[Role.ANALYST], mock.patch.dict(remote.WAITING, {"Prefer": "wait=60"})
+    with waiting, listening(server) as url, dbapi.connect(url, api_key=key) as connection:
+        cursor = connection.cursor()
+        try:
+            cursor.execute(attack.sql)
+        except dbapi.Error as no:
+            return {"refused": type(no).__name__, "said": [str(no), repr(no.args), getattr(no, "hint", None)]}
+        answer = cursor.fetch_arrow_table()
+        told = {"description": cursor.description, "schema": str(answer.schema.remove_metadata())}
+        return told if attack.rows is not None else told | _card(answer) | {"rowcount": cursor.rowcount}
+
+
+# ------------------------------------------------------------------ the console
+
+
+class _Texts(HTMLParser):
+    """Reads the tags of a page, and its texts that hold no number of an answer and no moment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.texts: list[str] = []
+        self._within = ""  # the element that is passed over
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if self._within:
+            return
+        self.tags.append(tag)
+        if tag == "time" or (tag == "td" and ("class", "number") in attrs):
+            self._within = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == self._within:
+            self._within = ""
+
+    def handle_data(self, data: str) -> None:
+        if not self._within:
+            self.texts.append(data.strip())
+
+
+def seen_over_console(server: Inhabited, attack: Attack) -> Seen:
+    """Explain and ask in a browser: status, headers, the page's length, and all of it but for the numbers."""
+    browser = Browser(server)
+    browser.enter(server.keys[Role.ANALYST])
+    browser.get("/console/ask")
+    given = {
+        do: browser.post("/console/ask", sql=attack.sql, rho="", do=do, request_id="one") for do in ("explain", "ask")
+    }
+    return {do: _page(answer, attack) for do, answer in given.items()}
+
+
+def _page(answer: Any, attack: Attack) -> Seen:
+    read = _Texts()
+    read.feed(answer.text)
+    texts = [text for text in read.texts if text and " value(s) are NULL " not in text]
+    headers = {name: value for name, value in answer.headers.items() if name != "set-cookie"}
+    if attack.rows is not None:
+        return {"status": answer.status_code, "headers": sorted(headers)}
+    return {"status": answer.status_code, "headers": headers, "tags": read.tags, "texts": texts}
+
+
+DOORS = {"http": seen_over_http, "flight": seen_over_flight, "dbapi": seen_over_dbapi, "console": seen_over_console}

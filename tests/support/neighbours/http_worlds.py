@@ -1,0 +1,91 @@
+"""Two worlds over HTTP: everything that a request sends back, split into what noise may touch and the rest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx2
+import pyarrow as pa
+import structlog
+
+from engine.server.http.responses import ARROW
+from engine.server.telemetry import begin_logs
+from tests.support.neighbours.two_worlds import Attack
+from tests.support.patience import until
+from tests.support.server.serving import Inhabited
+
+NAMES = ("id", "request_id", "made_at", "ended_at", "location", "at", "body", "row_hash", "settled_at")  # of one run
+
+
+def seen_over_http(server: Inhabited, attack: Attack) -> dict[str, Any]:
+    """Ask a served desk in every form; give all that must be the same in both worlds."""
+    return {
+        "json": _split(server.ask(attack.sql), attack),
+        "arrow": _split(server.ask(attack.sql, headers={"Accept": ARROW}), attack),
+        "explained": server.send("POST", "/v1/explain", json={"sql": attack.sql}).text,
+        "job": _job(server, attack),
+    }
+
+
+@contextmanager
+def logging() -> Iterator[None]:
+    begin_logs()
+    try:
+        yield
+    finally:
+        structlog.reset_defaults()
+
+
+def _job(server: Inhabited, attack: Attack) -> Any:
+    started = server.ask(attack.sql, headers={"Prefer": "respond-async", "Idempotency-Key": "job"})
+    place = started.headers["location"]
+    until(lambda: _ended(server.house.books.job(request_id="job")))  # how often one looks is not what is compared
+    return named(server.send("GET", place)), _split(server.send("GET", f"{place}/result"), attack)
+
+
+def _ended(row: Any) -> bool:
+    return row is not None and row["state"] not in ("queued", "running")
+
+
+def named(answer: httpx2.Response) -> Any:
+    """Leave out what names this one run."""
+
+    def without(value: Any) -> Any:
+        if isinstance(value, list):
+            return [without(each) for each in value]
+        if isinstance(value, dict):
+            return {key: without(each) for key, each in value.items() if key not in NAMES}
+        return value
+
+    return answer.status_code, sorted(answer.headers), without(answer.json())
+
+
+def _split(answer: httpx2.Response, attack: Attack) -> Any:
+    """Give status, headers, length and body without its noise; where rows are noise their number is, and the length."""
+    if answer.headers["content-type"] == "application/problem+json":
+        return answer.status_code, dict(answer.headers), answer.text
+    told = _read(answer)
+    noise = set(told["intervals"])
+    values = {name: values for name, values in told.pop("values").items() if not noise & {name}}
+    told |= {"intervals": sorted(noise), "reliability": sorted(told["reliability"]), "advice": None}
+    told["made_from"] = [{**made, "settled_at": None} for made in told["made_from"]]
+    told["notes"] = [note for note in told["notes"] if " value(s) are NULL " not in note]
+    headers = dict(answer.headers)
+    if attack.rows is not None:
+        values = {}
+        headers.pop("content-length")
+    return answer.status_code, headers, told, values
+
+
+def _read(answer: httpx2.Response) -> dict[str, Any]:
+    if answer.headers["content-type"] == ARROW:
+        table = pa.ipc.open_stream(answer.content).read_all()
+        card = json.loads(table.schema.metadata[b"passersby"])
+        return {**card, "schema": str(table.schema.remove_metadata()), "values": table.to_pydict()}
+    told: dict[str, Any] = answer.json()
+    columns = [column["name"] for column in told["columns"]]
+    rows = told.pop("rows")
+    return {**told, "values": {name: [row[i] for row in rows] for i, name in enumerate(columns)}}

@@ -1,0 +1,220 @@
+"""Two worlds, D and D': everything that leaves the desk for one request, split into what noise may touch and the rest.
+
+The rest must be the same in both worlds: status, code and text of a refusal, shape, names of columns, public keys and
+their order, charge and remaining budget, notes, explanation, ledger rows, what is logged.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from engine import Desk, Refused, open_desk
+from tests.support.cached_in import cached_in
+from tests.support.ledger.blank_ledger import blank_ledger
+from tests.support.neighbours.attack_catalog import CANARIES, WORLDS, attack_catalog
+from tests.support.tree import ROOT
+
+CLIENT = "mallory"
+ANSWERED = "A"
+READING = (ANSWERED, "E_EXEC")  # outcomes for which data were read
+NIGHTLY = bool(os.environ.get("PASSERSBY_NIGHTLY"))
+_HEADER = re.compile(r"# (?P<number>\d+) (?P<outcome>\w+)(?: (?P<rows>private|noisy))?: (?P<why>.*)")
+_NOISY_NOTE = re.compile(r"\d+ value\(s\) are NULL|^No group is left")  # a noisy number decides whether it is told
+_NOTED = ("at", "request_id", "body", "row_hash")  # of a ledger row: when, under which name, and the hash of both
+_HASHED = ("ledger_id", "digest")  # of its body: the ledger's own name, and the hash of what was released
+
+
+@dataclass(frozen=True)
+class Attack:
+    """One adversarial case."""
+
+    number: str
+    outcome: str  # A, or the code of the refusal
+    rows: str | None  # what of the rows may differ: None, private or noisy
+    why: str
+    sql: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Everything that one request let out."""
+
+    outcome: str
+    static: dict[str, Any]  # what must be the same in both worlds
+    noisy: dict[str, Any]  # released numbers, and with private keys or a noisy order all rows
+    said: str = ""  # logged, printed and in the chain of exceptions
+    repeated: bool = True  # whether the same question got the same numbers again
+
+    def traces(self, attack: Attack) -> set[str]:
+        """Find the victim's values in all of it, but for those that the asker wrote himself, and noisy numbers."""
+        shown = [v for values in self.noisy.get("values", {}).values() for v in values if isinstance(v, str)]
+        text = json.dumps([self.static, shown, self.said], default=str, ensure_ascii=False)
+        text = text.replace(json.dumps(attack.sql, ensure_ascii=False)[1:-1], "").replace("9999-12-31", "")
+        return {c for c in CANARIES if c not in attack.sql and re.search(rf"(?<![\w.]){c}(?![\w.])", text)}
+
+
+def attacks() -> list[Attack]:
+    """Read the cases of tests/sql/attacks.sql."""
+    blocks = (ROOT / "tests" / "sql" / "attacks.sql").read_text(encoding="utf-8").strip("\n").split("\n\n")[1:]
+    found = []
+    for block in blocks:
+        header, _, sql = block.partition("\n")
+        parts = _HEADER.fullmatch(header)
+        assert parts is not None and sql, f"no case: {block}"
+        found.append(Attack(**parts.groupdict(), sql=sql))
+    return found
+
+
+COUNT = Attack("61", ANSWERED, None, "however many rows somebody has", "SELECT COUNT(*) FROM events")
+BY_HOUR = replace(COUNT, sql="SELECT hour(ts), COUNT(*) FROM events GROUP BY 1")
+BY_ZONE = replace(COUNT, sql="SELECT zone, COUNT(*) FROM events JOIN cells USING (cell_id) GROUP BY 1")
+
+
+@contextmanager
+def open_worlds(folder: Path, names: tuple[str, ...] = WORLDS) -> Iterator[dict[str, Desk]]:
+    """Open the desk over each world's data; every request gets a ledger of its own."""
+    with ExitStack() as opened:
+        paths = {world: attack_catalog(folder, world).path for world in names}
+        with cached_in(folder / "cache"):
+            worlds = {world: opened.enter_context(open_desk(path, ledger=":memory:")) for world, path in paths.items()}
+        yield worlds
+
+
+@contextmanager
+def fresh(desk: Desk) -> Iterator[Desk]:
+    """Give the same desk with a ledger in which nothing was ever charged."""
+    with blank_ledger() as ledger:
+        yield replace(desk, engine=replace(desk.engine, ledger=ledger))
+
+
+def _static_row(row: dict[str, Any]) -> dict[str, Any]:
+    """Leave out of a ledger row what is of this one run."""
+    said = {name: value for name, value in json.loads(row["body"]).items() if name not in _HASHED}
+    return {name: value for name, value in row.items() if name not in _NOTED} | {"said": said}
+
+
+def seen(desk: Desk, attack: Attack, **asked: Any) -> Seen:
+    """Ask once with a new ledger, explain, ask again, and look at every list that can be seen."""
+    with fresh(desk) as own, _listening() as heard:
+        first = _asked(own, attack, heard, **asked)
+        again = _asked(own, attack, heard, **asked)
+        explained = _explained(own, attack.sql)
+        lists = {
+            "ledger": [_static_row(row) for row in own.ledger()],
+            "history": [{k: v for k, v in row.items() if k != "settled_at"} for row in own.history(CLIENT)],
+            "budget": own.budget(CLIENT),
+        }
+        static = {"first": first.static, "again": again.static, "explained": explained, **lists}
+        return Seen(first.outcome, static, first.noisy, heard.getvalue(), first.noisy == again.noisy)
+
+
+def _asked(desk: Desk, attack: Attack, heard: io.StringIO, **asked: Any) -> Seen:
+    try:
+        answer = desk.query(attack.sql, client=CLIENT, **asked)
+    except Refused as refused:
+        heard.write("".join(_chain(refused)))
+        return Seen(str(refused.problem["code"]), refused.problem, {})
+    return Seen(ANSWERED, *_split(answer, attack.rows))
+
+
+def _chain(error: BaseException | None) -> Iterator[str]:
+    """Give the text of an exception and of whatever stands behind it."""
+    while error is not None:
+        yield f"{error!r} {error.args!r}\n"
+        error = error.__cause__ or error.__context__
+
+
+def _split(answer: pa.Table, rows: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Separate an answer into what is the same in both worlds and what is noise."""
+    card = json.loads(answer.schema.metadata[b"passersby"])
+    intervals, notes = card.pop("intervals"), card.pop("notes")
+    judged = {"reliability": card.pop("reliability"), "advised": card.pop("advice") is not None}  # by noisy numbers
+    card["notes"] = [note for note in notes if not _NOISY_NOTE.search(note)]
+    shape = [(field.name, str(field.type)) for field in answer.schema]
+    values = {name: answer.column(name).to_pylist() for name in answer.column_names}
+    noise = {name for name in values if rows is not None or name in intervals}
+    static = {"card": card, "columns": shape, "keys": {k: v for k, v in values.items() if k not in noise}}
+    if rows is None:
+        static["rows"] = answer.num_rows
+    return static, {"values": {name: values[name] for name in noise}, "intervals": intervals, **judged}
+
+
+def _explained(desk: Desk, sql: str) -> dict[str, Any]:
+    try:
+        told = desk.explain(sql, client=CLIENT)
+        return told | {"made_from": [{**each, "settled_at": None} for each in told["made_from"]]}
+    except Refused as refused:
+        return refused.problem
+
+
+@contextmanager
+def _listening() -> Iterator[io.StringIO]:
+    """Hear everything that is logged or printed."""
+    heard = io.StringIO()
+    handler = logging.StreamHandler(heard)
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    try:
+        with redirect_stdout(heard), redirect_stderr(heard):
+            yield heard
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+
+
+@cache
+def _first_of_each() -> frozenset[Attack]:
+    """Give the first case of each code; nightly all."""
+    every = attacks()
+    return frozenset(every if NIGHTLY else {attack.outcome: attack for attack in reversed(every)}.values())
+
+
+def hold(attack: Attack, worlds: dict[str, Desk], others: tuple[str, ...] | None = None, **asked: Any) -> None:
+    """Ask in every world; raises AssertionError where anything but noise differs.
+
+    What is refused before data are read is asked in two worlds alone, but for the first case of each code, and nightly.
+    """
+    if others is None:
+        others = ("D", "heavy", "refused") if attack.outcome in READING or attack in _first_of_each() else ("D",)
+    without = seen(worlds["D'"], attack, **asked)
+    assert without.outcome == attack.outcome, without.static["first"]
+    priced = attack.outcome == ANSWERED and without.static["first"]["card"]["price"]["rho"] > 0  # not public rows alone
+    assert bool(without.static["ledger"]) == priced, "a refusal is free, and so is what looks at nobody"
+    assert without.repeated, "the same question has one answer"
+    for world in others:
+        other = seen(worlds[world], attack, **asked)
+        assert other.outcome == without.outcome
+        assert other.static == without.static
+        assert other.traces(attack) <= without.traces(attack)  # a number that is in both came from nobody
+
+
+def second_asker(desk: Desk) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Let ann ask, then bob the same; give both cards with what they saw."""
+    with fresh(desk) as own:
+        answers = [own.query(BY_ZONE.sql, client=client) for client in ("ann", "bob")]
+    cards = [json.loads(answer.schema.metadata[b"passersby"]) for answer in answers]
+    assert answers[0].column(1).to_pylist() == answers[1].column(1).to_pylist(), "one release, one result"
+    return cards[0], cards[1]
+
+
+def check_second_asker(desk: Desk) -> None:
+    ann, bob = second_asker(desk)
+    assert ann["price"] == bob["price"] != 0 and not bob["replayed"], (
+        "who sees a release for the first time pays for it"
+    )
+    assert ann["remaining"]["dataset"] == bob["remaining"]["dataset"], "the dataset pays once"
+    assert bob["remaining"]["client"] == ann["remaining"]["client"]

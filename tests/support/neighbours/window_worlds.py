@@ -1,0 +1,276 @@
+"""Neighbours that differ in one person's rows of one window, held against what is charged and declared.
+
+One database in memory, in these worlds:
+
+    everybody   the data: victims and others in several windows, rows without time, outside of all windows, of a wrong date
+    mixed       the same rows in another order, without those that are not admitted: every vector stays as it is
+    without_N   everybody less the victim's rows of the N-th window; what was computed from it is another value
+    static      everybody less the victim's rows of tables without time
+    timeless    everybody less the victim's rows of all windows
+    nobody      timeless less the victim's rows of tables without time
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+import pyarrow as pa
+
+from dialect import Catalog, PrivatePlan, Question, Target, read
+from dialect.catalog.privacy_windows import STATIC, Window, next_begin, window_name
+from dialect.codegen.key_selection import most_weight
+from engine.catalog.file import load_catalog
+from engine.pricing.prepare import prepare
+from tests.support.greybox.greybox import RHO, InMemory, OthersMoved, Ran, SensitivityExceeded, _moves, check_static
+from tests.support.sql.passes import handed_by, passes
+
+VICTIM = 77
+MANY = 4  # windows
+PRIVATE = ("person", "visit", "seen", "leg", "point")
+LOCAL = "timezone('Europe/Berlin', ts)"
+_FIRST = {Window.MONTH: date(2026, 1, 1), Window.WEEK: date(2026, 3, 23), Window.DAY: date(2026, 3, 28)}
+_UNIT = {Window.MONTH: "month", Window.WEEK: "week", Window.DAY: "day"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One visit and one sighting of a person; `window` -1: no time, -2: before all windows, -3: a date that is not its own."""
+
+    person: int
+    window: int
+    minutes: int = 600  # after the window's first midnight, or before its last one where below 0
+    place: int = 1
+    steps: int = 3
+    dwell: float = 10.0
+    tag: str = "x"
+
+
+@dataclass(frozen=True)
+class Data:
+    """A whole database."""
+
+    rows: tuple[Row, ...]
+    people: tuple[tuple[int, str, str], ...] = ((VICTIM, "a", "b"), (1, "b", "a"), (2, "c", "c"))
+
+
+def begins(window: Window) -> tuple[date, ...]:
+    """List the days on which the declared windows begin."""
+    found = [_FIRST[window]]
+    while len(found) < MANY:
+        found.append(next_begin(window, found[-1]))
+    return tuple(found)
+
+
+@cache
+def declare(window: Window, folder: Path | None = None) -> Catalog:
+    """Load the catalog with windows of one length, its data in a folder if they are to be read from files."""
+    text = catalog_text(window)
+    if folder is not None:  # what is asked of files is to be exact, so that windows' rows are not cut
+        text = text.replace("max_rows_per_person = 4", "max_rows_per_person = 1000")
+    with TemporaryDirectory() as apart:
+        file = (folder or Path(apart)) / "windowed.toml"
+        file.write_text(text)
+        return load_catalog(file)
+
+
+def catalog_text(window: Window) -> str:
+    """Write the catalog with windows of one length."""
+    starts = begins(window)
+    names = [window_name(window, begin) for begin in starts]
+    text = (Path(__file__).parent / "window_worlds.toml").read_text()
+    end = next_begin(window, starts[-1]) - timedelta(days=1)
+    put = {"WINDOW": window, "FIRST": names[0], "SECOND": names[1], "LAST": names[-1], "DAY": starts[0], "END": end}
+    for word, value in put.items():
+        text = text.replace(f'"{word}"', f'"{value}"')
+    return text
+
+
+def write_data(folder: Path, window: Window, data: Data) -> Catalog:
+    """Write a database into a folder, as files that the engine opens."""
+    with duckdb.connect(str(folder / "none.duckdb")) as connection:
+        connection.execute(_everybody(data, begins(window)).replace("everybody.", ""))
+    return declare(window, folder)
+
+
+class Worlds:
+    """The worlds of one database under a catalog with windows of one length."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, window: Window, data: Data) -> None:
+        self.window, self.catalog = window, declare(window)
+        self.names = [window_name(window, begin) for begin in begins(window)]
+        self._connection = connection
+        self._keys: dict[int, tuple[PrivatePlan, pa.Table | None]] = {}  # of everybody, for a plan that is held
+        self.worlds = ("everybody", "mixed", "static", "timeless", "nobody", *(f"without_{i}" for i in range(MANY)))
+        self._make(data)
+
+    def _make(self, data: Data) -> None:
+        for world in self.worlds:
+            self._connection.execute(f"DROP SCHEMA IF EXISTS {world} CASCADE; CREATE SCHEMA {world}")
+        self._connection.execute(_everybody(data, begins(self.window)))
+        for i, begin in enumerate(begins(self.window)):
+            self._connection.execute(_without(i, begin, self.window))
+        self._connection.execute(_mixed(begins(self.window), self.window))
+        self._connection.execute(_static("static", "everybody") + _timeless() + _static("nobody", "timeless"))
+
+    def run(self, question: Question, world: str, threads: int = 1) -> tuple[Ran, ...]:
+        """Prepare and run a question in one world."""
+        target = Target({table.name: f"{world}.{table.name}" for table in self.catalog.tables})
+        backend = InMemory(target, self._connection, PRIVATE)
+        self._connection.execute(f"SET threads = {threads}")
+        prepared = [prepare(plan, self.catalog, backend, RHO) for plan in question.plans]
+        handed = [self.handed(plan, self.catalog) for plan in question.plans]
+        return tuple(
+            Ran(*each) for p, keys in zip(prepared, handed, strict=True) for each in passes(p, backend, handed=keys)
+        )
+
+    def handed(self, plan: PrivatePlan, catalog: Catalog) -> pa.Table | None:
+        """Take some keys of everybody, the same for all worlds, once for a plan."""
+        if id(plan) not in self._keys:
+            self._keys[id(plan)] = (plan, self._handed(plan, catalog))
+        return self._keys[id(plan)][1]
+
+    def _handed(self, plan: PrivatePlan, catalog: Catalog) -> pa.Table | None:
+        target = Target({table.name: f"everybody.{table.name}" for table in catalog.tables})
+        backend = InMemory(target, self._connection, PRIVATE)
+        return handed_by(prepare(plan, catalog, backend, RHO), backend)
+
+    def check(self, sql: str) -> Question:
+        """Hold one question against everything that is known; raises AssertionError with the question."""
+        question = read(sql, self.catalog)
+        everybody = self.run(question, "everybody")
+        for world, threads in (("everybody", 4), ("mixed", 2)):
+            _same(everybody, self.run(question, world, threads), sql, f"{world}, {threads} threads,")
+        for i, name in enumerate((*self.names, STATIC)):
+            less = self.run(question, "static" if name == STATIC else f"without_{i}", 2)
+            for more_of_it, less_of_it in zip(everybody, less, strict=True):
+                check_window(more_of_it, less_of_it, name, sql)
+        self._check_timeless(question, sql)
+        return question
+
+    def _check_timeless(self, question: Question, sql: str) -> None:
+        """Demand that who has no row in any window counts only where tables without time are charged."""
+        if all(STATIC in plan.touched.windows for plan in question.plans):
+            return
+        for here, gone in zip(self.run(question, "timeless"), self.run(question, "nobody"), strict=True):
+            if STATIC not in here.prepared.plan.touched.windows:
+                _same((here,), (gone,), sql, "rows without time, which are not charged,")
+
+
+def check_window(more: Ran, less: Ran, window: str, sql: str) -> None:
+    """Hold two neighbours against the windows that a release is charged to, and its sensitivities."""
+    check_static(more.prepared, less.prepared, sql)
+    touched = more.prepared.plan.touched
+    if window not in touched.windows:
+        if window != STATIC:  # static rows are protected with the windows that they are joined to
+            _same((more,), (less,), sql, f"the victim's rows of {window}, which is not charged,")
+        return
+    for i, moved in enumerate(_moves(more, less)):
+        bound = more.prepared.bounds.vectors[i]
+        squared = sum(move * move for move in moved)
+        if squared > bound.sensitivity**2:
+            text = more.prepared.plan.vectors[i].text
+            raise SensitivityExceeded(f"{window}: {text} moved {squared} > {bound.sensitivity}^2, {touched}: {sql}")
+    if more.prepared.plan.key_set is None:
+        _check_private_keys(more, less, sql)
+
+
+def _check_private_keys(more: Ran, less: Ran, sql: str) -> None:
+    """Demand that keys of one world alone have one person each, and are few on each side."""
+    bounds = more.prepared.bounds
+    limit = bounds.max_groups or 0
+    for here, there in ((more.groups, less.groups), (less.groups, more.groups)):
+        alone = [weight for key, (weight,) in here.items() if key not in there]
+        if len(alone) > limit or (alone and max(alone) > most_weight(len(alone), bounds)):
+            raise SensitivityExceeded(f"private keys {alone} of at most {limit} groups: {sql}")
+
+
+def _same(one: Sequence[Ran], other: Sequence[Ran], sql: str, what: str) -> None:
+    for a, b in zip(one, other, strict=True):
+        check_static(a.prepared, b.prepared, sql)
+        if a.groups != b.groups:
+            raise OthersMoved(f"{what} changed the exact numbers of {sql}")
+
+
+def _everybody(data: Data, starts: Sequence[date]) -> str:
+    people = ", ".join(f"({person}, '{zone}', '{home}')" for person, zone, home in data.people) or "(NULL, 'a', 'a')"
+    visits = ", ".join(_visit(i, row, starts) for i, row in enumerate(data.rows))
+    return f"""
+        CREATE TABLE everybody.person AS SELECT * FROM (VALUES {people}) AS p(person_id, zone, home);
+        CREATE TABLE everybody.visit AS SELECT * FROM (VALUES {visits})
+            AS v(visit_id, person_id, began, day, place, steps, dwell, tag);
+        CREATE TABLE everybody.seen AS SELECT person_id, timezone('Europe/Berlin', began) AS ts, place FROM everybody.visit;
+        CREATE TABLE everybody.leg AS SELECT visit_id, 1 + (place + n) % 3 AS place, steps + n AS steps
+            FROM everybody.visit, range(2) AS r(n);
+        CREATE TABLE everybody.point AS SELECT visit_id, began + INTERVAL 1 HOUR * n AS began, place
+            FROM everybody.visit, range(2) AS r(n);
+        CREATE TABLE everybody.place AS SELECT * FROM (VALUES (1, 'in'), (2, 'out'), (3, 'in')) AS k(place, sort);
+    """
+
+
+def _visit(number: int, row: Row, starts: Sequence[date]) -> str:
+    at, day = "NULL::TIMESTAMP", f"DATE '{starts[0]}'"
+    if row.window != -1:
+        begin = starts[max(row.window, 0)] - timedelta(days=40 if row.window == -2 else 0)
+        end = starts[row.window + 1] if 0 <= row.window < len(starts) - 1 else begin + timedelta(days=1)
+        at = f"TIMESTAMP '{begin if row.minutes >= 0 else end}' + INTERVAL '{row.minutes} minutes'"
+        at = at if row.minutes >= 0 else f"{at} - INTERVAL 1 MICROSECOND"
+        day = f"CAST({at} AS DATE) + {3 if row.window == -3 else 0}"
+    return f"({number}, {row.person}, {at}, {day}, {row.place}, {row.steps}, {row.dwell}::DOUBLE, '{row.tag}')"
+
+
+def _without(number: int, begin: date, window: Window) -> str:
+    world, unit = f"without_{number}", _UNIT[window]
+    other = "CASE home WHEN 'a' THEN 'c' ELSE 'a' END" if number == 1 else "home"
+    of_victim = f"person_id = {VICTIM} AND date_trunc('{unit}', {{}}) = DATE '{begin}'"
+    whose = "visit_id IN (SELECT visit_id FROM everybody.visit WHERE {})"
+    return f"""
+        CREATE TABLE {world}.person AS SELECT * REPLACE (CASE WHEN person_id = {VICTIM} THEN {other} ELSE home END AS home)
+            FROM everybody.person;
+        CREATE TABLE {world}.visit AS FROM everybody.visit WHERE ({of_victim.format("began")}) IS NOT TRUE;
+        CREATE TABLE {world}.seen AS FROM everybody.seen WHERE ({of_victim.format(LOCAL)}) IS NOT TRUE;
+        CREATE TABLE {world}.leg AS FROM everybody.leg;
+        CREATE TABLE {world}.point AS FROM everybody.point WHERE NOT
+            (date_trunc('{unit}', began) = DATE '{begin}' AND {whose.format(f"person_id = {VICTIM}")}) IS TRUE;
+        CREATE VIEW {world}.place AS FROM everybody.place;
+    """
+
+
+def _mixed(starts: Sequence[date], window: Window) -> str:
+    end = next_begin(window, starts[-1])
+    inside = f"{{}} >= TIMESTAMP '{starts[0]}' AND {{}} < TIMESTAMP '{end}'"
+    local = f"date_trunc('{_UNIT[window]}', {{}})"
+    mixed = "ORDER BY hash(rowid * 7919 + 13)"
+    admitted = f"{inside.format('began', 'began')} AND day = CAST(began AS DATE)"
+    return f"""
+        CREATE TABLE mixed.person AS FROM everybody.person {mixed};
+        CREATE TABLE mixed.visit AS FROM everybody.visit WHERE {admitted} AND person_id IS NOT NULL {mixed};
+        CREATE TABLE mixed.seen AS FROM everybody.seen WHERE {inside.format(LOCAL, LOCAL)} AND person_id IS NOT NULL {mixed};
+        CREATE TABLE mixed.leg AS FROM everybody.leg {mixed};
+        CREATE TABLE mixed.point AS FROM everybody.point AS p WHERE EXISTS (FROM mixed.visit AS v WHERE
+            v.visit_id = p.visit_id AND {local.format("v.began")} = {local.format("p.began")}) {mixed};
+        CREATE VIEW mixed.place AS FROM everybody.place;
+    """
+
+
+def _static(world: str, of: str) -> str:
+    views = "".join(f"CREATE VIEW {world}.{t} AS FROM {of}.{t};" for t in (*PRIVATE[1:], "place"))
+    return f"CREATE TABLE {world}.person AS FROM {of}.person WHERE person_id <> {VICTIM}; {views}"
+
+
+def _timeless() -> str:
+    """Leave the victim no row with a time; rows that hang on these are not admitted then."""
+    others = f"WHERE (person_id = {VICTIM}) IS NOT TRUE"
+    return f"""
+        CREATE TABLE timeless.person AS FROM everybody.person;
+        CREATE TABLE timeless.visit AS FROM everybody.visit {others};
+        CREATE TABLE timeless.seen AS FROM everybody.seen {others};
+        CREATE VIEW timeless.leg AS FROM everybody.leg;
+        CREATE VIEW timeless.point AS FROM everybody.point;
+        CREATE VIEW timeless.place AS FROM everybody.place;
+    """

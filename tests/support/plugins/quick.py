@@ -1,0 +1,245 @@
+"""The quick suite: `pytest --quick`, which `make test` runs. Without the option everything runs, as `make test-all` does.
+
+A test is in the quick suite unless a table below says otherwise, so a new file is in it. What is slow by nature is left
+out whole (SLOW); of long parametrised tests every n-th case runs (EVERY), always with the first; a test that took longer
+than TEST_SECONDS when it was measured (tests/slow_tests.txt) is left out, but for those that privacy rests on (KEPT); and
+of the files that plant bugs one bug a mechanism runs (CORE). tests/house/test_quick.py holds the suite to QUICK_SECONDS,
+and each file in it to FILE_SECONDS, by the seconds that tests/seconds.txt records.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+from tests.support.tree import ROOT
+
+QUICK_SECONDS = 600.0  # of workers together: five minutes on two idle cores, with pytest -n 3
+FILE_SECONDS = 30.0  # of one file in it: a worker that begins a longer one late ends alone
+TEST_SECONDS = 0.5  # of one test in it, without its fixtures
+PROPERTY = "quick"  # a test report's property: the test is in the quick suite, if it is no slow one
+SLOW_TESTS = ROOT / "tests" / "slow_tests.txt"
+
+# why -> files (patterns), or single tests of a file
+SLOW: dict[str, tuple[str, ...]] = {
+    "every planted bug: CORE has one a mechanism": ("tests/*_planted.py", "tests/*/test_planted.py", "tests/*/test_planted_bugs.py"),
+    "runs notebooks": ("tests/passersby/test_notebooks.py",),
+    "builds and installs a wheel": ("tests/house/test_wheel.py",),
+    "runs the README": ("tests/house/test_readme.py",),
+    "runs the linters of `make check` on planted violations": ("tests/house/test_law.py",),
+    "starts servers as an operator does": (
+        "tests/passersby/cli/test_cli_ledger.py::test_an_auditor_asks_a_server_as_a_ledger_that_is_here",
+        "tests/engine/server/test_runbook.py",
+        "tests/engine/server/test_runbook_environments.py",
+        "tests/engine/server/test_tls.py",
+        "tests/engine/server/test_two_servers.py",
+    ),
+    "kills processes": (
+        "tests/budgets/test_ledger_crash.py",
+        "tests/budgets/test_ledger_power.py",
+        "tests/engine/server/test_processes.py",
+    ),
+    "kills processes, beside what is fast": (
+        "tests/engine/data/test_fetch.py::test_a_killed_copy_is_gone_on_with",
+        "tests/engine/data/test_ingest.py::test_a_killed_ingest_is_before_or_after_and_running_again_finishes",
+        "tests/privacy/worlds/test_charge_before_read.py::test_a_killed_question_is_charged_once_and_answered_once",
+    ),
+    "drives a browser": ("tests/engine/server/console/test_browser.py",),
+    "starts a PostgreSQL": (
+        "tests/budgets/stores/test_postgres.py",
+        "tests/budgets/test_outlook_postgres.py",
+        "tests/engine/server/test_operations.py::test_a_dump_of_postgres_is_the_ledger_without_the_server_s_books",
+        "tests/engine/accounts/test_marks.py::test_a_ledger_on_a_server_is_named_without_its_password",
+    ),
+    "starts Spark": (
+        "tests/engine/backends/test_can_object_in_lakes.py",
+        "tests/engine/backends/test_lake_layout.py",
+        "tests/engine/backends/test_spark.py",
+        "tests/engine/backends/test_spark_numbers.py",
+    ),
+    "short forms of `make nightly`": (
+        "tests/dialect/catalog/test_fuzz.py::test_the_long_search_in_its_short_form",
+        "tests/privacy/test_nightly.py", "tests/privacy/test_search.py"),
+    "long searches: other files ask the same of questions by hand": (
+        "tests/engine/pricing/test_year_of_days.py",
+        "tests/privacy/exactness/test_exactness_drawn.py",
+        "tests/privacy/greybox/test_greybox_person_windows.py",
+        "tests/privacy/worlds/test_two_worlds_free.py",
+    ),
+    "races of processes": ("tests/budgets/test_ledger_races.py",),
+    "runs a page of the docs": (
+        "tests/passersby/cli/test_cli_objections.py::test_the_commands_of_the_document_run",
+        "tests/engine/server/test_flight_page.py",
+        "tests/passersby/test_calibration_page.py",
+        "tests/passersby/test_client_page.py",
+    ),
+    "measures what forms take": ("tests/dialect/analysis/test_row_costs.py",),
+    "benchmarks": ("tests/bench/test_rivals.py",),
+    "audits by thousands of draws": (
+        "tests/privacy/statistics/test_audit.py",
+        "tests/privacy/statistics/test_coverage.py",
+        "tests/privacy/statistics/test_coverage_followed.py",
+        "tests/privacy/statistics/test_coverage_simultaneous.py",
+    ),
+}  # fmt: skip
+
+# of a test that runs on both stores of ledgers, the case that starts a PostgreSQL
+SLOW_CASE = re.compile(r"\[postgres[-\]]")
+
+# file, or one test of it -> of its cases every so many-th runs, the first among them
+EVERY: dict[str, int] = {
+    "tests/budgets/stores/test_schema.py": 2,
+    "tests/budgets/stores/test_versions.py": 2,
+    "tests/budgets/log/test_verify.py": 3,
+    "tests/dialect/analysis/test_bounded_work.py": 5,
+    "tests/dialect/test_conformance.py": 2,
+    "tests/dialect/functions/test_forms_alone.py": 4,
+    "tests/dialect/functions/test_functions.py": 3,
+    "tests/dialect/functions/test_functions_cells.py": 3,
+    "tests/dialect/functions/test_functions_polygons.py": 3,
+    "tests/dialect/analysis/test_possible_days.py": 4,
+    "tests/dialect/algebra/test_ranges.py": 3,
+    "tests/dialect/test_refusals.py": 2,
+    "tests/dialect/planner/test_row_sets.py": 3,
+    "tests/engine/backends/test_duckdb.py": 2,
+    "tests/engine/backends/test_kept_persons.py": 3,
+    "tests/engine/server/test_requests.py": 2,
+    "tests/engine/server/http/test_roles.py": 7,
+    "tests/engine/reuse/test_combining.py": 3,
+    "tests/engine/data/test_csv_files.py": 3,
+    "tests/engine/workflows/test_delivered_windows.py": 3,
+    "tests/engine/server/test_forms.py": 2,
+    "tests/engine/reuse/test_finding.py": 2,
+    "tests/engine/data/test_ingest.py": 2,
+    "tests/engine/data/test_layout.py": 3,
+    "tests/engine/workflows/test_made_up.py": 2,
+    "tests/engine/accounts/test_marks.py": 3,
+    "tests/engine/mechanism/test_moments.py": 5,
+    "tests/engine/mechanism/test_noise.py": 2,
+    "tests/engine/data/test_operator.py": 8,
+    "tests/engine/data/test_renew.py": 4,
+    "tests/engine/backends/test_semi_joins_of_intervals.py": 4,
+    "tests/engine/pipeline/test_target_reached.py": 3,
+    "tests/passersby/cli/test_cli.py": 5,
+    "tests/passersby/cli/test_cli_admins.py": 3,
+    "tests/passersby/client/test_connection.py": 2,
+    "tests/passersby/client/test_remote.py": 3,
+    "tests/privacy/worlds/test_charge_before_read.py": 7,
+    "tests/privacy/exactness/test_determinism.py": 4,
+    "tests/privacy/exactness/test_exactness.py": 7,
+    "tests/privacy/greybox/test_greybox_admission.py": 4,
+    "tests/privacy/greybox/test_greybox_calibrated.py": 4,
+    "tests/privacy/greybox/test_greybox_of_a_person.py": 3,
+    "tests/privacy/greybox/test_greybox_window_admission.py": 4,
+    "tests/privacy/statistics/test_noise_law.py": 4,
+    "tests/privacy/worlds/test_two_worlds.py": 7,
+    "tests/privacy/worlds/test_two_worlds_doors.py": 5,
+    "tests/privacy/worlds/test_two_worlds_objections.py": 5,
+    "tests/privacy/worlds/test_two_worlds_person_windows.py": 5,
+    "tests/privacy/worlds/test_two_worlds_timing.py": 4,
+}
+
+GREY_BOX = "tests/privacy/planted/test_planted.py::test_a_planted_bug_is_found"
+# mechanism -> the planted bug that shows that the tests of it can fail
+CORE: dict[str, str] = {
+    "clip": f"{GREY_BOX}[rounding up instead of towards zero]",
+    "truncation": f"{GREY_BOX}[a row more than are kept left alone]",
+    "threshold": "tests/privacy/statistics/test_noise_law.py::test_a_threshold_that_is_too_low_is_found[1]",
+    "noise law": "tests/privacy/statistics/test_noise_law.py::test_a_scale_ten_percent_off_is_found[too narrow]",
+    "charge before read": "tests/privacy/worlds/test_charge_before_read.py::test_a_statement_before_the_charge_is_found",
+    "chain": "tests/budgets/log/test_verify.py::test_a_tamper_of_the_file_is_found[releases]",
+    "windows": "tests/privacy/planted/test_person_windows_planted.py::test_the_bug_is_found[crossing is taken for preserved]",
+    "partition selection": f"{GREY_BOX}[a person who weighs 1 in each group]",
+    "quantiles": f"{GREY_BOX}[a bin taken for the person's own]",
+    "distinct": f"{GREY_BOX}[persons counted by their rows]",
+    "semi-join": f"{GREY_BOX}[rows chosen by the rows of whoever is there]",
+    "eligibility": f"{GREY_BOX}[admission forgotten]",
+}
+
+# tests of sensitivity, noise and admission that run however long they take
+KEPT: tuple[str, ...] = (
+    "tests/engine/catalog/test_admission.py::test_objectors_are_as_good_as_deleted",
+    "tests/privacy/worlds/test_charge_before_read.py::test_an_engine_that_charges_after_reading_is_caught",
+    "tests/privacy/greybox/test_greybox.py::test_one_person_moves_no_vector_further_than_declared",
+    "tests/privacy/greybox/test_greybox_admission.py::test_who_is_not_admitted_is_as_good_as_deleted",
+    "tests/privacy/greybox/test_greybox_moments.py::test_one_person_moves_nothing_further_than_declared",
+    "tests/privacy/greybox/test_greybox_windows.py::test_one_person_moves_no_vector_further_than_declared",
+    "tests/privacy/exactness/test_movement.py::test_one_persons_movement_moves_no_vector_further_than_declared",
+    "tests/privacy/statistics/test_noise_law.py::test_released_numbers_follow_the_priced_law_independently",
+    "tests/privacy/worlds/test_two_worlds.py::test_nothing_but_noise_tells_the_worlds_apart",
+    "tests/privacy/worlds/test_two_worlds_doors.py::test_nothing_but_noise_tells_the_worlds_apart",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the quick suite be asked for."""
+    parser.addoption("--quick", action="store_true", help="the quick suite only: see tests/support/plugins/quick.py")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave files unread of which no test is in the quick suite."""
+    if not (config.getoption("--quick") and collection_path.is_relative_to(ROOT)):
+        return None
+    file = str(collection_path.relative_to(ROOT))
+    return True if is_slow(file) and file not in map(file_of, CORE.values()) else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what is in the quick suite, for its seconds; where it alone is asked for, leave out the rest."""
+    candidates = set(selected([item.nodeid for item in items]))
+    for item in items:
+        if item.nodeid in candidates:
+            item.user_properties.append((PROPERTY, True))
+    quick = candidates - {test for test in slow_tests() if not is_kept(test)}
+    if config.getoption("--quick"):
+        config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in quick])
+        items[:] = [item for item in items if item.nodeid in quick]
+
+
+def selected(nodes: Sequence[str]) -> Iterator[str]:
+    """Give the tests of a whole suite that are in the quick one; cases of a test are counted as they stand."""
+    core, counted = set(CORE.values()), Counter[str]()
+    for node in nodes:
+        test = node.partition("[")[0]
+        slow = SLOW_CASE.search(node) or is_slow(test) or is_slow(file_of(test))
+        number = counted[test]
+        counted[test] += not slow
+        if node in core or not (slow or number % _step(test)):
+            yield node
+
+
+def slow_tests() -> dict[str, float]:
+    """Read which tests took longer than TEST_SECONDS, and how long."""
+    lines = (line for line in SLOW_TESTS.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
+    return {test: float(seconds) for seconds, test in (line.split(maxsplit=1) for line in lines)}
+
+
+def is_kept(node: str) -> bool:
+    """Tell whether a test is in the quick suite however long it takes."""
+    return node in CORE.values() or node.partition("[")[0] in KEPT
+
+
+def is_slow(named: str) -> bool:
+    """Tell whether a file, or a test, is left to `make test-all`."""
+    return any(fnmatch(named, pattern) for pattern in listed(SLOW.values()))
+
+
+def file_of(node: str) -> str:
+    """Give the file of a test."""
+    return node.partition("::")[0]
+
+
+def listed(groups: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    """Give the entries of all groups."""
+    for group in groups:
+        yield from group
+
+
+def _step(test: str) -> int:
+    return EVERY.get(test, EVERY.get(file_of(test), 1))

@@ -1,0 +1,208 @@
+"""Servers for tests: an application with the desk in the same process, and a real one with its worker."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import uvicorn
+from starlette.testclient import TestClient
+
+from engine import Desk
+from engine.server.app import create_app
+from engine.server.auth.keys import Keys, read_pepper
+from engine.server.http.roles import Role
+from engine.server.service import House
+from engine.server.settings import Settings
+from engine.server.storage import Books
+from engine.server.worker.client import UNHEARD, Heard
+from engine.server.worker.pacing import announced, queued
+from engine.server.worker.verbs import Clerk, Reply
+from tests.support.ledger.blank_ledger import Blanks
+from tests.support.patience import not_for_ever, until
+
+PEPPER = b"p" * 32
+PROGRAM = "from passersby.cli.app import app; app()"
+ANSWERS_AT = re.compile(r"passersby answers at (\S+)")
+PATIENCE = 60.0
+
+
+@dataclass
+class Inside:
+    """A line to a desk in the same process."""
+
+    clerk: Clerk
+    is_ready: bool = True
+    restarts: int = 0
+    state: str = "ready"
+    called: list[str] = field(default_factory=list)  # verbs
+
+    async def ready(self) -> None:
+        """Be ready."""
+
+    async def call(self, verb: str, arguments: Mapping[str, Any], heard: Heard = UNHEARD) -> Reply:
+        """Do it in a thread, as the worker does."""
+        self.called.append(verb)
+        loop = asyncio.get_running_loop()
+
+        def done() -> Reply:
+            queued.set(lambda: loop.call_soon_threadsafe(heard.queued) and None)
+            announced.set(heard.bucket)
+            return self.clerk.do(verb, arguments)
+
+        return await asyncio.to_thread(done)
+
+
+@dataclass
+class Inhabited:
+    """An application, with a key for each role."""
+
+    house: House
+    client: TestClient
+    keys: Mapping[Role, str]
+
+    def send(self, method: str, path: str, role: Role | None = Role.ANALYST, **more: Any) -> httpx2.Response:
+        """Send a request with the key of a role."""
+        headers = {**more.pop("headers", {}), **({} if role is None else bearer(self.keys[role]))}
+        return self.client.request(method, path, headers=headers, **more)
+
+    def ask(self, sql: str, role: Role | None = Role.ANALYST, **more: Any) -> httpx2.Response:
+        """Ask a question."""
+        body = {"sql": sql, **more.pop("terms", {})}
+        return self.send("POST", "/v1/queries", role, json=body, **more)
+
+
+@contextmanager
+def inhabited(desk: Desk, **settings: Any) -> Iterator[Inhabited]:
+    """Serve a desk inside this process, to one client of each role; all have the name of their role."""
+    with blank_books() as books:
+        house = House(_settings(**settings), books, Keys(books, PEPPER), Inside(Clerk(desk)))
+        made = {role: house.keys.make(str(role), role, by="test", days=1)["key"] for role in Role}
+        with TestClient(create_app(house), raise_server_exceptions=False) as client:
+            yield Inhabited(house, client, made)
+
+
+@contextmanager
+def listening(inside: Inhabited) -> Iterator[str]:
+    """Let an application be reached at a port of this machine; give its address."""
+    app = create_app(inside.house)
+    server = uvicorn.Server(uvicorn.Config(app, "127.0.0.1", 0, log_config=None, access_log=False, lifespan="off"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    until(lambda: server.started)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(PATIENCE)
+
+
+class OffTheLoop:
+    """A store that the event loop never waits for: whatever is asked of it there fails."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+
+    def reading(self) -> Any:
+        """Read, in a thread."""
+        return self._off_the_loop().reading()
+
+    def writing(self) -> Any:
+        """Write, in a thread."""
+        return self._off_the_loop().writing()
+
+    def _off_the_loop(self) -> Any:
+        with suppress(RuntimeError):  # raised where no loop runs
+            asyncio.get_running_loop()
+            pytest.fail("the event loop, and with it every request, waits for the books")
+        return self._store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+def _books() -> Books:
+    books = Books.beside(":memory:")
+    books._store = OffTheLoop(books._store)  # type: ignore[assignment]
+    return books
+
+
+blank_books = Blanks(_books).one
+_settings = cache(Settings)  # looking for each in the environment takes as long as a request
+
+
+def bearer(key: str) -> dict[str, str]:
+    """Give the header that carries a key."""
+    return {"Authorization": f"Bearer {key}"}
+
+
+@dataclass
+class Running:
+    """A server in processes of its own."""
+
+    process: subprocess.Popen[str]
+    url: str
+    ledger: Path
+    address: str  # of the ledger: its file, or a database
+
+    def key(self, name: str, role: Role = Role.ANALYST) -> str:
+        """Make a key on the server's machine."""
+        with closing(Books.beside(self.address)) as books:
+            pepper = read_pepper(Path(f"{self.ledger}.secret"))
+            made: str = Keys(books, pepper).make(name, role, by="test", days=1)["key"]
+            return made
+
+    def worker(self) -> int:
+        """Find the process that holds the data."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        found = children.read_text(encoding="ascii").split()
+        return int(found[0])
+
+    def kill(self) -> None:
+        """Kill the server as a power cut would, and its worker with it."""
+        worker = self.worker()
+        for process in (self.process.pid, worker):
+            os.kill(process, signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        """Tell it to stop, and wait until it has."""
+        self.process.terminate()
+        return self.process.wait(PATIENCE)
+
+
+@contextmanager
+def running(catalog: str, ledger: Path, address: str | None = None, **settings: object) -> Iterator[Running]:
+    """Start a server, wait until questions can be asked, and end it; of a ledger in a database, `ledger` names logs."""
+    place = address or str(ledger)
+    settings |= {"secret_file": f"{ledger}.secret"}
+    given = {f"PASSERSBY_SERVER_{name.upper()}": str(value) for name, value in settings.items()}
+    command = [sys.executable, "-c", PROGRAM, "serve", catalog, "--port", "0", "--ledger", place]
+    log = ledger.with_suffix(".log").open("a", encoding="utf-8")
+    environment = {**os.environ, "PASSERSBY_DATA": str(ledger.parent), **given}  # marks of its own
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
+    try:
+        assert process.stdout is not None
+        with not_for_ever(process):
+            said = process.stdout.readline()
+        found = ANSWERS_AT.match(said)
+        assert found is not None, f"it did not start: {said!r} {ledger.with_suffix('.log').read_text(encoding='utf-8')}"
+        yield Running(process, found[1], ledger, place)
+    finally:
+        log.close()
+        if process.poll() is None:
+            process.terminate()
+            process.wait(PATIENCE)

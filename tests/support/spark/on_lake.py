@@ -1,0 +1,103 @@
+"""One database in DuckDB and the same people's rows in a lake: every pass of a question on both, before noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyspark.sql.connect.session import SparkSession
+
+from dialect import Target, read
+from dialect.catalog.model import Catalog
+from dialect.codegen.engine_syntax import WORDS
+from engine.backends.duckdb import DuckDBBackend
+from engine.backends.empty_tables import declared
+from engine.backends.exact import NOBODY_OBJECTED, Exact
+from engine.backends.lake import LakeBackend
+from engine.backends.protocol import Lake
+from engine.backends.spark.backend import SparkLake
+from engine.data.checks.lake import lake_target, persons_of_bits, table_place
+from engine.pricing.prepare import prepare
+from tests.support.greybox.greybox import InMemory, Ran
+from tests.support.spark.lake import of_connection
+from tests.support.sql.passes import every_other, passes
+
+RHO = Fraction(1, 200)
+SAME = "CAST(0 AS INT)"  # in place of a hash: then both engines cut in the order of the values themselves
+
+
+def cut_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the hashes out, in which alone the engines are declared to differ."""
+    for engine, said in WORDS.items():
+        monkeypatch.setitem(WORDS, engine, replace(said, hashed=SAME, salted=SAME))
+
+
+def session_of(lake: Lake) -> SparkSession:
+    """Give the session that the next question runs in."""
+    assert isinstance(lake, SparkLake)
+    with lake.sessions.entered() as session:
+        return session
+
+
+class Both:
+    """One world of a connection, and its people in a lake."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, catalog: Catalog, world: str, private: Sequence[str], folder: Path, remote: str
+    ) -> None:  # fmt: skip
+        addresses = {table.name: f"{world}.{table.name}" for table in catalog.tables}
+        self.catalog = catalog
+        self.duck = InMemory(Target(addresses), connection, private)
+        lake = of_connection(connection, catalog, folder, remote, addresses)
+        sources = {table_place(table): table.source for table in lake.tables if table.private}
+        public = {table.name: addresses[table.name] for table in catalog.tables if not table.private}
+        beside = InMemory(Target(public), connection, private)
+        persons = persons_of_bits(catalog)
+        spark = SparkLake(remote, sources, persons)
+        for place in persons:
+            spark.try_persons(place)
+        self.lake = LakeBackend(
+            lake_target(catalog, public), beside, spark, declared(t for t in catalog.tables if t.private)
+        )
+
+    def run(self, sql: str, objected: pa.Table = NOBODY_OBJECTED) -> list[tuple[Exact, Exact]]:
+        """Give the exact integers of both, the second passes over the same keys; raises Refusal."""
+        return both(sql, (self.catalog, self.duck), (self.catalog, self.lake), objected)
+
+    def close(self) -> None:
+        """Leave the cluster, which would be asked for a minute otherwise when it is gone."""
+        self.lake.lake.close()
+
+    def in_lake(self, sql: str, keys: pa.Table | None = None, objected: pa.Table = NOBODY_OBJECTED) -> list[Ran]:
+        """Give what the lake alone gives, the second passes over some keys."""
+        prepared = [prepare(plan, self.catalog, self.lake, RHO) for plan in read(sql, self.catalog).plans]
+        return [Ran(*each) for p in prepared for each in passes(p, self.lake, objected, keys)]
+
+
+def both(
+    sql: str,
+    here: tuple[Catalog, DuckDBBackend],
+    there: tuple[Catalog, LakeBackend],
+    objected: pa.Table = NOBODY_OBJECTED,
+) -> list[tuple[Exact, Exact]]:
+    """Run every pass of a question on both, the second passes over the same keys; raises Refusal."""
+    found = []
+    for plan in read(sql, here[0]).plans:
+        ours, theirs = (prepare(plan, catalog, backend, RHO) for catalog, backend in (here, there))
+        keys = None if ours.choice is None else every_other(here[1].run(ours.choice.sql, objected).keys)
+        pairs = zip(passes(ours, here[1], objected, keys), passes(theirs, there[1], objected, keys), strict=True)
+        found += [(one, other) for (_, one), (_, other) in pairs]
+    return found
+
+
+def same(one: Exact, other: Exact) -> bool:
+    """Tell whether keys, their order and all integers are one, however wide an engine keeps whole numbers; NaN is NaN."""
+    alike = (repr(exact.keys.to_pylist()) for exact in (one, other))
+    vectors = zip(one.vectors, other.vectors, strict=True)
+    return one.keys.num_rows == other.keys.num_rows and len({*alike}) == 1 and all(np.array_equal(*v) for v in vectors)

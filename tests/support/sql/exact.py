@@ -1,0 +1,151 @@
+"""The engine without noise, without bounds and without thresholds: exact answers, for tests alone.
+
+It is put together here from the engine's own parts, and there is no switch for it anywhere in the engine:
+
+* `dialect.read` and `dialect.write` are used as they are; the plan's bounds are others, and it counts two things more
+  (`tests.support.statistics.lifted`): an engine with noise shows every public key, and a 0 for nothing, where plain SQL does not;
+* `DuckDBBackend.run` gives the exact integers, which become a `Release` of scale 0 instead of being noised;
+* `Engine.finish` runs the outer part, over tables in which a sum of nothing is NULL.
+
+    exact_engine("operator").query("SELECT place_id, COUNT(*) FROM visit GROUP BY place_id")  # -> pyarrow.Table
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from unittest import mock
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dialect import Bounding, Catalog, PrivatePlan, Question, read, write
+from dialect.algebra.expressions import Ref
+from dialect.algebra.formulas import SumOf
+from dialect.algebra.relations import Outcome
+from dialect.algebra.release_plan import ReleaseColumns, VectorKind
+from dialect.stability.outer_joins import outcomes
+from engine.backends.duckdb import DuckDBBackend, Limits
+from engine.backends.exact import Exact
+from engine.catalog.admission import admission
+from engine.catalog.bundled import find_catalog
+from engine.catalog.folders import cache_folder
+from engine.data.snapshot import snapshot
+from engine.mechanism.release import Release, outer_table
+from engine.pipeline import finish as finishing
+from engine.pipeline.engine import Engine
+from engine.pricing.prepare import Prepared
+from tests.support.statistics.lifted import lifted_bounding, lifted_plan, witnessed
+
+SUMS = (VectorKind.SUM, VectorKind.CENTRED)
+
+
+class ExactEngine:
+    """A catalog and its data, answered exactly."""
+
+    def __init__(self, catalog: Catalog, threads: int = 2) -> None:
+        self.catalog = catalog
+        self._scratch = tempfile.TemporaryDirectory(prefix="exact-")
+        made = snapshot(catalog, cache_folder(), lambda stage, fraction: None)
+        self.files, self.addresses = made.files, made.addresses
+        self.backend = DuckDBBackend.open(
+            made.files, made.addresses, Path(self._scratch.name), Limits(memory="2GB", threads=threads)
+        )
+        self._engine = Engine(catalog, self.backend, None, _no_noise)  # type: ignore[arg-type]
+
+    def query(self, sql: str) -> pa.Table:
+        """Answer a question exactly: only groups that plain SQL returns; raises Refusal for what is not accepted."""
+        question, prepared = self.prepare(sql)
+        return self.finish(question, prepared, self.run(prepared))
+
+    def prepare(self, sql: str) -> tuple[Question, tuple[Prepared, ...]]:
+        """Read a question and write the SQL of its releases, nothing of anybody cut."""
+        question = read(sql, self.catalog)
+        return question, tuple(self._prepared(plan) for plan in question.plans)
+
+    def run(self, prepared: tuple[Prepared, ...]) -> tuple[Exact, ...]:
+        """Give the exact integers of every release."""
+        return tuple(self.backend.run(each.sql) for each in prepared)
+
+    def finish(self, question: Question, prepared: tuple[Prepared, ...], exact: tuple[Exact, ...]) -> pa.Table:
+        """Run the outer part over exact integers."""
+        releases = tuple(_release(made, p.plan, p.bounds) for made, p in zip(exact, prepared, strict=True))
+        with mock.patch.object(finishing, "outer_table", _outer_table):
+            return self._engine.finish(question, prepared, releases, 0.95).table
+
+    def _prepared(self, plan: PrivatePlan) -> Prepared:
+        lifted = lifted_plan(witnessed(plan))
+        bounds = lifted_bounding(witnessed(plan))
+        who = admission(self.catalog, plan.dataset)
+        sql = write(lifted, bounds, self.backend.target, who)
+        return Prepared(lifted, bounds, None, sql, "", None)  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        """Close the data."""
+        self.backend.close()
+        self._scratch.cleanup()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def exact_engine(catalog: Catalog | str | Path, threads: int = 2) -> ExactEngine:
+    """Open a catalog, or the catalog of that name, file or folder, for exact answers."""
+    return ExactEngine(catalog if isinstance(catalog, Catalog) else find_catalog(str(catalog)), threads)
+
+
+@dataclass(frozen=True)
+class ExactRelease(Release):
+    """Exact integers that stand where noisy ones would, at scale 0."""
+
+    nothing: dict[int, np.ndarray] = field(kw_only=True)  # position of a sum -> where it has no value
+
+
+def _release(exact: Exact, plan: PrivatePlan, bounds: Bounding) -> ExactRelease:
+    """Take what was counted more off again, and with it the groups that nobody has."""
+    sums = [i for i, vector in enumerate(plan.vectors) if vector.kind in SUMS]
+    asked = len(plan.vectors) - len(sums) - 1
+    every = not plan.keys or (plan.key_set is not None and plan.key_set.asked)  # without keys there is a row of nobody
+    held = np.ones(len(exact.vectors[-1]), dtype=bool) if every else somebody(exact)
+    nothing = {i: exact.vectors[asked + place][held] == 0 for place, i in enumerate(sums) if not _of_nobody(plan, i)}
+    grains = tuple(bound.grain for bound in bounds.vectors[:asked])
+    noisy = tuple(vector[held] for vector in exact.vectors[:asked])
+    return ExactRelease(exact.keys.filter(held), noisy, grains, tuple(0.0 for _ in grains), nothing=nothing)
+
+
+def _of_nobody(plan: PrivatePlan, place: int) -> bool:
+    """Tell whether a sum is 0, and not NULL, over the row that a LEFT JOIN adds where nobody's row matched."""
+    value, kept = plan.vectors[place].value, plan.source.kept
+    return kept is not None and value is not None and Outcome.ZERO in outcomes(kept, Ref(value))
+
+
+def somebody(exact: Exact) -> np.ndarray:
+    """Tell which groups have a row: plain SQL returns no others."""
+    return exact.vectors[-1] > 0
+
+
+def _outer_table(release: ExactRelease, plan: PrivatePlan, columns: ReleaseColumns, confidence: float) -> pa.Table:
+    """Let a sum of nothing be NULL, as in SQL; a count of nothing is 0 there too."""
+    table = outer_table(release, plan, columns, confidence)
+    for output in columns.outputs:
+        if isinstance(output.formula, SumOf) and output.formula.vector in release.nothing:
+            table = _with_nulls(table, output.field.id, release.nothing[output.formula.vector])
+    return table
+
+
+def _with_nulls(table: pa.Table, name: str, where: np.ndarray) -> pa.Table:
+    place, column = table.column_names.index(name), table.column(name)
+    return table.set_column(place, name, pc.if_else(pa.array(where), pa.scalar(None, column.type), column))
+
+
+def _no_noise(exact: np.ndarray, *_: object) -> np.ndarray:
+    raise AssertionError("the oracle never asks for noise")

@@ -1,0 +1,84 @@
+"""Whole questions, answered again and again with noise of their own, over exact numbers that are read once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from budgets import Ledger
+from dialect import BoundedSql
+from dialect.catalog.model import Catalog
+from engine.backends.duckdb import DuckDBBackend
+from engine.backends.exact import Exact
+from engine.data.snapshot import snapshot
+from engine.mechanism.gaussian import add_noise
+from engine.pipeline.answered import Answered
+from engine.pipeline.engine import Engine
+from engine.pricing.terms import Asked
+from tests.support.ledger.blank_ledger import blank_ledger
+
+Noise = npt.NDArray[np.int64]
+
+
+class ReadOnce:
+    """A backend that reads each exact vector once, or is told what it would have read."""
+
+    def __init__(self, backend: DuckDBBackend, told: Exact | None = None) -> None:
+        self._backend, self._told = backend, told
+        self._read: dict[str, Exact] = {}
+
+    def run(self, bounded: BoundedSql, *objected: pa.Table) -> Exact:
+        if self._told is not None:
+            keys = objected[1] if len(objected) > 1 else self._told.keys  # the second pass of private keys
+            return Exact(keys, tuple(vector[: keys.num_rows] for vector in self._told.vectors[: bounded.vectors]))
+        if bounded.text not in self._read:
+            self._read[bounded.text] = self._backend.run(bounded, *objected)
+        return self._read[bounded.text]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+
+@contextmanager
+def engine_over(catalog: Catalog, folder: Path) -> Iterator[Engine]:
+    """Open an engine over a catalog's data; every answer gets a ledger of its own."""
+    made = snapshot(catalog, folder / "cache", lambda *_: None)
+    backend = DuckDBBackend.open(made.files, made.addresses, folder / "scratch")
+    with Ledger.open(":memory:") as ledger:
+        yield Engine(catalog, ReadOnce(backend), ledger, add_noise)  # type: ignore[arg-type]
+    backend.close()
+
+
+def told(engine: Engine, keys: int, number: int, vectors: int) -> Engine:
+    """Let an engine find the same number under each of many private keys."""
+    names = pa.table({"k0": [f"key {i:05d}" for i in range(keys)]})
+    exact = Exact(names, tuple(np.full(keys, number, dtype=np.int64) for _ in range(vectors)))
+    return replace(engine, backend=ReadOnce(engine.backend, exact))  # type: ignore[arg-type]
+
+
+def answers(engine: Engine, sql: str, rho: str, times: int) -> Iterator[Answered]:
+    """Answer a question from the beginning, each time with a ledger in which nothing was ever charged."""
+    for _ in range(times):
+        with blank_ledger() as ledger:
+            yield replace(engine, ledger=ledger).answer(sql, Asked("law", Fraction(rho)))
+
+
+def noises(engine: Engine, sql: str, rho: str, times: int) -> tuple[list[Noise], list[float]]:
+    """Give the noise of each vector, one row an answer, and the scales that were priced."""
+    rows: list[tuple[Noise, ...]] = []
+    scales: list[float] = []
+    for answered in answers(engine, sql, rho, times):
+        ((prepared,), (release,)) = answered.prepared, answered.releases
+        exact = engine.backend.run(prepared.sql)
+        assert release.keys.equals(exact.keys), "a key fell short of the threshold"
+        rows.append(tuple(noisy - v for noisy, v in zip(release.noisy, exact.vectors, strict=True)))
+        scales = [cost.sigma for cost in prepared.cost.vectors]
+    return [np.stack(vector) for vector in zip(*rows, strict=True)], scales
