@@ -126,7 +126,7 @@ class Audit:
     def verify(self, anchor: Anchor | None = None) -> tuple[str, ...]:
         """Say everything that is not as it was written; nothing, if all is.
 
-        Claim: see `budgets.log.verify.verify`. Source: proofs.md#the-chain. Raises LedgerUnavailable.
+        Claim: see `budgets.log.verify.verify`. Source: budgets/log/proofs.md#the-chain. Raises LedgerUnavailable.
         """
         with self._store.reading() as connection:
             tables = {table.name: journal.read_rows(connection, table) for table in PROJECTIONS}

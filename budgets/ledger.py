@@ -124,7 +124,7 @@ class Ledger(Administration, Audit):
         Claim: sums of what was charged stay under every cap, so the releases together are delta-approximate rho-zCDP
         at the dataset's ceiling, whatever is asked next. Symbols: loss of each release, cap of each account.
         Formula: see `make_bill` for who pays and `debit_all` for the condition. A repeat of a request id pays nothing.
-        Source: Whitehouse, Ramdas, Rogers, Wu 2023 (arXiv 2203.05481); proofs.md#the-filter.
+        Source: Whitehouse, Ramdas, Rogers, Wu 2023 (arXiv 2203.05481); budgets/accounting/proofs.md#the-filter.
         Raises BudgetRefused, CeilingRaised, Forbidden, IdempotencyError, ProtocolError, LedgerUnavailable, UnsafeStore.
         """
         return self._store.charges.ask(request, self._charge_all)
@@ -182,7 +182,7 @@ class Ledger(Administration, Audit):
             return balances.read_under(connection, dataset, today)
 
     def check_caps(self, dataset: str, windows: Iterable[str], caps: Caps) -> None:
-        """Refuse a catalog that caps a window above its ceiling that is fixed (proofs.md#the-filter); CeilingRaised."""
+        """Refuse a catalog that caps a window above its ceiling that is fixed (budgets/accounting/proofs.md#the-filter); CeilingRaised."""
         with self._store.reading() as connection:
             ceilings = balances.read_ceilings(connection, dataset, tuple(windows))
         for name, ceiling in ceilings.items():

@@ -209,7 +209,7 @@ def check_spelling(connection: Connection, client: str) -> None:
     """Refuse a name that a known client or group has in another spelling; raises Forbidden.
 
     Claim: no two clients of a ledger have names that fold to the same. Symbols: folded names of a path. Formula: the
-    primary key of client_names. Source: proofs.md#one-client-for-each-name.
+    primary key of client_names. Source: budgets/accounting/proofs.md#one-client-for-each-name.
     """
     folded = {folded_name(holder): holder for holder in _path(client)}
     for row in connection.execute(_SPELT, {"folded": listed(folded)}):

@@ -246,7 +246,7 @@ class Gathered(Generic[Asked, Given]):
 
         Claim: each thing is done once, and whoever asked it gets its outcome after `do_all` returned. Symbols: waiting,
         in the order of their coming. Formula: one thread works; when it is done the first that waits goes on with all.
-        Source: proofs.md#charged-together. Raises the outcome of this one, or what `do_all` raised for all.
+        Source: budgets/proofs.md#charged-together. Raises the outcome of this one, or what `do_all` raised for all.
         """
         with self._mutex:
             mine: _Waiting[Asked, Given] = _Waiting(asked, not self._at_work)

@@ -62,7 +62,7 @@ def append(connection: Connection, events: Sequence[Event], at: str | None = Non
 
     Claim: the chain has one row after each, whoever writes. Symbols: head, the sequence and hash of the last row.
     Formula: head moves only from what was read; a second row after the same one breaks a constraint.
-    Source: proofs.md#the-chain. Raises ProtocolError when another writer was faster.
+    Source: budgets/log/proofs.md#the-chain. Raises ProtocolError when another writer was faster.
     """
     rows = follow(connection, events, at)
     write(connection, rows)

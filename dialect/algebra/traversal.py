@@ -147,7 +147,7 @@ def told_apart_by(fields: Sequence[Field]) -> list[Field]:
     """List the fields by which rows are told apart: all but those that are computed from others among them.
 
     A key of DISTINCT or GROUP BY keeps its definition although what it was computed from is gone: it tells rows apart
-    itself then (`proofs.md#relation-kinds`).
+    itself then (`dialect/stability/proofs.md#relation-kinds`).
     """
     held = set(fields)
     return [f for f in fields if f.definition is None or not held.issuperset(fields_of(f.definition))]

@@ -1,6 +1,6 @@
 """What the WHERE clause says of an expression: a list of values, or ends of a range.
 
-What WHERE says of what an expression reads -> a narrower range of the expression (`proofs.md#ranges`).
+What WHERE says of what an expression reads -> a narrower range of the expression (`dialect/algebra/proofs.md#ranges`).
 
 Conditions -> how many values they leave of an expression: one that is set, a list of them, a range.
 """

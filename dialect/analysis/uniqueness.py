@@ -1,4 +1,4 @@
-"""Whether a row meets at most one row of a relation, and whether that has a second one (`proofs.md#relation-kinds`).
+"""Whether a row meets at most one row of a relation, and whether that has a second one (`dialect/stability/proofs.md#relation-kinds`).
 
 Whether a row of another side meets one public row at most, as far as declared keys and conditions tell.
 
@@ -79,7 +79,7 @@ def keeps_one_place(rows: Relation, condition: Expr, fixed: Callable[[Field], bo
     """Tell whether a condition keeps one place at most of each person's rows, which are numbered in some order.
 
     Claim: at most one row of a person meets it. Needs rows of persons; `fixed` tells which fields have one value for
-    all rows of a person. Proof: proofs.md#relation-kinds. Raises: nothing.
+    all rows of a person. Proof: dialect/stability/proofs.md#relation-kinds. Raises: nothing.
     """
     places = set(_places(rows, fixed))
     return bool(places) and any(_is_one_place(part, places) for part in conjuncts(condition))

@@ -33,7 +33,7 @@ _NEVER_NULL = {"is null", "is true", "is false", "is distinct from", "is not dis
 
 
 def range_of(expr: Expr) -> Bounds:
-    """Infer the numeric range of an expression from declared bounds (`proofs.md#ranges`)."""
+    """Infer the numeric range of an expression from declared bounds (`dialect/algebra/proofs.md#ranges`)."""
     if isinstance(expr, Ref):
         return expr.field.bounds or ranges.UNKNOWN
     if isinstance(expr, Literal):
@@ -107,7 +107,7 @@ def vanishes(expr: Expr) -> bool:
 
 
 def fixed_by_person(field: Field) -> bool:
-    """Tell whether all rows of one person have the same value in a field (`proofs.md#relation-kinds`)."""
+    """Tell whether all rows of one person have the same value in a field (`dialect/stability/proofs.md#relation-kinds`)."""
     return field.of_person or (field.is_person and not field.nullable)
 
 

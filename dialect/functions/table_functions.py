@@ -1,7 +1,7 @@
 """The allow-list of table functions: what each takes besides rows, within which ends, and the SQL that it stands for.
 
 stays, trips, home_zone and work_zone are questions of the dialect itself, asked of one person's sightings at a time:
-their text is read by the same rules as the analyst's (`proofs.md#table-functions`).
+their text is read by the same rules as the analyst's (`dialect/binder/proofs.md#table-functions`).
 
 What stays, trips, homes and places of work are: the SQL of the dialect that finds them in one person's sightings.
 

@@ -1,4 +1,4 @@
-"""UNION ALL of released rows: each row brings along what its noise is made from (`proofs.md#noise-followed`).
+"""UNION ALL of released rows: each row brings along what its noise is made from (`dialect/algebra/proofs.md#noise-followed`).
 
 Sums and means over released rows: what their noise is made from is summed beside them.
 
@@ -56,7 +56,7 @@ def with_sums(group: Group, planning: Planning) -> Group:
 
     Claim: such a sum is a constant plus, for each raw number, the sum of c_i raw_i with variance var * sum of c_i^2.
     Symbols: c_i = weight in row i, var = variance of one raw number. Needs: no row of a release stands in two rows.
-    Source and proof: proofs.md#noise-followed. Raises: nothing.
+    Source and proof: dialect/algebra/proofs.md#noise-followed. Raises: nothing.
     """
     if not isinstance(group.source, Released):
         return group
@@ -176,7 +176,7 @@ def with_noise(relation: Relation, operator: SetOperation, planning: Planning) -
     """Bring the noise of a UNION ALL's columns along; other set operations, and other columns, are left as they are.
 
     Claim: each gathered number is what its own side's form says, with that side's variance. Symbols: of a side, weights
-    c_i of raw numbers; 0 for those of the other side. Source and proof: proofs.md#noise-followed. Raises: nothing.
+    c_i of raw numbers; 0 for those of the other side. Source and proof: dialect/algebra/proofs.md#noise-followed. Raises: nothing.
     """
     if operator.how != "union" or operator.distinct or not isinstance(relation, Released):
         return replace(relation, operator=operator)
@@ -287,7 +287,7 @@ def with_windows(relation: Relation, planning: Planning) -> Relation:
     Claim: such a value is a constant plus, for each raw number, the sum of c_i raw_i with variance var * sum of c_i^2,
     over the rows of its frame, or the one row that it is taken from. Symbols: c_i = weight in row i, var = variance of
     one raw number. Needs: no row of a release stands in two rows, and no noise decides partitions or order.
-    Source and proof: proofs.md#noise-followed. Raises: nothing.
+    Source and proof: dialect/algebra/proofs.md#noise-followed. Raises: nothing.
     """
     window = relation.operator
     if not isinstance(window, Window) or not isinstance(window.source, Released):

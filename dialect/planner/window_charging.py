@@ -3,7 +3,7 @@
 Walked from the boundary down with what is known of the rows, so that each scan reads no other windows than those; and
 up again with a field that holds the window of each row, for as long as rows of one window are made of that window's.
 
-A stored table with time -> the rows of charged windows, each with its window (`proofs.md#touched-windows`).
+A stored table with time -> the rows of charged windows, each with its window (`dialect/analysis/proofs.md#touched-windows`).
 
 A private source -> the windows that its release is charged to (`proofs.md#charged-windows`).
 """
@@ -77,7 +77,7 @@ class Said:
     def possible(self, clock: Clock, stretch: Stretch, reading: Reading) -> tuple[date, ...]:
         """Find the windows that can hold a row: on some day of it, each on its own, everything said is possible.
 
-        Raises Refusal with E_COMPLEX where that takes too many steps (`proofs.md#touched-windows`).
+        Raises Refusal with E_COMPLEX where that takes too many steps (`dialect/analysis/proofs.md#touched-windows`).
         """
         clocks = [known_of(each, self.facts) for each in (clock, *map(Clock, self.beside))]
         if not any(each.facts for each in clocks):

@@ -61,7 +61,7 @@ def guarded(question: Question, variances: Mapping[str, float], quantile: float)
 
     Claim: a ratio is NULL exactly where its interval at the level would be unbounded: denominator <= quantile * its
     standard deviation (in magnitude where it may be negative). Post-processing of released numbers. Source: as
-    engine/proofs.md#ratio_interval.
+    engine/mechanism/proofs.md#ratio_interval.
     """
     if not any(variances.values()):
         return question

@@ -1,4 +1,4 @@
-"""PrivatePlan -> Bounding: for every vector one rule, one norm C, and the reason (`proofs.md#bound`).
+"""PrivatePlan -> Bounding: for every vector one rule, one norm C, and the reason (`dialect/algebra/proofs.md#bound`).
 
 Only public facts are looked at: the plan, the catalog, the number of public keys. No row, no count of rows.
 

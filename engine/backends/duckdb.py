@@ -137,7 +137,7 @@ class DuckDBBackend:
         """Give how many rows of a table one person has at most, counted once for the data that are open.
 
         Claim: it is what its SQL gives whenever it is asked. Symbols: SQL over stored rows alone. Formula: none.
-        Source: dialect/proofs.md#uncut; raises ExecutionFailed.
+        Source: dialect/codegen/proofs.md#uncut; raises ExecutionFailed.
         """
         with self._finding:
             if most not in self._most:

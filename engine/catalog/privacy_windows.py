@@ -18,7 +18,7 @@ def with_inherited_windows(catalog: Catalog) -> Catalog:
     """Let columns that are made, and the numbers of movement, name the windows of what they are made of.
 
     Claim: a column's stored or made value is the same without the rows of a window that it does not name, if that is
-    so of every column of the source. Raises nothing. Proof: dialect/proofs.md#charged-windows
+    so of every column of the source. Raises nothing. Proof: dialect/planner/proofs.md#charged-windows
     """
     return replace(catalog, tables=tuple(map(_with_inherited, catalog.tables)))
 

@@ -88,7 +88,7 @@ def person(text: str | None, kind: SqlType) -> str | None:
     """Write a person as they are compared; None for what can be none.
 
     Claim: whoever is read can object. Symbols: the text of a stored person. Formula: of texts, 1 to 1,000 characters
-    without NUL, which is what scans read; of integers, all of 64 bits. Source: dialect/proofs.md#can-object.
+    without NUL, which is what scans read; of integers, all of 64 bits. Source: dialect/codegen/proofs.md#can-object.
     """
     if text is None:
         return None

@@ -1,4 +1,4 @@
-"""A question's SQL, bound over tables without rows before anything is charged (`proofs.md#bound-before-charged`).
+"""A question's SQL, bound over tables without rows before anything is charged (`engine/backends/proofs.md#bound-before-charged`).
 
 What the engine can't bind would fail for every data set: it is refused, and costs nothing.
 """
@@ -31,7 +31,7 @@ def without_groups(prepared: Prepared, catalog: Catalog, backend: Backend) -> Re
     """Bind the SQL of a release; give the release that no group is in, whose columns have their types.
 
     Claim: what is given, and whether it is refused, depend on plan, bounds and types. Symbols: tables that hold no row.
-    Formula: none. Source: proofs.md#bound-before-charged. Raises Refusal with E_FUNC.
+    Formula: none. Source: engine/backends/proofs.md#bound-before-charged. Raises Refusal with E_FUNC.
     """
     tables = {OBJECTED: NOBODY_OBJECTED}
     with _refused():

@@ -1,4 +1,4 @@
-"""Engine.answer(): the whole flow, one line a stage; the order is the promise (proofs.md#answer).
+"""Engine.answer(): the whole flow, one line a stage; the order is the promise (engine/proofs.md#answer).
 
 A refusal is decided before the ledger, a charge is durable before data is read, a release before it is sent. Plans of
 stored releases (proofs.md#held) and what was read and priced (proofs.md#remembered) are kept, and move no answer.
@@ -223,7 +223,7 @@ class Engine:
 
         Claim: nothing says that data were read, or that reading failed, before `reading` lets it, nor ever of which
         class the failure was. Raises ExecutionFailed, LedgerError; whatever ends the making is counted as a failure.
-        Proofs: proofs.md#paced, proofs.md#answer
+        Proofs: proofs.md#paced, engine/proofs.md#answer
         """
         if charge is None:
             return {}
@@ -255,7 +255,7 @@ class Engine:
     def release(
         self, prepared: Prepared, objected: pa.Table = NOBODY_OBJECTED, meaning: Meaning | None = None
     ) -> Release:
-        """Read exact integers and add noise; where keys are private, choose these first (proofs.md#reached)."""
+        """Read exact integers and add noise; where keys are private, choose these first (engine/pricing/proofs.md#reached)."""
         released = () if prepared.choice is None else (self._chosen_keys(prepared, prepared.choice, objected),)
         exact = self.backend.run(prepared.sql, objected, *released)  # one row per group; the person is gone
         priced = zip(exact.vectors, prepared.bounds.vectors, prepared.cost.vectors, strict=True)

@@ -61,7 +61,7 @@ def terms(question: Question, asked: Asked, catalog: Catalog) -> Terms:
     Claim: the losses of the releases add up to at most the asked rho, and at the dataset's conversion delta to at most
     the asked epsilon; their thresholds' deltas to at most the asked one. Symbols: k releases, n of them with private
     keys. Formula: rho/k and delta/n, in whole pico-rho and atto-delta; rho = largest with CKS20(rho, delta_conversion)
-    <= epsilon. Source: budgets/proofs.md#conversion. Proof: proofs.md#terms
+    <= epsilon. Source: budgets/accounting/proofs.md#conversion. Proof: proofs.md#terms
     """
     names = [plan.dataset for plan in question.plans] or [catalog.datasets[0].name]
     dataset, options = catalog.dataset(names[0]), question.options

@@ -23,7 +23,7 @@ MOST_LOOKED_THROUGH = 10**6  # rows of a public list that is looked through for 
 
 
 def check_work(plan: PrivatePlan, backend: Backend) -> Work:
-    """Bound the work of a plan, each pass over its rows counted (dialect/proofs.md#work).
+    """Bound the work of a plan, each pass over its rows counted (dialect/analysis/proofs.md#work).
 
     Raises Refusal where one person's rows may grow beyond ten million, or may hold more than a gigabyte at a time.
     """
@@ -55,7 +55,7 @@ def check_work(plan: PrivatePlan, backend: Backend) -> Work:
 
 
 def check_time(works: Sequence[Work], most_of_unit: float, most: float) -> None:
-    """Refuse what may take more than so many steps for one person's rows, or for everybody's (dialect/proofs.md#work).
+    """Refuse what may take more than so many steps for one person's rows, or for everybody's (dialect/analysis/proofs.md#work).
 
     Everybody's count only where they are many times those that read the tables: large tables may be asked.
     """
@@ -90,7 +90,7 @@ def count_keys(plan: PrivatePlan, backend: Backend) -> int | None:
 def count_values(
     plan: PrivatePlan, catalog: Catalog, backend: Backend, calibration: Calibration = NO_CALIBRATION
 ) -> Iterator[MostValues]:
-    """Count the values of people's columns in one group, where public tables tell (dialect/proofs.md#usual-keys)."""
+    """Count the values of people's columns in one group, where public tables tell (dialect/sensitivity/proofs.md#usual-keys)."""
     measured = {key for each in calibration.histograms for key in each.measured.keys}
     for each in values_by_group(plan, catalog, measured):
         if 0 < count_rows(each.relation, backend) <= MOST_LOOKED_THROUGH:

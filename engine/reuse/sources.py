@@ -231,7 +231,7 @@ def clashing(ways: Sequence[Way]) -> list[int]:
     """List the combined ways that may hold the noise of another one with the opposite sign.
 
     Claim: without any, whatever two ways share is taken with weights of one sign in both. Raises: nothing. Proof:
-    dialect/proofs.md#shared-noise
+    dialect/postprocess/proofs.md#shared-noise
     """
     found = [_signs(way) for way in ways]
     others = [[theirs for j, theirs in enumerate(found) if j != i] for i in range(len(ways))]

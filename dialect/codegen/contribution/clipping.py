@@ -1,4 +1,4 @@
-"""One person's exact number in one group, as SQL in whole grains (`proofs.md#render`)."""
+"""One person's exact number in one group, as SQL in whole grains (`dialect/codegen/proofs.md#render`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Eager aggregation: a person's numbers added up before the row that tells the group is joined (`proofs.md#render`).
+"""Eager aggregation: a person's numbers added up before the row that tells the group is joined (`dialect/codegen/proofs.md#render`).
 
 Yan and Larson, Eager Aggregation and Lazy Aggregation, VLDB 1995: of 1e7 events 1e5 rows are joined, and no text is
 carried along with each.
@@ -27,7 +27,7 @@ def sides(plan: PrivatePlan) -> Sides | None:
     """Find the side that is counted and the one that has the keys; None where they can't be told apart.
 
     Claim: a unit's numbers over the rows of `many`, joined with the person's row of `own`, are those over the joined
-    rows. Symbols: none. Source and proof: proofs.md#render. Raises: nothing.
+    rows. Symbols: none. Source and proof: dialect/codegen/proofs.md#render. Raises: nothing.
     """
     found = _sides(plan.source) if plan.one_group_per_person and plan.keys else None
     if found is None or any(vector.kind is VectorKind.DISTINCT for vector in plan.vectors):

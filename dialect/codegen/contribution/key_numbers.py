@@ -1,4 +1,4 @@
-"""Groups by the number of their public key: one integer, where keys are several columns with text (`proofs.md#render`).
+"""Groups by the number of their public key: one integer, where keys are several columns with text (`dialect/codegen/proofs.md#render`).
 
 Rows meet the list before they are grouped, and what no list holds is left out there.
 """
@@ -21,7 +21,7 @@ def is_numbered(plan: PrivatePlan, bounds: Bounding, codes: Mapping[int, Coded])
     """Tell whether groups are formed by numbers of keys: by the plan alone, where that is less work.
 
     Claim: then no two keys of the list are equal, and nothing chooses among a person's groups by what their keys are.
-    Source and proof: proofs.md#render. Raises: nothing.
+    Source and proof: dialect/codegen/proofs.md#render. Raises: nothing.
     """
     listed = plan.key_set
     if listed is None or listed.closed or plan.one_group_per_person or bounds.max_groups is not None:

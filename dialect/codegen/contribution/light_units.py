@@ -1,4 +1,4 @@
-"""Units that nothing scales: what they add to a group is added up without a row of their own (`proofs.md#light-units`).
+"""Units that nothing scales: what they add to a group is added up without a row of their own (`dialect/codegen/proofs.md#light-units`).
 
 weighed    one row per admitted unit: whether it is heavy, so that it may have to be scaled
 together   one row per (heavy unit, group), and one per group of all light units, which have no name there
@@ -31,7 +31,7 @@ def has_light_units(plan: PrivatePlan, bounds: Bounding) -> bool:
     """Tell whether who is never scaled may be told apart: by the plan and its bounds alone.
 
     Claim: then a unit's numbers add up from row to row, and a unit that is not longer than C by the sum of what its
-    rows may add is not scaled. Source and proof: proofs.md#light-units. Raises: nothing.
+    rows may add is not scaled. Source and proof: dialect/codegen/proofs.md#light-units. Raises: nothing.
     """
     if not plan.keys or is_single(plan) or bounds.max_groups is not None:
         return False

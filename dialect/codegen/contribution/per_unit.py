@@ -1,6 +1,6 @@
-"""Rows -> one row per (unit, group), exact, then capped; units are persons or their windows (`proofs.md#render`).
+"""Rows -> one row per (unit, group), exact, then capped; units are persons or their windows (`dialect/codegen/proofs.md#render`).
 
-Rows of which each person has one -> one row per person and group, without grouping (`proofs.md#render`).
+Rows of which each person has one -> one row per person and group, without grouping (`dialect/codegen/proofs.md#render`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dialect.codegen.engine_syntax import OF_DUCKDB, Words
 def has_one_row_each(plan: PrivatePlan) -> bool:
     """Tell whether no person has a second row, by what is written last: a table's primary key, or GROUP BY the person.
 
-    Claim: so it is for all data, and whatever stands below. Proof: proofs.md#render. Raises: nothing.
+    Claim: so it is for all data, and whatever stands below. Proof: dialect/codegen/proofs.md#render. Raises: nothing.
     """
     relation: Relation = plan.source
     while isinstance(relation.operator, Filter | Project):

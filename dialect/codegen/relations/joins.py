@@ -1,8 +1,8 @@
-"""Join -> SELECT; an inner one on either of some equalities is gathered from one on each (`proofs.md#either-equality`).
+"""Join -> SELECT; an inner one on either of some equalities is gathered from one on each (`dialect/codegen/proofs.md#either-equality`).
 
 An engine finds partners by equality at once, and by OR only by looking at all pairs.
 
-The condition of a semi-join -> SQL whose way of being computed raises for no row (`proofs.md#semi-joins`).
+The condition of a semi-join -> SQL whose way of being computed raises for no row (`dialect/binder/proofs.md#semi-joins`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _conditions(join: Join, target: Target) -> list[str]:
     """Write conditions of which each pair that the join has meets exactly one.
 
     Claim: the pairs that meet the first equality, those that meet the second and not the first, and so on, are those
-    of the join. Symbols: none. Source and proof: proofs.md#either-equality. Raises: nothing.
+    of the join. Symbols: none. Source and proof: dialect/codegen/proofs.md#either-equality. Raises: nothing.
     """
     emitter, either = words(target).emitter, equalities(join)
     if not either or target.engine is not EngineName.DUCKDB:
@@ -58,7 +58,7 @@ def met(condition: Expr, target: Target) -> str:
     """Write the condition of a semi-join or an anti-join.
 
     Claim: it is true of the same pairs, and no pair makes the engine raise. Symbols: none. Source and proof:
-    proofs.md#semi-joins. Raises: nothing.
+    dialect/binder/proofs.md#semi-joins. Raises: nothing.
     """
     emitter = words(target).emitter
     parts = conjuncts(condition)

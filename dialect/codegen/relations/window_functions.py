@@ -1,8 +1,8 @@
-"""One window call -> SQL for DuckDB, in total forms, the same in every run (`proofs.md#windows`).
+"""One window call -> SQL for DuckDB, in total forms, the same in every run (`dialect/codegen/proofs.md#windows`).
 
 Window -> SELECT: rows in a total order, where calls may tell rows apart that their own order leaves equal.
 
-Of a person's rows no column ends the order that nothing reads, nor one that earlier ones tell (`proofs.md#windows`).
+Of a person's rows no column ends the order that nothing reads, nor one that earlier ones tell (`dialect/codegen/proofs.md#windows`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One window call -> SQL for Spark, with the values of DuckDB's (`proofs.md#windows`).
+"""One window call -> SQL for Spark, with the values of DuckDB's (`dialect/codegen/proofs.md#windows`).
 
 https://spark.apache.org/docs/latest/sql-ref-syntax-qry-select-window.html
 """

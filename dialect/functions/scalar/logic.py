@@ -1,4 +1,4 @@
-"""Allowed rows: truth, comparison and NULL (`proofs.md#total-forms`).
+"""Allowed rows: truth, comparison and NULL (`dialect/functions/proofs.md#total-forms`).
 
 Spark's forms of truth and comparison. Times of day and intervals are whole microseconds there.
 """

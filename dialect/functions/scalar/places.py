@@ -3,12 +3,12 @@
 Degrees are WGS 84, longitude first. Nothing is looked up: every form is arithmetic of its arguments, with the same
 value for the same place in every question.
 
-Allowed rows: cells of the geohash and of H3, by exact arithmetic on bits (`proofs.md#cells`).
+Allowed rows: cells of the geohash and of H3, by exact arithmetic on bits (`dialect/binder/proofs.md#cells`).
 
 A geohash is the path of halvings to a place. In 60 bits it is floor(longitude * 2^27 / 45) + 2^29, and as much of the
 latitude. The cell of a place in H3 needs the library, and is stored when data are opened; its parents are arithmetic.
 
-Allowed rows: which polygon a place is in, by the even-odd rule in doubles (`proofs.md#polygons`).
+Allowed rows: which polygon a place is in, by the even-odd rule in doubles (`dialect/functions/proofs.md#polygons`).
 
 A polygon is stored as the box around it and its edges, cut into strips of latitude of one height: each strip holds all
 edges that reach into it, in any order, so that a test looks at few of them however many there are.

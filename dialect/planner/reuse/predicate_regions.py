@@ -1,4 +1,4 @@
-"""Conditions of several questions -> which of them a row meets together (`proofs.md#row-sets`).
+"""Conditions of several questions -> which of them a row meets together (`dialect/planner/proofs.md#row-sets`).
 
 A row is told by what it is to each thing that conditions speak of: equal to one of their constants, between two of
 them, NULL. Rows that are alike in all of these meet the same conditions, so that finitely many kinds stand for all.
@@ -144,7 +144,7 @@ class RowSets:
     """Sets of rows by their conditions, in words that mean the same in all, as far as few kinds of rows make them.
 
     Claim: on every data set each row's true pattern over the sets is among `patterns`, or the row is in none of them.
-    Proof: proofs.md#row-sets
+    Proof: dialect/planner/proofs.md#row-sets
     """
 
     def __init__(self, read: Read | None = None) -> None:

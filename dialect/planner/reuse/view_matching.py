@@ -1,11 +1,11 @@
-"""Two releases -> how the groups of one are made of the groups of another (`proofs.md#derivation`).
+"""Two releases -> how the groups of one are made of the groups of another (`dialect/analysis/proofs.md#derivation`).
 
 Whatever is looked at is text, catalog and lists without private data: the numbers of neither.
 
 A held release -> parts of it that add up to the wanted groups of some rows, not of just those that are wanted.
 
 Which coefficients make the wanted numbers of such parts is found elsewhere, from the sets of rows
-(`proofs.md#held-parts`).
+(`dialect/planner/proofs.md#held-parts`).
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def derivation(one: Told, other: Told, catalog: Catalog) -> Derivation | None:
 
     Claim: for every data set, a wanted exact number before bounding is the sum of the held ones of its groups, if each
     wanted group has at least one and each pinned list has all its values. Symbols: `one` is wanted, `other` held.
-    Raises: nothing. Proof: proofs.md#derivation
+    Raises: nothing. Proof: dialect/analysis/proofs.md#derivation
     """
     vectors = vectors_of(one, other)
     if vectors is None or not set(one.plan.touched.windows) <= set(other.plan.touched.windows):
@@ -239,7 +239,7 @@ def held_parts(one: Told, other: Told) -> tuple[Part, ...]:
     """Part a held release into groups that meet what its keys tell of the wanted conditions, and all its others.
 
     Claim: each has the wanted numbers of the rows that meet its conditions, as far as `derived` finds them; no group
-    is in two of them. Symbols: `one` is wanted, `other` held. Raises: nothing. Proof: proofs.md#held-parts
+    is in two of them. Symbols: `one` is wanted, `other` held. Raises: nothing. Proof: dialect/planner/proofs.md#held-parts
     """
     vectors = vectors_of(one, other) if all(v.kind in SUMS_OVER_GROUPS for v in one.plan.vectors) else None
     if vectors is None:

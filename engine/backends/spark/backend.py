@@ -1,7 +1,7 @@
 """Apache Spark through Spark Connect: people's rows lie in a lake, and only bounded SQL is sent there.
 
 A question carries all that it reads: the lake's tables by name or path, and public rows beside the text. Nothing is
-left in the session, so that a new one answers as the old one did (`proofs.md#backends`).
+left in the session, so that a new one answers as the old one did (`engine/backends/proofs.md#backends`).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class SparkLake:
         """Run SQL whose places in braces are the lake's tables and the rows that are handed.
 
         Claim: what is given was made of the files that were opened. Symbols: their number, and a hash of their names,
-        sizes and times. Formula: the same after as when they were opened. Source: proofs.md#same-files. Raises
+        sizes and times. Formula: the same after as when they were opened. Source: engine/backends/proofs.md#same-files. Raises
         ExecutionFailed.
         """
         with _constant_words() as kinds:

@@ -41,7 +41,7 @@ def frame(session: SparkSession, source: Source) -> Any:  # noqa: ANN401  as abo
 
 
 def read_as(session: SparkSession, source: Source, person: str) -> ReadAs:
-    """Find how persons are read as the BIGINT of the same bits (dialect/proofs.md#same-bits).
+    """Find how persons are read as the BIGINT of the same bits (dialect/codegen/proofs.md#same-bits).
 
     Parquet stores a number without a sign as these bits, which is what Spark reads where it is asked for a BIGINT. It
     does not read decimals that are stored as such so, nor what a writer put into a dictionary: of these, and of tables

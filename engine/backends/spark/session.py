@@ -27,7 +27,7 @@ SETTINGS: Mapping[str, str] = {
     "spark.sql.files.ignoreCorruptFiles": "false",  # rows would be missing, and nobody told
     "spark.sql.files.ignoreMissingFiles": "false",
     "spark.sql.execution.arrow.useLargeVarTypes": "false",
-    # nothing is passed over by statistics of many people's rows (proofs.md#unread-rows)
+    # nothing is passed over by statistics of many people's rows (engine/backends/proofs.md#unread-rows)
     "spark.sql.parquet.filterPushdown": "false",
     "spark.sql.orc.filterPushdown": "false",
     "spark.sql.inMemoryColumnarStorage.partitionPruning": "false",  # of what a cluster keeps in memory
@@ -140,7 +140,7 @@ class _Session(SparkSession):
 
 
 def _connected(remote: str) -> SparkSession:
-    """Make a session and set what forms rest on; a session that can't be set so is none (`proofs.md#unread-rows`)."""
+    """Make a session and set what forms rest on; a session that can't be set so is none (`engine/backends/proofs.md#unread-rows`)."""
     token = os.environ.get(TOKEN)
     address = f"{remote.rstrip('/;')}{'/;' if '/;' not in remote else ';'}token={token}" if token else remote
     # with connections of its own: shared ones to a driver that was lost stay shut for a while after it is back

@@ -1,6 +1,6 @@
 """A declared table -> what no row of it may be, and the words that refuse it: the same of files and of a lake.
 
-Privacy rests on it (`proofs.md#complete-lists`, `proofs.md#stored-rows`): whoever opens data asks all of it.
+Privacy rests on it (`engine/data/proofs.md#complete-lists`, `engine/data/proofs.md#stored-rows`): whoever opens data asks all of it.
 
 Lists that are declared complete -> SQL that finds a row that holds something else: asked when data are opened.
 
@@ -23,7 +23,7 @@ def rows_outside(
 ) -> str:
     """Write the rows in which a column holds a value outside its complete list, or a NULL that is not declared.
 
-    Proof: proofs.md#complete-lists
+    Proof: engine/data/proofs.md#complete-lists
     """
     missing = "" if column.nullable else f" OR {stored_column(column, table, engine)} IS NULL"
     outside = is_outside(column, addresses, table, engine)
@@ -74,7 +74,7 @@ def is_on_other_date(table: Table, engine: EngineName = EngineName.DUCKDB) -> st
 
 
 def rows_on_other_dates(table: Table, address: str, engine: EngineName = EngineName.DUCKDB) -> str:
-    """Write the rows on another date than that of their time. Proof: proofs.md#declared-dates."""
+    """Write the rows on another date than that of their time. Proof: engine/data/proofs.md#declared-dates."""
     return f"SELECT 1 AS one FROM {address} WHERE {is_on_other_date(table, engine)} LIMIT 1"
 
 

@@ -1,6 +1,6 @@
 """What privacy rests on in a lake's tables, held against them when data are opened: types, keys, complete lists.
 
-What is asked of rows is that of files too (`engine.data.checks.declared`, `proofs.md#backends`); here Spark is asked, and no value
+What is asked of rows is that of files too (`engine.data.checks.declared`, `engine/backends/proofs.md#backends`); here Spark is asked, and no value
 comes out.
 """
 
@@ -75,7 +75,7 @@ def _check_rows(table: Table, backend: LakeBackend) -> None:
     """Refuse rows that are made when they are read, by a view of the lake's catalog.
 
     Claim: a table's rows are those that are stored, each time they are read. Symbols: what Spark's catalog says that it
-    is. Formula: none. Source: proofs.md#stored-rows. Raises DataError.
+    is. Formula: none. Source: engine/data/proofs.md#stored-rows. Raises DataError.
     """
     if not backend.lake.is_stored(table_place(table)):
         raise DataError(

@@ -64,7 +64,7 @@ def _check_source(connection: duckdb.DuckDBPyConnection, table: Table, alias: st
     """Refuse rows that are made when they are read: by a view, or in a column that is generated.
 
     Claim: a table's rows are those that are stored, each time they are read. Symbols: the table's own SQL in its file.
-    Formula: none. Source: proofs.md#stored-rows. Raises DataError.
+    Formula: none. Source: engine/data/proofs.md#stored-rows. Raises DataError.
     """
     named = f"WHERE database_name = {quote_text(alias)} AND schema_name = 'main' AND lower({{0}}) = lower(?)"
     stored = table.source.table or table.name
@@ -98,7 +98,7 @@ def _check_collations(connection: duckdb.DuckDBPyConnection, table: Table, addre
     """Refuse texts that are told apart by a collation: different persons and keys would be one to DuckDB.
 
     Claim: two values of a text are one value only where they are the same characters. Symbols: what a copy of no row
-    says of its columns. Formula: none. Source: proofs.md#one-value. Raises DataError.
+    says of its columns. Formula: none. Source: engine/data/proofs.md#one-value. Raises DataError.
     """
     columns = ", ".join(name(column.name) for column in table.columns)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE no_row AS SELECT {columns} FROM {address} LIMIT 0")

@@ -1,7 +1,7 @@
 """Copies of data in the cache folder: of which catalog and files each is, and how they are forgotten.
 
 A copy holds everybody who was in the data when it was made, so that a person who is erased from the files has to go
-from copies too (proofs.md#cached).
+from copies too (engine/data/proofs.md#cached).
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def forget(catalog: Catalog, cache: Path) -> Forgotten:
 
     Claim: no file of the cache holds rows of these files afterwards, nor of others that this catalog named before,
     except of copies and questions that are being worked on. Symbols: the catalog and sources that a copy is noted to be
-    of. Formula: none. Source: proofs.md#cached. Raises DataError where one can't be removed.
+    of. Formula: none. Source: engine/data/proofs.md#cached. Raises DataError where one can't be removed.
     """
     remove_left(cache)
     found, freed = list(_of(catalog, cache)), 0

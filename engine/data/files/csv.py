@@ -1,6 +1,6 @@
 """CSV files -> the SQL that reads their rows: by one grammar, which only the line of names has a say in.
 
-A reader that guesses its grammar from rows lets one person's row decide how everybody's are read (proofs.md#csv-files).
+A reader that guesses its grammar from rows lets one person's row decide how everybody's are read (engine/data/proofs.md#csv-files).
 
 A CSV file that DuckDB refuses -> the line from which it is none, and why: no value is in what is said.
 """
@@ -30,7 +30,7 @@ def read_csv(pattern: str) -> str:
 
     Claim: which rows a text holds follows from its line of names and RFC 4180, and the text of a row decides nothing
     about another row. Symbols: names, and the delimiter that they are told apart by. Formula: none. Source:
-    proofs.md#csv-files. Raises UnreadableError where there are no names, or files have different ones.
+    engine/data/proofs.md#csv-files. Raises UnreadableError where there are no names, or files have different ones.
     """
     delimiter, names = _line_of_names(pattern)
     columns = ", ".join(f"{quote_text(column)}: 'VARCHAR'" for column in names)

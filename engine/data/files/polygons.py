@@ -1,4 +1,4 @@
-"""WKT text -> the form of a polygon that SQL tests fast (dialect/proofs.md#polygons); what is no polygon is refused."""
+"""WKT text -> the form of a polygon that SQL tests fast (dialect/functions/proofs.md#polygons); what is no polygon is refused."""
 
 from __future__ import annotations
 

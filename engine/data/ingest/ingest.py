@@ -6,7 +6,7 @@
     taken     rename     one finished file: it is the data, their version and the note of what is in, all in one step
 
 Until the rename nothing has changed; what was cut off before is swept away, and made again, by the next run
-(proofs.md#ingest).
+(engine/catalog/proofs.md#ingest).
 
 The ingest register: of each added file, the digests of the files it was made of and the windows it was declared for.
 

@@ -1,12 +1,12 @@
 """facts + price -> the norm C of each vector: least squared error, what is cut and what is noise together.
 
 Only public facts are looked at: the plan, the number of its keys, released histograms, the price
-(`proofs.md#choose_bounds`).
+(`engine/pricing/proofs.md#choose_bounds`).
 
 What bounding is expected to cut away is given back: how far a corrected number may still be off, from public facts.
 
 A number that keeps a share k of its total is divided by k. That is right for the total; a group keeps another share
-where other people are in it (`proofs.md#correction`).
+where other people are in it (`engine/pricing/proofs.md#correction`).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def off_by(spread: Spread, norm: float, groups: float, *, rows: bool, persons: b
     totals t_i over G groups keep k_i = min(1, C/r_i), all together k; e_i = k_i/k - 1. Formula: the root of the sum of
     squares of four parts: by chance sum (r_i^2 - t_i^2/G) e_i^2 / G; unlike groups and a misread bin, each in
     proportion to the root of sum t_i e_i^2 / sum t_i; noise in the histogram. What is wrong `usually` has a smaller
-    third part. Raises nothing. Source and proof: proofs.md#correction
+    third part. Raises nothing. Source and proof: engine/pricing/proofs.md#correction
     """
     lost = spread.lost(norm)
     kept = 1 - lost
@@ -145,7 +145,7 @@ def choose_bounds(made: Sequence[NormFacts | None], pico_rhos: Sequence[int]) ->
     and totals t_i, G groups, s(C) noise, k(C) the share that is kept, d(C) what correcting by it leaves wrong. Formula:
     least (1 + u) (sum t_i (1 - C/r_i)+ / G)^2 + s(C)^2, or d(C)^2 + s(C)^2 / k(C)^2 where k is given back, over
     C = 2^(j/4), and of as good ones the smallest; of averages mean_norms. Raises nothing. Source and proof:
-    proofs.md#choose_bounds
+    engine/pricing/proofs.md#choose_bounds
     """
     return _all_chosen(tuple(made), tuple(pico_rhos))
 

@@ -2,7 +2,7 @@
 
 Everybody's rows are scaled by one factor for both, so that a small norm moves an average only as far as the people who
 are scaled differ from others. A calibration tells how people's means differ, and how they change with people's rows
-(`proofs.md#mean_norms`).
+(`engine/pricing/proofs.md#mean_norms`).
 """
 
 from __future__ import annotations

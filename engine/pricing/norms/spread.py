@@ -3,7 +3,7 @@
 Histograms of norms by keys and of totals -> the mean total of the people with each norm; post-processing alone.
 
 Who is heavy by norm is heavy in all, but for how people differ in the number of groups that they are in
-(`proofs.md#pairing`).
+(`engine/pricing/proofs.md#pairing`).
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ class Spread:
 def norm_spread(by_keys: Histogram, in_all: Histogram | None, groups: int | None = None) -> Spread | None:
     """Read a spread from the histogram for some keys and that of the same contributions without keys.
 
-    `groups` is how many there are at most. None where nothing is clear of the noise. Proof: proofs.md#norm_spread
+    `groups` is how many there are at most. None where nothing is clear of the noise. Proof: engine/pricing/proofs.md#norm_spread
     """
     of_groups = by_keys.measured.kind is Kind.PERSONS
     people, squared = _points(by_keys, groups if of_groups else None)

@@ -24,7 +24,7 @@ FORMAT = 1  # of the note
 def calibrations_in(ledger: Ledger, datasets: Iterable[str]) -> Calibrations:
     """Read what is publicly known of people; raises UnsafeStore where a histogram is not what the chain says.
 
-    Of each histogram the one that was noted last holds. Needs and guarantees: proofs.md#calibrations_in
+    Of each histogram the one that was noted last holds. Needs and guarantees: engine/pricing/proofs.md#calibrations_in
     """
     wanted = set(datasets)
     found: dict[str, dict[tuple[Any, ...], Histogram]] = {}

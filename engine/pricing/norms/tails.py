@@ -1,7 +1,7 @@
 """A noisy histogram of norms -> the people in each bin, as far as it can be believed; post-processing alone.
 
 Bins that are clear of the noise, and hang together or are far above it, are taken as they are. What lies above them is
-the tail of the log-normal that fits the upper bins, noisy ones too (`proofs.md#tails`).
+the tail of the log-normal that fits the upper bins, noisy ones too (`engine/pricing/proofs.md#tails`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A noisy histogram of people's means of a column -> where values usually lie, and how far people are from there.
 
 Averages are taken about a public centre, and their sums need noise for how far values may be from it. Where a
-calibration measured people's means, the centre is their mean (`proofs.md#usual_values`).
+calibration measured people's means, the centre is their mean (`engine/pricing/proofs.md#usual_values`).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class PeoplesMeans:
 def peoples_means(histogram: Histogram | None, column: Column) -> PeoplesMeans | None:
     """Read a histogram of means; None where none was measured of these bounds, or where nothing is clear of the noise.
 
-    Needs and guarantees: proofs.md#usual_values
+    Needs and guarantees: engine/pricing/proofs.md#usual_values
     """
     if histogram is None or column.bounds is None:
         return None

@@ -54,7 +54,7 @@ LONGEST_CELL = Cell("9" * LONGEST, "9" * (2 * LONGEST + 4), max(WORDS.values(), 
 
 
 def answer_page(visit: Visit, template: str, rows: bytes, **shown: Any) -> Response:  # noqa: ANN401  what a page shows
-    """Show an answer in a page that fills up to the longest form of it (`proofs.md#answer-pages`)."""
+    """Show an answer in a page that fills up to the longest form of it (`engine/server/proofs.md#answer-pages`)."""
     table = pa.ipc.open_stream(rows).read_all()
     answer = drawn(answer_shape(table, json.loads(table.schema.metadata[CARD])))
     longest = visit.page(template, **{**shown, "answer": widened(answer)})
@@ -62,7 +62,7 @@ def answer_page(visit: Visit, template: str, rows: bytes, **shown: Any) -> Respo
 
 
 def widened(answer: dict[str, Any]) -> dict[str, Any]:
-    """Write every number of an answer at its longest, with every note that noise may add (`proofs.md#answer-pages`)."""
+    """Write every number of an answer at its longest, with every note that noise may add (`engine/server/proofs.md#answer-pages`)."""
     noisy = [column["name"] in answer["intervals"] for column in answer["columns"]]
     cells = [[_widest(each, of_noise) for each, of_noise in zip(row, noisy, strict=True)] for row in answer["cells"]]
     notes = [note for note in answer["notes"] if not follows_noise(note)] + ["-" * NOTE for _ in answer["intervals"]]

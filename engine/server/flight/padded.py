@@ -19,7 +19,7 @@ def padded(rows: bytes) -> tuple[pa.Schema, Iterator[tuple[pa.RecordBatch, pa.Bu
     """Give a schema that holds the card, filled up with white space, and batches, each with what fills it up.
 
     Claim: the length of every message is a function of columns, texts, number of rows and what of the card is no
-    noise. Formula: each is filled up to the class of its `public_length`. Proof: proofs.md#flight
+    noise. Formula: each is filled up to the class of its `public_length`. Proof: engine/server/proofs.md#flight
     """
     table = pa.ipc.open_stream(rows).read_all().combine_chunks()
     card = _short(json.loads(table.schema.metadata[CARD]), table.num_rows)

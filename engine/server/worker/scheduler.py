@@ -108,7 +108,7 @@ class Turns:
 
         Claim: no client is kept out by others: one that has no place gets one, however many are taken.
         Symbols: own and all places taken; `queue_per_client`, `queue`. Formula: refused if own > 0 and (own >=
-        queue_per_client or all >= queue). Source: proofs.md#turns.
+        queue_per_client or all >= queue). Source: engine/server/proofs.md#turns.
         """
         with self._changing:
             own, everybody = self._queued[client], self._queued.total()
@@ -129,7 +129,7 @@ class Turns:
         """Wait for one's turn and hold it; raises Withdrawn where the question was cancelled before.
 
         Claim: when a turn begins follows from who came when, whose they are, their buckets, when those that run ended,
-        and who was cancelled; the data say no more than these ends do. Source: proofs.md#turns.
+        and who was cancelled; the data say no more than these ends do. Source: engine/server/proofs.md#turns.
         """
         place.seconds = seconds
         with self._changing:

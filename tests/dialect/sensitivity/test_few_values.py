@@ -63,7 +63,7 @@ DAYS = {  # norms of rows and of people, of trips of one day and by days: none a
 
 @pytest.mark.parametrize("said", DAYS)
 def test_a_day_in_other_words_is_its_date(said: str) -> None:
-    """Proof: dialect/proofs.md#usual-keys."""
+    """Proof: dialect/sensitivity/proofs.md#usual-keys."""
     operator = load_catalog(Path("engine/catalog/operator/catalog.toml"))
     (plan,) = read(f"SELECT COUNT(*), COUNT(DISTINCT subscriber_id) FROM trip {said}", operator).plans
     found = {vector.kind: declared_norm(plan, vector, operator) for vector in plan.vectors}
@@ -83,7 +83,7 @@ WEEKS: dict[str, tuple[Callable[[date], object], Callable[[date], bool]]] = {
 
 @pytest.mark.parametrize("said", WEEKS)
 def test_people_are_within_the_norm_of_few_days(said: str) -> None:
-    """Proof: dialect/proofs.md#usual-keys. What is declared by days is what a drawn person has by them."""
+    """Proof: dialect/sensitivity/proofs.md#usual-keys. What is declared by days is what a drawn person has by them."""
     group, counts = WEEKS[said]
     operator = load_catalog(Path("engine/catalog/operator/catalog.toml"))
     (plan,) = read(f"SELECT COUNT(*), COUNT(DISTINCT subscriber_id) FROM trip {said}", operator).plans

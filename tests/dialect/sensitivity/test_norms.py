@@ -147,7 +147,7 @@ def test_where_signs_cancel_the_norm_of_most_keys_is_taken(
 
 
 def test_people_are_within_the_norm_of_their_groups(catalog: Catalog, plan_of: Callable[[str], PrivatePlan]) -> None:
-    """Proof: dialect/proofs.md#usual-keys. What is declared is what a drawn person has, by cells, by hours, by both."""
+    """Proof: dialect/sensitivity/proofs.md#usual-keys. What is declared is what a drawn person has, by cells, by hours, by both."""
     plans = {sql: plan_of(sql) for sql in QUESTIONS}
     for seed in range(60):
         rows = _drawn(Random(seed))

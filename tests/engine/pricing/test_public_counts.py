@@ -75,7 +75,7 @@ def _counted(plan: PrivatePlan, catalog: Catalog, backend: DuckDBBackend) -> Pri
 
 
 def test_people_are_within_the_norm_of_named_groups(tmp_path: Path, town: Catalog) -> None:
-    """Proof: dialect/proofs.md#usual-keys."""
+    """Proof: dialect/sensitivity/proofs.md#usual-keys."""
     assert all(_within(tmp_path, town))
 
 
