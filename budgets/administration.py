@@ -117,7 +117,8 @@ class Administration:
 
         Claim: executions that fail tell at most so many bits until an admin looks, and no tree of clients freezes a
         dataset for others. Symbols: failures of a client and of a tree over all datasets; of a dataset and window, few
-        of each tree. Formula: at 3, 10 and 10 the account is frozen. Source: budgets/accounting/proofs.md#failures. Raises
+        of each tree. Formula: at 3, 10 and 10 the account is frozen. Source: budgets/accounting/proofs.md#failures.
+        Raises
         LedgerUnavailable, UnsafeStore.
         """
         with self._store.writing() as connection:

@@ -182,7 +182,10 @@ class Ledger(Administration, Audit):
             return balances.read_under(connection, dataset, today)
 
     def check_caps(self, dataset: str, windows: Iterable[str], caps: Caps) -> None:
-        """Refuse a catalog that caps a window above its ceiling that is fixed (budgets/accounting/proofs.md#the-filter); CeilingRaised."""
+        """Refuse a catalog that caps a window above its ceiling that is fixed; CeilingRaised.
+
+        Proof: budgets/accounting/proofs.md#the-filter.
+        """
         with self._store.reading() as connection:
             ceilings = balances.read_ceilings(connection, dataset, tuple(windows))
         for name, ceiling in ceilings.items():

@@ -71,7 +71,8 @@ def open_accounts(connection: Connection, bill: Bill, grants: Sequence[Grant]) -
 
     Claim: a dataset's ceiling is fixed by its first charge and only by it. Symbols: ceiling, cap of today.
     Formula: ceiling := cap at opening; of other accounts ceiling := max(ceiling, cap) afterwards.
-    Source: budgets/accounting/proofs.md#the-filter. Raises CeilingRaised when today's cap of a dataset is above its ceiling.
+    Source: budgets/accounting/proofs.md#the-filter. Raises CeilingRaised when today's cap of a dataset is above its
+    ceiling.
     """
     opened, dataset = Opened(), bill.request.dataset
     for debit in bill.debits:

@@ -30,9 +30,11 @@ from dialect.algebra.target import FEW_ROWS, LakeRows, Rollup, Target
 from dialect.algebra.traversal import sources, tables_of
 
 __all__ = [
+    "FEW_ROWS",
+    "SUMS_OVER_GROUPS",
+    "SUMS_OVER_ROWS",
     "CountOf",
     "Expr",
-    "FEW_ROWS",
     "Field",
     "Formula",
     "Histogram",
@@ -52,8 +54,6 @@ __all__ = [
     "ReleaseColumns",
     "Rollup",
     "Rule",
-    "SUMS_OVER_GROUPS",
-    "SUMS_OVER_ROWS",
     "SumOf",
     "Target",
     "Touched",

@@ -1,6 +1,7 @@
 """Functional dependencies: which fields of a row are told by others, so that no order need look at them.
 
-They rest on enforced primary keys and on equalities that every row meets (`dialect/stability/proofs.md#relation-kinds`).
+They rest on enforced primary keys and on equalities that every row meets
+(`dialect/stability/proofs.md#relation-kinds`).
 """
 
 from __future__ import annotations

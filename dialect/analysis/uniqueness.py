@@ -1,4 +1,6 @@
-"""Whether a row meets at most one row of a relation, and whether that has a second one (`dialect/stability/proofs.md#relation-kinds`).
+"""Whether a row meets at most one row of a relation, and whether that has a second one.
+
+Proof: `dialect/stability/proofs.md#relation-kinds`.
 
 Whether a row of another side meets one public row at most, as far as declared keys and conditions tell.
 

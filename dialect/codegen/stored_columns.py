@@ -127,7 +127,9 @@ def _keys(table: Table) -> set[str]:
 
 
 def retained(table: Table, engine: EngineName = EngineName.DUCKDB) -> list[str]:
-    """Write which rows of a table are inside retention, by the clock of its time column (`dialect/catalog/proofs.md#retention`).
+    """Write which rows of a table are inside retention, by the clock of its time column.
+
+    Proof: `dialect/catalog/proofs.md#retention`.
 
     A row without a time is not known to be inside. The first kept day is a public fact of the catalog.
     """

@@ -18,11 +18,11 @@ from dialect.functions.table_functions import TABLE_FUNCTIONS, TableFunction
 
 __all__ = [
     "AGGREGATES",
+    "MOMENTS",
+    "TABLE_FUNCTIONS",
     "Aggregate",
     "Function",
-    "MOMENTS",
     "NoForm",
-    "TABLE_FUNCTIONS",
     "TableFunction",
     "forms_of",
     "in_words",

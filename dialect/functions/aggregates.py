@@ -314,7 +314,8 @@ def _in_order(
     """Write an aggregate that adds doubles in the order of its values, so that it gives the same for equal rows.
 
     A window has the order of its frame, and stands over released rows alone.
-    Values whose squares are no doubles are left out, and what is no number is NULL (dialect/codegen/proofs.md#ordered-statistics).
+    Values whose squares are no doubles are left out, and what is no number is NULL
+    (dialect/codegen/proofs.md#ordered-statistics).
     """
     within = [
         f"{a} BETWEEN -1e150 AND 1e150" for a, kind in zip(arguments, types, strict=True) if kind is SqlType.DOUBLE

@@ -107,7 +107,10 @@ def vanishes(expr: Expr) -> bool:
 
 
 def fixed_by_person(field: Field) -> bool:
-    """Tell whether all rows of one person have the same value in a field (`dialect/stability/proofs.md#relation-kinds`)."""
+    """Tell whether all rows of one person have the same value in a field.
+
+    Proof: `dialect/stability/proofs.md#relation-kinds`.
+    """
     return field.of_person or (field.is_person and not field.nullable)
 
 

@@ -1,4 +1,6 @@
-"""The allow-list of window functions: what each takes and gives, and what its value rests on (`dialect/codegen/proofs.md#windows`).
+"""The allow-list of window functions: what each takes and gives, and what its value rests on.
+
+Proof: `dialect/codegen/proofs.md#windows`.
 
 Aggregates over frames are those of `dialect.functions.aggregates` that are named here.
 """

@@ -15,8 +15,8 @@ from dialect.parser.options import IntervalsAre, TargetError, target_error
 from dialect.parser.tokens import MAX_CHARACTERS, listed, several, uncommented
 
 __all__ = [
-    "IntervalsAre",
     "MAX_CHARACTERS",
+    "IntervalsAre",
     "Reading",
     "TargetError",
     "listed",

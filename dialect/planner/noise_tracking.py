@@ -1,4 +1,6 @@
-"""UNION ALL of released rows: each row brings along what its noise is made from (`dialect/algebra/proofs.md#noise-followed`).
+"""UNION ALL of released rows: each row brings along what its noise is made from.
+
+Proof: `dialect/algebra/proofs.md#noise-followed`.
 
 Sums and means over released rows: what their noise is made from is summed beside them.
 
@@ -176,7 +178,8 @@ def with_noise(relation: Relation, operator: SetOperation, planning: Planning) -
     """Bring the noise of a UNION ALL's columns along; other set operations, and other columns, are left as they are.
 
     Claim: each gathered number is what its own side's form says, with that side's variance. Symbols: of a side, weights
-    c_i of raw numbers; 0 for those of the other side. Source and proof: dialect/algebra/proofs.md#noise-followed. Raises: nothing.
+    c_i of raw numbers; 0 for those of the other side. Source and proof: dialect/algebra/proofs.md#noise-followed.
+    Raises: nothing.
     """
     if operator.how != "union" or operator.distinct or not isinstance(relation, Released):
         return replace(relation, operator=operator)

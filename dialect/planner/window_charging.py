@@ -3,7 +3,8 @@
 Walked from the boundary down with what is known of the rows, so that each scan reads no other windows than those; and
 up again with a field that holds the window of each row, for as long as rows of one window are made of that window's.
 
-A stored table with time -> the rows of charged windows, each with its window (`dialect/analysis/proofs.md#touched-windows`).
+A stored table with time -> the rows of charged windows, each with its window
+(`dialect/analysis/proofs.md#touched-windows`).
 
 A private source -> the windows that its release is charged to (`proofs.md#charged-windows`).
 """

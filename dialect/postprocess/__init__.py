@@ -15,11 +15,11 @@ from dialect.postprocess.noise_propagation import ZERO, Form, Linear, never_nega
 from dialect.postprocess.shared_noise import sharing_noise
 
 __all__ = [
+    "ZERO",
     "Form",
     "Linear",
     "Reaches",
     "Rounding",
-    "ZERO",
     "never_negative",
     "noisy",
     "rounding",

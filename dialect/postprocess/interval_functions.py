@@ -121,7 +121,8 @@ def with_ends(question: Question, reaches: Reaches) -> Question:
     """Write every end out.
 
     Claim: it equals the end that the answer says of the same number, and costs nothing: post-processing of released
-    numbers and public scales. Symbols: as in engine/mechanism/proofs.md#half_widths, #whole_half_widths and #ratio_interval.
+    numbers and public scales. Symbols: as in engine/mechanism/proofs.md#half_widths, #whole_half_widths and
+    #ratio_interval.
     Formula: value -+ half-width; for a ratio Fieller's. Source and proof: proofs.md#interval-ends. Raises: nothing.
     """
     if not _asked(question):
@@ -204,7 +205,10 @@ class _Written:
 def _fieller(
     top: Linear, bottom: Linear, variances: Variances, z: Expr, signed: bool
 ) -> tuple[Expr, tuple[Expr, Expr]]:
-    """Write Fieller's ends of a ratio, and whether its denominator is clear of 0 (engine/mechanism/proofs.md#ratio_interval)."""
+    """Write Fieller's ends of a ratio, and whether its denominator is clear of 0.
+
+    Proof: `engine/mechanism/proofs.md#ratio_interval`.
+    """
     number, v_top = top.value(), top.variance(variances)
     below, v_below, both = bottom.value(), bottom.variance(variances), top.covariance(bottom, variances)
     magnitude = double("abs", below)

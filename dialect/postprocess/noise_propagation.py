@@ -29,7 +29,10 @@ Variances = Mapping[str, float | Expr]  # by the ids of noisy numbers; an expres
 
 @dataclass(frozen=True)
 class Linear:
-    """A constant part and coefficients of raw noisy numbers, or of sums of them (`dialect/algebra/proofs.md#noise-followed`)."""
+    """A constant part and coefficients of raw noisy numbers, or of sums of them.
+
+    Proof: `dialect/algebra/proofs.md#noise-followed`.
+    """
 
     constant: Expr
     terms: tuple[tuple[Field, Expr], ...]

@@ -14,8 +14,8 @@ from dialect.sensitivity.grouping import few_values, own_keys, parted_by, told_b
 from dialect.sensitivity.norms import counted_table, most_groups, multiple_of, values_by_group
 
 __all__ = [
-    "ChosenNorm",
     "SPREAD",
+    "ChosenNorm",
     "counted_table",
     "few_values",
     "most_groups",

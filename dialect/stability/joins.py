@@ -1,6 +1,7 @@
 """Two relations -> one: the person is met by nothing but his own rows and public ones (`proofs.md#relation-kinds`).
 
-Rows chosen by whether others meet them: people's by their own or by public ones (`dialect/binder/proofs.md#semi-joins`).
+Rows chosen by whether others meet them: people's by their own or by public ones
+(`dialect/binder/proofs.md#semi-joins`).
 
 LEFT JOIN of people's rows and WHERE right IS NULL -> the left rows that met no right row (`proofs.md#unmet`).
 """

@@ -1,7 +1,9 @@
 """The algebra's rules over one relation: which operator over which kind gives which kind (`proofs.md#relation-kinds`).
 
-Joins stand in `dialect.stability.joins` and `semi_joins`, set operations in `dialect.stability.set_operations`, groups in
-`dialect.binder.group_by`, tables in `dialect.stability.scans`. Nothing else makes a PerPerson relation, or a Boundary; `dialect.planner.split`
+Joins stand in `dialect.stability.joins` and `semi_joins`, set operations in `dialect.stability.set_operations`,
+groups in
+`dialect.binder.group_by`, tables in `dialect.stability.scans`. Nothing else makes a PerPerson relation, or a
+Boundary; `dialect.planner.split`
 puts what the outer part sees of a release in a Boundary's place.
 
 A list of people's rows, which never leaves -> what may have been meant: how many people, or how many rows.

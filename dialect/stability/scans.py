@@ -1,6 +1,7 @@
 """Declared table -> relation: Public, or PerPerson with its person key found (`proofs.md#relation-kinds`).
 
-When a row happened: its clock, its window, and what else tells of its window (`dialect/planner/proofs.md#kept-windows`).
+When a row happened: its clock, its window, and what else tells of its window
+(`dialect/planner/proofs.md#kept-windows`).
 """
 
 from __future__ import annotations
@@ -180,7 +181,10 @@ def _stored(table: Table, column: Column, reading: Reading, of_person: bool = Fa
 
 
 def _is_timed(table: Table, column: Column, reading: Reading) -> bool:
-    """Tell whether rows without this column are in no window, and so never read (`dialect/analysis/proofs.md#touched-windows`)."""
+    """Tell whether rows without this column are in no window, and so never read.
+
+    Proof: `dialect/analysis/proofs.md#touched-windows`.
+    """
     times = (table.time_column, table.date_column) if table.private else ()
     return column.name in times and reading.catalog.dataset(table.dataset).stretch is not None
 

@@ -1,8 +1,10 @@
 """UNION, INTERSECT and EXCEPT of two queries -> one relation (`dialect/planner/proofs.md#set-operations`).
 
-What is known of the rows of two queries taken together: their domains and facts (`dialect/planner/proofs.md#set-operations`).
+What is known of the rows of two queries taken together: their domains and facts
+(`dialect/planner/proofs.md#set-operations`).
 
-UNION, INTERSECT and EXCEPT of people's rows: the person stays with every row (`dialect/planner/proofs.md#set-operations`).
+UNION, INTERSECT and EXCEPT of people's rows: the person stays with every row
+(`dialect/planner/proofs.md#set-operations`).
 """
 
 from __future__ import annotations

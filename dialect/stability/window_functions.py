@@ -1,4 +1,7 @@
-"""Window functions over rows -> the same rows with their values: nobody's rows meet others' (`dialect/codegen/proofs.md#windows`)."""
+"""Window functions over rows -> the same rows with their values: nobody's rows meet others'.
+
+Proof: `dialect/codegen/proofs.md#windows`.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,8 @@ def windowed(relation: Relation, asked: Sequence[Asked]) -> Relation:
     """Compute calls over the rows of a relation; over people's rows each looks at one person's alone.
 
     Claim: the kind stays, and a PerPerson result is a function of each person's own multiset of rows. Needs every
-    partition to hold a person field that is never NULL; else raises Refusal with E_WINDOW. Proof: dialect/codegen/proofs.md#windows
+    partition to hold a person field that is never NULL; else raises Refusal with E_WINDOW. Proof:
+    dialect/codegen/proofs.md#windows
     """
     if not asked:
         return relation

@@ -1,6 +1,7 @@
 """Exact integers per group, between backend and noise: the only form in which private data reaches this process.
 
-An Exact cannot be serialised or shown; `engine.mechanism.gaussian` gives its vectors another type, which a Release is made of.
+An Exact cannot be serialised or shown; `engine.mechanism.gaussian` gives its vectors another type, which a Release is
+made of.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""A question's SQL, bound over tables without rows before anything is charged (`engine/backends/proofs.md#bound-before-charged`).
+"""A question's SQL, bound over tables without rows before anything is charged.
+
+Proof: `engine/backends/proofs.md#bound-before-charged`.
 
 What the engine can't bind would fail for every data set: it is refused, and costs nothing.
 """

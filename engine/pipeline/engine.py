@@ -255,7 +255,10 @@ class Engine:
     def release(
         self, prepared: Prepared, objected: pa.Table = NOBODY_OBJECTED, meaning: Meaning | None = None
     ) -> Release:
-        """Read exact integers and add noise; where keys are private, choose these first (engine/pricing/proofs.md#reached)."""
+        """Read exact integers and add noise; where keys are private, choose these first.
+
+        Proof: `engine/pricing/proofs.md#reached`.
+        """
         released = () if prepared.choice is None else (self._chosen_keys(prepared, prepared.choice, objected),)
         exact = self.backend.run(prepared.sql, objected, *released)  # one row per group; the person is gone
         priced = zip(exact.vectors, prepared.bounds.vectors, prepared.cost.vectors, strict=True)

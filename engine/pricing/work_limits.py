@@ -55,7 +55,9 @@ def check_work(plan: PrivatePlan, backend: Backend) -> Work:
 
 
 def check_time(works: Sequence[Work], most_of_unit: float, most: float) -> None:
-    """Refuse what may take more than so many steps for one person's rows, or for everybody's (dialect/analysis/proofs.md#work).
+    """Refuse what may take more than so many steps for one person's rows, or for everybody's.
+
+    Proof: `dialect/analysis/proofs.md#work`.
 
     Everybody's count only where they are many times those that read the tables: large tables may be asked.
     """
@@ -90,7 +92,10 @@ def count_keys(plan: PrivatePlan, backend: Backend) -> int | None:
 def count_values(
     plan: PrivatePlan, catalog: Catalog, backend: Backend, calibration: Calibration = NO_CALIBRATION
 ) -> Iterator[MostValues]:
-    """Count the values of people's columns in one group, where public tables tell (dialect/sensitivity/proofs.md#usual-keys)."""
+    """Count the values of people's columns in one group, where public tables tell.
+
+    Proof: `dialect/sensitivity/proofs.md#usual-keys`.
+    """
     measured = {key for each in calibration.histograms for key in each.measured.keys}
     for each in values_by_group(plan, catalog, measured):
         if 0 < count_rows(each.relation, backend) <= MOST_LOOKED_THROUGH:

@@ -73,7 +73,8 @@ def shelf_of(
     """Find what a client holds of a dataset: of these data, and declared to mean the same as today.
 
     Claim: each plan given is the plan of the release that bears the key. Symbols: `known` remembers what was found;
-    `shown` = releases of standing questions that the client may see now. Source and proof: engine/pipeline/proofs.md#held. Raises:
+    `shown` = releases of standing questions that the client may see now. Source and proof:
+    engine/pipeline/proofs.md#held. Raises:
     Forbidden.
     """
     repeats = Repeats(ledger, catalog.dataset(dataset))

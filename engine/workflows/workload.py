@@ -1,6 +1,7 @@
 """Questions that will be asked -> which of them to buy first, at which prices, so that all follow: `passersby plan`.
 
-Prices, plans and public lists decide; no data are read. What is bought makes the others free (engine/reuse/proofs.md#ways).
+Prices, plans and public lists decide; no data are read. What is bought makes the others free
+(engine/reuse/proofs.md#ways).
 
 Which releases to buy so that all that is wanted is made of them, for little: a search, from prices alone.
 

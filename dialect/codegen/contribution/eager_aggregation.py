@@ -1,4 +1,6 @@
-"""Eager aggregation: a person's numbers added up before the row that tells the group is joined (`dialect/codegen/proofs.md#render`).
+"""Eager aggregation: a person's numbers added up before the row that tells the group is joined.
+
+Proof: `dialect/codegen/proofs.md#render`.
 
 Yan and Larson, Eager Aggregation and Lazy Aggregation, VLDB 1995: of 1e7 events 1e5 rows are joined, and no text is
 carried along with each.

@@ -1,4 +1,6 @@
-"""Groups by the number of their public key: one integer, where keys are several columns with text (`dialect/codegen/proofs.md#render`).
+"""Groups by the number of their public key: one integer, where keys are several columns with text.
+
+Proof: `dialect/codegen/proofs.md#render`.
 
 Rows meet the list before they are grouped, and what no list holds is left out there.
 """

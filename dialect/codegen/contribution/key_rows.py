@@ -1,4 +1,7 @@
-"""Public keys, and groups in their order: one row per shown key, zeros included (`dialect/codegen/proofs.md#render`)."""
+"""Public keys, and groups in their order: one row per shown key, zeros included.
+
+Proof: `dialect/codegen/proofs.md#render`.
+"""
 
 from __future__ import annotations
 

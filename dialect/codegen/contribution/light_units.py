@@ -1,4 +1,6 @@
-"""Units that nothing scales: what they add to a group is added up without a row of their own (`dialect/codegen/proofs.md#light-units`).
+"""Units that nothing scales: what they add to a group is added up without a row of their own.
+
+Proof: `dialect/codegen/proofs.md#light-units`.
 
 weighed    one row per admitted unit: whether it is heavy, so that it may have to be scaled
 together   one row per (heavy unit, group), and one per group of all light units, which have no name there

@@ -1,6 +1,9 @@
-"""Rows -> one row per (unit, group), exact, then capped; units are persons or their windows (`dialect/codegen/proofs.md#render`).
+"""Rows -> one row per (unit, group), exact, then capped; units are persons or their windows.
 
-Rows of which each person has one -> one row per person and group, without grouping (`dialect/codegen/proofs.md#render`).
+Proof: `dialect/codegen/proofs.md#render`.
+
+Rows of which each person has one -> one row per person and group, without grouping
+(`dialect/codegen/proofs.md#render`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""PrivatePlan -> the same plan, with work that public rows allow done there, once a row (`dialect/codegen/proofs.md#render`).
+"""PrivatePlan -> the same plan, with work that public rows allow done there, once a row.
+
+Proof: `dialect/codegen/proofs.md#render`.
 
 Text keys of joined public rows are read as their ranks, and groups formed by numbers; values to be summed are turned
 into whole grains.

@@ -1,8 +1,11 @@
-"""Join -> SELECT; an inner one on either of some equalities is gathered from one on each (`dialect/codegen/proofs.md#either-equality`).
+"""Join -> SELECT; an inner one on either of some equalities is gathered from one on each.
+
+Proof: `dialect/codegen/proofs.md#either-equality`.
 
 An engine finds partners by equality at once, and by OR only by looking at all pairs.
 
-The condition of a semi-join -> SQL whose way of being computed raises for no row (`dialect/binder/proofs.md#semi-joins`).
+The condition of a semi-join -> SQL whose way of being computed raises for no row
+(`dialect/binder/proofs.md#semi-joins`).
 """
 
 from __future__ import annotations

@@ -81,7 +81,8 @@ def _can_object(table: Table, fields: Sequence[Field], target: Target) -> list[s
     """Leave out rows whose person no objection could name.
 
     Claim: whoever is read can object. Symbols: the person column of a private table, a text. Formula: 1 to 1,000
-    characters without NUL, as engine/data/objections.py takes them. Source: dialect/codegen/proofs.md#can-object. Raises nothing.
+    characters without NUL, as engine/data/objections.py takes them. Source: dialect/codegen/proofs.md#can-object.
+    Raises nothing.
     """
     person, said = text_person(table), words(target)
     read = person is not None and any(f.origin is not None and f.origin.column == person for f in fields)

@@ -2,7 +2,8 @@
 
 Window -> SELECT: rows in a total order, where calls may tell rows apart that their own order leaves equal.
 
-Of a person's rows no column ends the order that nothing reads, nor one that earlier ones tell (`dialect/codegen/proofs.md#windows`).
+Of a person's rows no column ends the order that nothing reads, nor one that earlier ones tell
+(`dialect/codegen/proofs.md#windows`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Allowed rows: the ends of the interval of a released number, as Snowflake names them.
 
-Over released numbers `dialect.postprocess.interval_functions` writes them; a number without noise is both ends of its interval.
+Over released numbers `dialect.postprocess.interval_functions` writes them; a number without noise is both ends of its
+interval.
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ from dialect.planner.keys.public_domains import PublicList
 def tellers(exprs: Sequence[Expr], facts: Sequence[Expr]) -> dict[int, int]:
     """Say of keys by their places which other key tells each: a finer step of the same time.
 
-    Claim: on each row a told key is a function of the other. Proof: dialect/planner/proofs.md#told-keys. Raises: nothing.
+    Claim: on each row a told key is a function of the other. Proof: dialect/planner/proofs.md#told-keys. Raises:
+    nothing.
     """
     dates = _dates(facts)
     written = [dates.get(expr, expr) for expr in exprs]

@@ -1,4 +1,6 @@
-"""Group keys -> the public list of all their values, found without the data, or none (`dialect/planner/proofs.md#key-sets`).
+"""Group keys -> the public list of all their values, found without the data, or none.
+
+Proof: `dialect/planner/proofs.md#key-sets`.
 
 A key set is itself a public relation: public lists multiplied, filtered by what is known of every row, and carried
 through the key expressions. Each list replaces one sub-expression of the keys.

@@ -1,8 +1,10 @@
 """Public lists: relations without private data that hold every value which an expression can have.
 
-The list of a set operation's column: what is in the list of either of its queries (`dialect/planner/proofs.md#set-operations`).
+The list of a set operation's column: what is in the list of either of its queries
+(`dialect/planner/proofs.md#set-operations`).
 
-Whole-numbered keys over numbers with public ends, such as age // 10, floor(dwell_min / 10) (`dialect/planner/proofs.md#key-sets`).
+Whole-numbered keys over numbers with public ends, such as age // 10, floor(dwell_min / 10)
+(`dialect/planner/proofs.md#key-sets`).
 
 Ends are the declared bounds of columns, narrowed by what WHERE says of them. Rows may break the declared ones: these
 lists are never closed.

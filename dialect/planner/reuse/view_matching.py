@@ -239,7 +239,8 @@ def held_parts(one: Told, other: Told) -> tuple[Part, ...]:
     """Part a held release into groups that meet what its keys tell of the wanted conditions, and all its others.
 
     Claim: each has the wanted numbers of the rows that meet its conditions, as far as `derived` finds them; no group
-    is in two of them. Symbols: `one` is wanted, `other` held. Raises: nothing. Proof: dialect/planner/proofs.md#held-parts
+    is in two of them. Symbols: `one` is wanted, `other` held. Raises: nothing. Proof:
+    dialect/planner/proofs.md#held-parts
     """
     vectors = vectors_of(one, other) if all(v.kind in SUMS_OVER_GROUPS for v in one.plan.vectors) else None
     if vectors is None:

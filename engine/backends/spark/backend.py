@@ -43,7 +43,8 @@ class SparkLake:
         """Run SQL whose places in braces are the lake's tables and the rows that are handed.
 
         Claim: what is given was made of the files that were opened. Symbols: their number, and a hash of their names,
-        sizes and times. Formula: the same after as when they were opened. Source: engine/backends/proofs.md#same-files. Raises
+        sizes and times. Formula: the same after as when they were opened. Source:
+        engine/backends/proofs.md#same-files. Raises
         ExecutionFailed.
         """
         with _constant_words() as kinds:

@@ -140,7 +140,10 @@ class _Session(SparkSession):
 
 
 def _connected(remote: str) -> SparkSession:
-    """Make a session and set what forms rest on; a session that can't be set so is none (`engine/backends/proofs.md#unread-rows`)."""
+    """Make a session and set what forms rest on; a session that can't be set so is none.
+
+    Proof: `engine/backends/proofs.md#unread-rows`.
+    """
     token = os.environ.get(TOKEN)
     address = f"{remote.rstrip('/;')}{'/;' if '/;' not in remote else ';'}token={token}" if token else remote
     # with connections of its own: shared ones to a driver that was lost stay shut for a while after it is back

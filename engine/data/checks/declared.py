@@ -1,6 +1,7 @@
 """A declared table -> what no row of it may be, and the words that refuse it: the same of files and of a lake.
 
-Privacy rests on it (`engine/data/proofs.md#complete-lists`, `engine/data/proofs.md#stored-rows`): whoever opens data asks all of it.
+Privacy rests on it (`engine/data/proofs.md#complete-lists`, `engine/data/proofs.md#stored-rows`): whoever opens data
+asks all of it.
 
 Lists that are declared complete -> SQL that finds a row that holds something else: asked when data are opened.
 

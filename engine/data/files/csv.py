@@ -1,6 +1,7 @@
 """CSV files -> the SQL that reads their rows: by one grammar, which only the line of names has a say in.
 
-A reader that guesses its grammar from rows lets one person's row decide how everybody's are read (engine/data/proofs.md#csv-files).
+A reader that guesses its grammar from rows lets one person's row decide how everybody's are read
+(engine/data/proofs.md#csv-files).
 
 A CSV file that DuckDB refuses -> the line from which it is none, and why: no value is in what is said.
 """

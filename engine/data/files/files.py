@@ -142,7 +142,8 @@ def holds(declared: str, stored: str) -> bool:
     """Tell whether every integer of a stored type is one of the declared type; of what is no integer, always.
 
     Claim: who objects is found among stored persons, as what is compared with them has the declared type. Symbols: the
-    ends of both types. Formula: the stored ones lie within the declared ones. Source: engine/data/proofs.md#declared-integers.
+    ends of both types. Formula: the stored ones lie within the declared ones. Source:
+    engine/data/proofs.md#declared-integers.
     Raises nothing.
     """
     outer, inner = (_ENDS.get(kind.upper()) for kind in (declared, stored))

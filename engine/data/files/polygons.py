@@ -1,4 +1,7 @@
-"""WKT text -> the form of a polygon that SQL tests fast (dialect/functions/proofs.md#polygons); what is no polygon is refused."""
+"""WKT text -> the form of a polygon that SQL tests fast; what is no polygon is refused.
+
+Proof: `dialect/functions/proofs.md#polygons`.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """plan + catalog + calibration -> what decides the norm of each vector, for any price; public facts alone.
 
-Only public facts are looked at: the plan, the number of its keys, released histograms (`engine/pricing/proofs.md#choose_bounds`).
+Only public facts are looked at: the plan, the number of its keys, released histograms
+(`engine/pricing/proofs.md#choose_bounds`).
 """
 
 from __future__ import annotations

@@ -162,7 +162,8 @@ class Spread:
 def norm_spread(by_keys: Histogram, in_all: Histogram | None, groups: int | None = None) -> Spread | None:
     """Read a spread from the histogram for some keys and that of the same contributions without keys.
 
-    `groups` is how many there are at most. None where nothing is clear of the noise. Proof: engine/pricing/proofs.md#norm_spread
+    `groups` is how many there are at most. None where nothing is clear of the noise. Proof:
+    engine/pricing/proofs.md#norm_spread
     """
     of_groups = by_keys.measured.kind is Kind.PERSONS
     people, squared = _points(by_keys, groups if of_groups else None)

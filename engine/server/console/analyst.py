@@ -62,7 +62,10 @@ def answer_page(visit: Visit, template: str, rows: bytes, **shown: Any) -> Respo
 
 
 def widened(answer: dict[str, Any]) -> dict[str, Any]:
-    """Write every number of an answer at its longest, with every note that noise may add (`engine/server/proofs.md#answer-pages`)."""
+    """Write every number of an answer at its longest, with every note that noise may add.
+
+    Proof: `engine/server/proofs.md#answer-pages`.
+    """
     noisy = [column["name"] in answer["intervals"] for column in answer["columns"]]
     cells = [[_widest(each, of_noise) for each, of_noise in zip(row, noisy, strict=True)] for row in answer["cells"]]
     notes = [note for note in answer["notes"] if not follows_noise(note)] + ["-" * NOTE for _ in answer["intervals"]]

@@ -53,7 +53,8 @@ class Pace:
 
         Claim: it is a function of plans, catalog, public tables and settings, and never shorter for a larger bound.
         Symbols: steps of all and of one unit; n, the numbers that are noised. Formula: the least least_seconds * 2^k of
-        at least steps / rows_per_second + n / NOISE_PER_SECOND. Source: engine/server/proofs.md#bucket_seconds. Raises nothing.
+        at least steps / rows_per_second + n / NOISE_PER_SECOND. Source: engine/server/proofs.md#bucket_seconds.
+        Raises nothing.
         """
         expected = sum(map(self._expected_seconds, prepared))
         steps = math.ceil(math.log2(max(expected, self.least_seconds) / self.least_seconds))
@@ -98,7 +99,8 @@ class Pace:
         """Wait for a slot, and hold it to the end of the bucket, or of the next one where the work was not done.
 
         Claim: what happens inside tells by its time no more than k. Symbols: b, the bucket's `seconds`; k. Formula: the
-        end is at b * 2^k after the slot was had; k is 0 unless the work takes longer than b. Source: engine/pipeline/proofs.md#paced.
+        end is at b * 2^k after the slot was had; k is 0 unless the work takes longer than b. Source:
+        engine/pipeline/proofs.md#paced.
         Raises Withdrawn where the question was cancelled before it had a slot.
         """
         with self.turns.turn(placed.get() or Place(charge.client, charge.request_id), seconds):
@@ -151,7 +153,9 @@ class PacedEngine(Engine):
         return self.pace.queue_place(asked.client)
 
     def prepare(self, question: Question, asked: Asked) -> tuple[Prepared, ...]:
-        """Prepare a question, of which one person's rows can't move the time by much (engine/server/proofs.md#bucket_seconds).
+        """Prepare a question, of which one person's rows can't move the time by much.
+
+        Proof: `engine/server/proofs.md#bucket_seconds`.
 
         Raises Refusal, before anything is charged.
         """

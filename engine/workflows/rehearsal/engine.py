@@ -35,7 +35,9 @@ LIMITS = Limits(memory="1GB", seconds=60, temporary="2GB")
 
 @contextmanager
 def rehearsal(catalog: Catalog, calibrations: Knowing = NOTHING_KNOWN) -> Iterator[Engine]:
-    """Open an engine that answers for free; its numbers say nothing about anybody (engine/workflows/proofs.md#rehearsal).
+    """Open an engine that answers for free; its numbers say nothing about anybody.
+
+    Proof: `engine/workflows/proofs.md#rehearsal`.
 
     Claim: the half-widths of a question are those that it has on the data, at the same price, for who holds no release.
     Needs: `calibrations`, those by which the data's engine bounds. Raises DataError where a public table's

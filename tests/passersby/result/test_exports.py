@@ -72,7 +72,7 @@ def test_no_door_writes_a_column_name_that_a_spreadsheet_runs(
 
 def test_client_and_engine_have_the_same_cells() -> None:
     """Neither imports the other's parts, so the module is there twice; nothing may differ."""
-    assert inspect.getsource(passersby.csv_cells) == inspect.getsource(csv_cells)
+    assert inspect.getsource(passersby.text.csv_cells) == inspect.getsource(csv_cells)
 
 
 def test_a_carriage_return_begins_no_row(tmp_path: Path) -> None:
