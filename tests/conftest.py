@@ -36,7 +36,11 @@ settings.register_profile("nightly", max_examples=1_000, deadline=None, suppress
 NIGHTLY = bool(os.environ.get("PASSERSBY_NIGHTLY"))
 settings.load_profile("nightly" if NIGHTLY else "short")
 # Spark plans and compiles for a second or two what other tests do in milliseconds
-NIGHTLY_ALONE = ("dialect/functions/test_functions_spark.py", "dialect/functions/test_tie_order_spark.py", "privacy/exactness/test_spark_lake.py")
+NIGHTLY_ALONE = (
+    "dialect/functions/test_functions_spark.py",
+    "dialect/functions/test_tie_order_spark.py",
+    "privacy/exactness/test_spark_lake.py",
+)
 collect_ignore = [] if NIGHTLY else [*NIGHTLY_ALONE]
 
 

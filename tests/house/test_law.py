@@ -29,7 +29,7 @@ PLANTED = {
     "sql": ("engine/pipeline/engine.py", "import sqlglot"),
     "duckdb": ("engine/pipeline/engine.py", "import duckdb"),
     "spark": ("engine/pipeline/engine.py", "import pyspark.sql"),
-    "inside-budgets": ("budgets/accounting/loss.py", "import budgets.accounting.accounts"),
+    "inside-budgets": ("budgets/accounting/loss.py", "import budgets.stores.journal"),
     "inside-dialect": ("dialect/catalog/model.py", "import dialect.planner.split"),
     "inside-engine": ("engine/mechanism/gaussian.py", "import engine.pipeline.engine"),
     "inside-server": ("engine/server/auth/keys.py", "import engine.server.service"),

@@ -46,7 +46,7 @@ IMPORT_ALL = """
 import importlib, pkgutil
 for name in ("passersby", "engine", "dialect", "budgets"):
     for found in pkgutil.walk_packages(importlib.import_module(name).__path__, name + "."):
-        of_spark = found.name.startswith("engine.backends.spark.backend")
+        of_spark = found.name.startswith("engine.backends.spark")
         if of_spark or found.name == "passersby.magic" or found.name.endswith("__main__"):
             continue  # IPython loads the magic, the extra [spark] brings what Spark's files load
         if found.name.startswith("engine.server.flight.") and not {flight}:

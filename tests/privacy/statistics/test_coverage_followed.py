@@ -139,8 +139,10 @@ def test_each_number_of_a_window_is_covered(rich: Callable[[str], dict[str, Flag
 
 
 def test_a_frame_with_the_noise_of_one_number_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = noise_tracking.summed
+
     def of_one(*asked):
-        made = noise_tracking.summed(*asked)
+        made = honest(*asked)
         return replace(made, terms=tuple((total, noise_propagation.ONE, raw) for total, _, raw in made.terms))
 
     monkeypatch.setattr(noise_tracking, "summed", of_one)
@@ -167,6 +169,6 @@ def test_a_sum_with_the_noise_of_one_number_is_found(engine: Engine, monkeypatch
         summed = {total.id: float(variances[raw.id]) for made in question.sums for total, _, raw in made.terms}
         return {**variances, **summed}
 
-    modules = (__import__(f"dialect.{name}", fromlist=["x"]) for name in ("write_outer", "weak_ratios"))
+    modules = map(import_module, ("dialect.codegen.outer_query", "dialect.postprocess.ratios"))
     together(*(instead(module, "all_variances", of_one) for module in modules))(monkeypatch)
     assert found(engine, SUMS, 1)

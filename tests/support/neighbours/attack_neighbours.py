@@ -11,6 +11,7 @@ from tests.dialect.test_attacks import CASES
 from tests.support.neighbours.attack_catalog import attack_catalog
 from tests.support.neighbours.drawn_worlds import rows_of
 from tests.support.neighbours.two_worlds import ANSWERED, Attack, attacks
+from tests.support.tree import ROOT
 
 # the numbers that the list of adversarial cases gives in its sections on errors, numbers, rows, sensitivity and parsing
 NUMBERS = (
@@ -51,10 +52,9 @@ def _rows(sql: str, code: str, catalog: Catalog) -> str | None:
 
 def uncovered() -> set[str]:
     """Name the numbers that have no case, or whose test elsewhere is gone."""
-    root = Path(__file__).parents[2]
     covered = {attack.number for attack in attacks()} | {number for number, _, _ in CASES}
     for number, where in ELSEWHERE.items():
         file, _, name = where.partition(": ")
-        if name in (root / file).read_text(encoding="utf-8"):
+        if name in (ROOT / file).read_text(encoding="utf-8"):
             covered.add(number)
     return {str(number) for number in NUMBERS} - covered
