@@ -23,10 +23,10 @@ from itertools import count as _count
 from dialect.algebra.release_plan import Bounding, PrivatePlan, Question
 from dialect.algebra.target import BoundedSql, Target
 from dialect.binder.argument_lists import check_arguments as _check_arguments
-from dialect.binder.query import kinds
+from dialect.binder.query import kinds as _kinds
 from dialect.catalog.admission import Admission
 from dialect.catalog.model import Catalog
-from dialect.codegen.bounded import render
+from dialect.codegen.bounded import render as _render
 from dialect.errors import Code, Refusal, Span
 from dialect.functions.registry import names as function_names
 from dialect.parser.context import Reading as _Reading
@@ -34,12 +34,12 @@ from dialect.parser.options import Options
 from dialect.parser.parser import as_written as _as_written
 from dialect.parser.parser import bounds_of as _bounds_of
 from dialect.parser.parser import options_of as _options_of
-from dialect.parser.parser import parse
+from dialect.parser.parser import parse as _parse
 from dialect.parser.spans import first_word as _first_word
 from dialect.parser.statements import Describe, ExplainPrivacy, Listing, Show, Statement
 from dialect.parser.statements import statement_of as _statement_of
 from dialect.parser.suggestions.suggest import accepted_try as _accepted_try
-from dialect.planner.split import plan
+from dialect.planner.split import plan as _plan
 from dialect.sensitivity.bounding import bound
 
 __all__ = [
@@ -100,16 +100,16 @@ def statement(sql: str) -> Statement | None:
 
 
 def _question(sql: str, catalog: Catalog) -> Question:
-    tree = parse(sql, _check_arguments)
+    tree = _parse(sql, _check_arguments)
     reading = _Reading(catalog, sql, _as_written(tree), options=_options_of(tree), bounds=_bounds_of(tree))
-    question = plan(kinds(tree, reading), reading)
+    question = _plan(_kinds(tree, reading), reading)
     together = max((made.touched.together for made in question.plans), default=1)
     if together == 1:
         return question
     known = _replace(reading, ids=_count(), together=together)  # now that it is known, rows of all of them count
-    return plan(kinds(parse(sql), known), known)
+    return _plan(_kinds(_parse(sql), known), known)
 
 
 def write(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admission | None = None) -> BoundedSql:
     """Write the bounded SQL of one release for a backend."""
-    return render(plan, bounds, target, admission)
+    return _render(plan, bounds, target, admission)

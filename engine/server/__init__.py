@@ -1,6 +1,6 @@
 """passersby serve: HTTP, console and Flight SQL over one worker that holds the data. Needs the extra [server].
 
-Requests -> responses at public times.
+Requests -> responses at public times. Proof: engine/server/proofs.md#server.
 
 Modules, each before those that import it:
 

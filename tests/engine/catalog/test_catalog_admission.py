@@ -12,6 +12,7 @@ from dialect.catalog.model import NO_RULES, AgeBy, Catalog, Jurisdiction, Minors
 from engine.catalog.admission import declared_days, kept_from, of_age_on, person_table
 from engine.catalog.file import load_catalog
 from engine.errors import CatalogError
+from tests.support.tree import ROOT
 
 DECLARED = """
 format = 1
@@ -211,7 +212,7 @@ def test_it_must_be_clear_where_a_person_has_one_row(tmp_path: Path) -> None:
 
 def test_germany_is_denied_in_the_shipped_example_until_a_basis_is_stated(tmp_path: Path) -> None:
     """The operator's own catalog, without the words that say that its people are made up."""
-    shipped = (Path(__file__).parents[2] / "engine" / "operator" / "catalog.toml").read_text(encoding="utf-8")
+    shipped = (ROOT / "engine" / "catalog" / "operator" / "catalog.toml").read_text(encoding="utf-8")
     denied = shipped.partition(", legal_basis = {")[0] + " }" + shipped.partition('behind a row." } }')[2]
     for text, codes in ((shipped, ()), (denied, ("DE",))):
         (tmp_path / "catalog.toml").write_text(text, encoding="utf-8")
