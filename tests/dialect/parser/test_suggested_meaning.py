@@ -11,7 +11,6 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import duckdb
 import pytest
@@ -26,6 +25,7 @@ from dialect.parser.suggestions import foreign_dialects
 from dialect.parser.suggestions.foreign_dialects import FORMS, in_duckdbs_words
 from dialect.stability.calls import misspelt
 from tests.support.sql.plain import MACROS
+from tests.support.sql.refusal_sites import below_dialect
 from tests.support.sql.refused import followed, refusal_of
 from tests.support.sql.sql_snapshots import snapshots
 from tests.support.tree import ROOT
@@ -275,12 +275,12 @@ _MAKERS = ("Suggestion", "suggested")
 def unstated() -> set[tuple[str, int]]:
     """Find every call in the dialect that makes suggestions without a difference: file and line."""
     found = set()
-    for path in sorted((ROOT / "dialect").glob("*.py")):
+    for path in sorted((ROOT / "dialect").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id not in _MAKERS:
                 continue
             if len(node.args) + len(node.keywords) == 1:
-                found.add((path.name, node.lineno))
+                found.add((below_dialect(path), node.lineno))
     return found
 
 
@@ -294,7 +294,7 @@ def made() -> Iterator[set[tuple[str, int]]]:
         frame = sys._getframe(1)
         while frame.f_back is not None and frame.f_code.co_filename.endswith("errors.py"):
             frame = frame.f_back
-        noted.add((Path(frame.f_code.co_filename).name, frame.f_lineno))
+        noted.add((below_dialect(frame.f_code.co_filename), frame.f_lineno))
         plain(self, sql, differs)
 
     Suggestion.__init__ = noting  # type: ignore[method-assign]

@@ -85,7 +85,9 @@ def test_every_bundled_catalog_is_known_by_name() -> None:
     assert set(BUNDLED) == {"mibici", "operator"}
 
 
-@pytest.mark.parametrize("file", [MIBICI, PROJECT / "engine" / "operator" / "catalog.toml"], ids=["mibici", "operator"])
+@pytest.mark.parametrize(
+    "file", [MIBICI, PROJECT / "engine" / "catalog" / "operator" / "catalog.toml"], ids=["mibici", "operator"]
+)
 def test_every_bundled_catalog_loads(file: Path) -> None:
     assert any(table.private for table in load_catalog(file).tables)
 

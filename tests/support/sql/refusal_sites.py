@@ -15,14 +15,14 @@ from tests.support.tree import ROOT
 
 _MAKERS = ("refusal", "Refusal")
 _FOLDER = ROOT / "dialect"
-_MAKER = str(_FOLDER / "reading.py")
+_MAKER = "parser/context.py"  # its function `refusal` is the one that others go through
 
 
 @dataclass(frozen=True)
 class Site:
     """One call that makes a refusal."""
 
-    file: str
+    file: str  # below dialect/
     first: int  # lines
     last: int
     text: str  # the call as it is written
@@ -32,18 +32,23 @@ class Site:
         return f"dialect/{self.file}:{self.first}: {self.text[:150]}"
 
 
+def below_dialect(path: str | Path) -> str:
+    """Return the path of a file from the dialect's folder on; of any other file its whole path."""
+    return str(Path(path).relative_to(_FOLDER)) if Path(path).is_relative_to(_FOLDER) else str(path)
+
+
 @cache
 def sites() -> tuple[Site, ...]:
     """Find every call of refusal() and Refusal() in the dialect, but for the one that others go through."""
     found = []
-    for path in sorted(_FOLDER.glob("*.py")):
+    for path in sorted(_FOLDER.rglob("*.py")):
         text = path.read_text(encoding="utf-8")
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _MAKERS:
                 last = node.end_lineno or node.lineno
-                found.append(Site(path.name, node.lineno, last, " ".join(ast.unparse(node).split())))
+                found.append(Site(below_dialect(path), node.lineno, last, " ".join(ast.unparse(node).split())))
     return tuple(
-        site for site in found if site.file != "reading.py" or "MAX_FIELDS" in site.text or "dialect here" in site.text
+        site for site in found if site.file != _MAKER or "MAX_FIELDS" in site.text or "dialect here" in site.text
     )
 
 
@@ -55,9 +60,10 @@ def reached() -> Iterator[set[tuple[str, int]]]:
 
     def noting(self: Refusal, *given: object, **named: object) -> None:
         frame = sys._getframe(1)
-        if frame.f_code.co_filename == _MAKER and frame.f_code.co_name == "refusal" and frame.f_back is not None:
+        if frame.f_code.co_name == "refusal" and frame.f_back is not None:
+            assert below_dialect(frame.f_code.co_filename) == _MAKER
             frame = frame.f_back
-        noted.add((Path(frame.f_code.co_filename).name, frame.f_lineno))
+        noted.add((below_dialect(frame.f_code.co_filename), frame.f_lineno))
         made(self, *given, **named)  # type: ignore[arg-type]
 
     Refusal.__init__ = noting  # type: ignore[method-assign, assignment]
