@@ -1,28 +1,32 @@
-"""Exact privacy money: what a question costs, who pays, what is left.
+"""Exact privacy accounting: what a question costs, which accounts pay, what is left.
 
-    caps, priced question            policy.py, records.py: Caps, Item, ChargeRequest
-      -> standing                    stores/standing.py: who is frozen or removed, which caps were granted
-      -> make_bill                   bill.py: which holder on the client's path has not paid for which release yet
+    caps, priced question            accounting/policy.py, accounting/records.py: Caps, Item, ChargeRequest
+      -> standing                    stores/clients.py: who is frozen or removed, which caps were granted
+      -> make_bill                   accounting/bill.py: which holder on the path has yet to pay for which release
       -> open accounts, debit all    stores/balances.py: one conditional UPDATE for all that lose the same, all or none
-      -> a row of the chain          events.py, chain.py, stores/entries.py: what happened, linked to the row before
+      -> a row of the chain          log/events.py, log/chain.py, stores/journal.py: linked to the row before
       -> charge, purchases           stores/journal.py: tables that follow from the chain
       -> Charge                      durable; what to run, what is stored
-    the caller runs and noises
+    the caller runs and adds noise
       -> settle                      durable; the first result of a release key is the only one
       -> payload                     what every repeat gets, for nothing
 
-Accounts are a tree (holders.py): everybody, whose cap is the promise; all clients together; then each group on a
-client's path, `organisation/project/analyst`, and the client itself; for each window, and over all of them.
+Clients' charges are gathered and strung in charging.py; `Ledger` (ledger.py) is what the engine calls.
 
-The chain is the ledger: every other table follows from it. `verify` makes them again from the rows (projections.py) and
-compares; an `Anchor` kept elsewhere shows a history that was rewritten or rolled back. Admins act through rows of the
-same chain (administration.py), auditors read (audit.py).
+Accounts are a tree (accounting/holders.py): everybody, whose cap is the promise; all clients together; then each group
+on a client's path, `organisation/project/analyst`, and the client itself; for each privacy window, and over all of
+them.
 
-What is left is told in questions: how many more like one fit, what would fit instead (outlook.py), and, for people
-alone, how long it lasts (forecast.py).
+The chain is the ledger: every other table follows from it. `verify` (log/verify.py) computes them again from the rows
+(log/projections.py) and compares; an `Anchor` (log/anchor.py) kept elsewhere shows a history that was rewritten or
+rolled back. Admins act through rows of the same chain (administration.py), auditors read (audit.py). Who objects
+stands in a register of its own (objection_register.py).
 
-Amounts are integers (loss.py), shown as (epsilon, delta) through conversion.py. Why it holds: proofs.md.
-This package knows no SQL of analysts, no data and no noise.
+What is left is reported in questions: how many more like one fit, what would fit instead (accounting/outlook.py), and,
+for people alone, how long it lasts (forecast.py).
+
+Amounts are integers (accounting/loss.py), shown as (epsilon, delta) through accounting/conversion.py. Why it holds:
+proofs.md. This package knows no SQL of analysts, no data and no noise.
 
 Modules, each before those that import it:
 

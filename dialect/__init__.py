@@ -1,10 +1,10 @@
-"""SQL text -> PrivatePlan -> bounded SQL. Knows SQL, and neither money nor data.
+"""SQL text -> PrivatePlan -> bounded SQL. Knows SQL, and neither budgets nor data.
 
-    text        parse    syntax tree      one statement, within limits
-    tree        kinds    typed relations  Public | PerPerson | Released: whose rows
-    relations   plan     Question         releases to make, and the part over them
-    plan        bound    Bounding         one rule and one norm per vector, with the reason
-    both        render   BoundedSql       exact integers per group; the person is gone
+    text        parser/parser.py: parse          syntax tree      one statement, within limits
+    tree        binder/query.py: kinds           typed relations  Public | PerPerson | Released: whose rows
+    relations   planner/split.py: plan           Question         releases to make, and the query over them
+    plan        sensitivity/bounding.py: bound   Bounding         a rule and a clip bound per vector, with the reason
+    both        codegen/bounded.py: render       BoundedSql       exact integers per group; no person is left
 
 `read` runs the first three, `write` the last.
 

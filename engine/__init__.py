@@ -1,15 +1,16 @@
-"""Question -> answer: the only room that knows both SQL and money.
+"""Question -> answer: the only package that knows both SQL and budgets.
 
-    text       dialect.read     Question   releases to make, and the part over them
-    plan       prepare          Prepared   bounds, price, SQL, replay key: public facts only
-    price      ledger.charge    Charge     durable; nothing was read yet
-    SQL        backend.run      Exact      integers per group; the person is gone
-    exact      add_noise, keys  Release    noisy integers; stored before they are sent
-    releases   outer, answers   Answer     the question's own columns, with intervals
+    text       dialect.read                Question   releases to make, and the query over them
+    plan       pricing/prepare.py          Prepared   bounds, price, SQL, release key: public facts only
+    price      budgets: Ledger.charge      Charge     durable; nothing was read yet
+    SQL        backends/protocol.py: run   Exact      integers per group; no person is left
+    exact      mechanism/gaussian.py       Release    noisy integers; stored before they are sent
+    releases   pipeline/finish.py          Answer     the question's own columns, with intervals
 
 Why it keeps its promise: proofs.md#answers
 
-`Engine.answer` strings them; `Desk` is the one face that gives wire shapes to every door.
+`Engine.answer` (pipeline/engine.py) strings them; `Desk` (api/session.py) is the one face that gives wire shapes to
+the server, the command line and Python alike.
 
 Modules, each before those that import it:
 

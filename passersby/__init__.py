@@ -1,11 +1,12 @@
-"""The door: the name that people import.
+"""The client: connect to a catalog or a server, ask in SQL, get noisy numbers with intervals.
 
-    connect      where  -> Connection     a server's address, or a catalog's name or file: an engine, opened late
-    .explain     SQL    -> Explanation    the price before paying: no data, no charge
-    .query       SQL    -> Result         noisy numbers with intervals, what they cost and what is left
+    connect      where  -> Connection     client/connect.py: a server's address, or a catalog's name or file
+    .explain     SQL    -> Explanation    result/explanation.py: the price before paying; no data, no charge
+    .query       SQL    -> Result         result/result.py: noisy numbers with intervals, what they cost, what is left
     .rehearse    SQL    -> Result         free, on synthetic rows made from the catalog alone
 
-It knows the wire, and nothing behind it: importing it loads no engine, no data and no noise.
+It knows the wire format, and nothing behind it: importing it loads no engine, no data and no noise. The engine of a
+catalog in process is opened at its first use.
 
 Modules, each before those that import it:
 

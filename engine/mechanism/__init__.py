@@ -1,6 +1,7 @@
-"""The mechanism: noise, thresholds, quantiles, intervals. The only randomness is in gaussian.
+"""The mechanism: noise, thresholds, and the intervals and formulas computed from noisy numbers.
 
-Exact and a price -> Release, and intervals of what is made of it.
+Exact and a price -> Release (gaussian, thresholds, release); Release -> quantiles, moments and intervals of what is
+computed from it, which is post-processing. The only randomness is in gaussian.
 
 Modules, each before those that import it:
 

@@ -1,6 +1,6 @@
 """Connections: to a catalog in process or to a server.
 
-Connect(...) -> Connection.
+connect(...) -> Connection.
 
 Modules, each before those that import it:
 

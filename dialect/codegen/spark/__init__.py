@@ -1,6 +1,12 @@
-"""What Spark writes otherwise than DuckDB: aggregates and window functions.
+"""Spark's SQL where it differs from DuckDB's by more than a name: aggregates and window functions.
 
-The same nodes -> Spark's text.
+The same nodes -> Spark's text. Spark's SQL is decided in five places:
+
+    codegen/engine_syntax        types, literals and operators that engines write differently
+    codegen/spark/*              aggregates over one person's rows, and window functions
+    functions/scalar/*           the SPARK_ tables: a total form for each row of the allow-list
+    codegen/stored_columns       how a stored column of a lake is read as its dialect type
+    functions/emitter            how expressions and constants are written as text
 
 Modules, each before those that import it:
 

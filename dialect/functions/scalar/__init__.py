@@ -1,4 +1,4 @@
-"""The rows of the allow-list: each function's total form (it never raises; NULL instead), for DuckDB and for Spark.
+"""Allow-list rows of scalar functions: total forms for DuckDB and Spark, which never raise and return NULL instead.
 
 Tables of Function by the kind of their first argument, read by the registry.
 

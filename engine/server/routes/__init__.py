@@ -1,6 +1,9 @@
-"""The endpoints, by who uses them.
+"""What the HTTP server serves: endpoints by role, and what runs around and beside them.
 
-Typed requests -> responses.
+Typed requests -> responses. Four modules have a router: admin, analyst, health, sharing. The others have none:
+`access` authenticates and authorises a request and checks its rate; `middleware` limits bodies, sets headers, logs and
+counts around every request; `jobs` runs questions that outlive their request; `alerts` and `readiness` run in the
+background, watching budgets and the server's own parts.
 
 Modules, each before those that import it:
 
