@@ -1,8 +1,8 @@
-"""What a row of the ledger says: one kind for each thing that happens, and the body that says it.
+"""Ledger events: one kind for each thing that happens, and the body that records it.
 
 Kinds are added and never change their meaning; a body names the version of its form, so that every one stays readable.
 
-The nouns of objections: what was done, which nothing tells of a person, and whom it is about.
+The nouns of objections stand here too: what was done, which reveals nothing about a person, and whom it is about.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
-"""Who may ask, under which caps, as SQL: clients, grants, freezes, failures, requests for top-ups.
+"""Tables of who may ask and of who objects: clients, grants, freezes, failures, top-up requests, objections.
 
-Who has objected, as tables: what was done, and whom it is about; both only grow.
+Standing is read in one statement for all clients of a charge: who is frozen or removed, which caps were granted.
 
-acts      when, who recorded it, why, of which dataset: nothing in a row is about a person
-persons   whom an act is about: in a file of its own beside a ledger file, which auditors do not get
+Objections are two tables, and both only grow:
+
+    acts      when, who recorded it, why, of which dataset: nothing in a row is about a person
+    persons   whom an act is about: in a file of its own beside a ledger file, which auditors do not get
 """
 
 from __future__ import annotations

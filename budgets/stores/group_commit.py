@@ -1,14 +1,13 @@
-"""What threads ask at the same time is done at the same time: one of them does it for all who wait.
+"""Group commit: requests that arrive together share one execution, and transactions share one flush of the disk.
 
-Whoever finds nobody at work begins. Those who come meanwhile wait; then one of them does what all of them have asked.
-Before it does so it waits a moment for those who were just served: they often ask again, and are then served together.
-Those who were served let each other go, one the next: awake all at once they would get into each other's way.
+Gathered requests: a thread that finds none at work begins. Those that come meanwhile wait; then one of them does the
+work of all. Before that it waits a moment for those that were just served: they often ask again, and are then served
+together. Those that were served wake each other one by one, because all at once they would contend.
 
-One commit for all who write at once: threads take turns in one transaction, and each returns when it is durable.
-
-Whoever finds nobody waiting behind it commits for all before it. So one writer alone commits at once, and many share
-the disk's flushes. The first works in the transaction itself, each other in a savepoint: one that fails takes its own
-part back, and no other's.
+Shared commits: threads take turns in one transaction, and each returns when it is durable. A thread that finds nobody
+waiting behind it commits for all before it. So one writer alone commits at once, and many share the disk's flushes.
+The first works in the transaction itself, each other in a savepoint: one that fails takes its own part back, and no
+other's.
 """
 
 from __future__ import annotations

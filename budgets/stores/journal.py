@@ -1,6 +1,7 @@
-"""Charges, what they paid for, and the releases that came of them, as SQL; no row ever changes.
+"""The ledger's journal as SQL: the chain of events, then charges, purchases and releases; no row ever changes.
 
-The chain as SQL: rows are added behind the last one, and read; the only place that reads a clock.
+Rows of the chain are added behind the last one, and read; this is the only place that reads a clock. Charges, what
+they paid for, and the releases that came of them are written with the rows that record them.
 """
 
 from __future__ import annotations

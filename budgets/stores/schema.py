@@ -1,15 +1,15 @@
-"""The tables: a chain of rows that never change, and what follows from them.
+"""The ledger's schema: a chain of rows that never change, the tables that follow from it, and triggers that guard them.
 
-entries       the chain: what happened; every other table is a projection of it
-chain_head    its last row: the ledger's id, a sequence, a hash
-accounts      one row per (dataset, holder, window): the balances, which only grow
-charges       one row per request of a client            charge_keys  the releases it asked for
-questions     one row per release key: what it means     purchases    which holder has paid for it
-releases      one row per release key: the one result
-client_names  one client or group for each folded name (budgets/accounting/names.py)
-clients, caps, freezes, failures, top_ups                what admins said, and what they have to look at
+    entries       the chain: what happened; every other table is a projection of it
+    chain_head    its last row: the ledger's id, a sequence, a hash
+    accounts      one row per (dataset, holder, window): the balances, which only grow
+    charges       one row per request of a client            charge_keys  the releases it asked for
+    questions     one row per release key: what it means     purchases    which holder has paid for it
+    releases      one row per release key: the one result
+    client_names  one client or group for each folded name (budgets/accounting/names.py)
+    clients, caps, freezes, failures, top_ups                what admins decided, and what they have to look at
 
-Guards inside the database: it refuses by itself what no code may do, as triggers of SQLite and of PostgreSQL.
+Guards are triggers of SQLite and of PostgreSQL: the database refuses by itself what no code may do.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """A store: connections for reading and for writing, and one kind of error when the database fails.
 
-A list as one parameter: a statement over 365 windows, or for 64 clients, is written once, with no name in it.
+A list is passed as one parameter, so that a statement over 365 windows, or for 64 clients, is written once and holds
+no name.
 """
 
 from __future__ import annotations

@@ -1,20 +1,16 @@
-"""Typed relations: a small algebra in which every relation knows whose rows it holds.
+"""Typed relations: operators, each under the kind that states whose rows it holds.
 
-| kind      | meaning                                                                     |
-|-----------|-----------------------------------------------------------------------------|
-| Public    | no private data in it                                                       |
+| kind      | meaning                                                                      |
+|-----------|------------------------------------------------------------------------------|
+| Public    | no private data in it                                                        |
 | PerPerson | every row belongs to exactly one person; the person key always travels along |
 | Released  | came out of a release; anything may be done with it                          |
 
-A relation is an operator under one of the kinds: `rules`, `joins`, `semi_joins`, `grouping` and `scans` prove which.
+A relation is an operator under one of the kinds; `dialect.stability` and `dialect.binder.group_by` prove which.
 
-How rows are ordered: by one of an aggregate's arguments, or by a term of an ORDER BY.
-
-UNION, INTERSECT and EXCEPT: the operator over two relations.
-
-Window functions: the operator over a relation, its calls, and the frames that they look at.
-
-At most so many rows of each person: as many as are declared, or as the question itself says (`proofs.md#bound`).
+The operators' parts stand here too: order keys of an aggregate or an ORDER BY; UNION, INTERSECT and EXCEPT of two
+relations; window functions with their calls and frames; and row truncation to the contribution limit of a person,
+declared or stated in the question (`proofs.md#bound`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The plan of one release: nouns that flow from `plan` to `bound`, `render` and the engine.
+"""The plan of one release: keys, query vectors, charged privacy windows; and the query over all releases.
 
-What a release touches of time: which windows are charged for it, and whether it keeps them apart.
-
-Rows over releases, and what the noise in them is followed by: of a whole question, or of what is planned so far.
+The nouns flow from the planner to contribution bounding, code generation and the engine. `Touched` states which
+windows a release is charged to, and whether it keeps them apart. The Question over releases carries, with each row,
+what its noise is made from: of a whole question, or of what is planned so far.
 """
 
 from __future__ import annotations

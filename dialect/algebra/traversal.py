@@ -1,6 +1,6 @@
-"""What a relation is made from: the relations below it, the stored tables at the bottom, the expressions in all.
+"""Traversal of relations: the relations below, the stored tables at the bottom, the expressions in all.
 
-A released relation -> the same one with other expressions: what is done to every expression of the outer part.
+`changed_exprs` rebuilds a released relation with every expression of the outer query mapped.
 """
 
 from __future__ import annotations

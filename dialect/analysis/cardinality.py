@@ -1,9 +1,10 @@
-"""How many rows one person's rows can grow to below a boundary, from declared limits and public counts alone.
+"""Cardinality: how many rows one person's rows can grow to below a release, by declared limits and public counts.
 
-Time that depends on one person's rows is a channel (DESIGN 1); it is bounded by refusing plans in which one person may
-meet too many rows (`proofs.md#most-rows`).
+Time that depends on one person's rows is a side channel; it is bounded by refusing plans in which one person may meet
+too many rows (`proofs.md#most-rows`).
 
-Whether a source holds every row of one stored table, so that what is publicly known of these holds of it.
+A relation that holds every row of one stored table has the cardinality that is publicly known of that table;
+`every_row` decides which do.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ _TIMES = (SqlType.DATE, SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
 def every_row(relation: Relation) -> bool:
     """Tell whether each row of the windows that are read counts once: nothing is joined, left out or put together.
 
-    The one filter below is that of whole windows, which stands on every scan of a table with time (`timed_scans`).
+    The one filter below is that of whole windows, which stands on every scan of a table with time
+    (`dialect.planner.window_charging`).
     """
     while isinstance(relation.operator, Project):
         relation = relation.operator.source

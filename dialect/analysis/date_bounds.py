@@ -1,4 +1,4 @@
-"""What is known of rows -> days on which they can have happened, never too few (`proofs.md#touched-windows`)."""
+"""Date bounds: the days on which rows can have happened, never too few (`proofs.md#touched-windows`)."""
 
 from __future__ import annotations
 

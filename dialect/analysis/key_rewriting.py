@@ -1,6 +1,6 @@
-"""Group keys that are held -> expressions over them: what can be told of a row from its group alone.
+"""Expression derivability: group keys at hand -> expressions over them for whatever the group alone determines.
 
-A function of time that has one value on each hour, day or month is told by the beginning of that unit.
+A function of time that has one value on each hour, day or month is computed from the beginning of that unit.
 """
 
 from __future__ import annotations

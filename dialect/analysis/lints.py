@@ -1,14 +1,13 @@
-"""A question -> notes of constants that a declared domain does not hold.
+"""Lints: notes of predicates that no row satisfies, or that miss what was probably meant.
 
-`gender = 'female'` where it lists F and M; `day >= DATE '2027-01-01'` where its range ends before.
+A constant outside its declared domain: `gender = 'female'` where the domain has F and M; `day >= DATE '2027-01-01'`
+where the range ends before.
 
-A question -> notes of days that stand for their midnight, where a moment is compared with them.
+A day compared with a moment, which stands for its midnight: `ts BETWEEN '2026-10-01' AND '2026-10-31'` ends as the
+last day begins; `ts = '2026-10-10'` holds at midnight alone.
 
-`ts BETWEEN '2026-10-01' AND '2026-10-31'` ends as the last day begins; `ts = '2026-10-10'` is met at midnight alone.
-
-A question -> notes of conditions that no row can meet, by what functions, declared bounds and the text itself say.
-
-`hour(t) = 25`; `day >= DATE '2026-10-05' AND day < DATE '2026-10-05'`.
+A predicate that is never true by functions, declared bounds and the text itself: `hour(t) = 25`; `day >= DATE
+'2026-10-05' AND day < DATE '2026-10-05'`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What the WHERE clause says of an expression: a list of values, or ends of a range.
+"""Predicates: what WHERE implies of an expression, as a list of values, a range, or a count of values.
 
-What WHERE says of what an expression reads -> a narrower range of the expression (`dialect/algebra/proofs.md#ranges`).
-
-Conditions -> how many values they leave of an expression: one that is set, a list of them, a range.
+The narrower range of the columns that an expression reads narrows the expression's own range
+(`dialect/algebra/proofs.md#ranges`). Predicate cardinality is how many values conditions leave of an expression: one
+that is fixed, a list, a range.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A question -> notes of orders that may leave rows of one person equal, so that a hash decides which comes first."""
+"""Ties: notes of orders that may leave rows of one person equal, so that a hash decides which comes first."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""A group key -> what its value tells: itself, and what it is made of where nothing of that is lost.
+"""Time granularity: units and buckets that dates and times are truncated to, and what a truncated key determines.
 
-Dates and times cut to units and buckets: by which expressions, and the same in Python, for the ends of lists.
+Truncation is recognised in expressions, and computed in Python for the ends of key sets. A key determines itself, and
+the parts that it is made of where nothing of them is lost.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""Whether a row meets at most one row of a relation, and whether that has a second one.
+"""Uniqueness: whether a row matches at most one row of a relation, and whether a join key is unique on the public side.
 
-Proof: `dialect/stability/proofs.md#relation-kinds`.
+Decided from declared keys and join predicates. Proof: `dialect/stability/proofs.md#relation-kinds`.
 
-Whether a row of another side meets one public row at most, as far as declared keys and conditions tell.
-
-Whether rows of one person meet each other, or several public rows: a table's norms say nothing of such pairs.
+Join multiplicity: rows of one person that pair with each other, or with several public rows. A table's declared clip
+bounds say nothing of such pairs.
 """
 
 from __future__ import annotations

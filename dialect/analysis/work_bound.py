@@ -1,6 +1,6 @@
-"""A plan's own bound on work: what it takes for everybody, and what one unit's rows can add, from public facts alone.
+"""Work bound of a plan: the time it takes for everybody, and what one unit's rows can add, from public facts alone.
 
-The time of an answer is a channel. It is closed by waiting for the end of a time that holds both, and by refusing
+The time of an answer is a side channel. It is closed by waiting for the end of a time that holds both, and by refusing
 plans in which one unit may add much (`proofs.md#work`).
 """
 

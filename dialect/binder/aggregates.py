@@ -1,8 +1,7 @@
-"""One aggregate call -> Measure: its arguments typed, its place checked, its range inferred.
+"""Aggregate calls -> Measure: name in the allow-list, typed arguments, FILTER condition, allowed place, range.
 
-Aggregates that take an order, a separator or a level: their arguments, and how the last of them order the rows.
-
-A written aggregate call -> its name in the allow-list, its typed arguments, and its condition.
+Ordered-set and list aggregates take an order, a separator or a level besides: which of their arguments order the rows,
+and which are constants, is decided here.
 """
 
 from __future__ import annotations

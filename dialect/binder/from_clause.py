@@ -1,10 +1,7 @@
 """FROM and JOIN -> one relation and the names it shows.
 
-What a JOIN is on: ON, USING, or the equalities by which WHERE joins a table that FROM only lists.
-
-VALUES in FROM -> a public relation of constants.
-
-range, generate_series and unnest of constants, in FROM or alone in a select list -> a public relation.
+The join predicate is ON, USING, or the equalities by which WHERE joins a table that FROM only lists. VALUES, and
+range, generate_series and unnest of constants, in FROM or alone in a select list, become public relations.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""GROUP BY -> the keys over rows, and by which of them each set of groups is formed.
+"""GROUP BY and aggregates: groups of one person's rows, the release boundary, or groups of released rows.
 
-GROUP BY and aggregates: groups of one person's rows, the release boundary, or groups of released rows.
-
-Groups by one set of keys, or by several: then the groups of each set, gathered (`proofs.md#grouping-sets`).
+The keys over rows, and by which of them each grouping set is formed; then the groups of one set of keys, or of several
+sets, gathered (`proofs.md#grouping-sets`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Syntax tree -> typed relations: every query becomes a relation whose kind says whose rows it holds.
+"""Queries: syntax tree -> typed relations, whose kind states whose rows they hold.
 
-WHERE -> the rows that meet its conditions; tests by subqueries between its ANDs are read in `subquery_tests`.
+WHERE keeps the rows that satisfy its conditions; predicates with subqueries between its ANDs are read in
+`dialect.binder.subqueries`.
 """
 
 from __future__ import annotations

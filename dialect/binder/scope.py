@@ -1,7 +1,4 @@
-"""What names mean at one place of a question: columns of the tables in FROM, and later group keys and aggregates.
-
-What names mean inside a subquery that may name the row around it.
-"""
+"""Name resolution: columns of the tables in FROM, later group keys and aggregates, and the outer row of a subquery."""
 
 from __future__ import annotations
 

@@ -1,8 +1,6 @@
-"""What a SELECT shows: its items, its groups, its order and its slice.
+"""The select list: items, groups, order and slice.
 
-ORDER BY, LIMIT, OFFSET and FETCH of a query.
-
-* and table.* of a select list, with EXCLUDE, REPLACE and RENAME.
+`*` and `table.*` with EXCLUDE, REPLACE and RENAME are expanded; ORDER BY, LIMIT, OFFSET and FETCH are typed.
 """
 
 from __future__ import annotations

@@ -1,15 +1,13 @@
-"""Syntax nodes about text and lists that carry flags, positions or lists of constants beside their arguments.
+"""Calls whose syntax nodes hold more than arguments: flags, positions, units, lists of constants.
 
-h3_cell(lon, lat, resolution) -> a parent of the cells that were made of these very coordinates.
+Text and lists: flags, positions or lists of constants beside the arguments. Time: a unit or a part of a date. IN with
+a list, and IN of rows of values, become calls of the allow-list.
 
-The H3 cell of a place is no arithmetic that SQL could do: the catalog declares a column of cells, which is made when
-data are opened (`proofs.md#cells`). It is found by the fields that it was made of, not by their names.
+h3_cell(lon, lat, resolution) is a parent of the cells that were made of these very coordinates. The H3 cell of a place
+is no arithmetic that SQL could do: the catalog declares a column of cells, which is computed when data are opened
+(`proofs.md#cells`). It is found by the fields that it was made of, not by their names.
 
-IN with a list, and IN of rows of values -> calls of the allow-list.
-
-Where polygons may be named: as what a place is held against, under three names of one test.
-
-Syntax nodes about time that carry a unit or a part of a date beside their arguments.
+Polygons may be named in one place: as what a place is tested against, under three names of one test.
 """
 
 from __future__ import annotations

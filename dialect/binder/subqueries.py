@@ -1,10 +1,9 @@
-"""A subquery of one value that names the row around it -> groups joined to that row (`proofs.md#correlated-values`).
+"""Subqueries: decorrelation of scalar subqueries, and semi-joins for IN, NOT IN, EXISTS and NOT EXISTS.
 
-A plain subquery -> the rows that its own conditions keep, and its conditions on the row around it.
-
-Subqueries of one value inside expressions -> relations of at most one row, joined to the rows beside them.
-
-IN, NOT IN, EXISTS and NOT EXISTS between the ANDs of a WHERE -> semi-joins (`proofs.md#semi-joins`).
+A plain subquery is split into the rows that its own conditions keep and its conditions on the outer row. A scalar
+subquery becomes a relation of at most one row, joined to the rows around it; a correlated one becomes groups joined to
+the outer row (`proofs.md#correlated-values`). IN, NOT IN, EXISTS and NOT EXISTS between the ANDs of a WHERE become
+semi-joins (`proofs.md#semi-joins`).
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
-"""Rows that a table function is asked of -> the SQL that reads who was where, when, out of them.
+"""Table functions in FROM: which one a call names, the rows it reads, its parameters, and the columns it returns.
 
-A column says what its name says: ts, zone_id, lon, lat. Any other is known by where it comes from: the time column and
-the places of a table whose movement the steward declares, also where a subquery calls them otherwise.
+Sightings (who was where, when) are read from the rows by SQL. A column is found by its name: ts, zone_id, lon, lat.
+Any other is found by where it comes from: the time column and the places of a table whose movement the steward
+declares, also where a subquery renames them.
 
-What a table function gives, by the words that the steward declares norms under (`proofs.md#table-functions`).
-
-A call in FROM -> which table function it is, the rows that it is asked of, and its parameters.
+The returned columns have the names under which the steward declares clip bounds (`proofs.md#table-functions`).
 """
 
 from __future__ import annotations

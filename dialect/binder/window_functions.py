@@ -1,8 +1,7 @@
-"""Window functions of one SELECT, its named windows and QUALIFY -> typed calls over its rows or its groups.
+"""Window functions of one SELECT, named windows and QUALIFY -> typed calls over its rows or its groups.
 
-What stands between the brackets of OVER: partition, order and frame, merged with a named window and checked.
-
-What is known of a window call's value without any row: its type, range and list, whether it is NULL, whose it is.
+PARTITION BY, ORDER BY and frame are merged with a named window and checked. Type, range, list of values, nullability
+and owner of a call's value follow without any row.
 """
 
 from __future__ import annotations

@@ -1,14 +1,11 @@
 """The catalog: what a steward declared, and nothing that was read from the data.
 
-What a steward declares of whose rows may be read: consent, law, age and retention.
-
-What a steward declares of calibration: what it may cost, and on which timetable it is made anew.
-
-What a catalog says of columns of H3 cells.
-
-What a steward declares of movement: where the rows of a private table say that people were.
-
-The engines that SQL is written for.
+tables       columns, keys, contribution bounds, privacy windows, public domains
+eligibility  whose rows may be read: consent, law, age and retention
+calibration  what it may cost, and on which timetable it is made anew
+cells        columns of H3 cells
+movement     where the rows of a private table state that people were
+engines      the engines that SQL is written for
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Admission -> SQL: the persons who may be read, joined to whatever has one person a row (`proofs.md#admission`).
+"""Eligibility predicate: the persons who may be read, joined to whatever has one person a row (`proofs.md#admission`).
 
 Every condition is true of a row or it is not admitted: NULL, infinities and what is no plausible value are unknown.
 """

@@ -1,12 +1,10 @@
-"""Public rows below people's -> tables that a lake is handed: what is public is computed in DuckDB alone.
+"""Broadcast of public tables to a lake, and what is read of a lake once and kept in DuckDB.
 
-Only people's rows lie in the lake. Whatever is joined to them from public tables, lists and constants is made where
-public tables are, and goes along with the SQL: a place in braces, where a backend puts the rows (`proofs.md#lakes`).
+Only people's rows lie in the lake. Public tables, lists and constants that are joined to them are computed in DuckDB
+and go along with the SQL: a placeholder in braces, where a backend puts the rows (`proofs.md#lakes`).
 
-What is read of a lake once, to be kept in DuckDB beside it: rollups, and who meets every state.
-
-Both hold persons as the lake gives them, so that who objects is found among them as in the lake's own rows
-(`proofs.md#person-rollups`).
+Kept in DuckDB are the materialized rollups, and the persons who meet every state. Both hold persons as the lake gives
+them, so that who objects is found among them as in the lake's own rows (`proofs.md#person-rollups`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A question -> one stored row per person and group; a plan -> its partials, read from these.
+"""Materialized rollups: one stored row per unit and group; a plan's partial aggregates are read from these.
 
 A rollup holds, before anything is bounded and of everybody, the exact numbers of each unit in each of its groups, also
 of groups that no public list has. Whoever reads it bounds, leaves out who is not admitted, and sums as over rows

@@ -1,11 +1,9 @@
-"""Stored column -> a value of its dialect type in Spark: what every read of a lake's table goes through.
+"""Stored columns: the value of a declared column in its dialect type, and the retention predicate of a scan.
 
-Days and times outside the years 1 to 9999 are NULL: Spark's calendar goes no further, and what it does with them is no
-total form.
+Every read of a declared table goes through here, in DuckDB and in Spark. In Spark days and times outside the years 1
+to 9999 are NULL: its calendar goes no further, and what it does with them is no total form.
 
-Stored column -> a value of its dialect type: what every read of a declared table goes through.
-
-Retention -> a condition on the rows of a scan: what happened before the first kept day is not read, nor charged.
+Retention: rows from before the first kept day are neither read nor charged.
 """
 
 from __future__ import annotations

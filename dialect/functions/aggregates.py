@@ -1,11 +1,10 @@
-"""The allow-list of aggregates: what each may be used for, and how it is written where rows stay one person's.
+"""The allow-list of aggregates: where each may be used, and its SQL where rows stay one person's.
 
-`inside` is the deterministic DuckDB form for groups of one person's rows; `over` is the form for released and
-public rows. At the release boundary no SQL aggregate is used at all: vectors are (see `dialect.algebra.release_plan`).
+`inside` is the deterministic DuckDB form for groups of one person's rows; `over` is the form for released and public
+rows. At the release boundary no SQL aggregate is used at all: query vectors are (`dialect.algebra.release_plan`).
 
-The parser's nodes -> names in the allow-list of aggregates.
-
-Which sums about public centres make a variance, deviation, covariance, correlation or regression.
+The parser's nodes are mapped to names here; moments state which sums about public centres make a variance, deviation,
+covariance, correlation or regression.
 """
 
 from __future__ import annotations

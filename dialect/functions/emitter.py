@@ -1,6 +1,6 @@
 """Typed expression -> SQL text for an engine, in total forms; the one place where constants are quoted.
 
-An expression -> what people call it, and what norms by keys are declared for.
+Plain text of an expression, as people would write it, names columns and the keys that clip bounds are declared for.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Constants of the analyst's text, read and checked before anything runs.
+"""Literals: constants of the analyst's text, parsed and checked before anything runs.
 
-Text that is no time -> the time that it must mean, in the one form that is read; or that form alone.
+Text of a date or time has one accepted form; a refusal suggests the time that was meant in that form, or the form
+alone.
 """
 
 from __future__ import annotations

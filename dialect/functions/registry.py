@@ -1,13 +1,12 @@
-"""How Spark writes the rows of the allow-list: a total form for each, or why there is none.
+"""The allow-list of scalar functions: one declared row for each form; what has no row is refused.
 
-Spark 4.1 in ANSI mode, whose functions are those of https://spark.apache.org/docs/latest/api/sql/ and whose rules for
-types and overflow are https://spark.apache.org/docs/latest/sql-ref-ansi-compliance.html. Every form is held against
-DuckDB's by `make nightly`. Some are written from a row's constants, where Spark would read these otherwise.
+The rows stand in `dialect.functions.scalar`. A total form never raises, whatever value is stored
+(`proofs.md#total-forms`).
 
-The allow-list of row functions: one declared row for each form; what has no row is refused.
-
-The rows stand in `functions_logic`, `_number`, `_cast`, `_text`, `_list`, `_time`, `_place`, `_cells` and
-`_polygons`. A total form never raises, whatever value is stored (`proofs.md#total-forms`).
+Each row has a total form for Spark too, or the reason why there is none: Spark 4.1 in ANSI mode, whose functions are
+those of https://spark.apache.org/docs/latest/api/sql/ and whose rules for types and overflow are
+https://spark.apache.org/docs/latest/sql-ref-ansi-compliance.html. Every form is compared with DuckDB's by `make
+nightly`. Some are written from a row's constants, where Spark would read these otherwise.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""One row of the allow-list: argument kinds, result, total form, range rule, domain rule.
+"""One row of the allow-list: argument kinds, result type, total form, range rule, key-set rule.
 
-How Spark is given text that can be nothing else.
+Text constants are quoted for Spark so that they can be read as nothing else.
 """
 
 from __future__ import annotations

@@ -1,11 +1,9 @@
-"""The allow-list of table functions: what each takes besides rows, within which ends, and the SQL that it stands for.
+"""The allow-list of table functions: parameters with their limits, and the SQL that each stands for.
 
-stays, trips, home_zone and work_zone are questions of the dialect itself, asked of one person's sightings at a time:
-their text is read by the same rules as the analyst's (`dialect/binder/proofs.md#table-functions`).
+stays, trips, home_zone and work_zone are questions of the dialect itself, over one person's sightings at a time: their
+text is read by the same rules as the analyst's (`dialect/binder/proofs.md#table-functions`).
 
-What stays, trips, homes and places of work are: the SQL of the dialect that finds them in one person's sightings.
-
-No two sightings are alike, and orders name all that can tell two apart, so no number depends on how rows lie in a
+No two sightings are alike, and orders name all that can distinguish two, so no number depends on how rows lie in a
 table. Names of subqueries hold a blank: no table that a steward declares can be called so.
 """
 

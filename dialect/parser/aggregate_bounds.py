@@ -1,4 +1,4 @@
-"""SQL words -> the same text without named bounds, and which call each of them belongs to.
+"""Named contribution bounds of one aggregate call: removed from the text, and kept with the call they belong to.
 
 SUM(dwell_min, contribution_bounds_per_group => (0, 600))
 """

@@ -1,4 +1,4 @@
-"""SQL words -> nothing, or a refusal: the clauses of each SELECT stand in SQL's order, each of them once.
+"""Clause order: the clauses of each SELECT stand in SQL's order, each of them once, or the question is refused.
 
 The parser takes them in any order, and also where there is no SELECT; DuckDB does not.
 """

@@ -1,6 +1,6 @@
-"""What one question asks of its own privacy, over what the catalog says: the clause, read and typed.
+"""Options of the privacy clause, typed: what one question sets of its own privacy, over the catalog's defaults.
 
-Decimal text -> an exact number, of a size that somebody may mean.
+Decimal text is read as an exact number, of a size that somebody may mean.
 """
 
 from __future__ import annotations

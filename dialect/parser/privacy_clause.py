@@ -1,10 +1,9 @@
-"""SQL words -> the same text without its clause, and what the clause asks for.
+"""The privacy clause: SQL words -> the same text without it, and the options it sets.
 
     SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(epsilon = 0.5, keys = 'private') COUNT(*) FROM visit
 
-The clause is BigQuery's. Where it stood the text is blank, so that every place in it stays what it was.
-
-The little grammar of what SELECT's own has no words for, loaded where it is first needed.
+The clause is BigQuery's. Where it stood the text is blank, so that every place in it stays what it was. Its grammar,
+which SELECT's own has no words for, is loaded where it is first needed.
 """
 
 from __future__ import annotations

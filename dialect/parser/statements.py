@@ -1,6 +1,9 @@
-"""Text -> a statement beside SELECT, or None where it is a question: what is answered without data and without charge.
+"""Statements other than SELECT, answered without data and without charge; None where the text is a question.
 
-EXPLAIN PRIVACY SELECT ...   SHOW TABLES | BUDGET | RELEASES | FUNCTIONS   SHOW FUNCTIONS LIKE '%date%'   DESCRIBE table
+EXPLAIN PRIVACY SELECT ...
+SHOW TABLES | BUDGET | RELEASES | FUNCTIONS
+SHOW FUNCTIONS LIKE '%date%'
+DESCRIBE table
 """
 
 from __future__ import annotations

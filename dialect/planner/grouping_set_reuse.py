@@ -1,6 +1,7 @@
-"""Sets of keys -> which are released, and which are added up from the groups of finer ones (`proofs.md#roll-ups`).
+"""Roll-up rewriting: which grouping sets are released, and which are summed from the groups of finer ones.
 
-Keys added to a GROUP BY: into how many groups they part each one, where every row surely lies in one of them.
+Proof: `proofs.md#roll-ups`. A set may be summed where the added keys part each of its groups completely: every row
+surely lies in one of the finer groups, and their number is known.
 """
 
 from __future__ import annotations

@@ -1,10 +1,7 @@
-"""UNION ALL of released rows: each row brings along what its noise is made from.
+"""Noise propagation below the outer query: what the noise of released rows is made from is computed beside them.
 
-Proof: `dialect/algebra/proofs.md#noise-followed`.
-
-Sums and means over released rows: what their noise is made from is summed beside them.
-
-Windows over released rows: what the noise of sums, means and single values is made from, computed beside them.
+Each row of a UNION ALL brings along the origin of its noise (`dialect/algebra/proofs.md#noise-followed`). Sums and
+means over released rows sum it, and window functions carry that of sums, means and single values.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""A value's public range -> bins, and the expression that gives a row the number of its bin (`proofs.md#histograms`).
+"""Quantiles at the release boundary: a histogram with public bins is released instead (`proofs.md#histograms`).
 
-Bins come in stretches of equally wide ones. Where values begin at 0 most of them are usually near it: durations,
-distances, counts. There each stretch has bins twice as wide as the one before: a bin is a fraction of its value.
-
-Quantiles at the boundary -> a histogram with public bins, which is released instead (`proofs.md#histograms`).
+Bins cover a value's public range in stretches of equally wide ones. Where values begin at 0 most of them are usually
+near it: durations, distances, counts. There each stretch has bins twice as wide as the one before: a bin is a fraction
+of its value.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""One release boundary -> its PrivatePlan: which keys, which vectors, and how its numbers come from them.
+"""Release boundary -> PrivatePlan: group keys, query vectors, and how each number comes from them.
 
-Boundaries over the same rows and groups -> one release with the vectors of all (`proofs.md#shared-vectors`).
-
-A release boundary -> its releases, side by side: one of its vectors, one of each histogram.
+A boundary has one release of its vectors and one of each histogram, side by side. Boundaries over the same rows and
+groups share one release with the vectors of all (`proofs.md#shared-vectors`).
 """
 
 from __future__ import annotations

@@ -1,12 +1,9 @@
-"""A private source -> the windows that it touches, and whether it keeps them apart (`proofs.md#kept-windows`).
+"""Charged privacy windows: which windows a private source touches, and whether it keeps them apart.
 
-Walked from the boundary down with what is known of the rows, so that each scan reads no other windows than those; and
-up again with a field that holds the window of each row, for as long as rows of one window are made of that window's.
-
-A stored table with time -> the rows of charged windows, each with its window
-(`dialect/analysis/proofs.md#touched-windows`).
-
-A private source -> the windows that its release is charged to (`proofs.md#charged-windows`).
+The relation is walked from the boundary down with the predicates of its rows, so that each scan reads no other windows
+than those (`dialect/analysis/proofs.md#touched-windows`); and up again with a field that holds the window of each row,
+for as long as rows of one window are made of that window's (`proofs.md#kept-windows`). Scans read only the rows of the
+windows that the release is charged to (`proofs.md#charged-windows`).
 """
 
 from __future__ import annotations

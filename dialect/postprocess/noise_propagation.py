@@ -1,9 +1,8 @@
-"""What noise means for a shown column: offset + numerator / denominator, both linear in raw noisy numbers.
+"""Noise propagation: a shown column as offset + numerator / denominator, both linear in raw noisy numbers.
 
 A column has such a form when it is computed row by row from released numbers, keys, public columns and constants by
-sums, differences, products with what is not noisy, and one quotient. Other columns carry no interval.
-
-Linear combinations of noisy numbers: their values, and how far noise can move them.
+sums, differences, products with what is not noisy, and one quotient. Other columns carry no interval. Linear
+combinations give their values, and how far noise can move them.
 """
 
 from __future__ import annotations

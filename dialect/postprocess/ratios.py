@@ -1,4 +1,4 @@
-"""Question -> the same question with every ratio NULL whose noisy denominator may be 0 within its noise.
+"""Unstable ratios: a ratio is NULL where its noisy denominator may be 0 within its noise.
 
 It is NULL where it arises, so that ORDER BY, HAVING, COALESCE and aggregates see what the analyst sees.
 """

@@ -1,13 +1,12 @@
-"""PrivatePlan -> Bounding: for every vector one rule, one norm C, and the reason (`dialect/algebra/proofs.md#bound`).
+"""Contribution bounding: for every query vector one rule, one clip bound, and the reason.
 
-Only public facts are looked at: the plan, the catalog, the number of public keys. No row, no count of rows.
+Proof: `dialect/algebra/proofs.md#bound`. Only public facts are looked at: the plan, the catalog, the number of public
+keys. No row, no count of rows. A tuned clip bound, chosen from what is publicly known of people, takes the place of
+the declared one.
 
-How much a norm is expected to cut away, from public facts alone: the declared share of people within it.
-
-No row is looked at. The guess rests on one observation about people that many published data sets share: what one
-person contributes is about log-normal, with a standard deviation of the logarithm near 1.2.
-
-The norm that was chosen for one vector from what is publicly known of people, in place of the declared one.
+Expected clipping bias follows from the declared share of people within a clip bound. It rests on one observation that
+many published data sets share: what one person contributes is about log-normal, with a standard deviation of the
+logarithm near 1.2.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""By what the rows of a plan are parted: its keys, and whatever has one value in each of its groups.
+"""Grouping attributes of a plan: its keys and every attribute constant within each group.
 
-How many values of a declared key one group of a plan may hold: few dates in a week, few hours in the morning.
+The per-group distinct bound is how many values of a declared key one group may hold: few dates in a week, few hours in
+the morning.
 """
 
 from __future__ import annotations

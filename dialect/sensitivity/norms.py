@@ -1,8 +1,7 @@
-"""Which declared norm C belongs to a vector: per table, aggregate kind and usual keys, never one number.
+"""Declared clip bounds: which one belongs to a vector, by table, kind of aggregate and usual keys.
 
-Which of the norms that are declared by keys are also true of a plan's own groups (`proofs.md#usual-keys`).
-
-Columns that equal a public table's -> lists of their values by group, for whoever can count in public tables.
+Bounds that are declared by keys hold for a plan's own groups under conditions (`proofs.md#usual-keys`). Columns that
+equal a public table's have lists of their values by group, for whoever can count in public tables.
 """
 
 from __future__ import annotations

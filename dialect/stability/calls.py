@@ -1,6 +1,6 @@
-"""Typed arguments -> one typed call: the allow-list asked, types brought together, persons kept out.
+"""Typed calls: arguments -> one call of the allow-list, types unified, person keys kept out.
 
-A call whose arguments have other types than it takes -> what may have been meant, as text in its place.
+A call whose arguments have other types than it takes is refused with what may have been meant, as text in its place.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """FULL JOIN of people's rows: the LEFT JOIN, and the right rows that met nobody (`proofs.md#full-joins`).
 
-Two relations of any kind, and a JOIN of any sort -> one relation, and what stands in it for the fields of both.
+Joins of any sort over two relations of any kind start here: one relation results, with what stands in it for the
+fields of both.
 """
 
 from __future__ import annotations

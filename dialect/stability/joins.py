@@ -1,9 +1,8 @@
-"""Two relations -> one: the person is met by nothing but his own rows and public ones (`proofs.md#relation-kinds`).
+"""Joins, semi-joins and anti joins: a person's rows meet nothing but that person's own rows and public ones.
 
-Rows chosen by whether others meet them: people's by their own or by public ones
-(`dialect/binder/proofs.md#semi-joins`).
-
-LEFT JOIN of people's rows and WHERE right IS NULL -> the left rows that met no right row (`proofs.md#unmet`).
+Joins: `proofs.md#relation-kinds`. Semi-joins choose people's rows by their own or by public ones
+(`dialect/binder/proofs.md#semi-joins`). An anti join, written as LEFT JOIN and WHERE right IS NULL, keeps the left
+rows that met no right row (`proofs.md#unmet`).
 """
 
 from __future__ import annotations

@@ -1,12 +1,11 @@
-"""The algebra's rules over one relation: which operator over which kind gives which kind (`proofs.md#relation-kinds`).
+"""Operators over one relation: which operator over which kind gives which kind (`proofs.md#relation-kinds`).
 
-Joins stand in `dialect.stability.joins` and `semi_joins`, set operations in `dialect.stability.set_operations`,
-groups in
-`dialect.binder.group_by`, tables in `dialect.stability.scans`. Nothing else makes a PerPerson relation, or a
-Boundary; `dialect.planner.split`
-puts what the outer part sees of a release in a Boundary's place.
+Joins stand in `dialect.stability.joins`, set operations in `dialect.stability.set_operations`, groups in
+`dialect.binder.group_by`, tables in `dialect.stability.scans`. Nothing else makes a PerPerson relation, or a Boundary;
+`dialect.planner.split` puts what the outer query sees of a release in a Boundary's place.
 
-A list of people's rows, which never leaves -> what may have been meant: how many people, or how many rows.
+A list of people's rows, which never leaves, is refused with what may have been meant: how many people, or how many
+rows.
 """
 
 from __future__ import annotations

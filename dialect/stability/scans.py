@@ -1,6 +1,6 @@
-"""Declared table -> relation: Public, or PerPerson with its person key found (`proofs.md#relation-kinds`).
+"""Scans: declared table -> Public, or PerPerson with its person key found (`proofs.md#relation-kinds`).
 
-When a row happened: its clock, its window, and what else tells of its window
+Event time is when a row happened: its clock, its privacy window, and which other columns determine the window
 (`dialect/planner/proofs.md#kept-windows`).
 """
 

@@ -1,10 +1,7 @@
 """UNION, INTERSECT and EXCEPT of two queries -> one relation (`dialect/planner/proofs.md#set-operations`).
 
-What is known of the rows of two queries taken together: their domains and facts
-(`dialect/planner/proofs.md#set-operations`).
-
-UNION, INTERSECT and EXCEPT of people's rows: the person stays with every row
-(`dialect/planner/proofs.md#set-operations`).
+Over people's rows the person stays with every row. Domains and predicates of the rows of both queries together follow
+from those of each.
 """
 
 from __future__ import annotations

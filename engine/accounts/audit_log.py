@@ -1,10 +1,8 @@
-"""Ledger rows -> the audit log: who, when, which question, what was decided, price, windows, versions; no values.
+"""Audit log: who, when, which question, which decision, price, windows, versions; no values.
 
 Questions stand in their canonical form, in which they were charged. What was refused is not in it: see docs/ledger.md.
-
-What the ledger's chain keeps of keys: who made, rotated or revoked whose, when; nothing by which one is known.
-
-What a ledger row says happened, in a few plain words; every kind of row that there can be; and a delta.
+Events of keys are in it: who made, rotated or revoked whose, when; nothing by which a key is known. Each kind of
+ledger row is described in a few plain words.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Ledger -> what a person lost over all windows together: what is shown where one window is what is protected.
+"""Privacy loss of one person over all windows together, and the loss of the owner's own releases.
 
-Ledger -> what the owner's own releases cost in each window: every client sees them, and bears their loss.
+The first is shown where one window is what is protected. The second is shown to every client, for each window: clients
+bear it.
 """
 
 from __future__ import annotations

@@ -1,12 +1,10 @@
-"""What an owner asks of a calibration, in wire shapes: what would it cost, make it, what does it say.
+"""Workflows in wire shapes: calibration, workload plans, shared numbers, scheduled queries.
 
-What `passersby plan` asks of the engine, in wire shapes: plan a file of questions, and buy what was planned.
+Calibration: what it would cost, make it, what it contains. `passersby plan`: plan a file of questions, and buy what
+was planned. Scheduled queries: release what is due, show one, and list those of a server's client.
 
-Stored numbers, shown to another client: it pays for them on its own account, everybody's pays nothing.
-
-What is shared is a question whose releases a client holds as they are; their keys say which (proofs.md#sharing).
-
-Standing questions in wire shapes: release what is due, show one, and list those of a server's client.
+Stored numbers are shown to another client, who pays for them on its own account; everybody's pays nothing. What is
+shared is a question whose releases a client holds as they are; their keys decide which (proofs.md#sharing).
 """
 
 from __future__ import annotations

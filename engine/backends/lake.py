@@ -1,6 +1,6 @@
-"""People's rows in a lake, public ones in DuckDB beside: the lake gives groups, DuckDB their public order.
+"""A lake's backend: people's rows in the lake, public ones in DuckDB; the lake gives groups, DuckDB their public order.
 
-Rollups of the lake lie in DuckDB too, and what they tell is read there.
+Rollups of the lake lie in DuckDB too, and are read there.
 """
 
 from __future__ import annotations

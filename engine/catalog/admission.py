@@ -1,12 +1,10 @@
-"""Whose rows may be read: decided below the analyst's SQL, also for questions that never mention the person table.
+"""Eligibility: whose rows may be read, by consent, law, age and retention.
 
-What admission rests on, resolved over the whole catalog: the table of persons, columns that hold states, days.
+It is decided below the analyst's SQL, also for questions that never mention the person table. A row is read only where
+everything that is required is known and admits it (proofs.md#admission).
 
-Nothing here looks at a clock: the last day is the last one that the catalog declares (proofs.md#retention).
-
-Declared admission: under whose law people are, from which age on they are read, how far back.
-
-A row is read only where everything that is asked is known and admits it (proofs.md#admission).
+Declarations are resolved over the whole catalog: the table of persons, columns that hold states, days. Nothing here
+looks at a clock: the last day is the last one that the catalog declares (proofs.md#retention).
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
-"""Declared columns: type, bounds, norms, public domain and time zone of each.
+"""Declared columns: type, bounds, clip bounds, public domain and time zone of each.
 
-Declared places: columns of H3 cells, which are made when data are opened, and columns of polygons.
-
-Names inside one declared table, resolved: what is meant by them, or the error that names their place.
-
-How much one person may count: norms in general, and for the usual keys.
+Places are columns of H3 cells, which are computed when data are opened, and columns of polygons. Clip bounds state how
+much one person may count: in general, and for the usual keys. Names inside one declared table are resolved, or the
+error states their place.
 """
 
 from __future__ import annotations

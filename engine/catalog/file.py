@@ -1,6 +1,6 @@
-"""Read a catalog file, as a steward wrote it, into the catalog that everything else relies on.
+"""Read a catalog file, as a steward wrote it, into the Catalog that everything else relies on.
 
-The caps of a dataset: its ceiling, a client's, the owner's reserve, one question's, a client's lifetime.
+It reads the caps of a dataset too: its ceiling, a client's, the owner's reserve, one question's, a client's lifetime.
 """
 
 from __future__ import annotations

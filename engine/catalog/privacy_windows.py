@@ -1,4 +1,4 @@
-"""Declared windows: how long each is, the first and the last one, and which others something was computed from.
+"""Declared privacy windows: how long each is, the first and the last one, and which others something was computed from.
 
 Columns that are made of others when data are opened were computed from the same windows as these.
 """

@@ -1,14 +1,13 @@
-"""The address of files in an object store, as it is given: s3://bucket/new/, gs://bucket/new/*.parquet.
+"""Sources: where the rows of declared tables lie, and which of them may be shared.
 
-What could be a secret in it is refused, and no part of it that could hold one is ever shown.
+People's rows lie in DuckDB, or in the lake of a Spark that the owner names; each has the sources that it may have. A
+private file has one dataset, and is never public too.
 
-Where people's rows lie: in DuckDB, or in the lake of a Spark that the owner names; which sources each may have.
+Object stores have addresses such as s3://bucket/new/ or gs://bucket/new/*.parquet. What could be a secret in one is
+refused, and no part of it that could hold one is ever shown.
 
-Which files two tables share: a private file has one dataset, and is never public too.
-
-What `passersby ingest` has added to a table: files of their own, beside the others that its source names.
-
-One file is one ingest, and it is there or not: data and their version move in one step (proofs.md#ingest).
+Ingested rows are files of their own, beside the others that a table's source names. One file is one ingest, and it is
+there or not: data and their version move in one step (proofs.md#ingest).
 """
 
 from __future__ import annotations

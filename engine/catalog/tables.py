@@ -1,6 +1,6 @@
 """Declared tables: where the rows lie, whose they are, how much of one person counts.
 
-What stays, trips, homes and workplaces are found in: a private table's time, and where its rows say people were.
+Stays, trips, homes and workplaces are found in a private table's time and the columns that state where people were.
 """
 
 from __future__ import annotations

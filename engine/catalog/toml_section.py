@@ -1,8 +1,7 @@
 """One table of a catalog's TOML, read strictly: every error names file, dotted key and cure.
 
-The mistakes of one catalog: reading goes on behind each, so that a steward sees them all at once.
-
-A word that is not known -> the one that was probably meant.
+Reading goes on behind each mistake, so that a steward sees them all at once. An unknown word is reported with the one
+that was probably meant.
 """
 
 from __future__ import annotations

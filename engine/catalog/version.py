@@ -1,10 +1,11 @@
-"""catalog -> by which words its versions are told apart: all of it, for auditors, or what one release rests on.
+"""Catalog versions: a digest of all of it, for auditors, or of what one release rests on.
 
-A release rests on the tables that its plan reads, those that lead to its persons, and that which decides who is
-admitted. Budgets, defaults, norms and limits are in its price and its bounds, which its key names beside. What no
+A release rests on the tables that its plan reads, those that lead to its persons, and what decides who is admitted.
+Budgets, defaults, clip bounds and limits are in its price and its bounds, which its key names separately. What no
 release reads may change, and every stored release is still the answer to its question.
 
-Whose rows a table holds, and when they happened: what is written with every charge, and cannot change after it.
+Privacy units of a table, whose rows it holds and when they happened, are written with every charge, and cannot change
+after it.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""Raw data -> a layout beside them: a copy sorted by person, and the rollups that the catalog declares.
+"""Layouts: a copy of the data sorted by person, and the declared rollups; made at once, or brought up to date.
 
 The same rows in another order: which integers a question has is a function of each person's rows, not of their order
-(proofs.md#layout). The layout is named by what decides it, so that changed data or declarations find none. Where files
-were added, and nothing else is another, a copy of the layout of before is brought up to them (proofs.md#renewed).
+(proofs.md#layout). The layout is named by what decides it, so that changed data or declarations find none.
 
-A copy of the layout of before, and files of new rows -> the layout of now, without making all of it again.
+Where files were added, and nothing else differs, a copy of the previous layout is brought up to them:
 
     rows       those of the new files are added, in the order of persons among themselves
     windows    those in which they lie

@@ -1,12 +1,11 @@
-"""Who objects, as this process last read it: an execution gets one table that never changes (proofs.md#objections).
+"""Objections: record, withdraw and list them, and the table of objectors that an execution reads.
 
-Text, or a file of a steward -> persons as the catalog names them; every line is one, or nothing is taken.
+An execution gets the register as this process last read it, as one table that never changes (proofs.md#objections).
+For an owner a catalog and a register are enough, no data.
 
-Nothing is looked up: a person who is in no table is taken like any other, or the answer would tell who is.
-
-What an owner does for people who object: record, withdraw, list; a catalog and a register are enough, no data.
-
-What comes back is the same for whoever is in the data and whoever is not (proofs.md#objections).
+Persons are taken from text, or from a steward's file, as the catalog names them; every line is one, or nothing is
+taken. Nothing is looked up: a person who is in no table is taken like any other, or the answer would reveal who is in
+the data.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What leaves: noisy integers with their grains and noise, stored as Arrow; nothing closer to the data is stored.
+"""Release: noisy integers with their grains and noise, stored as Arrow; nothing closer to the data is stored.
 
-Releases of a question -> what is known of the noise of its raw numbers, by the ids of their fields.
+Of the releases of a question it gives what is known of the noise of their raw numbers, by the ids of their fields.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
-"""question + bounds -> the share of each shown number that bounding is expected to take away: public facts alone.
+"""Expected clipping bias: the share of each shown number that clipping is expected to remove, and a bound on it.
 
-The run measures nothing for it: the same prediction stands in `explain` before anything is read.
-
-question + bounds -> how far what bounding cut may leave each shown number off: public facts alone.
-
-Where what was cut is given back, as a share of the number; of averages, in their unit. The run measures nothing for it.
+Only the question and its bounds, public facts, decide it. The run measures nothing for it: the same prediction stands
+in `explain` before anything is read. Where the bias is corrected, the bound is how far a number may still be off, as a
+share of it; of averages, in their unit.
 """
 
 from __future__ import annotations
@@ -86,7 +84,7 @@ def column_biases(question: Question, prepared: Sequence[Prepared]) -> dict[str,
 
     A sum or difference of numbers that are all expected to lose the same share loses that share; a ratio of such
     loses what is left over. Of everything else, an average above all, it is 0 where nothing is cut, else not known; so
-    it is of a difference of numbers to which something was given back, of which no doubt is told (doubts.py).
+    it is of a difference of numbers to which something was given back, of which no doubt is told (`raw_doubts`).
     """
     raw, doubts = _of_raw_numbers(question, prepared), raw_doubts(question, prepared)
     shaky = frozenset(number for number, doubt in doubts.items() if doubt != NO_DOUBT)

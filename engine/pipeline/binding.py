@@ -1,8 +1,7 @@
-"""A question's SQL, bound over tables without rows before anything is charged.
+"""Binding before the charge: a question's SQL is bound over tables without rows.
 
-Proof: `engine/backends/proofs.md#bound-before-charged`.
-
-What the engine can't bind would fail for every data set: it is refused, and costs nothing.
+What the engine can't bind would fail for every data set: it is refused, and costs nothing. Proof:
+`engine/backends/proofs.md#bound-before-charged`.
 """
 
 from __future__ import annotations

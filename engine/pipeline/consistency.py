@@ -1,12 +1,10 @@
-"""Releases of one question that are levels of a hierarchy -> numbers that agree: details add up to totals.
+"""Hierarchical consistency: releases that are levels of one hierarchy are adjusted so that details add up.
 
-Weighted least squares over the finest groups, from all levels at once; counts are then never below 0, and whole. All of
-it is post-processing. Which releases are taken together is decided by plans, bounds and lists alone.
+Weighted least squares over the finest groups, from all levels at once; counts are then never below 0, and whole. All
+of it is post-processing. Which releases are taken together is decided by plans, bounds and lists alone.
 
-Noisy sums over groups of finest ones -> the finest numbers that lie nearest to all of them.
-
-Conjugate gradients on sums over groups: no matrix is made, and as few steps are needed as there are different ways in
-which levels overlap (proofs.md#agreeing).
+Solved by conjugate gradients on sums over groups: no matrix is made, and as few steps are needed as there are
+different ways in which levels overlap (proofs.md#agreeing).
 """
 
 from __future__ import annotations

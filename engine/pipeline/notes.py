@@ -1,8 +1,6 @@
-"""A question -> notes of constants that the public table of a column's values does not hold.
+"""Notes of a question: constants missing from a column's public table, and the privacy windows it is charged to.
 
-Public tables alone are read: two worlds of people get the same notes.
-
-What a reader should know of the windows that a question is charged to (`proofs.md#windows`).
+Public tables alone are read: two worlds of people get the same notes. Windows: `proofs.md#windows`.
 """
 
 from __future__ import annotations

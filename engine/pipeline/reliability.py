@@ -1,10 +1,9 @@
 """numbers, their intervals and predicted biases -> how far each may be trusted, in one word by a public rule.
 
 A number is off by at most its half-width and what is expected to be cut away, as a share of itself: within a tenth it
-is good, within a quarter fair, else poor; where its interval holds 0, or lies below it and the number itself
-can't, it can't be told from nothing. A number whose bias
-is not known is fair at best, by what is known of it; of pairs of people's own rows it is poor, as any share of them
-may be gone (docs/reading.md#how-reliable-a-number-is).
+is good, within a quarter fair, else poor; where its interval holds 0, or lies below it and the number itself can't, it
+can't be told from nothing. A number whose bias is not known is fair at best, by what is known of it; of pairs of
+people's own rows it is poor, as any share of them may be gone (docs/reading.md#how-reliable-a-number-is).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""A question that names an error + what its asker holds of it -> what each release costs, and what a price would buy.
+"""Price of a target error: what each release costs when a question states its error, and what a price would buy.
 
-Stored answers are looked at as they are, and with the noise of another price; no private row is read.
+Stored answers of the client are looked at as they are, and with the noise of another price; no private row is read.
 """
 
 from __future__ import annotations

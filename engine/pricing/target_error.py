@@ -1,10 +1,8 @@
-"""An aim + what the asker holds -> the least price that reaches it: from text, catalog and stored answers, never data.
+"""Accuracy-to-budget solver: the smallest price at which every data-independent error meets the target.
 
-Widths that depend on the answer are foreseen from an answer that is held, with the noise that another price would have.
-
-question + target error -> an aim, and the least price at which what no data decide is exact enough.
-
-A price here is what each release of the question costs, in whole pico-rho (`proofs.md#least_price`).
+A price here is what each release of the question costs, in whole pico-rho (`proofs.md#least_price`). It follows from
+text, catalog and stored answers, never from data. Widths that depend on the answer are predicted from a stored one,
+with the noise that another price would have.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
-"""clause, call and catalog -> the terms of a question: loss of each release, delta of its thresholds, level.
+"""QueryTerms and Request: loss of each release, delta of its thresholds, level; request id, digest and target error.
 
-What the clause says comes before what the call says, and that before the catalog's defaults. Every amount that is asked
-for is the whole question's; the defaults are those of one release.
-
-What a request says of itself: an id where none was sent, a digest of what was asked, the error it aims at.
+The privacy clause overrides the call, and the call the catalog's defaults. Every amount that is requested is the whole
+question's; the defaults are those of one release. A request without an id gets one.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class Combining:
         self.wanted, self.own, self.shelf, self.catalog, self.making = wanted, own, shelf, catalog, making
         self._made: dict[int, Made | None] = {}
         self._sets, self._seen, self._fitting = RowSets(read), 0, list[int]()
-        self._sets.add(own.conditions)  # the first, as a Pattern of `weighing` has it
+        self._sets.add(own.conditions)  # the first, as a Pattern of `weights` has it
 
     def through(self, place: int, bought: Prepared | None = None) -> Combined | None:
         """Combine what was held up to a place, with a release that is bought beside it; None where that says nothing.

@@ -1,9 +1,9 @@
-"""release key + what is stored -> the release that a repeat gets: the stored one, or a new one where that is too old.
+"""Replay: a repeated release key gets the stored release, or a new one where that is too old.
 
-A release is too old where so many whole days have passed since its charge as `replay_max_age` says: by the ledger's own
-clock, and by moments that were written before data was read (`proofs.md#repeats`).
+A release is too old where so many whole days have passed since its charge as `replay_max_age` states: by the ledger's
+own clock, and by moments that were written before data was read (`proofs.md#repeats`).
 
-What an answer was made with: versions of data, catalog, mechanism and code, as a charge's row tells auditors.
+Versions of data, catalog, mechanism and code stand in a charge's row for auditors.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Releases that a question wants + what its asker holds -> how each comes about: made of what is held, bought, or both.
+"""Release sources: each release of a question is derived from stored ones, newly charged, or both combined.
 
-Decided by text, catalog, prices and scales of noise, and by how many listed groups make one; by released numbers of the
-asker's own where they are taken off each other, and never by an exact one (proofs.md#ways).
+Decided by text, catalog, prices and scales of noise, and by how many listed groups make one; by the client's own
+released numbers where they are subtracted, and never by an exact one (proofs.md#ways).
 
-Ways of one question -> which of their numbers may hold the noise of one stored release.
+Noise correlation: which of a question's numbers may hold the noise of one stored release.
 """
 
 from __future__ import annotations

@@ -1,10 +1,7 @@
-"""The ASGI application: endpoints, one shape for every no, and what stands around each request.
+"""The ASGI application: endpoints, one shape for every refusal, and middleware; how a server starts and stops.
 
-Settings -> what a server reads when it is asked: files and extras are looked at before anything starts.
-
-Behind this, the first alert, or every token, would fail.
-
-Settings -> a server that runs: its books and its worker, until it is told to stop.
+Settings decide what a server reads: files and extras are checked before anything starts, since otherwise the first
+alert, or every token, would fail. A running server has its tables and its worker, until it is stopped.
 """
 
 from __future__ import annotations

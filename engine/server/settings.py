@@ -1,10 +1,8 @@
-"""Settings of a server: the command line before the environment, that before a file, that before what stands here.
+"""Settings of a server: the command line before the environment, that before a file, that before the defaults here.
 
-docs/server.md has them all in one table, which a test holds against this file.
-
-Settings -> where a server listens: the ports, the certificate and the extra are looked at before anything starts.
-
-Behind this, uvicorn and gRPC would end, or hang, without a word that a person can use.
+docs/server.md has them all in one table, which a test compares with this file. The ports, the certificate and the
+extra that it listens with are checked before anything starts: uvicorn and gRPC would otherwise end, or hang, without a
+word that a person can use.
 """
 
 from __future__ import annotations
@@ -103,7 +101,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _speaks_tls(self) -> Self:
-        """Take certificate and key together; whether a line may be open is looked at by who listens (listening.py)."""
+        """Take certificate and key together; whether a line may be open is looked at by `check_listening`."""
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key belong together: give both")
         return self

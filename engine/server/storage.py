@@ -1,9 +1,7 @@
-"""What the HTTP process keeps beside the ledger: hashes of keys and of sessions, and jobs; durable when a call returns.
+"""Server tables beside the ledger: hashes of keys and of sessions, jobs, shares, alerts; durable when a call returns.
 
 A file of its own beside a ledger file, for its owner alone; tables of its own in the database of a ledger that several
 servers share. Neither holds data: jobs keep questions, and answers that were released.
-
-The tables of the server's books: whose key is whose, what goes on, what is shared, what has been told.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
-"""Counters for Prometheus: of requests and refusals, all of them functions of what was asked, none of the data.
+"""Telemetry: counters for Prometheus, and logs as one JSON object a line on standard error.
 
-No time, no memory and no processor is measured: those of a fresh release depend on the data.
-
-Logs: one JSON object a line on standard error, made of named fields; no SQL, no value, no key is among them.
-
-What is logged at most once in a while, however often it happens.
+Counters of requests and refusals are functions of what was asked, none of the data. No time, no memory and no
+processor is measured: those of a fresh release depend on the data. Log lines are made of named fields, with no SQL, no
+value and no key. What happens often is logged at most once in a while.
 """
 
 from __future__ import annotations

@@ -1,12 +1,11 @@
-"""Questions that will be asked -> which of them to buy first, at which prices, so that all follow: `passersby plan`.
+"""Workload planning: which questions of a file to buy first, at which prices, so that all follow: `passersby plan`.
 
 Prices, plans and public lists decide; no data are read. What is bought makes the others free
 (engine/reuse/proofs.md#ways).
 
-Which releases to buy so that all that is wanted is made of them, for little: a search, from prices alone.
-
-Each thing may be opened at a price; at some price it serves others (`needed`). What is opened costs the largest price
-that those it serves need. Found is a choice that no opening and no single move makes cheaper (proofs.md#facilities).
+The choice is a facility-location search. Each release may be bought at a price; at some price it serves others
+(`needed`). What is bought costs the largest price that those it serves need. The search returns a choice that no
+purchase and no single move makes cheaper (proofs.md#facilities).
 """
 
 from __future__ import annotations

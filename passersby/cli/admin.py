@@ -1,6 +1,6 @@
-"""Commands for admins: client add, remove, cap, list; freeze, thaw, frozen. No data are opened.
+"""Commands for admins: client add, remove, cap, list; freeze, thaw, frozen; topup request, approve, decline, list.
 
-Commands about requests for another cap: topup request, approve, decline, list. No data are opened.
+No data are opened.
 """
 
 from __future__ import annotations

@@ -1,12 +1,7 @@
-"""Commands of standing questions: run for whoever runs the dataset, list and show for whom they are meant.
+"""Commands for analysts: query, explain, rehearse, budget, history, tables, plan, standing; about-me.
 
-The command for people in the data: about-me.
-
-Commands that account: budget, history, tables.
-
-Commands that ask: query, explain, rehearse.
-
-The command that plans: what to buy so that a file of questions costs least.
+`plan` finds what to buy so that a file of questions costs least. Of standing questions, run is for whoever runs the
+dataset, list and show for whom they are meant. `about-me` is for people in the data.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Commands about the ledger: its rows; verify, anchor, export for auditors; backup, restore.
 
-A ledger, as an auditor asks of it: here, or at a server by the key of an admin or auditor.
+An auditor reads a ledger here, or at a server by the key of an admin or auditor.
 """
 
 from __future__ import annotations

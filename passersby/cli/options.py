@@ -1,7 +1,4 @@
-"""The options that commands of all kinds share, each said once.
-
-The options and phrases that commands for owners, admins and stewards share, each said once.
-"""
+"""Options and phrases that commands share, each defined once: for all, and for owners, admins and stewards."""
 
 from __future__ import annotations
 

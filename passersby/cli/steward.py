@@ -1,8 +1,7 @@
-"""Commands for stewards: catalog check, diff, new, optimize, forget; ingest.
+"""Commands for stewards and owners: catalog (check, diff, new, optimize, forget, calibrate), ingest, object.
 
-Commands for owners: catalog calibrate, catalog calibration. What is charged is everybody's, and said before.
-
-Commands for owners: object, objections list. No data are opened, and nothing tells who is in them.
+`catalog calibration` and `objections list` show what is stored. A calibration is charged to everybody's account, and
+its price is shown before. Commands on objections open no data, and reveal nobody who is in them.
 """
 
 from __future__ import annotations

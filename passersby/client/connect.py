@@ -1,6 +1,7 @@
-"""where -> Connection: a catalog is opened in process, its engine only now.
+"""Connect: a catalog, opened in process by an engine that loads only now, or a server -> Connection.
 
-The engine, dialect and budgets that the door opens are its own: no file of the same name may stand before them.
+The engine, dialect and budgets that it opens are those of this distribution: no file of the same name may stand before
+them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""That a question is being answered: a line on a terminal, a bar in a notebook where it takes long; else nothing.
+"""Progress: a line on a terminal, a bar in a notebook, while a question is answered or a copy of the data is made.
 
-How far a copy of the data, or the bundled data, is made: a bar on a terminal, a line elsewhere, else nothing.
+A question shows nothing where it is quick. A copy shows a bar on a terminal, a line elsewhere.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""A server as a desk: the verbs of the engine's face, over HTTP.
+"""A server's verbs over HTTP, with the face of the engine's session in process.
 
-A request -> its response, sent again where that is safe: what is charged is charged once.
+A request is sent again where that is safe: what is charged is charged once.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""DB-API 2.0 (PEP 249) over a connection, for tools that know databases: pandas, polars, SQLAlchemy, JupySQL.
+"""DB-API 2.0 (PEP 249): connections and cursors, for tools that know databases: pandas, polars, SQLAlchemy, JupySQL.
 
-A cursor gives the columns that were asked for; `cursor.result` has their intervals, the price and what is left.
-There are no transactions: a question that was paid for stays paid for, and asking it again is free.
-
-A cursor of PEP 249: one question at a time, and the rows of its answer.
+A cursor runs one question at a time, and gives the columns that were asked for; `cursor.result` has their intervals,
+the price and what is left. There are no transactions: a question that was paid for stays paid for, and asking it again
+is free.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""An answer -> a drawing with its intervals: lines over time, bars over names; matplotlib draws.
+"""Plots of an answer with its intervals: lines over time, bars over names, maps of zones; matplotlib draws.
 
-An answer about zones -> a map: zones coloured by a number, or arrows between them; matplotlib draws.
+A map has zones coloured by a number, or arrows between them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What renderers read of an answer, an explanation and a budget: protocols; no renderer imports what it renders.
 
-`result`, `explanation` and `listing` implement these and import their renderers late; the arrow never runs back.
+`result`, `explanation` and `listing` implement these and import their renderers late; imports never run back.
 """
 
 from __future__ import annotations

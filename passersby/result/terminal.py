@@ -1,8 +1,6 @@
-"""Answers, explanations and refusals -> what a terminal shows; plain text is the same without colours.
+"""Terminal output of answers, explanations, refusals and advice; plain text is the same without colours.
 
 What comes from a question or from data is always a Text, never markup: a value cannot colour or hide anything.
-
-Why intervals are wide, and what to ask instead, as a terminal shows it.
 """
 
 from __future__ import annotations

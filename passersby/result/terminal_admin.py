@@ -1,6 +1,6 @@
-"""Histograms of how much people contribute -> what a terminal shows: bars, and the bounds that follow from them.
+"""Terminal output for admins and owners: clients, freezes, requests, the audit log, calibration histograms.
 
-Clients, freezes, requests and the audit log -> what a terminal shows.
+Histograms of how much people contribute are shown as bars, with the bounds that follow from them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Accounts, releases, ledger rows and tables -> what a terminal shows.
+"""Terminal output of accounts, releases, ledger rows and tables.
 
-One declared table in plain words: its columns, and how much one person counts in it.
+One declared table is described in plain words: its columns, and how much one person counts in it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Numbers as people read them: a value with its interval, a loss, what is left; never rounded in anybody's favour.
 
-What rho and epsilon are, in one sentence, wherever both stand.
+Wherever rho and epsilon stand together, one sentence explains both.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One person's exact number in one group, as SQL in whole grains (`dialect/codegen/proofs.md#render`)."""
+"""Clipping: one person's exact number in one group, as SQL in whole grains (`dialect/codegen/proofs.md#render`)."""
 
 from __future__ import annotations
 

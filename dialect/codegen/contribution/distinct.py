@@ -1,10 +1,10 @@
-"""Different values over people, as SQL: a few of each person's, chosen by hash, then counted exactly.
+"""Distinct values over people: at most m of each person's, chosen by hash, then counted exactly.
 
 What is chosen of a person looks at that person's own rows alone (`dialect/codegen/proofs.md#different-values`).
 
-values   one row per (person, group, value), normalised
-kept     the same, at most m of each (person, group), of at most L0 groups
-counts   one row per group: the person is gone
+    values   one row per (person, group, value), normalised
+    kept     the same, at most m of each (person, group), of at most L0 groups
+    counts   one row per group: no person is left
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""Eager aggregation: a person's numbers added up before the row that tells the group is joined.
+"""Eager aggregation: a person's numbers are summed before the row that determines the group is joined.
 
-Proof: `dialect/codegen/proofs.md#render`.
+Of 1e7 events 1e5 rows are joined, and no text is carried along with each. Proof: `dialect/codegen/proofs.md#render`.
 
-Yan and Larson, Eager Aggregation and Lazy Aggregation, VLDB 1995: of 1e7 events 1e5 rows are joined, and no text is
-carried along with each.
+Source: Yan and Larson, Eager Aggregation and Lazy Aggregation, VLDB 1995.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""At most L0 groups of each unit, in the order of a hash where there are more of them.
+"""Group truncation: at most L0 groups of each unit, in the order of a hash where there are more of them.
 
 Proof: `dialect/codegen/proofs.md#render`.
 
-beyond    units with more than L0 groups
-chosen    the groups of all others, and of these the first L0
+    beyond    units with more than L0 groups
+    chosen    the groups of all others, and of these the first L0
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Groups by the number of their public key: one integer, where keys are several columns with text.
+"""Dictionary encoding of group keys: one integer a public key, where keys are several columns with text.
+
+Rows meet the key set before they are grouped, and rows outside it are left out there.
 
 Proof: `dialect/codegen/proofs.md#render`.
-
-Rows meet the list before they are grouped, and what no list holds is left out there.
 """
 
 from __future__ import annotations

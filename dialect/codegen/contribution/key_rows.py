@@ -1,4 +1,4 @@
-"""Public keys, and groups in their order: one row per shown key, zeros included.
+"""Key-set rows (zero fill): one row per shown public key, in public order, zeros included.
 
 Proof: `dialect/codegen/proofs.md#render`.
 """

@@ -1,11 +1,11 @@
-"""Units that nothing scales: what they add to a group is added up without a row of their own.
+"""Unclipped units: units that clipping leaves unchanged are summed into their group without a row of their own.
 
 Proof: `dialect/codegen/proofs.md#light-units`.
 
-weighed    one row per admitted unit: whether it is heavy, so that it may have to be scaled
-together   one row per (heavy unit, group), and one per group of all light units, which have no name there
-partials   those of the heavy units, bounded as ever
-light      those of the light units, in released grains
+    weighed    one row per admitted unit: whether it is heavy, so that it may have to be clipped
+    together   one row per (heavy unit, group), and one per group of all light units, which have no name there
+    partials   those of the heavy units, bounded as always
+    light      those of the light units, in released grains
 """
 
 from __future__ import annotations

@@ -1,9 +1,6 @@
-"""Rows -> one row per (unit, group), exact, then capped; units are persons or their windows.
+"""Per-unit aggregation: one row per (unit, group), exact, then truncated; units are persons or their privacy windows.
 
-Proof: `dialect/codegen/proofs.md#render`.
-
-Rows of which each person has one -> one row per person and group, without grouping
-(`dialect/codegen/proofs.md#render`).
+Rows of which each person has at most one need no grouping. Proof of both: `dialect/codegen/proofs.md#render`.
 """
 
 from __future__ import annotations

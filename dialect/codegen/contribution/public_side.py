@@ -1,9 +1,7 @@
-"""PrivatePlan -> the same plan, with work that public rows allow done there, once a row.
+"""Pushdown to the public input: work that depends on public rows alone is done once for each of them.
 
-Proof: `dialect/codegen/proofs.md#render`.
-
-Text keys of joined public rows are read as their ranks, and groups formed by numbers; values to be summed are turned
-into whole grains.
+PrivatePlan -> the same plan: text keys of joined public rows are read as their ranks, and groups formed by numbers;
+values to be summed are turned into whole grains. Proof: `dialect/codegen/proofs.md#render`.
 """
 
 from __future__ import annotations

@@ -1,11 +1,9 @@
-"""Join -> SELECT; an inner one on either of some equalities is gathered from one on each.
+"""Joins -> SELECT; a disjunctive equi-join is the union of one join for each of its equalities.
 
-Proof: `dialect/codegen/proofs.md#either-equality`.
+An engine finds partners by equality at once, and by OR only by comparing all pairs. Proof:
+`dialect/codegen/proofs.md#either-equality`.
 
-An engine finds partners by equality at once, and by OR only by looking at all pairs.
-
-The condition of a semi-join -> SQL whose way of being computed raises for no row
-(`dialect/binder/proofs.md#semi-joins`).
+The predicate of a semi-join is written in a form that raises for no row (`dialect/binder/proofs.md#semi-joins`).
 """
 
 from __future__ import annotations

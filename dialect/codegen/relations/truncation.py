@@ -1,8 +1,8 @@
-"""Cut -> SELECT: rows of a person in an order only where there are more of them than are kept.
+"""Row truncation -> SELECT: a person's rows are ordered only where there are more of them than are kept.
 
 The rows are those that one order over everybody's would leave (`dialect/codegen/proofs.md#render`), without sorting
-what stays anyway;
-nor looking for who has more, where it is known that nobody has (`dialect/codegen/proofs.md#uncut`).
+what stays anyway; nor is anybody looked for who has more, where it is known that nobody has
+(`dialect/codegen/proofs.md#uncut`).
 """
 
 from __future__ import annotations

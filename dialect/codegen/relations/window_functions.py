@@ -1,9 +1,7 @@
-"""One window call -> SQL for DuckDB, in total forms, the same in every run (`dialect/codegen/proofs.md#windows`).
+"""Window functions -> SELECT for DuckDB: total forms over rows in a total order, the same in every run.
 
-Window -> SELECT: rows in a total order, where calls may tell rows apart that their own order leaves equal.
-
-Of a person's rows no column ends the order that nothing reads, nor one that earlier ones tell
-(`dialect/codegen/proofs.md#windows`).
+Calls may distinguish rows that their own order leaves equal, so the order is made total. Of a person's rows no column
+ends the order that nothing reads, nor one that earlier ones determine. Proof: `dialect/codegen/proofs.md#windows`.
 """
 
 from __future__ import annotations

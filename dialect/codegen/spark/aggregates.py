@@ -1,8 +1,7 @@
 """Aggregates over one person's rows in Spark: the values of DuckDB's forms, whatever order the rows come in.
 
-What needs an order is folded over a sorted list, as DuckDB adds it up
-(`dialect/codegen/proofs.md#ordered-statistics`). Spark's own
-percentiles and variances add otherwise, and would differ in their last digits.
+What needs an order is folded over a sorted list, as DuckDB sums it (`dialect/codegen/proofs.md#ordered-statistics`).
+Spark's own percentiles and variances sum otherwise, and would differ in their last digits.
 """
 
 from __future__ import annotations

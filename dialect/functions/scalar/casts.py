@@ -1,6 +1,6 @@
-"""Allowed rows: casts, which analysts write as CAST(x AS type) or x::type. What does not fit is NULL.
+"""Casts, written CAST(x AS type) or x::type: what does not fit is NULL, in DuckDB and in Spark.
 
-Spark's forms of casts: NULL where a value does not fit, halves to what is even, as DuckDB does.
+Halves are rounded to even in Spark, as DuckDB does.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Allowed rows: truth, comparison and NULL (`dialect/functions/proofs.md#total-forms`).
+"""Functions of truth, comparison and NULL, for DuckDB and Spark (`dialect/functions/proofs.md#total-forms`).
 
-Spark's forms of truth and comparison. Times of day and intervals are whole microseconds there.
+In Spark times of day and intervals are compared as whole microseconds.
 """
 
 from __future__ import annotations

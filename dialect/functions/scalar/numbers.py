@@ -1,6 +1,7 @@
-"""Spark's forms of numbers: 64 bits by try_*, whole doubles that stay doubles, IEEE 754 where Spark says NULL.
+"""Functions of numbers, for DuckDB and Spark: what does not fit 64 bits is NULL.
 
-Allowed rows: numbers. Integers are computed in 128 bits and narrowed; what does not fit 64 bits is NULL.
+DuckDB computes integers in 128 bits and narrows them. Spark computes 64 bits by try_*, keeps whole doubles doubles,
+and follows IEEE 754 where it would itself return NULL.
 """
 
 from __future__ import annotations

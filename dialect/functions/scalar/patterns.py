@@ -1,12 +1,11 @@
-"""Constant patterns, read when the question is: what is accepted is certain to compile in the engine.
+"""Constant patterns: LIKE, GLOB and regular expressions, checked at binding so that they surely compile in the engine.
 
 Regular expressions are RE2's, which match in time linear in the text: of its syntax the part without named classes,
 flags in the middle and octal or hexadecimal signs.
 
-LIKE and GLOB in Spark, as patterns of Java that never turn back: in time linear in the text for each sign.
-
-Between two wildcards the first place where the signs between them fit is as good as any later one, so each such part
-is an atomic group (https://docs.oracle.com/en/java/javase/17/docs/api/java.base/java/util/regex/Pattern.html).
+LIKE and GLOB in Spark are Java patterns that never backtrack: in time linear in the text for each sign. Between two
+wildcards the first place where the signs between them fit is as good as any later one, so each such part is an atomic
+group (https://docs.oracle.com/en/java/javase/17/docs/api/java.base/java/util/regex/Pattern.html).
 """
 
 from __future__ import annotations

@@ -1,19 +1,15 @@
-"""Allowed rows: distances, directions and cells on the earth, a sphere of 6,371 km; bands of stays and of the day.
+"""Functions of places, for DuckDB and Spark: distances, directions, cells, polygons, bands of stays and of the day.
 
-Degrees are WGS 84, longitude first. Nothing is looked up: every form is arithmetic of its arguments, with the same
-value for the same place in every question.
+Degrees are WGS 84, longitude first, on a sphere of 6,371 km. Nothing is looked up: every form is arithmetic of its
+arguments, with the same value for the same place in every question.
 
-Allowed rows: cells of the geohash and of H3, by exact arithmetic on bits (`dialect/binder/proofs.md#cells`).
+Cells of the geohash and of H3 are exact arithmetic on bits (`dialect/binder/proofs.md#cells`). A geohash is the path
+of halvings to a place. In 60 bits it is floor(longitude * 2^27 / 45) + 2^29, and as much of the latitude. The cell of
+a place in H3 needs the library, and is stored when data are opened; its parents are arithmetic.
 
-A geohash is the path of halvings to a place. In 60 bits it is floor(longitude * 2^27 / 45) + 2^29, and as much of the
-latitude. The cell of a place in H3 needs the library, and is stored when data are opened; its parents are arithmetic.
-
-Allowed rows: which polygon a place is in, by the even-odd rule in doubles (`dialect/functions/proofs.md#polygons`).
-
-A polygon is stored as the box around it and its edges, cut into strips of latitude of one height: each strip holds all
-edges that reach into it, in any order, so that a test looks at few of them however many there are.
-
-Spark's forms of places, cells, polygons and bands of time: the same arithmetic as DuckDB's, in Spark's words.
+A place is in a polygon by the even-odd rule in doubles (`dialect/functions/proofs.md#polygons`). A polygon is stored
+as its bounding box and its edges, cut into strips of latitude of one height: each strip holds all edges that reach
+into it, in any order, so that a test looks at few of them however many there are.
 """
 
 from __future__ import annotations

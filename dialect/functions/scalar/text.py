@@ -1,10 +1,7 @@
-"""Spark's forms of text: signs are code points, cases change one sign at a time, patterns mean what DuckDB's do.
+"""Functions of text and lists, for DuckDB and Spark.
 
-Allowed rows: text. Patterns and positions are constants, read when the question is validated.
-
-Allowed rows: lists, and parts of a list or text by constant positions.
-
-Spark's forms of lists, and of parts of a list or text by constant positions.
+Patterns and positions are constants, read when the question is bound; so are the positions of parts of a list or text.
+In Spark signs are code points, cases change one sign at a time, and patterns mean what DuckDB's do.
 """
 
 from __future__ import annotations

@@ -1,13 +1,12 @@
-"""Spark's forms of dates, times and spans, in a session whose time zone is UTC.
+"""Functions of dates, times and intervals, for DuckDB and Spark.
 
-A timestamp is a TIMESTAMP_NTZ, an instant a TIMESTAMP, both of microseconds; a time of day and an interval are whole
-microseconds, for Spark compares no intervals and DuckDB's day has a 24:00:00. A month of an interval is 30 days.
+Wall-clock parts of an instant go through `wall` and its time zone. A stored date or time may lie so far away that the
+engine raises when it moves or converts it: such rows are NULL. Formats of strftime are constants, read at binding:
+known directives, and the time granularity of each.
 
-Constant formats of strftime, read when the question is: known directives, and how finely they tell.
-
-Allowed rows: dates, times and spans. Wall-clock parts of an instant go through `wall` and its time zone.
-
-A stored date or time may lie so far away that the engine raises when it moves or converts it: such rows say NULL.
+Spark runs in a session whose time zone is UTC. A timestamp is a TIMESTAMP_NTZ, an instant a TIMESTAMP, both of
+microseconds; a time of day and an interval are whole microseconds, for Spark compares no intervals and DuckDB's day
+has a 24:00:00. A month of an interval is 30 days.
 """
 
 from __future__ import annotations

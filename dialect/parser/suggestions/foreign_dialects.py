@@ -1,9 +1,9 @@
-"""Calls of BigQuery, Snowflake, Spark, MySQL and SQL Server -> the same in DuckDB's words, by their arguments' text.
+"""Foreign dialects: calls and habits of BigQuery, Snowflake, Spark, MySQL and SQL Server -> DuckDB's words.
 
-A form whose answer differs from that of the engine it comes from says in which respect; `tests/dialect/
-test_suggested_meaning.py` computes each of them in DuckDB beside a macro of the foreign function.
-
-What other engines write in other words -> the same question in DuckDB's, for refusals to try.
+Calls are rewritten by their arguments' text, other habits as the whole question, for refusals to suggest. A form whose
+answer differs from that of the engine it comes from states in which respect;
+`tests/dialect/parser/test_suggested_meaning.py` computes each of them in DuckDB beside a macro of the foreign
+function.
 """
 
 from __future__ import annotations

@@ -1,11 +1,9 @@
-"""SQL text -> the same question asked so that its numbers stand out more: coarser, longer, by fewer keys, of people.
+"""Rewrite suggestions: the same question with coarser or fewer keys or longer time, so that its numbers stand out.
 
-Only the text and the catalog are looked at. What is written here is a proposal: whoever takes it reads it as a question
-of its own first. A question that is more than one plain SELECT with GROUP BY is left as it is.
-
-A group key -> keys with fewer and larger groups, by what the catalog and the functions of the dialect know.
-
-Syntax tree -> the SQL of a question, as it would be written in one line.
+Only the text and the catalog are looked at. A suggestion is a proposal: whoever takes it reads it as a question of its
+own first. A question that is more than one plain SELECT with GROUP BY is left as it is. A group key gives way to keys
+with fewer and larger groups, by what the catalog and the functions of the dialect know. The result is written as SQL
+in one line.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""What a refused analyst may have meant: other engines' words, names that are near, tables with a column, quotes.
+"""Suggestions: what a refused analyst may have meant, and the first rewrite that is accepted, in place of a hint.
 
-A refusal -> the same, pointing at something, with the first of its rewrites that is accepted in place of a hint.
+Candidates are other engines' words, names that are near, tables with a column, quotes. The refusal points at the place
+in the text.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""What a window over rows of many people may have meant: the same numbers of groups, or windows that add these up.
+"""Suggestions for refused window functions: the same numbers of groups, windows over groups, or QUALIFY.
 
-What a refused window, or a row that is kept of several, may have meant: the same question, with QUALIFY.
+A window over rows of many people becomes an aggregate by groups, or a window that sums these up. A window that keeps
+one row of several becomes the same question with QUALIFY.
 """
 
 from __future__ import annotations

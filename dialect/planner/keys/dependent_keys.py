@@ -1,6 +1,7 @@
-"""Keys that another key of the same time tells: images of its list, so that no group is listed in which no row can be.
+"""Dependent keys: group keys determined by a finer time key, computed from its key set.
 
-The day, the month, the name of the day of a time are told by its hour; a column that is said to be its date, as well.
+No impossible combination is enumerated. The day, the month, the name of the day of a time follow from its hour; so
+does a column that is declared to be its date.
 """
 
 from __future__ import annotations

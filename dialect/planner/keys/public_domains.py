@@ -1,13 +1,10 @@
-"""Public lists: relations without private data that hold every value which an expression can have.
+"""Public key sets: relations without private data that hold every value which an expression can have.
 
-The list of a set operation's column: what is in the list of either of its queries
-(`dialect/planner/proofs.md#set-operations`).
+A set operation's column has the values of either of its queries (`dialect/planner/proofs.md#set-operations`).
 
-Whole-numbered keys over numbers with public ends, such as age // 10, floor(dwell_min / 10)
-(`dialect/planner/proofs.md#key-sets`).
-
-Ends are the declared bounds of columns, narrowed by what WHERE says of them. Rows may break the declared ones: these
-lists are never closed.
+Whole-numbered keys over numbers with public ends, such as age // 10 or floor(dwell_min / 10), have all numbers between
+the ends (`dialect/planner/proofs.md#key-sets`). Ends are the declared bounds of columns, narrowed by predicates. Rows
+may break the declared ones: these lists are never closed.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""Conditions of several questions -> which of them a row meets together (`dialect/planner/proofs.md#row-sets`).
+"""Predicate regions: which predicates of several questions a row satisfies together.
 
-A row is told by what it is to each thing that conditions speak of: equal to one of their constants, between two of
-them, NULL. Rows that are alike in all of these meet the same conditions, so that finitely many kinds stand for all.
-
-A condition -> the simple ones that it is put together of, and what each holds against which constants.
+Proof: `dialect/planner/proofs.md#row-sets`. Each predicate is split into simple ones that compare an expression with
+constants. A row is described by its relation to each such expression: equal to one of the constants, between two of
+them, NULL. Rows that are alike in all of these satisfy the same predicates, so finitely many regions stand for all.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Two releases -> how the groups of one are made of the groups of another (`dialect/analysis/proofs.md#derivation`).
+"""View matching: how the groups of one release are made of the groups of another.
 
-Whatever is looked at is text, catalog and lists without private data: the numbers of neither.
+Proof: `dialect/analysis/proofs.md#derivation`. Only text, catalog and lists without private data are looked at: the
+numbers of neither.
 
-A held release -> parts of it that add up to the wanted groups of some rows, not of just those that are wanted.
-
-Which coefficients make the wanted numbers of such parts is found elsewhere, from the sets of rows
+Parts of a stored release add up to the wanted groups of some rows, not of just those that are wanted; the coefficients
+that make the wanted numbers of such parts are found elsewhere, from the sets of rows
 (`dialect/planner/proofs.md#held-parts`).
 """
 

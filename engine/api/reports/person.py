@@ -1,10 +1,8 @@
-"""Catalog and ledger -> what a person is told of what is computed about them: plain words, every number with its sense.
+"""The person report: what is computed about people, in plain words, as HTML and as text for a terminal.
 
-Nothing is read from data: the page is the same for everybody, and for whoever is in no table at all.
-
-The limits of a dataset -> what a person is told of the worst that can happen: epsilon, odds, plain words.
-
-The page about a person as HTML that needs no other host, and as text for a terminal.
+Every number stands with its meaning. The limits of a dataset become the worst case: epsilon, odds, plain words.
+Nothing is read from data: the page is the same for everybody, also for whoever is in no table. The HTML needs no other
+host.
 """
 
 from __future__ import annotations

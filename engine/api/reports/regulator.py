@@ -1,8 +1,7 @@
-"""The report for a regulator as one HTML page that needs no other host, and as text for a terminal.
+"""The regulator's report: privacy units, limits, what was spent, the worst case, who asks.
 
-Catalog and ledger -> what a regulator is shown: units, limits, what was spent, the worst case, who asks.
-
-Every number is the ledger's own, or follows from it by the conversion that the ledger uses. No data are opened.
+One HTML page that needs no other host, and text for a terminal. Every number is the ledger's own, or follows from it
+by the conversion that the ledger uses. No data are opened.
 """
 
 from __future__ import annotations

@@ -1,11 +1,8 @@
-"""A declared table -> what no row of it may be, and the words that refuse it: the same of files and of a lake.
+"""Declared tables: the conditions that no stored row may meet, and their refusals; the same for files and for a lake.
 
-Privacy rests on it (`engine/data/proofs.md#complete-lists`, `engine/data/proofs.md#stored-rows`): whoever opens data
-asks all of it.
-
-Lists that are declared complete -> SQL that finds a row that holds something else: asked when data are opened.
-
-Dates that are declared to be those of times -> SQL that finds a row on another one: asked when data are opened.
+Privacy rests on them (`engine/data/proofs.md#complete-lists`, `engine/data/proofs.md#stored-rows`): whoever opens data
+checks all of them. Complete lists: SQL that finds a row that holds something else. Dates declared to be those of
+times: SQL that finds a row on another one.
 """
 
 from __future__ import annotations

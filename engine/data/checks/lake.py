@@ -1,8 +1,7 @@
 """What privacy rests on in a lake's tables, held against them when data are opened: types, keys, complete lists.
 
 What is asked of rows is that of files too (`engine.data.checks.declared`, `engine/backends/proofs.md#backends`); here
-Spark is asked, and no value
-comes out.
+Spark is asked, and no value comes out.
 """
 
 from __future__ import annotations

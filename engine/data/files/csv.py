@@ -1,9 +1,7 @@
-"""CSV files -> the SQL that reads their rows: by one grammar, which only the line of names has a say in.
+"""CSV files -> the SQL that reads their rows, by one grammar that only the header can change.
 
 A reader that guesses its grammar from rows lets one person's row decide how everybody's are read
-(engine/data/proofs.md#csv-files).
-
-A CSV file that DuckDB refuses -> the line from which it is none, and why: no value is in what is said.
+(engine/data/proofs.md#csv-files). A file that DuckDB refuses is reported with the line and the cause, without a value.
 """
 
 from __future__ import annotations
@@ -116,7 +114,7 @@ class _Lines:
 
 
 def csv_fault(path: Path) -> tuple[int, str] | None:
-    """Find the line at which the first row begins that is none by the grammar of `csv_files`, and why; from 1 on."""
+    """Find the line at which the first row begins that is none by the grammar of `read_csv`, and why; from 1 on."""
     try:
         delimiter, *names = first_line(str(path))
     except UnreadableError:

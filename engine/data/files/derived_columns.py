@@ -1,8 +1,7 @@
 """Columns that are made when data are opened: H3 cells of places, and polygons in the form that SQL tests.
 
 Each is a function of its own row and of nothing else (`engine/data/proofs.md#derived`). It is computed once for every
-different
-input, in a table beside, and looked up there.
+different input, in a table beside, and looked up there.
 """
 
 from __future__ import annotations

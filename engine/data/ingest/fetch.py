@@ -1,8 +1,8 @@
 """Objects of a store -> copies of them beside the data, each as a whole, for `passersby ingest`.
 
-    found     what the store lists under an address, and what it tells of each: size, time, tag
-    copied    piece after piece; a run that was cut off is gone on with where it was
-    the same  the store tells of each what it told before, or nothing is taken
+    found     what the store lists under an address, with size, time and tag of each
+    copied    piece after piece; a run that was interrupted continues where it was
+    the same  the store reports of each what it reported before, or nothing is taken
 
 Who may read is found by pyarrow's own means. Of its texts, which may quote what is secret, none is shown.
 """

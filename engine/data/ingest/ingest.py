@@ -1,15 +1,14 @@
-"""Files of new rows -> one more file of a private table, in one step: `passersby ingest`.
+"""Ingest: files of new rows -> one more file of a private table, in one step, and the register of deliveries.
 
     objects   fetch      those of a store are copied beside the data first
     files     sha256     what is in already is left out
     rows      new_rows   those that the table takes, and those that it refuses, with the reason
     taken     rename     one finished file: it is the data, their version and the note of what is in, all in one step
 
-Until the rename nothing has changed; what was cut off before is swept away, and made again, by the next run
+Until the rename nothing has changed; what was interrupted before is swept away, and made again, by the next run
 (engine/catalog/proofs.md#ingest).
 
-The ingest register: of each added file, the digests of the files it was made of and the windows it was declared for.
-
+The register holds, of each added file, the digests of the files it was made of and the windows it was declared for.
 Both stand in the added file itself, and come with it in one step. They stand beside the data as well, for a file that
 its owner wrote anew: a person who was erased must not come back with the same delivery.
 """

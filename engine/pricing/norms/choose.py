@@ -1,12 +1,11 @@
-"""facts + price -> the norm C of each vector: least squared error, what is cut and what is noise together.
+"""Tuned clip bounds: the bound of least squared error for each vector, clipping bias and noise together.
 
 Only public facts are looked at: the plan, the number of its keys, released histograms, the price
 (`engine/pricing/proofs.md#choose_bounds`).
 
-What bounding is expected to cut away is given back: how far a corrected number may still be off, from public facts.
-
-A number that keeps a share k of its total is divided by k. That is right for the total; a group keeps another share
-where other people are in it (`engine/pricing/proofs.md#correction`).
+Bias correction: a number that keeps a share k of its total is divided by k. That is right for the total; a group keeps
+another share where other people are in it, so public facts bound how far a corrected number may still be off
+(`engine/pricing/proofs.md#correction`).
 """
 
 from __future__ import annotations
@@ -144,7 +143,7 @@ def choose_bounds(made: Sequence[NormFacts | None], pico_rhos: Sequence[int]) ->
     Claim: the choice is a function of plan, catalog, released histograms and price. Symbols: C, people with norms r_i
     and totals t_i, G groups, s(C) noise, k(C) the share that is kept, d(C) what correcting by it leaves wrong. Formula:
     least (1 + u) (sum t_i (1 - C/r_i)+ / G)^2 + s(C)^2, or d(C)^2 + s(C)^2 / k(C)^2 where k is given back, over
-    C = 2^(j/4), and of as good ones the smallest; of averages mean_norms. Raises nothing. Source and proof:
+    C = 2^(j/4), and of as good ones the smallest; of averages by `means`. Raises nothing. Source and proof:
     engine/pricing/proofs.md#choose_bounds
     """
     return _all_chosen(tuple(made), tuple(pico_rhos))

@@ -1,8 +1,7 @@
-"""Noisy histograms of norms -> how norms and totals are spread over people; post-processing alone.
+"""Contribution distribution: noisy histograms of norms -> how norms and totals are spread over people.
 
-Histograms of norms by keys and of totals -> the mean total of the people with each norm; post-processing alone.
-
-Who is heavy by norm is heavy in all, but for how people differ in the number of groups that they are in
+Post-processing alone. With histograms of norms by keys and of totals it gives the mean total of the people with each
+norm: who is heavy by norm is heavy in all, but for how people differ in the number of groups that they are in
 (`engine/pricing/proofs.md#pairing`).
 """
 

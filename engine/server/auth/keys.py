@@ -1,8 +1,7 @@
 """Keys: 256 random bits, shown once, kept as keyed hashes; they end, overlap when changed, and can be taken back.
 
-The one place beside engine/mechanism/gaussian.py that needs unpredictable bits: a key is no noise, and no number of
-an answer
-depends on it.
+The one place beside engine/mechanism/gaussian.py that needs unpredictable bits: a key is no noise, and no number of an
+answer depends on it.
 """
 
 from __future__ import annotations

@@ -1,14 +1,11 @@
-"""The page of clients: caps, freezes, requests for other caps; each form calls an endpoint's function.
+"""Console pages for admins: overview, clients, keys, objections, stored releases, health.
 
-The page of the server's health: its own checks, and what alerts became.
-
-The page of keys: whose there are; one that is made is shown once.
-
-The page of objections: when they were recorded, recording them, and how many there are as a noisy number.
-
-The first page: what is spent of every window, and what wants to be looked at.
-
-The page of stored releases: how long each dataset repeats its numbers, and which are stored.
+overview    what is spent of every window, and what needs attention
+clients     caps, freezes, requests for other caps; each form calls an endpoint's function
+keys        whose there are; one that is made is shown once
+objections  when they were recorded, recording them, and how many there are as a noisy number
+releases    how long each dataset repeats its numbers, and which are stored
+health      the server's own checks, and what alerts became
 """
 
 from __future__ import annotations

@@ -1,14 +1,11 @@
-"""The page of a client's pace: what was left over time, drawn and in a table, and when it is used up.
+"""Console pages for analysts: ask, answers, jobs, spending, top-up requests, shared numbers.
 
-An answer with its card -> a page of it: numbers with their intervals drawn, of a size that no number moves.
-
-The pages of who asks: the price first, then the answer with its intervals drawn; history, and the catalog.
-
-The pages of an analyst's own jobs: their states, their answers, and letting them go.
-
-The page of an analyst's own requests for other caps.
-
-The pages of shared numbers: one's own links, and what a link shows.
+ask        the price first, then the answer with its intervals drawn; history, and the catalog
+answer     numbers with their intervals drawn, of a size that no number moves
+jobs       states, answers, and cancelling them
+spending   what was left over time, drawn and in a table, and when it is used up
+requests   one's own requests for other caps
+shared     one's own links, and what a link shows
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Numbers -> where they stand in a drawing: error bars, shares and lines, as coordinates of an SVG.
+"""Figures of the console: coordinates of error bars, shares and lines in an SVG, and numbers as text.
 
-Noisy numbers, prices and what is left -> the words of a page, with no digit that noise decides.
-
-They are those of the command line, which a test holds them against.
+Texts of noisy numbers, prices and what is left show no digit that noise decides. They are those of the command line,
+which a test compares.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The pages of the ledger: its rows filtered, searched and verified.
+"""Console pages of the ledger: rows filtered, searched, verified, and exported.
 
-Rows of the ledger -> a file: CSV that no spreadsheet runs, JSON, Parquet.
+An export is CSV that no spreadsheet runs, JSON or Parquet.
 """
 
 from __future__ import annotations

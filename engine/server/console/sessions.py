@@ -1,8 +1,7 @@
-"""Sessions of browsers: 256 random bits in a cookie, a keyed hash in the books; each ends, and ends with its key.
+"""Browser sessions: 256 random bits in a cookie, a keyed hash in the server's tables; each ends, and ends with its key.
 
-Each form of a session has a token of its own, which is taken once.
-
-A request of a browser -> who visits, whether the form is theirs, what they may; and every page's headers.
+Each form of a session has a token of its own, which is taken once. A browser's request is resolved to its visitor, to
+whether the form is theirs, and to what they may do; every page's headers are set here.
 """
 
 from __future__ import annotations

@@ -135,7 +135,7 @@ class FlightDoor(fl.FlightServerBase):  # type: ignore[misc]
         pair = [(settings.tls_cert.read_bytes(), settings.tls_key.read_bytes())] if tls else None  # type: ignore[union-attr]
         try:
             super().__init__(location, _NoHandshake(), tls_certificates=pair, middleware={"key": _Keys(house)})
-        except pa.ArrowException:  # free when it was looked at (listening.py); Arrow says that it did not start
+        except pa.ArrowException:  # free when it was looked at (settings.py); Arrow says that it did not start
             why = f"Port {settings.flight_port} of {settings.host} can't be listened on for Flight SQL."
             raise Refused(problem(ParamError(why, "another --flight-port; 0 takes a free one"), None)) from None
 

@@ -1,8 +1,7 @@
-"""The bodies of answers, as OpenAPI tells them; docs/answers.md says what each field means.
+"""Response bodies as OpenAPI describes them; docs/answers.md states what each field means.
 
-The bodies that admins, auditors and stewards get, as OpenAPI tells them.
-
-An Arrow table with its card -> the JSON of docs/answers.md, which a test holds against the door's own.
+Those of analysts, and those of admins, auditors and stewards. An Arrow table with its card becomes the JSON of
+docs/answers.md, which a test compares with the client's own.
 """
 
 from __future__ import annotations

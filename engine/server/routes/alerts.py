@@ -1,8 +1,7 @@
-"""Alerts of budgets that are spent to 50, 80 or 100%: looked for beside the questions, written down, sent until taken.
+"""Budget alerts: accounts that pass 50, 80 or 100% of a cap are found in the background, recorded, sent until taken.
 
-What is sent is a client's name, a window and a share, and nothing else. No answer waits for it.
-
-Settings -> the ways in which an alert goes out: a web hook, and mail.
+This module has no endpoint. An alert goes out by a web hook and by mail, as settings say: a client's name, a window
+and a share, and nothing else. No answer waits for it.
 """
 
 from __future__ import annotations

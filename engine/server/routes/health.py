@@ -1,6 +1,6 @@
-"""Whether the server does what it promises: its own checks, from books and ledger; none looks at anybody's data.
+"""Health checks of the server and their endpoints, with what alerts became and what is stored.
 
-The endpoints of who watches over a server: its own checks, what alerts became, what is stored.
+The checks read the server's tables and the ledger; none looks at anybody's data.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Public times: when a fresh release leaves, from its plan's own bound on work, never from the data.
+"""Response pacing: a fresh release leaves at a public time, from its plan's bound on work, never from the data.
 
-An engine whose fresh releases leave in public time; everything else is the engine's own.
+`PacedEngine` is an engine whose fresh releases leave at that time; everything else is the engine's own.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""A stage to rehearse on: the engine as it is, over rows made up from the catalog alone, with a ledger of its own.
+"""Rehearsal engine: the engine as it is, over synthetic rows made from the catalog alone, with a ledger of its own.
 
-Bounds and noise are those of the real answer: the calibrations that hold are public, and are handed in.
-
-Public tables are copied as they are; the files of private ones are not opened, and need not exist
+Bounds and noise are those of the real answer: the calibrations in force are public, and are handed in. Public tables
+are copied as they are; the files of private ones are not opened, and need not exist
 (`engine/workflows/proofs.md#rehearsal`).
 """
 

@@ -1,8 +1,7 @@
 """One column of made-up rows: SQL for a value of its declared type, domain, bounds or dates.
 
 Every draw is a pure function of (row, table, column), mixed from integers: a catalog always gives the same rows. Draws
-are skewed: a few persons have many rows and a few keys are common, as where
-people really are.
+are skewed: a few persons have many rows and a few keys are common, as where people really are.
 """
 
 from __future__ import annotations
