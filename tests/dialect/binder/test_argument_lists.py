@@ -210,7 +210,7 @@ def test_a_defect_of_the_reader_is_a_refusal(catalog: Catalog, monkeypatch: pyte
     def broken(*_: object) -> None:
         raise IndexError("secret")
 
-    monkeypatch.setattr(dialect, "kinds", broken)
+    monkeypatch.setattr(dialect, "_kinds", broken)
     with pytest.raises(Refusal) as found:
         dialect.read("SELECT COUNT(*) FROM events", catalog)
     assert found.value.code is Code.PARSE
