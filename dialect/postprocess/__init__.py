@@ -4,12 +4,13 @@ A query over releases -> the linear form of each column in noisy vectors.
 
 Modules, each before those that import it:
 
-    display_rounding, noise_propagation, interval_functions, ratios, shared_noise.
+    display_rounding, fieller, noise_propagation, interval_functions, ratios, shared_noise.
 """
 
 from __future__ import annotations
 
 from dialect.postprocess.display_rounding import Rounding, rounding
+from dialect.postprocess.fieller import ratio_ends
 from dialect.postprocess.interval_functions import Reaches
 from dialect.postprocess.noise_propagation import ZERO, Form, Linear, never_negative, noisy, uncertainty
 from dialect.postprocess.shared_noise import sharing_noise
@@ -22,6 +23,7 @@ __all__ = [
     "Rounding",
     "never_negative",
     "noisy",
+    "ratio_ends",
     "rounding",
     "sharing_noise",
     "uncertainty",

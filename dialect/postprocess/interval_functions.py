@@ -19,6 +19,7 @@ from dialect.errors import Code, Refusal, Span
 from dialect.functions.builders import compared, double, is_null, to_bigint, to_double
 from dialect.functions.scalar.noise_intervals import HIGH, LOW, OF_PEOPLE, TRY, is_interval_end
 from dialect.postprocess.display_rounding import Rounding, moved, rounded_outputs
+from dialect.postprocess.fieller import ratio_ends
 from dialect.postprocess.noise_propagation import (
     Form,
     Linear,
@@ -205,24 +206,11 @@ class _Written:
 def _fieller(
     top: Linear, bottom: Linear, variances: Variances, z: Expr, signed: bool
 ) -> tuple[Expr, tuple[Expr, Expr]]:
-    """Write Fieller's ends of a ratio, and whether its denominator is clear of 0.
-
-    Proof: `engine/mechanism/proofs.md#ratio_interval`.
-    """
-    number, v_top = top.value(), top.variance(variances)
-    below, v_below, both = bottom.value(), bottom.variance(variances), top.covariance(bottom, variances)
-    magnitude = double("abs", below)
-    clear = compared(">", magnitude if signed else below, double("*", z, double("sqrt", v_below)))
-    ratio, step = double("/", number, below), double("/", z, below)
-    square = double("*", step, step)
-    shrink = double("-", _ONE, double("*", square, v_below))
-    spread = double("-", v_top, double("*", double("*", _TWO, ratio), both))
-    spread = double("+", spread, double("*", double("*", ratio, ratio), v_below))
-    less = double("-", double("*", v_top, v_below), double("*", both, both))
-    spread = double("greatest", double("-", spread, double("*", square, less)), _ZERO)
-    middle = double("/", double("-", ratio, double("*", square, both)), shrink)
-    reach = double("/", double("*", double("/", z, magnitude), double("sqrt", spread)), shrink)
-    return clear, (double("-", middle, reach), double("+", middle, reach))
+    """Write the ends of a ratio's interval, and whether its denominator is clear of 0."""
+    v_bottom, below = bottom.variance(variances), bottom.value()
+    clear = compared(">", double("abs", below) if signed else below, double("*", z, double("sqrt", v_bottom)))
+    spread, shared = (top.variance(variances), v_bottom), top.covariance(bottom, variances)
+    return clear, ratio_ends(double, (top.value(), below), spread, shared, z, (_ZERO, _ONE, _TWO))
 
 
 def _number(value: float) -> Literal:

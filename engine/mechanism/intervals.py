@@ -5,11 +5,14 @@ bound of its standard deviation. Everything here is post-processing: no exact nu
 """
 
 import math
+from collections.abc import Mapping
 from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
+
+from dialect.postprocess import ratio_ends
 
 __all__ = ["half_width", "linear_interval", "normal_quantile", "ratio_interval"]
 
@@ -18,6 +21,17 @@ Flags = npt.NDArray[np.bool_]
 
 # above this the sum over integers and the continuous quantile give the same half-width
 LARGEST_SUMMED_SIGMA = 50.0
+_CONSTANTS = (np.zeros(()), np.ones(()), np.full((), 2.0))
+_ARITHMETIC: Mapping[str, np.ufunc] = {
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": np.divide,
+    "abs": np.absolute,
+    "sqrt": np.sqrt,
+    "greatest": np.maximum,
+}
+
 SIGMAS_SUMMED = 39  # weights further out are below the smallest float
 
 
@@ -85,13 +99,13 @@ def ratio_interval(
     size = np.abs(den) if signed_denominator else den
     unstable = ~(size > z * np.sqrt(v_den))
     safe = np.where(unstable, np.nan, den)
-    ratio = num / safe
-    shrink = 1 - (z / safe) ** 2 * v_den
-    spread = v_num - 2 * ratio * v_both + ratio**2 * v_den - (z / safe) ** 2 * (v_num * v_den - v_both**2)
-    middle = (ratio - (z / safe) ** 2 * v_both) / shrink
-    # never below 0 but for rounding: the ratio itself always solves the inequality
-    reach = z / np.abs(safe) * np.sqrt(np.maximum(spread, 0.0)) / shrink
-    return middle - reach, middle + reach, unstable
+    ends = ratio_ends(_computed, (num, safe), (v_num, v_den), v_both, np.full_like(num, z), _CONSTANTS)
+    return *ends, unstable
+
+
+def _computed(name: str, /, *arguments: Floats) -> Floats:
+    computed: Floats = _ARITHMETIC[name](*arguments)
+    return computed
 
 
 def normal_quantile(level: float) -> float:

@@ -1,0 +1,44 @@
+"""Fieller's interval of a ratio of noisy numbers, written once: for arrays of numbers and for SQL."""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeVar
+
+Number = TypeVar("Number")
+
+
+class Arithmetic(Protocol[Number]):
+    """Computes with numbers of one kind, arrays or expressions: + - * / abs sqrt greatest, by name."""
+
+    def __call__(self, name: str, /, *arguments: Number) -> Number:
+        """Compute one operation."""
+
+
+def ratio_ends(
+    compute: Arithmetic[Number],
+    ratio_of: tuple[Number, Number],
+    variances: tuple[Number, Number],
+    covariance: Number,
+    z: Number,
+    constants: tuple[Number, Number, Number],
+) -> tuple[Number, Number]:
+    """Return the lower and the upper end of numerator / denominator.
+
+    Claim: they enclose the exact ratio as often as the normal law is within +- z, where the denominator is clear of 0.
+    Symbols: `ratio_of` = numerator and denominator; `variances`, `covariance` of their noise; `constants` = 0, 1 and 2.
+    Formula: all r with (num - r den)^2 <= z^2 (var_num - 2 r cov + r^2 var_den).
+    Source: Fieller, J. R. Stat. Soc. B 16 (1954) 175-185.
+    Proof: `engine/mechanism/proofs.md#ratio_interval`.
+    """
+    (top, bottom), (v_top, v_bottom), (zero, one, two) = ratio_of, variances, constants
+    ratio, step = compute("/", top, bottom), compute("/", z, bottom)
+    square = compute("*", step, step)
+    shrink = compute("-", one, compute("*", square, v_bottom))
+    spread = compute("-", v_top, compute("*", compute("*", two, ratio), covariance))
+    spread = compute("+", spread, compute("*", compute("*", ratio, ratio), v_bottom))
+    less = compute("-", compute("*", v_top, v_bottom), compute("*", covariance, covariance))
+    # never below 0 but for rounding: the ratio itself always solves the inequality
+    spread = compute("greatest", compute("-", spread, compute("*", square, less)), zero)
+    middle = compute("/", compute("-", ratio, compute("*", square, covariance)), shrink)
+    reach = compute("/", compute("*", compute("/", z, compute("abs", bottom)), compute("sqrt", spread)), shrink)
+    return compute("-", middle, reach), compute("+", middle, reach)
