@@ -24,7 +24,7 @@ from dialect.postprocess.noise_propagation import (
     noisy,
     uncertainty,
 )
-from dialect.postprocess.ratios import guarded
+from dialect.postprocess.unstable_ratios import guarded
 
 PARTS = ("offset", "numerator", "numerator_variance", "denominator", "denominator_variance", "covariance")
 

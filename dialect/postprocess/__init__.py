@@ -1,10 +1,10 @@
-"""What stands above releases: noise propagation through expressions, ratios, rounding, interval functions.
+"""What stands above releases: noise propagation through expressions, unstable ratios, rounding, intervals.
 
 A query over releases -> the linear form of each column in noisy vectors.
 
 Modules, each before those that import it:
 
-    display_rounding, fieller, noise_propagation, interval_functions, ratios, shared_noise.
+    display_rounding, fieller, noise_propagation, interval_functions, unstable_ratios, shared_noise.
 """
 
 from __future__ import annotations

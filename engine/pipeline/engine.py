@@ -33,7 +33,7 @@ from engine.pipeline.finish import finish
 from engine.pipeline.notes import value_notes, window_notes
 from engine.pipeline.outlook import Ahead, ahead, telling_what_fits
 from engine.pipeline.target_budget import Holding, aimed_rho, foreseen_errors
-from engine.pricing.keys import reached
+from engine.pricing.group_keys import reached
 from engine.pricing.norms.histograms import NO_CALIBRATION, NOTHING_KNOWN, Calibration, Knowing
 from engine.pricing.norms.values import informed
 from engine.pricing.prepare import Choice, Prepared, Sized, all_sized, priced

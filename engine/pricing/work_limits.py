@@ -11,7 +11,7 @@ from dialect.analysis import LISTED, Work, bounded_work, most_rows
 from dialect.codegen.relations import write_rows
 from dialect.sensitivity import values_by_group
 from engine.backends.protocol import Backend
-from engine.pricing.keys import MOST_COUNTED, check_key_count
+from engine.pricing.group_keys import MOST_COUNTED, check_key_count
 from engine.pricing.norms.histograms import NO_CALIBRATION, Calibration
 
 MOST_ROWS_OF_A_PERSON = 10**7

@@ -1,4 +1,4 @@
-"""Stored releases: replay of the same release key, view matching, linear combinations of what a client holds.
+"""Stored releases: replay of the same release key, view look-up, linear combinations of what a client holds.
 
 Prepared and holdings -> a Source of each release: bought, held or combined.
 

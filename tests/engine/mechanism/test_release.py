@@ -19,7 +19,8 @@ from engine.mechanism import release
 from engine.mechanism.release import Release, from_bytes, outer_table, to_bytes
 from engine.pipeline import engine as pipeline
 from engine.pipeline.engine import Engine
-from engine.pricing import keys, prepare
+from engine.pricing import group_keys as keys
+from engine.pricing import prepare
 from engine.pricing.terms import Asked
 
 KEYS = pa.table({"k0": ["a", "b", None], "k1": pa.array([1, None, 3], pa.int32())})

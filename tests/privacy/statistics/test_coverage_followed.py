@@ -169,6 +169,6 @@ def test_a_sum_with_the_noise_of_one_number_is_found(engine: Engine, monkeypatch
         summed = {total.id: float(variances[raw.id]) for made in question.sums for total, _, raw in made.terms}
         return {**variances, **summed}
 
-    modules = map(import_module, ("dialect.codegen.outer_query", "dialect.postprocess.ratios"))
+    modules = map(import_module, ("dialect.codegen.outer_query", "dialect.postprocess.unstable_ratios"))
     together(*(instead(module, "all_variances", of_one) for module in modules))(monkeypatch)
     assert found(engine, SUMS, 1)

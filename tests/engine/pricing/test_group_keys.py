@@ -12,7 +12,7 @@ from dialect import Catalog, PrivatePlan, Refusal, read
 from dialect.planner.keys.key_set import MAX_KEYS
 from engine.catalog.file import load_catalog
 from engine.pipeline.engine import Engine
-from engine.pricing.keys import check_key_count, reached
+from engine.pricing.group_keys import check_key_count, reached
 from engine.pricing.prepare import prepare
 from engine.pricing.terms import Asked
 from tests.engine.town import opened
