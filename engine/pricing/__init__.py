@@ -1,6 +1,7 @@
-"""What a question costs: clip bounds, noise scales, limits of work, target errors.
+"""Pricing: clip bounds, noise scales, work limits and accuracy targets of a query.
 
-Question and public facts -> Prepared, which also names the release key (prepare) under which repeats are free.
+Input: a query and public facts. Output: one CompiledRelease per release, with the release key (prepare) under which
+the stored result is replayed for free.
 
 Modules, each before those that import it:
 

@@ -1,4 +1,4 @@
-"""question + scales of noise -> how wide the intervals of its columns will be, where that does not depend on data."""
+"""Expected half-widths of the intervals of a query's columns, wherever they do not depend on data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Scales = tuple[tuple[tuple[float, float], ...], ...]  # of each plan's vectors: 
 
 @dataclass(frozen=True)
 class Noise:
-    """What is known of the raw noisy numbers of a question, by their ids."""
+    """Noise of a query's raw noisy numbers, by field id."""
 
     variances: dict[str, float]  # in squared units
     sigmas: dict[str, float]  # in grains
@@ -25,7 +25,7 @@ class Noise:
 
 
 def noise_of(question: Question, scales: Scales) -> Noise:
-    """Give the noise of every raw number of a question."""
+    """Compute the noise of every raw noisy number of a query from its noise scales."""
     found = [
         (raw.id, grain, sigma)
         for columns in question.releases
@@ -41,14 +41,14 @@ def noise_of(question: Question, scales: Scales) -> Noise:
 
 @dataclass(frozen=True)
 class Width:
-    """What decides the half-width of one column: nothing of it is in the data."""
+    """Data-independent half-width of one column: a linear combination of raw noisy numbers."""
 
     terms: tuple[tuple[Field, float], ...]  # raw numbers and what they are multiplied with
     alone: str | None  # the one raw number that it rests on
     rounded: Rounding | None  # of whole numbers: how far they lie from the noisy ones
 
     def at(self, noise: Noise, confidence: float) -> float:
-        """Give the half-width."""
+        """Half-width at the given noise and confidence level."""
         weighed = tuple((raw, Literal(coefficient, SqlType.DOUBLE)) for raw, coefficient in self.terms)
         total = _number(Linear(ZERO, weighed).variance(noise.variances))
         width = float(half_widths(math.sqrt(total), confidence, noise.sigmas, self.alone))
@@ -56,12 +56,12 @@ class Width:
 
 
 def _number(expr: Expr) -> float:
-    """Add up an expression of constants: products are made already."""
+    """Evaluate a sum of literals; products have been folded before."""
     return float(expr.value or 0) if isinstance(expr, Literal) else sum(map(_number, children(expr)))
 
 
 def widths(question: Question) -> dict[str, Width | None]:
-    """Find what decides the width of every noisy column; None where data do, or where noise is not followed."""
+    """Data-independent half-width of each noisy column; None if it depends on data or noise is not propagated to it."""
     facts = zip(question.columns, uncertainty(question), noisy(question), rounding(question), strict=True)
     return {
         shown.name: None if form is None else _width(form, shown.field.type is SqlType.BIGINT, moved)
@@ -71,7 +71,7 @@ def widths(question: Question) -> dict[str, Width | None]:
 
 
 def _width(form: Form, whole: bool, moved: Rounding | None) -> Width | None:
-    """Read a form whose coefficients are constants."""
+    """Half-width of a linear form; None if it is a ratio, has a non-constant coefficient or a nullable input."""
     if form.denominator is not None or (whole and moved is None):
         return None
     terms: list[tuple[Field, float]] = []
@@ -84,5 +84,5 @@ def _width(form: Form, whole: bool, moved: Rounding | None) -> Width | None:
 
 
 def expected_error(question: Question, noise: Noise, confidence: float) -> Mapping[str, float | None]:
-    """Give the half-width that noise alone makes of each noisy column; None where it depends on the answer."""
+    """Half-width that noise alone causes in each noisy column; None if it depends on the answer."""
     return {name: None if each is None else each.at(noise, confidence) for name, each in widths(question).items()}

@@ -1,4 +1,4 @@
-"""Which groups may appear: all public keys, or the private ones whose noisy weight reaches the threshold."""
+"""Group keys of an answer: the size limit of public key sets, and the threshold that private keys must pass."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_COUNTED = 100 * MAX_KEYS  # a list is counted so far: 0 to 2^63 would take 
 
 
 def check_key_count(plan: PrivatePlan, keys: int | None, lists: tuple[int, ...]) -> None:
-    """Refuse a key set of more than a million keys, and name its widest part (proofs.md#check_key_count)."""
+    """Refuse a public key set of more than MAX_KEYS keys, naming its largest factor (proofs.md#check_key_count)."""
     if keys is not None and keys <= MAX_KEYS:
         return
     sources = plan.key_set.sources if plan.key_set is not None else ()
@@ -29,6 +29,6 @@ def check_key_count(plan: PrivatePlan, keys: int | None, lists: tuple[int, ...])
 
 
 def reached(noisy_weights: NoisyVector, cost: Cost) -> npt.NDArray[np.bool_]:
-    """Tell which private keys are released: noisy weight >= threshold (proofs.md#reached)."""
+    """Which private keys pass the threshold: noisy weight >= threshold (proofs.md#reached)."""
     assert cost.threshold is not None  # noqa: S101  only plans with private keys come here
     return noisy_weights >= cost.threshold

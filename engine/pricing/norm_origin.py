@@ -1,4 +1,4 @@
-"""A bounded release -> where each norm C comes from, in words: which calibration, or why none; public facts alone."""
+"""Origin of each clip bound, as text: the calibration that it was tuned on, or why it is the declared one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CUT = (Rule.SCALE, Rule.CLAMP)  # by a norm; the other rules say all of themsel
 
 
 def norm_origins(made: Prepared) -> tuple[str, ...]:
-    """Say of every vector what its norm was taken from; nothing where no norm was looked for."""
+    """Origin of the clip bound of each query vector; an empty text if the vector is not clipped to an L2 bound."""
     sized = made.sized
     rows = zip(sized.numbers.vectors, sized.facts, made.bounds.vectors, strict=True)
     return tuple(_origin(sized, vector, facts, bound) for vector, facts, bound in rows)
@@ -31,7 +31,7 @@ def _origin(sized: Sized, vector: Vector, facts: NormFacts | None, bound: Vector
 
 
 def _unlike(sized: Sized, vector: Vector, facts: NormFacts) -> Iterator[str]:
-    """Say in what the people who were measured have more than those who are counted here."""
+    """Differences between what the calibration measured and what this query counts."""
     plan, measured = sized.numbers, facts.measured
     assert measured is not None  # noqa: S101  the caller asks
     if vector.condition is not None or not every_row(plan.source):
@@ -48,7 +48,7 @@ def _unlike(sized: Sized, vector: Vector, facts: NormFacts) -> Iterator[str]:
 
 
 def _declared(sized: Sized) -> str:
-    """Say why no calibration tells of a vector."""
+    """Why no calibration applies to a query vector, so that its declared clip bound is used."""
     plan = sized.numbers
     table = counted_table(plan, sized.catalog)
     if table is None:

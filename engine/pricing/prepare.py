@@ -1,4 +1,4 @@
-"""plan + catalog -> everything that is known before data is read: bounds, price, SQL, replay key; all of it public."""
+"""Compile a release: clip bounds, price, generated SQL and release key, all from public facts, before data is read."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MECHANISM = "2"  # moves when the same plan and price would mean another release
 
 @dataclass(frozen=True)
 class Choice:
-    """The first pass of a release of private keys: which of them appear."""
+    """Partition selection: the first of the two passes of a release with private keys."""
 
     plan: PrivatePlan
     bounds: Bounding
@@ -41,7 +41,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Prepared:
-    """One release, ready to be charged and run."""
+    """Compiled release: clip bounds, cost, SQL and release key, ready to be charged and run."""
 
     plan: PrivatePlan
     bounds: Bounding
@@ -53,18 +53,18 @@ class Prepared:
 
     @property
     def written(self) -> tuple[BoundedSql, ...]:
-        """List the SQL that runs over the data, in its order."""
+        """SQL statements that read the data, in execution order."""
         return (self.sql,) if self.choice is None else (self.choice.sql, self.sql)
 
     @property
     def key_count(self) -> int | None:
-        """Count the public keys; None: private keys."""
+        """Number of public keys; None if keys are private."""
         return self.sized.key_count
 
 
 @dataclass(frozen=True)
 class Sized:
-    """One release that can be bounded and priced: all that is known of it beside the price."""
+    """Release before its price is known: everything needed to bound and price it at any rho."""
 
     plan: PrivatePlan
     numbers: PrivatePlan  # what is noised: the plan itself, or with private keys its numbers over the released ones
@@ -78,14 +78,14 @@ class Sized:
     work: Work = NO_WORK  # of both passes, where keys are private
 
     def bounds(self, pico_rho: int) -> Bounding:
-        """Bound the release at a price; one price has one bounding."""
+        """Contribution bounds at a price: tuned clip bounds if a calibration applies, else the declared ones."""
         if not any(self.facts):
             return self.declared
         chosen = choose_bounds(self._facts_at(pico_rho), [max(1, share) for share in self.shares(pico_rho)])
         return bound(self.numbers, self.catalog, self.key_count, chosen)
 
     def _facts_at(self, pico_rho: int) -> tuple[NormFacts | None, ...]:
-        """Give what decides the norms: where keys are private, of the groups that reach the threshold at a price."""
+        """Clip-error models at a price: with private keys, only groups that pass the threshold at that price count."""
         share = shares(self.parts, pico_rho)[-1]
         if self.choosing is None or share < 1:
             return self.facts
@@ -93,21 +93,21 @@ class Sized:
         return over_threshold(self.facts, self.numbers, self.catalog, self.calibration, weight)
 
     def shares(self, pico_rho: int) -> tuple[int, ...]:
-        """Part a price among the vectors."""
+        """Split a price among the query vectors, in pico-rho."""
         return shares(self.parts, pico_rho)[: len(self.plan.vectors)]
 
     def bounded_as(self, bounds: Bounding) -> Sized:
-        """Bound the same release so at every price."""
+        """The same release with fixed contribution bounds at every price."""
         return replace(self, declared=bounds, facts=(None,) * len(self.facts))
 
     def cost(self, rho: Fraction, delta: Fraction | None = None) -> Cost:
-        """Price the release; without `delta` at the catalog's."""
+        """Cost of the release at `rho`; `delta` defaults to the catalog's."""
         at = self.catalog.dataset(self.plan.dataset).defaults.delta if delta is None else delta
         chosen = None if self.choosing is None else self.choosing[1]
         return price(self.plan, self.bounds(math.ceil(rho * PICO)), rho, at, self.parts, chosen)
 
     def release_key(self, cost: Cost) -> str:
-        """Name the release at a price."""
+        """Release key (hex) of the release at a cost."""
         return _release_key(self.plan, self.bounds(cost.loss.pico_rho), cost, self.catalog)
 
 
@@ -119,7 +119,7 @@ def prepare(
     delta: Fraction | None = None,
     calibration: Calibration = NO_CALIBRATION,
 ) -> Prepared:
-    """Bound, price and write one release, without `delta` at the catalog's; raises Refusal where it can't be made."""
+    """Bound, price and compile one release; `delta` defaults to the catalog's. Raises Refusal if it is not possible."""
     return priced(sized(plan, catalog, backend, calibration), backend, rho, delta)
 
 
@@ -131,7 +131,10 @@ def sized(
     parts: Parts = (),
     alone: Collection[int] | None = None,
 ) -> Sized:
-    """Find what bounds and prices one release, all its vectors shown `alone` unless told; raises Refusal."""
+    """Analyze one release before pricing: work limits, key count, contribution bounds, clip-error models.
+
+    `alone` = indexes of the query vectors that are shown as columns of their own; None: all of them. Raises Refusal.
+    """
     work = check_work(plan, backend)
     keys = count_keys(plan, backend)
     private = plan.key_set is None
@@ -146,13 +149,13 @@ def sized(
 
 
 def all_sized(question: Question, catalog: Catalog, backend: Backend, known: Calibration) -> tuple[Sized, ...]:
-    """Find what bounds and prices every release of a question; raises Refusal where one can't be made."""
+    """Analyze every release of a query before pricing. Raises Refusal if one can't be made."""
     parted = zip(question.plans, split(question), shown_alone(question), strict=True)
     return tuple(sized(plan, catalog, backend, known, parts, alone) for plan, parts, alone in parted)
 
 
 def priced(made: Sized, backend: Backend, rho: Fraction, delta: Fraction | None = None) -> Prepared:
-    """Bound, price and write one release; raises Refusal where its share is too little."""
+    """Bound, price and compile an analyzed release. Raises Refusal if a vector's share of rho is too small."""
     cost = made.cost(rho, delta)
     bounds = made.bounds(cost.loss.pico_rho)
     who: Admission | None = admission(made.catalog, made.plan.dataset)
@@ -164,7 +167,7 @@ def priced(made: Sized, backend: Backend, rho: Fraction, delta: Fraction | None 
 
 
 def _written(plan: PrivatePlan, bounds: Bounding, target: Target, who: Admission | None) -> BoundedSql:
-    """Write bounded SQL; raises Refusal for what the backend's engine can't compute as DuckDB does."""
+    """Generate bounded SQL. Raises Refusal for functions that the backend's engine can't compute as DuckDB does."""
     try:
         return write(plan, bounds, target, who)
     except NoForm as missing:
@@ -173,33 +176,33 @@ def _written(plan: PrivatePlan, bounds: Bounding, target: Target, who: Admission
 
 
 def choices_of(made: Prepared) -> tuple[tuple[Foreseen, ...], ...]:
-    """Say of every vector whose norm was chosen what other norms would give."""
+    """Expected error of each query vector at alternative clip bounds; empty if its bound was not tuned."""
     rows = zip(made.sized.facts, made.bounds.vectors, made.cost.vectors, strict=True)
     cut = (Rule.SCALE, Rule.CLAMP)
     return tuple(foreseen(each if b.rule in cut else None, b.norm, cost.pico_rho) for each, b, cost in rows)
 
 
 def scales_of(prepared: tuple[Prepared, ...]) -> Scales:
-    """Give the noise of every vector: the unit of its grain, its scale in grains."""
+    """Noise scale of every query vector: (grain in units, sigma in grains)."""
     return tuple(
         tuple((b.grain, c.sigma) for b, c in zip(p.bounds.vectors, p.cost.vectors, strict=True)) for p in prepared
     )
 
 
 def _release_key(plan: PrivatePlan, bounds: Bounding, cost: Cost, catalog: Catalog) -> str:
-    """Name a release: the same plan, bounds and price over the same data, declared to mean the same, is the same."""
+    """Release key: a digest of plan, contribution bounds, cost, data version and catalog meaning."""
     return key_of(plan, bounds_said(bounds), repr(cost), catalog)
 
 
 def key_of(plan: PrivatePlan, bounds: str, cost: str, catalog: Catalog) -> str:
-    """Name a release whose bounds and price are known in words alone."""
+    """Release key from the texts of contribution bounds and cost."""
     version = version_of(catalog.dataset(plan.dataset))
     rests = (version, _admitting(plan, catalog), resting_on(plan, catalog))
     return hashlib.sha256("\n".join((MECHANISM, plan.canonical, bounds, cost, *rests)).encode()).hexdigest()
 
 
 def _admitting(plan: PrivatePlan, catalog: Catalog) -> str:
-    """Say by which rule people and rows are admitted: another rule makes another release, who objected does not."""
+    """Eligibility rule that the release key covers: a changed rule makes another release, an objection does not."""
     who: Admission | None = admission(catalog, plan.dataset)
     kept = [(t.name, t.kept_from) for t in catalog.tables if t.dataset == plan.dataset and t.kept_from is not None]
     return repr((None if who is None else who.rule, kept))

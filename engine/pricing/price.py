@@ -1,4 +1,4 @@
-"""plan + asked loss -> what each vector costs, and how wide its noise is (`proofs.md#price`)."""
+"""Cost of a release: the share of rho and the noise scale of each query vector (`proofs.md#price`)."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from engine.pricing.split import Parts, evenly, shares
 
 @dataclass(frozen=True)
 class VectorPrice:
-    """The share and the noise of one vector."""
+    """Share of the price and noise scale of one query vector."""
 
     pico_rho: int
     sigma: float  # scale of the discrete Gaussian, in released grains
 
     def deviation(self, bound: VectorBound) -> float:
-        """Give the standard deviation of the noise of one number, in the vector's unit."""
+        """Standard deviation of the noise of one number, in the vector's unit."""
         return self.sigma * bound.grain
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one release costs, and what that buys."""
+    """Privacy loss of one release, with the noise scales and the key threshold that it buys."""
 
     loss: Loss
     vectors: tuple[VectorPrice, ...]
@@ -49,10 +49,11 @@ def price(
     parts: Parts = (),
     selecting: Bounding | None = None,
 ) -> Cost:
-    """Split a loss over a plan's vectors, and the choice of private keys, evenly without `parts`; find their scales.
+    """Split a privacy loss over query vectors and partition selection, and compute their noise scales.
 
     Claim: releasing every vector with its scale is (sum of pico_rho * 10^-12)-zCDP, plus `delta` for private keys.
-    Symbols: `rho`, `delta` = what the whole release may cost; the shares are rounded down, the charge is the whole.
+    Symbols: `rho`, `delta` = loss of the whole release; `parts` = proportions, equal by default. Shares are rounded
+    down, the whole loss is charged.
     Formula: rho = sum of s_i^2 / (2 sigma_i^2) over vectors with sensitivity s_i.
     Source: Bun and Steinke, arXiv 1605.02065, Lemma 1.7 (composition); proofs.md#price.
     Raises: Refusal where a share is below one pico-rho.
@@ -73,18 +74,18 @@ def price(
 
 
 def about_threshold(selecting: Bounding, pico_rho: int, delta: Fraction) -> float:
-    """Give the weight that a private key must reach at a price of the choice of keys, in persons, by a normal tail."""
+    """Approximate threshold of private keys at a price of partition selection, in persons, by a normal tail."""
     sigma = 1 / math.sqrt(2 * pico_rho / PICO)
     return 1 - sigma * NormalDist().inv_cdf(float(delta) / (selecting.max_groups or 1))  # 1 - 1e-17 would be 1
 
 
 @lru_cache(maxsize=4096)
 def _limit(selecting: Bounding, max_groups: int, sigma: float, atto_delta: int) -> int:
-    """Find the weight, in grains, that covers whoever is alone in 1, 2, ... or all of their groups.
+    """Threshold in grains of weight that covers a person who is alone in 1, 2, ... or all of their groups.
 
-    Claim: it is the largest of what each number of groups needs. Formula: of numbers from a to b none needs more than
-    the weight in a and the threshold of b, so that those are passed over together of which this is no more than is
-    found. Source and proof: proofs.md#reached. Raises: nothing.
+    Claim: it is the largest of the thresholds that each number of groups needs. Formula: for k in a..b none is larger
+    than the weight at a plus the threshold at b; an interval whose upper estimate is not above the maximum found so far
+    is skipped. Source and proof: proofs.md#reached. Raises: nothing.
     """
 
     def most(fewest: int, groups: int) -> int:

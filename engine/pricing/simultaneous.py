@@ -1,7 +1,7 @@
-"""confidence of all intervals of an answer together -> the level of each of them, by Bonferroni.
+"""Simultaneous intervals: the confidence level of each interval, by Bonferroni.
 
-Whoever looks at two hundred intervals of 95% sees ten that miss. `OPTIONS(intervals = 'simultaneous')` makes each so
-much wider that all hold together as often as asked, whichever rows are picked out afterwards (docs/reading.md).
+Of two hundred intervals at 95%, ten are expected to miss. `OPTIONS(intervals = 'simultaneous')` widens each so that
+all of them hold with the requested probability, whichever rows are selected afterwards (docs/reading.md).
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from dialect.parser import IntervalsAre
 
 @dataclass(frozen=True)
 class Together:
-    """The promise of all intervals of an answer."""
+    """Joint confidence of all intervals of an answer."""
 
     confidence: float  # that all of them hold
     numbers: int  # how many they are at most, shown or not
 
 
 def at_level_of_each(question: Question, counted: Callable[[PrivatePlan], int | None], confidence: float) -> float:
-    """Give the level at which each interval of a question is made; raises Refusal as `numbers_together` does.
+    """Confidence level of each interval of a query. Raises Refusal as `numbers_together` does.
 
-    `counted` counts the public keys of a plan, and gives None for private ones.
+    `counted` returns the number of public keys of a plan, None for private ones.
     """
     if question.options.intervals is not IntervalsAre.SIMULTANEOUS or not question.releases:
         return confidence
@@ -34,7 +34,7 @@ def at_level_of_each(question: Question, counted: Callable[[PrivatePlan], int | 
 
 
 def held_together(question: Question, key_counts: Sequence[int | None], level: float) -> Together | None:
-    """Tell what intervals at the level of each hold together; None where each was to hold by itself."""
+    """Joint confidence of a query's intervals, given the level of each; None if they are not simultaneous."""
     if question.options.intervals is not IntervalsAre.SIMULTANEOUS or not question.releases:
         return None
     numbers = numbers_together(question, key_counts)
@@ -42,10 +42,10 @@ def held_together(question: Question, key_counts: Sequence[int | None], level: f
 
 
 def numbers_together(question: Question, key_counts: Sequence[int | None]) -> int:
-    """Count how many intervals a question may have at most, those that are sorted out afterwards included.
+    """Upper bound on the number of intervals of a query, including rows that are filtered out afterwards.
 
-    Raises Refusal with E_PARAM where keys are private: which of them are shown depends on their noise, and how many
-    might have been is nobody's to know.
+    Raises Refusal with E_PARAM where keys are private: the number of released keys depends on noise, and the number of
+    candidate keys is not public.
     """
     counts = [release.groups(key_counts[release.plan]) for release in question.releases]
     groups = [count for count in counts if count is not None]
@@ -58,10 +58,10 @@ def numbers_together(question: Question, key_counts: Sequence[int | None]) -> in
 
 
 def level_of_each(held: Together) -> float:
-    """Give the level at which each of some intervals must hold, so that all of them do.
+    """Confidence level of each interval at which all of them hold jointly.
 
     Claim: if each interval misses with probability at most 1 - level, all of `numbers` hold with probability at least
-    `confidence`, however their noises depend on each other, and so does any choice among them. Symbols: as in Together.
+    `confidence`, however their noises are correlated, and so does any selection of them. Symbols: as in the parameter.
     Formula: 1 - (1 - confidence) / numbers, rounded up. Source: Bonferroni's inequality.
     Raises: nothing. Proof: proofs.md#level_of_each
     """
@@ -69,5 +69,5 @@ def level_of_each(held: Together) -> float:
 
 
 def _joins(relation: Relation) -> bool:
-    """Tell whether released rows are paired with others, so that there may be more of them than groups."""
+    """Does the query join released rows, so that its answer may have more rows than groups?"""
     return isinstance(relation.operator, Join) or any(_joins(source) for source in sources(relation))

@@ -1,7 +1,7 @@
-"""question -> how the price of each release is parted among its vectors: by what is shown of them, and nothing else.
+"""Split of a release's price among its query vectors, by the columns computed from them.
 
-A number that is shown for itself weighs as much as another. A mean rests on two: its sum needs more than its count,
-whose noise only moves it as far as the mean lies from the public centre (`proofs.md#split`).
+A column that is one vector (count, sum) weighs as much as another. A mean uses two: its sum gets more than its count,
+whose noise moves the mean only by the distance between mean and public centre (`proofs.md#split`).
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ Parts = tuple[int, ...]  # of a plan's vectors, and where keys are private of th
 
 
 def split(question: Question) -> tuple[Parts, ...]:
-    """Part the price of every release of a question.
+    """Split the price of every release of a query among its vectors.
 
-    Claim: shown numbers together have the least interval, each measured against the least that it could have alone.
-    Symbols: number j is moved by sum_i a_ji Z_i, with Z_i the noise of vector i in units of its C_i. Formula: shares
-    in proportion to the root of W_i = sum_j a_ji^2 / (sum_i a_ji)^2. Source and proof: proofs.md#split. Raises nothing.
+    Claim: of all splits this one minimizes the sum, over shown numbers, of variance over the least variance that the
+    number could have alone. Symbols: number j is moved by sum_i a_ji Z_i, with Z_i the noise of vector i in units of
+    its C_i. Formula: shares in proportion to the root of W_i = sum_j a_ji^2 / (sum_i a_ji)^2. Source and proof:
+    proofs.md#split. Raises nothing.
     """
     weights = [[0.0] * len(plan.vectors) for plan in question.plans]
     shown = dict.fromkeys((each.plan, output.formula) for each in question.releases for output in each.outputs)
@@ -38,17 +39,17 @@ def split(question: Question) -> tuple[Parts, ...]:
 
 
 def shares(parts: Parts, pico_rho: int) -> tuple[int, ...]:
-    """Give each vector its part of a price, in whole pico-rho, rounded down."""
+    """Split a price in the given proportions, in whole pico-rho, rounded down."""
     return tuple(pico_rho * part // sum(parts) for part in parts)
 
 
 def evenly(vectors: Sequence[object], choosing: bool) -> Parts:
-    """Part a price evenly among vectors, and the choice of private keys."""
+    """Equal proportions for all query vectors, and for partition selection if keys are private."""
     return (1,) * (len(vectors) + choosing)
 
 
 def _moved(formula: Formula) -> Mapping[int, float]:
-    """Say by how many units of C the noise of each vector moves a shown number, up to a common factor."""
+    """Coefficient of each vector's noise (in units of its clip bound C) in a shown number, up to a common factor."""
     if isinstance(formula, CountOf | SumOf):
         return {formula.vector: 1.0}
     if isinstance(formula, MeanOf):

@@ -1,8 +1,8 @@
 """Accuracy-to-budget solver: the smallest price at which every data-independent error meets the target.
 
-A price here is what each release of the question costs, in whole pico-rho (`proofs.md#least_price`). It follows from
-text, catalog and stored answers, never from data. Widths that depend on the answer are predicted from a stored one,
-with the noise that another price would have.
+The price of a query here is the price of each of its releases, in whole pico-rho (`proofs.md#least_price`). It follows
+from text, catalog and stored answers, never from data. Interval widths that depend on the answer are predicted from a
+stored answer, with the noise that another price would give.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Scale = Callable[[int, int], float]  # sensitivity, pico-rho -> sigma
 
 @dataclass(frozen=True)
 class Aim:
-    """A question that names an error instead of a price."""
+    """Query with a target error instead of a price."""
 
     question: Question
     sized: tuple[Sized, ...]
@@ -42,17 +42,17 @@ class Aim:
     others: tuple[str, ...] = ()  # those whose width depends on the answer: foreseen from one that the asker holds
 
     def refused(self, why: str, hint: str) -> Refusal:
-        """Refuse the target where it stands."""
+        """Refusal of the target error, with its place in the SQL text."""
         return Refusal(Code.PARAM, why, hint, self.question.options.span("target_error"))
 
     def noise(self, price: int, scale: Scale = gaussian_scale) -> Noise | None:
-        """Give the noise at a price; None where a vector's part of it is nothing."""
+        """Noise at a price per release; None if some vector's share is below one pico-rho."""
         if any(min(each.shares(price)) < 1 for each in self.sized):
             return None
         return noise_of(self.question, tuple(scales_at(each, price, scale) for each in self.sized))
 
     def meets(self, price: int, limits: Limits, scale: Scale = gaussian_scale) -> bool:
-        """Tell whether every limited column is as narrow as its limit at a price."""
+        """Is every limited column at most as wide as its limit at this price?"""
         noise = self.noise(price, scale)
         return noise is not None and all(
             Fraction(self.known[name].at(noise, self.confidence)) <= limit for name, limit in limits.items()
@@ -60,7 +60,7 @@ class Aim:
 
 
 def aim_of(question: Question, sized: tuple[Sized, ...], target: TargetError, confidence: float) -> Aim:
-    """Find the columns that a target speaks of; raises Refusal with E_PARAM where there are none."""
+    """Determine which columns a target error applies to. Raises Refusal with E_PARAM if no column is noisy."""
     found = widths(question)
     known = {name: width for name, width in found.items() if width is not None}
     others = tuple(name for name, width in found.items() if width is None)
@@ -71,23 +71,23 @@ def aim_of(question: Question, sized: tuple[Sized, ...], target: TargetError, co
 
 
 def scales_at(made: Sized, price: int, scale: Scale) -> tuple[tuple[float, float], ...]:
-    """Give the unit of each vector and its noise at a price."""
+    """Grain in units and noise scale in grains of each query vector at a price."""
     pairs = zip(made.bounds(price).vectors, made.shares(price), strict=True)
     return tuple((bound.grain, scale(bound.sensitivity, share)) for bound, share in pairs)
 
 
 def _ideal(sensitivity: int, pico_rho: int) -> float:
-    """Give the scale without the last floats, which only the mechanism itself can tell."""
+    """Noise scale in closed form, before the mechanism rounds it up to a certified value."""
     return float(sensitivity / (2 * pico_rho / PICO) ** 0.5)
 
 
 def least_price(aim: Aim, limits: Limits) -> int:
-    """Find the least price of each release at which every limited column is as narrow as its limit.
+    """Smallest price per release, in pico-rho, at which every limited column is at most as wide as its limit.
 
-    Claim: the price meets the limits, and one pico-rho less misses them, unless it is the least that a question may
-    cost. Symbols: `limits` = half-widths by column. Formula: bisection over whole pico-rho, first with the closed form
-    of the scale, then with the scales that the mechanism certifies. Source and proof: proofs.md#least_price.
-    Raises: Refusal with E_PARAM where no price reaches them.
+    Claim: the price meets the limits, and one pico-rho less does not, unless it is the minimum price of a query.
+    Symbols: `limits` = half-widths by column. Formula: bisection over whole pico-rho, first with the closed form of the
+    scale, then with the scales that the mechanism certifies. Source and proof: proofs.md#least_price.
+    Raises: Refusal with E_PARAM where no price meets them.
     """
     count = len(aim.sized)
     least = -(-int(MINIMUM_RHO * PICO) // count)
@@ -107,7 +107,7 @@ def least_price(aim: Aim, limits: Limits) -> int:
 
 
 def _between(low: int, high: int, met: Callable[[int], bool]) -> int:
-    """Bisect down to a price that is met, the one below it being missed."""
+    """Bisect for the smallest price in (low, high] that meets a monotone condition."""
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if met(middle) else (middle, high)
@@ -120,10 +120,10 @@ Foresee = Callable[[int, int], Mapping[str, float]]  # held price, price -> half
 
 
 def aimed_price(aim: Aim, held: Sequence[int], shown: Shown, foresee: Foresee) -> int:
-    """Choose what each release costs: a price that the asker has paid already, if it is enough; else the least.
+    """Price per release for a target error: one already paid by this client if it is enough, else the smallest.
 
-    `held` are the prices, rising, at which this client holds all releases of the question. Raises Refusal where the
-    width rests on the answer, and nothing that is held tells it.
+    `held` = the prices, rising, at which this client has all releases of the query stored. Raises Refusal where the
+    width depends on the answer and no stored answer predicts it.
     """
     if aim.known and not aim.target.relative:
         needed = least_price(aim, dict.fromkeys(aim.known, aim.target.amount))
@@ -137,7 +137,7 @@ def aimed_price(aim: Aim, held: Sequence[int], shown: Shown, foresee: Foresee) -
 
 
 def _need(aim: Aim, held: int, shown: Shown, foresee: Foresee) -> int | None:
-    """Find the price at which an answer that is held says that the target is met; None where it does not say."""
+    """Price at which a stored answer predicts that the target is met; None if it can't predict the width."""
     seen = {name: width for name, width in foresee(held, held).items() if name in aim.others}
     limits = _limits(aim, held, shown, seen)
     if not limits:
@@ -149,7 +149,7 @@ def _need(aim: Aim, held: int, shown: Shown, foresee: Foresee) -> int | None:
 
 
 def _limits(aim: Aim, held: int, shown: Shown, seen: Mapping[str, float]) -> Limits:
-    """Give the largest half-widths; nothing where some column of what is held is not clear of 0 within its noise."""
+    """Largest half-width of each column; empty if a column of the stored answer is within its noise of 0."""
     if not aim.target.relative:
         clear = bool(seen) and max(seen.values()) < math.inf
         return dict.fromkeys(seen, aim.target.amount) if clear else {}
@@ -166,11 +166,11 @@ def _limits(aim: Aim, held: int, shown: Shown, seen: Mapping[str, float]) -> Lim
 
 
 def foreseen_price(aim: Aim, held: int, limits: Mapping[str, float], foresee: Foresee) -> int:
-    """Find a price at which the answer that is held foresees every limit met, and a little less does not.
+    """Smallest price, within 0.1%, at which a stored answer predicts that every limit is met.
 
-    Claim: post-processing of a stored release. Symbols: `held` = its price; limits by column. Formula: half-widths that
-    the held numbers would have with the noise of a price; bisection of its logarithm to a thousandth. Proof:
-    proofs.md#foreseen_price. Raises: Refusal with E_PARAM where no price reaches them.
+    Claim: post-processing of a stored release. Symbols: `held` = its price; limits by column. Formula: half-widths of
+    the stored numbers under the noise of another price; bisection of its logarithm to a thousandth. Proof:
+    proofs.md#foreseen_price. Raises: Refusal with E_PARAM where no price meets them.
     """
     least, most = -(-int(MINIMUM_RHO * PICO) // len(aim.sized)), MOST_PICO_RHO // len(aim.sized)
 
@@ -206,7 +206,7 @@ def _unheld(aim: Aim, held: Sequence[int]) -> Refusal:
 
 
 def held_prices(sized: Iterable[Sized], paid: Iterable[PaidRelease], delta: Fraction, named: Named) -> tuple[int, ...]:
-    """List the prices, rising, at which every one of these releases, as it is `named`, was paid for and stored."""
+    """Prices, rising, at which every one of these releases is paid for and stored; `named` maps to current keys."""
     stored = [each for each in paid if each.settled_at is not None]
     sets = [set(_held(made, stored, delta, named)) for made in sized]
     return tuple(sorted(set.intersection(*sets))) if sets else ()
@@ -225,7 +225,7 @@ def _held(made: Sized, stored: Iterable[PaidRelease], delta: Fraction, named: Na
 def aimed_notes(
     question: Question, prepared: tuple[Prepared, ...], target: TargetError | None, confidence: float
 ) -> tuple[str, ...]:
-    """Say what a target bought, and which columns it does not speak of."""
+    """Notes of an answer on its target error: the errors and price it led to, and the columns it does not cover."""
     if target is None or not prepared:
         return ()
     price = float(sum((p.cost.loss.rho for p in prepared), Fraction(0)))
@@ -244,13 +244,13 @@ def _others(question: Question) -> str:
 
 
 def at_price(release: Release, made: Sized, price: int) -> Release:
-    """Take the numbers of a release for those of one at another price: what it foresees of that."""
+    """A stored release with the noise scales of another price: its prediction of an answer at that price."""
     scales = zip(scales_at(made, price, gaussian_scale), release.grains, strict=True)
     return replace(release, sigmas=tuple(sigma * unit / grain for (unit, sigma), grain in scales))
 
 
 def typical_widths(answer: Answer) -> dict[str, float]:
-    """Give the median half-width of each column; a number without interval counts as an infinite one."""
+    """Median half-width of each column; a number without an interval counts as infinitely wide."""
     halves = {name: (upper - lower) / 2 for name, (lower, upper) in answer.intervals.items()}
     return {
         name: float(np.median(np.where(np.isnan(half), np.inf, half))) for name, half in halves.items() if len(half)
@@ -258,7 +258,7 @@ def typical_widths(answer: Answer) -> dict[str, float]:
 
 
 def errors_at(question: Question, prepared: Sequence[Prepared], price: int, confidence: float) -> dict[str, float]:
-    """Give the half-widths that no data decide, were each release priced so; none where a price buys nothing."""
+    """Data-independent half-widths if each release cost this price; empty if a share is below one pico-rho."""
     sized = tuple(p.sized for p in prepared)
     if not sized or any(min(each.shares(price)) < 1 for each in sized):
         return {}
@@ -266,13 +266,13 @@ def errors_at(question: Question, prepared: Sequence[Prepared], price: int, conf
 
 
 def errors_of(question: Question, scales: Scales, confidence: float) -> dict[str, float]:
-    """Give the half-width of each column that no data decide."""
+    """Data-independent half-width of each column at the given noise scales."""
     noise = noise_of(question, scales)
     known = {name: width for name, width in widths(question).items() if width is not None}
     return {name: width.at(noise, confidence) for name, width in known.items()}
 
 
 def errors_told(errors: Mapping[str, float]) -> str:
-    """Write half-widths: n ± 5; a column without a name of its own as it is written."""
+    """Format half-widths, such as `n ± 5`; an unnamed column appears as its SQL."""
     shown = {"count_star()": "COUNT(*)"}
     return ", ".join(f"{shown.get(name, name)} ± {width:,.6g}" for name, width in errors.items())

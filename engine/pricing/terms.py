@@ -1,7 +1,7 @@
-"""QueryTerms and Request: loss of each release, delta of its thresholds, level; request id, digest and target error.
+"""QueryTerms and Request: rho and delta of each release, confidence level, request id, digest and target error.
 
-The privacy clause overrides the call, and the call the catalog's defaults. Every amount that is requested is the whole
-question's; the defaults are those of one release. A request without an id gets one.
+The privacy clause overrides the call, and the call overrides the catalog's defaults. Every requested amount is for the
+whole query; the defaults are for one release. A request without an id gets one.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ANY_DELTA = 1 - Fraction(1, ATTO)  # of a cap that limits rho alone
 
 @dataclass(frozen=True)
 class Asked:
-    """Who asks, and at what price and level; what is None comes from the catalog."""
+    """Request of a client: price, confidence level and target error; None means the catalog's default."""
 
     client: str
     rho: Fraction | None = None  # of the whole question
@@ -45,7 +45,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Terms:
-    """What holds for every release of one question."""
+    """Terms of every release of one query."""
 
     rho: Fraction  # what holds where no error is aimed at
     delta: Fraction  # where keys must reach a threshold
@@ -54,12 +54,12 @@ class Terms:
 
 
 def terms(question: Question, asked: Asked, catalog: Catalog) -> Terms:
-    """Settle the terms of a question, rounded down: never more loss than was asked for; raises Refusal with E_PARAM.
+    """Resolve the terms of a query; shares are rounded down, never more than requested. Raises Refusal with E_PARAM.
 
-    Claim: the losses of the releases add up to at most the asked rho, and at the dataset's conversion delta to at most
-    the asked epsilon; their thresholds' deltas to at most the asked one. Symbols: k releases, n of them with private
-    keys. Formula: rho/k and delta/n, in whole pico-rho and atto-delta; rho = largest with CKS20(rho, delta_conversion)
-    <= epsilon. Source: budgets/accounting/proofs.md#conversion. Proof: proofs.md#terms
+    Claim: the losses of the releases add up to at most the requested rho, and at the dataset's conversion delta to at
+    most the requested epsilon; their thresholds' deltas to at most the requested one. Symbols: k releases, n of them
+    with private keys. Formula: rho/k and delta/n, in whole pico-rho and atto-delta; rho = largest with CKS20(rho,
+    delta_conversion) <= epsilon. Source: budgets/accounting/proofs.md#conversion. Proof: proofs.md#terms
     """
     names = [plan.dataset for plan in question.plans] or [catalog.datasets[0].name]
     dataset, options = catalog.dataset(names[0]), question.options
@@ -72,7 +72,7 @@ def terms(question: Question, asked: Asked, catalog: Catalog) -> Terms:
 
 
 def _asked_rho(options: Options, asked: Asked, dataset: Dataset) -> Fraction | None:
-    """Find the loss of the whole question; None if neither clause nor call names one."""
+    """Requested rho of the whole query; None if neither clause nor call names one."""
     rho, span = options.rho, options.span("rho", "epsilon")
     if options.epsilon is not None:
         rho = rho_for(options.epsilon, conversion_delta(caps(dataset).dataset))
@@ -86,13 +86,13 @@ def _asked_rho(options: Options, asked: Asked, dataset: Dataset) -> Fraction | N
 
 
 def _target(options: Options, asked: Asked) -> TargetError | None:
-    """Find the error that is aimed at: a price in the clause comes before a target in the call."""
+    """Requested target error; a price in the clause overrides a target in the call."""
     named = options.rho is not None or options.epsilon is not None
     return options.target_error or (None if named else asked.target_error)
 
 
 def _share(amount: Fraction, parts: int, units: int, options: Options) -> Fraction:
-    """Give each of some releases its part, in whole units of the ledger."""
+    """Equal share of an amount for each release, in whole units of the ledger. Raises Refusal if it is 0."""
     share = Fraction(int(amount * units) // max(1, parts), units)
     if share == 0:
         raise Refusal(Code.PARAM, f"This is too little for {parts} releases.", "rho = 0.005", options.span("rho"))
@@ -109,14 +109,14 @@ def _confidence(options: Options, asked: Asked, dataset: Dataset) -> float:
 
 
 def _confidence_meant(level: object) -> str:
-    """Say how a percentage is written as a share."""
+    """Suggested confidence level: a percentage rewritten as a share."""
     if isinstance(level, int | float) and 50 <= level < 100:
         return f"confidence {level / 100:g}, which is {level:g}%"
     return "confidence 0.95"
 
 
 def caps(dataset: Dataset) -> Caps:
-    """Give the caps of a dataset as its catalog states them, rounded down."""
+    """Budget caps of a dataset, from its catalog, rounded down."""
     budget = dataset.budget
     ceiling = Loss.within(budget.rho, budget.delta)
     static = None if budget.static is None else Loss.within(*budget.static)
@@ -137,24 +137,24 @@ _asked_before = itertools.count()
 
 
 def new_request_id() -> str:
-    """Make an id for a request that came without one: unique on this machine, and no secret."""
+    """Generate an id for a request without one: unique on this machine, not secret."""
     return f"{time.time_ns():x}-{os.getpid():x}-{next(_asked_before):x}"
 
 
 def wording(sql: str) -> str:
-    """Give a question as its client knows it again: without comments, which may hold anything, and not endless."""
+    """SQL text that the ledger keeps of a query: without comments, truncated to LONGEST_WORDING characters."""
     text = uncommented(sql)
     return text if len(text) <= LONGEST_WORDING else text[: LONGEST_WORDING - len(_CUT)] + _CUT
 
 
 def body_digest(sql: str, asked: Asked) -> str:
-    """Name what was asked, and on which terms."""
+    """SHA-256 (hex) of a request: SQL text, price or target error, confidence level."""
     terms = (sql, *map(str, (asked.rho, asked.target_error)), asked.confidence)
     return hashlib.sha256(repr(terms).encode()).hexdigest()
 
 
 def asked_error(text: str | None, rho: str | None) -> TargetError | None:
-    """Read the error that a call asks for; raises Refusal with E_PARAM."""
+    """Parse the target error of a call. Raises Refusal with E_PARAM."""
     if text is None:
         return None
     if rho is not None:

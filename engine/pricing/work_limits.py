@@ -1,4 +1,4 @@
-"""Public relations -> counts of their rows: how many keys, how much work, how many alike; no person's row is read."""
+"""Work limits and public row counts: keys, join fan-out and per-group distinct bounds. No private row is read."""
 
 from __future__ import annotations
 
@@ -23,18 +23,20 @@ MOST_LOOKED_THROUGH = 10**6  # rows of a public list that is looked through for 
 
 
 def check_work(plan: PrivatePlan, backend: Backend) -> Work:
-    """Bound the work of a plan, each pass over its rows counted (dialect/analysis/proofs.md#work).
+    """Bound the work of a plan, in row steps over all its passes (dialect/analysis/proofs.md#work).
 
     Raises Refusal where one person's rows may grow beyond ten million, or may hold more than a gigabyte at a time.
     """
 
     def fan(public: Public, equal: tuple[Field, ...]) -> int:
+        """Upper bound on the public rows that one row can match in an equi-join."""
         rows = count_rows(public, backend)
         if not equal or rows > MOST_COUNTED:
             return rows
         return _most_alike(public, equal, backend)
 
     def is_short(public: Public, text: Field) -> bool:
+        """Is a public text column within LISTED characters in all rows?"""
         rows = write_rows(public, (text,), backend.target)
         return not backend.count(f"SELECT 1 AS one FROM ({rows}) AS l WHERE length({text.id}) > {LISTED} LIMIT 1")
 
@@ -55,11 +57,11 @@ def check_work(plan: PrivatePlan, backend: Backend) -> Work:
 
 
 def check_time(works: Sequence[Work], most_of_unit: float, most: float) -> None:
-    """Refuse what may take more than so many steps for one person's rows, or for everybody's.
+    """Refuse a query that may take too many steps for one person's rows, or for all rows together.
 
     Proof: `dialect/analysis/proofs.md#work`.
 
-    Everybody's count only where they are many times those that read the tables: large tables may be asked.
+    The limit for all rows is at least MANY_TIMES the steps of a scan, so that large tables can be queried.
     """
     largest, steps = max((work.unit_steps for work in works), default=0.0), sum(work.steps for work in works)
     hint = f"{FEWER_ROWS}; {SHORTER_TEXTS} before it is searched"
@@ -72,9 +74,10 @@ def check_time(works: Sequence[Work], most_of_unit: float, most: float) -> None:
 
 
 def count_keys(plan: PrivatePlan, backend: Backend) -> int | None:
-    """Count the public keys of a plan, list by list first, so that no product is made that could not be answered.
+    """Number of public keys of a plan; None if keys are private.
 
-    None where keys are private. Raises Refusal where there are more than may be answered.
+    Single key lists are counted first, so that no oversized product is computed. Raises Refusal where there are more
+    keys than an answer may have.
     """
     if plan.key_set is None:
         return None
@@ -92,7 +95,7 @@ def count_keys(plan: PrivatePlan, backend: Backend) -> int | None:
 def count_values(
     plan: PrivatePlan, catalog: Catalog, backend: Backend, calibration: Calibration = NO_CALIBRATION
 ) -> Iterator[MostValues]:
-    """Count the values of people's columns in one group, where public tables tell.
+    """Per-group distinct bounds: how many values a person's column may have in one group, from public tables.
 
     Proof: `dialect/sensitivity/proofs.md#usual-keys`.
     """
@@ -103,13 +106,13 @@ def count_values(
 
 
 def count_rows(public: Public, backend: Backend) -> int:
-    """Count the rows of a public relation, up to one more than may be answered."""
+    """Number of rows of a public relation; counting stops at MOST_COUNTED + 1."""
     rows = write_rows(public, public.fields, backend.target)
     return backend.count(f"SELECT 1 AS one FROM ({rows}) AS l LIMIT {MOST_COUNTED + 1}")
 
 
 def _most_alike(public: Public, equal: tuple[Field, ...], backend: Backend) -> int:
-    """Count the most rows that agree in some fields; all of them where there are none."""
+    """Size of the largest group of rows with equal values in some fields; all rows if there are none."""
     if not equal:
         return count_rows(public, backend)
     rows = write_rows(public, public.fields, backend.target)

@@ -1,6 +1,7 @@
-"""Where clip bounds come from: declared norms, noisy histograms, spread and tails.
+"""Tuned clip bounds: for each query vector, the bound of least expected error, from calibration histograms.
 
-Calibration -> the clip bound of least expected error.
+Input: a plan, a price and the dataset's noisy histograms of contributions. Output: clip bounds, with expected clipping
+bias. All of it is post-processing of public facts.
 
 Modules, each before those that import it:
 

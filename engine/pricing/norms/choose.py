@@ -1,10 +1,10 @@
 """Tuned clip bounds: the bound of least squared error for each vector, clipping bias and noise together.
 
-Only public facts are looked at: the plan, the number of its keys, released histograms, the price
+Decided from public facts: the plan, the number of its keys, released histograms, the price
 (`engine/pricing/proofs.md#choose_bounds`).
 
-Bias correction: a number that keeps a share k of its total is divided by k. That is right for the total; a group keeps
-another share where other people are in it, so public facts bound how far a corrected number may still be off
+Bias correction: a number of which clipping leaves the share k is divided by k. The total is then unbiased; a group
+whose people differ is left with another share, so public facts bound the remaining error of a corrected number
 (`engine/pricing/proofs.md#correction`).
 """
 
@@ -37,18 +37,19 @@ DEVIATIONS = 3.0  # that are told: nineteen of twenty groups lie within them, as
 
 
 def usual_size(spread: Spread, groups: float) -> float:
-    """Give the size of a usual group, in the vector's unit: the root of the mean squared size."""
+    """Size of a usual group, in the vector's unit: the root mean square of group sizes."""
     return math.sqrt(1 + UNEVEN * (1 - 1 / groups)) * spread.total / groups
 
 
 def off_by(spread: Spread, norm: float, groups: float, *, rows: bool, persons: bool, usually: bool = False) -> float:
-    """Give the standard deviation of what is wrong with a corrected number, as a share of a usual group.
+    """Standard deviation of the error that bias correction leaves, as a share of a usual group.
 
-    Claim: a function of public histograms, whose worth is measured and not proven. Symbols: people with norms r_i and
-    totals t_i over G groups keep k_i = min(1, C/r_i), all together k; e_i = k_i/k - 1. Formula: the root of the sum of
-    squares of four parts: by chance sum (r_i^2 - t_i^2/G) e_i^2 / G; unlike groups and a misread bin, each in
-    proportion to the root of sum t_i e_i^2 / sum t_i; noise in the histogram. What is wrong `usually` has a smaller
-    third part. Raises nothing. Source and proof: engine/pricing/proofs.md#correction
+    Claim: a function of public histograms, whose quality is measured and not proven. Symbols: people with norms r_i
+    and totals t_i over G groups keep k_i = min(1, C/r_i), all together k; e_i = k_i/k - 1. Formula: the root of the
+    sum of squares of four parts: by chance sum (r_i^2 - t_i^2/G) e_i^2 / G; differing groups and a misread bin, each
+    in proportion to the root of sum t_i e_i^2 / sum t_i; noise in the histogram. `usually` = the expected error, with
+    a smaller third part, instead of a cautious one. Raises nothing. Source and proof:
+    engine/pricing/proofs.md#correction
     """
     lost = spread.lost(norm)
     kept = 1 - lost
@@ -71,7 +72,7 @@ STEPS = 4  # norms that are tried between a norm and its double
 
 @dataclass(frozen=True)
 class Foreseen:
-    """What one norm would give: of one number, in its unit."""
+    """Expected error of one number at one clip bound, in its unit."""
 
     norm: float
     noise: float  # standard deviation
@@ -82,7 +83,7 @@ class Foreseen:
 
 @dataclass(frozen=True)
 class NormFacts:
-    """What decides the norm of one vector, for any price."""
+    """Clip-error model of one query vector: expected noise and clipping bias as a function of clip bound and price."""
 
     spread: Spread
     groups: float  # over which everybody's contributions are spread
@@ -97,40 +98,44 @@ class NormFacts:
     coarser: bool = False  # of groups in several of which here one person may be: what is cut is not known
 
     def in_groups_of(self, size: float) -> NormFacts:
-        """Reckon with usual groups of a size, in the vector's unit."""
+        """The same model for usual groups of another size, in the vector's unit."""
         groups = max(1.0, math.sqrt(1 + UNEVEN) * self.spread.total / size)
         return replace(self, groups=groups, mean=self.mean and replace(self.mean, groups=groups))
 
     def noise(self, norm: float, pico_rho: int) -> float:
-        """Give the standard deviation of the noise of one number, in its unit."""
+        """Standard deviation of the noise of one number, in its unit, bias correction included."""
         return self.moved * norm / math.sqrt(2 * pico_rho / PICO) / self.kept(norm)
 
     def kept(self, norm: float) -> float:
-        """Give the share of a total by which numbers are divided; 1 where nothing is given back."""
+        """Share of the total that clipping leaves, by which numbers are divided; 1 without bias correction."""
         lost = self.spread.lost(norm)
         return 1 - lost if self.corrected and lost <= MOST_LOST else 1.0
 
     def bias(self, norm: float) -> float:
-        """Give how much is cut away of a usual group, in the vector's unit."""
+        """Expected amount that clipping removes from a usual group, in the vector's unit."""
         return self.spread.lost(norm) * usual_size(self.spread, self.groups)
 
     def off(self, norm: float, *, usually: bool = False) -> float | None:
-        """Give how far a number may, or does `usually`, stay off by what is cut, as a share of a usual group."""
+        """Standard deviation of the error left by bias correction, as a share of a usual group; None if uncorrected.
+
+        `usually` = the expected error instead of a cautious one.
+        """
         if self.kept(norm) == 1:
             return None
         return off_by(self.spread, norm, self.groups, rows=self.rows, persons=self.persons, usually=usually)
 
     def error(self, norm: float, pico_rho: int) -> float:
-        """Give the root of the expected squared error, in its unit; a large group's by what is cut, else a mean one's.
+        """Expected root mean squared error of a group, in its unit: noise and clipping error.
 
-        What is cut away is cut away of all groups, and adds up; what a correction leaves wrong is as often too much.
+        Uncorrected bias has the same sign in every group and adds up, so it is taken at a usual, larger group; the
+        error of a correction has either sign, so it is taken at a group of mean size.
         """
         off = self.off(norm, usually=True)
         wrong = self.bias(norm) if off is None else off * self.spread.total / self.groups
         return math.hypot(self.noise(norm, pico_rho), wrong)
 
     def norms(self) -> list[float]:
-        """List the norms to choose from: four to a doubling, whole ones where rows or groups are counted."""
+        """Candidate clip bounds: STEPS per doubling, rounded to integers where rows or groups are counted."""
         low, high = math.log2(self.spread.norms.min()), math.log2(self.spread.norms.max())
         tried = [2.0 ** (place / STEPS) for place in range(math.floor(low * STEPS), math.ceil(high * STEPS) + 1)]
         whole = self.rows or self.persons
@@ -138,20 +143,20 @@ class NormFacts:
 
 
 def choose_bounds(made: Sequence[NormFacts | None], pico_rhos: Sequence[int]) -> tuple[ChosenNorm | None, ...]:
-    """Choose the norm of each vector at its price.
+    """Choose the clip bound of least expected error for each query vector at its price.
 
     Claim: the choice is a function of plan, catalog, released histograms and price. Symbols: C, people with norms r_i
-    and totals t_i, G groups, s(C) noise, k(C) the share that is kept, d(C) what correcting by it leaves wrong. Formula:
-    least (1 + u) (sum t_i (1 - C/r_i)+ / G)^2 + s(C)^2, or d(C)^2 + s(C)^2 / k(C)^2 where k is given back, over
-    C = 2^(j/4), and of as good ones the smallest; of averages by `means`. Raises nothing. Source and proof:
-    engine/pricing/proofs.md#choose_bounds
+    and totals t_i, G groups, s(C) noise, k(C) the share that clipping leaves, d(C) the error left by correcting with
+    it, u = UNEVEN. Formula: least (1 + u) (sum t_i (1 - C/r_i)+ / G)^2 + s(C)^2, or d(C)^2 + s(C)^2 / k(C)^2 where the
+    bias is corrected, over C = 2^(j/4), and of equally good ones the smallest; of averages by `means`. Raises nothing.
+    Source and proof: engine/pricing/proofs.md#choose_bounds
     """
     return _all_chosen(tuple(made), tuple(pico_rhos))
 
 
 @lru_cache(maxsize=1024)
 def _all_chosen(made: tuple[NormFacts | None, ...], pico_rhos: tuple[int, ...]) -> tuple[ChosenNorm | None, ...]:
-    """Choose once for what is priced, bounded and named one after the other."""
+    """Cached choice: pricing, bounding and the release key each need it once."""
     chosen: dict[int, ChosenNorm] = {}
     for place, each in enumerate(made):
         if each is not None and each.follows is None:
@@ -161,7 +166,7 @@ def _all_chosen(made: tuple[NormFacts | None, ...], pico_rhos: tuple[int, ...]) 
 
 
 def _beside(place: int, made: Sequence[NormFacts | None], pico_rhos: Sequence[int]) -> int | None:
-    """Find the least price of the sums that follow a count."""
+    """Smallest price among the sums whose clip bound follows a count's; None if there are none."""
     prices = [pico_rhos[i] for i, other in enumerate(made) if other and other.follows and other.follows[0] == place]
     return min(prices, default=None)
 
@@ -183,7 +188,7 @@ def _chosen(each: NormFacts, own: int, beside: int | None) -> ChosenNorm:
 def _following(
     made: Sequence[NormFacts | None], chosen: Mapping[int, ChosenNorm], pico_rhos: Sequence[int]
 ) -> Iterator[tuple[int, ChosenNorm]]:
-    """Let sums below averages have the norm that follows from their count's, and what is given back too."""
+    """Clip bounds of sums below averages: each follows from its count's bound, with the same bias correction."""
     for place, each in enumerate(made):
         if each is not None and each.follows is not None and each.mean is not None:
             leader, times = each.follows
@@ -194,12 +199,12 @@ def _following(
 
 
 def bounds_said(bounds: Bounding) -> str:
-    """Name everything of bounds that makes another release: what is given back only where something is."""
+    """Text of contribution bounds for the release key; correction factors appear only if they are not 1."""
     return repr(bounds) + "".join(f" {i} kept {each.kept!r}" for i, each in enumerate(bounds.vectors) if each.kept != 1)
 
 
 def foreseen(each: NormFacts | None, norm: float, pico_rho: int) -> tuple[Foreseen, ...]:
-    """Say what half the chosen norm, the norm and its double would give; nothing where that is not known."""
+    """Expected error at half the clip bound, at the bound and at its double; empty if it is not known."""
     if each is None or each.ratio or each.coarser or each.follows is not None:
         return ()
     half = max(1.0, float(round(norm / 2))) if each.rows or each.persons else norm / 2

@@ -1,6 +1,6 @@
-"""plan + catalog + calibration -> what decides the norm of each vector, for any price; public facts alone.
+"""Clip-error models of a plan's query vectors, from plan, catalog and calibration histograms.
 
-Only public facts are looked at: the plan, the number of its keys, released histograms
+Decided from public facts: the plan, the number of its keys, released histograms
 (`engine/pricing/proofs.md#choose_bounds`).
 """
 
@@ -27,7 +27,7 @@ LARGER = 2.5  # times what just reaches the threshold: a usual group of those th
 
 
 def shown_alone(question: Question) -> tuple[frozenset[int], ...]:
-    """List, of each plan, the vectors that are shown for themselves: others are parts of averages and the like."""
+    """Query vectors of each plan that are columns of their own; others are only parts of averages and the like."""
     shown: list[set[int]] = [set() for _ in question.plans]
     for each in question.releases:
         for output in each.outputs:
@@ -43,9 +43,9 @@ def norm_facts(
     key_count: int | None,
     alone: Collection[int] | None = None,
 ) -> tuple[NormFacts | None, ...]:
-    """Find what is known of each vector of a plan; None where the declared norm, or the question's own bounds, hold.
+    """Clip-error model of each vector of a plan; None where the declared or requested clip bound is used.
 
-    `alone` are the vectors that are shown for themselves; without it, all are.
+    `alone` = indexes of the vectors that are columns of their own; None: all of them.
     """
     table = counted_table(plan, catalog)
     if table is None or plan.limits.said or multiplies(plan.source) or spreads(plan.source):
@@ -69,9 +69,10 @@ def norm_facts(
 def over_threshold(
     facts: Sequence[NormFacts | None], plan: PrivatePlan, catalog: Catalog, calibration: Calibration, weight: float
 ) -> tuple[NormFacts | None, ...]:
-    """Reckon with the groups of private keys that reach a weight of so many persons, who are in no other group.
+    """Restrict the models to groups of private keys that pass a threshold of `weight`, in persons of weight 1.
 
-    Who is in k groups weighs 1/sqrt(k) in each. How many groups people are in is measured, and what they have there.
+    A person in k groups weighs 1/sqrt(k) in each. The number of groups per person, and the contributions in them, come
+    from the calibration.
     """
     table = counted_table(plan, catalog)
     groups = None if table is None else _Known(plan, catalog, calibration, table.name, None).persons()
@@ -83,7 +84,7 @@ def over_threshold(
 
 
 def _below_averages(plan: PrivatePlan) -> Mapping[int, list[int]]:
-    """Pair the one count with the sums that share its factor per person."""
+    """Index of each count that shares a clip factor per person with sums, and the indexes of those sums."""
     groups: dict[int, list[int]] = {}
     for i, vector in enumerate(plan.vectors):
         groups.setdefault(vector.scale_group, []).append(i)
@@ -96,7 +97,7 @@ def _below_averages(plan: PrivatePlan) -> Mapping[int, list[int]]:
 
 
 class _Found(NamedTuple):
-    """What is measured of what one vector adds up."""
+    """Contribution distribution that applies to one query vector, and what it was measured on."""
 
     spread: Spread
     measured: Measured
@@ -104,13 +105,13 @@ class _Found(NamedTuple):
     groups: int | None  # over which they are spread: of the keys that were measured, though a condition leaves fewer
 
     def times(self, factor: float, *, itself: bool) -> _Found:
-        """Let everybody contribute so many times as much."""
+        """The same with every contribution multiplied by a factor."""
         return self._replace(spread=self.spread.times(factor), itself=self.itself and itself)
 
 
 @dataclass(frozen=True)
 class _Known:
-    """What is publicly known of the people whom one plan counts."""
+    """Public knowledge about the people whom one plan counts: plan, catalog and calibration."""
 
     plan: PrivatePlan
     catalog: Catalog
@@ -123,7 +124,7 @@ class _Known:
         return parted_by(self.plan, self.table)
 
     def facts(self, vector: Vector) -> NormFacts | None:
-        """Find what decides the norm of one vector."""
+        """Clip-error model of one query vector; None if no calibration applies."""
         found = None if vector.part is not None else self._spread(vector)
         if found is None:
             return None
@@ -139,13 +140,13 @@ class _Known:
         )  # fmt: skip
 
     def mean(self, count: NormFacts, sums: list[Vector]) -> MeanFacts:
-        """Find what decides the norm of a count that is shown in averages alone."""
+        """Clip-error model of an average, from its count and the sums of the same clip factor."""
         moved_sum = max(_moved(self.plan, vector) for vector in sums)
         known = self._deviations(count, sums[0]) if len(sums) == 1 else None
         return MeanFacts(count.spread, count.groups, count.moved, moved_sum, max(map(self._lean, sums)), known)
 
     def persons(self) -> Spread | None:
-        """Find in how many groups people are."""
+        """Distribution of the number of groups per person; None if it was not measured."""
         found = self._found(None, Kind.PERSONS)
         return None if found is None else found.spread.times(1.0, self._windows())
 
@@ -158,7 +159,7 @@ class _Known:
         return found if leans is None else found * leans.measured.unit / vector.magnitude
 
     def _deviations(self, count: NormFacts, vector: Vector) -> Deviations | None:
-        """Find how far people's means of a column are from the centre that its sum is taken about."""
+        """Deviations of people's means from the public centre of a sum; None if they were not measured."""
         multiple = multiple_of(vector, self.catalog) if vector.factor is None else None
         if multiple is None or vector.magnitude == 0:
             return None
@@ -167,7 +168,7 @@ class _Known:
         return None if means is None else deviations(means, vector.centre, vector.magnitude, count.spread)
 
     def _windows(self) -> float:
-        """Count the windows whose people add up: all of them where each is bounded for itself."""
+        """Number of privacy windows whose people add up; 1 if people are bounded over all windows together."""
         return 1.0 if self.plan.touched.crossing else float(len(self.plan.touched.windows))
 
     def _spread(self, vector: Vector) -> _Found | None:
@@ -189,7 +190,7 @@ class _Known:
         return None if rows is None else rows.times(max(vector.magnitude, 2.0**-20), itself=False)
 
     def _found(self, vector: Vector | None, kind: Kind, column: str | None = None) -> _Found | None:
-        """Find the measured keys that fit best: those of all the plan's, else those by which people have least."""
+        """Best measured distribution: by exactly the plan's keys, else by the keys with the smallest mean norm."""
         persons, texts = kind is Kind.PERSONS, {key.text for key in self.plan.keys}
         # of persons a condition stands for no key: at one place nobody is in more hours than in all
         parts = own_keys(self.plan) if persons else self._parts
@@ -210,7 +211,10 @@ class _Known:
         return min((each for each in found if each is not None), key=fitting, default=None)
 
     def _of(self, by_keys: Histogram, most: int, vector: Vector | None) -> _Found | None:
-        """Read the spread by some keys, of which so many groups lie in one: that is the root of it as much at most."""
+        """Distribution from one histogram, of which at most `most` groups fall into one of the plan's.
+
+        By Cauchy and Schwarz a person's norm in the coarser groups is at most sqrt(most) times the measured one.
+        """
         measured, texts = by_keys.measured, {key.text for key in self.plan.keys}
         groups = None if self.key_count is None else max(self.key_count, by_keys.groups or 0)
         spread = norm_spread(by_keys, self._in_all(by_keys), groups)

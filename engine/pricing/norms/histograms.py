@@ -1,4 +1,4 @@
-"""What is publicly known of how much people contribute: noisy histograms, paid from everybody's budget."""
+"""Calibration: noisy histograms of per-person contributions, paid from the owner's budget and public from then on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEAN_STEPS = 1024  # whole numbers that one person's mean moves a bin of leans b
 
 
 class Kind(StrEnum):
-    """Of which vector of a person a histogram tells the norm."""
+    """Which per-person quantity a calibration histogram counts."""
 
     ROWS = "rows"  # how many rows in each group
     PERSONS = "persons"  # 1 in each group with a row: the squared norm is the number of groups
@@ -29,7 +29,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Measured:
-    """What one histogram is of."""
+    """Subject of a calibration histogram: table, group keys, quantity, column and unit."""
 
     table: str
     keys: tuple[str, ...]  # as the plan calls them; none: one group
@@ -39,7 +39,7 @@ class Measured:
 
     @property
     def bins(self) -> range:
-        """Number the bins: that of N units squared is floor(log2(N)); of means, from the lower end to the upper."""
+        """Bin numbers: a squared norm of N units lies in bin floor(log2(N)); means count from lower to upper bound."""
         if self.kind is Kind.MEANS:
             return range(MEAN_BINS)
         of_rows = self.column is None or self.kind is Kind.LEANS
@@ -52,9 +52,9 @@ class Measured:
 
 @dataclass(frozen=True)
 class Histogram:
-    """How many people have which norm in one window, as noisy counts: a person is in one bin, and moves it by 1.
+    """Noisy number of people by contribution norm in one privacy window; one person moves one bin by 1.
 
-    Of leans, what is counted are steps of people's means, and a person moves one bin by at most LEAN_STEPS.
+    Of Kind.LEANS the counts are steps of people's means, and one person moves one bin by at most LEAN_STEPS.
     """
 
     measured: Measured
@@ -66,28 +66,28 @@ class Histogram:
     groups: int | None = None  # that its keys have, where they are public; None too where an older version measured
 
     def holds_on(self, day: date) -> bool:
-        """Tell whether it is used on a day."""
+        """Is the histogram valid (not expired) on a day?"""
         return day < self.expires_on
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """The histograms of one dataset, the newest of each kind."""
+    """Calibration histograms of one dataset, the newest of each subject."""
 
     histograms: tuple[Histogram, ...] = ()
 
     def on(self, day: date) -> Calibration:
-        """Keep what holds on a day."""
+        """The histograms that are valid on a day."""
         return Calibration(tuple(h for h in self.histograms if h.holds_on(day)))
 
     def find(self, table: str, texts: Iterable[str], kind: Kind, column: str | None = None) -> Histogram | None:
-        """Find the histogram of the keys that cover most of a plan's: a finer partition only has smaller norms."""
+        """Histogram of the finest subset of the plan's keys; finer partitions have smaller norms."""
         there = set(texts)
         fitting = (h for h in self.all_of(table, kind, column) if set(h.measured.keys) <= there)
         return max(fitting, key=lambda h: (len(h.measured.keys), h.measured.keys), default=None)
 
     def all_of(self, table: str, kind: Kind, column: str | None = None) -> list[Histogram]:
-        """List the histograms of one kind, by whatever keys."""
+        """Histograms of one quantity of a table, by any keys."""
         asked = (table, kind, column)
         return [h for h in self.histograms if (h.measured.table, h.measured.kind, h.measured.column) == asked]
 
@@ -97,20 +97,20 @@ NO_CALIBRATION = Calibration()
 
 @dataclass(frozen=True)
 class Calibrations:
-    """What is publicly known of every dataset's people."""
+    """Calibrations of all datasets."""
 
     by_dataset: Mapping[str, Calibration]
 
     def today(self, dataset: str) -> Calibration:
-        """Give what holds of a dataset today: days are public, and no data decide."""
+        """Valid calibration of a dataset today (UTC). The date is public, data do not matter."""
         return self.by_dataset.get(dataset, NO_CALIBRATION).on(datetime.now(UTC).date())
 
 
 class Knowing(Protocol):
-    """Who says what is publicly known of people."""
+    """Provider of valid calibrations."""
 
     def today(self, dataset: str) -> Calibration:
-        """Give what holds of a dataset today."""
+        """Valid calibration of a dataset today (UTC)."""
 
 
 NOTHING_KNOWN = Calibrations(MappingProxyType({}))

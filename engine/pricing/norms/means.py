@@ -1,7 +1,7 @@
-"""What decides the norms of an average's vectors: a ratio keeps its value where sum and count are cut alike.
+"""Clip bounds of averages: a ratio hardly changes where sum and count are clipped by the same factor.
 
-Everybody's rows are scaled by one factor for both, so that a small norm moves an average only as far as the people who
-are scaled differ from others. A calibration tells how people's means differ, and how they change with people's rows
+One factor per person scales both, so that a small clip bound biases an average only by how much clipped people differ
+from others. A calibration measures how people's means differ, and how they change with the number of their rows
 (`engine/pricing/proofs.md#mean_norms`).
 """
 
@@ -28,7 +28,7 @@ SHARES = tuple(2.0 ** (-place / 2) for place in range(13))  # of the sum's norm 
 
 @dataclass(frozen=True, eq=False)
 class Deviations:
-    """How far people's means, and their numbers, are from the centre, in largest magnitudes of a value."""
+    """People's means and norms about the public centre, in units of the largest magnitude of a value."""
 
     people: Floats  # shares of all
     means: Floats  # of each kind of people, less the centre
@@ -36,19 +36,19 @@ class Deviations:
 
     @property
     def width(self) -> float:
-        """Give by how much people's means differ: the standard deviation."""
+        """Standard deviation of people's means."""
         return math.sqrt(max(0.0, float(self.people @ self.means**2) - float(self.people @ self.means) ** 2))
 
     @property
     def off(self) -> float:
-        """Give how far means are from the centre, in largest magnitudes of a value: the root of the mean square."""
+        """Root mean square of people's means about the centre, in units of the largest magnitude of a value."""
         return math.sqrt(float(self.people @ self.means**2))
 
 
 def deviations(means: PeoplesMeans, centre: float, magnitude: float, spread: Spread) -> Deviations:
-    """Say how far people are from a centre: a variance is at most that of values which lie at both ends of the bounds.
+    """Deviations of people's means from a centre; a person's variance is bounded by that of values at both bounds.
 
-    Of one person's rows over several groups those of each group add up, and what is random in them averages out.
+    Over several groups a person's sums add up and their random parts average out.
     """
     within = (means.means - means.lower) * (means.upper - means.means)  # Bhatia and Davis
     alone = min(1.0, float(spread.people @ spread.totals) / float(spread.people @ spread.norms**2))
@@ -58,7 +58,7 @@ def deviations(means: PeoplesMeans, centre: float, magnitude: float, spread: Spr
 
 @dataclass(frozen=True)
 class Narrowed:
-    """The norm C of a count, and that of the centred sum beside it as a share of C times the largest magnitude."""
+    """Clip bound C of a count; clip bound of the average's centred sum, as a share of C times the largest magnitude."""
 
     norm: float
     share: float
@@ -66,7 +66,7 @@ class Narrowed:
 
 @dataclass(frozen=True)
 class MeanFacts:
-    """What decides the norm C of the count below an average, and that of the sum, at most C times the magnitude."""
+    """Clip-error model of an average: noise and clipping bias as a function of the clip bounds of its count and sum."""
 
     spread: Spread  # of rows
     groups: float
@@ -77,21 +77,21 @@ class MeanFacts:
 
     @property
     def shares(self) -> tuple[float, ...]:
-        """List the shares of the sum's norm to choose from."""
+        """Candidate clip bounds of the sum, as shares of C times the largest magnitude."""
         return SHARES if self.deviations is not None else (1.0,)
 
     def bias(self, norm: float, share: float = 1.0) -> float:
-        """Give how far an average may be moved by cutting, in largest magnitudes of a value."""
+        """Expected clipping bias of an average, in units of the largest magnitude of a value."""
         return float(self._cut([norm], share)[1][0])
 
     def least(self, norms: Sequence[float], pico_rho: int, pico_rho_sum: int) -> Narrowed:
-        """Choose the norms of least expected error, and of as good ones the smallest."""
+        """Clip bounds of least expected error; of equally good ones the smallest."""
         errors = np.array([self._errors(norms, share, pico_rho, pico_rho_sum) for share in self.shares])
         place, at = divmod(int(np.argmin(errors)), len(norms))
         return Narrowed(norms[at], self.shares[place])
 
     def _errors(self, norms: Sequence[float], share: float, pico_rho: int, pico_rho_sum: int) -> Floats:
-        """Give the roots of the expected squared errors of an average, in largest magnitudes of a value."""
+        """Root mean squared error of an average for each clip bound, in units of the largest magnitude of a value."""
         off = OFF_CENTRE if self.deviations is None else min(OFF_CENTRE, self.deviations.off)
         parts = ((self.moved_sum * share) ** 2 / pico_rho_sum, (off * self.moved) ** 2 / pico_rho)
         noise = np.asarray(norms) * math.sqrt(sum(parts) * PICO / 2)
@@ -100,7 +100,7 @@ class MeanFacts:
         return errors
 
     def _cut(self, norms: Sequence[float], share: float) -> tuple[Floats, Floats]:
-        """Give, for each norm, the share of rows that is kept, and how far the average of what is left may be off."""
+        """For each clip bound: the share of rows left by clipping, and the bias of the average of what is left."""
         people, means, sizes = self._kinds()
         weights = self.spread.people * self.spread.totals / self.spread.total
         activity = np.log(np.maximum(self.spread.totals, 1.0))
@@ -124,7 +124,7 @@ class MeanFacts:
 
 
 def _kept(longest: Floats, columns: Floats, norms: Floats) -> tuple[Floats, Floats]:
-    """Add up each column times min(1, C / longest), and the first times its square, for every C."""
+    """Sum of each column times min(1, C / norm), and of the first column times its square, for every clip bound C."""
     order = np.argsort(longest, kind="stable")
     lengths, sorted_columns = np.maximum(longest[order], 1e-300), columns[:, order]
     places = np.searchsorted(lengths, norms, side="right")
@@ -136,12 +136,12 @@ def _kept(longest: Floats, columns: Floats, norms: Floats) -> tuple[Floats, Floa
 
 
 def _sums(columns: Floats) -> Floats:
-    """Add up the first 0, 1, 2, ... of each column."""
+    """Prefix sums of each column, starting with 0."""
     return np.concatenate([np.zeros((len(columns), 1)), np.cumsum(columns, axis=1)], axis=1)
 
 
 def lean_of(leans: Histogram | None, rows: Histogram | None) -> float:
-    """Read how people's means change with ln(rows): the slope through the bins, and what noise may hide of it."""
+    """Slope of people's means over ln(rows), or the largest slope that noise may hide, if that is more."""
     if leans is None or rows is None:
         return UNKNOWN_LEAN
     people = believed(rows)

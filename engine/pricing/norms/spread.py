@@ -1,7 +1,7 @@
-"""Contribution distribution: noisy histograms of norms -> how norms and totals are spread over people.
+"""Contribution distribution: noisy histograms of norms, combined into norms and totals of people.
 
-Post-processing alone. With histograms of norms by keys and of totals it gives the mean total of the people with each
-norm: who is heavy by norm is heavy in all, but for how people differ in the number of groups that they are in
+Post-processing alone. A histogram of norms by keys and one of totals are paired by rank: who has a large norm has a
+large total, except that people with one norm differ in the number of their groups
 (`engine/pricing/proofs.md#pairing`).
 """
 
@@ -23,17 +23,19 @@ TIMES = 2  # that mean totals are held against those that were measured; a third
 
 
 def by_rank(people: Floats, norms: Floats, others: Floats, totals: Floats, groups: int | None) -> Floats:
-    """Give each norm the mean total of those who are as rare, of `others` who have `totals`; both rise.
+    """Mean total of the people with each norm, by pairing ranks; norms and totals rise.
 
-    `groups` is how many there are at most: nobody's total is above the norm times their root, nor below the norm.
+    `people` have `norms`, `others` have `totals`, `groups` is an upper bound on the number of groups: a total lies
+    between the norm and sqrt(groups) times the norm.
     """
     return np.clip(_as_heavy(people, others, totals), norms, norms * _most(groups))
 
 
 def paired(people: Floats, norms: Floats, others: Floats, totals: Floats, groups: int | None, *, rows: bool) -> Floats:
-    """Give each norm the mean total of its people: such that they, who differ about it, have the totals measured.
+    """Mean total of the people with each norm, if people with one norm differ in their totals.
 
-    What is given is as `by_rank` takes it; `rows`: rows are counted, which fall into groups by chance as well.
+    Parameters as of `by_rank`; `rows` = rows are counted, which also fall into groups by chance. The result reproduces
+    the measured distribution of totals.
     """
     ranked, most = by_rank(people, norms, others, totals, groups), _most(groups)
     factors = np.exp(np.outer(_differing(norms, ranked, groups, rows=rows), _standard()))
@@ -51,14 +53,14 @@ def _most(groups: int | None) -> float:
 
 
 def _standard() -> Floats:
-    """Stand for a normal law by as many of each kind."""
+    """Standard normal distribution, approximated by KINDS equally likely points."""
     places = np.array([NormalDist().inv_cdf((kind + 0.5) / KINDS) for kind in range(KINDS)])
     standard: Floats = places / places.std()
     return standard
 
 
 def _as_heavy(people: Floats, others: Floats, totals: Floats) -> Floats:
-    """Give each point the mean total of the people who are as heavy in all."""
+    """Mean total of the people at the same ranks as each point."""
     places = np.concatenate([[0.0], np.cumsum(others) / others.sum()])
     amounts = np.concatenate([[0.0], np.cumsum(totals * others) / others.sum()])
     ends = np.concatenate([[0.0], np.cumsum(people) / people.sum()])
@@ -68,10 +70,10 @@ def _as_heavy(people: Floats, others: Floats, totals: Floats) -> Floats:
 
 
 def _differing(norms: Floats, totals: Floats, groups: int | None, *, rows: bool) -> Floats:
-    """Say how far ln(total) varies of people with one norm: by how concentrated they are beyond being everywhere.
+    """Standard deviation of ln(total) among people with one norm, by how concentrated their groups are.
 
-    Of rows that fall by chance t add t to the squared norm, and people who are in every group alike t^2 over groups.
-    Nor does it vary by more than total and norm differ by: of people who are in one group each there is no difference.
+    Rows that fall by chance add t to the squared norm of a person with total t, people evenly in every group add t^2 /
+    groups. It is at most ln(total / norm): people in one group each do not differ.
     """
     concentrated = norms**2 - (totals if rows else 0.0)
     everywhere = 0.0 if groups is None else totals**2 / groups
@@ -81,7 +83,7 @@ def _differing(norms: Floats, totals: Floats, groups: int | None, *, rows: bool)
 
 
 def _measured(each: Floats, people: Floats, others: Floats, totals: Floats) -> Floats:
-    """Give each point the mean of what those have who are as rare as its people, of `each` kind, are reckoned to be."""
+    """Mean measured total of the people at the ranks that each kind of people is assumed to have."""
     order = np.argsort(each, axis=None, kind="stable")
     found = np.empty(each.size)
     found[order] = _as_heavy(np.repeat(people / KINDS, KINDS)[order], others, totals)
@@ -97,7 +99,7 @@ PAIRED_WITHIN = 0.5  # of what pairing makes of ranks: how far it is wrong as a 
 
 @dataclass(frozen=True, eq=False)
 class Spread:
-    """People by how much they contribute, in the vector's own unit; each is itself alone, so that choices are kept."""
+    """Contribution distribution: people by norm and total, in the vector's unit; compared by identity, for caches."""
 
     norms: Floats  # of one person's vector over the groups, rising
     totals: Floats  # of the same person over all groups together
@@ -108,37 +110,38 @@ class Spread:
 
     @property
     def total(self) -> float:
-        """Give everybody's contributions together, in the vector's unit."""
+        """Sum of all contributions, in the vector's unit."""
         return float(self.totals @ self.people)
 
     @property
     def length(self) -> float:
-        """Give the mean of people's norms."""
+        """Mean norm of a person."""
         return float(self.norms @ self.people) / float(self.people.sum())
 
     def longer(self, factor: float) -> Spread:
-        """Let everybody's norm be so many times as large, of the same contributions: these fall into fewer groups."""
+        """The same contributions in fewer groups: every norm is multiplied by a factor, totals are not."""
         return self if factor == 1 else replace(self, norms=self.norms * factor)
 
     def kept(self, norm: float) -> Floats:
-        """Give what is left of each person where norms are scaled down to `norm`, as a share."""
+        """Share of each person's contribution that clipping at a bound leaves."""
         shares: Floats = np.minimum(1.0, norm / np.maximum(self.norms, 1e-300))
         return shares
 
     def lost(self, norm: float) -> float:
-        """Give the share of all contributions that is cut away where norms are scaled down to `norm`."""
+        """Share of all contributions that clipping at a bound removes."""
         return float((self.totals * self.people) @ (1 - self.kept(norm))) / self.total
 
     def times(self, factor: float, people: float = 1.0) -> Spread:
-        """Let everybody contribute so many times as much, and so many times as many people contribute."""
+        """The same distribution with every contribution, and the number of people, multiplied by a factor."""
         ranked = None if self.ranked is None else self.ranked * factor
         noise = self.noise * people
         return Spread(self.norms * factor, self.totals * factor, self.people * people, self.told, noise, ranked)
 
     def misread(self, norm: float) -> float:
-        """Give how far the share that is kept may be wrong by the noise of histograms: a standard deviation of it.
+        """Standard deviation, by histogram noise, of the share that clipping leaves, relative to it.
 
-        Bins are wrong independently of each other; of those that noise hides, which are read as one tail, all alike.
+        Errors of bins are independent; those of bins hidden by noise, which are read as one tail, are fully
+        correlated.
         """
         shares = self.kept(norm) / (1 - self.lost(norm)) - 1
         _, places = np.unique(np.floor(2 * np.log2(self.norms) + 1e-9), return_inverse=True)  # of a bin or so
@@ -149,7 +152,7 @@ class Spread:
         return math.hypot(seen, CONTINUED * float(people[hidden] @ each[hidden])) / self.total
 
     def mispaired(self, norm: float) -> float:
-        """Give how far the share that is kept is wrong, as a rule, by which totals are taken to go with which norms."""
+        """Usual relative error of the share that clipping leaves, by pairing totals with the wrong norms."""
         if self.ranked is None:
             return 0.0
         weights = self.people * self.ranked
@@ -159,9 +162,9 @@ class Spread:
 
 @lru_cache(maxsize=256)
 def norm_spread(by_keys: Histogram, in_all: Histogram | None, groups: int | None = None) -> Spread | None:
-    """Read a spread from the histogram for some keys and that of the same contributions without keys.
+    """Contribution distribution from a histogram by keys and one of the same contributions without keys.
 
-    `groups` is how many there are at most. None where nothing is clear of the noise. Proof:
+    `groups` is an upper bound on the number of groups. None where no bin is significant. Proof:
     engine/pricing/proofs.md#norm_spread
     """
     of_groups = by_keys.measured.kind is Kind.PERSONS
@@ -182,9 +185,9 @@ def norm_spread(by_keys: Histogram, in_all: Histogram | None, groups: int | None
 
 
 def _points(histogram: Histogram, most: int | None = None) -> tuple[Floats, Floats]:
-    """Spread the people of each bin over squared norms in it: over whole ones where rows or groups are counted.
+    """Spread the people of each bin over squared norms within it: integers where rows or groups are counted.
 
-    Within a bin people fall off as they do from the bin before to the one behind.
+    Within a bin the density follows the slope between its neighbouring bins.
     """
     counts = believed(histogram)
     held = [(float(count), *_in_bin(histogram, counts, place, most)) for place, count in enumerate(counts) if count > 0]
@@ -197,7 +200,7 @@ def _points(histogram: Histogram, most: int | None = None) -> tuple[Floats, Floa
 
 
 def _in_bin(histogram: Histogram, counts: Floats, place: int, most: int | None) -> tuple[Floats, Floats]:
-    """Give squared norms in a bin, and how people are spread over them."""
+    """Squared norms in a bin, and the weights of people over them."""
     slope, points = _slope(counts, place), _whole(histogram, histogram.measured.bins[place])
     if most is not None and len(points):
         points = points[points <= most] if points[0] <= most else np.array([float(most)])
@@ -208,7 +211,7 @@ def _in_bin(histogram: Histogram, counts: Floats, place: int, most: int | None) 
 
 
 def _whole(histogram: Histogram, place: int) -> Floats:
-    """List the squared norms of a bin where few are possible: whole ones of counts, squares of one group's rows."""
+    """Possible squared norms of a low bin: integers for counts, squares for rows in one group; else none."""
     measured = histogram.measured
     if measured.column is not None:
         return np.zeros(0)
@@ -219,7 +222,7 @@ def _whole(histogram: Histogram, place: int) -> Floats:
 
 
 def _slope(counts: Floats, place: int) -> float:
-    """Give by which power of the squared norm people fall off in a bin: as between the bins beside it."""
+    """Slope of ln(people) over ln(squared norm) in a bin, from its neighbouring bins."""
     beside = [(counts[i], counts[i + 1]) for i in (place - 1, place) if i >= 0 and i + 1 < len(counts)]
     steps = [math.log(after / before) for before, after in beside if min(before, after) > 0]
     mean = sum(steps) / len(steps) if steps else 0.0

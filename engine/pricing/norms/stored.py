@@ -1,4 +1,4 @@
-"""Ledger -> the calibrations that its chain notes, read from stored releases and held against their digests."""
+"""Calibrations noted in the ledger's chain, loaded from stored releases and verified against their digests."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ FORMAT = 1  # of the note
 
 
 def calibrations_in(ledger: Ledger, datasets: Iterable[str]) -> Calibrations:
-    """Read what is publicly known of people; raises UnsafeStore where a histogram is not what the chain says.
+    """Load the calibrations of a ledger. Raises UnsafeStore if a histogram does not match its digest in the chain.
 
-    Of each histogram the one that was noted last holds. Needs and guarantees: engine/pricing/proofs.md#calibrations_in
+    Of each histogram the last one noted is valid. Needs and guarantees: engine/pricing/proofs.md#calibrations_in
     """
     wanted = set(datasets)
     found: dict[str, dict[tuple[Any, ...], Histogram]] = {}
@@ -39,9 +39,9 @@ def calibrations_in(ledger: Ledger, datasets: Iterable[str]) -> Calibrations:
 
 @dataclass
 class Following:
-    """The calibrations of a ledger, looked up again while it is open: another process may note a new one.
+    """Calibrations of an open ledger, reloaded periodically because another process may note a new one.
 
-    When it is looked is decided by a clock alone. Raises as `calibrations_in` does.
+    Reloads depend on the clock alone. Raises as `calibrations_in` does.
     """
 
     ledger: Ledger
@@ -51,11 +51,11 @@ class Following:
     _looked_at: float = field(init=False)
 
     def __post_init__(self) -> None:
-        """Look for the first time."""
+        """Load the calibrations for the first time."""
         self._look(time.monotonic())
 
     def today(self, dataset: str) -> Calibration:
-        """Give what holds of a dataset today."""
+        """Valid calibration of a dataset today (UTC)."""
         now = time.monotonic()
         if now - self._looked_at >= self.every_seconds:
             self._look(now)
@@ -66,13 +66,13 @@ class Following:
 
 
 def due_on(ledger: Ledger, dataset: str) -> date | None:
-    """Find the day from which another calibration is due; None where there was none."""
+    """Day from which the next calibration of a dataset is due; None if there was none."""
     noted = [entry for entry in ledger.audit(kind=f"note_{TOPIC}") if entry.dataset == dataset]
     return date.fromisoformat(noted[-1].said["due_on"]) if noted else None
 
 
 def measured_said(measured: Measured) -> dict[str, Any]:
-    """Write what a histogram is of as a note does: text alone."""
+    """Serialize the subject of a histogram for a ledger note, as strings."""
     return {
         "table": measured.table,
         "keys": list(measured.keys),
@@ -103,7 +103,7 @@ def _measured(said: Mapping[str, Any]) -> Measured:
 
 
 def _histogram(payload: bytes, measured: Measured, window: str, made_on: date, expires_on: date) -> Histogram:
-    """Put the counts of a release in the order of the bins."""
+    """Histogram from a stored release: its counts in bin order."""
     release = from_bytes(payload)
     counts = np.zeros(len(measured.bins), dtype=np.int64)
     counts[np.asarray(release.keys.column(0)) - measured.bins[0]] = release.noisy[0]

@@ -1,7 +1,7 @@
-"""A noisy histogram of norms -> the people in each bin, as far as it can be believed; post-processing alone.
+"""Denoise a calibration histogram: people per bin, with a fitted log-normal upper tail. Post-processing only.
 
-Bins that are clear of the noise, and hang together or are far above it, are taken as they are. What lies above them is
-the tail of the log-normal that fits the upper bins, noisy ones too (`engine/pricing/proofs.md#tails`).
+Bins clear of the noise, if connected or far above it, are taken as they are. Above them the tail of the log-normal that
+fits the upper bins, noisy ones included, is used (`engine/pricing/proofs.md#tails`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def believed(histogram: Histogram) -> Floats:
-    """Give the people of each bin: what noise alone may have made is left out, and the tail is continued."""
+    """Denoised number of people in each bin: 0 where noise alone may explain it, extrapolated in the upper tail."""
     counts = np.asarray(histogram.counts, dtype=np.float64)
     clear = np.flatnonzero(counts > SURE * histogram.sigma)
     if len(clear) == 0:
@@ -47,7 +47,7 @@ def believed(histogram: Histogram) -> Floats:
 
 
 def _reach(clear: frozenset[int], place: int, step: int) -> int:
-    """Go from one clear bin to the next, as long as it is near."""
+    """Last bin of a run of significant bins from a place, in one direction, with gaps of less than GAP bins."""
     while True:
         near = [place + step * far for far in range(1, GAP + 1) if place + step * far in clear]
         if not near:
@@ -56,14 +56,14 @@ def _reach(clear: frozenset[int], place: int, step: int) -> int:
 
 
 def _weighed(tail: Floats, counts: Floats, sigma: float) -> Floats:
-    """Weigh what is continued against what was counted above it, each by how far it may be wrong."""
+    """Combine the extrapolated tail with the noisy counts, by inverse variance."""
     held = (CONTINUED * tail) ** 2
     near = np.arange(len(tail)) < LOOKED_AT
     return np.where(near, np.maximum(0.0, tail + held / (held + sigma**2) * (counts - tail)), tail)
 
 
 def _tail(counts: Floats, sigma: float, first: int, last: int, root: float) -> Floats:
-    """Give the people above the last clear bin, by the log-normal that fits the most bins up to it, of those it may."""
+    """People above the last significant bin, by the log-normal that fits the largest usable run of bins."""
     for begin in range(first, last + 1):
         above, missed = _fitted(counts, sigma, begin, last, root)
         if missed <= FITS or root < 1:  # a number of groups has an end, to which no law fits
@@ -73,7 +73,7 @@ def _tail(counts: Floats, sigma: float, first: int, last: int, root: float) -> F
 
 
 def _fitted(counts: Floats, sigma: float, first: int, last: int, root: float) -> tuple[Floats, float]:
-    """Fit a log-normal to bins: the people above the last one, and how far it is from the others, in squared errors."""
+    """Fit a log-normal to bins: people above the last one, and the mean squared error of the fitted bins."""
     seen = counts[first : last + 1 + LOOKED_AT]
     middles = (np.arange(first, len(counts)) + 0.5) * OF_A_BIN
     weights = 1 / (sigma**2 + (MISFIT * np.maximum(seen, 0.0)) ** 2)

@@ -1,7 +1,7 @@
-"""A noisy histogram of people's means of a column -> where values usually lie, and how far people are from there.
+"""Distribution of people's means of a column, and the public centre about which its averages are computed.
 
-Averages are taken about a public centre, and their sums need noise for how far values may be from it. Where a
-calibration measured people's means, the centre is their mean (`engine/pricing/proofs.md#usual_values`).
+The sum below an average is of values minus a public centre, and its noise grows with their distance from it. Where a
+calibration measured people's means, the centre is chosen from them (`engine/pricing/proofs.md#usual_values`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _CATALOGS = 4  # that are kept
 
 @dataclass(frozen=True, eq=False)
 class PeoplesMeans:
-    """How people's own means of a column are spread, in its unit."""
+    """Distribution of per-person means of a column, in its unit."""
 
     means: Floats  # rising
     people: Floats  # shares of all, which add up to 1
@@ -38,7 +38,7 @@ class PeoplesMeans:
 
 
 def peoples_means(histogram: Histogram | None, column: Column) -> PeoplesMeans | None:
-    """Read a histogram of means; None where none was measured of these bounds, or where nothing is clear of the noise.
+    """Distribution of means from a calibration histogram; None if it has other bounds or no significant bin.
 
     Needs and guarantees: engine/pricing/proofs.md#usual_values
     """
@@ -59,10 +59,10 @@ def _read(histogram: Histogram, lower: float, upper: float) -> PeoplesMeans | No
 
 
 def _centre(places: Floats, shares: Floats) -> float:
-    """Choose the centre from which most people's means and the mean of all are near, as noise grows with both.
+    """Centre of least expected noise of an average, as a share of the column's range.
 
-    The sum's norm goes with the distance of the farthest of most people, at two thirds of a price; the noise of the
-    count, at a third, moves an average by the distance of the mean.
+    The sum's clip bound grows with the distance that covers MOST of the people (two thirds of the price); the noise of
+    the count (one third) moves an average by the distance of the overall mean.
     """
     tried = np.arange(FINEST + 1) / FINEST
     far = np.abs(places[None, :] - tried[:, None])
@@ -73,7 +73,7 @@ def _centre(places: Floats, shares: Floats) -> float:
 
 
 def informed(catalog: Catalog, known: Knowing) -> Catalog:
-    """Give a catalog as questions are read by today: each column with the usual value that was measured of it."""
+    """Catalog as queries are bound against today: each column with the usual value measured by a calibration."""
     usual = dict(_usual_values(catalog, known))
     if not usual:
         return catalog
@@ -106,7 +106,7 @@ def _informed(table: Table, usual: dict[tuple[str, str], float]) -> Table:
 
 
 def _held(counts: Floats, sigma: float) -> Floats:
-    """Believe bins that are clear of the noise; people fall off at least by half from there."""
+    """Denoised number of people in each bin: significant bins as counted, beyond them at most halving per bin."""
     clear = counts > CLEAR * sigma
     return np.maximum(_falling(counts, clear), _falling(counts[::-1], clear[::-1])[::-1])
 
@@ -120,7 +120,7 @@ def _falling(counts: Floats, clear: npt.NDArray[np.bool_]) -> Floats:
 
 
 def _middles() -> Floats:
-    """Give the middle of each bin as a share of the range."""
+    """Midpoint of each bin as a share of the column's range."""
     ends = np.exp2(np.arange(FARTHEST, NEAREST + 2) / 2)
     ends[0], ends[-1] = 0.0, 0.5
     low = (ends[1:] + ends[:-1]) / 2
