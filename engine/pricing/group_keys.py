@@ -29,6 +29,6 @@ def check_key_count(plan: PrivatePlan, keys: int | None, lists: tuple[int, ...])
 
 
 def reached(noisy_weights: NoisyVector, cost: Cost) -> npt.NDArray[np.bool_]:
-    """Which private keys pass the threshold: noisy weight >= threshold (proofs.md#reached)."""
+    """Mark the private keys that pass the threshold: noisy weight >= threshold (proofs.md#reached)."""
     assert cost.threshold is not None  # noqa: S101  only plans with private keys come here
     return noisy_weights >= cost.threshold

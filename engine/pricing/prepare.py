@@ -97,7 +97,7 @@ class Sized:
         return shares(self.parts, pico_rho)[: len(self.plan.vectors)]
 
     def bounded_as(self, bounds: Bounding) -> Sized:
-        """The same release with fixed contribution bounds at every price."""
+        """Return the same release with fixed contribution bounds at every price."""
         return replace(self, declared=bounds, facts=(None,) * len(self.facts))
 
     def cost(self, rho: Fraction, delta: Fraction | None = None) -> Cost:
@@ -176,7 +176,7 @@ def _written(plan: PrivatePlan, bounds: Bounding, target: Target, who: Admission
 
 
 def choices_of(made: Prepared) -> tuple[tuple[Foreseen, ...], ...]:
-    """Expected error of each query vector at alternative clip bounds; empty if its bound was not tuned."""
+    """Return the expected error of each query vector at alternative clip bounds; empty if its bound was not tuned."""
     rows = zip(made.sized.facts, made.bounds.vectors, made.cost.vectors, strict=True)
     cut = (Rule.SCALE, Rule.CLAMP)
     return tuple(foreseen(each if b.rule in cut else None, b.norm, cost.pico_rho) for each, b, cost in rows)

@@ -25,7 +25,7 @@ class VectorPrice:
     sigma: float  # scale of the discrete Gaussian, in released grains
 
     def deviation(self, bound: VectorBound) -> float:
-        """Standard deviation of the noise of one number, in the vector's unit."""
+        """Return the standard deviation of the noise of one number, in the vector's unit."""
         return self.sigma * bound.grain
 
 

@@ -69,5 +69,5 @@ def level_of_each(held: Together) -> float:
 
 
 def _joins(relation: Relation) -> bool:
-    """Does the query join released rows, so that its answer may have more rows than groups?"""
+    """Return whether the query joins released rows, so that its answer may have more rows than groups."""
     return isinstance(relation.operator, Join) or any(_joins(source) for source in sources(relation))

@@ -52,7 +52,7 @@ class Aim:
         return noise_of(self.question, tuple(scales_at(each, price, scale) for each in self.sized))
 
     def meets(self, price: int, limits: Limits, scale: Scale = gaussian_scale) -> bool:
-        """Is every limited column at most as wide as its limit at this price?"""
+        """Return whether every limited column is at most as wide as its limit at this price."""
         noise = self.noise(price, scale)
         return noise is not None and all(
             Fraction(self.known[name].at(noise, self.confidence)) <= limit for name, limit in limits.items()
@@ -225,7 +225,7 @@ def _held(made: Sized, stored: Iterable[PaidRelease], delta: Fraction, named: Na
 def aimed_notes(
     question: Question, prepared: tuple[Prepared, ...], target: TargetError | None, confidence: float
 ) -> tuple[str, ...]:
-    """Notes of an answer on its target error: the errors and price it led to, and the columns it does not cover."""
+    """Describe what a target error led to: the errors and the price, and the columns it does not cover."""
     if target is None or not prepared:
         return ()
     price = float(sum((p.cost.loss.rho for p in prepared), Fraction(0)))
@@ -244,7 +244,7 @@ def _others(question: Question) -> str:
 
 
 def at_price(release: Release, made: Sized, price: int) -> Release:
-    """A stored release with the noise scales of another price: its prediction of an answer at that price."""
+    """Return a stored release with the noise scales of another price: its prediction of an answer at that price."""
     scales = zip(scales_at(made, price, gaussian_scale), release.grains, strict=True)
     return replace(release, sigmas=tuple(sigma * unit / grain for (unit, sigma), grain in scales))
 

@@ -72,7 +72,7 @@ def terms(question: Question, asked: Asked, catalog: Catalog) -> Terms:
 
 
 def _asked_rho(options: Options, asked: Asked, dataset: Dataset) -> Fraction | None:
-    """Requested rho of the whole query; None if neither clause nor call names one."""
+    """Return the requested rho of the whole query; None if neither clause nor call names one."""
     rho, span = options.rho, options.span("rho", "epsilon")
     if options.epsilon is not None:
         rho = rho_for(options.epsilon, conversion_delta(caps(dataset).dataset))
@@ -86,7 +86,7 @@ def _asked_rho(options: Options, asked: Asked, dataset: Dataset) -> Fraction | N
 
 
 def _target(options: Options, asked: Asked) -> TargetError | None:
-    """Requested target error; a price in the clause overrides a target in the call."""
+    """Return the requested target error; a price in the clause overrides a target in the call."""
     named = options.rho is not None or options.epsilon is not None
     return options.target_error or (None if named else asked.target_error)
 
@@ -142,7 +142,7 @@ def new_request_id() -> str:
 
 
 def wording(sql: str) -> str:
-    """SQL text that the ledger keeps of a query: without comments, truncated to LONGEST_WORDING characters."""
+    """Return the SQL text that the ledger keeps: without comments, truncated to LONGEST_WORDING characters."""
     text = uncommented(sql)
     return text if len(text) <= LONGEST_WORDING else text[: LONGEST_WORDING - len(_CUT)] + _CUT
 

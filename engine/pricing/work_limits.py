@@ -36,7 +36,7 @@ def check_work(plan: PrivatePlan, backend: Backend) -> Work:
         return _most_alike(public, equal, backend)
 
     def is_short(public: Public, text: Field) -> bool:
-        """Is a public text column within LISTED characters in all rows?"""
+        """Return whether a public text column has at most LISTED characters in every row."""
         rows = write_rows(public, (text,), backend.target)
         return not backend.count(f"SELECT 1 AS one FROM ({rows}) AS l WHERE length({text.id}) > {LISTED} LIMIT 1")
 
@@ -74,7 +74,7 @@ def check_time(works: Sequence[Work], most_of_unit: float, most: float) -> None:
 
 
 def count_keys(plan: PrivatePlan, backend: Backend) -> int | None:
-    """Number of public keys of a plan; None if keys are private.
+    """Return the number of public keys of a plan; None if keys are private.
 
     Single key lists are counted first, so that no oversized product is computed. Raises Refusal where there are more
     keys than an answer may have.
@@ -106,7 +106,7 @@ def count_values(
 
 
 def count_rows(public: Public, backend: Backend) -> int:
-    """Number of rows of a public relation; counting stops at MOST_COUNTED + 1."""
+    """Return the number of rows of a public relation; counting stops at MOST_COUNTED + 1."""
     rows = write_rows(public, public.fields, backend.target)
     return backend.count(f"SELECT 1 AS one FROM ({rows}) AS l LIMIT {MOST_COUNTED + 1}")
 

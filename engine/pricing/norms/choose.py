@@ -42,7 +42,7 @@ def usual_size(spread: Spread, groups: float) -> float:
 
 
 def off_by(spread: Spread, norm: float, groups: float, *, rows: bool, persons: bool, usually: bool = False) -> float:
-    """Standard deviation of the error that bias correction leaves, as a share of a usual group.
+    """Return the standard deviation of the error that bias correction leaves, as a share of a usual group.
 
     Claim: a function of public histograms, whose quality is measured and not proven. Symbols: people with norms r_i
     and totals t_i over G groups keep k_i = min(1, C/r_i), all together k; e_i = k_i/k - 1. Formula: the root of the
@@ -98,12 +98,12 @@ class NormFacts:
     coarser: bool = False  # of groups in several of which here one person may be: what is cut is not known
 
     def in_groups_of(self, size: float) -> NormFacts:
-        """The same model for usual groups of another size, in the vector's unit."""
+        """Return the same model for usual groups of another size, in the vector's unit."""
         groups = max(1.0, math.sqrt(1 + UNEVEN) * self.spread.total / size)
         return replace(self, groups=groups, mean=self.mean and replace(self.mean, groups=groups))
 
     def noise(self, norm: float, pico_rho: int) -> float:
-        """Standard deviation of the noise of one number, in its unit, bias correction included."""
+        """Return the standard deviation of the noise of one number, in its unit, bias correction included."""
         return self.moved * norm / math.sqrt(2 * pico_rho / PICO) / self.kept(norm)
 
     def kept(self, norm: float) -> float:
@@ -112,20 +112,20 @@ class NormFacts:
         return 1 - lost if self.corrected and lost <= MOST_LOST else 1.0
 
     def bias(self, norm: float) -> float:
-        """Expected amount that clipping removes from a usual group, in the vector's unit."""
+        """Return the expected amount that clipping removes from a usual group, in the vector's unit."""
         return self.spread.lost(norm) * usual_size(self.spread, self.groups)
 
     def off(self, norm: float, *, usually: bool = False) -> float | None:
-        """Standard deviation of the error left by bias correction, as a share of a usual group; None if uncorrected.
+        """Return the standard deviation of the error left by bias correction; None if uncorrected.
 
-        `usually` = the expected error instead of a cautious one.
+        It is a share of a usual group. `usually` = the expected error instead of a cautious one.
         """
         if self.kept(norm) == 1:
             return None
         return off_by(self.spread, norm, self.groups, rows=self.rows, persons=self.persons, usually=usually)
 
     def error(self, norm: float, pico_rho: int) -> float:
-        """Expected root mean squared error of a group, in its unit: noise and clipping error.
+        """Return the expected root mean squared error of a group, in its unit: noise and clipping error.
 
         Uncorrected bias has the same sign in every group and adds up, so it is taken at a usual, larger group; the
         error of a correction has either sign, so it is taken at a group of mean size.
@@ -156,7 +156,7 @@ def choose_bounds(made: Sequence[NormFacts | None], pico_rhos: Sequence[int]) ->
 
 @lru_cache(maxsize=1024)
 def _all_chosen(made: tuple[NormFacts | None, ...], pico_rhos: tuple[int, ...]) -> tuple[ChosenNorm | None, ...]:
-    """Cached choice: pricing, bounding and the release key each need it once."""
+    """Return the cached choice: pricing, bounding and the release key each need it once."""
     chosen: dict[int, ChosenNorm] = {}
     for place, each in enumerate(made):
         if each is not None and each.follows is None:
@@ -204,7 +204,7 @@ def bounds_said(bounds: Bounding) -> str:
 
 
 def foreseen(each: NormFacts | None, norm: float, pico_rho: int) -> tuple[Foreseen, ...]:
-    """Expected error at half the clip bound, at the bound and at its double; empty if it is not known."""
+    """Return the expected error at half the clip bound, at the bound and at its double; empty if it is not known."""
     if each is None or each.ratio or each.coarser or each.follows is not None:
         return ()
     half = max(1.0, float(round(norm / 2))) if each.rows or each.persons else norm / 2

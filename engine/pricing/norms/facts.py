@@ -105,7 +105,7 @@ class _Found(NamedTuple):
     groups: int | None  # over which they are spread: of the keys that were measured, though a condition leaves fewer
 
     def times(self, factor: float, *, itself: bool) -> _Found:
-        """The same with every contribution multiplied by a factor."""
+        """Return the same with every contribution multiplied by a factor."""
         return self._replace(spread=self.spread.times(factor), itself=self.itself and itself)
 
 
@@ -168,11 +168,11 @@ class _Known:
         return None if means is None else deviations(means, vector.centre, vector.magnitude, count.spread)
 
     def _windows(self) -> float:
-        """Number of privacy windows whose people add up; 1 if people are bounded over all windows together."""
+        """Count the privacy windows whose people add up; 1 if people are bounded over all windows together."""
         return 1.0 if self.plan.touched.crossing else float(len(self.plan.touched.windows))
 
     def _spread(self, vector: Vector) -> _Found | None:
-        """Find the spread of a vector's norms: its own kind's, else that of rows, each as large as a value may be."""
+        """Find the contribution distribution of a vector: measured itself, else rows times the largest magnitude."""
         if vector.kind is VectorKind.DISTINCT:
             return None
         if vector.kind is VectorKind.PERSONS:

@@ -66,7 +66,7 @@ class Histogram:
     groups: int | None = None  # that its keys have, where they are public; None too where an older version measured
 
     def holds_on(self, day: date) -> bool:
-        """Is the histogram valid (not expired) on a day?"""
+        """Return whether the histogram is valid (not expired) on a day."""
         return day < self.expires_on
 
 
@@ -77,7 +77,7 @@ class Calibration:
     histograms: tuple[Histogram, ...] = ()
 
     def on(self, day: date) -> Calibration:
-        """The histograms that are valid on a day."""
+        """Return the histograms that are valid on a day."""
         return Calibration(tuple(h for h in self.histograms if h.holds_on(day)))
 
     def find(self, table: str, texts: Iterable[str], kind: Kind, column: str | None = None) -> Histogram | None:
@@ -102,7 +102,7 @@ class Calibrations:
     by_dataset: Mapping[str, Calibration]
 
     def today(self, dataset: str) -> Calibration:
-        """Valid calibration of a dataset today (UTC). The date is public, data do not matter."""
+        """Return the valid calibration of a dataset today (UTC). The date is public, data do not matter."""
         return self.by_dataset.get(dataset, NO_CALIBRATION).on(datetime.now(UTC).date())
 
 
@@ -110,7 +110,7 @@ class Knowing(Protocol):
     """Provider of valid calibrations."""
 
     def today(self, dataset: str) -> Calibration:
-        """Valid calibration of a dataset today (UTC)."""
+        """Return the valid calibration of a dataset today (UTC)."""
 
 
 NOTHING_KNOWN = Calibrations(MappingProxyType({}))

@@ -81,7 +81,7 @@ class MeanFacts:
         return SHARES if self.deviations is not None else (1.0,)
 
     def bias(self, norm: float, share: float = 1.0) -> float:
-        """Expected clipping bias of an average, in units of the largest magnitude of a value."""
+        """Return the expected clipping bias of an average, in units of the largest magnitude of a value."""
         return float(self._cut([norm], share)[1][0])
 
     def least(self, norms: Sequence[float], pico_rho: int, pico_rho_sum: int) -> Narrowed:

@@ -53,7 +53,7 @@ def _most(groups: int | None) -> float:
 
 
 def _standard() -> Floats:
-    """Standard normal distribution, approximated by KINDS equally likely points."""
+    """Return the standard normal distribution, approximated by KINDS equally likely points."""
     places = np.array([NormalDist().inv_cdf((kind + 0.5) / KINDS) for kind in range(KINDS)])
     standard: Floats = places / places.std()
     return standard
@@ -70,7 +70,7 @@ def _as_heavy(people: Floats, others: Floats, totals: Floats) -> Floats:
 
 
 def _differing(norms: Floats, totals: Floats, groups: int | None, *, rows: bool) -> Floats:
-    """Standard deviation of ln(total) among people with one norm, by how concentrated their groups are.
+    """Return the standard deviation of ln(total) among people with one norm, by how concentrated their groups are.
 
     Rows that fall by chance add t to the squared norm of a person with total t, people evenly in every group add t^2 /
     groups. It is at most ln(total / norm): people in one group each do not differ.
@@ -119,7 +119,7 @@ class Spread:
         return float(self.norms @ self.people) / float(self.people.sum())
 
     def longer(self, factor: float) -> Spread:
-        """The same contributions in fewer groups: every norm is multiplied by a factor, totals are not."""
+        """Return the same contributions in fewer groups: every norm is multiplied by a factor, totals are not."""
         return self if factor == 1 else replace(self, norms=self.norms * factor)
 
     def kept(self, norm: float) -> Floats:
@@ -132,13 +132,13 @@ class Spread:
         return float((self.totals * self.people) @ (1 - self.kept(norm))) / self.total
 
     def times(self, factor: float, people: float = 1.0) -> Spread:
-        """The same distribution with every contribution, and the number of people, multiplied by a factor."""
+        """Return the same distribution with every contribution, and the number of people, multiplied by a factor."""
         ranked = None if self.ranked is None else self.ranked * factor
         noise = self.noise * people
         return Spread(self.norms * factor, self.totals * factor, self.people * people, self.told, noise, ranked)
 
     def misread(self, norm: float) -> float:
-        """Standard deviation, by histogram noise, of the share that clipping leaves, relative to it.
+        """Return the standard deviation, by histogram noise, of the share that clipping leaves, relative to it.
 
         Errors of bins are independent; those of bins hidden by noise, which are read as one tail, are fully
         correlated.

@@ -55,7 +55,7 @@ class Following:
         self._look(time.monotonic())
 
     def today(self, dataset: str) -> Calibration:
-        """Valid calibration of a dataset today (UTC)."""
+        """Return the valid calibration of a dataset today (UTC)."""
         now = time.monotonic()
         if now - self._looked_at >= self.every_seconds:
             self._look(now)
