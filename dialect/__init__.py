@@ -1,12 +1,12 @@
-"""SQL text -> PrivatePlan -> bounded SQL. Knows SQL, and neither budgets nor data.
+"""Compile a SQL query to bounded SQL. Knows SQL, and neither budgets nor data.
 
-    text        parser/parser.py: parse          syntax tree      one statement, within limits
-    tree        binder/query.py: kinds           typed relations  Public | PerPerson | Released: whose rows
+    text        parser/parser.py: parse          syntax tree      one statement, within size limits
+    tree        binder/query.py: bind_query      typed relations  Public | PerPerson | Released: whose rows
     relations   planner/split.py: plan           Question         releases to make, and the query over them
-    plan        sensitivity/bounding.py: bound   Bounding         a rule and a clip bound per vector, with the reason
-    both        codegen/bounded.py: render       BoundedSql       exact integers per group; no person is left
+    plan        sensitivity/bounding.py: bound   Bounding         a rule and a clip bound per query vector
+    both        codegen/bounded.py: render       BoundedSql       exact integers per group, over all persons
 
-`read` runs the first three, `write` the last.
+`compile_query` runs the first three stages, `generate_sql` the last.
 
 Modules, each before those that import it:
 
@@ -68,9 +68,10 @@ __all__ = [
 
 
 def read(sql: str, catalog: Catalog) -> Question:
-    """Read a question: text -> the releases to make and the part over them; raises Refusal, and nothing else.
+    """Compile a query: SQL text -> the releases to make and the query over them; raises Refusal, and nothing else.
 
-    A defect of the reader is a refusal too. Its cause is kept for tests and never shown: its text may hold anything.
+    An unexpected exception of the compiler becomes a Refusal too. Its cause is chained for tests and never shown,
+    because its text may contain literals of the query.
     """
     try:
         return _read(sql, catalog)
@@ -82,9 +83,10 @@ def read(sql: str, catalog: Catalog) -> Question:
 
 
 def _read(sql: str, catalog: Catalog) -> Question:
+    """Compile a query; a refusal gets its suggestions checked, and deep recursion becomes E_COMPLEX."""
     try:
         return _question(sql, catalog)
-    except RecursionError:  # the limits are far from it, but the caller's own stack may not be
+    except RecursionError:  # parser limits prevent this, unless the caller's own stack is deep already
         why, hint = "The question is nested too deeply.", "split it into several"
         raise Refusal(Code.COMPLEX, why, hint, _first_word(sql)) from None
     except Refusal as refused:
@@ -92,7 +94,7 @@ def _read(sql: str, catalog: Catalog) -> Question:
 
 
 def statement(sql: str) -> Statement | None:
-    """Read a statement beside SELECT; None for a question; raises Refusal with E_STMT for what is neither."""
+    """Parse a statement other than SELECT; None for a query; raises Refusal with E_STMT for anything else."""
     try:
         return _statement_of(sql)
     except Refusal as refused:
@@ -100,16 +102,21 @@ def statement(sql: str) -> Statement | None:
 
 
 def _question(sql: str, catalog: Catalog) -> Question:
+    """Parse, bind and plan a query.
+
+    A release that spans several privacy windows multiplies each person's row bound by their number. That number is
+    known only after planning, so such a query is bound and planned a second time with it.
+    """
     tree = _parse(sql, _check_arguments)
     reading = _Reading(catalog, sql, _as_written(tree), options=_options_of(tree), bounds=_bounds_of(tree))
     question = _plan(_kinds(tree, reading), reading)
     together = max((made.touched.together for made in question.plans), default=1)
     if together == 1:
         return question
-    known = _replace(reading, ids=_count(), together=together)  # now that it is known, rows of all of them count
+    known = _replace(reading, ids=_count(), together=together)  # bind again: row bounds now cover all windows
     return _plan(_kinds(_parse(sql), known), known)
 
 
 def write(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admission | None = None) -> BoundedSql:
-    """Write the bounded SQL of one release for a backend."""
+    """Generate the bounded SQL of one release in an engine's dialect."""
     return _render(plan, bounds, target, admission)

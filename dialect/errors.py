@@ -1,4 +1,4 @@
-"""The refusal of a question: code, span, why, Try."""
+"""Refusals: why a query is not answered, as a stable code, a span of the text, a reason and a suggestion."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Code(StrEnum):
-    """The stable codes of refusals; their meaning never changes."""
+    """Stable codes of refusals; the meaning of a code never changes."""
 
     PARSE = "E_PARSE"
     COMPLEX = "E_COMPLEX"
@@ -30,7 +30,7 @@ class Code(StrEnum):
 
 @dataclass(frozen=True)
 class Span:
-    """Half-open range of characters in the analyst's SQL."""
+    """Half-open range of character offsets in the analyst's SQL."""
 
     start: int
     end: int
@@ -38,39 +38,39 @@ class Span:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """SQL that may stand in the place of what was refused: a whole question, or a part of one.
+    """Suggested SQL: a replacement for a refused query or for the refused part of it.
 
-    `differs` states what its answer means otherwise; it is empty only where both texts mean the same.
+    `difference` states how its answer differs in meaning; it is empty only where both texts are equivalent.
     """
 
     sql: str
     differs: str = ""
 
     def __str__(self) -> str:
-        """Write the SQL with the difference in a comment behind it: what is copied can still be sent."""
+        """Return the SQL with the difference as a trailing comment, so that a copied line still parses."""
         return f"{self.sql} -- {self.differs}" if self.differs else self.sql
 
 
 def suggested(texts: Iterable[str], differs: str = "") -> tuple[Suggestion, ...]:
-    """Make suggestions of texts that all differ from the refused one in the same respect."""
+    """Wrap SQL texts as suggestions that all differ from the refused text in the same respect."""
     return tuple(Suggestion(text, differs) for text in texts)
 
 
 def joined_differences(*differences: str) -> str:
-    """Write several differences as one, each once."""
+    """Concatenate differences with semicolons, without duplicates and empty ones."""
     return "; ".join(dict.fromkeys(each for each in differences if each))
 
 
 @dataclass
 class Refusal(Exception):
-    """A question that is not answered, decided from text and catalog alone, before the ledger."""
+    """Refusal of a query, decided from its text and the catalog alone, before anything is charged."""
 
     code: Code
     why: str  # one sentence
     hint: str  # one rewrite that works, shown behind "Try:"
     span: Span | None = None
-    rewrites: tuple[Suggestion, ...] = ()  # whole questions; the first that is itself accepted becomes the hint
+    rewrites: tuple[Suggestion, ...] = ()  # complete queries; the first one that compiles becomes the hint
 
     def __str__(self) -> str:
-        """Give code, why and hint in one line."""
+        """Return code, reason and suggestion in one line."""
         return f"{self.code}: {self.why} Try: {self.hint}"

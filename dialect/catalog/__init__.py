@@ -1,6 +1,6 @@
-"""What stewards declare, as data: tables, columns, keys, contribution bounds, privacy windows, admission rules.
+"""What stewards declare, as data: tables, columns, keys, contribution bounds, privacy windows, eligibility rules.
 
-Declarations read from a catalog file -> Catalog, which every later stage reads and none changes.
+The catalog file is read by `engine.catalog`. Its result, a Catalog, is immutable and shared by all later stages.
 
 Modules, each before those that import it:
 

@@ -1,4 +1,4 @@
-"""Whose rows may be read, as SQL is written for it: conditions on the one row of a person, and who has objected."""
+"""Eligibility as code generation sees it: conditions on each person's one row, and the table of opt-outs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from datetime import date
 from dialect.catalog.model import Catalog, Dataset, SqlType, Table
 from dialect.catalog.privacy_windows import Stretch, begin_of
 
-LONGEST_PERSON = 1_000  # characters: of a text that names a person, in rows and in objections
-OBJECTED = "objected"  # the relation (person VARCHAR) that a backend gives each execution: one snapshot of it
+LONGEST_PERSON = 1_000  # characters of a text person key, in rows and in objections
+OBJECTED = "objected"  # relation (person VARCHAR) that a backend adds to each execution: a snapshot of the opt-outs
 
 
 @dataclass(frozen=True)
 class Among:
-    """A state that is one of a list; NULL is none."""
+    """Condition: a column has one of the listed values; NULL fails."""
 
     column: str
     values: tuple[str | bool, ...]
@@ -22,7 +22,7 @@ class Among:
 
 @dataclass(frozen=True)
 class Country:
-    """A code of two letters, in any case, that is among some or not among them; anything else is unknown."""
+    """Condition: a two-letter country code is in a list, or with `denied` not in it. Ignores case; NULL fails."""
 
     column: str
     codes: tuple[str, ...]
@@ -31,7 +31,7 @@ class Country:
 
 @dataclass(frozen=True)
 class Between:
-    """A number or a day from lower to upper, both included; dates as ISO text."""
+    """Condition: a number or date lies in the closed range from lower to upper; dates as ISO text."""
 
     column: str
     type: SqlType
@@ -44,20 +44,20 @@ State = Among | Country | Between
 
 @dataclass(frozen=True)
 class Admission:
-    """The persons whose rows may be read: every state of their one row admits them, and they have not objected."""
+    """Eligible persons: their row in the person table meets every condition, and they have not opted out."""
 
-    person_type: str  # as which persons are stored: objections are compared as this
-    table: Table | None = None  # with one row a person; None where no state is asked for
+    person_type: str  # stored type of the person key; opt-outs are cast to it
+    table: Table | None = None  # one row per person; None: no condition reads it
     states: tuple[State, ...] = ()
 
     @property
     def rule(self) -> str:
-        """Tell one rule from another; who objected is in none."""
+        """Text that identifies the rule in release keys; it does not depend on who opted out."""
         return repr((None if self.table is None else self.table.name, self.states))
 
 
 def kept_stretch(catalog: Catalog, dataset: Dataset) -> Stretch | None:
-    """Find the windows with a day inside retention: rows of the others are never read (`proofs.md#retention`)."""
+    """Privacy windows with at least one day inside retention; other windows are never read (`proofs.md#retention`)."""
     timed = [t for t in catalog.tables if t.private and t.dataset == dataset.name and t.time_column is not None]
     first = [table.kept_from for table in timed if table.kept_from is not None]
     if dataset.stretch is None or not first or len(first) < len(timed):

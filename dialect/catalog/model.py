@@ -1,11 +1,11 @@
-"""The catalog: what a steward declared, and nothing that was read from the data.
+"""The catalog: everything a steward declares. Nothing in it is read from private data.
 
-tables       columns, keys, contribution bounds, privacy windows, public domains
+tables       columns, keys, contribution bounds, privacy windows, public key sets
 eligibility  whose rows may be read: consent, law, age and retention
-calibration  what it may cost, and on which timetable it is made anew
+calibration  budget and schedule for measuring contribution distributions
 cells        columns of H3 cells
-movement     where the rows of a private table state that people were
-engines      the engines that SQL is written for
+movement     columns of a private table that hold where a person was
+engines      SQL engines that code is generated for
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from dialect.catalog.privacy_windows import Stretch, Window
 
 
 class AgeBy(StrEnum):
-    """What a column says of a person's age."""
+    """Unit of the column from which a person's age is read."""
 
     BIRTH_DATE = "birth_date"
     BIRTH_YEAR = "birth_year"
-    AGE = "age"  # in years, as the steward keeps it
+    AGE = "age"  # in years, maintained by the steward
     AGE_BAND = "age_band"
 
 
 @dataclass(frozen=True)
 class Consent:
-    """Which states of a person table's consent column admit that person's rows."""
+    """Consent column of the person table, and the values that make a person eligible."""
 
     column: str
     admitted: tuple[str | bool, ...]
@@ -37,29 +37,29 @@ class Consent:
 
 @dataclass(frozen=True)
 class Jurisdiction:
-    """Under whose law people are; codes are two letters, as in ISO 3166-1."""
+    """Country under whose law each person is; codes have two letters, as in ISO 3166-1."""
 
-    column: str | None  # of the table with one row a person; None: everybody is under the law of `constant`
+    column: str | None  # of the person table; None: `constant` holds for everybody
     constant: str | None
     codes: tuple[str, ...]  # denied, or admitted where the steward lists those
-    denied: bool  # whether the codes are denied
-    legal_basis: tuple[tuple[str, str], ...] = ()  # code, and the owner's words for why it is not denied
+    denied: bool  # True: `codes` are excluded; False: only `codes` are included
+    legal_basis: tuple[tuple[str, str], ...] = ()  # (code, owner's legal basis for processing)
 
 
 @dataclass(frozen=True)
 class Minors:
-    """From which age on people's rows are read."""
+    """Minimum age of eligible persons."""
 
     column: str
     by: AgeBy
     minimum: int = 18  # years
-    on: str | None = None  # the day on which that age is reached; None: the first day whose rows are read
-    bands: tuple[str, ...] = ()  # that are admitted, of an age band
+    on: str | None = None  # day on which the age is computed; None: the first day read
+    bands: tuple[str, ...] = ()  # eligible values of an age band column
 
 
 @dataclass(frozen=True)
 class Retention:
-    """How far back from the last declared day rows are read; one of the two."""
+    """How far back from the last declared day rows are read; exactly one of the two is set."""
 
     months: int | None = None
     days: int | None = None
@@ -67,13 +67,13 @@ class Retention:
 
 @dataclass(frozen=True)
 class AdmissionRules:
-    """What a dataset asks of people and rows; nothing where nothing is declared."""
+    """Eligibility rules of a dataset; a rule that is None does not apply."""
 
-    table: str | None = None  # the table with one row a person, where there are several
+    table: str | None = None  # the person table (one row per person), where there are several candidates
     jurisdiction: Jurisdiction | None = None
     minors: Minors | None = None
     retention: Retention | None = None
-    contact: str | None = None  # how people object, in the owner's words
+    contact: str | None = None  # how people can object, as text of the owner
 
 
 NO_RULES = AdmissionRules()
@@ -81,11 +81,11 @@ NO_RULES = AdmissionRules()
 
 @dataclass(frozen=True)
 class CalibrationTerms:
-    """The public terms of measuring how much people contribute; no data ever move them."""
+    """Public budget and schedule for measuring contribution distributions; they never depend on data."""
 
-    rho: Fraction = Fraction(2, 100)  # of all histograms of one window together
-    every_days: int = 90  # after which another one is due
-    expires_days: int = 365  # after which declared norms hold again
+    rho: Fraction = Fraction(2, 100)  # per privacy window, for all histograms together
+    every_days: int = 90  # interval between calibrations
+    expires_days: int = 365  # age at which a calibration is ignored and declared clip bounds apply
 
 
 USUAL = CalibrationTerms()
@@ -93,7 +93,7 @@ USUAL = CalibrationTerms()
 
 @dataclass(frozen=True)
 class CellOf:
-    """An H3 cell of a place in the same row, made when the data are opened."""
+    """An H3 cell computed from two coordinates of the same row when data are loaded."""
 
     lon: str  # column with degrees east
     lat: str  # column with degrees north
@@ -101,7 +101,7 @@ class CellOf:
 
 
 class SqlType(StrEnum):
-    """The types that the dialect knows; every stored type is read as one of these."""
+    """SQL types of the dialect; every stored type is mapped to one of them."""
 
     BOOLEAN = "BOOLEAN"
     BIGINT = "BIGINT"  # every integer type, signed or not, up to 64 bits
@@ -114,17 +114,17 @@ class SqlType(StrEnum):
     INTERVAL = "INTERVAL"
     VARCHAR_LIST = "VARCHAR[]"
     BIGINT_LIST = "BIGINT[]"
-    POLYGON = "POLYGON"  # of public tables only; places are held against it, and nothing else
+    POLYGON = "POLYGON"  # of public tables only; usable in point-in-polygon tests alone
     NULL = "NULL"  # the type of a bare NULL literal
 
 
-MOVEMENT = ".movement"  # behind a table's name: what its movement gives
+MOVEMENT = ".movement"  # suffix of a table's name: pseudo-table of its derived movement columns
 Value = bool | int | float | str | None
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """Closed numeric range of a column, in the column's own unit."""
+    """Closed numeric range, in the unit of its column."""
 
     lower: float
     upper: float
@@ -132,14 +132,14 @@ class Bounds:
 
 @dataclass(frozen=True)
 class ValueList:
-    """A public domain given value by value; dates and times as ISO text."""
+    """A public domain listed value by value; dates and times as ISO text."""
 
     values: tuple[Value, ...]
 
 
 @dataclass(frozen=True)
 class ValueRange:
-    """A public domain of all integers or dates from lower to upper, both included; of times: of their local dates."""
+    """A public domain of all integers or dates in a closed range; for timestamps the range of their local dates."""
 
     lower: int | str
     upper: int | str
@@ -147,7 +147,7 @@ class ValueRange:
 
 @dataclass(frozen=True)
 class ColumnOf:
-    """A public domain that is the set of values in one column of a public table."""
+    """A public domain defined as the set of values in one column of a public table."""
 
     table: str
     column: str
@@ -158,7 +158,7 @@ Domain = ValueList | ValueRange | ColumnOf
 
 @dataclass(frozen=True)
 class Column:
-    """One declared column; what is not declared does not exist for analysts."""
+    """A declared column. Columns that are not declared do not exist for analysts."""
 
     name: str
     type: SqlType
@@ -166,50 +166,50 @@ class Column:
     nullable: bool = True
     bounds: Bounds | None = None
     domain: Domain | None = None
-    time_zone: str | None = None  # IANA name in which hours, dates and windows of it are computed
-    stored_utc: bool = False  # a naive TIMESTAMP that holds UTC, to be read in time_zone
-    sum_norm: float | None = None  # C of SUM(column): L2 norm of one person's sums over groups
-    centred_norm: float | None = None  # C of SUM(column - centre), for averages
-    centre: float | None = None  # a typical value, public; the middle of the bounds where absent
-    cell: CellOf | None = None  # not stored in the source
-    visible: bool = True  # False: known to admission only, e.g. the consent column
-    from_windows: tuple[str, ...] = ()  # windows, other than a row's own, that its values were computed from
-    usual: float | None = field(default=None, repr=False)  # where values lie by a calibration: public, not declared
-    complete: bool = field(default=False, repr=False)  # no row holds a value outside the domain: checked at opening
+    time_zone: str | None = None  # IANA name; hours, dates and privacy windows are computed in it
+    stored_utc: bool = False  # a naive TIMESTAMP in UTC, converted to time_zone
+    sum_norm: float | None = None  # L2 clip bound of one person's SUM(column) over groups
+    centred_norm: float | None = None  # L2 clip bound of SUM(column - centre), for AVG
+    centre: float | None = None  # public typical value; None: the middle of the bounds
+    cell: CellOf | None = None  # derived, not stored in the source
+    visible: bool = True  # False: used by eligibility rules only, e.g. the consent column
+    from_windows: tuple[str, ...] = ()  # other privacy windows that its values were computed from
+    usual: float | None = field(default=None, repr=False)  # typical value from a calibration, public
+    complete: bool = field(default=False, repr=False)  # every value lies in the domain: checked when data are loaded
 
 
 @dataclass(frozen=True)
 class NormsByKeys:
-    """Norm bounds C for one usual set of group keys, written as analysts write them."""
+    """L2 clip bounds for one set of group keys, given as canonical expressions."""
 
     keys: tuple[str, ...]  # canonical key texts: ("origin_zone", "hour(started_at)")
     rows: float | None = None
     persons: float | None = None
-    sums: Mapping[str, float] = field(default_factory=dict)  # column -> C
-    covers: float = 0.98  # share of people the steward expects to stay within them
+    sums: Mapping[str, float] = field(default_factory=dict)  # column -> clip bound
+    covers: float = 0.98  # expected share of persons who are not clipped
 
 
 @dataclass(frozen=True)
 class Norms:
-    """L2 norm bounds C of one person's vector over groups, per aggregate kind: never one number."""
+    """L2 clip bounds of a person's vector over groups, one for each kind of aggregate."""
 
     rows: float
     persons: float
     by_keys: tuple[NormsByKeys, ...] = ()
-    covers: float = 0.98  # share of people the steward expects to stay within them: a guess, read from no data
+    covers: float = 0.98  # expected share of persons who are not clipped: the steward's guess, not measured
 
 
 @dataclass(frozen=True)
 class PersonPath:
-    """How a table reaches its person: its own column, or a foreign key to a table that has it."""
+    """Path from a table to its person column: its own column, or foreign keys to a table that has it."""
 
     column: str  # the person column, here or in the last table of the path
-    through: tuple[tuple[str, str], ...] = ()  # (own column, table whose primary key it names), in order
+    through: tuple[tuple[str, str], ...] = ()  # (foreign key column, referenced table), in order
 
 
 @dataclass(frozen=True)
 class SourceJoin:
-    """One public column looked up by a private column when the snapshot is built."""
+    """A public column joined to a private table by a foreign key when the snapshot is built."""
 
     column: str  # name of the new column, e.g. origin_zone
     on: str  # column of this table, e.g. origin_id
@@ -219,17 +219,17 @@ class SourceJoin:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a table's rows lie: files read by glob, or a table of a DuckDB file."""
+    """Location of a table's rows: files matched by a glob, a table of a DuckDB file, or a Spark table."""
 
     format: str  # "parquet" | "csv" | "duckdb" | "spark"
-    path: str  # absolute path or glob; of a lake a URL, or the name of a table
+    path: str  # absolute path or glob; for a lake a URL or a table name
     table: str | None = None  # the table inside a DuckDB file
-    joins: tuple[SourceJoin, ...] = ()  # public columns joined in when the snapshot is built
+    joins: tuple[SourceJoin, ...] = ()  # joined when the snapshot is built
 
 
 @dataclass(frozen=True)
 class Table:
-    """One declared table of a dataset."""
+    """A declared table of a dataset."""
 
     name: str
     dataset: str
@@ -237,27 +237,27 @@ class Table:
     source: Source
     columns: tuple[Column, ...]
     primary_key: tuple[str, ...] = ()
-    person: PersonPath | None = None  # every private table has one
+    person: PersonPath | None = None  # not None for private tables
     time_column: str | None = None
-    date_column: str | None = None  # the date of time_column: rows on another are not read, or data do not open
-    from_windows: tuple[str, ...] = ()  # windows, other than a row's own, that its rows were computed from
+    date_column: str | None = None  # equals the date of time_column: enforced when data are loaded or read
+    from_windows: tuple[str, ...] = ()  # other privacy windows that its rows were computed from
     sorted_by: tuple[str, ...] = ()
-    norms: Norms | None = None  # every private table has them
-    max_rows_per_person: int | None = None  # R: rows kept per (person, window) before person-level joins
-    max_groups_per_person: int | None = None  # L0: groups kept per (person, window) where a count is needed
+    norms: Norms | None = None  # not None for private tables
+    max_rows_per_person: int | None = None  # row truncation per (person, window) before person-level joins
+    max_groups_per_person: int | None = None  # L0: group truncation per (person, window), where a bound is needed
     size_class: str | None = None  # public order of magnitude of the row count, e.g. "1e7"
     consent: Consent | None = None
     movement: Movement | None = None
-    kept_from: str | None = None  # rows of earlier days are not read: retention, as a date
+    kept_from: str | None = None  # retention: ISO date of the first day that is read
 
     def column(self, name: str) -> Column | None:
-        """Find a declared column by its lower-case name."""
+        """Return the declared column of this lower-case name, or None."""
         return next((c for c in self.columns if c.name == name), None)
 
 
 @dataclass(frozen=True)
 class Defaults:
-    """What a question is answered at when it does not say."""
+    """Privacy parameters of a query that sets none itself."""
 
     rho: Fraction  # zCDP loss of one release
     delta: Fraction  # delta of one thresholded release
@@ -266,87 +266,87 @@ class Defaults:
 
 @dataclass(frozen=True)
 class Budget:
-    """The caps of a dataset, fixed before the first charge."""
+    """Privacy budget of a dataset, fixed before the first charge."""
 
     rho: Fraction  # ceiling for all clients together
     delta: Fraction  # 0.9 for the conversion to epsilon, 0.1 for thresholds
     client_rho: Fraction  # cap of one client
     static: tuple[Fraction, Fraction] | None = None  # rho and delta of tables without time; None: those of a window
-    reserve_rho: Fraction = Fraction(0)  # what all clients together leave to the owner, of each window
-    query_rho: Fraction | None = None  # the most that one question may cost its client, in each window
-    lifetime_rho: Fraction | None = None  # cap of one client over all windows together; None: the sum of theirs
+    reserve_rho: Fraction = Fraction(0)  # reserved for the owner in each window, not spendable by clients
+    query_rho: Fraction | None = None  # cap of one query, in each window
+    lifetime_rho: Fraction | None = None  # cap of one client over all windows; None: no such cap
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Private tables over one population, with one window and one budget."""
+    """Private tables about one population, which share privacy windows and a budget."""
 
     name: str
     window: Window
-    data_version: int  # moved by the steward with new data, never by an objection
+    data_version: int  # incremented by the steward for new data, never by an objection
     defaults: Defaults
     budget: Budget
-    stretch: Stretch | None = None  # the declared windows; None where a whole history is one
+    stretch: Stretch | None = None  # declared privacy windows; None for FOREVER
     admission: AdmissionRules = NO_RULES
     calibration: CalibrationTerms = USUAL
-    replay_days: int | None = None  # a stored release that is older is made anew; None: however old
-    rollups: tuple[str, ...] = field(default=(), repr=False)  # questions whose people's numbers an optimizing stores
-    delivered_until: str = field(default="", repr=False)  # the last window whose rows the steward declares to be there
-    ingested: str = field(default="", repr=False)  # names what ingest has added to its tables; '' for nothing
+    replay_days: int | None = None  # maximum age of a replayed release; None: unlimited
+    rollups: tuple[str, ...] = field(default=(), repr=False)  # queries whose per-unit aggregates are materialized
+    delivered_until: str = field(default="", repr=False)  # last window whose rows the steward declares complete
+    ingested: str = field(default="", repr=False)  # version of the rows added by ingest; '' for none
 
     @property
     def windows(self) -> tuple[str, ...]:
-        """The names of all declared windows, the earliest first."""
+        """Names of all declared privacy windows, the earliest first."""
         return (str(self.window),) if self.stretch is None else self.stretch.names()
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """Everything an analyst may ask about."""
+    """All declared datasets and tables."""
 
     name: str
-    path: str  # the file it was read from
+    path: str  # catalog file
     datasets: tuple[Dataset, ...]
     tables: tuple[Table, ...]
-    remote: str | None = None  # the Spark Connect address of the lake in which people's rows lie; None: in DuckDB
+    remote: str | None = None  # Spark Connect address of the lake with private tables; None: DuckDB
 
     def table(self, name: str) -> Table | None:
-        """Find a declared table by its lower-case name."""
+        """Return the declared table of this lower-case name, or None."""
         return next((t for t in self.tables if t.name == name), None)
 
     def column(self, table: str, name: str) -> Column | None:
-        """Find a declared column, or a number of the movement of a table, which is called table.movement."""
+        """Return a declared column, or for `<table>.movement` a derived movement column; None where there is none."""
         declared = self.table(table.removesuffix(MOVEMENT))
         if declared is None or not table.endswith(MOVEMENT):
             return declared.column(name) if declared is not None else None
         return next((c for c in (declared.movement.columns if declared.movement else ()) if c.name == name), None)
 
     def borrowed_person(self, table: Table) -> Column | None:
-        """Find the person column that a table shows as its own and another table holds; hidden ones are not shown."""
+        """Visible person column that a table reaches by foreign keys and shows as its own; None otherwise."""
         if table.person is None or not table.person.through or table.column(table.person.column) is not None:
             return None
         column = self.column(table.person.through[-1][1], table.person.column)
         return column if column is not None and column.visible else None
 
     def dataset(self, name: str) -> Dataset:
-        """Return a declared dataset; tables name only declared ones."""
+        """Return the dataset of this name; it must be declared."""
         return next(d for d in self.datasets if d.name == name)
 
 
 @dataclass(frozen=True)
 class Movement:
-    """How a table's rows say where a person was; when, its time column says."""
+    """Columns that state where a person was; the time is the table's time column."""
 
-    zone: str  # column, here or in the table of `through`
+    zone: str  # column, of this table or of the table in `through`
     lon: str | None = None  # degrees; with lat or not at all
     lat: str | None = None
-    through: tuple[str, str] | None = None  # (own column, public table whose primary key it names)
-    norms: Norms | None = None  # of one person's stays and trips; None: of the table's rows
-    columns: tuple[Column, ...] = ()  # numbers of stays and trips, with norms of their sums
+    through: tuple[str, str] | None = None  # (foreign key column, referenced public table)
+    norms: Norms | None = None  # clip bounds for stays and trips; None: those of the table
+    columns: tuple[Column, ...] = ()  # numeric columns of stays and trips, with clip bounds of their sums
 
 
 class EngineName(StrEnum):
-    """An engine that SQL is written for."""
+    """SQL engine that code is generated for."""
 
     DUCKDB = "duckdb"
     SPARK = "spark"
