@@ -59,7 +59,7 @@ class Stretch:
 
 
 def example_of(window: Window) -> str:
-    """Example of a window name of this length, for messages."""
+    """Return an example of a window name of this length, for messages."""
     return _NAMES[window][1]
 
 

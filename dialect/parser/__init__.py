@@ -1,6 +1,6 @@
-"""Text to syntax tree: tokens, limits, the privacy clause, statements.
+"""Parse SQL text: tokens, size limits, the privacy clause, statements, the syntax tree.
 
-SQL text -> a sqlglot tree with its options, or a Refusal with a span.
+SQL text -> a sqlglot tree that carries its options, or a Refusal with a span.
 
 Modules, each before those that import it:
 

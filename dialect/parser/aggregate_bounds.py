@@ -1,4 +1,4 @@
-"""Named contribution bounds of one aggregate call: removed from the text, and kept with the call they belong to.
+"""Contribution bounds of one aggregate call: a named argument, removed from the text before SELECT is parsed.
 
 SUM(dwell_min, contribution_bounds_per_group => (0, 600))
 """
@@ -27,17 +27,20 @@ _TAKING = (exp.Sum, exp.Avg, exp.Count, exp.Variance, exp.VariancePop, exp.Stdde
 
 @dataclass(frozen=True)
 class NamedBounds:
-    """What one person may add to one group of one aggregate."""
+    """Bounds of what one person may add to one group of one aggregate, and where they are written."""
 
     bounds: Bounds
     span: Span
 
 
-Named = Mapping[int, NamedBounds]  # by where the name of the call begins
+Named = Mapping[int, NamedBounds]  # start offset of the call's name -> its bounds
 
 
 def lift_bounds(sql: str, words: list[Token]) -> tuple[str, list[Token], Named]:
-    """Take named bounds out of a question; raises Refusal with E_PARAM or E_PARSE."""
+    """Remove the named bounds from a query: text and tokens without them, and the bounds by call.
+
+    Raises Refusal with E_PARAM or E_PARSE.
+    """
     found: dict[int, NamedBounds] = {}
     kept: list[Token] = []
     place = 0
@@ -61,13 +64,14 @@ def lift_bounds(sql: str, words: list[Token]) -> tuple[str, list[Token], Named]:
 
 
 def _begins(words: list[Token], place: int) -> bool:
+    """Return whether a named bounds argument begins at this token."""
     if words[place].token_type is not TokenType.COMMA or len(words) < place + 3:
         return False
     return words[place + 1].text.lower() == NAME and words[place + 2].token_type is TokenType.FARROW
 
 
 def _call(before: list[Token]) -> int | None:
-    """Find where the name of the call begins whose bracket is still open."""
+    """Start offset of the name of the innermost call whose parenthesis is still open."""
     depth = 0
     for place in range(len(before) - 1, 0, -1):
         kind = before[place].token_type
@@ -78,6 +82,7 @@ def _call(before: list[Token]) -> int | None:
 
 
 def _read(text: str, start: int) -> Bounds:
+    """Parse `, contribution_bounds_per_group => (lower, upper)`, whose first character is at `start`."""
     tree = parsed(text, "bounds", start, _EXAMPLE)
     lower, upper = (decimal(str(token)) for token in tree.scan_values(lambda _: True))
     if lower is None or upper is None or not -LARGEST <= lower < upper <= LARGEST:
@@ -88,7 +93,7 @@ def _read(text: str, start: int) -> Bounds:
 
 
 def check_taken(tree: exp.Expr, named: Named) -> None:
-    """Refuse bounds of calls that take none."""
+    """Refuse bounds on calls that accept none; raises Refusal with E_PARAM."""
     taken: Iterable[int] = (call.meta.get("start", -1) for call in tree.find_all(*_TAKING)) if named else ()
     for start in sorted(set(named) - set(taken)):
         why = "Only SUM, AVG, COUNT and VARIANCE or STDDEV take bounds of what one person adds to a group."
@@ -96,7 +101,7 @@ def check_taken(tree: exp.Expr, named: Named) -> None:
 
 
 def check_named(function: str, named: NamedBounds, releasing: bool) -> None:
-    """Refuse bounds where nobody's number is bounded by them."""
+    """Refuse bounds where no person's contribution is clipped by them; raises Refusal with E_PARAM."""
     if not releasing:
         why = "Bounds belong to an aggregate over many people."
         raise Refusal(Code.PARAM, why, "leave them out here", named.span)

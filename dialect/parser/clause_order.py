@@ -1,6 +1,6 @@
-"""Clause order: the clauses of each SELECT stand in SQL's order, each of them once, or the question is refused.
+"""Clause order: refuse a SELECT whose clauses are out of SQL's order or repeated, and suggest the reordered text.
 
-The parser takes them in any order, and also where there is no SELECT; DuckDB does not.
+sqlglot accepts clauses in any order, and some of them without a SELECT; DuckDB does not.
 """
 
 from __future__ import annotations
@@ -32,38 +32,38 @@ _CONDITIONS = {TokenType.WHERE, TokenType.HAVING, TokenType.QUALIFY}
 _SETS = {TokenType.UNION, TokenType.INTERSECT, TokenType.EXCEPT}
 _BEGIN = {TokenType.SELECT, TokenType.FROM}
 _QUERIES = _BEGIN | {TokenType.WITH, TokenType.VALUES}
-_OF_A_NAME = {TokenType.ALIAS, TokenType.DOT}  # behind them every word is a name
+_OF_A_NAME = {TokenType.ALIAS, TokenType.DOT}  # the next token is an identifier, also where it is a keyword
 _OF_A_JOIN = {"LEFT", "RIGHT", "FULL", "INNER", "OUTER", "CROSS", "SEMI", "ANTI", "NATURAL", "ASOF", "POSITIONAL"}
 _OF_A_SET = {"ALL", "DISTINCT", "BY", "NAME"}
 _TABLES_FOLLOW = {TokenType.FROM, TokenType.JOIN, TokenType.COMMA, TokenType.L_PAREN}
-_PIVOTS = {"PIVOT", "UNPIVOT", "PIVOT_WIDER", "PIVOT_LONGER"}  # which have clauses of their own, and are refused later
+_PIVOTS = {"PIVOT", "UNPIVOT", "PIVOT_WIDER", "PIVOT_LONGER"}  # they have clauses of their own, and are refused later
 _MOST_REPAIRS = 4
 
 
 @dataclass(frozen=True)
 class _Clause:
-    """One clause."""
+    """One clause of a SELECT."""
 
-    word: Token  # that names it
-    start: int  # character where it begins
+    word: Token  # its keyword
+    start: int  # offset of its first character
     rank: int
     commas: list[Token] = field(default_factory=list)
 
 
 @dataclass
 class _Run:
-    """What stands between two brackets or set operations: the clauses of one SELECT, or of none."""
+    """The tokens between two brackets or set operators: the clauses of one SELECT, or no SELECT at all."""
 
-    start: int  # place of its first word
+    start: int  # index of its first token
     holds_query: bool
     clauses: list[_Clause] = field(default_factory=list)
-    end: int = 0  # character behind it
+    end: int = 0  # offset after its last character
     after_set: bool = False
     before_set: bool = False
 
 
 def check_order(sql: str, words: list[Token]) -> None:
-    """Refuse clauses that are out of order, twice, or without a SELECT; raises Refusal with E_PARSE."""
+    """Refuse clauses that are out of order, repeated or without a SELECT; raises Refusal with E_PARSE."""
     found = next((fault for run in _runs(sql, words) if (fault := _fault(run, words)) is not None), None)
     if found is None:
         return
@@ -73,7 +73,7 @@ def check_order(sql: str, words: list[Token]) -> None:
 
 
 def _repaired(sql: str, most: int) -> str:
-    """Mend what else is out of order."""
+    """Fix the remaining clause order faults, at most `most` of them, one at a time."""
     try:
         words = words_of(sql)
     except Refusal:
@@ -86,7 +86,7 @@ def _repaired(sql: str, most: int) -> str:
 
 
 def _runs(sql: str, words: list[Token]) -> Iterator[_Run]:
-    """Cut a text into runs, the innermost first."""
+    """Split a text into runs of tokens, the innermost first."""
     opened = [_Run(0, holds_query=True)]
     for place, word in enumerate(words):
         kind = word.token_type
@@ -101,7 +101,7 @@ def _runs(sql: str, words: list[Token]) -> Iterator[_Run]:
             opened.append(_Run(place + 1, run.holds_query, after_set=kind in _SETS))
         else:
             _read_word(opened[-1], words, place)
-    yield _ended(opened[0], len(sql))  # what nothing closes, the parser tells better
+    yield _ended(opened[0], len(sql))  # unclosed brackets are reported by the parser
 
 
 def _ended(run: _Run, end: int) -> _Run:
@@ -110,11 +110,13 @@ def _ended(run: _Run, end: int) -> _Run:
 
 
 def _is_query(words: list[Token], place: int) -> bool:
+    """Return whether a query begins at this token, after any opening parentheses."""
     first = next((word for word in words[place:] if word.token_type is not TokenType.L_PAREN), None)
     return first is not None and first.token_type in _QUERIES
 
 
 def _read_word(run: _Run, words: list[Token], place: int) -> None:
+    """Add a token to a run: a comma to its current clause, or a keyword that begins a new clause."""
     word, before = words[place], words[place - 1].token_type if place else None
     if word.token_type is TokenType.COMMA and run.clauses:
         run.clauses[-1].commas.append(word)
@@ -127,7 +129,7 @@ def _read_word(run: _Run, words: list[Token], place: int) -> None:
 
 
 def _beginning(words: list[Token], place: int) -> Token:
-    """Find the first word of LEFT OUTER JOIN."""
+    """First token of a join: LEFT for the JOIN of LEFT OUTER JOIN."""
     while words[place].token_type is TokenType.JOIN or words[place].text.upper() in _OF_A_JOIN:
         if words[place - 1].text.upper() not in _OF_A_JOIN:
             break
@@ -135,11 +137,11 @@ def _beginning(words: list[Token], place: int) -> Token:
     return words[place]
 
 
-_Fault = tuple[Token, str, str, _Run]  # where, why, what to try
+_Fault = tuple[Token, str, str, _Run]  # token, reason, hint, run
 
 
 def _fault(run: _Run, words: list[Token]) -> _Fault | None:
-    """Find the first thing that DuckDB would not read."""
+    """First violation of clause order in a run: the token, the reason and a hint; None where there is none."""
     alone = _without_select(run, words) or _without_from(run, words)
     if alone is not None:
         name, owner = _named(alone), "FROM" if alone.token_type is TokenType.JOIN else "SELECT"
@@ -153,7 +155,7 @@ def _fault(run: _Run, words: list[Token]) -> _Fault | None:
 
 
 def _without_select(run: _Run, words: list[Token]) -> Token | None:
-    """Find a clause that no SELECT owns: FILTER (WHERE ...) and the ORDER BY of a call need none."""
+    """Find a clause without a SELECT; FILTER (WHERE ...) and the ORDER BY of a call need none."""
     if run.holds_query:
         owned = next((i for i, clause in enumerate(run.clauses) if clause.word.token_type in _BEGIN), len(run.clauses))
         return next((c.word for c in run.clauses[:owned] if _WHERE <= c.rank < _ORDER), None)
@@ -165,7 +167,7 @@ def _without_select(run: _Run, words: list[Token]) -> Token | None:
 
 
 def _without_from(run: _Run, words: list[Token]) -> Token | None:
-    """Find a JOIN that joins to nothing; in brackets behind FROM a table stands before it."""
+    """Find a JOIN without a FROM; a join in parentheses after FROM has its first table before it."""
     kinds = [clause.word.token_type for clause in run.clauses]
     if not run.holds_query or TokenType.JOIN not in kinds or TokenType.FROM in kinds:
         return None
@@ -175,6 +177,7 @@ def _without_from(run: _Run, words: list[Token]) -> Token | None:
 
 
 def _misplaced(before: _Clause, after: _Clause) -> bool:
+    """Return whether a clause is out of order after the one before it, or repeats it."""
     if before.rank != after.rank:
         return after.rank < before.rank
     joined = after.word.token_type is TokenType.JOIN
@@ -182,7 +185,7 @@ def _misplaced(before: _Clause, after: _Clause) -> bool:
 
 
 def _order(run: _Run, after: _Clause) -> tuple[str, str]:
-    """Say what a clause should stand before."""
+    """Reason and hint for a misplaced clause: repeated, or which clause it belongs before."""
     name = _named(after.word)
     later = next((clause for clause in run.clauses if clause.rank > after.rank), None)
     if later is None or run.clauses.index(later) > run.clauses.index(after):
@@ -192,12 +195,13 @@ def _order(run: _Run, after: _Clause) -> tuple[str, str]:
 
 
 def _comma(run: _Run) -> _Fault | None:
-    """Find a comma where a condition is."""
+    """Find a comma between the conditions of WHERE, HAVING or QUALIFY."""
     found = next((c.commas[0] for c in run.clauses if c.word.token_type in _CONDITIONS and c.commas), None)
     return None if found is None else (found, "Conditions are joined by AND, not by commas.", "AND", run)
 
 
 def _behind_set(run: _Run, words: list[Token]) -> _Fault | None:
+    """Find a WITH directly after a set operator."""
     first = next((word for word in words[run.start :] if word.text.upper() not in _OF_A_SET), None)
     if first is None or not run.after_set or first.token_type is not TokenType.WITH:
         return None
@@ -205,6 +209,7 @@ def _behind_set(run: _Run, words: list[Token]) -> _Fault | None:
 
 
 def _before_set(run: _Run) -> _Fault | None:
+    """Find an ORDER BY or LIMIT directly before a set operator."""
     late = next((clause.word for clause in run.clauses if clause.rank >= _ORDER), None)
     if late is None or not run.before_set:
         return None
@@ -213,11 +218,12 @@ def _before_set(run: _Run) -> _Fault | None:
 
 
 def _named(word: Token) -> str:
+    """Keyword of a token in capitals, with single spaces."""
     return " ".join(word.text.upper().split())
 
 
 def _mended(sql: str, run: _Run, at: Token) -> str:
-    """Write a text again with one run's clauses in order, each once, and in brackets where they need them."""
+    """Rewrite a query with the clauses of one run in order and merged, in parentheses where they are needed."""
     if at.token_type is TokenType.COMMA:
         return f"{sql[: at.start]} AND{sql[at.end + 1 :]}"
     if at.token_type is TokenType.WITH:
@@ -238,7 +244,7 @@ def _mended(sql: str, run: _Run, at: Token) -> str:
 
 
 def _merged(pieces: list[tuple[_Clause, str]]) -> list[str]:
-    """Make one clause of several of a name; joins, and LIMIT with OFFSET, are several."""
+    """Merge repeated clauses of one keyword: conditions by AND, keys by commas; joins and LIMIT stay separate."""
     texts = [text for _, text in pieces]
     word = pieces[0][0].word
     if len(pieces) == 1 or word.token_type not in _CONDITIONS | {TokenType.GROUP_BY, TokenType.ORDER_BY}:

@@ -1,4 +1,4 @@
-"""What every stage of reading one question shares: the catalog, the text, and fresh field ids."""
+"""Compile context: what all stages share while one query is compiled, and the construction of refusals at a node."""
 
 from __future__ import annotations
 
@@ -15,42 +15,54 @@ from dialect.parser.aggregate_bounds import Named
 from dialect.parser.options import NO_OPTIONS, Options
 from dialect.parser.spans import PIVOTED, called, in_place, span_of
 
-_SPOKEN = {"pivots": "PIVOT or UNPIVOT", "when": "AT", "locks": "FOR UPDATE"}  # what the parser calls otherwise
-_SLOTS = {"this", "unit", "expression", "expressions", "kind", "zone", "type"}  # of calls, in the parser
-MAX_FIELDS = 2_000  # fields of all relations: a CTE that is used many times is read many times
-MAX_STEPS = 1_000_000  # of finding days: parts of conditions, each looked at for each day; a second or two
+_SPOKEN = {
+    "pivots": "PIVOT or UNPIVOT",
+    "when": "AT",
+    "locks": "FOR UPDATE",
+}  # sqlglot's name of a node part -> SQL keyword
+_SLOTS = {
+    "this",
+    "unit",
+    "expression",
+    "expressions",
+    "kind",
+    "zone",
+    "type",
+}  # sqlglot's names of arguments, which are no keywords of the analyst's
+MAX_FIELDS = 2_000  # fields of all relations of a query: a CTE is bound again at each use
+MAX_STEPS = 1_000_000  # of date pruning: predicate parts, each evaluated per day; one or two seconds
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One question being read."""
+    """Compile context of one query: catalog, text, options, and counters that limit its size."""
 
     catalog: Catalog
     sql: str
-    written: Mapping[str, str] = field(default_factory=dict)  # lower-case alias -> as the analyst wrote it
+    written: Mapping[str, str] = field(default_factory=dict)  # lower-case alias -> the analyst's spelling
     ids: Iterator[int] = field(default_factory=count)
     options: Options = NO_OPTIONS
-    bounds: Named = field(default_factory=dict)  # of aggregate calls
-    together: int = 1  # how many windows of time of a person count as one, as far as it is known
-    steps: list[int] = field(default_factory=list)  # of finding the days of each scan
-    outside: list[str] = field(default_factory=list)  # notes of tables of which no declared window can hold a row
+    bounds: Named = field(default_factory=dict)  # named contribution bounds of aggregate calls
+    together: int = 1  # privacy windows that form one privacy unit: more than 1 for plans that mix windows
+    steps: list[int] = field(default_factory=list)  # of date pruning, one entry per scan
+    outside: list[str] = field(default_factory=list)  # notes on tables whose predicates exclude every declared window
 
     def fresh(self) -> str:
-        """Make a field id that nothing else in this question has; refuses questions that need too many."""
+        """Return a new field id, unique in this query; raises Refusal with E_COMPLEX after too many."""
         number = next(self.ids)
         if number >= MAX_FIELDS:
             raise Refusal(Code.COMPLEX, "The question uses its subqueries too often.", "name each subquery once")
         return f"c{number}"
 
     def take_steps(self, steps: int) -> None:
-        """Count what it takes to find the days of a scan; refuses a question that takes too much, before it is done."""
+        """Charge steps of date pruning against the query's limit; raises Refusal with E_COMPLEX beyond it."""
         self.steps.append(steps)
         if sum(self.steps) > MAX_STEPS:
             why = "The question says more of its time than can be held against every declared day."
             raise Refusal(Code.COMPLEX, why, "fewer conditions on time, or one BETWEEN, in fewer places")
 
     def spare_steps(self, steps: int) -> bool:
-        """Take steps for what a question can do without, if as many are left; tell whether they were."""
+        """Charge steps of an optional analysis if the limit allows them; return whether it did."""
         enough = sum(self.steps) + steps <= MAX_STEPS
         self.steps.extend([steps] if enough else [])
         return enough
@@ -59,7 +71,7 @@ class Reading:
 def refusal(
     code: Code, why: str, hint: str | Suggestion, node: exp.Expr | None = None, *instead: Suggestion
 ) -> Refusal:
-    """Make a refusal that points at a node; `instead`: what could stand in its place."""
+    """Build a refusal located at a node; each of `instead` is SQL that may replace the node."""
     if node is None:
         return Refusal(code, why, str(hint))
     placed = ((in_place(node, each.sql), each.differs) for each in instead)
@@ -68,9 +80,9 @@ def refusal(
 
 
 def _spoken(node: exp.Expr, name: str, value: object) -> str:
-    """Call a part of a node as the analyst wrote it: by its keyword, else by its own text, else by what it stands in.
+    """Display name of a node's part: its SQL keyword, else its own text, else the function it belongs to.
 
-    `name` is the parser's word for it, which may be none of SQL's: unit, this, expression.
+    `name` is sqlglot's name of the part, which need not be a SQL word: unit, this, expression.
     """
     if name in _SPOKEN:
         return _SPOKEN[name]
@@ -84,7 +96,7 @@ def _spoken(node: exp.Expr, name: str, value: object) -> str:
 
 
 def only(node: exp.Expr, *allowed: str, code: Code = Code.STMT) -> None:
-    """Refuse a node that carries any part not named here: an allow-list of arguments, not only of classes."""
+    """Refuse a node with any part that is not named here: an allow-list of arguments, in addition to node classes."""
     for name, value in node.args.items():
         if value and name not in allowed:
             what = _spoken(node, name, value)

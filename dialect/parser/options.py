@@ -1,6 +1,6 @@
-"""Options of the privacy clause, typed: what one question sets of its own privacy, over the catalog's defaults.
+"""Options of the privacy clause, typed: privacy parameters that one query sets over the catalog's defaults.
 
-Decimal text is read as an exact number, of a size that somebody may mean.
+Decimal text is read as an exact fraction of limited size.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _MOST_DIGITS = 40
 
 
 def decimal(text: str) -> Fraction | None:
-    """Read a decimal number exactly; None for what is none, and before any huge power of ten is built."""
+    """Parse a decimal number exactly; None where it is not one, or too large: checked before it is expanded."""
     try:
         exact = Decimal(text)
     except ArithmeticError:
@@ -33,33 +33,33 @@ _LEAST, _MOST = Fraction(1, 10**12), Fraction(10**15)
 
 
 class KeysAre(StrEnum):
-    """How group keys are to be treated."""
+    """How group keys are treated."""
 
-    PUBLIC = "public"  # refuse the question where no public list of them is known
-    PRIVATE = "private"  # let them reach a threshold, even where one is known
+    PUBLIC = "public"  # refuse the query where no public key set is known
+    PRIVATE = "private"  # partition selection by threshold, even where a public key set is known
 
 
 class IntervalsAre(StrEnum):
-    """What a question's confidence is of."""
+    """What the confidence level of a query refers to."""
 
-    EACH = "each"  # of each interval by itself
-    SIMULTANEOUS = "simultaneous"  # of all intervals of the answer together
+    EACH = "each"  # each interval on its own
+    SIMULTANEOUS = "simultaneous"  # all intervals of the answer jointly
 
 
 @dataclass(frozen=True)
 class TargetError:
-    """How exact shown numbers are to be: the largest half-width of their intervals."""
+    """Target error of a query: the largest half-width of its confidence intervals."""
 
-    amount: Fraction  # in the unit of each column; of a relative one, a share of what the asker holds
+    amount: Fraction  # in each column's unit; if relative, a share of the client's stored value
     relative: bool = False
 
     def __str__(self) -> str:
-        """Write it as it is asked for."""
+        """Return the target as it is written in the clause: '50' or '5%'."""
         return f"{float(self.amount * 100):g}%" if self.relative else f"{float(self.amount):g}"
 
 
 def target_error(text: str) -> TargetError | None:
-    """Read 50, or 5% of what is held already; None for what is no target."""
+    """Parse a target error: an amount such as `50`, or a share such as `5%`; None for anything else."""
     found = _AMOUNT.fullmatch(text)
     exact = decimal(text.rstrip("%")) if found is not None else None
     if found is None or exact is None:
@@ -71,22 +71,22 @@ def target_error(text: str) -> TargetError | None:
 
 @dataclass(frozen=True)
 class Options:
-    """The options of a question; None is the catalog's."""
+    """Options of a query; None means the catalog's default."""
 
-    epsilon: Fraction | None = None  # of the whole question, at the dataset's delta
-    delta: Fraction | None = None  # of the thresholds of the whole question
-    rho: Fraction | None = None  # of the whole question
-    max_groups: int | None = None  # groups that one person counts in
-    max_rows: int | None = None  # rows that one person counts with
+    epsilon: Fraction | None = None  # of the complete query, at the dataset's delta
+    delta: Fraction | None = None  # of all partition selection thresholds of the query
+    rho: Fraction | None = None  # of the complete query
+    max_groups: int | None = None  # group truncation: groups that one person contributes to
+    max_rows: int | None = None  # row truncation: rows that one person contributes
     keys: KeysAre | None = None
     confidence: float | None = None
     intervals: IntervalsAre | None = None
-    target_error: TargetError | None = None  # instead of a price
-    consistent: bool = False  # levels of a hierarchy are to agree
-    spans: Mapping[str, Span] = field(default_factory=dict, compare=False)  # by the option's name
+    target_error: TargetError | None = None  # replaces a price
+    consistent: bool = False  # hierarchical consistency
+    spans: Mapping[str, Span] = field(default_factory=dict, compare=False)  # option name -> its span
 
     def span(self, *names: str) -> Span | None:
-        """Find where the first of these options stands."""
+        """Return the span of the first of these options that the query sets."""
         return next((self.spans[name] for name in names if name in self.spans), None)
 
 

@@ -1,4 +1,4 @@
-"""SQL text -> one syntax tree, within the limits of depth and size; its clause is read apart."""
+"""Parse SQL text to one syntax tree, within limits of depth and size; the privacy clause is parsed separately."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ MAX_JOINS = 20
 MAX_AGGREGATES = 50
 
 _BEGINNINGS = {TokenType.SELECT, TokenType.WITH, TokenType.FROM}
-Check = Callable[[str, list[Token], exp.Expr | None], None]  # of a text, its words, and their tree where there is one
+Check = Callable[[str, list[Token], exp.Expr | None], None]  # text, tokens, and tree; None: it does not parse
 _reading: ContextVar[bool] = ContextVar("_reading", default=False)
-logging.getLogger("sqlglot").addFilter(lambda _: not _reading.get())  # questions do not belong into logs
+logging.getLogger("sqlglot").addFilter(lambda _: not _reading.get())  # query text must not be logged
 _NAMES = {TokenType.VAR, TokenType.IDENTIFIER}
 
 
 def _nothing_to_check(sql: str, words: list[Token], tree: exp.Expr | None) -> None:
-    """Take every call as it is."""
+    """Accept every call."""
 
 
 def parse(sql: str, check_calls: Check = _nothing_to_check) -> exp.Query:
     """Parse exactly one query; raises Refusal with E_COMPLEX, E_STMT or E_PARSE, and what `check_calls` raises.
 
-    `check_calls` is also asked of words that make no tree: the parser knows some arities, and has no words for them.
+    `check_calls` also runs on tokens that do not parse: sqlglot rejects some argument counts without a usable message.
     """
     written = words_of(sql)
     _check_statement(written)
@@ -58,19 +58,19 @@ def parse(sql: str, check_calls: Check = _nothing_to_check) -> exp.Query:
 
 
 def options_of(tree: exp.Expr) -> Options:
-    """Find what the question's clause asks for."""
+    """Options of a parsed query's privacy clause."""
     found = tree.meta.get("options")
     return found if isinstance(found, Options) else NO_OPTIONS
 
 
 def bounds_of(tree: exp.Expr) -> Named:
-    """Find the named bounds of the question's calls."""
+    """Named contribution bounds of a parsed query, by the start offset of their call."""
     found: Named = tree.meta.get("bounds", {})
     return found
 
 
 def as_written(tree: exp.Expr) -> dict[str, str]:
-    """Find how the analyst writes each alias, the outermost first: names are looked up in lower case."""
+    """Map each alias in lower case to its spelling in the text; the outermost query's spelling wins."""
     written: dict[str, str] = {}
     for alias in tree.find_all(exp.Alias):
         written.setdefault(alias.alias.lower(), alias.alias)
@@ -78,6 +78,7 @@ def as_written(tree: exp.Expr) -> dict[str, str]:
 
 
 def _check_statement(words: list[Token]) -> None:
+    """Refuse a text that does not begin a query."""
     first = next((word for word in words if word.token_type is not TokenType.L_PAREN), words[0])
     if first.token_type not in _BEGINNINGS:
         hint = PIVOTED if first.text.upper() in {"PIVOT", "UNPIVOT"} else "SELECT ... FROM ..."
@@ -85,14 +86,15 @@ def _check_statement(words: list[Token]) -> None:
 
 
 def _tree(sql: str, words: list[Token]) -> exp.Query:
+    """Parse tokens with sqlglot; its errors, defects and log messages are replaced by refusals."""
     token = _reading.set(True)
     try:
-        tree, *_ = DUCKDB.parser().parse(words, sql)  # cut into words already
+        tree, *_ = DUCKDB.parser().parse(words, sql)  # tokenized already
     except ParseError as error:
         raise _unreadable(error, sql, words) from None
     except RecursionError:
         raise Refusal(Code.COMPLEX, "The question is nested too deeply.", SHORTER) from None
-    except Exception:  # the parser's own defects must read as a refusal too, with nothing of theirs in the text
+    except Exception:  # defects of sqlglot become refusals, without their own message
         raise Refusal(Code.PARSE, "This is not SQL that can be read.", "check the syntax") from None
     finally:
         _reading.reset(token)
@@ -103,6 +105,7 @@ def _tree(sql: str, words: list[Token]) -> exp.Query:
 
 
 def _unreadable(error: ParseError, sql: str, words: list[Token]) -> Refusal:
+    """Convert a parse error of sqlglot to a refusal at the same place."""
     why, hint = "The SQL can't be read from here on.", "check the words around the caret"
     found = error.errors[0] if error.errors else {}
     before, word = found.get("start_context"), found.get("highlight") or ""
@@ -115,7 +118,7 @@ def _unreadable(error: ParseError, sql: str, words: list[Token]) -> Refusal:
 
 
 def _reserved(span: Span, words: list[Token], sql: str) -> Refusal | None:
-    """Explain a word of SQL's own that stands where a name is expected."""
+    """Explain a reserved word where an identifier is expected, and suggest quoting it; None for other errors."""
     place = next((i for i, word in enumerate(words) if word.start == span.start), 0)
     if not place or words[place].token_type in _NAMES or not words[place].text.isidentifier():
         return None
@@ -135,6 +138,7 @@ def _reserved(span: Span, words: list[Token], sql: str) -> Refusal | None:
 
 
 def _check_size(tree: exp.Expr) -> None:
+    """Refuse a tree that is too deep or has too many nodes, joins or aggregates."""
     joins = aggregates = 0
     for nodes, (node, depth) in enumerate(_with_depth(tree), 1):
         joins += isinstance(node, exp.Join)
@@ -151,6 +155,7 @@ def _check_size(tree: exp.Expr) -> None:
 
 
 def _with_depth(tree: exp.Expr) -> Iterator[tuple[exp.Expr, int]]:
+    """Iterate over the nodes of a tree with their depth."""
     waiting = [(tree, 0)]
     while waiting:
         node, depth = waiting.pop()

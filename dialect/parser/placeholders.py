@@ -1,4 +1,4 @@
-"""Words that stand in a suggestion for a value that only the analyst knows: written, tried, and refused unedited."""
+"""Placeholders in suggested SQL for values that only the analyst knows; a query that still has one is refused."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from dialect.errors import Code, Refusal, Span
 
 LEAST, MOST, START, END = "YOUR_MIN", "YOUR_MAX", "YOUR_START", "YOUR_END"
-# a value of each, with which a suggestion is read before it is shown
+# sample values, with which a suggestion is compiled before it is shown
 _TRIED = {
     LEAST: "-10000",
     MOST: "10000",
@@ -21,12 +21,12 @@ _WORD = re.compile(rf"\b(?:{'|'.join(_TRIED)})\b")
 
 
 def filled(sql: str) -> str:
-    """Put a value in the place of every placeholder."""
+    """Replace every placeholder by a sample value, so that a suggestion can be compiled."""
     return _WORD.sub(lambda found: _TRIED[found[0]], sql)
 
 
 def refuse_placeholders(words: list[Token]) -> None:
-    """Refuse a suggestion that is sent as it was shown; raises Refusal with E_PARAM."""
+    """Refuse a suggestion sent without replacing its placeholders; raises Refusal with E_PARAM."""
     for word in words:
         if word.token_type is TokenType.VAR and word.text in _TRIED:
             kind = _KINDS[word.text]

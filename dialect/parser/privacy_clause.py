@@ -1,9 +1,9 @@
-"""The privacy clause: SQL words -> the same text without it, and the options it sets.
+"""The privacy clause: removed from the text before SELECT is parsed, and read as options.
 
     SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(epsilon = 0.5, keys = 'private') COUNT(*) FROM visit
 
-The clause is BigQuery's. Where it stood the text is blank, so that every place in it stays what it was. Its grammar,
-which SELECT's own has no words for, is loaded where it is first needed.
+The clause is BigQuery's. It is replaced by blanks, so that all other offsets stay. Its grammar, which sqlglot does not
+have, is loaded on first use.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ RULES = ("clause", "bounds")
 
 @cache
 def _grammar() -> lark.Lark:
-    import lark  # late: few questions need it
+    """Load the lark grammar of the clause and of named bounds."""
+    import lark  # lazy: few queries need it
 
     text = files("dialect.parser").joinpath("grammar.lark").read_text(encoding="utf-8")
     return lark.Lark(text, parser="lalr", start=list(RULES), propagate_positions=True)
 
 
 def parsed(text: str, rule: str, start: int, hint: str) -> lark.Tree[lark.Token]:
-    """Parse a part of a question that begins at `start`; raises Refusal with E_PARSE where it can't be read."""
+    """Parse a part of a query that begins at offset `start` by a grammar rule; raises Refusal with E_PARSE."""
     import lark
 
     try:
@@ -49,33 +50,33 @@ def parsed(text: str, rule: str, start: int, hint: str) -> lark.Tree[lark.Token]
 
 
 def place_in(token: lark.Token, start: int) -> Span:
-    """Point at a token of a part that begins at `start`."""
+    """Span in the query of a token of a part that begins at offset `start`."""
     return Span(start + (token.start_pos or 0), start + (token.end_pos or 0))
 
 
 def blanked(sql: str, start: int, stop: int) -> str:
-    """Leave a stretch of a text blank, so that every other place in it stays what it was."""
+    """Replace a range of a text by blanks, so that all other offsets stay."""
     blank = "".join(sign if sign == "\n" else " " for sign in sql[start:stop])
     return sql[:start] + blank + sql[stop:]
 
 
 LEAST_CONFIDENCE, MOST_CONFIDENCE = Fraction(1, 2), Fraction(999_999, 10**6)
 MOST_CONTRIBUTED = 1_000_000
-_FINEST = Fraction(1, 10**18)  # of delta: what the ledger counts in
+_FINEST = Fraction(1, 10**18)  # one atto-delta, the ledger's unit
 _EXAMPLE = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(epsilon = 0.5) COUNT(*) FROM ..."
 
 
 @dataclass(frozen=True)
 class Lifted:
-    """A question without its clause."""
+    """A query without its privacy clause."""
 
-    text: str  # blank where the clause stood
+    text: str  # blank in place of the clause
     words: list[Token]
     options: Options
 
 
 def lift(sql: str, words: list[Token]) -> Lifted:
-    """Take the clause out of a question; raises Refusal with E_PARAM or E_PARSE."""
+    """Remove the privacy clause from a query and read it; raises Refusal with E_PARAM or E_PARSE."""
     found = [place for place in range(len(words) - 2) if _opens(words, place)]
     if not found:
         return Lifted(sql, words, NO_OPTIONS)
@@ -90,13 +91,14 @@ def lift(sql: str, words: list[Token]) -> Lifted:
 
 
 def _opens(words: list[Token], place: int) -> bool:
+    """Return whether SELECT WITH DIFFERENTIAL_PRIVACY begins at this token."""
     here, after, name = words[place : place + 3]
     kinds = (here.token_type, after.token_type)
     return kinds == (TokenType.SELECT, TokenType.WITH) and name.text.upper() == "DIFFERENTIAL_PRIVACY"
 
 
 def _last(words: list[Token], begin: int) -> int:
-    """Find the clause's last word."""
+    """Position of the clause's last token."""
     named, bracket = begin + 2, begin + 3
     if len(words) <= bracket or words[named].text.upper() != "OPTIONS":
         return begin + 1
@@ -109,7 +111,7 @@ def _last(words: list[Token], begin: int) -> int:
 
 
 def _read(text: str, start: int) -> Options:
-    """Read the clause, whose first character stands at `start`."""
+    """Parse the clause, whose first character is at offset `start`."""
     tree = parsed(text, "clause", start, _EXAMPLE)
     values: dict[str, Any] = {}
     spans: dict[str, Span] = {}
@@ -121,6 +123,7 @@ def _read(text: str, start: int) -> Options:
 
 
 def _check_one_price(spans: Mapping[str, Span]) -> None:
+    """Refuse more than one of the options that set the query's price."""
     given = [name for name in ("epsilon", "rho", "target_error") if name in spans]
     if len(given) > 1:
         why = f"{given[0]} and {given[1]} both decide what the question costs."
@@ -130,6 +133,7 @@ def _check_one_price(spans: Mapping[str, Span]) -> None:
 def _read_option(
     name: lark.Token, value: lark.Token, start: int, values: dict[str, Any], spans: dict[str, Span]
 ) -> None:
+    """Parse one option into `values`, with its span; raises Refusal with E_PARAM."""
     option, span = name.lower(), Span(start + (name.start_pos or 0), start + (value.end_pos or 0))
     rule = _RULES.get(option)
     if rule is None:
@@ -144,7 +148,7 @@ def _read_option(
 
 
 def _example(option: str, value: str) -> str:
-    """Suggest a value: percents as shares, where they are meant."""
+    """Return an example of an option with a valid value; a confidence in percent becomes a share."""
     given = decimal(value)
     if option == "confidence" and given is not None and LEAST_CONFIDENCE <= given / 100 <= MOST_CONFIDENCE:
         return f"confidence = {float(given / 100):g}"
@@ -152,6 +156,8 @@ def _example(option: str, value: str) -> str:
 
 
 def _amount(least: Fraction | int, most: Fraction | int) -> Callable[[str], Fraction | None]:
+    """Return a parser of exact numbers in a closed range."""
+
     def read(text: str) -> Fraction | None:
         exact = decimal(text)
         return exact if exact is not None and least <= exact <= most else None
@@ -177,7 +183,7 @@ def _intervals(text: str) -> IntervalsAre | None:
 
 
 def _target(text: str) -> TargetError | None:
-    """Read 50 or '5%': a share is written as text, an amount is not."""
+    """Parse `50` or `'5%'`: a share must be quoted, an amount must not."""
     bare = text.strip("'")
     return target_error(bare) if (bare != text) == bare.endswith("%") else None
 
@@ -189,10 +195,10 @@ def _confidence(text: str) -> float | None:
 
 @dataclass(frozen=True)
 class _Rule:
-    """One option."""
+    """How one option is parsed and described."""
 
-    field: str  # of Options
-    read: Callable[[str], object]  # None for what it does not take
+    field: str  # field of Options
+    read: Callable[[str], object]  # None for an invalid value
     takes: str
     example: str
 

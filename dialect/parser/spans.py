@@ -1,4 +1,4 @@
-"""Syntax nodes -> the analyst's own text: where a node stands, how it is called there, what could replace it."""
+"""From syntax nodes back to the analyst's text: their spans, names as written, and the query with a replaced node."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlglot.errors import ErrorLevel
 from dialect.errors import Span
 from dialect.parser.options import NO_OPTIONS
 
-_SIGNS = {  # what the analyst wrote, where the parser has a word of its own
+_SIGNS = {  # sqlglot's node key -> the operator as written in SQL
     "bitwiseand": "&",
     "bitwiseor": "|",
     "bitwisexor": "xor",
@@ -35,10 +35,10 @@ _CALLED = re.compile(r"(\w+)\s*\(\s*(?:distinct\s+)?$", re.IGNORECASE)
 
 
 def span_of(node: exp.Expr) -> Span | None:
-    """Find the stretch of the analyst's text that a node and its parts come from, or what it stands in."""
+    """Span of the text that a node and its parts come from, else that of the nearest ancestor with a known place."""
     place: exp.Expr | None = node
     if isinstance(node, exp.Func) and not any(True for _ in node.iter_expressions()) and "start" not in node.meta:
-        return _find(node.sql_name(), node)  # CURRENT_DATE and its like leave no mark
+        return _find(node.sql_name(), node)  # sqlglot records no place of CURRENT_DATE and its like
     while place is not None:
         ends = [(part.meta["start"], part.meta["end"] + 1) for part in place.walk() if "start" in part.meta]
         if ends:
@@ -50,18 +50,19 @@ def span_of(node: exp.Expr) -> Span | None:
 
 
 def _find(word: str, node: exp.Expr) -> Span | None:
+    """Span of the first occurrence of a word in the query."""
     found = re.search(rf"\b{word}\b", str(node.root().meta.get("sql", "")), re.IGNORECASE)
     return Span(found.start(), found.end()) if found else None
 
 
 def _name_before(node: exp.Expr, start: int) -> re.Match[str] | None:
-    """Find the name in front of a call's arguments, where the parser marks only those."""
+    """Match the function name before a call's arguments, where sqlglot records only the arguments' places."""
     sql = str(node.root().meta.get("sql", ""))
     return None if "start" in node.meta else _CALLED.search(sql, 0, start)
 
 
 def called(node: exp.Expr) -> str:
-    """Name a function as the analyst wrote it."""
+    """Name of a function or operator as the analyst wrote it."""
     sql = str(node.root().meta.get("sql", ""))
     if "start" in node.meta:
         return sql[node.meta["start"] : node.meta["end"] + 1]
@@ -73,18 +74,23 @@ def called(node: exp.Expr) -> str:
 
 
 def in_place(node: exp.Expr, text: str) -> str | None:
-    """Write the analyst's question with another text in the place of a node."""
+    """Return the analyst's query with a node's text replaced; None where the node's place is unknown."""
     span, sql = span_of(node), str(node.root().meta.get("sql", ""))
     if span is None:
         return None
     start, end = span.start, span.end
-    while sql[start:end].count("(") > sql[start:end].count(")") and ")" in sql[end:]:  # marks leave brackets out
+    while (
+        sql[start:end].count("(") > sql[start:end].count(")") and ")" in sql[end:]
+    ):  # recorded places exclude parentheses
         end = sql.index(")", end) + 1
     return sql[:start] + text + sql[end:]
 
 
 def question_with(node: exp.Expr, change: Callable[[exp.Expr], None]) -> str | None:
-    """Write the analyst's question anew with a node changed; None where a clause of its own would be lost."""
+    """Return the query with a node of its tree changed, as regenerated SQL.
+
+    None for a query with a privacy clause or named bounds, which the tree does not contain.
+    """
     root = node.root()
     if root.meta.get("bounds") or root.meta.get("options") != NO_OPTIONS:
         return None
@@ -97,7 +103,7 @@ def question_with(node: exp.Expr, change: Callable[[exp.Expr], None]) -> str | N
 
 
 def first_word(sql: str) -> Span | None:
-    """Point at the first word, where a refusal is about the whole question."""
+    """Span of the first word, for refusals that concern the query as a whole."""
     word = next(iter(sql.split(maxsplit=1)), None)
     start = len(sql) - len(sql.lstrip())
     return None if word is None else Span(start, start + len(word))

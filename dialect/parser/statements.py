@@ -1,4 +1,4 @@
-"""Statements other than SELECT, answered without data and without charge; None where the text is a question.
+"""Statements other than SELECT, answered without data and without charge.
 
 EXPLAIN PRIVACY SELECT ...
 SHOW TABLES | BUDGET | RELEASES | FUNCTIONS
@@ -20,7 +20,7 @@ from dialect.parser.tokens import place_of, words_of
 
 
 class Listing(StrEnum):
-    """What SHOW lists."""
+    """What SHOW can list."""
 
     TABLES = "TABLES"
     BUDGET = "BUDGET"
@@ -30,37 +30,37 @@ class Listing(StrEnum):
 
 @dataclass(frozen=True)
 class ExplainPrivacy:
-    """What would a question cost and show; its places are those of the whole text."""
+    """Show a query's price and expected errors; offsets in `question` are those of the complete text."""
 
     question: str
 
 
 @dataclass(frozen=True)
 class Show:
-    """List what is known without data."""
+    """List tables, budget, releases or functions."""
 
     listing: Listing
-    like: str | None = None  # pattern of names: of tables and functions
+    like: str | None = None  # LIKE pattern of table or function names
 
 
 @dataclass(frozen=True)
 class Describe:
-    """Show one table's columns."""
+    """Show the columns of one table."""
 
     table: str
 
 
 Statement = ExplainPrivacy | Show | Describe
 _PRIVACY = re.compile(r"\s+PRIVACY\b(?=\s*[^\s;])", re.IGNORECASE)
-_LIKE = 3  # words of FUNCTIONS LIKE '%date%'
+_LIKE = 3  # tokens of FUNCTIONS LIKE '%date%'
 _NAMED = {Listing.TABLES, Listing.FUNCTIONS}
 _FIRST = {"EXPLAIN", "SHOW", "DESCRIBE", "DESC"}
 
 
 def statement_of(sql: str) -> Statement | None:
-    """Read a statement; raises Refusal with E_STMT for what none of them is, and as `words_of` does."""
+    """Parse a statement; None for a query; raises Refusal with E_STMT, and what `words_of` raises."""
     if sql.lstrip()[:8].partition(" ")[0].strip().upper() not in _FIRST and not _commented(sql):
-        return None  # nearly every text, which is cut into words once only
+        return None  # shortcut for nearly every text: no second tokenization
     words = [word for word in words_of(sql) if word.text != ";"]
     if not words or words[0].text.upper() not in _FIRST:
         return None
@@ -71,11 +71,12 @@ def statement_of(sql: str) -> Statement | None:
 
 
 def _commented(sql: str) -> bool:
+    """Return whether the text must be tokenized to find its first word, e.g. behind a comment."""
     return sql.lstrip().startswith(("--", "/*")) or not sql.lstrip()[:1].isalpha() or "\n" in sql.lstrip()[:9]
 
 
 def _explain(sql: str, first: Token) -> ExplainPrivacy:
-    """Read the text behind the word: the parser cuts it into no words."""
+    """Parse EXPLAIN PRIVACY as text: sqlglot does not tokenize what follows EXPLAIN."""
     found = _PRIVACY.match(sql, first.end + 1)
     if found is None:
         why = "Only EXPLAIN PRIVACY and a question can be explained."
@@ -84,6 +85,7 @@ def _explain(sql: str, first: Token) -> ExplainPrivacy:
 
 
 def _show(first: Token, rest: list[Token]) -> Show:
+    """Parse SHOW with a listing."""
     if len(rest) == _LIKE and rest[1].text.upper() in {"LIKE", "ILIKE"} and rest[2].token_type is TokenType.STRING:
         return _like(rest)
     names = [word.text.upper() for word in rest]
@@ -94,6 +96,7 @@ def _show(first: Token, rest: list[Token]) -> Show:
 
 
 def _like(rest: list[Token]) -> Show:
+    """Parse SHOW with LIKE and a pattern."""
     listing = rest[0].text.upper()
     if listing not in _NAMED:
         why = f"LIKE chooses among {' or '.join(sorted(_NAMED))} by name."
@@ -102,6 +105,7 @@ def _like(rest: list[Token]) -> Show:
 
 
 def _describe(first: Token, rest: list[Token]) -> Describe:
+    """Parse DESCRIBE with a table name."""
     if len(rest) != 1:
         raise Refusal(Code.STMT, "DESCRIBE takes the name of one table.", "SHOW TABLES", place_of(first))
     return Describe(rest[0].text)

@@ -1,4 +1,4 @@
-"""SQL text -> its words, within the limits of length and nesting: what is looked at before anything is parsed."""
+"""Tokens of SQL text, within limits of length and nesting that are checked before anything is parsed."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ DUCKDB = Dialect.get_or_raise("duckdb")
 MAX_CHARACTERS = 10_000
 MAX_TOKENS = 3_000
 MAX_NESTING = 40
-MAX_OPEN_JOINS = 3  # without a condition of their own: behind each, the parser reads the rest twice
+MAX_OPEN_JOINS = 3  # JOINs without ON or USING: after each, sqlglot parses the rest twice
 SHORTER = "split the question into several statements"
 
 OPENERS = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE}
 CLOSERS = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE}
 _JOINS = {TokenType.JOIN, TokenType.STRAIGHT_JOIN}
-_GO_ON = {*_JOINS, TokenType.COMMA, TokenType.APPLY}  # what may stand behind a joined table
+_GO_ON = {*_JOINS, TokenType.COMMA, TokenType.APPLY}  # what may follow a joined table
 _CONDITIONS = {TokenType.ON, TokenType.USING}
 _PREFIXES = {TokenType.NOT, TokenType.DASH, TokenType.PLUS, TokenType.TILDE, TokenType.INTERVAL}
 _LEXEME = re.compile(
     r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|[^'"$/-]+|.""", re.DOTALL
-)  # one whole word, quotation or comment; a quote on its own begins what has no end
-_NO_TEXT = re.compile("[\0\ud800-\udfff]")  # NUL, and halves of characters
-_BEGIN_COMMENTS = ("--", "/*", "{", "#", ";")  # or the end; a text without any is all words
+)  # one token, quotation or comment; a single quote mark is unclosed
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")  # NUL and surrogates
+_BEGIN_COMMENTS = ("--", "/*", "{", "#", ";")  # also begin a final semicolon; a text without any has no comments
 
 _INTERVAL = re.compile(r"\s*-?\d+(\s*[a-z]+(\s+-?\d+\s*[a-z]+)*)?\s*|\d+:\d\d(:\d\d)?", re.IGNORECASE | re.ASCII)
 
 
 def words_of(sql: str) -> list[Token]:
-    """Cut a text into words; raises Refusal with E_COMPLEX, E_STMT or E_PARSE."""
+    """Tokenize a text and check its limits; raises Refusal with E_COMPLEX, E_STMT or E_PARSE."""
     _check_text(sql)
     words = _tokens(sql)
     if not words:
@@ -51,7 +51,7 @@ def words_of(sql: str) -> list[Token]:
 
 
 def uncommented(sql: str) -> str:
-    """Give an accepted text without its comments and its last semicolon; a comment parts words as a space does."""
+    """Return an accepted text without comments and final semicolon; a comment becomes a space."""
     if sql.isascii() and not any(mark in sql for mark in _BEGIN_COMMENTS):
         return sql.strip()
     words = [word for word in _tokens(sql) if word.token_type is not TokenType.SEMICOLON]
@@ -64,7 +64,7 @@ def uncommented(sql: str) -> str:
 
 
 def several(text: str) -> tuple[str, ...]:
-    """Cut a file of statements at its semicolons, each with the comments before it; raises Refusal with E_PARSE."""
+    """Split a file of statements at its semicolons, keeping leading comments; raises Refusal with E_PARSE."""
     words = _tokens(text)
     ends = [word.start for word in words if word.token_type is TokenType.SEMICOLON]
     parts = [text[a:b].strip() for a, b in pairwise([0, *ends, len(text)])]
@@ -73,12 +73,12 @@ def several(text: str) -> tuple[str, ...]:
 
 
 def place_of(word: Token) -> Span:
-    """Point at a word."""
+    """Span of a token."""
     return Span(word.start, word.end + 1)
 
 
 def closing(words: list[Token], opening: int) -> int | None:
-    """Find the position of the bracket that closes the one at a position."""
+    """Position of the bracket that closes the one at `opening`; None where none does."""
     depth = 0
     for place in range(opening, len(words)):
         depth += (words[place].token_type in OPENERS) - (words[place].token_type in CLOSERS)
@@ -88,7 +88,7 @@ def closing(words: list[Token], opening: int) -> int | None:
 
 
 def at_commas(sql: str, words: list[Token], first: int, end: int) -> tuple[str, ...]:
-    """Cut the words from one position up to another at their commas, outside of brackets; empty parts are left out."""
+    """Split the tokens from `first` up to `end` at their top-level commas into texts; empty parts are left out."""
     cuts, depth = [first - 1], 0
     for at in range(first, end):
         depth += (words[at].token_type in OPENERS) - (words[at].token_type in CLOSERS)
@@ -99,12 +99,13 @@ def at_commas(sql: str, words: list[Token], first: int, end: int) -> tuple[str, 
 
 
 def listed(text: str) -> tuple[str, ...]:
-    """Cut a list of expressions at its commas; raises Refusal with E_PARSE."""
+    """Split a list of expressions at its top-level commas; raises Refusal with E_PARSE."""
     words = _tokens(text)
     return at_commas(text, words, 0, len(words))
 
 
 def _check_text(sql: str) -> None:
+    """Refuse a text that is empty, too long or contains characters that SQL can't have."""
     if len(sql) > MAX_CHARACTERS:
         raise Refusal(Code.COMPLEX, f"The text is longer than {MAX_CHARACTERS:,} characters.", SHORTER, _at_end(sql))
     if not sql.strip():
@@ -114,10 +115,12 @@ def _check_text(sql: str) -> None:
 
 
 def _at_end(sql: str) -> Span:
+    """Span of the first character beyond the length limit."""
     return Span(MAX_CHARACTERS, min(len(sql), MAX_CHARACTERS + 1))
 
 
 def _tokens(sql: str) -> list[Token]:
+    """Tokenize a text by DuckDB's rules; an unclosed quote or comment is a refusal."""
     try:
         return DUCKDB.tokenize(sql)
     except SqlglotError:
@@ -127,7 +130,7 @@ def _tokens(sql: str) -> list[Token]:
 
 
 def _unclosed(sql: str) -> Span | None:
-    """Find the quote or comment that nothing ends."""
+    """Span of the quote or comment that is never closed."""
     for word in _LEXEME.finditer(sql):
         if word[0] in {"'", '"', "$"} or (word[0] == "/" and sql.startswith("/*", word.start())):
             return Span(word.start(), word.end())
@@ -135,6 +138,7 @@ def _unclosed(sql: str) -> Span | None:
 
 
 def _check_single(sql: str, words: list[Token]) -> None:
+    """Refuse more than one statement."""
     ends = [i for i, word in enumerate(words) if word.token_type is TokenType.SEMICOLON]
     if any(i < len(words) - 1 for i in ends):
         after = words[ends[0] + 1]
@@ -145,6 +149,7 @@ def _check_single(sql: str, words: list[Token]) -> None:
 
 
 def _check_quotes(sql: str, words: list[Token]) -> None:
+    """Refuse identifiers in backticks, and suggest double quotes."""
     places = [word.start for word in words if word.token_type is TokenType.UNKNOWN and word.text == "`"]
     if places:
         made = "".join('"' if place in places else sign for place, sign in enumerate(sql))
@@ -153,7 +158,7 @@ def _check_quotes(sql: str, words: list[Token]) -> None:
 
 
 def _check_numbers(words: list[Token]) -> None:
-    """Refuse 0x7fff, a number in DuckDB, which the parser takes for a number with a name."""
+    """Refuse numbers such as 0x7fff: DuckDB reads hexadecimal, sqlglot a number with an alias."""
     for word, after in pairwise(words):
         if word.token_type is TokenType.NUMBER and after.token_type is TokenType.VAR and after.start == word.end + 1:
             span = Span(word.start, after.end + 1)
@@ -161,7 +166,7 @@ def _check_numbers(words: list[Token]) -> None:
 
 
 def _check_intervals(words: list[Token]) -> None:
-    """Refuse INTERVAL '1 day ago', of which the parser reads the first two words."""
+    """Refuse INTERVAL '1 day ago', of which sqlglot reads the first two words only."""
     for word, after in pairwise(words):
         is_text = word.token_type is TokenType.INTERVAL and after.token_type is TokenType.STRING
         if is_text and not _INTERVAL.fullmatch(after.text):
@@ -169,6 +174,7 @@ def _check_intervals(words: list[Token]) -> None:
 
 
 def _check_nesting(words: list[Token]) -> None:
+    """Refuse too many tokens, or too many nested brackets, CASEs or prefix operators."""
     if len(words) > MAX_TOKENS:
         why = f"The question has more than {MAX_TOKENS:,} words."
         raise Refusal(Code.COMPLEX, why, SHORTER, place_of(words[MAX_TOKENS]))
@@ -183,8 +189,8 @@ def _check_nesting(words: list[Token]) -> None:
 
 
 def _check_joins(words: list[Token]) -> None:
-    """Refuse many JOINs that go on without a condition, in all brackets together: they cost two to their number."""
-    opened, waiting = 0, [False]  # whether the last JOIN waits for its condition, in each bracket
+    """Refuse many JOINs without their own condition: sqlglot backtracks, in time exponential in their number."""
+    opened, waiting = 0, [False]  # per bracket level: does the last JOIN still lack its condition?
     for before, word in pairwise((words[0], *words)):
         if word.token_type in OPENERS:
             waiting.append(False)
