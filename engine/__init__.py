@@ -1,16 +1,16 @@
-"""Question -> answer: the only package that knows both SQL and budgets.
+"""Differentially private query execution: SQL text in, noisy answer out. The only package that knows SQL and budgets.
 
-    text       dialect.read                Question   releases to make, and the query over them
-    plan       pricing/prepare.py          Prepared   bounds, price, SQL, release key: public facts only
-    price      budgets: Ledger.charge      Charge     durable; nothing was read yet
-    SQL        backends/protocol.py: run   Exact      integers per group; no person is left
-    exact      mechanism/gaussian.py       Release    noisy integers; stored before they are sent
-    releases   pipeline/finish.py          Answer     the question's own columns, with intervals
+    text       dialect.read                Question         release plans, and the query over their results
+    plan       pricing/prepare.py          CompiledRelease  bounds, price, SQL, release key: from public facts only
+    price      budgets: Ledger.charge      Charge           durable, before any private row is read
+    SQL        backends/protocol.py: run   Exact            exact integers per group, no per-person rows
+    exact      mechanism/gaussian.py       Release          noisy integers, stored before they are sent
+    releases   pipeline/finish.py          Answer           the query's own columns, with intervals
 
-Why it keeps its promise: proofs.md#answers
+Privacy proof: proofs.md#answers
 
-`Engine.answer` (pipeline/engine.py) strings them; `Desk` (api/session.py) is the one face that gives wire shapes to
-the server, the command line and Python alike.
+`Engine.answer` (pipeline/engine.py) runs these stages in order. `Session` (api/session.py) is the one interface with
+wire shapes: HTTP server, command line and Python use it alike.
 
 Modules, each before those that import it:
 

@@ -1,9 +1,9 @@
-"""What can go wrong while a question is answered.
+"""Errors of the engine.
 
 EngineError
-├── CatalogError       a steward's catalog that is not accepted: file, key, cure
-├── ExecutionFailed    the one failure at run time: constant text, the charge stays (E_EXEC)
-└── DataError          files that are not what the catalog says; only stewards meet it, when the engine opens
+├── CatalogError       an invalid catalog: file, key, cure
+├── ExecutionFailed    the one run-time failure: constant text, the charge stays (E_EXEC)
+└── DataError          files that contradict the catalog; raised when the engine opens, so only stewards meet it
 """
 
 from __future__ import annotations
@@ -17,39 +17,39 @@ from dialect import Code, Refusal
 
 
 class EngineError(Exception):
-    """Anything the engine raises of its own."""
+    """Base class of the engine's errors."""
 
 
 class ExecutionFailed(EngineError):
-    """The question was charged and could not be answered. Nothing of the data, or of any engine's text, is in here."""
+    """The query was charged and then failed. Carries neither data values nor text of the backend."""
 
     code = "E_EXEC"
     why = "The question could not be answered within the limits of this machine; the charge stays."
     hint = "ask again with the same request id, or for fewer groups or a shorter time"
 
     def __init__(self, kind: str = "") -> None:
-        """Keep the name of the class of what failed, for the log of whoever runs the engine: no text tells it."""
+        """Keep the class name of the underlying error, for the operator's log only: no message shows it."""
         super().__init__()
         self.kind = kind
 
     def __str__(self) -> str:
-        """Give the constant text."""
+        """Return the constant message."""
         return f"{self.code}: {self.why} Try: {self.hint}"
 
 
 def untold(error: Exception) -> LedgerError | ExecutionFailed:
-    """Give what is told of whatever ended the making of a release, once rows may have been read.
+    """Replace an error raised once rows may have been read by one that reveals nothing about them.
 
-    Claim: code and text tell of the rows that the making failed, and nothing of how. Symbols: `error`, what was raised.
-    Formula: a LedgerError, which hangs on no row, as it is; of all else, one constant text, and its class for the log.
-    Source: proofs.md#answer. Raises nothing.
+    Claim: code and text reveal that making the release failed, and nothing of how. Symbols: `error`, the error raised.
+    Formula: a LedgerError depends on no row and passes unchanged; everything else becomes one constant text, with its
+    class name for the log. Source: proofs.md#answer. Raises nothing.
     """
     return error if isinstance(error, LedgerError | ExecutionFailed) else ExecutionFailed(type(error).__name__)
 
 
 @contextmanager
 def uncharged(what: str, *, when: bool = True) -> Iterator[None]:
-    """Refuse what fails before anything is charged: only what is public, made up or released is read in it."""
+    """Turn a failure that happens before any charge into a refusal. The body reads only public or released data."""
     try:
         yield
     except ExecutionFailed:
@@ -61,17 +61,17 @@ def uncharged(what: str, *, when: bool = True) -> Iterator[None]:
 
 
 class DataError(EngineError):
-    """Files that are not what the catalog says."""
+    """Data files that contradict the catalog."""
 
     def __init__(self, table: str, why: str, cure: str) -> None:
-        """Name the table, what is wrong with it and what to do."""
+        """Name the table, what is wrong with it, and the cure."""
         super().__init__(f"{table}: {why} Cure: {cure}")
         self.table, self.why, self.cure = table, why, cure
 
 
 @dataclass
 class CatalogError(EngineError):
-    """A catalog that is not accepted."""
+    """An invalid catalog."""
 
     file: str
     key: str  # dotted path inside the file, e.g. tables.visit.columns.dwell_min.bounds
@@ -80,5 +80,5 @@ class CatalogError(EngineError):
     others: tuple[CatalogError, ...] = ()  # what else is wrong with the same catalog
 
     def __str__(self) -> str:
-        """Give file, key, why and cure in one line."""
+        """Return file, key, reason and cure in one line."""
         return f"{self.file}: {self.key}: {self.why} Cure: {self.cure}"

@@ -1,4 +1,4 @@
-"""Every refusal and failure -> the one shape in which it leaves."""
+"""The one wire shape of every refusal and failure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Problem = Refusal | CatalogError | LedgerError | DataError | ExecutionFailed
 
 
 class Refused(Exception):
-    """A question, catalog or ledger that is refused, as the wire shows it."""
+    """A query, catalog or ledger operation was refused; `problem` is the wire shape of the refusal."""
 
     def __init__(self, problem: dict[str, Any]) -> None:
         """Keep the wire shape."""
@@ -24,7 +24,7 @@ class Refused(Exception):
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Raise as Refused what a catalog, its files or a ledger refuse inside, and what was charged and failed."""
+    """Re-raise errors of a catalog, its data files, the ledger or the execution as Refused."""
     try:
         yield
     except (CatalogError, DataError, LedgerError, ExecutionFailed) as error:
@@ -32,7 +32,7 @@ def refusals() -> Iterator[None]:
 
 
 def problem(error: Problem, sql: str | None) -> dict[str, Any]:
-    """Give any refusal its one shape, with the place in the SQL or the numbers of the budget where it has them."""
+    """Return the wire shape of an error, with its SQL span or its budget amounts where it has them."""
     if isinstance(error, Refusal):
         span = None if error.span is None else [error.span.start, error.span.end]
         return _shape(str(error.code), error.why, error.hint, sql, span)

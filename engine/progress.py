@@ -1,4 +1,4 @@
-"""How far long work is, told while it lasts."""
+"""Progress callbacks for long operations."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ Progress = Callable[[str, float], None]  # what is being done now, and which sha
 
 
 def ignore_progress(stage: str, fraction: float) -> None:
-    """Tell nobody how far the work is."""
+    """Report progress to nobody."""

@@ -1,4 +1,4 @@
-"""What front ends ask, in wire shapes: analysts by the session, stewards, admins and auditors by modules of their own.
+"""The engine's programming interface, in wire shapes: the analyst's session; functions for stewards, admins, auditors.
 
 Plain arguments -> plain dicts and Arrow.
 

@@ -1,4 +1,4 @@
-"""What an admin does and sees, in wire shapes: clients and their caps, freezes, requests; no data are opened."""
+"""Operations of an admin in wire shapes: clients and their caps, freezes, top-up requests. No data is opened."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ SPOKEN = {scope: word for word, scope in SCOPES.items()}
 
 @contextmanager
 def open_admin(where: str, *, ledger: str | None = None, to_read: bool = False) -> Iterator[Admin]:
-    """Open the books of a catalog for an admin; what is refused inside is raised as Refused.
+    """Open a catalog's ledger for an admin. Errors inside are raised as Refused.
 
-    With `to_read` no ledger is made, and nothing is to be changed.
+    With `to_read`, no ledger is created and nothing may be changed.
     """
     with (opened_to_read if to_read else opened)(where, ledger) as books:
         yield Admin(books.catalog, books.ledger)
@@ -46,30 +46,33 @@ def open_admin(where: str, *, ledger: str | None = None, to_read: bool = False) 
 
 @dataclass(frozen=True)
 class Admin:
-    """A catalog's books, as its admins see them; every change says who made it and why, and is durable."""
+    """A catalog and its ledger, as admins use them. Every change records who made it and why, and is durable."""
 
     catalog: Catalog
     ledger: Ledger
 
     def add_client(self, client: str, *, by: str, reason: str) -> None:
-        """Add a client; one that was removed finds its accounts as they were."""
+        """Add a client. A removed client gets its accounts back unchanged."""
         self.ledger.add_client(client, actor=by, reason=reason)
 
     def remove_client(self, client: str, *, by: str, reason: str) -> None:
-        """Let a client, or a group with all in it, ask no more."""
+        """Remove a client, or a group with all its members: it can submit no more queries."""
         self.ledger.remove_client(self._known(client), actor=by, reason=reason)
 
     def cap_client(
         self, client: str, rho: str, *, by: str, reason: str, dataset: str | None = None, scope: str = "each"
     ) -> dict[str, Any]:
-        """Cap a client or a group: in `each` window, over its `lifetime`, for one `query`, or in a window by name."""
+        """Cap a client or group: in `each` window, over its `lifetime`, per `query`, or in one window by name."""
         of = named_dataset(self.catalog, dataset)
         named, cap = self._scope(of, scope), _cap(of, scope, rho)
         self.ledger.cap_client(self._known(client), of.name, cap, actor=by, reason=reason, scope=named)
         return {"client": client, "dataset": of.name, "scope": scope, "cap_rho": float(cap.rho)}
 
     def allowed(self, dataset: str | None, scope: str) -> Fraction | None:
-        """Give the rho that the dataset allows in a window, or one question: a client's cap above it is idle."""
+        """Largest useful cap (rho) of one client in a window, or of one query: the dataset's own limit.
+
+        None for `lifetime`, which the dataset does not limit. A client's cap above this has no effect.
+        """
         today = caps(named_dataset(self.catalog, dataset))
         return (
             None if scope == "lifetime" else today.everybody(scope if scope == STATIC else "").beyond(today.reserve).rho
@@ -78,20 +81,20 @@ class Admin:
     def freeze(
         self, *, by: str, reason: str, client: str | None = None, dataset: str | None = None, window: str | None = None
     ) -> None:
-        """Let nothing be charged: to a client or a group, of a dataset, in a window, or to a mix of these."""
+        """Block all charges to a client or group, a dataset, a window, or a combination of these."""
         self.ledger.freeze(actor=by, reason=reason, **self._place(client, dataset, window))
 
     def thaw(
         self, *, by: str, reason: str, client: str | None = None, dataset: str | None = None, window: str | None = None
     ) -> None:
-        """Undo a freeze of the same name; refused where nothing of that name is frozen."""
+        """Lift a freeze of exactly this client, dataset and window. Raises ParamError where there is none."""
         place = self._place(client, dataset, window)
         if not any(_is_under(asdict(frozen), place) for frozen in self.ledger.freezes()):
             raise ParamError("Nothing of this name is frozen.", "one of those that `passersby frozen` lists.")
         self.ledger.thaw(actor=by, reason=reason, **place)
 
     def frozen(self) -> list[dict[str, Any]]:
-        """List what is frozen now: since when, by whom, why."""
+        """List the freezes in force: since when, by whom, why."""
         rows = {row.sequence: row for row in self.ledger.audit(kind="frozen")}
         return [
             {
@@ -108,22 +111,22 @@ class Admin:
     def request_top_up(
         self, client: str, rho: str, *, reason: str, dataset: str | None = None, scope: str = "each"
     ) -> dict[str, Any]:
-        """Ask, as a client, for another cap."""
+        """Request a higher cap, as a client."""
         of = named_dataset(self.catalog, dataset)
         cap, named = _cap(of, scope, rho), self._scope(of, scope)
         number = self.ledger.request_top_up(self._known(client), of.name, cap, reason=reason, scope=named)
         return next(row for row in self.top_ups() if row["request"] == number)
 
     def approve_top_up(self, request: int, *, by: str, reason: str) -> None:
-        """Grant the cap that a client has asked for."""
+        """Grant the cap that a client requested."""
         self.ledger.approve_top_up(request, actor=by, reason=reason)
 
     def decline_top_up(self, request: int, *, by: str, reason: str) -> None:
-        """Decline what a client has asked for."""
+        """Decline a client's request."""
         self.ledger.decline_top_up(request, actor=by, reason=reason)
 
     def top_ups(self, *, open_only: bool = False) -> list[dict[str, Any]]:
-        """List the requests for other caps, oldest first, with their reasons."""
+        """List the top-up requests, oldest first, with their reasons."""
         reasons = {row.sequence: row.said["reason"] for row in self.ledger.audit(kind="top_up_requested")}
         return [
             {
@@ -139,7 +142,7 @@ class Admin:
         ]
 
     def clients(self) -> list[dict[str, Any]]:
-        """List every client and group, with its caps and what it spent of each dataset."""
+        """List every client and group per dataset, with its caps and what it has spent."""
         members = self.ledger.clients()
         return [self._client(member, dataset) for member in members for dataset in self.catalog.datasets]
 
@@ -163,7 +166,7 @@ class Admin:
         }
 
     def _known(self, client: str) -> str:
-        """Find a client that was added or has asked: a name with a slip in it would be frozen or capped in vain."""
+        """Check that a client exists, by grant or use: a misspelt name would be frozen or capped to no effect."""
         known = [member.client for member in self.ledger.clients()]
         if client in known:
             return client
@@ -184,7 +187,7 @@ class Admin:
         return window
 
     def _place(self, client: str | None, dataset: str | None, window: str | None) -> dict[str, str]:
-        """Check the name of what is frozen: each part that is given is there."""
+        """Validate the client, dataset and window that a freeze names."""
         of = named_dataset(self.catalog, dataset) if dataset or window else None
         return {
             "client": self._known(client) if client else "",
@@ -194,7 +197,7 @@ class Admin:
 
 
 def _cap(dataset: Dataset, scope: str, rho: str) -> Loss:
-    """Read a cap; its delta is the catalog's, and limits nothing where a cap is of rho alone."""
+    """Parse a cap. Its delta is the catalog's, or unlimited where the cap limits rho alone."""
     amount = parse_amount(rho, "A cap's rho", floor=MINIMUM_RHO)
     today = caps(dataset)
     deltas: dict[str, Fraction] = {
@@ -206,12 +209,12 @@ def _cap(dataset: Dataset, scope: str, rho: str) -> Loss:
 
 
 def _default(today: Caps, name: AccountName, member: Member) -> Loss:
-    """Give a client the catalog's cap, and a group the ceiling."""
+    """Cap without a grant: the catalog's for a client, the dataset's ceiling for a group."""
     return today.of(name, "" if member.is_group else member.client)
 
 
 def _most_spent(views: list[AccountView]) -> dict[str, Any]:
-    """Show the window with least left."""
+    """Return the window with the least budget left."""
     view = min(views, key=lambda view: view.remaining.pico_rho)
     return {"window": view.name.window, "spent_rho": float(view.spent.rho), "cap_rho": float(view.cap.rho)}
 

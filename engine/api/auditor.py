@@ -1,4 +1,4 @@
-"""What an auditor asks of a ledger, without the data: is it as it was written, where does it end, all of its rows."""
+"""Operations of an auditor on a ledger, without the data: verify the hash chain, anchor it, export its rows."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ SCHEMA = pa.schema([(name, pa.int64() if name == "sequence" else pa.string()) fo
 
 
 def verify_ledger(where: str, *, ledger: str | None = None, anchor: str | None = None) -> dict[str, Any]:
-    """Say what of a ledger is not as it was written, beside an anchor where one is given; raises Refused."""
+    """Verify a ledger's hash chain, and that it extends an anchor where one is given; raises Refused."""
     with opened_if_there(where, ledger) as kept:
         return verified(kept, anchor)
 
 
 def verified(ledger: Ledger, anchor: str | None = None) -> dict[str, Any]:
-    """Say where a ledger that is open ends, and what is not as it was written; raises ParamError for no anchor."""
+    """End of an open ledger's chain and every integrity violation in it; raises ParamError for an invalid anchor."""
     before = None if anchor is None else Anchor.from_json(anchor)
     found = list(ledger.verify(before))
     clock, now = list(ledger.clock_steps()), ledger.anchor()
@@ -38,13 +38,13 @@ def verified(ledger: Ledger, anchor: str | None = None) -> dict[str, Any]:
 
 
 def anchor_ledger(where: str, *, ledger: str | None = None) -> str:
-    """Give the end of a ledger's chain as one line of JSON; raises Refused."""
+    """Return the end of a ledger's chain as one line of JSON; raises Refused."""
     with opened_if_there(where, ledger) as kept:
         return kept.anchor().to_json()
 
 
 def export_ledger(where: str, *, ledger: str | None = None) -> pa.Table:
-    """Give every row of a ledger's chain, whole, hashes in hex; raises Refused."""
+    """Return every row of a ledger's chain in full, hashes in hex; raises Refused."""
     with opened_if_there(where, ledger) as kept:
         rows = [exported(entry) for entry in kept.entries()]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
@@ -58,7 +58,7 @@ def audit_ledger(
     client: str | None = None,
     since: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Tell who asked what when, at which price, and what admins did; raises Refused."""
+    """Return the audit log: who submitted which query when, its price, and what admins did; raises Refused."""
     with opened_if_there(where, ledger) as kept:
         return audit_log(kept.entries(), kind=kind, client=client, since=since)
 
@@ -70,7 +70,7 @@ def report_ledger(where: str, *, ledger: str | None = None, html: bool = False) 
 
 
 def report(catalog: Catalog, ledger: Ledger, *, html: bool = False) -> str:
-    """Write the report of a catalog and a ledger that is open, as HTML or as text."""
+    """Write the regulator's report of a catalog and an open ledger, as HTML or as text."""
     from engine.api.reports.regulator import (
         ledger_report,  # late: few sessions show it
         report_html,
@@ -82,10 +82,10 @@ def report(catalog: Catalog, ledger: Ledger, *, html: bool = False) -> str:
 
 
 def backup_ledger(where: str, to: str, *, ledger: str | None = None) -> list[str]:
-    """Write a whole ledger and then its register of objections to where nothing is yet; raises Refused.
+    """Back up a whole ledger, then its register of objections, to a place where nothing is yet; raises Refused.
 
-    Each is of one moment, the register's no earlier: a ledger that knows of later objections would not open with it.
-    Returns what was written; no register where none is beside the ledger.
+    Each backup is a consistent snapshot, the register's no earlier than the ledger's: a ledger that records later
+    objections than its register would not open. Returns the addresses written; without a register, the ledger's alone.
     """
     with opened_if_there(where, ledger) as kept:
         kept.backup(to)
@@ -98,9 +98,9 @@ def backup_ledger(where: str, to: str, *, ledger: str | None = None) -> list[str
 
 
 def restore_ledger(where: str, backup: str, *, ledger: str | None = None, anchor: str | None = None) -> str:
-    """Write a backup to where no ledger is, and say where; raises Refused for one that is known to have gone on.
+    """Restore a backup to a place without a ledger, and return its address; raises Refused for an outdated backup.
 
-    What is known is an exported anchor, and the marks among the user's data.
+    A backup is outdated if an exported anchor, or a binding among the user's data files, shows a longer chain.
     """
     with opened_if_there(where, backup) as kept:
         mine = kept.anchor().ledger_id
@@ -112,7 +112,7 @@ def restore_ledger(where: str, backup: str, *, ledger: str | None = None, anchor
 
 
 def write_export(rows: pa.Table, path: str) -> None:
-    """Write an export as CSV, JSON or Parquet, as the file's name ends; raises Refused for another end."""
+    """Write an export as CSV, JSON or Parquet, chosen by the file's suffix; raises Refused for another suffix."""
     ending = Path(path).suffix.lower()
     if ending == ".parquet":
         import pyarrow.parquet as parquet
@@ -129,6 +129,6 @@ def write_export(rows: pa.Table, path: str) -> None:
 
 
 def exported(entry: Entry) -> dict[str, Any]:
-    """Show a row whole; its hashes in hex."""
+    """One ledger row in full, hashes in hex."""
     row: dict[str, Any] = {name: getattr(entry, name) for name in COLUMNS}
     return row | {name: row[name].hex() for name in ("previous_hash", "row_hash")}

@@ -1,4 +1,4 @@
-"""Two catalogs and a ledger -> what the new one would change, before it applies, and what of it is forbidden."""
+"""Dry run of a catalog change: what a new catalog would change with this ledger, and which changes are forbidden."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FORBIDDEN = "forbidden"  # opening the new catalog with this ledger is refused, 
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that would be otherwise."""
+    """One effect of the new catalog."""
 
     effect: str  # forbidden, price, limit, windows, bounds or replays
     key: str
@@ -27,7 +27,7 @@ class Change:
 
 
 def catalog_diff(current: Catalog, new: Catalog, ledger: Ledger) -> tuple[Change, ...]:
-    """Tell every effect of a new catalog, what is forbidden first."""
+    """Every effect of replacing the catalog, forbidden changes first."""
     before = {dataset.name: dataset for dataset in current.datasets}
     found = list(forbidden(new, ledger))
     for dataset in new.datasets:
@@ -45,7 +45,7 @@ def catalog_diff(current: Catalog, new: Catalog, ledger: Ledger) -> tuple[Change
 
 
 def forbidden(new: Catalog, ledger: Ledger) -> Iterator[Change]:
-    """Find what opening refuses: another length of windows, another unit of a table, a ceiling raised."""
+    """Find changes that opening refuses: other window lengths or privacy units, a raised ceiling."""
     try:
         check_lengths(ledger, new)
     except CatalogError as error:
@@ -59,7 +59,7 @@ def forbidden(new: Catalog, ledger: Ledger) -> Iterator[Change]:
 
 
 def _limits(before: Dataset, after: Dataset) -> Iterator[Change]:
-    """Tell what questions cost, and how much there is of each cap."""
+    """Find changes of prices, caps and replay age."""
     at = f"datasets.{after.name}"
     for name in ("rho", "delta"):
         yield from _number(
@@ -84,7 +84,7 @@ def _told(number: Fraction | None) -> str:
 
 
 def _windows(current: Catalog, new: Catalog, before: Dataset, after: Dataset) -> Iterator[Change]:
-    """Tell which windows come, with budget of their own, and which can be asked no more."""
+    """Windows that are added, each with its own budget, and windows that can no longer be queried."""
     old, now = windows_of(current, before), windows_of(new, after)
     for names, told in ((_less(now, old), "new windows, each with a whole budget"), (_less(old, now), "no more asked")):
         if names:
@@ -115,7 +115,7 @@ def _bounds(table: Table) -> str:
 
 
 def _replays(current: Catalog, new: Catalog, ledger: Ledger) -> Iterator[Change]:
-    """Count the stored releases of which a repeat would be another release, and cost again."""
+    """Count the stored releases that no longer answer a repeated query, which would be charged again."""
     for dataset in new.datasets:
         asked = ledger.questions(dataset.name)
         whole = _whole(current, dataset.name) != _whole(new, dataset.name)
@@ -133,7 +133,7 @@ def _whole(catalog: Catalog, name: str) -> str:
 
 
 def _changed_tables(current: Catalog, new: Catalog) -> list[str]:
-    """Name the tables that mean something else, or are bounded otherwise, or are gone."""
+    """Names of the tables whose meaning or bounds changed, and of those removed."""
     before = {table.name: table_meaning(table, current) + _bounds(table) for table in current.tables}
     after = {table.name: table_meaning(table, new) + _bounds(table) for table in new.tables}
     return sorted(name for name, meaning in before.items() if after.get(name) != meaning)

@@ -1,4 +1,4 @@
-"""Rows and their column names -> CSV in which no spreadsheet finds a formula.
+"""CSV writer that neutralizes spreadsheet formulas.
 
 Aliases, names of clients and request ids are written by one person and opened by another. Text that a spreadsheet
 would take for a formula gets an apostrophe in front: in values and in column names, by one function. The package
@@ -25,7 +25,7 @@ def write_cells(file: TextIO, names: Sequence[str], rows: Iterable[Sequence[obje
 
 
 class _LineFeeds:
-    """Ends with LF what csv.writer ends with CR LF, one row a call."""
+    """File wrapper that ends each row with LF where csv.writer ends it with CR LF."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
@@ -36,6 +36,6 @@ class _LineFeeds:
 
 
 def cell(value: object) -> object:
-    """Give what a cell holds: lists, objects and truth values as JSON, an apostrophe before what would be run."""
+    """Value of a cell: lists, objects and booleans as JSON, with an apostrophe before text a spreadsheet would run."""
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict | bool) else value
     return f"'{text}" if isinstance(text, str) and FORMULA.match(text) else text

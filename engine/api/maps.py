@@ -1,4 +1,4 @@
-"""A public table with polygons -> GeoJSON, for maps: what everybody may read, and nothing of a private table."""
+"""Public tables with polygons as GeoJSON, for maps. Private tables are refused."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ SHOWN = (str, int, float, bool, type(None))  # as JSON has them; other values ar
 
 
 def outlines(desk: Desk, table_name: str) -> dict[str, Any]:
-    """Give a FeatureCollection: the first column of polygons as geometry, the primary key as id, the rest beside it.
+    """Return a public table as a GeoJSON FeatureCollection.
 
-    Raises Refused for a table without polygons; private tables have none.
+    Geometry is the first visible polygon column, id the primary key, properties all other columns. Raises Refused for a
+    table without polygons; private tables have none.
     """
     (told,) = desk.tables(table_name)
     table = desk.engine.catalog.table(told["name"])
@@ -46,7 +47,7 @@ def _feature(table: Table, row: dict[str, Any], shape: str) -> dict[str, Any]:
 
 
 def _geometry(stored: Shape) -> dict[str, Any]:
-    """Make a geometry of the edges that are stored, and of the level ones, which are not."""
+    """Rebuild a polygon from its stored edges and the horizontal edges, which are not stored."""
     import shapely  # late: only maps wait for it
 
     edges = {
@@ -59,7 +60,11 @@ def _geometry(stored: Shape) -> dict[str, Any]:
 
 
 def _level(edges: Iterable[tuple[Corner, Corner]]) -> list[tuple[Corner, Corner]]:
-    """Give the level edges: on each latitude they run between corners in which an odd number of edges meet."""
+    """Horizontal edges of a polygon whose other edges are given.
+
+    A closed ring has an even number of edges at each corner. Corners with an odd number therefore lack a horizontal
+    one; on each latitude they are joined in pairs, from west to east.
+    """
     met: dict[Corner, int] = defaultdict(int)
     for edge in edges:
         for corner in edge:

@@ -1,4 +1,4 @@
-"""How many people object, as a noisy number: charged to everybody's account in every window, by the owner.
+"""Noisy number of people who object. The data owner pays for it, from everybody's account in every window.
 
 The exact number is private and is shown nowhere (proofs.md#objection-figure).
 """
@@ -32,9 +32,9 @@ LEVEL = 0.95
 
 
 def release_figure(engine: Engine, *, rho: str, by: str, dataset: str | None = None) -> dict[str, Any]:
-    """Count who objects now, with noise; the same amount on the same day gives the same number, for nothing.
+    """Release the number of objectors with noise. The same rho on the same day replays the stored number for free.
 
-    Claim: of whether one person objects this is rho-zCDP, and it is a function of no row. Symbols: `rho`, charged in
+    Claim: for one person's objection this is rho-zCDP, and it is a function of no row. Symbols: `rho`, charged in
     every window before the register is read. Formula: n + Z, Z a discrete Gaussian of scale 1 / sqrt(2 rho).
     Source: proofs.md#objection-figure. Raises LedgerError; ExecutionFailed, after which the charge stays.
     """
@@ -52,7 +52,7 @@ def release_figure(engine: Engine, *, rho: str, by: str, dataset: str | None = N
 
 
 def _made(engine: Engine, dataset: str, charge: Charge, pico_rho: int) -> Release:
-    """Read who objects and add noise; whatever ends that is counted as a failure, and told as one of a question is."""
+    """Count the objectors and add noise. An error is recorded as a failed charge and re-raised without details."""
     sigma = gaussian_scale(MOST, pico_rho)
     try:
         noisy = engine.add_noise(exact_figure(engine, dataset), MOST, sigma, pico_rho)
@@ -64,12 +64,12 @@ def _made(engine: Engine, dataset: str, charge: Charge, pico_rho: int) -> Releas
 
 
 def exact_figure(engine: Engine, dataset: str) -> Int64Vector:
-    """Count who objects now, each person once; one objection more or less moves it by 1."""
+    """Exact number of people who object now, each counted once. Sensitivity 1."""
     return np.array([engine.objections(dataset).num_rows], dtype=np.int64)
 
 
 def figures(engine: Engine, dataset: str | None = None) -> list[dict[str, Any]]:
-    """List the figures that were released, the oldest first."""
+    """List the released numbers, oldest first."""
     return [each for of in engine.catalog.datasets if dataset in (None, of.name) for each in _stored(engine, of.name)]
 
 

@@ -1,4 +1,4 @@
-"""The engine's one face: wire shapes for HTTP and for use in process alike (docs/answers.md)."""
+"""The analyst's session: the engine in wire shapes, for HTTP and in-process use alike (docs/answers.md)."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ MOST_LISTED = 2**31 - 1  # rows
 def open_desk(where: str, *, ledger: str | None = None, progress: Progress | None = None) -> Desk:
     """Open a catalog by name or file, its data and its ledger.
 
-    `ledger` is a file or a postgresql:// URL (made where it is missing), or ":memory:"; without it, one in the user's
-    data folder that belongs to this catalog file. Raises Refused with file, key and cure where something is amiss.
+    `ledger` is a file or a postgresql:// URL (created where missing), or ":memory:"; without it, the ledger in the
+    user's data folder that belongs to this catalog file. Raises Refused with file, key and cure.
     """
     with refusals(), ExitStack() as opened:
         catalog = find_catalog(where, progress)
@@ -65,7 +65,7 @@ def open_desk(where: str, *, ledger: str | None = None, progress: Progress | Non
 
 @dataclass(frozen=True)
 class Desk:
-    """Where questions are handed in."""
+    """An open engine with its register of objections: answers queries, and everything else analysts may request."""
 
     engine: Engine
     register: Register | None = None  # of who has objected; None on a stage without people
@@ -81,7 +81,11 @@ class Desk:
         target_error: str | None = None,
         paid: tuple[Prepared, ...] = (),
     ) -> pa.Table:
-        """Answer a question: shown columns, the card as JSON in their metadata (b"passersby"); raises Refused."""
+        """Answer a query; raises Refused.
+
+        Returns the shown columns, one row per group, with the privacy card as JSON in the schema metadata
+        (b"passersby"). `rho` is the price, `target_error` a half-width instead of it; both are texts.
+        """
         asked = self.asked(sql, client, rho, confidence, request_id, target_error)
         try:
             if (beside := statement(sql)) is not None:
@@ -103,7 +107,7 @@ class Desk:
         confidence: float | None = None,
         target_error: str | None = None,
     ) -> dict[str, Any]:
-        """Say what a question would cost and give, without data and without charge; raises Refused."""
+        """Price, expected errors, bounds and keys of a query. Reads no data, charges nothing; raises Refused."""
         asked = self.asked(sql, client, rho, confidence, None, target_error)
         try:
             if statement(sql) is not None:
@@ -116,24 +120,24 @@ class Desk:
 
     @refusals()
     def budget(self, client: str | None = None) -> dict[str, Any]:
-        """Show every dataset's accounts, of all clients together and of this client's path; raises Refused."""
+        """Accounts of every dataset: everybody's, those of this client's groups, its own; raises Refused."""
         return wire_budget.budget(self.engine.ledger, self.engine.catalog, client, datetime.now(UTC))
 
     @refusals()
     def history(self, client: str) -> list[dict[str, Any]]:
-        """List the releases that a client has paid for; raises Refused, as for a name that no client has."""
+        """List the releases that a client has paid for; raises Refused, also for a name that no client can have."""
         check_asker(client)
         return [wire_ledger.paid(release) for release in self.engine.ledger.releases(client)]
 
     @refusals()
     def ledger(self, client: str | None = None, limit: int | None = None) -> list[dict[str, Any]]:
-        """List ledger rows, oldest first: all, or the last so many; raises Refused."""
+        """List ledger rows, oldest first: all, or the last `limit`; raises Refused."""
         if limit is not None and not 0 < limit <= MOST_LISTED:
             raise ParamError(f"limit is {limit}.", f"a whole number from 1 to {MOST_LISTED}, or none.")
         return [wire_ledger.entry(entry) for entry in self.engine.ledger.entries(client=client, limit=limit)]
 
     def tables(self, name: str | None = None) -> list[dict[str, Any]]:
-        """Say what may be asked about: every table, or the one of that name; raises Refused where there is none."""
+        """Describe every table, or the one of that name; raises Refused where there is none."""
         known = self.engine.catalog.tables
         found = [table for table in known if name is None or table.name == name.strip().lower()]
         if not found:
@@ -150,7 +154,7 @@ class Desk:
         confidence: float | None = None,
         target_error: str | None = None,
     ) -> pa.Table:
-        """Answer a question for free on rows that are made up from the catalog alone; raises Refused."""
+        """Answer a query for free on synthetic rows, generated from the catalog alone; raises Refused."""
         from engine.workflows.rehearsal.engine import rehearsal  # late: few sessions rehearse
 
         asked = self.asked(sql, client, rho, confidence, None, target_error)
@@ -164,7 +168,7 @@ class Desk:
             raise Refused(problem(error, sql)) from error
 
     def give_up(self, sql: str, asked: Mapping[str, Any]) -> None:
-        """Record a failure of a question under which processes died, unless it is answered; raises Refused (E_EXEC)."""
+        """Record a failure of a query that killed workers, unless it is answered by now; raises Refused (E_EXEC)."""
         terms = self.asked(sql, **asked)
         try:
             question = self.engine.read(sql, terms.client)
@@ -177,14 +181,14 @@ class Desk:
             raise Refused(problem(error, sql)) from error
 
     def check_caps(self) -> None:
-        """Refuse a catalog with other windows than were charged, or with higher ceilings than the ledger holds."""
+        """Refuse a catalog whose windows or privacy units differ from those charged, or whose ceilings were raised."""
         check_lengths(self.engine.ledger, self.engine.catalog)
         check_units(self.engine.ledger, self.engine.catalog)
         for dataset in self.engine.catalog.datasets:
             self.engine.ledger.check_caps(dataset.name, windows_of(self.engine.catalog, dataset), caps(dataset))
 
     def close(self) -> None:
-        """Close the ledger and the data."""
+        """Close the register, the ledger and the data."""
         if self.register is not None:
             self.register.close()
         self.engine.ledger.close()
@@ -207,7 +211,7 @@ class Desk:
         request_id: str | None = None,
         target_error: str | None = None,
     ) -> Asked:
-        """Read who asks, at what price and level; raises Refused."""
+        """Validate client, price and confidence level of a query; raises Refused."""
         try:
             check_asker(client)
             amount: Fraction | None = None if rho is None else parse_amount(rho, "rho")
@@ -216,7 +220,7 @@ class Desk:
             raise Refused(problem(error, sql)) from error
 
     def _told(self, beside: Statement, asked: Asked) -> pa.Table:
-        """Answer a statement beside SELECT: no data, no charge."""
+        """Answer a statement other than SELECT: reads no data, costs nothing."""
         left = self._remaining(asked, ())
         if isinstance(beside, ExplainPrivacy):
             shape = wire.explained(explain(self.engine, beside.question, asked), left)

@@ -1,7 +1,7 @@
-"""What a steward asks, in wire shapes: of people, of a catalog, of data.
+"""Operations of a steward in wire shapes, on people, catalogs and data.
 
-The page about a person, and who has objected; whether a catalog is so, what another one would change, how to begin
-one; data that are laid out, that are forgotten, that come in.
+People: the person report, and the register of objections. Catalogs: check one, compare two, draft one. Data: build the
+layout, remove cached copies, ingest new files.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from engine.progress import ignore_progress
 
 
 def about_me(where: str, *, ledger: str | None = None, html: bool = False) -> str:
-    """Write the page about a person from a catalog and its ledger, as HTML or text, no data opened; raises Refused."""
+    """Write the person report from a catalog and its ledger, as HTML or text. Opens no data; raises Refused."""
     from engine.api.reports.person import (
         about,  # late: few sessions show it
         page_html,
@@ -41,7 +41,7 @@ def about_me(where: str, *, ledger: str | None = None, html: bool = False) -> st
 
 
 def check_catalog_text(where: str) -> list[dict[str, Any]]:
-    """List what is wrong with a catalog, its rollups, or the files it names; of one not accepted, all mistakes."""
+    """List the errors in a catalog, its rollups, or the files it names. An invalid catalog yields all its errors."""
     try:
         catalog = find_catalog(where)
         return [asdict(finding) for finding in (*map(_finding, unread_rollups(catalog)), *check_catalog(catalog))]
@@ -54,7 +54,7 @@ def _finding(mistake: CatalogError) -> Finding:
 
 
 def catalog_diff_told(where: str, new: str, *, ledger: str | None = None) -> list[dict[str, Any]]:
-    """List what a new catalog would change beside the one in use and its ledger, before it applies; raise Refused."""
+    """List what a new catalog would change with the current catalog's ledger, before it applies; raises Refused."""
     from engine.api.catalog_diff import catalog_diff  # late: few sessions ask
 
     with opened_to_read(where, ledger) as books:
@@ -62,7 +62,7 @@ def catalog_diff_told(where: str, new: str, *, ledger: str | None = None) -> lis
 
 
 def new_catalog_text(folder: str) -> str:
-    """Write the commented catalog of a folder's files as TOML; raise Refused where there is none to write."""
+    """Draft a commented TOML catalog for the files of a folder; raises Refused where there are none."""
     with refusals():
         return new_catalog(Path(folder))
 
@@ -70,9 +70,9 @@ def new_catalog_text(folder: str) -> str:
 def optimize_catalog(
     where: str, *, anew: bool = True, progress: Callable[[str, float], None] | None = None
 ) -> dict[str, Any]:
-    """Build the layout and the rollups of a catalog's data, and say what they cost; raise Refused.
+    """Build the layout and the materialized rollups of a catalog's data, and return what they cost; raises Refused.
 
-    Unless it is to be made anew, a layout of before is brought up to what ingest added since, where that can be.
+    With `anew` false, an existing layout is extended by what ingest has added since, where that is possible.
     """
     from engine.data.lake_optimize import optimize_lake  # late: few sessions do
     from engine.data.layout import optimize
@@ -87,7 +87,7 @@ def optimize_catalog(
 
 
 def forget_copies(where: str) -> dict[str, Any]:
-    """Remove the copies of a catalog's private files from the cache, and say how many they were; raise Refused."""
+    """Remove the copies of a catalog's private files from the cache, and count them; raises Refused."""
     from engine.data.files.cache import forget  # late: few sessions do
 
     with refusals():
@@ -104,11 +104,10 @@ def ingest_files(
     windows: Sequence[str] = (),
     progress: Callable[[str, float], None] | None = None,
 ) -> dict[str, Any]:
-    """Add files of new rows to a private table, and say what became of them; raise Refused, and nothing has changed.
+    """Add files of new rows to a private table, and return what became of them. Raises Refused, changing nothing.
 
-    `windows` are those that the delivery is declared to be of, each a name or FIRST..LAST.
-
-    Counts are of rows, reasons of refused ones hold no value; `laid_out` tells that `optimize_catalog` had been used.
+    `windows` are the privacy windows that the delivery covers, each a name or FIRST..LAST. Counts are of rows. Reasons
+    of rejected rows contain no values. `laid_out`: a layout exists, so `optimize_catalog` should run again.
     """
     from engine.data.ingest.ingest import ingest  # late: few sessions do
     from engine.data.layout import has_layout
@@ -123,7 +122,7 @@ def ingest_files(
 
 
 def _charged(catalog: Catalog, named: str, ledger: Ledger) -> set[str]:
-    """Find the windows of a table's dataset to which anything was charged."""
+    """Privacy windows of a table's dataset that have been charged."""
     table = catalog.table(named)
     if table is None or not table.private:
         return set()
@@ -139,9 +138,9 @@ def open_register(
     to_read: bool = False,
     progress: Callable[[str, float], None] | None = None,
 ) -> Iterator[Register]:
-    """Open the register of objections beside a catalog's ledger; no data are opened. Raise Refused.
+    """Open the register of objections that belongs to a catalog's ledger. Opens no data; raises Refused.
 
-    With `to_read` no ledger is made, and nothing is to be recorded.
+    With `to_read`, no ledger is created and nothing may be recorded.
     """
     way = opened_to_read(where, ledger) if to_read else opened(where, ledger, progress)
     with way as books, closing(Register.beside(books.catalog, books.place, books.ledger)) as register:

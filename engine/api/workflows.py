@@ -1,10 +1,10 @@
 """Workflows in wire shapes: calibration, workload plans, shared numbers, scheduled queries.
 
-Calibration: what it would cost, make it, what it contains. `passersby plan`: plan a file of questions, and buy what
-was planned. Scheduled queries: release what is due, show one, and list those of a server's client.
+Calibration: preview its cost, run it, list its histograms. Workload plans: plan a file of queries and buy what was
+planned (`passersby plan`). Scheduled queries: release those due, show one, list those a client may see.
 
-Stored numbers are shown to another client, who pays for them on its own account; everybody's pays nothing. What is
-shared is a question whose releases a client holds as they are; their keys decide which (proofs.md#sharing).
+Shared numbers: a client shows an answer it has stored to another client, who pays for it on its own account;
+everybody's account is not charged again. The release keys decide what may be shown (proofs.md#sharing).
 """
 
 from __future__ import annotations
@@ -59,10 +59,10 @@ def calibrate_catalog(
     confirm: Callable[[dict[str, Any]], bool] = lambda told: True,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Measure how much people contribute, at a price that `confirm` sees first; raises Refused.
+    """Measure a dataset's contribution distribution with noise, at a price `confirm` sees first; raises Refused.
 
-    `keys` are sets of group keys beside the catalog's usual ones, each as one text: "zone, hour(ts)". With `dry_run`,
-    where none is due, or where it is not confirmed, nothing is charged and `made` is false.
+    `keys` are sets of group keys in addition to the catalog's usual ones, each as one text: "zone, hour(ts)". With
+    `dry_run`, where no calibration is due, or where it is not confirmed, nothing is charged and `made` is false.
     """
     with open_desk(where, ledger=ledger, progress=progress) as desk:
         engine = desk.engine
@@ -80,7 +80,7 @@ def calibrate_catalog(
 
 
 def calibration_told(where: str, *, ledger: str | None = None, dataset: str | None = None) -> list[dict[str, Any]]:
-    """List the histograms that hold today; raises Refused."""
+    """List the calibration histograms in force today; raises Refused."""
     with open_desk(where, ledger=ledger) as desk:
         try:
             return histograms_told(desk.engine, named_dataset(desk.engine.catalog, dataset))
@@ -89,7 +89,7 @@ def calibration_told(where: str, *, ledger: str | None = None, dataset: str | No
 
 
 def histograms_told(engine: Engine, dataset: Dataset) -> list[dict[str, Any]]:
-    """Tell each histogram that holds today, with the norm that a usual question would have by it."""
+    """Each calibration histogram in force today, with the clip bound it implies for a usual query."""
     known = calibrations_in(engine.ledger, [dataset.name])
     calibrated = replace(engine, calibrations=known)
     return [_histogram(each, calibrated) for each in known.today(dataset.name).histograms]
@@ -137,7 +137,7 @@ def _histogram(histogram: Histogram, engine: Engine) -> dict[str, Any]:
 
 
 def _usual_value(histogram: Histogram, engine: Engine) -> float | None:
-    """Tell about which value averages of a column are taken; None where people's means are not clear of the noise."""
+    """Centre that averages of a column are taken around; None where the noise hides people's means."""
     measured = histogram.measured
     table = engine.catalog.table(measured.table)
     column = None if table is None or measured.column is None else table.column(measured.column)
@@ -148,7 +148,7 @@ def _usual_value(histogram: Histogram, engine: Engine) -> float | None:
 
 
 def _lean(histogram: Histogram, engine: Engine) -> float | None:
-    """Tell by how much means change with ln(rows), at least; None for a histogram of norms."""
+    """Least change of people's means with ln(rows); None for a histogram of contributions."""
     measured = histogram.measured
     table = engine.catalog.table(measured.table)
     if measured.kind is not Kind.LEANS or table is None:
@@ -158,7 +158,7 @@ def _lean(histogram: Histogram, engine: Engine) -> float | None:
 
 
 def _usual(measured: Measured, engine: Engine) -> dict[str, Any] | None:
-    """Tell what a question by these keys is bounded to at the default price; None where none can be asked."""
+    """Clip bound and bias of a query with these keys at the default price; None where no such query is possible."""
     if measured.kind in (Kind.CENTRED, Kind.LEANS, Kind.MEANS):
         return None
     shown = "".join(f"{key}, " for key in measured.keys)
@@ -193,11 +193,11 @@ def _aggregate(measured: Measured, catalog: Catalog) -> str:
 def plan_workload(
     desk: Desk, text: str, *, client: str, rho: str, confidence: float | None = None, apply: bool = False
 ) -> dict[str, Any]:
-    """Plan the questions of a file for a total price; with `apply`, buy what was planned. Raises Refused.
+    """Plan the queries of a file for a total price in rho; with `apply`, buy what was planned. Raises Refused.
 
-    Afterwards each question is free for this client at the price that it has alone (`ask_at_rho`), or less. Where
-    one can't be bought or answered, `charged_rho` of the refusal is what was charged until then, for this one too, and
-    planning the same again goes on there.
+    Afterwards each query is free for this client at the price it would have alone (`ask_at_rho`), or less. If one
+    query can't be bought or answered, `charged_rho` of the refusal is the total charged so far, including that query;
+    planning the same file again continues there.
     """
     try:
         amount = parse_amount(rho, "rho")
@@ -216,7 +216,7 @@ def plan_workload(
 
 
 def _buy(desk: Desk, planned: Sequence[Planned], client: str) -> Fraction:
-    """Buy questions one after another, and give what was charged together, in rho; raises Refused, with what was."""
+    """Buy queries one after another, and return the total charged in rho; raises Refused, with `charged_rho`."""
     charges = list[Charge]()
     engine = replace(desk.engine, heard=charges.append)
     for each in planned:
@@ -250,7 +250,7 @@ TOPIC = "shared"
 
 
 def share(desk: Desk, sql: str, *, client: str, **terms: Any) -> dict[str, Any]:  # noqa: ANN401  the desk's own terms
-    """Name the releases of an answer that a client holds, and note that they are shared; raises Refused."""
+    """Return the release keys of an answer the client has stored, and record that they are shared; raises Refused."""
     asked, engine = desk.asked(sql, client, **terms), desk.engine
     try:
         prepared = _prepared(engine, sql, asked)
@@ -266,7 +266,7 @@ def share(desk: Desk, sql: str, *, client: str, **terms: Any) -> dict[str, Any]:
 
 
 def offer(desk: Desk, sql: str, *, keys: Sequence[str], client: str, **terms: Any) -> dict[str, Any]:  # noqa: ANN401
-    """Say what shared numbers cost a client who has not paid for them: no data, no charge; raises Refused."""
+    """Price of shared numbers for a client who has not paid yet. Reads no data, charges nothing; raises Refused."""
     asked, engine = desk.asked(sql, client, **terms), desk.engine
     try:
         shared = _shared(engine, sql, asked, keys)
@@ -277,10 +277,10 @@ def offer(desk: Desk, sql: str, *, keys: Sequence[str], client: str, **terms: An
 
 
 def take(desk: Desk, sql: str, *, keys: Sequence[str], client: str, request_id: str, **terms: Any) -> pa.Table:  # noqa: ANN401
-    """Charge a client for shared numbers, unless it has paid for them, and give them with their card; raises Refused.
+    """Charge a client for shared numbers, unless it has paid for them, and return them with their card; raises Refused.
 
-    Claim: no data are read, and no account that all clients share is charged. Symbols: `keys` of releases that are
-    stored. Formula: the client's path pays each once, as for a first repeat. Source: proofs.md#sharing.
+    Claim: no data are read, and no account that all clients share is charged. Symbols: `keys` of stored releases.
+    Formula: the client's path pays each once, as for a first repeat. Source: proofs.md#sharing.
     """
     asked, engine = desk.asked(sql, client, **terms), desk.engine
     try:
@@ -293,7 +293,7 @@ def take(desk: Desk, sql: str, *, keys: Sequence[str], client: str, request_id: 
 
 
 def _shared(engine: Engine, sql: str, asked: Asked, keys: Sequence[str]) -> tuple[Prepared, ...]:
-    """Find the releases of a question that are stored under some keys; never others, which would be made anew."""
+    """Compiled releases of a query, if exactly those stored under `keys`. Refuses others: they would be made anew."""
     prepared = _prepared(engine, sql, asked)
     wanted = {each.release_key for each in prepared}
     if wanted != set(keys) or not wanted <= engine.ledger.made(prepared[0].plan.dataset, wanted).keys():
@@ -313,9 +313,9 @@ def _prepared(engine: Engine, sql: str, asked: Asked) -> tuple[Prepared, ...]:
 
 
 def run_standing(desk: Desk, file: str, *, early: bool = False) -> list[dict[str, Any]]:
-    """Release every standing question in every window that is over and in which it is not yet; `early`, in all windows.
+    """Release every scheduled query in each finished window where it is not released yet; `early`, in all windows.
 
-    Raises Refused, with the `outcomes` that there were before, and that of a window which was charged and then failed.
+    Raises Refused, with the `outcomes` so far, including that of a window which was charged and then failed.
     """
     outcomes: list[dict[str, Any]] = []
     today = None if early else datetime.now(UTC).date()
@@ -332,9 +332,9 @@ def run_standing(desk: Desk, file: str, *, early: bool = False) -> list[dict[str
 
 
 def show_standing(desk: Desk, file: str | None, name: str, *, client: str, window: str | None = None) -> pa.Table:
-    """Show a standing question to a client who is entitled: of a window, or of the last that is released.
+    """Answer of a scheduled query for an entitled client: of one window, or of the latest that is released.
 
-    Raises Refused: to whoever is not entitled, of a window that is not declared, and of what is not released yet.
+    Raises Refused: for a client who is not entitled, for an undeclared window, and for what is not released yet.
     """
     try:
         found = _named(name, read_standing(file, desk.engine) if file else (), client)
@@ -352,7 +352,7 @@ def show_standing(desk: Desk, file: str | None, name: str, *, client: str, windo
 
 
 def list_standing(desk: Desk, file: str | None, *, client: str) -> list[dict[str, Any]]:
-    """List the standing questions that a client is entitled to, with the windows of each; raises Refused."""
+    """List the scheduled queries that a client is entitled to, with the windows of each; raises Refused."""
     try:
         mine = [each for each in read_standing(file, desk.engine) if each.entitled(client)] if file else []
         return [{"name": s.name, "dataset": s.dataset, "windows": list(due(s, desk.engine))} for s in mine]
@@ -361,7 +361,10 @@ def list_standing(desk: Desk, file: str | None, *, client: str) -> list[dict[str
 
 
 def showing_standing(desk: Desk, file: str) -> Desk:
-    """Let releases of standing questions count as held by whom the file, read at each question, entitles."""
+    """Session in which releases of scheduled queries count as holdings of the clients that the file entitles.
+
+    The file is read again at each query.
+    """
     engine = replace(desk.engine, showing=lambda client, dataset: shown_to(client, dataset, file, desk.engine))
     return replace(desk, engine=engine)
 
@@ -371,7 +374,7 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
 
 
 def _named(name: str, standing: tuple[Standing, ...], client: str) -> Standing:
-    """Find a standing question that a client is entitled to see: others are not told apart from none."""
+    """Scheduled query of that name, if the client is entitled. Others get the refusal of an unknown name."""
     mine = [each for each in standing if each.entitled(client)]
     found = next((each for each in mine if each.name == name), None)
     if found is None:

@@ -1,4 +1,4 @@
-"""passersby serve: HTTP, console and Flight SQL over one worker that holds the data. Needs the extra [server].
+"""passersby serve: HTTP, console and Flight SQL in front of one worker that holds the data. Needs the extra [server].
 
 Requests -> responses at public times. Proof: engine/server/proofs.md#server.
 

@@ -1,7 +1,7 @@
-"""The ASGI application: endpoints, one shape for every refusal, and middleware; how a server starts and stops.
+"""The ASGI application: routers, error handlers, middleware, and the server's start and stop.
 
-Settings decide what a server reads: files and extras are checked before anything starts, since otherwise the first
-alert, or every token, would fail. A running server has its tables and its worker, until it is stopped.
+Files and extras that the settings need are checked before anything starts; otherwise the first alert, or every token,
+would fail. A running server owns its tables and its worker until it stops.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ CODES = {404: "E_NOT_FOUND", 405: "E_METHOD", 413: "E_SIZE", 415: "E_MEDIA"}
 
 
 def create_app(house: House, life: Life | None = None) -> FastAPI:
-    """Make the application of a server; `life` is what begins and ends with it."""
+    """Build a server's application; `life` is a context manager entered at startup and left at shutdown."""
     alerts = Alerts.of(house)
 
     def works(app: FastAPI) -> tuple[Coroutine[Any, Any, None], ...]:
@@ -89,7 +89,7 @@ def create_app(house: House, life: Life | None = None) -> FastAPI:
 
 @asynccontextmanager
 async def _beside(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Let something go on beside the requests."""
+    """Run coroutines in the background, and cancel them at exit."""
     tasks = [asyncio.create_task(work) for work in works]
     for task in tasks:
         task.add_done_callback(_note_end)
@@ -102,7 +102,7 @@ async def _beside(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 def _note_end(task: asyncio.Task[None]) -> None:
-    """Say that something ended which was to go on: nothing else would."""
+    """Log a background task that ended with an error; nothing else would report it."""
     failure = None if task.cancelled() else task.exception()
     if failure is not None:
         log.error("background work ended", kind=type(failure).__name__)
@@ -118,12 +118,12 @@ def _document(app: FastAPI) -> dict[str, Any]:
 def _health(app: FastAPI) -> None:
     @app.get("/healthz", response_model=Health, operation_id="healthz")
     async def healthz() -> Json:
-        """Say that the server runs."""
+        """Liveness: the server runs."""
         return {"state": "runs"}
 
     @app.get("/readyz", response_model=Health, operation_id="readyz")
     async def readyz(request: Request) -> Json:
-        """Say whether questions can be answered: worker, ledger and disk work; 503 while they do not."""
+        """Readiness: can queries be answered? 503 unless worker, ledger and disk space are available."""
         checks: Checks = request.app.state.checks
         part = checks.readiness.why_not()
         if part is not None:
@@ -132,12 +132,12 @@ def _health(app: FastAPI) -> None:
 
     @app.get("/metrics", response_class=PlainTextResponse, operation_id="metrics")
     async def metrics(asker: Asker) -> Response:
-        """Give the counters for Prometheus."""
+        """Counters for Prometheus."""
         return Response(asker.house.metrics.text(), media_type="text/plain; version=0.0.4")
 
 
 def _refusals(app: FastAPI) -> None:
-    """Give every no its one shape."""
+    """Register exception handlers that turn every error into a problem response."""
     throttle = Throttle()
 
     def refuse(request: Request, told: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
@@ -174,7 +174,7 @@ def _refusals(app: FastAPI) -> None:
 
 
 def _allowed(request: Request) -> str:
-    """List the methods of a path: each of its routes knows its own alone."""
+    """Methods allowed on a path, over all routes that match it."""
     every = (*request.app.routes, *(route for router in ROUTERS for route in router.routes))
     here = (each for each in every if isinstance(each, Route) and each.matches(request.scope)[0] is not Match.NONE)
     methods = {name for each in here for name in each.methods or ()}
@@ -182,7 +182,7 @@ def _allowed(request: Request) -> str:
 
 
 def check_starting(settings: Settings) -> None:
-    """Raise Refused where the mail's password, or an identity provider's keys, can't be read."""
+    """Check that the mail password and the identity provider's keys can be read; raises Refused."""
     if settings.alert_smtp_password_file is not None:
         _check_password(settings.alert_smtp_password_file)
     if settings.oidc_keys is not None:
@@ -223,7 +223,7 @@ _Made = tuple[tuple[str, dict[str, Any]], ...]  # role and key
 
 @dataclass(frozen=True)
 class Running:
-    """What is told when questions can be asked."""
+    """Address of a server that is ready for queries."""
 
     url: str
     keys: tuple[tuple[str, str], ...] = ()  # of a demonstration: role and key
@@ -298,7 +298,7 @@ class _Serving:
 
 @asynccontextmanager
 async def _flight_door(house: House) -> AsyncIterator[None]:
-    """Open the door for BI tools where a port is set; raises Refused where somebody took the port meanwhile."""
+    """Serve Flight SQL if a port is set; raises Refused where another process took the port meanwhile."""
     if house.settings.flight_port is None:
         yield
         return
@@ -341,7 +341,7 @@ def _demo_keys(house: House) -> _Made:
 
 
 def make_first_admin(settings: Settings, name: str, *, again: bool = False) -> dict[str, Any]:
-    """Make the key of the first admin, on the server's machine; raises Refused where there is one, and not `again`."""
+    """Create the first admin's key, on the server's machine; raises Refused where an admin exists, unless `again`."""
     place = ledger_place(settings.catalog, settings.ledger)
     if place == MEMORY:
         raise Refused(problem(ParamError("A ledger in memory keeps no keys.", "--ledger FILE"), None))
@@ -355,7 +355,7 @@ def make_first_admin(settings: Settings, name: str, *, again: bool = False) -> d
 
 
 def secret_file(settings: Settings, place: str) -> Path:
-    """Find the file of the server's secret: where the settings say, else beside a ledger file; raises Refused."""
+    """Path of the server's secret: from the settings, else next to the ledger file; raises Refused."""
     if settings.secret_file is not None:
         return settings.secret_file
     if "://" in place:

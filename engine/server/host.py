@@ -1,4 +1,4 @@
-"""Start a server, or make its first admin: the one way from the engine's face to engine/server, loaded only now."""
+"""Start a server, or create its first admin: entry points for the engine's front. Importing them loads no server."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ def serve(
     demo: bool = False,
     **given: Setting,
 ) -> None:
-    """Serve until a signal; `told` hears the address, and of a demonstration each role's key. Raises Refused.
+    """Serve until a signal. Raises Refused.
 
-    `given` are settings by name (docs/server.md); what is None is taken from the environment, the file, the default.
+    `told` is called once with the server's address and, for a demonstration, each role's key. `given` are settings by
+    name (docs/server.md); None means: from the environment, the settings file, or the default.
     """
     from engine.server.app import run_server
 
@@ -34,16 +35,16 @@ def serve(
 
 
 def check_there(progress: Callable[[str, float], None], *, config: str | None = None, **given: Setting) -> None:
-    """Find the catalog that a server of these settings answers from; make bundled data where absent; raises Refused."""
+    """Check that a server's catalog exists, and generate a bundled catalog's data if missing; raises Refused."""
     with refusals():
         find_catalog(_settings(config, given).catalog, progress)
 
 
 def bootstrap(name: str, *, config: str | None = None, again: bool = False, **given: Setting) -> dict[str, Any]:
-    """Make the key of a server's first admin, on its own machine, once; raises Refused where there is an admin.
+    """Create the key of a server's first admin, on its own machine; raises Refused where there is an admin.
 
-    `again` takes every admin's key back first, and `taken_back` has whose they were. The catalog is said, here or
-    in the settings: a key for the made-up operator opens nobody's own data.
+    `again` revokes every admin's key first; `taken_back` lists their names. The catalog must be named, here or in the
+    settings: a key for the made-up operator opens nobody's own data.
     """
     from engine.server.app import make_first_admin
 

@@ -1,4 +1,4 @@
-"""What every endpoint of one server shares, and how a question is asked so that a worker's death loses nothing."""
+"""The service that all endpoints of a server share: settings, tables, keys, worker. Queries survive a dying worker."""
 
 from __future__ import annotations
 
@@ -32,30 +32,30 @@ RECORDED = "E_EXEC"  # with which a failure is refused that was recorded
 
 
 class Line(Protocol):
-    """Who does what the endpoints ask for: a link to a worker."""
+    """Interface to a worker."""
 
     @property
     def is_ready(self) -> bool:
-        """Tell whether anything can be asked now."""
+        """Is the worker able to answer now? False while it starts, or without a heartbeat."""
 
     @property
     def restarts(self) -> int:
-        """Say how often whoever does it was started again."""
+        """Number of times the worker was restarted."""
 
     @property
     def state(self) -> str:
-        """Say how whoever does it is: ready, starting, without a heartbeat."""
+        """State of the worker: ready, starting, without a heartbeat."""
 
     async def ready(self) -> None:
-        """Wait until it can."""
+        """Wait until the worker is ready."""
 
     async def call(self, verb: str, arguments: Mapping[str, Any], heard: Heard = UNHEARD) -> Reply:
-        """Do it; raises Refused, WorkerDied."""
+        """Run a verb in the worker; raises Refused, WorkerDied."""
 
 
 @dataclass
 class House:
-    """One server."""
+    """One server's service."""
 
     settings: Settings
     books: Books
@@ -68,23 +68,23 @@ class House:
     tokens: Tokens | None = field(init=False)
 
     def __post_init__(self) -> None:
-        """Set the limits, and who else's tokens are taken."""
+        """Set up the rate limits and the identity provider."""
         self.tokens = Tokens.of(self.settings)
         self.limits = Limits(self.settings.rate, self.settings.queue, self.settings.queue_per_client)
 
     async def do(self, verb: str, **arguments: Json) -> Json:
-        """Do what changes nothing twice, or is refused the second time; raises Refused, Problem with E_BUSY."""
+        """Run a verb that is idempotent, or refused when repeated; raises Refused, Problem with E_BUSY."""
         try:
             return (await self.line.call(verb, arguments)).told
         except WorkerDied:
             raise busy() from None
 
     async def note_key(self, act: KeyAct, key: Mapping[str, Any], by: str) -> None:
-        """Write into the ledger's chain what was done with a key: before anybody hears of it."""
+        """Record an event of a key in the ledger's chain, before anybody sees its result."""
         await self.do("note_key", act=act.value, name=key["name"], role=str(key["role"]), by=by)
 
     async def rows(self, verb: str, arguments: Mapping[str, Any]) -> bytes:
-        """Do what gives rows and charges nothing; raises Refused, Problem."""
+        """Run a verb that returns rows and charges nothing; raises Refused, Problem."""
         try:
             return (await self.line.call(verb, arguments)).rows
         except WorkerDied:
@@ -98,10 +98,11 @@ class House:
         *,
         is_job: bool = False,
     ) -> bytes:
-        """Ask a question, again where the worker died under it: the ledger charges it once (proofs.md#asked-again).
+        """Run a query, again if the worker dies: the ledger charges it once (proofs.md#asked-again).
 
-        It waits for its turn under the name `place`, or else under its request id (withdraw). Of one client few are
-        read and priced at once. What has to read data needs a place in the queue, unless it is a job.
+        It waits in the queue under the name `place`, or else under its request id, and can be withdrawn by that name.
+        Few queries of one client are parsed and priced at once. A query that must read data needs a place in the queue,
+        unless it is a job.
         """
         question = (str(arguments.get("client")), str(arguments.get("sql")))
         sent = {**arguments, "place": place, "is_job": is_job}
@@ -128,13 +129,13 @@ class House:
         raise busy()
 
     async def withdraw(self, client: str, name: str) -> None:
-        """Take a client's question out of the line, where it stands in one."""
+        """Remove a client's query from the queue, if it waits there."""
         self.gate.withdraw(client, name)
         with contextlib.suppress(Problem):  # no worker, no line
             await self.do("withdraw", client=client, name=name)
 
     async def _give_up(self, question: tuple[str, str], arguments: Mapping[str, Any]) -> None:
-        """Have a failure recorded, once for the deaths that are known; raises Refused, Problem."""
+        """Record a failure for a query under which workers died, once per series of deaths; raises Refused, Problem."""
         deaths = self.deaths.pop(question)  # another request for the same question counts anew meanwhile
         recorded = False
         try:
@@ -155,6 +156,6 @@ class House:
 
 
 def busy() -> Problem:
-    """Say that nothing can be asked now."""
+    """Problem for a server that can't answer now: E_BUSY."""
     why = "The server is starting, stopping, or starting its worker again; or the worker does not answer."
     return Problem("E_BUSY", why, "the same request with the same Idempotency-Key in a moment; it is charged once")

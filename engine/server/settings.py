@@ -1,8 +1,7 @@
-"""Settings of a server: the command line before the environment, that before a file, that before the defaults here.
+"""Settings of a server, in order of precedence: command line, environment, settings file, the defaults here.
 
-docs/server.md has them all in one table, which a test compares with this file. The ports, the certificate and the
-extra that it listens with are checked before anything starts: uvicorn and gRPC would otherwise end, or hang, without a
-word that a person can use.
+docs/server.md lists them in one table, which a test compares with this file. Ports, certificate and extras are checked
+before anything starts: uvicorn and gRPC would otherwise end, or hang, without a usable message.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ PUBLIC_KEY_ALGORITHMS = {"EdDSA", "ES256", "ES384", "ES512", "PS256", "PS384", "
 
 
 class Settings(BaseSettings):
-    """What a server is told when it starts."""
+    """Settings of a server, fixed when it starts."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
@@ -88,7 +87,7 @@ class Settings(BaseSettings):
     @field_validator("rate")
     @classmethod
     def _is_a_rate(cls, rate: str) -> str:
-        """Take one rate, as the limits will read it."""
+        """Accept a single rate that the `limits` library can parse and that allows at least one request."""
         from limits import parse_many  # late: the extra [server] brings it
 
         try:
@@ -101,14 +100,14 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _speaks_tls(self) -> Self:
-        """Take certificate and key together; whether a line may be open is looked at by `check_listening`."""
+        """Require certificate and key together. Whether plain HTTP is allowed is up to `check_listening`."""
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key belong together: give both")
         return self
 
     @model_validator(mode="after")
     def _pins_algorithms(self) -> Self:
-        """Take signatures by public keys alone: a secret that both sides know would let either make tokens."""
+        """Accept public-key signatures only: with a shared secret, this server could forge tokens as well."""
         pinned = self.oidc_algorithms.split(",")
         if not set(pinned) <= PUBLIC_KEY_ALGORITHMS:
             raise ValueError(f"oidc_algorithms are some of {', '.join(sorted(PUBLIC_KEY_ALGORITHMS))}")
@@ -119,7 +118,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _sends_alerts_safely(self) -> Self:
-        """Send alerts, and a password, over no open line but that of this machine."""
+        """Require encryption for alerts and the mail password, except on this machine."""
         mail = {each is None for each in (self.alert_mail_to, self.alert_mail_from, self.alert_smtp)}
         if len(mail) > 1:
             raise ValueError("alert_mail_to, alert_mail_from and alert_smtp belong together: give all three")
@@ -142,19 +141,19 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Order the sources."""
+        """Order the sources by precedence."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
 
 def read_settings(file: Path | None, **given: Json) -> Settings:
-    """Read the settings; what is None was not given. Raises pydantic's ValidationError, OSError, TOMLDecodeError."""
+    """Read the settings; None means not given. Raises pydantic's ValidationError, OSError, TOMLDecodeError."""
     told = {name: value for name, value in given.items() if value is not None}
     if file is None:
         return Settings(**told)
     file.read_bytes()  # one that is named and absent is a mistake
 
     class OfFile(Settings):
-        """Settings that lie in that file, where nothing before it has them."""
+        """Settings with this file as the source of lowest precedence."""
 
         model_config = SettingsConfigDict(toml_file=file)
 
@@ -162,7 +161,7 @@ def read_settings(file: Path | None, **given: Json) -> Settings:
 
 
 def host_and_port(text: str) -> tuple[str, int | None]:
-    """Read a place of the form host or host:port; raises ValueError."""
+    """Parse host or host:port; raises ValueError."""
     try:
         place = urlsplit(f"//{text}")
         if place.netloc != text or place.username is not None or not place.hostname or place.port == 0:
@@ -173,7 +172,7 @@ def host_and_port(text: str) -> tuple[str, int | None]:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether an address is this machine's alone."""
+    """Is an address on this machine only? True for loopback addresses and localhost."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -181,9 +180,10 @@ def is_loopback(host: str) -> bool:
 
 
 def check_listening(settings: Settings) -> None:
-    """Raise Refused where a line would be open, a port can't be listened on, or a certificate or extra is missing.
+    """Check that the server can listen safely; raises Refused.
 
-    Commands that read the same settings and do not listen, such as bootstrap, are not held to it.
+    Refused are plain HTTP to other machines, a port in use, an unusable certificate, a missing extra. Commands that
+    read the same settings and do not listen, such as bootstrap, skip this check.
     """
     _check_line(settings)
     _check_certificate(settings)
@@ -198,7 +198,7 @@ def check_listening(settings: Settings) -> None:
 
 
 def _check_line(settings: Settings) -> None:
-    """Refuse to send keys and answers over an open line."""
+    """Refuse to send keys and answers unencrypted to other machines."""
     if settings.tls_cert is None and not settings.behind_tls_proxy and not is_loopback(settings.host):
         why = f"{settings.host} can be reached from other machines, and keys would go there unencrypted."
         cure = "tls_cert and tls_key, or behind_tls_proxy where a proxy before this server speaks TLS"
@@ -206,7 +206,7 @@ def _check_line(settings: Settings) -> None:
 
 
 def check_port(host: str, port: int, option: str) -> None:
-    """Raise Refused where an address can't be listened on."""
+    """Check that an address can be listened on; raises Refused."""
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, socket.SOCK_STREAM) as tried:
@@ -218,12 +218,12 @@ def check_port(host: str, port: int, option: str) -> None:
 
 
 def in_url(host: str) -> str:
-    """Write an address as it stands in a URL."""
+    """Format a host for use in a URL: IPv6 addresses in brackets."""
     return f"[{host}]" if ":" in host else host
 
 
 def _check_certificate(settings: Settings) -> None:
-    """Read certificate and key as the servers will; a key must not wait for a password."""
+    """Load certificate and key as the servers will; a key with a password is refused."""
     cure = "--tls-cert and --tls-key with files in PEM, the key without a password"
     for path in (settings.tls_cert, settings.tls_key):
         if path is not None and not path.is_file():

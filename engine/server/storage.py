@@ -1,7 +1,8 @@
-"""Server tables beside the ledger: hashes of keys and of sessions, jobs, shares, alerts; durable when a call returns.
+"""The server's own tables: hashes of keys and sessions, jobs, shares, alerts. Writes are durable when a call returns.
 
-A file of its own beside a ledger file, for its owner alone; tables of its own in the database of a ledger that several
-servers share. Neither holds data: jobs keep questions, and answers that were released.
+For a ledger file they are in a separate file next to it, readable by its owner only; for a ledger in a database, which
+several servers may share, in tables of that database. They hold no private data: jobs contain queries, and answers
+that were released.
 """
 
 from __future__ import annotations
@@ -93,15 +94,15 @@ Row = RowMapping | dict[str, Any]
 
 
 class Books:
-    """Keys and jobs of one server, or of several that share a ledger."""
+    """Tables of one server, or of several that share a ledger."""
 
     def __init__(self, store: Store, folder: Path | None = None) -> None:
-        """Keep them in a store, which is a file of a folder or lies elsewhere."""
+        """Use a store; `folder` is where its file is, None for one that is no file."""
         self._store, self.folder = store, folder
 
     @classmethod
     def beside(cls, ledger: str) -> Books:
-        """Open the books beside a ledger; made where there are none. Raises LedgerUnavailable, UnsafeStore."""
+        """Open the tables that belong to a ledger, created if missing. Raises LedgerUnavailable, UnsafeStore."""
         apart = ledger != MEMORY and "://" not in ledger
         folder = Path(ledger).absolute().parent if apart else None
         return cls(open_store(f"{ledger}.server" if apart else ledger, _prepared), folder)
@@ -111,7 +112,7 @@ class Books:
         self._store.close()
 
     def add_key(self, row: Row, maker: str) -> bool:
-        """Write a key's row where the key with which it is made lives still; tell whether it does. "" is none."""
+        """Insert a key, and return True, if the key that creates it, `maker`, is still valid. "" skips the check."""
         with self._store.writing() as connection:  # one writer at a time: the maker's is not taken back between the two
             if not _may_make(connection, maker, row):
                 return False
@@ -119,9 +120,10 @@ class Books:
             return True
 
     def add_first(self, row: Row, *, again: bool) -> list[Row] | None:
-        """Write the row of a role's first key; where one lives, only `again`. Give those taken back; None: not written.
+        """Insert the first key of a role, and return the keys it revokes. None: one is valid and `again` is false.
 
-        One writer at a time: no key of the role is made between the two, and a crash leaves both or neither.
+        One transaction with a single writer: no key of the role can be added in between, and a crash leaves both
+        changes or neither.
         """
         living = keys.c.role == row["role"], keys.c.revoked_at.is_(None), keys.c.expires_at > row["made_at"]
         with self._store.writing() as connection:
@@ -133,20 +135,20 @@ class Books:
             return found
 
     def key(self, **by: str | bytes) -> Row | None:
-        """Find the key of some id, or of a hash."""
+        """Find a key by id or by hash."""
         wanted = select(keys).where(*(keys.c[name] == value for name, value in by.items()))
         with self._store.reading() as connection:
             return connection.execute(wanted).mappings().one_or_none()
 
     def all_keys(self) -> list[Row]:
-        """List every key, the oldest first."""
+        """List every key, oldest first."""
         with self._store.reading() as connection:
             return list[Row](connection.execute(select(keys).order_by(keys.c.made_at, keys.c.id)).mappings())
 
     def follow_key(self, row: Row, ends: str, maker: str) -> bool:
-        """Write the row of a key that follows another, which ends then at the latest; tell whether both lived.
+        """Insert a successor key and end its predecessor by `ends` at the latest; return whether it was inserted.
 
-        Both are that other and the key with which it is made; "" is none.
+        It is not where the predecessor, or the key that creates it (`maker`), is no longer valid. "" skips the latter.
         """
         sooner = case((keys.c.expires_at < ends, keys.c.expires_at), else_=ends)
         lives = _lived(row["follows"], row)
@@ -159,7 +161,7 @@ class Books:
             return True
 
     def revoke_key(self, key_id: str, now: str) -> None:
-        """Take back a key and all that follow it, at once."""
+        """Revoke a key and all its successors at once."""
         gone = select(keys.c.id).where(keys.c.id == key_id).cte("gone", recursive=True)
         gone = gone.union(select(keys.c.id).where(keys.c.follows == gone.c.id))
         since = func.coalesce(keys.c.revoked_at, now)
@@ -167,33 +169,34 @@ class Books:
             connection.execute(update(keys).where(keys.c.id.in_(select(gone.c.id))).values(revoked_at=since))
 
     def add_session(self, digest: bytes, key_id: str, expires_at: str, now: str) -> None:
-        """Write a session down, and forget those that have ended."""
+        """Insert a session, and delete expired ones."""
         with self._store.writing() as connection:
             connection.execute(delete(sessions).where(sessions.c.expires_at <= now))
             connection.execute(insert(sessions), [{"hash": digest, "key_id": key_id, "expires_at": expires_at}])
 
     def session_key(self, digest: bytes, now: str) -> str | None:
-        """Find whose key began a session that has not ended."""
+        """Id of the key that began a session; None if it has expired or is unknown."""
         wanted = select(sessions.c.key_id).where(sessions.c.hash == digest, sessions.c.expires_at > now)
         with self._store.reading() as connection:
             found: str | None = connection.execute(wanted).scalar_one_or_none()
             return found
 
     def end_session(self, digest: bytes) -> None:
-        """Forget a session."""
+        """Delete a session."""
         with self._store.writing() as connection:
             connection.execute(delete(sessions).where(sessions.c.hash == digest))
 
     def take_form(self, digest: bytes, expires_at: str, now: str) -> bool:
-        """Take a form that was sent, and forget those that have ended; tell whether it was not sent before."""
+        """Record a submitted form's token, and delete expired ones. Returns True for the first submission."""
         with self._store.writing() as connection:
             connection.execute(delete(forms).where(forms.c.expires_at <= now))
             return insert_new(connection, forms, {"hash": digest, "expires_at": expires_at})
 
     def add_job(self, row: Row, *, beside: Sequence[str] = (), most: int | None = None) -> bool:
-        """Write a job's row where none of its request id is there; tell whether one is there now.
+        """Insert a job unless its request id exists. Returns whether a job of this request id exists now.
 
-        None is where `most` of the client's are in the states `beside`, counted in the same step: others write.
+        Nothing is inserted where the client already has `most` jobs in the states `beside`; counting and inserting are
+        one transaction.
         """
         own, same = jobs.c.client == row["client"], jobs.c.request_id == row["request_id"]
         with self._store.writing() as connection:
@@ -203,18 +206,18 @@ class Books:
             return connection.execute(select(jobs.c.id).where(own, same)).first() is not None
 
     def job(self, **by: str) -> Row | None:
-        """Find the job of some id, or of a client's request id."""
+        """Find a job by id, or by client and request id."""
         wanted = select(jobs).where(*(jobs.c[name] == value for name, value in by.items()))
         with self._store.reading() as connection:
             return connection.execute(wanted).mappings().one_or_none()
 
     def forget_jobs(self, before: str) -> None:
-        """Delete jobs that ended before a moment, and their answers."""
+        """Delete jobs that ended before a moment, with their answers."""
         with self._store.writing() as connection:
             connection.execute(delete(jobs).where(jobs.c.ended_at < before))
 
     def jobs_in(self, *states: str, client: str | None = None) -> list[Row]:
-        """List jobs in some states, the oldest first; without their answers."""
+        """List jobs in the given states, oldest first, without their answers."""
         columns = [column for column in jobs.c if column.name != "rows"]
         wanted = select(*columns).where(jobs.c.state.in_(states)).order_by(jobs.c.made_at)
         with self._store.reading() as connection:
@@ -222,76 +225,76 @@ class Books:
             return list[Row](found.mappings())
 
     def add_share(self, row: Row, now: str) -> None:
-        """Write a share's row, and forget those that have ended."""
+        """Insert a share, and delete expired ones."""
         with self._store.writing() as connection:
             connection.execute(delete(shares).where(shares.c.expires_at <= now))
             connection.execute(insert(shares), [dict(row)])
 
     def shares_of(self, now: str, **by: str) -> list[Row]:
-        """List shares of some id or client that have not ended, the oldest first."""
+        """List unexpired shares by id or client, oldest first."""
         named = (shares.c[name] == value for name, value in by.items())
         wanted = select(shares).where(shares.c.expires_at > now, *named).order_by(shares.c.made_at)
         with self._store.reading() as connection:
             return list[Row](connection.execute(wanted).mappings())
 
     def end_share(self, share_id: str) -> None:
-        """Forget a share."""
+        """Delete a share."""
         with self._store.writing() as connection:
             connection.execute(delete(shares).where(shares.c.id == share_id))
 
     def add_alerts(self, rows: Sequence[Row]) -> None:
-        """Write rows of alerts, but for those of a mark and channel that is there: none is told twice."""
+        """Insert alerts, except those whose threshold and channel were inserted before: none is sent twice."""
         if rows:
             with self._store.writing() as connection:
                 for row in rows:
                     insert_new(connection, alerts, dict(row))
 
     def due_alerts(self, now: str, tries: int) -> list[Row]:
-        """List alerts that are to be sent now and were tried less often than so."""
+        """List unsent alerts that are due and have had fewer than `tries` attempts."""
         open_, due = alerts.c.sent_at.is_(None), alerts.c.due_at <= now
         with self._store.reading() as connection:
             return list[Row](connection.execute(select(alerts).where(open_, due, alerts.c.tries < tries)).mappings())
 
     def all_alerts(self) -> list[Row]:
-        """List every alert, the newest first."""
+        """List every alert, newest first."""
         with self._store.reading() as connection:
             return list[Row](connection.execute(select(alerts).order_by(alerts.c.made_at.desc())).mappings())
 
     def change_alert(self, row: Row, **changes: str | int | None) -> bool:
-        """Change an alert that is still as it was read; tell whether it was."""
+        """Update an alert, and return True, unless another server has changed it since it was read."""
         named = (alerts.c[name] == row[name] for name in ("about", "channel", "tries"))
         with self._store.writing() as connection:
             return bool(connection.execute(update(alerts).where(*named).values(**changes)).rowcount)
 
     def change_job(self, job_id: str, *, only_in: tuple[str, ...], **changes: str | bytes | None) -> bool:
-        """Change a job that is in one of some states; tell whether it was."""
+        """Update a job that is in one of the given states; return whether it was."""
         wanted = update(jobs).where(jobs.c.id == job_id, jobs.c.state.in_(only_in)).values(**changes)
         with self._store.writing() as connection:
             return bool(connection.execute(wanted).rowcount)
 
 
 def now_text() -> str:
-    """Give the moment, as rows write it."""
+    """Return the current time as stored in rows: ISO 8601, UTC, milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def later_text(**span: float) -> str:
-    """Give a moment so much later."""
+    """Return the time after a span, given as timedelta's arguments, as stored in rows."""
     return (datetime.now(UTC) + timedelta(**span)).isoformat(timespec="milliseconds")
 
 
 def _lived(key_id: str, row: Row) -> tuple[ColumnElement[bool], ...]:
-    """Say that the key of an id lived when the key of a row was made."""
+    """Build the SQL condition that the key of this id was valid when the row's key was made."""
     return keys.c.id == key_id, keys.c.revoked_at.is_(None), keys.c.expires_at > row["made_at"]
 
 
 def _may_make(connection: Connection, maker: str, row: Row) -> bool:
-    """Tell whether the key lives with which another is made; who has none is known by other means."""
+    """Is the key that creates another still valid? True without one: that caller was authenticated otherwise."""
     return not maker or connection.execute(select(keys.c.id).where(*_lived(maker, row))).first() is not None
 
 
 def _prepared(store: Store) -> Store:
-    """Make the tables where there are none, or close the store."""
+    """Create the tables where missing. Closes the store on failure."""
     try:
         with store.writing() as connection:
             metadata.create_all(connection)

@@ -1,8 +1,8 @@
 """Telemetry: counters for Prometheus, and logs as one JSON object a line on standard error.
 
-Counters of requests and refusals are functions of what was asked, none of the data. No time, no memory and no
-processor is measured: those of a fresh release depend on the data. Log lines are made of named fields, with no SQL, no
-value and no key. What happens often is logged at most once in a while.
+Counters of requests and refusals depend on what was requested, never on the data. Durations, memory and processor use
+are not measured: for a fresh release they depend on the data. Log lines consist of named fields, without SQL, values or
+keys. Frequent events are throttled.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
 def begin_logs() -> None:
-    """Write JSON lines; libraries that log text are heard from warnings on."""
+    """Set up logging as JSON lines. Libraries log from level WARNING on."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -37,7 +37,7 @@ def begin_logs() -> None:
 
 
 class _StandardError:
-    """Standard error as it is when a line is written; one that can't be, as on a full disk, stops nothing."""
+    """Standard error, looked up at each write. Write errors, as on a full disk, are ignored."""
 
     def write(self, text: str) -> None:
         with contextlib.suppress(OSError, ValueError):
@@ -61,7 +61,7 @@ class Metrics:
     questions: Counter = field(init=False)
 
     def __post_init__(self) -> None:
-        """Make the counters, without the moments at which each was made."""
+        """Create the counters, without creation timestamps."""
         disable_created_metrics()  # type: ignore[no-untyped-call]
         made = {
             "requests": Counter("passersby_requests", "Requests", ["method", "route"], registry=self.registry),
@@ -72,12 +72,12 @@ class Metrics:
             object.__setattr__(self, name, counter)
 
     def refused(self, code: str) -> None:
-        """Count a refusal that was decided without data."""
+        """Count a refusal, unless it may depend on the data."""
         if code not in UNTOLD:
             self.refusals.labels(code).inc()
 
     def text(self) -> bytes:
-        """Write them as Prometheus reads them."""
+        """Return the counters in Prometheus' text format."""
         return generate_latest(self.registry)
 
 
@@ -86,14 +86,14 @@ LOGGED_AFTER = 60.0  # seconds
 
 @dataclass
 class Throttle:
-    """Remembers when each thing was last logged; safe for many threads."""
+    """Rate limiter of log lines: remembers when each thing was last logged. Thread-safe."""
 
     seconds: float = LOGGED_AFTER
     _last: dict[Hashable, float] = field(default_factory=dict)
     _changing: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def is_due(self, what: Hashable) -> bool:
-        """Was this not logged within the last seconds? Then it is to be logged now."""
+        """Was this not logged within the last `seconds`? If so, it counts as logged now."""
         now = time.monotonic()
         with self._changing:
             if now - self._last.get(what, -self.seconds) < self.seconds:

@@ -1,4 +1,4 @@
-"""Pages: what is computed about a person, and the regulator's report.
+"""Reports: the person report, and the regulator's report.
 
 Catalog and Ledger -> text and HTML.
 

@@ -1,8 +1,8 @@
 """The person report: what is computed about people, in plain words, as HTML and as text for a terminal.
 
-Every number stands with its meaning. The limits of a dataset become the worst case: epsilon, odds, plain words.
-Nothing is read from data: the page is the same for everybody, also for whoever is in no table. The HTML needs no other
-host.
+Every number comes with its meaning. The limits of a dataset become the worst case: epsilon, odds, plain words.
+Nothing is read from data: the page is the same for everybody, including people who are in no table. The HTML loads
+nothing from other hosts.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ LARGEST_ODDS = 1e6  # beyond it a number says no more than a word
 
 
 def worst_told(catalog: Catalog, ledger: Ledger, dataset: Dataset) -> Iterator[str]:
-    """Say what all askers together may learn at most: of one window, and beside it of all of them."""
+    """Worst-case disclosure to all clients together, in words: per privacy window, then over all windows."""
     cap, accounts = caps(dataset).dataset, everybodys(catalog, ledger, dataset)
     limit, windowed = EpsilonDelta.of(chargeable(cap), cap), dataset.window is not Window.FOREVER
     unit = UNITS[dataset.window].removeprefix("everything about you ")
@@ -71,7 +71,7 @@ def worst_told(catalog: Catalog, ledger: Ledger, dataset: Dataset) -> Iterator[s
 
 
 def _over_all(ledger: Ledger, dataset: Dataset, accounts: tuple[AccountView, ...]) -> Iterator[str]:
-    """Say what holds beside the limit of one window: that of what has no time, and of all windows together."""
+    """Worst case outside one window: of tables without time, and of all windows together."""
     for view in accounts:
         if view.name.window == STATIC:
             yield f"What is known of you without a time has a limit of its own: {_epsilon(view.cap_epsilon_delta)}."
@@ -86,7 +86,7 @@ def _over_all(ledger: Ledger, dataset: Dataset, accounts: tuple[AccountView, ...
 
 
 def odds(epsilon: float) -> str:
-    """Say how far even odds can move."""
+    """How far even odds can move under epsilon: exp(epsilon) to 1, rounded up."""
     ratio = math.exp(min(epsilon, 50.0))
     if ratio > LARGEST_ODDS:
         return "more than a million to 1"
@@ -103,7 +103,7 @@ def _epsilon(limit: EpsilonDelta) -> str:
 
 
 def up(epsilon: float) -> str:
-    """Write an epsilon to two places, upwards."""
+    """Format an epsilon to two places, rounded up."""
     return f"{math.ceil(epsilon * 100) / 100:.2f}"
 
 
@@ -123,7 +123,7 @@ GIVEN = (
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, and what stands below it, a paragraph or a point each."""
+    """A heading with paragraphs and bullet points below it."""
 
     title: str
     words: tuple[str, ...]
@@ -132,14 +132,14 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """What one dataset computes about people."""
+    """The person report of one dataset."""
 
     dataset: str
     sections: tuple[Section, ...]
 
 
 def about(catalog: Catalog, ledger: Ledger) -> tuple[Page, ...]:
-    """Write the page of every dataset."""
+    """Person report of every dataset with private tables."""
     return tuple(
         Page(dataset.name, tuple(_sections(catalog, ledger, dataset)))
         for dataset in catalog.datasets
@@ -181,7 +181,7 @@ def _table(table: Table) -> str:
 
 
 def admission_said(catalog: Catalog, dataset: Dataset) -> tuple[str, ...]:
-    """Say who is in a dataset, in the words in which people are told."""
+    """Eligibility rules of a dataset in plain words: who is in it."""
     return (*_admitted_words(catalog, dataset), *_admitted(catalog, dataset))
 
 
@@ -193,7 +193,7 @@ def _admitted_words(catalog: Catalog, dataset: Dataset) -> tuple[str, ...]:
 
 
 def _admitted(catalog: Catalog, dataset: Dataset) -> Iterator[str]:
-    """Say in words what is asked of people and rows."""
+    """Eligibility conditions on people and rows, one in words each."""
     rules = dataset.admission
     for table in catalog.tables:
         if table.dataset == dataset.name and table.consent is not None:
@@ -216,7 +216,7 @@ def _admitted(catalog: Catalog, dataset: Dataset) -> Iterator[str]:
 
 
 def _state(state: str | bool) -> str:
-    """Write a state as people say it."""
+    """Format a consent state as people say it."""
     return state if isinstance(state, str) else "yes" if state else "no"
 
 
@@ -274,13 +274,13 @@ TEMPLATE = Path(__file__).with_name("about_page.html.j2")
 
 
 def page_html(pages: tuple[Page, ...]) -> str:
-    """Write the page; what stewards and clients are called is text in it, and can be nothing else."""
+    """Render the report as HTML. Names of stewards and clients are escaped."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(pages=pages)
 
 
 def page_text(pages: tuple[Page, ...]) -> str:
-    """Write the page for a terminal."""
+    """Render the report for a terminal."""
     return "\n\n".join(_page(page) for page in pages) + "\n"
 
 

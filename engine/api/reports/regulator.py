@@ -1,7 +1,7 @@
-"""The regulator's report: privacy units, limits, what was spent, the worst case, who asks.
+"""The regulator's report: privacy units, limits, budgets spent, the worst case, clients.
 
-One HTML page that needs no other host, and text for a terminal. Every number is the ledger's own, or follows from it
-by the conversion that the ledger uses. No data are opened.
+One HTML page that loads nothing from other hosts, and text for a terminal. Every number is the ledger's own, or
+follows from it by the conversion that the ledger uses. No data is opened.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ UNITS = {
 
 @dataclass(frozen=True)
 class DatasetReport:
-    """What stands of one dataset."""
+    """Report of one dataset."""
 
     name: str
     unit: str
@@ -51,7 +51,7 @@ class DatasetReport:
 
     @property
     def used(self) -> tuple[AccountView, ...]:
-        """Give the windows of which something was spent."""
+        """Accounts of the windows in which something was spent."""
         return tuple(view for view in self.accounts if view.spent != NOTHING)
 
 
@@ -69,7 +69,7 @@ class Report:
 
 
 def ledger_report(catalog: Catalog, ledger: Ledger) -> Report:
-    """Write down how a ledger stands, and whether it is as it was written."""
+    """Report of a ledger's state, including a verification of its hash chain."""
     admin, rows = Admin(catalog, ledger), ledger.entries(limit=1)
     private = {table.dataset for table in catalog.tables if table.private}
     clients = admin.clients()
@@ -111,7 +111,7 @@ CHART_WIDTH, CHART_HEIGHT = 640.0, 120.0
 
 @dataclass(frozen=True)
 class Bar:
-    """One window in the chart: what is spent of its ceiling."""
+    """One window in the chart: the share of its ceiling that is spent."""
 
     x: float
     width: float
@@ -120,7 +120,7 @@ class Bar:
 
 
 def report_html(report: Report) -> str:
-    """Write the page; what stewards, admins and clients are called is text in it, and can be nothing else."""
+    """Render the report as HTML. Names of stewards, admins and clients are escaped."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"row": account_row, "bars": bars, "told": told, "exact": exact, "caps": caps_told}
     chart = {"width": CHART_WIDTH, "height": CHART_HEIGHT}
@@ -128,7 +128,7 @@ def report_html(report: Report) -> str:
 
 
 def report_text(report: Report) -> str:
-    """Write the report for a terminal."""
+    """Render the report for a terminal."""
     title = f"Privacy ledger: {report.catalog}"
     parts = [title, "=" * len(title), "", *_chain(report)]
     for dataset in report.datasets:
@@ -139,7 +139,7 @@ def report_text(report: Report) -> str:
 
 
 def account_row(view: AccountView) -> dict[str, str]:
-    """Tell one window: what is spent of its ceiling, in rho and as (epsilon, delta)."""
+    """One window: what is spent of its ceiling, in rho and as (epsilon, delta)."""
     return {
         "window": view.name.window,
         "spent": exact(view.spent.rho),
@@ -151,7 +151,7 @@ def account_row(view: AccountView) -> dict[str, str]:
 
 
 def bars(accounts: tuple[AccountView, ...]) -> list[Bar]:
-    """Draw a bar for each window, the earliest first."""
+    """One bar per window, earliest first."""
     step = CHART_WIDTH / len(accounts)
     return [
         Bar(i * step, step * 0.9, CHART_HEIGHT * float(view.spent.rho / view.cap.rho), account_row(view)["window"])
@@ -160,20 +160,20 @@ def bars(accounts: tuple[AccountView, ...]) -> list[Bar]:
 
 
 def told(amount: EpsilonDelta | None) -> str:
-    """Write (epsilon, delta) for people, rounded up."""
+    """Format (epsilon, delta), rounded up."""
     if amount is None:
         return "beyond any number that says something"
     return f"epsilon {_up(amount.epsilon)} at delta {delta_text(float(amount.delta))}"
 
 
 def exact(rho: Fraction | float) -> str:
-    """Write rho as the ledger counts it: to the last pico-rho, without zeros behind."""
+    """Format rho exactly: to the last pico-rho, without trailing zeros."""
     whole = Fraction(rho)
     return f"{Decimal(whole.numerator) / Decimal(whole.denominator):.12f}".rstrip("0").rstrip(".")
 
 
 def caps_told(row: Mapping[str, Any]) -> str:
-    """Tell every cap of a client: of a window, over all of them, and of one question."""
+    """Every cap of a client in words: per window, over all windows, and per query."""
     told = {"cap_rho": "a window", "lifetime_cap_rho": "over all windows", "query_cap_rho": "a question"}
     return "rho " + ", ".join(f"{exact(row[cap])} {of}" for cap, of in told.items() if row[cap] is not None)
 

@@ -1,4 +1,4 @@
-"""Answers, explanations, tables, budgets and ledger rows as the shapes that leave.
+"""Wire shapes of answers, explanations, tables, budgets and ledger rows.
 
 Engine types -> plain dicts.
 

@@ -1,4 +1,4 @@
-"""Answers, explanations and tables -> the shapes that leave: plain dicts, and Arrow with a card."""
+"""Wire shapes of answers and explanations: Arrow with a privacy card, and plain dicts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,10 @@ def answered(
     *,
     rehearsal: bool = False,
 ) -> pa.Table:
-    """Give the shown columns, with the card in the schema's metadata; advice where a column is mostly weak."""
+    """Build the answer's Arrow table, with the privacy card as JSON in the schema metadata.
+
+    The card contains advice only where a column is mostly unreliable.
+    """
     biases = column_biases(given.question, given.told)
     doubts = column_doubts(given.question, given.told)
     paired, counts = of_pairs(given.question, given.told), not_negative(given.question)
@@ -73,14 +76,14 @@ def answered(
 
 
 def _first_release(ways: tuple[Way, ...]) -> str | None:
-    """Name the release that the first numbers are of, or the first that they are made of."""
+    """Key of the release the first numbers come from, or of the first source they are derived from."""
     if not ways:
         return None
     return ways[0].bought.release_key if ways[0].bought is not None else ways[0].sources[0].release_key
 
 
 def made_from(ways: tuple[Way, ...]) -> list[dict[str, Any]]:
-    """Name the stored releases that numbers were made of, and how."""
+    """List the stored releases that numbers were derived from, and how."""
     return [
         {
             "release": release_spoken(way.wanted.plan),
@@ -97,7 +100,7 @@ def made_from(ways: tuple[Way, ...]) -> list[dict[str, Any]]:
 
 
 def advice_told(given: Advice) -> dict[str, Any] | None:
-    """Tell why intervals are wide and what to ask instead; None where there is nothing to say."""
+    """Why intervals are wide and which queries to submit instead; None where there is no advice."""
     if given == NO_ADVICE:
         return None
     instead = [
@@ -116,7 +119,7 @@ def advice_told(given: Advice) -> dict[str, Any] | None:
 
 
 def shortened(told: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Keep as much of advice as answers have room for, the first parts first; explaining tells all of it."""
+    """Advice cut to the room that answers have, alternatives dropped before reasons. Explanations carry all of it."""
     kept = None if told is None else {part: list(told[part]) for part in ("why", "instead")}
     while kept is not None and len(json.dumps(kept)) > MOST_CHARACTERS:
         (kept["instead"] or kept["why"]).pop()
@@ -124,14 +127,14 @@ def shortened(told: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _simultaneous(given: Answered | Explained) -> dict[str, Any] | None:
-    """Tell how many intervals hold together, and how often; None where each holds by itself."""
+    """Count the intervals that hold together, and at which confidence; None where each holds only by itself."""
     counts = [prepared.key_count for prepared in given.prepared]
     held = held_together(given.question, counts, given.confidence)
     return None if held is None else {"confidence": held.confidence, "numbers": held.numbers}
 
 
 def _pairs(lower: Floats, upper: Floats, *, whole: bool) -> list[tuple[float, float] | None]:
-    """Pair lower and upper ends; there is no interval where either is missing or beyond all floats.
+    """Pair lower and upper interval ends. None where either is missing or infinite.
 
     As tuples: a million lists keep Python's collector busy for longer than everything else here takes.
     """
@@ -145,14 +148,14 @@ def _pairs(lower: Floats, upper: Floats, *, whole: bool) -> list[tuple[float, fl
 
 
 def _integers(ends: Floats) -> npt.NDArray[np.int64]:
-    """Keep whole ends within the integers of 64 bits, which their column is made of."""
+    """Clamp integral interval ends to the range of int64, the type of their column."""
     kept = np.clip(ends, -(2.0**63), LARGEST_FLOAT).astype(np.int64)
     kept[ends > LARGEST_FLOAT] = LARGEST
     return kept
 
 
 def price(loss: Loss) -> dict[str, Any]:
-    """Give a price as rho and delta, and as the epsilon of this question alone."""
+    """Write a loss as rho and delta, and as the epsilon of this query alone."""
     epsilon = epsilon_at(loss.rho, CONVERSION_DELTA) if loss.pico_rho else 0.0
     return {
         "rho": float(loss.rho),
@@ -162,7 +165,7 @@ def price(loss: Loss) -> dict[str, Any]:
 
 
 def explained(given: Explained, remaining: dict[str, Any]) -> dict[str, Any]:
-    """Give what a question would cost and show."""
+    """Wire shape of an explanation: what a query would cost and return."""
     return {
         "columns": columns_told(given.question),
         "confidence": given.confidence,

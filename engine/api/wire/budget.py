@@ -1,4 +1,4 @@
-"""The accounts of every dataset -> what a client, or an admin, is shown of budgets: spent, left, and for how long."""
+"""Wire shape of the budget: for every account what is spent, what is left, and how long it lasts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from engine.pricing.terms import caps
 
 
 def budget(ledger: Ledger, catalog: Catalog, client: str | None, now: datetime) -> dict[str, Any]:
-    """Show the accounts of every dataset: all clients together, the groups that a client is in, and its own."""
+    """Accounts of every dataset: all clients together, the groups that a client is in, and its own."""
     accounts: list[dict[str, Any]] = []
     of_clients: list[dict[str, Any]] = []
     ahead: dict[str, list[str]] = {}
@@ -39,12 +39,12 @@ def budget(ledger: Ledger, catalog: Catalog, client: str | None, now: datetime) 
 
 
 def _questions(account: dict[str, Any], dataset: Dataset) -> int:
-    """Count the questions of the default price that fit into what is left."""
+    """Count further queries at the default price that fit what is left."""
     return int(account["remaining_rho"] / float(dataset.defaults.rho) + 1e-9)
 
 
 def _of_clients(ledger: Ledger, catalog: Catalog, dataset: Dataset) -> Iterator[dict[str, Any]]:
-    """Show every client's accounts, windows in a row that are alike as one."""
+    """Every client's accounts, with runs of consecutive equal windows merged."""
     of_owner = owner_loss(ledger, dataset.name)
     for views_of_client in client_accounts(ledger, dataset, windows_of(catalog, dataset)):
         in_windows = [(view,) for view in views_of_client if view.name.window != LIFETIME]
@@ -53,21 +53,21 @@ def _of_clients(ledger: Ledger, catalog: Catalog, dataset: Dataset) -> Iterator[
 
 
 def _unknown(ledger: Ledger, client: str | None) -> list[str]:
-    """Say that a name is nobody's yet: whoever asks first under it is a client, so it has accounts as others have."""
+    """Warning that no client has this name yet. Any name becomes a client at its first query."""
     if client is None or any(member.client == client for member in ledger.clients()):
         return []
     return [f"nobody has asked, or was added, as client {client!r}: this is what that name would begin with"]
 
 
 def _over_all(ledger: Ledger, dataset: Dataset, client: str) -> list[AccountView]:
-    """Find the accounts over all windows on a client's path that somebody has capped."""
+    """Lifetime accounts on a client's path that have a cap."""
     names = [AccountName(dataset.name, LIFETIME, holder) for holder in prefixes(client)]
     found = ledger.accounts_under(dataset.name, {name: caps(dataset).of(name, client) for name in names})
     return [view for view in found if view.capped]
 
 
 def _lasting(found: Mapping[AccountName, Forecast]) -> Iterator[str]:
-    """Say which account is empty first at the present rate, of the client's own rather than of others'."""
+    """Forecast of the account that runs out first at the present rate. Ties go to the client's own."""
     if found:
         name = min(found, key=lambda name: (found[name].days, name.holder == EVERYBODY))
         yield lasting(found[name], str(name))

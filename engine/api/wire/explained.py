@@ -1,4 +1,4 @@
-"""What an explanation holds -> its lists on the wire: columns, keys, bounds on one person and thresholds."""
+"""Lists of an explanation on the wire: columns, keys, contribution bounds, thresholds."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from engine.pricing.prepare import Prepared, choices_of
 
 
 def columns_told(question: Question) -> list[dict[str, Any]]:
-    """Name the columns of the answer, with their types."""
+    """Names and types of the answer's columns."""
     return [{"name": shown.name, "type": str(shown.field.type)} for shown in question.columns]
 
 
 def keys_told(question: Question, prepared: tuple[Prepared, ...]) -> list[dict[str, Any]]:
-    """Say of each key of each release how its values are known; how many groups there are, where that is public."""
+    """Group keys of each release: public or private, why, and the number of groups where it is public."""
     bins = {release.plan: release.histogram for release in question.releases}
     return [fact for place, each in enumerate(prepared) for fact in _keys(each, bins.get(place))]
 
 
 def bounds_told(told: tuple[Prepared, ...]) -> list[dict[str, Any]]:
-    """Say of each vector how one person is bounded and what noise it has, in the unit of its column."""
+    """Contribution bound and noise of each query vector, in the unit of its column."""
     return [fact for each in told for fact in _bounds(each)]
 
 
 def thresholds_told(prepared: tuple[Prepared, ...]) -> list[dict[str, Any]]:
-    """Say of each release with private keys from how many persons on a key is shown, and what that costs."""
+    """Partition-selection threshold (in persons) of each release with private keys, and its delta."""
     return [
         {
             "threshold": each.cost.threshold_persons,
@@ -44,7 +44,7 @@ def thresholds_told(prepared: tuple[Prepared, ...]) -> list[dict[str, Any]]:
 
 
 def _keys(prepared: Prepared, histogram: Histogram | None) -> Iterator[dict[str, Any]]:
-    """Describe each key; the bins of a histogram are counted for themselves, and make no groups of the answer."""
+    """Group keys of one release. A histogram's bins are counted separately: they are no groups of the answer."""
     bins = 1 if histogram is None else histogram.bins
     kind = "private" if prepared.plan.key_set is None else "public"
     release = release_spoken(prepared.plan)

@@ -1,4 +1,4 @@
-"""Releases and ledger rows -> the shapes that leave; amounts are shown as floats, and kept as integers."""
+"""Wire shapes of releases and ledger rows. Amounts are shown as floats; the ledger stores integers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def paid(release: PaidRelease) -> dict[str, Any]:
 
 
 def entry(row: Entry) -> dict[str, Any]:
-    """Show one row: its body as it is hashed, and of a charge what its client paid."""
+    """Show one ledger row: its body as it is hashed, and the price where it is a charge."""
     loss = charged_loss(row)
     return {
         "sequence": row.sequence,

@@ -1,4 +1,4 @@
-"""An answer or an explanation -> sentences that a reader of its numbers should know."""
+"""Notes of an answer or explanation: sentences about the reliability and completeness of its numbers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ TOLD = 0.001  # the least share that is told as a number
 
 
 def answer_notes(given: Answered, *, rehearsal: bool) -> list[str]:
-    """Say what a reader of an answer should know of its numbers, and of those that are missing."""
+    """Write the notes of an answer: about its numbers, and about those that are missing."""
     notes = [REHEARSED] if rehearsal else []
     if given.day is not None:
         notes.append(f"Numbers of {given.day}, from store: who objected since then still counts in them.")
@@ -58,7 +58,7 @@ def answer_notes(given: Answered, *, rehearsal: bool) -> list[str]:
 
 
 def bounding_notes(given: Answered | Explained) -> list[str]:
-    """Tell where one person's influence is cut, and that intervals do not cover what is lost by it."""
+    """Write notes on clipping and on private keys. Intervals do not cover the clipping bias."""
     notes = [f"{note.removesuffix('.')}." for note in given.notes]
     plans = [prepared.plan for prepared in given.prepared]
     notes += [KEYS_ALONE.format(which_release(plan, plans)) for plan in _unread(given.question)]
@@ -80,7 +80,7 @@ def bounding_notes(given: Answered | Explained) -> list[str]:
 
 
 def _unread(question: Question) -> Iterator[PrivatePlan]:
-    """Walk the plans of public keys of which no number is read: all of the list is shown, whatever they say."""
+    """Plans with public keys none of whose numbers are used: the whole key set is shown, independent of the data."""
     for release in question.releases if not (question.sums or question.gathered) else ():
         plan = question.plans[release.plan]
         if not release.outputs and release.histogram is None and plan.key_set is not None:
@@ -88,7 +88,7 @@ def _unread(question: Question) -> Iterator[PrivatePlan]:
 
 
 def _cut(vector: Vector, bound: VectorBound) -> str:
-    """Say how much of a total is expected to be lost by bounding, or to be wrong where that is given back."""
+    """Describe the expected clipping bias of a total, or the remaining error where the bias was corrected."""
     bias, within = bound.predicted_bias, bound.bias_within
     if within is not None and vector.kind is VectorKind.CENTRED:
         return f"an average may be off by some {within:.2g} by this, which intervals do not cover"

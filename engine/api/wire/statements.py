@@ -1,4 +1,4 @@
-"""Statements beside SELECT -> Arrow, in the same shape as an answer: nothing in it was read from private data."""
+"""Statements other than SELECT as Arrow tables, in the shape of an answer. Nothing here is read from private data."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _WILDCARDS = str.maketrans({"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[
 
 
 def is_like(text: str, pattern: str) -> bool:
-    """Return whether a text matches SQL's LIKE: % for anything, _ for one character, case counts.
+    """Match a text with SQL's LIKE: % stands for any text, _ for one character; case counts.
 
     The matcher of file names compiles to atomic groups: no pattern makes it slow.
     """
@@ -39,14 +39,14 @@ def is_like(text: str, pattern: str) -> bool:
 
 
 def named_like(rows: Iterable[Mapping[str, Any]], pattern: str | None) -> list[Mapping[str, Any]]:
-    """Keep rows whose name is like a pattern, in any case."""
+    """Filter rows by name with a LIKE pattern, ignoring case."""
     return [row for row in rows if pattern is None or is_like(row["name"].lower(), pattern.lower())]
 
 
 def listed(
     rows: Iterable[Mapping[str, Any]], names: tuple[str, ...], remaining: Mapping[str, Any], notes: Sequence[str] = ()
 ) -> pa.Table:
-    """Give rows as a table with the card of an answer that cost nothing."""
+    """Rows as an Arrow table with the privacy card of a free answer."""
     kept = list(rows)
     table = pa.table({name: _column([row.get(name) for row in kept]) for name in names})
     price = {"rho": 0.0, "delta": 0.0, "epsilon_at_delta": {"epsilon": 0.0, "delta": 0.0}}
@@ -59,18 +59,18 @@ def listed(
 
 
 def _column(values: list[Any]) -> pa.Array:
-    """Give values of one type; where there are none, as text."""
+    """Arrow array of values of one type; of type string where all are null."""
     return pa.array(values) if any(value is not None for value in values) else pa.array(values, pa.string())
 
 
 def described(table: Mapping[str, Any], catalog: Catalog, remaining: Mapping[str, Any]) -> pa.Table:
-    """Give one row per column of a table, and say of which time and whose its rows are."""
+    """Answer of DESCRIBE: one row per column, with notes on the table's time range and on who is in it."""
     notes = (*table["windows_told"], *admission_notes(catalog.table(table["name"]), catalog))
     return listed(columns_of(table), COLUMNS, remaining, notes)
 
 
 def columns_of(table: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Give one row per column of a table, with what is declared of it."""
+    """One row per column of a table, with its declared properties in words."""
     return [
         {**column, "declared": "; ".join(filter(None, (rule(column) for rule in _DECLARED)))}
         for column in table["columns"]
@@ -102,7 +102,7 @@ def _clock(column: Mapping[str, Any]) -> str:
 
 
 def _one_person(column: Mapping[str, Any]) -> str:
-    """Say how much one person may add to sums and means."""
+    """Clip bounds of a column in words: how much one person may add to sums and means."""
     told = [("sum_norm", "a person counts up to {} in sums"), ("centred_norm", "up to {} in means")]
     made = [word.format(_end(column[key])) for key, word in told if key in column]
     return ", ".join(made) + (f", around {_end(column['centre'])}" if "centre" in column else "")
@@ -112,7 +112,7 @@ _DECLARED = (_values, _ends, _cells, _clock, _one_person)
 
 
 def functions_told() -> list[dict[str, Any]]:
-    """List functions, aggregates and table functions, each form with what it takes, gives and means."""
+    """Signatures of all functions, aggregates and table functions, with result and meaning."""
     found = [
         {"name": name, "arguments": ", ".join(map(in_words, form.arguments)), "gives": _gives(form), "meaning": meaning}
         for name in function_names()
@@ -129,7 +129,7 @@ def _gives(form: Function) -> str:
 
 
 def _aggregate(aggregate: Aggregate) -> dict[str, Any]:
-    """Tell an aggregate; what it may be used for is its meaning."""
+    """Row of an aggregate. Its meaning states over what it may be used."""
     over = ["people"] * aggregate.at_boundary + ["one person's rows"] * (aggregate.inside is not None) + ["releases"]
     name, arguments = _COUNTED.get(aggregate.name, (aggregate.name, ", ".join(["x", "y"][: aggregate.arguments])))
     gives = "the type of its argument" if aggregate.result is None else str(aggregate.result)
@@ -143,7 +143,10 @@ def _table_function(each: TableFunction) -> dict[str, Any]:
 
 
 def explanation(explained: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Give an explanation as rows: price, what is left, error per column, keys, bounds, windows, notes, advice."""
+    """Answer of EXPLAIN PRIVACY: one row per fact.
+
+    Parts: price, budget left, expected error per column, keys, bounds, thresholds, windows, notes, advice.
+    """
     several = len({b["release"] for b in explained["bounds"]}) > 1
     rows: list[tuple[str, str | None, Any, str | None]] = list(_price(explained))
     rows += [("left", owner, left["rho"], "rho, before this") for owner, left in explained["remaining"].items()]
@@ -162,14 +165,14 @@ def explanation(explained: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _advised(advice: Mapping[str, Any] | None) -> Iterator[tuple[str, float | None, str]]:
-    """Tell why intervals are wide, and what to ask instead, its price as the value."""
+    """Advice rows: why intervals are wide, and alternative queries with their price as the value."""
     if advice is not None:
         yield from (("why", None, each) for each in advice["why"])
         yield from (("instead", each["price"]["rho"], each["sql"]) for each in advice["instead"])
 
 
 def _ahead(outlook: Mapping[str, Any] | None) -> Iterator[tuple[str | None, float | None, str]]:
-    """Tell how many more questions fit, and what a question that does not can be replaced by."""
+    """Outlook rows: how many more queries fit, and cheaper alternatives to one that does not."""
     if outlook is not None:
         first, *others = outlook["told"]
         yield "further", outlook["further"], first
@@ -186,7 +189,7 @@ def _price(explained: Mapping[str, Any]) -> Iterator[tuple[str, str | None, Any,
 
 
 def _column_told(column: Mapping[str, Any], explained: Mapping[str, Any]) -> tuple[str, float | None, str]:
-    """Tell a column: its expected error as its value, and what that is."""
+    """Row of a result column. Its value is the expected half-width of the column's intervals."""
     name, errors = column["name"], explained["expected_error"]
     if name not in errors:
         return name, None, f"{column['type']}, without noise of its own"
@@ -200,7 +203,7 @@ def _column_told(column: Mapping[str, Any], explained: Mapping[str, Any]) -> tup
 
 
 def _of(told: Mapping[str, Any], several: bool) -> str:
-    """Say which release something belongs to, where there are several."""
+    """Prefix that names the release, where there are several."""
     return f"{told['release']}: " if several else ""
 
 

@@ -1,4 +1,4 @@
-"""Declared tables -> the shape in which analysts see them: nothing in it was read from data."""
+"""Wire shapes of declared tables, as analysts see them. Nothing here is read from data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TIMELESS = "Its rows have no time: they are charged to the windows of those that
 
 
 def table(declared: Table, catalog: Catalog) -> dict[str, Any]:
-    """Show what may be asked of a table, and how much one person counts in it."""
+    """Describe a declared table: columns, windows, and how much one person counts in it."""
     borrowed = catalog.borrowed_person(declared)
     windows = _windows(declared, catalog)
     more = () if borrowed is None else (replace(borrowed, nullable=False),)  # rows of nobody are not read
@@ -41,7 +41,7 @@ def table(declared: Table, catalog: Catalog) -> dict[str, Any]:
 
 
 def _windows(declared: Table, catalog: Catalog) -> dict[str, str | None]:
-    """Say which windows a private table's dataset declares, and of which days they are; a whole history has no ends."""
+    """Return the privacy windows of a private table's dataset and their days. A whole-history window has no ends."""
     found = dict.fromkeys(("window", "first_window", "last_window", "first_day", "last_day"), None)
     if not declared.private:
         return found
@@ -54,7 +54,7 @@ def _windows(declared: Table, catalog: Catalog) -> dict[str, str | None]:
 
 
 def _windows_told(windows: Mapping[str, str | None], time_column: str | None) -> Iterator[str]:
-    """Say which time may be asked about and in which windows it is charged, as every door shows it."""
+    """Describe the declared time range, and which windows a query is charged to."""
     window, *names, first_day, last_day = windows.values()
     if first_day is not None:
         first, last = names

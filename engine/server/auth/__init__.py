@@ -1,6 +1,6 @@
-"""Who asks: API keys, tokens of an identity provider, rates.
+"""Authentication: API keys, tokens of an identity provider, rate limits.
 
-Headers -> an account, or a refusal.
+Headers -> a principal, or a refusal.
 
 Modules, each before those that import it:
 

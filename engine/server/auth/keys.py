@@ -1,7 +1,7 @@
-"""Keys: 256 random bits, shown once, kept as keyed hashes; they end, overlap when changed, and can be taken back.
+"""API keys: 256 random bits, shown once, stored as keyed hashes; they expire, can be rotated and revoked.
 
-The one place beside engine/mechanism/gaussian.py that needs unpredictable bits: a key is no noise, and no number of an
-answer depends on it.
+Apart from engine/mechanism/gaussian.py, the one place that needs unpredictable bits. They are no noise: no number of an
+answer depends on a key.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SHOWN = ("id", "name", "role", "made_at", "made_by", "expires_at", "revoked_at")
 
 @dataclass(frozen=True)
 class Principal:
-    """Who asks: the name on whose account, and what that name may do."""
+    """An authenticated caller: name and role."""
 
     name: str  # of a client, for analysts; the actor in the ledger's rows, for others
     role: Role
@@ -35,20 +35,20 @@ class Principal:
 
 @dataclass(frozen=True)
 class Keys:
-    """The keys of a server."""
+    """The API keys of a server."""
 
     books: Books
     pepper: bytes  # a secret of the server's: who copies the books alone can't try keys out
 
     def make(self, name: str, role: Role, *, by: str, days: float, maker: str = "") -> dict[str, Any]:
-        """Make a key and show it, once; raises ParamError, also where the maker's own key, of that id, has ended."""
+        """Create a key and return it, once; raises ParamError, also where the creator's own key `maker` has expired."""
         key, row = self._new(name, role, by, days)
         if not self.books.add_key(row, maker):
             raise ParamError("The key with which this one was to be made has ended.", "a key that lives.")
         return {"key": key, **_shown(row)}
 
     def principal(self, key: str) -> Principal | None:
-        """Say whose key this is; None for one that was never made, has ended or was taken back."""
+        """Return the caller a key belongs to; None for an unknown, expired or revoked key."""
         if not key.startswith(PREFIX):
             return None
         digest = self._digest(key)
@@ -58,12 +58,12 @@ class Keys:
         return Principal(row["name"], Role(row["role"]), row["id"])
 
     def principal_of(self, key_id: str) -> Principal | None:
-        """Say whose key has this id; None for one that is not there or has ended."""
+        """Return the caller of the key with this id; None for an unknown, expired or revoked key."""
         row = self.books.key(id=key_id)
         return None if row is None or not _lives(row) else Principal(row["name"], Role(row["role"]), row["id"])
 
     def rotate(self, key_id: str, *, by: str, days: float, overlap_hours: float, maker: str = "") -> dict[str, Any]:
-        """Make the key that follows another; the old one goes on for the overlap. Raises ParamError, as `make` does."""
+        """Create a successor of a key; the old key stays valid for the overlap. Raises ParamError, as `make` does."""
         old = self.find(key_id)
         if not 0 <= overlap_hours <= 24 * 31:
             raise ParamError("Two keys overlap for 0 to 744 hours.", "overlap_hours = 24.")
@@ -73,13 +73,13 @@ class Keys:
         return {"key": key, **_shown(row)}
 
     def span_days(self, key_id: str) -> float:
-        """Say for how long a key was made; raises ParamError."""
+        """Lifetime of a key in days, as it was made; raises ParamError."""
         row = self.find(key_id)
         made, ends = (datetime.fromisoformat(row[name]) for name in ("made_at", "expires_at"))
         return (ends - made).total_seconds() / 86_400
 
     def revoke(self, key_id: str) -> dict[str, Any]:
-        """Take a key back, at once, with those that were made in its place; raises ParamError."""
+        """Revoke a key at once, with its successors; raises ParamError."""
         self.books.revoke_key(key_id, now_text())
         return _shown(self.find(key_id))
 
@@ -91,13 +91,13 @@ class Keys:
         return found
 
     def listed(self) -> list[dict[str, Any]]:
-        """List keys: whose, since when, until when; nothing that opens anything."""
+        """List keys with their names and lifetimes, without secrets."""
         return [_shown(row) for row in self.books.all_keys()]
 
     def bootstrap(self, name: str, *, days: float, again: bool = False) -> dict[str, Any]:
-        """Make the first admin's key; raises ParamError where a living key of an admin is there already.
+        """Create the first admin's key; raises ParamError where a valid admin key exists.
 
-        `again` takes those back in the same step, whatever secret they were hashed with: `taken_back` has their names.
+        `again` revokes the existing ones in the same step, under any server secret; `taken_back` lists their names.
         """
         key, row = self._new(name, Role.ADMIN, "bootstrap", days)
         taken_back = self.books.add_first(row, again=again)
@@ -110,7 +110,7 @@ class Keys:
     def _new(
         self, name: str, role: Role, by: str, days: float, follows: str | None = None
     ) -> tuple[str, dict[str, Any]]:
-        """Draw a key, and give it with its row, which is not written yet; raises ParamError."""
+        """Draw a key, and return it with its row, which is not inserted yet; raises ParamError."""
         check_asker(name)  # of every role: the ledger's own names are nobody's who comes through a door
         self._check_spelling(name)
         if not 0 < days <= 3650:
@@ -129,7 +129,7 @@ class Keys:
         }
 
     def _check_spelling(self, name: str) -> None:
-        """Refuse a name that another key has in another spelling; raises ParamError. The ledger does so of clients."""
+        """Refuse a name that differs from another key's in spelling only; raises ParamError. So does the ledger."""
         known = {row["name"] for row in self.books.all_keys()}
         alike = sorted(each for each in known - {name} if folded_name(each) == folded_name(name))
         if alike:
@@ -140,17 +140,17 @@ class Keys:
 
 
 def new_id() -> str:
-    """Name something so that nobody guesses the name."""
+    """Unguessable identifier."""
     return secrets.token_hex(16)
 
 
 def new_session() -> str:
-    """Make what a browser's cookie holds."""
+    """Secret of a browser's session cookie."""
     return secrets.token_urlsafe(BITS // 8)
 
 
 def read_pepper(file: Path) -> bytes:
-    """Read the server's secret, made where there is none, for its owner alone; raises ParamError where others read."""
+    """Read the server's secret, created if missing; raises ParamError where others may read it."""
     try:
         if not file.exists():
             make_durably(file, secrets.token_bytes(BITS // 8))

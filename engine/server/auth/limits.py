@@ -1,4 +1,4 @@
-"""How much one client may ask: requests in a time, questions at once."""
+"""Rate limits of a client: requests per time, long calls at once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FAILURES = 16  # failed tries of one address in a minute
 
 @dataclass
 class Limits:
-    """The limits of one server; each server of several counts for itself."""
+    """The limits of one server. Servers that share a ledger count separately."""
 
     rate: str
     queue: int  # long calls at once that read no data: rehearsals and plans
@@ -33,24 +33,24 @@ class Limits:
     _tries: RateLimitItem = field(init=False)
 
     def __post_init__(self) -> None:
-        """Read the rate."""
+        """Parse the rate."""
         self._item, self._tries = parse(self.rate), parse(f"{FAILURES}/minute")
 
     def count_request(self, name: str) -> None:
-        """Count a request of somebody; raises Problem with E_RATE where it is one too many."""
+        """Count a request of a caller; raises Problem with E_RATE above the rate."""
         if not self._window.hit(self._item, "client", name):
             raise self._too_many(self._item, "client", name)
 
     def count_failure(self, address: str) -> None:
-        """Count a key that was none; raises Problem with E_RATE where an address tries too many."""
+        """Count a failed authentication of an address; raises Problem with E_RATE after too many."""
         if not self._window.hit(self._tries, "address", address):
             raise self._too_many(self._tries, "address", address)
 
     @contextmanager
     def long_call(self, name: str) -> Iterator[None]:
-        """Hold a place among calls that take long and read no data; raises Problem with E_RATE where it is full.
+        """Occupy a place among long calls that read no data; raises Problem with E_RATE if there is none.
 
-        Who has none there gets one, however many others have.
+        A client without a place always gets one, even when all are taken.
         """
         own, everybody = self._asking[name], self._asking.total()
         if own and (own >= self.per_client or everybody >= self.queue):

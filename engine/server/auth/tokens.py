@@ -1,7 +1,7 @@
-"""Tokens of an identity provider (OpenID Connect) instead of keys: signatures by pinned algorithms, claims checked.
+"""OpenID Connect tokens of an identity provider, accepted like keys. Signature algorithms are pinned, claims checked.
 
-The provider's public keys are read from a file, its JWKS: no question waits for another host, and whoever can answer
-for that host can't make keys. A file that is changed is read again.
+The provider's public keys are read from a JWKS file: no query waits for another host, and nobody who impersonates that
+host can make keys. The file is read again when it changes.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Tokens:
 
     @classmethod
     def of(cls, settings: Settings) -> Tokens | None:
-        """Read which provider a server takes tokens of, if any."""
+        """Identity provider of the settings; None without one."""
         issuer, audience, keys_file = settings.oidc_issuer, settings.oidc_audience, settings.oidc_keys
         if issuer is None or audience is None or keys_file is None:
             return None
@@ -51,9 +51,9 @@ class Tokens:
         return cls(issuer, audience, keys_file, pinned, settings.oidc_name_claim, settings.oidc_role_claim)
 
     def principal(self, token: str) -> Principal | None:
-        """Say whose token this is; None for one that is not signed by the provider for this server, or has ended.
+        """Return a token's caller; None for one that is expired or not signed by the provider for this server.
 
-        Raises Problem with E_AUTH for a token that is the provider's, and whose subject is no name of a client.
+        Raises Problem with E_AUTH for a valid token whose subject can't be a client's name.
         """
         import jwt  # late: the extra [oidc] brings it
 
@@ -80,7 +80,7 @@ class Tokens:
         return Principal(name, role, "")
 
     def _known(self) -> Mapping[str, jwt.PyJWK]:
-        """Give the provider's keys: none where the file is gone, the last ones while it is no key set."""
+        """Return the provider's keys: none if the file is gone, the last valid ones while it can't be parsed."""
         changed = self._changed()
         if changed is None or changed == self._read_at:
             return {} if changed is None else self._keys
@@ -98,14 +98,14 @@ class Tokens:
             return None
 
     def _note(self, broken_at: int, kind: str) -> None:
-        """Say once of each broken file that it is one."""
+        """Log each broken version of the file once."""
         if broken_at != self._broken_at:
             self._broken_at = broken_at
             log.error("the provider's keys can't be read", kind=kind)
 
 
 def read_key_set(file: Path) -> Mapping[str, jwt.PyJWK]:
-    """Read a JWKS, by the keys' ids; what is no key that can be used is left out. Raises OSError, ValueError."""
+    """Read a JWKS, as keys by id; unusable keys are skipped. Raises OSError, ValueError."""
     import jwt
 
     try:

@@ -1,4 +1,4 @@
-"""The edge of HTTP: shapes of requests and responses, problems, roles, sizes, OpenAPI.
+"""The HTTP edge: models of requests and responses, problems, roles, size classes, OpenAPI.
 
 ASGI -> typed requests; results -> responses.
 

@@ -1,4 +1,4 @@
-"""OpenAPI as FastAPI makes it -> the whole truth: every no in its one shape, and how a key is sent."""
+"""Completes FastAPI's OpenAPI document: problem responses, key authentication, roles of each endpoint."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ REFUSALS = {
 
 
 def completed(document: dict[str, Any]) -> dict[str, Any]:
-    """Complete a document in place, and give it."""
+    """Complete an OpenAPI document in place, and return it."""
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     for left_over in ("HTTPValidationError", "ValidationError"):

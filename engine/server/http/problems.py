@@ -1,4 +1,4 @@
-"""Every no as application/problem+json, with the status that its code means: one table, one shape."""
+"""Problem responses (RFC 9457, application/problem+json) and the HTTP status of each error code."""
 
 from __future__ import annotations
 
@@ -49,26 +49,26 @@ LONGEST_PLACE = 100  # characters of a field's name that a message repeats
 
 
 class Problem(Exception):
-    """A no of the server's own, before the engine was asked."""
+    """A refusal by the server itself, before the engine is involved."""
 
     def __init__(
         self, code: str, message: str, hint: str, *, sql: str | None = None, headers: Mapping[str, str] | None = None
     ) -> None:
-        """Keep the fields of the one shape."""
+        """Build the wire shape of the refusal."""
         super().__init__(code)
         self.told: dict[str, Any] = {"code": code, "message": message, "hint": hint, "span": None, "sql": sql}
         self.headers = dict(headers or {})
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> Problem:
-        """Say again what was said before."""
+        """Rebuild a problem from its stored wire shape."""
         again = cls(str(told["code"]), str(told["message"]), str(told["hint"]))
         again.told = {key: value for key, value in told.items() if key not in ("type", "title", "status", "detail")}
         return again
 
 
 def problem_response(told: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
-    """Give a problem the status of its code."""
+    """HTTP response of a problem, with the status of its code."""
     status = STATUSES.get(str(told["code"]), 500)
     sent = dict(headers or {})
     if told["code"] == "E_AUTH":
@@ -81,7 +81,7 @@ def problem_response(told: Mapping[str, Any], headers: Mapping[str, str] | None 
 
 
 def unread_problem(errors: Sequence[Any], hint: str = "GET /openapi.json says what is read here") -> Problem:
-    """Say where a request is not as declared, from pydantic's list of errors; what it holds is not repeated."""
+    """Problem for a malformed request, from pydantic's list of errors. Values from the request are not repeated."""
     first = errors[0]
     where = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))[:LONGEST_PLACE]
     if first["type"] in NO_OBJECT and where == "body":
@@ -94,7 +94,7 @@ def unread_problem(errors: Sequence[Any], hint: str = "GET /openapi.json says wh
 
 
 def shape(told: Mapping[str, Any], status: int) -> dict[str, Any]:
-    """Give the members of RFC 9457 and those of every refusal (docs/answers.md), in text that UTF-8 can hold."""
+    """Body of a problem: the members of RFC 9457 and those of every refusal (docs/answers.md), valid as UTF-8."""
     code = str(told["code"])
     title = TITLES.get(code, HTTPStatus(status).phrase)
     members = {"type": f"urn:passersby:{code}", "title": title, "status": status, "detail": told["message"], **told}

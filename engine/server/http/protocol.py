@@ -1,4 +1,4 @@
-"""HTTP/1.1 of uvicorn, for which a request that is sent in part is no reason to keep a connection."""
+"""uvicorn's HTTP/1.1 protocol with time limits for receiving a request."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ SECONDS = {h11.IDLE: 20.0, h11.SEND_BODY: 60.0}  # that a client has for a whole
 
 
 class BoundedProtocol(H11Protocol):
-    """Closes a connection whose client takes too long over a head or a body; between requests uvicorn's time holds."""
+    """Closes a connection whose client is too slow to send a head or a body. Idle time is left to uvicorn."""
 
     _awaited: Any = None  # the part of a request that is under way, as a state of h11
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
-        """Await the first head."""
+        """Start the timer of the first head."""
         super().connection_made(transport)
         self._await(h11.IDLE)
 
     def data_received(self, data: bytes) -> None:
-        """Await the rest of what has begun."""
+        """Start the timer of the part that has begun."""
         super().data_received(data)
         self._await(self.conn.their_state)
 
     def on_response_complete(self) -> None:
-        """Await what a client still sends of a body that nobody read."""
+        """Start the timer of the rest of a body that was not read."""
         super().on_response_complete()
         if self.conn.their_state is not h11.IDLE:
             self._await(self.conn.their_state)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Await nothing more."""
+        """Stop the timer."""
         self._await(None)
         super().connection_lost(exc)
 
     def _await(self, part: Any) -> None:  # noqa: ANN401  h11's states are classes of their own kind
-        """Give a part of a request its time, from when it began."""
+        """Start the timer of a part of the request, unless it runs already."""
         if part is self._awaited:
             return
         if self._timer is not None:

@@ -1,4 +1,4 @@
-"""The bodies of requests, as OpenAPI tells them: nothing in one goes unread, no number is read as another kind."""
+"""Request bodies, as OpenAPI describes them. Unknown fields are refused, and types are not coerced."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ Amount = AmountText | int | Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Asked(BaseModel):
-    """A body that is sent: nothing in it goes unread."""
+    """Base of request bodies; unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Question(Asked):
-    """A question, and what it may cost."""
+    """A query, and what it may cost."""
 
     sql: Sql = Field(description="The question, in DuckDB's SQL (docs/sql.md).", examples=["SELECT count(*) FROM trip"])
     rho: Amount | None = Field(None, description="Privacy loss to spend; the catalog's where absent.")
@@ -27,7 +27,7 @@ class Question(Asked):
     confidence: Annotated[float, Field(allow_inf_nan=False)] | None = Field(None, description="Level of the intervals.")
 
     def arguments(self, client: str) -> dict[str, Any]:
-        """Give the desk's arguments; amounts as the text that was sent, so that 0.1 is a tenth."""
+        """Arguments for the session. Amounts are passed as the text that was sent, so that 0.1 is exact."""
         told = {name: None if value is None else str(value) for name, value in self._amounts()}
         return {"sql": self.sql, "client": client, "confidence": self.confidence, **told}
 
@@ -36,7 +36,7 @@ class Question(Asked):
 
 
 class ShareAsked(Asked):
-    """An answer that is shown to another analyst: a question that you have paid for, at the terms you asked it at."""
+    """An answer to share with another analyst: a query that you have paid for, with the terms you paid it at."""
 
     sql: Sql
     rho: Amount | None = None
@@ -45,7 +45,7 @@ class ShareAsked(Asked):
 
 
 class Workload(Asked):
-    """Questions that are planned together."""
+    """Queries to be planned together."""
 
     questions: SqlFile = Field(
         description="Questions in SQL, with ; between them; -- candidate before one nobody asks."
@@ -55,14 +55,14 @@ class Workload(Asked):
 
 
 class ClientAsked(Asked):
-    """A client that is added."""
+    """A client to add."""
 
     client: Name
     reason: Reason
 
 
 class CapAsked(Asked):
-    """A cap."""
+    """A cap to set."""
 
     client: Name
     rho: Amount
@@ -72,7 +72,7 @@ class CapAsked(Asked):
 
 
 class TopUpAsked(Asked):
-    """What a client asks for."""
+    """A cap that a client requests."""
 
     rho: Amount
     dataset: Name | None = None
@@ -81,13 +81,13 @@ class TopUpAsked(Asked):
 
 
 class Because(Asked):
-    """Why."""
+    """The reason of a decision."""
 
     reason: Reason
 
 
 class FreezeAsked(Asked):
-    """What is frozen."""
+    """The client, dataset and window to freeze."""
 
     client: Name | None = None
     dataset: Name | None = None
@@ -96,7 +96,7 @@ class FreezeAsked(Asked):
 
 
 class KeyAsked(Asked):
-    """A key that is made."""
+    """A key to create."""
 
     name: Name = Field(description="Of a client, for analysts; of the person, for others.")
     role: Annotated[Role, Field(strict=False)]
@@ -104,7 +104,7 @@ class KeyAsked(Asked):
 
 
 class RotateAsked(Asked):
-    """A key that follows another."""
+    """The successor of a key."""
 
     days: float | None = Field(None, gt=0, le=3650)
     overlap_hours: float = Field(24.0, ge=0, le=24 * 31, description="How long the old key goes on.")
@@ -120,7 +120,7 @@ class ObjectionAsked(Asked):
 
 
 class ObjectionsAsked(Asked):
-    """Persons who object, one on a line."""
+    """Persons who object, one per line."""
 
     persons: PersonLines
     reason: Reason
@@ -129,7 +129,7 @@ class ObjectionsAsked(Asked):
 
 
 class FigureAsked(Asked):
-    """How many people object, as a noisy number."""
+    """The price of a noisy number of objections."""
 
     rho: Amount = Field(description="What every window of the dataset is charged, on everybody's account.")
     dataset: Name | None = None

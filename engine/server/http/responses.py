@@ -21,13 +21,13 @@ from engine.server.http.sizes import padded_json, padded_stream, public_length
 
 
 class Told(BaseModel):
-    """A body that is sent back; fields may be added."""
+    """Base of response bodies; fields may be added."""
 
     model_config = ConfigDict(extra="allow")
 
 
 class Problem(Told):
-    """Every no: RFC 9457, and what a refusal tells."""
+    """A refusal: RFC 9457, with code, hint and place in the SQL."""
 
     type: str
     title: str
@@ -48,7 +48,7 @@ class ColumnTold(Told):
 
 
 class Price(Told):
-    """A loss."""
+    """A privacy loss."""
 
     rho: float
     delta: float
@@ -56,7 +56,7 @@ class Price(Told):
 
 
 class Card(Told):
-    """What an answer and an explanation have alike."""
+    """The fields that answers and explanations share."""
 
     columns: list[ColumnTold]
     confidence: float | None
@@ -77,7 +77,7 @@ class Answer(Card):
 
 
 class Explanation(Card):
-    """What a question would cost and give."""
+    """What a query would cost and return."""
 
     keys: list[dict[str, Any]]
     bounds: list[dict[str, Any]]
@@ -119,7 +119,7 @@ class Released(Told):
 
 
 class Share(Told):
-    """An answer that is shared; who has the id may see what was asked, and pay for the numbers."""
+    """A shared answer. Anybody with the id may see the query, and pay for the numbers."""
 
     id: str
     by: str
@@ -130,14 +130,14 @@ class Share(Told):
 
 
 class Offer(Share):
-    """What shared numbers cost you."""
+    """A shared answer with its price for you."""
 
     price: Price
     paid: bool
 
 
 class TableTold(Told):
-    """A table that may be asked about."""
+    """A table that can be queried."""
 
     name: str
     kind: str
@@ -153,7 +153,7 @@ class Outlines(Told):
 
 
 class FunctionTold(Told):
-    """A function that a question may use."""
+    """A function that a query may use."""
 
     name: str
     arguments: str
@@ -162,7 +162,7 @@ class FunctionTold(Told):
 
 
 class Me(Told):
-    """Who asks."""
+    """The caller of this key."""
 
     name: str
     role: Role
@@ -170,7 +170,7 @@ class Me(Told):
 
 
 class Planned(Told):
-    """What to buy so that questions cost least together: of each its price, and what it is made of."""
+    """The cheapest set of purchases for several queries: the price of each, and the releases it is derived from."""
 
     rho: float
     ask_at_rho: float
@@ -180,7 +180,7 @@ class Planned(Told):
 
 
 class StandingTold(Told):
-    """A standing question that the asker is entitled to see."""
+    """A scheduled query that the caller is entitled to see."""
 
     name: str
     dataset: str
@@ -188,13 +188,13 @@ class StandingTold(Told):
 
 
 class Health(Told):
-    """How the server is."""
+    """State of the server."""
 
     state: str
 
 
 class KeyTold(Told):
-    """A key, without what opens anything."""
+    """A key, without its secret."""
 
     id: str
     name: str
@@ -207,13 +207,13 @@ class KeyTold(Told):
 
 
 class NewKey(KeyTold):
-    """A key, shown once."""
+    """A new key, with its secret, shown once."""
 
     key: str
 
 
 class Verified(Told):
-    """What of a ledger is not as it was written."""
+    """Result of verifying a ledger's hash chain."""
 
     ledger: str
     sequence: int
@@ -223,7 +223,7 @@ class Verified(Told):
 
 
 class Checked(Told):
-    """What one of the server's own checks finds."""
+    """Result of one health check."""
 
     check: str
     state: Literal["passed", "look", "failed"]
@@ -231,7 +231,7 @@ class Checked(Told):
 
 
 class Figure(Told):
-    """How many people object, with noise."""
+    """Number of people who object, with noise."""
 
     dataset: str
     release_id: str
@@ -244,7 +244,7 @@ class Figure(Told):
 
 
 class StoredTold(Told):
-    """What is stored of a dataset."""
+    """Stored releases of a dataset."""
 
     dataset: str
     replay_max_age_days: int | None
@@ -252,7 +252,7 @@ class StoredTold(Told):
 
 
 class AlertTold(Told):
-    """An alert of a budget, in one channel."""
+    """A budget alert, in one channel."""
 
     client: str
     window: str
@@ -288,7 +288,7 @@ SQL_TYPES = {
 
 
 def body_of(rows: bytes, media_type: str) -> bytes:
-    """Give an answer in the form that was asked for, padded to its size class."""
+    """Response body of an answer in a media type, padded to its size class."""
     table = pa.ipc.open_stream(rows).read_all()
     card = json.loads(table.schema.metadata[CARD])
     length = public_length(table, card)
@@ -299,7 +299,7 @@ def body_of(rows: bytes, media_type: str) -> bytes:
 
 
 def answer_shape(table: pa.Table, card: dict[str, Any]) -> dict[str, Any]:
-    """Give columns, rows and the whole card."""
+    """JSON shape of an answer: columns, rows, and the members of the card."""
     columns = [[plain(value) for value in column.to_pylist()] for column in table.columns]
     return {
         "columns": [{"name": field.name, "type": sql_type(field.type)} for field in table.schema],
@@ -309,7 +309,7 @@ def answer_shape(table: pa.Table, card: dict[str, Any]) -> dict[str, Any]:
 
 
 def sql_type(kind: pa.DataType) -> str:
-    """Name an Arrow type as DuckDB's SQL does."""
+    """Name of an Arrow type in DuckDB's SQL."""
     if pa.types.is_timestamp(kind):
         return "TIMESTAMP" if kind.tz is None else "TIMESTAMPTZ"
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
@@ -320,7 +320,7 @@ def sql_type(kind: pa.DataType) -> str:
 
 
 def plain(value: object) -> object:
-    """Give a value as JSON has it: times as ISO text, decimals as numbers, what is no number as null."""
+    """Convert a value to JSON types: times to ISO text, decimals to numbers, NaN and infinities to null."""
     match value:
         case bool() | int() | str() | None:
             return value

@@ -1,4 +1,4 @@
-"""Who may do what: every endpoint, the roles that may use it, and whose things each of them may touch.
+"""Authorization: for every endpoint, the roles that may use it, and on whose objects.
 
 Tests read this table and try every cell of it; an endpoint that is not in it is not served.
 """
@@ -11,7 +11,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What a key is for."""
+    """Role of a key."""
 
     ANALYST = "analyst"
     STEWARD = "steward"
@@ -20,7 +20,7 @@ class Role(StrEnum):
 
 
 class Reach(StrEnum):
-    """Whose things."""
+    """Scope of a permission: nothing, one's own objects, or anybody's."""
 
     NONE = "none"
     OWN = "own"
@@ -29,7 +29,7 @@ class Reach(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """The reach of each role at one endpoint."""
+    """Permissions of each role at one endpoint."""
 
     analyst: Reach = Reach.NONE
     steward: Reach = Reach.NONE
@@ -37,7 +37,7 @@ class Rule:
     auditor: Reach = Reach.NONE
 
     def reach(self, role: Role) -> Reach:
-        """Say how far a role reaches here."""
+        """Permission of a role at this endpoint."""
         found: Reach = getattr(self, role.value)
         return found
 

@@ -1,4 +1,4 @@
-"""Size classes: how long a body is says nothing about the noisy numbers in it.
+"""Size classes: responses are padded so that their length reveals nothing about the noisy numbers in them.
 
 A class is chosen from what is public or was released: columns, texts, number of rows, and for every number the width of
 the longest one. Classes are Padme's (Nikitin et al. 2019, arXiv 1806.03160, section 4.2): at most 12% longer.
@@ -21,7 +21,7 @@ OF_NOISE = ("intervals", "reliability", "advice")  # what of a card depends on n
 
 
 def size_class(length: int) -> int:
-    """Give the least class that holds so many bytes."""
+    """Smallest size class of at least so many bytes."""
     if length <= LEAST:
         return LEAST
     exponent = length.bit_length() - 1
@@ -30,7 +30,7 @@ def size_class(length: int) -> int:
 
 
 def public_length(table: pa.Table, card: dict[str, Any]) -> int:
-    """Give a length that no body of this shape exceeds, from what is not noise."""
+    """Upper bound on the length of any body with this shape, from everything that does not depend on noise."""
     rows = int(table.num_rows)
     notes = [note for note in card.get("notes", []) if not follows_noise(note)]
     static = {name: value for name, value in card.items() if name not in OF_NOISE} | {"notes": notes}
@@ -45,20 +45,20 @@ def public_length(table: pa.Table, card: dict[str, Any]) -> int:
 
 
 def follows_noise(note: str) -> bool:
-    """Tell whether a note is given because of noisy numbers."""
+    """Is a note present because of noisy numbers? True for notes on values that noise made NULL."""
     return " value(s) are NULL " in note
 
 
 def padded_json(body: bytes, length: int) -> bytes:
-    """Fill a JSON body up with white space behind it."""
+    """Pad a JSON body with trailing white space to its size class."""
     return body.ljust(size_class(max(length, len(body))), b" ")
 
 
 def padded_stream(body: bytes, length: int) -> bytes:
-    """Fill an Arrow stream up with zeros behind its end mark, where no reader looks."""
+    """Pad an Arrow stream to its size class, with zeros after its end mark, which no reader looks at."""
     return body.ljust(size_class(max(length, len(body))), b"\0")
 
 
 def _text_length(column: pa.ChunkedArray) -> int:
-    """Give how long a column without numbers is as JSON; keys and texts of a release are no noise."""
+    """Length of a column of keys or texts as JSON; these are public or released, not noise."""
     return len(json.dumps(column.to_pylist(), default=str, ensure_ascii=False).encode())

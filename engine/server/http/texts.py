@@ -32,7 +32,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def is_plain(text: str) -> bool:
-    """Tell whether a text has neither NUL nor a lone surrogate."""
+    """Is a text valid in UTF-8 and PostgreSQL? It is unless it contains NUL or a lone surrogate."""
     return _NOT_PLAIN.search(text) is None
 
 
