@@ -1,4 +1,4 @@
-"""A catalog file to a Catalog, with every mistake and its cure; the bundled catalogs.
+"""Catalogs: parse a steward's TOML file into a Catalog, collecting every error; bundled catalogs; versions.
 
 TOML text -> dialect's Catalog, or CatalogError with dotted keys.
 

@@ -1,10 +1,10 @@
-"""Eligibility: whose rows may be read, by consent, law, age and retention.
+"""Eligibility: the rows that may be read, decided by consent, law, age and retention.
 
-It is decided below the analyst's SQL, also for questions that never mention the person table. A row is read only where
-everything that is required is known and admits it (proofs.md#admission).
+The filter is applied below the analyst's SQL, also in queries that never mention the person table. A row is read only
+if every required attribute of its person is known and satisfies its condition (proofs.md#admission).
 
-Declarations are resolved over the whole catalog: the table of persons, columns that hold states, days. Nothing here
-looks at a clock: the last day is the last one that the catalog declares (proofs.md#retention).
+Declarations are resolved over the whole catalog: the person table, the attribute columns, the reference days. No clock
+is read: the last day is the last one that the catalog declares (proofs.md#retention).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ AGE_TYPES = {
 
 
 def person_table(catalog: Catalog, dataset: Dataset) -> Table | None:
-    """Find the table with one row a person: the one that is named, the one with consent, or the only one."""
+    """Return the table with one row per person: the named one, the one with consent, or the only candidate."""
     found = [table for table in catalog.tables if table.dataset == dataset.name and _of_persons(table)]
     named = [table for table in found if table.name == dataset.admission.table]
     asked = named or [table for table in found if table.consent is not None] or found
@@ -53,12 +53,13 @@ def person_table(catalog: Catalog, dataset: Dataset) -> Table | None:
 
 
 def _of_persons(table: Table) -> bool:
+    """Is the primary key the person column alone, so that each row is one person?"""
     person = table.person
     return person is not None and not person.through and table.primary_key == (person.column,)
 
 
 def check_admission(catalog: Catalog, mistakes: Mistakes) -> None:
-    """Note what admission asks for and the catalog does not have."""
+    """Collect the eligibility rules that the catalog cannot evaluate: missing tables, columns or days."""
     for dataset in catalog.datasets:
         asked = _Asked(catalog, dataset)
         rules = dataset.admission
@@ -73,14 +74,14 @@ def check_admission(catalog: Catalog, mistakes: Mistakes) -> None:
 
 
 def with_retention(catalog: Catalog) -> Catalog:
-    """Say of every private table with a time from which day on its rows are read."""
+    """Set the first retained day on every private table that has a time column."""
     first = {d.name: kept_from(catalog, d) for d in catalog.datasets}
     tables = (replace(t, kept_from=first[t.dataset]) if t.private and t.time_column else t for t in catalog.tables)
     return replace(catalog, tables=tuple(tables))
 
 
 def kept_from(catalog: Catalog, dataset: Dataset) -> str | None:
-    """Find the first day whose rows are read; None where all are."""
+    """Return the first day within the retention period, as ISO text; None where every row is retained."""
     retention, days = dataset.admission.retention, declared_days(catalog, dataset)
     if retention is None or days is None:
         return None
@@ -88,7 +89,7 @@ def kept_from(catalog: Catalog, dataset: Dataset) -> str | None:
 
 
 def declared_days(catalog: Catalog, dataset: Dataset) -> tuple[str, str] | None:
-    """Find the first and the last day that windows declare, or else time columns; no row is looked at."""
+    """Return the first and last declared day, from privacy windows or else time-column ranges; never from rows."""
     if dataset.stretch is not None:
         last = next_begin(dataset.window, dataset.stretch.last) - dt.timedelta(days=1)
         return dataset.stretch.first.isoformat(), last.isoformat()
@@ -97,6 +98,7 @@ def declared_days(catalog: Catalog, dataset: Dataset) -> tuple[str, str] | None:
 
 
 def _ranges(catalog: Catalog, dataset: Dataset) -> Iterator[ValueRange]:
+    """Yield the declared ranges of the dataset's private time columns."""
     for table in catalog.tables:
         if table.private and table.dataset == dataset.name and table.time_column is not None:
             column = table.column(table.time_column)
@@ -105,7 +107,7 @@ def _ranges(catalog: Catalog, dataset: Dataset) -> Iterator[ValueRange]:
 
 
 def _back(last: dt.date, retention: Retention) -> dt.date:
-    """Count back from the last day: so many days are kept, or the days after the same day so many months earlier."""
+    """Return the first retained day: the retention period, in days or months, counted back from the last day."""
     if retention.days is not None:
         return max(dt.date.min, last - dt.timedelta(days=retention.days - 1))
     months = last.year * 12 + last.month - 1 - (retention.months or 0)
@@ -117,20 +119,20 @@ def _back(last: dt.date, retention: Retention) -> dt.date:
 
 
 def of_age_on(catalog: Catalog, dataset: Dataset, minors: Minors) -> dt.date | None:
-    """Find the day on which people must have been of age: before it no row of theirs is read."""
+    """Return the day on which a person's age is evaluated; no row before it is read. None: none is declared."""
     days = declared_days(catalog, dataset)
     day = minors.on or kept_from(catalog, dataset) or (days[0] if days else None)
     return None if day is None else dt.date.fromisoformat(day)
 
 
 class _Asked:
-    """The checks of one dataset; errors are at its keys."""
+    """Check the eligibility rules of one dataset; errors carry the keys of that dataset."""
 
     def __init__(self, catalog: Catalog, dataset: Dataset) -> None:
         self.catalog, self.dataset = catalog, dataset
 
     def persons(self) -> None:
-        """Check that one table has one row a person."""
+        """Check that exactly one table has one row per person, and that its attributes hold for all privacy windows."""
         if person_table(self.catalog, self.dataset) is None:
             tables = [t.name for t in self.catalog.tables if t.dataset == self.dataset.name and _of_persons(t)]
             key, cure = "table", f"write table = with one of {', '.join(tables)}."
@@ -148,13 +150,13 @@ class _Asked:
             raise self._error("table", why, "keep states that people told, in columns without from_windows.")
 
     def _states(self) -> Iterator[str | None]:
-        """List the columns that hold states."""
+        """Yield the columns with the attributes that law and age conditions read; None for an absent rule."""
         rules = self.dataset.admission
         yield rules.jurisdiction.column if rules.jurisdiction is not None else None
         yield rules.minors.column if rules.minors is not None else None
 
     def _named(self, name: str) -> None:
-        """Check that the table that is named is one of persons, and the one with consent."""
+        """Check that the named table has one row per person, and that consent is declared in the same table."""
         found = person_table(self.catalog, self.dataset)
         if found is None or found.name != name:
             why = f"{name} is no private table of this dataset with one row a person."
@@ -165,7 +167,7 @@ class _Asked:
             raise self._error("table", f"consent is declared in {others[0]}.", cure)
 
     def law(self, law: Jurisdiction) -> None:
-        """Check that a law is known, and that of everybody not denied."""
+        """Check that the law of each person is known, and that a law shared by everybody is not denied."""
         if law.column is not None:
             self._column(law.column, SqlType.VARCHAR, "jurisdiction.column")
         elif law.constant is not None and (law.constant in law.codes) == law.denied:
@@ -174,21 +176,22 @@ class _Asked:
             raise self._error("jurisdiction", why, cure)
 
     def age(self, minors: Minors) -> None:
-        """Check that an age is one, and on which day."""
+        """Check the type of the age column, and that the day on which age is evaluated is known."""
         self._column(minors.column, AGE_TYPES[minors.by], f"minors.{minors.by}")
         if minors.by in (AgeBy.BIRTH_DATE, AgeBy.BIRTH_YEAR) and minors.on is None:
             self.days("minors")
 
     def days(self, key: str) -> None:
-        """Check that the catalog says which days there are."""
+        """Check that windows or a time column declare the first and last day."""
         if declared_days(self.catalog, self.dataset) is None:
             cure = 'declare the range of a time_column: range = ["2026-10-01", "2026-10-31"].'
             raise self._error(key, "no time column of this dataset declares its first and last day.", cure)
 
     def _column(self, name: str, kind: SqlType, key: str) -> None:
+        """Check that the person table has this attribute column, with the required type."""
         table = person_table(self.catalog, self.dataset)
         if table is None:
-            return  # noted already
+            return  # collected by check_person_table
         column = table.column(name)
         if column is None:
             names = [c.name for c in table.columns]
@@ -201,17 +204,17 @@ class _Asked:
         return CatalogError(self.catalog.path, f"datasets.{self.dataset.name}.admission.{key}", why, cure)
 
 
-OLDEST = 130  # years: who is older is a mistake, and their age not known
+OLDEST = 130  # years; an older age counts as unknown
 EARLIEST_BIRTH = "1850-01-01"
-WIDEST = "HUGEINT"  # holds the persons of every integer type
+WIDEST = "HUGEINT"  # holds every declared integer type
 
 
 def admission(catalog: Catalog, dataset: str) -> Admission:
-    """Find who may be read of a dataset.
+    """Return the eligibility filter of a dataset: the person table and the conditions on its attributes.
 
-    Claim: a row counts only if its person's one row in the declared table admits them by every state that is asked for,
-    and they have not objected. The filter is applied to one person's bounded numbers, which are a function of that
-    person's rows alone, so the sums are those of the admitted persons' data (proofs.md#admission).
+    Claim: a row counts only if its person's one row in the declared table meets every required condition, and the
+    person has not objected. The filter is applied to one person's bounded numbers, which are a function of that
+    person's rows alone, so the sums are those of the eligible persons' data (proofs.md#admission).
     """
     declared = catalog.dataset(dataset) if any(d.name == dataset for d in catalog.datasets) else None
     table = None if declared is None else person_table(catalog, declared)
@@ -220,7 +223,7 @@ def admission(catalog: Catalog, dataset: str) -> Admission:
 
 
 def _states(catalog: Catalog, dataset: Dataset, table: Table) -> tuple[State, ...]:
-    """List what is asked of a person's one row."""
+    """List the conditions on a person's row: consent, law and age."""
     asked: list[State] = []
     if table.consent is not None:
         asked.append(Among(table.consent.column, table.consent.admitted))
@@ -233,7 +236,7 @@ def _states(catalog: Catalog, dataset: Dataset, table: Table) -> tuple[State, ..
 
 
 def _of_age(minors: Minors, on: dt.date | None) -> State:
-    """Ask for an age; by a year of birth, for who reached it whatever their birthday."""
+    """Return the age condition; a year of birth passes only if the age is reached on any possible birthday."""
     if minors.by is AgeBy.AGE_BAND:
         return Among(minors.column, minors.bands)
     if minors.by is AgeBy.AGE:
@@ -245,16 +248,16 @@ def _of_age(minors: Minors, on: dt.date | None) -> State:
 
 
 def _years_before(day: dt.date, years: int) -> dt.date:
-    """Find the last birthday that makes somebody so old on a day."""
+    """Return the latest birth date at which a person has this age on a day."""
     year = max(dt.MINYEAR, day.year - years)
     try:
         return day.replace(year=year)
-    except ValueError:  # the 29th of February
+    except ValueError:  # 29 February in a common year
         return day.replace(year=year, day=28)
 
 
 def _person_type(catalog: Catalog, dataset: str) -> str:
-    """Find as what persons are stored: one type where all tables agree, else one that holds all of theirs."""
+    """Return the stored type of person keys: the common type, or one wide enough for all tables."""
     columns = (
         t.column(t.person.column) for t in catalog.tables if t.dataset == dataset and t.person and not t.person.through
     )
@@ -264,7 +267,7 @@ def _person_type(catalog: Catalog, dataset: str) -> str:
     return next(iter(kinds))[1] if len(kinds) == 1 else WIDEST
 
 
-DENIED = ("DE",)  # where location data may not be used without consent of a kind that no catalog can show
+DENIED = ("DE",)  # location data need a form of consent that no catalog can prove
 CODE = re.compile(r"[A-Z]{2}")
 MOST_MONTHS, MOST_DAYS = 1_200, 36_525
 JURISDICTION = 'write jurisdiction = { column = "country" }, or { constant = "AT" } where one law is everybody\'s.'
@@ -272,7 +275,7 @@ MINORS = 'write e.g. minors = { birth_date = "born", minimum = 18 }, or { age_ba
 
 
 def read_admission(section: Section) -> AdmissionRules:
-    """Read what a dataset asks of people and rows, beside the consent that is declared on the table of persons."""
+    """Parse the eligibility rules of a dataset; consent is declared on the person table instead."""
     section.only(("table", "jurisdiction", "minors", "retention", "contact"))
     part = section.mistakes.part
     return AdmissionRules(
@@ -285,7 +288,7 @@ def read_admission(section: Section) -> AdmissionRules:
 
 
 def read_replay(section: Section) -> int | None:
-    """Read how old a stored release may be that a repeat is given: days."""
+    """Parse the maximum age, in days, of a stored release that may answer a repeated query; None: no limit."""
     if "replay_max_age" not in section.entries:
         return None
     rule = section.section("replay_max_age")
@@ -295,7 +298,7 @@ def read_replay(section: Section) -> int | None:
 
 
 def _jurisdiction(section: Section) -> Jurisdiction | None:
-    """Read whose law is asked for, and which laws do not admit."""
+    """Parse the law rule: the column or constant with each person's country, and the denied or admitted codes."""
     if "jurisdiction" not in section.entries:
         return None
     law = section.section("jurisdiction")
@@ -311,7 +314,7 @@ def _jurisdiction(section: Section) -> Jurisdiction | None:
 
 
 def _legal_basis(law: Section) -> tuple[tuple[str, str], ...]:
-    """Read for which codes the owner says why their law admits the people."""
+    """Parse the legal basis that the owner states for each country code."""
     basis = law.section("legal_basis")
     for code in basis.entries:
         _code(law, "legal_basis", code)
@@ -319,7 +322,7 @@ def _legal_basis(law: Section) -> tuple[tuple[str, str], ...]:
 
 
 def _codes(law: Section, basis: dict[str, str]) -> tuple[tuple[str, ...], bool]:
-    """Find which codes are denied, or which alone are admitted; what is denied for everybody needs a legal basis."""
+    """Return the listed country codes, and True if they are denied; a code in DENIED needs a legal basis."""
     if "denied" in law.entries and "admitted" in law.entries:
         raise law.error("admitted", "laws are denied or admitted, not both.", "keep one of the two lists.")
     if "admitted" in law.entries:
@@ -352,7 +355,7 @@ def _code(law: Section, name: str, code: str) -> str:
 
 
 def _minors(section: Section) -> Minors | None:
-    """Read how old people must be, and which column says so."""
+    """Parse the age rule: the minimum age and the column with birth date, birth year, age or age band."""
     if "minors" not in section.entries:
         return None
     rule = section.section("minors")
@@ -379,7 +382,7 @@ def _bands(rule: Section) -> tuple[str, ...]:
 
 
 def _retention(section: Section) -> Retention | None:
-    """Read how far back rows are read."""
+    """Parse the retention period, in months or days."""
     if "retention" not in section.entries:
         return None
     rule = section.section("retention")

@@ -1,4 +1,4 @@
-"""Declared table -> what analysts are told of whose rows it has, and for how long numbers are repeated."""
+"""Eligibility notes: the description of a table's eligible rows and retention that analysts see."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from engine.catalog.admission import kept_from, of_age_on
 
 
 def admission_notes(declared: Table | None, catalog: Catalog) -> tuple[str, ...]:
-    """Say whose rows of a private table are read; nothing of a public one."""
+    """Return the notes on which persons' rows of a private table are read; none for a public table."""
     if declared is None or not declared.private:
         return ()
     dataset = catalog.dataset(declared.dataset)
@@ -19,13 +19,13 @@ def admission_notes(declared: Table | None, catalog: Catalog) -> tuple[str, ...]
 
 
 def not_counted(catalog: Catalog, dataset: Dataset) -> tuple[str, ...]:
-    """Say which states of consent are not read, as the catalog declares them: no number, and nothing of the data."""
+    """Describe the consent states that are excluded, from declarations alone: no count and no data."""
     consents = ((t, t.consent) for t in catalog.tables if t.dataset == dataset.name and t.consent is not None)
     return tuple(f"Not counted: people whose consent is {_left_out(table, consent)}." for table, consent in consents)
 
 
 def _left_out(table: Table, consent: Consent) -> str:
-    """Name the states that admit nobody: all others, where the catalog lists none."""
+    """Name the consent states that exclude a person: every declared state that is not admitted."""
     column = table.column(consent.column)
     states: tuple[object, ...] = ()
     if column is not None and column.type is SqlType.BOOLEAN:
@@ -40,6 +40,7 @@ def _left_out(table: Table, consent: Consent) -> str:
 
 
 def _asked(catalog: Catalog, dataset: Dataset) -> Iterator[str]:
+    """Yield the eligibility conditions as text: consent, law, age."""
     for table in catalog.tables:
         if table.dataset == dataset.name and table.consent is not None:
             yield f"whose consent is {_one_of(map(_spoken, table.consent.admitted))}"
@@ -64,7 +65,7 @@ def _of_age(catalog: Catalog, dataset: Dataset, minors: Minors) -> str:
 
 
 def _spoken(state: object) -> str:
-    """Say a state of consent as who is in the data is told it."""
+    """Format a consent state: yes and no for booleans."""
     return ("yes" if state else "no") if isinstance(state, bool) else str(state)
 
 
@@ -74,6 +75,7 @@ def _one_of(values: Iterator[str] | tuple[str, ...]) -> str:
 
 
 def _kept(catalog: Catalog, dataset: Dataset) -> Iterator[str]:
+    """Yield the notes on retention of rows and replay of releases."""
     first, days = kept_from(catalog, dataset), dataset.replay_days
     if first is not None:
         yield f"Rows from before {first} are not read."

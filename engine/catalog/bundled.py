@@ -1,4 +1,4 @@
-"""Find a catalog by name or file, the bundled ones by name wherever one is asked for; and a dataset in it."""
+"""Catalog lookup: load a bundled catalog by name or any other from a file or folder, and select a dataset in it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ MIBICI_FILES = ("trips.parquet", "persons.parquet", "stations.parquet", "zones.p
 
 
 def find_catalog(where: str, progress: Progress | None = None) -> Catalog:
-    """Load the catalog of that name, in that file, or in that folder; raise CatalogError where there is none.
+    """Load a catalog by bundled name, file or folder. Raises CatalogError if there is none.
 
-    `progress` is told how far the making of bundled data is, where they have to be made first.
+    `progress` reports the generation of bundled data, if they must be generated first.
     """
     if where in BUNDLED:
         return BUNDLED[where](progress or ignore_progress)
@@ -45,7 +45,7 @@ def find_catalog(where: str, progress: Progress | None = None) -> Catalog:
 
 
 def named_dataset(catalog: Catalog, name: str | None) -> Dataset:
-    """Find the dataset that is meant, which goes without saying where there is one; raises ParamError."""
+    """Return the named dataset; the name is optional where the catalog has one dataset. Raises ParamError."""
     known = {dataset.name: dataset for dataset in catalog.datasets}
     if name is None and len(known) > 1:
         raise ParamError("This catalog has several datasets.", f"--dataset, one of {', '.join(known)}.")
@@ -56,7 +56,7 @@ def named_dataset(catalog: Catalog, name: str | None) -> Dataset:
 
 
 def mibici_folder() -> Path:
-    """Find the folder with the MiBici files; raise CatalogError where they are absent."""
+    """Return the folder with the MiBici files. Raises CatalogError where they are absent."""
     named = os.environ.get(MIBICI_VARIABLE)
     beside = (Path.cwd().parent, PROJECT.parent)
     folders = [Path(named).expanduser()] if named else [folder / "shared" / "data" / "mibici" for folder in beside]
@@ -70,14 +70,14 @@ def mibici_folder() -> Path:
 
 
 def _mibici(progress: Progress) -> Catalog:
-    """Load the catalog of Guadalajara's bicycles."""
+    """Load the catalog of Guadalajara's bicycle trips."""
     del progress
     return load_catalog(MIBICI, data_folder=mibici_folder())
 
 
 def _operator(progress: Progress) -> Catalog:
-    """Load the catalog of the synthetic operator, whose data are made at first use."""
-    from engine.catalog.operator import operator_path  # late: it opens DuckDB
+    """Load the catalog of the synthetic operator; its data are generated at first use."""
+    from engine.catalog.operator import operator_path  # lazy: imports DuckDB
 
     return load_catalog(operator_path(progress=progress))
 

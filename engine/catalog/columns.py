@@ -1,8 +1,8 @@
-"""Declared columns: type, bounds, clip bounds, public domain and time zone of each.
+"""Declared columns: the type, value bounds, clip bounds, public domain and time zone of each.
 
-Places are columns of H3 cells, which are computed when data are opened, and columns of polygons. Clip bounds state how
-much one person may count: in general, and for the usual keys. Names inside one declared table are resolved, or the
-error states their place.
+A column may hold H3 cells, computed when data are opened, or polygons. Clip bounds limit the contribution of one
+person, in general and for the usual group keys. Column names are resolved within one declared table; errors state the
+catalog key.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ PARTS = ("lon", "lat", "resolution")
 
 
 def read_cell(section: Section, stored_type: str) -> CellOf | None:
-    """Read of which place a column is the H3 cell; that there are such columns is checked with the table at hand."""
+    """Parse the declaration of an H3 cell column: longitude and latitude columns, and resolution.
+
+    That both columns exist is checked later, by `check_places`.
+    """
     if "h3" not in section.entries:
         return None
     cell = section.section("h3")
@@ -49,7 +52,7 @@ def read_cell(section: Section, stored_type: str) -> CellOf | None:
 
 
 def check_places(catalog: Catalog, table: Table, column: Column) -> None:
-    """Refuse a polygon of people, and a cell that is not made of two numbers of its row."""
+    """Reject polygon columns of private tables, and cells not computed from two numeric columns of the row."""
     key = f"tables.{table.name}.columns.{column.name}"
     if table.private and column.type is SqlType.POLYGON:
         cure = "move it to a public table, or declare it as VARCHAR."
@@ -69,7 +72,7 @@ def check_places(catalog: Catalog, table: Table, column: Column) -> None:
 
 
 def _taken(table: Table) -> set[str]:
-    """List the columns that are looked up, or name persons, rows or consent."""
+    """Return the columns that cannot be computed: keys, lookup columns, person columns and consent."""
     taken = {*table.primary_key, *(join.column for join in table.source.joins), *(j.on for j in table.source.joins)}
     if table.person is not None:
         taken |= {table.person.column, *(own for own, _ in table.person.through)}
@@ -84,9 +87,9 @@ KNOWN = (
 NUMERIC = (SqlType.BIGINT, SqlType.DOUBLE)
 DATED = (SqlType.DATE, SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
 ZONED = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
-NO_PLACE = ("localtime", "posix", "right/", "Factory")  # in some tz folders, and the zone of no place
+NO_PLACE = ("localtime", "posix", "right/", "Factory")  # in some tz databases, but not geographic zones
 LISTED = (SqlType.BOOLEAN, SqlType.BIGINT, SqlType.DOUBLE, SqlType.VARCHAR, SqlType.DATE)
-ANY, UNKNOWN = Bounds(-math.inf, math.inf), "UTC"  # stand for what could not be read, and go no further
+ANY, UNKNOWN = Bounds(-math.inf, math.inf), "UTC"  # placeholders after a parse error; never returned
 DECIMAL = re.compile(r"(DECIMAL|NUMERIC)( ?\( ?\d{1,2} ?(, ?\d{1,2} ?)?\))?")
 INTEGERS = (
     *("TINYINT", "SMALLINT", "INTEGER", "INT", "BIGINT"),
@@ -108,13 +111,13 @@ TYPES = {
 
 
 def sql_type(stored_type: str) -> SqlType | None:
-    """Find the dialect's type for a stored one; None where it is not supported."""
+    """Map a stored type to the dialect's type; None if it is unsupported."""
     name = " ".join(stored_type.upper().split())
     return SqlType.DOUBLE if DECIMAL.fullmatch(name) else TYPES.get(name)
 
 
 def read_column(name: str, section: Section) -> Column:
-    """Read one declared column."""
+    """Parse one declared column."""
     section.only(KNOWN)
     kind, stored_type = _type(section)
     part = section.mistakes.part
@@ -140,7 +143,7 @@ def read_column(name: str, section: Section) -> Column:
 
 
 def _type(section: Section) -> tuple[SqlType, str]:
-    """Read the type in both spellings: the dialect's and the steward's."""
+    """Parse the type; return the dialect's type and the declared stored type."""
     section.need("type", 'write e.g. type = "VARCHAR".')
     stored_type = " ".join((section.text("type") or "").upper().split())
     kind = sql_type(stored_type)
@@ -153,7 +156,7 @@ def _type(section: Section) -> tuple[SqlType, str]:
 
 
 def _bounds(section: Section, kind: SqlType) -> Bounds | None:
-    """Read the closed range of a numeric column."""
+    """Parse the value bounds of a numeric column, a closed interval."""
     found = section.entries.get("bounds")
     if found is None:
         return None
@@ -168,7 +171,7 @@ def _bounds(section: Section, kind: SqlType) -> Bounds | None:
 
 
 def _norm(section: Section, name: str, bounds: Bounds | None) -> float | None:
-    """Read a norm; it has a sense only where the column is bounded."""
+    """Parse a clip bound (L2) of a column's sums; it requires value bounds."""
     norm = section.positive(name)
     if norm is not None and bounds is None:
         raise section.error(name, "the column has a norm and no bounds.", "add bounds = [lower, upper], or remove it.")
@@ -176,7 +179,7 @@ def _norm(section: Section, name: str, bounds: Bounds | None) -> float | None:
 
 
 def _centre(section: Section, bounds: Bounds | None) -> float | None:
-    """Read the typical value, which lies inside the bounds."""
+    """Parse the typical value about which averages are centred; it must lie within the bounds."""
     centre = section.finite("centre")
     if centre is not None and (bounds is None or not bounds.lower <= centre <= bounds.upper):
         raise section.error("centre", "the centre is not inside bounds.", "write a value inside bounds, or remove it.")
@@ -184,7 +187,7 @@ def _centre(section: Section, bounds: Bounds | None) -> float | None:
 
 
 def _time_zone(section: Section, kind: SqlType) -> str | None:
-    """Read the zone in which hours, dates and windows of the column are computed."""
+    """Parse the time zone in which hours, dates and privacy windows of the column are computed."""
     zone = section.text("time_zone")
     if zone is None:
         if kind is SqlType.TIMESTAMPTZ:
@@ -204,7 +207,7 @@ def _time_zone(section: Section, kind: SqlType) -> str | None:
 
 
 def _stored_utc(section: Section, kind: SqlType, time_zone: str | None) -> bool:
-    """Read whether a naive TIMESTAMP holds UTC."""
+    """Does a TIMESTAMP without zone hold UTC? Parsed from `stored`."""
     stored = section.text("stored")
     if stored is None:
         return False
@@ -220,7 +223,7 @@ def _stored_utc(section: Section, kind: SqlType, time_zone: str | None) -> bool:
 
 
 def _domain(section: Section, kind: SqlType) -> Domain | None:
-    """Read the public domain, of which there is at most one."""
+    """Parse the public domain: `values`, `range` or `values_of`, at most one of them."""
     given = [name for name in _DOMAINS if name in section.entries]
     if len(given) > 1:
         raise section.error(given[1], f"the column has {given[0]} too.", f"keep one of {' and '.join(given)}.")
@@ -228,7 +231,7 @@ def _domain(section: Section, kind: SqlType) -> Domain | None:
 
 
 def _complete(section: Section, kind: SqlType) -> bool:
-    """Read whether the domain holds every value that is stored, which is checked when data are opened."""
+    """Parse whether the domain contains every stored value; checked against the data when they are opened."""
     complete = section.flag("complete", False)
     if complete and (not any(name in section.entries for name in _DOMAINS) or kind in ZONED):
         raise section.error(
@@ -238,7 +241,7 @@ def _complete(section: Section, kind: SqlType) -> bool:
 
 
 def _values(section: Section, kind: SqlType) -> ValueList:
-    """Read a domain value by value."""
+    """Parse a domain that lists its values."""
     if kind not in LISTED:
         raise section.error("values", f"a {kind} column has no list of values.", "remove values.")
     found = section.entries["values"]
@@ -251,7 +254,7 @@ def _values(section: Section, kind: SqlType) -> ValueList:
 
 
 def _value(section: Section, kind: SqlType, entry: object) -> Value:
-    """Take one TOML value as a value of the column."""
+    """Convert a TOML value to a value of the column's type."""
     if kind is SqlType.DATE:
         return section.day("values", entry)
     if kind is SqlType.DOUBLE:
@@ -264,7 +267,7 @@ def _value(section: Section, kind: SqlType, entry: object) -> Value:
 
 
 def _range(section: Section, kind: SqlType) -> ValueRange:
-    """Read a domain of all integers or all dates between two ends."""
+    """Parse a domain of all integers or dates between two ends, inclusive."""
     found = section.entries["range"]
     if kind is not SqlType.BIGINT and kind not in DATED:
         raise section.error("range", f"a {kind} column has no range.", "use values, or bounds for a DOUBLE column.")
@@ -282,14 +285,14 @@ def _range(section: Section, kind: SqlType) -> ValueRange:
 
 
 def _integer(section: Section, name: str, entry: object) -> int:
-    """Take one TOML value as an integer of 64 bits."""
+    """Convert a TOML value to a 64-bit integer."""
     if type(entry) is not int or not -(2**63) <= entry < 2**63:
         raise section.error(name, "this is no integer of 64 bits.", f"write e.g. {name} = [0, 23].")
     return entry
 
 
 def _values_of(section: Section, kind: SqlType) -> ColumnOf:
-    """Read a domain that is a column of a public table; that it is one is checked with all tables at hand."""
+    """Parse a domain that is a column of a public table; `check_references` resolves it later."""
     if kind not in LISTED:
         raise section.error("values_of", f"a {kind} column has no list of values.", "remove values_of.")
     table, dot, column = (section.reference("values_of") or "").partition(".")
@@ -306,15 +309,15 @@ _DOMAINS: dict[str, Callable[[Section, SqlType], Domain]] = {
 
 
 class TableNames:
-    """The names of one table; errors are at its keys."""
+    """Name resolution for one declared table; errors are raised at the table's keys."""
 
     def __init__(self, catalog: Catalog, table: Table) -> None:
-        """Keep the catalog and the table whose names are looked up."""
+        """Resolve names of `table` in `catalog`."""
         self.catalog = catalog
         self.table = table
 
     def declared(self, table: Table, name: str, key: str) -> Column:
-        """Find a declared column of a table."""
+        """Return a declared column of a table. Raises CatalogError."""
         column = table.column(name)
         if column is None:
             names = [column.name for column in table.columns]
@@ -322,37 +325,37 @@ class TableNames:
         return column
 
     def public(self, name: str, key: str) -> Table:
-        """Find a public table."""
+        """Return a public table by name. Raises CatalogError."""
         return self._found(name, key, (t for t in self.catalog.tables if not t.private), "public table")
 
     def private(self, name: str, key: str) -> Table:
-        """Find a private table of the same dataset."""
+        """Return a private table of the same dataset by name. Raises CatalogError."""
         dataset = self.table.dataset
         tables = (t for t in self.catalog.tables if t.private and t.dataset == dataset)
         return self._found(name, key, tables, f"private table of dataset {dataset}")
 
     def _found(self, name: str, key: str, tables: Iterable[Table], kind: str) -> Table:
-        """Find a table among some."""
+        """Return the table with this name among the given tables. Raises CatalogError with a suggestion."""
         named = {table.name: table for table in tables}
         if name not in named:
             raise self.error(key, f"{name} is no {kind}.", meant(name, named, f"declare a {kind}."))
         return named[name]
 
     def only_key(self, table: Table, key: str) -> Column:
-        """Find the one column that is a table's primary key."""
+        """Return the primary key column of a table whose key has one column. Raises CatalogError."""
         if len(table.primary_key) != 1:
             cure = f"declare primary_key of {table.name} as one column."
             raise self.error(key, f"{table.name} has no primary key of one column.", cure)
         return self.declared(table, table.primary_key[0], key)
 
     def same_type(self, column: Column, other: Column, key: str) -> None:
-        """Check that two columns can be equal."""
+        """Check that two columns have the same type. Raises CatalogError."""
         if column.type != other.type:
             cure = "declare both with the same type."
             raise self.error(key, f"{column.name} is {column.type} and {other.name} is {other.type}.", cure)
 
     def error(self, key: str, why: str, cure: str) -> CatalogError:
-        """Make an error at one key of the table."""
+        """Build an error at one key of the table."""
         return CatalogError(self.catalog.path, f"tables.{self.table.name}.{key}", why, cure)
 
 
@@ -361,7 +364,7 @@ NO_NORMS = "how much one person may count is not declared."
 
 
 def read_norms(section: Section) -> Norms:
-    """Read the norms of one person's rows and presence, in general and for usual keys."""
+    """Parse the clip bounds of one person's rows and presence: the general ones, and those for usual group keys."""
     section.need("norms", f"add [{section.at('norms')}] with rows = ... and persons = ....")
     norms = section.section("norms")
     norms.only(("rows", "persons", "covers", "by_keys"))
@@ -378,7 +381,7 @@ def read_norms(section: Section) -> Norms:
 
 
 def _required_norm(section: Section, name: str, cure: str) -> float:
-    """Read a norm that has no default."""
+    """Parse a clip bound that has no default."""
     norm = section.positive(name)
     if norm is None:
         raise section.error(name, NO_NORMS, cure)
@@ -386,12 +389,12 @@ def _required_norm(section: Section, name: str, cure: str) -> float:
 
 
 def _covers(section: Section) -> float:
-    """Read which share of people is expected to stay within the norms."""
+    """Parse the share of persons expected to stay unclipped."""
     return float(section.fraction("covers", "0.98", "0.5", "0.999999"))
 
 
 def _norms_by_keys(section: Section) -> NormsByKeys:
-    """Read the norms for one usual set of group keys."""
+    """Parse the clip bounds for one usual set of group keys."""
     section.only(("keys", "rows", "persons", "sums", "covers"))
     keys = section.texts("keys")
     if not keys:

@@ -1,6 +1,7 @@
-"""Read a catalog file, as a steward wrote it, into the Catalog that everything else relies on.
+"""Catalog files: parse TOML into a checked Catalog.
 
-It reads the caps of a dataset too: its ceiling, a client's, the owner's reserve, one question's, a client's lifetime.
+The budget of a dataset is parsed here too: its ceiling, a client's cap, the owner's reserve, the cap of one query and
+a client's lifetime cap.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ BUDGET_KEYS = ("rho", "delta", "client_rho", "static_rho", "static_delta", "rese
 
 
 def read_budget(section: Section) -> Budget:
-    """Read the caps; a client's is what the owner's reserve leaves unless it says less."""
+    """Parse the budget caps, in rho; a client's cap defaults to the ceiling minus the owner's reserve."""
     section.only(BUDGET_KEYS)
     part = section.mistakes.part
     rho = part(Fraction(MOST_RHO), section.fraction, "rho", "0.2", LEAST_RHO, MOST_RHO)
@@ -42,14 +43,14 @@ def read_budget(section: Section) -> Budget:
 
 
 def check_default(section: Section, default_rho: Fraction, budget: Budget) -> None:
-    """Refuse a most for one question that no question at the default would keep."""
+    """Reject a cap on one query that is below the default price of a query."""
     if budget.query_rho is not None and budget.query_rho < default_rho:
         why = "a question costs more than this where it names no price."
         raise section.error("budget.query_rho", why, "write at least defaults.rho.")
 
 
 def _static(section: Section) -> tuple[Fraction, Fraction] | None:
-    """Read the caps of private tables without time, read alone; what is not said is a window's."""
+    """Parse the caps (rho, delta) of the static account of private tables without time; default: a window's caps."""
     if not {"static_rho", "static_delta"} & section.entries.keys():
         return None
     given = {
@@ -63,7 +64,7 @@ def _static(section: Section) -> tuple[Fraction, Fraction] | None:
 
 
 def _reserve(section: Section, rho: Fraction, static: tuple[Fraction, Fraction] | None) -> Fraction:
-    """Read the owner's reserve, which leaves something of every window to the clients."""
+    """Parse the owner's reserve; it must leave a part of every cap to the clients."""
     reserve = _optional(section, "reserve_rho", "0.02") or Fraction(0)
     least, cap = min([(rho, "rho"), *([(static[0], "static_rho")] if static else [])])
     if reserve >= least:
@@ -73,7 +74,7 @@ def _reserve(section: Section, rho: Fraction, static: tuple[Fraction, Fraction] 
 
 
 def _client_rho(section: Section, rho: Fraction, reserve: Fraction) -> Fraction:
-    """Read a client's cap, which is no more than all clients together have."""
+    """Parse a client's cap; at most the ceiling minus the owner's reserve."""
     client_rho = _optional(section, "client_rho", "0.1")
     if client_rho is None:
         return rho - reserve
@@ -86,6 +87,7 @@ def _client_rho(section: Section, rho: Fraction, reserve: Fraction) -> Fraction:
 
 
 def _optional(section: Section, name: str, example: str) -> Fraction | None:
+    """Parse an optional rho; None where absent."""
     return section.fraction(name, example, LEAST_RHO, MOST_RHO) if name in section.entries else None
 
 
@@ -98,10 +100,10 @@ DATASET = (
 
 
 def load_catalog(path: str | Path, *, data_folder: Path | None = None) -> Catalog:
-    """Read and check a catalog file; raise CatalogError with file, key, why and cure, and all other mistakes.
+    """Load and check a catalog file. Raises CatalogError with file, key, reason and cure, and all other errors.
 
-    How the parts hang together is checked once every part can be read.
-    Source paths are relative to data_folder, which is the folder of the file unless given.
+    References between sections are checked once every section parses. Source paths are relative to `data_folder`, by
+    default the folder of the catalog file.
     """
     file = Path(path).absolute()
     whole = read_toml(file)
@@ -127,14 +129,14 @@ def load_catalog(path: str | Path, *, data_folder: Path | None = None) -> Catalo
 
 
 def _format(whole: Section) -> None:
-    """Check the version of the format, which decides what every other key means."""
+    """Check the version of the file format, on which the meaning of all other keys depends."""
     whole.need("format", f"write format = {FORMAT} in the first line.")
     if whole.entries["format"] != FORMAT or whole.entries["format"] is True:
         raise whole.error("format", "this format of catalogs is not known.", f"write format = {FORMAT}.")
 
 
 def _name(whole: Section) -> str:
-    """Read the catalog's name."""
+    """Parse the catalog's name."""
     whole.need("name", 'write e.g. name = "city".')
     name = whole.text("name") or ""
     if not IDENTIFIER.fullmatch(name):
@@ -143,7 +145,7 @@ def _name(whole: Section) -> str:
 
 
 def _dataset(name: str, section: Section) -> Dataset:
-    """Read one dataset: its window, its defaults and its budget."""
+    """Parse one dataset: its privacy window, defaults, budget, eligibility rules and rollups."""
     section.only(DATASET)
     part = section.mistakes.part
     empty = replace(section, entries={})
@@ -167,7 +169,7 @@ def _dataset(name: str, section: Section) -> Dataset:
 
 
 def _defaults(section: Section) -> Defaults:
-    """Read what a question is answered at when it does not say."""
+    """Parse the default price, delta and confidence level of a query."""
     section.only(("rho", "delta", "confidence"))
     part = section.mistakes.part
     return Defaults(
@@ -178,7 +180,7 @@ def _defaults(section: Section) -> Defaults:
 
 
 def _calibration(section: Section, budget: Budget) -> CalibrationTerms:
-    """Read what a calibration may cost, and its timetable: a tenth of a window's budget, where nothing is said."""
+    """Parse the price and the schedule of calibrations; the default price is a tenth of a window's budget."""
     section.only(("rho", "every_days", "expires_days"))
     part = section.mistakes.part
     rho = budget.rho / 10
@@ -192,7 +194,7 @@ def _calibration(section: Section, budget: Budget) -> CalibrationTerms:
 
 
 def _confidence(section: Section) -> float:
-    """Read the level of the intervals."""
+    """Parse the confidence level of intervals."""
     confidence = section.finite("confidence")
     confidence = 0.95 if confidence is None else confidence
     if not 0.5 <= confidence <= 0.999999:

@@ -1,4 +1,4 @@
-"""Where things lie that the user did not place: copies of data in the cache, ledgers among the user's data."""
+"""Default folders: data copies in the user's cache, ledgers and ledger bindings in the user's data folder."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from dialect.catalog import Catalog
 
 
 def cache_folder() -> Path:
-    """Find the folder for copies of data: PASSERSBY_CACHE, else the user's cache."""
+    """Return the folder for copies of data: PASSERSBY_CACHE, or the user's cache."""
     chosen = os.environ.get("PASSERSBY_CACHE")
     return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("passersby")
 
 
 def default_ledger(catalog: Catalog, *, bundled: bool) -> Path:
-    """Name the ledger that belongs to a catalog file; a bundled catalog has one wherever its file was put."""
+    """Return the default ledger path of a catalog file; a bundled catalog has one ledger wherever it is stored."""
     folder = _data_folder()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     place = catalog.name if bundled else str(Path(catalog.path).resolve())
@@ -26,10 +26,11 @@ def default_ledger(catalog: Catalog, *, bundled: bool) -> Path:
 
 
 def marks_folder() -> Path:
-    """Find the folder of marks, which say whose ledger is whose; made when the first one is."""
+    """Return the folder of ledger bindings, which record the ledger of each data file; created on first use."""
     return _data_folder() / "marks"
 
 
 def _data_folder() -> Path:
+    """Return the folder for durable data: PASSERSBY_DATA, or the user's data folder."""
     chosen = os.environ.get("PASSERSBY_DATA")
     return Path(chosen).expanduser() if chosen else platformdirs.user_data_path("passersby")

@@ -1,6 +1,6 @@
-"""Declared privacy windows: how long each is, the first and the last one, and which others something was computed from.
+"""Declared privacy windows: their length, the first and the last one, and provenance from other windows.
 
-Columns that are made of others when data are opened were computed from the same windows as these.
+A column computed from other columns when data are opened inherits their source windows.
 """
 
 from __future__ import annotations
@@ -15,21 +15,22 @@ from engine.catalog.toml_section import Mistakes, Section, meant
 
 
 def with_inherited_windows(catalog: Catalog) -> Catalog:
-    """Let columns that are made, and the numbers of movement, name the windows of what they are made of.
+    """Propagate source windows to computed columns, and to the measures of stays and trips.
 
-    Claim: a column's stored or made value is the same without the rows of a window that it does not name, if that is
-    so of every column of the source. Raises nothing. Proof: dialect/planner/proofs.md#charged-windows
+    Claim: a column's stored or computed value is the same without the rows of a window that it does not list, if
+    that is so of every column of the source. Raises nothing. Proof: dialect/planner/proofs.md#charged-windows
     """
     return replace(catalog, tables=tuple(map(_with_inherited, catalog.tables)))
 
 
 def windows_behind(table: Table, columns: Iterable[str | None]) -> tuple[str, ...]:
-    """List the windows from which some columns of a table were computed, with what they are made of."""
+    """Return the privacy windows from which some columns of a table were computed, directly or transitively."""
     known = _inherited(table)
     return tuple(dict.fromkeys(window for name in columns for window in known.get(name or "", ())))
 
 
 def _with_inherited(table: Table) -> Table:
+    """Return a table with its source windows propagated to all of its columns."""
     known = _inherited(table)
     columns = tuple(replace(column, from_windows=known[column.name]) for column in table.columns)
     movement = table.movement
@@ -41,7 +42,7 @@ def _with_inherited(table: Table) -> Table:
 
 
 def _of_movement(table: Table) -> tuple[str | None, ...]:
-    """List the columns that stays and trips are made of; behind a step they are a public table's."""
+    """Return the columns from which stays and trips are computed; of a place lookup, the lookup key alone."""
     movement = table.movement
     if movement is None:
         return ()
@@ -49,10 +50,10 @@ def _of_movement(table: Table) -> tuple[str | None, ...]:
 
 
 def _inherited(table: Table) -> Mapping[str, tuple[str, ...]]:
-    """Hand windows on until no column gets another one: a cell may be made of what was looked up."""
+    """Return the source windows of each column, by transitive closure over computed columns."""
     known = {column.name: column.from_windows for column in table.columns}
     made = _made_of(table)
-    for _ in made:  # each hands on once at least in every round, so that no chain is longer
+    for _ in made:  # longest chain: one round per computed column
         for name, parts in made.items():
             found = (window for part in (name, *parts) for window in known.get(part, ()))
             known[name] = tuple(dict.fromkeys(found))
@@ -60,14 +61,14 @@ def _inherited(table: Table) -> Mapping[str, tuple[str, ...]]:
 
 
 def _made_of(table: Table) -> Mapping[str, tuple[str, ...]]:
-    """List the columns that the engine makes, and of which columns of the same row."""
+    """Map each computed column to its input columns in the same row: H3 cells and public lookups."""
     cells = {c.name: (c.cell.lon, c.cell.lat) for c in table.columns if c.cell is not None}
     declared = {column.name for column in table.columns}
     return cells | {join.column: (join.on,) for join in table.source.joins if join.column in declared}
 
 
 def read_window(section: Section) -> tuple[Window, Stretch | None]:
-    """Read the stretch of a person's time that is protected as one, and which of them there are."""
+    """Parse the privacy window of a dataset, and the declared range of windows (None for `forever`)."""
     section.need("window", 'write window = "forever", which protects a person\'s whole history, or "month".')
     window = section.text("window") or ""
     names = [known.value for known in Window]
@@ -82,7 +83,7 @@ def read_window(section: Section) -> tuple[Window, Stretch | None]:
 
 
 def _stretch(section: Section, window: Window) -> Stretch:
-    """Read the first and the last window, which are public facts: without a condition on time all are charged."""
+    """Parse the first and last privacy window, public facts; a query without a time predicate is charged all."""
     first, last = (_begin(section, window, key) for key in ("first_window", "last_window"))
     if last < first:
         raise section.error("last_window", "it lies before first_window.", "write the later one here.")
@@ -93,7 +94,7 @@ def _stretch(section: Section, window: Window) -> Stretch:
 
 
 def read_delivered(section: Section, stretch: Stretch | None) -> str:
-    """Read the last window whose rows the steward declares to be there; '' where nothing is declared."""
+    """Parse the last privacy window with delivered rows; '' if not declared."""
     found = section.text("delivered_until") or ""
     if found and stretch is None:
         why = "it names the last of several windows, and a whole history is one."
@@ -106,6 +107,7 @@ def read_delivered(section: Section, stretch: Stretch | None) -> str:
 
 
 def _begin(section: Section, window: Window, key: str) -> date:
+    """Parse the first day of a named privacy window."""
     cure = f'write e.g. {key} = "{example_of(window)}".'
     section.need(key, cure)
     begin = begin_named(window, section.text(key) or "")
@@ -115,22 +117,22 @@ def _begin(section: Section, window: Window, key: str) -> date:
 
 
 def check_windows(catalog: Catalog, mistakes: Mistakes) -> None:
-    """Note every window that is not declared, and every date column that is none."""
+    """Collect every undeclared privacy window and every invalid date column."""
     for table in catalog.tables:
         mistakes.part(None, _Windows(catalog, table).check)
 
 
 class _Windows(TableNames):
-    """The windows that one table speaks of."""
+    """Check the privacy windows and the date column of one table."""
 
     def check(self) -> None:
-        """Check that dates belong to a time, and that derived values name windows of their dataset."""
+        """Check that the date column belongs to a time column, and that source windows are declared."""
         table = self.table
         if table.date_column is not None:
             self._date(table.date_column)
         dataset = next((d for d in self.catalog.datasets if d.name == table.dataset), None)
         if dataset is None:
-            return  # said already
+            return  # collected by check_dataset
         if dataset.stretch is not None and table.consent is not None and table.time_column is not None:
             why = "consent decides of all windows, and rows of this table are each of one."
             raise self.error("consent", why, "remove time_column here, or move consent to a table without.")
@@ -138,6 +140,7 @@ class _Windows(TableNames):
         self._decided(table)
 
     def _date(self, name: str) -> None:
+        """Check that the date column is a DATE next to the time column of a private table."""
         table = self.table
         column = self.declared(table, name, "date_column")
         if table.time_column is None or not table.private:
@@ -147,6 +150,7 @@ class _Windows(TableNames):
             raise self.error("date_column", f"{name} is no date beside the time.", "name a DATE column.")
 
     def _derived(self, table: Table, dataset: Dataset) -> None:
+        """Check that `from_windows` names declared windows, in private tables of a dataset with windows."""
         said = [("from_windows", table.from_windows)]
         said += [(f"columns.{column.name}.from_windows", column.from_windows) for column in table.columns]
         for key, names in said:
@@ -159,7 +163,7 @@ class _Windows(TableNames):
                     raise self.error(key, f"{name} is no declared window.", cure)
 
     def _decided(self, table: Table) -> None:
-        """Refuse that whose, when and whether a row is hangs on other windows: no charge would be large enough."""
+        """Reject person, time and consent columns computed from other windows: no charge would cover them."""
         path = table.person
         found = () if path is None else (*(own for own, _ in path.through), path.column)
         roles = [("time_column", table.time_column), ("date_column", table.date_column)]

@@ -1,4 +1,4 @@
-"""What must hold between the parts of a catalog: every name resolves, every person is found."""
+"""Cross-references of a catalog: every name resolves, and every private row has exactly one person."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from engine.errors import CatalogError
 PERSON_TYPES = (SqlType.BIGINT, SqlType.VARCHAR)
 ABOUT_PERSONS = ("bounds", "domain", "sum_norm", "centred_norm", "centre")
 TEXT_LITERAL = re.compile(r"'[^']*'")
-NAME = re.compile(r"\b[^\W\d]\w*\b(?! *\()")  # of no function
+NAME = re.compile(r"\b[^\W\d]\w*\b(?! *\()")  # not a function call
 
 
 def check_references(catalog: Catalog, mistakes: Mistakes) -> None:
-    """Note every name in the catalog that does not resolve to something that fits."""
+    """Collect every name in the catalog that does not resolve to a declaration of the required kind."""
     for table in catalog.tables:
         for check in _Check(catalog, table).all():
             mistakes.part(None, check)
@@ -32,10 +32,10 @@ def check_references(catalog: Catalog, mistakes: Mistakes) -> None:
 
 
 class _Check(TableNames):
-    """The checks of one table."""
+    """The reference checks of one table."""
 
     def all(self) -> Iterator[Callable[[], None]]:
-        """Give the checks, each of which ends at its first mistake."""
+        """Yield the checks; each stops at its first error."""
         table = self.table
         yield self.dataset
         yield partial(self.own_columns, "primary_key", table.primary_key)
@@ -53,20 +53,20 @@ class _Check(TableNames):
                 yield partial(self.norms, i, by_keys)
 
     def dataset(self) -> None:
-        """Check that the dataset is declared."""
+        """Check that the table's dataset is declared."""
         names = {dataset.name for dataset in self.catalog.datasets}
         if self.table.dataset not in names:
             cure = meant(self.table.dataset, names, "declare it.")
             raise self.error("dataset", f"no dataset {self.table.dataset} is declared.", cure)
 
     def own_columns(self, key: str, names: tuple[str, ...]) -> None:
-        """Check that names of columns are declared."""
+        """Check that the columns named at a key are declared, and can be compared: no polygons."""
         for name in names:
             if self.declared(self.table, name, key).type is SqlType.POLYGON:
                 raise self.error(key, f"{name} is a polygon, which is equal to nothing.", "name other columns.")
 
     def time_column(self) -> None:
-        """Check that the time is one."""
+        """Check that the time column is a date or a timestamp."""
         if self.table.time_column is not None:
             column = self.declared(self.table, self.table.time_column, "time_column")
             if column.type not in DATED:
@@ -74,14 +74,14 @@ class _Check(TableNames):
                 raise self.error("time_column", f"{column.name} holds no date and no time.", cure)
 
     def domain(self, column: Column) -> None:
-        """Check that a domain taken from a table is public and of the column's type."""
+        """Check that a domain from another table is a public column of the same type."""
         if isinstance(column.domain, ColumnOf):
             key = f"columns.{column.name}.values_of"
             source = self.public(column.domain.table, key)
             self.same_type(column, self.declared(source, column.domain.column, key), key)
 
     def join(self, i: int, join: SourceJoin) -> None:
-        """Check that a joined column is looked up by the primary key of a public table."""
+        """Check that a lookup column is read by the single-column primary key of a public table."""
         looked_up = [other.column for other in self.table.source.joins]
         key = f"joins[{i}]"
         column = self.declared(self.table, join.column, f"{key}.column")
@@ -96,7 +96,7 @@ class _Check(TableNames):
         self.same_type(column, self.declared(target, join.take, f"{key}.take"), f"{key}.take")
 
     def person(self) -> None:
-        """Check that the person column is found, here or at the end of the path."""
+        """Check that the person column exists, in this table or at the end of its foreign-key path."""
         path = self.table.person
         if path is None:
             raise self.error("person", "a private table has a person.", "name the person column.")
@@ -115,7 +115,7 @@ class _Check(TableNames):
             self._person_column(column)
 
     def _one_person(self, path: PersonPath) -> None:
-        """Check that rows along a path are one person's: each table reaches its person by the rest of the path."""
+        """Check that all rows along a foreign-key path share one person: each table has the rest as its own path."""
         for i, (_, name) in enumerate(path.through):
             key = f"person.through[{i}]"
             if self.private(name, key).person != PersonPath(path.column, path.through[i + 1 :]):
@@ -123,7 +123,7 @@ class _Check(TableNames):
                 raise self.error(key, f"rows of {name} may be another person's.", cure)
 
     def consent(self) -> None:
-        """Check that consent is declared where one row is one person."""
+        """Check that consent is declared on a table with one row per person, in a text or boolean column."""
         table, consent = self.table, self.table.consent
         if consent is None:
             return
@@ -140,7 +140,7 @@ class _Check(TableNames):
             raise self.error("consent.admitted", f"a state is no {column.type}.", cure)
 
     def norms(self, i: int, by_keys: NormsByKeys) -> None:
-        """Check that norms by keys speak of declared columns, once for each set of keys."""
+        """Check that clip bounds by keys name declared, bounded columns, and each set of keys once."""
         key = f"norms.by_keys[{i}]"
         for text in by_keys.keys:
             self._key_text(text, f"{key}.keys")
@@ -154,7 +154,7 @@ class _Check(TableNames):
                 raise self.error(f"{key}.sums.{name}", f"{name} has no bounds.", cure)
 
     def _key_text(self, text: str, key: str) -> None:
-        """Check that a key is written as the plan writes it: lower case, without table names."""
+        """Check that a group key is in the planner's canonical form: lower case, without table names."""
         bare = TEXT_LITERAL.sub("", text)
         words = set(NAME.findall(bare))
         known = {column.name for table in self.catalog.tables for column in table.columns}
@@ -167,7 +167,7 @@ class _Check(TableNames):
             raise self.error(key, f"{text} names no declared column.", meant(text, known, "declare it."))
 
     def _person_column(self, column: Column) -> None:
-        """Check that the person column names persons and tells nothing of them."""
+        """Check that the person column has a key's type, and declares no bounds or values."""
         key = f"columns.{column.name}"
         if column.type not in PERSON_TYPES:
             cure = "use an integer or VARCHAR column."
@@ -178,7 +178,7 @@ class _Check(TableNames):
 
 
 def _one_person_type(catalog: Catalog, tables: tuple[Table, ...]) -> None:
-    """Check that all tables of a dataset name persons by the same type."""
+    """Check that all private tables of a dataset have the same type of person key."""
     found = [(table, column.type) for table, column in _person_columns(tables)]
     for table, kind in found:
         if kind != found[0][1] and {kind, found[0][1]} <= set(PERSON_TYPES):
@@ -188,14 +188,14 @@ def _one_person_type(catalog: Catalog, tables: tuple[Table, ...]) -> None:
 
 
 def _person_columns(tables: tuple[Table, ...]) -> Iterator[tuple[Table, Column]]:
-    """Find the tables with a person column of their own."""
+    """Yield the tables with a person column of their own, and that column."""
     for table in tables:
         if table.person and not table.person.through and (column := table.column(table.person.column)):
             yield table, column
 
 
 def _one_consent_table(catalog: Catalog, tables: tuple[Table, ...]) -> None:
-    """Check that consent of a dataset is kept in one place."""
+    """Check that at most one table of a dataset declares consent."""
     with_consent = [table.name for table in tables if table.consent]
     if len(with_consent) > 1:
         why = f"consent is declared in {with_consent[0]} too."

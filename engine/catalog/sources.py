@@ -1,13 +1,13 @@
-"""Sources: where the rows of declared tables lie, and which of them may be shared.
+"""Sources: the storage of declared tables, file sharing between them, data versions and object store addresses.
 
-People's rows lie in DuckDB, or in the lake of a Spark that the owner names; each has the sources that it may have. A
-private file has one dataset, and is never public too.
+Private rows are stored in DuckDB or, if the owner names a Spark Connect server, in its lake; each backend supports its
+own kinds of source. A private file belongs to one dataset, and is never public as well.
 
-Object stores have addresses such as s3://bucket/new/ or gs://bucket/new/*.parquet. What could be a secret in one is
-refused, and no part of it that could hold one is ever shown.
+Object store addresses look like s3://bucket/new/ or gs://bucket/new/*.parquet. Anything in an address that may be a
+secret is rejected, and no part that could contain one is ever shown.
 
-Ingested rows are files of their own, beside the others that a table's source names. One file is one ingest, and it is
-there or not: data and their version move in one step (proofs.md#ingest).
+Ingested rows are separate files in the folder of the source. One ingest adds one file atomically: data and their
+version change in one step (proofs.md#ingest).
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from engine.errors import CatalogError, DataError
 
 BACKENDS = ("duckdb", "spark")
 LAKE_TABLE = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+){0,3}", re.ASCII)
-URL = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.ASCII)  # of a folder or files that Spark reads
+URL = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.ASCII)  # folder or files read by Spark
 REMOTE = re.compile(r"sc://[^\s/]+(/;\S*)?", re.ASCII)
 SECRET = "token="  # noqa: S105  a part of addresses that catalogs must not have
 
 
 def read_remote(whole: Section) -> str | None:
-    """Read which backend answers, and where its lake is; None for DuckDB."""
+    """Parse the backend and its Spark Connect address; None for DuckDB."""
     backend = whole.text("backend") or "duckdb"
     if backend not in BACKENDS:
         raise whole.error("backend", f"there is no backend {backend}.", 'write backend = "duckdb" or "spark".')
@@ -53,7 +53,7 @@ def read_remote(whole: Section) -> str | None:
 
 
 def check_backend(catalog: Catalog, mistakes: Mistakes) -> None:
-    """Note every source that the backend can't read, and what a lake's tables can't have."""
+    """Collect every source that the backend cannot read, and every feature that lake tables lack."""
     for table in catalog.tables:
         in_lake = table.private and catalog.remote is not None
         for part, why, cure in _of_lake(table) if in_lake else _of_files(table):
@@ -61,6 +61,7 @@ def check_backend(catalog: Catalog, mistakes: Mistakes) -> None:
 
 
 def _of_files(table: Table) -> Iterator[tuple[str, str, str]]:
+    """Yield (key, reason, cure) if a table of a DuckDB backend is not stored in local files."""
     if table.source.format == "spark" or "://" in table.source.path:
         why = "only people's tables of a Spark catalog lie in a lake; this source is a file on this machine."
         cure = 'copy the files, and give their path; or write backend = "spark" for private tables.'
@@ -68,6 +69,7 @@ def _of_files(table: Table) -> Iterator[tuple[str, str, str]]:
 
 
 def _of_lake(table: Table) -> Iterator[tuple[str, str, str]]:
+    """Yield (key, reason, cure) for each feature of a private table that a Spark lake lacks."""
     if table.source.format not in ("parquet", "spark"):
         yield "source", "Spark reads no such file.", 'write source = { parquet = "..." } or { spark = "schema.table" }.'
     if table.source.joins:
@@ -85,7 +87,7 @@ def _of_lake(table: Table) -> Iterator[tuple[str, str, str]]:
 
 
 def check_sharing(catalog: Catalog, mistakes: Mistakes) -> None:
-    """Note every private file that is counted twice or given away.
+    """Collect every private file that another table also reads, in another dataset or publicly.
 
     A file in two datasets would be charged to two budgets, each of which promises the whole loss; a private file
     that is declared public would be answered without noise.
@@ -97,6 +99,7 @@ def check_sharing(catalog: Catalog, mistakes: Mistakes) -> None:
 
 
 def _shared(catalog: Catalog, one: Table, other: Table) -> CatalogError:
+    """Build the error for two tables that must not share a file."""
     why, key = f"its file is read by {one.name} too", f"tables.{other.name}.source"
     if one.private and other.private:
         cure = f"put both tables into dataset {one.dataset}."
@@ -107,26 +110,26 @@ def _shared(catalog: Catalog, one: Table, other: Table) -> CatalogError:
 
 @dataclass(frozen=True)
 class Files:
-    """What a source names: its pattern, and the files that are there now."""
+    """The files of a source: its glob pattern, and those that exist now."""
 
     pattern: str  # absolute, links resolved
-    found: frozenset[tuple[int, int]]  # (device, inode), the same under every name of a file
+    found: frozenset[tuple[int, int]]  # (device, inode): equal for all hard links of a file
 
 
 def stored_files(pattern: str) -> Files:
-    """Look up which files a source reads."""
+    """List the existing files of a glob pattern."""
     names = glob.glob(pattern, recursive=True) or [pattern]  # noqa: PTH207 (a Path globs no absolute pattern)
     stats = [path.stat() for path in map(Path, names) if path.exists()]
     return Files(pattern, frozenset((stat.st_dev, stat.st_ino) for stat in stats))
 
 
 def _separate(one: Table, other: Table) -> bool:
-    """Say whether two tables may share a file."""
+    """May two tables share a file?"""
     if one.private and other.private:
         return one.dataset == other.dataset
     if one.private == other.private:
         return True
-    # tables of one DuckDB file are told apart by name; elsewhere the file is the table
+    # a DuckDB file contains several named tables; any other file is one table
     return (
         one.source.format == other.source.format == "duckdb"
         and (one.source.table or "").lower() != (other.source.table or "").lower()
@@ -134,43 +137,43 @@ def _separate(one: Table, other: Table) -> bool:
 
 
 def overlap(one: Files, other: Files) -> bool:
-    """Say whether two sources name a common file, now or by their patterns."""
+    """Do two sources share a file, now or by their glob patterns?"""
     return (
         bool(one.found & other.found)
-        or one.pattern == other.pattern  # also where a folder is named like a pattern
-        or one.pattern.startswith(f"{other.pattern}/")  # a folder that Spark reads whole
+        or one.pattern == other.pattern  # also if a folder's name contains wildcards
+        or one.pattern.startswith(f"{other.pattern}/")  # Spark reads all files of a folder
         or other.pattern.startswith(f"{one.pattern}/")
         or fnmatch.fnmatchcase(one.pattern, other.pattern)
         or fnmatch.fnmatchcase(other.pattern, one.pattern)
     )
 
 
-SHORT = 12  # characters that tell versions apart
-STAMP = r"ingested-(\d{14})"  # the moment, in UTC, so that a number is never given twice
+SHORT = 12  # characters of the digest
+STAMP = r"ingested-(\d{14})"  # UTC timestamp, so that no number is reused
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where new files of a table go, and how they are called there."""
+    """The folder and file name pattern for ingested files of a table."""
 
     folder: Path
-    before: str  # what a name begins with
-    after: str  # and ends with
+    before: str  # prefix of file names
+    after: str  # suffix of file names
 
     def added(self) -> dict[int, Path]:
-        """Find the files that were added, by their number, the oldest first."""
+        """Return the ingested files by number, the oldest first."""
         named = re.compile(f"{re.escape(self.before)}{STAMP}{re.escape(self.after)}")
         there = sorted(self.folder.iterdir()) if self.folder.is_dir() else []
         found = ((named.fullmatch(path.name), path) for path in there)
         return {int(match[1]): path for match, path in found if match is not None}
 
     def file(self, number: int) -> Path:
-        """Name a new file."""
+        """Return the path of a new ingested file."""
         return self.folder / f"{self.before}ingested-{number}{self.after}"
 
 
 def place_of(table: Table) -> Place | None:
-    """Find where new files of a private table go: into the one folder of its Parquet files; None where none is."""
+    """Return the folder for ingested files of a private Parquet table; None where ingest is unsupported."""
     folder, _, pattern = table.source.path.rpartition("/")
     plain = pattern.count("*") == 1 and not re.search(r"[*?[]", folder + pattern.replace("*", ""))
     if not table.private or table.source.format != "parquet" or "://" in folder or not plain:
@@ -179,19 +182,19 @@ def place_of(table: Table) -> Place | None:
 
 
 def version_of(dataset: Dataset) -> str:
-    """Give the version of the data that counts: the steward's, and what ingest has added."""
+    """Return the version of a dataset's data: the steward's `data_version`, and a digest of the ingested files."""
     return f"{dataset.data_version}+{dataset.ingested}" if dataset.ingested else str(dataset.data_version)
 
 
 def with_ingested(catalog: Catalog) -> Catalog:
-    """Let the version of each dataset's data tell what was added to its tables."""
+    """Set the digest of ingested files on every dataset."""
     return replace(
         catalog, datasets=tuple(replace(each, ingested=added_to(catalog, each.name)) for each in catalog.datasets)
     )
 
 
 def added_to(catalog: Catalog, dataset: str) -> str:
-    """Name what is added to a dataset now, by the numbers of the files and nothing that is in them; '' for nothing."""
+    """Return a digest of a dataset's ingested files, from their numbers alone; '' where there are none."""
     places = {table.name: place_of(table) for table in catalog.tables if table.dataset == dataset}
     found = [(name, number) for name, place in sorted(places.items()) if place is not None for number in place.added()]
     return hashlib.sha256(repr(found).encode()).hexdigest()[:SHORT] if found else ""
@@ -204,7 +207,7 @@ OPTIONS = {
     **dict.fromkeys(GCS, ("scheme", "endpoint_override")),
     **dict.fromkeys(AZURE, ("blob_storage_authority", "dfs_storage_authority")),
 }
-PATIENCE = {"retry_limit_seconds": "60"}  # of Google's library, which otherwise tries for a quarter of an hour
+PATIENCE = {"retry_limit_seconds": "60"}  # Google's library retries for 15 minutes by default
 HERE = ("localhost", "127.0.0.1", "[::1]")
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+)(?::\d+)?", re.ASCII)
 USUAL = "put credentials where the store's own library looks for them, which docs/ingest.md names"
@@ -212,20 +215,20 @@ USUAL = "put credentials where the store's own library looks for them, which doc
 
 @dataclass(frozen=True)
 class StoreAddress:
-    """Files in a store: one, all under a path, or those of a path whose names fit a pattern."""
+    """Files in an object store: one file, all under a path, or those of a folder that match a pattern."""
 
-    shown: str  # what may be said of it
-    address: str  # of the path, for the store's library
-    pattern: str  # of names; '' for all, at any depth
+    shown: str  # without credentials, for messages
+    address: str  # URI of the path, with options, for pyarrow
+    pattern: str  # glob of file names; '': all files, recursively
 
 
 def is_stored(given: str) -> bool:
-    """Tell whether what is given is an address, and no path of this machine."""
+    """Is this an object store address, and not a local path?"""
     return "://" in given
 
 
 def store_address(table: str, given: str) -> StoreAddress:
-    """Read an address; raises DataError, in which nothing is that could be secret."""
+    """Parse an object store address. Raises DataError; its text contains nothing that may be secret."""
     scheme = given.partition("://")[0].lower()
     if scheme not in SCHEMES:
         cure = f"give files, or an address that begins with one of {', '.join(f'{each}://' for each in SCHEMES)}"
@@ -249,7 +252,7 @@ def store_address(table: str, given: str) -> StoreAddress:
 
 
 def _check_secrets(table: str, parts: SplitResult, options: dict[str, str]) -> None:
-    """Refuse what could be a login wherever it stands: a key may hold a slash, behind which it looks like a path."""
+    """Reject anything that may be a login anywhere in the address, also in the path: keys may contain slashes."""
     accounts = parts.netloc if parts.scheme in AZURE else parts.netloc.replace("@", ":")
     elsewhere = (parts.path, *options.values())
     if ":" in accounts or parts.fragment or any("@" in part for part in elsewhere):
@@ -258,7 +261,7 @@ def _check_secrets(table: str, parts: SplitResult, options: dict[str, str]) -> N
 
 
 def _check(table: str, parts: SplitResult, options: dict[str, str], shown: str) -> None:
-    """Refuse options that could be secrets, and what would send rows in the clear."""
+    """Reject options that may be secrets, and unencrypted transfer from other hosts."""
     if not options.keys() <= set(OPTIONS[parts.scheme]):
         known = ", ".join(OPTIONS[parts.scheme])
         raise DataError(table, f"the address {shown} has options that are not read here.", f"{known} are read; {USUAL}")

@@ -1,6 +1,6 @@
-"""Declared tables: where the rows lie, whose they are, how much of one person counts.
+"""Declared tables: the source, the person key, contribution bounds, and movement.
 
-Stays, trips, homes and workplaces are found in a private table's time and the columns that state where people were.
+Movement names the columns with places: stays, trips, homes and workplaces are computed from these and the time column.
 """
 
 from __future__ import annotations
@@ -18,14 +18,18 @@ from engine.catalog.toml_section import HOP, Section, meant
 WHERE = 'write e.g. movement = { through = "cell_id -> cell", zone = "zone_id", lon = "lon", lat = "lat" }.'
 ZONES = (SqlType.BIGINT, SqlType.VARCHAR)
 DEGREES = (SqlType.BIGINT, SqlType.DOUBLE)
-NUMBERS = {"dwell_min": 1440.0, "minutes": 1440.0, "dist_km": 200.0}  # of stays and trips, and their usual largest
+NUMBERS = {
+    "dwell_min": 1440.0,
+    "minutes": 1440.0,
+    "dist_km": 200.0,
+}  # numeric columns of stays and trips -> usual maximum
 GIVEN = {name for each in TABLE_FUNCTIONS for name in each.gives}
 WORD = re.compile(r"[a-z_]+")
 TIMES = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
 
 
 def read_movement(section: Section) -> Movement | None:
-    """Read where a table's rows say that people were."""
+    """Parse the movement declaration: the zone and coordinate columns, and the clip bounds of stays and trips."""
     if "movement" not in section.entries:
         return None
     movement = section.section("movement")
@@ -41,14 +45,14 @@ def read_movement(section: Section) -> Movement | None:
 
 
 def _numbers(movement: Section) -> tuple[Column, ...]:
-    """Read how much one person's stays and trips may add up to."""
+    """Parse the clip bounds of the numeric columns of stays and trips."""
     columns = movement.section("columns")
     columns.only(NUMBERS)
     return tuple(_number(name, columns.section(name)) for name in NUMBERS if name in columns.entries)
 
 
 def _number(name: str, section: Section) -> Column:
-    """Read the norms of one number."""
+    """Parse the clip bounds of one numeric column of stays or trips."""
     section.only(("sum_norm", "centred_norm", "centre"))
     norms = section.positive("sum_norm"), section.positive("centred_norm")
     return Column(
@@ -58,7 +62,7 @@ def _number(name: str, section: Section) -> Column:
 
 
 def _through(movement: Section) -> tuple[str, str] | None:
-    """Read the step to the public table that knows places."""
+    """Parse the foreign key to a public table of places: 'column -> table'."""
     text = movement.reference("through")
     hop = None if text is None else HOP.fullmatch(text)
     if text is not None and hop is None:
@@ -67,10 +71,10 @@ def _through(movement: Section) -> tuple[str, str] | None:
 
 
 class MovementNames(TableNames):
-    """The names of one table's movement."""
+    """Name resolution for the movement declaration of one table."""
 
     def check(self) -> None:
-        """Check that time and places are found, and that analysts see them."""
+        """Check that time, zone and coordinates resolve to columns that are visible to analysts."""
         movement = self.table.movement
         if movement is None:
             return
@@ -83,7 +87,7 @@ class MovementNames(TableNames):
         self._sums(movement)
 
     def _sums(self, movement: Movement) -> None:
-        """Check that norms by keys speak of what stays and trips give."""
+        """Check that clip bounds by keys name columns of stays and trips."""
         for i, by_keys in enumerate(movement.norms.by_keys if movement.norms is not None else ()):
             key = f"movement.norms.by_keys[{i}]"
             for text in by_keys.keys:
@@ -94,7 +98,7 @@ class MovementNames(TableNames):
                     raise self.error(f"{key}.sums.{name}", f"{name} is no number of them.", meant(name, NUMBERS, ""))
 
     def _time(self) -> None:
-        """Check that the table says when."""
+        """Check that the table has a time column with a time of day."""
         if self.table.time_column is None:
             raise self.error("movement", "it is not said when a row happened.", "declare time_column.")
         column = self.declared(self.table, self.table.time_column, "time_column")
@@ -104,7 +108,7 @@ class MovementNames(TableNames):
         self._seen(column, "time_column")
 
     def _there(self, own: str, name: str) -> Table:
-        """Find the public table that knows places."""
+        """Return the public table of places behind the foreign key."""
         key = "movement.through"
         column = self.declared(self.table, own, key)
         target = self.public(name, key)
@@ -113,7 +117,7 @@ class MovementNames(TableNames):
         return target
 
     def _place(self, role: str, column: Column, kinds: tuple[SqlType, ...]) -> None:
-        """Check that a column can say where."""
+        """Check the type of a zone or coordinate column."""
         key = f"movement.{role}"
         if column.type not in kinds:
             cure = "name a column of degrees." if role != "zone" else "name an integer or VARCHAR column."
@@ -121,7 +125,7 @@ class MovementNames(TableNames):
         self._seen(column, key)
 
     def _seen(self, column: Column, key: str) -> None:
-        """Check that analysts see a column: what they ask of movement is a question of its columns."""
+        """Check that a column is visible: stays and trips are computed by ordinary queries over it."""
         if not column.visible:
             raise self.error(key, f"{column.name} is hidden from analysts.", f"let {column.name} be visible.")
 
@@ -133,11 +137,11 @@ PRIVATE_ONLY = (
 KNOWN = ("dataset", "kind", "source", "primary_key", "time_column", "sorted_by", "size_class", "columns", *PRIVATE_ONLY)
 FORMATS = ("parquet", "csv", "duckdb", "spark")
 SIZE = 'size_class = "1e6", the order of magnitude of the number of rows.'
-NOWHERE = Source("parquet", "")  # stands for a source that could not be read
+NOWHERE = Source("parquet", "")  # placeholder after a parse error
 
 
 def read_table(name: str, section: Section, folder: Path) -> Table:
-    """Read one declared table; source paths are relative to the folder."""
+    """Parse one declared table; source paths are relative to the folder."""
     section.only(KNOWN)
     part = section.mistakes.part
     private = part(any(name in section.entries for name in PRIVATE_ONLY), _private, section)
@@ -164,18 +168,18 @@ def read_table(name: str, section: Section, folder: Path) -> Table:
 
 
 def _dataset(section: Section) -> str:
-    """Read the name of the dataset."""
+    """Parse the name of the table's dataset."""
     section.need("dataset", 'write dataset = "..." with the name of one under [datasets].')
     return section.reference("dataset") or ""
 
 
 def _limit(section: Section, name: str, default: int, most: int) -> int:
-    """Read how much of one person is kept."""
+    """Parse a contribution limit: the maximum of rows or groups per person."""
     return section.mistakes.part(default, section.whole, name, default, 1, most)
 
 
 def _private(section: Section) -> bool:
-    """Read the kind, which has no default: an unannotated table is never public."""
+    """Parse the kind, private or public; there is no default, so that no table is public by omission."""
     kinds = 'kind = "private", or kind = "public" where no row is about a person.'
     section.need("kind", f"write {kinds}")
     kind = section.text("kind", kinds)
@@ -189,7 +193,7 @@ def _private(section: Section) -> bool:
 
 
 def _source(section: Section, folder: Path) -> Source:
-    """Read where the rows lie."""
+    """Parse the source: format, resolved path, table in a DuckDB file, and lookup columns."""
     section.need("source", 'write e.g. source = { parquet = "trips/*.parquet" }.')
     source = section.section("source")
     source.only((*FORMATS, "table"))
@@ -215,7 +219,7 @@ def _source(section: Section, folder: Path) -> Source:
 
 
 def _join(section: Section) -> SourceJoin:
-    """Read one public column that is looked up when the snapshot is built."""
+    """Parse one public column that is looked up when the snapshot is built."""
     names = ("column", "on", "table", "take")
     section.only(names)
     for name in names:
@@ -224,7 +228,7 @@ def _join(section: Section) -> SourceJoin:
 
 
 def _columns(section: Section, consent: Consent | None) -> tuple[Column, ...]:
-    """Read the columns; a consent column is for admission only, never for analysts."""
+    """Parse the columns; the consent column is never visible to analysts."""
     named = section.named("columns", f'add [{section.at("columns")}] with lines such as id = {{ type = "BIGINT" }}.')
     part = section.mistakes.part
     read = (part(None, read_column, name, column) for name, column in named)
@@ -238,7 +242,7 @@ def _columns(section: Section, consent: Consent | None) -> tuple[Column, ...]:
 
 
 def _person(section: Section) -> PersonPath:
-    """Read the person column, here or at the end of a path of foreign keys."""
+    """Parse the person key: a column of the table, or a path of foreign keys and the column at its end."""
     named = 'person = "..." with the column that names the person a row is about.'
     section.need("person", f"write {named}")
     if not isinstance(section.entries["person"], dict):
@@ -255,7 +259,7 @@ def _person(section: Section) -> PersonPath:
 
 
 def _size_class(section: Section, private: bool) -> str | None:
-    """Read the public order of magnitude of the row count."""
+    """Parse the public order of magnitude of the row count, e.g. 1e6."""
     if private:
         section.need("size_class", f"write e.g. {SIZE}")
     found = section.text("size_class", SIZE)
@@ -265,7 +269,7 @@ def _size_class(section: Section, private: bool) -> str | None:
 
 
 def _consent(section: Section) -> Consent | None:
-    """Read which states of the consent column admit a person's rows."""
+    """Parse the consent column and the states that admit a person."""
     if "consent" not in section.entries:
         return None
     consent = section.section("consent")

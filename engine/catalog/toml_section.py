@@ -1,7 +1,7 @@
-"""One table of a catalog's TOML, read strictly: every error names file, dotted key and cure.
+"""Strict TOML reading: typed access to the keys of one section; every error names file, dotted key and cure.
 
-Reading goes on behind each mistake, so that a steward sees them all at once. An unknown word is reported with the one
-that was probably meant.
+Errors are collected, so that a steward sees all of them at once. An unknown word is reported with the closest known
+one.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ Given = ParamSpec("Given")
 
 
 class Mistakes:
-    """What was found so far, in the order of reading."""
+    """The errors collected so far, in file order."""
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Start without errors."""
         self._found: list[CatalogError] = []
 
     def add(self, error: CatalogError) -> None:
-        """Keep a mistake, once."""
+        """Collect an error, once."""
         if error not in self._found:
             self._found.append(error)
 
     def part(self, instead: Part, read: Callable[Given, Part], *args: Given.args, **kwargs: Given.kwargs) -> Part:
-        """Read a part; where it is a mistake, keep that and go on with what stands instead."""
+        """Call `read`; collect its CatalogError, and return `instead` in that case."""
         try:
             return read(*args, **kwargs)
         except CatalogError as error:
@@ -44,29 +44,29 @@ class Mistakes:
             return instead
 
     def refuse(self) -> None:
-        """Raise the first mistake, with the others beside it."""
+        """Raise the first error, with the others attached; do nothing if there are none."""
         if self._found:
             raise replace(self._found[0], others=tuple(self._found[1:]))
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Find the known word that was probably meant."""
+    """Return the closest known word, by edit similarity; None where none is close."""
     return next(iter(difflib.get_close_matches(word.lower(), sorted(known), n=1)), None)
 
 
 def meant(word: str, known: Collection[str], nothing: str) -> str:
-    """Say which known word was probably meant, or which there are."""
+    """Return a suggestion: the closest known word, or all of them; `nothing` where no word is known."""
     if close := nearest(word, known):
         return f"write {close}."
     return f"use one of {', '.join(sorted(known))}." if known else nothing
 
 
 IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
-HOP = re.compile(r"([a-z_][a-z0-9_]*) *-> *([a-z_][a-z0-9_]*)")  # from a column to the table whose key it names
+HOP = re.compile(r"([a-z_][a-z0-9_]*) *-> *([a-z_][a-z0-9_]*)")  # foreign key: column -> table
 
 
 def read_toml(path: Path) -> Section:
-    """Read a TOML file; decimals stay decimal text, so that 0.005 is exactly 1/200. Raises CatalogError."""
+    """Parse a TOML file; numbers are exact decimals, so that 0.005 is exactly 1/200. Raises CatalogError."""
     file = str(path)
     try:
         return Section(file, "", tomllib.loads(path.read_text("utf-8"), parse_float=Decimal))
@@ -79,34 +79,34 @@ def read_toml(path: Path) -> Section:
 
 @dataclass(frozen=True)
 class Section:
-    """One TOML table and the place where it was read; whatever reads a key raises CatalogError, which names it."""
+    """One TOML table with its file and dotted key; every reader raises CatalogError at the key it reads."""
 
     file: str
     key: str  # dotted path of this table; "" is the whole file
     entries: Mapping[str, object]
-    mistakes: Mistakes = field(default_factory=Mistakes, compare=False)  # of the whole file
+    mistakes: Mistakes = field(default_factory=Mistakes, compare=False)  # shared by all sections of the file
 
     def at(self, name: str) -> str:
-        """Give the dotted path of one of its keys."""
+        """Return the dotted path of a key in this section."""
         return f"{self.key}.{name}" if self.key else name
 
     def error(self, name: str, why: str, cure: str) -> CatalogError:
-        """Make the error of one of its keys."""
+        """Build an error at a key of this section."""
         return CatalogError(self.file, self.at(name), why, cure)
 
     def only(self, known: Collection[str]) -> None:
-        """Note every key that is not known."""
+        """Collect an error for every unknown key."""
         for name in self.entries:
             if name not in known:
                 self.mistakes.add(self.error(name, "this key is not known.", meant(name, known, "remove it.")))
 
     def need(self, name: str, cure: str) -> None:
-        """Refuse the table where a key is absent."""
+        """Raise if a key is absent."""
         if name not in self.entries:
             raise self.error(name, "this key is missing.", cure)
 
     def text(self, name: str, example: str = "") -> str | None:
-        """Read a text that is not empty; None where absent. The example says how an empty one is filled in."""
+        """Read a non-empty text; None where absent. `example` shows in the error how to fill in an empty one."""
         found = self.entries.get(name)
         if found is None:
             return None
@@ -117,38 +117,38 @@ class Section:
         return found
 
     def reference(self, name: str, example: str = "") -> str | None:
-        """Read the name of something declared, compared in lower case; None where absent."""
+        """Read the name of a declaration, in lower case; None where absent."""
         found = self.text(name, example)
         return found if found is None else found.lower()
 
     def references(self, name: str) -> tuple[str, ...]:
-        """Read a list of names, compared in lower case; empty where absent."""
+        """Read a list of declaration names, in lower case and without duplicates; empty where absent."""
         found = tuple(text.lower() for text in self.texts(name))
         for twice in (text for i, text in enumerate(found) if text in found[:i]):
             raise self.error(name, f"{twice} is named twice.", "name it once.")
         return found
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """Read a list of texts; empty where absent."""
+        """Read a list of non-empty texts; empty where absent."""
         found = self.entries.get(name, [])
         if not isinstance(found, list) or not all(isinstance(text, str) and text for text in found):
             raise self.error(name, "this is no list of texts.", f'write {name} = ["...", "..."].')
         return tuple(found)
 
     def flag(self, name: str, default: bool) -> bool:
-        """Read true or false."""
+        """Read a boolean."""
         found = self.entries.get(name, default)
         if not isinstance(found, bool):
             raise self.error(name, "this is neither true nor false.", f"write {name} = true or {name} = false.")
         return found
 
     def number(self, name: str) -> Decimal | None:
-        """Read a finite number, exactly as written; None where absent."""
+        """Read a finite number as an exact decimal; None where absent."""
         found = self.entries.get(name)
         return None if found is None else self.exact(name, found)
 
     def exact(self, name: str, found: object) -> Decimal:
-        """Take a TOML value as a finite number, exactly as written."""
+        """Convert a TOML value to a finite exact decimal."""
         if isinstance(found, bool) or not isinstance(found, int | Decimal):
             raise self.error(name, "this is no number.", f"write a number without quotes, e.g. {name} = 1.")
         number = Decimal(found)
@@ -162,14 +162,14 @@ class Section:
         return None if number is None else float(number)
 
     def positive(self, name: str) -> float | None:
-        """Read a number above 0 as a float; None where absent."""
+        """Read a positive number as a float; None where absent."""
         number = self.finite(name)
         if number is not None and number <= 0:
             raise self.error(name, "this number is not above 0.", "write a number above 0.")
         return number
 
     def whole(self, name: str, default: int, lower: int, upper: int) -> int:
-        """Read an integer from lower to upper."""
+        """Read an integer from lower to upper, inclusive."""
         found = self.entries.get(name, default)
         if isinstance(found, bool) or not isinstance(found, int) or not lower <= found <= upper:
             why = f"this is no integer from {lower} to {upper}."
@@ -177,37 +177,37 @@ class Section:
         return found
 
     def fraction(self, name: str, default: str, lower: str, upper: str) -> Fraction:
-        """Read a number from lower to upper as an exact fraction."""
+        """Read a number from lower to upper, inclusive, as an exact fraction."""
         number = self.number(name)
         number = Decimal(default) if number is None else number
-        # compared before it is made a fraction: 1e-999999999 would fill the memory
+        # compare as decimals first: Fraction("1e-999999999") would exhaust memory
         if not Decimal(lower) <= number <= Decimal(upper):
             raise self.error(name, f"this is not between {lower} and {upper}.", f"write e.g. {name} = {default}.")
         return Fraction(number)
 
     def day(self, name: str, found: object) -> str:
-        """Take a TOML value as a date, as ISO text."""
+        """Convert a TOML value to a date, as ISO text."""
         try:
             if type(found) is dt.date:
                 return found.isoformat()
             if isinstance(found, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", found, re.ASCII):
                 return dt.date.fromisoformat(found).isoformat()
         except ValueError:
-            pass  # the 31st of February: told below like everything else that is no date
+            pass  # e.g. 31 February: reported below
         raise self.error(name, "this is no date.", 'write dates as "2026-10-31".')
 
     def section(self, name: str) -> Section:
-        """Open one table inside; empty where absent."""
+        """Open a table inside this section; empty where absent."""
         return self.opened(name, self.entries.get(name, {}))
 
     def opened(self, name: str, found: object) -> Section:
-        """Take a TOML value as a table."""
+        """Convert a TOML value to a section."""
         if not isinstance(found, dict):
             raise self.error(name, "this is no table.", f"write [{self.at(name)}] or {name} = {{ ... }}.")
         return Section(self.file, self.at(name), found, self.mistakes)
 
     def named(self, name: str, cure: str) -> tuple[tuple[str, Section], ...]:
-        """Open all tables inside one table, by name; refuse where there are none, and pass over what is none."""
+        """Open the tables of a section by name, without those that have errors; raise if there are none."""
         inside = self.section(name)
         if not inside.entries:
             raise self.error(name, "nothing is declared here.", cure)
@@ -215,7 +215,7 @@ class Section:
         return tuple((word, section) for word, section in opened if section is not None)
 
     def called(self, word: str) -> Section:
-        """Open one table inside, whose name is the steward's."""
+        """Open a table with a name that the steward chose; the name must be an identifier."""
         if IDENTIFIER.fullmatch(word):
             return self.section(word)
         raise self.error(
@@ -225,7 +225,7 @@ class Section:
         )
 
     def listed(self, name: str) -> tuple[Section, ...]:
-        """Open a list of tables; empty where absent."""
+        """Open an array of tables; empty where absent."""
         found = self.entries.get(name, [])
         if not isinstance(found, list):
             raise self.error(name, "this is no list.", f"write {name} = [{{ ... }}].")

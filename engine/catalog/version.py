@@ -1,11 +1,11 @@
-"""Catalog versions: a digest of all of it, for auditors, or of what one release rests on.
+"""Catalog versions: a digest of the whole catalog, for auditors, and one of what a single release depends on.
 
-A release rests on the tables that its plan reads, those that lead to its persons, and what decides who is admitted.
-Budgets, defaults, clip bounds and limits are in its price and its bounds, which its key names separately. What no
-release reads may change, and every stored release is still the answer to its question.
+A release depends on the tables that its plan reads, the tables on the path to its persons, and the eligibility rules.
+Budgets, defaults, clip bounds and limits determine its price and its bounds, which the release key contains
+separately. A change to anything else in the catalog leaves every stored release valid.
 
-Privacy units of a table, whose rows it holds and when they happened, are written with every charge, and cannot change
-after it.
+The privacy unit of each private table (person key, time and time zone) is recorded with every charge, and cannot
+change afterwards.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from engine.catalog.admission import person_table
 from engine.errors import CatalogError
 
 T = TypeVar("T")
-SHORT = 12  # characters that tell versions apart for people
-_CATALOGS = 4  # whose words are kept
+SHORT = 12  # characters of the digest
+_CATALOGS = 4  # size of each cache
 
 
 def _once(make: Callable[[Catalog], T]) -> Callable[[Catalog], T]:
-    """Make something of a catalog once; it is found by identity, for hashing a catalog takes as long as making it."""
+    """Cache a function of a catalog by identity: hashing a catalog is as slow as the function itself."""
     kept = deque[tuple[Catalog, T]](maxlen=_CATALOGS)
 
     @wraps(make)
@@ -49,7 +49,7 @@ def _once(make: Callable[[Catalog], T]) -> Callable[[Catalog], T]:
 
 @_once
 def catalog_version(catalog: Catalog) -> str:
-    """Name everything that a catalog says, wherever it lies."""
+    """Return a digest of the whole catalog, independent of the folder in which it is stored."""
     parts = (repr(catalog.datasets), *(repr(_placed(table, catalog)) for table in catalog.tables))
     complete = tuple(f"{t.name}.{c.name} is complete" for t in catalog.tables for c in t.columns if c.complete)
     lake = () if catalog.remote is None else (f"people's tables lie in {catalog.remote}",)
@@ -57,7 +57,7 @@ def catalog_version(catalog: Catalog) -> str:
 
 
 def resting_on(plan: PrivatePlan, catalog: Catalog) -> str:
-    """Name what a release's meaning rests on in the catalog (proofs.md#what-a-release-rests-on)."""
+    """Return a digest of the catalog parts that determine a release (proofs.md#what-a-release-rests-on)."""
     dataset = catalog.dataset(plan.dataset)
     meanings = _meanings(catalog)
     return _digest((repr(dataset.window), *(meanings[name] for name in sorted(_read(plan, catalog)))))
@@ -65,12 +65,12 @@ def resting_on(plan: PrivatePlan, catalog: Catalog) -> str:
 
 @_once
 def _meanings(catalog: Catalog) -> Mapping[str, str]:
-    """Say of every table what its rows are: of all at once, so that no time tells which was asked about before."""
+    """Return the definition of every table; all at once, so that no timing reveals earlier lookups."""
     return {table.name: table_meaning(table, catalog) for table in catalog.tables}
 
 
 def _read(plan: PrivatePlan, catalog: Catalog) -> Iterable[str]:
-    """Find the tables of a plan, of its keys, of the path to its persons, of admission, and of columns looked up."""
+    """Return the tables that a plan reads: its own, its key set's, person paths, eligibility and column lookups."""
     names = set(tables_of(plan.source)) | set(plan.tables)
     if plan.key_set is not None:
         names |= tables_of(plan.key_set.relation)
@@ -87,7 +87,7 @@ def _read(plan: PrivatePlan, catalog: Catalog) -> Iterable[str]:
 
 
 def table_meaning(table: Table, catalog: Catalog) -> str:
-    """Say what a table's rows are; what bounds them, sorts them or tells their number is not among it."""
+    """Return a text that identifies a table's rows; clip bounds, limits, sort order and size class are left out."""
     columns = tuple(sorted(map(_column, table.columns)))
     about = replace(
         _placed(table, catalog), columns=(), norms=None, sorted_by=(), size_class=None, max_groups_per_person=None
@@ -96,11 +96,12 @@ def table_meaning(table: Table, catalog: Catalog) -> str:
 
 
 def _column(column: Column) -> str:
+    """Return a text that identifies a column's values, without clip bounds."""
     return repr(replace(column, sum_norm=None, centred_norm=None, centre=None))
 
 
 def _placed(table: Table, catalog: Catalog) -> Table:
-    """Name a table's files as they lie beside the catalog: both may move together; a lake stays where it is."""
+    """Make a table's path relative to the catalog file, as both may move together; lake paths stay absolute."""
     if table.source.format == "spark" or "://" in table.source.path:
         return table
     beside = os.path.relpath(table.source.path, Path(catalog.path).parent)
@@ -111,27 +112,27 @@ def _digest(parts: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-BETWEEN = "; "  # tables in a note of versions
+BETWEEN = "; "  # separates the tables in a ledger entry
 
 
 def units_said(catalog: Catalog, dataset: str) -> str:
-    """Tell person key, time and time zone of every private table of a dataset."""
+    """Format the privacy unit of every private table of a dataset: person key, time and time zone."""
     tables = sorted(_private(catalog, dataset), key=lambda table: table.name)
     return BETWEEN.join(f"{table.name} {unit}" for table in tables for unit in [_unit(table)])
 
 
 def check_units(ledger: Ledger, catalog: Catalog) -> None:
-    """Refuse another person key, time or time zone of a table than it was charged with; raises CatalogError."""
+    """Reject a privacy unit that differs from the one recorded at an earlier charge. Raises CatalogError."""
     for error in changed_units(ledger, catalog):
         raise error
 
 
 def changed_units(ledger: Ledger, catalog: Catalog) -> Iterator[CatalogError]:
-    """Find the tables whose unit is not what it was when they were charged.
+    """Yield an error for each table with a privacy unit that differs from the one recorded at a charge.
 
-    Claim: what one person in one window is never changes for charged data, so that losses of one unit add up. Symbols:
-    person key, time and time zone of each private table. Formula: those of every earlier charge equal today's.
-    Source: proofs.md#units. Raises nothing.
+    Claim: the unit, one person in one window, never changes for charged data, so that losses of one unit add up.
+    Symbols: person key, time and time zone of each private table. Formula: those of every earlier charge equal
+    today's. Source: proofs.md#units. Raises nothing.
     """
     for dataset in catalog.datasets:
         before = [part for said in ledger.versions(dataset.name) for part in said.split(BETWEEN)[1:]]
@@ -148,6 +149,7 @@ def _private(catalog: Catalog, dataset: str) -> list[Table]:
 
 
 def _unit(table: Table) -> str:
+    """Format a table's privacy unit: person key with its foreign-key path, time column and time zone."""
     assert table.person is not None  # noqa: S101  every private table has one
     person = " -> ".join((*(f"{own} of {to}" for own, to in table.person.through), table.person.column))
     time = None if table.time_column is None else table.column(table.time_column)

@@ -1,4 +1,4 @@
-"""Make a synthetic operator: python -m engine.catalog.operator --events 1e7."""
+"""Generate a synthetic operator: python -m engine.catalog.operator --events 1e7."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.catalog.operator.make import DEMO_EVENTS, MOST_EVENTS, Order, make_o
 
 
 def _count(text: str) -> int:
-    """Read a number of events, which may be written as a power of ten."""
+    """Parse a number of events, in plain or scientific notation."""
     try:
         count = int(float(text))
     except (ValueError, OverflowError) as error:
@@ -31,7 +31,7 @@ def make(
     order: Annotated[Order, typer.Option(help="Events sorted by person, or by time.")] = "person",
     into: Annotated[Path | None, typer.Option(help="Folder to write to; the user's cache where absent.")] = None,
 ) -> None:
-    """Make a synthetic mobile operator, operator.duckdb and catalog.toml, and print where its catalog lies."""
+    """Generate a synthetic mobile operator, operator.duckdb and catalog.toml, and print the path of its catalog."""
     columns = (
         TextColumn("{task.description:<10}"),
         BarColumn(),

@@ -1,4 +1,4 @@
-"""Find the bundled operator in the user's cache, and make it where it is missing."""
+"""The bundled operator in the user's cache, generated where it is missing."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from engine.progress import Progress, ignore_progress
 
 
 def operator_path(events: int = DEMO_EVENTS, progress: Progress = ignore_progress, *, order: Order = "person") -> Path:
-    """Return the catalog file of an operator of about so many events, with its database beside it.
+    """Return the catalog file of an operator of about `events` events, stored in the folder of its database.
 
-    Made at first use, and anew where the generator has changed. PASSERSBY_CACHE names another folder than the user's.
+    Generated at first use, and again when the generator changes. PASSERSBY_CACHE overrides the user's cache folder.
     """
     folder = cache_folder() / f"operator-{events}-{order}-{fingerprint()}"
     if not (folder / "operator.duckdb").exists():
@@ -32,7 +32,7 @@ def operator_path(events: int = DEMO_EVENTS, progress: Progress = ignore_progres
 
 
 def fingerprint() -> str:
-    """Name what decides rows and file format: the generator's SQL, its constants, DuckDB's minor version."""
+    """Return a digest of everything that determines rows and file format: SQL, constants, DuckDB's minor version."""
     digest = hashlib.sha256()
     for file in sorted(SQL_FOLDER.glob("*.sql")):
         digest.update(file.name.encode() + file.read_bytes())

@@ -1,4 +1,4 @@
-"""Build the synthetic operator's database, one slice of people after the other: memory stays bounded at any size."""
+"""Generation of the synthetic operator's database, in slices of people: memory stays bounded at any size."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from engine.progress import Progress, ignore_progress
 Order = Literal["person", "time"]
 
 DEMO_EVENTS = 2_000_000
-MOST_EVENTS = 10**10  # more people than this draw too often alike
+MOST_EVENTS = 10**10  # with more people, hash collisions become frequent
 EVENTS_PER_SUBSCRIBER = 100  # on average, over all days
-BURSTS_A_DAY = 1.2  # fitted: gives that many events
-SUBSCRIBERS_PER_SLICE = 10_000  # about 1e6 events, whose intermediate rows fit in the memory below
+BURSTS_A_DAY = 1.2  # fitted to EVENTS_PER_SUBSCRIBER
+SUBSCRIBERS_PER_SLICE = 10_000  # about 1e6 events: intermediate rows fit in MEMORY_LIMIT
 DAYS = 32
 MEMORY_LIMIT = "3GB"
 SQL_FOLDER = Path(__file__).parent / "sql"
 CITY = ("tables", "0_draws", "1_habits", "2_city", "3_public")
 SLICE = {"people": "4_people", "movements": "5_events", "stays": "6_stays", "trips": "7_trips"}
-SHARE_BEFORE_SORTING = 0.85  # of the whole time, where events are sorted by time at the end
+SHARE_BEFORE_SORTING = 0.85  # of the run time, if events are sorted by time
 
 
 def make_operator(
@@ -37,15 +37,15 @@ def make_operator(
     order: Order = "person",
     threads: int | None = None,
 ) -> Path:
-    """Write operator.duckdb of about so many events, and catalog.toml beside it, into a folder; return the database.
+    """Write operator.duckdb with about `events` events, and catalog.toml, into a folder; return the database.
 
-    The same arguments give the same rows whatever the threads. What lies there already is replaced in one step.
+    The same arguments give the same rows for any number of threads. An existing database is replaced atomically.
     Raises ValueError for a size that is not from 1 to MOST_EVENTS.
     """
     if not 1 <= events <= MOST_EVENTS:
         raise ValueError(f"an operator has 1 to {MOST_EVENTS:,} events, not {events:,}")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    # a folder of its own, closed to others from the first moment, on the disk where the database will lie
+    # owner-only scratch folder on the target's disk, so that the final rename is atomic
     with tempfile.TemporaryDirectory(prefix=".making-", dir=folder) as scratch:
         database = Path(scratch) / "operator.duckdb"
         with _connect(Path(scratch), database, threads) as connection:
@@ -59,13 +59,15 @@ def make_operator(
 
 
 def place_catalog(folder: Path, events: int) -> Path:
-    """Put this release's catalog, with the size classes of so many events, beside a database; return it."""
+    """Write the bundled catalog, with size classes scaled to the event count, into a folder; return its path."""
     shift = round(math.log10(events / DEMO_EVENTS))
     text = Path(__file__).with_name("catalog.toml").read_text(encoding="utf-8")
     text = re.sub(r'size_class = "1e(\d+)"', lambda found: f'size_class = "1e{max(1, int(found[1]) + shift)}"', text)
     catalog = folder / "catalog.toml"
     if not (catalog.exists() and catalog.read_text(encoding="utf-8") == text):
-        with tempfile.NamedTemporaryFile("w", dir=folder, encoding="utf-8", delete=False) as written:  # owner-only
+        with tempfile.NamedTemporaryFile(
+            "w", dir=folder, encoding="utf-8", delete=False
+        ) as written:  # created owner-only
             written.write(text)
         Path(written.name).replace(catalog)
     return catalog
@@ -75,7 +77,7 @@ def _connect(scratch: Path, database: Path, threads: int | None) -> duckdb.DuckD
     connection = duckdb.connect(
         str(database), config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(scratch / "spill")}
     )
-    with suppress(duckdb.InvalidInputException):  # a notebook without widgets has no bar, and refuses to speak of one
+    with suppress(duckdb.InvalidInputException):  # fails in notebooks without widgets
         connection.execute("SET enable_progress_bar = false")
     if threads is not None:
         connection.execute(f"SET threads = {threads:d}")
@@ -84,6 +86,7 @@ def _connect(scratch: Path, database: Path, threads: int | None) -> duckdb.DuckD
 
 
 def _make_city(connection: duckdb.DuckDBPyConnection, progress: Progress) -> None:
+    """Create the city's public tables."""
     progress("city", 0.0)
     for step in CITY:
         connection.execute(_sql(step))
@@ -92,7 +95,7 @@ def _make_city(connection: duckdb.DuckDBPyConnection, progress: Progress) -> Non
 
 
 def _add_h3(connection: duckdb.DuckDBPyConnection, table: str) -> None:
-    """Give each row of a small public table the H3 cell of resolution 9 that it lies in; SQL alone can't tell it."""
+    """Set the H3 cell of resolution 9 on each row of a small public table, computed in Python."""
     rows = connection.execute(f"SELECT {table}_id, lat, lon FROM {table}").fetchall()
     cells = [h3.latlng_to_cell(lat, lon, 9) for _, lat, lon in rows]
     found = "(SELECT unnest(?) AS id, unnest(?) AS h3_cell)"
@@ -101,6 +104,7 @@ def _add_h3(connection: duckdb.DuckDBPyConnection, table: str) -> None:
 
 
 def _make_people(connection: duckdb.DuckDBPyConnection, subscribers: int, order: Order, progress: Progress) -> None:
+    """Generate the subscribers' rows slice by slice, then sort events by time if requested."""
     connection.execute(f"SET VARIABLE bursts_a_day = {BURSTS_A_DAY}")
     share = 1.0
     if order == "time":
@@ -118,6 +122,7 @@ def _make_people(connection: duckdb.DuckDBPyConnection, subscribers: int, order:
 
 
 def _sort_by_time(connection: duckdb.DuckDBPyConnection, progress: Progress) -> None:
+    """Rewrite the events in time order, one day at a time."""
     for day in range(DAYS):
         progress("sorting", SHARE_BEFORE_SORTING + (1 - SHARE_BEFORE_SORTING) * day / DAYS)
         connection.execute(f"SET VARIABLE day = {day}")
