@@ -53,7 +53,7 @@ def person_table(catalog: Catalog, dataset: Dataset) -> Table | None:
 
 
 def _of_persons(table: Table) -> bool:
-    """Is the primary key the person column alone, so that each row is one person?"""
+    """Return whether each row is one person: the primary key is the person column alone."""
     person = table.person
     return person is not None and not person.through and table.primary_key == (person.column,)
 

@@ -207,7 +207,7 @@ def _time_zone(section: Section, kind: SqlType) -> str | None:
 
 
 def _stored_utc(section: Section, kind: SqlType, time_zone: str | None) -> bool:
-    """Does a TIMESTAMP without zone hold UTC? Parsed from `stored`."""
+    """Parse `stored`: whether a TIMESTAMP without zone holds UTC."""
     stored = section.text("stored")
     if stored is None:
         return False

@@ -124,7 +124,7 @@ def stored_files(pattern: str) -> Files:
 
 
 def _separate(one: Table, other: Table) -> bool:
-    """May two tables share a file?"""
+    """Return whether two tables may share a file."""
     if one.private and other.private:
         return one.dataset == other.dataset
     if one.private == other.private:
@@ -137,7 +137,7 @@ def _separate(one: Table, other: Table) -> bool:
 
 
 def overlap(one: Files, other: Files) -> bool:
-    """Do two sources share a file, now or by their glob patterns?"""
+    """Return whether two sources share a file, now or by their glob patterns."""
     return (
         bool(one.found & other.found)
         or one.pattern == other.pattern  # also if a folder's name contains wildcards
@@ -223,7 +223,7 @@ class StoreAddress:
 
 
 def is_stored(given: str) -> bool:
-    """Is this an object store address, and not a local path?"""
+    """Return whether this is an object store address, and not a local path."""
     return "://" in given
 
 
