@@ -1,6 +1,6 @@
-"""The nouns of the compiler: expressions, relations, formulas, release plans, and how to traverse them.
+"""Data structures of the compiler: expressions, relations, formulas, release plans, and their traversal.
 
-Nothing of an engine, a budget or a person's data is in them.
+They hold no engine state, no budget and no data of people.
 
 Modules, each before those that import it:
 

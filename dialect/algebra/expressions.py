@@ -1,7 +1,7 @@
-"""Typed row expressions: what a question computes from one row, free of the analyst's text.
+"""Typed row expressions: everything a query computes from one row, independent of the analyst's text.
 
-Every expression is built from four forms (Literal, Ref, Call, Case); names of functions are rows of
-`dialect.functions.registry`. Fields are known by generated ids, so an alias can capture nothing.
+An expression is a Literal, a Ref to a field, a Call or a Case. Call names a row of the function allow-list
+(`dialect.functions.registry`). Fields are identified by generated ids, so aliases cannot capture each other.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dialect.errors import Span
 
 @dataclass(frozen=True)
 class Origin:
-    """The stored column that a field carries unchanged."""
+    """The stored column whose value a field carries unchanged."""
 
     table: str
     column: str
@@ -24,56 +24,62 @@ class Origin:
 
 @dataclass(frozen=True)
 class Shifted:
-    """Where a number stood that LAG or LEAD brought into a row."""
+    """Which other row a LAG or LEAD value was taken from: the field there, the window, and the row offset."""
 
-    raw: str  # id of the same number of the row itself
-    window: tuple[object, ...]  # its partition and its order
-    rows: int  # how many rows before; below 0: after
+    raw: str  # id of the current row's own value
+    window: tuple[object, ...]  # PARTITION BY and ORDER BY
+    rows: int  # row offset: positive before the current row, negative after it
 
 
 class PublicRows(Protocol):
-    """Rows without private data, as far as an expression must know them: their fields. `relations.Public` is one."""
+    """A relation without private data, reduced to its fields; implemented by `relations.Public`."""
 
     @property
     def fields(self) -> tuple[Field, ...]:
-        """Return the fields of a row."""
+        """The fields of each row."""
 
 
 @dataclass(frozen=True)
 class Field:
-    """One column of a relation. Two fields are the same exactly when their ids are."""
+    """One column of a relation, with its inferred properties. Two fields are equal if and only if their ids are."""
 
     id: str  # generated, unique within one question: c0, c1, ...
-    name: str | None = field(compare=False)  # as the analyst may write it; None: carried, not nameable
+    name: str | None = field(compare=False)  # name in the analyst's scope; None: carried along without a name
     type: SqlType = field(compare=False)
     nullable: bool = field(compare=False, default=True)
     bounds: Bounds | None = field(compare=False, default=None)  # declared or inferred numeric range
     domain: Domain | None = field(compare=False, default=None)  # declared public domain of a private column
-    complete: bool = field(compare=False, default=False)  # no row holds anything outside the declared domain
-    public: PublicRows | None = field(compare=False, default=None, repr=False)  # a list that has a field of this id
+    complete: bool = field(compare=False, default=False)  # no stored value lies outside the declared domain
+    public: PublicRows | None = field(
+        compare=False, default=None, repr=False
+    )  # relation that lists the values under the same field id
     origin: Origin | None = field(compare=False, default=None)
-    definition: Expr | None = field(compare=False, default=None, repr=False)  # over fields without definition
-    of_person: bool = field(compare=False, default=False)  # one value per person, by an enforced primary key
-    time_zone: str | None = field(compare=False, default=None)  # of an instant
+    definition: Expr | None = field(
+        compare=False, default=None, repr=False
+    )  # the expression it holds, over fields without definition
+    of_person: bool = field(
+        compare=False, default=False
+    )  # the same in all rows of a person, by an enforced primary key
+    time_zone: str | None = field(compare=False, default=None)  # of a TIMESTAMPTZ
     cell: tuple[str, str, int] | None = field(compare=False, default=None)  # H3: ids of lon and lat, resolution
-    shifted: Shifted | None = field(compare=False, default=None, repr=False)  # of a released number from another row
-    is_person: bool = field(compare=False, default=False)  # the person key of its row, or NULL where that is allowed
+    shifted: Shifted | None = field(compare=False, default=None, repr=False)  # a released number taken from another row
+    is_person: bool = field(compare=False, default=False)  # the row's person key; NULL only if nullable
     alternatives: tuple[Alternative, ...] = field(
         compare=False, default=(), repr=False
-    )  # of a set operation's column: each may be it
+    )  # of a set operation's column: one per input
 
 
 @dataclass(frozen=True)
 class Alternative:
-    """What a column of a set operation is in the rows of one of its two queries."""
+    """The value of a set operation's column in the rows that come from one of its two inputs."""
 
     expr: Expr
-    facts: tuple[Expr, ...]  # true of every row there
+    facts: tuple[Expr, ...]  # predicates that hold for every row of that input
 
 
 @dataclass(frozen=True)
 class Literal:
-    """A constant; dates, times and intervals as canonical text."""
+    """A constant. Dates, times and intervals are held as canonical text."""
 
     value: bool | int | float | str | None
     type: SqlType
@@ -81,7 +87,7 @@ class Literal:
 
 @dataclass(frozen=True)
 class Ref:
-    """The value of a field."""
+    """A reference to a field of the current row."""
 
     field: Field
 
@@ -98,34 +104,36 @@ class Call:
     function: str  # a row of dialect.functions.registry
     arguments: tuple[Expr, ...]
     type: SqlType
-    span: Span | None = field(default=None, compare=False, repr=False)  # where it stands, if it may be refused later
-    name: str = field(init=False, compare=False, repr=False)  # the function's, without the number of its row
-    size: int = field(init=False, compare=False, repr=False)  # nodes
+    span: Span | None = field(
+        default=None, compare=False, repr=False
+    )  # source position, for refusals made after binding
+    name: str = field(init=False, compare=False, repr=False)  # the function's name, without its row number
+    size: int = field(init=False, compare=False, repr=False)  # number of nodes
     depth: int = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Find once what is asked often."""
+        """Precompute the function's name and the size and depth of the tree, which limits read often."""
         object.__setattr__(self, "name", self.function.partition("#")[0])
         _measure(self, self.arguments)
 
 
 @dataclass(frozen=True)
 class Case:
-    """The first branch whose condition is true, else `otherwise`."""
+    """CASE WHEN: the value of the first branch whose condition is true, otherwise `otherwise`."""
 
     branches: tuple[tuple[Expr, Expr], ...]
     otherwise: Expr
     type: SqlType
-    size: int = field(init=False, compare=False, repr=False)  # nodes
+    size: int = field(init=False, compare=False, repr=False)  # number of nodes
     depth: int = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Count once what limits ask often."""
+        """Precompute the size and depth of the tree, which limits read often."""
         _measure(self, children(self))
 
 
 Expr = Literal | Ref | Call | Case
-AND = "and#0"  # the row of a conjunction in the allow-list
+AND = "and#0"  # row of AND in the function allow-list
 NULL = Literal(None, SqlType.NULL)
 TRUE = Literal(True, SqlType.BOOLEAN)
 
@@ -136,17 +144,17 @@ def _measure(expr: Call | Case, parts: tuple[Expr, ...]) -> None:
 
 
 def size(expr: Expr) -> int:
-    """Count the nodes of an expression."""
+    """Count the nodes of an expression tree."""
     return expr.size if isinstance(expr, Call | Case) else 1
 
 
 def depth(expr: Expr) -> int:
-    """Count the steps to the deepest part of an expression."""
+    """Height of an expression tree; 1 for a leaf."""
     return expr.depth if isinstance(expr, Call | Case) else 1
 
 
 def children(expr: Expr) -> tuple[Expr, ...]:
-    """List the direct parts of an expression."""
+    """Direct subexpressions, in the order in which they are written."""
     if isinstance(expr, Call):
         return expr.arguments
     if isinstance(expr, Case):
@@ -155,12 +163,12 @@ def children(expr: Expr) -> tuple[Expr, ...]:
 
 
 def case_values(case: Case) -> tuple[Expr, ...]:
-    """List what a CASE can give."""
+    """All possible results of a CASE: the THEN values and the ELSE value."""
     return (*(value for _, value in case.branches), case.otherwise)
 
 
 def rebuild(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
-    """Apply `change` to each direct part and put the expression together again."""
+    """Copy an expression with `transform` applied to each direct subexpression."""
     if isinstance(expr, Call):
         return Call(expr.function, tuple(change(part) for part in expr.arguments), expr.type, expr.span)
     if isinstance(expr, Case):
@@ -170,13 +178,13 @@ def rebuild(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
 
 
 def substituted(expr: Expr, images: Mapping[Expr, Expr]) -> Expr:
-    """Put other expressions in the place of some parts, the outermost first."""
+    """Replace subexpressions by their images; a match is replaced whole and not searched further."""
     found = images.get(expr)
     return found if found is not None else rebuild(expr, lambda part: substituted(part, images))
 
 
 def fields_of(expr: Expr) -> Iterator[Field]:
-    """Walk the fields that an expression reads, with repeats."""
+    """Iterate over the fields that an expression reads, with repetitions."""
     waiting = [expr]
     while waiting:
         part = waiting.pop()
@@ -186,13 +194,13 @@ def fields_of(expr: Expr) -> Iterator[Field]:
 
 
 def is_of_table(expr: Expr, table: str) -> bool:
-    """Tell whether an expression reads columns of one stored table, and nothing else."""
+    """Return whether an expression reads columns of this stored table, at least one, and no others."""
     origins = [field.origin for field in fields_of(expr)]
     return bool(origins) and all(origin is not None and origin.table == table for origin in origins)
 
 
 def expand(expr: Expr) -> Expr:
-    """Write an expression over fields that have no definition of their own."""
+    """Inline definitions of fields, so that the result reads only fields without a definition."""
     if isinstance(expr, Ref):
         return expr.field.definition if expr.field.definition is not None else expr
     return rebuild(expr, expand)
@@ -206,7 +214,7 @@ def conjuncts(expr: Expr) -> tuple[Expr, ...]:
 
 
 def conjunction(parts: tuple[Expr, ...]) -> Expr:
-    """Join conditions by AND; nothing at all is true."""
+    """Combine conditions by AND; TRUE if there are none."""
     if not parts:
         return TRUE
     return parts[0] if len(parts) == 1 else Call(AND, parts, SqlType.BOOLEAN)

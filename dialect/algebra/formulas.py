@@ -1,4 +1,7 @@
-"""How a released number comes from noisy vectors: what `plan` decides and the engine computes."""
+"""Formulas of released numbers: how each is computed from noisy query vectors.
+
+The planner chooses them; the engine evaluates them after noise has been added.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +13,21 @@ from dialect.algebra.expressions import Expr, Field
 
 @dataclass(frozen=True)
 class CountOf:
-    """A released count: vector `vector`, rounded to a whole number."""
+    """A released count: the noisy vector at index `vector`, rounded to an integer."""
 
     vector: int
 
 
 @dataclass(frozen=True)
 class SumOf:
-    """A released sum: vector `vector` in the value's unit."""
+    """A released sum: the noisy vector at index `vector`, in the value's unit."""
 
     vector: int
 
 
 @dataclass(frozen=True)
 class MeanOf:
-    """A released mean: centre + centred sum / count."""
+    """A released mean: centre + noisy centred sum / noisy count."""
 
     total: int
     count: int
@@ -33,27 +36,27 @@ class MeanOf:
 
 @dataclass(frozen=True)
 class MomentsOf:
-    """A released variance, deviation, covariance, correlation or regression, of noisy sums about public centres."""
+    """A released second-moment statistic, such as a variance or a correlation, of noisy sums about public centres."""
 
     function: str  # a name of dialect.functions.aggregates
-    count: int  # how many values, or pairs of them
-    sums: tuple[int, ...]  # of each value less its centre
-    products: tuple[int, ...]  # of two such differences, in the order of dialect.functions.aggregates
-    centres: tuple[float, ...]  # one per sum
+    count: int  # index of the vector that counts values, or pairs of values
+    sums: tuple[int, ...]  # sum of each centred argument
+    products: tuple[int, ...]  # sums of products of two centred arguments, in the order of MOMENTS
+    centres: tuple[float, ...]  # public centre of each sum
 
     @property
     def vectors(self) -> tuple[int, ...]:
-        """All of them: the count, the sums, the products."""
+        """Indices of all vectors used: the count, the sums, then the products."""
         return (self.count, *self.sums, *self.products)
 
 
 @dataclass(frozen=True)
 class QuantileOf:
-    """A quantile of a released histogram."""
+    """A quantile read from a released histogram."""
 
     level: float  # from 0 to 1
-    whole: OneOf["down", "near", "up"] | None = None  # to which whole number it is shown
-    discrete: bool = False  # the value of a row, and none between two
+    whole: OneOf["down", "near", "up"] | None = None  # rounding to an integer, where values are integers
+    discrete: bool = False  # quantile_disc: always the value of a row, never interpolated
 
 
 Formula = CountOf | SumOf | MeanOf | MomentsOf | QuantileOf
@@ -61,59 +64,71 @@ Formula = CountOf | SumOf | MeanOf | MomentsOf | QuantileOf
 
 @dataclass(frozen=True)
 class ReleasedSum:
-    """What was added up over released rows, or taken from one, each with its own noise (`proofs.md#noise-followed`)."""
+    """Sum over released rows, or one value taken from them, with its noise terms (`proofs.md#noise-followed`).
 
-    field: Field  # what holds its value
-    constant: Field | None  # sum, or mean, of what is not noisy; None: nothing is
-    terms: tuple[tuple[Field, Expr, Field], ...]  # sum of weighted raw numbers, sum of squared weights, the raw number
-    positive: bool  # no weight is below 0
+        SELECT sum(n) FROM (SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone)
+
+    The variance of the sum is the sum of squared weights times the variance of each raw number.
+    """
+
+    field: Field  # holds the sum
+    constant: Field | None  # sum or mean of the part without noise; None: there is none
+    terms: tuple[tuple[Field, Expr, Field], ...]  # (sum of weighted raw values, sum of squared weights, raw field)
+    positive: bool  # no weight is negative
 
 
 @dataclass(frozen=True)
 class NoisyTerm:
-    """A weighted noisy number in a row that a union gathered; 0 in rows of the other side."""
+    """Weighted noisy number of one input of a UNION ALL, as a column of the union; 0 in rows of the other input."""
 
     total: Field
-    squares: Expr  # what the raw number's variance is multiplied with
+    squares: Expr  # squared weight: factor of the raw number's variance
     raw: Field
-    positive: bool  # never below 0, but for its noise
+    positive: bool  # the exact value is never negative
 
 
 @dataclass(frozen=True)
 class Gathered:
-    """A number that UNION ALL gathered: offset + (constant + terms) / (below + below_terms)."""
+    """Noise terms of a UNION ALL column: offset + (constant + terms) / (denominator_constant + denominator_terms).
+
+        SELECT n AS x FROM a UNION ALL SELECT s / m FROM b
+
+    Each row gets its uncertainty from the terms of the input that it came from; the terms of the other are 0.
+    """
 
     field: Field
     offset: Field | None
     constant: Field | None
     terms: tuple[NoisyTerm, ...]
     below: Field | None = None
-    below_terms: tuple[NoisyTerm, ...] | None = None  # None: no ratio
+    below_terms: tuple[NoisyTerm, ...] | None = None  # None: not a ratio
 
     @property
     def every_term(self) -> tuple[NoisyTerm, ...]:
-        """Of both parts."""
+        """Noise terms of numerator and denominator."""
         return self.terms + (self.below_terms or ())
 
 
 @dataclass(frozen=True)
 class Output:
-    """One released number per group."""
+    """A released number: one value per group."""
 
     field: Field
     formula: Formula
-    ends: tuple[Field, Field] | None = None  # its interval, where the release itself must say it
+    ends: tuple[Field, Field] | None = (
+        None  # lower and upper field of its interval, where the release itself holds them
+    )
 
 
 @dataclass(frozen=True)
 class Histogram:
-    """Bins between public ends, as one more key of a release: what quantiles are read from."""
+    """Histogram bins between public edges, used as an additional group key; quantiles are read from their counts."""
 
-    key: int  # position of the bin's number among the plan's keys
-    starts: tuple[float, ...]  # where each bin begins, in the value's unit
-    spreads: tuple[float, ...]  # from its least value to its largest: less than its width where values are whole
+    key: int  # index of the bin-number key among the plan's keys
+    starts: tuple[float, ...]  # lower edge of each bin, in the value's unit
+    spreads: tuple[float, ...]  # largest minus smallest possible value of each bin; below its width for integers
 
     @property
     def bins(self) -> int:
-        """How many bins there are."""
+        """Number of bins."""
         return len(self.starts)

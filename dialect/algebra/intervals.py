@@ -1,7 +1,7 @@
-"""Interval arithmetic: the numeric range of an expression from the declared bounds of its columns.
+"""Interval arithmetic on value ranges: the numeric range of an expression from the declared bounds of its columns.
 
-A range speaks of declared data, not of stored rows: it chooses where the boundary clamps, always outside
-the expression, and never makes a guard unnecessary. An end that is not known is infinite. Proof: proofs.md#ranges
+A range describes declared values, not stored ones. It decides where values are clamped, always outside the
+expression, and never replaces a runtime guard. An unknown end is infinite. Proof: proofs.md#ranges
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from dialect.catalog.model import Bounds
 
 UNKNOWN = Bounds(-math.inf, math.inf)
 Rule = Callable[..., Bounds]
-_FAR_DEGREES = 170.0  # beyond it rounding moves an arc sine by more than a part in 2^40
+_FAR_DEGREES = 170.0  # beyond it, rounding changes an arc sine by a factor of more than 2^-40
 
 
 def known(bounds: Bounds | None) -> bool:
-    """Tell whether both ends are finite."""
+    """Return whether both ends are finite."""
     return bounds is not None and math.isfinite(bounds.lower) and math.isfinite(bounds.upper)
 
 
 def hull(ranges: Sequence[Bounds]) -> Bounds:
-    """Give the least range that contains all."""
+    """Smallest range that contains all given ranges."""
     return Bounds(min(r.lower for r in ranges), max(r.upper for r in ranges))
 
 
@@ -31,7 +31,7 @@ def _span(ends: Sequence[float]) -> Bounds:
 
 
 def monotone(function: Callable[[float], float], lowest: float = -math.inf) -> Rule:
-    """Carry both ends through an increasing function whose domain starts at `lowest`."""
+    """Range rule of an increasing function: maps both ends, clamped to `lowest`, where its domain starts."""
 
     def end(value: float, otherwise: float) -> float:
         try:
@@ -50,7 +50,7 @@ _CUT = monotone(math.trunc)
 
 
 def constant(lower: float, upper: float) -> Rule:
-    """Give the same range whatever the arguments."""
+    """Range rule that ignores its arguments."""
     return lambda *_: Bounds(lower, upper)
 
 
@@ -70,14 +70,14 @@ def multiply(a: Bounds, b: Bounds) -> Bounds:
 
 
 def divide(a: Bounds, b: Bounds) -> Bounds:
-    """Range of a quotient; unknown where the divisor may be 0."""
+    """Range of a quotient; unknown where the divisor's range contains 0."""
     if b.lower <= 0 <= b.upper:
         return UNKNOWN
     return _span([x / y for x in (a.lower, a.upper) for y in (b.lower, b.upper)])
 
 
 def divide_integers(a: Bounds, b: Bounds) -> Bounds:
-    """Range of a division of integers, cut towards zero: what divides is at least 1, and enlarges nothing."""
+    """Range of an integer division, truncated towards zero. A divisor has magnitude 1 or more, or gives NULL."""
     if not b.lower <= 0 <= b.upper:
         return _CUT(divide(a, b))
     largest = max(abs(a.lower), abs(a.upper))
@@ -85,30 +85,30 @@ def divide_integers(a: Bounds, b: Bounds) -> Bounds:
 
 
 def remainder(a: Bounds, b: Bounds) -> Bounds:
-    """Range of a remainder, which has the dividend's sign, is no larger, and smaller than the divisor."""
+    """Range of a remainder with the sign of the dividend: not larger than the dividend, smaller than the divisor."""
     largest = max(abs(b.lower), abs(b.upper))
     below = math.nextafter(largest, 0.0) if math.isfinite(largest) else largest
     return Bounds(max(a.lower, -below) if a.lower < 0 else 0.0, min(a.upper, below) if a.upper > 0 else 0.0)
 
 
 def modulus(_: Bounds, b: Bounds) -> Bounds:
-    """Range of a remainder that has the divisor's sign."""
+    """Range of a remainder with the sign of the divisor."""
     return Bounds(min(0.0, b.lower), max(0.0, b.upper))
 
 
 def negate(a: Bounds) -> Bounds:
-    """Range of the negative."""
+    """Range of the negated value."""
     return Bounds(-a.upper, -a.lower)
 
 
 def absolute(a: Bounds) -> Bounds:
-    """Range of the magnitude."""
+    """Range of the absolute value."""
     ends = (abs(a.lower), abs(a.upper))
     return Bounds(0.0 if a.lower <= 0 <= a.upper else min(ends), max(ends))
 
 
 def power(a: Bounds, b: Bounds) -> Bounds:
-    """Range of a power with a constant exponent that is not negative."""
+    """Range of a power; known for a constant exponent that is not negative."""
     exponent = b.lower
     whole = float(exponent).is_integer() if math.isfinite(exponent) else False
     if b.lower != b.upper or exponent < 0 or (a.lower < 0 and not whole):
@@ -121,13 +121,13 @@ def power(a: Bounds, b: Bounds) -> Bounds:
 
 
 def masked(a: Bounds, b: Bounds) -> Bounds:
-    """Range of the bits that two integers share: no more than either of them that is never negative."""
+    """Range of bitwise AND: at most the smaller of its operands that are never negative."""
     ends = [each.upper for each in (a, b) if each.lower >= 0]
     return Bounds(0.0, min(ends)) if ends else UNKNOWN
 
 
 def joined(a: Bounds, b: Bounds) -> Bounds:
-    """Range of the bits of either or of one of two integers: as many bits as the longer of them has."""
+    """Range of bitwise OR and XOR: as many bits as the longer operand."""
     longest = max(abs(end) for each in (a, b) for end in (each.lower, each.upper))
     if not math.isfinite(longest):
         return UNKNOWN
@@ -136,38 +136,38 @@ def joined(a: Bounds, b: Bounds) -> Bounds:
 
 
 def divisor(a: Bounds, b: Bounds) -> Bounds:
-    """Range of the greatest integer that divides both."""
+    """Range of the greatest common divisor."""
     return Bounds(0.0, max(absolute(a).upper, absolute(b).upper))
 
 
 def multiple(a: Bounds, b: Bounds) -> Bounds:
-    """Range of the least integer that both divide."""
+    """Range of the least common multiple."""
     return Bounds(0.0, multiply(absolute(a), absolute(b)).upper)
 
 
 def complement(a: Bounds) -> Bounds:
-    """Range of an integer with all its bits changed."""
+    """Range of bitwise NOT."""
     return Bounds(-a.upper - 1, -a.lower - 1)
 
 
 def shifted(a: Bounds, bits: Bounds) -> Bounds:
-    """Range of an integer that is not negative, moved to the left by a constant number of bits."""
+    """Range of a non-negative integer shifted left by a constant number of bits."""
     times = 2.0**bits.lower
     return Bounds(max(a.lower, 0.0) * times, max(a.upper, 0.0) * times)
 
 
 def unshifted(a: Bounds, bits: Bounds) -> Bounds:
-    """Range of an integer moved to the right by a constant number of bits."""
+    """Range of an integer shifted right by a constant number of bits."""
     return monotone(lambda end: math.floor(end / 2.0**bits.lower))(a)
 
 
 def square(a: Bounds) -> Bounds:
-    """Range of an expression times itself."""
+    """Range of an expression multiplied by itself."""
     return _span((a.lower * a.lower, a.upper * a.upper, *((0.0,) if a.lower < 0 < a.upper else ())))
 
 
 def buckets(a: Bounds, lower: Bounds, upper: Bounds, count: Bounds) -> Bounds:
-    """Range of the number of an equally wide bucket between two ends; 0 and count + 1 are beyond them."""
+    """Range of WIDTH_BUCKET: bucket numbers from 1 to count, with 0 below the first and count + 1 above the last."""
     low, high, most = lower.lower, upper.lower, count.lower
 
     def bucket(value: float) -> float:
@@ -179,17 +179,17 @@ def buckets(a: Bounds, lower: Bounds, upper: Bounds, count: Bounds) -> Bounds:
 
 
 def same(a: Bounds, *_: Bounds) -> Bounds:
-    """Range of the first argument."""
+    """Range of the first argument, unchanged."""
     return a
 
 
 def nearest(a: Bounds) -> Bounds:
-    """Range of the nearest whole number, whichever way halves go."""
+    """Range after rounding to an integer, independent of how halves are rounded."""
     return Bounds(_whole(math.ceil, a.lower - 0.5), _whole(math.floor, a.upper + 0.5))
 
 
 def near(rule: Rule) -> Rule:
-    """Widen a rule by a part in 2^50: the engine's own exp, ln and pow may round otherwise than Python's."""
+    """Widen a range rule by a factor of 2^-50: exp, ln and pow of the engine may round differently from Python's."""
 
     def widened(*arguments: Bounds) -> Bounds:
         found = rule(*arguments)
@@ -199,7 +199,7 @@ def near(rule: Rule) -> Rule:
 
 
 def over_sphere(radius: float) -> Rule:
-    """Range of the shortest way between two places in degrees: no longer than one to the north and one to the east."""
+    """Range of great-circle distances between places in degrees: at most the difference in longitude plus latitude."""
 
     def way(lon1: Bounds, lat1: Bounds, lon2: Bounds, lat2: Bounds) -> Bounds:
         sides = ((lon1, lon2), (lat1, lat2))
@@ -210,31 +210,31 @@ def over_sphere(radius: float) -> Rule:
 
 
 def rounded(a: Bounds, digits: Bounds) -> Bounds:
-    """Range after rounding to digits, which moves a value by at most one unit of the last digit kept."""
+    """Range after rounding to digits: a value moves by at most one unit of the last digit."""
     step = 10.0 ** min(max(-digits.lower, 0.0), 300.0)
     return Bounds(a.lower - step, a.upper + step)
 
 
 def decimal(a: Bounds, digits: Bounds, behind: Bounds) -> Bounds:
-    """Range of a decimal with so many digits, so many of them behind the point."""
+    """Range of DECIMAL(precision, scale)."""
     near = rounded(a, behind)
     limit = 10.0 ** (digits.lower - behind.lower)
     return Bounds(max(near.lower, -limit), min(near.upper, limit))
 
 
 def single_precision(a: Bounds) -> Bounds:
-    """Range after rounding to single precision, which moves a value by at most a part in 2^23."""
+    """Range after conversion to single precision, which moves a value by a factor of at most 2^-23."""
     slack = 2.0**-23
     return Bounds(a.lower - abs(a.lower) * slack - 2.0**-140, a.upper + abs(a.upper) * slack + 2.0**-140)
 
 
 def least(ranges: Sequence[Bounds], certain: Sequence[bool]) -> Bounds:
-    """Range of LEAST, which leaves NULL arguments out: only a certain argument caps it."""
+    """Range of LEAST. It ignores NULL arguments, so only arguments that are never NULL limit it from above."""
     caps = [r.upper for r, sure in zip(ranges, certain, strict=True) if sure]
     upper = min(caps) if caps else max(r.upper for r in ranges)
     return Bounds(min(r.lower for r in ranges), upper)
 
 
 def greatest(ranges: Sequence[Bounds], certain: Sequence[bool]) -> Bounds:
-    """Range of GREATEST, the mirror image of LEAST."""
+    """Range of GREATEST: the mirror image of LEAST."""
     return negate(least([negate(r) for r in ranges], certain))

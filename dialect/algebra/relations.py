@@ -1,4 +1,4 @@
-"""Typed relations: operators, each under the kind that states whose rows it holds.
+"""Typed relations: an operator and its fields, under a kind that states whose data the rows hold.
 
 | kind      | meaning                                                                      |
 |-----------|------------------------------------------------------------------------------|
@@ -6,11 +6,10 @@
 | PerPerson | every row belongs to exactly one person; the person key always travels along |
 | Released  | came out of a release; anything may be done with it                          |
 
-A relation is an operator under one of the kinds; `dialect.stability` and `dialect.binder.group_by` prove which.
+`dialect.stability` and `dialect.binder.group_by` prove the kind of every operator's result.
 
-The operators' parts stand here too: order keys of an aggregate or an ORDER BY; UNION, INTERSECT and EXCEPT of two
-relations; window functions with their calls and frames; and row truncation to the contribution limit of a person,
-declared or stated in the question (`proofs.md#bound`).
+The parameters of operators are declared here too: sort keys, window calls and frames, aggregate calls, and row
+truncation to the contribution limit of a person, declared or stated in the query (`proofs.md#bound`).
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from dialect.errors import Span
 
 @dataclass(frozen=True)
 class Direction:
-    """Which end comes first."""
+    """Sort direction and position of NULLs."""
 
     descending: bool
     nulls_first: bool
@@ -47,34 +46,34 @@ SetKind = OneOf["union", "intersect", "except"]
 
 @dataclass(frozen=True)
 class SetOperation:
-    """Rows of two relations, column by column: of both, those that both have, or those that only the left has."""
+    """UNION, INTERSECT or EXCEPT of two relations, matched column by column."""
 
     left: Relation
     right: Relation
     how: SetKind
-    distinct: bool  # without: ALL
-    columns: tuple[tuple[Field, Field, Field], ...]  # left, right, and what holds both
+    distinct: bool  # False: ALL
+    columns: tuple[tuple[Field, Field, Field], ...]  # (left field, right field, result field)
 
 
 class Unit(StrEnum):
-    """What the distance of a frame's end is counted in."""
+    """Unit in which the offset of a window frame's bound is counted."""
 
     ROWS = "ROWS"
-    RANGE = "RANGE"  # of the one value that orders the rows
-    GROUPS = "GROUPS"  # of rows that the order leaves equal
+    RANGE = "RANGE"  # value of the single sort key
+    GROUPS = "GROUPS"  # groups of peer rows
 
 
 @dataclass(frozen=True)
 class FrameEnd:
-    """One end of a frame."""
+    """One bound of a window frame."""
 
     side: OneOf["preceding", "current row", "following"]
-    offset: Literal | None = None  # None beside a side: no end there
+    offset: Literal | None = None  # None with a side: UNBOUNDED
 
 
 @dataclass(frozen=True)
 class Frame:
-    """The rows around a row that a call looks at, both ends included."""
+    """Window frame: the rows around the current row that a call reads, both bounds included."""
 
     unit: Unit
     start: FrameEnd
@@ -82,52 +81,52 @@ class Frame:
 
     @property
     def is_distant(self) -> bool:
-        """Tell whether it ends at a distance from the value that orders the rows."""
+        """Whether a bound is an offset from the sort key's current value (RANGE BETWEEN 5 PRECEDING ...)."""
         return self.unit is Unit.RANGE and any(end.offset is not None for end in (self.start, self.end))
 
 
 @dataclass(frozen=True)
 class WindowCall:
-    """One function over the rows that share a row's partition."""
+    """One call of a window function, or of an aggregate with OVER."""
 
-    function: str  # a name in dialect.functions.window_functions, or an aggregate's
+    function: str  # name in dialect.functions.window_functions, or of an aggregate
     arguments: tuple[Expr, ...]
     condition: Expr | None  # FILTER
     ignore_nulls: bool
     partition: tuple[Expr, ...]
     order: tuple[OrderKey, ...]
-    frame: Frame | None  # None: up to the rows that the order leaves equal, or without an order the whole partition
-    field: Field  # what holds its value above
+    frame: Frame | None  # None: the SQL default, up to the current row's peers; without ORDER BY the partition
+    field: Field  # result field
 
 
 @dataclass(frozen=True)
 class Window:
-    """The source's rows, each with the values of some calls over the rows around it."""
+    """The source's rows, each extended by the values of window calls."""
 
     source: Relation
     calls: tuple[WindowCall, ...]
 
 
 def read_by(call: WindowCall) -> tuple[Expr, ...]:
-    """List every expression over rows that a call reads."""
+    """All row expressions that a window call reads: arguments, FILTER, PARTITION BY, ORDER BY."""
     condition = (call.condition,) if call.condition is not None else ()
     return (*call.arguments, *condition, *call.partition, *(key.expr for key in call.order))
 
 
 def looks_at_all(call: WindowCall) -> bool:
-    """Tell whether a call looks at all rows of the partition, whichever row it stands in."""
+    """Return whether the frame is the whole partition, so that every row of a partition gets the same value."""
     if call.frame is None:
         return not call.order
     return call.frame.start == FrameEnd("preceding") and call.frame.end == FrameEnd("following")
 
 
 def holds_own_row(frame: Frame | None) -> bool:
-    """Tell whether every row is in its own frame."""
+    """Return whether the frame always contains the current row."""
     return frame is None or (frame.start.side != "following" and frame.end.side != "preceding")
 
 
-How = OneOf["inner", "left", "cross", "full"]  # the last of public and released rows alone
-MOST_ROWS = 10**12  # of one person: beyond it a product of row limits says nothing
+How = OneOf["inner", "left", "cross", "full"]  # full: of public and released rows only
+MOST_ROWS = 10**12  # cap of row-count bounds per person; larger products of row limits are meaningless
 
 
 @dataclass(frozen=True)
@@ -136,13 +135,13 @@ class Scan:
 
     table: Table
     fields: tuple[Field, ...]
-    windows: int = 1  # of time, that are read; 1 of a table without
-    windowed: bool = False  # whole windows are read, and the filter above it says which
+    windows: int = 1  # number of privacy windows read; 1 for a table without a time column
+    windowed: bool = False  # reads whole privacy windows, selected by the filter above it
 
 
 @dataclass(frozen=True)
 class Values:
-    """Rows of constants."""
+    """VALUES: rows of constants."""
 
     rows: tuple[tuple[Literal, ...], ...]
     fields: tuple[Field, ...]
@@ -150,17 +149,17 @@ class Values:
 
 @dataclass(frozen=True)
 class Series:
-    """Every integer, or every date or time step, from lower to upper, both included."""
+    """generate_series: every integer, date or time step from lower to upper, both included."""
 
     lower: Literal
     upper: Literal
-    step: str  # "1" of integers, else an amount and a unit: "1 day", "15 minute"
+    step: str  # "1" for integers, otherwise an interval: "1 day", "15 minute"
     field: Field
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Rows for which the condition is true."""
+    """WHERE: the rows for which the condition is true."""
 
     source: Relation
     condition: Expr
@@ -168,7 +167,7 @@ class Filter:
 
 @dataclass(frozen=True)
 class Project:
-    """The source's fields and some computed ones."""
+    """The source's fields and additional computed ones."""
 
     source: Relation
     computed: tuple[tuple[Field, Expr], ...]
@@ -176,41 +175,41 @@ class Project:
 
 @dataclass(frozen=True)
 class Join:
-    """Pairs of rows that meet the condition; left: every left row at least once; full: every right row too."""
+    """Pairs of rows that satisfy the condition. Left joins preserve all left rows, full joins those of both inputs."""
 
     left: Relation
     right: Relation
     how: How
     condition: Expr
-    apart: bool = False  # the pairs are each of one window of time
+    apart: bool = False  # both rows of a pair lie in the same privacy window
 
 
 @dataclass(frozen=True)
 class SemiJoin:
-    """Left rows that meet at least one right row on the condition; anti: those that meet none."""
+    """Left rows with at least one matching right row; with `anti`, those without any."""
 
     left: Relation
     right: Relation
     condition: Expr
     anti: bool
-    apart: bool = False  # as of a join
+    apart: bool = False  # as in Join
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One aggregate call over a group's rows."""
+    """One aggregate call over the rows of a group."""
 
     function: str  # a name in dialect.functions.aggregates
     arguments: tuple[Expr, ...]
     condition: Expr | None  # FILTER
-    field: Field  # what holds its value above
-    bounds: Bounds | None = None  # named by the question: of one person's number in one group
-    directions: tuple[Direction, ...] = ()  # of the last arguments, by which the rows are ordered
+    field: Field  # result field
+    bounds: Bounds | None = None  # stated in the query: of one person's aggregate per group
+    directions: tuple[Direction, ...] = ()  # ORDER BY within the aggregate: one for each of the last arguments
 
 
 @dataclass(frozen=True)
 class Group:
-    """One row per combination of the keys; over PerPerson the keys contain the person."""
+    """GROUP BY: one row per combination of the keys. Over PerPerson rows the keys contain the person."""
 
     source: Relation
     keys: tuple[Field, ...]  # fields of the source
@@ -219,33 +218,33 @@ class Group:
 
 @dataclass(frozen=True, eq=False)
 class GroupSets:
-    """All sets of keys of one GROUP BY: of whose groups some may be added up from those of others."""
+    """GROUPING SETS of one GROUP BY. The coarser sets may be added up from the groups of finer ones."""
 
     sets: tuple[tuple[Field, ...], ...]  # fields of the source
 
 
 @dataclass(frozen=True)
 class Boundary:
-    """The release boundary: a private source's groups, their persons gone."""
+    """Release point: GROUP BY over people's rows without the person key. What stands above it is released."""
 
     source: PerPerson
     keys: tuple[Field, ...]
     measures: tuple[Measure, ...]
-    span: Span | None = field(default=None, compare=False)  # where the question asks for it
-    among: GroupSets | None = field(default=None, compare=False)  # the sets that its keys are one of
+    span: Span | None = field(default=None, compare=False)  # source position in the query
+    among: GroupSets | None = field(default=None, compare=False)  # the grouping sets to which its keys belong
 
 
 @dataclass(frozen=True)
 class ReleaseScan:
-    """What a release made: its keys, its numbers, and the raw numbers behind them."""
+    """Rows of a stored release: its keys, its numbers, and the raw noisy values behind them."""
 
-    index: int  # position among the question's ReleaseColumns
+    index: int  # index into the query's ReleaseColumns
     fields: tuple[Field, ...]
 
 
 @dataclass(frozen=True)
 class Distinct:
-    """The different combinations of some fields."""
+    """SELECT DISTINCT of some fields."""
 
     source: Relation
     keys: tuple[Field, ...]
@@ -253,25 +252,28 @@ class Distinct:
 
 @dataclass(frozen=True)
 class Cut:
-    """At most `max_rows` rows of each person, in each window if these are apart, chosen by a hash of them alone."""
+    """Row truncation: at most `max_rows` rows of each person, or of each person and window.
+
+    The rows are chosen by a hash of their own values, so the choice depends on that person's rows alone.
+    """
 
     source: Relation
     person: Field
     max_rows: int
     window: Field | None = None
-    timed: int = 0  # how many tables' R they are the product of that are of one window each
+    timed: int = 0  # how many factors of `max_rows` are limits per privacy window
 
 
 @dataclass(frozen=True)
 class Padded:
-    """The source's rows and one row of NULLs, as a LEFT JOIN may bring them."""
+    """The source's rows and one row of NULLs, as the nullable side of a LEFT JOIN may contribute."""
 
     source: Relation
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """The source's rows, and a field with the rank of a text among all of theirs, from 1; NULL of NULL."""
+    """The source's rows with a text column dictionary-encoded: its dense rank from 1; NULL for NULL."""
 
     source: Public
     text: Field
@@ -280,17 +282,17 @@ class Ranked:
 
 @dataclass(frozen=True)
 class Grained:
-    """The source's rows, and a field with a value of theirs in whole grains."""
+    """The source's rows with a value also in integer grains (fixed point)."""
 
     source: Public
     value: Field
     grains: Field
-    text: str  # SQL over the value
+    text: str  # SQL expression of the grains
 
 
 @dataclass(frozen=True)
 class Sort:
-    """The rows in an order, cut to a slice of it."""
+    """ORDER BY with optional LIMIT and OFFSET."""
 
     source: Relation
     order: tuple[OrderKey, ...]
@@ -306,20 +308,20 @@ Operator = (
 
 @dataclass(frozen=True)
 class Relation:
-    """An operator's rows: its fields, nameable or carried, and what is known of every row."""
+    """The rows of an operator: its fields and the predicates that hold for every row."""
 
     operator: Operator
     fields: tuple[Field, ...]
-    facts: tuple[Expr, ...] = field(default=(), compare=False)  # true of every row, over undefined fields
+    facts: tuple[Expr, ...] = field(default=(), compare=False)  # hold for every row; over fields without definition
 
 
 @dataclass(frozen=True)
 class Public(Relation):
-    """No private data in it."""
+    """A relation without private data."""
 
 
 class Outcome(StrEnum):
-    """What an expression can be in a row whose private side is NULL."""
+    """Possible value of an expression in a null-extended row, whose private columns are all NULL."""
 
     NULL = "null"
     FALSE = "false"
@@ -333,7 +335,7 @@ Outcomes = frozenset[Outcome]
 
 @dataclass(frozen=True)
 class Kept:
-    """The public rows of a LEFT JOIN that stay, and what every other field is where nobody's row met them."""
+    """Preserved side of `public LEFT JOIN people`: its rows, and what each field is where no person's row matches."""
 
     rows: Public
     absent: Mapping[Field, Outcomes]
@@ -341,24 +343,30 @@ class Kept:
 
 @dataclass(frozen=True)
 class PerPerson(Relation):
-    """Every row belongs to exactly one person, named by the field `person`."""
+    """A relation in which every row belongs to exactly one person, named by the field `person`."""
 
-    person: Field = field(kw_only=True)  # never NULL
+    person: Field = field(kw_only=True)  # the person key, never NULL
     dataset: str = field(kw_only=True)
     one_row_per_person: bool = field(kw_only=True, default=False)
-    max_rows: int = field(kw_only=True, default=1)  # kept before a private join: R, multiplied where two met
-    timed: int = field(kw_only=True, default=0)  # how many tables' R of these are of one window of time each
-    derived: Table | None = field(kw_only=True, default=None, compare=False)  # whose movement these rows are
-    kept: Kept | None = field(kw_only=True, default=None, compare=False)  # of a public table LEFT JOIN these rows
+    max_rows: int = field(
+        kw_only=True, default=1
+    )  # row-count bound per person R; the product of both inputs' after a join
+    timed: int = field(kw_only=True, default=0)  # how many factors of `max_rows` are limits per privacy window
+    derived: Table | None = field(
+        kw_only=True, default=None, compare=False
+    )  # the table of sightings that these rows are derived from
+    kept: Kept | None = field(
+        kw_only=True, default=None, compare=False
+    )  # preserved side of `public LEFT JOIN` these rows
 
 
 @dataclass(frozen=True)
 class Released(Relation):
-    """Came out of a release, possibly with public rows joined in."""
+    """A relation computed from releases, possibly joined with public rows."""
 
 
 def public_list(of: Field) -> Public | None:
-    """Return the public rows that hold a field's values; None where there are none."""
+    """Return the public relation that lists the values of a field; None if there is none."""
     rows = of.public
     assert rows is None or isinstance(rows, Public)  # noqa: S101  nothing else is put there
     return rows
@@ -371,24 +379,24 @@ def with_null_row(public: Public) -> Public:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a question itself says of how much one person counts; None is the catalog's."""
+    """Contribution limits stated in the query's OPTIONS; None where the catalog's apply."""
 
     max_groups: int | None = None
-    max_rows: int | None = None  # the source is cut to so many rows of a person already
+    max_rows: int | None = None  # row truncation of the source, per person
 
     @property
     def said(self) -> bool:
-        """Whether the question says anything of it."""
+        """Whether the query states any limit."""
         return self != Limits()
 
 
 def cut(relation: PerPerson) -> PerPerson:
-    """Keep at most R rows of each person; of each window of time, of tables that have it."""
+    """Truncate to the declared row limit per person; per person and window for tables with a time column."""
     return replace(relation, operator=Cut(relation, relation.person, relation.max_rows, timed=relation.timed))
 
 
 def cut_to(source: PerPerson, limits: Limits) -> PerPerson:
-    """Keep so many rows of each person as the question says: the last thing done below a boundary."""
+    """Truncate to the row limit stated in the query: the last operator below a release point."""
     rows = limits.max_rows
     if rows is None or source.one_row_per_person:
         return source
@@ -399,5 +407,5 @@ def cut_to(source: PerPerson, limits: Limits) -> PerPerson:
 
 
 def rows_in(made: PerPerson | Cut, windows: int) -> int:
-    """Say how many rows of a person are reckoned with, or kept, where those of some windows of time count together."""
+    """Row-count bound of one person over several privacy windows that count as one unit."""
     return min(made.max_rows * int(windows**made.timed), max(made.max_rows, MOST_ROWS))

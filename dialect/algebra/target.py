@@ -1,4 +1,4 @@
-"""Bounded SQL in nouns: what it is written for, what it is made of, and what it is when it is done."""
+"""Types of code generation: its target, its per-unit partial aggregates, and the bounded SQL that results."""
 
 from __future__ import annotations
 
@@ -8,60 +8,66 @@ from dataclasses import dataclass, field
 from dialect.algebra.release_plan import Bounding, PrivatePlan
 from dialect.catalog.model import EngineName
 
-Subquery = tuple[str, bool | None, str]  # its name, whether it is made once (None: never kept), its text
-StoredRows = tuple[str, int]  # a private table, and how many rows of each person are kept of it
-FEW_ROWS = 2**15 - 1  # whose ranks are whole numbers of two bytes
+Subquery = tuple[str, bool | None, str]  # CTE: name, MATERIALIZED (None: NOT MATERIALIZED), text
+StoredRows = tuple[str, int]  # a private table and its row limit per person
+FEW_ROWS = 2**15 - 1  # row count up to which a dense rank fits SMALLINT
 
 
 @dataclass(frozen=True)
 class Rollup:
-    """One row per person and group, stored before it is asked for."""
+    """Materialized rollup: a stored table with one row per person and group, of which partial aggregates are read."""
 
-    plan: PrivatePlan  # of the question that declares it
-    bounds: Bounding  # whose grains its numbers are counted in
+    plan: PrivatePlan  # of the query that declares the rollup
+    bounds: Bounding  # define the value grains of its numbers
     address: str  # quoted
 
 
 @dataclass(frozen=True)
 class Target:
-    """A backend to write for: where each declared table lies in it."""
+    """Target of code generation: an engine, and the address of each declared table in it."""
 
-    addresses: Mapping[str, str]  # table name -> quoted address
+    addresses: Mapping[str, str]  # table name -> quoted SQL address
     engine: EngineName = EngineName.DUCKDB
-    lake: Target | None = None  # where people's rows lie, if not beside the public ones
-    rollups: tuple[Rollup, ...] = ()  # made of the very rows that lie there, or in the lake
-    eligible: Mapping[str, str] = field(default_factory=dict)  # of a lake: SQL of who meets every state -> their table
-    same_bits: frozenset[str] = frozenset()  # datasets whose persons are read as the BIGINT of the same 64 bits
-    uncut: frozenset[StoredRows] = frozenset()  # what nobody has more of: these cuts leave nothing out
-    few: frozenset[str] = frozenset()  # tables with FEW_ROWS at most, while they are open; of public ones it is asked
+    lake: Target | None = None  # holds people's rows, if they are not in the engine of the public tables
+    rollups: tuple[Rollup, ...] = ()  # materialized from the rows of this target, or of its lake
+    eligible: Mapping[str, str] = field(
+        default_factory=dict
+    )  # of a lake: SQL of eligible persons -> table that holds them
+    same_bits: frozenset[str] = (
+        frozenset()
+    )  # datasets whose unsigned person keys are read as the signed BIGINT of the same bits
+    uncut: frozenset[StoredRows] = frozenset()  # row limits that no person exceeds: truncation is skipped
+    few: frozenset[str] = frozenset()  # public tables with at most FEW_ROWS rows
 
 
 @dataclass(frozen=True)
 class Rolled:
-    """The exact numbers of each unit in each group, read from rows or from a rollup."""
+    """SQL of per-unit partial aggregates: exact integers per (unit, group), computed or read from a rollup."""
 
-    text: str  # SQL: the unit, k0, ..., v0, ... not capped yet
-    as_stored: bool  # its groups are the stored ones: nothing is added up
-    weighed: bool = False  # light units are one, which has no name (light_units)
+    text: str  # SELECT of the unit, k0, ..., v0, ...; before the cap
+    as_stored: bool  # read from a rollup with exactly these groups: nothing is added up
+    weighed: bool = False  # unclipped units share one row per group, with a NULL person (light_units)
 
 
 @dataclass(frozen=True)
 class LakeRows:
-    """SQL for a lake, whose places in braces are its tables and the public rows that it is handed."""
+    """SQL for a lake. Placeholders in braces name its tables and the public rows that are broadcast to it."""
 
     text: str
-    handed: Mapping[str, str] = field(default_factory=dict)  # name of a place -> DuckDB SQL
+    handed: Mapping[str, str] = field(default_factory=dict)  # placeholder -> DuckDB SQL of its rows
 
 
 @dataclass(frozen=True)
 class BoundedSql:
-    """SQL for a backend: rows of keys, then one BIGINT per vector, in public order."""
+    """Bounded SQL for a backend: rows of group keys and one BIGINT per query vector, in public key order."""
 
     text: str
-    keys: int  # columns k0, k1, ... come first
-    vectors: int  # then w0, w1, ...
-    handed: Mapping[str, str] = field(default_factory=dict)  # public rows that a lake is handed: address -> DuckDB SQL
-    in_order: str = ""  # of a lake: DuckDB SQL over its groups, which gives the answer's rows
-    eligible: str = ""  # of DuckDB: the subquery of who meets every state, with which the text begins
-    uncut: str = ""  # of DuckDB: the same where nobody has more rows than these; empty where no stored rows are cut
-    uncut_if: tuple[tuple[str, int], ...] = ()  # SQL of the most stored rows that a person has, and what it may give
+    keys: int  # number of columns k0, k1, ..., which come first
+    vectors: int  # number of columns w0, w1, ... after them
+    handed: Mapping[str, str] = field(
+        default_factory=dict
+    )  # broadcast to a lake: placeholder -> DuckDB SQL of public rows
+    in_order: str = ""  # of a lake: DuckDB SQL that puts its groups into public key order
+    eligible: str = ""  # of DuckDB: the subquery of eligible persons with which `text` begins
+    uncut: str = ""  # of DuckDB: the text without row truncation of stored tables; empty if there is none
+    uncut_if: tuple[tuple[str, int], ...] = ()  # when `uncut` may run: (SQL of the most rows of one person, limit)

@@ -1,7 +1,4 @@
-"""Traversal of relations: the relations below, the stored tables at the bottom, the expressions in all.
-
-`changed_exprs` rebuilds a released relation with every expression of the outer query mapped.
-"""
+"""Traversal of relations: inputs, stored tables, expressions, and the mapping of expressions."""
 
 from __future__ import annotations
 
@@ -26,11 +23,11 @@ from dialect.algebra.relations import (
 )
 from dialect.catalog.model import Table
 
-Change = Callable[[Expr, tuple[Relation, ...]], Expr]  # an expression, and the relations whose rows it looks at
+Change = Callable[[Expr, tuple[Relation, ...]], Expr]  # (expression, relations whose rows it reads) -> new expression
 
 
 def changed_exprs(relation: Relation, change: Change) -> Relation:
-    """Change every expression of a released relation; those of public ones hold no noise, and stay."""
+    """Copy a released relation with every expression mapped. Public relations hold no noise and stay as they are."""
     if isinstance(relation, Public):
         return relation
     made = _CHANGES.get(type(relation.operator))
@@ -108,12 +105,12 @@ _CHANGES: Mapping[type, Callable[..., Operator]] = {
 }
 
 
-# types of most parts of operators, in which no expression is
+# types of operator parameters that contain no expressions
 _NOTHING = frozenset({type(None), bool, int, float, str, dict, frozenset})
 
 
 def tables_of(relation: Relation, compared: bool = True) -> frozenset[str]:
-    """Name the stored tables below a relation; without `compared`, those whose rows it holds."""
+    """Return the stored tables below a relation; without `include_filtering`, not those that only filter rows."""
     operator = relation.operator
     if isinstance(operator, Scan):
         return frozenset({operator.table.name})
@@ -122,7 +119,12 @@ def tables_of(relation: Relation, compared: bool = True) -> frozenset[str]:
 
 
 def branches(relation: Relation) -> tuple[frozenset[str], ...]:
-    """Name the private tables whose rows a relation holds, apart for each query that a union gathers."""
+    """Private tables whose rows each branch of a union holds, one set of names per branch.
+
+        SELECT * FROM trip UNION ALL SELECT * FROM stay JOIN home USING (person)
+
+    gives {trip} and {stay, home}. A relation without a union has one branch; a public one has none.
+    """
     operator = relation.operator
     if isinstance(relation, Public):
         return ()
@@ -137,36 +139,36 @@ def branches(relation: Relation) -> tuple[frozenset[str], ...]:
 
 
 def holders(relation: Relation) -> tuple[Relation, ...]:
-    """List the relations below whose rows a relation holds: others only choose among them."""
+    """Return the inputs that contribute rows, without those that only filter, as of a semi-join or EXCEPT."""
     operator = relation.operator
     chosen = isinstance(operator, SemiJoin) or (isinstance(operator, SetOperation) and operator.how != "union")
     return sources(relation)[:1] if chosen else sources(relation)
 
 
 def told_apart_by(fields: Sequence[Field]) -> list[Field]:
-    """List the fields by which rows are told apart: all but those that are computed from others among them.
+    """Fields that identify a row: all but those computed from other fields of the row.
 
-    A key of DISTINCT or GROUP BY keeps its definition although what it was computed from is gone: it tells rows apart
-    itself then (`dialect/stability/proofs.md#relation-kinds`).
+    A key of DISTINCT or GROUP BY keeps its definition although the fields it was computed from are gone. It then
+    identifies rows itself (`dialect/stability/proofs.md#relation-kinds`).
     """
     held = set(fields)
     return [f for f in fields if f.definition is None or not held.issuperset(fields_of(f.definition))]
 
 
 def sources(relation: Relation) -> tuple[Relation, ...]:
-    """List the relations that a relation is made from, the left one first."""
+    """Input relations of a relation, the left one first."""
     return tuple(part for part in vars(relation.operator).values() if isinstance(part, Relation))
 
 
 def all_below(relation: Relation) -> Iterator[Relation]:
-    """Walk a relation and everything below it, the left side first; what several are made from comes again for each."""
+    """Iterate over a relation and all relations below it, left first; a shared input is visited once per reader."""
     yield relation
     for part in sources(relation):
         yield from all_below(part)
 
 
 def expressions_of(part: object) -> Iterator[Expr]:
-    """Walk the expressions of all operators, each object once: relations share conditions and what is below them."""
+    """Iterate over the expressions of all operators below, visiting shared objects once."""
     waiting, seen = [part], set[int]()
     while waiting:
         part = waiting.pop()
