@@ -1,32 +1,32 @@
-"""Exact privacy accounting: what a question costs, which accounts pay, what is left.
+"""Exact privacy accounting: what a query costs, which accounts pay for it, and how much budget is left.
 
-    caps, priced question            accounting/policy.py, accounting/records.py: Caps, Item, ChargeRequest
-      -> standing                    stores/clients.py: who is frozen or removed, which caps were granted
-      -> make_bill                   accounting/bill.py: which holder on the path has yet to pay for which release
-      -> open accounts, debit all    stores/balances.py: one conditional UPDATE for all that lose the same, all or none
-      -> a row of the chain          log/events.py, log/chain.py, stores/journal.py: linked to the row before
-      -> charge, purchases           stores/journal.py: tables that follow from the chain
-      -> Charge                      durable; what to run, what is stored
-    the caller runs and adds noise
-      -> settle                      durable; the first result of a release key is the only one
-      -> payload                     what every repeat gets, for nothing
+    caps, priced query             accounting/policy.py, accounting/records.py: Caps, PricedRelease, ChargeRequest
+      -> client standing           stores/clients.py: who is frozen or removed, which caps admins granted
+      -> make_bill                 accounting/bill.py: which holder on the client's path still owes which release
+      -> open accounts, debit      stores/balances.py: one conditional UPDATE for equal debits, all or none
+      -> chain entry               log/events.py, log/chain.py, stores/journal.py: linked to the entry before it
+      -> charge, purchases         stores/journal.py: tables derived from the chain
+      -> Charge                    durable; which releases to compute, which are stored already
+    the caller reads the data and adds noise
+      -> settle                    durable; the first result stored for a release key is the only one
+      -> payload                   every later request for the same release gets it at no charge
 
-Clients' charges are gathered and strung in charging.py; `Ledger` (ledger.py) is what the engine calls.
+Charges of concurrent clients are batched (charging.py); `Ledger` (ledger.py) is the interface that the engine calls.
 
-Accounts are a tree (accounting/holders.py): everybody, whose cap is the promise; all clients together; then each group
-on a client's path, `organisation/project/analyst`, and the client itself; for each privacy window, and over all of
-them.
+Accounts form a tree (accounting/holders.py): the dataset as a whole, whose cap is the privacy guarantee; all clients
+together; each group on a client's path, `organisation/project/analyst`; and the client itself. Each has one account
+per privacy window, and clients and groups have one over all windows.
 
-The chain is the ledger: every other table follows from it. `verify` (log/verify.py) computes them again from the rows
-(log/projections.py) and compares; an `Anchor` (log/anchor.py) kept elsewhere shows a history that was rewritten or
-rolled back. Admins act through rows of the same chain (administration.py), auditors read (audit.py). Who objects
-stands in a register of its own (objection_register.py).
+The hash chain is the ledger: every other table is derived from it. `verify` (log/verify.py) derives the tables again
+(log/projections.py) and compares; an `Anchor` (log/anchor.py) stored elsewhere exposes a history that was rewritten
+or rolled back. Admin operations append entries to the same chain (administration.py), auditors read it (audit.py).
+Objections of data subjects (GDPR Art. 21) have a separate register (objection_register.py).
 
-What is left is reported in questions: how many more like one fit, what would fit instead (accounting/outlook.py), and,
-for people alone, how long it lasts (forecast.py).
+The remaining budget is reported as a number of queries: how many more of the same kind fit, and what fits instead
+(accounting/outlook.py). A run-out date is estimated for display only (forecast.py).
 
-Amounts are integers (accounting/loss.py), shown as (epsilon, delta) through accounting/conversion.py. Why it holds:
-proofs.md. This package knows no SQL of analysts, no data and no noise.
+Amounts are integers (accounting/loss.py), converted to (epsilon, delta) for display (accounting/conversion.py).
+Correctness: proofs.md. This package knows neither SQL queries nor data nor noise.
 
 Modules, each before those that import it:
 

@@ -1,4 +1,4 @@
-"""What admins do, each in one call with who and why: clients, caps, freezes, top-ups; and what makes them look."""
+"""Admin operations on a ledger, each with actor and reason: clients, caps, freezes, top-ups, notes; failure counts."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from budgets.stores.store import Store
 
 
 class Administration:
-    """The admins' part of a ledger; every call writes a row of the chain and is durable when it returns."""
+    """The admin half of `Ledger`; every call appends a ledger entry and is durable when it returns."""
 
     _store: Store
 
     def add_client(self, client: str, *, actor: str, reason: str) -> None:
-        """Add a client; one that was removed finds its accounts as they were."""
+        """Add a client, or restore a removed one with its accounts as they were. Raises ParamError, Forbidden."""
         said = _said(client, actor, reason)
         with self._store.writing() as connection:
             clients.add_client(connection, client, back=True)
             journal.append(connection, [Event(EntryKind.CLIENT_ADDED, "", client, actor, said=said)])
 
     def remove_client(self, client: str, *, actor: str, reason: str) -> None:
-        """Let a client, or a group with all in it, ask no more; its accounts stay. Raises ParamError."""
+        """Block a client, or a group with its members, from queries; accounts stay. Raises ParamError."""
         said = _said(client, actor, reason)
         with self._store.writing() as connection:
             clients.remove_client(connection, client)
@@ -41,9 +41,10 @@ class Administration:
     def cap_client(
         self, client: str, dataset: str, cap: Loss, *, actor: str, reason: str, scope: str = EACH_WINDOW
     ) -> None:
-        """Cap a client or a group: in each window, in one, over its lifetime, or for one question.
+        """Set the cap of a client or group: per window, for one window, over its lifetime, or per query.
 
-        The cap holds from the next charge on. One below what is spent blocks; nothing is ever given back.
+        The cap applies from the next charge on. A cap below the amount spent blocks further charges; nothing is
+        refunded. Raises ParamError, Forbidden.
         """
         said = _said(client, actor, reason) | _cap_said(dataset, scope, cap)
         with self._store.writing() as connection:
@@ -53,14 +54,14 @@ class Administration:
             clients.grant(connection, Grant(dataset, client, scope, cap, sequence))
 
     def freeze(self, *, actor: str, reason: str, client: str = EVERYBODY, dataset: str = "", window: str = "") -> None:
-        """Let nothing be charged: to a client or a group, to a dataset, to one of its windows, or to a mix of these."""
+        """Block charges to a client, a group, a dataset, one of its windows, or a combination. Raises ParamError."""
         said = _scope_said(actor, reason, client, dataset, window)
         with self._store.writing() as connection:
             clients.check_spelling(connection, client)
             _freeze(connection, Event(EntryKind.FROZEN, dataset, client, actor, said=said))
 
     def thaw(self, *, actor: str, reason: str, client: str = EVERYBODY, dataset: str = "", window: str = "") -> None:
-        """Undo a freeze of the same name, or of all its windows, and forget the failures that led to it."""
+        """Lift a freeze of the same scope, or of all its windows, and reset failure counters. Raises ParamError."""
         said = _scope_said(actor, reason, client, dataset, window)
         with self._store.writing() as connection:
             event = Event(EntryKind.THAWED, dataset, client, actor, said=said)
@@ -68,7 +69,7 @@ class Administration:
             clients.thaw(connection, dataset, client, window, sequence)
 
     def request_top_up(self, client: str, dataset: str, cap: Loss, *, reason: str, scope: str = EACH_WINDOW) -> int:
-        """Ask, as a client, for another cap; give the request's number."""
+        """Request another cap as a client; returns the number of the request. Raises ParamError, Forbidden."""
         said = _said(client, client, reason) | _cap_said(dataset, scope, cap)
         with self._store.writing() as connection:
             clients.check_spelling(connection, client)
@@ -78,7 +79,7 @@ class Administration:
             return sequence
 
     def approve_top_up(self, top_up: int, *, actor: str, reason: str) -> None:
-        """Grant the cap that a client has asked for; raises ParamError unless the request is open."""
+        """Grant the cap that a client has requested; raises ParamError unless the request is open."""
         with self._store.writing() as connection:
             asked = clients.decide_top_up(connection, top_up, clients.APPROVED)
             said = _said(asked.client, actor, reason) | _cap_said(asked.dataset, asked.scope, asked.cap)
@@ -89,7 +90,7 @@ class Administration:
             clients.grant(connection, Grant(asked.dataset, asked.client, asked.scope, asked.cap, sequence))
 
     def decline_top_up(self, top_up: int, *, actor: str, reason: str) -> None:
-        """Decline what a client has asked for; raises ParamError unless the request is open."""
+        """Decline a client's request; raises ParamError unless the request is open."""
         with self._store.writing() as connection:
             asked = clients.decide_top_up(connection, top_up, clients.DECLINED)
             said = {**_said(asked.client, actor, reason), "request": top_up}
@@ -98,14 +99,14 @@ class Administration:
             )
 
     def top_ups(self, *, open_only: bool = False) -> tuple[TopUp, ...]:
-        """Give the requests for other caps, oldest first."""
+        """List the requests for other caps, oldest first."""
         with self._store.reading() as connection:
             return clients.read_top_ups(connection, clients.OPEN if open_only else None)
 
     def note(self, topic: str, body: Mapping[str, Any], *, actor: str, holder: str = "", dataset: str = "") -> int:
-        """Write anything that an audit must show, and no person's data; give the row's sequence.
+        """Append a note for auditors, free of personal data; returns the sequence of its ledger entry.
 
-        The body holds text, integers, lists and objects of these alone. Raises ParamError.
+        The body is JSON of text, integers, lists and objects. Raises ParamError.
         """
         check_name(topic, "A topic")
         check_name(actor, "An actor")
@@ -113,13 +114,12 @@ class Administration:
             return journal.append(connection, [Event(NOTE + topic, dataset, holder, actor, said=body)])[-1].sequence
 
     def failed(self, charge: Charge) -> None:
-        """Record that the execution of a charge failed; the charge stays.
+        """Record that the execution of a charge failed; the charge stays, and repeated failures freeze accounts.
 
-        Claim: executions that fail tell at most so many bits until an admin looks, and no tree of clients freezes a
-        dataset for others. Symbols: failures of a client and of a tree over all datasets; of a dataset and window, few
-        of each tree. Formula: at 3, 10 and 10 the account is frozen. Source: budgets/accounting/proofs.md#failures.
-        Raises
-        LedgerUnavailable, UnsafeStore.
+        Claim: failed executions leak a bounded number of bits until an admin looks, and no client tree can freeze a
+        dataset for others. Symbols: failures of a client and of its tree over all datasets; failures of a dataset's
+        window, few counted per tree. Formula: frozen at 3, 10 and 10. Source: budgets/accounting/proofs.md#failures.
+        Raises LedgerUnavailable, UnsafeStore.
         """
         with self._store.writing() as connection:
             windows = journal.read_windows(connection, charge.id)
@@ -148,7 +148,7 @@ def _freeze(connection: Connection, event: Event) -> None:
 
 
 def _said(client: str, actor: str, reason: str) -> dict[str, Any]:
-    """Check who an admin's call is about, who makes it and why; raises ParamError."""
+    """Validate client, actor and reason of an admin operation; returns the entry's body. Raises ParamError."""
     check_client(client)
     if client == OWNER:
         raise ParamError("The owner is no client.", "a client's name.")

@@ -1,4 +1,4 @@
-"""What auditors read: rows, balances, releases; and whether all of it is as it was written."""
+"""Read access for auditors: ledger entries, balances, releases, and verification that nothing was tampered with."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ from budgets.stores.store import Store
 
 
 class Audit:
-    """The auditors' part of a ledger; nothing here writes."""
+    """The auditors' half of `Ledger`; it is read-only."""
 
     _store: Store
 
     def accounts(self, dataset: str | None = None) -> tuple[AccountView, ...]:
-        """Give all open accounts, under the caps of their last charge; the shared ones of each window first."""
+        """List all open accounts under the caps of their last charge; in each window, shared accounts come first."""
         with self._store.reading() as connection:
             return balances.read_accounts(connection, dataset)
 
     def entries(
         self, client: str | None = None, dataset: str | None = None, limit: int | None = None
     ) -> tuple[Entry, ...]:
-        """Give the newest rows, oldest first; with a client, those about it."""
+        """List the newest ledger entries, oldest first; optionally those of one client or dataset."""
         with self._store.reading() as connection:
             return journal.read_entries(connection, dataset=dataset, holder=client, limit=limit)
 
     def audit(
         self, *, kind: str | None = None, holder: str | None = None, since: str | None = None
     ) -> tuple[Entry, ...]:
-        """Give rows of a kind, about a holder, since a moment in UTC as 2026-10-17T00:00; oldest first."""
+        """List ledger entries by kind, holder and start time (UTC, as in 2026-10-17T00:00); oldest first."""
         with self._store.reading() as connection:
             return journal.read_entries(connection, kind=kind, holder=holder, since=since)
 
     def forecasts(self, client: str, views: Iterable[AccountView], now: datetime) -> dict[AccountName, Forecast]:
-        """Say how long accounts on a client's path last at the present rate, where that is known; for people alone."""
+        """Estimate when accounts on a client's path run out at the current rate; for display only."""
         rows: tuple[Entry, ...] = ()
         left = {view.name: view.remaining for view in views}
         with self._store.reading() as connection:
@@ -61,51 +61,52 @@ class Audit:
         return {name: told for name, told in found.items() if told is not None}
 
     def releases(self, client: str) -> tuple[PaidRelease, ...]:
-        """Give everything that a client has paid for, oldest first, without content."""
+        """List everything that a client has paid for, oldest first, without payloads. Raises ParamError."""
         check_client(client)
         with self._store.reading() as connection:
             return journal.read_purchases(connection, client)
 
     def versions(self, dataset: str) -> tuple[str, ...]:
-        """Give every note of versions under which a dataset was charged, each once."""
+        """List the distinct code and catalog versions under which a dataset was charged."""
         with self._store.reading() as connection:
             return journal.read_versions(connection, dataset)
 
     def questions(self, dataset: str) -> tuple[str, ...]:
-        """Give the question of every release that was paid for, whoever paid."""
+        """List the canonical query of every release of a dataset that anybody has paid for."""
         with self._store.reading() as connection:
             return journal.read_questions(connection, dataset)
 
     def clients(self) -> tuple[Member, ...]:
-        """Give every client and group that was ever named, by name, with its state."""
+        """List every known client and group by name, with its state."""
         with self._store.reading() as connection:
             return standing.read_clients(connection)
 
     def freezes(self) -> tuple[Freeze, ...]:
-        """Give everything that is frozen now."""
+        """List the scopes that are frozen now."""
         with self._store.reading() as connection:
             return standing.read_freezes(connection)
 
     def grants(self, dataset: str) -> tuple[Grant, ...]:
-        """Give the caps that admins have granted to clients and groups of a dataset, in place of the catalog's."""
+        """List the caps that admins have set for clients and groups of a dataset."""
         with self._store.reading() as connection:
             return standing.read_grants(connection, dataset, [m.client for m in standing.read_clients(connection)])
 
     def anchor(self) -> Anchor:
-        """Give the chain's end, to be kept where nobody who can write the ledger can write."""
+        """Return an anchor of the last entry, to be stored where nobody with write access to the ledger can write."""
         with self._store.reading() as connection:
             head = journal.read_head(connection)
             return Anchor(head.ledger_id, head.sequence, head.row_hash.hex(), balances.read_datasets(connection))
 
     def backup(self, address: str | Path) -> None:
-        """Write all that is kept to where nothing is yet, as of one moment; raises UnsafeStore where something is.
+        """Copy the ledger to an empty place in one snapshot; raises UnsafeStore where something exists already.
 
-        What is written is a ledger again: it can be verified and restored; it is not to be charged beside this one.
+        The copy is a complete ledger that can be verified and restored. It must not be charged while the original is in
+        use.
         """
         write_copy(self._store, address)
 
     def check_anchor(self, anchor: Anchor) -> None:
-        """Refuse to be another ledger than an anchor's, or an older state of it; raises UnsafeStore."""
+        """Check that this ledger extends the history of an anchor; raises UnsafeStore if not."""
         with self._store.reading() as connection:
             head = journal.read_head(connection)
             found = journal.read_hash(connection, anchor.sequence)
@@ -124,7 +125,7 @@ class Audit:
             )
 
     def verify(self, anchor: Anchor | None = None) -> tuple[str, ...]:
-        """Say everything that is not as it was written; nothing, if all is.
+        """List every sign of tampering with the ledger; empty if there is none.
 
         Claim: see `budgets.log.verify.verify`. Source: budgets/log/proofs.md#the-chain. Raises LedgerUnavailable.
         """
@@ -134,7 +135,7 @@ class Audit:
             return (*guard_faults(connection, metadata), *found)
 
     def clock_steps(self) -> tuple[str, ...]:
-        """Say where the clock of a ledger's machines ran backwards, and whether this one's is behind the last row.
+        """List where the clocks of machines ran backwards, this machine's against the last entry included.
 
         No budget depends on a clock, and nothing is refused.
         """

@@ -1,7 +1,7 @@
-"""Charging: what askers ask at the same time is charged together, by statements for all of them.
+"""Charging: concurrent requests are charged as one batch, with one SQL statement for all of them.
 
-charge_all       as many together as can be; where one is refused, halves, down to the one
-charge_together  standing -> earlier charges -> bills -> accounts -> debits -> rows, for all or for none
+charge_all       charge the batch; if one request is refused, split in halves, down to single requests
+charge_together  standing -> earlier charges -> bills -> accounts -> debits -> entries, for all requests or for none
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ Outcome = Charge | Exception
 
 
 class _NotTogether(Exception):
-    """Requests of which one has to be seen before the other is charged; never seen outside."""
+    """Internal: one request depends on another of the batch, so they must be charged one after the other."""
 
 
 def charge_all(connection: Connection, requests: Sequence[ChargeRequest]) -> list[Outcome]:
-    """Charge each request or refuse it, in one transaction; one alone raises its refusal.
+    """Charge or refuse each request in one transaction; a single request raises its refusal.
 
-    Claim: what comes of the requests, and what is written, is what would come of charging them one after another.
-    Symbols: requests of one moment. Formula: all together where nothing is refused; else each half by itself.
-    Source: proofs.md#charged-together. Raises what fails for all.
+    Claim: outcomes and ledger state equal those of charging the requests one after another. Symbols: requests of one
+    batch. Formula: charge all in one go if none is refused; otherwise each half by itself.
+    Source: proofs.md#charged-together. Raises errors that concern the whole batch.
     """
     if len(requests) == 1:
         return [*charge_together(connection, requests)]
-    alike: dict[object, list[int]] = {}  # of one dataset, under the same caps
+    alike: dict[object, list[int]] = {}  # request numbers, by dataset and caps
     for number, request in enumerate(requests):
         alike.setdefault((request.dataset, request.caps), []).append(number)
     outcomes = dict[int, Outcome]()
@@ -51,7 +51,7 @@ def charge_all(connection: Connection, requests: Sequence[ChargeRequest]) -> lis
 
 
 def _in_halves(connection: Connection, requests: Sequence[ChargeRequest]) -> list[Outcome]:
-    """Charge all of them, or each half by itself; one that is refused undoes what it has written."""
+    """Charge the batch, or each half of it by itself; a refused single request is rolled back to its savepoint."""
     if len(requests) == 1:
         try:
             with connection.begin_nested():
@@ -66,9 +66,9 @@ def _in_halves(connection: Connection, requests: Sequence[ChargeRequest]) -> lis
 
 
 def charge_together(connection: Connection, requests: Sequence[ChargeRequest]) -> list[Charge]:
-    """Charge requests of one dataset under the same caps; raises the refusal of any.
+    """Charge requests of one dataset and equal caps, all or none; raises the refusal of any.
 
-    What it raises of several was raised before anything was written; of one, the caller undoes what was.
+    For several requests, errors are raised before anything is written. For a single one, the caller rolls back.
     """
     dataset = requests[0].dataset
     found = clients.read_standing(connection, {request.client for request in requests}, dataset)
@@ -89,7 +89,7 @@ def charge_together(connection: Connection, requests: Sequence[ChargeRequest]) -
 
 
 def read_bills(connection: Connection, requests: Sequence[ChargeRequest]) -> list[Bill]:
-    """Make the bills of requests of one dataset, as if each had been charged before the next; raises ProtocolError."""
+    """Compute the bills of requests of one dataset, as if charged in order; raises ProtocolError."""
     dataset, bills = requests[0].dataset, list[Bill]()
     meanings = journal.read_meanings(
         connection, dataset, {item.release_key for each in requests for item in each.items}
@@ -106,7 +106,7 @@ def read_bills(connection: Connection, requests: Sequence[ChargeRequest]) -> lis
 
 
 def read_room(connection: Connection, request: ChargeRequest, more_windows: Iterable[str] = ()) -> Room:
-    """Read every account on a client's path in the windows of a question, and in some more."""
+    """Read the accounts on a client's path for the windows of a request, and for `more_windows`."""
     grants = clients.read_grants(connection, request.dataset, payers(request.client))
     windows = dict.fromkeys((*request.windows, *more_windows))
     names = path_accounts(request.client, request.dataset, windows)
@@ -116,17 +116,17 @@ def read_room(connection: Connection, request: ChargeRequest, more_windows: Iter
 
 
 def _check_apart(requests: Sequence[ChargeRequest], unknown: Sequence[str]) -> None:
-    """Leave who was never charged, and who asks twice under one request id, to be charged one after another."""
+    """Reject batches with a new client or with duplicate request ids: these are charged one by one."""
     if unknown or len(set(map(_name, requests))) < len(requests):
         raise _NotTogether
 
 
 def _charge_new(connection: Connection, requests: Sequence[ChargeRequest], *, are_known: bool) -> list[Charge]:
-    """Debit what requests cost that were not made before, and write them down."""
+    """Debit requests that were not charged before, and write their ledger entries."""
     dataset, bills = requests[0].dataset, read_bills(connection, requests)
     said = [_said(*each) for each in _debited(connection, bills, are_known=are_known)]
     rows = journal.follow(connection, [event for events in said for event in events])
-    ends = accumulate(map(len, said), initial=len(rows) - sum(map(len, said)))  # the first row of all may be another
+    ends = accumulate(map(len, said), initial=len(rows) - sum(map(len, said)))  # the opening entry may be first
     charged = {rows[end - 1].sequence: bill for end, bill in zip(islice(ends, 1, None), bills, strict=True)}
     known = {key for bill in bills for key in bill.known}
     stored = journal.read_releases(connection, dataset, known) if known else {}
@@ -140,7 +140,7 @@ def _charge_new(connection: Connection, requests: Sequence[ChargeRequest], *, ar
 
 
 def _debited(connection: Connection, bills: Sequence[Bill], *, are_known: bool) -> list[tuple[Bill, balances.Opened]]:
-    """Debit all that some bills ask for; give with each what accounts it opened. Who is not known has none yet."""
+    """Debit bills; returns each with the accounts it opened. A new client's accounts have to be opened first."""
     grants = clients.read_grants(
         connection, bills[0].request.dataset, {holder for bill in bills for holder in bill.unpaid}
     )
@@ -156,13 +156,13 @@ def _debited(connection: Connection, bills: Sequence[Bill], *, are_known: bool) 
 
 
 def _check_query(connection: Connection, bill: Bill, grants: Sequence[Grant]) -> None:
-    """Refuse a question that costs its client more than one question may; raises BudgetRefused."""
+    """Reject a query above the price limit of one query; raises BudgetRefused."""
     limits = query_limits(bill.request.caps, [grant for grant in grants if grant.holder in bill.unpaid])
     check_query(bill.client_loss, limits, bill.request.client, lambda: _fits(connection, bill))
 
 
 def _open_and_debit(connection: Connection, bill: Bill, grants: Sequence[Grant]) -> balances.Opened:
-    """Open the accounts of a bill, or move them to today's caps, and debit them all; raises BudgetRefused."""
+    """Open the accounts of a bill, or move them to current caps, and debit them all; raises BudgetRefused."""
     opened = balances.open_accounts(connection, bill, grants)
     if not balances.debit_all(connection, [bill], grants):
         fits = _fits(connection, bill)
@@ -171,19 +171,19 @@ def _open_and_debit(connection: Connection, bill: Bill, grants: Sequence[Grant])
 
 
 def _fits(connection: Connection, bill: Bill) -> Loss:
-    """Give what a question like this may cost at most."""
+    """Largest affordable price of a query like this one."""
     return would_fit(read_room(connection, bill.request), bill.request.distinct_items)
 
 
 def _said(bill: Bill, opened: balances.Opened) -> list[Event]:
-    """Say what a bill opened, and then that it was charged."""
+    """Ledger events of a bill: accounts opened, caps changed, then the charge."""
     said = [caps_said(bill, EntryKind.ACCOUNT_OPENED, *each) for each in opened.new.items()]
     said += [caps_said(bill, EntryKind.CAP_CHANGED, *each) for each in opened.recapped.items()]
     return [*said, charge_said(bill)]
 
 
 def _check_meaning(request: ChargeRequest, meanings: Mapping[str, journal.Meaning]) -> None:
-    """Refuse a release key that was charged before with another price or other windows; raises ProtocolError."""
+    """Check that each release key has the price and windows of its first charge; raises ProtocolError."""
     for item in request.items:
         if meanings.get(item.release_key, (item.loss, frozenset(item.windows))) != (item.loss, frozenset(item.windows)):
             raise ProtocolError(
@@ -193,13 +193,13 @@ def _check_meaning(request: ChargeRequest, meanings: Mapping[str, journal.Meanin
 
 
 def _repeat(connection: Connection, request: ChargeRequest, earlier: Row[Any]) -> Charge:
-    """Give the charge that the same request made before; it pays for its own releases and for nothing else."""
+    """Return the earlier charge of the same request id; raises IdempotencyError if its query differs."""
     if (earlier.body_digest, earlier.dataset) != (request.body_digest, request.dataset):
         raise IdempotencyError(
             f"Request id {request.request_id!r} was used for another question.", "a new request id for a new question."
         )
     keys = journal.read_keys(connection, earlier.id)
-    if not {item.release_key for item in request.items} <= set(keys):  # fewer: what was stored since says the rest
+    if not {item.release_key for item in request.items} <= set(keys):  # fewer: others are derivable now
         raise IdempotencyError(
             f"Request id {request.request_id!r} was charged for what is not given any more: the data have a new"
             " version, or the engine has, or it is too old.",
@@ -229,5 +229,5 @@ def _keys(request: ChargeRequest) -> tuple[str, ...]:
 
 
 def _name(request: ChargeRequest) -> tuple[str, str]:
-    """Give what a request is known by."""
+    """Idempotency key of a request: client and request id."""
     return request.client, request.request_id

@@ -1,14 +1,14 @@
-"""Every refusal of the ledger, one tree.
+"""Exceptions of the ledger, one class hierarchy.
 
 LedgerError
-├── BudgetRefused       what is left does not cover the price     E_BUDGET, E_BUDGET_DATASET
-├── CeilingRaised       a cap above the ceiling fixed for good    E_BUDGET_DATASET
-├── IdempotencyError    a request id used for another question    E_IDEMPOTENCY
-├── Forbidden           a client that is frozen or removed        E_FORBIDDEN
-├── ParamError          an amount or a name that is not accepted  E_PARAM
-├── ProtocolError       a caller that broke charge, run, settle
-├── UnsafeStore         a ledger file that could lose or show charges
-└── LedgerUnavailable   a ledger that can't be read or written now
+├── BudgetRefused       the price exceeds what is left            E_BUDGET, E_BUDGET_DATASET
+├── CeilingRaised       a cap above the fixed dataset ceiling     E_BUDGET_DATASET
+├── IdempotencyError    a request id reused for another query     E_IDEMPOTENCY
+├── Forbidden           a frozen or removed client                E_FORBIDDEN
+├── ParamError          an invalid amount or name                 E_PARAM
+├── ProtocolError       charge, run, settle called out of order
+├── UnsafeStore         a store that could lose or expose charges
+└── LedgerUnavailable   a ledger that cannot be read or written now
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import ClassVar, Protocol
 
 
 class Code(StrEnum):
-    """The stable codes of the ledger's refusals; their meaning never changes."""
+    """Stable error codes of the ledger; their meaning never changes."""
 
     BUDGET = "E_BUDGET"
     BUDGET_DATASET = "E_BUDGET_DATASET"
@@ -30,81 +30,81 @@ class Code(StrEnum):
 
 
 class Amounts(Protocol):
-    """What a refusal says of a loss; budgets.accounting.loss.Loss is one."""
+    """A privacy loss as error messages show it; implemented by budgets.accounting.loss.Loss."""
 
     @property
     def rho(self) -> Fraction:
-        """Give the zCDP part."""
+        """Return the zCDP rho."""
 
     @property
     def delta(self) -> Fraction:
-        """Give the part of private keys."""
+        """Return the delta, spent on partition-selection thresholds."""
 
     def told(self, *, delta: bool) -> str:
-        """Write it for people, its delta only where that is asked for."""
+        """Format for display; the delta is included only on request."""
 
 
 @dataclass(eq=False)
 class LedgerError(Exception):
-    """Anything the ledger refuses: why, and what to do."""
+    """Base class of ledger errors: a reason and a hint that helps."""
 
     why: str  # one sentence
     hint: str  # one thing that helps, shown behind "Try:"
-    code: ClassVar[Code | None] = None  # None: the reader's doors choose their own
+    code: ClassVar[Code | None] = None  # None: the CLI and the server map the error to a code of their own
 
     def __str__(self) -> str:
-        """Give code, why and hint in one line."""
+        """Return code, reason and hint in one line."""
         code = "" if self.code is None else f"{self.code}: "
         return f"{code}{self.why} Try: {self.hint}"
 
 
 class CeilingRaised(LedgerError):
-    """A catalog that asks for more than the ceiling that the first charge fixed."""
+    """A catalog sets a dataset cap above the ceiling that the first charge fixed."""
 
     code = Code.BUDGET_DATASET
 
 
 class IdempotencyError(LedgerError):
-    """A request id that this client has used for another question."""
+    """A request id that this client already used for another query."""
 
     code = Code.IDEMPOTENCY
 
 
 class Forbidden(LedgerError):
-    """A client, or an account, that may not be charged until an admin looks."""
+    """The client or account is frozen or removed, and is not charged until an admin intervenes."""
 
     code = Code.FORBIDDEN
 
 
 class ParamError(LedgerError):
-    """An amount or a name that is not accepted."""
+    """An invalid amount or name."""
 
     code = Code.PARAM
 
 
 class ProtocolError(LedgerError):
-    """A caller that broke the protocol of charge, run and settle."""
+    """A caller violated the protocol: charge, then run, then settle."""
 
 
 class UnsafeStore(LedgerError):
-    """A ledger file that could lose acknowledged charges, or that others can open."""
+    """A ledger store that could lose acknowledged charges, or that other users can open."""
 
 
 class LedgerUnavailable(LedgerError):
-    """A ledger that can't be read or written now; nothing may be answered."""
+    """The ledger cannot be read or written now; without it no query is answered."""
 
 
 @dataclass(eq=False, init=False)
 class BudgetRefused(LedgerError):
-    """A price that what is left does not cover; nothing was debited and nothing was read."""
+    """The price exceeds the remaining budget of an account; nothing was debited and nothing was read."""
 
-    account: str  # whose budget is short, in words
+    account: str  # the account that is short, in words
     requested: Amounts  # what the account would have been debited
-    remaining: Amounts  # what is left of it
-    short_by: Amounts  # requested beyond remaining, part by part
+    remaining: Amounts  # what is left of the account
+    short_by: Amounts  # requested less remaining, component by component
     would_fit: Amounts  # the largest price that every account covers; 0 when none does
-    window: str | None  # of the account; None: what one question may cost
-    told: dict[str, object]  # what else fits, for programs: whoever knows adds it
+    window: str | None  # privacy window of the account; None: the limit of one query
+    told: dict[str, object]  # machine-readable alternatives, added by callers that know them
 
     def __init__(
         self,
@@ -117,11 +117,11 @@ class BudgetRefused(LedgerError):
         would_fit: Amounts,
         window: str | None = None,
     ) -> None:
-        """Make the sentences from the numbers."""
-        delta = requested.delta > 0  # else its delta is nobody's question
+        """Build the message and the hint from the amounts."""
+        delta = requested.delta > 0  # without a requested delta, the remaining delta is irrelevant
         why = f"This costs {requested}, and {account} has {remaining.told(delta=delta)} left: short by {short_by}."
         super().__init__(why, _what_fits(code, short_by, would_fit, delta))
-        self.code = code  # type: ignore[misc]  # of the instance: one of the two budget codes
+        self.code = code  # type: ignore[misc]  # set on the instance: one of the two budget codes
         self.account, self.requested, self.remaining = account, requested, remaining
         self.short_by, self.would_fit = short_by, would_fit
         self.window, self.told = window, {}

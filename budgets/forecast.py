@@ -1,6 +1,6 @@
-"""How long a budget lasts at the present rate: told to people; no budget and no decision depends on it.
+"""Estimate how long a budget lasts at the current rate. For display only: no decision depends on it.
 
-What was debited lately, with the ledger's own times, and what is left  ->  days; nothing where history is too short.
+Recent debits with the times of their ledger entries, and the remaining budget -> days; None if history is too short.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from budgets.accounting.holders import is_client
 from budgets.accounting.loss import NOTHING, Loss, total
 from budgets.log.chain import Entry
 
-LATELY = timedelta(days=30)  # debits that a rate is made of
-SHORTEST = timedelta(days=7)  # between the first of them and now: what is younger tells no rate
-FEWEST = 3  # debits
-LONGEST = timedelta(days=3 * 365)  # what lasts longer is no news
+LATELY = timedelta(days=30)  # debits from which the rate is estimated
+SHORTEST = timedelta(days=7)  # minimum age of the first debit
+FEWEST = 3  # minimum number of debits
+LONGEST = timedelta(days=3 * 365)  # longer durations are not reported
 
 
 @dataclass(frozen=True)
 class Debited:
-    """A debit of one account."""
+    """A debit of one account, with its time."""
 
     at: datetime
     loss: Loss
@@ -31,14 +31,14 @@ class Debited:
 
 @dataclass(frozen=True)
 class Forecast:
-    """When an account would be empty if it were spent on as lately."""
+    """When an account runs out at the recent rate of spending."""
 
-    days: int  # until then, rounded down
-    of_days: int  # how many days the rate is of
+    days: int  # days until the account runs out, rounded down
+    of_days: int  # length of the history that the rate is estimated from, in days
 
 
 def debits_of(charged: Iterable[Entry], holders: Collection[str]) -> dict[AccountName, list[Debited]]:
-    """Read from rows of charges when some holders' accounts were debited: each question once."""
+    """Collect the debits of some holders' accounts from the ledger entries of charges."""
     found: dict[AccountName, list[Debited]] = {}
     for entry in charged:
         at = datetime.fromisoformat(entry.at)
@@ -60,10 +60,10 @@ def _debited(entry: Entry, holders: Collection[str]) -> dict[AccountName, Loss]:
 
 
 def forecast(debits: Sequence[Debited], remaining: Loss, now: datetime) -> Forecast | None:
-    """Say how long what remains would last; None where that is not known, or years away.
+    """Days until the remaining rho is spent at the recent rate; None if unknown or more than three years away.
 
-    Claim: if as much is debited each day as on average since the first of the late debits, rho is used up after that
-    many days. Symbols: debits of the last 30 days, remaining rho. Formula: remaining / (sum / days since the first).
+    Claim: if each day debits as much as the average since the first recent debit, rho is used up after that many days.
+    Symbols: debits of the last 30 days, remaining rho. Formula: remaining / (sum / days since the first debit).
     Source: none, it is an average. Raises nothing.
     """
     late = [each for each in debits if timedelta(0) <= now - each.at <= LATELY]

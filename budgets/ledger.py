@@ -1,4 +1,4 @@
-"""The ledger: charge before data is read, settle before anything is sent."""
+"""The ledger: charge before data is read, settle before a result is sent."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ from budgets.stores.store import Store
 
 
 class Ledger(Administration, Audit):
-    """One ledger, safe for many threads, and for many processes at once; open it after a fork, not before."""
+    """A ledger with its admin and audit operations. Thread-safe and multi-process-safe; open it after a fork."""
 
     def __init__(self, store: Store) -> None:
-        """Keep the books in a store."""
+        """Use an open store."""
         self._store, self._repeats = store, RepeatCounts()
 
     @classmethod
     def open(cls, path: str | Path) -> Ledger:
-        """Open a file, made when absent, ":memory:" or a postgresql:// URL; raises UnsafeStore, LedgerUnavailable."""
+        """Open or create a ledger: a file, ":memory:" or a postgresql:// URL; raises UnsafeStore, LedgerUnavailable."""
         return cls(open_store(path))
 
     @classmethod
     def restore(cls, backup: str | Path, address: str | Path, anchors: Iterable[Anchor] = ()) -> None:
-        """Write a backup to where no ledger is; raises UnsafeStore if it is not whole, or older than an anchor."""
+        """Verify a backup and copy it to an empty place; raises UnsafeStore if damaged or older than an anchor."""
         if not is_postgres(str(backup)) and not Path(backup).is_file():
             raise UnsafeStore(f"There is no backup {backup}.", "a file that `ledger backup` wrote.")
         with cls.open(backup) as kept:
@@ -54,51 +54,51 @@ class Ledger(Administration, Audit):
             kept.backup(address)
 
     def close(self) -> None:
-        """Close its connections; what was charged and settled is durable without it, the last counts of repeats not."""
+        """Write the pending counts of free repeats, and close the connections."""
         self.write_repeats(all_hours=True)
         self._store.close()
 
     def __enter__(self) -> Self:
-        """Give the ledger itself."""
+        """Return the ledger."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Close the file."""
+        """Close the ledger."""
         self.close()
 
     def probe(self) -> None:
-        """Write and commit as a charge does, but no row; raises LedgerUnavailable, UnsafeStore where it can't."""
+        """Check that the ledger is writable, with an empty commit; raises LedgerUnavailable, UnsafeStore if not."""
         with self._store.writing() as connection:
             write_probe(connection)
 
     def one_moment(self) -> AbstractContextManager[None]:
-        """Let whatever this thread reads meanwhile be of one moment; it charges nothing meanwhile."""
+        """Context in which all reads of this thread use one snapshot; the thread must not charge in it."""
         return self._store.one_moment()
 
     def replay(self, client: str, dataset: str, release_keys: Iterable[str]) -> dict[str, StoredRelease]:
-        """Give those of the releases that this client has paid for and that are stored; raises Forbidden."""
+        """Return the stored releases, among some keys, that this client has paid for; raises Forbidden."""
         check_client(client)
         with self._store.reading() as connection:
             clients.check_standing(connection, client)
             return journal.read_replay(connection, client, dataset, tuple(release_keys))
 
     def is_charged(self, client: str, request_id: str) -> bool:
-        """Was a charge made under this request id of a client? Then `charge` gives it again, or refuses another one."""
+        """Has this client made a charge with this request id? If so, `charge` returns it again or refuses."""
         with self._store.reading() as connection:
             return journal.find_charge(connection, client, request_id) is not None
 
     def count_repeat(self, client: str, dataset: str) -> None:
-        """Count an answer from what this client has paid for and what is stored.
+        """Count a free repeat: an answer made only of stored releases that this client has paid for.
 
-        Claim: the chain grows by one row at most for each hour, client, dataset and process, however often is repeated;
-        no account, purchase or release changes. Formula: rows say the counts of hours that are over.
-        Source: proofs.md#free-repeats. Raises nothing: what can't be written now is written with the next hour.
+        Claim: the chain grows by at most one entry per hour, client, dataset and process, however many repeats there
+        are; no account, purchase or release changes. Formula: entries record the counts of completed hours. Source:
+        proofs.md#free-repeats. Raises nothing: a failed write is retried in the next hour.
         """
         if self._repeats.add(client, dataset, journal.now_text()):
             self.write_repeats()
 
     def write_repeats(self, *, all_hours: bool = False) -> None:
-        """Write what was counted in hours that are over, or all of it; kept where the ledger can't be written."""
+        """Write the repeat counts of completed hours, or all; they stay in memory if the ledger is unavailable."""
         taken = self._repeats.take(None if all_hours else journal.now_text())
         if not taken:
             return
@@ -109,23 +109,23 @@ class Ledger(Administration, Audit):
             self._repeats.put_back(taken)
 
     def made(self, dataset: str, release_keys: Iterable[str]) -> dict[str, Made]:
-        """Tell when those of the releases that are stored were made, and how old they are by this machine's clock."""
+        """Return when the stored releases among some keys were computed, and their age by this machine's clock."""
         with self._store.reading() as connection:
             return journal.read_made(connection, dataset, tuple(release_keys))
 
     def preview(self, request: ChargeRequest) -> Loss:
-        """Tell the loss of all releases that charging would debit this client for; changes nothing."""
+        """Return the loss that charging this request would debit from the client; changes nothing."""
         with self._store.reading() as connection:
             return read_bills(connection, [request])[0].client_loss
 
     def charge(self, request: ChargeRequest) -> Charge:
-        """Debit every account of a question, or none; durable when this returns.
+        """Debit every account that pays for a query, or none; durable when this returns.
 
-        Claim: sums of what was charged stay under every cap, so the releases together are delta-approximate rho-zCDP
-        at the dataset's ceiling, whatever is asked next. Symbols: loss of each release, cap of each account.
-        Formula: see `make_bill` for who pays and `debit_all` for the condition. A repeat of a request id pays nothing.
-        Source: Whitehouse, Ramdas, Rogers, Wu 2023 (arXiv 2203.05481); budgets/accounting/proofs.md#the-filter.
-        Raises BudgetRefused, CeilingRaised, Forbidden, IdempotencyError, ProtocolError, LedgerUnavailable, UnsafeStore.
+        Claim: the sums of charges stay under every cap, so all releases together satisfy delta-approximate rho-zCDP at
+        the dataset's ceiling, for adaptively chosen queries. Symbols: loss of each release, cap of each account.
+        Formula: `make_bill` decides who pays, `debit_all` has the condition. A repeated request id pays nothing.
+        Source: Whitehouse, Ramdas, Rogers, Wu 2023 (arXiv 2203.05481); budgets/accounting/proofs.md#the-filter. Raises
+        BudgetRefused, CeilingRaised, Forbidden, IdempotencyError, ProtocolError, LedgerUnavailable, UnsafeStore.
         """
         return self._store.charges.ask(request, self._charge_all)
 
@@ -134,10 +134,10 @@ class Ledger(Administration, Audit):
             return charge_all(connection, requests)
 
     def settle(self, charge: Charge, payloads: Mapping[str, bytes]) -> Mapping[str, bytes]:
-        """Store the releases of a charge, durable when this returns, and give what everybody gets.
+        """Store the releases of a charge durably, and return the payloads that count.
 
-        Claim: a release key has one result for ever, the first that was stored, whoever ran it.
-        Symbols: payloads by release key. Formula: insert unless there; then read what is there.
+        Claim: a release key has one result for ever, the first one stored, whoever computed it.
+        Symbols: payloads by release key. Formula: insert if absent, then read what is stored.
         Source: proofs.md#one-result-for-ever.
         Raises ProtocolError for keys that the charge did not pay for, LedgerUnavailable, UnsafeStore.
         """
@@ -154,7 +154,7 @@ class Ledger(Administration, Audit):
             return MappingProxyType(journal.read_releases(connection, row.dataset, keys))
 
     def outlook(self, request: ChargeRequest, more_windows: Iterable[str] = ()) -> Outlook:
-        """Say what is left for new questions like this one, and what fits instead, in these windows or in others."""
+        """Count how many more queries like this one fit; if none, what fits instead, `more_windows` included."""
         others = tuple(more_windows)
         with self._store.reading() as connection:
             found = outlook(read_room(connection, request, others), request.distinct_items, others)
@@ -162,9 +162,10 @@ class Ledger(Administration, Audit):
         return found if stopped is None else replace(found, further=0, stopped=stopped)
 
     def account(self, name: AccountName, cap: Loss | None = None) -> AccountView:
-        """Give one account: under the cap that an admin granted, today's, or that of its last charge.
+        """Return one account under its granted cap, the given catalog cap, or that of its last charge.
 
-        A cap never shows above a dataset's ceiling. Raises LedgerError for an account that is neither open nor capped.
+        A shown cap never exceeds the dataset's ceiling. Raises LedgerError for an account that is neither open nor
+        capped.
         """
         with self._store.reading() as connection:
             grants = clients.read_grants(connection, name.dataset, [name.holder])
@@ -175,14 +176,14 @@ class Ledger(Administration, Audit):
         return view
 
     def accounts_under(self, dataset: str, caps: Mapping[AccountName, Loss]) -> tuple[AccountView, ...]:
-        """Give some accounts of a dataset under the caps that admins granted, else under today's; in the same order."""
+        """Return accounts of a dataset under granted caps, otherwise under the given ones; in the same order."""
         with self._store.reading() as connection:
             grants = clients.read_grants(connection, dataset, sorted({name.holder for name in caps}))
             today = {name: granted(cap, grants, name) for name, cap in caps.items()}
             return balances.read_under(connection, dataset, today)
 
     def check_caps(self, dataset: str, windows: Iterable[str], caps: Caps) -> None:
-        """Refuse a catalog that caps a window above its ceiling that is fixed; CeilingRaised.
+        """Check a catalog's caps against the fixed ceilings of windows; raises CeilingRaised.
 
         Proof: budgets/accounting/proofs.md#the-filter.
         """

@@ -1,4 +1,4 @@
-"""The register of objections beside a ledger: durable when it is acknowledged, seen by every process from then on."""
+"""Register of data subjects' objections: durable on return, and visible to every process from then on."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ from budgets.stores.store import Store
 
 
 def register_address(ledger: str) -> str:
-    """Return where the register of a ledger lies: in a file beside a file, in the same schema of a database."""
+    """Address of a ledger's objection register: a separate file, or the same schema of a database."""
     apart = ledger != MEMORY and not is_postgres(ledger)
     return f"{ledger}.objections" if apart else ledger
 
 
 class ObjectionRegister:
-    """One register, safe for many threads, and for many processes at once."""
+    """A register of objections; thread-safe and multi-process-safe."""
 
     def __init__(self, store: Store) -> None:
-        """Keep the acts in a store."""
+        """Use an open store."""
         self._store = store
 
     @classmethod
     def beside(cls, ledger: str) -> ObjectionRegister:
-        """Open the register of a ledger: a file of its own beside a file, tables of its own in a server's database."""
+        """Open the register of a ledger: a separate file for a file, separate tables in a PostgreSQL database."""
         return cls(open_store(register_address(ledger), clients.prepared_register))
 
     def record(self, kind: ActKind, dataset: str, persons: Sequence[str], *, by: str, reason: str) -> Act:
-        """Write an act about some persons, all or none; durable when this returns."""
+        """Record an objection or a withdrawal for some persons, all or none; durable when this returns."""
         at = datetime.now(UTC).isoformat(timespec="seconds")
         with self._store.writing() as connection:
             return clients.write_act(connection, Act(0, at, by, dataset, kind, reason), persons)
 
     def behind(self, place: int) -> tuple[Objection, ...]:
-        """Give what was recorded behind a place, by any process."""
+        """List what any process recorded after a position, in order of commit."""
         with self._store.reading() as connection:
             return clients.read_objections(connection, place)
 
     def acts(self) -> tuple[Act, ...]:
-        """List what was recorded, oldest first: when, by whom and why."""
+        """List the recorded events, oldest first: when, by whom and why; no persons."""
         with self._store.reading() as connection:
             return clients.read_acts(connection)
 
     def backup(self, ledger: str) -> None:
-        """Write all acts beside a ledger's backup, as of one moment; raises UnsafeStore where a register is."""
+        """Copy the register to that of a ledger's backup, in one snapshot; raises UnsafeStore if one exists."""
         write_register_copy(self._store, register_address(ledger))
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close the connections."""
         self._store.close()

@@ -1,6 +1,6 @@
-"""Amounts and accounts: what a release costs, who pays, what is left; exact integers.
+"""Amounts and accounts: what a release costs, which account holders pay, what is left. Exact integers only.
 
-Losses and policies -> balances.
+Privacy losses and cap policies -> balances, bills, refusals.
 
 Modules, each before those that import it:
 

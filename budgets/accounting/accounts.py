@@ -1,4 +1,4 @@
-"""Accounts: who may lose how much of a dataset's windows, and how much of it is gone."""
+"""Budget accounts: one per dataset, privacy window and account holder, with a cap and the amount spent."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from budgets.accounting.holders import ALL_CLIENTS, EVERYBODY, is_client, payers
 from budgets.accounting.loss import ATTO, MAX_UNITS, Loss
 from budgets.errors import ParamError
 
-LIFETIME = "*lifetime"  # the window of the account that is debited the sum over all windows
-UNCAPPED = Loss(MAX_UNITS, ATTO - 1)  # the cap of a lifetime account that nobody has capped
+LIFETIME = "*lifetime"  # pseudo-window of the account that is debited the sum over all windows
+UNCAPPED = Loss(MAX_UNITS, ATTO - 1)  # cap of a lifetime account without a declared cap
 
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # NUL, and halves of characters
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # NUL and lone surrogates
 
 
 @dataclass(frozen=True)
 class AccountName:
-    """One account: a client's own, that of a group of clients, of all clients together, or of everybody."""
+    """Key of one account; its holder is a client, a group of clients, all clients together, or the whole dataset."""
 
     dataset: str
-    window: str  # LIFETIME: over all windows
+    window: str  # privacy window; LIFETIME: over all windows
     holder: str = EVERYBODY
 
     @property
     def client(self) -> str | None:
-        """Give the client, or the group of clients; None for the accounts that all of them share."""
+        """The client or client group that holds the account; None for the two accounts that all clients share."""
         return self.holder if is_client(self.holder) else None
 
     def __str__(self) -> str:
-        """Name the account for people."""
+        """Describe the account in words."""
         shared = {EVERYBODY: "the dataset", ALL_CLIENTS: "all clients together"}
         owner = shared.get(self.holder, f"client {self.holder!r}")
         time = "over all windows" if self.window == LIFETIME else f"for window {self.window!r}"
@@ -40,35 +40,39 @@ class AccountName:
 
 @dataclass(frozen=True)
 class AccountView:
-    """What an account holds at one moment."""
+    """State of an account at one moment: cap and amount spent."""
 
     name: AccountName
-    cap: Loss  # what the promise says now; its delta covers conversion and thresholds
-    spent: Loss  # what was charged; its delta is the thresholds' alone
+    cap: Loss  # current cap; its delta covers conversion and thresholds
+    spent: Loss  # sum of charges; its delta covers thresholds only
 
     @property
     def capped(self) -> bool:
-        """Tell whether there is anything that the account limits."""
+        """Does the account limit anything? A lifetime account without a declared cap does not."""
         return self.cap != UNCAPPED
 
     @property
     def remaining(self) -> Loss:
-        """Give what can still be charged: rho, and delta of thresholds."""
+        """Loss that can still be charged: rho, and delta for partition-selection thresholds."""
         return chargeable(self.cap).beyond(self.spent)
 
     @property
     def spent_epsilon_delta(self) -> EpsilonDelta:
-        """State what was spent as (epsilon, delta), rounded up."""
+        """Amount spent as (epsilon, delta), rounded up."""
         return EpsilonDelta.of(self.spent, self.cap)
 
     @property
     def cap_epsilon_delta(self) -> EpsilonDelta:
-        """State the whole cap as (epsilon, delta), rounded up."""
+        """The whole cap as (epsilon, delta), rounded up."""
         return EpsilonDelta.of(chargeable(self.cap), self.cap)
 
 
 def path_accounts(client: str, dataset: str, windows: Iterable[str]) -> tuple[AccountName, ...]:
-    """Name every account that pays for what a client sees: of each holder on its path, in each window and over all."""
+    """List every account that pays when a client runs a query on a dataset.
+
+    That is one account for each holder on the client's path in each privacy window, plus the lifetime accounts of the
+    client and its groups.
+    """
     each = tuple(windows)
     holders = payers(client)
     in_windows = [AccountName(dataset, window, holder) for window in each for holder in holders]
@@ -76,6 +80,6 @@ def path_accounts(client: str, dataset: str, windows: Iterable[str]) -> tuple[Ac
 
 
 def check_text(text: object, what: str) -> None:
-    """Refuse text that no database can hold; raises ParamError."""
+    """Reject text that a database cannot store: NUL or lone surrogates; raises ParamError."""
     if not isinstance(text, str) or _UNSTORABLE.search(text):
         raise ParamError(f"{what} must be text.", "plain Unicode text without NUL.")

@@ -1,4 +1,4 @@
-"""The bill of a question: which account of the tree still has to pay for which release."""
+"""The bill of a query: which account holder still has to pay for which release."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from budgets.accounting.records import ChargeRequest, Item
 
 @dataclass(frozen=True)
 class Bill:
-    """What is still to be paid, holder by holder."""
+    """The unpaid releases of one charge request, by account holder."""
 
     request: ChargeRequest
-    unpaid: Mapping[str, tuple[Item, ...]]  # by holder, from everybody down to the client who asks
+    unpaid: Mapping[str, tuple[Item, ...]]  # by holder, from the dataset down to the client
 
     @cached_property
     def client_loss(self) -> Loss:
-        """Give the loss of all releases that the client pays for; a window pays that of the releases touching it."""
+        """Total loss of the releases that the client itself pays for; each window of a release pays its loss."""
         return total([item.loss for item in self.unpaid[own_holder(self.request.client)]])
 
     @property
     def known(self) -> tuple[str, ...]:
-        """Give the releases that were charged before, to anybody."""
+        """Keys of the releases that the dataset account has paid for before, for any client."""
         new = {item.release_key for item in self.unpaid[EVERYBODY]}
         return tuple(item.release_key for item in self.request.distinct_items if item.release_key not in new)
 
     @cached_property
     def debits(self) -> tuple[Debit, ...]:
-        """Give what each holder pays in each window, and over all of them."""
-        together: dict[tuple[str, ...], list[str]] = {}  # holders that pay for the same releases, by their keys
+        """Debits of each holder: in each privacy window, and over all windows for clients and groups."""
+        together: dict[tuple[str, ...], list[str]] = {}  # holders that pay for the same releases, by release keys
         for holder, items in self.unpaid.items():
             if items:
                 together.setdefault(tuple([item.release_key for item in items]), []).append(holder)
@@ -46,7 +46,7 @@ class Bill:
 
 
 def make_bill(request: ChargeRequest, paid: Mapping[str, AbstractSet[str]]) -> Bill:
-    """Leave out what is paid.
+    """List what each holder on the client's path still has to pay: the requested releases less those paid before.
 
     Claim: over all charges an account pays for a release key exactly once, and a client that has not paid sees nothing.
     Symbols: paid holds release keys paid before, by holder: everybody, all clients, each group on the client's path.
@@ -60,7 +60,7 @@ def make_bill(request: ChargeRequest, paid: Mapping[str, AbstractSet[str]]) -> B
 
 
 def debits_of(bills: Iterable[Bill]) -> tuple[Debit, ...]:
-    """Give what some bills of one dataset debit together: what each holder loses in the same windows, summed."""
+    """Sum the debits of several bills of one dataset, and group equal ones: same windows, same loss."""
     losses: dict[tuple[str, ...], dict[str, list[Loss]]] = {}  # by windows, then by holder
     for debit in (debit for bill in bills for debit in bill.debits):
         of_windows = losses.setdefault(debit.windows, {})
@@ -82,7 +82,7 @@ def _debits(items: tuple[Item, ...], holders: tuple[str, ...]) -> Iterator[Debit
 
 
 def _by_loss(items: Iterable[Item]) -> Iterator[tuple[tuple[str, ...], Loss]]:
-    """Part the windows that some releases touch by what they lose."""
+    """Group the windows of some releases by the total loss that each window pays."""
     sets: dict[tuple[str, ...], Loss] = {}
     for item in items:
         sets[item.windows] = sets[item.windows] + item.loss if item.windows in sets else item.loss
@@ -101,5 +101,5 @@ def _by_loss(items: Iterable[Item]) -> Iterator[tuple[tuple[str, ...], Loss]]:
 
 
 def times(loss: Loss, count: int) -> Loss:
-    """Give a loss so many times over."""
+    """Multiply a loss by a count."""
     return loss if count == 1 else Loss(loss.pico_rho * count, loss.atto_delta * count)

@@ -1,4 +1,4 @@
-"""From rho to (epsilon, delta) and back, outward: what is shown is never better than what is true."""
+"""Conversion between rho-zCDP and (epsilon, delta), rounded so that the shown guarantee is never too strong."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from functools import lru_cache
 from budgets.accounting.loss import MAX_UNITS, PICO, Amount, Loss, parse_amount, read_amount
 from budgets.errors import ParamError
 
-THRESHOLD_PARTS = 10  # one part in ten of a cap's delta is for thresholds, nine are for the conversion
+THRESHOLD_PARTS = 10  # 1/10 of a cap's delta pays for thresholds, 9/10 for the conversion to epsilon
 
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _EXACT = Context(prec=50, rounding=ROUND_CEILING)
-_SLACK = Decimal("1e-30")  # far above what 50 digits can lose, far below a float's step
+_SLACK = Decimal("1e-30")  # far above the rounding error of 50 digits, far below a float's ulp
 
 
 @dataclass(frozen=True)
 class EpsilonDelta:
-    """A loss as people read it; both numbers are rounded up."""
+    """A privacy loss as (epsilon, delta), both rounded up."""
 
     epsilon: float
     delta: float
 
     @classmethod
     def of(cls, spent: Loss, cap: Loss) -> EpsilonDelta:
-        """State a loss at its cap's delta.
+        """Convert a loss to epsilon at the delta of its cap.
 
         Claim: what spent `spent` is (epsilon, delta)-DP. Symbols: delta_conversion = 0.9 of the cap's delta;
         delta_thresholds = spent.delta. Formula: epsilon = CKS20(spent.rho, delta_conversion),
@@ -39,16 +39,16 @@ class EpsilonDelta:
 
 
 def chargeable(cap: Loss) -> Loss:
-    """Give what releases may use of a cap: all of its rho, and the thresholds' tenth of its delta."""
+    """Part of a cap that releases may spend: all of its rho, and one tenth of its delta, for thresholds."""
     return Loss(cap.pico_rho, cap.atto_delta // THRESHOLD_PARTS)
 
 
 def conversion_delta(cap: Loss) -> Fraction:
-    """Give the part of a cap's delta that thresholds can't use, for the conversion."""
+    """Part of a cap's delta reserved for converting rho to epsilon: what thresholds cannot spend."""
     return cap.delta - chargeable(cap).delta
 
 
-@lru_cache(maxsize=4096, typed=True)  # typed: True and 1.0 must not find the answer of 1
+@lru_cache(maxsize=4096, typed=True)  # typed: True and 1.0 must not hit the cache entry of 1
 def epsilon_at(rho: Amount, delta: Amount) -> float:
     """Convert rho-zCDP to the least epsilon of (epsilon, delta)-DP, rounded up.
 
@@ -64,9 +64,9 @@ def epsilon_at(rho: Amount, delta: Amount) -> float:
     return _float_up(max(Fraction(0), _epsilon_up(exact_rho, exact_delta, alpha)))
 
 
-@lru_cache(maxsize=4096, typed=True)  # typed: True and 1.0 must not find the answer of 1
+@lru_cache(maxsize=4096, typed=True)  # typed: True and 1.0 must not hit the cache entry of 1
 def rho_for(epsilon: Amount, delta: Amount) -> Fraction:
-    """Give the largest rho, in whole pico-rho, that epsilon covers at delta.
+    """Convert (epsilon, delta) to the largest rho that it covers, in whole pico-rho.
 
     Claim: epsilon_at(rho_for(epsilon, delta), delta) <= epsilon. Symbols as for `epsilon_at`.
     Formula: bisection on whole pico-rho; the lower end always satisfies the claim.
@@ -93,7 +93,7 @@ def _read_delta(delta: Amount) -> Fraction:
 
 
 def _best_alpha(rho: float, log_delta: float) -> float:
-    """Search alpha by golden section on ln(alpha - 1); only tightness depends on it, never truth."""
+    """Find the Renyi order by golden-section search on ln(alpha - 1). A poor alpha is less tight, never unsound."""
     centre = 0.5 * (math.log(max(-log_delta, 1e-9)) - math.log(rho))
     low, high = centre - 8.0, centre + 8.0
     left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
@@ -117,7 +117,7 @@ def _epsilon_near(rho: float, log_delta: float, log_excess: float) -> float:
 
 
 def _epsilon_up(rho: Fraction, delta: Fraction, alpha: float) -> Fraction:
-    """Evaluate epsilon(alpha) to 50 digits and move it up by more than those digits can be wrong."""
+    """Evaluate epsilon(alpha) to 50 digits, and add more than the rounding error of those digits."""
     order = Fraction(alpha)
     tail = _ln(1 / (order * delta)) / (order - 1)
     terms = (order * rho, tail, _ln(1 - 1 / order))

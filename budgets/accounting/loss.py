@@ -1,4 +1,4 @@
-"""What a release costs, in exact integers, and the one strict way from text to a number."""
+"""Privacy losses as exact integers, and strict parsing of decimal amounts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from budgets.errors import ParamError
 
 PICO = 10**12  # pico-rho in one rho
 ATTO = 10**18  # atto-delta in one delta
-MAX_UNITS = 2**63 - 1  # what a signed 64-bit column holds
+MAX_UNITS = 2**63 - 1  # maximum of a signed 64-bit column
 
 Amount = Fraction | Decimal | int | str
 
@@ -24,20 +24,20 @@ _ONE_NUMBER = "write one positive decimal number, as in 0.005."
 
 @dataclass(frozen=True)
 class Loss:
-    """A privacy loss of approximate zCDP; both parts add up over releases."""
+    """A privacy loss under approximate zCDP: rho in pico-rho, delta in atto-delta. Both add up over releases."""
 
     pico_rho: int  # 1e-12 of rho
-    atto_delta: int = 0  # 1e-18 of delta, of thresholded keys alone
+    atto_delta: int = 0  # 1e-18 of delta; spent on partition-selection thresholds only
 
     def __post_init__(self) -> None:
-        """Refuse what is no integer from 0 to 2^63 - 1."""
+        """Reject anything but integers from 0 to 2^63 - 1; raises ParamError."""
         for name, units in (("pico_rho", self.pico_rho), ("atto_delta", self.atto_delta)):
             if type(units) is not int or not 0 <= units <= MAX_UNITS:
                 raise ParamError(f"{name} must be an integer from 0 to {MAX_UNITS}.", "spend less at once.")
 
     @classmethod
     def of(cls, rho: Amount, delta: Amount = 0) -> Loss:
-        """Round a charge up to whole units: never below what it stands for.
+        """Round a charge up to whole units: the ledger never records less than was spent.
 
         Claim: Fraction(pico_rho, 10^12) >= rho and Fraction(atto_delta, 10^18) >= delta.
         Symbols: rho of zCDP, delta of thresholded keys. Formula: pico_rho = ceil(rho * 10^12).
@@ -47,7 +47,7 @@ class Loss:
 
     @classmethod
     def within(cls, rho: Amount, delta: Amount = 0) -> Loss:
-        """Round a cap down to whole units: never above what was promised.
+        """Round a cap down to whole units: the ledger never allows more than was promised.
 
         Claim: Fraction(pico_rho, 10^12) <= rho and Fraction(atto_delta, 10^18) <= delta.
         Symbols and source as for `of`: proofs.md#rounding. Raises ParamError like `of`.
@@ -57,40 +57,40 @@ class Loss:
 
     @property
     def rho(self) -> Fraction:
-        """Give rho of zCDP, exactly."""
+        """The zCDP rho as an exact fraction."""
         return Fraction(self.pico_rho, PICO)
 
     @property
     def delta(self) -> Fraction:
-        """Give delta, exactly."""
+        """The delta as an exact fraction."""
         return Fraction(self.atto_delta, ATTO)
 
     def __add__(self, other: Loss) -> Loss:
-        """Add two losses, part by part."""
+        """Add two losses: sequential composition."""
         return Loss(self.pico_rho + other.pico_rho, self.atto_delta + other.atto_delta)
 
     def fits_in(self, limit: Loss) -> bool:
-        """Tell whether both parts are at most those of the limit."""
+        """Return whether both rho and delta are at most those of the limit."""
         return self.pico_rho <= limit.pico_rho and self.atto_delta <= limit.atto_delta
 
     def beyond(self, limit: Loss) -> Loss:
-        """Give what exceeds the limit, part by part, 0 where nothing does."""
+        """Subtract a limit, component by component, and clamp at 0."""
         return Loss(max(0, self.pico_rho - limit.pico_rho), max(0, self.atto_delta - limit.atto_delta))
 
     def smaller_of(self, other: Loss) -> Loss:
-        """Give the smaller of each part."""
+        """Component-wise minimum."""
         return Loss(min(self.pico_rho, other.pico_rho), min(self.atto_delta, other.atto_delta))
 
     def larger_of(self, other: Loss) -> Loss:
-        """Give the larger of each part."""
+        """Component-wise maximum."""
         return Loss(max(self.pico_rho, other.pico_rho), max(self.atto_delta, other.atto_delta))
 
     def __str__(self) -> str:
-        """Write the loss for people, as in `rho 0.005 and delta 1e-12`."""
+        """Format for display, as in `rho 0.005 and delta 1e-12`."""
         return self.told(delta=self.atto_delta > 0)
 
     def told(self, *, delta: bool) -> str:
-        """Write the loss for people, its delta only where that is asked for."""
+        """Format for display; a nonzero delta is included only on request."""
         rho = f"rho {_plain(self.pico_rho, -12):f}"
         return f"{rho} and delta {_plain(self.atto_delta, -18):g}" if delta and self.atto_delta else rho
 
@@ -99,7 +99,7 @@ NOTHING = Loss(0, 0)
 
 
 def total(losses: Iterable[Loss]) -> Loss:
-    """Add up losses."""
+    """Sum losses: sequential composition."""
     pico_rho = atto_delta = 0
     for loss in losses:
         pico_rho += loss.pico_rho
@@ -108,9 +108,10 @@ def total(losses: Iterable[Loss]) -> Loss:
 
 
 def parse_amount(given: object, name: str, *, floor: Fraction | None = None) -> Fraction:
-    """Read one positive number exactly; refuse NaN, infinity, bool, float, 0, negatives and what is below the floor.
+    """Parse a positive number exactly; raises ParamError for NaN, infinity, bool, float, 0, negatives.
 
-    Numbers come as decimal text, int, Decimal or Fraction: a float has lost its text. Raises ParamError.
+    Accepts decimal text, int, Decimal or Fraction. Floats are rejected because their decimal text is lost. A number
+    below `floor` is rejected too.
     """
     amount = read_amount(given, name)
     if amount == 0:
@@ -122,7 +123,7 @@ def parse_amount(given: object, name: str, *, floor: Fraction | None = None) -> 
 
 
 def read_amount(given: object, name: str) -> Fraction:
-    """Read one number >= 0 exactly, like parse_amount with 0 allowed; raises ParamError."""
+    """Parse a number >= 0 exactly; otherwise like `parse_positive_amount`. Raises ParamError."""
     if type(given) is int or isinstance(given, Fraction):
         amount = Fraction(given)
     elif isinstance(given, (str, Decimal)):
@@ -137,9 +138,9 @@ def read_amount(given: object, name: str) -> Fraction:
 
 
 def _from_text(text: str, name: str) -> Fraction:
-    """Read ASCII decimal text; the exponent is judged before any power of ten is built."""
+    """Parse ASCII decimal text. The exponent is checked before any power of ten is computed."""
     if not _DECIMAL.fullmatch(text):
-        comma = _DECIMAL.fullmatch(text.replace(",", "."))  # as many countries write it
+        comma = _DECIMAL.fullmatch(text.replace(",", "."))  # a decimal comma
         cure = f"write it with a point: {text.replace(',', '.')}" if comma else _ONE_NUMBER
         raise ParamError(f"{name} must be a plain decimal number of at least 0.", cure)
     number = Decimal(text)

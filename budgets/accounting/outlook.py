@@ -1,7 +1,7 @@
-"""What the accounts leave room for: how many more questions like one, which account binds, what would fit instead.
+"""Budget outlook: how many more queries of the same price fit, which account is the limit, and what would fit instead.
 
-A question like another one costs the same and is new, so that every holder on the client's path pays for it. Nothing
-here knows a clock or a database; `forecast.py` says how long a budget lasts.
+A further query costs the same and is new, so every holder on the client's path pays for it. This module reads neither
+a clock nor a database; `forecast.py` estimates when a budget runs out.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from budgets.accounting.loss import MAX_UNITS, NOTHING, Loss, total
 from budgets.accounting.policy import MINIMUM_RHO, closeness
 from budgets.accounting.records import Item
 
-Weights = tuple[int, ...]  # for each release of a question, how many times an account pays for it
+Weights = tuple[int, ...]  # for each release of a query, how many times an account pays for it
 
 
 @dataclass(frozen=True)
 class Room:
-    """The accounts that pay for a client's questions, as they stand, and the most that one question may cost."""
+    """The accounts that pay for a client's queries, and the limits on a single query."""
 
     client: str
-    views: Mapping[AccountName, AccountView]  # of every holder on the path, in each window and over all of them
-    limits: tuple[Loss, ...] = ()  # of one question
+    views: Mapping[AccountName, AccountView]  # of every holder on the client's path, per window and lifetime
+    limits: tuple[Loss, ...] = ()  # maximum price of one query
 
     def debits(self, items: Sequence[Item]) -> tuple[tuple[AccountView, Loss], ...]:
-        """Pair every account that would pay for some releases with what it would be debited."""
+        """Pair each account that would pay for some releases with the loss it would be debited."""
         losses: dict[str, Loss] = {}
         for item in items:
             for window in item.windows:
@@ -39,7 +39,7 @@ class Room:
 
     @cached_property
     def _paying(self) -> Mapping[str, Sequence[AccountView]]:
-        """Part the accounts that pay for this client by window: years of days are looked at one by one."""
+        """The client's paying accounts, grouped by window so that many windows are looked up one by one."""
         found: dict[str, list[AccountView]] = {}
         paying = set(payers(self.client))
         for name, view in self.views.items():
@@ -48,29 +48,30 @@ class Room:
         return found
 
     def allows(self, items: Sequence[Item]) -> bool:
-        """Tell whether one more question of these releases fits."""
+        """Return whether one more query with these releases fits."""
         return further(self, items) > 0
 
 
 @dataclass(frozen=True)
 class Outlook:
-    """What is left for a question, told in questions."""
+    """Remaining budget for a query, as a number of queries, with alternatives where none fits."""
 
-    further: int  # new questions like it that still fit, asked one after the other
-    binds: AccountView | None  # the account that allows no more; None where one question may not cost so much
-    would_fit: Loss  # the largest price of the whole question that fits now; nothing where none does
-    fewer: tuple[str, ...] = ()  # where it does not fit: those of its windows in which it does
-    elsewhere: tuple[str, ...] = ()  # where it does not fit: other windows in which it does
-    stopped: str | None = None  # why nothing is charged to this client at all
+    further: int  # number of new queries like it that still fit, one after another
+    binds: AccountView | None  # the account that is the limit; None: the price exceeds the limit of one query
+    would_fit: Loss  # largest total price that fits now; zero where none does
+    fewer: tuple[str, ...] = ()  # if the query does not fit: those of its windows in which it does
+    elsewhere: tuple[str, ...] = ()  # if the query does not fit: other windows in which it does
+    stopped: str | None = None  # why this client is not charged at all: frozen or removed
 
 
 def outlook(room: Room, items: Sequence[Item], free_windows: Sequence[str] = ()) -> Outlook:
-    """Say what is left for a question.
+    """Compute the budget outlook of a query.
 
-    Claim: so many new questions like it are charged, and one more is refused, if nobody else is charged meanwhile; so
-    is a question at the price that would fit, in the fewer windows, or in one of the others. Symbols: remaining of each
-    account of the tree, what the question debits it, limits of one question, `free_windows` = those it may be moved to.
-    Formula: further = least floor(remaining / loss), part by part. Source: proofs.md#outlook. Raises nothing.
+    Claim: exactly `queries_left` new queries like it are charged and the next is refused, if nobody else is charged
+    meanwhile. A query at the price `would_fit`, in the `fitting_windows`, or in one of the `other_windows` is charged.
+    Symbols: remaining of each account of the tree; the debit of each; limits of one query; `free_windows`, the windows
+    to which the query may be moved. Formula: queries_left = min of floor(remaining / debit) over accounts and
+    components. Source: proofs.md#outlook. Raises nothing.
     """
     count = further(room, items)
     fits = would_fit(room, items)
@@ -81,14 +82,14 @@ def outlook(room: Room, items: Sequence[Item], free_windows: Sequence[str] = ())
 
 
 def further(room: Room, items: Sequence[Item]) -> int:
-    """Count the new questions of these releases that fit, one after the other."""
+    """Count how many new queries with these releases fit one after another."""
     if _too_dear(room, items):
         return 0
     return min((_times_in(view.remaining, loss) for view, loss in room.debits(items)), default=0)
 
 
 def would_fit(room: Room, items: Sequence[Item]) -> Loss:
-    """Give the largest price at which these releases fit, shared as now; nothing where it is below the least."""
+    """Largest affordable price of these releases, divided among them as now; zero where it is below the minimum."""
     pairs = _tightest(room, items)
     rho = _largest(items, pairs, "pico_rho")
     delta = _largest(items, pairs, "atto_delta")
@@ -102,7 +103,7 @@ def _too_dear(room: Room, items: Iterable[Item]) -> bool:
 
 
 def _binding(room: Room, items: Sequence[Item]) -> AccountView:
-    """Find the account that allows the fewest questions; of several, the one that is closest to the client."""
+    """Find the account that allows the fewest queries; of several, the one closest to the client."""
     pairs = room.debits(items)
     return min(pairs, key=lambda pair: (_times_in(pair[0].remaining, pair[1]), closeness(pair[0].name)))[0]
 
@@ -117,7 +118,10 @@ def _times_in(remaining: Loss, loss: Loss) -> int:
 
 
 def _tightest(room: Room, items: Sequence[Item]) -> dict[Weights, Loss]:
-    """Give the least that is left among accounts that pay alike: once for some releases, or so many times."""
+    """Smallest remaining loss for each distinct vector of debit multiplicities.
+
+    Accounts that pay for the same releases equally often have the same constraint, so only the tightest one matters.
+    """
     found: dict[Weights, Loss] = {}
     once = (1,) * len(items)
     for limit in room.limits:
@@ -134,9 +138,9 @@ def _tightest(room: Room, items: Sequence[Item]) -> dict[Weights, Loss]:
 
 
 def _largest(items: Sequence[Item], tightest: Mapping[Weights, Loss], part: str) -> int:
-    """Find the largest sum of shares, each rounded down, at which no account is short in one part of a loss."""
+    """Largest total price, by bisection, whose parts (divided pro rata, rounded down) meet every constraint."""
     shares = [getattr(item.loss, part) for item in items]
-    shares = shares if any(shares) else [1] * len(items)  # what costs no delta is told what there is
+    shares = shares if any(shares) else [1] * len(items)  # without a delta price, delta is divided equally
     limits = [(weights, getattr(left, part)) for weights, left in tightest.items()]
 
     def parts(price: int) -> list[int]:
@@ -158,7 +162,7 @@ def _product(weight: int, share: int) -> int:
 
 
 def _fewer(room: Room, items: Sequence[Item]) -> tuple[str, ...]:
-    """Find the windows in which every holder has room: the latest ones, if all windows together allow no more."""
+    """Windows of the query in which every holder can pay; the latest ones where all of them together cost too much."""
     short = {view.name.window for view, loss in room.debits(items) if not loss.fits_in(view.remaining)}
     touched = dict.fromkeys(window for item in items for window in item.windows)
     kept = tuple(window for window in touched if window not in short)
@@ -171,13 +175,13 @@ def _fewer(room: Room, items: Sequence[Item]) -> tuple[str, ...]:
 
 
 def _narrowed(items: Iterable[Item], windows: tuple[str, ...]) -> list[Item]:
-    """Ask the same about some windows alone."""
+    """Restrict releases to some windows; a release that has none of them is unchanged."""
     some = frozenset(windows)
     return [replace(item, windows=tuple(w for w in item.windows if w in some) or windows) for item in items]
 
 
 def _elsewhere(room: Room, items: Sequence[Item], windows: Iterable[str]) -> tuple[str, ...]:
-    """Find other windows in which the whole question fits, each for itself."""
+    """Other windows in each of which the whole query fits."""
     touched = {window for item in items for window in item.windows}
     there = {name.window for name in room.views if name.holder == EVERYBODY}
     return tuple(

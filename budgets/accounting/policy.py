@@ -1,4 +1,4 @@
-"""What owners and admins allow: the ceiling that never rises, caps below it, the least that a question costs."""
+"""Cap policy: the dataset ceiling that never rises, the caps below it, and the minimum price of a query."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from budgets.accounting.holders import ALL_CLIENTS, EVERYBODY
 from budgets.accounting.loss import ATTO, NOTHING, Loss, total
 from budgets.errors import BudgetRefused, CeilingRaised, Code, ParamError
 
-MINIMUM_RHO = Fraction(1, 10_000)  # of one question; below it noise drowns everything and rows cost more than they say
-STATIC = "static"  # the window of what has no time
-EACH_WINDOW = "*each"  # the scope of a cap that holds in every window
-PER_QUERY = "*query"  # the scope of a cap on one question
+MINIMUM_RHO = Fraction(1, 10_000)  # minimum price of one query; below it the noise hides everything
+STATIC = "static"  # pseudo-window of tables without a time column
+EACH_WINDOW = "*each"  # scope of a cap that applies in every window
+PER_QUERY = "*query"  # scope of a cap on the price of one query
 
 
 @dataclass(frozen=True)
 class Caps:
-    """Today's caps of a dataset as the catalog states them, for each window; delta is the whole promise's."""
+    """Current caps of a dataset from its catalog, per privacy window; each delta covers conversion and thresholds."""
 
-    dataset: Loss  # everybody together: the ceiling
-    client: Loss  # the client who asks, unless an admin granted another
-    reserve: Loss = NOTHING  # what all clients together leave to the owner
-    static: Loss | None = None  # everybody's in the window of what has no time; None: as in any other
-    query: Loss | None = None  # the most that one question may cost its client; its delta is the thresholds' alone
-    lifetime: Loss | None = None  # the client's own over all windows; None: the sum of theirs
+    dataset: Loss  # all queries together: the ceiling
+    client: Loss  # one client, unless an admin granted another cap
+    reserve: Loss = NOTHING  # part of the ceiling reserved for the owner, not for clients
+    static: Loss | None = None  # ceiling of the static window; None: as in any other window
+    query: Loss | None = None  # limit on one query; its delta covers thresholds only
+    lifetime: Loss | None = None  # one client over all windows; None: no lifetime cap
 
     def __post_init__(self) -> None:
-        """Refuse a cap without rho, or without a delta from 0 to 1."""
+        """Reject a cap without rho, or with a delta outside (0, 1); raises ParamError."""
         check_cap("the dataset", self.dataset)
         check_cap("a client", self.client)
         check_cap("the static window", self.everybody(STATIC))
@@ -38,11 +38,11 @@ class Caps:
             check_cap("all clients beside the owner's reserve", self.everybody(window).beyond(self.reserve))
 
     def everybody(self, window: str) -> Loss:
-        """Give the ceiling of a window."""
+        """Ceiling of a window: the cap of all queries together, the owner's included."""
         return self.static if window == STATIC and self.static is not None else self.dataset
 
     def of(self, account: AccountName, client: str) -> Loss:
-        """Give the cap of an account that pays for a client's question, where no admin has granted another.
+        """Catalog cap of an account on a client's path; it applies unless an admin granted another.
 
         Claim: everybody's cap alone carries the guarantee. Symbols: a window's ceiling, owner's reserve, client's cap.
         Formula: everybody ceiling, all clients ceiling - reserve, a group ceiling, the client its own.
@@ -66,12 +66,12 @@ class Grant:
     holder: str
     scope: str  # EACH_WINDOW, LIFETIME, PER_QUERY, or the name of one window
     cap: Loss
-    sequence: int  # of the row that says so; what was granted last holds
+    sequence: int  # of the ledger entry of the grant; the latest grant applies
 
 
 @dataclass(frozen=True)
 class Debit:
-    """What some holders pay in some windows: the same loss in each."""
+    """The same loss, debited from some holders in some windows."""
 
     holders: tuple[str, ...]
     windows: tuple[str, ...]
@@ -79,12 +79,12 @@ class Debit:
 
     @property
     def accounts(self) -> int:
-        """Count the accounts that pay."""
+        """Number of accounts debited."""
         return len(self.holders) * len(self.windows)
 
 
 def check_cap(owner: str, cap: Loss) -> None:
-    """Refuse a cap without rho, or whose delta can't be converted; raises ParamError."""
+    """Reject a cap without rho, or with a delta outside (0, 1); raises ParamError."""
     if cap.pico_rho == 0:
         raise ParamError(f"The cap of {owner} must have rho above 0.", "rho = 0.2.")
     if not 0 < cap.atto_delta < ATTO:
@@ -92,7 +92,7 @@ def check_cap(owner: str, cap: Loss) -> None:
 
 
 def granted(default: Loss, grants: Iterable[Grant], account: AccountName) -> Loss:
-    """Give the cap of an account: what was granted last for its window or for each window, else the catalog's."""
+    """Cap of an account: the latest grant for its window or for every window, otherwise the catalog's."""
     scopes = {account.window} if account.window == LIFETIME else {account.window, EACH_WINDOW}
     fitting = [grant for grant in grants if grant.holder == account.holder and grant.scope in scopes]
     return max(fitting, key=lambda grant: grant.sequence).cap if fitting else default
@@ -101,17 +101,17 @@ def granted(default: Loss, grants: Iterable[Grant], account: AccountName) -> Los
 def todays_caps(
     names: Iterable[AccountName], caps: Caps, grants: Sequence[Grant], client: str
 ) -> dict[AccountName, Loss]:
-    """Give the cap that holds now of each account on a client's path."""
+    """Effective cap of each account on a client's path."""
     return {name: granted(caps.of(name, client), grants, name) for name in names}
 
 
 def query_limits(caps: Caps, grants: Iterable[Grant]) -> tuple[Loss, ...]:
-    """List the most that one question may cost its client: by the catalog, and by what admins set on its path."""
+    """Limits on the price of one query: the catalog's, and those that admins set for holders on the path."""
     return tuple(grant.cap for grant in grants if grant.scope == PER_QUERY) + ((caps.query,) if caps.query else ())
 
 
 def check_query(loss: Loss, limits: Iterable[Loss], client: str, fits: Callable[[], Loss]) -> None:
-    """Refuse a question that costs its client more than one question may; raises BudgetRefused."""
+    """Reject a query that costs its client more than the limit of one query; raises BudgetRefused."""
     for limit in limits:
         if not loss.fits_in(limit):
             raise BudgetRefused(
@@ -125,7 +125,7 @@ def check_query(loss: Loss, limits: Iterable[Loss], client: str, fits: Callable[
 
 
 def check_minimum(losses: Iterable[Loss]) -> None:
-    """Refuse a question that costs less than the least; raises ParamError."""
+    """Reject a query below the minimum price; raises ParamError."""
     asked = total(losses)
     if asked.rho < MINIMUM_RHO:
         least = f"{float(MINIMUM_RHO):g}"
@@ -133,10 +133,10 @@ def check_minimum(losses: Iterable[Loss]) -> None:
 
 
 def check_ceiling(name: AccountName, cap: Loss, ceiling: Loss) -> None:
-    """Refuse a cap above the ceiling that the dataset's first charge fixed.
+    """Reject a cap above the ceiling that the dataset's first charge fixed.
 
-    Claim: the ceiling of (dataset, window) is the loss promised to people before anything was asked; it never rises.
-    Symbols: cap of today, ceiling of the first charge. Formula: cap <= ceiling, part by part.
+    Claim: the ceiling of (dataset, window) is the loss promised to data subjects before the first query; it never
+    rises. Symbols: current cap, ceiling of the first charge. Formula: cap <= ceiling, component by component.
     Source: proofs.md#the-filter. Raises CeilingRaised.
     """
     if name.holder == EVERYBODY and not cap.fits_in(ceiling):
@@ -147,7 +147,7 @@ def check_ceiling(name: AccountName, cap: Loss, ceiling: Loss) -> None:
 
 
 def refusal(asked: Iterable[tuple[AccountView, Loss]], fits: Loss) -> BudgetRefused:
-    """Say which account is short of a debit, and what would fit in all of them."""
+    """Build the refusal for the account that is short and closest to the client."""
     short = [(view, loss) for view, loss in asked if not loss.fits_in(view.remaining)]
     view, loss = min(short, key=lambda pair: (closeness(pair[0].name), pair[0].remaining.pico_rho))
     return BudgetRefused(
@@ -162,6 +162,6 @@ def refusal(asked: Iterable[tuple[AccountView, Loss]], fits: Loss) -> BudgetRefu
 
 
 def closeness(name: AccountName) -> int:
-    """Order holders: the client's own account first, as the one that its admin can raise, and everybody's last."""
+    """Sort key of holders: the client first, because an admin can raise its cap; the dataset last."""
     shared = {ALL_CLIENTS: 1, EVERYBODY: 2}
     return shared.get(name.holder, -name.holder.count("/"))

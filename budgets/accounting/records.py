@@ -1,4 +1,4 @@
-"""The nouns that go into the ledger and come out of it."""
+"""Data types that go into the ledger and come out of it."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from budgets.accounting.loss import Loss
 from budgets.accounting.policy import Caps, check_minimum
 from budgets.errors import ParamError
 
-LONGEST_WORDING = 2_000  # characters: what a row keeps, it keeps for ever
+LONGEST_WORDING = 2_000  # characters; limited because ledger entries are permanent
 
 
 @dataclass(frozen=True)
 class Item:
-    """One release to pay for."""
+    """One release with its price, to be charged."""
 
-    release_key: str  # hex of canonical plan, parameters and data version
-    loss: Loss  # in each of its windows
-    question: str  # canonical text, for admins
-    windows: tuple[str, ...]  # every window that the release touches; each pays the loss in full
+    release_key: str  # hex digest of canonical plan, parameters and data version
+    loss: Loss  # charged in each of its windows
+    question: str  # canonical text of the release, for admins
+    windows: tuple[str, ...]  # charged privacy windows; each pays the loss in full
 
     def __post_init__(self) -> None:
-        """Refuse a release without key, price or windows."""
+        """Reject a release without key, price or windows; raises ParamError."""
         check_name(self.release_key, "A release key")
         check_text(self.question, "A question")
         for window in self.windows:
@@ -38,19 +38,19 @@ class Item:
 
 @dataclass(frozen=True)
 class ChargeRequest:
-    """One question of one client, priced."""
+    """One priced query of one client: the releases to charge, and the caps to respect."""
 
     client: str
     dataset: str
     request_id: str  # the client's idempotency key
-    body_digest: str  # of what the client sent under that id
+    body_digest: str  # of the request sent under that id
     items: tuple[Item, ...]
     caps: Caps
-    versions: str = ""  # of code and catalog, for auditors
-    wording: str = ""  # how the client put it, cut at LONGEST_WORDING: by this it knows its question again
+    versions: str = ""  # code and catalog versions, for auditors
+    wording: str = ""  # the SQL text that the client sent, truncated to MAX_QUERY_TEXT_CHARS
 
     def __post_init__(self) -> None:
-        """Refuse names and items that no charge can be made from."""
+        """Reject invalid names, an empty list of releases, and a price below the minimum; raises ParamError."""
         check_client(self.client)
         names = {"A dataset": self.dataset, "A request id": self.request_id}
         for what, name in (names | {"A body digest": self.body_digest}).items():
@@ -65,12 +65,12 @@ class ChargeRequest:
 
     @cached_property
     def windows(self) -> frozenset[str]:
-        """Give every window that any release of the question touches."""
+        """All privacy windows that the releases of the query are charged to."""
         return frozenset(window for item in self.items for window in item.windows)
 
     @cached_property
     def distinct_items(self) -> tuple[Item, ...]:
-        """Give each release once; raises ParamError if one key has two prices or two sets of windows."""
+        """The releases, each once; raises ParamError if one key has two prices or two sets of windows."""
         by_key: dict[str, Item] = {}
         for item in self.items:
             first = by_key.setdefault(item.release_key, item)
@@ -81,77 +81,77 @@ class ChargeRequest:
 
 @dataclass(frozen=True)
 class Charge:
-    """A debit that is durable: what was paid for may be run now."""
+    """A durable debit: the releases paid for may be computed now."""
 
-    id: int  # of the row that says so
+    id: int  # sequence of the ledger entry
     client: str
     dataset: str
     request_id: str
-    loss: Loss  # of all releases that this request debited the client for; a repeat shows it and debits nothing
-    keys: tuple[str, ...]  # every release of the question, in the order it was first charged
-    to_run: tuple[str, ...]  # those that have no stored release yet
-    stored: Mapping[str, bytes]  # the stored releases, by key
-    repeated: bool = False  # the same request id was charged before
+    loss: Loss  # debited from the client by this request; a repeat reports it and debits nothing
+    keys: tuple[str, ...]  # all releases of the query, in the order of the first charge
+    to_run: tuple[str, ...]  # keys without a stored release yet
+    stored: Mapping[str, bytes]  # payloads of the stored releases, by key
+    repeated: bool = False  # the same request id was charged before, so nothing was debited
 
 
 @dataclass(frozen=True)
 class StoredRelease:
-    """A release as every repeat of its question gets it."""
+    """A stored release; every replay of its query returns this payload."""
 
     release_key: str
     payload: bytes
-    settled_at: str  # UTC, for people only
+    settled_at: str  # UTC, for display only
 
 
 @dataclass(frozen=True)
 class Made:
-    """When a stored release was made, whoever paid for it."""
+    """When a stored release was computed, and how old its data are."""
 
     release_key: str
     settled_at: str  # UTC
-    age_days: int  # whole ones since it was charged, which was before data was read; 0 of what is charged in the future
+    age_days: int  # whole days since the charge, which precedes the reading of data; 0 if in the future
 
 
 @dataclass(frozen=True)
 class PaidRelease:
-    """A release that a client has paid for, without its content."""
+    """A release that a client has paid for, without its payload."""
 
     release_key: str
     dataset: str
     windows: tuple[str, ...]
     question: str
-    loss: Loss  # in each window
-    settled_at: str | None  # None: charged and not yet stored; asking again is free
-    wording: str = ""  # how the client put it when it paid; empty in rows from before wordings were kept
-    charge_id: int = 0  # sequence of the row that says so: what was paid for together has one
+    loss: Loss  # charged in each window
+    settled_at: str | None  # None: charged but not stored yet; a retry is free
+    wording: str = ""  # the SQL text sent with the charge; empty in old ledger entries
+    charge_id: int = 0  # sequence of the ledger entry of the charge; shared by releases charged together
 
 
 @dataclass(frozen=True)
 class TopUp:
-    """A client's request for another cap, and what became of it."""
+    """A client's request for another cap, and its state."""
 
     id: int
     dataset: str
     client: str
     scope: str  # EACH_WINDOW, LIFETIME, PER_QUERY, or the name of one window
-    cap: Loss  # that is asked for
+    cap: Loss  # requested cap
     state: str  # open, approved or declined
 
 
 @dataclass(frozen=True)
 class Member:
-    """A client, or a group of clients, that was ever named."""
+    """A known client or group of clients, with its state."""
 
     client: str
     is_group: bool
-    state: str  # active, frozen or removed: its own, or that of a group it is in
+    state: str  # active, frozen or removed; inherited from groups
 
 
 @dataclass(frozen=True)
 class Freeze:
-    """What is not charged now; an empty part of the name means all."""
+    """A scope in which nothing is charged; an empty field matches everything."""
 
     dataset: str
     client: str
     window: str
-    sequence: int  # of the row that says who, when and why
+    sequence: int  # of the ledger entry with actor, time and reason

@@ -1,6 +1,6 @@
-"""The hash chain: events, anchors, projections, verification.
+"""The tamper-evident log: a hash chain of entries, anchors, tables derived from the chain, verification.
 
-Rows -> whether they are as they were written.
+Ledger events -> chained entries; entries and tables -> list of faults.
 
 Modules, each before those that import it:
 

@@ -1,4 +1,4 @@
-"""An anchor: the end of a chain, exported to where nobody who can write the ledger can write."""
+"""An anchor: the last entry of a chain, exported to where nobody with write access to the ledger can write."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ ANCHOR_FORMAT = 1
 
 @dataclass(frozen=True)
 class Anchor:
-    """What a ledger was at one moment: later it may be longer, and nothing else."""
+    """State of a ledger at one moment; a later state must extend it."""
 
     ledger_id: str
     sequence: int
     row_hash: str  # hex
-    datasets: tuple[str, ...]  # whose budgets the ledger keeps
+    datasets: tuple[str, ...]  # datasets with accounts in the ledger
 
     def to_json(self) -> str:
-        """Write the anchor as one line of JSON."""
+        """Serialize as one line of JSON."""
         told = {"ledger": self.ledger_id, "sequence": self.sequence, "row_hash": self.row_hash}
         return canonical({"anchor_format": ANCHOR_FORMAT, **told, "datasets": list(self.datasets)})
 
     @classmethod
     def from_json(cls, text: str) -> Anchor:
-        """Read an anchor; raises ParamError."""
+        """Parse an anchor; raises ParamError."""
         try:
             told = json.loads(text)
             read = cls(str(told["ledger"]), int(told["sequence"]), str(told["row_hash"]), tuple(told["datasets"]))

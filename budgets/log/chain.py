@@ -1,10 +1,10 @@
-"""The chain: every row of the ledger holds the hash of the row before it, over canonical bytes.
+"""The hash chain: every ledger entry contains the hash of the entry before it, over canonical bytes.
 
     body           JSON with sorted keys, no spaces, UTF-8; text, integers, null, lists and objects of these
     canonical row  JSON array [CHAIN_FORMAT, sequence, at, kind, dataset, holder, actor, request_id, body]
     row_hash       SHA-256(previous_hash || canonical row); the first row's previous_hash is 32 zero bytes
 
-Everything here is a pure function over rows: an auditor needs the rows and nothing else.
+Only pure functions over entries: an auditor needs nothing else.
 """
 
 from __future__ import annotations
@@ -17,56 +17,56 @@ from typing import Any
 
 from budgets.errors import ParamError
 
-CHAIN_FORMAT = 1  # of the canonical row; a body names its own
+CHAIN_FORMAT = 1  # version of the canonical row; a body has its own version
 GENESIS = bytes(32)
 _WHOLE = frozenset({str, int, type(None)})
 _TEXT = frozenset({str})
 
-Told = tuple[int, str, str, str, str, str, str, str]  # what a row says: all of it but its hashes, in order
+Told = tuple[int, str, str, str, str, str, str, str]  # the fields of an entry without its hashes, in order
 
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One row of the ledger; it never changes."""
+    """One immutable entry of the ledger."""
 
     sequence: int
-    at: str  # UTC, for people only: no budget depends on it
+    at: str  # UTC, for display only: no budget depends on it
     kind: str  # an EntryKind, or note_ and a topic
-    dataset: str  # empty: of the whole ledger
-    holder: str  # whom it is about
-    actor: str  # who did it
-    request_id: str  # empty: no request of a client
+    dataset: str  # empty: concerns the whole ledger
+    holder: str  # the account holder concerned
+    actor: str  # who caused the event
+    request_id: str  # empty: not caused by a client's request
     body: str  # canonical JSON, see events.py
     previous_hash: bytes
     row_hash: bytes
 
     @property
     def said(self) -> dict[str, Any]:
-        """Read the body."""
+        """Parse the body."""
         said: dict[str, Any] = json.loads(self.body)
         return said
 
 
 def canonical(value: object) -> str:
-    """Write a body as the one text that stands for it; raises ParamError for floats and for what JSON has no place for.
+    """Serialize a body as its unique canonical JSON.
 
-    Claim: two different bodies never share a text, and one body has one text on every machine.
+    Claim: different bodies have different texts, and one body has the same text on every machine.
     Symbols: bodies of text, integers, null, lists and objects with text keys. Formula: JSON, keys sorted by code point.
-    Source: proofs.md#the-chain. Raises ParamError.
+    Source: proofs.md#the-chain. Raises ParamError for floats and for other values outside this subset.
     """
     _check_exact(value)
     return _encode(value)
 
 
 def canonical_row(told: Told) -> bytes:
-    """Write what a row says, as bytes."""
+    """Serialize the fields of an entry, without its hashes, as canonical bytes."""
     return canonical([CHAIN_FORMAT, *told]).encode()
 
 
 def row_hash(entry: Entry) -> bytes:
-    """Give the hash that a row must bear."""
+    """Compute the hash that an entry must have."""
     told = (
         entry.sequence,
         entry.at,
@@ -81,12 +81,12 @@ def row_hash(entry: Entry) -> bytes:
 
 
 def linked(told: Told, previous_hash: bytes) -> Entry:
-    """Give the row that says this behind the row with that hash."""
+    """Build the entry with these fields that follows the entry with the given hash."""
     return Entry(*told, previous_hash, _hash(previous_hash, told))
 
 
 def broken_links(rows: Iterable[Entry]) -> Iterator[str]:
-    """Say of each row what is wrong with its place or its hashes; rows come by sequence."""
+    """Report every entry whose sequence or hashes are wrong; entries come ordered by sequence."""
     sequence, head = 0, GENESIS
     for row in rows:
         if row.sequence != sequence + 1:
@@ -113,7 +113,7 @@ def _check_exact(value: object) -> None:
         inner = value
     else:
         raise ParamError("A ledger row holds text and integers alone.", "amounts in whole units.")
-    if not _WHOLE.issuperset(map(type, inner)):  # asked of all at once: every charge passes here
+    if not _WHOLE.issuperset(map(type, inner)):  # checked in bulk first: this is on the path of every charge
         for each in inner:
             if type(each) not in _WHOLE:
                 _check_exact(each)

@@ -1,8 +1,8 @@
-"""Ledger events: one kind for each thing that happens, and the body that records it.
+"""Ledger events: the kinds of entries, and the body that records each.
 
-Kinds are added and never change their meaning; a body names the version of its form, so that every one stays readable.
+Kinds are only added, and never change their meaning; a body names its format version, so old entries stay readable.
 
-The nouns of objections stand here too: what was done, which reveals nothing about a person, and whom it is about.
+The data types of objections are here too: the recorded event, which identifies no person, and its persons.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from budgets.accounting.records import Charge, Item
 
 
 class ActKind(StrEnum):
-    """What was asked for a person."""
+    """Kind of an objection event."""
 
     OBJECT = "object"
-    WITHDRAW = "withdraw"  # the objection
+    WITHDRAW = "withdraw"  # of an objection
 
 
 @dataclass(frozen=True)
 class Act:
-    """That objections were recorded: nothing in it is about a person."""
+    """A recorded objection event; it identifies no person."""
 
     act: int
     at: str  # UTC, ISO 8601
@@ -40,27 +40,27 @@ class Act:
 
 @dataclass(frozen=True)
 class Objection:
-    """One person of an act, for the engine alone."""
+    """One person of an objection event; only the engine reads it."""
 
-    place: int  # in the order of commits
+    place: int  # position in the order of commits
     dataset: str
     kind: ActKind
     person: str
 
 
 BODY_FORMAT = 1
-NOTE = "note_"  # what the kind of an audited note begins with; its topic follows
-THE_LEDGER = "ledger"  # the actor of what no person did
+NOTE = "note_"  # prefix of the kind of a note; its topic follows
+THE_LEDGER = "ledger"  # actor of automatic events
 
 
 class EntryKind(StrEnum):
-    """What a ledger row says happened; kinds are added, never changed."""
+    """Kind of a ledger entry; kinds are only added, never changed."""
 
     OPENED = "opened"  # the ledger itself: its id
-    ACCOUNT_OPENED = "account_opened"  # caps by holder, in some windows; of everybody, the ceiling for good
-    CAP_CHANGED = "cap_changed"  # caps by holder from here on, in some windows
-    CHARGED = "charged"  # a question: its releases, their loss, their windows, and the holders that pay for each
-    RELEASED = "released"  # the one stored result of a release: its digest
+    ACCOUNT_OPENED = "account_opened"  # caps by holder, in some windows; that of the dataset is its permanent ceiling
+    CAP_CHANGED = "cap_changed"  # new caps by holder, in some windows
+    CHARGED = "charged"  # a query: releases with loss and windows, and the holders that pay for each
+    RELEASED = "released"  # digest of the one stored result of a release
     FAILED = "failed"  # a charge whose execution failed
     REPEATED = "repeated"  # how many free repeats a client had in an hour
     CLIENT_ADDED = "client_added"
@@ -75,7 +75,7 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True)
 class Event:
-    """A row to be written."""
+    """A ledger event to be appended as an entry."""
 
     kind: str
     dataset: str = ""
@@ -86,23 +86,23 @@ class Event:
 
 
 def units(loss: Loss) -> list[int]:
-    """Write a loss as a body does: pico-rho and atto-delta."""
+    """Encode a loss for a body: [pico-rho, atto-delta]."""
     return [loss.pico_rho, loss.atto_delta]
 
 
 def digest(salt: bytes, payload: bytes) -> str:
-    """Give the hash by which a row names a result; the salt keeps readers of rows from guessing it."""
+    """Salted hash of a payload, which identifies it in an entry; the salt prevents guessing it."""
     return hashlib.sha256(salt + payload).hexdigest()
 
 
 def caps_said(bill: Bill, kind: EntryKind, windows: tuple[str, ...], caps: Mapping[str, Loss]) -> Event:
-    """Say which holders have which caps in some windows from here on."""
+    """Build the event that sets the caps of holders in some windows."""
     said = {"windows": list(windows), "caps": {holder: units(cap) for holder, cap in caps.items()}}
     return _of_bill(bill, kind, said)
 
 
 def charge_said(bill: Bill) -> Event:
-    """Say what a question is charged, once for all windows; in the client's own words too, where they are known."""
+    """Build the event of a charge: its releases, sets of windows, payers, and the client's SQL text if known."""
     items = bill.request.distinct_items
     sets = list(dict.fromkeys(item.windows for item in items))
     said = {
@@ -116,13 +116,13 @@ def charge_said(bill: Bill) -> Event:
 
 
 def release_said(charge: Charge, key: str, result: str) -> Event:
-    """Say which result a release has, by its digest."""
+    """Build the event of a stored release, identified by its digest."""
     said = {"charge": charge.id, "key": key, "digest": result}
     return Event(EntryKind.RELEASED, charge.dataset, charge.client, charge.client, charge.request_id, said)
 
 
 def failure_said(charge: Charge, windows: Iterable[str]) -> Event:
-    """Say that the execution of a charge failed."""
+    """Build the event of a failed execution."""
     said = {"charge": charge.id, "windows": sorted(windows)}
     return Event(EntryKind.FAILED, charge.dataset, charge.client, charge.client, charge.request_id, said)
 

@@ -1,7 +1,7 @@
-"""What follows from the chain: every other table, made again from its rows, without a database.
+"""Projections: every other table, recomputed from the entries of the chain without a database.
 
-The stores write these tables with SQL as things happen; here the same is said once more, in plain Python over rows, so
-that an auditor need not believe the SQL (proofs.md#the-chain).
+The stores maintain these tables with SQL. This is an independent implementation in plain Python, so that an auditor
+need not trust the SQL (proofs.md#the-chain).
 """
 
 from __future__ import annotations
@@ -39,21 +39,21 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
 
 
 class Books:
-    """Every table, as far as the chain was read."""
+    """Every derived table, after the entries applied so far."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
+        """Start with empty tables."""
         self.ledger_id = ""
         self.tables: dict[str, dict[Key, Row]] = {name: {} for name in KEYS}
 
     def add(self, entry: Entry) -> None:
-        """Let one more thing have happened; raises ValueError and its kin for a row that says what no row says."""
+        """Apply one entry; raises ValueError, KeyError and similar for a malformed body."""
         said = entry.said
         if not entry.kind.startswith(NOTE):
             _KINDS[EntryKind(entry.kind)](self, entry, said)
         self._put("chain_head", (self.ledger_id,), sequence=entry.sequence, row_hash=entry.row_hash)
 
-    # ---------------------------------------------------------------- what happened
+    # ---------------------------------------------------------------- ledger and queries
 
     def _opened(self, entry: Entry, said: Row) -> None:
         del entry
@@ -118,11 +118,11 @@ class Books:
             self._put("failures", key, times=self.tables["failures"].get(key, {}).get("times", 0) + 1)
 
     def _repeated(self, entry: Entry, said: Row) -> None:
-        """Change no table: a repeat is free, and gives what was paid for."""
+        """Validate a repeat; it changes no table, because repeats are free."""
         if not entry.holder or not said["hour"] or said["times"] < 1:
             raise ValueError
 
-    # ---------------------------------------------------------------- what admins said
+    # ---------------------------------------------------------------- admin operations
 
     def _added(self, entry: Entry, said: Row) -> None:
         del said
@@ -177,7 +177,7 @@ class Books:
 
     def _named(self, table: str, entry: Entry, window: str) -> list[Row]:
         rows = self.tables[table].items()
-        trees = table == "failures" and entry.holder == EVERYBODY  # a dataset's counts are kept by tree too
+        trees = table == "failures" and entry.holder == EVERYBODY  # counted per client tree too
         named = [(key, row) for key, row in rows if key[0] == entry.dataset and (trees or key[1] == entry.holder)]
         return [row for key, row in named if window in ("", key[2])]
 
@@ -187,7 +187,7 @@ def _units(losses: list[list[int]]) -> dict[str, int]:
 
 
 _KINDS: dict[EntryKind, Callable[[Books, Entry, Row], None]] = {
-    EntryKind.OPENED: Books._opened,  # noqa: SLF001  the class's own
+    EntryKind.OPENED: Books._opened,  # noqa: SLF001  private methods of the class above
     EntryKind.ACCOUNT_OPENED: Books._capped,  # noqa: SLF001
     EntryKind.CAP_CHANGED: Books._capped,  # noqa: SLF001
     EntryKind.CHARGED: Books._charged,  # noqa: SLF001

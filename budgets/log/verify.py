@@ -1,4 +1,4 @@
-"""Is a ledger as it was written: its chain, every table that follows from the chain, and an anchor."""
+"""Ledger verification: the hash chain, every table derived from it, and an anchor."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from budgets.log.chain import Entry, broken_links
 from budgets.log.events import digest
 from budgets.log.projections import KEYS, Books
 
-CLOCKS_DIFFER_SECONDS = 5.0  # between machines that write one ledger
-NAMED_FIRST = {"ledger_format", "chain_head"}  # what is there before the chain's first row
+CLOCKS_DIFFER_SECONDS = 5.0  # tolerated clock skew between machines that write one ledger
+NAMED_FIRST = {"ledger_format", "chain_head"}  # tables that are filled before the chain's first entry
 
 Rows = Iterable[Mapping[str, Any]]
 
 
 def verify(chain: Iterable[Entry], tables: Mapping[str, Rows], anchor: Anchor | None = None) -> Iterator[str]:
-    """Say everything that is not as it was written; nothing, if all is.
+    """Report every sign of tampering; nothing if the ledger is intact.
 
-    Claim: a change of any column of any row, a row more, a row less or two rows swapped, in any table, is found, unless
-    whoever did it rewrote chain and tables consistently; then an anchor from before finds it.
-    Symbols: chain, rows by sequence; tables, every other table's rows. Formula: links as in `broken_links`; each table
-    equals what `Books` makes of the chain. Source: proofs.md#the-chain. Raises nothing for any stored value.
+    Claim: a change of any column of any row, an added or removed row, or two rows swapped, in any table, is found,
+    unless the attacker rewrote chain and tables consistently; then an earlier anchor finds it. Symbols: chain, entries
+    by sequence; tables, the rows of every other table. Formula: links as in `broken_links`; each table equals what
+    `ProjectedTables` derives from the chain. Source: proofs.md#the-chain. Raises nothing for any stored value.
     """
     rows = tuple(chain)
     yield from _broken(rows)
@@ -43,17 +43,17 @@ def verify(chain: Iterable[Entry], tables: Mapping[str, Rows], anchor: Anchor | 
 
 
 def steps_back(moments: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """Say by how much a named moment is before the one in front of it; small differences are left out.
+    """Report timestamps that precede the one before them by more than clock skew.
 
-    Several machines write one ledger, and their clocks differ a little. Moments are for people, for the age of stored
-    numbers and for the day of a figure; the order of rows is that of their sequence.
+    Several machines write one ledger, and their clocks differ a little. Timestamps are for display, for the age of
+    stored releases and for dates in reports; entries are ordered by their sequence.
     """
     before: datetime | None = None
     for named, text in moments:
         try:
             at = datetime.fromisoformat(text)
             back = 0.0 if before is None else (before - at).total_seconds()
-        except (TypeError, ValueError):  # no moment, or one without a time zone
+        except (TypeError, ValueError):  # malformed, or without a time zone
             yield f"{named} bears no moment in UTC."
             continue
         if back > CLOCKS_DIFFER_SECONDS:
@@ -88,7 +88,7 @@ def _wrong(name: str, key: tuple[Any, ...], right: Mapping[str, Any], found: dic
 
 
 def _digested(release: dict[str, Any]) -> dict[str, Any]:
-    """Put the digest in the place of a result and its salt."""
+    """Replace the payload and salt of a release by their digest, as entries have it."""
     salt, payload = release.pop("salt", None), release["payload"]
     known = isinstance(salt, bytes) and isinstance(payload, bytes)
     return release | {"payload": digest(salt, payload) if known else None}
