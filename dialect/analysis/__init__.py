@@ -1,6 +1,6 @@
 """Properties of relations: predicates, unique keys, functional dependencies, cardinality, canonical form.
 
-A relation -> what holds of each of its rows; no row is read.
+Every property is derived from the plan and the catalog. No row is read.
 
 Modules, each before those that import it:
 

@@ -1,7 +1,7 @@
-"""One text for every way of writing the same thing: what replay and prices are looked up by.
+"""Canonical form: one text for all equivalent spellings of a query, which replay and prices are looked up by.
 
-Aliases, whitespace, CTE or derived table, order of conjuncts, of sides of a comparison, of keys and of aggregates
-do not show in it. Whatever could change a value does (`proofs.md#canonical-text`).
+Invariant to aliases, whitespace, CTE or derived table, and the order of conjuncts, of the sides of a comparison, of
+keys and of aggregates. Everything that can change a value is part of the text (`proofs.md#canonical-text`).
 """
 
 from __future__ import annotations
@@ -35,32 +35,35 @@ from dialect.algebra.traversal import told_apart_by
 from dialect.functions.inference import vanishes
 from dialect.functions.registry import function
 
-_LONG = 160  # characters; longer parts are shown by their digest
+_LONG = 160  # characters; longer parts are replaced by a digest
 _MIRROR = {">": "<", ">=": "<="}
 _EITHER_WAY = {"and", "or", "=", "<>", "is distinct from", "is not distinct from"}
 
 
 @dataclass
 class Canon:
-    """The texts of one relation's fields, made while it is walked."""
+    """Canonical texts of the fields of one relation, collected while it is traversed."""
 
     names: dict[str, str] = field(default_factory=dict)
-    solid: set[str] = field(default_factory=set)  # computed fields that may have a value where all they read is NULL
+    solid: set[str] = field(default_factory=set)  # computed fields that can be non-NULL on NULL input
     scans: int = 0
-    conjuncts: dict[str, Expr] = field(default_factory=dict)  # conditions of filters and inner joins, by their texts
+    conjuncts: dict[str, Expr] = field(default_factory=dict)  # text -> conjunct of a filter or inner join
 
     def relation(self, relation: Relation) -> str:
-        """Write a relation, its conditions sorted at the outermost place where they mean the same."""
+        """Canonical text of a relation, with its conjuncts pulled up as far as the meaning allows and sorted."""
         structure, conditions = self.parts(relation)
         return f"{structure} where {' and '.join(conditions)}" if conditions else structure
 
     def parts(self, relation: Relation) -> tuple[str, list[str]]:
-        """Write a relation and its outermost conditions apart; `conjuncts` has these by their texts."""
+        """Canonical text of a relation without its outermost conjuncts, and the sorted texts of these.
+
+        `conjuncts` maps each of these texts to its expression.
+        """
         structure, conditions = self._walk(relation)
         return structure, sorted(set(conditions))
 
     def expr(self, expr: Expr) -> str:
-        """Write an expression over the fields walked so far."""
+        """Canonical text of an expression over the fields traversed so far."""
         if isinstance(expr, Ref):
             return self.names[expr.field.id]
         if isinstance(expr, Literal):
@@ -130,7 +133,10 @@ class Canon:
         return f"({left} {'anti' if join.anti else 'semi'} join ({right}) on {on})", left_conditions
 
     def _extend(self, right: Relation) -> None:
-        """Tell a value computed below a LEFT JOIN, which is NULL where nothing matched, from one computed above it."""
+        """Rename computed right-side values that can be non-NULL on NULL input.
+
+        Computed below the outer join, such a value is NULL where nothing matched; computed above, it is not.
+        """
         self.scans += 1
         self.names.update({f.id: f"from{self.scans}({self.names[f.id]})" for f in right.fields if f.id in self.solid})
 
@@ -167,7 +173,7 @@ class Canon:
         return self._group(operator, source)
 
     def _row(self, source: Relation) -> str:
-        """Write a row's own fields in their order, by which rows that are equal so far are told apart."""
+        """Canonical names of the fields that identify a row, in order: they break ties."""
         return ", ".join(self.names[f.id] for f in told_apart_by(source.fields))
 
     def _set_operation(self, operation: SetOperation) -> str:
@@ -220,7 +226,7 @@ class Canon:
         return f"{frame.unit} {' to '.join(ends)}"
 
     def measure(self, measure: Measure) -> str:
-        """Write an aggregate call."""
+        """Canonical text of an aggregate call."""
         parts = ", ".join(self.expr(argument) for argument in measure.arguments)
         parts += "".join(f" {each.descending} {each.nulls_first}" for each in measure.directions)
         where = f" filter {self.expr(measure.condition)}" if measure.condition is not None else ""

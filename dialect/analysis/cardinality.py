@@ -1,10 +1,10 @@
-"""Cardinality: how many rows one person's rows can grow to below a release, by declared limits and public counts.
+"""Cardinality: how many rows one person can have below a release, from declared limits and public row counts.
 
-Time that depends on one person's rows is a side channel; it is bounded by refusing plans in which one person may meet
-too many rows (`proofs.md#most-rows`).
+Execution time that depends on one person's rows is a side channel. It is bounded by refusing plans in which one person
+may have too many rows (`proofs.md#most-rows`).
 
-A relation that holds every row of one stored table has the cardinality that is publicly known of that table;
-`every_row` decides which do.
+A relation that contains every row of one stored table has that table's publicly declared cardinality; `every_row`
+decides which do.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ _TIMES = (SqlType.DATE, SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
 
 
 def every_row(relation: Relation) -> bool:
-    """Tell whether each row of the windows that are read counts once: nothing is joined, left out or put together.
+    """Return whether a relation is a full table scan: each row of the scanned privacy windows exactly once.
 
-    The one filter below is that of whole windows, which stands on every scan of a table with time
+    The only filter allowed is the privacy-window filter above every scan of a table with event time
     (`dialect.planner.window_charging`).
     """
     while isinstance(relation.operator, Project):
@@ -51,7 +51,7 @@ def every_row(relation: Relation) -> bool:
 
 
 def chosen_by_time(relation: Relation) -> bool:
-    """Tell whether rows are left out by nothing but when they were: their share is that of windows, nearly."""
+    """Do all filters restrict event time only? Then the share of selected rows is about that of the selected time."""
     operator = relation.operator
     if isinstance(operator, SemiJoin):
         return False
@@ -64,50 +64,50 @@ def chosen_by_time(relation: Relation) -> bool:
 
 
 def _says_when(condition: Expr) -> bool:
-    """Tell whether a condition compares times with constants, and says nothing else."""
+    """Return whether a condition compares only times with constants."""
     if isinstance(condition, Call) and condition.name in _SAYS_WHEN:
         return all(map(_says_when, condition.arguments))
     return isinstance(condition, Literal) or (isinstance(condition, Ref) and condition.field.type in _TIMES)
 
 
 def as_many_rows(relation: Relation) -> bool:
-    """Tell whether rows are those of stored tables, but for those that are left out: none are put together."""
+    """Return whether rows are stored rows or joins of them, without aggregation or DISTINCT below."""
     if isinstance(relation.operator, Group | Distinct):
         return False
     return all(map(as_many_rows, holders(relation)))
 
 
-Fan = Callable[[Public, tuple[Field, ...]], int]  # most rows of a public relation with equal values in some fields
+Fan = Callable[[Public, tuple[Field, ...]], int]  # public relation, fields -> largest number of rows that agree in them
 
 
 @dataclass(frozen=True)
 class Most:
-    """The most rows of one person: of one window of time, of all of them, and at any point so far."""
+    """Upper bounds on one person's rows: per privacy window, over all windows, and at any operator so far."""
 
     each: int
     all: int
     peak: int
-    windows: int = 0  # over which rows with time are spread; 0 of rows without
+    windows: int = 0  # number of privacy windows the rows fall in; 0 without event time
 
     def cut(self, rows: int, apart: bool) -> Most:
-        """Keep so many rows, of each window if these are apart."""
+        """Bounds after row truncation; `apart` truncates each privacy window separately."""
         each = min(self.each, rows)
         return replace(self, each=each, all=min(self.all, each * max(1, self.windows) if apart else rows))
 
 
 def most_rows(relation: Relation, fan: Fan) -> int:
-    """Bound the rows that one person with at most R rows in each table has at any point below a boundary.
+    """Upper bound on the rows of one person in any operator below the release point.
 
-    Claim: no operator of the relation gives one person more rows than this, as long as no table holds more than its
-    declared R of them, in each window of a table with time. `fan` is asked for public relations only. Formula: R times
-    the windows that are read, products at joins, 1 where one row per person is proved; the largest of all operators.
-    Raises nothing of its own. Proof: proofs.md#most-rows
+    Claim: no operator of the relation gives one person more rows than this, if no table holds more than its declared R
+    rows of a person, in each privacy window for a table with event time. `fan` is called for public relations only.
+    Formula: R times the windows that are scanned, products at joins, 1 where one row per person is proved; the maximum
+    over all operators. Raises nothing of its own. Proof: proofs.md#most-rows
     """
     return most_at(relation, fan).peak
 
 
 def most_at(relation: Relation, fan: Fan) -> Most:
-    """Bound the rows that one person has where a relation is made, and at any point below (proofs.md#most-rows)."""
+    """Bounds on one person's rows in this relation, and at any operator below it (proofs.md#most-rows)."""
     operator = relation.operator
     if not isinstance(relation, PerPerson):
         return Most(1, 1, 1)
@@ -125,25 +125,27 @@ def most_at(relation: Relation, fan: Fan) -> Most:
 
 
 def _stored(relation: PerPerson) -> Most:
-    """Count the rows of a table, whose person may be found by a path."""
+    """Row bounds of a stored table; its person may come from a foreign-key path."""
     windows = max(_windows(relation)) if relation.timed else 0
     rows = relation.max_rows * max(1, windows)
     return Most(relation.max_rows, rows, rows, windows)
 
 
 def _windows(relation: Relation) -> Iterator[int]:
+    """Yield the number of privacy windows that each scan below reads."""
     return (each.operator.windows for each in all_below(relation) if isinstance(each.operator, Scan))
 
 
 def _gathered(left: Most, right: Most) -> Most:
-    """Add the rows of both sides, whatever is kept of them."""
+    """Row bounds of a set operation: the sum of both sides, also for INTERSECT and EXCEPT."""
     rows = left.all + right.all
     return Most(left.each + right.each, rows, max(left.peak, right.peak, rows), left.windows + right.windows)
 
 
 def _joined(relation: Relation, join: Join | SemiJoin, fan: Fan) -> Most:
+    """Row bounds of a join: products, per privacy window where the join equates the window."""
     left, right = (_side(side, join.condition, fan) for side in (join.left, join.right))
-    if isinstance(join, Join) and join.how == "left":  # a row that meets none stays
+    if isinstance(join, Join) and join.how == "left":  # a left row without a match stays
         right = replace(right, each=max(1, right.each), all=max(1, right.all))
     each, rows = left.each * right.each, left.all * right.all
     if join.apart and left.windows and right.windows:
@@ -155,7 +157,7 @@ def _joined(relation: Relation, join: Join | SemiJoin, fan: Fan) -> Most:
 
 
 def _side(side: Relation, condition: Expr, fan: Fan) -> Most:
-    """Count the rows of one side: of a public one those that a row may meet."""
+    """Row bounds of one join side; of a public side, the rows that one row can match."""
     if not isinstance(side, Public):
         return most_at(side, fan)
     rows = met_rows(side, condition, fan)
@@ -163,19 +165,19 @@ def _side(side: Relation, condition: Expr, fan: Fan) -> Most:
 
 
 def met_rows(public: Public, condition: Expr, fan: Fan) -> int:
-    """Bound the rows of a public relation that one row may meet: one with its primary key, else those that agree."""
+    """Rows of a public relation that one row can match: 1 on its primary key, else the largest group of equal keys."""
     met = pinned(public, condition)
     return 1 if covers_primary_key(public, met) else fan(public, tuple(sorted(met, key=lambda f: f.id)))
 
 
 def pairs(relation: Relation, join: Join | SemiJoin, fan: Fan) -> int:
-    """Bound the pairs of one person's rows that a join compares, whatever it keeps of them."""
+    """Upper bound on the pairs of one person's rows that a join compares, before its condition filters them."""
     made = _joined(relation, join, fan)
     return max(made.all, most_at(join.left, fan).all if isinstance(join.left, PerPerson) else 0)
 
 
 def _met(relation: Relation, join: SemiJoin, fan: Fan) -> Most:
-    """Bound a semi-join: rows meet in pairs only where more than the person is compared."""
+    """Row bounds of a semi-join: it compares pairs only if the condition has more than the person equality."""
     left = most_at(join.left, fan)
     if isinstance(join.right, PerPerson) and len(conjuncts(join.condition)) == 1:
         return replace(left, peak=max(left.peak, most_at(join.right, fan).peak))

@@ -1,4 +1,7 @@
-"""Date bounds: the days on which rows can have happened, never too few (`proofs.md#touched-windows`)."""
+"""Date bounds: a superset of the dates on which rows that satisfy the predicates can lie (`proofs.md#touched-windows`).
+
+Three-valued interval arithmetic over the predicates, one date at a time.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,11 @@ from dialect.catalog.model import SqlType
 from dialect.functions.constant_folding import moment
 
 Value = datetime | int | float
-Span = tuple[Value, Value]  # least and greatest value that an expression has on a day
-Truth = tuple[bool, bool]  # whether a condition can be true there, and whether it can be false
+Span = tuple[Value, Value]  # smallest and largest value of an expression on a date
+Truth = tuple[bool, bool]  # can be true, can be false
 
 _UNKNOWN: Truth = (True, True)
-_LEFT_OUT = {"hour": 3_600, "minute": 60, "second": 1}  # seconds of which what is left over is cut off
+_LEFT_OUT = {"hour": 3_600, "minute": 60, "second": 1}  # truncation units in seconds
 _PARTS: Mapping[str, Callable[[datetime], int]] = {
     "year": lambda at: at.year,
     "quarter": lambda at: (at.month + 2) // 3,
@@ -28,25 +31,25 @@ _PARTS: Mapping[str, Callable[[datetime], int]] = {
     "week": lambda at: at.isocalendar().week,
     "isoyear": lambda at: at.isocalendar().year,
 }
-_NAMES = {"dayname": "isodow", "monthname": "month"}  # a name tells what its number does
-PARTS_OF_A_DATE = frozenset((*_PARTS, *_NAMES))  # functions that give one value for all times of a day
+_NAMES = {"dayname": "isodow", "monthname": "month"}  # a name determines the same as its number
+PARTS_OF_A_DATE = frozenset((*_PARTS, *_NAMES))  # functions constant within a date
 
 
 @dataclass(frozen=True)
 class Clock:
-    """The columns by which rows of a table say when they happened."""
+    """Event-time columns of a table."""
 
-    time: Field  # a DATE, TIMESTAMP or TIMESTAMPTZ, never NULL
-    day: Field | None = None  # the date of it
+    time: Field  # event time: DATE, TIMESTAMP or TIMESTAMPTZ, never NULL
+    day: Field | None = None  # column with the date of the event time
 
     def __contains__(self, field: Field) -> bool:
-        """Tell whether a field says when a row happened."""
+        """Return whether a field is one of the event-time columns."""
         return field in (self.time, self.day)
 
 
 @dataclass(frozen=True)
 class Known:
-    """Conditions that are true of every row that counts, and what they set equal to the row's own time."""
+    """Predicates on event time that every counted row satisfies, and columns that they equate with event time."""
 
     clock: Clock
     facts: tuple[Expr, ...]
@@ -54,19 +57,22 @@ class Known:
 
     @property
     def parts(self) -> int:
-        """Count what is looked at for one day at most: each part of each condition, what is set equal in its place."""
+        """Upper bound on the expressions evaluated per date, with equated expressions substituted."""
         return sum(_parts(fact, self.same) for fact in self.facts)
 
     def possible(self, day: date) -> bool:
-        """Tell whether a row of a day can meet all conditions."""
+        """Return whether a row of this date can satisfy all predicates."""
         return all(self._truth(fact, day)[0] for fact in self.facts)
 
     def certain(self, day: date) -> bool:
-        """Tell whether every row of a day meets all conditions; they are never NULL where they read its time alone."""
+        """Return whether every row of this date satisfies all predicates.
+
+        Predicates on event time alone are never NULL.
+        """
         return all(not self._truth(fact, day)[1] for fact in self.facts)
 
     def value(self, expr: Expr, day: date) -> Value | None:
-        """Give the one value that an expression has in all rows of a day; None where it may have several."""
+        """Return the single value of an expression in all rows of a date; None if it may vary."""
         if isinstance(expr, Call) and expr.name in _NAMES:
             given = self._span(expr.arguments[-1], day)
             span = None if given is None else _part(_NAMES[expr.name], given)
@@ -99,14 +105,14 @@ class Known:
 
 
 def _parts(expr: Expr, same: Mapping[Ref, Expr]) -> int:
-    """Count the parts of an expression that is looked at for a day."""
+    """Return the number of subexpressions evaluated per date."""
     if isinstance(expr, Ref) and expr in same:
         return 1 + _parts(same[expr], same)
     return 1 + sum(_parts(each, same) for each in expr.arguments) if isinstance(expr, Call) else 1
 
 
 def known_of(clock: Clock, facts: Sequence[Expr]) -> Known:
-    """Keep the conditions that may speak of a row's time."""
+    """Conjuncts that may restrict event time, and the columns equated with it."""
     parts = tuple(part for fact in facts for part in conjuncts(fact))
     pairs = [part.arguments for part in parts if isinstance(part, Call) and part.name == "="]
     same = {
@@ -121,7 +127,7 @@ def known_of(clock: Clock, facts: Sequence[Expr]) -> Known:
 
 
 def _is_of(clock: Clock, expr: Expr) -> bool:
-    """Tell whether an expression reads a row's own time, and nothing else."""
+    """Return whether an expression reads event time and nothing else."""
     read = list(fields_of(expr))
     return bool(read) and all(field in clock for field in read)
 
@@ -147,14 +153,14 @@ def _constant(literal: Literal) -> Span | None:
     if isinstance(value, str) and literal.type in (SqlType.DATE, SqlType.TIMESTAMP):
         try:
             at = moment(value)
-        except ValueError:  # a year that Python can't say
+        except ValueError:  # outside the years of datetime
             return None
         return at, at
     return (value, value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _computed(expr: Call, given: Span) -> Span | None:
-    """Compute a function of time at both ends: what is rounded down keeps its order, a part of a date its one day."""
+    """Range of a monotone function of time from its end points; a date part is known only within a single date."""
     low, high = given
     if not isinstance(low, datetime) or not isinstance(high, datetime):
         return None
@@ -168,7 +174,7 @@ def _computed(expr: Call, given: Span) -> Span | None:
 
 
 def _part(name: str, given: Span) -> Span | None:
-    """Compute a part of a date, which times of one day have in common."""
+    """Range of a date part (month, isodow, ...), known only if both ends lie on one date."""
     (low, high), part = given, _PARTS.get(name)
     if part is None or not isinstance(low, datetime) or not isinstance(high, datetime) or low.date() != high.date():
         return None
@@ -198,7 +204,7 @@ def _connected(name: str, parts: Sequence[Truth]) -> Truth:
 
 
 def _compared(name: str, one: Span | None, others: Sequence[Span | None]) -> Truth:
-    """Compare what is known; where nothing is, or of two kinds, both outcomes are possible."""
+    """Truth values that a comparison of ranges can have; both if a range is unknown or the types differ."""
     if one is None or any(other is None or not _alike(one, other) for other in others):
         return _UNKNOWN
     found = [_COMPARED[name](one, other) for other in others if other is not None]
@@ -234,7 +240,7 @@ _BEFORE_ALL = datetime(1, 1, 1)
 
 
 def _number(value: Value) -> int | float:
-    """Order times by whole microseconds."""
+    """Return a time as an integer of microseconds, and a number as it is."""
     if not isinstance(value, datetime):
         return value
     apart = value - _BEFORE_ALL

@@ -1,4 +1,4 @@
-"""Equalities of which one must hold for two rows to be joined: an OR that an engine need not look at pair by pair."""
+"""Disjunctive equi-joins: a join on `a = b OR c = d` that runs as a union of hash joins, not as a nested loop."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from dialect.algebra.expressions import Call, Expr, conjuncts, fields_of
 from dialect.algebra.relations import Filter, Grained, Join, Project, Ranked, Relation, Scan, Series, Values
 from dialect.algebra.traversal import sources
 
-_CHEAP = (Scan, Filter, Project, Join, Ranked, Grained, Series, Values)  # to read twice, public rows among them
-_MOST = 3  # equalities
+_CHEAP = (Scan, Filter, Project, Join, Ranked, Grained, Series, Values)  # operators that are cheap to read twice
+_MOST = 3  # largest number of equalities
 
 
 def times_read(join: Join) -> int:
-    """Tell how often a join's sides are written for DuckDB."""
+    """How often the sides of a join are written in DuckDB SQL: once per equality of its OR."""
     return max(1, len(equalities(join)))
 
 
 def equalities(join: Join) -> tuple[Expr, ...]:
-    """Find the equalities between both sides of which one must hold; none where they are not to be told apart."""
+    """Equalities of the disjunctive join condition that is split; empty if the join is not split."""
     found = _asked(join)
     return found if found and all(map(_is_cheap, (join.left, join.right))) else ()
 
 
 def _asked(join: Join) -> tuple[Expr, ...]:
+    """Equalities of the first conjunct that is an OR of two or three equalities between both sides."""
     if join.how != "inner":
         return ()
     found = (disjuncts(part) for part in conjuncts(join.condition))
@@ -31,7 +32,7 @@ def _asked(join: Join) -> tuple[Expr, ...]:
 
 
 def _is_cheap(relation: Relation) -> bool:
-    """Tell whether rows are read again for little; a join that may itself be gathered from several is not."""
+    """Return whether a relation is cheap to read several times; a join that is itself split is not."""
     operator = relation.operator
     if not isinstance(operator, _CHEAP) or (isinstance(operator, Join) and _asked(operator)):
         return False
@@ -39,7 +40,7 @@ def _is_cheap(relation: Relation) -> bool:
 
 
 def disjuncts(expr: Expr) -> tuple[Expr, ...]:
-    """Split a condition at its top-level ORs."""
+    """Operands of the top-level ORs of a condition."""
     return tuple(_either(expr))
 
 
@@ -52,7 +53,7 @@ def _either(expr: Expr) -> Iterator[Expr]:
 
 
 def _between(expr: Expr, join: Join) -> bool:
-    """Tell whether something of one side is set equal to something of the other."""
+    """Return whether a condition equates an expression of one join side with one of the other."""
     if not isinstance(expr, Call) or expr.name != "=":
         return False
     one, other = (set(fields_of(argument)) for argument in expr.arguments)

@@ -1,6 +1,6 @@
-"""Functional dependencies: which fields of a row are told by others, so that no order need look at them.
+"""Functional dependencies between the fields of a relation, used to drop redundant ordering fields.
 
-They rest on enforced primary keys and on equalities that every row meets
+They follow from enforced primary keys and from equality predicates that every row satisfies
 (`dialect/stability/proofs.md#relation-kinds`).
 """
 
@@ -26,16 +26,19 @@ from dialect.algebra.relations import (
 from dialect.algebra.traversal import told_apart_by
 from dialect.analysis.uniqueness import EXACT_TYPES, set_equal
 
-Dependency = tuple[frozenset[Field], frozenset[Field]]  # rows that agree in the first agree in the second
+Dependency = tuple[frozenset[Field], frozenset[Field]]  # determinant -> determined fields
 
 
 def told_by_fewest(
     relation: Relation, known: Collection[Field] = (), read: Collection[Field] | None = None
 ) -> list[Field]:
-    """List the fields by which rows that agree in `known` are told apart, without what earlier ones tell.
+    """Minimal tie-breaking order: the fewest leading fields that determine every other field of a row.
 
-    An order by them is the order by all: a field that is left out is equal wherever all before it are. Where only some
-    fields are read, the list ends when these are told: rows that it leaves equal are the same to whoever reads.
+    Ordering by them equals ordering by all fields, for rows that agree in `known`: an omitted field is functionally
+    determined by the fields before it. With `read`, only those fields must be determined: rows that agree in them are
+    interchangeable. With the primary key (id):
+
+        ORDER BY id, name, city   ->   ORDER BY id
     """
     rules, kept, apart = list(_dependencies(relation)), list[Field](), told_apart_by(relation.fields)
     told = _closed(set(known), rules)
@@ -50,13 +53,13 @@ def told_by_fewest(
 
 
 def telling(relation: Relation) -> Callable[[Collection[Field]], set[Field]]:
-    """Give what finds the fields in which rows of a relation agree that agree in some."""
+    """Attribute closure of a relation: a function from some fields to all fields that they functionally determine."""
     rules = list(_dependencies(relation))
     return lambda known: _closed(set(known), rules)
 
 
 def _first_fields(read: Collection[Field], apart: Collection[Field]) -> set[Field]:
-    """Put for fields that are computed from others of the row what they are computed from."""
+    """Replace each field that is computed from other fields of the row by those fields."""
     return {f for each in read for f in _made_of(each, apart)}
 
 
@@ -69,16 +72,17 @@ def _made_of(field: Field, apart: Collection[Field]) -> Iterator[Field]:
 
 
 def _closed(told: set[Field], rules: list[Dependency]) -> set[Field]:
-    """Add whatever follows."""
+    """Closure of a set of fields under the dependencies."""
     more = {f for told_by, tells in rules if told_by <= told for f in tells} - told
     return _closed(told | more, rules) if more else told
 
 
 def _dependencies(relation: Relation) -> Iterator[Dependency]:
+    """Functional dependencies that hold in a relation: of primary keys, equality predicates and its sources."""
     operator = relation.operator
     if isinstance(operator, Scan):
         key = operator.table.primary_key
-        if key and (isinstance(relation, Public) or _has_one_row(relation)):  # others are not enforced
+        if key and (isinstance(relation, Public) or _has_one_row(relation)):  # no other key is enforced
             yield (
                 frozenset(f for f in operator.fields if f.origin and f.origin.column in key),
                 frozenset(operator.fields),
@@ -98,7 +102,7 @@ def _has_one_row(relation: Relation) -> bool:
 
 
 def _of_join(join: Join) -> Iterator[Dependency]:
-    """Walk what holds of pairs; a left row without a partner tells nothing of the right side."""
+    """Dependencies that hold in joined rows. In a LEFT JOIN nothing determines the right side: it may be all NULL."""
     if join.how == "full":
         return
     yield from _dependencies(join.left)
@@ -110,7 +114,7 @@ def _of_join(join: Join) -> Iterator[Dependency]:
 
 
 def _equal(side: Relation, condition: Expr) -> Iterator[Dependency]:
-    """Walk fields that equal something outside of a side, of a type whose equal values are the same."""
+    """Each field that a predicate equates is determined by the fields of the other expression. Exact types only."""
     for field, other in set_equal(side, condition):
         if field.type in EXACT_TYPES:
             yield frozenset(fields_of(other)), frozenset({field})

@@ -1,6 +1,6 @@
-"""Expression derivability: group keys at hand -> expressions over them for whatever the group alone determines.
+"""Expression derivability: rewrite an expression over rows to one over group keys, where these determine it.
 
-A function of time that has one value on each hour, day or month is computed from the beginning of that unit.
+A function of time that is constant within each hour, day or month is computed from the beginning of that unit.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dialect.functions.registry import forms_of, function
 from dialect.functions.scalar.places import PARTS_OF_DAY
 from dialect.functions.signature import constants
 
-Cells = Mapping[Expr, Field]  # what a held key is of a row -> the field that holds it
+Cells = Mapping[Expr, Field]  # key expression over the row -> field with its value
 FINER = ("second", "minute", "hour", "day", "month", "quarter", "year")
 _WITHIN = {unit: frozenset(FINER[i:]) for i, unit in enumerate(FINER)} | {"week": frozenset({"week"})}
 _WITHIN |= {unit: _WITHIN[unit] | {"week"} for unit in ("second", "minute", "hour", "day")}
@@ -25,20 +25,24 @@ _UNITS = {unit: unit for unit in (*FINER, "week")} | dict.fromkeys(_ON_DAYS, "da
 _UNITS |= dict.fromkeys(("hour_of_week", "part_of_day"), "hour") | {"dayname": "day", "monthname": "month"}
 _MIRROR = {">=": "<=", "<": ">", "<=": ">=", ">": "<"}
 _IN = forms_of("in")[0].row
-_AS_FAR = ("date_trunc", "time_bucket")  # NULL of the very times of which the beginning of a unit is
+_AS_FAR = ("date_trunc", "time_bucket")  # NULL exactly where the truncated time is
 _TIMES = (SqlType.DATE, SqlType.TIMESTAMP)
 _CAST = {SqlType.TIMESTAMP: forms_of("to_timestamp")[0].row, SqlType.DATE: forms_of("to_date")[0].row}
 
 
 class UntoldError(Exception):
-    """A value that the held keys do not tell."""
+    """The available keys do not determine the expression."""
 
 
 def over_keys(expr: Expr, cells: Cells, steps: Cells | None = None) -> Expr:
-    """Write an expression over held keys; `steps` are those that may stand for a time that they are the beginning of.
+    """Rewrite an expression over available group keys.
 
-    Claim: on each row it has the value of `expr`, if each field holds what it is of the row, and each step is there
-    wherever its time is. Raises: UntoldError where the keys do not tell it. Proof: proofs.md#derivation
+        keys: date_trunc('hour', ts) AS h
+        hour(ts)   ->   hour(h);    ts >= '2026-10-05'   ->   h >= '2026-10-05'
+
+    `steps` are the truncated times that may replace the time itself; by default all cells. Claim: on each row the
+    result equals `expr`, if each field has the value of its key on that row, and each step is non-NULL wherever its
+    time is. Raises: UnderivableError where the keys do not determine it. Proof: proofs.md#derivation
     """
     steps = cells if steps is None else steps
     if expr in cells:
@@ -55,7 +59,7 @@ def over_keys(expr: Expr, cells: Cells, steps: Cells | None = None) -> Expr:
 
 
 def _by_time(expr: Expr, cells: Cells, steps: Cells) -> Expr | None:
-    """Put the beginning of a unit of time in the place of the time, where the value is the same."""
+    """Replace a time by its truncation, where the function has the same value on both."""
     if not isinstance(expr, Call):
         return None
     for place in (part for part in expr.arguments if part.type in _TIMES and not isinstance(part, Literal)):
@@ -67,7 +71,7 @@ def _by_time(expr: Expr, cells: Cells, steps: Cells) -> Expr | None:
 
 
 def _by_hour(expr: Expr, cells: Cells) -> Expr | None:
-    """Tell the part of the day from the hour."""
+    """Compute part_of_day(ts) from a key hour(ts)."""
     if not isinstance(expr, Call) or expr.name != "part_of_day":
         return None
     hours = (
@@ -87,7 +91,7 @@ def _whole(first: int, count: int) -> tuple[Literal, ...]:
 
 
 def _has_one_value(expr: Call, place: Expr, step: str) -> bool:
-    """Tell whether a function of a time has one value on each `step`."""
+    """Return whether a function of a time is constant within each `step`."""
     if any(part != place and not isinstance(part, Literal) for part in expr.arguments):
         return False
     row = function(expr.function)
@@ -100,7 +104,7 @@ def _has_one_value(expr: Call, place: Expr, step: str) -> bool:
 
 
 def _cuts_between(expr: Call, place: Expr, step: str) -> bool:
-    """Tell whether a comparison with a constant parts time between two steps: from it on, or before it."""
+    """Return whether a comparison (`>=` or `<`) with a constant splits time exactly at the beginning of a step."""
     if expr.name not in _MIRROR or len(expr.arguments) != 2:
         return False
     one, other = expr.arguments
@@ -112,5 +116,5 @@ def _cuts_between(expr: Call, place: Expr, step: str) -> bool:
 
 
 def _beginning(field: Field, place: Expr) -> Expr:
-    """Read a held beginning in the type of the time that it stands for."""
+    """Return the truncated time, cast to the type of the time that it replaces."""
     return Ref(field) if field.type is place.type else Call(_CAST[place.type], (Ref(field),), place.type)

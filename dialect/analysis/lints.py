@@ -1,13 +1,13 @@
-"""Lints: notes of predicates that no row satisfies, or that miss what was probably meant.
+"""Lints: notes on predicates that no row satisfies, or that probably do not mean what was intended.
 
 A constant outside its declared domain: `gender = 'female'` where the domain has F and M; `day >= DATE '2027-01-01'`
 where the range ends before.
 
-A day compared with a moment, which stands for its midnight: `ts BETWEEN '2026-10-01' AND '2026-10-31'` ends as the
-last day begins; `ts = '2026-10-10'` holds at midnight alone.
+A date compared with a timestamp, which means its midnight: `ts BETWEEN '2026-10-01' AND '2026-10-31'` ends when the
+last day begins; `ts = '2026-10-10'` is true only at midnight.
 
-A predicate that is never true by functions, declared bounds and the text itself: `hour(t) = 25`; `day >= DATE
-'2026-10-05' AND day < DATE '2026-10-05'`.
+A contradiction, by function ranges, declared bounds and the text itself: `hour(t) = 25`; `day >= DATE '2026-10-05'
+AND day < DATE '2026-10-05'`.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from dialect.functions.inference import range_of
 MOST_TOLD = 8
 _MOMENTS = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
 _BARE = re.compile(r"'\s*(\d{4})-(\d\d?)-(\d\d?)\s*'", re.ASCII)
-_MIDNIGHT_MIRROR = {">=": "<=", "=": "=", "in": "in"}  # of a constant that stands first
+_MIDNIGHT_MIRROR = {">=": "<=", "=": "=", "in": "in"}  # for a constant on the left
 
 
 def midnight_notes(relation: Relation, sql: str) -> tuple[str, ...]:
-    """Tell which days, written without a time, leave out all of themselves but midnight; decided by the text alone."""
+    """Return notes on dates that are compared with timestamps and so mean midnight, by the text alone."""
     bare = {f"{int(year):04}-{int(month):02}-{int(day):02}" for year, month, day in _BARE.findall(sql)}
     found = (note for expr in expressions_of(relation) for note in _bare_dates(expr, bare)) if bare else ()
     return tuple(dict.fromkeys(found))[:MOST_TOLD]
@@ -54,7 +54,7 @@ def _bare_dates(expr: Expr, bare: set[str]) -> Iterator[str]:
 
 
 def _midnight(constant: Literal) -> date | None:
-    """Give the day that a constant begins; None for other constants."""
+    """Return the date whose midnight a constant is; None for other constants."""
     if constant.type not in (SqlType.DATE, *_MOMENTS) or constant.value is None:
         return None
     try:
@@ -76,11 +76,11 @@ def _midnight_note(name: str, sign: str, day: date) -> str:
 _MIRROR: Mapping[str, str] = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
 _FROM, _UP_TO = (">", ">=", "="), ("<", "<=", "=")
 _STRICT = ("<", ">")
-_Said = tuple[str, Literal]  # a sign, and the constant behind it
+_Said = tuple[str, Literal]  # comparison operator and constant
 
 
 def never_true_notes(relation: Relation) -> tuple[str, ...]:
-    """Tell which conditions leave no row; decided by text and catalog alone."""
+    """Return notes on predicates that are never true, by text and catalog alone."""
     return tuple(dict.fromkeys(note for expr in expressions_of(relation) for note in _contradictions(expr)))
 
 
@@ -100,7 +100,7 @@ def _contradictions(expr: Expr) -> Iterator[str]:
 
 
 def _said(expr: Call) -> Iterator[tuple[Expr, _Said]]:
-    """Walk what one comparison says, or those of one AND together."""
+    """Comparisons with constants in a single comparison or in the operands of an AND."""
     for part in expr.arguments if expr.name == "and" else (expr,):
         if not isinstance(part, Call) or part.name not in _MIRROR:
             continue
@@ -112,7 +112,7 @@ def _said(expr: Call) -> Iterator[tuple[Expr, _Said]]:
 
 
 def _beyond(value: Expr, said: _Said) -> bool:
-    """Tell whether a function, or a column with declared bounds, gives no such number."""
+    """Return whether a comparison is outside the range of a function, or of a column with declared bounds."""
     within, at = range_of(value), _place(said[1])
     if not isinstance(at, float) or not known(within) or (isinstance(value, Ref) and value.field.origin is None):
         return False
@@ -124,7 +124,7 @@ def _apart(one: _Said, other: _Said) -> bool:
 
 
 def _misses(one: tuple[str, object], other: tuple[str, object]) -> bool:
-    """Tell whether all that begins at one end lies behind the other end."""
+    """Return whether a lower bound exceeds an upper bound."""
     (begins, low), (ends, high) = one, other
     if begins not in _FROM or ends not in _UP_TO:
         return False
@@ -136,7 +136,7 @@ def _misses(one: tuple[str, object], other: tuple[str, object]) -> bool:
 
 
 def _place(constant: Literal) -> float | datetime | None:
-    """Order numbers and moments; None for other constants."""
+    """Position of a constant: a number or a moment; None for other types."""
     value = constant.value
     if isinstance(value, bool) or value is None:
         return None
@@ -154,7 +154,7 @@ def _shown(said: _Said) -> str:
 
 _COMPARE = {"=", "<>", "in", "is not distinct from", "is distinct from"}
 _UNLISTED_MIRROR = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "in": "in"}
-_NOTHING = {  # of a range from lower to upper meets a constant, and how that is said
+_NOTHING = {  # no value from lower to upper satisfies the comparison; phrase for the note
     "=": ("no {}", lambda lower, upper, at: not lower <= at <= upper),
     "in": ("no {}", lambda lower, upper, at: not lower <= at <= upper),
     "<": ("nothing before {}", lambda lower, upper, at: at <= lower),
@@ -162,11 +162,11 @@ _NOTHING = {  # of a range from lower to upper meets a constant, and how that is
     ">": ("nothing after {}", lambda lower, upper, at: at >= upper),
     ">=": ("nothing from {} on", lambda lower, upper, at: at > upper),
 }
-_MOST_TOLD = 8  # values of a list
+_MOST_TOLD = 8  # values shown of a list
 
 
 def unlisted_notes(relation: Relation, catalog: Catalog) -> tuple[str, ...]:
-    """Tell which constants are compared with columns that do not declare them; decided by text and catalog alone."""
+    """Return notes on constants outside the declared domain of the compared column, by text and catalog alone."""
     return tuple(
         dict.fromkeys(note for expr in expressions_of(relation) for note in _unlisted_constants(expr, catalog))
     )
@@ -191,7 +191,7 @@ def _unlisted_constants(expr: Expr, catalog: Catalog) -> Iterator[str]:
 
 
 def _declared_time(column: Field, catalog: Catalog) -> ValueRange | None:
-    """Give the dates of a table's time that its date column declares."""
+    """Date range of a table's event time, declared by its date column."""
     table = None if column.origin is None else catalog.table(column.origin.table)
     if table is None or column.origin is None or column.origin.column != table.time_column or table.date_column is None:
         return None
@@ -200,7 +200,7 @@ def _declared_time(column: Field, catalog: Catalog) -> ValueRange | None:
 
 
 def looked_up(part: object) -> Iterator[tuple[Field, Literal]]:
-    """Walk the constants that are compared with columns whose values are those of a public table."""
+    """Constants that are compared with columns whose domain is a column of a public table."""
     for expr in expressions_of(part):
         yield from _looked_up(expr)
 
@@ -223,13 +223,13 @@ def _unlisted_note(name: str, constant: Literal, listed: ValueList) -> str:
 
 
 def _beyond_list(column: Field, listed: ValueRange, sign: str, constant: Literal) -> str | None:
-    """Say that no value of a declared range meets a constant; None where one may."""
+    """Note that no value in a declared range satisfies the comparison; None if one may."""
     words, is_beyond = _NOTHING.get(sign, ("", lambda lower, upper, at: False))
     try:
         lower, upper, at = (_list_place(end, column.type) for end in (listed.lower, listed.upper, constant.value))
-    except ValueError:  # of another kind than the column is
+    except ValueError:  # of another type than the column
         return None
-    if column.type is SqlType.TIMESTAMP and isinstance(upper, datetime):  # its range is of whole days
+    if column.type is SqlType.TIMESTAMP and isinstance(upper, datetime):  # the range is declared in whole days
         upper += timedelta(days=1, microseconds=-1)
     if not is_beyond(lower, upper, at):
         return None
@@ -238,7 +238,7 @@ def _beyond_list(column: Field, listed: ValueRange, sign: str, constant: Literal
 
 
 def _list_place(value: object, kind: SqlType) -> float | datetime:
-    """Order the values of a range: numbers, or moments."""
+    """Position of a value of a declared range: a number or a moment. Raises ValueError for a value of another type."""
     if kind in (SqlType.DATE, SqlType.TIMESTAMP) and isinstance(value, str):
         return moment(value)
     if kind in (SqlType.DATE, SqlType.TIMESTAMP) or isinstance(value, bool) or not isinstance(value, int | float):
@@ -247,5 +247,5 @@ def _list_place(value: object, kind: SqlType) -> float | datetime:
 
 
 def shown_value(value: object) -> str:
-    """Show a declared value in a note: text in quotes, and not endless."""
+    """Return a declared value as text for a note: quoted, at most 40 characters."""
     return f"'{value[:40]}'" if isinstance(value, str) else str(value)

@@ -1,8 +1,7 @@
-"""Predicates: what WHERE implies of an expression, as a list of values, a range, or a count of values.
+"""Predicates: the list of values, the range, or the number of values that known facts imply for an expression.
 
-The narrower range of the columns that an expression reads narrows the expression's own range
-(`dialect/algebra/proofs.md#ranges`). Predicate cardinality is how many values conditions leave of an expression: one
-that is fixed, a list, a range.
+A fact is a conjunct that is true of every row. Narrower ranges of the columns in an expression narrow the range of the
+expression (`dialect/algebra/proofs.md#ranges`). Predicate cardinality is the number of values that remain possible.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from dialect.functions.emitter import plain_text
 from dialect.functions.inference import definition, range_of
 
 _MIRROR = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
-LARGEST_EXACT = 2**53  # whole numbers that doubles tell apart
+LARGEST_EXACT = 2**53  # integers are exact in DOUBLE up to here
 _COMPARABLE = {
     SqlType.BIGINT: (SqlType.BIGINT,),
     SqlType.DATE: (SqlType.DATE, SqlType.TIMESTAMP),
@@ -29,7 +28,10 @@ _COMPARABLE = {
 
 
 def listed(expr: Expr, facts: Sequence[Expr]) -> tuple[Literal, ...] | None:
-    """Find the constants that an expression is known to be one of, each of the expression's type."""
+    """Constants that the facts restrict an expression to, cast to its type; None without a finite list.
+
+    level IN ('A', 'B')   ->   ('A', 'B')
+    """
     for fact in facts:
         options = _options(expr, fact)
         if options is not None and not any(_stands_for_several(option, expr.type) for option in options):
@@ -39,6 +41,7 @@ def listed(expr: Expr, facts: Sequence[Expr]) -> tuple[Literal, ...] | None:
 
 
 def _options(expr: Expr, fact: Expr) -> tuple[Literal, ...] | None:
+    """Constants that one fact restricts an expression to, by IN or by equality; None if it gives no such list."""
     if isinstance(fact, Call) and fact.name == "in" and fact.arguments[0] == expr:
         options = tuple(option for option in fact.arguments[1:] if isinstance(option, Literal))
         return options if len(options) == len(fact.arguments) - 1 else None
@@ -46,12 +49,12 @@ def _options(expr: Expr, fact: Expr) -> tuple[Literal, ...] | None:
 
 
 def _stands_for_several(value: Literal, kind: SqlType) -> bool:
-    """Tell whether several whole numbers may be equal to a double: both are compared as doubles."""
+    """Return whether several BIGINT values can equal a DOUBLE constant: compared as DOUBLE, exact below 2^53."""
     return kind is SqlType.BIGINT and isinstance(value.value, float) and not abs(value.value) < LARGEST_EXACT
 
 
 def _of_type(value: Literal, kind: SqlType) -> Literal | None:
-    """Write a constant as a value of a type; None where no value of the type is equal to it."""
+    """Return a constant as a value of a type; None if no value of the type equals it."""
     if value.value is None or value.type is kind:
         return None if value.value is None else value
     if isinstance(value.value, int | float) and not isinstance(value.value, bool):
@@ -69,7 +72,7 @@ def _number(value: float, kind: SqlType) -> Literal | None:
 
 
 def between(expr: Expr, facts: Sequence[Expr]) -> tuple[Literal, Literal] | None:
-    """Find the constant ends that an expression is known to lie between, both included."""
+    """Constant lower and upper end, both inclusive, that the facts imply for an expression; None if one is missing."""
     lowers: list[Literal] = []
     uppers: list[Literal] = []
     for sign, end in _ends(expr, facts):
@@ -85,7 +88,7 @@ def between(expr: Expr, facts: Sequence[Expr]) -> tuple[Literal, Literal] | None
 
 
 def _ends(expr: Expr, facts: Sequence[Expr]) -> Iterator[tuple[str, Literal]]:
-    """Walk the constants that an expression is compared with; a time also by its day, its hour, its month."""
+    """Comparisons of an expression with constants; bounds on a truncated time (day, hour, month) bound the time."""
     for fact in facts:
         yield from _compared(fact, expr)
     steps = _steps_of(expr, facts) if expr.type is SqlType.TIMESTAMP else {}
@@ -95,12 +98,12 @@ def _ends(expr: Expr, facts: Sequence[Expr]) -> Iterator[tuple[str, Literal]]:
 
 
 def is_end(fact: Expr, time: Expr, facts: Sequence[Expr]) -> bool:
-    """Tell whether a fact does no more than set an end to a time, by itself or by a unit of it."""
+    """Return whether a fact only bounds a time, directly or through a truncation of it."""
     return any(True for part in (time, *_steps_of(time, facts)) for _ in _compared(fact, part))
 
 
 def _steps_of(time: Expr, facts: Sequence[Expr]) -> dict[Expr, str]:
-    """Find the units of a time that facts speak of, and what they say to be equal to one."""
+    """Find the truncations of a time in the facts, and expressions equated with one, each with its unit."""
     said = [fact for fact in facts if isinstance(fact, Call) and fact.name in {*_MIRROR, "in"}]
     found = {part: unit for fact in said for part in fact.arguments if (unit := step_of(part, time)) is not None}
     for fact in said:
@@ -111,7 +114,7 @@ def _steps_of(time: Expr, facts: Sequence[Expr]) -> dict[Expr, str]:
 
 
 def dates_of(facts: Sequence[Expr]) -> Iterator[tuple[Field, Expr]]:
-    """Walk the columns that are said to be the dates of times, each with its time on its own clock."""
+    """Columns that a fact equates with the date of a time: (column, time in its own time zone)."""
     for fact in facts:
         for day, of in (fact.arguments, fact.arguments[::-1]) if isinstance(fact, Call) and fact.name == "=" else ():
             if isinstance(day, Ref) and isinstance(of, Call) and of.name == "to_date":
@@ -119,7 +122,7 @@ def dates_of(facts: Sequence[Expr]) -> Iterator[tuple[Field, Expr]]:
 
 
 def _said(fact: Expr, expr: Expr) -> Iterator[tuple[str, Literal]]:
-    """Walk the constants that an expression is compared with, and the ends of a list that it is one of."""
+    """Comparisons of an expression with constants; an IN list counts as its smallest and largest value."""
     yield from _compared(fact, expr)
     options = _options(expr, fact) if isinstance(fact, Call) and fact.name == "in" else None
     ends = [option for option in options or () if option.value is not None and option.type in _COMPARABLE[SqlType.DATE]]
@@ -129,16 +132,19 @@ def _said(fact: Expr, expr: Expr) -> Iterator[tuple[str, Literal]]:
 
 
 def _of_step(sign: str, end: Literal, unit: str) -> Iterator[tuple[str, Literal]]:
-    """Say of a time just what is said of the beginning of the unit in which it lies."""
+    """Bounds on a time that are equivalent to a comparison of its truncation to a unit.
+
+    date_trunc('day', ts) > '2026-10-05'   ->   ts >= '2026-10-06 00:00:00'
+    """
     if end.value is None or end.type not in _COMPARABLE[SqlType.DATE]:
         return
     at = moment(str(end.value))
     try:
         begin = truncated(unit, at)
         behind = later(begin, 1, unit)
-    except (ValueError, OverflowError):  # outside of the years that Python can say
+    except (ValueError, OverflowError):  # outside the years of datetime
         return
-    first = begin if begin == at else behind  # of the units that begin at the constant or later
+    first = begin if begin == at else behind  # first unit that begins at or after the constant
     if sign in {">", ">=", "="}:
         yield ">=", _time(behind if sign == ">" else first)
     if sign in {"<", "<=", "="}:
@@ -150,7 +156,7 @@ def _time(at: datetime) -> Literal:
 
 
 def implied(condition: Expr, facts: Sequence[Expr]) -> bool:
-    """Tell whether facts that are known make a condition true, as far as that is seen: lists, and ends of ranges."""
+    """Return whether the facts imply a condition. Sound but incomplete: it understands lists, ranges, AND and OR."""
     if condition in facts:
         return True
     if not isinstance(condition, Call):
@@ -163,13 +169,14 @@ def implied(condition: Expr, facts: Sequence[Expr]) -> bool:
 
 
 def _among(condition: Call, facts: Sequence[Expr]) -> bool:
+    """Return whether every value that the facts allow is an element of the condition's list."""
     expr = condition.arguments[0]
     options, known = _options(expr, condition), listed(expr, facts)
     return options is not None and known is not None and {each.value for each in known} <= {o.value for o in options}
 
 
 def _beyond(condition: Call, expr: Expr, facts: Sequence[Expr]) -> bool:
-    """Tell whether the ends between which an expression lies are beyond those of a condition."""
+    """Return whether the range that the facts imply for an expression satisfies the whole comparison."""
     found = [each for each in _compared(condition, expr) if each[1].type in _COMPARABLE.get(expr.type, ())]
     ends = between(expr, facts)
     if not found or ends is None or found[0][1].value is None:
@@ -180,7 +187,7 @@ def _beyond(condition: Call, expr: Expr, facts: Sequence[Expr]) -> bool:
 
 
 def limits(expr: Expr, facts: Sequence[Expr]) -> Bounds | None:
-    """Find the numeric ends that comparisons with constants set to an expression; None if there are none."""
+    """Numeric bounds that comparisons with constants imply for an expression; None without such a comparison."""
     found: list[tuple[str, float]] = []
     for fact in facts:
         for sign, end in _compared(fact, expr):
@@ -192,7 +199,7 @@ def limits(expr: Expr, facts: Sequence[Expr]) -> Bounds | None:
 
 
 def _inside(end: float, towards: float, kind: SqlType) -> float:
-    """Step off an excluded end: to the next double, or to the next whole number of integers."""
+    """Nearest value inside an exclusive bound: the next double, or the next integer for BIGINT."""
     following = math.nextafter(end, towards)
     if kind is not SqlType.BIGINT or not math.isfinite(following):
         return following
@@ -200,6 +207,7 @@ def _inside(end: float, towards: float, kind: SqlType) -> float:
 
 
 def _compared(fact: Expr, expr: Expr) -> Iterator[tuple[str, Literal]]:
+    """Yield the operator and the constant, if a fact compares the expression with a constant on either side."""
     if not isinstance(fact, Call) or len(fact.arguments) != 2 or fact.name not in _MIRROR:
         return
     one, other = fact.arguments
@@ -210,14 +218,14 @@ def _compared(fact: Expr, expr: Expr) -> Iterator[tuple[str, Literal]]:
 
 
 def _order(end: Literal) -> tuple[int, str]:
-    """Order ends of one expression: whole numbers, or dates and times."""
+    """Sort key of constants of one type: integers, or dates and times."""
     if isinstance(end.value, int):
         return end.value, ""
     return 0, text_of(moment(str(end.value)), SqlType.TIMESTAMP)
 
 
 def _just_below(end: Literal) -> Literal:
-    """Step below an excluded upper end, as far as the type has steps."""
+    """Largest value below an exclusive upper end, at the resolution of the type."""
     if isinstance(end.value, int):
         return Literal(end.value - 1, SqlType.BIGINT)
     at = moment(str(end.value))
@@ -226,14 +234,14 @@ def _just_below(end: Literal) -> Literal:
 
 
 def known_range(expr: Expr, facts: Sequence[Expr]) -> Bounds:
-    """Infer the range of an expression in rows of which facts are true."""
+    """Predicate-narrowed range of an expression: its inferred range in rows that satisfy the facts."""
     written = definition(expr) if facts else None
     narrow = range_of(expr) if written is None else range_of(narrowed(written, facts))
-    return narrow if narrow.lower <= narrow.upper else range_of(expr)  # of no row at all
+    return narrow if narrow.lower <= narrow.upper else range_of(expr)  # empty: the facts contradict each other
 
 
 def narrowed(expr: Expr, facts: Sequence[Expr]) -> Expr:
-    """Tell the parts of an expression what is true of them in every row: a NULL meets no comparison."""
+    """Copy of an expression whose parts carry the ranges that the facts imply. A compared part is never NULL."""
     found = limits(expr, facts)
     known_parts = expr if isinstance(expr, Ref) else rebuild(expr, lambda part: narrowed(part, facts))
     if found is None or isinstance(expr, Literal):
@@ -245,15 +253,16 @@ def narrowed(expr: Expr, facts: Sequence[Expr]) -> Expr:
 
 
 def _both(one: Bounds, other: Bounds) -> Bounds:
+    """Intersection of two ranges."""
     return Bounds(max(one.lower, other.lower), min(one.upper, other.upper))
 
 
 Values = frozenset[object]
-_MOST = 10_000  # values of a range that are counted
+_MOST = 10_000  # values of a range, at most
 
 
 def fixed_field(fact: Expr) -> Field | None:
-    """Find the field that a fact sets equal to a constant."""
+    """Return the field that a fact restricts to a single constant; None if there is none."""
     return next(
         (
             part.field
@@ -265,13 +274,14 @@ def fixed_field(fact: Expr) -> Field | None:
 
 
 def spoken_of(facts: Sequence[Expr], table: str) -> Iterator[Expr]:
-    """Walk what facts compare with constants: columns of a table, and parts of them such as the hour of a time."""
+    """Expressions over one table's columns that the facts compare with constants, such as `hour(ts)`."""
     return (
         part for fact in facts for part in dict.fromkeys(_compared_with_constants(fact)) if is_of_table(part, table)
     )
 
 
 def _compared_with_constants(fact: Expr) -> Iterator[Expr]:
+    """Operands that a fact compares with constants, below AND and OR too."""
     if not isinstance(fact, Call):
         return
     if fact.name in ("and", "or"):
@@ -282,7 +292,7 @@ def _compared_with_constants(fact: Expr) -> Iterator[Expr]:
 
 
 def how_many(expr: Expr, facts: Sequence[Expr]) -> int | None:
-    """Count the values that an expression may have where facts are true; None where they leave any number."""
+    """Predicate cardinality: how many values of an expression the facts leave possible; None if unbounded."""
     listed = [values for fact in facts if (values := _values(expr, fact)) is not None]
     ends = limits(expr, facts)
     found = [len(frozenset.intersection(*listed))] if listed else []
@@ -294,7 +304,7 @@ def how_many(expr: Expr, facts: Sequence[Expr]) -> int | None:
 
 
 def _values(expr: Expr, fact: Expr) -> Values | None:
-    """List the constants that an expression may equal where a fact is true; None where it may be any other."""
+    """Constants that one fact allows an expression to equal; None if it allows others."""
     if not isinstance(fact, Call):
         return None
     if fact.name in ("and", "or"):

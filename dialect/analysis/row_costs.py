@@ -1,7 +1,7 @@
-"""Expression, aggregate call, window call -> nanoseconds that one row takes, and characters that its text has.
+"""Cost model of generated SQL: nanoseconds per row, and length of texts, for expressions, aggregates and windows.
 
-What is counted is static: the form that is written, the constants, and the longest text that a row may bring. Figures
-were measured with DuckDB on one quiet core, and rounded up (`proofs.md#work`).
+Costs are static: they depend on the emitted form, the constants, and the longest text that a row may contain. Figures
+were measured with DuckDB on one idle core, and rounded up (`proofs.md#work`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from dialect.catalog.model import SqlType, ValueList
 from dialect.functions.registry import function
 from dialect.functions.scalar.patterns import never_tries_again, parts_of
 
-CUT = 1_000  # characters: text that is made is cut to so many
-_BYTES = 4.0  # of a character in UTF-8, at most
+CUT = 1_000  # characters; longer computed text is truncated
+_BYTES = 4.0  # largest UTF-8 character
 _LISTS = (SqlType.VARCHAR_LIST, SqlType.BIGINT_LIST)
 
 _PER_CALL = 10.0
@@ -26,11 +26,11 @@ _PER_CALL_OF = {
     **dict.fromkeys(("sin", "cos", "tan", "asin", "acos", "atan", "atan2", "pow", "exp", "ln", "log", "cbrt"), 50.0),
     "within_polygon": 2_000.0,
 }
-# for each character of the first text, which may take four bytes
+# per character (of up to four bytes) of the first text
 _PER_CHARACTER = {
     **dict.fromkeys(("=", "<>", "<", "<=", ">", ">=", "is distinct from", "is not distinct from", "in"), 0.5),
     **dict.fromkeys(("is null", "not null", "coalesce", "nullif", "length", "strlen"), 0.5),
-    **dict.fromkeys(("||", "concat", "concat_ws", "least", "greatest"), 2.5),  # of all texts
+    **dict.fromkeys(("||", "concat", "concat_ws", "least", "greatest"), 2.5),  # counts all text arguments
     **dict.fromkeys(("starts_with", "ends_with", "substr"), 5.0),
     **dict.fromkeys(("left", "right", "ascii", "unicode", "slice", "list_extract"), 8.0),
     **dict.fromkeys(("contains", "strpos", "like", "like escape", "glob"), 12.0),
@@ -41,72 +41,72 @@ _PER_CHARACTER = {
     **dict.fromkeys(("string_split", "reverse", "levenshtein"), 30.0),
     "strip_accents": 80.0,
 }
-# for each character of the first text and byte of the other one, at most
+# per character of the first text and byte of the second
 _PER_PAIR = {
-    **dict.fromkeys(("contains", "strpos", "split_part", "string_split"), 0.01),  # the other one is compared at once
+    **dict.fromkeys(("contains", "strpos", "split_part", "string_split"), 0.01),  # a single comparison
     **dict.fromkeys(("like", "like escape", "ilike", "ilike escape"), 2.5),
     "glob": 3.5,
     "levenshtein": 3.0,
 }
-_PER_NEW_CHARACTER = 0.6  # of what replaces a character
-_PER_TRIMMED = 10.0  # for each character that is trimmed away
-_PER_STATE = 25.0  # of an automaton, for each character
-_PER_RESTART = 2.5  # likewise where each match begins a search that may read all the rest
+_PER_NEW_CHARACTER = 0.6  # per character of the replacement
+_PER_TRIMMED = 10.0  # per trimmed character
+_PER_STATE = 25.0  # per automaton state and character
+_PER_RESTART = 2.5  # the same, where every match starts a search of the rest of the text
 _PER_MATCH = 280.0
 _PER_MADE_CHARACTER = 5.0
-_FEW_STATES, _DETERMINISTIC = 12, 18.0  # of so few states an automaton is made deterministic: then for each character
-_PER_ELEMENT, _PER_DIFFERENT_ELEMENT = 30.0, 150.0  # of a list
-_PER_CHARACTER_OF_LIST = {  # of all elements together
+_FEW_STATES, _DETERMINISTIC = 12, 18.0  # so few states give a deterministic automaton; cost per character
+_PER_ELEMENT, _PER_DIFFERENT_ELEMENT = 30.0, 150.0  # per list element
+_PER_CHARACTER_OF_LIST = {  # per character of all elements together
     **dict.fromkeys(("length", "list_extract", "list_sum", "list_avg", "string_split"), 0.1),
     **dict.fromkeys(("list_contains", "list_position", "list_min", "list_max"), 0.7),
     **dict.fromkeys(("list_unique", "array_to_string"), 3.5),
 }
 _PER_COPIED_CHARACTER, _PER_COPIED_OF_LIST = 0.5, 2.0
-_STORED_ELEMENTS = 100  # of a stored list
-_PLACE = 4.0  # characters that a place in a list is as large as
-LISTED = 100  # characters of a stored text whose values are those of a declared list, but for some; of a short one
+_STORED_ELEMENTS = 100  # most elements of a stored list
+_PLACE = 4.0  # size of one list slot, in characters
+LISTED = 100  # most characters of a stored text with a declared domain, or of a short text
 _JOINED = {"||", "concat", "concat_ws"}
 _ALL_READ = _JOINED | {"least", "greatest"}
 _AS_LONG_AS_THE_FIRST = {
     *("lower", "upper", "trim", "ltrim", "rtrim", "reverse", "translate", "strip_accents", "split_part"),
     *("regexp_extract", "nullif", "to_varchar", "slice"),
 }
-_WRITTEN = 64  # characters of a number, a time or a name that is written out
+_WRITTEN = 64  # characters of a formatted number, time or name
 
 
 @dataclass(frozen=True)
 class Extent:
-    """How large a value is at most: the characters of a text, or the elements of a list and what each takes."""
+    """Upper bound on the size of a value: the length of a text, or the elements of a list and the size of each."""
 
-    length: float = 1.0  # characters of a text, elements of a list, 1 of anything else
-    each: float = 1.0  # characters that an element takes on average, with its place
+    length: float = 1.0  # characters of a text, elements of a list, else 1
+    each: float = 1.0  # average characters per element, including its list slot
 
     @property
     def characters(self) -> float:
-        """Give what a value takes in all, of which each is up to four bytes."""
+        """Total characters, of up to four bytes each."""
         return self.length * self.each
 
     @classmethod
     def largest(cls, parts: Iterable[Extent]) -> Extent:
-        """Bound values of which it may be any."""
+        """Bound on a value that may be any of these."""
         known = tuple(parts)
         return cls(max(part.length for part in known), max(part.each for part in known))
 
 
 def list_of(element: Extent, count: float) -> Extent:
-    """Bound a list of so many elements."""
+    """Extent of a list of `count` elements."""
     return Extent(count, _PLACE + element.characters)
 
 
 @dataclass(frozen=True)
 class Widths:
-    """How large texts and lists are taken to be: of one row, at most or usually."""
+    """Size estimates of texts and lists in one row: upper bounds, or typical sizes."""
 
-    text: int  # characters of a stored text that no list declares
-    made: Mapping[Field, Extent] = field(default_factory=dict)  # of what was computed below
+    text: int  # characters of a stored text without a declared domain
+    made: Mapping[Field, Extent] = field(default_factory=dict)  # extents of computed fields
 
     def of(self, expr: Expr) -> Extent:
-        """Bound a value; anything but a text or a list is as large as one character."""
+        """Extent of an expression's value. Everything but texts and lists counts as one character."""
         if isinstance(expr, Literal):
             return Extent(float(len(expr.value))) if isinstance(expr.value, str) else Extent()
         if isinstance(expr, Ref):
@@ -118,7 +118,7 @@ class Widths:
         return Extent(self._of_text(expr)) if expr.type is SqlType.VARCHAR else Extent()
 
     def of_field(self, read: Field) -> Extent:
-        """Bound the values of a field."""
+        """Extent of a field's values."""
         if read in self.made:
             return self.made[read]
         if read.type in _LISTS:
@@ -131,7 +131,7 @@ class Widths:
         return Extent(float(self.text if read.domain is None else min(self.text, LISTED)))
 
     def _of_list(self, call: Call) -> Extent:
-        if call.name == "string_split":  # all parts together are no longer than the text
+        if call.name == "string_split":  # all parts together are as long as the text
             return list_of(Extent(), 1.0 + self.of(call.arguments[0]).length)
         return Extent.largest(self.of(each) for each in call.arguments if each.type in _LISTS)
 
@@ -146,7 +146,7 @@ class Widths:
             return float(call.arguments[1].value or 1)
         if call.name in ("replace", "regexp_replace", "array_to_string"):
             return float(CUT)
-        if call.name in ("list_extract", "list_min", "list_max"):  # an element, of whatever length
+        if call.name in ("list_extract", "list_min", "list_max"):  # an element of any length
             return min(float(CUT), parts[0])
         if call.name in _AS_LONG_AS_THE_FIRST:
             return max(parts[0], float(_WRITTEN) if call.name == "to_varchar" else 1.0)
@@ -154,7 +154,7 @@ class Widths:
 
 
 def row_cost(expr: Expr, widths: Widths) -> float:
-    """Bound the nanoseconds of one row: an argument counts as often as its form repeats it."""
+    """Upper bound on the nanoseconds of an expression per row. An argument counts each time its form repeats it."""
     if isinstance(expr, Literal | Ref):
         return 0.0
     if isinstance(expr, Case):
@@ -167,11 +167,13 @@ def row_cost(expr: Expr, widths: Widths) -> float:
 
 
 def _copied(size: Extent, kind: SqlType) -> float:
+    """Cost of copying a text or list."""
     per_character = _PER_COPIED_OF_LIST if kind in _LISTS else _PER_COPIED_CHARACTER
     return per_character * size.characters if kind in (SqlType.VARCHAR, *_LISTS) else 0.0
 
 
 def _own_cost(call: Call, widths: Widths) -> float:
+    """Cost of a call per row, without that of its arguments."""
     per_call = _PER_CALL_OF.get(call.name, _PER_CALL) + (5.0 * len(call.arguments) if call.name == "in" else 0.0)
     if not call.arguments:
         return per_call
@@ -183,7 +185,7 @@ def _own_cost(call: Call, widths: Widths) -> float:
 
 
 def _list_cost(call: Call, widths: Widths) -> float:
-    """Look at all elements, and at all of their characters."""
+    """Cost of a list function: every element, and every character of every element."""
     if call.name in ("is null", "not null"):
         return 0.0
     size = Extent.largest(widths.of(each) for each in (*call.arguments, call) if each.type in _LISTS)
@@ -195,7 +197,7 @@ def _list_cost(call: Call, widths: Widths) -> float:
 
 
 def _text_cost(call: Call, widths: Widths) -> float:
-    """Read the first text, or all of them, and compare it with a pattern where the form does so."""
+    """Cost of a text function: reading its text arguments, and comparing them with a pattern."""
     first = call.arguments[0]
     width = widths.of(first).length
     if call.name in _ALL_READ:
@@ -212,10 +214,10 @@ def _text_cost(call: Call, widths: Widths) -> float:
 
 
 def _compared(call: Call, width: float) -> float:
-    """Bound the bytes of a constant pattern that are compared at one character of a text: of its longest segment.
+    """Upper bound on the pattern bytes compared at one character of a text: those of the longest segment.
 
-    A segment is what stands between two `%`, or `*`. LIKE without `_` and without ESCAPE looks for all of a segment at
-    once. A pattern in which `%` or `*` may be escaped, or stand in brackets, is taken for one segment.
+    Segments are separated by `%`, or `*` for GLOB. LIKE without `_` and without ESCAPE searches for a whole segment at
+    once. A pattern in which `%` or `*` may be escaped or in brackets counts as one segment.
     """
     pattern = str(getattr(call.arguments[1], "value", ""))
     if call.name == "levenshtein":
@@ -226,11 +228,11 @@ def _compared(call: Call, width: float) -> float:
     whole = any_text is None or (call.name == "glob" and any(sign in pattern for sign in "[\\"))
     segments = [pattern] if whole else pattern.split(any_text)
     longest = float(max(len(segment.encode()) for segment in segments))
-    return longest if whole else min(_BYTES * width, longest)  # what can't be longer than the text ends there
+    return longest if whole else min(_BYTES * width, longest)  # no comparison is longer than the text
 
 
 def _regexp_cost(call: Call, widths: Widths) -> float:
-    """RE2 reads a text once with a deterministic automaton, or with all states of it at a time where that is large."""
+    """Cost of a regular expression: RE2 runs one deterministic automaton, or simulates all states if it is large."""
     text, pattern = call.arguments[0], str(getattr(call.arguments[1], "value", ""))
     width, states = widths.of(text).length, float(parts_of(pattern))
     once = width * max(_DETERMINISTIC, 0.0 if states <= _FEW_STATES else _PER_STATE * min(states, width))
@@ -241,7 +243,7 @@ def _regexp_cost(call: Call, widths: Widths) -> float:
         return captured
     written = _PER_MADE_CHARACTER * widths.of(call.arguments[2]).length
     if len(call.arguments) == 3:
-        return captured + written * width  # it may name groups as long as the text
+        return captured + written * width  # capture groups may be as long as the text
     every = width * (_PER_MATCH + written)
     if never_tries_again(pattern):
         return every + captured
@@ -250,12 +252,12 @@ def _regexp_cost(call: Call, widths: Widths) -> float:
 
 @dataclass(frozen=True)
 class _Gathering:
-    """What an aggregate takes for each row of a group: time and memory, and those of each character."""
+    """Cost of an aggregate per row of a group: time and memory, constant and per character."""
 
     nanoseconds: float
     bytes: float = 0.0
     nanoseconds_per_character: float = 0.0
-    bytes_per_character: float = 0.0  # of one byte
+    bytes_per_character: float = 0.0  # for one-byte characters
 
 
 _ADDING = _Gathering(100.0)
@@ -281,19 +283,19 @@ _GATHERING = {
     "sum_distinct": _IN_ORDER,
     "avg_distinct": _IN_ORDER,
 }
-_OF_MOMENTS = {"var", "std", "cor", "cov", "reg", "ske", "kur"}  # how their names begin
+_OF_MOMENTS = {"var", "std", "cor", "cov", "reg", "ske", "kur"}  # name prefixes of moment aggregates
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one row takes: nanoseconds, and bytes that are held until its group or partition is complete."""
+    """Cost of one row: nanoseconds, and bytes that stay in memory until its group or partition is complete."""
 
     nanoseconds: float
     bytes: float = 0.0
 
 
 def measure_cost(measure: Measure, widths: Widths) -> Cost:
-    """Bound what one row adds to one person's aggregate."""
+    """Upper bound on the cost that one row adds to one person's aggregate."""
     known = _IN_ORDER if measure.function[:3] in _OF_MOMENTS else _ADDING
     gathering = _GATHERING.get(measure.function, known)
     read = (*measure.arguments, *((measure.condition,) if measure.condition is not None else ()))
@@ -307,9 +309,10 @@ def measure_cost(measure: Measure, widths: Widths) -> Cost:
 
 
 def window_cost(call: WindowCall, rows: float, widths: Widths) -> Cost:
-    """Bound what one row of a partition of so many rows takes: it is sorted, and its frame is looked at in a tree.
+    """Upper bound on the cost of a window function per row, in a partition of `rows` rows.
 
-    In frames of GROUPS the end of each is looked for group by group, and IGNORE NULLS looks for what is not NULL.
+    Rows are sorted, and frames are evaluated in a segment tree. A GROUPS frame is scanned group by group, and IGNORE
+    NULLS scans for values that are not NULL.
     """
     read = (*call.arguments, *call.partition, *(key.expr for key in call.order))
     condition = (call.condition,) if call.condition is not None else ()
@@ -325,9 +328,10 @@ def window_cost(call: WindowCall, rows: float, widths: Widths) -> Cost:
 
 
 def held_bytes(characters: float) -> float:
-    """Bound the bytes in which characters are held."""
+    """Upper bound on the bytes that characters take in memory."""
     return _BYTES * characters
 
 
 def _characters(read: Iterable[Expr], widths: Widths) -> float:
+    """Total characters of the text and list expressions."""
     return sum(widths.of(each).characters for each in read if each.type in (SqlType.VARCHAR, *_LISTS))

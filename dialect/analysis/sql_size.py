@@ -1,4 +1,4 @@
-"""How long generated SQL can become, bounded before any of it is written."""
+"""SQL size limit: an upper bound on the length of generated SQL, computed before it is written."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from dialect.functions.emitter import DUCKDB, SPARK, Emitter
 from dialect.functions.registry import function
 from dialect.functions.tie_order import longest, repeats
 
-MAX_TEXT = 400_000  # characters of generated SQL for one question
-_PER_FIELD = 12  # its id, a comma and what an operator writes around it
+MAX_TEXT = 400_000  # characters of generated SQL per query
+_PER_FIELD = 12  # an id, a comma and the surrounding syntax
 
 
 def check_weight(*relations: Relation, engine: Emitter = DUCKDB) -> None:
-    """Refuse relations whose SQL could be longer than MAX_TEXT; raises Refusal with E_COMPLEX."""
+    """Refuse relations whose SQL could exceed MAX_TEXT characters; raises Refusal with E_COMPLEX."""
     if sum(_relation(relation, engine) for relation in relations) > MAX_TEXT:
         raise Refusal(Code.COMPLEX, "The question becomes too long when it is made safe.", "ask for less at once")
 
 
 def weight(expr: Expr, engine: Emitter = DUCKDB) -> int:
-    """Bound the length of an expression's text: a total form may repeat its arguments."""
+    """Upper bound on the length of an expression's SQL in characters; a total form may repeat its arguments."""
     if isinstance(expr, Literal):
         return 2 * len(str(expr.value)) + 30
     if isinstance(expr, Ref):
@@ -57,7 +57,7 @@ def _call(expr: Call, engine: Emitter) -> int:
 
 
 def _relation(relation: Relation, engine: Emitter) -> int:
-    """Add up a relation and everything below it."""
+    """Upper bound on the SQL length of a relation and everything below it."""
     waiting, total = [relation], 0
     while waiting and total <= MAX_TEXT:
         now = waiting.pop()
@@ -68,10 +68,10 @@ def _relation(relation: Relation, engine: Emitter) -> int:
 
 
 def _hashes(relation: Relation, engine: Emitter) -> int:
-    """Add up the hashes that tell equal places apart among one person's rows."""
+    """Return the SQL length of the hashes that break ties among one person's rows."""
     operator, name = relation.operator, EngineName.SPARK if engine is SPARK else EngineName.DUCKDB
     if isinstance(operator, Window):
-        # the hash and its name, which stands in the order of each call too
+        # the hash, and its name again in the ORDER BY of each call
         return sum(longest(f.type, name) + repeats(f.type, name) * _PER_FIELD + 120 for f in operator.source.fields)
     measures = [each for each in operator.measures if each.arguments] if isinstance(operator, Group) else []
     values = [each.arguments[0] for each in measures]
@@ -79,18 +79,19 @@ def _hashes(relation: Relation, engine: Emitter) -> int:
 
 
 def _listed(relation: Relation) -> int:
-    """Add up the constants of a list, each with its type around it."""
+    """Return the SQL length of VALUES rows, with a type for each constant."""
     if not isinstance(relation.operator, Values):
         return 0
     return sum(24 + 2 * len(str(cell.value)) for row in relation.operator.rows for cell in row)
 
 
 def expressions_below(relation: Relation) -> Iterator[Expr]:
-    """Walk the expressions of a relation and of everything below it, some of them more than once."""
+    """Expressions of a relation and of everything below it; shared ones appear more than once."""
     return (expr for each in all_below(relation) for expr in _written(each))
 
 
 def _written(relation: Relation) -> Iterator[Expr]:
+    """Expressions that an operator writes, repeated as often as it writes them."""
     operator = relation.operator
     if isinstance(operator, Filter | Join | SemiJoin):
         yield operator.condition
@@ -102,14 +103,14 @@ def _written(relation: Relation) -> Iterator[Expr]:
         yield from (key.expr for key in operator.order)
     elif isinstance(operator, Window):
         yield from (expr for call in operator.calls for expr in read_by(call) * 3)  # as ordered aggregates
-        yield from (Ref(call.field) for call in operator.calls for _ in range(13))  # OVER, frame, end of the order
-        yield from map(Ref, operator.source.fields)  # what tells rows apart
+        yield from (Ref(call.field) for call in operator.calls for _ in range(13))  # OVER, frame, tie-breaking order
+        yield from map(Ref, operator.source.fields)  # tie-breaking fields
     elif isinstance(operator, Group):
         yield from (expr for measure in operator.measures for expr in _aggregated(measure))
 
 
 def _aggregated(measure: Measure) -> tuple[Expr, ...]:
-    """List what an aggregate writes; ordered ones write their arguments three times, a mean of a person six times."""
+    """Expressions that an aggregate writes: ordered ones write their arguments three times, a mean six times."""
     times = 6 if measure.function == "avg" else 3
     condition = (measure.condition,) if measure.condition is not None else ()
     return measure.arguments * times + condition * times

@@ -1,4 +1,4 @@
-"""Ties: notes of orders that may leave rows of one person equal, so that a hash decides which comes first."""
+"""Ties: notes on orders in which rows of one person may be equal, so that a hash breaks the tie."""
 
 from __future__ import annotations
 
@@ -33,31 +33,31 @@ _OF_VALUES = (
 
 
 _TIED = {"arg_min", "arg_max", "first", "last"}
-_TIED_IN_ORDER = {"list", "string_agg"}  # where they name one
+_TIED_IN_ORDER = {"list", "string_agg"}  # only with an ORDER BY
 
 
 def told_apart_by_hash(measure: Measure) -> bool:
-    """Tell whether rows, or values, that are equal in what decides are told apart by a hash of the person."""
+    """Return whether an aggregate breaks ties by a hash of the person and the row; MODE, of the value."""
     if measure.function == "mode":
         return not measure.directions
     return measure.function in _TIED or (measure.function in _TIED_IN_ORDER and bool(measure.directions))
 
 
 def tells_apart(call: WindowCall) -> bool:
-    """Tell whether a value may depend on the order of rows that the call's own order leaves equal."""
+    """Return whether the result of a window function can depend on the order of peer rows."""
     if call.function in WINDOW_FUNCTIONS:
         return WINDOW_FUNCTIONS[call.function].rests_on is not RestsOn.PEERS
     return by_rows(call)
 
 
 def equal_by_order(call: WindowCall) -> list[Field]:
-    """List fields that have one value in all rows that a call's own order leaves equal, by one column each."""
+    """Plain columns of the PARTITION BY and ORDER BY: they have one value in all peer rows."""
     exprs = (*call.partition, *(key.expr for key in call.order))
     return [expr.field for expr in exprs if isinstance(expr, Ref) and expr.field.type in EXACT_TYPES]
 
 
 def by_rows(call: WindowCall) -> bool:
-    """Return whether a call has a frame of rows."""
+    """Return whether a window function has a ROWS frame."""
     return call.frame is not None and call.frame.unit is Unit.ROWS
 
 
@@ -65,9 +65,10 @@ _ALSO = {"arg_min": ("argmin", "min_by"), "arg_max": ("argmax", "max_by"), "stri
 
 
 def tie_notes(relation: Relation, sql: str) -> tuple[str, ...]:
-    """Tell which functions may meet ties among one person's rows that show; decided by text and catalog alone.
+    """Return notes on functions whose visible result may depend on ties among one person's rows.
 
-    Functions that the question itself does not name, as those that stays and homes are made by, go without.
+    Decided by the SQL text and the catalog alone. Functions that the query does not name, such as those that derive
+    stays and homes, get no note.
     """
     rows = [each for each in all_below(relation) if isinstance(_source(each), PerPerson)]
     if not any(isinstance(each.operator, Window | Group) for each in rows):
@@ -85,7 +86,7 @@ def _source(relation: Relation) -> Relation | None:
 
 
 def _read(relation: Relation) -> frozenset[Field]:
-    """Gather every field that anything looks at: what is not among them cannot show which row came first."""
+    """Fields that any operator reads. Other fields cannot reveal which of two tied rows came first."""
     read = {f for expr in expressions_of(relation) for f in fields_of(expr)} | set(relation.fields)
     for each in all_below(relation):
         operator = each.operator
@@ -97,7 +98,7 @@ def _read(relation: Relation) -> frozenset[Field]:
 
 
 def _tied(relation: Relation, read: frozenset[Field]) -> Iterator[str]:
-    """Name the functions of one operator that may meet ties."""
+    """Names of the functions of one operator that may encounter ties."""
     operator = relation.operator
     if isinstance(operator, Window) and isinstance(operator.source, PerPerson):
         source = operator.source
@@ -109,12 +110,13 @@ def _tied(relation: Relation, read: frozenset[Field]) -> Iterator[str]:
 
 
 def _ties(source: PerPerson, call: WindowCall, read: frozenset[Field]) -> bool:
+    """Return whether peer rows of a window function can differ in a field that is read."""
     seen = {f for f in source.fields if f in read}
     return bool(told_by_fewest(source, (source.person, *equal_by_order(call)), seen))
 
 
 def _differs(source: PerPerson, keys: tuple[Field, ...], measure: Measure) -> bool:
-    """Tell whether rows of one group and one place may differ in the value that is taken."""
+    """Return whether rows that are tied in an ordered aggregate can differ in the aggregated value."""
     value, order = measure.arguments[0], measure.arguments[1:]
     if value in order:
         return False

@@ -1,7 +1,7 @@
-"""Time granularity: units and buckets that dates and times are truncated to, and what a truncated key determines.
+"""Time granularity: truncation units and time buckets, and the expressions that a truncated key determines.
 
-Truncation is recognised in expressions, and computed in Python for the ends of key sets. A key determines itself, and
-the parts that it is made of where nothing of them is lost.
+Truncations are recognised in expressions, and evaluated in Python for the ends of key sets. A key determines itself,
+and its parts where the function is injective on them or coarser ones follow from it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _DAY_ORIGIN = datetime(2000, 1, 3)  # a Monday
 
 
 def step_of(expr: Expr, time: Expr) -> str | None:
-    """Name the unit to whose beginning an expression cuts a time; None if it is no such expression."""
+    """Return the unit to which an expression truncates a time (`to_date`: 'day'); None for other expressions."""
     if not isinstance(expr, Call) or expr.arguments[-1:] != (time,):
         return None
     if expr.name == "to_date":
@@ -29,7 +29,7 @@ def step_of(expr: Expr, time: Expr) -> str | None:
 
 
 def truncated(unit: str, moment: datetime) -> datetime:
-    """Cut a time to the beginning of its year, quarter, ..., second."""
+    """Beginning of the year, quarter, month, week, ..., second that contains a moment."""
     if unit in MONTHS:
         months = MONTHS[unit]
         first = (moment.month - 1) // months * months + 1
@@ -41,7 +41,7 @@ def truncated(unit: str, moment: datetime) -> datetime:
 
 
 def bucketed(step: str, moment: datetime) -> datetime:
-    """Cut a time to the beginning of its bucket; buckets are counted from January 2000."""
+    """Beginning of the time bucket that contains a moment. Buckets are aligned to January 2000."""
     amount, unit = _amount(step)
     if unit in MONTHS:
         width = amount * MONTHS[unit]
@@ -52,7 +52,7 @@ def bucketed(step: str, moment: datetime) -> datetime:
 
 
 def count_steps(step: str, first: datetime, last: datetime) -> int:
-    """Count the steps from first to last, both included; none where last lies before first."""
+    """Count the steps from first to last, both inclusive; 0 if last precedes first."""
     amount, unit = _amount(step)
     if unit in MONTHS:
         months = (last.year - first.year) * 12 + last.month - first.month
@@ -66,13 +66,16 @@ def _amount(step: str) -> tuple[int, str]:
 
 
 _WHOLE = (SqlType.BIGINT, SqlType.DATE)
-_CASTS = frozenset({"to_integer", "to_bigint", "to_double", "to_varchar", "to_timestamp"})  # of whole values: lose none
+_CASTS = frozenset({"to_integer", "to_bigint", "to_double", "to_varchar", "to_timestamp"})  # injective
 _HOUR, _DATE = forms_of("hour")[0].row, forms_of("to_date")[0].row
 _WEEK = tuple(forms_of(name)[0].row for name in ("hour", "isodow", "dayofweek"))
 
 
 def told_parts(key: Expr) -> Iterator[Expr]:
-    """Walk the expressions that have one value wherever a key has one."""
+    """Expressions that are functionally determined by a group key.
+
+    strftime(ts, '%Y-%m-%d %H')   ->   itself, hour(ts), to_date(ts)
+    """
     yield key
     if not isinstance(key, Call):
         return
@@ -86,12 +89,12 @@ def told_parts(key: Expr) -> Iterator[Expr]:
 
 
 def date_of(time: Expr) -> Expr:
-    """Write the date of a time, on the time's own clock."""
+    """Return the date of a time, in the time zone of that time."""
     return Call(_DATE, (time,), SqlType.DATE)
 
 
 def _kept(key: Call) -> Expr | None:
-    """Find the one whole value of which a key is a cast, or to which it adds a constant."""
+    """Return the operand of an injective function of an integer or date: a cast, or an added constant; else None."""
     inner = [part for part in key.arguments if not isinstance(part, Literal)]
     if len(inner) != 1 or inner[0].type not in _WHOLE:
         return None
@@ -100,6 +103,7 @@ def _kept(key: Call) -> Expr | None:
 
 
 def _of_time(key: Call) -> Iterator[Expr]:
+    """Hour and date of a time, where the key determines them."""
     if not key.arguments:  # pi()
         return
     time = key.arguments[-1] if key.name in ("date_trunc", "time_bucket") else key.arguments[0]
@@ -111,11 +115,12 @@ def _of_time(key: Call) -> Iterator[Expr]:
 
 
 def _seconds(key: Call) -> int:
-    """Give the length of the steps to which a key cuts a time, counted from a midnight; 0 for others."""
+    """Width in seconds of the steps to which a key truncates a time, aligned to midnight; 0 for other keys."""
     step = str(getattr(key.arguments[0], "value", "")) if key.name in ("date_trunc", "time_bucket") else ""
     amount, _, unit = step.rpartition(" ")
     return int(amount or 1) * SECONDS.get(unit, 0)
 
 
 def _format(key: Call) -> str:
+    """Return the format of strftime; empty for other functions."""
     return str(getattr(key.arguments[-1], "value", "")) if key.name == "strftime" else ""

@@ -1,9 +1,9 @@
-"""Uniqueness: whether a row matches at most one row of a relation, and whether a join key is unique on the public side.
+"""Uniqueness and join multiplicity: whether a row can match several rows of a relation.
 
 Decided from declared keys and join predicates. Proof: `dialect/stability/proofs.md#relation-kinds`.
 
-Join multiplicity: rows of one person that pair with each other, or with several public rows. A table's declared clip
-bounds say nothing of such pairs.
+Join multiplicity is many-to-many where several rows of one person pair with several others, or with several public
+rows. The clip bounds declared for a table do not account for such pairs.
 """
 
 from __future__ import annotations
@@ -40,7 +40,10 @@ EXACT_TYPES = (SqlType.BOOLEAN, SqlType.BIGINT, SqlType.VARCHAR, SqlType.DATE, S
 
 
 def set_equal(side: Relation, condition: Expr, signs: Collection[str] = ("=",)) -> Iterator[tuple[Field, Expr]]:
-    """Walk the fields of a side that a top-level conjunct sets equal to something outside of it, of the same type."""
+    """Fields of one side that a top-level equality compares with an expression of the same type over the other side.
+
+    `signs` admits other comparison operators than `=`. Yields (field, expression of the other side).
+    """
     for part in conjuncts(condition):
         if not (isinstance(part, Call) and part.name in signs):
             continue
@@ -52,22 +55,23 @@ def set_equal(side: Relation, condition: Expr, signs: Collection[str] = ("=",)) 
 
 
 def pinned(public: Public, condition: Expr, by: Callable[[Expr], bool] = lambda _: True) -> set[Field]:
-    """Find public fields that a top-level conjunct sets equal to some expression of the other side.
+    """Public fields that a top-level equality fixes to an expression of the other side, of a type with exact equality.
 
-    Both have one type whose equality means the same value: of doubles and mixed numbers it does not.
+    Equality of DOUBLE, and of a whole number with a DOUBLE, is not exact: different values may compare as equal.
+    `by` restricts the expressions of the other side.
     """
     return {f for f, other in set_equal(public, condition) if f.type in EXACT_TYPES and by(other)}
 
 
 def covers_primary_key(public: Public, met: set[Field]) -> bool:
-    """Tell whether fields that were set equal are all of a stored table's enforced primary key."""
+    """Return whether the equated fields contain the whole enforced primary key of the scanned public table."""
     if not isinstance(public.operator, Scan) or not public.operator.table.primary_key:
         return False
     return set(public.operator.table.primary_key) <= {f.origin.column for f in met if f.origin}
 
 
 def meets_one_row(relation: Relation, condition: Expr) -> bool:
-    """Tell whether a row meets at most one of a relation: by a public primary key, or as the person's own row."""
+    """Return whether a join key matches at most one row: by a public primary key, or by one row per person."""
     if isinstance(relation, Public):
         return covers_primary_key(relation, pinned(relation, condition))
     if not isinstance(relation, PerPerson) or not relation.one_row_per_person:
@@ -77,17 +81,19 @@ def meets_one_row(relation: Relation, condition: Expr) -> bool:
 
 
 def keeps_one_place(rows: Relation, condition: Expr, fixed: Callable[[Field], bool]) -> bool:
-    """Tell whether a condition keeps one place at most of each person's rows, which are numbered in some order.
+    """Return whether a filter on row_number() leaves at most one row of each person.
 
-    Claim: at most one row of a person meets it. Needs rows of persons; `fixed` tells which fields have one value for
-    all rows of a person. Proof: dialect/stability/proofs.md#relation-kinds. Raises: nothing.
+        QUALIFY row_number() OVER (PARTITION BY person ORDER BY ts) = 1
+
+    Claim: at most one row of a person satisfies the condition. Needs rows of persons; `fixed` decides whether a field
+    has one value in all rows of a person. Proof: dialect/stability/proofs.md#relation-kinds. Raises: nothing.
     """
     places = set(_places(rows, fixed))
     return bool(places) and any(_is_one_place(part, places) for part in conjuncts(condition))
 
 
 def _places(relation: Relation, fixed: Callable[[Field], bool]) -> Iterator[Field]:
-    """Walk the fields that number all rows of a person from 1, no two of them alike."""
+    """Fields that number all rows of a person from 1 without repetition: row_number() partitioned by the person."""
     operator = relation.operator
     if not isinstance(relation, PerPerson):
         return
@@ -106,6 +112,7 @@ def _places(relation: Relation, fixed: Callable[[Field], bool]) -> Iterator[Fiel
 
 
 def _is_one_place(part: Expr, places: Collection[Field]) -> bool:
+    """Return whether a comparison with a constant allows a single row number: `n = 3`, `n <= 1`, `n < 2`."""
     if not (isinstance(part, Call) and part.name in _TURNED):
         return False
     (one, other), sign = part.arguments, part.name
@@ -118,7 +125,7 @@ def _is_one_place(part: Expr, places: Collection[Field]) -> bool:
 
 
 def at_most_one_row(relation: Relation) -> bool:
-    """Tell whether a relation has no second row, whatever is stored."""
+    """Return whether a relation has at most one row, for every content of the stored tables."""
     operator = relation.operator
     if isinstance(operator, Group | Boundary | Distinct):
         return not operator.keys
@@ -129,7 +136,7 @@ def at_most_one_row(relation: Relation) -> bool:
     if isinstance(operator, Sort) and operator.limit is not None and operator.limit <= 1:
         return True
     if isinstance(operator, Join) and operator.how == "full":
-        return False  # one of each side, where they do not meet
+        return False  # a full join without matches has one row of each side
     return isinstance(operator, Sort | Project | Filter | Join | Window) and all(
         map(at_most_one_row, sources(relation))
     )
@@ -139,18 +146,22 @@ _SPANS = ("<", "<=", ">", ">=")
 
 
 def told_apart(side: Public, conditions: Collection[Expr]) -> bool:
-    """Tell whether conditions leave one row of a side at most: one polygon, or one value of what names its rows."""
+    """Return whether conditions presumably match at most one row of a public side; for predictions only.
+
+    Polygons, and bands between two columns, are assumed not to overlap: `ST_Within(p, s.area)`,
+    `v >= s.from AND v < s.until`. Otherwise the compared columns must contain a unique key.
+    """
     if any(_inside(side, part) for condition in conditions for part in conjuncts(condition)):
         return True
     equal = {field for each in conditions for field, _ in _compared(side, each, ("=",))}
     ends = [found for each in conditions for found in _compared(side, each, _SPANS)]
     if any(value == other and end != begin for begin, value in ends for end, other in ends):
-        return True  # a value between two columns: bands, which are taken to lie apart
+        return True  # a band between two columns; bands are assumed disjoint
     return _one_each(side, equal, {field for field, _ in ends} if equal else set())
 
 
 def _compared(side: Relation, condition: Expr, signs: Collection[str]) -> Iterator[tuple[Field, Expr]]:
-    """Walk the fields of a side that conjuncts compare with something outside of it, of whatever type."""
+    """Fields of one side that a top-level comparison relates to an expression of the other side, of any type."""
     for part in conjuncts(condition):
         if not (isinstance(part, Call) and part.name in signs):
             continue
@@ -160,11 +171,12 @@ def _compared(side: Relation, condition: Expr, signs: Collection[str]) -> Iterat
 
 
 def _inside(side: Public, part: Expr) -> bool:
+    """Return whether a condition reads a polygon of this side."""
     return any(f.type is SqlType.POLYGON and f in side.fields for f in fields_of(part))
 
 
 def _one_each(relation: Relation, equal: set[Field], spans: set[Field]) -> bool:
-    """Tell whether no two rows have the same values where they are told."""
+    """Return whether the fields compared by equality and by range contain a unique key of the relation."""
     operator = relation.operator
     if at_most_one_row(relation):
         return True
@@ -184,7 +196,7 @@ def _one_each(relation: Relation, equal: set[Field], spans: set[Field]) -> bool:
 
 
 def _told_by(operator: Operator, equal: set[Field]) -> set[Field]:
-    """Find what else is told below."""
+    """Further fields of the source that are fixed: by a filter, or because their date is fixed."""
     if isinstance(operator, Project):
         return {f for made, value in operator.computed if made in equal for f in _day_of(value)}
     if isinstance(operator, Filter):
@@ -193,12 +205,12 @@ def _told_by(operator: Operator, equal: set[Field]) -> set[Field]:
 
 
 def _day_of(value: Expr) -> Iterator[Field]:
-    """Walk the moments that a value is the day of: those of a series are each of its own, which is not looked at."""
+    """Fields whose date an expression is. A series is assumed to have one moment per date."""
     return fields_of(value) if isinstance(value, Call) and value.name == "to_date" else iter(())
 
 
 def _one_pair(join: Join, equal: set[Field], spans: set[Field]) -> bool:
-    """Tell whether one side is told, and then the other one by it."""
+    """Return whether one join side is unique by the compared fields, and the other by these and the join key."""
     for first, second in ((join.left, join.right), (join.right, join.left)):
         more = {field for field, _ in _compared(second, join.condition, ("=",))}
         if _one_each(first, equal, spans) and _one_each(second, equal | more, spans):
@@ -207,13 +219,14 @@ def _one_pair(join: Join, equal: set[Field], spans: set[Field]) -> bool:
 
 
 def _different(values: Values, equal: set[Field]) -> bool:
+    """Return whether constant rows differ pairwise in the given fields."""
     places = [i for i, field in enumerate(values.fields) if field in equal]
     told: list[tuple[Literal, ...]] = [tuple(row[i] for i in places) for row in values.rows]
     return len(set(told)) == len(told)
 
 
 def multiplies(relation: Relation) -> bool:
-    """Tell whether a join of a person's several rows with several others stands below."""
+    """Return whether the plan contains a many-to-many join of one person's rows."""
     operator = relation.operator
     if isinstance(operator, Join) and _several(operator):
         return True
@@ -223,7 +236,7 @@ def multiplies(relation: Relation) -> bool:
 
 
 def pairs_rows(relation: Relation) -> bool:
-    """Tell whether a person's several rows each meet several below: neither side is met by its whole primary key."""
+    """Return whether the plan has a many-to-many join of a person's rows with neither side on its primary key."""
     operator = relation.operator
     if isinstance(operator, SemiJoin):
         return pairs_rows(operator.left)
@@ -235,10 +248,10 @@ def pairs_rows(relation: Relation) -> bool:
 
 
 def spreads(relation: Relation, above: tuple[Expr, ...] = ()) -> bool:
-    """Tell whether a person's row may meet several public rows below, and is counted with each; `above` holds of all.
+    """Return whether a person's row can match several public rows and count once for each.
 
-    A prediction rests on it and no bound: polygons, bands from one column to another, and spans of time or numbers
-    beside an equal key are taken to lie apart.
+    `above` are the enclosing predicates. A heuristic for predictions; no bound depends on it. Polygons, bands between
+    two columns, and ranges of time or numbers next to an equated key are assumed not to overlap.
     """
     operator = relation.operator
     if isinstance(operator, SemiJoin):
@@ -248,18 +261,19 @@ def spreads(relation: Relation, above: tuple[Expr, ...] = ()) -> bool:
     if isinstance(operator, Join):
         sides = (operator.left, operator.right)
         public = [side for side in sides if isinstance(side, Public)]
-        if len(public) == 1 and not told_apart(public[0], above):  # the other one is of people
+        if len(public) == 1 and not told_apart(public[0], above):  # the other side is per person
             return True
     return any(spreads(source, above) for source in sources(relation))
 
 
 def _several(join: Join) -> bool:
+    """Return whether one person can have several rows on both sides of a join."""
     sides = (join.left, join.right)
     return all(isinstance(side, PerPerson) and not side.one_row_per_person for side in sides)
 
 
 def _met_whole(side: Relation, condition: Expr) -> bool:
-    """Tell whether a join sets all of a stored table's declared primary key equal to what the other side holds."""
+    """Return whether a join equates the whole declared primary key of the one stored table on this side."""
     met = {f.origin.column for f, _ in set_equal(side, condition) if f.origin is not None}
     tables = [each.operator.table for each in all_below(side) if isinstance(each.operator, Scan)]
     return len(tables) == 1 and bool(tables[0].primary_key) and set(tables[0].primary_key) <= met

@@ -1,6 +1,6 @@
-"""Work bound of a plan: the time it takes for everybody, and what one unit's rows can add, from public facts alone.
+"""Work bound of a plan: time for the whole table, and the most that one privacy unit adds, from public facts alone.
 
-The time of an answer is a side channel. It is closed by waiting for the end of a time that holds both, and by refusing
+Response time is a side channel. It is closed by answering only after a fixed time that covers both, and by refusing
 plans in which one unit may add much (`proofs.md#work`).
 """
 
@@ -44,31 +44,31 @@ from dialect.catalog.model import SqlType
 
 Short = Callable[[Public, Field], bool]
 
-STEP = 250.0  # nanoseconds in which a row is read: what work is counted in, so that a machine's speed is one number
-UNDECLARED = 1e7  # rows of a private table whose size class the catalog does not say
-_USUAL_TEXT = 30  # characters of a stored text, where everybody's are reckoned with
+STEP = 250.0  # nanoseconds to read one row: the unit of work, so that a machine's speed is one number
+UNDECLARED = 1e7  # assumed rows of a private table without a declared size class
+_USUAL_TEXT = 30  # characters of a typical stored text, for the work of the whole table
 
-_READ, _MADE, _MET, _GROUPED, _SORTED = STEP, 25.0, 25.0, 100.0, 800.0  # nanoseconds of a row, or of a pair of rows
+_READ, _MADE, _MET, _GROUPED, _SORTED = STEP, 25.0, 25.0, 100.0, 800.0  # nanoseconds per row or per pair of rows
 _BOUNDED, _PER_VECTOR = 60.0, 25.0
-_PER_KEY_CHARACTER = 1.7  # of values by which rows are grouped
-_PER_WHOLE_CHARACTER = 2.6  # of values of which different combinations are kept, or that are joined
-_PER_SET_CHARACTER = 7.0  # likewise by a set operation
-_PER_CARRIED_CHARACTER = 0.5  # of values that are kept beside a sorted row
-_DIFFERENT = 400.0  # of a row whose value is compared with all others of its group
+_PER_KEY_CHARACTER = 1.7  # of group keys
+_PER_WHOLE_CHARACTER = 2.6  # of DISTINCT or join keys
+_PER_SET_CHARACTER = 7.0  # of rows compared by a set operation
+_PER_CARRIED_CHARACTER = 0.5  # of payload columns carried with a sorted row
+_DIFFERENT = 400.0  # per row of a COUNT(DISTINCT)
 _ROW_BYTES = 100.0
 
 
 @dataclass(frozen=True)
 class Work:
-    """What a release takes, in steps of one row that is read."""
+    """Work of a release, in steps; a step is the time in which one stored row is read."""
 
-    steps: float = 0.0  # for everybody, where tables have their declared size and people their usual rows
-    unit_steps: float = 0.0  # that one unit with all rows that it may have adds at most
-    unit_bytes: float = 0.0  # that are held for it at a time at most
-    scanned: float = 0.0  # of the steps for everybody, those that read stored rows
+    steps: float = 0.0  # of the whole table, at declared sizes and typical rows per person
+    unit_steps: float = 0.0  # most that one unit with the maximum number of rows adds
+    unit_bytes: float = 0.0  # peak memory for one unit
+    scanned: float = 0.0  # part of `steps` that reads stored rows
 
     def __add__(self, other: Work) -> Work:
-        """Do one after the other."""
+        """Work of both, one after the other: steps add up, memory is the larger one."""
         return Work(
             self.steps + other.steps,
             self.unit_steps + other.unit_steps,
@@ -77,7 +77,7 @@ class Work:
         )
 
     def times(self, often: int) -> Work:
-        """Do the same several times."""
+        """Work of `often` repetitions."""
         return Work(self.steps * often, self.unit_steps * often, self.unit_bytes, self.scanned * often)
 
 
@@ -86,7 +86,7 @@ NO_WORK = Work()
 
 @dataclass(frozen=True)
 class _Rows:
-    """The rows of a relation: of everybody, usually of one unit, and of one unit at most; and what they have taken."""
+    """Row counts of a relation (in total, typical per unit, maximum per unit) and the work done to produce it."""
 
     all: float
     usual: float
@@ -95,14 +95,13 @@ class _Rows:
 
 
 def bounded_work(plan: PrivatePlan, fan: Fan, is_short: Short = lambda _, __: False) -> Work:
-    """Bound the work of one pass over the rows of a plan; the more a plan lets a unit's rows grow, the larger it is.
+    """Work bound of one pass over the rows of a plan.
 
-    Claim: the steps of one unit are no fewer than the rows that any operator below the boundary gives it, each times
-    what the SQL does with a row. Symbols: R, windows and fans as of most_rows; size classes; norms; costs of rows.
-    Formula: the sum over operators of rows times cost. `fan` and
-    `is_short`, which tells whether no text of a field has more than LISTED characters, are asked of public relations
-    alone. Source:
-    proofs.md#work. Raises nothing of its own.
+    Claim: the steps of one unit are no fewer than the rows that any operator below the release point gives it, each
+    times the cost of the SQL per row. Symbols: R, windows and fan-outs as in max_rows_per_person; size classes; clip
+    bounds; row costs. Formula: the sum over operators of rows times cost. `fan_out`, and `is_short` (has no text of a
+    field more than LISTED characters?), are called for public relations alone. Source: proofs.md#work. Raises nothing
+    of its own.
     """
     walk = _Walk(fan, is_short)
     shown = {f for vector in plan.vectors for f in vector.fields} | {key.field for key in plan.keys}
@@ -116,7 +115,7 @@ def bounded_work(plan: PrivatePlan, fan: Fan, is_short: Short = lambda _, __: Fa
 
 
 class _Walk:
-    """One walk over a plan, with what is known of the texts of its fields so far."""
+    """One traversal of a plan, which tracks the text sizes of the fields computed so far."""
 
     def __init__(self, fan: Fan, is_short: Short) -> None:
         self._is_short = is_short
@@ -125,7 +124,7 @@ class _Walk:
         self.most, self.usual = _Known(CUT), _Known(_USUAL_TEXT)
 
     def rows(self, relation: Relation, needed: frozenset[Field]) -> _Rows:
-        """Walk a relation of people's rows from its stored tables up; fields that nothing above needs are not read."""
+        """Rows and work of a relation, bottom-up; fields that no operator above needs are not read."""
         operator = relation.operator
         if not isinstance(relation, PerPerson):
             return _Rows(1.0, 1.0, 1.0)
@@ -140,7 +139,7 @@ class _Walk:
         return self._one_side(relation, below[0], read)
 
     def spent(self, rows: _Rows, usual: Cost, most: Cost, often: tuple[float, float] | None = None) -> _Rows:
-        """Add what each row takes, or each of other numbers of rows: of everybody and of one unit."""
+        """Add the cost of an operator per row; `often` replaces the row counts (in total, per unit)."""
         everybody, unit = often or (rows.all, rows.most)
         added = Work(everybody * usual.nanoseconds / STEP, unit * most.nanoseconds / STEP)
         held = rows.work.unit_bytes + unit * most.bytes
@@ -168,12 +167,12 @@ class _Walk:
         most = min(below.most, float(self._most_at(relation).all))
         given = ((self.usual, below.usual), (self.most, below.most))
         usual, at_most = (self._cost(relation.operator, known, rows, read) for known, rows in given)
-        usual = Cost(_GROUPED) if isinstance(relation.operator, Cut) else usual  # who has more is sorted, and few have
+        usual = Cost(_GROUPED) if isinstance(relation.operator, Cut) else usual  # few persons exceed the limit
         spent = self.spent(below, usual, at_most)
         return replace(spent, most=most, usual=min(spent.usual, most))
 
     def _cost(self, operator: object, known: _Known, rows: float, read: frozenset[Field]) -> Cost:
-        """Bound what an operator does with a row of its source, and learn how long the texts are that it makes."""
+        """Cost of an operator per source row; records the sizes of the texts that it computes."""
         if isinstance(operator, Filter):
             return Cost(row_cost(operator.condition, known.widths))
         if isinstance(operator, Project):
@@ -216,7 +215,7 @@ class _Walk:
 
     @staticmethod
     def _set_cost(operator: SetOperation, known: _Known) -> Cost:
-        """Bound what a row of a set operation takes: but for ALL of a union whole rows are compared."""
+        """Cost of a set operation per row: whole rows are compared, except by UNION ALL."""
         known.learn((made, Extent.largest(map(known.widths.of_field, sides))) for *sides, made in operator.columns)
         if operator.how == "union" and not operator.distinct:
             return Cost(_MADE)
@@ -224,7 +223,7 @@ class _Walk:
         return Cost(2 * _GROUPED + _PER_SET_CHARACTER * width, _ROW_BYTES + 2 * held_bytes(width))
 
     def _joined(self, relation: PerPerson, join: Join | SemiJoin, read: frozenset[Field]) -> _Rows:
-        """Bound the pairs of rows that are compared, of which a semi-join makes none."""
+        """Rows and work of a join: the pairs that it compares. A semi-join outputs left rows only."""
         left, right = (self._side(side, join.condition, read) for side in (join.left, join.right))
         persons = isinstance(join.left, PerPerson) and isinstance(join.right, PerPerson)
         everybody = min(left.all * right.usual, left.usual * right.all) if persons else left.all * right.all
@@ -241,7 +240,7 @@ class _Walk:
         return self.spent(rows, usual, most, (everybody, unit))
 
     def _side(self, side: Relation, condition: Expr, read: frozenset[Field]) -> _Rows:
-        """Bound one side: rows of people are hashed by what is compared, and may be held until the other side came."""
+        """Rows and work of one join side: private rows are hashed on the compared fields and may be buffered."""
         if isinstance(side, Public):
             texts = [f for f in side.fields if f in read and f.type is SqlType.VARCHAR and f.domain is None]
             short = [f for f in texts if self._is_short(side, f)]
@@ -261,27 +260,27 @@ class _Walk:
 
 
 class _Known:
-    """How long the texts and lists of fields are, as they are met."""
+    """Sizes of texts and lists of the fields seen so far."""
 
     def __init__(self, text: int) -> None:
         self._made: dict[Field, Extent] = {}
         self.widths = Widths(text, self._made)
 
     def learn(self, found: Iterator[tuple[Field, Extent]]) -> None:
-        """Note how large the values of computed fields are."""
+        """Record the sizes of computed fields."""
         self._made.update(list(found))
 
     def of_field(self, read: Field) -> float:
-        """Give how many characters a field's values have, those of all elements of a list."""
+        """Characters of a field's value; of a list, those of all its elements."""
         return self.widths.of_field(read).characters
 
     def of_fields(self, relation: Relation, read: frozenset[Field]) -> float:
-        """Give how many characters a row has in those of its fields that are read."""
+        """Characters per row in the fields that are read."""
         return sum(self.of_field(f) for f in relation.fields if f in read)
 
 
 def _named(operator: object) -> frozenset[Field]:
-    """Give the fields that an operator reads of its source: a cut those of whole rows."""
+    """Fields that an operator reads from its source; row truncation reads whole rows."""
     if isinstance(operator, Cut):
         return frozenset(operator.source.fields)
     parts = tuple(part for part in vars(operator).values() if not isinstance(part, Relation))
@@ -297,7 +296,7 @@ def _fields(part: object) -> Iterator[Field]:
 
 
 def _made(group: Group, widths: Widths, rows: float) -> Iterator[tuple[Field, Extent]]:
-    """Give how large the values of aggregates are: a list has as many elements as its group has rows."""
+    """Sizes of the aggregates of a group; a list has one element per row of the group."""
     for measure in group.measures:
         if measure.function in ("list", "list_distinct"):
             yield measure.field, list_of(widths.of(measure.arguments[0]), max(1.0, rows))
