@@ -18,11 +18,8 @@ from engine.catalog.toml_section import HOP, Section, meant
 WHERE = 'write e.g. movement = { through = "cell_id -> cell", zone = "zone_id", lon = "lon", lat = "lat" }.'
 ZONES = (SqlType.BIGINT, SqlType.VARCHAR)
 DEGREES = (SqlType.BIGINT, SqlType.DOUBLE)
-NUMBERS = {
-    "dwell_min": 1440.0,
-    "minutes": 1440.0,
-    "dist_km": 200.0,
-}  # numeric columns of stays and trips -> usual maximum
+# numeric columns of stays and trips -> upper bound
+NUMBERS = {"dwell_min": 1440.0, "minutes": 1440.0, "dist_km": 200.0}
 GIVEN = {name for each in TABLE_FUNCTIONS for name in each.gives}
 WORD = re.compile(r"[a-z_]+")
 TIMES = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)

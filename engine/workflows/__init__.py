@@ -1,6 +1,6 @@
-"""Work of several questions: calibration, standing questions, workloads, rehearsal.
+"""Workflows over several queries: calibration, scheduled queries, workload planning, rehearsal.
 
-A plan of questions -> their answers, and what was stored.
+A plan of queries -> their answers, and the stored releases.
 
 Modules, each before those that import it:
 

@@ -1,6 +1,8 @@
-"""Catalog, data, ledger -> a calibration: priced, charged to everybody's account, read, noised, stored, noted.
+"""Calibration: measure contribution histograms under differential privacy, from which clip bounds are tuned.
 
-The charge of all histograms is one, and durable before any of them is read (`proofs.md#calibration`).
+Catalog, data, ledger -> a calibration, stored and recorded in the ledger's chain. It is charged to the owner, as part
+of every client's loss. All histograms share one charge, which is durable before any of them is read
+(`proofs.md#calibration`).
 """
 
 from __future__ import annotations
@@ -34,23 +36,23 @@ DECLARE = (
 
 @dataclass(frozen=True)
 class CalibrationPlan:
-    """What a calibration would ask, and at what price."""
+    """A calibration before its charge: the queries of its histograms, and their price."""
 
     dataset: Dataset
     window: str
-    why_window: str  # why that one is measured: it was named, or how it follows from the calendar
+    why_window: str  # reason: named, or how the calendar and deliveries determine it
     asked: tuple[CalibrationQuestion, ...]
     prepared: tuple[Prepared, ...]
     left_out: tuple[Uncalibrated, ...]
 
     @property
     def loss(self) -> Loss:
-        """Give the loss of all histograms, in each window that they touch."""
+        """Return the total loss of all histograms in each charged privacy window."""
         return total(each.cost.loss for each in self.prepared)
 
     @property
     def sql(self) -> str:
-        """Give everything that is asked."""
+        """Return the SQL of all histograms."""
         return ";\n".join(each.sql for each in self.asked)
 
 
@@ -61,9 +63,10 @@ def plan_calibration(
     rho: Fraction | None = None,
     more_keys: Sequence[tuple[str, ...]] = (),
 ) -> CalibrationPlan:
-    """Price a calibration of one window, the last delivered one that has ended unless named: no data, no charge.
+    """Price a calibration of one privacy window, by default the last delivered one that has ended.
 
-    Raises ParamError, also for a window that is not declared as delivered (`proofs.md#delivered-windows`).
+    Reads no data and charges nothing. Raises ParamError, also for a window that is not declared as delivered
+    (`proofs.md#delivered-windows`).
     """
     named, why = _chosen_window(engine.catalog, dataset, window, datetime.now(UTC).date())
     asked, left_out = calibration_questions(engine.catalog, dataset, named, more_keys)
@@ -77,7 +80,7 @@ def plan_calibration(
 
 
 def _chosen_window(catalog: Catalog, dataset: Dataset, named: str | None, today: date) -> tuple[str, str]:
-    """Choose the window to measure, and say why; raises ParamError for one that is not declared, or not delivered."""
+    """Return the window to measure, and the reason. Raises ParamError for an undeclared or undelivered window."""
     if named is not None and named not in dataset.windows:
         raise ParamError(
             f"{dataset.name} has no window {named}.", f"one from {dataset.windows[0]} to {dataset.windows[-1]}"
@@ -96,9 +99,10 @@ def _chosen_window(catalog: Catalog, dataset: Dataset, named: str | None, today:
 
 
 def usual_window(dataset: Dataset, today: date, delivered: Sequence[str]) -> tuple[str, str]:
-    """Choose the window that is measured where none is named, and say why.
+    """Return the default window to measure, and the reason.
 
-    Calendar and declared deliveries alone decide, never the data. Raises ParamError where none is delivered.
+    It depends on the calendar and on declared deliveries, never on the data. Raises ParamError where no window is
+    declared as delivered.
     """
     stretch = dataset.stretch
     if stretch is None:
@@ -117,16 +121,20 @@ def usual_window(dataset: Dataset, today: date, delivered: Sequence[str]) -> tup
 
 
 def _parts(asked: CalibrationQuestion) -> int:
-    """Say in how many parts of the price a histogram shares: a norm of persons, the root of a number, varies least."""
+    """Return a histogram's share of the budget; norms of persons, roots of counts, vary least and need half."""
     return 1 if asked.measured.kind is Kind.PERSONS else 2
 
 
 def _priced(engine: Engine, asked: CalibrationQuestion, pico_rho: int) -> Prepared:
+    """Compile one histogram's query at a price, in pico-rho."""
     return prepare(asked.question.plans[0], engine.catalog, engine.backend, Fraction(pico_rho, PICO))
 
 
 def _not_bought(engine: Engine, planned: CalibrationPlan) -> CalibrationPlan:
-    """Ask what a client has bought for less: what that costs counts for the client alone (proofs.md#calibration)."""
+    """Lower the price of each histogram below any release that a client bought (proofs.md#calibration).
+
+    A client's release is charged to that client alone, and must not be reused for everybody.
+    """
     taken = {each.release_key for each in engine.ledger.releases(OWNER)}
     taken -= owner_keys(engine.ledger, planned.dataset.name)
     made = list(planned.prepared)
@@ -137,7 +145,7 @@ def _not_bought(engine: Engine, planned: CalibrationPlan) -> CalibrationPlan:
 
 
 def _charged(engine: Engine, planned: CalibrationPlan) -> tuple[CalibrationPlan, Charge | None]:
-    """Charge all histograms to everybody, none of which a client bought, not even just before the charge."""
+    """Charge all histograms to the owner, at prices at which no client bought them up to the moment of the charge."""
     planned = _not_bought(engine, planned)
     while True:
         charge = engine.charge(planned.sql, planned.prepared, Asked(OWNER))
@@ -147,11 +155,11 @@ def _charged(engine: Engine, planned: CalibrationPlan) -> tuple[CalibrationPlan,
 
 
 def calibrate(engine: Engine, planned: CalibrationPlan, progress: Progress, actor: str) -> Calibration:
-    """Make a calibration and note it in the ledger's chain; what is stored already costs nothing again.
+    """Run a calibration and record it in the ledger's chain; stored histograms cost nothing again.
 
-    Claim: the histograms together are rho-zCDP in the window, rho = what is charged. Symbols: `planned` = questions of
-    one bin a person. Formula: the sum of the questions' prices. Source: proofs.md#calibration. Raises LedgerError,
-    ExecutionFailed.
+    Claim: the histograms together are rho-zCDP in the window, rho = the charge. Symbols: `planned` = histograms in
+    which one person is in one bin. Formula: the sum of the queries' prices. Source: proofs.md#calibration. Raises
+    LedgerError, ExecutionFailed.
     """
     planned, charge = _charged(engine, planned)
     for place, (made, each) in enumerate(zip(planned.prepared, planned.asked, strict=True)):
@@ -163,7 +171,7 @@ def calibrate(engine: Engine, planned: CalibrationPlan, progress: Progress, acto
 
 
 def _note(engine: Engine, planned: CalibrationPlan, actor: str) -> None:
-    """Write into the chain what was measured, when, until when it holds, and the digest of each histogram."""
+    """Record in the ledger's chain the measured window, the dates, and the digest of each histogram."""
     keys = [made.release_key for made in planned.prepared]
     stored = engine.ledger.replay(OWNER, planned.dataset.name, keys)
     made_on = max(date.fromisoformat(stored[key].settled_at[:10]) for key in keys)
@@ -185,11 +193,12 @@ def _note(engine: Engine, planned: CalibrationPlan, actor: str) -> None:
 
 
 def _keys(asked: CalibrationQuestion) -> tuple[str, ...]:
+    """Return the table and group keys of a histogram."""
     return asked.measured.table, *asked.measured.keys
 
 
 def _groups(asked: CalibrationQuestion, engine: Engine) -> str:
-    """Count the groups that its keys have, from public lists; nothing where they are private or too many."""
+    """Count the possible groups of a histogram's keys from public key sets; '' if keys are private or too many."""
     try:
         return str(count_keys(asked.keyed, engine.backend) or "")
     except Refusal:

@@ -1,7 +1,12 @@
-"""catalog -> the questions of a calibration, in the engine's own dialect: how many people have which norm.
+"""Calibration queries: histograms of per-person norms, written in the engine's own dialect.
 
-Each is a count over one row per person, so that admission, windows, bounding, price and noise are those of any other
-question, and one person moves one bin by 1 (`proofs.md#calibration`).
+Each counts one row per person, so that eligibility, windows, contribution bounding, price and noise are those of any
+other query, and one person changes one bin by 1 (`proofs.md#calibration`). For example, rows per person and zone:
+
+    SELECT bin, COUNT(*) AS people FROM (
+      SELECT person, CAST(floor(log2(SUM(v * v))) AS BIGINT) AS bin FROM (
+        SELECT person, zone AS k0, COUNT(*) AS v FROM visit GROUP BY person, k0) AS of_groups
+      GROUP BY person) AS of_people GROUP BY bin
 """
 
 from __future__ import annotations
@@ -15,23 +20,23 @@ from dialect.algebra import PrivatePlan
 from dialect.catalog import Column, Dataset, SqlType, Table, begin_named, next_begin
 from engine.pricing.norms.histograms import FARTHEST, LEAN_STEPS, NEAREST, Kind, Measured
 
-_SQUARES = {Kind.PERSONS: "COUNT(*)"}  # of one person, over the groups: the squared norm
+_SQUARES = {Kind.PERSONS: "COUNT(*)"}  # aggregate over one person's groups -> squared norm
 LEAST_PARTS = "SUM(v * v)"
 
 
 @dataclass(frozen=True)
 class CalibrationQuestion:
-    """One histogram to be asked for."""
+    """The query of one histogram."""
 
     measured: Measured
     sql: str
     question: Question
-    keyed: PrivatePlan  # a count by the same keys, to count these by
+    keyed: PrivatePlan  # a count by the same keys, from which the groups are counted
 
 
 @dataclass(frozen=True)
 class Uncalibrated:
-    """Usual keys of which nothing can be measured, and why."""
+    """Group keys that cannot be calibrated, and the reason."""
 
     table: str
     keys: tuple[str, ...]
@@ -41,7 +46,10 @@ class Uncalibrated:
 def calibration_questions(
     catalog: Catalog, dataset: Dataset, window: str, more_keys: Sequence[tuple[str, ...]] = ()
 ) -> tuple[tuple[CalibrationQuestion, ...], tuple[Uncalibrated, ...]]:
-    """List what is asked of one window: for every table and its usual keys rows, groups, and sums of columns."""
+    """List the histograms of one window: rows, groups and column sums, for every table and its usual group keys.
+
+    The second result lists the keys for which no query is accepted.
+    """
     made: list[CalibrationQuestion] = []
     left_out: list[Uncalibrated] = []
     for table in catalog.tables:
@@ -60,24 +68,26 @@ def calibration_questions(
 
 
 def is_bounded(table: Table) -> bool:
-    """Tell whether a person has one row by an enforced key, so that nothing is ever cut."""
+    """Return whether an enforced key allows one row per person, so that nothing is ever clipped."""
     return table.person is not None and not table.person.through and table.primary_key == (table.person.column,)
 
 
 def _key_sets(table: Table, more_keys: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+    """Yield the sets of group keys to calibrate: none, the usual ones and the requested ones."""
     assert table.norms is not None  # noqa: S101  private tables have them
     listed = [(), *(usual.keys for usual in table.norms.by_keys), *more_keys]
     yield from dict.fromkeys(listed)
 
 
 def _keyed(table: Table, keys: tuple[str, ...], catalog: Catalog) -> PrivatePlan:
-    """Plan a count by these keys, which says what a plan calls them."""
+    """Plan a count by these keys, to get their canonical texts."""
     by = f" GROUP BY {', '.join(keys)}" if keys else ""
     (plan,) = read(f"SELECT COUNT(*) AS n FROM {table.name}{by}", catalog).plans
     return plan
 
 
 def _measured(table: Table, keys: tuple[str, ...]) -> Iterator[Measured]:
+    """Yield the statistics to measure for one set of keys: rows, persons, and sums and means of bounded columns."""
     yield Measured(table.name, keys, Kind.ROWS)
     if keys:
         yield Measured(table.name, keys, Kind.PERSONS)
@@ -95,7 +105,7 @@ def _measured(table: Table, keys: tuple[str, ...]) -> Iterator[Measured]:
 
 
 def centre(column: Column) -> float:
-    """Give what averages of a column are taken about, as `dialect/planner/vectors.py` does."""
+    """Return the value about which averages of a column are centred, as in `dialect/planner/vectors.py`."""
     assert column.bounds is not None  # noqa: S101  the caller asks
     lower, upper = column.bounds.lower, column.bounds.upper
     found = (lower + upper) / 2 if column.centre is None else min(max(column.centre, lower), upper)
@@ -105,6 +115,7 @@ def centre(column: Column) -> float:
 def _sql(
     measured: Measured, table: Table, keys: tuple[str, ...], catalog: Catalog, dataset: Dataset, window: str
 ) -> str:
+    """Write the SQL of one histogram: the count of people by the logarithm of their squared norm."""
     person = _person(table, catalog)
     if measured.kind is Kind.LEANS:
         return _leans_sql(measured, table, person, _within(table, dataset, window))
@@ -124,7 +135,10 @@ def _sql(
 
 
 def _leans_sql(measured: Measured, table: Table, person: str, within: str) -> str:
-    """Add up, over the people with as many rows, each one's mean in steps of at most LEAN_STEPS from the centre."""
+    """Write the SQL that sums people's mean offsets from the centre, by their number of rows.
+
+    Offsets are in steps of 1 / LEAN_STEPS of the largest one.
+    """
     rows = (
         f"SELECT {person} AS person, COUNT(*) AS n, {_value(measured, table)} AS v FROM {table.name}{within} GROUP BY 1"
     )
@@ -137,7 +151,7 @@ def _leans_sql(measured: Measured, table: Table, person: str, within: str) -> st
 
 
 def _means_sql(measured: Measured, table: Table, person: str, within: str) -> str:
-    """Count people by how far each one's mean is from the nearer end of the bounds, as a share of the range."""
+    """Write the SQL that counts people by the distance of their mean from the nearer bound, relative to the range."""
     sums = f"SELECT {person} AS person, COUNT({measured.column}) AS n, {_value(measured, table)} AS v"
     rows = f"{sums} FROM {table.name}{within} GROUP BY 1"
     low, high = (
@@ -153,13 +167,14 @@ def _means_sql(measured: Measured, table: Table, person: str, within: str) -> st
 
 
 def _person(table: Table, catalog: Catalog) -> str:
+    """Return the column with the person key, if need be borrowed through the foreign-key path."""
     assert table.person is not None  # noqa: S101  private tables have one
     borrowed = catalog.borrowed_person(table)
     return table.person.column if borrowed is None else borrowed.name
 
 
 def _value(measured: Measured, table: Table) -> str:
-    """Write one person's number in one group, in units."""
+    """Write one person's value in one group: a count, or a clamped sum in units of the largest value."""
     if measured.column is None:
         return "COUNT(*)"
     column = table.column(measured.column)
@@ -171,7 +186,7 @@ def _value(measured: Measured, table: Table) -> str:
 
 
 def _within(table: Table, dataset: Dataset, window: str) -> str:
-    """Name the days of one window, so that no other is charged."""
+    """Write the date predicate that restricts a query to one privacy window, so that no other is charged."""
     if dataset.stretch is None or table.time_column is None:
         return ""
     first = begin_named(dataset.stretch.window, window)

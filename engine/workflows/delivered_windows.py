@@ -1,6 +1,7 @@
-"""Which privacy windows have been delivered: what the steward declared, never what the rows say.
+"""Delivered privacy windows: those that the steward declares complete, never inferred from rows.
 
-Two acts declare it: `delivered_until` in the catalog, and `passersby ingest --window` (`proofs.md#delivered-windows`).
+There are two declarations: `delivered_until` in the catalog, and `passersby ingest --window`
+(`proofs.md#delivered-windows`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from engine.workflows.calibration_questions import is_bounded
 
 
 def delivered_windows(catalog: Catalog, dataset: Dataset) -> Mapping[str, frozenset[str]]:
-    """Return the windows that are declared as delivered, of each private table that has a time and is calibrated.
+    """Return the delivered windows of each private table that has a time column and is calibrated.
 
     Claim: the same for neighbouring data. Symbols: catalog and ingest register, both written by the steward. Formula:
     windows up to `delivered_until`, and those that an ingest into the table was declared for. Source:
@@ -25,6 +26,7 @@ def delivered_windows(catalog: Catalog, dataset: Dataset) -> Mapping[str, frozen
 
 
 def _delivered(catalog: Catalog, dataset: Dataset, table: Table) -> frozenset[str]:
+    """Return the delivered windows of one table."""
     windows = dataset.windows
     until = windows.index(dataset.delivered_until) + 1 if dataset.delivered_until else 0
     place = None if catalog.remote else place_of(table)

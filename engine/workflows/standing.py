@@ -1,7 +1,10 @@
-"""Standing questions: asked of each new window once, on everybody's account, and shown to who is entitled for free.
+"""Scheduled queries: each is released once in every privacy window, and is free for the clients entitled to it.
 
-The owner pays, as for a calibration: what is released so counts in the loss that every client is told, and is debited
-to no client's account (proofs.md#standing).
+The owner pays, as for a calibration: these releases count in the loss reported to every client, and are debited from no
+client's account (proofs.md#standing). The SQL contains {first} and {behind}, the first day of the window and the first
+day after it:
+
+    SELECT COUNT(*) FROM visit WHERE day >= {first} AND day < {behind}
 """
 
 from __future__ import annotations
@@ -29,39 +32,39 @@ from engine.pricing.terms import Asked
 from engine.reuse.sources import Way
 
 TOPIC = "standing"
-CHARGED = "charged, not released"  # what comes of a window whose making failed
-FIRST, BEHIND = "{first}", "{behind}"  # days in the question: the first of the window, and the first behind it
+CHARGED = "charged, not released"  # outcome if the release fails after its charge
+FIRST, BEHIND = "{first}", "{behind}"  # placeholders in the SQL: first day of the window, first day after it
 KEYS = ("sql", "dataset", "share", "clients", "from")
 
 
 @dataclass(frozen=True)
 class Standing:
-    """One question that is asked of every window."""
+    """One scheduled query: its SQL template, price and readers."""
 
     name: str
-    sql: str  # with {first} and {behind}
+    sql: str  # template with {first} and {behind}
     dataset: str
     share: Fraction  # of each window's ceiling
-    clients: tuple[str, ...]  # clients, and groups of them, that see it for nothing
-    since: str | None  # the first window; None: all that are declared
+    clients: tuple[str, ...]  # clients and client groups that see it for free
+    since: str | None  # first window; None: every declared one
 
     def entitled(self, client: str) -> bool:
-        """Tell whether a client may see it: by name, or as one of a group."""
+        """Return whether a client may see the results, by name or as a member of a group."""
         return any(client == each or client.startswith(f"{each}/") for each in self.clients)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one standing question in one window."""
+    """The result of a scheduled query in one window: its charge and its state."""
 
     name: str
     window: str
-    rho: Fraction  # charged now
-    state: str  # released, held, not over, or why the ceiling does not cover it
+    rho: Fraction  # charged by this run
+    state: str  # released, held (stored before), not over, or why the budget refused it
 
 
 def read_standing(path: str | Path, engine: Engine) -> tuple[Standing, ...]:
-    """Read the file of standing questions; raises CatalogError with file, key, why and cure."""
+    """Parse the file of scheduled queries. Raises CatalogError with file, key, reason and cure."""
     whole = read_toml(Path(path).absolute())
     whole.only(("standing",))
     named = whole.named("standing", "declare a question, e.g. [standing.footfall].")
@@ -71,6 +74,7 @@ def read_standing(path: str | Path, engine: Engine) -> tuple[Standing, ...]:
 
 
 def _standing(name: str, section: Section, engine: Engine) -> Standing:
+    """Parse one scheduled query."""
     section.only(KEYS)
     section.need("sql", 'write e.g. sql = "SELECT COUNT(*) FROM visit WHERE day >= {first} AND day < {behind}".')
     section.need("clients", 'write clients = ["name"], who may see it.')
@@ -89,22 +93,22 @@ def _standing(name: str, section: Section, engine: Engine) -> Standing:
 
 
 def due(standing: Standing, engine: Engine) -> Iterator[str]:
-    """Walk the windows that a standing question is asked of, the earliest first."""
+    """Yield the privacy windows in which a scheduled query is released, the earliest first."""
     windows = engine.catalog.dataset(standing.dataset).windows
     yield from (window for window in windows if standing.since is None or window >= standing.since)
 
 
 def over_on(dataset: Dataset, window: str) -> date:
-    """Say from which day on, by UTC's calendar, a window is over wherever its clock stands."""
+    """Return the first UTC date on which a window has ended in every time zone."""
     return _days(dataset, window)[1] + timedelta(days=1)
 
 
 def run(standing: Sequence[Standing], engine: Engine, today: date | None) -> Iterator[Outcome]:
-    """Release every standing question in every window in which it is not released yet, after all were read.
+    """Release every scheduled query in every window in which it is not released yet, once all of them compile.
 
-    Claim: each is charged once in each window, at its share, whatever versions of data come later; of windows that are
-    not over on a day, where one is given, nothing is released. Raises: Refusal, CatalogError, ExecutionFailed; what the
-    ceiling does not cover is an outcome. Proof: proofs.md#standing
+    Claim: each is charged once in each window, at its share, for any later versions of the data; if a day is given,
+    nothing is released of windows that have not ended by then. Raises: Refusal, CatalogError, ExecutionFailed; a
+    query that the ceiling does not cover is an outcome. Proof: proofs.md#standing
     """
     asked = [(each, window) for each in standing for window in due(each, engine)]
     for each, window in asked:
@@ -114,16 +118,16 @@ def run(standing: Sequence[Standing], engine: Engine, today: date | None) -> Ite
 
 
 def _released(standing: Standing, window: str, engine: Engine, today: date | None) -> Iterator[Outcome]:
-    """Release one window, and give what came of it; also of one that is charged and then fails, before it raises."""
+    """Release a scheduled query in one window and yield the outcome, also if it fails after the charge."""
     question, prepared = _prepared(standing, window, engine)
     if _stored(standing, window, prepared, engine) is not None:
         yield Outcome(standing.name, window, Fraction(0), "held")
         return
     over = over_on(engine.catalog.dataset(standing.dataset), window)
-    if today is not None and today < over:  # what is released is never made anew: rows of this window may be to come
+    if today is not None and today < over:  # a release is never repeated, and rows of this window may still arrive
         yield Outcome(standing.name, window, Fraction(0), f"not over: due on {over}")
         return
-    _note(standing, window, prepared, engine)  # first: a crash behind it leaves the same release to be charged
+    _note(standing, window, prepared, engine)  # first: after a crash the next run finds the same keys
     try:
         charge = engine.charge(question.sql, prepared, Asked(OWNER))
     except BudgetRefused as refused:
@@ -139,7 +143,7 @@ def _released(standing: Standing, window: str, engine: Engine, today: date | Non
 
 
 def shown(standing: Standing, window: str, engine: Engine) -> Answered | None:
-    """Show what was released of a window; None where nothing was."""
+    """Return the stored answer of a scheduled query in one window; None if it was not released."""
     question, prepared = _prepared(standing, window, engine)
     found = _stored(standing, window, prepared, engine)
     if found is None:
@@ -155,14 +159,14 @@ def shown(standing: Standing, window: str, engine: Engine) -> Answered | None:
 
 
 def _prepared(standing: Standing, window: str, engine: Engine) -> tuple[Question, tuple[Prepared, ...]]:
-    """Prepare the question of one window at its share, as a release that nobody else has bought."""
+    """Compile a scheduled query for one window, at a price at which no client has bought it."""
     dataset = engine.catalog.dataset(standing.dataset)
     question = read(_of_window(standing.sql, window, dataset), engine.catalog)
     share = Fraction(int(standing.share * dataset.budget.rho * PICO), PICO)
     released = {each.release_key for each in engine.ledger.releases(OWNER)}
     taken = released - owner_keys(engine.ledger, standing.dataset)
     prepared = engine.prepare(question, Asked(OWNER, rho=share))
-    while any(p.release_key in taken for p in prepared):  # a client's: what it costs counts for that client alone
+    while any(p.release_key in taken for p in prepared):  # bought by a client, and charged to that client alone
         share -= Fraction(len(prepared), PICO)
         prepared = engine.prepare(question, Asked(OWNER, rho=share))
     touched = {name for p in prepared for name in p.plan.touched.windows}
@@ -174,12 +178,13 @@ def _prepared(standing: Standing, window: str, engine: Engine) -> tuple[Question
 
 
 def _of_window(sql: str, window: str, dataset: Dataset) -> str:
+    """Substitute the days of a window into the SQL template."""
     first, behind = _days(dataset, window)
     return sql.replace(FIRST, f"DATE '{first}'").replace(BEHIND, f"DATE '{behind}'")
 
 
 def _days(dataset: Dataset, window: str) -> tuple[date, date]:
-    """Give the first day of a window, and the first behind it."""
+    """Return the first day of a window, and the first day after it."""
     begin = begin_named(dataset.window, window)
     assert begin is not None  # noqa: S101  a declared window has a name of its length
     return begin, next_begin(dataset.window, begin)
@@ -188,7 +193,7 @@ def _days(dataset: Dataset, window: str) -> tuple[date, date]:
 def _stored(
     standing: Standing, window: str, prepared: tuple[Prepared, ...], engine: Engine
 ) -> tuple[tuple[str, ...], Mapping[str, StoredRelease]] | None:
-    """Find the releases that were noted of the same question in a window, and stored: the first that were."""
+    """Return the keys and releases of the earliest stored run of a scheduled query in a window; None where none is."""
     asked, own = [p.plan.canonical for p in prepared], owner_keys(engine.ledger, standing.dataset)
     for said in _notes(engine):
         same = (said["dataset"], said["window"], said["questions"]) == (standing.dataset, window, asked)
@@ -200,10 +205,10 @@ def _stored(
 
 
 def shown_to(client: str, dataset: str, path: str | Path, engine: Engine) -> frozenset[str]:
-    """Name the stored releases of standing questions that a client may see now; none where the file has a mistake.
+    """Return the keys of the scheduled queries' releases that a client may see; none if the file has an error.
 
-    Claim: each is charged to everybody's account, and of a text and a window that the file, as it is now, lets the
-    client see. Proof: proofs.md#standing
+    Claim: each is charged to everybody's account, and is of a SQL template and a window that the current file shows
+    to the client. Proof: proofs.md#standing
     """
     try:
         seen = [each for each in read_standing(path, engine) if each.entitled(client)]
@@ -216,11 +221,12 @@ def shown_to(client: str, dataset: str, path: str | Path, engine: Engine) -> fro
 
 
 def _template(standing: Standing) -> str:
-    """Name a standing question by its text, whatever window it is asked of."""
+    """Return a digest of a scheduled query's dataset and SQL template, independent of the window."""
     return sha256(f"{standing.dataset}\n{standing.sql}".encode()).hexdigest()
 
 
 def _note(standing: Standing, window: str, prepared: tuple[Prepared, ...], engine: Engine) -> None:
+    """Record the release keys of a scheduled query in a window in the ledger, once."""
     body: dict[str, Any] = {
         "dataset": standing.dataset,
         "window": window,
@@ -234,4 +240,5 @@ def _note(standing: Standing, window: str, prepared: tuple[Prepared, ...], engin
 
 
 def _notes(engine: Engine) -> Iterator[Mapping[str, Any]]:
+    """Yield the ledger's records of scheduled queries."""
     return (entry.said for entry in engine.ledger.audit(kind=f"note_{TOPIC}"))

@@ -1,11 +1,15 @@
-"""Workload planning: which questions of a file to buy first, at which prices, so that all follow: `passersby plan`.
+"""Workload planning: choose the queries to buy, and their prices, so that all others derive from them.
 
-Prices, plans and public lists decide; no data are read. What is bought makes the others free
-(engine/reuse/proofs.md#ways).
+Used by `passersby plan`. It depends on prices, plans and public key sets; no data are read. Releases that are bought
+make the derived ones free (engine/reuse/proofs.md#ways).
 
-The choice is a facility-location search. Each release may be bought at a price; at some price it serves others
-(`needed`). What is bought costs the largest price that those it serves need. The search returns a choice that no
-purchase and no single move makes cheaper (proofs.md#facilities).
+The choice is a facility-location search: a facility is a release that may be bought, and `needed` holds the price at
+which it serves each wanted release. A facility costs the largest price that the releases it serves need. The result is
+a local optimum: no purchase and no single move makes it cheaper (proofs.md#facilities). For example, the first query
+serves the second at a somewhat higher price, which is cheaper than both:
+
+    SELECT zone, hour, COUNT(*) FROM visit GROUP BY zone, hour;
+    SELECT zone, COUNT(*) FROM visit GROUP BY zone
 """
 
 from __future__ import annotations
@@ -31,16 +35,16 @@ from engine.reuse.combine import made_of
 from engine.reuse.sources import as_little_cut
 from engine.reuse.view_lookup import public_keys
 
-Needed = Sequence[Mapping[int, float]]  # of each thing wanted: facility -> the price at which it is served by it
-CLEARLY = 1e-9  # of the whole: what saves less is no improvement
+Needed = Sequence[Mapping[int, float]]  # per wanted release: facility -> price at which it serves the release
+CLEARLY = 1e-9  # relative saving below which a move is no improvement
 
 
 def chosen(needed: Needed) -> tuple[int, ...]:
-    """Choose for each thing the facility that serves it; each must have one of its own among those it names.
+    """Return the facility that serves each wanted release, by local search; each must have one of its own.
 
-    Claim: never costlier than each by its cheapest own one; no facility, opened at any price for all whom that serves,
-    and no single thing, served by another, makes it cheaper. Symbols: none. Formula: best improvement, repeated.
-    Raises: ValueError where something is served by nothing. Proof: proofs.md#facilities
+    Claim: never costlier than serving each by its cheapest one; no facility, opened at any price for all that it serves
+    there, and no single reassignment, makes it cheaper. Symbols: none. Formula: best improvement, repeated. Raises:
+    ValueError if a release has no facility. Proof: proofs.md#facilities
     """
     if not all(needed):
         raise ValueError("something is served by nothing")
@@ -53,7 +57,7 @@ def chosen(needed: Needed) -> tuple[int, ...]:
 
 
 def _moves(served: list[int], needed: Needed) -> list[list[int]]:
-    """List what may be done next: open one facility at one price, or let one thing be served by another."""
+    """List the neighbouring assignments: one facility opened at one price, or one release reassigned."""
     facilities = sorted({facility for each in needed for facility in each})
     opened = [
         _opened(served, needed, facility, price)
@@ -70,7 +74,7 @@ def _moves(served: list[int], needed: Needed) -> list[list[int]]:
 
 
 def _opened(served: list[int], needed: Needed, facility: int, price: float) -> list[int]:
-    """Let one facility serve all whom it serves at a price."""
+    """Assign one facility to all releases that it serves at a price."""
     return [
         facility if facility in each and each[facility] <= price else old
         for each, old in zip(needed, served, strict=True)
@@ -78,7 +82,7 @@ def _opened(served: list[int], needed: Needed, facility: int, price: float) -> l
 
 
 def prices(served: Sequence[int], needed: Needed) -> dict[int, float]:
-    """Give what each opened facility costs, in the unit of the prices that are needed: rho."""
+    """Return the price of each opened facility, in rho: the largest that the releases it serves need."""
     found: dict[int, float] = {}
     for facility, each in zip(served, needed, strict=True):
         found[facility] = max(found.get(facility, 0.0), each[facility])
@@ -86,43 +90,43 @@ def prices(served: Sequence[int], needed: Needed) -> dict[int, float]:
 
 
 def total(served: Sequence[int], needed: Needed) -> float:
-    """Add up what is opened, in rho."""
+    """Return the total price of the opened facilities, in rho."""
     return sum(prices(served, needed).values())
 
 
 MOST_QUESTIONS = 200
-CANDIDATE = "-- candidate"  # before a question that may be bought, though nobody asks it
-A_LITTLE_LESS = Fraction(999_999, 1_000_000)  # so that what is bought at a price is enough for what is asked at it
+CANDIDATE = "-- candidate"  # prefix of a query that may be bought but is not requested
+A_LITTLE_LESS = Fraction(999_999, 1_000_000)  # margin for rounding of prices
 
 
 @dataclass(frozen=True)
 class Planned:
-    """One question of a workload."""
+    """The plan for one query of a workload."""
 
     sql: str
-    asked: bool  # False: it may only be bought
-    alone: Fraction  # its price if each is bought for itself
-    alone_error: dict[str, float | None]  # half-widths then
-    price: Fraction  # at which it is bought; 0: it follows from others
-    error: dict[str, float | None]  # half-widths then
-    made_of: tuple[int, ...]  # positions of the questions that its numbers are made of
+    asked: bool  # False: a candidate
+    alone: Fraction  # price if each query is bought separately
+    alone_error: dict[str, float | None]  # interval half-widths at that price
+    price: Fraction  # 0: derived from other queries
+    error: dict[str, float | None]  # interval half-widths at that price
+    made_of: tuple[int, ...]  # positions of the queries from which it is derived
 
 
 @dataclass(frozen=True)
 class _Line:
-    """A question, priced alone."""
+    """A query of the workload, compiled at an equal share of the budget."""
 
     sql: str
     asked: bool
     question: Question
     prepared: tuple[Prepared, ...]
     told: tuple[Told, ...]
-    keys: tuple[pa.Table | None, ...]  # public keys of each release; None where keys are private
+    keys: tuple[pa.Table | None, ...]  # public key set of each release; None: private keys
 
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A release that must come about."""
+    """A release that some query needs, bought or derived."""
 
     line: int
     prepared: Prepared
@@ -133,9 +137,9 @@ class _Wanted:
 def plan_of(engine: Engine, texts: Sequence[str], rho: Fraction, asked: Asked) -> tuple[Planned, ...]:
     """Plan a workload for a total price.
 
-    Claim: bought at these prices, which add up to at most `rho`, the questions all have at most the error that each has
-    alone at rho / k, times sqrt(s), s <= 1 the share of rho that would do. Symbols: k questions that are asked.
-    Formula: a price grows as variances shrink; choice by `chosen`. Raises: Refusal. Proof: proofs.md#workload
+    Claim: bought at these prices, which add up to at most `rho`, each query has at most the error that it has alone at
+    rho / k, times sqrt(s), s <= 1 the share of rho that would suffice. Symbols: k requested queries. Formula: a price
+    grows as variances shrink; choice by `chosen`. Raises: Refusal. Proof: proofs.md#workload
     """
     count = sum(not text.lstrip().startswith(CANDIDATE) for text in texts)
     if not 0 < count <= len(texts) <= MOST_QUESTIONS:
@@ -162,6 +166,7 @@ def plan_of(engine: Engine, texts: Sequence[str], rho: Fraction, asked: Asked) -
 
 
 def _line(engine: Engine, text: str, each: Asked) -> _Line:
+    """Compile one query of the workload, with its public key sets. Raises Refusal for a query over public tables."""
     question = engine.read(text, each.client)
     prepared = engine.prepare(question, each)
     if not prepared:
@@ -174,7 +179,7 @@ def _line(engine: Engine, text: str, each: Asked) -> _Line:
 
 
 def _servers(engine: Engine, one: _Wanted, lines: Sequence[_Line], price: Fraction) -> dict[int, float]:
-    """Find by which questions a release is served, and at what price of theirs."""
+    """Map each query from which a release can be derived to the price at which it is as accurate as on its own."""
     found = {one.line: float(price)}
     for i, line in enumerate(lines):
         times = [_times(engine, one, *held) for held in zip(line.prepared, line.told, line.keys, strict=True)]
@@ -185,7 +190,10 @@ def _servers(engine: Engine, one: _Wanted, lines: Sequence[_Line], price: Fracti
 
 
 def _times(engine: Engine, one: _Wanted, held: Prepared, words: Told, listed: pa.Table | None) -> float | None:
-    """Say how many times its price a release must cost to say a wanted one as exactly as its own would be."""
+    """Return the factor on its price at which a release serves a wanted one at equal error; None if it cannot.
+
+    The wanted release is derived from a zero-valued one, to find the noise of each derived number.
+    """
     if listed is None or one.keys is None:
         return None
     derived = derivation(one.told, words, engine.catalog)
@@ -208,6 +216,7 @@ def _times(engine: Engine, one: _Wanted, held: Prepared, words: Told, listed: pa
 def _planned(
     engine: Engine, place: int, line: _Line, each: Asked, price: float, ratios: Sequence[tuple[int, float]]
 ) -> Planned:
+    """Build the plan of one query: prices and errors, bought alone and in the workload."""
     confidence = engine.confidence(line.question, each)
     alone = dict(expected_error(line.question, noise_of(line.question, scales_of(line.prepared)), confidence))
     worst = max((ratio for _, ratio in ratios), default=0.0)

@@ -65,9 +65,7 @@ def place_catalog(folder: Path, events: int) -> Path:
     text = re.sub(r'size_class = "1e(\d+)"', lambda found: f'size_class = "1e{max(1, int(found[1]) + shift)}"', text)
     catalog = folder / "catalog.toml"
     if not (catalog.exists() and catalog.read_text(encoding="utf-8") == text):
-        with tempfile.NamedTemporaryFile(
-            "w", dir=folder, encoding="utf-8", delete=False
-        ) as written:  # created owner-only
+        with tempfile.NamedTemporaryFile("w", dir=folder, encoding="utf-8", delete=False) as written:  # owner-only
             written.write(text)
         Path(written.name).replace(catalog)
     return catalog

@@ -1,6 +1,6 @@
-"""A question over made-up rows, free of charge.
+"""Rehearsal: a dry run of queries on synthetic rows generated from the catalog.
 
-A request -> an Answer whose numbers mean nothing.
+Catalog -> an Engine over rows of nobody.
 
 Modules, each before those that import it:
 

@@ -1,7 +1,7 @@
-"""Rehearsal engine: the engine as it is, over synthetic rows made from the catalog alone, with a ledger of its own.
+"""Rehearsal engine: the real engine over synthetic rows generated from the catalog alone, with a ledger of its own.
 
-Bounds and noise are those of the real answer: the calibrations in force are public, and are handed in. Public tables
-are copied as they are; the files of private ones are not opened, and need not exist
+Contribution bounds and noise are those of the real answer: the calibrations in force are public, and are passed in.
+Public tables are copied unchanged; the files of private ones are not opened, and need not exist
 (`engine/workflows/proofs.md#rehearsal`).
 """
 
@@ -34,13 +34,13 @@ LIMITS = Limits(memory="1GB", seconds=60, temporary="2GB")
 
 @contextmanager
 def rehearsal(catalog: Catalog, calibrations: Knowing = NOTHING_KNOWN) -> Iterator[Engine]:
-    """Open an engine that answers for free; its numbers say nothing about anybody.
+    """Open an engine over synthetic rows that answers for free; its numbers contain no information about anybody.
 
     Proof: `engine/workflows/proofs.md#rehearsal`.
 
-    Claim: the half-widths of a question are those that it has on the data, at the same price, for who holds no release.
-    Needs: `calibrations`, those by which the data's engine bounds. Raises DataError where a public table's
-    files are not as declared.
+    Claim: the half-widths of a query are those that it has on the data, at the same price, for a client without stored
+    releases. Needs: `calibrations`, those of the real engine. Raises DataError where a public table's files are not as
+    declared.
     """
     backend = _opened(catalog, cache_folder())
     try:
@@ -51,7 +51,7 @@ def rehearsal(catalog: Catalog, calibrations: Knowing = NOTHING_KNOWN) -> Iterat
 
 
 def _opened(catalog: Catalog, cache: Path, *, again: bool = True) -> DuckDBBackend:
-    """Open the stage, made once more where whoever rehearses another state of the catalog removed it meanwhile."""
+    """Open the synthetic database; regenerate it once if another process removes it before it is open."""
     made = _made(catalog, cache)
     addresses = {table.name: f"stage.main.{name(table.name)}" for table in catalog.tables}
     try:
@@ -63,12 +63,12 @@ def _opened(catalog: Catalog, cache: Path, *, again: bool = True) -> DuckDBBacke
 
 
 def _of_nobody(catalog: Catalog) -> Catalog:
-    """Ask nothing of made-up people's law and age, which are drawn at random."""
+    """Remove the eligibility rules: law and age of synthetic persons are random."""
     return replace(catalog, datasets=tuple(replace(dataset, admission=NO_RULES) for dataset in catalog.datasets))
 
 
 def _made(catalog: Catalog, cache: Path) -> Path:
-    """Find the made-up rows of a catalog in the cache, or make them; they change with the catalog and public files."""
+    """Return the synthetic database, cached by a digest of its SQL and of the public files; generate it if missing."""
     public = [table for table in catalog.tables if not table.private]
     statements = tuple(made_up(catalog))
     digest = hashlib.sha256(repr((fingerprint(public), statements)).encode()).hexdigest()
@@ -76,7 +76,7 @@ def _made(catalog: Catalog, cache: Path) -> Path:
     if target.exists():
         return target
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with tempfile.TemporaryDirectory(prefix=".rehearsing-", dir=cache) as work:  # its owner's alone
+    with tempfile.TemporaryDirectory(prefix=".rehearsing-", dir=cache) as work:  # created owner-only
         unfinished = Path(work) / FILE
         with offline(str(unfinished)) as connection:
             for table in public:

@@ -1,8 +1,8 @@
-"""catalog -> SQL that makes rows of people up, from declarations and public tables and nothing else.
+"""Synthetic rows: SQL that generates private tables from declarations and public tables alone.
 
-lists    the values of public columns that are drawn from, as variables
-rows     numbered rows, each of one made-up person
-columns  one value a column: engine/workflows/rehearsal/values.py
+lists    the values of public columns to draw from, as SQL variables
+rows     numbered rows, each of one synthetic person
+columns  one value per column: engine/workflows/rehearsal/values.py
 joined   the public columns that the catalog looks up
 """
 
@@ -19,12 +19,12 @@ from engine.workflows.rehearsal.values import DATES, Place, draw, identity, macr
 
 PERSONS = 3_000
 ROWS_PER_PERSON = 20  # on average
-NUMBERED = {"TINYINT": 127, "UTINYINT": 255, "SMALLINT": 32_767}  # how many rows the smallest types can tell apart
-LONGEST_LIST = 10_000  # values of a public column that are drawn from
+NUMBERED = {"TINYINT": 127, "UTINYINT": 255, "SMALLINT": 32_767}  # small integer types -> number of distinct keys
+LONGEST_LIST = 10_000  # maximum number of public values to draw from
 
 
 def made_up(catalog: Catalog) -> Iterator[str]:
-    """Write the statements that make every private table beside public tables that are already there."""
+    """Yield the SQL statements that generate every private table; the public tables must exist already."""
     yield from macros()
     for table in (table for table in catalog.tables if table.private):
         for column in table.columns:
@@ -37,7 +37,7 @@ def made_up(catalog: Catalog) -> Iterator[str]:
 
 
 def row_count(catalog: Catalog, table: Table) -> int:
-    """Say how many rows a private table gets."""
+    """Return the number of synthetic rows of a private table."""
     if table.person is not None and table.primary_key == (table.person.column,):
         return _person_count(catalog)
     rows = _person_count(catalog) * min(ROWS_PER_PERSON, table.max_rows_per_person or ROWS_PER_PERSON)
@@ -46,16 +46,19 @@ def row_count(catalog: Catalog, table: Table) -> int:
 
 
 def _person_count(catalog: Catalog) -> int:
+    """Return the number of synthetic persons, limited by the smallest person key type."""
     own = [t for t in catalog.tables if t.person is not None and not t.person.through]
     return min([PERSONS, *(_numbered(t, t.person.column) for t in own if t.person is not None)])
 
 
 def _numbered(table: Table, column_name: str) -> int:
+    """Return the number of distinct values that a column's integer type allows."""
     column = table.column(column_name)
     return PERSONS * ROWS_PER_PERSON if column is None else NUMBERED.get(column.stored_type.upper(), 2**31)
 
 
 def _rows(catalog: Catalog, table: Table) -> str:
+    """Write the SELECT that generates the rows of a table, with lookup columns joined and in sort order."""
     looked_up = {join.column: f"j{i}.{name(join.take)}" for i, join in enumerate(table.source.joins)}
     joins = "".join(
         f" LEFT JOIN {name(join.table)} AS j{i} ON b.{name(join.on)} = j{i}.{name(only_key(catalog, join.table))}"
@@ -70,6 +73,7 @@ def _rows(catalog: Catalog, table: Table) -> str:
 
 
 def _value(catalog: Catalog, table: Table, column: Column) -> str:
+    """Write the SQL of one column: a key number as an identifier, or a drawn value."""
     number = _number(catalog, table, column)
     if number is not None:
         return identity(column, number)
@@ -77,7 +81,7 @@ def _value(catalog: Catalog, table: Table, column: Column) -> str:
 
 
 def _number(catalog: Catalog, table: Table, column: Column) -> str | None:
-    """Choose the number of what a column names: a row by its place; a person, a row of another table by a draw."""
+    """Write the number behind a key: the row number of a primary key, a random draw for a person or foreign key."""
     if table.primary_key == (column.name,):
         return "r"
     if table.person is None:
@@ -93,6 +97,7 @@ def _number(catalog: Catalog, table: Table, column: Column) -> str | None:
 
 
 def _place(catalog: Catalog, table: Table, column: Column) -> Place:
+    """Collect what determines a column's values: domain, consent states, date range, order among times."""
     drawn = _drawn_from(catalog, table, column) is not None
     states = table.consent.admitted if table.consent is not None and table.consent.column == column.name else ()
     times = [c.name for c in table.columns if c.type in DATED]
@@ -101,7 +106,7 @@ def _place(catalog: Catalog, table: Table, column: Column) -> Place:
 
 
 def _drawn_from(catalog: Catalog, table: Table, column: Column) -> ColumnOf | None:
-    """Find the public column whose values are drawn: the declared domain, or the key that a look-up needs."""
+    """Return the public column to draw values from: the declared domain, or the key of a lookup; None otherwise."""
     if isinstance(column.domain, ColumnOf):
         return column.domain
     join = next((join for join in table.source.joins if join.on == column.name), None)
@@ -109,9 +114,9 @@ def _drawn_from(catalog: Catalog, table: Table, column: Column) -> ColumnOf | No
 
 
 def _dates(catalog: Catalog, table: Table, column: Column) -> ValueRange:
-    """Find dates for a column: its own, else the first that its table declares, else the catalog.
+    """Return the date range of a column: its own, else one declared in the table, else in the catalog.
 
-    What says when a row happened lies in the declared windows.
+    The time and date columns of a table stay within the declared privacy windows.
     """
     stretch = catalog.dataset(table.dataset).stretch
     if stretch is not None and column.name in (table.time_column, table.date_column):
@@ -122,7 +127,7 @@ def _dates(catalog: Catalog, table: Table, column: Column) -> ValueRange:
 
 
 def _within(stretch: Stretch, columns: Iterable[Column]) -> ValueRange:
-    """Find the dates of the declared windows that a time and its date both may have."""
+    """Return the dates of the declared privacy windows, intersected with the given columns' ranges."""
     last = next_begin(stretch.window, stretch.last) - timedelta(days=1)
     domains = [c.domain for c in columns if isinstance(c.domain, ValueRange)]
     lower = max([stretch.first.isoformat(), *(str(each.lower) for each in domains)])

@@ -1,7 +1,7 @@
-"""One column of made-up rows: SQL for a value of its declared type, domain, bounds or dates.
+"""Synthetic values: SQL for a value of a column's declared type, domain, bounds or dates.
 
-Every draw is a pure function of (row, table, column), mixed from integers: a catalog always gives the same rows. Draws
-are skewed: a few persons have many rows and a few keys are common, as where people really are.
+Every draw is a pure function of (row, table, column), by integer hashing: a catalog always generates the same rows.
+Draws are skewed: a few persons have many rows and a few keys are common, as in real mobility data.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from dialect.catalog import Column, SqlType, Table, ValueList, ValueRange
 from dialect.functions import quote
 from engine.catalog.columns import DATED
 
-ONE_IN = 10  # of nullable values is NULL, of persons is not admitted
-DATES = ValueRange("2026-01-01", "2026-01-31")  # where the catalog declares none
-MINUTES_APART = 20  # of the times in one row, in the order in which they are declared
+ONE_IN = 10  # one nullable value in so many is NULL, one person in so many has no consent
+DATES = ValueRange("2026-01-01", "2026-01-31")  # default where the catalog declares no dates
+MINUTES_APART = 20  # between the timestamps of one row, in declaration order
 NOT_ADMITTED = "made-up refusal"
 
 MACROS = """
@@ -32,45 +32,45 @@ part(d) AS (d::DOUBLE + 0.5) / 4294967296.0
 pick(d, n) AS CAST(floor(part(d) * part(d) * n) AS BIGINT)
 syllable(i) AS ['ba','ce','di','fo','gu','ha','je','ki','lo','mu','na','pe','ri','so','tu','va'][1 + i]
 word(d) AS syllable(pick(d, 256) // 16) || syllable(pick(d, 256) % 16)
-""".strip().split("\n")  # part: strictly between 0 and 1; pick: from 0 to n - 1, small ones often
+""".strip().split("\n")  # part: in (0, 1); pick: 0 to n - 1, small numbers more often
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a value stands."""
+    """The declarations that determine the values of one column."""
 
     table: Table
     column: Column
-    drawn: bool  # from the values of a public column, which lie in a variable
-    admitted: tuple[str | bool, ...]  # of a consent column: the states that admit a person
+    drawn: bool  # from a public column's values, in an SQL variable
+    admitted: tuple[str | bool, ...]  # consent states that admit a person; () for other columns
     dates: ValueRange
-    later: int  # how many times are declared before this one
+    later: int  # number of time columns declared before this one
 
 
 def macros() -> tuple[str, ...]:
-    """Write what the values are written with."""
+    """Return the SQL macros that all generated values use."""
     return tuple(f"CREATE TEMP MACRO {macro}" for macro in MACROS)
 
 
 def draw(table: Table, column: Column | None, purpose: str = "value") -> str:
-    """Write a draw for each row: a 32-bit integer; without a column one that all columns of a row share."""
+    """Write a 32-bit random integer per row; without a column, all columns of a row share the draw."""
     what = f"{table.name}.{'' if column is None else column.name}.{purpose}"
     return f"draw(r, {crc32(what.encode())})"
 
 
 def variable(table: Table, column: Column) -> str:
-    """Name the variable that holds the public values of a column."""
+    """Return the SQL variable that contains the public values of a column."""
     return f"list_{table.name}_{column.name}"
 
 
 def identity(column: Column, number: str) -> str:
-    """Write what names a numbered thing, a person or a row: the same wherever it is referred to."""
+    """Write the identifier of a numbered person or row; equal numbers give equal identifiers in every table."""
     written_as = f"'id-' || ({number})" if column.type is SqlType.VARCHAR else f"({number})"
     return f"TRY_CAST({written_as} AS {column.stored_type})"
 
 
 def written(place: Place) -> str:
-    """Write a value, NULL now and then where that is declared."""
+    """Write a column's value, NULL in one of ONE_IN rows if the column is nullable."""
     value = f"TRY_CAST({_value(place)} AS {place.column.stored_type})"
     if not place.column.nullable or place.admitted:
         return value
@@ -78,6 +78,7 @@ def written(place: Place) -> str:
 
 
 def _value(place: Place) -> str:
+    """Write a column's value from the most specific declaration: public list, consent, cell, domain, type."""
     d, column = draw(place.table, place.column), place.column
     if place.drawn:
         values = f"getvariable('{variable(place.table, column)}')"
@@ -95,14 +96,14 @@ def _value(place: Place) -> str:
 
 
 def _cell(column: Column, resolution: int, d: str) -> str:
-    """Draw the middle of one of the 122 base cells, in the resolution of the column."""
+    """Write a random H3 cell: the centre of one of the 122 base cells, at the column's resolution."""
     lowest, beyond = (128 + resolution) << 52, (1 << (45 - 3 * resolution)) - 1
     index = f"({lowest} + (pick({d}, 122) << 45) + {beyond})"
     return f"lower(to_hex({index}))" if column.type is SqlType.VARCHAR else index
 
 
 def _state(place: Place, d: str) -> str:
-    """Draw a state of consent, most often one that admits."""
+    """Write a state of consent; in one of ONE_IN rows it does not admit."""
     boolean = place.column.type is SqlType.BOOLEAN
     kind = SqlType.BOOLEAN if boolean else SqlType.VARCHAR
     states = ", ".join(quote(Literal(state, kind)) for state in place.admitted)
@@ -113,6 +114,7 @@ def _state(place: Place, d: str) -> str:
 
 
 def _number(column: Column, d: str) -> str:
+    """Write a number within the column's range or bounds; small doubles are more frequent."""
     lower, upper = 0.0, 100.0
     if isinstance(column.domain, ValueRange):
         lower, upper = float(column.domain.lower), float(column.domain.upper)
@@ -125,14 +127,14 @@ def _number(column: Column, d: str) -> str:
 
 
 def _date(place: Place) -> str:
-    """Draw a date; columns with the same range get the same one in a row."""
+    """Write a date; columns of one table with the same range share it in a row."""
     first, last = (date.fromisoformat(str(end)) for end in (place.dates.lower, place.dates.upper))
     when = draw(place.table, None, "date")
     return f"CAST('{first}' AS DATE) + CAST(floor(part({when}) * {(last - first).days + 1}) AS INTEGER)"
 
 
 def _time(place: Place) -> str:
-    """Draw a moment by the wall clock of the column's zone, the later the later it is declared."""
+    """Write a timestamp in the column's time zone; columns declared later get later times."""
     seconds = f"CAST(floor(part({draw(place.table, None, 'clock')}) * 86400) AS BIGINT)"
     moment = f"CAST({_date(place)} AS TIMESTAMP) + to_seconds({seconds} + {place.later * MINUTES_APART * 60})"
     moment = f"least({moment}, TIMESTAMP '{place.dates.upper} 23:59:59')"
@@ -144,6 +146,7 @@ def _time(place: Place) -> str:
 
 
 def _other(kind: SqlType, d: str) -> str:
+    """Write a value of a type without domain: boolean, time of day, list or text."""
     forms = {
         SqlType.BOOLEAN: f"{d} % 2 = 0",
         SqlType.TIME: f"CAST(TIMESTAMP '2000-01-01' + to_seconds(CAST(floor(part({d}) * 86400) AS BIGINT)) AS TIME)",
