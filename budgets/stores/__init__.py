@@ -1,6 +1,6 @@
-"""Where a ledger lies: SQLite or PostgreSQL, one schema, guards, group commit.
+"""Ledger storage in SQLite or PostgreSQL: one schema, guard triggers, group commit.
 
-Charges -> durable rows, or nothing.
+Charges -> durable rows, or none.
 
 Modules, each before those that import it:
 

@@ -1,4 +1,4 @@
-"""Accounts as SQL: open, debit under a condition, read."""
+"""The accounts table: open accounts, debit them conditionally, read them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Opened:
     """What opening the accounts of a charge changed: caps by windows, then by holder."""
 
     new: Caps = field(default_factory=dict)  # accounts opened by this charge
-    recapped: Caps = field(default_factory=dict)  # accounts whose cap was moved since
+    recapped: Caps = field(default_factory=dict)  # accounts whose cap this charge changed
 
 
 _OF_DEBIT = (
@@ -67,12 +67,11 @@ _OPEN = insert(accounts).from_select(
 
 
 def open_accounts(connection: Connection, bill: Bill, grants: Sequence[Grant]) -> Opened:
-    """Make the accounts of a charge that are not there, and move the others to today's caps.
+    """Open the missing accounts of a charge, and set the others to their current caps.
 
-    Claim: a dataset's ceiling is fixed by its first charge and only by it. Symbols: ceiling, cap of today.
-    Formula: ceiling := cap at opening; of other accounts ceiling := max(ceiling, cap) afterwards.
-    Source: budgets/accounting/proofs.md#the-filter. Raises CeilingRaised when today's cap of a dataset is above its
-    ceiling.
+    Claim: a dataset's ceiling is fixed by its first charge and only by it. Symbols: ceiling, current cap. Formula:
+    ceiling := cap at opening; for other accounts ceiling := max(ceiling, cap) afterwards. Source:
+    budgets/accounting/proofs.md#the-filter. Raises CeilingRaised if a dataset's current cap exceeds its ceiling.
     """
     opened, dataset = Opened(), bill.request.dataset
     for debit in bill.debits:
@@ -93,12 +92,12 @@ def open_accounts(connection: Connection, bill: Bill, grants: Sequence[Grant]) -
 
 
 def debit_all(connection: Connection, bills: Sequence[Bill], grants: Sequence[Grant]) -> bool:
-    """Debit every account of some bills of one dataset or none, and tell which: never beyond its cap, which is today's.
+    """Debit every account of some bills of one dataset, or none; returns whether they were debited.
 
-    Claim: after every transaction spent <= chargeable(cap at that charge) for each account.
-    Symbols: spent before and cap of the account's own row, loss. Formula: spent := spent + loss
-    WHERE cap = today's AND spent <= chargeable(cap) - loss, and as many rows change as there are accounts, else none is
-    changed: one is not there, has another cap, or is short. Source: proofs.md#never-over-the-cap. Raises nothing.
+    Claim: after every transaction spent <= chargeable(cap at that charge) for each account. Symbols: spent before and
+    cap of the account's own row, loss. Formula: spent := spent + loss WHERE cap = current cap AND spent <=
+    chargeable(cap) - loss; if fewer rows change than there are accounts, all is rolled back: an account is missing, has
+    another cap, or is short. Source: proofs.md#never-over-the-cap. Raises nothing.
     """
     debits = debits_of(bills)
     rows = [row for debit in debits for row in _debit_rows(bills, grants, debit)]
@@ -111,14 +110,14 @@ def debit_all(connection: Connection, bills: Sequence[Bill], grants: Sequence[Gr
 
 
 def read_asked(connection: Connection, bill: Bill) -> Iterator[tuple[AccountView, Loss]]:
-    """Pair each account of a bill with what it is to pay."""
+    """Pair each account of a bill with the loss it is to be debited."""
     for debit in bill.debits:
         for row in connection.execute(_READ, _of_debit(bill.request.dataset, debit)):
             yield _view(row), debit.loss
 
 
 def read_accounts(connection: Connection, dataset: str | None) -> tuple[AccountView, ...]:
-    """Give every account of a dataset, or of all, the shared ones of each window first."""
+    """Read the accounts of a dataset, or of all; in each window, shared accounts come first."""
     statement = select(accounts).order_by(accounts.c.dataset, accounts.c.window_name, accounts.c.holder)
     if dataset is not None:
         statement = statement.where(accounts.c.dataset == dataset)
@@ -126,7 +125,7 @@ def read_accounts(connection: Connection, dataset: str | None) -> tuple[AccountV
 
 
 def read_account(connection: Connection, name: AccountName, cap: Loss | None) -> AccountView | None:
-    """Give one account, under today's cap where one is given; None for one that is neither open nor capped."""
+    """Read one account under `cap`, or under its stored cap if None; None if it is neither open nor capped."""
     of_name = (accounts.c.dataset == name.dataset, accounts.c.window_name == name.window)
     row = connection.execute(select(accounts).where(*of_name, accounts.c.holder == name.holder)).one_or_none()
     if row is None:
@@ -135,7 +134,7 @@ def read_account(connection: Connection, name: AccountName, cap: Loss | None) ->
 
 
 def read_under(connection: Connection, dataset: str, caps: Mapping[AccountName, Loss]) -> tuple[AccountView, ...]:
-    """Give some accounts of a dataset under the caps that hold today; one that is not open has spent nothing."""
+    """Read accounts of a dataset under the given caps; an account that is not open has spent nothing."""
     asked = {"of_dataset": dataset, "of_holders": listed({name.holder for name in caps})}
     rows = connection.execute(_READ, asked | {"of_windows": listed({name.window for name in caps})})
     found = {_name(row): row for row in rows}
@@ -143,12 +142,12 @@ def read_under(connection: Connection, dataset: str, caps: Mapping[AccountName, 
 
 
 def read_datasets(connection: Connection) -> tuple[str, ...]:
-    """Give the datasets that were ever charged."""
+    """List the datasets that were ever charged."""
     return tuple(connection.execute(select(accounts.c.dataset).distinct().order_by(accounts.c.dataset)).scalars())
 
 
 def read_ceilings(connection: Connection, dataset: str, windows: Sequence[str]) -> dict[AccountName, Loss]:
-    """Give the ceilings that first charges of a dataset have fixed."""
+    """Read the ceilings that the first charges of a dataset fixed, by dataset account."""
     asked = {"of_dataset": dataset, "of_holders": listed([EVERYBODY]), "of_windows": listed(windows)}
     return {_name(row): _ceiling(row) for row in connection.execute(_READ, asked)}
 
@@ -156,7 +155,7 @@ def read_ceilings(connection: Connection, dataset: str, windows: Sequence[str]) 
 def _todays(
     bill: Bill, grants: Iterable[Grant], holder: str, windows: tuple[str, ...]
 ) -> Iterator[tuple[tuple[str, ...], Loss]]:
-    """Give today's cap of a holder's accounts, windows of one cap together."""
+    """Group a holder's windows by current cap: windows without a cap of their own share one."""
     request = bill.request
     mine = [grant for grant in grants if grant.holder == holder]
     apart = {STATIC} | {grant.scope for grant in mine}
@@ -167,9 +166,9 @@ def _todays(
 
 
 def _debit_rows(bills: Sequence[Bill], grants: Sequence[Grant], debit: Debit) -> Iterator[dict[str, object]]:
-    """Give the parameters of a debit: holders and windows of one cap together."""
+    """Build the parameters of the UPDATE for a debit: one row for each group of holders and windows with equal caps."""
     first, asking = bills[0].request, {bill.request.client: bill for bill in bills}
-    usual = asking.keys() - {grant.holder for grant in grants}  # who has a client's cap in the catalog, and no other
+    usual = asking.keys() - {grant.holder for grant in grants}  # clients without grants: the catalog's cap
     by_cap: dict[str | None, list[str]] = {}
     for holder in debit.holders:
         by_cap.setdefault(None if holder in usual else holder, []).append(holder)
@@ -193,7 +192,7 @@ def _insert(connection: Connection, dataset: str, new: Caps) -> None:
 
 
 def recap(connection: Connection, names: Sequence[AccountName], cap: Loss) -> None:
-    """Move accounts to another cap; a ceiling of others than everybody follows upwards."""
+    """Set accounts of one holder to another cap; their ceilings rise with it, except the dataset's."""
     of_names = {"of_dataset": names[0].dataset, "of_holders": listed([names[0].holder])}
     of_names["of_windows"] = listed(name.window for name in names)
     for part, units in zip(("pico_rho", "atto_delta"), _units(cap), strict=True):
@@ -204,7 +203,7 @@ def recap(connection: Connection, names: Sequence[AccountName], cap: Loss) -> No
 
 
 def _under(name: AccountName, cap: Loss, row: Row[Any] | None) -> AccountView:
-    """Show an account; a dataset's cap is never above its ceiling."""
+    """Build the view of an account; a dataset's cap never shows above its ceiling."""
     if row is None:
         return AccountView(name, cap, NOTHING)
     return AccountView(name, cap.smaller_of(_ceiling(row)) if name.holder == EVERYBODY else cap, _spent(row))

@@ -1,11 +1,13 @@
-"""Tables of who may ask and of who objects: clients, grants, freezes, failures, top-up requests, objections.
+"""Tables of clients and of objections: clients, grants, freezes, failures, top-up requests; objection events.
 
-Standing is read in one statement for all clients of a charge: who is frozen or removed, which caps were granted.
+The standing of all clients of a batch is read in one statement: who is frozen or removed, which caps were granted.
 
-Objections are two tables, and both only grow:
+Objections have two append-only tables:
 
-    acts      when, who recorded it, why, of which dataset: nothing in a row is about a person
-    persons   whom an act is about: in a file of its own beside a ledger file, which auditors do not get
+    objection_acts       when, recorded by whom, why, for which dataset: no personal data
+    objection_persons    the persons of each event
+
+For a ledger file they lie in a separate file, which auditors do not get.
 """
 
 from __future__ import annotations
@@ -70,7 +72,7 @@ acts = Table(
 persons = Table(
     "objection_persons",
     metadata,
-    Column("place", Integer, primary_key=True, autoincrement=True),  # given out in the order of commits
+    Column("place", Integer, primary_key=True, autoincrement=True),  # assigned in the order of commits
     Column("act", Integer, ForeignKey("objection_acts.act"), nullable=False),
     Column("person", Text, nullable=False),
     sqlite_autoincrement=True,
@@ -84,7 +86,7 @@ for _table in (acts, persons):
 
 
 def prepared_register(store: Store) -> Store:
-    """Make the tables where there are none, or close the store; raises UnsafeStore, LedgerUnavailable."""
+    """Create the tables if missing, or close the store; raises UnsafeStore, LedgerUnavailable."""
     try:
         with store.writing() as connection:
             metadata.create_all(connection)
@@ -96,7 +98,7 @@ def prepared_register(store: Store) -> Store:
 
 
 def write_act(connection: Connection, done: Act, about: Sequence[str]) -> Act:
-    """Write an act and whom it is about."""
+    """Insert an objection event and its persons; returns it with its number."""
     row = {"at": done.at, "recorded_by": done.recorded_by, "dataset": done.dataset, "kind": done.kind.value}
     number = connection.execute(insert(acts).values(**row, reason=done.reason).returning(acts.c.act)).scalar_one()
     connection.execute(insert(persons), [{"act": number, "person": person} for person in about])
@@ -104,13 +106,13 @@ def write_act(connection: Connection, done: Act, about: Sequence[str]) -> Act:
 
 
 def read_acts(connection: Connection) -> tuple[Act, ...]:
-    """Read what was done, oldest first."""
+    """List the objection events, oldest first."""
     found = connection.execute(select(acts).order_by(acts.c.act))
     return tuple(Act(r.act, r.at, r.recorded_by, r.dataset, ActKind(r.kind), r.reason) for r in found)
 
 
 def read_objections(connection: Connection, behind: int) -> tuple[Objection, ...]:
-    """Read whom acts are about, behind a place, in the order in which they were recorded."""
+    """List the persons of objection events after a position, in order of commit."""
     wanted = select(persons.c.place, acts.c.dataset, acts.c.kind, persons.c.person).join(acts)
     found = connection.execute(wanted.where(persons.c.place > behind).order_by(persons.c.place))
     return tuple(Objection(r.place, r.dataset, ActKind(r.kind), r.person) for r in found)
@@ -121,7 +123,7 @@ OPEN, APPROVED, DECLINED = "open", "approved", "declined"
 LET_AN_ADMIN_LOOK = "an admin, who sees why in the ledger and can thaw it."
 
 
-# Said once: what every charge asks is not built anew each time.
+# Statements of every charge, built once.
 _KNOWN = select(clients.c.holder, clients.c.state, clients.c.is_group).where(among(clients.c.holder, "holders"))
 _SPELT = select(client_names).where(among(client_names.c.folded, "folded"))
 _GRANTS = select(caps).where(caps.c.dataset == bindparam("dataset"), among(caps.c.holder, "holders"))
@@ -135,15 +137,15 @@ _FROZEN = select(freezes).where(
 
 @dataclass(frozen=True)
 class Standing:
-    """What is known of some clients, of the groups they are in, and what is frozen of a dataset."""
+    """State of some clients and their groups, and the freezes that apply to them."""
 
-    known: Mapping[str, tuple[str, int]]  # state, and whether it is a group, by client or group
+    known: Mapping[str, tuple[str, int]]  # (state, is_group) by client or group
     frozen: tuple[Row[Any], ...]
 
     def check(self, client: str, dataset: str | None = None, windows: Iterable[str] = ()) -> None:
-        """Refuse a client that was removed or is frozen, and one that is a group; raises Forbidden.
+        """Refuse a removed or frozen client, and a group in the place of a client; raises Forbidden.
 
-        With a dataset, what is frozen of it and of the windows is refused too.
+        With a dataset, freezes of the dataset and of its windows are refused too.
         """
         path = _path(client)
         if any(self.known[holder][0] == REMOVED for holder in path if holder in self.known):
@@ -156,12 +158,12 @@ class Standing:
                 _check_thawed(row, client, dataset, frozenset(windows))
 
     def knows(self, client: str) -> bool:
-        """Tell whether a client, and each group it is in, is known as what it is; the owner is."""
+        """Return whether a client is registered as a client and each of its groups as a group; true for the owner."""
         return all(holder in self.known and self.known[holder][1] == (holder != client) for holder in _path(client))
 
 
 def read_standing(connection: Connection, clients: Iterable[str], dataset: str | None = None) -> Standing:
-    """Read what decides whether some clients may ask of a dataset, or at all."""
+    """Read the standing of some clients; with a dataset, its freezes too."""
     holders = {holder for client in clients for holder in _path(client)}
     datasets = {"", dataset or ""}
     rows = connection.execute(_KNOWN, {"holders": listed(holders)}).all()
@@ -173,7 +175,7 @@ def read_standing(connection: Connection, clients: Iterable[str], dataset: str |
 def check_standing(
     connection: Connection, client: str, dataset: str | None = None, windows: Iterable[str] = ()
 ) -> None:
-    """Refuse one client as `Standing.check` does; raises Forbidden."""
+    """Check one client as `ClientStanding.check` does; raises Forbidden."""
     read_standing(connection, [client], dataset).check(client, dataset, windows)
 
 
@@ -182,7 +184,7 @@ def _path(client: str) -> tuple[str, ...]:
 
 
 def why_stopped(connection: Connection, client: str, dataset: str, windows: Iterable[str]) -> str | None:
-    """Say why a client may not be charged there; None where it may."""
+    """Return why a client may not be charged there; None if it may."""
     try:
         check_standing(connection, client, dataset, windows)
     except Forbidden as stopped:
@@ -191,9 +193,9 @@ def why_stopped(connection: Connection, client: str, dataset: str, windows: Iter
 
 
 def add_client(connection: Connection, client: str, *, back: bool = False) -> None:
-    """Know a client and the groups it is in, each once; one that was removed comes back only where that is said.
+    """Register a client and its groups if they are new; with `back`, reactivate a removed client.
 
-    Raises Forbidden for a name that another client or group has in another spelling.
+    Raises ParamError for an invalid name, Forbidden for another spelling of a registered one.
     """
     check_spelling(connection, client)
     for holder in prefixes(client):
@@ -208,7 +210,7 @@ def add_client(connection: Connection, client: str, *, back: bool = False) -> No
 
 
 def check_spelling(connection: Connection, client: str) -> None:
-    """Refuse a name that a known client or group has in another spelling; raises Forbidden.
+    """Refuse another spelling of a registered client's or group's name; raises Forbidden.
 
     Claim: no two clients of a ledger have names that fold to the same. Symbols: folded names of a path. Formula: the
     primary key of client_names. Source: budgets/accounting/proofs.md#one-client-for-each-name.
@@ -221,7 +223,7 @@ def check_spelling(connection: Connection, client: str) -> None:
 
 
 def complete_names(connection: Connection) -> None:
-    """Note the folded names of clients that a ledger has known from before; raises UnsafeStore where two are alike."""
+    """Fill in the folded names of clients from older ledgers; raises UnsafeStore for two equal ones."""
     noted = set(connection.execute(select(client_names.c.holder)).scalars())
     known = connection.execute(select(clients.c.holder).order_by(clients.c.holder)).scalars().all()
     for holder in (each for each in known if each not in noted):
@@ -236,14 +238,14 @@ def complete_names(connection: Connection) -> None:
 
 
 def remove_client(connection: Connection, client: str) -> None:
-    """Let a client, or a group with all in it, ask no more; raises ParamError where there is none."""
+    """Mark a client or group as removed; raises ParamError if there is none."""
     gone = update(clients).where(clients.c.holder == client).values(state=REMOVED)
     if connection.execute(gone).rowcount != 1:
         raise ParamError(f"There is no client {client!r}.", "one that was added, or has asked.")
 
 
 def read_clients(connection: Connection) -> tuple[Member, ...]:
-    """Give every client and group that was ever named, by name."""
+    """List every known client and group by name, with its effective state."""
     known = tuple(connection.execute(select(clients).order_by(clients.c.holder)))
     frozen = {freeze.client for freeze in read_freezes(connection) if not freeze.dataset and not freeze.window}
     removed = {row.holder for row in known if row.state == REMOVED}
@@ -258,7 +260,7 @@ def _state(client: str, removed: Container[str], frozen: Container[str]) -> str:
 
 
 def read_grants(connection: Connection, dataset: str, holders: Iterable[str]) -> tuple[Grant, ...]:
-    """Give the caps that admins have set for some holders of a dataset."""
+    """Read the caps that admins have set for some holders of a dataset."""
     return tuple(
         Grant(row.dataset, row.holder, row.scope, Loss(row.pico_rho, row.atto_delta), row.sequence)
         for row in connection.execute(_GRANTS, {"dataset": dataset, "holders": listed(holders)})
@@ -266,22 +268,22 @@ def read_grants(connection: Connection, dataset: str, holders: Iterable[str]) ->
 
 
 def grant(connection: Connection, given: Grant) -> None:
-    """Set a cap, in the place of the one of the same scope."""
+    """Set a cap; it replaces an earlier one of the same scope."""
     key = {"dataset": given.dataset, "holder": given.holder, "scope": given.scope}
     cap = {"pico_rho": given.cap.pico_rho, "atto_delta": given.cap.atto_delta}
     _put(connection, caps, key, cap | {"sequence": given.sequence})
 
 
 def freeze(connection: Connection, dataset: str, holder: str, window: str, sequence: int) -> None:
-    """Let nothing be charged there; an empty part of the name means all."""
+    """Freeze a scope; an empty field matches everything."""
     key = {"dataset": dataset, "holder": holder, "window_name": window}
     _put(connection, freezes, key, {"frozen": 1, "sequence": sequence})
 
 
 def thaw(connection: Connection, dataset: str, holder: str, window: str, sequence: int) -> None:
-    """Undo a freeze and forget the failures that led to it; without a window, those of every window.
+    """Lift a freeze and reset the failure counters that led to it; without a window, of every window.
 
-    Those of a dataset are kept by tree of clients too.
+    For a dataset, the counters of every client tree are reset too.
     """
     for table, values in ((freezes, {"frozen": 0, "sequence": sequence}), (failures, {"times": 0})):
         named = [table.c.dataset == dataset]
@@ -295,7 +297,7 @@ def thaw(connection: Connection, dataset: str, holder: str, window: str, sequenc
 
 
 def count_failure(connection: Connection, dataset: str, holder: str, window: str) -> int:
-    """Count one more failure there; give how many there are since an admin looked."""
+    """Increment a failure counter; returns its value since the last thaw."""
     key = {"dataset": dataset, "holder": holder, "window_name": window}
     if insert_new(connection, failures, key | {"times": 1}):
         return 1
@@ -305,7 +307,7 @@ def count_failure(connection: Connection, dataset: str, holder: str, window: str
 
 
 def failures_by_tree(connection: Connection, dataset: str, window: str) -> dict[str, int]:
-    """Give how many failures of each tree a dataset's window has seen since an admin looked; those of all beside."""
+    """Read the failures of a dataset's window since the last thaw, by client tree; "" has the sum of all."""
     counted = select(failures.c.holder, failures.c.times).where(
         failures.c.dataset == dataset, failures.c.window_name == window
     )
@@ -313,7 +315,7 @@ def failures_by_tree(connection: Connection, dataset: str, window: str) -> dict[
 
 
 def complete_failures(connection: Connection) -> None:
-    """Count by tree what a ledger has counted by window alone, as it did before; reads its chain only then."""
+    """Fill in failures by client tree for older ledgers, which counted by window only; rereads the chain then."""
     counted = {tuple(key) for key in connection.execute(select(*failures.primary_key.columns))}
     of_windows = {(dataset, window) for dataset, holder, window in counted if dataset and holder == EVERYBODY}
     if of_windows <= {(dataset, window) for dataset, holder, window in counted if holder != EVERYBODY}:
@@ -326,21 +328,21 @@ def complete_failures(connection: Connection) -> None:
 
 
 def read_freezes(connection: Connection) -> tuple[Freeze, ...]:
-    """Give everything that is frozen now."""
+    """List all current freezes."""
     order = (freezes.c.dataset, freezes.c.holder, freezes.c.window_name)
     rows = connection.execute(select(freezes).where(freezes.c.frozen == 1).order_by(*order))
     return tuple(Freeze(row.dataset, row.holder, row.window_name, row.sequence) for row in rows)
 
 
 def request_top_up(connection: Connection, asked: TopUp) -> None:
-    """Keep a request for another cap."""
+    """Insert a request for another cap."""
     key = {"id": asked.id}
     about = {"dataset": asked.dataset, "client": asked.client, "scope": asked.scope, "state": asked.state}
     _put(connection, top_ups, key, about | {"pico_rho": asked.cap.pico_rho, "atto_delta": asked.cap.atto_delta})
 
 
 def read_top_ups(connection: Connection, state: str | None = None) -> tuple[TopUp, ...]:
-    """Give the requests for other caps, oldest first."""
+    """List the requests for other caps, oldest first."""
     statement = select(top_ups).order_by(top_ups.c.id)
     rows = connection.execute(statement if state is None else statement.where(top_ups.c.state == state))
     return tuple(
@@ -349,7 +351,7 @@ def read_top_ups(connection: Connection, state: str | None = None) -> tuple[TopU
 
 
 def decide_top_up(connection: Connection, top_up: int, state: str) -> TopUp:
-    """Close a request that is open; raises ParamError for any other."""
+    """Close an open request; raises ParamError if it is not open."""
     found = [asked for asked in read_top_ups(connection, OPEN) if asked.id == top_up]
     if not found:
         raise ParamError(f"There is no open request {top_up}.", "passersby topup list --open shows those that are.")
@@ -368,7 +370,7 @@ def _check_thawed(row: Row[Any], client: str, dataset: str | None, windows: froz
 
 
 def _put(connection: Connection, table: Table, key: Mapping[str, object], values: Mapping[str, object]) -> None:
-    """Write the one row of a key."""
+    """Insert or update the row of a key."""
     if not insert_new(connection, table, {**key, **values}):
         named = [table.c[name] == value for name, value in key.items()]
         connection.execute(update(table).where(*named).values(values))

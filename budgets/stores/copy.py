@@ -1,4 +1,4 @@
-"""A whole ledger, copied from one database into an empty one, of the same kind or the other; in one snapshot."""
+"""Copy a whole ledger in one snapshot into an empty database of the same kind or the other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROWS_AT_ONCE = 500
 
 
 def write_copy(source: Store, address: str | Path) -> None:
-    """Copy a ledger to where there is none, whole or not at all; raises UnsafeStore where there is one."""
+    """Copy a ledger to an empty place, completely or not at all; raises UnsafeStore if it is not empty."""
     with source.reading() as rows:
 
         def fill(connection: Connection) -> None:
@@ -31,7 +31,7 @@ def write_copy(source: Store, address: str | Path) -> None:
 
 
 def write_register_copy(source: Store, address: str | Path) -> None:
-    """Copy a register of objections to where there is none, in one transaction; raises UnsafeStore where one is."""
+    """Copy an objection register to an empty place in one transaction; raises UnsafeStore if it is not empty."""
     _refuse_file(address)
     with (
         source.reading() as rows,
@@ -50,7 +50,7 @@ def _copy(rows: Connection, connection: Connection, table: Table) -> None:
 
 
 def _refuse_file(address: str | Path) -> None:
-    """Refuse a file that is there, whatever it holds."""
+    """Refuse a file that exists already; raises UnsafeStore."""
     where = shown_address(address)
     if "://" not in where and Path(where).exists():
         raise UnsafeStore(f"There is a file {where} already.", "a place where nothing is yet.")

@@ -1,13 +1,12 @@
-"""Group commit: requests that arrive together share one execution, and transactions share one flush of the disk.
+"""Group commit: concurrent requests are executed as one batch, and concurrent transactions share one fsync.
 
-Gathered requests: a thread that finds none at work begins. Those that come meanwhile wait; then one of them does the
-work of all. Before that it waits a moment for those that were just served: they often ask again, and are then served
-together. Those that were served wake each other one by one, because all at once they would contend.
+`RequestBatcher`: a thread that finds nobody at work executes its request. Requests that arrive meanwhile wait, and
+then one of their threads executes all of them. Before that it waits briefly for the threads just served, which often
+send another request at once. Served threads wake each other one by one, which avoids lock contention.
 
-Shared commits: threads take turns in one transaction, and each returns when it is durable. A thread that finds nobody
-waiting behind it commits for all before it. So one writer alone commits at once, and many share the disk's flushes.
-The first works in the transaction itself, each other in a savepoint: one that fails takes its own part back, and no
-other's.
+`GroupCommit`: threads take turns writing in one transaction, and each returns when it is durable. A thread that finds
+nobody waiting commits for all before it. So a single writer commits at once, and many share one fsync. The first
+writes in the transaction itself, each other one in a savepoint: a failure rolls back its own part only.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from budgets.errors import LedgerUnavailable, UnsafeStore
 
-WHOLE = "whole_transaction"  # a savepoint that lives as long as the transaction in which the first part wrote
+WHOLE = "whole_transaction"  # outermost savepoint: exists as long as the transaction
 MOST_TOGETHER = 64  # parts of one transaction: other processes wait no longer than these take
 TURN_SECONDS = 20.0
 
 
 @dataclass(eq=False)
 class Together:
-    """One open transaction and what became of it."""
+    """One open transaction and its outcome."""
 
     connection: Connection
     parts: int = 1
@@ -41,22 +40,22 @@ class Together:
 
 
 class SharedCommits:
-    """The turns of one process's writers."""
+    """Group commit among the writer threads of one process."""
 
     def __init__(self) -> None:
-        """Begin with nobody writing."""
+        """Start without an open transaction."""
         mutex = threading.Lock()
         self._turn, self._over = threading.Condition(mutex), threading.Condition(mutex)
-        self._busy = False  # somebody works in the transaction, or commits it
+        self._busy = False  # a thread writes in the transaction, or commits it
         self._waiting = 0
         self._open: Together | None = None
 
     @contextmanager
     def part(self, begin: Callable[[], Connection]) -> Iterator[Connection]:
-        """Write a part of a transaction, begun where none is open; durable when this returns.
+        """Write one part of the shared transaction, begun if none is open; durable when this returns.
 
-        Claim: what a part wrote is committed before its writer goes on, and a part that raises leaves nothing behind.
-        Symbols: parts of one transaction, one at a time. Formula: who finds nobody waiting commits, all others wait for
+        Claim: a part is committed before its writer continues, and a part that raises leaves no trace. Symbols: parts
+        of one transaction, one at a time. Formula: the writer that finds nobody waiting commits, all others wait for
         it. Source: proofs.md#one-commit-for-many. Raises what the part raises, and SQLAlchemyError.
         """
         self._take_turn()
@@ -82,7 +81,7 @@ class SharedCommits:
 
     @contextmanager
     def _next_part(self, together: Together) -> Iterator[Connection]:
-        """Work in a savepoint; one that can't be ended is gone, with all that was written before it."""
+        """Work in a savepoint; if it cannot be ended, the database has undone the whole transaction."""
         nested = together.connection.begin_nested()
         try:
             yield together.connection
@@ -101,7 +100,7 @@ class SharedCommits:
                 given = self._turn.wait_for(lambda: not self._busy, TURN_SECONDS)
             finally:
                 self._waiting -= 1
-                if not given:  # whoever relied on this one to commit, or to go on, must do it now
+                if not given:  # timed out: wake the threads that relied on this one to commit
                     self._turn.notify()
                     self._over.notify_all()
             if not given:
@@ -109,7 +108,7 @@ class SharedCommits:
             self._busy = True
 
     def _give_turn(self) -> None:
-        """Commit if nobody waits who could, else let the next one write."""
+        """Commit if no other writer waits, otherwise let the next one write."""
         with self._turn:
             together = self._open
             ends = self._waiting == 0 or (together is not None and together.parts >= MOST_TOGETHER)
@@ -121,9 +120,10 @@ class SharedCommits:
             self._commit(together)
 
     def _commit(self, together: Together) -> None:
-        """Commit what all wrote, if it is there: a store may undo a whole transaction by itself, and begin another.
+        """Commit the shared transaction, after checking that it is still the one that was begun.
 
-        SQLite does so where the disk is full or can't be read, and then a commit of nothing succeeds.
+        SQLite undoes a whole transaction by itself when the disk is full or unreadable, and the commit of nothing would
+        then succeed.
         """
         try:
             if together.failure is None:
@@ -133,7 +133,7 @@ class SharedCommits:
                 together.connection.invalidate()
         except BaseException as failure:
             together.failure = failure
-            together.connection.invalidate()  # what it holds open can't be told
+            together.connection.invalidate()  # its transaction state is unknown
             if not isinstance(failure, SQLAlchemyError):
                 raise
         finally:
@@ -154,17 +154,17 @@ class SharedCommits:
             raise SQLAlchemyError("the shared commit failed") from together.failure
 
     def _forsaken(self) -> bool:
-        """Tell whether everybody who could have committed gave up waiting for a turn."""
+        """Return whether every thread that could have committed gave up waiting for its turn."""
         return not self._busy and self._waiting == 0
 
 
 def _is_there(connection: Connection) -> None:
-    """Raise where the transaction is not the one that was begun."""
+    """Raise unless the transaction is the one that was begun: its outermost savepoint must exist."""
     connection.exec_driver_sql(f"RELEASE SAVEPOINT {WHOLE}")
 
 
 def _end(how: Callable[[], None], together: Together) -> bool:
-    """End a savepoint; where it is not there, nobody's part is."""
+    """End a savepoint; if it does not exist, the whole transaction is lost. Returns whether it succeeded."""
     try:
         how()
     except BaseException as failure:
@@ -173,13 +173,13 @@ def _end(how: Callable[[], None], together: Together) -> bool:
 
 
 def _abandon(connection: Connection) -> None:
-    """Give a connection back; what was not committed is undone."""
+    """Return a connection to the pool; uncommitted work is rolled back."""
     with suppress(SQLAlchemyError):
         connection.close()
 
 
-MOST_AT_ONCE = 64  # of one transaction: other processes wait no longer than these take
-PATIENCE = 0.5  # of the time that the last took: as long those whom it served may take to ask again
+MOST_AT_ONCE = 64  # requests of one batch: other processes wait no longer than these take
+PATIENCE = 0.5  # fraction of the last batch's duration to wait for its threads to return
 
 LONGEST_PATIENCE = 0.01  # seconds
 
@@ -189,7 +189,7 @@ DoAll = Callable[[Sequence[Asked]], Sequence[Given | Exception]]  # one outcome 
 
 
 def _shut() -> threading.Lock:
-    """Give a lock that is held: it is waited for as an Event is, at a fraction of the cost."""
+    """Create a locked lock: a cheaper one-shot event."""
     lock = threading.Lock()
     lock.acquire()
     return lock
@@ -197,18 +197,18 @@ def _shut() -> threading.Lock:
 
 @dataclass(eq=False)
 class _Waiting(Generic[Asked, Given]):
-    """What one thread has asked, and what became of it."""
+    """A waiting thread's request and its outcome."""
 
     asked: Asked
-    has_turn: bool  # to work
-    go_on: threading.Lock = field(default_factory=_shut)  # let go once, when it has its outcome or its turn
-    outcomes: list[Given | BaseException] = field(default_factory=list)  # none yet, or one
-    behind: _Waiting[Asked, Given] | None = None  # who was served with it, and is told after it
-    is_told: bool = False  # that it was served
+    has_turn: bool  # to execute the next batch
+    go_on: threading.Lock = field(default_factory=_shut)  # released once, when it has its outcome or its turn
+    outcomes: list[Given | BaseException] = field(default_factory=list)  # empty, or one outcome
+    behind: _Waiting[Asked, Given] | None = None  # next served thread, which this one wakes
+    is_told: bool = False  # woken with an outcome
     is_gone: bool = False  # interrupted while it waited
 
     def outcome(self) -> Given:
-        """Give what came of it, or raise that."""
+        """Return the outcome, or raise it if it is an exception."""
         (came,) = self.outcomes
         if isinstance(came, BaseException):
             raise came
@@ -217,23 +217,23 @@ class _Waiting(Generic[Asked, Given]):
 
 @dataclass(frozen=True)
 class _Last:
-    """What was done last; nothing at first."""
+    """When the last batch ended and how many threads may send another request; empty at first."""
 
-    asked: int = 0  # who was served, and who came meanwhile: all who may ask again
+    asked: int = 0  # threads served or waiting: all that may send a request next
     patient_until: float = 0.0
 
     @classmethod
     def since(cls, began: float, asked: int) -> _Last:
-        """End what began at a moment of the clock that only goes forward."""
+        """Record the end of a batch that began at a reading of the monotonic clock."""
         ended = time.perf_counter()
         return cls(asked, ended + min(PATIENCE * (ended - began), LONGEST_PATIENCE))
 
 
 class Gathered(Generic[Asked, Given]):
-    """The threads of one process that ask for the same kind of thing."""
+    """Batches concurrent requests of the threads of one process."""
 
     def __init__(self) -> None:
-        """Begin with nobody waiting."""
+        """Start without waiting threads."""
         self._mutex = threading.Lock()
         self._waiting: list[_Waiting[Asked, Given]] = []
         self._at_work = False
@@ -241,11 +241,12 @@ class Gathered(Generic[Asked, Given]):
         self._last = _Last()
 
     def ask(self, asked: Asked, do_all: DoAll[Asked, Given]) -> Given:
-        """Give what came of one thing that was asked, done alone or together with what others ask.
+        """Execute one request, alone or in a batch with concurrent ones, and return its outcome.
 
-        Claim: each thing is done once, and whoever asked it gets its outcome after `do_all` returned. Symbols: waiting,
-        in the order of their coming. Formula: one thread works; when it is done the first that waits goes on with all.
-        Source: budgets/proofs.md#charged-together. Raises the outcome of this one, or what `do_all` raised for all.
+        Claim: each request is executed once, and its thread gets its outcome after `do_all` returned. Symbols: waiting
+        requests, in order of arrival. Formula: one thread executes a batch; then the first that waits executes the next
+        one. Source: budgets/proofs.md#charged-together. Raises the outcome of this request, or what `do_all` raised for
+        all.
         """
         with self._mutex:
             mine: _Waiting[Asked, Given] = _Waiting(asked, not self._at_work)
@@ -263,7 +264,7 @@ class Gathered(Generic[Asked, Given]):
         return mine.outcome()
 
     def _wait(self, mine: _Waiting[Asked, Given]) -> None:
-        """Wait for an outcome, or for a turn to work; who is interrupted leaves both to the others."""
+        """Wait for an outcome or for the turn to execute; an interrupted thread passes its turn on."""
         try:
             if not mine.has_turn:
                 mine.go_on.acquire()
@@ -279,7 +280,7 @@ class Gathered(Generic[Asked, Given]):
             raise
 
     def _await_those_served(self) -> None:
-        """Give those who were served last a moment to ask again: the first one back would be served alone."""
+        """Wait briefly for the threads served last: the first one back would otherwise form a batch of one."""
         with self._mutex:
             moment = self._last.patient_until - time.perf_counter()
             if moment > 0 and len(self._waiting) < self._last.asked:
@@ -288,7 +289,7 @@ class Gathered(Generic[Asked, Given]):
                 self._enough = 0
 
     def _work(self, mine: _Waiting[Asked, Given], do_all: DoAll[Asked, Given]) -> None:
-        """Do what is asked, the one's own thing first, and let the next go on."""
+        """Execute all waiting requests as one batch, and pass the turn to the next thread."""
         with self._mutex:
             together, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
         began = time.perf_counter()
@@ -308,7 +309,7 @@ class Gathered(Generic[Asked, Given]):
             self._give_way()
 
     def _tell(self, served: _Waiting[Asked, Given] | None) -> None:
-        """Let one that was served go on, which tells the one behind it; who is gone is passed over."""
+        """Wake a served thread, which then wakes the next one; interrupted threads are skipped."""
         with self._mutex:
             while served is not None and served.is_gone:
                 served = served.behind
@@ -326,7 +327,7 @@ class Gathered(Generic[Asked, Given]):
 
 
 def _fail(together: Sequence[_Waiting[Asked, Given]], failure: BaseException) -> None:
-    """Let what failed fail for all; each thread raises an exception of its own."""
+    """Set the failure of the batch as the outcome of each request; each thread gets its own exception."""
     for each in together:
         told = UnsafeStore(failure.why, failure.hint) if isinstance(failure, UnsafeStore) else _not_known()
         told.__cause__ = failure

@@ -1,7 +1,7 @@
-"""The ledger's journal as SQL: the chain of events, then charges, purchases and releases; no row ever changes.
+"""The ledger's journal: the chain of entries, then charges, purchases and releases. No row ever changes.
 
-Rows of the chain are added behind the last one, and read; this is the only place that reads a clock. Charges, what
-they paid for, and the releases that came of them are written with the rows that record them.
+Entries are appended to the chain and read from it. Charges, purchases and releases are written in the same transaction
+as the entries that record them. This is the only module that reads a clock.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from budgets.stores.schema import (
 )
 from budgets.stores.store import among, insert_new, insert_rows, listed, of_pairs
 
-# Said once: what every charge asks is not built anew each time.
+# Statements of every charge, built once.
 _HEAD = select(chain_head)
 _MOVED = (
     update(chain_head)
@@ -44,26 +44,26 @@ _MOVED = (
 
 
 def now_text() -> str:
-    """Give the time in UTC, for people: no budget depends on it."""
+    """Return the UTC time in ISO 8601, for display: no budget depends on it."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def days_since(at: str) -> int:
-    """Count the whole days since a moment that a row bears; none of a moment that is still to come."""
+    """Count the whole days since a timestamp; 0 if it is in the future."""
     return max(0, (datetime.now(UTC) - datetime.fromisoformat(at)).days)
 
 
 def begin(connection: Connection) -> None:
-    """Name a ledger; its chain begins when something is written."""
+    """Create the chain head with a random ledger id; the chain itself starts with the first append."""
     connection.execute(insert(chain_head).values(ledger_id=os.urandom(16).hex(), sequence=0, row_hash=GENESIS))
 
 
 def append(connection: Connection, events: Sequence[Event], at: str | None = None) -> tuple[Entry, ...]:
-    """Write rows behind the last one.
+    """Append events to the chain; returns their entries.
 
-    Claim: the chain has one row after each, whoever writes. Symbols: head, the sequence and hash of the last row.
-    Formula: head moves only from what was read; a second row after the same one breaks a constraint.
-    Source: budgets/log/proofs.md#the-chain. Raises ProtocolError when another writer was faster.
+    Claim: every entry has exactly one successor, however many writers there are. Symbols: head, the sequence and hash
+    of the last entry. Formula: head moves only from the value read; a second successor violates a constraint. Source:
+    budgets/log/proofs.md#the-chain. Raises ProtocolError if another writer was faster.
     """
     rows = follow(connection, events, at)
     write(connection, rows)
@@ -71,9 +71,9 @@ def append(connection: Connection, events: Sequence[Event], at: str | None = Non
 
 
 def follow(connection: Connection, events: Sequence[Event], at: str | None = None) -> tuple[Entry, ...]:
-    """Make rows behind the last one and move the head to them; whoever does so writes them.
+    """Link events to the chain and move the head past them; the caller must insert the entries.
 
-    Raises ProtocolError where another writer was faster.
+    Raises ProtocolError if another writer was faster.
     """
     head = read_head(connection)
     first = [] if head.sequence else [_opened(head)]
@@ -86,17 +86,17 @@ def follow(connection: Connection, events: Sequence[Event], at: str | None = Non
 
 
 def write(connection: Connection, rows: Sequence[Entry]) -> None:
-    """Write rows to which the head was moved."""
+    """Insert entries to which the head was moved before."""
     insert_rows(connection, entries, [vars(row) for row in rows])
 
 
 def read_head(connection: Connection) -> Row[Any]:
-    """Give the ledger's id, and sequence and hash of its last row."""
+    """Read the ledger's id, and sequence and hash of the last entry."""
     return connection.execute(_HEAD).one()
 
 
 def read_hash(connection: Connection, sequence: int) -> bytes:
-    """Give the hash of one row, nothing where there is none."""
+    """Read the hash of an entry; empty if there is none."""
     found = connection.execute(select(entries.c.row_hash).where(entries.c.sequence == sequence)).scalar()
     return found or b""
 
@@ -110,7 +110,7 @@ def read_entries(
     since: str | None = None,
     limit: int | None = None,
 ) -> tuple[Entry, ...]:
-    """Give the newest rows, oldest first: of a kind, of a dataset, about a holder, since a moment in UTC."""
+    """Read the newest entries, oldest first: by kind, dataset, holder, or since a UTC time."""
     asked = {"kind": kind, "dataset": dataset, "holder": holder, "since": since, "most": limit}
     asked = {name: value for name, value in asked.items() if value is not None}
     newest = connection.execute(_newest(frozenset(asked)), asked).all()
@@ -119,7 +119,7 @@ def read_entries(
 
 @cache
 def _newest(wanted: frozenset[str]) -> Select[Any]:
-    """Give the statement for the newest rows, built once for each choice of what is wanted."""
+    """Build the SELECT of the newest entries, cached for each set of filters."""
     conditions = [entries.c[name] == bindparam(name) for name in ("kind", "dataset", "holder") if name in wanted]
     if "since" in wanted:
         conditions.append(entries.c.at >= bindparam("since"))
@@ -128,7 +128,7 @@ def _newest(wanted: frozenset[str]) -> Select[Any]:
 
 
 def read_chain(connection: Connection) -> Iterator[Entry]:
-    """Give the whole chain, row by row."""
+    """Iterate over the whole chain."""
     for row in connection.execute(select(entries).order_by(entries.c.sequence)):
         yield _entry(row)
 
@@ -156,7 +156,7 @@ SALT_BYTES = 16
 
 Meaning = tuple[Loss, frozenset[str]]  # price and windows
 
-# Said once: what every charge asks is not built anew each time.
+# Statements of every charge, built once.
 _CHARGE = select(charges).where(
     charges.c.client == bindparam("client"), charges.c.request_id == bindparam("request_id")
 )
@@ -208,24 +208,24 @@ _PURCHASES = (
 
 
 def find_charge(connection: Connection, client: str, request_id: str) -> Row[Any] | None:
-    """Give the charge that a client made under a request id."""
+    """Find the charge that a client made with a request id."""
     return connection.execute(_CHARGE, {"client": client, "request_id": request_id}).one_or_none()
 
 
 def find_charges(connection: Connection, requests: Iterable[ChargeRequest]) -> dict[tuple[str, str], Row[Any]]:
-    """Give the charges that were made for some requests before, by client and request id."""
+    """Find the earlier charges of some requests, by client and request id."""
     asked = {"requests": listed((request.client, request.request_id) for request in requests)}
     found = connection.execute(_CHARGES, asked).all()
     return {(row.client, row.request_id): row for row in found if row[0] is not None}
 
 
 def read_keys(connection: Connection, charge_id: int) -> tuple[str, ...]:
-    """Give the releases that a charge asked for, in order."""
+    """Read the release keys of a charge, in order."""
     return tuple(connection.execute(_KEYS, {"charge_id": charge_id}).scalars())
 
 
 def read_windows(connection: Connection, charge_id: int) -> frozenset[str]:
-    """Give every window that a charge touches."""
+    """Read the privacy windows that a charge was debited in."""
     asked = and_(charge_keys.c.charge_id == charge_id, charge_keys.c.release_key == questions.c.release_key)
     of_charge = and_(charges.c.id == charge_id, charges.c.dataset == questions.c.dataset)
     statement = select(questions.c.windows).join(charge_keys, asked).join(charges, of_charge)
@@ -235,9 +235,9 @@ def read_windows(connection: Connection, charge_id: int) -> frozenset[str]:
 def read_paid(
     connection: Connection, dataset: str, requests: Iterable[ChargeRequest], known: Container[str]
 ) -> dict[str, set[str]]:
-    """Give those releases of some questions that each holder on their clients' paths has paid for.
+    """Read which of the requested release keys each holder on the clients' paths has paid for.
 
-    Known are the keys that have a meaning, which the first charge of a key writes: nobody has paid for another.
+    `known` contains the keys charged before; others cannot have been paid for and are not looked up.
     """
     asked = (
         (holder, item.release_key)
@@ -254,19 +254,19 @@ def read_paid(
 
 
 def read_releases(connection: Connection, dataset: str, keys: Iterable[str]) -> dict[str, bytes]:
-    """Give the stored releases among some keys."""
+    """Read the stored payloads of some release keys."""
     some = connection.execute(_RELEASES, {"dataset": dataset, "keys": listed(keys)})
     return {row.release_key: row.payload for row in some}
 
 
 def read_replay(connection: Connection, client: str, dataset: str, keys: Sequence[str]) -> dict[str, StoredRelease]:
-    """Give the stored releases among some keys that a client has paid for."""
+    """Read the stored releases, among some keys, that a client has paid for."""
     asked = {"holder": own_holder(client), "dataset": dataset, "keys": listed(keys)}
     return {row.release_key: StoredRelease(*row) for row in connection.execute(_REPLAY, asked)}
 
 
 def read_made(connection: Connection, dataset: str, keys: Sequence[str]) -> dict[str, Made]:
-    """Tell when the stored releases among some keys were made."""
+    """Read when the stored releases among some keys were computed."""
     asked = {"dataset": dataset, "keys": listed(keys)}
     return {
         row.release_key: Made(row.release_key, row.settled_at, days_since(row.at))
@@ -275,19 +275,19 @@ def read_made(connection: Connection, dataset: str, keys: Sequence[str]) -> dict
 
 
 def read_versions(connection: Connection, dataset: str) -> tuple[str, ...]:
-    """Give every note of versions that a charge of a dataset bears, each once."""
+    """List the distinct code and catalog versions under which a dataset was charged."""
     noted = select(charges.c.versions).where(charges.c.dataset == dataset).distinct()
     return tuple(sorted(connection.execute(noted).scalars()))
 
 
 def read_questions(connection: Connection, dataset: str) -> tuple[str, ...]:
-    """Give the canonical question of every release that was paid for."""
+    """List the canonical query of every release that was paid for."""
     asked = select(questions.c.question).where(questions.c.dataset == dataset)
     return tuple(connection.execute(asked.order_by(questions.c.release_key)).scalars())
 
 
 def read_purchases(connection: Connection, client: str) -> tuple[PaidRelease, ...]:
-    """Give everything that a client has paid for, oldest first."""
+    """List everything that a client has paid for, oldest first."""
     return tuple(
         PaidRelease(
             row.release_key,
@@ -304,18 +304,18 @@ def read_purchases(connection: Connection, client: str) -> tuple[PaidRelease, ..
 
 
 def read_rows(connection: Connection, table: Table) -> tuple[Mapping[str, Any], ...]:
-    """Give every row of a table."""
+    """Read all rows of a table."""
     return tuple(dict(row) for row in connection.execute(select(table)).mappings())
 
 
 def read_meanings(connection: Connection, dataset: str, keys: Iterable[str]) -> dict[str, Meaning]:
-    """Give what some release keys were charged as."""
+    """Read the price and the windows at which some release keys were first charged."""
     rows = connection.execute(_MEANINGS, {"dataset": dataset, "keys": listed(keys)})
     return {row.release_key: (_loss(row), frozenset(json.loads(row.windows))) for row in rows}
 
 
 def write_charges(connection: Connection, bills: Mapping[int, Bill]) -> None:
-    """Write down requests, their releases and who has paid for them now, by the sequence of the row that says so."""
+    """Insert charges, by the sequence of their entry: requests, release keys, queries and purchases."""
     insert_rows(connection, charges, [_charge_row(*each) for each in bills.items()])
     insert_rows(connection, charge_keys, [row for each in bills.items() for row in _key_rows(*each)])
     insert_rows(connection, questions, [row for bill in bills.values() for row in _meaning_rows(bill)])
@@ -323,7 +323,7 @@ def write_charges(connection: Connection, bills: Mapping[int, Bill]) -> None:
 
 
 def write_release(connection: Connection, charge: Charge, release_key: str, payload: bytes, at: str) -> str | None:
-    """Store a release unless its key has one; give the digest of what was stored."""
+    """Store a release unless its key has one; returns the digest of what was stored, None if nothing was."""
     salt = os.urandom(SALT_BYTES)
     row = {"dataset": charge.dataset, "release_key": release_key, "payload": payload, "salt": salt}
     stored = insert_new(connection, releases, row | {"settled_at": at, "charge_id": charge.id})
@@ -362,7 +362,7 @@ def _meaning_rows(bill: Bill) -> Iterator[dict[str, object]]:
 
 
 def purchase_rows(charge_id: int, bill: Bill) -> Iterator[dict[str, object]]:
-    """Say which holder has paid for which release with a charge."""
+    """Rows of which holder has paid for which release with a charge."""
     dataset = bill.request.dataset
     for holder, items in bill.unpaid.items():
         for item in items:

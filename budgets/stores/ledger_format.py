@@ -1,4 +1,4 @@
-"""The format of a ledger: made where there is none, refused where it is another."""
+"""The format version of a ledger: created in an empty database, refused if it differs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def prepared(store: Store, fill: Fill | None = None) -> Store:
 
 
 def ensure_schema(connection: Connection) -> None:
-    """Create the tables in an empty ledger; raises UnsafeStore for another format and changes nothing then."""
+    """Create the tables in an empty database; raises UnsafeStore for another format, without changes."""
     if not inspect(connection).has_table(ledger_format.name):
         metadata.create_all(connection)
         connection.execute(insert(ledger_format).values(version=FORMAT_VERSION))
@@ -38,7 +38,7 @@ def ensure_schema(connection: Connection) -> None:
             f"This ledger has format {_format(connection)}, and this version reads format {FORMAT_VERSION}.",
             "the version of passersby that wrote it, or a newer one.",
         )
-    client_names.create(connection, checkfirst=True)  # ledgers of this format did not have it from the beginning
+    client_names.create(connection, checkfirst=True)  # older ledgers of this format lack it
     check_guards(connection, metadata)
     clients.complete_names(connection)
     clients.complete_failures(connection)

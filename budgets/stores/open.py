@@ -1,4 +1,4 @@
-"""Which database a ledger's address means."""
+"""Open a ledger by its address: a SQLite file or a PostgreSQL URL."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from budgets.stores.store import Ready, Store
 
 
 def shown_address(address: str | Path) -> str:
-    """Write a ledger's address for people: a file as a whole path, a server without user and password."""
+    """Format a ledger's address for display: a file as an absolute path, a URL without user and password."""
     if not is_postgres(str(address)):
         return str(Path(address).absolute())
     scheme, _, rest = str(address).partition("://")
@@ -19,5 +19,5 @@ def shown_address(address: str | Path) -> str:
 
 
 def open_store(address: str | Path, ready: Ready = prepared) -> Store:
-    """Open a ledger, made when absent: a file, ":memory:", or postgresql://; raises UnsafeStore, LedgerUnavailable."""
+    """Open or create a ledger: a file, ":memory:", or postgresql://; raises UnsafeStore, LedgerUnavailable."""
     return open_postgres(str(address), ready) if is_postgres(str(address)) else open_sqlite(address, ready)

@@ -1,4 +1,4 @@
-"""PostgreSQL: full synchronisation, one writer at a time, an encrypted line to every other machine."""
+"""PostgreSQL: synchronous commits, one writer at a time, TLS to every other machine."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 SCHEMES = ("postgresql://", "postgres://")
 BUSY_SECONDS = 20
 STATEMENT_SECONDS = 30
-IDLE_SECONDS = 60  # after these a server frees what a writer that vanished has locked
+IDLE_SECONDS = 60  # after which the server releases the locks of a vanished writer
 READERS = 8
-LEAST_VERSION = 15  # the oldest that PostgreSQL itself still mends
+LEAST_VERSION = 15  # oldest release that PostgreSQL supported when this was written
 VERIFIED = ("verify-full", "verify-ca")
 KNOWN = {"host", "port", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "application_name", "options"}
 SAFE = {
-    "fsync": ("on",),  # without it a commit is in the memory of the system, and a power cut takes it
-    "full_page_writes": ("on",),  # without it a power cut can tear a page
-    "synchronous_commit": ("on", "remote_apply"),  # others answer before the disk, or before the standby's, has it
-    "transaction_isolation": ("read committed",),  # each statement sees what was committed before the lock was given
+    "fsync": ("on",),  # off: commits stay in the OS cache, and a power cut loses them
+    "full_page_writes": ("on",),  # off: a power cut can leave a torn page
+    "synchronous_commit": ("on", "remote_apply"),  # others return before the flush, here or on the standby
+    "transaction_isolation": ("read committed",),  # each statement sees all commits before the lock was acquired
     "transaction_read_only": ("off",),
 }
 
@@ -40,11 +40,11 @@ _LIMITS = {
     "statement_timeout": f"{STATEMENT_SECONDS}s",
     "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
 }
-# Whoever charges looks up by keys: among 10,000 charges a planner reads all of them rather than look for 64.
+# Charging looks up by key; at 10,000 charges the planner prefers a sequential scan to 64 index lookups.
 _BY_INDEX = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off"}
-# One lock for each ledger, which is a schema: it is asked for first, held until the commit, and no other is waited for.
+# One advisory lock per ledger (schema): taken first, held until the commit; no other lock is waited for.
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('passersby ledger'), hashtext(current_schema()::text))"
-# What was read is pinned: a server that rereads its settings now can't change this transaction's.
+# The setting is pinned as read, so that a configuration reload cannot change it during this transaction.
 _SETTINGS = (
     "SELECT current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_page_writes, "
     "set_config('synchronous_commit', current_setting('synchronous_commit'), true) AS synchronous_commit, "
@@ -61,14 +61,14 @@ _SERVER = (
 
 
 def is_postgres(address: str) -> bool:
-    """Tell whether a ledger's address is that of a PostgreSQL database."""
+    """Return whether a ledger's address is that of a PostgreSQL database."""
     return address.lower().startswith(SCHEMES)
 
 
 def open_postgres(address: str, ready: Ready = prepared) -> Store:
-    """Open a ledger in a database, made when absent; raises UnsafeStore, LedgerUnavailable."""
+    """Open or create a ledger in a database; raises UnsafeStore, LedgerUnavailable."""
     url = _checked(address)
-    # The pool hands one writer's connection to one thread at a time: inside a process nobody waits at the server.
+    # One pooled write connection per process: its threads wait for the pool, not for the server's lock.
     writer = _engine(url, _LIMITS | _BY_INDEX, connections=1, ping=False, isolation_level="READ COMMITTED")
     only_reads: dict[str, str | bool] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     reader = _engine(url, _LIMITS, connections=READERS, ping=True, **only_reads)
@@ -87,13 +87,12 @@ def open_postgres(address: str, ready: Ready = prepared) -> Store:
 
 
 def assert_durable(connection: Connection) -> None:
-    """Refuse a transaction whose commit a power cut or a failover could take back.
+    """Refuse a transaction whose commit a power cut or a failover could undo.
 
-    Claim: a commit that returned survives the process, the power and the move to a synchronous standby.
-    Symbols: PostgreSQL's fsync, full_page_writes, synchronous_commit. Formula: on, on, and on or remote_apply, asked in
-    every write transaction, where the last is pinned until its commit.
-    Source: postgresql.org/docs/current/runtime-config-wal.html; proofs.md#durable-before-data-is-read.
-    Raises UnsafeStore.
+    Claim: a commit that returned survives a crash, a power cut and a failover to a synchronous standby. Symbols:
+    PostgreSQL's fsync, full_page_writes, synchronous_commit. Formula: on, on, and on or remote_apply, checked in every
+    write transaction, where the last is pinned until its commit. Source:
+    postgresql.org/docs/current/runtime-config-wal.html; proofs.md#durable-before-data-is-read. Raises UnsafeStore.
     """
     found = connection.exec_driver_sql(_SETTINGS).mappings().one()
     for setting, allowed in SAFE.items():
@@ -106,7 +105,7 @@ def assert_durable(connection: Connection) -> None:
 
 
 def _check_server(connection: Connection) -> None:
-    """Refuse a server that can't keep a ledger; raises UnsafeStore."""
+    """Refuse a server that cannot store a ledger safely; raises UnsafeStore."""
     found = connection.exec_driver_sql(_SERVER).one()
     refused = (
         (found.version < LEAST_VERSION, f"is PostgreSQL {found.version}", f"PostgreSQL {LEAST_VERSION} or later."),
@@ -121,7 +120,7 @@ def _check_server(connection: Connection) -> None:
 
 
 def _checked(address: str) -> URL:
-    """Read an address and demand an encrypted line to another machine; never repeats what may hold a password."""
+    """Parse an address and require TLS to another machine; errors never show it, because it may contain a password."""
     try:
         url = make_url("postgresql+psycopg://" + address.partition("://")[2])
     except (ArgumentError, ValueError):
@@ -145,7 +144,7 @@ def _checked(address: str) -> URL:
 
 
 def _hosts(url: URL) -> list[str]:
-    """List the hosts that an address names, or that the environment adds; none is this machine's socket."""
+    """List the hosts that an address or the environment names; empty text is this machine's socket."""
     named = url.query.get("host", ())
     hosts = [url.host or "", *((named,) if isinstance(named, str) else named)]
     hosts = [host for hosts in hosts for host in hosts.split(",") if host]
@@ -176,8 +175,8 @@ def _engine(
         pool_size=connections,
         max_overflow=0,
         pool_timeout=BUSY_SECONDS,
-        pool_use_lifo=True,  # the one used last still has its statements and its pages
-        pool_pre_ping=ping,  # after a restart of the server the next question is answered; a writer begins again
+        pool_use_lifo=True,  # the last used connection has warm statement and page caches
+        pool_pre_ping=ping,  # readers survive a server restart; writers reconnect in Store._begin
         execution_options=execution_options,
         connect_args={
             "options": options,
@@ -192,7 +191,7 @@ def _engine(
 
 
 def _assert_encrypted(driver: psycopg.Connection[tuple[object, ...]], _: ConnectionPoolEntry) -> None:
-    """Ask the line itself, whatever the address and the environment said."""
+    """Check the connection itself for TLS, independently of address and environment; raises UnsafeStore."""
     if not driver.pgconn.ssl_in_use and not _is_local(driver.info.hostaddr or driver.info.host):
         raise UnsafeStore("The line to the ledger's server is not encrypted.", "sslmode=verify-full in its address.")
 

@@ -1,4 +1,4 @@
-"""Can a ledger be written now? A commit that changes no table; and, where not, the cause in a word of a closed list."""
+"""Health probe: can the ledger be written now? And if not, a cause from a closed list."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from sqlalchemy import Connection
 
 _FULL = "ENOSPC"
-# Words of PostgreSQL's client library -> what is told of them: its own text names hosts and users.
+# Phrases of libpq's messages -> the cause to report: the messages themselves name hosts and users.
 _OF_SERVERS = (
     ("connection refused", "connection refused"),
-    ("no such file or directory", "connection refused"),  # its socket is gone
+    ("no such file or directory", "connection refused"),  # its socket file is missing
     ("timeout expired", "connection timed out"),
     ("could not translate host name", "host name not found"),
     ("password authentication failed", "authentication failed"),
@@ -24,10 +24,10 @@ _OF_SERVERS = (
 
 
 def write_probe(connection: Connection) -> None:
-    """Write what a commit has to bring to the disk, and no row of any table.
+    """Make the transaction write something to disk, but no row of any table.
 
-    SQLite's user_version is a number of the file's head that nothing reads; a transaction of PostgreSQL that has a
-    number is written into its log.
+    In SQLite it changes user_version, a header field that nothing reads. In PostgreSQL it assigns a transaction id, so
+    the commit is written to the log.
     """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SELECT pg_current_xact_id()")
@@ -37,7 +37,7 @@ def write_probe(connection: Connection) -> None:
 
 
 def cause_of(error: BaseException) -> str:
-    """Name why a ledger can't be used: ENOSPC, connection refused, SQLITE_BUSY, ...; never a text of a database."""
+    """Name the cause of a ledger failure: ENOSPC, connection refused, SQLITE_BUSY, ...; never a database's own text."""
     kind = type(error).__name__
     for each in _chain(error):
         if (name := _named(each)) is not None:
@@ -60,7 +60,7 @@ def _named(error: BaseException) -> str | None:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Walk an error and what it came from, the first cause last."""
+    """Iterate over an exception and its causes, the nearest first."""
     seen, following = set[int](), [error]
     while following:
         each = following.pop(0)

@@ -1,15 +1,15 @@
-"""The ledger's schema: a chain of rows that never change, the tables that follow from it, and triggers that guard them.
+"""The ledger's schema: an append-only chain, the tables derived from it, and triggers that guard them.
 
-    entries       the chain: what happened; every other table is a projection of it
-    chain_head    its last row: the ledger's id, a sequence, a hash
+    entries       the chain: what happened; every other table is derived from it
+    chain_head    its last entry: the ledger's id, a sequence, a hash
     accounts      one row per (dataset, holder, window): the balances, which only grow
-    charges       one row per request of a client            charge_keys  the releases it asked for
-    questions     one row per release key: what it means     purchases    which holder has paid for it
+    charges       one row per request of a client            charge_keys  the releases it requested
+    questions     one row per release key: query and price   purchases    which holder has paid for it
     releases      one row per release key: the one result
     client_names  one client or group for each folded name (budgets/accounting/names.py)
-    clients, caps, freezes, failures, top_ups                what admins decided, and what they have to look at
+    clients, caps, freezes, failures, top_ups                admin decisions, and what admins have to look at
 
-Guards are triggers of SQLite and of PostgreSQL: the database refuses by itself what no code may do.
+Guards are triggers of SQLite and PostgreSQL: the database itself refuses what no code may do.
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ from budgets.errors import UnsafeStore
 
 NEVER_CHANGE, NEVER_GO = "rows never change", "rows never go"
 
-_REFUSE = "refuse_change"  # PostgreSQL's triggers call a function; SQLite's hold their statement
+_REFUSE = "refuse_change"  # PostgreSQL triggers call this function; SQLite's contain their statement
 _BODY = """
 BEGIN
     RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation', MESSAGE = TG_TABLE_NAME || ': ' || TG_ARGV[0];
 END
 """
 _FUNCTION = f"CREATE OR REPLACE FUNCTION {_REFUSE}() RETURNS trigger LANGUAGE plpgsql AS $body${_BODY}$body$"
-OFF = "off:"  # before the text of a trigger that does not fire in every session
+OFF = "off:"  # prefix of the definition of a trigger that does not fire in every session
 _DATABASES = ("sqlite", "postgresql")
 _TRIGGERS = {
     "sqlite": "SELECT tbl_name, name, sql FROM sqlite_master WHERE type = 'trigger'",
-    # one that fires in some sessions alone, or calls another function than ours, has another text
+    # a trigger that is not always enabled, or calls another function, gets a different text
     "postgresql": f"SELECT c.relname, t.tgname, CASE t.tgenabled WHEN 'A' THEN '' ELSE '{OFF}' END "
     "|| CASE WHEN p.prosrc = :body THEN '' ELSE 'another function: ' END || pg_get_triggerdef(t.oid, true) "
     "FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid JOIN pg_proc AS p ON p.oid = t.tgfoid "
@@ -69,12 +69,12 @@ _CHECKS = (
 
 
 def guard_all(metadata: MetaData) -> None:
-    """Make what PostgreSQL's guards call, before the first table of these."""
+    """Create the function that PostgreSQL's guard triggers call, before the first table."""
     event.listen(metadata, "before_create", DDL(_FUNCTION).execute_if(dialect="postgresql"))  # type: ignore[no-untyped-call]
 
 
 def forbid(table: Table, change: str, why: str, when: str = "") -> None:
-    """Let the database refuse a change of rows; whoever empties a table whole deletes its rows."""
+    """Add a guard trigger that rejects a change of rows; a guard against DELETE also rejects TRUNCATE."""
     guards = table.info.setdefault("guards", {})
     for database in _DATABASES:
         for name, statement in _statements(database, table.name, change, why, when):
@@ -84,18 +84,18 @@ def forbid(table: Table, change: str, why: str, when: str = "") -> None:
 
 
 def check_guards(connection: Connection, metadata: MetaData) -> None:
-    """Refuse a ledger from which a guard was taken, in which one was changed or switched off; raises UnsafeStore."""
+    """Refuse a ledger whose guard triggers were removed, changed or disabled; raises UnsafeStore."""
     faults = guard_faults(connection, metadata)
     if faults:
         raise UnsafeStore(faults[0], "a backup of the ledger from before the guards of its rows were changed.")
 
 
 def guard_faults(connection: Connection, metadata: MetaData) -> tuple[str, ...]:
-    """Say which triggers and constraints of some tables are not as they were made: by text, not by name alone.
+    """Report triggers and constraints whose definition differs from the schema's.
 
-    Claim: if nothing is said, the database refuses by itself what the schema forbids. Symbols: the triggers of each
-    table, and its CHECKs (in SQLite the whole table), as the database's own catalog has them. Formula: triggers are
-    those that `forbid` made, each with its text, no more and no less; every CHECK of the schema is there. Source:
+    Claim: if nothing is reported, the database itself rejects what the schema forbids. Symbols: the triggers of each
+    table, and its CHECKs (in SQLite the whole table), as in the database's own catalog. Formula: the triggers are
+    exactly those that `forbid_change` made, compared by text; every CHECK of the schema exists. Source:
     proofs.md#guards. Raises nothing.
     """
     database = connection.dialect.name
@@ -116,7 +116,7 @@ def guard_faults(connection: Connection, metadata: MetaData) -> tuple[str, ...]:
 
 
 def _triggers(connection: Connection) -> dict[str, dict[str, str]]:
-    """Give the text of every trigger, by table and name."""
+    """Read the definition of every trigger, by table and name."""
     database = connection.dialect.name
     found: dict[str, dict[str, str]] = {}
     given = {"body": _BODY} if database == "postgresql" else {}
@@ -126,7 +126,7 @@ def _triggers(connection: Connection) -> dict[str, dict[str, str]]:
 
 
 def _table_parts(connection: Connection) -> dict[str, set[str]]:
-    """Give what each table is made of: in SQLite all parts of its definition, in PostgreSQL its CHECKs."""
+    """Read the parts of each table: in SQLite the whole definition, in PostgreSQL the CHECKs."""
     found: dict[str, set[str]] = {}
     if connection.dialect.name == "sqlite":
         return {table: _parts(sql) for table, sql in connection.execute(text(_TABLES)) if sql}
@@ -136,7 +136,7 @@ def _table_parts(connection: Connection) -> dict[str, set[str]]:
 
 
 def _parts_of(table: Table, database: str) -> set[str]:
-    """Give what a table of the schema is made of, as `_table_parts` does of one that is there."""
+    """List the parts that a table of the schema must have, comparable to those of `_table_parts`."""
     if database == "sqlite":
         return _parts(str(CreateTable(table).compile(dialect=sqlite.dialect())))
     checks = (each for each in table.constraints if isinstance(each, CheckConstraint))
@@ -144,7 +144,7 @@ def _parts_of(table: Table, database: str) -> set[str]:
 
 
 def _parts(sql: str) -> set[str]:
-    """Cut CREATE TABLE at the commas between its columns and constraints; what stands around them is a part too."""
+    """Split CREATE TABLE at the commas between columns and constraints; head and tail are parts too."""
     plain, parts, depth = _plain(sql, "sqlite"), [""], 0
     for sign in plain:
         depth += (sign == "(") - (sign == ")")
@@ -163,7 +163,7 @@ def _fault(what: str, names: Iterable[str]) -> str:
 
 
 def _plain(sql: str, database: str) -> str:
-    """Write SQL without spaces, quotes of names and capitals, and as PostgreSQL shows what it was given."""
+    """Normalize trigger SQL: no spaces, quotes or capitals, and as PostgreSQL prints it."""
     plain = re.sub(r'::text\b|[\s"]+', "", sql.lower())
     if database == "sqlite":
         return plain
@@ -172,7 +172,7 @@ def _plain(sql: str, database: str) -> str:
 
 
 def _bare(sql: str) -> str:
-    """Write a CHECK without brackets, which PostgreSQL adds; its conditions have two operators at most."""
+    """Normalize a CHECK: no parentheses, because PostgreSQL adds some; conditions have at most two operators."""
     listed = re.sub(r"\bin \(([^()]*)\)", r"= any array[\1]", sql.lower())
     return re.sub(r"[\s()]+|::text\b", "", listed)
 
@@ -182,7 +182,7 @@ def _name(table: str, change: str) -> str:
 
 
 def _statements(database: str, table: str, change: str, why: str, when: str) -> Iterator[tuple[str, str]]:
-    """Give each trigger's name with a statement that makes it or lets it fire in every session."""
+    """Pairs of a trigger's name and a statement that creates it or enables it in every session."""
     condition = f"WHEN ({when})" if when else ""
     name = _name(table, change)
     head = f"CREATE TRIGGER {name} BEFORE {change} ON {table}"
@@ -199,7 +199,7 @@ def _statements(database: str, table: str, change: str, why: str, when: str) -> 
 
 
 def _fires_always(table: str, name: str) -> str:
-    """Let a guard hold in sessions that replicate, too."""
+    """Enable a guard in replicating sessions too."""
     return f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}"
 
 
@@ -208,9 +208,7 @@ FORMAT_VERSION = 2
 metadata = MetaData()
 
 _UNITS = BigInteger().with_variant(Integer(), "sqlite")
-_TEXT = Text().with_variant(
-    Text(collation="C"), "postgresql"
-)  # one order of names on every server: that of their bytes
+_TEXT = Text().with_variant(Text(collation="C"), "postgresql")  # byte order of names on every server
 
 
 def _table(name: str, *parts: Column[object] | CheckConstraint | UniqueConstraint | Index) -> Table:
@@ -248,7 +246,7 @@ entries = _table(
     _text("actor"),
     _text("request_id"),
     _text("body"),
-    Column("previous_hash", LargeBinary, nullable=False, unique=True),  # one row after each: the chain has no forks
+    Column("previous_hash", LargeBinary, nullable=False, unique=True),  # unique: the chain has no forks
     Column("row_hash", LargeBinary, nullable=False, unique=True),
     Index("entries_of_holder", "holder", "sequence"),
     Index("entries_of_kind", "kind", "sequence"),
@@ -259,19 +257,19 @@ accounts = _table(
     _text("dataset", primary_key=True),
     _text("holder", primary_key=True),
     _text("window_name", primary_key=True),
-    _units("ceiling_pico_rho"),  # of everybody: the first cap, for good; of others: the highest cap so far
+    _units("ceiling_pico_rho"),  # dataset account: its first cap, permanent; others: their highest cap so far
     _units("ceiling_atto_delta"),
-    _units("cap_pico_rho"),  # today's
+    _units("cap_pico_rho"),  # current cap
     _units("cap_atto_delta"),
     _units("spent_pico_rho"),
-    _units("spent_atto_delta"),  # of thresholds alone
+    _units("spent_atto_delta"),  # delta spent on thresholds
     CheckConstraint("spent_pico_rho <= ceiling_pico_rho"),
     CheckConstraint(f"spent_atto_delta <= ceiling_atto_delta / {THRESHOLD_PARTS}"),  # integer division
 )
 
 charges = _table(
     "charges",
-    Column("id", _UNITS, primary_key=True, autoincrement=False),  # the sequence of the row that says so
+    Column("id", _UNITS, primary_key=True, autoincrement=False),  # sequence of the ledger entry
     _text("client"),
     _text("request_id"),
     _text("body_digest"),
@@ -312,7 +310,7 @@ releases = _table(
     _text("dataset", primary_key=True),
     _text("release_key", primary_key=True),
     Column("payload", LargeBinary, nullable=False),
-    Column("salt", LargeBinary, nullable=False),  # hashed before the payload, which has few values
+    Column("salt", LargeBinary, nullable=False),  # hashed with the payload, which could be guessed otherwise
     _text("settled_at"),
     _charge_id(),
 )
@@ -324,7 +322,7 @@ clients = _table(
     Column("is_group", Integer, CheckConstraint("is_group IN (0, 1)"), nullable=False),
 )
 
-client_names = _table(  # one client for each name, however it is spelt
+client_names = _table(  # one client for each name, in any spelling
     "client_names",
     _text("folded", primary_key=True),
     Column("holder", _TEXT, nullable=False, unique=True),
@@ -337,13 +335,13 @@ caps = _table(
     _text("scope", primary_key=True),
     _units("pico_rho"),
     _units("atto_delta"),
-    _units("sequence"),  # of the row that granted it last
+    _units("sequence"),  # of the entry of the latest grant
 )
 
 freezes = _table(
     "freezes",
     _text("dataset", primary_key=True),  # empty: every dataset
-    _text("holder", primary_key=True),  # empty: everybody
+    _text("holder", primary_key=True),  # empty: all clients
     _text("window_name", primary_key=True),  # empty: every window
     Column("frozen", Integer, CheckConstraint("frozen IN (0, 1)"), nullable=False),
     _units("sequence"),
@@ -354,12 +352,12 @@ failures = _table(
     _text("dataset", primary_key=True),
     _text("holder", primary_key=True),
     _text("window_name", primary_key=True),
-    _units("times"),  # since an admin last looked
+    _units("times"),  # failures since the last thaw
 )
 
 top_ups = _table(
     "top_ups",
-    Column("id", _UNITS, primary_key=True, autoincrement=False),  # the sequence of the request
+    Column("id", _UNITS, primary_key=True, autoincrement=False),  # sequence of the request's entry
     _text("dataset"),
     _text("client"),
     _text("scope"),
@@ -369,7 +367,7 @@ top_ups = _table(
 )
 
 APPEND_ONLY = (entries, charges, charge_keys, questions, purchases, releases, client_names)
-CURRENT = (accounts, chain_head, clients, caps, freezes, failures, top_ups)  # rows change, and never go
+CURRENT = (accounts, chain_head, clients, caps, freezes, failures, top_ups)  # rows change but are never deleted
 PROJECTIONS = (ledger_format, *CURRENT, *APPEND_ONLY[1:])
 
 

@@ -1,4 +1,4 @@
-"""SQLite: write-ahead log, full synchronisation, one writer at a time, a file for its owner alone."""
+"""SQLite: write-ahead log, full synchronisation, one writer at a time, files readable by their owner only."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ MEMORY = ":memory:"
 BUSY_SECONDS = 20.0
 READERS = 8
 PRAGMAS = (
-    "PRAGMA synchronous = FULL",  # NORMAL loses acknowledged charges when the power goes
+    "PRAGMA synchronous = FULL",  # NORMAL loses acknowledged charges in a power cut
     "PRAGMA fullfsync = ON",  # where a plain fsync stops at the drive's cache
     "PRAGMA foreign_keys = ON",
     "PRAGMA recursive_triggers = ON",  # without it INSERT OR REPLACE deletes a row past its DELETE trigger
-    "PRAGMA temp_store = MEMORY",  # what a savepoint may take back: nothing of it is needed after a crash
+    "PRAGMA temp_store = MEMORY",  # savepoint journals, which are not needed after a crash
 )
-PAGES_OF_LOG = 4_000  # 16 MB: most pages of a charge are changed again soon, and go into the ledger's own file once
+PAGES_OF_LOG = 4_000  # 16 MB: hot pages are checkpointed once for many charges
 READ_ONLY = "PRAGMA query_only = ON"
 
 _FULL_OR_EXTRA = (2, 3)
 
 
 def open_sqlite(path: str | Path, ready: Ready = prepared) -> Store:
-    """Open a ledger file, made when absent; raises UnsafeStore, LedgerUnavailable."""
+    """Open or create a ledger file; raises UnsafeStore, LedgerUnavailable."""
     in_memory = str(path) == MEMORY
     if not in_memory:
         _ensure_owner_only(Path(path))
@@ -42,10 +42,10 @@ def open_sqlite(path: str | Path, ready: Ready = prepared) -> Store:
 
 
 def assert_durable(connection: Connection) -> None:
-    """Refuse a connection whose commits a power cut could take back.
+    """Refuse a connection whose commits a power cut could undo.
 
-    Claim: a commit that returned survives the process and the power. Symbols: SQLite's journal_mode, synchronous.
-    Formula: journal_mode = wal and synchronous >= FULL, asked in every write transaction, where it can't be changed.
+    Claim: a commit that returned survives a crash and a power cut. Symbols: SQLite's journal_mode, synchronous.
+    Formula: journal_mode = wal and synchronous >= FULL, checked in every write transaction, where it cannot change.
     Source: sqlite.org/pragma.html#pragma_synchronous; proofs.md#durable-before-data-is-read. Raises UnsafeStore.
     """
     journal = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
@@ -59,7 +59,7 @@ def assert_durable(connection: Connection) -> None:
 
 
 def _nothing_to_lose(connection: Connection) -> None:
-    """Accept a ledger in memory, which nobody takes for durable."""
+    """Accept an in-memory ledger, which is not durable by design."""
 
 
 def _engine(path: str | Path, begin: str, pragmas: tuple[str, ...], *, connections: int) -> Engine:
@@ -69,13 +69,13 @@ def _engine(path: str | Path, begin: str, pragmas: tuple[str, ...], *, connectio
         pool_size=connections,
         max_overflow=0,
         pool_timeout=BUSY_SECONDS,
-        pool_use_lifo=True,  # the one used last still has its statements and its pages
+        pool_use_lifo=True,  # the last used connection has warm statement and page caches
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
     )
 
     @event.listens_for(engine, "connect")
     def prepare(driver: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
-        driver.isolation_level = None  # the driver begins nothing of its own
+        driver.isolation_level = None  # the driver begins no transactions by itself
         _switch_to_wal(driver)
         for pragma in (*pragmas, f"PRAGMA wal_autocheckpoint = {PAGES_OF_LOG}"):
             driver.execute(pragma)
@@ -88,7 +88,7 @@ def _engine(path: str | Path, begin: str, pragmas: tuple[str, ...], *, connectio
 
 
 def _switch_to_wal(driver: sqlite3.Connection) -> None:
-    """Set the journal; SQLite does not wait by itself when two processes switch a new file at once."""
+    """Enable the write-ahead log; retries, because SQLite does not wait when two processes switch a new file."""
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:
@@ -102,7 +102,7 @@ def _switch_to_wal(driver: sqlite3.Connection) -> None:
 
 
 def _ensure_owner_only(path: Path) -> None:
-    """Make the file for its owner alone, and refuse one that others can open."""
+    """Create the file for its owner only, and refuse one that others can open."""
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         mode = stat.S_IMODE(path.stat().st_mode)

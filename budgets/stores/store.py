@@ -1,7 +1,7 @@
-"""A store: connections for reading and for writing, and one kind of error when the database fails.
+"""A ledger store: read and write connections, one exception type for database failures, portable SQL helpers.
 
-A list is passed as one parameter, so that a statement over 365 windows, or for 64 clients, is written once and holds
-no name.
+Lists are passed as one JSON parameter, so that one statement text serves 365 windows or 64 clients and contains no
+name.
 """
 
 from __future__ import annotations
@@ -42,31 +42,31 @@ from budgets.errors import LedgerUnavailable
 from budgets.stores.group_commit import Gathered, SharedCommits
 
 
-class text_elements(GenericFunction[str]):  # noqa: N801  a function is named as SQL has it
-    """The elements of a JSON array of texts, a row each."""
+class text_elements(GenericFunction[str]):  # noqa: N801  SQL function names are lower case
+    """SQL: the elements of a JSON array of texts, one row each."""
 
     inherit_cache = True
 
 
 class is_among(GenericFunction[bool]):  # noqa: N801
-    """Whether a column is an element of a JSON array of texts."""
+    """SQL: whether the column is an element of a JSON array of texts."""
 
     inherit_cache = True
     type = Boolean()
 
     def self_group(self, against: OperatorType | None = None) -> Self:
-        """Stand as it is: where booleans are numbers it would be compared with 1, which no index serves."""
+        """Prevent parentheses: a boolean in them would be compared with 1, which no index can serve."""
         return self
 
 
 class pair_elements(GenericFunction[str]):  # noqa: N801
-    """The elements of a JSON array of pairs of texts, a row each."""
+    """SQL: the elements of a JSON array of pairs of texts, one row each."""
 
     inherit_cache = True
 
 
 class text_of_pair(GenericFunction[str]):  # noqa: N801
-    """One text of a pair: 0 or 1."""
+    """SQL: the first (0) or second (1) text of a pair."""
 
     inherit_cache = True
     type = Text()
@@ -91,7 +91,7 @@ def _one_in_sqlite(element: is_among, compiler: SQLCompiler, **options: Any) -> 
 
 @compiles(is_among, "postgresql")
 def _one_in_postgres(element: is_among, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
-    """Write an array, which an index is searched for; a subquery would be joined."""
+    """Compile to = ANY of an array, which an index can serve; a subquery would be joined."""
     column, array = (compiler.process(each, **options) for each in element.clauses)
     return f"{column} = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST({array} AS jsonb))))"
 
@@ -114,15 +114,15 @@ def _text_in_postgres(element: text_of_pair, compiler: SQLCompiler, **options: A
 
 
 def among(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
-    """Ask whether a column is in the list that a parameter holds, as `listed` writes it."""
+    """Build the condition that a column is in the list of a parameter, encoded by `json_list`."""
     return is_among(column, bindparam(parameter, type_=Text))
 
 
 def of_pairs(one: Column[Any], other: Column[Any], parameter: str, *also: ColumnElement[bool]) -> FromClause:
-    """Give, for each pair of the list that a parameter holds, the row with these two columns, or one of NULLs.
+    """Look up rows by pairs of keys: an outer join of the parameter's list with the table; unmatched pairs have NULLs.
 
-    An outer join, since SQLite looks up what an inner one or `(one, other) IN (...)` has in other orders: each row for
-    each pair, or each first text with each second one.
+    SQLite plans an inner join or `(one, other) IN (...)` badly: it scans each row for each pair, or each first text for
+    each second one.
     """
     pairs = pair_elements(bindparam(parameter, type_=Text)).table_valued("value")
     texts = [text_of_pair(pairs.c.value, literal_column(place)) for place in "01"]
@@ -130,12 +130,12 @@ def of_pairs(one: Column[Any], other: Column[Any], parameter: str, *also: Column
 
 
 def each_of(parameter: str) -> TableValuedAlias:
-    """Give the elements of the list that a parameter holds, a row each, in the column `value`."""
+    """Table of the elements of a list parameter, in the column `value`."""
     return text_elements(bindparam(parameter, type_=Text)).table_valued("value")
 
 
 def listed(texts: Iterable[str | tuple[str, str]]) -> str:
-    """Write a list of texts, or of pairs, for a parameter."""
+    """Encode texts, or pairs of texts, as the JSON list of a parameter."""
     return json.dumps(list(texts))
 
 
@@ -143,12 +143,12 @@ _Insert = sqlite.Insert | postgresql.Insert
 _INSERTS: dict[str, Callable[[Table], _Insert]] = {
     "sqlite": sqlite.insert,
     "postgresql": postgresql.insert,
-}  # ON CONFLICT is spelled once for each database
+}  # ON CONFLICT is a construct of each SQLAlchemy dialect
 
 
 @dataclass(frozen=True)
 class Store:
-    """One database; what differs between databases is in the two engines and the check."""
+    """One database: read and write engines, the durability check, group commit and request batching."""
 
     reader: Engine
     writer: Engine
@@ -159,7 +159,7 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Open a snapshot for reading, or read in that of the moment; raises LedgerUnavailable."""
+        """Open a read snapshot, or use that of the enclosing `snapshot`; raises LedgerUnavailable."""
         of_moment: Connection | None = getattr(self.here, "snapshot", None)
         if of_moment is not None:
             with _one_error():
@@ -170,7 +170,7 @@ class Store:
 
     @contextmanager
     def one_moment(self) -> Iterator[None]:
-        """Let whatever this thread reads meanwhile see one snapshot, opened once; it writes nothing meanwhile."""
+        """Context in which all reads of this thread use one snapshot; the thread must not write in it."""
         with self.reading() as connection:
             before, self.here.snapshot = getattr(self.here, "snapshot", None), connection
             try:
@@ -180,7 +180,7 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Write, alone or together with others, durable when this returns; raises LedgerUnavailable, UnsafeStore."""
+        """Write in a transaction that others may share; durable on exit. Raises LedgerUnavailable, UnsafeStore."""
         with _one_error(), self.commits.part(self._begin) as connection:
             yield connection
 
@@ -190,7 +190,7 @@ class Store:
         except DBAPIError as failure:
             if not failure.connection_invalidated:
                 raise
-        return self._begin_on(self.writer.connect())  # the server was restarted meanwhile, and nothing was written
+        return self._begin_on(self.writer.connect())  # retry once after a server restart: nothing was written yet
 
     def _begin_on(self, connection: Connection) -> Connection:
         try:
@@ -202,21 +202,21 @@ class Store:
         return connection
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close all connections."""
         self.reader.dispose()
         self.writer.dispose()
 
 
-Ready = Callable[[Store], Store]  # makes what is not there, or closes the store and raises
+Ready = Callable[[Store], Store]  # creates missing tables, or closes the store and raises
 
 
 def insert_new(connection: Connection, table: Table, row: dict[str, object]) -> bool:
-    """Insert a row unless its key is there; tell whether it was inserted."""
+    """Insert a row unless its key exists; returns whether it was inserted."""
     return connection.execute(_unless_there(connection.dialect.name, table), row).one_or_none() is not None
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
-    """Insert rows, which name every column, in one go: PostgreSQL would take each as a statement of its own."""
+    """Insert complete rows in bulk; PostgreSQL's driver would send one statement for each."""
     if not rows:
         return
     if connection.dialect.name == "postgresql":
@@ -239,7 +239,7 @@ def _as_bytea(value: object) -> str:
 
 @cache
 def _in_order(table: Table) -> Callable[[Mapping[str, object]], Any]:
-    """Give what takes a row's values in the order of the columns, as a tuple: of one alone it would be the value."""
+    """Getter of a row's values in column order, as a tuple; the table must have at least two columns."""
     return itemgetter(*table.columns.keys())
 
 
@@ -251,15 +251,15 @@ def _from_values(table: Table) -> str:
 
 @cache
 def _unless_there(database: str, table: Table) -> Executable:
-    """Give the statement, built once."""
+    """Build INSERT ... ON CONFLICT DO NOTHING RETURNING key; cached."""
     return _INSERTS[database](table).on_conflict_do_nothing().returning(*table.primary_key)
 
 
 @contextmanager
 def sent_together(connection: Connection) -> Iterator[None]:
-    """Send statements that give nothing back without waiting after each; PostgreSQL has a pipeline for it.
+    """Pipeline statements without results, so that PostgreSQL is not awaited after each.
 
-    When this returns all of them are done. Raises SQLAlchemyError where one failed: the transaction is to be undone.
+    All are complete on exit. Raises SQLAlchemyError if one failed: the transaction must be rolled back.
     """
     driver = connection.connection.driver_connection
     if connection.dialect.name != "postgresql" or driver is None:
