@@ -31,7 +31,7 @@ _WILDCARDS = str.maketrans({"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[
 
 
 def is_like(text: str, pattern: str) -> bool:
-    """Match a text with SQL's LIKE: % stands for any text, _ for one character; case counts.
+    """Match a text with SQL's LIKE: % matches any text, _ one character; case counts.
 
     The matcher of file names compiles to atomic groups: no pattern makes it slow.
     """

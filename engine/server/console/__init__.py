@@ -1,4 +1,4 @@
-"""The web console for admins, auditors and analysts.
+"""The web console for admins, auditors, stewards and analysts.
 
 Sessions and forms -> pages.
 

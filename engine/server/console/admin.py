@@ -1,11 +1,11 @@
 """Console pages for admins: overview, clients, keys, objections, stored releases, health.
 
-overview    what is spent of every window, and what needs attention
-clients     caps, freezes, requests for other caps; each form calls an endpoint's function
-keys        whose there are; one that is made is shown once
-objections  when they were recorded, recording them, and how many there are as a noisy number
-releases    how long each dataset repeats its numbers, and which are stored
-health      the server's own checks, and what alerts became
+overview    budget spent in each window, and what needs attention
+clients     caps, freezes, top-up requests; each form calls the function of an endpoint
+keys        all keys; a new one is shown once
+objections  when they were recorded, recording them, and their number with noise
+releases    how long each dataset replays its numbers, and which are stored
+health      the server's own checks, and which alerts were sent
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from engine.server.routes import health as watching
 
 
 async def clients(visit: Visit) -> Response:
-    """List clients, what is frozen, and requests for other caps."""
+    """Page of clients, freezes, and top-up requests."""
     found = await administering.clients(visit.asker("GET", "/v1/admin/clients"))
     frozen = await administering.frozen(visit.asker("GET", "/v1/admin/freezes"))
     asked = await administering.top_ups(visit.asker("GET", "/v1/admin/topups"), open_only=True)
@@ -47,7 +47,7 @@ async def clients(visit: Visit) -> Response:
 
 
 async def change_client(visit: Visit) -> Response:
-    """Do what a form of the clients' page says, and show the page again."""
+    """Apply a form of the clients page, and redirect to the page."""
     done = CHANGES.get(visit.request.path_params["action"])
     if done is None:
         raise Problem("E_NOT_FOUND", "There is no such form.", "a form of the page")
@@ -110,21 +110,21 @@ ALERT_ROWS = 100  # alerts on the page, the newest
 
 
 async def health(visit: Visit) -> Response:
-    """Show checks and alerts."""
+    """Page of health checks and alerts."""
     checks = await watching.health(visit.asker("GET", "/v1/admin/health"), visit.request)
     alerts = await watching.alerts(visit.asker("GET", "/v1/admin/alerts"))
     return visit.page("health", checks=checks, alerts=alerts[:ALERT_ROWS])
 
 
 async def keys(visit: Visit, made: dict[str, Any] | None = None) -> Response:
-    """List keys; one that was made just now is shown, this once."""
+    """Page of keys. A key just made is shown this once."""
     found = await administering.keys(visit.asker("GET", "/v1/admin/keys"))
     rules = visit.may("POST", "/v1/admin/keys")
     return visit.page("keys", keys=found, made=made, rules=rules, roles=list(Role))
 
 
 async def change_key(visit: Visit) -> Response:
-    """Make, follow or take back a key."""
+    """Apply a form of the keys page: make, rotate or revoke a key."""
     action, form = visit.request.path_params["action"], visit.form
     if action == "make":
         asked = KeyAsked.model_validate({"name": form.get("name", ""), "role": form.get("role", "")})
@@ -148,7 +148,7 @@ OBJECTION_ROWS = 100  # acts on the page, the newest
 
 
 async def objections(visit: Visit) -> Response:
-    """Show figures and acts, the newest first; not whose objections, nor how many."""
+    """Page of released numbers and recorded events, newest first; not whose objections, nor how many."""
     acts = await administering.objections(visit.asker("GET", "/v1/admin/objections"))
     found = await administering.figures(visit.asker("GET", "/v1/admin/objections/figures"))
     rules = visit.may("POST", "/v1/admin/objections")
@@ -156,7 +156,7 @@ async def objections(visit: Visit) -> Response:
 
 
 async def change(visit: Visit) -> Response:
-    """Record an objection, take one back, or release a figure."""
+    """Apply a form of the objections page: record or withdraw an objection, or release their noisy number."""
     form = fields_of(visit)
     action = visit.request.path_params["action"]
     if action == "figure":
@@ -174,7 +174,7 @@ ACCOUNT_ROWS = 200  # accounts on the page
 
 
 async def overview(visit: Visit) -> Response:
-    """Show datasets and windows with what is spent and left; a steward sees where else to go."""
+    """Page of datasets and windows with what is spent and left. A steward sees links to other pages."""
     accounts: list[dict[str, Any]] = []
     ahead: dict[str, list[str]] = {}
     if visit.may("GET", "/v1/budget"):
@@ -191,7 +191,7 @@ async def overview(visit: Visit) -> Response:
 
 
 async def _tiles(visit: Visit, accounts: list[dict[str, Any]]) -> list[dict[str, str | None]]:
-    """Sum up in a few numbers."""
+    """Summary tiles of the overview."""
     tiles: list[dict[str, str | None]] = []
     if accounts:
         most = max(accounts, key=lambda each: each["share"])
@@ -228,7 +228,7 @@ RELEASE_ROWS = 200  # releases of a dataset on the page, the newest
 
 
 async def releases(visit: Visit) -> Response:
-    """Show what is stored and until when it is repeated; no numbers."""
+    """Page of stored releases and until when they are replayed; no numbers."""
     told = await watching.releases(visit.asker("GET", "/v1/admin/releases"))
     shown = [{**of, "count": len(of["releases"]), "releases": of["releases"][::-1][:RELEASE_ROWS]} for of in told]
     return visit.page("releases", datasets=shown, job_days=visit.house.settings.job_days)

@@ -1,11 +1,11 @@
-"""Console pages for analysts: ask, answers, jobs, spending, top-up requests, shared numbers.
+"""Console pages for analysts: queries, answers, jobs, spending, top-up requests, shared answers.
 
-ask        the price first, then the answer with its intervals drawn; history, and the catalog
-answer     numbers with their intervals drawn, of a size that no number moves
+ask        first the price, then the answer with its intervals drawn; history, and the catalog
+answer     numbers with their intervals drawn, on a page whose size depends on no number
 jobs       states, answers, and cancelling them
-spending   what was left over time, drawn and in a table, and when it is used up
-requests   one's own requests for other caps
-shared     one's own links, and what a link shows
+spending   budget left over time, drawn and in a table, and when it runs out
+requests   one's own requests for higher caps
+shared     one's own links, and the answer behind a link
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from engine.server.routes import sharing as sharing_asked
 
 @dataclass(frozen=True)
 class Cell:
-    """One value of an answer as a page shows it."""
+    """One value of an answer, as a page shows it."""
 
     text: str
     behind: str  # its half-width, or both ends of its interval
@@ -51,7 +51,7 @@ LONGEST_CELL = Cell("9" * LONGEST, "9" * (2 * LONGEST + 4), max(WORDS.values(), 
 
 
 def answer_page(visit: Visit, template: str, rows: bytes, **shown: Any) -> Response:  # noqa: ANN401  what a page shows
-    """Show an answer in a page that fills up to the longest form of it (`engine/server/proofs.md#answer-pages`)."""
+    """Render an answer in a page padded to the longest possible form of it (`engine/server/proofs.md#answer-pages`)."""
     table = pa.ipc.open_stream(rows).read_all()
     answer = drawn(answer_shape(table, json.loads(table.schema.metadata[CARD])))
     longest = visit.page(template, **{**shown, "answer": widened(answer)})
@@ -59,7 +59,7 @@ def answer_page(visit: Visit, template: str, rows: bytes, **shown: Any) -> Respo
 
 
 def widened(answer: dict[str, Any]) -> dict[str, Any]:
-    """Write every number of an answer at its longest, with every note that noise may add.
+    """Replace every noisy number of an answer by its longest form, and add every note that noise may add.
 
     Proof: `engine/server/proofs.md#answer-pages`.
     """
@@ -76,7 +76,7 @@ def _widest(cell: Cell, of_noise: bool) -> Cell:
 
 
 def drawn(answer: dict[str, Any]) -> dict[str, Any]:
-    """Put beside each number of an answer its interval, its word, and where that stands in a drawing."""
+    """Add to an answer the display cells of each value: text, interval, reliability, error bar."""
     columns = [
         _column([row[place] for row in answer["rows"]], column, answer)
         for place, column in enumerate(answer["columns"])
@@ -104,12 +104,12 @@ REQUEST_ID: TypeAdapter[str | None] = TypeAdapter(Name | None)
 
 
 async def ask(visit: Visit) -> Response:
-    """Show the form, and what was asked before."""
+    """Page of the query form and the history."""
     return visit.page("ask", **await _around(visit), sql=visit.query("sql") or "", rho="")
 
 
 async def asked(visit: Visit) -> Response:
-    """Explain a question, or ask it; the form's own id pays once, however often it is sent."""
+    """Explain or run the submitted query. The form's own id charges it once, however often it is sent."""
     sql, rho = visit.form.get("sql", ""), visit.form.get("rho")
     typed = {"sql": sql, "rho": rho or ""}
     try:
@@ -136,7 +136,7 @@ async def _around(visit: Visit) -> dict[str, Any]:
 
 
 async def catalog(visit: Visit) -> Response:
-    """Show the tables, columns and functions that a question may use."""
+    """Page of the tables, columns and functions that a query may use."""
     tables = await asking.tables(visit.asker("GET", "/v1/tables"))
     functions = await asking.functions(visit.asker("GET", "/v1/functions"))
     return visit.page("catalog", tables=tables, functions=functions)
@@ -146,13 +146,13 @@ JOB_ROWS = 100  # jobs on the page, the newest
 
 
 async def jobs(visit: Visit) -> Response:
-    """List one's jobs, the newest first."""
+    """Page of one's jobs, newest first."""
     found = await asking.listed(visit.asker("GET", "/v1/jobs"), visit.request)
     return visit.page("jobs", jobs=found[::-1][:JOB_ROWS])
 
 
 async def job(visit: Visit) -> Response:
-    """Show how far a job is, and its answer where there is one."""
+    """Page of a job: its progress, and its answer once there is one."""
     job_id = visit.request.path_params["job_id"]
     told = await asking.job(job_id, visit.asker("GET", "/v1/jobs/{job_id}"), visit.request)
     row = await visit.request.app.state.jobs.find(visit.asker("GET", "/v1/jobs/{job_id}/result").name, job_id)
@@ -164,7 +164,7 @@ async def job(visit: Visit) -> Response:
 
 
 async def cancel(visit: Visit) -> Response:
-    """Let a job's answer go."""
+    """Cancel a job."""
     asker = visit.asker("DELETE", "/v1/jobs/{job_id}")
     await asking.cancel(visit.request.path_params["job_id"], asker, visit.request)
     return RedirectResponse("/console/jobs", 303, HEADERS)
@@ -174,7 +174,7 @@ PACE_ROWS = 50  # of the table beside a drawing: the newest
 
 
 async def pace(visit: Visit) -> Response:
-    """Draw what a client has left over time, and say for how long the rest lasts."""
+    """Page of a client's budget left over time, with a forecast."""
     budget_asker = visit.asker("GET", "/v1/budget")
     whose = budget_asker.client(visit.query("client"))
     if whose is None:
@@ -186,7 +186,7 @@ async def pace(visit: Visit) -> Response:
 
 
 def pace_drawings(client: str, told: dict[str, Any], paid: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Draw each dataset's window of which a client has least left, where it has paid at all."""
+    """Burn-down chart of each dataset, of the window in which the client has least left. None without payments."""
     own = [row for row in told["accounts"] if row["client"] == client and not row["window"].startswith("*")]
     least: dict[str, dict[str, Any]] = {}
     for row in own:
@@ -226,7 +226,7 @@ def _burned(
 
 
 def _rows(dataset: str, window: str, cap: float, paid: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """List payments from one account, the oldest first, with what each left."""
+    """List payments from one account, oldest first, with the budget left after each."""
     rows: list[dict[str, Any]] = []
     left = cap
     for each in sorted((row for row in paid if row["settled_at"]), key=lambda row: row["settled_at"]):
@@ -237,13 +237,13 @@ def _rows(dataset: str, window: str, cap: float, paid: list[dict[str, Any]]) -> 
 
 
 async def requests(visit: Visit) -> Response:
-    """List one's requests with what became of them, the newest first."""
+    """Page of one's top-up requests, newest first."""
     found = await administering.top_ups(visit.asker("GET", "/v1/admin/topups"))
     return visit.page("requests", asked=found[::-1])
 
 
 async def ask_for_cap(visit: Visit) -> Response:
-    """Ask for another cap."""
+    """Submit a top-up request."""
     form = fields_of(visit)
     await administering.request_top_up(TopUpAsked.model_validate(form), visit.asker("POST", "/v1/admin/topups"))
     return RedirectResponse("/console/requests", 303, HEADERS)
@@ -253,25 +253,25 @@ PAGE = "/console/shared"
 
 
 async def shared(visit: Visit) -> Response:
-    """List one's links, the newest first."""
+    """Page of one's links, newest first."""
     found = await sharing_asked.shares(visit.asker("GET", "/v1/shares"))
     return visit.page("shared", shares=found[::-1])
 
 
 async def make(visit: Visit) -> Response:
-    """Share the numbers of a question."""
+    """Share the answer of a query."""
     asked = ShareAsked.model_validate({"sql": visit.form.get("sql", ""), "rho": visit.form.get("rho") or None})
     made = await sharing_asked.share(asked, visit.asker("POST", "/v1/shares"))
     return RedirectResponse(f"{PAGE}/{made['id']}", 303, HEADERS)
 
 
 async def offered(visit: Visit) -> Response:
-    """Show what a link is of, and what its numbers cost."""
+    """Page of a shared query and its price."""
     return visit.page("offer", offer=await _offer(visit), answer=None)
 
 
 async def take(visit: Visit) -> Response:
-    """Pay for shared numbers, where that was not done, and show them."""
+    """Pay for shared numbers, unless paid before, and show them."""
     share_id = visit.request.path_params["share_id"]
     offer = await _offer(visit)
     rows = await sharing_asked.taken(share_id, visit.asker("POST", "/v1/shares/{share_id}/take"))
@@ -279,7 +279,7 @@ async def take(visit: Visit) -> Response:
 
 
 async def end(visit: Visit) -> Response:
-    """Share no more."""
+    """End a share, after a confirmation."""
     share_id = visit.request.path_params["share_id"]
     mine = await sharing_asked.shares(visit.asker("GET", "/v1/shares"))
     if any(each["id"] == share_id for each in mine):  # what is another's is not there

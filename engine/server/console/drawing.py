@@ -1,7 +1,7 @@
-"""Figures of the console: coordinates of error bars, shares and lines in an SVG, and numbers as text.
+"""Charts and number formats of the console: SVG coordinates of error bars and lines, and numbers as text.
 
-Texts of noisy numbers, prices and what is left show no digit that noise decides. They are those of the command line,
-which a test compares.
+Noisy numbers, prices and budgets are formatted without digits that noise decides. The command line formats them the
+same way, which a test compares.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ WIDTH, EDGE = 240.0, 8.0  # user units of the viewBox
 
 @dataclass(frozen=True)
 class ErrorBar:
-    """One number with its interval, on the axis that its column shares; texts of one length whatever the number."""
+    """A number and its interval as x coordinates on their column's axis. All have the same text length."""
 
     low: str
     at: str
@@ -47,19 +47,19 @@ def error_bars(values: Sequence[Any], intervals: Sequence[Any]) -> list[ErrorBar
 
 
 def share(spent: float, cap: float) -> float:
-    """Give how much of a cap is spent, from 0 to 1."""
+    """Share of a cap that is spent, from 0 to 1."""
     return 1.0 if cap <= 0 else min(1.0, max(0.0, spent / cap))
 
 
 def alert(spent: float, cap: float) -> str | None:
-    """Name the highest mark that a budget has passed: 50, 80 or 100 %."""
+    """Highest alert threshold that a budget has passed: 50, 80 or 100 %."""
     part = share(spent, cap)
     return next((f"{mark}%" for mark in (100, 80, 50) if part >= mark / 100 - 1e-12), None)
 
 
 @dataclass(frozen=True)
 class BurnDown:
-    """What is left over time, on a square of 100 by 100 that is stretched: full above, nothing below."""
+    """Burn-down chart on a square of 100 by 100, to be stretched: full budget at the top, none at the bottom."""
 
     past: str
     ahead: str
@@ -67,7 +67,7 @@ class BurnDown:
 
 
 def burn_down(left: Sequence[tuple[float, float]], cap: float, now: float, ends: float | None) -> BurnDown:
-    """Draw what was left after each moment until now, and in a straight line to where it ends."""
+    """Draw the budget left after each payment until now, and a straight line to where it is forecast to end."""
     first = left[0][0]
     span = max((ends or now) - first, 1.0)
 
@@ -92,7 +92,7 @@ WORDS = {"good": "good", "fair": "fair", "poor": "poor", "noise": "may be nothin
 
 
 def text_of(value: object) -> str:
-    """Write a value that has no interval."""
+    """Format a value without an interval."""
     if value is None:
         return "NULL"
     if not isinstance(value, float):
@@ -103,7 +103,7 @@ def text_of(value: object) -> str:
 
 
 def noisy_text(value: object, ends: Sequence[float] | None) -> tuple[str, str]:
-    """Write a noisy value and, apart, what stands behind it: its half-width, or both ends of a lopsided interval."""
+    """Format a noisy value, and separately its half-width, or both ends of a lopsided interval."""
     if not isinstance(value, int | float) or isinstance(value, bool) or ends is None:
         return text_of(value), ""
     low, high = ends
@@ -115,7 +115,7 @@ def noisy_text(value: object, ends: Sequence[float] | None) -> tuple[str, str]:
 
 
 def half_width_text(half_width: float | None) -> str:
-    """Write an expected error."""
+    """Format an expected error."""
     if half_width is None:
         return "depends on the answer"
     places = 0 if half_width.is_integer() else _places(half_width, whole=False)
@@ -123,7 +123,7 @@ def half_width_text(half_width: float | None) -> str:
 
 
 def loss_text(price: Mapping[str, Any]) -> str:
-    """Write a price: rho, and the epsilon that it is at a delta."""
+    """Format a price: rho, and its epsilon at a delta."""
     if not price["rho"] and not price["delta"]:
         return "free"
     delta = f" and delta {delta_text(price['delta'], 2)}" if price["delta"] else ""
@@ -133,7 +133,7 @@ def loss_text(price: Mapping[str, Any]) -> str:
 
 
 def left_text(remaining: Mapping[str, Mapping[str, Any]]) -> str:
-    """Write what the client's and the dataset's accounts have left of their caps."""
+    """Format what the client's and the dataset's accounts have left of their caps."""
     return ", ".join(
         f"{who} rho {account['rho']:.6g} of {account['cap_rho']:.6g}"
         for who, key in (("you", "client"), ("all clients", "dataset"))
@@ -142,20 +142,20 @@ def left_text(remaining: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _places(half_width: float, *, whole: bool) -> int:
-    """Give the decimal places at which a half-width shows its significant digits."""
+    """Decimal places at which a half-width shows its significant digits."""
     if whole or half_width <= 0 or not math.isfinite(half_width):
         return 0 if whole else 3
     return min(9, max(0, DIGITS - 1 - math.floor(math.log10(half_width))))
 
 
 def _up(value: float, places: int) -> float:
-    """Round upwards, but not because of the last bits of a float."""
+    """Round upwards, ignoring the last bits of a float."""
     scale: int = 10**places
     return math.ceil(round(value * scale, 6)) / scale if math.isfinite(value * scale) else value
 
 
 def _number(value: float, places: int) -> str:
-    """Write a number at these places; what would be too long for its place in a page, with an exponent."""
+    """Format a number at these decimal places; with an exponent if it would be too long for its cell."""
     shown = f"{value:,.{places}f}"
     if len(shown) > LONGEST:
         return f"{value:.8g}"

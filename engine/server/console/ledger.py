@@ -1,6 +1,6 @@
-"""Console pages of the ledger: rows filtered, searched, verified, and exported.
+"""Console pages of the ledger: filter, search, verify and export its rows.
 
-An export is CSV that no spreadsheet runs, JSON or Parquet.
+Exports are CSV without spreadsheet formulas, JSON or Parquet.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Rows = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Exported:
-    """A file."""
+    """A file to download."""
 
     body: bytes
     ending: str
@@ -37,7 +37,7 @@ class Exported:
 
 
 def exported(rows: Rows, wanted: str) -> Exported:
-    """Write rows in a format; raises Problem with E_PARAM."""
+    """Export rows in a format; raises Problem with E_PARAM for an unknown one."""
     name = wanted.lower()
     written = {known.lower(): how for known, how in FORMATS.items()}.get(name)
     if written is None:
@@ -58,7 +58,7 @@ def _json(rows: Rows) -> bytes:
 
 
 def _parquet(rows: Rows) -> bytes:
-    """Write rows with types of their own, whatever rows there are."""
+    """Write rows as Parquet with fixed column types, which do not depend on the rows."""
     names = list(rows[0]) if rows else ["sequence"]
     table = pa.table({name: pa.array([row[name] for row in rows], _type(name)) for name in names})
     out = io.BytesIO()
@@ -84,7 +84,7 @@ SEARCHED = ("by", "client", "dataset", "kind", "reason", "request_id", "sql")
 
 
 async def ledger(visit: Visit) -> Response:
-    """Show the ledger's rows that a filter leaves, the newest first, a page at a time."""
+    """Page of the ledger's filtered rows, newest first."""
     found = (await _found(visit))[::-1]
     last = max(1, -(-len(found) // ROWS))
     number = min(max(1, whole_number(visit.query("page") or "1")), last)
@@ -95,20 +95,20 @@ async def ledger(visit: Visit) -> Response:
 
 
 async def export(visit: Visit) -> Response:
-    """Give the rows that a filter leaves as a file."""
+    """Download the filtered rows."""
     written = exported(await _found(visit), visit.query("as") or "JSON")
     headers = {**HEADERS, "Content-Disposition": f'attachment; filename="ledger.{written.ending}"'}
     return Response(written.body, 200, headers, written.media_type)
 
 
 async def verify(visit: Visit) -> Response:
-    """Say what of the ledger is not as it was written."""
+    """Page with the result of verifying the ledger."""
     told = await administering.verify(visit.asker("GET", "/v1/admin/ledger/verify"))
     return await _verified(visit, told, visit.form.get("anchor", ""))
 
 
 async def verify_with_anchor(visit: Visit) -> Response:
-    """Say so beside an anchor that somebody has kept."""
+    """Page with the result of verifying the ledger against a stored anchor."""
     held = visit.form.get("anchor", "").strip()
     asker = visit.asker("POST", "/v1/admin/ledger/verify")
     return await _verified(visit, await administering.verify_with_anchor(AnchorAsked(anchor=held), asker), held)
@@ -127,7 +127,7 @@ async def _found(visit: Visit) -> list[dict[str, Any]]:
 
 
 def _holds(row: dict[str, Any], words: str | None) -> bool:
-    """Tell whether all of some words stand in a row, in any case."""
+    """Are all words of a search contained in a row? Case is ignored."""
     if words is None:
         return True
     text = " ".join([*(str(row.get(name) or "") for name in SEARCHED), *row["questions"], *row["windows"]]).lower()

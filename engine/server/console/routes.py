@@ -1,4 +1,4 @@
-"""The routes of the console, and its door: a key for a session."""
+"""Routes of the console, and its login: a key is exchanged for a session."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ STYLE = Path(__file__).with_name("console.css")
 
 @router.get("/")
 async def front(request: Request) -> Response:
-    """Lead a browser to the console, and tell a program what there is."""
+    """Redirect a browser to the console; answer a program with an index of the server."""
     if "text/html" in request.headers.get("accept", ""):
         return RedirectResponse("/console", 303, HEADERS)
     return JSONResponse(INDEX)
@@ -50,19 +50,19 @@ async def front(request: Request) -> Response:
 
 @router.get("/console/console.css")
 async def style() -> Response:
-    """Give the one style sheet."""
+    """Return the style sheet."""
     return Response(STYLE.read_text(encoding="utf-8"), media_type="text/css")
 
 
 @router.get("/console/login")
 async def login(request: Request) -> Response:
-    """Show the form at the door."""
+    """Page of the login form."""
     return _door(request.app.state.house)
 
 
 @router.post("/console/login")
 async def enter(request: Request) -> Response:
-    """Take a key, and give a session for it."""
+    """Check the key of the login form, and begin a session."""
     house: House = request.app.state.house
     try:
         form = await form_of(request)

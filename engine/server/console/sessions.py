@@ -1,7 +1,7 @@
-"""Browser sessions: 256 random bits in a cookie, a keyed hash in the server's tables; each ends, and ends with its key.
+"""Browser sessions: 256 random bits in a cookie, stored as a keyed hash; each expires, at the latest with its key.
 
-Each form of a session has a token of its own, which is taken once. A browser's request is resolved to its visitor, to
-whether the form is theirs, and to what they may do; every page's headers are set here.
+Each form of a session has a token of its own, accepted once. A request is resolved to its visitor, checked for a valid
+form token and for permission; every page's headers are set here.
 """
 
 from __future__ import annotations
@@ -42,20 +42,20 @@ NONCE = 32  # characters of a token that differ from form to form
 
 @dataclass(frozen=True)
 class Sessions:
-    """The sessions of a server."""
+    """The browser sessions of a server."""
 
     books: Books
     keys: Keys
     hours: float = HOURS
 
     def begin(self, key_id: str) -> str:
-        """Begin the session of a key, and give its id, which is kept nowhere."""
+        """Begin the session of a key, and return its secret, which is not stored."""
         session = new_session()
         self.books.add_session(self._digest("session", session), key_id, later_text(hours=self.hours), now_text())
         return session
 
     def principal(self, session: str) -> Principal | None:
-        """Say whose session this is; None where it was never begun, has ended, or its key has."""
+        """Return the user of a session; None where it is unknown or expired, or its key is."""
         key_id = self.books.session_key(self._digest("session", session), now_text())
         return None if key_id is None else self.keys.principal_of(key_id)
 
@@ -64,17 +64,17 @@ class Sessions:
         self.books.end_session(self._digest("session", session))
 
     def form_token(self, session: str) -> str:
-        """Make what one form of a session carries: no other site can know it, and no other form has it."""
+        """Create the token of one form: unguessable for other sites, different for every form."""
         nonce = new_id()
         return f"{nonce}{self._of_form(session, nonce)}"
 
     def is_form_token(self, session: str, token: str) -> bool:
-        """Tell whether a form is of this session."""
+        """Is a form token one of this session's? Compared in constant time."""
         nonce, sent = token[:NONCE], token[NONCE:]
         return hmac.compare_digest(self._of_form(session, nonce).encode(), sent.encode())
 
     def take_form(self, session: str, token: str) -> bool:
-        """Take a form that is sent; tell whether it is sent for the first time, to any server of these books."""
+        """Record a submitted form; return whether it is the first submission, on any server of these tables."""
         return self.books.take_form(
             self._digest("sent", f"{session}\0{token}"), later_text(hours=self.hours), now_text()
         )
@@ -131,7 +131,7 @@ Handler = Callable[["Visit"], Awaitable[Response]]
 
 @dataclass(frozen=True)
 class Visit:
-    """A request of somebody who is logged in."""
+    """An authenticated request to a page."""
 
     request: Request
     house: House
@@ -141,22 +141,22 @@ class Visit:
     problem: Mapping[str, Any] | None = None  # why the form that was sent was refused: its page shows it again
 
     def asker(self, method: str, endpoint: str) -> Admitted:
-        """Come to an endpoint as its table of roles lets one; raises Problem with E_FORBIDDEN."""
+        """Authorize the user at an API endpoint; raises Problem with E_FORBIDDEN."""
         return reaching(self.house, self.principal, method, endpoint)
 
     def may(self, method: str, endpoint: str) -> bool:
-        """Tell whether an endpoint is open to who visits."""
+        """May the user call an API endpoint? Decided by the table of roles."""
         return RULES[method, endpoint].reach(self.principal.role) is not Reach.NONE
 
     def query(self, name: str) -> str | None:
-        """Give a part of the address; None where it is empty or absent. Raises Problem."""
+        """Return a parameter of the URL; None where it is empty or absent. Raises Problem."""
         text = self.request.query_params.get(name, "")
         if not is_plain(text) or len(text) > LONGEST_PART:
             raise Problem("E_PARAM", f"{name}: no plain text of at most {LONGEST_PART:,} characters.", "a shorter one")
         return text or None
 
     def page(self, template: str, status: int = 200, least_bytes: int = 0, **shown: Json) -> Response:
-        """Write a page for who visits, no shorter than a public length."""
+        """Render a page for the user, padded to a public length."""
         menu = {path: title for path, title in MENU.items() if PAGES["GET", path].reach(self.principal.role) != "none"}
         around: dict[str, Any] = {"menu": menu, "here": self.request.url.path, "me": self.principal}
         around["form_token"] = partial(sessions_of(self.house).form_token, self.session)
@@ -166,7 +166,7 @@ class Visit:
         return page(template, status, least_bytes, **around, **shown)
 
     def sure(self, question: str, answer: str) -> Response | None:
-        """Ask before something is taken away; None where the form says that it was asked."""
+        """Page that asks for confirmation; None if the form was confirmed."""
         if self.form.get("sure") == "yes":
             return None
         sent = {name: value for name, value in self.form.items() if name != "token"}
@@ -175,7 +175,7 @@ class Visit:
 
 
 def page(template: str, status: int = 200, least_bytes: int = 0, **shown: Json) -> Response:
-    """Write a page; every name and text in it is text, and can be nothing else."""
+    """Render a page. All values are escaped."""
     text = PAGES_OF.get_template(f"{template}.html.j2").render(**{**AROUND, **shown})
     body = readable(text).encode()
     if least_bytes:
@@ -184,9 +184,9 @@ def page(template: str, status: int = 200, least_bytes: int = 0, **shown: Json) 
 
 
 def visited(handler: Handler, shown: Handler | None = None) -> Callable[[Request], Awaitable[Response]]:
-    """Let a page be reached with a session, and each form with its token, once; give every no as a page.
+    """Make a route of a handler: requires a session, checks each form's token once, renders refusals as pages.
 
-    A form that is refused is shown again by `shown`, with the reason and what was typed.
+    A refused form is rendered again by `shown`, with the reason and what was typed.
     """
 
     async def route(request: Request) -> Response:
@@ -215,7 +215,7 @@ def visited(handler: Handler, shown: Handler | None = None) -> Callable[[Request
 
 
 async def _again(visit: Visit, error: Exception, shown: Handler) -> Response:
-    """Show the page of a form that was refused, with what was typed in it."""
+    """Render the page of a refused form again, with what was typed."""
     told = told_of(error)
     try:
         answer = await shown(replace(visit, problem=told))
@@ -227,7 +227,7 @@ async def _again(visit: Visit, error: Exception, shown: Handler) -> Response:
 
 
 def refusal(visit: Visit, error: Exception, template: str = "refusal", **shown: Json) -> Response:
-    """Write a no as a page, with the status that its code has everywhere."""
+    """Render a refusal as a page, with the HTTP status of its code."""
     told = told_of(error)
     visit.request.state.code = told["code"]
     visit.house.metrics.refused(told["code"])
@@ -235,7 +235,7 @@ def refusal(visit: Visit, error: Exception, template: str = "refusal", **shown: 
 
 
 def told_of(error: Exception) -> dict[str, Any]:
-    """Give the fields of a no."""
+    """Wire shape of a refusal, from any of the exceptions that refuse."""
     if isinstance(error, Refused):
         return error.problem
     if isinstance(error, Problem):
@@ -247,12 +247,12 @@ def told_of(error: Exception) -> dict[str, Any]:
 
 
 def sessions_of(house: House) -> Sessions:
-    """Give the sessions of a server."""
+    """Return the sessions of a server."""
     return Sessions(house.books, house.keys)
 
 
 async def form_of(request: Request) -> dict[str, str]:
-    """Read a form; fields that were left empty are absent. Raises Problem."""
+    """Parse a form; empty fields are absent. Raises Problem."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
         raise Problem("E_MEDIA", f"{HTTPStatus.UNSUPPORTED_MEDIA_TYPE.phrase}.", f"a form, as {FORM}")
     try:
@@ -265,19 +265,19 @@ async def form_of(request: Request) -> dict[str, str]:
 
 
 def fields_of(visit: Visit) -> dict[str, str]:
-    """Give what a form says, without what only the console reads of it."""
+    """Fields of a form for its endpoint, without those that only the console uses."""
     return {name: value for name, value in visit.form.items() if name not in ("token", "form", "sure")}
 
 
 def whole_number(text: str) -> int:
-    """Read a number of a page; raises Problem with E_PARAM."""
+    """Parse a number of a page; raises Problem with E_PARAM."""
     if not text.isascii() or not text.isdigit() or len(text) > LONGEST_NUMBER:
         raise Problem("E_PARAM", "This is no number.", "a number from the page")
     return int(text)
 
 
 def is_from_elsewhere(request: Request) -> bool:
-    """Tell whether a browser says that another site sent this."""
+    """Was this request sent from another site? Decided by the browser's Sec-Fetch-Site header."""
     return request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
 
 
@@ -297,7 +297,7 @@ def _check_token(visit: Visit, form: Mapping[str, str]) -> None:
 
 
 async def _take_form(visit: Visit) -> None:
-    """Let a form that changes something be sent once; raises Problem with E_STATE."""
+    """Accept the form of a change once; raises Problem with E_STATE when it is sent again."""
     if visit.request.method != "POST" or visit.request.scope["route"].path in REPEATABLE:
         return
     if not await run_in_threadpool(sessions_of(visit.house).take_form, visit.session, visit.form["token"]):

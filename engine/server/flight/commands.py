@@ -1,4 +1,4 @@
-"""Flight SQL's messages: bytes of a command -> what is asked; only what this door reads is defined.
+"""Parser of Flight SQL messages. Only the messages that this server reads are defined.
 
 Names and numbers are those of Apache Arrow's FlightSql.proto (format version 1).
 """
@@ -43,19 +43,19 @@ MESSAGES: Mapping[str, tuple[tuple[str, int, int], ...]] = {
 
 
 class UnreadCommand(Exception):
-    """Bytes that are no command of Flight SQL, or one that this door does not know."""
+    """Bytes that are no Flight SQL command, or an unsupported one."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """What is asked: the message's name, and those of its fields that were sent."""
+    """A parsed command: the message's name, and the fields that were sent."""
 
     name: str
     said: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def sql(self) -> str | None:
-        """Give the question, where the command is one; a prepared statement's handle is its text."""
+        """SQL of a query command; None for others. The handle of a prepared statement is its text."""
         if self.name == "CommandPreparedStatementQuery":
             handle: bytes = self.said.get("prepared_statement_handle", b"")
             return handle.decode(errors="replace")
@@ -63,7 +63,7 @@ class Command:
 
 
 def read_command(sent: bytes) -> Command:
-    """Read a command or an action's body; raises UnreadCommand."""
+    """Parse a command or an action's body; raises UnreadCommand."""
     wrapped = Wrapped()
     try:
         wrapped.ParseFromString(sent)
@@ -78,7 +78,7 @@ def read_command(sent: bytes) -> Command:
 
 
 def packed(name: str, **fields: bytes) -> bytes:
-    """Write a message as it travels."""
+    """Serialize a message."""
     wrapped = Wrapped()
     wrapped.Pack(_CLASSES[name](**fields))
     sent: bytes = wrapped.SerializeToString()

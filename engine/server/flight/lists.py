@@ -1,4 +1,4 @@
-"""Declared tables -> the lists that Flight SQL's clients ask for: public, the same for everybody."""
+"""Metadata of Flight SQL: catalogs, schemas, tables, keys and server info. Public, the same for everybody."""
 
 from __future__ import annotations
 
@@ -54,19 +54,19 @@ ARROW_TYPES: Mapping[str, pa.DataType] = {
 
 
 def arrow_type(name: str) -> pa.DataType:
-    """Give the Arrow type in which values of an SQL type leave; text where it is no other."""
+    """Arrow type of an SQL type; text for unknown ones."""
     if name.endswith("[]"):
         return pa.list_(arrow_type(name.removesuffix("[]")))
     return pa.float64() if name.startswith("DECIMAL") else ARROW_TYPES.get(name.upper(), pa.utf8())
 
 
 def columns_of(told: Iterable[Mapping[str, Any]]) -> pa.Schema:
-    """Give columns, told with name and SQL type, as an Arrow schema."""
+    """Arrow schema of columns that are given by name and SQL type."""
     return pa.schema([pa.field(column["name"], arrow_type(column["type"])) for column in told])
 
 
 def schema_of(command: Command) -> pa.Schema | None:
-    """Give the columns of a list; None for a command that is none."""
+    """Arrow schema of a metadata command's result; None for other commands."""
     if command.name == "CommandGetTables":
         return WITH_COLUMNS if command.said.get("include_schema") else TABLES
     return {
@@ -79,7 +79,7 @@ def schema_of(command: Command) -> pa.Schema | None:
 
 
 def listed(command: Command, told: Told) -> pa.Table:
-    """Give the rows of a list; tables are in a catalog and a schema without a name."""
+    """Build the result of a metadata command. Tables are in an unnamed catalog and schema."""
     schema = schema_of(command)
     assert schema is not None  # noqa: S101  the caller asks
     if command.name == "CommandGetSqlInfo":
@@ -104,7 +104,7 @@ def listed(command: Command, told: Told) -> pa.Table:
 
 
 def _fits(command: Command, name: str) -> bool:
-    """Tell whether a table is among those that are asked for."""
+    """Is a table selected by the command's filters? They are catalog, schema, name pattern and types."""
     said = command.said
     types, schema = said.get("table_types") or [TABLE_TYPE], said.get("db_schema_filter_pattern", "")
     return not said.get("catalog") and is_like("", schema or "") and TABLE_TYPE in types and _named(said, name)

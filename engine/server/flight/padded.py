@@ -1,4 +1,4 @@
-"""An answer -> a schema and batches whose lengths are those of size classes, as over HTTP (sizes.py)."""
+"""Padding of answers over Flight: messages have the lengths of size classes, as over HTTP (sizes.py)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_TOLD = 10_000  # rows of an answer whose card holds an interval for each nu
 
 
 def padded(rows: bytes) -> tuple[pa.Schema, Iterator[tuple[pa.RecordBatch, pa.Buffer]]]:
-    """Give a schema that holds the card, filled up with white space, and batches, each with what fills it up.
+    """Return the answer's schema with its padded card, and its batches with the padding of each.
 
     Claim: the length of every message is a function of columns, texts, number of rows and what of the card is no
     noise. Formula: each is filled up to the class of its `public_length`. Proof: engine/server/proofs.md#flight
@@ -29,7 +29,7 @@ def padded(rows: bytes) -> tuple[pa.Schema, Iterator[tuple[pa.RecordBatch, pa.Bu
 
 
 def _short(card: dict[str, Any], rows: int) -> dict[str, Any]:
-    """Leave intervals out of a card that would be longer than a message; DP_INTERVAL_LOW and _HIGH give them."""
+    """Drop the intervals of a card too long for a message; DP_INTERVAL_LOW and _HIGH return them instead."""
     if rows <= MOST_TOLD:
         return card
     why = "Intervals of so many rows: ask for DP_INTERVAL_LOW(column) and DP_INTERVAL_HIGH(column)."

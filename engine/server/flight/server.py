@@ -1,4 +1,4 @@
-"""A Flight SQL server beside the HTTP one: its keys, its table of roles, its asking path and its worker."""
+"""The Flight SQL server. It shares keys, roles, rate limits and the worker with the HTTP server."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ NOT_SERVED = Problem("E_STMT", "This door answers questions and lists tables.", 
 
 
 def refusal(told: dict[str, Any]) -> fl.FlightError:
-    """Give a no the form that Flight has for it: code, sentence and hint in one text."""
+    """Convert a refusal to a Flight error, with code, message and hint in one text."""
     text = f"{told['code']}: {told['message']} Try: {told['hint']}"
     return ERRORS.get(told["code"], fl.FlightServerError)(text)
 
 
 @contextmanager
 def _one_error(house: House) -> Iterator[None]:
-    """Let nothing but refusals out."""
+    """Convert every exception to a Flight error of a refusal."""
     try:
         yield
     except fl.FlightError:
@@ -71,16 +71,16 @@ def _one_error(house: House) -> Iterator[None]:
 
 
 def _sent(house: House, batches: Iterator[T]) -> Iterator[T]:
-    """Let nothing but refusals out of what is made while it is sent, when the call itself has returned."""
+    """Convert exceptions of a stream too, which is produced after the call has returned."""
     with _one_error(house):
         yield from batches
 
 
 class _Known(fl.ServerMiddleware):  # type: ignore[misc]  # pyarrow has no types
-    """Who asks, for one call."""
+    """The authenticated caller of one call."""
 
     def __init__(self, principal: Principal, key: str) -> None:
-        """Keep the key, which a client that came with a password goes on with."""
+        """Keep the key: a client that sent it as a password continues with it as a bearer key."""
         self.principal, self._key = principal, key
 
     def sending_headers(self) -> dict[str, str]:
@@ -88,7 +88,7 @@ class _Known(fl.ServerMiddleware):  # type: ignore[misc]  # pyarrow has no types
 
 
 class _Keys(fl.ServerMiddlewareFactory):  # type: ignore[misc]
-    """Finds who asks by the header of every call: a bearer key, or the key as the password of any name."""
+    """Authenticates each call by its header: a bearer key, or a key as the password of any name."""
 
     def __init__(self, house: House) -> None:
         self._house = house
@@ -112,7 +112,7 @@ def _key_of(header: str) -> str:
 
 
 class _NoHandshake(fl.ServerAuthHandler):  # type: ignore[misc]
-    """Takes the handshake of a client with a password: the header was read before."""
+    """Accepts the handshake of a client with a password; the header is what authenticates."""
 
     def authenticate(self, outgoing: object, incoming: object) -> None:
         del outgoing, incoming
@@ -123,7 +123,7 @@ class _NoHandshake(fl.ServerAuthHandler):  # type: ignore[misc]
 
 
 class FlightDoor(fl.FlightServerBase):  # type: ignore[misc]
-    """The server; gRPC's threads call it, and it asks on the loop of the HTTP server."""
+    """The Flight server. gRPC's threads call it; it runs queries on the event loop of the HTTP server."""
 
     def __init__(self, house: House, loop: asyncio.AbstractEventLoop) -> None:
         """Listen where the settings say; raises Refused where that is not possible."""
@@ -140,7 +140,7 @@ class FlightDoor(fl.FlightServerBase):  # type: ignore[misc]
             raise Refused(problem(ParamError(why, "another --flight-port; 0 takes a free one"), None)) from None
 
     def get_flight_info(self, context: fl.ServerCallContext, descriptor: fl.FlightDescriptor) -> fl.FlightInfo:
-        """Answer a question and keep it until it is fetched, or name the columns of a list."""
+        """Run a query and keep its answer until it is fetched; or return the schema of a metadata command."""
         with _one_error(self._house):
             command = read_command(descriptor.command or b"")  # None of a path
             schema = schema_of(command)
@@ -152,7 +152,7 @@ class FlightDoor(fl.FlightServerBase):  # type: ignore[misc]
             return fl.FlightInfo(schema, descriptor, [endpoint], -1, -1)
 
     def do_get(self, context: fl.ServerCallContext, ticket: fl.Ticket) -> fl.FlightDataStream:
-        """Give the rows of an answer, from store where it was fetched before, or of a list."""
+        """Return an answer, kept or run now (a replay is free), or the result of a metadata command."""
         with _one_error(self._house):
             command = read_command(ticket.ticket)
             if schema_of(command) is not None:
@@ -164,7 +164,7 @@ class FlightDoor(fl.FlightServerBase):  # type: ignore[misc]
             return fl.GeneratorStream(schema, _sent(self._house, batches))
 
     def do_action(self, context: fl.ServerCallContext, action: fl.Action) -> Iterator[bytes]:
-        """Prepare a statement, which is to know its text; close one, which is nothing."""
+        """Prepare a statement: its handle is its text, so closing one does nothing."""
         with _one_error(self._house):
             if action.type not in ("CreatePreparedStatement", "ClosePreparedStatement"):
                 raise UnreadCommand
@@ -177,19 +177,19 @@ class FlightDoor(fl.FlightServerBase):  # type: ignore[misc]
         return iter(made)
 
     def list_actions(self, context: fl.ServerCallContext) -> list[tuple[str, str]]:
-        """Name what do_action does."""
+        """List the actions of do_action."""
         return [("CreatePreparedStatement", "know a text"), ("ClosePreparedStatement", "forget it")]
 
     def list_flights(self, context: fl.ServerCallContext, criteria: bytes) -> NoReturn:
-        """Refuse: what may be asked is listed by commands. Without this pyarrow would answer with a traceback."""
+        """Refuse: commands list what can be queried. By default pyarrow would answer with a traceback."""
         self._refuse(context, criteria)
 
     def do_put(self, context: fl.ServerCallContext, *sent: object) -> NoReturn:
-        """Refuse what would write, and values of prepared statements."""
+        """Refuse writes, and parameters of prepared statements."""
         self._refuse(context, *sent)
 
     def do_exchange(self, context: fl.ServerCallContext, *sent: object) -> NoReturn:
-        """Refuse what no client of Flight SQL asks for."""
+        """Refuse: no Flight SQL client needs it."""
         self._refuse(context, *sent)
 
     def _refuse(self, *sent: object) -> NoReturn:
@@ -225,7 +225,7 @@ def _question(command: Command) -> Question:
 
 @asynccontextmanager
 async def flight_door(house: House) -> AsyncIterator[int]:
-    """Serve Flight SQL beside the HTTP server, on whose loop this runs; give the port."""
+    """Serve Flight SQL next to the HTTP server, on its event loop; yields the port."""
     door = FlightDoor(house, asyncio.get_running_loop())
     try:
         yield door.port

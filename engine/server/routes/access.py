@@ -1,4 +1,4 @@
-"""Request -> who asks and how far they reach here: a bearer key or token, the table of roles, the rate."""
+"""Authentication, authorization and rate limit of a request: a bearer key or token, and the table of roles."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEADER = "Authorization: Bearer KEY"
 
 @dataclass(frozen=True)
 class Admitted:
-    """A request that may go on."""
+    """An authorized request: the caller, and the scope of the permission."""
 
     house: House
     principal: Principal
@@ -30,22 +30,22 @@ class Admitted:
 
     @property
     def name(self) -> str:
-        """Give the asker's name: of a client, or of who acts."""
+        """Name of the caller: of a client, or of the acting person."""
         return self.principal.name
 
     async def do(self, verb: str, **arguments: Json) -> Json:
-        """Have the worker do something, at most a few things of one client at once; raises Refused, Problem."""
+        """Call a verb of the worker, a few per client at once; raises Refused, Problem."""
         async with self.house.gate.passing(self.name):
             return await self.house.do(verb, **arguments)
 
     async def rows(self, verb: str, arguments: Mapping[str, Any]) -> bytes:
-        """Have the worker do what gives rows and charges nothing, as `do`; raises Refused, Problem."""
+        """Call a verb that returns rows and charges nothing, as `do`; raises Refused, Problem."""
         async with self.house.gate.passing(self.name):
             return await self.house.rows(verb, arguments)
 
     @asynccontextmanager
     async def naming(self, listing: str, field: str, value: object) -> AsyncIterator[None]:
-        """Refuse with E_NOT_FOUND what is refused inside and names what its list does not have; else as it is."""
+        """Turn a refusal into E_NOT_FOUND if the list of the verb `listing` has no row with this value."""
         try:
             yield
         except Refused:
@@ -56,7 +56,7 @@ class Admitted:
             ) from None
 
     def client(self, wanted: str | None) -> str | None:
-        """Say whose accounts are shown: one's own, or whose was asked for; raises Problem with E_FORBIDDEN."""
+        """Client whose accounts to show: the requested one, or the caller; raises Problem with E_FORBIDDEN."""
         if self.reach is Reach.ANY:
             return wanted
         if wanted not in (None, self.name):
@@ -65,7 +65,7 @@ class Admitted:
 
 
 def admitted(request: Request) -> Admitted:
-    """Find who asks, and whether they may; raises Problem with E_AUTH, E_FORBIDDEN or E_RATE."""
+    """Authenticate and authorize a request; raises Problem with E_AUTH, E_FORBIDDEN or E_RATE."""
     house: House = request.app.state.house
     principal = _principal(house, request)
     request.state.principal = principal
@@ -75,7 +75,7 @@ def admitted(request: Request) -> Admitted:
 
 
 def reaching(house: House, principal: Principal, method: str, route: str) -> Admitted:
-    """Look up how far somebody reaches at an endpoint; raises Problem with E_FORBIDDEN."""
+    """Authorize a caller at an endpoint; raises Problem with E_FORBIDDEN."""
     rule = RULES[method, route]
     reach = rule.reach(principal.role)
     if reach is Reach.NONE:
@@ -93,7 +93,7 @@ def _principal(house: House, request: Request) -> Principal:
 
 
 def whose(house: House, key: str, address: str) -> Principal:
-    """Find whose key or token this is; raises Problem with E_AUTH, E_RATE."""
+    """Authenticate a key or token; raises Problem with E_AUTH, E_RATE."""
     if not key:
         raise Problem("E_AUTH", "This needs a key.", HEADER)
     found = house.keys.principal(key)
@@ -106,9 +106,9 @@ def whose(house: House, key: str, address: str) -> Principal:
 
 
 def refuse_key(house: House, address: str, where: str) -> None:
-    """Log and count a key that is none, by the address it came from; raises Problem with E_RATE for one too many.
+    """Log and count an invalid key by the address it came from; raises Problem with E_RATE after too many.
 
-    Behind a proxy the address is what that proxy says (`proxy_addresses`). Nothing of the key is logged.
+    Behind a proxy the address is the one that the proxy states (`proxy_addresses`). Nothing of the key is logged.
     """
     house.limits.count_failure(address)
     log.warning("login failed", address=address, where=where)

@@ -1,4 +1,4 @@
-"""The endpoints of admins, auditors and stewards: clients, keys, caps, freezes, the ledger, objections."""
+"""Endpoints of admins, auditors and stewards: clients, keys, caps, freezes, the ledger, objections."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ async def clients(asker: Asker) -> Json:
 
 @router.post("/clients", status_code=201, response_model=Told, operation_id="add_client")
 async def add_client(asked: ClientAsked, asker: Asker) -> Json:
-    """Add a client; one that was removed finds its accounts as they were."""
+    """Add a client. A removed client gets its accounts back unchanged."""
     await asker.do("add_client", client=asked.client, by=asker.name, reason=asked.reason)
     return {"client": asked.client}
 
 
 @router.delete("/clients/{client:path}", response_model=Told, operation_id="remove_client")
 async def remove_client(client: Name, asker: Asker, reason: Why) -> Json:
-    """Let a client, or a group with all in it, ask no more; its accounts stay."""
+    """Remove a client, or a group with all its members: no more queries. Its accounts stay."""
     async with asker.naming("clients", "client", client):
         await asker.do("remove_client", client=client, by=asker.name, reason=reason)
     return {"client": client}
@@ -66,20 +66,20 @@ async def cap(asked: CapAsked, asker: Asker) -> Json:
 
 @router.get("/freezes", response_model=Listed, operation_id="frozen")
 async def frozen(asker: Asker) -> Json:
-    """List what is frozen: since when, by whom, why."""
+    """List the freezes in force: since when, by whom, why."""
     return await asker.do("frozen")
 
 
 @router.post("/freezes", status_code=201, response_model=Told, operation_id="freeze")
 async def freeze(asked: FreezeAsked, asker: Asker) -> Json:
-    """Let nothing be charged: to a client or group, of a dataset, in a window, or to a mix of these."""
+    """Block all charges to a client or group, a dataset, a window, or a combination of these."""
     await asker.do("freeze", by=asker.name, **asked.model_dump())
     return asked.model_dump()
 
 
 @router.delete("/freezes", response_model=Told, operation_id="thaw")
 async def thaw(asker: Asker, reason: Why, client: One = None, dataset: One = None, window: One = None) -> Json:
-    """Undo the freeze of that name."""
+    """Lift the freeze of this client, dataset and window."""
     place = {"client": client, "dataset": dataset, "window": window}
     await asker.do("thaw", by=asker.name, reason=reason, **place)
     return place
@@ -93,7 +93,7 @@ async def keys(asker: Asker) -> Json:
 
 @router.post("/keys", status_code=201, response_model=NewKey, operation_id="make_key")
 async def make_key(asked: KeyAsked, asker: Asker) -> Json:
-    """Make a key; it is shown here and never again."""
+    """Create a key. It is shown here and never again."""
     days = asker.house.settings.key_days if asked.days is None else asked.days
     by = {"by": asker.name, "maker": asker.principal.key_id}
     made = await run_in_threadpool(asker.house.keys.make, asked.name, asked.role, days=days, **by)
@@ -103,7 +103,7 @@ async def make_key(asked: KeyAsked, asker: Asker) -> Json:
 
 @router.post("/keys/{key_id}/rotate", status_code=201, response_model=NewKey, operation_id="rotate_key")
 async def rotate(key_id: Name, asked: RotateAsked, asker: Asker) -> Json:
-    """Make the key that follows another; the old one goes on for the overlap."""
+    """Create a successor of a key; the old key stays valid for the overlap."""
     await _check_own(asker, key_id)
     house, days = asker.house, asker.house.settings.key_days if asked.days is None else asked.days
     if asker.reach is not Reach.ANY:  # nobody gives themselves more time than an admin gave
@@ -116,7 +116,7 @@ async def rotate(key_id: Name, asked: RotateAsked, asker: Asker) -> Json:
 
 @router.delete("/keys/{key_id}", response_model=KeyTold, operation_id="revoke_key")
 async def revoke(key_id: Name, asker: Asker) -> Json:
-    """Take a key back, at once."""
+    """Revoke a key at once."""
     await _check_own(asker, key_id)
     # first: it opens nothing from here on, whatever comes of the note
     gone = await run_in_threadpool(asker.house.keys.revoke, key_id)
@@ -126,21 +126,21 @@ async def revoke(key_id: Name, asker: Asker) -> Json:
 
 @router.get("/topups", response_model=Listed, operation_id="top_ups")
 async def top_ups(asker: Asker, open_only: bool = False) -> Json:
-    """List requests for other caps, the oldest first: an analyst's own, or everybody's."""
+    """List requests for higher caps, oldest first: an analyst's own, or everybody's."""
     found = await asker.do("top_ups", open_only=open_only)
     return found if asker.reach is Reach.ANY else [row for row in found if row["client"] == asker.name]
 
 
 @router.post("/topups", status_code=201, response_model=Told, operation_id="request_top_up")
 async def request_top_up(asked: TopUpAsked, asker: Asker) -> Json:
-    """Ask for another cap."""
+    """Request a higher cap."""
     told = {**asked.model_dump(), "rho": str(asked.rho)}
     return await asker.do("request_top_up", client=asker.name, **told)
 
 
 @router.post("/topups/{request}/approve", response_model=Told, operation_id="approve_top_up")
 async def approve(request: int, asked: Because, asker: Asker) -> Json:
-    """Grant what was asked for."""
+    """Grant a request."""
     async with asker.naming("top_ups", "request", request):
         await asker.do("approve_top_up", request=request, by=asker.name, reason=asked.reason)
     return {"request": request, "state": "approved"}
@@ -148,7 +148,7 @@ async def approve(request: int, asked: Because, asker: Asker) -> Json:
 
 @router.post("/topups/{request}/decline", response_model=Told, operation_id="decline_top_up")
 async def decline(request: int, asked: Because, asker: Asker) -> Json:
-    """Decline what was asked for."""
+    """Decline a request."""
     async with asker.naming("top_ups", "request", request):
         await asker.do("decline_top_up", request=request, by=asker.name, reason=asked.reason)
     return {"request": request, "state": "declined"}
@@ -156,31 +156,31 @@ async def decline(request: int, asked: Because, asker: Asker) -> Json:
 
 @router.get("/ledger", response_model=Listed, operation_id="ledger")
 async def ledger(asker: Asker, client: One = None, limit: Annotated[int, Query(ge=1, le=10_000)] = 100) -> Json:
-    """List the last rows of the ledger, the oldest first."""
+    """List the last rows of the ledger, oldest first."""
     return await asker.do("ledger", client=client, limit=limit)
 
 
 @router.get("/ledger/audit", response_model=Listed, operation_id="audit")
 async def audit(asker: Asker, kind: One = None, client: One = None, since: One = None, until: One = None) -> Json:
-    """Tell who asked what when, at which price, and what admins did."""
+    """Show the audit log: who submitted which query when, its price, and what admins did."""
     return await asker.do("audit", kind=kind, client=client, since=since, until=until)
 
 
 @router.get("/ledger/anchor", response_model=AnchorAsked, operation_id="anchor")
 async def anchor(asker: Asker) -> Json:
-    """Give the end of the chain, to be kept where nobody who can write the ledger can write."""
+    """Return the end of the chain, to be stored where nobody who can write the ledger can write."""
     return {"anchor": await asker.do("anchor")}
 
 
 @router.get("/ledger/verify", response_model=Verified, operation_id="verify")
 async def verify(asker: Asker) -> Json:
-    """Say what of the ledger is not as it was written."""
+    """Verify the ledger's hash chain."""
     return await asker.do("verify")
 
 
 @router.post("/ledger/verify", response_model=Verified, operation_id="verify_with_anchor")
 async def verify_with_anchor(asked: AnchorAsked, asker: Asker) -> Json:
-    """Say so beside an anchor."""
+    """Verify the ledger's hash chain, and that it extends an anchor."""
     return await asker.do("verify", anchor=asked.anchor)
 
 
@@ -200,30 +200,30 @@ async def objections(asker: Asker, dataset: One = None) -> Json:
 
 @router.get("/objections/figures", response_model=list[Figure], operation_id="figures")
 async def figures(asker: Asker, dataset: One = None) -> Json:
-    """List how many people object, as the noisy numbers that were released."""
+    """List the noisy numbers of people who object that were released."""
     return await asker.do("figures", dataset=dataset)
 
 
 @router.post("/objections/figures", status_code=201, response_model=Figure, operation_id="release_figure")
 async def release_figure(asked: FigureAsked, asker: Asker) -> Json:
-    """Release how many people object now, with noise: charged to everybody in each window; the same day, once."""
+    """Release the noisy number of people who object now. Charged to everybody in each window, once a day."""
     return await asker.do("release_figure", rho=str(asked.rho), by=asker.name, dataset=asked.dataset)
 
 
 @router.post("/objections", status_code=201, response_model=Told, operation_id="object")
 async def object_(asked: ObjectionAsked, asker: Asker) -> Json:
-    """Record that a person objects, or objects no more; what comes back is the same for whoever is not in the data."""
+    """Record or withdraw a person's objection. The response is the same for a person who is not in the data."""
     return await asker.do("object", by=asker.name, **asked.model_dump())
 
 
 @router.post("/objections/bulk", status_code=201, response_model=Told, operation_id="object_many")
 async def object_many(asked: ObjectionsAsked, asker: Asker) -> Json:
-    """Record that everybody on a list objects, one person a line; nobody where a line is none."""
+    """Record the objections of a list, one person per line; none if a line is invalid."""
     return await asker.do("object_many", by=asker.name, **asked.model_dump())
 
 
 async def _check_own(asker: Asker, key_id: str) -> None:
-    """Let a key of less than any reach change itself alone; raises Problem with E_NOT_FOUND for any other."""
+    """Restrict a key without scope ANY to itself; raises Problem with E_NOT_FOUND for any other."""
     found = await run_in_threadpool(asker.house.books.key, id=key_id)
     if found is None or (asker.reach is not Reach.ANY and key_id != asker.principal.key_id):
         raise Problem(

@@ -1,6 +1,6 @@
-"""Budget alerts: accounts that pass 50, 80 or 100% of a cap are found in the background, recorded, sent until taken.
+"""Budget alerts: background task that finds accounts past 50, 80 or 100% of a cap, and sends alerts until accepted.
 
-This module has no endpoint. An alert goes out by a web hook and by mail, as settings say: a client's name, a window
+This module has no endpoint. An alert goes out by a web hook and by mail, as the settings say: a client's name, a window
 and a share, and nothing else. No answer waits for it.
 """
 
@@ -31,7 +31,7 @@ Said = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Mail:
-    """Where mail is handed in, and between whom it goes."""
+    """Mail server, sender and recipient of alerts."""
 
     host: str
     port: int
@@ -42,7 +42,7 @@ class Mail:
 
     @classmethod
     def of(cls, settings: Settings) -> Mail | None:
-        """Read where mail goes; None where no mail is sent."""
+        """Mail settings; None where no mail is sent."""
         if settings.alert_smtp is None or settings.alert_mail_to is None or settings.alert_mail_from is None:
             return None
         host, port = host_and_port(settings.alert_smtp)
@@ -54,7 +54,7 @@ class Mail:
 
 
 def channels_of(settings: Settings) -> Mapping[str, Callable[[Said], Awaitable[None]]]:
-    """List where alerts go, by name."""
+    """Return the configured channels of alerts, by name."""
     found: dict[str, Callable[[Said], Awaitable[None]]] = {}
     if settings.alert_webhook is not None:
         found["webhook"] = partial(post, settings.alert_webhook)
@@ -65,7 +65,7 @@ def channels_of(settings: Settings) -> Mapping[str, Callable[[Said], Awaitable[N
 
 
 async def post(address: str, said: Said) -> None:
-    """Post an alert as JSON; raises httpx2's HTTPError unless it is taken with a status of 2xx."""
+    """Post an alert as JSON; raises httpx2's HTTPError unless the status is 2xx."""
     async with httpx2.AsyncClient(timeout=PATIENCE, follow_redirects=False) as client:
         answer = await client.post(address, json=dict(said))
         if not answer.is_success:  # a redirection is no success: alerts go where the owner said
@@ -73,12 +73,12 @@ async def post(address: str, said: Said) -> None:
 
 
 async def post_mail(mail: Mail, said: Said) -> None:
-    """Hand an alert in as mail, in a thread of its own; raises OSError, smtplib's SMTPException."""
+    """Send an alert as mail, in a thread; raises OSError, smtplib's SMTPException."""
     await asyncio.to_thread(_hand_in, mail, message(mail, said))
 
 
 def message(mail: Mail, said: Said) -> EmailMessage:
-    """Write the mail."""
+    """Compose the mail of an alert."""
     made = EmailMessage()
     made["Subject"] = f"passersby: {said['share']:.0%} of a budget is spent"
     made["From"], made["To"] = mail.sender, mail.to
@@ -109,7 +109,7 @@ Channel = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 @dataclass
 class Alerts:
-    """The alerts of one server; servers that share a ledger send each alert once between them, where none dies."""
+    """Alerts of one server. Servers that share a ledger send each alert once between them, unless one dies."""
 
     house: House
     channels: Mapping[str, Channel]
@@ -117,11 +117,11 @@ class Alerts:
 
     @classmethod
     def of(cls, house: House) -> Alerts:
-        """Send them where the settings say."""
+        """Alerts through the configured channels."""
         return cls(house, channels_of(house.settings))
 
     async def run(self) -> None:
-        """Look and send, again and again, until cancelled."""
+        """Check and send periodically, until cancelled."""
         while self.channels:
             try:
                 await self.look()
@@ -133,7 +133,7 @@ class Alerts:
             await asyncio.sleep(self.house.settings.alert_seconds)
 
     async def look(self) -> None:
-        """Write down what has passed a mark, once for each mark of each cap."""
+        """Record accounts that passed an alert threshold, once for each threshold of each cap."""
         rows: list[Row] = []
         for passed in await self.house.do("marks"):
             said = {"client": passed["client"] or ALL, "window": passed["window"], "share": passed["mark"] / 100}
@@ -143,7 +143,7 @@ class Alerts:
         await run_in_threadpool(self.house.books.add_alerts, rows)
 
     async def send(self) -> None:
-        """Send what is due, all at once; what is not taken is sent again later."""
+        """Send all due alerts concurrently; those not accepted are retried later."""
         due = await run_in_threadpool(self.house.books.due_alerts, now_text(), MOST_TRIES)
         await asyncio.gather(*(self._send(row) for row in due if row["channel"] in self.channels))
 
@@ -164,5 +164,5 @@ class Alerts:
 
 
 def is_open(row: Row) -> bool:
-    """Tell whether an alert is still to be sent."""
+    """Is an alert still to be sent? False once it was accepted, or after the last try."""
     return row["sent_at"] is None and row["tries"] < MOST_TRIES

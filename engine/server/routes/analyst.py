@@ -1,4 +1,4 @@
-"""The endpoints of who asks: questions, jobs, prices, and what is left."""
+"""Endpoints of analysts: queries, jobs, prices, budgets, the catalog."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ async def query(
     prefer: Preference = None,
     run_async: Annotated[bool, Query(alias="async", description="The same as Prefer: respond-async.")] = False,
 ) -> Response:
-    """Ask a question and pay for it; a question that you asked before is answered from store, for free."""
+    """Submit a query and pay for it. A query that you submitted before is replayed, for free."""
     media_type, jobs = accepted(request), request.app.state.jobs
     deadline = 0.0 if run_async else patience_of(prefer, asker.house.settings.deadline_seconds)
     given = await answer_or_job(asked, asker, jobs, idempotency_key, deadline)
@@ -70,7 +70,7 @@ async def query(
 async def answer_or_job(
     asked: Question, asker: Admitted, jobs: Jobs, request_id: str | None, deadline: float
 ) -> bytes | Row:
-    """Ask, and give the rows, or the job after so many seconds; raises Refused, Problem."""
+    """Run a query; return its rows, or a job after `deadline` seconds; raises Refused, Problem."""
     arguments = {**arguments_of(asked, asker), "request_id": request_id}
     asker.house.metrics.questions.labels("waiting" if deadline else "job").inc()
     if not deadline:
@@ -87,21 +87,21 @@ async def answer_or_job(
 
 @router.get("/jobs", response_model=list[JobTold], operation_id="jobs")
 async def listed(asker: Asker, request: Request) -> list[dict[str, Any]]:
-    """List your jobs, the oldest first."""
+    """List your jobs, oldest first."""
     jobs: Jobs = request.app.state.jobs
     return await jobs.listed(asker.name)
 
 
 @router.get("/jobs/{job_id}", response_model=JobTold, operation_id="job")
 async def job(job_id: Name, asker: Asker, request: Request) -> dict[str, Any]:
-    """Say how far a job is, of the public time that its question takes."""
+    """Show the state and progress of a job. Progress is measured against its public time."""
     jobs: Jobs = request.app.state.jobs
     return jobs.told(await jobs.find(asker.name, job_id))
 
 
 @router.get("/jobs/{job_id}/result", responses=ANSWERED, response_model=None, operation_id="result")
 async def result(job_id: Name, asker: Asker, request: Request) -> Response:
-    """Give a job's answer; refused as the question was, or while there is none."""
+    """Return a job's answer. Refused as the query was, or while there is no answer."""
     jobs: Jobs = request.app.state.jobs
     media_type, row = accepted(request), await jobs.find(asker.name, job_id)
     if row["state"] == "done":
@@ -114,20 +114,20 @@ async def result(job_id: Name, asker: Asker, request: Request) -> Response:
 
 @router.delete("/jobs/{job_id}", response_model=JobTold, operation_id="cancel")
 async def cancel(job_id: Name, asker: Asker, request: Request) -> dict[str, Any]:
-    """Cancel a job; what was charged stays charged, and asking the same again is free."""
+    """Cancel a job. What was charged stays charged, and submitting the same query again is free."""
     jobs: Jobs = request.app.state.jobs
     return jobs.told(await jobs.cancel(asker.name, job_id))
 
 
 @router.post("/explain", responses={200: {"model": Explanation}}, operation_id="explain")
 async def explain(asked: Question, asker: Asker) -> Json:
-    """Tell price, expected error, keys, bounds and generated SQL: no data, no charge."""
+    """Show price, expected error, keys, bounds and generated SQL: no data, no charge."""
     return await asker.do("explain", **arguments_of(asked, asker))
 
 
 @router.post("/rehearse", responses=ANSWERED, response_model=None, operation_id="rehearse")
 async def rehearse(asked: Question, asker: Asker, request: Request) -> Response:
-    """Answer for free on rows that are made up from the catalog alone; the numbers mean nothing."""
+    """Answer for free on synthetic rows, generated from the catalog alone. The numbers mean nothing."""
     media_type = accepted(request)
     with asker.house.limits.long_call(asker.name):
         return _answer(await asker.rows("rehearse", arguments_of(asked, asker)), media_type)
@@ -135,7 +135,7 @@ async def rehearse(asked: Question, asker: Asker, request: Request) -> Response:
 
 @router.post("/plan", responses={200: {"model": Planned}}, operation_id="plan")
 async def plan(asked: Workload, asker: Asker) -> Json:
-    """Say what to buy so that questions cost least together: no data, no charge; each is bought as a question."""
+    """Plan the cheapest purchases for several queries: no data, no charge. Each is bought as a query."""
     with asker.house.limits.long_call(asker.name):
         given = {"text": asked.questions, "rho": str(asked.rho), "confidence": asked.confidence}
         return await asker.do("plan", client=asker.name, **given)
@@ -143,26 +143,26 @@ async def plan(asked: Workload, asker: Asker) -> Json:
 
 @router.get("/standing", response_model=list[StandingTold], operation_id="standings")
 async def standings(asker: Asker) -> Json:
-    """List the standing questions that you are entitled to see."""
+    """List the scheduled queries that you are entitled to see."""
     return await asker.do("standings", client=asker.name)
 
 
 @router.get("/standing/{name}", responses=ANSWERED, response_model=None, operation_id="standing")
 async def standing(name: Name, asker: Asker, request: Request, window: Window = None) -> Response:
-    """Give a standing question's answer, for free: of a window, or of the last one that is released."""
+    """Return a scheduled query's answer, for free: of a window, or of the latest that is released."""
     media_type, wanted = accepted(request), {"name": name, "window": window, "client": asker.name}
     return _answer(await asker.rows("standing", wanted), media_type)
 
 
 @router.get("/budget", response_model=BudgetTold, operation_id="budget")
 async def budget(asker: Asker, client: Client = None) -> Json:
-    """Tell what is spent and left: of a client and all clients, or of all without a name."""
+    """Show what is spent and left: of a client and all clients, or of every client without a name."""
     return await asker.do("budget", client=asker.client(client))
 
 
 @router.get("/history", response_model=list[Released], operation_id="history")
 async def history(asker: Asker, client: Client = None) -> Json:
-    """List the releases that a client has paid for, the oldest first."""
+    """List the releases that a client has paid for, oldest first."""
     whose = asker.client(client)
     if whose is None:
         raise Problem("E_PARAM", "Whose history?", "?client=NAME")
@@ -171,20 +171,20 @@ async def history(asker: Asker, client: Client = None) -> Json:
 
 @router.get("/tables", response_model=list[TableTold], operation_id="tables")
 async def tables(asker: Asker) -> Json:
-    """List the tables and columns that may be asked about."""
+    """List the tables and columns that can be queried."""
     return await asker.do("tables")
 
 
 @router.get("/tables/{name}", response_model=TableTold, operation_id="table")
 async def table(name: Name, asker: Asker) -> Json:
-    """Say everything about one table."""
+    """Describe one table."""
     async with asker.naming("tables", "name", name.strip().lower()):
         return (await asker.do("tables", name=name))[0]
 
 
 @router.get("/tables/{name}/outlines", response_model=Outlines, operation_id="outlines")
 async def outlines(name: Name, asker: Asker) -> Json:
-    """Give the polygons of a public table as GeoJSON, for maps."""
+    """Return the polygons of a public table as GeoJSON, for maps."""
     async with asker.naming("tables", "name", name.strip().lower()):
         return await asker.do("outlines", name=name)
 
@@ -197,12 +197,12 @@ async def functions(asker: Asker) -> Json:
 
 @router.get("/me", response_model=Me, operation_id="me")
 async def me(asker: Asker) -> Json:
-    """Say whose key this is."""
+    """Show the name and role of your key."""
     return {"name": asker.name, "role": asker.principal.role, "key_id": asker.principal.key_id}
 
 
 def patience_of(prefer: str | None, deadline_seconds: float) -> float:
-    """Say how long a request is waited with, in seconds: the deadline, or less where it is preferred so."""
+    """Seconds to wait for an answer: the deadline, or less if the Prefer header says so."""
     asked = WAIT.search(prefer or "")
     if asked:
         return min(float(asked[1]), deadline_seconds)
@@ -210,7 +210,7 @@ def patience_of(prefer: str | None, deadline_seconds: float) -> float:
 
 
 def accepted(request: Request) -> str:
-    """Choose the form of an answer; raises Problem with E_ACCEPT."""
+    """Choose the media type of an answer; raises Problem with E_ACCEPT."""
     wanted = [part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "*/*").split(",")]
     for kind in wanted:
         if kind == ARROW:
@@ -221,7 +221,7 @@ def accepted(request: Request) -> str:
 
 
 def arguments_of(asked: Question, asker: Admitted) -> dict[str, Any]:
-    """Give the desk's arguments of a question; raises Problem with E_SIZE."""
+    """Arguments of a query for the session; raises Problem with E_SIZE."""
     most = asker.house.settings.max_sql_chars
     if len(asked.sql) > most:
         raise Problem("E_SIZE", f"A question has at most {most:,} characters.", "a shorter one")

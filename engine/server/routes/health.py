@@ -1,6 +1,6 @@
-"""Health checks of the server and their endpoints, with what alerts became and what is stored.
+"""Health checks of the server, and the endpoints of checks, alerts and stored releases.
 
-The checks read the server's tables and the ledger; none looks at anybody's data.
+The checks read the server's tables and the ledger, never private data.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ AGAIN_SECONDS = 5.0  # until a ledger is looked at that could not be
 
 
 class State(StrEnum):
-    """What a check found."""
+    """Result of a check."""
 
     PASSED = "passed"
     LOOK = "look"  # somebody should
@@ -44,7 +44,7 @@ class State(StrEnum):
 
 @dataclass
 class Checks:
-    """The checks of one server."""
+    """Health checks of one server."""
 
     house: House
     alerts: Alerts
@@ -52,11 +52,11 @@ class Checks:
     verified: dict[str, Any] | None = field(default=None, init=False)  # the ledger, last time
 
     def __post_init__(self) -> None:
-        """Look at the readiness of the same server."""
+        """Create the readiness check of the same server."""
         self.readiness = Readiness(self.house)
 
     async def run(self) -> None:
-        """Verify the ledger again and again, until cancelled."""
+        """Verify the ledger periodically, until cancelled."""
         while True:
             try:
                 await self.house.line.ready()
@@ -67,7 +67,7 @@ class Checks:
                 await asyncio.sleep(AGAIN_SECONDS)
 
     async def verify(self) -> None:
-        """Verify the ledger, and remember what was found."""
+        """Verify the ledger, and keep the result."""
         told = await self.house.do("verify")
         self.verified = {"at": now_text(), "sequence": told["sequence"]}
         self.verified |= {"found": told["found"], "clock": told["clock"]}
@@ -75,7 +75,7 @@ class Checks:
             log.error("the ledger is not as it was written", findings=len(told["found"]))
 
     async def told(self) -> list[dict[str, str]]:
-        """Say what each check finds now."""
+        """Run every check, and return the results."""
         look = await self.readiness.look()
         found = [self._transport(), self._worker(), *_of_look(look), self._ledger(), self._clock()]
         found += await run_in_threadpool(lambda: [self._keys(), self._jobs(), self._alerts()])
@@ -153,7 +153,7 @@ class Checks:
 
 
 def _of_look(look: Look) -> list[dict[str, str]]:
-    """Say whether the ledger can be written, and how much is free beside it."""
+    """Health checks of a readiness probe: ledger writes, and free disk space."""
     writes, space = look.causes.get(Part.LEDGER), look.causes.get(Part.SPACE)
     if Part.WORKER in look.causes:
         writes = "the worker does not answer"
@@ -181,14 +181,14 @@ router = APIRouter(prefix="/v1/admin")
 
 @router.get("/health", response_model=list[Checked], operation_id="health")
 async def health(asker: Asker, request: Request) -> Json:
-    """Say what the server's own checks find."""
+    """Show the results of the server's own checks."""
     del asker
     return await request.app.state.checks.told()
 
 
 @router.get("/alerts", response_model=list[AlertTold], operation_id="alerts")
 async def alerts(asker: Asker) -> Json:
-    """List alerts of budgets and what became of them, the newest first."""
+    """List budget alerts and whether they were sent, newest first."""
     names = ("channel", "made_at", "sent_at", "tries", "problem")
     rows = await run_in_threadpool(asker.house.books.all_alerts)
     return [{**json.loads(row["said"]), **{name: row[name] for name in names}} for row in rows]
@@ -196,5 +196,5 @@ async def alerts(asker: Asker) -> Json:
 
 @router.get("/releases", response_model=list[StoredTold], operation_id="releases")
 async def releases(asker: Asker) -> Json:
-    """List what is stored of each dataset and whether it is still repeated; no numbers."""
+    """List the stored releases of each dataset and whether they are still replayed; no numbers."""
     return await asker.do("stored_releases")

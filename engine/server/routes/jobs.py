@@ -1,4 +1,4 @@
-"""Questions that go on without their asker: durable, resumed after a restart, charged once."""
+"""Jobs: queries that outlive their request. Durable, resumed after a restart, charged once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Begun = tuple[asyncio.Task[bytes], Clock]
 
 
 def ticking(clock: Clock) -> Callable[[float], None]:
-    """Give what to tell a bucket's seconds to when it begins."""
+    """Return a callback that records when a bucket begins, and its length."""
     return lambda seconds: clock.append((time.monotonic(), seconds))
 
 
@@ -48,7 +48,7 @@ class Jobs:
     async def hand_in(
         self, client: str, request_id: str | None, arguments: dict[str, Any], begun: Begun | None = None
     ) -> Row:
-        """Write a job down, and begin it or go on with it; the same request id gives the same job. Raises Problem."""
+        """Create a job, or find the one of this request id, and run it unless it runs already. Raises Problem."""
         body = json.dumps({key: value for key, value in arguments.items() if key != "request_id"}, sort_keys=True)
         known = await run_in_threadpool(self._known_or_new, client, request_id, body)
         if known["body"] != body:
@@ -81,9 +81,9 @@ class Jobs:
         return made
 
     async def go_on(self, client: str, name: str, arguments: dict[str, Any], begun: Begun) -> Row:
-        """Let a question that was begun under a name go on as a job; one too many gives up its place. Raises Problem.
+        """Turn a running query into a job; beyond the limit of jobs it is withdrawn. Raises Problem.
 
-        It may be charged by now, and may run: neither is told, and asking again costs nothing more.
+        It may be charged or running by now. Neither is revealed, and repeating it costs nothing more.
         """
         try:
             return await self.hand_in(client, name, arguments, begun)
@@ -96,26 +96,27 @@ class Jobs:
             raise Problem("E_RATE", why, cure, headers=no.headers) from None
 
     async def resume(self) -> None:
-        """Begin again what was not finished when the server ended; forget what ended long ago."""
+        """Restart the jobs that were unfinished when the server ended; delete old ones."""
         await run_in_threadpool(self._forget)
         for row in await run_in_threadpool(self.house.books.jobs_in, *UNFINISHED):
             self._begin(row)
 
     async def listed(self, client: str) -> list[dict[str, Any]]:
-        """Give the wire shapes of a client's jobs, the oldest first."""
+        """Wire shapes of a client's jobs, oldest first."""
         return [self.told(row) for row in await run_in_threadpool(self.house.books.jobs_in, *STATES, client=client)]
 
     async def find(self, client: str, job_id: str) -> Row:
-        """Find a client's own job; another's is not there. Raises Problem with E_NOT_FOUND."""
+        """Find a client's own job; another client's counts as missing. Raises Problem with E_NOT_FOUND."""
         row = await run_in_threadpool(self.house.books.job, id=job_id)
         if row is None or row["client"] != client:
             raise Problem("E_NOT_FOUND", "You have no job of this id.", "an id that POST /v1/queries gave you")
         return row
 
     async def cancel(self, client: str, job_id: str) -> Row:
-        """Let a job's answer go, and its place in the line; its charge stays, so that asking again is free.
+        """Cancel a job, and withdraw its query from the queue. Its charge stays, so that repeating it is free.
 
-        What reads data already goes on to the end of its bucket, and is stored: when it ended is nobody's to see.
+        A query that reads data already continues to the end of its bucket and is stored, so that nobody can see when it
+        ended.
         """
         known = await self.find(client, job_id)
         let_go = {"state": "cancelled", "ended_at": now_text()}
@@ -124,13 +125,13 @@ class Jobs:
         return await self.find(client, job_id)
 
     def told(self, row: Row) -> dict[str, Any]:
-        """Give a job's wire shape; its progress is that of a public clock."""
+        """Wire shape of a job. Its progress is that of a public clock."""
         names = ("id", "state", "request_id", "made_at", "ended_at")
         problem = None if row["problem"] is None else json.loads(row["problem"])
         return {**{name: row[name] for name in names}, "progress": self._progress(row), "problem": problem}
 
     def _forget(self) -> None:
-        """Delete answers of old jobs; who asks again gets them from the ledger, for free."""
+        """Delete old jobs with their answers; the ledger still replays those for free."""
         self.house.books.forget_jobs(later_text(days=-self.house.settings.job_days))
 
     def _progress(self, row: Row) -> float:
@@ -155,7 +156,7 @@ class Jobs:
         log.info("job ended", job=row["id"])
 
     async def _outcome(self, row: Row, begun: Begun | None, clock: Clock) -> dict[str, Any] | None:
-        """Give what is written of a job at its end, which always comes; None where it was cancelled before it began."""
+        """Run a job to its end, and return what to store; None if it was cancelled before it began."""
         for _ in range(ROUNDS):
             try:
                 rows = await (self._ask(row, clock) if begun is None else self._follow(row, begun))
@@ -171,7 +172,7 @@ class Jobs:
         return self._refused(Problem("E_SERVER", "The server could not do this.", ANEW).told)
 
     async def _ask(self, row: Row, clock: Clock) -> bytes | None:
-        """Ask when a worker is there and it is this client's turn; None where the job was cancelled meanwhile."""
+        """Run the query once a worker is ready and the job is admitted; None if it was cancelled meanwhile."""
         while not self.house.line.is_ready:
             await asyncio.sleep(LOOKED_AFTER)
         async with self.gate.passing(row["client"]):
@@ -185,7 +186,7 @@ class Jobs:
         return await begun[0]
 
     async def _change(self, job_id: str, **changes: str | bytes) -> bool:
-        """Change an unfinished job, as soon as the books can be written; tell whether it was unfinished."""
+        """Update an unfinished job, retrying until the tables are writable; return whether it was unfinished."""
         while True:
             try:
                 return await run_in_threadpool(self.house.books.change_job, job_id, only_in=UNFINISHED, **changes)

@@ -1,4 +1,4 @@
-"""What stands around every request: the limit of its body, the headers of its answer, a line in the log, a count."""
+"""Middleware of every request: limits its body, sets response headers, logs and counts it."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ SHORTER = "a shorter one"
 
 
 class _TooLong(HTTPException):
-    """A body beyond the limit; whoever reads it in the application lets such an exception through."""
+    """A body beyond the limit. As an HTTPException it passes through the application's own body readers."""
 
     def __init__(self, most: int) -> None:
-        """Say how long one may be, in bytes."""
+        """State the limit, in bytes."""
         super().__init__(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body has at most {most:,} bytes")
 
 
 class Surround:
-    """A plain ASGI middleware."""
+    """The ASGI middleware."""
 
     def __init__(self, app: ASGIApp, house: House) -> None:
-        """Stand around an application."""
+        """Wrap an application."""
         self._app, self._house = app, house
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,7 +72,7 @@ class Surround:
         self._note(scope, method, seen["status"])
 
     def _note(self, scope: Scope, method: str, status: int) -> None:
-        """Log and count by the route's pattern: what a path holds is not written down."""
+        """Log and count by the route's pattern; the path itself is not recorded."""
         route = getattr(scope.get("route"), "path", "none")
         state: MutableMapping[str, Any] = scope.get("state", {})
         principal = state.get("principal")

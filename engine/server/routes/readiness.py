@@ -1,6 +1,6 @@
-"""Can questions be answered now? The worker's heartbeat, a commit to the ledger, free space: looked at on and on.
+"""Readiness: can queries be answered now? Periodic probe of the worker's heartbeat, a ledger commit, and free space.
 
-What stands in an answer to everybody names the part that fails; the cause is in the log and among the health checks.
+The public answer names only the failing part; the cause is in the log and among the health checks.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MEGABYTE = 1_000_000
 
 
 class Part(StrEnum):
-    """What has to work, as everybody is told."""
+    """Parts that must work; the values are the public messages."""
 
     WORKER = "The worker is starting, or does not answer."
     LEDGER = "The ledger can't be written."
@@ -33,7 +33,7 @@ class Part(StrEnum):
 
 @dataclass(frozen=True)
 class Look:
-    """What a look found: a cause for each part that does not work."""
+    """Result of a probe: a cause for each part that fails."""
 
     causes: dict[Part, str]
     free_bytes: int | None = None  # None of a ledger in a database, or in memory
@@ -45,14 +45,14 @@ NOT_YET = Look({Part.WORKER: "not looked at yet"})
 
 @dataclass
 class Readiness:
-    """The readiness of one server."""
+    """Readiness of one server."""
 
     house: House
     last: Look = NOT_YET
     _throttle: Throttle = field(default_factory=Throttle)
 
     async def run(self) -> None:
-        """Look again and again, until cancelled."""
+        """Probe periodically, until cancelled."""
         while True:
             try:
                 await self.look()
@@ -62,7 +62,7 @@ class Readiness:
             await asyncio.sleep(LOOK_SECONDS if there else STARTING_SECONDS)
 
     async def look(self) -> Look:
-        """Look now, log each cause once a minute, and remember what was found."""
+        """Probe now, log each cause at most once a minute, and keep the result."""
         free, causes = self._free_bytes(), await self._of_worker()
         least = self.house.settings.least_free_mb
         if free is not None and free < least * MEGABYTE:
@@ -76,13 +76,13 @@ class Readiness:
         return self.last
 
     def why_not(self) -> Part | None:
-        """Name what keeps questions from being answered, by the last look; None where nothing does."""
+        """First part that failed in the last probe; None if the server is ready."""
         if not self.house.line.is_ready or time.monotonic() - self.last.at > STALE:
             return Part.WORKER
         return next(iter(self.last.causes), None)
 
     async def _of_worker(self) -> dict[Part, str]:
-        """Have the worker commit to the ledger, in time."""
+        """Probe a commit to the ledger through the worker, with a time limit."""
         if not self.house.line.is_ready:
             return {Part.WORKER: self.house.line.state}
         try:

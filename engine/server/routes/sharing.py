@@ -1,4 +1,4 @@
-"""The endpoints of sharing: links to numbers that an analyst holds, for others who pay from budgets of their own."""
+"""Endpoints of sharing: links to an analyst's stored answers, for others who pay from their own budgets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DAYS = 30.0
 
 @router.post("", status_code=201, response_model=Share, operation_id="share")
 async def share(asked: ShareAsked, asker: Asker) -> Json:
-    """Share the numbers of a question that you have paid for; free."""
+    """Share the answer of a query that you have paid for. Free."""
     most = asker.house.settings.max_sql_chars
     if len(asked.sql) > most:
         raise Problem("E_SIZE", f"A question has at most {most:,} characters.", "a shorter one")
@@ -45,34 +45,34 @@ async def share(asked: ShareAsked, asker: Asker) -> Json:
 
 @router.get("", response_model=list[Share], operation_id="shares")
 async def shares(asker: Asker) -> Json:
-    """List what you share, the oldest first."""
+    """List your shares, oldest first."""
     mine = await run_in_threadpool(asker.house.books.shares_of, now_text(), client=asker.name)
     return [_told(row) for row in mine]
 
 
 @router.get("/{share_id}", response_model=Offer, operation_id="offer")
 async def offer(share_id: Name, asker: Asker) -> Json:
-    """Say what is shared, by whom, and what it costs you: no numbers, no charge."""
+    """Show a shared query, who shares it, and its price for you: no numbers, no charge."""
     row = await _found(asker, share_id)
     return {**_told(row), **await asker.do("offer", **_asked(row, asker))}
 
 
 @router.post("/{share_id}/take", responses=ANSWERED, response_model=None, operation_id="take")
 async def take(share_id: Name, asker: Asker, request: Request) -> Response:
-    """Give the shared numbers with their card; your account pays for them once, everybody's pays nothing."""
+    """Return the shared answer with its card. Your account pays for it once; everybody's pays nothing."""
     media_type = accepted(request)
     return Response(body_of(await taken(share_id, asker), media_type), media_type=media_type)
 
 
 async def taken(share_id: str, asker: Admitted) -> bytes:
-    """Give the shared numbers as an Arrow stream; raises Refused, Problem."""
+    """Return the shared answer as an Arrow stream; raises Refused, Problem."""
     row = await _found(asker, share_id)
     return await asker.rows("take", {**_asked(row, asker), "request_id": f"share-{share_id}"})
 
 
 @router.delete("/{share_id}", response_model=Share, operation_id="end_share")
 async def end(share_id: Name, asker: Asker) -> Json:
-    """Share no more; who has paid for the numbers keeps them."""
+    """End a share. Those who paid for the numbers keep them."""
     row = await _found(asker, share_id)
     if row["client"] != asker.name:
         raise _unknown()

@@ -1,4 +1,4 @@
-"""The process that holds the data, and how the server talks to it: frames, gate, scheduler, pacing.
+"""The worker process that holds the data, and how the server talks to it: frames, admission, scheduler, pacing.
 
 Verbs and plain arguments -> plain results.
 

@@ -1,4 +1,4 @@
-"""The HTTP process's end of the pipe: starts the worker, asks it, and starts another one where it died."""
+"""Client of the worker process: starts it, calls its verbs over a pipe, and restarts it when it dies or hangs."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ READING_SECONDS, READING_BUCKETS = 900.0, 16
 
 
 def _unheard(*_: object) -> None:
-    """Let nobody be told."""
+    """Ignore a callback."""
 
 
 @dataclass(frozen=True)
 class Heard:
-    """What is told of a question on its way, on the loop."""
+    """Callbacks on a query's progress in the worker, run on the event loop."""
 
     queued: Callable[[], None] = _unheard  # it is read and priced, and has a place in the queue
     bucket: Callable[[float], None] = _unheard  # it begins to read data, in a bucket of so many seconds
@@ -47,12 +47,12 @@ UNHEARD = Heard()
 
 
 class WorkerDied(Exception):
-    """The worker ended, or did not answer, while it was asked; what it had charged is durable."""
+    """The worker ended, or did not answer, during a call. What it charged is durable."""
 
 
 @dataclass
 class _Waiting:
-    """Who waits for an answer."""
+    """A call that waits for its reply."""
 
     answer: asyncio.Future[Reply]
     heard: Heard
@@ -62,10 +62,10 @@ class _Waiting:
 
 @dataclass
 class Link:
-    """A pipe to a worker; `opening` is the first frame of each.
+    """Link to the worker process; `opening` is the first frame sent to each.
 
-    A worker is heard once a second. One that is not for `hung_seconds`, or in which a question reads for much longer
-    than its bucket, is killed, and the next one is started: that a question takes long is no reason.
+    A worker sends a heartbeat every second. It is killed and replaced if none comes for `hung_seconds`, or if a query
+    reads for much longer than its bucket. A slow query is no reason by itself.
     """
 
     opening: Mapping[str, Any]
@@ -84,17 +84,17 @@ class Link:
     _stopping: bool = False
 
     def start(self) -> None:
-        """Start the worker, and keep one running from now on."""
+        """Start the worker, and restart it from now on whenever it ends."""
         self._kept = asyncio.create_task(self._keep())
 
     @property
     def is_ready(self) -> bool:
-        """Tell whether questions can be asked now."""
+        """Is the worker able to answer now? False while it starts, or without a heartbeat."""
         return self._ready.is_set() and not self._is_quiet
 
     @property
     def state(self) -> str:
-        """Say how the worker is."""
+        """State of the worker: ready, starting, without a heartbeat."""
         if self._ready.is_set():
             return "without a heartbeat" if self._is_quiet else "ready"
         return "starting"
@@ -111,9 +111,9 @@ class Link:
             await asyncio.sleep(0.02)
 
     async def call(self, verb: str, arguments: Mapping[str, Any], heard: Heard = UNHEARD) -> Reply:
-        """Ask the worker; raises Refused, or WorkerDied where none is there, it ended meanwhile, or took too long.
+        """Call a verb; raises Refused, or WorkerDied if there is no worker, it died, or it took too long.
 
-        A question may take any time: it waits for its turn, and its bucket bounds what it reads.
+        A query has no time limit: it waits for a slot, and its bucket bounds how long it reads.
         """
         if not self.is_ready or self._process is None or self._process.stdin is None:
             raise WorkerDied
@@ -133,7 +133,7 @@ class Link:
             self._waiting.pop(number, None)
 
     async def stop(self, patience: float) -> None:
-        """Close the pipe, so that the worker ends when what runs has ended; after `patience` seconds end it."""
+        """Close the pipe, so that the worker ends after its running calls; kill it after `patience` seconds."""
         self._stopping = True
         self._ready.clear()
         process = self._process
@@ -159,7 +159,7 @@ class Link:
             await asyncio.sleep(seconds)
 
     async def _one_life(self) -> bool:
-        """Run one worker to its end, whatever ends it; tell whether it ever was ready."""
+        """Run one worker process until it ends; return whether it was ever ready."""
         self._process, was_ready = None, False
         watch: asyncio.Task[None] | None = None
         try:
@@ -187,7 +187,10 @@ class Link:
         return process, process.stdout
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
-        """Count missed beats by beats of one's own, so that a machine that slept is no reason; kill what hangs."""
+        """Count missed heartbeats, and kill a worker that hangs.
+
+        Intervals are counted by sleeping, not by the clock, so that a suspended machine does not count as a hang.
+        """
         self._beats_missed, self._was_heard, was_ever_heard = 0, False, False
         while process.returncode is None:
             await asyncio.sleep(BEAT_SECONDS)
@@ -205,13 +208,13 @@ class Link:
                 return
 
     def _let_go(self) -> None:
-        """Tell who waits for a worker that is not heard; questions wait on: they are asked again of the next one."""
+        """Fail calls to a worker without a heartbeat. Queries keep waiting: the next worker runs them again."""
         for waiting in self._waiting.values():
             if not (waiting.is_question or waiting.answer.done()):
                 waiting.answer.set_exception(WorkerDied())
 
     async def _buried(self) -> None:
-        """See that a worker is gone which is not heard any more, and tell who waits for it."""
+        """Make sure that the old process is gone, and fail its calls."""
         if self._process is not None:
             if self._process.returncode is None and self._process.stdout and not self._process.stdout.at_eof():
                 self._process.kill()

@@ -1,6 +1,6 @@
-"""Frames on the pipe between the HTTP process and the worker: a JSON object, and bytes of Arrow beside it.
+"""Frames on the pipe between the HTTP process and the worker: a JSON object, followed by bytes of Arrow.
 
-No object of Python crosses the pipe: only what can be written as JSON or Arrow, and reading it runs no code.
+No Python object crosses the pipe: only JSON and Arrow, and reading them runs no code.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ class Frame:
 
 
 def packed(frame: Frame) -> bytes:
-    """Write a frame as bytes."""
+    """Serialize a frame."""
     head = json.dumps(frame.said, allow_nan=False, separators=(",", ":")).encode()
     return LENGTHS.pack(len(head), len(frame.rows)) + head + frame.rows
 
 
 def read_frame(source: BinaryIO) -> Frame | None:
-    """Read the next frame; None where the other side has closed the pipe, also in the midst of one."""
+    """Read the next frame; None if the other side has closed the pipe, even within a frame."""
     lengths = source.read(LENGTHS.size)
     if len(lengths) < LENGTHS.size:
         return None
@@ -42,7 +42,7 @@ def read_frame(source: BinaryIO) -> Frame | None:
 
 
 async def next_frame(source: asyncio.StreamReader) -> Frame | None:
-    """Wait for the next frame; None where the other side has closed the pipe."""
+    """Wait for the next frame; None if the other side has closed the pipe."""
     try:
         head, rows = _checked(await source.readexactly(LENGTHS.size))
         return _frame(await source.readexactly(head), await source.readexactly(rows))

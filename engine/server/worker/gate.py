@@ -1,4 +1,4 @@
-"""Admission to the worker: how many calls are there at once. The others wait here, where waiting holds no thread."""
+"""Admission control: bounds the calls in the worker. Others wait in the HTTP process, where waiting takes no thread."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AT_ONCE = 64  # jobs with the worker, and one of each client that has none there
 
 @dataclass(eq=False)
 class _Waiting:
-    """A call that waits."""
+    """A call that waits for admission."""
 
     client: str
     name: str
@@ -25,9 +25,10 @@ class _Waiting:
 
 @dataclass
 class Gate:
-    """The way to the worker.
+    """Admission control of calls to the worker.
 
-    A client of which nothing is inside never waits. Others wait while `at_once` are inside, or `of_one` of their own.
+    A client without an admitted call never waits. Others wait while `at_once` calls are admitted, or `of_one` of
+    their own.
     """
 
     at_once: int = AT_ONCE
@@ -37,7 +38,10 @@ class Gate:
 
     @asynccontextmanager
     async def passing(self, client: str, name: str = "") -> AsyncIterator[Callable[[], None]]:
-        """Wait to be let in, and be inside; gives what ends that early. Raises Problem with E_STATE if withdrawn."""
+        """Wait for admission, and hold it; yields a function that gives it up early. Raises Problem with E_STATE.
+
+        E_STATE: the call was withdrawn while it waited.
+        """
         place = _Waiting(client, name, asyncio.get_running_loop().create_future())
         self._waiting.append(place)
         self._let_in()
@@ -48,7 +52,7 @@ class Gate:
             self._leave(place)
 
     def withdraw(self, client: str, name: str) -> None:
-        """Take a client's calls of a name out of the line; what is inside stays."""
+        """Remove a client's waiting calls of this name. Admitted calls continue."""
         for place in [each for each in self._waiting if (each.client, each.name) == (client, name)]:
             self._waiting.remove(place)
             if not place.let_in.done():
@@ -56,7 +60,7 @@ class Gate:
                 place.let_in.set_exception(Problem("E_STATE", why, "the same question again"))
 
     def _leave(self, place: _Waiting) -> None:
-        """Take a call out, once, wherever it is."""
+        """Remove a call, admitted or waiting. Repeating this has no effect."""
         if place.inside:
             place.inside = False
             self._inside[place.client] -= 1
@@ -74,7 +78,7 @@ class Gate:
                 place.let_in.set_result(None)
 
     def _next(self) -> _Waiting | None:
-        """Choose, of the client with the fewest inside, the call that came first."""
+        """Choose the next call to admit: of the client with the fewest admitted calls, the one that came first."""
         may = [each for each in self._waiting if self.of_one is None or self._inside[each.client] < self.of_one]
         first = min(may, key=lambda each: self._inside[each.client], default=None)
         if first is None or (self._inside[first.client] and self._inside.total() >= self.at_once):

@@ -1,4 +1,4 @@
-"""What keeps memory from leaving a process that has seen data: no core dumps, no look from other processes."""
+"""Process hardening: keeps memory that may contain private data in the process. No core dumps, no debuggers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ PR_SET_DUMPABLE = 4  # linux/prctl.h
 
 
 def forbid_dumps() -> None:
-    """Write no core file, and let no other process of this user attach (prctl(2), PR_SET_DUMPABLE; Linux only)."""
+    """Disable core dumps, and attaching from other processes of this user (prctl(2), PR_SET_DUMPABLE; Linux only)."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def silence_tracebacks() -> None:
-    """Let what nobody caught name its kind alone: a traceback's text may hold a value."""
+    """Report only the class of an uncaught exception: a traceback's text may contain a value."""
     sys.excepthook = lambda kind, error, trace: _name(kind)
     import threading
 

@@ -1,6 +1,6 @@
-"""Response pacing: a fresh release leaves at a public time, from its plan's bound on work, never from the data.
+"""Response pacing: a fresh release leaves at a public time, computed from its plan's work bound, never from the data.
 
-`PacedEngine` is an engine whose fresh releases leave at that time; everything else is the engine's own.
+`PacedEngine` is an engine whose fresh releases leave at that time; in everything else it is the plain engine.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ placed: ContextVar[Place | None] = ContextVar("placed", default=None)  # the pla
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast this machine is taken to be, and how many questions read data at once."""
+    """Assumed speed of this machine, limits of the queue, and the scheduler of its slots."""
 
     least_seconds: float = 0.5  # the shortest bucket; each further one is twice as long
     rows_per_second: float = 2e6  # that one question reads, bounds and sums
@@ -43,13 +43,13 @@ class Pace:
     turns: Turns = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Make the slots."""
+        """Create the scheduler."""
         object.__setattr__(
             self, "turns", Turns(self.slots, LONG * self.least_seconds, self.queue, self.queue_per_client)
         )
 
     def bucket_seconds(self, prepared: tuple[Prepared, ...]) -> float:
-        """Choose the bucket of a question: the shortest one that holds its work and one unit's more.
+        """Choose the time bucket of a query: the shortest that holds its work and that of one more privacy unit.
 
         Claim: it is a function of plans, catalog, public tables and settings, and never shorter for a larger bound.
         Symbols: steps of all and of one unit; n, the numbers that are noised. Formula: the least least_seconds * 2^k of
@@ -67,12 +67,12 @@ class Pace:
 
     @property
     def most_rows(self) -> float:
-        """The most work of everybody's rows, as so many plain ones: what is done before a statement is stopped."""
+        """Largest work of a query in plain rows: what is done before a statement is stopped."""
         return LONGEST_SECONDS * self.rows_per_second
 
     @contextmanager
     def place(self, client: str, name: str | None, *, is_job: bool = False) -> Iterator[None]:
-        """Let the question that is asked meanwhile be withdrawn by a name; without one, by its request id."""
+        """Make the query that runs inside withdrawable by this name. Without one, its request id is its name."""
         if name is None:
             yield
             return
@@ -85,7 +85,7 @@ class Pace:
 
     @contextmanager
     def queue_place(self, client: str) -> Iterator[None]:
-        """Hold a place in the queue, but for a job, which waited before; raises QueueFull."""
+        """Hold a place in the queue; raises QueueFull. A job needs none: it has waited for admission."""
         place = placed.get()
         is_job = place is not None and place.is_job
         with nullcontext() if is_job else self.turns.queued(client):
@@ -96,12 +96,12 @@ class Pace:
 
     @contextmanager
     def turn(self, charge: Charge, seconds: float) -> Iterator[None]:
-        """Wait for a slot, and hold it to the end of the bucket, or of the next one where the work was not done.
+        """Wait for a slot, and hold it to the end of the bucket, doubled until the work is done.
 
-        Claim: what happens inside tells by its time no more than k. Symbols: b, the bucket's `seconds`; k. Formula: the
-        end is at b * 2^k after the slot was had; k is 0 unless the work takes longer than b. Source:
+        Claim: the time of what happens inside reveals no more than k. Symbols: b, the bucket's `seconds`; k. Formula:
+        the end is at b * 2^k after the slot was had; k is 0 unless the work takes longer than b. Source:
         engine/pipeline/proofs.md#paced.
-        Raises Withdrawn where the question was cancelled before it had a slot.
+        Raises Withdrawn where the query was cancelled before it had a slot.
         """
         with self.turns.turn(placed.get() or Place(charge.client, charge.request_id), seconds):
             begun = time.monotonic()
@@ -115,7 +115,7 @@ class Pace:
 
 
 def _end_of_bucket(taken: float, seconds: float) -> float:
-    """Give the end of the bucket that holds what was taken: seconds, or as often twice it as is needed."""
+    """Round a duration up to seconds * 2^k."""
     end = seconds
     while end < taken:
         end *= 2
@@ -129,22 +129,22 @@ def _sleep_to(moment: float) -> None:
 
 @dataclass(frozen=True)
 class PacedEngine(Engine):
-    """The engine of a server."""
+    """The engine of a server: responses are paced, and slots and queue limited."""
 
     pace: Pace = field(default_factory=Pace)
 
     @classmethod
     def of(cls, engine: Engine, pace: Pace) -> PacedEngine:
-        """Put a pace around an engine."""
+        """Wrap an engine with pacing."""
         kept = {each.name: getattr(engine, each.name) for each in fields(engine) if each.init and each.name != "pace"}
         return cls(**kept, pace=pace)
 
     def repeated(self, client: str, dataset: str) -> None:
-        """Count a free repeat, for a row of the chain when the hour is over."""
+        """Count a free replay; the ledger's chain gets one row per hour."""
         self.ledger.count_repeat(client, dataset)
 
     def queued(self, bought: tuple[Prepared, ...], asked: Asked) -> AbstractContextManager[None]:
-        """Hold a place in the queue of questions that may read data; what is stored and paid for needs none.
+        """Hold a place in the queue of queries that may read data. Replays of paid releases need none.
 
         Raises QueueFull, before anything is charged.
         """
@@ -153,7 +153,7 @@ class PacedEngine(Engine):
         return self.pace.queue_place(asked.client)
 
     def prepare(self, question: Question, asked: Asked) -> tuple[Prepared, ...]:
-        """Prepare a question, of which one person's rows can't move the time by much.
+        """Compile a query, and refuse it if one person's rows could change its running time by much.
 
         Proof: `engine/server/proofs.md#bucket_seconds`.
 
@@ -164,13 +164,13 @@ class PacedEngine(Engine):
         return prepared
 
     def reading(self, bought: tuple[Prepared, ...], charge: Charge) -> AbstractContextManager[None]:
-        """Stand around the making of what is charged; what this client did not hold before ends with its bucket.
+        """Pace the making of a charged release, and a client's first replay of one, to the end of its bucket.
 
-        Claim: when a release is stored, or a failure noted, and with it the time of an answer and all that a ledger
-        tells of either, tells of the data no more than in which of the buckets b, 2b, 4b, ... the work ended, b a
-        function of plan and catalog. A first replay waits for the same bucket: that another client asked before is told
-        by the day of its numbers, never by the time. Own replays and refusals read no data and do not wait. Source:
-        engine/pipeline/proofs.md#paced. Raises Withdrawn.
+        Claim: the time when a release is stored or a failure noted, and with it the time of an answer and all that a
+        ledger states of either, reveals of the data only in which of the buckets b, 2b, 4b, ... the work ended, b a
+        function of plan and catalog. A first replay waits for the same bucket: the day of its numbers may reveal that
+        another client queried before, its time never does. Own replays and refusals read no data and do not wait.
+        Source: engine/pipeline/proofs.md#paced. Raises Withdrawn.
         """
         if not is_first(charge):
             return nullcontext()
@@ -178,5 +178,5 @@ class PacedEngine(Engine):
 
 
 def is_first(charge: Charge) -> bool:
-    """Tell whether this client gets something for the first time: it is yet to be run, or was paid for just now."""
+    """Is this the client's first access? True for a release that is still to be made, or was paid for just now."""
     return bool(charge.to_run) or (charge.loss.pico_rho > 0 and not charge.repeated)

@@ -1,4 +1,4 @@
-"""The process that holds the data: frames in, frames out, no network. `python -P -m engine.server.worker.process`."""
+"""The worker process: holds the data, answers frames, has no network. `python -P -m engine.server.worker.process`."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ BROKEN = {
 
 
 class Worker:
-    """One desk at the end of a pipe."""
+    """Serves one session over a pipe."""
 
     def __init__(self, source: BinaryIO, sink: BinaryIO) -> None:
         """Keep both ends of the pipe."""
         self._source, self._sink, self._writing = source, sink, threading.Lock()
 
     def run(self) -> None:
-        """Open what the first frame names, then answer until the pipe is closed; what is running ends first."""
+        """Open the catalog of the first frame, then answer until the pipe closes; running calls finish first."""
         first = read_frame(self._source)
         if first is None:
             return
@@ -64,7 +64,7 @@ class Worker:
             self.serve(clerk)
 
     def serve(self, clerk: Clerk) -> None:
-        """Answer until the pipe is closed; what waits for a slot holds up nothing that is quick."""
+        """Answer calls until the pipe closes. Calls that wait for a slot have threads of their own."""
         with ThreadPoolExecutor(QUESTIONS) as questions, ThreadPoolExecutor(OTHERS) as others:
             while (frame := read_frame(self._source)) is not None:
                 threads = questions if frame.said["verb"] in WAITING else others
@@ -88,7 +88,7 @@ class Worker:
             self._send({"id": number, "problem": BROKEN})
 
     def _beat(self) -> None:
-        """Say again and again that threads run here and the pipe is written."""
+        """Send a heartbeat every second: threads run here, and the pipe is writable."""
         with contextlib.suppress(OSError, ValueError):  # the other side is gone, or the pipe is closed
             while True:
                 self._send({"beat": True})
@@ -104,13 +104,13 @@ class Worker:
 
 
 def _log(verb: Json, kind: str, **more: str) -> None:
-    """Note of which class a failure was: its text may hold a value. What can't be noted is answered all the same."""
+    """Log the class of a failure, not its text, which may contain a value. An unwritable log is ignored."""
     with contextlib.suppress(OSError):
         sys.stderr.write(json.dumps({"event": "failed", "verb": verb, "kind": kind, **more}) + "\n")
 
 
 def main() -> None:
-    """Take the pipe for oneself, so that nothing else is ever written into it, and serve."""
+    """Take over the pipe from stdin and stdout, so that nothing else ever writes into it, and serve."""
     forbid_dumps()
     silence_tracebacks()
     sys.setswitchinterval(SWITCH_SECONDS)

@@ -1,4 +1,4 @@
-"""Whose turn it is to read data: decided by who waits, and by public times, so that nobody starves."""
+"""Scheduler of the slots in which queries read data: fair between clients, from public times only."""
 
 from __future__ import annotations
 
@@ -24,34 +24,34 @@ WITHDRAWN = {
 
 
 class NoTurn(EngineError):
-    """A question has no turn: `problem` is what its client gets."""
+    """A query gets no slot; `problem` is the refusal its client gets."""
 
     def __init__(self, problem: Mapping[str, object]) -> None:
-        """Keep the shape of the refusal."""
+        """Keep the refusal."""
         super().__init__()
         self.problem = dict(problem)
 
 
 class Withdrawn(NoTurn):
-    """The question was cancelled before its turn came: charged, and not run."""
+    """The query was cancelled before it got a slot: charged, and not run."""
 
     def __init__(self) -> None:
-        """Say so."""
+        """Use the constant refusal."""
         super().__init__(WITHDRAWN)
 
 
 class QueueFull(NoTurn):
-    """Too many questions wait or run: nothing was charged."""
+    """Too many queries wait or run. Nothing was charged."""
 
     def __init__(self, message: str) -> None:
-        """Say how many."""
+        """Build the refusal."""
         hint = "the same again in a few seconds; nothing was charged"
         super().__init__({"code": "E_RATE", "message": message, "hint": hint, "span": None, "sql": None})
 
 
 @dataclass(eq=False)
 class Place:
-    """A question that is read and charged, waits for its turn, or has it."""
+    """A query in the scheduler: parsed or charged, waiting for a slot, or running."""
 
     client: str
     name: str  # by which its client takes it out of the line
@@ -61,7 +61,7 @@ class Place:
     _called: threading.Event = field(default_factory=threading.Event, repr=False)  # to begin, or to go
 
     def wait(self) -> None:
-        """Wait for one's turn; raises Withdrawn."""
+        """Wait for a slot; raises Withdrawn."""
         self._called.wait()
         if self.withdrawn:
             raise Withdrawn
@@ -71,13 +71,13 @@ class Place:
         self._called.set()
 
     def leave(self) -> None:
-        """Have had one's turn: another one is waited for."""
+        """Give the slot up, so that the next one can be waited for."""
         self._called.clear()
 
 
 @dataclass
 class Turns:
-    """Slots in which questions read data, and the line before them."""
+    """Scheduler: a fixed number of slots, and the queue in front of them."""
 
     slots: int
     long_seconds: float
@@ -93,7 +93,7 @@ class Turns:
 
     @contextmanager
     def coming(self, place: Place) -> Iterator[Place]:
-        """Let a question be withdrawn before it stands in the line, too."""
+        """Make a query withdrawable before it waits for a slot."""
         with self._changing:
             self._coming.append(place)
         try:
@@ -126,10 +126,11 @@ class Turns:
 
     @contextmanager
     def turn(self, place: Place, seconds: float) -> Iterator[None]:
-        """Wait for one's turn and hold it; raises Withdrawn where the question was cancelled before.
+        """Wait for a slot and hold it; raises Withdrawn where the query was cancelled before.
 
-        Claim: when a turn begins follows from who came when, whose they are, their buckets, when those that run ended,
-        and who was cancelled; the data say no more than these ends do. Source: engine/server/proofs.md#turns.
+        Claim: when a slot is assigned follows from the order of arrival, the clients, their buckets, when running
+        queries ended, and cancellations; the data influence it only through these ends.
+        Source: engine/server/proofs.md#turns.
         """
         place.seconds = seconds
         with self._changing:
@@ -145,7 +146,7 @@ class Turns:
                 self._begin()
 
     def withdraw(self, client: str, name: str) -> bool:
-        """Take a client's question out of the line, and tell whether it was to run; what runs goes on."""
+        """Remove a client's query from the queue; return whether it was waiting. A running one continues."""
         with self._changing:
             named = (each for each in (*self._coming, *self._waiting) if (each.client, each.name) == (client, name))
             found = [each for each in named if each not in self._running]
@@ -156,7 +157,7 @@ class Turns:
             return bool(found)
 
     def _begin(self) -> None:
-        """Give free slots away, once for each change: if all in a long line looked, reading would wait for them."""
+        """Assign free slots, once per change: if every waiting query looked by itself, reading would slow down."""
         while (place := self._next()) is not None:
             self._waiting.remove(place)
             self._running.append(place)
@@ -169,7 +170,7 @@ class Turns:
         return next_of(self._waiting, self._running, self._latest, self._room_for_long())
 
     def _room_for_long(self) -> float:
-        """Give the bucket from which a question does not begin now: one slot of two is kept for shorter ones."""
+        """Shortest bucket that may not start now: one slot is reserved for short queries, where there are several."""
         long = sum(each.seconds >= self.long_seconds for each in self._running)
         return self.long_seconds if long >= max(1, self.slots - 1) else float("inf")
 
@@ -177,7 +178,10 @@ class Turns:
 def next_of(
     waiting: Sequence[Place], running: Sequence[Place], latest: Mapping[str, int], too_long: float
 ) -> Place | None:
-    """Choose who begins: of the client who runs least, then whose latest turn is longest ago, then who came first."""
+    """Choose the next query to run.
+
+    Of the client with the fewest running queries, then of the one served least recently, then the first to arrive.
+    """
 
     def order(place: Place) -> tuple[int, int]:
         return sum(each.client == place.client for each in running), latest.get(place.client, -1)

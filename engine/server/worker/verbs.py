@@ -1,4 +1,4 @@
-"""What may be asked of the process that holds the data: a closed list of verbs, each giving a wire shape."""
+"""Verbs of the worker: the closed list of calls that the process holding the data accepts, each with a wire shape."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from engine.server.worker.scheduler import NoTurn
 
 @dataclass(frozen=True)
 class Reply:
-    """What a verb gives."""
+    """Result of a verb."""
 
     told: Any = None  # JSON
     rows: bytes = b""  # an Arrow IPC stream
@@ -46,20 +46,20 @@ Arguments = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Clerk:
-    """One desk, its books and its register, behind a list of verbs."""
+    """Handler of the verbs, over one session with its ledger and its register."""
 
     desk: Desk
     standing: str | None = None  # the file of standing questions
     admin: Admin = field(init=False)
 
     def __post_init__(self) -> None:
-        """Open the books over the desk's own ledger, and let what the entitled may see count as held."""
+        """Open the admin's view of the ledger, and count scheduled releases as holdings of the entitled clients."""
         if self.standing is not None:
             object.__setattr__(self, "desk", showing_standing(self.desk, self.standing))
         object.__setattr__(self, "admin", Admin(self.desk.engine.catalog, self.desk.engine.ledger))
 
     def do(self, verb: str, arguments: Arguments) -> Reply:
-        """Do what is on the list; raises Refused, and KeyError for what is not."""
+        """Run a verb; raises Refused, and KeyError for an unknown verb."""
         done = VERBS[verb]
         try:
             with refusals():
@@ -68,7 +68,7 @@ class Clerk:
             raise Refused(no.problem) from None
 
     def register(self) -> Register:
-        """Give the register of objections."""
+        """Return the register of objections."""
         assert self.desk.register is not None  # noqa: S101  only a stage without people has none
         return self.desk.register
 
@@ -88,7 +88,7 @@ def _rehearse(clerk: Clerk, asked: Arguments) -> Reply:
 
 
 def stream(table: pa.Table) -> bytes:
-    """Write a table as an Arrow IPC stream."""
+    """Serialize a table as an Arrow IPC stream."""
     out = io.BytesIO()
     with pa.ipc.new_stream(out, table.schema) as writer:
         writer.write_table(table)
@@ -115,7 +115,7 @@ def _note_key(clerk: Clerk, asked: Arguments) -> Reply:
 
 
 def _probe(clerk: Clerk, asked: Arguments) -> Reply:
-    """Commit to the ledger as a charge does; give the cause where that fails. Counts of past hours are written, too."""
+    """Test a commit to the ledger, as a charge does; return the cause of a failure. Also writes past hours' replays."""
     del asked
     clerk.desk.engine.ledger.write_repeats()
     try:
@@ -126,7 +126,7 @@ def _probe(clerk: Clerk, asked: Arguments) -> Reply:
 
 
 def _object_many(clerk: Clerk, asked: Arguments) -> Reply:
-    """Record a list of persons, as a file of them: the same rules and the same words."""
+    """Record a list of objections, with the same rules and messages as for a file of them."""
     with tempfile.TemporaryDirectory(prefix="passersby-objections-") as folder:
         path = Path(folder) / "persons.csv"
         path.touch(mode=0o600)
@@ -142,14 +142,14 @@ def _calibrations_due(clerk: Clerk) -> list[dict[str, str | None]]:
 
 
 def _rollups(clerk: Clerk) -> dict[str, int]:
-    """Count the declared rollups, and those that were there when the data were opened."""
+    """Count the declared materialized rollups, and those that existed when the data was opened."""
     engine = clerk.desk.engine
     declared = sum(len(of.rollups) for of in engine.catalog.datasets)
     return {"declared": declared, "read": len(engine.backend.target.rollups)}
 
 
 def _admin(name: str) -> Callable[[Clerk, Arguments], Reply]:
-    """Let an admin's call be a verb of the same name."""
+    """Make a verb of the admin's method of the same name."""
     return lambda clerk, asked: Reply(getattr(clerk.admin, name)(**asked))
 
 
