@@ -15,20 +15,10 @@ from dialect.parser.aggregate_bounds import Named
 from dialect.parser.options import NO_OPTIONS, Options
 from dialect.parser.spans import PIVOTED, called, in_place, span_of
 
-_SPOKEN = {
-    "pivots": "PIVOT or UNPIVOT",
-    "when": "AT",
-    "locks": "FOR UPDATE",
-}  # sqlglot's name of a node part -> SQL keyword
-_SLOTS = {
-    "this",
-    "unit",
-    "expression",
-    "expressions",
-    "kind",
-    "zone",
-    "type",
-}  # sqlglot's names of arguments, which are no keywords of the analyst's
+# sqlglot's name of a node part -> its SQL keyword
+_SPOKEN = {"pivots": "PIVOT or UNPIVOT", "when": "AT", "locks": "FOR UPDATE"}
+# sqlglot's names of a call's arguments, which are not keywords that the analyst wrote
+_SLOTS = {"this", "unit", "expression", "expressions", "kind", "zone", "type"}
 MAX_FIELDS = 2_000  # fields of all relations of a query: a CTE is bound again at each use
 MAX_STEPS = 1_000_000  # of date pruning: predicate parts, each evaluated per day; one or two seconds
 

@@ -79,9 +79,8 @@ def in_place(node: exp.Expr, text: str) -> str | None:
     if span is None:
         return None
     start, end = span.start, span.end
-    while (
-        sql[start:end].count("(") > sql[start:end].count(")") and ")" in sql[end:]
-    ):  # recorded places exclude parentheses
+    # recorded places leave out closing parentheses
+    while sql[start:end].count("(") > sql[start:end].count(")") and ")" in sql[end:]:
         end = sql.index(")", end) + 1
     return sql[:start] + text + sql[end:]
 

@@ -1,6 +1,6 @@
-"""What to ask instead of what is refused.
+"""Suggestions for refused queries: SQL that compiles and answers the same or a similar question.
 
-A refused node -> one line of SQL that runs, or words that say what differs.
+A refused node -> SQL that may replace it, with the difference in meaning.
 
 Modules, each before those that import it:
 

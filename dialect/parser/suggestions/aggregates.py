@@ -1,4 +1,4 @@
-"""Refusals of aggregates: what each would tell about one person, and what to ask instead."""
+"""Refusals of aggregate functions: what each would disclose about one person, and what may replace it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dialect.parser.spans import called, question_with
 _LISTED = "GROUP BY the column, and COUNT(*) of each value"
 _COUNTED = ("COUNT(DISTINCT {0})", "COUNT({0})")
 _BIN = "FLOOR({0} / 10) * 10"
-OF_INTERVALS = ("EPOCH({0}) / 60",)  # what is a number of them
+OF_INTERVALS = ("EPOCH({0}) / 60",)  # conversion of an interval to a number
 _QUANTILE = (
     "is a sketch, whose noise is not known",
     "QUANTILE_CONT(x, 0.5)",
@@ -23,7 +23,7 @@ _QUANTILE = (
 _PAIRS = "FILTER (WHERE {0} IS NOT NULL AND {1} IS NOT NULL)"
 _NOT_HERE = "is not in the dialect"
 _VALUE = "would return the value of one person"
-# aggregate -> what it would do across people, what to do instead in words, and what may stand in its place
+# aggregate -> why it is refused over many persons, the hint, and templates of replacements
 _TAUGHT: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "any_value": (_VALUE, _LISTED, _COUNTED),
     "arbitrary": (_VALUE, _LISTED, _COUNTED),
@@ -60,7 +60,7 @@ _TAUGHT: dict[str, tuple[str, str, tuple[str, ...]]] = {
 }  # fmt: skip
 _UNKNOWN = ("AVG({0})", *_COUNTED)
 _SAME = ""
-# text that may stand in an aggregate's place -> what its value is that the aggregate's is not
+# template of a replacement -> how its value differs from the aggregate's
 _DIFFERS: dict[str, str] = {
     "COUNT(DISTINCT {0})": "the number of different values",
     "COUNT({0})": "the number of rows that have a value",
@@ -76,7 +76,7 @@ _DIFFERS: dict[str, str] = {
     "MEDIAN({0})": "the middle",
     "CORR({0}, {1}) * CORR({0}, {1})": _SAME,
     **{f"{call} {_PAIRS}": _SAME for call in ("COUNT(*)", "AVG({1})", "AVG({0})")},
-    # in the place of an argument of another type
+    # replacements of an argument of the wrong type
     "HOUR({0})": "of the hour of the day",
     OF_INTERVALS[0]: "in minutes",
     "{0} <> 0": _SAME,
@@ -92,7 +92,10 @@ BEYOND_ENDS = f"a value beyond {LEAST} or {MOST} counts as that end"
 
 
 def across_people(name: str, node: exp.Expr, inside: str | None) -> Refusal:
-    """Refuse an aggregate over many people; `inside`: how the person is written, where it may be asked of each."""
+    """Build the refusal of an aggregate over many persons.
+
+    `person_key` is the name of the person key where the aggregate is allowed within one person's rows, else None.
+    """
     why, hint, instead = _TAUGHT[name]
     shown = called(_call(node))
     if inside is not None:
@@ -103,26 +106,27 @@ def across_people(name: str, node: exp.Expr, inside: str | None) -> Refusal:
 
 
 def unknown_aggregate(name: str, node: exp.Expr) -> Refusal:
-    """Refuse an aggregate that is not in the dialect at all."""
+    """Build the refusal of an aggregate that the dialect does not have."""
     shown = called(_call(node))
     why, hint, instead = _TAUGHT.get(name, ("", "AVG(x)" if name == "mean" else "COUNT, SUM or AVG", _UNKNOWN))
     said = f"The aggregate {shown} is not in the dialect." if not why else f"{shown} {why}."
     refused = refusal(Code.AGG, said, hint, node, *_filled(instead, node))
     keys = _as_keys(node) if name == "histogram" or _LISTED in hint else ()
-    if instead is _UNKNOWN:  # of what is no number
+    if instead is _UNKNOWN:  # for arguments that are not numbers
         average = refusal(Code.AGG, said, hint, node, *_filled(_UNKNOWN[:1], node)).rewrites
         keys = (*average, *_as_key(node))
     return replace(refused, rewrites=(*keys, *refused.rewrites))
 
 
 def wrong_type(takes: str, instead: tuple[str, ...], node: exp.Expr) -> Refusal:
-    """Refuse an argument of another type; `instead`: what could be it, of which the first is shown where none fits.
+    """Build the refusal of an aggregate's argument of the wrong type.
 
-    Where nothing could be, as of text, each of its values is counted.
+    `replacements` are templates that convert the argument to an accepted type; the first is the hint where none
+    compiles. Without any, as for text, the suggestion is to group by the argument and count.
     """
     call = node.this if isinstance(node, exp.Filter) else node
     name, value, form = _form(call)
-    if isinstance(call.this, exp.Sub) and instead == OF_INTERVALS:  # the time between two
+    if isinstance(call.this, exp.Sub) and instead == OF_INTERVALS:  # a difference of two times
         between = f"DATE_DIFF('MINUTE', {', '.join(_written(each) for each in (call.this.expression, call.this.this))})"
         bounded = form.format(_written(within_ends(_parsed(between))))
         made = Suggestion(form.format(between), _MINUTES), Suggestion(bounded, f"{_MINUTES}; {BEYOND_ENDS}")
@@ -137,7 +141,7 @@ def wrong_type(takes: str, instead: tuple[str, ...], node: exp.Expr) -> Refusal:
 
 
 def within_ends(value: exp.Expr) -> exp.Expr:
-    """Write ends around a value: placeholders for those that the question does not state."""
+    """Wrap LEAST and GREATEST around a value, with placeholders for the ends that it does not state."""
     stated = any(map(_is_number, (value.this, *value.expressions)))
     if isinstance(value, exp.Least) and stated:
         return _parsed(f"GREATEST({_written(value)}, {LEAST})")
@@ -147,12 +151,16 @@ def within_ends(value: exp.Expr) -> exp.Expr:
 
 
 def _is_number(node: exp.Expr | None) -> bool:
+    """Return whether a node is a numeric literal, also a negative one."""
     number = node.this if isinstance(node, exp.Neg) else node
     return isinstance(number, exp.Literal) and not number.is_string
 
 
 def _as_key(node: exp.Expr, form: str = "{0}") -> tuple[Suggestion, ...]:
-    """Group by the column too, or by what a form makes of it, and count where nothing else is asked."""
+    """Rewrite a query to group by an aggregate's column, or by a template of it, and count the rows.
+
+    SELECT MODE(zone) FROM visit  ->  SELECT zone, COUNT(*) FROM visit GROUP BY zone
+    """
     column = _first(node)
     if isinstance(node, exp.Filter) or not isinstance(column, exp.Column | exp.Func | exp.Binary):
         return ()
@@ -176,12 +184,12 @@ def _as_key(node: exp.Expr, form: str = "{0}") -> tuple[Suggestion, ...]:
 
 
 def _as_keys(node: exp.Expr) -> tuple[Suggestion, ...]:
-    """Group by the column, and by bins of it."""
+    """Suggest grouping by an aggregate's column, and by bins of it."""
     return (*_as_key(node), *_as_key(node, _BIN))
 
 
 def _first(node: exp.Expr) -> exp.Expr | None:
-    """Give what an aggregate is asked of."""
+    """First argument of an aggregate call, without ORDER BY and DISTINCT."""
     call = node.expression.expressions[0] if isinstance(node, exp.WithinGroup) else _call(node)
     untyped = isinstance(call, exp.Anonymous | exp.AnonymousAggFunc)
     first: exp.Expr | None = next(iter(call.expressions), None) if untyped else call.this
@@ -191,7 +199,7 @@ def _first(node: exp.Expr) -> exp.Expr | None:
 
 
 def _form(call: exp.Expr) -> tuple[str, str, str]:
-    """Give a call's name, its first argument as it is written, and the call with another one in its place."""
+    """Split an aggregate call: its name, its first argument as SQL, and a template of the call for another argument."""
     name, parts = called(_call(call)), _arguments(_call(call))
     if isinstance(call, exp.WithinGroup):
         (term,) = call.expression.expressions
@@ -203,6 +211,7 @@ def _form(call: exp.Expr) -> tuple[str, str, str]:
 
 
 def _call(node: exp.Expr) -> exp.Expr:
+    """Return the aggregate call itself, without FILTER, IGNORE NULLS and WITHIN GROUP."""
     call = node.this if isinstance(node, exp.Filter) else node
     while isinstance(call, exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
         call = call.this
@@ -218,15 +227,19 @@ def _parsed(text: str) -> exp.Expr:
 
 
 def _filled(instead: tuple[str, ...], node: exp.Expr) -> list[Suggestion]:
+    """Fill an aggregate's arguments into the templates that need no more of them, with their differences."""
     parts = _arguments(_call(node))
     fitting = [text for text in instead if parts and ("{1}" not in text or len(parts) > 1)]
     return [Suggestion(text.format(*parts), _DIFFERS[text]) for text in fitting]
 
 
 def _arguments(call: exp.Expr) -> list[str]:
+    """Arguments of an aggregate call as SQL, without ORDER BY and DISTINCT."""
     given: list[exp.Expr | None] = list(call.iter_expressions())
     if isinstance(call, exp.Anonymous | exp.AnonymousAggFunc):
         given = list(call.expressions)
     given = [part.this if isinstance(part, exp.Order) else part for part in given]
     given = [inner for part in given for inner in (part.expressions if isinstance(part, exp.Distinct) else [part])]
-    return [part.sql("duckdb", comments=False) for part in given if part is not None]  # rank(ORDER BY x) has none
+    return [
+        part.sql("duckdb", comments=False) for part in given if part is not None
+    ]  # rank(ORDER BY x) has no arguments

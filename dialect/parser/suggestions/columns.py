@@ -1,4 +1,4 @@
-"""A name that is no column here -> what else it may stand for: an alias of what is shown, or text without quotes."""
+"""Suggestions for unknown column names: an alias that WHERE cannot see, or text without quotes."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _TESTS = (exp.EQ, exp.NEQ, exp.In, exp.Like, exp.ILike)
 
 
 def meant(refused: Refusal, node: exp.Expr) -> Refusal:
-    """Say what a name that was not found may be; the refusal itself where nothing is known of it."""
+    """Extend the refusal of an unknown column by an explanation; unchanged where none applies."""
     if not isinstance(node, exp.Column) or node.table:
         return refused
     return _alias(node) or _text(refused, node) or refused
 
 
 def _alias(node: exp.Column) -> Refusal | None:
-    """Say which clause reads a name of the select list whose value is there only behind WHERE."""
+    """Explain that WHERE can't read a select alias of an aggregate or window, and suggest HAVING or QUALIFY."""
     where, select = node.find_ancestor(exp.Where), node.find_ancestor(exp.Select)
     if where is None or select is None or select.args.get("where") is not where:
         return None
@@ -41,7 +41,7 @@ def _alias(node: exp.Column) -> Refusal | None:
 
 
 def _moved(select: exp.Select, clause: str) -> tuple[str, ...]:
-    """Write the conditions of WHERE that read such names into another clause."""
+    """Move the conditions of WHERE that read computed aliases into HAVING or QUALIFY."""
     if select.args.get(clause) is not None:
         return ()
 
@@ -60,7 +60,7 @@ def _moved(select: exp.Select, clause: str) -> tuple[str, ...]:
 
 
 def _text(refused: Refusal, node: exp.Column) -> Refusal | None:
-    """Ask whether what is compared with a column is text: place_id = P1."""
+    """Suggest quotes where a column is compared with an unknown name: place_id = P1."""
     test = node.parent
     if (
         node.this.args.get("quoted")

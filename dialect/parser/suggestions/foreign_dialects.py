@@ -1,9 +1,8 @@
-"""Foreign dialects: calls and habits of BigQuery, Snowflake, Spark, MySQL and SQL Server -> DuckDB's words.
+"""Foreign dialects: calls and syntax of BigQuery, Snowflake, Spark, MySQL and SQL Server rewritten for DuckDB.
 
-Calls are rewritten by their arguments' text, other habits as the whole question, for refusals to suggest. A form whose
-answer differs from that of the engine it comes from states in which respect;
-`tests/dialect/parser/test_suggested_meaning.py` computes each of them in DuckDB beside a macro of the foreign
-function.
+Calls are rewritten from their arguments' text, other syntax in the complete query; the results are suggestions. A
+rewrite whose answer differs from the original engine's states how;
+`tests/dialect/parser/test_suggested_meaning.py` compares each in DuckDB with a macro of the foreign function.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from dialect.errors import Refusal, Span, Suggestion, joined_differences
 from dialect.parser.suggestions.foreign_formats import BIGQUERY, DOTNET, JAVA, MYSQL, ORACLE, in_strftime
 from dialect.parser.tokens import at_commas, closing, words_of
 
-# arguments as they are written -> the call in DuckDB's words; None: it stays as it is
+# arguments as SQL -> the call in DuckDB's dialect; None: no rewrite
 Form = Callable[[list[str]], str | Suggestion | None]
 
 _PARTS = ("year", "quarter", "month", "week", "isoweek", "day", "hour", "minute", "second")
@@ -25,8 +24,8 @@ _ALSO = {
     "isoweek": "week", "week(monday)": "week", "hh": "hour", "mi": "minute", "dd": "day", "mm": "month", "yyyy": "year",
     "yy": "year", "mon": "month", "q": "quarter", "iso_week": "week",
 }  # fmt: skip
-_NAMED = {"weekday": "dayname", "dw": "dayname", "month": "monthname"}  # what SQL Server calls by a name
-_DATED = re.compile(r"'(?:yyyy|yy|MM+|dd+|HH|mm|ss|[-/:. ])+'")  # a format of dates
+_NAMED = {"weekday": "dayname", "dw": "dayname", "month": "monthname"}  # SQL Server's parts that have names
+_DATED = re.compile(r"'(?:yyyy|yy|MM+|dd+|HH|mm|ss|[-/:. ])+'")  # a date format
 _ROUNDED = ("int", "bigint")
 _AS_WRITTEN = ("varchar",)
 _TYPES = ("date", "datetime", "timestamp", "float", *_ROUNDED, *_AS_WRITTEN)
@@ -45,29 +44,30 @@ _SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": _DAY_SECONDS}
 
 
 def _filled(form: str, differs: str = "") -> Form:
-    """Fill arguments in at their numbers; None where there are more or fewer."""
+    """Return a rewrite that fills arguments into a template by number; None for another number of arguments."""
     wanted = 1 + max(int(place) for place in re.findall(r"\{(\d)\}", form))
     return lambda given: Suggestion(form.format(*given), differs) if len(given) == wanted else None
 
 
 def _part(text: str) -> str | None:
-    """Read a date part that stands without quotes."""
+    """Parse a date part written without quotes; None for anything else."""
     part = _ALSO.get(text.lower(), text.lower())
     return part if part in _PARTS else None
 
 
 def _weeks(text: str) -> str:
-    """State how weeks are cut, where a part is a week of which other engines let Sunday be the first day."""
+    """Difference of a week part: other engines may begin weeks on Sunday."""
     return _MONDAY if text.strip("'").lower() == "week" else ""
 
 
 def _truncated(given: list[str]) -> Suggestion | None:
+    """Rewrite DATE_TRUNC(value, PART) of BigQuery."""
     part = _part(given[1]) if len(given) == 2 else None
     return None if part is None else Suggestion(f"date_trunc('{part}', {given[0]})", _weeks(given[1]))
 
 
 def _difference(given: list[str]) -> Suggestion | None:
-    """Read (end, start, PART) of BigQuery, (PART, start, end) of Snowflake and SQL Server, (end, start) of MySQL."""
+    """Rewrite DATE_DIFF: (end, start, PART) of BigQuery, (PART, start, end) of Snowflake, (end, start) of MySQL."""
     if len(given) == 2:
         return Suggestion(f"date_diff('day', {given[1]}, {given[0]})")
     first, last = (_part(given[0]), _part(given[2])) if len(given) == 3 else (None, None)
@@ -79,22 +79,23 @@ def _difference(given: list[str]) -> Suggestion | None:
 
 
 def _whole_difference(given: list[str]) -> Suggestion | None:
-    """Read BigQuery's difference of two instants in whole units: (end, start, PART)."""
+    """Rewrite BigQuery's TIMESTAMP_DIFF(end, start, PART), which counts complete units."""
     part = _part(given[2]) if len(given) == 3 else None
     return None if part is None else Suggestion(f"date_sub('{part}', {given[1]}, {given[0]})")
 
 
 def _difference_of_two(given: list[str]) -> Suggestion | None:
-    """Read TIMESTAMPDIFF: MySQL counts whole units, Snowflake the ends of units that are passed."""
+    """Rewrite TIMESTAMPDIFF: MySQL counts complete units, Snowflake unit boundaries."""
     part = _part(given[0]) if len(given) == 3 else None
     counted = f"counts whole units as MySQL does; Snowflake counts ends of units: date_diff('{part}', ...)"
     return None if part is None else Suggestion(f"date_sub('{part}', {given[1]}, {given[2]})", counted)
 
 
 def _moved(given: list[str]) -> Suggestion | None:
+    """Rewrite DATEADD(part, amount, start), and SQL Server's truncation DATEADD(part, DATEDIFF(part, 0, x), 0)."""
     if len(given) != 3:
         return None
-    if (cut := _FROM_ZERO.fullmatch(given[1])) is not None and given[2] == "0":  # as SQL Server cuts a time
+    if (cut := _FROM_ZERO.fullmatch(given[1])) is not None and given[2] == "0":  # SQL Server's idiom of truncation
         sunday = f"{_MONDAY}; SQL Server counts a Sunday to the next one" if cut[1] == "week" else ""
         return Suggestion(f"date_trunc('{cut[1]}', {cut[2]})", sunday)
     part = _part(given[0].strip("'"))
@@ -104,6 +105,7 @@ def _moved(given: list[str]) -> Suggestion | None:
 
 
 def _extracted(given: list[str]) -> str | None:
+    """Rewrite EXTRACT(ISOWEEK FROM x) and EXTRACT(DATE FROM x) of BigQuery."""
     form = r"(isoweek|date)\s+from\s+(.*)"
     found = re.fullmatch(form, given[0], re.IGNORECASE | re.DOTALL) if len(given) == 1 else None
     if found is None:
@@ -112,14 +114,14 @@ def _extracted(given: list[str]) -> str | None:
 
 
 def _or_null(given: list[str]) -> str | None:
-    """Read SQL Server's, which says what stands for NULL, and the test for NULL of others."""
+    """Rewrite ISNULL: SQL Server's replacement of NULL with two arguments, others' test for NULL with one."""
     forms = {1: "({0} IS NULL)", 2: "coalesce({0}, {1})"}
     return forms[len(given)].format(*given) if len(given) in forms else None
 
 
 def _parted(given: list[str]) -> Suggestion | None:
-    """Read SQL Server's DATEPART."""
-    if len(given) == 2 and given[0].lower() in ("weekday", "dw"):  # from 1, which is Sunday
+    """Rewrite SQL Server's DATEPART."""
+    if len(given) == 2 and given[0].lower() in ("weekday", "dw"):  # Sunday is 1
         return Suggestion(f"(dayofweek({given[1]}) + 1)")
     part = _part(given[0]) if len(given) == 2 else None
     iso = "weeks of ISO 8601: the first holds a Thursday" if part == "week" and "iso" not in given[0].lower() else ""
@@ -127,7 +129,7 @@ def _parted(given: list[str]) -> Suggestion | None:
 
 
 def _part_named(given: list[str]) -> Suggestion | None:
-    """Read SQL Server's DATENAME, which gives a number as text where a part has no name."""
+    """Rewrite SQL Server's DATENAME, which returns a number as text where the part has no name."""
     named, part = _NAMED.get(given[0].lower()) if len(given) == 2 else None, _parted(given)
     if named is not None:
         return Suggestion(f"{named}({given[1]})")
@@ -135,14 +137,14 @@ def _part_named(given: list[str]) -> Suggestion | None:
 
 
 def _cut(given: list[str]) -> Suggestion | None:
-    """Read Spark's and Oracle's TRUNC of a date to a unit in quotes."""
+    """Rewrite TRUNC(date, 'unit') of Spark and Oracle."""
     part = _part(given[1].strip("'")) if len(given) == 2 and given[1].startswith("'") else None
     day = "the day; Oracle's DAY is the first of the week" if given[-1].lower() == "'day'" else ""
     return None if part is None else Suggestion(f"date_trunc('{part}', {given[0]})", day)
 
 
 def _bins(time: str, amount: str, unit: str, also: str = "") -> Suggestion | None:
-    """Cut a time into bins; those that do not divide a day begin elsewhere than in other engines, at 1970-01-01."""
+    """Write time_bucket; bins that do not divide a day are aligned differently in other engines (1970-01-01)."""
     part = _part(unit)
     if part is None or not amount.isdecimal() or int(amount) == 0:
         return None
@@ -153,20 +155,20 @@ def _bins(time: str, amount: str, unit: str, also: str = "") -> Suggestion | Non
 
 
 def _binned(given: list[str]) -> Suggestion | None:
-    """Read Spark's window of so many units of time."""
+    """Rewrite Spark's window(time, '15 minutes')."""
     found = re.fullmatch(r"'(\d+) (\w+?)s?'", given[1]) if len(given) == 2 else None
     return None if found is None else _bins(given[0], found[1], found[2], "the start of each window")
 
 
 def _sliced(given: list[str]) -> Suggestion | None:
-    """Read Snowflake's TIME_SLICE, which gives the start of a slice unless its end is asked for."""
+    """Rewrite Snowflake's TIME_SLICE, which returns the start of a slice unless its end is requested."""
     if len(given) not in (3, 4) or given[3:] not in ([], ["'START'"], ["'start'"]):
         return None
     return _bins(given[0], given[1], given[2].strip("'"))
 
 
 def _between_ends(given: list[str]) -> str | None:
-    """Read BigQuery's place of a number among constant ends; NULL has none."""
+    """Rewrite BigQuery's RANGE_BUCKET with constant boundaries as CASE; NULL has no bucket."""
     ends = [end.strip() for end in given[1].strip("[]").split(",")] if len(given) == 2 else []
     if not ends or not given[1].startswith("[") or not all(map(_NUMBER.fullmatch, ends)):
         return None
@@ -175,7 +177,7 @@ def _between_ends(given: list[str]) -> str | None:
 
 
 def _decoded(given: list[str]) -> str | None:
-    """Read Oracle's and Snowflake's values in pairs, and what stands for others; there NULL equals NULL."""
+    """Rewrite DECODE of Oracle and Snowflake as CASE; there NULL equals NULL."""
     if len(given) < 3:
         return None
     pairs = list(zip(given[1::2], given[2::2], strict=False))
@@ -187,11 +189,12 @@ def _decoded(given: list[str]) -> str | None:
 
 
 def _in_zone(given: list[str]) -> str | None:
+    """Write (instant AT TIME ZONE 'zone') for two arguments; None for others."""
     return f"({given[0]} AT TIME ZONE {given[1]})" if len(given) == 2 and given[1].startswith("'") else None
 
 
 def _from_utc(given: list[str]) -> Suggestion | None:
-    """Read Spark's: what a clock in UTC shows -> what one in a zone shows."""
+    """Rewrite Spark's FROM_UTC_TIMESTAMP: wall-clock time in UTC -> wall-clock time in a zone."""
     zoned = _in_zone(given)
     if zoned is None:
         return None
@@ -200,7 +203,7 @@ def _from_utc(given: list[str]) -> Suggestion | None:
 
 
 def _converted(given: list[str]) -> Suggestion | None:
-    """Read SQL Server's, whose type comes first."""
+    """Rewrite SQL Server's CONVERT(type, value) as a CAST."""
     kind = given[0].lower()
     if len(given) != 2 or kind not in _TYPES:
         return None
@@ -209,7 +212,7 @@ def _converted(given: list[str]) -> Suggestion | None:
 
 
 def _formatter(signs: Mapping[str, str], differs: str = "", format_first: bool = False) -> Form:
-    """Write a format of another engine in the signs of strftime; None where it has a sign that these do not have."""
+    """Return a rewrite of a format function as strftime; None where a format code has no equivalent."""
 
     def formatted(given: list[str]) -> Suggestion | None:
         if len(given) != 2:
@@ -223,7 +226,7 @@ def _formatter(signs: Mapping[str, str], differs: str = "", format_first: bool =
 
 
 def _to_char(given: list[str]) -> Suggestion | None:
-    """Read TO_CHAR of a time in a format of Oracle, PostgreSQL and Snowflake, or of a value alone."""
+    """Rewrite TO_CHAR of a time with a format of Oracle, PostgreSQL and Snowflake, or of a value alone."""
     if len(given) == 1:
         return Suggestion(f"CAST({given[0]} AS VARCHAR)", _WRITTEN)
     made = _formatter(ORACLE, _NAMES)(given)
@@ -231,17 +234,17 @@ def _to_char(given: list[str]) -> Suggestion | None:
 
 
 def _date_formatted(given: list[str]) -> str | Suggestion | None:
-    """Read the formats of MySQL, whose signs have a %, and of Spark."""
+    """Rewrite DATE_FORMAT of MySQL, whose format codes have a %, and of Spark."""
     return _formatter(MYSQL if "%" in given[-1] else JAVA)(given)
 
 
 def _shifted(sign: str) -> Form:
-    """Write DATE_ADD(d, INTERVAL 7 DAY) of BigQuery and MySQL, (d, days) of Spark, ('day', n, d) of Presto."""
+    """Return a rewrite of DATE_ADD: (d, INTERVAL 7 DAY) of BigQuery, (d, days) of Spark, ('day', n, d) of Presto."""
 
     def shifted(given: list[str]) -> str | Suggestion | None:
         if len(given) == 3 and sign == "+" and given[0].startswith("'"):
             return _moved(given)
-        if len(given) != 2:  # DuckDB's own DATE_SUB has three
+        if len(given) != 2:  # DuckDB's own DATE_SUB has three arguments
             return None
         start = f"DATE {given[0]}" if _ISO.fullmatch(given[0]) else given[0]
         return f"({start} {sign} {given[1]})"
@@ -250,7 +253,7 @@ def _shifted(sign: str) -> Form:
 
 
 def _constant(kind: str) -> Form:
-    """Write text of a known form, alone or with the format that says so, as the constant that it is."""
+    """Return a rewrite of a conversion from text: constant ISO text becomes a typed literal."""
 
     def constant(given: list[str]) -> str | None:
         read_so = len(given) == 1 or (len(given) == 2 and _ISO_FORMAT.fullmatch(given[1]))
@@ -262,7 +265,7 @@ def _constant(kind: str) -> Form:
 
 
 def _days_listed(given: list[str]) -> str | None:
-    """Read BigQuery's list of days, both ends among them, with or without a step."""
+    """Rewrite BigQuery's GENERATE_DATE_ARRAY, whose end is included."""
     if len(given) not in (2, 3):
         return None
     ends = [f"DATE {end}" if _ISO.fullmatch(end) else end for end in given[:2]]
@@ -328,8 +331,8 @@ FORMS: dict[str, Form] = {
 
 
 AMPERSANDS = "&& compares two lists; conditions are joined by AND."
-_MOST = 20  # calls of one question
-# [a name] of SQL Server, and no place in a list
+_MOST = 20  # calls rewritten in one query
+# [a name] of SQL Server, not an index into a list
 _BRACKETED = re.compile(r"(?<![\w\])'\".])\[([a-z_]\w*)\]|(?<=\.)\[([a-z_]\w*)\]", re.IGNORECASE)
 _TOP = re.compile(r"^(\s*select)\s+top\s*(?:\s(\d+)\b|\((\d+)\))(.*?)[\s;]*$", re.IGNORECASE | re.DOTALL)
 _SET_OPERATION = re.compile(r"\b(?:union|intersect|except)\b", re.IGNORECASE)
@@ -339,10 +342,10 @@ _ROLLED = re.compile(
 
 
 def in_duckdbs_words(sql: str) -> Suggestion:
-    """Write every call of another engine as DuckDB does, the innermost first; the text itself where there is none."""
+    """Rewrite all foreign calls of a query for DuckDB, the innermost first; the same text where there is none."""
     differences: list[str] = []
     top = _TOP.match(sql)
-    if top is not None and not _SET_OPERATION.search(sql):  # there LIMIT would end the whole, and TOP its own side
+    if top is not None and not _SET_OPERATION.search(sql):  # LIMIT would apply to the result, TOP applies to one side
         sql = f"{top[1]}{top[4]} LIMIT {top[2] or top[3]}"
     sql = _without_brackets(sql)
     try:
@@ -353,19 +356,19 @@ def in_duckdbs_words(sql: str) -> Suggestion:
             place, made = found
             sql = sql[: place.start] + made.sql + sql[place.end :]
             differences.insert(0, made.differs)
-    except Refusal:  # too long by now, or not to be cut into words
+    except Refusal:  # too long by now, or not tokenizable
         pass
     return Suggestion(sql, joined_differences(*differences))
 
 
 def _without_brackets(sql: str) -> str:
-    """Take names out of the brackets of SQL Server, where text has none."""
+    """Remove SQL Server's [brackets] around identifiers, outside of text literals."""
     parts = re.split(r"('(?:[^']|'')*')", sql)
     return "".join(p if p.startswith("'") else _BRACKETED.sub(lambda found: found[1] or found[2], p) for p in parts)
 
 
 def with_and(sql: str) -> str:
-    """Write AND in the place of every &&."""
+    """Replace every && by AND."""
     for word in reversed(words_of(sql)):
         if word.token_type is TokenType.DAMP:
             sql = f"{sql[: word.start]}AND{sql[word.end + 1 :]}"
@@ -373,12 +376,12 @@ def with_and(sql: str) -> str:
 
 
 def keys_rolled_up(sql: str) -> str:
-    """Write GROUP BY a, b WITH ROLLUP of MySQL and SQL Server with the keys in brackets."""
+    """Rewrite GROUP BY a, b WITH ROLLUP of MySQL and SQL Server as GROUP BY ROLLUP (a, b)."""
     return _ROLLED.sub(lambda found: f"{found[1]} {found[3]} ({found[2]})", sql)
 
 
 def call_at(sql: str, span: Span) -> Suggestion | None:
-    """Write the call of another engine that stands at a place as DuckDB does; None where there is none."""
+    """Rewrite the foreign call that overlaps a span; None where there is none."""
     try:
         words = words_of(sql)
     except Refusal:
@@ -391,11 +394,13 @@ def call_at(sql: str, span: Span) -> Suggestion | None:
 
 
 def _last_call(sql: str, words: list[Token]) -> tuple[Span, Suggestion] | None:
+    """Rewrite the last foreign call of a text, which contains no other one; with its span."""
     calls = (_call(sql, words, at) for at in reversed(range(len(words))))
     return next((call for call in calls if call is not None), None)
 
 
 def _call(sql: str, words: list[Token], at: int) -> tuple[Span, Suggestion] | None:
+    """Rewrite the foreign call whose name is the token at `at`; None where there is none."""
     form = FORMS.get(words[at].text.lower())
     if form is None or at + 1 >= len(words) or words[at + 1].token_type is not TokenType.L_PAREN:
         return None

@@ -1,13 +1,13 @@
-"""Formats of times in other engines -> the signs of strftime; a sign that strftime does not have makes none of it."""
+"""Date format codes of other engines translated to strftime; a format with an unknown code is not translated."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 
-_SAME = "aAbBdHIjmMpSUyY"  # signs of C that mean the same in every engine with a %
+_SAME = "aAbBdHIjmMpSUyY"  # C's format codes, which mean the same in every engine that uses %
 
-# sign -> what it is in strftime
+# format code -> strftime code
 BIGQUERY = {
     **{f"%{sign}": f"%{sign}" for sign in f"{_SAME}GuVwW"},
     "%F": "%Y-%m-%d", "%T": "%H:%M:%S", "%R": "%H:%M", "%h": "%b", "%%": "%%",
@@ -29,14 +29,14 @@ ORACLE = {
 
 
 def in_strftime(text: str, signs: Mapping[str, str]) -> str | None:
-    """Write a format in quotes with the signs of strftime; None where it has another sign, or none at all."""
+    """Translate a quoted date format to strftime; None where it has an unknown code, or none at all."""
     found = re.fullmatch(r"'([^'\"\\]*)'", text)
     if found is None:
         return None
     marked = any(sign.startswith("%") for sign in signs)
     upper = signs is ORACLE
     by_length = "|".join(sorted(map(re.escape, signs), key=len, reverse=True))
-    # letters that repeat are one sign, but for the formats of Oracle, whose signs are words
+    # a run of one letter is a code, except for Oracle, whose codes are words
     one = rf"%.|{by_length}" if marked else by_length if upper else r"([A-Za-z])\1*"
     made, end, several = [], 0, 0
     for sign in re.finditer(one, found[1], re.IGNORECASE if upper else 0):

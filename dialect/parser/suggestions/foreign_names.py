@@ -1,6 +1,6 @@
-"""Functions of other engines, and of DuckDB itself, that the dialect does not have: near in letters to one it has.
+"""Functions of other engines and of DuckDB that the dialect lacks, although their names are close to one it has.
 
-The parser's own list of functions (`sqlglot.exp.FUNCTION_BY_NAME`) is asked first; these are not in it.
+sqlglot's own list of functions (`sqlglot.exp.FUNCTION_BY_NAME`) is searched first; these are not in it.
 """
 
 from __future__ import annotations

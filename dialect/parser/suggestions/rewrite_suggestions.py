@@ -1,9 +1,8 @@
-"""Rewrite suggestions: the same question with coarser or fewer keys or longer time, so that its numbers stand out.
+"""Suggest cheaper or more accurate queries: coarser or fewer keys, a longer time range, persons instead of rows.
 
-Only the text and the catalog are looked at. A suggestion is a proposal: whoever takes it reads it as a question of its
-own first. A question that is more than one plain SELECT with GROUP BY is left as it is. A group key gives way to keys
-with fewer and larger groups, by what the catalog and the functions of the dialect know. The result is written as SQL
-in one line.
+Only text and catalog are read. Each suggestion is compiled as a query of its own before it is used. Only a single
+SELECT, with GROUP BY or without, is rewritten. A group key is replaced by one with fewer and larger groups, which the
+catalog and the functions of the dialect determine. Results are SQL on one line.
 """
 
 from __future__ import annotations
@@ -20,21 +19,21 @@ from dialect.parser.options import Options
 from dialect.parser.parser import bounds_of, options_of, parse
 
 _LONGER = {"MINUTE": "HOUR", "HOUR": "DAY", "DAY": "WEEK", "WEEK": "MONTH", "MONTH": "YEAR"}
-_BINS = 4  # so many become one
+_BINS = 4  # bins that are merged into one
 
 
 @dataclass(frozen=True)
 class Coarser:
-    """One coarser key."""
+    """A coarser group key that may replace one of the query's."""
 
     key: exp.Expr
     told: str
-    table: str | None = None  # a public table that must be joined for it
-    on: str | None = None  # by this column
+    table: str | None = None  # public table that must be joined
+    on: str | None = None  # join column
 
 
 def coarser_keys(key: exp.Expr, private: tuple[Table, ...], catalog: Catalog) -> Iterator[Coarser]:
-    """Propose coarser keys: the next unit of time, larger cells, the place that a place lies in."""
+    """Coarser replacements of a group key: the next time unit, larger cells, the zone that contains a place."""
     if isinstance(key, exp.Column):
         yield from _of_column(key, private, catalog)
     elif isinstance(key, exp.Anonymous):
@@ -46,6 +45,7 @@ def coarser_keys(key: exp.Expr, private: tuple[Table, ...], catalog: Catalog) ->
 
 
 def _of_time(key: exp.Expr) -> Iterator[Coarser]:
+    """Coarser replacements of a time expression."""
     if isinstance(key, exp.TimestampTrunc | exp.DateTrunc) and key.text("unit").upper() in _LONGER:
         unit = _LONGER[key.text("unit").upper()]
         yield Coarser(exp.TimestampTrunc(this=key.this.copy(), unit=exp.var(unit)), f"by {unit.lower()}")
@@ -63,10 +63,12 @@ def _of_time(key: exp.Expr) -> Iterator[Coarser]:
 
 
 def _by_week(day: exp.Expr) -> Coarser:
+    """Replace a day by its week."""
     return Coarser(exp.TimestampTrunc(this=day.copy(), unit=exp.var("WEEK")), "by week")
 
 
 def _of_column(key: exp.Column, private: tuple[Table, ...], catalog: Catalog) -> Iterator[Coarser]:
+    """Coarser replacements of a column: the week of a date, or a column looked up by it."""
     name = key.name.lower()
     for table in private:
         column = table.column(name)
@@ -81,7 +83,7 @@ def _of_column(key: exp.Column, private: tuple[Table, ...], catalog: Catalog) ->
 
 
 def _looked_up(key: exp.Column, column: Column, catalog: Catalog) -> Iterator[Coarser]:
-    """Find what a public table says of each value, itself one of a public list: the zone of a cell."""
+    """Columns of the public table that lists a key's values, where they have a public domain: the zone of a cell."""
     domain = column.domain
     table = catalog.table(domain.table) if isinstance(domain, ColumnOf) else None
     if table is None or not isinstance(domain, ColumnOf) or table.primary_key != (domain.column,):
@@ -93,7 +95,7 @@ def _looked_up(key: exp.Column, column: Column, catalog: Catalog) -> Iterator[Co
 
 
 def joined(tree: exp.Select, coarser: Coarser) -> exp.Select:
-    """Join the public table that a coarser key needs, where it is not there yet."""
+    """Join the public table that a coarser key is looked up in, unless the query reads it already."""
     there = {table.name.lower() for table in tree.find_all(exp.Table)}
     if coarser.table is None or coarser.on is None or coarser.table in there:
         return tree
@@ -101,12 +103,13 @@ def joined(tree: exp.Select, coarser: Coarser) -> exp.Select:
 
 
 def _nothing(call: exp.Anonymous) -> Coarser | None:
+    """Return no coarser key."""
     del call
     return None
 
 
 def _number(call: exp.Anonymous, change: Callable[[int], int], least: int, told: str) -> Coarser | None:
-    """Change the last argument, a whole number."""
+    """Replace a call's last argument, an integer that sets the size of its cells."""
     last = call.expressions[-1] if call.expressions else None
     if not isinstance(last, exp.Literal) or not last.name.isdigit() or change(int(last.name)) < least:
         return None
@@ -124,52 +127,52 @@ _CALLS: Mapping[str, Callable[[exp.Anonymous], Coarser | None]] = {
 
 
 def spelled(tree: exp.Expr) -> str:
-    """Write a tree in DuckDB's SQL, without comments, functions in lower case as analysts write them."""
+    """Generate DuckDB SQL from a tree: without comments, function names in lower case."""
     return tree.sql(dialect="duckdb", comments=False, normalize_functions="lower")
 
 
-_NOT_FOLLOWED = ("dp_interval_low", "dp_interval_high")  # ends of numbers that would be others
+_NOT_FOLLOWED = ("dp_interval_low", "dp_interval_high")  # interval functions, whose columns would change
 _NOT_OFFERED = (exp.With, exp.SetOperation, exp.Window, exp.Distinct, exp.Qualify)
 
 
 class Change(StrEnum):
-    """What a rewrite does to a question."""
+    """Kind of change that a rewrite makes to a query."""
 
     COARSER = "coarser"  # larger cells, longer bins
     FEWER_KEYS = "fewer keys"
-    LONGER = "longer"  # all of the declared time
-    PEOPLE = "people"  # counted instead of rows
-    MORE = "more"  # paid
+    LONGER = "longer"  # all declared privacy windows
+    PEOPLE = "people"  # count persons instead of rows
+    MORE = "more"  # higher price
 
 
 @dataclass(frozen=True)
 class Rewrite:
-    """One way to ask otherwise."""
+    """A suggested query."""
 
     change: Change
-    told: str  # what changes, in words
+    told: str  # the change, in words
     sql: str
-    renamed: Mapping[str, str] = field(default_factory=dict)  # shown columns that count something else now
+    renamed: Mapping[str, str] = field(default_factory=dict)  # old -> new name of columns that count persons now
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """A plain SELECT with GROUP BY, taken apart."""
+    """A single SELECT, analysed for rewriting."""
 
     tree: exp.Select
     options: Options
     sql: str
     catalog: Catalog
-    keys: tuple[int, ...]  # places of the group keys in the select list
+    keys: tuple[int, ...]  # positions of the group keys in the select list
     private: tuple[Table, ...]
 
     def written(self, tree: exp.Select, rho: Fraction | None = None) -> str:
-        """Write a changed tree with the clause of the question, at another price where one is given."""
+        """Generate a changed query with the original privacy clause, at another price if one is given."""
         return _with_clause(spelled(tree), _options(self.options, self.sql, rho))
 
 
 def rewrites(sql: str, catalog: Catalog, rho: Fraction) -> Iterator[Rewrite]:
-    """Propose other questions; `rho` is four times what this one costs. Raises nothing for a question that was read."""
+    """Suggest other queries; `rho` is four times the price of this one. Raises nothing for a query that compiles."""
     asked = _taken_apart(sql, catalog)
     if asked is None:
         return
@@ -181,6 +184,7 @@ def rewrites(sql: str, catalog: Catalog, rho: Fraction) -> Iterator[Rewrite]:
 
 
 def _taken_apart(sql: str, catalog: Catalog) -> _Asked | None:
+    """Analyse a query for rewriting; None where it is not a single SELECT, or has clauses that are not followed."""
     tree = parse(sql)
     if not isinstance(tree, exp.Select) or bounds_of(tree) or any(word in sql.lower() for word in _NOT_FOLLOWED):
         return None
@@ -193,12 +197,12 @@ def _taken_apart(sql: str, catalog: Catalog) -> _Asked | None:
 
 
 def _is_counted(node: exp.Expr) -> bool:
-    """Tell whether DISTINCT stands in a count, and not at a SELECT."""
+    """Return whether a node is the DISTINCT of a COUNT(DISTINCT x)."""
     return isinstance(node, exp.Distinct) and isinstance(node.parent, exp.Count)
 
 
 def _key_places(tree: exp.Select, group: exp.Group) -> tuple[int, ...] | None:
-    """Find where group keys stand in the select list; None where one stands elsewhere, or sets of them are asked."""
+    """Positions of the group keys in the select list; None where a key is not in it, or for grouping sets."""
     if any(group.args.get(name) for name in ("grouping_sets", "rollup", "cube")):
         return None
     shown = [column.unalias() for column in tree.selects]
@@ -210,6 +214,7 @@ def _key_places(tree: exp.Select, group: exp.Group) -> tuple[int, ...] | None:
 
 
 def _place(term: exp.Expr, shown: list[exp.Expr], names: list[str]) -> int | None:
+    """Position in the select list of one term of GROUP BY: by number, by expression or by alias."""
     if isinstance(term, exp.Literal) and not term.is_string:
         return int(term.name) - 1
     if term in shown:
@@ -219,6 +224,7 @@ def _place(term: exp.Expr, shown: list[exp.Expr], names: list[str]) -> int | Non
 
 
 def _coarser(asked: _Asked) -> Iterator[Rewrite]:
+    """Suggest the query with one key replaced by a coarser one."""
     for place in asked.keys:
         for coarser in coarser_keys(asked.tree.selects[place].unalias(), asked.private, asked.catalog):
             tree = asked.tree.copy()
@@ -230,6 +236,7 @@ def _coarser(asked: _Asked) -> Iterator[Rewrite]:
 
 
 def _fewer_keys(asked: _Asked) -> Iterator[Rewrite]:
+    """Suggest the query without one of its keys."""
     if len(asked.keys) < 2:
         return
     for place in asked.keys:
@@ -242,6 +249,7 @@ def _fewer_keys(asked: _Asked) -> Iterator[Rewrite]:
 
 
 def _people(asked: _Asked) -> Iterator[Rewrite]:
+    """Suggest COUNT(DISTINCT person) for COUNT(*)."""
     person = asked.private[0].person
     if person is None or person.through:
         return
@@ -258,7 +266,7 @@ def _people(asked: _Asked) -> Iterator[Rewrite]:
 
 
 def _renamed(tree: exp.Select, counts: list[exp.Count]) -> Mapping[str, str]:
-    """Give columns that count people a name that says so, wherever their aliases stand: people, people_2."""
+    """Rename columns that now count persons to people, people_2, ..., also where their aliases are used."""
     taken = {column.name.lower() for column in tree.find_all(exp.Column)}
     taken |= {item.alias_or_name.lower() for item in tree.selects}
     names: dict[str, str] = {}
@@ -277,6 +285,7 @@ def _renamed(tree: exp.Select, counts: list[exp.Count]) -> Mapping[str, str]:
 
 
 def _longer(asked: _Asked) -> Iterator[Rewrite]:
+    """Suggest the query without its conditions on time."""
     times = {table.time_column for table in asked.private} | {table.date_column for table in asked.private}
     where = asked.tree.args.get("where")
     if where is None:
@@ -291,13 +300,13 @@ def _longer(asked: _Asked) -> Iterator[Rewrite]:
 
 
 def _is_about(conjunct: exp.Expr, columns: set[str | None]) -> bool:
-    """Tell whether a condition reads nothing but these columns."""
+    """Return whether a condition reads only these columns."""
     read = {column.name.lower() for column in conjunct.find_all(exp.Column)}
     return bool(read) and read <= columns
 
 
 def _by_what_stands(tree: exp.Select) -> None:
-    """Group by whatever is no aggregate, and order by what is still shown; without an order the first are any rows."""
+    """Set GROUP BY ALL, and drop ORDER BY terms that are no longer shown; without order also LIMIT."""
     tree.set("group", exp.Group(all=True))
     order = tree.args.get("order")
     if order is None:
@@ -309,7 +318,7 @@ def _by_what_stands(tree: exp.Select) -> None:
 
 
 def _stands(term: exp.Expr, tree: exp.Select) -> bool:
-    """Tell whether a term of ORDER BY reads nothing but shown columns and aggregates."""
+    """Return whether an ORDER BY term reads only shown columns and aggregates."""
     if term in [column.unalias() for column in tree.selects] or isinstance(term, exp.AggFunc):
         return True
     if isinstance(term, exp.Column):
@@ -318,7 +327,7 @@ def _stands(term: exp.Expr, tree: exp.Select) -> bool:
 
 
 def _renumber_order(tree: exp.Select, dropped: int) -> None:
-    """Let the places in ORDER BY name the same columns without one of them."""
+    """Renumber positions in ORDER BY after a column has been dropped from the select list."""
     order = tree.args.get("order")
     for term in () if order is None else tuple(order.expressions):
         if isinstance(term.this, exp.Literal) and term.this.is_int:
@@ -330,7 +339,7 @@ def _renumber_order(tree: exp.Select, dropped: int) -> None:
 
 
 def _put_into_order(tree: exp.Select, key: exp.Expr, coarser: exp.Expr) -> None:
-    """Order by the coarser key where the key itself stands in ORDER BY."""
+    """Replace a key in ORDER BY by its coarser replacement."""
     order = tree.args.get("order")
     for term in () if order is None else order.expressions:
         if term.this == key:
@@ -338,7 +347,7 @@ def _put_into_order(tree: exp.Select, key: exp.Expr, coarser: exp.Expr) -> None:
 
 
 def _options(options: Options, sql: str, rho: Fraction | None) -> list[str]:
-    """Write what the clause of a question says, at another price where one is given."""
+    """Options of a query's privacy clause as text, with another price if one is given."""
     spans: Mapping[str, str] = {name: sql[span.start : span.end] for name, span in options.spans.items()}
     if rho is None:
         return list(spans.values())
@@ -347,6 +356,7 @@ def _options(options: Options, sql: str, rho: Fraction | None) -> list[str]:
 
 
 def _with_clause(text: str, options: list[str]) -> str:
+    """Insert a privacy clause into a SELECT."""
     if not options:
         return text
     return text.replace("SELECT ", f"SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS({', '.join(options)}) ", 1)

@@ -1,7 +1,6 @@
-"""Suggestions: what a refused analyst may have meant, and the first rewrite that is accepted, in place of a hint.
+"""Suggestions for a refused query: candidates are collected, and the first one that compiles replaces the hint.
 
-Candidates are other engines' words, names that are near, tables with a column, quotes. The refusal points at the place
-in the text.
+Candidates are foreign calls rewritten for DuckDB, similar names, joins to a table that has the column, and quotes.
 """
 
 from __future__ import annotations
@@ -19,13 +18,19 @@ from dialect.parser.suggestions.foreign_dialects import AMPERSANDS, call_at, in_
 
 MOST_NAMES = 12
 _FROM = re.compile(r"\bfrom\s+(\w+)", re.IGNORECASE)
-_IN_OTHER_WORDS = (Code.FUNC, Code.COLUMN, Code.WINDOW, Code.TABLE, Code.PARSE)  # codes of refused calls
+_IN_OTHER_WORDS = (
+    Code.FUNC,
+    Code.COLUMN,
+    Code.WINDOW,
+    Code.TABLE,
+    Code.PARSE,
+)  # refusals that may be caused by foreign syntax
 _QUOTED = re.compile(r'"([^"]*)"')
 _ALIAS = re.compile(r'\bas\s+"([^"]*)"', re.IGNORECASE)
 
 
 def taught(refused: Refusal, sql: str, catalog: Catalog) -> Refusal:
-    """Add to a refusal how DuckDB says what it points at, or what the catalog knows of the names in it."""
+    """Add suggestions to a refusal: DuckDB's form of foreign syntax, or similar names of the catalog."""
     if refused.span is None:
         return refused
     if refused.code in _IN_OTHER_WORDS and (made := _in_duckdbs_words(refused, refused.span, sql)) is not None:
@@ -45,7 +50,7 @@ def taught(refused: Refusal, sql: str, catalog: Catalog) -> Refusal:
 
 
 def _in_duckdbs_words(refused: Refusal, span: Span, sql: str) -> Refusal | None:
-    """Show what another engine's call is in DuckDB; None where the refusal points at none."""
+    """Suggest DuckDB's form of the refused foreign call; None where the refusal does not point at one."""
     call, whole = call_at(sql, span), in_duckdbs_words(sql)
     read = refused.code is not Code.PARSE and sql[span.start : span.start + 3].lower() != "top"
     if whole.sql == sql or (call is None and read):
@@ -54,7 +59,7 @@ def _in_duckdbs_words(refused: Refusal, span: Span, sql: str) -> Refusal | None:
 
 
 def _quoted(refused: Refusal, sql: str, catalog: Catalog) -> Refusal:
-    """Write text in double quotes, as MySQL and BigQuery allow it, in single ones; names of the catalog stay names."""
+    """Suggest single quotes for text in double quotes, which MySQL and BigQuery allow; catalog names stay."""
     assert refused.span is not None  # noqa: S101  the caller asks
     start, end = refused.span.start, refused.span.end
     texts = ["'" + sql[start:end].strip('"').replace("'", "''") + "'"]
@@ -70,6 +75,7 @@ def _quoted(refused: Refusal, sql: str, catalog: Catalog) -> Refusal:
 
 
 def _elsewhere(refused: Refusal, column: str, sql: str, catalog: Catalog) -> Refusal:
+    """Suggest joining a table that has the missing column."""
     having = [t for t in catalog.tables if any(c.visible and c.name.lower() == column for c in t.columns)]
     first = _FROM.search(sql)
     source = catalog.table(first[1].lower()) if first else None
@@ -84,16 +90,16 @@ def _elsewhere(refused: Refusal, column: str, sql: str, catalog: Catalog) -> Ref
 
 
 def _read_from(column: str, table: Table, join: str) -> str:
-    """State what a join that finds a column leaves out, and what it repeats."""
+    """Difference of a suggested join: rows that it drops or repeats."""
     unique = bool(table.primary_key) and f"({', '.join(table.primary_key)})" in join
     repeated = "" if unique else "; one that meets several counts each time"
     return f"{column} of {table.name}; rows that meet none are left out{repeated}"
 
 
 def _shared(one: Table, other: Table) -> list[str]:
-    """Name the columns by which each row of a table meets one row of the other at most, or a public list's."""
+    """Columns of `one` that join it to at most one row of `other`, or that reference another public table's list."""
     names = {column.name for column in one.columns if column.visible}
-    if other.private:  # by the person alone, all rows of a person would meet all others of theirs
+    if other.private:  # joined by the person alone, each row would match all rows of its person
         person = None if other.person is None else other.person.column
         alone = person in names and one.person is not None and one.person.column == person
         return list(other.primary_key) if alone and other.primary_key == (person,) else []
@@ -103,6 +109,7 @@ def _shared(one: Table, other: Table) -> list[str]:
 
 
 def _near_table(refused: Refusal, sql: str, catalog: Catalog) -> Refusal:
+    """Suggest tables with a similar name."""
     assert refused.span is not None  # noqa: S101  the caller asks
     start, end = refused.span.start, refused.span.end
     word = sql[start:end].split(maxsplit=1)[0].lower()
@@ -116,6 +123,7 @@ def _near_table(refused: Refusal, sql: str, catalog: Catalog) -> Refusal:
 
 
 def _described(refused: Refusal, word: str, sql: str, catalog: Catalog) -> Refusal:
+    """Answer SHOW and DESCRIBE of other forms with the names of tables or columns."""
     if word.upper() not in {"SHOW", "DESCRIBE", "DESC", "SUMMARIZE"} or not catalog.tables:
         return refused
     named = [table for name in re.findall(r"\w+", sql)[1:] if (table := catalog.table(name.lower())) is not None]
@@ -130,7 +138,7 @@ def _described(refused: Refusal, word: str, sql: str, catalog: Catalog) -> Refus
 
 
 def _few(names: Sequence[str]) -> str:
-    """Write the first names, and how many more there are."""
+    """Join the first names by commas, with the number of the others."""
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     return f"{', '.join(names[:MOST_NAMES])}{more}"
 
@@ -139,15 +147,15 @@ def _names(tables: Sequence[Table]) -> list[str]:
     return [table.name for table in tables]
 
 
-_MOST_TRIED = 4  # rewrites of one refused question
+_MOST_TRIED = 4  # suggestions compiled for one refusal
 _LONGEST_TRY = 240  # characters
-_STEPS = 2  # of one in DuckDB's words, a rewrite of its own may be accepted
+_STEPS = 2  # a rewrite for DuckDB may be refused too, and its own suggestion compile
 
 
 def accepted_try(refused: Refusal, sql: str, catalog: Catalog, read: Callable[[str], object]) -> Refusal:
-    """Let a refusal point at something, and try what it suggests before an analyst does, by what reads a question.
+    """Return a refusal with a span and a suggestion that compiles; `read` compiles a text. Raises nothing.
 
-    `read` takes a text and raises Refusal, or RecursionError of what is nested too deeply. Raises nothing.
+    `read` raises Refusal, or RecursionError where a text is nested too deeply.
     """
     pointed = _pointed(refused, sql, catalog)
     accepted = _accepted(pointed, sql, catalog, read, _STEPS)
@@ -155,15 +163,17 @@ def accepted_try(refused: Refusal, sql: str, catalog: Catalog, read: Callable[[s
 
 
 def _pointed(refused: Refusal, sql: str, catalog: Catalog) -> Refusal:
+    """Add a span and suggestions to a refusal."""
     return taught(replace(refused, span=refused.span or first_word(sql)), sql, catalog)
 
 
 def _accepted(
     pointed: Refusal, sql: str, catalog: Catalog, read: Callable[[str], object], steps: int
 ) -> Suggestion | None:
-    """Find the first rewrite that is accepted, or one of its own where it says the same in DuckDB's words.
+    """First suggestion that compiles, or that does after one more suggestion for its own refusal.
 
-    Placeholders are filled for the trial only.
+    The second step applies only to a query that was rewritten from a foreign dialect. Placeholders have sample values
+    during compilation only.
     """
     for each in pointed.rewrites[:_MOST_TRIED]:
         if len(each.sql) > _LONGEST_TRY:

@@ -1,7 +1,7 @@
-"""Suggestions for refused window functions: the same numbers of groups, windows over groups, or QUALIFY.
+"""Suggestions for refused window functions: GROUP BY, windows over groups, or QUALIFY.
 
-A window over rows of many people becomes an aggregate by groups, or a window that sums these up. A window that keeps
-one row of several becomes the same question with QUALIFY.
+A window over rows of many persons becomes an aggregate by groups, or a window that sums the groups. A window that
+chooses one row of several becomes QUALIFY.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ from sqlglot import exp
 
 from dialect.parser.spans import question_with
 
-_ADDED = (exp.Count, exp.CountIf, exp.Sum)  # what groups have together is what each has, added
+_ADDED = (exp.Count, exp.CountIf, exp.Sum)  # aggregates of a union of groups are sums over the groups
 _OF_GROUPS = (*_ADDED, exp.Avg, exp.Min, exp.Max)
 _NOT_FOLLOWED = ("group", "having", "qualify", "distinct")
 
 
 def windows_as_groups(node: exp.Expr) -> tuple[str, ...]:
-    """Write a SELECT with windows as groups of what they part by; those that show more as sums over smaller groups."""
+    """Rewrite a SELECT with windows as GROUP BY their PARTITION BY; finer output becomes sums over groups.
+
+    SELECT zone, COUNT(*) OVER (PARTITION BY zone) FROM visit  ->  SELECT zone, COUNT(*) FROM visit GROUP BY zone
+    """
     select = node.find_ancestor(exp.Select)
     if select is None or any(select.args.get(clause) for clause in _NOT_FOLLOWED):
         return ()
@@ -35,32 +38,35 @@ def windows_as_groups(node: exp.Expr) -> tuple[str, ...]:
 
 
 def grouped_in_words(node: exp.Expr) -> str:
-    """Say which groups a window may have meant."""
+    """Hint: the GROUP BY that a window over rows may be replaced by."""
     keys = ", ".join(part.sql("duckdb", comments=False) for part in node.args.get("partition_by") or ())
     return f"GROUP BY {keys or 'what is shown'}, and windows over its groups: SUM(COUNT(*)) OVER ()"
 
 
 def _windows(select: exp.Expr) -> Iterator[exp.Expr]:
+    """Window functions of a SELECT, without those of its subqueries."""
     yield from (window for window in select.find_all(exp.Window) if window.parent_select is select)
 
 
 def _call(window: exp.Expr) -> exp.Expr:
+    """Return the aggregate of a window function, without FILTER."""
     inner: exp.Expr = window.this.this if isinstance(window.this, exp.Filter) else window.this
     return inner
 
 
 def _is_of_groups(window: exp.Expr) -> bool:
-    """Tell whether a window gives one number to each of its parts."""
+    """Return whether a window has one value per partition: an aggregate without order and frame."""
     runs = any(window.args.get(clause) for clause in ("order", "spec", "alias"))
     return not runs and isinstance(_call(window), _OF_GROUPS)
 
 
 def _is_shown(column: exp.Expr, by: tuple[exp.Expr, ...]) -> bool:
+    """Return whether a select item is a partition key or a window."""
     return column.unalias() in by or column.find(exp.Window) is not None
 
 
 def _as_groups(select: exp.Expr) -> None:
-    """Show what windows part by and their numbers, one row for each part."""
+    """Rewrite a SELECT to one row per partition: the partition keys and the windows as aggregates."""
     windows = list(_windows(select))
     by = tuple(windows[0].args.get("partition_by") or ())
     select.set("expressions", [column for column in select.expressions if _is_shown(column, by)])
@@ -70,7 +76,7 @@ def _as_groups(select: exp.Expr) -> None:
 
 
 def _as_sums(select: exp.Expr) -> None:
-    """Group by all that is shown, and add the groups up where windows added rows up."""
+    """Rewrite a SELECT to group by its other columns, and each window to a sum over these groups."""
     windows = list(_windows(select))
     by = tuple(windows[0].args.get("partition_by") or ())
     plain = [column.unalias() for column in select.expressions if column.find(exp.Window) is None]
@@ -80,6 +86,7 @@ def _as_sums(select: exp.Expr) -> None:
 
 
 def _group(select: exp.Expr, keys: tuple[exp.Expr, ...]) -> None:
+    """Set the GROUP BY of a SELECT."""
     if keys:
         select.set("group", exp.Group(expressions=[key.copy() for key in keys]))
 
@@ -88,7 +95,7 @@ _OF_THE_ROWS = ("from_", "joins", "windows")
 
 
 def where_as_qualify(node: exp.Expr) -> tuple[str, ...]:
-    """Write a WHERE with windows as the QUALIFY of a subquery in FROM."""
+    """Move a WHERE with window functions into QUALIFY of a subquery in FROM."""
     select = node.find_ancestor(exp.Select)
     if select is None or node.find_ancestor(exp.Where) is None or select.args.get("where") is None:
         return ()
@@ -103,7 +110,7 @@ def where_as_qualify(node: exp.Expr) -> tuple[str, ...]:
 
 
 def qualify_of_rows(node: exp.Expr) -> tuple[str, ...]:
-    """Write a QUALIFY beside groups as one that chooses rows before they are grouped."""
+    """Move the QUALIFY of a grouped SELECT into a subquery, where it chooses rows before grouping."""
     select = node.find_ancestor(exp.Select)
     if select is None or node.find_ancestor(exp.Qualify) is None:
         return ()
@@ -118,7 +125,7 @@ def qualify_of_rows(node: exp.Expr) -> tuple[str, ...]:
 
 
 def distinct_on_as_qualify(select: exp.Select) -> tuple[str, ...]:
-    """Write DISTINCT ON as the QUALIFY that keeps the first row of each key, in the order beyond the keys."""
+    """Rewrite DISTINCT ON as QUALIFY ROW_NUMBER() = 1: the first row of each key, by the remaining order."""
     if any(select.args.get(clause) for clause in ("group", "qualify", "limit", "offset")):
         return ()
 
@@ -137,7 +144,7 @@ def distinct_on_as_qualify(select: exp.Select) -> tuple[str, ...]:
 
 
 def _put_below(above: exp.Expr, chosen: exp.Qualify) -> None:
-    """Move what a SELECT reads into a subquery of all columns, and name these without their tables."""
+    """Move FROM, WHERE and QUALIFY of a SELECT into a subquery that selects all columns; drop table qualifiers."""
     below = exp.select("*")
     for clause in (*_OF_THE_ROWS, "where"):
         below.set(clause, above.args.get(clause))
