@@ -509,7 +509,7 @@ def _at_least_one(rows: Field) -> Field:
 def with_list(made: Field, kept: Field) -> Field:
     """Give one person's MIN of a public column the list of that column alone: other fields may be of other rows."""
     public = public_list(kept)
-    assert public is not None  # noqa: S101  the caller asks
+    assert public is not None  # noqa: S101  checked by the caller
     alone = Field(made.id, None, made.type, kept.nullable)
     projected = Public(Project(public, ((alone, Ref(kept)),)), (*public.fields, alone))
     listed = Public(Distinct(projected, (alone,)), (alone,))

@@ -167,7 +167,7 @@ def _checked(columns: _Columns, role: str, node: exp.Expr) -> str | None:
 
 def _looked_up(columns: _Columns, table: Table, movement: Movement, catalog: Catalog, found: dict[str, str]) -> str:
     """Look up what the rows do not say themselves in the public table that knows it."""
-    assert movement.through is not None  # noqa: S101  the caller asks
+    assert movement.through is not None  # noqa: S101  checked by the caller
     own, name = movement.through
     key, target = columns.coming_from(Origin(table.name, own)), catalog.table(name)
     wanted = {role: column for role, column in _places(movement).items() if column and role not in found}

@@ -240,6 +240,5 @@ def _arguments(call: exp.Expr) -> list[str]:
         given = list(call.expressions)
     given = [part.this if isinstance(part, exp.Order) else part for part in given]
     given = [inner for part in given for inner in (part.expressions if isinstance(part, exp.Distinct) else [part])]
-    return [
-        part.sql("duckdb", comments=False) for part in given if part is not None
-    ]  # rank(ORDER BY x) has no arguments
+    # None: rank(ORDER BY x) has no arguments
+    return [part.sql("duckdb", comments=False) for part in given if part is not None]

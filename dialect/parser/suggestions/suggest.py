@@ -18,13 +18,8 @@ from dialect.parser.suggestions.foreign_dialects import AMPERSANDS, call_at, in_
 
 MOST_NAMES = 12
 _FROM = re.compile(r"\bfrom\s+(\w+)", re.IGNORECASE)
-_IN_OTHER_WORDS = (
-    Code.FUNC,
-    Code.COLUMN,
-    Code.WINDOW,
-    Code.TABLE,
-    Code.PARSE,
-)  # refusals that may be caused by foreign syntax
+# refusals that may be caused by foreign syntax
+_IN_OTHER_WORDS = (Code.FUNC, Code.COLUMN, Code.WINDOW, Code.TABLE, Code.PARSE)
 _QUOTED = re.compile(r'"([^"]*)"')
 _ALIAS = re.compile(r'\bas\s+"([^"]*)"', re.IGNORECASE)
 
@@ -60,7 +55,7 @@ def _in_duckdbs_words(refused: Refusal, span: Span, sql: str) -> Refusal | None:
 
 def _quoted(refused: Refusal, sql: str, catalog: Catalog) -> Refusal:
     """Suggest single quotes for text in double quotes, which MySQL and BigQuery allow; catalog names stay."""
-    assert refused.span is not None  # noqa: S101  the caller asks
+    assert refused.span is not None  # noqa: S101  checked by the caller
     start, end = refused.span.start, refused.span.end
     texts = ["'" + sql[start:end].strip('"').replace("'", "''") + "'"]
     names = {name.lower() for table in catalog.tables for name in (table.name, *(c.name for c in table.columns))}
@@ -110,7 +105,7 @@ def _shared(one: Table, other: Table) -> list[str]:
 
 def _near_table(refused: Refusal, sql: str, catalog: Catalog) -> Refusal:
     """Suggest tables with a similar name."""
-    assert refused.span is not None  # noqa: S101  the caller asks
+    assert refused.span is not None  # noqa: S101  checked by the caller
     start, end = refused.span.start, refused.span.end
     word = sql[start:end].split(maxsplit=1)[0].lower()
     known = [table.name for table in catalog.tables]
