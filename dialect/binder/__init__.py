@@ -1,4 +1,4 @@
-"""Syntax tree to typed relations: names, types, scopes, subqueries.
+"""Bind a syntax tree to typed relations: name resolution, types, scopes, subqueries.
 
 A sqlglot tree and a Catalog -> Relation.
 

@@ -1,7 +1,7 @@
-"""Aggregate calls -> Measure: name in the allow-list, typed arguments, FILTER condition, allowed place, range.
+"""Bind aggregate calls to Measures: supported name, typed arguments, FILTER condition, allowed place, range.
 
-Ordered-set and list aggregates take an order, a separator or a level besides: which of their arguments order the rows,
-and which are constants, is decided here.
+Ordered-set and list aggregates also take an order, a separator or a level. Which of their arguments order the rows,
+and which must be constants, is decided here.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ from dialect.stability.outer_joins import check_ignored
 from dialect.stability.row_operators import facts_of
 
 Ordered = tuple[tuple[Expr, ...], tuple[Direction, ...]]
-_ROWS = {"first", "last"}  # which row, only an order says
-_IN_ORDER = {*_ROWS, "list", "list_distinct", "mode", "string_agg"}  # written with an order by what they are of
+_ROWS = {"first", "last"}  # undefined without an order
+_IN_ORDER = {*_ROWS, "list", "list_distinct", "mode", "string_agg"}  # order-dependent aggregates
 
 
 def ordered(name: str, call: exp.Expr, names: Names) -> Ordered:
-    """Read FIRST(x ORDER BY t), LIST(x), STRING_AGG(x, ',' ORDER BY t DESC)."""
+    """Bind FIRST(x ORDER BY t), LIST(x), STRING_AGG(x, ',' ORDER BY t DESC): arguments, sort keys, directions."""
     only(call, "this", "separator", code=Code.AGG)
     inner = call.this
     terms = inner.expressions if isinstance(inner, exp.Order) else []
@@ -82,7 +82,7 @@ def ordered(name: str, call: exp.Expr, names: Names) -> Ordered:
 
 
 def in_its_own_order(call: exp.Expr) -> exp.Expr:
-    """Read MODE() WITHIN GROUP (ORDER BY x) as MODE(x); leave MODE(x ORDER BY x), the least of several."""
+    """Normalize MODE() WITHIN GROUP (ORDER BY x) to MODE(x); MODE(x ORDER BY x), which breaks ties, stays."""
     within = isinstance(call, exp.WithinGroup) and isinstance(call.this, exp.Mode) and call.this.this is None
     order = call.expression if within else call.this if isinstance(call, exp.Mode) else None
     if not isinstance(order, exp.Order):
@@ -99,7 +99,7 @@ def in_its_own_order(call: exp.Expr) -> exp.Expr:
 
 
 def check_varying(name: str, arguments: tuple[Expr, ...], directions: tuple[Direction, ...], call: exp.Expr) -> None:
-    """Refuse a constant where rows are put in order: DuckDB binds none there, whatever the rows are."""
+    """Refuse a constant as an ordering expression, which DuckDB can't bind; raises Refusal with E_AGG."""
     if name not in _IN_ORDER:
         return
     of_rows = (arguments[0], *arguments[len(arguments) - len(directions) :])
@@ -110,12 +110,14 @@ def check_varying(name: str, arguments: tuple[Expr, ...], directions: tuple[Dire
 
 
 def _term(term: exp.Expr) -> exp.Expr:
+    """Expression of an ORDER BY term."""
     only(term, "this", "desc", "nulls_first", code=Code.AGG)
     inner: exp.Expr = term.this
     return inner
 
 
 def _separator(call: exp.Expr, names: Names) -> Literal:
+    """Constant separator of STRING_AGG, a comma by default."""
     written = call.args.get("separator")
     found = Literal(",", SqlType.VARCHAR) if written is None else scalar(written, names)
     if not isinstance(found, Literal) or found.type is not SqlType.VARCHAR or found.value is None:
@@ -124,11 +126,11 @@ def _separator(call: exp.Expr, names: Names) -> Literal:
 
 
 def quantile(name: str, call: exp.Expr, names: Names) -> tuple[Expr, ...]:
-    """Read QUANTILE_CONT(x, 0.25), or PERCENTILE_CONT(0.25) WITHIN GROUP (ORDER BY x); _DISC alike."""
+    """Bind QUANTILE_CONT(x, 0.25) or PERCENTILE_CONT(0.25) WITHIN GROUP (ORDER BY x), and their _DISC forms."""
     if not isinstance(call, exp.WithinGroup):
         only(call, "this", "expression", "quantile", code=Code.AGG)
         level, value = call.args.get("expression") or call.args.get("quantile"), call.this
-        at = _level(level, False, name, call, names)  # of nothing there is no level either
+        at = _level(level, False, name, call, names)  # checked before the value is bound
         return (scalar(value, names), at)
     only(call.this, "this", code=Code.AGG)
     only(call.expression, "expressions", code=Code.AGG)
@@ -143,6 +145,7 @@ def quantile(name: str, call: exp.Expr, names: Names) -> tuple[Expr, ...]:
 
 
 def _level(node: exp.Expr | None, descending: bool, name: str, call: exp.Expr, names: Names) -> Literal:
+    """Constant quantile level from 0 to 1, inverted for a descending order."""
     if isinstance(node, exp.Array):
         raise _one_each(node, name, call)
     typed = scalar(node, names) if node is not None else None
@@ -154,7 +157,7 @@ def _level(node: exp.Expr | None, descending: bool, name: str, call: exp.Expr, n
 
 
 def _one_each(levels: exp.Array, name: str, call: exp.Expr) -> Exception:
-    """Write one call per level: they cost no more than one."""
+    """Refuse a list of quantile levels; suggest one call per level, which costs the same."""
     value = call.expression.expressions[0].this if isinstance(call, exp.WithinGroup) else call.this
     text = value.sql("duckdb", comments=False)
     calls = ", ".join(f"{name.upper()}({text}, {level.sql('duckdb', comments=False)})" for level in levels.expressions)
@@ -166,22 +169,22 @@ def _one_each(levels: exp.Array, name: str, call: exp.Expr) -> Exception:
 
 @dataclass(frozen=True)
 class Called:
-    """An aggregate call, typed."""
+    """A bound aggregate call."""
 
     name: str
     arguments: tuple[Expr, ...]
-    test: Expr | None  # FILTER, and what the call itself tests
-    directions: tuple[Direction, ...] = ()  # of the last arguments, by which rows are ordered
+    test: Expr | None  # FILTER, and conditions of the call itself
+    directions: tuple[Direction, ...] = ()  # of the sort keys, which are the last arguments
 
 
-_EACH_ONCE = {"min", "max", "bool_and", "bool_or", "any_value"}  # repeats change nothing
-_DISTINCT = {"sum", "avg", "list"}  # read as aggregates of their own
+_EACH_ONCE = {"min", "max", "bool_and", "bool_or", "any_value"}  # DISTINCT has no effect
+_DISTINCT = {"sum", "avg", "list"}  # with DISTINCT, aggregates of their own
 _ORDERED = {"first", "last", "list", "string_agg"}
 _LARGEST = sys.float_info.max
 _ONE, _ZERO = Literal(1, SqlType.BIGINT), Literal(0, SqlType.BIGINT)
 
 
-# the type of a NULL without one, as an argument; of all others whole numbers, which have every aggregate
+# type of an untyped NULL argument; BIGINT for all other aggregates
 _NULL_AS = {
     **dict.fromkeys(("bool_and", "bool_or", "count_if"), SqlType.BOOLEAN),
     **dict.fromkeys(("list", "list_distinct", "string_agg"), SqlType.VARCHAR),
@@ -189,28 +192,29 @@ _NULL_AS = {
 
 
 def aggregate_call(name: str, call: exp.Expr, test: Expr | None, names: Names, node: exp.Expr) -> Called:
-    """Read the arguments of a call; `test` is its FILTER, to which what the call itself tests is added."""
+    """Bind an aggregate call's arguments; `test` is its FILTER, extended by what the call itself tests."""
     read = _called(name, call, test, names, node)
     return replace(read, arguments=_typed(read.name, read.arguments))
 
 
 def _typed(name: str, arguments: tuple[Expr, ...]) -> tuple[Expr, ...]:
-    """Give each NULL without a type one that the aggregate takes: an engine chooses none for it otherwise."""
+    """Give each untyped NULL a type that the aggregate accepts; engines would infer none."""
     null = Literal(None, _NULL_AS.get(name, SqlType.BIGINT))
     return tuple(null if each.type is SqlType.NULL else each for each in arguments)
 
 
 def _called(name: str, call: exp.Expr, test: Expr | None, names: Names, node: exp.Expr) -> Called:
+    """Bind a call by its form: quantile, ordered, plain; counts of conditions become filtered counts."""
     if name in {"quantile_cont", "quantile_disc"}:
         return Called(name, quantile(name, call, names), test)
     if name in _ORDERED and not isinstance(call.this, exp.Distinct):
         arguments, directions = ordered(name, call, names)
         joined = name == "string_agg" and nullable(arguments[0])
         return Called(name, arguments, _both(test, exists(arguments[0], node), node) if joined else test, directions)
-    if name == "mode" and isinstance(call.this, exp.Order):  # by itself, which decides what is equally frequent
+    if name == "mode" and isinstance(call.this, exp.Order):  # ordered by its own value, which breaks ties
         value = scalar(call.this.this, names)
         return Called(name, (value, value), test, (Direction(descending=False, nulls_first=False),))
-    apart = "separator" if name == "string_agg" else "this"  # of different values, which are refused for themselves
+    apart = "separator" if name == "string_agg" else "this"  # of DISTINCT, which is refused below
     only(call, "this", "expression", "big_int", "expressions", apart, code=Code.AGG)
     name, arguments = _arguments(name, call, names)
     arguments = _typed(name, arguments)
@@ -226,6 +230,7 @@ def _called(name: str, call: exp.Expr, test: Expr | None, names: Names, node: ex
 
 
 def _arguments(name: str, call: exp.Expr, names: Names) -> tuple[str, tuple[Expr, ...]]:
+    """Bind the arguments of a plain call; DISTINCT changes the aggregate's name or disappears."""
     inner = call.this
     if name == "count" and _of_rows(call):
         return "count_star", ()
@@ -253,14 +258,14 @@ def _arguments(name: str, call: exp.Expr, names: Names) -> tuple[str, tuple[Expr
 
 
 def _of_rows(call: exp.Expr) -> bool:
-    """Tell whether a count is of rows: count(*), or DuckDB's count()."""
+    """Return whether a call counts rows: count(*), or DuckDB's count()."""
     if isinstance(call.this, exp.Star):
         only(call.this, code=Code.AGG)
     return isinstance(call.this, exp.Star) or (isinstance(call, exp.Count) and call.this is None)
 
 
 def _counted(node: exp.Expr, names: Names) -> Expr:
-    """Type what is counted; CASE WHEN .. THEN person END is how analysts count the persons for whom something holds."""
+    """Bind the argument of COUNT; CASE WHEN .. THEN person END counts persons who satisfy a condition."""
     if isinstance(node, exp.Case) and node.args.get("this") is None and node.args.get("default") is None:
         branches = node.args["ifs"]
         if len(branches) == 1 and isinstance(branches[0].args["true"], exp.Column):
@@ -271,20 +276,21 @@ def _counted(node: exp.Expr, names: Names) -> Expr:
 
 
 def _as_number(test: Expr, node: exp.Expr) -> Expr:
-    """Write a condition as 1 or 0, and NULL where it is NULL: the sum of a condition counts where it is true."""
+    """Convert a condition to 1 or 0, and NULL where it is NULL, so that its sum counts the true rows."""
     if not nullable(test):
         return case([(test, _ONE)], _ZERO, node)
     return case([(test, _ONE), (apply("not", [test], node), _ZERO)], NULL, node)
 
 
 def _both(test: Expr | None, other: Expr, node: exp.Expr) -> Expr:
+    """Conjunction of two conditions, the first of which may be absent."""
     return other if test is None else apply("and", [test, other], node)
 
 
 def both_exist(arguments: tuple[Expr, ...], test: Expr | None, node: exp.Expr) -> Expr | None:
-    """Add to a condition that every argument is a number: pairs count where both are."""
+    """Extend a condition to rows where every argument is a finite number: pairs of CORR and the like."""
     for argument in arguments:
-        if argument.type is SqlType.DOUBLE:  # NULL and NaN are within no ends, infinities beyond them
+        if argument.type is SqlType.DOUBLE:  # false for NULL and NaN, and for infinities
             test = _both(test, apply(">=", [argument, Literal(-_LARGEST, SqlType.DOUBLE)], node), node)
             test = _both(test, apply("<=", [argument, Literal(_LARGEST, SqlType.DOUBLE)], node), node)
         elif nullable(argument):
@@ -293,11 +299,11 @@ def both_exist(arguments: tuple[Expr, ...], test: Expr | None, node: exp.Expr) -
 
 
 def exists(value: Expr, node: exp.Expr) -> Expr:
-    """Write that a value is not NULL."""
+    """IS NOT NULL of a value."""
     return apply("not", [apply("is null", [value], node)], node)
 
 
-WIDEST = 1e25  # of a range that sums can be clamped to: below 2^27 grains of at most 2^60, or a value fits no 64 bits
+WIDEST = 1e25  # widest range that fixed-point sums accept: at most 2^27 grains of at most 2^60, else a value overflows 64 bits
 _LEVELS = {"quantile_cont", "quantile_disc"}
 _KEEPS_ARGUMENT = {
     "min",
@@ -309,10 +315,10 @@ _KEEPS_ARGUMENT = {
     "first",
     "last",
     "quantile_disc",
-}  # their value is one of the argument's values
+}  # the result is one of the argument's values
 _ONE_ROW = {"first", "last"}
 _COUNTS = {"count_star", "count", "count_distinct"}
-_QUANTILES = {"median", *_LEVELS, "min", "max"}  # across people; of one person's rows MIN and MAX are their own
+_QUANTILES = {"median", *_LEVELS, "min", "max"}  # over many persons; within one person's rows MIN and MAX are exact
 _BOUNDED = {"sum", "avg", *_QUANTILES}
 _NUMBERS = (SqlType.BIGINT, SqlType.DOUBLE)
 _NUMERIC = {"sum", "avg", "median", "quantile_cont", "product", "sum_distinct", "avg_distinct", *MOMENTS}
@@ -321,7 +327,7 @@ _LIST_OF = {SqlType.VARCHAR: SqlType.VARCHAR_LIST, SqlType.BIGINT: SqlType.BIGIN
 _CONDITION = ((SqlType.BOOLEAN,), "a condition", "{0} <> 0")
 _LISTED = (tuple(_LIST_OF), "text or integers", "CAST({0} AS VARCHAR)")
 _BITS = ((SqlType.BIGINT,), "integers", "CAST({0} AS BIGINT)")
-# type -> what is a number of it
+# type -> conversions to a number
 _NUMBER_OF = {
     SqlType.BOOLEAN: ("CAST({0} AS INT)",),
     SqlType.INTERVAL: OF_INTERVALS,
@@ -329,7 +335,7 @@ _NUMBER_OF = {
     **dict.fromkeys(_LISTS, ("LENGTH({0})",)),
     SqlType.TIME: ("HOUR({0})",),
 }
-# what the first argument must be, in words too, and what would be it
+# aggregate -> types of its first argument, their description, and a conversion to one of them
 _TAKING: dict[str, tuple[tuple[SqlType, ...], str, str]] = {
     **dict.fromkeys(("count_if", "bool_and", "bool_or"), _CONDITION),
     **dict.fromkeys(("list", "list_distinct"), _LISTED),
@@ -339,7 +345,10 @@ _TAKING: dict[str, tuple[tuple[SqlType, ...], str, str]] = {
 
 
 def measure(node: exp.Expr, names: RowNames, source: Relation, releasing: bool, reading: Reading) -> Measure:
-    """Read one aggregate call over the rows of a source; `releasing` where its groups hold many people's rows."""
+    """Bind one aggregate call over a source's rows; `releasing`: its groups contain rows of many persons.
+
+    Raises Refusal where the aggregate is not supported there, its arguments don't fit, or a value has no known range.
+    """
     call, test = node, None
     if isinstance(node, exp.Filter):
         only(node, "this", "expression", code=Code.AGG)
@@ -364,7 +373,7 @@ def measure(node: exp.Expr, names: RowNames, source: Relation, releasing: bool, 
         facts = (*source.facts, *(facts_of(test) if test is not None else ()))
         _check_ranges(aggregate, arguments, facts, node, bounds)
         test = both_exist(arguments, test, node) if len(arguments) > 1 and name in MOMENTS else test
-        alone = arguments[:1] if name != "count_distinct" or len(arguments) == 1 else ()  # a tuple of NULLs is one
+        alone = arguments[:1] if name != "count_distinct" or len(arguments) == 1 else ()  # a tuple of NULLs is counted
         check_ignored(name, alone, test, source, names.scope.written(source.person), node)
         if name in _QUANTILES:
             return Measure(name, arguments, test, _of_many(aggregate, arguments, reading))
@@ -374,11 +383,11 @@ def measure(node: exp.Expr, names: RowNames, source: Relation, releasing: bool, 
 
 
 def _allowed(call: exp.Expr, node: exp.Expr) -> tuple[exp.Expr, str]:
-    """Give a call and its name in the allow-list; raises Refusal where it has none."""
+    """Unwrap a call and return its name in the allow-list; raises Refusal where it has none."""
     call = in_its_own_order(call)
     name = aggregate_name(call) or ""
     if isinstance(call, exp.IgnoreNulls) and isinstance(call.this, exp.AnyValue):
-        call = call.this  # as the parser reads every ANY_VALUE
+        call = call.this  # sqlglot wraps every ANY_VALUE
     within = isinstance(call, exp.WithinGroup) and name not in _LEVELS
     if name not in AGGREGATES or within or isinstance(call, exp.IgnoreNulls | exp.RespectNulls):
         raise unknown_aggregate(name, node)
@@ -386,18 +395,18 @@ def _allowed(call: exp.Expr, node: exp.Expr) -> tuple[exp.Expr, str]:
 
 
 def _of_persons(name: str, arguments: tuple[Expr, ...]) -> bool:
-    """Tell whether different persons are counted, and nothing else."""
+    """Return whether a call counts distinct persons and nothing else."""
     return name == "count_distinct" and len(arguments) == 1 and is_person(arguments[0])
 
 
 def _of_many(aggregate: Aggregate, arguments: tuple[Expr, ...], reading: Reading) -> Field:
-    """Describe a released quantile, of which nothing is known but its type."""
+    """Field of a released quantile, of which only the type is known."""
     text = f"{aggregate.name}({', '.join(plain_text(argument) for argument in arguments)})"
     return Field(reading.fresh(), text, aggregate.result or arguments[0].type)
 
 
 def check_arguments(aggregate: Aggregate, arguments: tuple[Expr, ...], node: exp.Expr) -> None:
-    """Refuse arguments that an aggregate does not take; raises Refusal with E_AGG or E_PERSON_KEY."""
+    """Refuse arguments that an aggregate does not accept; raises Refusal with E_AGG or E_PERSON_KEY."""
     if len(arguments) != aggregate.arguments and not (aggregate.name == "count_distinct" and arguments):
         raise refusal(Code.AGG, f"{_name(node)} takes {aggregate.arguments} argument(s).", "add or remove some", node)
     _check_types(aggregate.name, arguments, node)
@@ -415,6 +424,7 @@ def check_arguments(aggregate: Aggregate, arguments: tuple[Expr, ...], node: exp
 
 
 def _check_types(function: str, arguments: tuple[Expr, ...], node: exp.Expr) -> None:
+    """Refuse arguments of types that an aggregate does not accept."""
     types = [argument.type for argument in arguments]
     strange = next((kind for kind in types if kind not in (*_NUMBERS, SqlType.NULL)), None)
     if function in _NUMERIC and strange is not None:
@@ -428,7 +438,7 @@ def _check_types(function: str, arguments: tuple[Expr, ...], node: exp.Expr) -> 
 
 
 def _check_release(aggregate: Aggregate, arguments: tuple[Expr, ...], source: PerPerson, node: exp.Expr) -> None:
-    """Refuse what would be one person's value; of what is no condition, say that first."""
+    """Refuse an aggregate that would disclose one person's value; wrong types are reported first."""
     if _TAKING.get(aggregate.name) is _CONDITION:
         _check_types(aggregate.name, arguments, node)
     stored = aggregate.name in {"min", "max", "quantile_disc"} and arguments and arguments[0].type not in _NUMBERS
@@ -437,13 +447,14 @@ def _check_release(aggregate: Aggregate, arguments: tuple[Expr, ...], source: Pe
 
 
 def _can_be_bounded(bounds: Bounds) -> bool:
+    """Return whether a range is finite and small enough for fixed-point sums."""
     return known(bounds) and max(abs(bounds.lower), abs(bounds.upper)) <= WIDEST
 
 
 def _check_ranges(
     aggregate: Aggregate, arguments: tuple[Expr, ...], facts: Sequence[Expr], node: exp.Expr, named: Bounds | None
 ) -> None:
-    """Refuse values that may be however large in the rows of which facts are true."""
+    """Refuse values of unknown range, unless named bounds clamp them; `facts` are predicates on the rows."""
     ranges = [known_range(argument, facts) for argument in arguments]
     multiplied = aggregate.name not in MOMENTS or can_be_multiplied(ranges, named)
     if not multiplied or (aggregate.name in _BOUNDED and named is None and not _can_be_bounded(ranges[0])):
@@ -453,7 +464,7 @@ def _check_ranges(
 
 
 def _cut_to_range(call: exp.Expr, arguments: tuple[Expr, ...]) -> str:
-    """Write a call with ends around its argument."""
+    """Suggest the call with LEAST and GREATEST around its arguments."""
     if isinstance(call, exp.WithinGroup):
         value, level = call.expression.expressions[0].this, arguments[1]
         assert isinstance(level, Literal)  # noqa: S101  read as a constant
@@ -467,10 +478,12 @@ def _cut_to_range(call: exp.Expr, arguments: tuple[Expr, ...]) -> str:
 
 
 def _call(node: exp.Expr) -> exp.Expr:
+    """Return the aggregate call without FILTER."""
     return node.this if isinstance(node, exp.Filter) else node
 
 
 def _name(node: exp.Expr) -> str:
+    """Name of the aggregate as the analyst wrote it."""
     call = _call(node)
     return called(call.this if isinstance(call, exp.WithinGroup) else call)
 
@@ -482,6 +495,7 @@ def _written(node: exp.Expr) -> str:
 def _field(
     aggregate: Aggregate, arguments: tuple[Expr, ...], test: Expr | None, source: Relation, reading: Reading
 ) -> Field:
+    """Field of an aggregate's value: type, range, domain and origin."""
     first = arguments[0].field if arguments and isinstance(arguments[0], Ref) else None
     kept = first if aggregate.name in _KEEPS_ARGUMENT else None
     kind = aggregate.result or (arguments[0].type if arguments else SqlType.BIGINT)
@@ -502,12 +516,15 @@ def _field(
 
 
 def _at_least_one(rows: Field) -> Field:
-    """Say of the rows of one person's group that there is one."""
+    """Raise the lower bound of a person's row count to 1: a group of rows is never empty."""
     return rows if rows.bounds is None else replace(rows, bounds=Bounds(1, rows.bounds.upper))
 
 
 def with_list(made: Field, kept: Field) -> Field:
-    """Give one person's MIN of a public column the list of that column alone: other fields may be of other rows."""
+    """Key set of one person's MIN or similar of a public column: only that column's values.
+
+    Other columns of the same public row are left out: the field's value may come from another row than theirs.
+    """
     public = public_list(kept)
     assert public is not None  # noqa: S101  checked by the caller
     alone = Field(made.id, None, made.type, kept.nullable)

@@ -1,6 +1,6 @@
-"""A question's written calls against what their names take: no argument is dropped on the way to a typed call.
+"""Check each written call against its function's argument lists, so that no argument is dropped silently.
 
-The parser builds a node from the arguments that it knows and forgets the rest; the words of the text forget nothing.
+sqlglot builds a node from the arguments that it knows and drops the rest; the tokens of the text are complete.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _NAMED_BY = {TokenType.FARROW, TokenType.COLON_EQ}
 _KEYWORDS = {TokenType.FROM, TokenType.FOR}  # between arguments of some: substring(x FROM 2 FOR 3)
 _KEYWORDED = {"extract", "substring", "trim"}
 _PARSER = DUCKDB.parser()
-_UNMARKED = {*_PARSER.FUNCTION_PARSERS, *_PARSER.NO_PAREN_FUNCTION_PARSERS}  # their nodes say nothing of their place
-# names that the parser takes from no engine, and makes into casts without the rest of their arguments
+_UNMARKED = {*_PARSER.FUNCTION_PARSERS, *_PARSER.NO_PAREN_FUNCTION_PARSERS}  # their nodes carry no offsets
+# functions of no engine, which sqlglot turns into casts and drops their other arguments
 _OF_THE_PARSER = {"date_to_date_str", "time_to_time_str", "ts_or_ds_to_date_str"}
 _SEE_DOCS = "see docs/functions.md"
 _BOUNDS = f"COUNT(*, {NAME} => (0, 5))"
@@ -33,44 +33,44 @@ _BOUNDS = f"COUNT(*, {NAME} => (0, 5))"
 
 @dataclass(frozen=True)
 class WrittenCall:
-    """One call as its words stand in the text."""
+    """A call as tokens of the text."""
 
     name: str  # lower case
     span: Span  # from the name to the closing bracket
-    arguments: tuple[tuple[Token, ...], ...]  # an order of rows is none
+    arguments: tuple[tuple[Token, ...], ...]  # without ORDER BY
     in_group: bool  # WITHIN GROUP follows
-    node: exp.Expr | None  # what the parser made of it, where its place is known
+    node: exp.Expr | None  # its node, where offsets are known
 
     @property
     def count(self) -> int:
-        """Count the arguments, also those that a keyword or WITHIN GROUP sets off."""
+        """Number of arguments, with those set off by a keyword or WITHIN GROUP."""
         words = [word for part in self.arguments for word in _outside(part)] if self.name in _KEYWORDED else []
         parted = sum(word.token_type in _KEYWORDS for word in words)
         return len(self.arguments) + parted + (self.in_group and self.name in ORDERED_SETS)
 
 
 def check_arguments(sql: str, words: list[Token], tree: exp.Expr | None) -> None:
-    """Refuse a call whose arguments are not those that its name takes; raises Refusal.
+    """Refuse a call whose arguments do not match its function; raises Refusal.
 
-    `words` are those of the question without its clause and named bounds. Without a tree, calls are found by name.
+    `words` are the tokens of the query without clause and named bounds. Without a tree, calls are found by name.
     """
     for call in _calls(words, tree):
         if is_table_function(call.name) or (call.node is not None and _is_table(call.node)):
-            continue  # which reads its own parameters
+            continue  # checks its own parameters
         if call.name in _OF_THE_PARSER:
             raise Refusal(Code.FUNC, f"The function {_shown(call, sql)} is not in the dialect.", _SEE_DOCS, call.span)
         arity = arity_of(call.name, call.node)
         if arity is None:
-            continue  # nothing in the dialect: refused for itself
+            continue  # not in the dialect: refused by the binder
         _check_names(call, sql)
-        counted = call.name == "count" and any(_is_distinct(part) for part in call.arguments)  # refused for itself
+        counted = call.name == "count" and any(_is_distinct(part) for part in call.arguments)  # checked by the binder
         if not counted and not arity.fits(call.count):
             raise _refused(call, arity, sql)
         _check_units(call, sql)
 
 
 def _calls(words: list[Token], tree: exp.Expr | None) -> Iterator[WrittenCall]:
-    """Walk the calls in the order of the text."""
+    """Iterate over the calls in text order."""
     nodes = {} if tree is None else _nodes(tree)
     for place in range(len(words) - 1):
         name, opening = words[place], words[place + 1]
@@ -85,7 +85,7 @@ def _calls(words: list[Token], tree: exp.Expr | None) -> Iterator[WrittenCall]:
 
 
 def _nodes(tree: exp.Expr) -> dict[int, exp.Expr]:
-    """Find the nodes of calls by where their names begin; of one place, the outermost."""
+    """Map start offset of a call's name -> its node, the outermost at each offset."""
     made: dict[int, exp.Expr] = {}
     for node in tree.walk():
         if "start" in node.meta and not isinstance(node, _NO_CALLS):
@@ -94,12 +94,12 @@ def _nodes(tree: exp.Expr) -> dict[int, exp.Expr]:
 
 
 def _is_table(node: exp.Expr) -> bool:
-    """Tell whether a call stands in FROM, and is no list of values."""
+    """Return whether a call is a table function in FROM, other than a list of values."""
     return isinstance(node.parent, exp.Table) and not isinstance(node, exp.GenerateSeries)
 
 
 def _is_call(words: list[Token], place: int, end: int, by_name: bool) -> bool:
-    """Tell a call that no node is marked with from the name of a table before its columns."""
+    """Return whether a name before parentheses is a call, not a table alias with column names."""
     if not by_name and words[place].text.upper() not in _UNMARKED:
         return False
     named = place > 0 and words[place - 1].token_type is TokenType.ALIAS
@@ -108,7 +108,7 @@ def _is_call(words: list[Token], place: int, end: int, by_name: bool) -> bool:
 
 
 def _parts(words: list[Token]) -> tuple[tuple[Token, ...], ...]:
-    """Cut the words between two brackets at their commas, up to an order of rows."""
+    """Split the tokens between parentheses at top-level commas, up to an ORDER BY."""
     parts: list[list[Token]] = [[]]
     depth = 0
     for word in words:
@@ -123,7 +123,7 @@ def _parts(words: list[Token]) -> tuple[tuple[Token, ...], ...]:
 
 
 def _outside(part: tuple[Token, ...]) -> Iterator[Token]:
-    """Walk the words of an argument that stand in no bracket of its own."""
+    """Iterate over an argument's tokens that are not in brackets."""
     depth = 0
     for word in part:
         depth += (word.token_type in OPENERS) - (word.token_type in CLOSERS)
@@ -136,7 +136,7 @@ def _is_distinct(part: tuple[Token, ...]) -> bool:
 
 
 def _check_names(call: WrittenCall, sql: str) -> None:
-    """Refuse a named argument: the bounds of an aggregate are read before, and nothing else has a name."""
+    """Refuse a named argument; aggregate bounds, the only supported ones, have been removed already."""
     for part in call.arguments:
         if len(part) < 2 or part[1].token_type not in _NAMED_BY:
             continue
@@ -155,10 +155,10 @@ def _check_names(call: WrittenCall, sql: str) -> None:
 
 
 def _check_units(call: WrittenCall, sql: str) -> None:
-    """Refuse a unit of time that is no text: a bare word is a column in DuckDB, and no constant."""
+    """Refuse an unquoted time unit, which DuckDB reads as a column."""
     units = {node.name.upper() for node in call.node.args.values() if isinstance(node, exp.Var)} if call.node else set()
     if call.arguments and [word.token_type for word in call.arguments[0]] == [TokenType.STRING]:
-        return  # the unit comes first, and is a text: a column may be called as it is
+        return  # the unit is the first argument, quoted; a column may have the unit's name
     for part in call.arguments:
         bare = len(part) == 1 and part[0].token_type is not TokenType.STRING
         if bare and part[0].text.upper() in units:
@@ -172,6 +172,7 @@ def _check_units(call: WrittenCall, sql: str) -> None:
 
 
 def _refused(call: WrittenCall, arity: Arity, sql: str) -> Refusal:
+    """Refusal of a wrong number of arguments."""
     code = Code.FUNC
     if call.name in WINDOW_FUNCTIONS:
         code = Code.WINDOW
@@ -183,5 +184,5 @@ def _refused(call: WrittenCall, arity: Arity, sql: str) -> Refusal:
 
 
 def _shown(call: WrittenCall, sql: str) -> str:
-    """Name a call as the analyst wrote it."""
+    """Return the function name as the analyst wrote it."""
     return sql[call.span.start :].partition("(")[0].strip()[:40]

@@ -1,6 +1,6 @@
-"""The number of arguments of everything that can be called, by name: derived from the rows of the allow-lists.
+"""Number of arguments of every function, aggregate and window function, derived from the allow-lists.
 
-A flag, a separator or a unit that a reader takes out of the argument list counts as an argument here.
+A flag, a separator or a unit that is not an argument of the bound call counts as an argument here.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from dialect.functions.table_functions import TABLE_FUNCTIONS
 from dialect.functions.window_functions import WINDOW_FUNCTIONS, WINDOW_NODES
 from dialect.parser.tokens import DUCKDB
 
-# WITHIN GROUP holds one of their arguments
+# one of their arguments is in WITHIN GROUP
 ORDERED_SETS = {"percentile_cont", "percentile_disc", "quantile", "quantile_cont", "quantile_disc", "mode"}
 
 
 @dataclass(frozen=True)
 class Arity:
-    """How many arguments a name takes."""
+    """Allowed number of arguments of a function."""
 
     least: int
     most: int | None  # None: any number
-    takes: tuple[str, ...]  # how its argument lists are written, for people
+    takes: tuple[str, ...]  # its argument lists as text, for messages
 
     def fits(self, count: int) -> bool:
-        """Tell whether the name takes so many arguments."""
+        """Return whether the function accepts this number of arguments."""
         return self.least <= count and (self.most is None or count <= self.most)
 
     def written(self, name: str) -> str:
-        """Write a name with each of its argument lists: 'log(x) or log(base, x)'."""
+        """Format a function with each of its argument lists: 'log(x) or log(base, x)'."""
         *others, last = (f"{name}{each}" for each in self.takes)
         return f"{', '.join(others)} or {last}" if others else last
 
     def __str__(self) -> str:
-        """Write it in words: 'no arguments', '1 or 2 arguments', '2 to 4 arguments', '1 argument or more'."""
+        """Format the number in words: 'no arguments', '1 or 2 arguments', '1 argument or more'."""
         if self.most == 0:
             return "no arguments"
         if self.most == self.least:
@@ -51,7 +51,7 @@ class Arity:
         return f"{self.least} {'or' if self.most == self.least + 1 else 'to'} {self.most} arguments"
 
 
-# names whose readers take more out of the list than the rows of the allow-list have, or that have no row
+# functions with other written arguments than their rows in the allow-list, or without a row
 _READ_APART: dict[str, Arity] = {
     "regexp_matches": Arity(
         2,
@@ -163,7 +163,7 @@ _READ_APART: dict[str, Arity] = {
     ),
     **{name: Arity(2, 2, ("(x, ['a', 'b'])",)) for name in LISTS_ASKED},
 }
-# nodes that several readers share, beside those of `SPELLINGS`
+# nodes with binders of their own, in addition to those in the node mapping
 _READERS: dict[type[exp.Expr], str] = {
     exp.TimestampTrunc: "date_trunc",
     exp.DateTrunc: "date_trunc",
@@ -200,7 +200,7 @@ _CANONICAL: dict[type[exp.Expr], str] = {
 
 
 def arity_of(written: str, node: exp.Expr | None = None) -> Arity | None:
-    """Find the arity of a lower-case name, or of what the parser made of it; None of what nothing here takes."""
+    """Arity of a lower-case function name or of its node; None where the dialect has no such function."""
     known = _of_name(ALIASES.get(written, written))
     if known is not None:
         return known
@@ -209,32 +209,33 @@ def arity_of(written: str, node: exp.Expr | None = None) -> Arity | None:
 
 
 def is_table_function(written: str) -> bool:
-    """Tell whether a name is a table function, which checks its named parameters itself."""
+    """Return whether a name is a table function; these check their named parameters themselves."""
     return any(each.name == written for each in TABLE_FUNCTIONS)
 
 
 def is_aggregate(written: str, node: exp.Expr | None = None) -> bool:
-    """Tell whether a name, or what the parser made of it, is an aggregate of the allow-list."""
+    """Return whether a name or its node is an aggregate of the allow-list."""
     return written in AGGREGATES or (_built(written) if node is None else type(node)) in NODES
 
 
 @cache
 def _built(written: str) -> type[exp.Expr] | None:
-    """Find which node the parser makes of a name; of several, that of the fewest arguments."""
+    """Node class that sqlglot builds for a function name; if several, that of the fewest arguments."""
     build = DUCKDB.parser().FUNCTIONS.get(written.upper())
     if build is not None:
         for count in range(1, 5):
-            with suppress(Exception):  # some of its builders want another number
+            with suppress(Exception):  # builders that need another number of arguments
                 return type(build([exp.column("x") for _ in range(count)]))
     return exp.FUNCTION_BY_NAME.get(written.upper())
 
 
 def _of_name(name: str) -> Arity | None:
+    """Arity of a canonical function name."""
     return _READ_APART.get(name) or _ROWS.get(name)
 
 
 def _rows() -> dict[str, Arity]:
-    """Derive arities from the declared rows: of functions, of window functions, of aggregates."""
+    """Derive arities from the allow-lists of functions, window functions and aggregates."""
     made: dict[str, Arity] = {}
     for name in dict.fromkeys(row.name for row in function_rows()):
         kinds = [row.arguments for row in forms_of(name)]

@@ -1,4 +1,4 @@
-"""How the parser's nodes are called in the allow-list, and which of their parts are arguments, in which order."""
+"""AST node mapping: sqlglot node class -> function of the allow-list, and the node's parts that are its arguments."""
 
 from __future__ import annotations
 
@@ -120,9 +120,9 @@ SPELLINGS: dict[type[exp.Expr], tuple[str, tuple[str, ...]]] = {
     exp.Date: ("to_date", _UNARY),
 }
 
-# what the parser itself sets on a node, and what DuckDB means by the node anyway
+# parts that sqlglot always sets, with the meaning that the function has in DuckDB
 IMPLIED: dict[type[exp.Expr], tuple[str, ...]] = {
-    exp.Concat: ("safe", "coalesce"),  # concat leaves NULLs out
+    exp.Concat: ("safe", "coalesce"),  # concat skips NULLs
     exp.ConcatWs: ("safe", "coalesce"),
     exp.DPipe: ("safe",),
     exp.Least: ("ignore_nulls",),
@@ -179,10 +179,10 @@ TYPES: dict[str, tuple[SqlType, str]] = {
     "VARCHAR": (SqlType.VARCHAR, "to_varchar"),
     "DATE": (SqlType.DATE, "to_date"),
     "TIME": (SqlType.TIME, "to_time"),
-    "INT128": (SqlType.BIGINT, "to_bigint"),  # integers end at 64 bits
+    "INT128": (SqlType.BIGINT, "to_bigint"),  # integers have at most 64 bits
     "DECIMAL": (SqlType.DOUBLE, "to_decimal"),
     "TIMESTAMP": (SqlType.TIMESTAMP, "to_timestamp"),
     "TIMESTAMPNTZ": (SqlType.TIMESTAMP, "to_timestamp"),
     "DATETIME": (SqlType.TIMESTAMP, "to_timestamp"),
-    "INTERVAL": (SqlType.INTERVAL, "to_interval"),  # of constant text alone
+    "INTERVAL": (SqlType.INTERVAL, "to_interval"),  # from constant text only
 }

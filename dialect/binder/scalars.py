@@ -1,4 +1,4 @@
-"""Syntax node -> typed row expression: names resolved, every part of a node accounted for, constants read."""
+"""Bind syntax nodes to typed row expressions: names resolved, every part of a node checked, constants parsed."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _TRUTH = (SqlType.BOOLEAN, SqlType.NULL)
 
 
 class Names(Protocol):
-    """What a name or an aggregate means at one place of the question."""
+    """Name resolution in one clause: what columns, aggregates and subqueries refer to."""
 
     def column(self, node: exp.Column) -> Expr:
         """Resolve a column."""
         ...
 
     def special(self, node: exp.Expr) -> Expr | None:
-        """Answer for a node that means something of its own here, e.g. an aggregate or a group key."""
+        """Bind a node that has its own meaning in this clause, e.g. an aggregate or a group key; None for others."""
         ...
 
 
@@ -48,7 +48,7 @@ _USUAL_DIGITS = [Literal(18, SqlType.BIGINT), Literal(3, SqlType.BIGINT)]
 
 
 def scalar(node: exp.Expr, names: Names) -> Expr:
-    """Type one expression; raises Refusal where it is not in the allow-list."""
+    """Bind one expression; raises Refusal where it is not in the allow-list."""
     special = names.special(node)
     if special is not None:
         return special
@@ -72,7 +72,7 @@ def scalar(node: exp.Expr, names: Names) -> Expr:
 
 
 def condition(node: exp.Expr, names: Names) -> Expr:
-    """Type an expression that must be true or false."""
+    """Bind an expression that must be boolean; raises Refusal for other types."""
     typed = scalar(node, names)
     if typed.type not in _TRUTH:
         raise refusal(Code.FUNC, "A condition must be true or false.", "compare it with something, e.g. x > 0", node)
@@ -80,10 +80,12 @@ def condition(node: exp.Expr, names: Names) -> Expr:
 
 
 def _only(node: exp.Expr, *allowed: str) -> None:
+    """Refuse a node with parts other than those named here and those that sqlglot always sets."""
     only(node, *allowed, *IMPLIED.get(type(node), ()), code=Code.FUNC)
 
 
 def _parts(node: exp.Expr, slots: Sequence[str]) -> list[exp.Expr]:
+    """Nodes in these argument slots, in order."""
     found: list[exp.Expr] = []
     for slot in slots:
         part = node.args.get(slot)
@@ -91,7 +93,7 @@ def _parts(node: exp.Expr, slots: Sequence[str]) -> list[exp.Expr]:
     return found
 
 
-# ---------------------------------------------------------------- nodes with a reading of their own
+# ---------------------------------------------------------------- nodes with a binder of their own
 
 
 def _paren(node: exp.Expr, names: Names) -> Expr:
@@ -100,6 +102,7 @@ def _paren(node: exp.Expr, names: Names) -> Expr:
 
 
 def _anonymous(node: exp.Expr, names: Names) -> Expr:
+    """Bind a call of a function that sqlglot has no node class for."""
     name = str(node.this).lower()
     name = ALIASES.get(name, name)
     if name in LISTS_ASKED and len(node.expressions) == 2:
@@ -118,6 +121,7 @@ def _anonymous(node: exp.Expr, names: Names) -> Expr:
 
 
 def _log(node: exp.Expr, names: Names) -> Expr:
+    """Bind log(x), which is log10, and log(base, x)."""
     _only(node, "this", "expression")
     first = scalar(node.this, names)
     if node.args.get("expression") is None:
@@ -129,6 +133,7 @@ def _log(node: exp.Expr, names: Names) -> Expr:
 
 
 def _escape(node: exp.Expr, names: Names) -> Expr:
+    """Bind LIKE ... ESCAPE."""
     _only(node, "this", "expression")
     like = node.this
     if not isinstance(like, exp.Like | exp.ILike):
@@ -138,7 +143,7 @@ def _escape(node: exp.Expr, names: Names) -> Expr:
 
 
 def _bits(node: exp.Expr, names: Names) -> Expr:
-    """Read ~x, which takes all of x + 1 in DuckDB and only x in the parser."""
+    """Bind ~x; refuse it before an operator: in ~x + 1 DuckDB negates x + 1, sqlglot only x."""
     _only(node, "this")
     if isinstance(node.parent, exp.Add | exp.Sub | exp.Mul | exp.Div | exp.IntDiv | exp.Mod | exp.Pow):
         raise unclear_tilde(node)
@@ -146,18 +151,21 @@ def _bits(node: exp.Expr, names: Names) -> Expr:
 
 
 def _overlaps(node: exp.Expr, names: Names) -> Expr:
+    """Bind list_has_any and list_has_all."""
     _only(node, "this", "expression")
     how = "and" if isinstance(node, exp.ArrayContainsAll) else "or"
     return members(how, scalar(node.this, names), node.expression, node)
 
 
 def _between(node: exp.Expr, names: Names) -> Expr:
+    """Bind BETWEEN as two comparisons."""
     _only(node, "this", "low", "high")
     value, low, high = (scalar(node.args[slot], names) for slot in ("this", "low", "high"))
     return call("and", [call(">=", [value, low], node), call("<=", [value, high], node)], node)
 
 
 def _in(node: exp.Expr, names: Names) -> Expr:
+    """Bind IN with a list; refuse a subquery."""
     if node.args.get("query") is not None:
         why = "A test by a subquery can't stand here."
         raise refusal(Code.SUBQUERY, why, "FROM (SELECT *, x IN (SELECT ...) AS is_in FROM ...)", node)
@@ -170,6 +178,7 @@ def _in(node: exp.Expr, names: Names) -> Expr:
 
 
 def _is(node: exp.Expr, names: Names) -> Expr:
+    """Bind IS NULL, IS TRUE and IS FALSE."""
     _only(node, "this", "expression")
     value, what = scalar(node.this, names), node.expression
     if isinstance(what, exp.Null):
@@ -180,6 +189,7 @@ def _is(node: exp.Expr, names: Names) -> Expr:
 
 
 def _case(node: exp.Expr, names: Names) -> Expr:
+    """Bind CASE, with a subject or with conditions."""
     _only(node, "this", "ifs", "default")
     subject = None if node.args.get("this") is None else scalar(node.args["this"], names)
     branches: list[tuple[Expr, Expr]] = []
@@ -195,12 +205,14 @@ def _case(node: exp.Expr, names: Names) -> Expr:
 
 
 def _if(node: exp.Expr, names: Names) -> Expr:
+    """Bind IF as a CASE."""
     _only(node, "this", "true", "false")
     otherwise = NULL if node.args.get("false") is None else scalar(node.args["false"], names)
     return case([(condition(node.this, names), scalar(node.args["true"], names))], otherwise, node)
 
 
 def _cast(node: exp.Expr, names: Names) -> Expr:
+    """Bind CAST and TRY_CAST; casts of constants are evaluated."""
     _only(node, "this", "to", "safe", "_type")
     target, cast = _target(node)
     value = scalar(node.this, names)
@@ -224,7 +236,7 @@ def _cast(node: exp.Expr, names: Names) -> Expr:
 
 
 def _decimal(value: Expr, node: exp.Expr) -> Expr:
-    """Round to a decimal's digits: decimals are doubles, and NULL where they would not fit."""
+    """Bind a cast to DECIMAL as rounding of a double; NULL where it would overflow."""
     given = [literals.number(part.this) for part in node.args["to"].expressions] or _USUAL_DIGITS
     if len(given) > 2:
         why = "A decimal has digits, and of these some behind the point."
@@ -233,6 +245,7 @@ def _decimal(value: Expr, node: exp.Expr) -> Expr:
 
 
 def _target(node: exp.Expr) -> tuple[SqlType, str]:
+    """Target type of a cast, and the cast's function in the allow-list."""
     to = node.args["to"]
     name = to.this.name if isinstance(to, exp.DataType) and isinstance(to.this, exp.DataType.Type) else ""
     if name not in TYPES or to.args.get("nested") or (to.expressions and name != "DECIMAL"):

@@ -1,4 +1,4 @@
-"""Name resolution: columns of the tables in FROM, later group keys and aggregates, and the outer row of a subquery."""
+"""Name resolution: the columns of the tables in FROM, with those of the outer row inside a subquery."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Column = tuple[str, Field]  # (lower-case name, field)
 
 @dataclass(frozen=True)
 class Scope:
-    """The tables of one FROM clause with the columns each shows, in order."""
+    """The tables of one FROM clause with their visible columns, in order."""
 
     tables: tuple[tuple[str, tuple[Column, ...]], ...] = ()
-    merged: tuple[str, ...] = ()  # column names joined by USING: the first table's stands for all
-    instead: tuple[Column, ...] = ()  # of these names: what stands for all of them behind RIGHT and FULL JOIN
+    merged: tuple[str, ...] = ()  # column names joined by USING: unqualified, the first table's field is used
+    instead: tuple[Column, ...] = ()  # fields of such names after RIGHT and FULL JOIN
 
     def columns(self, table: str | None = None) -> list[Column]:
-        """List the columns that * or table.* shows."""
+        """Columns that `*` or `table.*` expands to."""
         shown: list[Column] = []
         for alias, columns in self.tables:
             if table is None or alias == table:
@@ -41,7 +41,7 @@ class Scope:
         return [(name, standing.get(name, f)) for name, f in shown]
 
     def with_instead(self, columns: tuple[Column, ...]) -> Scope:
-        """Let other columns stand for names that USING merged."""
+        """Return the scope with other fields for the columns that USING merges."""
         kept = tuple(each for each in self.instead if each[0] not in dict(columns))
         return replace(self, instead=columns + kept)
 
@@ -70,40 +70,42 @@ class Scope:
         return found[0]
 
     def written(self, field: Field) -> str:
-        """Write a column with its table in front, where it can be named."""
+        """Qualified name of a field, or its own name where it is not visible."""
         shown = [f"{alias}.{name}" for alias, columns in self.tables for name, f in columns if f == field]
         return shown[0] if shown else field.name or "person"
 
     def _aliases(self) -> str:
+        """Hint that lists the tables in scope."""
         return "one of " + ", ".join(alias for alias, _ in self.tables) if self.tables else "add it to FROM"
 
     def _nearest(self, name: str) -> str:
+        """Visible column name closest to an unknown one, or a hint that lists the columns."""
         known = [n for n, _ in self.columns()]
         close = get_close_matches(name, known, n=1)
         return close[0] if close else "one of " + ", ".join(known[:12]) if known else "add a FROM"
 
 
 class Windows(Protocol):
-    """Reads window functions, where a clause may hold them."""
+    """Binds window functions, in clauses that allow them."""
 
     def value(self, node: exp.Window) -> Expr:
-        """Read a window function with its OVER."""
+        """Bind a window function with its OVER."""
 
 
 class Values(Protocol):
-    """Reads subqueries of one value, where a clause may hold them."""
+    """Binds scalar subqueries and predicates with subqueries, in clauses that allow them."""
 
     def value(self, node: exp.Expr) -> Expr:
-        """Read a subquery, or a test by one."""
+        """Bind a scalar subquery, IN or EXISTS."""
         ...
 
     def known(self, node: exp.Expr) -> bool:
-        """Tell whether all subqueries of an expression were read before."""
+        """Return whether all subqueries of an expression are bound already."""
         ...
 
 
 def reads_rows(node: exp.Expr) -> bool:
-    """Tell whether a node is a subquery of one value, or IN or EXISTS over one."""
+    """Return whether a node is a scalar subquery, or IN or EXISTS with a subquery."""
     if isinstance(node, exp.Subquery):
         return True
     if isinstance(node, exp.Exists):
@@ -112,7 +114,7 @@ def reads_rows(node: exp.Expr) -> bool:
 
 
 def inside_aggregates(tree: exp.Select) -> Iterator[exp.Expr]:
-    """Walk the subqueries that the aggregates of a SELECT read."""
+    """Iterate over the subqueries inside the aggregate calls of a SELECT."""
     clauses = (*tree.expressions, *(tree.args.get(name) for name in ("having", "qualify", "order")))
     for clause in clauses:
         if clause is not None:
@@ -120,6 +122,7 @@ def inside_aggregates(tree: exp.Select) -> Iterator[exp.Expr]:
 
 
 def _subqueries(node: exp.Expr, aggregated: bool) -> Iterator[exp.Expr]:
+    """Iterate over the subqueries of a node that are inside an aggregate call."""
     if reads_rows(node) or isinstance(node, exp.Query):
         yield from (node,) * aggregated
         return
@@ -130,22 +133,22 @@ def _subqueries(node: exp.Expr, aggregated: bool) -> Iterator[exp.Expr]:
 
 @dataclass(frozen=True)
 class RowNames:
-    """Names where one row is looked at: no aggregates."""
+    """Name resolution over single rows, where aggregates are not allowed."""
 
     scope: Scope
-    aliases: dict[str, Expr] = field(default_factory=dict)  # select aliases, where the clause may use them
+    aliases: dict[str, Expr] = field(default_factory=dict)  # select aliases that the clause can refer to
     values: Values | None = None  # None: no subqueries
     windows: Windows | None = None  # None: no window functions
 
     def column(self, node: exp.Column) -> Expr:
-        """Resolve a column, else a select alias."""
+        """Resolve a column of the tables, else a select alias."""
         name, table = column_name(node)
         if table is None and name in self.aliases and name not in {n for n, _ in self.scope.columns()}:
             return self.aliases[name]
         return Ref(self.scope.find(name, table, node))
 
     def special(self, node: exp.Expr) -> Expr | None:
-        """Answer for subqueries of one value and window functions; refuse what does not belong to a row."""
+        """Bind a scalar subquery, window function or H3 cell; refuse what a single row does not have."""
         if isinstance(node, exp.Window) and self.windows is not None:
             return self.windows.value(node)
         if self.values is not None and reads_rows(node):
@@ -159,7 +162,7 @@ class RowNames:
 
 
 def column_name(node: exp.Column) -> tuple[str, str | None]:
-    """Read a column's lower-case name and table; refuses longer paths."""
+    """Lower-case name and table of a column; raises Refusal for longer paths."""
     if node.args.get("db") or node.args.get("catalog"):
         raise refusal(Code.FUNC, "Columns have no parts of their own.", "write column or table.column", node)
     if not isinstance(node.this, exp.Identifier):
@@ -168,12 +171,13 @@ def column_name(node: exp.Column) -> tuple[str, str | None]:
 
 
 def _written(node: exp.Expr, name: str, part: str) -> str:
+    """Spelling of an identifier in the text, else the name itself."""
     held = node.args.get(part) if isinstance(node, exp.Column) else None
     return (held.name if isinstance(held, exp.Identifier) else name)[:40]
 
 
 def refuse_rowless(node: exp.Expr) -> None:
-    """Refuse windows, subqueries and rows where an expression stands."""
+    """Refuse a window function, subquery or * where a row expression is required; returns for other nodes."""
     if isinstance(node, exp.Window):
         why = "A window function can't stand here: it looks at the rows that WHERE and GROUP BY leave."
         refused = refusal(Code.WINDOW, why, "QUALIFY in place of WHERE, or the window in a subquery in FROM", node)
@@ -196,7 +200,7 @@ def refuse_rowless(node: exp.Expr) -> None:
 
 
 def aggregate_name(node: exp.Expr) -> str | None:
-    """Name the aggregate that a node is, allowed or not; None if it is not one."""
+    """Name of the aggregate function that a node calls, supported or not; None for other nodes."""
     inner = node
     while isinstance(inner, exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
         inner = inner.this
@@ -210,7 +214,7 @@ def aggregate_name(node: exp.Expr) -> str | None:
 
 
 def has_aggregate(node: exp.Expr) -> bool:
-    """Tell whether an aggregate stands anywhere in an expression, not counting subqueries and what is over a window."""
+    """Return whether an expression contains an aggregate call, not counting subqueries and window functions."""
     if isinstance(node, exp.Subquery | exp.Select):
         return False
     if isinstance(node, exp.Window):
@@ -219,7 +223,7 @@ def has_aggregate(node: exp.Expr) -> bool:
 
 
 def end_of(node: exp.Expr) -> str:
-    """Name the column whose interval's end a node is; empty where it is none, or of more than a column."""
+    """Column whose confidence interval DP_INTERVAL_LOW or DP_INTERVAL_HIGH returns an end of; '' for other nodes."""
     if not isinstance(node, exp.Anonymous) or str(node.this).lower() not in (LOW, HIGH) or len(node.expressions) != 1:
         return ""
     (shown,) = node.expressions
@@ -227,7 +231,7 @@ def end_of(node: exp.Expr) -> str:
 
 
 def is_row(node: exp.Expr) -> bool:
-    """Tell whether an expression looks at one row alone: at no group, window or subquery."""
+    """Return whether an expression reads a single row: it has no aggregate, window function or subquery."""
     return not has_aggregate(node) and node.find(exp.Window, exp.Query) is None
 
 
@@ -244,14 +248,14 @@ def anded(node: exp.Expr) -> Iterator[exp.Expr]:
 
 
 def has_window(node: exp.Expr) -> bool:
-    """Tell whether a window function stands anywhere in an expression, not counting subqueries."""
+    """Return whether an expression contains a window function, not counting subqueries."""
     if isinstance(node, exp.Subquery | exp.Select):
         return False
     return isinstance(node, exp.Window) or any(map(has_window, node.iter_expressions()))
 
 
 def _windowed(node: exp.Window) -> Iterator[exp.Expr]:
-    """Walk what a window function reads."""
+    """Iterate over the parts that a window function reads: arguments, FILTER, PARTITION BY, ORDER BY, frame."""
     inner = node.this
     while isinstance(inner, exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
         if isinstance(inner, exp.Filter | exp.WithinGroup):
@@ -263,23 +267,24 @@ def _windowed(node: exp.Window) -> Iterator[exp.Expr]:
 
 @dataclass(frozen=True)
 class NestedNames:
-    """Names inside a subquery: its own tables first, then those around it."""
+    """Name resolution inside a correlated subquery: its own tables first, then those of the outer query."""
 
     inner: Scope
     outer: Scope
 
     def column(self, node: exp.Column) -> Expr:
-        """Resolve a column of the subquery, else one of the outer row."""
+        """Resolve a column of the subquery, else of the outer row."""
         name, table = column_name(node)
         around = not _has(self.inner, name, table) and _has(self.outer, name, table)
         return Ref((self.outer if around else self.inner).find(name, table, node))
 
     def special(self, node: exp.Expr) -> Expr | None:
-        """Refuse what does not belong to a row."""
+        """Bind a node as over a single row of the subquery."""
         return RowNames(self.inner).special(node)
 
 
 def _has(scope: Scope, name: str, table: str | None) -> bool:
+    """Return whether a scope has a table of this name, or for unqualified names the column."""
     if table is not None:
         return table in {alias for alias, _ in scope.tables}
     return any(known == name for known, _ in scope.columns())

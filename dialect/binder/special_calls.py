@@ -1,13 +1,13 @@
 """Calls whose syntax nodes hold more than arguments: flags, positions, units, lists of constants.
 
-Text and lists: flags, positions or lists of constants beside the arguments. Time: a unit or a part of a date. IN with
-a list, and IN of rows of values, become calls of the allow-list.
+Text and list functions have flags, positions or constant lists, time functions a unit or a part of a date. IN with a
+list column and IN with rows of values become calls of the allow-list.
 
-h3_cell(lon, lat, resolution) is a parent of the cells that were made of these very coordinates. The H3 cell of a place
-is no arithmetic that SQL could do: the catalog declares a column of cells, which is computed when data are opened
-(`proofs.md#cells`). It is found by the fields that it was made of, not by their names.
+h3_cell(lon, lat, resolution) is a parent of stored cells. SQL can't compute an H3 cell, so the catalog declares a
+column of cells that is computed when data are loaded (`proofs.md#cells`). It is found by the coordinates that it is
+computed from, not by its name.
 
-Polygons may be named in one place: as what a place is tested against, under three names of one test.
+Polygons are allowed in one place: the point-in-polygon test, which has three names.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ _COARSEST, _FINEST = CONSTANTS["resolution"]
 
 
 def is_cell_call(node: exp.Expr) -> bool:
-    """Tell whether a node asks for the H3 cell of a place."""
+    """Return whether a node calls h3_cell."""
     return isinstance(node, exp.Anonymous) and str(node.this).lower() == "h3_cell"
 
 
 def cell_call(node: exp.Expr, column: Callable[[exp.Column], Expr], in_sight: Iterable[Field]) -> Expr:
-    """Read h3_cell(lon, lat, resolution); raises Refusal where no column of cells was made of the two."""
+    """Bind h3_cell(lon, lat, resolution) to a stored cell or its parent; raises Refusal where there is none."""
     resolution = constant(node.expressions[2]) if len(node.expressions) == 3 else None
     if (
         resolution is None
@@ -64,15 +64,18 @@ def cell_call(node: exp.Expr, column: Callable[[exp.Column], Expr], in_sight: It
 
 
 def _place(node: exp.Expr, column: Callable[[exp.Column], Expr]) -> Field | None:
+    """Field of a coordinate that is a plain column; None for other expressions."""
     found = column(node) if isinstance(node, exp.Column) else None
     return found.field if isinstance(found, Ref) else None
 
 
 def _resolution(field: Field) -> int:
+    """H3 resolution of a cell column."""
     return 0 if field.cell is None else field.cell[2]
 
 
 def _refused(node: exp.Expr, lon: Field, lat: Field, stored: list[Field]) -> Exception:
+    """Refusal of h3_cell: the stored cells are too coarse, or none is visible."""
     if stored:
         finest = max(map(_resolution, stored))
         texts = [part.sql("duckdb", comments=False) for part in node.expressions[:2]]
@@ -92,7 +95,7 @@ Read = Callable[[exp.Expr], Expr]
 
 
 def in_call(node: exp.Expr, read: Read) -> Expr | None:
-    """Read `x IN some_list` and `(a, b) IN ((1, 2), (3, 4))`; None for IN with values."""
+    """Bind `x IN list_column` and `(a, b) IN ((1, 2), (3, 4))`; None for IN with scalar values."""
     if node.args.get("field") is not None:
         only(node, "this", "field", code=Code.FUNC)
         return call("list_contains", [read(node.args["field"]), read(node.this)], node)
@@ -100,7 +103,7 @@ def in_call(node: exp.Expr, read: Read) -> Expr | None:
 
 
 def _rows(node: exp.Expr, read: Read) -> Expr:
-    """Compare a row with rows, value by value: as in DuckDB NULL is NULL there, and the answer is never NULL."""
+    """Bind IN with rows of values as comparisons by IS NOT DISTINCT FROM, as in DuckDB: the result is never NULL."""
     only(node, "this", "expressions", code=Code.FUNC)
     values = [read(part) for part in node.this.expressions]
     return reduce(
@@ -109,6 +112,7 @@ def _rows(node: exp.Expr, read: Read) -> Expr:
 
 
 def _same(values: list[Expr], row: exp.Expr, read: Read) -> Expr:
+    """Compare a row with one row of the list."""
     if not isinstance(row, exp.Tuple) or len(row.expressions) != len(values):
         why = "The rows of IN have as many values as the row that is looked for."
         raise refusal(Code.FUNC, why, "(a, b) IN ((1, 2), (3, 4))", row)
@@ -117,7 +121,7 @@ def _same(values: list[Expr], row: exp.Expr, read: Read) -> Expr:
     return reduce(lambda one, other: call("and", [one, other], row), tests)
 
 
-# where the parts stand: a point is two numbers
+# order of the arguments; a point is two numbers
 _PARTS = {
     "within_polygon": ("lon", "lat", "polygon"),
     "st_contains": ("polygon", "point"),
@@ -126,13 +130,13 @@ _PARTS = {
 
 
 def is_polygon_call(node: exp.Expr) -> bool:
-    """Tell whether a node asks if a place is in a polygon."""
+    """Return whether a node is a point-in-polygon test."""
     name = str(node.this).lower() if isinstance(node, exp.Anonymous) else ""
     return name in _PARTS and len(node.expressions) == len(_PARTS[name])
 
 
 def place_and_polygon(node: exp.Expr) -> tuple[exp.Expr, exp.Expr, exp.Expr]:
-    """Give longitude, latitude and polygon of such a call as they are written."""
+    """Nodes of longitude, latitude and polygon of a point-in-polygon test."""
     parts = dict(zip(_PARTS[str(node.this).lower()], node.expressions, strict=True))
     point = parts.get("point")
     if isinstance(point, exp.StPoint) and point.args.get("expression") is not None:
@@ -144,23 +148,23 @@ def place_and_polygon(node: exp.Expr) -> tuple[exp.Expr, exp.Expr, exp.Expr]:
 
 
 def no_polygon(value: Expr, node: exp.Expr) -> Expr:
-    """Refuse a polygon where a value stands."""
+    """Refuse a polygon where a scalar value is required; other values are returned."""
     if value.type is SqlType.POLYGON:
         raise polygon_refused(node)
     return value
 
 
 Maker = Callable[[exp.Expr, Sequence[Expr]], Expr]
-_LAST = 2**31 - 1  # where a slice ends that names no end
+_LAST = 2**31 - 1  # end of a slice without one
 _SLICED = "x[1:3], with constants"
 _ALL = Literal("g", SqlType.VARCHAR)
-# options of the engine -> flags in front of a pattern; "c", "m", "n" and "p" are what is meant without any
+# options of DuckDB -> inline flags; "c", "m", "n" and "p" are the default
 _FLAGS = {"i": "i", "s": "s", "c": "", "m": "", "n": "", "p": ""}
 _SIDES = {"LEADING": "ltrim", "TRAILING": "rtrim", "BOTH": "trim", "": "trim"}
 
 
 def members(how: str, stored: Expr, wanted: exp.Expr, node: exp.Expr) -> Expr:
-    """Ask whether a list has all constants of another one, or any: `how` is and, or or."""
+    """Bind a test of a list column against constants: contains all of them (`how` = and) or any (or)."""
     if isinstance(node, exp.ArrayOverlaps) and not isinstance(wanted, exp.Array):
         raise refusal(Code.FUNC, AMPERSANDS, "AND in place of &&", node)
     constants = [literals.constant(part) for part in wanted.expressions] if isinstance(wanted, exp.Array) else []
@@ -172,27 +176,30 @@ def members(how: str, stored: Expr, wanted: exp.Expr, node: exp.Expr) -> Expr:
 
 
 def _like(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    """Bind LIKE and ILIKE."""
     typed = call("ilike" if isinstance(node, exp.ILike) else "like", arguments, node)
     return call("not", [typed], node) if node.args.get("negate") else typed
 
 
 def like_escape(node: exp.Expr, value: Expr, pattern: Expr, escape: Expr) -> Expr:
-    """Compare with a pattern that names its own escape sign."""
+    """Bind LIKE and ILIKE with an escape character."""
     like = node.this
     typed = call(f"{'ilike' if isinstance(like, exp.ILike) else 'like'} escape", [value, pattern, escape], node)
     return call("not", [typed], node) if like.args.get("negate") else typed
 
 
 def _trim(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    """Bind TRIM, with its side."""
     return call(_SIDES[str(node.args.get("position") or "")], arguments, node)
 
 
 def _pad(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    """Bind LPAD and RPAD."""
     return call("lpad" if node.args.get("is_left") else "rpad", arguments, node)
 
 
 def _flagged(node: exp.Expr, pattern: Expr, options: str) -> Expr:
-    """Write options of a pattern in front of it."""
+    """Prefix a regular expression with its options as inline flags."""
     if not set(options) <= set(_FLAGS):
         raise refusal(Code.FUNC, f"There is no option {options[:10]!r} of a pattern here.", "'i', 's' or 'g'", node)
     flags = "".join(dict.fromkeys(_FLAGS[option] for option in options))
@@ -202,6 +209,7 @@ def _flagged(node: exp.Expr, pattern: Expr, options: str) -> Expr:
 
 
 def _option(node: exp.Expr, slot: str) -> str:
+    """Constant options of a regular expression."""
     given = node.args.get(slot)
     if given is None or (isinstance(given, exp.Literal) and given.is_string):
         return "" if given is None else str(given.this)
@@ -209,26 +217,30 @@ def _option(node: exp.Expr, slot: str) -> str:
 
 
 def _matches(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    """Bind regexp_matches, with options."""
     pattern = _flagged(node, arguments[1], _option(node, "flag"))
     return call("regexp_matches", [arguments[0], pattern], node)
 
 
 def _matches_any_case(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
-    """Read x ~* 'a'."""
+    """Bind x ~* 'a'."""
     return call("regexp_matches", [arguments[0], _flagged(node, arguments[1], "i")], node)
 
 
 def _full_match(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    """Bind regexp_full_match and SIMILAR TO."""
     pattern = _flagged(node, arguments[1], _option(node, "options"))
     return call("regexp_full_match", [arguments[0], pattern], node)
 
 
 def _regexp_extract(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    """Bind regexp_extract, with options."""
     pattern = _flagged(node, arguments[1], _option(node, "parameters"))
     return call("regexp_extract", [arguments[0], pattern, *arguments[2:]], node)
 
 
 def _replace(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    """Bind regexp_replace, with options; 'g' replaces all matches."""
     options = _option(node, "modifiers")
     pattern = _flagged(node, arguments[1], options.replace("g", ""))
     every = [_ALL] if "g" in options else []
@@ -236,7 +248,7 @@ def _replace(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
 
 
 def _part(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
-    """Take a part of text or of a list by constant positions: x[2] or x[1:3]."""
+    """Bind x[2] and x[1:3] of text or a list, with constant positions."""
     places = node.expressions
     if len(places) != 1:
         raise refusal(Code.FUNC, "A part has one position, or a first and a last one.", _SLICED, node)
@@ -256,7 +268,7 @@ def _whole(value: int) -> Literal:
 
 
 def _position(place: exp.Expr, node: exp.Expr, added: int = 0) -> Literal:
-    """Read a constant position; the parser counts single ones from 0."""
+    """Constant position; sqlglot counts single positions from 0, so `added` is 1 for them."""
     bare = place.unnest()
     sign = -1 if isinstance(bare, exp.Neg) else 1
     inner = bare.this if isinstance(bare, exp.Neg) else bare
@@ -267,11 +279,12 @@ def _position(place: exp.Expr, node: exp.Expr, added: int = 0) -> Literal:
 
 
 def _array_slice(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    """Bind array_slice."""
     return call("slice", arguments, node)
 
 
 _TWO = ("this", "expression")
-# node class -> (parts that it may carry, those that are arguments in order, what makes the call)
+# node class -> (allowed parts, parts that are arguments in order, binder of the call)
 TEXT_CALLS: dict[type[exp.Expr], tuple[tuple[str, ...], tuple[str, ...], Maker]] = {
     exp.Like: ((*_TWO, "negate"), _TWO, _like),
     exp.ILike: ((*_TWO, "negate"), _TWO, _like),
@@ -293,7 +306,7 @@ TEXT_CALLS: dict[type[exp.Expr], tuple[tuple[str, ...], tuple[str, ...], Maker]]
 
 
 def date_part(part: Expr, moment: Expr, node: exp.Expr) -> Expr:
-    """Take a part of a date or time, named by a constant."""
+    """Bind the extraction of a constant part from a date or time."""
     if not isinstance(part, Literal):
         raise refusal(Code.FUNC, "The part of a date must be a constant.", "EXTRACT(hour FROM ts)", node)
     word = str(part.value).lower()
@@ -304,11 +317,13 @@ def date_part(part: Expr, moment: Expr, node: exp.Expr) -> Expr:
 
 
 def _extract(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    """Bind EXTRACT(part FROM x)."""
     plain = isinstance(node.this, exp.Var | exp.Literal)
     return date_part(Literal(node.this.name if plain else "of this kind", SqlType.VARCHAR), arguments[0], node)
 
 
 def _unit(node: exp.Expr) -> Literal:
+    """Time unit of a node; raises Refusal for an unknown one."""
     given = node.args.get("unit")
     unit = given.name.lower().removesuffix("s") if isinstance(given, exp.Var | exp.Literal) else "of this kind"
     if unit not in UNITS:
@@ -321,6 +336,7 @@ def _date_trunc(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
 
 
 def _date_sub(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    """Bind date_sub(unit, start, end), which counts complete units."""
     part = arguments[0] if len(arguments) == 3 else None
     unit = str(part.value).lower().removesuffix("s") if isinstance(part, Literal) else "of this kind"
     if unit not in UNITS:
@@ -342,23 +358,25 @@ def _date_part(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
 
 
 def _moved(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    """Bind date_add as +."""
     return call("+", arguments, node)
 
 
 def _from_epoch(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
-    """Read seconds, milliseconds or microseconds since 1970; epoch_ms of a time is the way back."""
+    """Bind times from seconds, milliseconds or microseconds since 1970; epoch_ms of a time is the inverse."""
     scale = node.args.get("scale")
     names = {"": "from_epoch", "3": "epoch_ms", "6": "make_timestamp"}
     return call(names.get(scale.name if scale is not None else "", "from_epoch()"), arguments, node)
 
 
 def _strftime(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    """Bind strftime, with its arguments in either order."""
     moment, form = arguments
     return call("strftime", [form, moment] if moment.type is SqlType.VARCHAR else [moment, form], node)
 
 
 def _at_time_zone(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
-    """Read an instant on the clock of a zone, or tell which instant a clock of a zone shows."""
+    """Bind AT TIME ZONE: an instant to wall-clock time; the inverse only where a second one follows."""
     moment, zone = arguments
     if not isinstance(zone, Literal) or not _is_zone(str(zone.value)):
         raise refusal(Code.FUNC, "A time zone is a constant name.", "ts AT TIME ZONE 'Europe/Berlin'", node)
@@ -371,7 +389,7 @@ def _at_time_zone(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
 
 
 def _in_zone(node: exp.Expr) -> bool:
-    """Tell whether an instant is read on the clock of another zone at once."""
+    """Return whether another AT TIME ZONE converts the result."""
     outer = node.parent
     while isinstance(outer, exp.Paren):
         outer = outer.parent
@@ -383,7 +401,7 @@ def _timezone(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
 
 
 def _is_zone(name: str) -> bool:
-    """Tell whether a name is that of a place's time zone, or UTC."""
+    """Return whether a name is UTC or a geographic IANA time zone."""
     try:
         return bool(_ZONE.fullmatch(name)) and ZoneInfo(name).key == name
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -394,7 +412,7 @@ _ZONE = re.compile(r"UTC|(Africa|America|Antarctica|Asia|Atlantic|Australia|Euro
 
 
 def _span(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
-    """Make a constant interval: to_minutes(5)."""
+    """Bind to_minutes(5) as a constant interval."""
     unit = called(node).lower().removeprefix("to_").removesuffix("s")
     amount = arguments[0] if len(arguments) == 1 else None
     if not isinstance(amount, Literal) or not isinstance(amount.value, int):
@@ -402,7 +420,7 @@ def _span(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
     return literals.span(amount.value, unit, node)
 
 
-# name of a function that the parser does not know -> what makes the call
+# function without a node class in sqlglot -> binder of the call
 NAMED_CALLS: dict[str, Maker] = {
     **dict.fromkeys(("date_part", "datepart"), _date_part),
     **dict.fromkeys(("date_sub", "datesub"), _date_sub),
@@ -410,7 +428,7 @@ NAMED_CALLS: dict[str, Maker] = {
     **{f"to_{unit}s": _span for unit in ("year", "month", "week", "day", "hour", "minute", "second")},
 }
 
-# node class -> (parts that it may carry, those that are arguments in order, what makes the call)
+# node class -> (allowed parts, parts that are arguments in order, binder of the call)
 TIME_CALLS: dict[type[exp.Expr], tuple[tuple[str, ...], tuple[str, ...], Maker]] = {
     exp.Extract: (("this", "expression"), ("expression",), _extract),
     exp.TimestampTrunc: (("this", "unit"), ("this",), _date_trunc),
