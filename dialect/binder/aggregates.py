@@ -303,7 +303,8 @@ def exists(value: Expr, node: exp.Expr) -> Expr:
     return apply("not", [apply("is null", [value], node)], node)
 
 
-WIDEST = 1e25  # widest range that fixed-point sums accept: at most 2^27 grains of at most 2^60, else a value overflows 64 bits
+# widest range of fixed-point sums: at most 2^27 grains of at most 2^60, else a value overflows 64 bits
+WIDEST = 1e25
 _LEVELS = {"quantile_cont", "quantile_disc"}
 _KEEPS_ARGUMENT = {
     "min",
@@ -467,7 +468,7 @@ def _cut_to_range(call: exp.Expr, arguments: tuple[Expr, ...]) -> str:
     """Suggest the call with LEAST and GREATEST around its arguments."""
     if isinstance(call, exp.WithinGroup):
         value, level = call.expression.expressions[0].this, arguments[1]
-        assert isinstance(level, Literal)  # noqa: S101  read as a constant
+        assert isinstance(level, Literal)  # noqa: S101  bound as a constant
         return f"QUANTILE_CONT({_written(within_ends(value))}, {level.value})"
     cut = call.copy()
     inner = cut.this.expressions[0] if isinstance(cut.this, exp.Distinct) else cut.this

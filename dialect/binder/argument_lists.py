@@ -61,9 +61,9 @@ def check_arguments(sql: str, words: list[Token], tree: exp.Expr | None) -> None
             raise Refusal(Code.FUNC, f"The function {_shown(call, sql)} is not in the dialect.", _SEE_DOCS, call.span)
         arity = arity_of(call.name, call.node)
         if arity is None:
-            continue  # not in the dialect: refused by the binder
+            continue  # not in the dialect: the binder refuses it
         _check_names(call, sql)
-        counted = call.name == "count" and any(_is_distinct(part) for part in call.arguments)  # checked by the binder
+        counted = call.name == "count" and any(_is_distinct(part) for part in call.arguments)  # the binder refuses it
         if not counted and not arity.fits(call.count):
             raise _refused(call, arity, sql)
         _check_units(call, sql)
