@@ -1,4 +1,4 @@
-"""The allow-list: one row a scalar function or aggregate, with its forms for each engine, its range and its types.
+"""Function allow-list: one row per scalar function or aggregate, with its SQL for each engine, range rule and types.
 
 A name and typed arguments -> a Call, or a Refusal.
 

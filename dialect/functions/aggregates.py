@@ -1,10 +1,11 @@
-"""The allow-list of aggregates: where each may be used, and its SQL where rows stay one person's.
+"""Allow-list of aggregates: where each may be used, and its SQL over one person's, public and released rows.
 
-`inside` is the deterministic DuckDB form for groups of one person's rows; `over` is the form for released and public
-rows. At the release boundary no SQL aggregate is used at all: query vectors are (`dialect.algebra.release_plan`).
+`per_person_form` is the deterministic DuckDB form for groups of one person's rows; `released_form` is the form for
+released and public rows. At a release point no SQL aggregate is used: query vectors are
+(`dialect.algebra.release_plan`).
 
-The parser's nodes are mapped to names here; moments state which sums about public centres make a variance, deviation,
-covariance, correlation or regression.
+The parser's nodes are mapped to names here. MOMENTS lists the sums of products about public centres from which
+variance, deviation, covariance, correlation and regression are computed.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ NODES: dict[type[exp.Expr], str] = {
     exp.RegrIntercept: "regr_intercept",
 }
 
-# aggregates that the parser does not know as such
+# aggregates that the parser has no node for
 UNTYPED = {
     "product", "entropy", "list", "string_agg", "histogram", "kurtosis", "skewness", "favg", "fsum", "bitstring_agg",
     "mad", "mean", "geomean", "sum_no_overflow", "sumkahan", "kahan_sum", "arbitrary", "approx_top_k",
@@ -66,16 +67,16 @@ UNTYPED = {
 }  # fmt: skip
 
 
-WIDEST_FACTOR = 1.5e12  # of a range: a product of two differences from its middle stays below 1e25, as sums do
+WIDEST_FACTOR = 1.5e12  # max |value| of a product's factor: products of centred values stay below 1e25
 
 
 @dataclass(frozen=True)
 class Moments:
-    """One aggregate of this kind."""
+    """Sums of products that a second-moment statistic is computed from."""
 
     arguments: int
-    products: tuple[tuple[int, int], ...]  # which arguments are multiplied
-    values: int  # it is NULL of fewer
+    products: tuple[tuple[int, int], ...]  # index pairs of the arguments that are multiplied
+    values: int  # NULL for fewer values
 
 
 MOMENTS: Mapping[str, Moments] = {
@@ -92,7 +93,7 @@ MOMENTS: Mapping[str, Moments] = {
 
 
 def can_be_multiplied(ranges: Sequence[Bounds], named: Bounds | None) -> bool:
-    """Tell whether the ranges of arguments are known and narrow enough for products."""
+    """Return whether the ranges of arguments are known and narrow enough that their products fit."""
     return all(_narrow(each, named) for each in ranges)
 
 
@@ -104,14 +105,14 @@ def _narrow(bounds: Bounds, named: Bounds | None) -> bool:
 
 
 def wholly(bounds: Bounds, kind: SqlType) -> Bounds:
-    """Give the ends of whole values as whole numbers, outward."""
+    """Round the range of an integer type outward to integers; a DOUBLE's range stays as it is."""
     if kind is SqlType.DOUBLE:
         return bounds
     return Bounds(float(int(bounds.lower // 1)), float(-int(-bounds.upper // 1)))
 
 
 def moments_range(name: str, arguments: Sequence[Expr]) -> Bounds:
-    """Infer the range of what is computed from one person's values (Popoviciu, Cauchy-Schwarz)."""
+    """Range of a second-moment statistic over one person's values (Popoviciu, Cauchy-Schwarz)."""
     ranges = [range_of(argument) for argument in arguments]
     if name == "corr":
         return Bounds(-1.0, 1.0)
@@ -125,30 +126,31 @@ def moments_range(name: str, arguments: Sequence[Expr]) -> Bounds:
 
 
 _I, _D, _B, _T = SqlType.BIGINT, SqlType.DOUBLE, SqlType.BOOLEAN, SqlType.VARCHAR
-WRITTEN = ""  # by _fixed_point, _total_order or _in_order
-_ADDED = {*MOMENTS, "product", "sum_distinct", "avg_distinct"}  # where the order of additions would tell
+WRITTEN = ""  # no template: written by _fixed_point, _total_order or _in_order
+_ADDED = {*MOMENTS, "product", "sum_distinct", "avg_distinct"}  # the order of additions would change the result
 
 
 @dataclass(frozen=True)
 class Aggregate:
-    """One allowed aggregate."""
+    """One allowed aggregate and its SQL forms."""
 
     name: str
     arguments: int
     result: SqlType | None  # None: the type of the first argument
-    inside: str | None  # over one person's rows; None: not allowed there; WRITTEN: no form to fill in
-    over: str  # over released or public rows; WRITTEN likewise
+    inside: str | None  # template over one person's rows; None: not allowed there; WRITTEN: written by code
+    over: str  # template over released or public rows, or WRITTEN
     at_boundary: bool = False
 
 
 def _like(name: str, arguments: int, result: SqlType | None, form: str, at_boundary: bool = False) -> Aggregate:
-    """Declare an aggregate that is written alike over one person's, public and released rows."""
+    """Declare an aggregate with the same SQL form over one person's, public and released rows."""
     return Aggregate(name, arguments, result, form, form, at_boundary)
 
 
-# between infinities of both signs it is NaN; DuckDB believes otherwise where the column has none, but not of a sum
+# interpolating between infinities of both signs gives NaN. DuckDB drops a NaN test on a column known to have none, but
+# not on a sum
 _BETWEEN = "nullif({f} + CAST(0 AS DOUBLE), CAST('nan' AS DOUBLE))"
-MOST_JOINED = 1_000  # characters of a joined text, and parts of it
+MOST_JOINED = 1_000  # limit on the characters of a joined text, and on its parts
 _JOINED = (
     f"left(array_to_string(list_slice(list(left({{0}}, {MOST_JOINED}) ORDER BY {{order}}){{where}}, 1, {MOST_JOINED}),"
     f" {{1}}), {MOST_JOINED})"
@@ -160,10 +162,10 @@ AGGREGATES: dict[str, Aggregate] = {
         Aggregate("count_star", 0, _I, "count(*)", "count(*)", True),
         Aggregate("count", 1, _I, "count({0})", "count({0})", True),
         Aggregate("count_distinct", 1, _I, "count(DISTINCT {0})", "count(DISTINCT {0})", True),
-        Aggregate("count_if", 1, _I, None, "count_if({0})"),  # read as count_star with a FILTER
+        Aggregate("count_if", 1, _I, None, "count_if({0})"),  # over people, bound as count_star with a FILTER
         Aggregate("sum", 1, None, WRITTEN, "sum({0})", True),
         Aggregate("avg", 1, _D, WRITTEN, "avg({0})", True),
-        Aggregate("min", 1, None, "min({0})", "min({0})", True),  # across people, numbers alone
+        Aggregate("min", 1, None, "min({0})", "min({0})", True),  # at a release point, numbers only
         Aggregate("max", 1, None, "max({0})", "max({0})", True),
         Aggregate("arg_min", 2, None, WRITTEN, "arg_min({0}, {1})"),
         Aggregate("arg_max", 2, None, WRITTEN, "arg_max({0}, {1})"),
@@ -172,7 +174,7 @@ AGGREGATES: dict[str, Aggregate] = {
         _like("median", 1, _D, _BETWEEN.replace("{f}", "median({0}){where}"), True),
         _like("quantile_cont", 2, _D, _BETWEEN.replace("{f}", "quantile_cont({0}, {1}){where}"), True),
         _like("quantile_disc", 2, None, "quantile_disc({0}, {1})", True),
-        _like("mode", 1, None, "mode({0} ORDER BY {order})"),  # the first in this order of those that are most frequent
+        _like("mode", 1, None, "mode({0} ORDER BY {order})"),  # ties in frequency: the first in this order
         _like("any_value", 1, None, "min({0})"),
         _like("first", 1, None, "first({0} ORDER BY {order})"),
         _like("last", 1, None, "last({0} ORDER BY {order})"),
@@ -200,9 +202,10 @@ def inside_sql(
     directions: Sequence[Direction] = (),
     ties: TieOrder | None = None,
 ) -> str:
-    """Write an aggregate over one person's rows so that neither threads nor row order can move it; `over`: a window.
+    """Write an aggregate over one person's rows, independent of threads and row order.
 
-    `ties` tells apart what its order, or its frequency, leaves equal.
+    `window` is an OVER clause. `ties` orders rows that are equal by the aggregate's own order, or values of equal
+    frequency.
     """
     where = _filter(condition) + over
     if aggregate.name in {"sum", "avg"}:
@@ -213,7 +216,7 @@ def inside_sql(
         )
     if aggregate.name in _ADDED:
         return _in_order(aggregate.name, arguments, types, condition)
-    assert aggregate.inside  # noqa: S101  grouping refuses the others
+    assert aggregate.inside  # noqa: S101  the binder refuses the others
     last = (
         ties.terms(arguments[0], types[0])
         if ties is not None and bool(directions) != (aggregate.name == "mode")
@@ -229,7 +232,7 @@ def public_sql(
     condition: str | None,
     directions: Sequence[Direction] = (),
 ) -> str:
-    """Write an aggregate over public rows so that every run gives the same: doubles are added in order."""
+    """Write an aggregate over public rows deterministically: doubles are added in sorted order."""
     where = _filter(condition)
     if aggregate.name in {"arg_min", "arg_max"}:
         return _total_order(aggregate.name, arguments, condition)
@@ -246,7 +249,7 @@ def over_sql(
     over: str = "",
     directions: Sequence[Direction] = (),
 ) -> str:
-    """Write an aggregate over released rows; `over`: a window."""
+    """Write an aggregate over released rows; `window` is an OVER clause."""
     if aggregate.name in _ADDED:
         return _in_order(aggregate.name, arguments, types, condition, over)
     text = _formed(aggregate.over, aggregate, arguments, _filter(condition) + over, directions)
@@ -261,10 +264,10 @@ def _formed(
     directions: Sequence[Direction],
     last: Sequence[str] | None = None,
 ) -> str:
-    """Fill a form in; rows that its order does not tell apart are told apart by `last`, else by the value itself."""
+    """Fill in an aggregate's SQL form. Ties in its ORDER BY are broken by `tie_terms`, else by the value itself."""
     plain, ordering = arguments[: len(arguments) - len(directions)], arguments[len(arguments) - len(directions) :]
     if len(plain) > aggregate.arguments:
-        plain = [f"({', '.join(plain)})"]  # the parts of a tuple
+        plain = [f"({', '.join(plain)})"]  # a tuple argument
     terms = [
         f"{each} {'DESC' if how.descending else 'ASC'} NULLS {'FIRST' if how.nulls_first else 'LAST'}"
         for each, how in zip(ordering, directions, strict=True)
@@ -280,10 +283,10 @@ def _filter(condition: str | None) -> str:
 
 def _fixed_point(name: str, argument: str, kind: SqlType, where: str, grain: int) -> str:
     if kind is SqlType.DOUBLE:
-        counted = f"TRY_CAST(round({argument} * {grain}) AS BIGINT)"  # what is left out of the sum is left out here too
+        counted = f"TRY_CAST(round({argument} * {grain}) AS BIGINT)"  # the mean's count excludes what its sum excludes
         total = f"CAST(sum({counted}){where} AS DOUBLE) / {grain}"
     else:
-        total, counted = f"sum({argument}){where}", argument  # of 128 bits: a mean of it fits where the sum does not
+        total, counted = f"sum({argument}){where}", argument  # 128 bits: the mean fits where the sum does not
         total = f"TRY_CAST({total} AS BIGINT)" if name == "sum" else total
     if name == "sum":
         return total
@@ -292,13 +295,13 @@ def _fixed_point(name: str, argument: str, kind: SqlType, where: str, grain: int
 
 
 def _of_equals(argument: str, where: str, mean: str) -> str:
-    """Write a mean that is the value itself where all are equal: grains would put it beside them."""
+    """Write a mean that is exact where all values are equal; fixed-point rounding would shift it otherwise."""
     least, most = (f"{end}({argument}){where}" for end in ("min", "max"))
     return f"CASE WHEN {least} = {most} AND isfinite({least}) THEN {least} + CAST(0 AS DOUBLE) ELSE {mean} END"
 
 
 def _total_order(name: str, arguments: Sequence[str], condition: str | None, hashed: str | None = None) -> str:
-    """Take the value of the row with the least or the greatest order; of several such rows by hash, then by value."""
+    """Write arg_min or arg_max as MIN or MAX of (order, hash, value), so that ties have one result."""
     value, order = arguments
     tests = [f"{value} IS NOT NULL", f"{order} IS NOT NULL"] + ([condition] if condition else [])
     pick = "min" if name == "arg_min" else "max"
@@ -310,10 +313,10 @@ def _total_order(name: str, arguments: Sequence[str], condition: str | None, has
 def _in_order(
     name: str, arguments: Sequence[str], types: Sequence[SqlType], condition: str | None, over: str = ""
 ) -> str:
-    """Write an aggregate that adds doubles in the order of its values, so that it gives the same for equal rows.
+    """Write an aggregate that adds doubles in sorted order, so that equal multisets give equal results.
 
-    A window has the order of its frame, and stands over released rows alone.
-    Values whose squares are no doubles are left out, and what is no number is NULL
+    Over a window the frame's order decides; such windows occur over released rows only.
+    Values with squares beyond a double are excluded, and a result that is not finite is NULL
     (dialect/codegen/proofs.md#ordered-statistics).
     """
     within = [
@@ -330,7 +333,7 @@ def _in_order(
 
 
 def fixed_point_grain(value: Expr) -> int:
-    """Choose the grains per unit for sums of a double: fine, and far from the end of 64 bits."""
+    """Choose the grains per unit for fixed-point sums of a double: fine, and far from overflowing 64 bits."""
     bounds = range_of(value)
     if not known(bounds):
         return 1 << 20
@@ -339,7 +342,7 @@ def fixed_point_grain(value: Expr) -> int:
 
 
 def measure_bounds(aggregate: Aggregate, arguments: Sequence[Expr], max_rows: int) -> Bounds | None:
-    """Infer the range of an aggregate over one person's rows."""
+    """Range of an aggregate over one person's rows, of which there are at most `max_rows`."""
     if aggregate.name.startswith("count"):
         return Bounds(0, max_rows)
     if not arguments or aggregate.result is _B:

@@ -1,4 +1,7 @@
-"""Calls that the dialect writes itself, each named by the row of the allow-list that it is."""
+"""Expression builders: typed Calls that the compiler itself generates.
+
+Each builder names the allow-list row of its function, so generated calls have the same forms as the analyst's.
+"""
 
 from __future__ import annotations
 
@@ -18,52 +21,52 @@ _DOUBLES = {
 }
 _INTEGERS = {**{name: _row(name, "int", "int") for name in ("+", "//")}, "least": _row("least", "any*")}
 _COMPARED = {sign: _row(sign, "num", "num") for sign in (">", ">=", "<=", "<")}
-_SAME = _row("is not distinct from", "num", "num")  # written alike for any two values of one type
+_SAME = _row("is not distinct from", "num", "num")  # the same form for any two values of one type
 _IS_NULL, _NOT = _row("is null", "any"), _row("not", "bool")
 _TO_BIGINT, _TO_DOUBLE = _row("to_bigint", "num"), _row("to_double", "num")
 _WALL = _row("wall", "instant", "zone!")
 
 
 def double(name: str, *arguments: Expr) -> Call:
-    """Compute a double from numbers: + - * / abs sqrt ceil floor greatest."""
+    """Build a DOUBLE from numbers: + - * / abs sqrt ceil floor greatest."""
     return Call(_DOUBLES[name], arguments, SqlType.DOUBLE)
 
 
 def integer(name: str, *arguments: Expr) -> Call:
-    """Compute an integer from integers: + // least."""
+    """Build a BIGINT from integers: + // least."""
     return Call(_INTEGERS[name], arguments, SqlType.BIGINT)
 
 
 def compared(sign: str, one: Expr, other: Expr) -> Call:
-    """Compare two numbers: > >= <= <."""
+    """Build a comparison of two numbers: > >= <= <."""
     return Call(_COMPARED[sign], (one, other), SqlType.BOOLEAN)
 
 
 def same(one: Expr, other: Expr) -> Call:
-    """Tell whether two values of one type are equal, or both NULL."""
+    """Build `one IS NOT DISTINCT FROM other`, for two values of one type."""
     return Call(_SAME, (one, other), SqlType.BOOLEAN)
 
 
 def is_null(value: Expr) -> Call:
-    """Tell whether a value is NULL."""
+    """Build `value IS NULL`."""
     return Call(_IS_NULL, (value,), SqlType.BOOLEAN)
 
 
 def is_there(value: Expr) -> Call:
-    """Tell whether a value is not NULL."""
+    """Build `value IS NOT NULL`."""
     return Call(_NOT, (is_null(value),), SqlType.BOOLEAN)
 
 
 def to_bigint(number: Expr) -> Call:
-    """Convert a number, rounding it; NULL where it does not fit."""
+    """Build a rounding cast to BIGINT; NULL where the number does not fit."""
     return Call(_TO_BIGINT, (number,), SqlType.BIGINT)
 
 
 def to_double(number: Expr) -> Call:
-    """Convert a number."""
+    """Build a cast to DOUBLE."""
     return Call(_TO_DOUBLE, (number,), SqlType.DOUBLE)
 
 
 def wall(instant: Expr, zone: str) -> Call:
-    """Read an instant on the clocks of a time zone."""
+    """Build the local timestamp of an instant in a time zone."""
     return Call(_WALL, (instant, Literal(zone, SqlType.VARCHAR)), SqlType.TIMESTAMP)

@@ -1,6 +1,6 @@
-"""Calls whose arguments are all constants -> constants, where Python can say the engine's value for certain.
+"""Constant folding: calls over constants are evaluated here where Python gives exactly the engine's value.
 
-WHERE can then say both ends of a range by `DATE '2026-10-01' + 7` as well as by the date itself.
+A range in WHERE can then be written `DATE '2026-10-01' + 7` as well as with the resulting date.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400, "week": 604_
 
 
 def folded(call: Call) -> Expr:
-    """Compute a call over constants, or leave it as it is."""
+    """Evaluate a call whose arguments are all constants; return it unchanged where that is not possible."""
     values = [argument.value for argument in call.arguments if isinstance(argument, Literal)]
     fold = _FOLDS.get(call.name)
     if fold is None or len(values) != len(call.arguments) or None in values:
         return call
     try:
         made = fold(call, *values)
-    except (ValueError, OverflowError):  # outside of the years that Python can say
+    except (ValueError, OverflowError):  # beyond Python's years
         return call
     return call if made is None else Literal(made, call.type)
 
 
 def moment(text: str) -> datetime:
-    """Read a date or time in canonical text."""
+    """Parse a date or time in canonical text."""
     return datetime.fromisoformat(text)
 
 
 def text_of(value: datetime, kind: SqlType) -> str:
-    """Write a date or time as canonical text."""
+    """Format a date or time as canonical text."""
     return value.date().isoformat() if kind is SqlType.DATE else value.isoformat(sep=" ")
 
 
@@ -48,12 +48,12 @@ def _negative(call: Call, value: Constant) -> Constant | None:
     if isinstance(value, bool | str):
         return None
     if call.type is SqlType.DOUBLE:
-        return 0.0 - value  # DuckDB's -0.0 is a decimal, and 0
+        return 0.0 - value  # in DuckDB the literal -0.0 is a decimal 0
     return None if value == -(2**63) else -value
 
 
 def _times(call: Call, one: Constant, other: Constant) -> Constant | None:
-    """Multiply an interval by a whole number."""
+    """Multiply an interval by an integer."""
     span, number = (one, other) if isinstance(one, str) else (other, one)
     if call.type is not SqlType.INTERVAL or not isinstance(span, str) or not isinstance(number, int):
         return None
@@ -79,7 +79,7 @@ def _moved(call: Call, start: Constant, step: Constant, sign: int) -> Constant |
 
 
 def later(start: datetime, amount: int, unit: str) -> datetime:
-    """Move a time by whole units; the last days of a month stay inside the month, as in DuckDB."""
+    """Add whole units to a time; a day that the resulting month lacks becomes its last day, as in DuckDB."""
     if unit in SECONDS:
         return start + timedelta(seconds=amount * SECONDS[unit])
     months = start.year * 12 + start.month - 1 + amount * MONTHS[unit]

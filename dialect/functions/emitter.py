@@ -1,6 +1,7 @@
-"""Typed expression -> SQL text for an engine, in total forms; the one place where constants are quoted.
+"""Emit typed expressions as SQL text of an engine. This is the only module that quotes constants.
 
-Plain text of an expression, as people would write it, names columns and the keys that clip bounds are declared for.
+Every form is total: it returns NULL where the engine's own function would raise. Expressions are also written as
+plain text, which names result columns and the keys that clip bounds are declared by.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from dialect.functions.signature import Function, constants, quoted
 
 
 def plain_text(expr: Expr) -> str:
-    """Write an expression for people and for norms by keys: hour(started_at), cast(started_at as date)."""
+    """Write an expression as people would: hour(started_at), cast(started_at as date). Clip bounds use it as key."""
     if isinstance(expr, Ref):
         field_ = expr.field
         if field_.definition is not None:
@@ -42,7 +43,7 @@ _SLOT = re.compile(r"\{(\d?)(\*?)([^}]*)\}")
 
 
 def quote(literal: Literal) -> str:
-    """Write a constant so that it can be nothing else: the only way any value enters generated SQL."""
+    """Quote a constant for DuckDB. No value enters generated SQL in any other way."""
     value, kind = literal.value, literal.type
     if value is None:
         return "NULL" if kind is SqlType.NULL else f"CAST(NULL AS {POLYGON if kind is SqlType.POLYGON else kind})"
@@ -50,7 +51,7 @@ def quote(literal: Literal) -> str:
         return "TRUE" if value else "FALSE"
     if isinstance(value, int) and kind is not SqlType.DOUBLE:
         if value == -(2**63):
-            return f"CAST('{value}' AS BIGINT)"  # its digits alone are no BIGINT
+            return f"CAST('{value}' AS BIGINT)"  # as a bare literal it does not fit BIGINT
         return f"({value})" if value < 0 else str(value)
     if isinstance(value, int | float):
         return f"CAST('{float(value)!r}' AS DOUBLE)"
@@ -77,7 +78,7 @@ _MICROSECONDS = {SqlType.TIME: microseconds_of_day, SqlType.INTERVAL: microsecon
 
 
 def quote_for_spark(literal: Literal) -> str:
-    """Write a constant for Spark, whose text has escapes and whose integers have types."""
+    """Quote a constant for Spark, where strings have escapes and integers have types."""
     value, kind = literal.value, literal.type
     target = _SPARK_TYPES.get(kind, kind.value)
     if value is None or isinstance(value, bool):
@@ -90,19 +91,19 @@ def quote_for_spark(literal: Literal) -> str:
 
 
 def quote_text(value: str) -> str:
-    """Quote text; a NUL, which would end the statement, is made by the engine itself."""
+    """Quote text. A NUL character, which would end the statement, is written as chr(0)."""
     parts = ["'" + part.replace("'", "''") + "'" for part in value.split("\x00")]
     return parts[0] if len(parts) == 1 else f"({' || chr(0) || '.join(parts)})"
 
 
 def name(identifier: str) -> str:
-    """Quote a stored name."""
+    """Quote a stored identifier."""
     return '"' + identifier.replace('"', '""') + '"'
 
 
 @dataclass(frozen=True)
 class Emitter:
-    """How one engine is spoken to."""
+    """How one engine's expressions are written: its name, its literals, and its form of each function."""
 
     name: str
     quote: Callable[[Literal], str]
@@ -110,7 +111,7 @@ class Emitter:
 
 
 class NoForm(Exception):
-    """Something has no form in an engine, in words for people; nothing was asked of it yet."""
+    """A construct has no SQL form in an engine. Raised before the engine runs anything; the text is for analysts."""
 
 
 def _of_duckdb(row: Function, _: Sequence[Expr]) -> str:
@@ -126,7 +127,7 @@ SPARK = Emitter("Spark", quote_for_spark, _of_spark)
 
 
 def write_expr(expr: Expr, engine: Emitter = DUCKDB) -> str:
-    """Write an expression over columns that are named by their field ids; raises NoForm where the engine has none."""
+    """Write an expression over columns named by their field ids; raises NoForm where the engine has no form."""
     if isinstance(expr, Literal):
         return engine.quote(expr)
     if isinstance(expr, Ref):
@@ -139,7 +140,7 @@ def write_expr(expr: Expr, engine: Emitter = DUCKDB) -> str:
 
 
 def write_term(expr: Expr, descending: bool, nulls_first: bool, engine: Emitter = DUCKDB) -> str:
-    """Write a term of an order; where NULLs stand is said."""
+    """Write an ORDER BY term with an explicit position of NULLs."""
     direction, nulls = "DESC" if descending else "ASC", "FIRST" if nulls_first else "LAST"
     return f"{write_expr(expr, engine)} {direction} NULLS {nulls}"
 

@@ -1,4 +1,4 @@
-"""What is known of an expression without any row: its range, whether it can be NULL, whose it is."""
+"""Static properties of expressions: value range, nullability, and dependence on the person alone."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from dialect.catalog.model import Bounds, ValueList
 from dialect.functions.registry import function
 from dialect.functions.signature import Partial
 
-MAX_DEFINITION = 200  # nodes; a longer one makes its field opaque to inference
+MAX_DEFINITION = 200  # nodes; the field of a longer definition is opaque to inference
 
-FIRST_THAT_IS = {"coalesce", "least", "greatest"}  # NULL only where all arguments are
+FIRST_THAT_IS = {"coalesce", "least", "greatest"}  # NULL only if all arguments are
 _NEVER_NULL = {"is null", "is true", "is false", "is distinct from", "is not distinct from", "concat"}
 
 
@@ -71,7 +71,7 @@ def _call_range(expr: Call) -> Bounds:
 
 
 def nullable(expr: Expr, far: bool = True) -> bool:
-    """Tell whether an expression may be NULL; `far`: for dates and times beyond all calendars too."""
+    """Return whether an expression may be NULL; `include_far`: also for dates and times beyond any calendar."""
     if isinstance(expr, Literal):
         return expr.value is None
     if isinstance(expr, Ref):
@@ -88,13 +88,13 @@ def nullable(expr: Expr, far: bool = True) -> bool:
 
 
 def goes_far(expr: Expr) -> bool:
-    """Tell whether an expression is NULL of dates and times beyond all calendars alone, somewhere in it."""
+    """Return whether a subexpression is NULL for dates and times beyond any calendar."""
     here = isinstance(expr, Call) and function(expr.function).partial is Partial.FAR
     return here or any(map(goes_far, children(expr)))
 
 
 def vanishes(expr: Expr) -> bool:
-    """Tell whether an expression is NULL for certain where all fields that it reads are."""
+    """Return whether an expression is certainly NULL in a row where all fields that it reads are NULL."""
     if isinstance(expr, Literal):
         return expr.value is None
     if isinstance(expr, Ref):
@@ -107,7 +107,7 @@ def vanishes(expr: Expr) -> bool:
 
 
 def fixed_by_person(field: Field) -> bool:
-    """Tell whether all rows of one person have the same value in a field.
+    """Return whether all rows of one person have the same value in a field.
 
     Proof: `dialect/stability/proofs.md#relation-kinds`.
     """
@@ -115,12 +115,12 @@ def fixed_by_person(field: Field) -> bool:
 
 
 def of_person(expr: Expr) -> bool:
-    """Tell whether an expression has one value per person: everything it reads is a function of the person."""
+    """Return whether an expression has one value per person: every field that it reads is constant per person."""
     return all(fixed_by_person(field) for field in fields_of(expr))
 
 
 def definition(expr: Expr) -> Expr | None:
-    """Write out an expression over undefined fields, unless that is too long to reason about."""
+    """Expand an expression to fields without definition; None where the result is too long to analyse."""
     return expand(expr) if _expanded_size(expr) <= MAX_DEFINITION else None
 
 
@@ -133,7 +133,7 @@ def _expanded_size(expr: Expr) -> int:
 
 
 def computed_field(id_: str, name: str | None, expr: Expr) -> Field:
-    """Describe the field that holds an expression's value."""
+    """Build the field that holds an expression's value, with its inferred properties."""
     instant = expr.field.time_zone if isinstance(expr, Ref) else None
     return Field(
         id_, name, expr.type, nullable(expr), range_of(expr), definition=definition(expr), of_person=of_person(expr),
@@ -142,11 +142,13 @@ def computed_field(id_: str, name: str | None, expr: Expr) -> Field:
 
 
 def null_extended(field: Field, certain: bool = False) -> Field:
-    """Describe a field of a LEFT JOIN's right side, which is NULL where the left row found no partner.
+    """Build a field of a LEFT JOIN's right side, which is NULL in rows without a match.
 
-    `certain`: whether it finds one depends on the person alone. A definition stays only if it vanishes together with
-    the fields it reads; else the value is no longer what it says, and only a list of constants is kept of it
-    (`proofs.md#left-joins`).
+        SELECT coalesce(h.zone, 'none') FROM stay s LEFT JOIN home h USING (person)
+
+    `match_depends_on_person` states that whether a row has a match depends on the person alone. The definition is kept
+    only if it is NULL together with the fields it reads; otherwise its value is no longer the definition's, and only a
+    list of constants is kept as its domain (`proofs.md#left-joins`).
     """
     extended = replace(_nullable(field), of_person=certain and fixed_by_person(field))
     if field.definition is None:
@@ -163,7 +165,7 @@ def _nullable(field: Field) -> Field:
 
 
 def alternatives_or_null(field: Field) -> tuple[Alternative, ...]:
-    """Add NULL to what a column of a set operation may be."""
+    """Add NULL to the alternatives of a set operation's column."""
     return (*field.alternatives, Alternative(Literal(None, field.type), ())) if field.alternatives else ()
 
 

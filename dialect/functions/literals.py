@@ -1,7 +1,6 @@
-"""Literals: constants of the analyst's text, parsed and checked before anything runs.
+"""Literals of the analyst's SQL: constants, parsed and checked at binding.
 
-Text of a date or time has one accepted form; a refusal suggests the time that was meant in that form, or the form
-alone.
+Dates and times have one accepted form. A refusal suggests the intended time in that form, or shows the form alone.
 """
 
 from __future__ import annotations
@@ -28,14 +27,16 @@ _DAY = re.compile(
 
 
 def how_written(kind: str) -> str:
-    """Show how a constant of a type is written; of other types than those of time a number."""
+    """Show the accepted form of a date or time constant; for other types, "a number in digits"."""
     return f"{kind} {_FORMS[kind]}" if kind in _FORMS else "a number in digits"
 
 
 def meant_time(text: str, kind: str) -> str | None:
-    """Write a day as it is read here, with quotes; None where none may be meant, or more than one.
+    """Rewrite a date in a foreign format as a quoted ISO date; None if it is none, or ambiguous.
 
-    A day with dots begins with its day, one with slashes or dashes with its day or its month, as numbers allow.
+        '24.12.2025' -> '2025-12-24'    '12/24/2025' -> '2025-12-24'    '5/6/2025' -> None
+
+    A date with dots is read day first; with slashes or dashes it is accepted where only one order is possible.
     """
     found = _DAY.fullmatch(text)
     if found is None or kind not in ("DATE", "TIMESTAMP"):
@@ -72,7 +73,7 @@ _CLOCK = re.compile(r"(\d{1,4}):(\d\d)(?::(\d\d))?", re.ASCII)
 _TIME = re.compile(r"\d\d?:\d\d(:\d\d(\.\d{1,6})?)?", re.ASCII)
 _CLOCK_UNITS = ("hour", "minute", "second")
 _OF_OTHERS = {"decade": (10, "year"), "century": (100, "year"), "centurie": (100, "year"), "min": (1, "minute")}
-# longest intervals of a thousand years: what a time moved by one can never leave
+# 1,000 years in each unit: the longest interval; a time moved by it stays within the engine's range
 MOST_OF = {
     "year": 1_000,
     "quarter": 4_000,
@@ -86,7 +87,7 @@ MOST_OF = {
 
 
 def constant(node: exp.Expr) -> Literal | None:
-    """Read a node that is a plain constant; None if it is not one."""
+    """Parse a node that is a constant; None for any other node."""
     if isinstance(node, exp.Null):
         return NULL
     if isinstance(node, exp.Boolean):
@@ -96,12 +97,12 @@ def constant(node: exp.Expr) -> Literal | None:
     if isinstance(node, exp.Interval):
         return interval(node)
     if isinstance(node, exp.Neg) and isinstance(node.this, exp.Literal) and node.this.this == str(2**63):
-        return Literal(-(2**63), SqlType.BIGINT)  # its digits alone do not fit 64 bits
+        return Literal(-(2**63), SqlType.BIGINT)  # its digits without the sign do not fit 64 bits
     return None
 
 
 def number(node: exp.Literal) -> Literal:
-    """Read a number: an integer where it fits 64 bits, else a double."""
+    """Parse a number: BIGINT where it fits 64 bits, else DOUBLE. Raises Refusal with E_PARSE."""
     text = node.this
     if _NUMBER.fullmatch(text) and len(text) <= 30 and int(text) < 2**63:
         return Literal(int(text), SqlType.BIGINT)
@@ -115,7 +116,7 @@ def number(node: exp.Literal) -> Literal:
 
 
 def interval(node: exp.Interval) -> Literal:
-    """Read a constant interval: one unit, or several that have one length, as in '1 day 2 hours' or '01:30:00'."""
+    """Parse a constant interval: one unit, or several with a common unit ('1 day 2 hours', '01:30:00')."""
     inner = node.this.unnest() if isinstance(node.this, exp.Expr) else None
     sign = "-" if isinstance(inner, exp.Neg) else ""
     inner = inner.this if isinstance(inner, exp.Neg) else inner
@@ -134,7 +135,7 @@ def _length(text: str, node: exp.Expr) -> Literal:
 
 
 def _one_unit(parts: list[tuple[int, str]]) -> tuple[int, str]:
-    """Add parts of an interval up, where all of them are a number of months or a number of seconds."""
+    """Sum the parts of an interval that are all multiples of a month, or all multiples of a second."""
     if len(parts) == 1:
         return parts[0]
     for lengths, unit in ((SECONDS, "second"), (MONTHS, "month")):
@@ -144,12 +145,12 @@ def _one_unit(parts: list[tuple[int, str]]) -> tuple[int, str]:
 
 
 def no_interval(node: exp.Expr) -> Refusal:
-    """Refuse what is no constant interval."""
+    """Build the refusal of an expression that is not a constant interval."""
     return refusal(Code.FUNC, "An interval is one constant and one unit.", "INTERVAL 15 MINUTE", node)
 
 
 def span(amount: int, unit: str, node: exp.Expr) -> Literal:
-    """Make a constant interval; raises Refusal with E_FUNC where it is none, or too long."""
+    """Build a constant interval; raises Refusal with E_FUNC where it is none, or too long."""
     times, plain = _OF_OTHERS.get(unit, (1, unit))
     if plain not in MOST_OF:
         raise no_interval(node)
@@ -159,13 +160,13 @@ def span(amount: int, unit: str, node: exp.Expr) -> Literal:
 
 
 def too_long(text: str) -> bool:
-    """Tell whether an interval is longer than a time may be moved by."""
+    """Return whether an interval is longer than 1,000 years, the limit for moving a time."""
     amount, unit = text.split(" ")
     return abs(int(amount)) > MOST_OF[unit]
 
 
 def cast_text(text: str, target: SqlType, node: exp.Expr) -> Literal:
-    """Read constant text as another type; raises Refusal with E_PARSE where it is not one."""
+    """Parse constant text as another type; raises Refusal with E_PARSE where it does not fit."""
     if target is SqlType.INTERVAL:
         return _length(text.strip(), node)
     try:
@@ -174,7 +175,9 @@ def cast_text(text: str, target: SqlType, node: exp.Expr) -> Literal:
         meant = meant_time(text.strip(), target)
         instead = () if meant is None else suggested((meant, f"{target} {meant}"))
         why = f"'{text[:40]}' is not a {target}."
-        at = next((part for part in node.find_all(exp.Literal) if part.this == text), node)  # of a comparison
+        at = next(
+            (part for part in node.find_all(exp.Literal) if part.this == text), node
+        )  # the literal itself, if `node` is a comparison
         raise refusal(Code.PARSE, why, (instead or (how_written(target),))[-1], at, *instead) from None
 
 
@@ -208,7 +211,7 @@ def _integer(text: str) -> int:
 
 def _finite(text: str) -> float | None:
     value = float(text)
-    return value + 0.0 if math.isfinite(value) else None  # inf and NaN count as NULL everywhere
+    return value + 0.0 if math.isfinite(value) else None  # infinities and NaN are NULL everywhere
 
 
 def _boolean(text: str) -> bool:
@@ -227,7 +230,7 @@ _READERS: dict[SqlType, Callable[[str], bool | int | float | str | None]] = {
 
 
 def stored_literal(value: object, kind: SqlType) -> Literal:
-    """Make a constant of a type from a catalog's or a list's value; raises TypeError for what is no constant."""
+    """Build a typed constant from a catalog's or a list's value; raises TypeError for an unsupported value."""
     if value is None:
         return Literal(None, kind)
     if kind in (SqlType.DATE, SqlType.TIMESTAMP):

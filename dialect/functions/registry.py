@@ -1,12 +1,12 @@
-"""The allow-list of scalar functions: one declared row for each form; what has no row is refused.
+"""Registry of the function allow-list: all overloads of each name; a function without a row is refused.
 
-The rows stand in `dialect.functions.scalar`. A total form never raises, whatever value is stored
+The rows are declared in `dialect.functions.scalar`. Every form is total: it never raises, for any stored value
 (`proofs.md#total-forms`).
 
-Each row has a total form for Spark too, or the reason why there is none: Spark 4.1 in ANSI mode, whose functions are
-those of https://spark.apache.org/docs/latest/api/sql/ and whose rules for types and overflow are
-https://spark.apache.org/docs/latest/sql-ref-ansi-compliance.html. Every form is compared with DuckDB's by `make
-nightly`. Some are written from a row's constants, where Spark would read these otherwise.
+Each row also has a total form for Spark, or a reason why there is none: Spark 4.1 in ANSI mode, with the functions of
+https://spark.apache.org/docs/latest/api/sql/ and the rules for types and overflow of
+https://spark.apache.org/docs/latest/sql-ref-ansi-compliance.html. `make nightly` compares every form with DuckDB's.
+Some forms are generated from a call's constant arguments, where Spark would interpret these differently.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dialect.functions.scalar.text import LISTS, SPARK_LISTS, SPARK_TEXT, TEXT
 from dialect.functions.scalar.time import SPARK_TIMES, TIMES
 from dialect.functions.signature import Function, SparkForm
 
-# name(kinds), or a name for all other rows of it
+# "name(kinds)" -> Spark form of one overload, "name" -> of all others
 FORMS: dict[str, SparkForm] = {
     **SPARK_LOGIC, **SPARK_NUMBERS, **SPARK_CASTS, **SPARK_TEXT, **SPARK_LISTS, **SPARK_TIMES, **SPARK_PLACES,
     "dp_interval_low": "{0}",
@@ -43,12 +43,12 @@ NONE: dict[str, str] = {
 
 
 def in_spark(row: Function) -> SparkForm | None:
-    """Find the form of a row in Spark; None where there is none."""
+    """Return the Spark form of a row; None where there is none."""
     return FORMS.get(_key(row), FORMS.get(row.name)) if not without(row) else None
 
 
 def without(row: Function) -> str:
-    """Say why a row has no form in Spark; nothing where it has one."""
+    """Return the reason why a row has no Spark form; "" where it has one."""
     return NONE.get(_key(row), NONE.get(row.name, ""))
 
 
@@ -70,20 +70,20 @@ _ROWS = {form.row: form for forms in _FORMS.values() for form in forms}
 
 
 def forms_of(name: str) -> tuple[Function, ...]:
-    """List the allowed forms of a name, most specific first; none if it is not allowed."""
+    """Return the overloads of a function name, most specific first; empty if the function is not allowed."""
     return _FORMS.get(name, ())
 
 
 def function(row: str) -> Function:
-    """Return a form by its unique row name."""
+    """Return an overload by its unique row name."""
     return _ROWS[row]
 
 
 def function_rows() -> tuple[Function, ...]:
-    """List every row."""
+    """Return every row of the allow-list."""
     return tuple(_ROWS.values())
 
 
 def names() -> tuple[str, ...]:
-    """List every name that an analyst may write, in alphabetical order."""
+    """Return every function name that an analyst may write, sorted."""
     return tuple(sorted(name for name, forms in _FORMS.items() if forms[0].written))

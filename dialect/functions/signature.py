@@ -1,6 +1,6 @@
-"""One row of the allow-list: argument kinds, result type, total form, range rule, key-set rule.
+"""Function signatures: argument kinds, result type, total form, range rule and listed values of one allow-list row.
 
-Text constants are quoted for Spark so that they can be read as nothing else.
+Also quotes text constants for Spark.
 """
 
 from __future__ import annotations
@@ -75,9 +75,9 @@ WORDS = {
     "polygon": "polygon of a public table",
     "any": "anything",
 }
-CONSTANT = "!"  # behind a kind: the argument is a constant other than NULL
-REPEATED = "*"  # behind the last kind: it stands there at least once
-# ends of constant integers: beyond some the engine raises
+CONSTANT = "!"  # suffix of a kind: the argument must be a constant other than NULL
+REPEATED = "*"  # suffix of the last kind: variadic, at least one argument
+# allowed ranges of constant integers, outside of which the engine may raise
 CONSTANTS = {
     "int": (-(2**31) + 1, 2**31 - 1),
     "days": (-365_000, 365_000),
@@ -87,48 +87,48 @@ CONSTANTS = {
     "resolution": (0, 15),
     "bits": (0, 62),
     "group": (0, 9),
-    "digits": (1, 38),  # of the engine's decimals
+    "digits": (1, 38),  # precision of DECIMAL
     "behind": (0, 38),
     "width": (0, 1_000),
 }
-LONGEST_SHORT = 100  # characters of a constant that is copied, or is compared sign by sign
+LONGEST_SHORT = 100  # max characters of a constant that is copied or compared character by character
 
 
 class Partial(Enum):
-    """When a form can be NULL although no argument is."""
+    """When a form may be NULL although none of its arguments is."""
 
     NEVER = "never"
-    FAR = "far"  # of a number that is not finite, of a date or time that is not or is over 280,000 years away
-    VALUE = "value"  # of some ordinary value: 1 % 0, a sum that leaves 64 bits
+    FAR = "far"  # NULL for non-finite numbers, and for dates and times over 280,000 years away
+    VALUE = "value"  # NULL for some ordinary values: 1 % 0, a sum beyond 64 bits
 
 
-# a form as it is, or written from the constants of its row, in their order
+# SQL template, or a function of the call's constant arguments that returns one
 SparkForm = str | Callable[..., str]
 
 
 @dataclass(frozen=True)
 class Function:
-    """One allowed form of one function."""
+    """One allowed overload of a function."""
 
-    name: str  # as analysts write it, or the operator
-    arguments: tuple[str, ...]  # kinds; "int!" must be a constant; a last "num*" repeats
-    result: SqlType  # NULL: the arguments' common type
-    duckdb: str  # total form in DuckDB: {0} {1} ... arguments, {*,} or {1*,} many with what stands between them
+    name: str  # as analysts write it, or an operator
+    arguments: tuple[str, ...]  # argument kinds; "int!" must be a constant; a last "num*" is variadic
+    result: SqlType  # NULL: the common type of the arguments
+    duckdb: str  # total form in DuckDB: {0} {1} ... are arguments, {*, } or {1*, } a list with its separator
     range: Callable[..., Bounds] | None = None
-    values: tuple[int | str, ...] = ()  # every value it can give, where they are few and public
+    values: tuple[int | str, ...] = ()  # all possible results, where they are few
     partial: Partial = Partial.NEVER
-    strict: bool = True  # NULL as soon as an argument is
-    written: bool = True  # an analyst may write the name; casts, for one, are written otherwise
-    suits: Callable[..., str | None] | None = None  # its constants -> what is wrong with them; None: nothing
-    constant_on: str | Callable[..., str | None] = ""  # unit of time on which it has one value, or found from constants
-    spark: SparkForm | None = None  # total form in Spark; None: there is none
-    no_spark: str = ""  # why there is none
-    row: str = ""  # unique, used in Call.function
-    meaning: str = ""  # its definition, where the name alone has none; for people
+    strict: bool = True  # NULL if any argument is NULL
+    written: bool = True  # callable by name; operators and casts are not
+    suits: Callable[..., str | None] | None = None  # constants -> why they are invalid; None: valid
+    constant_on: str | Callable[..., str | None] = ""  # constant within this time unit, or a function of constants
+    spark: SparkForm | None = None  # total form in Spark; None: unsupported
+    no_spark: str = ""  # why Spark is unsupported
+    row: str = ""  # unique id "name#n", used in Call.function
+    meaning: str = ""  # definition for analysts, where the name is not standard
 
 
 def in_words(kind: str) -> str:
-    """Say in words what a form takes in one place."""
+    """Describe an argument kind for analysts: "constant integer of 1 to 12"."""
     bare = kind.rstrip(CONSTANT + REPEATED)
     return (
         ("constant " if CONSTANT in kind else "") + WORDS.get(bare, bare) + (", ..." if kind.endswith(REPEATED) else "")
@@ -136,13 +136,13 @@ def in_words(kind: str) -> str:
 
 
 def accepts(form: Function, arguments: Sequence[Expr]) -> bool:
-    """Tell whether arguments fit a form; a NULL fits every kind but a constant's."""
+    """Return whether arguments fit an overload; an untyped NULL fits every kind that is not a constant's."""
     kinds = _kinds_for(form, len(arguments))
     return len(kinds) == len(arguments) and all(map(_fits, kinds, arguments))
 
 
 def typed(form: Function, arguments: Sequence[Expr]) -> list[Expr]:
-    """Give each NULL without a type the type of its place: an engine chooses no function for it otherwise."""
+    """Cast each untyped NULL to the type of its parameter, because an engine cannot resolve overloads otherwise."""
     kinds = _kinds_for(form, len(arguments))
     return [
         Literal(None, KINDS[kind][0]) if each.type is SqlType.NULL and kind in KINDS and kind != "any" else each
@@ -151,7 +151,7 @@ def typed(form: Function, arguments: Sequence[Expr]) -> list[Expr]:
 
 
 def _kinds_for(form: Function, count: int) -> tuple[str, ...]:
-    """List the kinds of a form's places for so many arguments: a last one that repeats stands as often as needed."""
+    """Expand an overload's parameter kinds to `count` arguments; a variadic last kind is repeated."""
     kinds = form.arguments
     if kinds and kinds[-1].endswith(REPEATED):
         return kinds[:-1] + (kinds[-1][:-1],) * max(1, count - len(kinds) + 1)
@@ -159,12 +159,12 @@ def _kinds_for(form: Function, count: int) -> tuple[str, ...]:
 
 
 def mistake(form: Function, arguments: Sequence[Expr]) -> str | None:
-    """Say what is wrong with a form's constants, for which the engine would raise; None if nothing is."""
+    """Return why the engine would raise for a call's constant arguments; None if they are valid."""
     return form.suits(*constants(form, arguments)) if form.suits is not None else None
 
 
 def constants(form: Function, arguments: Sequence[Expr]) -> list[bool | int | float | str | None]:
-    """List the values that stand where a form takes constants alone."""
+    """Return the values of the arguments that must be constants."""
     pairs = zip(form.arguments, arguments, strict=False)
     return [each.value for kind, each in pairs if CONSTANT in kind and isinstance(each, Literal)]
 
@@ -172,12 +172,14 @@ def constants(form: Function, arguments: Sequence[Expr]) -> list[bool | int | fl
 def _fits(kind: str, argument: Expr) -> bool:
     if kind.endswith(CONSTANT):
         return isinstance(argument, Literal) and argument.type in KINDS[kind[:-1]] and _usable(kind[:-1], argument)
-    unknown = argument.type is SqlType.NULL and kind != "polygon"  # which has parts, and NULL has none
+    unknown = (
+        argument.type is SqlType.NULL and kind != "polygon"
+    )  # polygons are read field by field, which an untyped NULL does not allow
     return unknown or argument.type in KINDS[kind]
 
 
 def _usable(kind: str, constant: Literal) -> bool:
-    """Tell whether a constant is one for which the engine never raises."""
+    """Return whether a constant is within the range for which the engine never raises."""
     if kind == "period":
         return not str(constant.value).startswith(("-", "0"))
     if kind == "every":
@@ -190,16 +192,15 @@ def _usable(kind: str, constant: Literal) -> bool:
     return constant.value is not None
 
 
-# '$' and '{' together are a variable to Spark, in whose place it puts its own text wherever they stand; braces alone
-# would be places of arguments in a form
+# Spark substitutes "${...}" variables anywhere in a statement, and braces are placeholders of our templates
 _SPOKEN = str.maketrans({"\\": "\\\\", "'": "\\'", **{sign: f"\\u{ord(sign):04X}" for sign in "${}\x00"}})
 
 
 def quoted(text: str) -> str:
-    """Write text as a constant of Spark; https://spark.apache.org/docs/latest/sql-ref-literals.html."""
+    """Quote text as a Spark string; https://spark.apache.org/docs/latest/sql-ref-literals.html."""
     return f"'{text.translate(_SPOKEN)}'"
 
 
 def quoted_name(identifier: str) -> str:
-    """Write a stored name; https://spark.apache.org/docs/latest/sql-ref-identifier.html."""
+    """Quote an identifier for Spark; https://spark.apache.org/docs/latest/sql-ref-identifier.html."""
     return "`" + identifier.replace("`", "``") + "`"

@@ -1,10 +1,10 @@
-"""The allow-list of table functions: parameters with their limits, and the SQL that each stands for.
+"""Allow-list of table functions: parameters with their limits, and the SQL that each expands to.
 
-stays, trips, home_zone and work_zone are questions of the dialect itself, over one person's sightings at a time: their
-text is read by the same rules as the analyst's (`dialect/binder/proofs.md#table-functions`).
+stays, trips, home_zone and work_zone expand to SQL of the dialect over one person's sightings, which is bound by the
+same rules as the analyst's (`dialect/binder/proofs.md#table-functions`).
 
-No two sightings are alike, and orders name all that can distinguish two, so no number depends on how rows lie in a
-table. Names of subqueries hold a blank: no table that a steward declares can be called so.
+Sightings are distinct, and every ORDER BY names all columns that distinguish two of them, so results do not depend on
+the physical row order. CTE names contain a space, so they cannot collide with a declared table.
 """
 
 from __future__ import annotations
@@ -14,44 +14,44 @@ from dataclasses import dataclass
 
 from dialect.catalog.model import Table
 
-NIGHT = {"from_hour": 22, "to_hour": 7}  # of the home that is no place of work
+NIGHT = {"from_hour": 22, "to_hour": 7}  # night hours of the home that work_zone excludes
 Number = int | float
-Settings = Mapping[str, Number | None]  # the parameters of a call, by name
+Settings = Mapping[str, Number | None]  # parameter name -> value
 
 
 @dataclass(frozen=True)
 class Sightings:
-    """Rows that say when and where a person was."""
+    """Input of a table function: rows that state when and where a person was seen."""
 
-    sql: str  # a SELECT DISTINCT of person, ts, zone_id, and lon and lat where places are known
-    person: str  # how the person key is called, quoted
-    placed: bool  # lon and lat are known
-    table: Table | None = None  # that declares this movement
-    window: str | None = None  # month, week or day, at whose ends stays and trips are cut; None: nowhere
+    sql: str  # SELECT DISTINCT person, ts, zone_id, and lon, lat where `placed`
+    person: str  # quoted name of the person key in the result
+    placed: bool  # have lon and lat
+    table: Table | None = None  # the table that declares these sightings
+    window: str | None = None  # privacy window at whose ends stays and trips are split; None: not split
 
     @property
     def whose(self) -> str:
-        """List the columns of what is told apart: a person, or a person in a window."""
+        """PARTITION BY columns: the person, or the person and the privacy window."""
         return "person" if self.window is None else "person, stretch"
 
     @property
     def steps(self) -> str:
-        """Write the order of sightings."""
+        """Window over a person's sightings in time order."""
         return f"(PARTITION BY {self.whose} ORDER BY ts, zone_id{self.place})"
 
     @property
     def stays(self) -> str:
-        """Write the order of stays."""
+        """Window over a person's stays in time order."""
         return f"(PARTITION BY {self.whose} ORDER BY start_ts, island)"
 
     @property
     def place(self) -> str:
-        """List the columns of a place behind others."""
+        """Longitude and latitude as further columns, where they are known."""
         return ", lon, lat" if self.placed else ""
 
 
 def stays(seen: Sightings, settings: Settings) -> str:
-    """Write the stays of each person."""
+    """Write a stays call as SQL: one row per stay of a person in a zone."""
     minutes = _minutes("end_ts - start_ts", settings, settings["min_minutes"])
     gap = f"start_ts - from_ts <= INTERVAL {settings['max_gap_minutes']} MINUTE"
     moved = f"{gap} AND haversine_m(from_lon, from_lat, lon, lat) > 0"
@@ -65,7 +65,7 @@ def stays(seen: Sightings, settings: Settings) -> str:
 
 
 def trips(seen: Sightings, settings: Settings) -> str:
-    """Write the way from each stay of a person to the next one elsewhere."""
+    """Write a trips call as SQL: one row per move of a person from one stay to the next one elsewhere."""
     ends = ", lon AS o_lon, lat AS o_lat" if seen.placed else ""
     ends += "".join(f", lead({name}) OVER {seen.stays} AS d_{name}" for name in ("lon", "lat") if seen.placed)
     away = "haversine_m(o_lon, o_lat, d_lon, d_lat)"
@@ -83,7 +83,7 @@ def trips(seen: Sightings, settings: Settings) -> str:
 
 
 def home_zone(seen: Sightings, settings: Settings) -> str:
-    """Write the zone of most of each person's nights."""
+    """Write a home_zone call as SQL: the zone with most of a person's night sightings."""
     return (
         f'WITH "each seen" AS ({seen.sql}), "each zone" AS (SELECT person, zone_id, count(*) AS events,'
         f' count(DISTINCT {_day(settings)}) AS days FROM "each seen" WHERE {_between(settings)}'
@@ -93,7 +93,7 @@ def home_zone(seen: Sightings, settings: Settings) -> str:
 
 
 def work_zone(seen: Sightings, settings: Settings) -> str:
-    """Write the zone of most of each person's working hours, other than the home."""
+    """Write a work_zone call as SQL: the zone, other than home, with most of a person's working-hour sightings."""
     working = f"isodow(ts) <= 5 AND {_between(settings)}"
     return (
         f'WITH "each seen" AS ({seen.sql}), "each zone" AS (SELECT person, zone_id,'
@@ -110,7 +110,7 @@ def work_zone(seen: Sightings, settings: Settings) -> str:
 
 
 def _islands(seen: Sightings, settings: Settings) -> str:
-    """Write the subqueries up to one row for each stay: sightings that nothing parts, long enough."""
+    """Write the CTEs up to one row per stay: gaps and islands over sightings, with a minimum duration."""
     order = seen.steps
     places = "".join(f", lag({name}) OVER {order} AS from_{name}" for name in ("lon", "lat") if seen.placed)
     together = "from_zone = zone_id"
@@ -146,7 +146,7 @@ def _first(seen: Sightings, days: str) -> str:
 
 
 def _between(settings: Settings) -> str:
-    """Write that a sighting lies between two hours, over midnight where they are in that order."""
+    """Write the test that a sighting lies between two hours of the day; the range may cross midnight."""
     begin, end = settings["from_hour"], settings["to_hour"]
     assert begin is not None and end is not None  # noqa: S101  hours have defaults
     return f"(hour(ts) >= {begin} {'AND' if begin < end else 'OR'} hour(ts) < {end})"
@@ -161,27 +161,29 @@ def _day(settings: Settings) -> str:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A constant that a call may give, by name or by position."""
+    """A constant parameter of a table function, passed by name or position."""
 
     name: str
-    default: Number | None  # None: what it decides is decided otherwise
+    default: Number | None  # None: no value; see `meaning`
     lowest: int
     largest: int
     meaning: str
     alias: str | None = None
     whole: bool = True
-    minutes: bool = False  # an INTERVAL says as much
+    minutes: bool = False  # a duration in minutes, which may also be passed as an INTERVAL
 
 
 @dataclass(frozen=True)
 class TableFunction:
-    """One table function."""
+    """One allowed table function."""
 
     name: str
     parameters: tuple[Parameter, ...]
     write: Callable[[Sightings, Settings], str]
     meaning: str
-    gives: tuple[str, ...]  # columns behind the person's, in order; without lon and lat, not those of places
+    gives: tuple[
+        str, ...
+    ]  # result columns after the person key; lon, lat and what is computed from them only if `placed`
 
 
 _STAYING = (
@@ -233,10 +235,10 @@ TABLE_FUNCTIONS: tuple[TableFunction, ...] = (
 
 
 def table_function(name: str) -> TableFunction | None:
-    """Find a table function by its lower-case name."""
+    """Return a table function by its lower-case name; None if there is none."""
     return next((each for each in TABLE_FUNCTIONS if each.name == name), None)
 
 
 def table_function_names() -> str:
-    """List the table functions, as an analyst writes them."""
+    """Return the table functions as an analyst writes them: "stays(...), trips(...)"."""
     return ", ".join(f"{each.name}(...)" for each in TABLE_FUNCTIONS)

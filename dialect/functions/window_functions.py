@@ -1,8 +1,8 @@
-"""The allow-list of window functions: what each takes and gives, and what its value rests on.
+"""Allow-list of window functions: arguments, result type, and which part of the window determines the value.
 
 Proof: `dialect/codegen/proofs.md#windows`.
 
-Aggregates over frames are those of `dialect.functions.aggregates` that are named here.
+OVER_FRAMES lists the aggregates of `dialect.functions.aggregates` that may be used over a frame.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _I, _D = SqlType.BIGINT, SqlType.DOUBLE
 
 
 class RestsOn(Enum):
-    """What decides a value besides the partition."""
+    """What determines a window function's value, besides the partition."""
 
-    PLACE = "place"  # of the row: rows that the order leaves equal are told apart
-    PEERS = "peers"  # which rows the order leaves equal
-    FRAME = "frame"  # one row of the frame
+    PLACE = "place"  # position of the row, which needs a total order among peers
+    PEERS = "peers"  # the sets of peer rows
+    FRAME = "frame"  # one row of the frame, selected by position
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class WindowFunction:
     """One allowed window function."""
 
     name: str
-    slots: tuple[str, ...]  # of the parser's node, in order
-    least: int  # arguments
-    result: SqlType | None  # None: the type of the first argument
+    slots: tuple[str, ...]  # argument names in the parser's node, in order
+    least: int  # minimum number of arguments
+    result: SqlType | None  # None: type of the first argument
     rests_on: RestsOn
     skips_nulls: bool = False  # IGNORE NULLS is allowed
 
@@ -68,4 +68,4 @@ WINDOW_NODES: dict[type[exp.Expr], str] = {
     exp.NthValue: "nth_value",
 }
 
-OVER_FRAMES = {"count_star", "count", "sum", "avg", "min", "max", "bool_and", "bool_or"}  # aggregates
+OVER_FRAMES = {"count_star", "count", "sum", "avg", "min", "max", "bool_and", "bool_or"}
