@@ -1,6 +1,6 @@
-"""The pipeline: one question from text to answer, and the explanation that reads no data.
+"""The pipeline: one query from SQL text to answer, and the explanation that reads no data.
 
-A request -> Answer, with the charge durable before the first read.
+Input: a request. Output: an Answer, charged durably before the first read.
 
 Modules, each before those that import it:
 

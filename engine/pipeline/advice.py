@@ -1,8 +1,8 @@
-"""question + plan + catalog -> why its intervals are wide, and up to three ways to ask with narrower ones.
+"""Accuracy advice: why a query's intervals are wide, and up to three rewrites with narrower ones.
 
-Everything here is public: the text, the catalog with its paid calibration, lists of public keys, the price. No release
-and no row is looked at, so two worlds get the same advice (`proofs.md#advice`). Every proposed question was read,
-bounded and priced as if it were asked.
+Everything here is public: text, catalog with its paid calibration, public key sets, price. No release and no row is
+read, so neighbouring datasets get the same advice (`proofs.md#advice`). Every proposed query has been bound and
+priced.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Widths = Mapping[str, float | None]
 
 @dataclass(frozen=True)
 class Instead:
-    """One question to ask instead."""
+    """One proposed rewrite, with its price and expected errors."""
 
     change: Change
     told: str
@@ -45,7 +45,7 @@ class Instead:
 
 @dataclass(frozen=True)
 class Advice:
-    """Why intervals are as wide as they are, and what would help."""
+    """Why intervals are wide, and which rewrites would narrow them."""
 
     why: tuple[str, ...]
     instead: tuple[Instead, ...]
@@ -58,10 +58,10 @@ MOST_CHARACTERS = (
 
 
 def advice(engine: Engine, sql: str, question: Question, prepared: tuple[Prepared, ...], asked: Asked) -> Advice:
-    """Say why, and what else to ask; nothing where an error is aimed at: then the price decides it.
+    """Explain the width of a query's intervals and propose rewrites; empty if the query has a target error.
 
-    Claim: a function of the question, the catalog and the asked terms alone. Raises nothing: a proposal that can't be
-    read, bounded or priced is left out. Proof: proofs.md#advice
+    Claim: a function of the query, the catalog and the requested terms alone. Raises nothing: a proposal that can't be
+    bound or priced is dropped. Proof: proofs.md#advice
     """
     if not prepared or engine.target(question, asked) is not None:
         return NO_ADVICE
@@ -80,7 +80,7 @@ def _advice(engine: Engine, sql: str, question: Question, prepared: tuple[Prepar
 
 
 def _most(engine: Engine, prepared: tuple[Prepared, ...]) -> Fraction:
-    """Give the most rho that the catalog lets any question cost in all windows that it touches, whoever asks."""
+    """Largest rho that the catalog allows any query over all privacy windows it is charged to, for any client."""
     plan = prepared[0].plan
     allowed = caps(engine.catalog.dataset(plan.dataset))
     windows = {window for each in prepared for window in each.plan.touched.windows}
@@ -90,7 +90,7 @@ def _most(engine: Engine, prepared: tuple[Prepared, ...]) -> Fraction:
 
 @dataclass(frozen=True)
 class _Judged:
-    """What is known of a question beforehand."""
+    """Expected accuracy of a query, from public facts."""
 
     widths: Widths
     noises: tuple[float, ...]  # standard deviation of every vector, in its unit
@@ -100,7 +100,7 @@ class _Judged:
 
     @staticmethod
     def of(engine: Engine, question: Question, prepared: tuple[Prepared, ...], asked: Asked) -> _Judged:
-        """Judge a question."""
+        """Compute the expected accuracy of a query."""
         confidence = engine.confidence(question, asked)
         counts = [release.groups(prepared[release.plan].key_count) for release in question.releases]
         return _Judged(
@@ -113,7 +113,7 @@ class _Judged:
 
 
 def _instead(engine: Engine, made: Rewrite, now: _Judged, asked: Asked) -> Instead | None:
-    """Read, bound and price a proposal; None where it is refused, or helps too little."""
+    """Bind and price a rewrite; None if it is refused or improves too little."""
     try:
         question = engine.read(made.sql, asked.client)
         terms = replace(asked, request_id=None, rho=None if made.change is Change.MORE else asked.rho)
@@ -131,19 +131,19 @@ def _instead(engine: Engine, made: Rewrite, now: _Judged, asked: Asked) -> Inste
 
 
 def _narrower(now: _Judged, then: _Judged, renamed: Mapping[str, str]) -> float:
-    """Give how wide the widest column becomes, as a share of what it is; 1 where widths are not known beforehand."""
+    """Ratio of interval widths after and before a rewrite, of the widest column; 1 if widths are not known."""
     pairs = [(now.widths[name], then.widths.get(renamed.get(name, name))) for name in now.widths]
     shares = [after / before for before, after in pairs if before and after is not None]
     return max(shares, default=1.0)
 
 
 def _quieter(now: _Judged, then: _Judged) -> float:
-    """Give the noise of the same numbers at another price, as a share of what it is: of ratios nearly their widths'."""
+    """Ratio of noise at another price to the present one; nearly the ratio of widths for unstable ratios."""
     return max((after / before for before, after in zip(now.noises, then.noises, strict=False) if before), default=1.0)
 
 
 def _relative(change: Change, now: _Judged, then: _Judged, narrower: float) -> float | None:
-    """Compare half-widths with what an average group holds: the same rows, in fewer groups or in more windows."""
+    """Ratio of relative errors after and before a rewrite: width over the content of an average group."""
     if change is Change.MORE:
         return _quieter(now, then) if all(width is None for width in now.widths.values()) else narrower
     if not (now.adds and then.adds) or not now.groups or then.groups is None:
@@ -154,7 +154,7 @@ def _relative(change: Change, now: _Judged, then: _Judged, narrower: float) -> f
 
 
 def _best(found: list[Instead]) -> tuple[Instead, ...]:
-    """Take the best of each kind of change, those that cost no more first, paying more last."""
+    """Select the best rewrite of each kind, free ones first, a higher price last."""
     best: dict[Change, Instead] = {}
     for each in sorted(found, key=lambda made: made.relative if made.relative is not None else 1.0):
         best.setdefault(each.change, each)
@@ -166,7 +166,7 @@ def _best(found: list[Instead]) -> tuple[Instead, ...]:
 
 
 def _why(engine: Engine, question: Question, prepared: tuple[Prepared, ...], now: _Judged) -> Iterator[str]:
-    """Say what the noise is made of, and what it is to be compared with."""
+    """Explain where the noise comes from, and how it compares with the data."""
     bins = {release.plan: release.histogram.bins for release in question.releases if release.histogram is not None}
     for place, each in enumerate(prepared):
         widest = max(
@@ -188,14 +188,14 @@ def _why(engine: Engine, question: Question, prepared: tuple[Prepared, ...], now
 
 
 def _is_quieter(each: Prepared, place: int, deviation: float) -> bool:
-    """Tell whether a number has less noise than its price buys, as what is held was bought at another one."""
+    """Check whether a number has less noise than its price buys, because stored releases are precise enough."""
     rho = each.cost.loss.rho
     bought = each.sized.cost(rho).vectors[place].deviation(each.sized.bounds(math.ceil(rho * PICO)).vectors[place])
     return deviation < 0.99 * bought
 
 
 def _held(engine: Engine, each: Prepared, sigma: float, bins: int) -> Iterator[str]:
-    """Compare the noise with the rows of an average group, where their number is declared."""
+    """Compare the noise with the declared number of rows of an average group."""
     sizes = [table.size_class for name in each.plan.tables if (table := engine.catalog.table(name)) is not None]
     rows = max((float(size) for size in sizes if size), default=None)
     counted = any(vector.kind is VectorKind.ROWS for vector in each.plan.vectors)
@@ -217,5 +217,5 @@ def _held(engine: Engine, each: Prepared, sigma: float, bins: int) -> Iterator[s
 
 
 def _figure(number: float) -> str:
-    """Write three digits, and of larger numbers what stands before the point: 1,840 and not 1.84e+03."""
+    """Format a number with three digits, without an exponent: 1,840 and not 1.84e+03."""
     return f"{number:,.0f}" if number >= 1000 or number == round(number) else f"{number:.3g}"

@@ -1,4 +1,4 @@
-"""An answer with what it cost: what leaves the pipeline."""
+"""Result of the pipeline: an answer, its cost and how it was made."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.reuse.sources import Way
 
 @dataclass(frozen=True)
 class Answered:
-    """An answer with what it cost."""
+    """Answer with its cost, sources and notes."""
 
     question: Question
     answer: Answer
@@ -30,5 +30,5 @@ class Answered:
 
     @property
     def told(self) -> tuple[Prepared, ...]:
-        """Give the releases as they are told of: with the bounds and the noise of what their numbers are made of."""
+        """The compiled releases with the actual bounds and noise of their sources."""
         return tuple(way.told for way in self.ways)

@@ -1,8 +1,8 @@
 """Expected clipping bias: the share of each shown number that clipping is expected to remove, and a bound on it.
 
-Only the question and its bounds, public facts, decide it. The run measures nothing for it: the same prediction stands
-in `explain` before anything is read. Where the bias is corrected, the bound is how far a number may still be off, as a
-share of it; of averages, in their unit.
+It is decided by the query and its contribution bounds, which are public: `explain` shows the same prediction before
+anything is read. Where the bias is corrected, the bound is the remaining error of a number, as a share of it; of
+averages, in their unit.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from engine.pricing.prepare import Prepared
 
 @dataclass(frozen=True)
 class Doubt:
-    """In nineteen of twenty groups a number is off by no more, noise apart: share of the number, and amount beside."""
+    """Clipping-bias bound: error without noise in 19 of 20 groups, as a share of the number and as an amount."""
 
     share: float
     amount: float
@@ -29,10 +29,10 @@ NO_DOUBT = Doubt(0.0, 0.0)
 
 
 def column_doubts(question: Question, prepared: Sequence[Prepared]) -> dict[str, dict[str, float]]:
-    """Tell how far columns may be off by what was cut, of those of which that is told.
+    """Compute the clipping-bias bound of each column for which one is known.
 
-    Of a sum of several the largest share counts, and of a ratio both parts' together. Of a difference nothing is told:
-    it may be off by any share of itself (`proofs.md#column_doubts`).
+    A sum takes the largest share of its terms, a ratio the sum of both parts' shares. A difference has no bound: its
+    error may be any share of it (`proofs.md#column_doubts`).
     """
     raw = raw_doubts(question, prepared)
     forms = zip(question.columns, uncertainty(question), strict=True)
@@ -41,7 +41,7 @@ def column_doubts(question: Question, prepared: Sequence[Prepared]) -> dict[str,
 
 
 def raw_doubts(question: Question, prepared: Sequence[Prepared]) -> dict[str, Doubt]:
-    """Give the doubt of every raw number, and of sums over released rows, by their ids."""
+    """Compute the clipping-bias bound of every raw number, and of sums over released rows, by field id."""
     found: dict[str, Doubt] = {}
     for columns in question.releases:
         made = prepared[columns.plan]
@@ -56,7 +56,7 @@ def raw_doubts(question: Question, prepared: Sequence[Prepared]) -> dict[str, Do
 
 
 def _doubt_of_form(form: Form, raw: Mapping[str, Doubt]) -> Doubt | None:
-    """Give the doubt of a column; None where it is no share of the number and no amount."""
+    """Clipping-bias bound of a column; None if its error is neither a share of it nor an amount."""
     times = [
         (abs(float(by.value)), raw[field.id].amount)
         for field, by in form.numerator.terms
@@ -80,11 +80,11 @@ Bias = float | None  # a share of the number, at most 0; None: something may be 
 
 
 def column_biases(question: Question, prepared: Sequence[Prepared]) -> dict[str, Bias]:
-    """Predict the relative bias of every noisy column.
+    """Predict the relative clipping bias of every noisy column; None if unknown.
 
-    A sum or difference of numbers that are all expected to lose the same share loses that share; a ratio of such
-    loses what is left over. Of everything else, an average above all, it is 0 where nothing is cut, else not known; so
-    it is of a difference of numbers to which something was given back, of which no doubt is told (`raw_doubts`).
+    A sum or difference of numbers of equal bias has that bias; a ratio has the ratio of both. Everything else,
+    averages above all, has 0 where nothing is clipped, else None; likewise a difference of bias-corrected numbers, for
+    which no bound is known (`raw_doubts`).
     """
     raw, doubts = _of_raw_numbers(question, prepared), raw_doubts(question, prepared)
     shaky = frozenset(number for number, doubt in doubts.items() if doubt != NO_DOUBT)
@@ -100,10 +100,10 @@ def column_biases(question: Question, prepared: Sequence[Prepared]) -> dict[str,
 
 
 def of_pairs(question: Question, prepared: Sequence[Prepared]) -> frozenset[str]:
-    """Name the columns that rest on pairs of a person's rows, with each other or with several public ones.
+    """Names of columns that count joined pairs of a person's rows without a measured clipping bias.
 
-    Nobody knows how many of these are cut away: who has k rows makes k^2 pairs of them, and any number with public
-    ones, so that the share that a norm leaves may be any.
+    Pairs are formed with each other or with several public rows. A person with k rows has k^2 pairs of them, and any
+    number with public rows, so the share that clipping leaves is unknown.
     """
     paired = [unmeasured_pairs(each) or unmeasured_spread(each) for each in prepared]
     if not any(paired):
@@ -117,13 +117,13 @@ def of_pairs(question: Question, prepared: Sequence[Prepared]) -> frozenset[str]
 
 
 def unmeasured_pairs(made: Prepared) -> bool:
-    """Tell whether a release counts pairs of a person's own rows, and no calibration tells what is cut of them."""
+    """Check whether a release counts pairs of a person's own rows with unknown clipping bias."""
     rows = [kind is not VectorKind.PERSONS for kind in _kinds(made)]  # a person counts once, whatever rows meet
     return pairs_rows(made.plan.source) and _is_unmeasured(made, rows)
 
 
 def unmeasured_spread(made: Prepared) -> bool:
-    """Tell whether a release counts a person's row with several public ones, and nothing tells what is cut of them."""
+    """Check whether a release counts private rows joined to several public ones with unknown clipping bias."""
     rows = [kind is not VectorKind.PERSONS or bool(made.plan.keys) for kind in _kinds(made)]  # in one group, once
     return spreads(made.plan.source) and _is_unmeasured(made, rows)
 
@@ -133,7 +133,7 @@ def _kinds(made: Prepared) -> list[VectorKind]:
 
 
 def _is_unmeasured(made: Prepared, moved: Sequence[bool]) -> bool:
-    """Tell whether an unknown share is cut of a number that further rows of a person move."""
+    """Check whether a number that grows with further rows of a person has an unknown clipping bias."""
     return any(of and bound.predicted_bias is None for of, bound in zip(moved, made.bounds.vectors, strict=True))
 
 
@@ -143,7 +143,7 @@ def _rests_on(form: Form, raw: Collection[str]) -> bool:
 
 
 def _of_raw_numbers(question: Question, prepared: Sequence[Prepared]) -> dict[str, Bias]:
-    """Give the predicted bias of every raw number, and of sums over released rows, by their ids."""
+    """Predicted bias of every raw number, and of sums over released rows, by field id."""
     found: dict[str, Bias] = {}
     for columns in question.releases:
         bounds = prepared[columns.plan].bounds.vectors

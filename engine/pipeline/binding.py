@@ -1,6 +1,6 @@
-"""Binding before the charge: a question's SQL is bound over tables without rows.
+"""Binding before the charge: a query's generated SQL is bound against empty tables.
 
-What the engine can't bind would fail for every data set: it is refused, and costs nothing. Proof:
+SQL that the engine can't bind would fail on every dataset: it is refused, and costs nothing. Proof:
 `engine/backends/proofs.md#bound-before-charged`.
 """
 
@@ -29,9 +29,9 @@ _HINT = "give a NULL its type, CAST(NULL AS DOUBLE), or leave out what is comput
 
 
 def without_groups(prepared: Prepared, catalog: Catalog, backend: Backend) -> Release:
-    """Bind the SQL of a release; give the release that no group is in, whose columns have their types.
+    """Bind the SQL of a release and return an empty release with typed columns.
 
-    Claim: what is given, and whether it is refused, depend on plan, bounds and types. Symbols: tables that hold no row.
+    Claim: the result, and whether it is refused, depend on plan, bounds and types. Symbols: tables without rows.
     Formula: none. Source: engine/backends/proofs.md#bound-before-charged. Raises Refusal with E_FUNC.
     """
     tables = {OBJECTED: NOBODY_OBJECTED}
@@ -53,7 +53,7 @@ def bind_outer(
     catalog: Catalog,
     backend: Backend,
 ) -> None:
-    """Bind the part of a question over its releases, which have no groups; raises Refusal with E_FUNC."""
+    """Bind the post-processing SQL of a query over empty releases. Raises Refusal with E_FUNC."""
     with _refused():
         bind_rest(question, prepared, empty, confidence, catalog, backend)
 
@@ -66,7 +66,7 @@ def _keys(
     catalog: Catalog,
     backend: Backend,
 ) -> pa.Table:
-    """Bind bounded SQL, in DuckDB's form where it is a lake's; give the columns of its keys."""
+    """Bind bounded SQL (a lake's in its DuckDB form) and return its empty key columns."""
     empty = backend.empty
     if sql.in_order:
         sql = write(plan, bounds, with_released(empty.target), admission(catalog, plan.dataset))
@@ -75,7 +75,7 @@ def _keys(
 
 @contextmanager
 def _refused() -> Iterator[None]:
-    """Refuse what can't be bound; no text of the engine's is told."""
+    """Refuse SQL that can't be bound, without the engine's error text."""
     try:
         yield
     except ExecutionFailed:

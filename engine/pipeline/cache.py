@@ -1,7 +1,7 @@
-"""What reading and pricing a question gave before -> the same again without the work, for the client that asked it.
+"""Plan cache: bound queries, prices and advice of recent requests, separate for each client.
 
-Only what text, catalog, calibrations and public lists decide is kept: no account, no release, no row. A client finds
-what it asked for itself, so the time that is saved tells it nothing of others (proofs.md#remembered).
+Cached values depend on text, catalog, calibrations and public key sets only: no account, no release, no row. A client
+sees only its own entries, so response times reveal nothing about other clients (proofs.md#remembered).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LONGEST = 10_000  # characters of a question that is kept
 
 @dataclass(frozen=True, eq=False)
 class Same:
-    """A question or a catalog, known by being the very same: comparing two takes as long as reading one."""
+    """Cache key by identity: comparing two queries by value takes as long as binding one."""
 
     itself: Question | Catalog
 
@@ -35,23 +35,23 @@ class Same:
 
 @dataclass
 class Remembered:
-    """A shelf for each of the last clients, with the last things that were made for it."""
+    """LRU cache of the latest clients, with the latest entries of each."""
 
     _shelves: OrderedDict[str, OrderedDict[Hashable, Any]] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def read(self, sql: str, client: str, catalog: Catalog) -> Question:
-        """Read a question; raises Refusal."""
+        """Bind a query, cached. Raises Refusal."""
         if len(sql) > LONGEST:
             return read(sql, catalog)
         return self.give(client, (sql, Same(catalog)), lambda: read(sql, catalog))
 
     def give(self, client: str, key: Hashable, make: Callable[[], T]) -> T:
-        """Give what was made under a key for a client, or make it; what raises is not kept.
+        """Return the cached value of a client's key, or compute it; exceptions are not cached.
 
-        Claim: whether it is made anew depends on what this client asked before, on a restart, and on whether very many
-        others asked since. Symbols: `key` names everything that `make` depends on beside the catalog and its public
-        tables. Proof: proofs.md#remembered. Raises what `make` does.
+        Claim: whether it is computed again depends on what this client requested before, on a restart, and on whether
+        very many other clients sent requests since. Symbols: `key` names everything that `make` depends on except the
+        catalog and its public tables. Proof: proofs.md#remembered. Raises what `make` does.
         """
         with self._lock:
             shelf = self._shelves.setdefault(client, OrderedDict())

@@ -1,9 +1,9 @@
 """Hierarchical consistency: releases that are levels of one hierarchy are adjusted so that details add up.
 
-Weighted least squares over the finest groups, from all levels at once; counts are then never below 0, and whole. All
-of it is post-processing. Which releases are taken together is decided by plans, bounds and lists alone.
+Weighted least squares over the finest groups, from all levels at once; counts are then not negative, and integers. All
+of it is post-processing. Plans, bounds and key sets alone decide which releases are adjusted together.
 
-Solved by conjugate gradients on sums over groups: no matrix is made, and as few steps are needed as there are
+Solved by conjugate gradients on sums over groups: no matrix is built, and as many steps are needed as there are
 different ways in which levels overlap (proofs.md#agreeing).
 """
 
@@ -36,24 +36,24 @@ MOST_ROUNDS = 25  # of taking groups that would be below 0 out
 
 @dataclass(frozen=True)
 class Level:
-    """Noisy sums of the finest numbers."""
+    """One level of a hierarchy: noisy sums over the finest groups."""
 
     groups: Int64Vector  # of each of the finest: its row in `noisy`, or -1 where it is in none
     noisy: Floats
     sigma: float
 
     def sums(self, finest: Floats) -> Floats:
-        """Add the finest numbers up."""
+        """Sum the finest numbers into the groups of this level."""
         inside = self.groups >= 0
         return np.bincount(self.groups[inside], finest[inside], minlength=len(self.noisy)).astype(np.float64)
 
     def spread(self, rows: Floats) -> Floats:
-        """Give each of the finest the number of its row."""
+        """Assign each of the finest groups the number of its group at this level; 0 if it is in none."""
         return np.where(self.groups >= 0, rows[self.groups], 0.0)
 
 
 def nearest(levels: Sequence[Level], free: npt.NDArray[np.bool_] | None = None) -> Floats:
-    """Find the finest numbers with the least weighted sum of squares; those that are not free are 0.
+    """Solve weighted least squares for the finest numbers; those that are not free are 0.
 
     Claim: argmin over x of sum |A_i x - y_i|^2 / sigma_i^2. Symbols: A_i = sums of a level, y_i its noisy numbers.
     Formula: conjugate gradients on the normal equations. Raises: nothing. Proof: proofs.md#agreeing
@@ -81,7 +81,7 @@ def nearest(levels: Sequence[Level], free: npt.NDArray[np.bool_] | None = None) 
 
 
 def never_negative(levels: Sequence[Level]) -> Floats:
-    """Find such numbers that are not below 0: what would be is 0, and the others are found anew without it."""
+    """Solve least squares without negative numbers: those are fixed at 0 and the others solved again."""
     free = np.ones(len(levels[0].groups), dtype=bool)
     found = nearest(levels)
     for _ in range(MOST_ROUNDS):
@@ -93,7 +93,7 @@ def never_negative(levels: Sequence[Level]) -> Floats:
 
 
 def whole(finest: Floats) -> Int64Vector:
-    """Round numbers so that every run of neighbours adds up to within 1 of what it did; none below 0 becomes so.
+    """Round so that each run of neighbours keeps its sum within 1; numbers from 0 on do not become negative.
 
     Formula: s_k = round(x_1 + ... + x_k) - round(x_1 + ... + x_(k-1)). Raises: nothing. Proof: proofs.md#agreeing
     """
@@ -110,7 +110,7 @@ _COUNTS = (VectorKind.ROWS, VectorKind.VALID)
 
 @dataclass(frozen=True)
 class _Branch:
-    """A release of the hierarchy, and where the finest groups lie in it."""
+    """Release of the hierarchy, with the group of it in which each of the finest groups lies."""
 
     place: int  # among the question's releases
     groups: Int64Vector  # of each of the finest groups: its row here, or -1
@@ -120,7 +120,7 @@ class _Branch:
 def agreed(
     question: Question, ways: Sequence[Way], releases: tuple[Release, ...], catalog: Catalog
 ) -> tuple[Release, ...]:
-    """Let levels of a hierarchy agree, where the question asks for that."""
+    """Make the releases of a query consistent, if its options request it."""
     if not question.options.consistent:
         return releases
     shared = {plan for plan, _ in parts_that_share(tuple(ways))}
@@ -128,19 +128,22 @@ def agreed(
 
 
 def agreed_notes(releases: Sequence[Release]) -> tuple[str, ...]:
-    """Say that numbers are shown as they agree."""
+    """Note that numbers were adjusted to be consistent."""
     return (NOTE,) if any(release.narrow for release in releases) else ()
 
 
 def agreeing(
     prepared: Sequence[Prepared], releases: Sequence[Release], apart: Sequence[bool], catalog: Catalog
 ) -> tuple[Release, ...]:
-    """Let releases agree that are levels of one hierarchy; others stay what they are.
+    """Make releases that are levels of one hierarchy consistent; others are returned unchanged.
 
-    Claim: the estimates are unbiased before they are cut at 0, no linear combination of them has more variance than the
-    same one of the released numbers, and details add up to totals exactly. Symbols: `apart` = releases whose noise no
-    other one shares. Formula: x = argmin sum |A_i x - y_i|^2 / sigma_i^2. Source: Hay, Rastogi, Miklau, Suciu 2010
-    (arXiv 0904.0942), section 4, for trees. Raises: ExecutionFailed. Proof: proofs.md#agreeing
+        SELECT zone, hour, COUNT(*) ... GROUP BY zone, hour    -- finest level
+        SELECT zone, COUNT(*) ... GROUP BY zone                -- its sums over hours, released with noise of its own
+
+    Claim: the estimates are unbiased before they are cut at 0, no linear combination of them has more variance than
+    the same one of the released numbers, and details add up to totals exactly. Symbols: `apart` = flags of releases
+    with independent noise. Formula: x = argmin sum |A_i x - y_i|^2 / sigma_i^2. Source: Hay, Rastogi, Miklau, Suciu
+    2010 (arXiv 0904.0942), section 4, for trees. Raises: ExecutionFailed. Proof: proofs.md#agreeing
     """
     able = [i for i, p in enumerate(prepared) if apart[i] and p.plan.key_set is not None and all(releases[i].sigmas)]
     words = {i: told(prepared[i].plan) for i in able}
@@ -158,7 +161,7 @@ def agreeing(
 
 
 def _branch(place: int, derived: Derivation, coarse: Release, fine: Release) -> _Branch | None:
-    """Find where each of the finest groups lies in a coarser release; None where a group of that has none."""
+    """Map each of the finest groups to its group in a coarser release; None if such a group has no finest one."""
     tables = {"held": _numbered(fine), "wanted": _numbered(coarse)}
     if derived.pinned and not all_listed(derived, tables):
         return None
@@ -178,7 +181,7 @@ def _numbered(release: Release) -> pa.Table:
 def _agreed(
     prepared: Sequence[Prepared], releases: Sequence[Release], branches: Sequence[_Branch]
 ) -> tuple[Release, ...]:
-    """Settle every vector that at least two of the releases have, in the same words."""
+    """Adjust every vector that at least two releases of the hierarchy have in common."""
     made = {branch.place: _Making(releases[branch.place]) for branch in branches}
     for text in prepared[branches[0].place].plan.texts:
         some = [branch for branch in branches if text in prepared[branch.place].plan.texts]
@@ -190,7 +193,7 @@ def _agreed(
 
 
 def _cut_alike(prepared: Sequence[Prepared], places: Mapping[int, int]) -> bool:
-    """Tell whether as much is expected to be cut off each level: else no details add up to the totals."""
+    """Check that all levels have about the same clipping bias; otherwise details need not add up to totals."""
     pairs = [(prepared[i].plan.vectors[place], prepared[i].bounds.vectors[place]) for i, place in places.items()]
     biases = [0.0 if _loses_rows_alone(vector, bound) else bound.predicted_bias for vector, bound in pairs]
     known = [bias for bias in biases if bias is not None]
@@ -198,18 +201,18 @@ def _cut_alike(prepared: Sequence[Prepared], places: Mapping[int, int]) -> bool:
 
 
 def _loses_rows_alone(vector: Vector, bound: VectorBound) -> bool:
-    """Tell whether nothing is cut but the rows that a question itself leaves out: of levels, the same from each."""
+    """Check that only rows beyond the query's own limits are dropped, which are the same at every level."""
     return bound.predicted_bias is None and bound.rule is Rule.WITHIN and vector.part is None
 
 
 @dataclass
 class _Making:
-    """A release while its vectors are settled."""
+    """Release whose vectors are replaced one by one."""
 
     release: Release
 
     def put(self, place: int, noisy: Int64Vector, grain: float, narrow: float, shown: Int64Vector | None) -> None:
-        """Give a vector its estimates in finer grains, with the noise that the release says and that of one alone."""
+        """Replace a vector by estimates in finer grains, keeping the released sigma and adding that of one estimate."""
         own = self.release
         sigma = own.sigmas[place] * own.grains[place] / grain
         self.release = replace(

@@ -1,7 +1,7 @@
-"""Engine.answer(): the whole flow, one line a stage; the order is the promise (engine/proofs.md#answer).
+"""Engine.answer(): the whole flow, one line a stage; the order is the guarantee (engine/proofs.md#answer).
 
 A refusal is decided before the ledger, a charge is durable before data is read, a release before it is sent. Plans of
-stored releases (proofs.md#held) and what was read and priced (proofs.md#remembered) are kept, and move no answer.
+stored releases (proofs.md#held) and bound, priced queries (proofs.md#remembered) are cached, which changes no answer.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ from engine.reuse.view_lookup import Finder, day_of, meaning_of, notes_of
 
 
 def _nobody_hears(charge: Charge) -> None:
-    """Keep no count of charges."""
+    """Ignore a charge."""
 
 
 @dataclass(frozen=True)
 class Engine:
-    """Catalog, data, ledger and noise, put together once."""
+    """Query engine over one catalog, backend, ledger and noise source."""
 
     catalog: Catalog
     backend: Backend
@@ -67,7 +67,7 @@ class Engine:
     remembered: Remembered = field(default_factory=Remembered, init=False, compare=False, repr=False)
 
     def answer(self, sql: str, asked: Asked, paid: tuple[Prepared, ...] = ()) -> Answered:
-        """Answer a question, also of releases that are named and paid; raises Refusal, LedgerError, ExecutionFailed."""
+        """Answer a query, or one whose releases are compiled and paid. Raises Refusal, LedgerError, ExecutionFailed."""
         question = self.read(sql, asked.client)  # text -> releases to make, outer part
         prepared = paid or self.prepare(question, asked)  # bounds, price and SQL, from public facts
         confidence = self.confidence(question, asked)
@@ -99,15 +99,15 @@ class Engine:
         return Answered(question, shown, prepared, releases, confidence, charged, dataset, notes, ways, day, left_out)
 
     def read(self, sql: str, client: str) -> Question:
-        """Read a question; raises Refusal."""
+        """Bind a query, with measured column centres. Raises Refusal."""
         return self.remembered.read(sql, client, informed(self.catalog, self.calibrations))
 
     def not_counted(self, prepared: tuple[Prepared, ...]) -> tuple[str, ...]:
-        """Say which states of consent are not read in the dataset that is asked."""
+        """Describe the consent states whose rows are excluded in the query's dataset."""
         return not_counted(self.catalog, self.catalog.dataset(prepared[0].plan.dataset)) if prepared else ()
 
     def odd_values(self, question: Question, asked: Asked) -> tuple[str, ...]:
-        """Tell which constants no public table holds that a column takes its values from; looked up once."""
+        """Lint constants that do not occur in the public table of their column; cached."""
         about = (Same(question), value_notes)
         return self.remembered.give(asked.client, about, lambda: value_notes(question, self.catalog, self.backend))
 
@@ -118,14 +118,14 @@ class Engine:
         asked: Asked,
         stored: Mapping[str, bytes] | None = None,
     ) -> tuple[Way, ...]:
-        """Find how each release comes about: stored, made of what is held, bought, or both; one aimed at not both."""
+        """Choose the source of each release: stored, derived, charged or averaged (not with a target error)."""
         if stored is not None:
             return tuple(Way(each, bought=each) for each in prepared)
         catalog, mixes = informed(self.catalog, self.calibrations), self.target(question, asked) is None
         return Finder(catalog, self.backend, self.ledger, self.known, self.showing, mixes).ways(prepared, asked.client)
 
     def prepare(self, question: Question, asked: Asked) -> tuple[Prepared, ...]:
-        """Prepare every release of a question, at its part of the loss, or of what an error costs; raises Refusal."""
+        """Compile every release of a query, at its share of rho or the price of its target error. Raises Refusal."""
         if len({plan.dataset for plan in question.plans}) > 1:
             raise Refusal(Code.TABLE, "A question looks at one dataset.", "ask one question of each")
         settled, known = self.terms(question, asked), self.calibrated(question)
@@ -140,38 +140,38 @@ class Engine:
         return current(paid, self.ledger, self.catalog)
 
     def calibrated(self, question: Question) -> Calibration:
-        """Give what is publicly known today of the people whom a question is about."""
+        """Return the valid calibration of the query's dataset today."""
         return self.calibrations.today(question.plans[0].dataset) if question.plans else NO_CALIBRATION
 
     def _holding(self, question: Question, made: tuple[Sized, ...], settled: Terms, asked: Asked) -> Holding:
-        """Put a question beside what its asker holds of it."""
+        """Collect what the price of a target error depends on: the query and this client's holdings of it."""
         return Holding(self.catalog, self.backend, self.ledger, question, made, settled, asked.client)
 
     def target(self, question: Question, asked: Asked) -> TargetError | None:
-        """Find the error that a question is to reach; None where it names a price, or nothing."""
+        """Target error of a query; None if it has a price instead, or neither."""
         return self.terms(question, asked).target
 
     def confidence(self, question: Question, asked: Asked) -> float:
-        """Find the level of each of a question's intervals."""
+        """Confidence level of each interval of a query."""
         return self.terms(question, asked).confidence
 
     def terms(self, question: Question, asked: Asked) -> Terms:
-        """Settle the terms of a question; the confidence is that of each interval."""
+        """Resolve the terms of a query; the confidence is that of each interval."""
         settled, counted = terms(question, asked, self.catalog), lambda plan: count_keys(plan, self.backend)
         return replace(settled, confidence=at_level_of_each(question, counted, settled.confidence))
 
     def replay(self, prepared: tuple[Prepared, ...], asked: Asked) -> Mapping[str, bytes] | None:
-        """Find every release of a question among those this client has paid for; None if any is missing.
+        """Load every release of a query from this client's paid ones; None if any is missing.
 
-        Nothing is charged or written for a repeat. A request id under which something was charged goes to the ledger,
-        which knows the question it stands for.
+        Nothing is charged or written for a repeat. A request id that was charged before goes to the ledger, which
+        knows its query.
         """
         if asked.request_id is not None and self.ledger.is_charged(asked.client, asked.request_id):
             return None
         return replayed(prepared, self.ledger, asked.client)
 
     def request(self, sql: str, prepared: tuple[Prepared, ...], asked: Asked) -> ChargeRequest:
-        """Say who owes what for which releases."""
+        """Build the charge request: who pays for which releases, with which versions and text."""
         of = self.catalog.dataset(prepared[0].plan.dataset)
         items = tuple(Item(p.release_key, p.cost.loss, p.plan.canonical, p.plan.touched.windows) for p in prepared)
         key, body, noted = asked.request_id or new_request_id(), body_digest(sql, asked), versions(self.catalog, of)
@@ -180,7 +180,7 @@ class Engine:
     def ahead(
         self, sql: str, question: Question, prepared: tuple[Prepared, ...], asked: Asked, now: datetime | None = None
     ) -> Ahead | None:
-        """Say what is left for questions like this one; with a moment also how long that lasts."""
+        """Budget outlook for queries like this one; with `now` also a forecast of how long the budget lasts."""
         if not prepared:
             return None
         request, confidence = self.request(sql, prepared, asked), self.confidence(question, asked)
@@ -192,7 +192,7 @@ class Engine:
         return replace(left, errors=foreseen_errors(self._holding(question, made, settled, asked), fits))
 
     def bind(self, question: Question, prepared: tuple[Prepared, ...], asked: Asked) -> None:
-        """Bind the SQL of a question over tables without rows, once for each client; raises Refusal with E_FUNC."""
+        """Bind the SQL of a query against empty tables, once for each client. Raises Refusal with E_FUNC."""
         if not prepared:
             return
         confidence, empty = self.confidence(question, asked), self._without_groups(prepared, asked)
@@ -201,7 +201,7 @@ class Engine:
         self.remembered.give(asked.client, about, lambda: bind_outer(*given))
 
     def _without_groups(self, prepared: tuple[Prepared, ...], asked: Asked) -> tuple[Release, ...]:
-        """Bind the bounded SQL of releases; give these without groups."""
+        """Bind the bounded SQL of releases and return empty releases."""
         return tuple(
             self.remembered.give(
                 asked.client, (without_groups, p.release_key), partial(without_groups, p, self.catalog, self.backend)
@@ -210,7 +210,7 @@ class Engine:
         )
 
     def charge(self, sql: str, prepared: tuple[Prepared, ...], asked: Asked) -> Charge | None:
-        """Charge what is not paid yet and can be bound; a question that only looks at public tables owes nothing."""
+        """Charge releases that are bound and not paid yet; None for a query over public tables only."""
         if not prepared:
             return None
         self._without_groups(prepared, asked)
@@ -219,11 +219,11 @@ class Engine:
         return charge
 
     def settle(self, question: Question, bought: tuple[Prepared, ...], charge: Charge | None) -> Mapping[str, bytes]:
-        """Make the releases that are charged and not stored yet, and store them; the first one stored wins.
+        """Execute and store the charged releases that are not stored yet; the first one stored wins.
 
-        Claim: nothing says that data were read, or that reading failed, before `reading` lets it, nor ever of which
-        class the failure was. Raises ExecutionFailed, LedgerError; whatever ends the making is counted as a failure.
-        Proofs: proofs.md#paced, engine/proofs.md#answer
+        Claim: nothing reveals that data were read, or that reading failed, before `reading` allows it, nor ever the
+        class of the failure. Raises ExecutionFailed, LedgerError; every exception of the execution counts as a
+        failure. Proofs: proofs.md#paced, engine/proofs.md#answer
         """
         if charge is None:
             return {}
@@ -242,20 +242,20 @@ class Engine:
         return {**charge.stored, **(self.ledger.settle(charge, made) if made else {})}
 
     def repeated(self, client: str, dataset: str) -> None:
-        """Hear of a free repeat; a server counts them."""
+        """Return the hook for a free repeat; a server counts them."""
 
     def queued(self, bought: tuple[Prepared, ...], asked: Asked) -> AbstractContextManager[None]:
-        """Stand around charge and reading; a server refuses here who has too many questions waiting."""
+        """Context of charge and execution; a server refuses here a client with too many waiting queries."""
         return nullcontext()
 
     def reading(self, bought: tuple[Prepared, ...], charge: Charge) -> AbstractContextManager[None]:
-        """Stand around what reads data for a charge; a server's ends at a public time."""
+        """Context of the execution of a charge; a server's ends at a public time."""
         return nullcontext()
 
     def release(
         self, prepared: Prepared, objected: pa.Table = NOBODY_OBJECTED, meaning: Meaning | None = None
     ) -> Release:
-        """Read exact integers and add noise; where keys are private, choose these first.
+        """Measure a release: read exact integers and add noise; private keys are selected first.
 
         Proof: `engine/pricing/proofs.md#reached`.
         """
@@ -267,7 +267,7 @@ class Engine:
         return Release(exact.keys, tuple(noisy), tuple(grains), tuple(sigmas), meaning)
 
     def _chosen_keys(self, prepared: Prepared, choice: Choice, objected: pa.Table) -> pa.Table:
-        """Weigh the keys that anybody has, add noise, and give those that weigh enough."""
+        """Partition selection: keep the keys whose noisy weight passes the threshold."""
         exact = self.backend.run(choice.sql, objected)
         (weights,), (bound,) = exact.vectors, choice.bounds.vectors
         noisy = self.add_noise(weights, bound.sensitivity, choice.cost.sigma, choice.cost.pico_rho)
@@ -276,5 +276,5 @@ class Engine:
     def finish(
         self, question: Question, prepared: tuple[Prepared, ...], releases: tuple[Release, ...], confidence: float
     ) -> Answer:
-        """Run the rest of a question over releases and public tables, and say what the noise means."""
+        """Post-process the releases of a query: run its outer SQL and compute intervals."""
         return finish(question, prepared, releases, confidence, self.catalog, self.backend)

@@ -1,4 +1,4 @@
-"""What a question would cost and show, from public facts alone: no data, no charge."""
+"""Explain a query: its price and expected accuracy, from public facts; no data, no charge."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from engine.reuse.view_lookup import notes_of
 
 @dataclass(frozen=True)
 class Explained:
-    """Everything about a question that is known before it is asked."""
+    """Everything about a query that is known before it runs."""
 
     question: Question
     prepared: tuple[Prepared, ...]
@@ -40,12 +40,12 @@ class Explained:
 
     @property
     def told(self) -> tuple[Prepared, ...]:
-        """Give the releases as they are told of: with the bounds and the noise of what numbers would be made of."""
+        """The compiled releases with the actual bounds and noise of their sources."""
         return tuple(way.told for way in self.ways)
 
 
 def explain(engine: Engine, sql: str, asked: Asked) -> Explained:
-    """Read, bound and price a question, and stop before the ledger; raises Refusal, LedgerError."""
+    """Bind and price a query, and stop before the ledger. Raises Refusal, LedgerError."""
     question = engine.read(sql, asked.client)
     prepared = engine.prepare(question, asked)
     confidence = engine.confidence(question, asked)

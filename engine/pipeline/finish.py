@@ -1,4 +1,4 @@
-"""Releases -> answer: the rest of a question runs over them and public tables, and says what their noise means."""
+"""Post-processing: the outer SQL of a query runs over its releases and public tables, and intervals are computed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def finish(
     catalog: Catalog,
     backend: Backend,
 ) -> Answer:
-    """Run the outer part over releases and public tables, and say what the noise means."""
+    """Run the outer SQL over releases and public tables, and compute intervals."""
     tables = {table: public_table(table, catalog, backend) for table in public_tables(question)}
     tables |= _released(question, prepared, releases, confidence)
     raw = raw_noise(question, releases)
@@ -43,7 +43,7 @@ def bind_rest(
     catalog: Catalog,
     backend: Backend,
 ) -> None:
-    """Bind the outer part over releases without groups and public tables without rows; raises ExecutionFailed."""
+    """Bind the outer SQL over empty releases and empty public tables. Raises ExecutionFailed."""
     tables = {
         table: backend.empty.columns(read_public(table, catalog, backend.empty.target), {})
         for table in public_tables(question)
@@ -58,7 +58,7 @@ def bind_rest(
 def _released(
     question: Question, prepared: tuple[Prepared, ...], releases: tuple[Release, ...], confidence: float
 ) -> dict[str, pa.Table]:
-    """Give the releases the columns that the outer part knows them by, by the names of their tables."""
+    """Convert the releases to the tables, by name, that the outer SQL reads."""
     return {
         release_name(i): outer_table(releases[columns.plan], prepared[columns.plan].plan, columns, confidence)
         for i, columns in enumerate(question.releases)
@@ -66,7 +66,7 @@ def _released(
 
 
 def _rows(sql: OuterSql, tables: Mapping[str, pa.Table]) -> pa.Table:
-    """Run the outer part; one that only gives a release's columns other names takes no database."""
+    """Run the outer SQL; a mere renaming of a release's columns needs no database."""
     if sql.as_released is None:
         return outer(sql.text, tables)
     released = tables[sql.as_released.table]
@@ -74,6 +74,6 @@ def _rows(sql: OuterSql, tables: Mapping[str, pa.Table]) -> pa.Table:
 
 
 def _outer_sql(question: Question, variances: Mapping[str, float], confidence: float, reached: Reaches) -> OuterSql:
-    """Write the outer part for the names that its tables have in the empty database."""
+    """Generate the outer SQL with the table names of the sandbox database."""
     tables = [*public_tables(question), *(release_name(i) for i in range(len(question.releases)))]
     return write_outer(question, variances, Target({table: name(table) for table in tables}), confidence, reached)

@@ -1,6 +1,6 @@
-"""Notes of a question: constants missing from a column's public table, and the privacy windows it is charged to.
+"""Notes of a query: constants missing from a column's public table, and the privacy windows it is charged to.
 
-Public tables alone are read: two worlds of people get the same notes. Windows: `proofs.md#windows`.
+Only public tables are read: neighbouring datasets get the same notes. Windows: `proofs.md#windows`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MOST_COMPARED = 2_000  # of which the nearest is looked for
 
 
 def value_notes(question: Question, catalog: Catalog, backend: Backend) -> tuple[str, ...]:
-    """Tell which constants no row of a public table holds that a column takes its values from."""
+    """Lint constants that do not occur in the public table from which their column takes its values."""
     asked: dict[tuple[str, ColumnOf], dict[object, None]] = {}
     for field, constant in looked_up(tuple(plan.source for plan in question.plans)):
         assert isinstance(field.domain, ColumnOf)  # noqa: S101  looked up there
@@ -48,7 +48,7 @@ def _missing(name: str, domain: ColumnOf, asked: list[object], catalog: Catalog,
 
 
 def _values(domain: ColumnOf, catalog: Catalog, backend: Backend) -> tuple[object, ...]:
-    """List the values of a public column; none where they are too many, or can't be read now."""
+    """Values of a public column; empty if there are too many, or it can't be read now."""
     listed = column_values(domain, Reading(catalog, ""))
     rows = write_rows(listed, listed.fields, backend.target)
     with suppress(Refusal, ExecutionFailed):
@@ -58,7 +58,7 @@ def _values(domain: ColumnOf, catalog: Catalog, backend: Backend) -> tuple[objec
 
 
 def _near(value: object, values: Sequence[object]) -> str:
-    """Say what may have been meant: the same in other letters, else what is near, else all where these are few."""
+    """Suggest the intended value: equal but for case, else a similar one, else all values of a short list."""
     texts = sorted(each for each in values if isinstance(each, str))
     if isinstance(value, str):
         plain = value.strip().casefold()
@@ -74,7 +74,7 @@ _MOST_NAMED = 12  # windows that are listed by name
 
 
 def windows_told(prepared: Sequence[Prepared]) -> list[str]:
-    """List the windows that any release of a question touches, many of them as the first and the last."""
+    """List the privacy windows that a query is charged to; a long list as first and last."""
     found = dict.fromkeys(window for each in prepared for window in each.plan.touched.windows)
     names = sorted(found)
     if len(names) <= _MOST_NAMED:
@@ -83,7 +83,7 @@ def windows_told(prepared: Sequence[Prepared]) -> list[str]:
 
 
 def window_notes(prepared: Sequence[Prepared], *, free: bool = False) -> tuple[str, ...]:
-    """Say which windows are charged, or were, why so many, and what that is for a person's whole history."""
+    """Describe the charged privacy windows, why there are so many, and the loss over a person's whole history."""
     return tuple(dict.fromkeys(note for each in prepared for note in _notes(each, free)))
 
 

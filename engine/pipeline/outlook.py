@@ -1,7 +1,7 @@
-"""question + accounts -> what is left, in human terms: how many more like it, when new budget comes, what fits instead.
+"""Budget outlook: how many more queries like this one fit, when new budget comes, and what fits instead.
 
-Public facts alone: text, catalog, accounts, and what the asker holds. A clock is read for people, never for a decision:
-how long a budget lasts is told in explanations and stands in no refusal.
+Public facts alone: text, catalog, accounts, and the client's holdings. The clock is read for display only: the
+forecast of how long a budget lasts appears in explanations, not in refusals.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NEVER = "this dataset is one window, forever: what is spent stays spent, and no 
 
 @dataclass(frozen=True)
 class Ahead:
-    """What is left for questions like one."""
+    """Budget outlook for queries like one."""
 
     outlook: Outlook  # its windows are those that a question can be moved to
     errors: Mapping[str, float]  # half-widths of the same question at the price that would fit
@@ -48,7 +48,7 @@ def ahead(
     confidence: float,
     now: datetime | None,
 ) -> Ahead:
-    """Look ahead; without a moment nothing is said of how long a budget lasts."""
+    """Compute the budget outlook of a query; without `now` it has no forecast."""
     dataset = catalog.dataset(request.dataset)
     fixed = frozenset(window for each in prepared for window in (*each.plan.touched.derived, STATIC))
     movable = () if fixed & request.windows else dataset.windows
@@ -69,13 +69,13 @@ def ahead(
 
 
 def _movable(found: Outlook, request: ChargeRequest, fixed: frozenset[str]) -> Outlook:
-    """Tell of no windows that a question can't leave: those of what was computed from them, and what has no time."""
+    """Drop proposed windows if the query must stay in some: source windows of derived columns, or the static one."""
     stays = (request.windows & fixed) <= set(found.fewer)
     return found if stays else replace(found, fewer=())
 
 
 def _held(ledger: Ledger, prepared: tuple[Prepared, ...], request: ChargeRequest) -> Fraction | None:
-    """Find the highest other price at which the asker holds every release of this question."""
+    """Highest other price at which the client has stored every release of this query; None if there is none."""
     sized = [each.sized for each in prepared]
     delta = next((each.cost.loss.delta for each in prepared if each.cost.threshold is not None), Fraction(0))
     named = Repeats(ledger, prepared[0].sized.catalog.dataset(request.dataset))
@@ -85,7 +85,7 @@ def _held(ledger: Ledger, prepared: tuple[Prepared, ...], request: ChargeRequest
 
 
 def new_budget(dataset: Dataset, last: str | None) -> tuple[str | None, str]:
-    """Say which window has budget of its own next, behind the last one that a question touches, and in words when."""
+    """Next privacy window with unspent budget after the last one charged, and a sentence on when it opens."""
     if dataset.stretch is None:
         return None, NEVER
     later = [window for window in dataset.windows if last is not None and window > last]
@@ -97,7 +97,7 @@ def new_budget(dataset: Dataset, last: str | None) -> tuple[str | None, str]:
 
 
 def in_words(windows: Sequence[str], order: Sequence[str]) -> str:
-    """List windows, those in a row as one: 2026-01 to 2026-03, 2026-07."""
+    """Format privacy windows, runs as ranges: 2026-01 to 2026-03, 2026-07."""
     place, runs = {window: at for at, window in enumerate(order)}, list[list[str]]()
     for window in windows:
         if runs and window in place and place[window] - 1 == place.get(runs[-1][-1]):
@@ -108,7 +108,7 @@ def in_words(windows: Sequence[str], order: Sequence[str]) -> str:
 
 
 def sentences(given: Ahead) -> list[str]:
-    """Say all of it, one sentence each, the one for a single line first."""
+    """Format the outlook as sentences, the most important one first."""
     found, told = given.outlook, []
     if found.stopped is not None:
         told.append(found.stopped.removesuffix("."))
@@ -125,13 +125,13 @@ def sentences(given: Ahead) -> list[str]:
 
 
 def lasting(told: Forecast, what: str) -> str:
-    """Say how long a budget lasts if it is spent on as lately."""
+    """Sentence on how long a budget lasts at the recent rate of spending."""
     days = {0: "less than a day", 1: "about 1 day"}.get(told.days, f"about {told.days:,} days")
     return f"at the rate of the last {told.of_days} days {what} lasts {days}"
 
 
 def instead(given: Ahead) -> list[str]:
-    """Say what fits instead of a question that does not."""
+    """List alternatives to a query that does not fit its budget."""
     found, told = given.outlook, []
     if found.would_fit.pico_rho:
         buys = f", which buys {errors_told(given.errors)} at confidence {given.confidence:g}" if given.errors else ""
@@ -154,7 +154,7 @@ def _binding(found: Outlook) -> str:
 
 
 def outlook(given: Ahead) -> dict[str, Any]:
-    """Give it the shape in which it leaves."""
+    """Outlook in its JSON form."""
     found = given.outlook
     return {
         "further": found.further,
@@ -181,7 +181,7 @@ def _fitting(given: Ahead) -> dict[str, object]:
 
 @contextmanager
 def telling_what_fits(look: Callable[[], Ahead | None]) -> Iterator[None]:
-    """Add to a refusal for want of budget what else fits: an error, other windows, a stored answer."""
+    """Extend a budget refusal by alternatives that fit: a price, other windows, a stored answer."""
     try:
         yield
     except BudgetRefused as refused:

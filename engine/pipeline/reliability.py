@@ -1,9 +1,9 @@
-"""numbers, their intervals and predicted biases -> how far each may be trusted, in one word by a public rule.
+"""Reliability rating of each number: good, fair, poor or noise, from its interval and expected bias.
 
-A number is off by at most its half-width and what is expected to be cut away, as a share of itself: within a tenth it
-is good, within a quarter fair, else poor; where its interval holds 0, or lies below it and the number itself can't, it
-can't be told from nothing. A number whose bias is not known is fair at best, by what is known of it; of pairs of
-people's own rows it is poor, as any share of them may be gone (docs/reading.md#how-reliable-a-number-is).
+The relative error is half-width plus expected clipping bias, over the number: within a tenth it is good, within a
+quarter fair, else poor; where the interval contains 0, or lies below 0 and the number can't be negative, it is noise.
+A number of unknown bias is fair at best; one that counts pairs of a person's own rows is poor, as clipping may have
+removed any share of them (docs/reading.md#how-reliable-a-number-is).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ GOOD_WITHIN, FAIR_WITHIN = 0.10, 0.25
 
 
 class Reliability(StrEnum):
-    """How far a number may be trusted."""
+    """Rating of a number by its relative error."""
 
     GOOD = "good"
     FAIR = "fair"
@@ -39,7 +39,7 @@ def reliability(
     of_pairs: Collection[str] = (),
     not_negative: Collection[str] = (),
 ) -> dict[str, list[Reliability | None]]:
-    """Give the word of every number that has an interval; None where it has none. Post-processing of what is shown."""
+    """Rate every number that has an interval; None for one without. Post-processing of shown numbers."""
     told = doubts or {}
     found = {
         name: _words(
@@ -55,20 +55,20 @@ def reliability(
 
 
 def not_negative(question: Question) -> frozenset[str]:
-    """Name the columns that are below 0 by their noise alone, such as counts."""
+    """Names of columns that only noise can make negative, such as counts."""
     positive, shown = never_negative(question), zip(question.columns, uncertainty(question), strict=True)
     sums = {each.name: form.whole() for each, form in shown if form is not None and form.denominator is None}
     return frozenset(name for name, whole in sums.items() if not whole.may_be_negative(positive))
 
 
 def _ends(answer: Answer, name: str, not_negative: Collection[str]) -> Ends:
-    """Give the ends of a column's intervals, of which one below 0 reaches up to it where the number can't be there."""
+    """Interval ends of a column; one entirely below 0 is extended to 0 if the number can't be negative."""
     lower, upper = answer.intervals[name]
     return lower, np.maximum(upper, 0.0) if name in not_negative else upper
 
 
 def lost(values: npt.NDArray[np.float64], bias: float | None) -> npt.NDArray[np.float64]:
-    """Give how much is expected to be missing from numbers whose bias is a share: x = truth (1 + bias)."""
+    """Return the expected amount missing from numbers with a relative bias: x = truth (1 + bias)."""
     share = 0.0 if bias is None else -bias / (1 + bias) if bias > -1 else np.inf
     with np.errstate(invalid="ignore"):
         return np.where(values > 0, values * share, 0.0) if share else np.zeros(values.shape)
@@ -79,7 +79,7 @@ def _at_most_poor(word: Reliability | None) -> Reliability | None:
 
 
 def is_weak(words: Mapping[str, list[Reliability | None]]) -> bool:
-    """Tell whether most numbers of some column are poor or may be nothing."""
+    """Check whether most numbers of some column are rated poor or noise."""
     return any(_mostly_weak(column) for column in words.values())
 
 

@@ -1,6 +1,6 @@
-"""Price of a target error: what each release costs when a question states its error, and what a price would buy.
+"""Price of a target error: what each release costs when a query states its error, and what a price would buy.
 
-Stored answers of the client are looked at as they are, and with the noise of another price; no private row is read.
+Stored answers of the client are read as they are, and with the noise of another price; no private row is read.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from engine.reuse.replay import Repeats, latest, replayed
 
 @dataclass(frozen=True)
 class Holding:
-    """A question on its terms, and where what its asker holds of it is found."""
+    """Query with a target error, and where to find this client's stored answers to it."""
 
     catalog: Catalog
     backend: Backend
@@ -36,22 +36,22 @@ class Holding:
     client: str
 
     def prices(self) -> tuple[int, ...]:
-        """List the prices, in pico-rho, at which this client holds the question, however old its releases are."""
+        """Prices, in pico-rho, at which this client has the query's releases stored, of any age."""
         named = Repeats(self.ledger, self.catalog.dataset(self.made[0].plan.dataset)).latest
         return held_prices(self.made, self.ledger.releases(self.client), self.settled.delta, named)
 
     def shown(self, price: int) -> pa.Table:
-        """Give the answer that is held at a price."""
+        """Recompute the stored answer of a price."""
         return finish(self.question, *self._held_at(price), self.settled.confidence, self.catalog, self.backend).table
 
     def foresee(self, price: int, instead: int) -> Mapping[str, float]:
-        """Say how wide the intervals of the answer that is held at a price would be at another one."""
+        """Predict the interval widths at another price from the stored answer of a price."""
         paid, releases = self._held_at(price)
         seen = tuple(at_price(*each, instead) for each in zip(releases, self.made, strict=True))
         return typical_widths(finish(self.question, paid, seen, self.settled.confidence, self.catalog, self.backend))
 
     def _held_at(self, price: int) -> tuple[tuple[Prepared, ...], tuple[Release, ...]]:
-        """Find the releases that this client holds at a price."""
+        """Load the releases that this client has stored at a price."""
         at = (priced(m, self.backend, Fraction(price, PICO), self.settled.delta) for m in self.made)
         paid = latest(tuple(at), self.ledger, self.catalog)
         stored = replayed(paid, self.ledger, self.client) or {}
@@ -59,14 +59,14 @@ class Holding:
 
 
 def aimed_rho(of: Holding) -> Fraction:
-    """Find what each release costs where an error is asked for instead of a price; raises Refusal with E_PARAM."""
+    """Compute the rho of each release that a target error needs. Raises Refusal with E_PARAM."""
     assert of.settled.target is not None  # noqa: S101  the caller asks
     aim = aim_of(of.question, of.made, of.settled.target, of.settled.confidence)
     return Fraction(aimed_price(aim, of.prices(), of.shown, of.foresee), PICO)
 
 
 def foreseen_errors(of: Holding, price: int) -> dict[str, float]:
-    """Say which error a price buys where only an answer that is held can tell; nothing where none is, or it can't."""
+    """Predict the errors that a price buys from a stored answer; empty if there is none or it can't predict."""
     held = of.prices()
     if not held or any(min(each.shares(price)) < 1 for each in of.made):
         return {}

@@ -1,6 +1,7 @@
-"""Stored releases: replay of the same release key, view look-up, linear combinations of what a client holds.
+"""Reuse of stored releases: replay of a release key, view matching, and linear combinations of a client's holdings.
 
-Prepared and holdings -> a Source of each release: bought, held or combined.
+Input: compiled releases and the client's holdings. Output: the ReleaseSource of each release: newly charged, derived
+from stored releases, or both combined.
 
 Modules, each before those that import it:
 

@@ -1,6 +1,6 @@
-"""A held release -> the numbers of another one, added up from its groups; and several such, weighted to one.
+"""Derive a release from stored ones: sums of a stored release's groups, and weighted sums of several releases.
 
-Everything here is a function of released numbers, scales and public lists (proofs.md#made-of).
+Everything here is a function of released numbers, noise scales and public key sets (proofs.md#made-of).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Deviations = tuple[float, ...]  # of the noise of each vector, in its unit
 
 @dataclass(frozen=True)
 class Made:
-    """What a held release says of one that is wanted."""
+    """Release derived from one stored release, with its noise and contribution bounds."""
 
     release_key: str  # of the held one
     settled_at: str
@@ -42,17 +42,22 @@ class Made:
 
     @property
     def how(self) -> str:
-        """Say how the numbers come from the held ones."""
+        """Derivation in words: summed groups, the same numbers, or a selection of groups."""
         if self.cells > 1:
             return f"up to {self.cells:,} groups added up"
         return "the same numbers" if self.same_keys else "some of its groups"
 
 
 def made_of(held: Release, derivation: Derivation, wanted_keys: pa.Table) -> tuple[Release, int] | None:
-    """Add up held groups; None where some wanted key may be missing, or a sum would not be what is wanted.
+    """Derive the wanted release by summing groups of a stored one; None if a wanted key may be missing or differ.
 
-    Claim: each number is the sum of the held noisy integers of its groups, exactly, and has the variance of so many.
-    Symbols: sigma_held, n = most groups in one. Formula: sigma = sigma_held sqrt(n). Source and proof:
+        stored:  SELECT zone, hour, COUNT(*) FROM visits GROUP BY zone, hour
+        wanted:  SELECT zone, COUNT(*) FROM visits GROUP BY zone    -- sums of 24 stored groups
+
+    Returns the derived release and the largest number of stored groups in one wanted group.
+
+    Claim: each number is the sum of the stored noisy integers of its groups, exactly, and has the variance of that
+    many. Symbols: sigma_held, n = most groups in one. Formula: sigma = sigma_held sqrt(n). Source and proof:
     proofs.md#made-of. Raises: ExecutionFailed.
     """
     columns = {f"k{i}": held.keys.column(i) for i in range(held.keys.num_columns)}
@@ -76,13 +81,13 @@ def made_of(held: Release, derivation: Derivation, wanted_keys: pa.Table) -> tup
 
 
 def all_listed(derivation: Derivation, tables: dict[str, pa.Table]) -> bool:
-    """Tell whether all values of each pinned key are among the held groups that count."""
+    """Check that the stored release covers every value of each pinned key, so that sums over it are complete."""
     (found,) = outer(write_pinned(derivation), tables).to_pylist()
     return all(found[f"n{i}"] == count for i, (_, count) in enumerate(derivation.pinned))
 
 
 def variances(noises: Sequence[Deviations]) -> tuple[float, ...]:
-    """Give the variance of each vector of the weighted mean of independent releases, in squared units."""
+    """Compute the variance of each vector of the inverse-variance weighted mean of releases, in squared units."""
     weights = _weights(noises)
     return tuple(
         sum((weight / 2**PLACES * noise[i]) ** 2 for weight, noise in zip(weights[i], noises, strict=True))
@@ -91,7 +96,7 @@ def variances(noises: Sequence[Deviations]) -> tuple[float, ...]:
 
 
 def _weights(noises: Sequence[Deviations]) -> list[list[int]]:
-    """Weigh each vector by inverse variance, in whole parts of 2^-10 that add up to 1."""
+    """Inverse-variance weights of each vector, as integer multiples of 2^-PLACES that add up to 1."""
     made = []
     for i in range(len(noises[0])):
         inverse = [1 / noise[i] ** 2 for noise in noises]
@@ -102,10 +107,10 @@ def _weights(noises: Sequence[Deviations]) -> list[list[int]]:
 
 
 def mixed(releases: Sequence[Release]) -> Release:
-    """Give the weighted mean of independent releases of the same numbers in the same grains.
+    """Compute the weighted mean of independent releases of the same numbers in the same grains.
 
-    Claim: each number is sum of m_i n_i in grains of 2^-10, exactly, as long as no n_i is beyond 2^53 grains. Symbols:
-    n_i = noisy integers, m_i = whole weights that add up to 2^10, by inverse variance. Source and proof:
+    Claim: each number is sum of m_i n_i in grains of 2^-10, exactly, if no n_i is beyond 2^53 grains. Symbols: n_i =
+    noisy integers, m_i = integer weights that add up to 2^10, by inverse variance. Source and proof:
     proofs.md#made-of. Raises: nothing.
     """
     if len(releases) == 1:
@@ -122,9 +127,9 @@ def mixed(releases: Sequence[Release]) -> Release:
 
 
 def weighed(releases: Sequence[Release], weights: Sequence[Fraction]) -> Release:
-    """Give a weighted sum of independent releases over the same keys, with weights of either sign.
+    """Compute a linear combination of independent releases over the same keys; weights may be negative.
 
-    Claim: each number is sum of c_i n_i, exactly where grains are equal and weights whole, else to half of a grain,
+    Claim: each number is sum of c_i n_i, exactly where grains are equal and weights integers, else to half of a grain,
     which is 2^-10 of the finest or 2^-20 of the noise. Symbols: n_i = noisy integers, of at most 2^53 grains, c_i =
     weights. Formula: variance = sum c_i^2 v_i. Source and proof: proofs.md#weighed. Raises: nothing.
     """

@@ -1,4 +1,4 @@
-"""What a client holds: stored releases, each with its plan found again, and proved by the release's own key."""
+"""Holdings: the stored releases of a client, each with its plan, recovered from its SQL and verified by its key."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Known = MutableMapping[str, Told | None]  # by release key: what was found; None
 
 
 def nothing_shown(client: str, dataset: str) -> AbstractSet[str]:
-    """Show nothing."""
+    """Return no scheduled releases."""
     del client, dataset
     return frozenset()
 
 
 @dataclass(frozen=True)
 class Held:
-    """One release that is stored, and that a client has paid for, or is shown for nothing."""
+    """Stored release that a client has paid for, or may read for free, with its plan."""
 
     release_key: str
     told: Told
@@ -35,13 +35,13 @@ class Held:
     standing: bool = False  # of a standing question, which everybody has paid for
 
     def says(self, plan: PrivatePlan) -> bool:
-        """Tell whether it is of a plan in the plan's own words."""
+        """Return whether its plan is textually the same as another (equal canonical form)."""
         return self.told.plan.canonical == plan.canonical
 
 
 @dataclass(frozen=True)
 class Shelf:
-    """All that one client holds of one dataset, or is shown for nothing, in the order in which it was bought."""
+    """Holdings of one client in one dataset: releases paid for or free to read, in charge order."""
 
     ledger: Ledger
     client: str
@@ -49,20 +49,20 @@ class Shelf:
     held: tuple[Held, ...]
 
     def own_first(self, plan: PrivatePlan) -> Shelf:
-        """Give the same, of what was bought together a release of the same rows and numbers first."""
+        """Reorder the releases of each charge: those of exactly this plan come first."""
         order = sorted(self.held, key=lambda each: (each.charge_id, not each.says(plan)))
         return replace(self, held=tuple(order))
 
     def keys(self) -> frozenset[str]:
-        """Name all releases."""
+        """List the release keys of all holdings."""
         return frozenset(each.release_key for each in self.held)
 
     def bought(self) -> frozenset[str]:
-        """Name those that the client has paid for itself."""
+        """List the release keys that the client has paid for itself."""
         return frozenset(each.release_key for each in self.held if not each.standing)
 
     def release(self, held: Held) -> Release:
-        """Read the noisy numbers of a release."""
+        """Load the noisy numbers of a stored release."""
         payer = OWNER if held.standing else self.client
         return from_bytes(self.ledger.replay(payer, self.dataset, [held.release_key])[held.release_key].payload)
 
@@ -70,12 +70,11 @@ class Shelf:
 def shelf_of(
     ledger: Ledger, client: str, dataset: str, catalog: Catalog, known: Known, shown: AbstractSet[str] = frozenset()
 ) -> Shelf:
-    """Find what a client holds of a dataset: of these data, and declared to mean the same as today.
+    """Find the holdings of a client in a dataset that are still valid: same data, same catalog meaning.
 
-    Claim: each plan given is the plan of the release that bears the key. Symbols: `known` remembers what was found;
-    `shown` = releases of standing questions that the client may see now. Source and proof:
-    engine/pipeline/proofs.md#held. Raises:
-    Forbidden.
+    Claim: each plan returned is the plan of the release that bears the key. Symbols: `known` caches recovered plans;
+    `shown` = keys of scheduled releases that the client may read now. Source and proof:
+    engine/pipeline/proofs.md#held. Raises: Forbidden.
     """
     repeats = Repeats(ledger, catalog.dataset(dataset))
     own = _found(ledger, client, catalog, known, repeats)
@@ -90,7 +89,7 @@ def shelf_of(
 def _found(
     ledger: Ledger, payer: str, catalog: Catalog, known: Known, repeats: Repeats, only: AbstractSet[str] | None = None
 ) -> list[Held]:
-    """Find the releases that somebody has paid for and that are stored, or some of them, and their plans."""
+    """Find the stored releases of a payer, optionally only some keys, with their recovered plans."""
     dataset = repeats.dataset.name
     paid = [each for each in ledger.releases(payer) if each.dataset == dataset and each.settled_at is not None]
     paid = [each for each in paid if only is None or each.release_key in only]
@@ -111,7 +110,7 @@ def _held(paid: Iterable[PaidRelease], known: Known, standing: bool) -> Iterator
 
 
 def plan_again(release_key: str, meaning: Meaning | None, catalog: Catalog, repeats: Repeats) -> Told | None:
-    """Read the plan of a release again; None where today's reading of it has another key, or is of quantiles."""
+    """Recover a release's plan by binding its SQL again; None if the release key differs today, or for quantiles."""
     if meaning is None:
         return None
     try:

@@ -1,6 +1,9 @@
-"""Held releases of other rows -> the numbers of those that are wanted: complements, unions, and what is left.
+"""Optimal linear combination: wanted rows as sums and differences of the rows of stored releases.
 
-Which releases are combined is decided by conditions, lists, scales and released numbers (proofs.md#combining).
+    -- stored: counts of all rows, and of rows with age >= 18
+    -- wanted: WHERE age < 18    -- all rows minus the adults
+
+The combination is decided by conditions, key sets, noise scales and released numbers (proofs.md#combining).
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ Making = Callable[[Held, Derivation], Made | None]
 
 @dataclass(frozen=True)
 class _Column:
-    """A part of a held release, as one of the sets that are weighed."""
+    """Row set of one stored release (or a part of it), a column of the weight equations."""
 
     place: int  # of the release among those held
     held: Held
@@ -40,7 +43,7 @@ class _Column:
 
 
 class Combining:
-    """What the releases that a client holds say together of a wanted one."""
+    """Search for linear combinations of a client's holdings that give a wanted release."""
 
     def __init__(
         self, wanted: Prepared, own: Told, shelf: Shelf, catalog: Catalog, making: Making, read: Read | None = None
@@ -51,11 +54,11 @@ class Combining:
         self._sets.add(own.conditions)  # the first, as a Pattern of `weights` has it
 
     def through(self, place: int, bought: Prepared | None = None) -> Combined | None:
-        """Combine what was held up to a place, with a release that is bought beside it; None where that says nothing.
+        """Combine the holdings up to a place, and optionally a new charge; None if they do not give the wanted rows.
 
         Claim: without bounds and noise the numbers are the wanted ones, on every data set; noise is independent, each
-        counted once. Symbols: `place` in the order in which releases were bought, asked one after the other, or behind
-        all. Formula: that of `weights_of`. Source and proof: proofs.md#combining. Raises: ExecutionFailed.
+        counted once. Symbols: `place` = index in charge order, rising from call to call; the number of holdings means
+        all of them. Formula: that of `weights_of`. Source and proof: proofs.md#combining. Raises: ExecutionFailed.
         """
         more = [i for i, each in enumerate(self._parted[self._seen :], self._seen) if each.place <= place]
         self._seen += len(more)
@@ -71,7 +74,7 @@ class Combining:
 
     @cached_property
     def _parted(self) -> list[_Column]:
-        """The parts of the first held releases that are of the same rows, conditions apart."""
+        """Row sets of the oldest holdings that differ from the wanted rows in conditions alone."""
         found, parted = list[_Column](), Counter[bool]()
         for place, held in enumerate(self.shelf.held):
             own = held.says(self.wanted.plan)
@@ -81,7 +84,7 @@ class Combining:
         return found
 
     def _of(self, column: int) -> Made | None:
-        """Add up a part, once."""
+        """Derive the numbers of a row set, cached; None if that is impossible or its noise too narrow to sum."""
         if column not in self._made:
             of = self._parted[column]
             derived = of.part.derivation(self.catalog)
@@ -107,14 +110,14 @@ class Combining:
 
 
 def _says_more(patterns: Sequence[Pattern]) -> bool:
-    """Tell whether the wanted rows are a combination of sets of others."""
+    """Check whether the wanted rows are a combination of row sets other than themselves."""
     sets = range(len(patterns[0]) - 1 if patterns else 0)
     others = [i for i in sets if any(each[i + 1] != each[0] for each in patterns)]
     return len(others) >= LEAST_PARTED and reachable(tuple(_only(patterns, others)))
 
 
 def _only(patterns: Sequence[Pattern], columns: Sequence[int]) -> Iterator[Pattern]:
-    """Walk the patterns as far as some sets go; what is in none of them and not wanted is left out."""
+    """Restrict the patterns to some row sets; kinds of rows in none of them, and not wanted, are dropped."""
     found = ((each[0], *(each[i + 1] for i in columns)) for each in patterns)
     yield from dict.fromkeys(each for each in found if any(each))
 
@@ -122,12 +125,13 @@ def _only(patterns: Sequence[Pattern], columns: Sequence[int]) -> Iterator[Patte
 def _carried(
     wanted: Prepared, held: Combined, direct: Sequence[bool], bought: Prepared | None
 ) -> tuple[VectorBound, ...] | None:
-    """Say what bounding may leave combined numbers off by; None where that is not known, or is too much.
+    """Propagate clipping-bias bounds through a combination; None if they are unknown or too large.
 
-    Claim: if each release is off by at most the share of its total that it tells, then the wanted total is by at most
-    what is told here; where something is taken off, as far as released totals are within three deviations. Symbols:
-    `direct` = those that say the wanted rows alone, as what is bought does; of the others c_i = weights, b = largest
-    share, N_i = totals. Formula: b sum |c_i| N_i / sum c_i N_i. Proof: proofs.md#combining. Raises: nothing.
+    Claim: if each release is off by at most the share of its total that its bounds state, the wanted total is off by
+    at most the share returned; where something is subtracted, provided that released totals are within three
+    deviations. Symbols: `direct` = sources of just the wanted rows, as the new charge is; of the others c_i = weights,
+    b = largest share, N_i = totals. Formula: b sum |c_i| N_i / sum c_i N_i. Proof: proofs.md#combining. Raises:
+    nothing.
     """
     whole = [each.bounds for each, alone in zip(held.sources, direct, strict=True) if alone]
     whole += [] if bought is None else [bought.bounds.vectors]
@@ -162,7 +166,7 @@ def _of_vector(others: _Others, place: int, vector: Vector, own: VectorBound, as
 
 
 def _share(bound: VectorBound) -> float:
-    """Give the largest share of a total that a number may be off by."""
+    """Largest share of a total by which clipping may bias a number."""
     return (bound.bias_within or 0.0) - (bound.predicted_bias or 0.0)
 
 
@@ -176,7 +180,7 @@ def _worst(bounds: Sequence[VectorBound]) -> VectorBound:
 def _of_difference(
     others: _Others, place: int, most: float, told: VectorBound, own: VectorBound, asked: float
 ) -> VectorBound | None:
-    """Tell the share of the wanted total, from released totals that noise may have moved by three deviations."""
+    """Bias bound of a difference, from released totals moved by three deviations against it; None if too large."""
     numbers = [float(w) * source.release.noisy[place] * source.release.grains[place] for source, w in others]
     away = SURE * float(np.linalg.norm([float(w) * source.release.deviations()[place] for source, w in others]))
     total, whole = sum(float(each.sum()) for each in numbers), away * len(numbers[0]) ** 0.5

@@ -1,9 +1,9 @@
-"""Replay: a repeated release key gets the stored release, or a new one where that is too old.
+"""Replay: a repeated release key gets the stored release, or a new one if that is older than `replay_max_age`.
 
-A release is too old where so many whole days have passed since its charge as `replay_max_age` states: by the ledger's
-own clock, and by moments that were written before data was read (`proofs.md#repeats`).
+Age is counted in whole days since the charge, by the ledger's own clock, from timestamps written before data was read
+(`proofs.md#repeats`).
 
-Versions of data, catalog, mechanism and code stand in a charge's row for auditors.
+A charge records the versions of data, catalog, mechanism and code, for auditors.
 """
 
 from __future__ import annotations
@@ -28,29 +28,29 @@ _AT_ONCE = 16  # names that are looked up first; then twice as many
 
 @dataclass(frozen=True)
 class Repeats:
-    """What of a dataset's releases is stored, and how old it may be."""
+    """Generations of the stored releases of a dataset: the n-th renewal of a release has a key of its own."""
 
     ledger: Ledger
     dataset: Dataset
 
     def current(self, release_key: str) -> str:
-        """Name the release that is given now.
+        """Release key that applies now: the newest stored generation, or the next one if that is too old.
 
-        Claim: who asks, and what any row holds, does not move it. Symbols: releases 0, 1, ... of one meaning, of which
-        each is charged only after the one before it was stored. Formula: the last that is stored, the next one where
-        its age in days is `replay_max_age` or more. Raises: LedgerError. Proof: proofs.md#repeats
+        Claim: neither the client nor any row influences it. Symbols: releases 0, 1, ... of one meaning, each charged
+        only after the one before it was stored. Formula: the last that is stored, the next one where its age in days
+        is `replay_max_age` or more. Raises: LedgerError. Proof: proofs.md#repeats
         """
         last, following = self._last(release_key)
         most = self.dataset.replay_days
         return following if last is None or most is None or last.age_days >= most else last.release_key
 
     def latest(self, release_key: str) -> str:
-        """Name the last release that is stored, however old."""
+        """Key of the newest stored generation, at any age; the first key if none is stored."""
         last, following = self._last(release_key)
         return following if last is None else last.release_key
 
     def young(self, release_keys: Sequence[str]) -> frozenset[str]:
-        """Name those of some stored releases from which numbers may still be made."""
+        """Select the stored releases that are not too old to derive answers from."""
         most = self.dataset.replay_days
         if most is None:
             return frozenset(release_keys)
@@ -58,11 +58,11 @@ class Repeats:
         return frozenset(key for key, each in made.items() if each.age_days < most)
 
     def means(self, release_key: str, stored_key: str) -> bool:
-        """Tell whether a stored release has this name, or is one that followed it."""
+        """Check whether a stored release is this one or a later generation of it."""
         return release_key == stored_key or stored_key in self._stored(release_key)
 
     def _stored(self, release_key: str) -> Iterator[str]:
-        """Walk the stored releases of a meaning."""
+        """Iterate over the keys of the stored generations of a release."""
         last, following = self._last(release_key)
         for number in count() if last is not None else ():
             name = _nth(release_key, number)
@@ -71,7 +71,7 @@ class Repeats:
             yield name
 
     def _last(self, release_key: str) -> tuple[Made | None, str]:
-        """Find the last stored release of a meaning, and the name of the next."""
+        """Find the newest stored generation of a release, and the key of the next one."""
         last: Made | None = None
         if self.dataset.replay_days is None:
             return last, release_key
@@ -91,7 +91,7 @@ def _nth(release_key: str, number: int) -> str:
 
 
 def current(prepared: Sequence[Prepared], ledger: Ledger, catalog: Catalog) -> tuple[Prepared, ...]:
-    """Name every release of a question as it is given now."""
+    """Set every release key of a query to the generation that applies now."""
     return tuple(
         replace(each, release_key=Repeats(ledger, catalog.dataset(each.plan.dataset)).current(each.release_key))
         for each in prepared
@@ -99,7 +99,7 @@ def current(prepared: Sequence[Prepared], ledger: Ledger, catalog: Catalog) -> t
 
 
 def latest(prepared: Sequence[Prepared], ledger: Ledger, catalog: Catalog) -> tuple[Prepared, ...]:
-    """Name every release of a question as it was stored last."""
+    """Set every release key of a query to the newest stored generation."""
     return tuple(
         replace(each, release_key=Repeats(ledger, catalog.dataset(each.plan.dataset)).latest(each.release_key))
         for each in prepared
@@ -107,7 +107,7 @@ def latest(prepared: Sequence[Prepared], ledger: Ledger, catalog: Catalog) -> tu
 
 
 def replayed(prepared: Sequence[Prepared], ledger: Ledger, client: str) -> Mapping[str, bytes] | None:
-    """Find every release of a question among those that a client has paid for; None if any is missing."""
+    """Load every release of a query from the client's paid ones, as payloads by key; None if any is missing."""
     if not prepared:
         return None
     wanted = {each.release_key for each in prepared}
@@ -116,21 +116,21 @@ def replayed(prepared: Sequence[Prepared], ledger: Ledger, client: str) -> Mappi
 
 
 def versions(catalog: Catalog, dataset: Dataset) -> str:
-    """Tell the versions of one moment, and what one person in one window is."""
+    """Text of the current versions of data, catalog, mechanism and code, and of the privacy unit."""
     told = {"data": version_of(dataset), "catalog": catalog_version(catalog), "mechanism": MECHANISM, "code": code()}
     noted = ", ".join(f"{what} {version}" for what, version in told.items())
     return BETWEEN.join((noted, units_said(catalog, dataset.name)))
 
 
 def data_of(noted: str) -> str:
-    """Read the version of the data out of what was told; '' where nothing was, as in rows of old."""
+    """Parse the data version from a versions text; empty if absent, as in old rows."""
     found = re.match(r"data ([^,]+), ", noted)
     return found[1] if found else ""
 
 
 @cache
 def code() -> str:
-    """Tell the version of the code that is installed; `unknown` where it was put there by hand."""
+    """Version of the installed code; `unknown` without package metadata."""
     try:
         return metadata.version("passersby")
     except metadata.PackageNotFoundError:

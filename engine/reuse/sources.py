@@ -1,9 +1,9 @@
-"""Release sources: each release of a question is derived from stored ones, newly charged, or both combined.
+"""Release sources: each release of a query is derived from stored ones, newly charged, or both combined.
 
-Decided by text, catalog, prices and scales of noise, and by how many listed groups make one; by the client's own
-released numbers where they are subtracted, and never by an exact one (proofs.md#ways).
+Decided by text, catalog, prices and noise scales, and by how many listed groups make one; where released numbers are
+subtracted, also by the client's own released numbers; never by an exact number (proofs.md#ways).
 
-Noise correlation: which of a question's numbers may hold the noise of one stored release.
+Noise correlation: which numbers of a query may share the noise of one stored release.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _TRIES = 8
 
 @dataclass(frozen=True)
 class Combined:
-    """What several held releases, each taken so many times, say of one that is wanted."""
+    """Linear combination of several stored releases, and possibly a new one, that gives a wanted release."""
 
     sources: tuple[Made, ...]
     weights: tuple[Fraction, ...]
@@ -38,7 +38,7 @@ class Combined:
 
 @dataclass(frozen=True)
 class Way:
-    """How one release of a question comes about."""
+    """Source of one release of a query: stored releases it is derived from, a new charge, or both."""
 
     wanted: Prepared
     sources: tuple[Made, ...] = ()  # made of releases that are held
@@ -46,7 +46,7 @@ class Way:
     combined: Combined | None = None  # of the sources and what is bought; None: their mean, by inverse variance
 
     def release(self, stored: Mapping[str, bytes]) -> Release:
-        """Give the release: as it was stored, or the weighted sum or mean of what it is made of."""
+        """Build the release from stored payloads: as it was stored, or as weighted sum or mean of its sources."""
         own = None if self.bought is None else from_bytes(stored[self.bought.release_key])
         if own is not None and not self.sources:
             return own
@@ -55,11 +55,11 @@ class Way:
 
     @property
     def times(self) -> tuple[Fraction, ...]:
-        """Say how often each source, and what is bought, is taken; nothing where their mean is."""
+        """Coefficient of each source and of the charged release; empty for an inverse-variance mean."""
         return () if self.combined is None else self.combined.weights + self.combined.own
 
     def variances(self) -> tuple[float, ...]:
-        """Give the variance of each vector, in squared units."""
+        """Compute the noise variance of each vector, in squared units."""
         noises = [*map(_noise, self.sources), *([] if self.bought is None else [asked_of(self.bought)])]
         if self.combined is None:
             return variances(noises)
@@ -68,7 +68,7 @@ class Way:
 
     @property
     def told(self) -> Prepared:
-        """Give the release as it is told of: with the bounds and the noise of what its numbers are made of."""
+        """The compiled release with the actual bounds and noise of its sources, for reporting."""
         if not self.sources:
             return self.wanted
         vectors = tuple(
@@ -84,21 +84,20 @@ class Way:
 
 
 def bought_of(ways: Sequence[Way]) -> tuple[Prepared, ...]:
-    """List the releases that a question is charged for, if they are not paid yet."""
+    """List the releases that a query is charged for, unless they are paid already."""
     return tuple(way.bought for way in ways if way.bought is not None)
 
 
 def way_of(
     wanted: Prepared, candidates: Iterator[Made | Combined], again: Again | None, held: AbstractSet[str], beside: Beside
 ) -> Way:
-    """Choose how a release comes about.
+    """Choose the source of a release: a stored one, a new charge, or both averaged.
 
-    Claim: what is made has at most the variance of what is wanted, and the choice is the same when the asker holds
-    more, bought later; no noise is counted twice. Symbols: candidates in the order in which they were bought; `held`
-    = keys of all that the asker holds; `beside` = what all that is held says together with a release that is bought.
-    Formula: the first that is enough
-    alone, or together with those before it that are cut alike; else a release at the least price that is enough with
-    these. Source and proof: proofs.md#ways. Raises: nothing.
+    Claim: what is derived has at most the variance of what is wanted, and the choice is the same when the client holds
+    more, bought later; no noise is counted twice. Symbols: candidates in charge order; `held` = keys of all holdings;
+    `beside` = combination of all holdings with a newly charged release. Formula: the first candidate that is precise
+    enough alone, or averaged with earlier ones of equal clip bounds; else a release at the smallest price that is
+    precise enough together with these. Source and proof: proofs.md#ways. Raises: nothing.
     """
     asked, alike = asked_of(wanted), dict[object, list[Made]]()
     free = next((way for each in candidates if (way := _free(wanted, each, asked, alike)) is not None), None)
@@ -120,7 +119,7 @@ def way_of(
 
 
 def _free(wanted: Prepared, each: Made | Combined, asked: Deviations, alike: dict[object, list[Made]]) -> Way | None:
-    """Tell whether a candidate is enough, or is together with those before it that are `alike`."""
+    """Source without a charge, if a candidate is precise enough alone or averaged with earlier ones of equal bounds."""
     if isinstance(each, Combined):
         way = Way(wanted, each.sources, None, each)
         return way if _narrow(way.variances(), asked) else None
@@ -134,13 +133,13 @@ def _free(wanted: Prepared, each: Made | Combined, asked: Deviations, alike: dic
 
 @dataclass(frozen=True)
 class _Anew:
-    """Where releases are bought that the asker does not hold: one that is held has no noise of its own to add."""
+    """Compiler of new releases that the client does not hold yet: a held one would add no independent noise."""
 
     again: Again
     held: AbstractSet[str]
 
     def release(self, rho: Fraction) -> Prepared:
-        """Price a release, a little higher where one of that price is held."""
+        """Compile a release at a price, slightly raised while the client already holds a release of that price."""
         made = self.again(rho)
         while made.release_key in self.held:
             rho += Fraction(len(made.plan.vectors), PICO)
@@ -149,7 +148,7 @@ class _Anew:
 
 
 def as_little_cut(held: Sequence[VectorBound], wanted: Sequence[VectorBound]) -> bool:
-    """Tell whether bounds take as little off totals as those of the release that is wanted, or hardly more."""
+    """Check that the clipping bias of a stored release is at most slightly larger than that of the wanted one."""
     return all(_close(mine, own) for mine, own in zip(held, wanted, strict=True))
 
 
@@ -161,7 +160,7 @@ def _close(held: VectorBound, wanted: VectorBound) -> bool:
 
 
 def _cut(bounds: Sequence[VectorBound], grains: Sequence[float]) -> object:
-    """Name how people are cut: numbers that are cut otherwise are not mixed as if both were right."""
+    """Return the grouping key of equally clipped releases; differently clipped ones are never averaged."""
     return tuple((bound.norm, bound.predicted_bias, bound.bias_within) for bound in bounds), tuple(grains)
 
 
@@ -180,7 +179,7 @@ def _price(way: Way) -> Fraction:
 def _with_less(
     wanted: Prepared, together: Callable[[Prepared | None], Way | None], asked: Deviations, anew: _Anew
 ) -> Way | None:
-    """Buy a release at the least price that is enough together with what is held; none where little is saved."""
+    """Charge a release at the smallest price that is precise enough with holdings; None if little is saved."""
     held = together(None)
     if held is None:
         return None
@@ -198,7 +197,7 @@ def _with_less(
 
 
 def asked_of(prepared: Prepared) -> Deviations:
-    """Give the noise that a release has at its price."""
+    """Noise of each vector of a compiled release at its price, as standard deviations in units."""
     pairs = zip(prepared.cost.vectors, prepared.bounds.vectors, strict=True)
     return tuple(cost.deviation(bound) for cost, bound in pairs)
 
@@ -208,7 +207,10 @@ def _noise(made: Made) -> Deviations:
 
 
 def parts_that_share(ways: tuple[Way, ...]) -> Mapping[tuple[int, int], int]:
-    """Give one number to the vectors of different releases of a question that are made of one held release."""
+    """Noise correlation: label the vectors of different releases that are derived from one stored release.
+
+    Maps (release index, vector index) to the label of its correlated set; vectors of independent releases are absent.
+    """
     sources: dict[str, set[int]] = {}
     for i, way in enumerate(ways):
         keys = [each.release_key for each in way.sources] + ([way.bought.release_key] if way.bought else [])
@@ -228,9 +230,9 @@ def parts_that_share(ways: tuple[Way, ...]) -> Mapping[tuple[int, int], int]:
 
 
 def clashing(ways: Sequence[Way]) -> list[int]:
-    """List the combined ways that may hold the noise of another one with the opposite sign.
+    """List the combined sources that may contain another one's noise with the opposite sign.
 
-    Claim: without any, whatever two ways share is taken with weights of one sign in both. Raises: nothing. Proof:
+    Claim: without any, noise shared by two sources has coefficients of one sign in both. Raises: nothing. Proof:
     dialect/postprocess/proofs.md#shared-noise
     """
     found = [_signs(way) for way in ways]
@@ -246,7 +248,7 @@ def _differ(mine: Signs, theirs: Signs) -> bool:
 
 
 def _signs(way: Way) -> Signs:
-    """Say how a way takes each release that it is made of: what is held, and what it is or will be itself."""
+    """Signs of the coefficients of each stored or charged release in a source."""
     keys = [each.release_key for each in way.sources] + ([way.bought.release_key] if way.bought else [])
     found: dict[str, set[bool]] = {}
     for key, times in zip(keys, way.times or [Fraction(1)] * len(keys), strict=True):

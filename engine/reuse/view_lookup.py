@@ -1,4 +1,4 @@
-"""Prepared releases + what the asker holds -> ways: which are free, and from what (proofs.md#ways)."""
+"""View matching: which releases of a query can be answered from the client's holdings (proofs.md#ways)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ OF_DIFFERENT_TIMES = (
 
 @dataclass(frozen=True)
 class Finder:
-    """Where what is held is looked for."""
+    """View matcher over a client's holdings."""
 
     catalog: Catalog
     backend: Backend
@@ -49,7 +49,7 @@ class Finder:
     mixes: bool = True  # a release may be bought beside what is held; a share of held numbers would move with it
 
     def ways(self, prepared: tuple[Prepared, ...], client: str) -> tuple[Way, ...]:
-        """Find how each release of a question comes about for a client; raises Refusal where that is too much."""
+        """Choose the source of each release of a query for a client. Raises Refusal if the search is too expensive."""
         if not prepared:
             return ()
         dataset = prepared[0].plan.dataset
@@ -79,7 +79,7 @@ class Finder:
 
 
 class _Finding:
-    """What the releases that a client holds say of one that is wanted."""
+    """Search of a client's holdings for one wanted release."""
 
     def __init__(self, finder: Finder, wanted: Prepared, shelf: Shelf, combines: bool) -> None:
         self.finder, self.wanted, self.combines = finder, wanted, combines
@@ -89,16 +89,16 @@ class _Finding:
 
     @property
     def is_full(self) -> bool:
-        """Tell whether one more release of the wanted plan would not be looked at when the question is repeated."""
+        """Whether a repeated query would miss one more release of this plan, because the search is limited."""
         return sum(held.says(self.wanted.plan) for held in self.shelf.held) >= MOST_PARTED
 
     @cached_property
     def keys(self) -> pa.Table:
-        """The public list of the wanted keys."""
+        """Public key set of the wanted release, as a table k0, k1, ..."""
         return public_keys(self.wanted.plan, self.finder.backend)
 
     def candidates(self) -> Iterator[Made | Combined]:
-        """Walk what the held releases say, alone and with those before them, in the order in which they were bought."""
+        """Iterate over derived releases, and combinations with earlier ones, in charge order."""
         looked_at = Counter[bool]()  # in W's own words, and in others
         for place, held in enumerate(self.shelf.held):
             own = held.says(self.wanted.plan)
@@ -113,7 +113,7 @@ class _Finding:
                 yield together
 
     def beside(self, bought: Prepared | None) -> Combined | None:
-        """Combine all that is held, with a release that is bought beside it."""
+        """Combine all holdings, optionally with a newly charged release."""
         return self.combining.through(len(self.shelf.held), bought) if self.combines else None
 
     def _derived(self, held: Held) -> Derivation | None:
@@ -134,7 +134,7 @@ class _Finding:
 
 
 def public_keys(plan: PrivatePlan, backend: Backend) -> pa.Table:
-    """Read the public list of a plan's keys: k0, k1, ..., or one row where there are none."""
+    """Read the public key set of a plan: columns k0, k1, ...; one row if it has no keys."""
     assert plan.key_set is not None  # noqa: S101  the caller asks
     if not plan.key_set.keys:
         return pa.table({"none": [0]})
@@ -143,7 +143,7 @@ def public_keys(plan: PrivatePlan, backend: Backend) -> pa.Table:
 
 
 def _bounds(wanted: Prepared, meaning: Meaning, places: Iterable[int]) -> Iterator[VectorBound]:
-    """Tell by which bounds people were cut in a held release, vector by vector of the wanted one."""
+    """Clip bounds and bias of a stored release, for each vector of the wanted one."""
     for own, place in zip(wanted.bounds.vectors, places, strict=True):
         norm, bias = meaning.norms[place], meaning.biases[place]
         within = meaning.withins[place] if meaning.withins else None
@@ -151,7 +151,7 @@ def _bounds(wanted: Prepared, meaning: Meaning, places: Iterable[int]) -> Iterat
 
 
 def meaning_of(question: Question, prepared: Prepared) -> Meaning:
-    """Say what a release is of, in words from which its plan is found again."""
+    """Describe a release by SQL and bounds, stored with it so that its plan can be recovered."""
     place = next(i for i, plan in enumerate(question.plans) if plan.canonical == prepared.plan.canonical)
     bounds = prepared.bounds.vectors
     return Meaning(
@@ -163,14 +163,14 @@ def meaning_of(question: Question, prepared: Prepared) -> Meaning:
 
 
 def notes_of(ways: tuple[Way, ...]) -> tuple[str, ...]:
-    """Say which numbers are made of releases that the client holds, and that these cost nothing."""
+    """Describe which numbers are derived from the client's holdings, for free."""
     plans = [each.wanted.plan for each in ways]
     made = tuple(_note(way, which_release(way.wanted.plan, plans).strip()) for way in ways if way.sources)
     return (*made, OF_DIFFERENT_TIMES) if any(map(_is_of_different_times, ways)) else made
 
 
 def _is_of_different_times(way: Way) -> bool:
-    """Tell whether answers are taken off each other that may not have left out the same people; by moments alone."""
+    """Check whether releases of different times are subtracted; objections may have changed in between."""
     moments = {each.settled_at for each in way.sources} | ({""} if way.bought is not None else set())
     return any(times < 0 for times in way.times) and len(moments) > 1
 
@@ -186,14 +186,14 @@ def _note(way: Way, which: str) -> str:
 
 
 def _times_told(times: Fraction) -> str:
-    """Say how often numbers are taken: once, off, or a part of them."""
+    """Format a coefficient: nothing for 1, `less` for -1, else a factor."""
     if abs(times) == 1:
         return "" if times > 0 else "less "
     return f"{float(times):.3g} times "
 
 
 def day_of(ways: tuple[Way, ...], stored: Collection[str], ledger: Ledger) -> str | None:
-    """Name the first day, in UTC, of which numbers are that come from store; `stored` are keys from before."""
+    """First day, in UTC, of the stored releases that numbers come from; `stored` = keys stored before this call."""
     moments = [each.settled_at for way in ways for each in way.sources]
     for bought in (way.bought for way in ways):
         if bought is not None and bought.release_key in stored:

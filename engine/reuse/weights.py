@@ -1,4 +1,7 @@
-"""Sets of rows, and numbers of them with independent noise -> the weights that make the numbers of one more set."""
+"""Weights of stored releases whose combination counts the wanted set of rows, with least noise variance.
+
+Sets of rows are given as a 0/1 matrix: one pattern for each kind of row.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ NEARLY_0 = 1e-9
 
 
 def reachable(patterns: Sequence[Pattern]) -> bool:
-    """Tell whether some weights may make the wanted set; what it says yes to is looked at exactly."""
+    """Check in floating point whether some weights may make the wanted set; `weights_of` decides exactly."""
     if not any(pattern[0] for pattern in patterns):
         return False
     table = np.array(patterns, dtype=np.float64)
@@ -25,7 +28,10 @@ def reachable(patterns: Sequence[Pattern]) -> bool:
 
 
 def weights_of(patterns: Sequence[Pattern], variances: Sequence[float]) -> tuple[Fraction, ...] | None:
-    """Weigh sets so that their sum is the wanted one; None where no weights in 2^-10 make it.
+    """Find least-variance weights of sets of rows that make the wanted set; None if no multiples of 2^-10 do.
+
+        -- wanted: COUNT(*) WHERE zone <> 3
+        -- stored: COUNT(*) [all rows], COUNT(*) WHERE zone = 3    ->  weights 1, -1
 
     Claim: on every pattern the weights of the sets that it is in add up to 1 where it is wanted, else to 0, exactly;
     of all such weights these have the least variance, but for rounding. Symbols: `variances` of independent noise.
@@ -47,7 +53,7 @@ _Row = list[Fraction]
 
 
 def _solved(patterns: Sequence[Pattern]) -> dict[int, _Row] | None:
-    """Solve the equations by elimination; give for each weight that is not free its row."""
+    """Solve the linear equations by Gauss-Jordan elimination: a row for each pivot weight; None if inconsistent."""
     rows = [[Fraction(int(each)) for each in (*made[1:], made[0])] for made in dict.fromkeys(patterns)]
     bound: dict[int, _Row] = {}
     for at in range(len(rows[0]) - 1 if rows else 0):
@@ -63,7 +69,7 @@ def _solved(patterns: Sequence[Pattern]) -> dict[int, _Row] | None:
 
 
 def _best(bound: dict[int, _Row], free: Sequence[int], variances: Sequence[float]) -> list[Fraction]:
-    """Find the free weights of the least variance, rounded to 2^-10."""
+    """Find the free weights of least variance, rounded to multiples of 2^-10."""
     if not free:
         return []
     table: Floats = np.array([[float(row[i]) for i in free] for row in bound.values()]).reshape(len(bound), len(free))
