@@ -1,6 +1,6 @@
-"""Accounts in the engine's words: windows, losses of owners, stored releases, the audit log.
+"""Accounts for display: privacy windows, losses of the owner, stored releases, the audit log.
 
-Ledger and Catalog -> what is spent and left.
+Input: ledger and catalog. Output: what is spent and what is left.
 
 Modules, each before those that import it:
 

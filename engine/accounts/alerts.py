@@ -1,4 +1,4 @@
-"""Accounts -> which of them have passed 50, 80 or 100% of their cap, in exact units; from ledger and catalog alone."""
+"""Budget alerts: accounts that have passed 50, 80 or 100% of their cap, computed in exact units."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MARKS = (100, 80, 50)  # percent
 
 
 def levels_passed(ledger: Ledger, catalog: Catalog) -> list[dict[str, Any]]:
-    """Name of each charged account the highest mark that it has passed, under the cap in force."""
+    """List the highest mark that each charged account has passed, under the cap in force."""
     charged = ((dataset, [view.name for view in ledger.accounts(dataset.name)]) for dataset in catalog.datasets)
     views = (view for dataset, names in charged for view in in_force(ledger, dataset, names))
     found = ((view, _highest(view)) for view in views if view.capped)

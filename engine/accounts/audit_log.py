@@ -1,8 +1,8 @@
-"""Audit log: who, when, which question, which decision, price, windows, versions; no values.
+"""Audit log: who, when, which query, which decision, price, windows, versions; no values.
 
-Questions stand in their canonical form, in which they were charged. What was refused is not in it: see docs/ledger.md.
-Events of keys are in it: who made, rotated or revoked whose, when; nothing by which a key is known. Each kind of
-ledger row is described in a few plain words.
+Queries appear in the canonical form in which they were charged. Refusals are not in it: see docs/ledger.md. Key events
+are in it: who made, rotated or revoked whose key, when; nothing that identifies a key. Each kind of ledger row has a
+plain description.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ TOPIC = "key"
 
 
 class KeyAct(StrEnum):
-    """What was done with a key."""
+    """Kind of a key event."""
 
     MADE = "made"
     ROTATED = "rotated"  # another was made in its place, and this one ends soon
@@ -26,12 +26,12 @@ class KeyAct(StrEnum):
 
 
 def note_key(ledger: Ledger, *, act: str, name: str, role: str, by: str) -> None:
-    """Write a row that says what was done with a key of a name: neither the key, nor its hash, nor its id."""
+    """Record a key event of a client in the ledger: neither the key, nor its hash, nor its id."""
     ledger.note(TOPIC, {"act": KeyAct(act).value, "role": role}, actor=by, holder=name)
 
 
 def key_act(row: Entry) -> str | None:
-    """Say what a row tells of a key; None for rows about anything else."""
+    """Kind of the key event that a row records; None for other rows."""
     return str(row.said["act"]) if row.kind == f"note_{TOPIC}" else None
 
 
@@ -62,7 +62,7 @@ BECAME = {"answered": "question answered", "charged": "question charged, not ans
 
 
 def in_words(row: Entry, decision: str | None) -> str:
-    """Say what happened; of a charge, what became of it, and of a key, what was done with it."""
+    """Describe a row: a charge by its outcome, a key event by its kind."""
     if row.kind == EntryKind.CHARGED and decision in BECAME:
         return BECAME[decision]
     if row.kind == "note_key" and decision is not None:
@@ -71,7 +71,7 @@ def in_words(row: Entry, decision: str | None) -> str:
 
 
 def delta_text(delta: float, digits: int = 3) -> str:
-    """Write a delta: 1e-9, not 1e-09."""
+    """Format a delta: 1e-9, not 1e-09."""
     return f"{delta:.{digits}g}".replace("e-0", "e-")
 
 
@@ -83,7 +83,7 @@ def audit_log(
     since: str | None = None,
     until: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Tell rows of a kind, about a client or all in a group, since a moment, before one; the oldest first.
+    """List audit rows, oldest first, filtered by kind, client or group, and a time range [since, until).
 
     Raises ParamError.
     """
@@ -105,7 +105,7 @@ def _is_about(row: Entry, client: str | None) -> bool:
 
 
 def _questions(rows: Iterable[Entry]) -> dict[tuple[str, str], str]:
-    """Find the question of every release: it stands where the release was first paid for."""
+    """Map each release to its query, which is recorded where the release was first charged."""
     return {
         (row.dataset, release["key"]): release["question"]
         for row in rows
@@ -115,7 +115,7 @@ def _questions(rows: Iterable[Entry]) -> dict[tuple[str, str], str]:
 
 
 def _outcomes(rows: Iterable[Entry]) -> dict[int, str]:
-    """Say what became of each charge: answered where every release of it is stored, whoever's execution made it."""
+    """Determine the outcome of each charge: answered if all its releases are stored, by any execution."""
     whole = tuple(rows)
     made = {(row.dataset, row.said["key"]) for row in whole if row.kind == EntryKind.RELEASED}
     failed = {row.said["charge"] for row in whole if row.kind == EntryKind.FAILED}
@@ -129,7 +129,7 @@ def _outcomes(rows: Iterable[Entry]) -> dict[int, str]:
 
 
 def charged_loss(row: Entry) -> Loss | None:
-    """Give what a charge cost whoever asked; the owner pays on everybody's account alone. None of any other row."""
+    """Loss of a charge for the client that requested it (for the owner, of everybody); None for other rows."""
     if row.kind != EntryKind.CHARGED:
         return None
     payer = own_holder(row.holder)
@@ -162,7 +162,7 @@ def _told(row: Entry, asked: dict[tuple[str, str], str], became: dict[int, str])
 
 
 def _windows(said: dict[str, Any]) -> list[str]:
-    """Give every window that a row is about."""
+    """List every privacy window that a row concerns."""
     if window := said.get("window"):
         return [window]
     found = said.get("windows", ())
@@ -171,7 +171,7 @@ def _windows(said: dict[str, Any]) -> list[str]:
 
 
 def _moment(since: str) -> str:
-    """Take a day or a moment, in UTC unless it says otherwise, as rows write theirs."""
+    """Normalize a date or timestamp to UTC, in the format of ledger rows."""
     try:
         moment = datetime.fromisoformat(since)
     except ValueError:

@@ -1,7 +1,7 @@
-"""Marks: which ledger keeps the budget of which files, and how far that ledger had come when it was last seen.
+"""Ledger binding: which ledger keeps the budget of which data files, and its last seen state.
 
-Data whose people are charged in one ledger are not asked with the budget of another, and not with an older copy of the
-same one. A mark is made before a dataset's first charge, in the user's data folder, for its owner alone.
+Data charged in one ledger can't be queried with the budget of another, nor with an older copy of the same one. A mark
+is a file, written before a dataset's first charge, in the owner's data folder, readable by the owner alone.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BETWEEN_TWO = 1.0  # seconds between two notes of how far a ledger has come
 
 @dataclass(frozen=True)
 class Mark:
-    """What is known of one dataset's ledger."""
+    """Binding of one dataset's files to a ledger."""
 
     file: Path
     dataset: str
@@ -36,13 +36,13 @@ class Mark:
     anchor: Anchor
 
     def write(self) -> None:
-        """Put the mark in its place, durable when this returns."""
+        """Write the mark durably."""
         told = {"mark_format": MARK_FORMAT, "dataset": self.dataset, "sources": list(self.sources)}
         write_durably(self.file, json.dumps({**told, "address": self.address, "anchor": self.anchor.to_json()}))
 
     @classmethod
     def read(cls, file: Path) -> Mark:
-        """Read a mark; raises UnsafeStore for one that can't be read: it may forbid what is about to happen."""
+        """Load a mark. Raises UnsafeStore for an unreadable one: it may forbid what is about to happen."""
         try:
             told = json.loads(file.read_text(encoding="utf-8"))
             if told["mark_format"] != MARK_FORMAT:
@@ -53,14 +53,14 @@ class Mark:
 
 
 def is_there(address: str) -> bool:
-    """Tell whether opening a ledger makes no file: the file is there, or it is none."""
+    """Check that opening a ledger creates no file: the file exists, or the address is not a file."""
     return address == IN_MEMORY or "://" in address or Path(address).exists()
 
 
 def open_marked(address: str, catalog: Catalog, folder: Path | None) -> Ledger:
-    """Open a catalog's ledger and hold it against the marks of a folder, if any; one in memory makes none.
+    """Open a catalog's ledger and verify it against the marks of a folder, if any; one in memory writes none.
 
-    A file that would be another ledger than the marked one is refused before it is made. Raises LedgerError.
+    A missing ledger file is refused before it is created if a mark names another ledger. Raises LedgerError.
     """
     marks = None if folder is None else Marks(folder, catalog, shown_address(address))
     if marks is not None and not is_there(address):
@@ -80,13 +80,13 @@ def open_marked(address: str, catalog: Catalog, folder: Path | None) -> Ledger:
 
 
 def marked_anchors(folder: Path, ledger_id: str) -> list[Anchor]:
-    """Give how far a ledger had come, as its marks say; raises UnsafeStore."""
+    """Last seen states of a ledger, from its marks. Raises UnsafeStore."""
     marks = [Mark.read(file) for file in sorted(folder.glob(f"{ledger_id}-*.json"))]
     return [mark.anchor for mark in marks]
 
 
 def _check_exported(ledger: Ledger) -> None:
-    """Hold a ledger against the anchor that PASSERSBY_ANCHOR names; raises LedgerError."""
+    """Verify a ledger against the anchor file that PASSERSBY_ANCHOR names. Raises LedgerError."""
     named = os.environ.get("PASSERSBY_ANCHOR")
     if named:
         try:
@@ -99,12 +99,12 @@ def _check_exported(ledger: Ledger) -> None:
 
 
 class MarkedLedger(Ledger):
-    """A ledger that notes, before a dataset's first charge and as it goes on, that it keeps this dataset's budget."""
+    """Ledger that writes marks: before a dataset's first charge, and periodically with its state."""
 
     marks: Marks | None = None
 
     def charge(self, request: ChargeRequest) -> Charge:
-        """Mark the dataset, charge, and note how far the ledger has come; raises as a ledger does."""
+        """Mark the dataset, charge, and record the ledger's state. Raises as a ledger does."""
         if self.marks is None:
             return super().charge(request)
         self.marks.before_charge(self, request.dataset)
@@ -113,7 +113,7 @@ class MarkedLedger(Ledger):
         return charge
 
     def close(self) -> None:
-        """Note how far the ledger has come, and close it."""
+        """Record the ledger's state in its marks, and close it."""
         with suppress(LedgerError, OSError):  # what was noted before holds
             if self.marks is not None:
                 self.marks.note(self)
@@ -122,7 +122,7 @@ class MarkedLedger(Ledger):
 
 @dataclass
 class Marks:
-    """The marks of one catalog's datasets, held against all marks of the folder."""
+    """Marks of one catalog's datasets, checked against all marks in a folder."""
 
     folder: Path
     catalog: Catalog
@@ -132,9 +132,9 @@ class Marks:
     _one_at_a_time: threading.RLock = field(default_factory=threading.RLock, repr=False)  # threads charge at once
 
     def check(self, ledger: Ledger) -> None:
-        """Refuse to ask marked data with another ledger, or with one that is not what it was.
+        """Refuse to query marked data with another ledger, or with one that was rolled back.
 
-        Claim: files charged in one ledger are not asked with another's budget, nor with an older state's. Symbols:
+        Claim: files charged in one ledger are not queried with another's budget, nor with an older state's. Symbols:
         sources of marks and of the catalog; id and rows of the ledger. Formula: sources overlap => same id, same
         dataset, and the marked row is there. Source: proofs.md#marks. Raises UnsafeStore.
         """
@@ -148,24 +148,24 @@ class Marks:
             self.made[dataset] = mark
 
     def check_none(self) -> None:
-        """Refuse a ledger that is yet to be made where data are marked: its id is another; raises UnsafeStore."""
+        """Refuse to create a ledger for marked data: its id would be another. Raises UnsafeStore."""
         for mark, dataset in self._met():
             _refuse_other(mark, dataset)
 
     def before_charge(self, ledger: Ledger, dataset: str) -> None:
-        """Mark a dataset that has no mark; durable when this returns."""
+        """Mark a dataset that has no mark yet, durably."""
         with self._one_at_a_time:
             if dataset not in self.made:
                 self.check(ledger)  # another process may have been faster
                 self._mark(ledger, dataset)
 
     def after_charge(self, ledger: Ledger) -> None:
-        """Note how far the ledger has come, now and then."""
+        """Record the ledger's state, at most once per interval."""
         if time.monotonic() - self.noted > BETWEEN_TWO:
             self.note(ledger)
 
     def note(self, ledger: Ledger) -> None:
-        """Note how far the ledger has come."""
+        """Record the ledger's state in the marks."""
         with self._one_at_a_time:
             for dataset in self.made:
                 self._mark(ledger, dataset)
@@ -181,7 +181,7 @@ class Marks:
         self.made[dataset].write()
 
     def _met(self) -> Iterator[tuple[Mark, str]]:
-        """Pair each mark with each dataset of the catalog that it shares a file with."""
+        """Pair each mark with each dataset of the catalog that shares a file with it."""
         marks = [Mark.read(file) for file in sorted(self.folder.glob("*.json"))]
         for mark in marks:
             marked = [stored_files(source) for source in mark.sources]

@@ -1,7 +1,7 @@
 """Privacy loss of one person over all windows together, and the loss of the owner's own releases.
 
-The first is shown where one window is what is protected. The second is shown to every client, for each window: clients
-bear it.
+The first is shown where the privacy unit is a person in one window. The second is shown to every client, for each
+window: clients' budgets bear it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from engine.pricing.terms import caps
 
 
 def owner_loss(ledger: Ledger, dataset: str) -> Mapping[str, Loss]:
-    """Add up what was charged to everybody for the owner alone, by window; windows without are not in it.
+    """Sum the losses charged to everybody for the owner, by window; windows without any are absent.
 
     Claim: a client's purchases and these together are all that the client is shown of a window by this engine. Proof:
     proofs.md#owner_loss
@@ -29,7 +29,7 @@ def owner_loss(ledger: Ledger, dataset: str) -> Mapping[str, Loss]:
 
 
 def owner_keys(ledger: Ledger, dataset: str) -> frozenset[str]:
-    """Name the releases that the owner was charged for; what a client had bought before is not among them."""
+    """Keys of the releases that the owner was charged for, without those that a client had bought before."""
     return frozenset(key for key, _, _ in _charged(ledger, dataset))
 
 
@@ -42,7 +42,7 @@ def _charged(ledger: Ledger, dataset: str) -> Iterator[tuple[str, Sequence[str],
 
 @dataclass(frozen=True)
 class WholePerson:
-    """What a person lost over all windows together, at the dataset's own delta: more, maybe, than an account holds."""
+    """Loss of a person over all windows together, at the dataset's delta; it may exceed what an account can hold."""
 
     pico_rho: int
     atto_delta: int
@@ -50,18 +50,18 @@ class WholePerson:
 
     @property
     def epsilon_delta(self) -> EpsilonDelta | None:
-        """State it as people read it; None where it is more than can be written, and bounds nothing."""
+        """The loss as (epsilon, delta); None if it is too large to be written, and bounds nothing."""
         if self.pico_rho > MAX_UNITS or self.atto_delta >= ATTO:
             return None
         return EpsilonDelta.of(Loss(self.pico_rho, self.atto_delta), self.cap)
 
 
 def whole_person(entries: tuple[Entry, ...], dataset: Dataset) -> WholePerson:
-    """Add up what all releases may tell of one person's whole history.
+    """Sum the losses of all releases for one person's whole history.
 
-    Claim: removing everything of a person costs at most this. Symbols: a release that touches k windows at rho and
-    delta in each. Formula: sum of k^2 rho, sum of k delta. Source: group privacy of zCDP, Bun and Steinke,
-    arXiv 1605.02065, Proposition 1.9: k neighbours in a row multiply the distance by k. Proof: proofs.md#whole-person
+    Claim: removing everything of a person costs at most this. Symbols: a release that is charged to k windows at rho
+    and delta in each. Formula: sum of k^2 rho, sum of k delta. Source: group privacy of zCDP, Bun and Steinke, arXiv
+    1605.02065, Proposition 1.9: k neighbours in a row multiply the distance by k. Proof: proofs.md#whole-person
     """
     charged = (e.said for e in entries if e.kind == EntryKind.CHARGED and e.dataset == dataset.name)
     paid = [

@@ -1,4 +1,4 @@
-"""Where a catalog's ledger lies, and how it is opened: for whoever acts, and for whoever only reads."""
+"""Open a catalog's ledger: read-write, read-only, or for an audit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from engine.progress import Progress
 
 @dataclass(frozen=True)
 class Opened:
-    """A catalog with its ledger."""
+    """Catalog with its open ledger."""
 
     catalog: Catalog
     place: str  # of the ledger: a file, postgresql://..., or ":memory:"
@@ -26,18 +26,18 @@ class Opened:
 
 
 def ledger_place(where: str, given: str | None, catalog: Catalog | None = None) -> str:
-    """Give the ledger that is named, else the one that belongs to a catalog; raises CatalogError for one not found."""
+    """Address of the ledger: the one given, else the catalog's default. Raises CatalogError for a missing catalog."""
     return given or str(default_ledger(catalog or find_catalog(where), bundled=where in BUNDLED))
 
 
 def held(where: str, catalog: Catalog, place: str) -> Ledger:
-    """Open a catalog's ledger, made where it is absent, and hold it against the marks; raises LedgerError."""
+    """Open or create a catalog's ledger and verify its marks. Raises LedgerError."""
     return open_marked(place, catalog, None if where in BUNDLED else marks_folder())  # bundled: made up or published
 
 
 @contextmanager
 def opened(where: str, given: str | None, progress: Progress | None = None) -> Iterator[Opened]:
-    """Open a catalog and its ledger, as `held` does; what is refused inside is raised as Refused."""
+    """Open a catalog and its ledger, as `open_ledger` does; refusals inside are raised as Refused."""
     with refusals():
         catalog = find_catalog(where, progress)
         place = ledger_place(where, given, catalog)
@@ -47,9 +47,9 @@ def opened(where: str, given: str | None, progress: Progress | None = None) -> I
 
 @contextmanager
 def opened_to_read(where: str, given: str | None) -> Iterator[Opened]:
-    """Open a catalog and its ledger for whoever only reads: held against the marks, and never made; raises Refused.
+    """Open a catalog and its ledger for reading, verified and never created. Raises Refused.
 
-    One that is named has to be there. The catalog's own is empty until something is done, and read as such.
+    A ledger that is named must exist. A catalog's default ledger that does not exist yet is read as empty.
     """
     with refusals():
         catalog = find_catalog(where)
@@ -62,7 +62,7 @@ def opened_to_read(where: str, given: str | None) -> Iterator[Opened]:
 
 @contextmanager
 def opened_if_there(where: str, given: str | None) -> Iterator[Ledger]:
-    """Open a ledger that is there, whatever it keeps, for an auditor: none is made; raises Refused."""
+    """Open an existing ledger of any dataset for an auditor; none is created. Raises Refused."""
     with refusals():
         place = ledger_place(where, given)
         with Ledger.open(place if is_there(place) else _absent(place)) as ledger:

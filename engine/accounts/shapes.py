@@ -1,4 +1,4 @@
-"""Accounts -> the shapes that leave; amounts are shown as floats, and kept as integers."""
+"""JSON shapes of accounts; amounts are integers inside and floats here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from budgets import LIFETIME, NOTHING, AccountView, EpsilonDelta, Loss
 
 
 def account(view: AccountView, of_owner: Loss = NOTHING) -> dict[str, Any]:
-    """Show one account, its spent loss also as (epsilon, delta): a client's with what the owner has released."""
+    """Return the JSON shape of an account; a client's (epsilon, delta) includes the owner's releases."""
     over_all = view.name.window == LIFETIME  # over several windows no (epsilon, delta) follows from the sum alone
     spent, cap = (None, None) if over_all else (_seen(view, of_owner), view.cap_epsilon_delta)
     return {
@@ -27,12 +27,12 @@ def account(view: AccountView, of_owner: Loss = NOTHING) -> dict[str, Any]:
 
 
 def _seen(view: AccountView, of_owner: Loss) -> EpsilonDelta:
-    """Tell the loss of everything that an account's holder is shown (proofs.md#owner_loss)."""
+    """Return the loss of everything that an account's holder is shown (proofs.md#owner_loss)."""
     return EpsilonDelta.of(view.spent if view.name.client is None else view.spent + of_owner, view.cap)
 
 
 def remaining(view: AccountView, of_owner: Loss = NOTHING) -> dict[str, Any]:
-    """Show what is left in an account, beside what was spent as epsilon: epsilons of what is left do not add up."""
+    """Return the JSON shape of the remaining budget, with the spent epsilon: epsilons of remainders do not add up."""
     return {
         "rho": float(view.remaining.rho),
         "delta": float(view.remaining.delta),

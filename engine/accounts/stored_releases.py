@@ -1,4 +1,4 @@
-"""Ledger, catalog -> what is stored of each dataset: when it was made, and whether it is still repeated."""
+"""Stored releases of each dataset: when they were made, and whether they are still replayed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.reuse.replay import data_of
 
 
 def stored_releases(ledger: Ledger, catalog: Catalog) -> list[dict[str, Any]]:
-    """List each dataset's rule of repeating and its stored releases, the oldest first; no numbers."""
+    """List each dataset's replay rule and its stored releases, oldest first; no numbers."""
     return [
         {"dataset": of.name, "replay_max_age_days": of.replay_days, "releases": _stored(ledger, of)}
         for of in catalog.datasets

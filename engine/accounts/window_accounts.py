@@ -1,4 +1,4 @@
-"""The accounts of a dataset, window by window: which there are, what is least left, alike ones as one."""
+"""Accounts of a dataset by privacy window: which exist, what is left, and equal ones merged for display."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from engine.pricing.terms import caps
 
 
 def windows_of(catalog: Catalog, dataset: Dataset) -> tuple[str, ...]:
-    """List the declared windows, and the account of tables without time where there are such."""
+    """List the declared privacy windows, plus the static account if some private table has no time column."""
     timeless = any(t.private and t.dataset == dataset.name and t.time_column is None for t in catalog.tables)
     return (*dataset.windows, STATIC) if dataset.stretch is not None and timeless else dataset.windows
 
 
 def check_lengths(ledger: Ledger, catalog: Catalog) -> None:
-    """Refuse windows of another length than those that were charged before: that would bring spent budget back."""
+    """Refuse privacy windows of another length than those charged before, which would restore spent budget."""
     for dataset in catalog.datasets:
         charged = (length_of(view.name.window) for view in ledger.accounts(dataset.name))
         before = next((length for length in charged if length not in (None, dataset.window)), None)
@@ -34,7 +34,7 @@ def check_lengths(ledger: Ledger, catalog: Catalog) -> None:
 def views(
     ledger: Ledger, dataset: Dataset, client: str | None, windows: Iterable[str], *, groups: bool = False
 ) -> list[tuple[AccountView, ...]]:
-    """Find the accounts of some windows: of all clients together, and of one client beside, or of its groups too."""
+    """Find the accounts of some windows: that of all clients, and those of one client or of its groups too."""
     today = caps(dataset)
     own = () if client is None else prefixes(client) if groups else (client,)
     holders = (EVERYBODY, *own)
@@ -46,7 +46,7 @@ def views(
 def least_left(
     ledger: Ledger, catalog: Catalog, name: str, client: str, windows: Iterable[str] | None = None
 ) -> dict[str, Any]:
-    """Say what is left for a question: of its windows, or of all, the one with least decides."""
+    """Remaining budget for a query: that of the window with the least, among its windows or all of them."""
     dataset = catalog.dataset(name)
     found = views(ledger, dataset, client, windows or windows_of(catalog, dataset))
     columns = zip(*found, strict=True)
@@ -57,9 +57,9 @@ def least_left(
 
 
 def in_force(ledger: Ledger, dataset: Dataset, names: Iterable[AccountName]) -> tuple[AccountView, ...]:
-    """Return accounts under the caps in force: granted by an admin, else the catalog's; charged or not.
+    """Find accounts under the caps in force: granted by an admin, else the catalog's; charged or not.
 
-    A ledger's own list has the caps of each account's last charge, which an approval since has changed.
+    A ledger's own list has the caps of each account's last charge, which an approval may have changed since.
     """
     single, today = {member.client for member in ledger.clients() if not member.is_group}, caps(dataset)
     client = {name: name.holder if name.holder in single else OWNER for name in names}
@@ -67,10 +67,10 @@ def in_force(ledger: Ledger, dataset: Dataset, names: Iterable[AccountName]) -> 
 
 
 def client_accounts(ledger: Ledger, dataset: Dataset, windows: Sequence[str]) -> list[list[AccountView]]:
-    """Return the accounts of each client and group, window by window, under the caps in force.
+    """Find the accounts of each client and group, window by window, under the caps in force.
 
-    Those of clients that were never charged are among them. Left out are removed clients that were never charged, and
-    budgets over all windows that nobody has capped; windows that are declared no more are in front.
+    Clients that were never charged are included. Left out are removed clients that were never charged, and lifetime
+    budgets without a cap; windows that are no longer declared come first.
     """
     charged = {view.name for view in ledger.accounts(dataset.name) if view.name.client is not None}
     paid = {name.holder for name in charged}
@@ -86,7 +86,7 @@ def client_accounts(ledger: Ledger, dataset: Dataset, windows: Sequence[str]) ->
 
 
 def in_runs(found: Sequence[tuple[AccountView, ...]], of_owner: Mapping[str, Loss]) -> list[dict[str, Any]]:
-    """Show accounts, windows in a row that are alike as one: 2026-01 to 2026-09."""
+    """Return the JSON shape of accounts, merging runs of windows with equal amounts: 2026-01 to 2026-09."""
     shown: list[list[dict[str, Any]]] = []
     for of_window in found:
         rows = [shapes.account(view, _of_owner(view, of_owner)) for view in of_window]
@@ -103,7 +103,7 @@ def _of_owner(view: AccountView, of_owner: Mapping[str, Loss]) -> Loss:
 
 
 def _amounts(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Leave the windows out; tables without time have an account of their own beside them."""
+    """Drop the windows of accounts for comparison; static accounts stay distinct."""
     return [{key: value for key, value in row.items() if key != "window"} | _apart(row) for row in rows]
 
 

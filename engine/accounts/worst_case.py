@@ -1,4 +1,4 @@
-"""Catalog and ledger -> what can be learned of one person at most, in one window and over all: spent, and the limit."""
+"""Worst case of one person's privacy loss, in one window and over all: spent so far, and the limit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.pricing.terms import caps
 
 @dataclass(frozen=True)
 class Worst:
-    """What can be learned of one person at most: what was charged so far, what the limits allow."""
+    """Worst-case privacy loss of one person: charged so far, and allowed by the caps."""
 
     spent: EpsilonDelta | None  # None: more than can be written
     limit: EpsilonDelta | None
@@ -21,7 +21,7 @@ class Worst:
 
 
 def everybodys(catalog: Catalog, ledger: Ledger, dataset: Dataset) -> tuple[AccountView, ...]:
-    """Find the account that all clients share, of each window in order, whether anything was spent of it or not."""
+    """Find the account that all clients share of each privacy window, in order, whether charged or not."""
     today = caps(dataset)
     windows = windows_of(catalog, dataset)
     names = {AccountName(dataset.name, window, EVERYBODY): today.everybody(window) for window in windows}
@@ -29,18 +29,19 @@ def everybodys(catalog: Catalog, ledger: Ledger, dataset: Dataset) -> tuple[Acco
 
 
 def of_one(accounts: tuple[AccountView, ...]) -> Worst:
-    """Find the window of which most was told, and the window whose limit allows most."""
+    """Worst case in one window: the largest spent loss and the largest cap of any window."""
     spent = max((view.spent_epsilon_delta for view in accounts), key=lambda told: told.epsilon)
     limit = max((view.cap_epsilon_delta for view in accounts), key=lambda told: told.epsilon)
     return Worst(spent, limit, "in one window")
 
 
 def of_all(ledger: Ledger, dataset: Dataset, accounts: tuple[AccountView, ...]) -> Worst:
-    """Take all windows of a person together, as a release over k of them takes k neighbours in a row.
+    """Worst case over all windows together, by group privacy: k windows are k neighbours in a row.
 
-    Claim: removing everything of a person costs at most this, whatever is asked. Symbols: k windows, with ceilings
-    rho_i and delta_i; releases over k_r <= k of them, at rho_r and delta_r in each. Formula: sum of k_r^2 rho_r <=
-    k sum of k_r rho_r <= k sum of rho_i; sum of k_r delta_r <= sum of delta_i. Source: proofs.md#whole-person.
+    Claim: removing everything of a person costs at most this, for every sequence of queries. Symbols: k windows, with
+    ceilings rho_i and delta_i; releases over k_r <= k of them, at rho_r and delta_r in each. Formula: sum of k_r^2
+    rho_r <= k sum of k_r rho_r <= k sum of rho_i; sum of k_r delta_r <= sum of delta_i. Source:
+    proofs.md#whole-person.
     """
     whole, k = whole_person(ledger.entries(), dataset), len(accounts)
     most = [chargeable(view.cap) for view in accounts]

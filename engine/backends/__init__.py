@@ -1,6 +1,6 @@
-"""Where bounded SQL runs: DuckDB in process, a Spark lake, a sandbox over releases alone.
+"""Backends that run bounded SQL: DuckDB in process, a Spark lake, and a sandbox over releases alone.
 
-BoundedSql -> Exact: integers per group.
+Input: BoundedSql. Output: Exact, integers per group.
 
 Modules, each before those that import it:
 

@@ -1,4 +1,4 @@
-"""DuckDB in process: runs bounded SQL on a read-only snapshot, locked down, within limits of memory and time."""
+"""DuckDB in process: runs bounded SQL on a read-only snapshot, locked down, within memory and time limits."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ warnings.filterwarnings("ignore", "Arrow output on a DB-API result")
 
 @dataclass(frozen=True)
 class Limits:
-    """What all questions together may use, and how long one may take."""
+    """Resource limits: of all queries together, and the time of one statement."""
 
     memory: str = "4GB"  # of rows and intermediate ones, as DuckDB writes sizes
     threads: int = 2
@@ -41,7 +41,7 @@ class Limits:
 
 @dataclass
 class DuckDBBackend:
-    """One locked connection; every question gets a cursor of its own."""
+    """DuckDB backend: one locked connection, with a cursor for every query."""
 
     target: Target
     _connection: duckdb.DuckDBPyConnection
@@ -65,10 +65,11 @@ class DuckDBBackend:
         limits: Limits | None = None,
         rollups: tuple[Rollup, ...] = (),
     ) -> DuckDBBackend:
-        """Attach files read-only under their names, then forbid everything that is not reading them.
+        """Attach files read-only under their names, then forbid everything except reading them.
 
-        What does not fit in memory is spilled into a folder of its own under `scratch`, which goes when this is closed,
-        or when the next is opened after this process was killed. Raises DataError for a file that can't be attached.
+        What does not fit in memory is spilled into a folder of its own under `scratch`, which is removed when this is
+        closed, or when the next is opened after this process was killed. Raises DataError for a file that can't be
+        attached.
         """
         limits = limits or Limits()
         with ExitStack() as opened:
@@ -94,11 +95,11 @@ class DuckDBBackend:
 
     @property
     def empty(self) -> EmptyTables:
-        """Give the attached tables without their rows, made when they are first asked for."""
+        """The attached tables without their rows, created on first use."""
         return self.emptied(self.target)
 
     def emptied(self, target: Target, more: Iterable[Column] = ()) -> EmptyTables:
-        """Give the attached tables and some more without their rows; the first that is asked for is kept."""
+        """Return the attached tables and some more without their rows; the first result is cached."""
         with self._emptying:
             if not self._empty:
                 with self._connection.cursor() as cursor:
@@ -108,9 +109,10 @@ class DuckDBBackend:
     def run(
         self, bounded: BoundedSql, objected: pa.Table = NOBODY_OBJECTED, released_keys: pa.Table | None = None
     ) -> Exact:
-        """Run bounded SQL without who has objected; raises ExecutionFailed, with constant text, if anything fails.
+        """Run bounded SQL without people who objected. Raises ExecutionFailed, with constant text, if anything fails.
 
-        `released_keys` are what the first pass of a release of private keys has released: columns k0, k1, ...
+        `released_keys` = keys that passed partition selection, the first pass of a release with private keys: columns
+        k0, k1, ...
         """
         if bounded.uncut and all(self.most_rows(most) <= kept for most, kept in bounded.uncut_if):
             bounded = replace(bounded, text=bounded.uncut)
@@ -118,9 +120,9 @@ class DuckDBBackend:
         return Exact.of(self._table(text, objected, released_keys), bounded.keys, bounded.vectors)
 
     def kept(self, eligible: str) -> str:
-        """Give the table of who meets every state, made once for the data that are open; raises ExecutionFailed.
+        """Name of the table of eligible people, materialized once per open snapshot. Raises ExecutionFailed.
 
-        Claim: it holds the rows of its SQL whenever it is read. Symbols: SQL over stored rows alone. Formula: none.
+        Claim: it has the rows of its SQL whenever it is read. Symbols: SQL over stored rows alone. Formula: none.
         Source: proofs.md#kept-persons.
         """
         with self._keeping:
@@ -134,9 +136,9 @@ class DuckDBBackend:
             return self._kept[eligible]
 
     def most_rows(self, most: str) -> int:
-        """Give how many rows of a table one person has at most, counted once for the data that are open.
+        """Largest number of rows of one person in a table, counted once per open snapshot.
 
-        Claim: it is what its SQL gives whenever it is asked. Symbols: SQL over stored rows alone. Formula: none.
+        Claim: it is the result of its SQL whenever it is called. Symbols: SQL over stored rows alone. Formula: none.
         Source: dialect/codegen/proofs.md#uncut; raises ExecutionFailed.
         """
         with self._finding:
@@ -149,7 +151,7 @@ class DuckDBBackend:
         return self._table(sql)
 
     def values(self, sql: str) -> tuple[object, ...]:
-        """List the values of public rows of one column, NULL left out; few are read once. Raises ExecutionFailed."""
+        """List the non-NULL values of public rows of one column; short lists are cached. Raises ExecutionFailed."""
         with self._counting:
             known = self._columns.get(sql)
         if known is None:
@@ -160,9 +162,9 @@ class DuckDBBackend:
         return known
 
     def over(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
-        """Run generated SQL over open tables, people's too, and over some more that are this call's alone.
+        """Run generated SQL over open tables, private ones too, and over tables of this call alone.
 
-        Gives what the SQL gives: of people bounded SQL alone is run here. Raises ExecutionFailed, with constant text.
+        Private tables are only read by bounded SQL. Raises ExecutionFailed, with constant text.
         """
         cursor = self._connection.cursor()
         try:
@@ -176,9 +178,9 @@ class DuckDBBackend:
         raise ExecutionFailed(kind)  # here, where no other error's text is its context
 
     def count(self, sql: str) -> int:
-        """Count public rows, once for each SQL: public tables do not change under an open snapshot.
+        """Count public rows, cached by SQL: public tables do not change under an open snapshot.
 
-        Raises Refusal where that is too much: nothing is charged yet where it is counted.
+        Raises Refusal where the count is too expensive: nothing is charged yet.
         """
         with self._counting:
             known = self._counts.get(sql)
@@ -192,7 +194,7 @@ class DuckDBBackend:
         return known
 
     def close(self) -> None:
-        """Close the connection, and leave nothing that was spilled."""
+        """Close the connection and remove spilled files."""
         self._connection.close()
         for empty in self._empty:
             empty.close()
@@ -212,7 +214,7 @@ def _attach(connection: duckdb.DuckDBPyConnection, alias: str, path: str) -> Non
 
 
 def _has_few_rows(connection: duckdb.DuckDBPyConnection, address: str) -> bool:
-    """Count the first rows of a table, not more than tell; one that can't be read has many."""
+    """Check whether a table has at most FEW_ROWS rows; an unreadable one counts as large."""
     first = f"SELECT count(*) FROM (SELECT 1 FROM {address} LIMIT {FEW_ROWS + 1}) AS t"
     with suppress(duckdb.Error):
         return bool(connection.execute(first).fetchall()[0][0] <= FEW_ROWS)
@@ -220,5 +222,5 @@ def _has_few_rows(connection: duckdb.DuckDBPyConnection, address: str) -> bool:
 
 
 def table_of(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
-    """Run one statement, planned once: a relation would be bound before it runs, which takes as long as to plan it."""
+    """Run one statement as a cursor: a DuckDB relation would be planned twice."""
     return connection.execute(sql).to_arrow_table()

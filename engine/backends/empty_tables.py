@@ -1,6 +1,6 @@
-"""The opened tables without their rows, in a DuckDB of their own: what generated SQL is bound against before a charge.
+"""Empty copies of the opened tables, in a DuckDB of their own: generated SQL is bound against them before a charge.
 
-Types are all that binding reads here, so that it tells nothing of the data (`proofs.md#bound-before-charged`).
+Binding depends on types alone here, so it reveals nothing about the data (`proofs.md#bound-before-charged`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 
 
 def declared(tables: Iterable[Table]) -> tuple[Column, ...]:
-    """List the columns of tables as a catalog declares them."""
+    """List the columns of tables with their declared types."""
     polygon = {SqlType.POLYGON: STORED}
     return tuple(
         (*_DECLARED, table.name, column.name, polygon.get(column.type, column.type.value))
@@ -47,13 +47,13 @@ def declared(tables: Iterable[Table]) -> tuple[Column, ...]:
 
 
 def address_of(table: str) -> str:
-    """Say where a declared table stands."""
+    """Qualified name of a declared table."""
     return ".".join(map(quoted, (*_DECLARED, table)))
 
 
 @dataclass(frozen=True)
 class EmptyTables:
-    """One locked connection; every statement gets a cursor of its own."""
+    """Locked DuckDB connection over empty tables, with a cursor for every statement."""
 
     target: Target  # where the tables lie there
     _connection: duckdb.DuckDBPyConnection
@@ -61,7 +61,7 @@ class EmptyTables:
 
     @classmethod
     def like(cls, opened: duckdb.DuckDBPyConnection, target: Target, more: Iterable[Column] = ()) -> EmptyTables:
-        """Make a table without rows for each one that is attached, and for more that lie elsewhere."""
+        """Create an empty copy of each attached table, and of some that are stored elsewhere."""
         columns: list[Column] = [*opened.execute(_COLUMNS).fetchall(), *more]
         connection = duckdb.connect(config=_CONFIG)
         for database in dict.fromkeys(column[0] for column in columns):
@@ -75,9 +75,9 @@ class EmptyTables:
         return cls(target, connection)
 
     def columns(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
-        """Bind SQL over these tables and some more; give its columns, without rows.
+        """Bind SQL over these tables and some more, and return its columns without rows.
 
-        Claim: whether it raises depends on the SQL and on types alone. Symbols: tables that hold no row. Formula: none.
+        Claim: whether it raises depends on the SQL and on types alone. Symbols: tables without rows. Formula: none.
         Source: proofs.md#bound-before-charged. Raises ExecutionFailed, with constant text.
         """
         cursor = self._connection.cursor()

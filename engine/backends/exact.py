@@ -1,7 +1,7 @@
 """Exact integers per group, between backend and noise: the only form in which private data reaches this process.
 
-An Exact cannot be serialised or shown; `engine.mechanism.gaussian` gives its vectors another type, which a Release is
-made of.
+An Exact cannot be serialised or shown; `engine.mechanism.gaussian` converts its vectors to another type, of which a
+Release is made.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ Objecting = Callable[[str], pa.Table]  # dataset -> who objects now: one snapsho
 
 
 def nobody_objects(dataset: str) -> pa.Table:
-    """Give the objections of a stage on which there are no people."""
+    """Return an empty table of objections."""
     del dataset
     return NOBODY_OBJECTED
 
 
 @dataclass(frozen=True, repr=False)
 class Exact:
-    """One row per group."""
+    """Exact vectors of a release, one row per group."""
 
     keys: pa.Table  # columns k0, k1, ... in the plan's order
     vectors: tuple[Int64Vector, ...]  # one int64 per group, in released grains
 
     @classmethod
     def of(cls, table: pa.Table, keys: int, vectors: int) -> Exact:
-        """Take what bounded SQL gave: columns k0, k1, ..., then w0, w1, ..., in which nothing is 0."""
+        """Split a bounded SQL result: key columns k0, k1, ..., then vectors w0, w1, ..., with NULL as 0."""
         return cls(
             table.select([f"k{i}" for i in range(keys)]),
             tuple(_integers(table.column(f"w{i}")) for i in range(vectors)),

@@ -1,6 +1,6 @@
-"""A lake's backend: people's rows in the lake, public ones in DuckDB; the lake gives groups, DuckDB their public order.
+"""Lake backend: private rows are aggregated in the lake, public tables and the final order are in DuckDB.
 
-Rollups of the lake lie in DuckDB too, and are read there.
+Materialized rollups of the lake are stored in DuckDB too, and read there.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from engine.backends.protocol import Lake
 
 @dataclass(frozen=True)
 class LakeBackend:
-    """A lake, and the public tables that are joined to its rows."""
+    """Lake, with a DuckDB of the public tables that are joined to its rows."""
 
     target: Target
     beside: DuckDBBackend
@@ -29,9 +29,9 @@ class LakeBackend:
 
     @property
     def empty(self) -> EmptyTables:
-        """Give the public tables and people's, as they are declared, in DuckDB and without their rows.
+        """Empty copies, in DuckDB, of the public tables and of the declared private ones.
 
-        A cluster can't bind SQL for free: the same plan's DuckDB form is bound in its place.
+        A cluster can't bind SQL for free: the same plan's DuckDB form is bound instead.
         """
         of_people = {table: address_of(table) for *_, table, _, _ in self.declared}
         return self.beside.emptied(Target({**self.beside.target.addresses, **of_people}), self.declared)
@@ -39,7 +39,7 @@ class LakeBackend:
     def run(
         self, bounded: BoundedSql, objected: pa.Table = NOBODY_OBJECTED, released_keys: pa.Table | None = None
     ) -> Exact:
-        """Hand the lake its SQL, public rows and who has objected; put the groups it gives into public order."""
+        """Send the lake its SQL with public rows and objections, and sort its groups in the public order."""
         if not bounded.in_order:  # it reads a rollup
             return self.beside.run(bounded, objected, released_keys)
         given = {OBJECTED: objected} | ({} if released_keys is None else {RELEASED_KEYS: released_keys})
@@ -57,10 +57,10 @@ class LakeBackend:
         return self.beside.values(sql)
 
     def count(self, sql: str) -> int:
-        """Count public rows; raises Refusal where that is too much."""
+        """Count public rows. Raises Refusal where that is too expensive."""
         return self.beside.count(sql)
 
     def close(self) -> None:
-        """Let go of both."""
+        """Close the lake and DuckDB."""
         self.lake.close()
         self.beside.close()

@@ -1,4 +1,4 @@
-"""Settings of every DuckDB in this process: nothing outside of what is attached, and no change of settings later."""
+"""Lockdown settings of every DuckDB in this process: only attached files, and no later change of settings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOCKED: Mapping[str, str] = {
 
 
 def lock(connection: duckdb.DuckDBPyConnection) -> None:
-    """Forbid whatever is outside the attached files, and any change of settings: the last step of opening."""
+    """Forbid access outside the attached files and any change of settings: the last step of opening."""
     connection.execute("SET GLOBAL TimeZone='UTC'")  # of its cursors too: theirs would be the machine's
     connection.execute("SET enable_external_access=false")
     connection.execute("SET lock_configuration=true")

@@ -1,4 +1,4 @@
-"""The seam between a plan and whatever runs it: four methods, and where tables lie (`proofs.md#backends`)."""
+"""Backend protocol: how the engine runs bounded SQL and reads public rows (`proofs.md#backends`)."""
 
 from __future__ import annotations
 
@@ -12,68 +12,69 @@ from engine.backends.exact import NOBODY_OBJECTED, Exact
 
 
 class Lake(Protocol):
-    """Where people's rows lie, if not in DuckDB: something that runs SQL of its own engine."""
+    """Cluster that stores private rows outside DuckDB and runs SQL of its own engine."""
 
     def gather(self, text: str, rows: Mapping[str, pa.Table]) -> pa.Table:
-        """Run SQL whose places in braces are the lake's tables and the rows that are handed; raises ExecutionFailed."""
+        """Run SQL with placeholders for the lake's tables and for the rows sent along. Raises ExecutionFailed."""
 
     def stored(self) -> Mapping[str, object]:
-        """Say of each table what it is stored in, as it was met first, in JSON's types; raises ExecutionFailed."""
+        """Fingerprint of each table's storage when it was first opened, in JSON types. Raises ExecutionFailed."""
 
     def types(self, table: str) -> Mapping[str, str]:
-        """Give the columns of a table, in lower case, and what they are stored as; raises ExecutionFailed."""
+        """Return the stored type of each column of a table, by lower-case name. Raises ExecutionFailed."""
 
     def is_stored(self, table: str) -> bool:
-        """Tell whether a table's rows lie in files, and are not made when they are read; raises ExecutionFailed."""
+        """Check that a table's rows are stored in files, and not computed by a view. Raises ExecutionFailed."""
 
     def tells_changes(self, table: str) -> bool:
-        """Tell whether a table's files are others whenever its rows are; raises ExecutionFailed."""
+        """Check that a table's file list changes whenever its rows do. Raises ExecutionFailed."""
 
     def try_persons(self, table: str) -> None:
-        """Find how the persons of a table are read, before anybody asks; raises ExecutionFailed."""
+        """Determine how the person keys of a table are read, before the first query. Raises ExecutionFailed."""
 
     def close(self) -> None:
-        """Let go of its sessions."""
+        """Close its sessions."""
 
 
 class Empty(Protocol):
-    """The same tables in DuckDB, without their rows: what SQL is bound against before anything is charged."""
+    """Empty copies of the tables in DuckDB, against which SQL is bound before a charge."""
 
     @property
     def target(self) -> Target:
-        """Say where tables lie there."""
+        """Addresses of the empty tables."""
 
     def columns(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
-        """Bind SQL over these tables and some more; give its columns, without rows. Raises ExecutionFailed."""
+        """Bind SQL over these tables and some more, and return its columns without rows. Raises ExecutionFailed."""
 
 
 class Backend(Protocol):
-    """Opened data, of one version, whose types and keys were checked."""
+    """Open data of one version, with checked types and keys."""
 
     @property
     def target(self) -> Target:
-        """Say where tables lie, and which engine is written for."""
+        """Addresses of the tables, and the engine to generate SQL for."""
 
     @property
     def empty(self) -> Empty:
-        """Give the tables without their rows."""
+        """Empty copies of the tables."""
 
     def run(
         self, bounded: BoundedSql, objected: pa.Table = NOBODY_OBJECTED, released_keys: pa.Table | None = None
     ) -> Exact:
-        """Run bounded SQL without who has objected, within limits; raises ExecutionFailed, with constant text.
+        """Run bounded SQL without people who objected, within limits. Raises ExecutionFailed, with constant text.
 
-        `released_keys` are what the first pass of a release of private keys has released: columns k0, k1, ...
+        `released_keys` = keys that passed partition selection, the first pass of a release with private keys: columns
+        k0, k1, ...
         """
 
     def public(self, sql: str) -> pa.Table:
         """Read public rows; the SQL is generated over public tables only. Raises ExecutionFailed."""
 
     def values(self, sql: str) -> tuple[object, ...]:
-        """List the values of public rows of one column, NULL left out; raises ExecutionFailed."""
+        """List the non-NULL values of public rows of one column. Raises ExecutionFailed."""
 
     def count(self, sql: str) -> int:
-        """Count public rows; raises Refusal where that is too much: nothing is charged yet where it is counted."""
+        """Count public rows. Raises Refusal where that is too expensive: nothing is charged yet."""
 
     def close(self) -> None:
-        """Let go of the data, and of whatever still runs."""
+        """Close the data, cancelling running statements."""

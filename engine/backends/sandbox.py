@@ -1,4 +1,4 @@
-"""The rest of the question, run over releases and public tables in a DuckDB that holds nothing else."""
+"""Sandbox: a DuckDB that contains only releases and public tables, for the outer SQL of a query."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _idle: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()  # locked, with no
 
 
 def outer(sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
-    """Run generated SQL over named Arrow tables; one thread, so that order is the same every time.
+    """Run generated SQL over named Arrow tables, in one thread so that the order is deterministic.
 
-    One question at a time has a database, through a connection of its own; its tables go when that closes. Raises
+    Each query has a database for itself, through a cursor; its tables are dropped when that closes. Raises
     ExecutionFailed.
     """
     database = _take()
@@ -73,12 +73,12 @@ def _give_back(database: duckdb.DuckDBPyConnection) -> None:
 
 
 def public_table(table_name: str, catalog: Catalog, backend: Backend) -> pa.Table:
-    """Read a public table whole."""
+    """Read all rows of a public table."""
     return backend.public(read_public(table_name, catalog, backend.target))
 
 
 def read_public(table_name: str, catalog: Catalog, target: Target) -> str:
-    """Write what reads a public table whole."""
+    """Generate SQL that reads all rows of a public table."""
     table = catalog.table(table_name)
     assert table is not None and not table.private  # noqa: S101  released relations hold no private scan
     columns = ", ".join(quoted(column.name) for column in table.columns)

@@ -1,4 +1,4 @@
-"""Where a question spills what memory does not hold: people's rows, so nothing of an ended process is left lying."""
+"""Spill folder for data that do not fit in memory: private rows, so those of a dead process are removed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ BEGINNING = 3600.0  # seconds in which a folder without that file may be one tha
 
 
 class Scratch:
-    """A folder of this process alone, for its owner alone; it goes when it is closed, or when the next one is made."""
+    """Folder of this process and its owner alone, removed when it is closed, or by the next process."""
 
     def __init__(self, parent: Path) -> None:
-        """Make it, after removing those whose processes ended without closing theirs."""
+        """Create the folder, after removing those of dead processes."""
         parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         remove_left(parent)
         self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
@@ -27,13 +27,13 @@ class Scratch:
         fcntl.flock(self._lock, fcntl.LOCK_EX)  # a process that ends lets go of it, whatever ended it
 
     def close(self) -> None:
-        """Remove it with all that was spilled."""
+        """Remove the folder with everything that was spilled."""
         shutil.rmtree(self.path, ignore_errors=True)
         self._lock.close()
 
 
 def remove_left(parent: Path) -> None:
-    """Remove what processes that ended without a word have spilled into folders of their own; those of others stay."""
+    """Remove the spill folders of dead processes; those of live ones stay."""
     for left in parent.glob(f"{PREFIX}*"):
         _remove_if_left(left)
 

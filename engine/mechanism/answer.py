@@ -1,4 +1,4 @@
-"""outer rows -> answer: shown columns, their intervals, and what is unstable."""
+"""Answer from the outer SQL's rows: shown columns, their intervals, unstable ratios."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MICROSECONDS = (DAYS[0] * 86_400_000_000, (DAYS[1] + 1) * 86_400_000_000 - 1)
 
 @dataclass(frozen=True)
 class Answer:
-    """What the asker sees: a table, and intervals for the columns that noise is in."""
+    """Table that the client sees, with intervals of its noisy columns."""
 
     table: pa.Table
     intervals: dict[str, Ends]  # column -> lower and upper ends, NaN where there is none
@@ -33,7 +33,7 @@ class Answer:
 
 
 def answer(rows: pa.Table, outer: OuterSql, confidence: float, raw: RawNoise) -> Answer:
-    """Turn the outer part's rows into shown columns with intervals; `raw` tells the noise that they rest on."""
+    """Convert the outer SQL's rows to shown columns with intervals; `raw` is the noise of the numbers below them."""
     shown = {name: _widest(_on_a_calendar(rows.column(f"s{i}"))) for i, name in enumerate(outer.names)}
     intervals: dict[str, Ends] = {}
     unstable: dict[str, int] = {}
@@ -66,7 +66,7 @@ def answer(rows: pa.Table, outer: OuterSql, confidence: float, raw: RawNoise) ->
 
 
 def _widest(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Give numbers the types that the dialect knows them by: BIGINT, and DOUBLE for FLOAT and DECIMAL."""
+    """Cast numbers to the dialect's types: BIGINT for integers, DOUBLE for FLOAT and DECIMAL."""
     wide = _wide(column.type)
     try:
         return column if wide == column.type else column.cast(wide)
@@ -83,7 +83,7 @@ def _wide(kind: pa.DataType) -> pa.DataType:
 
 
 def _on_a_calendar(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Show dates and times that are infinite or outside the years 1 to 9999 as NULL: Python knows no others."""
+    """Replace infinite dates and times, and those outside the years 1 to 9999, by NULL: Python can't represent them."""
     if pa.types.is_date32(column.type):
         counted, (first, last) = column.cast(pa.int32()), DAYS
     elif pa.types.is_timestamp(column.type):
@@ -96,7 +96,7 @@ def _on_a_calendar(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 @dataclass(frozen=True)
 class _Parts:
-    """What an interval of one shown column is made from."""
+    """Columns from which the interval of one shown column is computed."""
 
     rows: pa.Table
     position: int
@@ -112,7 +112,7 @@ class _Parts:
 
 
 def _around(shown: pa.ChunkedArray, lower: Floats, upper: Floats) -> Ends:
-    """Widen intervals to the numbers that are shown, which agree with others."""
+    """Widen intervals to include the shown numbers, which were adjusted for consistency."""
     value: Floats = shown.cast(pa.float64(), safe=False).fill_null(float("nan")).to_numpy()
     return np.fmin(lower, value), np.fmax(upper, value)
 
@@ -134,7 +134,7 @@ def _outward(lower: Floats, upper: Floats) -> Ends:
 
 
 def _whole_ends(shown: pa.ChunkedArray, lower: Floats, upper: Floats, moved: float | None) -> Ends:
-    """Give whole ends on both sides of the whole numbers shown, which lie at most `moved` from the noisy ones."""
+    """Integer ends around shown integers, which lie at most `moved` from the noisy numbers."""
     value: Floats = shown.cast(pa.float64(), safe=False).fill_null(float("nan")).to_numpy()
     with np.errstate(invalid="ignore"):
         beside = np.abs((lower + upper) / 2 - value) if moved is None else moved
@@ -163,19 +163,19 @@ def _ratio_ends(parts: _Parts, confidence: float, signed: bool) -> tuple[Floats,
 def reaches(
     variances: Mapping[str, float], sigmas: Mapping[str, float], parted: Collection[str], confidence: float
 ) -> Reaches:
-    """Give what the ends of intervals are made of, for those that a question asks for as columns."""
+    """Constants of interval ends, for queries that request these as columns."""
     least = min(sigmas.values(), default=0.0)
     alone = {raw: (sigma, half_width(sigma, confidence)) for raw, sigma in sigmas.items() if least}
     return Reaches(variances, normal_quantile(confidence), least, alone, parted)
 
 
 def half_widths(sigma: npt.ArrayLike, confidence: float, sigmas: Mapping[str, float], alone: str | None) -> Floats:
-    """Give half-widths for combinations of noisy numbers, in the unit of `sigma`, their own noise.
+    """Half-widths for combinations of noisy numbers, in the unit of `sigma`, their own noise.
 
-    Claim: value -+ half-width encloses the exact combination with probability `confidence`, as far as its noise is
+    Claim: value -+ half-width encloses the exact combination with probability `confidence`, provided its noise is
     normal; of a single number, exactly so. Symbols: `sigmas` = noise of each number in its own grains; `alone` = the
-    one number that a combination rests on. Formula: sigma / sigma_alone * half_width; z sigma + sigma / (2 min sigmas).
-    Source and proof: proofs.md#half_widths. Raises: ValueError unless 0 < confidence < 1.
+    one number that a combination rests on. Formula: sigma / sigma_alone * half_width; z sigma + sigma / (2 min
+    sigmas). Source and proof: proofs.md#half_widths. Raises: ValueError unless 0 < confidence < 1.
     """
     own = np.asarray(sigma, dtype=np.float64)
     least = min(sigmas.values(), default=0.0)

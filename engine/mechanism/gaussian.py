@@ -1,7 +1,8 @@
-"""exact integers -> noisy integers: the only OpenDP, the only randomness.
+"""Discrete Gaussian noise on exact integers: the only use of OpenDP, the only randomness.
 
-Every vector gets discrete Gaussian noise in its own grain. The mechanism is built, then asked what it costs, and does
-not run when that is more than was charged. Nothing here takes a seed, and OpenDP has none.
+Every vector gets discrete Gaussian noise in its own grain. The mechanism is built, its privacy map is evaluated, and
+it does not run when that is more than was charged. Nothing here takes a seed, and OpenDP has none.
+
 Proofs: proofs.md#noise
 """
 
@@ -55,23 +56,23 @@ class NoiseRefused(Exception):
     """The mechanism costs more than was charged, so it was not run."""
 
     def __init__(self, measured_rho: float, pico_rho_charged: int) -> None:
-        """Keep what the mechanism said it costs beside what was charged."""
+        """Keep the loss of the mechanism's map and the charged loss."""
         super().__init__(f"the mechanism costs rho {measured_rho!r}, charged were {pico_rho_charged} pico-rho")
         self.measured_rho = measured_rho
         self.pico_rho_charged = pico_rho_charged
 
 
 class NoiseSource(Protocol):
-    """What the engine asks noise of: `add_noise`, or an exact source that only tests can build."""
+    """Mechanism that the engine uses: `add_noise`, or an exact source that only tests can build."""
 
     def __call__(self, exact: Int64Vector, sensitivity: int, scale: float, pico_rho_charged: int) -> NoisyVector:
-        """Give one noisy integer per exact one, in the same order and grain."""
+        """Return one noisy integer per exact one, in the same order and grain."""
         ...
 
 
 @lru_cache(maxsize=4096)
 def gaussian_scale(sensitivity: int, pico_rho: int) -> float:
-    """Give the least scale, in grains, whose built mechanism costs at most `pico_rho`.
+    """Find the smallest scale, in grains, whose built mechanism costs at most `pico_rho`.
 
     Claim: a vector with L2 sensitivity `sensitivity` noised at this scale is (pico_rho * 10^-12)-zCDP, as OpenDP's own
     map certifies; the next smaller float is not certified.
@@ -94,7 +95,7 @@ def gaussian_scale(sensitivity: int, pico_rho: int) -> float:
 
 
 def add_noise(exact: Int64Vector, sensitivity: int, scale: float, pico_rho_charged: int) -> NoisyVector:
-    """Give the exact vector plus discrete Gaussian noise, if that costs no more than was charged.
+    """Add discrete Gaussian noise to an exact vector, if that costs no more than was charged.
 
     Claim: the returned vector is (pico_rho_charged * 10^-12)-zCDP for neighbours whose exact vectors differ by at most
     `sensitivity` in L2; it is the only function that turns exact numbers into releasable ones.
@@ -130,7 +131,7 @@ def _mechanism(scale: float) -> Measurement:
 
 
 def _measured_rho(mechanism: Measurement, sensitivity: int) -> float:
-    """Ask the mechanism's map; a sensitivity up to 2^52 is exact as a float."""
+    """Evaluate the mechanism's privacy map; a sensitivity up to 2^52 is exact as a float."""
     _require_grains(sensitivity)
     return float(mechanism.map(float(sensitivity)))  # type: ignore[no-untyped-call]
 
@@ -141,7 +142,7 @@ def _exceeds(measured_rho: float, pico_rho: int) -> bool:
 
 
 def _in_slices(mechanism: Measurement, exact: Int64Vector) -> Int64Vector:
-    """Noise disjoint slices on a thread each: one mechanism, accounted once; OpenDP samples without the interpreter."""
+    """Add noise to disjoint slices in threads: one mechanism, accounted once; OpenDP samples without the GIL."""
     threads = os.cpu_count() or 1
     size = min(MOST_VALUES_IN_A_SLICE, max(FEWEST_VALUES_IN_A_SLICE, -(-exact.size // threads)))
     slices = [exact[start : start + size] for start in range(0, exact.size, size)]
@@ -153,5 +154,5 @@ def _in_slices(mechanism: Measurement, exact: Int64Vector) -> Int64Vector:
 
 
 def _noised_slice(mechanism: Measurement, exact: Int64Vector) -> Int64Vector:
-    """Noise a copy of one slice: Arrow's zero-copy arrays are read-only, and strided ones are no vector to OpenDP."""
+    """Add noise to a copy of one slice: Arrow's arrays are read-only, and OpenDP takes no strided ones."""
     return np.array(mechanism(np.array(exact, dtype=np.int64, order="C")), dtype=np.int64)

@@ -1,6 +1,6 @@
-"""noisy numbers and what was charged for them -> intervals at a level: what the noise means.
+"""Confidence intervals of noisy numbers, their sums and their ratios.
 
-Intervals cover noise alone; what bounding took away is told apart. Scales are sigma of the discrete Gaussian, an upper
+Intervals cover noise alone; clipping bias is reported separately. Scales are sigma of the discrete Gaussian, an upper
 bound of its standard deviation. Everything here is post-processing: no exact number comes near.
 """
 
@@ -36,7 +36,7 @@ SIGMAS_SUMMED = 39  # weights further out are below the smallest float
 
 
 def half_width(sigma: float, level: float) -> float:
-    """Give a whole h, in grains, such that noisy +- h holds the exact integer with probability `level`.
+    """Find the smallest integer h, in grains, such that noisy +- h covers the exact integer with probability `level`.
 
     Claim: P[|Z| <= h] >= level for the discrete Gaussian Z of scale `sigma`: summed over the integers up to sigma 50;
     above, by the continuous quantile less half a grain, proven for level >= 0.69 and else right within 1/sigma^2.
@@ -56,9 +56,9 @@ def half_width(sigma: float, level: float) -> float:
 def linear_interval(
     value: npt.ArrayLike, sigma: npt.ArrayLike, level: float, grain: npt.ArrayLike = 0.0
 ) -> tuple[Floats, Floats]:
-    """Give lower and upper ends for sums and differences of independently noised numbers.
+    """Compute lower and upper ends for sums and differences of independently noised numbers.
 
-    Claim: the ends enclose the exact combination with probability `level`, as far as its noise is normal.
+    Claim: the ends enclose the exact combination with probability `level`, provided its noise is normal.
     Symbols: `value` = the combination, any shape; `sigma` = its noise in the value's unit, scalar or the same shape;
     `grain` = at least the step between the values it can take, needed only where sigma is not much larger. For one
     number alone `half_width` is exact.
@@ -81,9 +81,9 @@ def ratio_interval(
     *,
     signed_denominator: bool = False,
 ) -> tuple[Floats, Floats, Flags]:
-    """Give lower ends, upper ends and the unstable ones for numerator / denominator, by Fieller.
+    """Compute lower and upper ends and the unstable flags of numerator / denominator, by Fieller.
 
-    Claim: the ends enclose the exact ratio with probability `level`, as far as numerator - ratio * denominator is
+    Claim: the ends enclose the exact ratio with probability `level`, provided numerator - ratio * denominator is
     normal; where the denominator's own interval touches 0 they are NaN, flagged, and the value must be NULL.
     Symbols: `var_num`, `var_den`, `cov` = variances and covariance of the noise alone, each scalar or one per group.
     `signed_denominator` admits denominators clearly below 0; else (counts) these are unstable too.
@@ -109,7 +109,7 @@ def _computed(name: str, /, *arguments: Floats) -> Floats:
 
 
 def normal_quantile(level: float) -> float:
-    """Give z with P[|N(0, 1)| <= z] = level, from the tail so that levels near 1 keep their digits.
+    """Compute z with P[|N(0, 1)| <= z] = level, from the tail so that levels near 1 keep their digits.
 
     Raises ValueError for a level that is not between 0 and 1.
     """

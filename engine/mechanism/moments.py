@@ -1,4 +1,4 @@
-"""noisy sums about public centres -> variances, deviations, covariances and their like, with intervals.
+"""Variances, deviations, covariances, correlations and regressions from noisy centred sums, with intervals.
 
 Post-processing of released numbers: no exact number comes near (`proofs.md#moments`).
 """
@@ -20,7 +20,7 @@ _NEARBY = 2.0**-10  # of a standard deviation: where slopes are measured
 
 @dataclass(frozen=True)
 class Found:
-    """One number per group."""
+    """Value and interval ends of a statistic, one per group."""
 
     value: Floats  # NaN where there is none
     lower: Floats
@@ -29,14 +29,14 @@ class Found:
 
 @dataclass(frozen=True)
 class _Sums:
-    """What a formula is computed from; arrays of any shape."""
+    """Count, sums and products that a statistic is computed from; arrays of any shape."""
 
     count: Floats
     sums: Sequence[Floats]
     products: Sequence[Floats]
 
     def deviation(self, place: int, one: int, other: int) -> Floats:
-        """Give the sum of products about the mean: that about the centres, less what the means lie off them."""
+        """Compute the sum of products about the mean from that about the public centres."""
         about: Floats = self.products[place] - self.sums[one] * self.sums[other] / self.count
         return about
 
@@ -76,7 +76,7 @@ def _sums(formula: MomentsOf, numbers: Floats) -> _Sums:
 
 
 def _largest(at: Callable[[Floats], Floats], start: Floats, radius: float) -> Floats:
-    """Climb to the largest value within a ball around `start`, from its middle and along each axis."""
+    """Maximize a function within a ball around `start`, climbing from its middle and along each axis."""
     best = at(start)
     axes = [sign * radius * _axis(start, i) for i in range(len(start)) for sign in (1.0, -1.0)]
     along = np.stack([at(axis) for axis in axes])
@@ -92,7 +92,7 @@ def _largest(at: Callable[[Floats], Floats], start: Floats, radius: float) -> Fl
 
 
 def _uphill(at: Callable[[Floats], Floats], here: Floats, radius: float) -> Floats:
-    """Step to where a linear function of the same slope would be largest."""
+    """Step to the point of the sphere where a linear function of the same gradient is largest."""
     nearby = [_NEARBY * _axis(here, i) for i in range(len(here))]
     slope = _numbers(np.stack([at(here + step) - at(here - step) for step in nearby]), 0.0)
     size = np.sqrt((slope**2).sum(axis=0))
@@ -111,7 +111,7 @@ def _numbers(values: Floats, otherwise: float = -np.inf) -> Floats:
 
 
 def _spread_may_vanish(formula: MomentsOf, centre: Floats, scale: Floats, z: float) -> Flags:
-    """Tell where a spread that is divided by may be 0 within its noise."""
+    """Mark groups in which a sum of squares in a denominator may be 0 within its noise."""
     divided = [pair for pair in enumerate(MOMENTS[formula.function].products) if pair[0] and pair[1][0] == pair[1][1]]
     weak = np.zeros(centre.shape[1], dtype=bool)
     for place, (one, other) in divided:

@@ -1,4 +1,4 @@
-"""A released histogram -> quantiles and their intervals: post-processing of noisy counts (`proofs.md#quantiles`)."""
+"""Quantiles and their intervals from a released histogram: post-processing of noisy counts (`proofs.md#quantiles`)."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ ONE_ROW = 1.0  # a quantile lies between two neighbours, whose ranks are whole
 
 @dataclass(frozen=True)
 class Counts:
-    """Noisy counts of every group's bins."""
+    """Noisy bin counts of every group."""
 
     noisy: Floats  # one row per group, one column per bin
     sigma: float  # scale of the noise of one count, in rows
     bins: Histogram
 
     def cumulative(self) -> Floats:
-        """Give the nearest counts that only grow: half-way between the least such above and the largest below."""
+        """Compute monotone cumulative counts: half-way between the least monotone majorant and largest minorant."""
         summed = np.cumsum(self.noisy, axis=1)
         above = np.maximum.accumulate(summed, axis=1)
         below = np.minimum.accumulate(summed[:, ::-1], axis=1)[:, ::-1]
@@ -34,7 +34,7 @@ class Counts:
         return nearest
 
     def total(self) -> Floats:
-        """Give the rows of every group."""
+        """Sum the rows of every group."""
         rows: Floats = self.noisy.sum(axis=1)
         return rows
 
@@ -42,7 +42,7 @@ class Counts:
 def quantile_table(
     keys: pa.Table, noisy: NoisyVector, grain: float, sigma: float, columns: ReleaseColumns, confidence: float
 ) -> pa.Table:
-    """Give the quantiles of a released histogram the columns that the outer part knows them by."""
+    """Compute the columns that the outer SQL reads of a released histogram: keys, quantiles, interval ends."""
     bins = columns.histogram
     assert bins is not None  # noqa: S101  the caller asks
     names = [name for i, name in enumerate(keys.column_names) if i != bins.key]
@@ -61,7 +61,7 @@ def quantile_table(
 
 
 def _groups(keys: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Tell groups apart in the order in which they come: the first row of each, and each row's group."""
+    """Return the number the groups in order of appearance: the first row of each, and each row's group."""
     codes = np.zeros(keys.num_rows, dtype=np.int64)
     for column in keys.columns:
         encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
@@ -75,13 +75,13 @@ def _groups(keys: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64
 
 
 def quantile(counts: Counts, formula: QuantileOf, confidence: float) -> tuple[pa.Array, Floats, Floats]:
-    """Read one quantile of every group, with the ends of its interval.
+    """Compute one quantile of every group, with the ends of its interval.
 
-    Claim: the ends hold the quantile of the histogram's rows with probability `confidence`, as far as sums of its noise
-    are normal; a group whose rows are not clearly above 0 has none. Symbols: q = level, C_b = rows below edge b of B,
-    n = C_B, sigma = noise of a count. Formula: the bins whose edges meet |C_b - q n| <= z sigma
-    sqrt(b (1 - q)^2 + (B - b) q^2) + 1, to the side that matters. Source: Woodruff, JASA 47 (1952) 635-646, for ranks
-    instead of values. Raises: nothing. Proof: proofs.md#quantiles
+    Claim: the ends cover the quantile of the histogram's rows with probability `confidence`, provided sums of its
+    noise are normal; a group whose rows are not clearly above 0 has none. Symbols: q = level, C_b = rows below edge b
+    of B, n = C_B, sigma = noise of a count. Formula: the bins whose edges satisfy |C_b - q n| <= z sigma sqrt(b (1 -
+    q)^2 + (B - b) q^2) + 1, to the side that matters. Source: Woodruff, JASA 47 (1952) 635-646, for ranks instead of
+    values. Raises: nothing. Proof: proofs.md#quantiles
     """
     z, total = normal_quantile(confidence), counts.total()
     weak = ~(total > z * counts.sigma * np.sqrt(counts.bins.bins)) | (total <= 0)
@@ -100,7 +100,7 @@ _ROUNDED = {"down": np.floor, "near": np.rint, "up": np.ceil}
 
 
 def _rank(formula: QuantileOf, total: Floats) -> Floats:
-    """Give the rank of a quantile, from 0: between two rows, or the first by which so many are not above it."""
+    """Rank of a quantile, from 0: fractional for QUANTILE_CONT, that of a row for QUANTILE_DISC."""
     if not formula.discrete:
         return formula.level * np.maximum(total - 1, 0.0)
     found: Floats = np.clip(np.ceil(formula.level * total - _NO_MORE) - 1, 0.0, np.maximum(np.floor(total) - 1, 0.0))
@@ -115,7 +115,7 @@ def _at_rank(counts: Counts, rank: Floats) -> Floats:
 
 
 def _neighbour(bins: Histogram, cumulative: Floats, place: Floats) -> Floats:
-    """Find the row of a whole rank: its bin, and within it its share of the bin's rows."""
+    """Interpolate the value at an integer rank within its bin."""
     at = np.minimum((cumulative <= place[:, None]).sum(axis=1), bins.bins - 1)
     rows = np.arange(len(at))
     before = np.where(at > 0, cumulative[rows, at - 1], 0.0)

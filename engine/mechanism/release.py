@@ -1,6 +1,6 @@
-"""Release: noisy integers with their grains and noise, stored as Arrow; nothing closer to the data is stored.
+"""Release: noisy integers with their grains and noise scales, stored as Arrow; exact numbers are never stored.
 
-Of the releases of a question it gives what is known of the noise of their raw numbers, by the ids of their fields.
+From the releases of a query it also computes the noise of their raw numbers, by field id.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _BIGINT = (-(2.0**63), 2.0**63 - 1024)  # the floats that fit
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a release is of: its plan is found again by reading the question, and proved by the release's key."""
+    """SQL and bounds of a stored release, from which its plan is recovered and verified by the release key."""
 
     sql: str
     place: int  # among the plans of the question
@@ -44,7 +44,7 @@ class Meaning:
 
 @dataclass(frozen=True)
 class Release:
-    """Noisy vectors over released keys."""
+    """Noisy query vectors over released keys."""
 
     keys: pa.Table  # k0, k1, ... in the plan's order
     noisy: tuple[NoisyVector, ...]
@@ -55,16 +55,16 @@ class Release:
     narrow: tuple[float, ...] = ()  # scale of a single number's noise where others tell of it too, in grains
 
     def deviations(self) -> tuple[float, ...]:
-        """Give the deviation of each vector's noise, in its unit: a discrete Gaussian's is at most its scale."""
+        """Compute the standard deviation of each vector's noise, in its unit: at most the scale of the Gaussian."""
         return tuple(sigma * grain for sigma, grain in zip(self.sigmas, self.grains, strict=True))
 
     def variances(self) -> tuple[float, ...]:
-        """Give each vector's noise variance in squared units."""
+        """Noise variance of each vector, in squared units."""
         return tuple(deviation**2 for deviation in self.deviations())
 
 
 def to_bytes(release: Release) -> bytes:
-    """Write a release as one Arrow IPC stream: nothing but post-processing comes after (proofs.md#release)."""
+    """Serialize a release as one Arrow IPC stream; only post-processing comes after (proofs.md#release)."""
     columns = [release.keys.column(i) for i in range(release.keys.num_columns)] + [pa.array(v) for v in release.noisy]
     names = [*release.keys.column_names, *(f"w{i}" for i in range(len(release.noisy)))]
     facts: dict[str, Any] = {"grains": release.grains, "sigmas": release.sigmas}
@@ -79,7 +79,7 @@ def to_bytes(release: Release) -> bytes:
 
 
 def from_bytes(payload: bytes) -> Release:
-    """Read a release that was stored."""
+    """Deserialize a stored release."""
     table = pa.ipc.open_stream(payload, options=_READ).read_all()
     facts = json.loads(table.schema.metadata[_FACTS])
     keys = [c for c in table.column_names if c.startswith("k")]
@@ -98,7 +98,7 @@ def _meaning(facts: dict[str, Any]) -> Meaning | None:
 
 
 def outer_table(release: Release, plan: PrivatePlan, columns: ReleaseColumns, confidence: float) -> pa.Table:
-    """Give a release the columns that the outer part knows it by: keys, numbers, raw noisy numbers."""
+    """Convert a release to the table that the outer SQL reads: keys, shown numbers, raw noisy numbers."""
     if columns.histogram is not None:
         facts = (release.noisy[0], release.grains[0], release.sigmas[0])
         return quantile_table(release.keys, *facts, columns, confidence)
@@ -145,7 +145,7 @@ def _moments(
 
 
 def _mean(formula: MeanOf, release: Release, raw: Sequence[npt.NDArray[np.float64]], confidence: float) -> pa.Array:
-    """Divide where the count is clearly above 0; elsewhere the mean is NULL (proofs.md#ratio_interval)."""
+    """Compute means; NULL where the count is not clearly above 0 (proofs.md#ratio_interval)."""
     total, count = raw[formula.total], raw[formula.count]
     variances = release.variances()
     _, _, unstable = ratio_interval(total, count, variances[formula.total], variances[formula.count], 0.0, confidence)
@@ -156,7 +156,7 @@ def _mean(formula: MeanOf, release: Release, raw: Sequence[npt.NDArray[np.float6
 
 @dataclass
 class RawNoise:
-    """What intervals are made of."""
+    """Noise of the raw numbers of a query, from which intervals are computed."""
 
     variances: dict[str, float] = field(default_factory=dict)  # in squared units
     sigmas: dict[str, float] = field(default_factory=dict)  # in grains
@@ -166,7 +166,7 @@ class RawNoise:
 
 
 def raw_noise(question: Question, releases: Sequence[Release]) -> RawNoise:
-    """Tell the noise of every raw number; of histograms nothing, whose numbers bring their own ends."""
+    """Collect the noise of every raw number; histograms are left out, as their quantiles have interval ends already."""
     made = RawNoise()
     for columns in (each for each in question.releases if each.histogram is None):
         release, raw = releases[columns.plan], [f.id for f in columns.raw]

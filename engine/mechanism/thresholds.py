@@ -1,7 +1,7 @@
-"""noise scale, groups per person, delta -> the count of persons that a private key must reach.
+"""Threshold of private keys: the noisy count of persons that a key must reach, for a given delta.
 
-A key of private origin may appear only if its noisy count of persons reaches the threshold. OpenDP's own threshold
-mechanisms count only values above it while releasing those equal to it (its issue 2922), so delta is computed here.
+A private key may appear only if its noisy count of persons reaches the threshold. OpenDP's own threshold mechanisms
+count only values above it while releasing those equal to it (its issue 2922), so delta is computed here.
 """
 
 import math
@@ -18,7 +18,7 @@ OUTWARD = 1 + 2.0**-30
 
 
 def threshold(sigma: float, max_groups: int, atto_delta: int) -> int:
-    """Give the least count of persons at which keys may be released for `atto_delta`.
+    """Find the smallest count of persons at which keys may be released for `atto_delta`.
 
     Claim: releasing the keys whose noisy count of persons is >= T shows a key that one person alone brings in with
     probability at most atto_delta * 10^-18.

@@ -1,6 +1,6 @@
 """A Spark lake: session, frames, backend. Needs the extra [spark].
 
-BoundedSql for Spark -> Exact.
+Input: BoundedSql for Spark. Output: Exact.
 
 Modules, each before those that import it:
 

@@ -1,7 +1,7 @@
-"""Apache Spark through Spark Connect: people's rows lie in a lake, and only bounded SQL is sent there.
+"""Apache Spark through Spark Connect: private rows are stored in a lake, and only bounded SQL is sent there.
 
-A question carries all that it reads: the lake's tables by name or path, and public rows beside the text. Nothing is
-left in the session, so that a new one answers as the old one did (`engine/backends/proofs.md#backends`).
+A query carries everything that it reads: the lake's tables by name or path, and public rows next to the text. Nothing
+is left in the session, so that a new one answers as the old one did (`engine/backends/proofs.md#backends`).
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _WIDER = {pa.uint8(): pa.int64(), pa.uint16(): pa.int64(), pa.uint32(): pa.int64
 
 
 class SparkLake:
-    """The tables of one lake, and a session that is made anew when it was lost."""
+    """Tables of one lake, with a session that is recreated when lost."""
 
     def __init__(
         self, remote: str, sources: Mapping[str, Source], persons: Mapping[str, str], seconds: float = 600
     ) -> None:
-        """Name the places of tables, and the columns of some that are read as the BIGINT of the same bits."""
+        """Set where tables are stored, and which person columns are read as the BIGINT of the same bits."""
         self.sessions = Sessions(remote)
         self._sources, self._persons, self._seconds = sources, persons, seconds
         self._read_as: dict[str, ReadAs] = {}  # of these, since they were tried
@@ -40,12 +40,11 @@ class SparkLake:
         self._numbers = itertools.count()
 
     def gather(self, text: str, rows: Mapping[str, pa.Table]) -> pa.Table:
-        """Run SQL whose places in braces are the lake's tables and the rows that are handed.
+        """Run SQL with placeholders for the lake's tables and for the rows sent along.
 
-        Claim: what is given was made of the files that were opened. Symbols: their number, and a hash of their names,
-        sizes and times. Formula: the same after as when they were opened. Source:
-        engine/backends/proofs.md#same-files. Raises
-        ExecutionFailed.
+        Claim: the result was computed from the files that were opened. Symbols: their number, and a hash of their
+        names, sizes and times. Formula: the same after as when they were opened. Source:
+        engine/backends/proofs.md#same-files. Raises ExecutionFailed.
         """
         with _constant_words() as kinds:
             read = {name: source for name, source in self._sources.items() if f"{{{name}}}" in text}
@@ -60,13 +59,13 @@ class SparkLake:
         raise ExecutionFailed(*kinds)
 
     def stored(self) -> Mapping[str, object]:
-        """Say of each table what it is stored in, as it was met first; raises ExecutionFailed."""
+        """Fingerprint of each table's storage when it was first opened. Raises ExecutionFailed."""
         with _constant_words() as kinds, self.sessions.entered() as session:
             return self._as_opened(session, self._sources)
         raise ExecutionFailed(*kinds)
 
     def types(self, table: str) -> Mapping[str, str]:
-        """Give the columns of a table, in lower case, and what they are stored as; raises ExecutionFailed."""
+        """Return the stored type of each column of a table, by lower-case name. Raises ExecutionFailed."""
         with _constant_words() as kinds:
             source = self._sources[table]
             with self.sessions.entered() as session:
@@ -75,7 +74,7 @@ class SparkLake:
         raise ExecutionFailed(*kinds)
 
     def is_stored(self, table: str) -> bool:
-        """Tell whether a table's rows lie in files, and are not made when they are read; raises ExecutionFailed."""
+        """Check that a table's rows are stored in files, and not computed by a view. Raises ExecutionFailed."""
         with _constant_words() as kinds:
             source = self._sources[table]
             if source.format != "spark":
@@ -85,9 +84,10 @@ class SparkLake:
         raise ExecutionFailed(*kinds)
 
     def tells_changes(self, table: str) -> bool:
-        """Tell whether a table's files are others whenever its rows are; raises ExecutionFailed.
+        """Check that a table's file list changes whenever its rows do. Raises ExecutionFailed.
 
-        So it is where nothing beside the files says which of their rows count, as deletion vectors and snapshots do.
+        That holds for plain formats: none of their metadata marks rows as deleted, as deletion vectors and snapshots
+        do.
         """
         with _constant_words() as kinds:
             source = self._sources[table]
@@ -98,7 +98,7 @@ class SparkLake:
         raise ExecutionFailed(*kinds)
 
     def try_persons(self, table: str) -> None:
-        """Find how the persons of a table are read, by reading them; raises ExecutionFailed."""
+        """Determine how the person keys of a table are read, by reading them. Raises ExecutionFailed."""
         with _constant_words() as kinds:
             if table in self._persons:
                 with self.sessions.entered() as session, self._within_time(session):
@@ -107,11 +107,11 @@ class SparkLake:
         raise ExecutionFailed(*kinds)
 
     def close(self) -> None:
-        """Let go of its sessions."""
+        """Close its sessions."""
         self.sessions.close()
 
     def _as_opened(self, session: SparkSession, sources: Mapping[str, Source]) -> Mapping[str, object]:
-        """Say what tables were stored in when they were met first, which is when the lake is opened."""
+        """Fingerprints of tables when they were first opened."""
         new = {name: source for name, source in sources.items() if name not in self._opened}
         for name, stored in _stored(session, new).items():
             self._opened.setdefault(name, stored)
@@ -123,7 +123,7 @@ class SparkLake:
 
     @contextmanager
     def _within_time(self, session: SparkSession) -> Iterator[None]:
-        """Interrupt what takes too long, on the cluster too."""
+        """Interrupt a statement at its time limit, on the cluster too."""
         tag = f"passersby{next(self._numbers)}"
         timer = threading.Timer(self._seconds, session.interruptTag, (tag,))
         timer.daemon = True
@@ -138,9 +138,9 @@ class SparkLake:
 
 @contextmanager
 def _constant_words() -> Iterator[list[str]]:
-    """Let no error of the client or of Spark come out, nor be the context of another: any of them may quote a value.
+    """Suppress every exception of Spark and its client, also as context: any of them may quote a value.
 
-    The name of its class is given, for the log.
+    The class names are collected, for the log.
     """
     kinds = list[str]()
     try:
@@ -150,19 +150,19 @@ def _constant_words() -> Iterator[list[str]]:
 
 
 def _is_table(session: SparkSession, path: str) -> bool:
-    """Tell a table from views of any kind."""
+    """Check that a name is a table and not any kind of view."""
     found = session.catalog.getTable(path)
     return found.tableType in ("MANAGED", "EXTERNAL") and not found.isTemporary
 
 
 def _provider(session: SparkSession, path: str) -> str:
-    """Name the format that a table is kept in, in lower case."""
+    """Storage format of a table, in lower case."""
     told = session.sql("DESCRIBE TABLE EXTENDED IDENTIFIER(:table)", args={"table": path}).toArrow().to_pylist()
     return next((str(row["data_type"]).lower() for row in told if row["col_name"] == "Provider"), "")
 
 
 def _stored(session: SparkSession, sources: Mapping[str, Source]) -> Mapping[str, object]:
-    """Say what tables are stored in: the files of folders by name, size and time, those of Spark's tables by name."""
+    """Fingerprint the storage of tables: folders by file names, sizes and times, Spark tables by file names."""
     tables = {name: source.path for name, source in sources.items() if source.format == "spark"}
     said: dict[str, object] = {
         name: (_is_table(session, path), sorted(session.table(path).inputFiles())) for name, path in tables.items()
@@ -175,12 +175,12 @@ def _stored(session: SparkSession, sources: Mapping[str, Source]) -> Mapping[str
 
 
 def _listed(session: SparkSession, path: str) -> Any:  # noqa: ANN401  as above
-    """List files, also those in folders below; their content is not read."""
+    """List files, also in subfolders; their content is not read."""
     return session.read.format("binaryFile").option("recursiveFileLookup", "true").load(path)
 
 
 def _handed(session: SparkSession, table: pa.Table) -> Any:  # noqa: ANN401  as above
-    """Send rows along; unsigned integers, which Spark has not, as wider ones."""
+    """Broadcast a local table; unsigned integers, which Spark lacks, become wider ones."""
     columns: list[Any] = [column.cast(_WIDER.get(column.type, column.type)) for column in table.columns]
     plain = pa.table(columns, names=table.column_names)
     schema = None if plain.num_rows else from_arrow_schema(plain.schema)  # nothing can be told of no rows

@@ -1,4 +1,4 @@
-"""A lake's table -> a frame of its rows in Spark, persons without a sign as the BIGINT of the same bits."""
+"""Spark data frames of a lake's tables, with unsigned person keys read as the BIGINT of the same bits."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ IN_DICTIONARY = "java.lang.UnsupportedOperationException"  # of ParquetDictionar
 
 @dataclass(frozen=True)
 class ReadAs:
-    """How the persons of one table are read: by a schema, or by a form; by neither where they are no whole numbers."""
+    """How the person keys of a table are read: by a schema, by an expression, or unchanged if not integers."""
 
     person: str
     schema: StructType | None = None
     form: str | None = None
 
     def frame(self, session: SparkSession, source: Source) -> Any:  # noqa: ANN401  Spark's own types differ by version
-        """Read the table so."""
+        """Read the table with its person keys converted."""
         if self.schema is not None:
             return session.read.schema(self.schema).parquet(source.path)
         rows = frame(session, source)
@@ -41,12 +41,12 @@ def frame(session: SparkSession, source: Source) -> Any:  # noqa: ANN401  as abo
 
 
 def read_as(session: SparkSession, source: Source, person: str) -> ReadAs:
-    """Find how persons are read as the BIGINT of the same bits (dialect/codegen/proofs.md#same-bits).
+    """Determine how person keys are read as the BIGINT of the same bits (dialect/codegen/proofs.md#same-bits).
 
-    Parquet stores a number without a sign as these bits, which is what Spark reads where it is asked for a BIGINT. It
-    does not read decimals that are stored as such so, nor what a writer put into a dictionary: of these, and of tables
-    of Spark, the number is computed. A dictionary may be in any part of any file, so all are read.
-    Whatever else ends the reading is raised.
+    Parquet stores an unsigned number as these bits, which is what Spark reads where a BIGINT is requested. It does not
+    do so for decimals that are stored as decimals, nor for dictionary-encoded values: for these, and for Spark's own
+    tables, the number is computed. Any part of any file may have a dictionary, so all are read. Every other exception
+    is raised.
     """
     schema = frame(session, source).schema
     kinds = {field.name: kind(field) for field in schema.fields if field.name.lower() == person}
@@ -65,6 +65,6 @@ def read_as(session: SparkSession, source: Source, person: str) -> ReadAs:
 
 
 def kind(field: Any) -> str:  # noqa: ANN401  as above
-    """Name a column's type; Spark hands out texts of a fixed length, which it pads, as any others."""
+    """Name of a column's type; CHAR and VARCHAR, which Spark reports as STRING, by their declared type."""
     told = str(field.metadata.get("__CHAR_VARCHAR_TYPE_STRING", ""))
     return told if "char(" in told.replace("varchar(", "") else str(field.dataType.simpleString())

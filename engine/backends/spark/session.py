@@ -1,4 +1,4 @@
-"""The sessions of a lake: made and set anew when one was lost, and let go when the last question has left it."""
+"""Sessions of a lake: recreated and configured when lost, closed when the last query has left them."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ logging.getLogger("SQLQueryContextLogger").disabled = True  # it would write Spa
 
 
 class Sessions:
-    """One session for whoever asks next, and those that it replaced, each until its last question has left it."""
+    """The current session, and those it replaced, each until its last query has left it."""
 
     def __init__(self, remote: str) -> None:
-        """Name where Spark Connect listens; the first question connects."""
+        """Set the address of Spark Connect; the first query connects."""
         self._remote = remote
         self._current: SparkSession | None = None
         self._holds = Counter[SparkSession]()  # questions that run in each, and one for being the current
@@ -64,7 +64,7 @@ class Sessions:
 
     @contextmanager
     def entered(self) -> Iterator[SparkSession]:
-        """Give a session that is set, and stays while this question is in it; raises whatever Spark's client does."""
+        """Enter a configured session, which stays open until this query leaves it. Raises what Spark's client does."""
         session = self._enter()
         try:
             yield session
@@ -72,7 +72,7 @@ class Sessions:
             self._leave(session)
 
     def close(self) -> None:
-        """Let go of all, whatever still runs in them."""
+        """Close all sessions, cancelling what runs in them."""
         with self._making, self._counting:
             left, self._current = [*self._holds], None
             self._holds.clear()
@@ -107,21 +107,21 @@ class Sessions:
 
 
 class _Connection(DefaultChannelBuilder):
-    """What makes a session's channel, and remembers it."""
+    """Builder of a session's channel that keeps the channel."""
 
     made: Any = None
 
     def toChannel(self) -> Any:  # noqa: N802, ANN401  Spark's client calls it so, and gRPC has no types
-        """Make it."""
+        """Build the channel."""
         self.made = super().toChannel()
         return self.made
 
 
 class _Session(SparkSession):
-    """A session that shuts nothing of another's, when it ends or is freed.
+    """Session that shuts down nothing of another's, when it ends or is freed.
 
-    Spark's own shuts threads that all sessions of a process share. The collector may free it in the middle of another's
-    handing work to these, which then waits for itself.
+    Spark's own shuts down threads that all sessions of a process share. The garbage collector may free it while
+    another session hands work to these, which then deadlocks.
     """
 
     def __init__(self, connection: _Connection) -> None:
@@ -129,18 +129,18 @@ class _Session(SparkSession):
         self._connection = connection
 
     def stop(self) -> None:
-        """End it on the cluster, and close its own channel."""
+        """End the session on the cluster, and close its channel."""
         try:
             self.client.release_session()
         finally:
             self._connection.made.close()
 
     def __del__(self) -> None:
-        """Leave it: `stop` has closed what is this session's."""
+        """Do nothing: `stop` has closed what belongs to this session."""
 
 
 def _connected(remote: str) -> SparkSession:
-    """Make a session and set what forms rest on; a session that can't be set so is none.
+    """Create a session with the settings that total forms rely on; raises if they can't be set.
 
     Proof: `engine/backends/proofs.md#unread-rows`.
     """
@@ -157,13 +157,13 @@ def _connected(remote: str) -> SparkSession:
 
 
 def _is_set(session: SparkSession) -> bool:
-    """Tell whether a session is there, and set as it was."""
+    """Check that a session is alive and has its settings."""
     with suppress(Exception):
         return session.client.get_config_dict(*SETTINGS) == SETTINGS  # in one message
     return False
 
 
 def _let_go(session: SparkSession) -> None:
-    """End a session; one that is not there any more has ended."""
+    """End a session; a lost one has ended already."""
     with suppress(Exception):
         session.stop()
