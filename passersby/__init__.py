@@ -1,12 +1,12 @@
-"""The client: connect to a catalog or a server, ask in SQL, get noisy numbers with intervals.
+"""Client library: connect to a catalog or a server, run SQL queries, get noisy results with intervals.
 
-    connect      where  -> Connection     client/connect.py: a server's address, or a catalog's name or file
-    .explain     SQL    -> Explanation    result/explanation.py: the price before paying; no data, no charge
-    .query       SQL    -> Result         result/result.py: noisy numbers with intervals, what they cost, what is left
-    .rehearse    SQL    -> Result         free, on synthetic rows made from the catalog alone
+    connect      where  -> Connection     client/connect.py: a server's URL, or a catalog's name or file
+    .explain     SQL    -> Explanation    result/explanation.py: price and expected error; no data read, no charge
+    .query       SQL    -> Result         result/result.py: noisy numbers with intervals, price, remaining budget
+    .rehearse    SQL    -> Result         dry run on synthetic rows made from the catalog alone; free
 
-It knows the wire format, and nothing behind it: importing it loads no engine, no data and no noise. The engine of a
-catalog in process is opened at its first use.
+The library knows the wire format and nothing behind it: importing it loads neither engine nor data nor noise. The
+engine of an in-process catalog is loaded at its first use.
 
 Modules, each before those that import it:
 
@@ -51,7 +51,7 @@ __all__ = [
 
 
 def load_ipython_extension(ipython: object) -> None:
-    """Do what `%load_ext passersby` asks for: %passersby, %%passersby, and completion in its cells."""
+    """Implement `%load_ext passersby`: %passersby, %%passersby, and completion in its cells."""
     from passersby.magic import load
 
     load(ipython)

@@ -1,4 +1,4 @@
-"""`%load_ext passersby`: a line to open a connection, a cell to ask in, completion of tables, columns and functions."""
+"""IPython extension `passersby`: a line magic to connect, a cell magic for SQL, completion of names and keywords."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ WORDS = (
 
 
 class _Words(argparse.ArgumentParser):
-    """The options of a cell, refused in a notebook's way."""
+    """Argument parser of a magic; errors are raised as UsageError."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong, in one line."""
+        """Raise UsageError with a one-line message."""
         raise UsageError(f"{message}. %%passersby --help tells the rest.")
 
 
@@ -54,10 +54,10 @@ def _words() -> _Words:
 
 @magics_class
 class PassersbyMagics(Magics):
-    """Questions of a notebook, over one connection at a time."""
+    """The magics of one notebook, over one connection at a time."""
 
     def __init__(self, shell: InteractiveShell) -> None:
-        """Belong to a notebook."""
+        """Register in a shell."""
         super().__init__(shell)
         self._names_there = shell.user_ns
         self.connection: Connection | None = None
@@ -65,12 +65,12 @@ class PassersbyMagics(Magics):
 
     @line_magic("passersby")  # type: ignore[arg-type]
     def line(self, line: str) -> Connection | Budget | None:
-        """Open a connection, or see the budget of the one that is open.
+        """Open a connection, or show the budget of the open one.
 
         %passersby https://passersby.example.org    the key is in PASSERSBY_API_KEY
         %passersby operator --client ana            a catalog in process
         %passersby city                             a connection that has this name in the notebook
-        %passersby                                  what is spent and left
+        %passersby                                  budget spent and left
         """
         words = shlex.split(line)
         if not words:
@@ -86,11 +86,11 @@ class PassersbyMagics(Magics):
 
     @cell_magic("passersby")  # type: ignore[arg-type]
     def cell(self, line: str, cell: str) -> Result | Explanation | None:
-        """Ask the SQL of the cell: %%passersby [NAME <<] [--explain] [--rehearse] [--rho 0.01] [--help]."""
+        """Run the cell's SQL: %%passersby [NAME <<] [--explain] [--rehearse] [--rho 0.01] [--help]."""
         keep = NAME.match(line)
         asked = _words().parse_args(shlex.split(line[keep.end() :] if keep else line))
         if asked.help:
-            print(_words().format_help())  # noqa: T201  help is read
+            print(_words().format_help())  # noqa: T201  help is printed
             return None
         try:
             answer = self._answer(cell, asked)
@@ -115,7 +115,7 @@ class PassersbyMagics(Magics):
         return self.connection
 
     def complete(self, context: CompletionContext) -> SimpleMatcherResult:
-        """Offer tables, columns, functions and words of SQL in a cell that asks."""
+        """Complete tables, columns, functions and SQL keywords in a %%passersby cell."""
         from IPython.core.completer import SimpleCompletion
 
         found = WORD.search(context.text_until_cursor)
@@ -127,11 +127,11 @@ class PassersbyMagics(Magics):
 
 
 def load(shell: object) -> None:
-    """Make the magics known to IPython's shell, and complete in their cells."""
+    """Register the magics and their completion in an IPython shell."""
     from IPython.core.completer import context_matcher
     from IPython.core.interactiveshell import InteractiveShell
 
-    assert isinstance(shell, InteractiveShell)  # noqa: S101  IPython hands over nothing else
+    assert isinstance(shell, InteractiveShell)  # noqa: S101  IPython passes nothing else
     magics = PassersbyMagics(shell)
     shell.register_magics(magics)
 
@@ -143,7 +143,7 @@ def load(shell: object) -> None:
 
 
 def _client(words: list[str]) -> dict[str, Any]:
-    """Read --client NAME and --ledger FILE."""
+    """Parse --client NAME and --ledger FILE."""
     if not words:
         return {}
     options = _Words("%passersby", add_help=False)
@@ -153,7 +153,7 @@ def _client(words: list[str]) -> dict[str, Any]:
 
 
 def _names(connection: Connection) -> list[str]:
-    """List tables, columns, columns with their tables, and functions, each once."""
+    """List tables, columns, qualified columns and functions, each once."""
     tables = connection.tables()
     columns = [column["name"] for table in tables for column in table["columns"]]
     whole = [f"{table['name']}.{column['name']}" for table in tables for column in table["columns"]]
@@ -162,7 +162,7 @@ def _names(connection: Connection) -> list[str]:
 
 
 def _say(error: PassersbyError) -> None:
-    """Show a refusal as such: it is an answer, and no traceback is needed."""
+    """Display an error without a traceback."""
     from passersby.result.notebook import Refusal
 
     display(Refusal(error))

@@ -185,7 +185,7 @@ LONGEST_PATIENCE = 0.01  # seconds
 
 Asked = TypeVar("Asked")
 Given = TypeVar("Given")
-DoAll = Callable[[Sequence[Asked]], Sequence[Given | Exception]]  # one outcome for each, in order; raises for all
+DoAll = Callable[[Sequence[Asked]], Sequence[Given | Exception]]  # outcomes in order; raises for all
 
 
 def _shut() -> threading.Lock:
@@ -237,7 +237,7 @@ class Gathered(Generic[Asked, Given]):
         self._mutex = threading.Lock()
         self._waiting: list[_Waiting[Asked, Given]] = []
         self._at_work = False
-        self._enough, self._enough_came = 0, threading.Condition(self._mutex)  # whom one that has its turn waits for
+        self._enough, self._enough_came = 0, threading.Condition(self._mutex)  # how many to wait for
         self._last = _Last()
 
     def ask(self, asked: Asked, do_all: DoAll[Asked, Given]) -> Given:

@@ -167,7 +167,7 @@ def _plain(sql: str, database: str) -> str:
     plain = re.sub(r'::text\b|[\s"]+', "", sql.lower())
     if database == "sqlite":
         return plain
-    plain = re.sub(rf"executefunction\w+\.{_REFUSE}\(", f"executefunction{_REFUSE}(", plain)  # its body is compared
+    plain = re.sub(rf"executefunction\w+\.{_REFUSE}\(", f"executefunction{_REFUSE}(", plain)  # compared above
     return re.sub(r"or\(([^()]*and\([^()]*\))\)(?!and)", r"or\1", plain)  # AND binds closer than OR
 
 

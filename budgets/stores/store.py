@@ -155,7 +155,7 @@ class Store:
     assert_durable: Callable[[Connection], None]  # raises UnsafeStore
     commits: SharedCommits = field(default_factory=SharedCommits, repr=False)
     charges: Gathered[ChargeRequest, Charge] = field(default_factory=Gathered, repr=False)
-    here: threading.local = field(default_factory=threading.local, repr=False)  # the snapshot of a thread's moment
+    here: threading.local = field(default_factory=threading.local, repr=False)  # an open `snapshot`
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -1,4 +1,4 @@
-"""Connections: to a catalog in process or to a server.
+"""Connections to an in-process catalog or to a server over HTTP.
 
 connect(...) -> Connection.
 

@@ -1,4 +1,4 @@
-"""A server's address and key: what may be sent where, before anything is."""
+"""A server's address and API key, validated before anything is sent."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ SCHEMES = ("http://", "https://")
 
 
 def is_address(where: str) -> bool:
-    """Tell whether this is a server's address, rather than a catalog's name or file."""
+    """Return whether this is a server's URL, rather than a catalog's name or file."""
     return where.lower().startswith(SCHEMES)
 
 
 def server_url(where: str) -> str:
-    """Give the address without a slash behind it; raise RefusedError where a key would travel in the open."""
+    """Validate a server's URL and strip trailing slashes; raise RefusedError if the key would be sent in plain text."""
     parts = urlsplit(where)
     try:
         known = bool(parts.hostname) and (parts.port is None or parts.port > 0)
@@ -37,7 +37,7 @@ def server_url(where: str) -> str:
 
 
 def is_loopback(parts: SplitResult) -> bool:
-    """Tell whether a host is this machine itself; a name is looked up by nobody, so only localhost counts."""
+    """Return whether a URL's host is this machine. No name is resolved, so the only name that counts is localhost."""
     host = (parts.hostname or "").lower()
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
@@ -46,7 +46,7 @@ def is_loopback(parts: SplitResult) -> bool:
 
 
 def api_key_of(given: str | None) -> str:
-    """Find the key: the argument, or the environment's; raise AccessError where there is none, never showing one."""
+    """Return the API key from the argument or the environment; raise AccessError if it is missing or malformed."""
     key = (given if given is not None else os.environ.get(KEY, "")).strip()
     if not key:
         raise AccessError("E_AUTH", "A server wants a key.", f"give api_key=..., or set {KEY}")

@@ -1,7 +1,6 @@
-"""Connect: a catalog, opened in process by an engine that loads only now, or a server -> Connection.
+"""Open a connection: to a server, or to a catalog in process, whose engine is loaded only now.
 
-The engine, dialect and budgets that it opens are those of this distribution: no file of the same name may stand before
-them.
+The packages engine, dialect and budgets must be those of this distribution, not files of the same name elsewhere.
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ from passersby.client.progress import shown_making
 from passersby.errors import INSTALL, InstallError, RefusedError
 
 SIBLINGS = ("engine", "dialect", "budgets")
-PLACE = Path(__file__).parents[2]  # where the four packages of this distribution lie side by side
+PLACE = Path(__file__).parents[2]  # folder with the four packages of this distribution
 
 
 def check_siblings() -> None:
-    """Raise InstallError where Python would take engine, dialect or budgets from elsewhere; none of them is run."""
+    """Raise InstallError if Python would import engine, dialect or budgets from elsewhere; imports none of them."""
     for name in SIBLINGS:
         own, found = PLACE / name / "__init__.py", _found(name)
         if found is None or not _same(found, own):
@@ -35,10 +34,10 @@ def check_siblings() -> None:
 
 
 def _found(name: str) -> Path | None:
-    """Find the file that `import name` would run, or has run."""
+    """Locate the file that `import name` would run, or has run."""
     try:
         spec = importlib.util.find_spec(name)
-    except ValueError:  # a module that was made by hand and says nothing of its file
+    except ValueError:  # a module without a spec, made by hand
         return Path(str(getattr(sys.modules[name], "__file__", "a module made in memory")))
     if spec is None:
         return None
@@ -67,7 +66,7 @@ def _lost(name: str, own: Path) -> InstallError:
 
 
 Progress = Callable[[str, float], None]
-OPERATOR = "operator"  # the catalog whose data are made at first use
+OPERATOR = "operator"  # catalog whose synthetic data are made at first use
 OF_SERVERS = {
     "fastapi",
     "limits",
@@ -87,16 +86,15 @@ def connect(
     api_key: str | None = None,
     ledger: str | os.PathLike[str] | None = None,
 ) -> Connection:
-    """Open a catalog, by name or file, for a client; everything the client asks is kept in one ledger.
+    """Open a catalog, by name or file, or a server, for a client; every query is charged in one ledger.
 
-    `where` is a server's address, https://..., or `operator`, `mibici`, or the path of a catalog file, in process.
-    `client` is the name on whose account questions are charged: in process the user's, if absent; at a server the
-    key's, and another only for admins and auditors, who look at accounts.
-    `api_key` is a server's; if absent, PASSERSBY_API_KEY is it.
-    `ledger`, in process, is a file or a postgresql:// URL, made where it is absent; the default is one ledger per
-    catalog in the user's data folder.
-    Raise CatalogError for a catalog that is not accepted, InstallError where the engine is missing or hidden,
-    AccessError for a key that opens nothing, ServerError where none answers.
+    `where` is a server's URL, https://..., or a catalog for use in process: `operator`, `mibici`, or a file's path.
+    `client` is the account that queries are charged to. In process the default is the system's user name; at a server
+    it is the key's client, and only admins and auditors may name another one, to inspect its accounts. `api_key` is a
+    server's key; the default is PASSERSBY_API_KEY. `ledger`, in process only, is a file or a postgresql:// URL, created
+    if missing; the default is one ledger per catalog in the user's data folder. Raise CatalogError for an invalid
+    catalog, InstallError if the engine is missing or shadowed, AccessError for an invalid key, ServerError if no server
+    answers.
     """
     where = os.fspath(where)
     if is_address(where):
@@ -111,7 +109,7 @@ def connect(
 def open_far(
     where: str, *, client: str | None, api_key: str | None, ledger: str | os.PathLike[str] | None
 ) -> Connection:
-    """Open a line to a server; no engine is loaded."""
+    """Connect to a server, without loading the engine; raise RefusedError, AccessError or ServerError."""
     _check_name(client)
     if ledger is not None:
         raise RefusedError("E_PARAM", "A server keeps its own ledger.", "leave ledger out")
@@ -124,7 +122,7 @@ def open_far(
 def open_in_process(
     where: str, *, client: str | None, ledger: str | os.PathLike[str] | None, progress: Progress
 ) -> Connection:
-    """Open a catalog here, and tell how far the making of its data is, where they have to be made first."""
+    """Open a catalog in process; progress is reported if its data have to be made first."""
     _check_name(client)
     with engine_face() as engine:
         desk = engine.open_desk(where, ledger=None if ledger is None else os.fspath(ledger), progress=progress)
@@ -132,22 +130,22 @@ def open_in_process(
 
 
 def _check_name(client: str | None) -> None:
-    """Refuse a name that is empty: it would be charged to somebody that nobody named."""
+    """Reject an empty client name, which would be charged to an account that nobody named."""
     if client is not None and not client.strip():
         raise RefusedError("E_PARAM", "The client's name is empty.", "client='ana', or leave it out")
 
 
 def user_name() -> str:
-    """Give the name of whoever runs this, in normal form; `analyst` where the system knows none."""
+    """Return the system's user name in Unicode normal form; `analyst` if there is none."""
     try:
         return " ".join(unicodedata.normalize("NFKC", getpass.getuser()).split()) or "analyst"
-    except (KeyError, OSError, ImportError):  # a container may have no such user
+    except (KeyError, OSError, ImportError):  # containers may lack a user entry
         return "analyst"
 
 
 @contextmanager
 def engine_face() -> Iterator[ModuleType]:
-    """Load the engine, once it is sure to be ours, and turn what it refuses into the door's errors."""
+    """Import the engine after `check_siblings`, and translate its errors to those of passersby.errors."""
     check_siblings()
     try:
         engine = _loaded()
@@ -158,7 +156,7 @@ def engine_face() -> Iterator[ModuleType]:
 
 
 def _loaded() -> ModuleType:
-    """Import the engine without looking for garbage: what is imported stays, and the looks took a fifth of the time."""
+    """Import the engine with garbage collection off: no module is freed, and collections took 1/5 of the time."""
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -170,7 +168,7 @@ def _loaded() -> ModuleType:
 
 
 def missing_extra(missing: ModuleNotFoundError) -> InstallError:
-    """Say which package the engine misses, and what installs it."""
+    """Build the InstallError for a package that the engine lacks, with the command that installs it."""
     name = (missing.name or "").partition(".")[0]
     if name in SIBLINGS:
         raise missing

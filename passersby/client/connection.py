@@ -1,4 +1,4 @@
-"""A client at a catalog: what can be asked, what it costs, and what was answered."""
+"""A client's connection: run queries, explain their price, inspect budget and history."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Amount = str | int | float | Decimal
 
 
 class Connection:
-    """What `passersby.connect` gives; close it, or use it as a context manager.
+    """A client's connection to an in-process engine or a server. Close it, or use it as a context manager.
 
-    What it refuses is an error of `passersby.errors`; at a server each method may raise AccessError or ServerError too.
+    Refusals are errors of `passersby.errors`; at a server each method may also raise AccessError or ServerError.
     """
 
     def __init__(self, client: str, *, near: Desk | None = None, far: Remote | None = None) -> None:
-        """Speak on behalf of one client to the engine's face, which is near, or to a server, which is far."""
+        """Connect a client to an engine session in this process, or to a server."""
         self.client = client
         self._near, self._far = near, far
 
@@ -42,12 +42,12 @@ class Connection:
         request_id: str | None = None,
         target_error: Amount | None = None,
     ) -> Result:
-        """Ask a question and pay for it; a question that this client asked before is answered from store, for free.
+        """Run a query and pay for it; a query that this client ran before is answered from store, for free.
 
-        `rho` is the privacy loss to spend, `confidence` the share of intervals that hold the bounded value; the catalog
-        has defaults. `target_error`, instead of `rho`, buys the least that makes half-widths at most so large: 50, or
-        "5%" of an answer that this client holds. The same `request_id` is never charged twice. Raise RefusedError or
-        BudgetError, which cost nothing, or ExecutionError, after which the charge stays.
+        `rho` is the privacy loss to spend, and `confidence` the coverage of the intervals for the clipped value; the
+        catalog has defaults. `target_error`, instead of `rho`, spends the least that makes half-widths at most this
+        large: 50, or "5%" of a stored answer of this client. The same `request_id` is charged only once. Raise
+        RefusedError or BudgetError, which cost nothing, or ExecutionError, after which the charge stays.
         """
         with as_errors():
             return Result(
@@ -69,7 +69,7 @@ class Connection:
         confidence: float | None = None,
         target_error: Amount | None = None,
     ) -> Explanation:
-        """Tell the price, the expected error, keys, bounds and generated SQL of a question: no data, no charge.
+        """Return price, expected error, group keys, clip bounds and generated SQL of a query: no data, no charge.
 
         Raise RefusedError.
         """
@@ -85,7 +85,7 @@ class Connection:
         confidence: float | None = None,
         target_error: Amount | None = None,
     ) -> Result:
-        """Answer a question for free on synthetic rows, made from the catalog alone; the numbers mean nothing.
+        """Run a query for free on synthetic rows made from the catalog alone; the numbers have no meaning.
 
         Raise RefusedError.
         """
@@ -94,11 +94,12 @@ class Connection:
             return Result(self._open().rehearse(_text(sql), client=self.client, confidence=confidence, **given))
 
     def plan(self, text: str, *, rho: Amount, confidence: float | None = None, apply: bool = False) -> dict[str, Any]:
-        """Plan questions, with ; between them, for a total price; with `apply`, buy what was planned.
+        """Plan several queries, separated by semicolons, for a total price; with `apply`, run them as planned.
 
-        Give `ask_at_rho`, at which each is free, and of each question its price and half-widths alone and as planned.
-        Raise RefusedError, BudgetError or ExecutionError. With `apply` their `details["charged_rho"]` is what was
-        charged until then, also for a question that was not answered: it is paid, and the same plan goes on there.
+        The result has `ask_at_rho`, the rho at which each query can be answered free of charge from the planned
+        releases, and the price and half-widths of each query alone and as planned. Raise RefusedError, BudgetError or
+        ExecutionError. With `apply` their `details["charged_rho"]` is what was charged before, failed queries included:
+        these are paid, and running the same plan again continues there.
         """
         text = _text(text)
         with as_errors():
@@ -112,9 +113,9 @@ class Connection:
             )
 
     def run_standing(self, file: str | os.PathLike[str], *, early: bool = False) -> list[dict[str, Any]]:
-        """Release each standing question of a file in each window that is over and in which it is not; `early`, in all.
+        """Run each scheduled query of a file for every completed window not released yet; with `early`, for all.
 
-        Raise RefusedError or ExecutionError, whose `details["outcomes"]` are those until then.
+        Raise RefusedError or ExecutionError, whose `details["outcomes"]` are the outcomes so far.
         """
         import engine
 
@@ -122,9 +123,9 @@ class Connection:
             return engine.run_standing(self._here("standing questions"), os.fspath(file), early=early)
 
     def standing(self, name: str, *, file: str | os.PathLike[str] | None = None, window: str | None = None) -> Result:
-        """See a standing question that this client is entitled to: of a window, or of the last one released.
+        """Fetch the result of a scheduled query that this client may see: of a window, or the latest one.
 
-        `file` has the standing questions, in process; a server has one of its own. Raise RefusedError.
+        `file` has the scheduled queries, in process; a server has its own. Raise RefusedError.
         """
         with as_errors():
             if (far := self._server_of_standing(file)) is not None:
@@ -135,9 +136,9 @@ class Connection:
             return Result(engine.show_standing(here, _path(file), name, client=self.client, window=window))
 
     def standings(self, *, file: str | os.PathLike[str] | None = None) -> list[dict[str, Any]]:
-        """List the standing questions that this client is entitled to: name, dataset and windows of each.
+        """List the scheduled queries that this client may see, with name, dataset and windows.
 
-        `file` has them, in process; a server has one of its own. Raise RefusedError.
+        `file` has them, in process; a server has its own. Raise RefusedError.
         """
         with as_errors():
             if (far := self._server_of_standing(file)) is not None:
@@ -147,27 +148,27 @@ class Connection:
             return engine.list_standing(self._here("standing questions"), _path(file), client=self.client)
 
     def budget(self) -> Budget:
-        """Tell what is spent and left, of this client's accounts and of the datasets'; raise RefusedError."""
+        """Return what this client and the datasets have spent and have left; raise RefusedError."""
         with as_errors():
             return Budget(self._open().budget(self.client))
 
     def history(self) -> History:
-        """List the releases that this client has paid for, oldest first, free to ask again; raise RefusedError."""
+        """List the releases that this client has paid for, oldest first; repeating them is free. Raise RefusedError."""
         with as_errors():
             return History(self._open().history(self.client))
 
     def ledger(self, *, client: str | None = None, limit: int | None = None) -> LedgerRows:
-        """List the last rows of the ledger, oldest first: everybody's, or one client's; raise RefusedError."""
+        """List the newest ledger entries, oldest first: all, or those of one client; raise RefusedError."""
         with as_errors():
             return LedgerRows(self._open().ledger(client, limit))
 
     def tables(self, name: str | None = None) -> Tables:
-        """List the tables and columns that may be asked about: all, or all about the one named; raise RefusedError."""
+        """List the tables and columns available to queries, or describe one table; raise RefusedError."""
         with as_errors():
             return Tables(self._open().tables(name))
 
     def outlines(self, name: str) -> dict[str, Any]:
-        """Give the polygons of a public table as GeoJSON, for maps; raise RefusedError."""
+        """Return the polygons of a public table as GeoJSON, for maps; raise RefusedError."""
         with as_errors():
             if self._far is not None:
                 return self._far.outlines(name)
@@ -176,14 +177,14 @@ class Connection:
             return engine.outlines(self._here("outlines"), name)
 
     def functions(self) -> Functions:
-        """List the functions, aggregates and table functions that a question may use; raise RefusedError."""
-        if self._far is not None:  # to stewards too, who ask nothing
+        """List the functions, aggregates and table functions that queries may use; raise RefusedError."""
+        if self._far is not None:  # stewards may list functions but not run queries
             with as_errors():
                 return Functions(self._far.functions())
         return Functions(self.query("SHOW FUNCTIONS").arrow().to_pylist())
 
     def close(self) -> None:
-        """Close the engine and its ledger, or the line to the server; closing twice is no error."""
+        """Close the engine with its ledger, or the HTTP connection; closing twice is allowed."""
         desk, self._near, self._far = self._near or self._far, None, None
         if desk is not None:
             desk.close()
@@ -206,7 +207,7 @@ class Connection:
         return desk
 
     def _here(self, what: str) -> Desk:
-        """Give the engine's face; raise RefusedError where it is far away, or closed."""
+        """Return the in-process session; raise RefusedError for a server or a closed connection."""
         self._open()
         if self._near is None:
             why = f"A server does not offer {what} yet."
@@ -214,7 +215,7 @@ class Connection:
         return self._near
 
     def _server_of_standing(self, file: object) -> Remote | None:
-        """Give the server, where this speaks to one; raise RefusedError for a file that it has, or that is missing."""
+        """Return the server, if any; raise RefusedError if `file` is given to a server or missing in process."""
         if self._far is not None and file is not None:
             raise RefusedError("E_PARAM", "A server has its own file of standing questions.", "leave file out")
         if self._near is not None and file is None:
@@ -224,7 +225,7 @@ class Connection:
 
 @contextmanager
 def as_errors() -> Iterator[None]:
-    """Turn what the engine refuses into the door's own errors; where it was never loaded, it refuses nothing."""
+    """Translate the engine's refusals to errors of passersby.errors; a no-op if the engine is not loaded."""
     try:
         yield
     except Exception as raised:
@@ -235,7 +236,7 @@ def as_errors() -> Iterator[None]:
 
 
 def _decimal(amount: Amount | None) -> str | None:
-    """Give an amount as its decimal text, so that 0.1 is a tenth; the engine reads it exactly."""
+    """Format an amount as decimal text, so that 0.1 is exactly a tenth to the engine."""
     return None if amount is None else str(amount)
 
 

@@ -1,6 +1,6 @@
-"""Progress: a line on a terminal, a bar in a notebook, while a question is answered or a copy of the data is made.
+"""Progress display: a line on a terminal or a bar in a notebook, during a query or while data are copied.
 
-A question shows nothing where it is quick. A copy shows a bar on a terminal, a line elsewhere.
+Nothing is shown for a fast query. Copying shows a bar on a terminal, one line of text elsewhere.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ ONCE = "Making a copy of the data to read from, once"
 
 @contextmanager
 def shown_making(what: str = ONCE, *, quiet: bool = False) -> Iterator[Told]:
-    """Give a function to tell a stage and the finished fraction to; the bar begins with the first call.
+    """Yield a callback (stage, fraction done) for a copy of data; the bar appears with the first call.
 
-    `quiet` keeps the one line back where standard error is no terminal, for programs that read it.
+    `quiet` suppresses the text line where standard error is not a terminal, for programs that parse it.
     """
     made = _Making(what, quiet)
     try:
@@ -37,7 +37,7 @@ def shown_making(what: str = ONCE, *, quiet: bool = False) -> Iterator[Told]:
 
 
 class _Making:
-    """A bar that exists only once there is something to tell."""
+    """A progress bar that appears with the first report."""
 
     def __init__(self, what: str, quiet: bool) -> None:
         self._what, self._quiet = what, quiet
@@ -45,14 +45,14 @@ class _Making:
         self._begun = False
 
     def tell(self, stage: str, fraction: float) -> None:
-        """Show the stage and the finished fraction."""
+        """Report the stage and the fraction done."""
         if not self._begun:
             self._begin()
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], stage=stage, completed=fraction)
 
     def stop(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.stop()
 
@@ -83,15 +83,15 @@ def _bar(what: str) -> Progress:
 
 Tell = Callable[[float], None]
 _told_to: ContextVar[Tell | None] = ContextVar("told_to", default=None)
-PATIENCE = 0.5  # seconds after which a line appears
+PATIENCE = 0.5  # seconds before the line appears
 ANSWERING = "Answering: reading the data, counting each person's part, adding noise"
 
 
 @contextmanager
 def shown_waiting(what: str = ANSWERING) -> Iterator[Tell]:
-    """Show what is being done and for how long, from the moment on at which it takes longer than usual.
+    """Show the activity and elapsed time of a query that takes longer than usual.
 
-    Give a function to tell the finished fraction to, where one is known. Inside another such line none is added.
+    Yields a callback for the fraction done. A nested call reuses the outer display.
     """
     outer = _told_to.get()
     if outer is not None:
@@ -109,7 +109,7 @@ def shown_waiting(what: str = ANSWERING) -> Iterator[Tell]:
 
 
 def in_notebook() -> bool:
-    """Tell whether output goes to a notebook's page."""
+    """Return whether output goes to a Jupyter notebook."""
     module = sys.modules.get("IPython")
     shell = module.get_ipython() if module is not None else None
     return shell is not None and hasattr(shell, "kernel")
@@ -120,7 +120,7 @@ def _nothing(fraction: float) -> None:
 
 
 class _Cell:
-    """A bar below a notebook's cell, from the first told fraction on."""
+    """A progress bar below a notebook's cell; appears with the first report."""
 
     def __init__(self, what: str) -> None:
         self._what, self._shown = what, None
@@ -128,7 +128,7 @@ class _Cell:
     _shown: DisplayHandle | None
 
     def tell(self, fraction: float) -> None:
-        """Show the finished fraction."""
+        """Report the fraction done."""
         from IPython.display import HTML, display
 
         page = HTML(f"<progress max='1' value='{fraction:.2f}'></progress> {escape(self._what)}, {fraction:.0%}")
@@ -138,7 +138,7 @@ class _Cell:
             self._shown.update(page)
 
     def stop(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         from IPython.display import HTML
 
         if self._shown is not None:
@@ -146,7 +146,7 @@ class _Cell:
 
 
 class _Line:
-    """A line that appears late, and leaves no trace."""
+    """A spinner with elapsed time that appears after a delay and disappears when done."""
 
     def __init__(self, what: str) -> None:
         self._what, self._begun = what, monotonic()
@@ -156,13 +156,13 @@ class _Line:
         self._timer.start()
 
     def tell(self, fraction: float) -> None:
-        """Show the finished fraction."""
+        """Report the fraction done."""
         with self._lock:
             if self._bar is not None:
                 self._bar.update(self._bar.task_ids[0], done=f"{fraction:.0%}")
 
     def stop(self) -> None:
-        """Take the line away; it does not appear any more."""
+        """Remove the line, or prevent it from appearing."""
         self._timer.cancel()
         with self._lock:
             self._over = True
@@ -184,10 +184,10 @@ def _spinner(what: str, begun: float) -> Progress:
     from rich.text import Text
 
     class Elapsed(ProgressColumn):
-        """Seconds since the question was asked."""
+        """Seconds since the query was sent."""
 
         def render(self, task: Task) -> Text:
-            """Write them."""
+            """Format the elapsed seconds."""
             del task
             return Text(f"{monotonic() - begun:.0f} s", "dim")
 

@@ -1,6 +1,6 @@
-"""A server's verbs over HTTP, with the face of the engine's session in process.
+"""HTTP client of a server, with the same methods as the engine's session in process.
 
-A request is sent again where that is safe: what is charged is charged once.
+A request is retried where that is safe: its idempotency key ensures that it is charged once.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 
 
 ARROW = "application/vnd.apache.arrow.stream"
-PATIENCE_SECONDS = 60.0  # how long a server that does not answer is asked again
-FIRST_SECONDS, LONGEST_SECONDS = 0.25, 8.0  # between two tries: twice as long each time
-CONNECT_SECONDS, READ_SECONDS = 5.0, 90.0  # a server answers within its deadline of a minute, or gives a job
+PATIENCE_SECONDS = 60.0  # how long requests are retried
+FIRST_SECONDS, LONGEST_SECONDS = 0.25, 8.0  # backoff between retries, doubled each time
+CONNECT_SECONDS, READ_SECONDS = 5.0, 90.0  # a server responds within its deadline of a minute, or with a job
 AGAIN = (429, 502, 503, 504)
-FOR_GOOD = {"E_CATALOG", "E_DATA", "E_INSTALL"}  # no waiting mends these
+FOR_GOOD = {"E_CATALOG", "E_DATA", "E_INSTALL"}  # not retryable
 LATER = {"E_NETWORK", "E_BUSY", "E_RATE"}
 
 
 @dataclass
 class Line:
-    """A line to one server, for the holder of one key."""
+    """HTTP connection to one server with one API key."""
 
     url: str
     key: str = field(repr=False)
@@ -43,7 +43,7 @@ class Line:
     _client: Client | None = field(default=None, repr=False)
 
     def send(self, method: str, path: str, request_id: str = "", **request: Any) -> Response:  # noqa: ANN401  as httpx2 takes it
-        """Send a request until it is answered; raise what the server says no with, or ServerError."""
+        """Send a request, with retries; raise the server's refusal, or ServerError when retries are exhausted."""
         began, tries = time.monotonic(), 0
         while True:
             tried = self._try(method, path, request_id, request)
@@ -86,8 +86,8 @@ class Line:
                 base_url=self.url,
                 headers={"Authorization": f"Bearer {self.key}", "User-Agent": "passersby"},
                 timeout=httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
-                follow_redirects=False,  # a key goes to the address that was given, and nowhere else
-                trust_env=not is_loopback(parts),  # nor through a proxy to this machine
+                follow_redirects=False,  # the key is sent to the given address only
+                trust_env=not is_loopback(parts),  # no proxy for this machine
                 verify=secure,
             )
         return self._client
@@ -95,14 +95,14 @@ class Line:
 
 @dataclass(frozen=True)
 class _Later:
-    """A no that may turn, and when at the earliest."""
+    """A retryable failure, and the minimum delay before the retry."""
 
     error: PassersbyError
     after_seconds: float = 0.0
 
 
 def _vouched() -> ssl.SSLContext:
-    """Say whose certificates are taken, on this machine too; raise RefusedError where SSL_CERT_FILE can't be read."""
+    """Build the TLS context with the system's trusted authorities; raise RefusedError for a bad SSL_CERT_FILE."""
     import httpx2
 
     try:
@@ -113,18 +113,18 @@ def _vouched() -> ssl.SSLContext:
 
 
 def _pause(tries: int, request_id: str) -> float:
-    """Give the pause before the next try: twice as long each time, and of each request a little other."""
+    """Delay before the next retry: exponential backoff with jitter derived from the request id."""
     spread = 1 + (sum(request_id.encode()) % 50) / 100
     return float(min(LONGEST_SECONDS, FIRST_SECONDS * 2**tries) * spread)
 
 
 def _seconds(text: str | None) -> float:
-    """Read Retry-After; a date, which passersby does not send, counts as nothing."""
+    """Parse Retry-After; the HTTP-date form, which passersby does not send, counts as 0."""
     return float(text) if text is not None and text.isdecimal() else 0.0
 
 
 def _broken(url: str, broken: TransportError, request_id: str) -> _Later:
-    """Say that no answer came; raise at once where trying again mends nothing."""
+    """Build the retryable failure of a request without a response; raise ServerError at once for TLS failures."""
     cause: BaseException | None = broken
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -138,7 +138,7 @@ def _broken(url: str, broken: TransportError, request_id: str) -> _Later:
 
 
 def _said_no(url: str, response: Response, request_id: str) -> PassersbyError:
-    """Read a problem; what is none comes from something that stands before a server, or in its place."""
+    """Parse an error response; anything else than a problem document comes from a proxy or another service."""
     try:
         told = response.json()
         problem = {key: told[key] for key in told if key not in ("type", "title", "status", "detail")}
@@ -160,7 +160,7 @@ def _unreachable(why: str, request_id: str) -> PassersbyError:
 
 
 def _with_id(error: PassersbyError, request_id: str) -> PassersbyError:
-    """Say how to go on without paying twice."""
+    """Add the request id to an error's hint, so that a retry is not charged twice."""
     if request_id:
         error.hint = (
             f"later: the same question with request_id={request_id!r}, which is charged once, however often it is sent"
@@ -169,25 +169,25 @@ def _with_id(error: PassersbyError, request_id: str) -> PassersbyError:
     return error
 
 
-WAIT_SECONDS = 3  # for an answer before it goes on as a job, whose progress can be shown
+WAIT_SECONDS = 3  # after which a query continues as a job with progress
 POLL_SECONDS, LONGEST_POLL_SECONDS = 0.1, 2.0
 STARTED = 202
 ACCEPT = {"Accept": ARROW}
 WAITING = {**ACCEPT, "Prefer": f"respond-async, wait={WAIT_SECONDS}"}
-FIRST_PATIENCE_SECONDS = 2.0  # a wrong address is told soon
+FIRST_PATIENCE_SECONDS = 2.0  # fails soon for a wrong address
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Remote:
-    """Where questions are handed in, far away; whose they are the key says."""
+    """A session at a server; the API key determines the client."""
 
     line: Line
     name: str
     role: str
 
     def query(self, sql: str, *, client: str, request_id: str | None = None, **terms: object) -> pyarrow.Table:
-        """Ask and pay; the key of the request is made once, so that no try is charged again."""
+        """Run a query and pay for it; the idempotency key is made once, so that retries are not charged again."""
         del client
         request_id = request_id or str(uuid.uuid4())
         with shown_waiting() as tell:
@@ -197,19 +197,19 @@ class Remote:
             return _table(self._ended(answer, tell, request_id))
 
     def rehearse(self, sql: str, *, client: str, **terms: object) -> pyarrow.Table:
-        """Answer from made-up rows."""
+        """Run a query on synthetic rows."""
         del client
         with shown_waiting("Rehearsing: making up rows, and answering over them"):
             return _table(self.line.send("POST", "/v1/rehearse", json=_asked(sql, terms), headers=ACCEPT))
 
     def explain(self, sql: str, *, client: str, **terms: object) -> Row:
-        """Tell the price."""
+        """Return price and expected error of a query."""
         del client
         told: Row = self.line.send("POST", "/v1/explain", json=_asked(sql, terms)).json()
         return told
 
     def plan(self, text: str, *, client: str, rho: str, confidence: float | None, apply: bool) -> Row:
-        """Plan questions; with `apply`, buy what was planned, each as a question of its own."""
+        """Plan several queries; with `apply`, run each as planned."""
         with shown_waiting("Planning: what each question costs, and which answers say others"):
             asked = {"questions": text, "rho": rho, **({} if confidence is None else {"confidence": confidence})}
             told: Row = self.line.send("POST", "/v1/plan", json=asked).json()
@@ -217,28 +217,28 @@ class Remote:
         try:
             for each in told["questions"] if apply else ():
                 if each["rho"]:
-                    exact = f"{each['rho']:.12f}"  # the ledger's units
+                    exact = f"{each['rho']:.12f}"  # in units of the ledger
                     bought = self.query(each["sql"], client=client, rho=exact, confidence=confidence)
                     told["charged_rho"] += json.loads(bought.schema.metadata[b"passersby"])["price"]["rho"]
         except PassersbyError as refused:
-            with suppress(PassersbyError):  # where the server can't say, what it said before is the least
+            with suppress(PassersbyError):  # otherwise the sum so far is a lower bound
                 told["charged_rho"] = sum(rho for key, rho in self._paid(client).items() if key not in before)
             refused.details["charged_rho"] = told["charged_rho"]
             raise
         return {**told, "applied": apply}
 
     def _paid(self, client: str) -> dict[str, float]:
-        """Give what each release cost that a client has paid for, answered or not."""
+        """Return the rho of each release that a client has paid for, stored or not."""
         return {each["release_id"]: each["rho"] for each in self.history(client)}
 
     def standing(self, name: str, window: str | None) -> pyarrow.Table:
-        """See a standing question."""
+        """Fetch the result of a scheduled query."""
         given = {} if window is None else {"window": window}
         path = f"/v1/standing/{quote(name, safe='')}"
         return _table(self.line.send("GET", path, params=given, headers=ACCEPT))
 
     def standings(self) -> list[Row]:
-        """List the standing questions that the key's client is entitled to."""
+        """List the scheduled queries that the key's client may see."""
         told: list[Row] = self._get("/v1/standing")
         return told
 
@@ -248,7 +248,7 @@ class Remote:
         return told
 
     def budget(self, client: str | None = None) -> Row:
-        """Show accounts."""
+        """Return the accounts."""
         told: Row = self._get("/v1/budget", client=client)
         return told
 
@@ -258,41 +258,41 @@ class Remote:
         return told
 
     def ledger(self, client: str | None = None, limit: int | None = None) -> list[Row]:
-        """List rows of the ledger; for admins and auditors."""
+        """List ledger entries; for admins and auditors."""
         told: list[Row] = self._get("/v1/admin/ledger", client=client, limit=limit)
         return told
 
     def verify(self, anchor: str | None = None) -> Row:
-        """Say where the ledger ends, and what of it is not as it was written; for admins and auditors."""
+        """Verify the ledger; returns its last entry and every fault found. For admins and auditors."""
         with shown_waiting("Verifying: every hash and table of the ledger is made anew"):
             told: Row = self.line.send("POST", "/v1/admin/ledger/verify", json={"anchor": anchor}).json()
             return told
 
     def audit(self, **chosen: str | None) -> list[Row]:
-        """Tell who asked what when, and what admins did; for admins and auditors."""
+        """List queries with client and time, and admin operations; for admins and auditors."""
         told: list[Row] = self._get("/v1/admin/ledger/audit", **chosen)
         return told
 
     def report(self, *, html: bool) -> str:
-        """Write the page for a regulator; for admins and auditors."""
+        """Fetch the report for regulators, as HTML or text; for admins and auditors."""
         accepted = {"Accept": "text/html" if html else "text/plain"}
         return str(self.line.send("GET", "/v1/admin/ledger/report", headers=accepted).text)
 
     def anchor(self) -> str:
-        """Give where the ledger ends now, as one line of JSON; for admins and auditors."""
+        """Fetch an anchor of the ledger's last entry as one line of JSON; for admins and auditors."""
         return str(self._get("/v1/admin/ledger/anchor")["anchor"])
 
     def tables(self, name: str | None = None) -> list[Row]:
-        """Say what may be asked about."""
+        """List tables with their columns, or describe one."""
         return self._get("/v1/tables") if name is None else [self._get(f"/v1/tables/{quote(name, safe='')}")]
 
     def outlines(self, name: str) -> Row:
-        """Give public polygons."""
+        """Fetch polygons of a public table as GeoJSON."""
         told: Row = self._get(f"/v1/tables/{quote(name, safe='')}/outlines")
         return told
 
     def close(self) -> None:
-        """Close the line."""
+        """Close the HTTP connection."""
         self.line.close()
 
     def _get(self, path: str, **given: object) -> Any:  # noqa: ANN401  JSON
@@ -300,7 +300,7 @@ class Remote:
         return self.line.send("GET", path, params=asked).json()
 
     def _ended(self, answer: Response, tell: Tell, request_id: str) -> Response:
-        """Wait for a job, if the answer is one, and show how far it is."""
+        """Wait for an asynchronous job, if the response is one, and report its progress."""
         if answer.status_code != STARTED:
             return answer
         job, pause = answer.json(), POLL_SECONDS
@@ -314,7 +314,7 @@ class Remote:
 
 
 def reach(where: str, *, client: str | None, api_key: str | None) -> tuple[Remote, str]:
-    """Open a line to a server, and say on whose account it asks; raise RefusedError, AccessError or ServerError."""
+    """Connect to a server, and return the client charged; raise RefusedError, AccessError or ServerError."""
     line = Line(server_url(where), api_key_of(api_key), FIRST_PATIENCE_SECONDS)
     try:
         me = line.send("GET", "/v1/me").json()
@@ -333,7 +333,7 @@ def _asked(sql: str, terms: dict[str, Any]) -> Row:
 
 
 def _table(answer: Response) -> pyarrow.Table:
-    """Read a stream; what fills it up to a public length stands behind its end mark."""
+    """Read an Arrow stream; padding to a public length follows its end mark."""
     import pyarrow
 
     try:

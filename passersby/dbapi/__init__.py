@@ -1,6 +1,6 @@
-"""DB-API 2.0 (PEP 249) and SQLAlchemy.
+"""DB-API 2.0 (PEP 249) and SQLAlchemy interfaces over a connection.
 
-A Connection -> cursors.
+passersby.connect's Connection -> PEP 249 connection and cursors.
 
 Modules, each before those that import it:
 

@@ -1,4 +1,4 @@
-"""SQL with question marks, and values -> SQL with literals: a value can never become anything but one value."""
+"""Client-side parameter binding: SQL with question marks, and values -> SQL with literals, safe from injection."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-# The tokens of DuckDB's SQL in which a question mark is no place for a value; comments nest and are read apart
+# Tokens of DuckDB's SQL: a question mark inside one is no placeholder. Nested comments are matched separately
 TOKEN = re.compile(
     r"""
       (?P<text>[eE]'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*')          # E'' has backslashes; elsewhere they are characters
@@ -25,17 +25,17 @@ TOKEN = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 COMMENT_ENDS = re.compile(r"/\*|\*/")
-SILENT = {"comment", "nested", "space"}  # tokens that stand between others
-GOES_ON = {"text", "place"}  # 'a' and, on the next line, 'b' are one text
-STICKY = {"text", "name", "dollar", "word", "place"}  # tokens that a literal right beside them would change
+SILENT = {"comment", "nested", "space"}  # tokens between which literals concatenate
+GOES_ON = {"text", "place"}  # 'a' and, on the next line, 'b' are one literal
+STICKY = {"text", "name", "dollar", "word", "place"}  # tokens that an adjacent literal would change
 
 
 class BindingError(ValueError):
-    """Values that do not fit the places, or are of a kind that SQL has no literal for."""
+    """Parameters do not match the placeholders, or have a type without a SQL literal."""
 
 
 def bound(sql: str, values: Sequence[object]) -> str:
-    """Put a literal into the place of each question mark; raise BindingError."""
+    """Replace each question mark by the literal of its value; raise BindingError."""
     left = iter(values)
     written = "".join(_written(sql, left))
     if next(left, _NONE) is not _NONE:
@@ -47,7 +47,7 @@ _NONE = object()
 
 
 def _written(sql: str, values: Iterator[object]) -> Iterator[str]:
-    before = last = ""  # kinds of the token before, and of the last one that is neither space nor comment
+    before = last = ""  # kinds of the previous token, and of the last one that is not space or comment
     for kind, token in _tokens(sql):
         touching = "place" in (kind, before) and {kind, before} <= STICKY
         if touching or ("place" in (kind, last) and {kind, last} <= GOES_ON):
@@ -64,7 +64,7 @@ def _next_literal(values: Iterator[object]) -> str:
 
 
 def _tokens(sql: str) -> Iterator[tuple[str, str]]:
-    """Cut SQL into tokens, each with its kind; raise BindingError where a quotation or comment has no end."""
+    """Tokenize SQL into (kind, text); raise BindingError for an unterminated quotation or comment."""
     at = 0
     while found := TOKEN.match(sql, at):
         kind, at = str(found.lastgroup), found.end()
@@ -76,7 +76,7 @@ def _tokens(sql: str) -> Iterator[tuple[str, str]]:
 
 
 def _comment_end(sql: str, begin: int) -> int:
-    """Find where a comment ends, and every comment inside it; raise BindingError where one does not."""
+    """Find the end of a comment with its nested comments; raise BindingError if it is unterminated."""
     depth = 0
     for mark in COMMENT_ENDS.finditer(sql, begin):
         depth += 1 if mark[0] == "/*" else -1
@@ -86,7 +86,7 @@ def _comment_end(sql: str, begin: int) -> int:
 
 
 def literal(value: object) -> str:
-    """Write a value as SQL; raise BindingError for what has no literal."""
+    """Format a value as a SQL literal; raise BindingError for an unsupported type or value."""
     match value:
         case None:
             return "NULL"
@@ -116,9 +116,9 @@ def _number(value: float | Decimal) -> str:
         raise BindingError(f"{value} is no number.")
     if isinstance(value, Decimal):
         written = format(value, "f")
-    else:  # a kind of number of its own, such as NumPy's, may have any repr
+    else:  # subclasses such as NumPy's may have another repr
         written = int.__repr__(value) if isinstance(value, int) else float.__repr__(value)
-    return f"({written})" if written.startswith("-") else written  # a minus before it would begin a comment
+    return f"({written})" if written.startswith("-") else written  # after a minus, -1 would begin a comment
 
 
 def _text(value: str) -> str:

@@ -1,8 +1,7 @@
-"""DB-API 2.0 (PEP 249): connections and cursors, for tools that know databases: pandas, polars, SQLAlchemy, JupySQL.
+"""DB-API 2.0 (PEP 249) connections and cursors, for pandas, polars, SQLAlchemy, JupySQL and others.
 
-A cursor runs one question at a time, and gives the columns that were asked for; `cursor.result` has their intervals,
-the price and what is left. There are no transactions: a question that was paid for stays paid for, and asking it again
-is free.
+A cursor runs one query at a time and returns the selected columns; `cursor.result` has intervals, price and remaining
+budget. There are no transactions: a charge is final, and repeating a query is free.
 """
 
 from __future__ import annotations
@@ -42,12 +41,12 @@ Row = tuple[Any, ...]
 
 
 class Cursor:
-    """Asks, and gives rows; `result` has the intervals, the price and what is left."""
+    """A PEP 249 cursor; `result` has intervals, price and remaining budget."""
 
     arraysize = 1
 
     def __init__(self, connection: Connection) -> None:
-        """Belong to a connection."""
+        """Create a cursor of a connection."""
         self.connection = connection
         self.result: Result | None = None
         self._next = 0
@@ -55,7 +54,7 @@ class Cursor:
 
     @property
     def description(self) -> list[Description] | None:
-        """Give name, SQL type and whether it may be NULL, of each column of the answer."""
+        """Column descriptions as in PEP 249: name, SQL type, nullability; None before a query."""
         from passersby.result.wire import sql_type
 
         if self.result is None:
@@ -65,13 +64,13 @@ class Cursor:
 
     @property
     def rowcount(self) -> int:
-        """Give the number of rows of the answer; -1 where there is none."""
+        """Number of rows of the result; -1 if there is none."""
         return -1 if self.result is None else len(self.result)
 
     def execute(self, operation: str, parameters: Sequence[object] = ()) -> Self:
-        """Ask a question, its values in the places of its question marks, and pay for it.
+        """Run a query and pay for it; `parameters` replace its question marks.
 
-        Raise ProgrammingError for what is refused, OperationalError for a short budget or a server out of reach.
+        Raise ProgrammingError for a refused query, OperationalError for an exhausted budget or an unreachable server.
         """
         self._check_open()
         self.result, self._next = None, 0
@@ -84,29 +83,29 @@ class Cursor:
         return self
 
     def executemany(self, operation: str, seq_of_parameters: Sequence[Sequence[object]]) -> NoReturn:
-        """Refuse: it is there for writing, and every question would cost."""
+        """Raise NotSupportedError: nothing can be written, and each query would be charged."""
         del operation, seq_of_parameters
         self._check_open()
         raise NotSupportedError("Nothing is written here. Ask one question, with GROUP BY in the place of many values.")
 
     def fetchone(self) -> Row | None:
-        """Give the next row, or None."""
+        """Return the next row, or None."""
         return next(iter(self.fetchmany(1)), None)
 
     def fetchmany(self, size: int | None = None) -> list[Row]:
-        """Give the next rows: `arraysize` of them, if no size is given."""
+        """Return the next rows: `size`, by default `arraysize`."""
         rows = self._rows()
         begin, self._next = self._next, min(len(rows), self._next + (self.arraysize if size is None else size))
         return rows[begin : self._next]
 
     def fetchall(self) -> list[Row]:
-        """Give all rows that are left."""
+        """Return all remaining rows."""
         return self.fetchmany(len(self._rows()))
 
     def fetch_arrow_table(self) -> pyarrow.Table:
-        """Give the whole answer as Arrow, with intervals and card in its metadata."""
+        """Return the whole result as Arrow, with intervals and privacy card in its metadata."""
         self._rows()
-        assert self.result is not None  # noqa: S101  _rows has looked
+        assert self.result is not None  # noqa: S101  checked by _rows
         return self.result.arrow()
 
     def setinputsizes(self, sizes: Sequence[object]) -> None:
@@ -120,7 +119,7 @@ class Cursor:
         self._check_open()
 
     def close(self) -> None:
-        """Let the answer go."""
+        """Close the cursor and drop its result."""
         self._closed, self.result = True, None
 
     def _rows(self) -> list[Row]:
@@ -145,7 +144,7 @@ class Cursor:
 
 
 apilevel = "2.0"
-threadsafety = 1  # threads may share the module, but no connection
+threadsafety = 1  # threads may share the module but not connections
 paramstyle = "qmark"
 Date, Time, Timestamp, Binary = date, time, datetime, bytes
 
@@ -188,25 +187,25 @@ def connect(
     api_key: str | None = None,
     ledger: str | os.PathLike[str] | None = None,
 ) -> Connection:
-    """Open what `passersby.connect` opens; raise OperationalError, or InterfaceError, with its code and hint."""
+    """Connect as `passersby.connect` does; raise OperationalError or InterfaceError, with its code and hint."""
     with as_database_errors():
         return Connection(opening.connect(where, client=client, api_key=api_key, ledger=ledger))
 
 
 class Connection:
-    """A connection as PEP 249 has it; `asked` is the one below, with explain, budget and history."""
+    """A PEP 249 connection; its native connection has explain, budget and history."""
 
     Warning, Error, InterfaceError, DatabaseError = Warning, Error, InterfaceError, DatabaseError
     DataError, OperationalError, IntegrityError = DataError, OperationalError, IntegrityError
     InternalError, ProgrammingError, NotSupportedError = InternalError, ProgrammingError, NotSupportedError
 
     def __init__(self, asked: passersby.client.connection.Connection) -> None:
-        """Stand before a connection."""
+        """Wrap a native connection."""
         self.asked = asked
         self._closed = False
 
     def cursor(self) -> Cursor:
-        """Give a cursor."""
+        """Create a cursor."""
         self.check_open()
         return Cursor(self)
 
@@ -215,17 +214,17 @@ class Connection:
         self.check_open()
 
     def rollback(self) -> None:
-        """Do nothing: nothing can be taken back, and what was charged stays charged."""
+        """Do nothing: charges cannot be undone."""
         self.check_open()
 
     def close(self) -> None:
-        """Close it."""
+        """Close the native connection."""
         self.check_open()
         self._closed = True
         self.asked.close()
 
     def check_open(self) -> None:
-        """Raise InterfaceError once it is closed."""
+        """Raise InterfaceError if the connection is closed."""
         if self._closed:
             raise InterfaceError("This connection is closed.")
 
@@ -240,17 +239,17 @@ class Connection:
 
 
 def DateFromTicks(ticks: float) -> date:  # noqa: N802  PEP 249 names it so
-    """Give the day of a moment in seconds since 1970, in UTC."""
+    """Convert seconds since 1970 to a UTC date."""
     return _moment(ticks).date()
 
 
 def TimeFromTicks(ticks: float) -> time:  # noqa: N802
-    """Give the time of day of a moment in seconds since 1970, in UTC."""
+    """Convert seconds since 1970 to a UTC time of day."""
     return _moment(ticks).time()
 
 
 def TimestampFromTicks(ticks: float) -> datetime:  # noqa: N802
-    """Give a moment in seconds since 1970, in UTC, without a zone as SQL has it."""
+    """Convert seconds since 1970 to a UTC timestamp without time zone."""
     return _moment(ticks).replace(tzinfo=None)
 
 

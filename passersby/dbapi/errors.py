@@ -1,15 +1,15 @@
-"""The exceptions of PEP 249, made of the door's own: each keeps code and hint, and the door's as its cause.
+"""Exceptions of PEP 249, converted from those of passersby: code and hint are copied, the original is the cause.
 
 Exception
 ├── Warning
 └── Error                  code, hint
-    ├── InterfaceError     a closed cursor, values that do not fit, a package that is missing
+    ├── InterfaceError     a closed cursor, parameters that do not match, a missing package
     └── DatabaseError
         ├── DataError
-        ├── OperationalError   a budget, a server, a ledger, a catalog: not the question
+        ├── OperationalError   budget, server, ledger or catalog, not the query
         ├── IntegrityError
         ├── InternalError
-        ├── ProgrammingError   a question that is refused as it stands
+        ├── ProgrammingError   a refused query
         └── NotSupportedError
 """
 
@@ -22,37 +22,37 @@ from passersby.errors import InstallError, PassersbyError, RefusedError
 
 
 class Warning(Exception):  # noqa: A001  PEP 249 names it so
-    """Never raised: notes stand with a result."""
+    """Never raised: warnings are notes of a result."""
 
 
 class Error(Exception):
-    """Whatever a cursor says no with."""
+    """Base class of a cursor's errors."""
 
     code = ""
     hint = ""
 
     @classmethod
     def of(cls, error: PassersbyError) -> Error:
-        """Keep what the door says: its whole text, and the fields for programs."""
+        """Convert an error of passersby: its text, code and hint."""
         made = cls(str(error))
         made.code, made.hint = error.code, error.hint
         return made
 
 
 class InterfaceError(Error):
-    """A cursor or a connection that is used as it can't be."""
+    """Misuse of a cursor or connection, or a missing package."""
 
 
 class DatabaseError(Error):
-    """What a question was answered with, where it was not answered."""
+    """A query that was not answered."""
 
 
 class DataError(DatabaseError):
-    """Never raised: no form of the dialect fails on a value."""
+    """Never raised: expressions of the dialect are total, no value makes them fail."""
 
 
 class OperationalError(DatabaseError):
-    """A budget that is short, or a server, ledger or catalog that can't be used."""
+    """An exhausted budget, or a server, ledger or catalog that is not usable."""
 
 
 class IntegrityError(DatabaseError):
@@ -64,16 +64,16 @@ class InternalError(DatabaseError):
 
 
 class ProgrammingError(DatabaseError):
-    """A question that is refused as it stands; it cost nothing."""
+    """A query that is refused as written; it cost nothing."""
 
 
 class NotSupportedError(DatabaseError):
-    """What a question can't be."""
+    """An operation that this interface does not have."""
 
 
 @contextmanager
 def as_database_errors() -> Iterator[None]:
-    """Turn the door's errors into those of PEP 249."""
+    """Convert errors of passersby to those of PEP 249."""
     try:
         yield
     except RefusedError as error:

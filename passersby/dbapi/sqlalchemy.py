@@ -1,6 +1,6 @@
-"""SQLAlchemy's way in: `create_engine("passersby://HOST:PORT")`, tables and columns from the catalog.
+"""SQLAlchemy dialect: `create_engine("passersby://HOST:PORT")`, with tables and columns from the catalog.
 
-passersby://:KEY@HOST:PORT     a server; the key may also be PASSERSBY_API_KEY. Plain HTTP to this machine, else HTTPS
+passersby://:KEY@HOST:PORT     a server; the key may also be PASSERSBY_API_KEY. HTTP to this machine, HTTPS otherwise
 passersby:///operator          a catalog in process, by name or file; ?client=NAME&ledger=FILE
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import ConnectArgsType, DBAPIConnection
 
 Told = dict[str, Any]
-SCHEMA = "main"  # DuckDB's name for where tables are, if nothing else is said
+SCHEMA = "main"  # DuckDB's default schema
 TYPES: Mapping[str, type[types.TypeEngine[Any]]] = {
     "BOOLEAN": types.BOOLEAN,
     "TINYINT": types.SMALLINT,
@@ -45,7 +45,7 @@ TYPES: Mapping[str, type[types.TypeEngine[Any]]] = {
 
 
 class PassersbyDialect(DefaultDialect):
-    """Questions as SQLAlchemy writes them; there are no transactions and nothing is written."""
+    """SQLAlchemy dialect, read-only and without transactions."""
 
     name = "passersby"
     driver = "dbapi"
@@ -61,13 +61,13 @@ class PassersbyDialect(DefaultDialect):
 
     @classmethod
     def import_dbapi(cls) -> ModuleType:
-        """Give the DB-API module."""
+        """Return the DB-API module."""
         from passersby.dbapi import dbapi
 
         return dbapi
 
     def create_connect_args(self, url: URL) -> ConnectArgsType:
-        """Read the address; the key is its password, which SQLAlchemy shows as stars."""
+        """Parse the URL; the API key is its password, which SQLAlchemy masks."""
         given = {name: str(value) for name, value in url.query.items()}
         if url.username:
             given["client"] = url.username
@@ -79,76 +79,76 @@ class PassersbyDialect(DefaultDialect):
         return (where,), given if url.password is None else {**given, "api_key": str(url.password)}
 
     def initialize(self, connection: Connection) -> None:
-        """Ask nothing: what others find out by questions is known."""
+        """Skip SQLAlchemy's start-up queries: their answers are constants."""
 
     def do_ping(self, dbapi_connection: DBAPIConnection) -> bool:
-        """See whether the catalog can be read."""
+        """Return whether the catalog can be read."""
         return bool(_asked(dbapi_connection).tables())
 
     def get_isolation_level_values(self, dbapi_conn: DBAPIConnection) -> list[Any]:
-        """Name the one way in which questions are asked."""
+        """Return the only isolation level."""
         return ["AUTOCOMMIT"]
 
     def get_isolation_level(self, dbapi_connection: DBAPIConnection) -> Any:
-        """Name it."""
+        """Return AUTOCOMMIT."""
         return "AUTOCOMMIT"
 
     def get_default_isolation_level(self, dbapi_conn: DBAPIConnection) -> Any:
-        """Name it."""
+        """Return AUTOCOMMIT."""
         return "AUTOCOMMIT"
 
     def set_isolation_level(self, dbapi_connection: DBAPIConnection, level: Any) -> None:
-        """Leave it."""
+        """Do nothing: there is only one level."""
 
     def reset_isolation_level(self, dbapi_conn: DBAPIConnection) -> None:
-        """Leave it."""
+        """Do nothing: there is only one level."""
 
     def get_schema_names(self, connection: Connection, **given: Any) -> list[str]:
-        """Name the one schema."""
+        """Return the only schema."""
         return [SCHEMA]
 
     @reflection.cache
     def get_table_names(self, connection: Connection, schema: str | None = None, **given: Any) -> list[str]:
-        """Name the tables that may be asked about."""
+        """List the tables available to queries."""
         return [table["name"] for table in self._tables(connection, info_cache=given.get("info_cache"))]
 
     def get_view_names(self, connection: Connection, schema: str | None = None, **given: Any) -> list[str]:
-        """Name none."""
+        """Return an empty list: there are no views."""
         return []
 
     def has_table(self, connection: Connection, table_name: str, schema: str | None = None, **given: Any) -> bool:
-        """Tell whether it may be asked about."""
+        """Return whether a table is available to queries."""
         return table_name in self.get_table_names(connection, schema, **given)
 
     def get_columns(
         self, connection: Connection, table_name: str, schema: str | None = None, **given: Any
     ) -> list[Any]:
-        """Give the columns that may be asked about, with what is declared of their values."""
+        """List a table's columns, with declared bounds and values as comments."""
         return [_column(column) for column in self._table(connection, table_name, given)["columns"]]
 
     def get_pk_constraint(
         self, connection: Connection, table_name: str, schema: str | None = None, **given: Any
     ) -> Any:
-        """Give the declared key."""
+        """Return the declared primary key."""
         return {"constrained_columns": self._table(connection, table_name, given)["primary_key"], "name": None}
 
     def get_table_comment(
         self, connection: Connection, table_name: str, schema: str | None = None, **given: Any
     ) -> Any:
-        """Say whether rows of a table are about people."""
+        """Return whether a table is private or public, as its comment."""
         private = self._table(connection, table_name, given)["kind"] == "private"
         return {"text": "private: answered with noise, never row by row" if private else "public"}
 
     def get_foreign_keys(
         self, connection: Connection, table_name: str, schema: str | None = None, **given: Any
     ) -> list[Any]:
-        """Give none."""
+        """Return an empty list: foreign keys are not exposed."""
         return []
 
     def get_indexes(
         self, connection: Connection, table_name: str, schema: str | None = None, **given: Any
     ) -> list[Any]:
-        """Give none."""
+        """Return an empty list: there are no indexes."""
         return []
 
     @reflection.cache

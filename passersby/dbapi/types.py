@@ -1,10 +1,10 @@
-"""The type objects of PEP 249: each equals the SQL types that it stands for."""
+"""Type objects of PEP 249: each compares equal to the SQL types of its category."""
 
 from __future__ import annotations
 
 
 class TypeObject(frozenset[str]):
-    """A set of SQL types that a type code is compared with; DECIMAL(9,2) is DECIMAL."""
+    """A set of SQL types, comparable to a column's type code; DECIMAL(9,2) counts as DECIMAL."""
 
     def __eq__(self, other: object) -> bool:
         return other.partition("(")[0] in self if isinstance(other, str) else super().__eq__(other)
