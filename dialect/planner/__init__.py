@@ -1,6 +1,6 @@
-"""Relations to releases and the query over them: split at the release boundary, key sets, charged privacy windows.
+"""Planner: splits a typed relation into releases and the query over them.
 
-Relation -> Question: one PrivatePlan a release, and the outer part.
+Relation -> Question: a PrivatePlan per release (key set, query vectors, charged privacy windows), and the outer query.
 
 Modules, each before those that import it:
 

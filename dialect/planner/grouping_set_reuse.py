@@ -1,7 +1,9 @@
 """Roll-up rewriting: which grouping sets are released, and which are summed from the groups of finer ones.
 
-Proof: `proofs.md#roll-ups`. A set may be summed where the added keys part each of its groups completely: every row
-surely lies in one of the finer groups, and their number is known.
+Proof: `proofs.md#roll-ups`. A coarse set may be summed from a finer one if the additional keys partition each coarse
+group completely: every row lies in one of the finer groups, and their number is known.
+
+    GROUP BY GROUPING SETS ((city, gender), (city))   ->   release (city, gender); sum it by city
 """
 
 from __future__ import annotations
@@ -35,17 +37,17 @@ Lists = Mapping[Expr, PublicList]
 
 
 def parts(kept: Iterable[Field], more: Iterable[Field], source: PerPerson, reading: Reading) -> int | None:
-    """Say into how many listed groups `more` keys part each group by the `kept` ones; None where rows might be lost.
+    """Count the listed groups by `more` keys within each group by the `kept` keys; None if rows might be lost.
 
     Claim: keys(kept + more) = keys(kept) x keys(more), and every row has one of keys(more). Symbols: keys = key sets.
-    Needs: no row is kept of a public table. Source and proof: proofs.md#roll-ups. Raises: nothing.
+    Needs: the plan preserves no public rows. Source and proof: proofs.md#roll-ups. Raises: nothing.
     """
     first, exprs = [expand(Ref(key)) for key in kept], [expand(Ref(key)) for key in more]
     coarse, added = lists_of(first, source, reading), lists_of(exprs, source, reading)
     if coarse is None or added is None or set(coarse) & set(added):
         return None
     if any((place < len(first)) != (by < len(first)) for place, by in tellers([*first, *exprs], source.facts).items()):
-        return None  # a key on one side chooses among those of the other
+        return None  # a key on one side determines one on the other
     closed = all(each.source.closed for each in added.values())
     far = any(nullable(expr) and not nullable(expr, far=False) for expr in exprs)
     if not closed or far or not _whole(coarse, added, source.facts):
@@ -56,7 +58,7 @@ def parts(kept: Iterable[Field], more: Iterable[Field], source: PerPerson, readi
 
 
 def _whole(coarse: Lists, added: Lists, facts: Sequence[Expr]) -> bool:
-    """Tell whether no fact takes values out of the added lists: each says what its list was made from, and no more."""
+    """Return whether the added lists are complete: predicates on their values only define them, and remove none."""
     said = [*over_lists(facts, [*coarse.values(), *added.values()])]
     for expr, each in added.items():
         own = {f for _, new in each.stands_for for f in fields_of(new)}
@@ -67,14 +69,14 @@ def _whole(coarse: Lists, added: Lists, facts: Sequence[Expr]) -> bool:
 
 
 def _makes_steps(about: Sequence[Expr], expr: Expr, facts: Sequence[Expr]) -> bool:
-    """Tell whether all that is known of a time sets ends to it, between which its steps were listed."""
+    """Return whether a key is a truncated time, and all predicates on it are the bounds its list was made from."""
     if not isinstance(expr, Call) or step_of(expr, expr.arguments[-1]) is None:
         return False
     return all(known_facts.is_end(fact, expr.arguments[-1], facts) for fact in about)
 
 
 def _makes(about: Sequence[Expr], expr: Expr, made: PublicList) -> bool:
-    """Tell whether a list was made from all that is known of an expression: one list of constants, or ends alone."""
+    """Return whether a list was made from all predicates on its key: one list of constants, or range bounds alone."""
     constants = known_facts.listed(expr, about)
     if constants is not None:
         return len(about) == 1 and len(constants) == made.size
@@ -90,22 +92,22 @@ def _is_end(fact: Expr, expr: Expr) -> bool:
     return any(isinstance(part, Literal) and part.type is expr.type for part in fact.arguments)
 
 
-MOST_SETS = 16  # of which roll-ups are looked for
-_CLEARLY = 1e-9  # logarithms that differ by less are equal
+MOST_SETS = 16  # most grouping sets to search
+_CLEARLY = 1e-9  # tolerance for equal logarithms
 
-Errors = Mapping[Set, Mapping[Set, float]]  # released set -> set -> log of a cell's variance, at the same price
+Errors = Mapping[Set, Mapping[Set, float]]  # released set -> set -> log variance of a cell, at equal budget
 
 
 @dataclass(frozen=True)
 class _Draft:
-    """The release that a set would be."""
+    """A tentative plan of one grouping set, for comparing errors."""
 
     plan: PrivatePlan
     reading: Reading
 
 
 def finer_of(boundary: Boundary, planning: Planning) -> tuple[Field, ...] | None:
-    """Find the keys of the set that a boundary's groups are added up from; None if they are a release of their own."""
+    """Return the grouping set whose groups are summed for this release point; None if it is released itself."""
     if boundary.among is None:
         return None
     if boundary.among not in planning.added_up:
@@ -115,10 +117,10 @@ def finer_of(boundary: Boundary, planning: Planning) -> tuple[Field, ...] | None
 
 
 def added_up(boundary: Boundary, finer: tuple[Field, ...], planning: Planning) -> Released:
-    """Add the numbers of finer groups up.
+    """Compute a grouping set by summing the released numbers of a finer one.
 
-    Claim: what is shown is the sum of released numbers, exact where they are. Symbols: none. Needs: `finer_of`.
-    Source and proof: proofs.md#roll-ups. Raises: Refusal where the finer groups can't be released.
+    Claim: each shown number is the sum of released numbers, exact where they are. Symbols: none. Needs: `finer_set`.
+    Source and proof: proofs.md#roll-ups. Raises: Refusal if the finer groups cannot be released.
     """
     cells = tuple(replace(m, field=replace(m.field, id=planning.reading.fresh())) for m in boundary.measures)
     below = released(replace(boundary, keys=finer, measures=cells, among=None), planning)
@@ -143,7 +145,7 @@ def _names(keys: tuple[Field, ...]) -> str:
 
 
 def _chosen(boundary: Boundary, reading: Reading) -> Mapping[Set, Set]:
-    """Choose for each set whether it is released, and what it is added up from if not."""
+    """Choose which grouping sets to roll up, and from which finer set each."""
     assert boundary.among is not None  # noqa: S101  the caller asks
     sets = {frozenset(keys): keys for keys in boundary.among.sets}
     if not 1 < len(sets) <= MOST_SETS or not boundary.measures or not all(map(_may_add_up, boundary.measures)):
@@ -151,7 +153,7 @@ def _chosen(boundary: Boundary, reading: Reading) -> Mapping[Set, Set]:
     first = next(reading.ids)
     drafts: dict[Set, _Draft] = {}
     for each, keys in sets.items():
-        apart = replace(reading, ids=count(first))  # what is only compared takes no names from the question
+        apart = replace(reading, ids=count(first))  # drafts must not consume field ids of the query
         made, outputs = one_release(replace(boundary, keys=keys), apart)
         if not _adds_up(made, outputs):
             return {}
@@ -160,11 +162,11 @@ def _chosen(boundary: Boundary, reading: Reading) -> Mapping[Set, Set]:
 
 
 def _may_add_up(measure: Measure) -> bool:
-    return not is_quantile(measure) and measure.bounds is None  # named bounds are of each group's own number
+    return not is_quantile(measure) and measure.bounds is None  # stated bounds apply per group, so groups do not add up
 
 
 def _adds_up(plan: PrivatePlan, outputs: Sequence[Output]) -> bool:
-    """Tell whether numbers of parts of a group add up to those of the group, for each person and so for all."""
+    """Return whether each person's numbers, and so the totals, are additive over the parts of a group."""
     if plan.key_set is None or plan.source.kept is not None or plan.limits.max_groups is not None:
         return False
     return all(
@@ -174,7 +176,7 @@ def _adds_up(plan: PrivatePlan, outputs: Sequence[Output]) -> bool:
 
 
 def _errors(drafts: Mapping[Set, _Draft]) -> Errors:
-    """Say how large the variance of a set's cell is if the set is released, or added up from one that is."""
+    """Compute the log variance of a cell of each set, released itself or summed from each finer set."""
     errors: dict[Set, dict[Set, float]] = {}
     for fine, draft in drafts.items():
         own = _log_norms(draft)
@@ -191,13 +193,13 @@ def _sorted(keys: Set) -> list[Field]:
 
 
 def _log_norms(draft: _Draft) -> float:
-    """Give the mean logarithm of C squared over the vectors of a plan: each has the same share of the price."""
+    """Return the mean log of squared sensitivity over the vectors of a plan, which share its budget equally."""
     bounds = bound(draft.plan, draft.reading.catalog, None).vectors
     return math.fsum(2 * math.log(each.sensitivity * each.grain) for each in bounds) / len(bounds)
 
 
 def _least(errors: Errors) -> Mapping[Set, Set]:
-    """Stop releasing sets one by one, each time the one whose roll-up makes the mean logarithm of errors least."""
+    """Greedily stop releasing sets: each time the one whose roll-up lowers the mean log error most."""
     kept = tuple(errors)
     while True:
         fewer = [tuple(each for each in kept if each != left) for left in kept]
@@ -209,7 +211,7 @@ def _least(errors: Errors) -> Mapping[Set, Set]:
 
 
 def _total(kept: tuple[Set, ...], errors: Errors) -> float:
-    """Add the logarithms of all sets' variances up where some are released, and share the price."""
+    """Sum the log variances of all sets if the `kept` ones are released and share the budget."""
     if not all(any(each in errors[fine] for fine in kept) for each in errors):
         return math.inf
     made = (errors[_nearest(each, kept, errors)][each] for each in errors)
@@ -217,5 +219,5 @@ def _total(kept: tuple[Set, ...], errors: Errors) -> float:
 
 
 def _nearest(each: Set, kept: tuple[Set, ...], errors: Errors) -> Set:
-    """Find the released set whose groups say least noisily what a set's are: itself, if it is released."""
+    """Return the released set with the least noisy numbers for a set: the set itself, if it is released."""
     return each if each in kept else min((f for f in kept if each in errors[f]), key=lambda fine: errors[fine][each])

@@ -1,7 +1,7 @@
-"""Noise propagation below the outer query: what the noise of released rows is made from is computed beside them.
+"""Noise propagation inside the outer query: hidden fields from which the noise of every row can be computed.
 
-Each row of a UNION ALL brings along the origin of its noise (`dialect/algebra/proofs.md#noise-followed`). Sums and
-means over released rows sum it, and window functions carry that of sums, means and single values.
+Rows of a UNION ALL carry the origin of their noise (`dialect/algebra/proofs.md#noise-followed`). SUM and AVG over
+released rows add up its coefficients; window functions do so over their frame, or take those of a single row.
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ _SAME = ("=", "is not distinct from")
 
 
 def with_sums(group: Group, planning: Planning) -> Group:
-    """Sum the noise of every SUM and AVG whose rows have each their own; other aggregates are left as they are.
+    """Track the noise of each SUM and AVG over released rows with independent noise; other aggregates are unchanged.
 
     Claim: such a sum is a constant plus, for each raw number, the sum of c_i raw_i with variance var * sum of c_i^2.
-    Symbols: c_i = weight in row i, var = variance of one raw number. Needs: no row of a release stands in two rows.
+    Symbols: c_i = weight in row i, var = variance of one raw number. Needs: no row of a release occurs in two rows.
     Source and proof: dialect/algebra/proofs.md#noise-followed. Raises: nothing.
     """
     if not isinstance(group.source, Released):
         return group
     own = frozenset(rows_once(group.source, planning))
-    # of a sum of sums noise is not followed
+    # noise of a sum of sums is not tracked
     known = forms_by_field(replace(planning.so_far(group.source), sums=(), gathered=()))
     measures = list(group.measures)
     for measure in group.measures:
@@ -73,7 +73,7 @@ def with_sums(group: Group, planning: Planning) -> Group:
 
 
 def each_its_own(form: Form, own: frozenset[Field], source: Relation) -> bool:
-    """Tell whether all noisy numbers of a form are at hand, and no two rows have the same ones."""
+    """Return whether all noisy terms of a form are fields of the source, and no two rows share a noisy number."""
     if form.denominator is not None or not form.numerator.terms:
         return False
     read = set(fields_of(form.offset)) | set(fields_of(form.numerator.value()))
@@ -81,7 +81,7 @@ def each_its_own(form: Form, own: frozenset[Field], source: Relation) -> bool:
 
 
 def rows_once(relation: Relation, planning: Planning) -> Iterator[Field]:
-    """Walk the fields of releases whose rows stand in no two rows of a relation."""
+    """Yield the fields of releases of which each row occurs at most once in a relation."""
     operator = relation.operator
     if isinstance(operator, ReleaseScan):
         yield from operator.fields
@@ -97,13 +97,13 @@ def rows_once(relation: Relation, planning: Planning) -> Iterator[Field]:
 
 
 def _meets_one(side: Relation, condition: Expr, planning: Planning) -> bool:
-    """Tell whether a row on the other side meets at most one of this side: the condition sets all its keys equal."""
+    """Return whether a join condition matches at most one row of this side: it equates a unique key of it."""
     keys = _keys(side, planning)
     return keys is not None and keys <= {f for f, _ in set_equal(side, condition, _SAME)}
 
 
 def _keys(side: Relation, planning: Planning) -> frozenset[Field] | None:
-    """Find fields of which no two rows of a relation have the same values: none of one row, None where not known."""
+    """Return a unique key of a relation; empty for a single row, None if no key is known."""
     operator = side.operator
     if isinstance(operator, ReleaseScan):
         return frozenset(planning.releases[operator.index].keys)
@@ -118,7 +118,12 @@ def _keys(side: Relation, planning: Planning) -> frozenset[Field] | None:
 
 
 def summed(field: Field, function: str, form: Form, beside: Beside) -> ReleasedSum:
-    """Add the parts of a number up as the number is: `beside` computes SUM or AVG of a part over the same rows."""
+    """Express a SUM or AVG over noisy rows as totals per noisy term, with the sum of squared weights of each.
+
+    `beside` adds an aggregate over the same rows and returns its field.
+
+        SUM(2 * n + p)   ->   constant SUM(p), term SUM(2 * n) with squares SUM(4)
+    """
     still = plus(form.offset, form.numerator.constant)
     constant = None if still == ZERO else beside(function, still)
     rows = Ref(beside("sum", ONE)) if function == "avg" else None
@@ -146,22 +151,22 @@ def _summed(measure: Measure, form: Form, planning: Planning) -> tuple[ReleasedS
     return summed(measure.field, measure.function, form, beside), more
 
 
-MOST_NUMBERS = 8  # that one column rests on: each is brought along through every union around it
-MOST_BROUGHT = 300  # fields of one question
+MOST_NUMBERS = 8  # noisy numbers of one column: each is carried through every enclosing union
+MOST_BROUGHT = 300  # carried fields per query
 
 
 @dataclass
 class _Columns:
-    """What a union's rows bring along, side by side."""
+    """Hidden columns that carry the noise of a union's rows, paired by side."""
 
     planning: Planning
     left: list[tuple[Field, Expr]] = field(default_factory=list)
     right: list[tuple[Field, Expr]] = field(default_factory=list)
     made: list[Field] = field(default_factory=list)
-    positive: frozenset[Field] = frozenset()  # numbers that are never below 0
+    positive: frozenset[Field] = frozenset()  # numbers that are never negative
 
     def add(self, left: Expr, right: Expr) -> Field | None:
-        """Bring a number along; None where it is 0 on both sides."""
+        """Add a hidden column; None if it is 0 on both sides."""
         if left == right == ZERO:
             return None
         one, other, both = (Field(self.planning.reading.fresh(), None, SqlType.DOUBLE) for _ in range(3))
@@ -172,11 +177,11 @@ class _Columns:
 
 
 def with_noise(relation: Relation, operator: SetOperation, planning: Planning) -> Relation:
-    """Bring the noise of a UNION ALL's columns along; other set operations, and other columns, are left as they are.
+    """Track the noise of the columns of a UNION ALL; other set operations, and columns of unknown form, are unchanged.
 
-    Claim: each gathered number is what its own side's form says, with that side's variance. Symbols: of a side, weights
-    c_i of raw numbers; 0 for those of the other side. Source and proof: dialect/algebra/proofs.md#noise-followed.
-    Raises: nothing.
+    Claim: each output number has the form of the side its row comes from, with that side's variance. Symbols: of a
+    side, weights c_i of raw numbers; the weights of the other side are 0. Source and proof:
+    dialect/algebra/proofs.md#noise-followed. Raises: nothing.
     """
     if operator.how != "union" or operator.distinct or not isinstance(relation, Released):
         return replace(relation, operator=operator)
@@ -204,7 +209,7 @@ def _computed(side: Relation, computed: list[tuple[Field, Expr]]) -> Relation:
 
 
 def _form(shown: Field, side: Relation, planning: Planning) -> Form | None:
-    """Find the form of one side's column, its parts being at hand there."""
+    """Return the linear form of one side's column, if that side has all of its parts as fields."""
     assert isinstance(side, Released | Public)  # noqa: S101  the rows of a released union
     form = form_of(expand(Ref(shown)), forms_by_field(planning.so_far(side)))
     if form is None:
@@ -237,7 +242,7 @@ def _gathered(made: Field, left: Form, right: Form, columns: _Columns) -> Gather
 
 
 def _terms(left: Linear, right: Linear, columns: _Columns) -> tuple[NoisyTerm, ...]:
-    """Bring the noisy numbers of both sides along, each 0 on the other side."""
+    """Carry the noisy terms of both sides along; each is 0 in rows of the other side."""
     known = {each.total: each for each in _derived(columns.planning)}
     positive = columns.positive
     terms = []
@@ -263,30 +268,30 @@ def _derived(planning: Planning) -> list[NoisyTerm]:
     return of_sums + [term for made in planning.gathered for term in made.every_term]
 
 
-_BEHIND = {"lag": 1, "lead": -1}  # which way a row is looked for
-_CHOSEN = {*_BEHIND, "first_value", "last_value", "nth_value"}  # the value of one row
+_BEHIND = {"lag": 1, "lead": -1}  # direction of the offset
+_CHOSEN = {*_BEHIND, "first_value", "last_value", "nth_value"}  # functions that return the value of a single row
 
 
 @dataclass
 class _Beside:
-    """The calls of one window operator, and those that are computed beside them."""
+    """Calls of one window operator, and the hidden calls added for their noise."""
 
     calls: list[WindowCall]
     planning: Planning
 
     def add(self, call: WindowCall, function: str, arguments: tuple[Expr, ...], test: Expr | None) -> Field:
-        """Compute another call over the rows that one looks at."""
+        """Add a call over the same rows as another one, and return its field."""
         made = Field(self.planning.reading.fresh(), None, SqlType.DOUBLE)
         self.calls.append(replace(call, function=function, arguments=arguments, condition=test, field=made))
         return made
 
 
 def with_windows(relation: Relation, planning: Planning) -> Relation:
-    """Compute the noise of windows whose rows have each their own; other calls are left as they are.
+    """Track the noise of window functions over released rows with independent noise; other calls are unchanged.
 
     Claim: such a value is a constant plus, for each raw number, the sum of c_i raw_i with variance var * sum of c_i^2,
-    over the rows of its frame, or the one row that it is taken from. Symbols: c_i = weight in row i, var = variance of
-    one raw number. Needs: no row of a release stands in two rows, and no noise decides partitions or order.
+    over the rows of its frame, or the single row that it is taken from. Symbols: c_i = weight in row i, var = variance
+    of one raw number. Needs: no row of a release occurs in two rows, and partitions and order do not depend on noise.
     Source and proof: dialect/algebra/proofs.md#noise-followed. Raises: nothing.
     """
     window = relation.operator
@@ -305,7 +310,7 @@ def with_windows(relation: Relation, planning: Planning) -> Relation:
 
 
 def _window_form(call: WindowCall, known: Mapping[Field, Form]) -> Form | None:
-    """Find the form of what a call adds up or takes; None where noise decides from which rows."""
+    """Return the form of a call's argument; None if the rows that the call reads depend on noise."""
     if call.function not in FOLLOWED | _CHOSEN or call.ignore_nulls or not _is_number(_default(call)):
         return None
     test = () if call.condition is None else (call.condition,)
@@ -315,7 +320,7 @@ def _window_form(call: WindowCall, known: Mapping[Field, Form]) -> Form | None:
 
 
 def _default(call: WindowCall) -> Expr:
-    """Find what LAG or LEAD gives where there is no row."""
+    """Return the default of LAG or LEAD; a NULL literal for other calls."""
     with_default = call.function in _BEHIND and len(call.arguments) > 2
     return call.arguments[2] if with_default else Literal(None, SqlType.NULL)
 
@@ -331,7 +336,7 @@ def _added_up(call: WindowCall, form: Form, beside: _Beside) -> ReleasedSum:
 
 
 def _taken(call: WindowCall, form: Form, beside: _Beside) -> ReleasedSum:
-    """Take the parts of a number from the row that the number is taken from."""
+    """Apply LAG, LEAD, FIRST_VALUE, ... to each part of a linear form, so that all come from the same row."""
     default = _default(call)
     assert isinstance(default, Literal)  # noqa: S101  as _form checks
     given = None if default.value is None else float(default.value)
@@ -357,7 +362,7 @@ def _not_below_zero(form: Form) -> bool:
 
 
 def _shifted(call: WindowCall, raw: Field) -> Shifted | None:
-    """Say how many rows away a number stood; None where it may be the row's own."""
+    """Return how many rows LAG or LEAD looks back; None for other calls or an offset that is not constant."""
     if call.function not in _BEHIND:
         return None
     steps = call.arguments[1].value if len(call.arguments) > 1 and isinstance(call.arguments[1], Literal) else 1

@@ -1,8 +1,8 @@
-"""Quantiles at the release boundary: a histogram with public bins is released instead (`proofs.md#histograms`).
+"""Quantiles at the release point: read from a released histogram with public bins (`proofs.md#histograms`).
 
-Bins cover a value's public range in stretches of equally wide ones. Where values begin at 0 most of them are usually
-near it: durations, distances, counts. There each stretch has bins twice as wide as the one before: a bin is a fraction
-of its value.
+The bins cover a value's public range in stretches of bins of equal width. Durations, distances and counts start at 0,
+and most values are near it. For these each stretch has bins twice as wide as the one before, so the bin width is
+roughly proportional to the value.
 """
 
 from __future__ import annotations
@@ -23,50 +23,51 @@ from dialect.functions.inference import definition, of_person
 from dialect.parser.context import Reading
 from dialect.stability.row_operators import compute
 
-# Noise of a cumulative count grows with the root of the bins below it, half a bin shrinks with their number: at 128
-# bins the noise at the median is that of 6 bins. A tree of counts needs more than that until there are thousands.
+# The noise of a cumulative count grows with the square root of the number of bins below it, while the bin width shrinks
+# with their number: at 128 bins the noise at the median is that of 6 bins. A tree of counts is noisier than that until
+# there are thousands of bins.
 MOST_BINS = 128
-STRETCHES = 8  # of a range in parts: the finest bin is 1/2,048 of it
-MOST_FROM_0 = 16  # the least whole number of a range that is cut from 0 on
-MOST_GROWING = 192  # bins of whole numbers, whose finest bin is 1
-EXACT = 2.0**52  # whole numbers are told apart up to here
+STRETCHES = 8  # for non-integer ranges: the finest bin is 1/2,048 of the range
+MOST_FROM_0 = 16  # largest lower end of an integer range whose bins start at 0
+MOST_GROWING = 192  # growing bins of integers; the finest has width 1
+EXACT = 2.0**52  # integers below this are exact in DOUBLE
 _LARGEST = 1.7976931348623157e308
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """Neighbouring bins of one width."""
+    """Adjacent bins of equal width."""
 
-    lower: float  # where the first begins, in the value's unit
+    lower: float  # start of the first bin, in the value's unit
     width: float
     count: int
 
     @property
     def upper(self) -> float:
-        """Where the bin behind the last would begin."""
+        """Upper end of the last bin, exclusive."""
         return self.lower + self.count * self.width
 
 
 @dataclass(frozen=True)
 class Bins:
-    """All bins between two ends; of whole numbers each holds as many as it is wide."""
+    """Bins that cover a public range; a bin of whole numbers holds as many values as its width."""
 
     stretches: tuple[Stretch, ...]
     whole: bool
 
     @property
     def count(self) -> int:
-        """How many bins there are."""
+        """Number of bins."""
         return sum(stretch.count for stretch in self.stretches)
 
     def histogram(self, key: int) -> Histogram:
-        """Say where each bin begins and how far its values reach, for whom the bin is the key at that position."""
+        """Describe the bins, start and spread of each, for a release whose bin number is the key at position `key`."""
         starts = [(s.lower + place * s.width, s.width) for s in self.stretches for place in range(s.count)]
         spreads = (width - 1 if self.whole else width for _, width in starts)
         return Histogram(key, tuple(start for start, _ in starts), tuple(spreads))
 
     def in_words(self) -> str:
-        """Say how wide they are, and from where to where they reach."""
+        """Describe number, widths and range of the bins in words."""
         widths = [stretch.width for stretch in self.stretches]
         last = self.stretches[-1]
         upper = last.upper - (1 if self.whole else 0)
@@ -75,7 +76,7 @@ class Bins:
 
 
 def bins_of(value: Expr, ends: Bounds) -> Bins:
-    """Cut a value's public range: whole numbers into bins of whole numbers, one each where they are few."""
+    """Choose bins for a value's public range: one per integer if these are few."""
     if value.type is SqlType.BIGINT and max(abs(ends.lower), abs(ends.upper)) < EXACT:
         return _of_whole_numbers(math.ceil(ends.lower), math.floor(ends.upper))
     width = ends.upper - ends.lower
@@ -100,7 +101,7 @@ def _of_whole_numbers(lower: int, upper: int) -> Bins:
 
 
 def _of_counts(numbers: int) -> tuple[Stretch, ...]:
-    """Cut whole numbers from 0 on: as many of one width as the number of bins allows, the first ones of 1."""
+    """Choose growing bins for integers from 0: the first ones of width 1, within the limit on bins."""
     for each in (64, 32, 16, 8):
         stretches = max(2, math.ceil(math.log2(numbers / each)) + 1)
         if each * stretches <= MOST_GROWING:
@@ -110,14 +111,14 @@ def _of_counts(numbers: int) -> tuple[Stretch, ...]:
 
 
 def _growing(width: float, each: int, stretches: int) -> tuple[Stretch, ...]:
-    """Give two stretches of the same width, and then each twice as wide as the one before."""
+    """Build stretches of doubling width; the first two are equally wide."""
     widths = [width * 2.0 ** max(0, place - 1) for place in range(stretches)]
     lowers = accumulate((each * w for w in widths[:-1]), initial=0.0)
     return tuple(Stretch(lower, w, each) for lower, w in zip(lowers, widths, strict=True))
 
 
 def bin_number(value: Expr, bins: Bins) -> Expr:
-    """Write the number of a value's bin, the outer bins taking what lies beyond; NULL of NULL, NaN and infinities."""
+    """Build the expression of a value's bin number, clamped to the outer bins; NULL for NULL, NaN and infinities."""
     branches: list[tuple[Expr, Expr]] = []
     before = 0
     for stretch in bins.stretches:
@@ -131,7 +132,7 @@ def bin_number(value: Expr, bins: Bins) -> Expr:
 
 
 def has_bin(value: Expr) -> Expr:
-    """Tell whether a value has a bin, being no NULL, no NaN and no infinity; the number says so too, and costs more."""
+    """Build the test that a value is finite and non-NULL: cheaper than testing its bin number for NULL."""
     return is_there(value) if value.type is SqlType.BIGINT else _compared(value, ">=", -_LARGEST, "<=", _LARGEST)
 
 
@@ -161,27 +162,27 @@ def _compared(value: Expr, one: str, lower: float, other: str, upper: float) -> 
     return Call(AND, (above, below), SqlType.BOOLEAN)
 
 
-LEAST, MEDIAN, MOST = 0.01, 0.5, 0.99  # MIN and MAX: beyond these a few persons would decide
+LEAST, MEDIAN, MOST = 0.01, 0.5, 0.99  # levels for MIN and MAX; more extreme ones would depend on a few persons
 _NAMES = {"median", "quantile_cont", "quantile_disc", "min", "max"}
 
 
 @dataclass(frozen=True)
 class Binned:
-    """A boundary whose groups are cut further into the bins of one value, and the quantiles that are read from it."""
+    """A release point further grouped by the bins of one value, and the quantiles that are read from it."""
 
-    boundary: Boundary  # its last key is the bin; its one measure counts rows
+    boundary: Boundary  # the last key is the bin number; the only measure counts rows
     bins: Bins
     measures: tuple[Measure, ...]
     note: str
 
 
 def is_quantile(measure: Measure) -> bool:
-    """Tell whether an aggregate over many people is read from a histogram."""
+    """Return whether an aggregate over many people is read from a histogram: quantiles, MEDIAN, MIN and MAX."""
     return measure.function in _NAMES
 
 
 def histograms(boundary: Boundary, reading: Reading) -> tuple[Binned, ...]:
-    """Cut a boundary into bins, once for each argument and condition that quantiles are asked of."""
+    """Group a release point by bins, once for each distinct argument and FILTER of its quantiles."""
     asked: dict[tuple[Expr, Expr | None], list[Measure]] = {}
     for measure in boundary.measures:
         if is_quantile(measure):
@@ -192,7 +193,7 @@ def histograms(boundary: Boundary, reading: Reading) -> tuple[Binned, ...]:
 def _binned(
     boundary: Boundary, value: Expr, test: Expr | None, measures: Sequence[Measure], reading: Reading
 ) -> Binned:
-    """Keep the rows that have a bin, and count them by it; what FILTER leaves out has none."""
+    """Count the rows that have a bin and satisfy FILTER, by bin."""
     tested = definition(test) if test is not None else None
     facts = (*boundary.source.facts, *(conjuncts(tested) if tested is not None else ()))
     bins = bins_of(value, known_range(value, facts))
@@ -214,14 +215,14 @@ def _binned(
 
 
 def _with_bins(rows: Public, key: Field, bins: Bins) -> Public:
-    """Let every public row that stays have every bin."""
+    """Cross join preserved public rows with all bins."""
     first, last = Literal(0, SqlType.BIGINT), Literal(bins.count - 1, SqlType.BIGINT)
     numbers = Public(Series(first, last, "1", key), (key,))
     return Public(Join(rows, numbers, "cross", conjunction(())), (*rows.fields, key), rows.facts)
 
 
 def quantile_output(measure: Measure, reading: Reading) -> Output:
-    """Say which quantile an aggregate is, and where its interval is found."""
+    """Describe a quantile output: its level, and the fields of its interval ends."""
     ends = (Field(reading.fresh(), None, SqlType.DOUBLE), Field(reading.fresh(), None, SqlType.DOUBLE))
     return Output(measure.field, _formula(measure), ends)
 
@@ -244,7 +245,7 @@ def _formula(measure: Measure) -> QuantileOf:
 
 
 def notes_of(binned: Binned) -> tuple[str, ...]:
-    """Say how quantiles are made, and what MIN and MAX are instead of one person's value."""
+    """Return notes on how quantiles are computed, and which levels replace MIN and MAX."""
     text = plain_text(binned.measures[0].arguments[0])
     asked = {measure.function for measure in binned.measures}
     instead = ((f"{name}({text})", level) for name, level in (("min", LEAST), ("max", MOST)) if name in asked)

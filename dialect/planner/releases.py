@@ -1,7 +1,7 @@
-"""Release boundary -> PrivatePlan: group keys, query vectors, and how each number comes from them.
+"""Plan one release point as PrivatePlans: group keys, query vectors, and the formula of each output column.
 
-A boundary has one release of its vectors and one of each histogram, side by side. Boundaries over the same rows and
-groups share one release with the vectors of all (`proofs.md#shared-vectors`).
+A release point has one release for its vectors and one for each histogram, joined on the keys. Release points over the
+same rows and groups share one release with the vectors of all (`proofs.md#shared-vectors`).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from dialect.stability.row_operators import bare, compute
 
 
 def one_release(boundary: Boundary, reading: Reading) -> tuple[PrivatePlan, tuple[Output, ...]]:
-    """Plan one release: its keys and vectors in canonical order, and how its numbers come from the vectors."""
+    """Plan one release: its keys and vectors in canonical order, and the formula of each output over the vectors."""
     asked = [argument for measure in boundary.measures for argument in measure.arguments]
     asked += [measure.condition for measure in boundary.measures if measure.condition is not None]
     source, fields = compute(boundary.source, asked, reading)
@@ -92,14 +92,14 @@ def one_release(boundary: Boundary, reading: Reading) -> tuple[PrivatePlan, tupl
 
 
 def _own_ends(measure: Measure, reading: Reading) -> tuple[Field, Field] | None:
-    """Name the ends of an interval that only the release itself can say."""
+    """Create fields for interval ends that only the release itself can compute: those of variances and the like."""
     if measure.function not in MOMENTS:
         return None
     return Field(reading.fresh(), None, SqlType.DOUBLE), Field(reading.fresh(), None, SqlType.DOUBLE)
 
 
 def _listed(keys: Sequence[Field], source: PerPerson, reading: Reading) -> KeySet | None:
-    """Find the public list of all keys, unless the question wants them to reach a threshold."""
+    """Find the public key set, or None for partition selection; raises Refusal if the stated option is impossible."""
     asked = reading.options
     if source.kept is not None:
         if asked.keys is KeysAre.PRIVATE:
@@ -116,7 +116,7 @@ def _listed(keys: Sequence[Field], source: PerPerson, reading: Reading) -> KeySe
 
 
 def _kept_keys(kept: Kept, keys: Sequence[Field]) -> KeySet:
-    """List every key of the public rows that a LEFT JOIN keeps: the question itself asks for all of them."""
+    """Build the key set of a public table LEFT JOIN a private one: all keys of the preserved public rows."""
     relation, held = key_rows(kept, keys)
     what = ", ".join(sorted(tables_of(kept.rows))) or "a public list"
     return KeySet(relation, held, (KeySource(relation, what, True),), asked=True)
@@ -148,19 +148,24 @@ def _key(key: Field, listed: KeySet | None, reading: Reading) -> Key:
 
 @dataclass(frozen=True)
 class _Planned:
-    """A boundary with its plan."""
+    """A release point with its plan."""
 
     boundary: Boundary
     plan: PrivatePlan
 
 
 def unions(relation: Relation, reading: Reading) -> Mapping[str, PrivatePlan]:
-    """Plan one release for every frame in a question, with the vectors of all the boundaries that have it."""
+    """Plan one shared release per frame (rows and groups), with the vectors of every release point that has it.
+
+        SELECT (SELECT COUNT(*) FROM visit), (SELECT AVG(dwell) FROM visit)   ->   one release for both
+
+    Returns the shared plans by frame.
+    """
     boundaries = tuple(_boundaries(relation))
     found: dict[str, _Planned] = {}
     for boundary in boundaries if len(boundaries) > 1 else ():
         plain = tuple(measure for measure in boundary.measures if not is_quantile(measure))
-        with suppress(Refusal):  # it is raised where this boundary is planned for itself
+        with suppress(Refusal):  # raised again where this release point is planned alone
             made = _planned(replace(boundary, measures=plain), reading)
             if plain:
                 known = found.get(made.plan.frame, made)
@@ -171,13 +176,13 @@ def unions(relation: Relation, reading: Reading) -> Mapping[str, PrivatePlan]:
 def read_from(
     union: PrivatePlan | None, made: PrivatePlan, outputs: tuple[Output, ...]
 ) -> tuple[PrivatePlan, tuple[Output, ...]]:
-    """Read the numbers of a plan from a release that has all of its vectors; where none has, from its own."""
+    """Read a plan's numbers from the shared release if that has all of its vectors, else from its own release."""
     if union is None or union.frame != made.frame or not set(made.texts) <= set(union.texts):
         return made, outputs
     place = {own: union.texts.index(text) for own, text in enumerate(made.texts)}
     factor = {own: union.vectors[there].scale_group for own, there in place.items()}
     if any(factor[own] != factor[vector.scale_group] for own, vector in enumerate(made.vectors)):
-        return made, outputs  # the parts of a mean are cut by one factor
+        return made, outputs  # the vectors of a mean need one scale factor
     return union, tuple(replace(output, formula=moved(output.formula, place)) for output in outputs)
 
 
@@ -194,7 +199,7 @@ def _planned(boundary: Boundary, reading: Reading) -> _Planned:
 
 
 def _joined(known: _Planned, other: _Planned, reading: Reading) -> _Planned:
-    """Ask a boundary for another one's numbers too; where these would not be the same vectors, leave it alone."""
+    """Add another release point's aggregates to a plan; leaves it unchanged where they become different vectors."""
     wanted = {*known.plan.texts, *other.plan.texts}
     measures = _over(known.boundary.source, other.boundary)
     if wanted == set(known.plan.texts) or measures is None:
@@ -208,7 +213,7 @@ def _joined(known: _Planned, other: _Planned, reading: Reading) -> _Planned:
 
 
 def _over(source: PerPerson, boundary: Boundary) -> tuple[Measure, ...] | None:
-    """Write a boundary's aggregates over another source of the same rows; None where a value is not found there."""
+    """Rewrite aggregates over another source of the same rows; None if a value is missing there."""
     here, there = Canon(), Canon()
     here.relation(source)
     there.relation(boundary.source)
@@ -238,15 +243,15 @@ def _computed(field: Field, image: Callable[[Expr], Expr]) -> Expr:
 
 
 class _NotFoundError(Exception):
-    """A value that the other source does not have."""
+    """A value is missing in the other source."""
 
 
-Set = frozenset[Field]  # of keys
+Set = frozenset[Field]  # keys of one grouping set
 
 
 @dataclass
 class Planning:
-    """The releases of one question while they are collected."""
+    """State of planning one query: the releases collected so far, and what is tracked of their noise."""
 
     reading: Reading
     unions: Mapping[str, PrivatePlan] = field(default_factory=dict)  # by frame
@@ -255,14 +260,14 @@ class Planning:
     notes: list[str] = field(default_factory=list)
     sums: list[ReleasedSum] = field(default_factory=list)
     gathered: list[Gathered] = field(default_factory=list)
-    added_up: dict[GroupSets, Mapping[Set, Set]] = field(default_factory=dict)  # coarse keys -> the finer ones
+    added_up: dict[GroupSets, Mapping[Set, Set]] = field(default_factory=dict)  # set -> finer set it is summed from
 
     def so_far(self, rows: Released | Public) -> SoFar:
-        """Give rows over the releases, with what is known of their noise."""
+        """Snapshot of rows over the releases, with the noise tracked so far."""
         return SoFar(tuple(self.plans), tuple(self.releases), rows, tuple(self.sums), tuple(self.gathered))
 
     def place(self, made: PrivatePlan) -> int:
-        """Find a plan among those made, or add it: the same release is made once."""
+        """Return the index of a plan, added unless an equal release is already planned."""
         known = next((i for i, each in enumerate(self.plans) if each.canonical == made.canonical), None)
         if known is None:
             self.plans.append(made)
@@ -271,14 +276,14 @@ class Planning:
 
 @dataclass(frozen=True)
 class _Part:
-    """One release of a boundary."""
+    """One release of a release point."""
 
     relation: Released
-    keys: Mapping[Field, Field]  # of the boundary -> of this release
+    keys: Mapping[Field, Field]  # key field of the release point -> of this release
 
 
 def released(boundary: Boundary, planning: Planning) -> Released:
-    """Plan the releases of a boundary; raises Refusal where one can't be made."""
+    """Plan all releases of a release point, joined on its keys; raises Refusal if one is impossible."""
     plain = tuple(measure for measure in boundary.measures if not is_quantile(measure))
     binned = histograms(boundary, planning.reading)
     parts = [_vectors(replace(boundary, measures=plain), planning)] if plain or not binned else []
@@ -298,7 +303,7 @@ def _vectors(boundary: Boundary, planning: Planning) -> _Part:
 
 
 def _histogram(binned: Binned, first: bool, planning: Planning) -> _Part:
-    """Plan one histogram; the first release of a boundary has the keys by the names that the question knows."""
+    """Plan one histogram release; the first release of a release point provides the key fields seen by the query."""
     made, _ = one_release(binned.boundary, planning.reading)
     groups = binned.boundary.keys[:-1]
     if made.key_set is None:
@@ -328,7 +333,7 @@ def _scanned(keys: tuple[Field, ...], columns: ReleaseColumns, planning: Plannin
 
 
 def _beside(left: _Part, right: _Part) -> _Part:
-    """Put a release beside another one of the same groups: each of the left ones stays."""
+    """Join two releases of the same groups on their keys; the groups of the left one are preserved."""
     tests = tuple(same(Ref(mine), Ref(right.keys[key])) for key, mine in left.keys.items())
     joined = Join(left.relation, right.relation, "left" if tests else "cross", conjunction(tests))
     return _Part(Released(joined, left.relation.fields + right.relation.fields), left.keys)

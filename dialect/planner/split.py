@@ -1,4 +1,4 @@
-"""Typed relations -> the releases to make and the part over them."""
+"""Split a typed relation at its release points: the releases to make, and the query over them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from dialect.stability.row_operators import counted_instead, refuse_polygons
 
 
 def plan(selected: Selected, reading: Reading) -> Question:
-    """Split a typed question at its release boundaries; raises Refusal with E_ROWS where rows would leave."""
+    """Split a typed query at its release points; raises Refusal with E_ROWS if private rows would be output."""
     if isinstance(selected.relation, PerPerson):
         raise Refusal(
             Code.ROWS,
@@ -68,7 +68,7 @@ def _notes(relation: Relation, planning: Planning) -> tuple[str, ...]:
 
 
 def _unique(columns: Sequence[tuple[str, Field]]) -> list[tuple[str, Field]]:
-    """Give every shown column a name of its own."""
+    """Make output column names unique by numbering repeated ones."""
     taken: set[str] = set()
     shown: list[tuple[str, Field]] = []
     for name, f in columns:
@@ -107,7 +107,7 @@ def _split(relation: Relation, planning: Planning) -> Relation:
 
 
 def _with_raw(relation: Relation, *parts: Relation) -> Relation:
-    """Carry the raw numbers of releases along, for intervals."""
+    """Carry the raw noisy numbers of the sources along as hidden fields, for intervals."""
     known = set(relation.fields)
     extra = tuple(f for part in parts for f in part.fields if f not in known)
     return replace(relation, fields=relation.fields + extra)

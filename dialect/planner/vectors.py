@@ -1,4 +1,7 @@
-"""Aggregates at the boundary -> the exact vectors behind them, each made once."""
+"""Query vectors: the exact per-group sums behind the aggregates of a release, each planned once.
+
+An aggregate becomes a formula over vectors: AVG(x) is a centred SUM(x) over a COUNT(x), and shares its COUNT(x).
+"""
 
 from __future__ import annotations
 
@@ -18,22 +21,22 @@ from dialect.functions.inference import definition, nullable
 from dialect.stability.calls import is_person
 
 LARGEST_WHOLE = 2.0**62
-WIDER = 2.0**13  # a value may exceed the bounds of its person's sum so many times before it is cut
+WIDER = 2.0**13  # values are clamped at this multiple of the bounds of a person's total
 
 
 @dataclass
 class Vectors:
-    """The vectors of one plan while they are collected."""
+    """Query vectors of one plan, collected aggregate by aggregate without duplicates."""
 
     catalog: Catalog
-    held: Mapping[Expr, Field]  # argument or condition -> the source field that holds it
+    held: Mapping[Expr, Field]  # argument or condition -> source field with its value
     canon: Canon
     facts: Sequence[Expr] = ()  # true of every row
     made: list[Vector] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)  # canonical, one per vector
 
     def formula(self, measure: Measure) -> Formula:
-        """Find or make the vectors that an aggregate needs, and say how it is computed from them."""
+        """Plan the vectors that an aggregate needs, and return its formula over them."""
         condition = None if measure.condition is None else self.held[measure.condition]
         if measure.function == "count_star":
             return CountOf(self.add(VectorKind.ROWS, None, condition, measure.bounds))
@@ -57,7 +60,7 @@ class Vectors:
     def add(
         self, kind: VectorKind, argument: Expr | None, condition: Field | None, bounds: Bounds | None = None
     ) -> int:
-        """Find or make one vector; `bounds` are those that the question names."""
+        """Return the index of a vector, added if it is new; `bounds` are the contribution bounds in the query."""
         return self._place(self._vector(kind, argument, condition, bounds))
 
     def _place(self, made: Vector) -> int:
@@ -69,7 +72,7 @@ class Vectors:
         return len(self.made) - 1
 
     def in_order(self, outputs: list[Output]) -> tuple[tuple[Vector, ...], tuple[Output, ...]]:
-        """Put the vectors in canonical order, and let formulas follow."""
+        """Sort the vectors canonically, and renumber the formulas to match."""
         order = sorted(range(len(self.made)), key=lambda i: self.texts[i])
         place = {old: new for new, old in enumerate(order)}
         vectors = tuple(replace(self.made[i], scale_group=place[self.made[i].scale_group]) for i in order)
@@ -82,18 +85,21 @@ class Vectors:
         return MeanOf(total, count, self.made[total].centre)
 
     def _values(self, argument: Expr, condition: Field | None) -> int:
-        """Count the values that a mean is of."""
+        """Return the index of the COUNT of values that a mean is divided by."""
         certain = not nullable(argument) and argument.type is SqlType.BIGINT
         kind = VectorKind.ROWS if certain else VectorKind.VALID
         return self.add(kind, None if certain else argument, condition)
 
     def _alike(self, *places: int) -> None:
-        """Let vectors share one factor per person, with all that share theirs already."""
+        """Merge the scale groups of some vectors, so that one factor per person scales them all."""
         joined = {self.made[place].scale_group for place in places}
         self.made = [replace(v, scale_group=min(joined)) if v.scale_group in joined else v for v in self.made]
 
     def _moments(self, measure: Measure, condition: Field | None) -> MomentsOf:
-        """Make the vectors of a variance or of what else is made of products; a pair's condition is that both exist."""
+        """Plan the count, centred sums and centred products of a variance, covariance or regression aggregate.
+
+        For a pair of arguments, the condition requires both to be non-NULL.
+        """
         needed, bounds = MOMENTS[measure.function], measure.bounds
         count = self._values(measure.arguments[0], condition)
         sums = tuple(self.add(VectorKind.CENTRED, value, condition, bounds) for value in measure.arguments)
@@ -106,7 +112,7 @@ class Vectors:
         return MomentsOf(measure.function, count, sums, products, centres)
 
     def _values_of(self, measure: Measure, condition: Field | None) -> Vector:
-        """Tell which different values, or tuples of them, are counted; the order of a tuple's parts does not matter."""
+        """Build the vector of COUNT(DISTINCT ...) over a value or a tuple; the order of a tuple does not matter."""
         fields = sorted((self.held[part] for part in measure.arguments), key=lambda f: self.canon.names[f.id])
         text = f"{VectorKind.DISTINCT}({', '.join(plain_text(part) for part in measure.arguments)})"
         return Vector(
@@ -115,7 +121,7 @@ class Vectors:
         )  # fmt: skip
 
     def _product(self, one: Expr, other: Expr, condition: Field | None, named: Bounds | None) -> Vector:
-        """Multiply two values less their centres; the order of the two does not matter."""
+        """Build the vector of products of two centred values; their order does not matter."""
         one, other = sorted((one, other), key=lambda value: self.canon.names[self.held[value].id])
         first, second = (self._factor(value, condition, named) for value in (one, other))
         whole = SqlType.DOUBLE not in (one.type, other.type)
@@ -143,12 +149,12 @@ class Vectors:
         return Vector(kind, value, condition, lower, upper, centre, whole, len(self.made), text, part)
 
     def _range(self, argument: Expr, condition: Field | None) -> Bounds:
-        """Infer the range of a value in the rows that count."""
+        """Infer the range of a value in the rows that the aggregate counts."""
         test = None if condition is None else definition(Ref(condition))
         return known_range(argument, (*self.facts, *(conjuncts(test) if test is not None else ())))
 
     def _centre(self, argument: Expr, bounds: Bounds) -> float:
-        """Take the steward's typical value, else a calibration's, else the middle of the range: public all three."""
+        """Choose a public centre: the declared typical value, else a calibrated one, else the middle of the range."""
         origin = argument.field.origin if isinstance(argument, Ref) else None
         column = self.catalog.column(origin.table, origin.column) if origin is not None else None
         centre = (bounds.lower + bounds.upper) / 2
@@ -174,10 +180,10 @@ def _ends(values: Vector | Factor) -> str:
 
 
 def summed_range(argument: Expr, ends: Bounds, kind: VectorKind, named: Bounds | None) -> Bounds:
-    """Give the range that values between two ends are clamped to: whole values are stored in 64 bits.
+    """Return the range that each value is clamped to; integers must fit 64 bits.
 
-    Bounds that a question names are those of each value of a mean; of a sum they are of one person's number in a group,
-    and values are only kept from being many times as large.
+    Bounds stated in the query apply to each value of a mean. For a sum they apply to a person's total per group; values
+    are then clamped much wider, only to limit their magnitude.
     """
     bounds = ends
     if named is not None:
@@ -188,7 +194,7 @@ def summed_range(argument: Expr, ends: Bounds, kind: VectorKind, named: Bounds |
 
 
 def _within(bounds: Bounds, named: Bounds) -> Bounds:
-    """Give the part of a range that lies within named bounds; where none does, these alone."""
+    """Intersect a range with stated bounds; if they are disjoint, the stated bounds win."""
     lower, upper = max(bounds.lower, named.lower), min(bounds.upper, named.upper)
     return Bounds(lower, upper) if lower < upper else named
 
@@ -199,7 +205,7 @@ def _wide(named: Bounds) -> Bounds:
 
 
 def moved(formula: Formula, place: Mapping[int, int]) -> Formula:
-    """Let a formula follow its vectors to other positions."""
+    """Renumber the vectors that a formula refers to."""
     if isinstance(formula, QuantileOf):
         return formula
     if isinstance(formula, MomentsOf):

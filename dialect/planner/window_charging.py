@@ -1,9 +1,9 @@
-"""Charged privacy windows: which windows a private source touches, and whether it keeps them apart.
+"""Charged privacy windows: which windows a private relation reads, and whether it keeps their rows apart.
 
-The relation is walked from the boundary down with the predicates of its rows, so that each scan reads no other windows
-than those (`dialect/analysis/proofs.md#touched-windows`); and up again with a field that holds the window of each row,
-for as long as rows of one window are made of that window's (`proofs.md#kept-windows`). Scans read only the rows of the
-windows that the release is charged to (`proofs.md#charged-windows`).
+A top-down pass carries the predicates of the rows to each scan, so that it reads no other windows than they allow
+(`dialect/analysis/proofs.md#touched-windows`). On the way up, a field carries the window of each row as long as each
+row is computed from rows of that window alone (`proofs.md#kept-windows`). Scans read only rows of the windows that the
+release is charged to (`proofs.md#charged-windows`).
 """
 
 from __future__ import annotations
@@ -63,19 +63,20 @@ from dialect.stability.scans import (
 
 @dataclass(frozen=True)
 class Said:
-    """What is true of every row that counts above, as far as it is known."""
+    """Predicates that every row that reaches the release satisfies, pushed down to a relation."""
 
     facts: tuple[Expr, ...] = ()
-    beside: frozenset[Field] = frozenset()  # of which facts speak too: each lies in a row's window, on some day of it
+    beside: frozenset[Field] = frozenset()  # more event times with predicates: each lies in the window of its row
 
     def with_facts(self, facts: Iterable[Expr]) -> Said:
-        """Know more."""
+        """Add predicates."""
         return replace(self, facts=(*self.facts, *facts))
 
     def possible(self, clock: Clock, stretch: Stretch, reading: Reading) -> tuple[date, ...]:
-        """Find the windows that can hold a row: on some day of it, each on its own, everything said is possible.
+        """Find the windows with at least one date on which all predicates are possible.
 
-        Raises Refusal with E_COMPLEX where that takes too many steps (`dialect/analysis/proofs.md#touched-windows`).
+        Each event time is tested on its own. Raises Refusal with E_COMPLEX if that takes too many steps
+        (`dialect/analysis/proofs.md#touched-windows`).
         """
         clocks = [known_of(each, self.facts) for each in (clock, *map(Clock, self.beside))]
         if not any(each.facts for each in clocks):
@@ -88,10 +89,10 @@ class Said:
 def told_by_windows(
     condition: Expr, clocks: Iterable[Field], begins: Iterable[date], stretch: Stretch, reading: Reading
 ) -> bool:
-    """Tell whether every row of some windows meets a condition on one of the clocks, so that it leaves no row out.
+    """Return whether every row of some windows satisfies a condition on one event time, so that it filters nothing.
 
-    Claim: then the rows are the same without it. A condition that reads anything else is never told, nor one for which
-    no steps are left. Proof: proofs.md#whole-windows
+    Claim: then the rows are the same without it. False for a condition that reads anything else, or when the step
+    budget is exhausted. Proof: proofs.md#whole-windows
     """
     known = definition(condition)
     read = set() if known is None else set(fields_of(known))
@@ -106,17 +107,17 @@ def told_by_windows(
 
 @dataclass(frozen=True)
 class Rows:
-    """A relation, rewritten, and how its rows hang on windows."""
+    """A rewritten relation, with the privacy windows its rows depend on."""
 
     relation: Relation
-    begins: frozenset[date] = frozenset()  # of the windows that its scans read; empty of static and public rows
+    begins: frozenset[date] = frozenset()  # first days of the scanned windows; none for static and public rows
     needed: bool = False  # a person without rows in these windows has no row here
-    unit: Field | None = None  # holds the window of each row, of whose rows and static ones alone it is made
-    clocks: frozenset[Field] = frozenset()  # fields whose values lie in the row's window
+    unit: Field | None = None  # window of each row, which is computed from rows of that window and static rows alone
+    clocks: frozenset[Field] = frozenset()  # event times, each in the window of its row
 
 
 def timed(relation: Relation, stretch: Stretch, reading: Reading, said: Said, among: Iterable[date] = ()) -> Rows:
-    """Read no other windows of a table than those that rows can lie in, or that are given."""
+    """Restrict a scan to the windows that its rows can lie in, or to the given ones."""
     assert isinstance(relation.operator, Scan)  # noqa: S101  the caller asks
     clock = clock_of(relation.operator.table, relation.operator.fields)
     if clock is None:
@@ -129,7 +130,7 @@ def timed(relation: Relation, stretch: Stretch, reading: Reading, said: Said, am
 
 
 def with_unit(made: Rows, window: Expr, reading: Reading, clocks: frozenset[Field] = frozenset()) -> Rows:
-    """Let every row hold its window."""
+    """Add a field with the privacy window of each row."""
     unit = replace(computed_field(reading.fresh(), None, window), nullable=False)
     relation = made.relation
     wider = replace(relation, operator=Project(relation, ((unit, window),)), fields=(*relation.fields, unit))
@@ -137,7 +138,7 @@ def with_unit(made: Rows, window: Expr, reading: Reading, clocks: frozenset[Fiel
 
 
 def _possible(table: str, clock: Clock, stretch: Stretch, said: Said, reading: Reading) -> tuple[date, ...]:
-    """Find the windows in which a row can meet all that is said; of no window at all the first one is read."""
+    """Find the windows in which a row can satisfy all predicates; if there are none, the first one is read."""
     found = said.possible(clock, stretch, reading)
     if found:
         return without_gaps(stretch, found)
@@ -154,14 +155,14 @@ NOTHING = Said()
 
 @dataclass(frozen=True)
 class Walk:
-    """The walk over one source, in a dataset with declared windows."""
+    """Rewrite of one source, in a dataset with declared privacy windows; one method per operator."""
 
     stretch: Stretch
     reading: Reading
-    bare: dict[int, Rows] = field(default_factory=dict, compare=False)  # where nothing is said above
+    bare: dict[int, Rows] = field(default_factory=dict, compare=False)  # results without predicates, by relation id
 
     def rows(self, relation: Relation, said: Said = NOTHING) -> Rows:
-        """Rewrite a relation, of whose rows something is said above."""
+        """Rewrite a relation, given the predicates that hold above it."""
         if isinstance(relation, Public):
             return Rows(relation)
         if said == NOTHING and id(relation) in self.bare:
@@ -173,18 +174,18 @@ class Walk:
         return made
 
     def _in_one_window(self, made: Rows) -> Rows:
-        """Let rows that need rows of one window, and of no other, be that window's."""
+        """Assign the window of the single scanned one to rows that cannot exist without rows of it."""
         if made.unit is not None or not made.needed or len(made.begins) != 1:
             return made
         begin = Literal(f"{next(iter(made.begins))} 00:00:00", SqlType.TIMESTAMP)
         return with_unit(made, begin, self.reading)
 
     def scan(self, relation: Relation, said: Said) -> Rows:
-        """Read no other windows of a table than those that rows can lie in."""
+        """Restrict a scan to the windows that its rows can lie in."""
         return timed(relation, self.stretch, self.reading, said)
 
     def filtered(self, relation: Relation, said: Said) -> Rows:
-        """Rows that a condition keeps hang on what they hung on before; what the windows say themselves is left out."""
+        """Filter: window attribution is unchanged; conjuncts that the scanned windows imply are removed."""
         operator = relation.operator
         assert isinstance(operator, Filter)  # noqa: S101
         source = self.rows(operator.source, said.with_facts(facts_of(operator.condition)))
@@ -195,14 +196,14 @@ class Walk:
         return _made(relation, Filter(source.relation, conjunction(left)), source)
 
     def projected(self, relation: Relation, said: Said) -> Rows:
-        """Values computed from a row are of its window."""
+        """Projection: a computed value belongs to the window of its row."""
         operator = relation.operator
         assert isinstance(operator, Project)  # noqa: S101
         source = self.rows(operator.source, said)
         return _made(relation, replace(operator, source=source.relation), source)
 
     def cut(self, relation: Relation, said: Said) -> Rows:
-        """Keep R rows of each person in each window where these are apart, else as many as are R in each."""
+        """Row truncation: R rows per person, in each window if windows are kept apart, else R times their number."""
         operator = relation.operator
         assert isinstance(operator, Cut)  # noqa: S101
         source = self.rows(operator.source, said)
@@ -212,7 +213,7 @@ class Walk:
         return _made(relation, made, source)
 
     def joined(self, relation: Relation, said: Said) -> Rows:
-        """Pairs of rows are of one window where one side alone has windows, or the condition equates both."""
+        """Join: pairs belong to one window if only one side has windows, or if the condition equates both windows."""
         join = relation.operator
         assert isinstance(join, Join)  # noqa: S101
         both = said.with_facts(facts_of(join.condition))
@@ -226,7 +227,7 @@ class Walk:
         return _made(relation, operator, Rows(relation, left.begins | right.begins, needed, unit, clocks))
 
     def _stepped(self, relation: Relation, join: Join, left: Rows, said: Said) -> Rows:
-        """Follow a foreign key: the row that it names lies in the same window, if it has one."""
+        """Foreign-key join: the referenced row lies in the same window, if it has one."""
         right = timed(join.right, self.stretch, self.reading, said, left.begins)
         operator = replace(join, left=left.relation, right=right.relation)
         if left.unit is not None and right.unit is not None:
@@ -245,7 +246,7 @@ class Walk:
         return left.unit, left.clocks | (right.clocks if inner else frozenset())
 
     def chosen(self, relation: Relation, said: Said) -> Rows:
-        """Rows that are chosen by static rows, or by rows of their own window, stay that window's."""
+        """Semi-join: left rows keep their window if selected by static rows or by rows of the same window."""
         join = relation.operator
         assert isinstance(join, SemiJoin)  # noqa: S101
         both = said.with_facts(facts_of(join.condition))
@@ -257,7 +258,7 @@ class Walk:
         return _made(relation, operator, Rows(relation, left.begins | right.begins, needed, unit, clocks))
 
     def grouped(self, relation: Relation, said: Said) -> Rows:
-        """Let the window be a key where another one tells it: groups hold rows of one window then."""
+        """GROUP BY, DISTINCT: a key that determines the window adds it as a key, so that groups stay in one window."""
         group = relation.operator
         assert isinstance(group, Group | Distinct)  # noqa: S101
         source = self.rows(group.source, said)
@@ -272,14 +273,14 @@ class Walk:
         return _made(relation, operator, replace(source, unit=unit, clocks=clocks))
 
     def _told(self, source: Rows, exprs: Sequence[Expr] | map[Ref]) -> bool:
-        """Tell whether one of some expressions is another one in each window."""
+        """Return whether one of some expressions determines the window of a row."""
         if source.unit is None:
             return False
         fixed = isinstance(source.unit.definition, Literal)
         return fixed or any(tells_window(e, (*source.clocks, source.unit), self.stretch.window) for e in exprs)
 
     def windowed(self, relation: Relation, said: Said) -> Rows:
-        """Values over partitions are of one window where each partition is; other windows' rows are then not read."""
+        """Window function: where every partition lies in one privacy window, values do; others are not read."""
         operator = relation.operator
         assert isinstance(operator, Windowed)  # noqa: S101
         source = self.rows(operator.source)
@@ -292,7 +293,7 @@ class Walk:
         return _made(relation, replace(operator, source=source.relation, calls=calls), source)
 
     def combined(self, relation: Relation, said: Said) -> Rows:
-        """Rows of two queries keep their windows where these are gathered, or compared together with whole rows."""
+        """Set operation: rows keep their window under UNION ALL, or if the compared columns determine it."""
         operation = relation.operator
         assert isinstance(operation, SetOperation)  # noqa: S101
         left, right = (
@@ -314,7 +315,7 @@ class Walk:
         return _made(relation, operator, replace(rows, unit=unit, clocks=clocks))
 
     def _apart(self, operation: SetOperation, left: Rows, right: Rows) -> bool:
-        """Tell whether rows of two windows are never equal: nothing is compared, or something that tells the window."""
+        """Return whether rows of two windows never compare equal: UNION ALL, or a column that determines the window."""
         gathered = operation.how == "union" and not operation.distinct
         return gathered or any(self._tell(one, other, left, right) for one, other, _ in operation.columns)
 
@@ -325,14 +326,14 @@ class Walk:
 
 
 def _within(group: Group | Distinct, source: Rows) -> frozenset[Field]:
-    """List the aggregates that give one of the times of their group."""
+    """Return the MIN and MAX aggregates whose value is an event time of their group."""
     return (
         frozenset() if isinstance(group, Distinct) else frozenset(m.field for m in group.measures if _is_one(m, source))
     )
 
 
 def _is_one(measure: Measure, source: Rows) -> bool:
-    """Tell whether an aggregate gives one of the times of its group, whatever the group."""
+    """Return whether an aggregate returns one of the event times of its group: an unfiltered MIN or MAX."""
     argument = measure.arguments[0] if measure.arguments else None
     alone = measure.function in _ONE_OF_THEM and measure.condition is None
     return alone and isinstance(argument, Ref) and argument.field in source.clocks
@@ -343,13 +344,13 @@ def _with(partition: tuple[Expr, ...], unit: Field | None) -> tuple[Expr, ...]:
 
 
 def _of_side(operation: SetOperation, place: int, said: Said) -> Said:
-    """Say of one query's columns what is known of those that hold both."""
+    """Rewrite predicates on the output columns of a set operation over the columns of one side."""
     images: dict[Expr, Expr] = {Ref(columns[2]): expand(Ref(columns[place])) for columns in operation.columns}
     return replace(said, facts=tuple(substituted(fact, images) for fact in said.facts))
 
 
 def _made(relation: Relation, operator: object, rows: Rows) -> Rows:
-    """Put a rewritten operator in a relation's place, and let its fields hold the window."""
+    """Replace the operator of a relation, and add the window field to its fields."""
     fields = relation.fields if rows.unit is None or rows.unit in relation.fields else (*relation.fields, rows.unit)
     return replace(rows, relation=replace(relation, operator=operator, fields=fields))  # type: ignore[arg-type]
 
@@ -371,11 +372,12 @@ _RULES: tuple[tuple[type | tuple[type, ...], _Rule], ...] = (
 def charged_windows(
     source: PerPerson, keys: Sequence[Field], read: Iterable[Field], reading: Reading
 ) -> tuple[PerPerson, Touched]:
-    """Find the windows of a release, and read no others.
+    """Determine the privacy windows that a release is charged to, and rewrite its source to read no others.
 
-    Claim: data without one person's rows of a window that is not charged give the same rows; without those of one that
-    is charged, the same rows but for that person's of that window, unless the release crosses. Needs: `keys`,
-    those of the groups, and `read`, what else of the source is read. Raises: nothing. Proof: proofs.md#charged-windows
+    Claim: without one person's rows of an uncharged window the result rows are the same; without those of a charged
+    window they are the same except for that person's rows of that window, unless the release crosses windows.
+    Needs: `keys`, the group keys, and `read`, the other fields of the source that are read. Raises: nothing.
+    Proof: proofs.md#charged-windows
     """
     dataset = reading.catalog.dataset(source.dataset)
     stretch = kept_stretch(reading.catalog, dataset)
@@ -392,7 +394,7 @@ def charged_windows(
 
 
 def _cut_over_all(source: PerPerson) -> PerPerson:
-    """Let a question's own limit of rows be that of a person, where a person is bounded over all windows."""
+    """Apply the row limit stated in the query per person instead of per window, for a release that crosses windows."""
     operator = source.operator
     return replace(source, operator=replace(operator, window=None)) if isinstance(operator, Cut) else source
 
@@ -413,12 +415,12 @@ def _touched(rows: Rows, derived: frozenset[str], dataset: Dataset) -> Touched:
 
 
 def _static(rows: Rows) -> frozenset[str]:
-    """Charge the rows of tables without time where one can count with none of a window beside it."""
+    """Charge the static window if rows of tables without event time can count without any windowed row."""
     return frozenset() if rows.needed else frozenset({STATIC})
 
 
 def _derived_from(source: PerPerson, read: Iterable[Field], reading: Reading) -> Iterator[str]:
-    """Name the windows that the tables below, or columns that decide something, were computed from."""
+    """Yield the windows that the scanned tables, and the columns that affect the result, were computed from."""
     for used in {*read, *_deciding(source)}:
         found = None if used.origin is None else reading.catalog.column(used.origin.table, used.origin.column)
         yield from () if found is None else found.from_windows
@@ -428,7 +430,7 @@ def _derived_from(source: PerPerson, read: Iterable[Field], reading: Reading) ->
 
 
 def _deciding(source: Relation) -> Iterator[Field]:
-    """Walk the fields that some operator looks at, and all that it tells rows apart by."""
+    """Yield the fields that some operator reads, with those that break ties."""
     for expr in expressions_below(source):
         yield from fields_of(expr)
     for relation in all_below(source):

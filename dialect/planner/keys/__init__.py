@@ -1,6 +1,6 @@
-"""Group keys: which have a public key set, and which must reach a threshold.
+"""Group keys: which have a public key set, and which need partition selection.
 
-The keys of a GROUP BY -> a KeySet, or private keys.
+The keys of a GROUP BY -> a KeySet, or private keys that must reach a threshold.
 
 Modules, each before those that import it:
 

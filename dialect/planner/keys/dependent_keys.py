@@ -1,7 +1,9 @@
 """Dependent keys: group keys determined by a finer time key, computed from its key set.
 
-No impossible combination is enumerated. The day, the month, the name of the day of a time follow from its hour; so
-does a column that is declared to be its date.
+So impossible combinations are never enumerated. Day, month and weekday of a time follow from its hour, and so does a
+column declared to be its date:
+
+    GROUP BY date_trunc('hour', ts), dayname(ts)   ->   one list of hours; dayname is computed from it
 """
 
 from __future__ import annotations
@@ -17,9 +19,9 @@ from dialect.planner.keys.public_domains import PublicList
 
 
 def tellers(exprs: Sequence[Expr], facts: Sequence[Expr]) -> dict[int, int]:
-    """Say of keys by their places which other key tells each: a finer step of the same time.
+    """Map the position of each dependent key to that of the key that determines it: a finer step of the same time.
 
-    Claim: on each row a told key is a function of the other. Proof: dialect/planner/proofs.md#told-keys. Raises:
+    Claim: on each row a dependent key is a function of the other. Proof: dialect/planner/proofs.md#told-keys. Raises:
     nothing.
     """
     dates = _dates(facts)
@@ -39,7 +41,7 @@ def tellers(exprs: Sequence[Expr], facts: Sequence[Expr]) -> dict[int, int]:
 def with_told(
     exprs: Sequence[Expr], found: Sequence[tuple[PublicList, ...] | None], facts: Sequence[Expr]
 ) -> list[tuple[PublicList, ...] | None]:
-    """Let the list of a key stand for the keys that it tells, which need none of their own."""
+    """Compute dependent keys from the key set of the key that determines them, in place of lists of their own."""
     made, dates = list(found), _dates(facts)
     written = [dates.get(expr, expr) for expr in exprs]
     for place, by in tellers(exprs, facts).items():
@@ -53,7 +55,7 @@ def with_told(
 
 
 def over_lists(facts: Sequence[Expr], lists: Collection[PublicList]) -> Iterator[tuple[Expr, Expr]]:
-    """Write what is known of every row over the values of lists, each beside it, where these tell it."""
+    """Rewrite the facts over the values of the public lists: pairs (fact, rewritten fact), where derivable."""
     pairs, dates = [pair for each in lists for pair in each.stands_for], _dates(facts)
     listed = {f for _, new in pairs for f in fields_of(new)}
     cells = {old: new.field for old, new in pairs if isinstance(new, Ref)}
@@ -74,7 +76,7 @@ def _says_nothing(fact: Expr) -> bool:
 
 
 def _dates(facts: Sequence[Expr]) -> Mapping[Expr, Expr]:
-    """Find columns that are said to be the dates of times."""
+    """Map columns to the date expressions that a fact equates them with."""
     equal = [fact.arguments for fact in facts if isinstance(fact, Call) and fact.name == "="]
     pairs = [pair for one, other in equal for pair in ((one, other), (other, one))]
     return {one: day for one, day in pairs if isinstance(one, Ref) and isinstance(day, Call) and day.name == "to_date"}
@@ -98,7 +100,7 @@ def _told(expr: Expr, by: Expr) -> Expr | None:
 
 
 def _alone(expr: Expr, found: tuple[PublicList, ...] | None) -> tuple[PublicList, Field] | None:
-    """Give the one list of a key that stands for all of it, value by value, and the field that holds these."""
+    """Return the single list that enumerates a key itself, and the field of its values; None otherwise."""
     if found is None or len(found) != 1:
         return None
     (old, new), *_ = found[0].stands_for

@@ -1,9 +1,9 @@
-"""Group keys -> the public list of all their values, found without the data, or none.
+"""Key sets: the public list of all key tuples of a GROUP BY, derived without data, or None for private keys.
 
 Proof: `dialect/planner/proofs.md#key-sets`.
 
-A key set is itself a public relation: public lists multiplied, filtered by what is known of every row, and carried
-through the key expressions. Each list replaces one sub-expression of the keys.
+A key set is itself a public relation: the cross product of public lists, filtered by predicates that every row
+satisfies, and projected through the key expressions. Each list replaces one subexpression of the keys.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ from dialect.planner.keys import public_domains
 from dialect.planner.keys.dependent_keys import over_lists, with_told
 from dialect.planner.keys.public_domains import Listed, PublicList, together, whole_numbers
 
-MAX_KEYS = 1_000_000  # values in one list, before anything is generated
-MAX_PRODUCT = 2 * MAX_KEYS  # combinations of lists whose lengths are known; conditions may leave fewer keys
+MAX_KEYS = 1_000_000  # values of one list
+MAX_PRODUCT = 2 * MAX_KEYS  # combinations of lists, before predicates filter them
 
-_YEAR, _CENTURY = 366, 36_525  # days: on as many as a year has, parts of a date have all their values
+_YEAR, _CENTURY = 366, 36_525  # in days; over a whole year, date parts take all their values
 _TIME_STEPS = {"date_trunc", "time_bucket", "to_date", "year"}
 
 
 def key_set(keys: Sequence[Field], source: PerPerson, reading: Reading) -> KeySet | None:
-    """Find the public list of all key tuples; None if any key is private; raises Refusal with E_KEY if too long."""
+    """Build the public list of all key tuples; None if any key is private; raises Refusal with E_KEY if too long."""
     exprs = [expand(Ref(key)) for key in keys]
     lists = lists_of(exprs, source, reading)
     if lists is None:
@@ -60,7 +60,7 @@ def key_set(keys: Sequence[Field], source: PerPerson, reading: Reading) -> KeySe
 
 
 def lists_of(exprs: Sequence[Expr], source: PerPerson, reading: Reading) -> dict[Expr, PublicList] | None:
-    """Find the public lists of some keys, each once, by what they stand for; None if any key is private."""
+    """Find the public lists of the keys, by the subexpression each replaces; None if any key is private."""
     found = with_told(exprs, [_lists(expr, source.facts, reading, True) for expr in exprs], source.facts)
     lists: dict[Expr, PublicList] = {}
     for i, (expr, each) in enumerate(zip(exprs, found, strict=True)):
@@ -75,7 +75,7 @@ def lists_of(exprs: Sequence[Expr], source: PerPerson, reading: Reading) -> dict
 def _shorter(
     expr: Expr, found: tuple[PublicList, ...], others: Collection[Expr], reading: Reading
 ) -> tuple[PublicList, ...]:
-    """Use the constants of a CASE in the place of a product of lists that no other key needs."""
+    """Replace a product of lists that no other key needs by the constants of a CASE."""
     alone = sum(each.stands_for[0][0] not in others for each in found)
     constants = _branches(expr, reading) if isinstance(expr, Case) and alone > 1 else None
     return found if constants is None else (constants,)
@@ -126,10 +126,10 @@ def _key_field(image: Expr, reading: Reading) -> Field:
 
 
 def _lists(expr: Expr, facts: Sequence[Expr], reading: Reading, booleans: bool) -> tuple[PublicList, ...] | None:
-    """Find lists whose product, carried through the expression, holds all its values.
+    """Find lists whose product, projected through the expression, contains all its values.
 
-    `booleans`: whether a condition on anything may stand as true and false; among the tests of a CASE of constants it
-    may not, for the constants are a shorter list.
+    `booleans`: whether a condition may be listed as true and false. Not inside a CASE of constants, whose constants are
+    a shorter list.
     """
     if isinstance(expr, Literal):
         return ()
@@ -172,7 +172,7 @@ def _own_list(expr: Expr, facts: Sequence[Expr], reading: Reading) -> PublicList
 
 
 def _of_alternatives(expr: Ref, reading: Reading) -> PublicList | None:
-    """Use the lists of both queries of a set operation, where both have one."""
+    """Combine the lists of both sides of a set operation; None unless both have one."""
     found: list[Listed] = []
     for alternative in expr.field.alternatives:
         value = expand(alternative.expr)
@@ -195,7 +195,7 @@ def _branches(expr: Case, reading: Reading) -> PublicList | None:
 
 
 def _on_few_days(expr: Call, facts: Sequence[Expr], reading: Reading) -> PublicList | None:
-    """Use the values that a part of a date has on known days: of declared ones where these are less than a year."""
+    """List the values of a date part on known dates, if these are less than a year (a century if closed)."""
     found = public_domains.of_images(expr, "day", facts, reading)
     if found is None or found.size is None or found.size >= (_CENTURY if found.source.closed else _YEAR):
         return None
@@ -203,7 +203,7 @@ def _on_few_days(expr: Call, facts: Sequence[Expr], reading: Reading) -> PublicL
 
 
 def _intrinsic(expr: Call, facts: Sequence[Expr], reading: Reading, booleans: bool) -> PublicList | None:
-    """Use the values that a function can give whatever it is applied to."""
+    """List the values that a function can return for any argument."""
     row = function(expr.function)
     nulls = (None,) if nullable(expr, far=False) else ()
     if row.name in _TIME_STEPS:

@@ -1,4 +1,4 @@
-"""Keys without a public list: which of them could reach a threshold."""
+"""Private keys: keys without a public key set, refused if no value could pass a threshold."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LISTS = (SqlType.VARCHAR_LIST, SqlType.BIGINT_LIST)
 
 
 def check_private_keys(keys: Sequence[Field], reading: Reading) -> None:
-    """Refuse private keys that are different for almost every row: none would reach a threshold."""
+    """Refuse keys that are nearly unique per row, as none would pass a threshold; raises Refusal with E_KEY."""
     sql = reading.sql
     for key in keys:
         expr = expand(Ref(key))
@@ -41,14 +41,14 @@ def check_private_keys(keys: Sequence[Field], reading: Reading) -> None:
 
 
 def _whole_part(expr: Expr) -> Expr | None:
-    """Find the innermost whole number that all else in a key is computed of; None where there is none."""
+    """Return the innermost integer expression that the rest of a key is computed from; None if there is none."""
     parts = [part for part in children(expr) if not isinstance(part, Literal)]
     inner = _whole_part(parts[0]) if len(parts) == 1 and isinstance(expr, Call) else None
     return expr if inner is None and is_whole(expr) else inner
 
 
 def _fine_time(expr: Expr, text: str, reading: Reading) -> Refusal:
-    """Refuse a time, or steps of one of which nobody says where it ends: the declared dates of its rows do."""
+    """Build the refusal of a raw time, or of steps of a time without known bounds; suggests the declared dates."""
     time = _time_of(expr)
     moment, date = plain_text(time), _date_of(time, reading)
     why, coarse = f"{text} has a value of its own in almost every row.", f"date_trunc('hour', {text})"
@@ -61,7 +61,7 @@ def _fine_time(expr: Expr, text: str, reading: Reading) -> Refusal:
 
 
 def _date_of(time: Expr, reading: Reading) -> tuple[str, ValueRange] | None:
-    """Find the column of a time's date, and the range that is declared of it."""
+    """Return the column with the date of a time, and its declared range."""
     origin = time.field.origin if isinstance(time, Ref) else None
     table = None if origin is None else reading.catalog.table(origin.table)
     if table is None or origin is None or origin.column != table.time_column or table.date_column is None:
@@ -71,12 +71,12 @@ def _date_of(time: Expr, reading: Reading) -> tuple[str, ValueRange] | None:
 
 
 def _time_of(expr: Expr) -> Expr:
-    """Give the time that a coarser one is made of; itself where it is none."""
+    """Return the time that is truncated or bucketed; the expression itself if it is neither."""
     return expr.arguments[-1] if isinstance(expr, Call) and expr.name in _COARSER else expr
 
 
 def _asked_by(sql: str, name: str, coarse: str, condition: str) -> tuple[Suggestion, ...]:
-    """Write a question with a coarser key: as it is, and where a condition must say the ends."""
+    """Rewrite the query with a coarser key, without and with a WHERE that bounds it."""
     key = "" if coarse == name else f"groups by {coarse}"
     made = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", lambda _: coarse, sql, flags=re.IGNORECASE)
     with_end, found = re.subn(r"\bwhere\b", f"WHERE {condition} AND", made, count=1, flags=re.IGNORECASE)

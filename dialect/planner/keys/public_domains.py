@@ -1,10 +1,10 @@
-"""Public key sets: relations without private data that hold every value which an expression can have.
+"""Public domains: public relations that contain every value a key expression can have.
 
-A set operation's column has the values of either of its queries (`dialect/planner/proofs.md#set-operations`).
+A column of a set operation has the values of either side (`dialect/planner/proofs.md#set-operations`).
 
-Whole-numbered keys over numbers with public ends, such as age // 10 or floor(dwell_min / 10), have all numbers between
-the ends (`dialect/planner/proofs.md#key-sets`). Ends are the declared bounds of columns, narrowed by predicates. Rows
-may break the declared ones: these lists are never closed.
+An integer key with public bounds, such as age // 10 or floor(dwell_min / 10), has all integers between its bounds
+(`dialect/planner/proofs.md#key-sets`). Bounds are those declared for columns, narrowed by predicates. Rows may violate
+declared bounds, so these lists are never closed.
 """
 
 from __future__ import annotations
@@ -49,16 +49,16 @@ ONE_DAY = "1 day"
 
 @dataclass(frozen=True)
 class PublicList:
-    """A public list of values that stands for a sub-expression of the keys."""
+    """A public list of values for a subexpression of the keys."""
 
-    stands_for: tuple[tuple[Expr, Expr], ...]  # what is replaced -> reference into the relation
+    stands_for: tuple[tuple[Expr, Expr], ...]  # (replaced key subexpression, expression over the relation)
     source: KeySource
-    size: int | None = None  # how many values, where that is known before anything runs
-    optional: bool = False  # keys may as well be private, where there would be too many
+    size: int | None = None  # number of values, if known statically
+    optional: bool = False  # falls back to private keys if too long
 
 
 def of_public(expr: Ref) -> PublicList | None:
-    """Use the public relation that a field was joined from; its fields keep their combinations."""
+    """Use the public relation that a field was joined from; combinations of its fields are preserved."""
     public = public_list(expr.field)
     if public is None:
         return None
@@ -74,19 +74,19 @@ def _table_name(public: Public) -> str:
 
 
 def of_values(expr: Expr, values: Sequence[Literal], what: str, reading: Reading, closed: bool = True) -> PublicList:
-    """Use values given one by one."""
+    """Build a list of constants."""
     made = Field(reading.fresh(), None, expr.type, nullable=any(value.value is None for value in values))
     relation = Public(Values(tuple((value,) for value in values), (made,)), (made,))
     return PublicList(((expr, Ref(made)),), KeySource(relation, what, closed), len(values))
 
 
 def literals(values: Sequence[object], kind: SqlType) -> tuple[Literal, ...]:
-    """Make constants of one type, each once."""
+    """Make distinct literals of one type."""
     return tuple(dict.fromkeys(stored_literal(value, kind) for value in values))
 
 
 def of_ends(expr: Expr, lower: Literal, upper: Literal, what: str, reading: Reading, closed: bool = True) -> PublicList:
-    """Use all integers, or all dates, between two ends."""
+    """Build the list of all integers, or all dates, between two ends."""
     if expr.type is SqlType.BIGINT:
         size = max(0, int(upper.value or 0) - int(lower.value or 0) + 1)
         return _series(expr, lower, upper, "1", size, what, reading, closed)
@@ -95,7 +95,7 @@ def of_ends(expr: Expr, lower: Literal, upper: Literal, what: str, reading: Read
 
 
 def of_whole_numbers(expr: Expr, lower: int, upper: int, what: str, reading: Reading) -> PublicList:
-    """Use all whole numbers between two ends that rows may break, in the expression's own type."""
+    """Build the list of all integers between declared bounds, in the type of the expression; rows may violate it."""
     ends = Literal(lower, SqlType.BIGINT), Literal(upper, SqlType.BIGINT)
     listed = _series(expr, *ends, "1", max(0, upper - lower + 1), what, reading, closed=False)
     return replace(listed, optional=True)
@@ -104,7 +104,7 @@ def of_whole_numbers(expr: Expr, lower: int, upper: int, what: str, reading: Rea
 def of_times(
     expr: Expr, first: datetime, last: datetime, step: str, what: str, reading: Reading, closed: bool = True
 ) -> PublicList:
-    """Use all steps of time from the first to the last."""
+    """Build the list of all time steps from first to last."""
     lower, upper = (Literal(text_of(end, expr.type), expr.type) for end in (first, last))
     return _series(expr, lower, upper, step, count_steps(step, first, last), what, reading, closed)
 
@@ -120,7 +120,7 @@ def _series(
 
 
 def declared(expr: Ref, reading: Reading) -> PublicList | None:
-    """Use the domain that the steward declared for a private column; NULL is in it where the column allows it."""
+    """Build the list of a private column's declared domain, with NULL if the column is nullable."""
     domain, field = expr.field.domain, expr.field
     closed = field.complete and domain is not None
     if domain is None and field.type is SqlType.BOOLEAN:
@@ -145,7 +145,7 @@ def _column_of(expr: Ref, domain: ColumnOf, reading: Reading, closed: bool) -> P
 
 
 def column_values(domain: ColumnOf, reading: Reading) -> Public:
-    """List the values of a public column, each once."""
+    """Return the distinct values of a public column, as a relation."""
     table = reading.catalog.table(domain.table)
     column = table.column(domain.column) if table is not None else None
     assert table is not None and column is not None  # noqa: S101  the catalog reader checks both
@@ -154,7 +154,7 @@ def column_values(domain: ColumnOf, reading: Reading) -> Public:
 
 
 def padded(found: PublicList, with_null: bool) -> PublicList:
-    """Add NULL to a list of one column."""
+    """Add NULL to a one-column list."""
     if not with_null:
         return found
     relation = with_null_row(found.source.relation)
@@ -165,7 +165,7 @@ def padded(found: PublicList, with_null: bool) -> PublicList:
 
 
 def of_time_steps(expr: Call, facts: Sequence[Expr], reading: Reading) -> PublicList | None:
-    """Use all units of time between ends that the question or the catalog says."""
+    """Build the list of truncated times between bounds in the query or the catalog; None without bounds."""
     place = expr.arguments[-1]
     ends = between(place, facts) or _declared_days(place, facts)
     if ends is None:
@@ -173,14 +173,14 @@ def of_time_steps(expr: Call, facts: Sequence[Expr], reading: Reading) -> Public
     closed = between(place, facts) is not None
     try:
         found = _between_times(expr, moment(str(ends[0].value)), moment(str(ends[1].value)), closed, reading)
-    except OverflowError:  # outside of the years that Python can say
+    except OverflowError:  # outside the years of datetime
         return None
     own = _own(place)
     return padded(found, not closed and own is not None and own.nullable)
 
 
 def of_images(expr: Call, unit: str, facts: Sequence[Expr], reading: Reading) -> PublicList | None:
-    """Use what a function gives on each unit of time between known ends, having one value on each of them."""
+    """Build the list of a function's values on each time unit between known bounds; it must be constant per unit."""
     place = expr.arguments[0]
     ends, closed = between(place, facts), True
     if ends is None:
@@ -191,7 +191,7 @@ def of_images(expr: Call, unit: str, facts: Sequence[Expr], reading: Reading) ->
     try:
         first, last = (truncated(unit, moment(str(end.value))) for end in ends)
         times = of_times(place, first, last, f"1 {unit}", "a range of time", reading, closed)
-    except OverflowError:  # outside of the years that Python can say
+    except OverflowError:  # outside the years of datetime
         return None
     ((_, time),) = times.stands_for
     made = Field(reading.fresh(), None, expr.type, nullable=False)
@@ -219,7 +219,7 @@ def _between_times(expr: Call, first: datetime, last: datetime, closed: bool, re
 
 
 def _declared_days(place: Expr, facts: Sequence[Expr]) -> tuple[Literal, Literal] | None:
-    """Find the first and last moment of the days that a declared range names: of a column, or of its date."""
+    """Return the first and last moment of a declared date range, of a time column or of its date column."""
     dates = (day for day, time in dates_of(facts) if time == place)
     own = next((f for f in (_own(place), *dates) if f is not None and isinstance(f.domain, ValueRange)), None)
     if own is None or not isinstance(own.domain, ValueRange) or own.type is SqlType.BIGINT:
@@ -230,22 +230,22 @@ def _declared_days(place: Expr, facts: Sequence[Expr]) -> tuple[Literal, Literal
 
 
 def _own(place: Expr) -> Field | None:
-    """Find the column that a time is, as it is stored or on the clock of its zone."""
+    """Return the column that a time expression reads, directly or in its time zone."""
     own = place.arguments[0] if isinstance(place, Call) and place.name == "wall" else place
     return own.field if isinstance(own, Ref) else None
 
 
 @dataclass(frozen=True)
 class Listed:
-    """The list of one query's column."""
+    """Key set of one side of a set operation."""
 
     keys: KeySet
-    size: int | None  # how many values, where that is known before anything runs
-    optional: bool  # keys may as well be private
+    size: int | None  # number of values, if known statically
+    optional: bool  # falls back to private keys
 
 
 def together(expr: Ref, lists: Sequence[Listed], reading: Reading) -> PublicList:
-    """Use what is in any of some lists of one column; equal lists stand once."""
+    """Build the union of lists of one column; equal lists are used once."""
     unique = tuple({_text(each.keys): each for each in lists}.values())
     relation = reduce(partial(_union, expr, reading), (each.keys.relation for each in unique))
     what = " and ".join(dict.fromkeys(source.what for each in unique for source in each.keys.sources)) or "constants"
@@ -265,15 +265,15 @@ def _union(expr: Ref, reading: Reading, left: Public, right: Public) -> Public:
 
 
 def _text(keys: KeySet) -> str:
-    """Write a list of keys so that equal texts mean equal lists."""
+    """Return the canonical text of a key set."""
     canon = Canon()
     rows = canon.relation(keys.relation)
     return f"{rows} by {', '.join(canon.names[f.id] for f in keys.keys)}"
 
 
-MOST_OPTIONAL = 10_000  # of integers that spread further, few are likely to occur: their keys are private
-MOST_COMBINED = 1_000_000  # combinations of the values of integer columns, of which fewer keys are made
-LARGEST = 2.0**53 - 1  # beyond it the arithmetic of ranges is not exact for integers
+MOST_OPTIONAL = 10_000  # longer integer ranges are probably sparse: private keys instead
+MOST_COMBINED = 1_000_000  # combinations of integer column values, before deduplication
+LARGEST = 2.0**53 - 1  # integers are exact in DOUBLE up to here
 _NUMBERS = (SqlType.BIGINT, SqlType.DOUBLE)
 _NULL_WHERE_TOO_LARGE = {"+", "-", "*", "negative", "abs", "round", "trunc", "gcd", "lcm"}
 _NULL_WHERE_TOO_LARGE |= {"&", "|", "xor", "~", "<<", ">>", "bit_count"}
@@ -281,14 +281,14 @@ _GIVES_WHOLE = {"floor", "ceil", "trunc", "round"}
 
 
 def is_whole(expr: Expr) -> bool:
-    """Tell whether a call gives nothing but whole numbers."""
+    """Return whether a call always returns whole numbers."""
     if not isinstance(expr, Call):
         return False
     return expr.type is SqlType.BIGINT or (expr.name in _GIVES_WHOLE and len(expr.arguments) == 1)
 
 
 def whole_numbers(expr: Expr, facts: Sequence[Expr], reading: Reading) -> tuple[PublicList, ...] | None:
-    """Find lists of every whole number that a call gives for values within their ends; None if it may give too many."""
+    """List every integer that a call returns on values within their bounds; None if there may be too many."""
     narrow = narrowed(expr, facts) if is_whole(expr) else None
     if narrow is None or not any(f.type in _NUMBERS for f in fields_of(narrow)):
         return None
@@ -313,7 +313,7 @@ def _between(ends: Bounds) -> int:
 
 
 def _combined(expr: Expr) -> int | None:
-    """Count the combinations of the values of the columns that a call reads; None if it reads others than integers."""
+    """Count the combinations of the values of the integer columns that a call reads; None if it reads others."""
     columns = fields_of(expr)
     if not all(f.type is SqlType.BIGINT and _exact(f.bounds) for f in columns):
         return None
@@ -321,7 +321,7 @@ def _combined(expr: Expr) -> int | None:
 
 
 def _of_columns(expr: Expr, reading: Reading) -> tuple[PublicList, ...]:
-    """List the values of each integer column that a call reads: its keys are their images."""
+    """List the values of each integer column that a call reads; the keys are computed from their combinations."""
     lists: list[PublicList] = []
     for f in dict.fromkeys(fields_of(expr)):
         ends = f.bounds or UNKNOWN
@@ -333,7 +333,7 @@ def _of_columns(expr: Expr, reading: Reading) -> tuple[PublicList, ...]:
 
 
 def _computed_exactly(expr: Expr) -> bool:
-    """Tell whether ranges of integers stay where doubles have them all."""
+    """Return whether all integer ranges in an expression are exact in DOUBLE."""
     if expr.type is SqlType.BIGINT:
         ends = range_of(expr)
         if any(LARGEST < abs(end) < math.inf for end in (ends.lower, ends.upper)):
@@ -342,7 +342,7 @@ def _computed_exactly(expr: Expr) -> bool:
 
 
 def _may_be_null(expr: Expr) -> bool:
-    """Tell whether a call can be NULL for values within their ends: what fits there does not overflow."""
+    """Return whether a call can be NULL on values within their bounds; a range that fits cannot overflow."""
     if isinstance(expr, Literal):
         return expr.value is None
     if isinstance(expr, Ref):

@@ -1,6 +1,6 @@
 """View matching: whether a stored release answers another plan.
 
-Two PrivatePlans -> how the groups of one are made of the groups of the other.
+Two PrivatePlans -> how the groups of one are computed from the groups of the other.
 
 Modules, each before those that import it:
 

@@ -1,8 +1,9 @@
-"""Predicate regions: which predicates of several questions a row satisfies together.
+"""Predicate regions: which predicates of several queries a row can satisfy together.
 
-Proof: `dialect/planner/proofs.md#row-sets`. Each predicate is split into simple ones that compare an expression with
-constants. A row is described by its relation to each such expression: equal to one of the constants, between two of
-them, NULL. Rows that are alike in all of these satisfy the same predicates, so finitely many regions stand for all.
+Proof: `dialect/planner/proofs.md#row-sets`. Each predicate is decomposed into simple conditions, which compare one
+expression (the subject) with constants. The constants divide the values of a subject into atoms: equal to a constant,
+between two neighbouring ones, NULL. A region is one atom per subject. Rows of one region satisfy the same predicates,
+so finitely many regions represent all rows.
 """
 
 from __future__ import annotations
@@ -25,25 +26,25 @@ from dialect.functions.inference import nullable
 from dialect.functions.registry import function
 
 Constant = int | float | str | datetime
-Said = tuple[Expr, bool, tuple[Constant, ...]]  # of what, whether it is held against constants, and against which
+Said = tuple[Expr, bool, tuple[Constant, ...]]  # subject, whether it is compared with constants, and the constants
 
 _ORDER = {"<": (-1,), "<=": (-1, 0), ">": (1,), ">=": (0, 1), "=": (0,), "<>": (-1, 1)}
 _MIRROR = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 EQUAL = {"is not distinct from": (0,), "is distinct from": (-1, 1)}
-SIGNS = _ORDER | EQUAL  # on which side of a constant they are true
+SIGNS = _ORDER | EQUAL  # operator -> sides of the constant (-1, 0, 1) on which it is true
 _TEXT_SIGNS = ("=", "<>", *EQUAL)
 _OF_TRUTHS = ("and", "or", "not", "is true", "is false")
 
 
 def is_of_truths(expr: Expr) -> TypeGuard[Call]:
-    """Tell whether an expression is put together of conditions by AND, OR, NOT and their like."""
+    """Return whether an expression is a Boolean combination of conditions: AND, OR, NOT, IS TRUE, ..."""
     if not isinstance(expr, Call):
         return False
     return expr.name in _OF_TRUTHS or (expr.name == "is null" and expr.arguments[0].type is SqlType.BOOLEAN)
 
 
 def all_said(condition: Expr) -> Iterator[Said]:
-    """Walk what the simple conditions say that one is put together of."""
+    """Yield the decomposition of each simple condition in a Boolean combination."""
     if is_of_truths(condition):
         for part in condition.arguments:
             yield from all_said(part)
@@ -52,7 +53,10 @@ def all_said(condition: Expr) -> Iterator[Said]:
 
 
 def said(simple: Expr) -> Said:
-    """Find what a simple condition speaks of, and the constants; itself where it is but true, false or NULL."""
+    """Decompose a simple condition into its subject and the constants it is compared with.
+
+    A condition of another form is its own subject, and only true, false or NULL.
+    """
     if isinstance(simple, Call) and simple.name == "is null":
         return simple.arguments[0], True, ()
     if isinstance(simple, Call) and (simple.name in SIGNS or simple.name == "in"):
@@ -64,7 +68,7 @@ def said(simple: Expr) -> Said:
 
 
 def signs(simple: Call, subject: Expr) -> Iterator[tuple[str, Constant]]:
-    """Walk how a condition holds something against constants, if it holds it against nothing else."""
+    """Yield the comparisons of a subject with constants; nothing if a condition compares it with anything else."""
     if simple.name == "in":
         others = simple.arguments[1:] if simple.arguments[0] == subject else ()
         yield from (("=", each) for each in _constants(subject, others))
@@ -76,7 +80,7 @@ def signs(simple: Call, subject: Expr) -> Iterator[tuple[str, Constant]]:
 
 
 def _constants(subject: Expr, others: Sequence[Expr]) -> list[Constant]:
-    """Read constants as values of what they are held against; none where one of them is no such value."""
+    """Convert constants to the type of the subject; empty if one of them cannot be converted."""
     found = [_constant(each, subject.type) if isinstance(each, Literal) else None for each in others]
     read = [each for each in found if each is not None]
     return read if len(read) == len(found) else []
@@ -99,12 +103,12 @@ def _constant(literal: Literal, kind: SqlType) -> Constant | None:
 def _moment(text: str) -> datetime | None:
     try:
         return moment(text)
-    except ValueError:  # outside of the years that Python can say
+    except ValueError:  # outside the years of datetime
         return None
 
 
 def allowed(expr: Expr) -> list[Constant] | None:
-    """List the values that an expression can have for certain, NULL apart; None where that is not known."""
+    """Return all values that an expression can have, except NULL; None if they are not known."""
     if isinstance(expr, Ref) and expr.field.complete and isinstance(expr.field.domain, ValueList):
         values = tuple(value for value in expr.field.domain.values if value is not None)
     elif isinstance(expr, Call):
@@ -117,7 +121,7 @@ def allowed(expr: Expr) -> list[Constant] | None:
 
 
 def within(expr: Expr) -> tuple[Constant, Constant] | None:
-    """Find the whole numbers or days that an expression lies between for certain, NULL apart."""
+    """Return the inclusive range of an integer or date column that every row respects, except NULL; None if unknown."""
     declared = expr.field.domain if isinstance(expr, Ref) and expr.field.complete else None
     if not isinstance(declared, ValueRange) or expr.type not in (SqlType.BIGINT, SqlType.DATE):
         return None
@@ -126,7 +130,7 @@ def within(expr: Expr) -> tuple[Constant, Constant] | None:
 
 
 def neighbours(expr: Expr, one: Constant, other: Constant) -> bool:
-    """Tell whether no value lies between two constants."""
+    """Return whether no value lies strictly between two constants."""
     if isinstance(one, datetime) and isinstance(other, datetime):
         return expr.type is SqlType.DATE and (other - one).days <= 1
     return expr.type is SqlType.BIGINT and isinstance(one, int) and isinstance(other, int) and other - one <= 1
@@ -134,25 +138,25 @@ def neighbours(expr: Expr, one: Constant, other: Constant) -> bool:
 
 MOST_KINDS = 512
 MOST_PATTERNS = 128
-Conditions = Mapping[str, Expr]  # by their canonical texts; all are met
-Pattern = tuple[bool, ...]  # of one kind of row: which sets it is in
-Read = dict[str, tuple[Said, ...]]  # by canonical texts: what was read of conditions, in the order of the text
+Conditions = Mapping[str, Expr]  # canonical text -> condition; a conjunction
+Pattern = tuple[bool, ...]  # of one region: its membership in each set
+Read = dict[str, tuple[Said, ...]]  # canonical text -> simple conditions, in order of appearance
 
 
 class RowSets:
-    """Sets of rows by their conditions, in words that mean the same in all, as far as few kinds of rows make them.
+    """Row sets of several queries, each the conjunction of its conditions, over at most MOST_KINDS regions.
 
-    Claim: on every data set each row's true pattern over the sets is among `patterns`, or the row is in none of them.
-    Proof: dialect/planner/proofs.md#row-sets
+    Claim: on every data set each row's true pattern of memberships is among `patterns`, or the row is in none of the
+    sets. Proof: dialect/planner/proofs.md#row-sets
     """
 
     def __init__(self, read: Read | None = None) -> None:
         self._sets: list[Conditions] = []
-        self._read: Read = {} if read is None else read  # by whoever looks at several sets of the same rows
+        self._read: Read = {} if read is None else read  # cache shared by callers with several sets of the same rows
         self._kinds = _Kinds({})
 
     def add(self, conditions: Conditions) -> bool:
-        """Add a set, unless it would make too many kinds; tell whether it was added."""
+        """Add a row set unless it needs too many regions; returns whether it was added."""
         self._read |= {text: tuple(all_said(each)) for text, each in conditions.items() if text not in self._read}
         kinds = _Kinds.of([*self._sets, conditions], self._read)
         if kinds is None:
@@ -162,19 +166,22 @@ class RowSets:
         return True
 
     def patterns(self) -> tuple[Pattern, ...]:
-        """Say in which sets a row may be together: one pattern for each kind in any; none of too many."""
+        """Return the possible patterns of membership, one Boolean per set; empty if there are too many."""
         return tuple(self._kinds.patterns(self._sets, self._read))
 
 
 class _Subject:
-    """One thing that conditions speak of, and the constants that they hold it against."""
+    """One expression that conditions compare, and the constants they compare it with."""
 
     def __init__(self, expr: Expr, compared: bool, ended: AbstractSet[Field]) -> None:
         self.expr, self.compared, self.constants = expr, compared, set[Constant]()
         self.nullable = nullable(expr, far=not all(field in ended or _is_near(field) for field in fields_of(expr)))
 
     def atoms(self) -> list[int | None]:
-        """List what a row may be: 2 i + 1 is the constant i, 2 i lies before it, None is NULL; truths are 0 and 1."""
+        """Return the atoms of a subject: 2 i + 1 is the constant i, 2 i lies before it, None is NULL.
+
+        A subject that is a condition itself has the atoms 0 (false) and 1 (true).
+        """
         nulls: list[int | None] = [None] if self.nullable else []
         if not self.compared:
             return [0, 1, *nulls]
@@ -189,16 +196,16 @@ class _Subject:
 
     @cached_property
     def ordered(self) -> list[Constant]:
-        """List the constants in their order, when all are known."""
-        return sorted(self.constants)  # all are of one type
+        """Constants in ascending order, once all are collected."""
+        return sorted(self.constants)  # of one type
 
     def place(self, value: Constant) -> int:
-        """Find the atom that a value belongs to."""
+        """Return the atom that contains a value."""
         return 2 * bisect_left(self.ordered, value) + (value in self.constants)
 
 
 class _Kinds:
-    """Every combination of what a row may be, each one bit of a whole number."""
+    """All regions, one per bit of an integer; a set of regions is a bit mask."""
 
     def __init__(self, subjects: Mapping[Expr, _Subject]) -> None:
         self.subjects = subjects
@@ -215,7 +222,7 @@ class _Kinds:
 
     @classmethod
     def of(cls, sets: Sequence[Conditions], simple: Mapping[str, Sequence[Said]]) -> _Kinds | None:
-        """Find all kinds that conditions tell apart which not all sets have; None where they are too many."""
+        """Build the regions of all conditions that are not common to all sets; None if there are too many."""
         every = dict.fromkeys(text for some in sets for text in some)
         common = [text for text in every if all(text in some for some in sets)]
         ended = _ended([sets[0][text] for text in common])
@@ -233,13 +240,13 @@ class _Kinds:
         return cls(subjects)
 
     def patterns(self, sets: Sequence[Conditions], simple: Mapping[str, Sequence[Said]]) -> Iterator[Pattern]:
-        """Walk the patterns of the kinds that are in any set.
+        """Yield the membership patterns of the regions that lie in any set.
 
-        Conditions that speak of what is not told apart are conditions of every set.
+        Conditions on subjects that do not divide regions are common to all sets, and are skipped.
         """
         every = dict.fromkeys(text for some in sets for text in some)
         known = {text for text in every if all(expr in self.subjects for expr, *_ in simple[text])}
-        classes = [(0, self.all)]  # what is so far known of a kind: one bit for each set, the first one highest
+        classes = [(0, self.all)]  # (memberships so far, one bit per set, first set highest; mask of regions)
         for some in sets:
             inside = self.all
             for text in known & some.keys():
@@ -256,7 +263,10 @@ class _Kinds:
         yield from (tuple(bit == "1" for bit in f"{each:0{len(sets)}b}") for each in told)
 
     def _truth(self, expr: Expr, simple: Iterator[Said]) -> tuple[int, int]:
-        """Find the kinds on which a condition is true, and those on which it is false; `simple` is read of it."""
+        """Return two masks: the regions where a condition is true, and those where it is false.
+
+        `simple` yields the decompositions of its simple conditions in order.
+        """
         if isinstance(expr, Literal):
             return (self.all if expr.value is True else 0), (self.all if expr.value is False else 0)
         if is_of_truths(expr):
@@ -295,12 +305,12 @@ class _Kinds:
 
 
 def _ended(conditions: Sequence[Expr]) -> frozenset[Field]:
-    """Find the times that lie between two ends on every row, so that none is beyond all calendars."""
+    """Return the times that the conditions bound on both sides, so that no value is out of the calendar's range."""
     times = (part for each in conditions for part in children(each) if not isinstance(part, Literal))
     columns = (part for part in times if isinstance(part, Ref) or (isinstance(part, Call) and part.name == "wall"))
     return frozenset(field for part in columns if between(part, conditions) for field in fields_of(part))
 
 
 def _is_near(field: Field) -> bool:
-    """Tell whether every row holds one of a declared range of days."""
+    """Return whether every row's value lies in a declared range of dates."""
     return field.complete and isinstance(field.domain, ValueRange)

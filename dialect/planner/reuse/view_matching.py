@@ -1,11 +1,12 @@
-"""View matching: how the groups of one release are made of the groups of another.
+"""View matching: how the groups of one release are computed from the groups of another.
 
-Proof: `dialect/analysis/proofs.md#derivation`. Only text, catalog and lists without private data are looked at: the
-numbers of neither.
+Proof: `dialect/analysis/proofs.md#derivation`. Decided from text, catalog and public lists; no released number is read.
 
-Parts of a stored release add up to the wanted groups of some rows, not of just those that are wanted; the coefficients
-that make the wanted numbers of such parts are found elsewhere, from the sets of rows
-(`dialect/planner/proofs.md#held-parts`).
+    stored:  SELECT hour, gender, COUNT(*) ... GROUP BY hour, gender
+    wanted:  SELECT hour, COUNT(*) ... WHERE gender = 'F' GROUP BY hour   ->   filter the stored groups, sum by hour
+
+A part of a stored release may cover other rows than the wanted ones. Linear combinations of parts that yield the wanted
+numbers are solved for elsewhere, from the predicate regions (`dialect/planner/proofs.md#held-parts`).
 """
 
 from __future__ import annotations
@@ -37,24 +38,24 @@ from dialect.planner.keys.key_set import lists_of
 from dialect.planner.keys.public_domains import PublicList
 from dialect.planner.reuse.predicate_regions import Read, RowSets
 
-_TAKEN = (*SUMS_OVER_GROUPS, VectorKind.PERSONS)  # what a group holds alone may be taken as it is
+_TAKEN = (*SUMS_OVER_GROUPS, VectorKind.PERSONS)  # PERSONS is not additive, but a single group can be reused
 
 
 @dataclass(frozen=True)
 class Derivation:
-    """How wanted groups are made of held ones: each is the sum of those that have its keys and meet the condition."""
+    """Recipe for wanted groups: each is the sum of the stored groups with its keys that satisfy the condition."""
 
-    keys: tuple[Expr, ...]  # in the order of the wanted keys, over the held ones: fields k0, k1, ...
-    condition: Expr  # over the held keys
-    vectors: tuple[int, ...]  # of each wanted vector, the held one
-    pinned: tuple[tuple[int, int], ...]  # held keys whose list is open: how many of its values, all listed, are wanted
-    closed: bool  # a wanted group without held ones is empty for certain
-    alone: bool  # a person may be in several groups: each wanted one must be one held one
+    keys: tuple[Expr, ...]  # in the order of the wanted keys, over the stored ones: fields k0, k1, ...
+    condition: Expr  # over the stored keys
+    vectors: tuple[int, ...]  # index of the stored vector, per wanted vector
+    pinned: tuple[tuple[int, int], ...]  # (stored key with an open list, number of wanted values that must be listed)
+    closed: bool  # a wanted group without stored groups is certainly empty
+    alone: bool  # not additive: each wanted group must be a single stored group
 
 
 @dataclass(frozen=True)
 class Told:
-    """A plan in words that mean the same in all: fields are known by canonical names."""
+    """A plan in canonical form: comparable with other plans, its fields renamed to canonical names."""
 
     plan: PrivatePlan
     structure: str
@@ -63,12 +64,12 @@ class Told:
     names: Mapping[str, str]
 
     def own(self, expr: Expr) -> Expr:
-        """Write an expression over canonical fields."""
+        """Rewrite an expression over canonical fields."""
         return _named(expand(expr), self.names)
 
 
 def told(plan: PrivatePlan) -> Told:
-    """Say a plan in canonical words."""
+    """Return the canonical form of a plan."""
     canon = Canon()
     structure, texts = canon.parts(plan.source)
     conditions = {text: _named(expand(canon.conjuncts[text]), canon.names) for text in texts}
@@ -77,10 +78,10 @@ def told(plan: PrivatePlan) -> Told:
 
 
 def derivation(one: Told, other: Told, catalog: Catalog) -> Derivation | None:
-    """Find how the groups of one release are made of those of another; None where they are not.
+    """Find how the groups of a wanted release are computed from a stored one; None if they are not derivable.
 
-    Claim: for every data set, a wanted exact number before bounding is the sum of the held ones of its groups, if each
-    wanted group has at least one and each pinned list has all its values. Symbols: `one` is wanted, `other` held.
+    Claim: for every data set, a wanted exact number before bounding is the sum of the stored ones of its groups, if
+    each wanted group has at least one and each pinned list has all its values. Symbols: `wanted`, `stored`.
     Raises: nothing. Proof: dialect/analysis/proofs.md#derivation
     """
     vectors = vectors_of(one, other)
@@ -90,10 +91,10 @@ def derivation(one: Told, other: Told, catalog: Catalog) -> Derivation | None:
 
 
 def derived(one: Told, other: Told, vectors: tuple[int, ...], catalog: Catalog) -> Derivation | None:
-    """Find how groups are made of those of a release that has the `vectors`, whatever windows both look at."""
+    """Derive wanted groups from a stored release with the given `vectors`, without comparing charged windows."""
     known = tuple(one.conditions.values())
     if not all(implied(each, known) for text, each in other.conditions.items() if text not in one.conditions):
-        return None  # rows that are wanted may be missing there
+        return None  # the stored release may lack wanted rows
     pinned = _complete(one, other, catalog)
     if pinned is None:
         return None
@@ -109,19 +110,19 @@ def derived(one: Told, other: Told, vectors: tuple[int, ...], catalog: Catalog) 
 
 
 def cells_of(held: Told) -> dict[Expr, Field]:
-    """Give the fields of a held release's groups, by what they are of each row."""
+    """Map the key expressions of a stored release to the fields of its groups."""
     pairs = zip(held.keys, held.plan.keys, strict=True)
     return {expr: _cell(i, expr, key.field) for i, (expr, key) in enumerate(pairs)}
 
 
 def vectors_of(one: Told, other: Told) -> tuple[int, ...] | None:
-    """Find the vectors of one release in another of the same rows, conditions apart; None where one is missing."""
+    """Find the wanted vectors in a stored release over the same tables, ignoring conditions; None if one is missing."""
     alike = one.structure == other.structure and _comparable(one.plan, other.plan)
     return _vectors(one.plan, other.plan) if alike else None
 
 
 def _comparable(wanted: PrivatePlan, held: PrivatePlan) -> bool:
-    """Tell whether both have public keys, no limits of their own, and bound people over the same stretch of time."""
+    """Return whether both plans have public keys, the same limits, and comparable charged privacy windows."""
     listed_both = all(each.key_set is not None and each.source.kept is None for each in (wanted, held))
     free = all(each.limits.max_groups is None for each in (wanted, held)) and wanted.limits == held.limits
     crossing = wanted.touched.crossing or held.touched.crossing
@@ -140,7 +141,7 @@ def _cell(place: int, expr: Expr, key: Field) -> Field:
 
 
 def _vectors(wanted: PrivatePlan, held: PrivatePlan) -> tuple[int, ...] | None:
-    """Find each wanted vector among the held ones: the same value, condition and ends, cut with the same others."""
+    """Match each wanted vector with a stored one of the same value, condition, bounds and scale group."""
     if any(vector.kind not in _TAKEN or vector.part is not None for vector in wanted.vectors):
         return None
     if not set(wanted.texts) <= set(held.texts):
@@ -149,13 +150,14 @@ def _vectors(wanted: PrivatePlan, held: PrivatePlan) -> tuple[int, ...] | None:
     factors = {
         (v.scale_group, held.vectors[place].scale_group) for v, place in zip(wanted.vectors, places, strict=True)
     }
-    return places if len(factors) == len({mine for mine, _ in factors}) else None  # a mean's parts share one factor
+    return places if len(factors) == len({mine for mine, _ in factors}) else None  # one factor per mean
 
 
 def _complete(one: Told, other: Told, catalog: Catalog) -> tuple[tuple[tuple[int, int], ...], bool] | None:
-    """Check that every wanted row is in a listed held group; give what is left to check of lists that are open.
+    """Check that every wanted row lies in a listed stored group; None if not certain.
 
-    The second is whether that rests on no list that both have and that rows may break.
+    Returns the stored keys whose list is open, with the number of listed values that must be present; and whether
+    completeness does not depend on an open list that both plans share and rows may violate.
     """
     known = tuple(one.conditions.values())
     theirs, mine = (_lists(each.plan, catalog) for each in (other, one))
@@ -177,7 +179,10 @@ def _complete(one: Told, other: Told, catalog: Catalog) -> tuple[tuple[tuple[int
 
 
 def _dropped(one: Told, lists: Iterable[PublicList]) -> set[Expr]:
-    """Find the keys whose rows outside of an open list do not count; what a key is only made of may lie outside."""
+    """Return the wanted keys with an open list, whose unlisted rows are not counted.
+
+    Subexpressions of keys are excluded: a key may be listed although its subexpression is not.
+    """
     return {own for found in lists for each in _open(found) if (own := one.own(each)) in one.keys}
 
 
@@ -186,29 +191,29 @@ def _lists(plan: PrivatePlan, catalog: Catalog) -> Mapping[Expr, PublicList] | N
 
 
 def _open(found: PublicList) -> Iterator[Expr]:
-    """Walk what a list stands for, if rows may hold something else."""
+    """Yield the expressions that a list enumerates, if rows may have other values."""
     if not found.source.closed:
         yield from (old for old, _ in found.stands_for)
 
 
 def _far(key: Expr, known: tuple[Expr, ...]) -> bool:
-    """Tell whether a value beyond all calendars may leave a row without its key, which no list has then."""
+    """Return whether a time beyond the calendar's range may make a key NULL, which no list contains."""
     return nullable(key) and not nullable(key, far=False) and _beyond(key, known)
 
 
 def steps_of(cells: Mapping[Expr, Field], known: tuple[Expr, ...]) -> Mapping[Expr, Field]:
-    """Find the held keys that are there wherever what they are of is, where rows meet conditions."""
+    """Return the stored keys that are non-NULL wherever their time is, given the conditions."""
     return {key: field for key, field in cells.items() if not (goes_far(key) and _beyond(key, known))}
 
 
 def _beyond(key: Expr, known: tuple[Expr, ...]) -> bool:
-    """Tell whether a key may be of a value beyond all calendars: unless it is a time between ends."""
+    """Return whether a key may read a time beyond the calendar's range: one that conditions do not bound."""
     ended = {f for part in _compared(known) if between(part, known) for f in fields_of(part)}
     return not set(fields_of(key)) <= ended
 
 
 def _compared(known: tuple[Expr, ...]) -> Iterator[Expr]:
-    """Walk the times that conditions compare: a column, or that on the clock of its zone."""
+    """Yield the times that conditions compare: a column, or a column in its time zone."""
     for part in (part for fact in known for part in children(fact) if not isinstance(part, Literal)):
         if isinstance(part, Ref) or (isinstance(part, Call) and part.name == "wall"):
             yield part
@@ -219,28 +224,29 @@ _NOT, _IS_TRUE = (forms_of(name)[0].row for name in ("not", "is true"))
 
 @dataclass(frozen=True)
 class Part:
-    """Groups of a held release that make the wanted groups of the rows that meet other conditions."""
+    """Some groups of a stored release, with the conditions on rows that they cover."""
 
-    one: Told  # as is wanted, but of these rows
-    other: Told  # held
+    one: Told  # canonical form of the wanted plan, with the conditions of these rows
+    other: Told  # stored
     vectors: tuple[int, ...]
 
     @property
     def conditions(self) -> Mapping[str, Expr]:
-        """Say which rows, in canonical words."""
+        """Conditions on the covered rows, by canonical text."""
         return self.one.conditions
 
     def derivation(self, catalog: Catalog) -> Derivation | None:
-        """Find how they are made; None where that is not for certain."""
+        """Find how the wanted groups of the covered rows are computed; None if that is not certain."""
         return derived(self.one, self.other, self.vectors, catalog)
 
 
 def held_parts(one: Told, other: Told) -> tuple[Part, ...]:
-    """Part a held release into groups that meet what its keys tell of the wanted conditions, and all its others.
+    """Split a stored release into the groups that satisfy the wanted conditions derivable from its keys, and the rest.
 
-    Claim: each has the wanted numbers of the rows that meet its conditions, as far as `derived` finds them; no group
-    is in two of them. Symbols: `one` is wanted, `other` held. Raises: nothing. Proof:
-    dialect/planner/proofs.md#held-parts
+        stored:  GROUP BY city, gender    wanted:  WHERE gender = 'F'    ->    gender = 'F'; not true(gender = 'F')
+
+    Claim: each part has the wanted numbers of the rows that satisfy its conditions, where `derivation_over` succeeds;
+    no group is in two parts. Symbols: `wanted`, `stored`. Raises: nothing. Proof: dialect/planner/proofs.md#held-parts
     """
     vectors = vectors_of(one, other) if all(v.kind in SUMS_OVER_GROUPS for v in one.plan.vectors) else None
     if vectors is None:
@@ -254,7 +260,7 @@ def held_parts(one: Told, other: Told) -> tuple[Part, ...]:
 
 
 def same_rows(one: Told, parts: Iterable[Part], catalog: Catalog, read: Read | None = None) -> Derivation | None:
-    """Find how the wanted groups are made of a part of a held release that has just their rows, in other words."""
+    """Derive the wanted groups from a part that covers exactly their rows under different but equivalent predicates."""
     for part in parts:
         sets = RowSets(read)
         if all(map(sets.add, (one.conditions, part.conditions))) and all(map(all, sets.patterns())):
@@ -263,7 +269,7 @@ def same_rows(one: Told, parts: Iterable[Part], catalog: Catalog, read: Read | N
 
 
 def _told_by_keys(one: Told, other: Told) -> dict[str, Expr]:
-    """Find the wanted conditions that are not held, and that the keys of the held release tell."""
+    """Return the wanted conditions that the stored release lacks, but that are derivable from its keys."""
     cells, found = cells_of(other), dict[str, Expr]()
     for text, each in one.conditions.items():
         if text not in other.conditions:
