@@ -1,4 +1,4 @@
-"""A steward's files to tables that can be read: snapshots, layouts, rollups, ingest, objections.
+"""A steward's files as readable tables: snapshots, layouts, rollups, ingest, objections.
 
 Declared sources -> an open Backend.
 

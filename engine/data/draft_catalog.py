@@ -1,4 +1,4 @@
-"""Write a first catalog for somebody's own files: nothing is queryable in it until it is declared."""
+"""Draft catalogs: a TOML template from a folder of files; nothing is queryable until the steward declares it."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ CSV_GROWS = (
 
 
 def new_catalog(folder: Path) -> str:
-    """Write the catalog of a folder's files as TOML, every table commented out; values are not read.
+    """Return the draft catalog of a folder as TOML, every table commented out; no values are read.
 
-    Parquet and CSV files and the tables of DuckDB files are found in the folder, and Parquet and CSV files
-    also in its folders, of which each is taken for one table. Raise CatalogError where there is none.
+    Finds Parquet and CSV files and the tables of DuckDB files in the folder, and Parquet and CSV files in its
+    subfolders, each of which is one table. Raises CatalogError where there is none.
     """
     if not folder.is_dir():
         raise CatalogError(str(folder), "folder", "there is no such folder.", "give a folder with your files.")
@@ -62,13 +62,13 @@ def new_catalog(folder: Path) -> str:
 
 
 class _Names:
-    """Table names that were given out, so that none is given twice."""
+    """Unique table names."""
 
     def __init__(self) -> None:
         self._given: set[str] = set()
 
     def fresh(self, text: str) -> str:
-        """Make a name that no other table has."""
+        """Return an identifier made from a text, numbered if another table has it."""
         name = _identifier(text)
         number = 2
         while name in self._given:
@@ -78,19 +78,19 @@ class _Names:
 
 
 def _identifier(text: str) -> str:
-    """Make an identifier of any text."""
+    """Convert a text to an identifier: ASCII lower case, with underscores for other characters."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     name = re.sub(r"[^a-z0-9_]+", "_", plain).strip("_")[:50]
     return name if IDENTIFIER.fullmatch(name) else f"t_{name}"
 
 
 def _printable(text: str) -> str:
-    """Keep text on its line of comment."""
+    """Replace unprintable characters, so that a text stays within one comment line."""
     return "".join(sign if sign.isprintable() else "?" for sign in text)
 
 
 def _sources(folder: Path, files: StoredFiles) -> Iterator[tuple[str, Source]]:
-    """Find (name, source) of everything that may be a table."""
+    """Yield (name, source) of each possible table in a folder."""
     for path in sorted(folder.iterdir()):
         kind = FORMATS.get(path.suffix.lower())
         if path.is_dir():
@@ -102,14 +102,14 @@ def _sources(folder: Path, files: StoredFiles) -> Iterator[tuple[str, Source]]:
 
 
 def _parts(folder: Path) -> Iterator[tuple[str, Source]]:
-    """Find the files of a folder that are parts of one table."""
+    """Yield a subfolder as one table per file type, with a glob pattern over its files."""
     for suffix in (".parquet", ".csv"):
         if any(folder.glob(f"*{suffix}")):
             yield folder.name, Source(FORMATS[suffix], str(folder / f"*{suffix}"))
 
 
 def _inside(path: Path, files: StoredFiles) -> Iterator[tuple[str, Source]]:
-    """Find the tables of a DuckDB file; a file of another program has none."""
+    """Yield the tables of a DuckDB file; none if another program wrote the file."""
     try:
         tables = files.tables(str(path))
     except UnreadableError:
@@ -119,7 +119,7 @@ def _inside(path: Path, files: StoredFiles) -> Iterator[tuple[str, Source]]:
 
 
 def _table(name: str, dataset: str, source: Source, folder: Path) -> str:
-    """Write what is said of a table, commented out."""
+    """Write the commented-out declaration of a table."""
     path = str(Path(source.path).relative_to(folder))
     inside = f", table = {_quoted(source.table)}" if source.table else ""
     stored = f"{{ {source.format} = {_quoted(path)}{inside} }}"
@@ -128,12 +128,12 @@ def _table(name: str, dataset: str, source: Source, folder: Path) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Write a TOML text."""
+    """Write a TOML string."""
     return json.dumps(text, ensure_ascii=False)
 
 
 def _columns(source: Source, files: StoredFiles) -> Iterable[str]:
-    """Write the columns, one a line."""
+    """Write the column declarations, one per line, or a comment why they cannot be listed."""
     try:
         columns = files.columns(source, guessed=True)
         named = source.format != "csv" or _has_names(source, columns, files)
@@ -148,19 +148,19 @@ def _columns(source: Source, files: StoredFiles) -> Iterable[str]:
 
 
 def _has_names(source: Source, columns: dict[str, str], files: StoredFiles) -> bool:
-    """Tell whether a CSV file surely begins with names: in a file of texts a line of values looks the same."""
+    """Return whether a CSV file begins with a header; False for all-text files, where a header looks like values."""
     return files.has_header(source.path) and set(columns.values()) != {"VARCHAR"}
 
 
 def _lines(columns: dict[str, str]) -> Iterator[str]:
-    """Write each column that can be declared, and why the others cannot."""
+    """Write each supported column as a declaration, and for the others a comment with the reason."""
     seen: set[str] = set()
     for stored_name, stored_type in columns.items():
         name, kind = stored_name.lower(), sql_type(stored_type)
         if not IDENTIFIER.fullmatch(name) or name in seen:
             yield f"## {_printable(stored_name)} is left out: rename it in the file to a to z, 0 to 9 and _."
         elif kind is None:
-            # an ENUM's or a STRUCT's type spells out what is in it
+            # the full type of an ENUM or STRUCT contains values or field names
             yield f"## {name} is left out: the type {stored_type.partition('(')[0]} is not supported."
         else:
             zone = ', time_zone = ""' if kind is SqlType.TIMESTAMPTZ else ""

@@ -1,7 +1,8 @@
-"""A lake's layout: one file of DuckDB with the public tables, and what was read of the lake once to be kept beside it.
+"""Lake layouts: a DuckDB file with the public tables and results that were computed from the lake once.
 
-That is the declared rollups, and the persons who meet every state of their dataset. Both are of everybody, whoever
-objects, and of the very files of the lake that the layout is named by (proofs.md#lake-layout).
+The results are the declared rollups, and the persons who meet every eligibility condition of their dataset. Both
+contain everybody, also people who object, and are named by the lake's files they were computed from
+(proofs.md#lake-layout).
 """
 
 from __future__ import annotations
@@ -26,26 +27,26 @@ from engine.errors import DataError, ExecutionFailed
 from engine.progress import Progress
 
 SILENT = "the lake does not answer, or a table is not there."
-ELIGIBLE = "eligible "  # before a digest; no declared table can have such a name
+ELIGIBLE = "eligible "  # prefix of table names; no declared table has a space in its name
 
 
 @dataclass(frozen=True)
 class BesideLake:
-    """What lies in DuckDB beside a lake."""
+    """The local DuckDB tables of a lake catalog: public tables, rollups and eligible persons."""
 
-    files: Mapping[str, str]  # to attach, by alias
-    addresses: Mapping[str, str]  # of public tables
+    files: Mapping[str, str]  # alias -> path, to attach
+    addresses: Mapping[str, str]  # public table -> alias.schema.table
     rollups: tuple[Rollup, ...] = ()
-    eligible: Mapping[str, str] = field(default_factory=dict)  # SQL of who meets every state -> their table
+    eligible: Mapping[str, str] = field(default_factory=dict)  # SQL for the eligible persons -> stored table
 
 
 def public_part(catalog: Catalog) -> Catalog:
-    """Leave people's tables out of a catalog."""
+    """Return a catalog without its private tables."""
     return replace(catalog, tables=tuple(table for table in catalog.tables if not table.private))
 
 
 def made_of(catalog: Catalog, lake: Lake) -> CopiedFrom:
-    """Tell what decides a lake's layout: public files, the version of each dataset, and what people's tables lie in.
+    """Return what determines a lake's layout: public files, dataset versions, and the lake's stored private tables.
 
     Raises DataError where a public file is missing, ExecutionFailed where the lake does not answer.
     """
@@ -60,25 +61,28 @@ def made_of(catalog: Catalog, lake: Lake) -> CopiedFrom:
 
 
 def layout_file(made: CopiedFrom, cache: Path) -> Path:
-    """Name the file of a lake's layout by what it is made of."""
+    """Return the path of a lake's layout, named by a digest of its inputs."""
     return cache / f"layout-{digest(made)}" / DATA
 
 
 def layout_target(catalog: Catalog) -> Target:
-    """Say where tables lie: public ones in the layout, people's in the lake."""
+    """Return the table addresses for SQL: public tables in the layout, private ones in the lake."""
     return lake_target(catalog, {table.name: stored_at(table.name) for table in public_part(catalog).tables})
 
 
 def states(catalog: Catalog) -> Mapping[str, str]:
-    """Find in the lake's SQL who meets every state, of each dataset with rollups -> the name of their table."""
+    """Map the lake SQL for the persons who meet every eligibility condition to the name of their stored table.
+
+    One entry for each dataset with rollups.
+    """
     lake = layout_target(catalog).lake
-    assert lake is not None  # noqa: S101  it is a lake's layout
+    assert lake is not None  # noqa: S101  the target of a lake layout has a lake
     found = [eligible(admission(catalog, each.name), lake) for each in catalog.datasets if each.rollups]
     return {sql: named(ELIGIBLE, sql) for sql in found if sql}
 
 
 def beside_lake(catalog: Catalog, cache: Path, lake: Lake, progress: Progress) -> BesideLake:
-    """Open what lies beside a lake: its layout where there is one, else the public tables alone; raises DataError."""
+    """Open the local tables of a lake catalog: its layout if there is one, else the public tables. Raises DataError."""
     public, file = public_part(catalog), _found(catalog, cache, lake)
     if file is None:
         made = snapshot(public, cache, progress)
@@ -94,15 +98,15 @@ def beside_lake(catalog: Catalog, cache: Path, lake: Lake, progress: Progress) -
 
 
 def _found(catalog: Catalog, cache: Path, lake: Lake) -> Path | None:
-    """Find the layout of the files as they are; without rollups there is none, and the lake is not asked.
+    """Return the layout of the current files, or None; without rollups there is none, and the lake is not queried.
 
-    Raises DataError where the lake does not answer: whether there is one is not known then, and a copy of the public
-    tables alone would remove it.
+    Raises DataError where the lake does not answer: whether a layout exists is then unknown, and a copy of the public
+    tables alone would replace it.
     """
     if any(dataset.rollups for dataset in catalog.datasets):
         try:
             file = layout_file(made_of(catalog, lake), cache)
-        except DataError:  # a public file is missing: whoever opens it says so
+        except DataError:  # a public file is missing: opening the tables reports it
             return None
         except ExecutionFailed:
             raise DataError(

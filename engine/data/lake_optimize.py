@@ -1,4 +1,4 @@
-"""A lake -> its layout: the declared rollups and who meets every state, read once, in parts that a driver can hold."""
+"""Building a lake's layout: rollups and eligible persons are read from the lake once, in parts that fit a driver."""
 
 from __future__ import annotations
 
@@ -27,36 +27,37 @@ from engine.data.snapshot import CopiedFrom
 from engine.errors import CatalogError, DataError, ExecutionFailed
 from engine.progress import Progress
 
-ROWS_OF_PART = 3_000_000  # a driver gives no more than spark.driver.maxResultSize at once, by default 1 GB
-SECONDS = 86_400.0  # of one part: an owner waits, and may stop it
-PART = "part of lake"  # no declared table can have such a name
+ROWS_OF_PART = 3_000_000  # rows per part, below spark.driver.maxResultSize (1 GB by default)
+SECONDS = 86_400.0  # limit for one part: the owner waits, and may interrupt it
+PART = "part of lake"  # temporary table; no declared table has a space in its name
 
 
 @dataclass(frozen=True)
 class _Kept:
-    """Rows of a lake that are kept, and how they are put away."""
+    """A query of the lake, and the local table in which its result is stored."""
 
     table: str
     rows: LakeRows  # with a column `person`
-    rollup: Rollup | None = None  # else persons alone
+    rollup: Rollup | None = None  # None: eligible persons
 
 
 def optimize_lake(catalog: Catalog, remote: str, cache: Path, progress: Progress) -> Account:
-    """Build the layout of a lake's rollups, in one step at the end; raises CatalogError, DataError.
+    """Build the layout of a lake's rollups, and publish it atomically. Raises CatalogError, DataError.
 
-    Claim: it holds the rows that the SQL of each rollup, and of each dataset's states, gives over the lake's files by
-    which it is named. Symbols: none. Formula: a person's rows are in one part. Source: proofs.md#lake-layout.
+    Claim: it holds the rows that the SQL of each rollup, and of each dataset's eligibility conditions, returns over the
+    lake's files by which it is named. Symbols: none. Formula: a person's rows are in one part. Source:
+    proofs.md#lake-layout.
     """
     start, rollups = time.perf_counter(), declared_rollups(catalog, layout_target(catalog))
     if not rollups:
         why = "no dataset declares rollups, and nothing else of a lake is kept."
         raise CatalogError(catalog.path, "datasets", why, "write rollups = [...] in a dataset: docs/spark.md shows how")
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with closing(open_lake(catalog, remote, cache, progress, SECONDS)) as opened:  # held against the catalog
+    with closing(open_lake(catalog, remote, cache, progress, SECONDS)) as opened:  # checked against the catalog
         lake, made = opened.lake, _made_of(catalog, opened.lake)
         file = layout_file(made, cache)
         _check_told(catalog, lake)
-        with tempfile.TemporaryDirectory(prefix=".optimizing-", dir=cache) as work:  # its owner's alone
+        with tempfile.TemporaryDirectory(prefix=".optimizing-", dir=cache) as work:  # created owner-only
             unfinished = Path(work) / DATA
             with opened_layout(unfinished) as connection:
                 copy_tables(connection, public_part(catalog), lambda what, _: progress(what, 0.0))
@@ -69,7 +70,7 @@ def optimize_lake(catalog: Catalog, remote: str, cache: Path, progress: Progress
 
 
 def _check_told(catalog: Catalog, lake: Lake) -> None:
-    """Refuse tables of which nothing tells when their rows change: who was erased there would stay in rollups."""
+    """Reject tables without change tracking: their rollups could still contain erased persons."""
     for table in (table for table in catalog.tables if table.private):
         try:
             told = lake.tells_changes(table_place(table))
@@ -81,6 +82,7 @@ def _check_told(catalog: Catalog, lake: Lake) -> None:
 
 
 def _made_of(catalog: Catalog, lake: Lake) -> CopiedFrom:
+    """Return the inputs of the lake's layout. Raises DataError where the lake does not answer."""
     try:
         return made_of(catalog, lake)
     except ExecutionFailed:
@@ -88,18 +90,19 @@ def _made_of(catalog: Catalog, lake: Lake) -> CopiedFrom:
 
 
 def _silent() -> DataError:
+    """Build the error for a lake that does not answer, or changed during the read."""
     why = "the lake does not answer, or its files changed while they were read."
     return DataError("layout", why, "start Spark Connect at the catalog's remote, and optimize again")
 
 
 def _wanted(catalog: Catalog, rollups: Sequence[StoredRollup]) -> list[_Kept]:
-    """List what is kept of a lake."""
+    """List the lake queries to store: eligible persons and rollups."""
     of_states = [_Kept(table, LakeRows(sql)) for sql, table in states(catalog).items()]
     return of_states + [_Kept(each.table, each.rows, each.rollup) for each in rollups]
 
 
 def _keep(connection: duckdb.DuckDBPyConnection, lake: Lake, wanted: Sequence[_Kept], progress: Progress) -> None:
-    """Read everything that is wanted, one part behind the other."""
+    """Run each query on the lake, part by part, and store its rows."""
     for place, kept in enumerate({each.table: each for each in wanted}.values()):
         handed = {what: connection.execute(sql).to_arrow_table() for what, sql in kept.rows.handed.items()}
         progress("reading the lake", place / len(wanted))
@@ -111,11 +114,12 @@ def _keep(connection: duckdb.DuckDBPyConnection, lake: Lake, wanted: Sequence[_K
 
 
 def _count(lake: Lake, text: str, handed: Mapping[str, pa.Table]) -> int:
-    """Count rows, which the driver does not have to hold."""
+    """Count the rows of a query in the lake."""
     return int(_gathered(lake, counted(text), handed).column("n")[0].as_py())
 
 
 def _gathered(lake: Lake, text: str, handed: Mapping[str, pa.Table]) -> pa.Table:
+    """Run a query on the lake and collect its rows. Raises DataError where the lake does not answer."""
     try:
         return lake.gather(text, handed)
     except ExecutionFailed:
@@ -123,7 +127,7 @@ def _gathered(lake: Lake, text: str, handed: Mapping[str, pa.Table]) -> pa.Table
 
 
 def _put(connection: duckdb.DuckDBPyConnection, kept: _Kept, rows: pa.Table, anew: bool) -> None:
-    """Put a part of rows away; whole numbers of more than 64 bits stay as wide as they are."""
+    """Store one part of a query's rows; integers wider than 64 bits keep their width."""
     wide = {column.name for column in rows.schema if pa.types.is_decimal(column.type)}
     select = f"SELECT * FROM {name(PART)}" if kept.rollup is None else stored_rows(kept.rollup, name(PART), wide)
     begin = f"CREATE TABLE {name(kept.table)} AS" if anew else f"INSERT INTO {name(kept.table)}"

@@ -1,15 +1,16 @@
-"""Layouts: a copy of the data sorted by person, and the declared rollups; made at once, or brought up to date.
+"""Layouts: a copy of the data sorted by person, and the declared rollups; built from scratch or updated.
 
-The same rows in another order: which integers a question has is a function of each person's rows, not of their order
-(proofs.md#layout). The layout is named by what decides it, so that changed data or declarations find none.
+A layout has the same rows in another order: the integers of a query are a function of each person's rows, not of their
+order (proofs.md#layout). A layout is named by a digest of its inputs, so that it is not found once data or declarations
+change.
 
-Where files were added, and nothing else differs, a copy of the previous layout is brought up to them:
+If files were added and nothing else differs, a copy of the previous layout is updated:
 
-    rows       those of the new files are added, in the order of persons among themselves
-    windows    those in which they lie
-    rollups    the part of these windows is made anew from all rows; where windows do not stand apart, everything
+    rows       those of the new files are added, sorted by person within each file
+    windows    the privacy windows of the new rows
+    rollups    recomputed from all rows in these windows, or entirely if the rollup is not partitioned by window
 
-The rows and rollups are those of a layout that is made at once (proofs.md#renewed).
+Rows and rollups equal those of a layout built from scratch (proofs.md#renewed).
 """
 
 from __future__ import annotations
@@ -42,15 +43,17 @@ from engine.data.snapshot import CopiedFrom, Snapshot, copied_from, copy_table, 
 from engine.errors import DataError
 from engine.progress import Progress
 
-NEW, PART = "new rows", "part of windows"  # no declared table can have such a name
+NEW, PART = "new rows", "part of windows"  # temporary tables; no declared table has a space in its name
 
 
 @dataclass(frozen=True)
 class _Layout:
+    """An update in progress: the open layout, and the privacy windows with new rows."""
+
     connection: duckdb.DuckDBPyConnection
     catalog: Catalog
     target: Target
-    touched: Mapping[str, tuple[date, ...]]  # table with new rows -> begins of the windows that they lie in
+    touched: Mapping[str, tuple[date, ...]]  # table with new rows -> first days of their privacy windows
 
 
 def renew(
@@ -61,11 +64,11 @@ def renew(
     rollups: Sequence[StoredRollup],
     progress: Progress,
 ) -> None:
-    """Bring a layout up to the files that were added to tables; raises DataError.
+    """Update a layout with the files that were added to its tables. Raises DataError.
 
-    Claim: afterwards it holds, of every table and rollup, the multiset of rows that a layout made at once holds.
-    Symbols: windows w; the rows of a rollup in w are a function of the rows of its one timed table in w, and of tables
-    that did not change. Formula: none. Source: proofs.md#renewed. Raises DataError for files that can't be read.
+    Claim: afterwards it holds, of every table and rollup, the multiset of rows of a layout built from scratch. Symbols:
+    windows w; the rows of a rollup in w are a function of the rows of its one timed table in w, and of tables that did
+    not change. Formula: none. Source: proofs.md#renewed. Raises DataError for files that can't be read.
     """
     tables = [table for table in catalog.tables if table.name in added]
     touched = {table.name: _append(connection, catalog, table, added[table.name]) for table in tables}
@@ -80,14 +83,14 @@ def renew(
 
 
 def roll_up(connection: duckdb.DuckDBPyConnection, each: StoredRollup) -> None:
-    """Make a rollup from all rows; raises DataError."""
+    """Build a rollup from all rows. Raises DataError."""
     _run(connection, f"CREATE OR REPLACE TABLE {name(each.table)} AS {each.rows.text}")
 
 
 def _append(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog, table: Table, files: Sequence[str]
 ) -> tuple[date, ...]:
-    """Add the rows of files to their table, and tell in which windows they lie."""
+    """Append the rows of files to their table; return the first days of the privacy windows that they are in."""
     stretch, days = catalog.dataset(table.dataset).stretch, set[date]()
     for file in files:
         copy_table(connection, catalog, replace(table, name=NEW, source=replace(table.source, path=file)))
@@ -100,7 +103,13 @@ def _append(
 
 
 def _roll_on(layout: _Layout, each: StoredRollup) -> None:
-    """Make the part of a rollup that new rows change."""
+    """Recompute the rows of a rollup in the windows with new rows; all of them where windows are not independent.
+
+    With new rows of visit in January 2026:
+
+        DELETE FROM "rollup ..." WHERE win IN (DATE '2026-01-01');
+        INSERT INTO "rollup ..." SELECT ... FROM visit restricted to January GROUP BY ...
+    """
     private = [table for table in layout.catalog.tables if table.private and _reads(layout, each, table)]
     changed = [table for table in private if table.name in layout.touched]
     if not changed:
@@ -121,17 +130,18 @@ def _roll_on(layout: _Layout, each: StoredRollup) -> None:
 
 
 def _stands_apart(each: StoredRollup, table: Table) -> bool:
-    """Tell whether the windows of a rollup are those of the rows of a table, each for itself."""
+    """Return whether the rollup has a row's own window as a key, so that each window depends on its rows alone."""
     direct = table.person is not None and not table.person.through
     return direct and table.time_column is not None and "win" in each.rollup.plan.unit
 
 
 def _may_be_timed(table: Table) -> bool:
+    """Return whether rows of a table may depend on a privacy window: by their own time or through another table."""
     return table.time_column is not None or table.person is None or bool(table.person.through)
 
 
 def _part(layout: _Layout, table: Table, begins: Sequence[date]) -> str:
-    """Write the rows of a table that lie in some windows."""
+    """Write the SELECT of a table's rows in some privacy windows."""
     stretch = layout.catalog.dataset(table.dataset).stretch
     assert stretch is not None  # noqa: S101  rows lie in windows
     day = f"CAST({stored_time(table)} AS DATE)"
@@ -140,12 +150,12 @@ def _part(layout: _Layout, table: Table, begins: Sequence[date]) -> str:
 
 
 def _reads(layout: _Layout, each: StoredRollup, table: Table) -> bool:
-    """Tell whether the SQL of a rollup reads a table: with another address of it, it is another one."""
+    """Return whether the SQL of a rollup reads a table: whether another address of the table changes the SQL."""
     return _over(layout, each, table, f"temp.main.{name(PART)}") != each.rows.text
 
 
 def _over(layout: _Layout, each: StoredRollup, table: Table, address: str) -> str:
-    """Write a rollup's SQL over rows of a table that lie elsewhere."""
+    """Write a rollup's SQL with one table read from another address."""
     elsewhere = replace(layout.target, addresses={**layout.target.addresses, table.name: address})
     return write_rollup(each.rollup.plan, each.rollup.bounds, elsewhere)
 
@@ -164,38 +174,38 @@ DATA = "data.duckdb"
 
 @dataclass(frozen=True)
 class Account:
-    """What a layout cost, and where it lies."""
+    """The result of building a layout: its file, time, sizes and number of rollups."""
 
     file: Path
     seconds: float
-    bytes_before: int | None  # of the raw files; None: people's rows lie in a lake
+    bytes_before: int | None  # of the source files; None: private rows are in a lake
     bytes_after: int
     rollups: int
-    renewed: bool = False  # a layout of before was brought up to new files
+    renewed: bool = False  # True: a previous layout was updated
 
 
 @dataclass(frozen=True)
 class _Older:
-    """A layout of the data of before, and the files that came since."""
+    """A previous layout to update, and the files added since."""
 
     file: Path
-    added: Mapping[str, Sequence[str]]  # by table
+    added: Mapping[str, Sequence[str]]  # table -> files
 
 
 def layout_file(catalog: Catalog, cache: Path) -> Path:
-    """Name the file of the layout of the data as they lie there now; raises DataError where there are none."""
+    """Return the path of the layout of the current files. Raises DataError where files are missing."""
     return cache / f"layout-{fingerprint(catalog.tables)}" / DATA
 
 
 def addresses(catalog: Catalog) -> Mapping[str, str]:
-    """Say where each table lies in a layout."""
+    """Return the address of each table in an attached layout."""
     return {table.name: stored_at(table.name) for table in catalog.tables}
 
 
 def optimize(catalog: Catalog, cache: Path, progress: Progress, *, anew: bool = True) -> Account:
-    """Build the layout of a catalog's data beside them, in one step at the end; raises CatalogError, DataError.
+    """Build the layout of a catalog's data, and publish it atomically. Raises CatalogError, DataError.
 
-    Unless it is to be made anew, what a layout of before has of the same files is kept.
+    Unless `anew`, a previous layout is updated if only ingested files were added.
     """
     with offline() as connection:
         check_sources(connection, catalog)
@@ -203,7 +213,7 @@ def optimize(catalog: Catalog, cache: Path, progress: Progress, *, anew: bool = 
     older = None if anew else _older(catalog, cache, made)
     rollups = declared_rollups(catalog, Target(addresses(catalog)))
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with tempfile.TemporaryDirectory(prefix=".optimizing-", dir=cache) as work:  # its owner's alone
+    with tempfile.TemporaryDirectory(prefix=".optimizing-", dir=cache) as work:  # created owner-only
         unfinished = Path(work) / DATA
         with opened_layout(unfinished, older) as connection:
             if older is None:
@@ -219,7 +229,7 @@ def optimize(catalog: Catalog, cache: Path, progress: Progress, *, anew: bool = 
 
 
 def _older(catalog: Catalog, cache: Path, made: CopiedFrom) -> _Older | None:
-    """Find a layout of which all is kept: of the same declarations and files, but for those that ingest added."""
+    """Return a previous layout that can be updated: same declarations and files, except for ingested ones."""
     for folder, noted in layouts_of(catalog, cache):
         added = {table.name: _more(table, noted, made) for table in catalog.tables}
         if noted.keys() == made.keys() and None not in added.values() and (folder / DATA).exists():
@@ -228,7 +238,7 @@ def _older(catalog: Catalog, cache: Path, made: CopiedFrom) -> _Older | None:
 
 
 def _more(table: Table, noted: CopiedFrom, made: CopiedFrom) -> list[str] | None:
-    """List the files that ingest added to a table since; None where anything else is another."""
+    """List the files ingested into a table since a layout was built; None if anything else differs."""
     before, now = (each.get(table.name, {}) for each in (noted, made))
     old, new = ({tuple(file) for file in each.get("files", ())} for each in (before, now))
     place, more = place_of(table), sorted(str(path) for path, *_ in new - old)
@@ -238,15 +248,15 @@ def _more(table: Table, noted: CopiedFrom, made: CopiedFrom) -> list[str] | None
 
 
 def has_layout(catalog: Catalog, cache: Path) -> bool:
-    """Tell whether there is a layout of the data as they lie there now."""
+    """Return whether a layout of the current files exists."""
     try:
         return layout_file(catalog, cache).exists()
-    except DataError:  # a file is missing: whoever opens it says so
+    except DataError:  # a file is missing: opening the data reports it
         return False
 
 
 def laid_out(catalog: Catalog, cache: Path, progress: Progress) -> tuple[Snapshot, tuple[Rollup, ...]]:
-    """Open the layout of the data where there is one, else the data themselves; raises DataError as snapshot does."""
+    """Open the layout of the current files, or a snapshot if there is none. Raises DataError as `snapshot` does."""
     if not has_layout(catalog, cache):
         return snapshot(catalog, cache, progress), ()
     file = layout_file(catalog, cache)
@@ -258,13 +268,13 @@ def laid_out(catalog: Catalog, cache: Path, progress: Progress) -> tuple[Snapsho
 
 
 def found_rollups(catalog: Catalog, file: Path) -> tuple[Rollup, ...]:
-    """Find the rollups of a layout that the catalog still declares, word for word in the SQL that made them."""
+    """Return the rollups stored in a layout that the catalog still declares, with identical SQL."""
     stored, known = tables_in(file), readable_rollups(catalog, Target(addresses(catalog)))
     return tuple(each.rollup for each in known if each.table in stored)
 
 
 def tables_in(file: Path) -> set[str]:
-    """List the tables of a layout; raises DataError where it can't be opened."""
+    """List the tables of a layout. Raises DataError where it can't be opened."""
     try:
         with duckdb.connect(str(file), read_only=True, config=OFFLINE) as connection:
             found = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
@@ -276,12 +286,12 @@ def tables_in(file: Path) -> set[str]:
 
 @contextmanager
 def opened_layout(file: Path, older: _Older | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open an unfinished layout, or the copy of one of before; none of DuckDB's own text is in an error."""
+    """Open a new layout for writing, or a copy of a previous one. Raises DataError, without DuckDB's own text."""
     try:
         if older is not None:
             shutil.copyfile(older.file, file)
         with offline(memory_limit=MEMORY, temp_directory=str(file.parent / "spill")) as connection:
-            with suppress(duckdb.InvalidInputException):  # a notebook without widgets refuses to speak of a bar
+            with suppress(duckdb.InvalidInputException):  # fails in notebooks without widgets
                 connection.execute("SET enable_progress_bar = false")
             connection.execute(f"ATTACH {quote_text(str(file))} AS {LAYOUT}")
             connection.execute(f"USE {LAYOUT}")
@@ -294,6 +304,7 @@ def opened_layout(file: Path, older: _Older | None = None) -> Iterator[duckdb.Du
 def _build(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog, rollups: Sequence[StoredRollup], progress: Progress
 ) -> None:
+    """Copy all tables and build all rollups."""
     tables, steps = len(catalog.tables), len(catalog.tables) + len(rollups)
     copy_tables(connection, catalog, lambda what, part: progress(what, part * tables / steps))
     for place, each in enumerate(rollups, tables):
@@ -302,8 +313,8 @@ def _build(
 
 
 def copy_tables(connection: duckdb.DuckDBPyConnection, catalog: Catalog, progress: Progress) -> None:
-    """Copy every table into an unfinished layout; raises DataError."""
-    ordered = sorted(catalog.tables, key=lambda table: table.private)  # public ones first: joins look them up
+    """Copy every table into a new layout. Raises DataError."""
+    ordered = sorted(catalog.tables, key=lambda table: table.private)  # public tables first: lookups read them
     for place, table in enumerate(ordered):
         within = partial(_within, progress, f"making columns of {table.name}", place, len(ordered))
         progress(f"copying {table.name}", place / len(ordered))
@@ -315,5 +326,6 @@ def _within(progress: Progress, what: str, place: int, steps: int, part: float) 
 
 
 def _bytes(catalog: Catalog) -> int:
+    """Return the total size of the source files."""
     paths = {path for table in catalog.tables for path in glob(table.source.path, recursive=True)}  # noqa: PTH207
     return sum(os.stat(path).st_size for path in paths)  # noqa: PTH116

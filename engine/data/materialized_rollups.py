@@ -1,4 +1,11 @@
-"""The rollups that a catalog declares -> how each is made, and called in a layout."""
+"""Materialized rollups: the declared ones, with the SQL that builds each, and its table name in a layout.
+
+A rollup is a query that a catalog declares, such as
+
+    SELECT zone, day, COUNT(*) FROM visit GROUP BY zone, day
+
+with per-unit partial aggregates stored, from which coarser queries are answered.
+"""
 
 from __future__ import annotations
 
@@ -12,22 +19,22 @@ from dialect.codegen import can_be_rolled, roll_up_lake, write_rollup
 from dialect.functions import NoForm, name
 from engine.errors import CatalogError
 
-LAYOUT = "layout"  # the name under which a layout's file is attached
-ROLLUP = "rollup "  # before a digest; no declared table can have such a name
+LAYOUT = "layout"  # alias of an attached layout
+ROLLUP = "rollup "  # prefix of table names; no declared table has a space in its name
 NOT_THERE = "another function: docs/spark.md names those that Spark has not"
 
 
 @dataclass(frozen=True)
 class StoredRollup:
-    """A rollup, and how it is made and called in a layout."""
+    """A declared rollup, the SQL that builds it, and its table in a layout."""
 
-    table: str  # named by the digest of the SQL
-    rows: LakeRows  # of files: DuckDB's SQL, and nothing is handed
+    table: str  # named by a digest of the SQL
+    rows: LakeRows  # the SQL that builds it; for local files without broadcast tables
     rollup: Rollup
 
 
 def declared_rollups(catalog: Catalog, target: Target) -> list[StoredRollup]:
-    """Read the declared rollups; raise CatalogError for one that can't be."""
+    """Plan all declared rollups. Raises CatalogError for one that cannot be a rollup."""
     made = []
     for key, dataset, sql in _declared(catalog):
         plan = _planned(key, dataset, sql, catalog)
@@ -41,19 +48,20 @@ def declared_rollups(catalog: Catalog, target: Target) -> list[StoredRollup]:
 
 
 def unread_rollups(catalog: Catalog) -> list[CatalogError]:
-    """List what is wrong with declared rollups by their text and the catalog alone: no data are looked at."""
+    """List the errors in declared rollups, from their SQL and the catalog alone; no data are read."""
     planned = (_planned(*each, catalog) for each in _declared(catalog))
     return [each for each in planned if isinstance(each, CatalogError)]
 
 
 def _declared(catalog: Catalog) -> Iterator[tuple[str, str, str]]:
-    """Walk all rollups: the catalog's key, the dataset and the text of each."""
+    """Yield the catalog key, dataset and SQL of each declared rollup."""
     for dataset in catalog.datasets:
         for i, sql in enumerate(dataset.rollups):
             yield f"datasets.{dataset.name}.rollups[{i}]", dataset.name, sql
 
 
 def _planned(key: str, dataset: str, sql: str, catalog: Catalog) -> PrivatePlan | CatalogError:
+    """Plan the SQL of a rollup; return a CatalogError if it is refused, or its aggregates do not add up over groups."""
     try:
         plans = read(sql, catalog).plans
     except Refusal as refusal:
@@ -65,7 +73,7 @@ def _planned(key: str, dataset: str, sql: str, catalog: Catalog) -> PrivatePlan 
 
 
 def readable_rollups(catalog: Catalog, target: Target) -> Iterator[StoredRollup]:
-    """Read the declared rollups that can be read: of others none is stored."""
+    """Yield the valid declared rollups; invalid ones, which are never stored, are skipped."""
     for dataset in catalog.datasets:
         for sql in dataset.rollups:
             try:
@@ -77,8 +85,8 @@ def readable_rollups(catalog: Catalog, target: Target) -> Iterator[StoredRollup]
 
 
 def _rollup(plan: PrivatePlan, catalog: Catalog, target: Target) -> StoredRollup:
-    """Name a rollup by the digest of the SQL that makes it."""
-    bounds = bound(plan, catalog, None)  # for its grains alone
+    """Build a rollup, named by a digest of its SQL."""
+    bounds = bound(plan, catalog, None)  # only the grains are used
     lake = target.lake
     rows = LakeRows(write_rollup(plan, bounds, target)) if lake is None else roll_up_lake(plan, bounds, target, lake)
     stored = named(ROLLUP, "\n".join((rows.text, *(f"{place} {sql}" for place, sql in rows.handed.items()))))
@@ -86,10 +94,10 @@ def _rollup(plan: PrivatePlan, catalog: Catalog, target: Target) -> StoredRollup
 
 
 def named(what: str, sql: str) -> str:
-    """Name what is stored in a layout by the SQL that makes it."""
+    """Return the name of a stored table: a prefix and a digest of the SQL that builds it."""
     return what + hashlib.sha256(sql.encode()).hexdigest()[:16]
 
 
 def stored_at(table: str) -> str:
-    """Say where a table lies in a layout."""
+    """Return the address of a table in an attached layout."""
     return f"{LAYOUT}.main.{name(table)}"

@@ -1,11 +1,11 @@
-"""Objections: record, withdraw and list them, and the table of objectors that an execution reads.
+"""Objections (GDPR Art. 21): record, withdraw and list them, and the table of objectors that an execution reads.
 
-An execution gets the register as this process last read it, as one table that never changes (proofs.md#objections).
-For an owner a catalog and a register are enough, no data.
+An execution reads one immutable table, as of the process's last read of the register (proofs.md#objections). The owner
+needs the catalog and the register to record objections, but no data.
 
-Persons are taken from text, or from a steward's file, as the catalog names them; every line is one, or nothing is
-taken. Nothing is looked up: a person who is in no table is taken like any other, or the answer would reveal who is in
-the data.
+Persons come from text or from a steward's file, with the catalog's person key; every line must name a person, or
+nothing is recorded. No person is looked up in the data: unknown ones are recorded too, or the response would reveal who
+is in the data.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from engine.progress import Progress
 
 
 class Objections:
-    """The objections of one register; what is new is read before every execution."""
+    """The current objectors of one register; new entries are read before every execution."""
 
     def __init__(self, register: ObjectionRegister) -> None:
-        """Keep the register; nothing is read yet."""
+        """Wrap a register; nothing is read yet."""
         self.register = register
         self._lock = threading.Lock()
         self._place = 0
-        self._persons: dict[str, dict[str, None]] = {}  # dataset -> who objects
+        self._persons: dict[str, dict[str, None]] = {}  # dataset -> current objectors, in order of objection
         self._tables: dict[str, pa.Table] = {}
 
     def current(self, dataset: str) -> pa.Table:
-        """Give who objects now, as one table that never changes."""
+        """Return a dataset's current objectors, as an immutable table with the column `person`."""
         with self._lock:
             self._read_on()
             return self._tables.get(dataset, NOBODY_OBJECTED)
@@ -52,7 +52,7 @@ class Objections:
         self.register.close()
 
     def _read_on(self) -> None:
-        """Read what was recorded since, by any process; whether its persons are in the data makes no difference."""
+        """Apply the register's new entries, from any process; whether a person is in the data makes no difference."""
         newer = self.register.behind(self._place)
         for objection in newer:
             objecting = self._persons.setdefault(objection.dataset, {})
@@ -66,15 +66,15 @@ class Objections:
 
 
 WHOLE = re.compile(r"[+-]?\d{1,20}", re.ASCII)
-NO_TEXT = re.compile("[\0\ud800-\udfff]")  # what no store of objections holds
-LEAST, MOST = -(2**63), 2**64 - 1  # of every integer type that a catalog may declare
+NO_TEXT = re.compile("[\0\ud800-\udfff]")  # characters that the register cannot store
+LEAST, MOST = -(2**63), 2**64 - 1  # range over all declared integer types
 SHOWN_LINES = 10
 PROGRESS_LINES = 100_000
 HINT = "one person a line, or a column that is called like the catalog's: {}"
 
 
 def person_column(catalog: Catalog, dataset: str) -> tuple[str, SqlType]:
-    """Find what a dataset calls its persons, and their type; raises ParamError where it has none."""
+    """Return the name and type of a dataset's person key. Raises ParamError where it has none."""
     tables = (t for t in catalog.tables if t.dataset == dataset and t.person is not None and not t.person.through)
     for table in tables:
         column = table.column(table.person.column) if table.person is not None else None
@@ -84,10 +84,11 @@ def person_column(catalog: Catalog, dataset: str) -> tuple[str, SqlType]:
 
 
 def person(text: str | None, kind: SqlType) -> str | None:
-    """Write a person as they are compared; None for what can be none.
+    """Normalize a person key for comparison with stored ones; None if it cannot be one.
 
-    Claim: whoever is read can object. Symbols: the text of a stored person. Formula: of texts, 1 to 1,000 characters
-    without NUL, which is what scans read; of integers, all of 64 bits. Source: dialect/codegen/proofs.md#can-object.
+    Claim: every person whose rows are read can object. Symbols: the text of a stored person. Formula: texts of 1 to
+    1,000 characters without NUL, which is what scans read; all integers of 64 bits. Source:
+    dialect/codegen/proofs.md#can-object.
     """
     if text is None:
         return None
@@ -98,7 +99,7 @@ def person(text: str | None, kind: SqlType) -> str | None:
 
 
 def one_person(text: str, column: str, kind: SqlType) -> list[str]:
-    """Take one person; raises ParamError, which repeats nothing of it."""
+    """Parse one person key. Raises ParamError, which does not repeat the text."""
     found = person(text, kind)
     if found is None:
         what = "an integer" if kind is not SqlType.VARCHAR else "text of 1 to 1,000 characters"
@@ -107,7 +108,7 @@ def one_person(text: str, column: str, kind: SqlType) -> list[str]:
 
 
 def persons_in(path: Path, column: str, kind: SqlType, progress: Progress) -> list[str]:
-    """Read a CSV or Parquet file, one person for each line that is not empty, those named twice as often.
+    """Read the person keys of a CSV or Parquet file, one per non-empty line, duplicates included.
 
     Raises ParamError with the number of bad lines and the first of them.
     """
@@ -132,10 +133,11 @@ def persons_in(path: Path, column: str, kind: SqlType, progress: Progress) -> li
     return found
 
 
-Line = tuple[int, str | None, float]  # its number, its text, the part of the file before it
+Line = tuple[int, str | None, float]  # line number, person text, fraction of the file read
 
 
 def _opened(reader: Callable[[Path, str], Iterable[Line]], path: Path, column: str) -> Iterator[Line]:
+    """Read the lines of a file. Raises ParamError for unreadable files."""
     try:
         yield from reader(path, column)
     except (OSError, UnicodeError, csv.Error, pa.ArrowException):
@@ -143,7 +145,7 @@ def _opened(reader: Callable[[Path, str], Iterable[Line]], path: Path, column: s
 
 
 def _csv(path: Path, column: str) -> Iterator[Line]:
-    """Read a CSV file with a line of names, or one of persons alone; a line with a comma too much names nobody."""
+    """Yield the lines of a CSV file, with a header or of one column; a line with too many fields has no person."""
     size = max(1, path.stat().st_size)
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows, read = csv.reader(file, strict=True), 0
@@ -162,7 +164,7 @@ def _csv(path: Path, column: str) -> Iterator[Line]:
 
 
 def _place(first: list[str], column: str) -> tuple[int, bool]:
-    """Find which column of a CSV file names persons, and whether its first line holds names."""
+    """Return the position of the person column in a CSV file, and whether its first line is a header."""
     names = [text.strip().lower() for text in first]
     if column in names:
         return names.index(column), True
@@ -172,7 +174,7 @@ def _place(first: list[str], column: str) -> tuple[int, bool]:
 
 
 def _parquet(path: Path, column: str) -> Iterator[Line]:
-    """Read a column of a Parquet file."""
+    """Yield the values of the person column of a Parquet file."""
     file = pq.ParquetFile(path)
     names = {name.lower(): name for name in file.schema_arrow.names}
     if column not in names and len(names) > 1:
@@ -193,17 +195,17 @@ TOPIC = "objection"
 
 @dataclass(frozen=True)
 class Register:
-    """The objections of a catalog's datasets, in one ledger."""
+    """The objections to a catalog's datasets, with the ledger that audits them."""
 
     catalog: Catalog
     objections: Objections
-    ledger: Ledger  # where auditors read that something was done
+    ledger: Ledger  # audit notes of each event
 
     @classmethod
     def beside(cls, catalog: Catalog, place: str, ledger: Ledger) -> Register:
-        """Open the register of a catalog's people that belongs to a ledger; raises UnsafeStore where it is not whole.
+        """Open the objection register stored next to a ledger. Raises UnsafeStore where it is incomplete.
 
-        An act that was recorded and not noted, because somebody pulled the plug in between, is noted now.
+        An entry that was recorded but not noted in the ledger, because of a crash in between, is noted now.
         """
         register = cls(catalog, Objections(ObjectionRegister.beside(place)), ledger)
         try:
@@ -216,7 +218,7 @@ class Register:
     def object(
         self, person: str, *, reason: str, by: str, dataset: str | None = None, withdraw: bool = False
     ) -> dict[str, Any]:
-        """Record that a person objects, or objects no more; durable when this returns; raises LedgerError."""
+        """Record one person's objection or its withdrawal; durable on return. Raises ParamError, LedgerError."""
         name = named_dataset(self.catalog, dataset).name
         persons = one_person(person, *person_column(self.catalog, name))
         if any(re.search(rf"(?<!\w){re.escape(text)}(?!\w)", reason) for text in {*persons, person.strip()}):
@@ -234,7 +236,10 @@ class Register:
         dataset: str | None = None,
         withdraw: bool = False,
     ) -> dict[str, Any]:
-        """Record that everybody in a file objects, or nobody where a line is none; tells how many it names."""
+        """Record the objections of all persons in a file, or of none if a line is bad; return how many it names.
+
+        Raises ParamError, LedgerError.
+        """
         name = named_dataset(self.catalog, dataset).name
         persons = persons_in(Path(path), *person_column(self.catalog, name), progress)
         progress("recording", 1.0)
@@ -243,12 +248,12 @@ class Register:
         return act | {"persons": len(different), "repeated": len(persons) - len(different)}
 
     def acts(self, dataset: str | None = None) -> list[dict[str, Any]]:
-        """List when objections were recorded, by whom and why; not whose, nor how many."""
+        """List the recorded events: when, by whom and why, without persons and their number."""
         name = None if dataset is None else named_dataset(self.catalog, dataset).name
         return [asdict(act) for act in self.objections.register.acts() if name in (None, act.dataset)]
 
     def current(self, dataset: str) -> pa.Table:
-        """Give who objects now: what one execution reads."""
+        """Return the current objectors of a dataset, for one execution."""
         return self.objections.current(dataset)
 
     def close(self) -> None:
@@ -256,20 +261,25 @@ class Register:
         self.objections.close()
 
     def _recorded(self, dataset: str, persons: list[str], kind: ActKind, reason: str, by: str) -> dict[str, Any]:
+        """Record an event in the register, then note it in the ledger."""
         if not reason.strip() or len(reason) > LONGEST_REASON or not reason.isprintable():
             why = f"A reason is one line of 1 to {LONGEST_REASON} signs."
             raise ParamError(why, "say who asked and why: letter of 3 October")
         check_name(by, "Who records it")
         act = self.objections.register.record(kind, dataset, persons, by=by, reason=reason.strip())
-        self._note(act)  # behind it: an objection that is not noted yet holds, and is noted when this opens again
+        self._note(act)  # after recording: an unnoted objection is in force, and is noted when the register opens again
         return asdict(act)
 
     def _note(self, act: Act) -> None:
+        """Note an event in the ledger, without its persons."""
         said = {"act": act.act, "what": act.kind.value, "at": act.at, "reason": act.reason}
         self.ledger.note(TOPIC, said, actor=act.recorded_by, dataset=act.dataset)
 
     def _complete_notes(self) -> None:
-        """Hold the register against what was noted of it: a lost or older one would bring people back."""
+        """Compare the register with the ledger's notes: a lost or older register would readmit objectors.
+
+        Raises UnsafeStore if a noted event is missing; events without a note are noted.
+        """
         acts = self.objections.register.acts()
         noted = {entry.said["act"]: entry for entry in self.ledger.audit(kind=f"note_{TOPIC}")}
         held = {act.act: act for act in acts}
@@ -281,6 +291,7 @@ class Register:
 
 
 def _told(act: Act) -> tuple[str, str, str]:
+    """Return the properties of an event that the ledger's note contains."""
     return act.kind.value, act.at, act.dataset
 
 

@@ -1,4 +1,4 @@
-"""A catalog -> its data, checked and opened by the backend that it names."""
+"""Opening a catalog's data: check them, and return the backend that the catalog names."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from engine.data.layout import laid_out
 from engine.errors import DataError
 from engine.progress import Progress
 
-QUESTION_SECONDS = 600.0  # that a lake may take for one
+QUESTION_SECONDS = 600.0  # limit for one query of a lake
 
 
 def open_data(catalog: Catalog, cache: Path, progress: Progress) -> Backend:
-    """Open the data of a catalog; raises DataError where they are not what it says."""
+    """Open the data of a catalog. Raises DataError where they are not as declared."""
     if catalog.remote is not None:
         return open_lake(catalog, catalog.remote, cache, progress)
     made, rollups = laid_out(catalog, cache, progress)
-    if with_ingested(catalog) != catalog:  # else answers from new data would have the old version in their keys
+    if with_ingested(catalog) != catalog:  # otherwise release keys would contain the old version
         raise DataError(catalog.name, "data were added while it was opened.", "open it again")
     return DuckDBBackend.open(made.files, made.addresses, cache, rollups=rollups)
 
@@ -33,13 +33,13 @@ def open_data(catalog: Catalog, cache: Path, progress: Progress) -> Backend:
 def open_lake(
     catalog: Catalog, remote: str, cache: Path, progress: Progress, seconds: float = QUESTION_SECONDS
 ) -> LakeBackend:
-    """Open people's tables in a lake, and in DuckDB what lies beside it; raises DataError where they are not so.
+    """Open private tables in a lake, and local tables in DuckDB. Raises DataError where they are not as declared.
 
-    `seconds` is what one statement may take there.
+    `seconds` limits one statement in the lake.
     """
     try:
         from engine.backends.spark.backend import (
-            SparkLake,  # late: few catalogs have a lake, and few machines its client
+            SparkLake,  # lazy: the Spark client is optional
         )
     except ImportError:
         why, cure = "Spark's client is not installed.", "install passersby with the extra [spark]"

@@ -1,8 +1,7 @@
-"""Declared sources -> DuckDB files that can be opened read-only: one consistent copy of files, checked for its keys.
+"""Snapshots: DuckDB files of the declared tables, opened read-only: one consistent, checked copy of the sources.
 
-Tables of a DuckDB file are used where they lie. Parquet and CSV files, and tables that look public columns up, are
-copied once, typed and sorted by person, into the cache folder, which only its owner can read; changed files make a new
-copy.
+Tables of a DuckDB file are used in place. Parquet and CSV files, and tables with lookup columns, are copied once, typed
+and sorted by person, into the owner-only cache folder; changed files make a new copy.
 """
 
 from __future__ import annotations
@@ -38,21 +37,21 @@ from engine.data.files.files import cast, offline, read_files
 from engine.errors import DataError
 from engine.progress import Progress
 
-CopiedFrom = dict[str, dict[str, Any]]  # what a copy was made of, as JSON can hold it
-LOG = ".wal"  # behind the name of a DuckDB file: what was committed, and is not in it yet
+CopiedFrom = dict[str, dict[str, Any]]  # the inputs of a copy, as JSON
+LOG = ".wal"  # suffix of a DuckDB file's write-ahead log
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Files to attach, and where every declared table lies in them."""
+    """Files to attach, and the address of every declared table in them."""
 
     files: dict[str, str]  # alias -> path
     addresses: dict[str, str]  # table -> alias.schema.table
 
 
 def snapshot(catalog: Catalog, cache: Path, progress: Progress) -> Snapshot:
-    """Make or find the snapshot of a catalog; raises DataError where files are not what it says."""
-    with offline() as connection:  # one for all checks: to start a DuckDB takes as long as they
+    """Build or find the snapshot of a catalog. Raises DataError where files are not as declared."""
+    with offline() as connection:  # one for all checks: starting DuckDB takes as long as they do
         check_sources(connection, catalog)
         made = _made(catalog, cache, progress)
         check_stored(connection, catalog, made.files, made.addresses)
@@ -60,6 +59,7 @@ def snapshot(catalog: Catalog, cache: Path, progress: Progress) -> Snapshot:
 
 
 def _made(catalog: Catalog, cache: Path, progress: Progress) -> Snapshot:
+    """Assign an address to every table: in its own DuckDB file, or in a copy."""
     copied = [table for table in catalog.tables if table.source.format != "duckdb" or _is_changed(table)]
     files: dict[str, str] = {}
     addresses: dict[str, str] = {}
@@ -74,21 +74,22 @@ def _made(catalog: Catalog, cache: Path, progress: Progress) -> Snapshot:
 
 
 def _is_changed(table: Table) -> bool:
-    """Tell whether a table has columns that its source has not."""
+    """Return whether a table has columns that its source lacks: lookups or derived columns."""
     return bool(table.source.joins) or any(map(is_derived, table.columns))
 
 
 def _copy(catalog: Catalog, tables: list[Table], cache: Path, progress: Progress) -> Path:
+    """Copy tables into the cache, unless an identical copy exists; return the file."""
     looked_up = {join.table for table in tables for join in table.source.joins}
     needed = [table for table in catalog.tables if table in tables or table.name in looked_up]
     target = cache / f"snapshot-{fingerprint(needed)}" / "data.duckdb"
     if target.exists():
         return target
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with tempfile.TemporaryDirectory(prefix=".copying-", dir=cache) as work:  # its owner's alone
+    with tempfile.TemporaryDirectory(prefix=".copying-", dir=cache) as work:  # created owner-only
         unfinished = Path(work) / "data.duckdb"
         with offline(str(unfinished)) as connection:
-            ordered = sorted(needed, key=lambda table: table.private)  # public ones first: joins look them up
+            ordered = sorted(needed, key=lambda table: table.private)  # public tables first: lookups read them
             for position, table in enumerate(ordered):
                 progress(f"copying {table.name}", position / len(ordered))
                 copy_table(connection, catalog, table, partial(_within, progress, table, position, len(ordered)))
@@ -106,9 +107,9 @@ def _within(progress: Progress, table: Table, position: int, tables: int, part: 
 def copy_table(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog, table: Table, progress: Part = lambda part: None
 ) -> None:
-    """Copy a table with its declared types, what it looks up and what is made of its rows; raises DataError.
+    """Copy a table with its declared types, lookup columns and derived columns. Raises DataError.
 
-    None of DuckDB's own text is in the error.
+    The error contains none of DuckDB's own text.
     """
     stored = stored_columns(table)
     columns = [f"{cast(table.source, f't.{name(c.name)}', source_type(c))} AS {name(c.name)}" for c in stored]
@@ -131,7 +132,7 @@ def copy_table(
 
 
 def _check_cells(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
-    """Refuse NULL where none is declared: a place that is none has no cell."""
+    """Reject NULL cells in a non-nullable column: a place outside the valid coordinates has no cell."""
     for column in (c for c in table.columns if c.cell is not None and not c.nullable):
         if connection.execute(f"SELECT 1 FROM {name(table.name)} WHERE {name(column.name)} IS NULL LIMIT 1").fetchall():
             why = f"{column.name} is declared to be never NULL, and a row has no place on earth."
@@ -139,14 +140,14 @@ def _check_cells(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
 
 
 def only_key(catalog: Catalog, public: str) -> str:
-    """Name the one column that is the primary key of a public table that something is looked up in."""
+    """Return the single primary key column of a public lookup table."""
     table = catalog.table(public)
     assert table is not None  # noqa: S101  the catalog was checked
     return table.primary_key[0]
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, source: Source) -> str:
-    """Write what reads a source; a DuckDB file is attached once, read-only."""
+    """Write the relation that reads a source; a DuckDB file is attached once, read-only."""
     if source.format != "duckdb":
         return read_files(source)
     alias = f"source_{hashlib.sha256(source.path.encode()).hexdigest()[:16]}"
@@ -155,17 +156,17 @@ def _rows(connection: duckdb.DuckDBPyConnection, source: Source) -> str:
 
 
 def fingerprint(tables: Iterable[Table]) -> str:
-    """Name what decides a copy; raises DataError where there is no file."""
+    """Return a digest of everything that determines a copy. Raises DataError where there is no file."""
     return digest(copied_from(tables))
 
 
 def digest(made_of: Mapping[str, object]) -> str:
-    """Name a copy by what decides it."""
+    """Return a digest of a copy's inputs."""
     return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
 
 
 def copied_from(tables: Iterable[Table]) -> CopiedFrom:
-    """Tell what decides a copy: DuckDB's minor version, and of each table its declarations, files with size and time.
+    """Return the inputs of a copy: DuckDB's minor version, and each table's declarations, file sizes and times.
 
     Raises DataError where there is no file.
     """
@@ -175,13 +176,14 @@ def copied_from(tables: Iterable[Table]) -> CopiedFrom:
 
 
 def declared(table: Table) -> str:
-    """Tell what a catalog says of a table's rows, as far as copies of them rest on it."""
+    """Return a text of the declarations that a copy of a table depends on."""
     person = None if table.person is None else table.person.column
     columns = [(c.name, c.stored_type) for c in table.columns]
     return repr((table.source, person, table.primary_key, columns)) + identity(table)
 
 
 def _copied_from(table: Table) -> dict[str, Any]:
+    """Return a table's declarations, and the size and time of each file. Raises DataError where there is no file."""
     paths = sorted(glob(table.source.path, recursive=True))  # noqa: PTH207  a stored pattern, not a folder to walk
     if not paths:
         raise DataError(table.name, f"there is no file {table.source.path}.", "correct source in the catalog")
@@ -189,7 +191,7 @@ def _copied_from(table: Table) -> dict[str, Any]:
 
 
 def _facts(path: str) -> tuple[int, ...]:
-    """Give the size and time of a file; nothing where there is none."""
+    """Return the size and modification time of a file; () if it does not exist."""
     try:
         facts = os.stat(path)  # noqa: PTH116
     except FileNotFoundError:

@@ -1,6 +1,6 @@
-"""Data held against the catalog when they are opened.
+"""Data checks: stored tables are compared with the catalog when they are opened.
 
-Tables and declarations -> nothing, or a yes-or-no CatalogError; no value leaves.
+Tables and declarations -> nothing, or an error that reveals one yes-or-no answer; no value leaves.
 
 Modules, each before those that import it:
 

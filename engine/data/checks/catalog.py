@@ -1,4 +1,4 @@
-"""Hold a catalog against the files it names: whether they exist, and are what the steward declared."""
+"""Catalog check: compare a catalog with its files, and report what is not as declared to the steward."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from engine.data.files.polygons import is_polygon
 
 @dataclass(frozen=True)
 class Finding:
-    """Something in the files that is not as declared, for the steward: no value, and a count of unread rows alone."""
+    """A difference between files and catalog, for the steward: no values; a count of rows only if they are skipped."""
 
     file: str  # the catalog file
     key: str  # dotted path inside the catalog
@@ -32,9 +32,9 @@ class Finding:
 
 
 def check_catalog(catalog: Catalog) -> tuple[Finding, ...]:
-    """Check files, columns, types, primary keys and foreign keys; reads every row, and shows none.
+    """Check files, columns, types, primary keys and foreign keys. Reads every row, and shows none.
 
-    A lake is not looked at: its tables are checked when they are opened.
+    Lake tables are skipped: they are checked when they are opened.
     """
     here = [table for table in catalog.tables if not (table.private and catalog.remote)]
     with StoredFiles() as files:
@@ -47,7 +47,7 @@ def check_catalog(catalog: Catalog) -> tuple[Finding, ...]:
 
 
 def _check_shape(catalog: Catalog, table: Table, files: StoredFiles) -> Iterator[Finding]:
-    """Check that the source exists, and has the declared columns."""
+    """Check that the source exists, and has the declared columns and types."""
     source, key = table.source, f"tables.{table.name}"
     if not glob.glob(source.path, recursive=True) and not Path(source.path).exists():  # noqa: PTH207 (absolute)
         why = f"there is no file {source.path}."
@@ -71,13 +71,13 @@ def _check_shape(catalog: Catalog, table: Table, files: StoredFiles) -> Iterator
 
 
 def _is_stored_as(column: Column, source: Source, stored: str) -> bool:
-    """Tell whether a source stores a column as declared; of a file that is copied, integers may be of a wider type."""
+    """Return whether a stored type matches the declaration; in files that are copied, integers may be wider."""
     narrow = source.format != "duckdb" or holds(column.stored_type, stored)
     return source.format == "csv" or (fits(stored, _in_source(column)) and narrow)
 
 
 def _check_rows(catalog: Catalog, table: Table, sound: dict[str, Table], files: StoredFiles) -> Iterator[Finding]:
-    """Ask the rows one yes-or-no question after the other."""
+    """Run the row checks of a table, each a yes-or-no query."""
     for question in (
         *_type_questions(table, files),
         *_key_questions(table, files),
@@ -101,7 +101,7 @@ def _check_rows(catalog: Catalog, table: Table, sound: dict[str, Table], files: 
 
 
 def _persons_unread(catalog: Catalog, table: Table, files: StoredFiles) -> Iterator[Finding]:
-    """Count the rows that are not read because no objection could name their person."""
+    """Report the number of rows that are skipped because no objection could name their person."""
     person = text_person(table) if table.private else None
     if person is None:
         return
@@ -115,7 +115,7 @@ def _persons_unread(catalog: Catalog, table: Table, files: StoredFiles) -> Itera
 
 
 def _unread(table: Table) -> tuple[str, str]:
-    """Say why rows can't be read, and what helps: of CSV the line and the reason, and no value."""
+    """Return why the rows can't be read, and the cure; for CSV with line and cause, without values."""
     path = Path(table.source.path)
     fault = csv_fault(path) if table.source.format == "csv" and path.is_file() else None
     if fault is None:
@@ -126,7 +126,7 @@ def _unread(table: Table) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class _Question:
-    """A SELECT that gives rows where something is not as declared."""
+    """A SELECT that returns rows only if something is not as declared."""
 
     select: str
     key: str
@@ -135,16 +135,17 @@ class _Question:
 
 
 def _in_source(column: Column) -> SqlType:
+    """Return the type of a column in its source: polygons are text."""
     return SqlType.VARCHAR if column.type is SqlType.POLYGON else column.type
 
 
 def _rows(table: Table, files: StoredFiles) -> str:
-    """Write the rows of a table as declared."""
+    """Write the relation of a table's rows with the declared types."""
     return files.relation(table.source, {column.name: source_type(column) for column in stored_columns(table)})
 
 
 def _type_questions(table: Table, files: StoredFiles) -> Iterator[_Question]:
-    """Ask whether every value has the declared type, and NULL stands only where it may."""
+    """Yield checks that every value has the declared type, and that non-nullable columns contain no NULL."""
     for column in stored_columns(table):
         name, key = quoted(column.name), f"columns.{column.name}"
         typed = cast(table.source, name, source_type(column))
@@ -164,14 +165,14 @@ def _type_questions(table: Table, files: StoredFiles) -> Iterator[_Question]:
 
 
 def _date_questions(table: Table, catalog: Catalog, files: StoredFiles) -> Iterator[_Question]:
-    """Ask whether each row is on the date of its time, where questions take the one for the other."""
+    """Yield the check that each row's date column is the date of its time, where queries rely on it."""
     if rests_on_date(table, catalog) and table.time_column is not None:
         select = rows_on_other_dates(table, _rows(table, files))
         yield _Question(select, "date_column", WHY.format(table.time_column), f"{CURE}.")
 
 
 def _key_questions(table: Table, files: StoredFiles) -> Iterator[_Question]:
-    """Ask whether the primary key names one row."""
+    """Yield checks that the primary key is unique and not NULL."""
     stored = {column.name for column in stored_columns(table)}
     if not table.primary_key or not set(table.primary_key) <= stored:
         return
@@ -189,7 +190,7 @@ def _key_questions(table: Table, files: StoredFiles) -> Iterator[_Question]:
 
 
 def _link_questions(table: Table, sound: dict[str, Table], files: StoredFiles) -> Iterator[_Question]:
-    """Ask whether every foreign key names a row of its table."""
+    """Yield checks that every foreign key references an existing row."""
     for key, own, name in _links(table):
         target = sound.get(name)
         if target is None or table.column(own) is None:
@@ -205,7 +206,7 @@ def _link_questions(table: Table, sound: dict[str, Table], files: StoredFiles) -
 
 
 def _list_questions(table: Table, sound: dict[str, Table], files: StoredFiles) -> Iterator[_Question]:
-    """Ask whether a list that is declared complete holds every value; opening the catalog asks the same."""
+    """Yield checks that complete value lists contain every value, as when the data are opened."""
     for column in (c for c in stored_columns(table) if c.complete):
         listed = column.domain.table if isinstance(column.domain, ColumnOf) else table.name
         if listed not in sound:
@@ -220,9 +221,9 @@ def _list_questions(table: Table, sound: dict[str, Table], files: StoredFiles) -
 
 
 def _links(table: Table) -> Iterator[tuple[str, str, str]]:
-    """Give (catalog key, own column, table whose primary key it names) of each foreign key."""
+    """Yield (catalog key, own column, referenced table) of each foreign key."""
     for i, join in enumerate(table.source.joins):
         yield f"joins[{i}]", join.on, join.table
-    # further steps of a path begin in other tables, which are checked as their own
+    # later steps of a path are foreign keys of other tables, checked there
     for own, name in table.person.through[:1] if table.person else ():
         yield "person.through[0]", own, name

@@ -1,8 +1,7 @@
-"""Declared tables: the conditions that no stored row may meet, and their refusals; the same for files and for a lake.
+"""Declared constraints on stored rows, as SQL that finds a violation; shared by DuckDB files and the lake.
 
-Privacy rests on them (`engine/data/proofs.md#complete-lists`, `engine/data/proofs.md#stored-rows`): whoever opens data
-checks all of them. Complete lists: SQL that finds a row that holds something else. Dates declared to be those of
-times: SQL that finds a row on another one.
+Privacy rests on them (`engine/data/proofs.md#complete-lists`, `engine/data/proofs.md#stored-rows`), so all are checked
+whenever data are opened: unique keys, complete value lists, and date columns that equal the date of the time column.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from engine.errors import DataError
 def rows_outside(
     table: Table, column: Column, addresses: Mapping[str, str], engine: EngineName = EngineName.DUCKDB
 ) -> str:
-    """Write the rows in which a column holds a value outside its complete list, or a NULL that is not declared.
+    """Write the query for rows with a value outside the column's complete list, or an undeclared NULL.
 
     Proof: engine/data/proofs.md#complete-lists
     """
@@ -31,12 +30,13 @@ def rows_outside(
 def is_outside(
     column: Column, addresses: Mapping[str, str], table: Table | None = None, engine: EngineName = EngineName.DUCKDB
 ) -> str:
-    """Write that a row holds a value outside a complete list."""
+    """Write the condition that a row has a value outside the column's complete list."""
     stored, said = stored_column(column, table, engine), WORDS[engine]
     return f"{stored} IS NOT NULL AND NOT ({_listed(column, stored, addresses, said)})"
 
 
 def _listed(column: Column, stored: str, addresses: Mapping[str, str], said: Words) -> str:
+    """Write the condition that a value is in the column's domain."""
     domain = column.domain
 
     def quoted(value: Value) -> str:
@@ -51,7 +51,7 @@ def _listed(column: Column, stored: str, addresses: Mapping[str, str], said: Wor
 
 
 def _public(domain: ColumnOf, addresses: Mapping[str, str], said: Words) -> str:
-    """Write a public column without NULL, beside which no value would count as missing."""
+    """Write the query for a public column's values without NULL, as NOT IN over a NULL is never true."""
     column = said.name(domain.column)
     return f"SELECT {column} FROM {addresses[domain.table]} WHERE {column} IS NOT NULL"
 
@@ -61,18 +61,24 @@ CURE = "correct the rows, or remove date_column"
 
 
 def rests_on_date(table: Table, catalog: Catalog) -> bool:
-    """Tell whether questions take a row's date for that of its time unasked: where windows are, each scan asks."""
+    """Return whether queries use the date column as the date of the time column without checking each row.
+
+    They do in datasets without privacy windows; with windows, each scan checks it.
+    """
     dated = table.private and table.date_column is not None and table.time_column is not None
     return dated and catalog.dataset(table.dataset).stretch is None
 
 
 def is_on_other_date(table: Table, engine: EngineName = EngineName.DUCKDB) -> str:
-    """Write that a row is on another date than that of its time, or says none."""
+    """Write the condition that a row's date column differs from the date of its time, or is NULL."""
     return f"({WORDS[engine].name(table.date_column or '')} = CAST({stored_time(table, engine)} AS DATE)) IS NOT TRUE"
 
 
 def rows_on_other_dates(table: Table, address: str, engine: EngineName = EngineName.DUCKDB) -> str:
-    """Write the rows on another date than that of their time. Proof: engine/data/proofs.md#declared-dates."""
+    """Write the query for rows with a date other than their time's.
+
+    Proof: engine/data/proofs.md#declared-dates.
+    """
     return f"SELECT 1 AS one FROM {address} WHERE {is_on_other_date(table, engine)} LIMIT 1"
 
 
@@ -81,17 +87,17 @@ IS_VIEW = "it is a view, and its rows may depend on other people's."
 
 @dataclass(frozen=True)
 class Unfit:
-    """Rows that a table must not have."""
+    """A constraint: the query for violating rows, and the error to raise."""
 
-    sql: str  # gives a row if there is one
-    error: DataError  # says what is wrong, and nothing of a row
-    public: ColumnOf | None = None  # the public list that the SQL reads beside the table
+    sql: str  # returns a row if the constraint is violated
+    error: DataError  # without values
+    public: ColumnOf | None = None  # the public value list that the SQL also reads
 
 
 def unfit_rows(
     table: Table, catalog: Catalog, addresses: Mapping[str, str], engine: EngineName = EngineName.DUCKDB
 ) -> Iterator[Unfit]:
-    """Walk what no row of a table may be: without a key or with another's, outside a complete list, on another date."""
+    """Yield a table's constraints: unique non-NULL key, complete lists, dates that match times."""
     if is_enforced(table, catalog):
         why = f"its primary key ({', '.join(table.primary_key)}) is not unique or has NULLs."
         twice = DataError(table.name, why, "keep one row per key, or drop primary_key")
@@ -107,21 +113,21 @@ def unfit_rows(
 
 
 def is_enforced(table: Table, catalog: Catalog) -> bool:
-    """Tell whether anything rests on a primary key: of a public table, of a person, or by which rows find theirs."""
+    """Return whether the primary key must be checked: of public tables, person tables and foreign-key targets."""
     found = {target for other in catalog.tables if other.person for _, target in other.person.through}
     of_person = table.person is not None and table.primary_key == (table.person.column,)
     return bool(table.primary_key) and (of_person or table.name in found or not table.private)
 
 
 def stored_otherwise(table: Table, column: Column, kind: str) -> DataError:
-    """Say that a column is stored as another type."""
+    """Build the error for a column that is stored as another type."""
     why = f"{column.name} is stored as {kind} and declared as {column.stored_type}."
     return DataError(table.name, why, "declare the stored type, or store the declared one")
 
 
 def _not_one_row(table: Table, address: str, engine: EngineName) -> Iterator[str]:
-    """Write the rows without a key, and those with the same one."""
+    """Yield the queries for rows with a NULL key, and for keys of several rows."""
     columns = [column for column in table.columns if column.name in table.primary_key]
-    read = [stored_column(column, table, engine) for column in columns]  # as questions do: two stored values may be one
+    read = [stored_column(column, table, engine) for column in columns]  # as read: stored values may become equal
     yield f"SELECT 1 AS one FROM {address} WHERE {' OR '.join(f'{text} IS NULL' for text in read)} LIMIT 1"
     yield f"SELECT 1 AS one FROM {address} GROUP BY {', '.join(read)} HAVING count(*) > 1 LIMIT 1"

@@ -1,7 +1,7 @@
-"""What privacy rests on in a lake's tables, held against them when data are opened: types, keys, complete lists.
+"""Lake checks: types, unique keys and complete lists of a lake's tables, on which privacy rests.
 
-What is asked of rows is that of files too (`engine.data.checks.declared`, `engine/backends/proofs.md#backends`); here
-Spark is asked, and no value comes out.
+The constraints are those of files (`engine.data.checks.declared`, `engine/backends/proofs.md#backends`); here Spark
+evaluates them, and no value comes out.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from engine.errors import DataError, ExecutionFailed
 
 NOTHING: Mapping[str, str] = {}
 _WHOLE = ("tinyint", "smallint", "int", "bigint", "decimal(20,0)")
-# declared type -> stored ones that hold none but its values
+# declared type -> compatible stored types
 _FITS: Mapping[SqlType, tuple[str, ...]] = {
     SqlType.BIGINT: _WHOLE,
     SqlType.DOUBLE: (*_WHOLE, "float", "double"),
@@ -35,7 +35,7 @@ _FITS: Mapping[SqlType, tuple[str, ...]] = {
 
 
 def check_lake(catalog: Catalog, backend: LakeBackend) -> None:
-    """Refuse a lake that is not what the catalog says; raises DataError."""
+    """Check that the lake's tables are as declared. Raises DataError."""
     for table in (table for table in catalog.tables if table.private):
         try:
             _check_rows(table, backend)
@@ -48,7 +48,7 @@ def check_lake(catalog: Catalog, backend: LakeBackend) -> None:
 
 
 def table_place(table: Table) -> str:
-    """Name the place of a lake's table in SQL."""
+    """Return the placeholder name of a lake table in SQL."""
     return f"table_{table.name}"
 
 
@@ -58,24 +58,24 @@ def lake_target(
     rollups: tuple[Rollup, ...] = (),
     eligible: Mapping[str, str] = NOTHING,
 ) -> Target:
-    """Say where tables lie: public ones by their addresses in DuckDB, people's in the lake; and what is kept of it."""
+    """Return the table addresses for SQL: public tables in DuckDB, private ones in the lake, and stored results."""
     of_people = {table.name: place(table_place(table)) for table in catalog.tables if table.private}
     lake = Target(of_people, EngineName.SPARK, same_bits=same_bits(catalog))
     return Target(dict(addresses), lake=lake, rollups=rollups, eligible=eligible)
 
 
 def persons_of_bits(catalog: Catalog) -> Mapping[str, str]:
-    """Say which column of which place a lake reads as the BIGINT of the same bits."""
+    """Map each lake table to its person column, where that is read as the BIGINT of the same bits."""
     datasets = same_bits(catalog)
     own = {table_place(t): own_person(t) for t in catalog.tables if t.private and t.dataset in datasets}
     return {place: column for place, column in own.items() if column is not None}
 
 
 def _check_rows(table: Table, backend: LakeBackend) -> None:
-    """Refuse rows that are made when they are read, by a view of the lake's catalog.
+    """Reject views of the lake's catalog, with rows that are computed when they are read.
 
-    Claim: a table's rows are those that are stored, each time they are read. Symbols: what Spark's catalog says that it
-    is. Formula: none. Source: engine/data/proofs.md#stored-rows. Raises DataError.
+    Claim: a table's rows are those that are stored, each time they are read. Symbols: the table's kind in Spark's
+    catalog. Formula: none. Source: engine/data/proofs.md#stored-rows. Raises DataError.
     """
     if not backend.lake.is_stored(table_place(table)):
         raise DataError(
@@ -84,6 +84,7 @@ def _check_rows(table: Table, backend: LakeBackend) -> None:
 
 
 def _check_types(table: Table, stored: Mapping[str, str]) -> None:
+    """Check that every declared column exists with a compatible type."""
     for column in table.columns:
         kind = stored.get(column.name)
         if kind is None:
@@ -96,7 +97,7 @@ def _check_types(table: Table, stored: Mapping[str, str]) -> None:
 
 
 def _check_fit(table: Table, catalog: Catalog, backend: LakeBackend) -> None:
-    """Refuse rows that a table must not have; a public list goes along with what asks for it."""
+    """Check the declared constraints of a table; public value lists are sent with the query."""
     lists = {each.name: place(LISTED) for each in catalog.tables if not each.private}
     own = {table.name: place(table_place(table))}
     for unfit in unfit_rows(table, catalog, lists | own, EngineName.SPARK):
@@ -106,4 +107,5 @@ def _check_fit(table: Table, catalog: Catalog, backend: LakeBackend) -> None:
 
 
 def _listed(public: ColumnOf, backend: LakeBackend) -> pa.Table:
+    """Return the values of a public column, from DuckDB."""
     return backend.public(f"SELECT {name(public.column)} FROM {backend.target.addresses[public.table]}")

@@ -1,7 +1,7 @@
-"""Tables as they lie in DuckDB files, held against the catalog when data are opened: what privacy rests on.
+"""Snapshot checks: tables in DuckDB files against the catalog, for all that privacy rests on.
 
-A table is stored, and no view; its columns have the declared types, no collation, and are not made anew when they are
-read; there is one row per person, per foreign key and per public key; complete lists are complete.
+A table is stored, not a view; its columns have the declared types, no collation, and are not generated; keys of
+persons, foreign keys and public keys are unique; complete lists are complete.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ CHECK = "run passersby catalog check, which says what is wrong"
 
 
 def check_sources(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
-    """Refuse DuckDB files that are being written or are broken, and tables whose rows are made when they are read.
+    """Reject DuckDB files that are broken or being written, and tables with rows computed on read. Raises DataError.
 
-    Also where a copy of them is read: it was made of what they were. Nothing stays attached. Raises DataError.
+    The check also runs where a copy is read, as the copy has the source's rows. Nothing stays attached.
     """
     aliases: dict[str, str] = {}
     for table in (table for table in catalog.tables if table.source.format == "duckdb"):
@@ -48,11 +48,14 @@ def _attach(connection: duckdb.DuckDBPyConnection, path: str, alias: str, table:
 def check_stored(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog, files: Mapping[str, str], addresses: Mapping[str, str]
 ) -> None:
-    """Enforce what privacy rests on of tables in files, which it attaches, by alias and address; raises DataError."""
+    """Attach the files, and check types, collations and constraints of every table. Raises DataError.
+
+    `files` maps aliases to paths, `addresses` tables to alias.schema.table.
+    """
     for alias, path in files.items():
         table = next(t for t in catalog.tables if addresses[t.name].startswith(f"{alias}."))
         _attach(connection, path, alias, table.name)
-    for table in sorted(catalog.tables, key=lambda table: table.private):  # what is looked up before who looks
+    for table in sorted(catalog.tables, key=lambda table: table.private):  # public tables first
         _check_types(connection, table, addresses[table.name])
         _check_collations(connection, table, addresses[table.name])
         for unfit in unfit_rows(table, catalog, addresses):
@@ -61,7 +64,7 @@ def check_stored(
 
 
 def _check_source(connection: duckdb.DuckDBPyConnection, table: Table, alias: str) -> None:
-    """Refuse rows that are made when they are read: by a view, or in a column that is generated.
+    """Reject views and generated columns, with values that are computed when they are read.
 
     Claim: a table's rows are those that are stored, each time they are read. Symbols: the table's own SQL in its file.
     Formula: none. Source: engine/data/proofs.md#stored-rows. Raises DataError.
@@ -77,12 +80,12 @@ def _check_source(connection: duckdb.DuckDBPyConnection, table: Table, alias: st
 
 
 def _unquoted(sql: str) -> str:
-    """Give what is left of SQL without names and texts in quotes, in capitals."""
+    """Return SQL in upper case without quoted names and string literals."""
     return re.sub("\"[^\"]*\"|'[^']*'", "", sql).upper()
 
 
 def _check_types(connection: duckdb.DuckDBPyConnection, table: Table, address: str) -> None:
-    """Refuse a column that is not there or of another type: SQL written for the declared one could fail on a row."""
+    """Reject missing columns and other types: SQL written for the declared type could fail on a row."""
     columns = ", ".join(name(column.name) for column in table.columns)
     try:
         described = connection.execute(f"SELECT {columns} FROM {address} LIMIT 0").description or []
@@ -95,10 +98,10 @@ def _check_types(connection: duckdb.DuckDBPyConnection, table: Table, address: s
 
 
 def _check_collations(connection: duckdb.DuckDBPyConnection, table: Table, address: str) -> None:
-    """Refuse texts that are told apart by a collation: different persons and keys would be one to DuckDB.
+    """Reject text columns with a collation: DuckDB would treat different persons or keys as equal.
 
-    Claim: two values of a text are one value only where they are the same characters. Symbols: what a copy of no row
-    says of its columns. Formula: none. Source: engine/data/proofs.md#one-value. Raises DataError.
+    Claim: two values of a text are one value only where they are the same characters. Symbols: the schema of an empty
+    copy of the table. Formula: none. Source: engine/data/proofs.md#one-value. Raises DataError.
     """
     columns = ", ".join(name(column.name) for column in table.columns)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE no_row AS SELECT {columns} FROM {address} LIMIT 0")

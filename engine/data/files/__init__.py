@@ -1,4 +1,4 @@
-"""Files: their types, CSV, derived columns, polygons, durable writes and the cache.
+"""Files: stored types, CSV, derived columns, polygons, durable writes and the cache.
 
 Paths -> relations of DuckDB.
 

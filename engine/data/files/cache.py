@@ -1,6 +1,6 @@
-"""Copies of data in the cache folder: of which catalog and files each is, and how they are forgotten.
+"""The cache folder: copies of data, a note of each copy's catalog and files, and their removal.
 
-A copy holds everybody who was in the data when it was made, so that a person who is erased from the files has to go
+A copy contains everybody who was in the data when it was made, so that persons erased from the files must be erased
 from copies too (engine/data/proofs.md#cached).
 """
 
@@ -20,31 +20,30 @@ from engine.backends.scratch import remove_left
 from engine.catalog.sources import overlap, stored_files
 from engine.errors import DataError
 
-NOTE = "of.json"  # in the folder of a copy
+NOTE = "of.json"  # file name, in the folder of each copy
 LAYOUTS = "layout-*"
-REHEARSALS = "rehearsal-*"  # made-up people, and copies of public tables
+REHEARSALS = "rehearsal-*"  # synthetic rows, and copies of public tables
 COPIES = ("snapshot-*", LAYOUTS, REHEARSALS)
 UNFINISHED = (".copying-*", ".optimizing-*", ".rehearsing-*")
-STALE = 86_400.0  # seconds after which nobody works on an unfinished copy any more, or misses one of no catalog
+STALE = 86_400.0  # seconds until an unfinished or orphaned copy may be removed
 
 
 @dataclass(frozen=True)
 class Forgotten:
     """What was removed from the cache."""
 
-    folder: str  # of the cache: another user's, or a service's, is another one
+    folder: str  # the cache folder, which differs between users and services
     copies: int
     bytes: int
 
 
 def publish(unfinished: Path, target: Path, catalog: Catalog, made: Mapping[str, Any] | None = None) -> None:
-    """Give a finished copy its place, for its owner alone, and remove the same catalog's copies of other data.
+    """Move a finished copy into place, owner-only, and remove the same catalog's copies of other data.
 
-    What is made up and what is copied do not remove each other. With older ones go copies of catalogs whose file is
-    gone: nobody would ask that they be forgotten.
+    Synthetic and real copies do not replace each other. Copies of catalogs that no longer exist are removed too, as
+    nobody would ask for it.
 
-    `made` notes what it was made of, for whoever goes on from it. Raises DataError where another process forgets copies
-    meanwhile.
+    `made` records the copy's inputs, for later updates. Raises DataError if another process removes copies meanwhile.
     """
     sources = sorted({table.source.path for table in catalog.tables if table.private})
     noted = {"catalog": _place(catalog), "sources": sources, "made": made}
@@ -56,12 +55,12 @@ def publish(unfinished: Path, target: Path, catalog: Catalog, made: Mapping[str,
     for folder in _copies(target.parent.parent):
         older = folder.match(REHEARSALS) is target.parent.match(REHEARSALS) and _is_of(folder, catalog)
         if folder != target.parent and (older or _is_left(folder)):
-            with suppress(OSError):  # one that can't be removed stops nobody from asking; `forget` says so
+            with suppress(OSError):  # queries go on; `forget` reports the failure
                 shutil.rmtree(folder)
 
 
 def _put(unfinished: Path, target: Path, noted: str) -> None:
-    """Note what a copy is of, then move it there: a copy that is not noted is never seen whole."""
+    """Write the note of a copy, then move the copy into place: a copy without a note is never complete."""
     unfinished.chmod(0o600)
     target.parent.mkdir(exist_ok=True, mode=0o700)
     (note := target.parent / NOTE).touch(mode=0o600)
@@ -70,18 +69,18 @@ def _put(unfinished: Path, target: Path, noted: str) -> None:
 
 
 def layouts_of(catalog: Catalog, cache: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Find the layouts of a catalog, each with what it was made of."""
+    """Yield the layouts of a catalog, each with its inputs."""
     for folder in cache.glob(LAYOUTS):
         if _is_of(folder, catalog) and isinstance(made := _noted(folder).get("made"), dict):
             yield folder, made
 
 
 def forget(catalog: Catalog, cache: Path) -> Forgotten:
-    """Remove every copy of a catalog's private files, whoever made it, its own of others, and those nobody knows of.
+    """Remove every copy of a catalog's private files by any catalog, its own other copies, and orphaned ones.
 
     Claim: no file of the cache holds rows of these files afterwards, nor of others that this catalog named before,
-    except of copies and questions that are being worked on. Symbols: the catalog and sources that a copy is noted to be
-    of. Formula: none. Source: engine/data/proofs.md#cached. Raises DataError where one can't be removed.
+    except for copies and queries in progress. Symbols: the catalog and sources in a copy's note. Formula: none. Source:
+    engine/data/proofs.md#cached. Raises DataError where one can't be removed.
     """
     remove_left(cache)
     found, freed = list(_of(catalog, cache)), 0
@@ -95,31 +94,35 @@ def forget(catalog: Catalog, cache: Path) -> Forgotten:
 
 
 def _of(catalog: Catalog, cache: Path) -> Iterator[Path]:
-    """Find the copies that may hold rows of a catalog's people."""
+    """Yield the copies that may contain rows of a catalog's persons, also from earlier sources, and orphaned ones."""
     mine = [stored_files(table.source.path) for table in catalog.tables if table.private]
     for folder in _copies(cache):
         theirs = _noted(folder).get("sources")
         met = theirs is None or any(overlap(one, stored_files(path)) for one in mine for path in theirs)
-        if met or _is_of(folder, catalog) or _is_left(folder):  # of where its people's rows lay before, too
+        if met or _is_of(folder, catalog) or _is_left(folder):  # also copies of earlier source paths
             yield folder
     for pattern in UNFINISHED:
         yield from filter(_is_stale, cache.glob(pattern))
 
 
 def _is_of(folder: Path, catalog: Catalog) -> bool:
+    """Return whether a copy belongs to a catalog, by its note."""
     return bool(_noted(folder).get("catalog") == _place(catalog))
 
 
 def _is_left(folder: Path) -> bool:
-    """Tell whether a copy's catalog file is gone; a day is left for one that is moved, or not mounted at the moment."""
+    """Return whether a copy is orphaned: its catalog file is missing, and the copy is older than STALE.
+
+    The delay allows for a catalog that is moved, or is not mounted at the moment.
+    """
     catalog = _noted(folder).get("catalog")
-    with suppress(OSError):  # it can't be told
+    with suppress(OSError):  # unknown: keep the copy
         return isinstance(catalog, str) and _is_stale(folder) and not Path(catalog).exists()
     return False
 
 
 def _is_stale(folder: Path) -> bool:
-    """Tell whether a folder is so old; one that another process removed meanwhile is not."""
+    """Return whether a folder is older than STALE; False if it was removed meanwhile."""
     with suppress(FileNotFoundError):
         return time.time() - folder.stat().st_mtime > STALE
     return False
@@ -130,7 +133,7 @@ def _copies(cache: Path) -> Iterator[Path]:
 
 
 def _noted(folder: Path) -> dict[str, Any]:
-    """Read what a copy is noted to be of; nothing where there is no note."""
+    """Read a copy's note; empty where there is none."""
     try:
         noted = json.loads((folder / NOTE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -139,4 +142,5 @@ def _noted(folder: Path) -> dict[str, Any]:
 
 
 def _place(catalog: Catalog) -> str:
+    """Return the catalog's resolved path, which identifies it in notes."""
     return str(Path(catalog.path).resolve())

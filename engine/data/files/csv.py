@@ -1,7 +1,7 @@
-"""CSV files -> the SQL that reads their rows, by one grammar that only the header can change.
+"""CSV files: the SQL that reads them, under one grammar that only the header can change.
 
-A reader that guesses its grammar from rows lets one person's row decide how everybody's are read
-(engine/data/proofs.md#csv-files). A file that DuckDB refuses is reported with the line and the cause, without a value.
+A reader that infers its grammar from rows lets one person's row decide how everybody's rows are read
+(engine/data/proofs.md#csv-files). A file that DuckDB rejects is reported with line and cause, without a value.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ QUOTED = '"'
 
 
 class UnreadableError(Exception):
-    """A file that is not what it is declared to be; DuckDB's own text, which may quote values, is left out."""
+    """A file that is not as declared; DuckDB's own text, which may quote values, is left out."""
 
 
 def read_csv(pattern: str) -> str:
-    """Write the table function that reads every row of CSV files as text; raises UnreadableError.
+    """Write the table function that reads every row of CSV files as text. Raises UnreadableError.
 
-    Claim: which rows a text holds follows from its line of names and RFC 4180, and the text of a row decides nothing
-    about another row. Symbols: names, and the delimiter that they are told apart by. Formula: none. Source:
-    engine/data/proofs.md#csv-files. Raises UnreadableError where there are no names, or files have different ones.
+    Claim: the rows of a text follow from its header and RFC 4180, and the text of a row decides nothing about another
+    row. Symbols: names of the header, and their delimiter. Formula: none. Source: engine/data/proofs.md#csv-files.
+    Raises UnreadableError where there is no header, or files have different ones.
     """
     delimiter, names = _line_of_names(pattern)
     columns = ", ".join(f"{quote_text(column)}: 'VARCHAR'" for column in names)
@@ -37,19 +37,19 @@ def read_csv(pattern: str) -> str:
 
 
 def read_guessed(pattern: str) -> str:
-    """Write the table function that guesses the types of CSV files, for a draft; raises UnreadableError."""
+    """Write the table function that infers the types of CSV files, for a draft catalog. Raises UnreadableError."""
     delimiter, _ = _line_of_names(pattern)
     return f"read_csv({_grammar(pattern, delimiter)})"
 
 
 def _grammar(pattern: str, delimiter: str) -> str:
-    """Write what a sniffer would guess from rows: no comments, no lines before the names, quotes written twice."""
+    """Write the reader options that DuckDB would infer from rows: no comments, header first, doubled quotes."""
     told = f"delim = {quote_text(delimiter)}, quote = '\"', escape = '\"', comment = '', skip = 0, header = true"
     return f"{quote_text(pattern)}, {told}, strict_mode = true, null_padding = false, ignore_errors = false"
 
 
 def _line_of_names(pattern: str) -> tuple[str, Sequence[str]]:
-    """Read the delimiter and the names, which all files share."""
+    """Return the delimiter and column names shared by all files. Raises UnreadableError."""
     found = {first_line(path) for path in glob(pattern, recursive=True)}  # noqa: PTH207  a stored pattern
     if len(found) != 1:
         raise UnreadableError
@@ -61,7 +61,7 @@ def _line_of_names(pattern: str) -> tuple[str, Sequence[str]]:
 
 
 def _other(name: str, names: Sequence[str]) -> str:
-    """Give a name that is not there yet."""
+    """Return the name, numbered if it is in use already."""
     known, number, other = {each.lower() for each in names}, 0, name
     while other.lower() in known:
         number += 1
@@ -70,14 +70,14 @@ def _other(name: str, names: Sequence[str]) -> str:
 
 
 def first_line(path: str) -> tuple[str, ...]:
-    """Read the delimiter that the first line has most of, and its names."""
+    """Return the most frequent delimiter in the first line, followed by the column names. Raises UnreadableError."""
     try:
         with (
             pa.input_stream(path, compression="detect") as file,
             io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="") as text,
         ):
             line = text.readline()
-            line.encode("utf-8")  # what was no UTF-8 raises; DuckDB refuses it further down
+            line.encode("utf-8")  # raises for bytes not in UTF-8; DuckDB rejects them in later lines
     except (OSError, UnicodeError):
         raise UnreadableError from None
     outside = "".join(line.split(QUOTED)[::2])
@@ -91,20 +91,20 @@ def first_line(path: str) -> tuple[str, ...]:
     return delimiter, *(name.strip() for name in names)
 
 
-MOST_CHARACTERS = 2_000_000  # of one value: about DuckDB's own limit of a line
+MOST_CHARACTERS = 2_000_000  # per value; about DuckDB's limit for a line
 ENDS = ("\r\n", "\n", "\r")
 NOT_CLOSED, AFTER_QUOTE = "a quote is not closed", "something stands behind a closing quote"
 
 
 class _Lines:
-    """Lines of a text, as they end, the last one kept."""
+    """The lines of a text, with the last one kept. Raises UnicodeEncodeError for bytes not in UTF-8."""
 
     def __init__(self, text: io.TextIOWrapper) -> None:
         self._text, self.last = text, ""
 
     def __iter__(self) -> Iterator[str]:
         for line in self._text:
-            line.encode("utf-8")  # what was no UTF-8 raises here
+            line.encode("utf-8")  # raises for bytes not in UTF-8
             self.last = line
             yield line
 
@@ -114,7 +114,7 @@ class _Lines:
 
 
 def csv_fault(path: Path) -> tuple[int, str] | None:
-    """Find the line at which the first row begins that is none by the grammar of `read_csv`, and why; from 1 on."""
+    """Return the line, counted from 1, of the first row that violates the grammar of `read_csv`, and the reason."""
     try:
         delimiter, *names = first_line(str(path))
     except UnreadableError:
@@ -127,12 +127,13 @@ def csv_fault(path: Path) -> tuple[int, str] | None:
 
 
 def _fault_in(lines: _Lines, delimiter: str, fields: int) -> tuple[int, str] | None:
+    """Return the line and reason of the first malformed row; None if there is none."""
     rows, begin, first = csv.reader(lines, delimiter=delimiter, strict=True), 1, ""
     usual = csv.field_size_limit(MOST_CHARACTERS)
     try:
         for row in rows:
             first = first or lines.end
-            if row and len(row) != fields:  # an empty line is passed over
+            if row and len(row) != fields:  # empty lines are skipped
                 return begin, f"{len(row)} field{'s' * (len(row) != 1)} instead of {fields}"
             if lines.end not in (first, ""):
                 return begin, "line ends are mixed: it ends in another way than the first line"
@@ -147,7 +148,7 @@ def _fault_in(lines: _Lines, delimiter: str, fields: int) -> tuple[int, str] | N
 
 
 def _said(error: str) -> str:
-    """Say what Python's reader found, in words that no row decides."""
+    """Translate an error of Python's csv reader to a fixed text, independent of the row."""
     if "expected after" in error:
         return AFTER_QUOTE
     return "a value is too long" if "limit" in error else NOT_CLOSED

@@ -1,7 +1,7 @@
-"""Columns that are made when data are opened: H3 cells of places, and polygons in the form that SQL tests.
+"""Derived columns, computed when data are opened: H3 cells of coordinates, and polygons in an indexed form.
 
-Each is a function of its own row and of nothing else (`engine/data/proofs.md#derived`). It is computed once for every
-different input, in a table beside, and looked up there.
+Each is a function of its own row alone (`engine/data/proofs.md#derived`). It is computed once per distinct input, in a
+temporary table, and joined to the rows.
 """
 
 from __future__ import annotations
@@ -20,40 +20,43 @@ from engine.data.files.polygons import NoPolygonError, polygon
 from engine.errors import DataError
 
 ENDS = ("lon", "lat")
-BATCH = 100_000  # places between two signs of progress
-MADE = "1"  # moves when the same declaration makes other values
-Part = Callable[[float], None]  # told which part of the work is done
+BATCH = 100_000  # places per progress update
+MADE = "1"  # version of the derivation; changes with its results
+Part = Callable[[float], None]  # progress callback; takes the completed fraction
 
 
 def stored_columns(table: Table) -> tuple[Column, ...]:
-    """Give the columns that lie in the source; the others are looked up or made."""
+    """Return the columns that the source contains; the others are looked up or computed."""
     looked_up = {join.column for join in table.source.joins}
     return tuple(c for c in table.columns if c.name not in looked_up and c.cell is None)
 
 
 def is_derived(column: Column) -> bool:
-    """Tell whether a column is made when data are opened."""
+    """Return whether a column is computed when data are opened."""
     return column.cell is not None or column.type is SqlType.POLYGON
 
 
 def source_type(column: Column) -> str:
-    """Say as what a column lies in its source: polygons are text there."""
+    """Return the type of a column in its source: polygons are text there."""
     return "VARCHAR" if column.type is SqlType.POLYGON else column.stored_type
 
 
 def copied_type(column: Column) -> str:
-    """Say as what a column lies in a copy."""
+    """Return the type of a column in a copy."""
     return STORED if column.type is SqlType.POLYGON else column.stored_type
 
 
 def identity(table: Table) -> str:
-    """Name what decides derived values beside the rows: declarations, forms, versions of the libraries."""
+    """Return a text that identifies the derivation: declarations, stored form and library versions."""
     made = tuple((c.name, c.type, c.cell) for c in table.columns if is_derived(c))
     return repr((MADE, STORED, version("h3"), version("shapely"), made)) if made else ""
 
 
 def derive(connection: duckdb.DuckDBPyConnection, table: Table, rows: str, progress: Part) -> str:
-    """Write the rows of a table with its derived columns, made in tables beside; raises DataError for no polygon."""
+    """Write the SELECT of a table's rows with derived columns, from temporary tables.
+
+    Raises DataError for a text that is no polygon.
+    """
     derived = [column for column in table.columns if is_derived(column)]
     columns = [f"r.{name(c.name)}" for c in table.columns if c not in derived]
     joins = ""
@@ -77,12 +80,13 @@ def _within(progress: Part, done: int, columns: int, part: float) -> None:
 
 
 def _degrees(cell: CellOf, row: str = "") -> tuple[str, str]:
+    """Write longitude and latitude of a cell column as DOUBLE."""
     lon, lat = (f"CAST({row}{name(column)} AS DOUBLE)" for column in (cell.lon, cell.lat))
     return lon, lat
 
 
 def _polygons(connection: duckdb.DuckDBPyConnection, table: Table, column: Column, rows: str, made: str) -> str:
-    """Fill a table (wkt, shape), and say what to take of it."""
+    """Fill a temporary table (wkt, shape), and return the expression for the column. Raises DataError if no polygon."""
     select = f"SELECT DISTINCT {name(column.name)} FROM ({rows}) AS r WHERE {name(column.name)} IS NOT NULL"
     texts = [text for (text,) in connection.execute(select).fetchall()]
     try:
@@ -98,8 +102,8 @@ def _polygons(connection: duckdb.DuckDBPyConnection, table: Table, column: Colum
 def _cells(
     connection: duckdb.DuckDBPyConnection, column: Column, cell: CellOf, rows: str, made: str, progress: Part
 ) -> str:
-    """Fill a table (lon, lat, cell) with the places on earth, and say what to take of it; no other place has a cell."""
-    from h3.api.basic_int import latlng_to_cell  # late: only catalogs with cells wait for it
+    """Fill a temporary table (lon, lat, cell) for valid coordinates, and return the expression for the column."""
+    from h3.api.basic_int import latlng_to_cell  # lazy: needed only for cells
 
     lon, lat = _degrees(cell)
     places = f"SELECT DISTINCT {lon} AS lon, {lat} AS lat FROM ({rows}) AS r"

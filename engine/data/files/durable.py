@@ -1,4 +1,4 @@
-"""Files that a power cut leaves whole, and where they were put: what was promised before must be found again."""
+"""Durable file writes: files and their folder entries survive a power cut, complete or not at all."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def write_durably(file: Path, text: str) -> None:
-    """Put text in its place for its owner alone, in one step; durable when this returns. Raises OSError."""
+    """Replace a file's text atomically, owner-only; durable on return. Raises OSError."""
     aside = file.with_suffix(f".{os.getpid()}")
     with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
         out.write(text)
@@ -17,11 +17,11 @@ def write_durably(file: Path, text: str) -> None:
 
 
 def make_durably(file: Path, content: bytes) -> None:
-    """Make a file for its owner alone, whole or not at all, where there is none; durable when this returns.
+    """Create a file, owner-only and complete, if there is none; durable on return.
 
-    Of several that make it at once one does. Raises OSError, also where files can't have a second name.
+    Of several concurrent writers one succeeds. Raises OSError, also where the file system has no hard links.
     """
-    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f"{file.name}.") as aside:  # its owner's alone
+    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f"{file.name}.") as aside:  # created owner-only
         aside.write(content)
         aside.flush()
         os.fsync(aside.fileno())
@@ -31,7 +31,7 @@ def make_durably(file: Path, content: bytes) -> None:
 
 
 def move_durably(file: Path, to: Path, mode: int) -> None:
-    """Give a file its place, once it is on the disk as a whole; durable when this returns. Raises OSError."""
+    """Flush a file to disk, then rename it; durable on return. Raises OSError."""
     file.chmod(mode)
     _sync(file)
     file.replace(to)
@@ -39,7 +39,7 @@ def move_durably(file: Path, to: Path, mode: int) -> None:
 
 
 def make_folder_durably(folder: Path) -> None:
-    """Make a folder, and those above it, for their owner alone; durable when this returns. Raises OSError."""
+    """Create a folder and its parents, owner-only; durable on return. Raises OSError."""
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for each in missing:
@@ -47,6 +47,7 @@ def make_folder_durably(folder: Path) -> None:
 
 
 def _sync(path: Path) -> None:
+    """Flush a file or folder to disk."""
     opened = os.open(path, os.O_RDONLY)
     try:
         os.fsync(opened)

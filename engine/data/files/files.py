@@ -1,4 +1,4 @@
-"""A steward's files: their names and types, and yes-or-no questions about them; no value comes out."""
+"""A steward's files: column names and types, and yes-or-no queries on them; no value comes out."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ OFFLINE: dict[str, str | bool | int | float | list[str]] = {
 
 
 def offline(file: str = ":memory:", **settings: str | bool | float | list[str]) -> duckdb.DuckDBPyConnection:
-    """Open a DuckDB that fetches nothing, and in which a time without an offset is UTC's wherever it runs."""
+    """Open a DuckDB that loads no extensions over the network; timestamps without offset are UTC."""
     connection = duckdb.connect(file, config={**OFFLINE, **settings})
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
     return connection
 
 
-# stored type -> declared types that hold all its values
+# stored type -> wider declared types
 WIDER = {SqlType.BIGINT: (SqlType.DOUBLE,), SqlType.DATE: (SqlType.TIMESTAMP,)}
 
 _BITS = {"TINYINT": 8, "SMALLINT": 16, "INTEGER": 32, "INT": 32, "BIGINT": 64}
@@ -35,7 +35,7 @@ _ENDS |= {f"U{name}": (0, 2**bits - 1) for name, bits in _BITS.items() if name !
 
 
 class StoredFiles:
-    """An empty DuckDB that reads files and writes none."""
+    """An in-memory DuckDB that reads files and writes none."""
 
     def __init__(self) -> None:
         self._connection = offline()
@@ -50,7 +50,7 @@ class StoredFiles:
         self._connection.close()
 
     def columns(self, source: Source, *, guessed: bool = False) -> dict[str, str]:
-        """Give the name and type of each column; those of a CSV file are text, or guessed from its first lines.
+        """Return the name and type of each column; CSV types are VARCHAR, or inferred if `guessed`.
 
         Raises UnreadableError.
         """
@@ -62,7 +62,7 @@ class StoredFiles:
         return {column: str(kind) for column, kind, *_ in cursor.description or ()}
 
     def tables(self, path: str) -> tuple[str, ...]:
-        """Give the names of the tables in a DuckDB file; its views are not opened; raises UnreadableError."""
+        """Return the names of the tables in a DuckDB file, without views. Raises UnreadableError."""
         select = "SELECT table_name FROM duckdb_tables() WHERE database_name = ? AND schema_name = 'main'"
         try:
             found = self._connection.execute(f"{select} ORDER BY 1", [self._attach(path)]).fetchall()
@@ -71,7 +71,7 @@ class StoredFiles:
         return tuple(table for (table,) in found)
 
     def has_header(self, path: str) -> bool:
-        """Tell whether the first line of a CSV file reads like names and not like values; raises UnreadableError."""
+        """Return whether the first line of a CSV file looks like a header. Raises UnreadableError."""
         try:
             found = self._connection.execute("SELECT HasHeader FROM sniff_csv(?)", [path]).fetchall()
         except duckdb.Error:
@@ -79,30 +79,30 @@ class StoredFiles:
         return bool(found[0][0])
 
     def relation(self, source: Source, types: dict[str, str]) -> str:
-        """Write SQL for the rows of a source with the declared types; a value of another type is NULL."""
+        """Write the relation of a source with the declared types; values of another type become NULL."""
         casts = ", ".join(f"{cast(source, name(column), kind)} AS {name(column)}" for column, kind in types.items())
         return f"(SELECT {casts} FROM {self._rows(source)})"
 
     def raw(self, source: Source) -> str:
-        """Write SQL for the rows of a source as they are stored; those of a CSV file are text."""
+        """Write the relation of a source with its stored types; CSV values are text."""
         return f"(SELECT * FROM {self._rows(source)})"
 
     def any_row(self, select: str) -> bool:
-        """Tell whether a SELECT gives any row; raises UnreadableError."""
+        """Return whether a SELECT returns a row. Raises UnreadableError."""
         try:
             return bool(self._connection.execute(f"SELECT 1 FROM ({select}) LIMIT 1").fetchall())
         except duckdb.Error:
             raise UnreadableError from None
 
     def count(self, select: str) -> int:
-        """Count the rows of a SELECT; raises UnreadableError."""
+        """Count the rows of a SELECT. Raises UnreadableError."""
         try:
             return int(self._connection.execute(f"SELECT count(*) FROM ({select})").fetchall()[0][0])
         except duckdb.Error:
             raise UnreadableError from None
 
     def every(self, select: str, holds: Callable[[str], bool]) -> bool:
-        """Tell whether something holds for every different text that a SELECT gives; raises UnreadableError."""
+        """Return whether a predicate is true of every distinct text of a SELECT. Raises UnreadableError."""
         try:
             found = self._connection.execute(f"SELECT DISTINCT * FROM ({select})").fetchall()
         except duckdb.Error:
@@ -110,13 +110,13 @@ class StoredFiles:
         return all(holds(text) for (text,) in found if text is not None)
 
     def _rows(self, source: Source) -> str:
-        """Write the table function or the table that reads a source."""
+        """Write the table function or table that reads a source."""
         if source.format == "duckdb":
             return f"{self._attach(source.path)}.main.{name(source.table or '')}"
         return read_files(source)
 
     def _attach(self, path: str) -> str:
-        """Attach a DuckDB file once, read-only, and give its name."""
+        """Attach a DuckDB file once, read-only, and return its alias."""
         if path not in self._attached:
             alias = f"file_{len(self._attached)}"
             self._connection.execute(f"ATTACH ? AS {alias} (READ_ONLY)", [path])
@@ -125,7 +125,7 @@ class StoredFiles:
 
 
 def read_files(source: Source) -> str:
-    """Write the table function that reads files; the values of CSV files are left as they stand there.
+    """Write the table function that reads files; CSV values stay text.
 
     Raises UnreadableError.
     """
@@ -133,15 +133,15 @@ def read_files(source: Source) -> str:
 
 
 def fits(stored: str, declared: SqlType) -> bool:
-    """Tell whether every value of a stored type is one of the declared type."""
+    """Return whether every value of a stored type is a value of the declared type."""
     kind = sql_type(stored)
     return kind is not None and (kind == declared or declared in WIDER.get(kind, ()))
 
 
 def holds(declared: str, stored: str) -> bool:
-    """Tell whether every integer of a stored type is one of the declared type; of what is no integer, always.
+    """Return whether a declared integer type includes all values of a stored one; True for other types.
 
-    Claim: who objects is found among stored persons, as what is compared with them has the declared type. Symbols: the
+    Claim: an objector is found among stored persons, because the value to compare has the declared type. Symbols: the
     ends of both types. Formula: the stored ones lie within the declared ones. Source:
     engine/data/proofs.md#declared-integers.
     Raises nothing.
@@ -151,10 +151,10 @@ def holds(declared: str, stored: str) -> bool:
 
 
 def cast(source: Source, written: str, kind: str) -> str:
-    """Write a stored value as the declared type; one that is of no such type is NULL.
+    """Write the cast of a stored value to the declared type; NULL if it has no value of this type.
 
-    DuckDB hands a bare TRY_CAST down to its CSV reader, where it raises (duckdb/duckdb issue 23818); nothing else is
-    handed down, and an empty text is of no type but VARCHAR.
+    DuckDB pushes a bare TRY_CAST down to its CSV reader, where it raises (duckdb/duckdb issue 23818); no other
+    expression is pushed down, and an empty text is a value of no type but VARCHAR.
     """
     if source.format == "csv" and sql_type(kind) is not SqlType.VARCHAR:
         written = f"nullif({written}, '')"

@@ -1,4 +1,4 @@
-"""WKT text -> the form of a polygon that SQL tests fast; what is no polygon is refused.
+"""Polygons: parse WKT into a form that SQL tests fast: edges indexed by horizontal strips.
 
 Proof: `dialect/functions/proofs.md#polygons`.
 """
@@ -14,12 +14,12 @@ import numpy as np
 if TYPE_CHECKING:
     from shapely import Geometry
 
-EDGES_PER_STRIP = 2  # of a polygon with edges of one height: fewer are no faster
-MOST_COPIES = 8  # of an edge, on average, in the strips that it reaches into
+EDGES_PER_STRIP = 2  # for edges of equal height; fewer are no faster
+MOST_COPIES = 8  # average number of strips per edge
 
 
 class Edge(TypedDict):
-    """One edge from its south end to its north end, in degrees; level ones are left out."""
+    """One edge from its south end to its north end, in degrees; horizontal edges are dropped."""
 
     lon1: float
     lat1: float
@@ -28,7 +28,7 @@ class Edge(TypedDict):
 
 
 class Shape(TypedDict):
-    """A polygon as it is stored: dialect.functions.scalar.places.STORED."""
+    """A polygon as stored: its bounding box, and its edges by strip (dialect.functions.scalar.places.STORED)."""
 
     west: float
     east: float
@@ -39,11 +39,11 @@ class Shape(TypedDict):
 
 
 class NoPolygonError(Exception):
-    """A text that is no polygon; the message says why, and quotes nothing."""
+    """A text that is not a valid polygon; the message gives the reason, and quotes nothing."""
 
 
 def polygon(text: str) -> Shape:
-    """Read POLYGON or MULTIPOLYGON text in degrees, longitude first; raises NoPolygonError."""
+    """Parse POLYGON or MULTIPOLYGON text in degrees, longitude first. Raises NoPolygonError."""
     geometry = _valid(text)
     rings = [ring for part in _parts(geometry) for ring in (part.exterior, *part.interiors)]
     edges = [edge for ring in rings for edge in _edges(list(ring.coords))]
@@ -60,7 +60,7 @@ def polygon(text: str) -> Shape:
 
 
 def is_polygon(text: str) -> bool:
-    """Tell whether a text is a polygon."""
+    """Return whether a text is a valid polygon."""
     try:
         _valid(text)
     except NoPolygonError:
@@ -69,10 +69,11 @@ def is_polygon(text: str) -> bool:
 
 
 def _valid(text: str) -> Geometry:
-    import shapely  # late: only catalogs with polygons wait for it
+    """Parse and validate WKT. Raises NoPolygonError."""
+    import shapely  # lazy: needed only for polygons
 
     try:
-        with np.errstate(invalid="ignore"):  # a corner that is no number is told below
+        with np.errstate(invalid="ignore"):  # NaN corners are rejected below
             geometry = shapely.force_2d(shapely.from_wkt(text))
     except shapely.errors.ShapelyError:
         raise NoPolygonError("it is no WKT text") from None
@@ -87,17 +88,18 @@ def _valid(text: str) -> Geometry:
 
 
 def _parts(geometry: Geometry) -> list[Geometry]:
+    """Return the polygons of a geometry."""
     return list(geometry.geoms) if geometry.geom_type == "MultiPolygon" else [geometry] if not geometry.is_empty else []
 
 
 def _edges(corners: list[tuple[float, float]]) -> list[Edge]:
-    """Turn every edge to the north: where two polygons share one, both hold the same numbers."""
+    """Return the edges, each oriented to the north: an edge shared by two polygons has the same numbers in both."""
     ordered = (sorted(pair, key=lambda corner: corner[1]) for pair in pairwise(corners))
     return [Edge(lon1=lon1, lat1=lat1, lon2=lon2, lat2=lat2) for (lon1, lat1), (lon2, lat2) in ordered if lat1 < lat2]
 
 
 def _strips_per_degree(edges: list[Edge], south: float, height: float) -> float:
-    """Choose how fine the strips are: few edges in each, and no edge in too many; 0 is one strip."""
+    """Choose the strip density: few edges in each strip, and no edge in too many strips; 0 is one strip."""
     count = len(edges) // EDGES_PER_STRIP
     while count > 1:
         per_degree = count / height
@@ -109,10 +111,11 @@ def _strips_per_degree(edges: list[Edge], south: float, height: float) -> float:
 
 
 def _copies(edges: list[Edge], south: float, per_degree: float) -> int:
+    """Count the entries of all edges in all strips."""
     return sum(len(_reached(edge, south, per_degree)) for edge in edges)
 
 
 def _reached(edge: Edge, south: float, per_degree: float) -> range:
-    """List the strips that an edge reaches into, by the very formula that finds the strip of a place."""
+    """Return the strips that an edge crosses, by the formula that also finds the strip of a point."""
     first, last = (math.floor((lat - south) * per_degree) for lat in (edge["lat1"], edge["lat2"]))
     return range(first, last + 1)

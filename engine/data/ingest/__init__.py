@@ -1,4 +1,4 @@
-"""New files to more rows: fetched, checked against charged windows, taken once.
+"""Ingest: add files of new rows to private tables, each once, after checks against charged privacy windows.
 
 Files -> rows and a register of deliveries.
 

@@ -1,10 +1,10 @@
-"""Objects of a store -> copies of them beside the data, each as a whole, for `passersby ingest`.
+"""Fetching objects from a store into the staging folder, each complete, for `passersby ingest`.
 
-    found     what the store lists under an address, with size, time and tag of each
-    copied    piece after piece; a run that was interrupted continues where it was
-    the same  the store reports of each what it reported before, or nothing is taken
+    list      the objects at an address, with size, modification time and tag of each
+    copy      in pieces; an interrupted run continues where it stopped
+    verify    the store must report the same state of each object again, or nothing is taken
 
-Who may read is found by pyarrow's own means. Of its texts, which may quote what is secret, none is shown.
+Credentials are found by pyarrow. Its error texts, which may quote secrets, are never shown.
 """
 
 from __future__ import annotations
@@ -31,62 +31,63 @@ from engine.progress import Progress
 if TYPE_CHECKING:
     from pyarrow.fs import FileInfo, FileSystem
 
-FETCHED = "fetched-"  # before an object's mark: the folder that its copy lies in
+FETCHED = "fetched-"  # prefix of the folder of an object's copy, followed by its digest
 ENDINGS = (".parquet", ".csv")
 PIECE = 16 * 2**20  # bytes
-LONGEST = 60  # letters of a copy's name
-AT_ONCE = 16  # objects that are asked about
+LONGEST = 60  # maximum length of a copy's file name
+AT_ONCE = 16  # concurrent requests for object states
 TELLING = ("etag", "generation", "last-modified", "versionid", "updated", "md5hash", "crc32c")
 NOWHERE = re.compile(r"NO_SUCH|RESOURCE_NOT_FOUND|HTTP status 404|NOT_FOUND|NotFound|does not exist")
 NOT_ALLOWED = re.compile(
-    r"HTTP status 40[13]|ACCESS_DENIED|INVALID_ACCESS_KEY|SIGNATURE|TOKEN"  # Amazon's
+    r"HTTP status 40[13]|ACCESS_DENIED|INVALID_ACCESS_KEY|SIGNATURE|TOKEN"  # S3
     r"|UNAUTHENTICATED|PERMISSION_DENIED|access token|[Cc]redential"
 )
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """Copies of objects, and those that need none."""
+    """Fetched copies of objects, and the number of objects ingested before."""
 
     files: tuple[Path, ...] = ()
-    marks: tuple[str, ...] = ()  # of the copies: digests of which object each is, as the store told of it
-    already: int = 0  # objects whose mark is known
+    marks: tuple[str, ...] = ()  # digests of object and state, one per copy
+    already: int = 0  # objects with a known digest
 
 
 @dataclass(frozen=True)
 class _Object:
-    """One object, as the store tells of it."""
+    """An object of a store in one state."""
 
     store: FileSystem
-    shown: str  # address that it was found under
+    shown: str  # the requested address, without credentials
     path: str
     told: tuple[object, ...]
 
     @property
     def mark(self) -> str:
-        """Name the object and its state."""
+        """Return a digest that identifies the object and its state."""
         return hashlib.sha256(repr((self.shown.partition("://")[0], self.path, self.told)).encode()).hexdigest()
 
     @property
     def size(self) -> int:
+        """Return the object's size in bytes."""
         return int(str(self.told[0]))
 
     @property
     def name(self) -> str:
-        """Give a name that no reader of files takes for a pattern."""
+        """Return a file name for the copy, without glob characters."""
         return re.sub(r"[^\w.=-]", "_", PurePosixPath(self.path).name)[-LONGEST:]
 
     def copy(self, staging: Path) -> Path:
-        """Say where its copy lies."""
+        """Return the path of the copy."""
         return staging / f"{FETCHED}{self.mark}" / self.name
 
 
 def fetch(
     table: str, addresses: Sequence[StoreAddress], staging: Path, known: Collection[str], progress: Progress
 ) -> Fetched:
-    """Copy the objects under addresses that are not known by their mark; raises DataError.
+    """Copy the objects at addresses, except those with a known digest. Raises DataError.
 
-    What was copied stays where the store breaks off, for the next run; what is left of other objects is removed.
+    What was copied before an interruption stays for the next run; copies of other objects are removed.
     """
     found = {one.mark: one for address in addresses for one in _found(table, address)}
     wanted = [each for mark, each in found.items() if mark not in known]
@@ -103,14 +104,14 @@ def fetch(
 
 
 def sweep(staging: Path, but: Collection[str] = ()) -> None:
-    """Remove copies of objects, but those of some marks."""
+    """Remove the copies of objects, except those with the given digests."""
     for left in staging.glob(f"{FETCHED}*"):
         if left.name.removeprefix(FETCHED) not in but:
             shutil.rmtree(left)
 
 
 def _found(table: str, address: StoreAddress) -> list[_Object]:
-    """List the objects that are meant, in the order of their paths, with what the store tells of each."""
+    """List the objects at an address with their states, sorted by path. Raises DataError."""
     with _plain_words(table, address.shown):
         store, infos = _listed(address)
         paths = sorted(info.path for info in infos if info.is_file)
@@ -122,8 +123,8 @@ def _found(table: str, address: StoreAddress) -> list[_Object]:
 
 
 def _listed(address: StoreAddress) -> tuple[FileSystem, list[FileInfo]]:
-    """Ask a store what is there: first what the address names itself."""
-    from pyarrow.fs import FileSelector, FileSystem, FileType  # late: it starts the stores' libraries
+    """List the files of a store at an address; the first entry is the address itself."""
+    from pyarrow.fs import FileSelector, FileSystem, FileType  # lazy: initializes the stores' libraries
 
     store, path = FileSystem.from_uri(address.address)
     itself = store.get_file_info(path)
@@ -135,11 +136,12 @@ def _listed(address: StoreAddress) -> tuple[FileSystem, list[FileInfo]]:
 
 
 def _is_aside(path: str) -> bool:
-    """Tell whether a path under a folder is no data by custom: _SUCCESS, _delta_log, .crc."""
+    """Return whether a path is metadata by convention: _SUCCESS, _delta_log, .crc."""
     return any(part.startswith(("_", ".")) for part in PurePosixPath(path).parts)
 
 
 def _check_kinds(table: str, address: StoreAddress, paths: Sequence[str]) -> None:
+    """Check that all objects are Parquet, or all are CSV. Raises DataError."""
     kinds = {PurePosixPath(path).suffix for path in paths}
     if not kinds & set(ENDINGS):
         cure = "give an object, or a folder of a bucket that holds some"
@@ -150,7 +152,7 @@ def _check_kinds(table: str, address: StoreAddress, paths: Sequence[str]) -> Non
 
 
 def _told(store: FileSystem, path: str) -> tuple[object, ...]:
-    """Ask what a store tells of an object now: its size, and what is another when the object is."""
+    """Query the current state of an object: its size and tags, which change with the object."""
     with store.open_input_file(path) as file:
         size, said = file.size(), file.metadata() or {}
     tags = tuple(sorted((key.lower(), str(value)) for key, value in said.items() if key.lower() in TELLING))
@@ -158,14 +160,14 @@ def _told(store: FileSystem, path: str) -> tuple[object, ...]:
 
 
 def _copied(table: str, each: _Object, staging: Path) -> Iterator[int]:
-    """Copy an object, telling the bytes that are here; gone on with behind the pieces that are surely on the disk."""
+    """Copy an object and yield the bytes on disk; an interrupted copy continues after its last durable piece."""
     copy = each.copy(staging)
     copy.parent.mkdir(mode=0o700, exist_ok=True)
     if copy.exists():
         return
     part = copy.with_name(".part")
     with _plain_words(table, each.shown), part.open("ab") as out, each.store.open_input_file(each.path) as stored:
-        at = max(0, out.tell() // PIECE - 1) * PIECE  # the last whole piece may not be on the disk
+        at = max(0, out.tell() // PIECE - 1) * PIECE  # the last complete piece may not be on disk
         out.truncate(at)
         stored.seek(at)
         yield at
@@ -178,7 +180,7 @@ def _copied(table: str, each: _Object, staging: Path) -> Iterator[int]:
 
 
 def _check_same(table: str, objects: Sequence[_Object], files: Sequence[Path]) -> None:
-    """Refuse objects that changed while they were copied: a copy could be of neither state."""
+    """Reject objects that changed while they were copied: a copy could mix two states. Raises DataError."""
     for each, file in zip(objects, files, strict=True):
         with _plain_words(table, each.shown):
             same = _told(each.store, each.path) == each.told and file.stat().st_size == each.size
@@ -189,7 +191,7 @@ def _check_same(table: str, objects: Sequence[_Object], files: Sequence[Path]) -
 
 @contextmanager
 def _plain_words(table: str, shown: str) -> Iterator[None]:
-    """Say in words of our own what a store's library says."""
+    """Convert errors of a store's library to DataError, with fixed texts."""
     try:
         yield
     except (OSError, pa.ArrowException) as failure:
@@ -197,7 +199,7 @@ def _plain_words(table: str, shown: str) -> Iterator[None]:
 
 
 def _said(failure: Exception, shown: str) -> tuple[str, str]:
-    """Give why, and a cure."""
+    """Return the reason of a store's failure, and the cure."""
     if isinstance(failure, OSError) and failure.errno == ENOSPC:
         return "the disk has no room for a copy of the new files.", "make room beside the data, and run it again"
     if isinstance(failure, FileNotFoundError) or NOWHERE.search(str(failure)):

@@ -1,16 +1,16 @@
-"""Ingest: files of new rows -> one more file of a private table, in one step, and the register of deliveries.
+"""Ingest: add one file of new rows to a private table atomically, and register the delivery.
 
-    objects   fetch      those of a store are copied beside the data first
-    files     sha256     what is in already is left out
-    rows      new_rows   those that the table takes, and those that it refuses, with the reason
-    taken     rename     one finished file: it is the data, their version and the note of what is in, all in one step
+    objects   fetch      objects of a store are copied into the staging folder first
+    files     sha256     files that were ingested before are skipped
+    rows      new_rows   split into accepted rows, and rejected rows with the reason
+    taken     rename     one complete file: data, version and list of ingested files change in one step
 
-Until the rename nothing has changed; what was interrupted before is swept away, and made again, by the next run
+Before the rename nothing has changed; the next run removes the remains of an interrupted one, and starts again
 (engine/catalog/proofs.md#ingest).
 
-The register holds, of each added file, the digests of the files it was made of and the windows it was declared for.
-Both stand in the added file itself, and come with it in one step. They stand beside the data as well, for a file that
-its owner wrote anew: a person who was erased must not come back with the same delivery.
+The register contains, for each added file, the digests of the files it was made of and its declared privacy windows.
+Both are in the added file's metadata, and appear with it atomically. They are also stored next to the data, for files
+that their owner rewrites: a person who was erased must not come back with the same delivery.
 """
 
 from __future__ import annotations
@@ -39,22 +39,23 @@ from engine.data.ingest.new_rows import DIGESTS, WINDOWS, NewRows, listed_in, wo
 from engine.errors import DataError
 from engine.progress import Progress
 
-STAGING = ".ingest"  # beside the data, for its owner alone; refused rows stay in it
+STAGING = ".ingest"  # owner-only folder next to the data; contains the rejected rows
 NOTES = "deliveries.json"
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """What one ingest brought, as its steward declared it; nothing of it is read off rows."""
+    """The files and declared privacy windows of one ingest; none of it is derived from rows."""
 
-    digests: tuple[str, ...] = ()  # of the files
-    windows: tuple[str, ...] = ()  # that `--window` named; () where none was
+    digests: tuple[str, ...] = ()  # SHA-256 of each ingested file
+    windows: tuple[str, ...] = ()  # named by `--window`; () if none
 
 
 def deliveries(place: Place, borne: Callable[[Path], Delivery]) -> frozenset[str]:
-    """Return the digests of what is in, and note all deliveries; a file that is gone has none any more.
+    """Update the register from the added files; return the digests of all files ingested before.
 
-    `borne` reads what an added file bears itself. Raises OSError where the note can't be written.
+    `borne` reads the metadata of an added file; files that no longer exist are dropped. Raises OSError where the
+    register can't be written.
     """
     noted, found = _noted(place), dict[str, Delivery]()
     for file in place.added().values():
@@ -67,17 +68,18 @@ def deliveries(place: Place, borne: Callable[[Path], Delivery]) -> frozenset[str
 
 
 def delivered(place: Place) -> frozenset[str]:
-    """Return the windows that deliveries were declared for, of the files that are there now."""
+    """Return the privacy windows that deliveries were declared for, of the files that exist now."""
     there = {file.name for file in place.added().values()}
     return frozenset(window for name, each in _noted(place).items() if name in there for window in each.windows)
 
 
 def _notes(place: Place) -> Path:
+    """Return the path of the register."""
     return place.folder / STAGING / NOTES
 
 
 def _noted(place: Place) -> dict[str, Delivery]:
-    """Read the notes; none where there are none, or none that can be read: added files bear their own."""
+    """Read the register; empty if it is missing or unreadable, as added files contain their own entries."""
     with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
         read = json.loads(_notes(place).read_text(encoding="utf-8"))
         return {str(name): _delivery(told) for name, told in read.items()}
@@ -85,28 +87,29 @@ def _noted(place: Place) -> dict[str, Delivery]:
 
 
 def _delivery(told: Any) -> Delivery:  # noqa: ANN401  JSON of this or an older version
-    if isinstance(told, list):  # before windows could be declared
+    """Parse an entry of the register, of the current or an older version."""
+    if isinstance(told, list):  # format without windows
         return Delivery(tuple(map(str, told)))
     return Delivery(tuple(map(str, told["digests"])), tuple(map(str, told["windows"])))
 
 
 ENDINGS = (".parquet", ".csv")
 SHORT = 16
-COPYING = 0.5  # of the work, where objects of a store are copied first
+COPYING = 0.5  # share of fetching in the progress
 
 
 @dataclass(frozen=True)
 class Ingested:
-    """What became of files of new rows."""
+    """The result of an ingest."""
 
-    rows: int  # that are in now
-    files: int  # that they come from
-    already: int  # files that were in before, or were given twice
+    rows: int  # accepted rows
+    files: int  # newly ingested files
+    already: int  # files ingested before, or named twice
     refused: Mapping[str, int] = field(default_factory=dict)  # reason -> rows
-    quarantine: Path | None = None  # where these lie
-    version: str = ""  # of the dataset's data from now on
-    windows: tuple[str, ...] = ()  # that the delivery was declared to be of
-    undeclared: bool = False  # rows went into windows, and no delivery says of which it is
+    quarantine: Path | None = None  # file with the rejected rows
+    version: str = ""  # new data version of the dataset
+    windows: tuple[str, ...] = ()  # declared for the delivery
+    undeclared: bool = False  # True: rows were added without a declared window
 
 
 def ingest(
@@ -119,10 +122,10 @@ def ingest(
     late: bool,
     windows: Sequence[str] = (),
 ) -> Ingested:
-    """Add the rows of files to a private table; raises DataError, and then nothing has changed.
+    """Add the rows of files to a private table. Raises DataError, and then nothing has changed.
 
-    `charged` are the windows of which answers were given: rows in them are refused as a whole, unless they may be late.
-    `windows` are those that the steward declares the delivery to be of: rows of others are refused one by one.
+    `charged` are the privacy windows with releases: new rows in them fail the ingest, unless `late`. `windows` are the
+    ones declared for the delivery: rows in others are rejected one by one.
     """
     table, place = _target(catalog, named)
     charged = () if late else charged
@@ -160,7 +163,7 @@ def ingest(
             progress("adding", 0.95)
             if count:
                 _add(taken, table, place)
-                with suppress(OSError):  # the file bears them too, and the next run notes them
+                with suppress(OSError):  # the added file contains the entry, and the next run registers it
                     note()
             progress("added", 1.0)
             undeclared = count > 0 and not declared and _stretch_of(catalog, table) is not None
@@ -169,6 +172,7 @@ def ingest(
 
 
 def _target(catalog: Catalog, named: str) -> tuple[Table, Place]:
+    """Return the private table, and its folder for ingested files. Raises DataError."""
     table = catalog.table(named)
     if table is None:
         cure = meant(named, [each.name for each in catalog.tables if each.private], "declare one in the catalog")
@@ -183,7 +187,7 @@ def _target(catalog: Catalog, named: str) -> tuple[Table, Place]:
 
 
 def _no_place(table: Table) -> tuple[str, str]:
-    """Say why a table takes no files, and what helps."""
+    """Return why a table does not support ingest, and the cure."""
     what, cure = "none", 'write source = { parquet = "visits/*.parquet" }, with one * in the last part'
     if table.source.format == "csv":
         what, cure = "CSV", f"write its rows to Parquet once (docs/ingest.md, A table of CSV), then {cure}"
@@ -191,7 +195,7 @@ def _no_place(table: Table) -> tuple[str, str]:
 
 
 def _files(table: Table, given: Sequence[str]) -> list[Path]:
-    """Find the files: named each, by a pattern, or by their folder."""
+    """Resolve paths, globs and folders to files. Raises DataError where there are none."""
     found: list[Path] = []
     for text in given:
         here = Path(text).expanduser()
@@ -206,7 +210,7 @@ def _files(table: Table, given: Sequence[str]) -> list[Path]:
 
 @contextmanager
 def _alone(table: Table, place: Place) -> Iterator[Path]:
-    """Let one ingest at a time work on a folder; the lock goes with the process that holds it."""
+    """Lock a folder for one ingest at a time, and yield its staging folder; the lock ends with the process."""
     staging = place.folder / STAGING
     staging.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
@@ -221,7 +225,7 @@ def _alone(table: Table, place: Place) -> Iterator[Path]:
 
 @contextmanager
 def _work(staging: Path) -> Iterator[Path]:
-    """Make a folder to work in, and sweep away those of runs that were killed."""
+    """Create a work folder, and remove those of killed runs."""
     for left in staging.glob("work-*"):
         shutil.rmtree(left)
     with tempfile.TemporaryDirectory(prefix="work-", dir=staging) as work:
@@ -232,7 +236,7 @@ def _work(staging: Path) -> Iterator[Path]:
 def _copies(
     table: Table, addresses: Sequence[StoreAddress], staging: Path, known: Collection[str], progress: Progress
 ) -> Iterator[Fetched]:
-    """Copy objects of stores into the staging folder; they stay only where copying them was cut off."""
+    """Fetch the objects of stores; the copies are removed at the end, except if fetching was interrupted."""
     fetched = fetch(table.name, addresses, staging, known, lambda stage, part: progress(stage, COPYING * part))
     try:
         yield fetched
@@ -241,13 +245,13 @@ def _copies(
 
 
 def _rest(progress: Progress, copied: bool) -> Progress:
-    """Tell of what comes after copying as of the rest of the work."""
+    """Scale progress to the part of the work after fetching."""
     begin = COPYING if copied else 0.0
     return lambda stage, part: progress(stage, begin + (1 - begin) * part)
 
 
 def _unread(known: Collection[str], files: Sequence[Path], progress: Progress) -> dict[str, Path]:
-    """Find the files whose contents are not in, by digest."""
+    """Map the digest of each file that was not ingested before to its path."""
     found: dict[str, Path] = {}
     for position, path in enumerate(files):
         progress(f"reading {path.name}", 0.2 * position / len(files))
@@ -257,18 +261,19 @@ def _unread(known: Collection[str], files: Sequence[Path], progress: Progress) -
 
 
 def _facts(path: Path) -> tuple[int, int]:
+    """Return the size and modification time of a file."""
     facts = path.stat()
     return facts.st_size, facts.st_mtime_ns
 
 
 def _check_late(catalog: Catalog, table: Table, rows: NewRows, taken: Path, charged: Collection[str]) -> None:
-    """Refuse rows that would change windows of which answers were given: their owner must want that."""
+    """Reject accepted rows in charged privacy windows."""
     stretch = _stretch_of(catalog, table)
     _refuse_late(table, _untimed(catalog, table, charged) if stretch is None else rows.windows(taken, stretch), charged)
 
 
 def _refuse_all_late(catalog: Catalog, table: Table, rows: NewRows, charged: Collection[str]) -> None:
-    """Refuse early, from the times alone, where every row that may be taken lies in a charged window."""
+    """Reject early, from times alone, if every acceptable row is in a charged privacy window."""
     stretch = _stretch_of(catalog, table)
     if stretch is None or not charged:
         return
@@ -278,17 +283,17 @@ def _refuse_all_late(catalog: Catalog, table: Table, rows: NewRows, charged: Col
 
 
 def _stretch_of(catalog: Catalog, table: Table) -> Stretch | None:
-    """Return the windows among which a table's rows are told apart by their time; None where all are of one."""
+    """Return the privacy windows by which a table's rows are distinguished; None for rows without a window."""
     return None if table.time_column is None else catalog.dataset(table.dataset).stretch
 
 
 def _untimed(catalog: Catalog, table: Table, charged: Collection[str]) -> tuple[str, ...]:
-    """Name the charged windows that any new row changes: all of them, where rows are not told apart by time."""
+    """Return the charged windows that a row without a time changes: all of them; () for tables with a time."""
     return tuple(sorted(charged)) if _stretch_of(catalog, table) is None else ()
 
 
 def _declared_windows(catalog: Catalog, table: Table, windows: Sequence[str]) -> tuple[str, ...]:
-    """Read the windows of a delivery, each a name or FIRST..LAST, in the order of time; raises DataError."""
+    """Parse the privacy windows of a delivery, each a name or FIRST..LAST, in time order. Raises DataError."""
     if not windows:
         return ()
     if _stretch_of(catalog, table) is None:
@@ -306,11 +311,12 @@ def _declared_windows(catalog: Catalog, table: Table, windows: Sequence[str]) ->
 
 
 def _borne(connection: duckdb.DuckDBPyConnection, file: Path) -> Delivery:
-    """Read what an added file says of its delivery."""
+    """Read the delivery from an added file's metadata."""
     return Delivery(listed_in(connection, file, DIGESTS), listed_in(connection, file, WINDOWS))
 
 
 def _refuse_late(table: Table, touched: Sequence[str], charged: Collection[str]) -> None:
+    """Raise DataError if new rows are in charged privacy windows."""
     changed = [window for window in touched if window in charged]
     if changed:
         span = changed[0] if len(changed) == 1 else f"{changed[0]} to {changed[-1]}"
@@ -322,7 +328,7 @@ def _refuse_late(table: Table, touched: Sequence[str], charged: Collection[str])
 
 
 def _keep(refused: Path, staging: Path, unread: Mapping[str, Path]) -> Path:
-    """Keep the refused rows beside the data; the same files given again replace them."""
+    """Move the rejected rows into the staging folder; the same files ingested again replace them."""
     digest = hashlib.sha256("\n".join(sorted(unread)).encode()).hexdigest()[:SHORT]
     kept = staging / f"refused-{digest}.parquet"
     move_durably(refused, kept, 0o600)
@@ -330,7 +336,7 @@ def _keep(refused: Path, staging: Path, unread: Mapping[str, Path]) -> Path:
 
 
 def _add(taken: Path, table: Table, place: Place) -> Path:
-    """Put the finished file beside the others: in this one step the rows are in, and the version is another."""
+    """Rename the finished file into the table's folder: rows and data version change in this one step."""
     others = glob(table.source.path)  # noqa: PTH207  a stored pattern, not a folder to walk
     mode = Path(others[0]).stat().st_mode & 0o777 if others else 0o600
     now = int(datetime.now(UTC).strftime("%Y%m%d%H%M%S"))
@@ -340,4 +346,5 @@ def _add(taken: Path, table: Table, place: Place) -> Path:
 
 
 def _version(catalog: Catalog, table: Table) -> str:
+    """Return the current version of the dataset's data."""
     return version_of(replace(catalog.dataset(table.dataset), ingested=added_to(catalog, table.dataset)))

@@ -1,7 +1,7 @@
-"""Files of new rows -> those that a declared table takes, and those that it refuses, each with the reason.
+"""Validation of new rows against a declared table: accepted rows, and rejected rows with the reason of each.
 
-Rows go from file to file inside of DuckDB; what comes out here are counts, and windows. None of DuckDB's own text,
-which may quote a value, is in an error.
+Rows go from file to file within DuckDB; only counts and privacy windows come out. Errors contain none of DuckDB's own
+text, which may quote a value.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ from engine.data.snapshot import copy_table
 from engine.errors import DataError
 
 MEMORY = "4GB"
-DIGESTS = "passersby_files"  # in a file's metadata: the digests of the files that it was made of
-WINDOWS = "passersby_windows"  # in a file's metadata: the privacy windows that its delivery was declared for
+DIGESTS = "passersby_files"  # metadata key: digests of the ingested files
+WINDOWS = "passersby_windows"  # metadata key: declared privacy windows of the delivery
 GIVEN, FILE, WHY, KEY = "given ", "of file", "why refused", "key "  # no declared column has a space in its name
 WHOLE_ROW, COPY = "whole row", "which copy"
 REPEATED = "it repeats another new row in every column"
@@ -53,14 +53,14 @@ def working(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a DuckDB that spills into a folder."""
     config = {**OFFLINE, "memory_limit": MEMORY, "temp_directory": str(folder / "spill")}
     with duckdb.connect(str(folder / "work"), config=config) as connection:
-        with suppress(duckdb.InvalidInputException):  # a notebook without widgets refuses to speak of a bar
+        with suppress(duckdb.InvalidInputException):  # fails in notebooks without widgets
             connection.execute("SET enable_progress_bar = false")
         connection.execute("SET TimeZone = 'UTC'")
         yield connection
 
 
 def listed_in(connection: duckdb.DuckDBPyConnection, file: Path, key: str) -> tuple[str, ...]:
-    """Read a list of texts from an added file's metadata: DIGESTS or WINDOWS."""
+    """Read a list of texts from an added file's metadata, by key: DIGESTS or WINDOWS."""
     sql = "SELECT decode(value) FROM parquet_kv_metadata(?) WHERE decode(key) = ?"
     found = connection.execute(sql, [str(file), key]).fetchall()
     return tuple(json.loads(found[0][0])) if found else ()
@@ -68,16 +68,16 @@ def listed_in(connection: duckdb.DuckDBPyConnection, file: Path, key: str) -> tu
 
 @dataclass(frozen=True)
 class NewRows:
-    """New rows of a table, judged one by one."""
+    """New rows of a table, validated one by one."""
 
     connection: duckdb.DuckDBPyConnection
     catalog: Catalog
     table: Table
     paths: Sequence[Path]
-    declared: tuple[str, ...] = ()  # the privacy windows that the steward says they are of; () for any
+    declared: tuple[str, ...] = ()  # privacy windows declared for the delivery; () for any
 
     def open(self) -> None:
-        """Declare how the rows of all files are read; raises DataError for a file that is not as declared."""
+        """Create the view `typed` over the rows of all files. Raises DataError for a file that is not as declared."""
         try:
             kinds = self._kinds()
             rows = " UNION ALL ".join(self._file(path, kinds) for path in self.paths)
@@ -86,14 +86,17 @@ class NewRows:
             raise DataError(self.table.name, *self._unread()) from None
 
     def given_windows(self, stretch: Stretch) -> frozenset[str]:
-        """Name the declared windows in which rows are given, before these are judged: only the time is read."""
+        """Return the declared privacy windows of all rows, before validation: only the time column is read."""
         try:
             return frozenset(self._windows("typed", stretch)) & frozenset(stretch.names())
         except duckdb.Error:
             raise DataError(self.table.name, *self._unread()) from None
 
     def judge(self) -> None:
-        """Judge each row, with the reason for which it is refused; raises DataError for a whole file."""
+        """Create the view `judged`: each row with its reason for rejection, or NULL.
+
+        Raises DataError for unreadable files.
+        """
         try:
             for public in self._lists():
                 copy_table(self.connection, self.catalog, public)
@@ -110,7 +113,7 @@ class NewRows:
             raise DataError(self.table.name, *self._unread()) from None
 
     def write(self, taken: Path, digests: Sequence[str]) -> int:
-        """Write the rows that are taken, and tell how many there are."""
+        """Write the accepted rows to a file, with the delivery in its metadata; return their number."""
         columns = ", ".join(name(column.name) for column in stored_columns(self.table))
         noted = {DIGESTS: list(digests), WINDOWS: list(self.declared)}
         pairs = ", ".join(f"{key}: {quote_text(json.dumps(texts))}" for key, texts in noted.items())
@@ -118,7 +121,7 @@ class NewRows:
         return self._copy(f'SELECT {columns} FROM judged WHERE "{WHY}" IS NULL', taken, said)
 
     def write_refused(self, refused: Path) -> dict[str, int]:
-        """Write the rows that are refused, as text, with file and reason; count them by reason."""
+        """Write the rejected rows as text, with file and reason; return counts by reason."""
         given = [f'"{GIVEN}{column.name}" AS {name(column.name)}' for column in stored_columns(self.table)]
         columns = ", ".join([*given, f'"{FILE}"', f'"{WHY}"'])
         self._copy(f'SELECT {columns} FROM judged WHERE "{WHY}" IS NOT NULL', refused, "COMPRESSION zstd")
@@ -126,16 +129,17 @@ class NewRows:
         return dict(self.connection.execute(sql, [str(refused)]).fetchall())
 
     def windows(self, taken: Path, stretch: Stretch) -> tuple[str, ...]:
-        """Name the windows in which rows lie."""
+        """Return the privacy windows of the accepted rows."""
         return self._windows(f"({_declared(self.table, str(taken))})", stretch)
 
     def _windows(self, rows: str, stretch: Stretch) -> tuple[str, ...]:
+        """Return the privacy windows of a relation's rows."""
         day = f"CAST({stored_time(self.table)} AS DATE)"
         days = self.connection.execute(f"SELECT DISTINCT {day} AS day FROM {rows} WHERE day IS NOT NULL").fetchall()
         return tuple(window_name(stretch.window, day) for day in sorted({begin_of(stretch.window, d) for (d,) in days}))
 
     def check(self, taken: Path) -> None:
-        """Make what is looked up and derived of the taken rows, as opening will; raises DataError."""
+        """Compute lookup and derived columns of the accepted rows, as opening will. Raises DataError."""
         made = replace(self.table, source=replace(self.table.source, path=str(taken)))
         if len(stored_columns(made)) == len(made.columns):
             return
@@ -150,6 +154,7 @@ class NewRows:
                 raise DataError(made.name, why, "complete the list, or correct the rows")
 
     def _copy(self, select: str, to: Path, options: str) -> int:
+        """Write a SELECT to a Parquet file; return the number of rows."""
         try:
             done = self.connection.execute(f"COPY ({select}) TO {quote_text(str(to))} (FORMAT parquet, {options})")
             return int(done.fetchall()[0][0])
@@ -157,7 +162,7 @@ class NewRows:
             raise DataError(self.table.name, *self._unread()) from None
 
     def _unread(self) -> tuple[str, str]:
-        """Say why files can't be read, and what helps: the file, its line and the reason, and no value."""
+        """Return why the files can't be read, and the cure: file, line and reason, without values."""
         for path in self.paths:
             found = csv_fault(path) if path.suffix == ".csv" else None
             if found is not None:
@@ -168,6 +173,7 @@ class NewRows:
         return "new rows can't be read and kept.", "give whole files, and room on the disk beside the data"
 
     def _is_whole(self, path: Path) -> bool:
+        """Return whether a file can be read to its end."""
         try:
             self.connection.execute(f"SELECT count(COLUMNS(*)) FROM {read_files(_source(path))}").fetchall()
         except (duckdb.Error, UnreadableError):
@@ -175,12 +181,12 @@ class NewRows:
         return True
 
     def _lists(self) -> list[Table]:
-        """Find the public tables that hold a complete list of this table's columns."""
+        """Return the public tables with complete value lists for this table's columns."""
         named = {c.domain.table for c in self.table.columns if c.complete and isinstance(c.domain, ColumnOf)}
         return [table for table in self.catalog.tables if table.name in named]
 
     def _kinds(self) -> dict[str, str]:
-        """Say as what each column is stored: like the files that are there, which one reader reads with the new one."""
+        """Return the type in which to store each column: that of existing files, as one reader reads both."""
         declared = {column.name: source_type(column) for column in stored_columns(self.table)}
         if not glob(self.table.source.path):  # noqa: PTH207  a stored pattern, not a folder to walk
             return declared
@@ -191,11 +197,12 @@ class NewRows:
         return {column: found[column] for column in declared}
 
     def _described(self, source: Source) -> dict[str, str]:
+        """Return the name and type of each column of a source."""
         sql = f"SELECT * FROM {read_files(source)} LIMIT 0"
         return {column.lower(): str(kind) for column, kind, *_ in self.connection.execute(sql).description or ()}
 
     def _file(self, path: Path, kinds: dict[str, str]) -> str:
-        """Write the rows of one file: each column as stored and as given."""
+        """Write the SELECT of one file's rows: each column typed, and as its original text."""
         source = _source(path)
         found, parts = self._described(source), [f"{quote_text(path.name)} AS {name(FILE)}"]
         for column in stored_columns(self.table):
@@ -211,7 +218,7 @@ class NewRows:
         return f"SELECT {', '.join(parts)} FROM {read_files(source)}"
 
     def _reasons(self) -> Iterator[tuple[str, str]]:
-        """Write when a row is refused, and why: no value is in a reason."""
+        """Yield (condition, reason) for each rule that rejects a row; reasons contain no values."""
         addresses = {public.name: name(public.name) for public in self._lists()}
         for column in stored_columns(self.table):
             own, text = name(column.name), f'"{GIVEN}{column.name}"'
@@ -227,6 +234,7 @@ class NewRows:
             yield from self._times(self.table.time_column)
 
     def _times(self, column: str) -> Iterator[tuple[str, str]]:
+        """Yield the rules on the time column: declared windows and range, the delivery's windows, matching date."""
         day, stretch = f"CAST({stored_time(self.table)} AS DATE)", self.catalog.dataset(self.table.dataset).stretch
         domain, ranges = _column(self.table, column).domain, []
         if stretch is not None:
@@ -244,17 +252,17 @@ class NewRows:
             )
             yield f"({inside}) IS NOT TRUE", f"{column} is in none of the delivery's windows"
         if self.table.date_column is not None:
-            strict = rests_on_date(self.table, self.catalog)  # or the table would not open again
+            strict = rests_on_date(self.table, self.catalog)  # otherwise the table could not be opened
             differs = is_on_other_date(self.table) if strict else f"{name(self.table.date_column)} <> {day}"
             yield differs, f"{self.table.date_column} is not the date of {column}"
 
     def _keys(self) -> list[tuple[str, str]]:
-        """Pair each part of the primary key, as questions read it, with its name among those that are taken."""
+        """Pair each primary key column, as queries read it, with its name in the table of key conflicts."""
         parts = [stored_column(_column(self.table, part)) for part in self.table.primary_key]
         return [(part, f'"{KEY}{i}"') for i, part in enumerate(parts)]
 
     def _find_keys(self) -> None:
-        """Find the keys that are there already, and those that name several new rows."""
+        """Create the table `taken`: keys that exist already, and keys of several different new rows."""
         keys = self._keys() or [("NULL", f'"{KEY}0"')]
         named, columns = ", ".join(f"{part} AS {key}" for part, key in keys), ", ".join(key for _, key in keys)
         twice = f"SELECT {named} FROM typed GROUP BY ALL HAVING count(*) > 1"
@@ -274,9 +282,9 @@ class NewRows:
         self.connection.execute(f"CREATE TEMP TABLE taken AS {sql}")
 
     def _find_repeats(self, named: str, columns: str, twice: str) -> None:
-        """Find the rows whose key names several, numbered among those that are alike in every declared column.
+        """Create the table `repeats`: new rows with a duplicate key, numbered among exact duplicates.
 
-        A value that can't be read is told apart from NULL; which of several such values it is is not.
+        Unreadable values count as different from NULL, but not from each other.
         """
         whole = [name(column.name) for column in stored_columns(self.table)]
         whole += [f'"{GIVEN}{column.name}" IS NULL' for column in stored_columns(self.table)]
@@ -287,7 +295,7 @@ class NewRows:
         )
 
     def _numbered(self) -> str:
-        """Write all rows, and which of several exact duplicates each is: 1 for a row that stands there once."""
+        """Write all new rows with a copy number: 1, or the position among exact duplicates."""
         keys = self._keys()
         if not keys:
             return f'SELECT *, 1 AS "{COPY}" FROM typed'
@@ -303,12 +311,13 @@ def _source(path: Path) -> Source:
 
 
 def _column(table: Table, column: str) -> Column:
+    """Return a declared column."""
     found = table.column(column)
     assert found is not None  # noqa: S101  the catalog was checked
     return found
 
 
 def _declared(table: Table, path: str) -> str:
-    """Write the rows of stored files with their declared types."""
+    """Write the relation of stored files with their declared types."""
     columns = (f"TRY_CAST({name(c.name)} AS {source_type(c)}) AS {name(c.name)}" for c in stored_columns(table))
     return f"SELECT {', '.join(columns)} FROM {read_files(replace(table.source, path=path))}"
