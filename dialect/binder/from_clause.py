@@ -1,7 +1,7 @@
-"""FROM and JOIN -> one relation and the names it shows.
+"""Bind FROM and JOIN to one relation and the scope of its columns.
 
-The join predicate is ON, USING, or the equalities by which WHERE joins a table that FROM only lists. VALUES, and
-range, generate_series and unnest of constants, in FROM or alone in a select list, become public relations.
+The join predicate is ON, USING, or the equalities of WHERE for a comma-separated table. VALUES, and range,
+generate_series and unnest of constants, become public relations.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from dialect.stability.scans import find_table, scan, with_schema
 def join_condition(
     node: exp.Join, left: Scope, both: Scope, columns: tuple[Column, ...]
 ) -> tuple[Expr, tuple[str, ...]]:
-    """Read ON or USING: the condition, and the names that USING merges."""
+    """Bind ON or USING: the predicate, and the column names that USING merges."""
     using = [part.name.lower() for part in node.args.get("using") or ()]
     if using:
         right = Scope((("right", columns),))
@@ -51,6 +51,7 @@ def join_condition(
 
 
 def _met(pair: list[Expr], node: exp.Join) -> Expr:
+    """Equality of two columns of USING; raises Refusal with E_JOIN where their types differ."""
     try:
         return call("=", pair, node)
     except Refusal as refused:
@@ -58,14 +59,17 @@ def _met(pair: list[Expr], node: exp.Join) -> Expr:
 
 
 def met_in_where(where: exp.Where | None, both: Scope, columns: tuple[Column, ...]) -> Expr:
-    """Find the equalities of columns by which WHERE joins a listed table; they stay in WHERE too."""
+    """Equalities of WHERE that join a comma-separated table; they stay in WHERE too.
+
+    FROM visit, zone WHERE visit.zone_id = zone.id
+    """
     right = [f for _, f in columns]
     found: list[Expr] = []
     for part in anded(where.this) if where is not None else ():
         node = part.unnest() if isinstance(part, exp.Paren) else part
         if not (isinstance(node, exp.EQ) and all(isinstance(side, exp.Column) for side in node.iter_expressions())):
             continue
-        with suppress(Refusal):  # of a table that comes later, or wrong: WHERE says so
+        with suppress(Refusal):  # reads a later table, or is invalid: reported when WHERE is bound
             typed = condition(node, RowNames(both))
             if {f in right for f in fields_of(typed)} == {True, False}:
                 found.append(typed)
@@ -75,7 +79,7 @@ def met_in_where(where: exp.Where | None, both: Scope, columns: tuple[Column, ..
 def standing(
     made: Joined, scope: Scope, pairs: Mapping[str, tuple[Field, ...]], node: exp.Join, reading: Reading
 ) -> tuple[Relation, Scope]:
-    """Let one column stand for both of USING: the right one, and behind FULL JOIN the one that is not NULL."""
+    """Resolve the columns merged by USING after RIGHT JOIN to the right side, after FULL JOIN to COALESCE of both."""
     if node.side.upper() == "RIGHT":
         return made.relation, scope.with_instead(tuple((name, right) for name, (_, right) in pairs.items()))
     exprs = [_either(pair, made, node) for pair in pairs.values()]
@@ -84,14 +88,14 @@ def standing(
 
 
 def _either(pair: tuple[Field, ...], made: Joined, node: exp.Join) -> Expr:
-    """Write what is not NULL of two columns; of two person keys the row's own person."""
+    """COALESCE of two merged columns; for two person keys the joined row's person."""
     if made.person is not None and all(f.is_person for f in pair):
         return Ref(made.person)
     return call("coalesce", [Ref(f) for f in pair], node)
 
 
 def apart(node: exp.Expr) -> tuple[exp.Expr, list[exp.Join]]:
-    """Take apart a table and the joins that the parser hangs on it."""
+    """Separate a table from the joins that sqlglot attaches to it."""
     joins: list[exp.Join] = node.args.get("joins") or []
     if not joins:
         return node, []
@@ -102,7 +106,7 @@ def apart(node: exp.Expr) -> tuple[exp.Expr, list[exp.Join]]:
 
 
 def listed_values(node: exp.Values, reading: Reading) -> Public:
-    """Read VALUES into a public relation; raises Refusal with E_TABLE."""
+    """Bind VALUES to a public relation; raises Refusal with E_TABLE."""
     only(node, "expressions", "alias", code=Code.TABLE)
     rows = [[constant(cell) for cell in row.expressions] for row in node.expressions if isinstance(row, exp.Tuple)]
     if len(rows) != len(node.expressions) or not rows or any(len(row) != len(rows[0]) for row in rows):
@@ -115,7 +119,7 @@ def listed_values(node: exp.Values, reading: Reading) -> Public:
 
 
 def listed_column(column: list[Literal], node: exp.Expr) -> SqlType:
-    """Find the one type of constants that stand in one column; raises Refusal with E_TABLE."""
+    """Return the common type of the constants in one column; raises Refusal with E_TABLE where they differ."""
     kinds = {cell.type for cell in column} - {SqlType.NULL}
     if len(kinds) > 1 and kinds != {SqlType.BIGINT, SqlType.DOUBLE}:
         raise refusal(Code.TABLE, "A column of VALUES has one type.", "VALUES (1), (2)", node)
@@ -127,25 +131,28 @@ def _has_null(column: list[Literal]) -> bool:
 
 
 def constant(node: exp.Expr) -> Literal:
-    """Read an expression of constants; raises Refusal with E_TABLE for any other."""
+    """Bind a constant expression; raises Refusal with E_TABLE for any other."""
     typed = scalar(node, RowNames(Scope()))
     if not isinstance(typed, Literal):
         raise refusal(Code.TABLE, "VALUES holds constants.", "VALUES (1, 'a')", node)
     return typed
 
 
-MOST_VALUES = 5_000  # written one by one into the text of a question's SQL
+MOST_VALUES = 5_000  # written as literals into the generated SQL
 _TIMES = {SqlType.DATE, SqlType.TIMESTAMP}
 _EXAMPLE = "range(24), generate_series(DATE '2026-10-01', DATE '2026-10-07', INTERVAL 1 DAY) or unnest(['a', 'b'])"
 
 
 def is_series(node: exp.Expr) -> bool:
-    """Tell whether a table of FROM is a call of range, generate_series or unnest."""
+    """Return whether a table in FROM is a call of range, generate_series or unnest."""
     return isinstance(node, exp.Unnest) or (isinstance(node, exp.Table) and isinstance(node.this, exp.GenerateSeries))
 
 
 def series_below(tree: exp.Select) -> exp.From | None:
-    """Put the unnest of a SELECT without FROM into its FROM: SELECT unnest(range(24)) AS h."""
+    """Move the unnest of a SELECT without FROM into its FROM; None where there is none.
+
+    SELECT unnest(range(24)) AS h  ->  SELECT unnest AS h FROM unnest(range(24))
+    """
     found = [node for item in tree.expressions for node in item.find_all(exp.Explode)]
     if len(found) != 1 or any(tree.args.get(clause) for clause in ("where", "group", "having")):
         return None
@@ -158,7 +165,7 @@ def series_below(tree: exp.Select) -> exp.From | None:
 
 
 def listed_series(node: exp.Expr, reading: Reading) -> tuple[Public, str]:
-    """Read a call into a public relation of one column, and say what it is called; raises Refusal with E_TABLE."""
+    """Bind range, generate_series or unnest to a public relation of one column, with its alias; raises Refusal."""
     only(node, "this", "expressions", "alias", code=Code.TABLE)
     if (column := node.find(exp.Column)) is not None:
         raise _unread(column)
@@ -173,10 +180,12 @@ def listed_series(node: exp.Expr, reading: Reading) -> tuple[Public, str]:
 
 
 def _called(call: exp.Expr) -> str:
+    """Return the function name of a series: range, or generate_series, which includes its end."""
     return "range" if call.args.get("is_end_exclusive") else "generate_series"
 
 
 def _single(node: exp.Expr) -> exp.Expr:
+    """Return the only argument of unnest."""
     if len(node.expressions) != 1:
         raise _unread(node)
     call: exp.Expr = node.expressions[0]
@@ -188,6 +197,7 @@ def _unread(node: exp.Expr) -> Refusal:
 
 
 def _values(call: exp.Expr) -> Iterator[Literal]:
+    """Iterate over the constants of a series."""
     if isinstance(call, exp.Array):
         return iter([constant(each) for each in call.expressions])
     if not isinstance(call, exp.GenerateSeries):
@@ -205,56 +215,57 @@ def _values(call: exp.Expr) -> Iterator[Literal]:
 
 
 def _step(written: exp.Expr) -> exp.Expr:
-    """Read a step that stands in quotes alone as the interval that it is."""
+    """Convert a quoted step such as '1 day' to an interval."""
     amount, _, unit = written.name.partition(" ")
     named = isinstance(written, exp.Literal) and written.is_string and amount.isdecimal() and unit.isalpha()
     return exp.Interval(this=exp.Literal.string(amount), unit=exp.var(unit.upper())) if named else written
 
 
 def _integers(start: Literal, end: Literal, step: int, call: exp.Expr) -> Iterator[Literal]:
+    """Iterate over an integer series."""
     first, last = int(start.value or 0), int(end.value or 0)
     behind = last if _called(call) == "range" else last + (1 if step > 0 else -1)
     return (Literal(value, SqlType.BIGINT) for value in range(first, behind, step))
 
 
 def _times(start: Literal, end: Literal, amount: int, unit: str, call: exp.Expr) -> Iterator[Literal]:
-    """Step from time to time, each from the one before it: of months, DuckDB keeps a day that was cut."""
+    """Iterate over a time series, each value computed from the one before, as DuckDB does for months."""
     place, last = moment(str(start.value)), moment(str(end.value))
     try:
         while (place < last if amount > 0 else place > last) or (place == last and _called(call) != "range"):
             yield Literal(text_of(place, SqlType.TIMESTAMP), SqlType.TIMESTAMP)
             place = later(place, amount, unit)
-    except (ValueError, OverflowError):  # outside of the years that Python can say
+    except (ValueError, OverflowError):  # beyond Python's range of years
         raise _unread(call) from None
 
 
 class SelectedRows(Protocol):
-    """A query that was read: its relation and what it shows."""
+    """A bound query: its relation and its visible columns."""
 
     @property
     def relation(self) -> Relation:
-        """The rows."""
+        """Relation of the query."""
         ...
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The names that can be used of it."""
+        """Visible columns, by name."""
         ...
 
 
 class Queries(Protocol):
-    """Reads subqueries and the CTEs in sight."""
+    """Binds subqueries, CTEs and table functions."""
 
     def read(self, name: str, reading: Reading, node: exp.Expr) -> SelectedRows | None:
-        """Read the CTE of this name, if there is one."""
+        """Bind the CTE of this name; None where there is none."""
         ...
 
     def subquery(self, tree: exp.Expr, reading: Reading) -> SelectedRows:
-        """Read a derived table."""
+        """Bind a derived table."""
         ...
 
     def over(self, relation: Relation, columns: tuple[Column, ...], call: TableCall, reading: Reading) -> SelectedRows:
-        """Read what a table function makes of rows."""
+        """Bind a table function over bound rows."""
         ...
 
 
@@ -262,20 +273,20 @@ _Part = tuple[Relation, str, tuple[Column, ...]]
 
 
 def from_clause(tree: exp.Select, reading: Reading, queries: Queries) -> tuple[Relation, Scope]:
-    """Read FROM with all its joins, left to right."""
+    """Bind FROM with all its joins, left to right."""
     clause = tree.args.get("from_") or series_below(tree)
     if clause is None:
         one_row = Public(Values(((),), ()), ())
         return one_row, Scope()
     only(clause, "this")
-    first, hung = apart(clause.this)  # as the parser has FROM a JOIN b SELECT ...
+    first, hung = apart(clause.this)  # sqlglot attaches the joins of FROM a JOIN b SELECT ... to the table
     return _joined(first, [*hung, *(tree.args.get("joins") or ())], tree.args.get("where"), reading, queries)
 
 
 def _joined(
     first: exp.Expr, joins: Sequence[exp.Join], where: exp.Where | None, reading: Reading, queries: Queries
 ) -> tuple[Relation, Scope]:
-    """Read a table and what is joined to it, left to right."""
+    """Bind a table and the tables joined to it, left to right."""
     relation, scope = _tables(first, reading, queries)
     for node in joins:
         if node.kind.upper() in _CHOOSING:
@@ -286,7 +297,7 @@ def _joined(
 
 
 def _tables(node: exp.Expr, reading: Reading, queries: Queries) -> tuple[Relation, Scope]:
-    """Read a table, or joins in brackets, whose tables keep their names."""
+    """Bind a table, or joins in parentheses, whose tables keep their names."""
     inside = node.this if isinstance(node, exp.Subquery) else None
     if isinstance(inside, exp.Table) and not inside.args.get("joins"):
         raise refusal(Code.TABLE, "Brackets in FROM hold a subquery or a JOIN.", f"FROM {inside.name[:40]}", node)
@@ -301,6 +312,7 @@ def _tables(node: exp.Expr, reading: Reading, queries: Queries) -> tuple[Relatio
 
 
 def _table(node: exp.Expr, reading: Reading, queries: Queries) -> _Part:
+    """Bind one table of FROM: a declared table, CTE, subquery, VALUES, series or table function."""
     if node.args.get("sample"):
         raise refusal(Code.SAMPLE, "Samples are not in the dialect.", "leave TABLESAMPLE out", node)
     if is_series(node):
@@ -326,6 +338,7 @@ def _table(node: exp.Expr, reading: Reading, queries: Queries) -> _Part:
 
 
 def _named(node: exp.Table, reading: Reading, queries: Queries) -> _Part:
+    """Bind a named table: a CTE, else a declared table."""
     if not isinstance(node.this, exp.Identifier):
         return _derived(node, reading, queries)
     name = node.name.lower()
@@ -344,6 +357,7 @@ def _named(node: exp.Table, reading: Reading, queries: Queries) -> _Part:
 
 
 def _derived(node: exp.Table, reading: Reading, queries: Queries) -> _Part:
+    """Bind a table function."""
     call = table_call(node)
     relation, _, columns = _table(call.rows, reading, queries)
     made = queries.over(relation, columns, call, reading)
@@ -352,17 +366,18 @@ def _derived(node: exp.Table, reading: Reading, queries: Queries) -> _Part:
 
 
 def _prepared(relation: Relation, alias: str, columns: tuple[Column, ...]) -> _Part:
+    """Make a relation joinable under an alias: fields of a public relation take its rows as their key set."""
     held = joined_in(relation)
     return held, alias, _standing(columns, {f.id: f for f in held.fields})
 
 
 def _standing(columns: tuple[Column, ...], held: Mapping[str, Field]) -> tuple[Column, ...]:
-    """Let names point at the fields that stand for theirs now, by the ids of these."""
+    """Resolve columns to the fields that have their ids after a join."""
     return tuple((name, held[f.id]) for name, f in columns)
 
 
 def renamed(columns: tuple[Column, ...], node: exp.Expr) -> tuple[Column, ...]:
-    """Name columns as the list behind a table's, subquery's or CTE's name says."""
+    """Rename columns by the column list of a table alias or CTE."""
     alias = node.args.get("alias")
     given = (alias.args.get("columns") or ()) if alias is not None else ()
     names = [part.name.lower() for part in given]
@@ -372,7 +387,7 @@ def renamed(columns: tuple[Column, ...], node: exp.Expr) -> tuple[Column, ...]:
     return renamed + columns[len(names) :]
 
 
-# (side, kind) as the parser has them -> how the dialect calls it
+# sqlglot's (side, kind) -> join type
 _CHOOSING = {"SEMI", "ANTI"}
 _HOW: dict[tuple[str, str], How] = {
     ("", ""): "inner",
@@ -380,7 +395,7 @@ _HOW: dict[tuple[str, str], How] = {
     ("", "CROSS"): "cross",
     ("LEFT", ""): "left",
     ("LEFT", "OUTER"): "left",
-    ("RIGHT", ""): "left",  # of the sides exchanged
+    ("RIGHT", ""): "left",  # with the sides exchanged
     ("RIGHT", "OUTER"): "left",
     ("FULL", ""): "full",
     ("FULL", "OUTER"): "full",
@@ -388,7 +403,7 @@ _HOW: dict[tuple[str, str], How] = {
 
 
 def _chosen(left: Relation, scope: Scope, node: exp.Join, reading: Reading, queries: Queries) -> Relation:
-    """Read SEMI JOIN and ANTI JOIN: the left rows that meet a right row, or those that meet none."""
+    """Bind SEMI JOIN and ANTI JOIN."""
     only(node, "this", "on", "using", "kind", code=Code.JOIN)
     right, alias, columns = _table(node.this, reading, queries)
     on, _ = join_condition(node, scope, replace(scope, tables=(*scope.tables, (alias, columns))), columns)
@@ -403,6 +418,7 @@ def _chosen(left: Relation, scope: Scope, node: exp.Join, reading: Reading, quer
 def _join(
     left: Relation, scope: Scope, node: exp.Join, where: exp.Where | None, reading: Reading, queries: Queries
 ) -> tuple[Relation, Scope]:
+    """Bind one join: its predicate, the joined relation and the scope of both sides."""
     how = _how(node)
     right, inside = _tables(node.this, reading, queries)
     columns = tuple(inside.columns())
@@ -422,7 +438,7 @@ def _join(
 
 
 def _beside(scope: Scope, inside: Scope, node: exp.Join) -> Scope:
-    """Put the names of joined tables beside those before them."""
+    """Combine the scopes of both sides of a join; raises Refusal where a table alias is repeated."""
     twice = next((alias for alias, _ in inside.tables if alias in {name for name, _ in scope.tables}), None)
     if twice is not None:
         raise refusal(Code.TABLE, f"{twice[:40]} stands twice in FROM.", f"JOIN ... AS {twice[:40]}2", node.this)
@@ -433,6 +449,7 @@ def _beside(scope: Scope, inside: Scope, node: exp.Join) -> Scope:
 
 
 def _how(node: exp.Join) -> How:
+    """Type of a join; raises Refusal where its conditions do not fit it."""
     if node.method:
         why = f"{node.method.upper()} JOIN is not in the dialect: a join says which columns are equal."
         raise refusal(Code.JOIN, why, "JOIN ... USING (...)", node)

@@ -1,7 +1,6 @@
-"""GROUP BY and aggregates: groups of one person's rows, the release boundary, or groups of released rows.
+"""Bind GROUP BY and aggregates: groups of one person's rows, a release point, or groups of public or released rows.
 
-The keys over rows, and by which of them each grouping set is formed; then the groups of one set of keys, or of several
-sets, gathered (`proofs.md#grouping-sets`).
+GROUPING SETS, ROLLUP and CUBE are a union of one GROUP BY for each set (`proofs.md#grouping-sets`).
 """
 
 from __future__ import annotations
@@ -50,33 +49,34 @@ from dialect.stability.outer_joins import check_kept_keys
 from dialect.stability.row_operators import bare, compute, person_among, refuse_persons, refuse_polygons
 from dialect.stability.set_operations import combined
 
-MAX_SETS = 32  # of one GROUP BY: each may be a release of its own
+MAX_SETS = 32  # per GROUP BY: each may be a release of its own
 
-Item = tuple[str, exp.Expr | Field]  # what it is called; how it is written, or the field that * stands for
+Item = tuple[str, exp.Expr | Field]  # name; syntax node, or a field that * expands to
 
 
 @dataclass(frozen=True)
 class Keys:
-    """What GROUP BY says: every key once, and the positions of those in each set."""
+    """Keys of a GROUP BY, and its grouping sets as positions of keys."""
 
-    written: tuple[Expr, ...]  # over rows
+    written: tuple[Expr, ...]  # key expressions over rows
     sets: tuple[tuple[int, ...], ...]
 
 
 def group_by(nodes: Sequence[exp.Expr], items: Sequence[Item], names: RowNames) -> Keys:
-    """Read the terms of a GROUP BY: keys, lists of keys, GROUPING SETS, ROLLUP and CUBE, all of them crossed."""
+    """Bind the terms of a GROUP BY: keys, lists of keys, GROUPING SETS, ROLLUP, CUBE, and their cross product."""
     crossed = _crossed([_sets(node, items, names) for node in nodes], nodes)
     return keyed(crossed)
 
 
 def keyed(sets: Sequence[Sequence[Expr]]) -> Keys:
-    """Give every key of some sets a number, in the order in which they come first."""
+    """Assign positions to the distinct keys of grouping sets, in order of first occurrence."""
     written = tuple(dict.fromkeys(key for keys in sets for key in keys))
     places = {key: place for place, key in enumerate(written)}
     return Keys(written, tuple(tuple(dict.fromkeys(places[key] for key in keys)) for keys in sets))
 
 
 def _crossed(terms: Sequence[list[tuple[Expr, ...]]], nodes: Sequence[exp.Expr]) -> list[tuple[Expr, ...]]:
+    """Cross product of the grouping sets of all terms; raises Refusal beyond the limit."""
     many = 1
     for sets, node in zip(terms, nodes, strict=True):
         many *= len(sets)
@@ -86,7 +86,7 @@ def _crossed(terms: Sequence[list[tuple[Expr, ...]]], nodes: Sequence[exp.Expr])
 
 
 def _sets(node: exp.Expr, items: Sequence[Item], names: RowNames) -> list[tuple[Expr, ...]]:
-    """List the sets of keys that one term of a GROUP BY stands for."""
+    """Return the grouping sets of one term of a GROUP BY."""
     if isinstance(node, exp.GroupingSets):
         only(node, "expressions")
         return [keys for part in node.expressions for keys in _sets(part, items, names)]
@@ -100,7 +100,7 @@ def _sets(node: exp.Expr, items: Sequence[Item], names: RowNames) -> list[tuple[
 
 
 def _chosen(parts: Sequence[tuple[Expr, ...]], cube: bool) -> list[tuple[tuple[Expr, ...], ...]]:
-    """List the parts that each set of a ROLLUP or CUBE has, the finest first."""
+    """Subsets of a ROLLUP's or CUBE's parts, the finest first."""
     sizes = range(len(parts), -1, -1)
     if not cube:
         return [tuple(parts[:size]) for size in sizes]
@@ -108,6 +108,7 @@ def _chosen(parts: Sequence[tuple[Expr, ...]], cube: bool) -> list[tuple[tuple[E
 
 
 def _listed(node: exp.Expr, items: Sequence[Item], names: RowNames) -> tuple[Expr, ...]:
+    """Bind one key, or a list of keys in parentheses."""
     if isinstance(node, exp.Tuple):
         return tuple(_key(part, items, names) for part in node.expressions)
     return (_key(node, items, names),)
@@ -119,6 +120,7 @@ def _too_many(node: exp.Expr) -> Refusal:
 
 
 def _key(written: exp.Expr, items: Sequence[Item], names: RowNames) -> Expr:
+    """Bind one key: a position, the name of a column or else of a select item, or an expression."""
     node = written.unnest()
     if isinstance(node, exp.Cube | exp.Rollup | exp.GroupingSets | exp.Tuple):
         raise refusal(Code.KEY, "A list of keys can't stand inside another one.", "GROUP BY ROLLUP (a, b)", node)
@@ -146,22 +148,24 @@ _FINER = "a row for each value of the added keys"
 
 @dataclass
 class GroupNames:
-    """Names above a GROUP BY: its keys, and its aggregates, which are collected as they are met."""
+    """Name resolution above a GROUP BY: its keys and its aggregates, which are collected while binding."""
 
     scope: Scope
     source: Relation
-    keys: Sequence[tuple[Expr, Field]]  # each key as it is written over rows, and the field that holds it
+    keys: Sequence[tuple[Expr, Field]]  # (key expression over rows, its field)
     reading: Reading
     aliases: dict[str, Expr] = field(default_factory=dict)
     measures: list[Measure] = field(default_factory=list)
-    values: Values | None = None  # None: no subqueries
-    rows: Values | None = None  # the subqueries that the keys read
-    windows: Windows | None = None  # None: no window functions
-    tell: Callable[[Sequence[int]], Field] | None = None  # describes a column of GROUPING; None: of one set of keys
-    tellings: dict[tuple[int, ...], Field] = field(default_factory=dict)  # by the positions of its keys
+    values: Values | None = None  # None: subqueries are not allowed
+    rows: Values | None = None  # subqueries in the keys
+    windows: Windows | None = None  # None: window functions are not allowed
+    tell: Callable[[Sequence[int]], Field] | None = (
+        None  # makes the field of a GROUPING call; None: a single grouping set
+    )
+    tellings: dict[tuple[int, ...], Field] = field(default_factory=dict)  # positions of its keys -> field
 
     def column(self, node: exp.Column) -> Expr:
-        """Resolve a select alias; a column that is no key has no single value per group."""
+        """Resolve a select alias; any other column that is not a key is refused."""
         if self._is_alias(node):
             return self.aliases[node.name.lower()]
         name, table = column_name(node)
@@ -176,14 +180,14 @@ class GroupNames:
         raise replace(refused, rewrites=(*finer, *refused.rewrites))
 
     def special(self, node: exp.Expr) -> Expr | None:
-        """Answer for aggregates, for windows over the groups, and for expressions that are group keys."""
+        """Bind an aggregate, a window over the groups, or an expression that is a group key; None for others."""
         if isinstance(node, exp.Window) and self.windows is not None:
             return self.windows.value(node)
         if isinstance(node, exp.Grouping | exp.GroupingId):
             return self._told(node)
         if aggregate_name(node) is not None:
             return self._aggregate(node)
-        if (shown := end_of(node)) in self.aliases:  # of what is shown, before any column of that name
+        if (shown := end_of(node)) in self.aliases:  # select items take precedence over columns
             return call(str(node.this).lower(), [self.aliases[shown]], node)
         if reads_rows(node) and (self.values is not None or self._read(node)):
             return self._of_subquery(node)
@@ -197,7 +201,7 @@ class GroupNames:
         return None if key is None else Ref(key)
 
     def _of_subquery(self, node: exp.Expr) -> Expr:
-        """Read a subquery beside the groups, or find the key that it is."""
+        """Bind a scalar subquery over groups, or resolve it to the key that it is."""
         key = self._key(self.rows.value(node)) if self.rows is not None and self._read(node) else None
         if key is not None:
             return Ref(key)
@@ -207,14 +211,16 @@ class GroupNames:
         return self.values.value(node)
 
     def _read(self, node: exp.Expr) -> bool:
-        """Tell whether the keys read all subqueries of an expression, if it has any."""
+        """Return whether an expression has no subqueries, or only such as the keys have bound already."""
         return node.find(exp.Query) is None or (self.rows is not None and self.rows.known(node))
 
     def _is_alias(self, node: exp.Column) -> bool:
+        """Return whether a column is a select alias, and no column of the tables."""
         name, table = column_name(node)
         return table is None and name in self.aliases and name not in {n for n, _ in self.scope.columns()}
 
     def _key(self, expr: Expr) -> Field | None:
+        """Field of the group key that an expression equals, by itself or by definition."""
         wanted = definition(expr)
         for key, held in self.keys:
             if key == expr or (wanted is not None and definition(key) == wanted):
@@ -222,7 +228,7 @@ class GroupNames:
         return None
 
     def _told(self, node: exp.Grouping | exp.GroupingId) -> Expr:
-        """Read GROUPING of some keys, or of all."""
+        """Bind GROUPING(...) of some keys, or of all; a constant 0 for a single grouping set."""
         only(node, "expressions", code=Code.AGG)
         held = [f for _, f in self.keys]
         written = [self.special(part) for part in node.expressions]
@@ -238,6 +244,7 @@ class GroupNames:
         return Ref(self.tellings[places])
 
     def _aggregate(self, node: exp.Expr) -> Expr:
+        """Bind an aggregate; equal aggregates share one measure."""
         below, releasing = RowNames(self.scope, values=self.rows), releases(self.source, [f for _, f in self.keys])
         made = measure(node, below, self.source, releasing, self.reading)
         for earlier in self.measures:
@@ -248,7 +255,7 @@ class GroupNames:
 
 
 def _of_rows(node: exp.Column) -> Refusal:
-    """Refuse a window beside groups that looks at rows, and put it below them."""
+    """Refuse a window over rows in a grouped SELECT; suggest QUALIFY in a subquery, or the column as a key."""
     why = f"A window beside GROUP BY or aggregates looks at groups, and {node.name} is a column of rows."
     chooses = node.find_ancestor(exp.Qualify) is not None
     hint = f"FROM (SELECT *{'' if chooses else ', ... OVER (...) AS x'} FROM ...{' QUALIFY ...' * chooses})"
@@ -262,7 +269,7 @@ def _of_rows(node: exp.Column) -> Refusal:
 
 
 def _with_items(node: exp.Column) -> tuple[str, tuple[str, ...]]:
-    """Add what is shown, and is computed of a column, to the question's GROUP BY: the keys, and whole questions."""
+    """Suggest adding the computed select items to GROUP BY: the keys as text, and complete queries."""
     select = node.find_ancestor(exp.Select)
     clause = select.args.get("group") if select is not None else None
     keys = clause.expressions if clause is not None else ()
@@ -280,11 +287,12 @@ def _with_items(node: exp.Column) -> tuple[str, tuple[str, ...]]:
 
 
 def _is_place(key: exp.Expr, select: exp.Select) -> bool:
+    """Return whether a key is a position in the select list."""
     return isinstance(key, exp.Literal) and key.name.isdigit() and 1 <= int(key.name) <= len(select.selects)
 
 
 def _with_key(node: exp.Column) -> tuple[str, ...]:
-    """Add a column to the question's GROUP BY."""
+    """Suggest adding a column to GROUP BY, with the other ungrouped columns and alone."""
     select = node.find_ancestor(exp.Select)
     clause = select.args.get("group") if select is not None else None
     keys = clause.expressions if clause is not None else ()
@@ -298,7 +306,7 @@ def _with_key(node: exp.Column) -> tuple[str, ...]:
 
 
 def _is_plain(column: exp.Column, select: exp.Select) -> bool:
-    """Tell whether a column stands in a select list itself, and in no aggregate or window there."""
+    """Return whether a column is in the select list outside of aggregates and windows."""
     around = column.find_ancestor(exp.AggFunc, exp.Window, exp.Select)
     return around is select
 
@@ -308,12 +316,12 @@ def _text(node: exp.Expr) -> str:
 
 
 def releases(source: Relation, keys: Sequence[Field]) -> bool:
-    """Tell whether groups by these keys hold many people's rows."""
+    """Return whether grouping by these keys is a release point: its groups contain rows of many persons."""
     return isinstance(source, PerPerson) and person_among(source, keys) is None
 
 
 def close(source: Relation, keys: Sequence[Field], measures: Sequence[Measure], node: exp.Expr) -> Relation:
-    """Close a GROUP BY: one person's groups stay that person's; other private groups cross the boundary."""
+    """Build the GROUP BY relation: per person where the person is a key, else a release point over private rows."""
     unique, made = tuple(dict.fromkeys(keys)), tuple(measures)
     refuse_polygons(unique, node.args.get("group") or node)
     if isinstance(source, PerPerson):
@@ -330,6 +338,7 @@ def close(source: Relation, keys: Sequence[Field], measures: Sequence[Measure], 
 
 
 def _of_person(source: PerPerson, person: Field, keys: tuple[Field, ...], measures: tuple[Measure, ...]) -> PerPerson:
+    """Build groups of one person's rows, with the bounds on rows per person that the keys imply."""
     one_row = all(fixed_by_person(f) for f in keys)
     made = tuple(replace(m, field=replace(m.field, of_person=one_row)) for m in measures)
     return PerPerson(
@@ -340,7 +349,7 @@ def _of_person(source: PerPerson, person: Field, keys: tuple[Field, ...], measur
 
 
 def _facts(facts: Sequence[Expr], measures: Sequence[Measure]) -> Iterator[Expr]:
-    """Say of a least or greatest value what is known of each: it is one of them, or NULL because all are."""
+    """Predicates on MIN and MAX: each predicate that holds for all values of the argument holds for the result."""
     for each in measures:
         value = definition(each.arguments[0]) if each.function in _ONE_OF_THEM and each.condition is None else None
         if value is None or not any(fields_of(value)):
@@ -356,16 +365,16 @@ Set = tuple[int, ...]  # positions of keys
 
 @dataclass(frozen=True)
 class Groups:
-    """The rows to group, and the keys below and above."""
+    """Input of a GROUP BY with grouping sets: the source, its keys, and the fields of the result's keys."""
 
     source: Relation
     keys: tuple[Field, ...]  # fields of the source
     sets: tuple[Set, ...]
-    shown: tuple[Field, ...]  # what holds each key above: NULL in the groups of a set without it
+    shown: tuple[Field, ...]  # fields of the keys in the result: NULL in groups of a set without the key
 
 
 def groups(source: Relation, keys: Sequence[Field], sets: Sequence[Set], reading: Reading, node: exp.Expr) -> Groups:
-    """Say which fields hold the keys above; raises Refusal where some sets hold the person and others do not."""
+    """Derive the key fields of the result; raises Refusal where only some grouping sets contain the person."""
     person = person_among(source, keys) if isinstance(source, PerPerson) else None
     if len(sets) == 1:
         return Groups(source, tuple(keys), tuple(sets), tuple(keys) if person is not None else bare(keys))
@@ -384,10 +393,12 @@ def groups(source: Relation, keys: Sequence[Field], sets: Sequence[Set], reading
 
 
 def _everywhere(place: int, sets: Sequence[Set]) -> bool:
+    """Return whether a key is in every grouping set."""
     return all(place in each for each in sets)
 
 
 def _grouping_set_key(key: Field, place: int, sets: Sequence[Set], source: PerPerson, reading: Reading) -> Field:
+    """Key field of a person's groups over several sets: the key's value, or NULL where a set lacks it."""
     always = _everywhere(place, sets)
     alternatives = (
         Alternative(Ref(key), source.facts),
@@ -400,27 +411,31 @@ def _grouping_set_key(key: Field, place: int, sets: Sequence[Set], source: PerPe
 
 
 def widened(groups: Groups) -> Relation:
-    """Give the source as if it had as many rows of a person as there are groups of all sets, at most."""
+    """Source with its row bound per person multiplied by the number of grouping sets, to bound their groups."""
     if not isinstance(groups.source, PerPerson):
         return groups.source
     return replace(groups.source, max_rows=min(groups.source.max_rows * len(groups.sets), MOST_ROWS))
 
 
 def grouping_field(groups: Groups, reading: Reading, places: Sequence[int]) -> Field:
-    """Describe the column of GROUPING(...): a bit for each key, 1 where it is not in the set."""
+    """Field of GROUPING(...): one bit per key, 1 where the key is not in the row's grouping set."""
     alternatives = tuple(Alternative(Literal(_bits(places, each), SqlType.BIGINT), ()) for each in groups.sets)
     bounds = Bounds(0, 2 ** len(places) - 1)
     return Field(reading.fresh(), None, SqlType.BIGINT, nullable=False, bounds=bounds, alternatives=alternatives)
 
 
 def _bits(places: Sequence[int], each: Set) -> int:
+    """Value of GROUPING(...) for one grouping set."""
     return sum((place not in each) << i for i, place in enumerate(reversed(places)))
 
 
 def closed(
     groups: Groups, measures: Sequence[Measure], tellings: Mapping[Set, Field], reading: Reading, node: exp.Expr
 ) -> Relation:
-    """Close a GROUP BY; `tellings` are the columns that say which of some keys are in a row's set."""
+    """Build the GROUP BY relation of all grouping sets; `tellings` are the fields of its GROUPING calls.
+
+    GROUP BY ROLLUP (a)  ->  SELECT a, COUNT(*) ... GROUP BY a  UNION ALL  SELECT NULL, COUNT(*) ...
+    """
     if len(groups.sets) == 1:
         return close(groups.source, [groups.keys[i] for i in groups.sets[0]], measures, node)
     made = (*groups.shown, *(measure.field for measure in measures), *tellings.values())
@@ -451,7 +466,7 @@ def _one(
     reading: Reading,
     node: exp.Expr,
 ) -> tuple[Relation, list[Field]]:
-    """Close the groups of one set, with NULL for the keys that it lacks."""
+    """Build the groups of one grouping set, with NULL for the keys that it lacks."""
     own = [replace(measure, field=replace(measure.field, id=reading.fresh())) for measure in measures]
     relation = close(groups.source, [groups.keys[i] for i in each], own, node)
     if isinstance(relation.operator, Boundary):

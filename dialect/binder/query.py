@@ -1,7 +1,6 @@
-"""Queries: syntax tree -> typed relations, whose kind states whose rows they hold.
+"""Bind queries: syntax tree -> typed relations, each Public, PerPerson or Released.
 
-WHERE keeps the rows that satisfy its conditions; predicates with subqueries between its ANDs are read in
-`dialect.binder.subqueries`.
+WHERE filters rows; its predicates with subqueries are bound in `dialect.binder.subqueries`.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ from dialect.stability.set_operations import Queried, set_operation
 
 
 def where_clause(tree: exp.Select, outer: Outer) -> Relation:
-    """Keep the rows that WHERE keeps; tests by subqueries between its top-level ANDs are semi-joins."""
+    """Apply WHERE; IN and EXISTS with subqueries between its top-level ANDs become semi-joins."""
     clause = tree.args.get("where")
     if clause is None:
         return outer.relation
@@ -55,18 +54,19 @@ def where_clause(tree: exp.Select, outer: Outer) -> Relation:
 
 
 def _kept(relation: Relation, parts: Sequence[exp.Expr], outer: Outer, clause: exp.Expr) -> Relation:
+    """Filter a relation by conditions, joined with the scalar subqueries that they read."""
     values = ScalarSubqueries(outer.reading, outer.queries, outer.scope)
     typed = [condition(part, RowNames(outer.scope, dict(outer.aliases), values)) for part in parts]
     test = typed[0] if len(typed) == 1 else call("and", typed, clause)
     return keep(values.joined(unmet(relation, test, clause)), test, clause)
 
 
-MAX_LEVELS = 24  # queries inside queries, CTEs counted where they are used
+MAX_LEVELS = 24  # nested queries; a CTE counts where it is used
 
 
 @dataclass(frozen=True)
 class Selected:
-    """A relation and what it shows, in order; the other fields are carried but can't be named."""
+    """A bound query: its relation and its visible columns, in order; other fields can't be named."""
 
     relation: Relation
     columns: tuple[Column, ...]
@@ -74,15 +74,15 @@ class Selected:
 
 @dataclass(frozen=True)
 class Environment:
-    """The CTEs that a query can name; each is read anew where it is used, so that its fields are its own."""
+    """CTEs in scope of a query. A CTE is bound at each use, so that every use has its own fields."""
 
     queries: Mapping[str, tuple[exp.Expr, Environment]] = field(default_factory=dict)
     level: int = 0
-    given: Mapping[str, Selected] = field(default_factory=dict)  # rows that were read already
+    given: Mapping[str, Selected] = field(default_factory=dict)  # relations that are bound already
     used: set[str] = field(default_factory=set, compare=False)
 
     def read(self, name: str, reading: Reading, node: exp.Expr) -> Selected | None:
-        """Read the CTE of this name, if there is one."""
+        """Bind the CTE of this name; None where there is none."""
         if name in self.given:
             return self.given[name]
         if name not in self.queries:
@@ -93,22 +93,22 @@ class Environment:
         return Selected(selected.relation, renamed(selected.columns, cte))
 
     def subquery(self, tree: exp.Expr, reading: Reading) -> Selected:
-        """Read a derived table."""
+        """Bind a derived table."""
         return kinds(tree, reading, self.below(tree, self))
 
     def over(self, relation: Relation, columns: tuple[Column, ...], call: TableCall, reading: Reading) -> Selected:
-        """Read the query that a table function stands for, over rows that were read."""
+        """Bind the query that a table function expands to, over bound rows."""
         seen = sightings(relation, columns, reading.catalog, call.node)
         given = {SOURCE: Selected(relation, columns)}
         inner = Environment(level=self.below(call.node, self).level, given=given)
         try:
             made = kinds(derived_query(call, seen), reading, inner)
-        except Refusal as refused:  # it points into a text that the analyst did not write
+        except Refusal as refused:  # its span is in generated text
             raise replace(refused, span=span_of(call.node), rewrites=()) from None
         return Selected(*derived_columns(made.relation, made.columns, seen.table))
 
     def below(self, node: exp.Expr, scope: Environment) -> Environment:
-        """Step one query down, with the CTEs that are in sight there."""
+        """Environment of a nested query, with the CTEs of `scope`; raises Refusal beyond the nesting limit."""
         if self.level >= MAX_LEVELS:
             why = f"More than {MAX_LEVELS} queries stand inside each other."
             raise refusal(Code.COMPLEX, why, "join the tables in one query", node)
@@ -116,17 +116,18 @@ class Environment:
 
 
 def kinds(tree: exp.Expr, reading: Reading, environment: Environment | None = None) -> Selected:
-    """Type a query; raises Refusal where an operator has no rule."""
+    """Bind a query; raises Refusal where an operator is not supported."""
     outer = environment or Environment()
     inner = _with_ctes(tree, outer)
     selected = _query(tree, reading, inner)
     for name, query in inner.queries.items():
         if query is not outer.queries.get(name) and name not in inner.used:
-            inner.read(name, reading, tree)  # also what is never used must be right
+            inner.read(name, reading, tree)  # unused CTEs are checked too
     return selected
 
 
 def _query(tree: exp.Expr, reading: Reading, environment: Environment) -> Selected:
+    """Bind a SELECT, a set operation or a parenthesized query."""
     if isinstance(tree, exp.Subquery):
         only(tree, "this", "with_", "alias")
         return kinds(tree.this, reading, environment)
@@ -138,6 +139,7 @@ def _query(tree: exp.Expr, reading: Reading, environment: Environment) -> Select
 
 
 def _set_operation(tree: exp.SetOperation, reading: Reading, environment: Environment) -> Selected:
+    """Bind UNION, INTERSECT or EXCEPT, with ORDER BY and LIMIT of the result."""
     left, right = (kinds(side, reading, environment) for side in (tree.this, tree.expression))
     relation, columns = set_operation(
         tree, Queried(left.relation, left.columns), Queried(right.relation, right.columns), reading
@@ -149,6 +151,7 @@ def _set_operation(tree: exp.SetOperation, reading: Reading, environment: Enviro
 
 
 def _with_ctes(tree: exp.Expr, environment: Environment) -> Environment:
+    """Environment extended by the CTEs of a WITH clause."""
     clause = tree.args.get("with_")
     if clause is None:
         return environment
@@ -169,7 +172,7 @@ def _with_ctes(tree: exp.Expr, environment: Environment) -> Environment:
 
 
 def _recursive(clause: exp.Expr) -> Refusal:
-    """Refuse recursion; RECURSIVE before subqueries that do not name themselves says nothing, and is left out."""
+    """Refuse recursion; suggest WITH without RECURSIVE where no CTE refers to itself."""
     refers = [
         cte.alias
         for cte in clause.expressions
@@ -196,6 +199,7 @@ _CLAUSES = (
 
 
 def _select(tree: exp.Select, reading: Reading, environment: Environment) -> Selected:
+    """Bind a SELECT, clause by clause."""
     if tree.args.get("sample"):
         raise refusal(Code.SAMPLE, "Samples are not in the dialect.", "leave SAMPLE out", tree.args["sample"])
     only(tree, *_CLAUSES)

@@ -1,6 +1,6 @@
-"""The select list: items, groups, order and slice.
+"""Bind the select list: items, grouping, DISTINCT, ORDER BY and LIMIT.
 
-`*` and `table.*` with EXCLUDE, REPLACE and RENAME are expanded; ORDER BY, LIMIT, OFFSET and FETCH are typed.
+`*` and `table.*` are expanded, with EXCLUDE, REPLACE and RENAME; ORDER BY, LIMIT, OFFSET and FETCH are typed.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ from dialect.parser.suggestions.windows import distinct_on_as_qualify
 from dialect.stability import row_operators
 from dialect.stability.row_operators import counted_instead
 
-_MOST_ROWS = 10**9  # of LIMIT and OFFSET
+_MOST_ROWS = 10**9  # limit of LIMIT and OFFSET
 
 
 def order_keys(tree: exp.Query, shown: Mapping[str, Expr], exprs: Sequence[Expr], names: Names) -> tuple[OrderKey, ...]:
-    """Read ORDER BY; `shown` are the select list's columns by name, `exprs` the same in order."""
+    """Bind ORDER BY; `shown` are the select list's columns by name, `exprs` the same in order."""
     clause = tree.args.get("order")
     if clause is None:
         return ()
@@ -58,11 +58,12 @@ def order_keys(tree: exp.Query, shown: Mapping[str, Expr], exprs: Sequence[Expr]
 
 
 def _is_all(node: exp.Expr) -> bool:
+    """Return whether a term is ORDER BY ALL."""
     return isinstance(node, exp.Var) and node.name.upper() == "ALL"
 
 
 def _order_term(node: exp.Expr, shown: Mapping[str, Expr], exprs: Sequence[Expr], names: Names) -> Expr:
-    """Read one term: a position, the name of a shown column before all other columns, or an expression."""
+    """Bind one ORDER BY term: a position, the name of a select item, which hides other columns, or an expression."""
     if isinstance(node, exp.Literal) and not node.is_string:
         if not node.this.isdigit() or not 1 <= int(node.this) <= len(exprs):
             raise refusal(Code.COLUMN, f"There is no column {node.this[:20]} in the select list.", "ORDER BY 1", node)
@@ -75,13 +76,13 @@ def _order_term(node: exp.Expr, shown: Mapping[str, Expr], exprs: Sequence[Expr]
 
 
 def sliced(tree: exp.Query, relation: Relation, order: tuple[OrderKey, ...]) -> Relation:
-    """Order a relation, and cut it to a slice."""
+    """Apply ORDER BY, LIMIT and OFFSET; on rows of persons an order has no effect and LIMIT is refused."""
     limit, offset = _count(tree, "limit"), _count(tree, "offset")
     if not order and limit is None and not offset:
         return relation
     if isinstance(relation, PerPerson):
         if limit is None and not offset:
-            return relation  # an order among rows that are aggregated later says nothing
+            return relation  # order does not matter to the aggregation above
         why = "Rows of people never leave, and can't be cut by LIMIT."
         whole = tree.copy()
         for clause in ("order", "limit", "offset"):
@@ -92,6 +93,7 @@ def sliced(tree: exp.Query, relation: Relation, order: tuple[OrderKey, ...]) -> 
 
 
 def _count(tree: exp.Query, clause: str) -> int | None:
+    """Constant of LIMIT, OFFSET or FETCH; None without the clause."""
     node = tree.args.get(clause)
     if node is None:
         return None
@@ -107,7 +109,7 @@ def _count(tree: exp.Query, clause: str) -> int | None:
 
 
 def _check_fetch(node: exp.Expr) -> None:
-    """FETCH FIRST 10 ROWS ONLY is LIMIT 10; shares of rows and ties are not in the dialect."""
+    """Refuse percentages and ties: FETCH FIRST 10 ROWS ONLY is LIMIT 10."""
     options = node.args.get("limit_options")
     special = options is not None and any(options.args.get(name) for name in ("percent", "with_ties"))
     if special or node.args.get("direction") not in {None, "FIRST", "NEXT"}:
@@ -115,12 +117,12 @@ def _check_fetch(node: exp.Expr) -> None:
 
 
 def is_star(node: exp.Expr) -> bool:
-    """Tell whether a select item is * or table.*."""
+    """Return whether a select item is * or table.*."""
     return isinstance(node, exp.Star) or (isinstance(node, exp.Column) and isinstance(node.this, exp.Star))
 
 
 def starred(node: exp.Expr, scope: Scope, polygons: bool) -> list[Item]:
-    """List what * stands for; `polygons`: in a subquery, where they can go on to what is held against them."""
+    """Expand *; `polygons` only in a subquery, from where they may be used in a point-in-polygon test."""
     star = node.this if isinstance(node, exp.Column) else node
     only(star, "except_", "replace", "rename", code=Code.ROWS)
     table = node.table.lower() if isinstance(node, exp.Column) and node.table else None
@@ -131,11 +133,12 @@ def starred(node: exp.Expr, scope: Scope, polygons: bool) -> list[Item]:
 
 
 def _is_polygon(item: exp.Expr | Field) -> bool:
+    """Return whether an item is a polygon column."""
     return isinstance(item, Field) and item.type is SqlType.POLYGON
 
 
 def _changed(star: exp.Expr, columns: Sequence[Column]) -> list[Item]:
-    """Apply EXCLUDE, REPLACE and RENAME to what * stands for."""
+    """Apply EXCLUDE, REPLACE and RENAME to the columns of *."""
     left_out = {part.name.lower() for part in star.args.get("except_") or ()}
     other = {part.alias.lower(): part.this for part in star.args.get("replace") or ()}
     names = {part.this.name.lower(): part.alias.lower() for part in star.args.get("rename") or ()}
@@ -153,7 +156,7 @@ _LONGEST_NAME = 60
 
 
 def select_items(tree: exp.Select, scope: Scope, last: bool) -> list[Item]:
-    """List the select items by name, with * written out; `last`: for the answer, where no polygon can be shown."""
+    """Select items by name, with * expanded; `last`: of the outermost query, which can't return polygons."""
     if not tree.expressions:
         raise refusal(Code.PARSE, "This SELECT names nothing that it selects.", "SELECT COUNT(*) FROM ...", tree)
     items: list[Item] = []
@@ -168,6 +171,7 @@ def select_items(tree: exp.Select, scope: Scope, last: bool) -> list[Item]:
 
 
 def _default_name(node: exp.Expr) -> str:
+    """Column name of an item without alias, as in DuckDB."""
     if isinstance(node, exp.Column):
         return node.name.lower()
     if isinstance(node, exp.Count) and isinstance(node.this, exp.Star):
@@ -179,14 +183,14 @@ def _default_name(node: exp.Expr) -> str:
 
 
 def is_grouped(tree: exp.Select, items: Sequence[Item]) -> bool:
-    """Tell whether a SELECT aggregates."""
+    """Return whether a SELECT has a GROUP BY, a HAVING or aggregates."""
     aggregated = any(isinstance(item, exp.Expr) and has_aggregate(item) for _, item in items)
     return aggregated or bool(tree.args.get("group") or tree.args.get("having"))
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a SELECT stands: what its FROM made, and whether its rows are the answer itself."""
+    """Input of a select list: the relation of FROM and WHERE, and whether the query is the outermost."""
 
     source: Relation
     scope: Scope
@@ -196,7 +200,7 @@ class Place:
 
 
 def rowwise(tree: exp.Select, items: Sequence[Item], place: Place) -> Shown:
-    """Compute the items of a SELECT without groups."""
+    """Bind a SELECT without grouping."""
     values = ScalarSubqueries(place.reading, place.queries, place.scope)
     below = RowNames(place.scope, values=values)
     windows = window_calls(tree, below, place.source, True, place.reading)
@@ -210,14 +214,14 @@ def rowwise(tree: exp.Select, items: Sequence[Item], place: Place) -> Shown:
 
 
 def _row_item(item: exp.Expr | Field, names: RowNames) -> Expr:
-    """Type an item of rows; a column may be a polygon, which goes on to the query above."""
+    """Bind a select item over rows; a plain column may be a polygon, to be used by the outer query."""
     if isinstance(item, Field):
         return Ref(item)
     return names.column(item) if isinstance(item, exp.Column) else scalar(item, names)
 
 
 def grouped(tree: exp.Select, items: Sequence[Item], place: Place) -> Shown:
-    """Group a source, then compute the items of the SELECT over its groups."""
+    """Bind a SELECT with grouping: its groups, then its items over them."""
     rows = ScalarSubqueries(place.reading, place.queries, place.scope)
     keys = _keys(tree, items, RowNames(place.scope, values=rows))
     for node in inside_aggregates(tree):
@@ -229,7 +233,7 @@ def grouped(tree: exp.Select, items: Sequence[Item], place: Place) -> Shown:
     tell = partial(grouping_field, held, place.reading) if len(held.sets) > 1 else None
     names = GroupNames(place.scope, source, pairs, place.reading, values=values, rows=rows, tell=tell)
     windows = window_calls(tree, names, widened(held), not releases(source, below), place.reading)
-    above = replace(names, windows=windows)  # with the same measures and aliases
+    above = replace(names, windows=windows)  # shares measures and aliases
     exprs = _each(items, above, lambda item: _group_item(item, above))
     above.aliases.update(_aliases(items, exprs))
     having = _having(tree, names, windows)
@@ -241,6 +245,7 @@ def grouped(tree: exp.Select, items: Sequence[Item], place: Place) -> Shown:
 
 
 def _having(tree: exp.Select, names: GroupNames, windows: WindowCalls) -> Expr | None:
+    """Bind HAVING, which can't read windows."""
     clause = tree.args.get("having")
     if clause is None:
         return None
@@ -250,7 +255,7 @@ def _having(tree: exp.Select, names: GroupNames, windows: WindowCalls) -> Expr |
 
 
 def _each(items: Sequence[Item], names: RowNames | GroupNames, read: Callable[[exp.Expr | Field], Expr]) -> list[Expr]:
-    """Type the items one by one: each may name those before it, unless two have one name."""
+    """Bind items in order; each can refer to earlier ones by name, unless the name is ambiguous."""
     counted = Counter(name for name, _ in items)
     exprs: list[Expr] = []
     for name, item in items:
@@ -261,7 +266,7 @@ def _each(items: Sequence[Item], names: RowNames | GroupNames, read: Callable[[e
 
 
 def where_aliases(tree: exp.Select, scope: Scope) -> dict[str, Expr]:
-    """Type the select items that WHERE calls by their aliases; a column of the same name comes first."""
+    """Bind the select items that WHERE refers to by alias; columns of the same name take precedence."""
     clause = tree.args.get("where")
     if clause is None:
         return {}
@@ -273,6 +278,7 @@ def where_aliases(tree: exp.Select, scope: Scope) -> dict[str, Expr]:
 
 
 def _aliases(items: Sequence[Item], exprs: Sequence[Expr]) -> dict[str, Expr]:
+    """Bound items by name, the first of each name."""
     found: dict[str, Expr] = {}
     for (name, _), expr in zip(items, exprs, strict=True):
         found.setdefault(name, expr)
@@ -280,6 +286,7 @@ def _aliases(items: Sequence[Item], exprs: Sequence[Expr]) -> dict[str, Expr]:
 
 
 def _group_item(item: exp.Expr | Field, names: GroupNames) -> Expr:
+    """Bind a select item over groups."""
     if isinstance(item, exp.Expr):
         return scalar(item, names)
     held = next((f for expr, f in names.keys if isinstance(expr, Ref) and expr.field == item), None)
@@ -289,6 +296,7 @@ def _group_item(item: exp.Expr | Field, names: GroupNames) -> Expr:
 
 
 def _keys(tree: exp.Select, items: Sequence[Item], names: RowNames) -> Keys:
+    """Bind GROUP BY; GROUP BY ALL groups by all items without aggregates."""
     clause = tree.args.get("group")
     if clause is None:
         return keyed([()])
@@ -300,9 +308,9 @@ def _keys(tree: exp.Select, items: Sequence[Item], names: RowNames) -> Keys:
 
 
 def _plain(items: Sequence[Item], scope: Scope) -> list[Item]:
-    """List the items that GROUP BY ALL groups by: those that hold no aggregate or window, and name none before them."""
+    """Items that GROUP BY ALL groups by: without aggregates or windows, also in aliases that they refer to."""
     columns = {name for name, _ in scope.columns()}
-    over: set[str] = set()  # names of what is over groups
+    over: set[str] = set()  # names of items over groups
     plain: list[Item] = []
     for name, item in items:
         if isinstance(item, exp.Expr) and (
@@ -315,16 +323,19 @@ def _plain(items: Sequence[Item], scope: Scope) -> list[Item]:
 
 
 def _ends(node: exp.Expr) -> set[str]:
+    """Columns whose confidence interval an expression reads."""
     return {end_of(part) for part in node.find_all(exp.Anonymous)}
 
 
 def _unqualified(node: exp.Expr) -> set[str]:
+    """Names of the unqualified columns in an expression."""
     return {column.name.lower() for column in node.find_all(exp.Column) if not column.table}
 
 
 def _finish(
     tree: exp.Select, items: Sequence[Item], exprs: list[Expr], place: Place, order: tuple[OrderKey, ...]
 ) -> Shown:
+    """Project the items, then apply DISTINCT, ORDER BY and LIMIT."""
     relation, fields = row_operators.compute(place.source, exprs, place.reading)
     columns = tuple((name, made) for (name, _), made in zip(items, fields, strict=True))
     if tree.args.get("distinct"):
@@ -341,7 +352,7 @@ def _finish(
 
 
 def _over(key: OrderKey, exprs: Sequence[Expr], fields: Sequence[Field], tree: exp.Select) -> OrderKey:
-    """After DISTINCT only what is shown can be ordered by."""
+    """Resolve an ORDER BY key after DISTINCT, where only select items can be used."""
     for expr, made in zip(exprs, fields, strict=True):
         if key.expr in (expr, Ref(made)):
             return OrderKey(Ref(made), key.descending, key.nulls_first)

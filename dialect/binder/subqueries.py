@@ -1,8 +1,8 @@
-"""Subqueries: decorrelation of scalar subqueries, and semi-joins for IN, NOT IN, EXISTS and NOT EXISTS.
+"""Bind subqueries: decorrelation of scalar subqueries, and semi-joins for IN, NOT IN, EXISTS and NOT EXISTS.
 
-A plain subquery is split into the rows that its own conditions keep and its conditions on the outer row. A scalar
-subquery becomes a relation of at most one row, joined to the rows around it; a correlated one becomes groups joined to
-the outer row (`proofs.md#correlated-values`). IN, NOT IN, EXISTS and NOT EXISTS between the ANDs of a WHERE become
+A scalar subquery becomes a relation of at most one row that is joined to the outer rows; a correlated one becomes
+groups joined to the outer row (`proofs.md#correlated-values`). The WHERE of a correlated subquery is split into
+conditions on its own rows and the join predicate. IN and EXISTS between the top-level ANDs of a WHERE become
 semi-joins (`proofs.md#semi-joins`).
 """
 
@@ -42,24 +42,24 @@ from dialect.stability.row_operators import compute, joined_in, keep
 
 
 def reaches_out(tree: exp.Expr, scope: Scope) -> bool:
-    """Tell whether a query names tables of the query around it."""
+    """Return whether a query is correlated: it qualifies columns by tables of the outer query."""
     around = {alias for alias, _ in scope.tables}
     inside = {part.alias_or_name.lower() for part in tree.find_all(exp.Table, exp.Subquery)}
     return any(column.table.lower() in around - inside for column in tree.find_all(exp.Column))
 
 
 def before_in(node: exp.Expr) -> list[exp.Expr]:
-    """List what stands before IN."""
+    """Nodes on the left side of IN."""
     return list(node.this.expressions) if isinstance(node.this, exp.Tuple) else [node.this]
 
 
 def conditions(parts: Iterable[exp.Expr], names: NestedNames) -> list[Expr]:
-    """Type the conditions of a subquery, each by itself."""
+    """Bind conditions of a subquery, split at their ANDs."""
     return [each for part in parts for each in conjuncts(condition(part, names))]
 
 
 def own_rows(relation: Relation, typed: Sequence[Expr], node: exp.Expr) -> tuple[Relation, tuple[Expr, ...]]:
-    """Let conditions that name the subquery alone choose its rows; what reads the row around it is of pairs of rows."""
+    """Filter by the conditions that read the subquery's own rows only; return the other conditions separately."""
     own = [each for each in typed if within(each, relation.fields)]
     if own:
         relation = keep(relation, own[0] if len(own) == 1 else call("and", own, node), node)
@@ -67,7 +67,7 @@ def own_rows(relation: Relation, typed: Sequence[Expr], node: exp.Expr) -> tuple
 
 
 def within(expr: Expr, fields: Sequence[Field]) -> bool:
-    """Tell whether an expression reads these fields alone."""
+    """Return whether an expression reads only these fields."""
     return all(f in fields for f in fields_of(expr))
 
 
@@ -77,15 +77,19 @@ _EXISTS = "EXISTS (SELECT 1 FROM ... WHERE inner.x = outer.x)"
 
 @dataclass(frozen=True)
 class Correlated:
-    """One row per value of what a subquery is tied by, and what the row around it reads of the row that it meets."""
+    """A decorrelated subquery: its relation, the join predicate with the outer row, and the value to read."""
 
     relation: Relation
     condition: Expr
-    value: Expr  # over the relation's fields, NULL-extended as a LEFT JOIN makes them
+    value: Expr  # over the relation's fields, nullable because of the LEFT JOIN
 
 
 def correlated_value(tree: exp.Expr, around: Scope, reading: Reading, queries: Queries) -> Correlated:
-    """Read an aggregate over the rows that equal the row around it; raises Refusal with E_SUBQUERY for others."""
+    """Decorrelate a scalar subquery; raises Refusal with E_SUBQUERY where that is not supported.
+
+    SELECT (SELECT MAX(t.x) FROM t WHERE t.k = o.k) FROM o
+    ->  SELECT g.m FROM o LEFT JOIN (SELECT k, MAX(x) AS m FROM t GROUP BY k) AS g ON g.k = o.k
+    """
     if not (isinstance(tree, exp.Select) and len(tree.expressions) == 1):
         why = "A subquery that names the row around it selects one value."
         raise refusal(Code.SUBQUERY, why, "(SELECT MAX(x) FROM ... WHERE ... = ...)", tree)
@@ -99,19 +103,21 @@ def correlated_value(tree: exp.Expr, around: Scope, reading: Reading, queries: Q
 
 
 def _written(tree: exp.Select) -> list[exp.Expr]:
+    """Conditions of WHERE, split at top-level ANDs."""
     clause = tree.args.get("where")
     return list(anded(clause.this)) if clause is not None else []
 
 
 def _tied(tree: exp.Select, source: Relation, typed: Sequence[Expr]) -> tuple[Relation, list[tuple[Expr, Expr]]]:
+    """Filter a subquery by its own conditions; return the equalities that correlate it with the outer row."""
     source, pairs = own_rows(source, typed, tree)
     return source, [_tie(each, source.fields, tree) for each in pairs]
 
 
 def met_value(node: exp.In | exp.Exists, around: Scope, reading: Reading, queries: Queries) -> Correlated:
-    """Read a test by a subquery as a value: whether more than no row is met (`proofs.md#correlated-values`).
+    """Decorrelate IN or EXISTS as a boolean value: COUNT(*) > 0 of matching rows (`proofs.md#correlated-values`).
 
-    Raises Refusal with E_SUBQUERY for EXISTS that names nothing around it, and for IN where NULL could be met and tell.
+    Raises Refusal with E_SUBQUERY for EXISTS that is not correlated, and for IN where NULL could change the result.
     """
     if isinstance(node, exp.Exists):
         tree = node.this.this if isinstance(node.this, exp.Subquery) else node.this
@@ -142,7 +148,7 @@ def met_value(node: exp.In | exp.Exists, around: Scope, reading: Reading, querie
 def _correlated_members(
     tree: exp.Expr, around: Scope, reading: Reading, queries: Queries
 ) -> tuple[Relation, Scope, list[Expr], list[tuple[Expr, Expr]]]:
-    """Read the list of an IN that names the row around it: its rows, its values, and what ties them to that row."""
+    """Bind the correlated subquery of an IN: rows, scope, values, and equalities with the outer row."""
     if not isinstance(tree, exp.Select):
         why = "Only a plain SELECT ... FROM ... WHERE can name the row around it."
         raise refusal(Code.SUBQUERY, why, _EXISTS, tree)
@@ -160,7 +166,10 @@ def _correlated_members(
 
 
 def _decides(node: exp.Expr) -> bool:
-    """Tell whether a test only decides, by AND and OR alone, what a NULL decides as FALSE does."""
+    """Return whether NULL has the effect of FALSE: only AND and OR lie between the test and a condition.
+
+    The condition is a WHERE, a COUNT_IF, or the condition of a CASE or IF.
+    """
     around = node.parent
     while isinstance(around, exp.And | exp.Or | exp.Paren):
         node, around = around, around.parent
@@ -173,13 +182,14 @@ def _decides(node: exp.Expr) -> bool:
 def _counted(
     node: exp.Expr, source: Relation, scope: Scope, ties: list[tuple[Expr, Expr]], reading: Reading
 ) -> Correlated:
+    """Decorrelate a test as COUNT(*) > 0 of the rows that meet the equalities."""
     counted = exp.select(exp.Count(this=exp.Star(), big_int=True))
     tied = _grouped(counted, source, scope, ties, reading)
     return replace(tied, value=call(">", [tied.value, _ZERO], node))
 
 
 def _looked_up(tree: exp.Select, source: Relation, scope: Scope, typed: list[Expr], reading: Reading) -> Correlated:
-    """Read a value of the one row that has a primary key: of a public table, or of the person's own row."""
+    """Decorrelate a lookup by primary key: at most one row of the subquery joins each outer row."""
     met = conjunction(tuple(typed))
     if not meets_one_row(source, met):
         why = "A subquery of one value is an aggregate, or looks a row up by its primary key."
@@ -191,6 +201,7 @@ def _looked_up(tree: exp.Select, source: Relation, scope: Scope, typed: list[Exp
 def _grouped(
     tree: exp.Select, source: Relation, scope: Scope, ties: list[tuple[Expr, Expr]], reading: Reading
 ) -> Correlated:
+    """Decorrelate an aggregate: group the subquery by its correlated expressions, and join the groups."""
     source, keys = compute(source, [inner for inner, _ in ties], reading)
     names = GroupNames(scope, source, [(inner, key) for (inner, _), key in zip(ties, keys, strict=True)], reading)
     shown = scalar(tree.expressions[0].unalias(), names)
@@ -202,12 +213,13 @@ def _grouped(
 
 
 def _of_nothing(function: str, field: Field, node: exp.Expr) -> Expr:
-    """Read an aggregate where no row is met: a count is 0, everything else NULL."""
+    """Value of an aggregate for an outer row without a matching group: 0 for counts, else NULL."""
     value = Ref(null_extended(field))
     return call("coalesce", [value, _ZERO], node) if function.startswith("count") else value
 
 
 def _tie(test: Expr, inner: Sequence[Field], tree: exp.Select) -> tuple[Expr, Expr]:
+    """Split a correlation equality into its inner and outer side; raises Refusal for other conditions."""
     sides = test.arguments if isinstance(test, Call) and test.name == "=" else ()
     for one, other in (sides, sides[::-1]) if len(sides) == 2 else ():
         if within(one, inner) and any(fields_of(one)) and not any(f in inner for f in fields_of(other)):
@@ -220,6 +232,8 @@ def _tie(test: Expr, inner: Sequence[Field], tree: exp.Select) -> tuple[Expr, Ex
 
 @dataclass(frozen=True)
 class _Single:
+    """A subquery to be joined to the outer rows, with the join predicate."""
+
     node: exp.Expr
     relation: Relation
     condition: Expr = TRUE
@@ -227,27 +241,28 @@ class _Single:
 
 @dataclass
 class ScalarSubqueries:
-    """The subqueries that the expressions of one clause read, collected as they are met."""
+    """Subqueries inside the expressions of one clause, collected while these are bound, then joined."""
 
     reading: Reading
     queries: Queries
-    around: Scope | None = None  # of the rows beside them; None: subqueries may not name these
+    around: Scope | None = None  # scope of the outer rows; None: correlation is not allowed
     found: list[_Single] = field(default_factory=list)
-    read: dict[int, Expr] = field(default_factory=dict)  # by the node's identity
+    read: dict[int, Expr] = field(default_factory=dict)  # id(node) -> bound value
 
     def value(self, node: exp.Expr) -> Expr:
-        """Read a subquery, or a test by one, each once; raises Refusal with E_SUBQUERY."""
+        """Bind a scalar subquery, IN or EXISTS, each node once; raises Refusal with E_SUBQUERY."""
         if id(node) not in self.read:
             self.read[id(node)] = self._single(node) if isinstance(node, exp.Subquery) else self._test(node)
         return self.read[id(node)]
 
     def known(self, node: exp.Expr) -> bool:
-        """Tell whether all subqueries of an expression were read before."""
+        """Return whether all subqueries of an expression are bound already."""
         if reads_rows(node):
             return id(node) in self.read
         return all(map(self.known, node.iter_expressions()))
 
     def _test(self, node: exp.Expr) -> Expr:
+        """Bind IN or EXISTS as a boolean value."""
         if self.around is None or not isinstance(node, exp.In | exp.Exists):
             why = "A test by a subquery stands in WHERE, in the select list or in a key, and not beside groups."
             raise refusal(Code.SUBQUERY, why, "FROM (SELECT *, x IN (SELECT ...) AS is_in FROM ...)", node)
@@ -256,6 +271,7 @@ class ScalarSubqueries:
         return tied.value
 
     def _single(self, node: exp.Subquery) -> Expr:
+        """Bind a scalar subquery; at most one row must be provable."""
         only(node, "this", code=Code.SUBQUERY)
         if self.around is not None and reaches_out(node.this, self.around):
             tied = correlated_value(node.this, self.around, self.reading, self.queries)
@@ -272,7 +288,7 @@ class ScalarSubqueries:
         return Ref(null_extended(selected.columns[0][1]))
 
     def joined(self, relation: Relation) -> Relation:
-        """Join the values to the rows whose expressions read them."""
+        """Left-join the collected subqueries to the rows whose expressions read them."""
         for each in self.found:
             if isinstance(relation, PerPerson) and isinstance(each.relation, Released):
                 why = "People's rows can't be compared with a number that is released in the same statement."
@@ -282,23 +298,23 @@ class ScalarSubqueries:
         return relation
 
 
-_PLAIN = {"expressions", "from_", "joins", "where", "distinct"}  # clauses of a subquery that may name the outer row
+_PLAIN = {"expressions", "from_", "joins", "where", "distinct"}  # clauses of a subquery that may be correlated
 
 
 @dataclass(frozen=True)
 class Outer:
-    """The rows that WHERE chooses from, and their names."""
+    """The outer rows of a WHERE with subqueries, and their scope."""
 
     relation: Relation
     scope: Scope
     reading: Reading
     queries: Queries
-    aliases: Mapping[str, Expr] = field(default_factory=dict)  # select items that WHERE calls by their names
+    aliases: Mapping[str, Expr] = field(default_factory=dict)  # select items that WHERE refers to by alias
 
 
 @dataclass(frozen=True)
 class _Inner:
-    """A subquery: its rows, what it selects, and its conditions on the outer row."""
+    """A bound subquery: its rows, its selected values, and the conditions that read the outer row."""
 
     relation: Relation
     selected: tuple[Expr, ...]
@@ -306,7 +322,7 @@ class _Inner:
 
 
 def as_test(node: exp.Expr) -> tuple[exp.Expr, bool] | None:
-    """Read a condition as a test by a subquery, and whether it is negated; None: it is another one."""
+    """Unwrap a condition that is IN or EXISTS with a subquery, with its negation; None for other conditions."""
     negated = False
     while isinstance(node, exp.Paren | exp.Not):
         negated ^= isinstance(node, exp.Not)
@@ -316,7 +332,7 @@ def as_test(node: exp.Expr) -> tuple[exp.Expr, bool] | None:
 
 
 def chosen(relation: Relation, node: exp.Expr, negated: bool, outer: Outer) -> Relation:
-    """Keep the rows that meet one of a subquery's, or with `negated` those that meet none; raises Refusal."""
+    """Semi-join a relation with a subquery, or with `negated` anti-join; raises Refusal."""
     if isinstance(node, exp.Exists):
         only(node, "this", code=Code.SUBQUERY)
         inner = _inner(node.this, False, outer)
@@ -329,7 +345,7 @@ def chosen(relation: Relation, node: exp.Expr, negated: bool, outer: Outer) -> R
 
 
 def _members(node: exp.Expr, inner: _Inner, negated: bool, outer: Outer) -> list[Expr]:
-    """Write what IN compares as equalities; a NULL on the left is in no list, and outside of an empty one only."""
+    """Equalities of IN. For NOT IN a NULL on the left matches every row; a nullable list is refused."""
     names = RowNames(outer.scope, dict(outer.aliases))
     values = [scalar(part, names) for part in before_in(node)]
     if len(values) != len(inner.selected):
@@ -355,7 +371,7 @@ def _members(node: exp.Expr, inner: _Inner, negated: bool, outer: Outer) -> list
 
 
 def _without_null(node: exp.Expr) -> tuple[str, ...]:
-    """Leave the NULLs out of the list."""
+    """Suggest the query with NULLs removed from the list of NOT IN."""
     query = node.args["query"].this
     if not isinstance(query, exp.Select) or len(query.expressions) != 1 or query.args.get("joins"):
         return ()
@@ -373,6 +389,7 @@ def _text(node: exp.Expr) -> str:
 
 
 def _or_null(value: Expr, equal: Expr, node: exp.Expr) -> Expr:
+    """Extend an equality of NOT IN: a NULL on the left matches every row of the list."""
     if not nullable(value):
         return equal
     if isinstance(value, Ref) and value.field.is_person:
@@ -382,6 +399,7 @@ def _or_null(value: Expr, equal: Expr, node: exp.Expr) -> Expr:
 
 
 def _may_be_null(member: Expr, relation: Relation) -> bool:
+    """Return whether a value of the list may be NULL: it is nullable and no predicate excludes it."""
     found = definition(member)
     refused = (
         isinstance(fact, Call) and fact.name == "not" and isinstance(test := fact.arguments[0], Call)
@@ -392,6 +410,7 @@ def _may_be_null(member: Expr, relation: Relation) -> bool:
 
 
 def _inner(query: exp.Expr, selecting: bool, outer: Outer) -> _Inner:
+    """Bind the subquery of IN or EXISTS, correlated or not."""
     tree = query.this if isinstance(query, exp.Subquery) else query
     if isinstance(tree, exp.Select) and _may_name_the_outer_row(tree, selecting):
         return _correlated(tree, selecting, outer)
@@ -404,7 +423,7 @@ def _inner(query: exp.Expr, selecting: bool, outer: Outer) -> _Inner:
 
 
 def _may_name_the_outer_row(tree: exp.Select, selecting: bool) -> bool:
-    """Tell whether a subquery is plain enough to be read row by row; others are read as in FROM, on their own."""
+    """Return whether a subquery can be correlated: a plain SELECT ... FROM ... WHERE, without aggregates or windows."""
     clauses = {clause for clause, value in tree.args.items() if value}
     stars = selecting and any(part.is_star for part in tree.expressions)
     return (
@@ -415,6 +434,7 @@ def _may_name_the_outer_row(tree: exp.Select, selecting: bool) -> bool:
 
 
 def _correlated(tree: exp.Select, selecting: bool, outer: Outer) -> _Inner:
+    """Bind a subquery that may be correlated."""
     if tree.args.get("distinct"):
         only(tree.args["distinct"], code=Code.ROWS)
     relation, scope = from_clause(tree, outer.reading, outer.queries)
@@ -428,7 +448,7 @@ def _correlated(tree: exp.Select, selecting: bool, outer: Outer) -> _Inner:
 def _conditions(
     tree: exp.Select, relation: Relation, names: NestedNames, outer: Outer
 ) -> tuple[Relation, tuple[Expr, ...]]:
-    """Split the WHERE of a subquery: what reads the outer row is a condition on pairs, the rest chooses inner rows."""
+    """Split the WHERE of a subquery into filters of its own rows, which are applied, and join conditions."""
     clause = tree.args.get("where")
     if clause is None:
         return relation, ()

@@ -1,10 +1,10 @@
-"""Table functions in FROM: which one a call names, the rows it reads, its parameters, and the columns it returns.
+"""Bind table functions in FROM: the function, the rows it reads, its parameters, and the columns it returns.
 
-Sightings (who was where, when) are read from the rows by SQL. A column is found by its name: ts, zone_id, lon, lat.
-Any other is found by where it comes from: the time column and the places of a table whose movement the steward
-declares, also where a subquery renames them.
+Their common input is sightings (who was where, when), which SQL reads from the rows. Columns are found by name (ts,
+zone_id, lon, lat), or by origin: the time column and the places of a table with declared movement, also where a
+subquery renames them.
 
-The returned columns have the names under which the steward declares clip bounds (`proofs.md#table-functions`).
+Returned columns have the names for which the steward declares clip bounds (`proofs.md#table-functions`).
 """
 
 from __future__ import annotations
@@ -40,7 +40,10 @@ _LISTED = {"approach_dir": ValueList(COMPASS)}
 def derived_columns(
     relation: Relation, shown: Sequence[Column], table: Table | None
 ) -> tuple[Relation, tuple[Column, ...]]:
-    """Let columns be those of a table's movement; of rows of no declared movement they stay what they are."""
+    """Attach a table's declared movement columns to the returned fields: origin, domain, clip bounds.
+
+    Rows of a table without declared movement are returned unchanged.
+    """
     if table is None or table.movement is None or not isinstance(relation, PerPerson):
         return relation, tuple(shown)
     opaque = {*_LISTED, *(column.name for column in table.movement.columns)}
@@ -58,13 +61,13 @@ def derived_columns(
 
 
 def _over(expr: Expr, known: Mapping[Field, Field]) -> Expr:
-    """Write a definition over columns as they are called now; each stands behind those that it reads."""
+    """Rewrite a definition over the fields as they are now; `known` has all fields that it reads."""
     if isinstance(expr, Ref):
         return Ref(known.get(expr.field, expr.field))
     return rebuild(expr, lambda part: _over(part, known))
 
 
-SOURCE = "the rows"  # what the SQL reads from
+SOURCE = "the rows"  # name of the input rows in generated SQL
 _KINDS = {
     "ts": (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ),
     "zone_id": (SqlType.BIGINT, SqlType.VARCHAR),
@@ -82,13 +85,13 @@ _SAYS = {
 
 @dataclass(frozen=True)
 class _Columns:
-    """What the rows show, and the table that says what it means."""
+    """Visible columns of the input rows, and the table whose declared movement applies to them."""
 
     shown: Sequence[Column]
     table: Table | None
 
     def named(self, role: str) -> str | None:
-        """Find the column of a role by its name, else as the one that comes from where the steward says."""
+        """Name of the column for a role: the column of that name, else the one with the declared origin."""
         if any(name == role for name, _ in self.shown):
             return role
         movement = self.table.movement if self.table is not None else None
@@ -98,17 +101,17 @@ class _Columns:
         return self.coming_from(Origin(self.table.name, own[role] or "")) if role in own else None
 
     def coming_from(self, origin: Origin) -> str | None:
-        """Find the one column that carries a stored one."""
+        """Name of the only column with this origin; None for none or several."""
         found = [name for name, field in self.shown if field.origin == origin]
         return found[0] if len(set(found)) == 1 else None
 
     def field(self, name: str) -> Field:
-        """Return a column that is shown."""
+        """Field of a visible column."""
         return next(field for shown, field in self.shown if shown == name)
 
 
 def sightings(rows: Relation, shown: Sequence[Column], catalog: Catalog, node: exp.Expr) -> Sightings:
-    """Find time and place in rows of people; raises Refusal where they are not declared."""
+    """Generate SQL that reads person, time and place from rows of persons; raises Refusal where they are unknown."""
     columns = _Columns(shown, _declaring(shown, catalog))
     person = _person(rows, shown, node)
     found = {role: f"r.{quoted(name)}" for role in _KINDS if (name := _checked(columns, role, node)) is not None}
@@ -130,22 +133,24 @@ def sightings(rows: Relation, shown: Sequence[Column], catalog: Catalog, node: e
 
 
 def _cut_at(rows: PerPerson, catalog: Catalog) -> str | None:
-    """Find the windows at whose ends movement is cut: what is protected each for itself is found each for itself."""
+    """Privacy window length at whose boundaries movement is split; None where the dataset has a single window."""
     dataset = catalog.dataset(rows.dataset)
     return str(dataset.window) if len(dataset.windows) > 1 else None
 
 
 def _places(movement: Movement) -> dict[str, str | None]:
+    """Columns that hold a place, by role."""
     return {"zone_id": movement.zone, "lon": movement.lon, "lat": movement.lat}
 
 
 def _declaring(shown: Sequence[Column], catalog: Catalog) -> Table | None:
-    """Find the table with declared movement whose columns the rows carry."""
+    """Table with declared movement that the columns originate from."""
     origins = {field.origin.table for _, field in shown if field.origin is not None}
     return next((t for t in catalog.tables if t.movement is not None and t.name in origins), None)
 
 
 def _person(rows: Relation, shown: Sequence[Column], node: exp.Expr) -> str:
+    """Name of the visible person key; raises Refusal where there is none."""
     if not isinstance(rows, PerPerson):
         raise refusal(Code.TABLE, "Movements are found in rows of people, and these are none.", "a private table", node)
     for name, field in shown:
@@ -156,6 +161,7 @@ def _person(rows: Relation, shown: Sequence[Column], node: exp.Expr) -> str:
 
 
 def _checked(columns: _Columns, role: str, node: exp.Expr) -> str | None:
+    """Name of the column for a role, None if there is none; raises Refusal where its type is wrong."""
     name = columns.named(role)
     if name is not None and columns.field(name).type not in _KINDS[role]:
         kind = " or ".join(_KINDS[role])
@@ -166,7 +172,7 @@ def _checked(columns: _Columns, role: str, node: exp.Expr) -> str | None:
 
 
 def _looked_up(columns: _Columns, table: Table, movement: Movement, catalog: Catalog, found: dict[str, str]) -> str:
-    """Look up what the rows do not say themselves in the public table that knows it."""
+    """Join the public table that holds places of the rows; adds its columns to `found`."""
     assert movement.through is not None  # noqa: S101  checked by the caller
     own, name = movement.through
     key, target = columns.coming_from(Origin(table.name, own)), catalog.table(name)
@@ -178,6 +184,7 @@ def _looked_up(columns: _Columns, table: Table, movement: Movement, catalog: Cat
 
 
 def _undeclared(missing: Sequence[str], shown: Sequence[Column], node: exp.Expr) -> Exception:
+    """Refusal of rows without known time or place."""
     origins = sorted({field.origin.table for _, field in shown if field.origin is not None})
     what = {"ts": "when", "zone_id": "where"}
     table = origins[0] if origins else "this table"
@@ -191,16 +198,16 @@ _MINUTES = {"minute": 1, "hour": 60, "day": 1_440, "week": 10_080}
 
 @dataclass(frozen=True)
 class TableCall:
-    """One call of a table function."""
+    """A call of a table function."""
 
     node: exp.Table
     function: TableFunction
-    rows: exp.Expr  # a table or a subquery, as FROM would hold it
+    rows: exp.Expr  # table or subquery, as in FROM
     settings: dict[str, Number | None]
 
 
 def table_call(node: exp.Table) -> TableCall:
-    """Read a call; raises Refusal with E_TABLE, or with E_PARAM for what it is given."""
+    """Parse a call of a table function; raises Refusal with E_TABLE, or with E_PARAM for its arguments."""
     only(node, "this", "alias", code=Code.TABLE)
     called = node.this
     function = table_function(str(called.this).lower()) if isinstance(called, exp.Anonymous) else None
@@ -214,7 +221,7 @@ def table_call(node: exp.Table) -> TableCall:
 
 
 def derived_query(call: TableCall, seen: Sightings) -> exp.Query:
-    """Give the query that a call stands for."""
+    """Query that a call of a table function expands to."""
     if call.settings.get("radius_m") is not None and not seen.placed:
         why = "radius_m needs places, and of these rows no lon and lat are known."
         raise refusal(Code.PARAM, why, "leave radius_m out: stays are in one zone then", call.node)
@@ -223,15 +230,16 @@ def derived_query(call: TableCall, seen: Sightings) -> exp.Query:
 
 @lru_cache(maxsize=64)
 def _parsed(sql: str) -> exp.Query:
+    """Parse generated SQL; offsets are removed, since they are not offsets of the analyst's text."""
     tree = parse_one(sql, dialect="duckdb")
     assert isinstance(tree, exp.Query)  # noqa: S101  written by dialect.functions.table_functions
     for node in tree.walk():
-        node.meta.clear()  # its places are none in the analyst's text
+        node.meta.clear()  # offsets are not of the analyst's text
     return tree
 
 
 def _rows(node: exp.Expr, function: TableFunction) -> exp.Expr:
-    """Put what is asked of into the form that FROM has."""
+    """Convert the first argument to the form it would have in FROM: a table or a subquery."""
     made: exp.Expr | None = None
     if isinstance(node, exp.Column) and not node.table and isinstance(node.this, exp.Identifier):
         made = exp.Table(this=node.this.copy())
@@ -242,15 +250,17 @@ def _rows(node: exp.Expr, function: TableFunction) -> exp.Expr:
     if made is None:
         why = f"{function.name} is asked of one table, CTE or subquery."
         raise refusal(Code.TABLE, why, f"{function.name}(event) or {function.name}((SELECT ...))", node)
-    made.parent = node.parent  # refusals find the analyst's text there
+    made.parent = node.parent  # refusals take their span from the parent
     return made
 
 
 def _named(node: exp.Expr) -> str | None:
+    """Name of a named argument; None for positional ones."""
     return node.name.lower() if isinstance(node, exp.Kwarg | exp.PropertyEQ) else None
 
 
 def _settings(function: TableFunction, given: Sequence[exp.Expr]) -> dict[str, Number | None]:
+    """Values of all parameters, with defaults; raises Refusal with E_PARAM."""
     settings = {parameter.name: parameter.default for parameter in function.parameters}
     seen: set[str] = set()
     for parameter, value in _pairs(function, given):
@@ -262,6 +272,7 @@ def _settings(function: TableFunction, given: Sequence[exp.Expr]) -> dict[str, N
 
 
 def _pairs(function: TableFunction, given: Sequence[exp.Expr]) -> Iterator[tuple[Parameter, exp.Expr]]:
+    """Match arguments to parameters, by position and then by name."""
     parameters, by_name = function.parameters, False
     for place, node in enumerate(given):
         name = _named(node)
@@ -282,10 +293,12 @@ def _pairs(function: TableFunction, given: Sequence[exp.Expr]) -> Iterator[tuple
 
 
 def _written(function: TableFunction) -> str:
+    """Return an example of a call with all parameters."""
     return f"{function.name}(event, {', '.join(f'{each.name} => ...' for each in function.parameters)})"
 
 
 def _number(parameter: Parameter, node: exp.Expr) -> Number:
+    """Check a parameter's constant value; raises Refusal with E_PARAM."""
     negative = isinstance(node, exp.Neg)
     literal = literals.constant(node.this if negative else node)
     value = None if literal is None else _value(parameter, literal)
@@ -301,6 +314,7 @@ def _number(parameter: Parameter, node: exp.Expr) -> Number:
 
 
 def _value(parameter: Parameter, literal: Literal) -> Number | None:
+    """Return the number of a constant, with intervals in minutes; None for other types."""
     value = literal.value
     if parameter.minutes and literal.type is SqlType.INTERVAL:
         amount, _, unit = str(value).partition(" ")

@@ -1,7 +1,7 @@
-"""Window functions of one SELECT, named windows and QUALIFY -> typed calls over its rows or its groups.
+"""Bind window functions, named windows and QUALIFY of one SELECT to typed calls over its rows or groups.
 
-PARTITION BY, ORDER BY and frame are merged with a named window and checked. Type, range, list of values, nullability
-and owner of a call's value follow without any row.
+PARTITION BY, ORDER BY and frame are merged with a named window and checked. Type, range, domain, nullability and the
+owner of a call's value are inferred.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from dialect.stability.calls import call, is_person
 from dialect.stability.row_operators import keep
 from dialect.stability.window_functions import Asked, windowed
 
-FARTHEST = 10**9  # rows, groups or places that a constant may count
+FARTHEST = 10**9  # largest constant offset, in rows or groups
 _SIDES = {"PRECEDING": "preceding", "FOLLOWING": "following"}
 _STEPS = ("preceding", "current row", "following")
 _MONTH = 30 * 86_400  # seconds
@@ -54,7 +54,7 @@ _HOURS = "RANGE BETWEEN INTERVAL '2 hours' PRECEDING AND CURRENT ROW"
 
 @dataclass(frozen=True)
 class Spec:
-    """A window as it is written."""
+    """A window specification as syntax nodes."""
 
     partition: tuple[exp.Expr, ...] = ()
     order: tuple[exp.Expr, ...] = ()
@@ -62,7 +62,7 @@ class Spec:
 
 
 def named_windows(tree: exp.Select) -> dict[str, Spec]:
-    """Read the WINDOW clause; a window may build on one before it."""
+    """Named windows of the WINDOW clause; a window may extend an earlier one."""
     named: dict[str, Spec] = {}
     for node in tree.args.get("windows") or ():
         name = node.this.name.lower()
@@ -73,7 +73,7 @@ def named_windows(tree: exp.Select) -> dict[str, Spec]:
 
 
 def spec_of(node: exp.Expr, named: Mapping[str, Spec]) -> Spec:
-    """Read a window, with what it takes from a named one."""
+    """Window specification of a node, merged with the named window that it refers to."""
     order = node.args.get("order")
     own = Spec(
         tuple(node.args.get("partition_by") or ()),
@@ -94,7 +94,7 @@ def spec_of(node: exp.Expr, named: Mapping[str, Spec]) -> Spec:
 
 
 def order_of(spec: Spec, names: Names) -> tuple[OrderKey, ...]:
-    """Read the order of a window's rows."""
+    """Bind the ORDER BY of a window."""
     keys = []
     for term in spec.order:
         only(term, "this", "desc", "nulls_first", code=Code.WINDOW)
@@ -104,7 +104,7 @@ def order_of(spec: Spec, names: Names) -> tuple[OrderKey, ...]:
 
 
 def frame_of(spec: Spec, order: tuple[OrderKey, ...]) -> tuple[Frame | None, tuple[OrderKey, ...]]:
-    """Read the frame, and the order as distances are taken in it; raises Refusal with E_WINDOW."""
+    """Bind a window frame; the order is returned in the type of its distances; raises Refusal with E_WINDOW."""
     node = spec.frame
     if node is None:
         return None, order
@@ -120,6 +120,7 @@ def frame_of(spec: Spec, order: tuple[OrderKey, ...]) -> tuple[Frame | None, tup
 
 
 def _end(part: exp.Expr | str | None, side: str | None, node: exp.Expr) -> FrameEnd:
+    """Bind one end of a frame."""
     if part is None or part == "CURRENT ROW" or side is None:
         return FrameEnd("current row")
     where: FrameEnd = FrameEnd("preceding") if side.upper() == "PRECEDING" else FrameEnd("following")
@@ -133,13 +134,14 @@ def _end(part: exp.Expr | str | None, side: str | None, node: exp.Expr) -> Frame
 
 
 def _is_negative(offset: Literal) -> bool:
+    """Return whether a frame distance is negative or not a distance."""
     if isinstance(offset.value, str):
         return offset.type is not SqlType.INTERVAL or offset.value.startswith("-")
     return isinstance(offset.value, bool) or offset.value is None or offset.value < 0
 
 
 def _check_ends(frame: Frame, node: exp.Expr) -> None:
-    """Refuse frames that end before they start, as the engine does or as no row could be in them."""
+    """Refuse a frame that ends before it starts, as DuckDB does; raises Refusal with E_WINDOW."""
     start, end = _STEPS.index(frame.start.side), _STEPS.index(frame.end.side)
     open_start = frame.start == FrameEnd("following")
     open_end = frame.end == FrameEnd("preceding")
@@ -149,7 +151,7 @@ def _check_ends(frame: Frame, node: exp.Expr) -> None:
 
 
 def _is_turned(frame: Frame) -> bool:
-    """Tell whether two ends on one side stand in the wrong order."""
+    """Return whether two frame ends on the same side are in the wrong order."""
     first, last = (_length(end.offset) for end in (frame.start, frame.end))
     if first is None or last is None:
         return False
@@ -157,7 +159,7 @@ def _is_turned(frame: Frame) -> bool:
 
 
 def _length(offset: Literal | None) -> float | None:
-    """Measure a distance: a number itself, an interval in seconds, a month being 30 days."""
+    """Length of a frame distance: a number, or an interval in seconds with months of 30 days."""
     if offset is None:
         return None
     if isinstance(offset.value, int | float):
@@ -167,6 +169,7 @@ def _length(offset: Literal | None) -> float | None:
 
 
 def _check_counted(frame: Frame, order: Sequence[OrderKey], node: exp.Expr) -> None:
+    """Refuse ROWS and GROUPS frames with other than bounded integers as distances."""
     offsets = [end.offset for end in (frame.start, frame.end) if end.offset is not None]
     if any(offset.type is not SqlType.BIGINT or int(offset.value or 0) > FARTHEST for offset in offsets):
         why = f"{frame.unit} are counted by whole numbers of at most {FARTHEST:,}."
@@ -176,7 +179,7 @@ def _check_counted(frame: Frame, order: Sequence[OrderKey], node: exp.Expr) -> N
 
 
 def _distances(frame: Frame, order: tuple[OrderKey, ...], node: exp.Expr) -> tuple[Frame, tuple[OrderKey, ...]]:
-    """Bring the ends of a RANGE to the type of the one value that orders the rows."""
+    """Convert the distances of a RANGE frame to the type of its ORDER BY value."""
     offsets = [end.offset for end in (frame.start, frame.end) if end.offset is not None]
     if not offsets:
         return frame, order
@@ -190,6 +193,7 @@ def _distances(frame: Frame, order: tuple[OrderKey, ...], node: exp.Expr) -> tup
 
 
 def _distance(end: FrameEnd, kind: SqlType, node: exp.Expr) -> FrameEnd:
+    """Convert one distance of a RANGE frame; raises Refusal for a type that can't be added to the order value."""
     offset = end.offset
     if offset is None:
         return end
@@ -202,18 +206,27 @@ def _distance(end: FrameEnd, kind: SqlType, node: exp.Expr) -> FrameEnd:
 
 
 def _unlike(kind: SqlType, node: exp.Expr) -> Refusal:
+    """Refusal of a RANGE distance of the wrong type."""
     hint = "ORDER BY epoch(ts) RANGE BETWEEN 7200 PRECEDING AND CURRENT ROW" if kind is SqlType.TIMESTAMPTZ else _HOURS
     why = f"A RANGE over {kind} has no such distances: numbers go with numbers, intervals with dates and times."
     return refusal(Code.WINDOW, why, hint, node)
 
 
-_ONE_OF = {"lag", "lead", "first_value", "last_value", "nth_value", "min", "max"}  # a value of the argument's
+_ONE_OF = {
+    "lag",
+    "lead",
+    "first_value",
+    "last_value",
+    "nth_value",
+    "min",
+    "max",
+}  # the result is one of the argument's values
 _ALWAYS = {"row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "count", "count_star"}
 _SHARES = {"percent_rank", "cume_dist"}
 
 
 def field_of(call: WindowCall, max_rows: int | None, reading: Reading) -> Field:
-    """Describe the field that holds a call's value; `max_rows`: of one person, None where the rows are nobody's."""
+    """Field of a window call's value; `max_rows`: bound on one person's rows, None where rows have no person."""
     first = call.arguments[0] if call.arguments else None
     kept = first.field if isinstance(first, Ref) and call.function in _ONE_OF else None
     own = WINDOW_FUNCTIONS.get(call.function)
@@ -234,12 +247,13 @@ def field_of(call: WindowCall, max_rows: int | None, reading: Reading) -> Field:
 
 
 def _default(call: WindowCall) -> Expr | None:
-    """Find what LAG or LEAD gives where there is no row; None for NULL."""
+    """Default value of LAG or LEAD for a missing row; None for NULL."""
     default = call.arguments[2] if call.function in {"lag", "lead"} and len(call.arguments) > 2 else None
     return None if isinstance(default, Literal) and default.value is None else default
 
 
 def _may_be_null(call: WindowCall) -> bool:
+    """Return whether a window call's value may be NULL."""
     if call.function in _ALWAYS:
         return False
     if call.function in {"lag", "lead"}:
@@ -251,6 +265,7 @@ def _may_be_null(call: WindowCall) -> bool:
 
 
 def _range(call: WindowCall, max_rows: int | None) -> Bounds | None:
+    """Range of a window call's value; None where unknown."""
     own = WINDOW_FUNCTIONS.get(call.function)
     if own is None:
         bounded = max_rows is not None or call.function in _ONE_OF
@@ -267,7 +282,7 @@ def _range(call: WindowCall, max_rows: int | None) -> Bounds | None:
 
 
 def _domain(call: WindowCall, kept: Field | None) -> Domain | None:
-    """Keep the list that a steward declared; a default is one value more."""
+    """Domain of a window call's value: the argument's, extended by a default."""
     default = _default(call)
     domain = kept.domain if kept is not None else None
     if default is None or domain is None:
@@ -278,38 +293,40 @@ def _domain(call: WindowCall, kept: Field | None) -> Domain | None:
 
 
 def _is_one_value(call: WindowCall) -> bool:
-    """Tell whether all rows of a person see the same rows."""
+    """Return whether the value is constant per person: all rows of a person have the same frame."""
     own = WINDOW_FUNCTIONS.get(call.function)
     of_frame = own is None or own.rests_on is RestsOn.FRAME
     return of_frame and looks_at_all(call) and all(map(of_person, call.partition))
 
 
-# over released rows alone: they add doubles in no order of ours
+# over released rows only: they sum doubles in an order that the engine chooses
 _OVER_RELEASED = OVER_FRAMES | {*MOMENTS, "median", "quantile_cont"}
-_LEAST = {"lag": -FARTHEST, "lead": -FARTHEST, "ntile": 1, "nth_value": 1}  # of the constant
-_PLACE = {"lag": 1, "lead": 1, "ntile": 0, "nth_value": 1}  # of the constant among the arguments
+_LEAST = {"lag": -FARTHEST, "lead": -FARTHEST, "ntile": 1, "nth_value": 1}  # smallest constant
+_PLACE = {"lag": 1, "lead": 1, "ntile": 0, "nth_value": 1}  # position of the constant among the arguments
 
 
 @dataclass
 class WindowCalls:
-    """The window functions that the expressions of one SELECT read, collected as they are met."""
+    """Window calls of one SELECT, collected while its expressions are bound."""
 
-    names: RowNames | GroupNames  # what a window can read: rows or groups, and no other window
+    names: RowNames | GroupNames  # rows or groups, without other windows
     named: Mapping[str, Spec]
-    max_rows: int | None  # of one person; None: the rows are nobody's
-    person: str  # how the person key is written
-    aggregates: frozenset[str]  # that may be computed over frames of these rows
+    max_rows: int | None  # per person; None: rows are of no person
+    person: str  # name of the person key
+    aggregates: frozenset[str]  # aggregates allowed over frames of these rows
     reading: Reading
     asked: list[Asked] = field(default_factory=list)
 
     def value(self, node: exp.Window) -> Expr:
-        """Read a window function with its OVER; raises Refusal with E_WINDOW."""
+        """Bind a window function with its OVER; equal calls share one field; raises Refusal with E_WINDOW."""
         only(node, "this", "partition_by", "order", "spec", "alias", "over", code=Code.WINDOW)
         spec = spec_of(node, self.named)
         function, arguments, test, skips = self._called(node)
         partition = tuple(dict.fromkeys(scalar(part, self.names) for part in spec.partition))
         frame, order = frame_of(spec, order_of(spec, self.names))
-        frame = frame if function in self.aggregates or function.endswith("_value") else None  # others have none
+        frame = (
+            frame if function in self.aggregates or function.endswith("_value") else None
+        )  # other functions ignore frames
         call_ = WindowCall(function, arguments, test, skips, partition, order, frame, _NO_FIELD)
         self.refuse_windows(read_by(call_), node)
         known = next((a.call for a in self.asked if replace(a.call, field=_NO_FIELD) == call_), None)
@@ -319,17 +336,18 @@ class WindowCalls:
         return Ref(known.field)
 
     def refuse_windows(self, exprs: tuple[Expr, ...], node: exp.Expr) -> None:
-        """Refuse what is read before windows are computed, and yet names one."""
+        """Refuse windows in expressions that are computed before windows."""
         made = {asked.call.field for asked in self.asked}
         if any(f in made for expr in exprs for f in fields_of(expr)):
             why = "A window can't be read by another window of the same SELECT, nor by HAVING."
             raise refusal(Code.WINDOW, why, "compute the inner one in a subquery in FROM", node)
 
     def over(self, relation: Relation) -> Relation:
-        """Compute the calls over a relation."""
+        """Compute the collected window calls over a relation."""
         return windowed(relation, self.asked)
 
     def _called(self, node: exp.Window) -> tuple[str, tuple[Expr, ...], Expr | None, bool]:
+        """Bind the function of a window call: name, arguments, FILTER, and IGNORE NULLS."""
         inner, test, skips = self._unwrapped(node)
         name = WINDOW_NODES.get(type(inner)) or aggregate_name(inner) or ""
         if name in WINDOW_FUNCTIONS:
@@ -344,7 +362,7 @@ class WindowCalls:
         return (*self._aggregated(name, inner, test, node), False)
 
     def _unwrapped(self, node: exp.Window) -> tuple[exp.Expr, Expr | None, bool]:
-        """Take FILTER and IGNORE NULLS off a call."""
+        """Remove FILTER and IGNORE NULLS from a call and bind them."""
         inner, test, skips = node.this, None, False
         while isinstance(inner, exp.Filter | exp.IgnoreNulls | exp.RespectNulls):
             if isinstance(inner, exp.Filter):
@@ -356,7 +374,8 @@ class WindowCalls:
     def _aggregated(
         self, name: str, inner: exp.Expr, test: Expr | None, node: exp.Expr
     ) -> tuple[str, tuple[Expr, ...], Expr | None]:
-        if name == "count_if":  # NULL where no row of the frame decides it, as a sum of the condition is
+        """Bind an aggregate used as a window function."""
+        if name == "count_if":  # as the sum of the condition: NULL where it is NULL in all rows of the frame
             condition(inner.this, self.names)
             name = "sum"
         read = aggregate_call(name, inner, test, self.names, node)
@@ -370,11 +389,13 @@ class WindowCalls:
         return name, arguments, test
 
     def _skips(self, name: str, node: exp.Expr) -> bool:
+        """Check that a function supports IGNORE NULLS."""
         if not WINDOW_FUNCTIONS[name].skips_nulls:
             raise refusal(Code.WINDOW, f"{name.upper()} has no IGNORE NULLS.", "leave IGNORE NULLS out", node)
         return True
 
     def _arguments(self, name: str, inner: exp.Expr, node: exp.Expr) -> tuple[Expr, ...]:
+        """Bind the arguments of a window function."""
         function = WINDOW_FUNCTIONS[name]
         only(inner, *function.slots, code=Code.WINDOW)
         given = [inner.args[slot] for slot in function.slots if inner.args.get(slot) is not None]
@@ -390,10 +411,11 @@ class WindowCalls:
         return (*_with_default(typed[0], typed[2], node, typed[1]),) if len(typed) > 2 else tuple(typed)
 
 
-_NO_FIELD = Field("", None, SqlType.NULL)  # of a call that is compared with others
+_NO_FIELD = Field("", None, SqlType.NULL)  # placeholder while calls are compared
 
 
 def _not_allowed(inner: exp.Expr, node: exp.Expr) -> Refusal:
+    """Refusal of a function that can't be used as a window function."""
     if inner.find(exp.Distinct) is not None:
         why = "DISTINCT has no window form: rows of a frame come and go."
         return refusal(Code.WINDOW, why, "COUNT(DISTINCT x) with GROUP BY in a subquery", node)
@@ -402,12 +424,13 @@ def _not_allowed(inner: exp.Expr, node: exp.Expr) -> Refusal:
 
 
 def _example(name: str) -> str:
+    """Return an example of a window function call."""
     shown = {"ntile": "NTILE(4)", "nth_value": "NTH_VALUE(x, 2)"}.get(name, f"{name.upper()}(x)")
     return f"{shown} OVER (...)"
 
 
 def _check_constant(name: str, typed: list[Expr], node: exp.Expr) -> None:
-    """Refuse offsets that are no constants, or such that the engine raises."""
+    """Refuse offsets that are not constant integers in the allowed range; raises Refusal with E_WINDOW."""
     place = _PLACE.get(name)
     if place is None or len(typed) <= place:
         return
@@ -419,7 +442,7 @@ def _check_constant(name: str, typed: list[Expr], node: exp.Expr) -> None:
 
 
 def _with_default(value: Expr, default: Expr, node: exp.Expr, offset: Expr) -> tuple[Expr, Expr, Expr]:
-    """Bring the default of LAG or LEAD to the type of its values."""
+    """Convert the default of LAG or LEAD to the type of its value."""
     if default.type is SqlType.NULL:
         return value, offset, Literal(None, value.type)
     both = call("coalesce", [value, default], node)
@@ -432,7 +455,7 @@ def _with_default(value: Expr, default: Expr, node: exp.Expr, offset: Expr) -> t
 def window_calls(
     tree: exp.Select, names: RowNames | GroupNames, source: Relation, per_person: bool, reading: Reading
 ) -> WindowCalls:
-    """Begin to collect the windows of a SELECT; `per_person` where its rows or groups are each one person's."""
+    """Start collecting the window calls of a SELECT; `per_person`: each row or group is one person's."""
     max_rows = rows_in(source, reading.together) if per_person and isinstance(source, PerPerson) else None
     person = source.person if isinstance(source, PerPerson) else None
     alone = len(names.scope.tables) == 1
@@ -443,7 +466,7 @@ def window_calls(
 
 
 def qualified(tree: exp.Select, names: RowNames | GroupNames) -> Expr | None:
-    """Read QUALIFY, which chooses rows by their windows."""
+    """Bind QUALIFY; None without the clause."""
     clause = tree.args.get("qualify")
     if clause is None:
         return None
@@ -454,6 +477,6 @@ def qualified(tree: exp.Select, names: RowNames | GroupNames) -> Expr | None:
 
 
 def chosen(relation: Relation, windows: WindowCalls, test: Expr | None) -> Relation:
-    """Compute the windows of a SELECT, and keep the rows that its QUALIFY keeps."""
+    """Compute the window calls of a SELECT, then apply its QUALIFY."""
     made = windows.over(relation)
     return made if test is None else keep(made, test)
