@@ -306,17 +306,8 @@ def exists(value: Expr, node: exp.Expr) -> Expr:
 # widest range of fixed-point sums: at most 2^27 grains of at most 2^60, else a value overflows 64 bits
 WIDEST = 1e25
 _LEVELS = {"quantile_cont", "quantile_disc"}
-_KEEPS_ARGUMENT = {
-    "min",
-    "max",
-    "arg_min",
-    "arg_max",
-    "mode",
-    "any_value",
-    "first",
-    "last",
-    "quantile_disc",
-}  # the result is one of the argument's values
+# the result is one of the argument's values
+_KEEPS_ARGUMENT = {"min", "max", "arg_min", "arg_max", "mode", "any_value", "first", "last", "quantile_disc"}
 _ONE_ROW = {"first", "last"}
 _COUNTS = {"count_star", "count", "count_distinct"}
 _QUANTILES = {"median", *_LEVELS, "min", "max"}  # over many persons; within one person's rows MIN and MAX are exact

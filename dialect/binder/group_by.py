@@ -159,9 +159,8 @@ class GroupNames:
     values: Values | None = None  # None: subqueries are not allowed
     rows: Values | None = None  # subqueries in the keys
     windows: Windows | None = None  # None: window functions are not allowed
-    tell: Callable[[Sequence[int]], Field] | None = (
-        None  # makes the field of a GROUPING call; None: a single grouping set
-    )
+    # makes the field of a GROUPING call; None: a single grouping set
+    tell: Callable[[Sequence[int]], Field] | None = None
     tellings: dict[tuple[int, ...], Field] = field(default_factory=dict)  # positions of its keys -> field
 
     def column(self, node: exp.Column) -> Expr:
@@ -207,7 +206,7 @@ class GroupNames:
             return Ref(key)
         if self.values is None:
             refuse_rowless(node)
-        assert self.values is not None  # noqa: S101  no subquery is left
+        assert self.values is not None  # noqa: S101  refused above
         return self.values.value(node)
 
     def _read(self, node: exp.Expr) -> bool:
@@ -453,7 +452,7 @@ def closed(
         columns = tuple(zip(fields, shown, above, strict=True))
         gathered = combined(SetOperation(gathered, relation, "union", False, columns))
         fields = list(above)
-    assert gathered is not None  # noqa: S101  there are several sets
+    assert gathered is not None  # noqa: S101  there are at least two sets
     return gathered
 
 

@@ -212,15 +212,8 @@ def _unlike(kind: SqlType, node: exp.Expr) -> Refusal:
     return refusal(Code.WINDOW, why, hint, node)
 
 
-_ONE_OF = {
-    "lag",
-    "lead",
-    "first_value",
-    "last_value",
-    "nth_value",
-    "min",
-    "max",
-}  # the result is one of the argument's values
+# the result is one of the argument's values
+_ONE_OF = {"lag", "lead", "first_value", "last_value", "nth_value", "min", "max"}
 _ALWAYS = {"row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "count", "count_star"}
 _SHARES = {"percent_rank", "cume_dist"}
 
@@ -231,7 +224,7 @@ def field_of(call: WindowCall, max_rows: int | None, reading: Reading) -> Field:
     kept = first.field if isinstance(first, Ref) and call.function in _ONE_OF else None
     own = WINDOW_FUNCTIONS.get(call.function)
     result = own.result if own is not None else AGGREGATES[call.function].result
-    assert result is not None or first is not None  # noqa: S101  only what has an argument has its type
+    assert result is not None or first is not None  # noqa: S101  functions without a fixed type have an argument
     kind = result if result is not None or first is None else first.type
     assert kind is not None  # noqa: S101  as above
     made = Field(
@@ -324,9 +317,8 @@ class WindowCalls:
         function, arguments, test, skips = self._called(node)
         partition = tuple(dict.fromkeys(scalar(part, self.names) for part in spec.partition))
         frame, order = frame_of(spec, order_of(spec, self.names))
-        frame = (
-            frame if function in self.aggregates or function.endswith("_value") else None
-        )  # other functions ignore frames
+        # other functions ignore frames
+        frame = frame if function in self.aggregates or function.endswith("_value") else None
         call_ = WindowCall(function, arguments, test, skips, partition, order, frame, _NO_FIELD)
         self.refuse_windows(read_by(call_), node)
         known = next((a.call for a in self.asked if replace(a.call, field=_NO_FIELD) == call_), None)
