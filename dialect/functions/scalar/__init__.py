@@ -1,6 +1,6 @@
-"""Allow-list rows of scalar functions: total forms for DuckDB and Spark, which never raise and return NULL instead.
+"""Allow-list rows of scalar functions: total forms for DuckDB and Spark, which return NULL instead of raising.
 
-Tables of Function by the kind of their first argument, read by the registry.
+One table of Function per subject, collected by the registry.
 
 Modules, each before those that import it:
 

@@ -1,6 +1,6 @@
-"""Casts, written CAST(x AS type) or x::type: what does not fit is NULL, in DuckDB and in Spark.
+"""Casts, CAST(x AS type) or x::type: a value that does not fit is NULL, in DuckDB and in Spark.
 
-Halves are rounded to even in Spark, as DuckDB does.
+The Spark forms round halves to even, as DuckDB does.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NARROW: dict[str, tuple[int, int]] = {
     "UTINYINT": (0, 2**8 - 1),
     "USMALLINT": (0, 2**16 - 1),
     "UINTEGER": (0, 2**32 - 1),
-    "UBIGINT": (0, 2**63 - 1),  # the dialect's integers end at 63 bits
+    "UBIGINT": (0, 2**63 - 1),  # the dialect's integers are signed 64-bit
 }
 
 
@@ -43,7 +43,7 @@ def _narrow(target: str) -> tuple[Function, ...]:
     )
 
 
-# NaNs are one value, of one text, and so are zeros
+# all NaNs have one text, and so do both zeros
 _TEXT_OF_DOUBLE = "CASE WHEN isnan({0}) THEN 'nan' ELSE CAST({0} + CAST(0 AS DOUBLE) AS VARCHAR) END"
 
 CASTS: tuple[Function, ...] = (
@@ -78,12 +78,12 @@ CASTS: tuple[Function, ...] = (
 
 _X = "CAST({0} AS DOUBLE)"
 _INF = "CAST('inf' AS DOUBLE)"
-# larger doubles are whole, and integers must not become doubles
+# larger doubles are integral, and integers must not be converted to doubles
 _NEAREST = (
     f"CASE WHEN abs({_X}) < 4503599627370496D THEN CAST(rint(CASE WHEN abs({_X}) < 4503599627370496D THEN {_X} END)"
     " AS BIGINT) ELSE TRY_CAST({0} AS BIGINT) END"
 )
-_SINGLE = "CAST(CAST({0} AS FLOAT) * 1F AS DOUBLE)"  # two casts alone Spark takes for one of a BIGINT
+_SINGLE = "CAST(CAST({0} AS FLOAT) * 1F AS DOUBLE)"  # without the product, Spark merges both casts of a BIGINT
 MICROSECONDS_A_DAY = 86_400_000_000
 
 
@@ -93,7 +93,7 @@ def _narrowed(lowest: int, largest: int) -> str:
 
 
 def _decimal(digits: int, behind: int) -> str:
-    """Round the double's own value, where Spark would round its decimal text."""
+    """Write a cast to DECIMAL that rounds the double's own value; Spark would round its decimal text."""
     power, most = f"CAST('{10.0**behind!r}' AS DOUBLE)", f"CAST('{10.0**digits!r}' AS DOUBLE)"
     scaled = f"({_X} * {power})"
     return f"CASE WHEN abs({scaled}) < {most} AND abs(round({scaled})) < {most} THEN round({scaled}) / {power} END"

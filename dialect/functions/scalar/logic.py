@@ -1,6 +1,6 @@
-"""Functions of truth, comparison and NULL, for DuckDB and Spark (`dialect/functions/proofs.md#total-forms`).
+"""Functions of logic, comparison and NULL, for DuckDB and Spark (`dialect/functions/proofs.md#total-forms`).
 
-In Spark times of day and intervals are compared as whole microseconds.
+In Spark, times of day and intervals are compared as integer microseconds.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dialect.functions.signature import Function, Partial, SparkForm
 
 _BOOLEAN, _COMMON = SqlType.BOOLEAN, SqlType.NULL
 _ALIKE = ("num", "text", "date", "stamp", "instant", "clock", "span", "bool")
-_STAMPS = "TRY_CAST({0} AS TIMESTAMP)", "TRY_CAST({1} AS TIMESTAMP)"  # a date may lie where no timestamp is
+_STAMPS = "TRY_CAST({0} AS TIMESTAMP)", "TRY_CAST({1} AS TIMESTAMP)"  # a date may lie outside the range of timestamps
 
 
 def _operator(name: str, kinds: tuple[str, ...], form: str, strict: bool = False) -> Function:
@@ -54,7 +54,7 @@ SPARK_LOGIC: dict[str, SparkForm] = {
     "or": "({* OR })",
     "not": "(NOT {0})",
     "in": "({0} IN ({1*, }))",
-    "in(num, num*)": "({0} + 0 IN ({1*, }))",  # long lists are sets there, in which -0.0 is not 0.0
+    "in(num, num*)": "({0} + 0 IN ({1*, }))",  # Spark searches long lists as hash sets, in which -0.0 differs from 0.0
     "coalesce": "coalesce({*, })",
     "nullif": "nullif({0}, {1})",
     "least": "least({*, })",

@@ -1,7 +1,7 @@
-"""Allowed rows: the ends of the interval of a released number, as Snowflake names them.
+"""Interval functions: DP_INTERVAL_LOW and DP_INTERVAL_HIGH of a released number, as Snowflake names them.
 
-Over released numbers `dialect.postprocess.interval_functions` writes them; a number without noise is both ends of its
-interval.
+Over released numbers `dialect.postprocess.interval_functions` computes them. A number without noise is both ends of
+its interval.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ INTERVALS: tuple[Function, ...] = (*_end(LOW, "lower"), *_end(HIGH, "upper"))
 
 
 def is_interval_end(expr: Expr) -> bool:
-    """Tell whether an expression is an end of an interval."""
+    """Return whether an expression is a call of an interval function."""
     return isinstance(expr, Call) and expr.name in (LOW, HIGH)
 
 
 def holds_end(expr: Expr) -> bool:
-    """Tell whether an end of an interval stands anywhere in an expression."""
+    """Return whether an expression contains a call of an interval function."""
     return is_interval_end(expr) or any(map(holds_end, children(expr)))

@@ -1,7 +1,7 @@
-"""Functions of numbers, for DuckDB and Spark: what does not fit 64 bits is NULL.
+"""Numeric functions, for DuckDB and Spark: results beyond 64 bits are NULL.
 
-DuckDB computes integers in 128 bits and narrows them. Spark computes 64 bits by try_*, keeps whole doubles doubles,
-and follows IEEE 754 where it would itself return NULL.
+DuckDB computes integers in 128 bits and narrows them. Spark computes 64 bits with try_* functions, keeps integral
+doubles as doubles, and follows IEEE 754 where Spark's own function would return NULL.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ def _wide(sign: str, second: str = "CAST({1} AS HUGEINT)") -> str:
     return f"TRY_CAST(CAST({{0}} AS HUGEINT) {sign} {second} AS BIGINT)"
 
 
-# 0.0 and -0.0 are equal, so which of them MIN or a group gives is left to chance: nothing may tell them apart
+# which of the equal values 0.0 and -0.0 MIN or a group returns is undefined, so no function may distinguish them
 _ZERO = "CAST(0 AS DOUBLE)"
 _POSITIVE_ZERO = f"({{1}} + {_ZERO})"
 _NOT_ZERO = "nullif(CAST({1} AS DOUBLE), 0)"
-# factors of at most 64 bits with a sign: two unsigned ones could leave 128 bits
+# factors are narrowed to signed 64 bits: a product of two unsigned ones could exceed 128 bits
 _PRODUCT = "TRY_CAST(CAST(TRY_CAST({0} AS BIGINT) AS HUGEINT) * TRY_CAST({1} AS BIGINT) AS BIGINT)"
 
 
 _BITS = "TRY_CAST({name}(CAST({{0}} AS HUGEINT), CAST({{1}} AS HUGEINT)) AS BIGINT)"
-_SHIFTED = "CAST(CASE WHEN {0} >= 0 THEN {0} END AS HUGEINT)"  # the engine shifts no negative number to the left
+_SHIFTED = "CAST(CASE WHEN {0} >= 0 THEN {0} END AS HUGEINT)"  # DuckDB raises for a left shift of a negative number
 
 
 def _even(value: float) -> float:
-    """Go to the next even whole number away from zero, as the engine does."""
+    """Round away from zero to the next even integer, as DuckDB does."""
     return math.copysign(math.ceil(abs(value) / 2) * 2, value)
 
 
@@ -135,10 +135,10 @@ NUMBERS: tuple[Function, ...] = (
 
 _X, _Y = "CAST({0} AS DOUBLE)", "CAST({1} AS DOUBLE)"
 _INF = "CAST('inf' AS DOUBLE)"
-_WHOLE = "9007199254740992D"  # 2^53: larger doubles are whole and even
+_WHOLE = "9007199254740992D"  # 2^53: larger doubles are integral and even
 _LEAST_OF_BIGINT = "-9223372036854775808L"
-_LARGEST_POWER = 308  # of 10 in a double
-_SPLIT = 134_217_729  # 2^27 + 1, which splits a double's digits in two (Veltkamp)
+_LARGEST_POWER = 308  # largest power of 10 in a double
+_SPLIT = 134_217_729  # 2^27 + 1, which splits a double's digits into halves (Veltkamp)
 _MOST_SPLIT = 1e300
 _BY_ZERO = (
     f"CASE WHEN {{0}} = 0 OR isnan({_X}) THEN CAST('NaN' AS DOUBLE) WHEN {{0}} > 0 THEN {_INF}"
@@ -151,14 +151,14 @@ def _double(value: float) -> str:
 
 
 def _quotient(x: str, y: str) -> str:
-    """Divide doubles as IEEE 754 does, by zero too."""
+    """Write a division of doubles with IEEE 754 results for a zero divisor."""
     by_zero = f"CASE WHEN {x} > 0 THEN {_INF} WHEN {x} < 0 THEN -{_INF} WHEN {x} = 0 THEN CAST('NaN' AS DOUBLE) END"
     by_zero = f"CASE WHEN isnan({x}) THEN {x} ELSE {by_zero} END"
     return f"CASE WHEN {y} = 0 THEN {by_zero} ELSE {x} / nullif({y}, 0) END"
 
 
 def _logarithm(name: str, argument: str = "{0}") -> str:
-    """Give what IEEE 754 gives of 0 and of negative numbers, where Spark gives NULL."""
+    """Write a logarithm with IEEE 754 results for zero and negative numbers, where Spark returns NULL."""
     return (
         f"CASE WHEN {argument} > 0 THEN {name}(CAST({argument} AS DOUBLE)) WHEN {argument} = 0 THEN"
         f" CAST('-inf' AS DOUBLE) WHEN {argument} < 0 THEN CAST('NaN' AS DOUBLE) END"
@@ -166,7 +166,7 @@ def _logarithm(name: str, argument: str = "{0}") -> str:
 
 
 def _cut(form: str, argument: str = _X) -> str:
-    """Give a whole double: Spark's own would be a BIGINT, and is only where one holds it."""
+    """Write a rounding function that returns an integral double; Spark's own returns BIGINT, which cannot hold all."""
     return f"CASE WHEN abs({argument}) < {_WHOLE} THEN CAST({form} AS DOUBLE) ELSE {argument} END"
 
 
@@ -175,7 +175,7 @@ def _towards_zero(argument: str) -> str:
 
 
 def _to_digits(whole: str, argument: str, digits: int, otherwise: str) -> str:
-    """Make a number whole behind its last digit, or give something else where that leaves the doubles on the way."""
+    """Write rounding to decimal digits by scaling; `otherwise` is the result where scaling overflows a double."""
     power = _double(10.0 ** min(abs(digits), _LARGEST_POWER)) if abs(digits) <= _LARGEST_POWER else _INF
     there, back = ("*", "/") if digits >= 0 else ("/", "*")
     made = f"({whole.replace('{x}', f'({argument} {there} {power})')} {back} {power})"
@@ -183,7 +183,7 @@ def _to_digits(whole: str, argument: str, digits: int, otherwise: str) -> str:
 
 
 def _round_double(digits: int) -> str:
-    """Round the double's own value, as DuckDB does: 2.675 is below the half that its product with 100 rounds to."""
+    """Round the double's exact value, as DuckDB does: 2.675 is stored just below the half and becomes 2.67."""
     return _nearest(digits, "round", {"<": "-"})
 
 
@@ -192,7 +192,7 @@ def _round_even(digits: int) -> str:
 
 
 def _nearest(digits: int, whole: str, beside: dict[str, str]) -> str:
-    """Make a number whole behind its last digit; what is beside a half of it goes to that side."""
+    """Write rounding to digits in which values just below or above a half are rounded to their true side."""
     small = f"CASE WHEN abs({_X}) < {_INF} THEN 0D ELSE {_X} END"
     if not 0 < digits <= _LARGEST_POWER:
         return _to_digits(f"{whole}({{x}})", _X, digits, _X if digits >= 0 else small)
@@ -206,14 +206,14 @@ def _nearest(digits: int, whole: str, beside: dict[str, str]) -> str:
 
 
 def _error(power: float) -> str:
-    """Take a rounded product from the product of x and a power: exact in halves of the factors' digits (Dekker)."""
+    """Write the rounding error of x * power, exactly, from halves of both factors' digits (Dekker's product)."""
     high = power * _SPLIT - (power * _SPLIT - power) if power < _MOST_SPLIT else power
     upper, lower = _double(high), _double(power - high)
     return f"(((v.high * {upper} - v.made) + v.high * {lower} + (v.x - v.high) * {upper}) + (v.x - v.high) * {lower})"
 
 
 def _high(argument: str) -> str:
-    """Take the upper half of a double's digits."""
+    """Write the upper half of a double's digits (Veltkamp's splitting)."""
     return f"({argument} * {_SPLIT}D - ({argument} * {_SPLIT}D - {argument}))"
 
 
@@ -233,7 +233,7 @@ def _trunc_int(digits: int) -> str:
     return f"({{0}} div {10**-digits}L * {10**-digits}L)" if digits >= -18 else "({0} & 0L)"
 
 
-# Euclid's steps over 64 bits are 92 at most
+# Euclid's algorithm takes at most 92 steps for 64-bit integers
 _STEPS = (
     "aggregate(sequence(1, 92), named_struct('a', {0}, 'b', {1}), (s, step) -> CASE WHEN s.b = 0 THEN s ELSE"
     " named_struct('a', s.b, 'b', s.a % nullif(s.b, 0L)) END, s -> s.a)"
@@ -298,7 +298,7 @@ SPARK_NUMBERS: dict[str, SparkForm] = {
     "log10": _logarithm("log10"),
     "log2": _logarithm("log2"),
     "log": _quotient(f"({_logarithm('log10', '{1}')})", f"({_logarithm('log10')})"),
-    # C's powers of one are one, of -1 to an infinity too; Java's are no number
+    # as in C, 1 to any power is 1, and so is -1 to an infinite one; Java returns NaN
     "pow": f"CASE WHEN {_X} = 1 AND {{1}} IS NOT NULL OR {_X} = -1 AND abs({_Y}) = {_INF} THEN 1D"
     f" ELSE pow({_X} + 0D, {{1}}) END",
     "isnan": f"CASE WHEN {{0}} IS NOT NULL THEN isnan({_X}) END",

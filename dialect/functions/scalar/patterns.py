@@ -1,11 +1,11 @@
-"""Constant patterns: LIKE, GLOB and regular expressions, checked at binding so that they surely compile in the engine.
+"""Pattern matching with constant patterns: LIKE, GLOB and regular expressions, validated at binding.
 
-Regular expressions are RE2's, which match in time linear in the text: of its syntax the part without named classes,
-flags in the middle and octal or hexadecimal signs.
+An accepted pattern surely compiles in the engine. Regular expressions are RE2's, which match in time linear in the
+text, without named classes, inline flags after the start, and octal or hexadecimal escapes.
 
-LIKE and GLOB in Spark are Java patterns that never backtrack: in time linear in the text for each sign. Between two
-wildcards the first place where the signs between them fit is as good as any later one, so each such part is an atomic
-group (https://docs.oracle.com/en/java/javase/17/docs/api/java.base/java/util/regex/Pattern.html).
+For Spark, LIKE and GLOB become Java patterns that never backtrack: linear in the text for each character of the
+pattern. Between two wildcards the first match of a run is as good as any later one, so each run is an atomic group
+(https://docs.oracle.com/en/java/javase/17/docs/api/java.base/java/util/regex/Pattern.html).
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from dataclasses import dataclass
 
 from dialect.functions.signature import quoted
 
-MOST_PARTS = 1_000  # parts of a pattern, repetitions written out
+MOST_PARTS = 1_000  # states of a pattern, with repetitions expanded
 _MOST_NESTED = 20
 _FLAGS = re.compile(r"\(\?[is]+\)")
 _REPEAT = re.compile(r"(?:[*+?]|\{(\d{1,4})(?:(,)(\d{1,4})?)?\})\??", re.ASCII)
-_BARE = re.compile(r"[^\\.^$|()\[\]{}*+?]")  # signs that mean themselves
+_BARE = re.compile(r"[^\\.^$|()\[\]{}*+?]")  # ordinary characters
 _ESCAPED = re.compile(r"\\[dDwWsSntrf!-/:-@\[-`{-~]")  # classes, white space and punctuation
-_PLACE = re.compile(r"[\^$]|\\[bBAz]")  # nothing that could be repeated
+_PLACE = re.compile(r"[\^$]|\\[bBAz]")  # anchors, which cannot be repeated
 _ITEM = re.compile(r"\\[dDwWsS]|(\\[ntr!-/:-@\[-`{-~]|[^\\\[\]^-])(?:-(\\[!-/:-@\[-`{-~]|[^\\\[\]^-]))?")
 _REFERENCE = re.compile(r"\\(.?)", re.DOTALL)
 
 
 class _Broken(Exception):
-    """What the pattern has no meaning for."""
+    """A pattern is not accepted; the text is the reason."""
 
 
 @dataclass
 class _Text:
-    """A pattern while it is read."""
+    """Parser state: a pattern, the position in it, and the number of groups so far."""
 
     pattern: str
     place: int = 0
@@ -52,7 +52,7 @@ class _Text:
 
 
 def bad_pattern(pattern: str) -> str | None:
-    """Say why a regular expression is not accepted; None if it is."""
+    """Return why a regular expression is not accepted; None if it is."""
     try:
         _read(pattern)
     except _Broken as broken:
@@ -61,17 +61,17 @@ def bad_pattern(pattern: str) -> str | None:
 
 
 def parts_of(pattern: str) -> int:
-    """Count the parts of an accepted pattern, repetitions written out: the states of an automaton that matches it."""
+    """Count the states of an automaton that matches an accepted pattern, with repetitions expanded."""
     text = _Text(pattern)
     text.take(_FLAGS)
     return max(1, _alternatives(text, 0))
 
 
 def never_tries_again(pattern: str) -> bool:
-    """Tell whether a search for every match reads each character a bounded number of times.
+    """Return whether a search for every match reads each character a bounded number of times.
 
-    So it is where nothing is repeated, and where the pattern is one repeated character or class: no character is read
-    again after a match that ended before it.
+    This holds for patterns without repetition, and for one repeated character or class: after a match, no character
+    before its end is read again.
     """
     repeated = re.compile(r"[*+?]|\{\d")
     bare = re.sub(r"\\.|\[(?:\\.|[^\]])*\]", "x", pattern)
@@ -79,7 +79,7 @@ def never_tries_again(pattern: str) -> bool:
 
 
 def bad_rewrite(pattern: str, rewrite: str, *_: object) -> str | None:
-    """Say why what a match is replaced by is not accepted; None if it names only groups that are there."""
+    """Return why a replacement text is not accepted; None if it refers to existing groups only."""
     wrong = bad_pattern(pattern)
     if wrong is not None:
         return wrong
@@ -92,7 +92,7 @@ def bad_rewrite(pattern: str, rewrite: str, *_: object) -> str | None:
 
 
 def bad_escape(pattern: str, escape: str) -> str | None:
-    """Say why a LIKE pattern does not fit its escape sign; None if it does."""
+    """Return why a LIKE pattern is invalid with its ESCAPE character; None if it is valid."""
     if len(escape) != 1 or not escape.isascii():
         return "The escape is one sign of ASCII."
     signs = iter(pattern)
@@ -101,12 +101,12 @@ def bad_escape(pattern: str, escape: str) -> str | None:
 
 
 def bad_fill(_: int, fill: str) -> str | None:
-    """Say why text can't be filled up; None if it can."""
+    """Return why text cannot be padded with `fill`; None if it can."""
     return None if fill else "There is nothing to fill up with."
 
 
 def _read(pattern: str) -> int:
-    """Read a pattern and count its groups."""
+    """Parse a pattern and return its number of groups."""
     text = _Text(pattern)
     text.take(_FLAGS)
     _alternatives(text, 0)
@@ -139,7 +139,7 @@ def _sequence(text: _Text, depth: int) -> int:
 
 
 def _part(text: _Text, depth: int) -> int | None:
-    """Read one part that can be repeated, and give its size; None where there is none."""
+    """Parse one repeatable item and return its number of states; None where there is none."""
     if text.take(_BARE) or text.take(_ESCAPED) or text.sign("."):
         return 1
     if text.sign("["):
@@ -168,7 +168,7 @@ def _class(text: _Text) -> int:
 
 
 def _times(text: _Text) -> int:
-    """Read how often a part is repeated, written out."""
+    """Parse a quantifier and return how often it repeats its item when expanded."""
     found = text.take(_REPEAT)
     if found is None:
         return 1
@@ -178,30 +178,30 @@ def _times(text: _Text) -> int:
     return max(1, least, most)
 
 
-_MANY, _ONE = "*", "."  # what stands for any signs, and for any one
+_MANY, _ONE = "*", "."  # any characters, and any single character
 _NO_SIGN = "(?!)"
 
 
 def like(pattern: str, escape: str = "") -> str:
-    """Write LIKE with a constant pattern."""
+    """Write LIKE with a constant pattern as a Java pattern."""
     signs = iter(pattern)
     wild = {"%": _MANY, "_": _ONE}
     return _matched([literal(next(signs)) if sign == escape else wild.get(sign) or literal(sign) for sign in signs])
 
 
 def glob(pattern: str) -> str:
-    """Write GLOB with a constant pattern; what is not closed matches nothing."""
+    """Write GLOB with a constant pattern as a Java pattern; an unclosed bracket matches nothing."""
     parts = list(_glob_parts(pattern))
     return _matched(parts) if None not in parts else "CASE WHEN {0} IS NOT NULL THEN FALSE END"
 
 
 def literal(sign: str) -> str:
-    """Write one sign that means itself in a pattern of Java."""
+    """Escape one character of a Java pattern."""
     return f"\\{sign}" if sign.isascii() and not sign.isalnum() else sign
 
 
 def _matched(parts: list[str | None]) -> str:
-    """Write the pattern; every part but the last takes the first place that it finds."""
+    """Write the match of a Java pattern in which every run but the last takes its first occurrence."""
     runs: list[str] = [""]
     for part in parts:
         runs = [*runs, ""] if part == _MANY else [*runs[:-1], runs[-1] + (part or "")]
@@ -226,7 +226,7 @@ def _glob_parts(pattern: str) -> Iterator[str | None]:
 
 
 def _glob_class(pattern: str, place: int) -> tuple[str | None, int]:
-    """Read a class behind its bracket, of which a first `]` is a sign like others; None where it is not closed."""
+    """Parse a GLOB class after its bracket; an initial `]` is an ordinary character. None where it is not closed."""
     other = pattern.startswith("!", place)
     place += other
     end = pattern.find("]", place + 1)

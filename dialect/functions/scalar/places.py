@@ -1,15 +1,15 @@
-"""Functions of places, for DuckDB and Spark: distances, directions, cells, polygons, bands of stays and of the day.
+"""Geographic and dwell functions, for DuckDB and Spark: distances, bearings, cells, polygons, bands of stays and hours.
 
-Degrees are WGS 84, longitude first, on a sphere of 6,371 km. Nothing is looked up: every form is arithmetic of its
-arguments, with the same value for the same place in every question.
+Degrees are WGS 84, longitude first, on a sphere of radius 6,371 km. No form uses an extension or a lookup table: all
+are arithmetic, so a place has the same value in every query.
 
-Cells of the geohash and of H3 are exact arithmetic on bits (`dialect/binder/proofs.md#cells`). A geohash is the path
-of halvings to a place. In 60 bits it is floor(longitude * 2^27 / 45) + 2^29, and as much of the latitude. The cell of
-a place in H3 needs the library, and is stored when data are opened; its parents are arithmetic.
+Geohash and H3 cells are exact bit arithmetic (`dialect/binder/proofs.md#cells`). A geohash is the path of halvings to
+a place: in 60 bits, floor(longitude * 2^27 / 45) + 2^29 interleaved with the same of latitude. The H3 cell of a place
+needs the H3 library and is computed when data are opened; its parents are arithmetic.
 
-A place is in a polygon by the even-odd rule in doubles (`dialect/functions/proofs.md#polygons`). A polygon is stored
-as its bounding box and its edges, cut into strips of latitude of one height: each strip holds all edges that reach
-into it, in any order, so that a test looks at few of them however many there are.
+Point in polygon uses the even-odd rule in doubles (`dialect/functions/proofs.md#polygons`). A polygon is stored as its
+bounding box and its edges, bucketed into strips of latitude of equal height. Each strip holds all edges that overlap
+it, so a test reads few edges of even a large polygon.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from dialect.functions.signature import Function, Partial, SparkForm
 
 ALPHABET = "0123456789bcdefghjkmnpqrstuvwxyz"
 LONGEST = 12  # characters of a geohash: 60 bits
-USUAL = 7  # characters that are mostly asked for: 150 m
+USUAL = 7  # characters of a typical geohash: 150 m
 _HALF, _LAST = 2**29, 2**30 - 1
 
 _LON, _LAT = "CAST({0} AS DOUBLE)", "CAST({1} AS DOUBLE)"
 
 
 def _halvings(degrees: str, scale: int) -> str:
-    """Count whole parts of 360 or 180 degrees / 2^30 from the lower end; the upper end is in the last part."""
+    """Write the index of a coordinate among 2^30 equal parts of its range; the upper end belongs to the last part."""
     return f"least(CAST(floor({degrees} * {scale} / 45) AS BIGINT) + {_HALF}, {_LAST})"
 
 
 def _woven(value: int, first: int) -> str:
-    """Give the character of five bits: `first` of them of one coordinate, then those of the other, taken in turn."""
+    """Return the geohash character of five bits: `first` bits of one coordinate, interleaved with the other's."""
     one, other = value >> (5 - first), value & (2 ** (5 - first) - 1)
     bits = [(one >> (2 - i // 2) if i % 2 == 0 else other >> (1 - i // 2)) & 1 for i in range(5)]
     return ALPHABET[int("".join(map(str, bits)), 2)]
@@ -44,7 +44,7 @@ _WEAVE = "".join(_woven(value, 3) for value in range(32))
 
 
 def character(place: int) -> str:
-    """Write the character in a place: three bits of the coordinate whose turn it is, two of the other."""
+    """Write the geohash character at a position: three bits of the coordinate whose turn it is, two of the other."""
     lon, lat = 55 - 5 * (place // 2), 25 - 5 * (place // 2)
     three, two = (lon + 2, lat + 3) if place % 2 == 0 else (lat, lon)
     return f"substr('{_WEAVE}', ((n >> {three}) & 7) * 4 + ((n >> {two}) & 3) + 1, 1)"
@@ -55,14 +55,14 @@ ON_EARTH = f"CASE WHEN {_LON} BETWEEN -180 AND 180 AND {_LAT} BETWEEN -90 AND 90
 
 
 def _path(length: int) -> str:
-    """Write the characters up to a length; of no path there are none."""
+    """Write the geohash of a length; NULL where the place is not on earth."""
     return f"list_transform([{ON_EARTH}], lambda n: {' || '.join(map(character, range(length)))})[1]"
 
 
-# a constant decides: the engine computes one of the two
+# the precision is a constant, so the engine computes only one branch
 _GEOHASH = f"left(CASE WHEN {{2}} <= {USUAL} THEN {_path(USUAL)} ELSE {_path(LONGEST)} END, {{2}})"
 
-# of an H3 index the top 12 bits are 128 + resolution, and behind 7 bits of base cell come 15 digits of 3 bits
+# H3 index: 12 bits of 128 + resolution, 7 bits of base cell, 15 digits of 3 bits
 _FINER = "({cell} >> 52) BETWEEN 128 + {{1}} AND 143"
 _COARSER = (
     "CAST(({cell} & 4503599627370495) | ((128 + CAST({{1}} AS BIGINT)) << 52)"
@@ -107,7 +107,7 @@ _HAVERSINE = (
     f"(pow(sin(radians({_LAT2} - {_LAT1}) / 2), 2) + cos(radians({_LAT1})) * cos(radians({_LAT2}))"
     f" * pow(sin(radians({_LON2} - {_LON1}) / 2), 2))"
 )
-# rounding can lift the haversine of opposite places above 1; what is above 1 is taken off, and NaN stays NaN
+# rounding can lift the haversine of antipodal places above 1; the excess is subtracted, which preserves NaN
 _DISTANCE = f"({2 * EARTH_RADIUS_M} * asin(sqrt({_HAVERSINE} - greatest({_HAVERSINE} - 1, 0))))"
 _EAST = f"(sin(radians({_LON2} - {_LON1})) * cos(radians({_LAT2})) + CAST(0 AS DOUBLE))"
 _NORTH = (

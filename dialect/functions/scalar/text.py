@@ -1,7 +1,7 @@
 """Functions of text and lists, for DuckDB and Spark.
 
-Patterns and positions are constants, read when the question is bound; so are the positions of parts of a list or text.
-In Spark signs are code points, cases change one sign at a time, and patterns mean what DuckDB's do.
+Patterns, positions and slice ends are constants, validated at binding. The Spark forms work on code points, change the
+case of each character on its own, and give patterns DuckDB's meaning.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from dialect.functions.scalar.patterns import bad_escape, bad_fill, bad_pattern,
 from dialect.functions.signature import Function, Partial, SparkForm, quoted
 
 _TEXT, _BOOLEAN, _INT, _DOUBLE = SqlType.VARCHAR, SqlType.BOOLEAN, SqlType.BIGINT, SqlType.DOUBLE
-LONGEST = 1_000  # characters: text that doubles and doubles must not use up the memory of the rows that have it
+LONGEST = 1_000  # max characters of computed text, so that repeated doubling cannot exhaust memory
 _LENGTH = ranges.constant(0, 2**31)
 _CODE_POINT = ranges.constant(-1, 0x10FFFF)
-_CUT = f"left({{0}}, {LONGEST})"  # what compares sign by sign sees no more of a text
+_CUT = f"left({{0}}, {LONGEST})"  # limit for functions that compare character by character
 
 
 def _cut(made: str) -> str:
-    """Cut text that is longer than what it was made of."""
+    """Write a text truncated to the maximum length, for functions whose result may be longer than their input."""
     return f"left({made}, {LONGEST})"
 
 
@@ -100,11 +100,11 @@ _SOME = Partial.VALUE
 
 
 def _of(kind: str, whole: SqlType, each: str, member: SqlType) -> tuple[Function, ...]:
-    """Write what a list of one type has."""
+    """Declare the functions of one list type."""
     return (
         Function("length", (kind,), _INT, "len({0})", ranges.constant(0, 2**31)),
         Function("list_contains", (kind, f"{each}!"), _BOOLEAN, "list_contains({0}, {1})"),
-        Function("list_contains", (kind, each), _BOOLEAN, "list_contains({0}, {1})", strict=False),  # [] holds no NULL
+        Function("list_contains", (kind, each), _BOOLEAN, "list_contains({0}, {1})", strict=False),  # [] has no NULL
         Function("list_position", (kind, f"{each}!"), _INT, "CAST(list_position({0}, {1}) AS BIGINT)",
                  ranges.constant(1, 2**31), partial=_SOME),
         Function("list_extract", (kind, "int!"), member, "list_extract({0}, {1})", partial=_SOME),
@@ -130,7 +130,7 @@ _SPARK_LENGTH, _SIZE = "length({0})", "size({0})"
 
 
 def between(first: int | str, length: str, behind: int | str) -> str:
-    """Take the signs of a text from one place, counted from 0, to before another, as far as there are any."""
+    """Write a substring between two 0-based positions, the second excluded, clamped to the text."""
     begin, end = f"greatest({first}, 0L)", f"least({behind}, {length})"
     return f"substr({{0}}, CAST(least({begin}, {length}) + 1 AS INT), CAST(greatest({end} - {begin}, 0L) AS INT))"
 
@@ -145,7 +145,7 @@ def _sign(position: int) -> str:
 
 
 def _ends(first: int, last: int, length: str) -> tuple[str, str]:
-    """Find the places, counted from 0, where a slice begins and before which it ends."""
+    """Convert the ends of a slice to 0-based positions, the second excluded."""
     begin = f"{max(first - 1, 0)}L" if first >= 0 else f"{length} + ({first}L)"
     return begin, f"{last}L" if last >= 0 else f"{length} + ({last}L) + 1L"
 
@@ -162,7 +162,7 @@ def _slice_of_list(first: int, last: int) -> str:
 
 
 def _split(separator: str) -> str:
-    """Split at a constant: all of Spark's separators are patterns."""
+    """Write a split at a constant separator, escaped because Spark's separators are patterns."""
     if not separator:
         return "filter(split({0}, ''), part -> part <> '')"
     return f"split({{0}}, {quoted(''.join(map(literal, separator)))})"
@@ -191,10 +191,10 @@ SPARK_LISTS: dict[str, SparkForm] = {
 
 
 _SPACES = "".join(map(chr, (0x20, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)))  # category Zs
-# letters that are younger than DuckDB's tables
+# letters that are newer than DuckDB's Unicode tables
 _NEW_CAPITALS = "\u1c89\ua7cb\ua7cc\ua7da\ua7dc" + "".join(map(chr, range(0x10D50, 0x10D66)))
 _NEW_SMALL = "\u1c8a\u019b\u0264\ua7cd\ua7db" + "".join(map(chr, range(0x10D70, 0x10D86)))
-# letters whose capital is more than one letter: DuckDB leaves them
+# letters whose uppercase is several letters; DuckDB leaves them unchanged
 _LEFT = (
     "\u0149\u01f0\u0390\u03b0\u0587\u1e96\u1e97\u1e98\u1e99\u1e9a\u1f50\u1f52\u1f54\u1f56\u1fb2\u1fb4\u1fb6\u1fb7"
     "\u1fc2\u1fc4\u1fc6\u1fc7\u1fd2\u1fd3\u1fd6\u1fd7\u1fe2\u1fe3\u1fe4\u1fe6\u1fe7\u1ff2\u1ff4\u1ff6\u1ff7"
@@ -209,7 +209,7 @@ _SMALL = {"\u0130": "i"} | {sign: sign for sign in _NEW_CAPITALS}
 
 
 def _changed(name: str, exceptions: dict[str, str]) -> str:
-    """Change the case of each sign for itself; of ASCII, of all at once."""
+    """Write a change of case character by character; ASCII texts are changed as a whole."""
     known, made = quoted("".join(exceptions)), quoted("".join(exceptions.values()))
     each = f"CASE WHEN contains({known}, sign) THEN translate(sign, {known}, {made}) ELSE {name}(sign) END"
     signs = f"array_join(transform(split({{0}}, ''), sign -> {each}), '')"
@@ -220,12 +220,12 @@ _LOWER, _UPPER = _changed("lower", _SMALL), _changed("upper", _CAPITALS)
 
 
 def _end(name: str) -> str:
-    """Take signs from one end; a negative number is how many stay away at the other."""
+    """Write LEFT or RIGHT; a negative count drops that many characters from the other end."""
     return f"{name}({{0}}, CAST(CASE WHEN {{1}} >= 0 THEN {{1}} ELSE greatest(length({{0}}) + {{1}}, 0) END AS INT))"
 
 
 def _substr(offset: int, length: int) -> str:
-    """Take that many signs from a place on, or before it; those that are not there count too."""
+    """Write SUBSTR with a negative length counted backwards; positions outside the text count as characters."""
     first = f"length({{0}}) + ({offset}L)" if offset < 0 else f"{offset - 1}L"
     begin, end = (first, f"{first} + {length}L") if length >= 0 else (f"{first} + ({length}L)", first)
     return between(f"({begin})", "length({0})", f"({end})")

@@ -1,12 +1,12 @@
 """Functions of dates, times and intervals, for DuckDB and Spark.
 
-Wall-clock parts of an instant go through `wall` and its time zone. A stored date or time may lie so far away that the
-engine raises when it moves or converts it: such rows are NULL. Formats of strftime are constants, read at binding:
-known directives, and the time granularity of each.
+Parts of an instant are read from its local time, by `wall` with a time zone. A stored date or time may be so far away
+that the engine raises when it is moved or converted: the forms return NULL there. Formats of strftime are constants,
+parsed at binding into known directives and the time granularity of each.
 
-Spark runs in a session whose time zone is UTC. A timestamp is a TIMESTAMP_NTZ, an instant a TIMESTAMP, both of
-microseconds; a time of day and an interval are whole microseconds, for Spark compares no intervals and DuckDB's day
-has a 24:00:00. A month of an interval is 30 days.
+Spark sessions run in UTC. A timestamp is a TIMESTAMP_NTZ and an instant a TIMESTAMP, both in microseconds. Times of day
+and intervals are integer microseconds, because Spark cannot compare intervals and DuckDB's day has a 24:00:00. A month
+of an interval is 30 days.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from dialect.functions.constant_folding import MONTHS, SECONDS
 from dialect.functions.literals import too_long
 from dialect.functions.signature import Function, Partial, SparkForm, quoted
 
-# directives by the coarsest unit on which each has one value
+# directives by the coarsest time unit within which each is constant
 _UNITS = {"day": "aAbBdjmuUVwWyYGx", "hour": "HIp", "minute": "M", "second": "ScX"}
 _FINER = "fgn"
 _KNOWN = "".join(_UNITS.values()) + _FINER + "%"
 _DIRECTIVE = re.compile(r"%(-?)(.?)", re.DOTALL)
-_NUMBERS = "dmyjHIMS"  # which a sign in front leaves without leading zeros
+_NUMBERS = "dmyjHIMS"  # directives that accept "-": no leading zeros
 
 
 def bad_format(text: str) -> str | None:
-    """Say why a format is not accepted; None if it is."""
+    """Return why a strftime format is not accepted; None if it is."""
     if not text:
         return "The format is empty."
     for found in _DIRECTIVE.finditer(text):
@@ -41,7 +41,7 @@ def bad_format(text: str) -> str | None:
 
 
 def unit_of(text: str) -> str | None:
-    """Find the coarsest unit of time on which a format has one value; None where it tells parts of a second."""
+    """Return the coarsest time unit within which a format is constant; None if it shows fractions of a second."""
     signs = {found[2] for found in _DIRECTIVE.finditer(text)}
     if signs & set(_FINER):
         return None
@@ -50,7 +50,7 @@ def unit_of(text: str) -> str | None:
 
 _INT, _DOUBLE, _TEXT, _BOOLEAN = SqlType.BIGINT, SqlType.DOUBLE, SqlType.VARCHAR, SqlType.BOOLEAN
 _MONTHS = "(datepart('year', {0}) * 12 + datepart('month', {0}))"
-# a month is 30 days, as in every comparison: intervals that are equal have one length, whichever of them was met first
+# a month is 30 days, as in comparisons, so that equal intervals give equal results
 EPOCH_OF_SPAN = f"(epoch({{0}}) + {_MONTHS} * 2592000 - epoch(to_months(CAST({_MONTHS} AS INTEGER))))"
 MICROSECONDS_OF_SPAN = (
     f"((CAST({_MONTHS} * 30 + datepart('day', {{0}}) AS HUGEINT) * 24 + datepart('hour', {{0}})) * 3600000000"
@@ -65,7 +65,7 @@ MONTHS_OF_A_YEAR = (
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
 
-EARLIEST, LATEST = "280000-01-01 (BC)", "280000-01-01"  # a thousand years further the engine can still compute
+EARLIEST, LATEST = "280000-01-01 (BC)", "280000-01-01"  # 1,000 years within the engine's range
 _LATE_ENOUGH = f"CASE WHEN {{1}} >= TIMESTAMP '{EARLIEST} 00:00:00' THEN "
 _WITHIN = "CASE WHEN {0} BETWEEN " + f"TIMESTAMP '{EARLIEST} 00:00:00' AND TIMESTAMP '{LATEST} 00:00:00' THEN "
 _DATE_WITHIN = "CASE WHEN {0} BETWEEN " + f"DATE '{EARLIEST}' AND DATE '{LATEST}' THEN "
@@ -73,7 +73,7 @@ _INSTANT_WITHIN = _WITHIN.replace("TIMESTAMP", "TIMESTAMPTZ").replace("00:00:00"
 _FINITE = "CASE WHEN isfinite({0}) AND isfinite({1}) THEN "
 WALL = _INSTANT_WITHIN + "timezone({1}, {0}) END"
 _AS_STAMP = "TRY_CAST({0} AS TIMESTAMP)"
-# DuckDB asks its own epoch_ms of a column's least and greatest value too, which no CASE guards, and there it raises
+# DuckDB also evaluates its own epoch_ms on column statistics, outside of any CASE, where it may raise
 _MILLIS = "(epoch_us({0}) + CASE WHEN epoch_us({0}) < 0 THEN -500 ELSE 500 END) // 1000"
 
 _INSTANT = _WITHIN + "timezone({1}, {0}) END"
@@ -81,7 +81,7 @@ MOST_SECONDS = 8_000_000_000_000  # the year 255,479
 _INSTANT_OF_EPOCH = (
     f"to_timestamp(CASE WHEN {{0}} BETWEEN -{MOST_SECONDS} AND {MOST_SECONDS} THEN CAST({{0}} AS DOUBLE) END)"
 )
-# no part reaches the engine that it would not take, whatever it computes first
+# arguments are clamped to valid ones, because the engine may evaluate them before the condition
 _FIRST = "make_date(CAST(greatest(1, least(9999, {0})) AS INTEGER), CAST(greatest(1, least(12, {1})) AS INTEGER), 1)"
 _MADE_DATE = (
     f"CASE WHEN {{0}} BETWEEN 1 AND 9999 AND {{1}} BETWEEN 1 AND 12 AND {{2}} BETWEEN 1 AND day(last_day({_FIRST}))"
@@ -90,7 +90,7 @@ _MADE_DATE = (
 
 
 def _made_stamp(name: str, microseconds: int) -> str:
-    """Write the time that many units after 1970 began, where it is in a calendar."""
+    """Write a conversion from integer units since 1970; NULL outside the calendar."""
     most = MOST_SECONDS * 1_000_000 // microseconds
     return f"{name}(CASE WHEN {{0}} BETWEEN -{most} AND {most} THEN CAST({{0}} AS BIGINT) END)"
 
@@ -101,7 +101,7 @@ def _part(name: str, lower: int, upper: int) -> Function:
 
 
 def _of_day(name: str, lower: int, upper: int) -> Function:
-    """Write a part of a date that each day has one of: its keys are those of the days in question."""
+    """Declare a date part that is constant within a day; its key set follows from the days in range."""
     return replace(_part(name, lower, upper), values=(), constant_on="day")
 
 
@@ -111,21 +111,21 @@ def _clock(name: str, lower: int, upper: int) -> Function:
 
 
 def _too_long(one: int | str, other: int | str) -> str | None:
-    """Say that a multiple of an interval is too long to move a time by."""
+    """Return why a multiple of an interval is too long to move a time by; None if it is not."""
     span, times = (one, other) if isinstance(one, str) else (other, one)
     amount, unit = str(span).split(" ")
     return "The interval is longer than 1,000 years." if too_long(f"{int(amount) * int(times)} {unit}") else None
 
 
 def _sum_of_spans(sign: str) -> Function:
-    """Write a sum of intervals; a month is 30 days in it, so that equal intervals have equal sums."""
+    """Declare the sum of two intervals; a month is 30 days, so that equal intervals have equal sums."""
     other = MICROSECONDS_OF_SPAN.replace("{0}", "{1}")
     form = f"to_microseconds(TRY_CAST({MICROSECONDS_OF_SPAN} {sign} {other} AS BIGINT))"
     return Function(sign, ("span", "span"), _SPAN, form, partial=Partial.VALUE)
 
 
 def _moved(sign: str) -> tuple[Function, ...]:
-    """Write a date or time moved by a constant."""
+    """Declare a date or time plus or minus a constant."""
     far_date = _AS_STAMP.join(_WITHIN.split("{0}")) + f"{_AS_STAMP} {sign} {{1}} END"
     return (
         Function(sign, ("date", "days!"), _DATE, f"{_DATE_WITHIN}{{0}} {sign} {{1}} END", partial=_FAR),
@@ -225,13 +225,13 @@ _DAY, _SECOND = 86_400_000_000, 1_000_000
 
 
 def microseconds(span: str) -> int:
-    """Count a constant interval."""
+    """Convert a constant interval to microseconds."""
     amount, unit = span.split(" ")
     return int(amount) * (MONTHS[unit] * 30 * 86_400 if unit in MONTHS else SECONDS[unit]) * _SECOND
 
 
 def microseconds_of_day(clock: str) -> int:
-    """Count since midnight."""
+    """Convert a time of day to microseconds since midnight."""
     at = time.fromisoformat(clock)
     return ((at.hour * 60 + at.minute) * 60 + at.second) * _SECOND + at.microsecond
 
@@ -249,12 +249,12 @@ def _stamp(micros: str) -> str:
 
 
 def _whole(number: str, part: int) -> str:
-    """Divide, downwards, where `/` would go through doubles."""
+    """Write an integer division rounded down; `/` would convert to double."""
     return f"(try_subtract({number}, pmod({number}, {part}L)) div {part}L)"
 
 
 def _milliseconds(micros: str) -> str:
-    """Round halves away from 0, as DuckDB does."""
+    """Write a conversion to milliseconds that rounds halves away from zero, as DuckDB does."""
     return f"(try_add({micros}, CASE WHEN {micros} < 0L THEN -500L ELSE 500L END) div 1000L)"
 
 
@@ -263,7 +263,7 @@ def _spark_part(name: str) -> str:
 
 
 def _spark_moved(sign: str) -> Callable[[str], str]:
-    """Move a time by a constant: by months in the calendar, or by microseconds."""
+    """Write a time moved by a constant: months in the calendar, other units in microseconds."""
 
     def form(span: str) -> str:
         amount, unit = span.split(" ")
@@ -279,7 +279,7 @@ _SINCE_2000 = f"({_MONTH} - 24000L)"
 
 
 def _bucket(span: str) -> str:
-    """Cut to buckets counted from January 2000: its first day, or its first Monday."""
+    """Write time_bucket, counting buckets of months from 2000-01-01 and others from Monday 2000-01-03."""
     amount, unit = span.split(" ")
     if unit in MONTHS:
         months = f"({_SINCE_2000} - pmod({_SINCE_2000}, {int(amount) * MONTHS[unit]}L))"
@@ -293,7 +293,7 @@ def _bucket_of_second(span: str) -> str:
 
 
 def _borders(unit: str) -> str:
-    """Count the borders of units between two times."""
+    """Write date_diff: the number of unit boundaries between two times."""
     if unit in MONTHS:
         later, earlier = (f"(year({{{place}}}) * 12L + month({{{place}}}) - 1)" for place in (2, 1))
         return f"({later} div {MONTHS[unit]}L - {earlier} div {MONTHS[unit]}L)"
@@ -303,14 +303,14 @@ def _borders(unit: str) -> str:
 
 
 def _whole_units(unit: str) -> str:
-    """Count the whole units between two times."""
+    """Write date_sub: the number of whole units between two times."""
     if unit not in MONTHS:
         return f"(try_subtract({_micros(2)}, {_micros(1)}) div {SECONDS[unit] * _SECOND}L)"
     return f"({_WHOLE_MONTHS} div {MONTHS[unit]}L)"
 
 
 def _months_up(earlier: str, later: str) -> str:
-    """Count whole months upwards; a day that the last month has not is the last of that month."""
+    """Write the whole months from an earlier to a later time; a missing day counts as the last of its month."""
     months = "(year({b}) * 12L + month({b}) - year({a}) * 12L - month({a}))"
     last = "day({b}) = day(last_day(CAST({b} AS DATE)))"
     day = f"CASE WHEN {last} AND day({{a}}) > day({{b}}) THEN day({{b}}) ELSE day({{a}}) END"
@@ -349,7 +349,7 @@ _SPARK_DIRECTIVE = re.compile(r"%(-?)(.)|[^%]+", re.DOTALL)
 
 
 def _strftime(form: str) -> str:
-    """Join the parts of a constant format."""
+    """Write strftime as a concatenation of the directives of a constant format."""
     for sign, written in _WRITTEN.items():
         form = re.sub(f"(?<!%)((?:%%)*)%{sign}", rf"\g<1>{written}", form)
     parts = ", ".join(_directive(found[0], found[1], found[2]) for found in _SPARK_DIRECTIVE.finditer(form))
@@ -367,8 +367,8 @@ def _directive(text: str, bare: str | None, sign: str | None) -> str:
     return f"CAST({number} AS STRING)" if bare else _padded(number, width)
 
 
-# of an hour that the clock has twice DuckDB takes the second: three hours later its offset holds, and no zone has two
-# changes as near as that
+# DuckDB reads an ambiguous local hour as its second occurrence, whose offset is that of three hours later: no zone has
+# two transitions as close as that
 _SPARK_FIRST = "to_utc_timestamp(CAST({0} AS TIMESTAMP), {1})"
 _LATER = f"timestamp_micros(try_add(unix_micros({_SPARK_FIRST}), 10800000000L))"
 _AFTER = (
@@ -381,14 +381,14 @@ _SPARK_INSTANT = (
 
 
 def _made(micros: int) -> str:
-    """Write the time that many units after 1970 began, where it is in a calendar."""
+    """Write a conversion from integer units of `micros` microseconds since 1970; NULL outside the calendar."""
     most = MOST_SECONDS * _SECOND // micros
     return _stamp(f"CASE WHEN {{0}} BETWEEN -{most}L AND {most}L THEN {{0}} END * {micros}L")
 
 
 _YEAR = "CAST(year({0}) AS BIGINT)"
 
-# no part reaches Spark that it would not take, whatever it computes first
+# arguments are clamped to valid ones, because Spark may evaluate them before the condition
 _FIRST_DAY = "make_date(CAST(greatest(1, least(9999, {0})) AS INT), CAST(greatest(1, least(12, {1})) AS INT), 1)"
 _SPARK_MADE_DATE = (
     "CASE WHEN {0} BETWEEN 1 AND 9999 AND {1} BETWEEN 1 AND 12"
