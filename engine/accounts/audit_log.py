@@ -21,8 +21,8 @@ class KeyAct(StrEnum):
     """Kind of a key event."""
 
     MADE = "made"
-    ROTATED = "rotated"  # another was made in its place, and this one ends soon
-    REVOKED = "revoked"  # with all that were made in its place
+    ROTATED = "rotated"  # replaced by another key, and about to expire
+    REVOKED = "revoked"  # together with its replacements
 
 
 def note_key(ledger: Ledger, *, act: str, name: str, role: str, by: str) -> None:

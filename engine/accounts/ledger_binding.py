@@ -22,7 +22,7 @@ from engine.data.files.durable import make_folder_durably, write_durably
 
 MARK_FORMAT = 1
 IN_MEMORY = ":memory:"
-BETWEEN_TWO = 1.0  # seconds between two notes of how far a ledger has come
+BETWEEN_TWO = 1.0  # seconds between two records of a ledger's state
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Mark:
 
     file: Path
     dataset: str
-    sources: tuple[str, ...]  # of its private tables, as patterns
-    address: str  # of the ledger, without a password; for people
+    sources: tuple[str, ...]  # path patterns of its private tables
+    address: str  # of the ledger, without a password; for display
     anchor: Anchor
 
     def write(self) -> None:
@@ -114,7 +114,7 @@ class MarkedLedger(Ledger):
 
     def close(self) -> None:
         """Record the ledger's state in its marks, and close it."""
-        with suppress(LedgerError, OSError):  # what was noted before holds
+        with suppress(LedgerError, OSError):  # the state recorded before stays valid
             if self.marks is not None:
                 self.marks.note(self)
         super().close()
@@ -129,7 +129,7 @@ class Marks:
     address: str
     made: dict[str, Mark] = field(default_factory=dict)
     noted: float = 0.0
-    _one_at_a_time: threading.RLock = field(default_factory=threading.RLock, repr=False)  # threads charge at once
+    _one_at_a_time: threading.RLock = field(default_factory=threading.RLock, repr=False)  # threads charge concurrently
 
     def check(self, ledger: Ledger) -> None:
         """Refuse to query marked data with another ledger, or with one that was rolled back.
@@ -156,7 +156,7 @@ class Marks:
         """Mark a dataset that has no mark yet, durably."""
         with self._one_at_a_time:
             if dataset not in self.made:
-                self.check(ledger)  # another process may have been faster
+                self.check(ledger)  # another process may have marked it meanwhile
                 self._mark(ledger, dataset)
 
     def after_charge(self, ledger: Ledger) -> None:

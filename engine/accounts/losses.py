@@ -68,7 +68,7 @@ def whole_person(entries: tuple[Entry, ...], dataset: Dataset) -> WholePerson:
         (len(said["windows"][release["windows"]]), Loss(*release["loss"]))
         for said in charged
         for release in said["releases"]
-        if EVERYBODY in release["payers"]  # whoever asks first pays for everybody, once
+        if EVERYBODY in release["payers"]  # the first charge pays for everybody, once
     ]
     pico_rho, atto_delta = sum(k**2 * loss.pico_rho for k, loss in paid), sum(k * loss.atto_delta for k, loss in paid)
     return WholePerson(pico_rho, atto_delta, caps(dataset).dataset)

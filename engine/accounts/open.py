@@ -32,7 +32,7 @@ def ledger_place(where: str, given: str | None, catalog: Catalog | None = None) 
 
 def held(where: str, catalog: Catalog, place: str) -> Ledger:
     """Open or create a catalog's ledger and verify its marks. Raises LedgerError."""
-    return open_marked(place, catalog, None if where in BUNDLED else marks_folder())  # bundled: made up or published
+    return open_marked(place, catalog, None if where in BUNDLED else marks_folder())  # bundled: synthetic or published
 
 
 @contextmanager

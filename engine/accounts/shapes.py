@@ -9,7 +9,7 @@ from budgets import LIFETIME, NOTHING, AccountView, EpsilonDelta, Loss
 
 def account(view: AccountView, of_owner: Loss = NOTHING) -> dict[str, Any]:
     """Return the JSON shape of an account; a client's (epsilon, delta) includes the owner's releases."""
-    over_all = view.name.window == LIFETIME  # over several windows no (epsilon, delta) follows from the sum alone
+    over_all = view.name.window == LIFETIME  # the sum over several windows alone implies no (epsilon, delta)
     spent, cap = (None, None) if over_all else (_seen(view, of_owner), view.cap_epsilon_delta)
     return {
         "dataset": view.name.dataset,

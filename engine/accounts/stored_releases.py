@@ -21,7 +21,7 @@ def stored_releases(ledger: Ledger, catalog: Catalog) -> list[dict[str, Any]]:
 
 def _stored(ledger: Ledger, of: Dataset) -> list[dict[str, Any]]:
     asked: dict[str, dict[str, Any]] = {}
-    before: set[str] = set()  # made of data of another version: clients are not given these again
+    before: set[str] = set()  # made from another data version: no longer replayed to clients
     for entry in ledger.audit(kind=EntryKind.CHARGED):
         older = data_of(entry.said.get("versions", "")) not in ("", version_of(of)) and entry.holder != OWNER
         for release in entry.said["releases"] if entry.dataset == of.name else ():

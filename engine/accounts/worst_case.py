@@ -15,7 +15,7 @@ from engine.pricing.terms import caps
 class Worst:
     """Worst-case privacy loss of one person: charged so far, and allowed by the caps."""
 
-    spent: EpsilonDelta | None  # None: more than can be written
+    spent: EpsilonDelta | None  # None: too large to be written
     limit: EpsilonDelta | None
     where: str
 

@@ -22,10 +22,10 @@ from engine.backends.locked import LOCKED, lock
 from engine.backends.scratch import Scratch
 from engine.errors import DataError, ExecutionFailed, uncharged
 
-MOST_COUNTS = 1_000  # that are kept: a server asks for months, and each question may bring another text
-MOST_COLUMNS, MOST_VALUES = 100, 10_000  # that are kept: so many public columns of so many values
+MOST_COUNTS = 1_000  # cached counts: a server runs for months, and each query may bring a new text
+MOST_COLUMNS, MOST_VALUES = 100, 10_000  # cached public columns, and values of each
 
-# a copy more of the rows takes no longer, of a million neither, than a relation, which is planned twice (`table_of`)
+# to_arrow_table copies even a million rows faster than a relation is planned twice (`table_of`)
 warnings.filterwarnings("ignore", "Arrow output on a DB-API result")
 
 
@@ -33,10 +33,10 @@ warnings.filterwarnings("ignore", "Arrow output on a DB-API result")
 class Limits:
     """Resource limits: of all queries together, and the time of one statement."""
 
-    memory: str = "4GB"  # of rows and intermediate ones, as DuckDB writes sizes
+    memory: str = "4GB"  # of rows and intermediate results, in DuckDB's notation
     threads: int = 2
     seconds: int = 600  # of one statement
-    temporary: str = "20GB"  # on disk, of what does not fit in memory
+    temporary: str = "20GB"  # of disk, for what does not fit in memory
 
 
 @dataclass
@@ -46,15 +46,15 @@ class DuckDBBackend:
     target: Target
     _connection: duckdb.DuckDBPyConnection
     _spilled: Scratch
-    _counts: dict[str, int] = field(default_factory=dict)  # SQL over public rows -> how many it gives
-    _columns: dict[str, tuple[object, ...]] = field(default_factory=dict)  # SQL over public rows -> their values
-    _counting: threading.Lock = field(default_factory=threading.Lock)  # held for looking up, not while it is counted
-    _kept: dict[str, str] = field(default_factory=dict)  # SQL of who meets every state -> the table of them
-    _keeping: threading.Lock = field(default_factory=threading.Lock)  # held while it is made: others wait for it
-    _most: dict[str, int] = field(default_factory=dict)  # SQL of the most rows that a person has -> how many
-    _finding: threading.Lock = field(default_factory=threading.Lock)  # likewise
-    _empty: list[EmptyTables] = field(default_factory=list)  # one, since somebody asked for it
-    _emptying: threading.Lock = field(default_factory=threading.Lock)  # likewise
+    _counts: dict[str, int] = field(default_factory=dict)  # SQL over public rows -> its row count
+    _columns: dict[str, tuple[object, ...]] = field(default_factory=dict)  # SQL over one public column -> its values
+    _counting: threading.Lock = field(default_factory=threading.Lock)  # held while reading the cache alone
+    _kept: dict[str, str] = field(default_factory=dict)  # SQL of eligible people -> their materialized table
+    _keeping: threading.Lock = field(default_factory=threading.Lock)  # held meanwhile: others wait
+    _most: dict[str, int] = field(default_factory=dict)  # SQL of the largest row count of a person -> its result
+    _finding: threading.Lock = field(default_factory=threading.Lock)  # held while it is computed
+    _empty: list[EmptyTables] = field(default_factory=list)  # at most one, created on first use
+    _emptying: threading.Lock = field(default_factory=threading.Lock)  # held while it is computed
 
     @classmethod
     def open(
@@ -90,7 +90,7 @@ class DuckDBBackend:
                 _attach(connection, alias, path)
             lock(connection)
             few = frozenset(table for table, address in addresses.items() if _has_few_rows(connection, address))
-            opened.pop_all()  # from here on the backend closes them
+            opened.pop_all()  # the backend closes them from here on
         return cls(Target(dict(addresses), rollups=rollups, few=few), connection, spilled)
 
     @property
@@ -127,7 +127,7 @@ class DuckDBBackend:
         """
         with self._keeping:
             if eligible not in self._kept:
-                own = f"kept{len(self._kept)}"  # a database of its own: no other question keeps it from being packed
+                own = f"kept{len(self._kept)}"  # own database: other transactions can't stop compression
                 self.over(f"ATTACH IF NOT EXISTS ':memory:' AS {own} (COMPRESS)", {})
                 self.over(f"CREATE OR REPLACE TABLE {own}.main.persons AS {eligible}", {})
                 with suppress(ExecutionFailed):
@@ -169,13 +169,13 @@ class DuckDBBackend:
         cursor = self._connection.cursor()
         try:
             for name, table in tables.items():
-                cursor.register(name, table)  # this cursor's alone: no other question sees it change
+                cursor.register(name, table)  # visible to this cursor only
             return table_of(cursor, sql)
         except (duckdb.Error, MemoryError, pa.ArrowException) as failure:
             kind = type(failure).__name__
         finally:
             cursor.close()
-        raise ExecutionFailed(kind)  # here, where no other error's text is its context
+        raise ExecutionFailed(kind)  # raised outside the handler, so that no engine error is its context
 
     def count(self, sql: str) -> int:
         """Count public rows, cached by SQL: public tables do not change under an open snapshot.
@@ -190,7 +190,7 @@ class DuckDBBackend:
             with self._counting:
                 self._counts[sql] = known
                 if len(self._counts) > MOST_COUNTS:
-                    del self._counts[next(iter(self._counts))]  # the oldest
+                    del self._counts[next(iter(self._counts))]  # the oldest entry
         return known
 
     def close(self) -> None:

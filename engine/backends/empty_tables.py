@@ -20,13 +20,13 @@ from dialect.functions.scalar import STORED
 from engine.backends.locked import LOCKED, lock
 from engine.errors import ExecutionFailed
 
-Column = tuple[str, str, str, str, str]  # database, schema, table, column, type as DuckDB writes it
+Column = tuple[str, str, str, str, str]  # database, schema, table, column, DuckDB type
 _COLUMNS = """
 SELECT database_name, schema_name, table_name, column_name, data_type FROM duckdb_columns()
 WHERE NOT internal AND database_name NOT IN ('memory', 'system', 'temp')
 ORDER BY database_name, schema_name, table_name, column_index
 """
-_DECLARED = ("declared", "main")  # where tables stand of which a catalog's declaration is all that is known
+_DECLARED = ("declared", "main")  # database and schema of tables that are only declared, not attached
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     **LOCKED,
     "threads": 1,
@@ -55,9 +55,9 @@ def address_of(table: str) -> str:
 class EmptyTables:
     """Locked DuckDB connection over empty tables, with a cursor for every statement."""
 
-    target: Target  # where the tables lie there
+    target: Target  # addresses of the empty tables
     _connection: duckdb.DuckDBPyConnection
-    _types: dict[str, pa.DataType] = field(default_factory=dict)  # by DuckDB's names
+    _types: dict[str, pa.DataType] = field(default_factory=dict)  # Arrow type by DuckDB's type name
 
     @classmethod
     def like(cls, opened: duckdb.DuckDBPyConnection, target: Target, more: Iterable[Column] = ()) -> EmptyTables:
@@ -90,7 +90,7 @@ class EmptyTables:
             kind = type(failure).__name__
         finally:
             cursor.close()
-        raise ExecutionFailed(kind)  # here, where no other error's text is its context
+        raise ExecutionFailed(kind)  # raised outside the handler, so that no engine error is its context
 
     def _type(self, cursor: duckdb.DuckDBPyConnection, kind: str) -> pa.DataType:
         if kind not in self._types:

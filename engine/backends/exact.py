@@ -15,8 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 Int64Vector = npt.NDArray[np.int64]
-NOBODY_OBJECTED = pa.table({"person": pa.nulls(0, pa.string())})  # what an execution reads where nobody has
-Objecting = Callable[[str], pa.Table]  # dataset -> who objects now: one snapshot
+NOBODY_OBJECTED = pa.table({"person": pa.nulls(0, pa.string())})  # objections where nobody has objected
+Objecting = Callable[[str], pa.Table]  # dataset -> snapshot of the people who object now
 
 
 def nobody_objects(dataset: str) -> pa.Table:

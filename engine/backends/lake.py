@@ -25,7 +25,7 @@ class LakeBackend:
     target: Target
     beside: DuckDBBackend
     lake: Lake
-    declared: tuple[Column, ...] = ()  # of people's tables, as the catalog has them
+    declared: tuple[Column, ...] = ()  # columns of private tables, as the catalog declares them
 
     @property
     def empty(self) -> EmptyTables:
@@ -40,7 +40,7 @@ class LakeBackend:
         self, bounded: BoundedSql, objected: pa.Table = NOBODY_OBJECTED, released_keys: pa.Table | None = None
     ) -> Exact:
         """Send the lake its SQL with public rows and objections, and sort its groups in the public order."""
-        if not bounded.in_order:  # it reads a rollup
+        if not bounded.in_order:  # it reads a materialized rollup, which is in DuckDB
             return self.beside.run(bounded, objected, released_keys)
         given = {OBJECTED: objected} | ({} if released_keys is None else {RELEASED_KEYS: released_keys})
         rows = {name: self.beside.over(sql, given) for name, sql in bounded.handed.items()}

@@ -6,20 +6,20 @@ from collections.abc import Mapping
 
 import duckdb
 
-# set before anything is attached; what is set later is not inherited by cursors
+# set at connect: cursors do not inherit later settings
 LOCKED: Mapping[str, str] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "allow_community_extensions": "false",
     "allow_unsigned_extensions": "false",
     "python_enable_replacements": "false",
-    # the first makes bounds by rank two to four times slower; the second raises of right SQL, as values happen to be
+    # the first makes row truncation two to four times slower; the second fails on valid SQL, depending on values
     "disabled_optimizers": "top_n_window_elimination,projection_pullup",
 }
 
 
 def lock(connection: duckdb.DuckDBPyConnection) -> None:
     """Forbid access outside the attached files and any change of settings: the last step of opening."""
-    connection.execute("SET GLOBAL TimeZone='UTC'")  # of its cursors too: theirs would be the machine's
+    connection.execute("SET GLOBAL TimeZone='UTC'")  # for its cursors too, which would use the machine's time zone
     connection.execute("SET enable_external_access=false")
     connection.execute("SET lock_configuration=true")

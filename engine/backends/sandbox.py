@@ -21,10 +21,10 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "threads": 1,
     "memory_limit": "2GB",
     "max_execution_time": 60_000,
-    "temp_directory": "",  # nothing is spilled: the default would be a folder where the process happens to run
+    "temp_directory": "",  # no spilling: the default would be the working directory of the process
 }
 _MOST_IDLE = 4
-_idle: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()  # locked, with nothing in them; opening one costs 20 ms
+_idle: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()  # locked and empty; opening one costs 20 ms
 
 
 def outer(sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
@@ -38,11 +38,11 @@ def outer(sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
         found = _asked(database, sql, tables)
     except (duckdb.Error, MemoryError, pa.ArrowException) as failure:
         kind = type(failure).__name__
-        threading.Thread(target=database.close).start()  # what failed may have left something behind
+        threading.Thread(target=database.close).start()  # a failed statement may have left something behind
     else:
         _give_back(database)
         return found
-    raise ExecutionFailed(kind)  # here, where no other error's text is its context
+    raise ExecutionFailed(kind)  # raised outside the handler, so that no engine error is its context
 
 
 def _asked(database: duckdb.DuckDBPyConnection, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:

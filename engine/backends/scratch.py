@@ -11,8 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 PREFIX = "scratch-"
-HELD = "held"  # a file that the process of a folder keeps locked
-BEGINNING = 3600.0  # seconds in which a folder without that file may be one that is being made
+HELD = "held"  # lock file, locked by the folder's live process
+BEGINNING = 3600.0  # seconds; a younger folder without a lock file may be one that is being created
 
 
 class Scratch:
@@ -24,7 +24,7 @@ class Scratch:
         remove_left(parent)
         self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
         self._lock = os.fdopen(os.open(self.path / HELD, os.O_WRONLY | os.O_CREAT, 0o600), "wb")
-        fcntl.flock(self._lock, fcntl.LOCK_EX)  # a process that ends lets go of it, whatever ended it
+        fcntl.flock(self._lock, fcntl.LOCK_EX)  # released when the process ends, for any reason
 
     def close(self) -> None:
         """Remove the folder with everything that was spilled."""
@@ -48,4 +48,4 @@ def _remove_if_left(folder: Path) -> None:
             if time.time() - folder.stat().st_mtime > BEGINNING:
                 shutil.rmtree(folder, ignore_errors=True)
     except OSError:
-        return  # its process lives, or it is another user's
+        return  # its process is alive, or it belongs to another user

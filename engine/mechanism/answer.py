@@ -16,7 +16,7 @@ from engine.mechanism.intervals import Floats, half_width, linear_interval, norm
 from engine.mechanism.release import RawNoise
 
 Ends = tuple[Floats, Floats]
-# since 1970: the years 1 to 9999
+# the years 1 to 9999, counted from 1970
 DAYS = (-719_162, 2_932_896)
 MICROSECONDS = (DAYS[0] * 86_400_000_000, (DAYS[1] + 1) * 86_400_000_000 - 1)
 
@@ -27,9 +27,9 @@ class Answer:
 
     table: pa.Table
     intervals: dict[str, Ends]  # column -> lower and upper ends, NaN where there is none
-    unstable: dict[str, int]  # column -> how many of its ratios have a denominator that may be 0
+    unstable: dict[str, int]  # column -> number of its ratios whose denominator may be 0
     unknown: tuple[str, ...] = ()  # noisy columns without an interval
-    sparse: Mapping[str, int] = field(default_factory=dict)  # column -> how many quantiles are NULL for want of rows
+    sparse: Mapping[str, int] = field(default_factory=dict)  # column -> number of quantiles NULL for lack of rows
 
 
 def answer(rows: pa.Table, outer: OuterSql, confidence: float, raw: RawNoise) -> Answer:
@@ -53,7 +53,7 @@ def answer(rows: pa.Table, outer: OuterSql, confidence: float, raw: RawNoise) ->
         none = np.asarray(shown[name].is_null()) | weak
         if weak.any():
             shown[name] = pc.if_else(pa.array(weak), pa.scalar(None, shown[name].type), shown[name])
-            near_nothing = weak & ~np.isnan(parts["denominator"])  # others have none: no row before the first
+            near_nothing = weak & ~np.isnan(parts["denominator"])  # others, as a first lag, have no denominator
             if near_nothing.any():
                 unstable[name] = int(near_nothing.sum())
         intervals[name] = (np.where(none, np.nan, lower), np.where(none, np.nan, upper))
@@ -70,7 +70,7 @@ def _widest(column: pa.ChunkedArray) -> pa.ChunkedArray:
     wide = _wide(column.type)
     try:
         return column if wide == column.type else column.cast(wide)
-    except pa.ArrowInvalid:  # a UBIGINT beyond every BIGINT stays what it is
+    except pa.ArrowInvalid:  # a UBIGINT beyond BIGINT keeps its type
         return column
 
 
@@ -100,7 +100,7 @@ class _Parts:
 
     rows: pa.Table
     position: int
-    constants: Mapping[str, float]  # parts that are the same in every row
+    constants: Mapping[str, float]  # parts that are constant over all rows
 
     def __getitem__(self, part: str) -> Floats:
         name = f"s{self.position}_{part}"
@@ -125,7 +125,7 @@ def _linear_ends(
     if alone is not None and factor < 1:
         sigmas = {**sigmas, alone: sigmas[alone] * factor}
     reach = half_widths(np.sqrt(parts["numerator_variance"]) * factor, confidence, sigmas, alone)
-    with np.errstate(invalid="ignore"):  # inf - inf: no ends, as NaN says
+    with np.errstate(invalid="ignore"):  # inf - inf is NaN: no ends
         return value - reach, value + reach, np.zeros(len(value), dtype=bool)
 
 
@@ -143,11 +143,11 @@ def _whole_ends(shown: pa.ChunkedArray, lower: Floats, upper: Floats, moved: flo
 
 
 def whole_half_widths(widths: npt.ArrayLike, moved: npt.ArrayLike) -> Floats:
-    """Give half-widths around whole numbers that lie at most `moved` from the noisy ones.
+    """Compute integer half-widths around shown integers that lie at most `moved` from the noisy numbers.
 
-    Claim: they are whole, and each interval holds the one around the noisy number. Symbols: `widths` = half-widths
-    around the noisy numbers; `moved`, one number or one per row, from the question alone wherever constants decide it.
-    Formula: ceil(width + moved). Proof: proofs.md#whole_half_widths
+    Claim: they are integers, and each interval contains the one around the noisy number. Symbols: `widths` =
+    half-widths around the noisy numbers; `moved`, one number or one per row, decided by the query alone wherever
+    constants decide it. Formula: ceil(width + moved). Proof: proofs.md#whole_half_widths
     """
     reach: Floats = np.ceil(np.asarray(widths, dtype=np.float64) + np.asarray(moved, dtype=np.float64))
     return reach
@@ -179,7 +179,7 @@ def half_widths(sigma: npt.ArrayLike, confidence: float, sigmas: Mapping[str, fl
     """
     own = np.asarray(sigma, dtype=np.float64)
     least = min(sigmas.values(), default=0.0)
-    if least == 0:  # no noise, as only tests have it
+    if least == 0:  # without noise, which happens in tests only
         return own
     if alone is not None:
         return own / sigmas[alone] * half_width(sigmas[alone], confidence)

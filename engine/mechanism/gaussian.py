@@ -33,7 +33,7 @@ __all__ = [
     "gaussian_scale",
 ]
 
-NoisyVector = NewType("NoisyVector", Int64Vector)  # one noisy int64 per group; an exact vector is none
+NoisyVector = NewType("NoisyVector", Int64Vector)  # one noisy int64 per group; distinct from exact vectors
 
 MAX_SENSITIVITY_GRAINS = 2**52
 MOST_VALUES_IN_A_SLICE = 50_000
@@ -116,7 +116,7 @@ def add_noise(exact: Int64Vector, sensitivity: int, scale: float, pico_rho_charg
 
 
 def _require_grains(sensitivity: int) -> None:
-    """Refuse a sensitivity that asks for no noise, or that a float cannot carry exactly."""
+    """Refuse a sensitivity of 0, which would mean no noise, or one that a float can't represent exactly."""
     if not 1 <= sensitivity <= MAX_SENSITIVITY_GRAINS:
         raise ValueError(f"sensitivity must be from 1 to 2^52 grains, not {sensitivity}")
 

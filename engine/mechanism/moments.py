@@ -14,8 +14,8 @@ from dialect.algebra import MomentsOf
 from dialect.functions import MOMENTS
 from engine.mechanism.intervals import Flags, Floats, normal_quantile
 
-STEPS = 6  # towards the end of a range; two or three reach it where the function is smooth
-_NEARBY = 2.0**-10  # of a standard deviation: where slopes are measured
+STEPS = 6  # gradient steps to the end of an interval; two or three suffice where the function is smooth
+_NEARBY = 2.0**-10  # step of finite differences, in standard deviations
 
 
 @dataclass(frozen=True)

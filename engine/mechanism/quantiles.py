@@ -13,8 +13,8 @@ from dialect.algebra import Histogram, QuantileOf, ReleaseColumns
 from engine.mechanism.gaussian import NoisyVector
 from engine.mechanism.intervals import Floats, normal_quantile
 
-_NO_MORE = 1e-9  # of a row: a product of doubles may pass a whole number by less
-ONE_ROW = 1.0  # a quantile lies between two neighbours, whose ranks are whole
+_NO_MORE = 1e-9  # rounding error, in rows, of a product of doubles with a whole result
+ONE_ROW = 1.0  # a quantile lies between two neighbouring rows, whose ranks are integers
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def quantile_table(
 ) -> pa.Table:
     """Compute the columns that the outer SQL reads of a released histogram: keys, quantiles, interval ends."""
     bins = columns.histogram
-    assert bins is not None  # noqa: S101  the caller asks
+    assert bins is not None  # noqa: S101  checked by the caller
     names = [name for i, name in enumerate(keys.column_names) if i != bins.key]
     first, group = _groups(keys.select(names)) if names else (np.zeros(1, np.int64), np.zeros(keys.num_rows, np.int64))
     counts = np.zeros((len(first), bins.bins))
@@ -66,7 +66,7 @@ def _groups(keys: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64
     for column in keys.columns:
         encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
         codes = codes * len(encoded.dictionary) + encoded.indices.to_numpy()
-        _, codes = np.unique(codes, return_inverse=True)  # small again: no product of many keys overflows
+        _, codes = np.unique(codes, return_inverse=True)  # renumbered, so that the product can't overflow
     _, first, group = np.unique(codes, return_index=True, return_inverse=True)
     order = np.argsort(first)
     place = np.empty_like(order)

@@ -23,7 +23,7 @@ from engine.mechanism.moments import moments
 from engine.mechanism.quantiles import quantile_table
 
 _FACTS = b"passersby.release"
-_WRITTEN = pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)  # to wake another thread takes longer
+_WRITTEN = pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)  # waking another thread takes longer
 _READ = pa.ipc.IpcReadOptions(use_threads=False)
 _BIGINT = (-(2.0**63), 2.0**63 - 1024)  # the floats that fit
 
@@ -33,13 +33,13 @@ class Meaning:
     """SQL and bounds of a stored release, from which its plan is recovered and verified by the release key."""
 
     sql: str
-    place: int  # among the plans of the question
-    bounds: str  # as the key names them
+    place: int  # index among the query's plans
+    bounds: str  # text of the bounds in the release key
     cost: str
-    norms: tuple[float, ...]  # C of each vector, in its unit
-    biases: tuple[float | None, ...]  # predicted, of each vector; None: unknown
-    whys: tuple[str, ...]  # how one person's influence was cut
-    withins: tuple[float | None, ...] = ()  # how far that may leave numbers off, of each vector; none: not told
+    norms: tuple[float, ...]  # clip bound of each vector, in its unit
+    biases: tuple[float | None, ...]  # predicted clipping bias of each vector; None: unknown
+    whys: tuple[str, ...]  # description of each vector's clipping
+    withins: tuple[float | None, ...] = ()  # clipping-bias bound of each vector; empty: not recorded
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class Release:
     grains: tuple[float, ...]  # size of one grain of each vector, in its unit
     sigmas: tuple[float, ...]  # scale of each vector's noise, in grains
     meaning: Meaning | None = None  # None: stored by an older version
-    settled: tuple[Int64Vector | None, ...] = ()  # counts as they are shown beside others that they agree with
-    narrow: tuple[float, ...] = ()  # scale of a single number's noise where others tell of it too, in grains
+    settled: tuple[Int64Vector | None, ...] = ()  # consistent counts that are shown instead of the noisy ones
+    narrow: tuple[float, ...] = ()  # noise scale, in grains, of a single number after consistency with other levels
 
     def deviations(self) -> tuple[float, ...]:
         """Compute the standard deviation of each vector's noise, in its unit: at most the scale of the Gaussian."""
@@ -120,12 +120,12 @@ def _number(
     formula = output.formula
     if isinstance(formula, MeanOf):
         return _mean(formula, release, raw, confidence)
-    assert isinstance(formula, CountOf | SumOf)  # noqa: S101  the others are read elsewhere
+    assert isinstance(formula, CountOf | SumOf)  # noqa: S101  other formulas are computed elsewhere
     values = raw[formula.vector]
     if release.settled and (whole := release.settled[formula.vector]) is not None:
         return pa.array(whole)
     if isinstance(formula, CountOf) or plan.vectors[formula.vector].whole:
-        if release.grains[formula.vector] == 1:  # an integer already, and doubles would lose what lies beyond 2^53
+        if release.grains[formula.vector] == 1:  # an integer already; a double would lose digits beyond 2^53
             return pa.array(release.noisy[formula.vector])
         return pa.array(np.rint(values).clip(*_BIGINT).astype(np.int64))
     return pa.array(values)
@@ -160,9 +160,9 @@ class RawNoise:
 
     variances: dict[str, float] = field(default_factory=dict)  # in squared units
     sigmas: dict[str, float] = field(default_factory=dict)  # in grains
-    parted: set[str] = field(default_factory=set)  # those whose grain is not 1
-    narrower: dict[str, float] = field(default_factory=dict)  # of a single number, where others tell of it: a factor
-    settled: bool = False  # some are shown as they agree with others, not as their noise has them
+    parted: set[str] = field(default_factory=set)  # numbers whose grain is not 1
+    narrower: dict[str, float] = field(default_factory=dict)  # noise reduction factor by consistency
+    settled: bool = False  # some counts are shown as made consistent, not as noised
 
 
 def raw_noise(question: Question, releases: Sequence[Release]) -> RawNoise:

@@ -24,9 +24,9 @@ from engine.pricing.expected_error import expected_error, noise_of
 from engine.pricing.prepare import Prepared, scales_of
 from engine.pricing.terms import Asked, caps
 
-MOST = 3  # rewrites that are shown
-WORTH = 0.9  # a rewrite must make intervals narrower than this share, of themselves or of what is in a group
-FOUR = 4  # times the price, for half the width
+MOST = 3  # proposals shown
+WORTH = 0.9  # a proposal must narrow intervals to this share, absolutely or relative to group content
+FOUR = 4  # four times the price halves the width
 Widths = Mapping[str, float | None]
 
 
@@ -37,10 +37,10 @@ class Instead:
     change: Change
     told: str
     sql: str
-    loss: Loss  # of all its releases, whatever of it is paid for already
+    loss: Loss  # of all its releases, paid or not
     expected_error: Widths
     groups: int | None  # None: private keys
-    relative: float | None  # half-width over what an average group holds, as a share of what it is now; None: not known
+    relative: float | None  # half-width over group content, as a share of the present one; None: unknown
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Advice:
 
 NO_ADVICE = Advice((), ())
 MOST_CHARACTERS = (
-    6_000  # of advice in an answer, as JSON: noise decides whether it is there, so answers keep its room free
+    6_000  # size of advice in an answer, as JSON: noise decides whether it is shown, so its room is always reserved
 )
 
 
@@ -71,7 +71,7 @@ def advice(engine: Engine, sql: str, question: Question, prepared: tuple[Prepare
 
 
 def _advice(engine: Engine, sql: str, question: Question, prepared: tuple[Prepared, ...], asked: Asked) -> Advice:
-    now, aside = _Judged.of(engine, question, prepared, asked), replace(engine)  # which forgets what it proposes
+    now, aside = _Judged.of(engine, question, prepared, asked), replace(engine)  # copy without a cache
     rho = total(each.cost.loss for each in prepared).rho
     left_out = () if FOUR * rho <= _most(engine, prepared) else (Change.MORE,)
     proposals = [each for each in rewrites(sql, engine.catalog, FOUR * rho) if each.change not in left_out]
@@ -96,7 +96,7 @@ class _Judged:
     noises: tuple[float, ...]  # standard deviation of every vector, in its unit
     groups: int | None
     windows: int
-    adds: bool  # what two groups hold is what they hold together: people in both would count twice
+    adds: bool  # contents of groups add up; people in both groups would count twice
 
     @staticmethod
     def of(engine: Engine, question: Question, prepared: tuple[Prepared, ...], asked: Asked) -> _Judged:
@@ -124,7 +124,7 @@ def _instead(engine: Engine, made: Rewrite, now: _Judged, asked: Asked) -> Inste
     narrower = _narrower(now, then, made.renamed)
     relative = _relative(made.change, now, then, narrower)
     if min(narrower, narrower if relative is None else relative) > WORTH:
-        return None  # of what is held the numbers may be narrower than at four times the price
+        return None  # stored releases may make the present numbers narrower than four times the price would
     loss = total(each.cost.loss for each in prepared)
     told = made.told if then.windows <= now.windows else f"{made.told}, charged to {then.windows} windows"
     return Instead(made.change, told, made.sql, loss, then.widths, then.groups, relative)
@@ -147,7 +147,7 @@ def _relative(change: Change, now: _Judged, then: _Judged, narrower: float) -> f
     if change is Change.MORE:
         return _quieter(now, then) if all(width is None for width in now.widths.values()) else narrower
     if not (now.adds and then.adds) or not now.groups or then.groups is None:
-        return None  # how many people a group has is not known beforehand, or there is no group
+        return None  # the content of a group is not public, or there is no group
     if change is Change.LONGER and then.windows:
         return narrower * now.windows / then.windows * then.groups / now.groups
     return narrower * then.groups / now.groups
@@ -160,7 +160,7 @@ def _best(found: list[Instead]) -> tuple[Instead, ...]:
         best.setdefault(each.change, each)
     order = (Change.COARSER, Change.FEWER_KEYS, Change.PEOPLE, Change.LONGER, Change.MORE)
     chosen = [best[change] for change in order if change in best]
-    if len(chosen) > MOST and Change.MORE in best:  # always what money alone would do
+    if len(chosen) > MOST and Change.MORE in best:  # always show what a higher price alone would do
         chosen = [*chosen[: MOST - 1], best[Change.MORE]]
     return tuple(chosen[:MOST])
 
@@ -200,10 +200,10 @@ def _held(engine: Engine, each: Prepared, sigma: float, bins: int) -> Iterator[s
     rows = max((float(size) for size in sizes if size), default=None)
     counted = any(vector.kind is VectorKind.ROWS for vector in each.plan.vectors)
     told = counted and as_many_rows(each.plan.source) and chosen_by_time(each.plan.source)
-    if rows is None or not each.key_count or not told:  # of what other conditions leave nothing is declared
+    if rows is None or not each.key_count or not told:  # only the rows of a whole table are declared
         return
     touched, declared = each.plan.touched.windows, engine.catalog.dataset(each.plan.dataset).windows
-    part = len({*touched} & {*declared}) or len(declared)  # of a table without time all rows count
+    part = len({*touched} & {*declared}) or len(declared)  # all rows of a table without time count
     rows *= part / len(declared)
     average = rows / each.key_count
     among = "" if part == len(declared) else f" in {part} of {len(declared)} windows"

@@ -21,12 +21,12 @@ class Answered:
     prepared: tuple[Prepared, ...]
     releases: tuple[Release, ...]
     confidence: float
-    charged: Loss  # of this client, now
+    charged: Loss  # charged to this client by this request
     dataset: str | None
-    notes: tuple[str, ...] = ()  # of the question: how its numbers are made
-    ways: tuple[Way, ...] = ()  # how each release came about
-    day: str | None = None  # on which the oldest numbers that came from store were made, in UTC
-    not_counted: tuple[str, ...] = ()  # which states of consent are not read
+    notes: tuple[str, ...] = ()  # how the numbers were computed
+    ways: tuple[Way, ...] = ()  # source of each release
+    day: str | None = None  # date, in UTC, of the oldest stored numbers used
+    not_counted: tuple[str, ...] = ()  # consent states whose rows are excluded
 
     @property
     def told(self) -> tuple[Prepared, ...]:

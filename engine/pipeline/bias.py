@@ -64,7 +64,7 @@ def _doubt_of_form(form: Form, raw: Mapping[str, Doubt]) -> Doubt | None:
     ]
     amount = max((by * within for by, within in times), default=0.0)
     if any(raw[field.id].amount for field, _ in form.numerator.terms if field.id in raw):
-        return Doubt(0.0, amount) if amount else None  # multiplied by what differs from row to row
+        return Doubt(0.0, amount) if amount else None  # multiplied by an expression that differs between rows
     parts = (form.whole(),) if form.denominator is None else (form.numerator, form.denominator)
     shares = [_largest_share(part, raw) for part in parts]
     told = form.denominator is None or form.offset == ZERO
@@ -76,7 +76,7 @@ def _largest_share(part: Linear, raw: Mapping[str, Doubt]) -> float:
     return max((raw[field.id].share for field, _ in part.terms if field.id in raw), default=0.0)
 
 
-Bias = float | None  # a share of the number, at most 0; None: something may be cut, and how much is not known
+Bias = float | None  # share of the number, at most 0; None: unknown
 
 
 def column_biases(question: Question, prepared: Sequence[Prepared]) -> dict[str, Bias]:
@@ -118,13 +118,13 @@ def of_pairs(question: Question, prepared: Sequence[Prepared]) -> frozenset[str]
 
 def unmeasured_pairs(made: Prepared) -> bool:
     """Check whether a release counts pairs of a person's own rows with unknown clipping bias."""
-    rows = [kind is not VectorKind.PERSONS for kind in _kinds(made)]  # a person counts once, whatever rows meet
+    rows = [kind is not VectorKind.PERSONS for kind in _kinds(made)]  # a person counts once, however many rows match
     return pairs_rows(made.plan.source) and _is_unmeasured(made, rows)
 
 
 def unmeasured_spread(made: Prepared) -> bool:
     """Check whether a release counts private rows joined to several public ones with unknown clipping bias."""
-    rows = [kind is not VectorKind.PERSONS or bool(made.plan.keys) for kind in _kinds(made)]  # in one group, once
+    rows = [kind is not VectorKind.PERSONS or bool(made.plan.keys) for kind in _kinds(made)]  # once per group
     return spreads(made.plan.source) and _is_unmeasured(made, rows)
 
 

@@ -15,9 +15,9 @@ from typing import Any, TypeVar, cast
 from dialect import Catalog, Question, read
 
 T = TypeVar("T")
-MOST_CLIENTS = 100  # the last ones who asked
-MOST_OF_A_CLIENT = 200  # things of some 20 kB: a question, what bounds it, its price, its advice
-LONGEST = 10_000  # characters of a question that is kept
+MOST_CLIENTS = 100  # the most recent ones
+MOST_OF_A_CLIENT = 200  # entries of about 20 kB: a bound query, its bounds, price or advice
+LONGEST = 10_000  # characters of a cached SQL text
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Same:
         return isinstance(other, Same) and other.itself is self.itself
 
     def __hash__(self) -> int:
-        return id(self.itself)  # it stays this object's while it is held here
+        return id(self.itself)  # unique as long as this reference keeps the object alive
 
 
 @dataclass

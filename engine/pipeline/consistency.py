@@ -31,14 +31,14 @@ from engine.reuse.combine import all_listed
 from engine.reuse.sources import Way, parts_that_share
 
 MOST_STEPS, CLOSE = 400, 1e-11
-MOST_ROUNDS = 25  # of taking groups that would be below 0 out
+MOST_ROUNDS = 25  # rounds of fixing negative groups at 0
 
 
 @dataclass(frozen=True)
 class Level:
     """One level of a hierarchy: noisy sums over the finest groups."""
 
-    groups: Int64Vector  # of each of the finest: its row in `noisy`, or -1 where it is in none
+    groups: Int64Vector  # row in `noisy` of each of the finest groups, or -1
     noisy: Floats
     sigma: float
 
@@ -102,8 +102,8 @@ def whole(finest: Floats) -> Int64Vector:
 
 
 T = TypeVar("T")
-PLACES = 10  # estimates are told in 2^-10 of the finest grain
-ALIKE = 0.01  # of a total: predicted biases that differ by less do not speak against adding up
+PLACES = 10  # estimates are in 2^-10 of the finest grain
+ALIKE = 0.01  # share of a total by which expected biases of levels may differ
 NOTE = "levels agree (consistent = true): details add up to totals, counts are whole and not below 0"
 _COUNTS = (VectorKind.ROWS, VectorKind.VALID)
 
@@ -112,9 +112,9 @@ _COUNTS = (VectorKind.ROWS, VectorKind.VALID)
 class _Branch:
     """Release of the hierarchy, with the group of it in which each of the finest groups lies."""
 
-    place: int  # among the question's releases
-    groups: Int64Vector  # of each of the finest groups: its row here, or -1
-    cells: int  # most of them in one row
+    place: int  # index among the query's releases
+    groups: Int64Vector  # row here of each of the finest groups, or -1
+    cells: int  # most of the finest groups in one row
 
 
 def agreed(

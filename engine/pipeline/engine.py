@@ -62,26 +62,26 @@ class Engine:
     objections: Objecting = nobody_objects
     calibrations: Knowing = NOTHING_KNOWN
     showing: Showing = nothing_shown
-    heard: Callable[[Charge], None] = _nobody_hears  # told of each charge when it is durable, whatever comes after
+    heard: Callable[[Charge], None] = _nobody_hears  # called with each durable charge, before it is executed
     known: Known = field(default_factory=dict, init=False, compare=False, repr=False)  # plans of stored releases
     remembered: Remembered = field(default_factory=Remembered, init=False, compare=False, repr=False)
 
     def answer(self, sql: str, asked: Asked, paid: tuple[Prepared, ...] = ()) -> Answered:
         """Answer a query, or one whose releases are compiled and paid. Raises Refusal, LedgerError, ExecutionFailed."""
-        question = self.read(sql, asked.client)  # text -> releases to make, outer part
+        question = self.read(sql, asked.client)  # SQL text -> releases and outer SQL
         prepared = paid or self.prepare(question, asked)  # bounds, price and SQL, from public facts
         confidence = self.confidence(question, asked)
-        stored = self.replay(prepared, asked)  # the same question costs nothing
-        ways = self.ways(question, prepared, asked, stored)  # what this client holds may say it: then it is free
+        stored = self.replay(prepared, asked)  # a repeated query is free
+        ways = self.ways(question, prepared, asked, stored)  # the client's holdings may answer it for free
         bought = bought_of(ways)
         stored = self.replay(bought, asked) if bought != prepared else stored
         charge: Charge | None = None
         if stored is None:
-            self.bind(question, prepared, asked)  # what the engine can't plan is refused here, for free
+            self.bind(question, prepared, asked)  # SQL that can't be bound is refused here, for free
             with self.queued(bought, asked):
                 with telling_what_fits(lambda: self.ahead(sql, question, prepared, asked)):
-                    charge = self.charge(sql, bought, asked)  # durable; refuses here, nothing was read yet
-                stored = self.settle(question, bought, charge)  # read, noise, store: what is not stored yet
+                    charge = self.charge(sql, bought, asked)  # durable; budget refusals happen here, before any read
+                stored = self.settle(question, bought, charge)  # execute, add noise and store what is not stored yet
         else:
             self.repeated(asked.client, prepared[0].plan.dataset)
         charged = Loss(0, 0) if charge is None or charge.repeated else charge.loss
@@ -89,7 +89,7 @@ class Engine:
             releases = agreed(question, ways, tuple(way.release(stored) for way in ways), self.catalog)
         with uncharged("The public tables of this question can't be read", when=charge is None):
             noisy = sharing_noise(question, parts_that_share(ways))
-            shown = self.finish(noisy, prepared, releases, confidence)  # the rest of the question, over releases
+            shown = self.finish(noisy, prepared, releases, confidence)  # post-processing over releases
         dataset = prepared[0].plan.dataset if prepared else None
         told = self.odd_values(question, asked) + window_notes(prepared, free=charged == Loss(0, 0))
         notes = question.notes + told + notes_of(ways) + agreed_notes(releases)
@@ -232,12 +232,12 @@ class Engine:
         running = [p for p in bought if p.release_key in charge.to_run]
         with self.reading(bought, charge):
             try:
-                objected = self.objections(bought[0].plan.dataset) if running else NOBODY_OBJECTED  # a snapshot for all
+                objected = self.objections(bought[0].plan.dataset) if running else NOBODY_OBJECTED  # one snapshot
                 made = {p.release_key: to_bytes(self.release(p, objected, meaning_of(question, p))) for p in running}
             except Exception as error:
-                failure = untold(error)  # raised where no other error's text is its context
+                failure = untold(error)  # raised later, so that no other error is its context
         if failure is not None:
-            self.ledger.failed(charge)  # after some, the account is frozen until an admin looks
+            self.ledger.failed(charge)  # repeated failures freeze the account until an admin unlocks it
             raise failure
         return {**charge.stored, **(self.ledger.settle(charge, made) if made else {})}
 
@@ -260,7 +260,7 @@ class Engine:
         Proof: `engine/pricing/proofs.md#reached`.
         """
         released = () if prepared.choice is None else (self._chosen_keys(prepared, prepared.choice, objected),)
-        exact = self.backend.run(prepared.sql, objected, *released)  # one row per group; the person is gone
+        exact = self.backend.run(prepared.sql, objected, *released)  # one row per group, without person keys
         priced = zip(exact.vectors, prepared.bounds.vectors, prepared.cost.vectors, strict=True)
         noisy = [self.add_noise(v, bound.sensitivity, cost.sigma, cost.pico_rho) for v, bound, cost in priced]
         grains, sigmas = (b.grain for b in prepared.bounds.vectors), (c.sigma for c in prepared.cost.vectors)

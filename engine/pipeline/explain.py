@@ -27,16 +27,16 @@ class Explained:
 
     question: Question
     prepared: tuple[Prepared, ...]
-    ways: tuple[Way, ...]  # how each release would come about
+    ways: tuple[Way, ...]  # source of each release
     confidence: float
-    loss: Loss  # what this client would be charged now
+    loss: Loss  # charged to this client if it ran now
     replayed: bool
-    expected_error: Mapping[str, float | None]  # half-width at the confidence, in the column's unit
+    expected_error: Mapping[str, float | None]  # half-width at the confidence level, in the column's unit
     sql: str
-    advice: Advice = NO_ADVICE  # why intervals are wide, and what to ask instead
-    notes: tuple[str, ...] = ()  # of the question: how its numbers are made
-    ahead: Ahead | None = None  # what is left for questions like it; None where nothing private is asked
-    not_counted: tuple[str, ...] = ()  # which states of consent are not read
+    advice: Advice = NO_ADVICE  # why intervals are wide, and narrower alternatives
+    notes: tuple[str, ...] = ()  # how the numbers would be computed
+    ahead: Ahead | None = None  # budget outlook; None for a query over public tables only
+    not_counted: tuple[str, ...] = ()  # consent states whose rows are excluded
 
     @property
     def told(self) -> tuple[Prepared, ...]:

@@ -22,7 +22,7 @@ from engine.pricing.prepare import Prepared
 
 MOST_LOOKED_UP = 100_000  # values of one table
 MOST_TOLD = 8
-MOST_COMPARED = 2_000  # of which the nearest is looked for
+MOST_COMPARED = 2_000  # values searched for a similar one
 
 
 def value_notes(question: Question, catalog: Catalog, backend: Backend) -> tuple[str, ...]:
@@ -70,7 +70,7 @@ def _near(value: object, values: Sequence[object]) -> str:
     return f", which has {', '.join(map(shown_value, texts))}" if 0 < len(texts) <= MOST_TOLD else ""
 
 
-_MOST_NAMED = 12  # windows that are listed by name
+_MOST_NAMED = 12  # windows listed by name
 
 
 def windows_told(prepared: Sequence[Prepared]) -> list[str]:

@@ -27,16 +27,14 @@ NEVER = "this dataset is one window, forever: what is spent stays spent, and no 
 class Ahead:
     """Budget outlook for queries like one."""
 
-    outlook: Outlook  # its windows are those that a question can be moved to
-    errors: Mapping[str, float]  # half-widths of the same question at the price that would fit
-    confidence: float  # of these
-    held_rho: (
-        Fraction | None
-    )  # another price at which the asker holds the whole answer: free; looked for where it helps
+    outlook: Outlook  # its windows are those that the query can be moved to
+    errors: Mapping[str, float]  # half-widths of the query at the largest price that fits
+    confidence: float  # confidence level of these half-widths
+    held_rho: Fraction | None  # another price at which the client has the whole answer stored, for free; only if useful
     order: tuple[str, ...]  # the declared windows
-    next_window: str | None  # the next one with budget of its own
-    new_budget: str  # when new budget comes
-    lasts: Forecast | None  # of the account that binds; None where too little is known
+    next_window: str | None  # the next window with unspent budget
+    new_budget: str  # sentence on when new budget becomes available
+    lasts: Forecast | None  # forecast of the binding account; None if history is too short
 
 
 def ahead(

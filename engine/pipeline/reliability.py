@@ -29,7 +29,7 @@ class Reliability(StrEnum):
     GOOD = "good"
     FAIR = "fair"
     POOR = "poor"
-    NOISE = "noise"  # it may be nothing
+    NOISE = "noise"  # not distinguishable from 0
 
 
 def reliability(
@@ -48,7 +48,7 @@ def reliability(
             biases.get(name),
             told.get(name, {}),
         )
-        for name in answer.table.column_names  # in the order in which they are shown
+        for name in answer.table.column_names
         if name in answer.intervals
     }
     return {name: list(map(_at_most_poor, words)) if name in of_pairs else words for name, words in found.items()}

@@ -60,7 +60,7 @@ class Holding:
 
 def aimed_rho(of: Holding) -> Fraction:
     """Compute the rho of each release that a target error needs. Raises Refusal with E_PARAM."""
-    assert of.settled.target is not None  # noqa: S101  the caller asks
+    assert of.settled.target is not None  # noqa: S101  checked by the caller
     aim = aim_of(of.question, of.made, of.settled.target, of.settled.confidence)
     return Fraction(aimed_price(aim, of.prices(), of.shown, of.foresee), PICO)
 

@@ -12,7 +12,7 @@ from dialect.catalog import SqlType
 from dialect.postprocess import ZERO, Form, Linear, Rounding, noisy, rounding, uncertainty
 from engine.mechanism.answer import half_widths, whole_half_widths
 
-Scales = tuple[tuple[tuple[float, float], ...], ...]  # of each plan's vectors: unit of a grain, sigma in grains
+Scales = tuple[tuple[tuple[float, float], ...], ...]  # for each plan and vector: (grain in units, sigma in grains)
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Noise:
 
     variances: dict[str, float]  # in squared units
     sigmas: dict[str, float]  # in grains
-    parted: frozenset[str]  # those whose grain is not 1
+    parted: frozenset[str]  # numbers whose grain is not 1
 
 
 def noise_of(question: Question, scales: Scales) -> Noise:
@@ -43,9 +43,9 @@ def noise_of(question: Question, scales: Scales) -> Noise:
 class Width:
     """Data-independent half-width of one column: a linear combination of raw noisy numbers."""
 
-    terms: tuple[tuple[Field, float], ...]  # raw numbers and what they are multiplied with
-    alone: str | None  # the one raw number that it rests on
-    rounded: Rounding | None  # of whole numbers: how far they lie from the noisy ones
+    terms: tuple[tuple[Field, float], ...]  # raw noisy numbers with their coefficients
+    alone: str | None  # the only raw number that it depends on, if there is one
+    rounded: Rounding | None  # of integer columns: largest distance from the noisy number
 
     def at(self, noise: Noise, confidence: float) -> float:
         """Half-width at the given noise and confidence level."""

@@ -11,7 +11,7 @@ from dialect.planner.keys import MAX_KEYS
 from engine.mechanism.gaussian import NoisyVector
 from engine.pricing.price import Cost
 
-MOST_COUNTED = 100 * MAX_KEYS  # a list is counted so far: 0 to 2^63 would take years
+MOST_COUNTED = 100 * MAX_KEYS  # counting stops here: 0 to 2^63 would take years
 
 
 def check_key_count(plan: PrivatePlan, keys: int | None, lists: tuple[int, ...]) -> None:
@@ -30,5 +30,5 @@ def check_key_count(plan: PrivatePlan, keys: int | None, lists: tuple[int, ...])
 
 def reached(noisy_weights: NoisyVector, cost: Cost) -> npt.NDArray[np.bool_]:
     """Mark the private keys that pass the threshold: noisy weight >= threshold (proofs.md#reached)."""
-    assert cost.threshold is not None  # noqa: S101  only plans with private keys come here
+    assert cost.threshold is not None  # noqa: S101  called for private keys only
     return noisy_weights >= cost.threshold

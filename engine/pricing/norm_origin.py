@@ -10,7 +10,7 @@ from dialect.sensitivity import counted_table, parted_by
 from engine.pricing.norms.choose import NormFacts
 from engine.pricing.prepare import Prepared, Sized
 
-_CUT = (Rule.SCALE, Rule.CLAMP)  # by a norm; the other rules say all of themselves
+_CUT = (Rule.SCALE, Rule.CLAMP)  # rules with a clip bound; the others need no explanation
 
 
 def norm_origins(made: Prepared) -> tuple[str, ...]:
@@ -33,7 +33,7 @@ def _origin(sized: Sized, vector: Vector, facts: NormFacts | None, bound: Vector
 def _unlike(sized: Sized, vector: Vector, facts: NormFacts) -> Iterator[str]:
     """Differences between what the calibration measured and what this query counts."""
     plan, measured = sized.numbers, facts.measured
-    assert measured is not None  # noqa: S101  the caller asks
+    assert measured is not None  # noqa: S101  checked by the caller
     if vector.condition is not None or not every_row(plan.source):
         yield "it was measured of all rows: of those that are left here people have as much or less"
     parts = parted_by(plan, measured.table)

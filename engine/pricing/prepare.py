@@ -26,7 +26,7 @@ from engine.pricing.price import Cost, VectorPrice, about_threshold, price
 from engine.pricing.split import Parts, evenly, shares, split
 from engine.pricing.work_limits import check_work, count_keys, count_values
 
-MECHANISM = "2"  # moves when the same plan and price would mean another release
+MECHANISM = "2"  # changes when the same plan and price would mean another release
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Prepared:
     bounds: Bounding
     cost: Cost
     sql: BoundedSql
-    release_key: str  # hex
+    release_key: str  # hexadecimal
     sized: Sized
-    choice: Choice | None = None  # of private keys: the first of two passes
+    choice: Choice | None = None  # private keys: the first of two passes
 
     @property
     def written(self) -> tuple[BoundedSql, ...]:
@@ -67,15 +67,15 @@ class Sized:
     """Release before its price is known: everything needed to bound and price it at any rho."""
 
     plan: PrivatePlan
-    numbers: PrivatePlan  # what is noised: the plan itself, or with private keys its numbers over the released ones
-    choosing: tuple[PrivatePlan, Bounding] | None  # of private keys: the choice of keys
+    numbers: PrivatePlan  # measured plan: the plan itself, or with private keys its vectors over the released keys
+    choosing: tuple[PrivatePlan, Bounding] | None  # private keys: plan and bounds of partition selection
     catalog: Catalog
     key_count: int | None  # None: private keys
-    declared: Bounding  # by the catalog and the question alone
-    facts: tuple[NormFacts | None, ...]  # of each vector, what a calibration tells
-    parts: Parts  # of each vector, of the price
+    declared: Bounding  # declared by catalog and query
+    facts: tuple[NormFacts | None, ...]  # clip-error model of each vector; None: not tuned
+    parts: Parts  # proportion of the price for each vector
     calibration: Calibration = NO_CALIBRATION
-    work: Work = NO_WORK  # of both passes, where keys are private
+    work: Work = NO_WORK  # work of both passes, if keys are private
 
     def bounds(self, pico_rho: int) -> Bounding:
         """Contribution bounds at a price: tuned clip bounds if a calibration applies, else the declared ones."""

@@ -35,8 +35,8 @@ class Cost:
 
     loss: Loss
     vectors: tuple[VectorPrice, ...]
-    keys: VectorPrice | None  # of the first pass of private keys
-    threshold: int | None  # noisy grains of weight that a private key must reach
+    keys: VectorPrice | None  # price of partition selection; None: public keys
+    threshold: int | None  # threshold of noisy weight for a private key, in grains
     threshold_persons: int | None  # the same in persons who are in no other group, rounded up
     max_groups: int | None
 
@@ -66,17 +66,17 @@ def price(
     prices = tuple(VectorPrice(share, gaussian_scale(bound.sensitivity, share)) for share, bound in pairs)
     if selecting is None:
         return Cost(loss, prices, None, None, None, None)
-    assert selecting.max_groups is not None  # noqa: S101  private keys have L0
+    assert selecting.max_groups is not None  # noqa: S101  private keys have an L0 bound
     keys = VectorPrice(own[-1], gaussian_scale(selecting.vectors[0].sensitivity, own[-1]))
     limit = _limit(selecting, selecting.max_groups, keys.sigma, loss.atto_delta)
-    person = 1 << selecting.vectors[0].fraction_bits  # grains of who is in one group
+    person = 1 << selecting.vectors[0].fraction_bits  # weight of a person in a single group, in grains
     return Cost(loss, prices, keys, limit, -(-limit // person), selecting.max_groups)
 
 
 def about_threshold(selecting: Bounding, pico_rho: int, delta: Fraction) -> float:
     """Approximate threshold of private keys at a price of partition selection, in persons, by a normal tail."""
     sigma = 1 / math.sqrt(2 * pico_rho / PICO)
-    return 1 - sigma * NormalDist().inv_cdf(float(delta) / (selecting.max_groups or 1))  # 1 - 1e-17 would be 1
+    return 1 - sigma * NormalDist().inv_cdf(float(delta) / (selecting.max_groups or 1))  # not of 1 - 1e-17, which is 1
 
 
 @lru_cache(maxsize=4096)

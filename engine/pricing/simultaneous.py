@@ -19,8 +19,8 @@ from dialect.parser import IntervalsAre
 class Together:
     """Joint confidence of all intervals of an answer."""
 
-    confidence: float  # that all of them hold
-    numbers: int  # how many they are at most, shown or not
+    confidence: float  # probability that all of them cover
+    numbers: int  # upper bound on their number, shown or not
 
 
 def at_level_of_each(question: Question, counted: Callable[[PrivatePlan], int | None], confidence: float) -> float:

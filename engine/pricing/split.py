@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from dialect import Question
 from dialect.algebra import CountOf, Formula, MeanOf, MomentsOf, SumOf
 
-OFF_CENTRE = 0.5  # how far a group's mean lies from the centre, as a share of C of the sum over C of the count
-FINEST = 64  # parts of the vector with most
-LEAST = 4  # parts of one that is in no shown number
+OFF_CENTRE = 0.5  # assumed distance of a group's mean from the centre, in ratios of the clip bounds of sum and count
+FINEST = 64  # parts of the vector with the largest share
+LEAST = 4  # parts of a vector that is in no shown number
 
-Parts = tuple[int, ...]  # of a plan's vectors, and where keys are private of the choice of keys, which comes last
+Parts = tuple[int, ...]  # of a plan's vectors; with private keys partition selection comes last
 
 
 def split(question: Question) -> tuple[Parts, ...]:
@@ -29,7 +29,7 @@ def split(question: Question) -> tuple[Parts, ...]:
     """
     weights = [[0.0] * len(plan.vectors) for plan in question.plans]
     shown = dict.fromkeys((each.plan, output.formula) for each in question.releases for output in each.outputs)
-    for plan, formula in shown:  # the same number in two places is one
+    for plan, formula in shown:  # a number shown twice counts once
         moved = _moved(formula)
         whole = sum(moved.values())
         for vector, by in moved.items():
@@ -56,7 +56,7 @@ def _moved(formula: Formula) -> Mapping[int, float]:
         return {formula.total: 1.0, formula.count: OFF_CENTRE}
     if isinstance(formula, MomentsOf):
         return dict.fromkeys(formula.vectors, OFF_CENTRE) | dict.fromkeys(formula.products, 1.0)
-    return {0: 1.0}  # quantiles: the one histogram
+    return {0: 1.0}  # quantiles: their one histogram
 
 
 def _parts(weights: Sequence[float]) -> Parts:

@@ -25,7 +25,7 @@ from engine.mechanism.release import Release
 from engine.pricing.expected_error import Noise, Scales, Width, noise_of, widths
 from engine.pricing.prepare import Prepared, Sized, scales_of
 
-MOST_PICO_RHO = 10**17  # of the whole question: no account has as much
+MOST_PICO_RHO = 10**17  # of the whole query: no account has as much
 Limits = Mapping[str, Fraction]  # the largest half-width of each column
 Scale = Callable[[int, int], float]  # sensitivity, pico-rho -> sigma
 
@@ -38,8 +38,8 @@ class Aim:
     sized: tuple[Sized, ...]
     target: TargetError
     confidence: float
-    known: Mapping[str, Width]  # the columns whose width no data decide
-    others: tuple[str, ...] = ()  # those whose width depends on the answer: foreseen from one that the asker holds
+    known: Mapping[str, Width]  # columns with a data-independent width
+    others: tuple[str, ...] = ()  # columns whose width depends on the answer: predicted from a stored one
 
     def refused(self, why: str, hint: str) -> Refusal:
         """Refusal of the target error, with its place in the SQL text."""
@@ -114,9 +114,9 @@ def _between(low: int, high: int, met: Callable[[int], bool]) -> int:
     return high
 
 
-Shown = Callable[[int], pa.Table]  # the answer at a price that the asker holds
-Named = Callable[[str], str]  # what a release key is called now
-Foresee = Callable[[int, int], Mapping[str, float]]  # held price, price -> half-widths that the held answer foresees
+Shown = Callable[[int], pa.Table]  # price -> stored answer
+Named = Callable[[str], str]  # release key -> key of its newest stored generation
+Foresee = Callable[[int, int], Mapping[str, float]]  # stored price, other price -> half-widths predicted for the other
 
 
 def aimed_price(aim: Aim, held: Sequence[int], shown: Shown, foresee: Foresee) -> int:
@@ -230,7 +230,7 @@ def aimed_notes(
         return ()
     price = float(sum((p.cost.loss.rho for p in prepared), Fraction(0)))
     errors, others = errors_of(question, scales_of(prepared), confidence), _others(question)
-    aimed = target.relative or not errors  # at the others too
+    aimed = target.relative or not errors  # other columns have the target too
     told = [f"target_error {target}: {f'{errors_told(errors)}, ' if errors else ''}for rho {price:.3g}"]
     if others and aimed:
         told.append(f"{others}: aimed at by what you held of it, so that about half of its intervals are as exact")

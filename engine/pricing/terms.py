@@ -29,7 +29,7 @@ from dialect import Catalog, Code, Options, Question, Refusal
 from dialect.catalog import Dataset
 from dialect.parser import TargetError, target_error, uncommented
 
-ANY_DELTA = 1 - Fraction(1, ATTO)  # of a cap that limits rho alone
+ANY_DELTA = 1 - Fraction(1, ATTO)  # for caps that limit rho alone
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Asked:
     """Request of a client: price, confidence level and target error; None means the catalog's default."""
 
     client: str
-    rho: Fraction | None = None  # of the whole question
+    rho: Fraction | None = None  # of the whole query
     confidence: float | None = None
     request_id: str | None = None
     target_error: TargetError | None = None  # instead of a price
@@ -47,10 +47,10 @@ class Asked:
 class Terms:
     """Terms of every release of one query."""
 
-    rho: Fraction  # what holds where no error is aimed at
-    delta: Fraction  # where keys must reach a threshold
+    rho: Fraction  # per release, without a target error
+    delta: Fraction  # per release with private keys
     confidence: float
-    target: TargetError | None = None  # what the price has to reach
+    target: TargetError | None = None  # replaces the price
 
 
 def terms(question: Question, asked: Asked, catalog: Catalog) -> Terms:
@@ -120,7 +120,7 @@ def caps(dataset: Dataset) -> Caps:
     budget = dataset.budget
     ceiling = Loss.within(budget.rho, budget.delta)
     static = None if budget.static is None else Loss.within(*budget.static)
-    thresholds = chargeable(ceiling.larger_of(static or ceiling)).delta  # of one question only rho is capped
+    thresholds = chargeable(ceiling.larger_of(static or ceiling)).delta  # a single query is capped in rho alone
     return Caps(
         ceiling,
         Loss.within(budget.client_rho, budget.delta),

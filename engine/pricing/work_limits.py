@@ -15,11 +15,11 @@ from engine.pricing.group_keys import MOST_COUNTED, check_key_count
 from engine.pricing.norms.histograms import NO_CALIBRATION, Calibration
 
 MOST_ROWS_OF_A_PERSON = 10**7
-MANY_TIMES = 30  # the steps of reading a table
-MOST_BYTES_OF_A_PERSON = 10**9  # held at a time: a quarter of what all questions together have
+MANY_TIMES = 30  # times the steps of a table scan
+MOST_BYTES_OF_A_PERSON = 10**9  # memory at a time: a quarter of that of all queries together
 FEWER_ROWS = "join public tables by equality with their primary key, or aggregate per person before joining"
 SHORTER_TEXTS = "cut text to what is needed, as left(x, 20) does,"
-MOST_LOOKED_THROUGH = 10**6  # rows of a public list that is looked through for a smaller norm
+MOST_LOOKED_THROUGH = 10**6  # largest public table searched for a smaller clip bound
 
 
 def check_work(plan: PrivatePlan, backend: Backend) -> Work:
@@ -53,7 +53,7 @@ def check_work(plan: PrivatePlan, backend: Backend) -> Work:
         held = f"{work.unit_bytes / 1e9:,.1f} GB"
         why = f"The rows of one person may fill {held} of memory here: much is gathered of many rows or long texts."
         raise Refusal(Code.COMPLEX, why, f"{SHORTER_TEXTS} or {FEWER_ROWS}")
-    return work.times(1 if plan.key_set is not None else 2)  # private keys are chosen first
+    return work.times(1 if plan.key_set is not None else 2)  # private keys need a selection pass first
 
 
 def check_time(works: Sequence[Work], most_of_unit: float, most: float) -> None:

@@ -20,25 +20,25 @@ from engine.backends.sandbox import outer
 from engine.mechanism.gaussian import NoisyVector
 from engine.mechanism.release import Release
 
-PLACES = 10  # weights are whole multiples of 2^-10, so that weighted whole numbers are whole in finer grains
-LARGEST_MIXED = 2**63 // 2**PLACES - 1  # grains: weighted ones fit 64 bits
+PLACES = 10  # weights are multiples of 2^-10, so that weighted integers are integers in finer grains
+LARGEST_MIXED = 2**63 // 2**PLACES - 1  # grains: weighted numbers fit 64 bits
 LARGEST_ROUNDED = 2.0**62  # grains
-LEAST_SIGMA = 1.0  # grains: sums of narrower noise are not as good as normal
+LEAST_SIGMA = 1.0  # grains: sums of narrower noise are not nearly normal
 
-Deviations = tuple[float, ...]  # of the noise of each vector, in its unit
+Deviations = tuple[float, ...]  # standard deviation of each vector's noise, in its unit
 
 
 @dataclass(frozen=True)
 class Made:
     """Release derived from one stored release, with its noise and contribution bounds."""
 
-    release_key: str  # of the held one
+    release_key: str  # key of the stored release
     settled_at: str
-    release: Release  # the wanted keys, the numbers, and the noise of the largest sum
-    cells: int  # how many held groups make one, at most
-    same_keys: bool  # no key of the held one is left out
-    bounds: tuple[VectorBound, ...]  # by which people were cut in the held one
-    standing: bool = False  # it is one of a standing question
+    release: Release  # wanted keys, numbers, and the noise of the largest sum
+    cells: int  # largest number of stored groups in one wanted group
+    same_keys: bool  # has the stored release no other keys?
+    bounds: tuple[VectorBound, ...]  # clip bounds of the stored release
+    standing: bool = False  # is it from a scheduled query?
 
     @property
     def how(self) -> str:

@@ -14,8 +14,8 @@ from engine.mechanism.release import Meaning, Release, from_bytes
 from engine.pricing.prepare import key_of
 from engine.reuse.replay import Repeats
 
-Showing = Callable[[str, str], AbstractSet[str]]  # client, dataset -> releases of standing questions that it may see
-Known = MutableMapping[str, Told | None]  # by release key: what was found; None: nothing can be made of it
+Showing = Callable[[str, str], AbstractSet[str]]  # client, dataset -> keys of scheduled releases that it may read
+Known = MutableMapping[str, Told | None]  # release key -> recovered plan; None: not recoverable
 
 
 def nothing_shown(client: str, dataset: str) -> AbstractSet[str]:
@@ -31,8 +31,8 @@ class Held:
     release_key: str
     told: Told
     settled_at: str  # UTC
-    charge_id: int  # of its charge in the ledger
-    standing: bool = False  # of a standing question, which everybody has paid for
+    charge_id: int  # sequence number of its charge in the ledger
+    standing: bool = False  # from a scheduled query, which everybody's budget has paid for
 
     def says(self, plan: PrivatePlan) -> bool:
         """Return whether its plan is textually the same as another (equal canonical form)."""
@@ -80,7 +80,7 @@ def shelf_of(
     own = _found(ledger, client, catalog, known, repeats)
     if not shown:
         return Shelf(ledger, client, dataset, tuple(own))
-    ledger.replay(client, dataset, ())  # whoever is stopped is shown nothing either
+    ledger.replay(client, dataset, ())  # raises Forbidden for a frozen client, who may read nothing either
     mine = {each.release_key for each in own}
     others = [each for each in _found(ledger, OWNER, catalog, known, repeats, shown) if each.release_key not in mine]
     return Shelf(ledger, client, dataset, tuple(sorted([*own, *others], key=lambda each: each.charge_id)))
@@ -94,7 +94,7 @@ def _found(
     paid = [each for each in ledger.releases(payer) if each.dataset == dataset and each.settled_at is not None]
     paid = [each for each in paid if only is None or each.release_key in only]
     young = repeats.young([each.release_key for each in paid])
-    paid = [each for each in paid if each.release_key in young]  # nothing is made of what is no more repeated
+    paid = [each for each in paid if each.release_key in young]  # too old for replay, too old to derive from
     unknown = [each.release_key for each in paid if each.release_key not in known]
     if unknown:
         for key, stored in ledger.replay(payer, dataset, unknown).items():

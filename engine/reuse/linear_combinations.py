@@ -25,10 +25,10 @@ from engine.reuse.holdings import Held, Shelf
 from engine.reuse.sources import LARGEST_MORE_BIAS, Combined, as_little_cut, asked_of
 from engine.reuse.weights import Pattern, reachable, weights_of
 
-LEAST_PARTED = 2  # sets of other rows that make the wanted one
-MOST_PARTED = 32  # held releases that are parted, of W's own words, and of others; the first bought come first
-UNSEEN = 0.1  # of a deviation of noise: what moves a number by less moves no interval that anybody sees
-SURE = 3.0  # deviations by which released totals may be off where they decide
+LEAST_PARTED = 2  # fewest other row sets in a combination
+MOST_PARTED = 32  # most stored releases searched, of the same plan and of others; the oldest first
+UNSEEN = 0.1  # of a standard deviation: a smaller bias has no visible effect on an interval
+SURE = 3.0  # standard deviations of margin where released totals decide
 _NOT_BELOW_0 = (VectorKind.ROWS, VectorKind.VALID)
 Making = Callable[[Held, Derivation], Made | None]
 
@@ -37,7 +37,7 @@ Making = Callable[[Held, Derivation], Made | None]
 class _Column:
     """Row set of one stored release (or a part of it), a column of the weight equations."""
 
-    place: int  # of the release among those held
+    place: int  # index of the release in the holdings
     held: Held
     part: Part
 
@@ -51,7 +51,7 @@ class Combining:
         self.wanted, self.own, self.shelf, self.catalog, self.making = wanted, own, shelf, catalog, making
         self._made: dict[int, Made | None] = {}
         self._sets, self._seen, self._fitting = RowSets(read), 0, list[int]()
-        self._sets.add(own.conditions)  # the first, as a Pattern of `weights` has it
+        self._sets.add(own.conditions)  # the wanted set comes first, as in a Pattern of `weights`
 
     def through(self, place: int, bought: Prepared | None = None) -> Combined | None:
         """Combine the holdings up to a place, and optionally a new charge; None if they do not give the wanted rows.
@@ -64,7 +64,7 @@ class Combining:
         self._seen += len(more)
         self._fitting += [i for i in more if self._sets.add(self._parted[i].part.conditions)]
         if len(self._fitting) < LEAST_PARTED or not (more or place == len(self.shelf.held)):
-            return None  # nothing was held since
+            return None  # nothing new since the last call
         patterns = self._sets.patterns()
         if not _says_more(patterns):
             return None
@@ -147,7 +147,7 @@ def _carried(
     return tuple(_worst([each, *(bounds[i] for bounds in whole)]) for i, each in enumerate(known))
 
 
-_Others = Sequence[tuple[Made, Fraction]]  # held releases of other rows, and their weights
+_Others = Sequence[tuple[Made, Fraction]]  # stored releases of other rows, with their weights
 
 
 def _of_vector(others: _Others, place: int, vector: Vector, own: VectorBound, asked: float) -> VectorBound | None:

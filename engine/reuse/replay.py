@@ -23,7 +23,7 @@ from engine.catalog.sources import version_of
 from engine.catalog.version import BETWEEN, catalog_version, units_said
 from engine.pricing.prepare import MECHANISM, Prepared
 
-_AT_ONCE = 16  # names that are looked up first; then twice as many
+_AT_ONCE = 16  # keys looked up at first; doubled each time
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ from engine.mechanism.release import Release, from_bytes
 from engine.pricing.prepare import Prepared
 from engine.reuse.combine import Deviations, Made, mixed, variances, weighed
 
-Again = Callable[[Fraction], Prepared]  # the same release at another price
-Beside = Callable[["Prepared | None"], "Combined | None"]  # all that is held, with what is bought
-LARGEST_MORE_BIAS = 0.01  # a release that is cut by so much more of a total still stands for another one
-LEAST_SAVED = 0.05  # of a price: for less, nothing is mixed
+Again = Callable[[Fraction], Prepared]  # compiles the same release at another rho
+Beside = Callable[["Prepared | None"], "Combined | None"]  # combines all holdings with a newly charged release
+LARGEST_MORE_BIAS = 0.01  # a stored release with this much more bias, as a share of a total, is still accepted
+LEAST_SAVED = 0.05  # share of the price that averaging must save
 _TRIES = 8
 
 
@@ -32,8 +32,8 @@ class Combined:
 
     sources: tuple[Made, ...]
     weights: tuple[Fraction, ...]
-    bounds: tuple[VectorBound, ...]  # what bounding may leave the numbers off by
-    own: tuple[Fraction, ...] = ()  # of a release that is bought beside them
+    bounds: tuple[VectorBound, ...]  # clip bounds with the bias that clipping may leave
+    own: tuple[Fraction, ...] = ()  # weight of a newly charged release, if there is one
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class Way:
     """Source of one release of a query: stored releases it is derived from, a new charge, or both."""
 
     wanted: Prepared
-    sources: tuple[Made, ...] = ()  # made of releases that are held
-    bought: Prepared | None = None  # what is charged for, if it is not paid yet
-    combined: Combined | None = None  # of the sources and what is bought; None: their mean, by inverse variance
+    sources: tuple[Made, ...] = ()  # stored releases that it is derived from
+    bought: Prepared | None = None  # release to be charged, unless it is paid
+    combined: Combined | None = None  # weights of sources and charged release; None: inverse-variance mean
 
     def release(self, stored: Mapping[str, bytes]) -> Release:
         """Build the release from stored payloads: as it was stored, or as weighted sum or mean of its sources."""
@@ -240,7 +240,7 @@ def clashing(ways: Sequence[Way]) -> list[int]:
     return [i for i, way in enumerate(ways) if way.combined and any(_differ(found[i], each) for each in others[i])]
 
 
-Signs = Mapping[str, AbstractSet[bool]]  # by stored release: whether it is added, or taken off
+Signs = Mapping[str, AbstractSet[bool]]  # release key -> signs of its coefficients (True: added)
 
 
 def _differ(mine: Signs, theirs: Signs) -> bool:

@@ -28,8 +28,8 @@ from engine.reuse.linear_combinations import MOST_PARTED, Combining
 from engine.reuse.replay import current
 from engine.reuse.sources import Again, Combined, Way, clashing, way_of
 
-SHORT = 12  # characters by which people tell releases apart
-MOST_LOOKED_AT = 64  # held releases that say a wanted one, in its own words, and in others; the first bought come first
+SHORT = 12  # displayed characters of a release key
+MOST_LOOKED_AT = 64  # most matching stored releases searched, of the same plan and of others; the oldest first
 
 OF_DIFFERENT_TIMES = (
     "answers of different times are taken off each other: who objected, or withdrew that, in between still counts in "
@@ -44,9 +44,9 @@ class Finder:
     catalog: Catalog
     backend: Backend
     ledger: Ledger
-    known: Known  # plans of releases that were found before
-    showing: Showing = nothing_shown  # releases of standing questions that a client may see
-    mixes: bool = True  # a release may be bought beside what is held; a share of held numbers would move with it
+    known: Known  # cache of recovered plans
+    showing: Showing = nothing_shown  # scheduled releases that a client may read
+    mixes: bool = True  # may a new release be averaged with holdings? not if relative targets depend on them
 
     def ways(self, prepared: tuple[Prepared, ...], client: str) -> tuple[Way, ...]:
         """Choose the source of each release of a query for a client. Raises Refusal if the search is too expensive."""
@@ -57,7 +57,7 @@ class Finder:
         exact = shelf.bought()
         with uncharged("What you hold can't be looked through for this answer"):
             ways = [Way(p, bought=p) if p.release_key in exact else self._way(p, shelf) for p in prepared]
-            while places := clashing(ways):  # what takes the place of one may clash with another in its turn
+            while places := clashing(ways):  # its replacement may clash with another in turn
                 ways[places[0]] = self._way(ways[places[0]].wanted, shelf, combines=False)
             return tuple(ways)
 
@@ -69,7 +69,7 @@ class Finder:
         return way_of(wanted, finding.candidates(), again, shelf.keys(), finding.beside)
 
     def _again(self, wanted: Prepared) -> Again:
-        made = wanted.sized.bounded_as(wanted.bounds)  # numbers that are cut otherwise are not mixed
+        made = wanted.sized.bounded_as(wanted.bounds)  # differently clipped numbers are never averaged
 
         def again(rho: Fraction) -> Prepared:
             anew = priced(made, self.backend, rho, wanted.cost.loss.delta)
@@ -83,7 +83,7 @@ class _Finding:
 
     def __init__(self, finder: Finder, wanted: Prepared, shelf: Shelf, combines: bool) -> None:
         self.finder, self.wanted, self.combines = finder, wanted, combines
-        self.shelf = shelf.own_first(wanted.plan)  # else a repeat would find what was bought beside it
+        self.shelf = shelf.own_first(wanted.plan)  # else a repeat would match other releases of the same charge first
         self.own, self.read, self.compared = told(wanted.plan), Read(), 0
         self.combining = Combining(wanted, self.own, self.shelf, finder.catalog, self._made, self.read)
 
@@ -99,7 +99,7 @@ class _Finding:
 
     def candidates(self) -> Iterator[Made | Combined]:
         """Iterate over derived releases, and combinations with earlier ones, in charge order."""
-        looked_at = Counter[bool]()  # in W's own words, and in others
+        looked_at = Counter[bool]()  # number of matches of the same plan, and of others
         for place, held in enumerate(self.shelf.held):
             own = held.says(self.wanted.plan)
             found = self._derived(held) if looked_at[own] < MOST_LOOKED_AT else None
@@ -124,7 +124,7 @@ class _Finding:
 
     def _made(self, held: Held, derived: Derivation) -> Made | None:
         release = self.shelf.release(held)
-        assert release.meaning is not None  # noqa: S101  else it has no plan
+        assert release.meaning is not None  # noqa: S101  its plan was recovered from it
         made = made_of(release, derived, self.keys)
         if made is None:
             return None
@@ -135,7 +135,7 @@ class _Finding:
 
 def public_keys(plan: PrivatePlan, backend: Backend) -> pa.Table:
     """Read the public key set of a plan: columns k0, k1, ...; one row if it has no keys."""
-    assert plan.key_set is not None  # noqa: S101  the caller asks
+    assert plan.key_set is not None  # noqa: S101  checked by the caller
     if not plan.key_set.keys:
         return pa.table({"none": [0]})
     rows = backend.public(write_rows(plan.key_set.relation, plan.key_set.keys, backend.target))

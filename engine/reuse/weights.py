@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from engine.reuse.combine import PLACES
 
-Pattern = tuple[bool, ...]  # of one kind of row: first whether it is wanted, then in which of the weighed sets it is
+Pattern = tuple[bool, ...]  # of one kind of row: is it wanted, then is it in each of the stored sets
 Floats = npt.NDArray[np.float64]
 NEARLY_0 = 1e-9
 

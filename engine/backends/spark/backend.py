@@ -22,7 +22,7 @@ from engine.backends.spark.session import Sessions
 from engine.errors import ExecutionFailed
 
 FILES = "SELECT '{0}' AS n, count(*) AS files, bit_xor(xxhash64(path, length, modificationTime)) AS said FROM {{0}}"
-PLAIN = ("parquet", "orc")  # formats of files alone: all that lies in them counts
+PLAIN = ("parquet", "orc")  # formats in which every row of every file is valid
 _WIDER = {pa.uint8(): pa.int64(), pa.uint16(): pa.int64(), pa.uint32(): pa.int64(), pa.uint64(): pa.decimal128(20, 0)}
 
 
@@ -35,8 +35,8 @@ class SparkLake:
         """Set where tables are stored, and which person columns are read as the BIGINT of the same bits."""
         self.sessions = Sessions(remote)
         self._sources, self._persons, self._seconds = sources, persons, seconds
-        self._read_as: dict[str, ReadAs] = {}  # of these, since they were tried
-        self._opened: dict[str, object] = {}  # what each table was stored in
+        self._read_as: dict[str, ReadAs] = {}  # person key conversions, determined by `try_persons`
+        self._opened: dict[str, object] = {}  # storage fingerprint of each table when it was first opened
         self._numbers = itertools.count()
 
     def gather(self, text: str, rows: Mapping[str, pa.Table]) -> pa.Table:
@@ -183,5 +183,5 @@ def _handed(session: SparkSession, table: pa.Table) -> Any:  # noqa: ANN401  as 
     """Broadcast a local table; unsigned integers, which Spark lacks, become wider ones."""
     columns: list[Any] = [column.cast(_WIDER.get(column.type, column.type)) for column in table.columns]
     plain = pa.table(columns, names=table.column_names)
-    schema = None if plain.num_rows else from_arrow_schema(plain.schema)  # nothing can be told of no rows
+    schema = None if plain.num_rows else from_arrow_schema(plain.schema)  # Spark can't infer a schema without rows
     return session.createDataFrame(plain, schema)

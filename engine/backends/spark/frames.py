@@ -16,7 +16,7 @@ from dialect.functions import quoted_name
 
 # https://spark.apache.org/docs/latest/sql-error-conditions.html#failed_read_file
 OTHERWISE_STORED = "FAILED_READ_FILE.PARQUET_COLUMN_DATA_TYPE_MISMATCH"
-IN_DICTIONARY = "java.lang.UnsupportedOperationException"  # of ParquetDictionary, which has no name of its own
+IN_DICTIONARY = "java.lang.UnsupportedOperationException"  # raised by ParquetDictionary without an error class
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def read_as(session: SparkSession, source: Source, person: str) -> ReadAs:
         fields = [StructField(f.name, LongType() if f.name in kinds else f.dataType, f.nullable) for f in schema.fields]
         as_bits = ReadAs(person, StructType(fields))
         try:
-            as_bits.frame(session, source).agg(expr(f"max({quoted_name(person)})")).toArrow()  # meets every row
+            as_bits.frame(session, source).agg(expr(f"max({quoted_name(person)})")).toArrow()  # reads every row
         except PySparkException as failure:
             if failure.getCondition() != OTHERWISE_STORED and IN_DICTIONARY not in str(failure):
                 raise

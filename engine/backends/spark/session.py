@@ -15,40 +15,40 @@ from pyspark.sql.connect.client.retries import DefaultPolicy
 from pyspark.sql.connect.session import SparkSession
 
 TOKEN = "PASSERSBY_SPARK_TOKEN"  # noqa: S105  the environment variable's name
-# what total forms rest on: https://spark.apache.org/docs/latest/configuration.html#runtime-sql-configuration
+# settings that total forms rely on: https://spark.apache.org/docs/latest/configuration.html#runtime-sql-configuration
 SETTINGS: Mapping[str, str] = {
     "spark.sql.ansi.enabled": "true",
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.decimalOperations.allowPrecisionLoss": "true",
     "spark.sql.groupByOrdinal": "true",
     "spark.sql.variable.substitute": "false",
-    "spark.sql.parser.escapedStringLiterals": "false",  # constants would mean other texts
+    "spark.sql.parser.escapedStringLiterals": "false",  # literals would have another meaning
     "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
-    "spark.sql.files.ignoreCorruptFiles": "false",  # rows would be missing, and nobody told
+    "spark.sql.files.ignoreCorruptFiles": "false",  # rows would be missing silently
     "spark.sql.files.ignoreMissingFiles": "false",
     "spark.sql.execution.arrow.useLargeVarTypes": "false",
-    # nothing is passed over by statistics of many people's rows (engine/backends/proofs.md#unread-rows)
+    # no row group is skipped by statistics over many people's rows (engine/backends/proofs.md#unread-rows)
     "spark.sql.parquet.filterPushdown": "false",
     "spark.sql.orc.filterPushdown": "false",
-    "spark.sql.inMemoryColumnarStorage.partitionPruning": "false",  # of what a cluster keeps in memory
+    "spark.sql.inMemoryColumnarStorage.partitionPruning": "false",  # for tables cached in memory
     "spark.sql.parquet.aggregatePushdown": "false",
     "spark.sql.orc.aggregatePushdown": "false",
-    "spark.sql.optimizer.metadataOnly": "false",  # folders without rows would be groups
-    # a file's days are as they stand there, or by what the file says of itself; else one person's day of 1500 raises
+    "spark.sql.optimizer.metadataOnly": "false",  # partition folders without rows would be groups
+    # dates are read as written, or by the file's own metadata; else one person's date in 1500 raises an error
     "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
     "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
     "spark.sql.avro.datetimeRebaseModeInRead": "CORRECTED",
     "spark.sql.parquet.mergeSchema": "false",
-    "spark.sql.parquet.enableVectorizedReader": "true",  # tells what is stored otherwise from a failure
+    "spark.sql.parquet.enableVectorizedReader": "true",  # gives type mismatches an error class of their own
     "spark.sql.caseSensitive": "false",  # as the catalog names columns
     "spark.sql.ansi.doubleQuotedIdentifiers": "false",
-    "spark.sql.timestampType": "TIMESTAMP_LTZ",  # else TIMESTAMP in a form were another type
-    "spark.sql.icu.caseMappings.enabled": "true",  # what capitals are
+    "spark.sql.timestampType": "TIMESTAMP_LTZ",  # else TIMESTAMP in an expression would be another type
+    "spark.sql.icu.caseMappings.enabled": "true",  # defines upper and lower case
 }
-LEGACY = "spark.sql.legacy."  # how older versions computed: no form rests on it
-RETRIES = 5  # of one message, within half a minute: what is lost for longer is asked anew
+LEGACY = "spark.sql.legacy."  # behaviour of older versions: no total form relies on it
+RETRIES = 5  # of one message, within half a minute; a longer outage needs a new query
 
-logging.getLogger("SQLQueryContextLogger").disabled = True  # it would write Spark's errors, which quote values
+logging.getLogger("SQLQueryContextLogger").disabled = True  # it would log Spark's errors, which quote values
 
 
 class Sessions:
@@ -58,9 +58,9 @@ class Sessions:
         """Set the address of Spark Connect; the first query connects."""
         self._remote = remote
         self._current: SparkSession | None = None
-        self._holds = Counter[SparkSession]()  # questions that run in each, and one for being the current
-        self._making = threading.Lock()  # held while the cluster is asked, half a minute where it is lost
-        self._counting = threading.Lock()  # never held for long: who leaves waits for no cluster
+        self._holds = Counter[SparkSession]()  # running queries of each session, plus one for the current session
+        self._making = threading.Lock()  # held while the cluster is contacted, half a minute if it is unreachable
+        self._counting = threading.Lock()  # held briefly, so that leaving a session never waits for a cluster
 
     @contextmanager
     def entered(self) -> Iterator[SparkSession]:
@@ -100,7 +100,7 @@ class Sessions:
         with self._counting:
             self._holds[session] -= 1
             last = self._holds[session] == 0
-            if self._holds[session] <= 0:  # below: all was closed
+            if self._holds[session] <= 0:  # negative after close()
                 del self._holds[session]
         if last:
             _let_go(session)
@@ -146,7 +146,7 @@ def _connected(remote: str) -> SparkSession:
     """
     token = os.environ.get(TOKEN)
     address = f"{remote.rstrip('/;')}{'/;' if '/;' not in remote else ';'}token={token}" if token else remote
-    # with connections of its own: shared ones to a driver that was lost stay shut for a while after it is back
+    # without shared connections: those to a lost driver stay closed for a while after it is back
     session = _Session(_Connection(address, channelOptions=[("grpc.use_local_subchannel_pool", 1)]))
     session.client.set_retry_policies([DefaultPolicy(max_retries=RETRIES)])
     for name in [name for name in session.conf.getAll if name.startswith(LEGACY) and session.conf.isModifiable(name)]:

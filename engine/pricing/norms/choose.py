@@ -24,16 +24,16 @@ from engine.pricing.norms.histograms import Measured
 from engine.pricing.norms.means import MeanFacts, Narrowed
 from engine.pricing.norms.spread import Spread
 
-MOST_LOST = 0.5  # of a total: for more, the correction itself would be most of the answer
-MISREAD_PERSONS = 0.1  # of what is lost of them: how far a noisy histogram tells it wrongly
-MISREAD = 0.06  # of how unevenly people are cut: how far the spread that is read in a histogram's bins may be wrong
-WITHIN_BINS = 0.005  # the same, how far it is wrong as a rule by how people lie within bins: norms are chosen by this
-UNTOLD = 0.1  # of a squared norm: what is no further from rows that fall by chance is not told from them
-UNLIKE = 0.12  # of how unevenly people are cut: how far groups differ in it, where people prefer some groups
-OF_PERSONS = 0.3  # of what is lost of persons, each of whom counts once in a group: how far groups differ in it
-ALIGNED = 0.4  # of what people's preferences could add up to if all of them preferred the same groups
-UNEVEN = 1.0  # squared coefficient of variation of groups: places differ in size by about as much as their mean
-DEVIATIONS = 3.0  # that are told: nineteen of twenty groups lie within them, as a few are far from the others
+MOST_LOST = 0.5  # share of a total: beyond it, the correction itself would be most of the answer
+MISREAD_PERSONS = 0.1  # relative error of the clipped share of persons, by histogram noise
+MISREAD = 0.06  # cautious relative error of clipping unevenness, by the resolution of histogram bins
+WITHIN_BINS = 0.005  # the same as usually found, used to choose clip bounds
+UNTOLD = 0.1  # share of a squared norm within which a person's rows are indistinguishable from random ones
+UNLIKE = 0.12  # difference between groups, relative to clipping unevenness, where people prefer some groups
+OF_PERSONS = 0.3  # difference between groups, relative to the clipped share of persons, who count once in a group
+ALIGNED = 0.4  # share of the largest joint effect of people's preferences, as if all preferred the same groups
+UNEVEN = 1.0  # squared coefficient of variation of group sizes: about as large as their mean
+DEVIATIONS = 3.0  # reported bound in standard deviations: covers 19 of 20 groups, as a few are far from the others
 
 
 def usual_size(spread: Spread, groups: float) -> float:
@@ -55,19 +55,19 @@ def off_by(spread: Spread, norm: float, groups: float, *, rows: bool, persons: b
     kept = 1 - lost
     cut = np.abs(spread.kept(norm) / kept - 1)
     size = usual_size(spread, groups)
-    uneven = np.maximum(0.0, spread.norms**2 - spread.totals**2 / groups)  # of one person, over the groups
+    uneven = np.maximum(0.0, spread.norms**2 - spread.totals**2 / groups)  # uneven part of each squared norm
     by_chance = math.sqrt(float(spread.people @ (uneven * cut**2)) / groups) / size
-    if persons:  # of who is in which groups a histogram of their number says nothing
+    if persons:  # a histogram of group counts does not show which groups people are in
         return math.hypot(by_chance, OF_PERSONS * lost / kept, MISREAD_PERSONS * lost / kept)
     unevenly = math.sqrt(float((spread.people * spread.totals) @ cut**2) / spread.total)
-    drawn = spread.totals * (1 - 1 / groups) + UNTOLD * spread.norms**2 if rows else 0.0  # by chance alone, or nearly
+    drawn = spread.totals * (1 - 1 / groups) + UNTOLD * spread.norms**2 if rows else 0.0  # rows falling by chance
     preferring = float(spread.people @ (cut * np.sqrt(np.maximum(0.0, uneven - drawn) / groups))) / size
     unlike = min(UNLIKE * unevenly, ALIGNED * preferring)
     misread = math.hypot(WITHIN_BINS * unevenly, spread.mispaired(norm)) if usually else MISREAD * unevenly
     return math.hypot(by_chance, unlike, misread, spread.misread(norm))
 
 
-STEPS = 4  # norms that are tried between a norm and its double
+STEPS = 4  # candidate clip bounds per doubling
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ class Foreseen:
 
     norm: float
     noise: float  # standard deviation
-    bias: float  # of a usual group, by what is cut away; at most 0
-    off: float | None  # of a usual group where that is given back: the standard deviation of what is wrong then
+    bias: float  # expected bias of a usual group; at most 0
+    off: float | None  # standard deviation of the error left by bias correction; None: uncorrected
     chosen: bool
 
 
@@ -86,16 +86,16 @@ class NormFacts:
     """Clip-error model of one query vector: expected noise and clipping bias as a function of clip bound and price."""
 
     spread: Spread
-    groups: float  # over which everybody's contributions are spread
-    moved: float  # how many times C one person moves the vector
-    rows: bool  # rows are counted
-    persons: bool  # persons are counted
-    corrected: bool = False  # the histogram is of just these contributions: what they lose is given back
-    mean: MeanFacts | None = None  # the number is below an average
-    ratio: bool = False  # and in averages alone
-    follows: tuple[int, float] | None = None  # another vector's place, and how many times its C this one has
-    measured: Measured | None = None  # what the histogram is of
-    coarser: bool = False  # of groups in several of which here one person may be: what is cut is not known
+    groups: float  # number of groups over which contributions are spread
+    moved: float  # sensitivity of the vector, in clip bounds
+    rows: bool  # is it a count of rows?
+    persons: bool  # is it a count of persons?
+    corrected: bool = False  # is the bias corrected? the histogram measures exactly these contributions
+    mean: MeanFacts | None = None  # model of the average that the number is part of
+    ratio: bool = False  # is it shown in averages only?
+    follows: tuple[int, float] | None = None  # index of the vector whose clip bound it follows, and the factor
+    measured: Measured | None = None  # subject of the histogram
+    coarser: bool = False  # finer groups than measured: clipping bias is unknown
 
     def in_groups_of(self, size: float) -> NormFacts:
         """Return the same model for usual groups of another size, in the vector's unit."""

@@ -22,8 +22,8 @@ from engine.pricing.norms.means import UNKNOWN_LEAN, Deviations, MeanFacts, devi
 from engine.pricing.norms.spread import Spread, norm_spread
 from engine.pricing.norms.values import peoples_means
 
-CELLS_OF_PRIVATE_KEYS = 50  # rows that a group of private keys is reckoned with, where nothing tells more
-LARGER = 2.5  # times what just reaches the threshold: a usual group of those that do
+CELLS_OF_PRIVATE_KEYS = 50  # assumed rows in a group of private keys, if nothing was measured
+LARGER = 2.5  # size of a usual released group, in thresholds
 
 
 def shown_alone(question: Question) -> tuple[frozenset[int], ...]:
@@ -101,8 +101,8 @@ class _Found(NamedTuple):
 
     spread: Spread
     measured: Measured
-    itself: bool  # just that of what is counted here: of every row of the table, by these keys
-    groups: int | None  # over which they are spread: of the keys that were measured, though a condition leaves fewer
+    itself: bool  # is it measured on exactly what is counted here: every row, by these keys?
+    groups: int | None  # number of groups over which contributions are spread, before conditions
 
     def times(self, factor: float, *, itself: bool) -> _Found:
         """Return the same with every contribution multiplied by a factor."""
@@ -182,7 +182,7 @@ class _Known:
         multiple = multiple_of(vector, self.catalog) if vector.kind is VectorKind.SUM else None
         if multiple is not None:
             origin = None if vector.value is None else vector.value.origin
-            itself = origin is not None and origin.column == multiple[0].name  # and no expression over it
+            itself = origin is not None and origin.column == multiple[0].name
             of_column = self._found(vector, Kind.SUMS, multiple[0].name)
             if of_column is not None:
                 return of_column.times(multiple[1], itself=itself)
@@ -192,7 +192,7 @@ class _Known:
     def _found(self, vector: Vector | None, kind: Kind, column: str | None = None) -> _Found | None:
         """Best measured distribution: by exactly the plan's keys, else by the keys with the smallest mean norm."""
         persons, texts = kind is Kind.PERSONS, {key.text for key in self.plan.keys}
-        # of persons a condition stands for no key: at one place nobody is in more hours than in all
+        # for persons a condition is no key: nobody is in more hours at one place than overall
         parts = own_keys(self.plan) if persons else self._parts
         by_keys = self.calibration.find(self.table, parts, kind, column)
         if persons or (by_keys is not None and texts and texts <= set(by_keys.measured.keys)):
@@ -201,7 +201,7 @@ class _Known:
         others = [(each, frozenset(each.measured.keys) - self._parts) for each in there]
         values = few_values(self.plan, self.table, frozenset[str]().union(*(keys for _, keys in others)))
         bounded = [(each, most) for each, keys in others if (most := most_groups(values, keys)) is not None]
-        finer = [set(each.measured.keys) for each, most in bounded if most == 1]  # by more keys people have less
+        finer = [set(each.measured.keys) for each, most in bounded if most == 1]  # finer partitions have smaller norms
         apart = (pair for pair in bounded if not any(set(pair[0].measured.keys) < keys for keys in finer))
         found = (self._of(each, most, vector) for each, most in apart)
 

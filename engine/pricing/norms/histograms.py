@@ -9,22 +9,22 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Protocol
 
-LOWEST_BIN, HIGHEST_BIN = -40, 40  # of a histogram of sums; squared norms from 2^-40 to 2^41 units
-MOST_BIN = 40  # of a histogram of rows or groups: squared norms up to 2^41
-FARTHEST, NEAREST = -16, -3  # bins of a mean's distance from the nearer end: 2^(bin/2) of the range, below a half of it
-MEAN_BINS = 2 * (NEAREST - FARTHEST + 1)  # from both ends
-LEAN_STEPS = 1024  # whole numbers that one person's mean moves a bin of leans by, at most
+LOWEST_BIN, HIGHEST_BIN = -40, 40  # bins of sums: squared norms from 2^-40 to 2^41 units
+MOST_BIN = 40  # bins of row or group counts: squared norms up to 2^41
+FARTHEST, NEAREST = -16, -3  # bins of a mean's distance from the nearer bound: 2^(bin/2) of the range, below half of it
+MEAN_BINS = 2 * (NEAREST - FARTHEST + 1)  # from both bounds
+LEAN_STEPS = 1024  # sensitivity of a bin of leans: largest integer that one person adds
 
 
 class Kind(StrEnum):
     """Which per-person quantity a calibration histogram counts."""
 
-    ROWS = "rows"  # how many rows in each group
-    PERSONS = "persons"  # 1 in each group with a row: the squared norm is the number of groups
-    SUMS = "sums"  # of a bounded column, in each group
-    CENTRED = "centred"  # of a bounded column less its centre: measured by older versions, and not used any more
-    LEANS = "leans"  # no norm: people's means of such a column, added up over those with as many rows
-    MEANS = "means"  # no norm: how many people have which mean of such a column, by its place between the bounds
+    ROWS = "rows"  # number of rows in each group
+    PERSONS = "persons"  # 1 in each group with a row: the squared norm is the number of groups of a person
+    SUMS = "sums"  # sum of a bounded column in each group
+    CENTRED = "centred"  # sum of a bounded column minus its centre: read from older versions, not used
+    LEANS = "leans"  # no norm: sum of people's means of a bounded column, by number of rows
+    MEANS = "means"  # no norm: number of people by mean of a bounded column, by place between the bounds
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ class Measured:
     """Subject of a calibration histogram: table, group keys, quantity, column and unit."""
 
     table: str
-    keys: tuple[str, ...]  # as the plan calls them; none: one group
+    keys: tuple[str, ...]  # canonical texts of the keys; empty: no keys
     kind: Kind
-    column: str | None = None  # of sums
-    unit: float = 1.0  # norms are counted in it: of sums, the largest magnitude of a value; of means, the range
+    column: str | None = None  # column of sums, leans and means
+    unit: float = 1.0  # unit of norms: for sums the largest magnitude of a value, for means the range
 
     @property
     def bins(self) -> range:
@@ -58,12 +58,12 @@ class Histogram:
     """
 
     measured: Measured
-    counts: tuple[int, ...]  # noisy, of `measured.bins`
-    sigma: float  # scale of the noise on each
+    counts: tuple[int, ...]  # noisy counts of `measured.bins`
+    sigma: float  # noise scale of each count
     window: str
     made_on: date
-    expires_on: date  # from that day on it is not used
-    groups: int | None = None  # that its keys have, where they are public; None too where an older version measured
+    expires_on: date  # expired from this day on
+    groups: int | None = None  # number of public groups of its keys; None: private keys, or an older version
 
     def holds_on(self, day: date) -> bool:
         """Return whether the histogram is valid (not expired) on a day."""

@@ -20,19 +20,19 @@ from engine.pricing.norms.tails import Floats, believed
 from engine.pricing.norms.values import PeoplesMeans
 from engine.pricing.split import OFF_CENTRE
 
-UNKNOWN_LEAN = 0.05  # of the largest magnitude of a value, by unit of ln(rows): where none was measured
-OTHERWISE = 0.01  # of the largest magnitude: how far people with more rows differ in other ways, group by group
-ALIKE = 0.05  # the same, of what people's means were measured to differ by
-SHARES = tuple(2.0 ** (-place / 2) for place in range(13))  # of the sum's norm in C times the largest magnitude
+UNKNOWN_LEAN = 0.05  # assumed slope of means over ln(rows), in largest magnitudes of a value
+OTHERWISE = 0.01  # other differences of people with more rows, by group, in largest magnitudes of a value
+ALIKE = 0.05  # the same, as a share of the measured standard deviation of means
+SHARES = tuple(2.0 ** (-place / 2) for place in range(13))  # clip bound of the sum, in C times the largest magnitude
 
 
 @dataclass(frozen=True, eq=False)
 class Deviations:
     """People's means and norms about the public centre, in units of the largest magnitude of a value."""
 
-    people: Floats  # shares of all
-    means: Floats  # of each kind of people, less the centre
-    sizes: Floats  # at most: the norm of the centred sum over that of the count
+    people: Floats  # shares of people, adding up to 1
+    means: Floats  # means of each kind of people minus the centre
+    sizes: Floats  # largest ratio of a person's norm of the centred sum to that of the count
 
     @property
     def width(self) -> float:
@@ -50,7 +50,7 @@ def deviations(means: PeoplesMeans, centre: float, magnitude: float, spread: Spr
 
     Over several groups a person's sums add up and their random parts average out.
     """
-    within = (means.means - means.lower) * (means.upper - means.means)  # Bhatia and Davis
+    within = (means.means - means.lower) * (means.upper - means.means)  # variance bound of Bhatia and Davis
     alone = min(1.0, float(spread.people @ spread.totals) / float(spread.people @ spread.norms**2))
     sizes = np.sqrt((means.means - centre) ** 2 + alone * within)
     return Deviations(means.people, (means.means - centre) / magnitude, np.minimum(1.0, sizes / magnitude))
@@ -68,12 +68,12 @@ class Narrowed:
 class MeanFacts:
     """Clip-error model of an average: noise and clipping bias as a function of the clip bounds of its count and sum."""
 
-    spread: Spread  # of rows
+    spread: Spread  # distribution of rows
     groups: float
-    moved: float  # how many times C one person moves the count
-    moved_sum: float  # how many times its own C the sum
-    lean: float  # by how much a person's mean changes with ln(rows), in largest magnitudes of a value
-    deviations: Deviations | None = None  # where people's means were measured, and one sum shares the count's factor
+    moved: float  # sensitivity of the count, in clip bounds
+    moved_sum: float  # sensitivity of the sum, in its clip bounds
+    lean: float  # slope of people's means over ln(rows), in largest magnitudes of a value
+    deviations: Deviations | None = None  # measured means; None: unknown, or several sums
 
     @property
     def shares(self) -> tuple[float, ...]:
@@ -104,7 +104,7 @@ class MeanFacts:
         people, means, sizes = self._kinds()
         weights = self.spread.people * self.spread.totals / self.spread.total
         activity = np.log(np.maximum(self.spread.totals, 1.0))
-        longest = np.outer(self.spread.norms, np.maximum(1.0, sizes / share)).ravel()  # in the count's unit
+        longest = np.outer(self.spread.norms, np.maximum(1.0, sizes / share)).ravel()  # per person, in the count's unit
         each = np.outer(weights, people).ravel()
         columns = np.stack([each, each * np.tile(means, len(weights)), each * np.repeat(activity, len(means))])
         kept, squares = _kept(longest, columns, np.asarray(norms, dtype=np.float64))
@@ -114,7 +114,7 @@ class MeanFacts:
         if self.deviations is None:
             return held, np.hypot(self.lean * leaning, OTHERWISE * uneven)
         spread = math.sqrt(max(0.0, float(weights @ activity**2) - float(weights @ activity) ** 2))
-        lean = min(self.lean, self.deviations.width / max(spread, math.ulp(1.0)))  # a covariance is at most that
+        lean = min(self.lean, self.deviations.width / max(spread, math.ulp(1.0)))  # bounds the covariance
         parts = (lean * leaning, moved, ALIKE * self.deviations.width * uneven)
         return held, np.sqrt(sum(part**2 for part in parts))
 
@@ -151,8 +151,8 @@ def lean_of(leans: Histogram | None, rows: Histogram | None) -> float:
     means = np.asarray(leans.counts, dtype=np.float64)[held] / people[held] / LEAN_STEPS
     places = np.asarray(leans.measured.bins, dtype=np.float64)[held] * math.log(2) / 2
     noise = leans.sigma / LEAN_STEPS
-    known = people[held] ** 2 / (noise**2 + people[held])  # of each bin's mean; people differ, each by at most 1
-    weights = known * np.exp(places / 2)  # who has more rows counts for more in an average, and is cut
+    known = people[held] ** 2 / (noise**2 + people[held])  # precision of each bin's mean; people differ by at most 1
+    weights = known * np.exp(places / 2)  # heavier people weigh more in averages, and are clipped
     apart = places - float(weights @ places) / float(weights.sum())
     across = float(weights @ apart**2)
     slope = float(weights @ (apart * means)) / across

@@ -17,9 +17,9 @@ import numpy as np
 from engine.pricing.norms.histograms import Histogram, Kind
 from engine.pricing.norms.tails import CONTINUED, Floats, believed
 
-DISPERSED = 0.24  # standard deviation of ln(total / norm) of people with one norm, where all of it is what they prefer
-KINDS = 7  # of people with one norm, as many of each: how many times their mean total they have
-TIMES = 2  # that mean totals are held against those that were measured; a third time moves them by hardly anything
+DISPERSED = 0.24  # standard deviation of ln(total / norm) among people with one norm who choose their groups
+KINDS = 7  # equally likely kinds of people with one norm, by factor on their mean total
+TIMES = 2  # iterations fitting mean totals to the measured ones; a third changes little
 
 
 def by_rank(people: Floats, norms: Floats, others: Floats, totals: Floats, groups: int | None) -> Floats:
@@ -91,22 +91,22 @@ def _measured(each: Floats, people: Floats, others: Floats, totals: Floats) -> F
     return means
 
 
-POINTS = 4  # of each bin of many norms: a quarter of a doubling of squared norms
-LATTICE = 6  # bins up to which whole squared norms are told apart: 64 to 127 of them
-STEEPEST = 3.0  # of ln(people) by bin
-PAIRED_WITHIN = 0.5  # of what pairing makes of ranks: how far it is wrong as a rule
+POINTS = 4  # points of a bin without integer norms: a quarter of a doubling of squared norms
+LATTICE = 6  # highest bin whose integer squared norms are enumerated: 64 to 127 of them
+STEEPEST = 3.0  # largest slope of ln(people) per bin
+PAIRED_WITHIN = 0.5  # usual relative error of the correction that pairing makes to ranks
 
 
 @dataclass(frozen=True, eq=False)
 class Spread:
     """Contribution distribution: people by norm and total, in the vector's unit; compared by identity, for caches."""
 
-    norms: Floats  # of one person's vector over the groups, rising
-    totals: Floats  # of the same person over all groups together
-    people: Floats  # how many such people one window has
-    told: str  # when it was measured, for people
-    noise: float = 0.0  # standard deviation of how many people a bin is read to have
-    ranked: Floats | None = None  # totals as ranks alone would tell them; None: as `totals`
+    norms: Floats  # L2 norm of one person's vector over the groups, rising
+    totals: Floats  # contribution of the same person over all groups together
+    people: Floats  # number of such people in one privacy window
+    told: str  # source, for display
+    noise: float = 0.0  # standard deviation of the number of people read in a bin
+    ranked: Floats | None = None  # totals by ranks alone; None: equal to `totals`
 
     @property
     def total(self) -> float:
@@ -144,7 +144,7 @@ class Spread:
         correlated.
         """
         shares = self.kept(norm) / (1 - self.lost(norm)) - 1
-        _, places = np.unique(np.floor(2 * np.log2(self.norms) + 1e-9), return_inverse=True)  # of a bin or so
+        _, places = np.unique(np.floor(2 * np.log2(self.norms) + 1e-9), return_inverse=True)  # about one per bin
         people = np.bincount(places, self.people)
         each = np.bincount(places, self.people * self.totals * shares) / people
         hidden = CONTINUED * people < self.noise
@@ -173,14 +173,14 @@ def norm_spread(by_keys: Histogram, in_all: Histogram | None, groups: int | None
         return None
     norms = np.sqrt(squared) * by_keys.measured.unit
     told = f"the calibration of {by_keys.made_on:%Y-%m-%d}"
-    if of_groups:  # in g groups: a norm of the root of g, and a total of g
+    if of_groups:  # a person in g groups has norm sqrt(g) and total g
         return Spread(norms, squared, people, told, by_keys.sigma)
     others, squared_totals = _points(in_all) if in_all is not None else (np.zeros(0), np.zeros(0))
     if by_keys is in_all or in_all is None or others.sum() <= 0:
         return Spread(norms, norms, people, told, by_keys.sigma)
     measured = people, norms, others, np.sqrt(squared_totals) * in_all.measured.unit, groups
     totals = paired(*measured, rows=by_keys.measured.kind is Kind.ROWS)
-    noise = math.hypot(by_keys.sigma, in_all.sigma) / 2  # what is heavy is read from both, each tells half of it
+    noise = math.hypot(by_keys.sigma, in_all.sigma) / 2  # heavy people are read from both histograms, half from each
     return Spread(norms, totals, people, told, noise, by_rank(*measured))
 
 

@@ -17,8 +17,8 @@ from engine.mechanism.release import from_bytes
 from engine.pricing.norms.histograms import Calibration, Calibrations, Histogram, Kind, Measured
 
 TOPIC = "calibration"
-LOOKED_EVERY = 10.0  # seconds
-FORMAT = 1  # of the note
+LOOKED_EVERY = 10.0  # seconds between reloads
+FORMAT = 1  # version of the note's format
 
 
 def calibrations_in(ledger: Ledger, datasets: Iterable[str]) -> Calibrations:

@@ -14,18 +14,18 @@ import numpy.typing as npt
 from dialect.sensitivity import SPREAD
 from engine.pricing.norms.histograms import Histogram, Kind
 
-SURE = 3.5  # times the noise: a bin that holds no more people may hold nobody
-CERTAIN = 6.0  # times the noise: such a bin is believed wherever it lies
-GAP = 2  # bins from one clear bin to the next: what is no more than sure farther off may be noise
-FITTED = 8  # clear bins at most
-FITS = 3.0  # squared errors of a bin, on average: what is farther off is fitted to fewer, as people may be of two kinds
-LOOKED_AT = 12  # bins above these, of noise or not
-MISFIT = 0.15  # of a bin's people: no people are quite log-normal
-SPREAD_GUESS = 0.25  # how far the standard deviation of ln(norm) may well be from the usual one
+SURE = 3.5  # significance of a bin, in sigma: fewer people may be none
+CERTAIN = 6.0  # significance, in sigma, of a bin far from the others
+GAP = 2  # largest distance between connected significant bins
+FITTED = 8  # most bins that a tail is fitted to
+FITS = 3.0  # mean squared error of a good fit; worse ones use fewer bins, as people may be of two kinds
+LOOKED_AT = 12  # bins above the significant ones that are fitted too
+MISFIT = 0.15  # relative misfit of a bin: no population is exactly log-normal
+SPREAD_GUESS = 0.25  # prior deviation of the log-normal's standard deviation from SPREAD
 SPREADS = np.arange(0.5, 2.01, 0.05)
-CONTINUED = 0.35  # of the people in a bin: how far a tail that continues from the bins before it may be wrong
-LEAST_PEOPLE = 0.5  # beyond a norm: fewer are nobody
-OF_A_BIN = math.log(2) / 2  # of ln(norm)
+CONTINUED = 0.35  # relative error of the extrapolated tail
+LEAST_PEOPLE = 0.5  # fewer people than this beyond a norm count as none
+OF_A_BIN = math.log(2) / 2  # width of a bin in ln(norm)
 Floats = npt.NDArray[np.float64]
 
 
@@ -40,7 +40,7 @@ def believed(histogram: Histogram) -> Floats:
     first, last = _reach(beside, int(min(certain)), -1), _reach(beside, int(max(certain)), 1)
     seen = np.maximum(counts, 0.0)
     seen[:first] = 0.0
-    root = 0.5 if histogram.measured.kind is Kind.PERSONS else 1.0  # a norm is the root of a number there
+    root = 0.5 if histogram.measured.kind is Kind.PERSONS else 1.0  # the norm is the root of a count there
     tail = _tail(counts, histogram.sigma, max(fullest, last - FITTED + 1), last, root)
     seen[last + 1 :] = _weighed(tail, counts[last + 1 :], histogram.sigma)
     return seen
@@ -66,7 +66,7 @@ def _tail(counts: Floats, sigma: float, first: int, last: int, root: float) -> F
     """People above the last significant bin, by the log-normal that fits the largest usable run of bins."""
     for begin in range(first, last + 1):
         above, missed = _fitted(counts, sigma, begin, last, root)
-        if missed <= FITS or root < 1:  # a number of groups has an end, to which no law fits
+        if missed <= FITS or root < 1:  # the number of groups is bounded, which no law fits
             break
     beyond = np.cumsum(above[::-1])[::-1]
     return np.where(beyond < LEAST_PEOPLE, 0.0, above)

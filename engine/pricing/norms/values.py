@@ -18,11 +18,11 @@ from dialect.catalog import Catalog, Column, Table
 from engine.pricing.norms.histograms import FARTHEST, NEAREST, Histogram, Kind, Knowing
 from engine.pricing.norms.tails import Floats
 
-CLEAR = 4.5  # sigma: an empty bin is taken for one that is held in one of 10,000 histograms
-FALLS = 0.5  # of a bin that is not clear of the noise: at most so many times the people of the one beside it
-FINEST = 1024  # parts of the range to which a centre is rounded
-MOST = 0.9  # of people: how far these are from a centre decides what noise a sum about it needs
-_CATALOGS = 4  # that are kept
+CLEAR = 4.5  # significance in sigma: one empty bin in 10,000 histograms passes
+FALLS = 0.5  # largest ratio of an insignificant bin to its neighbour
+FINEST = 1024  # resolution of a centre: parts of the range
+MOST = 0.9  # share of people whose distance from the centre decides the noise of a sum
+_CATALOGS = 4  # cached catalogs
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,11 +30,11 @@ class PeoplesMeans:
     """Distribution of per-person means of a column, in its unit."""
 
     means: Floats  # rising
-    people: Floats  # shares of all, which add up to 1
+    people: Floats  # shares of people, adding up to 1
     lower: float  # the column's bounds
     upper: float
 
-    centre: float  # about which averages of it need least noise
+    centre: float  # public centre of least noise for averages
 
 
 def peoples_means(histogram: Histogram | None, column: Column) -> PeoplesMeans | None:
