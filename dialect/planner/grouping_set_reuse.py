@@ -146,7 +146,7 @@ def _names(keys: tuple[Field, ...]) -> str:
 
 def _chosen(boundary: Boundary, reading: Reading) -> Mapping[Set, Set]:
     """Choose which grouping sets to roll up, and from which finer set each."""
-    assert boundary.among is not None  # noqa: S101  the caller asks
+    assert boundary.among is not None  # noqa: S101  the caller checks
     sets = {frozenset(keys): keys for keys in boundary.among.sets}
     if not 1 < len(sets) <= MOST_SETS or not boundary.measures or not all(map(_may_add_up, boundary.measures)):
         return {}

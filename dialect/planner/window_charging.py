@@ -118,7 +118,7 @@ class Rows:
 
 def timed(relation: Relation, stretch: Stretch, reading: Reading, said: Said, among: Iterable[date] = ()) -> Rows:
     """Restrict a scan to the windows that its rows can lie in, or to the given ones."""
-    assert isinstance(relation.operator, Scan)  # noqa: S101  the caller asks
+    assert isinstance(relation.operator, Scan)  # noqa: S101  the caller checks
     clock = clock_of(relation.operator.table, relation.operator.fields)
     if clock is None:
         return Rows(relation)
@@ -400,7 +400,7 @@ def _cut_over_all(source: PerPerson) -> PerPerson:
 
 
 def _touched(rows: Rows, derived: frozenset[str], dataset: Dataset) -> Touched:
-    assert dataset.stretch is not None  # noqa: S101  the caller asks
+    assert dataset.stretch is not None  # noqa: S101  the caller checks
     own = {window_name(dataset.stretch.window, begin) for begin in rows.begins}
     together = own | derived
     together |= _static(rows)

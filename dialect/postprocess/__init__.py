@@ -1,6 +1,6 @@
-"""What stands above releases: noise propagation through expressions, unstable ratios, rounding, intervals.
+"""Post-processing of releases: noise propagation, unstable ratios, display rounding and interval functions.
 
-A query over releases -> the linear form of each column in noisy vectors.
+A query over releases -> the linear form of each column in noisy query vectors.
 
 Modules, each before those that import it:
 

@@ -1,4 +1,7 @@
-"""How far a shown whole number may lie from the noisy one: functions round, and so do counts made in parts of one."""
+"""Display rounding: how far a shown whole number may lie from the noisy number it was rounded from.
+
+Functions such as ROUND move a number, and so does the rounding of counts with fractional grains.
+"""
 
 from __future__ import annotations
 
@@ -12,29 +15,29 @@ from dialect.catalog.model import SqlType
 from dialect.functions.registry import function
 
 HALF = 0.5
-_MOST_DIGITS = 300  # powers of ten that are floats
+_MOST_DIGITS = 300  # powers of ten up to here are finite floats
 
 
 @dataclass(frozen=True)
 class Rounding:
-    """A limit of the distance, in the unit of what is shown."""
+    """Upper bound on the rounding distance, in the unit of the shown number."""
 
     by_functions: float = 0.0
-    by_release: Mapping[str, float] = field(default_factory=dict)  # raw field id -> where that number has parts
+    by_release: Mapping[str, float] = field(default_factory=dict)  # raw field id -> distance if in fractional grains
 
     def most(self, parted: Collection[str]) -> float:
-        """Give the limit where the raw noisy numbers named have parts of a unit."""
+        """Return the bound, given the raw noisy numbers that have fractional grains."""
         return self.by_functions + sum(most for raw, most in self.by_release.items() if raw in parted)
 
     def plus(self, other: Rounding) -> Rounding:
-        """Give the limit for a sum or a difference."""
+        """Return the bound for a sum or difference."""
         both = dict(self.by_release)
         for raw, most in other.by_release.items():
             both[raw] = both.get(raw, 0.0) + most
         return Rounding(self.by_functions + other.by_functions, both)
 
     def times(self, weight: float) -> Rounding:
-        """Give the limit for a multiple."""
+        """Return the bound for a multiple."""
         scaled = {raw: most * abs(weight) for raw, most in self.by_release.items()}
         return Rounding(self.by_functions * abs(weight), scaled)
 
@@ -43,13 +46,13 @@ NOTHING = Rounding()
 
 
 def rounding(question: Question) -> tuple[Rounding | None, ...]:
-    """Limit the distance of every shown column; None where keys or public columns decide it."""
+    """Bound the rounding distance of every output column; None if it depends on keys or public columns."""
     known = rounded_outputs(question)
     return tuple(moved(expand(Ref(shown.field)), known) for shown in question.columns)
 
 
 def rounded_outputs(question: Question) -> dict[Field, Rounding | None]:
-    """Find the released numbers that are rounded before anything is done with them; None of sums over them."""
+    """Map released numbers to their rounding before use; None for sums over them."""
     unknown = [made.field for made in question.sums] + [made.field for made in question.gathered]
     return {**dict(_rounded_outputs(question)), **dict.fromkeys(unknown)}
 
@@ -66,7 +69,7 @@ def _rounded_outputs(question: Question) -> Iterator[tuple[Field, Rounding]]:
 
 
 def moved(expr: Expr, known: Mapping[Field, Rounding | None]) -> Rounding | None:
-    """Limit the distance of an expression; None where keys or public columns decide it."""
+    """Bound the rounding distance of an expression; None if it depends on keys or public columns."""
     if isinstance(expr, Ref):
         return known.get(expr.field, NOTHING)
     if not isinstance(expr, Call):
@@ -88,12 +91,12 @@ def moved(expr: Expr, known: Mapping[Field, Rounding | None]) -> Rounding | None
 
 
 def _step(call: Call) -> float:
-    """Give half of the step that a function rounds to."""
-    last = call.arguments[-1]  # of a decimal, the digits behind the point
+    """Return half of the step that a function rounds to."""
+    last = call.arguments[-1]  # number of decimal digits
     digits = last.value if len(call.arguments) > 1 and isinstance(last, Literal) else 0
     whole = call.arguments[0].type is SqlType.BIGINT
     if not isinstance(digits, int) or (whole and digits >= 0):
-        return 0.0  # rounding to NULL digits shows NULL
+        return 0.0  # rounding to NULL digits returns NULL
     return HALF * 10.0 ** max(-_MOST_DIGITS, min(_MOST_DIGITS, -digits))
 
 

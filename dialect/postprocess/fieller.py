@@ -1,4 +1,4 @@
-"""Fieller's interval of a ratio of noisy numbers, written once: for arrays of numbers and for SQL."""
+"""Fieller's confidence interval of a ratio of noisy numbers, generic over arrays and SQL expressions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ Number = TypeVar("Number")
 
 
 class Arithmetic(Protocol[Number]):
-    """Computes with numbers of one kind, arrays or expressions: + - * / abs sqrt greatest, by name."""
+    """Operations + - * / abs sqrt greatest by name, over arrays or expressions."""
 
     def __call__(self, name: str, /, *arguments: Number) -> Number:
         """Compute one operation."""
@@ -37,7 +37,7 @@ def ratio_ends(
     spread = compute("-", v_top, compute("*", compute("*", two, ratio), covariance))
     spread = compute("+", spread, compute("*", compute("*", ratio, ratio), v_bottom))
     less = compute("-", compute("*", v_top, v_bottom), compute("*", covariance, covariance))
-    # never below 0 but for rounding: the ratio itself always solves the inequality
+    # non-negative up to rounding: the ratio itself always solves the inequality
     spread = compute("greatest", compute("-", spread, compute("*", square, less)), zero)
     middle = compute("/", compute("-", ratio, compute("*", square, covariance)), shrink)
     reach = compute("/", compute("*", compute("/", z, compute("abs", bottom)), compute("sqrt", spread)), shrink)

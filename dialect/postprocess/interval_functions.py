@@ -1,6 +1,6 @@
-"""Question -> the same question with every DP_INTERVAL_LOW and DP_INTERVAL_HIGH written out.
+"""Interval functions: DP_INTERVAL_LOW and DP_INTERVAL_HIGH, expanded to expressions over released numbers.
 
-They are the ends that an answer says of a shown number, as columns: the same steps in the same order, in SQL
+They equal the interval ends shown with the answer: the same operations in the same order, in SQL
 (`proofs.md#interval-ends`).
 """
 
@@ -34,26 +34,26 @@ from dialect.postprocess.noise_propagation import (
 
 @dataclass(frozen=True)
 class Reaches:
-    """What half-widths are made of at a question's confidence, by the ids of raw noisy numbers."""
+    """Parameters of interval half-widths at a query's confidence level, by ids of raw noisy numbers."""
 
-    variances: Mapping[str, float]  # in squared units
-    quantile: float  # of the level, on both sides
-    least: float  # the least scale of all noises, in grains; 0: there is none
-    alone: Mapping[str, tuple[float, float]]  # scale and half-width of each number by itself, in grains
-    parted: Collection[str]  # those whose grain is not 1
+    variances: Mapping[str, float]  # in squared units of the number
+    quantile: float  # two-sided normal quantile of the confidence level
+    least: float  # smallest noise scale, in grains; 0: no noise
+    alone: Mapping[str, tuple[float, float]]  # (scale, half-width) of each raw number alone, in grains
+    parted: Collection[str]  # numbers with fractional grains
 
 
 @dataclass(frozen=True)
 class _Ends:
-    """What is known of a question's numbers."""
+    """What is known of a query's numbers: forms, rounding, and interval ends computed by the releases."""
 
     forms: Mapping[Field, Form]
     rounded: Mapping[Field, Rounding | None]
-    said: Mapping[Field, tuple[Field, Field]]  # numbers whose release says their ends
+    said: Mapping[Field, tuple[Field, Field]]  # numbers whose interval ends are computed by the release
     positive: frozenset[Field]
 
     def known(self, argument: Expr, looked_at: tuple[Relation, ...]) -> bool:
-        """Tell whether a number has an interval where these relations are looked at."""
+        """Return whether a number has an interval over the rows of these relations."""
         carried = {f for source in looked_at for f in source.fields}
         said = self.said.get(argument.field) if isinstance(argument, Ref) else None
         if said is not None:
@@ -71,7 +71,7 @@ def _asked(question: Question) -> bool:
 
 
 def check_ends(question: Question) -> None:
-    """Refuse ends of what has no interval; raises Refusal with E_AGG where the question asks for them."""
+    """Refuse interval functions of numbers without an interval; raises Refusal with E_AGG."""
     if not _asked(question):
         return
     known = _ends(question)
@@ -95,7 +95,7 @@ def _refuse_public(relation: Relation) -> None:
 
 
 def refuse_ends(rows: Relation) -> None:
-    """Refuse ends in what is computed from people's rows; raises Refusal with E_AGG."""
+    """Refuse interval functions below a release point; raises Refusal with E_AGG."""
     _refuse(rows, OF_PEOPLE)
 
 
@@ -114,17 +114,17 @@ def _calls(expr: Expr) -> Iterator[Call]:
 
 
 def _caret(call: Call) -> Span | None:
-    """Point at the name of a call, as it stands in the question."""
+    """Return the span of a call's name in the SQL text."""
     return None if call.span is None else Span(call.span.start, call.span.start + len(call.name))
 
 
 def with_ends(question: Question, reaches: Reaches) -> Question:
-    """Write every end out.
+    """Expand every interval function.
 
-    Claim: it equals the end that the answer says of the same number, and costs nothing: post-processing of released
-    numbers and public scales. Symbols: as in engine/mechanism/proofs.md#half_widths, #whole_half_widths and
-    #ratio_interval.
-    Formula: value -+ half-width; for a ratio Fieller's. Source and proof: proofs.md#interval-ends. Raises: nothing.
+    Claim: each equals the end shown with the answer for the same number, at no privacy cost: post-processing of
+    released numbers and public scales. Symbols: as in engine/mechanism/proofs.md#half_widths, #whole_half_widths and
+    #ratio_interval. Formula: value -+ half-width; for a ratio Fieller's. Source and proof: proofs.md#interval-ends.
+    Raises: nothing.
     """
     if not _asked(question):
         return question
@@ -143,7 +143,7 @@ def with_ends(question: Question, reaches: Reaches) -> Question:
 
 @dataclass(frozen=True)
 class _Written:
-    """One end, on its way into SQL."""
+    """Expansion of one interval function."""
 
     known: _Ends
     reaches: Reaches
@@ -152,14 +152,14 @@ class _Written:
     upper: bool
 
     def end(self, expanded: Expr) -> Expr:
-        """Write the end of what is shown, NULL where that is."""
+        """Build the interval end of a number; NULL where the number is."""
         said = self.known.said.get(self.shown.field) if isinstance(self.shown, Ref) else None
         whole = self.shown.type is SqlType.BIGINT
         if said is not None:
             found: Expr = Ref(said[self.upper])
         else:
             form = form_of(expanded, self.known.forms)
-            assert form is not None  # noqa: S101  checked when the question was read
+            assert form is not None  # noqa: S101  check_ends passed
             found = self._ratio(form, whole) if form.denominator is not None else self._linear(form, expanded, whole)
         if whole:
             found = to_bigint(found)
@@ -195,7 +195,7 @@ class _Written:
 
     def _ratio(self, form: Form, whole: bool) -> Expr:
         top, bottom = form.numerator, form.denominator
-        assert bottom is not None  # noqa: S101  the caller asks
+        assert bottom is not None  # noqa: S101  the caller checks
         variances, z = self.variances, _number(self.reaches.quantile)
         clear, ends = _fieller(top, bottom, variances, z, bottom.may_be_negative(self.known.positive))
         found = double("+", form.offset, ends[self.upper])
@@ -206,7 +206,7 @@ class _Written:
 def _fieller(
     top: Linear, bottom: Linear, variances: Variances, z: Expr, signed: bool
 ) -> tuple[Expr, tuple[Expr, Expr]]:
-    """Write the ends of a ratio's interval, and whether its denominator is clear of 0."""
+    """Build the ends of a ratio's interval, and the test that its denominator is clear of 0."""
     v_bottom, below = bottom.variance(variances), bottom.value()
     clear = compared(">", double("abs", below) if signed else below, double("*", z, double("sqrt", v_bottom)))
     spread, shared = (top.variance(variances), v_bottom), top.covariance(bottom, variances)

@@ -1,8 +1,10 @@
-"""Noise propagation: a shown column as offset + numerator / denominator, both linear in raw noisy numbers.
+"""Noise propagation: each output column as offset + numerator / denominator, both linear in raw noisy numbers.
 
-A column has such a form when it is computed row by row from released numbers, keys, public columns and constants by
-sums, differences, products with what is not noisy, and one quotient. Other columns carry no interval. Linear
-combinations give their values, and how far noise can move them.
+A column has such a form if it is computed row by row from released numbers, keys, public columns and constants by sums,
+differences, products with factors free of noise, and at most one quotient. The form gives the variance of the column.
+Other columns have no interval.
+
+    AVG(x) / 60 + 1   ->   1 + (centred sum / 60) / count
 """
 
 from __future__ import annotations
@@ -23,12 +25,12 @@ from dialect.functions.scalar.noise_intervals import is_interval_end
 
 ZERO = Literal(0.0, SqlType.DOUBLE)
 ONE = Literal(1.0, SqlType.DOUBLE)
-Variances = Mapping[str, float | Expr]  # by the ids of noisy numbers; an expression where it differs from row to row
+Variances = Mapping[str, float | Expr]  # by id of the noisy number; an expression if it varies by row
 
 
 @dataclass(frozen=True)
 class Linear:
-    """A constant part and coefficients of raw noisy numbers, or of sums of them.
+    """Linear combination: a constant plus coefficients times raw noisy numbers, or sums of them.
 
     Proof: `dialect/algebra/proofs.md#noise-followed`.
     """
@@ -37,32 +39,32 @@ class Linear:
     terms: tuple[tuple[Field, Expr], ...]
 
     def value(self) -> Expr:
-        """Write its value."""
+        """Build the expression of its value."""
         total = self.constant
         for raw, coefficient in self.terms:
             total = plus(total, times(coefficient, Ref(raw)))
         return total
 
     def may_be_negative(self, positive: frozenset[Field]) -> bool:
-        """Tell whether it may be below 0 when the numbers named are not."""
+        """Return whether the value may be negative, given the raw numbers that never are."""
         weights = [self.constant] + [coefficient for _, coefficient in self.terms]
         weighed = all(isinstance(w, Literal) and isinstance(w.value, int | float) and w.value >= 0 for w in weights)
         return not weighed or any(raw not in positive for raw, _ in self.terms)
 
     def keeps_shares(self) -> bool:
-        """Tell whether it is off by no larger a share of itself than the numbers in it, none below 0, are of theirs."""
+        """Return whether its relative error is at most the largest relative error of its terms, none negative."""
         scaled = len(self.terms) == 1 and self.constant == ZERO
         return scaled or not self.may_be_negative(frozenset(raw for raw, _ in self.terms))
 
     def variance(self, variances: Variances) -> Expr:
-        """Write a bound of the variance: exact, but where two numbers may or may not hold the same noise."""
+        """Build an upper bound of the variance; exact unless two terms may share noise."""
         total = self.covariance(self, variances)
         for one, other in self._twins(self):
             total = plus(total, _together(one, other, variances))
         return total
 
     def covariance(self, other: Linear, variances: Variances) -> Expr:
-        """Write the covariance with another one, different numbers being independent of each other."""
+        """Build the covariance with another combination; different raw numbers are independent."""
         theirs = dict(other.terms)
         total: Expr = ZERO
         for raw, coefficient in self.terms:
@@ -71,7 +73,7 @@ class Linear:
         return total
 
     def shares_noise(self, other: Linear) -> bool:
-        """Tell whether different numbers of the two may hold one noise: rows of a release that is read twice."""
+        """Return whether different terms of the two may share noise: of a release that is scanned twice."""
         return any(True for _ in self._twins(other))
 
     def _twins(self, other: Linear) -> Iterator[tuple[tuple[Field, Expr], tuple[Field, Expr]]]:
@@ -84,7 +86,7 @@ class Linear:
 
 
 def _of_two_rows(one: Field, other: Field) -> bool:
-    """Tell whether two numbers of one release are of different rows, each row with noise of its own."""
+    """Return whether two numbers of one release provably come from different rows, with independent noise."""
     first, second = one.shifted, other.shifted
     if first is None or second is None:
         moved, still = (second, one) if first is None else (first, other)
@@ -93,7 +95,7 @@ def _of_two_rows(one: Field, other: Field) -> bool:
 
 
 def _together(one: tuple[Field, Expr], other: tuple[Field, Expr], variances: Variances) -> Expr:
-    """Bound what two numbers add to a variance, each pair met both ways: they hold one noise, or different ones."""
+    """Bound the covariance contribution of two terms that may share noise. Each pair is visited in both orders."""
     weights, mine, theirs = times(one[1], other[1]), variances[one[0].id], variances[other[0].id]
     if isinstance(mine, float) and isinstance(theirs, float):
         if isinstance(weights, Literal):
@@ -108,14 +110,14 @@ def _expr(variance: float | Expr) -> Expr:
 
 
 def plus(one: Expr, other: Expr) -> Expr:
-    """Write a sum, leaving zeros out."""
+    """Build a sum without zeros."""
     if one == ZERO:
         return other
     return one if other == ZERO else double("+", one, other)
 
 
 def times(one: Expr, other: Expr) -> Expr:
-    """Write a product, leaving ones and zeros out, and constants multiplied."""
+    """Build a product without ones and zeros, with constants folded."""
     if ZERO in (one, other):
         return ZERO
     if one == ONE:
@@ -133,37 +135,37 @@ def _number(expr: Expr) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-# what carries the noise of its first argument on, but for rounding
+# functions that preserve the noise of their first argument, up to rounding
 _CLEAR = {"to_double", "to_bigint", "round", "to_decimal", "nullif"}
 
 
 @dataclass(frozen=True)
 class Form:
-    """offset + numerator / denominator; no denominator means 1."""
+    """Fractional linear form: offset + numerator / denominator. Without a denominator it is 1."""
 
     offset: Expr
     numerator: Linear
     denominator: Linear | None = None
 
     def whole(self) -> Linear:
-        """Write a form without denominator as one linear part."""
+        """Merge the offset into the numerator, for a form without denominator."""
         return Linear(plus(self.offset, self.numerator.constant), self.numerator.terms)
 
     @property
     def alone(self) -> str | None:
-        """The id of the one raw noisy number that this rests on; None where there are more."""
+        """Id of the only raw noisy number in the form; None if there are several, or a denominator."""
         return self.numerator.terms[0][0].id if len(self.numerator.terms) == 1 and self.denominator is None else None
 
 
 def uncertainty(question: Question) -> tuple[Form | None, ...]:
-    """Find the form of every shown column; None where it has none or is not noisy."""
+    """Return the form of every output column; None for a column without noise or of unknown form."""
     known, positive = forms_by_field(question), never_negative(question)
     carried = set(question.outer.fields)
     return tuple(usable(form_of(expand(Ref(shown.field)), known), carried, positive) for shown in question.columns)
 
 
 def forms_by_field(question: OverReleases) -> dict[Field, Form]:
-    """Give the form of every released number, key and public column that the outer part starts from."""
+    """Return the form of each field that the outer query starts from: outputs, keys and public columns."""
     known = {
         output.field: _of_output(output.formula, release.raw)
         for release in question.releases
@@ -190,7 +192,7 @@ def _of_sum(made: ReleasedSum) -> Form:
 
 
 def all_variances(question: OverReleases, variances: Mapping[str, float]) -> Variances:
-    """Add the variances of sums over released rows: the sum of squared weights times that of each row's noise."""
+    """Add the variances of sums over released rows: the sum of squared weights times the variance per row."""
     found: dict[str, float | Expr] = dict(variances)
     for made in question.sums:
         found |= {total.id: _multiple(squares, variances[raw.id]) for total, squares, raw in made.terms}
@@ -206,7 +208,10 @@ def _multiple(squares: Expr, variance: float) -> float | Expr:
 
 
 def _without_noise(question: OverReleases) -> Iterator[Field]:
-    """Walk the keys of releases and public columns; of anything else, such as a sum of sums, noise is not followed."""
+    """Yield keys of releases and public columns, which are free of noise.
+
+    Other fields, such as sums of sums, have no known form.
+    """
     for release in question.releases:
         yield from release.keys
     waiting: list[Relation] = [question.outer]
@@ -219,7 +224,7 @@ def _without_noise(question: OverReleases) -> Iterator[Field]:
 
 
 def never_negative(question: OverReleases) -> frozenset[Field]:
-    """Find the raw noisy numbers that stand for counts, or for sums of what is never below 0."""
+    """Return the raw noisy numbers whose exact value is never negative: counts, and sums of non-negative values."""
     found: set[Field] = set()
     for release in question.releases:
         if release.histogram is not None:
@@ -243,7 +248,10 @@ def _of_output(formula: CountOf | SumOf | MeanOf, raw: tuple[Field, ...]) -> For
 
 
 def usable(form: Form | None, carried: set[Field], positive: frozenset[Field]) -> Form | None:
-    """Keep a form whose parts are at hand; a ratio of what may share noise only where neither is ever below 0."""
+    """Return the form if its fields are carried and its interval is valid; else None.
+
+    If numerator and denominator may share noise, neither may be negative.
+    """
     if form is None or not form.numerator.terms:
         return None
     if form.denominator is not None and form.numerator.shares_noise(form.denominator):
@@ -256,7 +264,7 @@ def usable(form: Form | None, carried: set[Field], positive: frozenset[Field]) -
 
 
 def form_of(expr: Expr, known: Mapping[Field, Form]) -> Form | None:
-    """Find the form of an expression over fields whose forms are known; None where noise can't be followed."""
+    """Derive the form of an expression from the forms of its fields; None if it is not fractional linear."""
     if isinstance(expr, Ref):
         return known.get(expr.field)
     if all(f in known and _is_constant(known[f]) for f in fields_of(expr)):
@@ -320,13 +328,13 @@ _BINARY = {"+": _sum, "-": _difference, "*": _product, "/": _quotient}
 
 
 def noisy(question: Question) -> tuple[bool, ...]:
-    """Tell which shown columns rest on released numbers: on anything but group keys, public columns and constants."""
+    """Return for each output column whether it depends on released numbers, not only on keys and public columns."""
     keys = {key for release in question.releases for key in release.keys}
     operators = [each.operator for each in all_below(question.outer)]
     sets = (each for each in operators if isinstance(each, SetOperation))
     sides = {made: (left, right) for each in sets for left, right, made in each.columns}
     groups = (each for each in operators if isinstance(each, Group))
-    grouped = {key: key for each in groups for key in each.keys}  # what is known of them; above they are bare
+    grouped = {key: key for each in groups for key in each.keys}  # keys as they are below the GROUP BY
 
     def is_noisy(field: Field) -> bool:
         read = (f for f in _read(expand(Ref(grouped.get(field, field)))) if f not in keys and f.public is None)
@@ -341,7 +349,7 @@ def noisy(question: Question) -> tuple[bool, ...]:
 
 
 def _read(expr: Expr) -> Iterator[Field]:
-    """Walk the fields that an expression reads; ends of intervals are no numbers with noise of their own."""
+    """Yield the fields that an expression reads, except inside interval functions."""
     waiting = [expr]
     while waiting:
         part = waiting.pop()

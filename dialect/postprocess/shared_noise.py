@@ -1,4 +1,4 @@
-"""Releases that are made of the same held one -> their numbers say that they may share noise."""
+"""Shared noise: releases derived from one stored release are marked as possibly correlated."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from dialect.algebra.formulas import Gathered, NoisyTerm, ReleasedSum
 from dialect.algebra.release_plan import Question
 
 HELD = "held"
-Parts = Mapping[tuple[int, int], int]  # (plan, vector) -> which noise it may share with others of the same number
+Parts = Mapping[tuple[int, int], int]  # (plan, vector) -> id of the noise it may share
 
 
 def sharing_noise(question: Question, parts: Parts) -> Question:
-    """Let numbers of a question that may share noise have one origin, by which their widths are bounded.
+    """Mark raw numbers that may share noise by a common origin, so that variances bound their correlation.
 
-    Claim: variances that are computed from it are at least those of numbers that share noise with weights not below 0.
-    Symbols: `parts` = one number for all vectors that share some. Raises: nothing. Proof: proofs.md#shared-noise
+    Claim: computed variances are at least those of numbers that share noise with non-negative weights. Symbols:
+    `parts` = one number for all vectors that share noise. Raises: nothing. Proof: proofs.md#shared-noise
     """
     if not parts:
         return question

@@ -1,6 +1,6 @@
-"""Unstable ratios: a ratio is NULL where its noisy denominator may be 0 within its noise.
+"""Unstable ratios: a ratio is NULL if its noisy denominator may be 0 within its noise.
 
-It is NULL where it arises, so that ORDER BY, HAVING, COALESCE and aggregates see what the analyst sees.
+It is NULL where it is computed, so that ORDER BY, HAVING, COALESCE and aggregates see the same value as the analyst.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class _Guard:
     quantile: float
 
     def expr(self, expr: Expr, sources: tuple[Relation, ...]) -> Expr:
-        """Guard the divisions of an expression over rows of one relation, or of two, the innermost first."""
+        """Guard every division in an expression over the rows of one or two relations, innermost first."""
         inner = rebuild(expr, lambda part: self.expr(part, sources))
         if not (isinstance(expr, Call) and isinstance(inner, Call) and expr.name == "/"):
             return inner
@@ -44,7 +44,7 @@ class _Guard:
         return replace(inner, arguments=(top, Case(((clear, bottom),), NULL, bottom.type)))
 
     def _clear(self, denominator: Expr) -> Expr | None:
-        """Write the test that a denominator is clear of 0; None where no noise is known to be in it."""
+        """Build the test that a denominator is clear of 0; None if it is free of noise or of unknown form."""
         form = form_of(denominator, self.known)
         if form is None or form.denominator is not None or not form.numerator.terms:
             return None
@@ -57,7 +57,7 @@ class _Guard:
 
 
 def guarded(question: Question, variances: Mapping[str, float], quantile: float) -> Question:
-    """Make weak ratios NULL; `quantile` is that of the intervals' level, `variances` are by raw field id.
+    """Replace unstable ratios by NULL; `quantile` is of the confidence level, `variances` are by raw field id.
 
     Claim: a ratio is NULL exactly where its interval at the level would be unbounded: denominator <= quantile * its
     standard deviation (in magnitude where it may be negative). Post-processing of released numbers. Source: as

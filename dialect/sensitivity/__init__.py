@@ -1,6 +1,6 @@
-"""Contribution bounding: which rule and clip bound each vector has, and why; codegen/contribution writes it.
+"""Contribution bounding: which clip rule and clip bound each query vector has, and why.
 
-PrivatePlan and norms of the catalog -> Bounding.
+PrivatePlan and the catalog's clip bounds -> Bounding; `codegen/contribution` writes it as SQL.
 
 Modules, each before those that import it:
 

@@ -1,11 +1,10 @@
-"""Contribution bounding: for every query vector one rule, one clip bound, and the reason.
+"""Contribution bounding: a clip rule, a clip bound, and the reason, for every query vector.
 
-Proof: `dialect/algebra/proofs.md#bound`. Only public facts are looked at: the plan, the catalog, the number of public
-keys. No row, no count of rows. A tuned clip bound, chosen from what is publicly known of people, takes the place of
-the declared one.
+Proof: `dialect/algebra/proofs.md#bound`. Decided from public facts alone: the plan, the catalog, the number of public
+keys. A tuned clip bound, chosen from public calibration, replaces the declared one.
 
-Expected clipping bias follows from the declared share of people within a clip bound. It rests on one observation that
-many published data sets share: what one person contributes is about log-normal, with a standard deviation of the
+Expected clipping bias follows from the declared share of people within the clip bound. It rests on an observation
+shared by many published data sets: per-person contributions are about log-normal, with a standard deviation of the
 logarithm near 1.2.
 """
 
@@ -25,10 +24,10 @@ SPREAD = 1.2  # standard deviation of ln(contribution): 1.1 to 1.6 in bicycle tr
 
 
 def predicted_bias(covers: float) -> float:
-    """Predict the relative error of a total whose contributions are cut at the `covers` quantile; never above 0.
+    """Predict the relative clipping bias of a total whose contributions are clipped at the `covers` quantile.
 
     Claim: for log-normal contributions X with sd(ln X) = s and P[X <= C] = `covers`, clipping at C changes the total
-    by the returned share. A prediction and no bound: another distribution loses another share.
+    by the returned share, which is never positive. A prediction, not a bound: other distributions lose other shares.
     Formula: -(Phi(s - z) - exp(z s - s^2 / 2) Phi(-z)), z = Phi^-1(covers), s = 1.2.
     Raises: ValueError unless 0 < covers < 1. Proof: proofs.md#predicted-bias
     """
@@ -41,24 +40,24 @@ def predicted_bias(covers: float) -> float:
 
 @dataclass(frozen=True)
 class ChosenNorm:
-    """A norm C for one vector; whichever it is, the promise holds, and a good one loses little."""
+    """Tuned clip bound of one vector. Privacy holds for any value; a good one has little clipping bias."""
 
-    norm: float  # in the vector's unit
-    predicted_bias: float | None  # expected relative error of a total by what is cut, at most 0; None: unknown
-    why: str  # what it was chosen from, and at what it aims
-    kept: float = 1.0  # released numbers are divided by this share of them that is expected to be left
-    bias_within: float | None = None  # how far a number may be off by cutting, in 19 of 20 groups; as VectorBound's
+    norm: float  # L2, in the vector's unit
+    predicted_bias: float | None  # expected relative clipping bias of a total, at most 0; None: unknown
+    why: str  # what it was tuned on, and for which target
+    kept: float = 1.0  # expected share after clipping; released numbers are divided by it
+    bias_within: float | None = None  # bound on the clipping bias in 19 of 20 groups, as in VectorBound
 
 
-LARGEST_NORM_BITS = 27  # C in grains stays below 2^27, so that squares of capped sums fit 64 bits
-_MOST_BITS = 60  # finer or coarser grains than 2^-60 and 2^60 serve nobody
-SCALED_BITS = 20  # after scaling, C is at least 2^20 released grains: truncation is a millionth of C
+LARGEST_NORM_BITS = 27  # clip bounds stay below 2^27 grains, so that squares of clipped sums fit 64 bits
+_MOST_BITS = 60  # grains are between 2^-60 and 2^60
+SCALED_BITS = 20  # a scaled clip bound has at least 2^20 released grains: truncation costs a millionth
 
 
 def bound(
     plan: PrivatePlan, catalog: Catalog, key_count: int | None, chosen: Sequence[ChosenNorm | None] = ()
 ) -> Bounding:
-    """Decide how every vector of a plan is kept within its norm, and why; `chosen` norms replace the declared ones."""
+    """Choose the clip rule and clip bound of every vector of a plan; `chosen` tuned bounds replace declared ones."""
     max_groups = _max_groups(plan, catalog, key_count)
     norms = chosen or (None,) * len(plan.vectors)
     pairs_of_norms = zip(plan.vectors, norms, strict=True)
@@ -70,9 +69,9 @@ def bound(
 
 
 def _max_groups(plan: PrivatePlan, catalog: Catalog, key_count: int | None) -> int | None:
-    """Choose L0, the asked or declared number of groups, unless a person is in no more by construction.
+    """Choose the L0 bound, stated or declared; None if a person cannot be in more groups by construction.
 
-    Of a list without a known length, as of released keys, nothing says that a person is in no more.
+    If the number of keys is unknown, as for released keys, a stated bound always applies.
     """
     asked = min((n for n in (plan.limits.max_groups, plan.limits.max_rows) if n is not None), default=None)
     if plan.key_set is None:
@@ -107,7 +106,7 @@ def _one(
 
 
 def _weighed(max_groups: int) -> VectorBound:
-    """Let each person weigh as much in all groups together: 1 in one group, 1 / sqrt(k) in each of k groups."""
+    """Bound the count of persons for partition selection: a person in k groups adds 1 / sqrt(k) to each."""
     if max_groups == 1:
         return _in_groups(Rule.CHOOSE, 1, "keys are private: one unit in at most 1 group, chosen by hash")
     why = f"keys are private: a person weighs 1 / sqrt(k) in each of k groups, at most {max_groups}, chosen by hash"
@@ -120,7 +119,7 @@ def _declared_bias(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float
 
 
 def _cut(plan: PrivatePlan, vector: Vector, norm: float, bias: float | None, chosen: ChosenNorm | None) -> VectorBound:
-    """Clamp or scale to a norm that nothing proves."""
+    """Clip to a bound that nothing proves: clamp the one number of a person, or scale all of them."""
     source = "" if chosen is None else f", {chosen.why}"
     rule, why = Rule.SCALE, f"each person's numbers over all groups are scaled to a norm of {norm:g}{source}"
     if is_single(plan):
@@ -133,7 +132,10 @@ def _given_back(bound: VectorBound, chosen: ChosenNorm | VectorBound | None) -> 
 
 
 def _replaced(plan: PrivatePlan, vector: Vector, bound: VectorBound) -> VectorBound:
-    """Let one bounded vector of a person take another one's place, as it may where windows cross."""
+    """Compute the sensitivity under replacement, for plans that cross privacy windows.
+
+    Removing one person's rows of a window may replace the person's bounded vector by another one.
+    """
     if not _never_negative(vector):
         why = (
             f"{bound.why}; windows cross, so one vector of a person may stand for another: twice that, as it is signed"
@@ -142,7 +144,7 @@ def _replaced(plan: PrivatePlan, vector: Vector, bound: VectorBound) -> VectorBo
     if not plan.keys:
         why = f"{bound.why}; windows cross, and one number of a person that is never below 0 may stand for another"
         return replace(bound, why=why)
-    finer = max(0, SCALED_BITS + 1 - bound.sensitivity.bit_length())  # so that rounding the root up costs nothing
+    finer = max(0, SCALED_BITS + 1 - bound.sensitivity.bit_length())  # makes rounding up the root negligible
     squared = 2 * (bound.sensitivity << finer) ** 2
     why = f"{bound.why}; windows cross, so one vector of a person may stand for another: the root of 2 times that"
     return replace(
@@ -155,20 +157,24 @@ def _replaced(plan: PrivatePlan, vector: Vector, bound: VectorBound) -> VectorBo
 
 
 def _never_negative(vector: Vector) -> bool:
-    """Tell whether no number of a person is below 0; of what is centred, after that."""
+    """Return whether no number of a person is negative, after centring."""
     if not vector.summed:
         return True
     if vector.part is not None:
         return vector.part.lower >= 0
     factor = vector.factor
-    if factor is not None:  # a square is not
+    if factor is not None:  # a product of a value with itself is never negative
         same = (vector.value, vector.lower, vector.upper, vector.centre)
         return (factor.value, factor.lower, factor.upper, factor.centre) == same
     return vector.lower >= vector.centre
 
 
 def _proved(plan: PrivatePlan, vector: Vector, groups: int | None) -> tuple[float | int | None, str]:
-    """Prove a limit of one person's norm without any clipping: the norm, or whole groups of one unit each, or None."""
+    """Prove a bound on a person's L2 norm that needs no clipping.
+
+    Returns a norm as a float, or as an int the number of groups with at most 1 in each; None if nothing is proved. With
+    it, the reason.
+    """
     if groups is not None and plan.limits.max_rows is not None:
         groups = min(groups, plan.limits.max_rows)  # a row is in one group
     if vector.kind is VectorKind.PERSONS:
@@ -184,7 +190,7 @@ def _proved(plan: PrivatePlan, vector: Vector, groups: int | None) -> tuple[floa
 
 
 def value_bits(vector: Vector, norm: float) -> int:
-    """Choose grains so that C is at most 2^27 of them; counts are whole, and whole values are not cut finer than 1."""
+    """Choose the grain 2^-bits of a vector: the clip bound has at most 2^27 grains, and integers whole grains."""
     if not vector.summed:
         return 0
     largest = norm if vector.part is not None else max(norm, vector.magnitude)
@@ -193,7 +199,7 @@ def value_bits(vector: Vector, norm: float) -> int:
 
 
 def _within(vector: Vector, rows: int, why: str) -> VectorBound:
-    """Bound some rows by their number times what one adds: each is rounded to whole grains for itself."""
+    """Bound a limited number of rows by the product with one row's magnitude, each row rounded to whole grains."""
     limit = rows * vector.magnitude
     bits = value_bits(vector, limit)
     grains = rows * math.ceil(vector.magnitude * 2.0**bits)
@@ -201,8 +207,8 @@ def _within(vector: Vector, rows: int, why: str) -> VectorBound:
 
 
 def _of_parts(plan: PrivatePlan, vector: Vector, norm: float, groups: int | None) -> VectorBound:
-    """Bound numbers that are kept between ends in every group, by the number of groups or by scaling."""
-    assert vector.part is not None  # noqa: S101  the caller asks
+    """Bound a vector whose numbers are clamped per group: by the number of groups, or by scaling."""
+    assert vector.part is not None  # noqa: S101  the caller checks
     groups = 1 if is_single(plan) or groups == 0 else groups
     most = max(abs(vector.part.lower), abs(vector.part.upper))
     scaled = groups is None or most * math.sqrt(groups) > norm
@@ -224,7 +230,7 @@ def _of_parts(plan: PrivatePlan, vector: Vector, norm: float, groups: int | None
 def _of_values(
     plan: PrivatePlan, vector: Vector, catalog: Catalog, key_count: int | None, max_groups: int | None
 ) -> VectorBound:
-    """Keep at most m different values in each of at most L0 groups: one person moves each count by m at most."""
+    """Bound a COUNT(DISTINCT): at most m values in each of at most L0 groups, so a person moves each count by <= m."""
     groups = _groups_of_values(plan, vector, catalog, key_count, max_groups)
     values = _values_in_a_group(plan, vector, catalog, groups)
     squared = groups * values * values
@@ -250,7 +256,7 @@ def _groups_of_values(
 
 
 def _values_in_a_group(plan: PrivatePlan, vector: Vector, catalog: Catalog, groups: int) -> int:
-    """Choose m: what the question says, else as many as the catalog reckons with rows, spread over the groups."""
+    """Choose m, the values per group: as stated, else from the declared clip bound of rows over the groups."""
     if plan.one_row_per_person or vector.of_person:
         return 1
     if vector.part is not None:
@@ -263,7 +269,7 @@ def _values_in_a_group(plan: PrivatePlan, vector: Vector, catalog: Catalog, grou
 
 
 def _in_groups(rule: Rule, groups: int, why: str) -> VectorBound:
-    """Bound one unit in each group: the norm is the root of their number, rounded up in its last released place."""
+    """Bound 1 per group in `groups` groups: the clip bound is sqrt(groups), rounded up in its last released place."""
     root = math.isqrt(groups)
     fraction = 0 if root * root == groups else max(0, SCALED_BITS - (root.bit_length() - 1))
     grains = math.isqrt((groups << 2 * fraction) - 1) + 1 if groups > 0 else 1
@@ -271,9 +277,9 @@ def _in_groups(rule: Rule, groups: int, why: str) -> VectorBound:
 
 
 def _limited(rule: Rule, vector: Vector, norm: float, why: str) -> VectorBound:
-    """Clamp or scale to C: a small one that is not whole in value grains is kept in finer released grains."""
+    """Clip to a bound; a small one that is not a whole number of value grains gets finer released grains."""
     bits = value_bits(vector, norm)
-    exact = norm * 2.0**bits  # a power of two rounds nothing
+    exact = norm * 2.0**bits  # exact: a power of two
     whole = min(max(1, math.floor(exact)), LARGEST_PART)
     finer = rule is Rule.SCALE or not exact.is_integer()
     fraction = max(0, SCALED_BITS - whole.bit_length() + 1) if finer else 0
@@ -282,7 +288,7 @@ def _limited(rule: Rule, vector: Vector, norm: float, why: str) -> VectorBound:
 
 
 def _alike(plan: PrivatePlan, bounds: list[VectorBound]) -> list[VectorBound]:
-    """Give vectors that share a factor the rule that makes one: scaling, unless none of them is ever cut."""
+    """Use the scale rule for vectors that share a factor, unless none of them is ever clipped."""
     made = list(bounds)
     for group in {vector.scale_group for vector in plan.vectors}:
         members = [i for i, vector in enumerate(plan.vectors) if vector.scale_group == group]

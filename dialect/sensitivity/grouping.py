@@ -1,7 +1,7 @@
 """Grouping attributes of a plan: its keys and every attribute constant within each group.
 
-The per-group distinct bound is how many values of a declared key one group may hold: few dates in a week, few hours in
-the morning.
+The per-group distinct bound is how many values of a declared key one group can contain: 7 dates in a week, 12 hours in
+a morning.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ _WITHIN_DAYS = frozenset(unit for unit, seconds in SECONDS.items() if seconds <=
 
 
 def parted_by(plan: PrivatePlan, table: str) -> frozenset[str]:
-    """Name the plan's keys, and what of a table has one value in each group, by keys, conditions, public tables.
+    """Return the grouping attributes of a plan, as text: its keys, and what is constant within each of its groups.
 
-    Rows of one value of a column are one group of all by it: a person has no larger norm in them than over all groups.
-    A date that is declared to be that of a time is set where the time is of one day, and parts where its steps do.
+    Of a table's attributes, these are the ones that keys, predicates or public tables fix per group. Rows with one
+    value of an attribute are one group by it, so a person's norm over them is no larger than over all such groups. The
+    date of a time is fixed if the time is restricted to one date, or if a key truncates the time to at most a day.
     """
     facts, keys = plan.source.facts, _same_as_keys(plan)
     fixed = (part for part in spoken_of(facts, table) if how_many(part, facts) == 1)
@@ -40,7 +41,7 @@ def parted_by(plan: PrivatePlan, table: str) -> frozenset[str]:
 
 
 def days_and_times(plan: PrivatePlan, table: str) -> Iterator[tuple[Expr, Expr]]:
-    """Walk the days on which rows of a table happened, each with its time: declared dates of times, and times' own."""
+    """Yield date expressions over a table, each with its time: declared date columns, and casts of times to dates."""
     facts, keys = plan.source.facts, plan.key_exprs
     yield from ((Ref(day), time) for day, time in dates_of(facts) if is_of_table(Ref(day), table))
     times = dict.fromkeys(time for expr in (*facts, *keys) for time in _times_in(expr) if is_of_table(time, table))
@@ -48,7 +49,7 @@ def days_and_times(plan: PrivatePlan, table: str) -> Iterator[tuple[Expr, Expr]]
 
 
 def _times_in(expr: Expr) -> Iterator[Expr]:
-    """Walk the times on a clock of their own that an expression reads."""
+    """Yield the wall-clock times that an expression reads."""
     if isinstance(expr, Ref) or (isinstance(expr, Call) and expr.name == "wall"):
         yield from (expr,) if expr.type is SqlType.TIMESTAMP else ()
     else:
@@ -57,16 +58,16 @@ def _times_in(expr: Expr) -> Iterator[Expr]:
 
 
 def own_keys(plan: PrivatePlan) -> frozenset[str]:
-    """Name the plan's keys, what equals one in every row, and the dates of the days by which it groups."""
+    """Return the plan's keys as text, with everything equal to one in every row, and date columns of grouped days."""
     keys = _same_as_keys(plan)
     dates = (Ref(day) for day, time in dates_of(plan.source.facts) if any(step_of(key, time) == "day" for key in keys))
     return frozenset({*(key.text for key in plan.keys), *map(plain_text, (*keys, *dates))})
 
 
 def told_by(plan: PrivatePlan, table: str) -> Callable[[Collection[str]], bool]:
-    """Give what tells of keys of a table, by their names, whether they tell each of the plan's.
+    """Return a test whether keys of a table, as text, functionally determine every key of the plan.
 
-    Then no group of theirs lies in two of the plan's.
+    If so, no group by those keys lies in two of the plan's groups.
     """
     facts, keys, follows = plan.source.facts, plan.key_exprs, telling(plan.source)
     read = dict.fromkeys(field for expr in (*facts, *keys) for field in fields_of(expr))
@@ -90,9 +91,9 @@ def told_by(plan: PrivatePlan, table: str) -> Callable[[Collection[str]], bool]:
 
 
 def _same_as_keys(plan: PrivatePlan) -> list[Expr]:
-    """List the keys, and what every row that counts has equal to one: a column, and the public one that it meets."""
+    """Return the keys, and expressions equal to one in every row: both sides of an equi-join."""
     found = list(plan.key_exprs)
-    for same in found:  # goes on over what is appended
+    for same in found:  # also iterates over appended expressions
         found += [other for fact in plan.source.facts for other in _equals(fact, same) if other not in found]
     return found
 
@@ -106,7 +107,7 @@ def _equals(fact: Expr, expr: Expr) -> Iterator[Expr]:
 
 
 def is_of_one_day(plan: PrivatePlan, table: str) -> bool:
-    """Tell whether conditions leave rows of one day alone, on which people are in fewer groups than on all."""
+    """Return whether predicates restrict the rows to a single date, where a person is in fewer groups than overall."""
     return any(_on_one_day(time, plan.source.facts) for _, time in days_and_times(plan, table))
 
 
@@ -119,14 +120,14 @@ def _by_day(keys: Sequence[Expr], time: Expr) -> bool:
     return any(step_of(part, time) in _WITHIN_DAYS for key in keys for part in told_parts(key))
 
 
-_MOST_DAYS = 1_100  # that are looked at
-_MOST_STEPS = 200_000  # parts of conditions, on all days
+_MOST_DAYS = 1_100  # most dates to count
+_MOST_STEPS = 200_000  # most evaluated subexpressions over all dates
 
 
 def few_values(plan: PrivatePlan, table: str, texts: Collection[str]) -> dict[str, int]:
-    """Bound the values that columns of a table, or expressions over it, have in one group; of others nothing is known.
+    """Bound how many values each of some columns or expressions of a table has in one group; unknown ones are absent.
 
-    Days are those of a stretch that the question or the catalog says; what public tables leave was counted there.
+    Dates are counted between bounds in the query or the catalog; values joined from public tables are counted there.
     Proof: proofs.md#usual-keys
     """
     facts, found = plan.source.facts, dict[str, int]()
@@ -140,7 +141,7 @@ def few_values(plan: PrivatePlan, table: str, texts: Collection[str]) -> dict[st
 
 
 def _dates(plan: PrivatePlan, table: str) -> Iterator[tuple[Expr, Expr]]:
-    """Walk the days on which rows of a table happened, each with the time of which it is the date, or itself."""
+    """Yield date expressions over a table, each with the time it is the date of; a stored date is its own time."""
     yield from days_and_times(plan, table)
     for field in dict.fromkeys(field for expr in (*plan.source.facts, *plan.key_exprs) for field in fields_of(expr)):
         if field.type is SqlType.DATE and is_of_table(Ref(field), table):
@@ -148,15 +149,16 @@ def _dates(plan: PrivatePlan, table: str) -> Iterator[tuple[Expr, Expr]]:
 
 
 def _most_days(plan: PrivatePlan, day: Expr, time: Expr) -> int | None:
-    """Count days once for all numbers and norms of a plan: nothing is charged for it."""
+    """Return the largest number of dates in one group, computed once per plan; counting has no privacy cost."""
     about = (id(plan.source), plan.keys, day, time)
     if about not in plan.day_counts:
-        plan.day_counts[about] = (plan.source, _days_counted(plan, day, time))  # which keeps the source, and so its id
+        # the source is stored too: while it is alive, no other object has its id
+        plan.day_counts[about] = (plan.source, _days_counted(plan, day, time))
     return plan.day_counts[about][1]
 
 
 def _days_counted(plan: PrivatePlan, day: Expr, time: Expr) -> int | None:
-    """Count the days of each group by what each key is on a day, where it is one thing; of other keys any."""
+    """Count the dates of each group by the keys that are constant on a date, and return the largest count."""
     stretch = _stretch(day, time, plan.source.facts)
     if stretch is None:
         return None
@@ -170,7 +172,7 @@ def _days_counted(plan: PrivatePlan, day: Expr, time: Expr) -> int | None:
 
 
 def _stretch(day: Expr, time: Expr, facts: Sequence[Expr]) -> tuple[date, date] | None:
-    """Find the first and last day that conditions leave, else that the catalog declares."""
+    """Return the first and last date that predicates allow, else those declared in the catalog."""
     said = between(day, facts) or between(time, facts)
     ends = _declared(day, time) if said is None else tuple(end.value for end in said)
     if ends is None:
@@ -180,6 +182,6 @@ def _stretch(day: Expr, time: Expr, facts: Sequence[Expr]) -> tuple[date, date] 
 
 
 def _declared(day: Expr, time: Expr) -> tuple[object, ...] | None:
-    """Find the ends that the catalog declares of a day, or of its time."""
+    """Return the ends of the declared range of a date, or of its time."""
     domains = (field.domain for part in (day, time) for field in fields_of(part))
     return next(((each.lower, each.upper) for each in domains if isinstance(each, ValueRange)), None)

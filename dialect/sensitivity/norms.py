@@ -1,7 +1,7 @@
-"""Declared clip bounds: which one belongs to a vector, by table, kind of aggregate and usual keys.
+"""Declared clip bounds: which one applies to a vector, by table, aggregate and grouping keys.
 
-Bounds that are declared by keys hold for a plan's own groups under conditions (`proofs.md#usual-keys`). Columns that
-equal a public table's have lists of their values by group, for whoever can count in public tables.
+A clip bound declared for a grouping also holds for a plan that groups more coarsely in certain ways
+(`proofs.md#usual-keys`). Where columns are joined to a public table, their values per group can be counted there.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from dialect.sensitivity.grouping import few_values, is_of_one_day, own_keys, pa
 
 
 def usual_norms(plan: PrivatePlan, table: Table) -> list[NormsByKeys]:
-    """List the declared norms of rows and sums that are also of this plan: of all rows, and by keys that part its rows.
+    """Return the declared clip bounds of rows and sums that apply to a plan: over all rows, and by grouping keys.
 
-    Where at most k groups by such keys lie in one of the plan's, the norm is the root of k times as much.
+    If at most k groups by the declared keys lie in one group of the plan, the bound is multiplied by sqrt(k):
 
-    Claim: each of them is true of the plan's own groups if it is of those that it is declared for, where what a
-    person adds to groups has one sign. Proof: proofs.md#usual-keys. Raises: nothing.
+        declared by (hour), GROUP BY part_of_day(ts) with at most 6 hours in each   ->   bound * sqrt(6)
+
+    Claim: each is valid for the plan's own groups if it is for the groups it is declared for, where a person's
+    contributions have one sign. Proof: proofs.md#usual-keys. Raises: nothing.
     """
     norms, parts = table.norms, parted_by(plan, table.name)
     assert norms is not None  # noqa: S101
@@ -38,7 +40,7 @@ def usual_norms(plan: PrivatePlan, table: Table) -> list[NormsByKeys]:
 
 
 def most_groups(values: Mapping[str, int], others: Collection[str]) -> int | None:
-    """Bound how many groups by further keys lie in one of a plan, by the most values of each; None for any number."""
+    """Bound the groups by further keys within one group of a plan, from the values of each key; None if unknown."""
     return math.prod(values[text] for text in others) if values.keys() >= set(others) else None
 
 
@@ -50,17 +52,18 @@ def _times(usual: NormsByKeys, factor: float) -> NormsByKeys:
 
 
 def norm_of_rows(plan: PrivatePlan, table: Table) -> tuple[float, float]:
-    """Find the smallest norm of rows, and the largest share of people of whom it is declared."""
+    """Return the smallest applicable clip bound of rows, with the largest share of people declared to be within it."""
     declared = ((each.rows, -each.covers) for each in usual_norms(plan, table) if each.rows is not None)
     rows, uncovered = min(declared)
     return rows, -uncovered
 
 
 def norm_of_persons(plan: PrivatePlan, table: Table) -> NormsByKeys | None:
-    """Pick the smallest of keys that tell the plan's own, which has no more groups then; else that of most of its keys.
+    """Choose the declared clip bound of group memberships: the smallest whose keys determine the plan's keys.
 
-    Conditions count for nothing here, at one place nobody is in more hours than in all; but for rows of one day what is
-    declared of all is far too much, and that of most of its keys is nearer.
+    Then the plan has no more groups. Otherwise the one that shares most keys with the plan. Predicates are ignored, as
+    a person is in no more groups under them; except for a single date, where the overall bound is far too large and
+    the one with most shared keys is nearer.
     """
     assert table.norms is not None  # noqa: S101
     own, declared, told = own_keys(plan), table.norms.by_keys, told_by(plan, table.name)
@@ -76,12 +79,12 @@ def _keys(usual: NormsByKeys) -> int:
 
 
 def declared_norm(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:
-    """Find C for a vector in its own unit; any value keeps the promise, a good one loses little.
+    """Return the declared clip bound (L2) of a vector, in its unit. Privacy holds for any value.
 
-    What is declared of one window, several that count together hold so many times: of persons, in so many more groups.
+    Windows that are bounded together multiply it by their number; of group memberships, by the square root.
     """
     tables, windows = _widest(plan, catalog), plan.touched.together
-    if vector.kind is VectorKind.PERSONS:  # of all groups of two queries, at most: the root of how many they are
+    if vector.kind is VectorKind.PERSONS:  # group counts of union branches add up, so norms add in squares
         one = math.hypot(*(_declared(plan, vector, table, catalog) for table in _apart(tables)))
         return one * math.sqrt(windows)
     return windows * sum(_declared(plan, vector, table, catalog) for table in tables)
@@ -105,7 +108,7 @@ def _declared(plan: PrivatePlan, vector: Vector, table: Table, catalog: Catalog)
 def _of_product(
     plan: PrivatePlan, vector: Vector, factor: Factor, table: Table, catalog: Catalog, rows: float
 ) -> float:
-    """Derive C of a product from those of its factors: a sum of products is at most a sum times the other's limit."""
+    """Derive the clip bound of a sum of products: at most that of one factor times the other factor's magnitude."""
     one = replace(vector, kind=VectorKind.CENTRED, factor=None)
     other = replace(
         one, value=factor.value, lower=factor.lower, upper=factor.upper, centre=factor.centre,
@@ -117,22 +120,22 @@ def _of_product(
 
 
 def is_single(plan: PrivatePlan) -> bool:
-    """Tell whether every unit is in one group at most, by enforced keys, whatever the data."""
+    """Return whether every privacy unit is in at most one group, by enforced keys."""
     return plan.one_group_per_person or plan.one_row_per_person
 
 
 def leaves_out(plan: PrivatePlan, key_count: int | None) -> bool:
-    """Tell whether a question's own limits leave out rows or groups of people: of how many, nobody said."""
+    """Return whether limits stated in the query drop rows or groups of people, so that the bias is unknown."""
     rows, groups = plan.limits.max_rows, plan.limits.max_groups
     fewer_rows = rows is not None and isinstance(plan.source.operator, Cut)
     return fewer_rows or (groups is not None and not is_single(plan) and (key_count is None or groups < key_count))
 
 
 def limited_norm(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:
-    """Find C where the question may say how many rows or groups of a person count.
+    """Return the clip bound of a vector, adjusted to row and group limits stated in the query.
 
-    A person with r rows is in at most r groups, and no count is above r; a person in g groups has a norm of sqrt(g).
-    A sum's C is the declared one, widened where more rows count than the catalog reckons with.
+    A person with r rows is in at most r groups, and no count exceeds r; a person in g groups has norm sqrt(g). The
+    bound of a sum is the declared one, scaled up if the stated row limit exceeds the declared bound of rows.
     """
     if vector.part is not None:
         persons = limited_norm(plan, replace(vector, kind=VectorKind.PERSONS, part=None), catalog)
@@ -150,13 +153,13 @@ def limited_norm(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:
 
 
 def counted_table(plan: PrivatePlan, catalog: Catalog) -> Table | None:
-    """Find the one declared table whose rows a plan counts; None for several, or for what movement made of one."""
+    """Return the one stored table whose rows a plan counts; None for several, or for derived movement."""
     tables = _widest(plan, catalog)
     return tables[0] if len(tables) == 1 and plan.source.derived is None else None
 
 
 def declared_cover(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float | None:
-    """Find which share of people the steward expects to stay within a vector's norm; None where nobody said that."""
+    """Return the share of people declared to be within a vector's clip bound; None if nothing is declared."""
     covers = [_covered(plan, vector, table, catalog) for table in _widest(plan, catalog)]
     return None if None in covers else min(each for each in covers if each is not None)
 
@@ -167,7 +170,8 @@ def _covered(plan: PrivatePlan, vector: Vector, table: Table, catalog: Catalog) 
         usual = norm_of_persons(plan, table)
         if usual is None:
             return table.norms.covers
-        said = usual.persons is None or told_by(plan, table.name)(usual.keys)  # else of fewer groups than the plan has
+        # keys that do not determine the plan's are declared for fewer groups than the plan has
+        said = usual.persons is None or told_by(plan, table.name)(usual.keys)
         return usual.covers if said else None
     found = multiple_of(vector, catalog) if vector.kind is VectorKind.SUM else None
     summed = None if found is None else _sum_norm(plan, vector, found[0], table)
@@ -175,13 +179,13 @@ def _covered(plan: PrivatePlan, vector: Vector, table: Table, catalog: Catalog) 
 
 
 def declared_max_groups(plan: PrivatePlan, catalog: Catalog) -> int:
-    """Find L0, the number of groups kept per person, or of each person in each window where these are apart."""
+    """Return the declared L0 bound: groups per person, or per person and window if windows are kept apart."""
     one = sum(max(1, table.max_groups_per_person or 1) for table in _apart(_widest(plan, catalog)))
     return one * plan.touched.together
 
 
 def _widest(plan: PrivatePlan, catalog: Catalog) -> list[Table]:
-    """Find the table that one person has most rows of: one for each query whose rows a union gathers."""
+    """Return the table with the most rows per person, one for each branch of a union."""
     return [_widest_of(names, plan.source.derived, catalog) for names in branches(plan.source)]
 
 
@@ -196,17 +200,17 @@ def _widest_of(names: frozenset[str], derived: Table | None, catalog: Catalog) -
 
 
 def _counted(table: Table | None, derived: Table | None) -> Table | None:
-    """Take the norms of stays and trips where a table function made the rows of a table into them."""
+    """Use the clip bounds of stays and trips where a table function derived movement from the rows."""
     if table is None or derived is None or table.name != derived.name or table.movement is None:
         return table
     return replace(table, norms=table.movement.norms or table.norms)
 
 
 def _of_column(plan: PrivatePlan, vector: Vector, table: Table, catalog: Catalog) -> float | None:
-    """Scale a column's declared norm to an expression over that one column: a multiple as it is multiplied.
+    """Scale a column's declared clip bound to an expression over that column, by the ratio of their magnitudes.
 
-    Other expressions keep the column's norm where they only make values smaller, as LEAST does: people who stay
-    below the cut are not changed by it.
+    Expressions that are not multiples keep the column's bound if they only reduce values, as LEAST does: it does not
+    change people below the bound.
     """
     found = multiple_of(vector, catalog)
     norm = None if found is None else _sum_norm(plan, vector, found[0], table)
@@ -214,7 +218,7 @@ def _of_column(plan: PrivatePlan, vector: Vector, table: Table, catalog: Catalog
 
 
 def multiple_of(vector: Vector, catalog: Catalog) -> tuple[Column, float] | None:
-    """Find the one bounded column that a vector's values are made of, and how many times as large they are."""
+    """Return the single bounded column that a vector's values are computed from, and the ratio of their magnitudes."""
     if vector.value is None:
         return None
     expr = expand(Ref(vector.value))
@@ -232,7 +236,7 @@ def multiple_of(vector: Vector, catalog: Catalog) -> tuple[Column, float] | None
         return column, 1.0
     if vector.kind is VectorKind.CENTRED:
         return None
-    wider = _largest(vector.value, vector) / widest  # by the expression alone: WHERE makes no multiple of a column
+    wider = _largest(vector.value, vector) / widest  # from the expression alone, as WHERE does not scale a column
     return column, wider if _is_multiple(expr) else max(1.0, wider)
 
 
@@ -253,9 +257,9 @@ def _is_multiple(expr: Expr) -> bool:
 
 
 def _sum_norm(plan: PrivatePlan, vector: Vector, column: Column, table: Table) -> tuple[float, float] | None:
-    """Find the norm of a column's sums, and the share of people of whom it is declared.
+    """Return the declared clip bound of a column's sums, and the share of people within it.
 
-    Of values of one sign it is the smallest; where signs cancel, parts may add up to more than all: that of most keys.
+    For values of one sign, the smallest. With mixed signs, which may cancel, the one declared by most of the keys.
     """
     assert table.norms is not None  # noqa: S101
     in_all, *by_keys = usual_norms(plan, table)
@@ -275,19 +279,19 @@ def _sum_norm(plan: PrivatePlan, vector: Vector, column: Column, table: Table) -
 
 @dataclass(frozen=True)
 class ValuesByGroup:
-    """A public list, each of whose rows is a value once in each group of a plan that may hold it."""
+    """A public relation with one row per value and group of a plan, for counting values per group."""
 
-    text: str  # of the column or expression that norms are declared by
+    text: str  # column or expression that clip bounds are declared by
     relation: Public
-    groups: tuple[Field, ...]  # none: all values are in one group
+    groups: tuple[Field, ...]  # empty: a single group
 
 
 def values_by_group(plan: PrivatePlan, catalog: Catalog, measured: Collection[str] = ()) -> Iterator[ValuesByGroup]:
-    """List the values that a public table's columns, as keys or in conditions, leave of keys by which norms are known.
+    """List, per group, the values of declared grouping keys that are joined from public tables.
 
-    These are the keys of declared norms, and those that are `measured`, as plans call them.
+    `measured` adds grouping keys to those of the declared clip bounds, as text.
 
-    Claim: no group of the plan has rows with more values of `text` than the list has in a group. Proof:
+    Claim: no group of the plan has rows with more values of `text` than the relation has in a group. Proof:
     proofs.md#usual-keys. Raises: nothing.
     """
     table = counted_table(plan, catalog)

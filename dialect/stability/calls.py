@@ -1,6 +1,6 @@
-"""Typed calls: arguments -> one call of the allow-list, types unified, person keys kept out.
+"""Typed function calls: allow-listed, with unified argument types, and without access to person keys.
 
-A call whose arguments have other types than it takes is refused with what may have been meant, as text in its place.
+A call with wrong argument types is refused, with a suggestion of what was probably meant.
 """
 
 from __future__ import annotations
@@ -29,14 +29,17 @@ from dialect.parser.suggestions.foreign_names import FOREIGN_FUNCTIONS
 
 _DAY = re.compile(r"(\d{4}-\d\d-\d\d)[ T]?%")
 _MONTH, _CLOCK = re.compile(r"\d{4}-\d\d-?%"), re.compile(r"\d\d:\d\d(:00)?")
-_SIZES = (("HOUR", 0, 23), ("YEAR", 1900, 2100), ("EPOCH", 10**9, 10**10))  # least and greatest numbers that mean it
+_SIZES = (("HOUR", 0, 23), ("YEAR", 1900, 2100), ("EPOCH", 10**9, 10**10))  # smallest and largest number taken for it
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _NUMBERS = (SqlType.BIGINT, SqlType.DOUBLE)
 _DATES_AND_STAMPS = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.DATE)
 
 
 def instead(arguments: Sequence[Expr], node: exp.Expr) -> Suggestion | None:
-    """Write a comparison with a constant, a LIKE of a day, or a day and a number so that types agree, or None."""
+    """Suggest a rewrite that makes the types agree; None if no rule applies.
+
+    Rules for a comparison with a constant, LIKE of a date, and a date plus a number.
+    """
     sides = [node.this, node.expression] if isinstance(node, exp.Binary) else []
     if len(arguments) != len(sides):
         return None
@@ -71,9 +74,9 @@ def _like(time: exp.Expr, pattern: str) -> str | None:
 
 
 def _of_time(side: exp.Expr, typed: Expr, constant: Expr, written: exp.Expr) -> tuple[exp.Expr, exp.Expr, str] | None:
-    """Find what of a time is compared with a constant of another type: its day, year, hour or seconds, or itself.
+    """Guess which part of a time is compared with a constant of another type: date, year, hour, epoch, or all.
 
-    Returns both sides, and what they compare that the question did not.
+    Returns both sides, and a note of what the rewrite compares.
     """
     if not isinstance(constant, Literal):
         return None
@@ -94,7 +97,7 @@ def _of_time(side: exp.Expr, typed: Expr, constant: Expr, written: exp.Expr) -> 
 
 
 def _numbered_days(node: exp.Add | exp.Sub) -> str:
-    """Count days from one day on: a date that moves by what a row says is not in the dialect, a number is."""
+    """Rewrite a date plus a column as a number of days since 1970-01-01, as dates cannot move by a column."""
     made = node.copy()
     made.set("this", _parsed(f"DATE_DIFF('day', DATE '1970-01-01', {_written(node.this)})"))
     return _written(made)
@@ -108,25 +111,25 @@ def _parsed(text: str) -> exp.Expr:
     return parse_one(text, dialect="duckdb")
 
 
-MAX_SIZE = 4_000  # parts of one typed expression: BETWEEN and CASE x WHEN repeat what they compare
+MAX_SIZE = 4_000  # nodes of one expression; BETWEEN and CASE x WHEN repeat their operand
 MAX_DEPTH = 150
 
 _PERSON_USES = {"is null"}
 _COMPARED = {"=", "<>", "<", "<=", ">", ">=", "in", "is distinct from", "is not distinct from"}
 _MERGED = {"coalesce", "least", "greatest", "nullif"}
 _TIMES = (SqlType.TIME, SqlType.DATE, SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
-_JOINED = {"||", "concat", "concat_ws"}  # numbers and times that stand among text are written out
+_JOINED = {"||", "concat", "concat_ws"}  # functions that cast numbers and times to text
 _WRITTEN = {SqlType.BIGINT, SqlType.DOUBLE, SqlType.BOOLEAN, *_TIMES}
 _OF_INSTANTS = {"epoch", "epoch_ms", "epoch_us", "is null", "wall"}
 _NOW = {"now", "today", "getdate", "sysdate", "get_current_timestamp", "transaction_timestamp"}
-_MISSPELT = 0.8  # share of letters that a name has in common with what it misspells
+_MISSPELT = 0.8  # similarity from which a name counts as misspelt
 _SEE_DOCS = "see docs/functions.md"
 _AGGREGATES = ("avg", "count", "count_if", "max", "median", "min", "quantile_cont", "stddev", "sum", "variance")
 POLYGON_HINT = "within_polygon(lon, lat, the polygon)"
 
 
 def not_allowed(node: exp.Expr) -> Refusal:
-    """Refuse what the parser knows and the allow-list does not."""
+    """Build the refusal of syntax that is parsed but not allowed."""
     if isinstance(node, exp.CurrentDate | exp.CurrentTimestamp | exp.CurrentTime):
         return _of_now(node)
     if isinstance(node, exp.Order):
@@ -164,7 +167,7 @@ def call(name: str, arguments: Sequence[Expr], node: exp.Expr) -> Expr:
 
 
 def unknown_function(name: str, node: exp.Expr) -> Refusal:
-    """Refuse a function that is not there, with the nearest that is."""
+    """Build the refusal of an unknown function, with the nearest known name."""
     if name.removesuffix("()") in _NOW:
         return _of_now(node)
     why = f"The function {called(node)[:40]} is not in the dialect."
@@ -172,7 +175,7 @@ def unknown_function(name: str, node: exp.Expr) -> Refusal:
 
 
 def case(branches: Sequence[tuple[Expr, Expr]], otherwise: Expr, node: exp.Expr) -> Expr:
-    """Make a CASE of one type."""
+    """Build a CASE whose values have one type."""
     values = [*(value for _, value in branches), otherwise]
     _keep_person_out("case", values, node)
     kind, given = alike([wall(value) for value in values], node)
@@ -181,7 +184,7 @@ def case(branches: Sequence[tuple[Expr, Expr]], otherwise: Expr, node: exp.Expr)
 
 
 def wall(argument: Expr) -> Expr:
-    """Read an instant on the clock of its own time zone."""
+    """Convert an instant to the local time of its time zone."""
     if argument.type is not SqlType.TIMESTAMPTZ:
         return argument
     zone = argument.field.time_zone if isinstance(argument, Ref) else None
@@ -189,14 +192,14 @@ def wall(argument: Expr) -> Expr:
 
 
 def is_person(expr: Expr) -> bool:
-    """Tell whether an expression gives the person key itself."""
+    """Return whether an expression is the person key itself."""
     if isinstance(expr, Ref):
         return expr.field.is_person
     return isinstance(expr, Case) and any(is_person(value) for value in case_values(expr))
 
 
 def polygon_refused(node: exp.Expr | None) -> Refusal:
-    """Say what a polygon is for."""
+    """Build the refusal of a polygon used as a value."""
     return refusal(Code.FUNC, "A polygon is no value: places are held against it.", POLYGON_HINT, node)
 
 
@@ -215,7 +218,7 @@ def _limited(expr: Expr, node: exp.Expr) -> Expr:
 
 
 def unclear_tilde(node: exp.Expr) -> Refusal:
-    """Ask for brackets around ~x, of which the parser marks x alone."""
+    """Build the refusal of ~x without parentheses: the parser's span covers x alone."""
     bracketed = f"(~{node.this.sql('duckdb', comments=False)})"
     instead = Suggestion(bracketed, "~ of this alone; DuckDB takes all that follows it")
     refused = refusal(Code.FUNC, "It is not clear where ~ ends.", f"{bracketed}, with brackets", node, instead)
@@ -233,9 +236,9 @@ def _nearest(name: str) -> str:
 
 
 def misspelt(name: str) -> str | None:
-    """Find the function of which a name is a misspelling; a function of another engine is none, however near its name.
+    """Return the known function that a name misspells; None for names of functions in other engines.
 
-    `haversine` and `haversine_m` take their arguments in another order: words that are added make another name.
+    Names with more or fewer words do not count: `haversine` and `haversine_m` take their arguments in another order.
     """
     bare = name.removesuffix("()")[:40]
     if (
@@ -251,7 +254,7 @@ def misspelt(name: str) -> str | None:
 
 
 def _respelt(name: str, node: exp.Expr) -> list[Suggestion]:
-    """Write the call with the nearest name there is."""
+    """Rewrite the call with the nearest known name."""
     near = misspelt(name)
     if near is None or not isinstance(node, exp.Anonymous):
         return []
@@ -260,7 +263,7 @@ def _respelt(name: str, node: exp.Expr) -> list[Suggestion]:
 
 
 def _shown(name: str, node: exp.Expr) -> str:
-    """Name a function or operator as the analyst wrote it."""
+    """Return the name of a function or operator as written in the query."""
     if isinstance(node, exp.Cast):
         return f"CAST AS {node.args['to'].sql('duckdb')[:40]}"
     if isinstance(node, exp.Between):
@@ -301,7 +304,7 @@ def _flattened(name: str, arguments: Sequence[Expr]) -> list[Expr]:
 
 
 def _aligned(name: str, arguments: list[Expr], node: exp.Expr) -> list[Expr]:
-    """Bring text constants to the time type beside them, instants to wall-clock time, and a moved time to the front."""
+    """Coerce arguments: text constants to the compared time type, instants to local time, a time first in a sum."""
     kinds = {argument.type for argument in arguments}
     if name in _COMPARED | _MERGED and kinds & set(_TIMES):
         target = next(kind for kind in reversed(_TIMES) if kind in kinds)
@@ -327,7 +330,7 @@ def _text_as(argument: Expr, target: SqlType, node: exp.Expr) -> Expr:
 
 
 def alike(arguments: Sequence[Expr], node: exp.Expr) -> tuple[SqlType, list[Expr]]:
-    """Find the common type of some values, and convert dates where it is a time; raises Refusal where there is none."""
+    """Unify the types of some values; raises Refusal if they have no common type."""
     kinds = {argument.type for argument in arguments} - {SqlType.NULL}
     if SqlType.POLYGON in kinds:
         raise polygon_refused(node)

@@ -1,7 +1,6 @@
-"""FULL JOIN of people's rows: the LEFT JOIN, and the right rows that met nobody (`proofs.md#full-joins`).
+"""FULL JOIN of private relations: a UNION ALL of the LEFT JOIN and the unmatched right rows (`proofs.md#full-joins`).
 
-Joins of any sort over two relations of any kind start here: one relation results, with what stands in it for the
-fields of both.
+Also the entry point for joins of any kind over two relations.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ from dialect.stability.set_operations import column_of, combined
 def full_join(
     left: PerPerson, right: PerPerson, condition: Expr, node: exp.Join, reading: Reading
 ) -> tuple[Relation, Mapping[str, Field], Field]:
-    """Gather the rows of the LEFT JOIN and those right rows that meet no left row; raises Refusal with E_JOIN.
+    """Build a FULL JOIN as a union of the LEFT JOIN and the anti-joined right side; raises Refusal with E_JOIN.
 
-    Give also what stands for each field of both sides, by its id, and the person of every row.
+    Returns the relation, the output field of each field id of both sides, and the person field of every row.
     """
     if left.kept is not None or right.kept is not None:
         why = "FULL JOIN has no rows for what a public table LEFT JOIN a private one keeps where nobody's row matched."
@@ -48,15 +47,15 @@ def full_join(
 
 @dataclass(frozen=True)
 class Joined:
-    """What a join gives."""
+    """Result of a join."""
 
     relation: Relation
-    standing: Mapping[str, Field]  # id of a field of either side -> what stands for it now
-    person: Field | None = None  # behind FULL JOIN of people's rows: of every row, whichever side it comes from
+    standing: Mapping[str, Field]  # id of a field of either side -> field in the result
+    person: Field | None = None  # after a FULL JOIN of private relations: the person of every row
 
 
 def joined(left: Relation, right: Relation, how: How, condition: Expr, node: exp.Join, reading: Reading) -> Joined:
-    """Join two relations; raises Refusal with E_JOIN."""
+    """Join two relations of any kinds; raises Refusal with E_JOIN."""
     if how == "full" and isinstance(left, PerPerson) and isinstance(right, PerPerson):
         return Joined(*full_join(left, right, condition, node, reading))
     relation = join(left, right, how, condition, node)

@@ -1,8 +1,7 @@
-"""Joins, semi-joins and anti joins: a person's rows meet nothing but that person's own rows and public ones.
+"""Joins, semi-joins and anti joins: private rows are joined to public rows and to rows of the same person only.
 
-Joins: `proofs.md#relation-kinds`. Semi-joins choose people's rows by their own or by public ones
-(`dialect/binder/proofs.md#semi-joins`). An anti join, written as LEFT JOIN and WHERE right IS NULL, keeps the left
-rows that met no right row (`proofs.md#unmet`).
+Joins: `proofs.md#relation-kinds`. Semi-joins filter private rows by private or public ones
+(`dialect/binder/proofs.md#semi-joins`). LEFT JOIN with WHERE right IS NULL is an anti join (`proofs.md#unmet`).
 """
 
 from __future__ import annotations
@@ -34,12 +33,12 @@ from dialect.parser.context import refusal
 from dialect.stability.outer_joins import kept_by, kept_joined, kept_with
 from dialect.stability.row_operators import facts_of, joined_in
 
-_USUALLY_MET = 100  # public rows that meet one row, where neither a primary key nor the question says how many
-_USUALLY_HAD = 10_000  # rows of a person behind such a join: more would only be cut later, at a higher price
+_USUALLY_MET = 100  # assumed public matches per row without a primary key or VALUES
+_USUALLY_HAD = 10_000  # most assumed rows per person after such a join
 
 
 def join(left: Relation, right: Relation, how: How, condition: Expr, node: exp.Expr) -> Relation:
-    """Join two relations; two private ones only on the person key."""
+    """Join two relations; two private ones must equate the person key."""
     if how == "full":
         return _full(left, right, condition, node)
     if isinstance(left, PerPerson) and isinstance(right, PerPerson):
@@ -52,7 +51,7 @@ def join(left: Relation, right: Relation, how: How, condition: Expr, node: exp.E
 
 
 def _full(left: Relation, right: Relation, condition: Expr, node: exp.Expr) -> Relation:
-    """Join so that every row of both sides stays: of people's and others' some would belong to nobody."""
+    """FULL JOIN of relations that are not private; private ones are refused, as some rows would have no person."""
     if isinstance(left, PerPerson) or isinstance(right, PerPerson):
         why = "FULL JOIN keeps rows of both sides, and some of these would belong to no person."
         hint = "LEFT JOIN, or FULL JOIN of two subqueries that each GROUP BY the same keys"
@@ -81,7 +80,7 @@ def _with_public(left: Relation, right: Relation, how: How, condition: Expr, nod
 
 
 def _public_on_the_left(public: Public, person: PerPerson, how: How, condition: Expr, node: exp.Expr) -> PerPerson:
-    """Join as if it were INNER JOIN: of a LEFT JOIN the public rows are kept for the list of keys."""
+    """Join a public left side: LEFT JOIN becomes an inner join, and its preserved rows become the key set."""
     fields = _settled(public, condition) + person.fields
     made = Join(public, person, "inner" if how == "left" else how, condition)
     met = _inner(person, public, made, fields, condition)
@@ -115,14 +114,14 @@ def _inner(person: PerPerson, public: Public, made: Join, fields: tuple[Field, .
 
 
 def _settled(public: Public, condition: Expr) -> tuple[Field, ...]:
-    """Mark public fields that the person determines: joined by equality with something of the person."""
+    """Mark public fields determined by the person: equated with something of the person, or all by a primary key."""
     met = pinned(public, condition, of_person)
     whole = covers_primary_key(public, met)
     return tuple(replace(f, of_person=True) if whole or f in met else f for f in public.fields)
 
 
 def _rows_with(person: PerPerson, public: Public, condition: Expr) -> int:
-    """Reckon with R times the public rows that one row may meet: a guess that costs accuracy only."""
+    """Estimate rows per person of a join with public rows; a wrong guess costs accuracy, not privacy."""
     if meets_one_row(public, condition):
         return person.max_rows
     operator = public.operator
@@ -131,7 +130,7 @@ def _rows_with(person: PerPerson, public: Public, condition: Expr) -> int:
 
 
 def _on_the_person(node: exp.Expr, person: str) -> list[str]:
-    """Write a join of a table on the person key alone."""
+    """Rewrite a join clause to USING the person key alone."""
     if not isinstance(node, exp.Join) or not isinstance(node.this, exp.Table):
         return []
     alias = f" {node.this.alias}" if node.this.alias else ""
@@ -152,7 +151,7 @@ def _of_persons(left: PerPerson, right: PerPerson, how: How, condition: Expr, no
             node,
             *suggested(_on_the_person(node, person), "each row meets those of the same person alone"),
         )
-    # with further conditions, or where the left row may name nobody, a row's partner depends on the row
+    # with further conditions or a nullable left person, matches differ among one person's rows
     alone = len(conjuncts(condition)) == 1 and not met.nullable
     fields, facts = right.fields, left.facts
     if how == "left":
@@ -172,7 +171,7 @@ def _of_persons(left: PerPerson, right: PerPerson, how: How, condition: Expr, no
 
 
 def person_met(left: PerPerson, right: PerPerson, condition: Expr) -> Field | None:
-    """Find the left person key in a top-level conjunct that sets both sides' person keys equal."""
+    """Return the left person key that a top-level equality equates with the right person key; None if none does."""
     for part in conjuncts(condition):
         if not (isinstance(part, Call) and part.name == "="):
             continue
@@ -184,7 +183,7 @@ def person_met(left: PerPerson, right: PerPerson, condition: Expr) -> Field | No
 
 
 def semi_join(left: Relation, right: Relation, condition: Expr, anti: bool, node: exp.Expr) -> Relation:
-    """Keep the left rows that meet a right row, or with `anti` those that meet none; raises Refusal with E_SUBQUERY."""
+    """Keep left rows with a matching right row; with `anti`, those without; raises Refusal with E_SUBQUERY."""
     if isinstance(left, PerPerson) and isinstance(right, PerPerson):
         return _semi_join_persons(left, right, condition, anti, node)
     if isinstance(right, PerPerson):
@@ -218,9 +217,12 @@ def _called(relation: PerPerson) -> str:
 
 
 def unmet(relation: Relation, condition: Expr, node: exp.Expr) -> Relation:
-    """Read a LEFT JOIN as an anti-join where a condition keeps rows in which a right column is NULL that never is.
+    """Rewrite a LEFT JOIN whose right side must be NULL to an anti join.
 
-    Claim: it has the same rows that meet the condition, with the same values. Proof: proofs.md#unmet. Raises: nothing.
+        a LEFT JOIN b USING (person) WHERE b.person IS NULL   ->   a ANTI JOIN b USING (person)
+
+    The tested right column must never be NULL itself. Claim: the rows that satisfy the condition, and their values, are
+    the same. Proof: proofs.md#unmet. Raises: nothing.
     """
     operator = relation.operator
     if not isinstance(relation, PerPerson) or relation.kept is not None or not isinstance(operator, Join):
@@ -241,7 +243,7 @@ def _never_null(relation: Relation) -> frozenset[str]:
 
 
 def _null_in(condition: Expr) -> Iterator[Field]:
-    """Walk the fields that are NULL in every row that meets a condition."""
+    """Yield the fields that are NULL in every row that satisfies a condition."""
     for part in conjuncts(condition):
         if isinstance(part, Call) and part.name == "is null" and isinstance(part.arguments[0], Ref):
             yield part.arguments[0].field

@@ -1,7 +1,7 @@
-"""Public LEFT JOIN PerPerson: the public rows that stay in the answer where nobody's row met them.
+"""Public LEFT JOIN PerPerson: the preserved public rows, which appear in the result without any private row.
 
-Such a join is planned as the inner join, with its public rows remembered here. Rows that only the LEFT JOIN would add,
-all NULL on the private side, are never made: only what they can't move is accepted (`proofs.md#kept-rows`).
+The join is planned as an inner join, with its preserved rows remembered here. Null-extended rows are never generated;
+only expressions and aggregates that they cannot affect are accepted (`proofs.md#kept-rows`).
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ _CARRY_ZERO = {"negative", "to_double", "to_bigint"}
 
 
 def is_public(kept: Kept, expr: Expr) -> bool:
-    """Return whether an expression reads the public rows alone."""
+    """Return whether an expression reads preserved public fields alone."""
     return all(f in kept.rows.fields for f in fields_of(expr))
 
 
 def outcomes(kept: Kept, expr: Expr) -> Outcomes:
-    """Return what an expression can be where nobody's row met the public one."""
+    """Return the possible outcomes of an expression in a null-extended row."""
     if isinstance(expr, Ref):
         return kept.absent.get(expr.field, _ANY)
     if isinstance(expr, Literal):
@@ -54,7 +54,7 @@ def outcomes(kept: Kept, expr: Expr) -> Outcomes:
 
 
 def rejects(kept: Kept, condition: Expr) -> bool:
-    """Return whether a condition is never true where nobody's row met the public one."""
+    """Return whether a condition is never true in a null-extended row."""
     return any(Outcome.TRUE not in outcomes(kept, part) for part in conjuncts(condition))
 
 
@@ -87,7 +87,7 @@ def _of_constant(constant: Literal) -> Outcome:
 
 
 def _test(of: Outcome) -> Callable[[Sequence[Outcomes]], Outcomes]:
-    """IS NULL, IS TRUE, IS FALSE."""
+    """Build the outcome rule of IS NULL, IS TRUE or IS FALSE."""
 
     def rule(parts: Sequence[Outcomes]) -> Outcomes:
         if of not in parts[0]:
@@ -103,7 +103,7 @@ def _negated(parts: Sequence[Outcomes]) -> Outcomes:
 
 
 def _null_with_the_first(parts: Sequence[Outcomes]) -> Outcomes:
-    """IN and NULLIF are NULL where their first argument is."""
+    """Apply the outcome rule of IN and NULLIF: NULL if the first argument is."""
     return _NULL if parts[0] == _NULL else _ANY
 
 
@@ -121,7 +121,7 @@ def _first_that_is(parts: Sequence[Outcomes]) -> Outcomes:
 
 
 def _connected(decides: Outcome, parts: Sequence[Outcomes]) -> Outcomes:
-    """AND and OR: one part decides alone; the other truth needs all of them."""
+    """Apply the outcome rule of AND and OR: one operand with the deciding truth value decides."""
     (other,) = _TRUTH - {decides}
     if any(part == {decides} for part in parts):
         return frozenset({decides})
@@ -145,17 +145,17 @@ _RULES: Mapping[str, Callable[[Sequence[Outcomes]], Outcomes]] = {
 
 
 def kept_by(public: Public, absent: Iterable[Field]) -> Kept:
-    """Keep public rows beside fields that are NULL where nobody's row met them."""
+    """Start tracking preserved public rows; the given fields are NULL in null-extended rows."""
     return Kept(public, dict.fromkeys(absent, _NULL))
 
 
 def kept_with(kept: Kept, absent: Iterable[Field]) -> Kept:
-    """Go on with further fields that are NULL wherever the others are."""
+    """Add further fields that are NULL in null-extended rows."""
     return replace(kept, absent={**kept.absent, **dict.fromkeys(absent, _NULL)})
 
 
 def kept_where(kept: Kept, condition: Expr, node: exp.Expr | None) -> Kept | None:
-    """Filter the public rows that stay; None where the condition lets none of them stay."""
+    """Filter the preserved rows by a condition on public fields; None if it rejects every null-extended row."""
     if rejects(kept, condition):
         return None
     if not is_public(kept, condition):
@@ -164,7 +164,7 @@ def kept_where(kept: Kept, condition: Expr, node: exp.Expr | None) -> Kept | Non
 
 
 def kept_computed(kept: Kept, computed: Sequence[tuple[Field, Expr]]) -> Kept:
-    """Compute further fields: over the public rows, or as what they are without anybody's row."""
+    """Add computed fields: over the preserved rows, or as their outcomes in null-extended rows."""
     public = tuple((made, expr) for made, expr in computed if is_public(kept, expr))
     others = {made: outcomes(kept, expr) for made, expr in computed if not is_public(kept, expr)}
     rows = kept.rows
@@ -174,7 +174,7 @@ def kept_computed(kept: Kept, computed: Sequence[tuple[Field, Expr]]) -> Kept:
 
 
 def kept_joined(kept: Kept, public: Public, how: How, condition: Expr, node: exp.Expr) -> Kept | None:
-    """Join the public rows that stay with other public rows; None where none of them stays."""
+    """Join the preserved rows with a further public relation; None if none of them is preserved."""
     wider = Kept(Public(Join(kept.rows, public, how, condition), kept.rows.fields + public.fields), kept.absent)
     if is_public(wider, condition):
         if how != "left":
@@ -187,7 +187,7 @@ def kept_joined(kept: Kept, public: Public, how: How, condition: Expr, node: exp
 
 
 def check_kept_keys(source: PerPerson, keys: Sequence[Field], node: exp.Expr) -> None:
-    """Refuse keys that public rows without anybody's row have no value for."""
+    """Refuse group keys that are not fields of the preserved rows."""
     kept = source.kept
     if kept is None or all(f in kept.rows.fields for f in keys):
         return
@@ -202,7 +202,7 @@ def check_kept_keys(source: PerPerson, keys: Sequence[Field], node: exp.Expr) ->
 def check_ignored(
     aggregate: str, arguments: Sequence[Expr], test: Expr | None, source: PerPerson, person: str, node: exp.Expr
 ) -> None:
-    """Refuse an aggregate that rows without anybody's row would move; `person` is how the person key is written."""
+    """Refuse an aggregate that null-extended rows would change; `person` is the person key as written in SQL."""
     kept = source.kept
     if kept is None or (test is not None and rejects(kept, test)):
         return
@@ -219,7 +219,7 @@ def check_ignored(
 
 
 def check_kept_below(relation: Relation) -> None:
-    """Refuse operators that have no rule for public rows that stay."""
+    """Refuse operators that have no rule for preserved rows."""
     for source in sources(relation):
         check_kept_below(source)
         kept = isinstance(source, PerPerson) and source.kept is not None
@@ -230,7 +230,7 @@ def check_kept_below(relation: Relation) -> None:
 
 
 def key_rows(kept: Kept, keys: Sequence[Field]) -> tuple[Public, tuple[Field, ...]]:
-    """List the keys of all public rows that stay."""
+    """Return the distinct keys of the preserved rows."""
     held = {f: f for f in kept.rows.fields}
     unique = tuple(replace(held[key], definition=None) for key in keys)
     return Public(Distinct(kept.rows, unique), unique), unique

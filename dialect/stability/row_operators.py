@@ -1,11 +1,10 @@
-"""Operators over one relation: which operator over which kind gives which kind (`proofs.md#relation-kinds`).
+"""Kinds of unary operators: projection, filter and DISTINCT over each kind of relation (`proofs.md#relation-kinds`).
 
-Joins stand in `dialect.stability.joins`, set operations in `dialect.stability.set_operations`, groups in
-`dialect.binder.group_by`, tables in `dialect.stability.scans`. Nothing else makes a PerPerson relation, or a Boundary;
-`dialect.planner.split` puts what the outer query sees of a release in a Boundary's place.
+Joins: `dialect.stability.joins`. Set operations: `dialect.stability.set_operations`. Groups: `dialect.binder.group_by`.
+Tables: `dialect.stability.scans`. Nothing else creates a PerPerson relation or a Boundary; `dialect.planner.split`
+replaces each Boundary by the scan of a release.
 
-A list of people's rows, which never leaves, is refused with what may have been meant: how many people, or how many
-rows.
+A query that would output private rows is refused, with suggestions that count people or rows.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ _LISTED = re.compile(r"\s*select\s+distinct\s+([\w.]+(?:\s*,\s*[\w.]+)*)\s+from\
 
 
 def counted_instead(sql: str, relation: PerPerson) -> tuple[Suggestion, ...]:
-    """Write questions that count: people where DISTINCT lists them, by what else was to be listed, then rows."""
+    """Suggest queries that count: persons listed by DISTINCT, grouped by the other columns, then rows."""
     people = suggested(_people_counted(sql, relation), "counts people in place of listing them")
     return *people, *suggested(_rows_counted(sql), "counts rows in place of listing them")
 
@@ -66,7 +65,7 @@ def _rows_counted(sql: str) -> tuple[str, ...]:
 
 
 def joined_in(relation: Relation) -> Relation:
-    """Prepare a public relation for joining: its fields stand for its own list of rows from here on."""
+    """Prepare a public relation for a join: its fields reference its rows as their public key set."""
     if not isinstance(relation, Public) or all(_stands_for(f, relation) for f in relation.fields):
         return relation
     return replace(relation, fields=tuple(replace(f, public=relation, definition=None) for f in relation.fields))
@@ -78,7 +77,7 @@ def _stands_for(field: Field, relation: Public) -> bool:
 
 
 def keep(relation: Relation, condition: Expr, node: exp.Expr | None = None) -> Relation:
-    """Keep the rows for which a condition is true; the kind stays."""
+    """Filter rows by a condition; the kind is preserved."""
     kept = replace(relation, operator=Filter(relation, condition), facts=relation.facts + facts_of(condition))
     if not isinstance(kept, PerPerson):
         return kept
@@ -88,19 +87,19 @@ def keep(relation: Relation, condition: Expr, node: exp.Expr | None = None) -> R
 
 
 def with_one_row(relation: PerPerson) -> PerPerson:
-    """Say of rows that a person has one of them at most, so that each of its values is of the person."""
+    """Mark a relation as having at most one row per person, so that every field is determined by the person."""
     fields = tuple(replace(f, of_person=True) for f in relation.fields)
     return replace(relation, fields=fields, one_row_per_person=True, max_rows=1, timed=0)
 
 
 def facts_of(condition: Expr) -> tuple[Expr, ...]:
-    """Write out what is true of every row that meets a condition."""
+    """Return the predicates that a condition implies for every remaining row, with definitions expanded."""
     expanded = (definition(part) for part in conjuncts(condition))
     return tuple(part for part in expanded if part is not None)
 
 
 def compute(relation: Relation, exprs: Sequence[Expr], reading: Reading) -> tuple[Relation, list[Field]]:
-    """Add a field for each expression that is not a field already; the kind stays."""
+    """Project each expression that is not a field already to a new field; the kind is preserved."""
     fields: list[Field] = []
     new: dict[Expr, Field] = {}
     for expr in exprs:
@@ -118,17 +117,17 @@ def compute(relation: Relation, exprs: Sequence[Expr], reading: Reading) -> tupl
 
 
 def person_among(source: PerPerson, keys: Sequence[Field]) -> Field | None:
-    """Find a key that names the person of every row; the right side of a LEFT JOIN names nobody where it is NULL."""
+    """Return the key that is every row's person, never NULL; None if there is none."""
     if source.person in keys:
         return source.person
     return next((key for key in keys if key.is_person and not key.nullable), None)
 
 
 def distinct(relation: Relation, keys: Sequence[Field], last: bool, node: exp.Expr) -> Relation:
-    """Give the different combinations of some fields.
+    """Apply DISTINCT to some fields.
 
-    Rows of persons must carry the person among them; without it the combinations are the groups of a release, which
-    only the last step of a question may ask for by DISTINCT.
+    Over private rows they must include the person. Without it the result is a release point, which only the outermost
+    SELECT DISTINCT may be (`last`).
     """
     unique = tuple(dict.fromkeys(keys))
     refuse_polygons(unique, node)
@@ -152,20 +151,20 @@ def distinct(relation: Relation, keys: Sequence[Field], last: bool, node: exp.Ex
 
 
 def refuse_persons(keys: Sequence[Field], source: PerPerson, node: exp.Expr) -> None:
-    """Refuse keys that hold person keys and yet do not name the person of every row."""
+    """Refuse keys that include a nullable person key: it is not the person of every row."""
     if any(key.is_person for key in keys):
         why = "This side of the LEFT JOIN has no person where no row matched."
         raise refusal(Code.PERSON_KEY, why, f"GROUP BY {source.person.name or 'the person'} of the left table", node)
 
 
 def refuse_polygons(fields: Iterable[Field], node: exp.Expr | None = None) -> None:
-    """Refuse polygons where values are compared or shown."""
+    """Refuse polygons where values are compared or output."""
     if any(f.type is SqlType.POLYGON for f in fields):
         raise polygon_refused(node)
 
 
 def bare(keys: Sequence[Field]) -> tuple[Field, ...]:
-    """Strip keys of what was known of them below: above, they are values like any other."""
+    """Strip what is known of key fields below a release: above it they are plain values."""
     return tuple(
         replace(
             f, definition=None, public=None, domain=None, bounds=None, origin=None, of_person=False, alternatives=()

@@ -1,6 +1,6 @@
-"""Scans: declared table -> Public, or PerPerson with its person key found (`proofs.md#relation-kinds`).
+"""Scans: a declared table as a Public or PerPerson relation, with its person key (`proofs.md#relation-kinds`).
 
-Event time is when a row happened: its clock, its privacy window, and which other columns determine the window
+Event time: the clock columns of a table, the privacy window of a row, and which other columns determine the window
 (`dialect/planner/proofs.md#kept-windows`).
 """
 
@@ -22,12 +22,12 @@ from dialect.functions.inference import definition
 from dialect.parser.context import Reading, refusal
 from dialect.stability.calls import call, wall
 
-_NOWHERE = exp.Null()  # these expressions stand nowhere in the question
-_MOST_RANGES = 100  # apart in one scan; beyond them what lies between is read, and charged, too
+_NOWHERE = exp.Null()  # node for generated expressions, which have no place in the query
+_MOST_RANGES = 100  # most separate ranges per scan; with more, gaps are read and charged too
 
 
 def clock_of(table: Table, fields: Sequence[Field]) -> Clock | None:
-    """Find the columns that say when rows of a stored table happened."""
+    """Return the event-time fields of a stored table; None if it has none."""
     found = {f.origin.column: f for f in fields if f.origin is not None}
     if table.time_column is None:
         return None
@@ -35,13 +35,13 @@ def clock_of(table: Table, fields: Sequence[Field]) -> Clock | None:
 
 
 def window_of(clock: Clock, window: Window) -> Expr:
-    """Write the time at which the window of a row begins, on the clock of its own zone."""
+    """Build the expression of the beginning of a row's privacy window, in its time zone."""
     unit = Literal(str(window), SqlType.VARCHAR)
     return call("date_trunc", [unit, wall(Ref(clock.time))], _NOWHERE)
 
 
 def during(clock: Clock, stretch: Stretch, begins: Sequence[date]) -> Expr:
-    """Write that a row lies in some windows, and on the date that it says: NULL, and every other time, fails."""
+    """Build the condition that a row lies in some privacy windows and on its declared date; NULL times fail it."""
     at = wall(Ref(clock.time))
     parts = [_between(at, first, end) for first, end in ranges_of(stretch, begins)]
     tests = [parts[0] if len(parts) == 1 else call("or", parts, _NOWHERE), *on_date(clock)]
@@ -49,14 +49,14 @@ def during(clock: Clock, stretch: Stretch, begins: Sequence[date]) -> Expr:
 
 
 def on_date(clock: Clock) -> tuple[Expr, ...]:
-    """Write that a row lies on the date that it says, where it says one."""
+    """Build the condition that a row's date column is the date of its time, if the table has one."""
     if clock.day is None:
         return ()
     return (call("=", [Ref(clock.day), call("to_date", [wall(Ref(clock.time))], _NOWHERE)], _NOWHERE),)
 
 
 def ranges_of(stretch: Stretch, begins: Sequence[date]) -> list[tuple[date, date]]:
-    """Join neighbouring windows: the first day of each run, and the first day behind it."""
+    """Merge adjacent windows into ranges: first day, and the day after the last."""
     made: list[tuple[date, date]] = []
     for begin in begins:
         end = next_begin(stretch.window, begin)
@@ -68,7 +68,7 @@ def ranges_of(stretch: Stretch, begins: Sequence[date]) -> list[tuple[date, date
 
 
 def without_gaps(stretch: Stretch, begins: Sequence[date]) -> tuple[date, ...]:
-    """Fill what lies between windows where they are too far scattered to be named each."""
+    """Return all windows between first and last if the given ones form too many separate ranges."""
     if len(ranges_of(stretch, begins)) <= _MOST_RANGES:
         return tuple(begins)
     return Stretch(stretch.window, begins[0], begins[-1]).begins()
@@ -81,12 +81,12 @@ def _between(at: Expr, first: date, end: date) -> Expr:
 
 
 def in_same_window(one: Field, other: Field) -> Expr:
-    """Write that two rows lie in one window."""
+    """Build the condition that two rows lie in the same privacy window."""
     return call("=", [Ref(one), Ref(other)], _NOWHERE)
 
 
 def tells_window(expr: Expr, clocks: Iterable[Field], window: Window) -> bool:
-    """Tell whether the value of an expression lies in the window in which its row does, whatever the row."""
+    """Return whether an expression determines the privacy window: its value always lies in its row's window."""
     known = definition(expr)
     return known is not None and _tells(known, frozenset(clocks), window)
 
@@ -107,12 +107,12 @@ def _tells(expr: Expr, clocks: frozenset[Field], window: Window) -> bool:
 
 
 def wall_zone(field: Field) -> Literal:
-    """Name the zone on whose clock an instant is read unless a question says another one."""
+    """Return the default time zone of an instant: that of its column, else UTC."""
     return Literal(field.time_zone or "UTC", SqlType.VARCHAR)
 
 
 def equal_windows(condition: Expr, left: Iterable[Field], right: Iterable[Field], window: Window) -> bool:
-    """Tell whether rows that meet a condition lie in one window: it equates values that tell the window of each."""
+    """Return whether a join condition implies equal privacy windows: it equates expressions that determine them."""
     sides = frozenset(left), frozenset(right)
     for part in conjuncts(condition):
         if isinstance(part, Call) and part.name == "=" and part.arguments[0].type is part.arguments[1].type:
@@ -123,18 +123,18 @@ def equal_windows(condition: Expr, left: Iterable[Field], right: Iterable[Field]
 
 
 def _comparable(one: Expr, other: Expr) -> bool:
-    """Tell whether equal values are equal times on the clocks that decide the windows: instants need one zone."""
+    """Return whether equal values imply equal local times; instants must have one time zone."""
     if one.type is not SqlType.TIMESTAMPTZ:
         return True
     return isinstance(one, Ref) and isinstance(other, Ref) and one.field.time_zone == other.field.time_zone
 
 
 _OF_TABLES = ("information_schema", "pg_catalog")
-_MOST_ROWS = 10_000  # R where a table declares none
+_MOST_ROWS = 10_000  # R of a table that declares none
 
 
 def find_table(catalog: Catalog, name: str, node: exp.Expr) -> Table:
-    """Look a table up; raises Refusal with E_TABLE: only what the catalog declares exists."""
+    """Look up a declared table; raises Refusal with E_TABLE."""
     table = catalog.table(name)
     if table is None:
         known = ", ".join(t.name for t in catalog.tables[:12])
@@ -143,7 +143,7 @@ def find_table(catalog: Catalog, name: str, node: exp.Expr) -> Table:
 
 
 def with_schema(node: exp.Table, name: str) -> Refusal:
-    """Refuse a schema in front of a table; what lists tables elsewhere is a statement here."""
+    """Refuse a schema-qualified table; suggests SHOW TABLES or DESCRIBE for the information schema."""
     if node.text("db").lower() in _OF_TABLES:
         why = f"{node.text('db')[:40]} is not there: statements tell what is declared, free of charge."
         return refusal(Code.TABLE, why, "DESCRIBE and a table's name" if name == "columns" else "SHOW TABLES", node)
@@ -151,7 +151,7 @@ def with_schema(node: exp.Table, name: str) -> Refusal:
 
 
 def scan(table: Table, reading: Reading, node: exp.Expr) -> Relation:
-    """Read a declared table."""
+    """Scan a declared table."""
     if not table.private:
         fields = _with_cells(table, tuple(_stored(table, c, reading) for c in table.columns if c.visible))
         return Public(Scan(table, fields), fields)
@@ -181,7 +181,7 @@ def _stored(table: Table, column: Column, reading: Reading, of_person: bool = Fa
 
 
 def _is_timed(table: Table, column: Column, reading: Reading) -> bool:
-    """Tell whether rows without this column are in no window, and so never read.
+    """Return whether rows with NULL in this column lie in no privacy window, and so are never read.
 
     Proof: `dialect/analysis/proofs.md#touched-windows`.
     """
@@ -192,13 +192,13 @@ def _is_timed(table: Table, column: Column, reading: Reading) -> bool:
 def _fields_with(
     table: Table, hidden: tuple[str | None, ...], reading: Reading, of_person: bool = False
 ) -> tuple[Field, ...]:
-    """Make fields for what analysts see, and for hidden columns that rows must carry all the same."""
+    """Create fields for visible columns, and for hidden columns that every row must carry."""
     shown = [column for column in table.columns if column.visible or column.name in hidden]
     return _with_cells(table, tuple(_stored(table, column, reading, of_person) for column in shown))
 
 
 def _with_cells(table: Table, fields: tuple[Field, ...]) -> tuple[Field, ...]:
-    """Let fields with cells say of which fields they were made."""
+    """Link fields of grid cells to the coordinate fields they were computed from."""
     ids = {f.origin.column: f.id for f in fields if f.origin is not None}
     cells = ((f, _cell_of(table, f, ids)) for f in fields)
     return tuple(f if cell is None else replace(f, cell=cell) for f, cell in cells)
@@ -217,7 +217,7 @@ def _of_column(fields: tuple[Field, ...], column: str) -> Field:
 
 
 def _admitted(table: Table, fields: tuple[Field, ...], reading: Reading) -> tuple[Expr, ...]:
-    """Say of every row that it lies in the declared windows, if any, and on its date (`proofs.md#dates`)."""
+    """Return the predicates of admitted rows: in a declared privacy window, and on their date (`proofs.md#dates`)."""
     stretch, clock = reading.catalog.dataset(table.dataset).stretch, clock_of(table, fields)
     if clock is None:
         return ()
@@ -228,14 +228,14 @@ def _admitted(table: Table, fields: tuple[Field, ...], reading: Reading) -> tupl
 
 
 def _through(table: Table, reading: Reading, node: exp.Expr) -> PerPerson:
-    """Follow foreign keys to the table that has the person: inner joins on primary keys that ingest enforces.
+    """Join along foreign keys to the table with the person key: inner joins on primary keys enforced at ingest.
 
-    The person found stands beside the table's own columns, under its name in the catalog.
+    The person becomes a column of the table, under its name in the catalog.
     """
     assert table.person is not None  # noqa: S101
     on_path = [table]
     fields = last = _fields_with(table, (table.person.through[0][0], table.time_column, table.date_column), reading)
-    relation = Relation(Scan(table, fields), fields)  # of no kind until its persons are found
+    relation = Relation(Scan(table, fields), fields)  # no kind before the person key is found
     for own, target_name in table.person.through:
         target = reading.catalog.table(target_name)
         assert target is not None  # noqa: S101  the catalog reader checks the path

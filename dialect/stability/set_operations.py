@@ -1,7 +1,6 @@
-"""UNION, INTERSECT and EXCEPT of two queries -> one relation (`dialect/planner/proofs.md#set-operations`).
+"""UNION, INTERSECT and EXCEPT of two queries (`dialect/planner/proofs.md#set-operations`).
 
-Over people's rows the person stays with every row. Domains and predicates of the rows of both queries together follow
-from those of each.
+Over private rows every row keeps its person. Domains and predicates of the result follow from those of both sides.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from dialect.stability.row_operators import compute
 
 
 def common_domain(fields: Sequence[Field]) -> Domain | None:
-    """Find a declared domain that holds every value of some fields."""
+    """Return a declared domain that contains every value of some fields; None if there is none."""
     domains = [f.domain for f in fields]
     if len({f.type for f in fields}) > 1:
         return None
@@ -41,12 +40,12 @@ def common_domain(fields: Sequence[Field]) -> Domain | None:
 
 
 def _place(end: int | str) -> tuple[int, int, str]:
-    """Order the ends of ranges: numbers, or dates as text, the years of which may have more than four digits."""
+    """Sort key of range ends: integers, or dates as text, whose years may have more than four digits."""
     return (end, 0, "") if isinstance(end, int) else (0, len(end), end)
 
 
 def common_facts(operator: SetOperation) -> tuple[Expr, ...]:
-    """Write what is true of every row that a set operation gives, over its own columns."""
+    """Return the predicates that hold for every row of a set operation, over its output columns."""
     left = _carried(operator.left.facts, [(a, made) for a, _, made in operator.columns])
     if operator.how != "union":
         return left
@@ -70,7 +69,10 @@ Persons = tuple[PerPerson, PerPerson]
 
 
 def check_persons(tree: exp.SetOperation, left: Relation, right: Relation) -> Persons | None:
-    """Tell whether both queries give people's rows; raises Refusal where one does, or they are of two datasets."""
+    """Return both sides if they are private, None if neither is.
+
+    Raises Refusal if only one is private, or if they belong to two datasets.
+    """
     what = tree.key.upper()
     if isinstance(left, PerPerson) != isinstance(right, PerPerson):
         side = tree.this if isinstance(left, PerPerson) else tree.expression
@@ -90,9 +92,9 @@ def check_persons(tree: exp.SetOperation, left: Relation, right: Relation) -> Pe
 def with_person(
     tree: exp.SetOperation, how: SetKind, distinct: bool, persons: Persons, pairs: list[Pair]
 ) -> list[Pair]:
-    """Let the pairs hold the person: carried behind UNION ALL, shown wherever whole rows are compared.
+    """Ensure that the paired columns contain the person: hidden for UNION ALL, in both select lists otherwise.
 
-    A column of person keys holds nothing else on the other side but NULL.
+    A person key may be paired with a person key or NULL only.
     """
     for pair in pairs:
         if _is_person(pair[0]) != _is_person(pair[1]) and not any(map(is_null, pair)):
@@ -110,7 +112,7 @@ def with_person(
 
 
 def of_persons(operator: SetOperation, left: PerPerson, right: PerPerson, facts: tuple[Expr, ...]) -> PerPerson:
-    """Type the rows of a set operation whose columns hold the person."""
+    """Type a set operation over private rows, with its person field and row limits."""
     made = tuple(field for *_, field in operator.columns)
     person = next(field for *_, field in operator.columns if field.is_person and not field.nullable)
     one_row = operator.distinct and all(map(fixed_by_person, made))
@@ -131,7 +133,7 @@ def _is_person(value: Expr) -> bool:
 
 
 def is_null(value: Expr) -> bool:
-    """Tell whether a value is NULL in every row."""
+    """Return whether a value is NULL in every row."""
     known = definition(value)
     return isinstance(known, Literal) and known.value is None
 
@@ -145,7 +147,7 @@ def _names(field: Field) -> bool:
 
 
 def _with_keys(tree: exp.SetOperation, name: str) -> tuple[str, ...]:
-    """Write the question with the person key in front of every select list of the set operation."""
+    """Rewrite the query with the person key first in every select list of the set operation."""
     firsts = [select.expressions[0] for select in _selects(_whole(tree)) if select.expressions]
     spans = [span_of(node) for node in firsts]
     sql = str(tree.root().meta.get("sql", ""))
@@ -156,7 +158,7 @@ def _with_keys(tree: exp.SetOperation, name: str) -> tuple[str, ...]:
 
 
 def _whole(tree: exp.Expr) -> exp.Expr:
-    """Climb to the outermost of set operations that stand inside each other."""
+    """Return the outermost of nested set operations."""
     above = tree.parent
     while isinstance(above, exp.SetOperation | exp.Subquery):
         tree, above = (above if isinstance(above, exp.SetOperation) else tree), above.parent
@@ -180,7 +182,7 @@ _HOW: dict[type[exp.Expr], SetKind] = {exp.Union: "union", exp.Intersect: "inter
 
 @dataclass(frozen=True)
 class Queried:
-    """One of the two queries: its rows and what it shows."""
+    """One side of a set operation: its rows and output columns."""
 
     relation: Relation
     columns: Sequence[Column]
@@ -189,7 +191,7 @@ class Queried:
 def set_operation(
     tree: exp.SetOperation, left: Queried, right: Queried, reading: Reading
 ) -> tuple[Relation, tuple[Column, ...]]:
-    """Combine two queries column by column, or by name; the names are the first one's."""
+    """Combine two queries by column position, or BY NAME; the names are those of the first."""
     only(tree, "this", "expression", "distinct", "by_name", "with_", "order", "limit", "offset", code=Code.SUBQUERY)
     how, distinct = _HOW[type(tree)], bool(tree.args.get("distinct"))
     named = _named(tree, left, right)
@@ -211,7 +213,7 @@ def set_operation(
 
 
 def combined(operator: SetOperation) -> Relation:
-    """Say whose rows a set operation holds."""
+    """Type a set operation: PerPerson, Released or Public, by the kinds of its sides."""
     left, right = operator.left, operator.right
     if isinstance(left, PerPerson) and isinstance(right, PerPerson):
         return of_persons(operator, left, right, common_facts(operator))
@@ -220,7 +222,7 @@ def combined(operator: SetOperation) -> Relation:
 
 
 def _named(tree: exp.SetOperation, left: Queried, right: Queried) -> list[tuple[str, Expr, Expr]]:
-    """Put the columns of both queries side by side."""
+    """Pair the columns of both sides by position or name."""
     if tree.args.get("by_name"):
         return _by_name(tree, left, right)
     if len(left.columns) != len(right.columns):
@@ -230,7 +232,7 @@ def _named(tree: exp.SetOperation, left: Queried, right: Queried) -> list[tuple[
 
 
 def _by_name(tree: exp.SetOperation, left: Queried, right: Queried) -> list[tuple[str, Expr, Expr]]:
-    """Match columns by their names; what one side lacks is NULL there."""
+    """Pair columns by name; a column that one side lacks is NULL there."""
     ours, theirs = dict(left.columns), dict(right.columns)
     if not isinstance(tree, exp.Union) or len(ours) < len(left.columns) or len(theirs) < len(right.columns):
         why = "BY NAME is for UNION, of queries in which each name stands once."
@@ -259,10 +261,13 @@ def _zone(value: Expr) -> str | None:
 
 
 def column_of(id_: str, name: str | None, fields: tuple[Field, Field], sources: Sequence[Relation]) -> Field:
-    """Describe the column that holds both sides' values, or those of the first where no other stays."""
+    """Build the output column of a pair: its type, range and domain contain both sides' values.
+
+    With one source, as of EXCEPT, only the values of the first side occur.
+    """
     left, right = fields
     kind, _ = alike([Ref(left), Ref(right)], exp.Null())
-    some = [f.bounds for f in fields if not is_null(Ref(f))]  # a NULL is beyond no end
+    some = [f.bounds for f in fields if not is_null(Ref(f))]  # NULL violates no bounds
     bounds = ranges.hull([b for b in some if b is not None]) if some and all(map(ranges.known, some)) else None
     kept = fields if len(sources) > 1 else (left,)
     personal = isinstance(sources[0], PerPerson)

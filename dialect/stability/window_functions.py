@@ -1,4 +1,4 @@
-"""Window functions over rows -> the same rows with their values: nobody's rows meet others'.
+"""SQL window functions: partitions over private rows must contain the person key.
 
 Proof: `dialect/codegen/proofs.md#windows`.
 """
@@ -33,18 +33,18 @@ from dialect.stability.row_operators import person_among
 
 @dataclass(frozen=True)
 class Asked:
-    """One call and where it stands."""
+    """A window function call with its AST node."""
 
     call: WindowCall
     node: exp.Expr
-    person: str  # how the person key is written there
+    person: str  # the person key as written in SQL
 
 
 def windowed(relation: Relation, asked: Sequence[Asked]) -> Relation:
-    """Compute calls over the rows of a relation; over people's rows each looks at one person's alone.
+    """Add window function calls to a relation; over private rows, each partition holds rows of one person.
 
-    Claim: the kind stays, and a PerPerson result is a function of each person's own multiset of rows. Needs every
-    partition to hold a person field that is never NULL; else raises Refusal with E_WINDOW. Proof:
+    Claim: the kind is preserved, and a PerPerson result is a function of each person's own multiset of rows. Raises
+    Refusal with E_WINDOW unless every partition contains a person field that is never NULL. Proof:
     dialect/codegen/proofs.md#windows
     """
     if not asked:
@@ -70,7 +70,7 @@ def _check(relation: PerPerson, asked: Asked) -> None:
 def _across_people(asked: Asked) -> Refusal:
     why = "A window over rows of many people would let one of them move everybody's numbers."
     hint = f"OVER (PARTITION BY {asked.person} ...), within each person's own rows"
-    if _is_asked(asked.node):  # there rows would leave, each person's own too
+    if _is_asked(asked.node):  # per-person rows cannot be output either
         hint = grouped_in_words(asked.node)
 
     def with_person(select: exp.Expr) -> None:
@@ -89,13 +89,13 @@ def _across_people(asked: Asked) -> Refusal:
 
 
 def _is_asked(node: exp.Expr) -> bool:
-    """Tell whether the SELECT around a window is the question itself."""
+    """Return whether the SELECT around a window is the outermost query."""
     select = node.find_ancestor(exp.Select)
     return select is not None and select.parent is None
 
 
 def _is_cut(relation: Relation, max_rows: int) -> bool:
-    """Tell whether nobody has more rows here, because they were cut before."""
+    """Return whether rows per person are already limited to `max_rows`, by a key or earlier truncation."""
     operator = relation.operator
     if isinstance(relation, PerPerson) and relation.one_row_per_person:
         return True
