@@ -37,7 +37,7 @@ PARTS = ("lon", "lat", "resolution")
 def read_cell(section: Section, stored_type: str) -> CellOf | None:
     """Parse the declaration of an H3 cell column: longitude and latitude columns, and resolution.
 
-    That both columns exist is checked later, by `check_places`.
+    That both columns exist is checked later, by `check_place_column`.
     """
     if "h3" not in section.entries:
         return None

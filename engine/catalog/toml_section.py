@@ -36,7 +36,7 @@ class Mistakes:
             self._found.append(error)
 
     def part(self, instead: Part, read: Callable[Given, Part], *args: Given.args, **kwargs: Given.kwargs) -> Part:
-        """Call `read`; collect its CatalogError, and return `instead` in that case."""
+        """Call `read`; collect its CatalogError, and return `fallback` in that case."""
         try:
             return read(*args, **kwargs)
         except CatalogError as error:
@@ -55,7 +55,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 
 def meant(word: str, known: Collection[str], nothing: str) -> str:
-    """Return a suggestion: the closest known word, or all of them; `nothing` where no word is known."""
+    """Return a suggestion: the closest known word, or all of them; `otherwise` where no word is known."""
     if close := nearest(word, known):
         return f"write {close}."
     return f"use one of {', '.join(sorted(known))}." if known else nothing

@@ -205,7 +205,7 @@ def addresses(catalog: Catalog) -> Mapping[str, str]:
 def optimize(catalog: Catalog, cache: Path, progress: Progress, *, anew: bool = True) -> Account:
     """Build the layout of a catalog's data, and publish it atomically. Raises CatalogError, DataError.
 
-    Unless `anew`, a previous layout is updated if only ingested files were added.
+    Unless `rebuild`, a previous layout is updated if only ingested files were added.
     """
     with offline() as connection:
         check_sources(connection, catalog)
@@ -256,7 +256,7 @@ def has_layout(catalog: Catalog, cache: Path) -> bool:
 
 
 def laid_out(catalog: Catalog, cache: Path, progress: Progress) -> tuple[Snapshot, tuple[Rollup, ...]]:
-    """Open the layout of the current files, or a snapshot if there is none. Raises DataError as `snapshot` does."""
+    """Open the layout of the current files, or a snapshot if there is none. Raises DataError as for a snapshot."""
     if not has_layout(catalog, cache):
         return snapshot(catalog, cache, progress), ()
     file = layout_file(catalog, cache)

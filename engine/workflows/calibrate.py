@@ -157,7 +157,7 @@ def _charged(engine: Engine, planned: CalibrationPlan) -> tuple[CalibrationPlan,
 def calibrate(engine: Engine, planned: CalibrationPlan, progress: Progress, actor: str) -> Calibration:
     """Run a calibration and record it in the ledger's chain; stored histograms cost nothing again.
 
-    Claim: the histograms together are rho-zCDP in the window, rho = the charge. Symbols: `planned` = histograms in
+    Claim: the histograms together are rho-zCDP in the window, rho = the charge. Symbols: `plan` = histograms in
     which one person is in one bin. Formula: the sum of the queries' prices. Source: proofs.md#calibration. Raises
     LedgerError, ExecutionFailed.
     """

@@ -139,7 +139,7 @@ def plan_of(engine: Engine, texts: Sequence[str], rho: Fraction, asked: Asked) -
 
     Claim: bought at these prices, which add up to at most `rho`, each query has at most the error that it has alone at
     rho / k, times sqrt(s), s <= 1 the share of rho that would suffice. Symbols: k requested queries. Formula: a price
-    grows as variances shrink; choice by `chosen`. Raises: Refusal. Proof: proofs.md#workload
+    grows as variances shrink; choice by `choose_facilities`. Raises: Refusal. Proof: proofs.md#workload
     """
     count = sum(not text.lstrip().startswith(CANDIDATE) for text in texts)
     if not 0 < count <= len(texts) <= MOST_QUESTIONS:

@@ -40,7 +40,7 @@ def make_operator(
     """Write operator.duckdb with about `events` events, and catalog.toml, into a folder; return the database.
 
     The same arguments give the same rows for any number of threads. An existing database is replaced atomically.
-    Raises ValueError for a size that is not from 1 to MOST_EVENTS.
+    Raises ValueError for a size that is not from 1 to MAX_EVENTS.
     """
     if not 1 <= events <= MOST_EVENTS:
         raise ValueError(f"an operator has 1 to {MOST_EVENTS:,} events, not {events:,}")

@@ -43,7 +43,7 @@ def publish(unfinished: Path, target: Path, catalog: Catalog, made: Mapping[str,
     Synthetic and real copies do not replace each other. Copies of catalogs that no longer exist are removed too, as
     nobody would ask for it.
 
-    `made` records the copy's inputs, for later updates. Raises DataError if another process removes copies meanwhile.
+    `inputs` records the copy's inputs, for later updates. Raises DataError if another process removes copies meanwhile.
     """
     sources = sorted({table.source.path for table in catalog.tables if table.private})
     noted = {"catalog": _place(catalog), "sources": sources, "made": made}
@@ -111,7 +111,7 @@ def _is_of(folder: Path, catalog: Catalog) -> bool:
 
 
 def _is_left(folder: Path) -> bool:
-    """Return whether a copy is orphaned: its catalog file is missing, and the copy is older than STALE.
+    """Return whether a copy is orphaned: its catalog file is missing, and the copy is older than STALE_SECONDS.
 
     The delay allows for a catalog that is moved, or is not mounted at the moment.
     """
@@ -122,7 +122,7 @@ def _is_left(folder: Path) -> bool:
 
 
 def _is_stale(folder: Path) -> bool:
-    """Return whether a folder is older than STALE; False if it was removed meanwhile."""
+    """Return whether a folder is older than STALE_SECONDS; False if it was removed meanwhile."""
     with suppress(FileNotFoundError):
         return time.time() - folder.stat().st_mtime > STALE
     return False

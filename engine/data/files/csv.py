@@ -114,7 +114,7 @@ class _Lines:
 
 
 def csv_fault(path: Path) -> tuple[int, str] | None:
-    """Return the line, counted from 1, of the first row that violates the grammar of `read_csv`, and the reason."""
+    """Return the line, counted from 1, of the first row that violates the grammar of `csv_relation`, and the reason."""
     try:
         delimiter, *names = first_line(str(path))
     except UnreadableError:

@@ -54,8 +54,8 @@ class Delivery:
 def deliveries(place: Place, borne: Callable[[Path], Delivery]) -> frozenset[str]:
     """Update the register from the added files; return the digests of all files ingested before.
 
-    `borne` reads the metadata of an added file; files that no longer exist are dropped. Raises OSError where the
-    register can't be written.
+    `read_metadata` returns the delivery in an added file's metadata; files that no longer exist are dropped. Raises
+    OSError where the register can't be written.
     """
     noted, found = _noted(place), dict[str, Delivery]()
     for file in place.added().values():
@@ -124,8 +124,8 @@ def ingest(
 ) -> Ingested:
     """Add the rows of files to a private table. Raises DataError, and then nothing has changed.
 
-    `charged` are the privacy windows with releases: new rows in them fail the ingest, unless `late`. `windows` are the
-    ones declared for the delivery: rows in others are rejected one by one.
+    `charged` are the privacy windows with releases: new rows in them fail the ingest, unless `allow_late`. `windows`
+    are the ones declared for the delivery: rows in others are rejected one by one.
     """
     table, place = _target(catalog, named)
     charged = () if late else charged

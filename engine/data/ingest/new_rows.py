@@ -60,7 +60,7 @@ def working(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def listed_in(connection: duckdb.DuckDBPyConnection, file: Path, key: str) -> tuple[str, ...]:
-    """Read a list of texts from an added file's metadata, by key: DIGESTS or WINDOWS."""
+    """Read a list of texts from an added file's metadata, by key: DIGESTS_KEY or WINDOWS_KEY."""
     sql = "SELECT decode(value) FROM parquet_kv_metadata(?) WHERE decode(key) = ?"
     found = connection.execute(sql, [str(file), key]).fetchall()
     return tuple(json.loads(found[0][0])) if found else ()

@@ -70,7 +70,7 @@ def identity(column: Column, number: str) -> str:
 
 
 def written(place: Place) -> str:
-    """Write a column's value, NULL in one of ONE_IN rows if the column is nullable."""
+    """Write a column's value, NULL in one of NULL_FREQUENCY rows if the column is nullable."""
     value = f"TRY_CAST({_value(place)} AS {place.column.stored_type})"
     if not place.column.nullable or place.admitted:
         return value
@@ -103,7 +103,7 @@ def _cell(column: Column, resolution: int, d: str) -> str:
 
 
 def _state(place: Place, d: str) -> str:
-    """Write a state of consent; in one of ONE_IN rows it does not admit."""
+    """Write a state of consent; in one of NULL_FREQUENCY rows it does not admit."""
     boolean = place.column.type is SqlType.BOOLEAN
     kind = SqlType.BOOLEAN if boolean else SqlType.VARCHAR
     states = ", ".join(quote(Literal(state, kind)) for state in place.admitted)
