@@ -1,6 +1,7 @@
-"""Eligibility predicate: the persons who may be read, joined to whatever has one person a row (`proofs.md#admission`).
+"""Eligibility predicate: which persons may be read, joined to per-person rows (`proofs.md#admission`).
 
-Every condition is true of a row or it is not admitted: NULL, infinities and what is no plausible value are unknown.
+A row is admitted only if every condition is true of its person. NULL, infinities and implausible values count as
+unknown, so they are not admitted.
 """
 
 from __future__ import annotations
@@ -12,19 +13,19 @@ from dialect.catalog.model import EngineName, SqlType, Table
 from dialect.codegen.engine_syntax import OF_DUCKDB, Words, words
 from dialect.codegen.stored_columns import stored_column
 
-ELIGIBLE = "eligible"  # the subquery that bounded SQL begins with, where any state is asked for
+ELIGIBLE = "eligible"  # the first CTE of bounded SQL, where there are eligibility conditions
 TEXT = "VARCHAR"
-UNSIGNED = ("UBIGINT", "HUGEINT")  # integers that 64 bits with a sign do not hold
+UNSIGNED = ("UBIGINT", "HUGEINT")  # integer types beyond signed 64 bits
 A, Z = ord("A"), ord("Z")
 _OF_BITS = "CASE WHEN person > 9223372036854775807 THEN CAST(person AS HUGEINT) - 18446744073709551616 ELSE person END"
 
 
 def admission_parts(admission: Admission | None, target: Target, dataset: str) -> list[Subquery]:
-    """Write the subqueries that bounded SQL begins with: who meets every state and has not objected, or who has."""
+    """Write the CTEs that bounded SQL begins with: eligible and admitted persons, or the objectors alone."""
     if admission is None:
         return []
     objectors = _objectors(admission, target)
-    if target.lake is not None:  # persons lie here as the lake gave them
+    if target.lake is not None:  # DuckDB stores persons as the lake reads them
         objectors = objections(admission, dataset in target.lake.same_bits)[OBJECTED]
     if admission.table is None:
         return [("objectors", False, objectors)]
@@ -32,13 +33,13 @@ def admission_parts(admission: Admission | None, target: Target, dataset: str) -
 
 
 def are_known(admission: Admission | None, target: Target) -> bool:
-    """Tell whether who meets every state of a lake's people is stored beside it."""
+    """Return whether DuckDB stores the eligible persons of a lake, where eligibility conditions apply."""
     asked = "" if target.lake is None else eligible(admission, target.lake)
     return not asked or asked in target.eligible
 
 
 def eligible(admission: Admission | None, target: Target) -> str:
-    """List the persons who meet every state: a function of the stored rows, whoever objects; "" where none is asked."""
+    """Select the persons who meet all eligibility conditions, objections not considered; "" without conditions."""
     if admission is None or admission.table is None:
         return ""
     if target.lake is not None:
@@ -51,7 +52,7 @@ def eligible(admission: Admission | None, target: Target) -> str:
 
 
 def over_kept(bounded: BoundedSql, kept: str) -> str:
-    """Let bounded SQL read who meets every state from a table of them, which was made by its own subquery."""
+    """Rewrite bounded SQL to read the eligible persons from a table that holds the result of its own subquery."""
     begins = _begins(bounded.eligible)
     if not bounded.eligible or not bounded.text.startswith(begins):
         return bounded.text
@@ -63,7 +64,7 @@ def _begins(text: str) -> str:
 
 
 def of_admitted(rows: str, admission: Admission | None, said: Words = OF_DUCKDB) -> str:
-    """Leave out of rows with a column `person` those of persons who are not admitted."""
+    """Join rows with a column `person` to the admitted persons; unchanged where everybody is admitted."""
     if admission is None:
         return rows
     among = "ANTI JOIN objectors" if admission.table is None else f"{said.looked_up} admitted"
@@ -71,22 +72,22 @@ def of_admitted(rows: str, admission: Admission | None, said: Words = OF_DUCKDB)
 
 
 def objections(admission: Admission | None, same_bits: bool = False) -> dict[str, str]:
-    """Write who has objected as a lake is handed it: compared with its persons in their own type, by DuckDB's rule.
+    """Write the objectors to broadcast to a lake, in the type in which the lake reads persons.
 
-    `same_bits`: its persons are read as the BIGINT of the same 64 bits.
+    `same_bits`: the lake reads persons as the BIGINT of the same 64 bits.
     """
     if admission is None:
         return {}
     kind = admission.person_type
     number = f"CAST({_OF_BITS} AS BIGINT)" if same_bits else f"TRY_CAST(person AS {_in_lake(kind)})"
     person = "person" if kind == TEXT else number
-    # persons are read there with 64 bits, however narrow the declared type
+    # a lake reads integer persons as 64 bits, even if the declared type is narrower
     compared = kind if kind in (TEXT, *UNSIGNED) else "BIGINT"
     return {OBJECTED: f"SELECT {person} AS person FROM ({_in_type(compared)}) AS o WHERE {person} IS NOT NULL"}
 
 
 def _in_lake(stored: str) -> str:
-    """Give the type in which a lake holds persons of an integer type."""
+    """Return the Spark type in which a lake reads persons of an integer type."""
     return "DECIMAL(20, 0)" if stored in UNSIGNED else "BIGINT"
 
 
@@ -97,7 +98,7 @@ def _objectors(admission: Admission, target: Target) -> str:
 
 
 def _in_type(kind: str) -> str:
-    """List who has objected, in the type in which persons are stored; what is none of that type is nobody."""
+    """Select the objectors, cast to the stored type of persons; values that do not fit match nobody."""
     person = "person" if kind == TEXT else f"TRY_CAST(person AS {kind})"
     return f"SELECT {person} AS person FROM {OBJECTED}"
 
@@ -119,10 +120,10 @@ def _condition(state: State, table: Table, target: Target) -> str:
 
 
 def _country(stored: str, state: Country, said: Words) -> str:
-    """Compare a code in capitals; what is no code of two letters is not known to be allowed."""
+    """Write a country condition on uppercase two-letter codes; any other text does not satisfy it."""
     code, listed = said.capitals.format(stored), ", ".join(said.emitter.quote(_constant(code)) for code in state.codes)
     letters = (f"ascii({code}) BETWEEN {A} AND {Z}", f"ascii(substr({code}, 2)) BETWEEN {A} AND {Z}")
-    known = " AND ".join([f"length({code}) = 2", *letters])  # half of what a regular expression takes
+    known = " AND ".join([f"length({code}) = 2", *letters])  # costs half as much as a regular expression
     if not state.codes:
         return known
     return f"{known} AND {code} {'NOT IN' if state.denied else 'IN'} ({listed})"

@@ -1,13 +1,15 @@
-"""PrivatePlan and Bounding -> bounded SQL: exact integers per group, one person's influence cut (`proofs.md#render`).
+"""Bounded SQL: exact integers per group in which each person's contribution is bounded (`proofs.md#render`).
 
-source    rows of people, with keys, values and conditions
-partials  one row per (person, group): the person's exact integers there
-chosen    the same, at most L0 groups per person (where these are bounded)
-factors   one row per admitted person: what each number is multiplied by (where anything is scaled)
-sums      one row per group: the person is gone
-answer    one row per public key, zeros included, in public order
+PrivatePlan and Bounding -> BoundedSql, by these CTEs:
 
-Where what persons add is only scaled, who is never scaled needs no row of their own (`light_units`).
+    source    rows of people, with keys, values and conditions
+    partials  per-unit partial aggregates: one row per (person, group), exact integers
+    chosen    the same after group truncation: at most L0 groups per person, where a limit is needed
+    factors   clipping factors: one row per admitted person, where vectors are scaled
+    sums      one row per group: the person is gone
+    answer    one row per public key, zeros included, in public order
+
+Where vectors are only scaled, unclipped units are summed without a row of their own (`light_units`).
 """
 
 from __future__ import annotations
@@ -35,12 +37,12 @@ from dialect.codegen.relations.relation import write_rows
 from dialect.codegen.relations.truncation import cuts_of_stored
 from dialect.sensitivity.norms import is_single
 
-SHRINK = "(1 - 1 / 281474976710656)"  # 1 - 2^-48: no rounding of the factor can lift a vector above its norm
+SHRINK = "(1 - 1 / 281474976710656)"  # 1 - 2^-48: a margin, so that no rounding can lift a vector above its clip bound
 NO_CODES: Mapping[int, Coded] = {}
 
 
 def render(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admission | None) -> BoundedSql:
-    """Write the bounded SQL of a plan for DuckDB, or for the lake where people's rows lie."""
+    """Write the bounded SQL of a plan for DuckDB, or for the lake that holds people's rows."""
     rolled = read_rolled(plan, bounds, target, admission)
     if target.lake is not None and rolled is None:
         return _of_lake(plan, bounds, target, target.lake, admission)
@@ -54,7 +56,7 @@ def render(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admis
 def _beside(
     plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admission | None, numbers: Rolled | None
 ) -> BoundedSql:
-    """Write the bounded SQL of a plan for DuckDB: over a rollup's numbers, or where people's rows lie beside others."""
+    """Write the bounded SQL of a plan for DuckDB, from a rollup's partial aggregates or from stored rows."""
     codes, numbered, parts = NO_CODES, False, admission_parts(admission, target, plan.dataset)
     if numbers is None:
         asked = plan
@@ -76,13 +78,13 @@ def _beside(
 def _by_number(
     plan: PrivatePlan, bounds: Bounding, target: Target, grained: frozenset[int], codes: Mapping[int, Coded]
 ) -> tuple[str, Rolled]:
-    """Write the source, and one row per (unit, number of a listed key)."""
+    """Write the source, and its partial aggregates grouped by unit and encoded key."""
     source = _source(without_told(plan), target)
     return source, groups_of(by_number(plan), bounds, grained, numbered_rows(plan, codes))
 
 
 def _by_keys(plan: PrivatePlan, bounds: Bounding, target: Target, grained: frozenset[int]) -> tuple[str, Rolled]:
-    """Write the source, and one row per (unit, group) of it."""
+    """Write the source, and its partial aggregates grouped by unit and keys, with aggregation pushdown if possible."""
     parted = sides(plan)
     counted = plan if parted is None else counting(plan, parted)
     numbers = groups_of(counted, bounds, grained, "source")
@@ -92,7 +94,7 @@ def _by_keys(plan: PrivatePlan, bounds: Bounding, target: Target, grained: froze
 def _of_lake(
     plan: PrivatePlan, bounds: Bounding, target: Target, lake: Target, admission: Admission | None
 ) -> BoundedSql:
-    """Write a lake's part, which is handed public rows and gives groups, and DuckDB's, which has the public order."""
+    """Write two statements: the lake's, over broadcast public rows, and DuckDB's, which adds the public key order."""
     check_written(plan, lake)
     source, read, rows = handed_over(plan.source, lake)
     parts = [
@@ -126,19 +128,21 @@ def _groups(
     codes: Mapping[int, Coded],
     numbers: Rolled,
 ) -> list[Subquery]:
-    """List what comes between rows and groups: the one way in which persons leave."""
+    """Write the CTEs from partial aggregates to sums per group. Only here do person keys leave the rows."""
     if numbers.weighed:
         return _of_weighed(plan, bounds, codes, numbers)
     scaled, said = any(bound.rule is Rule.SCALE for bound in bounds.vectors), words(target)
-    # else DuckDB looks for each row's person among the admitted; what is stored is read again for less than it is kept
+    # materialized, else DuckDB joins admitted persons to rows; reading a rollup again is cheaper than materializing it
     once = None if numbers.as_stored else scaled or admission is not None or bounds.max_groups is not None
     text, after = capped_of(plan, bounds, codes, numbers.text), admission
-    if scaled and not said.kept:  # Spark makes once what is read twice if nothing is moved into one of both alone
+    if scaled and not said.kept:  # Spark computes a CTE once only if no filter is pushed into one of its reads
         text, after = f"SELECT * FROM {of_admitted(f'({text}) AS c', admission, said)}", None
     parts = [("partials", once, text)]
     if bounds.max_groups is not None:
         parts += first_groups(plan, bounds.max_groups, said)
-    if scaled:  # one row a person: there it costs least to ask; made once, or rows would meet the admitted first
+    if (
+        scaled
+    ):  # admission is cheapest here, at one row per person; materialized, so that DuckDB does not push it into the rows
         made_once = admission is not None and not _is_alone(plan, bounds)
         parts.append(("factors", made_once, _factors(plan, bounds, after, said)))
     parts.append(("sums", False, _sums(plan, bounds, None if scaled else admission, scaled, said)))
@@ -150,7 +154,7 @@ def _groups(
 
 
 def _of_weighed(plan: PrivatePlan, bounds: Bounding, codes: Mapping[int, Coded], numbers: Rolled) -> list[Subquery]:
-    """List what comes between weighed units' rows and groups: light units are one, heavy ones are scaled."""
+    """Write the CTEs from partial aggregates to sums where unclipped units are already merged."""
     return [
         ("together", True, numbers.text),
         ("partials", False, capped_of(plan, bounds, codes, HEAVY)),
@@ -162,7 +166,7 @@ def _of_weighed(plan: PrivatePlan, bounds: Bounding, codes: Mapping[int, Coded],
 
 
 def _of_values(plan: PrivatePlan, bounds: Bounding) -> list[tuple[int, Vector, VectorBound]]:
-    """List the vectors that are no sums over people: different values."""
+    """Select the vectors of distinct values, which are counted across people and not summed."""
     pairs = enumerate(zip(plan.vectors, bounds.vectors, strict=True))
     return [(i, vector, bound) for i, (vector, bound) in pairs if vector.kind is VectorKind.DISTINCT]
 
@@ -170,7 +174,7 @@ def _of_values(plan: PrivatePlan, bounds: Bounding) -> list[tuple[int, Vector, V
 def _among(
     plan: PrivatePlan, bounds: Bounding, codes: Mapping[int, Coded], admission: Admission | None, said: Words
 ) -> str:
-    """Limit rows of (person, group) to admitted persons and to groups that are left."""
+    """Write the joins that limit per-unit rows to admitted persons and remaining groups."""
     admitted = of_admitted("", admission, said)
     if bounds.max_groups is not None:
         same = [f"chosen.{name} = v.{name}" for name in plan.unit]
@@ -191,14 +195,14 @@ def _from(bounds: Bounding) -> str:
 
 
 def _is_alone(plan: PrivatePlan, bounds: Bounding) -> bool:
-    """Tell whether a unit's numbers are one row already, which says how long they are."""
+    """Return whether a unit has one row of partial aggregates, whose norm is then computed from that row alone."""
     return is_single(plan) and bounds.max_groups is None
 
 
 def _factors(plan: PrivatePlan, bounds: Bounding, admission: Admission | None, said: Words = OF_DUCKDB) -> str:
-    """One row per unit: what turns its numbers into released grains, smaller where a vector's norm exceeds C.
+    """Write clipping factors: per unit, the factor from value grains to released grains, smaller if a norm exceeds C.
 
-    Where a unit has one row of numbers, these stand beside it.
+    Where a unit has one row of partial aggregates, that row gets the factors as columns.
     """
     alone, columns = _is_alone(plan, bounds), []
     for members in scale_groups(plan, bounds):
@@ -214,11 +218,11 @@ def _factors(plan: PrivatePlan, bounds: Bounding, admission: Admission | None, s
 
 
 def _ratio(i: int, vector: Vector, bound: VectorBound, said: Words = OF_DUCKDB, alone: bool = False) -> str:
-    """Write C / norm, a little less, where the exact sum of squares exceeds C^2; else 1."""
+    """Write min(1, C / norm) from the exact sum of squares, with a margin that absorbs every rounding error."""
     squares = "count(*)" if is_unit(vector) else said.squares.format(f"v{i}")
     if alone:
         squares = "1" if is_unit(vector) else f"v{i} * v{i}"  # below 2^62
-    norm = f"CAST({bound.norm_grains} AS DOUBLE) / {1 << bound.fraction_bits}"  # exact: by a power of two
+    norm = f"CAST({bound.norm_grains} AS DOUBLE) / {1 << bound.fraction_bits}"  # exact: a division by a power of two
     if bound.whole_norm << bound.fraction_bits == bound.norm_grains:
         norm = f"CAST({bound.whole_norm} AS DOUBLE)"
     shrunk = f"{norm} / sqrt(CAST({squares} AS DOUBLE)) * {SHRINK}"
@@ -228,12 +232,12 @@ def _ratio(i: int, vector: Vector, bound: VectorBound, said: Words = OF_DUCKDB, 
 def _sums(
     plan: PrivatePlan, bounds: Bounding, admission: Admission | None, scaled: bool, said: Words = OF_DUCKDB
 ) -> str:
-    """One row per group: the person is gone."""
+    """Write the sums over units: one row per group, without persons."""
     keys = [f"k{i}" for i in range(len(plan.keys))]
     summed = [i for i, vector in enumerate(plan.vectors) if vector.kind is not VectorKind.DISTINCT]
     source = of_admitted(_from(bounds), admission, said)
     if scaled and _is_alone(plan, bounds):
-        source = "factors"  # which have the numbers beside them
+        source = "factors"  # has the partial aggregates as columns, too
     elif scaled:
         source += f" JOIN factors USING ({', '.join(plan.unit)})"
     weights = {i: weighted(i, plan, bounds, said) for i in summed}

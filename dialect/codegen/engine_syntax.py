@@ -1,4 +1,4 @@
-"""What bounded SQL is made of that engines say differently: one row an engine, each with its manual's link.
+"""Engine dialects: SQL fragments that engines spell differently. One row per engine, with a link to its manual.
 
 DuckDB: https://duckdb.org/docs/stable/sql/introduction. Spark in ANSI mode:
 https://spark.apache.org/docs/latest/sql-ref-ansi-compliance.html, where sums of BIGINT raise beyond 64 bits.
@@ -18,10 +18,10 @@ from dialect.functions.scalar.text import SPARK_TEXT
 from dialect.functions.scalar.time import SPARK_TIMES, WALL
 from dialect.functions.signature import quoted_name
 
-SALT = 7046029254386353131  # spreads the order of groups over persons; needs no secrecy
-LARGEST_SMALL = 2**28  # of 2^35 rows, more than of people there are, the sum fits 64 bits
-SMALL_TOTAL = "sum({0})"  # of integers of at most that, in every engine
-# the upper and lower halves of squares are added as BIGINT, row by row; decimals are made once a sum
+SALT = 7046029254386353131  # makes the order of groups differ between persons; not secret
+LARGEST_SMALL = 2**28  # the sum of 2^35 numbers up to this one fits 64 bits
+SMALL_TOTAL = "sum({0})"  # SUM of integers up to LARGEST_SMALL, in every engine
+# sums the upper and lower halves of squares as BIGINT, so that decimals are computed once per sum and not per row
 _SQUARES = (
     "CAST(sum(shiftright({0} * {0}, 31)) AS DECIMAL(38, 0)) * 2147483648"
     " + CAST(sum({0} * {0} & 2147483647L) AS DECIMAL(38, 0))"
@@ -30,26 +30,26 @@ _SQUARES = (
 
 @dataclass(frozen=True)
 class Words:
-    """The words of one engine; {0}, {1} are what they are said of."""
+    """SQL fragments of one engine; {0} and {1} are operands."""
 
-    emitter: Emitter  # constants and functions
-    name: Callable[[str], str]  # a stored name
-    kept: str  # of a subquery that is made once
-    again: str  # of one that is made wherever it is read
-    looked_up: str  # joins rows to persons of whom there is one row each; DuckDB finds whole numbers in an array so
-    wide: str  # integers of 128 bits, or of 38 digits
-    total: str  # a sum of integers that never leaves its type
-    squares: str  # the sum of squares of integers below 2^31, as exact
-    truncated: str  # a double cut towards zero, as BIGINT
-    nearest: str  # the nearest integer to a double, halves to the even one, as BIGINT
-    quotient: str  # of integers, cut towards zero
+    emitter: Emitter  # literals and functions
+    name: Callable[[str], str]  # quoting of identifiers
+    kept: str  # CTE modifier: computed once
+    again: str  # CTE modifier: computed at each reference
+    looked_up: str  # join with unique persons; DuckDB's JOIN looks up integers in an array
+    wide: str  # type of 128-bit integers, or of 38 digits
+    total: str  # SUM of integers that cannot overflow
+    squares: str  # exact sum of squares of integers below 2^31
+    truncated: str  # DOUBLE to BIGINT, truncated towards zero
+    nearest: str  # DOUBLE to BIGINT, rounded half to even
+    quotient: str  # integer division, truncated towards zero
     is_finite: str
-    hashed: str  # a number of some columns
-    salted: str  # another one
-    capitals: str  # a text without spaces around it in capitals, those of ASCII at least
-    wall: str  # an instant on the clock of a time zone
-    nulls: str  # behind a term of an order, so that NULLs stand last
-    can_object: str  # a text that an objection can hold: 1 to 1,000 characters of UTF-8 without NUL
+    hashed: str  # hash of columns
+    salted: str  # salted hash of columns
+    capitals: str  # text trimmed and in uppercase, at least for ASCII letters
+    wall: str  # local timestamp of an instant in a time zone
+    nulls: str  # suffix of an ORDER BY term that puts NULLs last
+    can_object: str  # predicate of texts that an objection can name: 1 to 1,000 characters of UTF-8 without NUL
 
 
 WORDS = {
@@ -99,10 +99,10 @@ OF_DUCKDB = WORDS[EngineName.DUCKDB]
 
 
 def words(target: Target) -> Words:
-    """Find the words of the engine that is written for."""
+    """Return the dialect of the target's engine."""
     return WORDS[target.engine]
 
 
 def in_order(columns: Sequence[str], said: Words = OF_DUCKDB) -> str:
-    """Write a total order of different rows that differs from person to person."""
+    """Write a total order of distinct rows by a salted hash, so that it differs from person to person."""
     return f"{said.salted.format(', '.join(columns))}, {', '.join(column + said.nulls for column in columns)}"

@@ -1,7 +1,7 @@
-"""A release of private keys -> its two passes: which keys are released, then the numbers at these alone.
+"""Partition selection: a release with private keys as two passes, one for the keys and one for their numbers.
 
-The first pass weighs keys by their persons, each with the same norm however many groups they are in; the second is
-bounded over the released keys as over a public list (`proofs.md#selection`).
+The first pass sums per-person weights per key; each person has the same norm, in however many groups. The second pass
+is bounded over the released keys as over a public key set (`proofs.md#selection`).
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ from dialect.algebra.release_plan import Bounding, KeySet, KeySource, PrivatePla
 from dialect.algebra.target import Target
 from dialect.codegen.relations.relation import release_name
 
-HANDED = -1  # the index of the one release that a backend is handed: the keys of the first pass
-RELEASED_KEYS = "released_keys"  # its table there, with columns k0, k1, ...
+HANDED = -1  # index of the release that is passed to the backend: the keys of the first pass
+RELEASED_KEYS = "released_keys"  # its table in the backend, with columns k0, k1, ...
 
 
 def selecting(plan: PrivatePlan) -> PrivatePlan:
-    """Give the first pass: the count of persons that keys rest on, and no other number."""
+    """Derive the plan of the first pass: the weighted person count that selects keys, and no other vector."""
     place = next(i for i, vector in enumerate(plan.vectors) if vector.decides_keys)
     return replace(plan, vectors=(replace(plan.vectors[place], scale_group=0),), texts=(plan.texts[place],))
 
 
 def over_released(plan: PrivatePlan) -> PrivatePlan:
-    """Give the second pass: the same numbers over a list of keys that was released before."""
+    """Derive the plan of the second pass: the same vectors over the keys that the first pass released."""
     fields = tuple(replace(key.field, id=f"k{i}", nullable=True) for i, key in enumerate(plan.keys))
     rows = Public(ReleaseScan(HANDED, fields), fields)
     return replace(plan, key_set=KeySet(rows, fields, (KeySource(rows, "the released keys", closed=False),)))
 
 
 def with_released(target: Target) -> Target:
-    """Let a target know the table of released keys."""
+    """Add the table of released keys to a target."""
     return replace(target, addresses={**target.addresses, release_name(HANDED): RELEASED_KEYS})
 
 
 def most_weight(groups: int, bounds: Bounding) -> int:
-    """Give the most that a person in so many groups weighs in each, in released grains, rounded up.
+    """Return the largest weight per group of a person in `groups` groups, in released grains, rounded up.
 
     Claim: no number of the first pass that rests on one person alone, who is in `groups` groups, is larger. Symbols:
     2^j grains are one person. Formula: 2^j, and floor(2^j / sqrt(groups)) + 1 for several groups. Source and proof:

@@ -1,10 +1,10 @@
-"""Broadcast of public tables to a lake, and what is read of a lake once and kept in DuckDB.
+"""Lakes: public tables broadcast to Spark, and lake results that DuckDB stores.
 
-Only people's rows lie in the lake. Public tables, lists and constants that are joined to them are computed in DuckDB
-and go along with the SQL: a placeholder in braces, where a backend puts the rows (`proofs.md#lakes`).
+Only people's rows lie in the lake. Public tables, key sets and constants that are joined to them are computed in
+DuckDB and sent along with the SQL; placeholders in braces mark where a backend inserts them (`proofs.md#lakes`).
 
-Kept in DuckDB are the materialized rollups, and the persons who meet every state. Both hold persons as the lake gives
-them, so that who objects is found among them as in the lake's own rows (`proofs.md#person-rollups`).
+DuckDB stores materialized rollups and the eligible persons. Both hold persons as the lake reads them, so that
+objections match them as they match the lake's rows (`proofs.md#person-rollups`).
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from dialect.codegen.relations.relation import release_name, write_rows
 from dialect.functions.emitter import NoForm
 from dialect.functions.scalar.time import MICROSECONDS_OF_SPAN
 
-LISTED = "listed"  # the keys of a public list, which groups must be in
-GATHERED = "gathered"  # what a lake gave, in DuckDB
-FIRST = -2  # the index of the first handed table; those from 0 on are releases, and -1 released keys
-# what a lake's column of a type is: integers of 64 bits, times of day and spans in microseconds
+LISTED = "listed"  # placeholder of the public key set, to which groups are limited
+GATHERED = "gathered"  # DuckDB table of a lake's result
+FIRST = -2  # index of the first broadcast table; indices from 0 on are releases, -1 the released keys
+# conversions to a lake's column types: 64-bit integers; times of day and intervals in microseconds
 _AS_HANDED = {
     SqlType.BIGINT: "TRY_CAST({0} AS BIGINT)",
     SqlType.TIME: "CAST(epoch_ns({0}) // 1000 AS BIGINT)",
@@ -38,12 +38,12 @@ _AS_HANDED = {
 
 
 def place(handed: str) -> str:
-    """Write the place of handed rows in the SQL of a lake."""
+    """Write the placeholder of broadcast rows in a lake's SQL."""
     return f"{{{handed}}}"
 
 
 def check_written(plan: PrivatePlan, lake: Target) -> None:
-    """Refuse keys that come back as another type, raises NoForm; and text that would be too long, raises Refusal."""
+    """Refuse plans a lake cannot run: raises NoForm for key types it lacks, and Refusal for SQL that is too long."""
     for key in plan.keys:
         if key.field.type in (SqlType.TIME, SqlType.INTERVAL):
             raise NoForm(f"a key of type {key.field.type} has no form there")
@@ -51,10 +51,10 @@ def check_written(plan: PrivatePlan, lake: Target) -> None:
 
 
 def handed_over(source: PerPerson, lake: Target) -> tuple[PerPerson, Target, Mapping[str, Public]]:
-    """Put a table in the place of every public relation, the widest ones; gives what is in each, by its name."""
+    """Replace each maximal public subtree by a broadcast table; also return the subtrees by placeholder name."""
     found: list[Public] = []
     changed = _changed(source, found)
-    assert isinstance(changed, PerPerson)  # noqa: S101  its operator alone is another
+    assert isinstance(changed, PerPerson)  # noqa: S101  only its operator has changed
     addresses = {release_name(FIRST - i): place(f"rows{i}") for i in range(len(found))}
     rows = {f"rows{i}": public for i, public in enumerate(found)}
     return changed, replace(lake, addresses={**lake.addresses, **addresses}), rows
@@ -62,7 +62,7 @@ def handed_over(source: PerPerson, lake: Target) -> tuple[PerPerson, Target, Map
 
 def _changed(relation: Relation, found: list[Public]) -> Relation:
     if isinstance(relation, Public):
-        same = (i for i, other in enumerate(found) if other is relation)  # a CTE that is read twice
+        same = (i for i, other in enumerate(found) if other is relation)  # shared, as a CTE that is read twice
         at = next(same, len(found))
         found += [relation] if at == len(found) else []
         return Public(ReleaseScan(FIRST - at, relation.fields), relation.fields)
@@ -73,7 +73,7 @@ def _changed(relation: Relation, found: list[Public]) -> Relation:
 
 
 def rows_handed(rows: Public, text: str, target: Target) -> str:
-    """Write in DuckDB's SQL what is handed: the columns that a lake's text reads, as the lake's types."""
+    """Write DuckDB SQL of broadcast rows: the columns that the lake's SQL reads, in the lake's types."""
     read = [f for f in rows.fields if re.search(rf"\b{f.id}\b", text)]
     columns = ", ".join(_handed(field) for field in read) or "1 AS nothing"
     return f"SELECT {columns} FROM ({write_rows(rows, read, target)}) AS h"
@@ -84,7 +84,7 @@ def _handed(field: Field) -> str:
 
 
 def roll_up_lake(plan: PrivatePlan, bounds: Bounding, target: Target, lake: Target) -> LakeRows:
-    """Write the rows of a rollup for the lake where people's rows lie; raises NoForm, and Refusal for too much text."""
+    """Write the rows of a rollup for a lake; raises NoForm for missing forms, and Refusal for SQL that is too long."""
     check_written(plan, lake)
     source, read, rows = handed_over(plan.source, lake)
     text = write_rollup(replace(plan, source=source), bounds, read)
@@ -92,12 +92,12 @@ def roll_up_lake(plan: PrivatePlan, bounds: Bounding, target: Target, lake: Targ
 
 
 def counted(text: str) -> str:
-    """Write how many rows there are."""
+    """Write the number of rows of a query."""
     return f"SELECT count(*) AS n FROM ({text}) AS r"
 
 
 def in_part(text: str, part: int, parts: int) -> str:
-    """Write a part of rows with a column `person`: all rows of a person are in one, and each row is in one."""
+    """Write one of `parts` partitions of rows with a column `person`; all rows of a person are in one partition."""
     if parts == 1:
         return text
     number = WORDS[EngineName.SPARK].hashed.format("person")
@@ -105,7 +105,7 @@ def in_part(text: str, part: int, parts: int) -> str:
 
 
 def stored_rows(rollup: Rollup, rows: str, wide: Collection[str] = ()) -> str:
-    """Write in DuckDB's SQL the rows of a rollup as they are kept: in the types of the question that declares it.
+    """Write DuckDB SQL of a rollup's rows in their stored types and order; `wide` columns may exceed 64 bits.
 
     `wide` are columns of whole numbers that 64 bits may not hold.
     """

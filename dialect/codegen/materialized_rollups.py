@@ -1,7 +1,9 @@
-"""Materialized rollups: one stored row per unit and group; a plan's partial aggregates are read from these.
+"""Materialized rollups: partial aggregates of a plan, read from a stored table with one row per unit and group.
 
-A rollup holds, before anything is bounded and of everybody, the exact numbers of each unit in each of its groups, also
-of groups that no public list has. Whoever reads it bounds, leaves out who is not admitted, and sums as over rows
+    rollup: person, hour, zone -> rows        query: SELECT zone, COUNT(*) FROM visit GROUP BY zone
+
+A rollup holds the exact numbers of every unit in each of its groups, before contribution bounding and eligibility, and
+also for groups outside any public key set. A query that reads it applies these as it would over rows
 (`proofs.md#person-rollups`).
 """
 
@@ -24,7 +26,7 @@ from dialect.codegen.relations.relation import write_rows
 from dialect.functions.emitter import write_expr
 from dialect.planner.reuse.view_matching import Told, steps_of, told
 
-_ONE_VALUE = (  # equal values of these types are one value: no expression tells them apart
+_ONE_VALUE = (  # types whose equal values are identical, so that no expression distinguishes them
     SqlType.BOOLEAN,
     SqlType.BIGINT,
     SqlType.VARCHAR,
@@ -35,7 +37,7 @@ _ONE_VALUE = (  # equal values of these types are one value: no expression tells
 
 
 def can_be_rolled(plan: PrivatePlan) -> bool:
-    """Tell whether a question's numbers add up from group to group, over keys whose equal values are the same."""
+    """Return whether all vectors of a plan add up across groups, over keys whose equal values are identical."""
     adds_up = all(_adds_up(vector) for vector in plan.vectors)
     told_by_keys = all(key.field.type in _ONE_VALUE for key in plan.keys)
     return adds_up and told_by_keys and plan.limits.max_rows is None and plan.source.kept is None
@@ -46,7 +48,7 @@ def _adds_up(vector: Vector) -> bool:
 
 
 def write_rollup(plan: PrivatePlan, bounds: Bounding, target: Target) -> str:
-    """Write the rows of a rollup: person, win, h0, ... for its keys, n0, ... for its numbers in whole grains."""
+    """Write the rows of a rollup: person, win, h0, ... for its keys, n0, ... for its numbers in value grains."""
     needed = {*plan.unit.values(), *(key.field for key in plan.keys)}
     for vector in plan.vectors:
         needed |= vector.fields
@@ -58,13 +60,15 @@ def write_rollup(plan: PrivatePlan, bounds: Bounding, target: Target) -> str:
     columns += [f"CAST({part(v, bound, said=said)} AS BIGINT) AS n{i}" for i, (v, bound) in numbers if not is_unit(v)]
     source = write_rows(plan.source, needed, target)
     rows = f"SELECT {', '.join(columns)} FROM ({source}) AS s GROUP BY {apart}"
-    return f"{rows} ORDER BY {apart}" if target.engine is EngineName.DUCKDB else rows  # a lake's are put in order here
+    return (
+        f"{rows} ORDER BY {apart}" if target.engine is EngineName.DUCKDB else rows
+    )  # a lake's rows are sorted in DuckDB
 
 
 def read_rolled(
     plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admission | None = None
 ) -> Rolled | None:
-    """Find a rollup from which a plan's partials can be read, and write that; None where there is none.
+    """Write a plan's partial aggregates over a rollup that covers them; None where no rollup does.
 
     Claim: for all data, the rows are those of the plan's partials over the rows that the rollup was made of. Symbols:
     none. Source and proof: proofs.md#person-rollups. Raises: nothing.
@@ -79,7 +83,7 @@ def read_rolled(
 
 
 def _chosen_by_numbers(plan: PrivatePlan, bounds: Bounding, target: Target) -> bool:
-    """Tell whether, over rows, a hash of numbers that stand for texts chooses a person's groups; stored are texts."""
+    """Return whether group truncation over rows would hash encoded keys, which a rollup does not store."""
     return target.lake is None and bounds.max_groups is not None and bool(coded_keys(plan)[1])
 
 
@@ -107,13 +111,13 @@ def _read(wanted: Told, bounds: Bounding, rollup: Rollup) -> Rolled | None:
 
 
 def _covers(wanted: Told, held: Told) -> bool:
-    """Tell whether the rollup was made of every row that the plan reads: what it left out, the plan leaves out too."""
+    """Return whether the rollup holds every row that the plan reads: the plan's predicates imply the rollup's."""
     known = tuple(wanted.conditions.values())
     return all(implied(each, known) for text, each in held.conditions.items() if text not in wanted.conditions)
 
 
 def _cells(held: Told) -> Mapping[Expr, Field]:
-    """Name the stored columns by what they are of a row."""
+    """Map expressions to the stored columns that hold them: keys, and the privacy window."""
     cells = {key: Field(f"h{i}", None, key.type) for i, key in enumerate(held.keys)}
     window = held.plan.touched.window
     if window is not None:
@@ -122,7 +126,7 @@ def _cells(held: Told) -> Mapping[Expr, Field]:
 
 
 def _places(plan: PrivatePlan, bounds: Bounding, rollup: Rollup) -> Mapping[int, int] | None:
-    """Find the stored number of each wanted one: the same value, condition, ends and grains."""
+    """Match each query vector to a stored number with the same value, condition, bounds and grains, or None."""
     found: dict[int, int] = {}
     for i, (vector, bound) in enumerate(zip(plan.vectors, bounds.vectors, strict=True)):
         if is_unit(vector):
@@ -142,7 +146,7 @@ def _same(plan: PrivatePlan, i: int, bound: VectorBound, rollup: Rollup, j: int)
 
 
 def _number(vector: Vector, place: int, as_stored: bool) -> str:
-    """Write a number of a group from those of the stored ones; what is nothing in all of them stays nothing."""
+    """Write a number of a group from those of stored groups; NULL where it is NULL in all of them."""
     if as_stored:
         return f"n{place}"
     if vector.kind is VectorKind.PERSONS:

@@ -1,4 +1,4 @@
-"""Question -> SQL over its releases: the outer part, with what intervals need beside each shown column."""
+"""Outer query as SQL over stored releases, with the components that intervals of its columns are computed from."""
 
 from __future__ import annotations
 
@@ -31,31 +31,33 @@ PARTS = ("offset", "numerator", "numerator_variance", "denominator", "denominato
 
 @dataclass(frozen=True)
 class AsReleased:
-    """A release whose rows are shown as they are: what the SQL would give is its columns under other names."""
+    """An outer query that only renames a release's columns, so that no SQL needs to run."""
 
     table: str
-    columns: tuple[tuple[str, str], ...]  # the SQL's name of a column, the release's
+    columns: tuple[tuple[str, str], ...]  # (name in the SQL's result, name in the release)
 
 
 @dataclass(frozen=True)
 class OuterSql:
-    """SQL whose columns are s0, s1, ... and then, for each column with an interval, its parts.
+    """SQL of an outer query: columns s0, s1, ..., followed by the interval components of uncertain columns.
 
-    The parts are six, s0_offset, ..., or where a release says its own ends, s0_lower and s0_upper. What is the same in
-    every row is no column: `constants` has it.
+    There are six components (PARTS), s0_offset, ...; where a release holds its own interval, they are s0_lower and
+    s0_upper. Components with the same value in every row are no columns; `constants` holds them.
     """
 
     text: str
-    names: tuple[str, ...]  # of the shown columns
-    uncertain: tuple[int, ...]  # positions of the shown columns that have an interval
-    ratios: tuple[int, ...]  # those among them with a denominator
-    alone: Mapping[int, str]  # those that rest on one noisy number: position -> its raw field id
-    signed: frozenset[int] = frozenset()  # ratios whose denominator may be below 0
-    unknown: tuple[int, ...] = ()  # noisy columns for which no interval is known
-    ended: tuple[int, ...] = ()  # columns that show a released number whose release says its ends
-    rounded: Mapping[int, Rounding] = field(default_factory=dict)  # position -> how far from the noisy number it lies
-    constants: Mapping[str, float] = field(default_factory=dict)  # parts that no row moves, by name
-    as_released: AsReleased | None = None  # where nothing is to be run
+    names: tuple[str, ...]  # of the result columns
+    uncertain: tuple[int, ...]  # indices of the result columns that have an interval
+    ratios: tuple[int, ...]  # indices of those with a denominator
+    alone: Mapping[int, str]  # columns with a single noisy number: index -> its raw field id
+    signed: frozenset[int] = frozenset()  # ratios whose denominator may be negative
+    unknown: tuple[int, ...] = ()  # noisy columns without a known interval
+    ended: tuple[int, ...] = ()  # columns whose release holds their interval
+    rounded: Mapping[int, Rounding] = field(default_factory=dict)  # index -> distance of the shown from the noisy value
+    constants: Mapping[str, float] = field(
+        default_factory=dict
+    )  # components that are equal in all rows, by column name
+    as_released: AsReleased | None = None  # set if the outer query returns the release unchanged
 
 
 def write_outer(
@@ -65,7 +67,7 @@ def write_outer(
     confidence: float = 0.95,
     reaches: Reaches | None = None,
 ) -> OuterSql:
-    """Write the outer part; `variances` gives the noise variance of every raw field id, in squared units."""
+    """Write the SQL of the outer query, with interval components; `variances` maps raw field ids to noise variances."""
     question = question if reaches is None else with_ends(question, reaches)
     question = guarded(question, variances, NormalDist().inv_cdf((1 + confidence) / 2))
     forms, positive = uncertainty(question), never_negative(question)
@@ -99,7 +101,7 @@ def write_outer(
 
 
 def _as_released(outer: Released | Public, wanted: list[tuple[str, Expr]]) -> AsReleased | None:
-    """Find the release whose rows the outer part leaves as they are; None where it does anything to them."""
+    """Find the release whose rows the outer query returns unchanged; None where it computes anything."""
     if not isinstance(outer.operator, ReleaseScan):
         return None
     columns = tuple((name, expr.field.id) for name, expr in wanted if isinstance(expr, Ref))
@@ -107,7 +109,7 @@ def _as_released(outer: Released | Public, wanted: list[tuple[str, Expr]]) -> As
 
 
 def _ends(question: Question) -> dict[int, tuple[Field, Field]]:
-    """Find the shown columns that are a released number with ends of its own."""
+    """Find the result columns that are released numbers with an interval of their own."""
     known = {o.field: o.ends for release in question.releases for o in release.outputs if o.ends is not None}
     carried = set(question.outer.fields)
     found = ((i, known.get(shown.field)) for i, shown in enumerate(question.columns))
@@ -127,7 +129,7 @@ def _parts(form: Form, variances: Variances) -> tuple[Expr, ...]:
 
 
 def _computed(outer: Released | Public, wanted: list[tuple[str, Expr]]) -> tuple[Relation, list[Field]]:
-    """Compute below the order and the slice, so that both stay last."""
+    """Compute expressions below ORDER BY and LIMIT, so that both stay outermost."""
     sort = outer.operator if isinstance(outer.operator, Sort) else None
     below: Relation = outer if sort is None else sort.source
     fields: list[Field] = []
@@ -147,5 +149,5 @@ def _computed(outer: Released | Public, wanted: list[tuple[str, Expr]]) -> tuple
 
 
 def public_tables(question: Question) -> tuple[str, ...]:
-    """Name the public tables that the outer part reads."""
+    """Return the names of the public tables that the outer query reads."""
     return tuple(sorted(tables_of(question.outer)))

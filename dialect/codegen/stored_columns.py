@@ -1,9 +1,9 @@
-"""Stored columns: the value of a declared column in its dialect type, and the retention predicate of a scan.
+"""Stored columns: the SQL of a declared column in its dialect type, and the retention predicate of a scan.
 
-Every read of a declared table goes through here, in DuckDB and in Spark. In Spark days and times outside the years 1
-to 9999 are NULL: its calendar goes no further, and what it does with them is no total form.
+Every read of a declared table, in DuckDB and in Spark, uses these forms. In Spark, dates and times outside the years 1
+to 9999 are NULL, because its calendar ends there and its functions may raise beyond it.
 
-Retention: rows from before the first kept day are neither read nor charged.
+Retention: rows from before the first retained day are neither read nor charged.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from dialect.functions.emitter import name, quote, quote_for_spark
 from dialect.functions.scalar.time import EARLIEST, LATEST, SPARK_TIMES
 from dialect.functions.signature import quoted_name
 
-# a double's own value, by a function of which statistics of files know nothing: they leave NaN out and have two zeros,
-# while Spark has NaN above all and one zero (proofs.md#lakes); https://spark.apache.org/docs/latest/api/sql/#nanvl
+# Identity on doubles, in a form that no file statistics apply to: Parquet's leave NaN out and distinguish two zeros,
+# while Spark sorts NaN above all and has one zero (proofs.md#lakes); https://spark.apache.org/docs/latest/api/sql/#nanvl
 DOUBLE = "nanvl(CAST({0} AS DOUBLE), CAST('NaN' AS DOUBLE))"
 UNSIGNED = "UBIGINT"
 UNSIGNED_IN_SPARK = "decimal(20,0)"  # https://spark.apache.org/docs/latest/sql-data-sources-parquet.html
 _FIRST, _LAST = "0001-01-01", "9999-12-31"
-# what an unsigned number is stored as -> the BIGINT of the same bits; what is no unsigned number is NULL
+# stored type of an unsigned key -> form of the signed BIGINT with the same bits; NULL where it is no unsigned number
 SAME_BITS = {
     **dict.fromkeys(("tinyint", "smallint", "int", "bigint"), "CASE WHEN {0} >= 0 THEN CAST({0} AS BIGINT) END"),
     UNSIGNED_IN_SPARK: "CAST(CASE WHEN {0} BETWEEN 0 AND 9223372036854775807 THEN {0} WHEN {0} BETWEEN"
@@ -30,7 +30,7 @@ SAME_BITS = {
 
 
 def same_bits(catalog: Catalog) -> frozenset[str]:
-    """Find the datasets whose persons a lake reads as the BIGINT of the same bits.
+    """Return the datasets whose unsigned person keys a lake reads as the signed BIGINT of the same bits.
 
     Claim: two persons of such a dataset are one number if and only if they are one. Symbols: none. Formula: p below
     2^63, else p - 2^64, of p from 0 to 2^64 - 1. Source: proofs.md#same-bits. Raises: nothing.
@@ -41,17 +41,17 @@ def same_bits(catalog: Catalog) -> frozenset[str]:
     targets = [named[target] for table in of_people if table.person for _, target in table.person.through]
     mixed |= {
         table.dataset for table in targets if own_person(table) in table.primary_key
-    }  # other columns name persons
+    }  # columns of other tables refer to persons by this key
     return frozenset({table.dataset for table in of_people} - mixed)
 
 
 def own_person(table: Table) -> str | None:
-    """Give the column of a table that names its rows' persons; None where another table says who they are."""
+    """Return a table's own person key column; None where the person is found through a foreign key."""
     return None if table.person is None or table.person.through else table.person.column
 
 
 def text_person(table: Table) -> str | None:
-    """Give the column of a table that names its rows' persons by texts; None where there is none."""
+    """Return a table's own person key column if it is a text; None otherwise."""
     column = table.column(own_person(table) or "")
     return column.name if column is not None and column.type is SqlType.VARCHAR else None
 
@@ -62,7 +62,7 @@ def _is_unsigned(table: Table) -> bool:
 
 
 def stored_in_spark(column: Column, is_key: bool, of_same_bits: bool = False) -> str:
-    """Write a stored column: whole numbers of 64 bits, doubles, text, and times of a calendar (`proofs.md#lakes`)."""
+    """Write a stored column in Spark: 64-bit integers, doubles, text, times in the calendar (`proofs.md#lakes`)."""
     written = quoted_name(column.name)
     if column.type is SqlType.BIGINT:
         wide = column.stored_type.upper() == UNSIGNED and not of_same_bits
@@ -85,7 +85,7 @@ def _wall(written: str, column: Column) -> str:
 
 
 def _within(written: str, kind: str) -> str:
-    """Leave out what has no year of four digits, on whatever clock."""
+    """Write a time that is NULL outside the years 1 to 9999, with a margin for every time zone."""
     ends = f"{kind} '{_FIRST} 14:00:00' AND {kind} '{_LAST} 10:00:00'"
     return f"CASE WHEN {written} BETWEEN {ends} THEN {written} END"
 
@@ -96,11 +96,11 @@ def stored_column(
     engine: EngineName = EngineName.DUCKDB,
     same_bits: frozenset[str] = frozenset(),
 ) -> str:
-    """Write a stored column as its declared type, whatever it is stored as: UTC as the place's own time.
+    """Write a stored column cast to its declared dialect type; UTC times become local times of their place.
 
-    An engine leaves a cast out where the type is that already; elsewhere forms for the declared type might raise.
-    Spark's unsigned integers are decimals: of a table's own keys they stay it, less the persons of datasets whose
-    persons are read as the BIGINT of the same bits.
+    An engine drops a cast to the type that a column already has; without it, forms for the declared type might raise.
+    Spark reads unsigned integers as decimals. A table's keys stay decimals, except person keys of `same_bits` datasets,
+    which are read as the signed BIGINT of the same bits.
     """
     if engine is EngineName.SPARK:
         of_bits = table is not None and table.dataset in same_bits and column.name == own_person(table)
@@ -110,7 +110,7 @@ def stored_column(
         return f"CAST({written} AS DOUBLE)"
     if column.type is not SqlType.TIMESTAMP:
         return written
-    written = f"TRY_CAST({written} AS TIMESTAMP)"  # dates and seconds reach further than microseconds
+    written = f"TRY_CAST({written} AS TIMESTAMP)"  # DATE and TIMESTAMP_S have wider ranges than TIMESTAMP
     if not column.stored_utc or column.time_zone is None:
         return written
     within = f"{written} BETWEEN TIMESTAMP '{EARLIEST} 00:00:00' AND TIMESTAMP '{LATEST} 00:00:00'"
@@ -119,17 +119,17 @@ def stored_column(
 
 
 def _keys(table: Table) -> set[str]:
-    """Name the columns by which rows find their person: they are compared, and nothing else is done with them."""
+    """Return the columns that lead to a row's person. They are only ever compared."""
     of_person = {table.person.column, *(own for own, _ in table.person.through)} if table.person is not None else set()
     return of_person | set(table.primary_key)
 
 
 def retained(table: Table, engine: EngineName = EngineName.DUCKDB) -> list[str]:
-    """Write which rows of a table are inside retention, by the clock of its time column.
+    """Write the retention predicate of a table, on its local time; empty if rows are retained forever.
 
     Proof: `dialect/catalog/proofs.md#retention`.
 
-    A row without a time is not known to be inside. The first kept day is a public fact of the catalog.
+    A row without a time is not retained. The first retained day is a public fact of the catalog.
     """
     if table.kept_from is None or table.time_column is None:
         return []
@@ -137,9 +137,9 @@ def retained(table: Table, engine: EngineName = EngineName.DUCKDB) -> list[str]:
 
 
 def stored_time(table: Table, engine: EngineName = EngineName.DUCKDB) -> str:
-    """Write the time of a stored row on the clock of its own zone, as questions read it."""
+    """Write the time column of a stored row as local time in its zone, as queries read it."""
     column = table.column(table.time_column or "")
-    assert column is not None  # noqa: S101  the caller asks
+    assert column is not None  # noqa: S101  callers check the time column
     stored = stored_column(column, table, engine)
     if column.type is not SqlType.TIMESTAMPTZ:
         return stored

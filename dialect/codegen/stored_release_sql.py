@@ -1,4 +1,4 @@
-"""Derivation -> SQL over a held release and the list of wanted keys: whole numbers added up, and of how many groups."""
+"""Derived releases: SQL that computes a coarser release from a stored one and the keys it must have."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dialect.planner.reuse.view_matching import Derivation
 
 
 def write_derived(made: Derivation) -> str:
-    """Write one row for each wanted key, in public order: k0, ..., w0, ..., and of how many held groups: `cells`.
+    """Write one row per wanted key in public order: k0, ..., w0, ..., and `cells`, the number of groups added up.
 
-    Needs two tables: `held` with k0, ..., w0, ... and `wanted` with k0, ...
+    Reads two tables: `held`, the stored release with k0, ..., w0, ..., and `wanted` with k0, ...
     """
     keys, vectors = range(len(made.keys)), range(len(made.vectors))
     shown = [f"{write_expr(key)} AS g{i}" for i, key in enumerate(made.keys)]
@@ -27,7 +27,7 @@ def write_derived(made: Derivation) -> str:
 
 
 def write_images(made: Derivation) -> str:
-    """Write of which wanted row each held one is a part: `fine` and `coarse`, by the numbers in both tables' `row`."""
+    """Write which wanted group contains each stored group: `fine` and `coarse`, by the tables' column `row`."""
     shown = [f"{write_expr(key)} AS g{i}" for i, key in enumerate(made.keys)]
     groups = f"SELECT {', '.join([*shown, 'row'])} FROM held WHERE {write_expr(made.condition)}"
     on = " AND ".join(f"wanted.k{i} IS NOT DISTINCT FROM g.g{i}" for i in range(len(made.keys))) or "TRUE"
@@ -35,6 +35,6 @@ def write_images(made: Derivation) -> str:
 
 
 def write_pinned(made: Derivation) -> str:
-    """Write one row: how many different values each pinned key has among the held groups that count."""
+    """Write the number of distinct values that each pinned key has among the stored groups used."""
     counts = ", ".join(f"count(DISTINCT k{place}) AS n{i}" for i, (place, _) in enumerate(made.pinned))
     return f"SELECT {counts} FROM held WHERE {write_expr(made.condition)}"

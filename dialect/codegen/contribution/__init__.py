@@ -1,4 +1,4 @@
-"""One unit's contribution: group limits, partial aggregates, clipping, and the shortcuts that give the same integers.
+"""Contribution of one privacy unit: partial aggregates, truncation and clipping, and equivalent faster forms.
 
 A vector of a plan -> SQL per (unit, privacy window, group).
 

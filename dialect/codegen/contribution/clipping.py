@@ -1,4 +1,4 @@
-"""Clipping: one person's exact number in one group, as SQL in whole grains (`dialect/codegen/proofs.md#render`)."""
+"""Clipping: a person's exact number in one group, as SQL over integer grains (`dialect/codegen/proofs.md#render`)."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from dialect.catalog.model import SqlType
 from dialect.codegen.engine_syntax import LARGEST_SMALL, OF_DUCKDB, SMALL_TOTAL, Words
 from dialect.functions.emitter import quote
 
-LARGEST_WITHIN = 2**63 - 1  # where nothing is squared
+LARGEST_WITHIN = 2**63 - 1  # cap where no squares are computed
 
 
 def is_unit(vector: Vector) -> bool:
-    """Tell whether a vector is 1 in every group of a person: it needs no column of its own."""
+    """Return whether a vector is 1 in every group of a person, so that it needs no column."""
     return vector.decides_keys
 
 
 def part(vector: Vector, bound: VectorBound, grained: bool = False, said: Words = OF_DUCKDB) -> str:
-    """Write one person's exact number in one group, in grains; `grained` where the value is counted in them already."""
+    """Write a per-unit partial aggregate in value grains; `grained` if the value is in grains already."""
     where = f" FILTER (WHERE {vector.condition.id})" if vector.condition is not None else ""
     value = None if vector.value is None else vector.value.id
     if vector.kind is VectorKind.PERSONS:
@@ -45,15 +45,15 @@ def part(vector: Vector, bound: VectorBound, grained: bool = False, said: Words 
 
 
 def total(plan: PrivatePlan, bound: VectorBound, said: Words) -> str:
-    """Choose the words of a sum over people: no number of one unit is above the norm, windows of a person may be."""
+    """Return the SUM template for sums over units: BIGINT where overflow is impossible, else a wider type."""
     small = bound.sensitivity <= LARGEST_SMALL and plan.touched.window is None
     return SMALL_TOTAL if small else said.total
 
 
 def grains(vector: Vector, bound: VectorBound, said: Words = OF_DUCKDB) -> str:
-    """Write one row's value: clamped outside the expression, less the centre, in whole grains.
+    """Write one row's value in value grains: clamped outside the expression, minus the centre, rounded.
 
-    Comparisons alone leave out NULL, NaN and infinities: NaN sorts above every number, and no end is infinite.
+    Comparisons exclude NULL, NaN and infinities: NaN sorts above every number, and no bound is infinite.
     """
     assert vector.value is not None  # noqa: S101  sums have a value
     if vector.factor is not None:
@@ -71,7 +71,7 @@ def grains(vector: Vector, bound: VectorBound, said: Words = OF_DUCKDB) -> str:
 
 
 def _whole_grains(vector: Vector, value: str, bound: VectorBound, said: Words = OF_DUCKDB) -> str:
-    """Write one integer's grains by integer arithmetic; division cuts towards zero and keeps every bound."""
+    """Write an integer value's grains in integer arithmetic; division truncates towards zero, so bounds hold."""
     lower, upper, centre = int(vector.lower), int(vector.upper), int(vector.centre)
     divisor = 1 << -bound.value_bits
     low, high = (_towards_zero(end - centre, divisor) for end in (lower, upper))
@@ -83,7 +83,7 @@ def _whole_grains(vector: Vector, value: str, bound: VectorBound, said: Words = 
 
 
 def _product_grains(vector: Vector, value: Field, factor: Factor, bound: VectorBound, said: Words = OF_DUCKDB) -> str:
-    """Write one row's product in whole grains: each side clamped, less its centre; whole numbers stay exact."""
+    """Write the grains of a product of two clamped and centred values; integers stay exact."""
     first = Factor(value, vector.lower, vector.upper, vector.centre)
     whole = vector.whole and bound.value_bits <= 0
     one, other = (_difference(side, said.wide if whole else None) for side in (first, factor))
@@ -98,7 +98,7 @@ def _product_grains(vector: Vector, value: Field, factor: Factor, bound: VectorB
 
 
 def _difference(side: Factor, wide: str | None) -> str:
-    """Write a value kept between its ends, less its centre: of whole numbers in a wide type, else as a double."""
+    """Write a clamped and centred value: in a wide integer type if one is passed, else as DOUBLE."""
     whole = wide is not None
     kind, number = (wide, int) if whole else ("DOUBLE", float)
     low, high, centre = (number(end) for end in (side.lower, side.upper, side.centre))
@@ -109,7 +109,7 @@ def _difference(side: Factor, wide: str | None) -> str:
 
 
 def _is_usable(value: Field) -> str:
-    """Write what NULL, NaN and infinities fail."""
+    """Write a test that NULL, NaN and infinities fail."""
     most = _double(sys.float_info.max)
     return f"{value.id} BETWEEN -{most} AND {most}" if value.type is SqlType.DOUBLE else f"{value.id} IS NOT NULL"
 
@@ -123,7 +123,7 @@ def _double(value: float) -> str:
 
 
 def capped(part: str, vector: Vector, bound: VectorBound) -> str:
-    """Keep a person's number so small that its square fits 64 bits; where nothing is squared, 63 bits do."""
+    """Write the cap of a partial aggregate: its square must fit 64 bits, or it alone if nothing is squared."""
     if vector.kind is VectorKind.PERSONS:
         return part  # 1 or NULL
     if vector.part is not None:
@@ -131,34 +131,34 @@ def capped(part: str, vector: Vector, bound: VectorBound) -> str:
     largest = _largest(bound)
     if vector.kind in (VectorKind.ROWS, VectorKind.VALID):
         return f"least({part}, {largest}) AS {part}"
-    # greatest and least leave NULL out, and a person without a value must stay NULL
+    # GREATEST and LEAST ignore NULL, but a person without a value must stay NULL
     return f"CAST({clamped(part, largest)} AS BIGINT) AS {part}"
 
 
 def _largest(bound: VectorBound) -> int:
-    """Give the most that a person's number in one group may be."""
+    """Return the cap of a partial aggregate, in value grains."""
     return LARGEST_PART if bound.rule is not Rule.WITHIN else LARGEST_WITHIN
 
 
 def _kept_in(part: str, vector: Vector, bound: VectorBound) -> str:
-    """Write a number kept within the bounds that the question names; what is nothing stays nothing."""
-    most = _largest(bound)  # a named end far beyond the norm would have a square of no 64 bits
+    """Write a partial aggregate clamped to the bounds stated in the query; an empty one stays empty."""
+    most = _largest(bound)  # the square of a stated bound far beyond the clip bound would exceed 64 bits
     low, high = (max(-most, min(most, end)) for end in vector.part_in_grains(bound.value_bits))
     nothing = "" if vector.kind is VectorKind.SUM else f"WHEN {part} = 0 THEN 0 "
     return f"CASE {nothing}WHEN {part} > {high} THEN {high} WHEN {part} < {low} THEN {low} ELSE {part} END"
 
 
 def clamped(part: str, largest: int, end: int | None = None, step: int = 1) -> str:
-    """Write a whole number cut at both ends, in grains of 1 / step; NULL stays NULL.
+    """Write an integer clamped to +-`largest` and scaled to grains of 1 / step; NULL stays NULL.
 
-    `largest` is the largest whole number that is not cut, `end` what others become in those grains.
+    `end` is the value of clamped numbers in the finer grains; without it, `largest`.
     """
     end, kept = largest if end is None else end, part if step == 1 else f"{part} * {step}"
     return f"CASE WHEN {part} > {largest} THEN {end} WHEN {part} < -{largest} THEN -{end} ELSE {kept} END"
 
 
 def scale_groups(plan: PrivatePlan, bounds: Bounding) -> list[list[int]]:
-    """List the places of scaled vectors, those that share one factor together."""
+    """Group the indices of scaled vectors by shared clipping factor."""
     groups: dict[int, list[int]] = {}
     for i, (vector, bound) in enumerate(zip(plan.vectors, bounds.vectors, strict=True)):
         if bound.rule is Rule.SCALE:
@@ -167,7 +167,7 @@ def scale_groups(plan: PrivatePlan, bounds: Bounding) -> list[list[int]]:
 
 
 def of_persons(plan: PrivatePlan, source: str, weighted: Mapping[int, str], said: Words = OF_DUCKDB) -> str:
-    """One row per (person, group): of a person's windows one counts as the person, the one that counts most."""
+    """Write one row per (person, group) over a person's windows: the maximum of person counts, sums of the rest."""
     by = ", ".join(["person", *(f"k{i}" for i in range(len(plan.keys)))])
     persons = {i for i in weighted if plan.vectors[i].kind is VectorKind.PERSONS}
     made = {i: f"max({own})" if i in persons else said.total.format(own) for i, own in weighted.items()}
@@ -176,7 +176,7 @@ def of_persons(plan: PrivatePlan, source: str, weighted: Mapping[int, str], said
 
 
 def weighted(i: int, plan: PrivatePlan, bounds: Bounding, said: Words = OF_DUCKDB) -> str:
-    """Write one unit's bounded number in one group, in released grains."""
+    """Write a unit's clipped contribution to one group, in released grains."""
     bound, step = bounds.vectors[i], 2 ** bounds.vectors[i].fraction_bits
     own = "1" if is_unit(plan.vectors[i]) else f"v{i}"
     if bound.rule is Rule.CLAMP:

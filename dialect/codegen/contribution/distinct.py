@@ -1,6 +1,6 @@
-"""Distinct values over people: at most m of each person's, chosen by hash, then counted exactly.
+"""COUNT(DISTINCT x) across people: each person's values are truncated to m by hash, then counted exactly.
 
-What is chosen of a person looks at that person's own rows alone (`dialect/codegen/proofs.md#different-values`).
+Truncation reads that person's own rows alone (`dialect/codegen/proofs.md#different-values`). CTEs:
 
     values   one row per (person, group, value), normalised
     kept     the same, at most m of each (person, group), of at most L0 groups
@@ -16,7 +16,7 @@ from dialect.codegen.engine_syntax import OF_DUCKDB, Words, in_order
 
 
 def values(plan: PrivatePlan, vector: Vector, among: str) -> str:
-    """One row per unit, group and different value; `among` limits persons and groups."""
+    """Write one row per unit, group and distinct value; `among` is the join that limits persons and groups."""
     held = [vector.value, *vector.others]
     columns = [f"{field.id} AS {name}" for name, field in plan.unit.items()]
     columns += [f"{key.field.id} AS k{i}" for i, key in enumerate(plan.keys)]
@@ -28,7 +28,7 @@ def values(plan: PrivatePlan, vector: Vector, among: str) -> str:
 
 
 def kept(source: str, plan: PrivatePlan, vector: Vector, bound: VectorBound, said: Words = OF_DUCKDB) -> str:
-    """At most m values of each unit in each group, of at most L0 groups."""
+    """Write the truncation to m values of each unit and group, in at most L0 groups."""
     group = [*plan.unit, *(f"k{i}" for i in range(len(plan.keys)))]
     value = [f"x{i}" for i in range(1 + len(vector.others))]
     places, tests = list[str](), list[str]()
@@ -48,7 +48,7 @@ def kept(source: str, plan: PrivatePlan, vector: Vector, bound: VectorBound, sai
 
 
 def counts(source: str, plan: PrivatePlan, vector: Vector, bound: VectorBound, column: str) -> str:
-    """One row per group: how many different values are left, in released grains."""
+    """Write one row per group: the number of remaining distinct values, in released grains."""
     keys = [f"k{i}" for i in range(len(plan.keys))]
     value = [f"x{i}" for i in range(1 + len(vector.others))]
     different = f"SELECT DISTINCT {', '.join(keys + value)} FROM {source}"
@@ -58,7 +58,7 @@ def counts(source: str, plan: PrivatePlan, vector: Vector, bound: VectorBound, c
 
 
 def _normal(part: Field) -> str:
-    """Write a value so that equal ones are one: both zeros, and every NaN."""
+    """Write a value normalised so that equal values are identical: both zeros, and all NaNs."""
     if part.type is not SqlType.DOUBLE:
         return part.id
     zero, nan = "CAST(0 AS DOUBLE)", "CAST('nan' AS DOUBLE)"

@@ -1,6 +1,9 @@
-"""Eager aggregation: a person's numbers are summed before the row that determines the group is joined.
+"""Aggregation pushdown: a person's rows are aggregated before the one row that holds the group key is joined.
 
-Of 1e7 events 1e5 rows are joined, and no text is carried along with each. Proof: `dialect/codegen/proofs.md#render`.
+    SELECT h.zone, COUNT(*) FROM event e JOIN home h USING (person) GROUP BY h.zone
+
+event is aggregated per person, then joined to home: of 10 million events only 100,000 rows are joined, and the key's
+text is not carried through the aggregation. Proof: `dialect/codegen/proofs.md#render`.
 
 Source: Yan and Larson, Eager Aggregation and Lazy Aggregation, VLDB 1995.
 """
@@ -18,14 +21,14 @@ from dialect.codegen.relations.relation import write_rows
 
 @dataclass(frozen=True)
 class Sides:
-    """Two sides of a join of persons that nothing else connects."""
+    """Inputs of a join on the person key alone, between which aggregation can be pushed down."""
 
-    many: PerPerson  # whose rows are counted
-    own: PerPerson  # at most one row of a person, whose columns are the keys
+    many: PerPerson  # the aggregated input
+    own: PerPerson  # the input with at most one row per person, which holds the keys
 
 
 def sides(plan: PrivatePlan) -> Sides | None:
-    """Find the side that is counted and the one that has the keys; None where they can't be told apart.
+    """Split a plan's source into the aggregated input and the input with the keys; None where that is not possible.
 
     Claim: a unit's numbers over the rows of `many`, joined with the person's row of `own`, are those over the joined
     rows. Symbols: none. Source and proof: dialect/codegen/proofs.md#render. Raises: nothing.
@@ -40,12 +43,12 @@ def sides(plan: PrivatePlan) -> Sides | None:
 
 
 def counting(plan: PrivatePlan, parted: Sides) -> PrivatePlan:
-    """Give the plan of the counted side alone: one number of each unit, in no group yet."""
+    """Derive the plan of the aggregated input alone: one row per unit, without group keys."""
     return replace(plan, source=parted.many, keys=(), one_group_per_person=False)
 
 
 def joined(plan: PrivatePlan, parted: Sides, numbers: Rolled, target: Target) -> Rolled:
-    """Join the row that tells the group to the numbers of a unit."""
+    """Join each unit's partial aggregates to the row that holds its group keys."""
     person = parted.own.person
     own = write_rows(parted.own, {key.field for key in plan.keys} | {person}, target)
     keys = ", ".join(f"r.{key.field.id} AS k{i}" for i, key in enumerate(plan.keys))
@@ -75,7 +78,7 @@ def _sides(relation: Relation) -> Sides | None:
 
 
 def _of_persons(join: Join) -> Sides | None:
-    """Part an inner join whose one condition is that both rows are one person's."""
+    """Split an inner join on the person key alone, one of whose inputs has one row per person."""
     left, right = join.left, join.right
     if join.how != "inner" or not isinstance(left, PerPerson) or not isinstance(right, PerPerson):
         return None
@@ -89,7 +92,7 @@ def _of_persons(join: Join) -> Sides | None:
 
 
 def _with_public(join: Join) -> Sides | None:
-    """Join public rows to the counted side alone."""
+    """Push a join with public rows into the aggregated input, if its condition reads only that one."""
     found = _sides(join.left) if isinstance(join.right, Public) else None
     if found is None or not set(fields_of(join.condition)) <= {*found.many.fields, *join.right.fields}:
         return None

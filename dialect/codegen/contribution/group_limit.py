@@ -1,9 +1,9 @@
-"""Group truncation: at most L0 groups of each unit, in the order of a hash where there are more of them.
+"""Group truncation: at most L0 groups per unit; the groups of a unit with more are chosen by hash.
 
-Proof: `dialect/codegen/proofs.md#render`.
+Proof: `dialect/codegen/proofs.md#render`. CTEs:
 
     beyond    units with more than L0 groups
-    chosen    the groups of all others, and of these the first L0
+    chosen    all groups of the other units, and the first L0 by hash of these
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dialect.codegen.engine_syntax import Words, in_order
 
 
 def first_groups(plan: PrivatePlan, max_groups: int, said: Words) -> list[Subquery]:
-    """Write what keeps L0 rows of (unit, group): who has no more keeps all, without being sorted."""
-    if not said.kept:  # an engine that keeps no subquery would make the partials four times
+    """Write the CTEs that truncate partial aggregates to L0 groups per unit; only units beyond the limit are sorted."""
+    if not said.kept:  # without materialized CTEs, the partials would be computed four times
         return [("chosen", True, f"SELECT * FROM {_placed(plan, max_groups, 'partials', said)}")]
     unit = ", ".join(plan.unit)
     named = ", ".join(f"{name} AS u{i}" for i, name in enumerate(plan.unit))
@@ -28,7 +28,7 @@ def first_groups(plan: PrivatePlan, max_groups: int, said: Words) -> list[Subque
 
 
 def _placed(plan: PrivatePlan, max_groups: int, rows: str, said: Words) -> str:
-    """Keep the first L0 rows of each unit, by a hash that looks at the unit and the group alone."""
+    """Write the first L0 rows of each unit, ordered by a hash of the unit and the group alone."""
     order = in_order([*plan.unit, *(f"k{i}" for i in range(len(plan.keys)))], said)
     place = f"row_number() OVER (PARTITION BY {', '.join(plan.unit)} ORDER BY {order})"
     return f"(SELECT *, {place} AS place FROM {rows}) AS c WHERE place BETWEEN 1 AND {max_groups}"

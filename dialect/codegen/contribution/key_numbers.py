@@ -1,8 +1,9 @@
-"""Dictionary encoding of group keys: one integer a public key, where keys are several columns with text.
+"""Dictionary encoding of group keys: one integer per public key, where keys are several columns with text.
 
-Rows meet the key set before they are grouped, and rows outside it are left out there.
+    GROUP BY person, number        instead of        GROUP BY person, city, category
 
-Proof: `dialect/codegen/proofs.md#render`.
+Rows are joined to the key set before they are grouped, which also drops rows outside it. Proof:
+`dialect/codegen/proofs.md#render`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from dialect.functions.builders import is_there
 
 
 def is_numbered(plan: PrivatePlan, bounds: Bounding, codes: Mapping[int, Coded]) -> bool:
-    """Tell whether groups are formed by numbers of keys: by the plan alone, where that is less work.
+    """Return whether rows are grouped by encoded keys. Decided from the plan alone, where that is less work.
 
     Claim: then no two keys of the list are equal, and nothing chooses among a person's groups by what their keys are.
     Source and proof: dialect/codegen/proofs.md#render. Raises: nothing.
@@ -34,24 +35,24 @@ def is_numbered(plan: PrivatePlan, bounds: Bounding, codes: Mapping[int, Coded])
     if not isinstance(apart, Distinct) or set(apart.keys) != set(listed.keys):
         return False
     texts = [i for i, key in enumerate(listed.keys) if key.type is SqlType.VARCHAR and i not in codes]
-    # two texts are packed into one integer by DuckDB itself, as far as they are short
+    # DuckDB itself packs two short texts into one integer
     return bool(texts) and len(listed.keys) > 1 and (len(listed.keys), len(texts)) != (2, 2)
 
 
 def by_number(plan: PrivatePlan) -> PrivatePlan:
-    """Give the plan whose one key is the number; what no list holds is gone from its rows."""
+    """Derive the plan whose only key is the encoded one; rows outside the key set are already gone."""
     return replace(plan, keys=(Key(Field(NUMBER, None, SqlType.BIGINT, nullable=False), NUMBER, ""),), key_set=None)
 
 
 def numbered_rows(plan: PrivatePlan, codes: Mapping[int, Coded]) -> str:
-    """Write the rows of the source that have a listed key, with its number."""
-    assert plan.key_set is not None  # noqa: S101  numbered keys are public
+    """Write the source joined to the key set, which adds the encoded key."""
+    assert plan.key_set is not None  # noqa: S101  encoded keys are public
     keys = ", ".join(f"{key.field.id} AS k{i}" for i, key in enumerate(plan.keys))
     return f"(SELECT *, {keys} FROM source) AS r JOIN keys ON {same_keys('r', plan.key_set, codes)}"
 
 
 def without_told(plan: PrivatePlan) -> PrivatePlan:
-    """Leave out conditions that a key is there: equality with a listed key, which is there, says it."""
+    """Drop `key IS NOT NULL` predicates, which the equality with a key of the set implies."""
     operator = plan.source.operator
     if not isinstance(operator, Filter) or plan.key_set is None:
         return plan

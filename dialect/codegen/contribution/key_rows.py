@@ -1,4 +1,4 @@
-"""Key-set rows (zero fill): one row per shown public key, in public order, zeros included.
+"""Key-set rows (zero fill): one row per public key shown, in public order, zeros included.
 
 Proof: `dialect/codegen/proofs.md#render`.
 """
@@ -13,17 +13,17 @@ from dialect.codegen.contribution.public_side import Coded
 from dialect.codegen.relations.relation import write_rows
 
 LARGEST_SUM = 2**63 - 1
-NUMBER = "number"  # of a listed key, in no order
+NUMBER = "number"  # column with the encoded key, in arbitrary order
 
 
 def codes_of(coded: Coded, target: Target) -> str:
-    """List texts and the numbers that stand for them."""
+    """Write a dictionary: each text with its code."""
     rows = write_rows(coded.ranked, (coded.text, coded.code), target)
     return f"SELECT DISTINCT {coded.text.id} AS text, {coded.code.id} AS code FROM ({rows}) AS t"
 
 
 def keys_of(key_set: KeySet, codes: Mapping[int, Coded], target: Target, numbered: bool = False) -> str:
-    """Public keys k0, k1, ... and the codes or numbers by which groups are formed instead; no group has the code 0."""
+    """Write the public keys k0, k1, ... and the codes that replace them in grouping; no group has code 0."""
     columns = [f"{f.id} AS k{i}" for i, f in enumerate(key_set.keys)]
     for i in codes:
         text = key_set.keys[i].id
@@ -41,7 +41,7 @@ def in_public_order(
     tables: Sequence[str] | None = None,
     ordered: bool = True,
 ) -> str:
-    """One row per key in public order; sums narrowed by a clamp, never by a bare cast."""
+    """Write the answer: one row per key in public order, sums narrowed to BIGINT by a clamp."""
     columns = [f"{'sums' if plan.key_set is None else 'keys'}.k{i}" for i in range(len(plan.keys))]
     columns = [f"{column} AS k{i}" for i, column in enumerate(columns)]
     columns += [f"{narrowed(f'w{i}')} AS w{i}" for i in range(len(plan.vectors))]
@@ -64,18 +64,18 @@ def _beside_sums(table: str, plan: PrivatePlan) -> str:
 
 
 def listed_among(rows: str, plan: PrivatePlan, codes: Mapping[int, Coded]) -> str:
-    """Leave out groups that no public list holds."""
+    """Write the semi-join that drops groups outside the public key set; "" where there can be none."""
     if plan.key_set is None or plan.key_set.closed or not plan.keys:
         return ""
     return f" SEMI JOIN keys ON {same_keys(rows, plan.key_set, codes)}"
 
 
 def same_keys(table: str, key_set: KeySet, codes: Mapping[int, Coded]) -> str:
-    """Compare public keys with those of groups."""
+    """Write the join condition between public keys and a table's group keys."""
     pairs = [(f"keys.{'code' if i in codes else 'k'}{i}", key, f"{table}.k{i}") for i, key in enumerate(key_set.keys)]
     return " AND ".join(f"{one} {'IS NOT DISTINCT FROM' if key.nullable else '='} {two}" for one, key, two in pairs)
 
 
 def narrowed(total: str) -> str:
-    """Narrow a sum to 64 bits by a clamp, which raises for no row; 0 where nothing was added."""
+    """Write a sum clamped to 64 bits, which never raises; 0 where nothing was added."""
     return f"CAST(greatest(-{LARGEST_SUM}, least({LARGEST_SUM}, coalesce({total}, 0))) AS BIGINT)"

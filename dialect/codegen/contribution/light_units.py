@@ -1,11 +1,12 @@
-"""Unclipped units: units that clipping leaves unchanged are summed into their group without a row of their own.
+"""Unclipped units: units that clipping leaves unchanged are summed into their group without rows of their own.
 
-Proof: `dialect/codegen/proofs.md#light-units`.
+A unit is unclipped if its L1 contribution to every vector is at most the clip bound, so that its L2 norm is too.
+Proof: `dialect/codegen/proofs.md#light-units`. CTEs, in which `heavy` units are those that may be clipped:
 
-    weighed    one row per admitted unit: whether it is heavy, so that it may have to be clipped
-    together   one row per (heavy unit, group), and one per group of all light units, which have no name there
-    partials   those of the heavy units, bounded as always
-    light      those of the light units, in released grains
+    weighed    one row per admitted unit, with a marker if it may have to be clipped
+    together   one row per (heavy unit, group), and one per group for all unclipped units, with a NULL person
+    partials   partial aggregates of heavy units, bounded as always
+    light      sums of unclipped units, in released grains
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ HEAVY = "SELECT * FROM together WHERE person IS NOT NULL"
 
 
 def has_light_units(plan: PrivatePlan, bounds: Bounding) -> bool:
-    """Tell whether who is never scaled may be told apart: by the plan and its bounds alone.
+    """Return whether unclipped units can be merged. Decided from the plan and its bounds alone.
 
     Claim: then a unit's numbers add up from row to row, and a unit that is not longer than C by the sum of what its
     rows may add is not scaled. Source and proof: dialect/codegen/proofs.md#light-units. Raises: nothing.
@@ -42,7 +43,7 @@ def has_light_units(plan: PrivatePlan, bounds: Bounding) -> bool:
 
 
 def is_kept(plan: PrivatePlan) -> bool:
-    """Tell whether rows are kept to be read twice: where they are few, or where they cost more to read again."""
+    """Return whether the source is materialized to be read twice: where it has few rows, or is costly to read again."""
     return not is_read_again(plan.source) or any(fixed_field(fact) is not None for fact in plan.source.facts)
 
 
@@ -54,14 +55,14 @@ def weighing(
     grained: frozenset[int],
     admission: Admission | None,
 ) -> str:
-    """Weigh units by rows that are kept, or by rows that are read again as the question names them."""
+    """Write the L1 norm test of units, over the materialized source or over a second read of the query's own rows."""
     if is_kept(asked):
         return _weighed(plan, bounds, admission, "source", grained)
     return _weighed(asked, bounds, admission, _rows_again(asked, target))
 
 
 def _rows_again(plan: PrivatePlan, target: Target) -> str:
-    """Write at least the rows of a source, with what is needed to weigh their units."""
+    """Write a superset of the source's rows with the columns that the norm test reads."""
     needed = frozenset(plan.unit.values()).union(*(vector.fields for vector in plan.vectors))
     return f"({write_rows(_not_fewer(plan.source, needed), needed, target)})"
 
@@ -69,7 +70,7 @@ def _rows_again(plan: PrivatePlan, target: Target) -> str:
 def _weighed(
     plan: PrivatePlan, bounds: Bounding, admission: Admission | None, rows: str, grained: frozenset[int] = frozenset()
 ) -> str:
-    """One row per admitted unit: itself, and again if it is heavy, as some vector may be longer than C."""
+    """Write one row per admitted unit: its key, and the key again if some vector may exceed its clip bound."""
     pairs = enumerate(zip(plan.vectors, bounds.vectors, strict=True))
     light = dict.fromkeys(f"{_length(v, bound, i in grained)} <= {bound.whole_norm}" for i, (v, bound) in pairs)
     heavy = f"CASE WHEN NOT ({' AND '.join(light)}) THEN {{}} END"
@@ -81,7 +82,7 @@ def _weighed(
 
 
 def _length(vector: Vector, bound: VectorBound, grained: bool) -> str:
-    """Write the most that the norm over groups can be: how many rows there are, or how much without signs."""
+    """Write an upper bound on a vector's norm over groups: its number of rows, or the sum of absolute grains."""
     if not vector.summed:
         return part(vector, bound)
     assert vector.value is not None  # noqa: S101  sums have a value
@@ -91,7 +92,7 @@ def _length(vector: Vector, bound: VectorBound, grained: bool) -> str:
 
 
 def _not_fewer(relation: Relation, needed: frozenset[Field]) -> Relation:
-    """Leave out joins that only look up one public row for each, where nothing of it is read: no row gets lost."""
+    """Drop joins that only look up one public row and are not read; the result has at least the source's rows."""
     operator = relation.operator
     if isinstance(operator, Project):
         own = {field for field, _ in operator.computed}
@@ -107,13 +108,13 @@ def _not_fewer(relation: Relation, needed: frozenset[Field]) -> Relation:
 
 
 def of_heavy(plan: PrivatePlan, rows: str) -> tuple[str, Mapping[str, str]]:
-    """Give rows with what their unit weighs, and the columns of the unit, which only a heavy one has."""
+    """Join rows to the norm test; also return the unit columns, which are NULL for unclipped units."""
     same = " AND ".join(f"{field.id} = weighed.{name}" for name, field in plan.unit.items())
     return f"{rows} JOIN weighed ON {same}", {name: f"heavy_{name}" for name in plan.unit}
 
 
 def light_sums(plan: PrivatePlan, bounds: Bounding) -> str:
-    """One row per group: what light units add to it, in released grains."""
+    """Write one row per group: the sum of all unclipped units, in released grains."""
     keys = [f"k{i}" for i in range(len(plan.keys))]
     steps = enumerate(2**bound.fraction_bits for bound in bounds.vectors)
     totals = [f"CAST(v{i} AS HUGEINT) * {step} AS w{i}" for i, step in steps]
@@ -121,7 +122,7 @@ def light_sums(plan: PrivatePlan, bounds: Bounding) -> str:
 
 
 def both_sums(plan: PrivatePlan) -> str:
-    """One row per group: what light and heavy units add to it."""
+    """Write one row per group: the sum of unclipped and clipped units."""
     keys = ", ".join(f"k{i}" for i in range(len(plan.keys)))
     totals = ", ".join(f"sum(w{i}) AS w{i}" for i in range(len(plan.vectors)))
     return f"SELECT {keys}, {totals} FROM (SELECT * FROM light UNION ALL SELECT * FROM heavy) AS b GROUP BY {keys}"

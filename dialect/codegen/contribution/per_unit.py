@@ -1,6 +1,6 @@
-"""Per-unit aggregation: one row per (unit, group), exact, then truncated; units are persons or their privacy windows.
+"""Per-unit aggregation: exact partial aggregates, one row per (unit, group); a unit is a person or a person and window.
 
-Rows of which each person has at most one need no grouping. Proof of both: `dialect/codegen/proofs.md#render`.
+A source with at most one row per person is not grouped. Proof: `dialect/codegen/proofs.md#render`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from dialect.codegen.engine_syntax import OF_DUCKDB, Words
 
 
 def has_one_row_each(plan: PrivatePlan) -> bool:
-    """Tell whether no person has a second row, by what is written last: a table's primary key, or GROUP BY the person.
+    """Return whether no person has a second row, because the source is a primary-key scan or grouped by person.
 
-    Claim: so it is for all data, and whatever stands below. Proof: dialect/codegen/proofs.md#render. Raises: nothing.
+    Claim: so it is for all data, and whichever operators stand below. Proof: dialect/codegen/proofs.md#render. Raises:
+    nothing.
     """
     relation: Relation = plan.source
     while isinstance(relation.operator, Filter | Project):
@@ -36,7 +37,7 @@ def has_one_row_each(plan: PrivatePlan) -> bool:
 
 
 def part_of_row(vector: Vector, bound: VectorBound, grained: bool = False, said: Words = OF_DUCKDB) -> str:
-    """Write what one row is to its person's exact number, in grains: what adding up this row alone gives."""
+    """Write the partial aggregate of a unit with a single row, in value grains: no grouping is needed."""
     met = [vector.condition.id] if vector.condition is not None else []
     if vector.summed:
         assert vector.value is not None  # noqa: S101  sums have a value
@@ -59,7 +60,7 @@ def _key_columns(plan: PrivatePlan) -> str:
 
 
 def groups_of(plan: PrivatePlan, bounds: Bounding, grained: frozenset[int], rows: str) -> Rolled:
-    """One row per (unit, group); of light units, where they are told apart, one per group."""
+    """Write one row per (unit, group); unclipped units share one row per group where they can be merged."""
     if not has_light_units(plan, bounds):
         return numbers_of(plan, bounds, grained, rows=rows)
     joined, columns = of_heavy(plan, rows)
@@ -74,9 +75,9 @@ def numbers_of(
     rows: str = "source",
     named: Mapping[str, str] | None = None,
 ) -> Rolled:
-    """One row per (unit, group), the unit a person or a person in a window; without group if the person tells it."""
+    """Write one row per (unit, group); grouped by the unit alone if the keys are functions of the person."""
     once = has_one_row_each(plan)
-    # Spark would sort all rows to keep one text of each
+    # Spark would sort all rows to aggregate a text by any_value
     told = not once and plan.one_group_per_person and said is OF_DUCKDB
     read = "any_value({})" if told else "{}"
     keys = "".join(f", {read.format(key.field.id)} AS k{position}" for position, key in enumerate(plan.keys))
@@ -90,7 +91,7 @@ def numbers_of(
 
 
 def capped_of(plan: PrivatePlan, bounds: Bounding, codes: Mapping[int, Coded], numbers: str) -> str:
-    """Cap the numbers of each (unit, group), and leave out groups that no public list holds."""
+    """Write the cap of partial aggregates, and drop groups outside the public key set."""
     bounded = "".join(f", {capped(f'v{i}', vector, bound)}" for i, vector, bound in _with_part(plan, bounds))
     text = f"SELECT {', '.join(plan.unit)}{_key_columns(plan)}{bounded} FROM ({numbers}) AS p"
     return text + listed_among("p", plan, codes)

@@ -1,7 +1,7 @@
-"""Pushdown to the public input: work that depends on public rows alone is done once for each of them.
+"""Pushdown to the public input: expressions over public rows are computed before these are joined to people's rows.
 
-PrivatePlan -> the same plan: text keys of joined public rows are read as their ranks, and groups formed by numbers;
-values to be summed are turned into whole grains. Proof: `dialect/codegen/proofs.md#render`.
+Text keys of joined public rows are dictionary-encoded, and rows are grouped by their codes; summed values are
+converted to integer grains. PrivatePlan -> an equivalent plan. Proof: `dialect/codegen/proofs.md#render`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dialect.codegen.contribution.clipping import grains
 
 @dataclass(frozen=True)
 class Coded:
-    """Public rows with a text and its number."""
+    """A dictionary-encoded public text column: the public rows, the text and its code."""
 
     ranked: Public
     text: Field
@@ -27,7 +27,7 @@ class Coded:
 
 
 def coded_keys(plan: PrivatePlan) -> tuple[PrivatePlan, Mapping[int, Coded]]:
-    """Let the text keys that come from public rows be numbers; gives the codes by the keys' positions."""
+    """Dictionary-encode text keys that come from public rows; also return the dictionaries by key index."""
     if plan.key_set is None or plan.one_group_per_person:
         return plan, {}
     source: PerPerson = plan.source
@@ -40,13 +40,13 @@ def coded_keys(plan: PrivatePlan) -> tuple[PrivatePlan, Mapping[int, Coded]]:
         if found is not None:
             changed, rows, text = found
             codes[i] = Coded(rows, text, code)
-            assert isinstance(changed, PerPerson)  # noqa: S101  its operator alone is another
+            assert isinstance(changed, PerPerson)  # noqa: S101  only its operator has changed
             source, keys[i] = changed, replace(key, field=code)
     return replace(plan, source=source, keys=tuple(keys)), codes
 
 
 def grained_values(plan: PrivatePlan, bounds: Bounding) -> tuple[PrivatePlan, frozenset[int]]:
-    """Let values that come from public rows be whole grains there; gives the places of their vectors."""
+    """Convert values that come from public rows to integer grains there; also return the vectors' indices."""
     source, vectors, places = plan.source, list(plan.vectors), set[int]()
     for i, (vector, bound) in enumerate(zip(plan.vectors, bounds.vectors, strict=True)):
         if vector.value is None or not vector.summed or vector.factor is not None:
@@ -54,7 +54,7 @@ def grained_values(plan: PrivatePlan, bounds: Bounding) -> tuple[PrivatePlan, fr
         made = Field(f"{vector.value.id}_grains{i}", vector.value.name, SqlType.BIGINT, nullable=True)
         found = _carried(source, vector.value, made, partial(_grained, made, vector, bound))
         if found is not None:
-            assert isinstance(found[0], PerPerson)  # noqa: S101  its operator alone is another
+            assert isinstance(found[0], PerPerson)  # noqa: S101  only its operator has changed
             source, vectors[i] = found[0], replace(vector, value=made)
             places.add(i)
     return replace(plan, source=source, vectors=tuple(vectors)), frozenset(places)
@@ -73,7 +73,7 @@ _Found = tuple[Relation, Public, Field]
 
 
 def _carried(relation: Relation, origin: Field, made: Field, make: _Make) -> _Found | None:
-    """Add a field to the public rows that another comes from, and carry it up to here."""
+    """Add a computed column to the public rows that a field comes from, and pass it up through the relation."""
     if isinstance(relation, Public):
         public = Public(make(relation, origin), (*relation.fields, made), relation.facts)
         return public, public, origin

@@ -1,6 +1,4 @@
-"""Relations and expressions as SQL.
-
-Relation -> SELECT text of an engine.
+"""Relations and expressions as SQL: Relation -> SELECT text of an engine.
 
 Modules, each before those that import it:
 

@@ -1,4 +1,4 @@
-"""One aggregate call -> SQL of an engine: over one person's rows, over public ones, or over released ones."""
+"""Aggregate calls as SQL of an engine: over one person's rows, over public rows, or over released rows."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from dialect.functions.tie_order import TieOrder
 
 
 def _argument(argument: Expr, engine: EngineName) -> str:
-    """Write an argument; DuckDB refuses to order rows by a constant text, but not by a cast of one."""
+    """Write an argument. DuckDB cannot ORDER BY a constant text within an aggregate, but accepts a cast of one."""
     written = write_expr(argument, WORDS[engine].emitter)
     constant = isinstance(argument, Literal) and argument.type in (SqlType.VARCHAR, SqlType.BOOLEAN)
     return f"CAST({written} AS {argument.type})" if constant and engine is EngineName.DUCKDB else written
 
 
 def write_measure(measure: Measure, source: Relation, engine: EngineName) -> str:
-    """Write an aggregate so that every run gives the same."""
+    """Write an aggregate call deterministically, in the form for its source's kind of rows."""
     aggregate, emitter = AGGREGATES[measure.function], WORDS[engine].emitter
     arguments = [_argument(argument, engine) for argument in measure.arguments]
     types = [argument.type for argument in measure.arguments]

@@ -1,9 +1,10 @@
-"""Joins -> SELECT; a disjunctive equi-join is the union of one join for each of its equalities.
+"""Joins as SQL; a disjunctive equi-join becomes a UNION ALL of one equi-join per equality.
 
-An engine finds partners by equality at once, and by OR only by comparing all pairs. Proof:
-`dialect/codegen/proofs.md#either-equality`.
+    ON a.x = b.x OR a.y = b.y        ->        ON a.x = b.x   UNION ALL   ON a.y = b.y AND (a.x = b.x) IS NOT TRUE
 
-The predicate of a semi-join is written in a form that raises for no row (`dialect/binder/proofs.md#semi-joins`).
+Engines hash equalities, but compare all pairs for OR. Proof: `dialect/codegen/proofs.md#either-equality`.
+
+Semi-join predicates are written in a form that raises for no row (`dialect/binder/proofs.md#semi-joins`).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _Write = Callable[[Relation, Iterable[Field], Target], str]
 
 
 def write_join(join: Join, needed: frozenset[Field], target: Target, write: _Write) -> str:
-    """Write a join, of which both sides are read as often as there are equalities of which one must hold."""
+    """Write a join; a disjunctive equi-join reads both inputs once per equality."""
     below = needed | frozenset(fields_of(join.condition))
     left = write(join.left, below & set(join.left.fields), target)
     right = write(join.right, below & set(join.right.fields), target)
@@ -35,7 +36,7 @@ def write_join(join: Join, needed: frozenset[Field], target: Target, write: _Wri
 
 
 def _conditions(join: Join, target: Target) -> list[str]:
-    """Write conditions of which each pair that the join has meets exactly one.
+    """Write disjoint join conditions, of which each pair of the join satisfies exactly one.
 
     Claim: the pairs that meet the first equality, those that meet the second and not the first, and so on, are those
     of the join. Symbols: none. Source and proof: dialect/codegen/proofs.md#either-equality. Raises: nothing.
@@ -52,7 +53,7 @@ def _conditions(join: Join, target: Target) -> list[str]:
     ]
 
 
-_HASHED = ("=", "is not distinct from")  # found by hash, for every type
+_HASHED = ("=", "is not distinct from")  # joined by hash, for every type
 
 
 def met(condition: Expr, target: Target) -> str:
@@ -69,7 +70,7 @@ def met(condition: Expr, target: Target) -> str:
 
 
 def _as_it_is(part: Expr, written: str) -> str:
-    """Hide a comparison of intervals from DuckDB's nested loop, which knows none of them as soon as there is a row."""
+    """Wrap a comparison of intervals in CASE, because DuckDB's nested loop join does not support it directly."""
     return f"CASE WHEN {written} THEN TRUE END" if _compares_spans(part) else f"({written})"
 
 

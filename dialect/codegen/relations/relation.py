@@ -1,6 +1,6 @@
-"""Relation -> SELECT for an engine, with only the columns that are needed, named by field ids.
+"""Relation -> SELECT for an engine, with only the needed columns, named by field ids.
 
-Whatever is written here gives the same rows in every run: nothing rests on the order in which threads meet rows.
+The rows are the same in every run: nothing depends on the order in which threads process rows.
 """
 
 from __future__ import annotations
@@ -43,11 +43,18 @@ from dialect.codegen.stored_columns import retained, stored_column, text_person
 from dialect.functions.emitter import write_expr, write_term
 
 Needed = frozenset[Field]
-_NO_MORE_ROWS = (Filter, Project, Distinct, Grained, Ranked, Sort)  # than those of their source
+_NO_MORE_ROWS = (
+    Filter,
+    Project,
+    Distinct,
+    Grained,
+    Ranked,
+    Sort,
+)  # operators that return at most the rows of their source
 
 
 def write_rows(relation: Relation, needed: Iterable[Field], target: Target) -> str:
-    """Write a relation as one SELECT; raises TypeError for what is split off before anything is written."""
+    """Write a relation as one SELECT; raises TypeError for release points, which are split off before."""
     operator, wanted = relation.operator, frozenset(needed)
     for kind, write in _WRITERS:
         if isinstance(operator, kind):
@@ -78,7 +85,7 @@ def _scan(scan: Scan, needed: Needed, target: Target) -> str:
 
 
 def _can_object(table: Table, fields: Sequence[Field], target: Target) -> list[str]:
-    """Leave out rows whose person no objection could name.
+    """Write the predicate that excludes persons whom no objection could name.
 
     Claim: whoever is read can object. Symbols: the person column of a private table, a text. Formula: 1 to 1,000
     characters without NUL, as engine/data/objections.py takes them. Source: dialect/codegen/proofs.md#can-object.
@@ -91,7 +98,7 @@ def _can_object(table: Table, fields: Sequence[Field], target: Target) -> list[s
 
 def _stored(scan: Scan, field: Field, target: Target) -> str:
     column = scan.table.column(field.origin.column) if field.origin else None
-    assert column is not None  # noqa: S101  scan fields stand for declared columns
+    assert column is not None  # noqa: S101  scan fields are declared columns
     return stored_column(column, scan.table, target.engine, target.same_bits)
 
 
@@ -115,7 +122,7 @@ def _join(operator: Join, needed: Needed, target: Target) -> str:
 
 
 def _set_operation(operator: SetOperation, needed: Needed, target: Target) -> str:
-    """Write both sides; ALL of a union needs only the columns that are read, anything else compares whole rows."""
+    """Write a set operation; UNION ALL needs only the columns that are read, all others compare whole rows."""
     every = operator.distinct or operator.how != "union"
     columns = [each for each in operator.columns if every or each[2] in needed] or [operator.columns[0]]
     sides = []
@@ -172,14 +179,14 @@ def _ranked(operator: Ranked, needed: Needed, target: Target) -> str:
     text, rank = operator.text.id, operator.rank.id
     source = write_rows(operator.source, needed | {operator.text}, target)
     columns = [f.id for f in _kept(operator.source.fields, needed)]
-    whole = "SMALLINT" if _has_few_rows(operator.source, target) else "INTEGER"  # rows are grouped by it
+    whole = "SMALLINT" if _has_few_rows(operator.source, target) else "INTEGER"  # the narrower type groups faster
     place = f"CAST(dense_rank() OVER (ORDER BY {text}) AS {whole})"
     columns.append(f"CASE WHEN {text} IS NOT NULL THEN {place} END AS {rank}")
     return f"SELECT {select_list(columns)} FROM ({source}) AS r"
 
 
 def _has_few_rows(rows: Relation, target: Target) -> bool:
-    """Tell whether public rows are known to be few: no more than those of one table of which few are open."""
+    """Return whether public rows are at most as many as those of one small table."""
     if isinstance(rows.operator, Scan):
         return rows.operator.table.name in target.few
     return isinstance(rows.operator, _NO_MORE_ROWS) and _has_few_rows(rows.operator.source, target)
@@ -193,7 +200,7 @@ def _grained(operator: Grained, needed: Needed, target: Target) -> str:
 
 
 def _sort(operator: Sort, needed: Needed, target: Target) -> str:
-    """Order rows, ties by all other columns: a slice is the same rows wherever it is read."""
+    """Write ORDER BY with ties broken by all other columns, so that LIMIT selects the same rows in every read."""
     sliced = operator.limit is not None or operator.offset > 0
     read = frozenset(operator.source.fields) if sliced else needed | _read(*(key.expr for key in operator.order))
     source = write_rows(operator.source, read, target)
@@ -217,7 +224,7 @@ def _release(operator: ReleaseScan, needed: Needed, target: Target) -> str:
 
 
 def release_name(index: int) -> str:
-    """Name the table that holds a release in the outer database; no declared table can have this name."""
+    """Name the table of a release in the outer query; no declared table can have this name."""
     return f"release {index}"
 
 

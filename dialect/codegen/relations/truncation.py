@@ -1,8 +1,7 @@
-"""Row truncation -> SELECT: a person's rows are ordered only where there are more of them than are kept.
+"""Row truncation as SQL: only the rows of persons beyond the limit are sorted.
 
-The rows are those that one order over everybody's would leave (`dialect/codegen/proofs.md#render`), without sorting
-what stays anyway; nor is anybody looked for who has more, where it is known that nobody has
-(`dialect/codegen/proofs.md#uncut`).
+The result is the same as if everybody's rows were sorted (`dialect/codegen/proofs.md#render`). Where it is known that
+nobody exceeds the limit, the truncation is left out (`dialect/codegen/proofs.md#uncut`).
 """
 
 from __future__ import annotations
@@ -20,16 +19,16 @@ from dialect.codegen.engine_syntax import words
 from dialect.codegen.relations.values import select_list
 
 _Write = Callable[[Relation, Iterable[Field], Target], str]
-_READ_AGAIN = (Scan, Filter, Project, Join)  # what costs less to read again than to keep
+_READ_AGAIN = (Scan, Filter, Project, Join)  # non-blocking operators: cheaper to read again than to materialize
 
 
 def write_cut(cut: Cut, needed: frozenset[Field], target: Target, write: _Write) -> str:
-    """Keep R rows of each person, or person and window, by a hash of all columns, which themselves break ties."""
+    """Write the truncation to R rows of each person, or person and window, by a hash of the row; columns break ties."""
     if stored_rows(cut) in target.uncut:
         return write(cut.source, needed, target)
     unit = [f for f in (cut.person, cut.window) if f is not None]
     columns = [f for f in cut.source.fields if f in needed]
-    if target.engine is not EngineName.DUCKDB:  # which would read the rows three times
+    if target.engine is not EngineName.DUCKDB:  # other engines would read the rows three times
         return _first(write(cut.source, cut.source.fields, target), cut, unit, columns, target)
     kept, (alone, wanted, every) = _read(cut.source, (unit, {*columns, *unit}, cut.source.fields), target, write)
     beyond = f"SELECT {', '.join(f'{f.id} AS u{i}' for i, f in enumerate(unit))} FROM ({alone}) AS c"
@@ -41,16 +40,16 @@ def write_cut(cut: Cut, needed: frozenset[Field], target: Target, write: _Write)
 
 
 def cuts_of_stored(relation: Relation, target: Target, write: _Write) -> dict[StoredRows, str]:
-    """Find the cuts of rows as they are stored, each with the SQL of how many of them one person has at most.
+    """Find the row truncations of stored tables, each with the SQL of the most rows that one person has there.
 
-    Its text is of the table alone, so that all questions share what it gives.
+    The SQL depends on the table alone, so that its result is shared by all queries.
     """
     cuts = (each.operator for each in all_below(relation) if isinstance(each.operator, Cut))
     return {stored: _most_rows(cut, target, write) for cut in cuts if (stored := stored_rows(cut)) is not None}
 
 
 def _most_rows(cut: Cut, target: Target, write: _Write) -> str:
-    """One row: how many rows one person has at most in the stored table that is cut."""
+    """Write the largest number of rows of one person in a stored table."""
     scan, person = cut.source.operator, replace(cut.person, id="person")
     assert isinstance(scan, Scan)  # noqa: S101  the caller asks
     rows = write(replace(cut.source, operator=replace(scan, fields=(person,))), {person}, target)
@@ -58,16 +57,18 @@ def _most_rows(cut: Cut, target: Target, write: _Write) -> str:
 
 
 def stored_rows(cut: Cut) -> StoredRows | None:
-    """Tell what is cut where this is a table as it is stored; None of anything else, and of windows apart."""
+    """Return table and limit of a truncation of a stored table; None for other sources and limits per window."""
     if not isinstance(cut.source.operator, Scan) or cut.window is not None:
         return None
     return cut.source.operator.table.name, cut.max_rows
 
 
 def _first(rows: str, cut: Cut, unit: list[Field], columns: list[Field], target: Target) -> str:
-    """Keep the first R rows of each person in the order of their hash."""
+    """Write the first R rows of each person, ordered by a hash of the row."""
     said = words(target)
-    row = ", ".join(f.id for f in told_apart_by(cut.source.fields))  # computed columns must not choose other rows
+    row = ", ".join(
+        f.id for f in told_apart_by(cut.source.fields)
+    )  # computed columns must not change which rows are chosen
     ties = ", ".join(f"{f.id}{said.nulls}" for f in told_by_fewest(cut.source, unit))
     order = ", ".join(filter(None, (said.hashed.format(row), ties)))
     place = f"row_number() OVER (PARTITION BY {', '.join(f.id for f in unit)} ORDER BY {order})"
@@ -79,7 +80,7 @@ def _first(rows: str, cut: Cut, unit: list[Field], columns: list[Field], target:
 def _read(
     source: Relation, wanted: tuple[Iterable[Field], ...], target: Target, write: _Write
 ) -> tuple[str, tuple[str, ...]]:
-    """Read some columns of a relation several times: over and over where that is cheap, else of what is kept."""
+    """Write several reads of a relation: each written out where that is cheap, else from a materialized CTE."""
     if is_read_again(source):
         return "", tuple(write(source, frozenset(each), target) for each in wanted)
     kept = f"uncut AS MATERIALIZED ({write(source, source.fields, target)}), "
@@ -87,5 +88,5 @@ def _read(
 
 
 def is_read_again(relation: Relation) -> bool:
-    """Tell whether a relation costs less to read again than to keep: no row of it waits for others."""
+    """Return whether reading a relation again costs less than materializing it: no operator in it blocks."""
     return isinstance(relation.operator, _READ_AGAIN) and all(map(is_read_again, sources(relation)))

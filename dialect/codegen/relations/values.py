@@ -1,4 +1,4 @@
-"""Rows that a question lists itself -> SELECT for DuckDB: constants and series."""
+"""VALUES and generate_series as SELECT for DuckDB."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dialect.functions.emitter import quote
 
 
 def select_list(written: Sequence[str]) -> str:
-    """Write a select list, which may not be empty."""
+    """Join the columns of a select list; a dummy column where there are none."""
     return ", ".join(written) or "1 AS nothing"
 
 
@@ -32,7 +32,7 @@ def values_rows(values: Values, needed: frozenset[Field], target: Target) -> str
 
 
 def series_rows(series: Series, needed: frozenset[Field], target: Target) -> str:
-    """Write every value from the lower to the upper end."""
+    """Write a series, both ends included."""
     del needed, target
     lower, upper, kind = quote(series.lower), quote(series.upper), series.field.type
     step = "" if series.lower.type is SqlType.BIGINT else f", INTERVAL '{series.step}'"

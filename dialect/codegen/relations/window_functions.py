@@ -1,7 +1,8 @@
-"""Window functions -> SELECT for DuckDB: total forms over rows in a total order, the same in every run.
+"""Window functions as SQL: total forms over totally ordered rows, the same in every run.
 
-Calls may distinguish rows that their own order leaves equal, so the order is made total. Of a person's rows no column
-ends the order that nothing reads, nor one that earlier ones determine. Proof: `dialect/codegen/proofs.md#windows`.
+A call may distinguish rows that its own ORDER BY leaves equal, so further columns are appended until the order is
+total. Of a person's rows, columns that nothing reads or that earlier columns determine are left out. Proof:
+`dialect/codegen/proofs.md#windows`.
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ from dialect.functions.scalar.time import EARLIEST, LATEST
 from dialect.functions.tie_order import TieOrder
 from dialect.functions.window_functions import WINDOW_FUNCTIONS, RestsOn
 
-PLACE = "place"  # of a row: what ends an order in which no two rows may be equal
-BEGUN = "hash_of_person"  # what the hashes of a row begin with
-_HASH = "hash_of_{}"  # of a column
+PLACE = "place"  # column with a row's unique position, the last term of a total order
+BEGUN = "hash_of_person"  # column with the hash state after the person key
+_HASH = "hash_of_{}"  # column with the hash of another column
 
-# what an order by distance is written over: no distance from a value leaves its type
+# sort keys of frames with value offsets, in a type in which no offset overflows
 _DISTANT = {
     SqlType.BIGINT: "CAST({} AS HUGEINT)",
     SqlType.TIMESTAMP: "CASE WHEN {0} BETWEEN " + f"TIMESTAMP '{EARLIEST}' AND TIMESTAMP '{LATEST}' THEN {{0}} END",
@@ -46,15 +47,15 @@ _DISTANT = {
 
 
 def ends_in_place(call: WindowCall) -> bool:
-    """Tell whether the place, where it is looked at, is the end of the window's own order."""
+    """Return whether a call breaks ties at the end of its own ORDER BY, not within each frame."""
     made_of_peers = call.function in WINDOW_FUNCTIONS and WINDOW_FUNCTIONS[call.function].rests_on is RestsOn.FRAME
     return not made_of_peers or by_rows(call)
 
 
 def hashed_row(source: Relation, row: Sequence[Field], rows: str, engine: EngineName) -> tuple[str, list[str]]:
-    """Put the hash of each of a person's columns beside it; give the rows, and what tells rows apart in its order.
+    """Add tie-breaking hashes to a person's rows; also return the terms of the resulting total order.
 
-    Of rows without a person columns are told apart by themselves.
+    Rows without a person are ordered by their columns directly.
     """
     if not isinstance(source, PerPerson):
         return rows, [f.id for f in row]
@@ -68,16 +69,16 @@ def hashed_row(source: Relation, row: Sequence[Field], rows: str, engine: Engine
 
 
 def place_of(source: Relation, ties: Sequence[str], nulls: str = "") -> str:
-    """Write a row's place among its person's, or among all, by all its columns: equal rows are interchangeable.
+    """Write a row's position among its person's rows, or among all rows; identical rows are interchangeable.
 
-    `nulls` says where NULLs stand in an engine in which they do not stand last.
+    `nulls` is the NULLS LAST of engines in which NULLs do not stand last by default.
     """
     by = f"PARTITION BY {source.person.id} " if isinstance(source, PerPerson) else ""
     return f"row_number() OVER ({by}ORDER BY {', '.join(term + nulls for term in ties)})"
 
 
 def write_call(call: WindowCall, source: Relation, ties: Sequence[str] = (PLACE,)) -> str:
-    """Write a call with its window over rows that have a place where it needs one, or other ends of its order."""
+    """Write a window call; `ties` are the terms that make its order total, by default the row's position."""
     arguments = [write_expr(argument) for argument in call.arguments]
     condition = None if call.condition is None else write_expr(call.condition)
     terms = [_term(key, call.frame) for key in call.order]
@@ -92,7 +93,7 @@ def write_call(call: WindowCall, source: Relation, ties: Sequence[str] = (PLACE,
 
 
 def _own(call: WindowCall, arguments: Sequence[str], terms: list[str], ties: Sequence[str]) -> str:
-    """Write a window function proper; among equal rows of a frame the place decides, while they stay equal."""
+    """Write a window function that is not an aggregate; ties within a frame are broken by `ties`, peers stay peers."""
     rests_on = WINDOW_FUNCTIONS[call.function].rests_on
     nulls = " IGNORE NULLS" if call.ignore_nulls else ""
     if rests_on is RestsOn.FRAME and not by_rows(call):
@@ -132,19 +133,19 @@ def _end(end: FrameEnd, wide: bool) -> str:
 
 
 _Write = Callable[[Relation, Iterable[Field], Target], str]
-_FEW = 3  # columns that each call may repeat
+_FEW = 3  # columns of a tie-breaking order up to which each call repeats them
 
 
 @dataclass(frozen=True)
 class _Order:
-    """The columns that tell rows apart, and whether calls end in them or in a place that is made of them first."""
+    """Columns that make an order total, and whether calls order by them or by a row number computed from them."""
 
     row: Sequence[Field]
     placed: bool
 
 
 def write_windows(window: Window, needed: frozenset[Field], target: Target, write: _Write) -> str:
-    """Write windows over rows that have a place of their own, or whose calls' one order tells them apart."""
+    """Write window calls over rows with a total order: by a row number, or by the calls' own common order."""
     calls, held = [call for call in window.calls if call.field in needed], set(window.source.fields)
     read = (needed | {f for call in calls for expr in read_by(call) for f in fields_of(expr)}) & held
     order = _order(window.source, [call for call in calls if tells_apart(call)], read, target)
@@ -166,7 +167,7 @@ def _written(call: WindowCall, source: Relation, target: Target, ties: Sequence[
 
 
 def _order(source: Relation, telling: Sequence[WindowCall], read: frozenset[Field], target: Target) -> _Order:
-    """Find what tells rows apart for some calls, who may all have one order, which is then sorted once."""
+    """Choose the tie-breaking columns of calls; calls with one common order sort by it once, without a row number."""
     if not telling:
         return _Order((), placed=False)
     one = {(call.partition, call.order) for call in telling}
@@ -178,7 +179,7 @@ def _order(source: Relation, telling: Sequence[WindowCall], read: frozenset[Fiel
 
 
 def _row(source: Relation, read: frozenset[Field], known: Sequence[Field] = ()) -> list[Field]:
-    """List the fields by which rows are placed: of a person's, those that tell what is read of them."""
+    """Choose the fields of a total order of rows: for a person's rows, those that determine the fields read."""
     if not isinstance(source, PerPerson):
         return told_by_fewest(source) or list(source.fields[:1])
     return told_by_fewest(source, (source.person, *known), read) or [source.person]

@@ -1,6 +1,6 @@
-"""Spark's SQL where it differs from DuckDB's by more than a name: aggregates and window functions.
+"""Spark SQL where it differs from DuckDB's by more than a name: aggregates and window functions.
 
-The same nodes -> Spark's text. Spark's SQL is decided in five places:
+The same nodes -> Spark's text. Five places determine the Spark SQL:
 
     codegen/engine_syntax        types, literals and operators that engines write differently
     codegen/spark/*              aggregates over one person's rows, and window functions

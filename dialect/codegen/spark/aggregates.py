@@ -1,7 +1,8 @@
-"""Aggregates over one person's rows in Spark: the values of DuckDB's forms, whatever order the rows come in.
+"""Aggregates over one person's rows in Spark: the same values as DuckDB's forms, independent of row order.
 
-What needs an order is folded over a sorted list, as DuckDB sums it (`dialect/codegen/proofs.md#ordered-statistics`).
-Spark's own percentiles and variances sum otherwise, and would differ in their last digits.
+Order-sensitive aggregates fold over a sorted array, with DuckDB's additions
+(`dialect/codegen/proofs.md#ordered-statistics`). Spark's own percentiles and variances add differently, so their last
+digits would differ.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dialect.functions.emitter import NoForm
 from dialect.functions.scalar.text import SPARK_LISTS
 from dialect.functions.tie_order import TieOrder
 
-_LARGEST = "1e150D"  # beyond it squares are no doubles
+_LARGEST = "1e150D"  # beyond it, squares overflow a double
 _FINITE = "(abs({0}) < CAST('inf' AS DOUBLE))"
 _PLAIN = {
     **{name: f"{name}({{0}})" for name in ("count", "min", "max", "bool_and", "bool_or")},
@@ -33,7 +34,7 @@ _STEP = (
     "named_struct('n', a.n + 1D, 'm', a.m + (x - a.m) / (a.n + 1D), 'd',"
     " a.d + (x - (a.m + (x - a.m) / (a.n + 1D))) * (x - a.m))"
 )
-_FOLDED = f"aggregate({{s}}, named_struct('n', 0D, 'm', 0D, 'd', 0D), (a, x) -> {_STEP}, a -> {{last}})"  # Welford's
+_FOLDED = f"aggregate({{s}}, named_struct('n', 0D, 'm', 0D, 'd', 0D), (a, x) -> {_STEP}, a -> {{last}})"  # Welford
 _SPREADS = {
     "var_pop": "CASE WHEN a.n > 1D THEN a.d / a.n WHEN a.n = 1D THEN 0D END",
     "var_samp": "CASE WHEN a.n > 1D THEN a.d / (a.n - 1D) END",
@@ -51,18 +52,18 @@ _ADDED = {
 
 @dataclass(frozen=True)
 class _Asked:
-    """One aggregate with its parts as they are written."""
+    """One aggregate call with its operands as SQL text."""
 
     name: str
     arguments: Sequence[str]
     types: Sequence[SqlType]
     condition: str | None
-    directions: Sequence[Direction]  # of the last arguments, which order the rows
+    directions: Sequence[Direction]  # of the last arguments, which are sort keys
     ties: TieOrder | None = None
 
     @property
     def hashed(self) -> str:
-        """The hash that tells equal places apart: of values that have none it is the same for all."""
+        """Tie-breaking hash of the value; a constant for types without a hash."""
         made = None if self.ties is None else self.ties.hashed(self.arguments[0], self.types[0])
         return "0L" if made is None else made
 
@@ -77,12 +78,13 @@ def inside_in_spark(
     directions: Sequence[Direction] = (),
     ties: TieOrder | None = None,
 ) -> str:
-    """Write an aggregate over one person's rows; raises NoForm where it would not be DuckDB's. `over`: a window.
+    """Write an aggregate over one person's rows; raises NoForm where Spark cannot give DuckDB's value.
 
-    `ties` tells apart what its order, or its frequency, leaves equal.
+    `window` is an OVER clause. `ties` orders rows that are equal by the aggregate's own order, or values of equal
+    frequency.
     """
     name, where = aggregate.name, f" FILTER (WHERE {condition})" if condition and not over else ""
-    if condition and over:  # Spark has no FILTER over a window
+    if condition and over:  # Spark does not support FILTER with OVER
         arguments = [f"CASE WHEN {condition} THEN {argument} END" for argument in arguments or ("1",)]
         name = "count" if name == "count_star" else name
     if name in ("sum", "avg"):
@@ -98,7 +100,7 @@ def inside_in_spark(
 
 
 def _fixed_point(name: str, argument: str, kind: SqlType, where: str, grain: int) -> str:
-    """Add whole grains of doubles in decimals, as `dialect.functions.aggregates` does in 128 bits."""
+    """Sum fixed-point grains of doubles in DECIMAL(38, 0), as `dialect.functions.aggregates` does in 128 bits."""
     counted = f"TRY_CAST(round({argument} * {grain}) AS BIGINT)" if kind is SqlType.DOUBLE else argument
     total = f"sum(CAST({counted} AS DECIMAL(38, 0))){where}"
     if kind is SqlType.DOUBLE:
@@ -128,14 +130,14 @@ def _extreme(asked: _Asked) -> str:
 
 
 def _mode(asked: _Asked) -> str:
-    """Take the most frequent value, of several the first by hash, then the least."""
+    """Write the most frequent value; ties are broken by hash, then by the value."""
     value, hashed = asked.arguments[0], "0L" if asked.directions else asked.hashed
     where = _filter(f"{value} IS NOT NULL", asked.condition)
     return f"(mode(named_struct('h', {hashed}, 'v', {value}), true){where}).v"
 
 
 def _quantile(asked: _Asked) -> str:
-    """Interpolate between the neighbours in a sorted list, or take the one at or below."""
+    """Write a quantile from a sorted array: interpolated between neighbours, or the one at or below."""
     q = "0.5D" if asked.name == "median" else asked.arguments[1]
     if asked.name == "quantile_disc":
         values = f"array_sort(collect_list({asked.arguments[0]}){_filter(asked.condition)})"
@@ -147,7 +149,7 @@ def _quantile(asked: _Asked) -> str:
 
 
 def _in_order(asked: _Asked) -> str:
-    """Add in the order of the values; what is no number is NULL."""
+    """Write an aggregate that adds doubles in sorted order; a result that is not finite is NULL."""
     (value,), double = asked.arguments, asked.types[0] is SqlType.DOUBLE
     if asked.name == "sum_distinct" and not double:
         return f"TRY_CAST(sum(DISTINCT CAST({value} AS DECIMAL(38, 0))){_filter(asked.condition)} AS BIGINT)"
@@ -160,12 +162,12 @@ def _in_order(asked: _Asked) -> str:
 
 
 def _listed(asked: _Asked) -> str:
-    """Sort rows by the keys of an order, then by the value itself."""
-    ordering = len(asked.arguments) - len(asked.directions)  # where the keys of the order begin
+    """Write an aggregate with ORDER BY: rows are sorted by its keys, then by hash and value."""
+    ordering = len(asked.arguments) - len(asked.directions)  # index of the first sort key
     plain, keys = asked.arguments[:ordering], asked.arguments[ordering:]
     value = f"left({plain[0]}, {MOST_JOINED})" if asked.name == "string_agg" else plain[0]
     parts = "".join(f", 'k{i}', {key}" for i, key in enumerate(keys))
-    hashed = asked.hashed if keys else "0L"  # values that nothing else orders are listed in their own order
+    hashed = asked.hashed if keys else "0L"  # without sort keys, values are listed in their own order
     rows = f"collect_list(named_struct('v', {value}, 'h', {hashed}, 'o', {plain[0]}{parts})){_filter(asked.condition)}"
     terms = [(f"k{i}", how) for i, how in enumerate(asked.directions)]
     terms += [("h", Direction(False, False)), ("o", Direction(False, False))]

@@ -1,4 +1,4 @@
-"""One window call -> SQL for Spark, with the values of DuckDB's (`dialect/codegen/proofs.md#windows`).
+"""Window calls as Spark SQL, with the same values as in DuckDB (`dialect/codegen/proofs.md#windows`).
 
 https://spark.apache.org/docs/latest/sql-ref-syntax-qry-select-window.html
 """
@@ -18,8 +18,8 @@ from dialect.functions.window_functions import WINDOW_FUNCTIONS, RestsOn
 
 _WHOLE = "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
 _SO_FAR = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
-_WIDE = "CAST({} AS DECIMAL(38, 0))"  # no distance from a value leaves its type
-# what an order by distance is written over
+_WIDE = "CAST({} AS DECIMAL(38, 0))"  # no offset overflows it
+# sort keys of frames with value offsets
 _DISTANT = {
     SqlType.BIGINT: _WIDE,
     SqlType.TIMESTAMP: _WIDE.format("unix_micros(CAST({} AS TIMESTAMP))"),
@@ -28,7 +28,7 @@ _DISTANT = {
 
 
 def window_in_spark(call: WindowCall, source: Relation) -> str:
-    """Write a call with its window over rows that have a place where it needs one."""
+    """Write a window call over rows that have a position column where the call needs one."""
     del source
     arguments = [write_expr(argument, SPARK) for argument in call.arguments]
     if call.function in WINDOW_FUNCTIONS:
@@ -42,7 +42,7 @@ def window_in_spark(call: WindowCall, source: Relation) -> str:
 
 
 def _own(call: WindowCall, arguments: list[str]) -> str:
-    """Write a window function proper; its whole numbers are INT in Spark."""
+    """Write a window function that is not an aggregate; Spark's INT results are cast to BIGINT."""
     rests_on = WINDOW_FUNCTIONS[call.function].rests_on
     placed = _terms(call) if rests_on is RestsOn.PEERS else [*_terms(call), "place"]
     frame = _one_row(call) if rests_on is RestsOn.FRAME else ""
@@ -56,14 +56,14 @@ def _own(call: WindowCall, arguments: list[str]) -> str:
 
 
 def _whole(expr: Expr) -> str:
-    """Write a constant place as Spark takes it, which must be seen to be one."""
+    """Write a constant argument as a literal, which Spark requires here; raises NoForm for anything else."""
     if not isinstance(expr, Literal) or not isinstance(expr.value, int) or abs(expr.value) >= 2**31:
         raise NoForm("a place that is no constant has no form there")
     return str(expr.value)
 
 
 def _one_row(call: WindowCall) -> str:
-    """Write the frame of a function that takes one of its rows: of equal rows the place decides, which is by rows."""
+    """Write the frame of first_value, last_value or nth_value in ROWS, which makes the choice among peers definite."""
     if looks_at_all(call):
         return _WHOLE
     if call.frame is not None and call.frame.unit is Unit.ROWS:
@@ -110,7 +110,7 @@ def _end(end: FrameEnd, kind: SqlType | None) -> str:
 
 def _offset(offset: Literal, kind: SqlType | None) -> str:
     if kind is None:
-        return str(offset.value)  # of rows
+        return str(offset.value)  # a number of rows
     if offset.type is SqlType.INTERVAL and str(offset.value).split(" ")[1] in MONTHS:
         raise NoForm("a frame of months has no form there")
     written = quote_for_spark(offset)
