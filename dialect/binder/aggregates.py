@@ -198,7 +198,7 @@ def aggregate_call(name: str, call: exp.Expr, test: Expr | None, names: Names, n
 
 
 def _typed(name: str, arguments: tuple[Expr, ...]) -> tuple[Expr, ...]:
-    """Give each untyped NULL a type that the aggregate accepts; engines would infer none."""
+    """Cast each untyped NULL to a type that the aggregate accepts; engines would infer none."""
     null = Literal(None, _NULL_AS.get(name, SqlType.BIGINT))
     return tuple(null if each.type is SqlType.NULL else each for each in arguments)
 
@@ -392,7 +392,7 @@ def _of_persons(name: str, arguments: tuple[Expr, ...]) -> bool:
 
 
 def _of_many(aggregate: Aggregate, arguments: tuple[Expr, ...], reading: Reading) -> Field:
-    """Field of a released quantile, of which only the type is known."""
+    """Field of a released quantile; only its type is known."""
     text = f"{aggregate.name}({', '.join(plain_text(argument) for argument in arguments)})"
     return Field(reading.fresh(), text, aggregate.result or arguments[0].type)
 

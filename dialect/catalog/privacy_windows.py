@@ -29,7 +29,7 @@ _NAMES = {
     Window.WEEK: (r"(\d{4})-W(\d{2})", "2026-W43"),
     Window.DAY: (r"(\d{4})-(\d{2})-(\d{2})", "2026-10-17"),
 }
-# window length -> time units of which each instance lies inside one window
+# window length -> time units that never cross a window boundary
 INSIDE: dict[Window, frozenset[str]] = {
     Window.FOREVER: frozenset(),
     Window.MONTH: frozenset({"month", "day", "hour", "minute", "second"}),

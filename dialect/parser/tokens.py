@@ -166,7 +166,7 @@ def _check_numbers(words: list[Token]) -> None:
 
 
 def _check_intervals(words: list[Token]) -> None:
-    """Refuse INTERVAL '1 day ago', of which sqlglot reads the first two words only."""
+    """Refuse INTERVAL '1 day ago': sqlglot reads only its first two words."""
     for word, after in pairwise(words):
         is_text = word.token_type is TokenType.INTERVAL and after.token_type is TokenType.STRING
         if is_text and not _INTERVAL.fullmatch(after.text):
