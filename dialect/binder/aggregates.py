@@ -192,7 +192,7 @@ _NULL_AS = {
 
 
 def aggregate_call(name: str, call: exp.Expr, test: Expr | None, names: Names, node: exp.Expr) -> Called:
-    """Bind an aggregate call's arguments; `test` is its FILTER, extended by what the call itself tests."""
+    """Bind an aggregate call's arguments; `filter_condition` is extended by what the call itself tests."""
     read = _called(name, call, test, names, node)
     return replace(read, arguments=_typed(read.name, read.arguments))
 
@@ -337,7 +337,7 @@ _TAKING: dict[str, tuple[tuple[SqlType, ...], str, str]] = {
 
 
 def measure(node: exp.Expr, names: RowNames, source: Relation, releasing: bool, reading: Reading) -> Measure:
-    """Bind one aggregate call over a source's rows; `releasing`: its groups contain rows of many persons.
+    """Bind one aggregate call over a source's rows; `is_release_point`: its groups contain rows of many persons.
 
     Raises Refusal where the aggregate is not supported there, its arguments don't fit, or a value has no known range.
     """
@@ -446,7 +446,7 @@ def _can_be_bounded(bounds: Bounds) -> bool:
 def _check_ranges(
     aggregate: Aggregate, arguments: tuple[Expr, ...], facts: Sequence[Expr], node: exp.Expr, named: Bounds | None
 ) -> None:
-    """Refuse values of unknown range, unless named bounds clamp them; `facts` are predicates on the rows."""
+    """Refuse values of unknown range, unless named bounds clamp them; `predicates` hold for all rows."""
     ranges = [known_range(argument, facts) for argument in arguments]
     multiplied = aggregate.name not in MOMENTS or can_be_multiplied(ranges, named)
     if not multiplied or (aggregate.name in _BOUNDED and named is None and not _can_be_bounded(ranges[0])):

@@ -52,7 +52,7 @@ class WrittenCall:
 def check_arguments(sql: str, words: list[Token], tree: exp.Expr | None) -> None:
     """Refuse a call whose arguments do not match its function; raises Refusal.
 
-    `words` are the tokens of the query without clause and named bounds. Without a tree, calls are found by name.
+    `tokens` are those of the query without clause and named bounds. Without a tree, calls are found by name.
     """
     for call in _calls(words, tree):
         if is_table_function(call.name) or (call.node is not None and _is_table(call.node)):

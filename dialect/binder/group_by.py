@@ -431,7 +431,7 @@ def _bits(places: Sequence[int], each: Set) -> int:
 def closed(
     groups: Groups, measures: Sequence[Measure], tellings: Mapping[Set, Field], reading: Reading, node: exp.Expr
 ) -> Relation:
-    """Build the GROUP BY relation of all grouping sets; `tellings` are the fields of its GROUPING calls.
+    """Build the GROUP BY relation of all grouping sets; `grouping_fields` are those of its GROUPING calls.
 
     GROUP BY ROLLUP (a)  ->  SELECT a, COUNT(*) ... GROUP BY a  UNION ALL  SELECT NULL, COUNT(*) ...
     """

@@ -43,7 +43,7 @@ _MOST_ROWS = 10**9  # limit of LIMIT and OFFSET
 
 
 def order_keys(tree: exp.Query, shown: Mapping[str, Expr], exprs: Sequence[Expr], names: Names) -> tuple[OrderKey, ...]:
-    """Bind ORDER BY; `shown` are the select list's columns by name, `exprs` the same in order."""
+    """Bind ORDER BY; `items_by_name` are the select list's columns, `exprs` the same in order."""
     clause = tree.args.get("order")
     if clause is None:
         return ()
@@ -122,7 +122,7 @@ def is_star(node: exp.Expr) -> bool:
 
 
 def starred(node: exp.Expr, scope: Scope, polygons: bool) -> list[Item]:
-    """Expand *; `polygons` only in a subquery, from where they may be used in a point-in-polygon test."""
+    """Expand *; `allow_polygons` only in a subquery, whose outer query may use them in a point-in-polygon test."""
     star = node.this if isinstance(node, exp.Column) else node
     only(star, "except_", "replace", "rename", code=Code.ROWS)
     table = node.table.lower() if isinstance(node, exp.Column) and node.table else None
@@ -156,7 +156,7 @@ _LONGEST_NAME = 60
 
 
 def select_items(tree: exp.Select, scope: Scope, last: bool) -> list[Item]:
-    """Select items by name, with * expanded; `last`: of the outermost query, which can't return polygons."""
+    """Select items by name, with * expanded; polygons are left out where the query is the outermost."""
     if not tree.expressions:
         raise refusal(Code.PARSE, "This SELECT names nothing that it selects.", "SELECT COUNT(*) FROM ...", tree)
     items: list[Item] = []

@@ -164,7 +164,7 @@ _SIDES = {"LEADING": "ltrim", "TRAILING": "rtrim", "BOTH": "trim", "": "trim"}
 
 
 def members(how: str, stored: Expr, wanted: exp.Expr, node: exp.Expr) -> Expr:
-    """Bind a test of a list column against constants: contains all of them (`how` = and) or any (or)."""
+    """Bind a test of a list column against constants: contains all (`connective` = and) or any (or) of them."""
     if isinstance(node, exp.ArrayOverlaps) and not isinstance(wanted, exp.Array):
         raise refusal(Code.FUNC, AMPERSANDS, "AND in place of &&", node)
     constants = [literals.constant(part) for part in wanted.expressions] if isinstance(wanted, exp.Array) else []
@@ -268,7 +268,7 @@ def _whole(value: int) -> Literal:
 
 
 def _position(place: exp.Expr, node: exp.Expr, added: int = 0) -> Literal:
-    """Constant position; sqlglot counts single positions from 0, so `added` is 1 for them."""
+    """Constant position plus `offset`: sqlglot counts single positions from 0."""
     bare = place.unnest()
     sign = -1 if isinstance(bare, exp.Neg) else 1
     inner = bare.this if isinstance(bare, exp.Neg) else bare

@@ -73,7 +73,7 @@ def check_order(sql: str, words: list[Token]) -> None:
 
 
 def _repaired(sql: str, most: int) -> str:
-    """Fix the remaining clause order faults, at most `most` of them, one at a time."""
+    """Fix the remaining clause order faults one at a time, at most `max_repairs` of them."""
     try:
         words = words_of(sql)
     except Refusal:

@@ -148,9 +148,9 @@ _STEPS = 2  # a rewrite for DuckDB may be refused too, and its own suggestion co
 
 
 def accepted_try(refused: Refusal, sql: str, catalog: Catalog, read: Callable[[str], object]) -> Refusal:
-    """Return a refusal with a span and a suggestion that compiles; `read` compiles a text. Raises nothing.
+    """Return a refusal with a span and a suggestion that compiles. Raises nothing.
 
-    `read` raises Refusal, or RecursionError where a text is nested too deeply.
+    `compile_text` raises Refusal, or RecursionError where a text is nested too deeply.
     """
     pointed = _pointed(refused, sql, catalog)
     accepted = _accepted(pointed, sql, catalog, read, _STEPS)
