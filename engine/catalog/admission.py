@@ -201,6 +201,7 @@ class _Asked:
             raise self._error(key, why, f"name a {kind} column beside the person.")
 
     def _error(self, key: str, why: str, cure: str) -> CatalogError:
+        """Build an error at an eligibility key of the dataset."""
         return CatalogError(self.catalog.path, f"datasets.{self.dataset.name}.admission.{key}", why, cure)
 
 
@@ -337,10 +338,12 @@ def _codes(law: Section, basis: dict[str, str]) -> tuple[tuple[str, ...], bool]:
 
 
 def _basis(code: str) -> str:
+    """Return the cure for a missing legal basis."""
     return f'write legal_basis = {{ {code} = "..." }} with the words that you would show to the people.'
 
 
 def _listed(law: Section, name: str) -> tuple[str, ...]:
+    """Parse a list of country codes."""
     found = law.entries[name]
     if not isinstance(found, list) or not all(isinstance(code, str) for code in found):
         raise law.error(name, "this is no list of codes.", f'write e.g. {name} = ["DE"].')
@@ -348,6 +351,7 @@ def _listed(law: Section, name: str) -> tuple[str, ...]:
 
 
 def _code(law: Section, name: str, code: str) -> str:
+    """Return the code if it is an ISO 3166-1 alpha-2 code. Raises CatalogError."""
     if not CODE.fullmatch(code):
         cure = 'write two capitals, as in ISO 3166-1: "DE".'
         raise law.error(name, f"{code[:20]} is no code of a country.", cure)
@@ -373,6 +377,7 @@ def _minors(section: Section) -> Minors | None:
 
 
 def _bands(rule: Section) -> tuple[str, ...]:
+    """Parse the list of admitted age bands."""
     bands = rule.entries.get("admitted")
     if not isinstance(bands, list) or not bands or not all(isinstance(band, str) for band in bands):
         raise rule.error("admitted", "this is no list of age bands.", MINORS)

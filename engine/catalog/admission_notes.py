@@ -52,12 +52,14 @@ def _asked(catalog: Catalog, dataset: Dataset) -> Iterator[str]:
 
 
 def _law(law: Jurisdiction) -> str:
+    """Describe the law condition."""
     if law.column is None:
         return f"who is under the law of {law.constant}, as everybody here is"
     return f"whose law is {'none' if law.denied else 'one'} of {', '.join(law.codes)}" if law.codes else "who has a law"
 
 
 def _of_age(catalog: Catalog, dataset: Dataset, minors: Minors) -> str:
+    """Describe the age condition."""
     if minors.by is AgeBy.AGE_BAND:
         return f"whose age is {_one_of(minors.bands)}"
     on = "" if minors.by is AgeBy.AGE else f" on {of_age_on(catalog, dataset, minors)}"
@@ -70,6 +72,7 @@ def _spoken(state: object) -> str:
 
 
 def _one_of(values: Iterator[str] | tuple[str, ...]) -> str:
+    """Format alternatives: one value, or `one of` several."""
     listed = tuple(values)
     return listed[0] if len(listed) == 1 else f"one of {', '.join(listed)}"
 

@@ -276,4 +276,5 @@ def _check(table: str, parts: SplitResult, options: dict[str, str], shown: str) 
 
 
 def _form(scheme: str) -> str:
+    """Return the cure for an unreadable address: an example of its form."""
     return f"write {scheme}://bucket/folder/, with % codes for what is no plain character"

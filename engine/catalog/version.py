@@ -145,6 +145,7 @@ def changed_units(ledger: Ledger, catalog: Catalog) -> Iterator[CatalogError]:
 
 
 def _private(catalog: Catalog, dataset: str) -> list[Table]:
+    """Return the private tables of a dataset."""
     return [table for table in catalog.tables if table.private and table.dataset == dataset]
 
 

@@ -161,6 +161,7 @@ def _over(layout: _Layout, each: StoredRollup, table: Table, address: str) -> st
 
 
 def _run(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """Execute the SQL of a rollup. Raises DataError."""
     try:
         connection.execute(sql)
     except duckdb.Error:
@@ -322,6 +323,7 @@ def copy_tables(connection: duckdb.DuckDBPyConnection, catalog: Catalog, progres
 
 
 def _within(progress: Progress, what: str, place: int, steps: int, part: float) -> None:
+    """Report the completed fraction of one step as a fraction of all steps."""
     progress(what, (place + part) / steps)
 
 

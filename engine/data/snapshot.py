@@ -101,6 +101,7 @@ def _copy(catalog: Catalog, tables: list[Table], cache: Path, progress: Progress
 
 
 def _within(progress: Progress, table: Table, position: int, tables: int, part: float) -> None:
+    """Report the completed fraction of one table as a fraction of all tables."""
     progress(f"making columns of {table.name}", (position + part) / tables)
 
 

@@ -72,6 +72,7 @@ def place_catalog(folder: Path, events: int) -> Path:
 
 
 def _connect(scratch: Path, database: Path, threads: int | None) -> duckdb.DuckDBPyConnection:
+    """Open the new database with a memory limit, and a second database for events to be sorted."""
     connection = duckdb.connect(
         str(database), config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(scratch / "spill")}
     )
@@ -128,4 +129,5 @@ def _sort_by_time(connection: duckdb.DuckDBPyConnection, progress: Progress) -> 
 
 
 def _sql(step: str) -> str:
+    """Read one step of the generator's SQL."""
     return (SQL_FOLDER / f"{step}.sql").read_text(encoding="utf-8")

@@ -38,6 +38,7 @@ def check_sources(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> No
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, path: str, alias: str, table: str) -> None:
+    """Attach a DuckDB file read-only. Raises DataError."""
     try:
         connection.execute(f"ATTACH {quote_text(path)} AS {alias} (READ_ONLY)")
     except duckdb.Error:

@@ -129,6 +129,7 @@ def _is_stale(folder: Path) -> bool:
 
 
 def _copies(cache: Path) -> Iterator[Path]:
+    """Yield the folders of all finished copies."""
     return (folder for pattern in COPIES for folder in cache.glob(pattern))
 
 

@@ -110,6 +110,7 @@ class _Lines:
 
     @property
     def end(self) -> str:
+        """Return the line ending of the last line read; '' if it has none."""
         return next((end for end in ENDS if self.last.endswith(end)), "")
 
 

@@ -76,6 +76,7 @@ def derive(connection: duckdb.DuckDBPyConnection, table: Table, rows: str, progr
 
 
 def _within(progress: Part, done: int, columns: int, part: float) -> None:
+    """Report the completed fraction of one column as a fraction of all derived columns."""
     progress((done + part) / columns)
 
 
@@ -120,6 +121,7 @@ def _cells(
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, made: str, rows: pa.Table) -> None:
+    """Append rows to a temporary table."""
     connection.register("batch", rows)
     connection.execute(f"INSERT INTO temp.{made} SELECT * FROM batch")
     connection.unregister("batch")

@@ -307,6 +307,7 @@ class NewRows:
 
 
 def _source(path: Path) -> Source:
+    """Return a file as a CSV or Parquet source."""
     return Source("csv" if path.suffix == ".csv" else "parquet", str(path))
 
 
