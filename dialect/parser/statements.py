@@ -30,7 +30,7 @@ class Listing(StrEnum):
 
 @dataclass(frozen=True)
 class ExplainPrivacy:
-    """Show a query's price and expected errors; offsets in `question` are those of the complete text."""
+    """Show a query's price and expected errors; offsets in `query` are those of the complete text."""
 
     question: str
 

@@ -1,4 +1,4 @@
-"""Suggestions for refused queries: SQL that compiles and answers the same or a similar question.
+"""Suggestions for refused queries: SQL that compiles and answers the same or a similar query.
 
 A refused node -> SQL that may replace it, with the difference in meaning.
 
