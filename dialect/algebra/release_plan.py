@@ -263,7 +263,7 @@ class VectorBound:
     predicted_bias: float | None = 0.0  # expected clipping bias of a total, relative, at most 0; None: unknown
     max_groups: int | None = None  # of distinct values: limit on groups per person; None: no limit of its own
     max_values: int | None = None  # of distinct values: limit per person and group; None: no limit
-    kept: float = field(default=1.0, repr=False)  # expected share left by clipping; `grain` corrects for it
+    kept: float = field(default=1.0, repr=False)  # expected share left by clipping; the grain size corrects for it
     bias_within: float | None = field(
         default=None, repr=False
     )  # bound on the bias after correction, relative; of a mean, in its unit

@@ -37,7 +37,7 @@ class Target:
         frozenset()
     )  # datasets whose unsigned person keys are read as the signed BIGINT of the same bits
     uncut: frozenset[StoredRows] = frozenset()  # row limits that no person exceeds: truncation is skipped
-    few: frozenset[str] = frozenset()  # public tables with at most FEW_ROWS rows
+    few: frozenset[str] = frozenset()  # public tables with at most MAX_SMALLINT_ROWS rows
 
 
 @dataclass(frozen=True)
@@ -70,4 +70,4 @@ class BoundedSql:
     in_order: str = ""  # of a lake: DuckDB SQL that puts its groups into public key order
     eligible: str = ""  # of DuckDB: the subquery of eligible persons with which `text` begins
     uncut: str = ""  # of DuckDB: the text without row truncation of stored tables; empty if there is none
-    uncut_if: tuple[tuple[str, int], ...] = ()  # when `uncut` may run: (SQL of the most rows of one person, limit)
+    uncut_if: tuple[tuple[str, int], ...] = ()  # when it may run: (SQL of the most rows of one person, limit)

@@ -20,7 +20,7 @@ from dialect.functions.signature import quoted_name
 
 SALT = 7046029254386353131  # makes the order of groups differ between persons; not secret
 LARGEST_SMALL = 2**28  # the sum of 2^35 numbers up to this one fits 64 bits
-SMALL_TOTAL = "sum({0})"  # SUM of integers up to LARGEST_SMALL, in every engine
+SMALL_TOTAL = "sum({0})"  # SUM of integers up to MAX_SMALL_SUMMAND, in every engine
 # sums the upper and lower halves of squares as BIGINT, so that decimals are computed once per sum and not per row
 _SQUARES = (
     "CAST(sum(shiftright({0} * {0}, 31)) AS DECIMAL(38, 0)) * 2147483648"

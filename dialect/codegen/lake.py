@@ -43,7 +43,7 @@ def place(handed: str) -> str:
 
 
 def check_written(plan: PrivatePlan, lake: Target) -> None:
-    """Refuse plans a lake cannot run: raises NoForm for key types it lacks, and Refusal for SQL that is too long."""
+    """Refuse what a lake cannot run: UnsupportedByEngine for key types, Refusal for SQL that is too long."""
     for key in plan.keys:
         if key.field.type in (SqlType.TIME, SqlType.INTERVAL):
             raise NoForm(f"a key of type {key.field.type} has no form there")
@@ -84,7 +84,7 @@ def _handed(field: Field) -> str:
 
 
 def roll_up_lake(plan: PrivatePlan, bounds: Bounding, target: Target, lake: Target) -> LakeRows:
-    """Write the rows of a rollup for a lake; raises NoForm for missing forms, and Refusal for SQL that is too long."""
+    """Write a rollup's rows for a lake; raises UnsupportedByEngine, and Refusal for SQL that is too long."""
     check_written(plan, lake)
     source, read, rows = handed_over(plan.source, lake)
     text = write_rollup(replace(plan, source=source), bounds, read)
@@ -97,7 +97,7 @@ def counted(text: str) -> str:
 
 
 def in_part(text: str, part: int, parts: int) -> str:
-    """Write one of `parts` partitions of rows with a column `person`; all rows of a person are in one partition."""
+    """Write one of several partitions of rows with a column `person`; all rows of a person are in one of them."""
     if parts == 1:
         return text
     number = WORDS[EngineName.SPARK].hashed.format("person")
@@ -105,7 +105,7 @@ def in_part(text: str, part: int, parts: int) -> str:
 
 
 def stored_rows(rollup: Rollup, rows: str, wide: Collection[str] = ()) -> str:
-    """Write DuckDB SQL of a rollup's rows in their stored types and order; `wide` columns may exceed 64 bits.
+    """Write DuckDB SQL of a rollup's rows in their stored types and order; `wide_columns` may exceed 64 bits.
 
     `wide` are columns of whole numbers that 64 bits may not hold.
     """

@@ -99,7 +99,7 @@ def stored_column(
     """Write a stored column cast to its declared dialect type; UTC times become local times of their place.
 
     An engine drops a cast to the type that a column already has; without it, forms for the declared type might raise.
-    Spark reads unsigned integers as decimals. A table's keys stay decimals, except person keys of `same_bits` datasets,
+    Spark reads unsigned integers as decimals. A table's keys stay decimals, except person keys of `same_bits_datasets`,
     which are read as the signed BIGINT of the same bits.
     """
     if engine is EngineName.SPARK:

@@ -127,7 +127,7 @@ SPARK = Emitter("Spark", quote_for_spark, _of_spark)
 
 
 def write_expr(expr: Expr, engine: Emitter = DUCKDB) -> str:
-    """Write an expression over columns named by their field ids; raises NoForm where the engine has no form."""
+    """Write an expression over columns named by their field ids; raises UnsupportedByEngine without a form."""
     if isinstance(expr, Literal):
         return engine.quote(expr)
     if isinstance(expr, Ref):

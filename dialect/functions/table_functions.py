@@ -23,7 +23,7 @@ Settings = Mapping[str, Number | None]  # parameter name -> value
 class Sightings:
     """Input of a table function: rows that state when and where a person was seen."""
 
-    sql: str  # SELECT DISTINCT person, ts, zone_id, and lon, lat where `placed`
+    sql: str  # SELECT DISTINCT person, ts, zone_id, and lon, lat where known
     person: str  # quoted name of the person key in the result
     placed: bool  # have lon and lat
     table: Table | None = None  # the table that declares these sightings
@@ -183,7 +183,7 @@ class TableFunction:
     meaning: str
     gives: tuple[
         str, ...
-    ]  # result columns after the person key; lon, lat and what is computed from them only if `placed`
+    ]  # result columns after the person key; lon, lat and what is computed from them only where known
 
 
 _STAYING = (

@@ -2,7 +2,7 @@
 
 Proof: `dialect/codegen/proofs.md#windows`.
 
-OVER_FRAMES lists the aggregates of `dialect.functions.aggregates` that may be used over a frame.
+FRAME_AGGREGATES lists the aggregates of `dialect.functions.aggregates` that may be used over a frame.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ def is_unit(vector: Vector) -> bool:
 
 
 def part(vector: Vector, bound: VectorBound, grained: bool = False, said: Words = OF_DUCKDB) -> str:
-    """Write a per-unit partial aggregate in value grains; `grained` if the value is in grains already."""
+    """Write a per-unit partial aggregate in value grains; `is_grained` if the value is in grains already."""
     where = f" FILTER (WHERE {vector.condition.id})" if vector.condition is not None else ""
     value = None if vector.value is None else vector.value.id
     if vector.kind is VectorKind.PERSONS:
@@ -151,7 +151,7 @@ def _kept_in(part: str, vector: Vector, bound: VectorBound) -> str:
 def clamped(part: str, largest: int, end: int | None = None, step: int = 1) -> str:
     """Write an integer clamped to +-`largest` and scaled to grains of 1 / step; NULL stays NULL.
 
-    `end` is the value of clamped numbers in the finer grains; without it, `largest`.
+    `clamped_value` is the value of clamped numbers in the finer grains; without it, `largest`.
     """
     end, kept = largest if end is None else end, part if step == 1 else f"{part} * {step}"
     return f"CASE WHEN {part} > {largest} THEN {end} WHEN {part} < -{largest} THEN -{end} ELSE {kept} END"

@@ -16,7 +16,7 @@ from dialect.codegen.engine_syntax import OF_DUCKDB, Words, in_order
 
 
 def values(plan: PrivatePlan, vector: Vector, among: str) -> str:
-    """Write one row per unit, group and distinct value; `among` is the join that limits persons and groups."""
+    """Write one row per unit, group and distinct value; `limiting_join` limits persons and groups."""
     held = [vector.value, *vector.others]
     columns = [f"{field.id} AS {name}" for name, field in plan.unit.items()]
     columns += [f"{key.field.id} AS k{i}" for i, key in enumerate(plan.keys)]

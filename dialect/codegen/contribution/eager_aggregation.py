@@ -30,8 +30,8 @@ class Sides:
 def sides(plan: PrivatePlan) -> Sides | None:
     """Split a plan's source into the aggregated input and the input with the keys; None where that is not possible.
 
-    Claim: a unit's numbers over the rows of `many`, joined with the person's row of `own`, are those over the joined
-    rows. Symbols: none. Source and proof: dialect/codegen/proofs.md#render. Raises: nothing.
+    Claim: a unit's numbers over the rows of `aggregated`, joined with the person's row of `key_input`, are those over
+    the joined rows. Symbols: none. Source and proof: dialect/codegen/proofs.md#render. Raises: nothing.
     """
     found = _sides(plan.source) if plan.one_group_per_person and plan.keys else None
     if found is None or any(vector.kind is VectorKind.DISTINCT for vector in plan.vectors):

@@ -71,7 +71,7 @@ def hashed_row(source: Relation, row: Sequence[Field], rows: str, engine: Engine
 def place_of(source: Relation, ties: Sequence[str], nulls: str = "") -> str:
     """Write a row's position among its person's rows, or among all rows; identical rows are interchangeable.
 
-    `nulls` is the NULLS LAST of engines in which NULLs do not stand last by default.
+    `nulls_last` is the suffix of ORDER BY terms in engines in which NULLs do not stand last by default.
     """
     by = f"PARTITION BY {source.person.id} " if isinstance(source, PerPerson) else ""
     return f"row_number() OVER ({by}ORDER BY {', '.join(term + nulls for term in ties)})"

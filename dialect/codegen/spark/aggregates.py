@@ -78,7 +78,7 @@ def inside_in_spark(
     directions: Sequence[Direction] = (),
     ties: TieOrder | None = None,
 ) -> str:
-    """Write an aggregate over one person's rows; raises NoForm where Spark cannot give DuckDB's value.
+    """Write an aggregate over one person's rows; raises UnsupportedByEngine if Spark's value would differ.
 
     `window` is an OVER clause. `ties` orders rows that are equal by the aggregate's own order, or values of equal
     frequency.

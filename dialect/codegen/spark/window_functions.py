@@ -56,7 +56,7 @@ def _own(call: WindowCall, arguments: list[str]) -> str:
 
 
 def _whole(expr: Expr) -> str:
-    """Write a constant argument as a literal, which Spark requires here; raises NoForm for anything else."""
+    """Write a constant integer as the literal that Spark requires; raises UnsupportedByEngine for others."""
     if not isinstance(expr, Literal) or not isinstance(expr.value, int) or abs(expr.value) >= 2**31:
         raise NoForm("a place that is no constant has no form there")
     return str(expr.value)
