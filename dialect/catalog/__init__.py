@@ -4,7 +4,7 @@ The catalog file is read by `engine.catalog`. Its result, a Catalog, is immutabl
 
 Modules, each before those that import it:
 
-    privacy_windows, model, admission.
+    privacy_windows, model, admission, stable_text.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ from dialect.catalog.privacy_windows import (
     next_begin,
     window_name,
 )
+from dialect.catalog.stable_text import Layouts, stable_text
 
 __all__ = [
     "LONGEST_PERSON",
@@ -80,6 +81,7 @@ __all__ = [
     "Domain",
     "EngineName",
     "Jurisdiction",
+    "Layouts",
     "Minors",
     "Movement",
     "Norms",
@@ -101,5 +103,6 @@ __all__ = [
     "example_of",
     "length_of",
     "next_begin",
+    "stable_text",
     "window_name",
 ]

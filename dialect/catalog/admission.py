@@ -50,11 +50,6 @@ class Admission:
     table: Table | None = None  # one row per person; None: no condition reads it
     states: tuple[State, ...] = ()
 
-    @property
-    def rule(self) -> str:
-        """Text that identifies the rule in release keys; it does not depend on who opted out."""
-        return repr((None if self.table is None else self.table.name, self.states))
-
 
 def kept_stretch(catalog: Catalog, dataset: Dataset) -> Stretch | None:
     """Privacy windows with at least one day inside retention; other windows are never read (`proofs.md#retention`)."""

@@ -22,7 +22,7 @@ from typing import TypeVar
 from budgets import Ledger
 from dialect import Catalog, PrivatePlan
 from dialect.algebra import tables_of
-from dialect.catalog import Column, Table
+from dialect.catalog import Column, Table, stable_text
 from engine.catalog.admission import person_table
 from engine.errors import CatalogError
 
@@ -50,7 +50,7 @@ def _once(make: Callable[[Catalog], T]) -> Callable[[Catalog], T]:
 @_once
 def catalog_version(catalog: Catalog) -> str:
     """Return a digest of the whole catalog, independent of the folder in which it is stored."""
-    parts = (repr(catalog.datasets), *(repr(_placed(table, catalog)) for table in catalog.tables))
+    parts = (stable_text(catalog.datasets), *(stable_text(_placed(table, catalog)) for table in catalog.tables))
     complete = tuple(f"{t.name}.{c.name} is complete" for t in catalog.tables for c in t.columns if c.complete)
     lake = () if catalog.remote is None else (f"people's tables lie in {catalog.remote}",)
     return _digest((*parts, *complete, *lake))[:SHORT]
@@ -60,7 +60,7 @@ def resting_on(plan: PrivatePlan, catalog: Catalog) -> str:
     """Return a digest of the catalog parts that determine a release (proofs.md#what-a-release-rests-on)."""
     dataset = catalog.dataset(plan.dataset)
     meanings = _meanings(catalog)
-    return _digest((repr(dataset.window), *(meanings[name] for name in sorted(_read(plan, catalog)))))
+    return _digest((stable_text(dataset.window), *(meanings[name] for name in sorted(_read(plan, catalog)))))
 
 
 @_once
@@ -92,12 +92,12 @@ def table_meaning(table: Table, catalog: Catalog) -> str:
     about = replace(
         _placed(table, catalog), columns=(), norms=None, sorted_by=(), size_class=None, max_groups_per_person=None
     )
-    return repr((about, columns))
+    return stable_text((about, columns))
 
 
 def _column(column: Column) -> str:
     """Return a text that identifies a column's values, without clip bounds."""
-    return repr(replace(column, sum_norm=None, centred_norm=None, centre=None))
+    return stable_text(replace(column, sum_norm=None, centred_norm=None, centre=None))
 
 
 def _placed(table: Table, catalog: Catalog) -> Table:

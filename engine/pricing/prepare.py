@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -16,17 +15,14 @@ from dialect.codegen import over_released, selecting, with_released
 from dialect.functions import NoForm
 from engine.backends.protocol import Backend
 from engine.catalog.admission import admission
-from engine.catalog.sources import version_of
-from engine.catalog.version import resting_on
 from engine.pricing.expected_error import Scales
-from engine.pricing.norms.choose import Foreseen, NormFacts, bounds_said, choose_bounds, foreseen
+from engine.pricing.norms.choose import Foreseen, NormFacts, choose_bounds, foreseen
 from engine.pricing.norms.facts import norm_facts, over_threshold, shown_alone
 from engine.pricing.norms.histograms import NO_CALIBRATION, Calibration
 from engine.pricing.price import Cost, VectorPrice, about_threshold, price
+from engine.pricing.release_key import bounds_text, cost_text, release_key
 from engine.pricing.split import Parts, evenly, shares, split
 from engine.pricing.work_limits import check_work, count_keys, count_values
-
-MECHANISM = "2"  # changes when the same plan and price would mean another release
 
 
 @dataclass(frozen=True)
@@ -108,7 +104,7 @@ class Sized:
 
     def release_key(self, cost: Cost) -> str:
         """Release key (hex) of the release at a cost."""
-        return _release_key(self.plan, self.bounds(cost.loss.pico_rho), cost, self.catalog)
+        return release_key(self.plan, bounds_text(self.bounds(cost.loss.pico_rho)), cost_text(cost), self.catalog)
 
 
 def prepare(
@@ -187,22 +183,3 @@ def scales_of(prepared: tuple[Prepared, ...]) -> Scales:
     return tuple(
         tuple((b.grain, c.sigma) for b, c in zip(p.bounds.vectors, p.cost.vectors, strict=True)) for p in prepared
     )
-
-
-def _release_key(plan: PrivatePlan, bounds: Bounding, cost: Cost, catalog: Catalog) -> str:
-    """Release key: a digest of plan, contribution bounds, cost, data version and catalog meaning."""
-    return key_of(plan, bounds_said(bounds), repr(cost), catalog)
-
-
-def key_of(plan: PrivatePlan, bounds: str, cost: str, catalog: Catalog) -> str:
-    """Release key from the texts of contribution bounds and cost."""
-    version = version_of(catalog.dataset(plan.dataset))
-    rests = (version, _admitting(plan, catalog), resting_on(plan, catalog))
-    return hashlib.sha256("\n".join((MECHANISM, plan.canonical, bounds, cost, *rests)).encode()).hexdigest()
-
-
-def _admitting(plan: PrivatePlan, catalog: Catalog) -> str:
-    """Eligibility rule that the release key covers: a changed rule makes another release, an objection does not."""
-    who: Admission | None = admission(catalog, plan.dataset)
-    kept = [(t.name, t.kept_from) for t in catalog.tables if t.dataset == plan.dataset and t.kept_from is not None]
-    return repr((None if who is None else who.rule, kept))

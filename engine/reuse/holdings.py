@@ -11,7 +11,7 @@ from dialect import Catalog, Refusal, read
 from dialect.algebra import PrivatePlan
 from dialect.planner.reuse import Told, told
 from engine.mechanism.release import Meaning, Release, from_bytes
-from engine.pricing.prepare import key_of
+from engine.pricing import release_key as keys
 from engine.reuse.replay import Repeats
 
 Showing = Callable[[str, str], AbstractSet[str]]  # client, dataset -> keys of scheduled releases that it may read
@@ -121,4 +121,8 @@ def plan_again(release_key: str, meaning: Meaning | None, catalog: Catalog, repe
     if binned or meaning.place >= len(question.plans):
         return None
     plan = question.plans[meaning.place]
-    return told(plan) if repeats.means(key_of(plan, meaning.bounds, meaning.cost, catalog), release_key) else None
+    return (
+        told(plan)
+        if repeats.means(keys.release_key(plan, meaning.bounds, meaning.cost, catalog), release_key)
+        else None
+    )

@@ -21,7 +21,8 @@ from dialect import Catalog
 from dialect.catalog import Dataset
 from engine.catalog.sources import version_of
 from engine.catalog.version import BETWEEN, catalog_version, units_said
-from engine.pricing.prepare import MECHANISM, Prepared
+from engine.pricing.prepare import Prepared
+from engine.pricing.release_key import MECHANISM
 
 _AT_ONCE = 16  # keys looked up at first; doubled each time
 

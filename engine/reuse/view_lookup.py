@@ -20,8 +20,8 @@ from engine.backends.protocol import Backend
 from engine.errors import uncharged
 from engine.mechanism.release import Meaning
 from engine.pricing.display_names import which_release
-from engine.pricing.norms.choose import bounds_said
 from engine.pricing.prepare import Prepared, priced
+from engine.pricing.release_key import bounds_text, cost_text
 from engine.reuse.combine import Made, made_of
 from engine.reuse.holdings import Held, Known, Shelf, Showing, nothing_shown, shelf_of
 from engine.reuse.linear_combinations import MOST_PARTED, Combining
@@ -155,7 +155,7 @@ def meaning_of(question: Question, prepared: Prepared) -> Meaning:
     place = next(i for i, plan in enumerate(question.plans) if plan.canonical == prepared.plan.canonical)
     bounds = prepared.bounds.vectors
     return Meaning(
-        uncommented(question.sql), place, bounds_said(prepared.bounds), repr(prepared.cost),
+        uncommented(question.sql), place, bounds_text(prepared.bounds), cost_text(prepared.cost),
         tuple(bound.norm for bound in bounds),
         tuple(bound.predicted_bias for bound in bounds), tuple(bound.why for bound in bounds),
         tuple(bound.bias_within for bound in bounds),

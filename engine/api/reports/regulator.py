@@ -23,7 +23,7 @@ from engine.accounts.worst_case import Worst, everybodys, of_all, of_one
 from engine.api.admin import Admin
 from engine.api.reports.person import admission_said
 from engine.catalog.version import catalog_version
-from engine.pricing.prepare import MECHANISM
+from engine.pricing.release_key import MECHANISM
 from engine.pricing.terms import caps
 from engine.reuse.replay import code
 

@@ -18,7 +18,6 @@ from functools import lru_cache
 import numpy as np
 
 from budgets import PICO
-from dialect import Bounding
 from dialect.sensitivity import ChosenNorm
 from engine.pricing.norms.histograms import Measured
 from engine.pricing.norms.means import MeanFacts, Narrowed
@@ -196,11 +195,6 @@ def _following(
             found: Narrowed = each.mean.least([count.norm], pico_rhos[leader], pico_rhos[place])
             within = DEVIATIONS * each.mean.bias(count.norm, found.share) * times
             yield place, replace(count, norm=count.norm * found.share * times, bias_within=within)
-
-
-def bounds_said(bounds: Bounding) -> str:
-    """Text of contribution bounds for the release key; correction factors appear only if they are not 1."""
-    return repr(bounds) + "".join(f" {i} kept {each.kept!r}" for i, each in enumerate(bounds.vectors) if each.kept != 1)
 
 
 def foreseen(each: NormFacts | None, norm: float, pico_rho: int) -> tuple[Foreseen, ...]:

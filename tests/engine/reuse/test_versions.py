@@ -6,7 +6,7 @@ from importlib import metadata
 
 from engine.catalog.version import catalog_version
 from engine.pipeline.engine import Engine
-from engine.pricing.prepare import MECHANISM
+from engine.pricing.release_key import MECHANISM
 from engine.pricing.terms import Asked
 
 

@@ -1,0 +1,117 @@
+"""Texts of values for digests that outlive a version of the code: release keys and catalog versions.
+
+A stored release is found again by a digest, which must not change when a class or a field is renamed. So each class
+that enters a digest declares the names its texts use, in the order of its fields (proofs.md#stable-text).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import Final
+
+from dialect.catalog.admission import Among, Between, Country
+from dialect.catalog.model import (
+    AdmissionRules,
+    AgeBy,
+    Bounds,
+    Budget,
+    CalibrationTerms,
+    CellOf,
+    Column,
+    ColumnOf,
+    Consent,
+    Dataset,
+    Defaults,
+    Jurisdiction,
+    Minors,
+    Movement,
+    Norms,
+    NormsByKeys,
+    PersonPath,
+    Retention,
+    Source,
+    SourceJoin,
+    SqlType,
+    Table,
+    ValueList,
+    ValueRange,
+)
+from dialect.catalog.privacy_windows import Stretch, Window
+
+Layouts = Mapping[type, str]  # class -> its name in texts, then those of its fields or members in declared order
+
+CATALOG_LAYOUTS: Final[Layouts] = {
+    Among: "Among column values",
+    Between: "Between column type lower upper",
+    Country: "Country column codes denied",
+    AdmissionRules: "AdmissionRules table jurisdiction minors retention contact",
+    AgeBy: "AgeBy BIRTH_DATE BIRTH_YEAR AGE AGE_BAND",
+    Bounds: "Bounds lower upper",
+    Budget: "Budget rho delta client_rho static reserve_rho query_rho lifetime_rho",
+    CalibrationTerms: "CalibrationTerms rho every_days expires_days",
+    CellOf: "CellOf lon lat resolution",
+    Column: "Column name type stored_type nullable bounds domain time_zone stored_utc sum_norm centred_norm"
+    " centre cell visible from_windows",
+    ColumnOf: "ColumnOf table column",
+    Consent: "Consent column admitted",
+    Dataset: "Dataset name window data_version defaults budget stretch admission calibration replay_days",
+    Defaults: "Defaults rho delta confidence",
+    Jurisdiction: "Jurisdiction column constant codes denied legal_basis",
+    Minors: "Minors column by minimum on bands",
+    Movement: "Movement zone lon lat through norms columns",
+    Norms: "Norms rows persons by_keys covers",
+    NormsByKeys: "NormsByKeys keys rows persons sums covers",
+    PersonPath: "PersonPath column through",
+    Retention: "Retention months days",
+    Source: "Source format path table joins",
+    SourceJoin: "SourceJoin column on table take",
+    SqlType: "SqlType BOOLEAN BIGINT DOUBLE VARCHAR DATE TIMESTAMP TIMESTAMPTZ TIME INTERVAL VARCHAR_LIST"
+    " BIGINT_LIST POLYGON NULL",
+    Table: "Table name dataset private source columns primary_key person time_column date_column from_windows"
+    " sorted_by norms max_rows_per_person max_groups_per_person size_class consent movement kept_from",
+    ValueList: "ValueList values",
+    ValueRange: "ValueRange lower upper",
+    Stretch: "Stretch window first last",
+    Window: "Window FOREVER MONTH WEEK DAY",
+}
+
+
+def stable_text(value: object, layouts: Layouts = CATALOG_LAYOUTS) -> str:
+    """Text of a value that depends on its layout and content alone, never on names in the code.
+
+    Claim    equal texts only for equal values: it is injective on the types that `layouts` and Python's literals cover.
+    Raises   TypeError for a type without a layout, ValueError where a layout and its class differ in length.
+    """
+    if isinstance(value, Enum):
+        name, *members = _layout(type(value), layouts, len(type(value)))
+        return f"<{name}.{members[list(type(value)).index(value)]}: {value.value!r}>"
+    if is_dataclass(value) and not isinstance(value, type):
+        shown = [field.name for field in fields(value) if field.repr]
+        name, *stored = _layout(type(value), layouts, len(shown))
+        texts = (stable_text(getattr(value, field), layouts) for field in shown)
+        return f"{name}({', '.join(f'{key}={text}' for key, text in zip(stored, texts, strict=True))})"
+    if isinstance(value, tuple):
+        return f"({', '.join(stable_text(each, layouts) for each in value)}{',' if len(value) == 1 else ''})"
+    if isinstance(value, list):
+        return f"[{', '.join(stable_text(each, layouts) for each in value)}]"
+    if isinstance(value, dict):
+        pairs = (f"{stable_text(key, layouts)}: {stable_text(each, layouts)}" for key, each in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    if type(value).__module__ not in _LITERALS:
+        raise TypeError(f"{type(value).__name__} has no layout")
+    return repr(value)
+
+
+_LITERALS = frozenset({"builtins", "datetime", "decimal", "fractions"})  # modules whose values have a stable repr
+
+
+def _layout(kind: type, layouts: Layouts, length: int) -> list[str]:
+    """Look up the declared names of a class, checked against the number of its fields or members."""
+    if kind not in layouts:
+        raise TypeError(f"{kind.__name__} has no layout")
+    names = layouts[kind].split()
+    if len(names) != length + 1:
+        raise ValueError(f"{kind.__name__} has {length} parts, its layout {len(names) - 1}")
+    return names
