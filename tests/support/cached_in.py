@@ -1,6 +1,7 @@
-"""Where copies of data go while something is opened, and no longer.
+"""A temporary cache folder for data copies.
 
-What stays open for many tests must not keep the user's cache from them: an operator takes ten seconds to make.
+Sessions that stay open for many tests must not take the user's cache from them: generating the operator dataset takes
+ten seconds.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import pytest
 
 @contextmanager
 def cached_in(folder: Path) -> Iterator[None]:
-    """Keep copies in a folder of their own."""
+    """Use `folder` as the data cache within the context."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("PASSERSBY_CACHE", str(folder))
         yield

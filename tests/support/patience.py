@@ -1,4 +1,4 @@
-"""Waiting for what comes by itself, but not for ever: what hangs is a failure that says where."""
+"""Waiting with a timeout, so that a hanging test fails with a location."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LONGEST = 300.0  # seconds: many times what anything here takes on a machine tha
 
 
 def until(there: Callable[[], object], every: float = 0.005) -> None:
-    """Look again and again until something is there; raises AssertionError where it does not come."""
+    """Poll until a condition is true; raises AssertionError after a timeout."""
     deadline = time.monotonic() + LONGEST
     while not there():
         assert time.monotonic() < deadline, f"it did not come in {LONGEST:.0f} s"
@@ -22,7 +22,7 @@ def until(there: Callable[[], object], every: float = 0.005) -> None:
 
 @contextmanager
 def not_for_ever(process: subprocess.Popen[Any]) -> Iterator[None]:
-    """Kill a process that takes too long meanwhile: whoever reads from it hears its end."""
+    """Kill a process that takes too long; readers of its output then see its end."""
     late = threading.Timer(LONGEST, process.kill)
     late.daemon = True
     late.start()

@@ -1,10 +1,9 @@
-"""Ways to plant a bug for one test: another text, another function, another writer of one operator.
+"""Plant a bug for one test: another text, another function, another SQL writer of one operator.
 
-A test that plants a bug shows something only if the bug was there to be found: what is planted has to be used, and a
-text that is written has to become another. In tests that plant (by their names: PLANTS), the fixture `monkeypatch` is a
-Planting, which records both; such a test fails where something that it planted was not used. Used is a function that is
-called, and where it gives a text, gives another than the one in whose place it is; a class that is made or asked; and a
-number, text, table or object of which anything is asked.
+A test with a planted bug is meaningful only if the bug takes effect: what is planted has to be used, and a text has to
+change. In tests that plant (by their names: PLANTS), the fixture `monkeypatch` is a Planting, which records both; such
+a test fails if something planted was not used. Used means: a function was called, and returned another text than the
+original if it returns texts; a class was instantiated or accessed; a number, text, table or object was accessed.
 """
 
 from __future__ import annotations
@@ -27,18 +26,18 @@ MADE_OF_ITSELF = {"__new__", "__init__", "__getattribute__", "__setattr__", "__r
 
 
 class Planting(pytest.MonkeyPatch):
-    """Patches for one test, and which of them have not been used."""
+    """Patches of one test, and which of them have not been used."""
 
     unused: ClassVar[dict[Hashable, str]]
     _one: ClassVar[list[Used]]  # that several patches are together
 
     @classmethod
     def of_one_test(cls) -> Planting:
-        """Begin; a `context` counts as part of it."""
+        """Start recording; patches of a `context` count too."""
         return type(cls.__name__, (cls,), {"unused": {}, "_one": []})()
 
     def needed(self, told: str) -> Used:
-        """Say what has to happen before the test ends, and give what tells that it did."""
+        """Register a condition that the test must meet; returns the callback that reports it as met."""
         if self._one:
             return self._one[-1]
         number = object()
@@ -51,7 +50,7 @@ class Planting(pytest.MonkeyPatch):
 
     @contextmanager
     def as_one(self, told: str) -> Generator[None]:
-        """Let the use of any of several patches be the use of all."""
+        """Treat the use of any of several patches as the use of all."""
         self._one.append(self.needed(told))
         try:
             yield
@@ -59,7 +58,7 @@ class Planting(pytest.MonkeyPatch):
             self._one.pop()
 
     def setattr(self, target: Any, *given: Any, **named: Any) -> None:
-        """Patch with what records its use; a text has to become another than it was to be used."""
+        """Patch an attribute and record its use; a text counts as used only if it changes."""
         *before, value = given
         owner, name = (
             (target, before[0]) if before else (resolve_name(target.rpartition(".")[0]), target.rpartition(".")[2])
@@ -70,12 +69,12 @@ class Planting(pytest.MonkeyPatch):
         super().setattr(owner, name, planted, **named)
 
     def setitem(self, dic: Any, name: Any, value: Any) -> None:
-        """Patch with what records its use."""
+        """Patch an entry and record its use."""
         super().setitem(dic, name, observed(value, self.needed(f"{name!r} was planted and never used")))
 
 
 def observed(value: Any, used: Used, right: Any = None) -> Any:
-    """Give what stands for a value and tells when it is used; a function of texts is when it writes another than `right`."""
+    """Proxy for a value that reports its use; a text function counts as used if it differs from `right`."""
     if isinstance(value, property):
         return property(value.fget and observed(value.fget, used), value.fset, value.fdel)
     if isinstance(value, staticmethod | classmethod):
@@ -103,7 +102,7 @@ def observed(value: Any, used: Used, right: Any = None) -> Any:
 
 
 def _met(kind: type, used: Used) -> type:
-    """Give a class that tells when one of it is made, or when it is asked for what is its own."""
+    """Subclass that reports instantiation and access to its attributes."""
 
     def asked(answer: Callable[..., Any]) -> Callable[..., Any]:
         def method(*given: Any, **named: Any) -> Any:
@@ -118,7 +117,7 @@ def _met(kind: type, used: Used) -> type:
 
 
 def _answering(kind: type, used: Used) -> Any:
-    """Give a type of numbers, texts or collections that tells when one of it is asked anything."""
+    """Subclass of a number, text or collection type that reports any access."""
 
     def asked(answer: Callable[..., Any]) -> Callable[..., Any]:
         def method(*given: Any, **named: Any) -> Any:
@@ -138,7 +137,7 @@ def _methods(kind: type) -> dict[str, Callable[..., Any]]:
 
 
 def _asked(value: Any, used: Used) -> Any:
-    """Let an object tell when any of its attributes is read."""
+    """Make an object report any read of its attributes."""
     kind: Any = type(value)
 
     def __getattribute__(self: Any, name: str) -> Any:  # noqa: N807
@@ -153,7 +152,7 @@ def _asked(value: Any, used: Used) -> Any:
 
 @pytest.fixture
 def monkeypatch(request: pytest.FixtureRequest) -> Generator[pytest.MonkeyPatch]:
-    """Patch, and in tests that plant bugs record what is used."""
+    """Patch as pytest does; in tests that plant bugs, record what is used."""
     plants = PLANTS.search(request.node.nodeid.partition("[")[0])
     patching = Planting.of_one_test() if plants else pytest.MonkeyPatch()
     yield patching
@@ -162,7 +161,7 @@ def monkeypatch(request: pytest.FixtureRequest) -> Generator[pytest.MonkeyPatch]
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    """Fail a test that ends well and has planted what nothing used."""
+    """Fail a passing test in which a planted bug was not used."""
     result = yield
     patching = pyfuncitem.funcargs.get("monkeypatch")
     if isinstance(patching, Planting) and patching.unused:
@@ -171,18 +170,18 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
 
 
 def rewritten(module: Any, function: str, change: Callable[[str], str]) -> Plant:
-    """Plant a bug in the SQL that a function writes."""
+    """Plant a bug in the SQL that a function generates."""
     original = getattr(module, function)
     return lambda monkeypatch: monkeypatch.setattr(module, function, changing(monkeypatch, original, change))
 
 
 def instead(module: Any, name: str, other: Any) -> Plant:
-    """Plant a bug in place of a function, a table or a number."""
+    """Replace a function, a table or a number by a wrong one."""
     return lambda monkeypatch: monkeypatch.setattr(module, name, other)
 
 
 def together(*plants: Plant) -> Plant:
-    """Plant one bug in several places, any of which may be the one where it shows."""
+    """Plant one bug in several places, any of which may show it."""
 
     def plant(monkeypatch: pytest.MonkeyPatch) -> None:
         with planting(monkeypatch).as_one("a bug was planted in several places and used in none"):
@@ -193,12 +192,12 @@ def together(*plants: Plant) -> Plant:
 
 
 def listed(table: Any, name: Any, other: Any) -> Plant:
-    """Plant a bug in place of an entry of a table."""
+    """Replace an entry of a table by a wrong one."""
     return lambda monkeypatch: monkeypatch.setitem(table, name, other)
 
 
 def planting(monkeypatch: pytest.MonkeyPatch) -> Planting:
-    """Give the patches of a test that plants: one of another name can not tell what was used."""
+    """Return the patches of a planting test; tests with other names cannot record use."""
     assert isinstance(monkeypatch, Planting), f"a test that plants is named so: {PLANTS.pattern}"
     return monkeypatch
 
@@ -221,7 +220,7 @@ def written(kind: type, change: Callable[[str], str]) -> Plant:
 def changing(
     monkeypatch: pytest.MonkeyPatch, write: Callable[..., str], change: Callable[[str], str]
 ) -> Callable[..., str]:
-    """Give what writes otherwise; the test fails where no text became another."""
+    """Wrap a text function; the test fails unless some text changed."""
     used = planting(monkeypatch).needed(f"no text that {getattr(write, '__name__', write)} writes became another")
 
     def changed(*given: Any, **named: Any) -> str:

@@ -1,4 +1,4 @@
-"""What tells equal places of one person apart, reckoned in Python: an oracle of `dialect.functions.tie_order` without SQL."""
+"""Tie-breaking within a person, computed in Python: an oracle of `dialect.functions.tie_order` without SQL."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EPOCH = dt.datetime(1970, 1, 1)
 
 
 def tie_hash(person: Any, value: Any) -> int:
-    """Give the hash of a person and a value; a date is a date, a number of whole size a BIGINT."""
+    """Hash of a person and a value; a date is a date, an integral number a BIGINT."""
     number = 1_367_130_551
     rounds = [*zip(_words(person), (1_640_531_527, 3_329_051), strict=False)]
     words = [*_words(value), 2_038_074_743, 1_299_709]
@@ -26,17 +26,17 @@ def tie_hash(person: Any, value: Any) -> int:
 
 
 def tied_first(person: Any, values: Any) -> Any:
-    """Give the value that comes first of several in one place."""
+    """First of several tied values."""
     return min(values, key=lambda value: (tie_hash(person, value), value))
 
 
 def tied_last(person: Any, values: Any) -> Any:
-    """Give the value that comes last of several in one place."""
+    """Last of several tied values."""
     return max(values, key=lambda value: (tie_hash(person, value), value))
 
 
 def add_ties(connection: duckdb.DuckDBPyConnection) -> None:
-    """Give a connection the function tie(person, value), of texts and whole numbers."""
+    """Register the function tie(person, value), of texts and integers, in a connection."""
     parameters: list[Any] = ["VARCHAR"] * 4
     connection.create_function("tie_of", _tie_of, parameters, "BIGINT")  # type: ignore[arg-type]
     connection.execute(

@@ -1,8 +1,8 @@
-"""Questions whose work is one person's rows alone, and two worlds in which they are timed over HTTP.
+"""Queries whose work depends on one person's rows only, timed over HTTP in two neighbouring databases.
 
-In the world D the victim of tests.support.neighbours.attack_catalog has as many events as are declared, and a home_zone of 1,000
-characters; D' is without. Every question of FAMILY looks at the victim's rows alone and multiplies them, up to what a
-server accepts; those of REFUSED go on beyond it.
+In the world D the victim of tests.support.neighbours.attack_catalog has the declared maximum of events, and a home_zone
+of 1,000 characters; D' lacks the victim. Every query of FAMILY reads only the victim's rows and multiplies them, up to
+what a server accepts; those of REFUSED exceed it.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ REFUSED: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Left:
-    """How one question left: its status and code, its bucket, and in the how many-th doubling of it the work ended."""
+    """How a response left the server: status, code, time bucket, and the doubling in which its work ended."""
 
     status: int
     code: str | None
@@ -98,7 +98,7 @@ class Left:
 
 
 class Processor:
-    """A clock of this process's processor time, on which waiting takes no time: other work of the machine is not seen."""
+    """A clock of this process's CPU time, on which waiting takes no time, so that other load has no effect."""
 
     def __init__(self) -> None:
         self._slept = 0.0
@@ -112,7 +112,7 @@ class Processor:
 
 @contextmanager
 def timed_worlds(folder: Path) -> Iterator[dict[str, Desk]]:
-    """Open the desk over both worlds."""
+    """Open a session over each world."""
     with ExitStack() as opened, cached_in(folder / "cache"):
         worlds = {}
         for world in ("D'", "D"):
@@ -130,7 +130,7 @@ def timed_worlds(folder: Path) -> Iterator[dict[str, Desk]]:
 
 
 def left(desk: Desk, sql: str, pace: Pace) -> Left:
-    """Ask over HTTP at the least price, and say how the answer left."""
+    """Query over HTTP at the minimum price, and return how the response left."""
     ends: list[tuple[float, float]] = []
     end_of_bucket = pace_module._end_of_bucket
 

@@ -1,4 +1,4 @@
-"""The source tree, read as text and syntax, for the tests of the house."""
+"""The source tree as text and syntax trees, for tests of the code itself."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ class Module:
 
     @property
     def where(self) -> str:
-        """Give the path as people write it."""
+        """Path relative to the project."""
         return str(self.path.relative_to(ROOT))
 
     @property
     def name(self) -> str:
-        """Give the dotted name; a package's __init__ bears the package's."""
+        """Dotted name; that of an __init__ is the package's."""
         parts = self.path.relative_to(ROOT).with_suffix("").parts
         return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
     @property
     def is_face(self) -> bool:
-        """Tell whether this is a package's __init__."""
+        """Return whether this is a package's __init__."""
         return self.path.name == "__init__.py"
 
     @cached_property
@@ -48,11 +48,11 @@ class Module:
         return ast.parse(self.text, filename=str(self.path))
 
     def functions(self) -> Iterator[Function]:
-        """Walk over every function and method."""
+        """Iterate over every function and method."""
         return (node for node in ast.walk(self.tree) if isinstance(node, Function))
 
     def docstrings(self) -> Iterator[str]:
-        """Walk over the docstrings of the file, its classes and its functions."""
+        """Iterate over the docstrings of the file, its classes and functions."""
         owners = ast.Module | ast.ClassDef | Function
         found = (ast.get_docstring(node) for node in ast.walk(self.tree) if isinstance(node, owners))
         return (docstring for docstring in found if docstring)
@@ -60,7 +60,7 @@ class Module:
 
 @lru_cache
 def modules(package: str | None = None) -> tuple[Module, ...]:
-    """Give every module of one package, or of all four."""
+    """List the modules of one package, or of all four."""
     if package is None:
         return tuple(module for each in PACKAGES for module in modules(each))  # read and parsed once
     return tuple(Module(path) for path in sorted((ROOT / package).rglob("*.py")))
@@ -68,7 +68,7 @@ def modules(package: str | None = None) -> tuple[Module, ...]:
 
 @lru_cache
 def committed_files() -> tuple[Path, ...]:
-    """Give the files that belong to the project: tracked ones, and new ones that are not ignored."""
+    """List the project's files: tracked ones, and new ones that are not ignored."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
     return tuple(path for path in (ROOT / name for name in listed if name) if path.is_file())

@@ -1,8 +1,8 @@
-"""Small worlds, each a database and the catalog that declares it.
+"""Small fixture databases, each with its catalog.
 
-`operator` is the bundled one at its smallest. `attack` is the full world of the adversarial cases. `clocks` has
-instants and UTC around four changes of the clock, and a table that reaches its person through another. `types` has a
-column of every stored type.
+`operator` is the bundled one at its smallest. `attack` is the world of the adversarial cases. `clocks` has instants and
+UTC around four clock changes, and a table that reaches its person through another. `types` has a column of every
+stored type.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SMALL_OPERATOR_EVENTS = 20_000
 
 
 def make_world(name: str, folder: Path) -> Catalog:
-    """Make one of the worlds in an empty folder."""
+    """Create one of the worlds in an empty folder."""
     if name == "operator":
         make_operator(folder, SMALL_OPERATOR_EVENTS)
         return load_catalog(folder / "catalog.toml")
@@ -32,7 +32,7 @@ def make_world(name: str, folder: Path) -> Catalog:
 
 
 def write_world(folder: Path, statements: str, declared: str) -> Catalog:
-    """Run statements in a new data.duckdb, and put a catalog beside it."""
+    """Run statements in a new data.duckdb, and write a catalog next to it."""
     with duckdb.connect(str(folder / "data.duckdb"), config={"threads": 1}) as connection:
         connection.execute("SET TimeZone='UTC'")
         connection.execute(statements)

@@ -1,12 +1,12 @@
-"""The grey box: exact vectors before noise, with and without one person, held against the declared sensitivity.
+"""Grey-box sensitivity test: exact query vectors with and without one person, compared with the declared sensitivity.
 
-Everything but the data is the engine's own: `dialect.read`, `engine.pricing.prepare`, `DuckDBBackend.run`. Four worlds lie in
-one database in memory:
+Everything but the data is the engine's own: `dialect.read`, `engine.pricing.prepare`, `DuckDBBackend.run`. Four worlds
+(variants of one database) lie in one in-memory DuckDB:
 
     everybody   the data
-    mixed       the same rows in another order, without the rows of nobody, on more threads: every vector stays as it is
-    without     everybody less all rows of one person: each vector moves by its sensitivity at most, L2, in integers
-    refused     everybody, that one person's consent withdrawn: the same integers as without
+    mixed       the same rows shuffled, without rows that have no person, on more threads: equal vectors
+    without     everybody less all rows of one person: each vector moves by at most its L2 sensitivity, in integers
+    refused     everybody, with that person's consent withdrawn: the same integers as `without`
 """
 
 from __future__ import annotations
@@ -42,32 +42,32 @@ _OF_A_WORLD = re.compile(rf"\b({'|'.join(WORLDS)})\.")
 
 
 class SensitivityExceeded(AssertionError):
-    """One person moved a vector by more than was declared."""
+    """One person changed a vector by more than its declared sensitivity."""
 
 
 class DependsOnData(AssertionError):
-    """Something that is said before the ledger depends on rows."""
+    """Something decided before the charge depends on private rows."""
 
 
 class OthersMoved(AssertionError):
-    """Something mattered that is no row of an admitted person: order, threads, rows of nobody."""
+    """The numbers depend on something else than admitted rows: order, threads, rows without a person."""
 
 
 @dataclass(frozen=True)
 class Ran:
-    """One release as one world gave it."""
+    """One release as computed in one world."""
 
     prepared: Prepared
     exact: Exact
 
     @cached_property
     def groups(self) -> dict[tuple[str, ...], tuple[int, ...]]:
-        """Give every group's exact integers."""
+        """Exact integers of every group, by its keys."""
         return groups(self.exact)
 
 
 class InMemory(DuckDBBackend):
-    """The engine's backend over a connection that is not locked, because the worlds are made in it."""
+    """The engine's DuckDB backend over an unlocked connection, in which the worlds are created."""
 
     _public: ClassVar[dict[str, int]] = {}  # counts of public rows, which are the same in every database
 
@@ -80,7 +80,7 @@ class InMemory(DuckDBBackend):
         self._finding = threading.Lock()
 
     def over(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
-        """Run on the one connection, where small tables are split for threads too: a cursor does not inherit that."""
+        """Run on the one connection, whose setting that splits small tables among threads a cursor does not inherit."""
         try:
             for name, table in tables.items():
                 self._connection.register(name, table)
@@ -89,17 +89,17 @@ class InMemory(DuckDBBackend):
             raise ExecutionFailed from None
 
     def kept(self, eligible: str) -> str:
-        """Make the table of who meets every state anew: the worlds change under this backend."""
+        """Recompute the table of eligible persons, because the worlds change under this backend."""
         self._connection.execute(f"CREATE OR REPLACE TABLE memory.main.eligible AS {eligible}")
         return "memory.main.eligible"
 
     def most_rows(self, most: str) -> int:
-        """Count anew: the worlds change under this backend."""
+        """Recompute the row count, because the worlds change under this backend."""
         self._most.clear()
         return super().most_rows(most)
 
     def count(self, sql: str) -> int:
-        """Count rows, those of public tables alone once for all databases and worlds."""
+        """Count rows; counts of public tables are cached for all databases and worlds."""
         if any(address in sql for address in self._private):
             return super().count(sql)
         words = _OF_A_WORLD.sub("everybody.", sql)
@@ -126,7 +126,7 @@ class GreyBox:
         return InMemory(target, self._connection, [table.name for table in self._catalog.tables if table.private])
 
     def run(self, question: Question, world: str, threads: int) -> tuple[Ran, ...]:
-        """Prepare and run a question in one world."""
+        """Prepare and run a query in one world."""
         backend = self._backends[world]
         if self._threads != threads:
             self._connection.execute(f"SET threads = {threads}")
@@ -142,7 +142,7 @@ class GreyBox:
             raise OthersMoved(f"some row makes the engine raise: {question.sql}") from None
 
     def _handed(self, plan: PrivatePlan, prepared: Prepared) -> pa.Table | None:
-        """Take some of everybody's keys, once for all worlds."""
+        """Choose some of everybody's keys, once for all worlds."""
         if prepared.choice is None:
             return None
         if id(plan) not in self._keys:
@@ -154,7 +154,7 @@ class GreyBox:
         return prepare(plan, self._catalog, self._backends[world], RHO, calibration=self._calibration)
 
     def check(self, sql: str) -> None:
-        """Hold one question against everything that the grey box knows; raises AssertionError with the question."""
+        """Check one query in all worlds; raises AssertionError with its SQL."""
         question = read(sql, self._catalog)
         everybody, without = self.run(question, "everybody", 1), self.run(question, "without", 1)
         self._check_others(question, everybody, without)
@@ -162,7 +162,7 @@ class GreyBox:
             check_neighbours(more, less, sql)
 
     def _check_others(self, question: Question, everybody: tuple[Ran, ...], without: tuple[Ran, ...]) -> None:
-        """Hold the worlds that must give the same numbers against those two."""
+        """Check the worlds that must give the same numbers as `everybody` or `without`."""
         if any(table.consent for table in self._catalog.tables):
             refused = self.run(question, "refused", 1)
             self._same(without, refused, question.sql, "consent withdrawn instead of rows removed")
@@ -177,7 +177,7 @@ class GreyBox:
 
 
 def check_on(connection: duckdb.DuckDBPyConnection, catalog: Catalog, database: Database, sql: str) -> None:
-    """Make the worlds of a database and hold a question against them."""
+    """Create the worlds of a database and check a query in them."""
     make_worlds(connection, database)
     GreyBox(connection, declared_as(catalog, database.declared)).check(sql)
 
@@ -185,7 +185,7 @@ def check_on(connection: duckdb.DuckDBPyConnection, catalog: Catalog, database: 
 def check_drawn(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog, asked: st.SearchStrategy[str], examples: int
 ) -> None:
-    """Hold drawn questions against drawn databases, some of them against each."""
+    """Check generated queries on generated databases, several on each."""
 
     @settings(
         max_examples=-(-examples // QUESTIONS), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -207,7 +207,7 @@ def check_drawn(
 
 
 def connect() -> duckdb.DuckDBPyConnection:
-    """Open an empty database in memory whose tables are split so finely that threads share even small ones."""
+    """Open an empty in-memory database that splits even small tables among threads."""
     connection = duckdb.connect(config={**LOCKED, "memory_limit": "1GB"})
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("PRAGMA verify_parallelism")
@@ -216,26 +216,26 @@ def connect() -> duckdb.DuckDBPyConnection:
 
 
 def key_rows(keys: pa.Table) -> list[tuple[str, ...]]:
-    """Give each group's keys as text that tells NULL, NaN and zeros apart."""
+    """Keys of each group as text that distinguishes NULL, NaN and both zeros."""
     columns = [_plain(column).to_pylist() for column in keys.columns]
     return [tuple(map(repr, row)) for row in zip(*columns, strict=True)] if columns else [()]
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Count dates and times, of which Python knows no infinite ones."""
+    """Convert dates and timestamps to integers, because Python has no infinite ones."""
     if pa.types.is_date32(column.type):
         return column.cast(pa.int32())
     return column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
 
 
 def groups(exact: Exact) -> dict[tuple[str, ...], tuple[int, ...]]:
-    """Give every group's exact integers, as Python counts them."""
+    """Exact integers of every group, by its keys."""
     rows = zip(*(vector.tolist() for vector in exact.vectors), strict=True)
     return dict(zip(key_rows(exact.keys), rows, strict=True))
 
 
 def check_static(one: Prepared, other: Prepared, sql: str) -> None:
-    """Demand that what is decided before the ledger is the same in two worlds."""
+    """Check that everything decided before the charge is the same in two worlds."""
     kept = ("bounds", "cost", "release_key", "key_count")
     for name in kept:
         if getattr(one, name) != getattr(other, name):
@@ -243,7 +243,7 @@ def check_static(one: Prepared, other: Prepared, sql: str) -> None:
 
 
 def check_neighbours(more: Ran, less: Ran, sql: str) -> bool:
-    """Hold the exact vectors of two neighbouring worlds against the declared sensitivities; say whether any moved."""
+    """Compare the vectors of two neighbouring worlds with the declared sensitivities; returns whether any changed."""
     check_static(more.prepared, less.prepared, sql)
     if more.prepared.plan.key_set is not None and list(more.groups) != list(less.groups):
         raise OthersMoved(f"public keys depend on a person: {sql}")
@@ -260,7 +260,7 @@ def check_neighbours(more: Ran, less: Ran, sql: str) -> bool:
 
 
 def _moves(more: Ran, less: Ran) -> Iterator[list[int]]:
-    """Give the difference of each vector in every group where there is one."""
+    """Differences of each vector, over the groups in which they are not zero."""
     ours, theirs = more.groups, less.groups
     nothing = (0,) * len(more.exact.vectors)
     places = {place for place, _ in ours.items() ^ theirs.items()}
@@ -270,7 +270,7 @@ def _moves(more: Ran, less: Ran) -> Iterator[list[int]]:
 
 
 def _check_private_keys(more: Ran, less: Ran, sql: str) -> None:
-    """Demand that a person weighs what is reckoned with in at most L0 groups, and that no key is nobody's."""
+    """Check partition selection: a person has a bounded weight in at most L0 groups, and every key has a person."""
     bounds = more.prepared.bounds
     (moved,) = _moves(more, less)
     limit = bounds.max_groups or 0

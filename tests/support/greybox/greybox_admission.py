@@ -1,11 +1,11 @@
-"""Admission in the grey box: whoever is not read is as good as deleted, for every kind of filter, in all four worlds.
+"""Eligibility in the grey box: rows that must not be read have no more effect than deleted rows, under every rule.
 
-Every world stands twice. In `read_<world>` all rows are there, and the engine leaves out who and what the catalog does
-not admit. In `kept_<world>` those rows are deleted, by what is written here anew, and the engine is told of no rule at
-all. Keys and exact integers must be the same.
+Every world exists twice. `read_<world>` has all rows, and the engine filters by the catalog's rules. In `kept_<world>`
+the same rows are deleted by an independent implementation, and the engine has no rules. Keys and exact integers must be
+equal.
 
-    people      the drawn states of every person, also of persons without a row of their own
-    objected    who has objected, strangers among them
+    people      the drawn states of every person, also of persons without a row
+    objected    persons who objected, unknown ones included
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ STRANGERS = (77, -1, 10**18)
 
 @dataclass(frozen=True)
 class States:
-    """What a person's row says of them, beside consent."""
+    """What a person's row states, apart from consent."""
 
     law: str = "'FR'"  # SQL
     born: str | None = "1990-01-02"
@@ -55,7 +55,7 @@ class States:
 
 @dataclass(frozen=True)
 class Rules:
-    """What the catalog asks for, as its own text."""
+    """Eligibility rules of the catalog, in its own text."""
 
     law: str | None = None
     minors: str | None = None
@@ -88,7 +88,7 @@ STATES = st.builds(
 
 @dataclass(frozen=True)
 class Asked:
-    """A database, what is known of its people, what the catalog asks for, and who has objected."""
+    """A database, the states of its persons, the catalog's rules, and who objected."""
 
     database: Database
     states: tuple[States, ...]  # in the order of PERSONS
@@ -97,14 +97,14 @@ class Asked:
 
 
 def asked() -> st.SearchStrategy[Asked]:
-    """Draw people of all kinds under all rules; the victim's states, too."""
+    """Draw persons of all kinds under all rules, the victim included."""
     objecting = st.frozensets(st.sampled_from((*PERSONS, *STRANGERS)), max_size=3)
     return st.builds(Asked, databases(), st.tuples(*[STATES] * len(PERSONS)), RULES, objecting)
 
 
 @cache
 def catalog_of(rules: Rules) -> Catalog:
-    """Load the grey box's catalog with the states and rules."""
+    """Load the grey box's catalog with the columns of states and with some rules."""
     text = Path(__file__).with_name("greybox.toml").read_text(encoding="utf-8")
     columns = 'law = { type = "VARCHAR" }\nborn_on = { type = "DATE" }\nyear = { type = "BIGINT" }\n'
     columns = columns.replace("born_on", "birthday") + 'years = { type = "BIGINT" }\nband = { type = "VARCHAR" }\n'
@@ -124,7 +124,7 @@ def _written(rules: Rules) -> str:
 
 
 def without_rules(catalog: Catalog) -> Catalog:
-    """Take every rule off a catalog."""
+    """Remove every eligibility rule from a catalog."""
 
     def bare(table: Table) -> Table:
         return replace(table, consent=None, kept_from=None)
@@ -134,7 +134,7 @@ def without_rules(catalog: Catalog) -> Catalog:
 
 
 def make_asked(connection: duckdb.DuckDBPyConnection, one: Asked) -> None:
-    """Make both forms of the four worlds, over worlds that were made before."""
+    """Create both forms of the four worlds, on top of existing worlds."""
     rows = ", ".join(_person(person, states) for person, states in zip(PERSONS, one.states, strict=True))
     connection.execute(f"""
         CREATE OR REPLACE TABLE memory.main.known AS SELECT * FROM
@@ -178,7 +178,7 @@ def _views(connection: duckdb.DuckDBPyConnection, one: Asked, world: str) -> Non
 
 
 def is_admitted(person: int, one: Asked, consent: dict[int, bool | None]) -> bool:
-    """Say whether a person is read, without a line of the engine."""
+    """Return whether a person's rows may be read, independently of the engine."""
     states, rules = dict(zip(PERSONS, one.states, strict=True)).get(person, States()), one.rules
     if person in one.objected:
         return False
@@ -221,7 +221,7 @@ def _of_age(states: States, rules: Rules) -> bool:
 
 
 def hold_asked(connection: duckdb.DuckDBPyConnection, one: Asked, sql: str) -> int:
-    """Hold the exact numbers of all worlds against those without the rows; give how many releases had any."""
+    """Compare filtered worlds with those whose rows are deleted; returns the number of nonempty comparisons."""
     ruled = declared_as(catalog_of(one.rules), one.database.declared)
     objected = pa.table({"person": pa.array([str(person) for person in sorted(one.objected)], pa.string())})
     unruled = without_rules(ruled)
@@ -239,7 +239,7 @@ def hold_asked(connection: duckdb.DuckDBPyConnection, one: Asked, sql: str) -> i
 def exact_of(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog, world: str, question: Question, objected: pa.Table
 ) -> list[dict[tuple[str, ...], tuple[int, ...]]]:
-    """Give the keys and exact integers of every release of a question."""
+    """Keys and exact integers of every release of a query."""
     target = Target({table.name: f"{world}.{table.name}" for table in catalog.tables})
     backend = InMemory(target, connection, [table.name for table in catalog.tables if table.private])
     prepared: list[Prepared] = [prepare(plan, catalog, backend, RHO) for plan in question.plans]

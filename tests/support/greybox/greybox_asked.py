@@ -1,4 +1,4 @@
-"""Questions of aggregates over rows for the grey box: what can be asked of some rows, and how it is asked."""
+"""Generated aggregate queries for the grey box: FROM clauses with matching keys, values and conditions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.statistics.drawn import maybe, one_of_these, some_of
 
 @dataclass(frozen=True)
 class Asked:
-    """Rows, keys, values with public ends, and conditions."""
+    """A FROM clause with its keys, bounded values and conditions."""
 
     rows: str
     keys: tuple[str, ...]
@@ -22,7 +22,7 @@ class Asked:
 
 @st.composite
 def questions_of(draw: st.DrawFn, sources: tuple[Asked, ...], aggregates: tuple[str, ...]) -> str:
-    """Draw a question with some of the aggregates, each a text with a place for one value or for two."""
+    """Draw a query with some of the aggregates, each a format string with one or two placeholders for values."""
     source = draw(one_of_these(sources))
     keys = draw(some_of(source.keys))
     measures = draw(_measures(source, aggregates))

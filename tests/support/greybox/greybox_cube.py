@@ -1,7 +1,8 @@
-"""Many pairs of neighbours out of one database: every one that is left when some of three persons are taken out.
+"""Many pairs of neighbours from one database: the subsets left when some of three persons are removed.
 
-A question's exact vectors are computed once for each of the eight, and each stands in a pair with every one that has one
-person less: twelve pairs. The rows without the first person are a table of their own (the world `without`), the others views.
+A query's exact vectors are computed once for each of the eight subsets. Each subset is paired with every one that has
+one person less: twelve pairs. The rows without the first person are a table (the world `without`), the others are
+views.
 """
 
 from __future__ import annotations
@@ -28,17 +29,17 @@ _OF_EVERYBODY = re.compile(rf"\beverybody\.({'|'.join(PRIVATE)})\b")
 
 
 class Pairs(NamedTuple):
-    """What was held of one question."""
+    """Number of pairs checked for one query."""
 
     held: int
     moved: int  # pairs in which the one person moved some vector
 
 
 class Cube(GreyBox):
-    """The worlds of one database without some of three persons, under one catalog; rows of the worlds are there."""
+    """The worlds of one database without some of three persons, under one catalog."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, catalog: Catalog, database: Database) -> None:
-        """Make the views where this connection has none."""
+        """Create the views if this connection lacks them."""
         super().__init__(connection, catalog)
         self._there = [person for person in PERSONS if has_rows(database, person)]
         _make_views(connection)
@@ -46,7 +47,7 @@ class Cube(GreyBox):
         self._of_tables: Prepared | None = None
 
     def _prepared(self, plan: PrivatePlan, world: str) -> Prepared:
-        """Prepare in the worlds that are tables; to the views the same is given, over their rows."""
+        """Prepare in the worlds that are tables; views reuse that plan over their own rows."""
         if world not in _VIEWS.values():
             return super()._prepared(plan, world)
         if self._of_tables is None or self._of_tables.plan is not plan:
@@ -56,7 +57,7 @@ class Cube(GreyBox):
         return replace(made, sql=_over(made.sql, world), choice=choice)
 
     def check_pairs(self, sql: str) -> Pairs:
-        """Hold one question against everything that the grey box knows, in all pairs; raises AssertionError with it."""
+        """Check one query in all pairs; raises AssertionError with its SQL."""
         question = read(sql, self._catalog)
         ran = {some: self.run(question, WORLDS_OF[some], 1) for some in OUT if set(some) <= set(self._there)}
         self._check_others(question, ran[()], ran[VICTIM,])
@@ -66,14 +67,14 @@ class Cube(GreyBox):
 
 
 def _pairs(ran: dict[tuple[int, ...], tuple[Ran, ...]]) -> Iterator[tuple[tuple[Ran, ...], tuple[Ran, ...]]]:
-    """Give what ran with a person and without."""
+    """Pairs of results with and without one person."""
     for some, less in ran.items():
         for person in some:
             yield ran[tuple(each for each in some if each != person)], less
 
 
 def _over(bounded: BoundedSql, world: str) -> BoundedSql:
-    """Let what was written for everybody read the private rows of another world."""
+    """Rewrite SQL over the world `everybody` to read another world's private rows."""
     return replace(bounded, text=_OF_EVERYBODY.sub(rf"{world}.\1", bounded.text), uncut="", uncut_if=())
 
 

@@ -1,4 +1,4 @@
-"""Databases for the grey box: a catalog whose norms always bind, and persons who try everything that rows can hold."""
+"""Databases for the grey box: a catalog whose clip bounds always bind, and persons with extreme values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PUBLIC = ("cells", "zones", "hours")
 
 @dataclass(frozen=True)
 class Declared:
-    """What a steward may declare freely: none of it may matter to the promise."""
+    """Declarations that a steward may choose freely; the guarantee must not depend on them."""
 
     rows: float = 2.5
     persons: float = 1.5
@@ -31,7 +31,7 @@ class Declared:
 
 @dataclass(frozen=True)
 class Run:
-    """Some rows of one person's events, `spread` different ones among `count`; values are SQL."""
+    """Rows of one person's events, `spread` distinct ones among `count`; values are SQL."""
 
     person: str
     count: int = 1
@@ -45,7 +45,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Subscriber:
-    """A person's row; values are SQL."""
+    """Row of a person; values are SQL."""
 
     person: int
     age: str = "34"
@@ -58,7 +58,7 @@ class Subscriber:
 
 @dataclass(frozen=True)
 class Database:
-    """A whole database; the public tables have duplicates, NULLs and both zeros in every one."""
+    """A database; its public tables have duplicates, NULLs and both zeros."""
 
     runs: tuple[Run, ...]
     subscribers: tuple[Subscriber, ...]
@@ -72,7 +72,7 @@ def declare() -> Catalog:
 
 
 def declared_as(catalog: Catalog, declared: Declared) -> Catalog:
-    """Change what the steward says of one person's share."""
+    """Replace the declared contribution bounds of private tables."""
     return replace(catalog, tables=tuple(_changed(table, declared) for table in catalog.tables))
 
 
@@ -92,14 +92,14 @@ def _changed(table: Table, declared: Declared) -> Table:
 
 
 def make_worlds(connection: duckdb.DuckDBPyConnection, database: Database) -> None:
-    """Make the four worlds of a database; what is the same in every database stays from the last one."""
+    """Create the four worlds of a database; parts that all databases share are created once."""
     if not connection.execute(_ARE_THERE).fetchall():
         _open_worlds(connection)
     connection.execute(_everybody(database) + "".join(map(_neighbours, PRIVATE)))
 
 
 def _open_worlds(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the public rows, and the views of the world of refused consent."""
+    """Create the public rows, and the views of the world of refused consent."""
     for world in WORLDS:
         connection.execute(f"DROP SCHEMA IF EXISTS {world} CASCADE; CREATE SCHEMA {world}")
     connection.execute("".join(_table(name, columns, ()) for name, columns in _COLUMNS.items()) + _PUBLIC_ROWS)
@@ -111,7 +111,7 @@ def _open_worlds(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _neighbours(table: str) -> str:
-    """Write the other worlds' rows of a private table."""
+    """SQL of a private table's rows in the other worlds."""
     person = person_of(table)
     return f"""
         CREATE OR REPLACE TABLE mixed.{table} AS FROM everybody.{table} AS t
@@ -121,14 +121,14 @@ def _neighbours(table: str) -> str:
 
 
 def person_of(table: str) -> str:
-    """Write whose a row t of a private table is."""
+    """SQL of the person of a row t of a private table."""
     if table != "marks":
         return "subscriber_id"
     return "(SELECT any_value(subscriber_id) FROM everybody.visits AS v WHERE v.visit_id = t.visit_id)"
 
 
 def has_rows(database: Database, person: int) -> bool:
-    """Say whether a person is in a database."""
+    """Return whether a person has rows in a database."""
     named = {run.person for run in database.runs} | {visitor for _, visitor, _ in database.visits}
     return str(person) in named or any(each.person == person for each in database.subscribers)
 
@@ -155,7 +155,7 @@ def _table(name: str, columns: str, rows: Sequence[str]) -> str:
 
 
 def _events(run: Run) -> str:
-    """Write a run's rows: cells and hours go round, and every other zero is the other zero."""
+    """SQL of a run's rows: cells and hours cycle, and zeros alternate between 0.0 and -0.0."""
     hours = f" + INTERVAL 1 HOUR * (n % {run.spread})" if run.spread > 1 and "2026" in run.ts else ""
     lon, dwell = (f"CAST({value} AS DOUBLE)" for value in (run.lon, run.dwell))
     return (

@@ -1,6 +1,6 @@
-"""What the grey box asks of table functions: stays, trips, homes and places of work of generated persons.
+"""Grey-box queries of table functions: stays, trips, home and work places of generated persons.
 
-Sightings are rows of events: a zone is two cells, and longitudes and latitudes are any numbers at all.
+Sightings are rows of events; a zone is two cells; longitudes and latitudes are arbitrary numbers.
 """
 
 from __future__ import annotations

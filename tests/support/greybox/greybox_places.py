@@ -1,4 +1,4 @@
-"""Grey-box databases of people's own coordinates, whose cells are made by the engine in each world for itself."""
+"""Grey-box databases of personal coordinates, whose cells the engine derives in each world separately."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PUBLIC = ("mast", "area")
 
 @dataclass(frozen=True)
 class Sight:
-    """Some equal rows of one person; degrees are SQL."""
+    """Equal rows of one person; coordinates are SQL."""
 
     person: int
     lon: str
@@ -33,7 +33,7 @@ class Sight:
 
 @dataclass(frozen=True)
 class Asked:
-    """Rows, keys that may be asked for, and what is counted."""
+    """A FROM clause with its keys and aggregates."""
 
     rows: str
     keys: tuple[str, ...]
@@ -59,7 +59,7 @@ DEGREES = ("NULL", "'nan'", "'inf'", "'-inf'", "1e308", "-1e308", "5e-324", "-0.
 
 @st.composite
 def questions(draw: st.DrawFn) -> str:
-    """Draw a question about places."""
+    """Draw a query about places."""
     source = draw(one_of_these(SOURCES))
     keys = draw(some_of(source.keys))
     values = draw(some_of(source.values, 1, 3))
@@ -69,7 +69,7 @@ def questions(draw: st.DrawFn) -> str:
 
 @st.composite
 def databases(draw: st.DrawFn) -> tuple[Sight, ...]:
-    """Draw sightings, many of them at the ends of what a double can hold, on edges, or the victim's."""
+    """Draw sightings, many at the limits of a double, on polygon edges, or of the victim."""
     degrees = st.one_of(st.sampled_from(DEGREES), st.floats(9, 13).map(repr), st.floats(50, 54).map(repr))
     person = st.sampled_from((VICTIM, VICTIM, 1, 2, 3))
     sights = st.builds(Sight, person, degrees, degrees, st.integers(0, 4), st.integers(0, 8), st.integers(1, 6))
@@ -77,14 +77,14 @@ def databases(draw: st.DrawFn) -> tuple[Sight, ...]:
 
 
 def declare() -> Catalog:
-    """Load the catalog of places with norms that bind."""
+    """Load the places catalog with clip bounds that bind."""
     catalog = load_catalog(FOLDER / "places.toml")
     tight: dict[str, Any] = {"norms": Norms(2.5, 1.5), "max_rows_per_person": 5, "max_groups_per_person": 3}
     return replace(catalog, tables=tuple(replace(t, **tight) if t.private else t for t in catalog.tables))
 
 
 def open_worlds(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
-    """Make the public tables of every world, by the engine's own hands."""
+    """Create the public tables of every world with the engine's own code."""
     connection.execute((FOLDER / "places.sql").read_text(encoding="utf-8"))
     for world in WORLDS:
         connection.execute(f"CREATE SCHEMA {world}")
@@ -93,7 +93,7 @@ def open_worlds(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None
 
 
 def make_worlds(connection: duckdb.DuckDBPyConnection, catalog: Catalog, sights: Sequence[Sight]) -> None:
-    """Put sightings into every world: in another order, and without the victim."""
+    """Insert sightings into every world: shuffled in one, without the victim in another."""
     rows = ", ".join(
         f"({i}, {s.person}, {s.kind}, {s.lon}::DOUBLE, {s.lat}::DOUBLE, DATE '2026-10-01' + {s.day}, {s.count})"
         for i, s in enumerate(sights)

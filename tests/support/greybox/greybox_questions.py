@@ -1,4 +1,4 @@
-"""Databases and questions for the grey box, as Hypothesis strategies: everything that may stand together does."""
+"""Hypothesis strategies of databases and queries for the grey box."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DATES = ("DATE '1990-01-02'", "DATE '2026-01-01'", "NULL", "DATE '5881580-07-10'
 
 @dataclass(frozen=True)
 class Source:
-    """What stands in FROM, and what can be asked of it; values are bounded numbers."""
+    """A FROM clause, and the keys, values and conditions available over it; values are bounded numbers."""
 
     rows: str
     person: str
@@ -97,7 +97,7 @@ OTHERS = tuple(source for source in SOURCES if source not in (*EVENTS, *MARKS))
 
 @st.composite
 def questions(draw: st.DrawFn, sources: tuple[Source, ...] = SOURCES) -> str:
-    """Draw a question: a source, keys, aggregates with and without FILTER, conditions."""
+    """Draw a query: a source, keys, aggregates with and without FILTER, conditions."""
     source = draw(one_of_these(sources))
     keys = draw(some_of(source.keys))
     measures = draw(_measures(source))
@@ -172,9 +172,9 @@ VISITS = st.lists(st.sampled_from((str(VICTIM), str(VICTIM), "1", "NULL")), max_
 
 @st.composite
 def databases(draw: st.DrawFn, least: int = 0) -> Database:
-    """Draw a database with the victim, a few others and rows of nobody, and what a steward says of one person's share.
+    """Draw a database with the victim, some others, rows without a person, and declared contribution bounds.
 
-    At least so many of the others are in it.
+    At least `least` of the others have rows.
     """
     others = range(1, draw(st.integers(max(1, least), 3)) + 1)
     victim = replace_consent(draw(_subscribers(VICTIM)))
@@ -189,13 +189,13 @@ def databases(draw: st.DrawFn, least: int = 0) -> Database:
 
 
 def replace_consent(victim: Subscriber) -> Subscriber:
-    """Let the victim be admitted: else there would be nothing to see."""
+    """Set the victim's consent, so that the victim's rows are read."""
     return Subscriber(victim.person, victim.age, victim.gender, victim.zone, victim.cell, victim.born, "true")
 
 
 @cache
 def declarations() -> st.SearchStrategy[Declared]:
-    """Draw norms that bind nearly always."""
+    """Draw clip bounds that nearly always bind."""
     return st.builds(
         Declared,
         rows=st.sampled_from((1.0, 1.5, 2.0, 7.25)),

@@ -1,4 +1,4 @@
-"""Set operations of people's rows for the grey box: the person shown or carried, joins and groups above."""
+"""Set operations of private rows for the grey box, with the person selected or carried, below joins and groups."""
 
 from __future__ import annotations
 

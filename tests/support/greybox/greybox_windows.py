@@ -1,4 +1,4 @@
-"""Questions with window functions for the grey box, as Hypothesis strategies: any function over any frame and order."""
+"""Hypothesis strategies of queries with window functions for the grey box: any function over any frame and order."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DISTANCES = {
 
 @st.composite
 def windows(draw: st.DrawFn) -> str:
-    """Draw one call with its window."""
+    """Draw one call with its OVER clause."""
     partition = draw(one_of_these(PARTITIONS))
     function, framed = draw(st.one_of(st.tuples(st.sampled_from(OWN), st.just(False)), _framed()))
     if framed and draw(st.booleans()):
@@ -74,7 +74,7 @@ PLACES = (
 
 @st.composite
 def sources(draw: st.DrawFn) -> Source:
-    """Draw rows with two windows: as they are, behind QUALIFY, joined, below other windows, in groups of one person."""
+    """Draw a source with two window functions: plain, below QUALIFY, joined, nested, or grouped by person."""
     shown = f"SELECT e.*, {draw(windows())} AS w, {draw(windows())} AS v"
     keys = ("e.w IS NULL", "e.v IS NULL", "e.w = e.v", "e.cell_id", "CAST(e.w AS BIGINT)")
     conditions = ("e.w IS NOT NULL", "e.w = e.v", "e.cell_id > 1")
@@ -83,5 +83,5 @@ def sources(draw: st.DrawFn) -> Source:
 
 
 def windowed_questions() -> st.SearchStrategy[str]:
-    """Draw questions over rows with windows."""
+    """Draw a query over rows with window functions."""
     return sources().flatmap(lambda source: questions((source,)))

@@ -1,4 +1,4 @@
-"""Tables of a page, each behind its mark in the text."""
+"""Replace generated tables in a page, each between its markers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 
 def marked(text: str, tables: Mapping[str, Callable[[], str]]) -> str:
-    """Write tables into a page: each from its mark, <!-- name -->, to <!-- end -->."""
+    """Write tables into a page: each between its marker, <!-- name -->, and <!-- end -->."""
     for name, table in tables.items():
         text = re.sub(
             rf"(<!-- {name} -->\n).*?(<!-- end -->)", lambda m, t=table: f"{m[1]}{t()}\n{m[2]}", text, flags=re.DOTALL

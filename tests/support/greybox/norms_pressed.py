@@ -1,4 +1,4 @@
-"""Vectors that press on a norm from just above, where a factor's rounding could let one through."""
+"""Vectors just above a clip bound, where rounding of the clip factor could let one through."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ QUESTION = "SELECT cell_id, SUM(steps) FROM events GROUP BY cell_id"
 
 
 def pressing_vectors(norm: int, many: int) -> list[list[int]]:
-    """Draw vectors whose square is 1, 2, 3 or more above norm^2, or a whole multiple of such a vector; and wild ones."""
+    """Draw vectors whose square is slightly above norm^2, or multiples of such a vector; and arbitrary ones."""
     draw = random.Random(norm)  # the same vectors for everybody
     return [_wild(draw) if i % 4 == 3 else _pressing(draw, norm) for i in range(many)]
 
 
 def _pressing(draw: random.Random, norm: int) -> list[int]:
-    """Split norm^2 + a little into squares: some drawn, then always the largest that fits."""
+    """Split norm^2 plus a little into squares: some random, then always the largest that fits."""
     left = norm * norm + draw.choice((1, 1, 2, 2, 3, 4, 7, 16))
     entries = []
     for _ in range(draw.randint(0, 4)):
@@ -46,7 +46,7 @@ def _wild(draw: random.Random) -> list[int]:
 
 
 def scaled(connection: duckdb.DuckDBPyConnection, catalog: Catalog, norm: int, vectors: list[list[int]]) -> list[int]:
-    """Let the engine scale each vector to the norm, one person each; give the exact squares of what came of them."""
+    """Clip each vector with the engine, one person each; returns the exact excess of each square over the bound."""
     _store(connection, vectors)
     normed = _normed(catalog, norm)
     prepared = prepare(read(QUESTION, normed).plans[0], normed, _backend(connection), RHO)
@@ -63,7 +63,7 @@ def _backend(connection: duckdb.DuckDBPyConnection) -> InMemory:
 
 
 def _store(connection: duckdb.DuckDBPyConnection, vectors: list[list[int]]) -> None:
-    """Give every person groups of their own, and every number in sixteen rows."""
+    """Store each vector as one person with its own groups, and every number as sixteen rows."""
     persons = [person for person, vector in enumerate(vectors) for _ in vector]
     entries = pa.table({"person": persons, "v": [v for vector in vectors for v in vector], "cell": range(len(persons))})
     many = ROWS_OF_A_NUMBER
@@ -81,7 +81,7 @@ def _store(connection: duckdb.DuckDBPyConnection, vectors: list[list[int]]) -> N
 
 
 def _normed(catalog: Catalog, norm: int) -> Catalog:
-    """Declare the norm of SUM(steps)."""
+    """Declare the clip bound of SUM(steps)."""
     events = catalog.table("events")
     assert events is not None
     bounds = Bounds(-float(ONE_ROW), float(ONE_ROW))

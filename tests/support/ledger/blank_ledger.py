@@ -1,4 +1,4 @@
-"""A ledger in which nothing was ever charged, as often as one is asked for: making its tables anew costs more than a question."""
+"""Reusable empty ledgers: resetting an in-memory ledger is cheaper than creating its tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Kept = TypeVar("Kept")  # in memory, over one store: a ledger, or the books of a
 
 
 class Blanks(Generic[Kept]):
-    """What was opened before and is not in use, to be given again as it was when it was new."""
+    """A pool of in-memory stores, each reset to the content of a new one."""
 
     def __init__(self, opened: Callable[[], Kept]) -> None:
         self._opened, self._free = opened, list[Kept]()
@@ -25,7 +25,7 @@ class Blanks(Generic[Kept]):
 
     @contextmanager
     def one(self) -> Iterator[Kept]:
-        """Give one whose whole content is that of a new one."""
+        """Yield a store whose content is that of a new one."""
         given = self._free.pop() if self._free else self._opened()
         with _connection(self._new) as new, _connection(given) as connection:
             new.backup(connection)
@@ -40,7 +40,7 @@ blank_ledger = Blanks(lambda: Ledger.open(":memory:")).one
 
 @contextmanager
 def _connection(kept: Any) -> Iterator[sqlite3.Connection]:
-    """Borrow the one connection of what is in memory."""
+    """Borrow the one connection of an in-memory store."""
     borrowed = kept._store.writer.raw_connection()
     try:
         made = borrowed.driver_connection

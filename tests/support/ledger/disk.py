@@ -1,4 +1,4 @@
-"""A disk in memory whose power can be cut: what was not flushed is kept in part, torn and in any order.
+"""A simulated disk whose power can be cut: unflushed writes survive in part, torn and in any order.
 
 SQLite writes to it through apsw's virtual file system.
 """
@@ -17,12 +17,12 @@ _numbers = itertools.count()
 
 
 class PowerCut(Exception):
-    """The disk is gone."""
+    """The disk has lost its power."""
 
 
 @dataclass
 class File:
-    """What a file holds, what of it survives for certain, and what was written since."""
+    """Content of a file, its durable state, and the writes since the last flush."""
 
     current: bytearray = field(default_factory=bytearray)
     durable: bytes = b""
@@ -42,7 +42,7 @@ class File:
         self.pending.clear()
 
     def after_the_cut(self, drawn: random.Random) -> bytes:
-        """Keep what was flushed, and of the rest a part: none, all, a beginning, or single sectors."""
+        """Content after a power cut: what was flushed, and of later writes none, all, a prefix, or random sectors."""
         kept = bytearray(self.durable)
         how = drawn.choice(("none", "all", "beginning", "sectors", "sectors"))
         pending = self.pending if how in ("all", "sectors") else []
@@ -65,10 +65,10 @@ def _write(into: bytearray, data: bytes, offset: int) -> None:
 
 
 class Disk(apsw.VFS):
-    """One disk; its power goes after a number of writes and flushes, or when it is told to."""
+    """A disk whose power is cut after a number of writes and flushes, or on demand."""
 
     def __init__(self, *, pages_of_log: int = 1_000, flushes: bool = True) -> None:
-        """Make an empty disk; after so many pages the log is copied into the file, and a disk may lie about flushes."""
+        """Create an empty disk; `pages_of_log` is SQLite's checkpoint interval, and `flushes=False` ignores flushes."""
         self.pages_of_log, self.flushes = pages_of_log, flushes
         self.files: dict[str, File] = {}
         self.left: int | None = None  # writes and flushes until the power goes
@@ -84,7 +84,7 @@ class Disk(apsw.VFS):
         self.left = None if self.left is None else self.left - 1
 
     def cut(self, drawn: random.Random) -> None:
-        """Take the power away and give it back: what is on the disk now is certain."""
+        """Cut and restore the power; what is on the disk now is durable."""
         kept = {}
         for name, file in self.files.items():
             if file.exists_for_certain or drawn.random() < 0.5:
@@ -109,7 +109,7 @@ class Disk(apsw.VFS):
 
 
 class Open:
-    """One open file of a disk."""
+    """An open file of a disk."""
 
     def __init__(self, disk: Disk, file: File) -> None:
         self.disk, self.file = disk, file
@@ -134,13 +134,13 @@ class Open:
         return len(self.file.current)
 
     def xClose(self) -> None:
-        """Nothing is kept open."""
+        """Do nothing."""
 
     def xLock(self, level: int) -> None:
-        """Nobody else is there."""
+        """Do nothing: there is one process."""
 
     def xUnlock(self, level: int) -> None:
-        """Nobody else is there."""
+        """Do nothing: there is one process."""
 
     def xCheckReservedLock(self) -> bool:
         return False

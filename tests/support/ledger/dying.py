@@ -1,6 +1,6 @@
-"""Processes that ask one question and die at a named step: run by tests as `python -m tests.support.ledger.dying`.
+"""Processes that run one query and kill themselves at a named step: `python -m tests.support.ledger.dying`.
 
-Each is forked from an interpreter that has no threads yet, for a line of its standard input: folder, step and kind.
+Each is forked from a single-threaded interpreter, for a line of its standard input: folder, step and kind.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ QUESTION = "SELECT gender, count(*) AS n FROM subscribers GROUP BY gender"
 
 
 class Reading:
-    """A backend that notes what the ledger's file says at the moment when rows are read."""
+    """A backend that records how many charges are durable at the moment when rows are read."""
 
     def __init__(self, backend: DuckDBBackend, ledger: Path, step: str) -> None:
         self.backend, self.ledger, self.step, self.target = backend, ledger, step, backend.target
@@ -51,7 +51,7 @@ class Reading:
 
 
 def charges(ledger: Path) -> int:
-    """Count durable charges, as another process sees them."""
+    """Count durable charges, as seen by another process."""
     with sqlite3.connect(f"file:{ledger}?mode=ro", uri=True) as other:
         names = [name for (name,) in other.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         table = next(name for name in names if "entries" in name)
@@ -59,13 +59,13 @@ def charges(ledger: Path) -> int:
 
 
 def die_at(step: str, chosen: str) -> None:
-    """Kill this process at the chosen step, so that nothing tidies up."""
+    """Kill this process at the chosen step, without any cleanup."""
     if step == chosen:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
 class ChargesLate(Engine):
-    """A planted bug: reads first and charges afterwards."""
+    """A planted bug: data are read before the charge."""
 
     def charge(self, sql: str, prepared: tuple, asked: Asked) -> object:
         for each in prepared:
@@ -74,7 +74,7 @@ class ChargesLate(Engine):
 
 
 def live(folder: Path, step: str, kind: str) -> None:
-    """Ask the question with one fixed request id."""
+    """Run the query with a fixed request id."""
     catalog = attack_catalog(folder)
     made = snapshot(catalog, folder / "cache", lambda *_: None)
     backend = DuckDBBackend.open(made.files, made.addresses, folder / "scratch")
@@ -103,7 +103,7 @@ def _dies_when_finishing(engine: Engine) -> Engine:
 
 
 def main() -> None:
-    """Say of each line how its process ended, and what that wrote to standard output and error."""
+    """Report the exit code, standard output and standard error of the process of each input line."""
     for line in sys.stdin:
         folder, step, kind = json.loads(line)
         told = [Path(folder) / name for name in ("told", "told wrong")]
@@ -117,7 +117,7 @@ def main() -> None:
 
 
 def _lived(told: list[Path], folder: Path, step: str, kind: str) -> None:
-    """Live in this process, its output going to two files, and end it."""
+    """Run in this process with output redirected to two files, and exit."""
     for descriptor, file in enumerate(told, start=1):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
     try:

@@ -1,4 +1,4 @@
-"""A process that adds objects of a store and dies in the middle: `python -m tests.support.ledger.dying_fetch CATALOG ADDRESS PIECE STAGE TIMES`."""
+"""Process that ingests objects of a store and dies midway: `... dying_fetch CATALOG ADDRESS PIECE STAGE TIMES`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.data.ingest import fetch
 
 
 def main(where: Path, address: str, piece: int, stage: str, times: int) -> None:
-    """Add what is under an address, in pieces of so many bytes, and die when a stage is told of for the n-th time."""
+    """Ingest the objects at an address in pieces of so many bytes; die at the n-th report of a stage."""
     told = iter(range(1, times))
     fetch.PIECE = piece
 

@@ -1,6 +1,6 @@
-"""Processes that add new visits and die, each at another step: run by tests as `python -m tests.support.ledger.dying_ingest`.
+"""Processes that ingest visits and die, each at another step: `python -m tests.support.ledger.dying_ingest`.
 
-Each is forked from an interpreter that has no threads yet, and works on a town of its own, a copy named by the step.
+Each is forked from a single-threaded interpreter, and works on its own copy of the data, named by the step.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ BUG = "a planted bug"
 
 
 def die() -> None:
-    """Kill this process, so that nothing tidies up."""
+    """Kill this process, without any cleanup."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def without_version(file: Path, place: Place) -> None:
-    """A planted bug: rows go in under a name that moves no version, and the version is left for later."""
+    """A planted bug: rows are added under a file name that does not change the data version."""
     shutil.copy(file, place.folder / "new.parquet")
     die()
 
 
 def live(town: Path, files: str, step: str) -> None:
-    """Add the files, up to a step."""
+    """Ingest the files, up to a step."""
 
     def progress(stage: str, fraction: float) -> None:
         assert 0 <= fraction <= 1
@@ -45,7 +45,7 @@ def live(town: Path, files: str, step: str) -> None:
 
 
 def main(made: Path, folder: Path, files: str) -> None:
-    """Say of each step how its process ended."""
+    """Report the exit code of the process of each step."""
     for step in (*STEPS, *DONE, BUG):
         shutil.copytree(made, folder / step)
         child = os.fork()

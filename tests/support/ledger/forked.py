@@ -1,6 +1,6 @@
-"""Forks that draw noise, of an interpreter of their own, which has no threads that a fork could cut in two.
+"""Forked processes that draw noise, from a single-threaded interpreter.
 
-`python -m tests.support.ledger.forked` draws, forks twice, and writes in hexadecimal what each child drew.
+`python -m tests.support.ledger.forked` draws, forks twice, and writes the noise of each child in hexadecimal.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ DRAWN = 1_000
 
 
 def drawn_in_forks() -> tuple[bytes, bytes]:
-    """Give the noise that each of two forks of one process added to zeros: 1,000 int64 of scale 50."""
+    """Return the noise that each of two forks of one process added to zeros: 1,000 int64 of scale 50."""
     command = [sys.executable, "-m", "tests.support.ledger.forked"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=LONGEST)
     first, second = map(bytes.fromhex, run.stdout.split())
@@ -31,7 +31,7 @@ def _drawn() -> bytes:
 
 
 def main() -> None:
-    """Draw in the parent, so that a child could inherit a generator's state, then in two children."""
+    """Draw in the parent, so that a child could inherit a generator's state; then in two children."""
     _drawn()
     for _ in range(2):
         child = os.fork()

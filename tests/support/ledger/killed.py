@@ -1,8 +1,8 @@
-"""Spenders that are killed: at a named step between two statements, or at some instant; and what must hold afterwards.
+"""Ledger clients killed at a named step between two statements or at a random time, and the invariants afterwards.
 
-A round starts some spenders on one ledger. Each charges and settles questions, some of its own and some that all of them
-ask, and says of each when the ledger has acknowledged it. Every spender ends by SIGKILL. Whoever comes next repeats the
-request that was cut off, as a client would.
+A round starts several clients on one ledger. Each charges and settles queries, some of its own and some shared by all,
+and reports each acknowledgement of the ledger. Every client ends by SIGKILL. The next round repeats the interrupted
+request, as a client would.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LONGEST_LIFE = 60  # seconds after which a spender that should have died is a mi
 
 @dataclass
 class Told:
-    """What spenders of one ledger were told before they died."""
+    """Acknowledgements that the clients of one ledger received before they were killed."""
 
     charged: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # request ids by client
     settled: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # results by release key
@@ -42,7 +42,7 @@ class Told:
     kills: int = 0
 
     def hear(self, line: str) -> None:
-        """Note one line of a spender."""
+        """Record one line of a client."""
         what, client, request, key, result = line.split("\t")
         if what == CHARGED:
             self.charged[client].add(request)
@@ -52,7 +52,7 @@ class Told:
 
 
 def step_names(store: Store, note: Callable[[str], None]) -> None:
-    """Tell the name of every step of a write transaction as it comes: before and after each statement and commit."""
+    """Call `note` with each step of a write transaction: before and after every statement and commit."""
 
     def name(statement: str) -> str:
         words = statement.split()
@@ -82,7 +82,7 @@ def steps_of(address: str) -> tuple[str, ...]:
 
 
 def spend(ledger: Ledger, questions: Iterator[tuple[str, str, str]], say: Callable[[str], None]) -> None:
-    """Charge and settle questions (client, request id, release key) one after another."""
+    """Charge and settle queries (client, request id, release key) one after another."""
     for number, (client, request, key) in enumerate(questions):
         charge = ledger.charge(ask(item(key, PRICE), client=client, request=request, caps=ROOMY))
         say(f"{CHARGED}\t{client}\t{request}\t{key}\t")
@@ -92,10 +92,10 @@ def spend(ledger: Ledger, questions: Iterator[tuple[str, str, str]], say: Callab
 
 
 class Round:
-    """Some spenders on one ledger, all of them killed."""
+    """Several clients on one ledger, all of them killed."""
 
     def __init__(self, address: str, told: Told, drawn: random.Random) -> None:
-        """Prepare a round; what was told before is what the spenders of this round go on from."""
+        """Prepare a round that continues from earlier acknowledgements."""
         self.address, self.told, self.drawn = address, told, drawn
 
     def run(
@@ -106,7 +106,7 @@ class Round:
         *,
         early: bool = False,
     ) -> None:
-        """Start spenders and kill each: where steps are given, at the n-th coming of one of them, else at an instant."""
+        """Start clients and kill each: at the n-th occurrence of one of `steps`, or at a random time."""
         children = [self._start(f"client {each}", self._fatal(steps), early) for each in range(spenders)]
         if meanwhile is not None:
             meanwhile()
@@ -155,7 +155,7 @@ class Round:
         os.kill(os.getpid(), signal.SIGKILL)  # the step did not come again: it dies between two questions
 
     def _questions(self, client: str) -> Iterator[tuple[str, str, str]]:
-        """Go on from the last question that was acknowledged; the next may have been charged and not told."""
+        """Continue from the last acknowledged query; the next may be charged but not acknowledged."""
         last = max(0, len(self.told.charged[client]) - 1)
         for number in range(last, last + MOST_QUESTIONS):
             yield client, f"r{number}", f"shared {number}" if number % 3 == 0 else f"{client} {number}"
@@ -170,7 +170,7 @@ class Round:
 
 
 def _opened(address: str) -> Store:
-    """Open the ledger, as soon as its server is there."""
+    """Open the ledger, as soon as its server answers."""
     while True:
         with suppress(LedgerUnavailable):
             return open_store(address)
@@ -178,7 +178,7 @@ def _opened(address: str) -> Store:
 
 
 def check_told(address: str, told: Told) -> None:
-    """Nothing acknowledged is lost, nothing is paid twice, each key has one result, and the books add up."""
+    """Nothing acknowledged is lost, nothing is paid twice, each key has one result, and all sums are right."""
     with Ledger.open(address) as ledger:
         entries = ledger.entries()
         charged = {client: {paid.release_key for paid in ledger.releases(client)} for client in told.paid}

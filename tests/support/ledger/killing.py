@@ -1,7 +1,7 @@
-"""Rounds of kills in an interpreter of their own, which has no threads that a fork could cut in two.
+"""Rounds of kills in a single-threaded interpreter, which can be forked safely.
 
-`python -m tests.support.ledger.killing sqlite|postgres|crash|early-sqlite|early-postgres SEED ROUNDS SPENDERS` writes one line:
-how many were killed and what they had been told, or what was found.
+`python -m tests.support.ledger.killing sqlite|postgres|crash|early-sqlite|early-postgres SEED ROUNDS SPENDERS` writes
+one line: the number of kills and acknowledgements, or the violation found.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.support.ledger.postgres import Server, new_server, server
 
 
 def kill(kind: str, seed: int, rounds: int, spenders: int) -> Told:
-    """Kill the spenders of some rounds on one ledger, and check after each; raises AssertionError with what was found."""
+    """Kill the clients of some rounds on one ledger and check after each; raises AssertionError for a violation."""
     drawn, told = random.Random(seed), Told()
     with ExitStack() as after:
         if kind.endswith("sqlite"):
@@ -48,7 +48,7 @@ def _crash(own: Server, drawn: random.Random) -> None:
 
 
 def main() -> int:
-    """Say what became of it; the exit code tells whether something was found."""
+    """Report the outcome; the exit code is 1 if a violation was found."""
     kind, *numbers = sys.argv[1:]
     try:
         told = kill(kind, *map(int, numbers))

@@ -1,4 +1,4 @@
-"""The ledger's own store on a disk whose power can be cut: a driver of a few lines between SQLAlchemy and apsw."""
+"""The ledger's SQLite store on a simulated disk, through a minimal DB-API driver over apsw."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ALONE = "PRAGMA locking_mode = EXCLUSIVE"  # the log's index is then in the proc
 
 
 class Driver:
-    """The part of Python's database interface that the store needs, over apsw."""
+    """The part of DB-API that the store needs, over apsw."""
 
     paramstyle, threadsafety, apilevel = "qmark", 1, "2.0"
     sqlite_version_info = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
@@ -81,7 +81,7 @@ class Connected:
         return self.cursor().execute(statement)
 
     def create_function(self, *asked: Any, **options: Any) -> None:
-        """The ledger uses none."""
+        """Do nothing: the ledger defines no functions."""
 
     def commit(self) -> None:
         if not self.apsw.get_autocommit():
@@ -99,7 +99,7 @@ class Connected:
 
 @contextmanager
 def ledger_on(disk: Disk) -> Iterator[Ledger]:
-    """Open the ledger as its own code opens it, on a disk; reading goes over the one connection."""
+    """Open a ledger on a simulated disk with its own code; reads use the one connection."""
     with pytest.MonkeyPatch.context() as patch:
         create = partial(sqlalchemy.create_engine, module=Driver, creator=lambda: Connected("/ledger", disk))
         patch.setattr(product, "create_engine", create)

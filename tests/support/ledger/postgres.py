@@ -1,4 +1,4 @@
-"""A PostgreSQL of the tests' own, from a package: nothing on the machine is needed, and nothing there is touched."""
+"""A private PostgreSQL server from a Python package; nothing on the machine is required or changed."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _numbers = itertools.count()
 
 
 class Server:
-    """One server on a socket of its own; durable, as the ledger demands."""
+    """A server on its own socket, with the durability that the ledger requires."""
 
     def __init__(self, folder: Path, settings: Sequence[str] = ()) -> None:
-        """Make a cluster in an empty folder and start it."""
+        """Create a cluster in an empty folder and start it."""
         self.folder = folder
         self._user = _unprivileged(folder)
         self._programs = _programs(folder, copied=self._user is not None)
@@ -59,30 +59,30 @@ class Server:
             time.sleep(0.05)
 
     def stop(self, *, keep: bool = True) -> None:
-        """End the server as a crash does, at once and without a checkpoint, and wait."""
+        """Stop the server at once and without a checkpoint, as in a crash, and wait."""
         if self._process.poll() is None and self._process.stdin is not None:
             self._process.stdin.write(b"keep\n" if keep else b"\n")
             self._process.stdin.close()
         self._process.wait()
 
     def remove(self) -> None:
-        """End the server and take its files away."""
+        """Stop the server and delete its files."""
         self.stop(keep=False)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def url(self, schema: str = "public", **query: str) -> str:
-        """Give the address of one schema; a ledger is a schema."""
+        """Address of a schema; each ledger has one."""
         more = "".join(f"&{name}={quote(value)}" for name, value in query.items())
         return f"postgresql://{OWNER}@/postgres?host={quote(str(self.folder))}&options=-csearch_path%3D{schema}{more}"
 
     def new_ledger(self) -> str:
-        """Make an empty schema and give its address."""
+        """Create an empty schema; returns its address."""
         schema = f"ledger_{os.getpid()}_{next(_numbers)}"
         self.run(f"CREATE SCHEMA {schema}")
         return self.url(schema)
 
     def program(self, name: str) -> str:
-        """Find one of the server's own programs: another version's refuses it."""
+        """Path of one of the server's own programs, because another version's would be refused."""
         return str(self._programs / name)
 
     def run(self, statement: str) -> None:
@@ -113,19 +113,19 @@ class Server:
 
 @functools.cache
 def server() -> Server:
-    """Give this process's server, started at the first use and gone at its end."""
+    """This process's server, started at first use and removed at exit."""
     started = new_server()
     atexit.register(started.remove)
     return started
 
 
 def new_server(*settings: str) -> Server:
-    """Start a server with settings of its own; whoever asks removes it."""
+    """Start a server with the given settings; the caller removes it."""
     return Server(Path(tempfile.mkdtemp(prefix="pg")).resolve(), settings)
 
 
 def _unprivileged(folder: Path) -> int | None:
-    """Choose who runs the server: PostgreSQL refuses to be root."""
+    """User id for the server: PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return None
     nobody = pwd.getpwnam("nobody")
@@ -134,7 +134,7 @@ def _unprivileged(folder: Path) -> int | None:
 
 
 def _programs(folder: Path, *, copied: bool) -> Path:
-    """Find the server's programs; another user gets copies, since root's own folders are closed to it."""
+    """Folder of the server's programs; copied for another user, who cannot read root's folders."""
     found = find_spec(PACKAGE)
     assert found is not None and found.origin is not None
     installed = Path(found.origin).parent / INSTALLED

@@ -1,4 +1,4 @@
-"""Power cuts under the ledger: charges and results that were acknowledged, and which of them are there afterwards."""
+"""Power cuts under a ledger: which acknowledged charges and results survive."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ LOGS = (25, 1_000)  # pages after which the log is copied into the file: often, 
 def cut_power(
     seed: int, cuts: int, look: Callable[[Ledger], None] = check_books, *, flushes: bool = True
 ) -> Counter[str]:
-    """Cut the power of a disk again and again while a ledger on it is charged; count what was acknowledged and lost.
+    """Cut the power of a disk repeatedly while a ledger on it is charged; count acknowledgements and losses.
 
-    `look` sees the ledger after each cut; whatever is wrong with it but for what is lost, it raises.
+    `look` checks the ledger after each cut, and raises for anything wrong but losses.
     """
     drawn, counted = random.Random(seed), Counter[str]()
     for first in range(0, cuts, CUTS_OF_A_DISK):
@@ -46,7 +46,7 @@ def cut_power(
 
 
 def _charge(disk: Disk, told: set[str], results: dict[str, bytes]) -> None:
-    """Charge and settle until the power goes; the one that it cut off comes first again."""
+    """Charge and settle until the power is cut, beginning with the interrupted request."""
     with ledger_on(disk) as ledger:
         for number in range(len(told), len(told) + MOST_STEPS):
             key = f"key {number}"
@@ -56,7 +56,7 @@ def _charge(disk: Disk, told: set[str], results: dict[str, bytes]) -> None:
 
 
 def _lost(disk: Disk, told: set[str], results: dict[str, bytes], look: Callable[[Ledger], None]) -> int:
-    """Count what was acknowledged and is gone, and forget it."""
+    """Count acknowledged charges and results that are lost, and remove them from the records."""
     with ledger_on(disk) as ledger:
         charged = {paid.release_key for paid in ledger.releases("ann")}
         stored = {key: kept.payload for key, kept in ledger.replay("ann", "operator", told).items()}
@@ -73,7 +73,7 @@ def _lost(disk: Disk, told: set[str], results: dict[str, bytes], look: Callable[
 
 @contextmanager
 def careless() -> Iterator[None]:
-    """Let the ledger run at synchronous = NORMAL, which it refuses to: the control."""
+    """Negative control: run the ledger at synchronous = NORMAL, which it refuses otherwise."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(product, "PRAGMAS", (*product.PRAGMAS, "PRAGMA synchronous = NORMAL"))
         patch.setattr(product, "assert_durable", lambda connection: None)

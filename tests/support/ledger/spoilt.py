@@ -1,4 +1,4 @@
-"""Bugs to plant under the exactness oracle: each spoils what a release is written from, or the SQL that was written."""
+"""Bugs to plant under the exactness oracle: each changes the plan of a release, or its SQL."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ Text = Callable[[str], str]
 
 @dataclass(frozen=True)
 class Spoilt:
-    """One bug: what it does to the plan, the admission and the text; what is not named stays."""
+    """A bug, as changes of plan, admission and SQL text; the default changes nothing."""
 
     plan: Callable[[PrivatePlan], PrivatePlan] = lambda plan: plan
     admission: Callable[[Admission | None], Admission | None] = lambda admission: admission
     text: Text = str
 
     def write(self, plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admission | None) -> BoundedSql:
-        """Write as `dialect.write` does, but for the bug."""
+        """Generate SQL as `dialect.write` does, with the bug."""
         made = write(self.plan(plan), bounds, target, self.admission(admission))
         return replace(made, text=self.text(made.text))
 
 
 def planted(module: Any, spoiling: Spoilt) -> Plant:
-    """Plant a bug in what a module writes; the test fails where nothing that is written became another."""
+    """Plant a bug in a module's SQL generation; the test fails unless some SQL changed."""
 
     def plant(monkeypatch: pytest.MonkeyPatch) -> None:
         used = planting(monkeypatch).needed("nothing that is written became another")
@@ -60,12 +60,12 @@ def planted(module: Any, spoiling: Spoilt) -> Plant:
 
 
 def vectors(change: Callable[[Vector], Vector]) -> Spoilt:
-    """Spoil every vector of a plan."""
+    """Change every vector of a plan."""
     return Spoilt(plan=lambda plan: replace(plan, vectors=tuple(map(change, plan.vectors))))
 
 
 def operators(change: Callable[[Operator], Operator]) -> Spoilt:
-    """Spoil every operator below the boundary."""
+    """Change every operator below the release."""
 
     def spoil(plan: PrivatePlan) -> PrivatePlan:
         source = _rewritten(plan.source, change)
@@ -76,33 +76,33 @@ def operators(change: Callable[[Operator], Operator]) -> Spoilt:
 
 
 def text(wrong: str, right: str) -> Spoilt:
-    """Spoil the SQL: what should read `right` reads `wrong`."""
+    """Replace `right` by `wrong` in the SQL."""
     return Spoilt(text=lambda written: re.sub(right, wrong, written))
 
 
 def uncounted(vector: Vector) -> Vector:
-    """Count rows where values are counted."""
+    """Count rows instead of values."""
     return replace(vector, kind=VectorKind.ROWS, value=None) if vector.kind is VectorKind.VALID else vector
 
 
 def repeated(vector: Vector) -> Vector:
-    """Count a person as often as they come."""
+    """Count a person once per row."""
     return replace(vector, kind=VectorKind.ROWS) if vector.kind is VectorKind.PERSONS else vector
 
 
 def swapped(operator: Operator) -> Operator:
-    """Let the other side of a LEFT JOIN be kept."""
+    """Swap the sides of a LEFT JOIN."""
     left = isinstance(operator, Join) and operator.how == "left"
     return replace(operator, left=operator.right, right=operator.left) if left else operator
 
 
 def narrowed(operator: Operator) -> Operator:
-    """Let a LEFT JOIN lose the rows without a partner."""
+    """Replace a LEFT JOIN by an inner join."""
     return replace(operator, how="inner") if isinstance(operator, Join) and operator.how == "left" else operator
 
 
 def carried(operator: Operator) -> Operator:
-    """Let a set operation compare what nobody selected, too."""
+    """Make a set operation compare hidden columns too."""
     if not isinstance(operator, SetOperation) or not (operator.distinct or operator.how != "union"):
         return operator
     hidden = [[f for f in side.fields if f.definition is None] for side in (operator.left, operator.right)]
@@ -113,13 +113,13 @@ def carried(operator: Operator) -> Operator:
 
 
 def gathered(operator: Operator) -> Operator:
-    """Keep equal rows of a union as often as they come."""
+    """Keep duplicates in a UNION."""
     union = isinstance(operator, SetOperation) and operator.how == "union"
     return replace(operator, distinct=False) if union else operator
 
 
 def backwards(operator: Operator) -> Operator:
-    """Try the branches of every CASE from the last to the first."""
+    """Evaluate the branches of every CASE in reverse order."""
     if not isinstance(operator, Project):
         return operator
     return replace(operator, computed=tuple((field, _reversed(expr)) for field, expr in operator.computed))

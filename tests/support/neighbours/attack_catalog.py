@@ -1,7 +1,7 @@
-"""The test catalog of the adversarial cases: events and subscribers are private, cells and hours public.
+"""Catalog of the adversarial cases: events and subscribers are private, cells and hours public.
 
-Worlds: D holds everybody; D' is D without one victim; "heavy" gives the victim 20,000 rows more; "refused" holds the
-victim's rows but not the consent. The victim's values stand out, so that a trace of them can be looked for.
+Worlds: D has everybody; D' lacks one victim; "heavy" has 20,000 more rows of the victim; "refused" has the victim's
+rows without consent. The victim's values are conspicuous, so that traces of them can be searched for.
 """
 
 from __future__ import annotations
@@ -126,9 +126,9 @@ FROM range({rows}) AS traces(n)
 
 
 def attack_catalog(folder: Path, world: str = "D") -> Catalog:
-    """Make one world's data and catalog in a folder of their own, if they are not there yet, and load the catalog.
+    """Create one world's data and catalog in its own folder if missing, and load the catalog.
 
-    Files bear the same names in each: what a release rests on names them as they lie beside the catalog.
+    File names are the same in each world, because release keys contain paths relative to the catalog.
     """
     own = folder / {"D'": "without"}.get(world, world)
     data, file = own / "attack.duckdb", own / "attack.toml"

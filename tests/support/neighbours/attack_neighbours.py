@@ -1,4 +1,4 @@
-"""The neighbours of the adversarial cases: what the dialect's list says of reading, as cases of two worlds; whose numbers have a case."""
+"""The dialect's adversarial cases as cases for two neighbouring databases, and the numbers without a case."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _APART = ("WITH x AS (DELETE", "DESCRIBE", "SHOW")  # refused in one of two ways
 
 
 def neighbours() -> list[Attack]:
-    """Give the dialect's cases, less those that tests/sql/attacks.sql holds already."""
+    """The dialect's cases, except those that tests/sql/attacks.sql has already."""
     known = {attack.sql for attack in attacks()}
     with TemporaryDirectory() as folder:
         catalog = attack_catalog(Path(folder))
@@ -51,7 +51,7 @@ def _rows(sql: str, code: str, catalog: Catalog) -> str | None:
 
 
 def uncovered() -> set[str]:
-    """Name the numbers that have no case, or whose test elsewhere is gone."""
+    """Numbers without a case, or whose test elsewhere is gone."""
     covered = {attack.number for attack in attacks()} | {number for number, _, _ in CASES}
     for number, where in ELSEWHERE.items():
         file, _, name = where.partition(": ")

@@ -1,7 +1,7 @@
-"""Two worlds through the other doors: Flight SQL, DB-API and the console's page of who asks.
+"""Neighbouring databases seen through the other interfaces: Flight SQL, DB-API and the console.
 
-Each gives all that must be the same in both worlds: everything that its client sees, without its noise, and what the
-server writes down of it.
+Each function returns all that must be equal in both worlds: everything its client sees except noise, and everything the
+server writes down.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _OF_THE_RUN = re.compile(r'"(timestamp|key|job|port)": ("[^"]*"|\d+)')
 
 
 def through(desk: Desk, look: Callable[[Inhabited, Attack], Seen], attack: Attack) -> Seen:
-    """Ask a served desk through one door, twice; give what is the same in both worlds, also of what is written down."""
+    """Query a served session twice through one interface; returns what must be equal in both worlds, logs included."""
     with fresh(desk) as own, io.StringIO() as heard, redirect_stderr(heard), logging():
         engine = PacedEngine.of(own.engine, Pace(least_seconds=0.001))
         with inhabited(replace(own, engine=engine)) as server:
@@ -58,7 +58,7 @@ def through(desk: Desk, look: Callable[[Inhabited, Attack], Seen], attack: Attac
 
 
 def seen_over_flight(server: Inhabited, attack: Attack) -> Seen:
-    """Ask as Flight SQL's clients do: messages and their lengths, headers, the card without noise, keys."""
+    """Query as a Flight SQL client: messages and their lengths, headers, the card without noise, keys."""
     headers = _Headers()
     with _flight(server) as port, fl.FlightClient(f"grpc://127.0.0.1:{port}", middleware=[headers]) as client:
         key = f"Bearer {server.keys[Role.ANALYST]}".encode()
@@ -82,7 +82,7 @@ def seen_over_flight(server: Inhabited, attack: Attack) -> Seen:
 
 
 def _length(part: Any) -> int:
-    """Give how long a batch is with what fills it up."""
+    """Length of a batch with its padding."""
     size: int = pa.ipc.get_record_batch_size(part.data) + (part.app_metadata.size if part.app_metadata else 0)
     return size
 
@@ -98,7 +98,7 @@ def _card(answer: pa.Table) -> Seen:
 
 
 class _Headers(fl.ClientMiddlewareFactory):  # type: ignore[misc]
-    """Keeps the names and values of headers that come back, but for the key."""
+    """Records names and values of response headers, except the key."""
 
     def __init__(self) -> None:
         self.seen: list[Any] = []
@@ -116,7 +116,7 @@ class _Headers(fl.ClientMiddlewareFactory):  # type: ignore[misc]
 
 @contextmanager
 def _flight(server: Inhabited) -> Iterator[int]:
-    """Open the door of a house on a loop of its own."""
+    """Run the Flight SQL server of a service on its own event loop."""
     loop = asyncio.new_event_loop()
     running = threading.Thread(target=loop.run_forever)
     running.start()
@@ -135,9 +135,10 @@ def _flight(server: Inhabited) -> Iterator[int]:
 
 
 def seen_over_dbapi(server: Inhabited, attack: Attack) -> Seen:
-    """Ask by PEP 249: description, number of rows, exceptions with all that hangs on them, keys.
+    """Query through PEP 249: description, row count, exceptions with their attributes, keys.
 
-    The client waits as long as the server does: on a machine that is busy it would go on as a job after three seconds.
+    The client waits as long as the server does, because on a busy machine a query would become a job after three
+    seconds.
     """
     key, waiting = server.keys[Role.ANALYST], mock.patch.dict(remote.WAITING, {"Prefer": "wait=60"})
     with waiting, listening(server) as url, dbapi.connect(url, api_key=key) as connection:
@@ -155,7 +156,7 @@ def seen_over_dbapi(server: Inhabited, attack: Attack) -> Seen:
 
 
 class _Texts(HTMLParser):
-    """Reads the tags of a page, and its texts that hold no number of an answer and no moment."""
+    """Collects the tags of a page, and its texts except numbers of answers and times."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -180,7 +181,7 @@ class _Texts(HTMLParser):
 
 
 def seen_over_console(server: Inhabited, attack: Attack) -> Seen:
-    """Explain and ask in a browser: status, headers, the page's length, and all of it but for the numbers."""
+    """Explain and query in a browser: status, headers, and the page without its numbers."""
     browser = Browser(server)
     browser.enter(server.keys[Role.ANALYST])
     browser.get("/console/ask")

@@ -1,7 +1,6 @@
-"""Generated questions in two worlds: over the adversarial catalog, and over databases drawn with their catalogs.
+"""Generated queries on neighbouring databases: the adversarial catalog, and generated databases with their catalogs.
 
-Nothing but noise may tell the worlds apart, as for the cases by hand (tests/support/neighbours/two_worlds.py); what is refused is
-refused in both, in the same words.
+Only noise may distinguish the worlds, as for the hand-written cases (two_worlds.py); a refusal is the same in both.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ SOURCES = (
 
 @contextmanager
 def open_drawn(folder: Path, database: Database) -> Iterator[dict[str, Desk]]:
-    """Open a generated database with its victim, without, and with a heavy victim."""
+    """Open a generated database with its victim, without, and with many more rows of the victim."""
     with ExitStack() as opened:
         worlds = {}
         for place, (world, change) in enumerate(CHANGED.items()):
@@ -69,7 +68,7 @@ def open_drawn(folder: Path, database: Database) -> Iterator[dict[str, Desk]]:
 
 
 def rows_of(sql: str, catalog: Catalog) -> str | None:
-    """Say what of the rows may differ: nothing where keys are public and no noisy number chooses rows."""
+    """Which part of the rows may differ: none if keys are public and no noisy number selects rows."""
     try:
         plans = read(sql, catalog).plans
     except Refusal:
@@ -79,7 +78,7 @@ def rows_of(sql: str, catalog: Catalog) -> str | None:
 
 
 def hold_drawn(sql: str, worlds: dict[str, Desk]) -> Seen:
-    """Ask a generated question in every world; raises AssertionError where anything but noise differs."""
+    """Run a generated query in every world; raises AssertionError if anything but noise differs."""
     without, *others = worlds
     attack = Attack("0", "", rows_of(sql, worlds[without].engine.catalog), "drawn", sql)
     first = seen(worlds[without], attack)

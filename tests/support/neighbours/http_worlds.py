@@ -1,4 +1,4 @@
-"""Two worlds over HTTP: everything that a request sends back, split into what noise may touch and the rest."""
+"""Neighbouring databases over HTTP: responses split into what noise may change and the rest."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAMES = ("id", "request_id", "made_at", "ended_at", "location", "at", "body", "r
 
 
 def seen_over_http(server: Inhabited, attack: Attack) -> dict[str, Any]:
-    """Ask a served desk in every form; give all that must be the same in both worlds."""
+    """Query a served session in every format; returns everything that must be equal in both worlds."""
     return {
         "json": _split(server.ask(attack.sql), attack),
         "arrow": _split(server.ask(attack.sql, headers={"Accept": ARROW}), attack),
@@ -51,7 +51,7 @@ def _ended(row: Any) -> bool:
 
 
 def named(answer: httpx2.Response) -> Any:
-    """Leave out what names this one run."""
+    """Remove ids and times of this run."""
 
     def without(value: Any) -> Any:
         if isinstance(value, list):
@@ -64,7 +64,7 @@ def named(answer: httpx2.Response) -> Any:
 
 
 def _split(answer: httpx2.Response, attack: Attack) -> Any:
-    """Give status, headers, length and body without its noise; where rows are noise their number is, and the length."""
+    """Status, headers, length and body without noise; without the length if the rows themselves are noisy."""
     if answer.headers["content-type"] == "application/problem+json":
         return answer.status_code, dict(answer.headers), answer.text
     told = _read(answer)

@@ -1,4 +1,4 @@
-"""Many requests in flight while a process is killed, and what must hold afterwards: each answered once, charged once."""
+"""Many requests in flight while a process is killed; afterwards each is answered and charged exactly once."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ CLIENTS = 4
 
 
 def sql_of(number: int) -> str:
-    """Give the question of a number: each is a release of its own, and some are asked by two clients."""
+    """Query of a number: each is a release of its own, and some are requested by two clients."""
     return f"SELECT count(*) AS visits FROM visit WHERE minutes > {number // 2}"
 
 
 class Asked:
-    """Requests with a key each, sent at once, and sent again until they are answered."""
+    """Requests with idempotency keys, sent concurrently and retried until answered."""
 
     def __init__(self, server: Running, requests: int, first: int = 0) -> None:
-        """Make the keys."""
+        """Create API keys for the clients."""
         self._keys = {f"client{each}": server.key(f"client{each}") for each in range(CLIENTS)}
         self._numbers = range(first, first + requests)
         self.answers: dict[int, list[Any]] = {}  # request -> the rows of every answer
 
     def send(self, url: str, numbers: Sequence[int] | None = None) -> dict[int, str]:
-        """Send them, or some of them, together; say what came back for each."""
+        """Send all or some of the requests concurrently; returns the outcome of each."""
         sent = list(self._numbers if numbers is None else numbers)
         with ThreadPoolExecutor(len(sent)) as threads:
             return dict(zip(sent, threads.map(lambda number: self._one(url, number), sent), strict=True))
@@ -55,7 +55,7 @@ class Asked:
         return "answered"
 
     def check(self, ledger: Path) -> None:
-        """Hold every answer and the books against what was asked."""
+        """Check every answer and the ledger against the requests."""
         assert sorted(self.answers) == list(self._numbers), "a request was not answered"
         for number, rows in self.answers.items():
             assert all(each == rows[0] for each in rows), f"request {number} has two answers"
@@ -78,7 +78,7 @@ class Asked:
 
 
 def under_requests(asked: Asked, server: Running, kill: Callable[[], None], after_seconds: float) -> Counter[str]:
-    """Send all requests, and kill something while they are in flight."""
+    """Send all requests, and kill a process while they are in flight."""
     with ThreadPoolExecutor(1) as thread:
         sent = thread.submit(asked.send, server.url)
         time.sleep(after_seconds)
@@ -87,7 +87,7 @@ def under_requests(asked: Asked, server: Running, kill: Callable[[], None], afte
 
 
 def send_again(asked: Asked, server: Running) -> None:
-    """Send all of it again, as clients do, until each is answered."""
+    """Retry all requests, as clients do, until each is answered."""
     deadline, heard = time.monotonic() + PATIENCE, asked.send(server.url)
     while left := [number for number, what in heard.items() if what != "answered"]:
         assert time.monotonic() < deadline, f"not everything is answered: {Counter(heard.values())}"

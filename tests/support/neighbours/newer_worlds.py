@@ -1,4 +1,4 @@
-"""What two worlds are asked of operators beside joins and groups: windows, sets, lists of keys, movements, values of one person."""
+"""Queries for neighbouring databases beyond joins and groups: windows, set operations, movement, per-person values."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Two worlds, D and D': everything that leaves the desk for one request, split into what noise may touch and the rest.
+"""Neighbouring databases D and D': everything a request reveals, split into what noise may change and the rest.
 
-The rest must be the same in both worlds: status, code and text of a refusal, shape, names of columns, public keys and
-their order, charge and remaining budget, notes, explanation, ledger rows, what is logged.
+The rest must be equal in both worlds: status, code and text of a refusal, schema, public keys and their order, charge
+and remaining budget, notes, explanation, ledger entries, logs.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Attack:
 
 @dataclass(frozen=True)
 class Seen:
-    """Everything that one request let out."""
+    """Everything that one request revealed."""
 
     outcome: str
     static: dict[str, Any]  # what must be the same in both worlds
@@ -58,7 +58,7 @@ class Seen:
     repeated: bool = True  # whether the same question got the same numbers again
 
     def traces(self, attack: Attack) -> set[str]:
-        """Find the victim's values in all of it, but for those that the asker wrote himself, and noisy numbers."""
+        """Find the victim's values in everything revealed, except those in the query's own text and noisy numbers."""
         shown = [v for values in self.noisy.get("values", {}).values() for v in values if isinstance(v, str)]
         text = json.dumps([self.static, shown, self.said], default=str, ensure_ascii=False)
         text = text.replace(json.dumps(attack.sql, ensure_ascii=False)[1:-1], "").replace("9999-12-31", "")
@@ -84,7 +84,7 @@ BY_ZONE = replace(COUNT, sql="SELECT zone, COUNT(*) FROM events JOIN cells USING
 
 @contextmanager
 def open_worlds(folder: Path, names: tuple[str, ...] = WORLDS) -> Iterator[dict[str, Desk]]:
-    """Open the desk over each world's data; every request gets a ledger of its own."""
+    """Open a session over each world's data; every request gets its own ledger."""
     with ExitStack() as opened:
         paths = {world: attack_catalog(folder, world).path for world in names}
         with cached_in(folder / "cache"):
@@ -94,19 +94,19 @@ def open_worlds(folder: Path, names: tuple[str, ...] = WORLDS) -> Iterator[dict[
 
 @contextmanager
 def fresh(desk: Desk) -> Iterator[Desk]:
-    """Give the same desk with a ledger in which nothing was ever charged."""
+    """Copy of a session with an empty ledger."""
     with blank_ledger() as ledger:
         yield replace(desk, engine=replace(desk.engine, ledger=ledger))
 
 
 def _static_row(row: dict[str, Any]) -> dict[str, Any]:
-    """Leave out of a ledger row what is of this one run."""
+    """Remove from a ledger entry what is specific to this run."""
     said = {name: value for name, value in json.loads(row["body"]).items() if name not in _HASHED}
     return {name: value for name, value in row.items() if name not in _NOTED} | {"said": said}
 
 
 def seen(desk: Desk, attack: Attack, **asked: Any) -> Seen:
-    """Ask once with a new ledger, explain, ask again, and look at every list that can be seen."""
+    """Query with a new ledger, explain, query again, and read every list that a client can see."""
     with fresh(desk) as own, _listening() as heard:
         first = _asked(own, attack, heard, **asked)
         again = _asked(own, attack, heard, **asked)
@@ -130,14 +130,14 @@ def _asked(desk: Desk, attack: Attack, heard: io.StringIO, **asked: Any) -> Seen
 
 
 def _chain(error: BaseException | None) -> Iterator[str]:
-    """Give the text of an exception and of whatever stands behind it."""
+    """Texts of an exception and its causes."""
     while error is not None:
         yield f"{error!r} {error.args!r}\n"
         error = error.__cause__ or error.__context__
 
 
 def _split(answer: pa.Table, rows: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Separate an answer into what is the same in both worlds and what is noise."""
+    """Split an answer into what is equal in both worlds and what is noisy."""
     card = json.loads(answer.schema.metadata[b"passersby"])
     intervals, notes = card.pop("intervals"), card.pop("notes")
     judged = {"reliability": card.pop("reliability"), "advised": card.pop("advice") is not None}  # by noisy numbers
@@ -161,7 +161,7 @@ def _explained(desk: Desk, sql: str) -> dict[str, Any]:
 
 @contextmanager
 def _listening() -> Iterator[io.StringIO]:
-    """Hear everything that is logged or printed."""
+    """Capture everything that is logged or printed."""
     heard = io.StringIO()
     handler = logging.StreamHandler(heard)
     root = logging.getLogger()
@@ -178,15 +178,15 @@ def _listening() -> Iterator[io.StringIO]:
 
 @cache
 def _first_of_each() -> frozenset[Attack]:
-    """Give the first case of each code; nightly all."""
+    """The first case of each code; all in nightly runs."""
     every = attacks()
     return frozenset(every if NIGHTLY else {attack.outcome: attack for attack in reversed(every)}.values())
 
 
 def hold(attack: Attack, worlds: dict[str, Desk], others: tuple[str, ...] | None = None, **asked: Any) -> None:
-    """Ask in every world; raises AssertionError where anything but noise differs.
+    """Run a case in every world; raises AssertionError if anything but noise differs.
 
-    What is refused before data are read is asked in two worlds alone, but for the first case of each code, and nightly.
+    Cases refused before data are read run in two worlds only, except the first case of each code, and in nightly runs.
     """
     if others is None:
         others = ("D", "heavy", "refused") if attack.outcome in READING or attack in _first_of_each() else ("D",)
@@ -203,7 +203,7 @@ def hold(attack: Attack, worlds: dict[str, Desk], others: tuple[str, ...] | None
 
 
 def second_asker(desk: Desk) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Let ann ask, then bob the same; give both cards with what they saw."""
+    """Run the same query as two clients; returns both privacy cards."""
     with fresh(desk) as own:
         answers = [own.query(BY_ZONE.sql, client=client) for client in ("ann", "bob")]
     cards = [json.loads(answer.schema.metadata[b"passersby"]) for answer in answers]

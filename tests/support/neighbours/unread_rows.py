@@ -1,7 +1,7 @@
-"""Neighbours in one row group that pyarrow writes, whose statistics say otherwise than Spark orders: NaN, and -0.0.
+"""Row-group skipping: neighbours in a Parquet row group whose statistics ignore what Spark orders: NaN and -0.0.
 
-Parquet's statistics leave NaN out, and its dictionaries tell the two zeros apart. Whoever passes over a row group by them
-passes over everybody's rows, unless one person's row is there.
+Parquet statistics leave out NaN, and dictionaries distinguish the two zeros. A reader that skips a row group by them
+loses everybody's rows, unless one person's row is there.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ ASKED = ("lon = -0.0", "NOT lon < 5", "lon <> 1.0")
 
 
 class UnreadRows:
-    """The two worlds, each in a lake of one file a table."""
+    """The two worlds, each a lake with one file per table."""
 
     def __init__(self, folder: Path, remote: str) -> None:
         catalog = declared_as(declare(), Declared(consent=False, rows=1))
@@ -50,7 +50,7 @@ class UnreadRows:
         self._worlds = [self._written(catalog, world, folder / world, remote) for world in ("everybody", "without")]
 
     def _written(self, catalog: Catalog, world: str, folder: Path, remote: str) -> Both:
-        """Write a world's rows, those that are asked for by pyarrow in one group."""
+        """Write a world's rows, the queried ones with pyarrow in one row group."""
         both = Both(self._connection, catalog, world, PRIVATE, folder, remote)
         shutil.rmtree(folder / "events")
         (folder / "events").mkdir()
@@ -59,7 +59,7 @@ class UnreadRows:
         return both
 
     def through_views(self) -> UnreadRows:
-        """Read both worlds through a view that shows rows only where all people are."""
+        """Read both worlds through a view that shows rows only if nobody is missing."""
         viewed = copy(self)
         viewed._worlds = [self._viewed(world, number) for number, world in enumerate(self._worlds)]
         return viewed
@@ -78,13 +78,13 @@ class UnreadRows:
         return viewed
 
     def close(self) -> None:
-        """Let go of the sessions and of the worlds."""
+        """Close the sessions and the worlds."""
         for world in self._worlds:
             world.lake.lake.close()
         self._connection.close()
 
     def check(self, conditions: Sequence[str]) -> list[int]:
-        """Count what meets each condition with the one person; raises SensitivityExceeded where that moves others."""
+        """Count the rows that meet each condition; raises SensitivityExceeded if one person changes others' counts."""
         counted = []
         for condition in conditions:
             sql = f"SELECT COUNT(*) FROM events WHERE {condition}"

@@ -1,8 +1,8 @@
-"""Admission under windows of time: the worlds of one person's windows under rules, each beside itself without the rows.
+"""Eligibility with privacy windows: filtered worlds compared with worlds whose ineligible rows are deleted.
 
-Every world of `window_worlds` gets states of its people. In `kept_<world>` the rows that must not be read are deleted, by
-what is written here anew; there the engine is told of no rule and no objection, but for the first kept day, which
-decides which windows are charged.
+Every world of `window_worlds` gets states of its persons. In `kept_<world>` the ineligible rows are deleted by an
+independent implementation, and the engine has no rules and no objections, except the first day of retention, which
+decides the charged privacy windows.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _ADULT = 18
 
 @dataclass(frozen=True)
 class States:
-    """What the row of a person says of them."""
+    """What a person's row states."""
 
     consent: str | None = "yes"
     law: str | None = "FR"
@@ -44,7 +44,7 @@ class States:
     almost: bool = False
 
     def admit(self, rules: Rules) -> bool:
-        """Say whether they admit somebody, without a line of the engine."""
+        """Return whether these states allow reading, independently of the engine."""
         if rules.consent and self.consent != "yes":
             return False
         if rules.law and self.law not in ("FR", "at"):
@@ -54,7 +54,7 @@ class States:
 
 @dataclass(frozen=True)
 class Rules:
-    """What the catalog asks for; retention as the first kept window, and how many days of it are gone."""
+    """Rules of the catalog; retention as the first kept window, and how many of its days are gone."""
 
     consent: bool = False
     law: bool = False
@@ -63,7 +63,7 @@ class Rules:
     days_gone: int = 0
 
     def first_kept(self, window: Window) -> date:
-        """Find the first day that is read."""
+        """First day that is read."""
         starts = begins(window)
         if self.kept is None:
             return starts[0]
@@ -73,7 +73,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Ruled:
-    """A database, what is known of its people, what the catalog asks for, and who has objected."""
+    """A database, the states of its persons, the catalog's rules, and who objected."""
 
     data: Data
     rules: Rules = Rules()
@@ -81,7 +81,7 @@ class Ruled:
     objected: frozenset[int] = field(default=frozenset())
 
     def admitted(self, person: int) -> bool:
-        """Say whether a person is read."""
+        """Return whether a person's rows may be read."""
         states = self.states[PERSONS.index(person)]
         asked = self.rules.consent or self.rules.law or self.rules.minors
         return person not in self.objected and (not asked or (states is not None and states.admit(self.rules)))
@@ -101,7 +101,7 @@ _RULES = st.builds(
 
 
 def ruled() -> st.SearchStrategy[Ruled]:
-    """Draw people of all kinds under all rules; the victim among them."""
+    """Draw persons of all kinds under all rules, the victim included."""
     objecting = st.frozensets(st.sampled_from((*PERSONS, 99)), max_size=2)
     states = st.tuples(*[st.one_of(_STATES, _STATES, _STATES, st.none())] * len(PERSONS))
     return st.builds(Ruled, data(), _RULES, states, objecting)
@@ -147,7 +147,7 @@ class RuledWorlds(Worlds):
             self._connection.execute(_kept(world, given, window))
 
     def run(self, question: Question, world: str, threads: int = 1) -> tuple[Ran, ...]:
-        """Prepare and run a question in one world, with everybody's objections."""
+        """Prepare and run a query in one world, with all objections."""
         objected = pa.table({"person": pa.array(sorted(map(str, self.given.objected)), pa.string())})
         return self._run(question, self.catalog, world, threads, objected)
 
@@ -165,7 +165,7 @@ class RuledWorlds(Worlds):
         )
 
     def check_deleted(self, sql: str) -> bool:
-        """Hold a question against the data without the rows; tell whether these would have made a difference."""
+        """Compare a query with the same over deleted rows; returns whether the deleted rows would have mattered."""
         bare = _without_rules(self.catalog)
         question, asked = read(sql, self.catalog), read(sql, bare)
         for world in DELETED:
@@ -186,7 +186,7 @@ def _without_rules(catalog: Catalog) -> Catalog:
 
 
 def _with_states(world: str, given: Ruled, window: Window) -> str:
-    """Give everybody's row its states, the same in all worlds; who has no row has none in any."""
+    """SQL that adds states to everybody's row, the same in all worlds."""
     first = given.rules.first_kept(window)
     rows = [
         f"({person}, {_text(s.consent)}, {_text(s.law)}, {_born(s, first)})"

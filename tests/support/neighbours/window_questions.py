@@ -1,4 +1,4 @@
-"""Questions over windows of time, and databases of persons who are in several, as Hypothesis strategies."""
+"""Hypothesis strategies of queries over privacy windows, and of databases whose persons are in several windows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.neighbours.window_worlds import MANY, VICTIM, Data, Row, begi
 
 @dataclass(frozen=True)
 class Source:
-    """What follows FROM, as v, and what of it can be asked."""
+    """FROM clause with alias v, and the keys, values and conditions available over it."""
 
     rows: str
     keys: tuple[str, ...] = ("v.place",)
@@ -89,7 +89,7 @@ OPTIONS = ("", "", "", "max_rows_contributed = 2", "max_groups_contributed = 1",
 
 @st.composite
 def questions(draw: st.DrawFn, exact: bool = False) -> str:
-    """Draw a question, or one whose answer is exact without noise; `asked_of` puts in what stands in braces."""
+    """Draw a query, or one that is exact without noise; `asked_of` fills its placeholders."""
     source = draw(st.sampled_from([s for s in SOURCES if not exact or "(visit, 1)" not in s.rows]))
     keys = draw(st.lists(st.sampled_from(source.keys), max_size=1))
     parts = {
@@ -119,7 +119,7 @@ def _filled(aggregate: str, parts: dict[str, str]) -> str:
 
 
 def asked_of(sql: str, window: Window) -> str:
-    """Put the length of the windows, and the days on which some begin, into a question."""
+    """Fill the window length and window start dates into a query."""
     first, second, *_, last = (begin.isoformat() for begin in begins(window))
     for name, value in {"unit": str(window), "first": first, "second": second, "last": last}.items():
         sql = sql.replace(f"{{{name}}}", value)
@@ -128,7 +128,7 @@ def asked_of(sql: str, window: Window) -> str:
 
 @st.composite
 def data(draw: st.DrawFn) -> Data:
-    """Draw a database: the victim in several windows, two others beside."""
+    """Draw a database: the victim in several windows, and two others."""
     rows = draw(st.lists(_rows(VICTIM), min_size=2, max_size=9))
     for person in (1, 2):
         rows += draw(st.lists(_rows(person), max_size=4))

@@ -1,10 +1,10 @@
-"""Neighbours that differ in one person's rows of one window, held against what is charged and declared.
+"""Neighbours that differ in one person's rows of one privacy window, compared with charged windows and sensitivity.
 
-One database in memory, in these worlds:
+One in-memory database, in these worlds:
 
-    everybody   the data: victims and others in several windows, rows without time, outside of all windows, of a wrong date
-    mixed       the same rows in another order, without those that are not admitted: every vector stays as it is
-    without_N   everybody less the victim's rows of the N-th window; what was computed from it is another value
+    everybody   the data: victims and others in several windows, rows without time, outside all windows, of a wrong date
+    mixed       the same rows shuffled, without ineligible ones: equal vectors
+    without_N   everybody less the victim's rows of the N-th window; values computed from it differ
     static      everybody less the victim's rows of tables without time
     timeless    everybody less the victim's rows of all windows
     nobody      timeless less the victim's rows of tables without time
@@ -40,7 +40,7 @@ _UNIT = {Window.MONTH: "month", Window.WEEK: "week", Window.DAY: "day"}
 
 @dataclass(frozen=True)
 class Row:
-    """One visit and one sighting of a person; `window` -1: no time, -2: before all windows, -3: a date that is not its own."""
+    """A visit and a sighting; `window` -1: no time, -2: before all windows, -3: inconsistent date."""
 
     person: int
     window: int
@@ -60,7 +60,7 @@ class Data:
 
 
 def begins(window: Window) -> tuple[date, ...]:
-    """List the days on which the declared windows begin."""
+    """First days of the declared windows."""
     found = [_FIRST[window]]
     while len(found) < MANY:
         found.append(next_begin(window, found[-1]))
@@ -69,7 +69,7 @@ def begins(window: Window) -> tuple[date, ...]:
 
 @cache
 def declare(window: Window, folder: Path | None = None) -> Catalog:
-    """Load the catalog with windows of one length, its data in a folder if they are to be read from files."""
+    """Load the catalog with windows of one length; with `folder`, its data are read from files there."""
     text = catalog_text(window)
     if folder is not None:  # what is asked of files is to be exact, so that windows' rows are not cut
         text = text.replace("max_rows_per_person = 4", "max_rows_per_person = 1000")
@@ -80,7 +80,7 @@ def declare(window: Window, folder: Path | None = None) -> Catalog:
 
 
 def catalog_text(window: Window) -> str:
-    """Write the catalog with windows of one length."""
+    """Text of the catalog with windows of one length."""
     starts = begins(window)
     names = [window_name(window, begin) for begin in starts]
     text = (Path(__file__).parent / "window_worlds.toml").read_text()
@@ -92,7 +92,7 @@ def catalog_text(window: Window) -> str:
 
 
 def write_data(folder: Path, window: Window, data: Data) -> Catalog:
-    """Write a database into a folder, as files that the engine opens."""
+    """Write a database into a folder, as files for the engine."""
     with duckdb.connect(str(folder / "none.duckdb")) as connection:
         connection.execute(_everybody(data, begins(window)).replace("everybody.", ""))
     return declare(window, folder)
@@ -119,7 +119,7 @@ class Worlds:
         self._connection.execute(_static("static", "everybody") + _timeless() + _static("nobody", "timeless"))
 
     def run(self, question: Question, world: str, threads: int = 1) -> tuple[Ran, ...]:
-        """Prepare and run a question in one world."""
+        """Prepare and run a query in one world."""
         target = Target({table.name: f"{world}.{table.name}" for table in self.catalog.tables})
         backend = InMemory(target, self._connection, PRIVATE)
         self._connection.execute(f"SET threads = {threads}")
@@ -130,7 +130,7 @@ class Worlds:
         )
 
     def handed(self, plan: PrivatePlan, catalog: Catalog) -> pa.Table | None:
-        """Take some keys of everybody, the same for all worlds, once for a plan."""
+        """Choose some of everybody's keys, the same for all worlds, once per plan."""
         if id(plan) not in self._keys:
             self._keys[id(plan)] = (plan, self._handed(plan, catalog))
         return self._keys[id(plan)][1]
@@ -141,7 +141,7 @@ class Worlds:
         return handed_by(prepare(plan, catalog, backend, RHO), backend)
 
     def check(self, sql: str) -> Question:
-        """Hold one question against everything that is known; raises AssertionError with the question."""
+        """Check one query in all worlds; raises AssertionError with its SQL."""
         question = read(sql, self.catalog)
         everybody = self.run(question, "everybody")
         for world, threads in (("everybody", 4), ("mixed", 2)):
@@ -154,7 +154,7 @@ class Worlds:
         return question
 
     def _check_timeless(self, question: Question, sql: str) -> None:
-        """Demand that who has no row in any window counts only where tables without time are charged."""
+        """Check that persons without rows in any window have no effect unless tables without time are charged."""
         if all(STATIC in plan.touched.windows for plan in question.plans):
             return
         for here, gone in zip(self.run(question, "timeless"), self.run(question, "nobody"), strict=True):
@@ -163,7 +163,7 @@ class Worlds:
 
 
 def check_window(more: Ran, less: Ran, window: str, sql: str) -> None:
-    """Hold two neighbours against the windows that a release is charged to, and its sensitivities."""
+    """Compare two neighbours with the charged windows of a release and its sensitivities."""
     check_static(more.prepared, less.prepared, sql)
     touched = more.prepared.plan.touched
     if window not in touched.windows:
@@ -181,7 +181,7 @@ def check_window(more: Ran, less: Ran, window: str, sql: str) -> None:
 
 
 def _check_private_keys(more: Ran, less: Ran, sql: str) -> None:
-    """Demand that keys of one world alone have one person each, and are few on each side."""
+    """Check that keys of only one world are few and have one person each."""
     bounds = more.prepared.bounds
     limit = bounds.max_groups or 0
     for here, there in ((more.groups, less.groups), (less.groups, more.groups)):
@@ -264,7 +264,7 @@ def _static(world: str, of: str) -> str:
 
 
 def _timeless() -> str:
-    """Leave the victim no row with a time; rows that hang on these are not admitted then."""
+    """Remove the victim's rows with a time; rows that depend on them are not eligible then."""
     others = f"WHERE (person_id = {VICTIM}) IS NOT TRUE"
     return f"""
         CREATE TABLE timeless.person AS FROM everybody.person;

@@ -1,4 +1,4 @@
-"""Where CI is set, a test that would skip fails: green means that everything ran."""
+"""With CI set, a skipped test fails: a green run means that everything ran."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAY_SKIP: frozenset[str] = frozenset()  # reasons, word for word, that CI accept
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Fail a skipped test; an expected failure is no skip."""
+    """Fail a skipped test; expected failures are allowed."""
     report = yield
     if not hasattr(report, "wasxfail"):
         _forbid(report)
@@ -21,14 +21,14 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Fail a module that skips as a whole, as importorskip does."""
+    """Fail a module that is skipped as a whole, as importorskip does."""
     report = yield
     _forbid(report)
     return report
 
 
 def _forbid(report: pytest.TestReport | pytest.CollectReport) -> None:
-    """Turn a skip into a failure that names its reason."""
+    """Turn a skip into a failure with its reason."""
     if not (os.environ.get("CI") and report.skipped):
         return
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)

@@ -1,4 +1,4 @@
-"""Files of tests that share what takes long to start run on one worker, one after the other."""
+"""Run test files that share an expensive fixture on one worker."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ TOGETHER = {
 
 
 def part(file: str) -> str:
-    """Name what runs on one worker: a file, or files that belong together."""
+    """Scheduling group: a file, or files that belong together."""
     return TOGETHER.get(file, file)
 
 
 class Together(LoadFileScheduling):
-    """A file's tests run on one worker, and those of files that belong together."""
+    """Scheduler that keeps a file's tests, and those of files that belong together, on one worker."""
 
     def _split_scope(self, nodeid: str) -> str:
         return part(super()._split_scope(nodeid))
@@ -26,5 +26,5 @@ class Together(LoadFileScheduling):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together | None:
-    """Schedule so where files are kept whole."""
+    """Use this scheduler for --dist loadfile."""
     return Together(config, log) if config.getoption("dist") == "loadfile" else None

@@ -1,10 +1,10 @@
-"""The quick suite: `pytest --quick`, which `make test` runs. Without the option everything runs, as `make test-all` does.
+"""The quick suite: `pytest --quick`, run by `make test`. Without the option everything runs, as in `make test-all`.
 
-A test is in the quick suite unless a table below says otherwise, so a new file is in it. What is slow by nature is left
-out whole (SLOW); of long parametrised tests every n-th case runs (EVERY), always with the first; a test that took longer
-than TEST_SECONDS when it was measured (tests/slow_tests.txt) is left out, but for those that privacy rests on (KEPT); and
-of the files that plant bugs one bug a mechanism runs (CORE). tests/house/test_quick.py holds the suite to QUICK_SECONDS,
-and each file in it to FILE_SECONDS, by the seconds that tests/seconds.txt records.
+A test is in the quick suite unless a table below excludes it, so new files are included. Excluded are inherently slow
+files (SLOW); of long parametrised tests every n-th case runs (EVERY), the first included; tests measured slower than
+TEST_SECONDS (tests/slow_tests.txt) are excluded unless privacy depends on them (KEPT); of the files with planted bugs,
+one bug per mechanism runs (CORE). tests/house/test_quick.py checks the total against QUICK_SECONDS and each file
+against FILE_SECONDS, by the seconds recorded in tests/seconds.txt.
 """
 
 from __future__ import annotations
@@ -177,12 +177,12 @@ KEPT: tuple[str, ...] = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the quick suite be asked for."""
+    """Add the option --quick."""
     parser.addoption("--quick", action="store_true", help="the quick suite only: see tests/support/plugins/quick.py")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave files unread of which no test is in the quick suite."""
+    """Skip collecting files without tests in the quick suite."""
     if not (config.getoption("--quick") and collection_path.is_relative_to(ROOT)):
         return None
     file = str(collection_path.relative_to(ROOT))
@@ -191,7 +191,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what is in the quick suite, for its seconds; where it alone is asked for, leave out the rest."""
+    """Mark the tests of the quick suite; with --quick, deselect the others."""
     candidates = set(selected([item.nodeid for item in items]))
     for item in items:
         if item.nodeid in candidates:
@@ -203,7 +203,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def selected(nodes: Sequence[str]) -> Iterator[str]:
-    """Give the tests of a whole suite that are in the quick one; cases of a test are counted as they stand."""
+    """Return the tests of a whole suite that are in the quick one; cases are counted in order."""
     core, counted = set(CORE.values()), Counter[str]()
     for node in nodes:
         test = node.partition("[")[0]
@@ -215,28 +215,28 @@ def selected(nodes: Sequence[str]) -> Iterator[str]:
 
 
 def slow_tests() -> dict[str, float]:
-    """Read which tests took longer than TEST_SECONDS, and how long."""
+    """Read the tests slower than TEST_SECONDS, and their seconds."""
     lines = (line for line in SLOW_TESTS.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
     return {test: float(seconds) for seconds, test in (line.split(maxsplit=1) for line in lines)}
 
 
 def is_kept(node: str) -> bool:
-    """Tell whether a test is in the quick suite however long it takes."""
+    """Return whether a test is in the quick suite regardless of its duration."""
     return node in CORE.values() or node.partition("[")[0] in KEPT
 
 
 def is_slow(named: str) -> bool:
-    """Tell whether a file, or a test, is left to `make test-all`."""
+    """Return whether a file or test is excluded from the quick suite."""
     return any(fnmatch(named, pattern) for pattern in listed(SLOW.values()))
 
 
 def file_of(node: str) -> str:
-    """Give the file of a test."""
+    """File of a test."""
     return node.partition("::")[0]
 
 
 def listed(groups: Iterable[tuple[str, ...]]) -> Iterator[str]:
-    """Give the entries of all groups."""
+    """Entries of all groups."""
     for group in groups:
         yield from group
 

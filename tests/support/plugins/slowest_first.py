@@ -1,7 +1,7 @@
-"""The files that take longest begin first: else one worker ends alone with them while the other has nothing left.
+"""Run the slowest test files first, so that no worker is left alone with one at the end.
 
-tests/seconds.txt has, of each file, the seconds of all its tests and those of its part of the quick suite;
-tests/slow_tests.txt has the tests that are too long for that.
+tests/seconds.txt has the seconds of each file, for all tests and for the quick suite; tests/slow_tests.txt has the
+tests that are too slow for the latter.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ HEAD_OF_TESTS = (
 
 
 class Seconds(NamedTuple):
-    """How long a file takes, by the workers' clocks."""
+    """Duration of a file, by the workers' clocks."""
 
     whole: float
     quick: float
 
 
 def measured() -> dict[str, Seconds]:
-    """Read how long each file takes."""
+    """Read the recorded seconds of each file."""
     lines = (line.split() for line in FILE.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
     return {file: Seconds(float(whole), float(quick)) for whole, quick, file in lines}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the measured seconds be written anew."""
+    """Add the option to record durations."""
     parser.addoption("--measure", action="store_true", help="write the recorded seconds anew, of what ran")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put whole files in order, those that belong together beside each other; within a file tests stay as they are."""
+    """Sort files by duration, keeping groups together and the order of tests within a file."""
     seconds = Counter[str]()
     for file, taken in measured().items():
         seconds[part(file)] += taken.quick if config.getoption("--quick") else taken.whole
@@ -56,7 +56,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Write what this run took."""
+    """Record the durations of this run."""
     if config.getoption("--measure"):
         kept = (report for reports in terminalreporter.stats.values() for report in reports)
         reports = [report for report in kept if isinstance(report, pytest.TestReport)]
@@ -65,9 +65,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def written(before: Mapping[str, Seconds], reports: Iterable[pytest.TestReport], *, quick: bool = False) -> str:
-    """Write each file's seconds, the slowest first; a file that did not run keeps its own while it is there.
+    """Format each file's seconds, slowest first; files that did not run keep theirs while they exist.
 
-    A quick run says of the whole of a file only that it takes no less.
+    A quick run only gives a lower bound for a whole file.
     """
     whole, part_of_quick = Counter[str](), Counter[str]()
     reports = list(reports)
@@ -86,7 +86,7 @@ def written(before: Mapping[str, Seconds], reports: Iterable[pytest.TestReport],
 
 
 def written_tests(before: Mapping[str, float], reports: Iterable[pytest.TestReport]) -> str:
-    """Write the tests that took too long, the slowest first; one that did not run stays while its file is there."""
+    """Format the slow tests, slowest first; those that did not run are kept while their file exists."""
     reports = list(reports)
     ran = {report.nodeid for report in reports}
     taken = {test: seconds for test, seconds in before.items() if test not in ran and (ROOT / file_of(test)).is_file()}

@@ -1,4 +1,4 @@
-"""What tests found out and people should read: numbers recorded as properties, summed up at the end of the run."""
+"""Summarize numbers that tests record as properties at the end of a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ QUESTIONS = "generated questions"  # a property with a mapping of counts
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tell how many generated questions were asked, accepted and listed apart."""
+    """Report how many generated queries were run, accepted and excluded from comparison."""
     total: Counter[str] = Counter()
     for report in (*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")):
         for name, counts in report.user_properties:

@@ -1,4 +1,4 @@
-"""A server on a port of this machine, and a Chromium that looks at it."""
+"""A server on a local port, and a Chromium browser."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FEW_SECONDS = 30.0  # a machine that does much else is slow
 
 @dataclass
 class Visited:
-    """A server that a browser reaches."""
+    """A server reachable by a browser."""
 
     inside: Inhabited
     url: str
@@ -38,7 +38,7 @@ class Visited:
     def context(
         self, role: Role | None, size: tuple[int, int] = DESKTOP, scheme: str = "light", scripts: bool = True
     ) -> Iterator[BrowserContext]:
-        """Give a window of its own, logged in with the key of a role."""
+        """Open a browser context, logged in with the key of a role."""
         width, height = size
         made = self.browser.new_context(
             viewport={"width": width, "height": height},
@@ -70,7 +70,7 @@ class Visited:
 
 @contextmanager
 def browsed(desk: Desk, **settings: object) -> Iterator[Visited]:
-    """Serve a desk on a free port and start one Chromium; skips where there is none, which CI does not let pass."""
+    """Serve a session on a free port and start Chromium; skips without it, which CI does not allow."""
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine: apt-get install chromium")
     with inhabited(desk, **settings) as inside, listening(inside) as url, sync_playwright() as started:
@@ -82,7 +82,7 @@ def browsed(desk: Desk, **settings: object) -> Iterator[Visited]:
 
 
 def serious(page: Page) -> list[str]:
-    """Name what axe-core finds on a page that is serious or worse."""
+    """List the violations on a page that axe-core calls serious or critical."""
     found = Axe().run(page).response["violations"]
     return [f"{page.url} {each['id']}: {_where(each)}" for each in found if each["impact"] in SERIOUS]
 
@@ -94,6 +94,6 @@ def _where(violation: Mapping[str, object]) -> str:
 
 
 def overflow(page: Page) -> int:
-    """Say by how many pixels a page is wider than its window."""
+    """Pixels by which a page is wider than its window."""
     wide: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return wide

@@ -1,4 +1,4 @@
-"""An object store of the tests' own, from packages: it speaks S3 on a free port, and keeps its objects in memory."""
+"""An in-memory S3 object store on a free port, from Python packages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CREDENTIALS = {  # of nobody, and nothing of this machine's user is looked at
 
 
 class ObjectStore:
-    """One bucket of a store that can go away, and that notes what it was asked."""
+    """A bucket of a store that can go offline, and that records requests."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -38,7 +38,7 @@ class ObjectStore:
         self.host, self.port = self._server.get_host_and_port()
 
     def empty(self) -> None:
-        """Forget everything but one bucket."""
+        """Delete all objects and records."""
         self._call("POST", "moto-api/reset")
         self._call("PUT", BUCKET)
 
@@ -48,34 +48,34 @@ class ObjectStore:
             out.write(data)
 
     def address(self, path: str, bucket: str = BUCKET) -> str:
-        """Give the address of objects, for this machine alone."""
+        """Address of objects, for this machine only."""
         return f"s3://{bucket}/{path}?region={REGION}&scheme=http&endpoint_override={self.host}:{self.port}"
 
     def reads(self, name: str) -> int:
-        """Count how often contents of an object were asked for."""
+        """Count the reads of an object's content."""
         return sum("GET " in line and f"{name} " in line for line in self.asked)  # of ranges, which are coloured
 
     def trust_nobody(self) -> None:
-        """Ask for credentials from now on."""
+        """Require credentials from now on."""
         self._call("POST", "moto-api/reset-auth", b"0")
 
     def trust_anybody(self) -> None:
-        """Ask for none again."""
+        """Require no credentials."""
         self._call("POST", "moto-api/reset-auth", b"inf")
 
     def go(self) -> None:
-        """Go away."""
+        """Go offline."""
         self._server.stop()
         server = self._server._server
         assert server is not None
         server.server_close()  # or who comes would wait for an answer
 
     def come_back(self) -> None:
-        """Be there again, with all objects."""
+        """Go online again, with all objects."""
         self._server = _started(self.port)
 
     def close(self) -> None:
-        """Go for good."""
+        """Shut down."""
         self.trust_anybody()
         self.go()
         self._log.removeHandler(self._handler)

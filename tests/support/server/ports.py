@@ -1,4 +1,4 @@
-"""A port for who must be told one before it listens."""
+"""A free port for servers that need one before they listen."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BELOW = 32_768  # from here on systems hand them out, to any connection
 
 
 def free_port() -> int:
-    """Find a port that nobody has, and that no connection is given until it is listened at, seconds later."""
+    """Find a port that is not in use, and that the system gives to no outgoing connection meanwhile."""
     while True:
         port = random.SystemRandom().randrange(15_000, BELOW)
         with contextlib.suppress(OSError), socket.socket() as found:

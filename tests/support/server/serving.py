@@ -1,4 +1,4 @@
-"""Servers for tests: an application with the desk in the same process, and a real one with its worker."""
+"""Servers for tests: an application with the session in process, and a real one with its worker."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ PATIENCE = 60.0
 
 @dataclass
 class Inside:
-    """A line to a desk in the same process."""
+    """A worker connection to a session in the same process."""
 
     clerk: Clerk
     is_ready: bool = True
@@ -51,10 +51,10 @@ class Inside:
     called: list[str] = field(default_factory=list)  # verbs
 
     async def ready(self) -> None:
-        """Be ready."""
+        """Report ready."""
 
     async def call(self, verb: str, arguments: Mapping[str, Any], heard: Heard = UNHEARD) -> Reply:
-        """Do it in a thread, as the worker does."""
+        """Call a verb in a thread, as the worker does."""
         self.called.append(verb)
         loop = asyncio.get_running_loop()
 
@@ -80,14 +80,14 @@ class Inhabited:
         return self.client.request(method, path, headers=headers, **more)
 
     def ask(self, sql: str, role: Role | None = Role.ANALYST, **more: Any) -> httpx2.Response:
-        """Ask a question."""
+        """Run a query."""
         body = {"sql": sql, **more.pop("terms", {})}
         return self.send("POST", "/v1/queries", role, json=body, **more)
 
 
 @contextmanager
 def inhabited(desk: Desk, **settings: Any) -> Iterator[Inhabited]:
-    """Serve a desk inside this process, to one client of each role; all have the name of their role."""
+    """Serve a session in this process, to one client of each role, named after it."""
     with blank_books() as books:
         house = House(_settings(**settings), books, Keys(books, PEPPER), Inside(Clerk(desk)))
         made = {role: house.keys.make(str(role), role, by="test", days=1)["key"] for role in Role}
@@ -97,7 +97,7 @@ def inhabited(desk: Desk, **settings: Any) -> Iterator[Inhabited]:
 
 @contextmanager
 def listening(inside: Inhabited) -> Iterator[str]:
-    """Let an application be reached at a port of this machine; give its address."""
+    """Serve an application on a local port; yields its URL."""
     app = create_app(inside.house)
     server = uvicorn.Server(uvicorn.Config(app, "127.0.0.1", 0, log_config=None, access_log=False, lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
@@ -111,17 +111,17 @@ def listening(inside: Inhabited) -> Iterator[str]:
 
 
 class OffTheLoop:
-    """A store that the event loop never waits for: whatever is asked of it there fails."""
+    """A store that fails when the event loop's thread uses it."""
 
     def __init__(self, store: Any) -> None:
         self._store = store
 
     def reading(self) -> Any:
-        """Read, in a thread."""
+        """Read, in a thread only."""
         return self._off_the_loop().reading()
 
     def writing(self) -> Any:
-        """Write, in a thread."""
+        """Write, in a thread only."""
         return self._off_the_loop().writing()
 
     def _off_the_loop(self) -> Any:
@@ -145,13 +145,13 @@ _settings = cache(Settings)  # looking for each in the environment takes as long
 
 
 def bearer(key: str) -> dict[str, str]:
-    """Give the header that carries a key."""
+    """Authorization header of a key."""
     return {"Authorization": f"Bearer {key}"}
 
 
 @dataclass
 class Running:
-    """A server in processes of its own."""
+    """A server in its own processes."""
 
     process: subprocess.Popen[str]
     url: str
@@ -159,34 +159,34 @@ class Running:
     address: str  # of the ledger: its file, or a database
 
     def key(self, name: str, role: Role = Role.ANALYST) -> str:
-        """Make a key on the server's machine."""
+        """Create a key on the server's machine."""
         with closing(Books.beside(self.address)) as books:
             pepper = read_pepper(Path(f"{self.ledger}.secret"))
             made: str = Keys(books, pepper).make(name, role, by="test", days=1)["key"]
             return made
 
     def worker(self) -> int:
-        """Find the process that holds the data."""
+        """Find the worker process."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         found = children.read_text(encoding="ascii").split()
         return int(found[0])
 
     def kill(self) -> None:
-        """Kill the server as a power cut would, and its worker with it."""
+        """Kill the server and its worker, as a power cut would."""
         worker = self.worker()
         for process in (self.process.pid, worker):
             os.kill(process, signal.SIGKILL)
         self.process.wait()
 
     def stop(self) -> int:
-        """Tell it to stop, and wait until it has."""
+        """Stop the server gracefully, and wait."""
         self.process.terminate()
         return self.process.wait(PATIENCE)
 
 
 @contextmanager
 def running(catalog: str, ledger: Path, address: str | None = None, **settings: object) -> Iterator[Running]:
-    """Start a server, wait until questions can be asked, and end it; of a ledger in a database, `ledger` names logs."""
+    """Start a server, wait until it is ready, and stop it; `address` is the ledger's if it is in a database."""
     place = address or str(ledger)
     settings |= {"secret_file": f"{ledger}.secret"}
     given = {f"PASSERSBY_SERVER_{name.upper()}": str(value) for name, value in settings.items()}

@@ -1,4 +1,4 @@
-"""Where alerts end in tests: a web hook and a mail server on ports of this machine."""
+"""Alert targets for tests: a web hook and a mail server on local ports."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PATIENCE = 10.0
 
 @dataclass
 class Hook:
-    """A web hook, which answers with some statuses and then with 200."""
+    """A web hook that answers with given statuses, and then with 200."""
 
     url: str = ""
     statuses: list[int] = field(default_factory=list)
@@ -48,7 +48,7 @@ def hook(*statuses: int) -> Iterator[Hook]:
             self.end_headers()
 
         def log_message(self, *said: object) -> None:
-            """Say nothing."""
+            """Do nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -64,21 +64,21 @@ def hook(*statuses: int) -> Iterator[Hook]:
 
 @dataclass
 class Mailbox:
-    """A mail server's box."""
+    """Messages received by a mail server."""
 
     address: str = ""
     mails: list[Message] = field(default_factory=list)
     users: list[tuple[str, str]] = field(default_factory=list)
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  the library's name
-        """Take a mail."""
+        """Receive a message."""
         self.mails.append(message_from_bytes(envelope.content))
         return "250 taken"
 
 
 @contextmanager
 def mailbox(secure: ssl.SSLContext | None = None) -> Iterator[Mailbox]:
-    """Open a mail server; with a context it takes mail after STARTTLS alone."""
+    """Open a mail server; with a TLS context it requires STARTTLS."""
     box = Mailbox()
     port = free_port()
     more: dict[str, Any] = {} if secure is None else {"tls_context": secure, "require_starttls": True}
@@ -92,7 +92,7 @@ def mailbox(secure: ssl.SSLContext | None = None) -> Iterator[Mailbox]:
 
 
 def certificate(folder: Any) -> tuple[Any, Any]:
-    """Make a certificate of localhost that signs itself, and its key, as files."""
+    """Create a self-signed certificate of localhost and its key, as files."""
     import datetime as dt
 
     from cryptography import x509

@@ -1,4 +1,4 @@
-"""A browser without scripts, which sends the console's forms."""
+"""A browser without scripts, which submits the console's forms."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Browser:
     """A browser without scripts."""
 
     def __init__(self, served: Inhabited) -> None:
-        """Share the server, with cookies of its own."""
+        """Use a server with separate cookies."""
         self.client = TestClient(served.client.app, raise_server_exceptions=False, follow_redirects=False)
         self.token = ""
 
@@ -28,13 +28,13 @@ class Browser:
         return self._seen(self.client.get(path, params=query))
 
     def _seen(self, answer: httpx2.Response) -> httpx2.Response:
-        """Keep the token of one of the page's forms."""
+        """Remember the token of one of the page's forms."""
         if found := TOKEN.search(answer.text):
             self.token = found[1]
         return answer
 
     def post(self, path: str, token: str | None = None, **fields: str) -> httpx2.Response:
-        """Send a form: with the token of one that was not sent yet, unless one is given."""
+        """Submit a form, by default with an unused token."""
         if token is None:
             if not self.token:
                 self.get("/console/catalog")
@@ -51,7 +51,7 @@ class Browser:
 
 
 def visitors(served: Inhabited, *roles: Role) -> dict[Role, Browser]:
-    """Log in with some roles, or with each, and make the analyst a client."""
+    """Log in with some roles, by default all, and make the analyst a client."""
     admin = served.house.line.clerk.admin  # type: ignore[attr-defined]
     admin.add_client("analyst", by="test", reason="a test")
     made = {role: Browser(served) for role in roles or Role}

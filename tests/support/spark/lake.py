@@ -1,4 +1,4 @@
-"""People's tables of a catalog as Parquet files of a lake, and the same catalog whose backend is Spark."""
+"""Private tables of a catalog as Parquet files of a lake, and the same catalog with Spark as its backend."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FILES = 3  # of a table: readers share them
 def as_lake(
     catalog: Catalog, folder: Path, remote: str, files: Mapping[str, str], addresses: Mapping[str, str]
 ) -> Catalog:
-    """Write the rows of every private table, which lie at addresses in attached files, and name Spark as the backend."""
+    """Write the rows of every private table as Parquet, and set Spark as the backend."""
     with duckdb.connect(config={"threads": 2}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         for alias, path in files.items():
@@ -28,7 +28,7 @@ def as_lake(
 def of_connection(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog, folder: Path, remote: str, addresses: Mapping[str, str]
 ) -> Catalog:
-    """Write rows that a connection sees."""
+    """Write rows that are visible to a connection."""
     made = []
     for table in catalog.tables:
         if table.private:

@@ -1,4 +1,4 @@
-"""One database in DuckDB and the same people's rows in a lake: every pass of a question on both, before noise."""
+"""The same rows in DuckDB and in a lake: every pass of a query on both, before noise."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ SAME = "CAST(0 AS INT)"  # in place of a hash: then both engines cut in the orde
 
 
 def cut_alike(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the hashes out, in which alone the engines are declared to differ."""
+    """Make both engines truncate rows by plain values: their hashes differ on purpose."""
     for engine, said in WORDS.items():
         monkeypatch.setitem(WORDS, engine, replace(said, hashed=SAME, salted=SAME))
 
 
 def session_of(lake: Lake) -> SparkSession:
-    """Give the session that the next question runs in."""
+    """Session that the next query runs in."""
     assert isinstance(lake, SparkLake)
     with lake.sessions.entered() as session:
         return session
 
 
 class Both:
-    """One world of a connection, and its people in a lake."""
+    """One world of a connection, with its persons in a lake."""
 
     def __init__(
         self, connection: duckdb.DuckDBPyConnection, catalog: Catalog, world: str, private: Sequence[str], folder: Path, remote: str
@@ -67,15 +67,15 @@ class Both:
         )
 
     def run(self, sql: str, objected: pa.Table = NOBODY_OBJECTED) -> list[tuple[Exact, Exact]]:
-        """Give the exact integers of both, the second passes over the same keys; raises Refusal."""
+        """Exact integers of both engines, second passes over the same keys; raises Refusal."""
         return both(sql, (self.catalog, self.duck), (self.catalog, self.lake), objected)
 
     def close(self) -> None:
-        """Leave the cluster, which would be asked for a minute otherwise when it is gone."""
+        """Close the Spark session, which would wait a minute for a missing cluster."""
         self.lake.lake.close()
 
     def in_lake(self, sql: str, keys: pa.Table | None = None, objected: pa.Table = NOBODY_OBJECTED) -> list[Ran]:
-        """Give what the lake alone gives, the second passes over some keys."""
+        """Exact integers of the lake, second passes over some keys."""
         prepared = [prepare(plan, self.catalog, self.lake, RHO) for plan in read(sql, self.catalog).plans]
         return [Ran(*each) for p in prepared for each in passes(p, self.lake, objected, keys)]
 
@@ -86,7 +86,7 @@ def both(
     there: tuple[Catalog, LakeBackend],
     objected: pa.Table = NOBODY_OBJECTED,
 ) -> list[tuple[Exact, Exact]]:
-    """Run every pass of a question on both, the second passes over the same keys; raises Refusal."""
+    """Run every pass of a query on both engines, second passes over the same keys; raises Refusal."""
     found = []
     for plan in read(sql, here[0]).plans:
         ours, theirs = (prepare(plan, catalog, backend, RHO) for catalog, backend in (here, there))
@@ -97,7 +97,7 @@ def both(
 
 
 def same(one: Exact, other: Exact) -> bool:
-    """Tell whether keys, their order and all integers are one, however wide an engine keeps whole numbers; NaN is NaN."""
+    """Return whether keys, their order and all integers are equal, whatever their widths; NaN equals NaN."""
     alike = (repr(exact.keys.to_pylist()) for exact in (one, other))
     vectors = zip(one.vectors, other.vectors, strict=True)
     return one.keys.num_rows == other.keys.num_rows and len({*alike}) == 1 and all(np.array_equal(*v) for v in vectors)

@@ -1,4 +1,4 @@
-"""Expressions on a real Spark session in ANSI mode, and the same on DuckDB: what each gives, row by row."""
+"""Expressions on a real Spark session in ANSI mode, compared row by row with DuckDB."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Given:
-    """What both engines gave for one expression."""
+    """Results of both engines for one expression."""
 
     asked: Asked
     values: tuple[tuple[object, object], ...]  # DuckDB's and Spark's
@@ -91,12 +91,12 @@ class Given:
 
     @property
     def wrong(self) -> bool:
-        """Tell whether Spark raised, or gave anything else."""
+        """Return whether Spark raised, or gave another value."""
         return bool(self.raised or self.different)
 
     @property
     def different(self) -> tuple[tuple[object, object], ...]:
-        """The pairs that are not one value."""
+        """Pairs of unequal values."""
         return tuple(pair for pair in self.values if not alike(*pair))
 
 
@@ -109,7 +109,7 @@ def session() -> SparkSession:
 
 
 def of_conformance(spark: SparkSession) -> Iterator[Given]:
-    """Ask every expression of the list that has a form in Spark, over its values."""
+    """Evaluate every listed expression that Spark supports, over its values."""
     conformance = Conformance()
     for change in _ORDINARY:
         conformance.connection.execute(change)
@@ -119,7 +119,7 @@ def of_conformance(spark: SparkSession) -> Iterator[Given]:
 
 
 def of_forms(spark: SparkSession, forms: Sequence[Function] = ALL) -> Iterator[Given]:
-    """Ask every form with every choice of constants, over combinations of extreme values."""
+    """Evaluate every form with every choice of constants, over combinations of extreme values."""
     connection = duckdb.connect(config={"threads": 1})
     connection.execute("SET TimeZone = 'UTC'")
     every = [each for form in forms if form.spark is not None for each in samples(form) if _few(each)]
@@ -134,13 +134,13 @@ def of_forms(spark: SparkSession, forms: Sequence[Function] = ALL) -> Iterator[G
 
 
 def _few(sample: Sample) -> bool:
-    """Take two places of one kind of number each, not every mixture; and no unsigned numbers, which Spark has not."""
+    """Select samples with few columns, or whose coordinate columns are all of one kind."""
     places = {kind for _, kind in sample.columns() if kind.endswith("degrees")}
     return len(sample.columns()) < 4 or len(places) == 1
 
 
 def written(expr: Expr) -> str | None:
-    """Write an expression for Spark; None where there is no form."""
+    """Generate Spark SQL; None if there is no form."""
     try:
         return write_expr(expr, SPARK)
     except NoForm:
@@ -148,7 +148,7 @@ def written(expr: Expr) -> str | None:
 
 
 def _combined(table: str, sample: Sample) -> str:
-    """Write a table of all combinations of a sample's values, or of some where there are many."""
+    """Create a table of all combinations of a sample's values, or of some if there are many."""
     parts, most = ["(SELECT 0) AS nothing"], 1
     for name, kind in sample.columns():
         as_type = STORED_AS.get(kind) or TYPES[kind].value
@@ -162,7 +162,7 @@ def _combined(table: str, sample: Sample) -> str:
 
 
 def shared(spark: SparkSession, connection: duckdb.DuckDBPyConnection, table: str, columns: dict[str, SqlType]) -> None:
-    """Give Spark a table of DuckDB's, times of day and intervals as microseconds."""
+    """Copy a DuckDB table to Spark, times of day and intervals as microseconds."""
     shown = "".join(f", {_stored(name, kind)} AS {name}" for name, kind in columns.items())
     rows = connection.sql(f"SELECT row_number{shown} FROM {table} ORDER BY row_number").to_arrow_table()
     spark.createDataFrame(rows).coalesce(1).createOrReplaceTempView(table)
@@ -198,7 +198,7 @@ def _of_duckdb(connection: duckdb.DuckDBPyConnection, table: str, expr: Expr) ->
 
 
 def _of_spark(spark: SparkSession, table: str, part: Sequence[Asked]) -> list[list[object] | str]:
-    """Compute side by side; where one raises, the halves for themselves."""
+    """Evaluate in one query; if it raises, each half by itself."""
     shown = ", ".join(f"({_as_number(each.expr)}) AS e{place}" for place, each in enumerate(part))
     try:
         given = spark.sql(f"SELECT {shown} FROM {table} ORDER BY row_number").toArrow()

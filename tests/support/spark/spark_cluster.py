@@ -1,4 +1,4 @@
-"""A real Spark of the tests' own, from packages: a driver with Spark Connect, and two workers with an executor each."""
+"""A real Spark cluster from Python packages: a driver with Spark Connect, and two workers with an executor each."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ TASKS = 2
 
 
 class Cluster:
-    """A driver and its workers, either of which it can lose; without workers the driver does all, in one process."""
+    """A driver and its workers, any of which can be killed; without workers, one local process."""
 
     def __init__(
         self, folder: Path, settings: Mapping[str, str] | None = None, workers: int = 2, memory: int = 1024
@@ -62,16 +62,16 @@ class Cluster:
 
     @property
     def running(self) -> bool:
-        """Tell whether it was started and not killed since."""
+        """Return whether the driver was started and not killed."""
         return self._process is not None
 
     @property
     def remote(self) -> str:
-        """Say where Spark Connect listens."""
+        """URL of Spark Connect."""
         return f"sc://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Start a driver with its workers, and wait until it answers and every worker is there."""
+        """Start a driver with its workers, and wait until all of them are ready."""
         home = self._home()
         given = {**self.settings, "spark.connect.grpc.binding.port": str(self.port)}
         command = [str(home / "bin" / "spark-submit"), "--class", SERVER]
@@ -89,7 +89,7 @@ class Cluster:
         self._wait()
 
     def _home(self) -> Path:
-        """Make a home of links to the package's, so that workers write nothing into that."""
+        """Create a home of links to the package, so that workers do not write into it."""
         found, home = importlib.util.find_spec("pyspark"), self.folder / "home"
         assert found is not None and found.origin is not None, "install passersby[spark]"
         if not home.exists():
@@ -99,27 +99,27 @@ class Cluster:
         return home
 
     def executors(self) -> list[int]:
-        """List the processes of executors that are of this driver."""
+        """List the executor processes of this driver."""
         assert self._process is not None
         group = self._process.pid
         numbers = (entry for entry in Path("/proc").iterdir() if entry.name.isdigit())
         return sorted(int(e.name) for e in numbers if _group(e) == group and EXECUTOR in _command(e))
 
     def processor_seconds(self) -> float:
-        """Sum what the driver, its workers and executors have taken of the processors until now."""
+        """Sum the CPU seconds of driver, workers and executors so far."""
         assert self._process is not None
         group = self._process.pid
         numbers = (entry for entry in Path("/proc").iterdir() if entry.name.isdigit())
         return sum(_ticks(e) for e in numbers if _group(e) == group) / os.sysconf("SC_CLK_TCK")
 
     def kill_executor(self) -> int:
-        """Kill one executor without a word."""
+        """Kill one executor."""
         victim = self.executors()[0]
         os.kill(victim, signal.SIGKILL)
         return victim
 
     def kill(self) -> None:
-        """Kill the driver and everything of it."""
+        """Kill the driver, its workers and executors."""
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -152,7 +152,7 @@ class Cluster:
 
 
 def has_java() -> bool:
-    """Tell whether this machine has a Java that Spark 4 runs on."""
+    """Return whether this machine has a Java that Spark 4 supports."""
     home = os.environ.get("JAVA_HOME")
     found = str(Path(home) / "bin" / "java") if home else shutil.which("java")
     if found is None:
@@ -169,7 +169,7 @@ def _group(entry: Path) -> int:
 
 
 def _ticks(entry: Path) -> int:
-    """Give what a process has taken of the processors; https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html."""
+    """CPU ticks of a process; https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html."""
     try:
         said = (entry / "stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -1,4 +1,4 @@
-"""What analysts of the operator ask: a file of questions beside the project, by their numbers."""
+"""Analysts' queries on the operator catalog, from a file outside the project, by number."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FILE = next((found for folder in FOLDERS if (found := folder / "questions.sql").
 
 
 def questions() -> dict[str, str]:
-    """Read the statements of the file; none where it is absent."""
+    """Read the statements of the file; empty if it is absent."""
     found: dict[str, str] = {}
     for text in re.split(r";\s*\n", FILE.read_text(encoding="utf-8")) if FILE is not None else ():
         number = re.search(r"^-- (Q\d+)", text, re.MULTILINE)
@@ -23,5 +23,5 @@ def questions() -> dict[str, str]:
 
 
 def macros() -> str:
-    """Read the file's functions of place and time, for plain DuckDB."""
+    """Read the file's place and time macros, for plain DuckDB."""
     return "" if FILE is None else FILE.with_name("macros.sql").read_text(encoding="utf-8")

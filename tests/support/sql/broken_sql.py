@@ -1,4 +1,4 @@
-"""SQL that nobody would write: reviewed statements cut up, swapped, nested and spliced, for parse and validation."""
+"""Malformed SQL: reviewed statements cut, swapped, nested and spliced, for the parser and the binder."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ Change = Callable[[st.DrawFn, Tokens], Tokens]
 
 @cache
 def corpus() -> list[str]:
-    """Give the statements that others are made from."""
+    """Statements that mutations start from."""
     return [case.sql for file in FILES for case in sql_cases(file)] + [attack.sql for attack in attacks()]
 
 
 def tokens(sql: str) -> Tokens:
-    """Cut a statement into words, texts, signs and spaces; joined they are the statement."""
+    """Split a statement into words, literals, symbols and spaces, which concatenate to it."""
     return _TOKEN.findall(sql)
 
 
 @st.composite
 def broken_statements(draw: st.DrawFn) -> str:
-    """Draw a statement that something was done to, up to six times."""
+    """Draw a statement with up to six mutations."""
     made = tokens(draw(_statement()))
     for _ in range(draw(st.integers(1, 6))):
         made = draw(_change())(draw, made)
@@ -61,7 +61,7 @@ def _change() -> st.SearchStrategy[Change]:
 
 
 def any_text() -> st.SearchStrategy[str]:
-    """Draw what is no statement at all."""
+    """Draw text that is no statement at all."""
     return st.text(max_size=200) | st.binary(max_size=200).map(lambda raw: raw.decode("latin-1"))
 
 
@@ -110,7 +110,7 @@ def _splice(draw: st.DrawFn, made: Tokens) -> Tokens:
 
 
 def _fill(draw: st.DrawFn, made: Tokens) -> Tokens:
-    """Put one statement in place of a word of another."""
+    """Replace a word of a statement by another statement."""
     start = draw(st.integers(0, len(made)))
     return [*made[:start], "(", draw(_statement()), ")", *made[start + 1 :]]
 

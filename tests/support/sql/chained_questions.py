@@ -1,7 +1,7 @@
-"""Questions of many joins for the grey box, as Hypothesis strategies: rows of all tables tied by their person, in chains.
+"""Hypothesis strategies of multi-join queries for the grey box: chains of tables joined by person.
 
-A chain stands in FROM and in tests of other rows: joins of all kinds, conditions that may never be met, groups, windows,
-set operations and lists of different rows below them, sums over groups and roll-ups above.
+A chain stands in FROM and in subquery predicates: all kinds of joins, conditions that may never hold, groups, windows,
+set operations and DISTINCT below them, sums over groups and roll-ups above.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tests.support.statistics.drawn import maybe, one_of_these, some_of
 
 
 class Rows(NamedTuple):
-    """What is tied, and what can be asked of it; every {0} is its name in the chain."""
+    """A table to be joined, with its columns; every {0} is its alias in the chain."""
 
     sql: str
     keys: tuple[str, ...]
@@ -25,7 +25,7 @@ class Rows(NamedTuple):
 
 
 class Chain(NamedTuple):
-    """Tied rows, what can be asked of them, and whose they are."""
+    """Joined rows, what can be queried over them, and their person."""
 
     rows: Rows
     person: str
@@ -62,7 +62,7 @@ ALWAYS = ("",)  # no condition more
 
 @st.composite
 def chains(draw: st.DrawFn, kinds: tuple[Rows, ...], names: str) -> Chain:
-    """Draw rows of one to three tables of at most two kinds, each tied by its person to one before."""
+    """Draw one to three rows of at most two kinds, each joined by person to an earlier one."""
     pool = tuple(draw(st.lists(one_of_these(kinds), min_size=2, max_size=2, unique=True)))
     seen = Rows("", (), (), ())
     for place, name in enumerate(names[: draw(one_of_these((1, 2, 3, 3, 3)))]):
@@ -74,7 +74,7 @@ def chains(draw: st.DrawFn, kinds: tuple[Rows, ...], names: str) -> Chain:
 
 @st.composite
 def _tie(draw: st.DrawFn, before: str, name: str, rows: Rows, seen: Rows) -> str:
-    """Draw a join with the first or the last name before, and a condition on what is there or what comes."""
+    """Draw a join with the first or last alias, and a condition on either side."""
     how, tied = draw(one_of_these(JOINS)), draw(one_of_these((before[0], before[-1])))
     met = (seen.conditions, rows.conditions, seen.conditions) if how != "JOIN" else (seen.conditions, ALWAYS, ALWAYS)
     test = draw(one_of_these(draw(one_of_these((*met, ALWAYS)))))
@@ -90,7 +90,7 @@ def _named(rows: Rows, name: str) -> Rows:
 
 @st.composite
 def chained_questions(draw: st.DrawFn, kinds: tuple[Rows, ...] = ALL) -> str:
-    """Draw a question: a chain, tests of other chains, keys that may be rolled up, aggregates with and without FILTER."""
+    """Draw a query: a chain, subquery predicates, keys with roll-ups, aggregates with and without FILTER."""
     (rows, shown, numbers, conditions), who = draw(chains(kinds, "abc"))
     wheres = [*draw(some_of(conditions, 0, 1)), *draw(_tests(kinds, who))]
     keys = draw(some_of(shown))
@@ -101,7 +101,7 @@ def chained_questions(draw: st.DrawFn, kinds: tuple[Rows, ...] = ALL) -> str:
 
 
 def counted_chains(kinds: tuple[Rows, ...] = ALL) -> st.SearchStrategy[str]:
-    """Draw a chain whose rows are counted: the plainest question of one, of which many are asked in the same time."""
+    """Draw COUNT(*) over a chain: the cheapest query, so that many can be checked."""
     return chains(kinds, "abc").map(lambda chain: f"SELECT COUNT(*) FROM {chain.rows.sql}")
 
 

@@ -1,14 +1,14 @@
 """The contract of the exactness oracle: when an answer counts as equal to plain DuckDB's.
 
-* The same column names, but for capitals, in the same order, and the same number of rows.
-* Rows in any order where the outermost SELECT has no ORDER BY; in the same order where it has one.
+* The same column names, ignoring case, in the same order, and the same number of rows.
+* Rows in any order unless the outermost SELECT has an ORDER BY; then in the same order.
 * Integers, text, booleans, dates and times are equal. A date is equal to its midnight.
-* A number that either side gives as a double agrees within the grain: an absolute 2^-20, or a relative 2^-36 where it
-  is larger, which is what grains of 2^-20 and DuckDB's own rounding may differ by in a sum.
-* A quantile of doubles is read from bins, and lies within the width of one bin of DuckDB's, which its question states
-  (`within`); quantiles of few whole numbers, each its own bin, are equal. MIN and MAX are the quantiles at 1% and 99%.
-* Listed apart, and neither right nor wrong: cells in which plain DuckDB gives NaN or an infinity, or a magnitude of
-  2^42 or more that no grain holds, and questions at which plain DuckDB raises.
+* A double on either side agrees within the grain: an absolute 2^-20, or a relative 2^-36 if that is larger, which
+  accounts for grains of 2^-20 and for DuckDB's rounding of sums.
+* A quantile of doubles is read from bins, and lies within one bin width of DuckDB's, which its query states
+  (`within`); quantiles of few integers, each its own bin, are equal. MIN and MAX are the 1% and 99% quantiles.
+* Excluded from comparison: cells in which plain DuckDB gives NaN, an infinity, or a magnitude of 2^42 or more that no
+  grain can represent, and queries for which plain DuckDB raises.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ TOO_LARGE_INTEGER = 2**63
 
 @dataclass(frozen=True)
 class Comparison:
-    """How an answer compares: what differs, and how many cells were listed apart."""
+    """Result of a comparison: the differences, and the number of excluded cells."""
 
     difference: str | None
     apart: int = 0
 
 
 def compare(answer: pa.Table, plain: Rows, *, ordered: bool, within: float = 0.0) -> Comparison:
-    """Hold an answer against plain DuckDB's rows."""
+    """Compare an answer with plain DuckDB's rows."""
     if [name.lower() for name in answer.column_names] != [name.lower() for name in plain.names]:
         return Comparison(f"columns {answer.column_names} are not {list(plain.names)}")
     ours = list(zip(*(column.to_pylist() for column in answer.columns), strict=True))
@@ -57,7 +57,7 @@ def compare(answer: pa.Table, plain: Rows, *, ordered: bool, within: float = 0.0
 
 
 def cell(ours: Any, theirs: Any, within: float = 0.0) -> bool | None:
-    """Tell whether two values agree; None where they are listed apart."""
+    """Return whether two values agree; None if they are excluded."""
     theirs = float(theirs) if isinstance(theirs, Decimal) else theirs
     if _is_apart(theirs):
         return None
@@ -80,14 +80,14 @@ def _close(ours: object, theirs: object, within: float) -> bool:
 
 
 def _moment(value: object) -> object:
-    """Take a date as its midnight, and a time of a zone as its instant."""
+    """Convert a date to its midnight, and a time with zone to its instant."""
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         return dt.datetime(value.year, value.month, value.day)
     return value
 
 
 def _matched(ours: list[Row], theirs: list[Row]) -> tuple[list[Row], list[Row]]:
-    """Bring both to one order: by what must be equal, then by the doubles, which are nearly equal."""
+    """Sort both sides alike: by exact columns, then by doubles, which are only nearly equal."""
     near = {i for row in ours + theirs for i, value in enumerate(row) if isinstance(value, float | Decimal)}
     near |= {i for row in theirs for i, value in enumerate(row) if _is_apart(value)}
     mine, other = (sorted(rows, key=lambda row: _place(row, near)) for rows in (ours, theirs))

@@ -1,4 +1,4 @@
-"""Expressions as data, each computed by the dialect's form and by plain DuckDB over ordinary and extreme values."""
+"""Expressions as data: each is evaluated by the dialect's form and by plain DuckDB, over many values."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ COLUMNS = {name: Field(name, name, kind) for name, (kind, _) in VALUES.items()}
 
 @dataclass(frozen=True)
 class Case:
-    """One expression of the file, and why it differs from DuckDB's where it does."""
+    """One expression, and the reason if it differs from DuckDB on purpose."""
 
     sql: str
     because: str = ""  # empty: equal wherever DuckDB does not raise
@@ -56,7 +56,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Found:
-    """What both ways gave."""
+    """Results of both evaluations."""
 
     compared: int  # rows where DuckDB has a value
     raised: int  # rows where it raises
@@ -64,7 +64,7 @@ class Found:
 
 
 def cases() -> tuple[Case, ...]:
-    """Read the file: an expression a line; those under `# on purpose: why` differ, up to the next title."""
+    """Read the file, one expression per line; those under `# on purpose: why` differ, up to the next title."""
     read, because = [], ""
     for line in FILE.read_text(encoding="utf-8").splitlines():
         if line.startswith("# "):
@@ -75,7 +75,7 @@ def cases() -> tuple[Case, ...]:
 
 
 class _Columns:
-    """Names of the columns, and nothing special."""
+    """Column scope without further features."""
 
     def column(self, node: exp.Column) -> Expr:
         return Ref(COLUMNS[node.name])
@@ -85,13 +85,13 @@ class _Columns:
 
 
 def typed(sql: str) -> Expr:
-    """Read one expression; raises Refusal for what is not accepted."""
+    """Bind one expression; raises Refusal."""
     (selected,) = parse(f"SELECT {sql} FROM stored").expressions
     return scalar(selected.unalias(), _Columns())
 
 
 class Conformance:
-    """A table with a row for every value, and both ways of computing."""
+    """A table with a row for each value, and both evaluations."""
 
     def __init__(self) -> None:
         self.connection = duckdb.connect(config={"threads": 1})
@@ -104,7 +104,7 @@ class Conformance:
             self.connection.execute(f"INSERT INTO stored SELECT {number}, {', '.join(casts)}")
 
     def compare(self, sql: str) -> Found:
-        """Compute an expression both ways in every row; a form that raises fails here."""
+        """Evaluate an expression both ways in every row; fails if a total form raises."""
         form = write_expr(typed(sql))
         ours = self.connection.execute(f"SELECT {form} FROM stored ORDER BY row_number").fetchall()
         theirs = self._plain(sql)
@@ -113,7 +113,7 @@ class Conformance:
         return Found(len(pairs), len(theirs) - len(pairs), different)
 
     def _plain(self, sql: str) -> list[tuple[object] | None]:
-        """Compute DuckDB's own, row by row where a row raises."""
+        """Evaluate with plain DuckDB, row by row if a row raises."""
         query = f"SELECT {sql} FROM stored"
         try:
             return self.connection.execute(f"{query} ORDER BY row_number").fetchall()
@@ -124,7 +124,7 @@ class Conformance:
         return [self._plain_row(sql, number) for number in range(count)]
 
     def _plain_row(self, sql: str, number: int) -> tuple[object] | None:
-        """Compute one row, of which nothing else is there to raise."""
+        """Evaluate one row by itself."""
         one = f"(SELECT * FROM stored WHERE row_number = {number} LIMIT 1)"
         self.connection.execute(f"CREATE OR REPLACE TEMP TABLE one AS FROM {one}")
         try:
@@ -147,7 +147,7 @@ def _cycled(values: tuple[str, ...]) -> list[str]:
 
 
 def alike(ours: object, theirs: object) -> bool:
-    """Tell whether two values are one, as people read them: doubles but for their last digits, decimals as doubles."""
+    """Return whether two values are equal; doubles up to their last digits, decimals as doubles."""
     if ours is None or theirs is None or isinstance(ours, bool) or isinstance(theirs, bool):
         return ours is theirs
     if isinstance(ours, float) or type(theirs).__name__ in {"float", "Decimal"}:

@@ -1,11 +1,12 @@
-"""The engine without noise, without bounds and without thresholds: exact answers, for tests alone.
+"""The engine without noise, bounds or thresholds: exact answers, for tests only.
 
-It is put together here from the engine's own parts, and there is no switch for it anywhere in the engine:
+It is composed here of the engine's own parts; the engine itself has no such switch:
 
-* `dialect.read` and `dialect.write` are used as they are; the plan's bounds are others, and it counts two things more
-  (`tests.support.statistics.lifted`): an engine with noise shows every public key, and a 0 for nothing, where plain SQL does not;
-* `DuckDBBackend.run` gives the exact integers, which become a `Release` of scale 0 instead of being noised;
-* `Engine.finish` runs the outer part, over tables in which a sum of nothing is NULL.
+* `dialect.read` and `dialect.write` are unchanged; the plan has wider bounds and two more vectors
+  (`tests.support.statistics.lifted`): a noisy engine shows every public key, with 0 for empty groups; plain SQL
+  does not;
+* `DuckDBBackend.run` gives exact integers, which become a `Release` of scale 0;
+* `Engine.finish` runs the outer query, over tables in which an empty sum is NULL.
 
     exact_engine("operator").query("SELECT place_id, COUNT(*) FROM visit GROUP BY place_id")  # -> pyarrow.Table
 """
@@ -58,21 +59,21 @@ class ExactEngine:
         self._engine = Engine(catalog, self.backend, None, _no_noise)  # type: ignore[arg-type]
 
     def query(self, sql: str) -> pa.Table:
-        """Answer a question exactly: only groups that plain SQL returns; raises Refusal for what is not accepted."""
+        """Answer a query exactly, with only the groups of plain SQL; raises Refusal."""
         question, prepared = self.prepare(sql)
         return self.finish(question, prepared, self.run(prepared))
 
     def prepare(self, sql: str) -> tuple[Question, tuple[Prepared, ...]]:
-        """Read a question and write the SQL of its releases, nothing of anybody cut."""
+        """Bind a query and generate the SQL of its releases without clipping."""
         question = read(sql, self.catalog)
         return question, tuple(self._prepared(plan) for plan in question.plans)
 
     def run(self, prepared: tuple[Prepared, ...]) -> tuple[Exact, ...]:
-        """Give the exact integers of every release."""
+        """Compute the exact integers of every release."""
         return tuple(self.backend.run(each.sql) for each in prepared)
 
     def finish(self, question: Question, prepared: tuple[Prepared, ...], exact: tuple[Exact, ...]) -> pa.Table:
-        """Run the outer part over exact integers."""
+        """Run the outer query over exact integers."""
         releases = tuple(_release(made, p.plan, p.bounds) for made, p in zip(exact, prepared, strict=True))
         with mock.patch.object(finishing, "outer_table", _outer_table):
             return self._engine.finish(question, prepared, releases, 0.95).table
@@ -99,19 +100,19 @@ class ExactEngine:
 
 
 def exact_engine(catalog: Catalog | str | Path, threads: int = 2) -> ExactEngine:
-    """Open a catalog, or the catalog of that name, file or folder, for exact answers."""
+    """Open a catalog, by object, name, file or folder, for exact answers."""
     return ExactEngine(catalog if isinstance(catalog, Catalog) else find_catalog(str(catalog)), threads)
 
 
 @dataclass(frozen=True)
 class ExactRelease(Release):
-    """Exact integers that stand where noisy ones would, at scale 0."""
+    """Exact integers in the place of a noisy release, at scale 0."""
 
     nothing: dict[int, np.ndarray] = field(kw_only=True)  # position of a sum -> where it has no value
 
 
 def _release(exact: Exact, plan: PrivatePlan, bounds: Bounding) -> ExactRelease:
-    """Take what was counted more off again, and with it the groups that nobody has."""
+    """Remove the additional vectors, and the groups without rows."""
     sums = [i for i, vector in enumerate(plan.vectors) if vector.kind in SUMS]
     asked = len(plan.vectors) - len(sums) - 1
     every = not plan.keys or (plan.key_set is not None and plan.key_set.asked)  # without keys there is a row of nobody
@@ -123,18 +124,18 @@ def _release(exact: Exact, plan: PrivatePlan, bounds: Bounding) -> ExactRelease:
 
 
 def _of_nobody(plan: PrivatePlan, place: int) -> bool:
-    """Tell whether a sum is 0, and not NULL, over the row that a LEFT JOIN adds where nobody's row matched."""
+    """Return whether a sum is 0, not NULL, over the unmatched row of a LEFT JOIN."""
     value, kept = plan.vectors[place].value, plan.source.kept
     return kept is not None and value is not None and Outcome.ZERO in outcomes(kept, Ref(value))
 
 
 def somebody(exact: Exact) -> np.ndarray:
-    """Tell which groups have a row: plain SQL returns no others."""
+    """Groups that have a row; plain SQL returns no others."""
     return exact.vectors[-1] > 0
 
 
 def _outer_table(release: ExactRelease, plan: PrivatePlan, columns: ReleaseColumns, confidence: float) -> pa.Table:
-    """Let a sum of nothing be NULL, as in SQL; a count of nothing is 0 there too."""
+    """Turn empty sums into NULL, as in SQL; empty counts stay 0."""
     table = outer_table(release, plan, columns, confidence)
     for output in columns.outputs:
         if isinstance(output.formula, SumOf) and output.formula.vector in release.nothing:

@@ -1,4 +1,4 @@
-"""Every allowed form with arguments: columns of extreme values of its kinds, and constants of each."""
+"""Every allowed form with sample arguments: columns of extreme values of its types, and constants."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ PLAIN = {
 
 @dataclass(frozen=True)
 class Sample:
-    """One form with arguments: stored columns of some kinds, and constants."""
+    """One form with arguments: stored columns of some types, and constants."""
 
     form: Function
     kinds: tuple[str | Literal, ...]

@@ -1,4 +1,4 @@
-"""The exactness oracle: one question, asked of the engine without noise and of plain DuckDB, and their answers compared."""
+"""The exactness oracle: compares the engine without noise with plain DuckDB on one query."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TEXT = re.compile(r"'[^']*'")
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a question that was accepted."""
+    """Outcome of an accepted query."""
 
     difference: str | None  # None: the answers are equal
     apart: int = 0  # cells that are listed apart
@@ -29,7 +29,7 @@ class Verdict:
 
 
 class Oracle:
-    """A catalog and its data, asked both ways; the engine's way with each number of threads."""
+    """A catalog and its data, queried both ways; the engine with each number of threads."""
 
     def __init__(self, catalog: Catalog, threads: tuple[int, ...] = (2,)) -> None:
         self.catalog = catalog
@@ -37,14 +37,14 @@ class Oracle:
         self._plain: dict[str, PlainEngine] = {}
 
     def plain(self, time_zone: str = "UTC") -> PlainEngine:
-        """Give plain DuckDB, its session standing in a time zone."""
+        """Plain DuckDB with its session in a time zone."""
         if time_zone not in self._plain:
             opened = self.exact[0]
             self._plain[time_zone] = PlainEngine(self.catalog, opened.files, opened.addresses, time_zone)
         return self._plain[time_zone]
 
     def ask(self, sql: str, instead: str | None = None, time_zone: str | None = None, within: float = 0.0) -> Verdict:
-        """Compare both answers; `instead` is asked of plain DuckDB. Raises Refusal for what is not accepted."""
+        """Compare both answers; `instead` is the text for plain DuckDB. Raises Refusal."""
         first = self.exact[0]
         question, prepared = first.prepare(sql)
         made = [engine.run(prepared) for engine in self.exact]
@@ -77,7 +77,7 @@ class Oracle:
 
 
 def same(one: tuple[Exact, ...], other: tuple[Exact, ...]) -> bool:
-    """Tell whether two runs gave the same keys, in the same order, and the same integers."""
+    """Return whether two runs gave the same keys in the same order, and the same integers."""
     return all(
         a.keys.equals(b.keys) and all(np.array_equal(v, w) for v, w in zip(a.vectors, b.vectors, strict=True))
         for a, b in zip(one, other, strict=True)
@@ -85,7 +85,7 @@ def same(one: tuple[Exact, ...], other: tuple[Exact, ...]) -> bool:
 
 
 def is_ordered(sql: str) -> bool:
-    """Tell whether the outermost SELECT has an ORDER BY: one that stands in no parentheses."""
+    """Return whether the outermost SELECT has an ORDER BY."""
     outermost, depth = [], 0
     for sign in _TEXT.sub("''", sql):
         depth += (sign == "(") - (sign == ")")

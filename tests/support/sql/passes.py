@@ -1,7 +1,7 @@
-"""The passes of a release, each with its exact numbers: one where keys are public, two where they have to be chosen.
+"""The passes of a release with exact numbers: one for public keys, two for partition selection.
 
-The second pass is given every other key that anybody has, the same in all worlds: whatever noise would have released, its
-numbers move by their sensitivities at most.
+The second pass gets every other existing key, the same in all worlds: whichever keys noise would have selected, its
+numbers move by at most their sensitivities.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from engine.pricing.prepare import Prepared
 def passes(
     prepared: Prepared, backend: Any, objected: pa.Table = NOBODY_OBJECTED, handed: pa.Table | None = None
 ) -> list[tuple[Prepared, Exact]]:
-    """Run the passes of a release without noise; the second one over `handed`, else over some of its own keys."""
+    """Run the passes of a release without noise; the second over `handed`, or over some of its own keys."""
     choice = prepared.choice
     if choice is None:
         return [(prepared, backend.run(prepared.sql, objected))]
@@ -30,10 +30,10 @@ def passes(
 
 
 def handed_by(prepared: Prepared, backend: Any) -> pa.Table | None:
-    """Take some of the keys of a world, to be handed to every world; None where keys are public."""
+    """Choose some keys of one world to be used in every world; None if keys are public."""
     return None if prepared.choice is None else every_other(backend.run(prepared.choice.sql).keys)
 
 
 def every_other(keys: pa.Table) -> pa.Table:
-    """Take every other key of a list in public order."""
+    """Every other key, in public order."""
     return keys.take(pa.array(range(0, keys.num_rows, 2), pa.int64()))

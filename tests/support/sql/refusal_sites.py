@@ -1,4 +1,4 @@
-"""Where the dialect refuses: every call in its source that makes a refusal, and which of them a piece of work reaches."""
+"""Where the dialect refuses: every call in its source that builds a refusal, and which of them a test reaches."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAKER = "parser/context.py"  # its function `refusal` is the one that others go
 
 @dataclass(frozen=True)
 class Site:
-    """One call that makes a refusal."""
+    """One call that builds a refusal."""
 
     file: str  # below dialect/
     first: int  # lines
@@ -28,18 +28,18 @@ class Site:
     text: str  # the call as it is written
 
     def __str__(self) -> str:
-        """Name the place."""
+        """Describe the location."""
         return f"dialect/{self.file}:{self.first}: {self.text[:150]}"
 
 
 def below_dialect(path: str | Path) -> str:
-    """Return the path of a file from the dialect's folder on; of any other file its whole path."""
+    """Return the path of a file relative to the dialect's folder; of any other file its whole path."""
     return str(Path(path).relative_to(_FOLDER)) if Path(path).is_relative_to(_FOLDER) else str(path)
 
 
 @cache
 def sites() -> tuple[Site, ...]:
-    """Find every call of refusal() and Refusal() in the dialect, but for the one that others go through."""
+    """Find every call of refusal() and Refusal() in the dialect, except the one that all go through."""
     found = []
     for path in sorted(_FOLDER.rglob("*.py")):
         text = path.read_text(encoding="utf-8")
@@ -54,7 +54,7 @@ def sites() -> tuple[Site, ...]:
 
 @contextmanager
 def reached() -> Iterator[set[tuple[str, int]]]:
-    """Note the file and line of every refusal that is made meanwhile."""
+    """Record file and line of every refusal built within the context."""
     noted: set[tuple[str, int]] = set()
     made = Refusal.__init__
 
@@ -74,5 +74,5 @@ def reached() -> Iterator[set[tuple[str, int]]]:
 
 
 def missed(noted: set[tuple[str, int]]) -> list[Site]:
-    """Give the sites that were not reached."""
+    """Sites that were not reached."""
     return [s for s in sites() if not any(file == s.file and s.first <= line <= s.last for file, line in noted)]

@@ -1,4 +1,4 @@
-"""A refusal as the analyst sees it: code, the text with a caret under it, why, Try."""
+"""A refusal as the analyst sees it: code, text with a caret, reason, suggestion."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dialect.parser.placeholders import filled
 
 
 def refusal_of(sql: str, catalog: Catalog) -> Refusal | None:
-    """Send a text as every door does, statement first; None where it is accepted."""
+    """Process a text as every interface does, statements first; None if it is accepted."""
     try:
         if dialect.statement(sql) is None:
             dialect.read(sql, catalog)
@@ -21,7 +21,7 @@ def refusal_of(sql: str, catalog: Catalog) -> Refusal | None:
 
 
 def shown(sql: str, catalog: Catalog) -> str:
-    """Write a refusal; raises AssertionError for what is accepted."""
+    """Format a refusal; raises AssertionError for accepted text."""
     refusal = refusal_of(sql, catalog)
     assert refusal is not None, f"this is accepted now, and has no place among refusals: {sql}"
     lines = [str(refusal.code)]
@@ -32,12 +32,12 @@ def shown(sql: str, catalog: Catalog) -> str:
 
 
 def sql_of(hint: str) -> str:
-    """Give the SQL of a Try without the comment behind it, which states what its answer means otherwise."""
+    """SQL of a suggestion, without the trailing comment about a different meaning."""
     return hint.partition(" -- ")[0]
 
 
 def followed(sql: str, refusal: Refusal) -> str | None:
-    """Write what an analyst sends who follows a Try; None where it is prose, or its names stand for others."""
+    """Text that an analyst sends who follows a suggestion; None if it is prose, or has placeholder names."""
     hint = sql_of(refusal.hint)
     if _WHOLE.match(hint):
         return filled(hint)

@@ -1,4 +1,4 @@
-"""The engine's own noise, drawn on its own, and what it says it costs."""
+"""Samples of the engine's own noise, and its claimed privacy cost."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from engine.mechanism.gaussian import NoisyVector, add_noise
 
 
 def measured_pico_rho(sensitivity: int, scale: float) -> int:
-    """Ask the mechanism that is built for a scale, in grains, what it costs: pico-rho rounded up.
+    """Privacy cost that the built mechanism claims for a scale, in grains: pico-rho rounded up.
 
-    Raises ValueError as `add_noise` does, OverflowError where the cost is infinite.
+    Raises ValueError as `add_noise` does, OverflowError if the cost is infinite.
     """
     return math.ceil(Fraction(noise._measured_rho(noise._mechanism(scale), sensitivity)) * PICO)
 
 
 def gaussian_samples(count: int, scale: float) -> NoisyVector:
-    """Draw discrete Gaussians of `scale` grains: noise on nothing, at the price that it has."""
+    """Draw discrete Gaussian noise of `scale` grains, at its price."""
     return add_noise(np.zeros(count, dtype=np.int64), 1, scale, measured_pico_rho(1, scale))

@@ -1,4 +1,4 @@
-"""SQL tests that are SQL: a file of questions, each under its title."""
+"""SQL test files: queries, each under its title."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NOTE = re.compile(r"^# (title|instead|because|zone|world|within): (.*)$")
 
 @dataclass(frozen=True)
 class SqlCase:
-    """One question of a file."""
+    """One query of a file."""
 
     file: str
     title: str
@@ -25,7 +25,7 @@ class SqlCase:
 
 
 def sql_cases(file: str) -> list[SqlCase]:
-    """Read the questions of tests/sql/<file>.sql; more lines of a note follow it with `#   `."""
+    """Read the queries of tests/sql/<file>.sql; a note continues in lines that begin with `#   `."""
     notes: dict[str, str] = {}
     lines: list[str] = []
     cases: list[SqlCase] = []

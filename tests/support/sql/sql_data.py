@@ -1,11 +1,12 @@
-"""Small generated databases and their catalogs, for generated questions.
+"""Small generated databases with their catalogs, for generated queries.
 
-`act` holds what persons did, `who` the persons, `item` what belongs to an act: its persons lie there. `pub` and `num` are
-public. Every column has a palette of values; a hash puts them into rows, so that a few choices make a whole database.
+`act` has persons' actions, `who` the persons, `item` the parts of an action, whose person is found through it. `pub`
+and `num` are public. Every column has a palette of values; a hash assigns them to rows, so that few choices determine a
+whole database.
 
-Three things are kept out of the data, because answers differ there on purpose (tests/sql/exact_on_purpose.sql): values
-outside a declared domain, doubles too large for a grain, and the least BIGINT, which no sum holds. NaN and infinities
-occur in `wild` databases only.
+Three things are excluded, because answers differ on purpose (tests/sql/exact_on_purpose.sql): values outside a declared
+domain, doubles too large for a grain, and the least BIGINT, whose sum overflows. NaN and infinities occur in `wild`
+databases only.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ WILD = ("NaN", "Infinity", "-Infinity")
 
 @dataclass(frozen=True)
 class Col:
-    """One column as questions see it, and how it is stored and declared."""
+    """One column: how queries see it, and how it is stored and declared."""
 
     name: str
     kind: str
@@ -49,7 +50,7 @@ class Col:
 
 @dataclass(frozen=True)
 class Database:
-    """What is stored, what is declared, and what a question may name."""
+    """Statements, catalog, and the columns available to queries."""
 
     statements: str
     catalog: str
@@ -61,7 +62,7 @@ class Database:
 
 
 def quoted(text: str) -> str:
-    """Write a text constant."""
+    """Quote a text constant."""
     return "'" + text.replace("'", "''") + "'"
 
 
@@ -106,7 +107,7 @@ def _persons(stored: str) -> tuple[str, ...]:
 def _stored(
     table: str, rows: int, salt: int, keys: list[tuple[str, str, tuple[str, ...] | None]], columns: tuple[Col, ...]
 ) -> str:
-    """Write the rows of a private table; a key without a palette counts them."""
+    """SQL of the rows of a private table; a key without a palette counts them."""
     written = [(name, stored, palette) for name, stored, palette in keys]
     written += [(c.name, c.stored, c.palette) for c in columns]
     picked = ", ".join(
@@ -138,7 +139,7 @@ def _some(values: tuple[str, ...], most: int = 4) -> st.SearchStrategy[tuple[str
 
 
 def _nulls(draw: st.DrawFn, palette: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
-    """Put a NULL among the values, or declare that there is none, or neither."""
+    """Add a NULL to the values, or declare the column as not nullable, or neither."""
     choice = draw(st.sampled_from(("null", "null", "never", "not said")))
     return ((*palette, "NULL"), "") if choice == "null" else (palette, ", nullable = false" * (choice == "never"))
 
@@ -210,7 +211,7 @@ def _boolean(draw: st.DrawFn, name: str) -> Col:
 
 @st.composite
 def _pub(draw: st.DrawFn) -> tuple[tuple[Col, ...], str]:
-    """Every text that `act` may hold, some of them twice, and perhaps a NULL."""
+    """SQL of the public table: every text of `act`, some twice, and perhaps a NULL."""
     twice = draw(st.lists(st.sampled_from(TEXTS), max_size=2)) + ["NULL"] * draw(st.integers(0, 1))
     rows = [
         f"({'NULL' if k == 'NULL' else quoted(k)}, {place % 3}, {('NULL', quoted('even'), quoted('odd'))[place % 3]})"

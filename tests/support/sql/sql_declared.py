@@ -1,4 +1,4 @@
-"""The catalog of a generated database: every column as it was drawn, and bounds that would bind if they were not lifted."""
+"""Catalogs of generated databases: every column as drawn, with bounds that would bind if they were not lifted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Declared(Protocol):
-    """A column as it is declared."""
+    """A declared column."""
 
     @property
     def name(self) -> str: ...

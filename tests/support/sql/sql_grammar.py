@@ -1,7 +1,7 @@
-"""Generated questions: SQL of the dialect in random shape over a generated database.
+"""Grammar-based generator: random queries of the dialect over a generated database.
 
-A question is made from sources (rows of persons), a boundary over one or two of them (keys and aggregates), and an outer
-part. It is meant to be accepted: what is refused is counted by the test that asks.
+A query is composed of sources (private rows), one or two releases over them (keys and aggregates), and an outer query.
+Most are accepted; the calling test counts refusals.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ IF, FI = "/*if*/", "/*fi*/"
 
 
 def as_plain(sql: str) -> str:
-    """Write a question for plain DuckDB, where COUNT_IF of nothing is NULL, and 0 is meant."""
+    """Adapt a query to plain DuckDB, where an empty COUNT_IF is NULL instead of 0."""
     return sql.replace(f"COUNT_IF({IF}", "COUNT(CASE WHEN ").replace(f"{FI})", " THEN 1 END)")
 
 
 @dataclass(frozen=True)
 class Released:
-    """A SELECT that crosses the boundary, and what it shows."""
+    """A SELECT with a release, and its output columns."""
 
     sql: str
     keys: tuple[Name, ...]
@@ -40,27 +40,27 @@ class Released:
 
 @st.composite
 def rounds(draw: st.DrawFn, sources: type[Sources] = Sources) -> Round:
-    """Draw a database and what is asked of it."""
+    """Draw a database and its queries."""
     database = draw(databases())
     return database, [draw(questions(database, sources)) for _ in range(QUESTIONS_A_ROUND)]
 
 
 @st.composite
 def questions(draw: st.DrawFn, database: Database, sources: type[Sources] = Sources) -> str:
-    """Draw a question over a database."""
+    """Draw a query over a database."""
     return Grammar(draw, database, sources).question()
 
 
 @dataclass(frozen=True)
 class Grammar:
-    """Draws one question."""
+    """Generator of one query."""
 
     draw: st.DrawFn
     database: Database
     sources: type[Sources] = Sources
 
     def question(self) -> str:
-        """Draw a release, alone or with an outer part."""
+        """Draw a release, alone or with an outer query."""
         form = self.draw(st.integers(0, 9))
         if form <= 5:
             return self._alone(self._released())
@@ -171,7 +171,7 @@ class Grammar:
         return released.sql + self._order([key.sql for key in released.keys])
 
     def _order(self, keys: list[str]) -> str:
-        """Order by all keys, which no two rows share, and cut a slice."""
+        """Order by all keys, which are unique, and take a slice."""
         if not keys:
             return ""
         terms = [
@@ -181,7 +181,7 @@ class Grammar:
         return f" ORDER BY {', '.join(terms)}{limit}"
 
     def _computed(self, released: Released) -> list[str]:
-        """Draw outer numbers and words over a release called q."""
+        """Draw outer expressions over a release named q."""
         count = f"q.{self.draw(st.sampled_from(released.counts))}"
         forms = [f"{count} * 2 + 1", f"{count} / 4", f"CASE WHEN {count} > 3 THEN 'many' ELSE 'few' END", f"-{count}",
                  f"{count} % 3", f"{count} // 2", f"q.{released.counts[0]} - {count}", f"1 / nullif({count}, 0)"]  # fmt: skip
@@ -222,7 +222,7 @@ class Grammar:
         return f"WITH q AS ({released.sql}) SELECT {', '.join(shown)} FROM {table} AS p LEFT JOIN q ON {same}"
 
     def _two(self, one: Released, other: Released) -> str:
-        """Put two releases side by side."""
+        """Join two releases."""
         pairs = [(a, b) for a in one.keys for b in other.keys if a.kind == b.kind]
         shown = [*self._computed(one), f"r.{other.counts[0]} AS m"]
         if not pairs:

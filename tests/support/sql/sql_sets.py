@@ -1,4 +1,4 @@
-"""Generated set operations of people's rows: the person in the select lists, or carried behind UNION ALL."""
+"""Generated set operations of private rows, with the person selected or carried below UNION ALL."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ OPERATIONS = ("UNION ALL", "UNION ALL", "UNION", "INTERSECT", "EXCEPT", "INTERSE
 
 
 class SetSources(Sources):
-    """Draws rows of two or three queries."""
+    """Generator of set operations of two or three queries."""
 
     def source(self) -> Source:
-        """Draw a set operation, alone or joined with the row of its person."""
+        """Draw a set operation, alone or joined with the person's row."""
         kinds = self.draw(st.lists(st.sampled_from((INT, INT, TEXT, DATE, BOOL)), min_size=1, max_size=3))
         names = tuple(Name(f"q.e{i}", kind, listed=kind == BOOL) for i, kind in enumerate(kinds))
         sql = self._query(kinds, True)
@@ -32,7 +32,7 @@ class SetSources(Sources):
         )
 
     def _query(self, kinds: list[str], with_person: bool) -> str:
-        """Draw one query; its values come from a few, so that both sides have some in common."""
+        """Draw one operand; its values come from a few, so that operands overlap."""
         below = self._flat()
         terms = self._terms(*below.names)
         shown = [f"{below.person} AS pid"] if with_person else []

@@ -1,6 +1,6 @@
-"""SQL tests whose outcome is text to be reviewed: each question under its title, its outcome in comments below.
+"""SQL snapshot tests: each query under its title, its reviewed output in comments below.
 
-`pytest --update` writes the outcomes anew; a reviewer then reads the difference.
+`pytest --update` rewrites the outputs; a reviewer then reads the difference.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _TITLE = "# title: "
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One question with the outcome that was reviewed."""
+    """One query with its reviewed output."""
 
     title: str
     sql: str
@@ -36,7 +36,7 @@ def snapshots(file: str) -> list[Snapshot]:
 
 
 def update(file: str, outcome_of: Callable[[str], str]) -> None:
-    """Write every outcome anew."""
+    """Rewrite every output."""
     path = ROOT / "tests" / "sql" / f"{file}.sql"
     head = path.read_text(encoding="utf-8").split(_TITLE)[0]
     blocks = []

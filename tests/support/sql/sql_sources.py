@@ -1,4 +1,4 @@
-"""Generated FROM clauses over private tables: scans, joins, subqueries, and groups of one person's rows."""
+"""Generated FROM clauses over private tables: scans, joins, subqueries, groups per person."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.sql.sql_terms import Name, Terms
 
 @dataclass(frozen=True)
 class Source:
-    """Rows of persons and the columns in sight."""
+    """Private rows and the columns in scope."""
 
     sql: str
     names: tuple[Name, ...]
@@ -22,13 +22,13 @@ class Source:
 
 @dataclass(frozen=True)
 class Sources:
-    """Draws one source."""
+    """Generator of one source."""
 
     draw: st.DrawFn
     database: Database
 
     def source(self) -> Source:
-        """Draw rows of persons."""
+        """Draw private rows."""
         makers = (self._scan, self._scan, self._with_pub, self._with_list, self._with_num, self._persons, self._persons,
                   self._self_join, self._item, self._per_person, self._per_person, self._projected, self._distinct,
                   self._starred)  # fmt: skip
@@ -99,7 +99,7 @@ class Sources:
         return Source(f"act AS a {how} num AS u ON {on}", names + public, "a.pid")
 
     def _persons(self) -> Source:
-        """Join act and who in any order."""
+        """Join act and who in either order."""
         act, who = self._names("act", "a"), self._names("who", "w")
         left, right = self.draw(st.permutations([("act AS a", "a"), ("who AS w", "w")]))
         how = self.draw(st.sampled_from(("JOIN", "LEFT JOIN")))
@@ -138,7 +138,7 @@ class Sources:
         return self._placed(f"SELECT DISTINCT {', '.join(shown)} FROM {below.sql}", shown_names)
 
     def _per_person(self) -> Source:
-        """Group by the person, and perhaps by something else; then join the person's row, or not."""
+        """Group by person, and perhaps by another column; optionally join the person's row."""
         below = self._flat()
         terms = self._terms(*below.names)
         key = self.draw(st.sampled_from([None, None, *(n for n in below.names if n.kind in (INT, TEXT, DATE, BOOL))]))
@@ -164,7 +164,7 @@ class Sources:
         )
 
     def _inside(self, terms: Terms) -> tuple[str, str]:
-        """Draw an aggregate of one person's rows and the kind of its value."""
+        """Draw a per-person aggregate and the type of its value."""
         kind = terms.pick((INT, INT, TEXT, DATE))
         forms: list[tuple[str, str]] = [
             ("COUNT(*)", INT), (f"COUNT(<{kind}>)", INT), (f"COUNT(DISTINCT <{kind}>)", INT),
@@ -181,14 +181,14 @@ class Sources:
         return terms.filled(template, 1) + test, made
 
     def _flat(self) -> Source:
-        """Draw rows without a subquery, whose person can be named; the order of acts breaks ties."""
+        """Draw rows without a subquery, whose person column is known; the action id breaks ties."""
         form = self.draw(st.integers(0, 4))
         if form > 2:
             return Source("act", (*self._names("act", "act"), Name("act.aid", INT)), "act.pid")
         return (self._with_pub, self._with_num, self._persons)[form]()
 
     def _placed(self, sql: str, names: tuple[Name, ...]) -> Source:
-        """Put a subquery into FROM, or in front as a CTE."""
+        """Place a subquery in FROM, or in front as a CTE."""
         if self.draw(st.booleans()):
             return Source(f"({sql}) AS q", names, "q.pid")
         return Source("q", names, "q.pid", f"WITH q AS ({sql}) ")

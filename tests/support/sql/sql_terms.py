@@ -1,4 +1,4 @@
-"""Generated row expressions of the dialect: typed templates, so that most of what is drawn is accepted."""
+"""Generated row expressions: typed templates, so that most of them are accepted."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ ORDERED = ("least(<{0}>, <{0}>)", "greatest(<{0}>, <={0}>)")
 
 @dataclass(frozen=True)
 class Name:
-    """A column that a question may name here."""
+    """A column available to queries."""
 
     sql: str
     kind: str
@@ -78,7 +78,7 @@ class Name:
 
 @dataclass(frozen=True)
 class Terms:
-    """Draws expressions over the columns in sight."""
+    """Generator of expressions over the columns in scope."""
 
     draw: st.DrawFn
     names: Sequence[Name]
@@ -93,7 +93,7 @@ class Terms:
         return self.draw(st.integers(0, most))
 
     def term(self, kind: str, depth: int = 2) -> str:
-        """Draw an expression of a kind."""
+        """Draw an expression of a type."""
         columns = [name.sql for name in self.names if name.kind == kind]
         form = self.number(9) if depth else 0
         if form <= 5 and columns:
@@ -112,7 +112,7 @@ class Terms:
         return self.filled(self.pick(TEMPLATES[BOOL]), depth)
 
     def filled(self, template: str, depth: int) -> str:
-        """Put something into every hole of a template."""
+        """Fill every placeholder of a template."""
 
         def hole(found: re.Match[str]) -> str:
             constant, what = found[1], found[2]

@@ -1,6 +1,6 @@
-"""Questions with window functions over the small operator, for the exactness oracle, as Hypothesis strategies.
+"""Hypothesis strategies of window-function queries over the small operator, for the exactness oracle.
 
-Where a value rests on the place of a row the order is total, so that plain DuckDB's own answer is one.
+Where a value depends on row order, the order is total, so that plain DuckDB's answer is unique.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ BY_DISTANCE = (
 
 @dataclass(frozen=True)
 class Call:
-    """A function, and what is counted of its values."""
+    """A function, and how its values are aggregated."""
 
     text: str
     kind: str  # int, text or double
@@ -74,7 +74,7 @@ OF_FRAME = (
 
 @st.composite
 def calls(draw: st.DrawFn) -> tuple[str, str]:
-    """Draw a call with its window, and the kind of its values."""
+    """Draw a call with its OVER clause, and the type of its values."""
     by = draw(st.sampled_from(PARTITIONS))
     total = f"(PARTITION BY {by} ORDER BY {draw(st.sampled_from(TOTAL))} {{}})"
     peers = f"(PARTITION BY {by} ORDER BY {draw(st.sampled_from(PARTIAL))} {{}})"
@@ -95,7 +95,7 @@ def calls(draw: st.DrawFn) -> tuple[str, str]:
 
 @st.composite
 def windowed_questions(draw: st.DrawFn) -> str:
-    """Draw a question over rows with two windows, one of them perhaps behind QUALIFY."""
+    """Draw a query over rows with two window functions, one perhaps below QUALIFY."""
     (one, kind), (other, _) = draw(calls()), draw(calls())
     chosen = draw(st.sampled_from(("", "", f" QUALIFY {other} IS NOT NULL", " QUALIFY w IS NOT NULL")))
     rows = f"SELECT *, {one} AS w, {other} AS v FROM visit{chosen}"

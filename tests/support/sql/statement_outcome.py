@@ -1,4 +1,4 @@
-"""What becomes of any text that is sent: a question, a statement, or a refusal that says where and not too much."""
+"""Outcome of arbitrary text: a query, a statement, or a refusal with a location and limited text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from engine.problems import problem
 
 
 def outcome(sql: str, catalog: Catalog) -> str:
-    """Read a text; raises AssertionError for a refusal without a place, with too much text, or made by a defect."""
+    """Process a text; raises AssertionError for a refusal without location, with too much text, or by a defect."""
     try:
         beside = dialect.statement(sql)
         question = dialect.read(sql, catalog) if beside is None else None

@@ -1,6 +1,6 @@
-"""One text, two parsers: sqlglot's reading of generated SQL, written out again, is to DuckDB the same tree (attack 98).
+"""Parser agreement: generated SQL, parsed and rewritten by sqlglot, is the same tree to DuckDB (attack 98).
 
-Spellings that mean the same are levelled, and nothing else: names of types, INTERVAL, IS NOT NULL, ORDER BY's defaults.
+Only equivalent spellings are normalized: type names, INTERVAL, IS NOT NULL, ORDER BY's defaults.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _DEFAULTS = {("null_order", "ORDER_DEFAULT"): "NULLS LAST", ("type", "ORDER_DEFA
 
 
 def difference(sql: str) -> str | None:
-    """Say where the two parsers read a text differently; None where they agree."""
+    """Describe where the two parsers differ; None if they agree."""
     again = sqlglot.parse_one(sql, read="duckdb").sql("duckdb", copy=False, comments=False)
     return _first(_tree(sql), _tree(again), "")
 
@@ -58,7 +58,7 @@ def _levelled(node: Any) -> Any:
 
 
 def _first(one: Any, other: Any, path: str) -> str | None:
-    """Find the first place where two trees differ."""
+    """Find the first difference of two trees."""
     if isinstance(one, dict) and isinstance(other, dict):
         keys = sorted(one.keys() | other.keys(), key=lambda k: (k not in _WHAT, k))
         pairs = [(one.get(k), other.get(k), f"{path}.{k}") for k in keys]

@@ -1,4 +1,4 @@
-"""Calibrations that are made up, for tests of what is chosen from them."""
+"""Made-up calibrations, for tests of tuned clip bounds."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ LONG_AGO, FAR_AWAY = date(2000, 1, 1), date(2999, 1, 1)
 
 
 def histogram(measured: Measured, counts: Iterable[int], expires_on: date = FAR_AWAY) -> Histogram:
-    """Make a histogram whose lowest bins hold so many people, with noise of scale 1."""
+    """Create a histogram whose lowest bins have these counts of persons, with noise of scale 1."""
     held = tuple(counts)
     return Histogram(measured, held + (0,) * (len(measured.bins) - len(held)), 1.0, "forever", LONG_AGO, expires_on)
 
 
 def made_up(catalog: Catalog, rows: Iterable[int], groups: Iterable[int] = (500, 200)) -> Calibration:
-    """Say of every private table how many people have which squared norm of rows, and are in how many groups."""
+    """Contribution distributions of every private table: squared row norms and group counts of persons."""
     rows, groups = tuple(rows), tuple(groups)
     known: list[Histogram] = []
     for table in catalog.tables:

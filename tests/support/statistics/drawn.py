@@ -1,4 +1,4 @@
-"""Hypothesis strategies that are made once: making and checking them anew at each draw costs more than drawing."""
+"""Cached Hypothesis strategies: building and validating them at each draw costs more than drawing."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def one_of_these(values: tuple[T, ...]) -> st.SearchStrategy[T]:
 
 @cache
 def some_of(values: tuple[T, ...], least: int = 0, most: int = 2) -> st.SearchStrategy[list[T]]:
-    """Draw some of these values, none of them twice."""
+    """Draw distinct values."""
     return st.lists(st.sampled_from(values), min_size=least, max_size=most, unique=True)
 
 
 @cache
 def maybe(texts: tuple[str, ...], written: str) -> st.SearchStrategy[str]:
-    """Draw nothing, or one of the texts as it is written."""
+    """Draw an empty text, or one of the texts formatted by a template."""
     return st.one_of(st.just(""), st.sampled_from(texts).map(written.format))

@@ -1,6 +1,6 @@
-"""Tiny databases whose statistics are extreme: no rows, one, one value or nothing but NULL in a column, ranges that never meet.
+"""Tiny databases with extreme column statistics: no rows, one value, only NULLs, disjoint ranges.
 
-A plan is made of what DuckDB knows of stored values: how many there are, the least and the greatest, whether any is NULL.
+DuckDB plans by the statistics of stored values: their number, minimum and maximum, and whether any is NULL.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ KEYS = {"subscribers": PERSONS, "visits": ("0", "1", "2", "3", "5")}  # the firs
 
 @dataclass(frozen=True)
 class Few:
-    """One database: of each private table its rows as SQL."""
+    """A database: the rows of each private table as SQL."""
 
     rows: dict[str, tuple[str, ...]]
 
     def make(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Put the rows where everybody's are: tables anew, since statistics outlive what is deleted."""
+        """Store the rows in recreated tables, because statistics outlive deleted rows."""
         for table in PRIVATE:
             connection.execute(f"CREATE OR REPLACE TABLE everybody.{table} AS FROM everybody.{table} LIMIT 0")
             if self.rows[table]:
@@ -62,7 +62,7 @@ def _values(values: tuple[str, ...]) -> st.SearchStrategy[list[str]]:
 
 
 def _filled(keys: list[str] | None, many: int, columns: tuple[list[str], ...]) -> tuple[str, ...]:
-    """Write rows: the values of a column go round, those of another one at another pace."""
+    """SQL of rows in which the values of each column cycle, at different rates."""
     first = [[key] for key in keys] if keys is not None else [[] for _ in range(many)]
     return tuple(
         f"({', '.join([*row, *(values[i // (1 + place % 3) % len(values)] for place, values in enumerate(columns))])})"

@@ -1,8 +1,8 @@
-"""A plan and a bounding under which nothing of anybody is cut: what the exactness oracle writes SQL from.
+"""Plans and bounding without any clipping: what the exactness oracle generates SQL from.
 
-Lifted are: the choice of groups (L0), the clip to a norm (C), the rows kept of a person before a join of two private
-tables (R), and the ends to which a value is clamped. What stays is how numbers are counted: integers in grains of 1,
-doubles in grains of 2^-20 or finer, so that every sum is a sum of integers as it is in the engine.
+Lifted are the group truncation (L0), the clip bound (C), the row truncation before a join of two private tables (R),
+and the clamping of values. Numbers are still counted in grains of 1 for integers, 2^-20 or finer for doubles, so that
+every sum is a sum of integers as in the engine.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ WIDEST_FACTOR = 2.0**20  # of a product, whose grains must fit 64 bits too
 
 
 def lifted_plan(plan: PrivatePlan) -> PrivatePlan:
-    """Lift the cuts below a plan and the ends of its values.
+    """Remove the truncations below a plan and widen the bounds of its values.
 
-    Integers get ends that no BIGINT reaches. Doubles must fit 64 bits once they are counted in grains, so their ends
-    are the widest that do: 2^62 grains, at least 2^32 in the value's unit and 2^42 where its range is wide.
+    Integers get bounds that no BIGINT reaches. Doubles must fit 64 bits when counted in grains, so their bounds are the
+    widest that do: 2^62 grains, at least 2^32 in the value's unit, or 2^42 if its range is wide.
     """
     vectors = tuple(
         replace(vector, lower=-_widest(vector), upper=_widest(vector), part=None, factor=_lifted_factor(vector))
@@ -50,14 +50,14 @@ def lifted_plan(plan: PrivatePlan) -> PrivatePlan:
 
 
 def witnessed(plan: PrivatePlan) -> PrivatePlan:
-    """Count two things more, which tell nothing from a 0: each sum's values, and each group's rows."""
+    """Add two vectors that distinguish empty from 0: the count of values of each sum, and of rows of each group."""
     values = (replace(vector, kind=VectorKind.VALID) for vector in plan.vectors if vector.kind in SUMS)
     rows = Vector(VectorKind.ROWS, None, None, 0.0, 0.0, 0.0, True, 0, "rows")
     return replace(plan, vectors=(*plan.vectors, *values, rows))
 
 
 def lifted_bounding(plan: PrivatePlan) -> Bounding:
-    """Bound nothing: every vector is within its norm, no group is left out."""
+    """Bounding that changes nothing: every vector is within its clip bound, no group is truncated."""
     bounds = tuple(
         VectorBound(Rule.WITHIN, math.inf, value_bits(vector), 2**62, 0, 1, "lifted by the exactness oracle")
         for vector in plan.vectors
@@ -66,7 +66,7 @@ def lifted_bounding(plan: PrivatePlan) -> Bounding:
 
 
 def value_bits(vector: Vector) -> int:
-    """Choose grains from the declared ends: 1 for integers, between 2^-20 and 2^-30 for doubles."""
+    """Grain exponent from the declared bounds: grain 1 for integers, 2^-20 to 2^-30 for doubles."""
     if not vector.summed or vector.whole:
         return 0
     if vector.factor is not None:
@@ -92,7 +92,7 @@ def _widest(vector: Vector) -> float:
 
 
 def uncut(relation: PerPerson) -> PerPerson:
-    """Keep all rows of every person, wherever a relation below keeps the first R."""
+    """Keep all rows of every person in place of the first R."""
     return replace(relation, operator=_uncut_operator(relation.operator))
 
 

@@ -1,4 +1,4 @@
-"""The real data, which are not in the project: tests that need them skip with one reason where they are absent."""
+"""The real mibici data, which are not in the project: tests that need them skip if they are absent."""
 
 from __future__ import annotations
 

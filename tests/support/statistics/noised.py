@@ -1,4 +1,4 @@
-"""Whole questions, answered again and again with noise of their own, over exact numbers that are read once."""
+"""Whole queries answered repeatedly with fresh noise, over exact numbers that are read once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Noise = npt.NDArray[np.int64]
 
 
 class ReadOnce:
-    """A backend that reads each exact vector once, or is told what it would have read."""
+    """A backend that caches each exact vector, or is given it."""
 
     def __init__(self, backend: DuckDBBackend, told: Exact | None = None) -> None:
         self._backend, self._told = backend, told
@@ -49,7 +49,7 @@ class ReadOnce:
 
 @contextmanager
 def engine_over(catalog: Catalog, folder: Path) -> Iterator[Engine]:
-    """Open an engine over a catalog's data; every answer gets a ledger of its own."""
+    """Open an engine over a catalog's data; every answer gets its own ledger."""
     made = snapshot(catalog, folder / "cache", lambda *_: None)
     backend = DuckDBBackend.open(made.files, made.addresses, folder / "scratch")
     with Ledger.open(":memory:") as ledger:
@@ -58,21 +58,21 @@ def engine_over(catalog: Catalog, folder: Path) -> Iterator[Engine]:
 
 
 def told(engine: Engine, keys: int, number: int, vectors: int) -> Engine:
-    """Let an engine find the same number under each of many private keys."""
+    """Make an engine find the same number in each of many private keys."""
     names = pa.table({"k0": [f"key {i:05d}" for i in range(keys)]})
     exact = Exact(names, tuple(np.full(keys, number, dtype=np.int64) for _ in range(vectors)))
     return replace(engine, backend=ReadOnce(engine.backend, exact))  # type: ignore[arg-type]
 
 
 def answers(engine: Engine, sql: str, rho: str, times: int) -> Iterator[Answered]:
-    """Answer a question from the beginning, each time with a ledger in which nothing was ever charged."""
+    """Answer a query from scratch repeatedly, each time with an empty ledger."""
     for _ in range(times):
         with blank_ledger() as ledger:
             yield replace(engine, ledger=ledger).answer(sql, Asked("law", Fraction(rho)))
 
 
 def noises(engine: Engine, sql: str, rho: str, times: int) -> tuple[list[Noise], list[float]]:
-    """Give the noise of each vector, one row an answer, and the scales that were priced."""
+    """Noise of each vector, one row per answer, and the priced scales."""
     rows: list[tuple[Noise, ...]] = []
     scales: list[float] = []
     for answered in answers(engine, sql, rho, times):

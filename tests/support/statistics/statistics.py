@@ -1,7 +1,7 @@
-"""Exact laws and exact tests: what a statistical test compares with, and when it calls a deviation too rare.
+"""Exact distributions and exact tests for statistical assertions.
 
-Every test here takes its threshold as `alpha`, the chance of a false alarm; 1e-7 unless said, and what is
-planted is missed more seldom than that.
+Every test takes its threshold as `alpha`, the probability of a false alarm, 1e-7 by default; a planted bug is missed
+with an even smaller probability.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ BINS = 40
 
 
 def binomial_within(successes: int, trials: int, p: float, alpha: float = ALPHA) -> bool:
-    """Tell whether so many successes are not too rare, on either side, when each has probability p."""
+    """Two-sided test: is this number of successes plausible when each has probability p?"""
     return bool(stats.binomtest(successes, trials, p).pvalue >= alpha)
 
 
 def binomial_at_least(successes: int, trials: int, p: float, alpha: float = ALPHA) -> bool:
-    """Tell whether so few successes are not too rare when each has at least probability p."""
+    """One-sided test: is this number of successes plausible when each has probability at least p?"""
     return bool(stats.binomtest(successes, trials, p, alternative="less").pvalue >= alpha)
 
 
 def binomial_at_most(successes: int, trials: int, p: float, alpha: float = ALPHA) -> bool:
-    """Tell whether so many successes are not too rare when each has at most probability p."""
+    """One-sided test: is this number of successes plausible when each has probability at most p?"""
     return bool(stats.binomtest(successes, trials, p, alternative="greater").pvalue >= alpha)
 
 
 def partly_at_least(successes: int, trials: int, p: float, classes: int, alpha: float = ALPHA) -> bool:
-    """Tell whether so few successes are not too rare when each has at least probability p, and not all are independent.
+    """One-sided test as `binomial_at_least`, for partly dependent trials.
 
-    The trials lie in some classes; those of one class are independent, whatever holds between classes.
-    By Hölder, as in Janson 2004, "Large deviations for sums of partly dependent random variables", theorem 2.1, the tail
+    The trials fall into classes; trials of one class are independent, those of different classes need not be. By
+    Hölder, as in Janson 2004, "Large deviations for sums of partly dependent random variables", theorem 2.1, the tail
     is Chernoff's of trials / classes: exp(-trials / classes * KL(share, p)).
     """
     share = successes / trials
@@ -47,7 +47,7 @@ def partly_at_least(successes: int, trials: int, p: float, classes: int, alpha: 
 
 
 def discrete_gaussian_fits(noise: npt.NDArray[np.int64], sigma: float, alpha: float = ALPHA) -> bool:
-    """Tell by a chi-square test whether integers may be discrete Gaussian of this scale."""
+    """Chi-square test that integers are discrete Gaussian of this scale."""
     inner = stats.norm.ppf(np.arange(1, BINS) / BINS) * sigma
     edges = np.unique(np.round(inner))  # the last integer of each bin but the last
     expected = noise.size * np.diff(np.concatenate([[0.0], _cumulative(edges, sigma), [1.0]]))
@@ -57,7 +57,7 @@ def discrete_gaussian_fits(noise: npt.NDArray[np.int64], sigma: float, alpha: fl
 
 
 def _cumulative(integers: npt.NDArray[np.float64], sigma: float) -> npt.NDArray[np.float64]:
-    """Give P[Z <= k]: summed up to sigma 100, above by the midpoint rule, right within 1/sigma^2 in the tails."""
+    """P[Z <= k]: summed up to sigma 100, above by the midpoint rule, right within 1/sigma^2 in the tails."""
     if sigma > 100:
         return np.asarray(stats.norm.cdf((integers + 0.5) / sigma))
     support = np.arange(-np.ceil(40 * sigma), np.ceil(40 * sigma) + 1)
@@ -68,7 +68,7 @@ def _cumulative(integers: npt.NDArray[np.float64], sigma: float) -> npt.NDArray[
 def _merged(
     observed: npt.NDArray[np.float64], expected: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Join neighbouring bins until each expects enough outcomes."""
+    """Merge neighbouring bins until each has enough expected outcomes."""
     starts, held = [0], 0.0
     for place, bin_expects in enumerate(expected):
         if held >= ENOUGH_EXPECTED and expected[place:].sum() >= ENOUGH_EXPECTED:
@@ -79,25 +79,25 @@ def _merged(
 
 
 def gaussian_tail(sigma: float, least: int) -> Decimal:
-    """Give P[Z >= least], least >= 0, of the discrete Gaussian in decimals, too small by less than 10^-40 of it."""
+    """P[Z >= least], least >= 0, of the discrete Gaussian in decimals, too small by less than 10^-40 of it."""
     with localcontext() as context:
         context.prec = DIGITS
         return _weight_from(sigma, least) / (2 * _weight_from(sigma, 1) + 1)
 
 
 def gaussian_within(sigma: float, most: int) -> Decimal:
-    """Give P[|Z| <= most] of the discrete Gaussian in decimals."""
+    """P[|Z| <= most] of the discrete Gaussian in decimals."""
     return 1 - 2 * gaussian_tail(sigma, most + 1)
 
 
 def laplace_tail(scale: float, least: int) -> Decimal:
-    """Give P[Z >= least], least >= 0, of the discrete Laplace in decimals."""
+    """P[Z >= least], least >= 0, of the discrete Laplace in decimals."""
     step = (-1 / Decimal(scale)).exp()
     return step**least / (1 + step)
 
 
 def normal_erfc(x: float) -> Decimal:
-    """Give the complementary error function for 0 <= x <= 27 in decimals, right to 40 digits, by the series of erf."""
+    """Complementary error function for 0 <= x <= 27 in decimals, to 40 digits, by the series of erf."""
     with localcontext() as context:
         context.prec = 400  # erfc(27) is below 10^-318: so many digits cancel
         square = Decimal(x) ** 2
@@ -126,7 +126,7 @@ def _pi() -> Decimal:
 
 
 def any_of(one: Decimal, independent: int) -> Decimal:
-    """Give the probability that at least one of several independent events happens."""
+    """Probability that at least one of several independent events happens."""
     return 1 - (1 - one) ** independent
 
 
