@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-LONGEST = 300.0  # seconds: many times what anything here takes on a machine that others use too
+LONGEST = 300.0  # seconds; far above the duration of anything on a busy machine
 
 
 def until(there: Callable[[], object], every: float = 0.005) -> None:

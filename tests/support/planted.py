@@ -21,7 +21,7 @@ import pytest
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 Used = Callable[[], None]
-PLANTS = re.compile(r"planted|_bugs?_|(is|are)_(found|caught|seen)")  # of a test's file and name
+PLANTS = re.compile(r"planted|_bugs?_|(is|are)_(found|caught|seen)")  # matched with a test's file and name
 MADE_OF_ITSELF = {"__new__", "__init__", "__getattribute__", "__setattr__", "__reduce__", "__reduce_ex__", "__class__"}
 
 
@@ -29,7 +29,7 @@ class Planting(pytest.MonkeyPatch):
     """Patches of one test, and which of them have not been used."""
 
     unused: ClassVar[dict[Hashable, str]]
-    _one: ClassVar[list[Used]]  # that several patches are together
+    _one: ClassVar[list[Used]]  # groups of patches that count as one
 
     @classmethod
     def of_one_test(cls) -> Planting:
@@ -64,7 +64,7 @@ class Planting(pytest.MonkeyPatch):
             (target, before[0]) if before else (resolve_name(target.rpartition(".")[0]), target.rpartition(".")[2])
         )
         used = self.needed(f"{getattr(owner, '__name__', type(owner).__name__)}.{name} was planted and never used")
-        # a method may change what it is a method of: it is not asked a second time
+        # a method may have side effects: it is not called twice
         planted: Any = observed(value, used, None if isinstance(owner, type) else getattr(owner, name, None))
         super().setattr(owner, name, planted, **named)
 
@@ -206,7 +206,7 @@ def written(kind: type, change: Callable[[str], str]) -> Plant:
     """Plant a bug in the SQL of one operator."""
     write_rows = import_module(
         "dialect.codegen.relations.relation"
-    )  # by its name: the face hides some modules behind a function
+    )  # by name: the front shadows some modules with functions
     original = dict(write_rows._WRITERS)[kind]
     others = tuple((each, write) for each, write in write_rows._WRITERS if each is not kind)
 

@@ -93,7 +93,7 @@ class Left:
 
     status: int
     code: str | None
-    bucket: float | None  # seconds; None where nothing was read
+    bucket: float | None  # seconds; None if nothing was read
     doublings: float | None
 
 

@@ -37,7 +37,7 @@ from tests.support.greybox.greybox_questions import databases
 from tests.support.sql.passes import handed_by, passes
 
 RHO = Fraction(1, 200)
-QUESTIONS = 4  # of a drawn database
+QUESTIONS = 4  # queries per generated database
 _OF_A_WORLD = re.compile(rf"\b({'|'.join(WORLDS)})\.")
 
 
@@ -69,7 +69,7 @@ class Ran:
 class InMemory(DuckDBBackend):
     """The engine's DuckDB backend over an unlocked connection, in which the worlds are created."""
 
-    _public: ClassVar[dict[str, int]] = {}  # counts of public rows, which are the same in every database
+    _public: ClassVar[dict[str, int]] = {}  # cached counts of public tables, the same in every database
 
     def __init__(self, target: Target, connection: duckdb.DuckDBPyConnection, private: Sequence[str] = PRIVATE) -> None:
         self.target, self._connection = target, connection

@@ -22,7 +22,7 @@ from tests.support.greybox.greybox_data import PRIVATE, VICTIM, Database, has_ro
 
 PERSONS = (VICTIM, 1, 2)
 OUT = tuple(some for many in range(len(PERSONS) + 1) for some in combinations(PERSONS, many))
-_TABLES = {(): "everybody", (VICTIM,): "without"}  # worlds that are tables: the views are named by who is out
+_TABLES = {(): "everybody", (VICTIM,): "without"}  # worlds that are tables; views are named by the removed persons
 _VIEWS = {some: f"without_{'_'.join(map(str, some))}" for some in OUT if some not in _TABLES}
 WORLDS_OF = {**_TABLES, **_VIEWS}
 _OF_EVERYBODY = re.compile(rf"\beverybody\.({'|'.join(PRIVATE)})\b")
@@ -32,7 +32,7 @@ class Pairs(NamedTuple):
     """Number of pairs checked for one query."""
 
     held: int
-    moved: int  # pairs in which the one person moved some vector
+    moved: int  # pairs in which some vector changed
 
 
 class Cube(GreyBox):

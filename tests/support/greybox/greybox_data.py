@@ -26,7 +26,7 @@ class Declared:
     max_groups: int = 3  # L0
     max_rows: int = 5  # R
     sum_norm: float = 9000.0
-    consent: bool = True  # whether the catalog asks for it at all
+    consent: bool = True  # does the catalog require consent?
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ CHOSEN = (
 )  # fmt: skip
 
 EVENTS = tuple(source for source in SOURCES if source.rows.startswith("events"))
-MARKS = tuple(source for source in SOURCES if "marks" in source.rows)  # whose person another table holds
+MARKS = tuple(source for source in SOURCES if "marks" in source.rows)  # whose person is in another table
 OTHERS = tuple(source for source in SOURCES if source not in (*EVENTS, *MARKS))
 
 

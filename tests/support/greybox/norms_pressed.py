@@ -14,15 +14,15 @@ from dialect.catalog.model import Bounds, Catalog, Norms
 from engine.pricing.prepare import prepare
 from tests.support.greybox.greybox import RHO, InMemory, groups
 
-LARGEST = 2**31 - 1  # what one person's number in one group is capped at
-ONE_ROW = 2**27  # at most so much of it comes from one row
+LARGEST = 2**31 - 1  # maximum of one person's number in one group
+ONE_ROW = 2**27  # maximum contribution of one row
 ROWS_OF_A_NUMBER = 16
 QUESTION = "SELECT cell_id, SUM(steps) FROM events GROUP BY cell_id"
 
 
 def pressing_vectors(norm: int, many: int) -> list[list[int]]:
     """Draw vectors whose square is slightly above norm^2, or multiples of such a vector; and arbitrary ones."""
-    draw = random.Random(norm)  # the same vectors for everybody
+    draw = random.Random(norm)  # deterministic
     return [_wild(draw) if i % 4 == 3 else _pressing(draw, norm) for i in range(many)]
 
 

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from budgets import Ledger
 
-Kept = TypeVar("Kept")  # in memory, over one store: a ledger, or the books of a server
+Kept = TypeVar("Kept")  # an in-memory ledger, or a server's own tables
 
 
 class Blanks(Generic[Kept]):
@@ -31,8 +31,8 @@ class Blanks(Generic[Kept]):
             new.backup(connection)
         yield given
         if isinstance(given, Ledger):
-            given.write_repeats(all_hours=True)  # what it counted is no other test's
-        self._free.append(given)  # one that a test broke is not given again
+            given.write_repeats(all_hours=True)  # its counts must not reach another test
+        self._free.append(given)  # not reached if the test failed: a broken one is not reused
 
 
 blank_ledger = Blanks(lambda: Ledger.open(":memory:")).one

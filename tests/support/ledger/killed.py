@@ -28,8 +28,8 @@ from tests.budgets.books import ask, check_books, item
 ROOMY = Caps(dataset=Loss.within("10", "1e-9"), client=Loss.within("10", "1e-9"))
 PRICE = "0.0001"
 CHARGED, SETTLED = "charged", "settled"
-MOST_QUESTIONS = 30  # of one spender
-LONGEST_LIFE = 60  # seconds after which a spender that should have died is a mistake of the test
+MOST_QUESTIONS = 30  # of one client
+LONGEST_LIFE = 60  # seconds; a client that lives longer is an error of the test
 
 
 @dataclass
@@ -130,7 +130,7 @@ class Round:
             self._live(client, fatal, said, early)
         finally:
             traceback.print_exc()
-            os._exit(1)  # a spender that was not killed
+            os._exit(1)  # the client was not killed
 
     def _live(self, client: str, fatal: tuple[str, int] | None, said: int, early: bool) -> None:
         signal.alarm(LONGEST_LIFE)
@@ -141,7 +141,7 @@ class Round:
                 os.write(said, f"{line}\n".encode())
 
         def note(step: str) -> None:
-            if early and step == "before COMMIT" and waiting:  # the planted bug: it speaks before the commit
+            if early and step == "before COMMIT" and waiting:  # the planted bug: acknowledges before the commit
                 os.write(said, f"{waiting[0]}\n".encode())
             seen[step] += 1
             if fatal is not None and (step, seen[step]) == fatal:
@@ -152,7 +152,7 @@ class Round:
             waiting[:] = [f"{CHARGED}\t{question[0]}\t{question[1]}\t{question[2]}\t"]
             with suppress(LedgerUnavailable):
                 spend(Ledger(store), iter([question]), say)
-        os.kill(os.getpid(), signal.SIGKILL)  # the step did not come again: it dies between two questions
+        os.kill(os.getpid(), signal.SIGKILL)  # the step did not occur again: die between two queries
 
     def _questions(self, client: str) -> Iterator[tuple[str, str, str]]:
         """Continue from the last acknowledged query; the next may be charged but not acknowledged."""

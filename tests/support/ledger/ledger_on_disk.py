@@ -17,7 +17,7 @@ from budgets.stores import sqlite as product
 from budgets.stores.open import open_store
 from tests.support.ledger.disk import Disk, PowerCut
 
-ALONE = "PRAGMA locking_mode = EXCLUSIVE"  # the log's index is then in the process's memory; the disk has no shared one
+ALONE = "PRAGMA locking_mode = EXCLUSIVE"  # keeps the WAL index in process memory; the disk has no shared memory
 
 
 class Driver:
@@ -39,9 +39,7 @@ class Cursor:
     def execute(self, statement: str, values: Sequence[Any] = ()) -> Cursor:
         before = self.connection.total_changes()
         cursor = self.connection.cursor()
-        cursor.exec_trace = (
-            self._described
-        )  # a statement is described before it runs: afterwards, if it gave no row, it can't be
+        cursor.exec_trace = self._described  # describe before running: impossible afterwards without rows
         self.rows = list(cursor.execute(statement, tuple(values)))
         self.rowcount, self.lastrowid = self.connection.total_changes() - before, self.connection.last_insert_rowid()
         return self
@@ -93,7 +91,7 @@ class Connected:
                 self.execute("ROLLBACK")
 
     def close(self) -> None:
-        with suppress(PowerCut, apsw.Error):  # a connection to a disk that is gone
+        with suppress(PowerCut, apsw.Error):  # the disk may have lost its power
             self.apsw.close(True)
 
 

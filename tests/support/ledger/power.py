@@ -18,9 +18,9 @@ from tests.support.ledger.ledger_on_disk import ledger_on
 
 CUTS = "cuts"
 LOST = "lost"
-MOST_STEPS = 600  # writes and flushes between two cuts, at most
+MOST_STEPS = 600  # maximum writes and flushes between two cuts
 CUTS_OF_A_DISK = 10
-LOGS = (25, 1_000)  # pages after which the log is copied into the file: often, and seldom
+LOGS = (25, 1_000)  # checkpoint intervals in pages: frequent and rare
 
 
 def cut_power(

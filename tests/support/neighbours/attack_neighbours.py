@@ -13,7 +13,7 @@ from tests.support.neighbours.drawn_worlds import rows_of
 from tests.support.neighbours.two_worlds import ANSWERED, Attack, attacks
 from tests.support.tree import ROOT
 
-# the numbers that the list of adversarial cases gives in its sections on errors, numbers, rows, sensitivity and parsing
+# numbers of the adversarial cases on errors, numbers, rows, sensitivity and parsing
 NUMBERS = (
     *(1, 2, 4, 5, 7, 8, 10, 11, 13, 14, 16, 17, 19, 20),
     *(22, 23, 25, 26, 28, 29, 31, 32, 34, 35, 37, 38),
@@ -21,7 +21,7 @@ NUMBERS = (
     *(61, 62, 64, 65, 67, 68, 70, 71, 73, 74, 76, 77, 79, 80, 82, 83, 85),
     *(86, 88, 89, 91, 92, 94, 95, 97, 98, 100, 101, 103, 104, 106, 135, 136, 137),
 )
-# what is no single question: the test that holds it
+# cases that are no single query -> their test
 ELSEWHERE = {
     "20": "tests/privacy/worlds/test_two_worlds.py: test_20_memory_that_runs_out_keeps_the_charge_and_says_nothing",
     "28": "tests/privacy/exactness/test_determinism.py: SHUFFLES",
@@ -29,7 +29,7 @@ ELSEWHERE = {
     "85": "tests/privacy/worlds/test_two_worlds.py: test_85_three_numbers_are_noised_together_for_one_price",
     "106": "tests/dialect/functions/test_functions.py: test_",
 }
-_APART = ("WITH x AS (DELETE", "DESCRIBE", "SHOW")  # refused in one of two ways; answered before there is a question
+_APART = ("WITH x AS (DELETE", "DESCRIBE", "SHOW")  # refused in one of two ways, or answered without a query
 
 
 def neighbours() -> list[Attack]:

@@ -162,7 +162,7 @@ class _Texts(HTMLParser):
         super().__init__()
         self.tags: list[str] = []
         self.texts: list[str] = []
-        self._within = ""  # the element that is passed over
+        self._within = ""  # the element being skipped
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if self._within:

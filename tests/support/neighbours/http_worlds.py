@@ -42,7 +42,7 @@ def logging() -> Iterator[None]:
 def _job(server: Inhabited, attack: Attack) -> Any:
     started = server.ask(attack.sql, headers={"Prefer": "respond-async", "Idempotency-Key": "job"})
     place = started.headers["location"]
-    until(lambda: _ended(server.house.books.job(request_id="job")))  # how often one looks is not what is compared
+    until(lambda: _ended(server.house.books.job(request_id="job")))  # the number of polls is not compared
     return named(server.send("GET", place)), _split(server.send("GET", f"{place}/result"), attack)
 
 

@@ -91,4 +91,4 @@ def send_again(asked: Asked, server: Running) -> None:
     deadline, heard = time.monotonic() + PATIENCE, asked.send(server.url)
     while left := [number for number, what in heard.items() if what != "answered"]:
         assert time.monotonic() < deadline, f"not everything is answered: {Counter(heard.values())}"
-        heard = asked.send(server.url, left)  # those that the queue had no place for
+        heard = asked.send(server.url, left)  # those rejected by a full queue

@@ -31,9 +31,9 @@ ANSWERED = "A"
 READING = (ANSWERED, "E_EXEC")  # outcomes for which data were read
 NIGHTLY = bool(os.environ.get("PASSERSBY_NIGHTLY"))
 _HEADER = re.compile(r"# (?P<number>\d+) (?P<outcome>\w+)(?: (?P<rows>private|noisy))?: (?P<why>.*)")
-_NOISY_NOTE = re.compile(r"\d+ value\(s\) are NULL|^No group is left")  # a noisy number decides whether it is told
-_NOTED = ("at", "request_id", "body", "row_hash")  # of a ledger row: when, under which name, and the hash of both
-_HASHED = ("ledger_id", "digest")  # of its body: the ledger's own name, and the hash of what was released
+_NOISY_NOTE = re.compile(r"\d+ value\(s\) are NULL|^No group is left")  # shown depending on noisy numbers
+_NOTED = ("at", "request_id", "body", "row_hash")  # fields of a ledger entry that depend on the run
+_HASHED = ("ledger_id", "digest")  # fields of its body that depend on the run
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Attack:
 
     number: str
     outcome: str  # A, or the code of the refusal
-    rows: str | None  # what of the rows may differ: None, private or noisy
+    rows: str | None  # part of the rows that may differ: None, private or noisy
     why: str
     sql: str
 
@@ -54,8 +54,8 @@ class Seen:
     outcome: str
     static: dict[str, Any]  # what must be the same in both worlds
     noisy: dict[str, Any]  # released numbers, and with private keys or a noisy order all rows
-    said: str = ""  # logged, printed and in the chain of exceptions
-    repeated: bool = True  # whether the same question got the same numbers again
+    said: str = ""  # logged, printed, or in chained exceptions
+    repeated: bool = True  # did the repeated query return the same numbers?
 
     def traces(self, attack: Attack) -> set[str]:
         """Find the victim's values in everything revealed, except those in the query's own text and noisy numbers."""
@@ -192,14 +192,14 @@ def hold(attack: Attack, worlds: dict[str, Desk], others: tuple[str, ...] | None
         others = ("D", "heavy", "refused") if attack.outcome in READING or attack in _first_of_each() else ("D",)
     without = seen(worlds["D'"], attack, **asked)
     assert without.outcome == attack.outcome, without.static["first"]
-    priced = attack.outcome == ANSWERED and without.static["first"]["card"]["price"]["rho"] > 0  # not public rows alone
+    priced = attack.outcome == ANSWERED and without.static["first"]["card"]["price"]["rho"] > 0  # not only public rows
     assert bool(without.static["ledger"]) == priced, "a refusal is free, and so is what looks at nobody"
     assert without.repeated, "the same question has one answer"
     for world in others:
         other = seen(worlds[world], attack, **asked)
         assert other.outcome == without.outcome
         assert other.static == without.static
-        assert other.traces(attack) <= without.traces(attack)  # a number that is in both came from nobody
+        assert other.traces(attack) <= without.traces(attack)  # a value in both worlds is not the victim's
 
 
 def second_asker(desk: Desk) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -30,7 +30,7 @@ from tests.support.neighbours.window_worlds import LOCAL, MANY, PRIVATE, VICTIM,
 from tests.support.sql.passes import passes
 
 PERSONS = (VICTIM, 1, 2)
-DELETED = ("everybody", "without_0")  # the worlds that are held against themselves without the rows
+DELETED = ("everybody", "without_0")  # worlds compared with their copies without the rows
 _ADULT = 18
 
 
@@ -40,7 +40,7 @@ class States:
 
     consent: str | None = "yes"
     law: str | None = "FR"
-    age: int | None = 40  # on the first day that is read, in whole years; -1 less a day where `almost`
+    age: int | None = 40  # on the first day read, in whole years; one day short if `almost`
     almost: bool = False
 
     def admit(self, rules: Rules) -> bool:

@@ -19,7 +19,7 @@ class Source:
     keys: tuple[str, ...] = ("v.place",)
     values: tuple[str, ...] = ()
     conditions: tuple[str, ...] = ("v.place > 1",)
-    parts: tuple[str, ...] = field(default=("v.person_id",))  # what different ones are counted of
+    parts: tuple[str, ...] = field(default=("v.person_id",))  # arguments of COUNT(DISTINCT ...)
 
 
 VISIT = (

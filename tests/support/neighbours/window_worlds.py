@@ -71,7 +71,7 @@ def begins(window: Window) -> tuple[date, ...]:
 def declare(window: Window, folder: Path | None = None) -> Catalog:
     """Load the catalog with windows of one length; with `folder`, its data are read from files there."""
     text = catalog_text(window)
-    if folder is not None:  # what is asked of files is to be exact, so that windows' rows are not cut
+    if folder is not None:  # queries on files must be exact: no row truncation
         text = text.replace("max_rows_per_person = 4", "max_rows_per_person = 1000")
     with TemporaryDirectory() as apart:
         file = (folder or Path(apart)) / "windowed.toml"
@@ -167,7 +167,7 @@ def check_window(more: Ran, less: Ran, window: str, sql: str) -> None:
     check_static(more.prepared, less.prepared, sql)
     touched = more.prepared.plan.touched
     if window not in touched.windows:
-        if window != STATIC:  # static rows are protected with the windows that they are joined to
+        if window != STATIC:  # static rows are protected by the windows they are joined to
             _same((more,), (less,), sql, f"the victim's rows of {window}, which is not charged,")
         return
     for i, moved in enumerate(_moves(more, less)):

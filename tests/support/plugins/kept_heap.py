@@ -11,7 +11,7 @@ from collections.abc import Generator
 
 import pytest
 
-YOUNG = 10_000  # objects more before the youngest are looked at: a served application alone makes thousands
+YOUNG = 10_000  # collection threshold: an application alone creates thousands of objects
 
 
 @pytest.hookimpl(wrapper=True)

@@ -7,7 +7,7 @@ from collections.abc import Generator
 
 import pytest
 
-MAY_SKIP: frozenset[str] = frozenset()  # reasons, word for word, that CI accepts
+MAY_SKIP: frozenset[str] = frozenset()  # exact reasons that CI accepts
 
 
 @pytest.hookimpl(wrapper=True)

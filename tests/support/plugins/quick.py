@@ -19,10 +19,10 @@ import pytest
 
 from tests.support.tree import ROOT
 
-QUICK_SECONDS = 600.0  # of workers together: five minutes on two idle cores, with pytest -n 3
-FILE_SECONDS = 30.0  # of one file in it: a worker that begins a longer one late ends alone
-TEST_SECONDS = 0.5  # of one test in it, without its fixtures
-PROPERTY = "quick"  # a test report's property: the test is in the quick suite, if it is no slow one
+QUICK_SECONDS = 600.0  # sum over workers: five minutes on two idle cores with pytest -n 3
+FILE_SECONDS = 30.0  # of one file: a longer one started late would run alone
+TEST_SECONDS = 0.5  # of one test, without its fixtures
+PROPERTY = "quick"  # property of a test report: in the quick suite unless slow
 SLOW_TESTS = ROOT / "tests" / "slow_tests.txt"
 
 # why -> files (patterns), or single tests of a file
@@ -88,10 +88,10 @@ SLOW: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 
-# of a test that runs on both stores of ledgers, the case that starts a PostgreSQL
+# the PostgreSQL case of tests that run on both ledger stores
 SLOW_CASE = re.compile(r"\[postgres[-\]]")
 
-# file, or one test of it -> of its cases every so many-th runs, the first among them
+# file, or one test of it -> n: every n-th case runs, the first included
 EVERY: dict[str, int] = {
     "tests/budgets/stores/test_schema.py": 2,
     "tests/budgets/stores/test_versions.py": 2,
@@ -145,7 +145,7 @@ EVERY: dict[str, int] = {
 }
 
 GREY_BOX = "tests/privacy/planted/test_planted.py::test_a_planted_bug_is_found"
-# mechanism -> the planted bug that shows that the tests of it can fail
+# mechanism -> the planted bug that proves that its tests can fail
 CORE: dict[str, str] = {
     "clip": f"{GREY_BOX}[rounding up instead of towards zero]",
     "truncation": f"{GREY_BOX}[a row more than are kept left alone]",
@@ -161,7 +161,7 @@ CORE: dict[str, str] = {
     "eligibility": f"{GREY_BOX}[admission forgotten]",
 }
 
-# tests of sensitivity, noise and admission that run however long they take
+# tests of sensitivity, noise and eligibility that always run
 KEPT: tuple[str, ...] = (
     "tests/engine/catalog/test_admission.py::test_objectors_are_as_good_as_deleted",
     "tests/privacy/worlds/test_charge_before_read.py::test_an_engine_that_charges_after_reading_is_caught",

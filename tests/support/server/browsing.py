@@ -22,7 +22,7 @@ FLAGS = (
 )
 DESKTOP, PHONE = (1280, 900), (390, 844)  # CSS pixels
 SERIOUS = frozenset({"serious", "critical"})
-FEW_SECONDS = 30.0  # a machine that does much else is slow
+FEW_SECONDS = 30.0  # busy machines are slow
 
 
 @dataclass

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 BUCKET = "city-lake"
 REGION = "us-east-1"
 KEY = "AKIAOFTHETESTS"
-CREDENTIALS = {  # of nobody, and nothing of this machine's user is looked at
+CREDENTIALS = {  # dummy credentials, so that the user's own are not read
     "AWS_ACCESS_KEY_ID": KEY,
     "AWS_SECRET_ACCESS_KEY": "of nobody",
     "AWS_EC2_METADATA_DISABLED": "true",
@@ -68,7 +68,7 @@ class ObjectStore:
         self._server.stop()
         server = self._server._server
         assert server is not None
-        server.server_close()  # or who comes would wait for an answer
+        server.server_close()  # otherwise clients would wait for a response
 
     def come_back(self) -> None:
         """Go online again, with all objects."""
@@ -81,13 +81,13 @@ class ObjectStore:
         self._log.removeHandler(self._handler)
 
     def _files(self) -> S3FileSystem:
-        from pyarrow.fs import S3FileSystem  # late: no process that forks may have it
+        from pyarrow.fs import S3FileSystem  # imported late: processes that fork must not load it
 
         place = {"endpoint_override": f"{self.host}:{self.port}", "scheme": "http", "region": REGION}
         return S3FileSystem(access_key=KEY, secret_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"], **place)
 
     def _call(self, method: str, path: str, data: bytes = b"") -> None:
-        kind = {"Content-Type": "application/octet-stream"}  # or Python says that it is a form
+        kind = {"Content-Type": "application/octet-stream"}  # otherwise Python sends a form's content type
         request = urllib.request.Request(f"http://{self.host}:{self.port}/{path}", data, kind, method=method)
         with urllib.request.urlopen(request, timeout=30) as answer:
             answer.read()
@@ -113,7 +113,7 @@ class _Noting(logging.Handler):
 
 
 def _started(port: int) -> ThreadedMotoServer:
-    from moto.server import ThreadedMotoServer  # late: half a second, for a few tests
+    from moto.server import ThreadedMotoServer  # imported late: takes half a second
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
     server.start()

@@ -6,7 +6,7 @@ import contextlib
 import random
 import socket
 
-BELOW = 32_768  # from here on systems hand them out, to any connection
+BELOW = 32_768  # ephemeral ports begin here
 
 
 def free_port() -> int:

@@ -125,7 +125,7 @@ class OffTheLoop:
         return self._off_the_loop().writing()
 
     def _off_the_loop(self) -> Any:
-        with suppress(RuntimeError):  # raised where no loop runs
+        with suppress(RuntimeError):  # raised if no loop is running
             asyncio.get_running_loop()
             pytest.fail("the event loop, and with it every request, waits for the books")
         return self._store
@@ -141,7 +141,7 @@ def _books() -> Books:
 
 
 blank_books = Blanks(_books).one
-_settings = cache(Settings)  # looking for each in the environment takes as long as a request
+_settings = cache(Settings)  # reading each from the environment takes as long as a request
 
 
 def bearer(key: str) -> dict[str, str]:
@@ -156,7 +156,7 @@ class Running:
     process: subprocess.Popen[str]
     url: str
     ledger: Path
-    address: str  # of the ledger: its file, or a database
+    address: str  # address of the ledger: file or database
 
     def key(self, name: str, role: Role = Role.ANALYST) -> str:
         """Create a key on the server's machine."""

@@ -28,7 +28,7 @@ class Hook:
     url: str = ""
     statuses: list[int] = field(default_factory=list)
     taken: list[Any] = field(default_factory=list)
-    open: threading.Event = field(default_factory=threading.Event)  # shut, it lets everybody wait
+    open: threading.Event = field(default_factory=threading.Event)  # when closed, clients wait
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import duckdb
 from dialect.catalog.model import Catalog, Source, Table
 from dialect.functions.emitter import name, quote_text
 
-FILES = 3  # of a table: readers share them
+FILES = 3  # files per table, shared by readers
 
 
 def as_lake(

@@ -29,7 +29,7 @@ from tests.support.spark.lake import of_connection
 from tests.support.sql.passes import every_other, passes
 
 RHO = Fraction(1, 200)
-SAME = "CAST(0 AS INT)"  # in place of a hash: then both engines cut in the order of the values themselves
+SAME = "CAST(0 AS INT)"  # identity instead of a hash: both engines truncate in value order
 
 
 def cut_alike(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,7 @@ _SETTINGS = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
 }
-# what Spark's calendar has, from the year 1 to 9999; and signs that cases, spaces and code points are tried on
+# Spark's calendar, years 1 to 9999; characters for case, spaces and code points
 _TIMES = (
     *NEAR_TIMES,
     "TIMESTAMP '2026-03-29 02:30:00'",
@@ -65,7 +65,7 @@ _STORED = {
         "CAST([3, 1, NULL, 1] AS BIGINT[])",
     ),
 }
-# of the values of `tests/sql/conformance.txt`, those that Spark's calendar does not have
+# values of `tests/sql/conformance.txt` outside Spark's calendar
 _ORDINARY = (
     "UPDATE stored SET d = NULL WHERE NOT isfinite(d) OR d > DATE '9999-12-31'",
     "UPDATE stored SET ts = NULL WHERE NOT isfinite(ts)",
@@ -77,7 +77,7 @@ class Asked:
     """One expression over columns of one table."""
 
     shown: str  # for people
-    row: str  # of the allow-list; empty: of several
+    row: str  # name in the allow-list; empty: several
     expr: Expr
 
 
@@ -156,7 +156,7 @@ def _combined(table: str, sample: Sample) -> str:
         parts.append(f"(SELECT CAST(x AS {as_type}) FROM (VALUES {rows}, (NULL)) v(x)) AS t{name}({name})")
         most *= len(_STORED[kind]) + 1
     names = ", ".join(name for name, _ in sample.columns())
-    some = f"row_number % {most // MOST_ROWS * 2 + 1} = 0"  # an odd step meets all values of each column
+    some = f"row_number % {most // MOST_ROWS * 2 + 1} = 0"  # an odd step visits all values of each column
     numbered = f"SELECT row_number() OVER (ORDER BY ALL) AS row_number{names and ', ' + names} FROM {', '.join(parts)}"
     return f"CREATE TABLE {table} AS SELECT * FROM ({numbered.replace('ORDER BY ALL', 'ORDER BY ' + (names or '1'))}) WHERE {some}"
 

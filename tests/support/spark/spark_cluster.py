@@ -23,7 +23,7 @@ from tests.support.server.ports import free_port
 
 SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
 EXECUTOR = "CoarseGrainedExecutorBackend"
-SMALL_JVM = (  # nothing runs for long, and a fifth of the start went into verifying classes that packages bring
+SMALL_JVM = (  # short runs; class verification took a fifth of the start
     "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote"
 )
 SETTINGS: Mapping[str, str] = {
@@ -38,7 +38,7 @@ SETTINGS: Mapping[str, str] = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "ERROR",
-    # what an owner's cluster may be set to, and the engine must not rest on
+    # settings that a cluster may have, and that the engine must not depend on
     "spark.sql.ansi.enabled": "false",
     "spark.sql.parser.escapedStringLiterals": "true",
     "spark.sql.session.timeZone": "America/Mexico_City",

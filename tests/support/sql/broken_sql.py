@@ -13,7 +13,7 @@ from tests.support.sql.sql_cases import sql_cases
 from tests.support.tree import ROOT
 
 _TOKEN = re.compile(r"\s+|'[^']*'|\"[^\"]*\"|\w+|[<>=!|:]+|.", re.DOTALL)
-NOT_CASES = ("attacks",)  # written in a form of its own, and read by its own reader
+NOT_CASES = ("attacks",)  # in another format, with its own reader
 FILES = tuple(path.stem for path in sorted((ROOT / "tests" / "sql").glob("*.sql")) if path.stem not in NOT_CASES)
 SIGNS = (
     "(", ")", ",", ";", "'", '"', "--", "/*", "*/", "*", ".", "::", "$1", "?", ":x", "@", "\\", "\x00", "\ufeff",
@@ -52,7 +52,7 @@ def broken_statements(draw: st.DrawFn) -> str:
 
 @cache
 def _statement() -> st.SearchStrategy[str]:
-    return st.sampled_from(corpus())  # made once: it looks at every statement
+    return st.sampled_from(corpus())  # built once: it reads every statement
 
 
 @cache

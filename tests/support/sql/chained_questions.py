@@ -56,7 +56,7 @@ TESTS = (
     "{0} IN (SELECT {2} FROM {1} WHERE {2} IS NOT NULL{3})", "{0} NOT IN (SELECT {2} FROM {1} WHERE {2} IS NOT NULL{3})",
     "(SELECT COUNT(*) FROM {1} WHERE {2} = {0}{3}) > 1",
 )
-ALWAYS = ("",)  # no condition more
+ALWAYS = ("",)  # no further condition
 # fmt: on
 
 

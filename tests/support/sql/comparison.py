@@ -93,7 +93,7 @@ def _matched(ours: list[Row], theirs: list[Row]) -> tuple[list[Row], list[Row]]:
     mine, other = (sorted(rows, key=lambda row: _place(row, near)) for rows in (ours, theirs))
     for start in range(len(other)):
         partner = next((i for i in range(start, len(mine)) if _agree(mine[i], other[start])), start)
-        mine.insert(start, mine.pop(partner))  # at once where nothing is listed apart
+        mine.insert(start, mine.pop(partner))  # fast path without excluded cells
     return mine, other
 
 

@@ -20,7 +20,7 @@ from tests.support.tree import ROOT
 
 FILE = ROOT / "tests" / "sql" / "conformance.txt"
 
-# columns -> their values: ordinary ones, those that functions can't take, and the ends of each type
+# columns -> values: ordinary, outside functions' domains, and limits of each type
 VALUES: dict[str, tuple[SqlType, tuple[str, ...]]] = {
     "i": (SqlType.BIGINT, ("3", "0", "-7", "12", "100", "9223372036854775807", "-9223372036854775807 - 1", "1", "2147483648")),
     "j": (SqlType.BIGINT, ("2", "5", "0", "-3", "7", "2", "-1", "9223372036854775807", "63")),
@@ -51,7 +51,7 @@ class Case:
     """One expression, and the reason if it differs from DuckDB on purpose."""
 
     sql: str
-    because: str = ""  # empty: equal wherever DuckDB does not raise
+    because: str = ""  # empty: equal unless DuckDB raises
 
 
 @dataclass(frozen=True)

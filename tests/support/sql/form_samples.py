@@ -113,7 +113,7 @@ BY_KIND = {
     "format": FORMATS,
     "zone": ZONES,
 }
-# constants of one form that must fit each other, or are few: by its name and their place
+# constants of one form that must match each other, or are few: by name and position
 BY_PLACE: dict[tuple[str, int], tuple[Literal, ...]] = {
     ("date_trunc", 0): tuple(Literal(unit, SqlType.VARCHAR) for unit in UNITS),
     ("date_diff", 0): tuple(Literal(unit, SqlType.VARCHAR) for unit in UNITS),
@@ -172,7 +172,7 @@ class Sample:
             months = f"CAST(datepart('year', {parts[0]}) * 12 + datepart('month', {parts[0]}) AS INTEGER)"
             return f"epoch({parts[0]} - to_months({months}) + to_days(30 * {months}))"
         if (name, self.form.arguments[:1]) == ("h3_parent", ("int",)):
-            name = "h3_parent_of_integer"  # a macro knows no types
+            name = "h3_parent_of_integer"  # macros are untyped
         if name in PLAIN:
             return PLAIN[name].format(*parts)
         if name.startswith("to_"):

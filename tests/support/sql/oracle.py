@@ -24,8 +24,8 @@ class Verdict:
     """Outcome of an accepted query."""
 
     difference: str | None  # None: the answers are equal
-    apart: int = 0  # cells that are listed apart
-    plain_raised: bool = False  # plain DuckDB raised: the whole question is listed apart
+    apart: int = 0  # excluded cells
+    plain_raised: bool = False  # plain DuckDB raised: the whole query is excluded
 
 
 class Oracle:

@@ -46,7 +46,7 @@ def followed(sql: str, refusal: Refusal) -> str | None:
     if span is None or not _ONE_CALL.fullmatch(hint) or not names <= known:
         return None
     pointed, rest = sql[span.start : span.end], sql[span.end :]
-    opened = pointed.count("(") - pointed.count(")")  # carets leave closing brackets out
+    opened = pointed.count("(") - pointed.count(")")  # carets exclude closing parentheses
     return sql[: span.start] + hint + (rest.split(")", opened)[-1] if opened > 0 else rest)
 
 

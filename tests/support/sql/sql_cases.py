@@ -17,11 +17,11 @@ class SqlCase:
     file: str
     title: str
     sql: str
-    instead: str | None = None  # what plain DuckDB is asked where an answer differs on purpose
+    instead: str | None = None  # text for plain DuckDB if the answer differs on purpose
     because: str | None = None  # the purpose
     zone: str | None = None  # the session's time zone of plain DuckDB
-    world: str | None = None  # where it is asked, if not in the file's own world
-    within: str | None = None  # how far a number may lie from plain DuckDB's: the width of a bin of a histogram
+    world: str | None = None  # world of the query, if not the file's
+    within: str | None = None  # tolerance of a number: the bin width of a histogram
 
 
 def sql_cases(file: str) -> list[SqlCase]:

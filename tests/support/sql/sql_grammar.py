@@ -15,7 +15,7 @@ from tests.support.sql.sql_data import DOUBLE, INT, TIME, Database, databases
 from tests.support.sql.sql_sources import Source, Sources
 from tests.support.sql.sql_terms import Name, Terms
 
-# constants that no mean of eighths hits: a mean is computed by two roads, which may differ in the last digit
+# constants that no mean of eighths equals: means may differ in the last digit
 ODD = ("0.2857143", "1.4285714", "2.7142857", "-1.1428571")
 _COLUMN = re.compile(r"[a-z]\.[a-z]")
 QUESTIONS_A_ROUND = 25
@@ -72,7 +72,7 @@ class Grammar:
             return self._with_public(self._released(public_key=True))
         return self._two(self._released(), self._released())
 
-    # ------------------------------------------------------------ the boundary
+    # ------------------------------------------------------------ the release
 
     def _released(self, public_key: bool = False) -> Released:
         source = self.sources(self.draw, self.database).source()
@@ -157,7 +157,7 @@ class Grammar:
             return ""
         return f" HAVING {self._outer_test(counts, numbers)}"
 
-    # ------------------------------------------------------------ the outer part
+    # ------------------------------------------------------------ the outer query
 
     def _outer_test(self, counts: list[str], numbers: list[str]) -> str:
         sign = self.draw(st.sampled_from((">", "<=", "<>")))

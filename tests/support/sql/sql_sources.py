@@ -16,7 +16,7 @@ class Source:
 
     sql: str
     names: tuple[Name, ...]
-    person: str | None  # how the person is named, if it can be
+    person: str | None  # name of the person column, if it has one
     ctes: str = ""
 
 
@@ -170,7 +170,7 @@ class Sources:
             ("COUNT(*)", INT), (f"COUNT(<{kind}>)", INT), (f"COUNT(DISTINCT <{kind}>)", INT),
             (f"MIN(<{kind}>)", kind), (f"MAX(<{kind}>)", kind), ("bool_or(<bool>)", BOOL), ("bool_and(<bool>)", BOOL),
         ]  # fmt: skip
-        if not self.database.extreme:  # a sum that 64 bits do not hold is NULL on purpose
+        if not self.database.extreme:  # a sum that overflows 64 bits is NULL on purpose
             forms += [("SUM(<int>)", INT), ("SUM(<int>)", INT)]
         if not self.database.wild:
             forms += [("SUM(<double>)", DOUBLE), ("AVG(<int>)", DOUBLE), ("MAX(<double>)", DOUBLE)]

@@ -16,7 +16,7 @@ import sqlglot
 _INTERVAL = re.compile(r"INTERVAL '(-?\d+)' (\w+)")
 _SPELLINGS = {"TEXT": "VARCHAR", "INT128": "HUGEINT", "SUBSTR": "substring", "substr": "substring"}
 _TYPES = re.compile(rf"\b({'|'.join(_SPELLINGS)})\b")
-_WHAT = ("class", "type", "function_name")  # compared first: what a node is
+_WHAT = ("class", "type", "function_name")  # compared first: the node type
 _DEFAULTS = {("null_order", "ORDER_DEFAULT"): "NULLS LAST", ("type", "ORDER_DEFAULT"): "ASCENDING"}
 
 
@@ -51,7 +51,7 @@ def _levelled(node: Any) -> Any:
         return {**made["children"][0], "type": "OPERATOR_IS_NOT_NULL"}
     if made.get("function_name") in {"date_trunc", "date_diff"}:  # units in any case
         return json.loads(json.dumps(made).lower())
-    if made.get("function_name") in {"bool_and", "bool_or"}:  # sqlglot casts what they take
+    if made.get("function_name") in {"bool_and", "bool_or"}:  # sqlglot casts their arguments
         inner = made["arguments"][0]["expression"]
         made["arguments"][0]["expression"] = inner["child"] if inner["class"] == "CAST" else inner
     return made

@@ -25,7 +25,7 @@ COLUMNS = {
     "visits": ((), (*PERSONS, "NULL")),
     "marks": (("0", "1", "2", "5", "NULL"), TEXTS, FEW_NUMBERS),
 }
-KEYS = {"subscribers": PERSONS, "visits": ("0", "1", "2", "3", "5")}  # the first column, none of them twice
+KEYS = {"subscribers": PERSONS, "visits": ("0", "1", "2", "3", "5")}  # the first column, distinct
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ COARSEST_BITS = 20
 FINEST_BITS = 30
 BITS_OF_A_VALUE = 40  # a value inside its declared ends is at most 2^40 grains
 ALL_ROWS = 2**62
-WIDEST_FACTOR = 2.0**20  # of a product, whose grains must fit 64 bits too
+WIDEST_FACTOR = 2.0**20  # for a product, whose grains must fit 64 bits too
 
 
 def lifted_plan(plan: PrivatePlan) -> PrivatePlan:
