@@ -134,7 +134,7 @@ def _outward(lower: Floats, upper: Floats) -> Ends:
 
 
 def _whole_ends(shown: pa.ChunkedArray, lower: Floats, upper: Floats, moved: float | None) -> Ends:
-    """Integer ends around shown integers, which lie at most `moved` from the noisy numbers."""
+    """Integer ends around shown integers, which lie at most `max_rounding` from the noisy numbers."""
     value: Floats = shown.cast(pa.float64(), safe=False).fill_null(float("nan")).to_numpy()
     with np.errstate(invalid="ignore"):
         beside = np.abs((lower + upper) / 2 - value) if moved is None else moved
@@ -143,10 +143,10 @@ def _whole_ends(shown: pa.ChunkedArray, lower: Floats, upper: Floats, moved: flo
 
 
 def whole_half_widths(widths: npt.ArrayLike, moved: npt.ArrayLike) -> Floats:
-    """Compute integer half-widths around shown integers that lie at most `moved` from the noisy numbers.
+    """Compute integer half-widths around shown integers that lie at most `max_rounding` from the noisy numbers.
 
     Claim: they are integers, and each interval contains the one around the noisy number. Symbols: `widths` =
-    half-widths around the noisy numbers; `moved`, one number or one per row, decided by the query alone wherever
+    half-widths around the noisy numbers; `max_rounding`, one number or one per row, decided by the query alone wherever
     constants decide it. Formula: ceil(width + moved). Proof: proofs.md#whole_half_widths
     """
     reach: Floats = np.ceil(np.asarray(widths, dtype=np.float64) + np.asarray(moved, dtype=np.float64))
@@ -173,8 +173,8 @@ def half_widths(sigma: npt.ArrayLike, confidence: float, sigmas: Mapping[str, fl
     """Half-widths for combinations of noisy numbers, in the unit of `sigma`, their own noise.
 
     Claim: value -+ half-width encloses the exact combination with probability `confidence`, provided its noise is
-    normal; of a single number, exactly so. Symbols: `sigmas` = noise of each number in its own grains; `alone` = the
-    one number that a combination rests on. Formula: sigma / sigma_alone * half_width; z sigma + sigma / (2 min
+    normal; of a single number, exactly so. Symbols: `sigmas` = noise of each number in its own grains; `single_number`
+    = the one number that a combination rests on. Formula: sigma / sigma_alone * half_width; z sigma + sigma / (2 min
     sigmas). Source and proof: proofs.md#half_widths. Raises: ValueError unless 0 < confidence < 1.
     """
     own = np.asarray(sigma, dtype=np.float64)

@@ -84,7 +84,7 @@ def column_biases(question: Question, prepared: Sequence[Prepared]) -> dict[str,
 
     A sum or difference of numbers of equal bias has that bias; a ratio has the ratio of both. Everything else,
     averages above all, has 0 where nothing is clipped, else None; likewise a difference of bias-corrected numbers, for
-    which no bound is known (`raw_doubts`).
+    which no bound is known (`raw_bias_bounds`).
     """
     raw, doubts = _of_raw_numbers(question, prepared), raw_doubts(question, prepared)
     shaky = frozenset(number for number, doubt in doubts.items() if doubt != NO_DOUBT)

@@ -50,8 +50,8 @@ class Remembered:
         """Return the cached value of a client's key, or compute it; exceptions are not cached.
 
         Claim: whether it is computed again depends on what this client requested before, on a restart, and on whether
-        very many other clients sent requests since. Symbols: `key` names everything that `make` depends on except the
-        catalog and its public tables. Proof: proofs.md#remembered. Raises what `make` does.
+        very many other clients sent requests since. Symbols: `key` names everything that `compute` depends on except
+        the catalog and its public tables. Proof: proofs.md#remembered. Raises what `compute` does.
         """
         with self._lock:
             shelf = self._shelves.setdefault(client, OrderedDict())

@@ -141,9 +141,9 @@ def agreeing(
         SELECT zone, COUNT(*) ... GROUP BY zone                -- its sums over hours, released with noise of its own
 
     Claim: the estimates are unbiased before they are cut at 0, no linear combination of them has more variance than
-    the same one of the released numbers, and details add up to totals exactly. Symbols: `apart` = flags of releases
-    with independent noise. Formula: x = argmin sum |A_i x - y_i|^2 / sigma_i^2. Source: Hay, Rastogi, Miklau, Suciu
-    2010 (arXiv 0904.0942), section 4, for trees. Raises: ExecutionFailed. Proof: proofs.md#agreeing
+    the same one of the released numbers, and details add up to totals exactly. Symbols: `is_independent` = flags of
+    releases with independent noise. Formula: x = argmin sum |A_i x - y_i|^2 / sigma_i^2. Source: Hay, Rastogi, Miklau,
+    Suciu 2010 (arXiv 0904.0942), section 4, for trees. Raises: ExecutionFailed. Proof: proofs.md#agreeing
     """
     able = [i for i, p in enumerate(prepared) if apart[i] and p.plan.key_set is not None and all(releases[i].sigmas)]
     words = {i: told(prepared[i].plan) for i in able}

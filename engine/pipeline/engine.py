@@ -221,7 +221,7 @@ class Engine:
     def settle(self, question: Question, bought: tuple[Prepared, ...], charge: Charge | None) -> Mapping[str, bytes]:
         """Execute and store the charged releases that are not stored yet; the first one stored wins.
 
-        Claim: nothing reveals that data were read, or that reading failed, before `reading` allows it, nor ever the
+        Claim: nothing reveals that data were read, or that reading failed, before `data_access` allows it, nor ever the
         class of the failure. Raises ExecutionFailed, LedgerError; every exception of the execution counts as a
         failure. Proofs: proofs.md#paced, engine/proofs.md#answer
         """

@@ -129,7 +129,8 @@ def sized(
 ) -> Sized:
     """Analyze one release before pricing: work limits, key count, contribution bounds, clip-error models.
 
-    `alone` = indexes of the query vectors that are shown as columns of their own; None: all of them. Raises Refusal.
+    `shown_alone` = indexes of the query vectors that are shown as columns of their own; None: all of them. Raises
+    Refusal.
     """
     work = check_work(plan, backend)
     keys = count_keys(plan, backend)

@@ -24,9 +24,9 @@ class Together:
 
 
 def at_level_of_each(question: Question, counted: Callable[[PrivatePlan], int | None], confidence: float) -> float:
-    """Confidence level of each interval of a query. Raises Refusal as `numbers_together` does.
+    """Confidence level of each interval of a query. Raises Refusal as `max_intervals` does.
 
-    `counted` returns the number of public keys of a plan, None for private ones.
+    `count_keys` returns the number of public keys of a plan, None for private ones.
     """
     if question.options.intervals is not IntervalsAre.SIMULTANEOUS or not question.releases:
         return confidence
@@ -60,10 +60,10 @@ def numbers_together(question: Question, key_counts: Sequence[int | None]) -> in
 def level_of_each(held: Together) -> float:
     """Confidence level of each interval at which all of them hold jointly.
 
-    Claim: if each interval misses with probability at most 1 - level, all of `numbers` hold with probability at least
-    `confidence`, however their noises are correlated, and so does any selection of them. Symbols: as in the parameter.
-    Formula: 1 - (1 - confidence) / numbers, rounded up. Source: Bonferroni's inequality.
-    Raises: nothing. Proof: proofs.md#level_of_each
+    Claim: if each interval misses with probability at most 1 - level, all of `interval_count` hold with probability at
+    least `confidence`, however their noises are correlated, and so does any selection of them. Symbols: as in the
+    parameter. Formula: 1 - (1 - confidence) / numbers, rounded up. Source: Bonferroni's inequality. Raises: nothing.
+    Proof: proofs.md#level_of_each
     """
     return math.nextafter(1 - (1 - held.confidence) / held.numbers, 1.0)
 

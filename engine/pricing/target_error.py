@@ -122,8 +122,8 @@ Foresee = Callable[[int, int], Mapping[str, float]]  # stored price, other price
 def aimed_price(aim: Aim, held: Sequence[int], shown: Shown, foresee: Foresee) -> int:
     """Price per release for a target error: one already paid by this client if it is enough, else the smallest.
 
-    `held` = the prices, rising, at which this client has all releases of the query stored. Raises Refusal where the
-    width depends on the answer and no stored answer predicts it.
+    `paid_prices` = the prices, rising, at which this client has all releases of the query stored. Raises Refusal where
+    the width depends on the answer and no stored answer predicts it.
     """
     if aim.known and not aim.target.relative:
         needed = least_price(aim, dict.fromkeys(aim.known, aim.target.amount))
@@ -168,9 +168,9 @@ def _limits(aim: Aim, held: int, shown: Shown, seen: Mapping[str, float]) -> Lim
 def foreseen_price(aim: Aim, held: int, limits: Mapping[str, float], foresee: Foresee) -> int:
     """Smallest price, within 0.1%, at which a stored answer predicts that every limit is met.
 
-    Claim: post-processing of a stored release. Symbols: `held` = its price; limits by column. Formula: half-widths of
-    the stored numbers under the noise of another price; bisection of its logarithm to a thousandth. Proof:
-    proofs.md#foreseen_price. Raises: Refusal with E_PARAM where no price meets them.
+    Claim: post-processing of a stored release. Symbols: `paid_price` = its price; limits by column. Formula:
+    half-widths of the stored numbers under the noise of another price; bisection of its logarithm to a thousandth.
+    Proof: proofs.md#foreseen_price. Raises: Refusal with E_PARAM where no price meets them.
     """
     least, most = -(-int(MINIMUM_RHO * PICO) // len(aim.sized)), MOST_PICO_RHO // len(aim.sized)
 
@@ -206,7 +206,7 @@ def _unheld(aim: Aim, held: Sequence[int]) -> Refusal:
 
 
 def held_prices(sized: Iterable[Sized], paid: Iterable[PaidRelease], delta: Fraction, named: Named) -> tuple[int, ...]:
-    """Prices, rising, at which every one of these releases is paid for and stored; `named` maps to current keys."""
+    """Prices, rising, at which all these releases are paid for and stored; `current_key` maps to the newest key."""
     stored = [each for each in paid if each.settled_at is not None]
     sets = [set(_held(made, stored, delta, named)) for made in sized]
     return tuple(sorted(set.intersection(*sets))) if sets else ()

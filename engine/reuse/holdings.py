@@ -72,8 +72,8 @@ def shelf_of(
 ) -> Shelf:
     """Find the holdings of a client in a dataset that are still valid: same data, same catalog meaning.
 
-    Claim: each plan returned is the plan of the release that bears the key. Symbols: `known` caches recovered plans;
-    `shown` = keys of scheduled releases that the client may read now. Source and proof:
+    Claim: each plan returned is the plan of the release that bears the key. Symbols: `plan_cache` caches recovered
+    plans; `scheduled_keys` = keys of scheduled releases that the client may read now. Source and proof:
     engine/pipeline/proofs.md#held. Raises: Forbidden.
     """
     repeats = Repeats(ledger, catalog.dataset(dataset))

@@ -57,8 +57,9 @@ class Combining:
         """Combine the holdings up to a place, and optionally a new charge; None if they do not give the wanted rows.
 
         Claim: without bounds and noise the numbers are the wanted ones, on every data set; noise is independent, each
-        counted once. Symbols: `place` = index in charge order, rising from call to call; the number of holdings means
-        all of them. Formula: that of `weights_of`. Source and proof: proofs.md#combining. Raises: ExecutionFailed.
+        counted once. Symbols: `index` = index in charge order, rising from call to call; the number of holdings means
+        all of them. Formula: that of `least_variance_weights`. Source and proof: proofs.md#combining. Raises:
+        ExecutionFailed.
         """
         more = [i for i, each in enumerate(self._parted[self._seen :], self._seen) if each.place <= place]
         self._seen += len(more)
@@ -129,9 +130,9 @@ def _carried(
 
     Claim: if each release is off by at most the share of its total that its bounds state, the wanted total is off by
     at most the share returned; where something is subtracted, provided that released totals are within three
-    deviations. Symbols: `direct` = sources of just the wanted rows, as the new charge is; of the others c_i = weights,
-    b = largest share, N_i = totals. Formula: b sum |c_i| N_i / sum c_i N_i. Proof: proofs.md#combining. Raises:
-    nothing.
+    deviations. Symbols: `is_direct` = sources of just the wanted rows, as the new charge is; of the others c_i =
+    weights, b = largest share, N_i = totals. Formula: b sum |c_i| N_i / sum c_i N_i. Proof: proofs.md#combining.
+    Raises: nothing.
     """
     whole = [each.bounds for each, alone in zip(held.sources, direct, strict=True) if alone]
     whole += [] if bought is None else [bought.bounds.vectors]

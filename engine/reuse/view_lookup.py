@@ -193,7 +193,7 @@ def _times_told(times: Fraction) -> str:
 
 
 def day_of(ways: tuple[Way, ...], stored: Collection[str], ledger: Ledger) -> str | None:
-    """First day, in UTC, of the stored releases that numbers come from; `stored` = keys stored before this call."""
+    """First day, in UTC, of the stored releases that numbers come from; `stored_keys` = stored before this call."""
     moments = [each.settled_at for way in ways for each in way.sources]
     for bought in (way.bought for way in ways):
         if bought is not None and bought.release_key in stored:

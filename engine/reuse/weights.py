@@ -19,7 +19,7 @@ NEARLY_0 = 1e-9
 
 
 def reachable(patterns: Sequence[Pattern]) -> bool:
-    """Check in floating point whether some weights may make the wanted set; `weights_of` decides exactly."""
+    """Check in floating point if weights may make the wanted set; `least_variance_weights` decides exactly."""
     if not any(pattern[0] for pattern in patterns):
         return False
     table = np.array(patterns, dtype=np.float64)

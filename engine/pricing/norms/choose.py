@@ -46,7 +46,7 @@ def off_by(spread: Spread, norm: float, groups: float, *, rows: bool, persons: b
     Claim: a function of public histograms, whose quality is measured and not proven. Symbols: people with norms r_i
     and totals t_i over G groups keep k_i = min(1, C/r_i), all together k; e_i = k_i/k - 1. Formula: the root of the
     sum of squares of four parts: by chance sum (r_i^2 - t_i^2/G) e_i^2 / G; differing groups and a misread bin, each
-    in proportion to the root of sum t_i e_i^2 / sum t_i; noise in the histogram. `usually` = the expected error, with
+    in proportion to the root of sum t_i e_i^2 / sum t_i; noise in the histogram. `expected` = the expected error, with
     a smaller third part, instead of a cautious one. Raises nothing. Source and proof:
     engine/pricing/proofs.md#correction
     """
@@ -117,7 +117,7 @@ class NormFacts:
     def off(self, norm: float, *, usually: bool = False) -> float | None:
         """Return the standard deviation of the error left by bias correction; None if uncorrected.
 
-        It is a share of a usual group. `usually` = the expected error instead of a cautious one.
+        It is a share of a usual group. `expected` = the expected error instead of a cautious one.
         """
         if self.kept(norm) == 1:
             return None

@@ -45,7 +45,7 @@ def norm_facts(
 ) -> tuple[NormFacts | None, ...]:
     """Clip-error model of each vector of a plan; None where the declared or requested clip bound is used.
 
-    `alone` = indexes of the vectors that are columns of their own; None: all of them.
+    `shown_alone` = indexes of the vectors that are columns of their own; None: all of them.
     """
     table = counted_table(plan, catalog)
     if table is None or plan.limits.said or multiplies(plan.source) or spreads(plan.source):
@@ -69,7 +69,7 @@ def norm_facts(
 def over_threshold(
     facts: Sequence[NormFacts | None], plan: PrivatePlan, catalog: Catalog, calibration: Calibration, weight: float
 ) -> tuple[NormFacts | None, ...]:
-    """Restrict the models to groups of private keys that pass a threshold of `weight`, in persons of weight 1.
+    """Restrict the models to groups of private keys that pass a threshold, in persons of weight 1.
 
     A person in k groups weighs 1/sqrt(k) in each. The number of groups per person, and the contributions in them, come
     from the calibration.
@@ -211,7 +211,7 @@ class _Known:
         return min((each for each in found if each is not None), key=fitting, default=None)
 
     def _of(self, by_keys: Histogram, most: int, vector: Vector | None) -> _Found | None:
-        """Distribution from one histogram, of which at most `most` groups fall into one of the plan's.
+        """Distribution from one histogram, of which at most `max_groups` groups fall into one of the plan's.
 
         By Cauchy and Schwarz a person's norm in the coarser groups is at most sqrt(most) times the measured one.
         """

@@ -25,8 +25,8 @@ TIMES = 2  # iterations fitting mean totals to the measured ones; a third change
 def by_rank(people: Floats, norms: Floats, others: Floats, totals: Floats, groups: int | None) -> Floats:
     """Mean total of the people with each norm, by pairing ranks; norms and totals rise.
 
-    `people` have `norms`, `others` have `totals`, `groups` is an upper bound on the number of groups: a total lies
-    between the norm and sqrt(groups) times the norm.
+    `people` have `norms`, `ranked_people` have `totals`, `groups` is an upper bound on the number of groups: a total
+    lies between the norm and sqrt(groups) times the norm.
     """
     return np.clip(_as_heavy(people, others, totals), norms, norms * _most(groups))
 
@@ -34,8 +34,8 @@ def by_rank(people: Floats, norms: Floats, others: Floats, totals: Floats, group
 def paired(people: Floats, norms: Floats, others: Floats, totals: Floats, groups: int | None, *, rows: bool) -> Floats:
     """Mean total of the people with each norm, if people with one norm differ in their totals.
 
-    Parameters as of `by_rank`; `rows` = rows are counted, which also fall into groups by chance. The result reproduces
-    the measured distribution of totals.
+    Parameters as of `totals_by_rank`; `counts_rows` = rows are counted, which also fall into groups by chance. The
+    result reproduces the measured distribution of totals.
     """
     ranked, most = by_rank(people, norms, others, totals, groups), _most(groups)
     factors = np.exp(np.outer(_differing(norms, ranked, groups, rows=rows), _standard()))

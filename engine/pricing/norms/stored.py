@@ -41,7 +41,7 @@ def calibrations_in(ledger: Ledger, datasets: Iterable[str]) -> Calibrations:
 class Following:
     """Calibrations of an open ledger, reloaded periodically because another process may note a new one.
 
-    Reloads depend on the clock alone. Raises as `calibrations_in` does.
+    Reloads depend on the clock alone. Raises as `load_calibrations` does.
     """
 
     ledger: Ledger
