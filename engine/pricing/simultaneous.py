@@ -62,8 +62,8 @@ def level_of_each(held: Together) -> float:
 
     Claim: if each interval misses with probability at most 1 - level, all of `interval_count` hold with probability at
     least `confidence`, however their noises are correlated, and so does any selection of them. Symbols: as in the
-    parameter. Formula: 1 - (1 - confidence) / numbers, rounded up. Source: Bonferroni's inequality. Raises: nothing.
-    Proof: proofs.md#level_of_each
+    parameter. Formula: 1 - (1 - confidence) / interval_count, rounded up. Source: Bonferroni's inequality.
+    Raises: nothing. Proof: proofs.md#level_of_each
     """
     return math.nextafter(1 - (1 - held.confidence) / held.numbers, 1.0)
 

@@ -94,7 +94,7 @@ def way_of(
     """Choose the source of a release: a stored one, a new charge, or both averaged.
 
     Claim: what is derived has at most the variance of what is wanted, and the choice is the same when the client holds
-    more, bought later; no noise is counted twice. Symbols: candidates in charge order; `held_keys` = keys of all
+    more, bought later; no noise is counted twice. Symbols: candidates in charge order; `stored_keys` = keys of all
     holdings; `combine_with` = combination of all holdings with a newly charged release. Formula: the first candidate
     that is precise enough alone, or averaged with earlier ones of equal clip bounds; else a release at the smallest
     price that is precise enough together with these. Source and proof: proofs.md#ways. Raises: nothing.
