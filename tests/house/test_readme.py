@@ -30,6 +30,13 @@ ANSWERS = (ROOT / "docs" / "answers.md").read_text(encoding="utf-8")
 READING = (ROOT / "docs" / "reading.md").read_text(encoding="utf-8")
 FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINES = [line for language, text in FENCED.findall(README) if language == "bash" for line in text.splitlines()]
+SESSION = [
+    step.partition("\n")[::2]
+    for language, text in FENCED.findall(README)
+    if language == "console"
+    for step in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]
+]
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
 PYTHON = [text for language, text in FENCED.findall(README) if language == "python"]
 
 
@@ -45,41 +52,69 @@ def test_there_is_something_to_run() -> None:
     assert len([line for line in LINES if line.startswith("passersby ")]) >= 5
 
 
-def test_the_environment_is_entered_before_a_command_is_told() -> None:
+def run(line: str, reader: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run one command of the page in bash."""
+    return subprocess.run(["bash", "-ec", line], env=reader, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST)
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 120
+
+
+def test_the_environment_is_entered_before_the_first_command() -> None:
     (made,) = re.findall(r"^VENV \?= (\S+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-    first = next(at for at, line in enumerate(LINES) if line.startswith("passersby "))
-    assert f"source {made}/bin/activate" in LINES[:first]
+    commands = [SESSION[0][0], *(line for line in LINES if line.startswith("passersby "))]
+    entered = README.index(f"\nsource {made}/bin/activate\n")
+    assert all(README.index(line) > entered for line in commands)
+
+
+def test_the_session_shows_what_the_commands_print(reader: dict[str, str], tmp_path: Path) -> None:
+    """Each step runs as it stands: a refusal in the same words, explain with the same numbers, query with the same rows."""
+    alone = {**reader, "PASSERSBY_DATA": str(tmp_path)}
+    assert [line.split()[1] for line, _ in SESSION] == ["explain", "query", "query"]
+    for line, shown in SESSION:
+        ran = run(line, alone)
+        printed = " ".join((ran.stdout + ran.stderr).split())
+        if shown.startswith("E_"):
+            assert ran.returncode == 1
+            assert all(" ".join(part.split()) in printed for part in shown.splitlines())
+        elif line.startswith("passersby explain"):
+            assert ran.returncode == 0
+            assert set(NUMBER.findall(shown)) <= set(NUMBER.findall(printed)) | {"8"}  # -8%, in details -8.2%
+            (not_counted,) = re.findall(r"^Not counted: .*$", shown, re.MULTILINE)
+            assert not_counted in printed
+        else:
+            assert ran.returncode == 0
+            rows = {row.split()[0] for row in shown.strip().splitlines()[2:]}
+            assert len(rows) == 4
+            assert rows <= {(row.split() or [""])[0] for row in ran.stdout.splitlines()}
+            assert set(re.findall(r"± (916)\b", shown)) <= set(re.findall(r"± ([\d,]+)", ran.stdout))
 
 
 @pytest.mark.parametrize("line", [line for line in LINES if line.startswith("passersby ")])
 def test_the_readme_s_commands_run(line: str, reader: dict[str, str]) -> None:
-    ran = subprocess.run(["bash", "-ec", line], env=reader, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST)
+    ran = run(line, reader)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.strip()
 
 
-def test_the_readme_says_who_is_not_counted_as_the_first_answer_and_tables_do(reader: dict[str, str]) -> None:
-    (quoted,) = [text.strip() for language, text in FENCED.findall(README) if language == "text" and "consent" in text]
-    first = next(line for line in LINES if line.startswith("passersby query"))
-    for line, told in (
-        (first, quoted),
-        ("passersby tables", quoted.removeprefix("note: ")),
-        ("passersby tables trip", quoted.removeprefix("note: ")),
-    ):
-        ran = subprocess.run(
-            ["bash", "-ec", line], env=reader, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST
-        )
-        assert told in " ".join((ran.stdout + ran.stderr).split()), line
+@pytest.mark.parametrize("line", ["passersby tables", "passersby tables trip", SESSION[1][0]])
+def test_tables_and_answers_say_who_is_not_counted(line: str, reader: dict[str, str]) -> None:
+    (not_counted,) = re.findall(r"^Not counted: .*$", README, re.MULTILINE)
+    ran = run(line, reader)
+    assert not_counted in " ".join((ran.stdout + ran.stderr).split())
 
 
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake ([a-z]+)\b", "\n".join(LINES)))))
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake ([a-z]+)\b", README))))
 def test_make_knows_what_the_readme_says(target: str) -> None:
     known = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert target in known
 
 
-def test_the_readme_names_the_tests_that_nightly_alone_runs() -> None:
-    assert set(re.findall(r"`tests/([\w/]+/test_\w+\.py)`", README)) == set(NIGHTLY_ALONE)
+def test_contributing_names_the_tests_that_nightly_alone_runs() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (line,) = [line for line in page.splitlines() if line.startswith("`make nightly`")]
+    assert set(re.findall(r"`tests/([\w/]+/test_\w+\.py)`", line)) == set(NIGHTLY_ALONE)
     assert all((ROOT / "tests" / file).is_file() for file in NIGHTLY_ALONE)
 
 
@@ -94,7 +129,9 @@ def test_the_readme_s_python_runs(program: str, reader: dict[str, str]) -> None:
 
 
 def test_the_table_of_accuracy_has_the_columns_and_questions_that_are_printed() -> None:
-    head, _, *rows = [line for line in README.partition("## Accuracy")[2].splitlines() if line.startswith("|")]
+    page = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
+    section = page.partition("## One month of MiBici")[2].partition("\n## ")[0]
+    head, _, *rows = [line for line in section.splitlines() if line.startswith("|")]
     assert tuple(cell.strip() for cell in head.strip("|").split("|")) == accuracy.COLUMNS
     assert [row.split("|")[1].strip() for row in rows] == list(accuracy.QUESTIONS)
 
