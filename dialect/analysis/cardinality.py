@@ -3,7 +3,7 @@
 Execution time that depends on one person's rows is a side channel. It is bounded by refusing plans in which one person
 may have too many rows (`proofs.md#most-rows`).
 
-A relation that contains every row of one stored table has that table's publicly declared cardinality; `every_row`
+A relation that contains every row of one stored table has that table's publicly declared cardinality; `is_full_scan`
 decides which do.
 """
 
@@ -90,7 +90,7 @@ class Most:
     windows: int = 0  # number of privacy windows the rows fall in; 0 without event time
 
     def cut(self, rows: int, apart: bool) -> Most:
-        """Bounds after row truncation; `apart` truncates each privacy window separately."""
+        """Bounds after row truncation; `per_window` truncates each privacy window separately."""
         each = min(self.each, rows)
         return replace(self, each=each, all=min(self.all, each * max(1, self.windows) if apart else rows))
 
@@ -99,7 +99,7 @@ def most_rows(relation: Relation, fan: Fan) -> int:
     """Upper bound on the rows of one person in any operator below the release point.
 
     Claim: no operator of the relation gives one person more rows than this, if no table holds more than its declared R
-    rows of a person, in each privacy window for a table with event time. `fan` is called for public relations only.
+    rows of a person, in each privacy window for a table with event time. `fan_out` is called for public relations only.
     Formula: R times the windows that are scanned, products at joins, 1 where one row per person is proved; the maximum
     over all operators. Raises nothing of its own. Proof: proofs.md#most-rows
     """

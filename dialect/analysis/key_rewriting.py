@@ -40,7 +40,7 @@ def over_keys(expr: Expr, cells: Cells, steps: Cells | None = None) -> Expr:
         keys: date_trunc('hour', ts) AS h
         hour(ts)   ->   hour(h);    ts >= '2026-10-05'   ->   h >= '2026-10-05'
 
-    `steps` are the truncated times that may replace the time itself; by default all cells. Claim: on each row the
+    `truncations` are the truncated times that may replace the time itself; by default all cells. Claim: on each row the
     result equals `expr`, if each field has the value of its key on that row, and each step is non-NULL wherever its
     time is. Raises: UnderivableError where the keys do not determine it. Proof: proofs.md#derivation
     """

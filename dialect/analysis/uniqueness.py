@@ -58,7 +58,7 @@ def pinned(public: Public, condition: Expr, by: Callable[[Expr], bool] = lambda 
     """Public fields that a top-level equality fixes to an expression of the other side, of a type with exact equality.
 
     Equality of DOUBLE, and of a whole number with a DOUBLE, is not exact: different values may compare as equal.
-    `by` restricts the expressions of the other side.
+    `accepts` restricts the expressions of the other side.
     """
     return {f for f, other in set_equal(public, condition) if f.type in EXACT_TYPES and by(other)}
 
@@ -85,8 +85,8 @@ def keeps_one_place(rows: Relation, condition: Expr, fixed: Callable[[Field], bo
 
         QUALIFY row_number() OVER (PARTITION BY person ORDER BY ts) = 1
 
-    Claim: at most one row of a person satisfies the condition. Needs rows of persons; `fixed` decides whether a field
-    has one value in all rows of a person. Proof: dialect/stability/proofs.md#relation-kinds. Raises: nothing.
+    Claim: at most one row of a person satisfies the condition. Needs rows of persons; `is_constant_per_person` decides
+    whether a field has one value in all rows of a person. Proof: dialect/stability/proofs.md#relation-kinds. Raises: nothing.
     """
     places = set(_places(rows, fixed))
     return bool(places) and any(_is_one_place(part, places) for part in conjuncts(condition))

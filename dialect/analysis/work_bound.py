@@ -139,7 +139,7 @@ class _Walk:
         return self._one_side(relation, below[0], read)
 
     def spent(self, rows: _Rows, usual: Cost, most: Cost, often: tuple[float, float] | None = None) -> _Rows:
-        """Add the cost of an operator per row; `often` replaces the row counts (in total, per unit)."""
+        """Add the cost of an operator per row; `counts` replaces the row counts (in total, per unit)."""
         everybody, unit = often or (rows.all, rows.most)
         added = Work(everybody * usual.nanoseconds / STEP, unit * most.nanoseconds / STEP)
         held = rows.work.unit_bytes + unit * most.bytes

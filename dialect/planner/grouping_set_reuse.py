@@ -37,10 +37,10 @@ Lists = Mapping[Expr, PublicList]
 
 
 def parts(kept: Iterable[Field], more: Iterable[Field], source: PerPerson, reading: Reading) -> int | None:
-    """Count the listed groups by `more` keys within each group by the `kept` keys; None if rows might be lost.
+    """Count the listed groups by `added_keys` within each group by `coarse_keys`; None if rows might be lost.
 
-    Claim: keys(kept + more) = keys(kept) x keys(more), and every row has one of keys(more). Symbols: keys = key sets.
-    Needs: the plan preserves no public rows. Source and proof: proofs.md#roll-ups. Raises: nothing.
+    Claim: keys(coarse + added) = keys(coarse) x keys(added), and every row has one of keys(added). Symbols: keys =
+    key sets. Needs: the plan preserves no public rows. Source and proof: proofs.md#roll-ups. Raises: nothing.
     """
     first, exprs = [expand(Ref(key)) for key in kept], [expand(Ref(key)) for key in more]
     coarse, added = lists_of(first, source, reading), lists_of(exprs, source, reading)
@@ -211,7 +211,7 @@ def _least(errors: Errors) -> Mapping[Set, Set]:
 
 
 def _total(kept: tuple[Set, ...], errors: Errors) -> float:
-    """Sum the log variances of all sets if the `kept` ones are released and share the budget."""
+    """Sum the log variances of all sets, where the `released_sets` share the budget."""
     if not all(any(each in errors[fine] for fine in kept) for each in errors):
         return math.inf
     made = (errors[_nearest(each, kept, errors)][each] for each in errors)

@@ -120,7 +120,7 @@ def _keys(side: Relation, planning: Planning) -> frozenset[Field] | None:
 def summed(field: Field, function: str, form: Form, beside: Beside) -> ReleasedSum:
     """Express a SUM or AVG over noisy rows as totals per noisy term, with the sum of squared weights of each.
 
-    `beside` adds an aggregate over the same rows and returns its field.
+    `add_aggregate` adds an aggregate over the same rows and returns its field.
 
         SUM(2 * n + p)   ->   constant SUM(p), term SUM(2 * n) with squares SUM(4)
     """

@@ -25,7 +25,7 @@ def ratio_ends(
     """Return the lower and the upper end of numerator / denominator.
 
     Claim: they enclose the exact ratio as often as the normal law is within +- z, where the denominator is clear of 0.
-    Symbols: `ratio_of` = numerator and denominator; `variances`, `covariance` of their noise; `constants` = 0, 1 and 2.
+    Symbols: `ratio_terms` = numerator and denominator; `variances`, `covariance` of their noise; `constants` = 0, 1, 2.
     Formula: all r with (num - r den)^2 <= z^2 (var_num - 2 r cov + r^2 var_den).
     Source: Fieller, J. R. Stat. Soc. B 16 (1954) 175-185.
     Proof: `engine/mechanism/proofs.md#ratio_interval`.

@@ -17,7 +17,7 @@ def sharing_noise(question: Question, parts: Parts) -> Question:
     """Mark raw numbers that may share noise by a common origin, so that variances bound their correlation.
 
     Claim: computed variances are at least those of numbers that share noise with non-negative weights. Symbols:
-    `parts` = one number for all vectors that share noise. Raises: nothing. Proof: proofs.md#shared-noise
+    `shared_noise_ids` = one number for all vectors that share noise. Raises: nothing. Proof: proofs.md#shared-noise
     """
     if not parts:
         return question

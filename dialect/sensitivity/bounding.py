@@ -24,10 +24,11 @@ SPREAD = 1.2  # standard deviation of ln(contribution): 1.1 to 1.6 in bicycle tr
 
 
 def predicted_bias(covers: float) -> float:
-    """Predict the relative clipping bias of a total whose contributions are clipped at the `covers` quantile.
+    """Predict the relative clipping bias of a total whose contributions are clipped at the `unclipped_share` quantile.
 
-    Claim: for log-normal contributions X with sd(ln X) = s and P[X <= C] = `covers`, clipping at C changes the total
-    by the returned share, which is never positive. A prediction, not a bound: other distributions lose other shares.
+    Claim: for log-normal contributions X with sd(ln X) = s and P[X <= C] = `unclipped_share`, clipping at C changes the
+    total by the returned share, which is never positive. A prediction, not a bound: other distributions lose other
+    shares.
     Formula: -(Phi(s - z) - exp(z s - s^2 / 2) Phi(-z)), z = Phi^-1(covers), s = 1.2.
     Raises: ValueError unless 0 < covers < 1. Proof: proofs.md#predicted-bias
     """
@@ -57,7 +58,7 @@ SCALED_BITS = 20  # a scaled clip bound has at least 2^20 released grains: trunc
 def bound(
     plan: PrivatePlan, catalog: Catalog, key_count: int | None, chosen: Sequence[ChosenNorm | None] = ()
 ) -> Bounding:
-    """Choose the clip rule and clip bound of every vector of a plan; `chosen` tuned bounds replace declared ones."""
+    """Choose the clip rule and clip bound of every vector of a plan; `tuned` tuned bounds replace declared ones."""
     max_groups = _max_groups(plan, catalog, key_count)
     norms = chosen or (None,) * len(plan.vectors)
     pairs_of_norms = zip(plan.vectors, norms, strict=True)

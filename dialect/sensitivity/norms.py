@@ -289,9 +289,9 @@ class ValuesByGroup:
 def values_by_group(plan: PrivatePlan, catalog: Catalog, measured: Collection[str] = ()) -> Iterator[ValuesByGroup]:
     """List, per group, the values of declared grouping keys that are joined from public tables.
 
-    `measured` adds grouping keys to those of the declared clip bounds, as text.
+    `extra_keys` adds grouping keys to those of the declared clip bounds, as text.
 
-    Claim: no group of the plan has rows with more values of `text` than the relation has in a group. Proof:
+    Claim: no group of the plan has rows with more values of `key_text` than the relation has in a group. Proof:
     proofs.md#usual-keys. Raises: nothing.
     """
     table = counted_table(plan, catalog)

@@ -183,7 +183,7 @@ def person_met(left: PerPerson, right: PerPerson, condition: Expr) -> Field | No
 
 
 def semi_join(left: Relation, right: Relation, condition: Expr, anti: bool, node: exp.Expr) -> Relation:
-    """Keep left rows with a matching right row; with `anti`, those without; raises Refusal with E_SUBQUERY."""
+    """Keep left rows with a matching right row; with `is_anti`, those without; raises Refusal with E_SUBQUERY."""
     if isinstance(left, PerPerson) and isinstance(right, PerPerson):
         return _semi_join_persons(left, right, condition, anti, node)
     if isinstance(right, PerPerson):

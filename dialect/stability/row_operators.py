@@ -127,7 +127,7 @@ def distinct(relation: Relation, keys: Sequence[Field], last: bool, node: exp.Ex
     """Apply DISTINCT to some fields.
 
     Over private rows they must include the person. Without it the result is a release point, which only the outermost
-    SELECT DISTINCT may be (`last`).
+    SELECT DISTINCT may be (`is_outermost`).
     """
     unique = tuple(dict.fromkeys(keys))
     refuse_polygons(unique, node)

@@ -265,7 +265,7 @@ class _Kinds:
     def _truth(self, expr: Expr, simple: Iterator[Said]) -> tuple[int, int]:
         """Return two masks: the regions where a condition is true, and those where it is false.
 
-        `simple` yields the decompositions of its simple conditions in order.
+        `decomposition` yields the decompositions of its simple conditions in order.
         """
         if isinstance(expr, Literal):
             return (self.all if expr.value is True else 0), (self.all if expr.value is False else 0)
