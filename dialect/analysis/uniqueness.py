@@ -86,7 +86,8 @@ def keeps_one_place(rows: Relation, condition: Expr, fixed: Callable[[Field], bo
         QUALIFY row_number() OVER (PARTITION BY person ORDER BY ts) = 1
 
     Claim: at most one row of a person satisfies the condition. Needs rows of persons; `is_constant_per_person` decides
-    whether a field has one value in all rows of a person. Proof: dialect/stability/proofs.md#relation-kinds. Raises: nothing.
+    whether a field has one value in all rows of a person. Raises: nothing.
+    Proof: dialect/stability/proofs.md#relation-kinds
     """
     places = set(_places(rows, fixed))
     return bool(places) and any(_is_one_place(part, places) for part in conjuncts(condition))

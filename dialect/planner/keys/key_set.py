@@ -128,8 +128,8 @@ def _key_field(image: Expr, reading: Reading) -> Field:
 def _lists(expr: Expr, facts: Sequence[Expr], reading: Reading, booleans: bool) -> tuple[PublicList, ...] | None:
     """Find lists whose product, projected through the expression, contains all its values.
 
-    `list_booleans`: whether a condition may be listed as true and false. Not inside a CASE of constants, whose constants
-    are a shorter list.
+    `list_booleans`: whether a condition may be listed as true and false. Not inside a CASE of constants, as
+    its constants are a shorter list.
     """
     if isinstance(expr, Literal):
         return ()
