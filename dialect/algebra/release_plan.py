@@ -14,6 +14,7 @@ from typing import Protocol
 
 from dialect.algebra.expressions import Expr, Field, Ref, expand
 from dialect.algebra.formulas import Gathered, Histogram, Output, ReleasedSum
+from dialect.algebra.notes import Note
 from dialect.algebra.relations import Limits, PerPerson, Public, Released
 from dialect.catalog.model import Bounds
 from dialect.catalog.privacy_windows import STATIC, Window
@@ -235,7 +236,7 @@ class Question:
     outer: Released | Public
     columns: tuple[Shown, ...]
     options: Options = NO_OPTIONS
-    notes: tuple[str, ...] = ()  # shown with the result: how its numbers are made
+    notes: tuple[Note, ...] = ()  # shown with the result: how its numbers are made
     sums: tuple[ReleasedSum, ...] = ()  # over released rows, with noise terms
     gathered: tuple[Gathered, ...] = ()
 

@@ -19,6 +19,7 @@ from itertools import product
 
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, children
 from dialect.algebra.intervals import known
+from dialect.algebra.notes import Note, NoteCode
 from dialect.algebra.relations import Relation
 from dialect.algebra.traversal import expressions_of
 from dialect.catalog.model import Catalog, ColumnOf, SqlType, ValueList, ValueRange
@@ -32,14 +33,14 @@ _BARE = re.compile(r"'\s*(\d{4})-(\d\d?)-(\d\d?)\s*'", re.ASCII)
 _MIDNIGHT_MIRROR = {">=": "<=", "=": "=", "in": "in"}  # for a constant on the left
 
 
-def midnight_notes(relation: Relation, sql: str) -> tuple[str, ...]:
+def midnight_notes(relation: Relation, sql: str) -> tuple[Note, ...]:
     """Return notes on dates that are compared with timestamps and so mean midnight, by the text alone."""
     bare = {f"{int(year):04}-{int(month):02}-{int(day):02}" for year, month, day in _BARE.findall(sql)}
     found = (note for expr in expressions_of(relation) for note in _bare_dates(expr, bare)) if bare else ()
     return tuple(dict.fromkeys(found))[:MOST_TOLD]
 
 
-def _bare_dates(expr: Expr, bare: set[str]) -> Iterator[str]:
+def _bare_dates(expr: Expr, bare: set[str]) -> Iterator[Note]:
     for part in children(expr):
         yield from _bare_dates(part, bare)
     if not isinstance(expr, Call) or len(expr.arguments) < 2:
@@ -65,12 +66,13 @@ def _midnight(constant: Literal) -> date | None:
     return at.date() if whole and at.date() < date.max else None
 
 
-def _midnight_note(name: str, sign: str, day: date) -> str:
+def _midnight_note(name: str, sign: str, day: date) -> Note:
     after = day + timedelta(days=1)
     if sign == "<=":
-        return f"{name} <= '{day}' ends at that day's midnight, as it begins: {name} < '{after}' takes all of it"
+        text = f"{name} <= '{day}' ends at midnight, when that day begins. For the whole day: {name} < '{after}'."
+        return Note(NoteCode.MIDNIGHT, text)
     whole = f"{name} >= '{day}' AND {name} < '{after}'"
-    return f"{name} = '{day}' is met at that day's midnight alone: {whole} takes all of it"
+    return Note(NoteCode.MIDNIGHT, f"{name} = '{day}' matches midnight only. For the whole day: {whole}.")
 
 
 _MIRROR: Mapping[str, str] = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
@@ -79,12 +81,12 @@ _STRICT = ("<", ">")
 _Said = tuple[str, Literal]  # comparison operator and constant
 
 
-def never_true_notes(relation: Relation) -> tuple[str, ...]:
+def never_true_notes(relation: Relation) -> tuple[Note, ...]:
     """Return notes on predicates that are never true, by text and catalog alone."""
     return tuple(dict.fromkeys(note for expr in expressions_of(relation) for note in _contradictions(expr)))
 
 
-def _contradictions(expr: Expr) -> Iterator[str]:
+def _contradictions(expr: Expr) -> Iterator[Note]:
     for part in children(expr):
         yield from _contradictions(part)
     said = list(_said(expr)) if isinstance(expr, Call) else []
@@ -94,9 +96,11 @@ def _contradictions(expr: Expr) -> Iterator[str]:
         clash = next((pair for pair in product(about, about) if _apart(*pair)), None)
         if beyond is not None:
             within = range_of(value)
-            yield f"{plain_text(value)} is from {within.lower:g} to {within.upper:g}, and never {_shown(beyond)}"
+            ends = f"from {within.lower:g} to {within.upper:g}"
+            yield Note(NoteCode.FALSE_PREDICATE, f"{plain_text(value)} is {ends}, and never {_shown(beyond)}.")
         elif clash is not None:
-            yield f"{plain_text(value)} is never both {_shown(clash[0])} and {_shown(clash[1])}: no row should be there"
+            both = f"both {_shown(clash[0])} and {_shown(clash[1])}"
+            yield Note(NoteCode.FALSE_PREDICATE, f"{plain_text(value)} is never {both}: no row matches.")
 
 
 def _said(expr: Call) -> Iterator[tuple[Expr, _Said]]:
@@ -165,14 +169,14 @@ _NOTHING = {  # no value from lower to upper satisfies the comparison; phrase fo
 _MOST_TOLD = 8  # values shown of a list
 
 
-def unlisted_notes(relation: Relation, catalog: Catalog) -> tuple[str, ...]:
+def unlisted_notes(relation: Relation, catalog: Catalog) -> tuple[Note, ...]:
     """Return notes on constants outside the declared domain of the compared column, by text and catalog alone."""
     return tuple(
         dict.fromkeys(note for expr in expressions_of(relation) for note in _unlisted_constants(expr, catalog))
     )
 
 
-def _unlisted_constants(expr: Expr, catalog: Catalog) -> Iterator[str]:
+def _unlisted_constants(expr: Expr, catalog: Catalog) -> Iterator[Note]:
     for part in children(expr):
         yield from _unlisted_constants(part, catalog)
     if not isinstance(expr, Call) or expr.name not in _COMPARE | _UNLISTED_MIRROR.keys():
@@ -215,14 +219,14 @@ def _looked_up(expr: Expr) -> Iterator[tuple[Field, Literal]]:
         yield from ((columns[0], part) for part in constants if part.value is not None)
 
 
-def _unlisted_note(name: str, constant: Literal, listed: ValueList) -> str:
+def _unlisted_note(name: str, constant: Literal, listed: ValueList) -> Note:
     told = [shown_value(value) for value in listed.values[:_MOST_TOLD]]
     more = f" and {len(listed.values) - _MOST_TOLD} more" if len(listed.values) > _MOST_TOLD else ""
     odd = f"{shown_value(constant.value)} is none of its declared values"
-    return f"{name}: {odd}, {', '.join(told)}{more}: no row should hold it"
+    return Note(NoteCode.UNLISTED_VALUE, f"{name}: {odd}, {', '.join(told)}{more}: no row should match.")
 
 
-def _beyond_list(column: Field, listed: ValueRange, sign: str, constant: Literal) -> str | None:
+def _beyond_list(column: Field, listed: ValueRange, sign: str, constant: Literal) -> Note | None:
     """Note that no value in a declared range satisfies the comparison; None if one may."""
     words, is_beyond = _NOTHING.get(sign, ("", lambda lower, upper, at: False))
     try:
@@ -234,7 +238,7 @@ def _beyond_list(column: Field, listed: ValueRange, sign: str, constant: Literal
     if not is_beyond(lower, upper, at):
         return None
     held = f"its declared range, {listed.lower} to {listed.upper}, holds {words.format(constant.value)}"
-    return f"{column.name or 'a column'}: {held}: no row should be there"
+    return Note(NoteCode.UNLISTED_VALUE, f"{column.name or 'a column'}: {held}: no row should match.")
 
 
 def _list_place(value: object, kind: SqlType) -> float | datetime:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dialect.algebra.expressions import Expr, Field, Ref, fields_of
+from dialect.algebra.notes import Note, NoteCode
 from dialect.algebra.relations import (
     Boundary,
     Distinct,
@@ -23,12 +24,12 @@ from dialect.analysis.uniqueness import EXACT_TYPES
 from dialect.functions.window_functions import WINDOW_FUNCTIONS, RestsOn
 
 _NOTE = (
-    "{} may find rows of one person in equal places: a hash of the person and the row decides, which spreads ties"
-    " evenly over what is tied; ORDER BY more columns to decide it yourself"
+    "{} may find rows of one person that tie: a hash of the person and the row decides between them, evenly. ORDER BY"
+    " more columns to decide it yourself."
 )
 _OF_VALUES = (
-    "MODE may find several values of one person equally often: a hash of the person and the value decides, which"
-    " spreads ties evenly over what is tied"
+    "MODE may find several values of one person equally often: a hash of the person and the value decides between"
+    " them, evenly."
 )
 
 
@@ -64,7 +65,7 @@ def by_rows(call: WindowCall) -> bool:
 _ALSO = {"arg_min": ("argmin", "min_by"), "arg_max": ("argmax", "max_by"), "string_agg": ("listagg", "group_concat")}
 
 
-def tie_notes(relation: Relation, sql: str) -> tuple[str, ...]:
+def tie_notes(relation: Relation, sql: str) -> tuple[Note, ...]:
     """Return notes on functions whose visible result may depend on ties among one person's rows.
 
     Decided by the SQL text and the catalog alone. Functions that the query does not name, such as those that derive
@@ -77,8 +78,8 @@ def tie_notes(relation: Relation, sql: str) -> tuple[str, ...]:
     tied = dict.fromkeys(function for each in rows for function in _tied(each, read))
     asked = [each for each in tied if any(word in sql.lower() for word in (each, *_ALSO.get(each, ())))]
     told = [each.upper() for each in asked if each != "mode"]
-    notes = (_NOTE.format(", ".join(told)),) if told else ()
-    return (*notes, _OF_VALUES) if "mode" in asked else notes
+    notes = (Note(NoteCode.TIES, _NOTE.format(", ".join(told))),) if told else ()
+    return (*notes, Note(NoteCode.TIES, _OF_VALUES)) if "mode" in asked else notes
 
 
 def _source(relation: Relation) -> Relation | None:

@@ -9,6 +9,7 @@ from itertools import count
 
 from sqlglot import exp
 
+from dialect.algebra.notes import Note
 from dialect.catalog.model import Catalog
 from dialect.errors import Code, Refusal, Suggestion
 from dialect.parser.aggregate_bounds import Named
@@ -35,7 +36,7 @@ class Reading:
     bounds: Named = field(default_factory=dict)  # named contribution bounds of aggregate calls
     together: int = 1  # privacy windows that form one privacy unit: more than 1 for plans that mix windows
     steps: list[int] = field(default_factory=list)  # of date pruning, one entry per scan
-    outside: list[str] = field(default_factory=list)  # notes on tables whose predicates exclude every declared window
+    outside: list[Note] = field(default_factory=list)  # notes on tables whose predicates exclude every declared window
 
     def fresh(self) -> str:
         """Return a new field id, unique in this query; raises Refusal with E_COMPLEX after too many."""

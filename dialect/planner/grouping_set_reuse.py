@@ -16,6 +16,7 @@ from math import prod
 
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, expand, fields_of
 from dialect.algebra.formulas import CountOf, Output, SumOf
+from dialect.algebra.notes import Note, NoteCode
 from dialect.algebra.relations import Boundary, Group, Measure, PerPerson, Released
 from dialect.algebra.release_plan import SHOWN_SUMS, PrivatePlan
 from dialect.analysis import predicates as known_facts
@@ -135,9 +136,9 @@ def added_up(boundary: Boundary, finer: tuple[Field, ...], planning: Planning) -
     return Released(group, keys + tuple(m.field for m in group.measures))
 
 
-def _note(keys: tuple[Field, ...], finer: tuple[Field, ...]) -> str:
+def _note(keys: tuple[Field, ...], finer: tuple[Field, ...]) -> Note:
     groups = f"Groups by {_names(keys)}" if keys else "Totals"
-    return f"{groups} are added up from those by {_names(finer)}, and are no release of their own."
+    return Note(NoteCode.ROLLED_UP, f"{groups} are sums of the released groups by {_names(finer)}: no further release.")
 
 
 def _names(keys: tuple[Field, ...]) -> str:

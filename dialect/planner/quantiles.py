@@ -14,6 +14,7 @@ from itertools import accumulate
 
 from dialect.algebra.expressions import AND, Call, Case, Expr, Field, Literal, conjunction, conjuncts
 from dialect.algebra.formulas import Histogram, Output, QuantileOf
+from dialect.algebra.notes import Note, NoteCode
 from dialect.algebra.relations import Boundary, Filter, Join, Measure, PerPerson, Public, Series
 from dialect.analysis.predicates import known_range
 from dialect.catalog.model import Bounds, SqlType, ValueRange
@@ -173,7 +174,7 @@ class Binned:
     boundary: Boundary  # the last key is the bin number; the only measure counts rows
     bins: Bins
     measures: tuple[Measure, ...]
-    note: str
+    note: Note
 
 
 def is_quantile(measure: Measure) -> bool:
@@ -210,7 +211,7 @@ def _binned(
     if kept.kept is not None:
         kept = replace(kept, kept=replace(kept.kept, rows=_with_bins(kept.kept.rows, key, bins)))
     counted = Measure("count_star", (), None, Field(reading.fresh(), None, SqlType.BIGINT, nullable=False))
-    note = f"quantiles of {text} are read from a noisy histogram of {bins.in_words()}"
+    note = Note(NoteCode.QUANTILE, f"Quantiles of {text} are read from a noisy histogram of {bins.in_words()}.")
     return Binned(Boundary(kept, (*boundary.keys, key), (counted,), boundary.span), bins, tuple(measures), note)
 
 
@@ -244,10 +245,10 @@ def _formula(measure: Measure) -> QuantileOf:
     return QuantileOf(MOST, "up" if whole else None)
 
 
-def notes_of(binned: Binned) -> tuple[str, ...]:
+def notes_of(binned: Binned) -> tuple[Note, ...]:
     """Return notes on how quantiles are computed, and which levels replace MIN and MAX."""
     text = plain_text(binned.measures[0].arguments[0])
     asked = {measure.function for measure in binned.measures}
     instead = ((f"{name}({text})", level) for name, level in (("min", LEAST), ("max", MOST)) if name in asked)
-    why = "a true extreme is one person's value, so this is the quantile at"
-    return (binned.note, *(f"{name}: {why} {level:.0%}" for name, level in instead))
+    why = "the true extreme is one person's value, so this is the quantile at"
+    return (binned.note, *(Note(NoteCode.EXTREME, f"{name}: {why} {level:.0%}.") for name, level in instead))

@@ -13,6 +13,7 @@ from functools import reduce
 
 from dialect.algebra.expressions import Expr, Field, Origin, Ref, conjunction, expand, rebuild
 from dialect.algebra.formulas import Gathered, Output, ReleasedSum
+from dialect.algebra.notes import Note
 from dialect.algebra.relations import (
     Boundary,
     GroupSets,
@@ -257,7 +258,7 @@ class Planning:
     unions: Mapping[str, PrivatePlan] = field(default_factory=dict)  # by frame
     plans: list[PrivatePlan] = field(default_factory=list)
     releases: list[ReleaseColumns] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     sums: list[ReleasedSum] = field(default_factory=list)
     gathered: list[Gathered] = field(default_factory=list)
     added_up: dict[GroupSets, Mapping[Set, Set]] = field(default_factory=dict)  # set -> finer set it is summed from

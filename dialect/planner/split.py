@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dialect.algebra.expressions import Field
+from dialect.algebra.notes import Note
 from dialect.algebra.relations import (
     Boundary,
     Distinct,
@@ -61,7 +62,7 @@ def plan(selected: Selected, reading: Reading) -> Question:
     return question
 
 
-def _notes(relation: Relation, planning: Planning) -> tuple[str, ...]:
+def _notes(relation: Relation, planning: Planning) -> tuple[Note, ...]:
     beside = (*never_true_notes(relation), *midnight_notes(relation, planning.reading.sql))
     beside += tie_notes(relation, planning.reading.sql)
     return *unlisted_notes(relation, planning.reading.catalog), *beside, *planning.reading.outside, *planning.notes

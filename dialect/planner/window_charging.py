@@ -23,6 +23,7 @@ from dialect.algebra.expressions import (
     fields_of,
     substituted,
 )
+from dialect.algebra.notes import Note, NoteCode
 from dialect.algebra.relations import (
     Cut,
     Distinct,
@@ -144,7 +145,8 @@ def _possible(table: str, clock: Clock, stretch: Stretch, said: Said, reading: R
         return without_gaps(stretch, found)
     first, last = (window_name(stretch.window, stretch.begins()[place]) for place in (0, -1))
     declared = first if first == last else f"{first} to {last}"
-    note = f"{table}: by its time no row of the declared windows, {declared}, can be there: {first} pays for nothing"
+    text = f"{table}: no row of the declared windows, {declared}, can match: {first} is charged for nothing."
+    note = Note(NoteCode.OUTSIDE_WINDOWS, text)
     reading.outside.extend([] if note in reading.outside else [note])
     return stretch.begins()[:1]
 

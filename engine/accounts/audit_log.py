@@ -1,8 +1,8 @@
 """Audit log: who, when, which query, which decision, price, windows, versions; no values.
 
-Queries appear in the canonical form in which they were charged. Refusals are not in it: see docs/ledger.md. Key events
-are in it: who made, rotated or revoked whose key, when; nothing that identifies a key. Each kind of ledger row has a
-plain description.
+Queries appear as their clients wrote them (`sql`), and in the canonical form in which they were charged (`questions`).
+Refusals are not in it: see docs/ledger.md. Key events are in it: who made, rotated or revoked whose key, when; nothing
+that identifies a key. Each kind of ledger row has a plain description.
 """
 
 from __future__ import annotations
@@ -155,6 +155,7 @@ def _told(row: Entry, asked: dict[tuple[str, str], str], became: dict[int, str])
         "rho": None if cost is None else float(cost.rho),
         "delta": None if cost is None else float(cost.delta),
         "windows": _windows(said),
+        "sql": said.get("wording") or None if releases else None,  # as its client wrote it; unknown in older rows
         "questions": [asked.get((row.dataset, release["key"]), release["key"]) for release in releases],
         "versions": said.get("versions"),
         "reason": said.get("reason"),

@@ -26,8 +26,9 @@ def _stored(ledger: Ledger, of: Dataset) -> list[dict[str, Any]]:
         older = data_of(entry.said.get("versions", "")) not in ("", version_of(of)) and entry.holder != OWNER
         for release in entry.said["releases"] if entry.dataset == of.name else ():
             before |= {release["key"]} if older else set()
-            told = asked.setdefault(release["key"], {"question": None, "by_owner": entry.holder == OWNER})
+            told = asked.setdefault(release["key"], {"question": None, "sql": None, "by_owner": entry.holder == OWNER})
             told["question"] = release.get("question", told["question"])
+            told["sql"] = told["sql"] or entry.said.get("wording") or None
     made = sorted(ledger.made(of.name, asked).values(), key=lambda each: (each.settled_at, each.release_key))
     return [
         {

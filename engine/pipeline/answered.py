@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from budgets import Loss
 from dialect import Question
+from dialect.algebra import Note
 from engine.mechanism.answer import Answer
 from engine.mechanism.release import Release
 from engine.pricing.prepare import Prepared
@@ -23,7 +24,7 @@ class Answered:
     confidence: float
     charged: Loss  # charged to this client by this request
     dataset: str | None
-    notes: tuple[str, ...] = ()  # how the numbers were computed
+    notes: tuple[Note, ...] = ()  # how the numbers were computed
     ways: tuple[Way, ...] = ()  # source of each release
     day: str | None = None  # date, in UTC, of the oldest stored numbers used
     not_counted: tuple[str, ...] = ()  # consent states whose rows are excluded

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from dialect import Question
-from dialect.algebra import Literal, VectorKind
+from dialect.algebra import Literal, Rule, VectorKind
 from dialect.analysis import pairs_rows, spreads
 from dialect.postprocess import ZERO, Form, Linear, noisy, uncertainty
 from engine.pricing.prepare import Prepared
@@ -97,6 +97,45 @@ def column_biases(question: Question, prepared: Sequence[Prepared]) -> dict[str,
         for shown, form, made in facts
         if made or form is not None
     }
+
+
+def column_clip_bounds(question: Question, prepared: Sequence[Prepared]) -> dict[str, float | None]:
+    """Find the clip bound (L2, per person) of every column whose numbers are clipped.
+
+    None where a column is made from numbers with different bounds, as an average is. Columns that no clip bound
+    limits are absent: each person's contribution is provably within it.
+    """
+    raw = _raw_clip_bounds(question, prepared)
+    found: dict[str, float | None] = {}
+    for shown, form in zip(question.columns, uncertainty(question), strict=True):
+        parts = (
+            ()
+            if form is None
+            else (form.numerator,)
+            if form.denominator is None
+            else (form.numerator, form.denominator)
+        )
+        bounds = set().union(*(raw.get(field.id, frozenset()) for part in parts for field, _ in part.terms))
+        if bounds:
+            found[shown.name] = bounds.pop() if len(bounds) == 1 else None
+    return found
+
+
+def _raw_clip_bounds(question: Question, prepared: Sequence[Prepared]) -> dict[str, frozenset[float]]:
+    """Map every raw number, and every sum over released rows, by id to the clip bounds of its vectors."""
+    found: dict[str, frozenset[float]] = {}
+    for columns in question.releases:
+        bounds = prepared[columns.plan].bounds.vectors
+        for field, bound in zip(columns.raw, bounds, strict=False):
+            clipped = bound.rule in (Rule.SCALE, Rule.CLAMP) and (bound.predicted_bias != 0 or bound.bias_within)
+            found[field.id] = frozenset({bound.norm}) if clipped else frozenset()
+    for made in question.sums:
+        for total, _, raw in made.terms:
+            found[total.id] = found.get(total.id, frozenset()) | found.get(raw.id, frozenset())
+    for gathered in question.gathered:
+        for term in gathered.every_term:
+            found[term.total.id] = found.get(term.total.id, frozenset()) | found.get(term.raw.id, frozenset())
+    return found
 
 
 def of_pairs(question: Question, prepared: Sequence[Prepared]) -> frozenset[str]:

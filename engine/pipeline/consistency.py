@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dialect import Catalog, Question
-from dialect.algebra import SUMS_OVER_GROUPS, Rule, Vector, VectorBound, VectorKind
+from dialect.algebra import SUMS_OVER_GROUPS, Note, NoteCode, Rule, Vector, VectorBound, VectorKind
 from dialect.codegen import write_images
 from dialect.planner.reuse import Derivation, derivation, told
 from engine.backends.exact import Int64Vector
@@ -104,7 +104,7 @@ def whole(finest: Floats) -> Int64Vector:
 T = TypeVar("T")
 PLACES = 10  # estimates are in 2^-10 of the finest grain
 ALIKE = 0.01  # share of a total by which expected biases of levels may differ
-NOTE = "levels agree (consistent = true): details add up to totals, counts are whole and not below 0"
+NOTE = "Levels are made consistent (consistent = true): details add up to totals; counts are whole and at least 0."
 _COUNTS = (VectorKind.ROWS, VectorKind.VALID)
 
 
@@ -127,9 +127,9 @@ def agreed(
     return agreeing([way.told for way in ways], releases, [i not in shared for i in range(len(ways))], catalog)
 
 
-def agreed_notes(releases: Sequence[Release]) -> tuple[str, ...]:
+def agreed_notes(releases: Sequence[Release]) -> tuple[Note, ...]:
     """Note that numbers were adjusted to be consistent."""
-    return (NOTE,) if any(release.narrow for release in releases) else ()
+    return (Note(NoteCode.CONSISTENT, NOTE),) if any(release.narrow for release in releases) else ()
 
 
 def agreeing(

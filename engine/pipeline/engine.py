@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from budgets import Charge, ChargeRequest, Item, Ledger, Loss
 from dialect import Catalog, Code, Question, Refusal
+from dialect.algebra import Note
 from dialect.parser import TargetError
 from dialect.postprocess import sharing_noise
 from engine.backends.exact import NOBODY_OBJECTED, Objecting, nobody_objects
@@ -106,7 +107,7 @@ class Engine:
         """Describe the consent states whose rows are excluded in the query's dataset."""
         return not_counted(self.catalog, self.catalog.dataset(prepared[0].plan.dataset)) if prepared else ()
 
-    def odd_values(self, question: Question, asked: Asked) -> tuple[str, ...]:
+    def odd_values(self, question: Question, asked: Asked) -> tuple[Note, ...]:
         """Lint constants that do not occur in the public table of their column; cached."""
         about = (Same(question), value_notes)
         return self.remembered.give(asked.client, about, lambda: value_notes(question, self.catalog, self.backend))

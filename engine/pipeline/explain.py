@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from budgets import Loss
 from dialect import Question
+from dialect.algebra import Note
 from dialect.postprocess import sharing_noise
 from engine.pipeline.advice import NO_ADVICE, Advice, advice
 from engine.pipeline.engine import Engine
@@ -34,7 +35,7 @@ class Explained:
     expected_error: Mapping[str, float | None]  # half-width at the confidence level, in the column's unit
     sql: str
     advice: Advice = NO_ADVICE  # why intervals are wide, and narrower alternatives
-    notes: tuple[str, ...] = ()  # how the numbers would be computed
+    notes: tuple[Note, ...] = ()  # how the numbers would be computed
     ahead: Ahead | None = None  # budget outlook; None for a query over public tables only
     not_counted: tuple[str, ...] = ()  # consent states whose rows are excluded
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from difflib import get_close_matches
 
 from dialect import Catalog, Question, Refusal
-from dialect.algebra import Touched
+from dialect.algebra import Note, NoteCode, Touched
 from dialect.analysis import looked_up, shown_value
 from dialect.catalog import ColumnOf, Window
 from dialect.codegen.relations import write_rows
@@ -25,7 +25,7 @@ MOST_TOLD = 8
 MOST_COMPARED = 2_000  # values searched for a similar one
 
 
-def value_notes(question: Question, catalog: Catalog, backend: Backend) -> tuple[str, ...]:
+def value_notes(question: Question, catalog: Catalog, backend: Backend) -> tuple[Note, ...]:
     """Lint constants that do not occur in the public table from which their column takes its values."""
     asked: dict[tuple[str, ColumnOf], dict[object, None]] = {}
     for field, constant in looked_up(tuple(plan.source for plan in question.plans)):
@@ -36,15 +36,16 @@ def value_notes(question: Question, catalog: Catalog, backend: Backend) -> tuple
     )
 
 
-def _missing(name: str, domain: ColumnOf, asked: list[object], catalog: Catalog, backend: Backend) -> Iterator[str]:
+def _missing(name: str, domain: ColumnOf, asked: list[object], catalog: Catalog, backend: Backend) -> Iterator[Note]:
     values = _values(domain, catalog, backend)
     held = set(values)
     odd = [value for value in asked if values and value not in held]
     for value in odd[:MOST_TOLD]:
         where = f"{shown_value(value)} is no {domain.column} of {domain.table}"
-        yield f"{name}: {where}{_near(value, values)}: no row should hold it"
+        yield Note(NoteCode.UNKNOWN_VALUE, f"{name}: {where}{_near(value, values)}: no row should match.")
     if len(odd) > MOST_TOLD:
-        yield f"{name}: {len(odd) - MOST_TOLD} more are no {domain.column} of {domain.table} either"
+        more = f"{name}: {len(odd) - MOST_TOLD} more are no {domain.column} of {domain.table} either."
+        yield Note(NoteCode.UNKNOWN_VALUE, more)
 
 
 def _values(domain: ColumnOf, catalog: Catalog, backend: Backend) -> tuple[object, ...]:
@@ -82,33 +83,36 @@ def windows_told(prepared: Sequence[Prepared]) -> list[str]:
     return [f"{names[0]} to {names[-1]}, {len(names)} windows"]
 
 
-def window_notes(prepared: Sequence[Prepared], *, free: bool = False) -> tuple[str, ...]:
+def window_notes(prepared: Sequence[Prepared], *, free: bool = False) -> tuple[Note, ...]:
     """Describe the charged privacy windows, why there are so many, and the loss over a person's whole history."""
     return tuple(dict.fromkeys(note for each in prepared for note in _notes(each, free)))
 
 
-def _notes(prepared: Prepared, free: bool) -> Iterator[str]:
+def _notes(prepared: Prepared, free: bool) -> Iterator[Note]:
     touched = prepared.plan.touched
     if touched.windows == (str(Window.FOREVER),):
         return
-    yield f"{'Paid for already' if free else 'Charged in full'}: {_listed(touched.windows)}"
+    charged = f"{'Paid for already' if free else 'Charged in full'}: {_listed(touched.windows)}."
+    yield Note(NoteCode.WINDOWS, charged)
     if touched.every and not free:
-        yield "No condition on time names fewer windows, so all declared ones are charged"
+        yield Note(NoteCode.ALL_WINDOWS, "Without a condition on time all declared privacy windows are charged.")
     if touched.derived:
-        yield f"Something here was computed from {_listed(touched.derived)}{'' if free else ', charged too'}"
+        more = "" if free else ", charged too"
+        yield Note(NoteCode.DERIVED_WINDOWS, f"Some columns were computed from {_listed(touched.derived)}{more}.")
     if touched.crossing:
-        yield (
-            "Windows cross: rows of one window may decide what counts of another, so a person is bounded over all of"
-            " them, with more noise. A join or GROUP BY on the date as well keeps them apart"
+        yield Note(
+            NoteCode.CROSSING_WINDOWS,
+            "Rows of one privacy window may decide what counts of another, so a person is bounded over all of them"
+            " together, with more noise. A join or GROUP BY on the date as well keeps them apart.",
         )
     if len(touched.windows) > 1:
-        yield _whole_person(touched, float(prepared.cost.loss.rho))
+        yield Note(NoteCode.WHOLE_PERSON, _whole_person(touched, float(prepared.cost.loss.rho)))
 
 
 def _whole_person(touched: Touched, rho: float) -> str:
     windows = len(touched.windows)
     times = 1 if touched.crossing else windows if touched.keyed else windows * windows
-    return f"For one person's {windows} windows together this release is at most rho {times * rho:.4g}"
+    return f"Over one person's {windows} privacy windows together this release is at most rho {times * rho:.4g}."
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ from engine.pricing.prepare import Prepared
 from engine.pricing.target_error import errors_at, errors_told, held_prices
 from engine.reuse.replay import Repeats
 
-NEVER = "this dataset is one window, forever: what is spent stays spent, and no new budget comes"
+NEVER = "no new budget comes: the dataset is one privacy window, forever"
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,10 @@ def new_budget(dataset: Dataset, last: str | None) -> tuple[str | None, str]:
         return None, NEVER
     later = [window for window in dataset.windows if last is not None and window > last]
     if later:
-        return later[0], f"questions about {later[0]} have budget of their own"
+        return later[0], f"new budget: questions about {later[0]}"
     stretch = dataset.stretch
     following = window_name(stretch.window, next_begin(stretch.window, stretch.last))
-    return following, f"questions about {following} have budget of their own once the catalog declares it"
+    return following, f"new budget: questions about {following}, once the catalog declares it"
 
 
 def in_words(windows: Sequence[str], order: Sequence[str]) -> str:
@@ -111,11 +111,9 @@ def sentences(given: Ahead) -> list[str]:
     if found.stopped is not None:
         told.append(found.stopped.removesuffix("."))
     elif found.further:
-        several = f"{found.further:,} more questions like this one fit"
-        more = "1 more question like this one fits" if found.further == 1 else several
-        told.append(f"{more}, by {_binding(found)}")
+        told.append(f"{found.further:,} more at this price, by {_binding(found)}")
     else:
-        told.append(f"no more question like this one fits, by {_binding(found)}")
+        told.append(f"no more at this price, by {_binding(found)}")
     told.append(given.new_budget)
     if given.lasts is not None:
         told.append(lasting(given.lasts, "that budget"))
@@ -163,6 +161,7 @@ def outlook(given: Ahead) -> dict[str, Any]:
         "lasts_days": given.lasts and given.lasts.days,
         "rate_days": given.lasts and given.lasts.of_days,
         "would_fit_rho": float(found.would_fit.rho),
+        "stopped": found.stopped,
         **_fitting(given),
         "told": sentences(given),
     }

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from budgets import MINIMUM_RHO, PICO, PaidRelease
 from dialect import Code, Question, Refusal
+from dialect.algebra import Note, NoteCode
 from dialect.parser import TargetError
 from engine.mechanism.answer import Answer
 from engine.mechanism.gaussian import gaussian_scale
@@ -224,19 +225,22 @@ def _held(made: Sized, stored: Iterable[PaidRelease], delta: Fraction, named: Na
 
 def aimed_notes(
     question: Question, prepared: tuple[Prepared, ...], target: TargetError | None, confidence: float
-) -> tuple[str, ...]:
+) -> tuple[Note, ...]:
     """Describe what a target error led to: the errors and the price, and the columns it does not cover."""
     if target is None or not prepared:
         return ()
     price = float(sum((p.cost.loss.rho for p in prepared), Fraction(0)))
     errors, others = errors_of(question, scales_of(prepared), confidence), _others(question)
-    aimed = target.relative or not errors  # other columns have the target too
-    told = [f"target_error {target}: {f'{errors_told(errors)}, ' if errors else ''}for rho {price:.3g}"]
+    aimed = target.relative or not errors  # at the others too
+    bought = f"target_error {target}: {f'{errors_told(errors)}, ' if errors else ''}for rho {price:.3g}."
+    notes = [Note(NoteCode.TARGET, bought)]
     if others and aimed:
-        told.append(f"{others}: aimed at by what you held of it, so that about half of its intervals are as exact")
+        about = f"{others}: estimated from answers that you hold, so about half of its intervals reach the target."
+        notes.append(Note(NoteCode.TARGET_OPEN, about))
     elif others:
-        told.append(f"{others}: not aimed at by target_error, as the width of its intervals depends on the answer")
-    return tuple(told)
+        about = f"{others}: not bound by target_error, as the width of its intervals depends on the answer."
+        notes.append(Note(NoteCode.TARGET_OPEN, about))
+    return tuple(notes)
 
 
 def _others(question: Question) -> str:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from budgets import Ledger
 from dialect import Catalog, Question
-from dialect.algebra import PrivatePlan, VectorBound
+from dialect.algebra import Note, NoteCode, PrivatePlan, VectorBound
 from dialect.codegen.relations import write_rows
 from dialect.parser import uncommented
 from dialect.planner.reuse import Derivation, Read, derivation, held_parts, same_rows, told
@@ -32,8 +32,8 @@ SHORT = 12  # displayed characters of a release key
 MOST_LOOKED_AT = 64  # most matching stored releases searched, of the same plan and of others; the oldest first
 
 OF_DIFFERENT_TIMES = (
-    "answers of different times are taken off each other: who objected, or withdrew that, in between still counts in "
-    "what is left, and no interval covers it"
+    "Answers of different times are subtracted: who objected, or withdrew that, in between still counts in the "
+    "difference, and no interval covers it."
 )
 
 
@@ -162,11 +162,13 @@ def meaning_of(question: Question, prepared: Prepared) -> Meaning:
     )  # fmt: skip
 
 
-def notes_of(ways: tuple[Way, ...]) -> tuple[str, ...]:
+def notes_of(ways: tuple[Way, ...]) -> tuple[Note, ...]:
     """Describe which numbers are derived from the client's holdings, for free."""
     plans = [each.wanted.plan for each in ways]
     made = tuple(_note(way, which_release(way.wanted.plan, plans).strip()) for way in ways if way.sources)
-    return (*made, OF_DIFFERENT_TIMES) if any(map(_is_of_different_times, ways)) else made
+    return (
+        (*made, Note(NoteCode.DIFFERENT_TIMES, OF_DIFFERENT_TIMES)) if any(map(_is_of_different_times, ways)) else made
+    )
 
 
 def _is_of_different_times(way: Way) -> bool:
@@ -175,14 +177,15 @@ def _is_of_different_times(way: Way) -> bool:
     return any(times < 0 for times in way.times) and len(moments) > 1
 
 
-def _note(way: Way, which: str) -> str:
+def _note(way: Way, which: str) -> Note:
     times = [_times_told(each) for each in way.times] or [""] * len(way.sources)
     made = (
         f"{by}{'standing ' if each.standing else ''}{each.release_key[:SHORT]} of {each.settled_at[:10]} ({each.how})"
         for each, by in zip(way.sources, times, strict=False)
     )
     bought = "" if way.bought is None else f", averaged with a new one for rho {float(way.bought.cost.loss.rho):.3g}"
-    return f"{f'{which}: ' if which else ''}made of answers that you hold: {', '.join(made)}{bought}"
+    text = f"{f'{which}: ' if which else ''}derived from answers that you hold: {', '.join(made)}{bought}."
+    return Note(NoteCode.REUSED, text[:1].upper() + text[1:])
 
 
 def _times_told(times: Fraction) -> str:

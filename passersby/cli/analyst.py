@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +28,7 @@ from passersby.cli.options import (
     Sql,
     SqlFile,
     TargetError,
+    Verbose,
     Written,
     chosen,
     opened,
@@ -34,13 +36,14 @@ from passersby.cli.options import (
     refusals,
     text_of,
 )
-from passersby.cli.output import Document, Format, console, write_json, write_page, write_result, write_rows
+from passersby.cli.output import Document, Format, console, surface_of, write_json, write_page, write_result, write_rows
 from passersby.client.connect import engine_face
 from passersby.client.progress import shown_waiting
 from passersby.errors import PassersbyError
 from passersby.result.terminal import table_of
 from passersby.text.numbers import amount, printable
 
+MORE = "details: passersby {} --verbose"
 Html = Annotated[
     Path | None,
     typer.Option("--html", metavar="FILE", dir_okay=False, help="Write the page there, for a web site."),
@@ -61,6 +64,7 @@ def budget(
     catalog: Catalog = "operator",
     client: Client = None,
     ledger: Ledger = None,
+    verbose: Verbose = False,
     form: Form = Format.TABLE,
 ) -> None:
     """See what is spent and left, of your account and of all clients' together."""
@@ -71,13 +75,14 @@ def budget(
         if form is Format.JSON:
             write_json(dict(seen))
         else:
-            write_rows(seen.accounts, show_budget, seen, form)
+            write_rows(seen.accounts, partial(show_budget, details=verbose, more=MORE.format("budget")), seen, form)
 
 
 def history(
     catalog: Catalog = "operator",
     client: Client = None,
     ledger: Ledger = None,
+    verbose: Verbose = False,
     form: Form = Format.TABLE,
 ) -> None:
     """List the releases you have paid for; asking again is free, as long as the data are of the same version."""
@@ -85,7 +90,8 @@ def history(
 
     with opened(catalog, client, ledger, form) as connection:
         releases = connection.history()
-        write_rows(releases, show_history, releases, form, releases.NAMES)
+        show = partial(show_history, details=verbose, more=MORE.format("history"))
+        write_rows(releases, show, releases, form, releases.NAMES)
 
 
 def tables(
@@ -93,6 +99,7 @@ def tables(
     catalog: Catalog = "operator",
     client: Client = None,
     ledger: Ledger = None,
+    verbose: Verbose = False,
     form: Form = Format.TABLE,
 ) -> None:
     """List the tables and columns that may be asked about; with a NAME, see everything declared of that table."""
@@ -103,7 +110,8 @@ def tables(
         if form is Format.JSON:
             write_json(known)
         else:
-            write_rows(known.columns(), show_tables, known, form)
+            more = MORE.format("tables" if name is None else f"tables {name}")
+            write_rows(known.columns(), partial(show_tables, details=verbose, more=more), known, form)
 
 
 RequestId = Annotated[
@@ -124,6 +132,7 @@ def query(
     catalog: Catalog = "operator",
     client: Client = None,
     ledger: Ledger = None,
+    verbose: Verbose = False,
     form: Form = Format.TABLE,
 ) -> None:
     """Ask a question and pay for it; what was asked before is answered from store, for free.
@@ -136,7 +145,7 @@ def query(
             answer = connection.query(
                 text, rho=rho, target_error=target_error, confidence=confidence, request_id=request_id
             )
-        write_result(answer, form)
+        write_result(answer, form, details=verbose)
 
 
 def explain(
@@ -149,6 +158,7 @@ def explain(
     catalog: Catalog = "operator",
     client: Client = None,
     ledger: Ledger = None,
+    verbose: Verbose = False,
     form: Written = Document.TABLE,
 ) -> None:
     """See a question's price, expected error, keys and bounds: no data is read, nothing is charged."""
@@ -160,7 +170,8 @@ def explain(
         if form is Document.JSON:
             write_json(explanation.to_wire())
         else:
-            console().print(show_explanation(explanation, sql=generated))
+            shown = show_explanation(explanation, details=verbose, sql=generated, surface=surface_of("explain"))
+            console().print(shown)
 
 
 def rehearse(
@@ -172,6 +183,7 @@ def rehearse(
     catalog: Catalog = "operator",
     client: Client = None,
     ledger: Ledger = None,
+    verbose: Verbose = False,
     form: Form = Format.TABLE,
 ) -> None:
     """Run a question for free on made-up rows: the shape of the answer is real, its numbers mean nothing."""
@@ -179,7 +191,7 @@ def rehearse(
     with opened(catalog, client, ledger, form) as connection:
         with shown_waiting("Rehearsing: making up rows, and answering over them"):
             answer = connection.rehearse(text, rho=rho, target_error=target_error, confidence=confidence)
-        write_result(answer, form)
+        write_result(answer, form, details=verbose, command="rehearse")
 
 
 File = Annotated[
@@ -246,11 +258,13 @@ def show(
     catalog: Catalog = "operator",
     client: Client = None,
     ledger: Ledger = None,
+    verbose: Verbose = False,
     form: Form = Format.TABLE,
 ) -> None:
     """See a standing question that you are entitled to: free, and debited to no account of yours."""
     with opened(catalog, client, ledger, form) as connection:
-        write_result(connection.standing(name, file=file, window=window), form)
+        answer = connection.standing(name, file=file, window=window)
+        write_result(answer, form, details=verbose, command="standing show")
 
 
 Workload = Annotated[

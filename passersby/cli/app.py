@@ -15,6 +15,8 @@ from passersby.cli.options import refusals
 from passersby.cli.output import Format
 
 EPILOG = (
+    "Rho is the privacy loss of an answer, and adds up over questions: a budget is an amount of rho. Epsilon, at a "
+    "small delta, is the same loss as it is usually quoted; epsilons do not add up (docs/reading.md). "
     "Exit codes: 0 answered; 1 refused, out of budget, or something was found (ledger verify, catalog check, catalog "
     "diff); 2 not a command. SQL that is refused costs nothing."
 )

@@ -19,11 +19,13 @@ from passersby.client.connect import OPERATOR, open_in_process
 from passersby.client.connection import Connection
 from passersby.client.progress import shown_making
 from passersby.errors import RefusedError
+from passersby.result.summary import Surface
 from passersby.result.terminal import show_error, show_result, sql_block
 from passersby.result.terminal_lists import show_budget
 from passersby.text.numbers import half_width_text, loss_text, percent
 
 CLIENT = "demo"
+QUIET = Surface("--rho {}", "")
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ def _tell(connection: Connection, screen: Console) -> None:
     _refuse(connection, screen, len(ASKED) + 1)
     _repeat(connection, screen, len(ASKED) + 2)
     screen.print(Rule(Text("What is left", "bold"), align="left", style="dim"))
-    screen.print(show_budget(connection.budget()))
+    screen.print(show_budget(connection.budget(), more=""))
     screen.print(Rule(Text("What you can do next", "bold"), align="left", style="dim"))
     for command, what in NEXT.items():
         screen.print(Text.assemble(("  " + command.format(passersby=_command()).ljust(46), "cyan"), what))
@@ -154,7 +156,7 @@ def _ask(connection: Connection, screen: Console, number: int, scene: Scene) -> 
     errors = ", ".join(f"{name} {half_width_text(width)}" for name, width in told.expected_error.items())
     level = percent(told.confidence or 0)
     _say(screen, f"before paying: {loss_text(told.price)}; expected error at {level}: {errors}", "yellow")
-    screen.print(Padding(show_result(connection.query(scene.sql), notes=False), (1, 0, 0, 2)))
+    screen.print(Padding(show_result(connection.query(scene.sql), surface=QUIET), (1, 0, 0, 2)))
     _say(screen, scene.remark, "italic")
 
 

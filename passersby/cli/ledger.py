@@ -25,6 +25,7 @@ from passersby.cli.options import (
     KeptLedger,
     Ledger,
     OwnCatalog,
+    Verbose,
     Written,
     ledger_of,
     opened,
@@ -103,7 +104,7 @@ About = Annotated[
 ]
 AUDIT = (
     *("sequence", "at", "by", "kind", "decision", "client", "dataset", "request_id"),
-    *("rho", "delta", "windows", "questions", "versions", "reason"),
+    *("rho", "delta", "windows", "sql", "questions", "versions", "reason"),
 )
 Kind = Annotated[
     str | None,
@@ -128,6 +129,7 @@ def rows(
     catalog: Catalog = "operator",
     client: About = None,
     ledger: Ledger = None,
+    verbose: Verbose = False,
     form: Form = Format.TABLE,
 ) -> None:
     """List ledger rows, oldest first: accounts opened, charges, releases, what admins did; or verify, export them."""
@@ -137,7 +139,8 @@ def rows(
 
     with opened(catalog, client, ledger, form) as connection:
         found = connection.ledger(client=client, limit=limit)
-        write_rows(found, partial(show_ledger, client=client), found, form, found.NAMES)
+        show = partial(show_ledger, client=client, details=verbose, more="details: passersby ledger --verbose")
+        write_rows(found, show, found, form, found.NAMES)
 
 
 def verify(
@@ -167,6 +170,7 @@ def audit(
     since: Since = None,
     catalog: Catalog = "operator",
     ledger: KeptLedger = None,
+    verbose: Verbose = False,
     form: Form = Format.TABLE,
 ) -> None:
     """Tell who asked what and when, what was decided, price, windows and versions; no values, no persons."""
@@ -174,7 +178,7 @@ def audit(
 
     with refusals(form), audited(catalog, ledger) as kept:
         log = kept.audit(kind=kind, client=client, since=since)
-        write_rows(log, show_audit, log, form, AUDIT)
+        write_rows(log, partial(show_audit, details=verbose), log, form, AUDIT)
 
 
 def report(html: Html = None, catalog: Catalog = "operator", ledger: KeptLedger = None) -> None:

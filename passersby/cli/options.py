@@ -64,6 +64,7 @@ Written = Annotated[
     Document,
     typer.Option("--format", "-f", help="For people, or for programs: docs/answers.md has the shapes."),
 ]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show all details; without it a few lines.")]
 Sql = Annotated[
     str | None,
     typer.Argument(metavar="SQL", help="The question; read from standard input where it is absent or -."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
@@ -12,8 +13,9 @@ from rich.console import Console, RenderableType
 
 from passersby.result import exports
 from passersby.result.card_text import noise_text, paid_text
+from passersby.result.summary import Surface
 from passersby.result.wire import plain
-from passersby.text.numbers import merged, printable
+from passersby.text.numbers import printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,13 +52,19 @@ class TerminalError(ValueError):
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Write to a terminal in its width and colours, elsewhere in plain text of a fixed width."""
+    """Write to a terminal in its width and colours; elsewhere as plain text, in the width that COLUMNS names."""
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, width=None if stream.isatty() else WIDTH, soft_wrap=False, highlight=False)
+    width = None if stream.isatty() else shutil.get_terminal_size((WIDTH, 24)).columns
+    return Console(stderr=stderr, width=width, soft_wrap=False, highlight=False)
 
 
-def write_result(result: Result, form: Format) -> None:
-    """Write an answer."""
+def surface_of(command: str) -> Surface:
+    """Name the options of a command by which a reader changes the price, and sees the details."""
+    return Surface("--rho {}", f"details: passersby {command} --verbose")
+
+
+def write_result(result: Result, form: Format, *, details: bool = False, command: str = "query") -> None:
+    """Write an answer; `command` names in which command --verbose shows the details."""
     from passersby.result.terminal import show_result
 
     if form is Format.JSON:
@@ -65,11 +73,11 @@ def write_result(result: Result, form: Format) -> None:
         flat = result.flat()
         exports.write_rows(sys.stdout, flat.column_names, exports.rows_of(flat))
         sys.stderr.write(f"{noise_text(result)} · {paid_text(result)}\n")
-        sys.stderr.writelines(f"note: {printable(note)}\n" for note in merged(result.notes))
+        sys.stderr.writelines(f"note: {printable(note)}\n" for note in result.notes)
     elif form is Format.ARROW:
         _write_arrow(result.arrow())
     else:
-        console().print(show_result(result, MOST_ROWS))
+        console().print(show_result(result, MOST_ROWS, details=details, surface=surface_of(command)))
 
 
 def write_rows(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from passersby.result.protocols import Answer
 from passersby.text.numbers import free_text, level_text, loss_text
 
-REHEARSED = "free: a rehearsal on made-up rows"
+REHEARSED = "free: a rehearsal on synthetic rows"
 
 
 def noise_text(result: Answer) -> str:

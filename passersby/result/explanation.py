@@ -1,102 +1,128 @@
-"""What a question would cost and show, told before anything is read or charged."""
+"""What a question would cost and show, computed before anything is read or charged."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from passersby.result.wire import plain
 
 
 class Explanation:
-    """Price, expected error, keys, bounds and generated SQL of one question."""
+    """Price, expected error, keys, contribution bounds and generated SQL of one question.
 
-    def __init__(self, told: dict[str, Any]) -> None:
-        """Keep the wire shape; what is known only after an answer is empty in it."""
+    `print` shows a few lines, `details` everything.
+    """
+
+    def __init__(self, wire: dict[str, Any]) -> None:
+        """Take the wire shape; fields that only an answer has are empty."""
         empty: dict[str, Any] = {"intervals": {}, "release_id": None, "numbers_of": None}
-        self._told = {**empty, **told}
+        self._wire = {**empty, **wire}
 
     @property
     def columns(self) -> list[str]:
-        """Give the names of the columns that the answer would have."""
-        return [column["name"] for column in self._told["columns"]]
+        """Names of the columns that the answer would have."""
+        return [column["name"] for column in self._wire["columns"]]
 
     @property
     def price(self) -> dict[str, Any]:
-        """Give what the question would cost now: rho, delta, and epsilon at a delta."""
-        return dict(self._told["price"])
+        """Privacy loss that the question would cost now: rho, delta, and epsilon at a delta."""
+        return dict(self._wire["price"])
 
     @property
     def replayed(self) -> bool:
-        """Tell whether the answer is stored and paid for: then asking is free."""
-        return bool(self._told["replayed"])
+        """Is the answer stored and paid for? Then it is free."""
+        return bool(self._wire["replayed"])
+
+    @property
+    def made_from(self) -> list[dict[str, Any]]:
+        """Stored releases that the numbers would be derived from; empty for new releases."""
+        return list(self._wire.get("made_from") or [])
 
     @property
     def remaining(self) -> dict[str, Any]:
-        """Give what is left before the question is asked."""
-        return dict(self._told["remaining"])
+        """Budget left before the question, of the client's account and of the dataset's."""
+        return dict(self._wire["remaining"])
 
     @property
     def outlook(self) -> dict[str, Any]:
-        """Tell how many more questions like this one fit, how long that lasts, and what fits if this one does not."""
-        return dict(self._told.get("outlook") or {})
+        """How many more questions like this one fit, how long that lasts, and what fits if this one does not."""
+        return dict(self._wire.get("outlook") or {})
 
     @property
     def confidence(self) -> float | None:
-        """Give how often the intervals would hold the true value, clipping apart."""
-        level: float | None = self._told["confidence"]
+        """Probability that an interval covers the clipped value, e.g. 0.95; clipping bias is not in it."""
+        level: float | None = self._wire["confidence"]
         return level
 
     @property
     def expected_error(self) -> dict[str, float | None]:
-        """Give, for each noisy column, the half-width of its intervals; None where it depends on the answer."""
-        return dict(self._told["expected_error"])
+        """Half-width of the intervals of each noisy column, in its unit; None where it depends on the answer."""
+        return dict(self._wire["expected_error"])
 
     @property
     def advice(self) -> dict[str, Any]:
-        """Tell why intervals are wide, and up to three questions to ask instead, with their error and price."""
-        return dict(self._told.get("advice") or {})
+        """Why intervals are wide, and up to three questions with narrower ones, each with error and price."""
+        return dict(self._wire.get("advice") or {})
 
     @property
     def predicted_bias(self) -> dict[str, float | None]:
-        """Give, for each noisy column, the share expected to be cut away, at most 0; None where that is not known."""
-        return dict(self._told.get("predicted_bias") or {})
+        """Expected clipping bias of each noisy column as a share, at most 0; None where it is unknown."""
+        return dict(self._wire.get("predicted_bias") or {})
 
     @property
     def bias_within(self) -> dict[str, dict[str, float]]:
-        """Give, for columns whose cut is given back and for averages, how far most numbers may still be off by it.
+        """How far most numbers may still be off by clipping, of bias-corrected columns and of averages.
 
         As a `share` of the number, or for an average as an `amount` in its unit.
         """
-        return dict(self._told.get("bias_within") or {})
+        return dict(self._wire.get("bias_within") or {})
+
+    @property
+    def clip_bounds(self) -> dict[str, float | None]:
+        """Clip bound (L2, per person) of each clipped column; None where it combines several."""
+        return dict(self._wire.get("clip_bounds") or {})
 
     @property
     def keys(self) -> list[dict[str, Any]]:
-        """Give the group keys: public ones all appear, private ones have to reach a threshold."""
-        return list(self._told["keys"])
+        """Group keys: public ones all appear, private ones have to reach a threshold."""
+        return list(self._wire["keys"])
 
     @property
     def bounds(self) -> list[dict[str, Any]]:
-        """Give, for each released vector, how one person's influence is cut, why, and the noise that this asks for."""
-        return list(self._told["bounds"])
+        """Contribution bound of each released query vector: rule, clip bound, reason, and the noise it needs."""
+        return list(self._wire["bounds"])
 
     @property
     def thresholds(self) -> list[dict[str, Any]]:
-        """Give the noisy counts of persons that private keys have to reach."""
-        return list(self._told["thresholds"])
+        """Noisy numbers of people that private keys have to reach, by release."""
+        return list(self._wire["thresholds"])
 
     @property
     def sql(self) -> str:
-        """Give the SQL that would run over the data: one row per group leaves it, and no person."""
-        return str(self._told["sql"])
+        """SQL that would run over the data; it returns one row per group, and no person's row."""
+        return str(self._wire["sql"])
 
     @property
     def notes(self) -> list[str]:
-        """Give what a reader of the answer should know."""
-        return list(self._told["notes"])
+        """What a reader of the answer should know, as sentences."""
+        return list(self._wire["notes"])
+
+    @property
+    def note_codes(self) -> list[str]:
+        """Stable code of each note, in their order; empty where an older server sends none."""
+        return list(self._wire.get("note_codes") or [])
+
+    @property
+    def details(self) -> str:
+        """The long form as text: columns, keys, contribution bounds, thresholds, advice with its SQL."""
+        from passersby.result.terminal import as_text, show_explanation
+
+        return as_text(partial(show_explanation, details=True), self)
 
     def to_wire(self) -> dict[str, Any]:
-        """Give the documented JSON shape."""
-        return {key: plain(value) for key, value in self._told.items()}
+        """Return the documented JSON shape."""
+        return {key: plain(value) for key, value in self._wire.items()}
 
     def __repr__(self) -> str:
         from passersby.result.terminal import as_text, show_explanation

@@ -12,7 +12,7 @@ from passersby.errors import RefusedError
 from passersby.result.protocols import Answer
 from passersby.result.wire import plain
 from passersby.text.csv_cells import write_cells
-from passersby.text.numbers import left_text, loss_text, merged, percent
+from passersby.text.numbers import left_text, loss_text, percent
 
 if TYPE_CHECKING:
     import pyarrow
@@ -97,7 +97,7 @@ def _card_sheet(book: Workbook, result: Answer) -> None:
         ("price", "free" if result.replayed or result.rehearsal else loss_text(result.price)),
         ("left", left_text(result.remaining)),
         ("release", result.release_id or ""),
-        *(("note", note) for note in merged(result.notes)),
+        *(("note", note) for note in result.notes),
     ]
     wrapped = book.add_format({"text_wrap": True, "valign": "top"})
     for row, (name, text) in enumerate([(name, text) for name, text in told if text]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 Row = dict[str, Any]
@@ -27,6 +28,14 @@ class Budget(dict[str, Any]):
         """Tell of each dataset how long budgets last at the present rate, and when new budget comes."""
         return dict(self.get("ahead") or {})
 
+    @property
+    def details(self) -> str:
+        """The long form as text."""
+        from passersby.result.terminal import as_text
+        from passersby.result.terminal_lists import show_budget
+
+        return as_text(partial(show_budget, details=True), self)
+
     def __repr__(self) -> str:
         from passersby.result.terminal import as_text
         from passersby.result.terminal_lists import show_budget
@@ -44,6 +53,14 @@ class History(list[Row]):
 
     NAMES = ("release_id", "dataset", "windows", "sql", "question", "rho", "delta", "settled_at")
 
+    @property
+    def details(self) -> str:
+        """The long form as text."""
+        from passersby.result.terminal import as_text
+        from passersby.result.terminal_lists import show_history
+
+        return as_text(partial(show_history, details=True), self)
+
     def __repr__(self) -> str:
         from passersby.result.terminal import as_text
         from passersby.result.terminal_lists import show_history
@@ -58,6 +75,14 @@ class LedgerRows(list[Row]):
         *("sequence", "at", "kind", "dataset", "client", "asked_by", "request_id"),
         *("rho", "delta", "body", "row_hash"),
     )
+
+    @property
+    def details(self) -> str:
+        """The long form as text."""
+        from passersby.result.terminal import as_text
+        from passersby.result.terminal_lists import show_ledger
+
+        return as_text(partial(show_ledger, details=True), self)
 
     def __repr__(self) -> str:
         from passersby.result.terminal import as_text
@@ -84,6 +109,14 @@ class Tables(list[Row]):
             for table in self
             for column in table["columns"]
         ]
+
+    @property
+    def details(self) -> str:
+        """The long form as text."""
+        from passersby.result.terminal import as_text
+        from passersby.result.terminal_lists import show_tables
+
+        return as_text(partial(show_tables, details=True), self)
 
     def __repr__(self) -> str:
         from passersby.result.terminal import as_text

@@ -11,8 +11,17 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from passersby.result.card_text import noise_text, paid_text
 from passersby.result.protocols import Accounts, Answer, Explained, Interval
+from passersby.result.summary import (
+    FOREVER,
+    PAGE,
+    answer_columns,
+    answer_head,
+    answer_lines,
+    explanation_columns,
+    explanation_head,
+    explanation_lines,
+)
 from passersby.text.numbers import (
-    LOSSES,
     RELIABILITY,
     ahead_text,
     amount,
@@ -21,8 +30,8 @@ from passersby.text.numbers import (
     half_width_text,
     instead_text,
     left_text,
+    level_text,
     loss_text,
-    merged,
     questions_text,
     readable_bound,
     trust_text,
@@ -59,7 +68,7 @@ STYLE = """<style>
 
 
 def result_html(result: Answer) -> str:
-    """Show the rows with their intervals drawn, what they cost, and what is left."""
+    """Show the rows with their intervals drawn, and below them a few lines; the rest is folded."""
     rows, intervals = result.rows[:MOST_ROWS], result.intervals
     trusted = result.reliability
     columns = [
@@ -69,12 +78,14 @@ def result_html(result: Answer) -> str:
     heads = "".join(head for head, _ in columns)
     body = ["".join(cells) for cells in zip(*(cells for _, cells in columns), strict=True)]
     more = f"<p class='faint'>{len(result) - MOST_ROWS:,} more rows</p>" if len(result) > MOST_ROWS else ""
-    told = (*_notes(result.notes), *_advice(result.advice))
-    return _page(_table(heads, body), more, *(_line(text) for text in _card(result)), *told)
+    short = [f"{name}: {'; '.join(filter(None, parts))}" for name, *parts in answer_columns(result)]
+    short = [answer_head(result), *short, *answer_lines(result, PAGE)]
+    details = [*map(_line, _card(result)), *_notes(result.notes), *_advice(result.advice)]
+    return _page(_table(heads, body), more, *map(_line, short), _fold("Details", details))
 
 
 def explanation_html(explanation: Explained) -> str:
-    """Show what a question would cost and give."""
+    """Show what is left, the price and each column's expected error; keys, bounds, advice and SQL are folded."""
     free = "free: you have paid for this answer already" if explanation.replayed else loss_text(explanation.price)
     errors = explanation.expected_error
     columns = [
@@ -85,36 +96,49 @@ def explanation_html(explanation: Explained) -> str:
         }
         for column in explanation.to_wire()["columns"]
     ]
-    return _page(
-        f"<p><b>Price</b> {escape(free)}</p>",
+    level = level_text(explanation.confidence or 0.0, explanation.to_wire().get("simultaneous"))
+    short = [
+        {"column": name, level: width, "expected bias, not in the interval": bias}
+        for name, width, bias in explanation_columns(explanation)
+    ]
+    details = [
+        _line(f"price: {free}"),
         _line(f"left: {left_text(explanation.remaining)}"),
         *map(_line, ahead_text(explanation.outlook)),
-        *([] if explanation.replayed else [_line(LOSSES)]),
         _dicts("Columns", columns),
         _dicts("Keys", explanation.keys),
-        _dicts("Bounds on one person", [readable_bound(bound) for bound in explanation.bounds]),
+        _dicts("Contribution bounds", [readable_bound(bound) for bound in explanation.bounds]),
         _dicts("Thresholds of private keys", explanation.thresholds),
-        f"<details><summary>SQL over the data</summary><pre>{escape(explanation.sql)}</pre></details>",
         *_notes(explanation.notes),
         *_advice(explanation.advice),
+        _fold("SQL over the data", [f"<pre>{escape(explanation.sql)}</pre>"] if explanation.sql else []),
+    ]
+    return _page(
+        f"<p>{escape(explanation_head(explanation))}</p>",
+        _dicts("", short),
+        *map(_line, explanation_lines(explanation, PAGE)),
+        _fold("Details", details),
     )
+
+
+def _fold(summary: str, parts: Sequence[str]) -> str:
+    """Fold parts of a page behind a summary; nothing where there are none."""
+    return f"<details><summary>{summary}</summary>{''.join(parts)}</details>" if any(parts) else ""
 
 
 def _advice(advice: dict[str, Any]) -> list[str]:
-    """Say why intervals are wide, and what to ask instead."""
+    """Say why intervals are wide, and which questions have narrower ones, with their SQL."""
     if not advice:
         return []
-    asked = "".join(
-        f"<p>{escape(instead_text(each))}</p><pre>{escape(each['sql'])}</pre>" for each in advice["instead"]
-    )
-    whole = f"<details><summary>Narrower intervals: what to ask instead</summary>{asked}</details>"
-    return [*(_line(f"why so wide: {line}") for line in advice["why"]), *([whole] if asked else [])]
+    proposals = [f"<p>{escape(instead_text(each))}</p><pre>{escape(each['sql'])}</pre>" for each in advice["instead"]]
+    return [*(_line(f"why so wide: {line}") for line in advice["why"]), *proposals]
 
 
 def budget_html(budget: Accounts) -> str:
     """Show each account with a bar of what is spent."""
-    accounts = (_account(account, budget.query_rho(account)) for account in budget.accounts)
-    return _page(*accounts, *(_line(line) for lines in budget.ahead.values() for line in lines), _line(LOSSES))
+    accounts = sorted(budget.accounts, key=lambda account: account["client"] is None)
+    shown = (_account(account, budget.query_rho(account)) for account in accounts)
+    return _page(*shown, *(_line(line) for lines in budget.ahead.values() for line in lines))
 
 
 def refusal_html(error: PassersbyError) -> str:
@@ -199,23 +223,23 @@ def _card(result: Answer) -> list[str]:
     if result.rehearsal:
         return [told]
     left, trusted = left_text(result.remaining), [f"reliability of {line}" for line in trust_text(result.card)]
-    losses = [LOSSES] if result.price.get("rho") else []
     ahead = ahead_text(result.outlook)[:1]
-    return [told, *trusted, *([f"left: {left}"] if left else []), *ahead, *losses]
+    return [told, *trusted, *([f"left: {left}"] if left else []), *ahead]
 
 
 def _account(account: dict[str, Any], price: float | None) -> str:
     share = min(1.0, account["spent_rho"] / account["cap_rho"]) if account["cap_rho"] else 1.0
     whose = "all clients" if account["client"] is None else f"client {account['client']}"
-    left = f"rho {amount(account['remaining_rho'])} left"
-    told = [f"{share:.1%} spent", left, *filter(None, [epsilon_text(account)])]
-    more = questions_text(account["remaining_rho"], price)
+    window = "" if account["window"] == FOREVER else f", {account['window']}"
+    left = f"rho {amount(account['remaining_rho'])} of {amount(account['cap_rho'])} left"
+    parts = [questions_text(account["remaining_rho"], price), left, f"{share:.1%} spent"]
     bar = (
         f'<svg width="320" height="10" role="img" aria-label="{share:.1%} spent">'
         f'<rect class="track" width="320" height="10"/><rect class="bar" width="{320 * share:.1f}" height="10"/></svg>'
     )
-    title = f"<p><b>{escape(account['dataset'])}, {escape(whose)}</b></p>"
-    return title + bar + _line(" · ".join([*told, more] if more else told))
+    title = f"<p><b>{escape(account['dataset'])}, {escape(whose + window)}</b></p>"
+    epsilon = epsilon_text(account)
+    return title + bar + _line(" · ".join(filter(None, parts))) + _fold("Details", [_line(epsilon)] if epsilon else [])
 
 
 def _dicts(title: str, rows: Sequence[dict[str, Any]]) -> str:
@@ -223,7 +247,7 @@ def _dicts(title: str, rows: Sequence[dict[str, Any]]) -> str:
         return ""
     heads = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in rows[0])
     body = ["".join(f"<td>{escape(value_text(value))}</td>" for value in row.values()) for row in rows]
-    return _table(heads, body, f"<caption>{escape(title)}</caption>")
+    return _table(heads, body, f"<caption>{escape(title)}</caption>" if title else "")
 
 
 def _table(heads: str, rows: Iterable[str], caption: str = "") -> str:
@@ -236,4 +260,4 @@ def _line(text: str) -> str:
 
 
 def _notes(notes: list[str]) -> list[str]:
-    return [_line(f"note: {note}") for note in merged(notes)]
+    return [_line(f"note: {note}") for note in notes]

@@ -75,6 +75,26 @@ class Answer(Protocol):
     def notes(self) -> list[str]:
         """Return what a reader should know."""
 
+    @property
+    def note_codes(self) -> list[str]:
+        """Return the stable codes of the notes, in their order; fewer where an older server sends none."""
+
+    @property
+    def thresholds(self) -> list[dict[str, Any]]:
+        """Return the number of people that private keys have to reach, by release."""
+
+    @property
+    def clip_bounds(self) -> dict[str, float | None]:
+        """Return the clip bound (L2, per person) of each clipped column; None where several are combined."""
+
+    @property
+    def predicted_bias(self) -> dict[str, float | None]:
+        """Return the expected clipping bias, by column."""
+
+    @property
+    def bias_within(self) -> dict[str, dict[str, float]]:
+        """Return how far numbers may still be off after the correction, by column."""
+
     def arrow(self) -> pyarrow.Table:
         """Return the columns as Arrow, the card in the schema's metadata."""
 
@@ -138,16 +158,28 @@ class Explained(Protocol):
         """Return the contribution bounds of each released vector."""
 
     @property
-    def thresholds(self) -> list[dict[str, Any]]:
-        """Return the thresholds of private keys."""
-
-    @property
     def sql(self) -> str:
         """Return the bounded SQL."""
 
     @property
     def notes(self) -> list[str]:
         """Return what a reader should know."""
+
+    @property
+    def note_codes(self) -> list[str]:
+        """Return the stable codes of the notes, in their order; fewer where an older server sends none."""
+
+    @property
+    def thresholds(self) -> list[dict[str, Any]]:
+        """Return the number of people that private keys have to reach, by release."""
+
+    @property
+    def clip_bounds(self) -> dict[str, float | None]:
+        """Return the clip bound (L2, per person) of each clipped column; None where several are combined."""
+
+    @property
+    def made_from(self) -> list[dict[str, Any]]:
+        """Return the stored releases that the numbers would come from."""
 
     def to_wire(self) -> dict[str, Any]:
         """Return the documented JSON shape."""

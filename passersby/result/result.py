@@ -6,7 +6,7 @@ import importlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from passersby.errors import INSTALL, InstallError
@@ -70,6 +70,21 @@ class Result:
         return dict(self.card.get("predicted_bias") or {})
 
     @property
+    def bias_within(self) -> dict[str, dict[str, float]]:
+        """How far most numbers may still be off by clipping: a `share` of the number, or an `amount` of an average."""
+        return dict(self.card.get("bias_within") or {})
+
+    @property
+    def clip_bounds(self) -> dict[str, float | None]:
+        """Clip bound (L2, per person) of each clipped column; None where it combines several."""
+        return dict(self.card.get("clip_bounds") or {})
+
+    @property
+    def thresholds(self) -> list[dict[str, Any]]:
+        """Noisy numbers of people that private keys had to reach, by release."""
+        return list(self.card.get("thresholds") or [])
+
+    @property
     def confidence(self) -> float | None:
         """Give how often such an interval holds the true value, clipping apart."""
         return self.card.get("confidence")
@@ -111,8 +126,20 @@ class Result:
 
     @property
     def notes(self) -> list[str]:
-        """Give what a reader of these numbers should know."""
+        """What a reader of these numbers should know, as sentences."""
         return list(self.card.get("notes") or [])
+
+    @property
+    def note_codes(self) -> list[str]:
+        """Stable code of each note, in their order; empty where an older server sends none."""
+        return list(self.card.get("note_codes") or [])
+
+    @property
+    def details(self) -> str:
+        """The long form as text: the rows, reliability, what is left, all notes, and advice with its SQL."""
+        from passersby.result.terminal import as_text, show_result
+
+        return as_text(partial(show_result, details=True), self)
 
     def arrow(self) -> pyarrow.Table:
         """Give the columns that were asked for, with the card and its intervals in the schema's metadata."""

@@ -20,8 +20,18 @@ from passersby.errors import PassersbyError
 from passersby.result.bars import interval_bar
 from passersby.result.card_text import noise_text, paid_text
 from passersby.result.protocols import Answer, Explained, Interval
+from passersby.result.summary import (
+    PYTHON_ANSWER,
+    PYTHON_EXPLANATION,
+    Surface,
+    answer_columns,
+    answer_head,
+    answer_lines,
+    explanation_columns,
+    explanation_head,
+    explanation_lines,
+)
 from passersby.text.numbers import (
-    LOSSES,
     ahead_text,
     cell_texts,
     half_width_text,
@@ -29,7 +39,6 @@ from passersby.text.numbers import (
     left_text,
     level_text,
     loss_text,
-    merged,
     noisy_text,
     printable,
     readable_bound,
@@ -70,23 +79,60 @@ def as_text(show: Callable[[Thing], RenderableType], thing: Thing) -> str:
     return "\n".join(line.rstrip() for line in captured.get().rstrip().split("\n"))
 
 
-def show_result(result: Answer, most: int = MOST_ROWS, *, notes: bool = True) -> RenderableType:
-    """Show the rows with their intervals, what they cost, and what is left."""
+def show_result(
+    result: Answer, most: int = MOST_ROWS, *, details: bool = False, surface: Surface = PYTHON_ANSWER
+) -> RenderableType:
+    """Show the rows with their intervals, what is left, the cost, and a line for each thing to know; or all details."""
     parts: list[RenderableType] = [_rows(result, most)]
     if len(result) > most:
         parts.append(Text(f"  {len(result) - most:,} more rows", "dim"))
-    told = (*_notes(result.notes), *show_advice(result.advice)) if notes else ()
-    return Group(*parts, *_card(result), *told)
+    if details:
+        return Group(*parts, *_card(result), *_notes(result.notes), *show_advice(result.advice))
+    return Group(*parts, Text(), *_short_answer(result, surface))
 
 
-def show_explanation(explanation: Explained, *, sql: bool = False) -> RenderableType:
-    """Show what a question would cost and give: what a reader should know first, and the SQL only on demand."""
+def _short_answer(result: Answer, surface: Surface) -> list[RenderableType]:
+    colour = "yellow" if result.rehearsal else "green" if result.replayed else "cyan"
+    lines: list[RenderableType] = [Text(answer_head(result), colour)]
+    if columns := answer_columns(result):
+        lines.append(_aligned(columns))
+    return lines + [Text(line, "dim") for line in answer_lines(result, surface)]
+
+
+def _aligned(rows: Iterable[tuple[str, ...]], heads: tuple[str, ...] = ()) -> Table:
+    """Align texts in columns without lines between them; the last column takes what is left of the width."""
+    table = Table.grid(padding=(0, 3, 0, 0), pad_edge=False)
+    listed = [*((heads,) if heads else ()), *rows]
+    used = [place for place in range(len(listed[0])) if any(row[place] for row in listed)]
+    for row in listed:
+        table.add_row(*(Text(row[place], "dim" if row is heads else "") for place in used))
+    return table
+
+
+def show_explanation(
+    explanation: Explained, *, details: bool = False, sql: bool = False, surface: Surface = PYTHON_EXPLANATION
+) -> RenderableType:
+    """Show what is left, the price and each column's expected error in a few lines; or all details; SQL on demand."""
+    parts = _long_explanation(explanation) if details else _short_explanation(explanation, surface)
+    if explanation.sql and sql:
+        parts += [Text("\nSQL over the data", "bold"), sql_block(explanation.sql)]
+    return Group(*parts)
+
+
+def _short_explanation(explanation: Explained, surface: Surface) -> list[RenderableType]:
+    lines: list[RenderableType] = [Text(explanation_head(explanation), "green" if explanation.replayed else "cyan")]
+    if columns := explanation_columns(explanation):
+        level = level_text(explanation.confidence or 0.0, explanation.to_wire().get("simultaneous"))
+        lines.append(_aligned(columns, ("column", level, "expected bias, not in the interval")))
+    return lines + [Text(line, "dim") for line in explanation_lines(explanation, surface)]
+
+
+def _long_explanation(explanation: Explained) -> list[RenderableType]:
     free = "free: you have paid for this answer already" if explanation.replayed else loss_text(explanation.price)
     parts: list[RenderableType] = [
         Text.assemble(("Price  ", "bold"), (free, "cyan")),
         Text.assemble(("Left   ", "bold"), left_text(explanation.remaining)),
         *(Text.assemble(("       ", "bold"), line) for line in ahead_text(explanation.outlook)),
-        *([] if explanation.replayed else [Text(LOSSES, "dim")]),
         *_notes(explanation.notes),
         Text(),
         _columns(explanation),
@@ -95,13 +141,10 @@ def show_explanation(explanation: Explained, *, sql: bool = False) -> Renderable
     if explanation.keys:
         parts += [Text(), table_of([_key(key) for key in explanation.keys], (*of, *KEY), "Keys")]
     if explanation.bounds:
-        parts += [Text(), table_of(map(readable_bound, explanation.bounds), (*of, *BOUND), "Bounds on one person")]
+        parts += [Text(), table_of(map(readable_bound, explanation.bounds), (*of, *BOUND), "Contribution bounds")]
     if explanation.thresholds:
         parts += [Text(), table_of(explanation.thresholds, (*of, *THRESHOLD), "Thresholds of private keys")]
-    parts += show_advice(explanation.advice)
-    if explanation.sql and sql:
-        parts += [Text("\nSQL over the data", "bold"), sql_block(explanation.sql)]
-    return Group(*parts)
+    return parts + show_advice(explanation.advice)
 
 
 def _key(key: dict[str, Any]) -> dict[str, Any]:
@@ -195,12 +238,16 @@ def _noisy_cells(values: list[Any], ends: list[Interval | None]) -> list[Text]:
     """Align values, and the half-widths behind them."""
     texts = [noisy_text(value, pair) for value, pair in zip(values, ends, strict=True)]
     widest = max((len(behind) for _, behind in texts), default=0)
-    return [Text.assemble(value, " " if widest else "", (_wide(behind, widest), "dim")) for value, behind in texts]
+    has_ends = any(behind.startswith("[") for _, behind in texts)  # of lopsided intervals: half-widths stay at the sign
+    return [
+        Text.assemble(value, " " if widest else "", (_padded(behind, widest, has_ends), "dim"))
+        for value, behind in texts
+    ]
 
 
-def _wide(behind: str, cells: int) -> str:
-    """Fill up between the sign and its number."""
-    return f"± {behind[2:].rjust(cells - 2)}" if behind.startswith("±") else behind.rjust(cells)
+def _padded(behind: str, cells: int, has_ends: bool) -> str:
+    """Fill up to a width: between the sign and its number, so that digits align, or behind where ends are written."""
+    return behind.ljust(cells) if has_ends or not behind else f"± {behind[2:].rjust(cells - 2)}"
 
 
 def _card(result: Answer) -> list[RenderableType]:
@@ -212,8 +259,6 @@ def _card(result: Answer) -> list[RenderableType]:
     if result.remaining and not result.rehearsal:
         parts.append(Text(f"left: {left_text(result.remaining)}"))
         parts += [Text(line, "dim") for line in ahead_text(result.outlook)[:1]]
-    if result.price.get("rho") and not result.rehearsal:
-        parts.append(Text(LOSSES, "dim"))
     return parts
 
 
@@ -230,4 +275,4 @@ def _columns(explanation: Explained) -> Table:
 
 
 def _notes(notes: list[str]) -> list[RenderableType]:
-    return [Text(printable(f"note: {note}"), "dim") for note in merged(notes)]
+    return [Text(printable(f"note: {note}"), "dim") for note in notes]

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from passersby.result.terminal import table_of
 from passersby.result.terminal_lists import IN_WORDS
-from passersby.text.numbers import amount, percent, shown_moment, tiny
+from passersby.text.numbers import amount, percent, printable, shown_moment, tiny
 
 Rows = Sequence[dict[str, Any]]
 FEW = 3  # windows that are told by name
@@ -60,14 +60,14 @@ def show_top_ups(top_ups: Rows) -> RenderableType:
     )
 
 
-def show_audit(log: Rows) -> RenderableType:
-    """Show the audit log, each row in a few lines."""
+def show_audit(log: Rows, *, details: bool = False) -> RenderableType:
+    """Show the audit log, each row in a few lines: SQL as its client wrote it, the canonical text in the long form."""
     if not log:
         return Text("There is no such row.")
-    return Group(*(Text("\n".join(_lines(row)) + "\n") for row in log))
+    return Group(*(Text("\n".join(_lines(row, details=details)) + "\n") for row in log))
 
 
-def _lines(row: dict[str, Any]) -> list[str]:
+def _lines(row: dict[str, Any], *, details: bool) -> list[str]:
     about = ", ".join(filter(None, (row["dataset"], _client(row["client"]))))
     by = IN_WORDS.get(row["by"], row["by"])
     head = f"{row['sequence']}  {shown_moment(row['at'])}  {row['told']}  {about}  by {by}"
@@ -78,7 +78,11 @@ def _lines(row: dict[str, Any]) -> list[str]:
         "why": row["reason"],
     }
     lines = [f"    {name}: {text}" for name, text in told.items() if text]
-    return [head.replace("    ", "  "), *(f"    question: {question}" for question in row["questions"]), *lines]
+    sql = " ".join(str(row.get("sql") or "").split())
+    questions = [f"    {printable(sql)}"] if sql else []
+    if details or not sql:
+        questions += [f"    canonical: {printable(question)}" for question in row["questions"]]
+    return [head.replace("    ", "  "), *questions, *lines]
 
 
 def _client(name: str | None) -> str | None:

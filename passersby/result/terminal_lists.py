@@ -6,17 +6,19 @@ One declared table is described in plain words: its columns, and how much one pe
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from passersby.result.bars import budget_bar
 from passersby.result.protocols import Accounts
+from passersby.result.summary import FOREVER
 from passersby.result.terminal import empty_table, table_of
 from passersby.text.numbers import (
-    LOSSES,
     amount,
     declared_text,
     epsilon_text,
@@ -28,66 +30,276 @@ from passersby.text.numbers import (
     value_text,
 )
 
-NORMS = ("grouped by", "rows", "people", "sums")
-MOST_VALUES = 40  # written out of a list
+MOST_VALUES = 40  # written out of a list, in the long form
 OTHERWISE = "anything else"
+Rows = Sequence[dict[str, Any]]
+CLIP_BOUNDS = ("grouped by", "rows", "people", "sums")
+PAID = "Releases paid for, oldest first: free to ask again of the same data"
+ROWS = "Rows of the ledger, oldest first: none ever changes"
+ONE_TABLE = 'one table: passersby tables NAME, or tables("NAME") in Python'
+IN_WORDS = {"*lifetime": "all windows together", "*owner": "the owner"}  # names of accounts that are nobody's
+NAMED_WINDOWS = 3  # more are written as the first and the last
+SHORT = 12  # characters of a release's name on a screen
+FEW_VALUES = 6  # written out of a list, in the short form
+MINUTES = 16  # characters of a moment without its seconds
+SHORT_BAR = 12  # characters of a budget's bar, in the short form
 
 
-def show_table(table: dict[str, Any]) -> RenderableType:
-    """Show everything that is declared of a table."""
+def show_budget(
+    budget: Accounts, *, details: bool = False, more: str = "details: print(budget.details)"
+) -> RenderableType:
+    """Show what is left: one line an account, or everything that is known of each."""
+    if not details:
+        lines = [f"{text}." for texts in budget.ahead.values() for text in (line.rstrip(".") for line in texts)]
+        lines = [_sentence(line) for line in dict.fromkeys(lines)]
+        return Group(_short_accounts(budget), *(Text(printable(line), "dim") for line in (*lines, more) if line))
+    blocks = [Group(*_account(account, budget.query_rho(account))) for account in budget.accounts]
+    ahead = [Text(f"{dataset}: {line}") for dataset, lines in budget.ahead.items() for line in lines]
+    return Group(*(part for block in blocks for part in (block, Text())), *ahead)
+
+
+def _sentence(line: str) -> str:
+    return line[:1].upper() + line[1:]
+
+
+def _short_accounts(budget: Accounts) -> Table:
+    """Align one line an account, a client's own before those of all clients together."""
+    accounts = sorted(budget.accounts, key=lambda account: account["client"] is None)
+    datasets = list(dict.fromkeys(account["dataset"] for account in accounts))
+    has_windows = any(account["window"] != FOREVER for account in accounts)
+    prices = dict.fromkeys(price for account in accounts if (price := budget.query_rho(account)))
+    at = f" at rho {amount(next(iter(prices)))}" if len(prices) == 1 else ""
+    table = empty_table()
+    for name, justify in (
+        (datasets[0] if len(datasets) == 1 else "dataset", "left"),
+        *((("window", "left"),) if has_windows else ()),
+        (f"questions left{at}", "right"),
+        ("rho left", "left"),
+        ("spent", "left"),
+    ):
+        table.add_column(name, justify=justify)
+    for account in accounts:
+        whose = f"client {account['client']}" if account["client"] is not None else "all clients"
+        price, left, cap = budget.query_rho(account), account["remaining_rho"], account["cap_rho"]
+        share = account["spent_rho"] / cap if cap else 1.0
+        cells = [whose if len(datasets) == 1 else f"{account['dataset']}, {whose}"]
+        cells += [IN_WORDS.get(account["window"], account["window"])] if has_windows else []
+        cells += [f"{math.floor(left / price + 1e-9):,}" if price else "", f"{amount(left)} of {amount(cap)}"]
+        spent = Text.assemble(budget_bar(share, SHORT_BAR), f" {share:.1%}")
+        table.add_row(*(Text(printable(cell)) for cell in cells), spent)
+    return table
+
+
+def show_history(
+    releases: Rows, *, details: bool = False, more: str = "details: print(history.details)"
+) -> RenderableType:
+    """Show the releases that a client has paid for, each with the SQL as its client wrote it.
+
+    The canonical text, by which a repeat is recognised, stands in the long form, and where no SQL is stored.
+    """
+    if not releases:
+        return Text("Nothing was asked yet.")
+    parts: list[RenderableType] = [Text(PAID, "bold")]
+    for place, row in enumerate(releases):
+        windows = windows_text(row.get("windows") or ())
+        about = (
+            shown_moment(row["settled_at"]) if details else shown_moment(row["settled_at"])[:MINUTES],
+            f"rho {amount(row['rho'])}",
+            f"delta {tiny(row['delta'])}" if details and row["delta"] else "",
+            windows if windows not in ("", FOREVER) else "",
+            str(row["release_id"]) if details else str(row["release_id"])[:SHORT],
+        )
+        parts.append(Text(printable("   ".join(filter(None, about))), "dim"))
+        sql = row["sql"]
+        following = releases[place + 1]["sql"] if place + 1 < len(releases) else None
+        if sql and sql != following:  # several releases of one question
+            parts.append(Text(f"  {printable(' '.join(sql.split()))}"))
+        if details or not sql:
+            parts.append(Text(f"  canonical: {printable(row['question'])}", "dim"))
+    return Group(*parts, *(Text(line, "dim") for line in ([] if details or not more else [more])))
+
+
+def show_ledger(
+    entries: Rows,
+    *,
+    client: str | None = None,
+    details: bool = False,
+    more: str = "details: print(ledger.details)",
+) -> RenderableType:
+    """Show ledger rows, one line each; `client` is whom alone they are about, where one was chosen."""
+    if not entries:
+        return Text("The ledger is empty." if client is None else "No row is about this client.")
+    rows = [
+        {
+            **row,
+            "#": row["sequence"],
+            "at": shown_moment(row["at"]) if details else shown_moment(row["at"])[:MINUTES],
+            "about": ", ".join(filter(None, (row["dataset"], row["client"]))),
+            "client": IN_WORDS.get(row["client"], row["client"]),
+            "rho": "" if row["rho"] is None else _rho(row["rho"]),
+            "delta": "" if row["delta"] is None else _delta(row["delta"]),
+            "what": _entry_text(json.loads(row["body"]), details=details),
+            "by": row["asked_by"],
+        }
+        for row in entries
+    ]
+    if details:
+        return table_of(rows, ("#", "at", "kind", "about", "by", "rho", "delta", "what"), ROWS)
+    names = ("#", "at", "kind", "client", *(("rho",) if any(row["rho"] for row in rows) else ()), "what")
+    table = empty_table(ROWS)
+    for name in names:
+        table.add_column(name, no_wrap=name != "what")
+    for row in rows:
+        *cells, what = (value_text("" if row[name] is None else row[name]) for name in names)
+        table.add_row(*map(Text, cells), Text(what, no_wrap=True, overflow="ellipsis"))
+    return Group(table, *(Text(line, "dim") for line in ([more] if more else [])))
+
+
+def _entry_text(body: dict[str, Any], *, details: bool = False) -> str:
+    """Say the gist of a row: its reason, the SQL of a charge, its releases, or the windows it is about."""
+    if "reason" in body:
+        return str(body["reason"])
+    keys = [release["key"] for release in body.get("releases", ())] + [body[name] for name in ("key",) if name in body]
+    names = ", ".join(str(key)[:SHORT] for key in keys)
+    if sql := " ".join(str(body.get("wording") or "").split()):
+        return f"{sql} ({names})" if details else sql
+    if keys:
+        return names
+    windows = [IN_WORDS.get(window, window) for window in body.get("windows", ())]
+    return (
+        ", ".join(windows)
+        if len(windows) <= NAMED_WINDOWS
+        else f"{windows[0]} to {windows[-1]}, {len(windows)} windows"
+    )
+
+
+def show_tables(tables: Rows, *, details: bool = False, more: str = "details: print(tables.details)") -> RenderableType:
+    """Show the tables that may be queried, one line each; a single one with its columns; or all that is declared."""
+    if len(tables) == 1:
+        return show_table(tables[0], details=details, more=more)
+    left_out = dict.fromkeys(
+        text for table in tables for text in table.get("not_counted", ())
+    )  # older servers send none
+    if details:
+        parts = [part for table in tables for part in _long_table(table)]
+        return Group(*parts, *map(Text, left_out), Text(ONE_TABLE, "dim"))
+    rows = [
+        {
+            "table": table["name"],
+            "kind": table["kind"],
+            "rows": _size(table),
+            "columns": ", ".join(column["name"] for column in table["columns"]),
+        }
+        for table in tables
+    ]
+    windows = dict.fromkeys(text for table in tables if (text := declared_windows(table)))
+    lines = [*windows, *left_out, ONE_TABLE, more]
+    return Group(table_of(rows, ("table", "kind", "rows", "columns")), *(Text(line, "dim") for line in lines if line))
+
+
+def show_table(table: dict[str, Any], *, details: bool = False, more: str = "") -> RenderableType:
+    """Show one table: its columns and what a person's contribution is clipped at; or everything that is declared."""
     look = "magenta" if table["kind"] == "private" else "green"
     head = Text.assemble((table["name"], "bold"), "  ", (table["kind"], look))
-    columns = [{**column, "meaning": _meaning(column)} for column in table["columns"]]
-    parts: list[RenderableType] = [head, *(Text(line) for line in _about(table)), Text()]
-    parts.append(table_of(columns, ("name", "type", "meaning"), "Columns"))
+    columns = [{**column, "values": _values(column, details=details)} for column in table["columns"]]
+    shown = table_of(columns, ("name", "type", "values"), "Columns" if details else "")
+    if not details:
+        about = [text for text in (_size_text(table), _person_text(table)) if text]
+        head.append("".join(f" · {text}" for text in about))
+        lines = [_time_text(table), declared_windows(table), *table.get("not_counted", ()), _clip_text(table), more]
+        return Group(head, shown, *(Text(printable(line), "dim") for line in lines if line))
+    parts: list[RenderableType] = [head, *(Text(line) for line in _about(table)), Text(), shown]
     if table["norms"]:
-        parts += [Text(), table_of(_norms(table), NORMS, "How much one person counts"), *_limits(table)]
+        parts += [Text(), table_of(_clip_bounds(table), CLIP_BOUNDS, "Clip bounds per person (L2)"), *_limits(table)]
     return Group(*parts)
 
 
-def windows_text(table: dict[str, Any]) -> str:
-    """Say which time may be asked about, and in which windows it is charged; nothing of a public table."""
-    return " ".join(table.get("windows_told", ()))  # an older server says none
+def declared_windows(table: dict[str, Any]) -> str:
+    """Say which days may be queried, and in which privacy windows they are charged; nothing of a public table."""
+    if table.get("first_day"):
+        days = f"{table['first_day']} to {table['last_day']}"
+        windows = f"{table['first_window']} to {table['last_window']}"
+        return f"days {days}, charged by {table['window']}: {windows}"
+    return "one privacy window: a person's whole history" if table.get("window") else ""
+
+
+def _size(table: dict[str, Any]) -> str:
+    return f"about {float(table['size_class']):,.0f}" if table.get("size_class") else ""
+
+
+def _size_text(table: dict[str, Any]) -> str:
+    return f"{size} rows" if (size := _size(table)) else ""
+
+
+def _person_text(table: dict[str, Any]) -> str:
+    return f"a person is a {table['person']}" if table.get("person") else "no rows of people: exact"
+
+
+def _time_text(table: dict[str, Any]) -> str:
+    zones = dict.fromkeys(column["time_zone"] for column in table["columns"] if "time_zone" in column)
+    if not table["time_column"]:
+        return ""
+    return f"time: {table['time_column']}{f', dates and hours of {chr(44).join(zones)}' if zones else ''}"
+
+
+def _clip_text(table: dict[str, Any]) -> str:
+    """Write the declared clip bounds of one person over all groups, without those of usual keys."""
+    if not table["norms"]:
+        return ""
+    norms = table["norms"]
+    sums = [f"{c['name']} {value_text(c['sum_norm'])}" for c in table["columns"] if "sum_norm" in c]
+    bounds = ", ".join([f"{value_text(norms['rows'])} rows", f"{value_text(norms['persons'])} people", *sums])
+    return f"clipped per person (L2): {bounds}{'; less for usual keys' if norms['by_keys'] else ''}"
+
+
+def windows_text(windows: Sequence[str]) -> str:
+    """Name privacy windows, many of them by the first, the last and their number."""
+    names = [IN_WORDS.get(window, window) for window in windows]
+    return ", ".join(names) if len(names) <= NAMED_WINDOWS else f"{names[0]} to {names[-1]}, {len(names)} windows"
 
 
 def _about(table: dict[str, Any]) -> list[str]:
-    """Say whose rows these are, how many, and what names one."""
+    """Say whose rows a table has, how many, its key, its time, its windows and who is left out."""
     private = table["kind"] == "private"
-    told = [
+    lines = [
         f"Every row is about one {table['person']}." if private else "No row is about a person: read without noise."
     ]
     if table["size_class"]:
-        told.append(f"It has in the order of {table['size_class']} rows.")
+        lines.append(f"It has in the order of {table['size_class']} rows.")
     if table["primary_key"]:
-        told.append(f"{', '.join(table['primary_key'])} names one row.")
+        lines.append(f"Primary key: {', '.join(table['primary_key'])}.")
     if table["time_column"]:
-        told.append(f"{table['time_column']} says when a row happened.")
-    told += [line for line in [windows_text(table), *table.get("not_counted", ())] if line]
+        lines.append(f"Time of a row: {table['time_column']}.")
+    lines += [line for line in (" ".join(table.get("windows_told", ())), *table.get("not_counted", ())) if line]
     if table["movement"]:
         where = ", ".join(table["movement"].values())
-        told.append(f"{where} say where its person was then: ask stays({table['name']}), trips({table['name']}).")
-    return told
+        lines.append(f"Place of a row: {where}. Try stays({table['name']}), trips({table['name']}).")
+    return lines
 
 
-def _meaning(column: dict[str, Any]) -> str:
+def _values(column: dict[str, Any], *, details: bool) -> str:
     """Say which values a column has, and what is typical of them."""
-    told = [declared_text(column, MOST_VALUES), "" if column["nullable"] else "never NULL"]
-    if "time_zone" in column:
-        told.append(f"hours and dates of {column['time_zone']}")
-    if "centre" in column:
-        told.append(f"about {value_text(column['centre'])}")
-    return "; ".join(filter(None, told))
+    parts = [declared_text(column, MOST_VALUES if details else None if _is_short(column) else FEW_VALUES)]
+    if details:
+        parts.append("" if column["nullable"] else "never NULL")
+        parts += [f"hours and dates of {column['time_zone']}"] if "time_zone" in column else []
+        parts += [f"about {value_text(column['centre'])}"] if "centre" in column else []
+    return "; ".join(filter(None, parts))
 
 
-def _norms(table: dict[str, Any]) -> list[dict[str, str]]:
+def _is_short(column: dict[str, Any]) -> bool:
+    return len(column.get("values", ())) <= FEW_VALUES
+
+
+def _clip_bounds(table: dict[str, Any]) -> list[dict[str, str]]:
     norms = table["norms"]
     sums = {column["name"]: column["sum_norm"] for column in table["columns"] if "sum_norm" in column}
-    rows = [_norm(", ".join(usual["keys"]), usual, norms, sums | usual["sums"]) for usual in norms["by_keys"]]
-    return [*rows, _norm(OTHERWISE if rows else "anything", norms, norms, sums)]
+    rows = [_bound_row(", ".join(usual["keys"]), usual, norms, sums | usual["sums"]) for usual in norms["by_keys"]]
+    return [*rows, _bound_row(OTHERWISE if rows else "anything", norms, norms, sums)]
 
 
-def _norm(keys: str, norm: dict[str, Any], general: dict[str, Any], sums: dict[str, float]) -> dict[str, str]:
-    rows, persons = (norm[name] or general[name] for name in ("rows", "persons"))
+def _bound_row(keys: str, bounds: dict[str, Any], general: dict[str, Any], sums: dict[str, float]) -> dict[str, str]:
+    rows, persons = (bounds[name] or general[name] for name in ("rows", "persons"))
     return {
         "grouped by": keys,
         "rows": value_text(rows),
@@ -97,91 +309,15 @@ def _norm(keys: str, norm: dict[str, Any], general: dict[str, Any], sums: dict[s
 
 
 def _limits(table: dict[str, Any]) -> list[Text]:
-    """Say what these numbers do."""
+    """Explain the clip bounds, and where groups and rows are truncated."""
     covers = percent(table["norms"]["covers"])
-    told = (
-        "A person's numbers over all groups are scaled down to this length, the root of the sum of squares.",
+    lines = (
+        "The root of the sum of squares of a person's numbers over all groups is clipped at the bound.",
         f"Noise grows with it. The steward expects {covers} of people to stay within it.",
-        f"Where keys are private, at most {table['max_groups_per_person']:,} groups of a person are kept.",
-        f"Before two private tables are joined, at most {table['max_rows_per_person']:,} rows of a person are kept.",
+        f"With private keys at most {table['max_groups_per_person']:,} groups of a person are kept.",
+        f"Before two private tables are joined at most {table['max_rows_per_person']:,} rows of a person are kept.",
     )
-    return [Text(printable(line), "dim") for line in told]
-
-
-Rows = Sequence[dict[str, Any]]
-SPENT = "Privacy loss: what is spent, for good, and what is left"
-PAID = "Releases paid for, oldest first: asking again is free, of data of the same version"
-ROWS = "Rows of the ledger, oldest first: none is ever changed"
-MORE = 'More of one table, and how much of a person counts: passersby tables NAME, or tables("NAME") in Python'
-IN_WORDS = {"*lifetime": "all windows together", "*owner": "the owner"}  # names of accounts that are nobody's
-FEW = 3  # windows that are told by name
-SHORT = 12  # characters of a release's name that tell it apart on a screen
-
-
-def show_budget(budget: Accounts) -> RenderableType:
-    """Show each account with a bar of what is spent."""
-    blocks = [Group(*_account(account, budget.query_rho(account))) for account in budget.accounts]
-    ahead = [Text(f"{dataset}: {line}") for dataset, lines in budget.ahead.items() for line in lines]
-    parts = (part for block in blocks for part in (block, Text()))
-    return Group(Text(SPENT, "bold"), Text(), *parts, *ahead, Text(LOSSES, "dim"))
-
-
-def show_history(releases: Rows) -> RenderableType:
-    """Show the releases that a client has paid for."""
-    if not releases:
-        return Text("Nothing was asked yet.")
-    rows = [
-        {
-            "release": str(row["release_id"])[:SHORT],
-            "answered": shown_moment(row["settled_at"]),
-            "rho": _rho(row["rho"]),
-            "delta": _delta(row["delta"]),
-            "question": row["sql"] or row["question"],  # rows of older versions know the canonical text alone
-        }
-        for row in releases
-    ]
-    return table_of(rows, ("release", "answered", "rho", "delta", "question"), PAID)
-
-
-def show_ledger(entries: Rows, *, client: str | None = None) -> RenderableType:
-    """Show ledger rows; `client` is whom alone they are about, where one was chosen."""
-    if not entries:
-        return Text("The ledger is empty." if client is None else "No row is about this client.")
-    rows = [
-        {
-            **row,
-            "#": row["sequence"],
-            "at": shown_moment(row["at"]),
-            "about": ", ".join(filter(None, (row["dataset"], row["client"]))),
-            "rho": "" if row["rho"] is None else _rho(row["rho"]),
-            "delta": "" if row["delta"] is None else _delta(row["delta"]),
-            "what": _what(json.loads(row["body"])),
-            "by": row["asked_by"],
-        }
-        for row in entries
-    ]
-    return table_of(rows, ("#", "at", "kind", "about", "by", "rho", "delta", "what"), ROWS)
-
-
-def _what(said: dict[str, Any]) -> str:
-    """Say the gist of a row: its releases, or the windows it is about, or the reason that was given."""
-    if "reason" in said:
-        return str(said["reason"])
-    keys = [release["key"] for release in said.get("releases", ())] + [said[name] for name in ("key",) if name in said]
-    if keys:
-        return ", ".join(str(key)[:SHORT] for key in keys)
-    windows = [IN_WORDS.get(window, window) for window in said.get("windows", ())]
-    return ", ".join(windows) if len(windows) <= FEW else f"{windows[0]} to {windows[-1]}, {len(windows)} windows"
-
-
-def show_tables(tables: Rows) -> RenderableType:
-    """Show the tables that may be asked about, each column with what is declared of it; a single one in full."""
-    if len(tables) == 1:
-        return show_table(tables[0])
-    left_out = dict.fromkeys(
-        text for table in tables for text in table.get("not_counted", ())
-    )  # older servers say none
-    return Group(*(part for table in tables for part in _table(table)), *map(Text, left_out), Text(MORE, "dim"))
+    return [Text(printable(line), "dim") for line in lines]
 
 
 def show_acts(acts: Rows) -> RenderableType:
@@ -235,7 +371,7 @@ def _account(account: dict[str, Any], price: float | None) -> list[RenderableTyp
     ]
 
 
-def _table(table: dict[str, Any]) -> list[RenderableType]:
+def _long_table(table: dict[str, Any]) -> list[RenderableType]:
     shown = empty_table()
     for name in ("column", "type", "declared"):
         shown.add_column(name)
@@ -245,7 +381,7 @@ def _table(table: dict[str, Any]) -> list[RenderableType]:
     person = table.get("person")
     about = f"  one person is one {person}" if person else ""
     head = Text.assemble((table["name"], "bold"), "  ", (table["kind"], look), about)
-    return [head, *(Text(line, "dim") for line in [windows_text(table)] if line), shown, Text()]
+    return [head, *(Text(line, "dim") for line in [declared_windows(table)] if line), shown, Text()]
 
 
 def _rho(rho: float) -> str:

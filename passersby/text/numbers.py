@@ -1,19 +1,10 @@
-"""Numbers as people read them: a value with its interval, a loss, what is left; never rounded in anybody's favour.
-
-Wherever rho and epsilon stand together, one sentence explains both.
-"""
+"""Numbers as people read them: a value with its interval, a loss, what is left; never rounded in anybody's favour."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-LOSSES = (
-    "rho adds up over questions; epsilon is the same loss in the unit that is usually quoted, and does not add up:"
-    " docs/reading.md#what-it-cost-and-what-is-left"
-)
-
 
 Interval = tuple[float, float]
 NULL = "NULL"
@@ -115,15 +106,6 @@ def ahead_text(outlook: Mapping[str, Any]) -> list[str]:
     return [printable(str(line)) for line in outlook.get("told") or []]
 
 
-def merged(notes: list[str]) -> list[str]:
-    """Say once what is noted of several numbers in the same words."""
-    names: dict[str, list[str]] = {}
-    for note in notes:
-        name, colon, said = note.partition(": ")
-        names.setdefault(said if colon else note, []).append(name if colon else "")
-    return [f"{', '.join(dict.fromkeys(who))}: {said}" if who[0] else said for said, who in names.items()]
-
-
 def amount(rho: float) -> str:
     """Write an amount of rho without an exponent where it can be read without one."""
     text = f"{rho:.6g}"
@@ -149,7 +131,7 @@ def trust_text(card: Mapping[str, Any]) -> list[str]:
     for name, words in (card.get("reliability") or {}).items():
         counted = [f"{words.count(word):,} {said}" for word, said in RELIABILITY.items() if word in words]
         bias = (card.get("predicted_bias") or {}).get(name)
-        short = [f"about {percent(round(-bias, 3))} too small by bounding"] if bias and bias <= -0.001 else []
+        short = [f"expected bias {percent(round(bias, 3))}"] if bias and bias <= -0.001 else []
         short += _off((card.get("bias_within") or {}).get(name) or {})
         if counted:
             told.append(f"{printable(name)}: {', '.join(counted)}{''.join(f'; {each}' for each in short)}")
@@ -160,7 +142,7 @@ def _off(within: Mapping[str, float]) -> list[str]:
     """Say how far most numbers of a column may be off by bounding."""
     share, amount = within.get("share", 0.0), within.get("amount", 0.0)
     told = f"{amount:.2g}" if amount else percent(round(share, 3))
-    return [f"off by up to some {told} by bounding"] if amount or share >= 0.001 else []
+    return [f"off by up to about {told} by clipping"] if amount or share >= 0.001 else []
 
 
 def instead_text(instead: Mapping[str, Any]) -> str:

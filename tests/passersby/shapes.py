@@ -40,8 +40,10 @@ OUTLOOK = FITTING | {
     "lasts_days": Maybe(int),
     "rate_days": Maybe(int),
     "would_fit_rho": float,
+    "stopped": Maybe(str),
     "told": [str],
 }
+THRESHOLDS = [{"threshold": int, "delta": float, "max_groups_per_person": int, "release": str}]
 ADVICE = {
     "why": [str],
     "instead": [
@@ -84,7 +86,10 @@ ANSWER = {
     ],
     "numbers_of": Maybe(str),
     "windows": [str],
+    "thresholds": THRESHOLDS,
+    "clip_bounds": Each(Maybe(float)),
     "notes": [str],
+    "note_codes": [str],
 }
 EXPLANATION = {key: shape for key, shape in ANSWER.items() if key not in {"rows", "reliability"}} | {
     "keys": [{"name": str, "kind": str, "count": Maybe(int), "why": str, "release": str}],
@@ -105,7 +110,6 @@ EXPLANATION = {key: shape for key, shape in ANSWER.items() if key not in {"rows"
         }
     ],
     "expected_error": Each(Maybe(float)),
-    "thresholds": [{"threshold": int, "delta": float, "max_groups_per_person": int, "release": str}],
     "sql": str,
     "crossing": bool,
 }

@@ -13,11 +13,11 @@ import pyarrow as pa
 
 from budgets import Loss, epsilon_at
 from engine.api.wire.explained import bounds_told, columns_told, keys_told, thresholds_told
-from engine.api.wire.notes import answer_notes, bounding_notes
+from engine.api.wire.notes import answer_notes, question_notes, texts_of
 from engine.mechanism.intervals import Floats
 from engine.pipeline.advice import MOST_CHARACTERS, NO_ADVICE, Advice
 from engine.pipeline.answered import Answered
-from engine.pipeline.bias import column_biases, column_doubts, of_pairs
+from engine.pipeline.bias import column_biases, column_clip_bounds, column_doubts, of_pairs
 from engine.pipeline.explain import Explained
 from engine.pipeline.notes import windows_told
 from engine.pipeline.outlook import Ahead, outlook
@@ -68,7 +68,9 @@ def answered(
         "replayed": bool(given.prepared) and given.charged == Loss(0, 0),
         "numbers_of": given.day,
         "windows": windows_told(given.prepared),
-        "notes": answer_notes(given, rehearsal=rehearsal),
+        "thresholds": thresholds_told(given.prepared),
+        "clip_bounds": column_clip_bounds(given.question, given.told),
+        **texts_of(answer_notes(given, rehearsal=rehearsal)),
     }
     if rehearsal:
         card["rehearsal"] = True
@@ -185,5 +187,6 @@ def explained(given: Explained, remaining: dict[str, Any]) -> dict[str, Any]:
         "windows": windows_told(given.prepared),
         "crossing": any(each.plan.touched.crossing for each in given.prepared),
         "sql": given.sql,
-        "notes": bounding_notes(given),
+        "clip_bounds": column_clip_bounds(given.question, given.told),
+        **texts_of(question_notes(given)),
     }

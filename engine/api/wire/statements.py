@@ -10,9 +10,11 @@ from typing import Any
 import pyarrow as pa
 
 from dialect import function_names
+from dialect.algebra import Note, NoteCode
 from dialect.catalog import Catalog, SqlType
 from dialect.functions import AGGREGATES, TABLE_FUNCTIONS, Aggregate, Function, TableFunction, forms_of, in_words
 from engine.api.wire.answer import CARD
+from engine.api.wire.notes import texts_of
 from engine.catalog.admission_notes import admission_notes
 
 TABLES = ("name", "kind", "dataset", "person", "size_class", "window", "first_window", "last_window")
@@ -44,7 +46,7 @@ def named_like(rows: Iterable[Mapping[str, Any]], pattern: str | None) -> list[M
 
 
 def listed(
-    rows: Iterable[Mapping[str, Any]], names: tuple[str, ...], remaining: Mapping[str, Any], notes: Sequence[str] = ()
+    rows: Iterable[Mapping[str, Any]], names: tuple[str, ...], remaining: Mapping[str, Any], notes: Sequence[Note] = ()
 ) -> pa.Table:
     """Rows as an Arrow table with the privacy card of a free answer."""
     kept = list(rows)
@@ -53,7 +55,8 @@ def listed(
     card: dict[str, Any] = {
         "intervals": {}, "predicted_bias": {}, "bias_within": {}, "reliability": {}, "advice": None,
         "confidence": None, "simultaneous": None, "price": price, "remaining": remaining, "outlook": None,
-        "release_id": None, "replayed": False, "made_from": [], "numbers_of": None, "notes": list(notes),
+        "release_id": None, "replayed": False, "made_from": [], "numbers_of": None,
+        "thresholds": [], "clip_bounds": {}, **texts_of(notes),
     }  # fmt: skip
     return table.replace_schema_metadata({CARD: json.dumps(card, allow_nan=False).encode()})
 
@@ -65,7 +68,9 @@ def _column(values: list[Any]) -> pa.Array:
 
 def described(table: Mapping[str, Any], catalog: Catalog, remaining: Mapping[str, Any]) -> pa.Table:
     """Answer of DESCRIBE: one row per column, with notes on the table's time range and on who is in it."""
-    notes = (*table["windows_told"], *admission_notes(catalog.table(table["name"]), catalog))
+    notes = [Note(NoteCode.TABLE_WINDOWS, text) for text in table["windows_told"]]
+    eligibility = admission_notes(catalog.table(table["name"]), catalog)
+    notes += [Note(NoteCode.ELIGIBILITY, text) for text in eligibility]
     return listed(columns_of(table), COLUMNS, remaining, notes)
 
 
@@ -158,7 +163,7 @@ def explanation(explained: Mapping[str, Any]) -> list[dict[str, Any]]:
         ("threshold", "persons", t["threshold"], _of(t, several) + _threshold_told(t)) for t in explained["thresholds"]
     ]
     rows += [("window", window, None, "charged in full") for window in explained["windows"]]
-    rows += [("note", None, None, note) for note in explained["notes"]]
+    rows += [("note", code, None, note) for code, note in zip(explained["note_codes"], explained["notes"], strict=True)]
     rows += [("advice", *each) for each in _advised(explained["advice"])]
     numbers = ((part, name, None if value is None else float(value), told) for part, name, value, told in rows)
     return [dict(zip(EXPLAINED, row, strict=True)) for row in numbers]

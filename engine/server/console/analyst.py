@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import zip_longest
 from typing import Any
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ from fastapi import Response
 from fastapi.responses import RedirectResponse
 from pydantic import TypeAdapter, ValidationError
 
+from dialect.algebra import NoteCode
 from engine.api.wire.answer import CARD
 from engine.problems import Refused
 from engine.server.auth.keys import new_id
@@ -28,7 +30,7 @@ from engine.server.console.sessions import HEADERS, Visit, fields_of, refusal
 from engine.server.http.problems import Problem
 from engine.server.http.requests import Question, ShareAsked, TopUpAsked
 from engine.server.http.responses import answer_shape
-from engine.server.http.sizes import NOTE, follows_noise
+from engine.server.http.sizes import NOTE, static_notes
 from engine.server.http.texts import Name
 from engine.server.routes import admin as administering
 from engine.server.routes import analyst as asking
@@ -46,6 +48,10 @@ class Cell:
     bar: ErrorBar | None
 
 
+NULLS = str(NoteCode.NULL_RATIO)
+FOLDED = frozenset(  # codes of notes behind a page's fold
+    {NoteCode.CLIPPED, NoteCode.WHOLE_PERSON, NoteCode.DERIVED_WINDOWS, NoteCode.QUANTILE, NoteCode.TARGET}
+)
 NUMBERS = frozenset({"INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE"})  # NULL stands among them as they do
 LONGEST_CELL = Cell("9" * LONGEST, "9" * (2 * LONGEST + 4), max(WORDS.values(), key=len), True, LONGEST_BAR)
 
@@ -65,8 +71,10 @@ def widened(answer: dict[str, Any]) -> dict[str, Any]:
     """
     noisy = [column["name"] in answer["intervals"] for column in answer["columns"]]
     cells = [[_widest(each, of_noise) for each, of_noise in zip(row, noisy, strict=True)] for row in answer["cells"]]
-    notes = [note for note in answer["notes"] if not follows_noise(note)] + ["-" * NOTE for _ in answer["intervals"]]
-    return {**answer, "cells": cells, "notes": notes}
+    notes, codes = static_notes(answer).values()
+    longest = ["-" * NOTE for _ in answer["intervals"]]
+    widest = {**answer, "cells": cells, "notes": notes + longest, "note_codes": codes + [NULLS] * len(longest)}
+    return {**widest, **folded_notes(widest)}
 
 
 def _widest(cell: Cell, of_noise: bool) -> Cell:
@@ -81,7 +89,16 @@ def drawn(answer: dict[str, Any]) -> dict[str, Any]:
         _column([row[place] for row in answer["rows"]], column, answer)
         for place, column in enumerate(answer["columns"])
     ]
-    return {**answer, "cells": list(zip(*columns, strict=True))}
+    return {**answer, "cells": list(zip(*columns, strict=True)), **folded_notes(answer)}
+
+
+def folded_notes(shape: dict[str, Any]) -> dict[str, list[str]]:
+    """Part the notes of an answer or an explanation into those that a page shows, and those behind its fold."""
+    notes = list(zip_longest(shape["notes"], shape.get("note_codes", ()), fillvalue=""))  # of old jobs without codes
+    return {
+        "short_notes": [note for note, code in notes if code not in FOLDED],
+        "folded_notes": [note for note, code in notes if code in FOLDED],
+    }
 
 
 def _column(values: list[Any], column: dict[str, Any], answer: dict[str, Any]) -> list[Cell]:
@@ -116,7 +133,8 @@ async def asked(visit: Visit) -> Response:
         question = Question(sql=sql, rho=rho, target_error=None, confidence=None)
         if visit.form.get("do") != "ask":
             told = await asking.explain(question, visit.asker("POST", "/v1/explain"))
-            return visit.page("ask", **{**await _around(visit), **typed, "explained": told})
+            explained = {**told, **folded_notes(told)}
+            return visit.page("ask", **{**await _around(visit), **typed, "explained": explained})
         request_id = REQUEST_ID.validate_python(visit.form.get("request_id"))
         asker = visit.asker("POST", "/v1/queries")
         jobs = visit.request.app.state.jobs

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from dialect.algebra import NoteCode
 from engine.api.wire.answer import CARD
 from engine.server.http.sizes import public_length, size_class
 
@@ -32,8 +33,9 @@ def _short(card: dict[str, Any], rows: int) -> dict[str, Any]:
     """Drop the intervals of a card too long for a message; DP_INTERVAL_LOW and _HIGH return them instead."""
     if rows <= MOST_TOLD:
         return card
-    why = "Intervals of so many rows: ask for DP_INTERVAL_LOW(column) and DP_INTERVAL_HIGH(column)."
-    return card | {"intervals": {}, "reliability": {}, "notes": [*card.get("notes", []), why]}
+    why = "Too many rows for intervals: select DP_INTERVAL_LOW(column) and DP_INTERVAL_HIGH(column)."
+    notes = {"notes": [*card["notes"], why], "note_codes": [*card["note_codes"], NoteCode.INTERVALS_OMITTED]}
+    return card | {"intervals": {}, "reliability": {}} | notes
 
 
 def _batches(table: pa.Table) -> Iterator[tuple[pa.RecordBatch, pa.Buffer]]:

@@ -66,6 +66,7 @@ class Card(Told):
     replayed: bool
     windows: list[str] | None = None
     notes: list[str]
+    note_codes: list[str]
 
 
 class Answer(Card):

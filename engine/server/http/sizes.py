@@ -7,16 +7,19 @@ the longest one. Classes are Padme's (Nikitin et al. 2019, arXiv 1806.03160, sec
 from __future__ import annotations
 
 import json
+from itertools import zip_longest
 from typing import Any
 
 import pyarrow as pa
 
+from dialect.algebra import NoteCode
 from engine.pipeline.advice import MOST_CHARACTERS
 
 LEAST = 4096  # bytes: below it all are alike
 WIDEST_NUMBER = 26  # characters: -1.7976931348623157e+308 and what parts it from the next
-NOTE = 120  # characters of the note that some values are NULL, which depends on noise
+NOTE = 200  # characters of the note that some values are NULL, which depends on noise, with its code
 WORD = 10  # characters of the longest word for how reliable a number is
+NOISY_NOTES = (NoteCode.NULL_RATIO, NoteCode.NULL_QUANTILE)  # notes that depend on noisy numbers
 OF_NOISE = ("intervals", "reliability", "advice")  # what of a card depends on noisy numbers
 
 
@@ -32,8 +35,7 @@ def size_class(length: int) -> int:
 def public_length(table: pa.Table, card: dict[str, Any]) -> int:
     """Upper bound on the length of any body with this shape, from everything that does not depend on noise."""
     rows = int(table.num_rows)
-    notes = [note for note in card.get("notes", []) if not follows_noise(note)]
-    static = {name: value for name, value in card.items() if name not in OF_NOISE} | {"notes": notes}
+    static = {name: value for name, value in card.items() if name not in OF_NOISE} | static_notes(card)
     length = len(json.dumps(static)) + 200 * len(table.schema) + rows * 4 * (len(table.schema) + 1)
     for column in table.columns:
         number = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
@@ -44,9 +46,11 @@ def public_length(table: pa.Table, card: dict[str, Any]) -> int:
     return length + names + words + (MOST_CHARACTERS if intervals else 0)  # room for advice, which weak numbers get
 
 
-def follows_noise(note: str) -> bool:
-    """Is a note present because of noisy numbers? True for notes on values that noise made NULL."""
-    return " value(s) are NULL " in note
+def static_notes(card: dict[str, Any]) -> dict[str, list[str]]:
+    """Select the notes, and their codes, that do not depend on noisy numbers; stored cards of old jobs have no codes."""
+    pairs = zip_longest(card.get("notes", []), card.get("note_codes", []), fillvalue="")
+    kept = [(note, code) for note, code in pairs if code not in NOISY_NOTES]
+    return {"notes": [note for note, _ in kept], "note_codes": [code for _, code in kept]}
 
 
 def padded_json(body: bytes, length: int) -> bytes:

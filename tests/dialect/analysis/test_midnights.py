@@ -7,9 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from dialect import Question
+from dialect.algebra.notes import NoteCode
 
-ENDS = "ts <= '2026-10-31' ends at that day's midnight, as it begins: ts < '2026-11-01' takes all of it"
-MET = "ts = '2026-10-10' is met at that day's midnight alone: ts >= '2026-10-10' AND ts < '2026-10-11' takes all of it"
+ENDS = "ts <= '2026-10-31' ends at midnight, when that day begins. For the whole day: ts < '2026-11-01'."
+MET = "ts = '2026-10-10' matches midnight only. For the whole day: ts >= '2026-10-10' AND ts < '2026-10-11'."
 TOLD = {
     "ts BETWEEN '2026-10-01' AND '2026-10-31'": [ENDS],
     "ts <= '2026-10-31'": [ENDS],
@@ -30,7 +31,7 @@ TOLD = {
 @pytest.mark.parametrize("condition", TOLD)
 def test_a_day_that_stands_for_its_midnight_is_noted(condition: str, ask: Callable[[str], Question]) -> None:
     found = ask(f"SELECT COUNT(*) FROM events WHERE {condition}").notes
-    assert [note for note in found if "midnight" in note] == TOLD[condition]
+    assert [note.text for note in found if note.code is NoteCode.MIDNIGHT] == TOLD[condition]
 
 
 def test_a_day_of_a_subquery_s_own_column_is_not(ask: Callable[[str], Question]) -> None:

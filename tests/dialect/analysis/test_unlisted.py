@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 import dialect
+from dialect.algebra import Note, NoteCode
 from dialect.catalog.model import Catalog
 from engine.catalog.file import load_catalog
 
-ODD = "gender: 'female' is none of its declared values, 'f', 'm', 'x': no row should hold it"
+ODD = "gender: 'female' is none of its declared values, 'f', 'm', 'x': no row should match."
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,7 @@ ODD = "gender: 'female' is none of its declared values, 'f', 'm', 'x': no row sh
     ],
 )
 def test_a_constant_outside_a_list_is_noted(sql: str, notes: list[str], catalog: Catalog) -> None:
-    assert [note for note in dialect.read(sql, catalog).notes if "declared values" in note] == notes
+    assert [note.text for note in dialect.read(sql, catalog).notes if "declared values" in note.text] == notes
 
 
 @pytest.mark.parametrize(
@@ -49,9 +50,9 @@ def test_a_constant_outside_a_list_is_noted(sql: str, notes: list[str], catalog:
 )
 def test_a_condition_outside_a_range_is_noted(condition: str, told: str | None, catalog: Catalog) -> None:
     found = dialect.read(f"SELECT COUNT(*) FROM events WHERE {condition}", catalog).notes
-    notes = [note for note in found if "declared range" in note]
+    notes = [note.text for note in found if note.code is NoteCode.UNLISTED_VALUE]
     held = "ts: its declared range, 2026-10-01 to 2026-10-07, holds "
-    assert notes == ([] if told is None else [f"{held}{told}: no row should be there"])
+    assert notes == ([] if told is None else [f"{held}{told}: no row should match."])
 
 
 def test_a_time_outside_the_dates_of_its_table_is_noted() -> None:
@@ -59,6 +60,6 @@ def test_a_time_outside_the_dates_of_its_table_is_noted() -> None:
     operator = load_catalog(Path("engine/catalog/operator/catalog.toml"))
     told = dialect.read("SELECT COUNT(*) FROM visit WHERE start_ts >= TIMESTAMP '2031-01-01'", operator).notes
     held = "start_ts: its declared range, 2026-10-01 to 2026-11-01, holds nothing from 2031-01-01 00:00:00 on"
-    assert told == (f"{held}: no row should be there",)
+    assert told == (Note(NoteCode.UNLISTED_VALUE, f"{held}: no row should match."),)
     last = "SELECT COUNT(*) FROM visit WHERE start_ts >= TIMESTAMP '2026-11-01 12:00:00'"
     assert dialect.read(last, operator).notes == ()

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from dialect import read
 from dialect.algebra.expressions import Field
+from dialect.algebra.notes import NoteCode
 from dialect.algebra.target import Target
 from dialect.binder.query import Selected
 from dialect.catalog.model import Catalog, EngineName, SqlType
@@ -202,7 +203,7 @@ def test_what_else_is_read_of_a_row_moves_no_tie(rows_of: Rows, tied: duckdb.Duc
 
 def test_a_note_says_where_ties_are_possible(catalog: Catalog) -> None:
     def notes(sql: str) -> list[str]:
-        return [note for note in read(sql, catalog).notes if "hash" in note]
+        return [note.text for note in read(sql, catalog).notes if note.code is NoteCode.TIES]
 
     counted = "SELECT cell_id, COUNT(*) FROM ({}) GROUP BY 1"
     (note,) = notes(counted.format(ASKED["row_number"]))
@@ -232,4 +233,4 @@ def test_a_mode_in_its_own_order_is_the_least(
     found = {row[0] for row in tied.execute(f"SELECT {shown[1].id} FROM ({text})").fetchall()}
     assert found == (set(CELLS) if first is None else {first})
     notes = read(f"SELECT c, COUNT(*) FROM ({sql}) GROUP BY 1", catalog).notes
-    assert any("MODE" in note for note in notes) == (first is None)
+    assert any("MODE" in note.text for note in notes) == (first is None)

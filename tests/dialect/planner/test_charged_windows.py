@@ -7,6 +7,7 @@ import math
 import pytest
 
 from dialect import bound, read
+from dialect.algebra.notes import Note, NoteCode
 from dialect.catalog.privacy_windows import Window
 from tests.dialect.windowed import CATALOGS, touched
 
@@ -40,8 +41,9 @@ def test_the_windows_of_a_question(sql: str) -> None:
     assert found.crossing == (len(found.windows) > 1)
 
 
-OUTSIDE = (
-    "visit: by its time no row of the declared windows, 2026-01 to 2026-04, can be there: 2026-01 pays for nothing"
+OUTSIDE = Note(
+    NoteCode.OUTSIDE_WINDOWS,
+    "visit: no row of the declared windows, 2026-01 to 2026-04, can match: 2026-01 is charged for nothing.",
 )
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from dialect import read
+from dialect.algebra.notes import Note, NoteCode
 from dialect.algebra.relations import GroupSets
 from dialect.algebra.release_plan import Question
 from dialect.catalog.model import Catalog, NormsByKeys
@@ -57,7 +58,7 @@ RELEASED: dict[str, tuple[int, ...]] = {
 def test_each_set_is_released_or_added_up(sql: str, ask: Ask) -> None:
     question = ask(sql)
     assert tuple(len(plan.keys) for plan in question.plans) == (ADDED_UP | RELEASED)[sql]
-    assert any("added up" in note for note in question.notes) == (sql in ADDED_UP)
+    assert any(note.code is NoteCode.ROLLED_UP for note in question.notes) == (sql in ADDED_UP)
 
 
 @pytest.mark.parametrize("sql", ADDED_UP)
@@ -94,9 +95,8 @@ def _with_norm(catalog: Catalog, *usual: NormsByKeys) -> Catalog:
 def test_a_note_names_what_is_added_up(ask: Ask) -> None:
     sql = "SELECT cell_id, COUNT(*) FROM events GROUP BY cell_id, ROLLUP ((dwell_s > 60))"
     (note,) = ask(sql).notes
-    assert (
-        note == "Groups by cell_id are added up from those by cell_id, (dwell_s > 60), and are no release of their own."
-    )
+    text = "Groups by cell_id are sums of the released groups by cell_id, (dwell_s > 60): no further release."
+    assert note == Note(NoteCode.ROLLED_UP, text)
 
 
 def test_the_same_question_without_sets_is_the_same_release(ask: Ask) -> None:

@@ -203,7 +203,7 @@ def test_rehearsal_is_free_and_says_what_it_is(desk: Desk) -> None:
     table = desk.rehearse(BY_ZONE, client="ann", rho="0.05")
     shown = card(table)
     assert (shown["rehearsal"], shown["release_id"], shown["replayed"]) == (True, None, False)
-    assert "Made-up rows" in shown["notes"][0]
+    assert shown["note_codes"][0] == "rehearsal"
     assert shown["reliability"] == {} and list(shown["intervals"]) == ["n"], "made-up rows say nothing of reliability"
     assert shown["remaining"]["client"]["rho"] == 0.1
     assert (desk.budget("ann"), desk.ledger(), desk.history("ann")) == (before, [], [])

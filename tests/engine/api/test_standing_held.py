@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from budgets import EVERYBODY, Forbidden, Loss
+from dialect.algebra import NoteCode
 from engine import run_standing
 from engine.accounts.losses import owner_loss
 from engine.api.session import Desk
@@ -70,7 +71,7 @@ def test_what_is_shown_says_the_same_as_asking_anew_and_is_free(daily: Engine, f
     assert free.charged == Loss(0, 0) and all(each["standing"] for each in made_from(free.ways))
     assert [nearly(row) for row in rows(free)] == [nearly(row) for row in rows(plain)]
     assert spent(Desk(own), EVERYBODY) == before and set(spent(Desk(own), "ann").values()) == {0.0}
-    assert any("standing " in note and "answers that you hold" in note for note in free.notes)
+    assert any(note.code is NoteCode.REUSED and "standing " in note.text for note in free.notes)
 
 
 @pytest.mark.parametrize(("client", "free"), [("ann", True), ("shops/ben", True), ("ben", False), ("shopsmith", False)])

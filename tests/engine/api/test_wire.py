@@ -31,6 +31,7 @@ OUTLOOK = {
     "lasts_days": int | None,
     "rate_days": int | None,
     "would_fit_rho": float,
+    "stopped": str | None,
     "would_fit_error": dict,
     "would_fit_windows": list,
     "other_windows": list,
@@ -64,7 +65,10 @@ CARD = {
     "made_from": MADE_FROM,
     "numbers_of": str | None,
     "windows": [str],
+    "thresholds": list,
+    "clip_bounds": dict,
     "notes": list,
+    "note_codes": list,
 }
 EXPLAINED = {
     "columns": [{"name": str, "type": str}],
@@ -85,7 +89,9 @@ EXPLAINED = {
     "windows": [str],
     "crossing": bool,
     "sql": str,
+    "clip_bounds": dict,
     "notes": list,
+    "note_codes": list,
 }
 
 
@@ -164,14 +170,16 @@ def test_an_explanation_has_its_shape(engine: Engine) -> None:
 
 def test_what_bounds_cut_away_is_told_beside_answer_and_explanation(engine: Engine) -> None:
     notes = wire.explained(explain(engine, BY_ZONE, Asked("ann")), {})["notes"]
-    assert any("scaled" in note for note in notes)
+    assert any("clipped at " in note for note in notes)
     assert card_of(engine, BY_ZONE)["notes"][-len(notes) :] == notes
 
 
 def test_private_keys_come_with_their_threshold(engine: Engine) -> None:
     sql = "SELECT shop, COUNT(*) AS n FROM visit GROUP BY shop"
     (limit,) = Desk(engine).explain(sql, client="ann")["thresholds"]
-    assert any(f"reaches {limit['threshold']}." in note for note in card_of(engine, sql)["notes"])
+    assert any(
+        f"fewer than about {limit['threshold']} people are hidden" in note for note in card_of(engine, sql)["notes"]
+    )
 
 
 def test_an_answer_without_a_group_says_why(engine: Engine) -> None:
@@ -199,7 +207,7 @@ def test_null_ratios_are_told(engine: Engine) -> None:
 
     card = card_of(replace(engine, add_noise=noise), BY_ZONE)
     assert card["intervals"]["m"] == [None] * 7
-    assert card["notes"][0].startswith("m: 7 value(s) are NULL")
+    assert card["notes"][0].startswith("m: 7 values are NULL")
 
 
 @pytest.mark.parametrize("end", [float("nan"), float("inf"), float("-inf")])

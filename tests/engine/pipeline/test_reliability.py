@@ -11,8 +11,9 @@ import pyarrow as pa
 import pytest
 
 from dialect import read
+from dialect.algebra import NoteCode
 from engine.api.session import Desk
-from engine.api.wire.notes import OF_PAIRS, bounding_notes
+from engine.api.wire.notes import question_notes
 from engine.mechanism.answer import Answer
 from engine.pipeline.bias import column_biases, of_pairs
 from engine.pipeline.engine import Engine
@@ -140,7 +141,7 @@ def test_what_is_cut_of_people_by_more_keys_than_declared_is_not_known(tmp_path:
     card = json.loads(answered.schema.metadata[b"passersby"])
     assert explained["predicted_bias"] == card["predicted_bias"] == {"n": None}
     for notes in (explained["notes"], card["notes"]):
-        assert any("how much this cuts away is not known" in note for note in notes)
+        assert any("bias is unknown" in note for note in notes)
     assert "good" not in card["reliability"]["n"]
 
 
@@ -181,7 +182,7 @@ def test_rows_that_count_with_several_public_ones_are_told_so_and_poor(few_rows:
     sql = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = 0.09) COUNT(*) AS n FROM visit CROSS JOIN zone"
     card = json.loads(Desk(few_rows).query(sql, client="ben").schema.metadata[b"passersby"])
     assert card["predicted_bias"] == {"n": None} and card["reliability"] == {"n": ["poor"]}
-    assert [note for note in card["notes"] if note.startswith("A row may meet several rows of the public table")]
+    assert "fan_out" in card["note_codes"]
 
 
 def test_pairs_of_a_persons_rows_are_poor_however_narrow_their_interval(few_rows: Engine) -> None:
@@ -192,7 +193,7 @@ def test_pairs_of_a_persons_rows_are_poor_however_narrow_their_interval(few_rows
     n = answered.column("n")[0].as_py()
     assert (high - low) / 2 < 0.25 * n, "by its interval alone it would be fair"
     assert card["reliability"]["n"] == ["poor"]
-    note = next(note for note in card["notes"] if "joined with rows of the same person" in note)
+    note = next(note for note in card["notes"] if "joined with each other" in note)
     assert "EXISTS" in note and note in Desk(few_rows).explain(sql, client="ann")["notes"]
 
 
@@ -202,7 +203,11 @@ def test_pairs_of_a_persons_rows_are_poor_however_narrow_their_interval(few_rows
 )
 def test_pairs_are_noted_where_they_are_counted(few_rows: Engine, counted: str, noted: bool) -> None:
     """A person counts once, however many of the rows meet."""
+
+    def codes(text: str) -> list[NoteCode]:
+        return [note.code for note in question_notes(explain(few_rows, text, ANN))]
+
     sql = f"SELECT {counted} FROM visit a JOIN visit b ON a.person_id = b.person_id AND b.minutes > a.minutes"
-    assert (OF_PAIRS in bounding_notes(explain(few_rows, sql, ANN))) is noted
+    assert (NoteCode.PAIRS in codes(sql)) is noted
     by_zone = sql.replace("SELECT ", "SELECT a.zone, ") + " GROUP BY 1"
-    assert (OF_PAIRS in bounding_notes(explain(few_rows, by_zone, ANN))) is noted
+    assert (NoteCode.PAIRS in codes(by_zone)) is noted

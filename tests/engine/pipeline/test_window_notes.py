@@ -7,12 +7,17 @@ from pathlib import Path
 
 from dialect import read
 from dialect.algebra.release_plan import Touched
-from engine.pipeline.explain import explain
+from engine.pipeline.answered import Answered
+from engine.pipeline.explain import Explained, explain
 from engine.pipeline.notes import window_notes, windows_told
 from engine.pricing.prepare import prepare
 from engine.pricing.terms import Asked
 from tests.engine.town import make_town, opened
 from tests.engine.windowed_town import WINDOWED
+
+
+def texts(given: Answered | Explained) -> list[str]:
+    return [note.text for note in given.notes]
 
 
 def test_many_windows_are_told_as_the_first_and_the_last(tmp_path: Path) -> None:
@@ -24,7 +29,7 @@ def test_many_windows_are_told_as_the_first_and_the_last(tmp_path: Path) -> None
     months = tuple(f"{year}-{month:02d}" for year in (2025, 2026) for month in range(1, 13))
     many = replace(made, plan=replace(plan, touched=Touched(months, derived=months[:1])))
     assert windows_told([many]) == ["2025-01 to 2026-12, 24 windows"]
-    assert "computed from 2025-01" in " ".join(window_notes([many]))
+    assert "computed from 2025-01" in " ".join(note.text for note in window_notes([many]))
     assert window_notes([replace(made, plan=replace(plan, touched=Touched(("forever",))))]) == ()
 
 
@@ -32,7 +37,7 @@ def test_of_a_free_answer_no_window_is_said_to_be_charged(tmp_path: Path) -> Non
     asked = ("SELECT COUNT(*) AS n FROM visit", Asked("ann"))
     with opened(make_town(tmp_path, declared=WINDOWED), tmp_path) as engine:
         first, told, again = engine.answer(*asked), explain(engine, *asked), engine.answer(*asked)
-    assert "Charged in full: 2026-10-01, 2026-10-02, 2026-10-03, 2026-10-04" in first.notes
+    assert "Charged in full: 2026-10-01, 2026-10-02, 2026-10-03, 2026-10-04." in texts(first)
     for each in (told, again):
-        assert "Paid for already: 2026-10-01, 2026-10-02, 2026-10-03, 2026-10-04" in each.notes
-        assert not any("harged" in note for note in each.notes)
+        assert "Paid for already: 2026-10-01, 2026-10-02, 2026-10-03, 2026-10-04." in texts(each)
+        assert not any("harged" in note for note in texts(each))

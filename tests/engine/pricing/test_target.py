@@ -75,7 +75,7 @@ def test_what_is_shown_is_as_exact_as_was_asked_for(engine: Engine, name: str, c
         assert ((upper - lower) / 2 <= 7000).all()
     again = engine.answer(sql, ANN)
     assert again.charged == Loss(0, 0) and again.answer.table.equals(given_.answer.table)
-    assert any(note.startswith("target_error 7000: ") and "± " in note for note in again.notes)
+    assert any(note.text.startswith("target_error 7000: ") and "± " in note.text for note in again.notes)
 
 
 def test_the_same_as_the_price_that_it_bought(engine: Engine) -> None:
@@ -109,7 +109,7 @@ def test_columns_whose_width_depends_on_the_answer_are_named(engine: Engine) -> 
     sql = aiming("SELECT COUNT(*) AS n, AVG(minutes) AS m FROM visit", "target_error = 300")
     told = explain(engine, sql, ANN)
     assert told.expected_error == {"n": 300.0, "m": None}
-    assert any(note.startswith("m: not aimed at by target_error") for note in told.notes)
+    assert any(note.text.startswith("m: not bound by target_error") for note in told.notes)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from budgets import Loss
+from dialect.algebra import NoteCode
 from engine.api.wire.answer import made_from
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
@@ -135,8 +136,8 @@ def test_the_answer_says_from_what_and_an_explanation_says_so_before(town: Engin
     before, given = explain(own, asked, Asked("ann", rho=Fraction("0.001"))), ask(own, asked, "0.001")
     assert before.loss == Loss(0, 0) and made_from(before.ways) == made_from(given.ways)
     assert [each["times"] for each in made_from(given.ways)] == [1.0, -1.0]
-    (note,) = (note for note in given.notes if "answers that you hold" in note)
-    assert ", less " in note and note in before.notes
+    (note,) = (note for note in given.notes if note.code is NoteCode.REUSED)
+    assert ", less " in note.text and note in before.notes
     assert before.expected_error["n"] == (given.answer.intervals["n"][1] - given.answer.intervals["n"][0])[0] / 2
     (bound,) = given.told[0].bounds.vectors
     assert "taken off each other, which moves no number by more than" in bound.why

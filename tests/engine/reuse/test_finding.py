@@ -128,7 +128,9 @@ def test_the_answer_says_from_what_and_an_explanation_says_so_before(town: Engin
     assert told.loss == Loss(0, 0) and made_from(told.ways) == made_from(free.ways)
     ((how),) = made_from(free.ways)
     assert (how["release_id"], how["groups"], how["how"]) == (bought, 4, "up to 4 groups added up")
-    assert [note for note in free.notes if bought[:12] in note] == [note for note in told.notes if bought[:12] in note]
+    assert [note for note in free.notes if bought[:12] in note.text] == [
+        note for note in told.notes if bought[:12] in note.text
+    ]
     assert told.expected_error["n"] == (free.answer.intervals["n"][1] - free.answer.intervals["n"][0])[0] / 2
     assert not told.sql
 

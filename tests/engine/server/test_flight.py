@@ -281,7 +281,12 @@ def test_an_answer_that_is_not_filled_up_is_found(desk: Desk, monkeypatch: pytes
 def test_many_rows_are_sent_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_TOLD", 10)
     table = pa.table({"n": list(range(45_000))})
-    told = {"intervals": {"n": [[0, 1]] * 45_000}, "reliability": {"n": ["clear"] * 45_000}, "notes": []}
+    told = {
+        "intervals": {"n": [[0, 1]] * 45_000},
+        "reliability": {"n": ["clear"] * 45_000},
+        "notes": [],
+        "note_codes": [],
+    }
     schema, batches = padded(stream(table.replace_schema_metadata({CARD: json.dumps(told).encode()})))
     parts = [batch.num_rows for batch, _ in batches]
     assert parts == [20_000, 20_000, 5_000]

@@ -83,7 +83,7 @@ def test_csv_is_alone_on_standard_output_and_its_price_and_notes_are_beside_it(r
     shown = run("query", COUNT, "--format", "csv")
     assert "note" not in shown.stdout and "price" not in shown.stdout
     paid, noted, *_ = shown.stderr.splitlines()
-    assert paid.startswith("95% intervals · price rho 0.005") and noted.startswith("note: rows: each person's numbers")
+    assert paid.startswith("95% intervals · price rho 0.005") and noted.startswith("note: rows: clipped at ")
     assert "free: asked before" in run("query", COUNT, "--format", "csv").stderr
 
 
@@ -227,8 +227,9 @@ def test_accounts_and_lists_in_json(run: Run) -> None:
 
 def test_one_table_is_shown_in_full_and_an_unknown_one_is_refused(run: Run) -> None:
     assert not misfits(json.loads(run("tables", "-f", "json").stdout), [TABLE])
-    alone = run("tables", "visit").stdout
-    assert "How much one person counts" in alone and "A person's whole history is one window." in alone
+    alone, long = run("tables", "visit").stdout, run("tables", "visit", "--verbose").stdout
+    assert "clipped per person (L2)" in alone and "one privacy window: a person's whole history" in alone
+    assert "Clip bounds per person (L2)" in long and "whole history is one window" in long
     assert [table["name"] for table in json.loads(run("tables", "VISIT", "-f", "json").stdout)] == ["visit"]
     refused = run("tables", "visits")
     assert (refused.exit_code, refused.stdout) == (1, "")

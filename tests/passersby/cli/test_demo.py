@@ -30,7 +30,7 @@ def test_every_scene_is_told(told: Result) -> None:
 def test_prices_come_before_answers(told: Result) -> None:
     assert told.stdout.count("before paying: rho 0.005") == len(ASKED)
     assert told.stdout.index("before paying") < told.stdout.index(" ± 79")
-    assert told.stdout.count("95% intervals · price rho 0.005") == len(ASKED)
+    assert told.stdout.count("at this price · rho 0.005 (epsilon 0.57) · ") == len(ASKED)
 
 
 def test_one_refusal_teaches_and_one_repeat_is_free(told: Result) -> None:
@@ -41,7 +41,7 @@ def test_one_refusal_teaches_and_one_repeat_is_free(told: Result) -> None:
 
 def test_it_closes_with_what_is_left(told: Result) -> None:
     end = told.stdout[told.stdout.index("What is left") :]
-    assert f"rho {0.005 * len(ASKED):g} of 1 spent" in end
+    assert f"{1 - 0.005 * len(ASKED):g} of 1" in end and "details" not in end
     assert "What you can do next" in end
 
 

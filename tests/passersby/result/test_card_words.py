@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from passersby.result.card_text import noise_text, paid_text
-from passersby.result.terminal import as_text, show_result
 from tests.passersby.cards import result
 
 NOTHING = {"rho": 0.0, "delta": 0.0, "epsilon_at_delta": None}
@@ -16,9 +15,9 @@ SAID = {
     "bought": ({}, INTERVALS, "95% intervals", "price rho 0.005 (epsilon 0.57 at delta 1e-9)"),
     "bought, without intervals": ({}, {}, "no intervals", "price rho 0.005 (epsilon 0.57 at delta 1e-9)"),
     "of public tables": ({"price": NOTHING, "release_id": None}, {}, "no noise", "free"),
-    "a rehearsal": ({"rehearsal": True, "release_id": None}, {}, "no intervals", "free: a rehearsal on made-up rows"),
+    "a rehearsal": ({"rehearsal": True, "release_id": None}, {}, "no intervals", "free: a rehearsal on synthetic rows"),
     "a rehearsal of public tables": (
-        {"rehearsal": True, "release_id": None, "price": NOTHING}, {}, "no noise", "free: a rehearsal on made-up rows",
+        {"rehearsal": True, "release_id": None, "price": NOTHING}, {}, "no noise", "free: a rehearsal on synthetic rows",
     ),
     "a repeat": ({"replayed": True, "price": NOTHING}, INTERVALS, "95% intervals", "free: asked before, answered from store"),
 }  # fmt: skip
@@ -32,5 +31,5 @@ def test_both_say_the_same_of_noise_and_price(
     assert noise_text(shown) == noise
     assert paid_text(shown) == paid
     told = f"{noise_text(shown)} · {paid_text(shown)}"
-    assert told in as_text(show_result, shown)
+    assert told in shown.details
     assert told in shown._repr_html_()

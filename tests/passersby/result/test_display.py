@@ -12,7 +12,7 @@ from passersby.errors import error_of
 from passersby.result.bars import CELLS, budget_bar, interval_bar
 from passersby.result.listing import Budget
 from passersby.result.terminal import as_text, show_error, show_explanation, show_result
-from passersby.result.terminal_lists import show_history, show_ledger, show_tables, windows_text
+from passersby.result.terminal_lists import declared_windows, show_history, show_ledger, show_tables
 from passersby.text.numbers import declared_text
 from tests.passersby.cards import result
 
@@ -45,22 +45,23 @@ def test_half_widths_stand_in_one_column() -> None:
 
 def test_an_explanation_shows_everything_that_is_known(ana: Connection) -> None:
     told = ana.explain("SELECT shop, avg(minutes) AS minutes FROM visit GROUP BY shop")
-    text = as_text(show_explanation, told)
+    text = told.details
     for part in (
         "Price",
         "Left",
         "Columns",
         "Keys",
-        "Bounds on one person",
+        "Contribution bounds",
         "Thresholds",
         "note:",
     ):
         assert part in text
     assert "depends on the answer" in text
     assert max(map(len, text.splitlines())) <= 100
-    assert repr(told) == text
+    assert repr(told) == as_text(show_explanation, told)
     assert text.index("note:") < text.index("Columns")
     assert "SQL over the data" not in text
+    assert "SQL over the data" not in repr(told)
     assert "SQL over the data" in as_text(partial(show_explanation, sql=True), told)
 
 
@@ -92,8 +93,8 @@ def test_a_budget_bar_shows_the_share(share: float, full: int) -> None:
 def test_nothing_spent_and_everything_spent_can_be_shown() -> None:
     account = {"dataset": "d", "window": "forever", "client": None, "epsilon": 0.0, "delta": 9e-10, "cap_epsilon": 1.0}
     for cap, spent in ((1.0, 0.0), (1.0, 1.0), (0.0, 0.0)):
-        shown = repr(Budget(accounts=[{**account, "cap_rho": cap, "spent_rho": spent, "remaining_rho": cap - spent}]))
-        assert "d, all clients" in shown
+        budget = Budget(accounts=[{**account, "cap_rho": cap, "spent_rho": spent, "remaining_rho": cap - spent}])
+        assert "all clients" in repr(budget) and "d, all clients" in budget.details
 
 
 def test_an_account_of_all_windows_is_no_window_of_that_name() -> None:
@@ -105,8 +106,9 @@ def test_an_account_of_all_windows_is_no_window_of_that_name() -> None:
         "spent_rho": 0.0,
         "epsilon": None,
     }
-    shown = repr(Budget(accounts=[{**account, "remaining_rho": 1.0}]))
-    assert "d, client ana  all windows together" in shown and "*" not in shown
+    budget = Budget(accounts=[{**account, "remaining_rho": 1.0}])
+    assert "d, client ana  all windows together" in budget.details and "*" not in budget.details
+    assert "client ana   all windows together" in repr(budget) and "*" not in repr(budget)
 
 
 def test_empty_lists_say_so() -> None:
@@ -125,7 +127,14 @@ def test_a_row_about_all_windows_says_so_in_words(monkeypatch: pytest.MonkeyPatc
 def test_a_release_is_told_in_its_clients_words_where_they_are_known() -> None:
     row = {"release_id": "ab12", "dataset": "d", "question": "plan", "rho": 0.005, "delta": 0.0, "settled_at": None}
     shown = as_text(show_history, [{**row, "sql": "SELECT 1"}, {**row, "sql": None}])
-    assert [line.split()[-1] for line in shown.splitlines() if "ab12" in line] == ["1", "plan"]
+    assert [line.strip() for line in shown.splitlines()[1:5]] == [
+        "rho 0.005   ab12",
+        "SELECT 1",
+        "rho 0.005   ab12",
+        "canonical: plan",
+    ]
+    assert "canonical: plan" not in as_text(show_history, [{**row, "sql": "SELECT 1"}])
+    assert "canonical: plan" in as_text(partial(show_history, details=True), [{**row, "sql": "SELECT 1"}])
 
 
 @pytest.mark.parametrize(
@@ -164,35 +173,42 @@ def test_a_table_is_told_in_full() -> None:
         "max_groups_per_person": 40,
         "columns": [minutes, {"name": "ts", "type": "TIMESTAMP", "nullable": True, "time_zone": "Europe/Berlin"}],
     }
-    shown = " ".join(as_text(show_tables, [table]).split())  # however wide the terminal is
+    shown = " ".join(as_text(partial(show_tables, details=True), [table]).split())  # however wide the terminal is
     for line in (
         "Every row is about one person_id.",
-        "cell.zone_id, cell.lon, cell.lat say where its person was then: ask stays(visit), trips(visit).",
+        "Place of a row: cell.zone_id, cell.lon, cell.lat. Try stays(visit), trips(visit).",
         "minutes DOUBLE clamped to 0 to 60; never NULL",
         "ts TIMESTAMP hours and dates of Europe/Berlin",
         "zone, hour(ts) 22 6.5 minutes 1200",
         "anything else 50 6.5 minutes 3000",
-        "Where keys are private, at most 40 groups of a person are kept.",
+        "With private keys at most 40 groups of a person are kept.",
     ):
         assert line in shown
+    short = " ".join(as_text(show_tables, [table]).split())
+    assert "visit private · about 100,000 rows · a person is a person_id" in short
+    assert "clipped per person (L2): 50 rows, 6.5 people, minutes 3000; less for usual keys" in short
+    assert "anything else" not in short
+
+
+MONTHS = {"window": "month", "first_window": "2026-01", "last_window": "2026-03"}
 
 
 @pytest.mark.parametrize(
-    ("declared", "told"),
+    ("declared", "text"),
     [
         (
-            {"windows_told": ["Declared are two windows.", "Rows have no time."]},
-            "Declared are two windows. Rows have no time.",
+            {**MONTHS, "first_day": "2026-01-01", "last_day": "2026-03-31"},
+            "days 2026-01-01 to 2026-03-31, charged by month: 2026-01 to 2026-03",
         ),
-        ({"windows_told": []}, ""),
-        ({"window": "forever"}, ""),  # by an older server
+        ({"window": "forever"}, "one privacy window: a person's whole history"),
+        ({}, ""),  # a public table
     ],
 )
-def test_a_table_tells_which_time_may_be_asked_about(declared: dict[str, object], told: str) -> None:
-    assert windows_text(declared) == told
+def test_a_table_states_its_days_and_privacy_windows(declared: dict[str, object], text: str) -> None:
+    assert declared_windows(declared) == text
     each = {"name": "visit", "kind": "private", "person": "person_id", "columns": [], **declared}
     shown = " ".join(as_text(show_tables, [each, {**each, "name": "trip"}]).split())
-    assert shown.count(told) == 2 if told else "window" not in shown
+    assert shown.count(text) == 1 if text else "window" not in shown
     assert "passersby tables NAME" in shown
 
 

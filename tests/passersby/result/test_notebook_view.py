@@ -56,7 +56,14 @@ def hostile_views() -> dict[str, str]:
         "sql": HOSTILE,
         "notes": [HOSTILE],
     }
-    account = {"dataset": HOSTILE, "client": HOSTILE, "cap_rho": 1.0, "spent_rho": 0.5, "remaining_rho": 0.5}
+    account = {
+        "dataset": HOSTILE,
+        "window": HOSTILE,
+        "client": HOSTILE,
+        "cap_rho": 1.0,
+        "spent_rho": 0.5,
+        "remaining_rho": 0.5,
+    }
     budget = Budget(accounts=[{**account, "epsilon": 1.0, "delta": 1e-9, "cap_epsilon": 2.0}])
     return {
         "result": result({HOSTILE: [HOSTILE], "n": [1]}, {"n": [[0, 2]]}, notes=[HOSTILE])._repr_html_(),

@@ -121,8 +121,9 @@ def test_the_text_is_readable(answer: Result) -> None:
     text = repr(answer)
     assert "2026-10-01" in text
     assert " ± " in text
-    assert "95% intervals · price rho 0.005 (epsilon 0.57 at delta 1e-9)" in text
-    assert "you rho 0.095 of 0.1, all clients rho 0.195 of 0.2" in text
+    assert "19 more at this price · rho 0.005 (epsilon 0.57) · 95% intervals" in text
+    assert "95% intervals · price rho 0.005 (epsilon 0.57 at delta 1e-9)" in answer.details
+    assert "you rho 0.095 of 0.1, all clients rho 0.195 of 0.2" in answer.details
 
 
 def test_a_long_answer_is_cut_in_text_and_whole_in_data() -> None:

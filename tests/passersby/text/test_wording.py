@@ -13,7 +13,6 @@ from passersby.text.numbers import (
     half_width_text,
     left_text,
     loss_text,
-    merged,
     noisy_text,
     questions_text,
     rounded_up,
@@ -87,13 +86,6 @@ def test_how_many_questions_fit_is_rounded_down() -> None:
     assert questions_text(0.0149, 0.005) == "2 more questions of rho 0.005"
     assert questions_text(0.005, 0.005) == "1 more question of rho 0.005"
     assert questions_text(1.0, None) == ""
-
-
-def test_notes_in_the_same_words_are_said_once() -> None:
-    assert merged(["rows: cut", "sum(x): cut", "rows: cut", "keys are private"]) == [
-        "rows, sum(x): cut",
-        "keys are private",
-    ]
 
 
 def test_small_things() -> None:

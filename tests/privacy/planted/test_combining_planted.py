@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from budgets import Loss
+from dialect.algebra import NoteCode
 from dialect.planner.reuse import predicate_regions
 from engine.pipeline.answered import Answered
 from engine.pipeline.engine import Engine
@@ -177,10 +178,13 @@ def test_people_who_object_between_what_is_taken_off_move_no_price_and_a_note_sp
             ask(later, each, "1")
         return ask(later, LESS[1], "0.001")
 
+    def codes(answered: Answered) -> list[NoteCode]:
+        return [note.code for note in answered.notes]
+
     nobody, some = given(()), given(range(1, 61))
-    spoken = [[note.split(": ")[0] for note in each.notes] for each in (nobody, some)]
-    assert spoken[0] == spoken[1] and finding.OF_DIFFERENT_TIMES in some.notes and price(nobody) == price(some) == 0
+    spoken = [[note.text.split(": ")[0] for note in each.notes] for each in (nobody, some)]
+    assert spoken[0] == spoken[1] and NoteCode.DIFFERENT_TIMES in codes(some) and price(nobody) == price(some) == 0
     assert rows(some)[0]["n"] > rows(nobody)[0]["n"]  # of those who object, what is in the part is in what is left
-    assert finding.OF_DIFFERENT_TIMES not in given((), where(TOTAL, "zone <> 'z1'")).notes
+    assert NoteCode.DIFFERENT_TIMES not in codes(given((), where(TOTAL, "zone <> 'z1'")))
     monkeypatch.setattr(finding, "_is_of_different_times", lambda way: False)
-    assert finding.OF_DIFFERENT_TIMES not in given(range(1, 61)).notes
+    assert NoteCode.DIFFERENT_TIMES not in codes(given(range(1, 61)))

@@ -26,6 +26,7 @@ from engine.api.wire.answer import CARD
 from engine.server.flight.commands import packed
 from engine.server.flight.server import FlightDoor
 from engine.server.http.roles import Role
+from engine.server.http.sizes import static_notes
 from engine.server.worker.pacing import Pace, PacedEngine
 from passersby.client import remote
 from passersby.dbapi import dbapi
@@ -93,7 +94,7 @@ def _card(answer: pa.Table) -> Seen:
     keys = {name: answer.column(name).to_pylist() for name in answer.column_names if name not in noise}
     for name in ("reliability", "advice", "release_id", "made_from"):
         card.pop(name, None)
-    notes = [note for note in card.pop("notes") if " value(s) are NULL " not in note]
+    notes = static_notes({"notes": card.pop("notes"), "note_codes": card.pop("note_codes")})
     return {"noise": sorted(noise), "keys": keys, "card": card, "notes": notes, "rows": answer.num_rows}
 
 
@@ -194,7 +195,7 @@ def seen_over_console(server: Inhabited, attack: Attack) -> Seen:
 def _page(answer: Any, attack: Attack) -> Seen:
     read = _Texts()
     read.feed(answer.text)
-    texts = [text for text in read.texts if text and " value(s) are NULL " not in text]
+    texts = [text for text in read.texts if text and not _NULL_NOTE.search(text)]
     headers = {name: value for name, value in answer.headers.items() if name != "set-cookie"}
     if attack.rows is not None:
         return {"status": answer.status_code, "headers": sorted(headers)}

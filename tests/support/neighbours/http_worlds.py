@@ -12,6 +12,7 @@ import pyarrow as pa
 import structlog
 
 from engine.server.http.responses import ARROW
+from engine.server.http.sizes import static_notes
 from engine.server.telemetry import begin_logs
 from tests.support.neighbours.two_worlds import Attack
 from tests.support.patience import until
@@ -72,7 +73,7 @@ def _split(answer: httpx2.Response, attack: Attack) -> Any:
     values = {name: values for name, values in told.pop("values").items() if not noise & {name}}
     told |= {"intervals": sorted(noise), "reliability": sorted(told["reliability"]), "advice": None}
     told["made_from"] = [{**made, "settled_at": None} for made in told["made_from"]]
-    told["notes"] = [note for note in told["notes"] if " value(s) are NULL " not in note]
+    told |= static_notes(told)
     headers = dict(answer.headers)
     if attack.rows is not None:
         values = {}

@@ -31,7 +31,7 @@ ANSWERED = "A"
 READING = (ANSWERED, "E_EXEC")  # outcomes for which data were read
 NIGHTLY = bool(os.environ.get("PASSERSBY_NIGHTLY"))
 _HEADER = re.compile(r"# (?P<number>\d+) (?P<outcome>\w+)(?: (?P<rows>private|noisy))?: (?P<why>.*)")
-_NOISY_NOTE = re.compile(r"\d+ value\(s\) are NULL|^No group is left")  # shown depending on noisy numbers
+_NOISY_NOTES = ("null_ratio", "null_quantile", "no_group")  # shown depending on noisy numbers
 _NOTED = ("at", "request_id", "body", "row_hash")  # fields of a ledger entry that depend on the run
 _HASHED = ("ledger_id", "digest")  # fields of its body that depend on the run
 
@@ -139,9 +139,10 @@ def _chain(error: BaseException | None) -> Iterator[str]:
 def _split(answer: pa.Table, rows: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """Split an answer into what is equal in both worlds and what is noisy."""
     card = json.loads(answer.schema.metadata[b"passersby"])
-    intervals, notes = card.pop("intervals"), card.pop("notes")
+    intervals = card.pop("intervals")
+    notes = list(zip(card.pop("notes"), card.pop("note_codes"), strict=True))
     judged = {"reliability": card.pop("reliability"), "advised": card.pop("advice") is not None}  # by noisy numbers
-    card["notes"] = [note for note in notes if not _NOISY_NOTE.search(note)]
+    card["notes"] = [note for note in notes if note[1] not in _NOISY_NOTES]
     shape = [(field.name, str(field.type)) for field in answer.schema]
     values = {name: answer.column(name).to_pylist() for name in answer.column_names}
     noise = {name for name in values if rows is not None or name in intervals}

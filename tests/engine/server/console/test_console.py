@@ -43,11 +43,14 @@ def test_the_catalog_says_what_a_column_holds_in_numbers_as_people_write_them(br
     assert "whole history is one window" in text
 
 
+CODES = ("not_counted", "null_ratio")
+
+
 def answered(numbers: list[float | int | None], ends: list[list[float] | None], notes: list[str]) -> dict[str, Any]:
     return {
         "columns": [{"name": "zone", "type": "VARCHAR"}, {"name": "n", "type": "DOUBLE"}],
         "rows": [[f"z{i}", number] for i, number in enumerate(numbers)],
-        "intervals": {"n": ends}, "confidence": 0.95, "notes": notes, "replayed": False, "made_from": [],
+        "intervals": {"n": ends}, "confidence": 0.95, "notes": notes, "note_codes": [*CODES[: len(notes)]], "predicted_bias": {}, "replayed": False, "made_from": [],
         "reliability": {"n": [None if end is None else "noise" if end[0] <= 0 else "good" for end in ends]},
         "price": {"rho": 0.005, "delta": 0.0, "epsilon_at_delta": {"epsilon": 0.565, "delta": 1e-9}},
         "remaining": {}, "outlook": None,
@@ -57,7 +60,7 @@ def answered(numbers: list[float | int | None], ends: list[list[float] | None], 
 ANSWERS = (
     answered([0, 1], [[0, 0], [1, 2]], ["a note"]),
     answered([-2.2250738585072014e-308, -(2**63)], [[-1.23457e-308, 1e300], [-(2**63), 2**63 - 1]], ["a note"]),
-    answered([None, 7], [None, [1, 9]], ["a note", "1 value(s) are NULL of n, whose denominator may be 0."]),
+    answered([None, 7], [None, [1, 9]], ["a note", "n: 1 value is NULL: the denominator may be 0 within its noise."]),
 )
 
 

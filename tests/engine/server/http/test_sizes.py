@@ -30,6 +30,7 @@ def rows(number: float, advice: dict[str, Any] | None) -> bytes:
         "reliability": {"n": ["good"]},
         "advice": advice,
         "notes": [],
+        "note_codes": [],
     }
     table = pa.table({"n": [number]}).replace_schema_metadata({CARD: json.dumps(card).encode()})
     sink = io.BytesIO()

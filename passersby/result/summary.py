@@ -1,0 +1,285 @@
+"""The short form of answers, explanations and budgets: a few lines that fit 80 columns, chosen by codes and fields.
+
+Everything that is left out stands in the long form: `--verbose` on the command line, `.details` in Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from passersby.result.protocols import Answer, Explained
+from passersby.text.numbers import RELIABILITY, amount, half_width_text, level_text, printable, rounded_up, value_text
+
+FOREVER = "forever"  # the one privacy window of a dataset without a time limit
+NAMED_WINDOWS = 3  # more are written as the first and the last
+SMALLEST_SHARE = 0.001  # of a number: a smaller bias is written as below it
+# Codes of notes that typed fields show already, or that only the long form has
+OMITTED = frozenset(
+    {
+        "clipped",
+        "hidden_groups",
+        "rehearsal",
+        "reused",
+        "windows",
+        "stored",
+        "whole_person",
+        "derived_windows",
+        "target",
+    }
+)
+PHRASES = {
+    "pairs": "bias unknown: rows of one person are joined with each other",
+    "fan_out": "bias unknown: a row may match several rows of a public table",
+    "crossing_windows": "more noise: rows of one privacy window decide what counts of another",
+    "all_windows": "no condition on time: every declared privacy window is charged",
+    "no_group": "no group has enough people to be shown",
+    "no_row": "no row is left after the conditions on the numbers",
+    "no_number": "only public keys are shown: the price buys nothing",
+    "ties": "a hash decides between rows of one person that tie",
+    "consistent": "levels were made consistent: details add up to totals",
+    "different_times": "subtracts answers of different times: no interval covers who objected in between",
+}
+CHANGES = {"coarser": "coarser groups", "fewer keys": "fewer keys", "longer": "a longer time", "people": "count people"}
+FREE_PUBLIC = "free: public tables, no noise"
+SYNTHETIC = "free rehearsal on synthetic rows: the numbers mean nothing"
+
+
+@dataclass(frozen=True)
+class Surface:
+    """How a reader repeats a question with another option, and reads the long form."""
+
+    rho: str  # how a price is chosen, with {} for the amount
+    details: str  # how the long form is read; empty where a page unfolds it
+
+
+PYTHON_ANSWER = Surface("rho={}", "details: print(answer.details)")
+PYTHON_EXPLANATION = Surface("rho={}", "details: print(explanation.details)")
+PAGE = Surface("rho {}", "")
+
+
+def short_price(price: Mapping[str, Any]) -> str:
+    """Write rho, and the epsilon that is usually quoted; the delta stands in the long form."""
+    seen = price.get("epsilon_at_delta") or {}
+    epsilon = f" (epsilon {rounded_up(seen['epsilon'])})" if seen.get("epsilon") else ""
+    return f"rho {amount(price['rho'])}{epsilon}"
+
+
+def further_text(outlook: Mapping[str, Any]) -> str:
+    """Write how many more questions like this one fit, and in which account if it is not simply the client's."""
+    if not outlook:
+        return ""
+    if outlook.get("stopped"):
+        return "nothing is charged now"
+    count = outlook["further"]
+    where = "" if outlook.get("window") in (None, FOREVER) else f" in {window_text(outlook['window'])}"
+    whose = " for all clients together" if outlook.get("account") and outlook.get("client") is None else ""
+    if outlook.get("window") is None and not count:
+        return "dearer than one question may be"
+    return f"{count:,} more at this price{where}{whose}" if count else f"nothing left at this price{where}{whose}"
+
+
+def window_text(window: str) -> str:
+    """Name a privacy window, or the account over all of them."""
+    return {"*lifetime": "all windows together"}.get(window, printable(window))
+
+
+def fitting_text(outlook: Mapping[str, Any], surface: Surface) -> str:
+    """Write what fits where this question does not: a lower price, other windows, a stored answer."""
+    if not outlook or outlook.get("stopped") or outlook.get("further"):
+        return ""
+    parts = []
+    if outlook.get("would_fit_rho"):
+        errors = ", ".join(
+            f"{printable(name)} {half_width_text(width)}"
+            for name, width in (outlook.get("would_fit_error") or {}).items()
+        )
+        parts.append(surface.rho.format(amount(outlook["would_fit_rho"])) + (f" -> {errors}" if errors else ""))
+    for key, only in (("would_fit_windows", " alone"), ("other_windows", "")):
+        if windows := outlook.get(key):
+            parts.append(f"{windows_text(windows)}{only}")
+    if outlook.get("free_at_rho"):
+        parts.append(f"free with {surface.rho.format(amount(outlook['free_at_rho']))}")
+    if not parts and outlook.get("next_window"):
+        parts.append(f"new budget comes with {window_text(outlook['next_window'])}")
+    return f"fits: {' · '.join(parts)}" if parts else "no new budget comes for it"
+
+
+def windows_text(windows: Sequence[str]) -> str:
+    """Name privacy windows, many of them by the first, the last and their number."""
+    if len(windows) <= NAMED_WINDOWS:
+        return ", ".join(map(window_text, windows))
+    return f"{window_text(windows[0])} to {window_text(windows[-1])} ({len(windows)} windows)"
+
+
+@dataclass(frozen=True)
+class Bias:
+    """The expected clipping bias of a column, in words."""
+
+    size: str
+    is_known: bool = True
+    is_zero: bool = False
+
+
+def bias_of(card: Answer | Explained, name: str) -> Bias:
+    """Describe the expected clipping bias of a column: a share of its numbers, or an amount of an average."""
+    within = card.bias_within.get(name) or {}
+    if within.get("amount"):
+        return Bias(f"up to about {within['amount']:.2g}")
+    if within.get("share", 0.0) >= SMALLEST_SHARE:
+        return Bias(f"corrected, off by up to {_share(within['share'])}")
+    bias = card.predicted_bias.get(name, 0.0)
+    if bias is None:
+        return Bias("unknown", is_known=False)
+    return Bias(f"about {_share(bias)}") if -bias >= SMALLEST_SHARE else Bias("none", is_zero=True)
+
+
+def clip_text(card: Answer | Explained, name: str) -> str:
+    """Write what a column's contributions are clipped at."""
+    if name not in card.clip_bounds:
+        return ""
+    bound = card.clip_bounds[name]
+    return "(clipped)" if bound is None else f"(clipped at {bound:,.6g} per person)"
+
+
+def _share(share: float) -> str:
+    return f"{share:.0%}" if abs(share) >= 0.01 else f"{share:.1%}"
+
+
+def groups_text(keys: Sequence[Mapping[str, Any]], thresholds: Sequence[Mapping[str, Any]]) -> str:
+    """Write how many groups are shown, where that is public."""
+    counts = {str(key["release"]): key["count"] for key in keys if key["kind"] == "public"}
+    known = [count for count in counts.values() if count is not None]
+    if not known or thresholds:
+        return ""
+    shown = " + ".join(f"{count:,}" for count in known)
+    return f"{shown} group{'' if known == [1] else 's'}, all shown"
+
+
+def hidden_text(thresholds: Sequence[Mapping[str, Any]]) -> str:
+    """Write from how many people on a group is shown."""
+    least = dict.fromkeys(value_text(each["threshold"]) for each in thresholds)
+    return f"groups with fewer than about {' or '.join(least)} people are hidden" if least else ""
+
+
+def charged_text(windows: Sequence[str] | None, *, free: bool) -> str:
+    """Write which privacy windows are charged; nothing of a dataset that is one window."""
+    if not windows or list(windows) == [FOREVER] or free:
+        return ""
+    each = ", each in full" if len(windows) > 1 else ""
+    return f"charged to {windows_text(windows)}{each}"
+
+
+def note_lines(notes: Sequence[str], codes: Sequence[str]) -> Iterator[str]:
+    """Walk the notes of the short form, each as one phrase; a note of an unknown code is shown as it is."""
+    known = [*codes, *[""] * (len(notes) - len(codes))]  # an older server sends no codes
+    for note, code in zip(notes, known, strict=True):
+        if code not in OMITTED:
+            yield printable(PHRASES.get(code, note))
+
+
+def narrower_text(advice: Mapping[str, Any], surface: Surface) -> str:
+    """Write what makes intervals narrower, each with the half-width it buys."""
+    changes = [each for each in (_change(each, surface) for each in advice.get("instead") or ()) if each]
+    return f"narrower: {' · '.join(changes)}" if changes else ""
+
+
+def _change(proposal: Mapping[str, Any], surface: Surface) -> str:
+    change, relative = str(proposal["change"]), proposal.get("relative_width")
+    pays = change == "more"
+    name = surface.rho.format(amount(proposal["price"]["rho"])) if pays else CHANGES.get(change, printable(change))
+    widths = [width for width in proposal["expected_error"].values() if width is not None]
+    if widths and (pays or change == "people"):
+        return f"{name} -> {half_width_text(widths[0])}"
+    return name if relative is None else f"{name} -> {relative:.0%} of the relative error"
+
+
+def answer_head(answer: Answer) -> str:
+    """Write the first line below an answer: what is left, what it cost, and the level of its intervals."""
+    if answer.rehearsal:
+        return " · ".join(filter(None, (SYNTHETIC, _level(answer))))
+    day = answer.card.get("numbers_of")
+    price = _free_text(answer.made_from, day) if answer.replayed else _price_text(answer.price)
+    return " · ".join(filter(None, (further_text(answer.outlook), price, _level(answer))))
+
+
+def _price_text(price: Mapping[str, Any]) -> str:
+    return short_price(price) if price.get("rho") else FREE_PUBLIC
+
+
+def _free_text(made_from: Sequence[object], day: str | None = None) -> str:
+    why = "from answers you hold" if made_from else "asked before"
+    return f"free ({why}, {day})" if day else f"free ({why})"
+
+
+def _level(answer: Answer) -> str:
+    if answer.confidence and answer.intervals:
+        return level_text(answer.confidence, answer.card.get("simultaneous"))
+    return "no intervals" if answer.release_id or (answer.rehearsal and answer.price.get("rho")) else ""
+
+
+def answer_columns(answer: Answer) -> list[tuple[str, str, str]]:
+    """List name, reliability and bias of each noisy column."""
+    rows = []
+    for name in answer.intervals:
+        words = answer.reliability.get(name) or []
+        counts = ", ".join(f"{words.count(word):,} {text}" for word, text in RELIABILITY.items() if word in words)
+        bias = bias_of(answer, name)
+        about = "" if bias.is_zero else f"bias {bias.size}{', not in the interval' if bias.is_known else ''}"
+        if counts or about:
+            rows.append((printable(name), counts, about))
+    return rows
+
+
+def answer_lines(answer: Answer, surface: Surface) -> list[str]:
+    """List the lines below an answer's columns: hidden groups, charged windows, notes, what is narrower, details."""
+    free = answer.replayed or answer.rehearsal
+    outlook = {} if free else answer.outlook
+    lines = [
+        _sentence(outlook.get("stopped")),
+        hidden_text(answer.thresholds),
+        charged_text(answer.card.get("windows"), free=free),
+        *note_lines(answer.notes, answer.note_codes),
+        narrower_text(answer.advice, surface),
+        surface.details if answer.intervals or answer.notes or answer.release_id else "",
+    ]
+    return [line for line in dict.fromkeys(lines) if line]
+
+
+def explanation_head(explanation: Explained) -> str:
+    """Write the first line of an explanation: how many more fit, the price, the groups."""
+    price = _free_text(explanation.made_from) if explanation.replayed else _price_text(explanation.price)
+    groups = groups_text(explanation.keys, explanation.thresholds)
+    return " · ".join(filter(None, (further_text(explanation.outlook), price, groups)))
+
+
+def explanation_columns(explanation: Explained) -> list[tuple[str, str, str]]:
+    """List name, half-width and expected bias of each noisy column."""
+    return [
+        (
+            printable(name),
+            "by row" if width is None else half_width_text(width),
+            " ".join(filter(None, (bias_of(explanation, name).size, clip_text(explanation, name)))),
+        )
+        for name, width in explanation.expected_error.items()
+    ]
+
+
+def explanation_lines(explanation: Explained, surface: Surface) -> list[str]:
+    """List the lines below an explanation's columns."""
+    wire = explanation.to_wire()
+    lines = [
+        _sentence(explanation.outlook.get("stopped")),
+        "" if explanation.replayed else fitting_text(explanation.outlook, surface),
+        hidden_text(explanation.thresholds),
+        charged_text(wire.get("windows"), free=explanation.replayed),
+        *note_lines(explanation.notes, explanation.note_codes),
+        narrower_text(explanation.advice, surface),
+        surface.details,
+    ]
+    return [line for line in dict.fromkeys(lines) if line]
+
+
+def _sentence(text: object) -> str:
+    return printable(str(text)) if text else ""
