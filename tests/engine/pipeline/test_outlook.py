@@ -100,7 +100,7 @@ def test_the_whole_tree_binds(desk: Desk) -> None:
     ledger.cap_client("acme/ann", "town", Loss.of("0.004", "1e-9"), scope=PER_QUERY, **WHY)
     told = outlook(desk, ALL, client="acme/ann")
     assert (told["further"], told["account"], told["would_fit_rho"]) == (0, None, 0.004)
-    assert "no more question like this one fits, by the most that one question may cost" in told["told"]
+    assert "no more at this price, by the most that one question may cost" in told["told"]
     desk.query(ALL, client="acme/ann", rho="0.004")
     shown = {(a["client"], a["window"]): a for a in desk.budget("acme/ann")["accounts"]}
     assert shown["acme", DAYS[2]]["questions"] == 5 and shown["acme/ann", LIFETIME]["spent_rho"] == 0.016
@@ -110,7 +110,7 @@ def test_new_budget_comes_with_windows_to_come(desk: Desk) -> None:
     assert outlook(desk, ONE)["next_window"] == DAYS[2]
     told = outlook(desk, ALL)
     assert told["next_window"] == "2026-10-05"
-    words = "questions about 2026-10-05 have budget of their own once the catalog declares it"
+    words = "new budget: questions about 2026-10-05, once the catalog declares it"
     assert words in told["told"] and words in desk.budget("ann")["ahead"]["town"]
     assert outlook(desk, STATIC)["other_windows"] == []
 
@@ -120,7 +120,7 @@ def test_a_budget_that_is_never_renewed_says_so(tmp_path: Path, monkeypatch: pyt
     with open_desk(make_town(tmp_path).path, ledger=":memory:") as desk:
         told = outlook(desk, ALL)
         assert told["next_window"] is None
-        assert "this dataset is one window, forever: what is spent stays spent, and no new budget comes" in told["told"]
+        assert "no new budget comes: the dataset is one privacy window, forever" in told["told"]
         assert card(desk.query("SELECT * FROM zone", client="ann"))["outlook"] is None
 
 
