@@ -38,6 +38,7 @@ from tests.support.server.visiting import Browser
 Seen = dict[str, Any]
 _OF_THE_CALL = re.compile(r"\. Detail: .*|\. gRPC client debug context.*", re.DOTALL)  # of pyarrow, with port and time
 _OF_THE_RUN = re.compile(r'"(timestamp|key|job|port)": ("[^"]*"|\d+)')
+_NULL_NOTE = re.compile(r" values? (is|are) NULL: ")  # shown depending on noisy numbers
 
 
 def through(desk: Desk, look: Callable[[Inhabited, Attack], Seen], attack: Attack) -> Seen:
