@@ -10,8 +10,8 @@
 
 Modules, each before those that import it:
 
-    catalog, errors, parser, algebra, functions, analysis, stability, binder, postprocess, sensitivity, planner,
-    codegen.
+    catalog, errors, notes, parser, algebra, functions, analysis, stability, binder, postprocess, sensitivity,
+    planner, codegen.
 """
 
 from __future__ import annotations

@@ -4,14 +4,13 @@ They hold no engine state, no budget and no data of people.
 
 Modules, each before those that import it:
 
-    expressions, formulas, intervals, notes, relations, release_plan, target, traversal.
+    expressions, formulas, intervals, relations, release_plan, target, traversal.
 """
 
 from __future__ import annotations
 
 from dialect.algebra.expressions import Expr, Field, Literal, children
 from dialect.algebra.formulas import CountOf, Formula, Histogram, MeanOf, MomentsOf, Output, QuantileOf, SumOf
-from dialect.algebra.notes import Note, NoteCode
 from dialect.algebra.relations import Join, Public, Relation
 from dialect.algebra.release_plan import (
     SUMS_OVER_GROUPS,
@@ -29,6 +28,7 @@ from dialect.algebra.release_plan import (
 )
 from dialect.algebra.target import FEW_ROWS, LakeRows, Rollup, Target
 from dialect.algebra.traversal import sources, tables_of
+from dialect.notes import Note, NoteCode
 
 __all__ = [
     "FEW_ROWS",

@@ -14,10 +14,10 @@ from typing import Protocol
 
 from dialect.algebra.expressions import Expr, Field, Ref, expand
 from dialect.algebra.formulas import Gathered, Histogram, Output, ReleasedSum
-from dialect.algebra.notes import Note
 from dialect.algebra.relations import Limits, PerPerson, Public, Released
 from dialect.catalog.model import Bounds
 from dialect.catalog.privacy_windows import STATIC, Window
+from dialect.notes import Note
 from dialect.parser.options import NO_OPTIONS, Options
 
 

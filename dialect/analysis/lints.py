@@ -19,13 +19,13 @@ from itertools import product
 
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, children
 from dialect.algebra.intervals import known
-from dialect.algebra.notes import Note, NoteCode
 from dialect.algebra.relations import Relation
 from dialect.algebra.traversal import expressions_of
 from dialect.catalog.model import Catalog, ColumnOf, SqlType, ValueList, ValueRange
 from dialect.functions.constant_folding import moment
 from dialect.functions.emitter import plain_text
 from dialect.functions.inference import range_of
+from dialect.notes import Note, NoteCode
 
 MOST_TOLD = 8
 _MOMENTS = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)

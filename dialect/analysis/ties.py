@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dialect.algebra.expressions import Expr, Field, Ref, fields_of
-from dialect.algebra.notes import Note, NoteCode
 from dialect.algebra.relations import (
     Boundary,
     Distinct,
@@ -22,6 +21,7 @@ from dialect.algebra.traversal import all_below, expressions_of
 from dialect.analysis.functional_dependencies import told_by_fewest
 from dialect.analysis.uniqueness import EXACT_TYPES
 from dialect.functions.window_functions import WINDOW_FUNCTIONS, RestsOn
+from dialect.notes import Note, NoteCode
 
 _NOTE = (
     "{} may find rows of one person that tie: a hash of the person and the row decides between them, evenly. ORDER BY"

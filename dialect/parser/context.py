@@ -9,9 +9,9 @@ from itertools import count
 
 from sqlglot import exp
 
-from dialect.algebra.notes import Note
 from dialect.catalog.model import Catalog
 from dialect.errors import Code, Refusal, Suggestion
+from dialect.notes import Note
 from dialect.parser.aggregate_bounds import Named
 from dialect.parser.options import NO_OPTIONS, Options
 from dialect.parser.spans import PIVOTED, called, in_place, span_of

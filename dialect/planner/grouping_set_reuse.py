@@ -16,7 +16,6 @@ from math import prod
 
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, expand, fields_of
 from dialect.algebra.formulas import CountOf, Output, SumOf
-from dialect.algebra.notes import Note, NoteCode
 from dialect.algebra.relations import Boundary, Group, Measure, PerPerson, Released
 from dialect.algebra.release_plan import SHOWN_SUMS, PrivatePlan
 from dialect.analysis import predicates as known_facts
@@ -24,6 +23,7 @@ from dialect.analysis.time_granularity import step_of
 from dialect.catalog.model import SqlType
 from dialect.functions.emitter import plain_text
 from dialect.functions.inference import nullable
+from dialect.notes import Note, NoteCode
 from dialect.parser.context import Reading
 from dialect.planner.keys.dependent_keys import over_lists, tellers
 from dialect.planner.keys.key_set import lists_of

@@ -14,13 +14,13 @@ from itertools import accumulate
 
 from dialect.algebra.expressions import AND, Call, Case, Expr, Field, Literal, conjunction, conjuncts
 from dialect.algebra.formulas import Histogram, Output, QuantileOf
-from dialect.algebra.notes import Note, NoteCode
 from dialect.algebra.relations import Boundary, Filter, Join, Measure, PerPerson, Public, Series
 from dialect.analysis.predicates import known_range
 from dialect.catalog.model import Bounds, SqlType, ValueRange
 from dialect.functions.builders import compared, double, integer, is_there, to_bigint
 from dialect.functions.emitter import plain_text
 from dialect.functions.inference import definition, of_person
+from dialect.notes import Note, NoteCode
 from dialect.parser.context import Reading
 from dialect.stability.row_operators import compute
 

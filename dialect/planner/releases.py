@@ -13,7 +13,6 @@ from functools import reduce
 
 from dialect.algebra.expressions import Expr, Field, Origin, Ref, conjunction, expand, rebuild
 from dialect.algebra.formulas import Gathered, Output, ReleasedSum
-from dialect.algebra.notes import Note
 from dialect.algebra.relations import (
     Boundary,
     GroupSets,
@@ -38,6 +37,7 @@ from dialect.functions.aggregates import MOMENTS
 from dialect.functions.builders import same
 from dialect.functions.emitter import plain_text
 from dialect.functions.inference import fixed_by_person
+from dialect.notes import Note
 from dialect.parser.context import Reading
 from dialect.parser.options import KeysAre
 from dialect.planner.keys.key_set import key_set

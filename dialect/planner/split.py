@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dialect.algebra.expressions import Field
-from dialect.algebra.notes import Note
 from dialect.algebra.relations import (
     Boundary,
     Distinct,
@@ -29,6 +28,7 @@ from dialect.analysis.sql_size import check_weight
 from dialect.analysis.ties import tie_notes
 from dialect.binder.query import Selected
 from dialect.errors import Code, Refusal
+from dialect.notes import Note
 from dialect.parser.context import Reading
 from dialect.parser.spans import first_word
 from dialect.planner.grouping_set_reuse import added_up, finer_of

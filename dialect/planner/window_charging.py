@@ -23,7 +23,6 @@ from dialect.algebra.expressions import (
     fields_of,
     substituted,
 )
-from dialect.algebra.notes import Note, NoteCode
 from dialect.algebra.relations import (
     Cut,
     Distinct,
@@ -49,6 +48,7 @@ from dialect.catalog.admission import kept_stretch
 from dialect.catalog.model import Dataset, SqlType
 from dialect.catalog.privacy_windows import STATIC, Stretch, days_of, window_name
 from dialect.functions.inference import computed_field, definition
+from dialect.notes import Note, NoteCode
 from dialect.parser.context import Reading
 from dialect.stability.row_operators import facts_of
 from dialect.stability.scans import (

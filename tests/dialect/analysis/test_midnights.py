@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from dialect import Question
-from dialect.algebra.notes import NoteCode
+from dialect.notes import NoteCode
 
 ENDS = "ts <= '2026-10-31' ends at midnight, when that day begins. For the whole day: ts < '2026-11-01'."
 MET = "ts = '2026-10-10' matches midnight only. For the whole day: ts >= '2026-10-10' AND ts < '2026-10-11'."

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 from dialect import read
 from dialect.algebra.expressions import Field
-from dialect.algebra.notes import NoteCode
 from dialect.algebra.target import Target
 from dialect.binder.query import Selected
 from dialect.catalog.model import Catalog, EngineName, SqlType
 from dialect.codegen.relations.relation import write_rows
 from dialect.functions.tie_order import TieOrder, longest, repeats
+from dialect.notes import NoteCode
 from tests.support.ties import tie_hash
 
 Rows = Callable[[str], Selected]

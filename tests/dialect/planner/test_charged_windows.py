@@ -7,8 +7,8 @@ import math
 import pytest
 
 from dialect import bound, read
-from dialect.algebra.notes import Note, NoteCode
 from dialect.catalog.privacy_windows import Window
+from dialect.notes import Note, NoteCode
 from tests.dialect.windowed import CATALOGS, touched
 
 # question -> windows; `home` was computed from 2026-02

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from dialect.algebra.formulas import QuantileOf
-from dialect.algebra.notes import NoteCode
 from dialect.algebra.release_plan import Question
 from dialect.catalog.model import ValueRange
+from dialect.notes import NoteCode
 from dialect.planner.quantiles import LEAST, MOST
 
 Ask = Callable[[str], Question]

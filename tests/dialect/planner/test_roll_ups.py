@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from dialect import read
-from dialect.algebra.notes import Note, NoteCode
 from dialect.algebra.relations import GroupSets
 from dialect.algebra.release_plan import Question
 from dialect.catalog.model import Catalog, NormsByKeys
+from dialect.notes import Note, NoteCode
 from dialect.planner.grouping_set_reuse import MOST_SETS
 from dialect.postprocess.noise_propagation import uncertainty
 
