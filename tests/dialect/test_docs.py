@@ -1,4 +1,4 @@
-"""The page on accepted SQL says the truth: every query on it is read, or refused with the code that stands above it."""
+"""Pages on SQL: every query is accepted, or refused with the code above it."""
 
 from __future__ import annotations
 
