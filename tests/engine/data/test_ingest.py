@@ -207,7 +207,7 @@ def test_a_table_of_csv_is_made_one_of_parquet_as_the_page_says(
     assert "docs/ingest.md, A table of CSV" in json.dumps(refused.value.problem)
     page = (ROOT / "docs" / "ingest.md").read_text(encoding="utf-8")
     (copy,) = re.findall(r"^## A table of CSV\n.*?^```sql\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    (tmp_path / "visits.csv").write_text("visit_id,person_id,zone\n1,2,z1\n2,,\n", encoding="utf-8")
+    (tmp_path / "visits.csv").write_text("visit_id,person_id,Zone (name)\n1,2,z1\n2,,\n", encoding="utf-8")
     with duckdb.connect() as connection:
         connection.execute(copy)
         assert connection.execute("FROM 'visits/visits.parquet'").fetchall() == [(1, 2, "z1"), (2, None, None)]
