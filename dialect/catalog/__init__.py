@@ -4,12 +4,13 @@ The catalog file is read by `engine.catalog`. Its result, a Catalog, is immutabl
 
 Modules, each before those that import it:
 
-    privacy_windows, model, admission, stable_text.
+    privacy_windows, model, admission, layouts.
 """
 
 from __future__ import annotations
 
 from dialect.catalog.admission import LONGEST_PERSON, OBJECTED, Among, Between, Country, State
+from dialect.catalog.layouts import Layouts, stable_text
 from dialect.catalog.model import (
     NO_RULES,
     USUAL,
@@ -54,7 +55,6 @@ from dialect.catalog.privacy_windows import (
     next_begin,
     window_name,
 )
-from dialect.catalog.stable_text import Layouts, stable_text
 
 __all__ = [
     "LONGEST_PERSON",

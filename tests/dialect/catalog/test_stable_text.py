@@ -11,7 +11,7 @@ import pytest
 
 from dialect.catalog import Catalog, Stretch, Window, stable_text
 from dialect.catalog.admission import State
-from dialect.catalog.stable_text import CATALOG_LAYOUTS
+from dialect.catalog.layouts import CATALOG_LAYOUTS
 
 
 @dataclass(frozen=True)
