@@ -56,7 +56,7 @@ def calibrate_catalog(
     keys: Sequence[str] = (),
     dry_run: bool = False,
     if_due: bool = False,
-    confirm: Callable[[dict[str, Any]], bool] = lambda told: True,
+    confirm: Callable[[dict[str, Any]], bool] = lambda preview: True,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Measure a dataset's contribution distribution with noise, at a price `confirm` sees first; raises Refused.

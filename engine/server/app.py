@@ -141,8 +141,9 @@ def _refusals(app: FastAPI) -> None:
     throttle = Throttle()
 
     def refuse(request: Request, told: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+        house: House = request.app.state.house
         request.state.code = told["code"]
-        request.app.state.house.metrics.refused(told["code"])
+        house.metrics.refused(told["code"])
         return problem_response(told, headers)
 
     @app.exception_handler(Refused)

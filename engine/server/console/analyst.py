@@ -35,6 +35,7 @@ from engine.server.http.texts import Name
 from engine.server.routes import admin as administering
 from engine.server.routes import analyst as asking
 from engine.server.routes import sharing as sharing_asked
+from engine.server.routes.jobs import Jobs
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ async def asked(visit: Visit) -> Response:
             return visit.page("ask", **{**await _around(visit), **typed, "explained": explained})
         request_id = REQUEST_ID.validate_python(visit.form.get("request_id"))
         asker = visit.asker("POST", "/v1/queries")
-        jobs = visit.request.app.state.jobs
+        jobs: Jobs = visit.request.app.state.jobs
         deadline = visit.house.settings.deadline_seconds
         given = await asking.answer_or_job(question, asker, jobs, request_id, deadline)
     except (Refused, Problem, ValidationError) as error:

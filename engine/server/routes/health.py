@@ -183,7 +183,8 @@ router = APIRouter(prefix="/v1/admin")
 async def health(asker: Asker, request: Request) -> Json:
     """Show the results of the server's own checks."""
     del asker
-    return await request.app.state.checks.told()
+    checks: Checks = request.app.state.checks
+    return await checks.told()
 
 
 @router.get("/alerts", response_model=list[AlertTold], operation_id="alerts")

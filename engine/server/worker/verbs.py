@@ -48,15 +48,15 @@ Arguments = Mapping[str, Any]
 class Clerk:
     """Handler of the verbs, over one session with its ledger and its register."""
 
-    desk: Desk
+    session: Desk
     standing: str | None = None  # the file of standing questions
     admin: Admin = field(init=False)
 
     def __post_init__(self) -> None:
         """Open the admin's view of the ledger, and count scheduled releases as holdings of the entitled clients."""
         if self.standing is not None:
-            object.__setattr__(self, "desk", showing_standing(self.desk, self.standing))
-        object.__setattr__(self, "admin", Admin(self.desk.engine.catalog, self.desk.engine.ledger))
+            object.__setattr__(self, "session", showing_standing(self.session, self.standing))
+        object.__setattr__(self, "admin", Admin(self.session.engine.catalog, self.session.engine.ledger))
 
     def do(self, verb: str, arguments: Arguments) -> Reply:
         """Run a verb; raises Refused, and KeyError for an unknown verb."""
@@ -69,14 +69,14 @@ class Clerk:
 
     def register(self) -> Register:
         """Return the register of objections."""
-        assert self.desk.register is not None  # noqa: S101  only a stage without people has none
-        return self.desk.register
+        assert self.session.register is not None  # noqa: S101  only a stage without people has none
+        return self.session.register
 
 
 def _query(clerk: Clerk, asked: Arguments) -> Reply:
     terms = {name: asked[name] for name in asked if name not in ("place", "is_job")}
-    with _place(clerk.desk.engine, asked["client"], asked.get("place"), is_job=bool(asked.get("is_job"))):
-        return Reply(rows=stream(clerk.desk.query(**terms)))
+    with _place(clerk.session.engine, asked["client"], asked.get("place"), is_job=bool(asked.get("is_job"))):
+        return Reply(rows=stream(clerk.session.query(**terms)))
 
 
 def _place(engine: Engine, client: str, name: str | None, *, is_job: bool) -> AbstractContextManager[None]:
@@ -84,7 +84,7 @@ def _place(engine: Engine, client: str, name: str | None, *, is_job: bool) -> Ab
 
 
 def _rehearse(clerk: Clerk, asked: Arguments) -> Reply:
-    return Reply(rows=stream(clerk.desk.rehearse(**asked)))
+    return Reply(rows=stream(clerk.session.rehearse(**asked)))
 
 
 def stream(table: pa.Table) -> bytes:
@@ -96,30 +96,30 @@ def stream(table: pa.Table) -> bytes:
 
 
 def _take(clerk: Clerk, asked: Arguments) -> Reply:
-    return Reply(rows=stream(workflows.take(clerk.desk, **asked)))
+    return Reply(rows=stream(workflows.take(clerk.session, **asked)))
 
 
 def _give_up(clerk: Clerk, asked: Arguments) -> Reply:
-    clerk.desk.give_up(asked["sql"], {name: value for name, value in asked.items() if name != "sql"})
+    clerk.session.give_up(asked["sql"], {name: value for name, value in asked.items() if name != "sql"})
     return Reply()
 
 
 def _withdraw(clerk: Clerk, asked: Arguments) -> Reply:
-    engine = clerk.desk.engine
+    engine = clerk.session.engine
     return Reply(isinstance(engine, PacedEngine) and engine.pace.turns.withdraw(**asked))
 
 
 def _note_key(clerk: Clerk, asked: Arguments) -> Reply:
-    note_key(clerk.desk.engine.ledger, **asked)
+    note_key(clerk.session.engine.ledger, **asked)
     return Reply()
 
 
 def _probe(clerk: Clerk, asked: Arguments) -> Reply:
     """Test a commit to the ledger, as a charge does; return the cause of a failure. Also writes past hours' replays."""
     del asked
-    clerk.desk.engine.ledger.write_repeats()
+    clerk.session.engine.ledger.write_repeats()
     try:
-        clerk.desk.engine.ledger.probe()
+        clerk.session.engine.ledger.probe()
     except LedgerError as failure:
         return Reply(cause_of(failure))
     return Reply()
@@ -136,21 +136,21 @@ def _object_many(clerk: Clerk, asked: Arguments) -> Reply:
 
 
 def _calibrations_due(clerk: Clerk) -> list[dict[str, str | None]]:
-    engine = clerk.desk.engine
+    engine = clerk.session.engine
     found = ((of.name, due_on(engine.ledger, of.name)) for of in engine.catalog.datasets)
     return [{"dataset": name, "due_on": None if due is None else due.isoformat()} for name, due in found]
 
 
 def _rollups(clerk: Clerk) -> dict[str, int]:
     """Count the declared materialized rollups, and those that existed when the data was opened."""
-    engine = clerk.desk.engine
+    engine = clerk.session.engine
     declared = sum(len(of.rollups) for of in engine.catalog.datasets)
     return {"declared": declared, "read": len(engine.backend.target.rollups)}
 
 
 def _admin(name: str) -> Callable[[Clerk, Arguments], Reply]:
     """Make a verb of the admin's method of the same name."""
-    return lambda clerk, asked: Reply(getattr(clerk.admin, name)(**asked))
+    return lambda handler, arguments: Reply(getattr(handler.admin, name)(**arguments))
 
 
 _ADMINS = (
@@ -162,33 +162,41 @@ VERBS: Mapping[str, Callable[[Clerk, Arguments], Reply]] = {
     "rehearse": _rehearse,
     "give_up": _give_up,
     "withdraw": _withdraw,
-    "explain": lambda clerk, asked: Reply(clerk.desk.explain(**asked)),
-    "calibrations_due": lambda clerk, asked: Reply(_calibrations_due(clerk)),
-    "rollups": lambda clerk, asked: Reply(_rollups(clerk)),
-    "stored_releases": lambda clerk, asked: Reply(stored_releases(clerk.desk.engine.ledger, clerk.desk.engine.catalog)),
-    "marks": lambda clerk, asked: Reply(levels_passed(clerk.desk.engine.ledger, clerk.desk.engine.catalog)),
-    "share": lambda clerk, asked: Reply(workflows.share(clerk.desk, **asked)),
-    "offer": lambda clerk, asked: Reply(workflows.offer(clerk.desk, **asked)),
+    "explain": lambda handler, arguments: Reply(handler.session.explain(**arguments)),
+    "calibrations_due": lambda handler, arguments: Reply(_calibrations_due(handler)),
+    "rollups": lambda handler, arguments: Reply(_rollups(handler)),
+    "stored_releases": lambda handler, arguments: Reply(
+        stored_releases(handler.session.engine.ledger, handler.session.engine.catalog)
+    ),
+    "marks": lambda handler, arguments: Reply(
+        levels_passed(handler.session.engine.ledger, handler.session.engine.catalog)
+    ),
+    "share": lambda handler, arguments: Reply(workflows.share(handler.session, **arguments)),
+    "offer": lambda handler, arguments: Reply(workflows.offer(handler.session, **arguments)),
     "take": _take,
-    "plan": lambda clerk, asked: Reply(plan_workload(clerk.desk, **asked)),
-    "standings": lambda clerk, asked: Reply(list_standing(clerk.desk, clerk.standing, **asked)),
-    "standing": lambda clerk, asked: Reply(rows=stream(show_standing(clerk.desk, clerk.standing, **asked))),
-    "budget": lambda clerk, asked: Reply(clerk.desk.budget(asked["client"])),
-    "history": lambda clerk, asked: Reply(clerk.desk.history(asked["client"])),
-    "tables": lambda clerk, asked: Reply(clerk.desk.tables(asked.get("name"))),
-    "outlines": lambda clerk, asked: Reply(outlines(clerk.desk, asked["name"])),
-    "functions": lambda clerk, asked: Reply(statements.functions_told()),
-    "ledger": lambda clerk, asked: Reply(clerk.desk.ledger(**asked)),
-    "audit": lambda clerk, asked: Reply(audit_log(clerk.desk.engine.ledger.entries(), **asked)),
+    "plan": lambda handler, arguments: Reply(plan_workload(handler.session, **arguments)),
+    "standings": lambda handler, arguments: Reply(list_standing(handler.session, handler.standing, **arguments)),
+    "standing": lambda handler, arguments: Reply(
+        rows=stream(show_standing(handler.session, handler.standing, **arguments))
+    ),
+    "budget": lambda handler, arguments: Reply(handler.session.budget(arguments["client"])),
+    "history": lambda handler, arguments: Reply(handler.session.history(arguments["client"])),
+    "tables": lambda handler, arguments: Reply(handler.session.tables(arguments.get("name"))),
+    "outlines": lambda handler, arguments: Reply(outlines(handler.session, arguments["name"])),
+    "functions": lambda handler, arguments: Reply(statements.functions_told()),
+    "ledger": lambda handler, arguments: Reply(handler.session.ledger(**arguments)),
+    "audit": lambda handler, arguments: Reply(audit_log(handler.session.engine.ledger.entries(), **arguments)),
     "note_key": _note_key,
     "probe": _probe,
-    "anchor": lambda clerk, asked: Reply(clerk.desk.engine.ledger.anchor().to_json()),
-    "verify": lambda clerk, asked: Reply(verified(clerk.desk.engine.ledger, **asked)),
-    "report": lambda clerk, asked: Reply(report(clerk.desk.engine.catalog, clerk.desk.engine.ledger, **asked)),
-    "figures": lambda clerk, asked: Reply(figures(clerk.desk.engine, **asked)),
-    "release_figure": lambda clerk, asked: Reply(release_figure(clerk.desk.engine, **asked)),
-    "object": lambda clerk, asked: Reply(clerk.register().object(**asked)),
+    "anchor": lambda handler, arguments: Reply(handler.session.engine.ledger.anchor().to_json()),
+    "verify": lambda handler, arguments: Reply(verified(handler.session.engine.ledger, **arguments)),
+    "report": lambda handler, arguments: Reply(
+        report(handler.session.engine.catalog, handler.session.engine.ledger, **arguments)
+    ),
+    "figures": lambda handler, arguments: Reply(figures(handler.session.engine, **arguments)),
+    "release_figure": lambda handler, arguments: Reply(release_figure(handler.session.engine, **arguments)),
+    "object": lambda handler, arguments: Reply(handler.register().object(**arguments)),
     "object_many": _object_many,
-    "objections": lambda clerk, asked: Reply(clerk.register().acts(**asked)),
+    "objections": lambda handler, arguments: Reply(handler.register().acts(**arguments)),
     **{name: _admin(name) for name in _ADMINS},
 }

@@ -62,7 +62,7 @@ class Sent:
 
     def state(self) -> tuple[object, ...]:
         """Give all that a form could change: the chain, keys, shares, jobs."""
-        house, desk = self.served.house, self.served.house.line.clerk.desk  # type: ignore[attr-defined]
+        house, desk = self.served.house, self.served.house.line.clerk.session  # type: ignore[attr-defined]
         jobs = [(row["id"], row["state"]) for row in house.books.jobs_in("queued", "running", "done", "cancelled")]
         shares = [row["id"] for row in house.books.shares_of("")]
         acts = desk.register.acts(dataset=None)
