@@ -77,7 +77,7 @@ class CatalogError(EngineError):
     key: str  # dotted path inside the file, e.g. tables.visit.columns.dwell_min.bounds
     why: str
     cure: str
-    others: tuple[CatalogError, ...] = ()  # what else is wrong with the same catalog
+    others: tuple[CatalogError, ...] = ()  # further errors in the same catalog
 
     def __str__(self) -> str:
         """Return file, key, reason and cure in one line."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-Progress = Callable[[str, float], None]  # what is being done now, and which share of all is done: 0 to 1
+Progress = Callable[[str, float], None]  # called with the current stage, and the share of all work done: 0 to 1
 
 
 def ignore_progress(stage: str, fraction: float) -> None:

@@ -30,7 +30,7 @@ from engine.catalog.bundled import named_dataset
 from engine.catalog.toml_section import nearest
 from engine.pricing.terms import ANY_DELTA, caps
 
-SCOPES = {"each": EACH_WINDOW, "lifetime": LIFETIME, "query": PER_QUERY}  # the ledger's words, which no window bears
+SCOPES = {"each": EACH_WINDOW, "lifetime": LIFETIME, "query": PER_QUERY}  # reserved: no window has these names
 SPOKEN = {scope: word for word, scope in SCOPES.items()}
 
 

@@ -72,7 +72,7 @@ def report_ledger(where: str, *, ledger: str | None = None, html: bool = False) 
 def report(catalog: Catalog, ledger: Ledger, *, html: bool = False) -> str:
     """Write the regulator's report of a catalog and an open ledger, as HTML or as text."""
     from engine.api.reports.regulator import (
-        ledger_report,  # late: few sessions show it
+        ledger_report,  # late: rarely used
         report_html,
         report_text,
     )

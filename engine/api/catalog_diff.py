@@ -14,7 +14,7 @@ from engine.catalog.version import changed_units, table_meaning
 from engine.errors import CatalogError
 from engine.pricing.terms import caps
 
-FORBIDDEN = "forbidden"  # opening the new catalog with this ledger is refused, in the same words
+FORBIDDEN = "forbidden"  # opening the new catalog with this ledger raises the same message
 
 
 @dataclass(frozen=True)

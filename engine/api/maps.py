@@ -15,7 +15,7 @@ from engine.errors import uncharged
 from engine.problems import Refused, problem
 
 Corner = tuple[float, float]
-SHOWN = (str, int, float, bool, type(None))  # as JSON has them; other values are told as text
+SHOWN = (str, int, float, bool, type(None))  # JSON scalars; other values become text
 
 
 def outlines(desk: Desk, table_name: str) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def _feature(table: Table, row: dict[str, Any], shape: str) -> dict[str, Any]:
 
 def _geometry(stored: Shape) -> dict[str, Any]:
     """Rebuild a polygon from its stored edges and the horizontal edges, which are not stored."""
-    import shapely  # late: only maps wait for it
+    import shapely  # late: slow to import, used by maps only
 
     edges = {
         ((edge["lon1"], edge["lat1"]), (edge["lon2"], edge["lat2"])) for strip in stored["strips"] for edge in strip

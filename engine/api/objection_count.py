@@ -27,7 +27,7 @@ from engine.pricing.terms import caps, new_request_id
 from engine.reuse.replay import versions
 
 TOPIC = "objection_figure"
-MOST = 1  # by which one person's objection moves the number
+MOST = 1  # change of the number by one person's objection
 LEVEL = 0.95
 
 
@@ -45,7 +45,7 @@ def release_figure(engine: Engine, *, rho: str, by: str, dataset: str | None = N
     request = _request(engine, of, Item(key, loss, question, windows_of(engine.catalog, of)))
     if not any(entry.said["key"] == key for entry in engine.ledger.audit(kind=f"note_{TOPIC}")):
         engine.ledger.note(TOPIC, {"key": key, "made_on": day}, actor=by, dataset=of.name)
-    charge = engine.ledger.charge(request)  # durable; nobody's objection was read yet
+    charge = engine.ledger.charge(request)  # durable, before any objection is read
     if charge.to_run:
         engine.ledger.settle(charge, {key: to_bytes(_made(engine, of.name, charge, loss.pico_rho))})
     return next(each for each in figures(engine, of.name) if each["release_id"] == key)
@@ -58,7 +58,7 @@ def _made(engine: Engine, dataset: str, charge: Charge, pico_rho: int) -> Releas
         noisy = engine.add_noise(exact_figure(engine, dataset), MOST, sigma, pico_rho)
         return Release(pa.table({}), (noisy,), (1.0,), (sigma,))
     except Exception as error:
-        failure = untold(error)  # raised where no other error's text is its context
+        failure = untold(error)  # raised outside the handler, so that no details are chained
     engine.ledger.failed(charge)
     raise failure
 

@@ -59,7 +59,7 @@ def open_desk(where: str, *, ledger: str | None = None, progress: Progress | Non
         known = Following(kept, tuple(dataset.name for dataset in catalog.datasets))
         desk = Desk(Engine(catalog, backend, kept, add_noise, register.current, known), register)
         desk.check_caps()
-        opened.pop_all()  # from here on the desk closes them
+        opened.pop_all()  # from here on the session closes them
     return desk
 
 
@@ -68,7 +68,7 @@ class Desk:
     """An open engine with its register of objections: answers queries, and everything else analysts may request."""
 
     engine: Engine
-    register: Register | None = None  # of who has objected; None on a stage without people
+    register: Register | None = None  # register of objections; None in a rehearsal
 
     def query(
         self,
@@ -155,11 +155,11 @@ class Desk:
         target_error: str | None = None,
     ) -> pa.Table:
         """Answer a query for free on synthetic rows, generated from the catalog alone; raises Refused."""
-        from engine.workflows.rehearsal.engine import rehearsal  # late: few sessions rehearse
+        from engine.workflows.rehearsal.engine import rehearsal  # late: rarely used
 
         asked = self.asked(sql, client, rho, confidence, None, target_error)
         try:
-            read(sql, self.engine.catalog)  # a refusal needs no rows
+            read(sql, self.engine.catalog)  # refuse before rows are generated
             known = self.engine.calibrations
             with uncharged("The rehearsal can't be run"), rehearsal(self.engine.catalog, known) as stage:
                 answered = stage.answer(sql, asked)

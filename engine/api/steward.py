@@ -30,7 +30,7 @@ from engine.progress import ignore_progress
 def about_me(where: str, *, ledger: str | None = None, html: bool = False) -> str:
     """Write the person report from a catalog and its ledger, as HTML or text. Opens no data; raises Refused."""
     from engine.api.reports.person import (
-        about,  # late: few sessions show it
+        about,  # late: rarely used
         page_html,
         page_text,
     )
@@ -55,7 +55,7 @@ def _finding(mistake: CatalogError) -> Finding:
 
 def catalog_diff_told(where: str, new: str, *, ledger: str | None = None) -> list[dict[str, Any]]:
     """List what a new catalog would change with the current catalog's ledger, before it applies; raises Refused."""
-    from engine.api.catalog_diff import catalog_diff  # late: few sessions ask
+    from engine.api.catalog_diff import catalog_diff  # late: rarely used
 
     with opened_to_read(where, ledger) as books:
         return [asdict(change) for change in catalog_diff(books.catalog, find_catalog(new), books.ledger)]
@@ -74,7 +74,7 @@ def optimize_catalog(
 
     With `anew` false, an existing layout is extended by what ingest has added since, where that is possible.
     """
-    from engine.data.lake_optimize import optimize_lake  # late: few sessions do
+    from engine.data.lake_optimize import optimize_lake  # late: rarely used
     from engine.data.layout import optimize
 
     with refusals():
@@ -88,7 +88,7 @@ def optimize_catalog(
 
 def forget_copies(where: str) -> dict[str, Any]:
     """Remove the copies of a catalog's private files from the cache, and count them; raises Refused."""
-    from engine.data.files.cache import forget  # late: few sessions do
+    from engine.data.files.cache import forget  # late: rarely used
 
     with refusals():
         return asdict(forget(find_catalog(where), cache_folder()))
@@ -109,7 +109,7 @@ def ingest_files(
     `windows` are the privacy windows that the delivery covers, each a name or FIRST..LAST. Counts are of rows. Reasons
     of rejected rows contain no values. `laid_out`: a layout exists, so `optimize_catalog` should run again.
     """
-    from engine.data.ingest.ingest import ingest  # late: few sessions do
+    from engine.data.ingest.ingest import ingest  # late: rarely used
     from engine.data.layout import has_layout
 
     with refusals():

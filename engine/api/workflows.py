@@ -42,7 +42,7 @@ from engine.workflows.calibrate import CalibrationPlan, calibrate, plan_calibrat
 from engine.workflows.standing import Outcome, Standing, due, read_standing, run, shown, shown_to
 from engine.workflows.workload import Planned, plan_of
 
-ANYBODY = "anybody"  # on whose account a usual question is priced, and never charged
+ANYBODY = "anybody"  # client for pricing a usual query; never charged
 
 
 def calibrate_catalog(
@@ -114,7 +114,7 @@ def _calibration_shape(planned: CalibrationPlan, due: date | None) -> dict[str, 
 def _histogram(histogram: Histogram, engine: Engine) -> dict[str, Any]:
     measured, people = histogram.measured, believed(histogram)
     if measured.kind in (Kind.LEANS, Kind.MEANS):
-        people = np.zeros_like(people)  # no people are counted, or not by a norm
+        people = np.zeros_like(people)  # these histograms count no people, or not by contribution
     shown = [i for i, count in enumerate(people) if count > 0]
     bins = measured.bins
     return {
@@ -224,7 +224,7 @@ def _buy(desk: Desk, planned: Sequence[Planned], client: str) -> Fraction:
             engine.answer(each.sql, Asked(client, rho=each.price))
         except Exception as error:
             if not (charges or isinstance(error, ASKED_IN_VAIN)):
-                raise  # a defect, and nothing to tell beside it
+                raise  # a defect before any charge: not a refusal
             told = error if isinstance(error, ASKED_IN_VAIN) else untold(error)
             raise Refused(problem(told, each.sql) | {"charged_rho": float(_rho(charges))}) from told
     return _rho(charges)
@@ -249,7 +249,7 @@ def _plan_shape(planned: Planned) -> dict[str, Any]:
 TOPIC = "shared"
 
 
-def share(desk: Desk, sql: str, *, client: str, **terms: Any) -> dict[str, Any]:  # noqa: ANN401  the desk's own terms
+def share(desk: Desk, sql: str, *, client: str, **terms: Any) -> dict[str, Any]:  # noqa: ANN401  terms of Session.query
     """Return the release keys of an answer the client has stored, and record that they are shared; raises Refused."""
     asked, engine = desk.asked(sql, client, **terms), desk.engine
     try:
@@ -289,7 +289,7 @@ def take(desk: Desk, sql: str, *, keys: Sequence[str], client: str, request_id: 
             engine.charge(sql, shared, replace(asked, request_id=request_id))
     except ASKED_IN_VAIN as error:
         raise Refused(problem(error, sql)) from error
-    return desk.query(sql, client=client, paid=shared, **terms)  # also where these grew too old since they were found
+    return desk.query(sql, client=client, paid=shared, **terms)  # valid even past the replay age
 
 
 def _shared(engine: Engine, sql: str, asked: Asked, keys: Sequence[str]) -> tuple[Prepared, ...]:
@@ -321,12 +321,12 @@ def run_standing(desk: Desk, file: str, *, early: bool = False) -> list[dict[str
     today = None if early else datetime.now(UTC).date()
     try:
         found = read_standing(file, desk.engine)
-        outcomes.extend(map(_outcome, run(found, desk.engine, today)))  # each as it comes about
+        outcomes.extend(map(_outcome, run(found, desk.engine, today)))  # kept if a later one fails
     except (*ASKED_IN_VAIN, CatalogError) as error:
         raise Refused(problem(error, None) | {"outcomes": outcomes}) from error
     except Exception as error:
         if not outcomes:
-            raise  # a defect, and nothing to tell beside it
+            raise  # a defect, with no outcomes to report
         raise Refused(problem(told := untold(error), None) | {"outcomes": outcomes}) from told
     return outcomes
 

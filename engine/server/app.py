@@ -219,7 +219,7 @@ def _refused(why: str, cure: str) -> Refused:
 DEMO_DAYS = 1.0
 DEMO_CLIENT = "demo"
 
-_Made = tuple[tuple[str, dict[str, Any]], ...]  # role and key
+_Made = tuple[tuple[str, dict[str, Any]], ...]  # (role, new key)
 
 
 @dataclass(frozen=True)
@@ -227,7 +227,7 @@ class Running:
     """Address of a server that is ready for queries."""
 
     url: str
-    keys: tuple[tuple[str, str], ...] = ()  # of a demonstration: role and key
+    keys: tuple[tuple[str, str], ...] = ()  # (role, key), for a demonstration
 
 
 def run_server(settings: Settings, told: Callable[[Running], None], *, demo: bool = False) -> None:
@@ -252,11 +252,11 @@ class _Serving:
         self._server = uvicorn.Server(_configuration(house.settings, create_app(house, self._life)))
 
     def run(self) -> None:
-        for ending in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises it again when it has stopped: what follows it
-            signal.signal(ending, lambda *_: None)  # here, closing and cleaning up, is not to be cut off
+        for ending in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises the signal again after it has stopped;
+            signal.signal(ending, lambda *_: None)  # it must not interrupt the cleanup that follows here
         try:
             self._server.run()
-        except SystemExit:  # where it did not start
+        except SystemExit:  # uvicorn did not start
             if self._refused is None:
                 raise
         if self._refused is not None:
@@ -265,13 +265,13 @@ class _Serving:
     @asynccontextmanager
     async def _life(self, house: House) -> AsyncIterator[None]:
         link = house.line
-        assert isinstance(link, Link)  # noqa: S101  made above
+        assert isinstance(link, Link)  # noqa: S101  set by run_server
         link.start()
         opening = asyncio.create_task(self._tell(link))
         try:
             async with _flight_door(house):
                 yield
-        except Refused as refused:  # uvicorn stops what did not start, and would say no more
+        except Refused as refused:  # uvicorn would stop without reporting why
             self._refused = refused
             raise
         finally:
@@ -303,7 +303,7 @@ async def _flight_door(house: House) -> AsyncIterator[None]:
     if house.settings.flight_port is None:
         yield
         return
-    from engine.server.flight.server import flight_door  # late: most servers have none
+    from engine.server.flight.server import flight_door  # late: most servers have no Flight port
 
     async with flight_door(house) as port:
         log.info("flight", host=house.settings.host, port=port)

@@ -23,12 +23,12 @@ from engine.server.worker.frames import Json
 from engine.server.worker.gate import Gate
 from engine.server.worker.verbs import Reply
 
-DEATHS = 2  # of workers in which one and the same question was reading data: then it counts as failed
+DEATHS = 2  # workers that died while the same query read data; then it counts as failed
 TRIES = 4
-AT_ONCE = 256  # calls that are with the worker, beside one of each client: half of its threads for questions
-OF_ONE = 2  # of one client, so that its crowd does not fill the processors that another's repeat needs
+AT_ONCE = 256  # calls in the worker, plus one of each client: half of its threads for queries
+OF_ONE = 2  # so that one client's calls do not fill the processors that another's replay needs
 Told = Callable[[float], None]
-RECORDED = "E_EXEC"  # with which a failure is refused that was recorded
+RECORDED = "E_EXEC"  # code of a failure that was recorded
 
 
 class Line(Protocol):
@@ -62,7 +62,7 @@ class House:
     keys: Keys
     line: Line
     metrics: Metrics = field(default_factory=Metrics)
-    deaths: Counter[tuple[str, str]] = field(default_factory=Counter)  # of workers, under a client's question
+    deaths: Counter[tuple[str, str]] = field(default_factory=Counter)  # deaths of workers by (client, sql)
     gate: Gate = field(default_factory=lambda: Gate(AT_ONCE, OF_ONE))
     limits: Limits = field(init=False)
     tokens: Tokens | None = field(init=False)
@@ -131,12 +131,12 @@ class House:
     async def withdraw(self, client: str, name: str) -> None:
         """Remove a client's query from the queue, if it waits there."""
         self.gate.withdraw(client, name)
-        with contextlib.suppress(Problem):  # no worker, no line
+        with contextlib.suppress(Problem):  # without a worker there is no queue
             await self.do("withdraw", client=client, name=name)
 
     async def _give_up(self, question: tuple[str, str], arguments: Mapping[str, Any]) -> None:
         """Record a failure for a query under which workers died, once per series of deaths; raises Refused, Problem."""
-        deaths = self.deaths.pop(question)  # another request for the same question counts anew meanwhile
+        deaths = self.deaths.pop(question)  # a concurrent request for the same query starts counting at 0
         recorded = False
         try:
             await self.do("give_up", **arguments)
@@ -144,7 +144,7 @@ class House:
         except (Problem, Refused) as no:
             recorded = (no.told if isinstance(no, Problem) else no.problem)["code"] == RECORDED
             raise
-        finally:  # whatever else ends the wait records nothing
+        finally:  # any other exception has recorded nothing
             if not recorded:
                 self.deaths[question] += deaths
 

@@ -150,7 +150,7 @@ def read_settings(file: Path | None, **given: Json) -> Settings:
     told = {name: value for name, value in given.items() if value is not None}
     if file is None:
         return Settings(**told)
-    file.read_bytes()  # one that is named and absent is a mistake
+    file.read_bytes()  # raises if missing: a named file must exist
 
     class OfFile(Settings):
         """Settings with this file as the source of lowest precedence."""
@@ -232,7 +232,7 @@ def _check_certificate(settings: Settings) -> None:
         return
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert, settings.tls_key, password="")
-    except OSError:  # SSLError is one
+    except OSError:  # includes SSLError
         why = f"{settings.tls_cert} and {settings.tls_key} are no certificate and its key, or can't be read."
         raise _refused(why, cure) from None
 
@@ -240,7 +240,7 @@ def _check_certificate(settings: Settings) -> None:
 def _installed(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:  # what it lies in is not there either
+    except ModuleNotFoundError:  # its parent package is missing
         return False
 
 

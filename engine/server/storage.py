@@ -42,7 +42,7 @@ keys = Table(
     Column("hash", LargeBinary, nullable=False, unique=True),  # HMAC-SHA-256 of the key
     *(Column(name, Text, nullable=False) for name in ("name", "role", "made_at", "made_by", "expires_at")),
     Column("revoked_at", Text),
-    Column("follows", Text),  # the key in whose place it was made
+    Column("follows", Text),  # id of the predecessor
 )
 jobs = Table(
     "server_jobs",
@@ -50,7 +50,7 @@ jobs = Table(
     Column("id", Text, primary_key=True),
     *(Column(name, Text, nullable=False) for name in ("client", "request_id", "body", "state", "made_at")),
     Column("ended_at", Text),
-    Column("problem", Text),  # JSON, where it was refused
+    Column("problem", Text),  # JSON of the refusal
     Column("rows", LargeBinary),  # the answer as an Arrow IPC stream
     UniqueConstraint("client", "request_id"),
 )
@@ -65,13 +65,13 @@ sessions = Table(
 forms = Table(
     "server_forms",
     metadata,
-    Column("hash", LargeBinary, primary_key=True),  # HMAC-SHA-256 of a form's token: it was sent
+    Column("hash", LargeBinary, primary_key=True),  # HMAC-SHA-256 of a submitted form's token
     Column("expires_at", Text, nullable=False),
 )
 shares = Table(
     "server_shares",
     metadata,
-    Column("id", Text, primary_key=True),  # who has it may see what was asked, and pay for the numbers
+    Column("id", Text, primary_key=True),  # a capability: whoever has it may see the query and pay for its answer
     *(
         Column(name, Text, nullable=False)
         for name in ("client", "question", "keys", "dataset", "made_at", "expires_at")
@@ -80,12 +80,12 @@ shares = Table(
 alerts = Table(
     "server_alerts",
     metadata,
-    Column("about", Text, primary_key=True),  # which mark of which account under which cap
+    Column("about", Text, primary_key=True),  # JSON: threshold, account and cap
     Column("channel", Text, primary_key=True),
     *(Column(name, Text, nullable=False) for name in ("said", "made_at", "due_at")),
     Column("tries", Integer, nullable=False),
     Column("sent_at", Text),
-    Column("problem", Text),  # the kind of the last failure
+    Column("problem", Text),  # class of the last failure
 )
 
 
@@ -113,7 +113,7 @@ class Books:
 
     def add_key(self, row: Row, maker: str) -> bool:
         """Insert a key, and return True, if the key that creates it, `maker`, is still valid. "" skips the check."""
-        with self._store.writing() as connection:  # one writer at a time: the maker's is not taken back between the two
+        with self._store.writing() as connection:  # single writer: the creator can't be revoked in between
             if not _may_make(connection, maker, row):
                 return False
             connection.execute(insert(keys), [dict(row)])
@@ -152,7 +152,7 @@ class Books:
         """
         sooner = case((keys.c.expires_at < ends, keys.c.expires_at), else_=ends)
         lives = _lived(row["follows"], row)
-        with self._store.writing() as connection:  # one writer at a time: it is not taken back between the two
+        with self._store.writing() as connection:  # single writer: neither key can be revoked in between
             if not _may_make(connection, maker, row):
                 return False
             if not connection.execute(update(keys).where(*lives).values(expires_at=sooner)).rowcount:

@@ -48,7 +48,7 @@ class _StandardError:
             sys.stderr.flush()
 
 
-UNTOLD = frozenset({"E_EXEC", "E_SERVER"})  # may depend on the data: the asker and the ledger know of them
+UNTOLD = frozenset({"E_EXEC", "E_SERVER"})  # may depend on the data: shown to the client and in the ledger only
 
 
 @dataclass(frozen=True)

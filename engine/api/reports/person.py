@@ -40,7 +40,7 @@ UNITS = {
     Window.WEEK: "everything about you in one week",
     Window.DAY: "everything about you on one day",
 }
-LARGEST_ODDS = 1e6  # beyond it a number says no more than a word
+LARGEST_ODDS = 1e6  # larger odds are shown as "more than a million"
 
 
 def worst_told(catalog: Catalog, ledger: Ledger, dataset: Dataset) -> Iterator[str]:

@@ -42,12 +42,12 @@ class DatasetReport:
     name: str
     unit: str
     window_count: int
-    accounts: tuple[AccountView, ...]  # everybody's, of each window in order
-    questions: int  # charges
+    accounts: tuple[AccountView, ...]  # everybody's account of each window, in order
+    questions: int  # number of charges
     worst: tuple[Worst, ...]
     admission: tuple[str, ...]
     clients: tuple[dict[str, Any], ...]
-    others: dict[str, float | None]  # caps of whoever is not among them, in rho, named as theirs
+    others: dict[str, float | None]  # caps (rho) of clients not listed, with the same keys
 
     @property
     def used(self) -> tuple[AccountView, ...]:
@@ -61,8 +61,8 @@ class Report:
 
     catalog: str
     anchor: Anchor
-    last: str  # when the last row was written
-    found: tuple[str, ...]  # what is not as it was written
+    last: str  # time of the last row
+    found: tuple[str, ...]  # integrity violations
     versions: tuple[tuple[str, str], ...]
     datasets: tuple[DatasetReport, ...]
     frozen: tuple[dict[str, Any], ...]
@@ -115,7 +115,7 @@ class Bar:
 
     x: float
     width: float
-    height: float  # of what is spent; the ceiling is the whole height
+    height: float  # of the spent share; the ceiling is the full chart height
     name: str
 
 

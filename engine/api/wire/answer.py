@@ -27,10 +27,10 @@ from engine.pricing.simultaneous import held_together
 from engine.reuse.sources import Way
 
 CARD = b"passersby"
-CONVERSION_DELTA = Fraction(1, 10**9)  # at which the price of one question is also given as epsilon
+CONVERSION_DELTA = Fraction(1, 10**9)  # delta at which the price of one query is also shown as epsilon
 
 LARGEST = 2**63 - 1
-LARGEST_FLOAT = 2.0**63 - 1024  # of those that are no more
+LARGEST_FLOAT = 2.0**63 - 1024  # largest float at most LARGEST
 
 
 def answered(

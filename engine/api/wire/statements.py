@@ -29,7 +29,7 @@ _COUNTED = {"count_star": ("count", "*"), "count_distinct": ("count", "DISTINCT 
 EXPLAINED = ("part", "name", "value", "told")
 
 
-_WILDCARDS = str.maketrans({"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"})  # LIKE's to those of file names
+_WILDCARDS = str.maketrans({"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"})  # from LIKE to fnmatch
 
 
 def is_like(text: str, pattern: str) -> bool:

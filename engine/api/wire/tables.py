@@ -20,7 +20,7 @@ def table(declared: Table, catalog: Catalog) -> dict[str, Any]:
     """Describe a declared table: columns, windows, and how much one person counts in it."""
     borrowed = catalog.borrowed_person(declared)
     windows = _windows(declared, catalog)
-    more = () if borrowed is None else (replace(borrowed, nullable=False),)  # rows of nobody are not read
+    more = () if borrowed is None else (replace(borrowed, nullable=False),)  # rows without a person are not read
     return {
         "name": declared.name,
         "kind": "private" if declared.private else "public",

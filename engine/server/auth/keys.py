@@ -20,7 +20,7 @@ from engine.server.http.roles import Role
 from engine.server.storage import Books, Row, later_text, now_text
 
 BITS = 256
-PREFIX = "pby_"  # by which scanners of repositories find keys that were committed
+PREFIX = "pby_"  # lets secret scanners find keys that were committed
 SHOWN = ("id", "name", "role", "made_at", "made_by", "expires_at", "revoked_at")
 
 
@@ -30,7 +30,7 @@ class Principal:
 
     name: str  # of a client, for analysts; the actor in the ledger's rows, for others
     role: Role
-    key_id: str  # empty for who came with a token of another's
+    key_id: str  # empty for a caller with an identity provider's token
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Keys:
     """The API keys of a server."""
 
     books: Books
-    pepper: bytes  # a secret of the server's: who copies the books alone can't try keys out
+    pepper: bytes  # the server's secret: without it, a copy of the tables allows no guessing of keys
 
     def make(self, name: str, role: Role, *, by: str, days: float, maker: str = "") -> dict[str, Any]:
         """Create a key and return it, once; raises ParamError, also where the creator's own key `maker` has expired."""
@@ -111,7 +111,7 @@ class Keys:
         self, name: str, role: Role, by: str, days: float, follows: str | None = None
     ) -> tuple[str, dict[str, Any]]:
         """Draw a key, and return it with its row, which is not inserted yet; raises ParamError."""
-        check_asker(name)  # of every role: the ledger's own names are nobody's who comes through a door
+        check_asker(name)  # for every role: no caller may have one of the ledger's reserved names
         self._check_spelling(name)
         if not 0 < days <= 3650:
             raise ParamError("A key lives for more than 0 and at most 3650 days.", "days = 90.")

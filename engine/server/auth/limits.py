@@ -15,7 +15,7 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 
 from engine.server.http.problems import Problem
 
-FAILURES = 16  # failed tries of one address in a minute
+FAILURES = 16  # failed authentications of one address per minute
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Limits:
     """The limits of one server. Servers that share a ledger count separately."""
 
     rate: str
-    queue: int  # long calls at once that read no data: rehearsals and plans
+    queue: int  # concurrent long calls that read no data: rehearsals and plans
     per_client: int
     _asking: Counter[str] = field(default_factory=Counter)
     _window: SlidingWindowCounterRateLimiter = field(
@@ -61,7 +61,7 @@ class Limits:
             yield
         finally:
             self._asking[name] -= 1
-            self._asking += Counter()  # forgets who has none
+            self._asking += Counter()  # drops zero counts
 
     def _too_many(self, item: RateLimitItem, *whose: str) -> Problem:
         left = self._window.get_window_stats(item, *whose)

@@ -23,7 +23,7 @@ from engine.server.telemetry import log
 if TYPE_CHECKING:
     import jwt
 
-LEEWAY_SECONDS = 10  # between two clocks
+LEEWAY_SECONDS = 10  # clock skew
 REQUIRED = ("exp", "iat", "iss", "aud")
 
 
@@ -34,12 +34,12 @@ class Tokens:
     issuer: str
     audience: str
     keys_file: Path  # its JWKS
-    algorithms: tuple[str, ...]  # nothing else is accepted, whatever a token says of itself
+    algorithms: tuple[str, ...]  # no others are accepted, even if a token's header names them
     name_claim: str
     role_claim: str
-    _keys: Mapping[str, jwt.PyJWK] = field(default_factory=dict, repr=False)  # those that the file had
-    _read_at: int | None = field(default=None, repr=False)  # when it was changed that had them
-    _broken_at: int | None = field(default=None, repr=False)  # and that could not be read
+    _keys: Mapping[str, jwt.PyJWK] = field(default_factory=dict, repr=False)  # the last valid ones
+    _read_at: int | None = field(default=None, repr=False)  # modification time (ns) of the file they were read from
+    _broken_at: int | None = field(default=None, repr=False)  # modification time (ns) of the last unreadable file
 
     @classmethod
     def of(cls, settings: Settings) -> Tokens | None:
@@ -62,7 +62,7 @@ class Tokens:
             options: Any = {"require": [*REQUIRED, self.name_claim, self.role_claim]}
             claims = jwt.decode(
                 token,
-                key,  # its own algorithm has to be a pinned one
+                key,  # its own algorithm must be a pinned one, too
                 algorithms=list(self.algorithms),
                 audience=self.audience,
                 issuer=self.issuer,

@@ -106,7 +106,7 @@ CHANGES = {
 }
 
 
-ALERT_ROWS = 100  # alerts on the page, the newest
+ALERT_ROWS = 100  # newest alerts on the page
 
 
 async def health(visit: Visit) -> Response:
@@ -144,7 +144,7 @@ async def change_key(visit: Visit) -> Response:
     raise Problem("E_NOT_FOUND", "There is no such form.", "a form of the page")
 
 
-OBJECTION_ROWS = 100  # acts on the page, the newest
+OBJECTION_ROWS = 100  # newest events on the page
 
 
 async def objections(visit: Visit) -> Response:
@@ -224,7 +224,7 @@ def _tile(name: str, value: str, more: str, state: str, link: str | None = None)
     return {"name": name, "value": value, "more": more, "state": state, "link": link}
 
 
-RELEASE_ROWS = 200  # releases of a dataset on the page, the newest
+RELEASE_ROWS = 200  # newest releases of a dataset on the page
 
 
 async def releases(visit: Visit) -> Response:

@@ -44,7 +44,7 @@ class Cell:
 
     text: str
     behind: str  # its half-width, or both ends of its interval
-    word: str  # how reliable it is
+    word: str  # reliability label
     number: bool
     bar: ErrorBar | None
 
@@ -53,7 +53,7 @@ NULLS = str(NoteCode.NULL_RATIO)
 FOLDED = frozenset(  # codes of notes behind a page's fold
     {NoteCode.CLIPPED, NoteCode.WHOLE_PERSON, NoteCode.DERIVED_WINDOWS, NoteCode.QUANTILE, NoteCode.TARGET}
 )
-NUMBERS = frozenset({"INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE"})  # NULL stands among them as they do
+NUMBERS = frozenset({"INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE"})  # for alignment, also of NULL
 LONGEST_CELL = Cell("9" * LONGEST, "9" * (2 * LONGEST + 4), max(WORDS.values(), key=len), True, LONGEST_BAR)
 
 
@@ -161,7 +161,7 @@ async def catalog(visit: Visit) -> Response:
     return visit.page("catalog", tables=tables, functions=functions)
 
 
-JOB_ROWS = 100  # jobs on the page, the newest
+JOB_ROWS = 100  # newest jobs on the page
 
 
 async def jobs(visit: Visit) -> Response:
@@ -189,7 +189,7 @@ async def cancel(visit: Visit) -> Response:
     return RedirectResponse("/console/jobs", 303, HEADERS)
 
 
-PACE_ROWS = 50  # of the table beside a drawing: the newest
+PACE_ROWS = 50  # newest payments in the table next to a chart
 
 
 async def pace(visit: Visit) -> Response:
@@ -219,7 +219,7 @@ def pace_drawings(client: str, told: dict[str, Any], paid: list[dict[str, Any]])
 def _burned(
     account: dict[str, Any], forecasts: list[dict[str, Any]], paid: list[dict[str, Any]]
 ) -> dict[str, Any] | None:
-    window, cap = account["window"].partition(" to ")[0], account["cap_rho"]  # the windows of a run are alike
+    window, cap = account["window"].partition(" to ")[0], account["cap_rho"]  # all windows of a run have equal accounts
     rows = _rows(account["dataset"], window, cap, paid)
     if not rows:
         return None
@@ -301,7 +301,7 @@ async def end(visit: Visit) -> Response:
     """End a share, after a confirmation."""
     share_id = visit.request.path_params["share_id"]
     mine = await sharing_asked.shares(visit.asker("GET", "/v1/shares"))
-    if any(each["id"] == share_id for each in mine):  # what is another's is not there
+    if any(each["id"] == share_id for each in mine):  # others' shares are not found
         unsure = visit.sure("End this link? Who has paid for the numbers keeps them.", "End it")
         if unsure is not None:
             return unsure

@@ -84,9 +84,9 @@ def burn_down(left: Sequence[tuple[float, float]], cap: float, now: float, ends:
     return BurnDown(" ".join(points), ahead, f"{(now - first) / span * 100:.2f}")
 
 
-LONGEST = 24  # characters: no number is written longer, nor an end of its interval
-LOPSIDED = 0.2  # of the wider side: above it an interval is written with both ends
-GROUPED, EXACT = 1_000, 1e15  # from where on digits stand in threes, and from where on floats have an exponent
+LONGEST = 24  # characters of a number or an interval end
+LOPSIDED = 0.2  # difference of the sides, as a share of the wider: above it both ends are shown
+GROUPED, EXACT = 1_000, 1e15  # values from which digits are grouped, and from which floats have an exponent
 DIGITS = 2  # significant digits of an interval's half-width
 WORDS = {"good": "good", "fair": "fair", "poor": "poor", "noise": "may be nothing"}
 
@@ -128,7 +128,7 @@ def loss_text(price: Mapping[str, Any]) -> str:
         return "free"
     delta = f" and delta {delta_text(price['delta'], 2)}" if price["delta"] else ""
     seen = price["epsilon_at_delta"]
-    epsilon = math.ceil(round(seen["epsilon"] * 100, 6)) / 100  # a loss is never told smaller than it is
+    epsilon = math.ceil(round(seen["epsilon"] * 100, 6)) / 100  # never rounded down
     return f"rho {price['rho']:.6g}{delta} (epsilon {epsilon:.2f} at delta {delta_text(seen['delta'], 2)})"
 
 

@@ -77,8 +77,8 @@ FORMATS: Mapping[str, tuple[Callable[[Rows], bytes], str]] = {
 }
 
 
-ROWS = 50  # of the ledger on one page
-ASKED = ("client", "kind", "since", "until")  # of the endpoint; the others are looked for here
+ROWS = 50  # rows per page
+ASKED = ("client", "kind", "since", "until")  # filters of the endpoint; the others are applied here
 LOOKED_FOR = ("dataset", "search")
 SEARCHED = ("by", "client", "dataset", "kind", "reason", "request_id", "sql")
 

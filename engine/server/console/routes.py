@@ -29,7 +29,7 @@ from engine.server.routes.access import refuse_key
 from engine.server.service import House
 
 router = APIRouter(include_in_schema=False)
-DOOR = "passersby_login"  # of the form at the door, before there is a session
+DOOR = "passersby_login"  # cookie of the login form, before there is a session
 INDEX = {
     "name": "passersby",
     "ask": "POST /v1/queries, with a key as bearer token",
@@ -137,4 +137,4 @@ router.get("/console/health")(visited(admin.health))
 router.get("/console/objections")(visited(admin.objections))
 router.post("/console/objections/{action}")(visited(admin.change, admin.objections))
 router.get("/console/releases")(visited(admin.releases))
-router.get("/console/{nowhere:path}")(visited(_nowhere))  # last: it takes whatever the others do not
+router.get("/console/{nowhere:path}")(visited(_nowhere))  # last: it matches every path

@@ -37,7 +37,7 @@ from engine.server.storage import Books, later_text, now_text
 from engine.server.worker.frames import Json
 
 HOURS = 8.0
-NONCE = 32  # characters of a token that differ from form to form
+NONCE = 32  # characters of a token's nonce
 
 
 @dataclass(frozen=True)
@@ -120,10 +120,10 @@ PAGES_OF = Environment(
     lstrip_blocks=True,
 )
 AROUND: Mapping[str, Any] = {"me": None, "menu": {}, "here": "", "refused": None, "typed": {}}
-# What may be sent twice: it changes nothing, or its own id lets it happen once.
+# Forms that may be sent twice: they change nothing, or are idempotent by an id of their own.
 REPEATABLE = frozenset({"/console/ask", "/console/ledger/verify", "/console/logout", "/console/shared/{share_id}/take"})
 LONGEST_NUMBER = 12  # digits
-LONGEST_PART = MAX_CHARACTERS  # of an address: the question that a link to the form holds
+LONGEST_PART = MAX_CHARACTERS  # of a URL parameter: a link to the form contains the query
 PAGES_OF.filters |= {"loss": loss_text, "left": left_text, "half_width": half_width_text}
 FORM = "application/x-www-form-urlencoded"
 Handler = Callable[["Visit"], Awaitable[Response]]
@@ -138,7 +138,7 @@ class Visit:
     principal: Principal
     session: str
     form: Mapping[str, str]
-    problem: Mapping[str, Any] | None = None  # why the form that was sent was refused: its page shows it again
+    problem: Mapping[str, Any] | None = None  # the refusal of the submitted form, when its page is shown again
 
     def asker(self, method: str, endpoint: str) -> Admitted:
         """Authorize the user at an API endpoint; raises Problem with E_FORBIDDEN."""
@@ -242,7 +242,7 @@ def told_of(error: Exception) -> dict[str, Any]:
         return error.told
     if isinstance(error, ValidationError):
         return unread_problem(error.errors(), "fill in the field again").told
-    assert isinstance(error, LedgerError)  # noqa: S101  the rest of what a page is refused by
+    assert isinstance(error, LedgerError)  # noqa: S101  the only other error
     return problem(error, None)
 
 

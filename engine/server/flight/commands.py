@@ -92,7 +92,7 @@ def _classes() -> dict[str, type[Message]]:
         for field_name, number, kind in fields:
             label = _FIELD.LABEL_REPEATED if field_name in _MANY else _FIELD.LABEL_OPTIONAL
             message.field.add(name=field_name, number=number, type=kind, label=label)
-    pool = descriptor_pool.DescriptorPool()  # of our own: another library may define the same messages
+    pool = descriptor_pool.DescriptorPool()  # a private pool: another library may define the same messages
     pool.Add(file)
     return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{PACKAGE}.{name}")) for name in MESSAGES}
 

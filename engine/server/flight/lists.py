@@ -11,9 +11,9 @@ import pyarrow as pa
 from engine.api.wire.statements import is_like
 from engine.server.flight.commands import Command
 
-Told = list[dict[str, Any]]  # the tables' wire shape
+Told = list[dict[str, Any]]  # wire shapes of tables
 TABLE_TYPE = "TABLE"
-NOWHERE = {"catalog_name": "", "db_schema_name": ""}  # where tables are: questions name them without either
+NOWHERE = {"catalog_name": "", "db_schema_name": ""}  # queries name tables without catalog and schema
 NAMES = (pa.field("catalog_name", pa.utf8()), pa.field("db_schema_name", pa.utf8()))
 _NAME = pa.field("table_name", pa.utf8(), False)
 TABLES = pa.schema([*NAMES, _NAME, pa.field("table_type", pa.utf8(), False)])
@@ -81,14 +81,14 @@ def schema_of(command: Command) -> pa.Schema | None:
 def listed(command: Command, told: Told) -> pa.Table:
     """Build the result of a metadata command. Tables are in an unnamed catalog and schema."""
     schema = schema_of(command)
-    assert schema is not None  # noqa: S101  the caller asks
+    assert schema is not None  # noqa: S101  checked by the caller
     if command.name == "CommandGetSqlInfo":
         return _facts(command.said.get("info") or FACTS)
     if command.name == "CommandGetTableTypes":
         return pa.table([[TABLE_TYPE]], schema=schema)
     if command.name == "CommandGetPrimaryKeys":
         return pa.Table.from_pylist(_keys(command, told), schema=schema)
-    if command.name != "CommandGetTables":  # the one catalog, or the one schema in it
+    if command.name != "CommandGetTables":  # the only catalog, or its only schema
         return pa.Table.from_pylist([{name: NOWHERE[name] for name in schema.names}], schema=schema)
     whole = [
         {

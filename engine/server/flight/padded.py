@@ -12,8 +12,8 @@ from dialect.algebra import NoteCode
 from engine.api.wire.answer import CARD
 from engine.server.http.sizes import public_length, size_class
 
-BATCH = 20_000  # rows of a message: clients take some megabytes at once
-MOST_TOLD = 10_000  # rows of an answer whose card holds an interval for each number
+BATCH = 20_000  # rows per message: clients accept a few megabytes
+MOST_TOLD = 10_000  # most rows of an answer whose card contains its intervals
 
 
 def padded(rows: bytes) -> tuple[pa.Schema, Iterator[tuple[pa.RecordBatch, pa.Buffer]]]:

@@ -30,14 +30,14 @@ from engine.server.telemetry import log
 from engine.server.worker.process import BROKEN
 
 T = TypeVar("T")
-KEPT = 32  # answers between the two calls in which a client fetches one
+KEPT = 32  # answers kept between a client's two calls
 ASKING, LISTING = ("POST", "/v1/queries"), ("GET", "/v1/tables")
 ERRORS: dict[str, type[fl.FlightError]] = {
     "E_AUTH": fl.FlightUnauthenticatedError,
     "E_FORBIDDEN": fl.FlightUnauthorizedError,
     "E_BUSY": fl.FlightUnavailableError,
     "E_SERVER": fl.FlightInternalError,
-}  # the rest is FlightServerError; any other exception would carry a traceback to the client, as all do from get_schema
+}  # all else is FlightServerError: other exceptions, and all from get_schema, would send their traceback to the client
 
 NOT_SERVED = Problem("E_STMT", "This door answers questions and lists tables.", "a SELECT")
 
@@ -135,19 +135,19 @@ class FlightDoor(fl.FlightServerBase):  # type: ignore[misc]
         pair = [(settings.tls_cert.read_bytes(), settings.tls_key.read_bytes())] if tls else None  # type: ignore[union-attr]
         try:
             super().__init__(location, _NoHandshake(), tls_certificates=pair, middleware={"key": _Keys(house)})
-        except pa.ArrowException:  # free when it was looked at (settings.py); Arrow says that it did not start
+        except pa.ArrowException:  # the port was free when settings.py checked it
             why = f"Port {settings.flight_port} of {settings.host} can't be listened on for Flight SQL."
             raise Refused(problem(ParamError(why, "another --flight-port; 0 takes a free one"), None)) from None
 
     def get_flight_info(self, context: fl.ServerCallContext, descriptor: fl.FlightDescriptor) -> fl.FlightInfo:
         """Run a query and keep its answer until it is fetched; or return the schema of a metadata command."""
         with _one_error(self._house):
-            command = read_command(descriptor.command or b"")  # None of a path
+            command = read_command(descriptor.command or b"")  # None for a path descriptor
             schema = schema_of(command)
             if schema is None:
                 rows = self._ask(context, command)
                 self._keep((self._asker(context, ASKING).name, descriptor.command), rows)
-                schema, _ = padded(rows)  # its card is what a client shows beside the rows
+                schema, _ = padded(rows)  # the schema carries the card, which clients show with the rows
             endpoint = fl.FlightEndpoint(fl.Ticket(descriptor.command), [])
             return fl.FlightInfo(schema, descriptor, [endpoint], -1, -1)
 
@@ -214,7 +214,7 @@ class FlightDoor(fl.FlightServerBase):  # type: ignore[misc]
     def _keep(self, key: tuple[str, bytes], rows: bytes) -> None:
         self._answers[key] = rows
         while len(self._answers) > KEPT:
-            self._answers.popitem(last=False)  # it is stored: whoever fetches it later gets it for free
+            self._answers.popitem(last=False)  # it is stored: a later fetch replays it for free
 
 
 def _question(command: Command) -> Question:
@@ -230,4 +230,4 @@ async def flight_door(house: House) -> AsyncIterator[int]:
     try:
         yield door.port
     finally:
-        await asyncio.to_thread(door.shutdown)  # what is asked there ends on this loop
+        await asyncio.to_thread(door.shutdown)  # its running calls finish on this loop

@@ -19,11 +19,11 @@ TITLES: Mapping[str, str] = {
     "E_LEDGER": "The ledger can't be used now",
 }
 STATUSES: Mapping[str, int] = {
-    # the question, or what stands beside it
+    # the query or its parameters
     **dict.fromkeys(("E_PARSE", "E_COMPLEX", "E_STMT", "E_TABLE", "E_COLUMN", "E_PERSON_KEY", "E_FUNC", "E_AGG"), 400),
     **dict.fromkeys(("E_ROWS", "E_JOIN", "E_KEY", "E_WINDOW", "E_SUBQUERY", "E_BOUNDS", "E_SAMPLE", "E_PARAM"), 400),
     "E_AUTH": 401,
-    "E_BUDGET": 402,  # told apart from 403: more of it can be had
+    "E_BUDGET": 402,  # not 403: more budget can be granted
     "E_BUDGET_DATASET": 402,
     "E_FORBIDDEN": 403,
     "E_NOT_FOUND": 404,
@@ -33,16 +33,16 @@ STATUSES: Mapping[str, int] = {
     "E_SIZE": 413,
     "E_MEDIA": 415,
     "E_IDEMPOTENCY": 422,  # draft-ietf-httpapi-idempotency-key-header, section 2.7
-    "E_EXEC": 422,  # no 5xx: clients and proxies repeat those by themselves, and three failures freeze the account
+    "E_EXEC": 422,  # not 5xx: clients and proxies retry those, and three failures freeze the account
     "E_RATE": 429,
     "E_SERVER": 500,
     "E_CATALOG": 503,
     "E_DATA": 503,
-    "E_LEDGER": 503,  # the same request with the same key is charged once at most: it may be repeated
+    "E_LEDGER": 503,  # retries are safe: the same idempotency key is charged at most once
     "E_BUSY": 503,
 }
 
-NO_OBJECT = ("model_attributes_type", "model_type", "dict_type")  # pydantic's names of errors
+NO_OBJECT = ("model_attributes_type", "model_type", "dict_type")  # pydantic's error types
 NO_TEXT = ("string_unicode", "string_pattern_mismatch")
 HINTS = {"string_type": 'a text, in double quotes: "1020"'}
 LONGEST_PLACE = 100  # characters of a field's name that a message repeats

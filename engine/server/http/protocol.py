@@ -8,13 +8,13 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-SECONDS = {h11.IDLE: 20.0, h11.SEND_BODY: 60.0}  # that a client has for a whole head, and then for a whole body
+SECONDS = {h11.IDLE: 20.0, h11.SEND_BODY: 60.0}  # to send a whole head, and then a whole body
 
 
 class BoundedProtocol(H11Protocol):
     """Closes a connection whose client is too slow to send a head or a body. Idle time is left to uvicorn."""
 
-    _awaited: Any = None  # the part of a request that is under way, as a state of h11
+    _awaited: Any = None  # the part being received, as a state of h11
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own

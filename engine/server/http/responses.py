@@ -220,7 +220,7 @@ class Verified(Told):
     sequence: int
     row_hash: str
     found: list[str]
-    clock: list[str]  # where the clock ran backwards: nothing is refused for it
+    clock: list[str]  # where the clock ran backwards; a warning only
 
 
 class Checked(Told):

@@ -44,7 +44,7 @@ class Rule:
 
 NONE, OWN, ANY = Reach.NONE, Reach.OWN, Reach.ANY
 ASKING = Rule(analyst=OWN)
-SHOWN = Rule(analyst=ANY)  # by a name that nobody guesses; numbers are charged to whoever looks
+SHOWN = Rule(analyst=ANY)  # the id is unguessable; the caller pays for the numbers
 TRYING = Rule(analyst=OWN, steward=OWN)
 PUBLIC = Rule(ANY, ANY, ANY, ANY)
 SELF = Rule(OWN, OWN, OWN, OWN)
@@ -109,7 +109,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
 }
 OPEN = frozenset({("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/openapi.json")})
 
-# The console's pages, and whom each greets; what a page shows or does is asked of the endpoints above, by their rules.
+# The console's pages. What a page shows or does goes through the endpoints above, by their rules.
 PAGES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/console"): SELF,
     ("POST", "/console/logout"): SELF,
@@ -139,7 +139,7 @@ PAGES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/console/health"): BOOKS,
     ("GET", "/console/objections"): Rule(steward=ANY, admin=ANY, auditor=ANY),
     ("POST", "/console/objections/{action}"): PEOPLE,
-    ("GET", "/console/{nowhere}"): SELF,  # what is no page is told as one
+    ("GET", "/console/{nowhere}"): SELF,  # the 404 page
 }
 OPEN_PAGES = frozenset(
     {("GET", "/"), ("GET", "/console/login"), ("POST", "/console/login"), ("GET", "/console/console.css")}

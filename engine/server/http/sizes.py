@@ -15,12 +15,12 @@ import pyarrow as pa
 from dialect.algebra import NoteCode
 from engine.pipeline.advice import MOST_CHARACTERS
 
-LEAST = 4096  # bytes: below it all are alike
-WIDEST_NUMBER = 26  # characters: -1.7976931348623157e+308 and what parts it from the next
-NOTE = 200  # characters of the note that some values are NULL, which depends on noise, with its code
-WORD = 10  # characters of the longest word for how reliable a number is
+LEAST = 4096  # bytes; shorter bodies are all padded to it
+WIDEST_NUMBER = 26  # characters: -1.7976931348623157e+308 and a separator
+NOTE = 200  # characters of the note on NULL values with its code; its presence depends on noise
+WORD = 10  # characters of the longest reliability label
 NOISY_NOTES = (NoteCode.NULL_RATIO, NoteCode.NULL_QUANTILE)  # notes that depend on noisy numbers
-OF_NOISE = ("intervals", "reliability", "advice")  # what of a card depends on noisy numbers
+OF_NOISE = ("intervals", "reliability", "advice")  # members of the card that depend on noisy numbers
 
 
 def size_class(length: int) -> int:
@@ -43,7 +43,7 @@ def public_length(table: pa.Table, card: dict[str, Any]) -> int:
     intervals = card.get("intervals", {})
     names = sum(map(len, intervals)) * 2
     words = len(intervals) * (rows * (2 * WIDEST_NUMBER + 4 + WORD) + NOTE)
-    return length + names + words + (MOST_CHARACTERS if intervals else 0)  # room for advice, which weak numbers get
+    return length + names + words + (MOST_CHARACTERS if intervals else 0)  # with room for advice
 
 
 def static_notes(card: dict[str, Any]) -> dict[str, list[str]]:

@@ -16,7 +16,7 @@ from pydantic import StringConstraints
 from dialect.catalog import LONGEST_PERSON
 from dialect.parser import MAX_CHARACTERS
 
-NO_NUL = r"^[^\x00]*$"  # pydantic refuses a lone surrogate by itself wherever text has a bound
+NO_NUL = r"^[^\x00]*$"  # wherever text has a length bound, pydantic itself refuses lone surrogates
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NO_NUL)]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=NO_NUL)]
 Person = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_PERSON, pattern=NO_NUL)]

@@ -97,7 +97,7 @@ async def make_key(asked: KeyAsked, asker: Asker) -> Json:
     days = asker.house.settings.key_days if asked.days is None else asked.days
     by = {"by": asker.name, "maker": asker.principal.key_id}
     made = await run_in_threadpool(asker.house.keys.make, asked.name, asked.role, days=days, **by)
-    await asker.house.note_key(KeyAct.MADE, made, asker.name)  # where this fails, nobody ever sees the key
+    await asker.house.note_key(KeyAct.MADE, made, asker.name)  # if this fails, nobody ever sees the key
     return made
 
 
@@ -106,7 +106,7 @@ async def rotate(key_id: Name, asked: RotateAsked, asker: Asker) -> Json:
     """Create a successor of a key; the old key stays valid for the overlap."""
     await _check_own(asker, key_id)
     house, days = asker.house, asker.house.settings.key_days if asked.days is None else asked.days
-    if asker.reach is not Reach.ANY:  # nobody gives themselves more time than an admin gave
+    if asker.reach is not Reach.ANY:  # a rotated key lives no longer than the admin granted
         days = min(days, await run_in_threadpool(house.keys.span_days, key_id))
     by = {"by": asker.name, "maker": asker.principal.key_id}
     made = await run_in_threadpool(house.keys.rotate, key_id, days=days, overlap_hours=asked.overlap_hours, **by)
@@ -118,7 +118,7 @@ async def rotate(key_id: Name, asked: RotateAsked, asker: Asker) -> Json:
 async def revoke(key_id: Name, asker: Asker) -> Json:
     """Revoke a key at once."""
     await _check_own(asker, key_id)
-    # first: it opens nothing from here on, whatever comes of the note
+    # first: the key is invalid from here on, even if logging fails
     gone = await run_in_threadpool(asker.house.keys.revoke, key_id)
     await asker.house.note_key(KeyAct.REVOKED, gone, asker.name)
     return gone

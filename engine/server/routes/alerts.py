@@ -25,7 +25,7 @@ from engine.server.storage import Row, later_text, now_text
 from engine.server.telemetry import log
 
 PATIENCE = 10.0  # seconds
-SUBMISSION = 587  # the port of mail that is handed in: RFC 6409
+SUBMISSION = 587  # port of mail submission: RFC 6409
 Said = Mapping[str, Any]
 
 
@@ -68,7 +68,7 @@ async def post(address: str, said: Said) -> None:
     """Post an alert as JSON; raises httpx2's HTTPError unless the status is 2xx."""
     async with httpx2.AsyncClient(timeout=PATIENCE, follow_redirects=False) as client:
         answer = await client.post(address, json=dict(said))
-        if not answer.is_success:  # a redirection is no success: alerts go where the owner said
+        if not answer.is_success:  # redirects are failures: alerts go only to the configured address
             raise httpx2.HTTPStatusError("not taken", request=answer.request, response=answer)
 
 
@@ -100,7 +100,7 @@ def _hand_in(mail: Mail, made: EmailMessage) -> None:
         server.send_message(made)
 
 
-FIRST_PAUSE, LONGEST_PAUSE = 30.0, 3600.0  # seconds between two tries
+FIRST_PAUSE, LONGEST_PAUSE = 30.0, 3600.0  # seconds between retries
 MOST_TRIES = 30  # about a day
 ALL = "all clients"
 
@@ -113,7 +113,7 @@ class Alerts:
 
     house: House
     channels: Mapping[str, Channel]
-    trouble: str | None = None  # the kind of what kept them from being looked for, or sent, last time
+    trouble: str | None = None  # class of the last failure to find or send alerts
 
     @classmethod
     def of(cls, house: House) -> Alerts:
@@ -127,7 +127,7 @@ class Alerts:
                 await self.look()
                 await self.send()
                 self.trouble = None
-            except Exception as failure:  # whatever it is, the next budget that is spent is told of
+            except Exception as failure:  # retry at the next interval
                 self.trouble = type(failure).__name__
                 log.warning("alerts wait", kind=self.trouble)
             await asyncio.sleep(self.house.settings.alert_seconds)
@@ -152,7 +152,7 @@ class Alerts:
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** row["tries"])
         change = self.house.books.change_alert
         if not await run_in_threadpool(change, row, tries=tries, due_at=later_text(seconds=pause)):
-            return  # another server has it
+            return  # another server is sending it
         mine = {**row, "tries": tries}
         try:
             await self.channels[row["channel"]](json.loads(row["said"]))

@@ -76,10 +76,10 @@ async def answer_or_job(
     if not deadline:
         return await jobs.hand_in(asker.name, request_id, arguments)
     clock: Clock = []
-    name = request_id or f"job-{new_id()}"  # of the job that it may become, and of its place in the line
+    name = request_id or f"job-{new_id()}"  # names the query in the queue, and the job it may become
     task = asyncio.create_task(asker.house.ask(arguments, ticking(clock), name))
     done, _ = await asyncio.wait({task}, timeout=deadline)
-    if not done:  # whoever waited that long gets a job, which goes on with what was begun
+    if not done:  # past the deadline: a job takes over the running query
         task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         return await jobs.go_on(asker.name, name, arguments, (task, clock))
     return task.result()

@@ -29,16 +29,16 @@ from engine.server.storage import later_text, now_text
 from engine.server.telemetry import log
 from engine.server.worker.frames import Json
 
-SOON_DAYS = 7.0  # before a key ends
-LONG_HOURS = 1.0  # that a job is unfinished
-AGAIN_SECONDS = 5.0  # until a ledger is looked at that could not be
+SOON_DAYS = 7.0  # before a key expires
+LONG_HOURS = 1.0  # age of an unfinished job
+AGAIN_SECONDS = 5.0  # until a failed verification is retried
 
 
 class State(StrEnum):
     """Result of a check."""
 
     PASSED = "passed"
-    LOOK = "look"  # somebody should
+    LOOK = "look"  # needs attention
     FAILED = "failed"
 
 
@@ -49,7 +49,7 @@ class Checks:
     house: House
     alerts: Alerts
     readiness: Readiness = field(init=False)
-    verified: dict[str, Any] | None = field(default=None, init=False)  # the ledger, last time
+    verified: dict[str, Any] | None = field(default=None, init=False)  # result of the last verification of the ledger
 
     def __post_init__(self) -> None:
         """Create the readiness check of the same server."""
@@ -62,7 +62,7 @@ class Checks:
                 await self.house.line.ready()
                 await self.verify()
                 await asyncio.sleep(self.house.settings.verify_hours * 3600)
-            except Exception as failure:  # whatever it is, the ledger is looked at again
+            except Exception as failure:  # retry
                 log.warning("checks wait", kind=type(failure).__name__)
                 await asyncio.sleep(AGAIN_SECONDS)
 

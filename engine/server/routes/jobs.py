@@ -22,12 +22,12 @@ from engine.server.worker.gate import Gate
 
 UNFINISHED = ("queued", "running")
 STATES = (*UNFINISHED, "done", "refused", "cancelled")
-LOOKED_AFTER = 0.5  # seconds between two looks whether the worker is there, or the books can be written
-ROUNDS = 3  # in which workers may die under a job that reads no data yet: then it is refused
+LOOKED_AFTER = 0.5  # interval of checking that the worker is ready, or the tables are writable
+ROUNDS = 3  # tries of a job whose worker dies before it reads data; then it is refused
 ANEW = "the same question under a new Idempotency-Key; what was charged is not charged again"
 
 
-Clock = list[tuple[float, float]]  # when a bucket was begun, and its seconds
+Clock = list[tuple[float, float]]  # (start, seconds) of each bucket that began
 Begun = tuple[asyncio.Task[bytes], Clock]
 
 
@@ -77,7 +77,7 @@ class Jobs:
             why, cure = f"{most} of your jobs are not finished yet.", "the same when one has ended; nothing was charged"
             raise Problem("E_RATE", why, cure, headers={"Retry-After": "2"})
         made = books.job(client=client, request_id=row["request_id"])
-        assert made is not None  # noqa: S101  it, or another server's of the same id, was just written
+        assert made is not None  # noqa: S101  just written, here or by another server
         return made
 
     async def go_on(self, client: str, name: str, arguments: dict[str, Any], begun: Begun) -> Row:

@@ -43,7 +43,7 @@ class Surround:
             await self._app(scope, receive, send)
             return
         is_head, method = scope["method"] == "HEAD", scope["method"]
-        if is_head:  # what GET gives, without its body: RFC 9110, section 9.3.2
+        if is_head:  # as GET, without the body: RFC 9110, section 9.3.2
             scope = {**scope, "method": "GET"}
         seen: dict[str, Any] = {"status": 500, "begun": False}
         most = self._house.settings.max_body_bytes
@@ -62,7 +62,7 @@ class Surround:
         except _TooLong as no:
             told = Problem("E_SIZE", f"{no.detail}.", SHORTER).told
             await problem_response(told)(scope, receive, sending)
-        except ClientDisconnect:  # it closed the line, or took too long over its body
+        except ClientDisconnect:  # it closed the connection, or was too slow with its body
             seen["status"] = HTTPStatus.REQUEST_TIMEOUT
         except Exception as failure:
             log.error("failed", kind=type(failure).__name__)

@@ -16,10 +16,10 @@ from engine.server.service import House
 from engine.server.telemetry import Throttle, log
 from engine.server.worker.client import WorkerDied
 
-LOOK_SECONDS = 5.0  # between two looks
-STARTING_SECONDS = 0.05  # between two looks while the worker is not there
-PATIENCE = 10.0  # seconds for a commit
-STALE = 3 * (LOOK_SECONDS + PATIENCE)  # seconds after which a look says nothing any more
+LOOK_SECONDS = 5.0  # interval of probes
+STARTING_SECONDS = 0.05  # interval of probes while the worker is not ready
+PATIENCE = 10.0  # time limit of a commit
+STALE = 3 * (LOOK_SECONDS + PATIENCE)  # age in seconds at which a probe is ignored
 MEGABYTE = 1_000_000
 
 
@@ -36,7 +36,7 @@ class Look:
     """Result of a probe: a cause for each part that fails."""
 
     causes: dict[Part, str]
-    free_bytes: int | None = None  # None of a ledger in a database, or in memory
+    free_bytes: int | None = None  # None for a ledger in a database or in memory
     at: float = field(default_factory=time.monotonic)
 
 
@@ -56,7 +56,7 @@ class Readiness:
         while True:
             try:
                 await self.look()
-            except Exception as failure:  # whatever it is, the next look is made
+            except Exception as failure:  # keep probing
                 log.error("readiness not looked at", kind=type(failure).__name__)
             there = Part.WORKER not in self.last.causes
             await asyncio.sleep(LOOK_SECONDS if there else STARTING_SECONDS)

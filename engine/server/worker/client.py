@@ -17,17 +17,17 @@ from engine.server.telemetry import log
 from engine.server.worker.frames import Frame, next_frame, packed
 from engine.server.worker.verbs import Reply
 
-AGAIN_AFTER = 0.2  # seconds before a worker that could not be started is tried again; doubled up to MOST
+AGAIN_AFTER = 0.2  # pause before a worker is restarted; doubled after each failed start, up to MOST
 MOST = 10.0
-BEAT_SECONDS = 1.0  # a worker is heard at least so often
-QUIET_BEATS = 5  # without which nothing new is asked of it
-FIRST_BEATS = 120  # within which a new worker is heard for the first time: it loads its programs
-CALL_SECONDS = 60.0  # that what reads no data may take
+BEAT_SECONDS = 1.0  # interval of the worker's heartbeat
+QUIET_BEATS = 5  # missed in a row; after that no new calls are sent
+FIRST_BEATS = 120  # until a new worker's first heartbeat: it loads its libraries
+CALL_SECONDS = 60.0  # time limit of calls that read no data
 LONG_CALL_SECONDS = 900.0
 LONG_CALLS = frozenset(
     {"audit", "figures", "ledger", "object_many", "plan", "rehearse", "release_figure", "report", "take", "verify"}
 )
-# A question that reads data for longer than both hangs, and its worker with it: the engine ends one by itself before.
+# A query that reads data for longer than both of these hangs; the engine itself stops a statement earlier.
 READING_SECONDS, READING_BUCKETS = 900.0, 16
 
 
@@ -39,8 +39,8 @@ def _unheard(*_: object) -> None:
 class Heard:
     """Callbacks on a query's progress in the worker, run on the event loop."""
 
-    queued: Callable[[], None] = _unheard  # it is read and priced, and has a place in the queue
-    bucket: Callable[[float], None] = _unheard  # it begins to read data, in a bucket of so many seconds
+    queued: Callable[[], None] = _unheard  # parsed, priced, and in the queue
+    bucket: Callable[[float], None] = _unheard  # begins to read data, with its bucket in seconds
 
 
 UNHEARD = Heard()
@@ -57,7 +57,7 @@ class _Waiting:
     answer: asyncio.Future[Reply]
     heard: Heard
     is_question: bool = False
-    due: float = math.inf  # by the clock, when a question that reads data hangs
+    due: float = math.inf  # monotonic time after which a query that reads data counts as hung
 
 
 @dataclass
@@ -71,8 +71,8 @@ class Link:
     opening: Mapping[str, Any]
     hung_seconds: float = 30.0
     restarts: int = 0
-    making: tuple[str, float] | None = None  # what the worker makes before it is ready, and how far it is
-    refused: Mapping[str, Any] | None = None  # why the last worker did not open
+    making: tuple[str, float] | None = None  # stage and progress (0 to 1) of opening the data
+    refused: Mapping[str, Any] | None = None  # wire shape of the refusal, if the last worker could not open the data
     pid: int | None = None
     _ready: asyncio.Event = field(default_factory=asyncio.Event)
     _waiting: dict[int, _Waiting] = field(default_factory=dict)
@@ -80,7 +80,7 @@ class Link:
     _process: asyncio.subprocess.Process | None = None
     _kept: asyncio.Task[None] | None = None
     _beats_missed: int = 0
-    _was_heard: bool = False  # since the last look
+    _was_heard: bool = False  # since the last interval
     _stopping: bool = False
 
     def start(self) -> None:
@@ -168,7 +168,7 @@ class Link:
             while (frame := await next_frame(stream)) is not None:
                 was_ready |= "ready" in frame.said
                 self._heard(frame)
-        except Exception as failure:  # the machine has no process left, or what was written is no frame: the next one
+        except Exception as failure:  # no process could be started, or invalid frames: restart
             log.error("the worker is lost", kind=type(failure).__name__)
         finally:
             self._ready.clear()
@@ -241,7 +241,7 @@ class Link:
     def _answered(self, said: Mapping[str, Any], rows: bytes) -> None:
         waiting = self._waiting.get(int(said["id"]))
         if waiting is None or waiting.answer.done():
-            return  # nobody waits any more
+            return  # the caller has gone
         if "queued" in said:
             waiting.heard.queued()
         elif "bucket" in said:

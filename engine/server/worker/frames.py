@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-Json = Any  # what the wire has: objects, lists, text, numbers, true, false, null
-LENGTHS = struct.Struct(">II")  # bytes of the JSON object, bytes behind it
+Json = Any  # a JSON value
+LENGTHS = struct.Struct(">II")  # length of the JSON object, length of the Arrow bytes
 LONGEST = 1 << 30
 
 

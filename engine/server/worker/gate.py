@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from engine.server.http.problems import Problem
 
-AT_ONCE = 64  # jobs with the worker, and one of each client that has none there
+AT_ONCE = 64  # jobs in the worker, plus one of each client without any
 
 
 @dataclass(eq=False)
@@ -32,9 +32,9 @@ class Gate:
     """
 
     at_once: int = AT_ONCE
-    of_one: int | None = None  # most that are inside of one client
-    _waiting: list[_Waiting] = field(default_factory=list, init=False)  # in the order of arrival
-    _inside: Counter[str] = field(default_factory=Counter, init=False)  # calls of each client
+    of_one: int | None = None  # most admitted calls of one client
+    _waiting: list[_Waiting] = field(default_factory=list, init=False)  # in order of arrival
+    _inside: Counter[str] = field(default_factory=Counter, init=False)  # admitted calls per client
 
     @asynccontextmanager
     async def passing(self, client: str, name: str = "") -> AsyncIterator[Callable[[], None]]:
@@ -64,7 +64,7 @@ class Gate:
         if place.inside:
             place.inside = False
             self._inside[place.client] -= 1
-            self._inside += Counter()  # forgets who has none
+            self._inside += Counter()  # drops zero counts
         elif place in self._waiting:
             self._waiting.remove(place)
         self._let_in()

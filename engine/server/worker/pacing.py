@@ -21,13 +21,13 @@ from engine.pricing.work_limits import check_time
 from engine.reuse.replay import replayed
 from engine.server.worker.scheduler import LONG, Place, Turns
 
-LONGEST_SECONDS = 600.0  # after which the data's engine stops a statement
-NOISE_PER_SECOND = 50_000  # numbers that are noised in a second, far below what a slow machine does
+LONGEST_SECONDS = 600.0  # after which the backend stops a statement
+NOISE_PER_SECOND = 50_000  # far below the speed of a slow machine
 
 Told = Callable[[float], None]
-announced: ContextVar[Told | None] = ContextVar("announced", default=None)  # who is told in which bucket an answer is
-queued: ContextVar[Callable[[], None] | None] = ContextVar("queued", default=None)  # called at a place in the queue
-placed: ContextVar[Place | None] = ContextVar("placed", default=None)  # the place of the question that is read now
+announced: ContextVar[Told | None] = ContextVar("announced", default=None)  # called with the bucket's seconds
+queued: ContextVar[Callable[[], None] | None] = ContextVar("queued", default=None)  # called in the queue
+placed: ContextVar[Place | None] = ContextVar("placed", default=None)  # the query of this call
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Pace:
     """Assumed speed of this machine, limits of the queue, and the scheduler of its slots."""
 
     least_seconds: float = 0.5  # the shortest bucket; each further one is twice as long
-    rows_per_second: float = 2e6  # that one question reads, bounds and sums
+    rows_per_second: float = 2e6  # read, bounded and summed by one query
     slots: int = 2
-    queue: int = 64  # questions that wait or run, each from before its charge to its end
+    queue: int = 64  # queries that wait or run, each from before its charge to its end
     queue_per_client: int = 32
-    unit_rows: float = 2e6  # the most work of one unit's rows, as so many plain ones
+    unit_rows: float = 2e6  # most work of one privacy unit's rows, in plain rows
     turns: Turns = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

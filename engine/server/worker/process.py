@@ -23,12 +23,12 @@ from engine.server.worker.hardening import forbid_dumps, silence_tracebacks
 from engine.server.worker.pacing import Pace, PacedEngine, announced, queued
 from engine.server.worker.verbs import Clerk
 
-WAITING = frozenset({"query", "rehearse", "plan", "take"})  # what may wait for a slot, or be long
-QUESTIONS = 512  # threads for these: more than the queue, the gates and those that went on as jobs are together
-OTHERS = 16  # for what is quick, which is held up by none of these
+WAITING = frozenset({"query", "rehearse", "plan", "take"})  # verbs that may wait for a slot, or take long
+QUESTIONS = 512  # threads for these: more than queue, admitted calls and jobs together
+OTHERS = 16  # threads for quick verbs, which never wait for slow ones
 BEAT_SECONDS = 1.0
-SWITCH_SECONDS = 0.001  # that a thread holds Python for while others wait: a short answer waits for each of them
-_unavailable = Throttle()  # causes for which the ledger could not be used
+SWITCH_SECONDS = 0.001  # how long a thread keeps the GIL: a short answer waits for each other thread
+_unavailable = Throttle()  # by cause
 BROKEN = {
     "code": "E_SERVER",
     "message": "The server could not do this.",
@@ -59,7 +59,7 @@ class Worker:
         engine = PacedEngine.of(desk.engine, Pace(**first.said["pace"]))
         with replace(desk, engine=engine) as paced:
             clerk = Clerk(paced, first.said.get("standing"))
-            _ = engine.backend.empty  # made now: whether memory suffices must not depend on questions that run
+            _ = engine.backend.empty  # allocated now: out of memory must not depend on running queries
             self._send({"ready": os.getpid()})
             self.serve(clerk)
 
@@ -89,7 +89,7 @@ class Worker:
 
     def _beat(self) -> None:
         """Send a heartbeat every second: threads run here, and the pipe is writable."""
-        with contextlib.suppress(OSError, ValueError):  # the other side is gone, or the pipe is closed
+        with contextlib.suppress(OSError, ValueError):  # the server is gone, or the pipe is closed
             while True:
                 self._send({"beat": True})
                 time.sleep(BEAT_SECONDS)
@@ -120,7 +120,7 @@ def main() -> None:
     try:
         Worker(source, sink).run()
     except BrokenPipeError:
-        os._exit(1)  # the other side is gone: what was charged is durable
+        os._exit(1)  # the server is gone: what was charged is durable
 
 
 if __name__ == "__main__":

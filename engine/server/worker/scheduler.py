@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from engine.errors import EngineError
 
-LONG = 4  # a bucket of at least so many of the shortest is a long question's
+LONG = 4  # a query is long if its bucket is at least this many times the shortest
 
 
 WITHDRAWN = {
@@ -54,11 +54,11 @@ class Place:
     """A query in the scheduler: parsed or charged, waiting for a slot, or running."""
 
     client: str
-    name: str  # by which its client takes it out of the line
-    is_job: bool = False  # it waited before the line, where jobs do
-    seconds: float = 0.0  # its bucket, once it waits
+    name: str  # used to withdraw it
+    is_job: bool = False  # jobs have waited for admission
+    seconds: float = 0.0  # its bucket, set when it starts to wait
     withdrawn: bool = False
-    _called: threading.Event = field(default_factory=threading.Event, repr=False)  # to begin, or to go
+    _called: threading.Event = field(default_factory=threading.Event, repr=False)  # has a slot, or is withdrawn
 
     def wait(self) -> None:
         """Wait for a slot; raises Withdrawn."""
@@ -81,14 +81,14 @@ class Turns:
 
     slots: int
     long_seconds: float
-    queue: int = 64  # questions that wait or run
+    queue: int = 64  # queries that wait or run
     queue_per_client: int = 32
     _changing: threading.Lock = field(default_factory=threading.Lock, init=False)
-    _queued: Counter[str] = field(default_factory=Counter, init=False)  # questions of each client that wait or run
-    _coming: list[Place] = field(default_factory=list, init=False)  # from before they are read on
-    _waiting: list[Place] = field(default_factory=list, init=False)  # in the order of arrival
+    _queued: Counter[str] = field(default_factory=Counter, init=False)  # waiting or running queries per client
+    _coming: list[Place] = field(default_factory=list, init=False)  # since before they were parsed
+    _waiting: list[Place] = field(default_factory=list, init=False)  # in order of arrival
     _running: list[Place] = field(default_factory=list, init=False)
-    _latest: dict[str, int] = field(default_factory=dict, init=False)  # the number of each client's latest turn
+    _latest: dict[str, int] = field(default_factory=dict, init=False)  # sequence number of each client's latest slot
     _numbers: itertools.count[int] = field(default_factory=itertools.count, init=False)
 
     @contextmanager
@@ -122,7 +122,7 @@ class Turns:
         finally:
             with self._changing:
                 self._queued[client] -= 1
-                self._queued += Counter()  # forgets who has none
+                self._queued += Counter()  # drops zero counts
 
     @contextmanager
     def turn(self, place: Place, seconds: float) -> Iterator[None]:

@@ -49,7 +49,7 @@ class Clerk:
     """Handler of the verbs, over one session with its ledger and its register."""
 
     session: Desk
-    standing: str | None = None  # the file of standing questions
+    standing: str | None = None  # file of scheduled queries
     admin: Admin = field(init=False)
 
     def __post_init__(self) -> None:
@@ -69,7 +69,7 @@ class Clerk:
 
     def register(self) -> Register:
         """Return the register of objections."""
-        assert self.session.register is not None  # noqa: S101  only a stage without people has none
+        assert self.session.register is not None  # noqa: S101  only a rehearsal has none
         return self.session.register
 
 
