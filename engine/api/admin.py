@@ -38,7 +38,7 @@ SPOKEN = {scope: word for word, scope in SCOPES.items()}
 def open_admin(where: str, *, ledger: str | None = None, to_read: bool = False) -> Iterator[Admin]:
     """Open a catalog's ledger for an admin. Errors inside are raised as Refused.
 
-    With `to_read`, no ledger is created and nothing may be changed.
+    With `read_only`, no ledger is created and nothing may be changed.
     """
     with (opened_to_read if to_read else opened)(where, ledger) as books:
         yield Admin(books.catalog, books.ledger)

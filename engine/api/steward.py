@@ -72,7 +72,7 @@ def optimize_catalog(
 ) -> dict[str, Any]:
     """Build the layout and the materialized rollups of a catalog's data, and return what they cost; raises Refused.
 
-    With `anew` false, an existing layout is extended by what ingest has added since, where that is possible.
+    With `rebuild` false, an existing layout is extended by what ingest has added since, where that is possible.
     """
     from engine.data.lake_optimize import optimize_lake  # late: rarely used
     from engine.data.layout import optimize
@@ -140,7 +140,7 @@ def open_register(
 ) -> Iterator[Register]:
     """Open the register of objections that belongs to a catalog's ledger. Opens no data; raises Refused.
 
-    With `to_read`, no ledger is created and nothing may be recorded.
+    With `read_only`, no ledger is created and nothing may be recorded.
     """
     way = opened_to_read(where, ledger) if to_read else opened(where, ledger, progress)
     with way as books, closing(Register.beside(books.catalog, books.place, books.ledger)) as register:

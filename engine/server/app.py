@@ -63,7 +63,7 @@ CODES = {404: "E_NOT_FOUND", 405: "E_METHOD", 413: "E_SIZE", 415: "E_MEDIA"}
 
 
 def create_app(house: House, life: Life | None = None) -> FastAPI:
-    """Build a server's application; `life` is a context manager entered at startup and left at shutdown."""
+    """Build a server's application. `lifespan_of` makes the context entered at startup and left at shutdown."""
     alerts = Alerts.of(house)
 
     def works(app: FastAPI) -> tuple[Coroutine[Any, Any, None], ...]:

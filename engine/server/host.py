@@ -25,8 +25,8 @@ def serve(
 ) -> None:
     """Serve until a signal. Raises Refused.
 
-    `told` is called once with the server's address and, for a demonstration, each role's key. `given` are settings by
-    name (docs/server.md); None means: from the environment, the settings file, or the default.
+    `on_ready` is called once with the server's address and, for a demonstration, each role's key. `given` are settings
+    by name (docs/server.md); None means: from the environment, the settings file, or the default.
     """
     from engine.server.app import run_server
 

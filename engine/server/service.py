@@ -100,8 +100,8 @@ class House:
     ) -> bytes:
         """Run a query, again if the worker dies: the ledger charges it once (proofs.md#asked-again).
 
-        It waits in the queue under the name `place`, or else under its request id, and can be withdrawn by that name.
-        Few queries of one client are parsed and priced at once. A query that must read data needs a place in the queue,
+        It waits in the queue under `queue_name`, or else under its request id, and can be withdrawn by that name. Few
+        queries of one client are parsed and priced at once. A query that must read data needs a place in the queue,
         unless it is a job.
         """
         question = (str(arguments.get("client")), str(arguments.get("sql")))

@@ -146,7 +146,7 @@ class Books:
             return list[Row](connection.execute(select(keys).order_by(keys.c.made_at, keys.c.id)).mappings())
 
     def follow_key(self, row: Row, ends: str, maker: str) -> bool:
-        """Insert a successor key and end its predecessor by `ends` at the latest; return whether it was inserted.
+        """Insert a successor key and end its predecessor by `ends_at` at the latest; return whether it was inserted.
 
         It is not where the predecessor, or the key that creates it (`maker`), is no longer valid. "" skips the latter.
         """
@@ -250,7 +250,7 @@ class Books:
                     insert_new(connection, alerts, dict(row))
 
     def due_alerts(self, now: str, tries: int) -> list[Row]:
-        """List unsent alerts that are due and have had fewer than `tries` attempts."""
+        """List unsent alerts that are due and have had fewer than `max_tries` attempts."""
         open_, due = alerts.c.sent_at.is_(None), alerts.c.due_at <= now
         with self._store.reading() as connection:
             return list[Row](connection.execute(select(alerts).where(open_, due, alerts.c.tries < tries)).mappings())

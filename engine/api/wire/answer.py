@@ -30,7 +30,7 @@ CARD = b"passersby"
 CONVERSION_DELTA = Fraction(1, 10**9)  # delta at which the price of one query is also shown as epsilon
 
 LARGEST = 2**63 - 1
-LARGEST_FLOAT = 2.0**63 - 1024  # largest float at most LARGEST
+LARGEST_FLOAT = 2.0**63 - 1024  # the largest float below 2^63
 
 
 def answered(

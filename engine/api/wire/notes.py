@@ -62,7 +62,7 @@ def answer_notes(given: Answered, *, rehearsal: bool) -> list[Note]:
 
 
 def question_notes(given: Answered | Explained) -> list[Note]:
-    """List the notes that hold before an answer: the question's own, clipping, hidden groups, who is not counted."""
+    """Write the notes known before an answer: the query's own, clipping, hidden groups, people not counted."""
     plans = [prepared.plan for prepared in given.prepared]
     notes = list(given.notes)
     notes += [
@@ -83,7 +83,7 @@ def _nulls(count: int) -> str:
 
 
 def _release_notes(prepared: Prepared, which: str) -> Iterator[Note]:
-    """Walk the notes of one release; vectors that are clipped alike share one."""
+    """Write the notes of one release. Query vectors with the same clip bound and bias share a note."""
     clipped: dict[str, list[str]] = {}
     for vector, bound in zip(prepared.plan.vectors, prepared.bounds.vectors, strict=True):
         if bound.predicted_bias != 0 or bound.bias_within:
@@ -110,14 +110,14 @@ def _unread(question: Question) -> Iterator[PrivatePlan]:
 
 
 def _rule(bound: VectorBound) -> str:
-    """Say how contributions are bounded: the clip bound, or what truncates them."""
+    """Describe the contribution bounding of a query vector: its clip bound, or what is truncated."""
     if bound.rule is Rule.SCALE or bound.rule is Rule.CLAMP:
         return f"clipped at {bound.norm:.6g} per person (L2)."
     return f"{bound.why}."
 
 
 def _bias(vector: Vector, bound: VectorBound) -> str:
-    """Say which bias is expected, or how far a bias-corrected number may still be off."""
+    """Describe the expected clipping bias of a total, or the remaining error where the bias was corrected."""
     bias, within = bound.predicted_bias, bound.bias_within
     if within is not None and vector.kind is VectorKind.CENTRED:
         return f"The average may be off by about {within:.2g} by it, not in the interval."

@@ -50,7 +50,7 @@ class Cell:
 
 
 NULLS = str(NoteCode.NULL_RATIO)
-FOLDED = frozenset(  # codes of notes behind a page's fold
+FOLDED = frozenset(  # codes of notes in a page's details
     {NoteCode.CLIPPED, NoteCode.WHOLE_PERSON, NoteCode.DERIVED_WINDOWS, NoteCode.QUANTILE, NoteCode.TARGET}
 )
 NUMBERS = frozenset({"INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE"})  # for alignment, also of NULL
@@ -94,7 +94,7 @@ def drawn(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def folded_notes(shape: dict[str, Any]) -> dict[str, list[str]]:
-    """Part the notes of an answer or an explanation into those that a page shows, and those behind its fold."""
+    """Split the notes of an answer or explanation into those shown at once and those folded away."""
     notes = list(zip_longest(shape["notes"], shape.get("note_codes", ()), fillvalue=""))  # of old jobs without codes
     return {
         "short_notes": [note for note, code in notes if code not in FOLDED],

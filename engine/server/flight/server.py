@@ -152,7 +152,7 @@ class FlightDoor(fl.FlightServerBase):  # type: ignore[misc]
             return fl.FlightInfo(schema, descriptor, [endpoint], -1, -1)
 
     def do_get(self, context: fl.ServerCallContext, ticket: fl.Ticket) -> fl.FlightDataStream:
-        """Return an answer, kept or run now (a replay is free), or the result of a metadata command."""
+        """Return an answer, cached from the first call or run now, or the result of a metadata command."""
         with _one_error(self._house):
             command = read_command(ticket.ticket)
             if schema_of(command) is not None:

@@ -47,7 +47,7 @@ def public_length(table: pa.Table, card: dict[str, Any]) -> int:
 
 
 def static_notes(card: dict[str, Any]) -> dict[str, list[str]]:
-    """Select the notes and their codes that do not depend on noisy numbers; cards of old jobs have no codes."""
+    """Select the notes and codes that do not depend on noisy numbers. Cards of old jobs have no codes."""
     pairs = zip_longest(card.get("notes", []), card.get("note_codes", []), fillvalue="")
     kept = [(note, code) for note, code in pairs if code not in NOISY_NOTES]
     return {"notes": [note for note, _ in kept], "note_codes": [code for _, code in kept]}

@@ -17,7 +17,7 @@ from engine.server.telemetry import log
 from engine.server.worker.frames import Frame, next_frame, packed
 from engine.server.worker.verbs import Reply
 
-AGAIN_AFTER = 0.2  # pause before a worker is restarted; doubled after each failed start, up to MOST
+AGAIN_AFTER = 0.2  # pause before a worker is restarted; doubled after each failed start
 MOST = 10.0
 BEAT_SECONDS = 1.0  # interval of the worker's heartbeat
 QUIET_BEATS = 5  # missed in a row; after that no new calls are sent

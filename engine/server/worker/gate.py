@@ -27,8 +27,8 @@ class _Waiting:
 class Gate:
     """Admission control of calls to the worker.
 
-    A client without an admitted call never waits. Others wait while `at_once` calls are admitted, or `of_one` of
-    their own.
+    A client without an admitted call never waits. Others wait while `max_admitted` calls are admitted, or
+    `max_per_client` of their own.
     """
 
     at_once: int = AT_ONCE

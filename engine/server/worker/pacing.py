@@ -135,7 +135,7 @@ class PacedEngine(Engine):
 
     @classmethod
     def of(cls, engine: Engine, pace: Pace) -> PacedEngine:
-        """Wrap an engine with pacing."""
+        """Wrap an engine with response pacing."""
         kept = {each.name: getattr(engine, each.name) for each in fields(engine) if each.init and each.name != "pace"}
         return cls(**kept, pace=pace)
 

@@ -71,7 +71,7 @@ class Place:
         self._called.set()
 
     def leave(self) -> None:
-        """Give the slot up, so that the next one can be waited for."""
+        """Release the slot, so that the query can wait for the next one."""
         self._called.clear()
 
 
@@ -106,7 +106,7 @@ class Turns:
     def queued(self, client: str) -> Iterator[None]:
         """Hold a place in the queue from before the charge to the end; raises QueueFull.
 
-        Claim: no client is kept out by others: one that has no place gets one, however many are taken.
+        Claim: no client is excluded by others: one that has no place gets one, however many are taken.
         Symbols: own and all places taken; `queue_per_client`, `queue`. Formula: refused if own > 0 and (own >=
         queue_per_client or all >= queue). Source: engine/server/proofs.md#turns.
         """
