@@ -1,7 +1,7 @@
-"""docs/catalog.md's tables of keys and of mistakes, from the readers of catalogs and their reviewed mistakes: `make docs`.
+"""Tables of keys and types in docs/catalog.md: `make docs`.
 
-Which keys there are is heard from the readers themselves, defaults are those of the smallest catalog, and each mistake
-is made anew; the meanings stand in tests/pages/catalog_keys.py.
+Keys are recorded while the readers of catalogs read, and defaults are those of the smallest catalog; meanings are in
+tests/pages/catalog_keys.py.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from unittest import mock
@@ -19,7 +19,6 @@ from engine.catalog.columns import TYPES
 from engine.catalog.file import load_catalog
 from engine.catalog.toml_section import Section
 from engine.errors import CatalogError
-from tests.engine.catalog import test_catalog_admission, test_catalog_file, test_catalog_movement, test_catalog_windows
 from tests.pages.catalog_keys import PLACES, Key
 from tests.support.greybox.marked import marked
 from tests.support.tree import ROOT
@@ -31,7 +30,6 @@ PARTS = (
     (r"^tables\.NAME\.movement\.norms", "tables.NAME.norms"),  # those of any norms
     (r"\[\d+\]", "[]"),
 )
-NOT_TOML = re.compile(r"(this is not TOML:).*")  # each Python has words of its own for what is wrong in a line
 SMALLEST = """
 format = 1
 name = "town"
@@ -51,7 +49,7 @@ age = { type = "BIGINT" }
 
 
 def place_of(key: str) -> str:
-    """Say of which kind a place in a catalog is: names of the steward's are NAME."""
+    """Kind of a place in a catalog: names that the steward chose become NAME."""
     for pattern, instead in PARTS:
         key = re.sub(pattern, instead, key)
     return key
@@ -59,7 +57,7 @@ def place_of(key: str) -> str:
 
 @contextmanager
 def hearing(heard: dict[str, set[str]], asking: str = "only") -> Iterator[None]:
-    """Hear which keys the readers of catalogs know (`only`), or need (`need`), by place."""
+    """Record which keys the readers of catalogs know (`only`) or need (`need`), by place."""
     asked = getattr(Section, asking)
 
     def listening(self: Section, names: Collection[str] | str, *more: str) -> None:
@@ -71,7 +69,7 @@ def hearing(heard: dict[str, set[str]], asking: str = "only") -> Iterator[None]:
 
 
 def known_keys(*texts: str, asking: str = "only") -> dict[str, set[str]]:
-    """Read catalogs, and give by place the keys that were heard of."""
+    """Keys that were asked for while catalogs were read, by place."""
     heard: dict[str, set[str]] = defaultdict(set)
     with hearing(heard, asking):
         for text in texts:
@@ -79,42 +77,43 @@ def known_keys(*texts: str, asking: str = "only") -> dict[str, set[str]]:
     return heard
 
 
-def _load(text: str) -> CatalogError | None:
-    with tempfile.TemporaryDirectory() as folder:
+def _load(text: str) -> None:
+    """Read a catalog for the keys that its readers ask for; whether it is valid does not matter."""
+    with tempfile.TemporaryDirectory() as folder, suppress(CatalogError):
         path = Path(folder) / "catalog.toml"
         path.write_text(text, encoding="utf-8")
-        try:
-            load_catalog(path)
-        except CatalogError as error:
-            return error
-    return None
+        load_catalog(path)
 
 
-# ------------------------------------------------------------------ keys
+SECTIONS = {
+    "": "The file",
+    "datasets.NAME": "`[datasets.NAME]`",
+    "tables.NAME": "`[tables.NAME]`",
+    "tables.NAME.columns.NAME": "`[tables.NAME.columns.NAME]`",
+}
 
 
 def keys() -> str:
-    """Write a table of the keys of each place."""
-    return "\n".join(_place(place, rows) for place, rows in PLACES.items())
+    """Write one table per section; keys of tables inside it have dotted names."""
+    rows: dict[str, list[str]] = {section: [] for section in SECTIONS}
+    for place, found in PLACES.items():
+        section = max((each for each in SECTIONS if place.startswith(each) and (each or not place)), key=len)
+        prefix = place.removeprefix(section).lstrip(".")
+        rows[section] += [_row(row, f"{prefix}." if prefix else "") for row in found]
+    return "\n".join(_section(title, rows[section]) for section, title in SECTIONS.items())
 
 
-def _place(place: str, rows: tuple[Key, ...]) -> str:
-    head = [
-        f"### {f'`[{place}]`' if place else 'The file'}",
-        "",
-        "| key | value | where absent | meaning |",
-        "|---|---|---|---|",
-    ]
-    return "\n".join([*head, *(_row(row) for row in rows), ""])
+def _section(title: str, rows: list[str]) -> str:
+    return "\n".join([f"### {title}", "", "| key | value | default | meaning |", "|---|---|---|---|", *rows, ""])
 
 
-def _row(row: Key) -> str:
+def _row(row: Key, prefix: str) -> str:
     form = row.form.replace("|", "\\|")
-    return f"| `{row.name}` | {form} | {_default(row.absent)} | {row.meaning} |"
+    return f"| `{prefix}{row.name}` | {form} | {_default(row.absent)} | {row.meaning} |"
 
 
 def _default(absent: str | Callable[..., object]) -> str:
-    """Give what holds where a key is absent, as it would be written; a function finds it in the smallest catalog."""
+    """Default of a key, as it would be written; a function finds it in the smallest catalog."""
     if isinstance(absent, str):
         return absent
     with tempfile.TemporaryDirectory() as folder:
@@ -131,54 +130,18 @@ def _decimal(number: Fraction) -> str:
 
 
 def types() -> str:
-    """Write which types a column may have, and as what it is read."""
+    """Write the types of columns, and as what each is read."""
     by_kind = defaultdict(list)
     for name, kind in TYPES.items():
         by_kind[kind].append(f"`{name}`")
     rows = [f"| {kind} | {', '.join(names)} |" for kind, names in by_kind.items()]
     rows = [row.replace("`DOUBLE` |", "`DOUBLE`, `DECIMAL(p, s)` |") for row in rows]
-    return "\n".join(["| is read as | is written as one of |", "|---|---|", *rows])
+    return "\n".join(["| read as | written as |", "|---|---|", *rows])
 
 
-# ------------------------------------------------------------------ mistakes
-
-
-def mistakes() -> str:
-    """Write what each reviewed mistake says, once."""
-    found = dict.fromkeys(f"| `{key}` | {_cell(why)} | {_cell(cure)} |" for key, why, cure in _made())
-    return "\n".join(["| key | why | cure |", "|---|---|---|", *found])
-
-
-def _made() -> Iterator[tuple[str, str, str]]:
-    said: set[tuple[str, str]] = set()
-    for text in _mistaken():
-        error = _load(text)
-        assert error is not None, text
-        what = place_of(error.key), NOT_TOML.sub(r"\1 ...", error.why)
-        if what not in said:
-            said.add(what)
-            yield error.key, what[1], error.cure
-
-
-def _mistaken() -> Iterator[str]:
-    """Give each reviewed catalog with a mistake in it."""
-    for old, new, *_ in test_catalog_file.WRONG.values():
-        yield test_catalog_file.WHOLE.replace(old, new, 1)
-    for rules, *_ in test_catalog_admission.BAD.values():
-        yield test_catalog_admission.DECLARED.replace("RULES", rules)
-    for instead, *_ in test_catalog_movement.WRONG.values():
-        yield test_catalog_movement.WHOLE.replace(test_catalog_movement.DECLARED, instead)
-    for text, old, new, *_ in test_catalog_windows.WRONG.values():
-        yield text.replace(old, new, 1)
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("*", "\\*").replace("_", "\\_")
-
-
-TABLES = {"keys": keys, "types": types, "mistakes": mistakes}
+TABLES = {"keys": keys, "types": types}
 
 
 def document() -> str:
-    """Write the tables into the page, each behind its mark."""
+    """The page with its tables written anew, each between its markers."""
     return marked(PATH.read_text(encoding="utf-8"), TABLES)
