@@ -22,16 +22,17 @@ from tests.support.tree import ROOT
 PATH = ROOT / "docs" / "functions.md"
 HEAD = """# Functions
 
-Every form that a question may use, written from the allow-list itself by `make docs`. What is not here is refused with
-`E_FUNC` or `E_AGG`. A form never raises: where DuckDB would, or where a value fits no 64 bits, it is NULL.
+All functions and aggregates, written from the allow-list by `make docs`. Others are refused with `E_FUNC` or `E_AGG`.
 
-A form is NULL where an argument is, but for COALESCE, LEAST, GREATEST, CONCAT, AND, OR, CASE and IS. *NULL where* says
-when it is NULL although no argument is. x and y are of one kind; a date and a timestamp are. *Range* is what is known
-of the value of declared numbers, so that SUM, AVG and keys need no bounds of their own; *keys* are values that a
-GROUP BY lists without looking at the data: those of each day or hour where it says so and WHERE or the catalog gives both
-ends of the time; *meaning* defines what DuckDB itself does not have. What is computed of values that are listed has a list
-too. CASE, IF, BETWEEN and EXTRACT(part FROM x) are written as in DuckDB, and so are the other names and operators of a
-function: `x ~ 'a'`, `x ^@ 'a'`, `nvl`, `suffix`, `x[2:3]`, `INTERVAL '1 day 2 hours'`.
+| column | meaning |
+|---|---|
+| form | how it is written; DuckDB's other spellings work too: `x ~ 'a'`, `x ^@ 'a'`, `nvl`, `x[2:3]`, `INTERVAL '1 day'` |
+| NULL where | besides NULL arguments. Nothing raises: where DuckDB would, or beyond 64 bits, the result is NULL |
+| range | the result's known ends: SUM, AVG and keys need no other bounds then |
+| keys | public keys of a GROUP BY. Days and hours need both ends of the time, from WHERE or the catalog |
+| meaning | of what DuckDB does not have |
+
+COALESCE, LEAST, GREATEST, CONCAT, AND, OR, CASE and IS accept NULL. x and y have one type, or are a date and a timestamp.
 """
 SECTIONS = {
     "Comparison, conditions and NULL": LOGIC,
@@ -46,39 +47,33 @@ SECTIONS = {
     "Polygons": POLYGONS,
 }
 INTRODUCTIONS = {
-    "Intervals": """Of released numbers alone, and of what is computed from them in a way in which noise is followed: refused elsewhere.
+    "Intervals": """Of released numbers, and of what is computed from them where noise is followed.
 """,
-    "Casts": """Decimals are doubles, rounded to the digits that are asked for. Text that is stored is cast to nothing else.
+    "Casts": """Decimals are doubles, rounded to the digits of the type. Stored text is cast to nothing else.
 """,
-    "Text": """A short text has 100 characters at most. Patterns are constants. Regular expressions are RE2's, which takes time
-linear in the text: classes, groups, repetitions up to 1,000, `^`, `$`, `\\b` and the options `i`, `s` and `g`, no
-flags in the middle and no named classes. What is joined, replaced or filled up is cut to 1,000 characters; what compares sign by sign sees no more of a text.
+    "Text": """A short text has at most 100 characters. Patterns are constants; regular expressions are RE2's: classes, groups,
+up to 1,000 repetitions, `^`, `$`, `\\b`, options `i`, `s`, `g`; no inner flags, no named classes. Results that grow are
+truncated to 1,000 characters, and similarity looks at the first 1,000.
 """,
     "Dates, times and spans": """Intervals are constants, or differences of times: `end_ts - start_ts > INTERVAL '90 minutes'`,
 `EXTRACT(epoch FROM end_ts - start_ts) / 60`. An interval times a column is refused.
 """,
-    "Places, and bands of time": """Degrees are WGS 84, longitude first, on a sphere of 6,371,000 m (the mean radius of the IUGG). The way over it
-differs from that over the ellipsoid by at most 0.6%. Nothing is looked up: where a table with zones or cells of
-places is declared, joining it costs no more and gives their names.
+    "Places, and bands of time": """Degrees are WGS 84, longitude first, on a sphere of 6,371,000 m; distances differ from
+the ellipsoid's by at most 0.6%. For names of places, join a public table.
 """,
-    "Cells": """A cell of H3 is 15 hexadecimal digits or the same number as an integer. Only its parents are computed here: a
-column of cells is declared in the catalog, and `h3_cell(lon, lat, resolution)` is another word for such a column or its
-parents, where these are the columns of longitude and latitude that it is made of. A parent is what the index says,
-which near an edge of the parent is not always the cell of the place itself. Base cells and digits are not looked at: what only looks like a cell has
-a parent that only looks like one.
+    "Cells": """H3 cells are columns of the catalog, as 15 hexadecimal digits or integers. `h3_cell(lon, lat, resolution)` stands for
+such a column made of these coordinates, or its parents. Near an edge a parent may be the neighbour's. Digits are not
+checked.
 """,
-    "Polygons": """A polygon is a column of a public table that the catalog declares with the type POLYGON. It can be selected in a
-subquery, and stand in these functions; it is no value to show, compare or group by. `ST_Contains(polygon,
-ST_Point(lon, lat))` and `ST_Within(ST_Point(lon, lat), polygon)` are other names of the same test.
+    "Polygons": """Polygons are columns of public tables, for these functions only. `ST_Contains(polygon, ST_Point(lon, lat))` and
+`ST_Within(ST_Point(lon, lat), polygon)` are other names of the test.
 """,
 }
 SPARK = """## Spark
 
-{there} of the {rows} rows of the allow-list are written for Spark 4.1 too, in ANSI mode and a session whose time zone is UTC.
-`python -m tests.conformance --spark` and `make nightly` run each of them there, with every choice of sampled constants over extreme
-and ordinary values of its calendar: none may raise, and each must give DuckDB's value (of doubles all but the last
-digits). A time of day and an interval are whole microseconds there, an interval's month 30 days of them.
-LIKE and GLOB are patterns that never turn back. These have no form there:
+{there} of {rows} rows of the allow-list have a form for Spark 4.1 (ANSI mode, UTC). `python -m tests.conformance --spark` compares
+them with DuckDB; doubles may differ in the last digits. There a time of day and an interval are whole microseconds,
+and a month of an interval is 30 days. These have no form there:
 
 | form | why |
 |---|---|"""
@@ -148,7 +143,7 @@ def document() -> str:
     parts = [HEAD]
     for title, rows in SECTIONS.items():
         meanings = any(row.meaning for row in rows)
-        columns = ("form", "gives", "NULL where", "range", "keys", *(("meaning",) if meanings else ()))
+        columns = ("form", "returns", "NULL where", "range", "keys", *(("meaning",) if meanings else ()))
         introduction = f"{INTRODUCTIONS[title]}\n" if title in INTRODUCTIONS else ""
         parts.append(f"## {title}\n\n{introduction}| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
         parts[-1] += "".join(f"\n{line}" for line in _lines(rows, meanings)) + "\n"
@@ -234,7 +229,7 @@ def _spark() -> str:
 
 
 def _aggregates() -> str:
-    head = "## Aggregates\n\n| aggregate | over many people | of one person's rows | over public or released rows |\n|---|---|---|---|"
+    head = "## Aggregates\n\n| aggregate | across people | of one person's rows | of public or released rows |\n|---|---|---|---|"
     return "\n".join([head, *map(_aggregate, AGGREGATES.values())]) + "\n"
 
 
@@ -247,8 +242,8 @@ def _aggregate(each: Aggregate) -> str:
 
 
 def _table_functions() -> str:
-    head = "## Table functions\n\nIn FROM, over a table whose movement is declared or a subquery ([movement.md](movement.md)).\n"
-    lines = ["| call | gives, behind the person key | meaning |", "|---|---|---|"]
+    head = "## Table functions\n\nThey stand in FROM: [movement.md](movement.md).\n"
+    lines = ["| call | columns, after the person key | meaning |", "|---|---|---|"]
     for each in TABLE_FUNCTIONS:
         given = ", ".join(p.name if p.default is None else f"{p.name} => {p.default}" for p in each.parameters)
         lines.append(f"| `{each.name}(rows, {given})` | {', '.join(f'`{c}`' for c in each.gives)} | {each.meaning} |")

@@ -12,36 +12,35 @@ from tests.support.tree import ROOT
 PATH = ROOT / "docs" / "refusals.md"
 HEAD = """# Refusals
 
-What is refused, and in which words; written from the reviewed refusals by `make docs`. A refusal is decided from the
-text and the catalog alone, before anything is charged or read: it costs nothing and says nothing about anybody. It has
-a code whose meaning never changes, the place in your text, one sentence why, and a line *Try:*. Where that line is a
-whole question it was tried before you see it: it is accepted as it stands, and means the same as yours. Where its
-answer means something else, a comment behind ` -- ` states what differs. `YOUR_MIN`, `YOUR_MAX`, `YOUR_START` and
-`YOUR_END` stand for values that you choose: a question that still holds one is refused. The examples are over the
-tables of the tests: `events` and `subscribers` are private, `cells` and `hours` public.
+A refusal is decided from the SQL and the catalog alone, before anything is charged or read. It is free, and reveals
+nothing. It has a code whose meaning never changes, the place in the SQL, the reason, and a line *Try:*. Where that line is a whole
+question, it is accepted as it stands. It means the same as yours, unless a comment (` -- `) states what differs.
+Replace `YOUR_MIN`, `YOUR_MAX`, `YOUR_START` and `YOUR_END` by values of your own.
+
+The examples are written from the tests by `make docs`; there `events` and `subscribers` are private, `cells` and
+`hours` public.
 """
 MEANINGS = {
-    Code.PARSE: "The text is no SQL, or a constant in it is none of its type.",
-    Code.COMPLEX: "The question is too long, too deep, or its work could grow beyond the limits.",
-    Code.STMT: "The statement is none that is answered.",
-    Code.TABLE: "There is no such table, or something else stands in its place.",
-    Code.COLUMN: "There is no such column here, or more than one.",
-    Code.PERSON_KEY: "The person key is used for more than counting, joining and grouping.",
-    Code.FUNC: "A function, operator, type or form of an expression is not in the dialect.",
-    Code.AGG: "An aggregate is not in the dialect here, or would show a stored value.",
-    Code.ROWS: "Rows of people would leave.",
-    Code.JOIN: "A join would let one person's rows meet another's, or is not in the dialect.",
-    Code.KEY: "A group key has no list of values that is known without data, and none that many people share.",
-    Code.WINDOW: "A window function would look across people, or is not in the dialect.",
-    Code.SUBQUERY: "A subquery would let exact numbers of people choose rows, or can't stand there.",
-    Code.BOUNDS: "A value has no ends that are known without data.",
-    Code.SAMPLE: "Rows of people would be sampled, or cut.",
-    Code.PARAM: "An option, level, limit or bound is out of its range.",
+    Code.PARSE: "The text is not SQL, or a constant does not fit its type.",
+    Code.COMPLEX: "The question is too long or too deep, or its work may exceed the limits.",
+    Code.STMT: "Statements of this kind are not answered.",
+    Code.TABLE: "There is no such table.",
+    Code.COLUMN: "There is no such column, or more than one.",
+    Code.PERSON_KEY: "The person key may only be counted, joined on and grouped by.",
+    Code.FUNC: "The function, operator, type or form is not in the allow-list.",
+    Code.AGG: "The aggregate is not in the allow-list here, or would show a stored value.",
+    Code.ROWS: "People's rows would be shown.",
+    Code.JOIN: "The join would match one person's rows with another's, or is not supported.",
+    Code.KEY: "The group key has no public key set, and can't pass a threshold either.",
+    Code.WINDOW: "The window function would look across people, or is not supported.",
+    Code.SUBQUERY: "The subquery would let exact numbers of people choose rows, or can't stand there.",
+    Code.BOUNDS: "The value has no ends that are known without data.",
+    Code.SAMPLE: "Samples of people's rows are not supported.",
+    Code.PARAM: "An option, level, limit or bound is out of range.",
 }
-NOT_YET = """## Not good yet
+NOT_YET = """## Refusals with a hint only
 
-Behind these *Try* is a hint and no question that can be sent as it is: the part of SQL to look at, and no more. They
-are listed so that nobody takes them for rewrites.
+Here *Try* names the part of SQL to use, and is no whole question.
 
 | code | why | Try |
 |---|---|---|
