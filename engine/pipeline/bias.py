@@ -32,7 +32,7 @@ def column_doubts(question: Question, prepared: Sequence[Prepared]) -> dict[str,
     """Compute the clipping-bias bound of each column for which one is known.
 
     A sum takes the largest share of its terms, a ratio the sum of both parts' shares. A difference has no bound: its
-    error may be any share of it (`proofs.md#column_doubts`).
+    error may be any share of it (`proofs.md#clipping-bias-bounds`).
     """
     raw = raw_doubts(question, prepared)
     forms = zip(question.columns, uncertainty(question), strict=True)

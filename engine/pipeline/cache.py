@@ -1,7 +1,7 @@
 """Plan cache: bound queries, prices and advice of recent requests, separate for each client.
 
 Cached values depend on text, catalog, calibrations and public key sets only: no account, no release, no row. A client
-sees only its own entries, so response times reveal nothing about other clients (proofs.md#remembered).
+sees only its own entries, so response times reveal nothing about other clients (proofs.md#plan-cache).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Remembered:
 
         Claim: whether it is computed again depends on what this client requested before, on a restart, and on whether
         very many other clients sent requests since. Symbols: `key` names everything that `compute` depends on except
-        the catalog and its public tables. Proof: proofs.md#remembered. Raises what `compute` does.
+        the catalog and its public tables. Proof: proofs.md#plan-cache. Raises what `compute` does.
         """
         with self._lock:
             shelf = self._shelves.setdefault(client, OrderedDict())

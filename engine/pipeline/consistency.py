@@ -4,7 +4,7 @@ Weighted least squares over the finest groups, from all levels at once; counts a
 of it is post-processing. Plans, bounds and key sets alone decide which releases are adjusted together.
 
 Solved by conjugate gradients on sums over groups: no matrix is built, and as many steps are needed as there are
-different ways in which levels overlap (proofs.md#agreeing).
+different ways in which levels overlap (proofs.md#consistency).
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def nearest(levels: Sequence[Level], free: npt.NDArray[np.bool_] | None = None) 
     """Solve weighted least squares for the finest numbers; those that are not free are 0.
 
     Claim: argmin over x of sum |A_i x - y_i|^2 / sigma_i^2. Symbols: A_i = sums of a level, y_i its noisy numbers.
-    Formula: conjugate gradients on the normal equations. Raises: nothing. Proof: proofs.md#agreeing
+    Formula: conjugate gradients on the normal equations. Raises: nothing. Proof: proofs.md#consistency
     """
     kept = np.ones(len(levels[0].groups)) if free is None else free.astype(np.float64)
 
@@ -95,7 +95,7 @@ def never_negative(levels: Sequence[Level]) -> Floats:
 def whole(finest: Floats) -> Int64Vector:
     """Round so that each run of neighbours keeps its sum within 1; numbers from 0 on do not become negative.
 
-    Formula: s_k = round(x_1 + ... + x_k) - round(x_1 + ... + x_(k-1)). Raises: nothing. Proof: proofs.md#agreeing
+    Formula: s_k = round(x_1 + ... + x_k) - round(x_1 + ... + x_(k-1)). Raises: nothing. Proof: proofs.md#consistency
     """
     run: Int64Vector = np.rint(np.cumsum(finest)).astype(np.int64)
     return np.diff(run, prepend=0)
@@ -143,7 +143,7 @@ def agreeing(
     Claim: the estimates are unbiased before they are cut at 0, no linear combination of them has more variance than
     the same one of the released numbers, and details add up to totals exactly. Symbols: `is_independent` = flags of
     releases with independent noise. Formula: x = argmin sum |A_i x - y_i|^2 / sigma_i^2. Source: Hay, Rastogi, Miklau,
-    Suciu 2010 (arXiv 0904.0942), section 4, for trees. Raises: ExecutionFailed. Proof: proofs.md#agreeing
+    Suciu 2010 (arXiv 0904.0942), section 4, for trees. Raises: ExecutionFailed. Proof: proofs.md#consistency
     """
     able = [i for i, p in enumerate(prepared) if apart[i] and p.plan.key_set is not None and all(releases[i].sigmas)]
     words = {i: told(prepared[i].plan) for i in able}

@@ -1,7 +1,8 @@
 """Engine.answer(): the whole flow, one line a stage; the order is the guarantee (engine/proofs.md#answer).
 
 A refusal is decided before the ledger, a charge is durable before data is read, a release before it is sent. Plans of
-stored releases (proofs.md#held) and bound, priced queries (proofs.md#remembered) are cached, which changes no answer.
+stored releases (proofs.md#stored-plans) and bound, priced queries (proofs.md#plan-cache) are cached. That changes no
+answer.
 """
 
 from __future__ import annotations
@@ -258,7 +259,7 @@ class Engine:
     ) -> Release:
         """Measure a release: read exact integers and add noise; private keys are selected first.
 
-        Proof: `engine/pricing/proofs.md#reached`.
+        Proof: `engine/pricing/proofs.md#partition-selection`.
         """
         released = () if prepared.choice is None else (self._chosen_keys(prepared, prepared.choice, objected),)
         exact = self.backend.run(prepared.sql, objected, *released)  # one row per group, without person keys

@@ -29,6 +29,6 @@ def check_key_count(plan: PrivatePlan, keys: int | None, lists: tuple[int, ...])
 
 
 def reached(noisy_weights: NoisyVector, cost: Cost) -> npt.NDArray[np.bool_]:
-    """Mark the private keys that pass the threshold: noisy weight >= threshold (proofs.md#reached)."""
+    """Mark the private keys that pass the threshold: noisy weight >= threshold (proofs.md#partition-selection)."""
     assert cost.threshold is not None  # noqa: S101  called for private keys only
     return noisy_weights >= cost.threshold

@@ -85,7 +85,7 @@ def _limit(selecting: Bounding, max_groups: int, sigma: float, atto_delta: int) 
 
     Claim: it is the largest of the thresholds that each number of groups needs. Formula: for k in a..b none is larger
     than the weight at a plus the threshold at b; an interval whose upper estimate is not above the maximum found so far
-    is skipped. Source and proof: proofs.md#reached. Raises: nothing.
+    is skipped. Source and proof: proofs.md#partition-selection. Raises: nothing.
     """
 
     def most(fewest: int, groups: int) -> int:

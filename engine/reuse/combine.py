@@ -1,6 +1,6 @@
 """Derive a release from stored ones: sums of a stored release's groups, and weighted sums of several releases.
 
-Everything here is a function of released numbers, noise scales and public key sets (proofs.md#made-of).
+Everything here is a function of released numbers, noise scales and public key sets (proofs.md#derived-releases).
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def made_of(held: Release, derivation: Derivation, wanted_keys: pa.Table) -> tup
 
     Claim: each number is the sum of the stored noisy integers of its groups, exactly, and has the variance of that
     many. Symbols: sigma_held, n = most groups in one. Formula: sigma = sigma_held sqrt(n). Source and proof:
-    proofs.md#made-of. Raises: ExecutionFailed.
+    proofs.md#derived-releases. Raises: ExecutionFailed.
     """
     columns = {f"k{i}": held.keys.column(i) for i in range(held.keys.num_columns)}
     columns |= {f"w{i}": pa.array(noisy) for i, noisy in enumerate(held.noisy)}
@@ -111,7 +111,7 @@ def mixed(releases: Sequence[Release]) -> Release:
 
     Claim: each number is sum of m_i n_i in grains of 2^-10, exactly, if no n_i is beyond 2^53 grains. Symbols: n_i =
     noisy integers, m_i = integer weights that add up to 2^10, by inverse variance. Source and proof:
-    proofs.md#made-of. Raises: nothing.
+    proofs.md#derived-releases. Raises: nothing.
     """
     if len(releases) == 1:
         return releases[0]
@@ -131,7 +131,7 @@ def weighed(releases: Sequence[Release], weights: Sequence[Fraction]) -> Release
 
     Claim: each number is sum of c_i n_i, exactly where grains are equal and weights integers, else to half of a grain,
     which is 2^-10 of the finest or 2^-20 of the noise. Symbols: n_i = noisy integers, of at most 2^53 grains, c_i =
-    weights. Formula: variance = sum c_i^2 v_i. Source and proof: proofs.md#weighed. Raises: nothing.
+    weights. Formula: variance = sum c_i^2 v_i. Source and proof: proofs.md#weighted-sums. Raises: nothing.
     """
     made: list[tuple[NoisyVector, float, float]] = []
     for i in range(len(releases[0].noisy)):

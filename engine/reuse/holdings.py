@@ -74,7 +74,7 @@ def shelf_of(
 
     Claim: each plan returned is the plan of the release that bears the key. Symbols: `plan_cache` caches recovered
     plans; `scheduled_keys` = keys of scheduled releases that the client may read now. Source and proof:
-    engine/pipeline/proofs.md#held. Raises: Forbidden.
+    engine/pipeline/proofs.md#stored-plans. Raises: Forbidden.
     """
     repeats = Repeats(ledger, catalog.dataset(dataset))
     own = _found(ledger, client, catalog, known, repeats)

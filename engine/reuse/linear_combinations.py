@@ -3,7 +3,7 @@
     -- stored: counts of all rows, and of rows with age >= 18
     -- wanted: WHERE age < 18    -- all rows minus the adults
 
-The combination is decided by conditions, key sets, noise scales and released numbers (proofs.md#combining).
+The combination is decided by conditions, key sets, noise scales and released numbers (proofs.md#linear-combinations).
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Combining:
 
         Claim: without bounds and noise the numbers are the wanted ones, on every data set; noise is independent, each
         counted once. Symbols: `index` = index in charge order, rising from call to call; the number of holdings means
-        all of them. Formula: that of `least_variance_weights`. Source and proof: proofs.md#combining. Raises:
+        all of them. Formula: that of `least_variance_weights`. Source and proof: proofs.md#linear-combinations. Raises:
         ExecutionFailed.
         """
         more = [i for i, each in enumerate(self._parted[self._seen :], self._seen) if each.place <= place]
@@ -131,8 +131,8 @@ def _carried(
     Claim: if each release is off by at most the share of its total that its bounds state, the wanted total is off by
     at most the share returned; where something is subtracted, provided that released totals are within three
     deviations. Symbols: `is_direct` = sources of just the wanted rows, as the new charge is; of the others c_i =
-    weights, b = largest share, N_i = totals. Formula: b sum |c_i| N_i / sum c_i N_i. Proof: proofs.md#combining.
-    Raises: nothing.
+    weights, b = largest share, N_i = totals. Formula: b sum |c_i| N_i / sum c_i N_i. Raises: nothing.
+    Proof: proofs.md#linear-combinations.
     """
     whole = [each.bounds for each, alone in zip(held.sources, direct, strict=True) if alone]
     whole += [] if bought is None else [bought.bounds.vectors]

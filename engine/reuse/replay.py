@@ -1,7 +1,7 @@
 """Replay: a repeated release key gets the stored release, or a new one if that is older than `replay_max_age`.
 
 Age is counted in whole days since the charge, by the ledger's own clock, from timestamps written before data was read
-(`proofs.md#repeats`).
+(`proofs.md#replay`).
 
 A charge records the versions of data, catalog, mechanism and code, for auditors.
 """
@@ -39,7 +39,7 @@ class Repeats:
 
         Claim: neither the client nor any row influences it. Symbols: releases 0, 1, ... of one meaning, each charged
         only after the one before it was stored. Formula: the last that is stored, the next one where its age in days
-        is `replay_max_age` or more. Raises: LedgerError. Proof: proofs.md#repeats
+        is `replay_max_age` or more. Raises: LedgerError. Proof: proofs.md#replay
         """
         last, following = self._last(release_key)
         most = self.dataset.replay_days

@@ -1,7 +1,7 @@
 """Release sources: each release of a query is derived from stored ones, newly charged, or both combined.
 
 Decided by text, catalog, prices and noise scales, and by how many listed groups make one; where released numbers are
-subtracted, also by the client's own released numbers; never by an exact number (proofs.md#ways).
+subtracted, also by the client's own released numbers; never by an exact number (proofs.md#release-sources).
 
 Noise correlation: which numbers of a query may share the noise of one stored release.
 """
@@ -97,7 +97,7 @@ def way_of(
     more, bought later; no noise is counted twice. Symbols: candidates in charge order; `stored_keys` = keys of all
     holdings; `combine_with` = combination of all holdings with a newly charged release. Formula: the first candidate
     that is precise enough alone, or averaged with earlier ones of equal clip bounds; else a release at the smallest
-    price that is precise enough together with these. Source and proof: proofs.md#ways. Raises: nothing.
+    price that is precise enough together with these. Source and proof: proofs.md#release-sources. Raises: nothing.
     """
     asked, alike = asked_of(wanted), dict[object, list[Made]]()
     free = next((way for each in candidates if (way := _free(wanted, each, asked, alike)) is not None), None)

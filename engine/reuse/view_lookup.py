@@ -1,4 +1,4 @@
-"""View matching: which releases of a query can be answered from the client's holdings (proofs.md#ways)."""
+"""View matching: which releases of a query can be answered from the client's holdings (proofs.md#release-sources)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Workload planning: choose the queries to buy, and their prices, so that all others derive from them.
 
 Used by `passersby plan`. It depends on prices, plans and public key sets; no data are read. Releases that are bought
-make the derived ones free (engine/reuse/proofs.md#ways).
+make the derived ones free (engine/reuse/proofs.md#release-sources).
 
 The choice is a facility-location search: a facility is a release that may be bought, and `needed` holds the price at
 which it serves each wanted release. A facility costs the largest price that the releases it serves need. The result is

@@ -165,7 +165,7 @@ def norm_spread(by_keys: Histogram, in_all: Histogram | None, groups: int | None
     """Contribution distribution from a histogram by keys and one of the same contributions without keys.
 
     `groups` is an upper bound on the number of groups. None where no bin is significant. Proof:
-    engine/pricing/proofs.md#norm_spread
+    engine/pricing/proofs.md#contribution-distribution
     """
     of_groups = by_keys.measured.kind is Kind.PERSONS
     people, squared = _points(by_keys, groups if of_groups else None)
