@@ -99,7 +99,7 @@ def stable_text(value: object, layouts: Layouts = CATALOG_LAYOUTS) -> str:
     if isinstance(value, dict):
         pairs = (f"{stable_text(key, layouts)}: {stable_text(each, layouts)}" for key, each in value.items())
         return f"{{{', '.join(pairs)}}}"
-    if type(value).__module__ not in _LITERALS:
+    if isinstance(value, set | frozenset) or type(value).__module__ not in _LITERALS:
         raise TypeError(f"{type(value).__name__} has no layout")
     return repr(value)
 

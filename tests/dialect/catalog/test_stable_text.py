@@ -47,6 +47,12 @@ def test_a_class_without_a_layout_is_not_hashed() -> None:
         stable_text((type("object", (), {})(),))
 
 
+@pytest.mark.parametrize("unordered", [{1, 2}, frozenset({"a", "b"})])
+def test_a_set_is_not_hashed_in_an_order_of_chance(unordered: object) -> None:
+    with pytest.raises(TypeError, match="set has no layout"):
+        stable_text((unordered,))
+
+
 def test_a_new_field_asks_for_a_decision() -> None:
     with pytest.raises(ValueError, match="Pair has 2 parts, its layout 1"):
         stable_text(Pair(1, ()), {Pair: "Pair first"})
