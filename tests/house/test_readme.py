@@ -15,6 +15,7 @@ import pytest
 from budgets.errors import Code as LedgerCode
 from dialect import Code as DialectCode
 from dialect.functions.registry import names
+from dialect.notes import NoteCode
 from passersby.errors import KINDS
 from passersby.text.numbers import RELIABILITY
 from tests.bench import accuracy
@@ -160,7 +161,7 @@ def test_reading_tells_each_word_of_reliability_as_it_is_shown() -> None:
 
 
 def test_every_code_is_documented() -> None:
-    codes = {*map(str, DialectCode), *map(str, LedgerCode), *KINDS}
+    codes = {*map(str, DialectCode), *map(str, LedgerCode), *KINDS, *map(str, NoteCode)}
     assert not {code for code in codes if f"`{code}`" not in ANSWERS}
 
 
