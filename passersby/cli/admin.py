@@ -1,6 +1,6 @@
 """Commands for admins: client add, remove, cap, list; freeze, thaw, frozen; topup request, approve, decline, list.
 
-No data are opened.
+They open the ledger, and no data.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ Of = Annotated[
 
 
 def add(client: Name, reason: Reason, by: By = None, catalog: NamedCatalog = None, ledger: Ledger = None) -> None:
-    """Add a client before it asks; one that was removed is back, with all that it has spent."""
+    """Add a client, so that it may query; a client that was removed returns with everything it has spent."""
     changed(catalog, ledger, lambda admin: admin.add_client(client, by=by or user_name(), reason=reason))
     said(f"Client {client} may ask.")
 
 
 def remove(client: Name, reason: Reason, by: By = None, catalog: NamedCatalog = None, ledger: Ledger = None) -> None:
-    """Let a client, or a group with all in it, ask no more; what it spent stays spent."""
+    """Remove a client, or a group with all its clients, so that it may no longer query; what it spent stays spent."""
     changed(catalog, ledger, lambda admin: admin.remove_client(client, by=by or user_name(), reason=reason))
     said(f"Client {client} was removed, and its accounts stay as they are.")
 
@@ -90,7 +90,7 @@ def cap(
 
 
 def clients(catalog: OwnCatalog = "operator", ledger: KeptLedger = None, form: Form = Format.TABLE) -> None:
-    """List clients and groups: whether they may ask, and caps and spending in the window with least left."""
+    """List clients and groups: may they query, their caps, and their spending in the window with least left."""
     from passersby.result.terminal_admin import show_clients
 
     with refusals(form), engine_face() as engine, engine.open_admin(catalog, ledger=ledger, to_read=True) as admin:
@@ -108,7 +108,7 @@ def freeze(
     catalog: NamedCatalog = None,
     ledger: Ledger = None,
 ) -> None:
-    """Let nothing be charged until it is thawed: to a client, a group, a dataset, a window, or to one in the other."""
+    """Stop all charges until a thaw: for a client, a group, a dataset, a window, or a client in a window."""
     place = _place(_whose(client, same_client), dataset, window)
     changed(catalog, ledger, lambda admin: admin.freeze(by=by or user_name(), reason=reason, **place))
     said(f"Frozen: {_named(place)}.")
@@ -124,14 +124,14 @@ def thaw(
     catalog: NamedCatalog = None,
     ledger: Ledger = None,
 ) -> None:
-    """Undo a freeze, named as it was frozen; executions that failed before are counted anew."""
+    """Undo a freeze, named as it was frozen; failed executions are counted from 0 again."""
     place = _place(_whose(client, same_client), dataset, window)
     changed(catalog, ledger, lambda admin: admin.thaw(by=by or user_name(), reason=reason, **place))
     said(f"Thawed: {_named(place)}.")
 
 
 def frozen(catalog: OwnCatalog = "operator", ledger: KeptLedger = None, form: Form = Format.TABLE) -> None:
-    """List what is frozen now: since when, by whom, why."""
+    """List what is frozen now: since when, by whom and why."""
     from passersby.result.terminal_admin import show_frozen
 
     with refusals(form), engine_face() as engine, engine.open_admin(catalog, ledger=ledger, to_read=True) as admin:
@@ -140,18 +140,21 @@ def frozen(catalog: OwnCatalog = "operator", ledger: KeptLedger = None, form: Fo
 
 
 def _whose(client: str | None, same_client: str | None) -> str | None:
+    """Client named by the argument or by --client; raises BadParameter if they differ."""
     if client is not None and same_client not in (None, client):
         raise typer.BadParameter("Name one client.", param_hint="--client")
     return client or same_client
 
 
 def _place(client: str | None, dataset: str | None, window: str | None) -> dict[str, str | None]:
+    """Scope of a freeze: client, dataset and window; raises BadParameter if none is named."""
     if client is None and dataset is None and window is None:
         raise typer.BadParameter("Name a client, a --dataset or a --window.", param_hint="CLIENT")
     return {"client": client, "dataset": dataset, "window": window}
 
 
 def _named(place: dict[str, str | None]) -> str:
+    """Scope of a freeze in words: `client acme, window 2026-10`."""
     return ", ".join(f"{part} {name}" for part, name in place.items() if name)
 
 
@@ -171,7 +174,7 @@ def request(
     catalog: NamedCatalog = None,
     ledger: Ledger = None,
 ) -> None:
-    """Ask for another cap of yours: in each window, unless an option says otherwise; an admin decides."""
+    """Request another cap for yourself: in each window, unless an option names another scope; an admin decides."""
     given = {"dataset": dataset, "scope": scope_of(window, lifetime, one_question), "reason": reason}
     where = chosen(catalog)
     with refusals(Format.TABLE), engine_face() as engine, engine.open_admin(where, ledger=ledger) as admin:
@@ -183,13 +186,13 @@ def request(
 
 
 def approve(number: Number, reason: Reason, by: By = None, catalog: NamedCatalog = None, ledger: Ledger = None) -> None:
-    """Grant the cap that a client has asked for; it holds from the next question on."""
+    """Grant a requested cap; it applies from the next query on."""
     changed(catalog, ledger, lambda admin: admin.approve_top_up(number, by=by or user_name(), reason=reason))
     said(f"Request {number} is approved.")
 
 
 def decline(number: Number, reason: Reason, by: By = None, catalog: NamedCatalog = None, ledger: Ledger = None) -> None:
-    """Decline what a client has asked for; its cap stays."""
+    """Decline a requested cap; the present cap stays."""
     changed(catalog, ledger, lambda admin: admin.decline_top_up(number, by=by or user_name(), reason=reason))
     said(f"Request {number} is declined.")
 
@@ -197,7 +200,7 @@ def decline(number: Number, reason: Reason, by: By = None, catalog: NamedCatalog
 def listed(
     undecided: Open = False, catalog: OwnCatalog = "operator", ledger: KeptLedger = None, form: Form = Format.TABLE
 ) -> None:
-    """List requests for other caps, oldest first, with what became of them."""
+    """List cap requests, oldest first, with the decision on each."""
     from passersby.result.terminal_admin import show_top_ups
 
     with refusals(form), engine_face() as engine, engine.open_admin(catalog, ledger=ledger, to_read=True) as admin:

@@ -1,7 +1,8 @@
 """Commands for analysts: query, explain, rehearse, budget, history, tables, plan, standing; about-me.
 
-`plan` finds what to buy so that a file of questions costs least. Of standing questions, run is for whoever runs the
-dataset, list and show for whom they are meant. `about-me` is for people in the data.
+`plan` finds the cheapest set of releases for a file of questions. Scheduled queries: `standing run` is for the owner of
+the dataset, `standing list` and `standing show` are for the clients named in the file. `about-me` is for people in the
+data.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ Html = Annotated[
 
 
 def about_me(html: Html = None, catalog: OwnCatalog = "operator", ledger: KeptLedger = None) -> None:
-    """Tell people what is computed about them, what the worst case is, and how to object; no data are opened."""
+    """Explain to people in the data what is computed about them, the worst case, and how to object; opens no data."""
     with refusals(Format.TABLE), engine_face() as engine:
         page = engine.about_me(catalog, ledger=ledger, html=html is not None)
         write_page(page, html)
@@ -67,7 +68,7 @@ def budget(
     verbose: Verbose = False,
     form: Form = Format.TABLE,
 ) -> None:
-    """See what is spent and left, of your account and of all clients' together."""
+    """Show what is left of your budget and of all clients' together, in questions and in rho."""
     from passersby.result.terminal_lists import show_budget
 
     with opened(catalog, client, ledger, form) as connection:
@@ -85,7 +86,7 @@ def history(
     verbose: Verbose = False,
     form: Form = Format.TABLE,
 ) -> None:
-    """List the releases you have paid for; asking again is free, as long as the data are of the same version."""
+    """List the releases you have paid for, with their SQL; asking again is free while the data stay the same."""
     from passersby.result.terminal_lists import show_history
 
     with opened(catalog, client, ledger, form) as connection:
@@ -102,7 +103,7 @@ def tables(
     verbose: Verbose = False,
     form: Form = Format.TABLE,
 ) -> None:
-    """List the tables and columns that may be asked about; with a NAME, see everything declared of that table."""
+    """List the tables you may query; with a NAME, show the columns of one table."""
     from passersby.result.terminal_lists import show_tables
 
     with opened(catalog, client, ledger, form) as connection:
@@ -161,7 +162,7 @@ def explain(
     verbose: Verbose = False,
     form: Written = Document.TABLE,
 ) -> None:
-    """See a question's price, expected error, keys and bounds: no data is read, nothing is charged."""
+    """Show price, expected error and bias of a question: no data is read, nothing is charged."""
     from passersby.result.terminal import show_explanation
 
     text = question(sql, file)
@@ -186,7 +187,7 @@ def rehearse(
     verbose: Verbose = False,
     form: Form = Format.TABLE,
 ) -> None:
-    """Run a question for free on made-up rows: the shape of the answer is real, its numbers mean nothing."""
+    """Run a question for free on synthetic rows: the shape of the answer is real, its numbers mean nothing."""
     text = question(sql, file)
     with opened(catalog, client, ledger, form) as connection:
         with shown_waiting("Rehearsing: making up rows, and answering over them"):
@@ -212,9 +213,9 @@ def run(
     ledger: Ledger = None,
     form: Written = Document.TABLE,
 ) -> None:
-    """Release each standing question in each window that is over and has none yet; made for a timetable (cron).
+    """Release each scheduled query in each window that has ended and has no release yet; made for a timetable (cron).
 
-    It is charged to the whole dataset's budget, once a window, and counts in what every client is reported.
+    The charge goes to the whole dataset's budget, once per window, and counts as seen by every client.
     """
     with opened(chosen(catalog), "owner", ledger, form) as connection:
         try:
@@ -227,6 +228,7 @@ def run(
 
 
 def _show_outcomes(outcomes: Sequence[Mapping[str, Any]], form: Document) -> None:
+    """Print what became of each scheduled query in each window."""
     if form is Document.JSON:
         write_json(outcomes)
         return
@@ -241,7 +243,7 @@ def listed(
     ledger: Ledger = None,
     form: Written = Document.TABLE,
 ) -> None:
-    """List the standing questions that you are entitled to, and the windows that each is asked of."""
+    """List the scheduled queries that you may see, and the windows of each."""
     with opened(catalog, client, ledger, form) as connection:
         found = connection.standings(file=file)
         if form is Document.JSON:
@@ -261,7 +263,7 @@ def show(
     verbose: Verbose = False,
     form: Form = Format.TABLE,
 ) -> None:
-    """See a standing question that you are entitled to: free, and debited to no account of yours."""
+    """Show the answer of a scheduled query that you may see: free, and charged to no account of yours."""
     with opened(catalog, client, ledger, form) as connection:
         answer = connection.standing(name, file=file, window=window)
         write_result(answer, form, details=verbose, command="standing show")
@@ -286,7 +288,7 @@ def plan(
     ledger: Ledger = None,
     form: Written = Document.TABLE,
 ) -> None:
-    """Plan questions together: buy few releases from which all of them follow, instead of each for itself.
+    """Plan questions together: buy few releases from which all of them are derived, instead of one for each.
 
     A question behind a line `-- candidate` may be bought, though nobody asks it: finer groups often serve many.
     """
@@ -307,6 +309,7 @@ def plan(
 
 
 def _show_plan(told: dict[str, Any]) -> None:
+    """Print each question of a plan: its price alone, its planned price, and what it is derived from."""
     table = Table("", "question", "alone: rho", "± alone", "planned: rho", "± planned", "made of")
     for i, each in enumerate(told["questions"], 1):
         sql = " ".join(printable(each["sql"]).split())
@@ -321,4 +324,5 @@ def _show_plan(told: dict[str, Any]) -> None:
 
 
 def _errors(errors: dict[str, float | None]) -> str:
+    """Half-widths of an answer's columns in one line; "-" where none is known in advance."""
     return ", ".join(f"{name} {width:,.4g}" for name, width in errors.items() if width is not None) or "-"

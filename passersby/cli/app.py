@@ -88,7 +88,7 @@ catalog.command("calibration")(steward.calibration)
 
 @app.command(rich_help_panel="Set up")
 def demo() -> None:
-    """Watch questions over a synthetic operator being answered: price, intervals, a refusal, what is left."""
+    """Watch a demonstration on a synthetic operator: price, answers with intervals, a refusal, what is left."""
     from passersby.cli.demo import demo as run  # late: the other commands do without it
 
     with refusals(Format.TABLE):
@@ -96,6 +96,7 @@ def demo() -> None:
 
 
 def _version(wanted: bool) -> None:
+    """Print the version and exit, if asked to."""
     if wanted:
         typer.echo(f"passersby {metadata.version('passersby')}")
         raise typer.Exit
@@ -109,7 +110,7 @@ def passersby(
 ) -> None:
     """Ask where people go, in SQL. Learn nothing about anyone.
 
-    Numbers come back with noise and with intervals; every answer has a price, kept in a ledger.
+    Numbers come back with noise and intervals; every answer has a price, kept in a ledger.
 
     Begin with [bold]passersby demo[/bold], or [bold]passersby tables[/bold] and then
     [bold]passersby query "SELECT count(*) AS trips FROM trip"[/bold].

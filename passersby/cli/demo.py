@@ -1,4 +1,4 @@
-"""A story in eight scenes: questions over a synthetic operator, their price, one that is refused, one that is free."""
+"""Demonstration in eight scenes on a synthetic operator: six questions, one refusal, one free repeat."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ QUIET = Surface("--rho {}", "")
 
 @dataclass(frozen=True)
 class Scene:
-    """One question, and what it shows."""
+    """One scene: title, SQL, and a remark on its result."""
 
     title: str
     sql: str
@@ -118,7 +118,7 @@ NEXT = {
 
 
 def demo() -> None:
-    """Make the operator where it is missing, and tell the story with a ledger of its own."""
+    """Build the synthetic operator if it is missing, and play all scenes with a temporary ledger."""
     screen = console()
     opening = "Ask where people go, in SQL. Learn nothing about anyone."
     about = "A synthetic mobile operator: 20,000 made-up people, 32 days, 2 million sightings."
@@ -132,6 +132,7 @@ def demo() -> None:
 
 
 def _tell(connection: Connection, screen: Console) -> None:
+    """Play every scene, then show the remaining budget and next commands."""
     for number, scene in enumerate(ASKED, start=1):
         _ask(connection, screen, number, scene)
     _refuse(connection, screen, len(ASKED) + 1)
@@ -144,6 +145,7 @@ def _tell(connection: Connection, screen: Console) -> None:
 
 
 def _head(screen: Console, number: int, scene: Scene) -> None:
+    """Print a scene's number, title and SQL."""
     screen.print()
     screen.print(Rule(Text(f"{number}  {scene.title}", "bold"), align="left", style="dim"))
     screen.print(sql_block(scene.sql))
@@ -161,7 +163,7 @@ def _ask(connection: Connection, screen: Console, number: int, scene: Scene) -> 
 
 
 def _refuse(connection: Connection, screen: Console, number: int) -> None:
-    """Show a refusal."""
+    """Show a refused query with its caret and suggestion."""
     _head(screen, number, REFUSED)
     try:
         connection.query(REFUSED.sql)
@@ -171,7 +173,7 @@ def _refuse(connection: Connection, screen: Console, number: int) -> None:
 
 
 def _repeat(connection: Connection, screen: Console, number: int) -> None:
-    """Show that the same question is free, and gets the same numbers."""
+    """Show that an equivalent query is free and returns the same numbers."""
     _head(screen, number, AGAIN)
     first, again = connection.query(FOOTFALL.sql), connection.query(AGAIN.sql)
     same = "the same numbers, to the last digit" if first.rows == again.rows else "other numbers"
@@ -183,11 +185,12 @@ def _repeat(connection: Connection, screen: Console, number: int) -> None:
 
 
 def _say(screen: Console, text: str, style: str) -> None:
+    """Print an indented remark in a style."""
     screen.print(Padding(Text(text, style), (0, 0, 0, 2)))
 
 
 def _command() -> str:
-    """Give what this reader types to run passersby."""
+    """Command by which this user starts passersby: its name on PATH, or the path of the script."""
     if shutil.which("passersby"):
         return "passersby"
     here = Path(sys.argv[0])

@@ -1,6 +1,6 @@
-"""Commands about the ledger: its rows; verify, anchor, export for auditors; backup, restore.
+"""Commands on the ledger: its rows; verify, anchor, audit, report and export for auditors; backup, restore.
 
-An auditor reads a ledger here, or at a server by the key of an admin or auditor.
+An auditor reads a ledger on this machine, or at a server with the key of an admin or auditor.
 """
 
 from __future__ import annotations
@@ -42,36 +42,36 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LedgerHere:
-    """The ledger of a catalog on this machine."""
+    """Ledger of a catalog on this machine, with the methods that a server offers an auditor."""
 
     engine: ModuleType
     where: str
     ledger: str | None
 
     def verify(self, anchor: str | None) -> dict[str, Any]:
-        """Say where it ends, and what of it is not as it was written."""
+        """Verify the hash chain: its end, and every difference between the rows and what was written."""
         told: dict[str, Any] = self.engine.verify_ledger(self.where, ledger=self.ledger, anchor=anchor)
         return told
 
     def audit(self, **chosen: str | None) -> list[dict[str, Any]]:
-        """Tell who asked what when, and what admins did."""
+        """Audit log: who queried what and when, and what admins did."""
         told: list[dict[str, Any]] = self.engine.audit_ledger(self.where, ledger=self.ledger, **chosen)
         return told
 
     def report(self, *, html: bool) -> str:
-        """Write the page for a regulator."""
+        """Report for a regulator, as text or HTML."""
         return str(self.engine.report_ledger(self.where, ledger=self.ledger, html=html))
 
     def anchor(self) -> str:
-        """Give where it ends now, as one line of JSON."""
+        """Present end of the hash chain, as one line of JSON."""
         return str(self.engine.anchor_ledger(self.where, ledger=self.ledger))
 
 
 @contextmanager
 def audited(where: str, ledger: str | None) -> Iterator[LedgerHere | Remote]:
-    """Open a ledger for an auditor: the one that is named, else a server's, else the catalog's; raise PassersbyError.
+    """Open a ledger for an auditor: the named one, else the server's, else the catalog's; raises PassersbyError.
 
-    At a server no engine is loaded.
+    For a server no engine is loaded.
     """
     named = ledger_of(where, ledger)
     if named is not None or not is_address(where):
@@ -149,7 +149,7 @@ def verify(
     ledger: KeptLedger = None,
     form: Written = Document.TABLE,
 ) -> None:
-    """Compute every hash and table of the ledger anew, and compare; exit code 1 where something is not as it was."""
+    """Recompute every hash and table of the ledger and compare; exit code 1 if anything differs."""
     text = None if anchor is None else text_of(anchor)
     with refusals(form), audited(catalog, ledger) as kept:
         told = kept.verify(text)
@@ -173,7 +173,7 @@ def audit(
     verbose: Verbose = False,
     form: Form = Format.TABLE,
 ) -> None:
-    """Tell who asked what and when, what was decided, price, windows and versions; no values, no persons."""
+    """List who queried what and when: decision, price, windows and data versions; no values, no persons."""
     from passersby.result.terminal_admin import show_audit
 
     with refusals(form), audited(catalog, ledger) as kept:
@@ -182,13 +182,13 @@ def audit(
 
 
 def report(html: Html = None, catalog: Catalog = "operator", ledger: KeptLedger = None) -> None:
-    """Write one page for a regulator: units, limits, what was spent, the worst case, who asks; no data are opened."""
+    """Write one page for a regulator: privacy units, limits, spending, the worst case, clients; opens no data."""
     with refusals(Format.TABLE), audited(catalog, ledger) as kept:
         write_page(kept.report(html=html is not None), html)
 
 
 def anchor(catalog: Catalog = "operator", ledger: KeptLedger = None) -> None:
-    """Write where the ledger ends now, as one line of JSON; keep it where nobody who can write the ledger can write."""
+    """Print the present end of the ledger as one line of JSON; keep it out of reach of whoever can write the ledger."""
     with refusals(Format.TABLE), audited(catalog, ledger) as kept:
         sys.stdout.write(kept.anchor() + "\n")
 
@@ -202,14 +202,14 @@ def export(to: To, catalog: OwnCatalog = "operator", ledger: KeptLedger = None) 
 
 
 def backup(to: Place, catalog: OwnCatalog = "operator", ledger: KeptLedger = None) -> None:
-    """Write the whole ledger, and who objected, to where nothing is yet; keep both as safe as the ledger."""
+    """Write the whole ledger, and the objections, to an empty place; protect both like the ledger."""
     with refusals(Format.TABLE), engine_face() as engine:
         written = engine.backup_ledger(catalog, to, ledger=ledger_of(catalog, ledger))
     console().print(Text("\n".join(f"Written: {each}" for each in written)))
 
 
 def restore(backup: Backup, anchor: Anchor = None, catalog: OwnCatalog = "operator", ledger: Ledger = None) -> None:
-    """Write a backup to where no ledger is; refused where it is known that more was spent since."""
+    """Write a backup to a place without a ledger; refused if more is known to have been spent since."""
     with refusals(Format.TABLE), engine_face() as engine:
         text = None if anchor is None else text_of(anchor)
         place = engine.restore_ledger(catalog, backup, ledger=ledger_of(catalog, ledger), anchor=text)

@@ -1,4 +1,4 @@
-"""Options and phrases that commands share, each defined once: for all, and for owners, admins and stewards."""
+"""Options that commands share, each defined once, and how a command opens a catalog and reports refusals."""
 
 from __future__ import annotations
 
@@ -112,12 +112,13 @@ Confidence = Annotated[
 
 @contextmanager
 def opened(catalog: str, client: str | None, ledger: str | None, form: Format | Document) -> Iterator[Connection]:
-    """Open a connection for one command; a refusal inside is written to standard error and ends with exit code 1."""
+    """Open a connection for one command; a refusal goes to standard error and ends with exit code 1."""
     with refusals(form), _connected(catalog, client, ledger, form) as connection:
         yield connection
 
 
 def _connected(catalog: str, client: str | None, ledger: str | None, form: Format | Document) -> Connection:
+    """Connect to a server, or open the catalog in process."""
     if is_address(catalog):
         return open_far(catalog, client=client, api_key=None, ledger=ledger_of(catalog, ledger))
     with shown_making(quiet=form != Format.TABLE) as progress:
@@ -125,7 +126,7 @@ def _connected(catalog: str, client: str | None, ledger: str | None, form: Forma
 
 
 def ledger_of(where: str, given: str | None) -> str | None:
-    """Give the ledger that is named; not the variable's at a server, which is of catalogs opened here."""
+    """Ledger of a command; PASSERSBY_LEDGER names ledgers of local catalogs, and is ignored for a server."""
     return None if is_address(where) and given == os.environ.get(LEDGER) else given
 
 
@@ -145,7 +146,7 @@ def refusals(form: Format | Document) -> Iterator[None]:
 
 @contextmanager
 def _told_of_files() -> Iterator[None]:
-    """Tell of a file what the system says of it; raises RefusedError, and what is no file's, such as a closed pipe."""
+    """Turn an OSError about a file into a RefusedError with the system's message; a closed pipe passes."""
     try:
         yield
     except OSError as failed:
@@ -156,7 +157,7 @@ def _told_of_files() -> Iterator[None]:
 
 
 def text_of(file: Path) -> str:
-    """Read a file of text; raises BadParameter where it is none."""
+    """Text of a UTF-8 file; raises BadParameter for other encodings."""
     try:
         return file.read_text(encoding="utf-8")
     except UnicodeError:
@@ -164,7 +165,7 @@ def text_of(file: Path) -> str:
 
 
 def question(sql: str | None, file: Path | None) -> str:
-    """Find the question: the argument, a file, or standard input."""
+    """Return SQL text of a command: the argument, a file, or standard input; raises BadParameter."""
     if sql is not None and sql != "-" and file is not None:
         raise typer.BadParameter("Give the question as an argument or as a file, not both.", param_hint="SQL")
     if file is None and sql in (None, "-") and sys.stdin.isatty():
@@ -223,14 +224,14 @@ Query = Annotated[bool, typer.Option("--one-question", help="Of one question, in
 
 
 def scope_of(window: str | None, lifetime: bool, one_question: bool) -> str:
-    """Say where a cap holds; at most one option decides."""
+    """Scope of a cap, from at most one option: each window, one window, all windows, or one query."""
     if (window is not None) + lifetime + one_question > 1:
         raise typer.BadParameter("Give one of --window, --lifetime and --one-question.", param_hint="RHO")
     return window or ("lifetime" if lifetime else "query" if one_question else "each")
 
 
 def chosen(*named: str | None) -> str:
-    """Give the catalog that is named: what acts for owners acts on none by default."""
+    """Catalog of an owner's command, which has no default; raises BadParameter if none is named."""
     found = next(filter(None, named), None)
     if found is None:
         why = "Say whose people it is about: a catalog file, or PASSERSBY_CATALOG; for the demo --catalog operator."
@@ -239,12 +240,12 @@ def chosen(*named: str | None) -> str:
 
 
 def changed(catalog: str | None, ledger: str | None, change: Callable[[Any], Any]) -> Any:  # noqa: ANN401  of the engine's own
-    """Make one change of the books, and give what it gives."""
+    """Apply one change to the ledger as an admin, and return its result."""
     where = chosen(catalog)
     with refusals(Format.TABLE), engine_face() as engine, engine.open_admin(where, ledger=ledger) as admin:
         return change(admin)
 
 
 def said(text: str) -> None:
-    """Confirm a change."""
+    """Print a confirmation."""
     console().print(Text(text, "green"))

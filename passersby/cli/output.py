@@ -1,4 +1,4 @@
-"""Answers and lists -> standard output: a table for people; JSON, CSV and Arrow for programs."""
+"""Write answers and lists to standard output: a table for people; JSON, CSV and Arrow for programs."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ Listed = TypeVar("Listed")
 
 
 class Document(StrEnum):
-    """How what is neither an answer nor a list is written."""
+    """Formats of an output that is neither an answer nor a list."""
 
     TABLE = "table"
     JSON = "json"
 
 
 class Format(StrEnum):
-    """How an answer or a list is written."""
+    """Formats of an answer or a list."""
 
     TABLE = "table"
     JSON = "json"
@@ -48,23 +48,23 @@ class Format(StrEnum):
 
 
 class TerminalError(ValueError):
-    """Bytes that would garble a terminal."""
+    """Refusal to write binary output to a terminal."""
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Write to a terminal in its width and colours; elsewhere as plain text, in the width that COLUMNS names."""
+    """Console of a terminal in its width and colours; elsewhere plain text, in the width that COLUMNS names."""
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else shutil.get_terminal_size((WIDTH, 24)).columns
     return Console(stderr=stderr, width=width, soft_wrap=False, highlight=False)
 
 
 def surface_of(command: str) -> Surface:
-    """Name the options of a command by which a reader changes the price, and sees the details."""
+    """How a reader of a command changes the price and sees the details."""
     return Surface("--rho {}", f"details: passersby {command} --verbose")
 
 
 def write_result(result: Result, form: Format, *, details: bool = False, command: str = "query") -> None:
-    """Write an answer; `command` names in which command --verbose shows the details."""
+    """Write an answer; `command` is the command whose --verbose shows the details."""
     from passersby.result.terminal import show_result
 
     if form is Format.JSON:
@@ -104,7 +104,7 @@ def write_json(shape: object) -> None:
 
 
 def write_page(page: str, file: Path | None) -> None:
-    """Write a page to a file, and say so, or text to standard output; raises OSError."""
+    """Write a page to a file and name it, or to standard output; raises OSError."""
     if file is None:
         sys.stdout.write(page)
     else:
@@ -113,7 +113,7 @@ def write_page(page: str, file: Path | None) -> None:
 
 
 def write_error(error: PassersbyError, form: Format | Document) -> None:
-    """Write a refusal to standard error, as JSON for those who asked for JSON: standard output holds only answers."""
+    """Write a refusal to standard error, as JSON if JSON was requested: standard output has only answers."""
     from passersby.result.terminal import show_error
 
     if form == Format.JSON:
@@ -123,16 +123,18 @@ def write_error(error: PassersbyError, form: Format | Document) -> None:
 
 
 def refuse_terminal(form: Format | Document) -> None:
-    """Refuse to write Arrow's bytes to a terminal, before anything is paid for."""
+    """Refuse Arrow output to a terminal, before anything is charged; raises TerminalError."""
     if form is Format.ARROW and _is_terminal():
         raise TerminalError("Arrow is bytes: send them to a file or a program, as in `> answer.arrow`.")
 
 
 def _is_terminal() -> bool:
+    """Return whether standard output is a terminal."""
     return sys.stdout.isatty()
 
 
 def _write_arrow(table: pyarrow.Table) -> None:
+    """Write an Arrow stream to standard output."""
     import pyarrow
 
     with pyarrow.ipc.new_stream(sys.stdout.buffer, table.schema) as writer:

@@ -1,4 +1,4 @@
-"""The commands of a server's machine: serve, and the first admin's key."""
+"""Commands of the server's machine: serve, and the first admin's key."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def serve(
     ledger: LedgerOf = None,
     secret_file: Secret = None,
 ) -> None:
-    """Answer questions over HTTP: an OpenAPI at /openapi.json, keys, budgets, jobs (docs/server.md).
+    """Serve queries over HTTP: an OpenAPI at /openapi.json, keys, budgets, jobs (docs/server.md).
 
     Without TLS it listens on this machine alone. The first admin's key: [bold]passersby bootstrap[/bold].
     """
@@ -122,13 +122,13 @@ def bootstrap(
 
 @contextmanager
 def _kept(demo: bool) -> Iterator[dict[str, str | None]]:
-    """Give a demonstration a ledger that goes when it ends."""
+    """Temporary ledger of a demonstration, deleted at its end."""
     with tempfile.TemporaryDirectory(prefix="passersby-demo-") if demo else nullcontext("") as folder:
         yield {"ledger": str(Path(folder) / "demo.ledger")} if demo else {}
 
 
 def _say(url: str, keys: tuple[tuple[str, str], ...]) -> None:
-    """Say where questions can be asked, and what to copy."""
+    """Print the server's address and, for a demonstration, keys and an example request."""
     typer.echo(f"passersby answers at {url}  (ends with Ctrl+C), in a browser at {url}/console")
     of = dict(keys)
     if "analyst" in of:

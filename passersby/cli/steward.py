@@ -1,7 +1,7 @@
 """Commands for stewards and owners: catalog (check, diff, new, optimize, forget, calibrate), ingest, object.
 
 `catalog calibration` and `objections list` show what is stored. A calibration is charged to everybody's account, and
-its price is shown before. Commands on objections open no data, and reveal nobody who is in them.
+its price is shown first. Commands on objections open no data, and reveal nobody who is in them.
 """
 
 from __future__ import annotations
@@ -74,15 +74,16 @@ def calibrate(
     ledger: Ledger = None,
     form: Written = Document.TABLE,
 ) -> None:
-    """Measure with noise how much people contribute, so that questions are bounded where least is lost.
+    """Measure with noise how much people contribute, to choose the clip bounds that lose least.
 
-    It is charged to the whole dataset's budget in one window, and counts in what every client is reported. Answers
-    are bounded by it until it expires; open connections and servers know of it when they are opened anew.
+    The charge goes to the whole dataset's budget in one window, and counts as seen by every client. Its clip bounds are
+    used until it expires; open connections and servers use them after they are opened again.
     """
     where = chosen(named, catalog)
     given = {"ledger": ledger, "dataset": dataset, "window": window, "rho": rho, "keys": keys or ()}
 
     def confirmed(told: dict[str, Any]) -> bool:
+        """Show the price, and ask for consent unless --yes was given."""
         if form is Document.TABLE:
             console().print(_price(told, details))
         return yes or typer.confirm("Charge it?")
@@ -107,7 +108,7 @@ def calibration(
     ledger: Ledger = None,
     form: Form = Format.TABLE,
 ) -> None:
-    """Show the calibration that holds today: how many people have which norm, and the bounds that follow."""
+    """Show the calibration in force: the distribution of contributions, and the clip bounds chosen from it."""
     from passersby.result.terminal_admin import show_calibration
 
     with refusals(form), engine_face() as engine:
@@ -116,12 +117,14 @@ def calibration(
 
 
 def _show(told: dict[str, Any], details: bool) -> None:
+    """Print the histograms of a new calibration, or their summary."""
     from passersby.result.terminal_admin import show_calibration, summarize_calibration
 
     console().print(show_calibration(told["histograms"]) if details else summarize_calibration(told))
 
 
 def _price(told: dict[str, Any], details: bool) -> Text:
+    """Price of a calibration and what it measures, in a few lines."""
     loss = told["price"]
     lines = [
         f"Measured is {told['dataset']} in {told['window']}, {told['why_window']}; --window names another.",
@@ -133,7 +136,7 @@ def _price(told: dict[str, Any], details: bool) -> Text:
 
 
 def _left_out(left_out: list[dict[str, Any]], details: bool) -> Iterator[str]:
-    """Say which keys can't be measured: one by one and why, or how many of each table."""
+    """Keys that can't be measured: each with its reason, or a number for each table."""
     if details:
         yield from (f"  left out: {each['table']} by {', '.join(each['keys'])}: {each['why']}" for each in left_out)
         return
@@ -142,6 +145,7 @@ def _left_out(left_out: list[dict[str, Any]], details: bool) -> Iterator[str]:
 
 
 def _unmade(told: dict[str, Any], dry_run: bool, if_due: bool, details: bool) -> Text:
+    """Why no calibration was made: a dry run, or none is due."""
     if if_due and not told["due"]:
         return Text(f"Nothing was charged: the next calibration is due on {told['due_on']}.")
     why = "this was a dry run." if dry_run else "as you said."
@@ -182,7 +186,7 @@ Optimize = Annotated[
 
 
 def check(named: Named = None, catalog: OwnCatalog = "operator", form: Form = Format.TABLE) -> None:
-    """Check a catalog, and whether the files it names are as it says; exit code 1 where something is not."""
+    """Check a catalog against its files; exit code 1 if there is a finding."""
     from passersby.result.terminal_lists import show_findings
 
     where = named or catalog
@@ -197,10 +201,10 @@ def check(named: Named = None, catalog: OwnCatalog = "operator", form: Form = Fo
 
 
 def diff(new: New, catalog: OwnCatalog = "operator", ledger: KeptLedger = None, form: Form = Format.TABLE) -> None:
-    """Tell what a new catalog would change, before it applies; exit code 1 where something of it is forbidden.
+    """Compare a new catalog with the one in use before it applies; exit code 1 if a change is forbidden.
 
-    It is held against the catalog in use (--catalog) and its ledger: prices, limits, windows, bounds, and the stored
-    releases that would be asked anew. Opening the new catalog refuses what is forbidden, in the same words.
+    The comparison covers prices, limits, windows, bounds, and stored releases that would be charged again, by the
+    ledger of the catalog in use (--catalog). Opening the new catalog refuses forbidden changes, in the same words.
     """
     from passersby.result.terminal_lists import show_changes
 
@@ -211,7 +215,7 @@ def diff(new: New, catalog: OwnCatalog = "operator", ledger: KeptLedger = None, 
 
 
 def new(folder: Folder, to: To = None) -> None:
-    """Write a commented catalog for the files of a folder: nothing can be asked until you declare it."""
+    """Write a commented catalog for the files of a folder: nothing can be queried until you declare it."""
     target = to or folder / "catalog.toml"
     with refusals(Format.TABLE), engine_face() as engine:
         text = engine.new_catalog_text(str(folder))
@@ -249,10 +253,10 @@ def optimize(named: Named = None, catalog: NamedCatalog = None, form: Written = 
 
 
 def forget(named: Named = None, catalog: NamedCatalog = None, form: Written = Document.TABLE) -> None:
-    """Remove every copy of the data's private files from the cache folder, layouts too.
+    """Delete every copy of the private files from the cache folder, optimized layouts too.
 
-    For when somebody was erased from the files. What is opened next reads the files themselves; a server that runs
-    goes on with what it has open until it is restarted.
+    Use it after a person was erased from the files. The next connection reads the files; a running server keeps what it
+    has open until it restarts.
     """
     where = chosen(named, catalog)
     with refusals(form), engine_face() as engine:
@@ -278,11 +282,10 @@ def ingest(
     optimize: Optimize = False,
     form: Written = Document.TABLE,
 ) -> None:
-    """Add files of new rows to a private table, in one step: all that it takes, or nothing.
+    """Add files of new rows to a private table, in one atomic step.
 
-    Rows that are not as the catalog declares are refused, counted, and kept in a file of their own beside the data.
-    Files that are in already are left out, so that a run that was cut off is run again. Exit code 1 where no row
-    was taken.
+    Rows that violate the catalog are rejected, counted, and kept in a separate file. Files that were added before are
+    skipped, so that an interrupted run can be repeated. Exit code 1 if no row was added.
     """
     where = chosen(catalog)
     with refusals(form), engine_face() as engine:
@@ -306,7 +309,7 @@ def ingest(
 
 
 def _ingest_lines(table: str, done: dict[str, Any]) -> Iterator[str]:
-    """Say what became of files; no value of a row is in it."""
+    """Outcome of an ingest, line by line; contains no value of a row."""
     many, files = _many(done["rows"], "row"), _many(done["files"], "file")
     verb = "is" if done["rows"] == 1 else "are"
     yield f"{table}: {many} of {files} {verb} in; the data's version is {done['version']}."
@@ -330,6 +333,7 @@ def _ingest_lines(table: str, done: dict[str, Any]) -> Iterator[str]:
 
 
 def _many(count: int, what: str) -> str:
+    """Return the number with its noun, in the plural where needed."""
     return f"{count:,} {what}{'s' * (count != 1)}"
 
 
@@ -363,7 +367,7 @@ def object_(
     ledger: Ledger = None,
     form: Written = Document.TABLE,
 ) -> None:
-    """Record that a person objects: from the next question on they are in no new answer."""
+    """Record a person's objection: from the next query on they are in no new answer."""
     if (person is None) == (file is None):
         raise typer.BadParameter("Name one person, or a file of them.", param_hint="PERSON")
     where = chosen(catalog)
@@ -383,7 +387,7 @@ def object_(
 def listed(
     dataset: Dataset = None, catalog: OwnCatalog = "operator", ledger: KeptLedger = None, form: Form = Format.TABLE
 ) -> None:
-    """List when objections were recorded, by whom and why: not whose, nor how many."""
+    """List when objections were recorded, by whom and why: neither whose nor how many."""
     from passersby.result.terminal_lists import show_acts
 
     with refusals(form), engine_face() as engine:
@@ -393,6 +397,7 @@ def listed(
 
 
 def _act_lines(act: dict[str, Any]) -> str:
+    """Return the confirmation of a recorded or withdrawn objection."""
     done = "Recorded" if act["kind"] == "object" else "Withdrawn"
     told = [f"{done} as act {act['act']} of dataset {act['dataset']}: it holds from the next question on."]
     if "persons" in act:

@@ -1,4 +1,4 @@
-"""What a question gives, and how it shows: tables, plots, notebooks, files.
+"""Answers and explanations of a query, and their output: terminal, notebook, plots, files.
 
 Arrow and a card -> Result.
 

@@ -1,4 +1,4 @@
-"""Numbers with intervals, and budgets, as bars of a terminal's characters."""
+"""Bars of terminal characters: numbers with intervals, and budgets."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ WELL, NARROW = 0.5, 0.8  # shares spent from which on a budget looks yellow, and
 
 
 def interval_bar(values: Sequence[Any], ends: Sequence[Interval | None]) -> list[Text]:
-    """Draw a bar to each low end and a shade from there to the high end; nothing where values are negative.
+    """Bars up to each low end, shaded from there to the high end; none if values are negative.
 
-    An interval that chance alone puts below 0, as it does with one in forty of zero, has no bar beside the others.
+    An interval that only chance puts below 0 (one in forty of zero counts) has no bar, and the others keep theirs.
     """
     known = [pair for pair in ends if pair is not None]
     largest = max((high for _, high in known), default=0.0)
@@ -30,7 +30,7 @@ def interval_bar(values: Sequence[Any], ends: Sequence[Interval | None]) -> list
 
 
 def budget_bar(share: float, cells: int = 40) -> Text:
-    """Draw what is spent of a cap."""
+    """Bar of the spent share of a cap."""
     share = min(1.0, max(0.0, share))
     full = min(cells, round(share * cells) or (1 if share > 0 else 0))
     look = "green" if share < WELL else "yellow" if share < NARROW else "red"
@@ -38,6 +38,7 @@ def budget_bar(share: float, cells: int = 40) -> Text:
 
 
 def _bar(pair: Interval | None, largest: float) -> Text:
+    """Bar of one interval on the scale of the largest end."""
     if pair is None:
         return Text()
     low, high = (round(max(0.0, end) / largest * CELLS) for end in pair)

@@ -1,4 +1,4 @@
-"""What stands under an answer, on a terminal and in a notebook alike: its noise, and what was paid."""
+"""Lines below an answer in its long form, shared by terminal, notebook and CSV: level and price."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ REHEARSED = "free: a rehearsal on synthetic rows"
 
 
 def noise_text(result: Answer) -> str:
-    """Say at which level the intervals are; where there are none, whether there is noise."""
+    """Level of the intervals; without intervals, whether the numbers have noise."""
     if result.confidence and result.intervals:
         return level_text(result.confidence, result.card.get("simultaneous"))
     noised = result.card.get("release_id") or (result.rehearsal and result.price.get("rho"))
@@ -17,7 +17,7 @@ def noise_text(result: Answer) -> str:
 
 
 def paid_text(result: Answer) -> str:
-    """Say what was paid, or why nothing was."""
+    """Price that was charged, or why it was free."""
     if result.rehearsal:
         return REHEARSED
     if result.replayed:

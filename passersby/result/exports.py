@@ -1,4 +1,4 @@
-"""An answer -> a file: CSV and a spreadsheet, the ends of intervals as columns beside their numbers."""
+"""Files of an answer: CSV, and a spreadsheet, with the interval ends as columns next to their numbers."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ SAFE = {  # a value is what it is: no formula, no link
 
 
 def write_csv(result: Answer, path: str | os.PathLike[str]) -> None:
-    """Write rows to a file in UTF-8: x_low and x_high behind the columns that were asked for; NULL is empty."""
+    """Write the rows to a UTF-8 file, with columns x_low and x_high after the query's own; NULL is empty."""
     flat = result.flat()
     with open(path, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123  any path
         write_rows(file, flat.column_names, rows_of(flat))
 
 
 def write_rows(file: TextIO, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write rows as CSV in which no spreadsheet finds a formula; lists and truth values as JSON has them."""
+    """Write rows as CSV that no spreadsheet runs as formulas; lists and booleans as JSON."""
     write_cells(file, names, ([plain(value) for value in row] for row in rows))
 
 
 def rows_of(table: pyarrow.Table) -> Iterator[tuple[Any, ...]]:
-    """Give a table's rows as Python values."""
+    """Rows of an Arrow table as Python values."""
     return zip(*(column.to_pylist() for column in table.columns), strict=True)
 
 
 def write_excel(result: Answer, path: str | os.PathLike[str]) -> None:
-    """Write a spreadsheet: the rows with the ends of their intervals, and a second sheet that says what they mean.
+    """Write a spreadsheet: rows with interval ends, and a second sheet that explains them.
 
-    Raise RefusedError where a sheet has no place for so many rows.
+    Raises RefusedError if the rows exceed a sheet.
     """
     import xlsxwriter
 
@@ -64,6 +64,7 @@ def write_excel(result: Answer, path: str | os.PathLike[str]) -> None:
 
 
 def _rows_sheet(book: Workbook, result: Answer) -> None:
+    """Write the sheet of rows, with interval ends as further columns."""
     sheet, flat = book.add_worksheet("answer"), result.flat()
     looks: dict[type, Any] = {
         datetime.datetime: book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"}),
@@ -83,12 +84,13 @@ def _rows_sheet(book: Workbook, result: Answer) -> None:
 
 
 def _sheet_cell(value: object) -> object:
-    """Keep what a sheet knows, and write the rest as text."""
+    """Value as a spreadsheet stores it; other types as JSON text."""
     known = isinstance(value, str | int | float | bool | datetime.date | type(None))
     return value if known else json.dumps(plain(value), ensure_ascii=False)
 
 
 def _card_sheet(book: Workbook, result: Answer) -> None:
+    """Write the sheet that explains intervals, price, budget left and notes."""
     sheet: Worksheet = book.add_worksheet("how to read it")
     level = f"{percent(result.confidence or 0)}: so many intervals hold the number, as far as noise goes"
     told = [

@@ -1,4 +1,4 @@
-"""Accounts, releases, ledger rows and tables: plain dicts and lists that also show well."""
+"""Accounts, releases, ledger rows and tables: plain dicts and lists with a readable text form."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ Row = dict[str, Any]
 
 
 class Budget(dict[str, Any]):
-    """{"accounts": [...], "query_rho": {dataset: rho}}: what is spent and left."""
+    """{"accounts": [...], "query_rho": {dataset: rho}}: spent and remaining budget."""
 
     @property
     def accounts(self) -> list[Row]:
-        """Give the accounts: of each dataset, that of all clients together and that of the client."""
+        """Accounts of each dataset: all clients together, the client's groups, and the client's own."""
         accounts: list[Row] = self["accounts"]
         return accounts
 
     def query_rho(self, account: Row) -> float | None:
-        """Give what a question costs by default in an account's dataset."""
+        """Default price of a query in an account's dataset, in rho; None if unknown."""
         defaults: Mapping[str, float] = self.get("query_rho") or {}
         return defaults.get(account["dataset"])
 
     @property
     def ahead(self) -> dict[str, list[str]]:
-        """Tell of each dataset how long budgets last at the present rate, and when new budget comes."""
+        """How long budgets last at the present rate, and when new budget comes, as sentences by dataset."""
         return dict(self.get("ahead") or {})
 
     @property
@@ -49,7 +49,7 @@ class Budget(dict[str, Any]):
 
 
 class History(list[Row]):
-    """The releases that a client has paid for."""
+    """Releases that a client has paid for."""
 
     NAMES = ("release_id", "dataset", "windows", "sql", "question", "rho", "delta", "settled_at")
 
@@ -92,10 +92,10 @@ class LedgerRows(list[Row]):
 
 
 class Tables(list[Row]):
-    """The tables that may be asked about, with their columns."""
+    """Tables that may be queried, with their columns."""
 
     def columns(self) -> list[Row]:
-        """Give one row per column, for formats that know no lists."""
+        """One row per column, for formats without nested lists."""
         from passersby.text.numbers import declared_text
 
         return [
@@ -126,7 +126,7 @@ class Tables(list[Row]):
 
 
 class Functions(list[Row]):
-    """What a question may use: name, arguments, what it gives, and its meaning."""
+    """Functions that a query may use: name, arguments, result and meaning."""
 
     def __repr__(self) -> str:
         from passersby.result.terminal import as_text, table_of

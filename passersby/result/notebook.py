@@ -1,6 +1,6 @@
-"""Answers, explanations and budgets -> HTML for a notebook, in its own colours, light or dark; nothing is fetched.
+"""HTML of answers, explanations and budgets for notebooks, in light and dark themes; nothing is fetched.
 
-Every name, value and note is escaped: what a catalog or an alias says can never become markup.
+Every name, value and note is escaped: text from a catalog or an alias never becomes markup.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def _fold(summary: str, parts: Sequence[str]) -> str:
 
 
 def _advice(advice: dict[str, Any]) -> list[str]:
-    """Say why intervals are wide, and which questions have narrower ones, with their SQL."""
+    """Why intervals are wide, and the SQL of questions with narrower ones."""
     if not advice:
         return []
     proposals = [f"<p>{escape(instead_text(each))}</p><pre>{escape(each['sql'])}</pre>" for each in advice["instead"]]
@@ -142,7 +142,7 @@ def budget_html(budget: Accounts) -> str:
 
 
 def refusal_html(error: PassersbyError) -> str:
-    """Show why a question was not answered, where in it, and what to try."""
+    """HTML of a refusal: code, reason, caret and suggestion."""
     caret = "\n".join(line for line in error.caret_lines() if line)
     return _page(
         f"<p class='no'><b>{escape(error.code)}</b> {escape(error.message)}</p>",
@@ -152,10 +152,10 @@ def refusal_html(error: PassersbyError) -> str:
 
 
 class Refusal:
-    """A refusal as a notebook shows it."""
+    """A refusal in its notebook form."""
 
     def __init__(self, error: PassersbyError) -> None:
-        """Keep what it says."""
+        """Take the error to show."""
         self._error = error
 
     def __repr__(self) -> str:
@@ -166,13 +166,14 @@ class Refusal:
 
 
 def _page(*parts: str) -> str:
+    """HTML fragment of parts, with its styles."""
     return f"{STYLE}<div class='passersby'>{''.join(parts)}</div>"
 
 
 def _column(
     name: str, values: Sequence[Any], intervals: dict[str, list[Interval | None]], trusted: Sequence[str | None]
 ) -> tuple[str, list[str]]:
-    """Give the head of a column and its cells; a noisy column has a second one with drawings."""
+    """Header and cells of a column; a noisy column has a second one with drawn intervals."""
     if name not in intervals:
         kind = " class='number'" if any(_is_number(value) for value in values) else ""
         return f"<th{kind}>{escape(name)}</th>", [
@@ -190,23 +191,24 @@ def _column(
 
 
 def _look(word: str | None) -> str:
-    """Name the look of a number that is not to be leaned on."""
+    """CSS class and title of an unreliable number; empty for others."""
     return f" {word}' title='{escape(RELIABILITY[word])}" if word in {"poor", "noise"} else ""
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
+    """Return whether a value is a number, and no boolean."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _scale(ends: Iterable[Interval | None]) -> tuple[float, float]:
-    """Give the range that all intervals of a column, and 0, fit in."""
+    """Range that holds 0 and every interval of a column."""
     known = [end for pair in ends if pair is not None for end in pair]
     low, high = min([0.0, *known]), max([0.0, *known])
     return low, (high - low) or 1.0
 
 
 def _drawn(value: object, pair: Interval | None, scale: tuple[float, float]) -> str:
-    """Draw a bar from 0 to the value, and a whisker over its interval."""
+    """SVG of one number: a bar from 0 to the value, and a whisker over its interval."""
     if pair is None or not _is_number(value):
         return ""
     zero, x, low, high = ((end - scale[0]) / scale[1] * BAR for end in (0.0, float(value), *pair))
@@ -219,6 +221,7 @@ def _drawn(value: object, pair: Interval | None, scale: tuple[float, float]) -> 
 
 
 def _card(result: Answer) -> list[str]:
+    """Long form of an answer's price, reliability and remaining budget, as lines."""
     told = f"{noise_text(result)} · {paid_text(result)}"
     if result.rehearsal:
         return [told]
@@ -228,6 +231,7 @@ def _card(result: Answer) -> list[str]:
 
 
 def _account(account: dict[str, Any], price: float | None) -> str:
+    """HTML of one account: questions left, rho left, share spent; epsilon is folded."""
     share = min(1.0, account["spent_rho"] / account["cap_rho"]) if account["cap_rho"] else 1.0
     whose = "all clients" if account["client"] is None else f"client {account['client']}"
     window = "" if account["window"] == FOREVER else f", {account['window']}"
@@ -243,6 +247,7 @@ def _account(account: dict[str, Any], price: float | None) -> str:
 
 
 def _dicts(title: str, rows: Sequence[dict[str, Any]]) -> str:
+    """HTML table of dicts with the same keys; empty without rows."""
     if not rows:
         return ""
     heads = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in rows[0])
@@ -251,13 +256,16 @@ def _dicts(title: str, rows: Sequence[dict[str, Any]]) -> str:
 
 
 def _table(heads: str, rows: Iterable[str], caption: str = "") -> str:
+    """HTML table of a header and rows of cells."""
     body = "".join(f"<tr>{cells}</tr>" for cells in rows)
     return f"<table>{caption}<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _line(text: str) -> str:
+    """Paragraph in faint type."""
     return f"<p class='faint'>{escape(text)}</p>"
 
 
 def _notes(notes: list[str]) -> list[str]:
+    """Return the notes as paragraphs."""
     return [_line(f"note: {note}") for note in notes]

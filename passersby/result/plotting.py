@@ -1,4 +1,4 @@
-"""Plots of an answer with its intervals: lines over time, bars over names, maps of zones; matplotlib draws.
+"""Plots of an answer with its intervals: lines over time, bars over names, maps of zones; drawn by matplotlib.
 
 A map has zones coloured by a number, or arrows between them.
 """
@@ -34,7 +34,7 @@ MOST_BARS = 60
 
 @dataclass(frozen=True)
 class Series:
-    """One line or one set of bars."""
+    """One line, or one set of bars."""
 
     name: str
     keys: list[Any]
@@ -44,9 +44,9 @@ class Series:
 
 
 def plot(result: Answer, *, value: str | None = None, ax: Axes | None = None) -> Axes:
-    """Draw one noisy column over the keys: a line where one of them is time or counts up, else bars over the first.
+    """Plot one noisy column over the keys: a line if a key is time or a whole number, else bars over the first key.
 
-    The other keys make one line, or one bar, for each of their values together. Raise RefusedError where nothing can be
+    Each combination of the other keys' values makes one line or one set of bars. Raises RefusedError if nothing can be
     drawn.
     """
     value = value_column(result, value)
@@ -68,7 +68,7 @@ def plot(result: Answer, *, value: str | None = None, ax: Axes | None = None) ->
 
 
 def value_column(result: Answer, value: str | None) -> str:
-    """Find the column to draw: the one that is named, or the first with noise."""
+    """Column to plot: the named one, or the first noisy one; raises RefusedError."""
     if value is None:
         value = next(iter(result.intervals), None)
     if value is None or value not in result.columns:
@@ -78,7 +78,7 @@ def value_column(result: Answer, value: str | None) -> str:
 
 
 def new_axes(height_inches: float) -> Axes:
-    """Give axes on a drawing of their own."""
+    """Axes of a new figure."""
     from matplotlib import pyplot
 
     _, ax = pyplot.subplots(figsize=(WIDTH_INCHES, height_inches), layout="constrained")
@@ -86,7 +86,7 @@ def new_axes(height_inches: float) -> Axes:
 
 
 def signed(ax: Axes, result: Answer, shown_as: str = "") -> Axes:
-    """Take away what says nothing, and say above what intervals are shown as."""
+    """Remove needless spines, and write the level of the intervals above the plot."""
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     known = result.confidence and result.intervals
@@ -100,7 +100,7 @@ def signed(ax: Axes, result: Answer, shown_as: str = "") -> Axes:
 
 
 def _along_first(result: Answer, keys: list[str]) -> list[str]:
-    """Put the key first that a line can run along: time, else what counts up; none is moved where there is no such."""
+    """Keys with an ordered one first, time before whole numbers; unchanged if there is none."""
     for kind in (datetime.date, int):
         for name in keys:
             place = result.columns.index(name)
@@ -110,6 +110,7 @@ def _along_first(result: Answer, keys: list[str]) -> list[str]:
 
 
 def _series(result: Answer, value: str, keys: Sequence[str]) -> list[Series]:
+    """Points of each line or set of bars, by the values of all keys but the first."""
     at = [result.columns.index(name) for name in (*keys, value)]
     ends = result.intervals.get(value) or [None] * len(result)
     found: dict[str, list[tuple[Any, float, Interval | None]]] = {}
@@ -122,22 +123,24 @@ def _series(result: Answer, value: str, keys: Sequence[str]) -> list[Series]:
 
 
 def _one(name: str, points: Sequence[tuple[Any, float, Interval | None]]) -> Series:
+    """One series, with its error bars below and above."""
     below = [max(0.0, number - pair[0]) if pair else 0.0 for _, number, pair in points]
     above = [max(0.0, pair[1] - number) if pair else 0.0 for _, number, pair in points]
     return Series(name, [key for key, _, _ in points], [number for _, number, _ in points], below, above)
 
 
 def _in_order(keys: Sequence[Any], kind: type | UnionType = datetime.date | int) -> bool:
-    """Tell whether keys are moments or whole numbers, of which a line makes sense."""
+    """Return whether all keys are dates, or all whole numbers, so that a line makes sense."""
     return bool(keys) and all(isinstance(key, kind) and not isinstance(key, bool) for key in keys)
 
 
 def _are_lines(series: Sequence[Series]) -> bool:
-    """Tell whether there is a line to draw: of one point alone there is none."""
+    """Return whether there is a line to draw, of at least two points."""
     return all(_in_order(each.keys) for each in series) and any(len(each.keys) > 1 for each in series)
 
 
 def _lines(ax: Axes, series: Sequence[Series]) -> None:
+    """Draw each series as a line with error bars."""
     for each, colour in zip(series, _colours(len(series)), strict=True):
         order = sorted(range(len(each.keys)), key=lambda place: each.keys[place])
         x = [each.keys[place] for place in order]
@@ -154,6 +157,7 @@ def _lines(ax: Axes, series: Sequence[Series]) -> None:
 
 
 def _bars(ax: Axes, series: Sequence[Series]) -> None:
+    """Draw each series as horizontal bars with error bars."""
     names = list(dict.fromkeys(value_text(key) for each in series for key in each.keys))[:MOST_BARS]
     thick = 0.8 / len(series)
     for number, (each, colour) in enumerate(zip(series, _colours(len(series)), strict=True)):
@@ -173,6 +177,7 @@ def _bars(ax: Axes, series: Sequence[Series]) -> None:
 
 
 def _height(series: Sequence[Series]) -> float:
+    """Height of the figure in inches."""
     if _are_lines(series):
         return LEAST_INCHES
     bars = min(MOST_BARS, len({value_text(key) for each in series for key in each.keys})) * len(series)
@@ -180,6 +185,7 @@ def _height(series: Sequence[Series]) -> float:
 
 
 def _colours(count: int) -> list[str]:
+    """So many colours, repeated in order."""
     return [COLOURS[number % len(COLOURS)] for number in range(count)]
 
 
@@ -195,10 +201,10 @@ MAP_COLOURS = "YlGnBu"  # one hue grows darker: readable without colours, too
 def plot_map(
     result: Answer, zones: Zones, *, zone: str | None = None, value: str | None = None, ax: Axes | None = None
 ) -> Axes:
-    """Colour zones by a number; those that are not clearly above 0 are hatched: nobody may be there.
+    """Map zones coloured by a number; zones that are not significantly above 0 are hatched.
 
     `zones` is GeoJSON, as a dict or a file, e.g. `connection.outlines("zone")`, or a dict of zone -> WKT. `zone` names
-    the column of the answer that has their ids: the first key, if absent. Raise RefusedError where none is found.
+    the answer's column of zone ids: by default the first key. Raises RefusedError if no id is among the zones.
     """
     value = value_column(result, value)
     zone = zone or _first_key(result)
@@ -223,9 +229,9 @@ def plot_flows(
     value: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw arrows from origins to destinations, as thick as their numbers; only those clearly above 0, the largest.
+    """Plot arrows from origins to destinations, as thick as their numbers: the largest that are significantly above 0.
 
-    `origin` and `destination` name the columns of the answer: its first two keys, if absent.
+    `origin` and `destination` name columns of the answer: by default its first two keys.
     """
     value = value_column(result, value)
     origin, destination = origin or _first_key(result), destination or _first_key(result, 1)
@@ -254,7 +260,7 @@ def plot_flows(
 
 
 def shapes_of(zones: Zones) -> dict[str, Geometry]:
-    """Read zones: GeoJSON by its ids, or WKT by its keys. Raise RefusedError for what is neither."""
+    """Geometry of each zone, from GeoJSON by id, or from WKT by key; raises RefusedError for anything else."""
     import shapely
 
     if isinstance(zones, str | os.PathLike):
@@ -271,6 +277,7 @@ def shapes_of(zones: Zones) -> dict[str, Geometry]:
 
 
 def _first_key(result: Answer, place: int = 0) -> str:
+    """Name of the first (or a later) column without noise; raises RefusedError."""
     keys = [name for name in result.columns if name not in result.intervals]
     if len(keys) <= place:
         raise RefusedError("E_PARAM", "The answer has no column of zones.", "GROUP BY a column of zones")
@@ -278,7 +285,7 @@ def _first_key(result: Answer, place: int = 0) -> str:
 
 
 def _numbers(result: Answer, keys: tuple[str, ...], value: str) -> dict[tuple[str, ...], Number]:
-    """Give the number, and its interval, of each zone or pair of zones."""
+    """Return the number and interval of each zone, or of each pair of zones."""
     at, y = [result.columns.index(key) for key in keys], result.columns.index(value)
     ends = result.intervals.get(value) or [None] * len(result)
     return {
@@ -289,18 +296,18 @@ def _numbers(result: Answer, keys: tuple[str, ...], value: str) -> dict[tuple[st
 
 
 def _wider(count: int, confidence: float | None) -> float:
-    """Say how much wider intervals are that hold all of so many numbers at once (Bonferroni's inequality)."""
+    """Factor by which intervals widen to hold simultaneously for so many numbers (Bonferroni's inequality)."""
     missed = (1 - (confidence or LEVEL)) / 2
     return NormalDist().inv_cdf(1 - missed / max(1, count)) / NormalDist().inv_cdf(1 - missed)
 
 
 def _is_clear(number: float, ends: Interval | None, wider: float) -> bool:
-    """Tell whether a number is above 0 together with all others: of thousands, many are so by chance."""
+    """Is a number significantly above 0, simultaneously with all others? Of thousands, many are above 0 by chance."""
     return number > (0 if ends is None else (number - ends[0]) * wider)
 
 
 def _ground(shapes: Mapping[str, Geometry], reached: Collection[str], ax: Axes | None) -> Axes:
-    """Draw all zones, in the shape that they have at their latitude, and look at those that are reached."""
+    """Draw all zones at the aspect ratio of their latitude, and set the view to some of them."""
     import shapely
     from matplotlib.collections import PatchCollection
 
@@ -319,6 +326,7 @@ def _ground(shapes: Mapping[str, Geometry], reached: Collection[str], ax: Axes |
 
 
 def _coloured(ax: Axes, shapes: Mapping[str, Geometry], found: Mapping[str, Number], value: str, wider: float) -> None:
+    """Colour zones by their numbers; hatch those not significantly above 0."""
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import ListedColormap, Normalize
@@ -340,12 +348,12 @@ def _coloured(ax: Axes, shapes: Mapping[str, Geometry], found: Mapping[str, Numb
 
 
 def _largest_first(shapes: Mapping[str, Geometry]) -> list[tuple[str, Geometry]]:
-    """Put regions below the zones that lie in them."""
+    """Zones by area, largest first, so that zones inside a region are drawn above it."""
     return sorted(shapes.items(), key=lambda named: -float(named[1].area))
 
 
 def _patches(shape: Geometry) -> list[Any]:
-    """Make a patch of each part of a zone, with its holes."""
+    """One patch for each polygon of a zone, with its holes."""
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path as Outline
 
@@ -358,6 +366,7 @@ def _patches(shape: Geometry) -> list[Any]:
 
 
 def _arrow(ax: Axes, start: Geometry, end: Geometry, share: float) -> None:
+    """Draw one flow as a curved arrow."""
     from matplotlib.patches import FancyArrowPatch
 
     one, other = start.representative_point(), end.representative_point()
@@ -371,6 +380,7 @@ def _arrow(ax: Axes, start: Geometry, end: Geometry, share: float) -> None:
 
 
 def _name_zones(ax: Axes, shapes: Mapping[str, Geometry], keys: set[str]) -> None:
+    """Write the ids of zones on a map, if they are few."""
     for key in sorted(keys)[: MOST_NAMES if len(keys) <= MOST_NAMES else 0]:
         at = shapes[key].representative_point()
         ax.annotate(key, (at.x, at.y), ha="center", va="center", fontsize=7, color=INK)

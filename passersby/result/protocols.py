@@ -1,6 +1,6 @@
-"""What renderers read of an answer, an explanation and a budget: protocols; no renderer imports what it renders.
+"""Protocols of an answer, an explanation and a budget: renderers read these, and import no class that they render.
 
-`result`, `explanation` and `listing` implement these and import their renderers late; imports never run back.
+`result`, `explanation` and `listing` implement them, and import their renderers late.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Interval = tuple[float, float]  # low end, high end
 
 
 class Answer(Protocol):
-    """An answer: rows with their intervals, and the card that says what they cost. `passersby.Result` is one."""
+    """An answer: rows with intervals, and a card with their price. `passersby.Result` is one."""
 
     card: dict[str, Any]
 
@@ -33,11 +33,11 @@ class Answer(Protocol):
 
     @property
     def reliability(self) -> dict[str, list[str | None]]:
-        """Return a word for each noisy number."""
+        """Return the reliability of each noisy number, by column and row."""
 
     @property
     def advice(self) -> dict[str, Any]:
-        """Return what to ask instead."""
+        """Return why intervals are wide, and questions with narrower ones."""
 
     @property
     def confidence(self) -> float | None:
@@ -45,11 +45,11 @@ class Answer(Protocol):
 
     @property
     def price(self) -> dict[str, Any]:
-        """Return what the question costs."""
+        """Return the privacy loss that was charged."""
 
     @property
     def remaining(self) -> dict[str, Any]:
-        """Return what is left of the accounts."""
+        """Return the budget left of the accounts."""
 
     @property
     def outlook(self) -> dict[str, Any]:
@@ -61,11 +61,11 @@ class Answer(Protocol):
 
     @property
     def replayed(self) -> bool:
-        """Return whether the answer was stored, and free."""
+        """Return whether the answer came from store, and is free."""
 
     @property
     def made_from(self) -> list[dict[str, Any]]:
-        """Return the stored releases that the numbers come from."""
+        """Return the stored releases that the numbers are derived from."""
 
     @property
     def rehearsal(self) -> bool:
@@ -73,7 +73,7 @@ class Answer(Protocol):
 
     @property
     def notes(self) -> list[str]:
-        """Return what a reader should know."""
+        """Return the notes on these numbers, as sentences."""
 
     @property
     def note_codes(self) -> list[str]:
@@ -107,7 +107,7 @@ class Answer(Protocol):
 
 
 class Explained(Protocol):
-    """What a question would cost and show. `passersby.Explanation` is one."""
+    """Price and expected errors of a query. `passersby.Explanation` is one."""
 
     @property
     def columns(self) -> list[str]:
@@ -115,7 +115,7 @@ class Explained(Protocol):
 
     @property
     def price(self) -> dict[str, Any]:
-        """Return what the question would cost."""
+        """Return the privacy loss that the query would cost."""
 
     @property
     def replayed(self) -> bool:
@@ -123,7 +123,7 @@ class Explained(Protocol):
 
     @property
     def remaining(self) -> dict[str, Any]:
-        """Return what is left of the accounts."""
+        """Return the budget left of the accounts."""
 
     @property
     def outlook(self) -> dict[str, Any]:
@@ -139,11 +139,11 @@ class Explained(Protocol):
 
     @property
     def advice(self) -> dict[str, Any]:
-        """Return what to ask instead."""
+        """Return why intervals are wide, and questions with narrower ones."""
 
     @property
     def predicted_bias(self) -> dict[str, float | None]:
-        """Return the share expected to be cut away, by column."""
+        """Return the expected clipping bias, by column."""
 
     @property
     def bias_within(self) -> dict[str, dict[str, float]]:
@@ -159,11 +159,11 @@ class Explained(Protocol):
 
     @property
     def sql(self) -> str:
-        """Return the bounded SQL."""
+        """Return the generated SQL."""
 
     @property
     def notes(self) -> list[str]:
-        """Return what a reader should know."""
+        """Return the notes on the answer, as sentences."""
 
     @property
     def note_codes(self) -> list[str]:
@@ -179,14 +179,14 @@ class Explained(Protocol):
 
     @property
     def made_from(self) -> list[dict[str, Any]]:
-        """Return the stored releases that the numbers would come from."""
+        """Return the stored releases that the numbers would be derived from."""
 
     def to_wire(self) -> dict[str, Any]:
         """Return the documented JSON shape."""
 
 
 class Accounts(Protocol):
-    """What is spent and left. `passersby.result.listing.Budget` is one."""
+    """Spent and remaining budget. `passersby.result.listing.Budget` is one."""
 
     @property
     def accounts(self) -> list[dict[str, Any]]:
@@ -197,4 +197,4 @@ class Accounts(Protocol):
         """Return how long budgets last, by dataset."""
 
     def query_rho(self, account: dict[str, Any]) -> float | None:
-        """Return the default price of a question in an account's dataset."""
+        """Return the default price of a query in an account's dataset."""

@@ -1,4 +1,4 @@
-"""An answer: a table of noisy numbers, their intervals, and a card that says what they cost."""
+"""Answer of a query: a table of noisy numbers, their intervals, and a card with price, budget left and notes."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ CARD = b"passersby"  # key of the card in an Arrow schema's metadata
 
 
 class Result:
-    """What a question is answered with; it never changes, and asking again gives the same.
+    """Immutable answer of a query; the same query returns the same numbers.
 
-    Intervals are never lost on the way: Arrow carries them in its schema's metadata, pandas and polars, which have no
-    such place, as columns `x_low` and `x_high` behind the columns that were asked for.
+    Intervals travel with the data: in the schema's metadata of Arrow, and as columns `x_low` and `x_high` after the
+    query's own columns in pandas and polars. `print` shows a few lines, `details` everything.
     """
 
     def __init__(self, table: pyarrow.Table) -> None:
@@ -37,18 +37,18 @@ class Result:
 
     @property
     def columns(self) -> list[str]:
-        """Give the columns' names."""
+        """Column names."""
         return list(self._table.column_names)
 
     @cached_property
     def rows(self) -> list[tuple[Any, ...]]:
-        """Give the rows as Python values."""
+        """Rows as Python values."""
         columns = [column.to_pylist() for column in self._table.columns]
         return list(zip(*columns, strict=True))
 
     @cached_property
     def intervals(self) -> dict[str, list[Interval | None]]:
-        """Give, for each noisy column, low and high end per row; None where a row has none."""
+        """Low and high end of each noisy number, by column and row; None for a row without interval."""
         found: Mapping[str, list[Any]] = self.card.get("intervals") or {}
         return {
             name: [None if ends is None else (ends[0], ends[1]) for ends in column] for name, column in found.items()
@@ -56,17 +56,17 @@ class Result:
 
     @property
     def reliability(self) -> dict[str, list[str | None]]:
-        """Tell for each noisy number whether it is good, fair, poor or perhaps noise alone; None where unknown."""
+        """Reliability of each noisy number: good, fair, poor or noise; None where it is unknown."""
         return dict(self.card.get("reliability") or {})
 
     @property
     def advice(self) -> dict[str, Any]:
-        """Tell why intervals are wide, and up to three questions to ask instead, with their error and price."""
+        """Why intervals are wide, and up to three questions with narrower ones, each with error and price."""
         return dict(self.card.get("advice") or {})
 
     @property
     def predicted_bias(self) -> dict[str, float | None]:
-        """Give, for each noisy column, the share expected to be cut away, at most 0; None where that is not known."""
+        """Expected clipping bias of each noisy column as a share, at most 0; None where it is unknown."""
         return dict(self.card.get("predicted_bias") or {})
 
     @property
@@ -86,42 +86,42 @@ class Result:
 
     @property
     def confidence(self) -> float | None:
-        """Give how often such an interval holds the true value, clipping apart."""
+        """Probability that an interval covers the clipped value, e.g. 0.95; clipping bias is not in it."""
         return self.card.get("confidence")
 
     @property
     def price(self) -> dict[str, Any]:
-        """Give what the question costs: rho, delta, and epsilon at a delta."""
+        """Privacy loss charged for this answer: rho, delta, and epsilon at a delta."""
         return dict(self.card.get("price") or {})
 
     @property
     def remaining(self) -> dict[str, Any]:
-        """Give what was left afterwards, of the client's account and of the dataset's."""
+        """Budget left after the query, of the client's account and of the dataset's."""
         return dict(self.card.get("remaining") or {})
 
     @property
     def outlook(self) -> dict[str, Any]:
-        """Tell how many more questions like this one fit, by which account, and when new budget comes."""
+        """How many more questions like this one fit, in which account, and when new budget comes."""
         return dict(self.card.get("outlook") or {})
 
     @property
     def release_id(self) -> str | None:
-        """Give the name of the stored release that this came from."""
+        """Key of the stored release; None for public tables."""
         return self.card.get("release_id")
 
     @property
     def replayed(self) -> bool:
-        """Tell whether this came from store, and so cost nothing."""
+        """Return whether the answer came from store, for free."""
         return bool(self.card.get("replayed"))
 
     @property
     def made_from(self) -> list[dict[str, Any]]:
-        """List the stored releases that the numbers were made of; none where they are a release of their own."""
+        """Stored releases that the numbers are derived from; empty for new releases."""
         return list(self.card.get("made_from") or [])
 
     @property
     def rehearsal(self) -> bool:
-        """Tell whether the rows were synthetic: then the numbers mean nothing."""
+        """Are the rows synthetic? Then the numbers mean nothing."""
         return bool(self.card.get("rehearsal"))
 
     @property
@@ -142,22 +142,22 @@ class Result:
         return as_text(partial(show_result, details=True), self)
 
     def arrow(self) -> pyarrow.Table:
-        """Give the columns that were asked for, with the card and its intervals in the schema's metadata."""
+        """Arrow table of the query's columns, with the card in the schema's metadata."""
         return self._table
 
     def df(self, *, intervals: bool = True) -> pandas.DataFrame:
-        """Give a pandas frame; `intervals` adds x_low and x_high behind the columns that were asked for.
+        """Return the answer as a pandas frame; `intervals` adds x_low and x_high after the query's columns.
 
-        Raise InstallError where pandas, which the extra [pandas] brings, is not installed.
+        Raises InstallError if pandas, from the extra [pandas], is not installed.
         """
         load_extra("pandas", "pandas")
         frame: pandas.DataFrame = self.flat(intervals=intervals).to_pandas(date_as_object=False)
         return frame
 
     def pl(self, *, intervals: bool = True) -> polars.DataFrame:
-        """Give a polars frame; `intervals` adds x_low and x_high behind the columns that were asked for.
+        """Return the answer as a polars frame; `intervals` adds x_low and x_high after the query's columns.
 
-        Raise InstallError where polars, which the extra [polars] brings, is not installed.
+        Raises InstallError if polars, from the extra [polars], is not installed.
         """
         load_extra("polars", "polars")
         import polars
@@ -167,7 +167,7 @@ class Result:
         return frame
 
     def flat(self, *, intervals: bool = True) -> pyarrow.Table:
-        """Give an Arrow table without metadata, the ends of the intervals as columns."""
+        """Arrow table without metadata, with the interval ends as columns."""
         import pyarrow
 
         table = self._table.replace_schema_metadata(None)
@@ -180,15 +180,15 @@ class Result:
         return table
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
-        """Write a CSV file, with x_low and x_high behind the columns that were asked for."""
+        """Write a CSV file, with x_low and x_high after the query's columns."""
         from passersby.result.exports import write_csv
 
         write_csv(self, path)
 
     def to_excel(self, path: str | os.PathLike[str]) -> None:
-        """Write a spreadsheet: the rows with the ends of their intervals, and a sheet that says how to read them.
+        """Write a spreadsheet: rows with interval ends, and a sheet that explains them.
 
-        Raise InstallError where xlsxwriter, which the extra [excel] brings, is not installed.
+        Raises InstallError if xlsxwriter, from the extra [excel], is not installed.
         """
         load_extra("xlsxwriter", "excel")
         from passersby.result.exports import write_excel
@@ -196,10 +196,10 @@ class Result:
         write_excel(self, path)
 
     def plot(self, *, value: str | None = None, ax: Axes | None = None) -> Axes:
-        """Draw numbers with their intervals: a line over time or whole numbers, bars over names.
+        """Plot numbers with their intervals: a line over time or whole numbers, bars over names.
 
-        `value` is the column to draw: the first with noise, if absent. A second key gives a line, or bars, for each of
-        its values. Raise InstallError where matplotlib, which the extra [plot] brings, is not installed.
+        `value` is the column to plot: by default the first noisy one. A second key gives one line, or one set of bars,
+        per value. Raises InstallError if matplotlib, from the extra [plot], is not installed.
         """
         load_extra("matplotlib", "plot")
         from passersby.result.plotting import plot
@@ -209,9 +209,9 @@ class Result:
     def plot_map(
         self, zones: Zones, *, zone: str | None = None, value: str | None = None, ax: Axes | None = None
     ) -> Axes:
-        """Colour zones by a number: `answer.plot_map(connection.outlines("zone"))`.
+        """Map zones coloured by a number: `answer.plot_map(connection.outlines("zone"))`.
 
-        `zones` is GeoJSON, as a dict or a file, or a dict of zone -> WKT; `zone` is the answer's column of their ids.
+        `zones` is GeoJSON, as a dict or a file, or a dict of zone -> WKT; `zone` is the answer's column of zone ids.
         """
         load_extra("matplotlib", "plot")
         from passersby.result.plotting import plot_map
@@ -227,14 +227,14 @@ class Result:
         value: str | None = None,
         ax: Axes | None = None,
     ) -> Axes:
-        """Draw arrows between zones, as thick as their numbers: those of flows that are clearly above 0."""
+        """Plot arrows between zones, as thick as their numbers; only flows that are clearly above 0."""
         load_extra("matplotlib", "plot")
         from passersby.result.plotting import plot_flows
 
         return plot_flows(self, zones, origin=origin, destination=destination, value=value, ax=ax)
 
     def to_wire(self) -> dict[str, Any]:
-        """Give the documented JSON shape."""
+        """Documented JSON shape."""
         from passersby.result.wire import wire_of
 
         return wire_of(self)
@@ -257,11 +257,12 @@ class Result:
 
 
 def _all_whole(ends: Sequence[float | None]) -> bool:
+    """Return whether all interval ends are whole numbers, or missing."""
     return all(end is None or isinstance(end, int) for end in ends)
 
 
 def load_extra(package: str, extra: str) -> None:
-    """Load a package that an extra brings."""
+    """Import a package of an extra; raises InstallError with the command that installs it."""
     try:
         importlib.import_module(package)
     except ModuleNotFoundError as missing:
@@ -271,5 +272,5 @@ def load_extra(package: str, extra: str) -> None:
 
 
 def _fresh(name: str, taken: list[str]) -> str:
-    """Give the name, or one more underscore for each time that it is taken."""
+    """Name with as many underscores appended as make it unique."""
     return _fresh(f"{name}_", taken) if name in taken else name

@@ -1,6 +1,6 @@
-"""The short form of answers, explanations and budgets: a few lines that fit 80 columns, chosen by codes and fields.
+"""Short form of answers, explanations and budgets: a few lines that fit 80 columns, chosen by codes and typed fields.
 
-Everything that is left out stands in the long form: `--verbose` on the command line, `.details` in Python.
+The long form has everything else: `--verbose` on the command line, `.details` in Python, a fold in HTML.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ SYNTHETIC = "free rehearsal on synthetic rows: the numbers mean nothing"
 
 @dataclass(frozen=True)
 class Surface:
-    """How a reader repeats a question with another option, and reads the long form."""
+    """How a reader of an output changes the price, and where the long form is."""
 
     rho: str  # how a price is chosen, with {} for the amount
     details: str  # how the long form is read; empty where a page unfolds it
@@ -60,14 +60,14 @@ PAGE = Surface("rho {}", "")
 
 
 def short_price(price: Mapping[str, Any]) -> str:
-    """Write rho, and the epsilon that is usually quoted; the delta stands in the long form."""
+    """Price as rho, with the usually quoted epsilon; the delta is in the long form."""
     seen = price.get("epsilon_at_delta") or {}
     epsilon = f" (epsilon {rounded_up(seen['epsilon'])})" if seen.get("epsilon") else ""
     return f"rho {amount(price['rho'])}{epsilon}"
 
 
 def further_text(outlook: Mapping[str, Any]) -> str:
-    """Write how many more questions like this one fit, and in which account if it is not simply the client's."""
+    """How many more questions like this one fit, with the account if it is not simply the client's."""
     if not outlook:
         return ""
     if outlook.get("stopped"):
@@ -81,12 +81,12 @@ def further_text(outlook: Mapping[str, Any]) -> str:
 
 
 def window_text(window: str) -> str:
-    """Name a privacy window, or the account over all of them."""
+    """Name of a privacy window, or of the account over all windows."""
     return {"*lifetime": "all windows together"}.get(window, printable(window))
 
 
 def fitting_text(outlook: Mapping[str, Any], surface: Surface) -> str:
-    """Write what fits where this question does not: a lower price, other windows, a stored answer."""
+    """Return what fits where this question does not: a lower price, other windows, a stored answer."""
     if not outlook or outlook.get("stopped") or outlook.get("further"):
         return ""
     parts = []
@@ -107,7 +107,7 @@ def fitting_text(outlook: Mapping[str, Any], surface: Surface) -> str:
 
 
 def windows_text(windows: Sequence[str]) -> str:
-    """Name privacy windows, many of them by the first, the last and their number."""
+    """Names of privacy windows; many of them as the first, the last and their number."""
     if len(windows) <= NAMED_WINDOWS:
         return ", ".join(map(window_text, windows))
     return f"{window_text(windows[0])} to {window_text(windows[-1])} ({len(windows)} windows)"
@@ -123,7 +123,7 @@ class Bias:
 
 
 def bias_of(card: Answer | Explained, name: str) -> Bias:
-    """Describe the expected clipping bias of a column: a share of its numbers, or an amount of an average."""
+    """Return the expected clipping bias of a column: a share of its numbers, or an amount of an average."""
     within = card.bias_within.get(name) or {}
     if within.get("amount"):
         return Bias(f"up to about {within['amount']:.2g}")
@@ -136,7 +136,7 @@ def bias_of(card: Answer | Explained, name: str) -> Bias:
 
 
 def clip_text(card: Answer | Explained, name: str) -> str:
-    """Write what a column's contributions are clipped at."""
+    """Clip bound of a column, in parentheses; empty without clipping."""
     if name not in card.clip_bounds:
         return ""
     bound = card.clip_bounds[name]
@@ -144,11 +144,12 @@ def clip_text(card: Answer | Explained, name: str) -> str:
 
 
 def _share(share: float) -> str:
+    """Share as a whole percentage, a small one with one decimal."""
     return f"{share:.0%}" if abs(share) >= 0.01 else f"{share:.1%}"
 
 
 def groups_text(keys: Sequence[Mapping[str, Any]], thresholds: Sequence[Mapping[str, Any]]) -> str:
-    """Write how many groups are shown, where that is public."""
+    """Return the number of groups shown, if it is public."""
     counts = {str(key["release"]): key["count"] for key in keys if key["kind"] == "public"}
     known = [count for count in counts.values() if count is not None]
     if not known or thresholds:
@@ -158,13 +159,13 @@ def groups_text(keys: Sequence[Mapping[str, Any]], thresholds: Sequence[Mapping[
 
 
 def hidden_text(thresholds: Sequence[Mapping[str, Any]]) -> str:
-    """Write from how many people on a group is shown."""
+    """Return the number of people from which on a group is shown."""
     least = dict.fromkeys(value_text(each["threshold"]) for each in thresholds)
     return f"groups with fewer than about {' or '.join(least)} people are hidden" if least else ""
 
 
 def charged_text(windows: Sequence[str] | None, *, free: bool) -> str:
-    """Write which privacy windows are charged; nothing of a dataset that is one window."""
+    """Charged privacy windows; empty for a dataset with a single window."""
     if not windows or list(windows) == [FOREVER] or free:
         return ""
     each = ", each in full" if len(windows) > 1 else ""
@@ -172,7 +173,7 @@ def charged_text(windows: Sequence[str] | None, *, free: bool) -> str:
 
 
 def note_lines(notes: Sequence[str], codes: Sequence[str]) -> Iterator[str]:
-    """Walk the notes of the short form, each as one phrase; a note of an unknown code is shown as it is."""
+    """Return the notes of the short form, each as one phrase; a note with an unknown code appears in full."""
     known = [*codes, *[""] * (len(notes) - len(codes))]  # an older server sends no codes
     for note, code in zip(notes, known, strict=True):
         if code not in OMITTED:
@@ -180,12 +181,13 @@ def note_lines(notes: Sequence[str], codes: Sequence[str]) -> Iterator[str]:
 
 
 def narrower_text(advice: Mapping[str, Any], surface: Surface) -> str:
-    """Write what makes intervals narrower, each with the half-width it buys."""
+    """Return the changes that make intervals narrower, each with the half-width it buys."""
     changes = [each for each in (_change(each, surface) for each in advice.get("instead") or ()) if each]
     return f"narrower: {' · '.join(changes)}" if changes else ""
 
 
 def _change(proposal: Mapping[str, Any], surface: Surface) -> str:
+    """One change that makes intervals narrower, with its half-width or its relative error."""
     change, relative = str(proposal["change"]), proposal.get("relative_width")
     pays = change == "more"
     name = surface.rho.format(amount(proposal["price"]["rho"])) if pays else CHANGES.get(change, printable(change))
@@ -196,7 +198,7 @@ def _change(proposal: Mapping[str, Any], surface: Surface) -> str:
 
 
 def answer_head(answer: Answer) -> str:
-    """Write the first line below an answer: what is left, what it cost, and the level of its intervals."""
+    """First line below an answer: what is left, the price, and the level of the intervals."""
     if answer.rehearsal:
         return " · ".join(filter(None, (SYNTHETIC, _level(answer))))
     day = answer.card.get("numbers_of")
@@ -205,22 +207,25 @@ def answer_head(answer: Answer) -> str:
 
 
 def _price_text(price: Mapping[str, Any]) -> str:
+    """Price of an answer that is not from store."""
     return short_price(price) if price.get("rho") else FREE_PUBLIC
 
 
 def _free_text(made_from: Sequence[object], day: str | None = None) -> str:
+    """Why a stored answer is free, and the day of its numbers."""
     why = "from answers you hold" if made_from else "asked before"
     return f"free ({why}, {day})" if day else f"free ({why})"
 
 
 def _level(answer: Answer) -> str:
+    """Level of an answer's intervals; empty for public numbers."""
     if answer.confidence and answer.intervals:
         return level_text(answer.confidence, answer.card.get("simultaneous"))
     return "no intervals" if answer.release_id or (answer.rehearsal and answer.price.get("rho")) else ""
 
 
 def answer_columns(answer: Answer) -> list[tuple[str, str, str]]:
-    """List name, reliability and bias of each noisy column."""
+    """Name, reliability and bias of each noisy column."""
     rows = []
     for name in answer.intervals:
         words = answer.reliability.get(name) or []
@@ -233,7 +238,7 @@ def answer_columns(answer: Answer) -> list[tuple[str, str, str]]:
 
 
 def answer_lines(answer: Answer, surface: Surface) -> list[str]:
-    """List the lines below an answer's columns: hidden groups, charged windows, notes, what is narrower, details."""
+    """Lines below an answer's columns: hidden groups, charged windows, notes, narrower questions, details."""
     free = answer.replayed or answer.rehearsal
     outlook = {} if free else answer.outlook
     lines = [
@@ -248,14 +253,14 @@ def answer_lines(answer: Answer, surface: Surface) -> list[str]:
 
 
 def explanation_head(explanation: Explained) -> str:
-    """Write the first line of an explanation: how many more fit, the price, the groups."""
+    """First line of an explanation: how many more fit, the price, the groups."""
     price = _free_text(explanation.made_from) if explanation.replayed else _price_text(explanation.price)
     groups = groups_text(explanation.keys, explanation.thresholds)
     return " · ".join(filter(None, (further_text(explanation.outlook), price, groups)))
 
 
 def explanation_columns(explanation: Explained) -> list[tuple[str, str, str]]:
-    """List name, half-width and expected bias of each noisy column."""
+    """Name, half-width and expected bias of each noisy column."""
     return [
         (
             printable(name),
@@ -267,7 +272,7 @@ def explanation_columns(explanation: Explained) -> list[tuple[str, str, str]]:
 
 
 def explanation_lines(explanation: Explained, surface: Surface) -> list[str]:
-    """List the lines below an explanation's columns."""
+    """Lines below an explanation's columns: what fits, hidden groups, windows, notes, narrower questions, details."""
     wire = explanation.to_wire()
     lines = [
         _sentence(explanation.outlook.get("stopped")),
@@ -282,4 +287,5 @@ def explanation_lines(explanation: Explained, surface: Surface) -> list[str]:
 
 
 def _sentence(text: object) -> str:
+    """Text made printable; empty if there is none."""
     return printable(str(text)) if text else ""

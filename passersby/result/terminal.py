@@ -1,6 +1,6 @@
-"""Terminal output of answers, explanations, refusals and advice; plain text is the same without colours.
+"""Terminal output of answers, explanations and refusals; without colours it is the same as plain text.
 
-What comes from a question or from data is always a Text, never markup: a value cannot colour or hide anything.
+Text of queries and data is always a rich Text, never markup: a value cannot colour or hide anything.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from passersby.text.numbers import (
 
 
 def show_advice(advice: dict[str, Any]) -> list[RenderableType]:
-    """Show why, then each question with what it would cost and give; nothing where there is none."""
+    """Why intervals are wide, and each narrower question with its error, price and SQL."""
     if not advice:
         return []
     parts: list[RenderableType] = [Text()]
@@ -71,7 +71,7 @@ Thing = TypeVar("Thing")
 
 
 def as_text(show: Callable[[Thing], RenderableType], thing: Thing) -> str:
-    """Show a thing as plain text."""
+    """Render an object as plain text."""
     width = shutil.get_terminal_size((WIDTH, 24)).columns
     console = Console(file=io.StringIO(), width=max(60, width), color_system=None, force_jupyter=False)
     with console.capture() as captured:
@@ -82,7 +82,7 @@ def as_text(show: Callable[[Thing], RenderableType], thing: Thing) -> str:
 def show_result(
     result: Answer, most: int = MOST_ROWS, *, details: bool = False, surface: Surface = PYTHON_ANSWER
 ) -> RenderableType:
-    """Show the rows with their intervals, what is left, the cost, and a line for each thing to know; or all details."""
+    """Render rows with intervals, then a few lines on budget, price and bias; or all details."""
     parts: list[RenderableType] = [_rows(result, most)]
     if len(result) > most:
         parts.append(Text(f"  {len(result) - most:,} more rows", "dim"))
@@ -92,6 +92,7 @@ def show_result(
 
 
 def _short_answer(result: Answer, surface: Surface) -> list[RenderableType]:
+    """Lines of the short form below an answer's rows."""
     colour = "yellow" if result.rehearsal else "green" if result.replayed else "cyan"
     lines: list[RenderableType] = [Text(answer_head(result), colour)]
     if columns := answer_columns(result):
@@ -100,7 +101,7 @@ def _short_answer(result: Answer, surface: Surface) -> list[RenderableType]:
 
 
 def _aligned(rows: Iterable[tuple[str, ...]], heads: tuple[str, ...] = ()) -> Table:
-    """Align texts in columns without lines between them; the last column takes what is left of the width."""
+    """Grid of aligned texts without rules; columns without any text are left out."""
     table = Table.grid(padding=(0, 3, 0, 0), pad_edge=False)
     listed = [*((heads,) if heads else ()), *rows]
     used = [place for place in range(len(listed[0])) if any(row[place] for row in listed)]
@@ -112,7 +113,7 @@ def _aligned(rows: Iterable[tuple[str, ...]], heads: tuple[str, ...] = ()) -> Ta
 def show_explanation(
     explanation: Explained, *, details: bool = False, sql: bool = False, surface: Surface = PYTHON_EXPLANATION
 ) -> RenderableType:
-    """Show what is left, the price and each column's expected error in a few lines; or all details; SQL on demand."""
+    """Render budget, price and expected errors in a few lines; or all details; the generated SQL only if requested."""
     parts = _long_explanation(explanation) if details else _short_explanation(explanation, surface)
     if explanation.sql and sql:
         parts += [Text("\nSQL over the data", "bold"), sql_block(explanation.sql)]
@@ -120,6 +121,7 @@ def show_explanation(
 
 
 def _short_explanation(explanation: Explained, surface: Surface) -> list[RenderableType]:
+    """Lines of the short form of an explanation."""
     lines: list[RenderableType] = [Text(explanation_head(explanation), "green" if explanation.replayed else "cyan")]
     if columns := explanation_columns(explanation):
         level = level_text(explanation.confidence or 0.0, explanation.to_wire().get("simultaneous"))
@@ -128,6 +130,7 @@ def _short_explanation(explanation: Explained, surface: Surface) -> list[Rendera
 
 
 def _long_explanation(explanation: Explained) -> list[RenderableType]:
+    """Everything known of a question: notes, columns, keys, contribution bounds, thresholds, advice."""
     free = "free: you have paid for this answer already" if explanation.replayed else loss_text(explanation.price)
     parts: list[RenderableType] = [
         Text.assemble(("Price  ", "bold"), (free, "cyan")),
@@ -148,12 +151,12 @@ def _long_explanation(explanation: Explained) -> list[RenderableType]:
 
 
 def _key(key: dict[str, Any]) -> dict[str, Any]:
-    """Say of a key's count what it counts: the groups that all keys of its release make together."""
+    """Row of a group key, with its number of groups."""
     return {**key, "groups": key["count"]}
 
 
 def show_error(error: PassersbyError) -> RenderableType:
-    """Show a refusal: code and why, carets under the SQL, and what to try."""
+    """Render a refusal: code, reason, carets under the SQL, and a suggestion."""
     lines = [Text.assemble((error.code, "bold red"), ": ", printable(error.message))]
     marked = error.caret_lines()
     lines += [Text(line, "red" if line.strip(" ^") == "" else "") for line in marked]
@@ -163,12 +166,12 @@ def show_error(error: PassersbyError) -> RenderableType:
 
 
 def sql_block(sql: str) -> RenderableType:
-    """Show SQL in colours."""
+    """Render SQL with syntax colours."""
     return Syntax(sql, "sql", theme=SQL_LOOK, background_color="default", word_wrap=True, padding=(0, 2))
 
 
 def table_of(rows: Iterable[dict[str, Any]], columns: Iterable[str], title: str = "") -> Table:
-    """Show some keys of dicts as a table."""
+    """Table of some keys of dicts."""
     names = tuple(columns)
     table = empty_table(title)
     for name in names:
@@ -179,7 +182,7 @@ def table_of(rows: Iterable[dict[str, Any]], columns: Iterable[str], title: str 
 
 
 def empty_table(title: str = "") -> Table:
-    """Make a table in the look of the house."""
+    """Empty table in the common style."""
     return Table(
         box=box.SIMPLE_HEAD,
         title=Text(title, "bold") if title else None,
@@ -192,7 +195,7 @@ def empty_table(title: str = "") -> Table:
 
 
 class _Fitting:
-    """A table where it fits into the width; else each of its rows as lines of name and value."""
+    """Table that turns its rows into lines of name and value where it does not fit the width."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -203,7 +206,7 @@ class _Fitting:
 
 
 def _upright(table: Table) -> Table:
-    """Turn a table on its side, row by row."""
+    """Turn a table into lines of name and value, row by row."""
     turned = empty_table()
     turned.show_header = False
     names = [column.header for column in table.columns]
@@ -215,6 +218,7 @@ def _upright(table: Table) -> Table:
 
 
 def _rows(result: Answer, most: int) -> RenderableType:
+    """Table of an answer's rows, with interval bars for the first noisy column."""
     table, intervals = empty_table(), result.intervals
     rows = result.rows[:most]
     barred = next((name for name in result.columns if name in intervals), None) if len(rows) >= FEWEST_BARS else None
@@ -235,7 +239,7 @@ def _rows(result: Answer, most: int) -> RenderableType:
 
 
 def _noisy_cells(values: list[Any], ends: list[Interval | None]) -> list[Text]:
-    """Align values, and the half-widths behind them."""
+    """Cells of a noisy column: values, and their half-widths aligned."""
     texts = [noisy_text(value, pair) for value, pair in zip(values, ends, strict=True)]
     widest = max((len(behind) for _, behind in texts), default=0)
     has_ends = any(behind.startswith("[") for _, behind in texts)  # of lopsided intervals: half-widths stay at the sign
@@ -246,12 +250,12 @@ def _noisy_cells(values: list[Any], ends: list[Interval | None]) -> list[Text]:
 
 
 def _padded(behind: str, cells: int, has_ends: bool) -> str:
-    """Fill up to a width: between the sign and its number, so that digits align, or behind where ends are written."""
+    """Half-width or interval, padded to a width so that digits align."""
     return behind.ljust(cells) if has_ends or not behind else f"± {behind[2:].rjust(cells - 2)}"
 
 
 def _card(result: Answer) -> list[RenderableType]:
-    """Show what was paid and what is left."""
+    """Long form of an answer's level, price, reliability and remaining budget."""
     colour = "yellow" if result.rehearsal else "green" if result.replayed else "cyan"
     told = Text.assemble((noise_text(result), "bold"), " · ", (paid_text(result), colour))
     parts: list[RenderableType] = [Text(), told]
@@ -263,6 +267,7 @@ def _card(result: Answer) -> list[RenderableType]:
 
 
 def _columns(explanation: Explained) -> Table:
+    """Table of an explanation's columns, types and expected errors."""
     level = level_text(explanation.confidence or 0.0, explanation.to_wire().get("simultaneous"))
     table = empty_table("Columns")
     for name in ("name", "type", f"expected error, {level}"):
@@ -275,4 +280,5 @@ def _columns(explanation: Explained) -> Table:
 
 
 def _notes(notes: list[str]) -> list[RenderableType]:
+    """Return the notes, one paragraph each."""
     return [Text(printable(f"note: {note}"), "dim") for note in notes]

@@ -1,6 +1,6 @@
-"""Terminal output for admins and owners: clients, freezes, requests, the audit log, calibration histograms.
+"""Terminal output for admins and owners: clients, freezes, cap requests, the audit log, calibration histograms.
 
-Histograms of how much people contribute are shown as bars, with the bounds that follow from them.
+Histograms of contributions have bars, and the clip bounds chosen from them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NO_LIMIT = "-"
 
 
 def show_clients(clients: Rows) -> RenderableType:
-    """Show who may ask, and under which caps."""
+    """Table of clients and groups with their caps and spending."""
     if not clients:
         return Text("No client was added, and none has asked.")
     rows = [
@@ -42,7 +42,7 @@ def show_clients(clients: Rows) -> RenderableType:
 
 
 def show_frozen(frozen: Rows) -> RenderableType:
-    """Show what nothing is charged to."""
+    """Table of freezes."""
     if not frozen:
         return Text("Nothing is frozen.")
     rows = [{**row, "since": shown_moment(row["since"])} for row in frozen]
@@ -51,7 +51,7 @@ def show_frozen(frozen: Rows) -> RenderableType:
 
 
 def show_top_ups(top_ups: Rows) -> RenderableType:
-    """Show requests for other caps."""
+    """Table of cap requests."""
     if not top_ups:
         return Text("There is no such request.")
     rows = [{**row, "#": row["request"], "cap": amount(row["cap_rho"])} for row in top_ups]
@@ -61,13 +61,14 @@ def show_top_ups(top_ups: Rows) -> RenderableType:
 
 
 def show_audit(log: Rows, *, details: bool = False) -> RenderableType:
-    """Show the audit log, each row in a few lines: SQL as its client wrote it, the canonical text in the long form."""
+    """Audit log, each row in a few lines, with SQL as its client wrote it; the canonical text is in the long form."""
     if not log:
         return Text("There is no such row.")
     return Group(*(Text("\n".join(_lines(row, details=details)) + "\n") for row in log))
 
 
 def _lines(row: dict[str, Any], *, details: bool) -> list[str]:
+    """Lines of one audit row."""
     about = ", ".join(filter(None, (row["dataset"], _client(row["client"]))))
     by = IN_WORDS.get(row["by"], row["by"])
     head = f"{row['sequence']}  {shown_moment(row['at'])}  {row['told']}  {about}  by {by}"
@@ -86,21 +87,25 @@ def _lines(row: dict[str, Any], *, details: bool) -> list[str]:
 
 
 def _client(name: str | None) -> str | None:
+    """Client of an audit row in words."""
     return IN_WORDS.get(name, f"client {name}") if name else None
 
 
 def _price(row: dict[str, Any]) -> str | None:
+    """Price of an audit row, as rho and delta."""
     if row["rho"] is None:
         return None
     return f"rho {amount(row['rho'])}" + (f", delta {tiny(row['delta'])}" if row["delta"] else "")
 
 
 def _windows(windows: Sequence[str]) -> str:
+    """Names of privacy windows; many of them as the first, the last and their number."""
     windows = [IN_WORDS.get(window, window) for window in windows]
     return ", ".join(windows) if len(windows) <= FEW else f"{windows[0]} to {windows[-1]}, {len(windows)} windows"
 
 
 def _cap(cap: float | None) -> str:
+    """Cap in rho; a dash without a cap."""
     return NO_LIMIT if cap is None else amount(cap)
 
 
@@ -108,14 +113,14 @@ BAR = 30  # characters of the longest bar
 
 
 def show_calibration(histograms: Sequence[dict[str, Any]]) -> RenderableType:
-    """Show every histogram with its bars."""
+    """Every histogram of a calibration, with bars."""
     if not histograms:
         return Text("No calibration holds today: the norms of the catalog are used.")
     return Group(*(part for each in histograms for part in (_one(each), Text())))
 
 
 def summarize_calibration(told: dict[str, Any]) -> Text:
-    """Say in a few lines what was measured, until when it holds, and where the whole of it is."""
+    """Summary of a calibration in a few lines: what was measured, and until when it is used."""
     histograms = told["histograms"]
     lines = [f"Measured: {told['dataset']} in {told['window']}; it holds until {histograms[0]['expires_on']}."]
     for table, count in Counter(each["table"] for each in histograms).items():
@@ -127,11 +132,12 @@ def summarize_calibration(told: dict[str, Any]) -> Text:
 
 
 def _is_empty(histogram: dict[str, Any]) -> bool:
-    """Decide whether a histogram shows nothing: no bin, mean or change is clear of the noise."""
+    """Return whether nothing of a histogram is distinguishable from noise: no bin, mean or slope."""
     return not histogram["bins"] and histogram.get("usual_value") is None and histogram.get("lean") is None
 
 
 def _one(told: dict[str, Any]) -> RenderableType:
+    """One histogram with its bars, or the mean or slope it measured."""
     keys = f"by {', '.join(told['keys'])}" if told["keys"] else "in all"
     what = told["kind"] if told["column"] is None else f"{told['kind']}({told['column']})"
     head = Text.assemble(
@@ -161,7 +167,7 @@ def _one(told: dict[str, Any]) -> RenderableType:
 
 
 def _usual(told: dict[str, Any]) -> list[Text]:
-    """Say which bound a usual question gets at the default price, beside its neighbours."""
+    """Clip bound of a typical query at the default price, next to half and twice that bound."""
     usual = told["usual"]
     if usual is None or not usual["choices"]:
         return []

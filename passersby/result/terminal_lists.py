@@ -1,6 +1,6 @@
 """Terminal output of accounts, releases, ledger rows and tables.
 
-One declared table is described in plain words: its columns, and how much one person counts in it.
+The short form has one line per item; a single table is shown with its columns and clip bounds.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ SHORT_BAR = 12  # characters of a budget's bar, in the short form
 def show_budget(
     budget: Accounts, *, details: bool = False, more: str = "details: print(budget.details)"
 ) -> RenderableType:
-    """Show what is left: one line an account, or everything that is known of each."""
+    """Remaining budget, one line per account; or everything known of each."""
     if not details:
         lines = [f"{text}." for texts in budget.ahead.values() for text in (line.rstrip(".") for line in texts)]
         lines = [_sentence(line) for line in dict.fromkeys(lines)]
@@ -59,11 +59,12 @@ def show_budget(
 
 
 def _sentence(line: str) -> str:
+    """Text with an upper-case first letter."""
     return line[:1].upper() + line[1:]
 
 
 def _short_accounts(budget: Accounts) -> Table:
-    """Align one line an account, a client's own before those of all clients together."""
+    """Table with one line per account, a client's own before those of all clients."""
     accounts = sorted(budget.accounts, key=lambda account: account["client"] is None)
     datasets = list(dict.fromkeys(account["dataset"] for account in accounts))
     has_windows = any(account["window"] != FOREVER for account in accounts)
@@ -93,9 +94,9 @@ def _short_accounts(budget: Accounts) -> Table:
 def show_history(
     releases: Rows, *, details: bool = False, more: str = "details: print(history.details)"
 ) -> RenderableType:
-    """Show the releases that a client has paid for, each with the SQL as its client wrote it.
+    """Releases that a client has paid for, each with the SQL that the client wrote.
 
-    The canonical text, by which a repeat is recognised, stands in the long form, and where no SQL is stored.
+    The canonical text, by which repeats are recognised, is in the long form, and where no SQL is stored.
     """
     if not releases:
         return Text("Nothing was asked yet.")
@@ -126,7 +127,7 @@ def show_ledger(
     details: bool = False,
     more: str = "details: print(ledger.details)",
 ) -> RenderableType:
-    """Show ledger rows, one line each; `client` is whom alone they are about, where one was chosen."""
+    """Ledger rows, one line each; `client` is set if only rows about one client were requested."""
     if not entries:
         return Text("The ledger is empty." if client is None else "No row is about this client.")
     rows = [
@@ -156,7 +157,7 @@ def show_ledger(
 
 
 def _entry_text(body: dict[str, Any], *, details: bool = False) -> str:
-    """Say the gist of a row: its reason, the SQL of a charge, its releases, or the windows it is about."""
+    """Gist of a ledger row: its reason, the SQL of a charge, its releases, or its windows."""
     if "reason" in body:
         return str(body["reason"])
     keys = [release["key"] for release in body.get("releases", ())] + [body[name] for name in ("key",) if name in body]
@@ -174,7 +175,7 @@ def _entry_text(body: dict[str, Any], *, details: bool = False) -> str:
 
 
 def show_tables(tables: Rows, *, details: bool = False, more: str = "details: print(tables.details)") -> RenderableType:
-    """Show the tables that may be queried, one line each; a single one with its columns; or all that is declared."""
+    """Tables that may be queried, one line each; a single one with its columns; or all declarations."""
     if len(tables) == 1:
         return show_table(tables[0], details=details, more=more)
     left_out = dict.fromkeys(
@@ -198,7 +199,7 @@ def show_tables(tables: Rows, *, details: bool = False, more: str = "details: pr
 
 
 def show_table(table: dict[str, Any], *, details: bool = False, more: str = "") -> RenderableType:
-    """Show one table: its columns and what a person's contribution is clipped at; or everything that is declared."""
+    """One table: its columns and the clip bounds of a person; or all declarations."""
     look = "magenta" if table["kind"] == "private" else "green"
     head = Text.assemble((table["name"], "bold"), "  ", (table["kind"], look))
     columns = [{**column, "values": _values(column, details=details)} for column in table["columns"]]
@@ -215,7 +216,7 @@ def show_table(table: dict[str, Any], *, details: bool = False, more: str = "") 
 
 
 def declared_windows(table: dict[str, Any]) -> str:
-    """Say which days may be queried, and in which privacy windows they are charged; nothing of a public table."""
+    """Days that may be queried, and the privacy windows that are charged; empty for a public table."""
     if table.get("first_day"):
         days = f"{table['first_day']} to {table['last_day']}"
         windows = f"{table['first_window']} to {table['last_window']}"
@@ -224,18 +225,22 @@ def declared_windows(table: dict[str, Any]) -> str:
 
 
 def _size(table: dict[str, Any]) -> str:
+    """Return the declared order of magnitude of a table's rows."""
     return f"about {float(table['size_class']):,.0f}" if table.get("size_class") else ""
 
 
 def _size_text(table: dict[str, Any]) -> str:
+    """Return the declared order of magnitude in words."""
     return f"{size} rows" if (size := _size(table)) else ""
 
 
 def _person_text(table: dict[str, Any]) -> str:
+    """Privacy unit of a table."""
     return f"a person is a {table['person']}" if table.get("person") else "no rows of people: exact"
 
 
 def _time_text(table: dict[str, Any]) -> str:
+    """Time column of a table and its time zones."""
     zones = dict.fromkeys(column["time_zone"] for column in table["columns"] if "time_zone" in column)
     if not table["time_column"]:
         return ""
@@ -243,7 +248,7 @@ def _time_text(table: dict[str, Any]) -> str:
 
 
 def _clip_text(table: dict[str, Any]) -> str:
-    """Write the declared clip bounds of one person over all groups, without those of usual keys."""
+    """Return the declared clip bounds of one person over all groups; those of particular keys are in the long form."""
     if not table["norms"]:
         return ""
     norms = table["norms"]
@@ -253,13 +258,13 @@ def _clip_text(table: dict[str, Any]) -> str:
 
 
 def windows_text(windows: Sequence[str]) -> str:
-    """Name privacy windows, many of them by the first, the last and their number."""
+    """Names of privacy windows; many of them as the first, the last and their number."""
     names = [IN_WORDS.get(window, window) for window in windows]
     return ", ".join(names) if len(names) <= NAMED_WINDOWS else f"{names[0]} to {names[-1]}, {len(names)} windows"
 
 
 def _about(table: dict[str, Any]) -> list[str]:
-    """Say whose rows a table has, how many, its key, its time, its windows and who is left out."""
+    """Properties of a table, one sentence each: privacy unit, size, key, time, windows, who is not counted."""
     private = table["kind"] == "private"
     lines = [
         f"Every row is about one {table['person']}." if private else "No row is about a person: read without noise."
@@ -278,7 +283,7 @@ def _about(table: dict[str, Any]) -> list[str]:
 
 
 def _values(column: dict[str, Any], *, details: bool) -> str:
-    """Say which values a column has, and what is typical of them."""
+    """Return the declared values of a column; nullability, time zone and centre in the long form."""
     parts = [declared_text(column, MOST_VALUES if details else None if _is_short(column) else FEW_VALUES)]
     if details:
         parts.append("" if column["nullable"] else "never NULL")
@@ -288,10 +293,12 @@ def _values(column: dict[str, Any], *, details: bool) -> str:
 
 
 def _is_short(column: dict[str, Any]) -> bool:
+    """Return whether a column's value list is short enough to be written out."""
     return len(column.get("values", ())) <= FEW_VALUES
 
 
 def _clip_bounds(table: dict[str, Any]) -> list[dict[str, str]]:
+    """Return the declared clip bounds by grouping keys."""
     norms = table["norms"]
     sums = {column["name"]: column["sum_norm"] for column in table["columns"] if "sum_norm" in column}
     rows = [_bound_row(", ".join(usual["keys"]), usual, norms, sums | usual["sums"]) for usual in norms["by_keys"]]
@@ -299,6 +306,7 @@ def _clip_bounds(table: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def _bound_row(keys: str, bounds: dict[str, Any], general: dict[str, Any], sums: dict[str, float]) -> dict[str, str]:
+    """Clip bounds of one set of grouping keys, with the table's own where none is declared."""
     rows, persons = (bounds[name] or general[name] for name in ("rows", "persons"))
     return {
         "grouped by": keys,
@@ -309,7 +317,7 @@ def _bound_row(keys: str, bounds: dict[str, Any], general: dict[str, Any], sums:
 
 
 def _limits(table: dict[str, Any]) -> list[Text]:
-    """Explain the clip bounds, and where groups and rows are truncated."""
+    """Meaning of the clip bounds, and the limits of group and row truncation."""
     covers = percent(table["norms"]["covers"])
     lines = (
         "The root of the sum of squares of a person's numbers over all groups is clipped at the bound.",
@@ -321,7 +329,7 @@ def _limits(table: dict[str, Any]) -> list[Text]:
 
 
 def show_acts(acts: Rows) -> RenderableType:
-    """Show when objections were recorded, by whom and why."""
+    """Table of recorded objections: when, by whom and why."""
     rows = [
         {
             "#": str(row["act"]),
@@ -337,7 +345,7 @@ def show_acts(acts: Rows) -> RenderableType:
 
 
 def show_findings(findings: Rows) -> RenderableType:
-    """Show what is not as a catalog says, each with its cure."""
+    """Return the findings of a catalog check, each with its cure."""
     blocks = [
         Text.assemble(
             (str(found["key"]), "bold red"), ": ", found["why"], ("\nCure: ", "bold green"), found["cure"], "\n"
@@ -348,7 +356,7 @@ def show_findings(findings: Rows) -> RenderableType:
 
 
 def show_changes(changes: Rows) -> RenderableType:
-    """Show what a new catalog would change, what is forbidden in red."""
+    """Return the changes of a new catalog, forbidden ones in red."""
     if not changes:
         return Text("Nothing that anybody would notice.")
     looks = {"forbidden": "bold red"}
@@ -357,6 +365,7 @@ def show_changes(changes: Rows) -> RenderableType:
 
 
 def _account(account: dict[str, Any], price: float | None) -> list[RenderableType]:
+    """Long form of one account: bar, rho, epsilon and questions left."""
     cap, spent, left = account["cap_rho"], account["spent_rho"], account["remaining_rho"]
     share = spent / cap if cap else 1.0
     whose = f"client {account['client']}" if account["client"] is not None else "all clients"
@@ -372,6 +381,7 @@ def _account(account: dict[str, Any], price: float | None) -> list[RenderableTyp
 
 
 def _long_table(table: dict[str, Any]) -> list[RenderableType]:
+    """Long form of one table in a list: its windows and columns."""
     shown = empty_table()
     for name in ("column", "type", "declared"):
         shown.add_column(name)
@@ -385,8 +395,10 @@ def _long_table(table: dict[str, Any]) -> list[RenderableType]:
 
 
 def _rho(rho: float) -> str:
+    """Amount of rho; empty for 0."""
     return amount(rho) if rho else ""
 
 
 def _delta(delta: float) -> str:
+    """Amount of delta; empty for 0."""
     return tiny(delta) if delta else ""

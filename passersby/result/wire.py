@@ -1,4 +1,4 @@
-"""A result -> the documented JSON shape (docs/answers.md)."""
+"""JSON shape of an answer (docs/answers.md)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SQL_TYPES = {
 
 
 def wire_of(result: Answer) -> dict[str, Any]:
-    """Give columns, rows and card; a rehearsal says so in one further key."""
+    """Columns, rows and card of an answer; a rehearsal has one more key."""
     schema = result.arrow().schema
     shape: dict[str, Any] = {
         "columns": [{"name": field.name, "type": sql_type(field.type)} for field in schema],
@@ -51,7 +51,7 @@ def wire_of(result: Answer) -> dict[str, Any]:
 
 
 def sql_type(kind: pyarrow.DataType) -> str:
-    """Name an Arrow type as DuckDB's SQL does."""
+    """DuckDB's SQL name of an Arrow type."""
     import pyarrow.types
 
     if pyarrow.types.is_timestamp(kind):
@@ -64,7 +64,7 @@ def sql_type(kind: pyarrow.DataType) -> str:
 
 
 def plain(value: object) -> object:
-    """Give a value as JSON has it: times as ISO text, decimals as numbers, what is no number as null."""
+    """Value as JSON: times as ISO text, decimals as numbers, non-finite numbers as null."""
     match value:
         case float() if not math.isfinite(value):
             return None

@@ -1,4 +1,4 @@
-"""Words and numbers for people.
+"""Text forms of numbers, values and source positions.
 
 Amounts, spans, values -> text.
 

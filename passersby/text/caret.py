@@ -1,4 +1,4 @@
-"""A span of SQL -> the line it begins in, and carets under it."""
+"""Source line of a span of SQL, with carets under the span."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ GAP = "…"
 
 
 def point_at(sql: str, start: int, end: int) -> tuple[str, str]:
-    """Give the line of SQL in which a span begins, shortened around it, and the line of carets to stand below."""
+    """Line of SQL in which a span begins, shortened around it, and the line of carets below."""
     start = max(0, min(start, len(sql)))
     first = sql.rfind("\n", 0, start) + 1
     last = sql.find("\n", start)
@@ -22,7 +22,7 @@ def point_at(sql: str, start: int, end: int) -> tuple[str, str]:
 
 
 def _shorten(line: str, left: int, right: int) -> tuple[str, int, int]:
-    """Cut a long line around its marked part; what was cut is shown by a sign."""
+    """Shorten a long line around its marked part; an ellipsis replaces what is left out."""
     if len(line) <= WIDEST:
         return line, left, right
     begin = max(0, min(left - BEFORE, len(line) - WIDEST))
@@ -36,10 +36,10 @@ def _shorten(line: str, left: int, right: int) -> tuple[str, int, int]:
 
 
 def _shown(sign: str) -> str:
-    """Keep one character in its place, but none that moves a terminal's cursor or vanishes."""
+    """Character as one cell; invisible ones and those that move a terminal's cursor are replaced."""
     return sign if sign.isprintable() and not unicodedata.combining(sign) else " " if sign.isspace() else "?"
 
 
 def _cells(text: str) -> int:
-    """Count the cells that text takes on a screen."""
+    """Terminal cells that a text occupies."""
     return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)

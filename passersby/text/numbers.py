@@ -1,4 +1,4 @@
-"""Numbers as people read them: a value with its interval, a loss, what is left; never rounded in anybody's favour."""
+"""Text of numbers, intervals, prices and budgets; never rounded in anybody's favour."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DIGITS = 2  # significant digits of an interval's half-width
 
 
 def value_text(value: object) -> str:
-    """Write a value that has no interval as it is: a year gets no thousands separator."""
+    """Text of a value without an interval; a year has no thousands separator."""
     if value is None:
         return NULL
     if isinstance(value, bool):
@@ -27,36 +27,39 @@ def value_text(value: object) -> str:
 
 
 def cell_texts(values: Sequence[Any], intervals: Mapping[str, Sequence[Interval | None]]) -> list[str]:
-    """Write a column without intervals of its own; ends of other columns' intervals are written like these."""
+    """Texts of a column without intervals of its own; interval ends of other columns look like their numbers."""
     amounts = any(_are_ends(values, ends) for ends in intervals.values())
     return [_amount_text(value) if amounts or isinstance(value, float) else value_text(value) for value in values]
 
 
 def _are_ends(values: Sequence[Any], ends: Sequence[Interval | None]) -> bool:
+    """Return whether the values are the low or high ends of another column's intervals."""
     pairs = [(value, pair) for value, pair in zip(values, ends, strict=False) if pair is not None]
     return bool(pairs) and any(all(value == pair[side] for value, pair in pairs) for side in (0, 1))
 
 
 def _amount_text(value: object) -> str:
+    """Text of a number with thousands separators from 1,000 on."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not GROUPED <= abs(value) < EXACT:
         return value_text(value)
     return _number(value, 0 if float(value).is_integer() else 2)
 
 
 def printable(text: str) -> str:
-    """Keep text from moving a terminal's cursor, ringing its bell or hiding what follows."""
+    """Text without characters that move a terminal's cursor, ring its bell or hide what follows."""
     kept = (" " if sign.isspace() else sign for sign in text)
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in kept)
 
 
 def _plain_float(value: float) -> str:
+    """Text of a float without separators; NULL if it is not finite."""
     if not math.isfinite(value):
         return NULL
     return str(int(value)) if value.is_integer() and abs(value) < EXACT else f"{value:.6g}"
 
 
 def noisy_text(value: object, ends: Interval | None) -> tuple[str, str]:
-    """Write a noisy value and, apart, what stands behind it: its half-width, or both ends of a lopsided interval."""
+    """Noisy value, and separately its half-width, or both ends of an asymmetric interval."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return value_text(value), ""
     if ends is None:
@@ -70,12 +73,12 @@ def noisy_text(value: object, ends: Interval | None) -> tuple[str, str]:
 
 
 def with_interval(value: object, ends: Interval | None) -> str:
-    """Write a noisy value with its interval: 50,818 ± 120."""
+    """Noisy value with its interval: 50,818 ± 120."""
     return " ".join(filter(None, noisy_text(value, ends)))
 
 
 def half_width_text(half_width: float | None) -> str:
-    """Write an expected error."""
+    """Return the expected half-width: ± 120."""
     if half_width is None:
         return "depends on the answer"
     places = 0 if half_width.is_integer() else _places(half_width, whole=False)
@@ -83,7 +86,7 @@ def half_width_text(half_width: float | None) -> str:
 
 
 def loss_text(price: Mapping[str, Any]) -> str:
-    """Write a price: rho, and the epsilon that it is at a delta."""
+    """Privacy loss as rho and delta, with its epsilon at a delta."""
     if not price.get("rho") and not price.get("delta"):
         return "free"
     delta = f" and delta {tiny(price['delta'])}" if price.get("delta") else ""
@@ -93,7 +96,7 @@ def loss_text(price: Mapping[str, Any]) -> str:
 
 
 def left_text(remaining: Mapping[str, Mapping[str, Any]]) -> str:
-    """Write what the client's and the dataset's accounts have left of their caps."""
+    """Remaining rho of the client's and the dataset's accounts, and their caps."""
     return ", ".join(
         f"{who} rho {amount(account['rho'])} of {amount(account['cap_rho'])}"
         for who, key in (("you", "client"), ("all clients", "dataset"))
@@ -102,23 +105,23 @@ def left_text(remaining: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def ahead_text(outlook: Mapping[str, Any]) -> list[str]:
-    """Write what is left in questions, one line for each thing, the first of them for a single line."""
+    """Outlook of an account, one line per fact; the first line is the most important."""
     return [printable(str(line)) for line in outlook.get("told") or []]
 
 
 def amount(rho: float) -> str:
-    """Write an amount of rho without an exponent where it can be read without one."""
+    """Amount of rho, without an exponent where it is readable without one."""
     text = f"{rho:.6g}"
     return text if "e" not in text else f"{rho:.2e}"
 
 
 def rounded_up(epsilon: float) -> str:
-    """Write an epsilon to two places, upwards: a loss is never told smaller than it is."""
+    """Epsilon to two decimals, rounded up: never below the true loss."""
     return f"{math.ceil(round(epsilon * 100, 6)) / 100:.2f}"
 
 
 def tiny(delta: float) -> str:
-    """Write a delta: 1e-9, not 1e-09."""
+    """Text of a delta: 1e-9, not 1e-09."""
     return f"{delta:.2g}".replace("e-0", "e-")
 
 
@@ -126,7 +129,7 @@ RELIABILITY = {"good": "good", "fair": "fair", "poor": "poor", "noise": "may be 
 
 
 def trust_text(card: Mapping[str, Any]) -> list[str]:
-    """Count for each noisy column how many numbers are how reliable, and say what is expected to be cut away."""
+    """Reliability counts and expected bias of each noisy column."""
     told = []
     for name, words in (card.get("reliability") or {}).items():
         counted = [f"{words.count(word):,} {said}" for word, said in RELIABILITY.items() if word in words]
@@ -139,14 +142,14 @@ def trust_text(card: Mapping[str, Any]) -> list[str]:
 
 
 def _off(within: Mapping[str, float]) -> list[str]:
-    """Say how far most numbers of a column may be off by bounding."""
+    """How far most numbers of a column may be off by clipping."""
     share, amount = within.get("share", 0.0), within.get("amount", 0.0)
     told = f"{amount:.2g}" if amount else percent(round(share, 3))
     return [f"off by up to about {told} by clipping"] if amount or share >= 0.001 else []
 
 
 def instead_text(instead: Mapping[str, Any]) -> str:
-    """Say what another question changes, how wide its intervals would be, and what it would cost."""
+    """Proposed question in one line: what changes, its half-widths, number of groups and price."""
     widths = [
         f"{printable(name)} {half_width_text(w)}" for name, w in instead["expected_error"].items() if w is not None
     ]
@@ -157,25 +160,25 @@ def instead_text(instead: Mapping[str, Any]) -> str:
 
 
 def level_text(confidence: float, held: Mapping[str, Any] | None) -> str:
-    """Say how often intervals hold: each by itself, or all of an answer together."""
+    """Level of the intervals: each by itself, or all of an answer simultaneously."""
     if not held:
         return f"{percent(confidence)} intervals"
     return f"{percent(held['confidence'])} intervals, all {held['numbers']:,} together"
 
 
 def percent(share: float) -> str:
-    """Write a share: 0.95 is 95%."""
+    """Share as a percentage: 0.95 is 95%."""
     return f"{round(share * 100, 4):g}%"
 
 
 def readable_bound(bound: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the predicted bias of a bound as a share; where none can be told, nothing. And where the norm is from."""
+    """Contribution bound as a row for people: its bias as a percentage, and the source of its clip bound."""
     bias, why = bound.get("predicted_bias"), "; ".join(filter(None, (bound.get("why"), bound.get("norm_from"))))
     return {**bound, "predicted_bias": "" if bias is None else percent(round(bias, 4)), "why": why}
 
 
 def declared_text(column: dict[str, Any], most: int | None = MOST_VALUES) -> str:
-    """Say which values a column may have, as far as the catalog declares it."""
+    """Return the declared values of a column: list, range, bounds or H3 cell."""
     if "values" in column:
         values = [value_text(value) for value in column["values"]]
         more = f", {len(values) - most} more" if most is not None and len(values) > most else ""
@@ -191,7 +194,7 @@ def declared_text(column: dict[str, Any], most: int | None = MOST_VALUES) -> str
 
 
 def questions_text(rho: float, price: float | None) -> str:
-    """Write how many more questions of the usual price fit; nothing where no price is known."""
+    """Return the number of further questions at the default price; empty if no price is known."""
     if not price:
         return ""
     fit = math.floor(rho / price + 1e-9)
@@ -199,14 +202,14 @@ def questions_text(rho: float, price: float | None) -> str:
 
 
 def _places(half_width: float, *, whole: bool) -> int:
-    """Give the decimal places at which a half-width shows its significant digits."""
+    """Decimals at which a half-width shows its significant digits."""
     if whole or half_width <= 0 or not math.isfinite(half_width):
         return 0 if whole else 3
     return min(9, max(0, DIGITS - 1 - math.floor(math.log10(half_width))))
 
 
 def _up(value: float, places: int) -> float:
-    """Round upwards, but not because of the last bits of a float."""
+    """Round up, ignoring errors in the last bits of a float."""
     if not math.isfinite(value):
         return value
     scale: int = 10**places
@@ -214,6 +217,7 @@ def _up(value: float, places: int) -> float:
 
 
 def _number(value: float, places: int | None) -> str:
+    """Return the number with separators at a number of decimals; None: as it is."""
     if not math.isfinite(value):
         return NULL
     if places is None:
@@ -223,7 +227,7 @@ def _number(value: float, places: int | None) -> str:
 
 
 def epsilon_text(account: Mapping[str, Any]) -> str:
-    """State what was spent as epsilon; over all windows no single one follows."""
+    """Spent epsilon and its cap; empty for an account over all windows, for which there is none."""
     if account["epsilon"] is None:
         return ""
     seen = f"epsilon {rounded_up(account['epsilon'])} of {rounded_up(account['cap_epsilon'])}"
@@ -231,10 +235,10 @@ def epsilon_text(account: Mapping[str, Any]) -> str:
 
 
 def shown_moment(at: object) -> str:
-    """Shorten a moment to seconds."""
+    """Timestamp to the second."""
     return str(at or "").replace("T", " ").partition(".")[0].partition("+")[0]
 
 
 def free_text(made_from: Sequence[Mapping[str, Any]]) -> str:
-    """Say why an answer was free: it was asked before, or what is held says it."""
+    """Why an answer was free: it is stored, or derived from stored releases."""
     return "free: made of answers that you hold" if made_from else "free: asked before, answered from store"
