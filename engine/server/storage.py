@@ -195,8 +195,8 @@ class Books:
     def add_job(self, row: Row, *, beside: Sequence[str] = (), most: int | None = None) -> bool:
         """Insert a job unless its request id exists. Returns whether a job of this request id exists now.
 
-        Nothing is inserted where the client already has `most` jobs in the states `beside`; counting and inserting are
-        one transaction.
+        Nothing is inserted where the client already has `max_count` jobs in the `counted_states`; counting and
+        inserting are one transaction.
         """
         own, same = jobs.c.client == row["client"], jobs.c.request_id == row["request_id"]
         with self._store.writing() as connection:

@@ -1,8 +1,8 @@
-r"""The text that a request may hold: Unicode without NUL or lone surrogates, of a stated length.
+r"""Text fields of requests: Unicode without NUL or lone surrogates, of a stated length.
 
-Every text field of a body, an address or a header has one of these types, so OpenAPI states the same bounds. A lone
-surrogate can be written in JSON ("\ud800") and is no text in UTF-8; NUL is none in PostgreSQL. `readable` is for
-the other direction: what leaves the server can always be written, whatever it repeats.
+Every text field of a body, a URL or a header has one of these types, so OpenAPI states the same bounds. JSON can
+contain a lone surrogate ("\ud800"), which UTF-8 can't; PostgreSQL accepts no NUL. `replace_surrogates` is for the
+other direction: everything that leaves the server can be encoded, including text it repeats.
 """
 
 from __future__ import annotations
