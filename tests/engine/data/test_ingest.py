@@ -24,7 +24,7 @@ from engine import Desk, Refused, ingest_files, open_desk
 from engine.catalog.file import load_catalog
 from engine.data.open import open_data
 from engine.data.snapshot import snapshot
-from engine.pricing import prepare
+from engine.pricing import release_key
 from passersby.cli.app import app
 from tests.engine.ingest_town import BAD, DECLARED, GOOD, HEADER, SECRET, VISITS, make, new_file, state
 from tests.support.ledger.dying_ingest import BUG, DONE, STEPS
@@ -307,7 +307,7 @@ def test_an_answer_of_before_is_not_served_after(town: Town) -> None:
 
 
 def test_a_version_that_does_not_tell_what_was_added_is_caught(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepare, "version_of", lambda dataset: str(dataset.data_version))
+    monkeypatch.setattr(release_key, "version_of", lambda dataset: str(dataset.data_version))
     assert is_served_again(town)
 
 

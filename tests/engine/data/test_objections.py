@@ -123,10 +123,10 @@ def read_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def keyed_by_objections(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let who has objected name the release."""
-    prepare = import_module("engine.pricing.prepare")
-    admitting = prepare._admitting
+    release_key = import_module("engine.pricing.release_key")
+    eligibility = release_key._eligibility_text
     count = iter(range(100))
-    monkeypatch.setattr(prepare, "_admitting", lambda *given: f"{admitting(*given)} {next(count)}")
+    monkeypatch.setattr(release_key, "_eligibility_text", lambda *given: f"{eligibility(*given)} {next(count)}")
     monkeypatch.setattr(Remembered, "give", lambda remembered, client, key, make: make())  # each time anew
 
 

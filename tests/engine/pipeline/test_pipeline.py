@@ -222,7 +222,7 @@ def test_a_version_of_the_engine_that_names_releases_anew_asks_anew(
 ) -> None:
     """As the runbook says of an upgrade: what is held under the old name is not found."""
     engine.answer(BY_ZONE, Asked("ann", request_id="r-1"))
-    monkeypatch.setattr("engine.pricing.prepare.resting_on", lambda *of: f"named anew {resting_on(*of)}")
+    monkeypatch.setattr("engine.pricing.release_key.resting_on", lambda *of: f"named anew {resting_on(*of)}")
     newer = replace(engine)
     assert newer.answer(BY_ZONE, Asked("ann")).charged == PRICE
     with pytest.raises(IdempotencyError, match="or the engine has"):
