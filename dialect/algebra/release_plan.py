@@ -268,6 +268,12 @@ class VectorBound:
     bias_within: float | None = field(
         default=None, repr=False
     )  # bound on the bias after correction, relative; of a mean, in its unit
+    plain_why: str = field(default="", repr=False, compare=False)  # `why` as people read it; `why` enters release keys
+
+    @property
+    def reason(self) -> str:
+        """Why this rule and clip bound were chosen, in words for people; release keys have `why` instead."""
+        return self.plain_why or self.why
 
     @property
     def whole_norm(self) -> int:

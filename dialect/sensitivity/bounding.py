@@ -111,7 +111,8 @@ def _weighed(max_groups: int) -> VectorBound:
     if max_groups == 1:
         return _in_groups(Rule.CHOOSE, 1, "keys are private: one unit in at most 1 group, chosen by hash")
     why = f"keys are private: a person weighs 1 / sqrt(k) in each of k groups, at most {max_groups}, chosen by hash"
-    return VectorBound(Rule.SCALE, 1.0, 0, 1 << SCALED_BITS, SCALED_BITS, 1 << SCALED_BITS, why, None)
+    plain = f"private keys: a person in k groups counts 1/sqrt(k) in each, in at most {max_groups} groups"
+    return VectorBound(Rule.SCALE, 1.0, 0, 1 << SCALED_BITS, SCALED_BITS, 1 << SCALED_BITS, why, None, plain_why=plain)
 
 
 def _declared_bias(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float | None:
@@ -123,9 +124,12 @@ def _cut(plan: PrivatePlan, vector: Vector, norm: float, bias: float | None, cho
     """Clip to a bound that nothing proves: clamp the one number of a person, or scale all of them."""
     source = "" if chosen is None else f", {chosen.why}"
     rule, why = Rule.SCALE, f"each person's numbers over all groups are scaled to a norm of {norm:g}{source}"
+    plain = f"clipped at {norm:g} per person over all groups (L2){source}"
     if is_single(plan):
         rule, why = Rule.CLAMP, f"a person has one number here, clamped to {norm:g}{source}"
-    return _given_back(replace(_limited(rule, vector, norm, why), predicted_bias=bias), chosen)
+        plain = f"clipped at {norm:g} per person, who has one number here{source}"
+    made = replace(_limited(rule, vector, norm, why), predicted_bias=bias, plain_why=plain)
+    return _given_back(made, chosen)
 
 
 def _given_back(bound: VectorBound, chosen: ChosenNorm | VectorBound | None) -> VectorBound:
@@ -141,10 +145,12 @@ def _replaced(plan: PrivatePlan, vector: Vector, bound: VectorBound) -> VectorBo
         why = (
             f"{bound.why}; windows cross, so one vector of a person may stand for another: twice that, as it is signed"
         )
-        return replace(bound, sensitivity=2 * bound.sensitivity, why=why)
+        plain = f"{bound.reason}; windows cross: sensitivity of replacing a person's vector, 2 times, as it is signed"
+        return replace(bound, sensitivity=2 * bound.sensitivity, why=why, plain_why=plain)
     if not plan.keys:
         why = f"{bound.why}; windows cross, and one number of a person that is never below 0 may stand for another"
-        return replace(bound, why=why)
+        plain = f"{bound.reason}; windows cross: sensitivity of replacing a person's number, never below 0"
+        return replace(bound, why=why, plain_why=plain)
     finer = max(0, SCALED_BITS + 1 - bound.sensitivity.bit_length())  # makes rounding up the root negligible
     squared = 2 * (bound.sensitivity << finer) ** 2
     why = f"{bound.why}; windows cross, so one vector of a person may stand for another: the root of 2 times that"
@@ -154,6 +160,7 @@ def _replaced(plan: PrivatePlan, vector: Vector, bound: VectorBound) -> VectorBo
         fraction_bits=bound.fraction_bits + finer,
         sensitivity=math.isqrt(squared - 1) + 1,
         why=why,
+        plain_why=f"{bound.reason}; windows cross: sensitivity of replacing a person's vector, sqrt(2) times",
     )
 
 
@@ -219,7 +226,10 @@ def _of_parts(plan: PrivatePlan, vector: Vector, norm: float, groups: int | None
     why = f"one person's number in a group is kept in [{low:g}, {high:g}]"
     if groups is None or scaled:
         made = _limited(Rule.SCALE, vector, norm, f"{why}, and all of them are scaled to a norm of {norm:g}")
-        return replace(made, predicted_bias=None)
+        plain = (
+            f"one person's number in a group is clamped to [{low:g}, {high:g}], all of them clipped at {norm:g} (L2)"
+        )
+        return replace(made, predicted_bias=None, plain_why=plain)
     most, grains = max(abs(low), abs(high)), math.ceil(most * 2.0**bits)
     squared = groups * grains * grains
     root = math.isqrt(squared - 1) + 1  # rounded up
@@ -300,6 +310,7 @@ def _alike(plan: PrivatePlan, bounds: list[VectorBound]) -> list[VectorBound]:
                 norm = made[i].norm
                 why = f"{made[i].why}; one factor per person for all parts of the mean"
                 bias = made[i].predicted_bias
-                cut = replace(_limited(Rule.SCALE, plan.vectors[i], norm, why), predicted_bias=bias)
+                plain = f"{made[i].reason}; one factor per person for all parts of the mean"
+                cut = replace(_limited(Rule.SCALE, plan.vectors[i], norm, why), predicted_bias=bias, plain_why=plain)
                 made[i] = _given_back(cut, made[i])
     return made

@@ -192,4 +192,5 @@ def _of_difference(
     if not small and moved > UNSEEN * asked:
         return None
     why = f"{told.why}, in each of the answers taken off each other, which moves no number by more than {moved:,.3g}"
-    return replace(told, predicted_bias=0.0, bias_within=share if small else None, why=why)
+    plain = f"{told.reason}, in each of the subtracted answers, which moves no number by more than {moved:,.3g}"
+    return replace(told, predicted_bias=0.0, bias_within=share if small else None, why=why, plain_why=plain)

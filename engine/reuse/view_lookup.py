@@ -147,7 +147,8 @@ def _bounds(wanted: Prepared, meaning: Meaning, places: Iterable[int]) -> Iterat
     for own, place in zip(wanted.bounds.vectors, places, strict=True):
         norm, bias = meaning.norms[place], meaning.biases[place]
         within = meaning.withins[place] if meaning.withins else None
-        yield replace(own, norm=norm, predicted_bias=bias, bias_within=within, why=meaning.whys[place])
+        why = meaning.whys[place]
+        yield replace(own, norm=norm, predicted_bias=bias, bias_within=within, why=why, plain_why="")
 
 
 def meaning_of(question: Question, prepared: Prepared) -> Meaning:

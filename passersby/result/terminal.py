@@ -65,7 +65,7 @@ MOST_ROWS = 40
 FEWEST_BARS = 3  # rows from which on bars tell more than numbers
 SQL_LOOK = "ansi_dark"
 KEY = ("name", "kind", "groups", "why")
-BOUND = ("vector", "rule", "norm", "sensitivity", "sigma", "predicted_bias", "why")
+BOUND = ("vector", "rule", "clip_bound", "sensitivity", "sigma", "bias")
 THRESHOLD = ("threshold", "delta", "max_groups_per_person")
 Thing = TypeVar("Thing")
 
@@ -133,9 +133,12 @@ def _long_explanation(explanation: Explained) -> list[RenderableType]:
     """Everything known of a question: notes, columns, keys, contribution bounds, thresholds, advice."""
     free = "free: you have paid for this answer already" if explanation.replayed else loss_text(explanation.price)
     parts: list[RenderableType] = [
+        *(
+            Text.assemble(("Left   " if place == 0 else "       ", "bold"), line)
+            for place, line in enumerate([*ahead_text(explanation.outlook), left_text(explanation.remaining)])
+            if line
+        ),
         Text.assemble(("Price  ", "bold"), (free, "cyan")),
-        Text.assemble(("Left   ", "bold"), left_text(explanation.remaining)),
-        *(Text.assemble(("       ", "bold"), line) for line in ahead_text(explanation.outlook)),
         *_notes(explanation.notes),
         Text(),
         _columns(explanation),
@@ -144,7 +147,11 @@ def _long_explanation(explanation: Explained) -> list[RenderableType]:
     if explanation.keys:
         parts += [Text(), table_of([_key(key) for key in explanation.keys], (*of, *KEY), "Keys")]
     if explanation.bounds:
-        parts += [Text(), table_of(map(readable_bound, explanation.bounds), (*of, *BOUND), "Contribution bounds")]
+        bounds = [readable_bound(bound) for bound in explanation.bounds]
+        rows = [{**bound, "clip_bound": bound["norm"], "bias": bound["predicted_bias"]} for bound in bounds]
+        parts += [Text(), table_of(rows, (*of, *BOUND), "Contribution bounds")]
+        reasons = (f"{bound['vector']}: {bound['why']}" for bound in bounds)
+        parts += [Text(f"  {printable(reason)}", "dim") for reason in dict.fromkeys(reasons)]
     if explanation.thresholds:
         parts += [Text(), table_of(explanation.thresholds, (*of, *THRESHOLD), "Thresholds of private keys")]
     return parts + show_advice(explanation.advice)
@@ -261,8 +268,8 @@ def _card(result: Answer) -> list[RenderableType]:
     parts: list[RenderableType] = [Text(), told]
     parts += [Text(f"reliability of {line}", "dim") for line in trust_text(result.card)]
     if result.remaining and not result.rehearsal:
+        parts += [Text(f"left: {line}") for line in ahead_text(result.outlook)[:1]]
         parts.append(Text(f"left: {left_text(result.remaining)}"))
-        parts += [Text(line, "dim") for line in ahead_text(result.outlook)[:1]]
     return parts
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
-WIDEST = 92  # cells of SQL that are shown: a screen of 100, less the margin
-BEFORE = 40  # cells that are kept in front of the carets, where a line is cut
+WIDEST = 72  # cells of SQL that are shown: a screen of 80, less the margin
+BEFORE = 32  # cells that are kept in front of the carets, where a line is cut
 GAP = "…"
 
 

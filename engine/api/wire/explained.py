@@ -61,7 +61,7 @@ def _bounds(prepared: Prepared) -> Iterator[dict[str, Any]]:
             "vector": vector_spoken(vector),
             "norm": bound.norm,
             "rule": str(bound.rule),
-            "why": bound.why,
+            "why": bound.reason,
             "norm_from": origin,
             "sensitivity": bound.sensitivity * bound.grain,
             "sigma": cost.deviation(bound),

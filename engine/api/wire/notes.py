@@ -113,7 +113,7 @@ def _rule(bound: VectorBound) -> str:
     """Describe the contribution bounding of a query vector: its clip bound, or what is truncated."""
     if bound.rule is Rule.SCALE or bound.rule is Rule.CLAMP:
         return f"clipped at {bound.norm:.6g} per person (L2)."
-    return f"{bound.why}."
+    return f"{bound.reason}."
 
 
 def _bias(vector: Vector, bound: VectorBound) -> str:

@@ -182,7 +182,7 @@ def test_an_answer_tells_how_reliable_it_is_what_it_cost_and_what_is_left(browse
     for do in ("explain", "ask"):
         shown = analyst.post("/console/ask", sql=COUNT, do=do, rho="0.06").text
         assert re.search(r"rho 0\.06 \(epsilon \d\.\d\d at delta 1e-9\)", shown)
-        assert "Left: you rho " in shown and " more</strong> at this price" in shown
+        assert "Left: you rho " in shown and "</strong> at this price" in shown
         assert "Epsilon</em>, at a small delta, is the same loss" in shown
     assert re.search(r'<small>± [\d,]+</small> <small class="word">(good|fair|poor|may be nothing)</small>', shown)
     assert "free (asked before)" in analyst.post("/console/ask", sql=COUNT, do="ask", rho="0.06").text
