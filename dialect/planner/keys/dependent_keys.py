@@ -21,7 +21,7 @@ from dialect.planner.keys.public_domains import PublicList
 def tellers(exprs: Sequence[Expr], facts: Sequence[Expr]) -> dict[int, int]:
     """Map the position of each dependent key to that of the key that determines it: a finer step of the same time.
 
-    Claim: on each row a dependent key is a function of the other. Proof: dialect/planner/proofs.md#told-keys. Raises:
+    Claim: on each row a dependent key is a function of the other. Proof: dialect/planner/proofs.md#dependent-keys. Raises:
     nothing.
     """
     dates = _dates(facts)
