@@ -21,8 +21,8 @@ from dialect.planner.keys.public_domains import PublicList
 def tellers(exprs: Sequence[Expr], facts: Sequence[Expr]) -> dict[int, int]:
     """Map the position of each dependent key to that of the key that determines it: a finer step of the same time.
 
-    Claim: on each row a dependent key is a function of the other. Proof: dialect/planner/proofs.md#dependent-keys. Raises:
-    nothing.
+    Claim: on each row a dependent key is a function of the other. Raises: nothing. Proof:
+    dialect/planner/proofs.md#dependent-keys
     """
     dates = _dates(facts)
     written = [dates.get(expr, expr) for expr in exprs]
