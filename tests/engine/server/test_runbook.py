@@ -151,12 +151,12 @@ def test_a_backup_during_charges_is_restored_when_everything_is_lost(machine: Ma
         machine.done(blocks("Back up")[0], lambda: desk.query(next(asked), client="ann", rho="0.001"))
         paid = len(desk.history("ann"))
     lose(machine, marks)
-    aside, register, restore, loss, verify, start = blocks("Restore")
-    machine.done(aside + register)
+    aside, restore, loss, verify = blocks("Restore")
+    machine.done(aside)
     code, complaint = machine.run(restore.strip())
     assert code == 1 and "older copy" in complaint, "the mark remembers, or the newest anchor alone"
     assert not machine.ledger.exists()
-    machine.done(loss + verify + start)
+    machine.done(loss + verify)
     for name in ("", ".objections", ".server", ".secret"):
         assert stat.S_IMODE(Path(f"{machine.ledger}{name}").stat().st_mode) == 0o600
     check_frozen_until_thawed(machine, paid)
@@ -173,11 +173,11 @@ def test_what_was_spent_after_the_newest_anchor_is_a_loss_where_the_marks_are_go
         desk.query(next(asked), client="ann", rho="0.001")
         paid = len(desk.history("ann"))
     lose(machine, "gone")
-    aside, register, restore, loss, verify, start = blocks("Restore")
-    machine.done(aside + register + restore)
-    assert "**Where the marks are gone too it is always a loss**" in RUNBOOK and "the last command alone" in RUNBOOK
+    aside, restore, loss, verify = blocks("Restore")
+    machine.done(aside + restore)
+    assert re.search("marks are gone.*loss.*last command alone", RUNBOOK)
     machine.done(loss.splitlines()[-1])
-    machine.done(verify + start)
+    machine.done(verify)
     check_frozen_until_thawed(machine, paid)
 
 
@@ -202,8 +202,8 @@ def test_a_key_that_was_taken_back_after_the_backup_opens_nothing_after_the_rest
             keys.revoke(eve["id"])
     assert machine.opens(ana["key"]) and not machine.opens(eve["key"])
     lose(machine, "kept")
-    aside, register, _, loss, verify, start = blocks("Restore")
-    machine.done(aside + register + loss + verify + start)
+    aside, _, loss, verify = blocks("Restore")
+    machine.done(aside + loss + verify)
     assert not machine.opens(eve["key"]) and not machine.opens(ana["key"])
     with machine.keys() as keys:
         assert [(row["name"], row["lives"]) for row in keys.listed()] == [("ana", True)]
@@ -216,7 +216,7 @@ def test_what_a_lost_file_has_left_is_not_replayed_over_another(machine: Machine
     left = {f"{file}-wal", f"{file}-shm"} | ({file} if main == "kept" else set[str]())
     for name in left:
         (lib / name).write_text("left")
-    machine.done(blocks("Restore")[0])
+    machine.done("\n".join(line for line in blocks("Restore")[0].splitlines() if " sudo install " not in line))
     assert {path.name for path in (lib if main == "kept" else lib / "lost").glob("city*")} == left
 
 
