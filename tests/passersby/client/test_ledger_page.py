@@ -41,8 +41,7 @@ def test_every_key_of_a_budget_is_documented() -> None:
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(BUDGET_KEYS)
 
 
-def test_the_file_holds_the_noisy_numbers_as_the_page_says(ana: Connection, tmp_path: Path) -> None:
-    assert "It does hold every stored release" in PAGE
+def test_the_file_holds_the_noisy_numbers(ana: Connection, tmp_path: Path) -> None:
     answer = ana.query("SELECT COUNT(*) AS n FROM visit")
     with closing(sqlite3.connect(tmp_path / "town.ledger")) as file:
         ((payload,),) = file.execute("SELECT payload FROM releases").fetchall()
