@@ -190,7 +190,7 @@ def rehearse(
     """Run a question for free on synthetic rows: the shape of the answer is real, its numbers mean nothing."""
     text = question(sql, file)
     with opened(catalog, client, ledger, form) as connection:
-        with shown_waiting("Rehearsing: making up rows, and answering over them"):
+        with shown_waiting("Rehearsing on synthetic rows"):
             answer = connection.rehearse(text, rho=rho, target_error=target_error, confidence=confidence)
         write_result(answer, form, details=verbose, command="rehearse")
 
@@ -295,7 +295,7 @@ def plan(
     text = text_of(file)
     with opened(catalog, client, ledger, form) as connection:
         try:
-            with shown_waiting("Planning: what each question costs, and which answers say others"):
+            with shown_waiting("Planning: prices, and which answers follow from others"):
                 told = connection.plan(text, rho=rho, confidence=confidence, apply=apply)
         except PassersbyError as refused:
             charged = refused.details.get("charged_rho")

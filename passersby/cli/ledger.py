@@ -109,7 +109,9 @@ AUDIT = (
 Kind = Annotated[
     str | None,
     typer.Option(
-        "--kind", metavar="KIND", help="Only rows of it, e.g. charged, frozen, note_objection; a wrong one is told all."
+        "--kind",
+        metavar="KIND",
+        help="Only rows of this kind, e.g. charged, frozen, note_objection; a wrong one lists all kinds.",
     ),
 ]
 Holder = Annotated[str | None, typer.Option("--client", metavar="NAME", help="Only about a client, or all of a group.")]
@@ -156,7 +158,7 @@ def verify(
     if form is Document.JSON:
         write_json(told)
     else:
-        beside = "" if text is None else f", and it holds the anchor of row {json.loads(text)['sequence']}"
+        beside = "" if text is None else f", and the anchor matches row {json.loads(text)['sequence']}"
         good = f"{told['sequence']} rows, each as it was written{beside}; the last has the hash {told['row_hash']}."
         console().print(Text("\n".join(told["found"]), "red") if told["found"] else Text(good, "green"))
         if told.get("clock"):

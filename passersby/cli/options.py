@@ -196,7 +196,7 @@ NamedCatalog = Annotated[
         "-c",
         metavar="NAME|FILE",
         envvar="PASSERSBY_CATALOG",
-        help="Whose people it is about, always said: a catalog file on this machine, or a bundled one by name.",
+        help="The catalog, which has no default here: a file on this machine, or a bundled one by name.",
         rich_help_panel=WHERE,
     ),
 ]
@@ -211,7 +211,7 @@ KeptLedger = Annotated[
         rich_help_panel=WHERE,
     ),
 ]
-Named = Annotated[str | None, typer.Argument(metavar="NAME|FILE", help="The catalog; --catalog says the same.")]
+Named = Annotated[str | None, typer.Argument(metavar="NAME|FILE", help="The catalog, as with --catalog.")]
 Dataset = Annotated[str | None, typer.Option("--dataset", metavar="NAME", help="Where the catalog has several.")]
 By = Annotated[
     str | None, typer.Option("--by", metavar="NAME", help="Who decides, or records it.", show_default="your user name")
@@ -234,7 +234,7 @@ def chosen(*named: str | None) -> str:
     """Catalog of an owner's command, which has no default; raises BadParameter if none is named."""
     found = next(filter(None, named), None)
     if found is None:
-        why = "Say whose people it is about: a catalog file, or PASSERSBY_CATALOG; for the demo --catalog operator."
+        why = "Name a catalog: a file, or PASSERSBY_CATALOG; for the demo --catalog operator."
         raise typer.BadParameter(why, param_hint="--catalog")
     return found
 

@@ -92,9 +92,11 @@ def _sheet_cell(value: object) -> object:
 def _card_sheet(book: Workbook, result: Answer) -> None:
     """Write the sheet that explains intervals, price, budget left and notes."""
     sheet: Worksheet = book.add_worksheet("how to read it")
-    level = f"{percent(result.confidence or 0)}: so many intervals hold the number, as far as noise goes"
+    level = (
+        f"{percent(result.confidence or 0)}: of the intervals cover the clipped number; clipping bias is not in them"
+    )
     told = [
-        ("made-up rows", "a rehearsal: these numbers say nothing about anything" if result.rehearsal else ""),
+        ("synthetic rows", "a rehearsal: these numbers mean nothing" if result.rehearsal else ""),
         ("intervals", level if result.confidence and result.intervals else ""),
         ("price", "free" if result.replayed or result.rehearsal else loss_text(result.price)),
         ("left", left_text(result.remaining)),

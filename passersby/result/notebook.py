@@ -138,7 +138,16 @@ def budget_html(budget: Accounts) -> str:
     """Show each account with a bar of what is spent."""
     accounts = sorted(budget.accounts, key=lambda account: account["client"] is None)
     shown = (_account(account, budget.query_rho(account)) for account in accounts)
-    return _page(*shown, *(_line(line) for lines in budget.ahead.values() for line in lines))
+    ahead = dict.fromkeys(line for lines in budget.ahead.values() for line in lines)
+    epsilons = [_line(f"{_owner_text(each)}: {text}") for each in accounts if (text := epsilon_text(each))]
+    return _page(*shown, *map(_line, ahead), _fold("Details", epsilons))
+
+
+def _owner_text(account: dict[str, Any]) -> str:
+    """Return the name of an account: dataset, client, and privacy window if the dataset has several."""
+    whose = "all clients" if account["client"] is None else f"client {account['client']}"
+    window = "" if account["window"] == FOREVER else f", {account['window']}"
+    return f"{account['dataset']}, {whose}{window}"
 
 
 def refusal_html(error: PassersbyError) -> str:
@@ -231,19 +240,16 @@ def _card(result: Answer) -> list[str]:
 
 
 def _account(account: dict[str, Any], price: float | None) -> str:
-    """HTML of one account: questions left, rho left, share spent; epsilon is folded."""
+    """HTML of one account: questions left, rho left, share spent."""
     share = min(1.0, account["spent_rho"] / account["cap_rho"]) if account["cap_rho"] else 1.0
-    whose = "all clients" if account["client"] is None else f"client {account['client']}"
-    window = "" if account["window"] == FOREVER else f", {account['window']}"
     left = f"rho {amount(account['remaining_rho'])} of {amount(account['cap_rho'])} left"
     parts = [questions_text(account["remaining_rho"], price), left, f"{share:.1%} spent"]
     bar = (
         f'<svg width="320" height="10" role="img" aria-label="{share:.1%} spent">'
         f'<rect class="track" width="320" height="10"/><rect class="bar" width="{320 * share:.1f}" height="10"/></svg>'
     )
-    title = f"<p><b>{escape(account['dataset'])}, {escape(whose + window)}</b></p>"
-    epsilon = epsilon_text(account)
-    return title + bar + _line(" · ".join(filter(None, parts))) + _fold("Details", [_line(epsilon)] if epsilon else [])
+    title = f"<p><b>{escape(_owner_text(account))}</b></p>"
+    return title + bar + _line(" · ".join(filter(None, parts)))
 
 
 def _dicts(title: str, rows: Sequence[dict[str, Any]]) -> str:

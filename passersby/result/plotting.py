@@ -92,7 +92,7 @@ def signed(ax: Axes, result: Answer, shown_as: str = "") -> Axes:
     known = result.confidence and result.intervals
     told = f"{shown_as}{percent(result.confidence)} intervals" if known and result.confidence else "no intervals"
     if result.rehearsal:
-        told = "made-up rows: these numbers mean nothing"
+        told = "synthetic rows: these numbers mean nothing"
     ax.annotate(
         told, (1, 1), xycoords="axes fraction", ha="right", va="bottom", fontsize=8, color=FAINT, annotation_clip=False
     )

@@ -227,7 +227,7 @@ def _level(answer: Answer) -> str:
 def answer_columns(answer: Answer) -> list[tuple[str, str, str]]:
     """Name, reliability and bias of each noisy column."""
     rows = []
-    for name in answer.intervals:
+    for name in answer.intervals if len(answer) else ():
         words = answer.reliability.get(name) or []
         counts = ", ".join(f"{words.count(word):,} {text}" for word, text in RELIABILITY.items() if word in words)
         bias = bias_of(answer, name)

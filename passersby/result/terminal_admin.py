@@ -115,7 +115,7 @@ BAR = 30  # characters of the longest bar
 def show_calibration(histograms: Sequence[dict[str, Any]]) -> RenderableType:
     """Every histogram of a calibration, with bars."""
     if not histograms:
-        return Text("No calibration holds today: the norms of the catalog are used.")
+        return Text("No calibration is in force: the clip bounds of the catalog are used.")
     return Group(*(part for each in histograms for part in (_one(each), Text())))
 
 
@@ -125,7 +125,7 @@ def summarize_calibration(told: dict[str, Any]) -> Text:
     lines = [f"Measured: {told['dataset']} in {told['window']}; it holds until {histograms[0]['expires_on']}."]
     for table, count in Counter(each["table"] for each in histograms).items():
         empty = sum(each["table"] == table and _is_empty(each) for each in histograms)
-        clear = f", {empty:,} of them not clear of the noise" if empty else ""
+        clear = f", {empty:,} of them not above the noise" if empty else ""
         lines.append(f"  {table}: {count:,} histogram{'s' * (count != 1)}{clear}")
     lines.append("All of them, and the bounds that follow: --details here, or passersby catalog calibration.")
     return Text("\n".join(lines))
@@ -142,7 +142,7 @@ def _one(told: dict[str, Any]) -> RenderableType:
     what = told["kind"] if told["column"] is None else f"{told['kind']}({told['column']})"
     head = Text.assemble(
         (f"{told['table']}: {what} {keys}", "bold"),
-        f"  one person's norm in {told['window']}; made {told['made_on']}, until {told['expires_on']},"
+        f"  contribution per person (L2) in {told['window']}; made {told['made_on']}, until {told['expires_on']},"
         f" people ± {2 * told['sigma']:.0f}",
     )
     if told.get("lean") is not None:
@@ -150,7 +150,7 @@ def _one(told: dict[str, Any]) -> RenderableType:
         return Group(head, Text(change))
     if told["kind"] == "means":
         found = told.get("usual_value")
-        about = "nothing is clear of the noise" if found is None else f"averages are taken about {found:,.4g}"
+        about = "nothing stands out from the noise" if found is None else f"averages are taken about {found:,.4g}"
         return Group(head, Text(f"  {about}"))
     most = max((each["people"] for each in told["bins"]), default=1)
     bars = [
@@ -162,7 +162,9 @@ def _one(told: dict[str, Any]) -> RenderableType:
         for each in told["bins"]
     ]
     return Group(
-        head, *(bars or [Text("  nothing is clear of the noise: the norms of the catalog are used")]), *_usual(told)
+        head,
+        *(bars or [Text("  nothing stands out from the noise: the clip bounds of the catalog are used")]),
+        *_usual(told),
     )
 
 
@@ -174,9 +176,9 @@ def _usual(told: dict[str, Any]) -> list[Text]:
     lines = [f"  {usual['sql']}"]
     for each in usual["choices"]:
         chosen = f"; chosen, {percent(round(usual['predicted_bias'], 4))} of the total" if each["chosen"] else ""
-        effect = f"noise ± {each['noise']:,.3g}, {-each['bias']:,.3g} cut from a usual group"
+        effect = f"noise ± {each['noise']:,.3g}, {-each['bias']:,.3g} clipped from a usual group"
         if each.get("off") is not None:
             chosen = "; chosen" if each["chosen"] else ""
-            effect += f" and given back, to within {each['off']:,.3g}"
-        lines.append(f"    C {each['norm']:>8,.4g}: {effect}{chosen}")
+            effect += f" and corrected, to within {each['off']:,.3g}"
+        lines.append(f"    clipped at {each['norm']:>8,.4g}: {effect}{chosen}")
     return [Text("\n".join(lines), "dim")]

@@ -51,7 +51,9 @@ def show_budget(
     """Remaining budget, one line per account; or everything known of each."""
     if not details:
         lines = [f"{text}." for texts in budget.ahead.values() for text in (line.rstrip(".") for line in texts)]
-        lines = [_sentence(line) for line in dict.fromkeys(lines)]
+        prices = dict.fromkeys(price for each in budget.accounts if (price := budget.query_rho(each)))
+        at = [f"A question costs rho {' or '.join(map(amount, prices))} by default."] if prices else []
+        lines = [*at, *(_sentence(line) for line in dict.fromkeys(lines))]
         return Group(_short_accounts(budget), *(Text(printable(line), "dim") for line in (*lines, more) if line))
     blocks = [Group(*_account(account, budget.query_rho(account))) for account in budget.accounts]
     ahead = [Text(f"{dataset}: {line}") for dataset, lines in budget.ahead.items() for line in lines]
@@ -68,15 +70,13 @@ def _short_accounts(budget: Accounts) -> Table:
     accounts = sorted(budget.accounts, key=lambda account: account["client"] is None)
     datasets = list(dict.fromkeys(account["dataset"] for account in accounts))
     has_windows = any(account["window"] != FOREVER for account in accounts)
-    prices = dict.fromkeys(price for account in accounts if (price := budget.query_rho(account)))
-    at = f" at rho {amount(next(iter(prices)))}" if len(prices) == 1 else ""
     table = empty_table()
     for name, justify in (
         (datasets[0] if len(datasets) == 1 else "dataset", "left"),
         *((("window", "left"),) if has_windows else ()),
-        (f"questions left{at}", "right"),
+        ("questions left", "right"),
         ("rho left", "left"),
-        ("spent", "left"),
+        ("spent", "right" if has_windows else "left"),
     ):
         table.add_column(name, justify=justify)
     for account in accounts:
@@ -86,7 +86,9 @@ def _short_accounts(budget: Accounts) -> Table:
         cells = [whose if len(datasets) == 1 else f"{account['dataset']}, {whose}"]
         cells += [IN_WORDS.get(account["window"], account["window"])] if has_windows else []
         cells += [f"{math.floor(left / price + 1e-9):,}" if price else "", f"{amount(left)} of {amount(cap)}"]
-        spent = Text.assemble(budget_bar(share, SHORT_BAR), f" {share:.1%}")
+        spent = Text(f"{share:.1%}")
+        if not has_windows:
+            spent = Text.assemble(budget_bar(share, SHORT_BAR), " ", spent)
         table.add_row(*(Text(printable(cell)) for cell in cells), spent)
     return table
 

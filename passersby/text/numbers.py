@@ -241,4 +241,4 @@ def shown_moment(at: object) -> str:
 
 def free_text(made_from: Sequence[Mapping[str, Any]]) -> str:
     """Why an answer was free: it is stored, or derived from stored releases."""
-    return "free: made of answers that you hold" if made_from else "free: asked before, answered from store"
+    return "free: derived from answers that you hold" if made_from else "free: asked before, answered from store"

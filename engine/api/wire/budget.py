@@ -56,7 +56,7 @@ def _unknown(ledger: Ledger, client: str | None) -> list[str]:
     """Warning that no client has this name yet. Any name becomes a client at its first query."""
     if client is None or any(member.client == client for member in ledger.clients()):
         return []
-    return [f"nobody has asked, or was added, as client {client!r}: this is what that name would begin with"]
+    return [f"client {client!r} is new: nobody has asked, or was added, under this name"]
 
 
 def _over_all(ledger: Ledger, dataset: Dataset, client: str) -> list[AccountView]:

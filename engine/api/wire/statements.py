@@ -185,7 +185,7 @@ def _ahead(outlook: Mapping[str, Any] | None) -> Iterator[tuple[str | None, floa
 
 
 def _price(explained: Mapping[str, Any]) -> Iterator[tuple[str, str | None, Any, str | None]]:
-    why = "free: made of answers that you hold" if explained["made_from"] else "free: asked before"
+    why = "free: derived from answers that you hold" if explained["made_from"] else "free: asked before"
     price, free = explained["price"], why if explained["replayed"] else None
     yield "price", "rho", price["rho"], free
     yield "price", "delta", price["delta"], "of thresholds" if explained["thresholds"] else None

@@ -152,7 +152,7 @@ def test_how_long_it_lasts_is_told_of_enough_history(desk: Desk, monkeypatch: py
 
 
 def test_a_name_that_is_nobodys_yet_is_told_so(desk: Desk) -> None:
-    words = "nobody has asked, or was added, as client 'anne': this is what that name would begin with"
+    words = "client 'anne' is new: nobody has asked, or was added, under this name"
     desk.query(ONE, client="acme/ann")
     assert words in desk.budget("anne")["ahead"]["town"]
     for known in ("acme/ann", "acme", None):

@@ -192,7 +192,7 @@ def test_what_acts_for_owners_acts_on_no_catalog_by_default(
     refused = run(*act)
     assert (refused.exit_code, refused.stdout) == (2, "")
     words = " ".join(refused.stderr.replace("│", " ").split())
-    assert "Say whose people it is about: a catalog file" in words and "for the demo --catalog operator." in words
+    assert "Name a catalog: a file" in words and "for the demo --catalog operator." in words
     assert not list(tmp_path.rglob("*.ledger*"))
 
 

@@ -21,7 +21,7 @@ def test_an_auditor_verifies_anchors_and_exports(run: Run, tmp_path: Path) -> No
     anchor.write_text(run("ledger", "anchor").stdout)
     told = run("ledger", "verify", "--anchor", str(anchor))
     assert (told.exit_code, told.stdout.split(" rows")[0]) == (0, str(json.loads(anchor.read_text())["sequence"]))
-    held = f"and it holds the anchor of row {json.loads(anchor.read_text())['sequence']};"
+    held = f"and the anchor matches row {json.loads(anchor.read_text())['sequence']};"
     run("query", f"{COUNT} WHERE zone = 'z1'")
     assert held in " ".join(run("ledger", "verify", "--anchor", str(anchor)).stdout.split())
     assert "anchor" not in run("ledger", "verify").stdout

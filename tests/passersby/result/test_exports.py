@@ -121,4 +121,4 @@ def test_a_sheet_that_is_too_short_is_refused(tmp_path: Path, monkeypatch: pytes
 def test_a_rehearsal_says_so_in_its_sheet(ana: Connection, tmp_path: Path) -> None:
     ana.rehearse(COUNT).to_excel(tmp_path / "a.xlsx")
     card = dict(openpyxl.load_workbook(tmp_path / "a.xlsx")["how to read it"].iter_rows(values_only=True))
-    assert "nothing" in card["made-up rows"]
+    assert "nothing" in card["synthetic rows"]
