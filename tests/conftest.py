@@ -45,5 +45,5 @@ collect_ignore = [] if NIGHTLY else [*NIGHTLY_ALONE]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let reviewed outcomes be written anew."""
+    """Add the option that rewrites reviewed outcomes."""
     parser.addoption("--update", action="store_true", help="write the reviewed outcomes in tests/sql anew")

@@ -14,7 +14,7 @@ FOLLOWED = ["dialect", "sqlglot.parser", "sqlglot.parsers", "sqlglot.tokens", "s
 
 
 def text_of(data: bytes) -> str:
-    """Read bytes as text; those that are no UTF-8 become surrogates, which no door turns away before the parser."""
+    """Decode bytes as text; invalid UTF-8 becomes surrogates, which no interface rejects before the parser."""
     return data.decode("utf-8", "surrogateescape")
 
 

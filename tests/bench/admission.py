@@ -49,7 +49,7 @@ def _cells(engine: Engine, sql: str, objected: pa.Table, runs: int) -> tuple[flo
 
 
 def _runs(engine: Engine, bounded: list[BoundedSql], objected: pa.Table) -> Callable[[], None]:
-    """Give what runs one form once more."""
+    """Closure that runs one SQL form once."""
 
     def once() -> None:
         for each in bounded:

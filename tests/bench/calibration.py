@@ -81,7 +81,7 @@ def made_up(folder: Path) -> np.ndarray:
 
 
 def row(engine: Engine, truth: np.ndarray, name: str, rho: Fraction, sql: str = SQL) -> tuple[str, ...]:
-    """Ask several times, each time anew, and compare."""
+    """Compare repeated runs of a query, each on a new release."""
     errors, largest = [], []
     for _ in range(TIMES):
         with Ledger.open(":memory:") as ledger:
@@ -95,7 +95,7 @@ def row(engine: Engine, truth: np.ndarray, name: str, rho: Fraction, sql: str = 
 
 
 def _without_groups(engine: Engine) -> Calibrations:
-    """Know what calibrations of older versions tell: not how many groups there are."""
+    """Simulate calibrations of older versions, which lack the number of groups."""
     known = engine.calibrations.today("heavy")
     return Calibrations({"heavy": Calibration(tuple(replace(each, groups=None) for each in known.histograms))})
 

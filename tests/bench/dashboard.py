@@ -90,7 +90,7 @@ def _where(dice: random.Random, kind: str) -> str:
 
 
 def prepared(engine: Engine) -> Engine:
-    """Let everything be bought, and declare what 99 of 100 riders stay within."""
+    """Session in which everything is bought, with clip bounds that 99 of 100 riders stay within."""
     datasets = tuple(
         replace(each, budget=replace(each.budget, rho=Fraction(100), client_rho=Fraction(100)))
         for each in engine.catalog.datasets
@@ -106,14 +106,14 @@ def prepared(engine: Engine) -> Engine:
 
 
 def how(given: Answered) -> str:
-    """Say how an answer came about."""
+    """Describe the source of an answer."""
     if any(way.sources for way in given.ways):
         return "mixed: held and bought" if given.charged.pico_rho else "derived: free"
     return "fresh" if given.charged.pico_rho else "replayed: free"
 
 
 def main(events: int, runs: int) -> None:
-    """Ask all in turn, of one ledger, and print what was charged and how answers came about."""
+    """Run all queries in turn on one ledger; print what was charged and the source of each answer."""
     del events, runs
     counts: Counter[str] = Counter()
     planned, spent = Fraction(0), Counter[str]()

@@ -21,11 +21,11 @@ class Guard:
         self._part, self._held, self._found = part, set[tuple[str, str]](), list[str]()
 
     def ratio(self, name: str, found: float) -> None:
-        """Hold a ratio against its limit, if it has one."""
+        """Compare a ratio with its limit, if it has one."""
         self._hold("ratio", name, found)
 
     def milliseconds(self, name: str, found: float) -> None:
-        """Hold a time that no ratio tells against its limit, if it has one."""
+        """Compare a time without a meaningful ratio with its limit, if it has one."""
         self._hold("ms", name, found)
 
     def unheld(self) -> list[str]:
@@ -34,7 +34,7 @@ class Guard:
         return [name for kind, name in limits if (kind, name) not in self._held]
 
     def said(self) -> str:
-        """Say what was beyond its limit, and what nothing was held against; no verdict where nothing was held at all."""
+        """Summary: figures beyond their limit and limits without a figure; no verdict if nothing was compared."""
         found = self._found or (["nothing is beyond its limit"] if self._held else [])
         missing = [f"no figure for {name}" for name in self.unheld()]
         return "; ".join([f"guard of {self._part}: {len(self._held)} figures have a limit", *found, *missing])

@@ -27,7 +27,7 @@ TRUTH = "SELECT {keys} count(*) AS n FROM trips GROUP BY ALL"
 
 
 def errors(engine: Engine, truths: list[dict[tuple[object, ...], int]]) -> np.ndarray:
-    """Give the mean absolute error of each level in each noising: released, and agreed."""
+    """Mean absolute error of each level per noise draw: as released, and made consistent."""
     question = read(SQL, engine.catalog)
     prepared = sorted(engine.prepare(question, Asked("bench", rho=RHO)), key=lambda p: len(p.plan.keys))
     ways = [Way(p, bought=p) for p in prepared]

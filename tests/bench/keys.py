@@ -53,7 +53,7 @@ def released(exact: np.ndarray, sensitivity: int, grain: int, limit: int, rho: F
 
 
 def of_plain(engine: Engine, max_groups: int, rho: Fraction, delta: Fraction) -> float:
-    """Give what plain thresholding releases."""
+    """Keys released by plain thresholding."""
     grain = 1 << 20
     sensitivity = math.isqrt(max_groups * grain * grain - 1) + 1
     scale = gaussian_scale(sensitivity, int(rho * PICO))
@@ -62,7 +62,7 @@ def of_plain(engine: Engine, max_groups: int, rho: Fraction, delta: Fraction) ->
 
 
 def of_engine(engine: Engine, rho: Fraction, delta: Fraction) -> float:
-    """Give what the engine releases where the whole loss goes into the choice of keys, as it does above."""
+    """Keys released by the engine if the whole loss is spent on partition selection, as above."""
     (plan,) = read(SQL, engine.catalog).plans
     whole = rho * (len(plan.vectors) + 1)  # of which one even part is the choice's
     made = prepare(plan, engine.catalog, engine.backend, whole, delta)

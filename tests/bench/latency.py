@@ -1,4 +1,4 @@
-"""What waiting feels like: explain, refusal, replay and a first answer in process; the import of the door."""
+"""Perceived latency: explain, refusal, replay and a first answer in process; import of the client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Durable charges a second beside the disk's own rate of flushes, on both stores, one asker and many at once."""
+"""Durable charges per second against the disk's flush rate, on both stores, for one client and for many."""
 
 from __future__ import annotations
 
@@ -79,14 +79,14 @@ def a_year_of_days(folder: Path) -> None:
 
 
 def _milliseconds(work: Callable[[], object]) -> tuple[float, float]:
-    """Give how long something takes, and how long the processor worked for it."""
+    """Wall time and processor time of a call, in ms."""
     clock, worked = time.perf_counter(), time.process_time()
     work()
     return 1_000 * (time.perf_counter() - clock), 1_000 * (time.process_time() - worked)
 
 
 def _beside(charges: list[float], flushes: list[list[float]]) -> Iterator[str]:
-    """Give the rate of each kind of flush, and how many charges were made for each of them."""
+    """Rate of each kind of flush, and charges per flush."""
     for each in flushes:
         yield f"{statistics.median(each):.0f}"
         yield f"{statistics.median(charges) / statistics.median(each):.2f}"
@@ -114,7 +114,7 @@ def flushes_a_second(path: Path) -> dict[str, float]:
 
 
 def charges_a_second(address: str, askers: int) -> float:
-    """Let so many threads charge new questions of their own, made before; each counts when it is durable."""
+    """Charge new, prepared queries from several threads; each counts once it is durable."""
     with Ledger.open(address) as ledger, ThreadPoolExecutor(askers) as pool:
         ready = threading.Barrier(askers)
 

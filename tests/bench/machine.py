@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 
 def described() -> str:
-    """Say on what the figures were made."""
+    """Describe the machine of the measurements."""
     versions = ", ".join(
         f"{name} {importlib.metadata.version(name)}" for name in ("duckdb", "opendp", "sqlglot", "pyarrow")
     )

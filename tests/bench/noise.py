@@ -1,4 +1,4 @@
-"""What noise costs in time: private keys and a million public ones end to end, beside the noise that they draw.
+"""Time spent on noise: private keys and a million public ones end to end, against the noise drawing alone.
 
 A release of private keys draws twice: for the weights that keys are chosen by, and for the numbers of those chosen.
 """
@@ -73,7 +73,7 @@ ASKED = (
 
 
 def main(events: int, runs: int) -> None:
-    """Print seconds end to end, to Arrow, beside the noise's own in the same run."""
+    """Print seconds end to end (to Arrow) and of the noise alone in the same run."""
     del events
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -86,7 +86,7 @@ def main(events: int, runs: int) -> None:
 
 
 def _timed(desk: engine.Desk, asked: Asked, runs: int) -> tuple[str, int, float, float, float]:
-    """Ask ever new clients, each after the noise alone; the medians, and that of the ratios."""
+    """Query as ever new clients, each after the noise alone; medians of both and of their ratio."""
     shown, pairs = 0, []
     for run in range(runs + 1):
         terms = {"client": f"bench{run}", "rho": f"{asked.rho}000{run}"}  # no run is a repeat of another

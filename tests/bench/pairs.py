@@ -48,11 +48,11 @@ class Paired:
 
     @property
     def is_fast(self) -> bool:
-        """Whether plain DuckDB is done so soon that a ratio says nothing."""
+        """Is plain DuckDB so fast that a ratio is meaningless?"""
         return self.plain < FAST
 
     def cells(self) -> tuple[object, ...]:
-        """Give what HEAD names."""
+        """Cells of one table row, in the order of HEAD."""
         extra = f"{1000 * self.extra:+.0f} ms"
         return self.keys, self.plain, self.ours, self.ratio, self.least, self.most, self.processor, extra
 
@@ -69,7 +69,7 @@ class Stage:
     folder: Path
 
     def ask(self, sql: str, runs: int) -> Paired:
-        """Ask both in turn, warm."""
+        """Time both engines in turn, warm."""
         with self._asking(sql, runs) as ours:
             rows = [0]
 
@@ -79,13 +79,13 @@ class Stage:
             return replace(paired(lambda: self.plain.sql(sql).to_arrow_table(), counted, runs), keys=rows[0])
 
     def busy(self, sql: str, runs: int) -> float:
-        """Give the seconds of the processors that a question takes of the engine alone, warm, the median of runs."""
+        """Processor seconds of the engine alone for a query: warm, median of the runs."""
         with self._asking(sql, runs) as ours:
             return statistics.median([_taken(ours)[1] for _ in range(runs + 1)][1:])
 
     @contextmanager
     def _asking(self, sql: str, runs: int) -> Iterator[Callable[[], int]]:
-        """Give what asks the engine once more, and says how many rows it gave.
+        """Closure that runs the query once more and returns the number of rows.
 
         Each run is of another client who holds nothing, at another price: none is a repeat.
         """

@@ -90,7 +90,7 @@ def _cells(connection: duckdb.DuckDBPyConnection, runs: int) -> list[tuple[objec
 
 
 def _ways(connection: duckdb.DuckDBPyConnection, corners: int, runs: int) -> list[tuple[object, ...]]:
-    """Time each way, and hold its counts against the first one's."""
+    """Time each method and compare its counts with those of the first."""
     made = pa.array([polygon(_star(zone, corners)) for zone in range(ZONES)], ARROW)
     connection.register("shapes", pa.table({"zone": range(ZONES), "shape": made}))
     edges = "list_distinct(flatten(shape.strips)) AS edges"
@@ -111,7 +111,7 @@ def _ways(connection: duckdb.DuckDBPyConnection, corners: int, runs: int) -> lis
 
 
 def _asked() -> dict[str, tuple[int, str]]:
-    """Give each way with the most corners for which it ends soon, and its rows."""
+    """Each method with the most corners for which it ends soon, and its rows."""
     box = "e.lon >= shape.west AND e.lon < shape.east AND e.lat >= shape.south AND e.lat < shape.north"
     within = _written("within_polygon", 0, LON, LAT, SHAPE)
     odd = f"SELECT zone, i FROM e JOIN g ON {CROSSED} GROUP BY zone, i HAVING count(*) % 2 = 1"

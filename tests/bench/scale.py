@@ -25,7 +25,7 @@ TEN_YEARS = 10_000 * 120 * 10  # clients, months, new questions of each in a mon
 
 @dataclass(frozen=True)
 class Line:
-    """Seconds of the processors for a question: so many whatever it reads, and so many a row."""
+    """Linear model of a query's processor seconds: a constant, and a slope per row."""
 
     fixed: float
     row: float
@@ -37,12 +37,12 @@ class Line:
         return cls(float(fixed), float(row))
 
     def at(self, rows: float) -> float:
-        """Give the seconds that so many rows take."""
+        """Predicted seconds for so many rows."""
         return self.fixed + self.row * rows
 
 
 def main(events: int, runs: int) -> None:
-    """Print the models beside what was measured, what follows for larger data, and how a ledger grows."""
+    """Print the models with the measurements, the extrapolation to larger data, and the growth of a ledger."""
     fitted = _time(events, runs)
     print(f"\nseconds for more rows, of one core, and of {CORES:,} cores that share the rows evenly\n")
     rows = [

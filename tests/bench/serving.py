@@ -63,7 +63,7 @@ class Timed:
         return (what, *clock, (self._worked() - before) / (times + WARM_UP), wanted)
 
     def _worked(self) -> float:
-        """Say how long both processes have worked, in ms: times 14 and 15 of proc(5)'s stat."""
+        """Processor time of both processes in ms: fields 14 and 15 of proc(5)'s stat."""
         stats = (Path(f"/proc/{pid}/stat").read_text() for pid in (self.server.process.pid, self.server.worker()))
         return sum(TICK * sum(map(int, stat.rpartition(")")[2].split()[11:13])) for stat in stats)
 

@@ -47,7 +47,7 @@ LONG = 50_000_000  # events: a question over more takes minutes, and one short q
 
 
 def main(events: int, runs: int) -> None:
-    """Print a table of what rollups beside the lake tell and one of the lake's own rows, and what the guard found."""
+    """Print a table for local rollups of the lake and one for the lake's own rows, and the guard's findings."""
     guard = Guard("spark")
     print(f"{events:.0e} events in Parquet, two workers of one core each, warm\n")
     with (
@@ -87,7 +87,7 @@ class _Stage:
             self._rows(each).createOrReplaceTempView(each.name)
 
     def without_rollups(self) -> _Stage:
-        """Give the same, whose engine asks the lake itself."""
+        """The same stage, with an engine that reads the lake itself."""
         backend = self.engine.backend
         assert isinstance(backend, LakeBackend)
         bare = copy(self)
@@ -95,7 +95,7 @@ class _Stage:
         return bare
 
     def _rows(self, of: Table) -> DataFrame:
-        """Give a private table's files, and a public one's rows, which the engine hands over with each question too."""
+        """A private table's files, or a public one's rows, which the engine broadcasts with each query too."""
         if of.private:
             return self.plain.read.parquet(of.source.path)
         return self.plain.createDataFrame(self.engine.backend.public(f"SELECT * FROM {self._address(of)}"))
@@ -105,7 +105,7 @@ class _Stage:
         return self.engine.backend.target.addresses[of.name]
 
     def ask(self, sql: str, runs: int, warming: int) -> Paired:
-        """Ask both in turn; each run is of another client at another price: none is a repeat."""
+        """Time both engines in turn; each run is of another client at another price, so none is a replay."""
         rows = [0]
 
         def ours() -> None:
@@ -119,7 +119,7 @@ class _Stage:
 
 @contextmanager
 def _remote(folder: Path, events: int) -> Iterator[tuple[str, Callable[[], float]]]:
-    """Give the address of a cluster, the named one or one that is started, and what is taken of the processors.
+    """Address of a cluster, named or started here, and a clock of the processor time it takes.
 
     What a named one takes is not seen here: then it is that of this process alone.
     """

@@ -1,4 +1,4 @@
-"""The benchmark against other systems judges as it says, tunes as it says, and names what fails by its own error."""
+"""The benchmark against other systems: its metrics, its tuning, and its report of failures."""
 
 from __future__ import annotations
 

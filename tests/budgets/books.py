@@ -75,7 +75,7 @@ def check_books(ledger: Ledger) -> None:
 
 
 def _paid(entry: Entry) -> Iterator[tuple[dict[str, Any], str, str]]:
-    """Give the parts of a charge: a release, who pays for it, in which window."""
+    """Payments of a charge: release, payer, window."""
     for release in entry.said["releases"]:
         for holder in release["payers"]:
             for window in entry.said["windows"][release["windows"]]:
@@ -83,7 +83,7 @@ def _paid(entry: Entry) -> Iterator[tuple[dict[str, Any], str, str]]:
 
 
 def _seen(ledger: Ledger) -> dict[AccountName, set[str]]:
-    """Give the releases that each account must have paid for, from what clients hold."""
+    """Releases that each account must have paid for, derived from the releases of the clients."""
     seen = defaultdict(set)
     for client in {entry.actor for entry in ledger.audit(kind=EntryKind.CHARGED)}:
         for paid in ledger.releases(client):
@@ -128,6 +128,6 @@ def check_repeats_are_free(ledger: Ledger, repeats: int = 20) -> None:
 
 
 def check_rounding_up(rho: Fraction, delta: Fraction) -> None:
-    """A charge stands for no less than what it was made from."""
+    """A charge is never less than the loss that it was made from."""
     loss = Loss.of(rho, delta)
     assert loss.rho >= rho and loss.delta >= delta

@@ -22,7 +22,7 @@ def store_kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def address(store_kind: str, tmp_path: Path) -> str:
-    """Give the address of a ledger that is not there yet."""
+    """Address of a ledger that does not exist yet."""
     return str(tmp_path / "ledger.sqlite") if store_kind == "sqlite" else postgres.server().new_ledger()
 
 

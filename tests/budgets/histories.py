@@ -22,7 +22,7 @@ MONTHS = ("2026-01", "2026-02", "static")
 
 
 def live(ledger: Ledger) -> None:
-    """Let everything happen once, and most things twice."""
+    """Make every kind of event happen once, and most kinds twice."""
     caps = Caps(CAPS.dataset, CAPS.client, reserve=Loss.of("0.01"), lifetime=Loss.of("1", "1e-9"))
     answer(ledger, ledger.charge(ask(item("norms", "0.01"), client=OWNER, caps=caps)))
     for number, client in enumerate(("acme/maps/ann", "acme/maps/ben", "acme/eve", "zoe")):

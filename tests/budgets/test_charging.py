@@ -42,7 +42,7 @@ histories = some.lists(some.lists(questions(), min_size=1, max_size=8), min_size
 
 
 def told(outcome: object) -> object:
-    """Say what came of a request, but for the number of its row."""
+    """Outcome of a request, without the number of its row."""
     if isinstance(outcome, Charge):
         return outcome.loss, outcome.keys, outcome.to_run, dict(outcome.stored), outcome.repeated
     return type(outcome), str(outcome)
@@ -56,7 +56,7 @@ def charged(ledger: Ledger, request: ChargeRequest) -> object:
 
 
 def books(ledger: Ledger) -> tuple[object, ...]:
-    """Give what the ledger says, but for what is drawn: its id, and the salts of what was stored."""
+    """Contents of the ledger without what is random: its id, and the salts of stored results."""
     rows = {
         (e.kind, e.dataset, e.holder, e.actor, e.request_id, e.body)
         for e in ledger.entries()
@@ -101,7 +101,7 @@ def test_together_is_one_after_another(history: list[list[ChargeRequest]]) -> No
 
 
 def warmed(ledger: Ledger, clients: int) -> None:
-    """Let some clients be known, and their accounts be open."""
+    """Register some clients and open their accounts."""
     for number in range(clients):
         ledger.charge(ask(item(f"first {number}", "0.0001"), client=f"client {number}", request="first"))
 
@@ -153,7 +153,7 @@ def test_as_many_of_a_batch_as_fit_are_accepted(ledger: Ledger) -> None:
 
 
 def twice_in_one_batch() -> list[ChargeRequest]:
-    """Ask twice under one request id, and once beside it."""
+    """Two requests under one request id, and one more."""
     twice = ask(item("one"), client="client 0", request="r")
     return [twice, twice, ask(item("other"), client="client 1", request="r")]
 
@@ -203,7 +203,7 @@ def test_a_sum_that_forgets_the_second_is_found(ledger: Ledger, monkeypatch: pyt
 
 
 def test_a_count_that_is_not_compared_is_found(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A batch is said to be debited, though one account was short."""
+    """Planted: a batch is reported as debited though one account was short."""
     warmed(ledger, 3)
     kept = balances.debit_all
 

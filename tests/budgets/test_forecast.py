@@ -1,4 +1,4 @@
-"""A rate is of what was debited lately; too little of it tells nothing."""
+"""The rate is that of recent debits; too little history gives no forecast."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ from tests.budgets.books import (
 
 
 def spent(ledger: Ledger) -> tuple[str, str, str]:
-    """Give what ann, ben and the dataset have spent, in rho."""
+    """Rho spent by ann, ben and the dataset."""
     accounts = ((ANN, CAPS.client), (BEN, CAPS.client), (SHARED, CAPS.dataset))
     ann, ben, dataset = (f"{float(ledger.account(name, cap).spent.rho):g}" for name, cap in accounts)
     return ann, ben, dataset

@@ -91,7 +91,7 @@ def test_all_threads_ask_the_same_first_question(address: str) -> None:
 
 @contextmanager
 def naive_books(store_kind: str, address: str) -> Iterator[Callable[[], Any]]:
-    """Keep one account with nothing spent, and give a way to open it."""
+    """A single account with nothing spent, and a function that opens it."""
 
     def connect() -> Any:
         if store_kind == "postgres":

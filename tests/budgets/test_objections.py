@@ -80,7 +80,7 @@ for number in range(10_000):
 
 
 def test_what_was_acknowledged_survives_being_killed(address: str) -> None:
-    """Kill a recorder at any moment: every act that it told of is there, and every act has both of its persons."""
+    """Kill a recorder at any moment: every acknowledged event is there, with both of its persons."""
     with subprocess.Popen([sys.executable, "-c", DYING, address], stdout=subprocess.PIPE, text=True) as recorder:
         assert recorder.stdout is not None
         with not_for_ever(recorder):

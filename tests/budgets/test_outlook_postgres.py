@@ -23,7 +23,7 @@ HELD = (
 
 @pytest.fixture
 def on_postgres(monkeypatch: pytest.MonkeyPatch) -> list[Ledger]:
-    """Let histories be written there; give the ledgers that were opened."""
+    """Write histories to PostgreSQL; collects the ledgers that were opened."""
     there: list[Ledger] = []
 
     def opened() -> Ledger:

@@ -49,7 +49,7 @@ def charge(ledger: Ledger, client: str, keys: list[str], number: int) -> str:
 
 
 def act(ledger: Ledger, tree: Tree, step: tuple[Any, ...], removed: set[str], frozen: set[str]) -> None:
-    """Let an admin do something in both."""
+    """Do an admin's action in the ledger and in the tree."""
     what, holder, *more = step
     if what == "cap":
         scope, cap = more
@@ -72,7 +72,7 @@ def act(ledger: Ledger, tree: Tree, step: tuple[Any, ...], removed: set[str], fr
 
 
 def follow(history: list[tuple[Any, ...]]) -> None:
-    """Let a ledger and the tree live the same history; raises AssertionError where they part."""
+    """Replay one history in a ledger and in the tree; raises AssertionError where they differ."""
     tree, removed, frozen = Tree(RELEASES), set[str](), set[str]()
     with blank_ledger() as ledger:
         for number, step in enumerate(history):

@@ -11,7 +11,7 @@ Release = tuple[int, tuple[str, ...]]  # price and windows
 
 
 def path(client: str) -> list[str]:
-    """Give the groups of a client, and the client."""
+    """Groups of a client, then the client."""
     return list(accumulate(client.split("/"), "{}/{}".format))
 
 

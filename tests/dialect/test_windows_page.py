@@ -1,4 +1,4 @@
-"""docs/windows.md: every query is charged to the privacy windows below it, and crosses where the page says so."""
+"""docs/windows.md: every query is charged to the privacy windows below it, and crosses where documented."""
 
 from __future__ import annotations
 

@@ -10,11 +10,11 @@ AGED = CATALOG.replace("[datasets.town]", "[datasets.town]\nreplay_max_age = { d
 
 
 class Clock(datetime):
-    """A clock that is as far off as a test says."""
+    """A clock with the offset that a test sets."""
 
     off = timedelta(0)
 
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
-        """Give the time that it shows."""
+        """The shifted current time."""
         return datetime.now(tz) + cls.off

@@ -28,6 +28,6 @@ def town_engine(town: Catalog, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture
 def engine(town_engine: Engine) -> Iterator[Engine]:
-    """Give an engine with nothing spent."""
+    """An engine with nothing spent."""
     with blank_ledger() as ledger:
         yield Engine(town_engine.catalog, town_engine.backend, ledger, add_noise)

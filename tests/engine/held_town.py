@@ -38,7 +38,7 @@ def completed(declared: str = CATALOG, complete: bool = True) -> str:
 
 
 def no_noise(exact: object, sensitivity: int, scale: float, pico_rho: int) -> NoisyVector:
-    """Give exact numbers out, so that what is made of held ones can be compared with what is asked anew."""
+    """Add no noise, so that derived answers can be compared with new ones."""
     del sensitivity, scale, pico_rho
     return NoisyVector(np.array(exact, dtype=np.int64))
 
@@ -52,18 +52,18 @@ def held_town(folder: Path, declared: str = CATALOG, rows: str = ROWS, complete:
 
 
 def anew(engine: Engine, catalog: Catalog | None = None, exact: bool = False) -> Engine:
-    """Give the same engine with an empty ledger."""
+    """The same engine with an empty ledger."""
     given = {"add_noise": no_noise} if exact else {}
     return replace(engine, ledger=Ledger.open(":memory:"), catalog=catalog or engine.catalog, **given)
 
 
 def ask(engine: Engine, sql: str, rho: str = "0.005", client: str = "ann") -> Answered:
-    """Ask at a price."""
+    """Run a query at a price."""
     return engine.answer(sql, Asked(client, rho=Fraction(rho)))
 
 
 def price(answered: Answered) -> float:
-    """Give what was charged, as rho."""
+    """Rho charged for an answer."""
     return float(answered.charged.rho)
 
 

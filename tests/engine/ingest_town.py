@@ -64,6 +64,6 @@ def visits(catalog: Catalog, cache: Path) -> int:
 
 
 def state(where: Path, cache: Path) -> tuple[int, str]:
-    """Give what is there: visits that a question counts, and the version of the data."""
+    """Number of visits that a query counts, and the version of the data."""
     catalog = load_catalog(where)
     return visits(catalog, cache), version_of(catalog.dataset("town"))

@@ -1,4 +1,4 @@
-"""What ends the making of a release: whatever its class, an asker is told the same."""
+"""Failures during a release: clients see the same text for every class."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FAILURES: tuple[Callable[[], Exception], ...] = (
 
 
 def failing(engine: Engine, stage: str, error: BaseException, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    """Give a desk whose engine fails at a stage of the making."""
+    """A session whose engine fails at the given stage."""
 
     def fail(*_: object) -> None:
         raise error
@@ -46,7 +46,7 @@ def failing(engine: Engine, stage: str, error: BaseException, monkeypatch: pytes
 
 
 def told(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, object]]:
-    """Plant every failure at every stage, and list what askers are told, beside the class that the log has."""
+    """Plant every failure at every stage; what clients see, and the class that is logged."""
     found = list[tuple[str, object]]()
     for stage in STAGES:
         for make in FAILURES:
@@ -71,7 +71,7 @@ def test_no_class_of_a_failure_is_told(engine: Engine, monkeypatch: pytest.Monke
 
 
 def test_classes_that_are_let_out_are_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Planted: whatever ended the making is raised as it is."""
+    """Planted: the original exception of a failed release is raised."""
     monkeypatch.setattr("engine.pipeline.engine.untold", lambda error: error)
     with pytest.raises((AssertionError, OverflowError)):
         test_no_class_of_a_failure_is_told(engine, monkeypatch)

@@ -16,7 +16,7 @@ DOOR = next(module for module in modules("passersby") if module.name == "passers
 
 
 def silent(module: Module) -> list[str]:
-    """List the public functions of a module that raise, or turn what is raised into the door's errors, and do not say so."""
+    """Public functions of a module that raise, or map errors to the client's, without documenting it."""
     return [
         f"{module.where}:{function.lineno}: {function.name}"
         for function in module.functions()

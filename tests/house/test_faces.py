@@ -1,4 +1,4 @@
-"""Thin faces: what a package shows is what it names, and nobody inside goes through the front door."""
+"""Thin fronts: a package exports what it names, and no inner module imports its own front."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_no_module_imports_a_face_it_stands_behind() -> None:
 
 
 def _is_shown(face: str, name: str, value: object) -> bool:
-    """Tell whether a name is for others; a stage, which bears its module's name, is strung here and need not be."""
+    """Is a name public? A pipeline stage, which has its module's name, need not be exported."""
     return not (
         name.startswith("_") or name == "annotations" or isinstance(value, ModuleType) or f"{face}.{name}" in NAMES
     )

@@ -1,4 +1,4 @@
-"""The door opens at once: importing it loads nothing that a first line does not need."""
+"""The client opens at once: importing it loads nothing that a first line does not need."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ ELSEWHERE = re.compile(r"[a-z][a-z+.-]*:")  # a scheme
 
 
 def anchors(text: str) -> set[str]:
-    """Give the anchors that GitHub gives to a page's headings: lower case, no punctuation, a hyphen for each space.
+    """GitHub's anchors for a page's headings: lower case, no punctuation, a hyphen for each space.
 
     A heading that stands there again has -1 behind its anchor, then -2.
     """
@@ -39,7 +39,7 @@ def dead(page: Path, text: str) -> list[str]:
 
 
 def _leads_somewhere(page: Path, text: str, link: str) -> bool:
-    """Tell whether a file is there, and where a heading is named, whether the file has it."""
+    """Does the file exist, and the heading if one is named?"""
     name, _, anchor = link.partition("#")
     target = page.parent / name if name else page
     if not target.exists():

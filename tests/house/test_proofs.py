@@ -1,4 +1,4 @@
-"""Proof beside code: every link from a docstring resolves, and no proof stands unlinked."""
+"""Every link from a docstring to a proof resolves, and every proof is linked."""
 
 from __future__ import annotations
 

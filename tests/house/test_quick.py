@@ -52,7 +52,7 @@ FILES -= {f"tests/{file}" for file in NIGHTLY_ALONE}
 
 
 def too_slow(recorded: Mapping[str, Seconds], files: Collection[str]) -> list[str]:
-    """Say why the quick suite is not known to take its time at most."""
+    """Why the quick suite is not known to be within its time."""
     unknown = [f'{file}: make test-all ARGS="--measure {file}"' for file in sorted(files - recorded.keys())]
     quick = {file: recorded[file].quick for file in recorded.keys() & files}
     long = [f"{file}: {taken:.0f} s of {FILE_SECONDS:.0f}" for file, taken in quick.items() if taken > FILE_SECONDS]
@@ -73,7 +73,7 @@ def test_a_slow_file_more_is_found_whether_it_was_measured_or_not() -> None:
 
 
 def _names(entry: str) -> bool:
-    """Tell whether a file is there, or of a file a test."""
+    """Does the file exist, or the test in the file?"""
     path, _, test = entry.partition("::")
     found = [ROOT / file for file in FILES if fnmatch(file, path)]
     return bool(found) and (not test or test in _tests(found[0]))

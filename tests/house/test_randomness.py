@@ -14,7 +14,7 @@ CHOSEN = {"seed", "rng", "random_state"}
 
 
 def _imported(module: Module) -> set[str]:
-    """Give every dotted name that a module imports, or reaches as an attribute of numpy."""
+    """Every dotted name that a module imports, or reaches as an attribute of numpy."""
     names = set()
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Import):

@@ -1,4 +1,4 @@
-"""What the documents tell a reader to do works, and every setting and code is in them."""
+"""The documents' instructions work, and every setting and code is documented."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ PYTHON = [text for language, text in FENCED.findall(README) if language == "pyth
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Give a reader's environment: passersby on the path, and nothing asked yet."""
+    """A reader's environment: passersby on the path, and no query yet."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     return {**os.environ, "PATH": path, "PASSERSBY_DATA": str(tmp_path_factory.mktemp("data")), "COLUMNS": "100"}
 

@@ -1,4 +1,4 @@
-"""Tools that the pages name: those said to run are run by a test, and every other one is said not to be."""
+"""Tools that the pages name: tests run those listed as run, and every other one is listed as not run."""
 
 from __future__ import annotations
 

@@ -204,7 +204,7 @@ def body_lines(function: Function) -> int:
 
 
 def fronts_that_explain_nothing(tree: Tree) -> list[str]:
-    """Find packages whose front is absent, or has hardly a docstring beside its module list."""
+    """Packages whose front is missing, or has hardly a docstring besides its module list."""
     texts = {package: MODULE_LIST.sub("", tree.doc(package)) for package in tree.packages()}
     return [
         f"{package}/{FRONT}: state in its docstring what the package is, what goes in and what comes out"

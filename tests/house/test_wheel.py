@@ -1,4 +1,4 @@
-"""The wheel in an empty environment: the door opens alone, says what is missing, and names a file that shadows it."""
+"""The wheel in an empty environment: the client opens alone, names missing extras and shadowing files."""
 
 from __future__ import annotations
 
@@ -72,13 +72,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def door_alone(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the Python of an environment that holds the wheel and the door's dependencies only."""
+    """Python of an environment with the wheel and the client's dependencies only."""
     return _environment(tmp_path_factory.mktemp("door"), wheel, DOOR)
 
 
 @pytest.fixture(scope="module")
 def with_engine(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the Python of an environment that holds what `passersby[engine]` installs."""
+    """Python of an environment with `passersby[engine]`."""
     return _environment(tmp_path_factory.mktemp("engine"), wheel, DOOR + ENGINE)
 
 
@@ -184,7 +184,7 @@ def _with_dependencies(names: set[str]) -> set[str]:
 
 
 def _applies(requirement: Requirement) -> bool:
-    """Tell whether a requirement holds here, without extras."""
+    """Does a requirement apply here, without extras?"""
     return requirement.marker is None or requirement.marker.evaluate({"extra": ""})
 
 

@@ -1,4 +1,4 @@
-"""Draw mutants by a seed, run the quick suite on each, and tell how many it caught.
+"""Draw mutants by a seed, run the quick suite on each, and report how many it caught.
 
 python -m tests.mutants --seed 1 --count 30 --jobs 2
 
@@ -54,7 +54,7 @@ def reached(place):
 
 
 def taken(folder: Path) -> Path:
-    """Copy the tree, of what git knows or would: all that is told is of this one state."""
+    """Copy the tree (what git tracks or would): every result is of this one state."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -96,7 +96,7 @@ def suite(tree: Path, *arguments: str, seconds: float | None = None) -> subproce
 
 
 def apart(mutants: Iterable[Mutant]) -> Iterator[Mutant]:
-    """Leave out whatever is within another place, or around it: both are watched at once."""
+    """Leave out places within or around another one: both would be watched at once."""
     taken: list[Mutant] = []
     for one in mutants:
         if not any(one.file == each.file and one.start < each.end and each.start < one.end for each in taken):
@@ -126,7 +126,7 @@ def reaching(source: Path, candidates: Sequence[Mutant], workers: int) -> tuple[
 
 
 def _failed(told: str) -> list[str]:
-    """List the tests that failed, as pytest tells of them."""
+    """Failed tests, from pytest's output."""
     lines = (line for line in told.splitlines() if line.startswith(("FAILED ", "ERROR ")))
     return [line.split(" ", 1)[1].partition(" - ")[0] for line in lines]
 
@@ -188,7 +188,7 @@ def _batches(files: Sequence[str]) -> Iterator[list[str]]:
 
 @contextmanager
 def trees(source: Path, count: int) -> Iterator[SimpleQueue[Path]]:
-    """Keep so many copies, each for one mutant at a time."""
+    """So many copies, each for one mutant at a time."""
     free: SimpleQueue[Path] = SimpleQueue()
     with tempfile.TemporaryDirectory(prefix="mutants-") as made:
         for number in range(count):
@@ -213,7 +213,7 @@ def tried(
 
 
 def main() -> int:
-    """Draw, try and tell; fail where fewer are caught than --least."""
+    """Draw, run and report; fail if fewer are caught than --least."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__.split("\n\n")[0])  # type: ignore[union-attr]
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=30)
@@ -227,7 +227,7 @@ def main() -> int:
 
 
 def told(source: Path, seed: int, count: int, jobs: int, seconds: float) -> int:
-    """Tell of each mutant of a tree, and give how many were caught."""
+    """Report each mutant of a tree; returns how many were caught."""
     candidates = list(islice(apart(drawn(source, seed)), count * SPARE))
     print(f"the quick suite on the code as it is, with {len(candidates)} places watched", flush=True)
     reached, failing = reaching(source, candidates, jobs)

@@ -65,12 +65,12 @@ class Mutant:
     statement: bool = False  # else an expression
 
     def applied(self, text: bytes) -> bytes:
-        """Give the file's text with the change."""
+        """Text of the file with the change."""
         assert text[self.start : self.end].decode() == self.right, f"{self.file} is not as it was drawn from"
         return text[: self.start] + self.wrong.encode() + text[self.end :]
 
     def watched(self, text: bytes, mark: str) -> bytes:
-        """Give the file's text as it was, but that an expression `mark` is evaluated first wherever the place is reached."""
+        """Text of the file, unchanged but for an expression `mark` that is evaluated first at the place."""
         watched = f"{mark}; {self.right}" if self.statement else f"({mark} or ({self.right}))"
         return text[: self.start] + watched.encode() + text[self.end :]
 
@@ -92,7 +92,7 @@ def drawn(root: Path, seed: int) -> Iterator[Mutant]:
 
 
 def mutants(file: str, text: str) -> Iterator[Mutant]:
-    """Give the mutants of one file as they stand in it."""
+    """All mutants of one file, in its order."""
     lines = [0]
     for line in text.encode().splitlines(keepends=True):
         lines.append(lines[-1] + len(line))
@@ -115,7 +115,7 @@ def _changes(tree: ast.Module) -> Iterator[tuple[ast.expr | ast.stmt, str, ast.A
 
 
 def _functions(node: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    """Give the outermost functions, those of classes too, but none that is for type checkers alone or shows an object."""
+    """Outermost functions and methods, without those for type checkers or for display."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
             if child.name not in REPRS:
@@ -141,7 +141,7 @@ def _below(node: ast.AST) -> Iterator[tuple[ast.expr | ast.stmt, str, ast.AST]]:
 
 
 def _says(node: ast.AST) -> bool:
-    """Tell whether a node is there for what it says: a docstring, what is raised, what is logged, a text that is made."""
+    """Is a node only for its text: a docstring, an exception, a log line, a formatted text?"""
     if isinstance(node, ast.Raise | ast.Assert | ast.JoinedStr | ast.pattern):
         return True
     if isinstance(node, ast.keyword):
@@ -154,7 +154,7 @@ def _says(node: ast.AST) -> bool:
 
 
 def _others(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
-    """Give what may stand instead of a node, each with the operator that makes it so."""
+    """Possible replacements of a node, each with its operator."""
     match node:
         case ast.Compare(left, [operator], right) if isinstance(operator, ORDERS):
             if not _is_result(node):
@@ -180,7 +180,7 @@ def _others(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _other_order(node: ast.Call | ast.IfExp) -> Iterator[tuple[str, ast.AST]]:
-    """Give a call, or a choice, in which two things have changed places."""
+    """A call, or a conditional, with two parts exchanged."""
     match node:
         case ast.Call(ast.Name(name), args, keywords) if name in OTHER_NAME:
             yield "min for max, any for all", ast.Call(ast.Name(OTHER_NAME[name]), args, keywords)
@@ -191,7 +191,7 @@ def _other_order(node: ast.Call | ast.IfExp) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _is_result(node: ast.Compare) -> bool:
-    """Tell whether what is compared is what is chosen: of two that are equal either will do."""
+    """Is the compared value the chosen one? Of two equal ones either will do."""
     parent = getattr(node, "parent", None)
     return isinstance(parent, ast.IfExp) and {ast.dump(node.left), ast.dump(node.comparators[0])} == {
         ast.dump(parent.body),
@@ -200,7 +200,7 @@ def _is_result(node: ast.Compare) -> bool:
 
 
 def _is_text(*nodes: ast.AST) -> bool:
-    """Tell whether texts are put together: nothing but a failure comes of another operator."""
+    """Does it concatenate texts? Any other operator only fails."""
     return any(
         isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
         for node in nodes
@@ -208,7 +208,7 @@ def _is_text(*nodes: ast.AST) -> bool:
 
 
 def _are_ordered(call: ast.Call) -> bool:
-    """Tell whether the first two arguments of a call may not change places."""
+    """Must the first two arguments of a call keep their places?"""
     first, second = call.args[:2]
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     starred = isinstance(first, ast.Starred) or isinstance(second, ast.Starred)

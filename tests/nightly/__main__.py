@@ -50,7 +50,7 @@ def _say(text: str) -> None:
 
 
 def main() -> int:
-    """Run the searches that are asked for, all without names; the exit code says whether anything was found."""
+    """Run the named searches, or all; the exit code is 1 if anything was found."""
     parser = argparse.ArgumentParser(prog="python -m tests.nightly", description=__doc__)
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help=f"any of {', '.join(SEARCHES)}; all of them by default"

@@ -23,7 +23,7 @@ DATABASES = 12  # of a chunk, each with one question
 
 
 def chunk(number: int, examples: int = DATABASES, *, smaller: bool = True) -> Counter[str]:
-    """Hold some databases in all worlds against those without the rows."""
+    """Compare some databases in all worlds with those without the ineligible rows."""
     counted: Counter[str] = Counter()
 
     def look(one: tuple[Asked, str]) -> None:
@@ -43,7 +43,7 @@ def chunk(number: int, examples: int = DATABASES, *, smaller: bool = True) -> Co
 
 
 def windows(number: int, examples: int = IN_WINDOWS, *, smaller: bool = True) -> Counter[str]:
-    """Hold some databases with windows of time against those without the rows, and without one person's window."""
+    """Compare databases with privacy windows with those without ineligible rows, or without one person's window."""
     counted: Counter[str] = Counter()
 
     with connect() as connection:

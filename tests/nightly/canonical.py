@@ -1,4 +1,4 @@
-"""Two questions whose exact answers differ have two canonical texts: or one would be handed the release of the other.
+"""Two queries whose exact answers differ have two canonical texts: or one would get the release of the other.
 
 Each question that is drawn stands beside others that differ from it in a few words; an example is one that was answered.
 """
@@ -70,7 +70,7 @@ def rounds() -> st.SearchStrategy[Round]:
 
 
 def chunk(number: int, examples: int = DATABASES, *, smaller: bool = True) -> Counter[str]:
-    """Hold the texts of some families against their exact answers."""
+    """Compare the canonical texts of some families with their exact answers."""
     counted: Counter[str] = Counter()
 
     def look(one: Round) -> None:

@@ -1,4 +1,4 @@
-"""Extreme statistics without end: a question that is answered in one database is answered in all, whatever its plan becomes.
+"""Extreme statistics without end: a query answered in one database is answered in all, under every physical plan.
 
 An example is one question over one database; it fails where the engine raises at all, since nothing of a question that was
 accepted may.
@@ -33,7 +33,7 @@ class OneWorld(GreyBox):
     """One world whose rows change under questions that are prepared once: nothing of that reads people's rows."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
-        """Keep what is prepared."""
+        """Store the prepared queries."""
         super().__init__(connection, catalog)
         self._made: dict[int, tuple[PrivatePlan, Prepared]] = {}
 

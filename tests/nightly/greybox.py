@@ -52,7 +52,7 @@ def opened() -> tuple[duckdb.DuckDBPyConnection, Catalog]:
 
 
 def chunk(number: int, examples: int = DATABASES, *, smaller: bool = True) -> Counter[str]:
-    """Hold some databases and their questions against what is declared."""
+    """Check some databases and their queries against the declared bounds."""
     counted: Counter[str] = Counter()
 
     def look(one: Round) -> None:

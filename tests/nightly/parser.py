@@ -24,7 +24,7 @@ _DONE = re.compile(r"Done (\d+) runs|stat::number_of_executed_units: (\d+)")
 
 
 def lacking() -> str:
-    """Say that the fuzzer is not installed, if it is not."""
+    """Note that the fuzzer is not installed, or nothing."""
     return "" if find_spec("atheris") is not None else "atheris is not installed: pip install '.[fuzz]'"
 
 

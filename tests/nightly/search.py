@@ -51,7 +51,7 @@ class Outcome:
     seconds: float = 0.0
 
     def line(self) -> str:
-        """Say it in one line."""
+        """One-line summary."""
         rest = ", ".join(f"{number:,} {what}" for what, number in sorted(self.counted.items()) if what != EXAMPLES)
         verdict = f"{len(self.found)} FOUND" if self.found else "nothing found"
         each = f"{self.counted[EXAMPLES] / max(self.seconds, 1e-9):.1f} a second"
@@ -107,7 +107,7 @@ def search(asked: Search, wanted: int, processes: int, say: Callable[[str], None
 
 @contextmanager
 def _until_stopped() -> Iterator[Callable[[], bool]]:
-    """Hear the first signal to end, so that what is running is counted; the second one ends at once."""
+    """Catch the first signal to end, so that running work is counted; the second one ends at once."""
     heard = threading.Event()
 
     def hear(number: int, frame: object) -> None:

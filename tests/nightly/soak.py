@@ -44,7 +44,7 @@ def chunk(number: int, seconds: float = SECONDS, analysts: int = ANALYSTS) -> Co
 
 
 def sql_of(number: int) -> str:
-    """Give one of many questions; each is cheap, so that budgets last for a while."""
+    """One of many queries; each is cheap, so that budgets last for a while."""
     return f"SELECT zone_id, count(*) AS visits FROM visit WHERE dwell_min > {number} GROUP BY zone_id"
 
 
@@ -60,7 +60,7 @@ class Soak:
     megabytes: list[int] = field(default_factory=list)  # of both processes, warm and at the end
 
     async def run(self, analysts: int) -> None:
-        """Let the analysts ask until the time is over."""
+        """Run the analysts until the time is over."""
         keys = [self.server.key(f"analyst{each}") for each in range(analysts)]
         until = time.monotonic() + self.seconds
         weighing = asyncio.create_task(self._weigh(until))
@@ -108,7 +108,7 @@ class Soak:
 
 
 def _megabytes(server: Running) -> int:
-    """Say how much memory both processes hold."""
+    """Memory of both processes."""
     pages = [
         Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
         for pid in (server.process.pid, server.worker())

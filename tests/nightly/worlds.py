@@ -32,7 +32,7 @@ def adversarial() -> dict[str, Desk]:
 
 
 def asked(sql: str, worlds: dict[str, Desk], counted: Counter[str]) -> None:
-    """Hold one question in its worlds, and count what became of it."""
+    """Run one query in its worlds, and count its outcome."""
     told = hold_drawn(sql, worlds)
     answered = told.outcome == ANSWERED
     counted[EXAMPLES if answered else "refused"] += 1
@@ -47,7 +47,7 @@ def chunk(
     *,
     smaller: bool = True,
 ) -> Counter[str]:
-    """Hold questions over the adversarial catalog and over databases of their own."""
+    """Run queries over the adversarial catalog and over databases of their own."""
     counted: Counter[str] = Counter()
 
     def look(one: Round) -> None:

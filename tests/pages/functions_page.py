@@ -164,7 +164,7 @@ def _lines(rows: tuple[Function, ...], meanings: bool) -> Iterator[str]:
 
 
 def _nulls(row: Function) -> str:
-    """Say where a form is NULL though no argument is: what is made total."""
+    """Where a form is NULL though no argument is: what is made total."""
     if row.partial is not Partial.VALUE:
         far = "the number is not finite" if "num" in row.arguments else "a date beyond all calendars"
         return "" if row.partial is Partial.NEVER else far
@@ -221,7 +221,7 @@ def _keys(row: Function) -> str:
 
 
 def _spark() -> str:
-    """Say what Spark has, and why it has not the rest."""
+    """Spark's functions, and the reasons for the missing ones."""
     rows = function_rows()
     lines = dict.fromkeys(f"| `{_form(row)}` | {row.no_spark} |" for row in rows if row.no_spark)
     there = sum(row.spark is not None for row in rows)

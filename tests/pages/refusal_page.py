@@ -49,7 +49,7 @@ _WHOLE = re.compile(r"(?:SELECT|WITH|SHOW|DESCRIBE|EXPLAIN) (?!.*\.\.\.)")
 
 
 def reviewed() -> list[Snapshot]:
-    """Give every reviewed refusal."""
+    """Every reviewed refusal."""
     return [case for case in (*snapshots("read__refused"), *snapshots("refusals")) if case.outcome.startswith("E_")]
 
 

@@ -1,4 +1,4 @@
-"""A town behind the door, its copies made once; a ledger for each test alone."""
+"""A town for client tests, its copies made once; a ledger for each test alone."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def town(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give the town's catalog file; nothing goes to the user's folders, and no test's ledger is another's."""
+    """The town's catalog file; nothing goes to the user's folders, and no ledger is shared between tests."""
     monkeypatch.setenv("PASSERSBY_CACHE", str(made / "cache"))
     monkeypatch.setenv("PASSERSBY_DATA", str(tmp_path / "data"))
     return made / "catalog.toml"
@@ -48,7 +48,7 @@ def city(town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def ana(town: Path, tmp_path: Path) -> Iterator[Connection]:
-    """Give a client with nothing spent."""
+    """A client with nothing spent."""
     with passersby.connect(town, client="ana", ledger=tmp_path / "town.ledger") as connection:
         yield connection
 
@@ -75,7 +75,7 @@ def server(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run
 
 @pytest.fixture
 def far(server: Running, request: pytest.FixtureRequest) -> Iterator[Connection]:
-    """Give a client with nothing spent, at the server."""
+    """A client with nothing spent, at the server."""
     with passersby.connect(server.url, api_key=server.key(request.node.name[:60])) as connection:
         yield connection
 

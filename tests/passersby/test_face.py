@@ -1,4 +1,4 @@
-"""The door's face: thin, light, and of the version that was built."""
+"""The client's front: thin, light, and of the version that was built."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ COUNT = "SELECT zone, count(*) AS visits FROM visit GROUP BY zone ORDER BY zone"
 
 @pytest.fixture(scope="module")
 def shell(server: Running) -> Iterator[InteractiveShell]:
-    """Give a shell that has opened a connection."""
+    """A shell that has opened a connection."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("PASSERSBY_API_KEY", server.key("notebook"))
         made = InteractiveShell()

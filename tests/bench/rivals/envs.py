@@ -62,7 +62,7 @@ def installed(rival: Rival) -> str | None:
 
 
 def asked_of(rival: Rival, job: dict[str, Any], name: str) -> dict[str, Any]:
-    """Ask a rival one question; its answers, or {"error": its own words}. Answers are kept: delete one to ask again."""
+    """Run one query on a rival; its answers, or {"error": its own words}. Cached: delete a file to run it again."""
     place = folder() / "asked" / f"{name}.json"
     place.parent.mkdir(exist_ok=True)
     answer = place.with_suffix(".answer.json")

@@ -75,7 +75,7 @@ class Given:
 
 
 def ask(asked: Asked, world: World, runs: int) -> list[Given]:
-    """Ask one question several times, each with its own ledger and its own calibration."""
+    """Run one query several times, each with its own ledger and calibration."""
     return [_once(asked, world) for _ in range(runs)]
 
 

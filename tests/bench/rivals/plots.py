@@ -12,7 +12,7 @@ FLOOR, CEILING = 1e-4, 10.0
 
 
 def write_plots(cells: Mapping[tuple[str, str, str], Cell], place: Path) -> str:
-    """Draw one file per column; says what it did."""
+    """Draw one file per column; returns what was drawn."""
     try:
         import matplotlib as mpl
     except ImportError:

@@ -32,7 +32,7 @@ ROLLUP = f'[datasets.flat]\nrollups = ["{HEADLINE.sql}"]'
 
 @dataclass(frozen=True)
 class Lap:
-    """What one rival took, and this engine beside it."""
+    """Times of one rival and of this engine."""
 
     rival: str
     told: str  # its own error, or how its bounds were set
@@ -41,7 +41,7 @@ class Lap:
     rolled: tuple[float, ...] = ()
 
     def cells(self) -> tuple[object, ...]:
-        """Give what HEAD names."""
+        """Cells of one table row, in the order of HEAD."""
         if not self.seconds:
             return self.rival, 0, self.told, "", "", "", ""
         one, own, rolled = (statistics.median(each) for each in (self.seconds, self.own, self.rolled))
@@ -76,7 +76,7 @@ def _lap(rival: Rival, where: World, own: tuple[Callable[[], float], ...], runs:
 
 @contextmanager
 def _opened(where: World, *, rolled: bool) -> Iterator[Callable[[], float]]:
-    """Give what asks this engine once more, of another client at another price, and tells the seconds."""
+    """Closure that runs a query on this engine as another client at another price, and returns the seconds."""
     with tempfile.TemporaryDirectory() as made, patch.dict(os.environ, PASSERSBY_DATA=made, PASSERSBY_CACHE=made):
         place = Path(made) / "catalog.toml"
         declared = ours.catalog(HEADLINE, where)

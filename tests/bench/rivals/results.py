@@ -1,4 +1,4 @@
-"""Answers -> what is told of them: median relative error over groups, bias of the total, keys that are missing."""
+"""Metrics of answers: median relative error over groups, bias of the total, missing keys."""
 
 from __future__ import annotations
 

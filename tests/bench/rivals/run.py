@@ -1,4 +1,4 @@
-"""Ask everything of everybody, and tell it: a table, two plots and a page in the cache folder.
+"""Run every query on every system and report it: a table, two plots and a page in the cache folder.
 
 The page says on what machine, with which versions, and how every bound was set. A rival that can't be installed or
 fails is in the table with its own error.

@@ -14,7 +14,7 @@ PRIVATE_RHO = RHO * 0.96  # half of delta is the thresholds': what is left of ep
 
 
 def as_it_comes(name: str, asked: Asked) -> Setting:
-    """Give a rival's defaults; where it has none, the number that its own guide takes.
+    """A rival's default settings, or those of its own guide if it has none.
 
     OpenDP's guide to the privacy unit truncates to 10 rows, Tumult's tutorial on privacy ids to 20.
     """
@@ -24,7 +24,7 @@ def as_it_comes(name: str, asked: Asked) -> Setting:
 
 
 def by_hand(name: str, asked: Asked, world: World, truth: Truth) -> Setting:
-    """Give the bounds that are best on the true data, of those that the rival can be given."""
+    """The bounds that are best on the true data, of those that the rival accepts."""
     return _TUNED[name](asked, math.prod(len(world.keys[key]) for key in asked.keys), truth)
 
 

@@ -64,7 +64,7 @@ def by_all_groups(most: int) -> Iterable[Rule]:
 
 
 def by_norm() -> Iterable[Rule]:
-    """A person's vector scaled to a norm."""
+    """Clip a person's vector in L2."""
     return (Rule(f"least(1, {c} / norm)", {"max_multiplicity": c}, c, math.inf) for c in GRID)
 
 
@@ -92,11 +92,11 @@ class Truth:
         return {row[:-2]: row[-2:] for row in found.fetchall()}
 
     def number(self, n: float, s: float) -> float:
-        """Give the asked number of a group."""
+        """The requested number of a group."""
         return {"sum": s, "mean": s / n if n else 0.0}.get(self.asked.kind, n)
 
     def answers(self) -> dict[str, float]:
-        """Give the true answer, by key as text."""
+        """The true answer, by key as text."""
         return {",".join(map(str, key)): self.number(*found) for key, found in self.true.items()}
 
     def best(self, rules: Iterable[Rule], *, laplace: bool = False, sigmas: float | None = None) -> Tuned:
@@ -123,7 +123,7 @@ class Truth:
 
 
 def _absolute(bias: float, noise: float) -> float:
-    """Give E|bias + N(0, noise^2)|."""
+    """E|bias + N(0, noise^2)|."""
     ratio = bias / noise
     tails = 1 - 2 * NormalDist().cdf(-ratio)
     return noise * math.sqrt(2 / math.pi) * math.exp(-ratio * ratio / 2) + bias * tails

@@ -12,7 +12,7 @@ TEAM = ("acme", "acme/maps", "acme/maps/ann")
 
 
 def debits(bill: Bill) -> dict[tuple[str, str], Loss]:
-    """Give what each holder pays in each window; raises AssertionError where one pays twice."""
+    """Debit of each holder in each window; raises AssertionError if one pays twice."""
     paid = [
         ((holder, window), debit.loss) for debit in bill.debits for holder in debit.holders for window in debit.windows
     ]

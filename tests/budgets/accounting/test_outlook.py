@@ -102,7 +102,7 @@ def histories(caps: Caps, grants: Sequence[tuple[str, str, Loss]], questions: Se
 
 
 def at_price(request: ChargeRequest, fits: Loss, asking: Asking) -> ChargeRequest:
-    """Ask the same at another price, shared as before."""
+    """The same request at another price, divided as before."""
     rho, delta = (sum(getattr(each.loss, part) for each in request.items) for part in ("pico_rho", "atto_delta"))
     most = fits.atto_delta if delta else 0
     parts = [

@@ -1,4 +1,4 @@
-"""Caps, the floor, the ceiling, and what a refusal says."""
+"""Caps, the floor, the ceiling, and the text of refusals."""
 
 from __future__ import annotations
 

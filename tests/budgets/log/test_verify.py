@@ -1,4 +1,4 @@
-"""Whatever is done to a ledger's rows behind its back is found."""
+"""Any tampering with a ledger's rows is found."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_a_ledger_that_was_rolled_back_is_found_beside_its_anchor(address: str) 
 
 
 def test_what_was_rewritten_consistently_is_found_by_an_anchor_alone() -> None:
-    """Who can write the file can write another history: no key is in it, and the anchor says so."""
+    """Write access to the file allows another history: no key is in it, and only the anchor reveals it."""
     with Ledger.open(":memory:") as ledger:
         ledger.note("objection", {"how": "form"}, actor="desk")
         anchor = ledger.anchor()

@@ -39,7 +39,7 @@ def bills(clients: Sequence[str], windows: Sequence[str]) -> list[Bill]:
 
 
 def caps_of(made: Sequence[Bill], given: Sequence[Grant]) -> dict[tuple[str, str], tuple[object, object]]:
-    """Give the cap under which each account is debited; raises AssertionError for one that is debited twice."""
+    """Cap under which each account is debited; raises AssertionError for one that is debited twice."""
     rows = [row for debit in debits_of(made) for row in _debit_rows(made, given, debit)]
     named = [
         ((holder, window), (row["todays_pico_rho"], row["todays_atto_delta"]))

@@ -44,7 +44,7 @@ class Held:
 
 @contextmanager
 def gathered(store: Store, pool: ThreadPoolExecutor, behind: int) -> Iterator[tuple[Future[None], list[Future[None]]]]:
-    """Let writers gather behind one that holds its turn; the list is filled inside, and all go on behind it."""
+    """Queue writers behind one that holds its turn; the list is filled inside, and all go on afterwards."""
     held, waiting = Held(store), list[Future[None]]()
     first = pool.submit(held.write)
     assert held.has_turn.wait(30)
@@ -228,7 +228,7 @@ def test_who_is_interrupted_while_it_waits_leaves_nobody_behind(store: Store, mo
 
 
 def undone(store: Store, *, told: bool) -> None:
-    """Let the store undo the whole transaction, as SQLite does where the disk is full; whoever writes may not notice."""
+    """Make the store roll back the whole transaction, as SQLite does on a full disk; writers may not notice."""
     with store.writing() as connection:
         connection.exec_driver_sql("ROLLBACK")
         if told:
@@ -236,7 +236,7 @@ def undone(store: Store, *, told: bool) -> None:
 
 
 def outcomes(store: Store, told: bool) -> list[type[BaseException] | None]:
-    """Say what became of two notes, of what was undone behind them, and of a note behind that."""
+    """Outcomes of two notes, of the rollback behind them, and of a note after it."""
     ledger = Ledger(store)
     with ThreadPoolExecutor(5) as pool:
         with gathered(store, pool, 4) as (first, waiting):

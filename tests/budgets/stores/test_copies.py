@@ -33,7 +33,7 @@ def some_charges(ledger: Ledger, first: int = 0) -> None:
 
 @pytest.fixture
 def elsewhere(store_kind: str, tmp_path: Path) -> str:
-    """Give an empty place on the other store."""
+    """An empty place on the other store."""
     return server().new_ledger() if store_kind == "sqlite" else str(tmp_path / "elsewhere")
 
 

@@ -1,4 +1,4 @@
-"""Threads that ask at once: each thing is done once, nobody is told before it is, and a failure leaves nobody behind."""
+"""Threads that call at once: each job runs once, nobody returns before it is done, a failure blocks nobody."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Work:
         return self.gathered.ask(number, self.do)
 
     def all(self, numbers: Sequence[int]) -> list[object]:
-        """Ask the first, and all others while it is being done."""
+        """Start the first call, and all others while it runs."""
         with ThreadPoolExecutor(len(numbers)) as pool:
             futures = [pool.submit(self.ask, numbers[0])]
             assert self.began.wait(30)

@@ -22,7 +22,7 @@ Said = list[tuple[str, Any]]
 
 @contextmanager
 def heard() -> Iterator[Said]:
-    """Hear every statement, with the parameters of one run of it."""
+    """Record every statement, with the parameters of one run of it."""
     said: Said = []
 
     def hears(connection: object, cursor: object, statement: str, given: Any, context: object, many: bool) -> None:

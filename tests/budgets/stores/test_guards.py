@@ -1,4 +1,4 @@
-"""A ledger whose guards were taken away, emptied or added to is not opened, and verify says so."""
+"""A ledger with missing, disabled or additional triggers is not opened, and verify reports it."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def test_who_is_interrupted_at_its_turn_hands_it_on(monkeypatch: pytest.MonkeyPa
 
 
 def with_one_interrupted(monkeypatch: pytest.MonkeyPatch, *, at_work: bool, longest: float = 30) -> list[object]:
-    """Let five threads ask, the last four be served together, and the third of all be interrupted meanwhile or then.
+    """Five threads call, the last four are served together, and the third of all is interrupted.
 
     Give what came of each, None of who waits on.
     """

@@ -79,13 +79,13 @@ def debit_without_looking(connection: Connection, bills: Sequence[Bill], grants:
 
 
 def spend_delta(ledger: Ledger) -> None:
-    """Ask for little rho, and for more delta than a client's thresholds may cost together."""
+    """Request little rho, and more delta than a client's thresholds may cost together."""
     for number in range(3):
         ledger.charge(ask(item(f"key {number}", "0.001", "4e-11"), request=f"r{number}"))
 
 
 def debit_any_delta(plant: pytest.MonkeyPatch) -> None:
-    """Debit where rho fits, whatever becomes of delta."""
+    """Debit if rho fits, without a check of delta."""
     columns = accounts.c
     caps = (
         columns.cap_pico_rho == bindparam("todays_pico_rho"),
@@ -258,7 +258,7 @@ def remove_and_add(ledger: Ledger) -> None:
 
 
 def renewing(module: ModuleType, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a function of the stores give a client's budget back on its way."""
+    """Planted: a function of the stores gives a client's budget back in passing."""
     kept = getattr(module, name)
 
     def renewed(connection: Connection, *given: Any, **named: Any) -> Any:

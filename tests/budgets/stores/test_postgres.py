@@ -29,7 +29,7 @@ def address() -> str:
 
 
 def with_options(address: str, *settings: str) -> str:
-    """Let every session of an address begin with settings of its own."""
+    """Address whose sessions all begin with the given settings."""
     return address + "".join(f"%20-c%20{setting.replace('=', '%3D')}" for setting in settings)
 
 
@@ -97,7 +97,7 @@ def _eventually(charge: Any) -> str:
 
 
 def _shown(address: str, setting: str) -> object:
-    """Say what a session that begins now has: the server has reread its settings once that is the new one."""
+    """Setting in effect in a new session: the server has reread its configuration once it is the new one."""
     with psycopg.connect(address) as fresh:
         return fresh.execute("SELECT current_setting(%s)", [setting]).fetchone()[0]  # type: ignore[index]
 

@@ -1,4 +1,4 @@
-"""What a question says of its own limits decides norms and rules, within what bounds can hold."""
+"""Contribution limits in the query decide clip bounds and rules, within the declared bounds."""
 
 from __future__ import annotations
 

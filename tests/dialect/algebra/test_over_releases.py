@@ -1,4 +1,4 @@
-"""What noise is followed through is a question, or what is planned of one so far: both are read alike."""
+"""Noise is propagated through a query, or through the part of it that is planned so far, by the same rules."""
 
 from __future__ import annotations
 

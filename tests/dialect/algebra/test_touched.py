@@ -1,4 +1,4 @@
-"""What a release says of its windows: in canonical text, and in how many are bounded together."""
+"""The charged privacy windows of a release: in its canonical text, and how many are bounded together."""
 
 from __future__ import annotations
 

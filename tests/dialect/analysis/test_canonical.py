@@ -1,4 +1,4 @@
-"""The same release in other words has one text; whatever could change a value gives another."""
+"""Equivalent queries have one canonical text; any change that could change a value gives another."""
 
 from __future__ import annotations
 

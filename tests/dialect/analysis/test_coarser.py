@@ -1,4 +1,4 @@
-"""What a held key tells: parts of time of the beginning of a finer unit, comparisons that cut between two."""
+"""Expressions derivable from a group key: parts of a time from a finer truncation, comparisons at its borders."""
 
 from __future__ import annotations
 

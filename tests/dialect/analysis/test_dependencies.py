@@ -1,4 +1,4 @@
-"""What is left out of an order is told by what stays in it: asked of every row."""
+"""Fields left out of an order are functionally determined by the others: checked on every row."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SOURCES = {
 
 
 def _untold(relation: Relation, target: Target, database: duckdb.DuckDBPyConnection) -> list[str | None]:
-    """List the fields that are said to be told by others, and are not."""
+    """Fields that are claimed to be functionally determined by others, and are not."""
     rows, found = write_rows(relation, relation.fields, target), []
     for told_by, tells in dependencies._dependencies(relation):
         by = f"GROUP BY {', '.join(f.id for f in told_by)} " if told_by else ""

@@ -92,7 +92,7 @@ class Measured:
 
 
 def seconds(engine: duckdb.DuckDBPyConnection, sql: str) -> float:
-    """Give the least processor time of a few runs: other work of the machine is not seen."""
+    """Least processor time of a few runs: other load of the machine does not count."""
     taken = math.inf
     for _ in range(3):
         begun = time.process_time()
@@ -177,7 +177,7 @@ def test_a_form_over_a_list_of_long_texts_takes_no_longer_than_its_cost(
 
 
 def per_row(asked: str, catalog: Catalog) -> Work:
-    """Give what one more row of a person's lists adds, each of ROWS texts."""
+    """Cost of one more row of a person's lists, each of ROWS texts."""
     less, more = (
         bounded_work(plan, lambda _, __, rows=rows: rows)
         for rows in (10, 20)

@@ -56,7 +56,7 @@ def test_a_condition_outside_a_range_is_noted(condition: str, told: str | None, 
 
 
 def test_a_time_outside_the_dates_of_its_table_is_noted() -> None:
-    """The operator's times have no range of their own; the dates beside them do."""
+    """The operator's times have no range of their own; their date columns do."""
     operator = load_catalog(Path("engine/catalog/operator/catalog.toml"))
     told = dialect.read("SELECT COUNT(*) FROM visit WHERE start_ts >= TIMESTAMP '2031-01-01'", operator).notes
     held = "start_ts: its declared range, 2026-10-01 to 2026-11-01, holds nothing from 2031-01-01 00:00:00 on"

@@ -117,7 +117,7 @@ def full() -> Iterator[Worlds]:
 
 
 def _rows_there(full: Worlds, sql: str) -> tuple[int, int]:
-    """Count a person's rows below the boundary, and how many are reckoned with."""
+    """A person's rows below the release point, counted and as bounded."""
     (plan,) = read(sql, full.catalog).plans
     target = Target({table.name: f"everybody.{table.name}" for table in full.catalog.tables})
     rows = write_rows(plan.source, (plan.source.person,), target)

@@ -1,4 +1,4 @@
-"""Every call is held against its name's argument list: no argument is dropped, whatever the parser makes of the call."""
+"""Every call is checked against its argument list: no argument is dropped, however the parser reads the call."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _SYNONYMS = [  # names of the parser's for what is allowed
 
 
 def _calls() -> Iterator[tuple[str, str]]:
-    """Give every name that can be called, and a question with a place for its argument list."""
+    """Every callable name, and a query with a placeholder for its argument list."""
     for name in (*_FUNCTIONS, *_SYNONYMS[13:]):
         yield name, f"SELECT COUNT(*) FROM events WHERE {name}({{0}}) IS NOT NULL"
     for name in (*_AGGREGATED, *_SYNONYMS[:13]):
@@ -60,7 +60,7 @@ def _arity(name: str) -> Arity:
 
 
 def _wrong(name: str, most: int = 6) -> Iterator[int]:
-    """Give every number of arguments up to `most` that a name does not take."""
+    """Every number of arguments up to `most` that a name does not take."""
     return (count for count in range(most + 1) if not _arity(name).fits(count))
 
 
@@ -72,7 +72,7 @@ def _list(count: int) -> str:
 def test_a_wrong_number_of_arguments_is_refused_as_such(
     name: str, form: str, refused: Callable[[str], Refusal]
 ) -> None:
-    """One too many, one too few and every other number, whatever the arguments are: these are no columns even."""
+    """One too many, one too few and every other number, for any arguments: these are not even columns."""
     met = 0
     for count in _wrong(name):
         refusal = refused(form.format(_list(count)))

@@ -1,4 +1,4 @@
-"""Whatever is sent is read or refused, with a code and a place in the text, the same each time; nothing else is raised.
+"""Any text is accepted or refused with a code and a span, deterministically; nothing else is raised.
 
 The long form is `python -m tests.nightly statements`; what it found is kept in tests/sql/finds.sql.
 """
@@ -29,7 +29,7 @@ def test_any_text_is_read_or_refused(catalog: Catalog, sql: str) -> None:
 
 
 def test_the_long_search_in_its_short_form() -> None:
-    """A chunk as `make nightly` runs them: broken statements, any text, and questions that two parsers read alike."""
+    """A chunk as `make nightly` runs them: broken statements, any text, queries that two parsers read equally."""
     counted = statements.chunk(7, broken=30, texts=10, databases=2)
     assert counted[EXAMPLES] > 60
     assert counted["written"] > 10

@@ -1,4 +1,4 @@
-"""Windows begin and end where calendars say, whatever their length, and are called by names that say so."""
+"""Privacy windows begin and end where calendars do, for every length, and have names that show it."""
 
 from __future__ import annotations
 

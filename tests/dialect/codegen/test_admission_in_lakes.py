@@ -1,4 +1,4 @@
-"""Who objects is handed to a lake as its persons are read there, however narrow their declared type is."""
+"""Objections are compared with a lake's persons as these are read, even if their declared type is narrower."""
 
 from __future__ import annotations
 

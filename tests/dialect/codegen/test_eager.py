@@ -1,4 +1,4 @@
-"""Numbers that are added up before the row that tells the group is joined are those of the joined rows."""
+"""Aggregation pushdown below the join that provides the group key: the same numbers as over the joined rows."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Rows = list[tuple[object, ...]]
 
 @pytest.fixture
 def vectors(catalog: Catalog, target: Target, database: duckdb.DuckDBPyConnection) -> Callable[[PrivatePlan], Rows]:
-    """Give what runs a plan's bounded SQL."""
+    """Closure that runs a plan's bounded SQL."""
     return lambda plan: database.execute(write(plan, bound(plan, catalog, 100), target).text).fetchall()
 
 

@@ -79,7 +79,7 @@ def _run(person: int | str, times: int, cell: object, hour: int, dwell: object, 
 
 
 def _at_the_norm() -> list[str]:
-    """Persons just below, at and above a norm: of 20 rows, of a sum of 20,000, of a centred sum of 10,000."""
+    """Persons just below, at and above a clip bound: of 20 rows, a sum of 20,000, a centred sum of 10,000."""
     rows = _run("NULL", 30, 3, 8, 50)
     for person, times in ((1, 19), (2, 20), (3, 21), (4, 20), (5, 21)):
         rows += (
@@ -106,7 +106,7 @@ def _drawn(seed: int) -> list[str]:
 
 @pytest.fixture(scope="module")
 def drawn(folder: Path) -> Iterator[Callable[[int], duckdb.DuckDBPyConnection]]:
-    """Give databases of the catalog whose events are drawn."""
+    """Databases of the catalog with drawn events."""
     with duckdb.connect(config={"threads": 2}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(f"ATTACH '{folder}/D/attack.duckdb' AS d (READ_ONLY)")
@@ -140,7 +140,7 @@ def admissions(catalog: Catalog) -> tuple[Admission | None, ...]:
 def _both(
     plan: PrivatePlan, connection: duckdb.DuckDBPyConnection, catalog: Catalog, target: Target, who: Admission | None
 ) -> tuple[Rows, Rows]:
-    """Run a plan with its light units told apart, and with one row per unit and group."""
+    """Run a plan with unclipped units separated, and with one row per unit and group."""
     bounds, found = bound(plan, catalog, 400), []
     for told in (light_units.has_light_units, lambda *_: False):
         with pytest.MonkeyPatch.context() as patched:
@@ -186,7 +186,7 @@ def test_what_does_not_add_up_from_row_to_row_is_written_as_ever(sql: str, plan_
 def test_which_units_are_light(
     plan_of: Plans, drawn: Callable[[int], duckdb.DuckDBPyConnection], catalog: Catalog, target: Target
 ) -> None:
-    """Show that the persons at the norm are what they are called: else the equality above would say little."""
+    """The persons at the clip bound are classified as expected; else the equality above would prove little."""
     plan = plan_of(BY_CELL.format("COUNT(*)"))
     text = write(plan, bound(plan, catalog, 400), target).text
     rows = drawn(0).execute(text.rpartition("\nSELECT")[0] + " SELECT person, heavy_person FROM weighed").fetchall()

@@ -1,4 +1,4 @@
-"""One person's number in one group: clamped outside the expression, in whole grains, whatever is stored."""
+"""One person's number in one group: clamped outside the expression, in whole grains, for any stored value."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _bound(vector: Vector, norm: float, rule: Rule = Rule.SCALE) -> VectorBound:
 def _numbers(
     vector: Vector, bound: VectorBound, values: list[float | int | None], database: duckdb.DuckDBPyConnection
 ) -> list[int | None]:
-    """Give each value's number as if it were a person of its own."""
+    """Each value's number, as if it belonged to a person of its own."""
     kind = "DOUBLE" if vector.value is None or vector.value.type is SqlType.DOUBLE else "BIGINT"
     sql = f"SELECT n, {part(vector, bound)} AS v0 FROM (SELECT unnest(range(len($1))) AS n, unnest($1::{kind}[]) AS v) GROUP BY n"
     sql = f"SELECT {capped('v0', vector, bound)} FROM ({sql}) ORDER BY n"

@@ -1,4 +1,4 @@
-"""What one person adds stays within the declared norm in exact integers, whatever the vector: asked of the SQL itself."""
+"""One person's contribution stays within the declared clip bound, in exact integers: measured on the SQL itself."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NORMS = st.integers(1, 2**27) | st.sampled_from([1, 2, 3, 40, 2**27 - 1, 2**27])
 
 
 def _bound(norm: int, fraction_bits: int, rule: Rule = Rule.SCALE, more: int = 0) -> VectorBound:
-    """Bound to norm + more / 2^fraction_bits."""
+    """A clip bound of norm + more / 2^fraction_bits."""
     released = (norm << fraction_bits) + more
     return VectorBound(rule, released / 2**fraction_bits, 0, released, fraction_bits, released, "")
 

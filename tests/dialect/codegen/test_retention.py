@@ -16,7 +16,7 @@ MONTHS = CATALOGS[Window.MONTH]  # 2026-01 to 2026-04; person.home was computed 
 
 
 def kept(first: str, window: Window = Window.MONTH, *, but: str = "") -> Catalog:
-    """Keep rows from a day on, in all tables with time but one."""
+    """Retain rows from a day on, in all tables with time but one."""
     catalog = CATALOGS[window]
     tables = (replace(t, kept_from=first) if t.time_column and t.name != but else t for t in catalog.tables)
     return replace(catalog, tables=tuple(tables))

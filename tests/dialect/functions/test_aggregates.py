@@ -28,7 +28,7 @@ def _inside(name: str, values: list[float | None], database: duckdb.DuckDBPyConn
 
 
 def _all_equal(values: list[float | None]) -> float | None:
-    """Give the one value that all are; a mean of it is itself, whatever the grain."""
+    """The common value of all rows; a mean of it is the value itself in any grain."""
     some = {v for v in values if v is not None}
     return some.pop() if len(some) == 1 and all(map(math.isfinite, some)) else None
 

@@ -28,7 +28,7 @@ def connection() -> duckdb.DuckDBPyConnection:
 
 @cache
 def calls() -> dict[Columns, dict[str, Function]]:
-    """Give every form as it is written, by the columns that it reads."""
+    """Every form as written, grouped by the columns that it reads."""
     found: dict[Columns, dict[str, Function]] = defaultdict(dict)
     for form in ALL:
         for sample in samples(form):
@@ -38,7 +38,7 @@ def calls() -> dict[Columns, dict[str, Function]]:
 
 
 def rows_beside(columns: Columns) -> Iterator[tuple[str, ...]]:
-    """Give rows of which each has one column's value, and the first of the others."""
+    """Rows that each vary one column over its values; the others have their first."""
     usual = [STORED[kind][0] for _, kind in columns]
     for place, (_, kind) in enumerate(columns):
         for value in STORED[kind]:

@@ -1,4 +1,4 @@
-"""Every allowed form: never raises whatever is stored, and gives DuckDB's own value wherever DuckDB gives one."""
+"""Every allowed form never raises for any stored value, and has DuckDB's own value wherever DuckDB has one."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_form_is_total_and_gives_duckdbs_value_in_the_type_that_is_said(
 
 
 def _check_unsigned(sample: Sample, stored: duckdb.DuckDBPyConnection) -> None:
-    """Let unsigned numbers stand where integers do: nothing raises."""
+    """Replace integers by unsigned numbers: nothing raises."""
     kinds = tuple("unsigned" if kind == "int" else kind for kind in sample.kinds)
     if "unsigned" in kinds:
         wide = Sample(sample.form, kinds)
@@ -103,7 +103,7 @@ def _check(
 
 
 def _differs_on_purpose(form: Function, given: tuple[object, ...], ours: object, theirs: object) -> bool:
-    """Tell the few places where the dialect means something else than DuckDB, each for one reason."""
+    """Is this one of the few places where the dialect deliberately differs from DuckDB?"""
     if form.partial is Partial.FAR and ours is None:
         return any(_far(value) for value in given)
     if form.name in {"/", "pow", "atan2", "cot", "to_varchar", "bearing_deg"} and any(
@@ -126,7 +126,7 @@ def _close(one: float, other: float) -> bool:
 
 
 def _raises(stored: duckdb.DuckDBPyConnection, sample: Sample, given: tuple[object, ...]) -> bool:
-    """Tell whether DuckDB itself raises for these values, and so gives none."""
+    """Does DuckDB itself raise for these values, and so has none?"""
     names = [name for name, _ in sample.columns()]
     where = " AND ".join(
         f"CAST({name} AS VARCHAR) IS NOT DISTINCT FROM {quote(Literal(value, SqlType.VARCHAR))}"  # type: ignore[arg-type]
@@ -146,7 +146,7 @@ def test_every_form_of_a_name_is_reached() -> None:
 
 
 def test_equal_intervals_have_one_epoch(stored: duckdb.DuckDBPyConnection) -> None:
-    """Equal values must not be told apart: which of them MAX or GROUP BY keeps depends on the order of rows."""
+    """Equal values must be indistinguishable: MAX and GROUP BY keep whichever comes first."""
     spans = ("12 month", "360 day", "1 year", "8640 hour", "1 month", "30 day", "-13 month", "-390 day", "1000 year")
     values = ", ".join(f"(INTERVAL '{span}')" for span in spans)
     form = next(f for f in FORMS["epoch"] if f.arguments == ("span",))

@@ -33,7 +33,7 @@ def _constant(value: int) -> Literal:
 
 
 def _places() -> list[tuple[float, float]]:
-    """Draw places anywhere, and on and beside borders of cells of all sizes."""
+    """Draw places anywhere, and on and next to borders of cells of all sizes."""
     places = [(DRAWN.uniform(-180, 180), DRAWN.uniform(-90, 90)) for _ in range(3_000)]
     for _ in range(3_000):
         lon, lat = (part * DRAWN.randrange(-(2**bits), 2**bits) / 2**bits for part, bits in _borders())
@@ -48,7 +48,7 @@ def _borders() -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 def _halved(lon: float, lat: float, length: int) -> str:
-    """Halve as the definition says: every middle is a whole number of 2^-29 degrees, so that nothing is rounded."""
+    """Halve as defined: every middle is a multiple of 2^-29 degrees, so that nothing is rounded."""
     ends, bits = [[-180.0, 180.0], [-90.0, 90.0]], []
     for turn in range(5 * length):
         value, (low, high) = ((lon, lat)[turn % 2], ends[turn % 2])

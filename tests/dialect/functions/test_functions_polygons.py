@@ -31,7 +31,7 @@ def _asked(wkt: str, places: list[Place], threads: int = 2) -> list[bool | None]
 
 
 def _asked_of(wkts: list[str], places: list[Place], threads: int = 2) -> list[list[bool | None]]:
-    """Ask of each polygon which places it holds."""
+    """Places that each polygon contains."""
     with duckdb.connect(config={"threads": threads}) as connection:
         rows = pa.table(
             {

@@ -1,4 +1,4 @@
-"""What Spark's forms promise that needs no Spark: every row has one or says why not, and constants stay constants."""
+"""Properties of Spark's forms that need no Spark: every function has one or a reason, and constants stay constants."""
 
 from __future__ import annotations
 

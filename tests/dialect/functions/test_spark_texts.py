@@ -20,7 +20,7 @@ FILE = ROOT / "tests" / "sql" / "spark_texts.txt"
 
 
 def of_forms() -> dict[str, str]:
-    """Give the texts of each form with every choice of constants, by its row."""
+    """Texts of each form with every choice of constants, by its function."""
     return {
         form.row: "\n".join(write_expr(sample.call(), SPARK) for sample in samples(form))
         for form in ALL
@@ -29,7 +29,7 @@ def of_forms() -> dict[str, str]:
 
 
 def of_expressions() -> dict[str, str]:
-    """Give the text of each expression of the list that has a form in Spark."""
+    """Text of each listed expression that has a form in Spark."""
     found = {}
     for case in cases():
         try:

@@ -141,7 +141,7 @@ PEOPLE, CELLS = 3_000, (3, 5, 9)
 
 @pytest.fixture(scope="module")
 def tied() -> duckdb.DuckDBPyConnection:
-    """Give people who all were in three cells twice."""
+    """People who all were in three cells twice."""
     connection = duckdb.connect()
     connection.execute(
         f"CREATE TABLE events AS SELECT p AS subscriber_id, c AS cell_id, TIMESTAMP '2026-10-01' + n * INTERVAL 1 HOUR AS ts"
@@ -190,7 +190,7 @@ def test_an_order_that_ends_the_ties_itself_is_the_questions_own(
 
 
 def test_what_else_is_read_of_a_row_moves_no_tie(rows_of: Rows, tied: duckdb.DuckDBPyConnection) -> None:
-    """A release must be the same whatever other numbers stand beside it: columns are told apart one by one."""
+    """A release is independent of other selected numbers: ties are broken column by column."""
     of_events = "FROM events QUALIFY row_number() OVER (PARTITION BY subscriber_id ORDER BY hour(ts) * 0) <= 2"
     selected = rows_of(f"SELECT subscriber_id, cell_id, ts {of_events}")
     few, many = ([f for _, f in selected.columns][:n] for n in (2, 3))

@@ -1,4 +1,4 @@
-"""What tells equal places apart has the same numbers, and chooses the same values, in DuckDB and in Spark.
+"""Tie breakers have the same numbers, and choose the same values, in DuckDB and in Spark.
 
 Part of `make nightly` alone, which installs Spark and needs a Java.
 """

@@ -19,7 +19,7 @@ def refused(*rewrites: str) -> Refusal:
 
 
 def reading(**outcomes: BaseException) -> Callable[[str], object]:
-    """Accept every text but those of which it is said what they raise."""
+    """Accept every text but those with a given exception."""
 
     def read(sql: str) -> object:
         if sql in outcomes:

@@ -1,4 +1,4 @@
-"""What is refused over people says why, and tries what is itself answered."""
+"""Aggregates refused over people have a reason, and a suggestion that is itself answered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statements beside SELECT are read, or refused with what would be one."""
+"""Statements other than SELECT are parsed, or refused with a valid one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever a refusal suggests means the same as what was refused, or states what differs: computed by plain DuckDB.
+"""Every suggestion means the same as the refused query, or states the difference: computed by plain DuckDB.
 
 Calls of other engines stand beside their meaning in that engine, written in DuckDB; refused questions run in DuckDB as
 they are, or as `IN_DUCKDB` reads them. A form, a text or a place that suggests and has no such check fails here.
@@ -182,7 +182,7 @@ def answers(connection: duckdb.DuckDBPyConnection, expression: str) -> list[obje
 
 
 def mismatches(connection: duckdb.DuckDBPyConnection, form: str) -> list[str]:
-    """Give the calls whose suggestion means something else and states no difference."""
+    """Calls whose suggestion means something else and states no difference."""
     wrong = []
     for call, meaning in FOREIGN[form].items():
         suggestion = in_duckdbs_words(call)
@@ -247,7 +247,7 @@ def refused_questions() -> list[str]:
 
 
 def unlike(sql: str, catalog: Catalog, database: duckdb.DuckDBPyConnection) -> str | None:
-    """Tell how a suggestion without a stated difference answers otherwise than what was refused."""
+    """How a suggestion without a stated difference answers otherwise than the refused query."""
     refusal = refusal_of(sql, catalog)
     sent = None if refusal is None else followed(sql, refusal)
     if refusal is None or sent is None or " -- " in refusal.hint or sent.upper().startswith(("SHOW", "DESCRIBE")):

@@ -1,4 +1,4 @@
-"""A window over rows that stands beside groups or in WHERE is put below them, and what comes out is accepted."""
+"""A window function over rows, used with groups or in WHERE, is moved below them; the result is accepted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A text is cut into words, and given back without what is said beside them."""
+"""A text is split into tokens; comments and white space are dropped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bins of a value: every value between its ends has one, of the width that is told; whole numbers have whole ones."""
+"""Bins of a value: every value in its range has one, of the stated width; integers have integer bins."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _value(kind: SqlType, lower: float, upper: float) -> Ref:
 
 
 def _numbers(value: Ref, bins: Bins, values: list[float | None]) -> list[int | None]:
-    """Ask the engine for the bins of some values; who has one is told by itself, too."""
+    """Bins of some values, computed by the engine; has_bin is computed separately."""
     rows = ", ".join("(NULL)" if each is None else f"('{each!r}')" for each in values)
     number, has = write_expr(bin_number(value, bins)), write_expr(has_bin(value))
     sql = f"SELECT {number}, {has} FROM (SELECT CAST(t AS {value.type}) AS x FROM (VALUES {rows}) v(t))"

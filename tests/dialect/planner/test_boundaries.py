@@ -14,7 +14,7 @@ Ask = Callable[[str], Question]
 
 
 def plans(question: Question) -> list[int]:
-    """Give the plan of each release in turn."""
+    """The plan of each release in turn."""
     return [release.plan for release in question.releases]
 
 

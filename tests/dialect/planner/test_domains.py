@@ -124,7 +124,7 @@ TOO_LONG = {
 
 
 def _keys(plan: PrivatePlan, target: Target, database: duckdb.DuckDBPyConnection) -> list[tuple[object, ...]]:
-    """Give the keys of a plan's list in the order of the question's own keys."""
+    """Key rows of a plan's key set, in the order of the query's own keys."""
     listed = plan.key_set
     assert isinstance(listed, KeySet)
     shown = ", ".join(f.id for f in listed.keys)

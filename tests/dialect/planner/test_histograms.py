@@ -1,4 +1,4 @@
-"""Quantiles become a count by bin: which bins, which rows, which level, and what is said of it."""
+"""Quantiles become a count per bin: which bins, which rows, which level, and which notes."""
 
 from __future__ import annotations
 

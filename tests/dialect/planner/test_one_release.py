@@ -1,4 +1,4 @@
-"""A boundary's plan: its keys in canonical order, how they are known, and what is made beside what was asked."""
+"""The plan of one release point: canonical key order, key visibility, and additional query vectors."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ DAY = "ts >= YOUR_START AND ts < YOUR_END"
 
 @pytest.fixture
 def endless(catalog: Catalog) -> Catalog:
-    """Give the catalog with times of which nobody says where they end."""
+    """The catalog with times that have no declared end."""
     tables = tuple(
         replace(table, columns=tuple(replace(c, domain=None) if c.name == "ts" else c for c in table.columns))
         for table in catalog.tables

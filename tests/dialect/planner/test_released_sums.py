@@ -1,4 +1,4 @@
-"""Noise is summed beside a sum of released rows where each of them stands in one row alone."""
+"""Noise terms are summed along with a sum of released rows if each row occurs only once."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def numerator(question: Question) -> Linear:
 
 
 def variance(question: Question) -> object:
-    """Give the variance where constants decide it, of numbers that have 1 each; else None."""
+    """Variance of numbers of variance 1 if constants decide it; else None."""
     ones = {raw.id: 1.0 for release in question.releases for raw in release.raw}
     written = numerator(question).variance(all_variances(question, ones))
     parts, total = [written], 0.0

@@ -1,4 +1,4 @@
-"""Which sets of keys are released and which are added up: decided by text and catalog, told, and never of people."""
+"""Which grouping sets are released and which rolled up: decided by text and catalog, noted, never by the data."""
 
 from __future__ import annotations
 

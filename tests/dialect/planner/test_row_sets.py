@@ -96,7 +96,7 @@ def true_patterns(sets: list[str], catalog: Catalog, rows: duckdb.DuckDBPyConnec
 
 
 def missed(seed: int, catalog: Catalog, rows: duckdb.DuckDBPyConnection) -> set[tuple[bool, ...]]:
-    """Give the patterns of rows that are not foreseen."""
+    """Patterns of rows that were not predicted."""
     dice = random.Random(seed)
     sets = [drawn(dice) for _ in range(3)]
     fitting, patterns = found(sets, catalog)

@@ -85,7 +85,7 @@ def test_how_many_keys_there_are(
 
 
 def _values(column: Field) -> list[int | float | None]:
-    """Give values within the declared ends of a column: the ends, next to them, halves, zeros and all around."""
+    """Values within the declared range of a column: the ends, next to them, halves, zeros and around them."""
     assert column.bounds is not None
     low, high = column.bounds.lower, column.bounds.upper
     whole = [float(x) for x in range(math.ceil(low), math.floor(high) + 1, max(1, int(high - low) // 300))]

@@ -1,4 +1,4 @@
-"""One rule and one norm for every vector, from public facts alone."""
+"""One clip rule and one clip bound for every query vector, from public facts alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which declared norm a vector has: of its table, its kind, its usual keys and its column."""
+"""Which declared clip bound a query vector has: of its table, its kind, its usual keys and its column."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FULL JOIN and RIGHT JOIN ... USING: which rows stay, which column stands for both, and whose rows they may be."""
+"""FULL JOIN and RIGHT JOIN ... USING: which rows are preserved, the merged column, and whose rows they may be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an expression can be where nobody's row matched: never less than what DuckDB says it is."""
+"""Possible outcomes of an expression on unmatched rows: a superset of what DuckDB computes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tells a row's window, and what equates two."""
+"""What determines the privacy window of a row, and what equates two windows."""
 
 from __future__ import annotations
 

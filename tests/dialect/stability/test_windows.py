@@ -168,7 +168,7 @@ ONE_ORDER = f"lag(cell_id) OVER ({BY} ORDER BY hour(ts)) AS a, lead(ts) OVER ({B
 
 
 def test_calls_of_one_order_are_sorted_once(rows_of: Rows, target: Target, database: duckdb.DuckDBPyConnection) -> None:
-    """Else each call could meet rows that are alike in another order, and pair values of different ones."""
+    """Else ties could be ordered differently for each call, and values of different rows paired."""
     selected = rows_of(
         f"SELECT subscriber_id, {ONE_ORDER}, count(*) OVER ({BY} ORDER BY cell_id ROWS 1 PRECEDING) AS n FROM events"
     )

@@ -23,7 +23,7 @@ COUNT = "SELECT COUNT(*) AS n FROM visit"
 
 @pytest.fixture
 def where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Make a town, and let everything else lie beside it."""
+    """A town, with every other file next to it."""
     monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PASSERSBY_DATA", str(tmp_path / "data"))
     return make_town(tmp_path).path

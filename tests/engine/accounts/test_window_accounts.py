@@ -1,4 +1,4 @@
-"""Each window has accounts of its own: charged in full where it is touched, told as one where neighbours are alike."""
+"""Each privacy window has accounts of its own: charged in full, and shown as one range if neighbours are equal."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_tables_without_time_may_have_a_cap_of_their_own(tmp_path: Path, monkeyp
 
 
 def shown(desk: Desk) -> dict[tuple[str | None, str], float]:
-    """Give the caps that an admin is shown, by client and windows."""
+    """Caps that an admin sees, by client and windows."""
     return {(row["client"], row["window"]): row["cap_rho"] for row in desk.budget(None)["accounts"]}
 
 

@@ -110,7 +110,7 @@ def test_what_no_account_could_hold_is_no_number(town: Catalog, ledger: Ledger) 
 
 
 class Outside(HTMLParser):
-    """Collect tags, and whatever would be fetched from elsewhere."""
+    """Collect tags, and everything that would be fetched from another host."""
 
     def __init__(self) -> None:
         super().__init__()

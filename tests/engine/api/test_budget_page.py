@@ -1,4 +1,4 @@
-"""docs/budget.md is true: each of its questions is asked in turn, and each line under it is told."""
+"""docs/budget.md is true: each of its queries is run in turn, and every line below it is output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A new catalog tells what it changes before it applies, and opening refuses what is forbidden in the same words."""
+"""A catalog diff lists the changes before they apply, and opening refuses forbidden ones in the same words."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ SHAPE = {"code", "message", "hint", "span", "sql"}
 
 @pytest.fixture
 def where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Make a town, and let everything else lie beside it."""
+    """A town, with every other file next to it."""
     monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PASSERSBY_DATA", str(tmp_path / "data"))
     monkeypatch.setattr("engine.workflows.rehearsal.rows.PERSONS", 300)
@@ -29,7 +29,7 @@ def where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture
 def desk(where: str) -> Iterator[Desk]:
-    """Open a desk with a ledger in memory."""
+    """Session with a ledger in memory."""
     with open_desk(where, ledger=":memory:") as opened:
         yield opened
 

@@ -1,4 +1,4 @@
-"""Patterns of names are matched as SQL does, and fast whatever is written."""
+"""Name patterns match as SQL's LIKE does, and fast for any pattern."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def record(desk: Desk, *persons: str, withdraw: bool = False) -> None:
 
 
 def moves(desk: Desk) -> list[int]:
-    """Tell by how much the exact figure moves with one person: who is in the data, who is not, who comes and goes."""
+    """Change of the exact figure by one person: in the data, not in it, objecting and withdrawing."""
     count: Callable[[], int] = lambda: int(objection_figure.exact_figure(desk.engine, "town")[0])  # noqa: E731
     record(desk, "1", "2", "999999")
     before, found = count(), []

@@ -96,7 +96,7 @@ def test_a_budget_that_is_short_shows_nothing(desk: Desk) -> None:
 
 
 def made_anew(desk: Desk) -> bool:
-    """Tell whether a link to numbers that are repeated no more makes new ones, at everybody's cost."""
+    """Does a link to numbers that are no longer replayed make new ones, at everybody's cost?"""
     desk.query(COUNT, client="ann")
     keys = shared(desk)
     Clock.off = timedelta(days=31)
@@ -122,7 +122,7 @@ def test_a_link_that_asked_anew_would_be_found(desk: Desk, monkeypatch: pytest.M
 
 
 def made_anew_meanwhile(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Tell whether numbers that grow too old between their charge and their answer are made anew."""
+    """Are numbers that grow too old between their charge and their answer made anew?"""
     own, charged = desk.query(COUNT, client="ann").to_pylist(), type(desk.engine).charge
 
     def slow(*given: Any) -> Any:

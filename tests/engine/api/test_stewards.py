@@ -1,4 +1,4 @@
-"""What a steward is told, in wire shapes: findings with a cure, and a first catalog."""
+"""Steward commands in wire shapes: findings with a cure, and a first catalog."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ STARTED = list[Cluster]()
 
 @pytest.fixture(scope="session")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Give a driver that does all, which starts and warms in a third less; nightly, one with two workers."""
+    """A Spark driver that does everything, which starts and warms a third faster; nightly, one with two workers."""
     with Cluster(tmp_path_factory.mktemp("spark"), workers=2 if NIGHTLY else 0) as started:
         STARTED.append(started)
         yield started
@@ -22,7 +22,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def cluster(kept: Cluster) -> Cluster:
-    """Give the same to each file, started anew where other tests came in between."""
+    """The shared cluster, restarted if other tests came in between."""
     if not kept.running:
         kept.start()
     return kept

@@ -1,4 +1,4 @@
-"""DuckDB behind bars: it reads the attached files, within limits, and says nothing of its own."""
+"""DuckDB in lockdown: reads the attached files alone, within limits, and shows none of its own error text."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _opened(catalog: Catalog, folder: Path, limits: Limits | None = None) -> Duc
 
 
 def fails(backend: DuckDBBackend, sql: str) -> None:
-    """Hold a failure to the constant text, with nothing of any other error behind it."""
+    """Check that a failure has the constant text, with no other error as cause or context."""
     with pytest.raises(ExecutionFailed) as failed:
         backend.public(sql)
     assert str(failed.value) == str(ExecutionFailed())

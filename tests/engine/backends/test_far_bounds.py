@@ -1,4 +1,4 @@
-"""Bounds that a question names far beyond what its catalog reckons with: nobody's number makes the engine raise."""
+"""Bounds in a query far beyond those of the catalog: nobody's number makes the engine raise."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VALUES = "SELECT zone, COUNT(DISTINCT shop, contribution_bounds_per_group => (0,
 
 
 def exact(folder: Path, change: str, sql: str) -> tuple[np.ndarray, int]:
-    """Give the exact vector of a question, and by how much one person may move it."""
+    """Exact vector of a query, and how far one person may move it."""
     folder.mkdir()
     catalog = make_town(folder, f"{ROWS}; {change}", FEW)
     with closing(backend_over(catalog, folder / "cache")) as backend:

@@ -58,7 +58,7 @@ def test_small_ranks_stand_for_the_same_keys(tmp_path: Path, sql: str) -> None:
 
 
 def test_ranks_among_more_rows_are_not_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Plant a bug: one row too many is said to be few."""
+    """Planted: one row too many counts as few."""
     with engine_of(tmp_path / "right", FEW_ROWS + 1) as engine:
         assert "zone" not in engine.backend.target.few
         right = text_of(engine, BY_NAME, engine.backend.target.few)
@@ -82,7 +82,7 @@ def test_joined_public_rows_may_be_more_than_each(tmp_path: Path) -> None:
 
 
 def test_small_numbers_have_the_hash_of_whole_ones() -> None:
-    """What a person keeps where groups are limited is chosen by a hash of their keys, of whatever width."""
+    """Group truncation chooses by a hash of the keys, which is independent of their width."""
     alike = "hash(i::SMALLINT) = hash(i::INTEGER) AND hash(i::SMALLINT, 7) = hash(i::INTEGER, 7)"
     with connect() as connection:
         counted = f"SELECT count(*), count(*) FILTER (WHERE {alike}) FROM range(-32768, 32768) AS t(i)"

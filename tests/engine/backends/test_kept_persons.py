@@ -54,7 +54,7 @@ def towns(tmp_path: Path) -> Iterator[tuple[Engine, Engine]]:
 
 
 def vectors(engine: Engine, objected: pa.Table = NOBODY_OBJECTED) -> Vectors:
-    """Give every question's keys and exact integers."""
+    """Keys and exact integers of every query."""
     made = [engine.prepare(read(sql, engine.catalog), Asked("ann"))[0] for sql in QUESTIONS]
     found = [exact for each in made for _, exact in passes(each, engine.backend, objected)]
     return [(exact.keys.to_pydict(), [vector.tolist() for vector in exact.vectors]) for exact in found]
@@ -65,7 +65,7 @@ def now(desk: Desk) -> Vectors:
 
 
 def elsewhere(desk: Desk, *, withdraw: bool) -> None:
-    """Let another process record that they object, or no more."""
+    """Record in another process that they object, or no longer."""
     code = (
         "import sys; from engine import open_register\n"
         "with open_register(sys.argv[1], ledger=sys.argv[2]) as register:\n"

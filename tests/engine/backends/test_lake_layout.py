@@ -1,4 +1,4 @@
-"""Rollups that are kept beside a lake: DuckDB's exact integers, whoever objects, and of its files alone."""
+"""Local rollups of a lake: DuckDB's exact integers, with any objections, and of its files alone."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ OF_UNSIGNED = ROWS.replace("SELECT i AS person_id", f"SELECT CAST({BIG} + i::HUG
 
 
 class Town:
-    """People in a lake with rollups beside it, and the same people in DuckDB."""
+    """People in a lake with local rollups, and the same people in DuckDB."""
 
     def __init__(self, folder: Path, cluster: Cluster, declared: str, rows: str = ROWS) -> None:
         folder.mkdir(exist_ok=True)
@@ -83,7 +83,7 @@ class Town:
         return all('"rollup ' in other.sql.text for _, other in self.prepared(sql))
 
     def differ(self, sql: str) -> bool:
-        """Tell whether any exact integer of a question is another one, whoever objects."""
+        """Does any exact integer of a query differ, for any objections?"""
         given = (self.catalog, self.here), (self.catalog, self.kept)
         return not all(same(*pair) for who in (NOBODY_OBJECTED, OBJECTED) for pair in both(sql, *given, who))
 
@@ -223,7 +223,7 @@ def test_other_files_and_other_states_find_nothing_kept(by_day: Town, monkeypatc
 
 
 def fresh(town: Town) -> SparkLake:
-    """Give a lake that has met no files yet; who is not closed before the cluster ends waits a minute for it."""
+    """A lake session that has seen no files yet; one left open delays the end of the cluster by a minute."""
     return SparkLake(town.remote, {table_place(t): t.source for t in town.catalog.tables if t.private}, {})
 
 

@@ -28,7 +28,7 @@ time.sleep(60)
 
 @contextmanager
 def spilling(cache: Path) -> Iterator[Path]:
-    """Let another process spill, and kill it at the end; gives its folder."""
+    """Start another process that spills, and kill it at the end; yields its folder."""
     with subprocess.Popen(
         [sys.executable, "-c", SPILLS, str(cache)], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as process:

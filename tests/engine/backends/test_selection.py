@@ -32,7 +32,7 @@ def town(tmp_path: Path) -> Iterator[Engine]:
 
 
 class Recorded:
-    """A backend that keeps what it was handed, and may fail."""
+    """A backend that records its bindings, and may fail."""
 
     def __init__(self, backend: DuckDBBackend, failing_at: int = 9) -> None:
         self._backend, self._failing_at = backend, failing_at
@@ -89,7 +89,7 @@ LIMITED = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(max_groups_contributed = {})
 
 @pytest.mark.parametrize("groups", [1, 2])
 def test_a_limit_of_groups_limits_the_numbers_too(town: Engine, groups: int) -> None:
-    """Whoever is in three released shops counts in as many as the question says, with every number."""
+    """A person in three released shops counts in as many as the query allows, with every number."""
     numbers = "COUNT(DISTINCT person_id) AS people, COUNT(DISTINCT minutes) AS m, COUNT(*) AS n"
     (made,) = town.prepare(read(LIMITED.format(groups, numbers), town.catalog), Asked("ann"))
     assert made.choice is not None and made.choice.bounds.max_groups == groups

@@ -1,4 +1,4 @@
-"""Rows chosen by a comparison of intervals with public ones: whether anybody has such a row is told by noisy numbers alone."""
+"""Rows filtered by comparing intervals with public ones: only noisy numbers reveal whether such a row exists."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CASES.append((f"({APART.format('<')} OR {APART.format('<')})", operator.lt))
 
 
 def exact(folder: Path, change: str, sql: str) -> tuple[int, int]:
-    """Give the one exact number of a question in grains of 1, and by how much one person may move it."""
+    """Exact number of a query in grains of 1, and how far one person may move it."""
     folder.mkdir()
     catalog = make_town(folder, f"{ROWS}; {change}", TIMED)
     with closing(backend_over(catalog, folder / "cache")) as backend:

@@ -1,4 +1,4 @@
-"""Spark as the backend of a town: the exact integers of DuckDB, whoever objects is gone, nothing else is read or said."""
+"""Spark as the backend of a town: DuckDB's exact integers, objectors removed, nothing else read or shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a lake's persons are read: found by reading them when it is opened, and by no failure but the one that tells."""
+"""How a lake's persons are read: determined by a trial when it is opened, and by one kind of failure alone."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Lost(PySparkException):
 
 
 class MadeUp:
-    """A session whose Parquet holds persons of one type, and whose reading as another ends as told."""
+    """A session whose Parquet has persons of one type, and whose reading as another ends as given."""
 
     def __init__(self, stored: object, failure: Exception | None = None) -> None:
         self.stored, self.failure, self.asked = stored, failure, list[StructType]()
@@ -115,7 +115,7 @@ def test_no_other_failure_chooses(failure: Exception, monkeypatch: pytest.Monkey
 
 
 class Told:
-    """A lake that is as declared, and keeps what it was told to do; the trial of one table may fail."""
+    """A lake that is as declared, and records its calls; the trial of one table may fail."""
 
     def __init__(self, fails: str = "") -> None:
         self.fails, self.tried = fails, list[str]()

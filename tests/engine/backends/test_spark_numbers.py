@@ -1,4 +1,4 @@
-"""Whole numbers in Spark: a person without a sign is one BIGINT, whatever it is stored as, and sums are exact.
+"""Integers in Spark: an unsigned person is one BIGINT, however it is stored, and sums are exact.
 
 Who objects is found at both ends of what persons are.
 """

@@ -54,12 +54,12 @@ def vectors(backend: Any, bounded: Any, objected: pa.Table = NOBODY_OBJECTED) ->
 
 
 def cut(bounded: Any) -> Any:
-    """Give the same question with every cut, whatever is counted."""
+    """The same query with every row truncation, for any row count."""
     return replace(bounded, uncut="", uncut_if=())
 
 
 def held(folder: Path) -> set[bool]:
-    """Hold each question against itself with every cut, where nobody has more rows than are kept, and where one has."""
+    """Compare each query with itself under every truncation, if nobody has more rows than allowed, and if one has."""
     left_out = set()
     for name, kept, rows in (("all", MOST, ROWS), ("fewer", MOST - 1, ROWS), ("one", MOST, ROWS + MORE)):
         with backend_of(folder / name, kept, rows) as (engine, backend):

@@ -85,7 +85,7 @@ DELETE FROM person WHERE consent IS DISTINCT FROM 'yes';
 
 
 def exact(engine: Engine, world: str) -> list[object]:
-    """Give every question's keys and exact vectors in one world."""
+    """Keys and exact vectors of every query in one world."""
     names = [table.name for table in engine.catalog.tables]
     target = Target({name: f"stored0.{world}.{name}" for name in names})
     backend = replace(engine.backend, target=target)

@@ -1,4 +1,4 @@
-"""What DESCRIBE says of whose rows a table has: from the catalog alone, of every rule."""
+"""DESCRIBE's notes on whose rows a table has: from the catalog alone, for every rule."""
 
 from __future__ import annotations
 

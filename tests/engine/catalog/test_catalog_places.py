@@ -1,4 +1,4 @@
-"""Cells and polygons are declared strictly, and each mistake says what to write instead."""
+"""Cells and polygons are declared strictly, and each mistake has a cure."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def test_every_bundled_catalog_loads(file: Path) -> None:
 
 @pytest.fixture
 def without_mibici(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stand in a project beside which no data lie."""
+    """A project folder without shared data."""
     project = tmp_path / "project"
     project.mkdir()
     monkeypatch.chdir(project)

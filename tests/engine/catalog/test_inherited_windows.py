@@ -1,4 +1,4 @@
-"""Columns that are made name the windows of what they are made of, whatever the chain."""
+"""Derived columns inherit the privacy windows of their sources, along any chain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever is counted can object, by every door; whose key no objection can hold is not read, and stewards see how many.
+"""Everybody who is counted can object by every interface; rows with other keys are unread, and stewards see how many.
 
 Keys are texts that people's files have held: blanks, NUL, very long ones, other alphabets, identifiers.
 """

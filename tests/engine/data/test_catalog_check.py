@@ -1,4 +1,4 @@
-"""What the files are is held against what the catalog says; no value and no count comes out."""
+"""Files are checked against the catalog; no value and no count is shown."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _declared(text: str) -> str:
-    """Take the comment signs off the tables, as the text says."""
+    """Uncomment the tables, as the text instructs."""
     return re.sub(r"^# (?=\w+ = |\[)", "", text, flags=re.MULTILINE)
 
 

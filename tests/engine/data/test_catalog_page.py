@@ -1,4 +1,4 @@
-"""docs/catalog.md: its tables are what the code says, and its whole catalog is opened over such files and asked."""
+"""docs/catalog.md: its tables are generated from the code, and its whole catalog is opened and queried."""
 
 from __future__ import annotations
 

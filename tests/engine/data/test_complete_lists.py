@@ -1,4 +1,4 @@
-"""A list that is declared complete: data that break it do not open, and no value of theirs is told."""
+"""A list declared complete: data that break it do not open, and none of their values is shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a CSV file is told by line and reason, and never by a value; what is read has no fault."""
+"""A fault of a CSV file is reported by line and reason, never by a value; a readable file has none."""
 
 from __future__ import annotations
 

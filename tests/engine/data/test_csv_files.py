@@ -31,7 +31,7 @@ def sniffed(path: str) -> str:
 
 
 def lost(folder: Path, odd: str, place: int, read: Callable[[str], str]) -> bool | None:
-    """Tell whether somebody else's row is read otherwise beside an odd one; None where both are refused as a whole."""
+    """Is another person's row read differently next to an odd one? None if both are refused as a whole."""
     lines = [f"{person},{zone}" for person, zone in OTHERS]
     path = folder / "rows.csv"
     path.write_bytes("\n".join(["person,zone", *lines[:place], odd, *lines[place:], ""]).encode())

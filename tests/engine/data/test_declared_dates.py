@@ -1,4 +1,4 @@
-"""A date that is declared to be that of a time: where no windows are, data in which a row says another one do not open."""
+"""A date declared to be that of a time: without privacy windows, data with a row on another date do not open."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objects of a store are copied as a whole, in one state, once; and nobody reads a secret in what is said of them."""
+"""Objects of a store are copied whole, in one state, once; no secret appears in any message."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def running() -> Iterator[ObjectStore]:
 
 @pytest.fixture
 def store(running: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
-    """Give a store that holds three objects of new rows, a row each."""
+    """An object store with three objects of new rows, a row each."""
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
     running.empty()

@@ -236,7 +236,7 @@ def test_one_ingest_at_a_time(town: Town) -> None:
 
 @pytest.fixture
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder of towns: in each the same rows were added, by a process that was killed at another step."""
+    """Folder of towns that got the same rows from a process killed at a different step each."""
     folder = tmp_path_factory.mktemp("killed")
     (folder / "made").mkdir()
     make(folder / "made")
@@ -252,7 +252,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def stored(town: Path) -> tuple[int, bool]:
-    """Count what lies there, and tell whether the version is another."""
+    """Row count, and whether the version changed."""
     with duckdb.connect() as connection:
         (rows,) = connection.execute(f"SELECT count(*) FROM '{town}/visits/*.parquet'").fetchall()[0]
     return rows, load_catalog(town / "catalog.toml").dataset("town").ingested != ""
@@ -281,7 +281,7 @@ def test_a_killed_ingest_is_before_or_after_and_running_again_finishes(
 
 
 def ask(town: Town) -> float:
-    """Ask one question, and tell what it cost."""
+    """Run one query and return its cost."""
     with desk_of(town) as desk:
         desk.query(QUESTION, client="ana", rho="0.01")
         (account,) = [
@@ -293,7 +293,7 @@ def ask(town: Town) -> float:
 
 
 def is_served_again(town: Town) -> bool:
-    """Tell whether an answer of before is served after new rows are in."""
+    """Is an earlier answer served after new rows are in?"""
     first = ask(town)
     assert ask(town) == first == 0.01
     town.ingest(new_file(town.folder / "new" / "a.csv", *GOOD))
@@ -333,7 +333,7 @@ def test_a_file_that_is_taken_away_and_added_again_has_another_version(town: Tow
 
 
 def test_who_was_erased_does_not_come_back_with_the_same_delivery(town: Town) -> None:
-    """Its owner writes the added file anew, as docs/admission.md says, and the note in the file is gone."""
+    """Its owner rewrites the added file, as docs/admission.md describes; the note in the file is gone."""
     file = new_file(town.folder / "new" / "a.csv", *GOOD)
     town.ingest(file)
     (added,) = (town.folder / "visits").glob("ingested-*")

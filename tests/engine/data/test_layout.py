@@ -74,7 +74,7 @@ class Both:
         return [tuple(prepare(p, self.catalog, b, Fraction(1, 10)) for b in (self.raw, self.laid)) for p in plans]
 
     def differ(self, sql: str) -> bool:
-        """Tell whether any exact integer of a question is another one, whoever objects."""
+        """Does any exact integer of a query differ, for any objections?"""
         pairs = [(one, other) for one, other in self.prepared(sql) if one.choice is None]
         return any(
             not same(self.raw.run(one.sql, who), self.laid.run(other.sql, who))

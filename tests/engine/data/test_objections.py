@@ -42,7 +42,7 @@ def desk(where: str, tmp_path: Path) -> Iterator[Desk]:
 
 
 def quiet(desk: Desk) -> Desk:
-    """Let the exact number through: who is counted is to be seen."""
+    """Return exact numbers, so that the test sees who is counted."""
 
     def no_noise(exact: np.ndarray, *_: Any) -> NoisyVector:
         return NoisyVector(exact)
@@ -122,7 +122,7 @@ def read_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def keyed_by_objections(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let who has objected name the release."""
+    """Planted: the release key depends on who has objected."""
     release_key = import_module("engine.pricing.release_key")
     eligibility = release_key._eligibility_text
     count = iter(range(100))

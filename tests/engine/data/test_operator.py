@@ -77,7 +77,7 @@ def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple:
 
 
 def _digests(database: Path) -> dict[str, tuple]:
-    """Give each table's number of rows and a sum over its rows, whatever their order."""
+    """Row count of each table, and a sum over its rows that is independent of their order."""
     with duckdb.connect(str(database), read_only=True) as connection:
         return {t: _one(connection, f"SELECT count(*), sum(hash(t)::HUGEINT) FROM {t} t") for t in COLUMNS}
 
@@ -190,7 +190,7 @@ def test_catalog_describes_the_table(operator: duckdb.DuckDBPyConnection, catalo
 
 
 def _norms(table: Table) -> Iterator[tuple[str, str, float]]:
-    """Give what is summed, the group keys and the norm, for rows, persons and sums."""
+    """Summand, group keys and clip bound, for rows, persons and sums."""
     assert table.norms
     yield "count(*)", "subscriber_id", table.norms.rows
     for by in table.norms.by_keys:

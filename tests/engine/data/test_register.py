@@ -1,4 +1,4 @@
-"""An owner records and lists objections; what comes back tells nothing of who is in the data."""
+"""An owner records and lists objections; no response reveals who is in the data."""
 
 from __future__ import annotations
 

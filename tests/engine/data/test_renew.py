@@ -70,7 +70,7 @@ class Town:
         opened.close()
 
     def differs(self) -> bool:
-        """Tell whether the layout holds other rows than one that is made at once, and whether answers show it."""
+        """Does the layout have other rows than one made at once, and do answers show it?"""
         with self.both() as opened:
             other = any(opened.differ(sql) for sql in (*ROLLED, *BY_ROWS, WITH_PERSON, BUYS))
         shutil.copy(self.optimize(anew=False).file, kept := self.where.parent / "kept.duckdb")
@@ -200,7 +200,7 @@ def write_persons(folder: Path, where: str) -> str:
 
 @pytest.fixture
 def growing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Town:
-    """Give a town that gets visits, and persons with visits of before, and has a layout without both."""
+    """A town that gets visits, and persons with earlier visits, and has a layout without both."""
     monkeypatch.setenv("PASSERSBY_DATA", str(tmp_path / "data"))
     town = Town(
         tmp_path, with_persons_in_files(DECLARED), lambda: write_persons(tmp_path / "persons", "person_id > 50")

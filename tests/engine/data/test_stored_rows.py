@@ -1,4 +1,4 @@
-"""Rows that are made when they are read are refused when data are opened: a bound on one person's rows says nothing of them."""
+"""Tables computed at read time are refused at opening: no bound on one person's rows covers them."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_no_layout_is_made_of_a_view(tmp_path: Path) -> None:
 
 
 def total(folder: Path, change: str) -> tuple[int, float]:
-    """Give the exact number of a count of rows over changed data, and how far one person may move it."""
+    """Exact number of a count of rows over changed data, and how far one person may move it."""
     folder.mkdir()
     catalog = make_town(folder, f"{ROWS}; {change}")
     with closing(backend_over(catalog, folder / "cache")) as backend:

@@ -35,7 +35,7 @@ WIDER = (
 
 
 def exact(folder: Path, change: str, catalog: str, sql: str, *objecting: str) -> tuple[int, int]:
-    """Give the one exact number of a question, and by how much one person may move it."""
+    """Exact number of a query, and how far one person may move it."""
     folder.mkdir()
     declared = make_town(folder, f"{ROWS}; {change}", catalog)
     who = pa.table({"person": pa.array(objecting, pa.string())}) if objecting else NOBODY_OBJECTED

@@ -1,4 +1,4 @@
-"""What no row may be is asked of files and of a lake alike: keys that privacy rests on, complete lists, dates."""
+"""Row constraints are checked on files and on a lake alike: keys for privacy, complete lists, dates."""
 
 from __future__ import annotations
 

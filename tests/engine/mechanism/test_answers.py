@@ -83,7 +83,7 @@ def test_whole_numbers_that_no_double_holds_have_ends_too() -> None:
 
 
 def test_whole_numbers_have_whole_ends_equally_far_in_every_row() -> None:
-    """What was rounded to 5, 8 and 8 lies beside them; the old interval is inside the new one."""
+    """Values that round to 5, 8 and 8: the old interval is inside the new one."""
     parts = linear(5.25, 7.5, 8.0, variance=4.0)
     more: dict[str, Any] = {"alone": "c1", "sigmas": {"c1": 8.0}}  # in quarters
     old_lower, old_upper = answered(parts, **more).intervals["n"]
@@ -190,7 +190,7 @@ def test_the_interval_follows_what_is_computed_from_a_count(engine: Engine, sql:
     [(pa.date32(), 1), (pa.timestamp("us"), 86_400_000_000), (pa.timestamp("us", "UTC"), 86_400_000_000)],
 )
 def test_a_date_that_python_does_not_know_is_shown_as_null(kind: pa.DataType, day: int) -> None:
-    """Infinite ones reach private keys; a door that met one would stop after the charge."""
+    """Infinite dates reach private keys; a client that failed on one would do so after the charge."""
     far = 2**31 - 1 if day == 1 else 2**63 - 1
     counted = pa.array([far, -far, -719_163 * day, -719_162 * day, 0, 2_932_896 * day, 2_932_897 * day, None])
     rows = pa.table({"s0": (counted.cast(pa.int32()) if day == 1 else counted).cast(kind)})

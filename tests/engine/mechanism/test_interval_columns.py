@@ -1,4 +1,4 @@
-"""Ends that a question asks for are those that its answer says: to the last bit, whatever is computed."""
+"""Interval columns in a query equal the intervals of its answer, to the last bit, for every expression."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ REAL = st.sampled_from(["s", "n / 4", "s - 30 * n", "s / n", "100.0 * n / i", "m
 
 @pytest.fixture(scope="module")
 def rich(town: Catalog, town_engine: Engine) -> Iterator[Engine]:
-    """Give an engine whose money is no object."""
+    """An engine with an unlimited budget."""
     dataset = town.datasets[0]
     budget = replace(dataset.budget, rho=Fraction(10**5), client_rho=Fraction(10**5))
     catalog = replace(town, datasets=(replace(dataset, budget=budget),))
@@ -40,7 +40,7 @@ def rich(town: Catalog, town_engine: Engine) -> Iterator[Engine]:
 
 
 def ends(engine: Engine, column: str, rho: Fraction, confidence: float) -> tuple[np.ndarray, ...]:
-    """Give the ends that the question asks for, and those that the answer says."""
+    """Interval ends computed by the query, and those of the answer."""
     sql = f"SELECT zone, {column} AS x, DP_INTERVAL_LOW(x) AS low, DP_INTERVAL_HIGH(x) AS high FROM {BASE} AS base"
     answer = engine.answer(sql, Asked("ann", rho, confidence)).answer
     assert set(answer.intervals) == {"x"} and not answer.unknown
@@ -76,7 +76,7 @@ def test_ends_of_another_level_are_found(rich: Engine, column: str, monkeypatch:
 
 
 def test_ends_are_no_numbers_without_an_interval(rich: Engine) -> None:
-    """What an end is has been said: no note calls it a number whose interval is unknown."""
+    """Interval ends get no note about an unknown interval."""
     sql = "SELECT COUNT(*) AS n, DP_INTERVAL_LOW(n) AS low, DP_INTERVAL_HIGH(n) - 5 AS high FROM visit"
     found = rich.answer(sql, Asked("ann", Fraction(1, 10)))
     assert found.answer.unknown == () and set(found.answer.intervals) == {"n"}

@@ -21,7 +21,7 @@ LEAST = 0.945  # of 0.95: what is not linear in the noise may cost half a percen
 
 
 def _sums(function: str, first: np.ndarray, second: np.ndarray) -> tuple[MomentsOf, list[float]]:
-    """Give the exact sums of two samples that a formula needs."""
+    """Exact sums of two samples that a formula needs."""
     needed = MOMENTS[function]
     away = [values - centre for values, centre in zip((first, second), CENTRES, strict=True)][: needed.arguments]
     sums = [float(each.sum()) for each in away]
@@ -72,7 +72,7 @@ def test_without_noise_they_are_the_plain_ones(function: str, size: int) -> None
 @pytest.mark.parametrize("function", MOMENTS)
 @pytest.mark.parametrize("noise", [0.01, 0.1, 0.3, 0.45])
 def test_they_lie_in_their_intervals(function: str, noise: float) -> None:
-    """Noise is told by its share of the count; at 0.5 the count is no longer clear, and a NULL holds every number."""
+    """Noise is given as a share of the count; at 0.5 the count is unstable, and NULL covers every number."""
     y, x = _people(5, 2_000)
     formula, exact = _sums(function, y, x)
     sizes = [1.0, 9.0, 4.0][: 1 + len(formula.sums)] + [{(0, 0): 90.0, (0, 1): 40.0, (1, 1): 20.0}[pair] for pair in MOMENTS[function].products]  # fmt: skip

@@ -25,7 +25,7 @@ prices = st.integers(1, 10**13)
 
 
 def _noised(scale: float, draws: int = DRAWS) -> np.ndarray:
-    """Noise zeros through the door that data takes."""
+    """Add noise to zeros by the production function."""
     return add_noise(np.zeros(draws, dtype=np.int64), 1, scale, measured_pico_rho(1, scale))
 
 

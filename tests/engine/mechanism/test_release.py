@@ -78,7 +78,7 @@ def test_only_releases_are_turned_into_bytes() -> None:
 
 
 def counted(engine: Engine, grain: float, *noisy: int) -> list[int]:
-    """Give the counts that are shown for noisy numbers of one's choice, in grains of one's choice."""
+    """Counts shown for given noisy numbers and grains."""
     question = read("SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone", engine.catalog)
     (p,), (columns,) = engine.prepare(question, Asked("ann")), question.releases
     keys_of = pa.table({"k0": [str(number) for number in noisy]})

@@ -1,4 +1,4 @@
-"""A key of one person alone appears no more often than its delta says, and OpenDP's own delta is not that."""
+"""A key of one person alone appears with probability at most its delta; OpenDP's own delta understates that."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ Delta = Callable[[float, int, int], float]
 
 
 def _true_delta(sigma: float, persons_threshold: int, max_groups: int) -> Decimal:
-    """Give the chance that 1 + Z reaches the threshold in any of the groups, in 60 digits."""
+    """Probability, in 60 digits, that 1 + Z reaches the threshold in any of the groups."""
     return any_of(gaussian_tail(sigma, persons_threshold - 1), max_groups)
 
 
 def _under_reports(claimed: Delta) -> list[tuple[float, int, int]]:
-    """Find where a delta says less than the exact tail."""
+    """Where a delta is less than the exact tail."""
     cases = [(sigma, reached, groups) for sigma, groups in product(SIGMAS, GROUPS) for reached in _thresholds(sigma)]
     return [case for case in cases if Decimal(claimed(*case)) < _true_delta(*case)]
 
 
 def _thresholds(sigma: float) -> list[int]:
-    """Give thresholds from the middle of the noise out to its far tail."""
+    """Thresholds from the middle of the noise out to its far tail."""
     return sorted({2 + int(sigmas * sigma) for sigmas in (0, 0.5, 1, 1.5, 2, 3, 5, 7, 9)})
 
 

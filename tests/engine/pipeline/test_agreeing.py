@@ -35,7 +35,7 @@ def by_level(given: Answered, column: str = "n") -> dict[tuple[bool, bool], dict
 
 
 def add_up(given: Answered, column: str = "n") -> bool:
-    """Tell whether every level is the sum of the details."""
+    """Is every level the sum of the finest one?"""
     levels = by_level(given, column)
     details = levels[True, True]
     return all(

@@ -42,7 +42,7 @@ def _arguments(name: str, value: str, count: int) -> str:
 
 
 def _questions() -> Iterator[str]:
-    """Give questions whose functions and aggregates have NULLs without a type, and other constants, for arguments."""
+    """Queries whose functions and aggregates take untyped NULLs and other constants as arguments."""
     for name in filter(str.isidentifier, names()):
         arity = arity_of(name)
         assert arity is not None
@@ -202,7 +202,7 @@ def test_a_question_is_bound_once_for_each_client(engine: Engine, monkeypatch: p
 
 
 def test_binding_reads_no_row(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the tables hold, binding sees their types: the opened data are not asked."""
+    """Binding sees the types of tables and not their rows: the opened data are not queried."""
     sql = "SELECT shop, z.name, SUM(minutes) FROM visit v JOIN zone z USING (zone) GROUP BY 1, 2"
     question = engine.read(sql, "ann")
     prepared = engine.prepare(question, ANN)

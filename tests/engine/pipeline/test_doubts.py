@@ -1,4 +1,4 @@
-"""How far a column may be off by what was cut: told where a share of the number, or an amount, holds of it."""
+"""Clipping-bias bound of a column: reported where it is a share of the number, or an amount."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 
 def told(town: Engine, column: str) -> tuple[float | None, float | None, float]:
-    """Give the share that is told of a column, its predicted bias, and the share that is told of the count beside it."""
+    """Reported bias share of a column, its predicted bias, and the bias share of the count next to it."""
     question, prepared = read(BY_ZONE.format(column), town.catalog), (made(town, BY_ZONE.format(column), known(town)),)
     doubts, biases = column_doubts(question, prepared), column_biases(question, prepared)
     return (doubts["m"]["share"] if "m" in doubts else None), biases["m"], doubts["n"]["share"]
@@ -48,7 +48,7 @@ def test_a_share_is_told_where_it_holds_and_else_nothing_is_known(town: Engine, 
 
 
 def test_a_difference_that_is_told_its_numbers_share_is_found(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of 8 less 7, each in doubt by a tenth of 8, a tenth of 1 would be told."""
+    """Of 8 less 7, each off by up to a tenth of 8, a tenth of 1 would be reported."""
     monkeypatch.setattr(Linear, "keeps_shares", lambda self: True)
     share, bias, of_count = told(town, "COUNT(*) - 7")
     assert (share, bias) == (of_count, 0.0)

@@ -99,7 +99,7 @@ def test_a_price_beyond_the_budget_is_explained_all_the_same(engine: Engine) -> 
 
 
 def test_types_are_those_of_the_answer(engine: Engine) -> None:
-    """Whatever width a number is stored or computed in, it is told and given as the dialect knows it."""
+    """Types are the dialect's, independent of the width in which a number is stored or computed."""
     known = {"BIGINT": pa.int64(), "DOUBLE": pa.float64(), "VARCHAR": pa.string()}
     for sql in (
         "SELECT coins, COUNT(*) AS n, SUM(coins) AS s, AVG(minutes) AS m FROM visit WHERE coins < 5 GROUP BY coins",

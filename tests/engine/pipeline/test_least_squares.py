@@ -57,7 +57,7 @@ def test_whole_numbers_of_neighbours_add_up() -> None:
 
 
 def test_totals_and_differences_have_no_more_noise_than_they_are_told_to_have() -> None:
-    """300 cities of 10 zones of 1 exact number each; what is told is the noise of the released numbers."""
+    """300 cities of 10 zones, exact number 1 each; the stated noise is that of the released numbers."""
     cities, zones = 3_000, 10
     coarse, fine = gaussian_scale(40, 10**10), gaussian_scale(30, 10**10)
     groups = np.repeat(np.arange(cities), zones)

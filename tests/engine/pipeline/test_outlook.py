@@ -1,4 +1,4 @@
-"""What is told to be left of a question is what the ledger accepts: so many more, the other price, the other windows."""
+"""The forecast of a budget is what the ledger accepts: number of queries, other prices, other windows."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def refused(desk: Desk, sql: str, rho: str, client: str = "ann") -> dict[str, An
 
 
 def varied(sql: str, count: int) -> list[str]:
-    """Ask for the same numbers of fewer and fewer visits: questions like each other, and each new."""
+    """Queries over fewer and fewer visits: similar to each other, and each new."""
     word = "AND" if "WHERE" in sql else "WHERE"
     return [sql.replace(" GROUP", f" {word} coins <= {9 - i} GROUP") for i in range(count)]
 

@@ -58,13 +58,13 @@ class Diary:
 
 @pytest.fixture
 def pages() -> list[str]:
-    """Give an empty diary."""
+    """An empty event log."""
     return []
 
 
 @pytest.fixture
 def kept(engine: Engine, pages: list[str]) -> Engine:
-    """Give an engine that keeps a diary."""
+    """An engine that logs its events."""
 
     def noise(*arguments: Any) -> Any:
         pages.append("noise")
@@ -80,7 +80,7 @@ def told(pages: list[str]) -> list[str]:
 
 
 def spent(engine: Engine, name: AccountName) -> Loss:
-    """Give what an account has spent; nothing before it was opened."""
+    """What an account has spent; nothing before it was opened."""
     return next((view.spent for view in engine.ledger.accounts() if view.name == name), Loss(0, 0))
 
 
@@ -220,7 +220,7 @@ def test_a_new_version_of_the_data_is_asked_anew(engine: Engine) -> None:
 def test_a_version_of_the_engine_that_names_releases_anew_asks_anew(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As the runbook says of an upgrade: what is held under the old name is not found."""
+    """As the runbook describes an upgrade: releases under their old key are not found."""
     engine.answer(BY_ZONE, Asked("ann", request_id="r-1"))
     monkeypatch.setattr("engine.pricing.release_key.resting_on", lambda *of: f"named anew {resting_on(*of)}")
     newer = replace(engine)

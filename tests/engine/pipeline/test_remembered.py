@@ -97,7 +97,7 @@ def test_the_ledger_is_asked_each_time(engine: Engine) -> None:
 
 
 def is_told_of_others(memory: Remembered) -> bool:
-    """Tell whether a client finds what only another one asked."""
+    """Does a client find entries that only another one requested?"""
     made: list[str] = []
     for client in ("ann", "bob"):
         memory.give(client, "text", lambda: made.append("made"))
@@ -168,7 +168,7 @@ def test_a_question_is_known_by_being_the_same(engine: Engine) -> None:
 
 
 def kept(engine: Engine) -> list[Any]:
-    """Ask, explain, and list what is remembered of it."""
+    """Query, explain, and list the cached entries."""
     engine.answer(COUNT, Asked("ann"))
     explain(engine, OTHER, Asked("ann"))
     return list(engine.remembered._shelves["ann"].values())

@@ -1,4 +1,4 @@
-"""A value that the public table of a column's values has not is told of before it is paid for, from public rows alone."""
+"""A value missing from the public table of its column is noted before the charge, from public rows alone."""
 
 from __future__ import annotations
 

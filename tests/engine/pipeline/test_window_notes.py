@@ -1,4 +1,4 @@
-"""Windows are told by name, or as the first and the last of many."""
+"""Privacy windows are listed by name, or as the first and the last of many."""
 
 from __future__ import annotations
 

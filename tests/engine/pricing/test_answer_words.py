@@ -1,4 +1,4 @@
-"""What an answer says of its numbers beside them: quantiles that are missing, and columns without names."""
+"""Notes on the numbers of an answer: missing quantiles, and columns without names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The chosen norm loses least: held against every other norm on people whose contributions are known."""
+"""The tuned clip bound has the least error: compared with every other on people of known contributions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is cut away is given back: right for the total, and for groups about as far off as is told."""
+"""Bias correction: right for the total, and for groups about as far off as reported."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def known(town: Engine) -> Calibration:
 
 
 def held(sort: str) -> np.ndarray:
-    """Give the rows of 20,000 people of heavy tail in 40 groups, which they prefer or not."""
+    """Rows of 20,000 people of heavy tail in 40 groups, with or without preferences."""
     draw = np.random.default_rng(5)
     rows = np.ceil(draw.lognormal(2.5, 1.2, 20_000)).astype(int)
     if sort == "everywhere":
@@ -69,7 +69,7 @@ def test_corrected_numbers_are_as_right_as_is_told(sort: str, pico_rho: int) -> 
 
 
 def test_a_group_of_heavy_people_alone_is_told_to_be_in_doubt() -> None:
-    """It is off by up to twice what is told; a planted reading that takes all groups for alike tells half of that."""
+    """Off by up to twice the reported bound; a planted model that takes all groups as equal reports half of it."""
     rows = np.zeros((2_000, 2))
     rows[:1_800], rows[1_800:] = (3.6, 0.4), (6, 54)  # light people are mostly in one group, heavy ones in the other
     norms, totals = np.sqrt((rows**2).sum(axis=1)), rows.sum(axis=1)
@@ -121,7 +121,7 @@ def test_whole_windows_are_given_back_as_all_of_them_are(where: str, whole: bool
 
 
 def test_giving_back_changes_no_sensitivity_no_noise_and_no_sql(town: Engine) -> None:
-    """Exact integers, their norm and the noise on them are those of the norm alone: only the size of a grain is not."""
+    """Exact integers, their clip bound and the noise are unchanged: only the size of a grain is not."""
     prepared = made(town, BY_ZONE, known(town))
     (given,) = prepared.bounds.vectors
     chosen = choose_bounds(prepared.sized.facts, [prepared.cost.vectors[0].pico_rho])

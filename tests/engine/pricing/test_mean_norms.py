@@ -1,4 +1,4 @@
-"""The norm below an average: narrow where people's means are alike, wide where they change with activity."""
+"""The clip bound of an average: narrow if people's means are equal, wide if they vary with activity."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def leans(rows: np.ndarray, means: np.ndarray, noise: int) -> Histogram:
 
 @cache
 def world(lean: float) -> tuple[np.ndarray, np.ndarray]:
-    """Give everybody's rows in each group, as floats, and each one's mean, which changes with the logarithm of rows."""
+    """Everybody's rows per group as floats, and each one's mean, which varies with the logarithm of rows."""
     draw = np.random.default_rng(9)
     rows = np.ceil(draw.lognormal(3, 1.2, PEOPLE)).astype(int)
     means = np.clip(-0.5 + lean * (np.log(rows) - 3) + draw.normal(0, 0.1, PEOPLE), -1, 1)
@@ -135,7 +135,7 @@ def test_sum_and_count_of_an_average_have_norms_that_belong_together(town: Engin
 
 
 def about(means: np.ndarray, rows: np.ndarray, lean: float) -> tuple[MeanFacts, float]:
-    """Give what decides the norms of an average of values in 0..1 about the centre that was measured, and the centre."""
+    """Inputs of the clip bounds of an average of values in 0..1 about the measured centre, and the centre."""
     totals, norms = rows.sum(axis=1), np.sqrt((rows**2).sum(axis=1))
     spread = norm_spread(counted(norms**2, keys=("zone",), noise=3), counted(totals**2, noise=4), GROUPS)
     column = replace(COLUMN, bounds=Bounds(0, 1))
@@ -149,7 +149,7 @@ def about(means: np.ndarray, rows: np.ndarray, lean: float) -> tuple[MeanFacts, 
 def cut(
     rows: np.ndarray, means: np.ndarray, centre: float, norm: float, of_sum: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give the rows that are left in each group, and how far its average is moved; each person's values are alike."""
+    """Rows left in each group after clipping, and the shift of its average; each person's values are equal."""
     norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))
     kept = np.minimum(1, np.minimum(norm / norms, of_sum / np.maximum(norms * np.abs(means - centre), 1e-12)))
     left, summed, whole, whole_sum = np.stack([kept, kept * means, np.ones_like(means), means]) @ rows

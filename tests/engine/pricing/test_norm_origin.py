@@ -1,4 +1,4 @@
-"""Where each norm comes from is said of every question: from the plan, the catalog and the calibration alone."""
+"""The origin of each clip bound is reported for every query: from plan, catalog and calibration alone."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def histogram(squared: np.ndarray, kind: Kind = Kind.ROWS, keys: tuple[str, ...]
 
 @pytest.fixture
 def people() -> tuple[np.ndarray, np.ndarray]:
-    """Give the squared norms and the totals of 20,000 people over 50 groups, of heavy tail."""
+    """Squared norms and totals of 20,000 people over 50 groups, of heavy tail."""
     draw = np.random.default_rng(3)
     rows = np.ceil(draw.lognormal(2.5, 1.2, 20_000)).astype(int)
     spread = np.array([draw.multinomial(n, np.full(50, 1 / 50)) for n in rows])
@@ -75,7 +75,7 @@ def test_nothing_clear_of_the_noise_gives_no_spread() -> None:
 
 @pytest.mark.parametrize("norm", [4.0, 16.0])
 def test_how_far_the_kept_share_is_misread_is_told(people: tuple[np.ndarray, np.ndarray], norm: float) -> None:
-    """Over 25 histograms the root of the mean square is what is told, within the 30% that so few leave open."""
+    """Over 25 histograms the RMS error equals the stated one, within the 30% that so few leave open."""
     squared, totals = people
     kept = float(totals @ np.minimum(1, norm / np.sqrt(squared))) / totals.sum()
     wrong, told = [], []
@@ -89,7 +89,7 @@ def test_how_far_the_kept_share_is_misread_is_told(people: tuple[np.ndarray, np.
 
 
 def test_bins_that_noise_hides_are_all_wrong_alike() -> None:
-    """A planted reading that takes them for independent tells half as much of four that weigh the same."""
+    """A planted model that takes them as independent reports half as much for four of equal weight."""
     norms = 8.0 * np.sqrt(2.0) ** np.arange(5)
     people = np.array([1e6, 8, 4, 2, 1])
     hidden = Spread(norms, norms, people, "", noise=10.0)

@@ -19,7 +19,7 @@ LAWS: dict[str, Drawn] = {
 
 
 def people(differing: float, law: Drawn = LAWS["log-normal"]) -> tuple[np.ndarray, np.ndarray]:
-    """Give 40,000 people's norms and totals: with one norm, totals are log-normal about twice it."""
+    """Norms and totals of 40,000 people: at one norm, totals are log-normal about twice it."""
     draw = np.random.default_rng(7)
     norms = law(draw)
     totals = norms * np.clip(2 * np.exp(draw.normal(0, differing, 40_000)), 1, np.sqrt(GROUPS))
@@ -28,7 +28,7 @@ def people(differing: float, law: Drawn = LAWS["log-normal"]) -> tuple[np.ndarra
 
 
 def misread(norms: np.ndarray, totals: np.ndarray, norm: float, *, groups: int = GROUPS, rows: bool = False) -> float:
-    """Say how far the share that is kept under a norm is read wrongly."""
+    """Error of the estimated unclipped share under a clip bound."""
     ones, kept = np.ones(len(norms)), np.minimum(1, norm / norms)
     read = paired(ones, norms, ones, np.sort(totals), groups, rows=rows)
     return float(read @ kept / read.sum() - totals @ kept / totals.sum())

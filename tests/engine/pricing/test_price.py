@@ -107,7 +107,7 @@ def chosen(town: Catalog, groups: int, rho: Fraction) -> tuple[Bounding, Cost]:
 
 
 def hold_limit(town: Catalog, groups: int) -> None:
-    """Hold the weight that keys must reach against what each number of groups needs, noise being little or much."""
+    """Compare the threshold of keys with the need of each number of groups, for little and much noise."""
     for rho in (Fraction(1, 10_000), Fraction(1, 200), Fraction(1), Fraction(40), Fraction(5_000)):
         choosing, cost = chosen(town, groups, rho)
         assert cost.keys is not None

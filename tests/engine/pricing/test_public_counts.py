@@ -1,4 +1,4 @@
-"""What public tables tell of columns that equal theirs: no person has more than is reckoned with, and names cost as keys do."""
+"""Public tables as a bound on columns that equal theirs: nobody exceeds it, and names cost as much as keys."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ASKED: dict[str, Callable[[str, str], object]] = {
 
 
 def _within(folder: Path, town: Catalog) -> Iterator[bool]:
-    """Ask over drawn names of zones; tell of each question whether a drawn person is within the norm."""
+    """Query over drawn zone names; for each query, is a drawn person within the clip bound?"""
     for seed in range(5):
         random = Random(seed)
         named = {f"z{i}": random.choice("abcdefg"[: 3 + seed]) for i in range(7)}

@@ -1,4 +1,4 @@
-"""A request has a name of its own, and a body that says all that it asked."""
+"""A request has an id of its own, and a body with everything that it requested."""
 
 from __future__ import annotations
 

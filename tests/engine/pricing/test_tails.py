@@ -12,7 +12,7 @@ from tests.engine.pricing.test_norm_spread import MADE, SIGMA, UNTIL
 
 
 def noisy(counts: np.ndarray, seed: int) -> Histogram:
-    """Give a histogram with noise of scale SIGMA."""
+    """A histogram with noise of scale SIGMA."""
     drawn = counts + np.random.default_rng(seed).normal(0, SIGMA, len(counts))
     return Histogram(
         Measured("visit", (), Kind.ROWS), tuple(int(n) for n in np.rint(drawn)), SIGMA, "forever", MADE, UNTIL
@@ -57,7 +57,7 @@ def test_nothing_clear_is_nobody() -> None:
 
 @pytest.mark.parametrize("counted", [0, 30])
 def test_noisy_bins_above_the_tail_are_weighed_against_it(counted: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A planted reading that continues the tail whatever was counted there is farther from what was."""
+    """A planted model that extends the tail regardless of the counts there is farther from the truth."""
     counts = log_normal(20_000, 1)
     place = int(np.flatnonzero(counts > SURE * SIGMA)[-1]) + 1
     counts[place:], counts[place] = 0, counted
@@ -68,7 +68,7 @@ def test_noisy_bins_above_the_tail_are_weighed_against_it(counted: int, monkeypa
 
 
 def test_the_tail_of_persons_falls_off_as_that_of_a_root() -> None:
-    """The same people have a norm of their groups' root: as the tail of rows, theirs would go on twice as far."""
+    """Persons are clipped by the root of their groups: extrapolated like rows, their tail would be twice as long."""
     groups = np.maximum(1.0, np.rint(np.exp(np.random.default_rng(2).normal(1.0, 0.8, 20_000))))
     counts = np.bincount(np.floor(np.log2(groups)).astype(int), minlength=41)
     persons = believed(

@@ -22,7 +22,7 @@ _between, _meets, _limits = target_error._between, Aim.meets, target_error._limi
 
 
 def least(engine: Engine) -> None:
-    """Hold the least price of a question to both sides of it."""
+    """Check the least price of a query from both sides."""
     search: Any = held.test_one_pico_rho_less_misses_the_target
     search.hypothesis.inner_test(engine, "counts and sums", 7000.0, 0.95)
 

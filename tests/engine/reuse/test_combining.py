@@ -174,7 +174,7 @@ TWO = "SELECT a, b FROM ({}) CROSS JOIN (SELECT COUNT(*) AS b FROM visit)".forma
 
 
 def repeats_differ(engine: Engine) -> bool:
-    """Tell whether a question that buys two releases to be mixed in costs or says something else when it is repeated."""
+    """Does a query that buys two releases to average cost or return something else when it is repeated?"""
     for rho in range(11, 16):
         own = holding(engine, where(TOTAL, "", "zone = 'z1'"), "0.005")
         first, again = (ask(own, TWO, f"0.0{rho}") for _ in range(2))
@@ -197,7 +197,7 @@ BESIDE: list[Case] = [
 
 
 def uncut(engine: Engine) -> Engine:
-    """Let norms cut so little that no draw of noise makes it seem much: once in hundreds it did, and nothing was mixed in."""
+    """Clip bounds so wide that the clipped share never seems large: rarely it did, and nothing was averaged."""
     catalog = engine.catalog
     tables = tuple(
         replace(each, norms=replace(each.norms, covers=1 - 1e-6)) if each.name == "visit" else each
@@ -306,7 +306,7 @@ LEAST_HELD = 0.89  # of 504 intervals at a level of 0.95, fewer hold in 3 of 10^
 
 
 def share_held(town: Engine, asked: str, exact: dict[object, object]) -> float:
-    """Say how many intervals of answers that are made of others hold the number without noise."""
+    """Share of derived answers' intervals that cover the number without noise."""
     hits: list[bool] = []
     for _ in range(18):
         given = ask(holding(town, where(FINE, "", "minutes > 30", "minutes IS NULL")), asked, "0.3")

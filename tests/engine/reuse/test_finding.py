@@ -1,4 +1,4 @@
-"""What is held answers for free what it says: through the whole engine, against plain numbers and a real ledger."""
+"""Stored releases answer for free what they determine: whole engine, plain numbers, a real ledger."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ LEAST_HELD = 0.925
 
 
 def noised(sensitivity: int, pico_rho: int, cells: int) -> Release:
-    """Give noise around 0 in so many cells of every group."""
+    """Noise around 0 in so many cells of every group."""
     sigma = gaussian_scale(sensitivity, pico_rho)
     groups = np.repeat(np.arange(GROUPS), cells)
     exact = np.zeros(len(groups), dtype=np.int64)
@@ -37,7 +37,7 @@ def wanted() -> pa.Table:
 
 
 def held(release: Release) -> float:
-    """Say how many intervals hold the exact 0."""
+    """Share of intervals that cover the exact 0."""
     reach = half_widths(np.array(release.deviations()[0]), LEVEL, {"n": release.sigmas[0]}, "n")
     return float((np.abs(release.noisy[0] * release.grains[0]) <= reach).mean())
 

@@ -1,4 +1,4 @@
-"""Stored releases are given for as long as the catalog says, then made anew and charged; no clock refills a budget."""
+"""Stored releases are replayed up to the catalog's maximum age, then charged anew; no clock refills a budget."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ RHO = 0.005
 
 
 class Clock(datetime):
-    """A clock that is as far off as a test says."""
+    """A clock with the offset that a test sets."""
 
     off = timedelta(0)
 
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
-        """Give the time that it shows."""
+        """The shifted current time."""
         return datetime.now(tz) + cls.off
 
 
@@ -56,7 +56,7 @@ def ask(engine: Engine, client: str = "ann", days: int = 0, sql: str = COUNT) ->
 
 
 def spent(engine: Engine) -> float:
-    """Give what all clients together have spent of the one window."""
+    """Spending of all clients together in the one window."""
     shared = [a for a in engine.ledger.accounts("town") if (a.name.holder, a.name.window) == (EVERYBODY, "forever")]
     return float(sum(account.spent.rho for account in shared))
 

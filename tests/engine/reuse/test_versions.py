@@ -1,4 +1,4 @@
-"""A charge's row says of which versions it is."""
+"""A charge's row records its versions."""
 
 from __future__ import annotations
 

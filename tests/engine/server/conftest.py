@@ -30,7 +30,7 @@ def town_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _cached(town_cache: Path) -> Iterator[None]:
-    """Keep there what a test copies or makes up."""
+    """Use one cache folder for copies and synthetic rows of a test."""
     with cached_in(town_cache):
         yield
 
@@ -46,7 +46,7 @@ def town_desk(town_catalog: str, town_cache: Path) -> Iterator[Desk]:
 
 @pytest.fixture
 def desk(town_desk: Desk) -> Iterator[Desk]:
-    """Give a paced desk with nothing spent; its buckets are too short to be noticed."""
+    """A paced session with nothing spent; its buckets are too short to be noticed."""
     with blank_ledger() as ledger:
         engine = PacedEngine.of(replace(town_desk.engine, ledger=ledger), Pace(least_seconds=0.001))
         yield replace(town_desk, engine=engine)

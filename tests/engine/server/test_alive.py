@@ -1,4 +1,4 @@
-"""The container's health check asks whether the server lives, whatever its port is and whether it speaks TLS."""
+"""The container's health check asks whether the server lives, on any port, with or without TLS."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Copying(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 class Broken(Copying):

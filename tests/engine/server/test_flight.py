@@ -1,4 +1,4 @@
-"""The door for BI tools, asked by a stock client: ADBC's driver for Flight SQL."""
+"""The endpoint for BI tools, used by a stock client: ADBC's driver for Flight SQL."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PRICE = 0.005
 
 
 class Door:
-    """A door, with a key for each role."""
+    """A Flight SQL endpoint, with a key for each role."""
 
     def __init__(self, house: House, port: int) -> None:
         self.house, self.port = house, port
@@ -247,13 +247,13 @@ def test_primary_keys_are_told() -> None:
 
 
 def lengths(rows: bytes) -> list[int]:
-    """Give the length of every message."""
+    """Length of every message."""
     schema, batches = padded(rows)
     return [schema.serialize().size, *(pa.ipc.get_record_batch_size(b) + fill.size for b, fill in batches)]
 
 
 def two_noises(desk: Desk) -> list[bytes]:
-    """Ask the same with two draws of noise, of which one leaves no interval and no number."""
+    """Run the same query with two noise draws; one leaves no interval and no number."""
     given = []
     for weak in (False, True):
         with blank_ledger() as ledger:

@@ -61,7 +61,7 @@ class Sent:
         return self.browser.client.post(self.path, content=urlencode(self.fields), headers=FORM)
 
     def state(self) -> tuple[object, ...]:
-        """Give all that a form could change: the chain, keys, shares, jobs."""
+        """Everything that a form could change: the chain, keys, shares, jobs."""
         house, desk = self.served.house, self.served.house.line.clerk.session  # type: ignore[attr-defined]
         jobs = [(row["id"], row["state"]) for row in house.books.jobs_in("queued", "running", "done", "cancelled")]
         shares = [row["id"] for row in house.books.shares_of("")]

@@ -1,4 +1,4 @@
-"""What `serve` says where it can't listen: a port that is taken, a certificate that can't be used, a missing extra."""
+"""Errors of `serve` if it cannot listen: a port in use, a bad certificate, a missing extra."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _locked(key: Path) -> Path:
 
 
 def test_a_port_that_is_taken_meanwhile_ends_the_server(town_catalog: str, ledger_file: Path, taken: int) -> None:
-    """It once went on without a door and without a word, deaf to signals."""
+    """Regression: it went on without an endpoint and without a message, deaf to signals."""
     late = f"import engine.server.app as s; s.check_listening = lambda settings: None; {PROGRAM}"
     command = [sys.executable, "-c", late, "serve", town_catalog, "--port", "0", "--flight-port", str(taken)]
     environment = {**os.environ, "PASSERSBY_DATA": str(ledger_file.parent)}

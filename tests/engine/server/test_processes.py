@@ -64,7 +64,7 @@ def test_kills_and_a_stop_lose_nothing_and_charge_once(town_catalog: str, ledger
 
 
 def _stop_while_asked(server: Running, key: str) -> None:
-    """Tell a server to stop while a question runs: it is answered."""
+    """Stop a server while a query runs: the query is answered."""
     before = charges(server.ledger)
     with ThreadPoolExecutor(1) as thread:
         answer = thread.submit(post, server, "/v1/queries", key, {"sql": f"{COUNT} AND coins > 1"})

@@ -52,7 +52,7 @@ def test_a_client_has_a_share_and_who_has_none_is_let_in() -> None:
 
 @contextmanager
 def crowded(town_desk: Desk, desk: Desk) -> Iterator[tuple[Inhabited, str, Turns]]:
-    """Serve a desk at which nobody's turn comes while this lasts; give its address, too."""
+    """Serve a session whose queue does not move; yields its address, too."""
     pace = Pace(least_seconds=0.001, slots=1, queue=QUEUE, queue_per_client=SHARE)
     engine = PacedEngine.of(replace(town_desk.engine, ledger=desk.engine.ledger), pace)
     with inhabited(replace(town_desk, engine=engine)) as served, listening(served) as address:

@@ -88,7 +88,7 @@ HEAD = b"POST /v1/queries HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\
     ids=["nothing", "half a line", "half a head", "half a body", "half of the next"],
 )
 def test_who_sends_a_part_is_not_waited_for(port: int, sent: bytes) -> None:
-    """Half-sent heads were kept open for ever, whatever came behind them a byte at a time."""
+    """Half-sent heads were kept open for ever, even if bytes trickled in."""
     with socket.create_connection(("127.0.0.1", port)) as line:
         line.sendall(sent)
         assert SECONDS / 2 < closed_after(line, b"X-Slow: " + b"x" * 10_000) < 20 * SECONDS + 30
@@ -209,7 +209,7 @@ def test_tiles_that_are_refreshed_add_nothing_to_the_chain(desk: Desk) -> None:
 
 
 def test_a_charged_key_that_is_not_looked_up_is_found(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The planted bug: any key whose question is paid for is free, so that one key stands for two questions."""
+    """Planted: any key whose query is paid for is free, so that one key serves two queries."""
     monkeypatch.setattr(Ledger, "is_charged", lambda *_: False)
     with inhabited(desk) as served:
         other = f"{COUNT} WHERE minutes > 5"

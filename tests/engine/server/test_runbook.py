@@ -39,7 +39,7 @@ command -p install "${kept[@]}"
 
 
 def blocks(heading: str) -> list[str]:
-    """Give the commands that stand under a heading, block by block."""
+    """Commands below a heading, block by block."""
     section = RUNBOOK.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     found = re.findall(r"^( *)```\n(.*?)^ *```$", section, re.MULTILINE | re.DOTALL)
     return [re.sub(f"^{indent}", "", text, flags=re.MULTILINE) for indent, text in found]
@@ -128,7 +128,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 
 def questions() -> Iterator[str]:
-    """Give questions, each of which is charged."""
+    """Queries that are each charged."""
     for number in range(100):
         yield f"SELECT COUNT(*) AS n FROM visit WHERE minutes > {number}"
 

@@ -53,7 +53,7 @@ AGAIN = "pby ledger restore /backup/city-2026-11-26.ledger --anchor /elsewhere/c
 
 @dataclass
 class Surround:
-    """One way to run a server that the page describes, in a folder of this test's."""
+    """One way to run a server that the page describes, in a folder of this test."""
 
     root: Path
     service: dict[str, str]  # what the server finds in its environment, but for the locale
@@ -70,7 +70,7 @@ class Surround:
         return {**LOCALE, "HOME": str(self.root / "home"), **{key: self.here(value) for key, value in own.items()}}
 
     def pby(self, command: str) -> tuple[int, str, str]:
-        """Run a command of the page; give its exit code, what it says, and what it complains of."""
+        """Run a command of the page; returns its exit code, output and errors."""
         given, _, to = command.removeprefix("pby ").partition(" > ")
         for said, mine in (
             ("TABLE FILES", f"visit {self.root}/new/a.csv"),
@@ -167,7 +167,7 @@ def surround(request: pytest.FixtureRequest, tmp_path: Path) -> Surround:
 
 
 def answer(url: str, path: str, **headers: str) -> int:
-    """Ask a server on this machine, whose certificate is nobody's."""
+    """Send a request to a server on this machine, which has a self-signed certificate."""
     anyone = ssl.create_default_context()
     anyone.check_hostname, anyone.verify_mode = False, ssl.CERT_NONE
     scheme, _, rest = url.partition("://")

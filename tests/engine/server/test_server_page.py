@@ -1,4 +1,4 @@
-"""docs/server.md says what the code says."""
+"""docs/server.md agrees with the code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `serve` says where a file or an extra is missing that it would need for the first alert, or for every token."""
+"""Errors of `serve` if a file or an extra is missing that the first alert, or every token, would need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The limit on one person's work: what analysts ask is within it, what it refuses is said how to ask, in every way of asking."""
+"""The limit on one person's work: usual queries are within it, and refused ones get a suggestion everywhere."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def operator() -> Iterator[Desk]:
 
 
 def accepted(desk: Desk, sql: str) -> bool:
-    """Tell whether a question is within the limit; what is refused for another reason is."""
+    """Is a query within the limit? One refused for another reason is."""
     try:
         desk.engine.prepare(desk.engine.read(sql, "ann"), Asked("ann"))
     except Refusal as refusal:

@@ -113,7 +113,7 @@ def test_what_a_client_buys_meanwhile_is_no_histogram_either(
     town: Engine, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     def owed() -> tuple[Loss, int]:
-        """Give what counts for the owner, and how many histograms are stored that the owner did not pay for."""
+        """What counts for the owner, and how many stored histograms the owner did not pay for."""
         with Ledger.open(":memory:") as ledger:
             own = replace(town, ledger=ledger)
             planned = plan_calibration(own, own.catalog.datasets[0])

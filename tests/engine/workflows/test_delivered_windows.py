@@ -50,7 +50,7 @@ def town(folder: Path, *, until: str = UNTIL, rows_of_the_last_day: int | None =
 
 
 def planned(where: Path, window: str | None = None) -> str:
-    """Tell the window that would be measured, or why none."""
+    """The window that would be measured, or the reason for none."""
     with closing(open_desk(str(where))) as desk:
         try:
             return plan_calibration(desk.engine, desk.engine.catalog.datasets[0], window).window

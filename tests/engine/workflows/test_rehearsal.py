@@ -47,7 +47,7 @@ OPERATOR = {  # question -> how many keys, where the catalog says so
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep copies of this test apart."""
+    """Use a cache folder of this test alone."""
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("PASSERSBY_CACHE", str(folder))
     return folder
@@ -203,7 +203,7 @@ def test_the_copy_is_its_owners_alone_and_nothing_else_stays(town: Catalog, cach
 
 
 def meddled(monkeypatch: pytest.MonkeyPatch, acts: list[Callable[[Path], object]]) -> None:
-    """Let something happen to the stage each time between its making and its opening."""
+    """Run a function each time between the stage's creation and its opening."""
     made = module._made
 
     def meanwhile(catalog: Catalog, cache: Path) -> Path:
@@ -261,7 +261,7 @@ CALIBRATED = (
 
 
 def half_widths(tmp_path: Path, sql: str) -> tuple[dict[str, float], dict[str, float]]:
-    """Give the half-widths that explain names under a calibration, and those of a rehearsal, by column."""
+    """Half-widths by column: of explain under a calibration, and of a rehearsal."""
     with closing(open_desk(str(tmp_path / "catalog.toml"), ledger=":memory:")) as desk:
         known = made_up(desk.engine.catalog, [0, 0, 0, 0, 0, 0, 90, 90, 40])
         engine = replace(desk.engine, calibrations=Calibrations({"town": known}))

@@ -1,4 +1,4 @@
-"""A workload, planned and bought: what it costs, that each question is free then, and as exact as it was told."""
+"""A workload, planned and bought: its cost, each query then free, and as exact as stated."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_plan_that_is_cut_off_says_what_it_has_bought(town: Engine, monkeypatc
 
 
 def charged(desk: Desk) -> float:
-    """Give what the ledger has debited a client for, released or not."""
+    """What the ledger has debited a client for, released or not."""
     return float(sum(each.loss.rho for each in desk.engine.ledger.releases("ann")))
 
 

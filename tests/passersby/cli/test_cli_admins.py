@@ -1,4 +1,4 @@
-"""Admins' commands: each change is durable, says who and why, and holds at the next question."""
+"""Admins' commands: each change is durable, records who and why, and holds at the next query."""
 
 from __future__ import annotations
 

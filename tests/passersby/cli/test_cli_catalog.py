@@ -34,7 +34,7 @@ minutes = { type = "DOUBLE", bounds = [0, 60] }
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Give a folder of somebody's own files."""
+    """A folder of foreign files."""
     own = tmp_path / "own"
     own.mkdir()
     (own / "stays.csv").write_text("person,zone,minutes\n1,a,3\n2,b,4\n", encoding="utf-8")

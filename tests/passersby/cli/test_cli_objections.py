@@ -67,7 +67,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Give an owner's environment, with nothing recorded yet."""
+    """An owner's environment, with nothing recorded yet."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     return {**os.environ, "PATH": path, "PASSERSBY_DATA": str(tmp_path_factory.mktemp("data"))}
 

@@ -1,4 +1,4 @@
-"""The demo tells its whole story without a terminal, in 100 columns, from a ledger that is gone afterwards."""
+"""The demo runs to its end without a terminal, in 100 columns, on a ledger that is gone afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who waits for data is told: by a bar on a terminal, by one line elsewhere, and not at all where nothing is made."""
+"""Progress of data preparation: a bar on a terminal, one line elsewhere, nothing if nothing is built."""
 
 from __future__ import annotations
 

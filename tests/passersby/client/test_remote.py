@@ -108,7 +108,7 @@ def test_amounts_keep_their_text(far: Connection) -> None:
 
 
 class Lossy(httpx2.HTTPTransport):
-    """A real line that loses what it is told to."""
+    """A real connection that loses the given responses."""
 
     def __init__(self, lose: Callable[[int], Exception | httpx2.Response | None]) -> None:
         super().__init__()
@@ -305,7 +305,7 @@ def test_a_plan_that_is_cut_off_says_what_it_has_bought(far: Connection, monkeyp
 def test_what_fails_behind_its_charge_counts_in_a_plan(
     nth: int, far: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever plans at a server is told what the ledger has of it, not what was answered."""
+    """A plan at a server reports what the ledger has charged, not what was answered."""
     text, real, asked = "SELECT COUNT(*) AS n FROM visit; SELECT SUM(minutes) AS m FROM visit", remote.Remote.query, []
 
     def failing(*given: object, **terms: object) -> object:

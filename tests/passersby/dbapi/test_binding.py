@@ -1,4 +1,4 @@
-"""Values in the places of question marks: each becomes one literal, whatever is in it."""
+"""Values in place of question marks: each becomes one literal, whichever text it contains."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def places(sql: str) -> int:
 @given(st.lists(st.sampled_from(PIECES), max_size=9).map("".join), st.sampled_from(PREPARED))
 @settings(max_examples=600)
 def test_places_are_those_that_duckdb_counts(drawn: str, around: str) -> None:
-    """Whatever DuckDB reads has the same places here, or is refused; each becomes one value and nothing else."""
+    """Any text that DuckDB reads has the same placeholders here, or is refused; each becomes exactly one value."""
     sql = around.replace("{}", drawn)
     wanted = places_of_duckdb(sql)
     if wanted is None or NUMBERED.search(sql):

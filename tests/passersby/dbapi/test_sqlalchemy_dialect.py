@@ -23,7 +23,7 @@ def address(server: Running, name: str) -> str:
 
 @pytest.fixture
 def engine(server: Running, request: pytest.FixtureRequest) -> Iterator[sa.Engine]:
-    """Give an engine of SQLAlchemy's, at a real server."""
+    """An SQLAlchemy engine at a real server."""
     made = sa.create_engine(address(server, f"sa-{request.node.name[:40]}"))
     yield made
     made.dispose()

@@ -42,7 +42,7 @@ class Seen(HTMLParser):
 
 
 def hostile_views() -> dict[str, str]:
-    """Give each view with hostile text in every place that a catalog, an analyst or data can fill."""
+    """Each view, with hostile text in every place that a catalog, an analyst or data can fill."""
     explained = {
         "columns": [{"name": HOSTILE, "type": HOSTILE}],
         "confidence": 0.95,

@@ -37,7 +37,7 @@ def answer(n: list[Any], half: float = 5.0, **keys: list[Any]) -> Result:
 
 
 def whiskers(ax: Any) -> list[tuple[float, float]]:
-    """Give both ends of each whisker that is drawn, across the axis that it runs along."""
+    """Both ends of each drawn whisker, along its axis."""
     found = [c for c in ax.containers if isinstance(c, ErrorbarContainer)]
     along = 1 if found[0].has_yerr else 0
     return [

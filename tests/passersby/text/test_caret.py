@@ -1,4 +1,4 @@
-"""The carets stand under what is meant, whatever the SQL looks like."""
+"""Carets mark the right span in any SQL text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from passersby.text.caret import WIDEST, point_at
 
 
 def under(sql: str, start: int, end: int) -> str:
-    """Give the text that the carets stand under, where every character takes one cell."""
+    """Text above the carets, if every character takes one cell."""
     line, carets = point_at(sql, start, end)
     return line[len(carets) - len(carets.lstrip()) : len(carets)]
 

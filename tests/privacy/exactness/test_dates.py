@@ -1,4 +1,4 @@
-"""A date beside a time: what is said of the date is said of the time, where no row is on another one."""
+"""A date column of a time: properties of the date hold for the time if no row is on another one."""
 
 from __future__ import annotations
 
@@ -120,14 +120,14 @@ def test_data_with_another_date_that_open_are_found(tmp_path: Path, monkeypatch:
 
 
 def test_a_key_that_is_taken_to_tell_another_is_found(oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Planted: a week tells the day, and a day the hour."""
+    """Planted: a week determines the day, and a day the hour."""
     monkeypatch.setattr(coarser, "_has_one_value", lambda *_: True)
     monkeypatch.setattr(told_keys, "FINER", coarser.FINER[::-1])
     assert found(oracle)
 
 
 def test_a_range_of_another_date_is_found(oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Planted: the range of the date is said of a time two days later."""
+    """Planted: the range of the date is used for a time two days later."""
     ends = Literal("2026-10-03 00:00:00", SqlType.TIMESTAMP), Literal("2026-10-14 00:00:00", SqlType.TIMESTAMP)
     monkeypatch.setattr(public_lists, "_declared_days", lambda *_: ends)
     assert set(BY_DAYS) <= set(found(oracle))

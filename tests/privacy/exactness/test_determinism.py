@@ -125,7 +125,7 @@ class Crowd:
         self.connection.execute(f"CREATE OR REPLACE TABLE act AS FROM act ORDER BY hash(rowid + {number} * 7919)")
 
     def run(self, sql: str, threads: int) -> tuple[Exact, ...]:
-        """Give the exact integers of a question under the declared bounds."""
+        """Exact integers of a query under the declared bounds."""
         self.connection.execute(f"SET threads = {threads}")
         made = (prepare(plan, self.catalog, self.backend, Fraction(1, 100)) for plan in read(sql, self.catalog).plans)
         return tuple(exact for each in made for _, exact in passes(each, self.backend))
@@ -158,7 +158,7 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowd]:
 
 
 def _moved(crowd: Crowd, sql: str) -> bool:
-    """Tell whether threads or order move an exact integer or a key."""
+    """Do threads or row order change an exact integer or a key?"""
     first = crowd.run(sql, 1)
     if not all(same(first, crowd.run(sql, threads)) for threads in (2, 4)):
         return True

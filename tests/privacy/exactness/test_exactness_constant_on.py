@@ -1,4 +1,4 @@
-"""A function that is said to have one value on a unit of time has one there; lists of keys made with a longer unit are found out."""
+"""A function declared constant on a unit of time is so; key sets made with a longer unit are found."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ PLANTED = {
 
 
 def _said() -> Iterator[tuple[str, str, str]]:
-    """List calls on t as the engine has them, with the unit that is said of each."""
+    """Calls on t in the engine's SQL, with their declared unit."""
     for form in function_rows():
         if isinstance(form.constant_on, str) and form.constant_on:
             yield form.row, form.duckdb.replace("{0}", "t"), form.constant_on

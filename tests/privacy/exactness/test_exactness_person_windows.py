@@ -1,4 +1,4 @@
-"""Answers over windows of time are plain DuckDB's over the rows that are admitted, whatever is kept apart or crosses."""
+"""Answers over privacy windows equal plain DuckDB's over the eligible rows, with or without crossing."""
 
 from __future__ import annotations
 

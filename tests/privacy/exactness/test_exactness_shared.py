@@ -33,7 +33,7 @@ def oracle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Oracle]:
 
 
 def texts_without(pattern: str) -> Callable[[pytest.MonkeyPatch], None]:
-    """Let vectors and frames pass for the same although something differs that stands in their texts."""
+    """Planted: vectors and frames count as equal although a part of their texts differs."""
 
     def short(text: str) -> str:
         return re.sub(pattern, "", text)

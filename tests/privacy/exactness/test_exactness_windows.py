@@ -51,7 +51,7 @@ def test_windows_are_plain_duckdbs(oracle: Oracle) -> None:
 
 
 def peers_parted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the tie breaker end every order: rows that the order leaves equal are peers no more."""
+    """Planted: the tie breaker ends every order, so that equal rows are no longer peers."""
     parted = {name: replace(function, rests_on=RestsOn.PLACE) for name, function in WINDOW_FUNCTIONS.items()}
     together(*(listed(WINDOW_FUNCTIONS, name, function) for name, function in parted.items()))(monkeypatch)
 

@@ -80,7 +80,7 @@ class World:
         return load_catalog(self.folder / "town.toml")
 
     def ask(self, sql: str) -> tuple[tuple[str, ...], object]:
-        """Give the windows that a question is charged to, and its exact vectors."""
+        """Windows that a query is charged to, and its exact vectors."""
         catalog = self.catalog()
         kept = snapshot(catalog, self.folder / "cache", lambda *_: None)
         backend = DuckDBBackend.open(kept.files, kept.addresses, self.folder, Limits(memory="500MB", threads=1))

@@ -1,4 +1,4 @@
-"""Stays, trips, homes and places of work move no exact vector further than declared, and tell nothing but noise."""
+"""Stays, trips, homes and workplaces move no exact vector further than declared, and reveal only noise."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_one_persons_movement_moves_no_vector_further_than_declared(
 
 
 def sitting(person: str, begun: str, hours: int) -> Run:
-    """Let a person be seen every hour, each time in the next cell."""
+    """A person seen every hour, each time in the next cell."""
     return Run(person, hours, hours, cell=0, ts=f"TIMESTAMP '2026-10-02 {begun}'")
 
 
@@ -47,7 +47,7 @@ SINGLE = Database((PASSING, *TOGETHER), (), declared=replace(LONG, rows=1.0, per
 
 
 def over_everybody(sql: str) -> str:
-    """Let windows run from one person's rows into the next one's."""
+    """Planted: windows run from one person's rows into the next one's."""
     return re.sub(r"OVER \(PARTITION BY \w+ ORDER BY", "OVER (ORDER BY", sql)
 
 

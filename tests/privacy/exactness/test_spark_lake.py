@@ -136,7 +136,7 @@ def test_a_question_of_analysts_has_duckdbs_integers(
 
 
 def held(both: Both, sql: str) -> bool:
-    """Tell whether a question has the same integers on both; what is refused is refused before anything runs."""
+    """Does a query have the same integers on both engines? Refusals come before anything runs."""
     try:
         pairs = both.run(sql)
     except Refusal:
@@ -183,7 +183,7 @@ def test_one_person_moves_no_vector_further_than_declared(sql: str, worlds: dict
 
 
 def neighbours(sql: str, worlds: dict[str, Both]) -> None:
-    """Hold a question against all worlds of the lake, with Spark's own hash; who objects is as good as without rows."""
+    """Check a query against all worlds of the lake, with Spark's own hash; objectors count as without rows."""
     first = worlds["everybody"].in_lake(sql)
     keys = first[-1].exact.keys if len(first) > 1 else None
     everybody, without = worlds["everybody"].in_lake(sql, keys), worlds["without"].in_lake(sql, keys)

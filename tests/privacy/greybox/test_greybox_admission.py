@@ -39,7 +39,7 @@ MOVING = tuple(Run(str(person), 9, 5, steps="3") for person in (1, 2, VICTIM))
 
 
 def moving(database: Database) -> Database:
-    """Let people go somewhere: few drawn rows make a stay."""
+    """Make people move: few drawn rows make a stay."""
     return replace(database, runs=(*database.runs, *MOVING))
 
 
@@ -94,7 +94,7 @@ COUNTED = "SELECT cell_id, COUNT(*), COUNT(DISTINCT subscriber_id) FROM events G
 
 
 def only_where_persons_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ask for states only where the question reads the person table."""
+    """Planted: eligibility is checked only if the query reads the person table."""
     write = prepare.write
 
     def named(plan: Any, bounds: Any, target: Any, who: Any) -> Any:

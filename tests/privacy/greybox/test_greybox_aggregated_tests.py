@@ -56,7 +56,7 @@ def test_a_test_by_another_persons_rows_is_refused(
 
 @pytest.mark.parametrize("test", [_OLD, _NEXT, f"{_MANY} > 1"])
 def test_it_is_the_same_release_as_below_the_groups(test: str, catalog: Catalog) -> None:
-    """What an aggregate reads is computed beside the rows, as a subquery in FROM would: there is no second way."""
+    """An aggregate's subquery is computed with the rows, as one in FROM would be: there is no second mechanism."""
     inside = read(f"SELECT COUNT(*) FILTER (WHERE {test}) AS n FROM events e", catalog)
     below = read(f"SELECT COUNT(*) FILTER (WHERE t) AS n FROM (SELECT *, {test} AS t FROM events e)", catalog)
     assert [plan.canonical for plan in inside.plans] == [plan.canonical for plan in below.plans]

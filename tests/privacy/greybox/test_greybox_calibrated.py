@@ -94,14 +94,14 @@ def test_one_person_moves_one_bin_by_one(connection: duckdb.DuckDBPyConnection, 
 
 
 def bins_of_a_person(box: GreyBox, sql: str) -> int | None:
-    """Give how far a person moves a histogram by proof; None where they have to be cut for it."""
+    """How far a person moves a histogram by proof; None if that takes truncation."""
     (plan,) = read(sql, box._catalog).plans
     (vector,) = prepare(plan, box._catalog, box._backends["everybody"], RHO).bounds.vectors
     return vector.sensitivity if (vector.rule, vector.fraction_bits) == (Rule.WITHIN, 0) else None
 
 
 def of_the_declared_norm(*given: Any) -> VectorBound:
-    """Say of a chosen norm that it is a fourth of what it is."""
+    """Planted: a tuned clip bound is reported as a fourth of itself."""
     made = cut(*given)
     return replace(made, sensitivity=made.sensitivity // 4)
 
@@ -113,7 +113,7 @@ def given_back_before_noise(made: VectorBound, chosen: Any) -> VectorBound:
 
 
 def following_rows(plan: Any, catalog: Catalog, backend: Any, calibration: Calibration) -> Sized:
-    """Let the choice follow how many rows there are."""
+    """Planted: the choice depends on the number of rows."""
     made = sized(plan, catalog, backend, calibration)
     rows = backend.count(f"SELECT 1 AS one FROM {backend.target.addresses['events']}")
     facts = tuple(each and replace(each, groups=1e6 if rows > 20 else 1.0) for each in made.facts)
@@ -150,7 +150,7 @@ def test_planted_bugs_are_found(
 
 
 def near_the_centre(catalog: Catalog) -> Calibration:
-    """Say that people's means of dwell_s are all near the declared centre: the sum then needs little of its range."""
+    """Claim that people's means of dwell_s are all near the declared centre: the sum then needs little of its range."""
     people = [0] * MEAN_BINS
     people[9] = 900  # about a twelfth to an eighth of 7200
     means = histogram(Measured("events", (), Kind.MEANS, "dwell_s", 7200.0), people)

@@ -1,4 +1,4 @@
-"""COUNT(DISTINCT x) over people: one person moves no count further than declared, whatever the others have."""
+"""COUNT(DISTINCT x) over people: one person moves no count further than declared, for any other people."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def root_rounded_down(rule: Any, squared: int, why: str) -> VectorBound:
 
 
 def rarest_first(source: str, plan: Any, vector: Any, bounds: VectorBound, *_: Any) -> str:
-    """Keep of each person the values that fewest people have."""
+    """Planted: of each person, the values that fewest people have are counted."""
     del vector
     group = ", ".join(["person", *(f"k{i}" for i in range(len(plan.keys)))])
     sized = f"SELECT *, count(*) OVER (PARTITION BY x0) AS size FROM {source}"

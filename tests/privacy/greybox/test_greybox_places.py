@@ -71,7 +71,7 @@ def test_every_source_is_asked_where_people_are(
 
 
 def _in_no_box(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let any place be looked for in a strip: an infinite one has no number."""
+    """Planted: any place is looked up in a strip, though an infinite one has no number."""
     form = functions.function("within_polygon#0")
     start = form.duckdb.index("WHEN"), form.duckdb.index("THEN")
     bare = f"{form.duckdb[: start[0]]}WHEN {{0}} IS NOT NULL {form.duckdb[start[1] :]}"

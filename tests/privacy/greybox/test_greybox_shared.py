@@ -20,7 +20,7 @@ PARTS = re.compile(r"SELECT (WITH DIFFERENTIAL_PRIVACY OPTIONS\(.*?\) )?(.*)", r
 
 
 def both(one: str, other: str) -> str:
-    """Ask two questions side by side, under the clause of the first."""
+    """Two queries side by side, under the clause of the first."""
     first, second = PARTS.fullmatch(one), PARTS.fullmatch(other)
     assert first is not None and second is not None
     return f"SELECT {first[1] or ''}* FROM (SELECT {first[2]}) AS one CROSS JOIN (SELECT {second[2]}) AS other"

@@ -1,4 +1,4 @@
-"""Rows whose stored columns are gone are told apart by what was computed: no thread or row order decides a number."""
+"""Rows without stored columns are ordered by computed ones: neither threads nor row order decide a number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Admission under windows of time: whoever and whatever is not read is as good as deleted, in every window.
+"""Eligibility under privacy windows: ineligible people and rows are as good as deleted, in every window.
 
 PASSERSBY_NIGHTLY=1 pytest tests/privacy/greybox/test_greybox_window_admission.py    # 6,000 random databases
 """
@@ -44,7 +44,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def hold(connection: duckdb.DuckDBPyConnection, window: Window, one: Ruled, asked: str) -> Counter[str]:
-    """Ask a question in all worlds of windows of one length; say what was met."""
+    """Check a query in all worlds of windows of one length; returns what was covered."""
     sql = asked_of(asked, window)
     note(sql)
     worlds = RuledWorlds(connection, window, one)
@@ -168,7 +168,7 @@ def test_a_table_of_persons_alone_is_charged_and_filtered_all_the_same(connectio
 def test_an_admitted_person_moves_what_is_charged(
     connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The search would find a norm that is told too small also under rules: numbers of nobody never move."""
+    """The search would find an understated sensitivity under rules too: ineligible people never move a number."""
     check = import_module("tests.support.neighbours.window_worlds")
     worlds = RuledWorlds(connection, Window.MONTH, Ruled(ROWS, Rules(consent=True, law=True, minors=True)))
     worlds.check(COUNTED)

@@ -34,7 +34,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 
 def differs(engine: Engine, held_ones: tuple[str, ...], asked: str) -> bool:
-    """Tell whether a free answer is another one than that which is asked anew, both without noise."""
+    """Does a free answer differ from a new one, both without noise?"""
     made = ask(holding(engine, held_ones, exact=True), asked, "0.001")
     return made.charged == Loss(0, 0) and rows(made) != rows(ask(anew(engine, exact=True), asked, "0.001"))
 
@@ -60,7 +60,7 @@ LESS_OTHER = " ".join(
 
 
 def told_and_true(engine: Engine, bought: Mapping[str, str], asked: str, rho: str, times: Sequence[int]) -> list[float]:
-    """Give the deviation that is told of numbers taken so many times, and the one that their noise has."""
+    """Stated deviation of weighted numbers, and the true one of their noise."""
     own = anew(engine)
     for each, price_of in bought.items():
         ask(own, each, price_of)
@@ -111,7 +111,7 @@ def test_a_way_that_clashes_with_what_took_the_place_of_another_is_found(
     town: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def told_and_three() -> list[float]:
-        """Give the width that is told of a - 2 b, and that of all - z1 - z3 - 2 z1, if a was made of these."""
+        """Stated width of a - 2 b, and that of all - z1 - z3 - 2 z1 if a was derived so."""
         own = anew(town)
         *_, whole, zones = (ask(own, each, price_of).releases[0].deviations()[0] for each, price_of in FOUR.items())
         given = ask(own, THREE, "0.003")
@@ -169,7 +169,7 @@ def test_people_who_object_between_what_is_taken_off_move_no_price_and_a_note_sp
     town: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def given(persons: Sequence[int], held_ones: tuple[str, ...] = LESS[0]) -> Answered:
-        """Ask when so many have objected since the first of what is held was made."""
+        """Query after so many have objected since the first stored release."""
         first = anew(town, exact=True)
         ask(first, held_ones[0], "1")
         objecting = pa.table({"person": pa.array(map(str, persons), pa.string())})

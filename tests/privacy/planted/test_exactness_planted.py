@@ -90,7 +90,7 @@ def oracles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Orac
 
 
 def _found(oracles: dict[str, Oracle], world: str, about: str) -> str | None:
-    """Ask what a world's file has about something until an answer is wrong; give the title."""
+    """Run a world's queries on a topic until an answer is wrong; returns its title."""
     oracle = oracles[world]
     for case in (case for case in sql_cases(FILES[world]) if re.search(about, case.sql)):
         if oracle.ask(case.sql, case.instead, case.zone).difference is not None:

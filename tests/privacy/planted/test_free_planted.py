@@ -40,7 +40,7 @@ def daily(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 
 def differs(engine: Engine, first: str, asked: str) -> bool:
-    """Tell whether a free answer is another one than that which is asked anew, both without noise."""
+    """Does a free answer differ from a new one, both without noise?"""
     exact = anew(engine, exact=True)
     ask(exact, first, "1")
     made = ask(exact, asked, "0.001")

@@ -52,7 +52,7 @@ def one_row_each(*given: Any) -> Any:
 
 
 def nobody_followed(*given: Any) -> Any:
-    """Keep rows whose path ends at no person."""
+    """Planted: rows whose path ends at no person stay."""
     relation = scan(*given)
     followed = isinstance(relation.operator, Filter)
     return replace(relation, operator=relation.operator.source.operator) if followed else relation
@@ -70,7 +70,7 @@ def places_of_pairs(relation: Any, fixed: Any) -> Any:
 
 
 def popular_first(plan: Any, max_groups: int, *_: Any) -> list[tuple[str, bool, str]]:
-    """Keep each person's groups that most people are in who are admitted."""
+    """Planted: a person's groups are those of most eligible people."""
     keys = ", ".join(f"k{i}" for i in range(len(plan.keys)))
     sized = f"SELECT *, count(*) OVER (PARTITION BY {keys}) AS size FROM partials SEMI JOIN admitted USING (person)"
     placed = (
@@ -85,12 +85,12 @@ def one_group_more(*given: Any) -> list[tuple[str, bool, str]]:
 
 
 def unlimited_over_released(plan: Any, max_groups: int, *given: Any) -> list[tuple[str, bool, str]]:
-    """Keep all groups of a person at released keys, which are priced for a few."""
+    """Planted: all groups of a person at released keys stay, though priced for a few."""
     return choose_groups(plan, max_groups if plan.key_set is None else 1_000, *given)
 
 
 def all_beside_the_first(*given: Any) -> list[tuple[str, bool, str]]:
-    """Keep all groups of whoever has too many, beside the first of them."""
+    """Planted: a person with too many groups keeps all but the first."""
     parts = choose_groups(*given)
     return [
         (name, once, sql.replace(" ANTI JOIN beyond ON person IS NOT DISTINCT FROM u0", ""))
@@ -119,7 +119,7 @@ def rows_of_nobody_made(*given: Any) -> Any:
 
 
 def one_for_all(sql: str) -> str:
-    """Keep one row of all people's that are equal but for the person, that of the greatest."""
+    """Planted: of rows equal but for the person, only that of the greatest person stays."""
     person, value = re.findall(r"AS (\w+)", sql)[:2]
     if "subscriber_id" not in sql:  # the list of keys
         return sql

@@ -1,4 +1,4 @@
-"""The black-box audit: from released numbers alone, how well two neighbouring worlds can be told apart.
+"""The black-box audit: from released numbers alone, how well two neighbouring worlds can be distinguished.
 
 A release of rho-zCDP by Gaussian noise lets nobody do better than telling N(0, 1) from N(mu, 1), mu = sqrt(2 rho). The
 best test there is guesses D above the middle. From how often it is right in each world follows a lower end of mu that is
@@ -57,7 +57,7 @@ def released(engine: Engine, sql: str) -> np.ndarray:
 
 
 def least_mu(worlds: tuple[Engine, Engine], sql: str) -> float:
-    """Give the lower end of mu that the released numbers prove."""
+    """Lower end of mu that the released numbers prove."""
     more, less = (released(engine, sql) for engine in worlds)
     middle = (np.median(more) + np.median(less)) / 2
     right = stats.binomtest(int((more > middle).sum()), GUESSES).proportion_ci(1 - ALPHA)

@@ -60,7 +60,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 
 def covered(engine: Engine, sql: str, rho: Fraction = RHO, times: int = TIMES) -> dict[str, Flags]:
-    """Tell for each uncertain column which of its numbers lay in their intervals: one row an answer."""
+    """For each uncertain column, which of its numbers lay in their intervals: one row per answer."""
     with exact_engine(engine.catalog) as exact:
         truth = {row["k"]: row for row in exact.query(sql).to_pylist()}  # only keys that somebody has
     question = read(sql, engine.catalog)
@@ -82,7 +82,7 @@ def pooled(outcomes: dict[str, Flags]) -> Flags:
 
 
 def cover(flags: Flags, classes: int | None = None) -> bool:
-    """Tell whether intervals cover as often as they say: each number, and all of them, not independent between classes.
+    """Do intervals have their stated coverage: each number, and all of them, not independent between classes?
 
     Without classes all numbers of an answer may miss together: then only answers are independent.
     """
@@ -92,7 +92,7 @@ def cover(flags: Flags, classes: int | None = None) -> bool:
 
 
 def no_wider(flags: Flags) -> bool:
-    """Tell whether intervals whose misses are independent cover no more often than their rounding explains."""
+    """Do intervals with independent misses cover no more often than their rounding explains?"""
     return binomial_at_most(int(flags.sum()), flags.size, MOST)
 
 

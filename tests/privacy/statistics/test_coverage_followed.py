@@ -76,7 +76,7 @@ def rich(engine: Engine) -> Callable[[str], dict[str, Flags]]:
 
 
 def found(engine: Engine, sql: str, classes: int | None = None, times: int = TIMES) -> bool:
-    """Tell whether some column of a question covers less often than it says."""
+    """Does some column of a query cover less often than stated?"""
     return not all(cover(flags, classes) for flags in covered(engine, sql, times=times).values())
 
 

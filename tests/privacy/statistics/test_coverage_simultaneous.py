@@ -1,4 +1,4 @@
-"""Simultaneous intervals of whole questions hold all together as often as they say, whatever is picked out of them.
+"""Simultaneous intervals of whole queries hold jointly as often as stated, under any selection.
 
 The exact vector is read once and noised many times. Whole answers are held to a binomial test at 1e-7 against their
 level of 90%; intervals that hold each by itself do so for 8% of answers with 24 numbers, and are found.

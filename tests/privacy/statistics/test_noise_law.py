@@ -43,12 +43,12 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 
 def asked(engine: Engine, sql: str) -> Engine:
-    """Let private keys be many, and each far above the threshold; public ones are read."""
+    """A query with many private keys, each far above the threshold; public ones are read."""
     return told(engine, KEYS, 10_000, vectors=2) if sql == PRIVATE else engine
 
 
 def most_correlated(columns: list[Noise]) -> float:
-    """Give the largest correlation between different columns, in standard errors of none."""
+    """Largest correlation between different columns, in standard errors of zero."""
     flat = [column.ravel() for column in columns]
     return float(np.abs(np.corrcoef(flat) - np.eye(len(flat))).max() * np.sqrt(len(flat[0])))
 
@@ -112,7 +112,7 @@ def test_the_same_question_has_the_same_noise(engine: Engine) -> None:
 
 
 def test_two_forks_of_one_process_draw_different_noise() -> None:
-    """Whatever state a process has, its children do not share it."""
+    """Children share no random state of their parent."""
     first, second = drawn_in_forks()
     assert len(first) == len(second) == 8 * DRAWN and first != second
     blocks = [set(map(bytes, np.frombuffer(drawn, np.int64).reshape(-1, 20))) for drawn in (first, second)]

@@ -1,4 +1,4 @@
-"""A target error in two worlds: acceptance and price are those of the text, the catalog and what the asker holds.
+"""A target error in two worlds: acceptance and price depend on text, catalog and the client's holdings alone.
 
 Both worlds are given the same ledger, with the same stored release: whatever a price may know, it knows then of both.
 """
@@ -45,7 +45,7 @@ def test_a_price_and_a_target_are_one_too_many(worlds: dict[str, Desk]) -> None:
 
 
 def prices(worlds: dict[str, Desk], plant: Callable[[], None] = lambda: None) -> dict[str, Any]:
-    """Tell what a share of one stored answer would cost in each world."""
+    """Price of a share of one stored answer in each world."""
     with fresh(worlds["D"]) as own:
         own.query(SUM, client=CLIENT, rho=CHEAP)
         shared = own.engine.ledger

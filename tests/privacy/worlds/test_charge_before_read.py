@@ -44,7 +44,7 @@ Ask = Callable[..., Died]
 
 @pytest.fixture(scope="module")
 def ask() -> Iterator[Ask]:
-    """Give what asks in a process of its own, forked where all is imported already."""
+    """Closure that queries in a process of its own, forked after all imports."""
     command = [sys.executable, "-m", "tests.support.ledger.dying"]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
 
@@ -59,7 +59,7 @@ def ask() -> Iterator[Ask]:
 
 
 def charged_when_read(folder: Path) -> int:
-    """Say how many charges were durable when the first private row was read."""
+    """Number of durable charges when the first private row was read."""
     return int((folder / "read").read_text())
 
 
@@ -102,7 +102,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 
 def watched(engine: Engine, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> tuple[Engine, list[str]]:
-    """Let every statement that names a private table be held against the ledger, and be listed but for COUNTED."""
+    """Check the ledger at every statement that names a private table, and list all but COUNTED."""
     addresses = engine.backend.target.addresses
     private = [addresses[table.name] for table in engine.catalog.tables if table.private]
     statements: list[str] = []

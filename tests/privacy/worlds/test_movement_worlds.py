@@ -1,4 +1,4 @@
-"""Questions by table functions in two worlds: without its noise, nothing that leaves tells one from the other."""
+"""Queries with table functions in two worlds: apart from noise, no output distinguishes them."""
 
 from __future__ import annotations
 

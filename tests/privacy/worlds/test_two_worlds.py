@@ -1,4 +1,4 @@
-"""Every adversarial case in two worlds: without its noise, nothing that leaves tells one from the other."""
+"""Every adversarial case in two worlds: apart from noise, no output distinguishes them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_nothing_but_noise_tells_the_worlds_apart(attack: Attack, worlds: dict[s
 
 @pytest.mark.parametrize("attack", READ, ids=[f"{a.number}: {a.sql[:50]}" for a in READ])
 def test_nothing_tells_the_worlds_apart_by_a_neighbour_either(attack: Attack, worlds: dict[str, Desk]) -> None:
-    """What the dialect's own list of cases says of reading holds for everything that leaves, too."""
+    """The dialect's own list of cases holds for all outputs, too."""
     hold(attack, worlds, ("D",))
 
 

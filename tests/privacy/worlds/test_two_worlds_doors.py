@@ -59,7 +59,7 @@ def a_card_that_is_not_filled_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[st
 
 @contextmanager
 def a_number_of_bytes_of_the_answer(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A client may be told how many bytes will come: by the digits of the numbers, say."""
+    """Planted: the announced number of bytes depends on the digits of the numbers."""
     made = fl.FlightInfo
 
     def telling(schema: pa.Schema, descriptor: Any, endpoints: Any, records: int, size: int) -> fl.FlightInfo:

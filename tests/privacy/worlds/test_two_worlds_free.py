@@ -1,4 +1,4 @@
-"""What is free, what is mixed and what it costs are the same in two worlds, whatever was asked before."""
+"""Free answers, averages and prices are the same in two worlds, after any earlier queries."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ASKED = [
 
 
 def told(engine: Engine) -> list[tuple[object, ...]]:
-    """Ask everything in turn, and give all that is not a released number."""
+    """Run all queries in turn; everything but the released numbers."""
     own, seen = anew(engine), []
     for sql, rho in ASKED:
         before = explain(own, sql, Asked("ann"))

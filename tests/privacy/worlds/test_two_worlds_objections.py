@@ -1,4 +1,4 @@
-"""Two worlds that differ in whether somebody objected: nothing but noise tells, before it, after it and across it."""
+"""Two worlds that differ in an objection: only noise depends on it, before, after and across it."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _numbers(engine: Engine, sql: str) -> list[dict[tuple[str, ...], tuple[int, 
 
 
 def _across(desk: Desk, objects: bool) -> list[Any]:
-    """Ask, let the victim object or not, ask the same again and something new, and look at all that is listed."""
+    """Query, let the victim object or not, repeat, query anew, and list everything."""
     mine = pa.table({"person": pa.array([str(VICTIM)], pa.string())})
     now = [NOBODY_OBJECTED]
     with fresh(replace(desk, engine=replace(desk.engine, objections=lambda _: now[0]))) as own:

@@ -72,7 +72,7 @@ def desks(
 
 
 def told(desk: Desk, sql: str) -> dict[str, Any]:
-    """Ask a question, and keep everything of the outcome that noise does not decide."""
+    """Run a query; everything of the outcome that noise does not decide."""
     try:
         answer = desk.query(sql, client="ann", rho="0.001")
     except Refused as refused:

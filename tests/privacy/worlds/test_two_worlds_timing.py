@@ -47,7 +47,7 @@ def test_in_process_the_bound_is_that_of_rows_and_memory(worlds: dict[str, Desk]
 
 
 def by_sizes_alone(pace: Pace, prepared: Prepared) -> float:
-    """The bug that was found: buckets of declared sizes, whatever one person's rows grow to."""
+    """Regression: buckets of declared sizes, though one person's rows may grow beyond them."""
     return sum(ROWS.values()) / pace.rows_per_second
 
 

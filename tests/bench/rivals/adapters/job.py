@@ -29,7 +29,7 @@ def each_run(job: Job) -> Iterator[int]:
 
 
 def run(answer: Callable[[Job], Answers], package: str) -> None:
-    """Answer the job named on the command line, and write the answers or the error beside it."""
+    """Answer the job named on the command line; write the answers or the error next to it."""
     place = Path(sys.argv[1])
     job = json.loads(place.read_text())
     start = time.perf_counter()

@@ -11,7 +11,7 @@ KEPT = "first"  # of a person's groups: "sample", which is the default, raises "
 
 
 def answer(asked: job.Job) -> job.Answers:
-    """Ask; `setting` holds rows, or groups and per_group, and rho instead of epsilon for Gaussian noise."""
+    """Run a query; `setting` has rows, or groups and per_group; rho replaces epsilon for Gaussian noise."""
     dp.enable_features("contrib")
     setting, keys = asked["setting"], asked["keys"]
     rho = setting.get("rho")

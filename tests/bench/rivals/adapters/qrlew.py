@@ -1,4 +1,4 @@
-"""Qrlew: rewrites SQL into private SQL; a person's vector is scaled to a norm, keys always reach a threshold.
+"""Qrlew: rewrites SQL into private SQL; persons are clipped in L2, keys always reach a threshold.
 
 It writes PostgreSQL, which DuckDB runs here. Where it draws RANDOM() in a CTE that is read twice, the CTE is marked as
 MATERIALIZED: PostgreSQL does that by itself.
@@ -16,7 +16,7 @@ NUMBERS = {"rows": "COUNT(*)", "persons": "COUNT(person)", "sum": "SUM({v})", "m
 
 
 def answer(asked: job.Job) -> job.Answers:
-    """Ask; `setting` holds max_multiplicity and max_privacy_unit_groups, or nothing."""
+    """Run a query; `setting` has max_multiplicity and max_privacy_unit_groups, or nothing."""
     keys, value, setting = asked["keys"], asked["value"], asked["setting"]
     dataset = _dataset(asked)
     number = NUMBERS[asked["kind"]].format(v=value)

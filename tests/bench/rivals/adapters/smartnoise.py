@@ -14,7 +14,7 @@ NUMBERS = {"rows": "COUNT(*)", "persons": "COUNT(DISTINCT person)", "sum": "SUM(
 
 
 def answer(asked: job.Job) -> job.Answers:
-    """Ask with the price of all of a question's mechanisms together at the asked epsilon and delta."""
+    """Run a query whose mechanisms together cost the given epsilon and delta."""
     warnings.simplefilter("ignore")
     setting, value = asked["setting"], asked["value"]
     number = NUMBERS[asked["kind"]].format(v=value)

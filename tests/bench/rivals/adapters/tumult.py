@@ -23,7 +23,7 @@ from tmlt.analytics import (
 
 
 def answer(asked: job.Job) -> job.Answers:
-    """Ask; `setting` holds rows, or groups and per_group, and rho instead of epsilon for Gaussian noise."""
+    """Run a query; `setting` has rows, or groups and per_group; rho replaces epsilon for Gaussian noise."""
     setting, keys = asked["setting"], asked["keys"]
     spark = (
         SparkSession.builder.master("local[2]")

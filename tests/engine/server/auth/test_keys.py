@@ -26,7 +26,7 @@ from tests.support.server.serving import PEPPER, Inhabited, bearer
 
 @pytest.fixture
 def keys(tmp_path: Path) -> Iterator[Keys]:
-    """Give the keys of a server on disk."""
+    """Keys of a server on disk."""
     books = Books.beside(str(tmp_path / "books"))
     yield Keys(books, PEPPER)
     books.close()
@@ -113,7 +113,7 @@ def test_however_often_a_key_was_changed_its_last_one_is_taken_back() -> None:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def two_servers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Keys, Keys]]:
-    """Give the keys of two servers that share their books."""
+    """Keys of two servers that share their tables."""
     address = str(tmp_path / "books") if request.param == "sqlite" else postgres.server().new_ledger()
     one, other = (Keys(Books.beside(address), PEPPER) for _ in range(2))
     yield one, other
@@ -122,7 +122,7 @@ def two_servers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tupl
 
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
-    """Let something happen once, when the next key that is made is drawn."""
+    """Run a function once, when the next key is generated."""
     drawn = secrets.token_hex
 
     def later(size: int) -> str:

@@ -133,7 +133,7 @@ def _colours(page: Page, mark: str, part: str, ground: str) -> tuple[str, str]:
 
 
 def contrast(one: str, other: str) -> float:
-    """Give the ratio of WCAG 2.2 between two colours, as CSS computes them."""
+    """Contrast ratio of WCAG 2.2 between two colours, as CSS computes them."""
 
     def luminance(colour: str) -> float:
         parts = [int(each) / 255 for each in colour.removeprefix("rgb(").rstrip(")").split(", ")]

@@ -71,7 +71,7 @@ def test_null_stands_among_numbers_as_they_do() -> None:
 
 
 def sizes() -> set[int]:
-    """Give the lengths of the pages of answers that differ in numbers alone."""
+    """Lengths of the pages of answers that differ in numbers alone."""
     around = {"request_id": "r", "history": [], "explained": None, "job": None, "problem": None, "sql": "", "rho": ""}
 
     def written(answer: dict[str, Any], least: int = 0) -> bytes:

@@ -1,4 +1,4 @@
-"""The OpenAPI document against the server: whatever fits it, or does not, is answered as it says; no 5xx."""
+"""The OpenAPI document against the server: any request, valid or not, gets a documented response; no 5xx."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ENDPOINTS = [*RULES, *sorted(OPEN - {("GET", "/openapi.json")})]
 
 @pytest.fixture(scope="module")
 def shared(town_desk: Desk) -> Iterator[Inhabited]:
-    """Serve one desk to all examples; none of them is held up by how many there are."""
+    """One served session for all examples; the limit of jobs blocks none of them."""
     with blank_ledger() as ledger:
         engine = PacedEngine.of(replace(town_desk.engine, ledger=ledger), Pace(least_seconds=0.001))
         with inhabited(replace(town_desk, engine=engine), rate="1000000/second", jobs_per_client=10**6) as served:

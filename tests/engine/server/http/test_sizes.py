@@ -1,4 +1,4 @@
-"""Bodies of answers that differ in noisy numbers have one length, whatever advice their weakness brings."""
+"""Bodies of answers that differ in noisy numbers have one length, with or without advice."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def rows(number: float, advice: dict[str, Any] | None) -> bytes:
 
 
 def lengths(media_type: str) -> set[int]:
-    """Give the lengths of answers that are strong, weak, and weak where there is much to advise."""
+    """Lengths of strong answers, weak ones, and weak ones with much advice."""
     some = advice_told(Advice(("why",), ()))
     return {
         len(body_of(rows(number, advice), media_type))

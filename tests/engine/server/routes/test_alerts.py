@@ -39,7 +39,7 @@ def look(served: Inhabited) -> None:
 
 
 def due_now(served: Inhabited) -> None:
-    """Let the pause until the next try be over."""
+    """Skip the pause until the next retry."""
     with served.house.books._store.writing() as connection:
         connection.execute(alerts.update().values(due_at="2020-01-01T00:00:00.000+00:00"))
 
@@ -83,7 +83,7 @@ def test_what_is_not_taken_is_sent_again_and_no_answer_waits(desk: Desk) -> None
 
 
 def test_books_that_fail_for_a_moment_end_no_alerts(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One failure ended them for the life of the server, and its health said that they were well."""
+    """Regression: one failure ended alerts for the life of the server, whose health was still good."""
     due, fails = Books.due_alerts, threading.Event()
 
     def due_alerts(books: Books, now: str, tries: int) -> Any:

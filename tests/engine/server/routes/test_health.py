@@ -70,7 +70,7 @@ def test_what_wants_a_look_is_found(served: Inhabited) -> None:
 
 
 def test_rollups_that_are_not_read_are_found(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of two that are declared both are read, or one, or, where none is declared, nothing is said of them."""
+    """Of two declared ones, both are read or one; if none is declared, the check reports nothing."""
     town, backend = desk.engine.catalog, desk.engine.backend
     declared = replace(town, datasets=tuple(replace(of, rollups=("SELECT 1", "SELECT 2")) for of in town.datasets))
     made = cast("Rollup", object())

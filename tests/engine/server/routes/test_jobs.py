@@ -1,4 +1,4 @@
-"""Jobs end, whatever happens to the books, the worker or the server; none is left to count against its client."""
+"""Jobs end for any failure of tables, worker or server; none is left counting against its client."""
 
 from __future__ import annotations
 

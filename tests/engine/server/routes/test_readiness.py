@@ -1,4 +1,4 @@
-"""Ready is who can answer: the ledger takes a commit, the disk has room, the worker is heard; else the log has the cause."""
+"""A ready server can answer: the ledger commits, the disk has room, the worker responds; else the cause is logged."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def failing(error: Exception) -> Any:
 
 
 def of_sqlite() -> sqlite3.OperationalError:
-    """Give what SQLite says where the disk is full."""
+    """SQLite's error on a full disk."""
     with pytest.raises(sqlite3.OperationalError) as found, sqlite3.connect(":memory:") as full:
         full.execute("PRAGMA max_page_count = 1")
         full.execute("CREATE TABLE t (x)")
@@ -59,7 +59,7 @@ def status(served: Inhabited) -> int:
 def test_who_can_not_write_the_ledger_is_not_ready_and_says_why_once(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It said ready while every question was refused."""
+    """Regression: the server was ready while every query was refused."""
     with capture_logs() as logged, inhabited(desk) as served:
         until(lambda: status(served) == 200)
         with monkeypatch.context() as patched:

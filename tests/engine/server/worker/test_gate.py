@@ -9,7 +9,7 @@ from engine.server.worker.gate import Gate
 
 
 class Way:
-    """Jobs that come to a gate, and stay inside until they are told to leave."""
+    """Jobs that enter admission control, and stay inside until they are released."""
 
     def __init__(self, at_once: int) -> None:
         self.gate, self.inside = Gate(at_once), list[str]()
@@ -17,7 +17,7 @@ class Way:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def comes(self, names: Sequence[str]) -> None:
-        """Let jobs come; the first letter of each is its client."""
+        """Start jobs; the first letter of each is its client."""
         for name in names:
             self._leave[name] = asyncio.Event()
             self._tasks[name] = asyncio.create_task(self._pass(name))

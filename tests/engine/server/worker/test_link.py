@@ -1,4 +1,4 @@
-"""The keeper of the worker goes on, whatever ends one: a machine without room for a process, or what is no frame."""
+"""The link to the worker survives any end of it: a machine without room for a process, or an invalid frame."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def come(there: Any) -> None:
 
 
 def starting(monkeypatch: pytest.MonkeyPatch, *programs: str | Exception) -> None:
-    """Let workers be these programs, one after the other; the last again and again."""
+    """Use these programs as workers, one after the other; the last again and again."""
     start, left = asyncio.create_subprocess_exec, list(programs)
 
     async def started(*command: str, **more: Any) -> asyncio.subprocess.Process:
@@ -51,7 +51,7 @@ def starting(monkeypatch: pytest.MonkeyPatch, *programs: str | Exception) -> Non
 
 
 def writing(frames: bytes) -> str:
-    """Give the program of a worker that is ready, says so much when it is asked, and then only listens."""
+    """Program of a worker that is ready, writes so much per request, and then only listens."""
     opened = "import sys; source, out = sys.stdin.buffer, sys.stdout.buffer; source.read1();"
     return (
         f"{opened} out.write({READY!r}); out.flush(); source.read1(); out.write({frames!r}); out.flush(); source.read()"
@@ -77,7 +77,7 @@ def test_a_machine_that_has_no_process_left_is_tried_again(monkeypatch: pytest.M
 def test_a_worker_that_says_no_frame_is_ended_and_who_waits_is_told(
     said: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The link said that it was ready, and whoever asked waited for ever."""
+    """Regression: the link was ready, and callers waited for ever."""
     starting(monkeypatch, writing(said), writing(b""))
 
     async def kept() -> None:
@@ -135,7 +135,7 @@ STUCK_IN_A_QUESTION = (
 def test_a_worker_that_falls_silent_is_replaced_and_who_waits_is_told(
     verb: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stopped by a signal, it was waited for without end, and the server said that it was ready."""
+    """Regression: callers waited without end for a worker stopped by a signal, and the server was ready."""
     starting(monkeypatch, FALLS_SILENT, BEATS_ON)
 
     async def kept() -> None:

@@ -1,4 +1,4 @@
-"""When answers leave: at the end of a public time for what is new to their asker, at once for everything else."""
+"""When answers leave: at the end of a public time if new to their client, at once otherwise."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Working:
 
 
 class Watched:
-    """A ledger, and at which moments it was told of a release, or of a failure."""
+    """A ledger that records when it learns of a release or of a failure."""
 
     def __init__(self, ledger: Any, clock: Clock) -> None:
         self._ledger, self._clock = ledger, clock
@@ -92,7 +92,7 @@ def working(town_desk: Desk, clock: Clock) -> Iterator[Callable[..., Desk]]:
 
 
 def taken(clock: Clock, desk: Desk, sql: str = COUNT, client: str = "ann", **more: Any) -> float:
-    """Say how long a question takes."""
+    """Duration of a query."""
     begun = clock.now
     with contextlib.suppress(Refused):
         desk.query(sql, client=client, **more)
@@ -139,7 +139,7 @@ def test_a_release_that_is_stored_inside_the_bucket_is_found(
 
 
 def told_of(desk: Desk, clock: Clock) -> list[tuple[str, float]]:
-    """Ask, and say when the ledger was told what."""
+    """Run a query; events of the ledger with their moments."""
     watched = Watched(desk.engine.ledger, clock)
     watching: Any = watched
     taken(clock, replace(desk, engine=replace(desk.engine, ledger=watching)))

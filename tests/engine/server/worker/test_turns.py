@@ -25,7 +25,7 @@ Begun = list[str]
 
 
 class Line:
-    """Questions that come one after another, each of a thread of its own, and end when they are told to."""
+    """Queries that arrive one after another, each in a thread of its own, and end on demand."""
 
     def __init__(self, slots: int) -> None:
         self.turns, self._number = Turns(slots, LONG), 0
@@ -34,7 +34,7 @@ class Line:
         self._threads: list[threading.Thread] = []
 
     def comes(self, client: str, seconds: float = SHORT) -> str:
-        """Let a question stand in line; gives its name, once it waits or runs."""
+        """Queue a query; returns its name once it waits or runs."""
         self._number += 1
         name = f"{client}{self._number}"
         self._ends[name] = threading.Event()
@@ -45,13 +45,13 @@ class Line:
         return name
 
     def ends(self, name: str) -> None:
-        """Let a question that runs end; gives back once its slot is free or another's."""
+        """End a running query; returns once its slot is free or reassigned."""
         self._ends[name].set()
         self._until(lambda: name not in self._running())
         self._settle()
 
     def sees(self, told: str) -> None:
-        """Wait until a question's own thread has said what became of it."""
+        """Wait until a query's own thread has recorded its outcome."""
         self._until(lambda: told in self.begun)
 
     def end(self) -> None:
@@ -158,7 +158,7 @@ def test_a_line_in_the_order_of_arrival_is_found(held: Callable[[], None], monke
 
 @pytest.fixture
 def one_slot(town_desk: Desk, desk: Desk) -> tuple[Desk, Turns]:
-    """Give a desk at which one question reads at once, and its line; who holds the slot decides when others read."""
+    """A session with one slot for reads, and its queue; the slot's holder decides when others read."""
     pace = Pace(least_seconds=0.001, slots=1)
     engine = PacedEngine.of(replace(town_desk.engine, ledger=desk.engine.ledger), pace)
     return replace(town_desk, engine=engine), pace.turns
@@ -191,7 +191,7 @@ def test_a_cancelled_job_that_waited_was_charged_and_costs_nothing_more(
 def test_a_question_that_is_one_job_too_many_says_no_untruth_and_gives_up_its_place(
     one_slot: tuple[Desk, Turns], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It said that nothing was charged while it was charged, waited on and was run for nobody."""
+    """Regression: it reported no charge, yet was charged, waited on and run for nobody."""
     desk, turns_ = one_slot
     withdraw = House.withdraw
 

@@ -42,7 +42,7 @@ def test_the_log_has_the_kind_of_a_failure(capsys: pytest.CaptureFixture[str], v
 
 
 class Slow:
-    """A clerk whose questions wait until they are let go."""
+    """A session whose queries wait until they are released."""
 
     def __init__(self) -> None:
         self.let_go = threading.Event()
