@@ -1,4 +1,4 @@
-"""How many expressions give DuckDB's own values, and which differ on purpose: `make conformance`.
+"""How many expressions have DuckDB's own values, and which differ on purpose: `make conformance`.
 
 `python -m tests.conformance --spark` asks the same of Spark's forms, on a real session: `make conformance-spark`.
 """
@@ -13,7 +13,7 @@ from tests.support.sql.conformance import Conformance, cases
 
 
 def main() -> int:
-    """Compare every expression of the list, and say what was found."""
+    """Compare every expression of the list, and print the results."""
     conformance, counted = Conformance(), Counter[str]()
     for case in cases():
         found = conformance.compare(case.sql)

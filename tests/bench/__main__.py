@@ -57,7 +57,7 @@ _ALL = PARTS | APART
 
 
 def main() -> None:
-    """Run the asked parts and print their tables."""
+    """Run the requested parts and print their tables."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument(
         "parts",

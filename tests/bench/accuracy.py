@@ -53,7 +53,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Outcome:
-    """What many noisings of one question gave."""
+    """Results of many noise draws of one query."""
 
     name: str
     relative_error: float  # median over shown numbers that exist, of |answer - truth| / truth
@@ -111,7 +111,7 @@ def outcome(plain: duckdb.DuckDBPyConnection, engine: Engine, name: str, sql: st
 
 
 class _Held:
-    """A backend that has read its vectors already."""
+    """A backend that returns vectors read before."""
 
     def __init__(self, backend: DuckDBBackend, exact: list) -> None:
         self._backend, self._exact, self.target = backend, exact, backend.target

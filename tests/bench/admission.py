@@ -1,4 +1,4 @@
-"""What admission costs: the same bounded question with every filter and 1% of objectors, and with none.
+"""Cost of eligibility: the same bounded query with every filter and 1% of objectors, and with none.
 
 Both run on the same file in the same process, in turn; ratios are medians of pairs. Processor time is what this process
 took itself: on a machine that does other things at the same time, the clock tells more about those.
@@ -65,7 +65,7 @@ def _written(engine: Engine, catalog: Catalog, sql: str) -> list[BoundedSql]:
 
 
 def _unfiltered(engine: Engine, sql: str) -> list[BoundedSql]:
-    """Write the same question as if nobody were asked for anything."""
+    """Write the same query without any eligibility rule."""
     catalog = engine.catalog
     bare = replace(
         catalog,

@@ -1,4 +1,4 @@
-"""COUNT by 200 cells over heavy contributors: what the declared guess loses, what a calibration wins, and its own price.
+"""COUNT by 200 cells over heavy contributors: error under declared clip bounds and under a calibration, and its price.
 
 100,000 made-up people, log-normal in how often they are seen, in cells of unequal size; epsilon 1 at delta 1e-6, a person as the
 unit. With a calibration the question is asked twice: at the whole loss beside it, and at what the calibration leaves of it.
@@ -63,7 +63,7 @@ TIMES = 5
 
 
 def made_up(folder: Path) -> np.ndarray:
-    """Write the data and the catalog; give the true counts."""
+    """Write the data and the catalog; returns the true counts."""
     draw = np.random.default_rng(11)
     seen = np.minimum(np.ceil(draw.lognormal(np.log(8), 1.3, PEOPLE)).astype(int), 5_000)
     share = 1 / np.sqrt(np.arange(1, CELLS + 1))
@@ -101,7 +101,7 @@ def _without_groups(engine: Engine) -> Calibrations:
 
 
 def main(events: int, runs: int) -> None:
-    """Print what each way of bounding gives."""
+    """Print the results of each contribution bound."""
     del events, runs
     rho = rho_for(Fraction(1), Fraction(1, 10**6))
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""What another client's free repeats feel like while one client sends a crowd of fresh questions at once.
+"""Latency of another client's free replays while one client sends many new queries at once.
 
     python -m tests.bench crowd
 
@@ -32,7 +32,7 @@ HEAD = ("free repeats of another client", "repeats", "refused", "median ms", "99
 
 
 def main(events: int, runs: int) -> None:
-    """Print refusals and times, without a crowd and with one."""
+    """Print refusals and times, with and without the crowd."""
     del events, runs
     numbers = count()
     with (
@@ -59,7 +59,7 @@ def main(events: int, runs: int) -> None:
 
 
 def _ask_on(server: Running, key: str, numbers: Iterator[int], over: threading.Event) -> Counter[int]:
-    """Have one fresh question after another under way; count the statuses."""
+    """Send one new query after another; counts the statuses."""
     ended = Counter[int]()
     with httpx2.Client(base_url=server.url, headers=bearer(key), timeout=300) as client:
         while not over.is_set():

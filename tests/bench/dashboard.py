@@ -1,4 +1,4 @@
-"""1,000 questions of a dashboard on MiBici, each at rho 0.005: what they cost fresh, and with what is held.
+"""1,000 queries of a dashboard on MiBici, each at rho 0.005: their cost without and with stored releases.
 
 Drawn by a stated generator: a fixed seed picks a measure, a chart and a filter for each. A chart is one of CHARTS, as
 dashboards have them. A filter is none (half of the time), one of eight zones, a stretch of 1 to 6 days, working days or
@@ -55,7 +55,7 @@ ROWS = {
 
 
 def drawn() -> Iterator[str]:
-    """Draw the questions."""
+    """Draw the queries."""
     dice, asked = random.Random(SEED), list[str]()
     while len(asked) < QUESTIONS:
         again = bool(asked) and dice.random() < AGAIN
@@ -75,7 +75,7 @@ def _one(dice: random.Random, some: Mapping[T, float]) -> T:
 
 
 def written(chart: tuple[str, ...], measures: tuple[str, ...], where: str = "") -> str:
-    """Write a chart as a question."""
+    """Write a chart as a query."""
     by = f" GROUP BY {', '.join(str(i + 1) for i in range(len(chart)))}" if chart else ""
     return f"SELECT {', '.join((*chart, *measures))} FROM trips{where}{by}"
 

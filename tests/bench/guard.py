@@ -1,4 +1,4 @@
-"""A guard of speed: what is measured is held against limits.toml, and what is beyond is named; `--guard` exits with 1.
+"""A guard of speed: measurements are compared with limits.toml, and those beyond are named; `--guard` exits with 1.
 
 A limit is what is aimed at, or a third more where one question's ratio on a busy machine's clock is held against it.
 """
@@ -13,7 +13,7 @@ beyond: list[str] = []  # of all parts that ran in this process
 
 
 class Guard:
-    """Holds one part's figures against its limits."""
+    """Compares one part's measurements with its limits."""
 
     def __init__(self, part: str, limits: Path = LIMITS) -> None:
         read = tomllib.loads(limits.read_text(encoding="utf-8")).get(part, {})
@@ -29,7 +29,7 @@ class Guard:
         self._hold("ms", name, found)
 
     def unheld(self) -> list[str]:
-        """Name the limits that no figure was held against."""
+        """Limits without a measurement."""
         limits = [(kind, name) for kind, some in self._limits.items() for name in some]
         return [name for kind, name in limits if (kind, name) not in self._held]
 

@@ -1,4 +1,4 @@
-"""MiBici by city, zone, and zone by hour, all for rho 0.005: with levels that agree, and each level as released.
+"""MiBici by city, zone, and zone by hour, all for rho 0.005: with consistent levels, and each level as released.
 
 The exact bounded numbers are read once and noised many times. Errors are against the unbounded truth, so bias counts.
 """

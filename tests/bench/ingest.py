@@ -1,4 +1,4 @@
-"""One more day on a year of days: what it takes to add it, and to bring layout and rollups up to it."""
+"""One more day on a year of days: time to add it, and to update layout and rollups."""
 
 from __future__ import annotations
 

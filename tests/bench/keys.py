@@ -45,7 +45,7 @@ def plain(engine: Engine, max_groups: int) -> np.ndarray:
 
 
 def released(exact: np.ndarray, sensitivity: int, grain: int, limit: int, rho: Fraction) -> float:
-    """Count, on average over fresh noise, the pairs that reach a threshold."""
+    """Average number, over fresh noise, of pairs that reach a threshold."""
     price = int(rho * PICO)
     scale = gaussian_scale(sensitivity, price)
     counts = [(add_noise(exact * grain, sensitivity, scale, price) >= limit).sum() for _ in range(TIMES)]
@@ -73,7 +73,7 @@ def of_engine(engine: Engine, rho: Fraction, delta: Fraction) -> float:
 
 
 def main(events: int, runs: int) -> None:
-    """Print what each mechanism releases."""
+    """Print the released keys of each mechanism."""
     del events, runs
     rows = []
     with mibici() as (_, engine):

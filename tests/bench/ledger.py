@@ -36,7 +36,7 @@ def main(events: int, runs: int) -> None:
 
 
 def throughput(folder: Path) -> None:
-    """Measure the disk and the stores in turn, and print what a store makes of the disk's rate."""
+    """Measure the disk and the stores in turn, and print charges per flush."""
     rates: dict[tuple[str, int], list[float]] = {}
     flushes: dict[tuple[str, str], list[float]] = {}  # by store and by kind of flush: beside which it was measured
     for number in range(ROUNDS):
@@ -93,7 +93,7 @@ def _beside(charges: list[float], flushes: list[list[float]]) -> Iterator[str]:
 
 
 def flushes_a_second(path: Path) -> dict[str, float]:
-    """Write a page that is there and flush it, again and again: the most that one commit after the other can reach.
+    """Rewrite and flush one page repeatedly: the upper limit of one commit after the other.
 
     `fsync` writes when the file was changed beside its content; `fdatasync`, as both stores use it, the content alone.
     """
@@ -132,7 +132,7 @@ def charges_a_second(address: str, askers: int) -> float:
 
 
 def _a_second(act: Callable[[int], object], seconds: float, most: int | None = None) -> float:
-    """Act again and again for some seconds, or as often as can be."""
+    """Repeat an action for some seconds and return its rate."""
     start, number = time.perf_counter(), 0
     while time.perf_counter() - start < seconds and number != most:
         act(number)

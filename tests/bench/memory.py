@@ -1,4 +1,4 @@
-"""Ratio to plain DuckDB where memory is short: what analysts ask of events by time, 4 GB for 1e8 of them, both ways."""
+"""Ratio to plain DuckDB with little memory: usual queries on events by time, 4 GB for 1e8 of them, both engines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pairs of runs, plain DuckDB and this engine in turn over one file in one process: whose ratios a page is made of."""
+"""Pairs of runs: plain DuckDB and this engine in turn over one file in one process; pages quote their ratios."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FAST = 0.05  # seconds: of what plain DuckDB answers sooner, the fixed cost coun
 
 @dataclass(frozen=True)
 class Paired:
-    """One question, asked both ways in turn."""
+    """One query, timed on both engines in turn."""
 
     keys: int
     plain: float  # seconds, median
@@ -105,7 +105,7 @@ def paired(
     warming: int = 1,
     processor: Callable[[], float] = time.process_time,
 ) -> Paired:
-    """Time two ways in turn, on the clock and on the processors; the first pairs only warm up.
+    """Time two functions in turn, in wall and processor time; the first pairs only warm up.
 
     `processor` tells the seconds that were taken of them until now: by default of this process alone.
     """
@@ -157,7 +157,7 @@ def opened(
 
 
 def _optimized(catalog: Catalog) -> tuple[Snapshot, tuple[Rollup, ...]]:
-    """Make the layout where it is missing, and say what it cost."""
+    """Make the layout if it is missing, and print its cost."""
     if not layout_file(catalog, cache_folder()).exists():
         cost = optimize(catalog, cache_folder(), lambda *_: None)
         sizes = f"{cost.bytes_after / 1e6:,.0f} MB beside {cost.bytes_before / 1e6:,.0f} MB"

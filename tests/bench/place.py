@@ -1,4 +1,4 @@
-"""Cells and polygons: what each way costs for a million places, whose results are compared first."""
+"""Cells and polygons: cost of each method for a million places, whose results are compared first."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CROSSED = (
 
 
 def main(events: int, runs: int) -> None:
-    """Print what cells cost, and ways of asking which polygon a place is in."""
+    """Print the cost of cells, and of methods to find the polygon of a place."""
     del events
     with duckdb.connect(config={"threads": 2}) as connection:
         connection.execute(

@@ -1,4 +1,4 @@
-"""What is to be expected beyond this machine: a model of time, held against measurements; a ledger that grows."""
+"""Extrapolation beyond this machine: a model of time, compared with measurements; a growing ledger."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Line:
 
     @classmethod
     def of(cls, rows: list[float], seconds: list[float]) -> Line:
-        """Lay a line through what was measured."""
+        """Fit a line through the measurements."""
         row, fixed = np.polyfit(rows, seconds, 1)
         return cls(float(fixed), float(row))
 
@@ -74,7 +74,7 @@ def _time(events: int, runs: int) -> dict[str, Line]:
 
 
 def _ledger(folder: Path) -> None:
-    """Charge questions of ever new clients over ever new months, and see what each one costs and leaves behind."""
+    """Charge queries of ever new clients over ever new months; time and bytes of each."""
     rows = []
     for count in CHARGES:
         path = folder / f"{count}.ledger"

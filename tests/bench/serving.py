@@ -1,4 +1,4 @@
-"""What waiting feels like over HTTP: own repeat, explanation, refusal, lists, and a fresh release with its public time.
+"""Perceived latency over HTTP: replay, explanation, refusal, lists, and a new release with its public time.
 
 Beside the clock stands what the server's two processes worked, which a machine that is shared tells more steadily.
 """
@@ -52,7 +52,7 @@ def main(events: int, runs: int) -> None:
 
 @dataclass(frozen=True)
 class Timed:
-    """Who looks at the clock, and at what a server's processes worked."""
+    """Wall time, and processor time of a server's processes."""
 
     server: Running
 

@@ -1,4 +1,4 @@
-"""Ratio to plain DuckDB on synthetic events: admission, bounding, noise, ledger and outer part included.
+"""Ratio to plain DuckDB on synthetic events: eligibility, bounding, noise, ledger and outer query included.
 
 First the kinds of questions that a page of a mobile operator asks, over events sorted by person and by time; then what
 analysts ask of it, question by question; then what a question costs where there are hardly any data.
@@ -40,7 +40,7 @@ FIXED = {
 
 
 def main(events: int, runs: int) -> None:
-    """Print a table of each, and what the guard found."""
+    """Print a table of each, and the guard's findings."""
     guard = Guard("speed")
     print(f"{events:.0e} events, two threads, warm, {runs} pairs; one durable ledger file, nothing replayed\n")
     _kinds(events, runs, guard)
@@ -88,7 +88,7 @@ def _analysts(events: int, runs: int, guard: Guard) -> None:
 
 
 def _fixed(runs: int, guard: Guard) -> None:
-    """Print what a question costs beyond plain DuckDB where there is next to nothing to read; noise by key included."""
+    """Print the fixed overhead of a query over plain DuckDB on a tiny table; noise by key included."""
     found = dict[str, Paired]()
     with opened(TINY, "person") as stage:
         for name, sql in FIXED.items():

@@ -1,4 +1,4 @@
-"""The guard of speed names what became slower, and times both ways in turn."""
+"""The guard of speed names what became slower, and times both engines in turn."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_without_a_figure_there_is_no_verdict(limits: Path) -> None:
 
 
 class _Told:
-    """A stage whose every question takes the same, and which asks nobody."""
+    """A stage with constant times that runs no query."""
 
     def __init__(self, *_: object) -> None:
         pass
@@ -68,7 +68,7 @@ class _Told:
 
 @pytest.fixture
 def told() -> Iterator[None]:
-    """Have every part that the guard holds ask nobody."""
+    """Make every guarded part run no query."""
     with pytest.MonkeyPatch.context() as silenced:
         silenced.setattr(guard, "beyond", [])
         silenced.delenv(spark.OTHER, raising=False)

@@ -1,4 +1,4 @@
-"""Questions to charge, and the checks that every ledger must pass."""
+"""Queries to charge, and the checks that every ledger must pass."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def ask(
 
 
 def answer(ledger: Ledger, charge: Charge, text: str = "answer") -> dict[str, bytes]:
-    """Run what a charge left to run, as an engine would."""
+    """Run the releases left by a charge, as an engine would."""
     return dict(ledger.settle(charge, {key: f"{text} {key}".encode() for key in charge.to_run}))
 
 
 def check_books(ledger: Ledger) -> None:
-    """Add everything up anew: each account paid once for each release it has seen, and stayed under its cap."""
+    """Recompute everything: each account paid once for each release it has seen, and stayed under its cap."""
     charged = defaultdict(list)
     for entry in ledger.audit(kind=EntryKind.CHARGED):
         for release, holder, window in _paid(entry):
@@ -110,7 +110,7 @@ def check_request_ids_are_the_clients(ledger: Ledger) -> None:
 
 
 def check_repeats_are_free(ledger: Ledger, repeats: int = 20) -> None:
-    """Repeats give what their client has paid for, to nobody else, change nothing, and add no row of their own."""
+    """Replays return what their client has paid for, to nobody else, change nothing, and add no row of their own."""
     made = answer(ledger, ledger.charge(ask(item("aa"), request="bought")))
     assert ledger.is_charged("ann", "bought") and not ledger.is_charged("ann", "tile")
     assert not ledger.is_charged("ben", "bought"), "another client's id is another id"

@@ -1,4 +1,4 @@
-"""A ledger in which everything has happened, and what can be done to its rows behind its back."""
+"""A ledger history with every kind of event, and ways to tamper with its rows."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def live(ledger: Ledger) -> None:
 
 
 def rows_of(ledger: Ledger) -> Tables:
-    """Take every row of every table, the chain's too, as an auditor would."""
+    """Every row of every table, the chain's too, as an auditor would read them."""
     with ledger._store.reading() as connection:
         tables = {table.name: [dict(row) for row in journal.read_rows(connection, table)] for table in PROJECTIONS}
         return tables | {"entries": [dict(vars(entry)) for entry in journal.read_chain(connection)]}
@@ -69,7 +69,7 @@ def found(tables: Tables) -> tuple[str, ...]:
 
 
 def tampered(tables: Tables, seed: int) -> tuple[str, Tables]:
-    """Do one thing to the rows, drawn by a seed; say what."""
+    """Tamper with the rows in one way, drawn by a seed; returns what was done."""
     draw = random.Random(seed)
     while True:
         way, changed = draw.choice(list(WAYS)), deepcopy(tables)
@@ -104,7 +104,7 @@ def _insert(draw: random.Random, tables: Tables) -> str:
 
 
 def _swap(draw: random.Random, tables: Tables) -> str:
-    """Exchange what two rows say in one column."""
+    """Exchange one column of two rows."""
     some = [
         (name, column)
         for name in sorted(tables)
@@ -125,7 +125,7 @@ def _truncate(draw: random.Random, tables: Tables) -> str:
 
 
 def _append(draw: random.Random, tables: Tables) -> str:
-    """Add a row to the chain that is rightly linked and hashed."""
+    """Add a correctly linked and hashed row to the chain."""
     last, like = Entry(**tables["entries"][-1]), Entry(**draw.choice(tables["entries"]))
     added = replace(like, sequence=last.sequence + 1, previous_hash=last.row_hash)
     tables["entries"].append(dict(vars(replace(added, row_hash=row_hash(added)))))
@@ -133,7 +133,7 @@ def _append(draw: random.Random, tables: Tables) -> str:
 
 
 def _rehash(draw: random.Random, tables: Tables) -> str:
-    """Change a row of the chain and all hashes from there on, and leave the tables."""
+    """Change a row of the chain and all hashes from there on, but not the tables."""
     at = draw.randrange(len(tables["entries"]))
     column = draw.choice(["at", "dataset", "holder", "actor", "request_id", "body", "kind"])
     tables["entries"][at][column] = _other(draw, tables["entries"][at][column])

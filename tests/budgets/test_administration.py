@@ -1,4 +1,4 @@
-"""What admins do: clients, caps, freezes, top-ups, notes; and failures that make them look."""
+"""Administration: clients, caps, freezes, top-ups, notes; and failures that freeze clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A ledger that is given again is a new one: it knows nothing of what was charged, and guards what is charged now."""
+"""A reused ledger is like a new one: it has no earlier charges, and its guards work."""
 
 from __future__ import annotations
 

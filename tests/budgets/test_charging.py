@@ -1,4 +1,4 @@
-"""Charged together is charged one after another: the same outcomes, the same books; and each planted bug is found."""
+"""A batch of charges equals one after another: the same outcomes and tables; each planted bug is found."""
 
 from __future__ import annotations
 

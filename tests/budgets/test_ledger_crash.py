@@ -1,4 +1,4 @@
-"""Killed processes, and a server that crashes: what was acknowledged stays charged, once, with one result."""
+"""Killed processes, and a server that crashes: acknowledged charges persist, once, with one result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random histories, in step with a ledger of twenty lines."""
+"""Random histories, compared with a model ledger of twenty lines."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STEPS = st.tuples(
 
 @dataclass
 class Reference:
-    """What should happen, in units of 0.0001 rho."""
+    """The expected state, in units of 0.0001 rho."""
 
     seen: dict[str, set[str]] = field(default_factory=dict)  # by client; "" is the dataset
     stored: dict[str, bytes] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The power goes at any write: what was acknowledged is there afterwards, once."""
+"""Power failure at any write: acknowledged charges are there afterwards, once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many spenders on one limit: exactly floor(limit / price) are accepted, in threads and in processes."""
+"""Concurrent spenders on one limit: exactly floor(limit / price) are accepted, in threads and in processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A register that only grows, on both stores: what was acknowledged is there for every process, whole."""
+"""An append-only register of objections, on both stores: acknowledged events are seen by every process, whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is promised of the rest holds on PostgreSQL too: the same properties, each history in a ledger of its own."""
+"""The budget forecast on PostgreSQL: the same properties, each history in a ledger of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random histories of clients and admins, in step with a tree of fifty lines."""
+"""Random histories of clients and admins, compared with a model tree of fifty lines."""
 
 from __future__ import annotations
 

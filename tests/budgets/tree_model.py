@@ -1,4 +1,4 @@
-"""The tree of accounts in fifty lines, without a database: what any history must lead to."""
+"""A model of the account tree in fifty lines, without a database: the expected outcome of any history."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Tree:
         return max(said)[1] if said else float("inf") if window == LIFETIME else default
 
     def charge(self, client: str, keys: set[str]) -> str:
-        """Charge all or nothing; say how it ends."""
+        """Charge all or nothing; returns the outcome."""
         if not self.barred.isdisjoint(path(client)):
             return "forbidden"
         new = {holder: keys - self.paid.get(holder, set()) for holder in self.holders(client)}

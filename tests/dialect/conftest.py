@@ -45,13 +45,13 @@ def database(catalog: Catalog, folder: Path) -> Iterator[duckdb.DuckDBPyConnecti
 
 @pytest.fixture(scope="session")
 def ask(catalog: Catalog) -> Ask:
-    """Read a question."""
+    """Read a query."""
     return lambda sql: dialect.read(sql, catalog)
 
 
 @pytest.fixture(scope="session")
 def plan_of(ask: Ask) -> Callable[[str], PrivatePlan]:
-    """Read a question of one release."""
+    """Plan of a query with one release."""
 
     def only(sql: str) -> PrivatePlan:
         (plan,) = ask(sql).plans
@@ -62,13 +62,13 @@ def plan_of(ask: Ask) -> Callable[[str], PrivatePlan]:
 
 @pytest.fixture(scope="session")
 def rows_of(catalog: Catalog) -> Callable[[str], Selected]:
-    """Type a query without asking whether its rows may leave."""
+    """Bind a query without checking whether its rows may be released."""
     return lambda sql: kinds(parse(sql), Reading(catalog, sql))
 
 
 @pytest.fixture(scope="session")
 def refused(ask: Ask) -> Callable[[str], Refusal]:
-    """Read a question that must be refused."""
+    """Refusal of a query that must be refused."""
 
     def caught(sql: str) -> Refusal:
         with pytest.raises(Refusal) as found:

@@ -1,4 +1,4 @@
-"""The catalog with windows that tests of reading use: the grey box's."""
+"""The grey box's catalog with privacy windows, for tests of reading."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ CATALOGS = {window: declare(window) for window in (Window.MONTH, Window.WEEK, Wi
 
 
 def touched(sql: str, window: Window = Window.MONTH) -> Touched:
-    """Read a question of one release, and give the windows that it touches."""
+    """Charged privacy windows of a query with one release."""
     (plan,) = read(sql, CATALOGS[window]).plans
     return plan.touched

@@ -1,4 +1,4 @@
-"""The town of the other tests, whose numbers are repeated for thirty days, and a clock that may be off."""
+"""The town whose releases are replayed for thirty days, and a clock with an offset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The town whose lists are complete and whose norms cut nobody; and its numbers without noise, as an oracle."""
+"""The town with complete key sets and clip bounds that clip nobody; and its numbers without noise, as an oracle."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COMPLETE = {
 
 
 def completed(declared: str = CATALOG, complete: bool = True) -> str:
-    """Declare that lists are complete, and norms that nobody reaches."""
+    """Declare complete key sets, and clip bounds that nobody reaches."""
     for old, new in COMPLETE.items():
         assert old in declared
         declared = declared.replace(old, new if complete else new.replace(", complete = true", ""))
@@ -45,7 +45,7 @@ def no_noise(exact: object, sensitivity: int, scale: float, pico_rho: int) -> No
 
 @contextmanager
 def held_town(folder: Path, declared: str = CATALOG, rows: str = ROWS, complete: bool = True) -> Iterator[Engine]:
-    """Open the town with complete lists, or with open ones."""
+    """Open the town with complete or incomplete key sets."""
     folder.mkdir(parents=True, exist_ok=True)
     with opened(make_town(folder, rows, completed(declared, complete)), folder / "cache") as engine:
         yield engine

@@ -1,4 +1,4 @@
-"""What the faces of doors raise stands in their docstrings."""
+"""Fronts document the exceptions that they raise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tests are made of is no garbage, and what they leave behind is collected."""
+"""Objects created while tests are collected are frozen, and garbage of tests is collected."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import weakref
 
 
 class Circle:
-    """Something that holds itself."""
+    """An object that refers to itself."""
 
     def __init__(self) -> None:
         self.itself = self

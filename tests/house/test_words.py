@@ -1,4 +1,4 @@
-"""Names that say nothing, and paths of one machine, stay out."""
+"""No meaningless file names, and no paths of one machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random histories of clients and admins: the ledger and a tree of fifty lines part nowhere."""
+"""Random histories of clients and admins: the ledger never differs from a model tree of fifty lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Admission without end: people, rules, objections and questions; whoever is not admitted is as good as deleted."""
+"""Eligibility without end: people, rules, objections and queries; ineligible people are as good as deleted."""
 
 from __future__ import annotations
 

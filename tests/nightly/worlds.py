@@ -1,4 +1,4 @@
-"""Two worlds without end: generated questions, asked where the victim is and where not; one that is answered is an example."""
+"""Two worlds without end: generated queries, with the victim and without; each answered one is an example."""
 
 from __future__ import annotations
 

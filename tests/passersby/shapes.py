@@ -1,4 +1,4 @@
-"""The documented JSON shapes, held strictly: these keys, no others, of these types."""
+"""The documented JSON shapes, checked strictly: these keys, no others, of these types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same questions at the same privacy through other systems, each in an environment of its own (docs/accuracy.md).
+"""The same queries at the same privacy on other systems, each in an environment of its own (docs/accuracy.md).
 
 question x world    questions, worlds     one flat table, the same file for all
 bounds              settings, tuning      as a rival comes, and best on the true data

@@ -19,7 +19,7 @@ LONGEST_SECONDS = 1_500  # of one question of one rival, all its runs; PASSERSBY
 
 @dataclass(frozen=True)
 class Rival:
-    """One system, its packages as PyPI has them, and the adapter that asks it."""
+    """One system: its packages on PyPI, and its adapter."""
 
     name: str
     packages: tuple[str, ...]

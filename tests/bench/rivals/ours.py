@@ -1,4 +1,4 @@
-"""This engine on the same file: a catalog with guessed norms, a calibration paid from the same epsilon, one question.
+"""This engine on the same file: guessed clip bounds, a calibration paid from the same epsilon, one query.
 
 What a steward would declare is declared from what anybody knows: at most how many groups there are, and that a person
 has some tens of rows. The rest is measured with noise, and the price of that is taken off the question's: epsilon and
@@ -64,7 +64,7 @@ person = {{ type = "BIGINT", nullable = false }}
 
 @dataclass(frozen=True)
 class Given:
-    """One answer of ours."""
+    """One answer of this engine."""
 
     answers: dict[str, float]
     intervals: dict[str, tuple[float, float]]
@@ -94,7 +94,7 @@ def _once(asked: Asked, world: World) -> Given:
 
 
 def catalog(asked: Asked, world: World) -> str:
-    """Declare the table as a steward would who knows nothing better."""
+    """Declare the table as a steward without knowledge of the data would."""
     groups = math.prod(len(world.keys[key]) for key in asked.keys)
     persons = math.sqrt(min(groups, GUESSED_ROWS) / 2)
     usual = GUESSED_ROWS / math.sqrt(min(groups, GUESSED_ROWS) / 2)

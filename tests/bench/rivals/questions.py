@@ -1,4 +1,4 @@
-"""What is asked of every system: one table of rows, one key or two, one number; the same for all."""
+"""Queries for every system: one table of rows, one key or two, one number; the same for all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ EPSILON, DELTA = Fraction(1), Fraction(1, 10**6)  # of each question, for everyt
 
 @dataclass(frozen=True)
 class Asked:
-    """One question over the flat table of a world: SELECT keys, number FROM flat GROUP BY keys."""
+    """One query over the flat table of a world: SELECT keys, number FROM flat GROUP BY keys."""
 
     name: str
     world: str
@@ -22,13 +22,13 @@ class Asked:
 
     @property
     def number(self) -> str:
-        """Write the number as everybody would."""
+        """Number as SQL that every system reads."""
         told = {"rows": "count(*)", "persons": "count(DISTINCT person)"}
         return told.get(self.kind) or f"{'avg' if self.kind == 'mean' else 'sum'}({self.value})"
 
     @property
     def sql(self) -> str:
-        """Write the question in plain SQL."""
+        """The query in plain SQL."""
         return f"SELECT {', '.join(self.keys)}, {self.number} AS n FROM flat GROUP BY {', '.join(self.keys)}"
 
 

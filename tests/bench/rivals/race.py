@@ -1,4 +1,4 @@
-"""How long other systems take for the question of the headline, and how long this one does, before and after each.
+"""Time of other systems for the headline query, and of this engine before and after each.
 
 Every system has read the rows before its clock starts, answers some times in one process, and is told with its median:
 bounds as it comes, two threads where it can be told so. What this engine takes is all of an answer, ledger on the disk
@@ -49,7 +49,7 @@ class Lap:
 
 
 def main(events: int, runs: int) -> None:
-    """Print what everybody took, row by row."""
+    """Print the time of each system, row by row."""
     del events  # the headline has ten million rows
     where = world(HEADLINE.world, folder(), 0)
     print(f"{where.rows:,} rows of {where.people:,} people, {HEADLINE.sql}\n", flush=True)

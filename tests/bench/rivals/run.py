@@ -33,7 +33,7 @@ def own(events: int, runs: int) -> None:
 
 
 def main(events: int, runs: int, rivals: Sequence[Rival] = RIVALS) -> None:
-    """Run everything, this engine `runs` times; what a rival has answered already is taken from the cache folder."""
+    """Run everything, this engine `runs` times; cached answers of rivals are reused."""
     failing = {}
     for rival in rivals:
         _say(f"installing {rival.name}")
@@ -58,7 +58,7 @@ def main(events: int, runs: int, rivals: Sequence[Rival] = RIVALS) -> None:
 
 
 def name_of(asked: Asked) -> str:
-    """Name a question with its world."""
+    """Name of a query with its world."""
     return f"{asked.world}: {asked.name}"
 
 
@@ -90,7 +90,7 @@ def _of_rival(rival: Rival, asked: Asked, where: World, truth: Truth, column: st
 
 
 def job_of(asked: Asked, where: World, setting: Mapping[str, Any], runs: int) -> dict[str, Any]:
-    """Write down what an adapter is asked: the file, the question, what anybody may know, and how bounds are set."""
+    """Job of an adapter: the file, the query, public facts, and how bounds are set."""
     return {
         "data": str(where.path), "rows": where.rows, "people": where.people, "keys": list(asked.keys),
         "listed": {key: list(values) for key, values in where.keys.items() if key in asked.keys},

@@ -1,4 +1,4 @@
-"""How every rival's bounds are set: as it comes, and as nobody may set them, by the best on the true data."""
+"""How every rival's bounds are set: its defaults, or (against any guarantee) the best on the true data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bounds tuned by hand on the true data, as nobody may who keeps a promise: the second column of the table.
+"""Bounds tuned on the true data, which voids the guarantee: the second column of the table.
 
 For each candidate the truth is cut as the rival would cut it on average, its noise is what its documentation says, and
 the bounds with the least median of the expected relative error over all groups are taken.
@@ -35,7 +35,7 @@ class Tuned:
 
 @dataclass(frozen=True)
 class Rule:
-    """How a rival cuts: the factor of a person's number in a group, in SQL, and the L2 and L1 norms that are left."""
+    """How a rival clips: the factor of a person's number in a group, in SQL, and the resulting L2 and L1 bounds."""
 
     factor: str
     setting: dict[str, float]
@@ -69,7 +69,7 @@ def by_norm() -> Iterable[Rule]:
 
 
 class Truth:
-    """What every person has in every group, opened once per question."""
+    """Every person's number in every group, read once per query."""
 
     def __init__(self, asked: Asked, world: World) -> None:
         """Aggregate per person and group."""

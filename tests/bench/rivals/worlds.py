@@ -1,4 +1,4 @@
-"""The data that questions are asked of: one flat table of rows per world, written once into the cache folder.
+"""Data of the comparison: one flat table of rows per world, written once into the cache folder.
 
 Every system reads the same file: columns `person`, keys and values, joins already made, values already within their
 ends. The headline's people are made by a formula over DuckDB's hash and nothing else, so that everybody gets the same.
@@ -56,7 +56,7 @@ COPY (
 
 @dataclass(frozen=True)
 class World:
-    """A flat table and the lists of keys that are known without it."""
+    """A flat table and its public key sets."""
 
     name: str
     path: Path

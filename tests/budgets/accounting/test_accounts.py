@@ -1,4 +1,4 @@
-"""Accounts as people see them."""
+"""Accounts and their display."""
 
 from __future__ import annotations
 

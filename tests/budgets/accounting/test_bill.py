@@ -1,4 +1,4 @@
-"""Who still has to pay for what."""
+"""Which accounts a charge debits, and how much."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Epsilon and delta, outward."""
+"""Conversion of rho to epsilon and delta, rounded outward."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures that the ledger is to show: what composition gains, what replays save, and that no clock moves a budget."""
+"""Quoted properties of the ledger: the gain of composition, the savings of replays, independence of clocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exact integers, strict parsing."""
+"""Losses: exact integers, strict parsing."""
 
 from __future__ import annotations
 

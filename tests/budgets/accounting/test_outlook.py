@@ -1,4 +1,4 @@
-"""What is promised of the rest holds: so many questions more and not one beyond, and what would fit is accepted."""
+"""The budget forecast is exact: so many more queries are accepted and not one more, and suggested prices fit."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ questions = st.lists(st.tuples(st.sampled_from(CLIENTS), releases), max_size=6)
 
 
 class Asking:
-    """A ledger, and questions that are new each time."""
+    """A ledger, and queries that are new each time."""
 
     def __init__(self, ledger: Ledger, caps: Caps) -> None:
         self.ledger, self.caps, self.asked = ledger, caps, 0
@@ -217,7 +217,7 @@ def test_years_of_days_are_looked_at_one_by_one() -> None:
 
 
 def _looks(windows: int) -> int:
-    """Count how often an account's name is read while the outlook of a question that does not fit is made."""
+    """Number of account names read while the forecast of an unaffordable query is computed."""
     days = tuple(f"day {number:04}" for number in range(windows))
     caps = Caps(dataset=Loss.within("1", "1e-9"), client=Loss.within("0.01", "1e-9"))
     request = ask(item("aa", "0.02", windows=days[:1]), client="acme/city/ann", caps=caps)

@@ -1,4 +1,4 @@
-"""Each promise of what is left is shown to be held by a search that finds the bug it is there for."""
+"""Each property of the budget forecast has a search that finds its planted bug."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes into the ledger."""
+"""Records of the ledger: requests, items, and their validation."""
 
 from __future__ import annotations
 

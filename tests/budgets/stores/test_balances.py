@@ -1,4 +1,4 @@
-"""Which cap a debit is made under: of many together, what holds for each alone."""
+"""The cap of each debit: for a batch, the same as for each charge alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writers that share a commit: none returns before it, one that fails hurts no other, and nobody waits for ever."""
+"""Group commit: no writer returns before it, a failed one affects no other, and nobody waits for ever."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def store(address: str) -> Iterator[Store]:
 
 
 class Held:
-    """A writer that holds its turn until it is let go, so that others gather behind it."""
+    """A writer that blocks its turn until it is released, so that others queue behind it."""
 
     def __init__(self, store: Store) -> None:
         self.store, self.has_turn, self.go = store, threading.Event(), threading.Event()
@@ -54,7 +54,7 @@ def gathered(store: Store, pool: ThreadPoolExecutor, behind: int) -> Iterator[tu
 
 
 def note(ledger: Ledger, number: int) -> None:
-    """Write something that is a part of its own: charges are gathered before they take a turn."""
+    """Write something in a savepoint of its own: charges are batched before they take a turn."""
     ledger.note("kept", {"number": number}, actor="eve")
 
 

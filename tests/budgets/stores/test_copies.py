@@ -1,4 +1,4 @@
-"""A backup is the whole ledger as of one moment, on either store; a restore takes back nothing that was spent."""
+"""A backup is the whole ledger as of one moment, on either store; a restore undoes no spending."""
 
 from __future__ import annotations
 

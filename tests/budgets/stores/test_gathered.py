@@ -18,7 +18,7 @@ ASKERS = 24
 
 
 class Work:
-    """Doubles numbers, and holds the first batch until it is let go, so that others gather behind it."""
+    """Doubles numbers, and blocks the first batch until it is released, so that others queue behind it."""
 
     def __init__(self) -> None:
         self.gathered: Gathered[int, int] = Gathered()
@@ -107,7 +107,7 @@ TOGETHER = [1, *[ASKERS] * 3, ASKERS - 1]  # four times each: the first alone, a
 
 
 class Comers:
-    """Threads that ask again as soon as they are served, until each has been served so often."""
+    """Threads that call again as soon as they are served, a given number of times."""
 
     def __init__(self) -> None:
         self.gathered: Gathered[int, int] = Gathered()

@@ -1,4 +1,4 @@
-"""What a ledger holds makes nothing slower: whoever asks is looked up by an index, among however many there are."""
+"""A growing ledger does not get slower: every lookup uses an index."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def heard() -> Iterator[Said]:
 
 
 def looked_through(path: Path, said: Said) -> set[str]:
-    """List how growing tables are read without their whole key's first columns: scans, and accounts of a whole dataset."""
+    """Scans of growing tables: reads without their key's leading columns, or of a whole dataset's accounts."""
     found = set()
     with sqlite3.connect(path) as database:
         for statement, given in said:
@@ -49,7 +49,7 @@ def looked_through(path: Path, said: Said) -> set[str]:
 
 
 def everyday(path: Path) -> Said:
-    """Charge, settle, repeat, and look at what is left."""
+    """Charge, settle, replay, and read the remaining budget."""
     with Ledger.open(path) as ledger, heard() as said:
         for number in range(3):
             request = ask(item(f"key {number}", windows=DAYS), client="acme/maps/ann", request=f"{number}")

@@ -1,4 +1,4 @@
-"""Whoever is interrupted while it waits for others leaves nobody behind: its turn and its place go to the next."""
+"""An interrupted waiter blocks nobody: its turn and its place go to the next."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.patience import until
 
 
 class Cut:
-    """A lock at which whoever waits is interrupted: when it is let go, or when somebody leaves."""
+    """A lock whose waiter is interrupted: when it is released, or when somebody leaves."""
 
     def __init__(self, leave: threading.Event | None = None) -> None:
         self.lock, self.leave = group_commit._shut(), leave

@@ -1,4 +1,4 @@
-"""Each check is shown to catch the bug it is there for."""
+"""Each check of the ledger catches its planted bug."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ UNGUARDED = {
 
 @pytest.fixture
 def unguarded(store_kind: str, address: str) -> Iterator[Ledger]:
-    """Open a ledger whose database guards nothing: the checks alone must find the bug."""
+    """Open a ledger whose database has no triggers: the checks alone must find the bug."""
     store = open_store(address)
     with store.writing() as connection:
         for statement in UNGUARDED[store_kind]:
@@ -117,7 +117,7 @@ def test_any_delta_that_is_taken_is_found(unguarded: Ledger, monkeypatch: pytest
 
 
 def debiting(change: Callable[[tuple[Debit, ...]], Iterable[Debit]]) -> Callable[[Sequence[Bill]], tuple[Debit, ...]]:
-    """Debit something else than what bills say."""
+    """Planted: debit something other than the bill."""
     return lambda bills: tuple(change(debits_of(bills)))
 
 
@@ -155,7 +155,7 @@ def test_a_forgotten_lifetime_is_found(ledger: Ledger, monkeypatch: pytest.Monke
 
 
 def paying(change: Callable[[str, tuple[Item, ...]], tuple[Item, ...]]) -> Callable[..., Bill]:
-    """Make bills in which some holders pay something else."""
+    """Planted: bills in which some holders pay something else."""
 
     def made(request: ChargeRequest, paid: dict[str, set[str]]) -> Bill:
         bill = make_bill(request, paid)
@@ -182,7 +182,7 @@ def test_a_forgotten_second_client_is_found(ledger: Ledger, monkeypatch: pytest.
 
 
 def forgetting(*holders: str) -> Callable[[Connection, ChargeRequest], dict[str, set[str]]]:
-    """Read what was paid, but for what some holders have."""
+    """Planted: payments are read without those of some holders."""
     read_paid = journal.read_paid
     return lambda *asked: {holder: keys for holder, keys in read_paid(*asked).items() if holder not in holders}
 
@@ -201,7 +201,7 @@ def test_a_holder_that_pays_twice_is_found(unguarded: Ledger, holder: str, monke
 
 
 def _ignoring_what_is_there(charge: int, bill: Bill) -> Iterator[dict[str, object]]:
-    """Write of purchases only the client's first ones."""
+    """Planted: only a client's first purchases are written."""
     return purchase_rows(charge, bill) if bill.request.request_id == "r1" else iter(())
 
 

@@ -1,4 +1,4 @@
-"""A server that keeps what it acknowledged, a line that others can't read, one writer at a time, and no secret in a text."""
+"""PostgreSQL as a store: durable commits, encrypted connections, one writer at a time, no secret in any text."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_what_waits_for_the_standby_too_is_accepted(address: str) -> None:
 
 @pytest.fixture(scope="module")
 def unsafe() -> Iterator[Server]:
-    """Start a server that a power cut would make forget."""
+    """Start a server that would lose commits on a power failure."""
     started = new_server("fsync=off", "full_page_writes=off")
     yield started
     started.remove()
@@ -86,7 +86,7 @@ def test_a_server_made_unsafe_later_charges_nothing(unsafe: Server, address: str
 
 
 def _eventually(charge: Any) -> str:
-    """A server rereads its settings when it comes to it."""
+    """Wait until the server has reread its settings."""
     for number in range(200):
         try:
             charge()

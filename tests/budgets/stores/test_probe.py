@@ -1,4 +1,4 @@
-"""A probe writes to the disk as a charge does, and no row of any table."""
+"""A probe writes to the disk as a charge does, but changes no row of any table."""
 
 from __future__ import annotations
 

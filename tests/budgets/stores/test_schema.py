@@ -1,4 +1,4 @@
-"""The database's own guards, against code that forgets; on both stores."""
+"""The database's triggers and constraints, on both stores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file for its owner alone, durable at every commit, one writer at a time."""
+"""SQLite as a store: private files, durable commits, one writer at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A ledger of another format is refused, and left as it was; on both stores."""
+"""A ledger of another format is refused, and left unchanged; on both stores."""
 
 from __future__ import annotations
 

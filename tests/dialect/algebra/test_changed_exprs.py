@@ -1,4 +1,4 @@
-"""Every expression of the outer part is changed, and looks at the rows that it stands over."""
+"""map_expressions reaches every expression of the outer query, with the input rows of its operator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a relation is made from: expressions walked once, relations in their order."""
+"""Traversal of a relation: expressions visited once, relations in their order."""
 
 from __future__ import annotations
 

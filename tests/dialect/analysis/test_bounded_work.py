@@ -1,4 +1,4 @@
-"""The bound on work: a function of plan and catalog, no less than the rows, and larger where a plan lets rows grow."""
+"""The work bound: a function of plan and catalog, at least the rows, and larger if a plan multiplies rows."""
 
 from __future__ import annotations
 

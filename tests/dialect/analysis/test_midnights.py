@@ -1,4 +1,4 @@
-"""A day that closes a range of moments is noted to end as it begins; a moment that was written is not."""
+"""A date as the end of a range of timestamps has a lint that it means midnight; an explicit time has none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conditions that no row meets are noted before anybody pays; those that some row may meet are not."""
+"""Conditions that are never true have a lint before any charge; satisfiable ones have none."""
 
 from __future__ import annotations
 

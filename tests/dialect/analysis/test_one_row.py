@@ -1,4 +1,4 @@
-"""A row meets one row at most by a whole primary key of the same types, or as a person's own row."""
+"""At most one match: by a whole primary key of the same types, or as a person's own row."""
 
 from __future__ import annotations
 

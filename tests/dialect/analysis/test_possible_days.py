@@ -1,4 +1,4 @@
-"""Days that conditions leave possible: at least those of every row that plain DuckDB keeps, and few more where that is easy."""
+"""Date pruning: a superset of the days of every row that plain DuckDB returns, and a small one where that is easy."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_a_condition_that_windows_tell_leaves_out_no_row_and_no_other_is_dropped
 
 
 def told_where_possible(condition: Expr, clocks: object, begins: object, stretch: Stretch, reading: Reading) -> bool:
-    """Take a condition that some row of each window may meet for one that every row meets."""
+    """Planted: a condition that some row of each window meets counts as one that every row meets."""
     known = set(fields_of(condition))
     return len(known) == 1 and bool(begins) and known <= set(clocks)  # type: ignore[call-overload, no-any-return]
 

@@ -1,4 +1,4 @@
-"""Costs of rows are no less than what DuckDB takes: long texts of one byte and of four a character, lists of them."""
+"""Row costs are upper bounds on DuckDB's time: long texts of one and of four bytes a character, lists of them."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ def test_rows_of_lists_are_compared_and_held_with_all_their_texts(
 
 
 def no_wider(element: Extent, count: float) -> Extent:
-    """The bug that was found: a list is as large as it has elements, however long these are."""
+    """Regression: the cost of a list ignored the length of its elements."""
     del element
     return Extent(count)
 

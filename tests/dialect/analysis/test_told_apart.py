@@ -1,4 +1,4 @@
-"""Whether a person's row meets one public row or several: of several no share is predicted that norms cut away."""
+"""Join multiplicity: at most one public match, or several; with several, no clipped share is predicted."""
 
 from __future__ import annotations
 

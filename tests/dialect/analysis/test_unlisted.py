@@ -1,4 +1,4 @@
-"""A constant that no declared list holds is noted, wherever it is compared; nothing else is."""
+"""A constant outside the declared values has a lint in every comparison; nothing else has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What would become long is refused before it is written."""
+"""Oversized SQL is refused before it is generated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which sources hold every row of one table: what is publicly known of these holds of them."""
+"""Which sources contain every row of one table: public facts about the table hold for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far one person's rows can grow: the bound holds for real joins, and plans beyond the limit are refused."""
+"""The row-count bound of one person: valid for real joins, and plans beyond the limit are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A subquery that names the row around it is joined to that row: as groups by what ties it, or as one row looked up."""
+"""A correlated subquery is joined to its outer row: as groups by the correlated columns, or as one row looked up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose rows an operator gives: every rule of the algebra, and every pair that has none."""
+"""Privacy status of an operator's result: every rule of the algebra, and every pair without one."""
 
 from __future__ import annotations
 

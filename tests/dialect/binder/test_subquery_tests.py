@@ -1,4 +1,4 @@
-"""IN and EXISTS choose rows as semi-joins: which conditions choose the subquery's own rows, which are on pairs of rows."""
+"""IN and EXISTS become semi-joins: inner conditions filter the subquery, correlated ones join."""
 
 from __future__ import annotations
 

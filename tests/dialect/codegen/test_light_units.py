@@ -1,4 +1,4 @@
-"""Who is never scaled is added up without a row of their own: the integers are those of one row per person and group."""
+"""Unclipped units are summed without rows of their own: the integers equal those of one row per person and group."""
 
 from __future__ import annotations
 

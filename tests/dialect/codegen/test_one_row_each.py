@@ -1,4 +1,4 @@
-"""Rows of which each person has one are not grouped, and give the integers that grouping gives; others are."""
+"""Units of one row each are not grouped, and give the integers that grouping gives; others are grouped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows that are kept of a person are those that one order over everybody's rows would keep."""
+"""Row truncation retains the rows that a global sort would."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _rows(sql: str, database: duckdb.DuckDBPyConnection) -> Counter[str]:
 
 
 def _sorted(cut: Cut, columns: list[Field], target: Target) -> str:
-    """Write the cut as one order over everybody's rows."""
+    """Row truncation written as a global sort."""
     unit = [f for f in (cut.person, cut.window) if f is not None]
     text: str = write_cut._first(write_rows(cut.source, cut.source.fields, target), cut, unit, columns, target)
     return text
@@ -40,7 +40,7 @@ def _sorted(cut: Cut, columns: list[Field], target: Target) -> str:
 def _cuts(
     sql: str, rows_of: Callable[[str], Selected], database: duckdb.DuckDBPyConnection, target: Target
 ) -> list[Cut]:
-    """Cut rows to as many as some have, to one less, and to one; with a window too."""
+    """Row truncations at the largest number of rows, one less, and one; with a window function too."""
     relation = rows_of(sql).relation
     assert isinstance(relation, PerPerson)
     person = relation.person

@@ -1,4 +1,4 @@
-"""A join on either of several equalities has the pairs of the join on OR, each once."""
+"""A disjunctive equi-join has the pairs of the join on OR, each once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a typed relation claims of its rows is true of them: whose they are, how many, NULLs, definitions, facts, lists.
+"""Claims of a typed relation hold for its rows: persons, row bounds, NULLs, definitions, predicates, key sets.
 
 The promise rests on a part of these claims (one row or one value per person, no NULL among persons), the answer's shape
 on the others. Queries are generated, their rows read from a real database, and each claim is asked of every row.

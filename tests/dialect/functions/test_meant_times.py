@@ -1,4 +1,4 @@
-"""A day in another form is tried as the day that it is, or not at all."""
+"""A date in an unusual format suggests its unambiguous reading, or none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the dialect writes itself are the rows of the allow-list that an analyst would get by the same names."""
+"""Expression builders make the same functions as the names an analyst would write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Equal places among one person's rows: spread evenly over what is tied, the same in both engines and for all rows."""
+"""Ties among one person's rows: broken uniformly, and equally in both engines for all rows."""
 
 from __future__ import annotations
 

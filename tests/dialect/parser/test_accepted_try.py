@@ -1,4 +1,4 @@
-"""A suggestion is tried before it is shown: the first rewrite that is accepted, none that is long, few in all."""
+"""A suggestion is validated before it is shown: the first accepted rewrite, none that is long, few in all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Named bounds belong to the call they stand in, and say what one person adds to one group."""
+"""Bounds named in a call belong to that call, and limit one person's contribution to one group."""
 
 from __future__ import annotations
 

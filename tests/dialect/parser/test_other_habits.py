@@ -1,4 +1,4 @@
-"""Calls of other engines are shown in DuckDB's words, and what is shown is answered."""
+"""Calls of foreign dialects are rewritten for DuckDB, and the rewrites are answered."""
 
 from __future__ import annotations
 

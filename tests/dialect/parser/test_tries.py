@@ -1,4 +1,4 @@
-"""What a refusal tries is accepted, and answers what was asked: of the bundled operator, as newcomers ask it."""
+"""Suggestions of refusals are accepted and answer the refused query: newcomers' queries on the bundled operator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A window over people's rows becomes groups, and what is tried is itself answered."""
+"""A window function over people's rows suggests groups, and the suggestion is answered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A boundary becomes one release of its vectors and one of each histogram, side by side; what is made twice is made once."""
+"""A release point becomes one release of its query vectors and one per histogram; duplicates are made once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which windows a release is charged to: those that it reads, and those that something in it was computed from."""
+"""Which privacy windows a release is charged to: those it reads, and those its inputs were computed from."""
 
 from __future__ import annotations
 

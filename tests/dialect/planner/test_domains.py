@@ -1,4 +1,4 @@
-"""Which keys are public, and which they are: lists found in text and catalog, none in the data."""
+"""Which keys are public, and their key sets: found in text and catalog, none in the data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which operators keep windows apart: a rule each, and what the conditions above them leave to be read."""
+"""Which operators keep privacy windows apart: one rule each, and the conditions pushed down to the scans."""
 
 from __future__ import annotations
 

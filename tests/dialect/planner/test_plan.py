@@ -1,4 +1,4 @@
-"""A question is split at its release boundaries: what is released once, what is computed above, what is shown."""
+"""A query is split at its release points: what is released once, what is computed above, what is shown."""
 
 from __future__ import annotations
 

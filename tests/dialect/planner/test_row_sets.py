@@ -1,4 +1,4 @@
-"""Sets of rows by their conditions: no row's true pattern is missing, as DuckDB sees rows that hold NULL, NaN and all."""
+"""Patterns of conditions that a row can meet: no real row's pattern is missing, with NULL and NaN."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Readings of the same rows and groups in one question are one release, whose vectors are made once."""
+"""Equal rows and groups in one query are one release, whose query vectors are made once."""
 
 from __future__ import annotations
 

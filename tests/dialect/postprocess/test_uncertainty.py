@@ -1,4 +1,4 @@
-"""Which shown numbers have an interval: those whose noise can be followed to the end, and no others."""
+"""Which shown numbers have an interval: those whose noise is propagated to the end, and no others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is shown for a comparison of unlike types is answered, and compares what was meant."""
+"""The suggestion for a comparison of mismatched types is answered, and compares the intended values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LEFT JOIN and WHERE right IS NULL, read as an anti-join where the right column is never NULL."""
+"""LEFT JOIN with WHERE right IS NULL becomes an anti-join if the right column is never NULL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Window functions: canonical texts, what is known of values, work and weight, and where the cut stands."""
+"""Window functions: canonical texts, properties of values, row and SQL size bounds, and the place of row truncation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which ledger belongs to a catalog, and who may make one."""
+"""Which ledger belongs to a catalog, and which commands may create one."""
 
 from __future__ import annotations
 

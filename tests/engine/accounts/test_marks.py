@@ -1,4 +1,4 @@
-"""Files that are charged in one ledger are not asked with another's budget, nor with an older copy of it."""
+"""Ledger binding: files charged in one ledger are refused under another, or under an older copy of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page about a person: the catalog's words, the ledger's numbers, and nothing of any row."""
+"""The person report: the catalog's rules, the ledger's numbers, and nothing of any row."""
 
 from __future__ import annotations
 

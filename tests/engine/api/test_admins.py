@@ -1,4 +1,4 @@
-"""The admins' face of a catalog's books: names are looked up, so that nothing is capped or frozen in vain."""
+"""Administration of a catalog's ledger: names are checked, so that no cap or freeze is without effect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one face: everything that goes wrong is Refused, in one shape, and what is opened is closed."""
+"""The session: every error is Refused, in one shape, and everything opened is closed."""
 
 from __future__ import annotations
 

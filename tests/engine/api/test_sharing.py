@@ -1,4 +1,4 @@
-"""Shared numbers: the other client pays on its own account, everybody's pays nothing, and nothing is made anew."""
+"""Shared numbers: the other client pays on its own account, the dataset pays nothing, and nothing is released anew."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Releases of standing questions count as held by who is entitled when it asks: free, and debited to nobody."""
+"""Scheduled releases count as holdings of clients entitled at query time: free, and debited to nobody."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def file(tmp_path: Path) -> str:
 
 
 def showing(engine: Engine, file: str, exact: bool = False) -> Engine:
-    """Release what is due, and give an engine that lets it count as held."""
+    """Release what is due; returns an engine that counts it as holdings."""
     own = anew(engine, exact=exact)
     run_standing(Desk(own), file, early=True)
     return showing_standing(Desk(own), file).engine

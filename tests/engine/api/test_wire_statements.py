@@ -1,4 +1,4 @@
-"""Statements go the way of questions, and cost nothing."""
+"""Statements take the same path as queries, and cost nothing."""
 
 from __future__ import annotations
 

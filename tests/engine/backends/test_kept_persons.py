@@ -1,4 +1,4 @@
-"""Who meets every state is found once for the data that are open; who objects is asked for each time."""
+"""The list of eligible persons is built once per opened data; objections are applied at each query."""
 
 from __future__ import annotations
 

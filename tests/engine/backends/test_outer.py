@@ -1,4 +1,4 @@
-"""The rest of a question runs where nothing private is, and nothing can be fetched from."""
+"""The outer query runs in a database without private data or external access."""
 
 from __future__ import annotations
 

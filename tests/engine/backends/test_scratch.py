@@ -1,4 +1,4 @@
-"""Nothing that was spilled outlives the process that spilled it by more than the next opening."""
+"""Spilled files outlive their process at most until the next opening."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Private keys in two passes: which keys are chosen, and that people are bounded over the chosen ones alone."""
+"""Partition selection in two passes: keys are selected, and people are bounded over the selected ones alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows that nobody has more of than are kept are read without looking for who has more; the integers are the same."""
+"""If nobody has more rows than allowed, rows are read without truncation; the integers are the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is not admitted is as good as deleted: the exact vectors are the same, to the last integer."""
+"""Ineligible people are as good as deleted: the exact vectors are the same, to the last integer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules of admission are read strictly, and each error names its key and a cure."""
+"""Eligibility rules are read strictly, and each error names its key and a cure."""
 
 from __future__ import annotations
 

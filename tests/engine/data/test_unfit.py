@@ -88,7 +88,7 @@ STORED = {"BIGINT": "bigint", "VARCHAR": "string", "TIMESTAMP": "timestamp_ntz",
 
 
 class _Lake:
-    """A lake as declared, which has a row for one question."""
+    """A lake as declared, which has a row for one query."""
 
     def __init__(self, catalog: Catalog, found: str = "") -> None:
         self.catalog, self.found, self.asked = catalog, found, list[str]()

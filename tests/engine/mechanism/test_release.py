@@ -1,4 +1,4 @@
-"""What leaves: the same bytes for ever, and no other form of private data can be written down."""
+"""Stored releases: stable bytes, and no serialization of private data."""
 
 from __future__ import annotations
 

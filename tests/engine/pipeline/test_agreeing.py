@@ -1,4 +1,4 @@
-"""Levels that agree, through the whole engine: what is added up, what is left alone, and what stays in store."""
+"""Hierarchical consistency in the whole engine: which levels are adjusted, which are not, and what stays stored."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ QUESTIONS = {
 
 
 class Untouched:
-    """Data that fail whoever reads them."""
+    """Data that fail on every read."""
 
     def __init__(self, inner: Any) -> None:
         self.target, self.count, self.empty = inner.target, inner.count, inner.empty

@@ -1,4 +1,4 @@
-"""What is remembered of questions: public facts, each client's own, never the whole of one's memory."""
+"""The plan cache: public facts, separate per client, bounded."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def is_told_of_others(memory: Remembered) -> bool:
 
 
 class Plain(Remembered):
-    """The planted bug: one memory for all."""
+    """Planted: one cache for all clients."""
 
     def give(self, client: str, key: Any, make: Any) -> Any:
         return super().give("everybody", key, make)

@@ -1,4 +1,4 @@
-"""Totals are paired with norms so that people who differ in how many groups they are in have the totals measured."""
+"""Totals are paired with L2 norms so that people with differing numbers of groups have the measured totals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A price is parted so that what is shown is as exact as it can be: held against every other way of parting it."""
+"""A price is split so that the shown numbers are as exact as possible: compared with every other split."""
 
 from __future__ import annotations
 

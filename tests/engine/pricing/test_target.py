@@ -1,4 +1,4 @@
-"""A target error buys the least price that reaches it, or what is held already; data never have a say."""
+"""A target error buys the least sufficient price, or reuses stored releases; the data never decide."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each promise of a target error is shown to be held by a test that finds the bug it is there for."""
+"""Each property of target errors has a test that finds its planted bug."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The clause comes before the call, the call before the catalog; and nobody loses more than was asked for."""
+"""Query terms: the clause overrides the call, the call the catalog; and nobody spends more than requested."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Complements, unions and slices of several held releases: through the whole engine, against plain numbers."""
+"""Complements, unions and slices of stored releases: through the whole engine, against plain numbers."""
 
 from __future__ import annotations
 

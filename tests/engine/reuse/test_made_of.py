@@ -1,4 +1,4 @@
-"""Held numbers added up and weighted: exact integers, and intervals that hold what they say."""
+"""Sums and weighted means of stored numbers: exact integers, and intervals with their stated coverage."""
 
 from __future__ import annotations
 

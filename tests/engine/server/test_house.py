@@ -1,4 +1,4 @@
-"""A question is asked again where the worker died under it, and counted as failed where it kills workers."""
+"""A query is retried if its worker dies, and counted as failed if it kills workers."""
 
 from __future__ import annotations
 

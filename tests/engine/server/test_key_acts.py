@@ -1,4 +1,4 @@
-"""Acts about keys stand in the ledger's chain: who, when, whose; and nothing by which a key is known."""
+"""Key events in the ledger's chain: who, when, whose; and nothing that identifies a key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One client's crowd keeps nobody out: shares of the queue, and no place in it for what is free."""
+"""One client's crowd blocks nobody: shares of the queue, and free answers bypass it."""
 
 from __future__ import annotations
 

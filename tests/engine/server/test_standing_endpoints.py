@@ -1,4 +1,4 @@
-"""Standing questions over HTTP: for who is entitled, free, and no other name learns that there are any."""
+"""Scheduled queries over HTTP: free for entitled clients, invisible to others."""
 
 from __future__ import annotations
 

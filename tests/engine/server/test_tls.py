@@ -1,4 +1,4 @@
-"""TLS of both doors, spoken by stock clients and our own: an answer where the certificate is vouched for, nothing else."""
+"""TLS of both endpoints, with stock clients and our own: answers only over a verified certificate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which windows are delivered is what the steward declared: nothing of it moves with a person's rows."""
+"""Delivered windows are those the steward declared: no person's rows decide them."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_one_persons_only_row_moves_nothing(tmp_path: Path, monkeypatch: pytest.
 
 
 def read_off_rows(worlds: list[Path]) -> Callable[..., dict[str, frozenset[str]]]:
-    """A planted bug: a window is delivered when a row lies in it."""
+    """Planted: a window counts as delivered if a row lies in it."""
 
     def found(catalog: Catalog, dataset: object) -> dict[str, frozenset[str]]:
         del dataset

@@ -1,4 +1,4 @@
-"""Standing questions: each window once, at its share, on everybody's account, for who is entitled."""
+"""Scheduled queries: each window once, at its share, on everybody's account, for entitled clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a terminal shows: values stay values, and bars say what they stand for."""
+"""Terminal display: values stay unchanged, and bars match their numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What admins see fits a terminal, and what is called by others cannot colour or hide anything."""
+"""Admin display fits a terminal, and foreign names cannot colour or hide anything."""
 
 from __future__ import annotations
 

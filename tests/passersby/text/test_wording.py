@@ -1,4 +1,4 @@
-"""Numbers as people read them never claim more than is known."""
+"""Readable numbers never claim more than is known."""
 
 from __future__ import annotations
 

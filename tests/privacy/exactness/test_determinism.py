@@ -1,4 +1,4 @@
-"""Below the boundary everything is a function of persons' rows as multisets: threads and the order of rows move nothing.
+"""Everything below a release point is a function of persons' row multisets: threads and row order change nothing.
 
 A crowd of rows fills several row groups, so that threads have something to share, and its doubles are such that no two
 orders of adding them agree. Bounds are the declared ones, and they bind: norms, L0 and R.

@@ -1,4 +1,4 @@
-"""Columns that are made of columns from windows change with these: held against what is charged, over opened files."""
+"""Derived columns change with their sources' privacy windows: compared with the charged ones, on opened files."""
 
 from __future__ import annotations
 

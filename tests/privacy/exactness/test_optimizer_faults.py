@@ -1,4 +1,4 @@
-"""An optimizer that stumbles over what stored values look like: one person's value decided whether a question failed."""
+"""Regression: an optimizer pass failed on some stored values, so one person's value decided whether a query failed."""
 
 from __future__ import annotations
 

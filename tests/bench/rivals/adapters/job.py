@@ -1,4 +1,4 @@
-"""What every adapter gets and gives: a JSON file with one question, a JSON file with its answers.
+"""Interface of every adapter: a JSON file with one query in, a JSON file with its answers out.
 
 Adapters run under a rival's own Python, in an environment where the project is not: they import this file alone.
 """

@@ -53,7 +53,7 @@ def _reader(connection: sqlite3.Connection, metadata: dict, epsilon: float, delt
 
 
 def _share(connection: sqlite3.Connection, metadata: dict, sql: str, asked: job.Job) -> tuple[float, float]:
-    """Find the largest epsilon of one mechanism at which SmartNoise's own account stays within what is asked."""
+    """Largest epsilon of one mechanism at which SmartNoise's own accounting stays within the request."""
     low, high = 0.0, asked["epsilon"]
     for delta in (asked["delta"], asked["delta"] / 2, asked["delta"] / 4):
         spent = _cost(connection, metadata, sql, high, delta)

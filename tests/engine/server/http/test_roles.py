@@ -1,4 +1,4 @@
-"""The matrix of roles, cell by cell: endpoint, page or form x role x own or another's.
+"""The access matrix, cell by cell: endpoint, page or form x role x own or another's.
 
 What is refused before anything is looked at changes nothing: all of it is sent to one server (`closed`).
 """

@@ -1,4 +1,4 @@
-"""The gate of jobs: few are with the worker at once, the others wait without a thread, and no client for another."""
+"""Admission control of jobs: few run at the worker at once, the others wait without a thread, fairly by client."""
 
 from __future__ import annotations
 

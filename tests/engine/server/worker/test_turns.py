@@ -1,4 +1,4 @@
-"""Nobody starves: slots go round the clients, one is kept from long questions, and a cancelled question gives up its place."""
+"""The scheduler starves nobody: round robin over clients, one slot free of long queries, cancellation frees a place."""
 
 from __future__ import annotations
 
