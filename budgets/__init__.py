@@ -34,21 +34,38 @@ Modules, each before those that import it:
 """
 
 from budgets.accounting.accounts import LIFETIME, AccountName, AccountView
-from budgets.accounting.conversion import EpsilonDelta, chargeable, conversion_delta, epsilon_at, rho_for
-from budgets.accounting.holders import ALL_CLIENTS, EVERYBODY, OWNER, check_asker, check_name, own_holder, prefixes
-from budgets.accounting.loss import ATTO, MAX_UNITS, NOTHING, PICO, Loss, parse_amount, read_amount, total
+from budgets.accounting.conversion import EpsilonDelta, chargeable, conversion_delta, epsilon_from_rho, rho_from_epsilon
+from budgets.accounting.holders import (
+    ALL_CLIENTS,
+    EVERYBODY,
+    OWNER,
+    check_client_name,
+    check_name,
+    own_holder,
+    path_prefixes,
+)
+from budgets.accounting.loss import (
+    ATTO,
+    MAX_UNITS,
+    PICO,
+    ZERO_LOSS,
+    Loss,
+    parse_nonnegative_amount,
+    parse_positive_amount,
+    sum_losses,
+)
 from budgets.accounting.names import folded_name
 from budgets.accounting.outlook import Outlook
-from budgets.accounting.policy import EACH_WINDOW, MINIMUM_RHO, PER_QUERY, STATIC, Caps, Grant
+from budgets.accounting.policy import EACH_WINDOW, MIN_QUERY_RHO, PER_QUERY, STATIC_WINDOW, Caps, Grant
 from budgets.accounting.records import (
-    LONGEST_WORDING,
+    MAX_QUERY_TEXT_CHARS,
     Charge,
     ChargeRequest,
+    ClientStatus,
     Freeze,
-    Item,
-    Made,
-    Member,
     PaidRelease,
+    PricedRelease,
+    ReleaseAge,
     StoredRelease,
     TopUp,
 )
@@ -68,10 +85,10 @@ from budgets.forecast import Forecast
 from budgets.ledger import Ledger
 from budgets.log.anchor import Anchor
 from budgets.log.chain import Entry
-from budgets.log.events import Act, ActKind, EntryKind, Objection
+from budgets.log.events import EntryKind, Objection, ObjectionEvent, ObjectionEventKind
 from budgets.objection_register import ObjectionRegister, register_address
 from budgets.stores.open import shown_address
-from budgets.stores.probe import cause_of
+from budgets.stores.probe import failure_cause
 
 __all__ = [
     "ALL_CLIENTS",
@@ -79,24 +96,23 @@ __all__ = [
     "EACH_WINDOW",
     "EVERYBODY",
     "LIFETIME",
-    "LONGEST_WORDING",
+    "MAX_QUERY_TEXT_CHARS",
     "MAX_UNITS",
-    "MINIMUM_RHO",
-    "NOTHING",
+    "MIN_QUERY_RHO",
     "OWNER",
     "PER_QUERY",
     "PICO",
-    "STATIC",
+    "STATIC_WINDOW",
+    "ZERO_LOSS",
     "AccountName",
     "AccountView",
-    "Act",
-    "ActKind",
     "Anchor",
     "BudgetRefused",
     "Caps",
     "CeilingRaised",
     "Charge",
     "ChargeRequest",
+    "ClientStatus",
     "Code",
     "Entry",
     "EntryKind",
@@ -106,35 +122,36 @@ __all__ = [
     "Freeze",
     "Grant",
     "IdempotencyError",
-    "Item",
     "Ledger",
     "LedgerError",
     "LedgerUnavailable",
     "Loss",
-    "Made",
-    "Member",
     "Objection",
+    "ObjectionEvent",
+    "ObjectionEventKind",
     "ObjectionRegister",
     "Outlook",
     "PaidRelease",
     "ParamError",
+    "PricedRelease",
     "ProtocolError",
+    "ReleaseAge",
     "StoredRelease",
     "TopUp",
     "UnsafeStore",
-    "cause_of",
     "chargeable",
-    "check_asker",
+    "check_client_name",
     "check_name",
     "conversion_delta",
-    "epsilon_at",
+    "epsilon_from_rho",
+    "failure_cause",
     "folded_name",
     "own_holder",
-    "parse_amount",
-    "prefixes",
-    "read_amount",
+    "parse_nonnegative_amount",
+    "parse_positive_amount",
+    "path_prefixes",
     "register_address",
-    "rho_for",
+    "rho_from_epsilon",
     "shown_address",
-    "total",
+    "sum_losses",
 ]

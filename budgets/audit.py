@@ -7,15 +7,15 @@ from datetime import datetime
 from pathlib import Path
 
 from budgets.accounting.accounts import AccountName, AccountView
-from budgets.accounting.holders import check_client, payers
+from budgets.accounting.holders import check_client_or_owner, paying_holders
 from budgets.accounting.policy import Grant
-from budgets.accounting.records import Freeze, Member, PaidRelease
+from budgets.accounting.records import ClientStatus, Freeze, PaidRelease
 from budgets.errors import UnsafeStore
-from budgets.forecast import LATELY, Forecast, debits_of, forecast
+from budgets.forecast import RATE_PERIOD, Forecast, dated_debits, forecast
 from budgets.log.anchor import Anchor
 from budgets.log.chain import Entry
 from budgets.log.events import EntryKind
-from budgets.log.verify import steps_back, verify
+from budgets.log.verify import clock_regressions, verify
 from budgets.stores import balances, journal
 from budgets.stores import clients as standing
 from budgets.stores.copy import write_copy
@@ -40,7 +40,7 @@ class Audit:
         with self._store.reading() as connection:
             return journal.read_entries(connection, dataset=dataset, holder=client, limit=limit)
 
-    def audit(
+    def find_entries(
         self, *, kind: str | None = None, holder: str | None = None, since: str | None = None
     ) -> tuple[Entry, ...]:
         """List ledger entries by kind, holder and start time (UTC, as in 2026-10-17T00:00); oldest first."""
@@ -50,19 +50,21 @@ class Audit:
     def forecasts(self, client: str, views: Iterable[AccountView], now: datetime) -> dict[AccountName, Forecast]:
         """Estimate when accounts on a client's path run out at the current rate; for display only."""
         rows: tuple[Entry, ...] = ()
-        left = {view.name: view.remaining for view in views}
+        remaining = {view.name: view.remaining for view in views}
         with self._store.reading() as connection:
-            for dataset in {name.dataset for name in left}:
-                since = (now - LATELY).isoformat()
+            for dataset in {name.dataset for name in remaining}:
+                since = (now - RATE_PERIOD).isoformat()
                 rows += journal.read_entries(connection, kind=EntryKind.CHARGED, dataset=dataset, since=since)
         found = {
-            name: forecast(of, left[name], now) for name, of in debits_of(rows, payers(client)).items() if name in left
+            name: forecast(debits, remaining[name], now)
+            for name, debits in dated_debits(rows, paying_holders(client)).items()
+            if name in remaining
         }
-        return {name: told for name, told in found.items() if told is not None}
+        return {name: estimate for name, estimate in found.items() if estimate is not None}
 
-    def releases(self, client: str) -> tuple[PaidRelease, ...]:
+    def paid_releases(self, client: str) -> tuple[PaidRelease, ...]:
         """List everything that a client has paid for, oldest first, without payloads. Raises ParamError."""
-        check_client(client)
+        check_client_or_owner(client)
         with self._store.reading() as connection:
             return journal.read_purchases(connection, client)
 
@@ -71,12 +73,12 @@ class Audit:
         with self._store.reading() as connection:
             return journal.read_versions(connection, dataset)
 
-    def questions(self, dataset: str) -> tuple[str, ...]:
+    def canonical_queries(self, dataset: str) -> tuple[str, ...]:
         """List the canonical query of every release of a dataset that anybody has paid for."""
         with self._store.reading() as connection:
-            return journal.read_questions(connection, dataset)
+            return journal.read_canonical_queries(connection, dataset)
 
-    def clients(self) -> tuple[Member, ...]:
+    def clients(self) -> tuple[ClientStatus, ...]:
         """List every known client and group by name, with its state."""
         with self._store.reading() as connection:
             return standing.read_clients(connection)
@@ -134,11 +136,11 @@ class Audit:
             found = verify(journal.read_chain(connection), tables, anchor)
             return (*guard_faults(connection, metadata), *found)
 
-    def clock_steps(self) -> tuple[str, ...]:
+    def clock_regressions(self) -> tuple[str, ...]:
         """List where the clocks of machines ran backwards, this machine's against the last entry included.
 
         No budget depends on a clock, and nothing is refused.
         """
         with self._store.reading() as connection:
             moments = [(f"row {row.sequence}", row.at) for row in journal.read_chain(connection)]
-        return tuple(steps_back([*moments, ("this machine's clock", journal.now_text())]))
+        return tuple(clock_regressions([*moments, ("this machine's clock", journal.now_text())]))

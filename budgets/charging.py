@@ -15,20 +15,20 @@ from sqlalchemy import Connection, Row
 
 from budgets.accounting.accounts import path_accounts
 from budgets.accounting.bill import Bill, make_bill
-from budgets.accounting.holders import EVERYBODY, payers
+from budgets.accounting.holders import EVERYBODY, paying_holders
 from budgets.accounting.loss import Loss
-from budgets.accounting.outlook import Room, would_fit
-from budgets.accounting.policy import PER_QUERY, Grant, check_query, query_limits, refusal, todays_caps
+from budgets.accounting.outlook import PayingAccounts, would_fit
+from budgets.accounting.policy import PER_QUERY, Grant, budget_refusal, check_query_limits, effective_caps, query_limits
 from budgets.accounting.records import Charge, ChargeRequest
 from budgets.errors import IdempotencyError, LedgerError, ProtocolError
-from budgets.log.events import EntryKind, Event, caps_said, charge_said
+from budgets.log.events import EntryKind, Event, caps_event, charge_event
 from budgets.stores import balances, clients, journal
-from budgets.stores.store import sent_together
+from budgets.stores.store import pipelined
 
 Outcome = Charge | Exception
 
 
-class _NotTogether(Exception):
+class _NotBatchable(Exception):
     """Internal: one request depends on another of the batch, so they must be charged one after the other."""
 
 
@@ -41,16 +41,16 @@ def charge_all(connection: Connection, requests: Sequence[ChargeRequest]) -> lis
     """
     if len(requests) == 1:
         return [*charge_together(connection, requests)]
-    alike: dict[object, list[int]] = {}  # request numbers, by dataset and caps
+    numbers_by_terms: dict[object, list[int]] = {}  # request numbers, by dataset and caps
     for number, request in enumerate(requests):
-        alike.setdefault((request.dataset, request.caps), []).append(number)
+        numbers_by_terms.setdefault((request.dataset, request.caps), []).append(number)
     outcomes = dict[int, Outcome]()
-    for numbers in alike.values():
-        outcomes.update(zip(numbers, _in_halves(connection, [requests[each] for each in numbers]), strict=True))
+    for numbers in numbers_by_terms.values():
+        outcomes.update(zip(numbers, _charge_or_split(connection, [requests[each] for each in numbers]), strict=True))
     return [outcomes[number] for number in range(len(requests))]
 
 
-def _in_halves(connection: Connection, requests: Sequence[ChargeRequest]) -> list[Outcome]:
+def _charge_or_split(connection: Connection, requests: Sequence[ChargeRequest]) -> list[Outcome]:
     """Charge the batch, or each half of it by itself; a refused single request is rolled back to its savepoint."""
     if len(requests) == 1:
         try:
@@ -60,9 +60,9 @@ def _in_halves(connection: Connection, requests: Sequence[ChargeRequest]) -> lis
             return [refusal]
     try:
         return [*charge_together(connection, requests)]
-    except (LedgerError, _NotTogether):
+    except (LedgerError, _NotBatchable):
         half = len(requests) // 2
-        return [*_in_halves(connection, requests[:half]), *_in_halves(connection, requests[half:])]
+        return [*_charge_or_split(connection, requests[:half]), *_charge_or_split(connection, requests[half:])]
 
 
 def charge_together(connection: Connection, requests: Sequence[ChargeRequest]) -> list[Charge]:
@@ -71,135 +71,149 @@ def charge_together(connection: Connection, requests: Sequence[ChargeRequest]) -
     For several requests, errors are raised before anything is written. For a single one, the caller rolls back.
     """
     dataset = requests[0].dataset
-    found = clients.read_standing(connection, {request.client for request in requests}, dataset)
+    standing = clients.read_standing(connection, {request.client for request in requests}, dataset)
     for request in requests:
-        found.check(request.client, dataset, request.windows if found.frozen else ())
-    unknown = [request.client for request in requests if not found.knows(request.client)]
+        standing.check(request.client, dataset, request.windows if standing.frozen else ())
+    unknown = [request.client for request in requests if not standing.is_registered(request.client)]
     if len(requests) > 1:
-        _check_apart(requests, unknown)
+        _check_batchable(requests, unknown)
     earlier = journal.find_charges(connection, requests)
-    again, new = list[ChargeRequest](), list[ChargeRequest]()
+    repeats, new = list[ChargeRequest](), list[ChargeRequest]()
     for request in requests:
-        (again if _name(request) in earlier else new).append(request)
-    charged = {_name(request): _repeat(connection, request, earlier[_name(request)]) for request in again}
-    charged |= zip(map(_name, new), _charge_new(connection, new, are_known=not unknown) if new else (), strict=True)
+        (repeats if _idempotency_key(request) in earlier else new).append(request)
+    charged = {
+        _idempotency_key(request): _repeated_charge(connection, request, earlier[_idempotency_key(request)])
+        for request in repeats
+    }
+    charged |= zip(
+        map(_idempotency_key, new), _charge_new(connection, new, clients_known=not unknown) if new else (), strict=True
+    )
     for client in unknown if new else ():
         clients.add_client(connection, client)
-    return [charged[_name(request)] for request in requests]
+    return [charged[_idempotency_key(request)] for request in requests]
 
 
 def read_bills(connection: Connection, requests: Sequence[ChargeRequest]) -> list[Bill]:
     """Compute the bills of requests of one dataset, as if charged in order; raises ProtocolError."""
     dataset, bills = requests[0].dataset, list[Bill]()
-    meanings = journal.read_meanings(
-        connection, dataset, {item.release_key for each in requests for item in each.items}
+    charged_terms = journal.read_charged_terms(
+        connection, dataset, {item.release_key for each in requests for item in each.releases}
     )
-    paid = journal.read_paid(connection, dataset, requests, meanings) if meanings else {}
+    paid = journal.read_paid(connection, dataset, requests, charged_terms) if charged_terms else {}
     for request in requests:
-        _check_meaning(request, meanings)
+        _check_charged_terms(request, charged_terms)
         bill = make_bill(request, paid)
         for holder, items in bill.unpaid.items():
             paid.setdefault(holder, set()).update(item.release_key for item in items)
-        meanings |= {item.release_key: (item.loss, frozenset(item.windows)) for item in bill.unpaid[EVERYBODY]}
+        charged_terms |= {item.release_key: (item.loss, frozenset(item.windows)) for item in bill.unpaid[EVERYBODY]}
         bills.append(bill)
     return bills
 
 
-def read_room(connection: Connection, request: ChargeRequest, more_windows: Iterable[str] = ()) -> Room:
+def read_paying_accounts(
+    connection: Connection, request: ChargeRequest, more_windows: Iterable[str] = ()
+) -> PayingAccounts:
     """Read the accounts on a client's path for the windows of a request, and for `more_windows`."""
-    grants = clients.read_grants(connection, request.dataset, payers(request.client))
+    grants = clients.read_grants(connection, request.dataset, paying_holders(request.client))
     windows = dict.fromkeys((*request.windows, *more_windows))
     names = path_accounts(request.client, request.dataset, windows)
-    caps = todays_caps(names, request.caps, grants, request.client)
-    views = balances.read_under(connection, request.dataset, caps)
-    return Room(request.client, {view.name: view for view in views}, query_limits(request.caps, grants))
+    caps = effective_caps(names, request.caps, grants, request.client)
+    views = balances.read_accounts_with_caps(connection, request.dataset, caps)
+    return PayingAccounts(request.client, {view.name: view for view in views}, query_limits(request.caps, grants))
 
 
-def _check_apart(requests: Sequence[ChargeRequest], unknown: Sequence[str]) -> None:
+def _check_batchable(requests: Sequence[ChargeRequest], unknown: Sequence[str]) -> None:
     """Reject batches with a new client or with duplicate request ids: these are charged one by one."""
-    if unknown or len(set(map(_name, requests))) < len(requests):
-        raise _NotTogether
+    if unknown or len(set(map(_idempotency_key, requests))) < len(requests):
+        raise _NotBatchable
 
 
-def _charge_new(connection: Connection, requests: Sequence[ChargeRequest], *, are_known: bool) -> list[Charge]:
+def _charge_new(connection: Connection, requests: Sequence[ChargeRequest], *, clients_known: bool) -> list[Charge]:
     """Debit requests that were not charged before, and write their ledger entries."""
     dataset, bills = requests[0].dataset, read_bills(connection, requests)
-    said = [_said(*each) for each in _debited(connection, bills, are_known=are_known)]
-    rows = journal.follow(connection, [event for events in said for event in events])
-    ends = accumulate(map(len, said), initial=len(rows) - sum(map(len, said)))  # the opening entry may be first
+    events_by_bill = [_events_of(*each) for each in _debit_bills(connection, bills, clients_known=clients_known)]
+    rows = journal.link_entries(connection, [event for events in events_by_bill for event in events])
+    ends = accumulate(
+        map(len, events_by_bill), initial=len(rows) - sum(map(len, events_by_bill))
+    )  # the opening entry may be first
     charged = {rows[end - 1].sequence: bill for end, bill in zip(islice(ends, 1, None), bills, strict=True)}
-    known = {key for bill in bills for key in bill.known}
-    stored = journal.read_releases(connection, dataset, known) if known else {}
-    with sent_together(connection):
-        journal.write(connection, rows)
+    charged_keys = {key for bill in bills for key in bill.already_charged}
+    stored = journal.read_releases(connection, dataset, charged_keys) if charged_keys else {}
+    with pipelined(connection):
+        journal.insert_entries(connection, rows)
         journal.write_charges(connection, charged)
         return [
-            _charge(bill.request, charge_id, bill.client_loss, _keys(bill.request), stored)
+            _charge(bill.request, charge_id, bill.client_loss, _release_keys(bill.request), stored)
             for charge_id, bill in charged.items()
         ]
 
 
-def _debited(connection: Connection, bills: Sequence[Bill], *, are_known: bool) -> list[tuple[Bill, balances.Opened]]:
+def _debit_bills(
+    connection: Connection, bills: Sequence[Bill], *, clients_known: bool
+) -> list[tuple[Bill, balances.OpenedAccounts]]:
     """Debit bills; returns each with the accounts it opened. A new client's accounts have to be opened first."""
     grants = clients.read_grants(
         connection, bills[0].request.dataset, {holder for bill in bills for holder in bill.unpaid}
     )
-    of_query = [grant for grant in grants if grant.scope == PER_QUERY]
+    query_grants = [grant for grant in grants if grant.scope == PER_QUERY]
     for bill in bills:
-        _check_query(connection, bill, of_query)
-    opened = balances.Opened()
-    if not are_known or not balances.debit_all(connection, bills, grants):
+        _check_query_limits(connection, bill, query_grants)
+    opened = balances.OpenedAccounts()
+    if not clients_known or not balances.debit_all(connection, bills, grants):
         if len(bills) > 1:
-            raise _NotTogether
+            raise _NotBatchable
         opened = _open_and_debit(connection, bills[0], grants)
     return [(bill, opened) for bill in bills]
 
 
-def _check_query(connection: Connection, bill: Bill, grants: Sequence[Grant]) -> None:
+def _check_query_limits(connection: Connection, bill: Bill, grants: Sequence[Grant]) -> None:
     """Reject a query above the price limit of one query; raises BudgetRefused."""
     limits = query_limits(bill.request.caps, [grant for grant in grants if grant.holder in bill.unpaid])
-    check_query(bill.client_loss, limits, bill.request.client, lambda: _fits(connection, bill))
+    check_query_limits(bill.client_loss, limits, bill.request.client, lambda: _largest_price(connection, bill))
 
 
-def _open_and_debit(connection: Connection, bill: Bill, grants: Sequence[Grant]) -> balances.Opened:
+def _open_and_debit(connection: Connection, bill: Bill, grants: Sequence[Grant]) -> balances.OpenedAccounts:
     """Open the accounts of a bill, or move them to current caps, and debit them all; raises BudgetRefused."""
     opened = balances.open_accounts(connection, bill, grants)
     if not balances.debit_all(connection, [bill], grants):
-        fits = _fits(connection, bill)
-        raise refusal(balances.read_asked(connection, bill), fits)
+        largest_price = _largest_price(connection, bill)
+        raise budget_refusal(balances.read_debits(connection, bill), largest_price)
     return opened
 
 
-def _fits(connection: Connection, bill: Bill) -> Loss:
+def _largest_price(connection: Connection, bill: Bill) -> Loss:
     """Largest affordable price of a query like this one."""
-    return would_fit(read_room(connection, bill.request), bill.request.distinct_items)
+    return would_fit(read_paying_accounts(connection, bill.request), bill.request.distinct_releases)
 
 
-def _said(bill: Bill, opened: balances.Opened) -> list[Event]:
+def _events_of(bill: Bill, opened: balances.OpenedAccounts) -> list[Event]:
     """Ledger events of a bill: accounts opened, caps changed, then the charge."""
-    said = [caps_said(bill, EntryKind.ACCOUNT_OPENED, *each) for each in opened.new.items()]
-    said += [caps_said(bill, EntryKind.CAP_CHANGED, *each) for each in opened.recapped.items()]
-    return [*said, charge_said(bill)]
+    events = [caps_event(bill, EntryKind.ACCOUNT_OPENED, *each) for each in opened.new.items()]
+    events += [caps_event(bill, EntryKind.CAP_CHANGED, *each) for each in opened.changed.items()]
+    return [*events, charge_event(bill)]
 
 
-def _check_meaning(request: ChargeRequest, meanings: Mapping[str, journal.Meaning]) -> None:
+def _check_charged_terms(request: ChargeRequest, charged_terms: Mapping[str, journal.ChargedTerms]) -> None:
     """Check that each release key has the price and windows of its first charge; raises ProtocolError."""
-    for item in request.items:
-        if meanings.get(item.release_key, (item.loss, frozenset(item.windows))) != (item.loss, frozenset(item.windows)):
+    for item in request.releases:
+        if charged_terms.get(item.release_key, (item.loss, frozenset(item.windows))) != (
+            item.loss,
+            frozenset(item.windows),
+        ):
             raise ProtocolError(
                 "A release key stands for one price and one set of windows, and this one was charged with others.",
                 "a release key made of everything that the price depends on.",
             )
 
 
-def _repeat(connection: Connection, request: ChargeRequest, earlier: Row[Any]) -> Charge:
+def _repeated_charge(connection: Connection, request: ChargeRequest, earlier: Row[Any]) -> Charge:
     """Return the earlier charge of the same request id; raises IdempotencyError if its query differs."""
     if (earlier.body_digest, earlier.dataset) != (request.body_digest, request.dataset):
         raise IdempotencyError(
             f"Request id {request.request_id!r} was used for another question.", "a new request id for a new question."
         )
-    keys = journal.read_keys(connection, earlier.id)
-    if not {item.release_key for item in request.items} <= set(keys):  # fewer: others are derivable now
+    keys = journal.read_release_keys(connection, earlier.id)
+    if not {item.release_key for item in request.releases} <= set(keys):  # fewer: others are derivable now
         raise IdempotencyError(
             f"Request id {request.request_id!r} was charged for what is not given any more: the data have a new"
             " version, or the engine has, or it is too old.",
@@ -218,16 +232,16 @@ def _charge(
     *,
     repeated: bool = False,
 ) -> Charge:
-    mine = {key: stored[key] for key in keys if key in stored}
+    payloads = {key: stored[key] for key in keys if key in stored}
     to_run = tuple(key for key in keys if key not in stored)
-    about = (request.client, request.dataset, request.request_id)
-    return Charge(charge_id, *about, loss, keys, to_run, MappingProxyType(mine), repeated)
+    identity = (request.client, request.dataset, request.request_id)
+    return Charge(charge_id, *identity, loss, keys, to_run, MappingProxyType(payloads), repeated)
 
 
-def _keys(request: ChargeRequest) -> tuple[str, ...]:
-    return tuple(item.release_key for item in request.distinct_items)
+def _release_keys(request: ChargeRequest) -> tuple[str, ...]:
+    return tuple(item.release_key for item in request.distinct_releases)
 
 
-def _name(request: ChargeRequest) -> tuple[str, str]:
+def _idempotency_key(request: ChargeRequest) -> tuple[str, str]:
     """Idempotency key of a request: client and request id."""
     return request.client, request.request_id

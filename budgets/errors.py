@@ -40,7 +40,7 @@ class Amounts(Protocol):
     def delta(self) -> Fraction:
         """Return the delta, spent on partition-selection thresholds."""
 
-    def told(self, *, delta: bool) -> str:
+    def formatted(self, *, delta: bool) -> str:
         """Format for display; the delta is included only on request."""
 
 
@@ -104,7 +104,7 @@ class BudgetRefused(LedgerError):
     short_by: Amounts  # requested less remaining, component by component
     would_fit: Amounts  # the largest price that every account covers; 0 when none does
     window: str | None  # privacy window of the account; None: the limit of one query
-    told: dict[str, object]  # machine-readable alternatives, added by callers that know them
+    alternatives: dict[str, object]  # machine-readable alternatives, added by callers that know them
 
     def __init__(
         self,
@@ -119,18 +119,18 @@ class BudgetRefused(LedgerError):
     ) -> None:
         """Build the message and the hint from the amounts."""
         delta = requested.delta > 0  # without a requested delta, the remaining delta is irrelevant
-        why = f"This costs {requested}, and {account} has {remaining.told(delta=delta)} left: short by {short_by}."
-        super().__init__(why, _what_fits(code, short_by, would_fit, delta))
+        why = f"This costs {requested}, and {account} has {remaining.formatted(delta=delta)} left: short by {short_by}."
+        super().__init__(why, _hint(code, short_by, would_fit, delta))
         self.code = code  # type: ignore[misc]  # set on the instance: one of the two budget codes
         self.account, self.requested, self.remaining = account, requested, remaining
         self.short_by, self.would_fit = short_by, would_fit
-        self.window, self.told = window, {}
+        self.window, self.alternatives = window, {}
 
 
-def _what_fits(code: Code, short_by: Amounts, would_fit: Amounts, delta: bool) -> str:
+def _hint(code: Code, short_by: Amounts, would_fit: Amounts, show_delta: bool) -> str:
     if would_fit.rho == 0:
         free = "ask a stored question again, which is free"
         admin = "; an admin can raise the client's cap" if code is Code.BUDGET else ""
         return f"no new question like it fits any more; {free}{admin}."
-    fits = f"a question of at most {would_fit.told(delta=delta)} fits"
+    fits = f"a question of at most {would_fit.formatted(delta=show_delta)} fits"
     return f"{fits}; keys with a public domain cost no delta." if short_by.delta else f"{fits}."

@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from budgets.accounting.accounts import LIFETIME, AccountName
-from budgets.accounting.bill import times
-from budgets.accounting.holders import is_client
-from budgets.accounting.loss import NOTHING, Loss, total
+from budgets.accounting.bill import multiplied_loss
+from budgets.accounting.holders import is_client_or_group
+from budgets.accounting.loss import ZERO_LOSS, Loss, sum_losses
 from budgets.log.chain import Entry
 
-LATELY = timedelta(days=30)  # debits from which the rate is estimated
-SHORTEST = timedelta(days=7)  # minimum age of the first debit
-FEWEST = 3  # minimum number of debits
-LONGEST = timedelta(days=3 * 365)  # longer durations are not reported
+RATE_PERIOD = timedelta(days=30)  # debits from which the rate is estimated
+MIN_HISTORY = timedelta(days=7)  # minimum age of the first debit
+MIN_DEBITS = 3  # minimum number of debits
+MAX_DURATION = timedelta(days=3 * 365)  # longer durations are not reported
 
 
 @dataclass(frozen=True)
-class Debited:
+class DatedDebit:
     """A debit of one account, with its time."""
 
     at: datetime
@@ -34,46 +34,46 @@ class Forecast:
     """When an account runs out at the recent rate of spending."""
 
     days: int  # days until the account runs out, rounded down
-    of_days: int  # length of the history that the rate is estimated from, in days
+    history_days: int  # length of the history that the rate is estimated from, in days
 
 
-def debits_of(charged: Iterable[Entry], holders: Collection[str]) -> dict[AccountName, list[Debited]]:
+def dated_debits(charged: Iterable[Entry], holders: Collection[str]) -> dict[AccountName, list[DatedDebit]]:
     """Collect the debits of some holders' accounts from the ledger entries of charges."""
-    found: dict[AccountName, list[Debited]] = {}
+    found: dict[AccountName, list[DatedDebit]] = {}
     for entry in charged:
         at = datetime.fromisoformat(entry.at)
-        for name, loss in _debited(entry, holders).items():
-            found.setdefault(name, []).append(Debited(at, loss))
+        for name, loss in _debits_of_entry(entry, holders).items():
+            found.setdefault(name, []).append(DatedDebit(at, loss))
     return found
 
 
-def _debited(entry: Entry, holders: Collection[str]) -> dict[AccountName, Loss]:
+def _debits_of_entry(entry: Entry, holders: Collection[str]) -> dict[AccountName, Loss]:
     paid: dict[AccountName, Loss] = {}
-    for release in entry.said["releases"]:
-        windows, loss = entry.said["windows"][release["windows"]], Loss(*release["loss"])
+    for release in entry.content["releases"]:
+        windows, loss = entry.content["windows"][release["windows"]], Loss(*release["loss"])
         for holder in (payer for payer in release["payers"] if payer in holders):
-            lifetime = [(LIFETIME, times(loss, len(windows)))] if is_client(holder) else []
+            lifetime = [(LIFETIME, multiplied_loss(loss, len(windows)))] if is_client_or_group(holder) else []
             for window, debit in [*((window, loss) for window in windows), *lifetime]:
                 name = AccountName(entry.dataset, window, holder)
-                paid[name] = paid.get(name, NOTHING) + debit
+                paid[name] = paid.get(name, ZERO_LOSS) + debit
     return paid
 
 
-def forecast(debits: Sequence[Debited], remaining: Loss, now: datetime) -> Forecast | None:
+def forecast(debits: Sequence[DatedDebit], remaining: Loss, now: datetime) -> Forecast | None:
     """Days until the remaining rho is spent at the recent rate; None if unknown or more than three years away.
 
     Claim: if each day debits as much as the average since the first recent debit, rho is used up after that many days.
     Symbols: debits of the last 30 days, remaining rho. Formula: remaining / (sum / days since the first debit).
     Source: none, it is an average. Raises nothing.
     """
-    late = [each for each in debits if timedelta(0) <= now - each.at <= LATELY]
-    spent = total(each.loss for each in late).rho
-    if len(late) < FEWEST or not spent:
+    recent = [each for each in debits if timedelta(0) <= now - each.at <= RATE_PERIOD]
+    spent = sum_losses(each.loss for each in recent).rho
+    if len(recent) < MIN_DEBITS or not spent:
         return None
-    since = now - min(each.at for each in late)
-    if since < SHORTEST:
+    since = now - min(each.at for each in recent)
+    if since < MIN_HISTORY:
         return None
     seconds = remaining.rho / spent * int(since.total_seconds())
-    if seconds > LONGEST.total_seconds():
+    if seconds > MAX_DURATION.total_seconds():
         return None
     return Forecast(int(seconds) // 86_400, round(since.total_seconds() / 86_400))

@@ -10,18 +10,18 @@ from types import MappingProxyType, TracebackType
 from typing import Self
 
 from budgets.accounting.accounts import AccountName, AccountView
-from budgets.accounting.holders import check_client
+from budgets.accounting.holders import check_client_or_owner
 from budgets.accounting.loss import Loss
 from budgets.accounting.outlook import Outlook, outlook
-from budgets.accounting.policy import Caps, check_ceiling, granted
-from budgets.accounting.records import Charge, ChargeRequest, Made, StoredRelease
-from budgets.administration import Administration
+from budgets.accounting.policy import Caps, check_ceiling, effective_cap
+from budgets.accounting.records import Charge, ChargeRequest, ReleaseAge, StoredRelease
+from budgets.administration import AdminOperations
 from budgets.audit import Audit
-from budgets.charging import charge_all, read_bills, read_room
+from budgets.charging import charge_all, read_bills, read_paying_accounts
 from budgets.errors import LedgerError, ProtocolError, UnsafeStore
 from budgets.log.anchor import Anchor
-from budgets.log.events import release_said
-from budgets.log.repeats import RepeatCounts, repeats_said
+from budgets.log.events import release_event
+from budgets.log.repeats import RepeatCounts, repeat_events
 from budgets.stores import balances, clients, journal
 from budgets.stores.open import open_store
 from budgets.stores.postgres import is_postgres
@@ -29,7 +29,7 @@ from budgets.stores.probe import write_probe
 from budgets.stores.store import Store
 
 
-class Ledger(Administration, Audit):
+class Ledger(AdminOperations, Audit):
     """A ledger with its admin and audit operations. Thread-safe and multi-process-safe; open it after a fork."""
 
     def __init__(self, store: Store) -> None:
@@ -46,12 +46,12 @@ class Ledger(Administration, Audit):
         """Verify a backup and copy it to an empty place; raises UnsafeStore if damaged or older than an anchor."""
         if not is_postgres(str(backup)) and not Path(backup).is_file():
             raise UnsafeStore(f"There is no backup {backup}.", "a file that `ledger backup` wrote.")
-        with cls.open(backup) as kept:
-            for wrong in kept.verify():
-                raise UnsafeStore(f"This backup is not as it was written. {wrong}", "another backup.")
+        with cls.open(backup) as source:
+            for fault in source.verify():
+                raise UnsafeStore(f"This backup is not as it was written. {fault}", "another backup.")
             for anchor in anchors:
-                kept.check_anchor(anchor)
-            kept.backup(address)
+                source.check_anchor(anchor)
+            source.backup(address)
 
     def close(self) -> None:
         """Write the pending counts of free repeats, and close the connections."""
@@ -71,13 +71,13 @@ class Ledger(Administration, Audit):
         with self._store.writing() as connection:
             write_probe(connection)
 
-    def one_moment(self) -> AbstractContextManager[None]:
+    def snapshot(self) -> AbstractContextManager[None]:
         """Context in which all reads of this thread use one snapshot; the thread must not charge in it."""
-        return self._store.one_moment()
+        return self._store.snapshot()
 
     def replay(self, client: str, dataset: str, release_keys: Iterable[str]) -> dict[str, StoredRelease]:
         """Return the stored releases, among some keys, that this client has paid for; raises Forbidden."""
-        check_client(client)
+        check_client_or_owner(client)
         with self._store.reading() as connection:
             clients.check_standing(connection, client)
             return journal.read_replay(connection, client, dataset, tuple(release_keys))
@@ -99,19 +99,19 @@ class Ledger(Administration, Audit):
 
     def write_repeats(self, *, all_hours: bool = False) -> None:
         """Write the repeat counts of completed hours, or all; they stay in memory if the ledger is unavailable."""
-        taken = self._repeats.take(None if all_hours else journal.now_text())
+        taken = self._repeats.take_pending(None if all_hours else journal.now_text())
         if not taken:
             return
         try:
             with self._store.writing() as connection:
-                journal.append(connection, [*repeats_said(taken)])
+                journal.append(connection, [*repeat_events(taken)])
         except LedgerError:
-            self._repeats.put_back(taken)
+            self._repeats.restore(taken)
 
-    def made(self, dataset: str, release_keys: Iterable[str]) -> dict[str, Made]:
+    def release_ages(self, dataset: str, release_keys: Iterable[str]) -> dict[str, ReleaseAge]:
         """Return when the stored releases among some keys were computed, and their age by this machine's clock."""
         with self._store.reading() as connection:
-            return journal.read_made(connection, dataset, tuple(release_keys))
+            return journal.read_release_ages(connection, dataset, tuple(release_keys))
 
     def preview(self, request: ChargeRequest) -> Loss:
         """Return the loss that charging this request would debit from the client; changes nothing."""
@@ -127,9 +127,9 @@ class Ledger(Administration, Audit):
         Source: Whitehouse, Ramdas, Rogers, Wu 2023 (arXiv 2203.05481); budgets/accounting/proofs.md#the-filter. Raises
         BudgetRefused, CeilingRaised, Forbidden, IdempotencyError, ProtocolError, LedgerUnavailable, UnsafeStore.
         """
-        return self._store.charges.ask(request, self._charge_all)
+        return self._store.charge_batcher.submit(request, self._charge_batch)
 
-    def _charge_all(self, requests: Sequence[ChargeRequest]) -> Sequence[Charge | Exception]:
+    def _charge_batch(self, requests: Sequence[ChargeRequest]) -> Sequence[Charge | Exception]:
         with self._store.writing() as connection:
             return charge_all(connection, requests)
 
@@ -143,23 +143,25 @@ class Ledger(Administration, Audit):
         """
         with self._store.writing() as connection:
             row = journal.find_charge(connection, charge.client, charge.request_id)
-            keys = () if row is None else journal.read_keys(connection, row.id)
+            keys = () if row is None else journal.read_release_keys(connection, row.id)
             if row is None or row.id != charge.id or not set(payloads) <= set(keys):
                 raise ProtocolError("Only what a charge has paid for can be stored.", "charge before running.")
             at = journal.now_text()
-            stored = {key: journal.write_release(connection, charge, key, made, at) for key, made in payloads.items()}
-            said = [release_said(charge, key, result) for key, result in stored.items() if result is not None]
-            if said:
-                journal.append(connection, said, at)
+            stored = {
+                key: journal.write_release(connection, charge, key, payload, at) for key, payload in payloads.items()
+            }
+            events = [release_event(charge, key, result) for key, result in stored.items() if result is not None]
+            if events:
+                journal.append(connection, events, at)
             return MappingProxyType(journal.read_releases(connection, row.dataset, keys))
 
     def outlook(self, request: ChargeRequest, more_windows: Iterable[str] = ()) -> Outlook:
         """Count how many more queries like this one fit; if none, what fits instead, `more_windows` included."""
         others = tuple(more_windows)
         with self._store.reading() as connection:
-            found = outlook(read_room(connection, request, others), request.distinct_items, others)
-            stopped = clients.why_stopped(connection, request.client, request.dataset, request.windows)
-        return found if stopped is None else replace(found, further=0, stopped=stopped)
+            found = outlook(read_paying_accounts(connection, request, others), request.distinct_releases, others)
+            stopped = clients.why_blocked(connection, request.client, request.dataset, request.windows)
+        return found if stopped is None else replace(found, queries_left=0, blocked_reason=stopped)
 
     def account(self, name: AccountName, cap: Loss | None = None) -> AccountView:
         """Return one account under its granted cap, the given catalog cap, or that of its last charge.
@@ -169,18 +171,18 @@ class Ledger(Administration, Audit):
         """
         with self._store.reading() as connection:
             grants = clients.read_grants(connection, name.dataset, [name.holder])
-            today = None if cap is None else granted(cap, grants, name)
-            view = balances.read_account(connection, name, today)
+            effective = None if cap is None else effective_cap(cap, grants, name)
+            view = balances.read_account(connection, name, effective)
         if view is None:
             raise LedgerError(f"Nothing was ever charged to {name}.", "today's cap of it, to see all of it unspent.")
         return view
 
-    def accounts_under(self, dataset: str, caps: Mapping[AccountName, Loss]) -> tuple[AccountView, ...]:
+    def accounts_with_caps(self, dataset: str, caps: Mapping[AccountName, Loss]) -> tuple[AccountView, ...]:
         """Return accounts of a dataset under granted caps, otherwise under the given ones; in the same order."""
         with self._store.reading() as connection:
             grants = clients.read_grants(connection, dataset, sorted({name.holder for name in caps}))
-            today = {name: granted(cap, grants, name) for name, cap in caps.items()}
-            return balances.read_under(connection, dataset, today)
+            effective = {name: effective_cap(cap, grants, name) for name, cap in caps.items()}
+            return balances.read_accounts_with_caps(connection, dataset, effective)
 
     def check_caps(self, dataset: str, windows: Iterable[str], caps: Caps) -> None:
         """Check a catalog's caps against the fixed ceilings of windows; raises CeilingRaised.
@@ -190,4 +192,4 @@ class Ledger(Administration, Audit):
         with self._store.reading() as connection:
             ceilings = balances.read_ceilings(connection, dataset, tuple(windows))
         for name, ceiling in ceilings.items():
-            check_ceiling(name, caps.everybody(name.window), ceiling)
+            check_ceiling(name, caps.ceiling(name.window), ceiling)

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from budgets.log.events import Act, ActKind, Objection
+from budgets.log.events import Objection, ObjectionEvent, ObjectionEventKind
 from budgets.stores import clients, open_store
 from budgets.stores.copy import write_register_copy
 from budgets.stores.postgres import is_postgres
-from budgets.stores.sqlite import MEMORY
+from budgets.stores.sqlite import IN_MEMORY
 from budgets.stores.store import Store
 
 
 def register_address(ledger: str) -> str:
     """Address of a ledger's objection register: a separate file, or the same schema of a database."""
-    apart = ledger != MEMORY and not is_postgres(ledger)
-    return f"{ledger}.objections" if apart else ledger
+    is_separate_file = ledger != IN_MEMORY and not is_postgres(ledger)
+    return f"{ledger}.objections" if is_separate_file else ledger
 
 
 class ObjectionRegister:
@@ -27,25 +27,27 @@ class ObjectionRegister:
         self._store = store
 
     @classmethod
-    def beside(cls, ledger: str) -> ObjectionRegister:
+    def open_for_ledger(cls, ledger: str) -> ObjectionRegister:
         """Open the register of a ledger: a separate file for a file, separate tables in a PostgreSQL database."""
-        return cls(open_store(register_address(ledger), clients.prepared_register))
+        return cls(open_store(register_address(ledger), clients.prepare_register))
 
-    def record(self, kind: ActKind, dataset: str, persons: Sequence[str], *, by: str, reason: str) -> Act:
+    def record(
+        self, kind: ObjectionEventKind, dataset: str, persons: Sequence[str], *, by: str, reason: str
+    ) -> ObjectionEvent:
         """Record an objection or a withdrawal for some persons, all or none; durable when this returns."""
         at = datetime.now(UTC).isoformat(timespec="seconds")
         with self._store.writing() as connection:
-            return clients.write_act(connection, Act(0, at, by, dataset, kind, reason), persons)
+            return clients.write_objection_event(connection, ObjectionEvent(0, at, by, dataset, kind, reason), persons)
 
-    def behind(self, place: int) -> tuple[Objection, ...]:
+    def objections_after(self, position: int) -> tuple[Objection, ...]:
         """List what any process recorded after a position, in order of commit."""
         with self._store.reading() as connection:
-            return clients.read_objections(connection, place)
+            return clients.read_objections(connection, position)
 
-    def acts(self) -> tuple[Act, ...]:
+    def events(self) -> tuple[ObjectionEvent, ...]:
         """List the recorded events, oldest first: when, by whom and why; no persons."""
         with self._store.reading() as connection:
-            return clients.read_acts(connection)
+            return clients.read_objection_events(connection)
 
     def backup(self, ledger: str) -> None:
         """Copy the register to that of a ledger's backup, in one snapshot; raises UnsafeStore if one exists."""

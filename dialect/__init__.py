@@ -20,35 +20,35 @@ from dataclasses import replace as _replace
 from functools import partial as _partial
 from itertools import count as _count
 
-from dialect.algebra.release_plan import Bounding, PrivatePlan, Question
+from dialect.algebra.release_plan import ContributionBounds, PrivatePlan, Question
 from dialect.algebra.target import BoundedSql, Target
-from dialect.binder.argument_lists import check_arguments as _check_arguments
-from dialect.binder.query import kinds as _kinds
-from dialect.catalog.admission import Admission
+from dialect.binder.argument_lists import check_argument_lists as _check_argument_lists
+from dialect.binder.query import bind_query as _bind_query
+from dialect.catalog.admission import Eligibility
 from dialect.catalog.model import Catalog
-from dialect.codegen.bounded import render as _render
+from dialect.codegen.bounded import write_bounded_sql as _render
 from dialect.errors import Code, Refusal, Span
-from dialect.functions.registry import names as function_names
-from dialect.parser.context import Reading as _Reading
+from dialect.functions.registry import callable_names as function_names
+from dialect.parser.context import CompileContext as _CompileContext
 from dialect.parser.options import Options
-from dialect.parser.parser import as_written as _as_written
+from dialect.parser.parser import alias_spellings as _alias_spellings
 from dialect.parser.parser import bounds_of as _bounds_of
 from dialect.parser.parser import options_of as _options_of
 from dialect.parser.parser import parse as _parse
-from dialect.parser.spans import first_word as _first_word
+from dialect.parser.spans import first_word_span as _first_word_span
 from dialect.parser.statements import Describe, ExplainPrivacy, Listing, Show, Statement
-from dialect.parser.statements import statement_of as _statement_of
-from dialect.parser.suggestions.suggest import accepted_try as _accepted_try
-from dialect.planner.split import plan as _plan
-from dialect.sensitivity.bounding import bound
+from dialect.parser.statements import parse_statement as _parse_statement
+from dialect.parser.suggestions.suggest import with_compiling_suggestion as _with_compiling_suggestion
+from dialect.planner.split import split_query as _plan
+from dialect.sensitivity.bounding import bound_contributions
 
 __all__ = [
-    "Admission",
     "BoundedSql",
-    "Bounding",
     "Catalog",
     "Code",
+    "ContributionBounds",
     "Describe",
+    "Eligibility",
     "ExplainPrivacy",
     "Listing",
     "Options",
@@ -59,64 +59,68 @@ __all__ = [
     "Span",
     "Statement",
     "Target",
-    "bound",
+    "bound_contributions",
+    "compile_query",
     "function_names",
-    "read",
-    "statement",
-    "write",
+    "generate_sql",
+    "parse_statement",
 ]
 
 
-def read(sql: str, catalog: Catalog) -> Question:
+def compile_query(sql: str, catalog: Catalog) -> Question:
     """Compile a query: SQL text -> the releases to make and the query over them; raises Refusal, and nothing else.
 
     An unexpected exception of the compiler becomes a Refusal too. Its cause is chained for tests and never shown,
     because its text may contain literals of the query.
     """
     try:
-        return _read(sql, catalog)
+        return _compile_query(sql, catalog)
     except Refusal:
         raise
     except Exception as defect:
         why, hint = "This question can't be read.", "ask it in other words"
-        raise Refusal(Code.PARSE, why, hint, _first_word(sql)) from defect
+        raise Refusal(Code.PARSE, why, hint, _first_word_span(sql)) from defect
 
 
-def _read(sql: str, catalog: Catalog) -> Question:
+def _compile_query(sql: str, catalog: Catalog) -> Question:
     """Compile a query; a refusal gets its suggestions checked, and deep recursion becomes E_COMPLEX."""
     try:
-        return _question(sql, catalog)
+        return _bind_and_plan(sql, catalog)
     except RecursionError:  # parser limits prevent this, unless the caller's own stack is deep already
         why, hint = "The question is nested too deeply.", "split it into several"
-        raise Refusal(Code.COMPLEX, why, hint, _first_word(sql)) from None
-    except Refusal as refused:
-        raise _accepted_try(refused, sql, catalog, _partial(_question, catalog=catalog)) from None
+        raise Refusal(Code.COMPLEX, why, hint, _first_word_span(sql)) from None
+    except Refusal as refusal:
+        raise _with_compiling_suggestion(refusal, sql, catalog, _partial(_bind_and_plan, catalog=catalog)) from None
 
 
-def statement(sql: str) -> Statement | None:
+def parse_statement(sql: str) -> Statement | None:
     """Parse a statement other than SELECT; None for a query; raises Refusal with E_STMT for anything else."""
     try:
-        return _statement_of(sql)
+        return _parse_statement(sql)
     except Refusal as refused:
-        raise _replace(refused, span=refused.span or _first_word(sql)) from None
+        raise _replace(refused, span=refused.span or _first_word_span(sql)) from None
 
 
-def _question(sql: str, catalog: Catalog) -> Question:
+def _bind_and_plan(sql: str, catalog: Catalog) -> Question:
     """Parse, bind and plan a query.
 
     A release that spans several privacy windows multiplies each person's row bound by their number. That number is
     known only after planning, so such a query is bound and planned a second time with it.
     """
-    tree = _parse(sql, _check_arguments)
-    reading = _Reading(catalog, sql, _as_written(tree), options=_options_of(tree), bounds=_bounds_of(tree))
-    question = _plan(_kinds(tree, reading), reading)
-    together = max((made.touched.together for made in question.plans), default=1)
-    if together == 1:
+    tree = _parse(sql, _check_argument_lists)
+    context = _CompileContext(catalog, sql, _alias_spellings(tree), options=_options_of(tree), bounds=_bounds_of(tree))
+    question = _plan(_bind_query(tree, context), context)
+    windows_per_unit = max((plan.charged_windows.windows_per_unit for plan in question.plans), default=1)
+    if windows_per_unit == 1:
         return question
-    known = _replace(reading, ids=_count(), together=together)  # bind again: row bounds now cover all windows
-    return _plan(_kinds(_parse(sql), known), known)
+    final_context = _replace(
+        context, field_ids=_count(), windows_per_unit=windows_per_unit
+    )  # bind again: row bounds now cover all windows
+    return _plan(_bind_query(_parse(sql), final_context), final_context)
 
 
-def write(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admission | None = None) -> BoundedSql:
+def generate_sql(
+    plan: PrivatePlan, bounds: ContributionBounds, target: Target, eligibility: Eligibility | None = None
+) -> BoundedSql:
     """Generate the bounded SQL of one release in an engine's dialect."""
-    return _render(plan, bounds, target, admission)
+    return _render(plan, bounds, target, eligibility)

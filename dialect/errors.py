@@ -44,19 +44,19 @@ class Suggestion:
     """
 
     sql: str
-    differs: str = ""
+    difference: str = ""
 
     def __str__(self) -> str:
         """Return the SQL with the difference as a trailing comment, so that a copied line still parses."""
-        return f"{self.sql} -- {self.differs}" if self.differs else self.sql
+        return f"{self.sql} -- {self.difference}" if self.difference else self.sql
 
 
-def suggested(texts: Iterable[str], differs: str = "") -> tuple[Suggestion, ...]:
+def to_suggestions(texts: Iterable[str], difference: str = "") -> tuple[Suggestion, ...]:
     """Wrap SQL texts as suggestions that all differ from the refused text in the same respect."""
-    return tuple(Suggestion(text, differs) for text in texts)
+    return tuple(Suggestion(text, difference) for text in texts)
 
 
-def joined_differences(*differences: str) -> str:
+def join_differences(*differences: str) -> str:
     """Concatenate differences with semicolons, without duplicates and empty ones."""
     return "; ".join(dict.fromkeys(each for each in differences if each))
 

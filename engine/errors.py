@@ -37,7 +37,7 @@ class ExecutionFailed(EngineError):
         return f"{self.code}: {self.why} Try: {self.hint}"
 
 
-def untold(error: Exception) -> LedgerError | ExecutionFailed:
+def redact(error: Exception) -> LedgerError | ExecutionFailed:
     """Replace an error raised once rows may have been read by one that reveals nothing about them.
 
     Claim: code and text reveal that making the release failed, and nothing of how. Symbols: `error`, the error raised.
@@ -48,14 +48,14 @@ def untold(error: Exception) -> LedgerError | ExecutionFailed:
 
 
 @contextmanager
-def uncharged(what: str, *, when: bool = True) -> Iterator[None]:
+def refuse_before_charge(failure_text: str, *, when: bool = True) -> Iterator[None]:
     """Turn a failure that happens before any charge into a refusal. The body reads only public or released data."""
     try:
         yield
     except ExecutionFailed:
         if not when:
             raise
-        why = f"{what} within the limits of this machine; nothing was charged."
+        why = f"{failure_text} within the limits of this machine; nothing was charged."
         hint = "join fewer or smaller tables, or name some values of a key in WHERE"
         raise Refusal(Code.COMPLEX, why, hint) from None
 
@@ -77,7 +77,7 @@ class CatalogError(EngineError):
     key: str  # dotted path inside the file, e.g. tables.visit.columns.dwell_min.bounds
     why: str
     cure: str
-    others: tuple[CatalogError, ...] = ()  # further errors in the same catalog
+    other_errors: tuple[CatalogError, ...] = ()  # further errors in the same catalog
 
     def __str__(self) -> str:
         """Return file, key, reason and cure in one line."""

@@ -10,7 +10,7 @@ from budgets import BudgetRefused, LedgerError
 from dialect import Refusal
 from engine.errors import CatalogError, DataError, ExecutionFailed
 
-Problem = Refusal | CatalogError | LedgerError | DataError | ExecutionFailed
+AnyProblem = Refusal | CatalogError | LedgerError | DataError | ExecutionFailed
 
 
 class Refused(Exception):
@@ -31,7 +31,7 @@ def refusals() -> Iterator[None]:
         raise Refused(problem(error, None)) from error
 
 
-def problem(error: Problem, sql: str | None) -> dict[str, Any]:
+def problem(error: AnyProblem, sql: str | None) -> dict[str, Any]:
     """Return the wire shape of an error, with its SQL span or its budget amounts where it has them."""
     if isinstance(error, Refusal):
         span = None if error.span is None else [error.span.start, error.span.end]
@@ -60,5 +60,5 @@ def _amounts(error: BudgetRefused) -> dict[str, Any]:
         "remaining_rho": float(error.remaining.rho),
         "short_by_rho": float(error.short_by.rho),
         "would_fit_rho": float(error.would_fit.rho),
-        **error.told,
+        **error.alternatives,
     }

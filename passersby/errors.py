@@ -55,8 +55,8 @@ class PassersbyError(Exception):
     def problem(self) -> dict[str, Any]:
         """The error in its wire format."""
         span = None if self.span is None else list(self.span)
-        told = {"code": self.code, "message": self.message, "hint": self.hint, "span": span, "sql": self.sql}
-        return {**told, **self.details}
+        fields = {"code": self.code, "message": self.message, "hint": self.hint, "span": span, "sql": self.sql}
+        return {**fields, **self.details}
 
 
 class RefusedError(PassersbyError):
@@ -146,7 +146,7 @@ class InstallError(PassersbyError):
     """Packages that are missing, or shadowed by a file of the same name."""
 
 
-KINDS: Mapping[str, type[PassersbyError]] = {
+ERRORS_BY_CODE: Mapping[str, type[PassersbyError]] = {
     "E_AUTH": AccessError,
     "E_BUDGET": BudgetError,
     "E_BUDGET_DATASET": BudgetError,
@@ -161,18 +161,20 @@ KINDS: Mapping[str, type[PassersbyError]] = {
     "E_SERVER": ServerError,
     "E_STATE": ServerError,
 }
-INSTALL = "pip install --editable '.[{}]', in the clone of passersby"  # until the package is published on an index
-FIELDS = ("code", "message", "hint", "span", "sql")
+INSTALL_COMMAND = (
+    "pip install --editable '.[{}]', in the clone of passersby"  # until the package is published on an index
+)
+STANDARD_FIELDS = ("code", "message", "hint", "span", "sql")
 
 
-def error_of(problem: Mapping[str, Any]) -> PassersbyError:
+def error_from_problem(problem: Mapping[str, Any]) -> PassersbyError:
     """Build the exception from an error's wire format."""
     code, span = str(problem["code"]), problem.get("span")
-    return KINDS.get(code, RefusedError)(
+    return ERRORS_BY_CODE.get(code, RefusedError)(
         code,
         str(problem["message"]),
         str(problem.get("hint") or ""),
         span=None if span is None else (int(span[0]), int(span[1])),
         sql=problem.get("sql"),
-        details={key: value for key, value in problem.items() if key not in FIELDS},
+        details={key: value for key, value in problem.items() if key not in STANDARD_FIELDS},
     )

@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from passersby.result.listing import Budget
     from passersby.result.result import Result
 
-NAME = re.compile(r"\s*(\w+)\s*<<\s*")
-WORD = re.compile(r"[\w.]*$")
-IN_SQL = re.compile(r"\s*%%passersby\b[^\n]*\n", re.DOTALL)
-WORDS = (
+ASSIGNMENT = re.compile(r"\s*(\w+)\s*<<\s*")
+PREFIX = re.compile(r"[\w.]*$")
+SQL_CELL = re.compile(r"\s*%%passersby\b[^\n]*\n", re.DOTALL)
+SQL_KEYWORDS = (
     *("SELECT", "FROM", "WHERE", "GROUP BY", "ORDER BY", "HAVING", "LIMIT", "JOIN", "WITH", "AS", "AND", "OR", "NOT"),
     *("IN", "BETWEEN", "CASE", "WHEN", "THEN", "ELSE", "END", "DISTINCT", "UNION ALL", "DIFFERENTIAL_PRIVACY OPTIONS("),
 )
 
 
-class _Words(argparse.ArgumentParser):
+class _MagicParser(argparse.ArgumentParser):
     """Argument parser of a magic; errors are raised as UsageError."""
 
     def error(self, message: str) -> NoReturn:
@@ -40,16 +40,16 @@ class _Words(argparse.ArgumentParser):
         raise UsageError(f"{message}. %%passersby --help tells the rest.")
 
 
-def _words() -> _Words:
-    told = "Ask the SQL of the cell. NAME << keeps the answer under a name."
-    words = _Words("%%passersby", description=told, add_help=False)
-    words.add_argument("--explain", action="store_true", help="tell the price and the expected error: free")
-    words.add_argument("--rehearse", action="store_true", help="answer on made-up rows: free, and without meaning")
-    words.add_argument("--rho", help="privacy loss to spend")
-    words.add_argument("--target-error", dest="target_error", help="instead of --rho: half-widths of at most so much")
-    words.add_argument("--confidence", type=float, help="level of the intervals")
-    words.add_argument("--help", action="store_true", help="tell this")
-    return words
+def _cell_parser() -> _MagicParser:
+    description = "Ask the SQL of the cell. NAME << keeps the answer under a name."
+    parser = _MagicParser("%%passersby", description=description, add_help=False)
+    parser.add_argument("--explain", action="store_true", help="tell the price and the expected error: free")
+    parser.add_argument("--rehearse", action="store_true", help="answer on made-up rows: free, and without meaning")
+    parser.add_argument("--rho", help="privacy loss to spend")
+    parser.add_argument("--target-error", dest="target_error", help="instead of --rho: half-widths of at most so much")
+    parser.add_argument("--confidence", type=float, help="level of the intervals")
+    parser.add_argument("--help", action="store_true", help="tell this")
+    return parser
 
 
 @magics_class
@@ -59,9 +59,9 @@ class PassersbyMagics(Magics):
     def __init__(self, shell: InteractiveShell) -> None:
         """Register in a shell."""
         super().__init__(shell)
-        self._names_there = shell.user_ns
+        self._user_namespace = shell.user_ns
         self.connection: Connection | None = None
-        self._known: list[str] = []
+        self._catalog_names: list[str] = []
 
     @line_magic("passersby")  # type: ignore[arg-type]
     def line(self, line: str) -> Connection | Budget | None:
@@ -74,42 +74,44 @@ class PassersbyMagics(Magics):
         """
         words = shlex.split(line)
         if not words:
-            return self._opened().budget()
-        known = self._names_there.get(words[0])
+            return self._require_connection().budget()
+        existing = self._user_namespace.get(words[0])
         try:
-            self.connection = known if isinstance(known, Connection) else connect(words[0], **_client(words[1:]))
-            self._known = _names(self.connection)
+            self.connection = (
+                existing if isinstance(existing, Connection) else connect(words[0], **_connect_options(words[1:]))
+            )
+            self._catalog_names = _completion_names(self.connection)
         except PassersbyError as error:
-            _say(error)
+            _display_error(error)
             return None
         return self.connection
 
     @cell_magic("passersby")  # type: ignore[arg-type]
     def cell(self, line: str, cell: str) -> Result | Explanation | None:
         """Run the cell's SQL: %%passersby [NAME <<] [--explain] [--rehearse] [--rho 0.01] [--help]."""
-        keep = NAME.match(line)
-        asked = _words().parse_args(shlex.split(line[keep.end() :] if keep else line))
-        if asked.help:
-            print(_words().format_help())  # noqa: T201  help is printed
+        assignment = ASSIGNMENT.match(line)
+        options = _cell_parser().parse_args(shlex.split(line[assignment.end() :] if assignment else line))
+        if options.help:
+            print(_cell_parser().format_help())  # noqa: T201  help is printed
             return None
         try:
-            answer = self._answer(cell, asked)
+            answer = self._answer(cell, options)
         except PassersbyError as error:
-            _say(error)
+            _display_error(error)
             return None
-        if keep is None:
+        if assignment is None:
             return answer
-        self._names_there[keep[1]] = answer
+        self._user_namespace[assignment[1]] = answer
         return None
 
-    def _answer(self, sql: str, asked: argparse.Namespace) -> Result | Explanation:
-        connection = self._opened()
-        terms = {"rho": asked.rho, "target_error": asked.target_error, "confidence": asked.confidence}
-        if asked.explain:
+    def _answer(self, sql: str, options: argparse.Namespace) -> Result | Explanation:
+        connection = self._require_connection()
+        terms = {"rho": options.rho, "target_error": options.target_error, "confidence": options.confidence}
+        if options.explain:
             return connection.explain(sql, **terms)
-        return connection.rehearse(sql, **terms) if asked.rehearse else connection.query(sql, **terms)
+        return connection.rehearse(sql, **terms) if options.rehearse else connection.query(sql, **terms)
 
-    def _opened(self) -> Connection:
+    def _require_connection(self) -> Connection:
         if self.connection is None:
             raise UsageError("Open a connection first: %passersby https://..., or %passersby operator")
         return self.connection
@@ -118,12 +120,12 @@ class PassersbyMagics(Magics):
         """Complete tables, columns, functions and SQL keywords in a %%passersby cell."""
         from IPython.core.completer import SimpleCompletion
 
-        found = WORD.search(context.text_until_cursor)
-        begun = found[0] if found else ""
-        offered = [*self._known, *WORDS] if IN_SQL.match(context.full_text) and self.connection else []
-        fits = [text for text in offered if begun and text.lower().startswith(begun.lower())]
-        completions = [SimpleCompletion(text, type="passersby") for text in fits]
-        return {"completions": completions, "matched_fragment": begun, "suppress": bool(fits)}
+        found = PREFIX.search(context.text_until_cursor)
+        prefix = found[0] if found else ""
+        offered = [*self._catalog_names, *SQL_KEYWORDS] if SQL_CELL.match(context.full_text) and self.connection else []
+        matches = [text for text in offered if prefix and text.lower().startswith(prefix.lower())]
+        completions = [SimpleCompletion(text, type="passersby") for text in matches]
+        return {"completions": completions, "matched_fragment": prefix, "suppress": bool(matches)}
 
 
 def load(shell: object) -> None:
@@ -142,26 +144,26 @@ def load(shell: object) -> None:
     shell.Completer.custom_matchers.append(matcher)
 
 
-def _client(words: list[str]) -> dict[str, Any]:
+def _connect_options(words: list[str]) -> dict[str, Any]:
     """Parse --client NAME and --ledger FILE."""
     if not words:
         return {}
-    options = _Words("%passersby", add_help=False)
+    options = _MagicParser("%passersby", add_help=False)
     options.add_argument("--client")
     options.add_argument("--ledger")
     return vars(options.parse_args(words))
 
 
-def _names(connection: Connection) -> list[str]:
+def _completion_names(connection: Connection) -> list[str]:
     """List tables, columns, qualified columns and functions, each once."""
     tables = connection.tables()
     columns = [column["name"] for table in tables for column in table["columns"]]
-    whole = [f"{table['name']}.{column['name']}" for table in tables for column in table["columns"]]
+    qualified = [f"{table['name']}.{column['name']}" for table in tables for column in table["columns"]]
     functions = [f"{each['name']}(" for each in connection.functions() if str(each["name"])[:1].isalpha()]
-    return list(dict.fromkeys([*(table["name"] for table in tables), *columns, *whole, *functions]))
+    return list(dict.fromkeys([*(table["name"] for table in tables), *columns, *qualified, *functions]))
 
 
-def _say(error: PassersbyError) -> None:
+def _display_error(error: PassersbyError) -> None:
     """Display an error without a traceback."""
     from passersby.result.notebook import Refusal
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 
-from dialect.functions.registry import function_rows
+from dialect.functions.registry import all_overloads
 from tests.support.sql.conformance import Conformance, cases
 
 
@@ -36,7 +36,7 @@ def on_spark() -> int:
     from tests.support.spark.on_spark import of_conformance, of_forms, session
 
     started, wrong = session(), 0
-    rows = function_rows()
+    rows = all_overloads()
     there = sum(row.spark is not None for row in rows)
     print(f"{there} of {len(rows)} rows have a form in Spark; {len(rows) - there} say why they have none.")
     for what, given in (("expressions", of_conformance(started)), ("forms with constants", of_forms(started))):
@@ -47,7 +47,7 @@ def on_spark() -> int:
             counted["raised"] += bool(each.raised)
             counted["different"] += bool(each.different)
             if each.wrong:
-                print(f"{each.asked.row} {each.asked.shown}: {each.raised[:200] or each.different[:2]}", flush=True)
+                print(f"{each.case.row} {each.case.shown}: {each.raised[:200] or each.different[:2]}", flush=True)
         wrong += counted["raised"] + counted["different"]
         print(
             f"{counted['asked']:,} {what} asked in {counted['values']:,} values: {counted['raised']} raise in Spark,"

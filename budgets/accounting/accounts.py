@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from budgets.accounting.conversion import EpsilonDelta, chargeable
-from budgets.accounting.holders import ALL_CLIENTS, EVERYBODY, is_client, payers
+from budgets.accounting.holders import ALL_CLIENTS, EVERYBODY, is_client_or_group, paying_holders
 from budgets.accounting.loss import ATTO, MAX_UNITS, Loss
 from budgets.errors import ParamError
 
@@ -28,7 +28,7 @@ class AccountName:
     @property
     def client(self) -> str | None:
         """The client or client group that holds the account; None for the two accounts that all clients share."""
-        return self.holder if is_client(self.holder) else None
+        return self.holder if is_client_or_group(self.holder) else None
 
     def __str__(self) -> str:
         """Describe the account in words."""
@@ -47,24 +47,24 @@ class AccountView:
     spent: Loss  # sum of charges; its delta covers thresholds only
 
     @property
-    def capped(self) -> bool:
+    def is_capped(self) -> bool:
         """Does the account limit anything? A lifetime account without a declared cap does not."""
         return self.cap != UNCAPPED
 
     @property
     def remaining(self) -> Loss:
         """Loss that can still be charged: rho, and delta for partition-selection thresholds."""
-        return chargeable(self.cap).beyond(self.spent)
+        return chargeable(self.cap).excess_over(self.spent)
 
     @property
     def spent_epsilon_delta(self) -> EpsilonDelta:
         """Amount spent as (epsilon, delta), rounded up."""
-        return EpsilonDelta.of(self.spent, self.cap)
+        return EpsilonDelta.from_loss(self.spent, self.cap)
 
     @property
     def cap_epsilon_delta(self) -> EpsilonDelta:
         """The whole cap as (epsilon, delta), rounded up."""
-        return EpsilonDelta.of(chargeable(self.cap), self.cap)
+        return EpsilonDelta.from_loss(chargeable(self.cap), self.cap)
 
 
 def path_accounts(client: str, dataset: str, windows: Iterable[str]) -> tuple[AccountName, ...]:
@@ -74,9 +74,9 @@ def path_accounts(client: str, dataset: str, windows: Iterable[str]) -> tuple[Ac
     client and its groups.
     """
     each = tuple(windows)
-    holders = payers(client)
+    holders = paying_holders(client)
     in_windows = [AccountName(dataset, window, holder) for window in each for holder in holders]
-    return (*in_windows, *(AccountName(dataset, LIFETIME, holder) for holder in holders if is_client(holder)))
+    return (*in_windows, *(AccountName(dataset, LIFETIME, holder) for holder in holders if is_client_or_group(holder)))
 
 
 def check_text(text: object, what: str) -> None:

@@ -9,10 +9,10 @@ from functools import cached_property
 from types import MappingProxyType
 
 from budgets.accounting.accounts import LIFETIME
-from budgets.accounting.holders import EVERYBODY, is_client, own_holder, payers
-from budgets.accounting.loss import Loss, total
+from budgets.accounting.holders import EVERYBODY, is_client_or_group, own_holder, paying_holders
+from budgets.accounting.loss import Loss, sum_losses
 from budgets.accounting.policy import Debit
-from budgets.accounting.records import ChargeRequest, Item
+from budgets.accounting.records import ChargeRequest, PricedRelease
 
 
 @dataclass(frozen=True)
@@ -20,28 +20,30 @@ class Bill:
     """The unpaid releases of one charge request, by account holder."""
 
     request: ChargeRequest
-    unpaid: Mapping[str, tuple[Item, ...]]  # by holder, from the dataset down to the client
+    unpaid: Mapping[str, tuple[PricedRelease, ...]]  # by holder, from the dataset down to the client
 
     @cached_property
     def client_loss(self) -> Loss:
         """Total loss of the releases that the client itself pays for; each window of a release pays its loss."""
-        return total([item.loss for item in self.unpaid[own_holder(self.request.client)]])
+        return sum_losses([item.loss for item in self.unpaid[own_holder(self.request.client)]])
 
     @property
-    def known(self) -> tuple[str, ...]:
+    def already_charged(self) -> tuple[str, ...]:
         """Keys of the releases that the dataset account has paid for before, for any client."""
         new = {item.release_key for item in self.unpaid[EVERYBODY]}
-        return tuple(item.release_key for item in self.request.distinct_items if item.release_key not in new)
+        return tuple(item.release_key for item in self.request.distinct_releases if item.release_key not in new)
 
     @cached_property
     def debits(self) -> tuple[Debit, ...]:
         """Debits of each holder: in each privacy window, and over all windows for clients and groups."""
-        together: dict[tuple[str, ...], list[str]] = {}  # holders that pay for the same releases, by release keys
+        holders_by_keys: dict[
+            tuple[str, ...], list[str]
+        ] = {}  # holders that pay for the same releases, by release keys
         for holder, items in self.unpaid.items():
             if items:
-                together.setdefault(tuple([item.release_key for item in items]), []).append(holder)
+                holders_by_keys.setdefault(tuple([item.release_key for item in items]), []).append(holder)
         return tuple(
-            debit for holders in together.values() for debit in _debits(self.unpaid[holders[0]], tuple(holders))
+            debit for holders in holders_by_keys.values() for debit in _debits(self.unpaid[holders[0]], tuple(holders))
         )
 
 
@@ -52,36 +54,36 @@ def make_bill(request: ChargeRequest, paid: Mapping[str, AbstractSet[str]]) -> B
     Symbols: paid holds release keys paid before, by holder: everybody, all clients, each group on the client's path.
     Formula: each holder on the path pays items - paid[holder]. Source: proofs.md#paying-once. Raises nothing.
     """
-    items = request.distinct_items
-    unpaid = dict.fromkeys(payers(request.client), items)
+    items = request.distinct_releases
+    unpaid = dict.fromkeys(paying_holders(request.client), items)
     for holder in unpaid.keys() & paid.keys():
         unpaid[holder] = tuple(item for item in items if item.release_key not in paid[holder])
     return Bill(request, MappingProxyType(unpaid))
 
 
-def debits_of(bills: Iterable[Bill]) -> tuple[Debit, ...]:
+def sum_debits(bills: Iterable[Bill]) -> tuple[Debit, ...]:
     """Sum the debits of several bills of one dataset, and group equal ones: same windows, same loss."""
     losses: dict[tuple[str, ...], dict[str, list[Loss]]] = {}  # by windows, then by holder
     for debit in (debit for bill in bills for debit in bill.debits):
-        of_windows = losses.setdefault(debit.windows, {})
+        losses_by_holder = losses.setdefault(debit.windows, {})
         for holder in debit.holders:
-            of_windows.setdefault(holder, []).append(debit.loss)
-    alike: dict[tuple[tuple[str, ...], Loss], list[str]] = {}
-    for windows, of_windows in losses.items():
-        for holder, each in of_windows.items():
-            alike.setdefault((windows, each[0] if len(each) == 1 else total(each)), []).append(holder)
-    return tuple(Debit(tuple(holders), windows, loss) for (windows, loss), holders in alike.items())
+            losses_by_holder.setdefault(holder, []).append(debit.loss)
+    holders_by_debit: dict[tuple[tuple[str, ...], Loss], list[str]] = {}
+    for windows, losses_by_holder in losses.items():
+        for holder, each in losses_by_holder.items():
+            holders_by_debit.setdefault((windows, each[0] if len(each) == 1 else sum_losses(each)), []).append(holder)
+    return tuple(Debit(tuple(holders), windows, loss) for (windows, loss), holders in holders_by_debit.items())
 
 
-def _debits(items: tuple[Item, ...], holders: tuple[str, ...]) -> Iterator[Debit]:
-    for windows, loss in _by_loss(items):
+def _debits(items: tuple[PricedRelease, ...], holders: tuple[str, ...]) -> Iterator[Debit]:
+    for windows, loss in _windows_by_loss(items):
         yield Debit(holders, windows, loss)
-    clients = tuple(holder for holder in holders if is_client(holder))
+    clients = tuple(holder for holder in holders if is_client_or_group(holder))
     if clients:
-        yield Debit(clients, (LIFETIME,), total([times(item.loss, len(item.windows)) for item in items]))
+        yield Debit(clients, (LIFETIME,), sum_losses([multiplied_loss(item.loss, len(item.windows)) for item in items]))
 
 
-def _by_loss(items: Iterable[Item]) -> Iterator[tuple[tuple[str, ...], Loss]]:
+def _windows_by_loss(items: Iterable[PricedRelease]) -> Iterator[tuple[tuple[str, ...], Loss]]:
     """Group the windows of some releases by the total loss that each window pays."""
     sets: dict[tuple[str, ...], Loss] = {}
     for item in items:
@@ -100,6 +102,6 @@ def _by_loss(items: Iterable[Item]) -> Iterator[tuple[tuple[str, ...], Loss]]:
         yield tuple(touched), loss
 
 
-def times(loss: Loss, count: int) -> Loss:
+def multiplied_loss(loss: Loss, count: int) -> Loss:
     """Multiply a loss by a count."""
     return loss if count == 1 else Loss(loss.pico_rho * count, loss.atto_delta * count)

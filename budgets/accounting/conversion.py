@@ -8,10 +8,10 @@ from decimal import ROUND_CEILING, Context, Decimal
 from fractions import Fraction
 from functools import lru_cache
 
-from budgets.accounting.loss import MAX_UNITS, PICO, Amount, Loss, parse_amount, read_amount
+from budgets.accounting.loss import MAX_UNITS, PICO, Amount, Loss, parse_nonnegative_amount, parse_positive_amount
 from budgets.errors import ParamError
 
-THRESHOLD_PARTS = 10  # 1/10 of a cap's delta pays for thresholds, 9/10 for the conversion to epsilon
+THRESHOLD_DELTA_DIVISOR = 10  # 1/10 of a cap's delta pays for thresholds, 9/10 for the conversion to epsilon
 
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _EXACT = Context(prec=50, rounding=ROUND_CEILING)
@@ -26,7 +26,7 @@ class EpsilonDelta:
     delta: float
 
     @classmethod
-    def of(cls, spent: Loss, cap: Loss) -> EpsilonDelta:
+    def from_loss(cls, spent: Loss, cap: Loss) -> EpsilonDelta:
         """Convert a loss to epsilon at the delta of its cap.
 
         Claim: what spent `spent` is (epsilon, delta)-DP. Symbols: delta_conversion = 0.9 of the cap's delta;
@@ -35,12 +35,12 @@ class EpsilonDelta:
         proofs.md#conversion. Raises ParamError if the cap has no delta.
         """
         delta_conversion = conversion_delta(cap)
-        return cls(epsilon_at(spent.rho, delta_conversion), _float_up(delta_conversion + spent.delta))
+        return cls(epsilon_from_rho(spent.rho, delta_conversion), _float_up(delta_conversion + spent.delta))
 
 
 def chargeable(cap: Loss) -> Loss:
     """Part of a cap that releases may spend: all of its rho, and one tenth of its delta, for thresholds."""
-    return Loss(cap.pico_rho, cap.atto_delta // THRESHOLD_PARTS)
+    return Loss(cap.pico_rho, cap.atto_delta // THRESHOLD_DELTA_DIVISOR)
 
 
 def conversion_delta(cap: Loss) -> Fraction:
@@ -49,7 +49,7 @@ def conversion_delta(cap: Loss) -> Fraction:
 
 
 @lru_cache(maxsize=4096, typed=True)  # typed: True and 1.0 must not hit the cache entry of 1
-def epsilon_at(rho: Amount, delta: Amount) -> float:
+def epsilon_from_rho(rho: Amount, delta: Amount) -> float:
     """Convert rho-zCDP to the least epsilon of (epsilon, delta)-DP, rounded up.
 
     Claim: every rho-zCDP mechanism is (epsilon, delta)-DP. Symbols: alpha > 1, any; epsilon(alpha) bounds for each.
@@ -57,7 +57,7 @@ def epsilon_at(rho: Amount, delta: Amount) -> float:
     Source: Canonne, Kamath, Steinke 2020 (arXiv 2004.00010) section 2.3; proofs.md#conversion.
     Raises ParamError unless rho >= 0 and 0 < delta < 1.
     """
-    exact_rho, exact_delta = read_amount(rho, "rho"), _read_delta(delta)
+    exact_rho, exact_delta = parse_nonnegative_amount(rho, "rho"), _read_delta(delta)
     if exact_rho == 0:
         return 0.0
     alpha = _best_alpha(float(exact_rho), math.log(exact_delta.numerator) - math.log(exact_delta.denominator))
@@ -65,20 +65,20 @@ def epsilon_at(rho: Amount, delta: Amount) -> float:
 
 
 @lru_cache(maxsize=4096, typed=True)  # typed: True and 1.0 must not hit the cache entry of 1
-def rho_for(epsilon: Amount, delta: Amount) -> Fraction:
+def rho_from_epsilon(epsilon: Amount, delta: Amount) -> Fraction:
     """Convert (epsilon, delta) to the largest rho that it covers, in whole pico-rho.
 
-    Claim: epsilon_at(rho_for(epsilon, delta), delta) <= epsilon. Symbols as for `epsilon_at`.
+    Claim: epsilon_from_rho(rho_from_epsilon(epsilon, delta), delta) <= epsilon. Symbols as for `epsilon_from_rho`.
     Formula: bisection on whole pico-rho; the lower end always satisfies the claim.
     Source: proofs.md#conversion. Raises ParamError unless epsilon > 0 and 0 < delta < 1.
     """
-    exact_epsilon, exact_delta = parse_amount(epsilon, "epsilon"), _read_delta(delta)
+    exact_epsilon, exact_delta = parse_positive_amount(epsilon, "epsilon"), _read_delta(delta)
     covered, above = 0, 1
-    while above <= MAX_UNITS and epsilon_at(Fraction(above, PICO), exact_delta) <= exact_epsilon:
+    while above <= MAX_UNITS and epsilon_from_rho(Fraction(above, PICO), exact_delta) <= exact_epsilon:
         covered, above = above, above * 4
     while above - covered > 1:
         middle = (covered + above) // 2
-        if epsilon_at(Fraction(middle, PICO), exact_delta) <= exact_epsilon:
+        if epsilon_from_rho(Fraction(middle, PICO), exact_delta) <= exact_epsilon:
             covered = middle
         else:
             above = middle
@@ -86,7 +86,7 @@ def rho_for(epsilon: Amount, delta: Amount) -> Fraction:
 
 
 def _read_delta(delta: Amount) -> Fraction:
-    exact = parse_amount(delta, "delta")
+    exact = parse_positive_amount(delta, "delta")
     if exact >= 1:
         raise ParamError("delta must be below 1.", "delta = 1e-9.")
     return exact
@@ -97,20 +97,20 @@ def _best_alpha(rho: float, log_delta: float) -> float:
     centre = 0.5 * (math.log(max(-log_delta, 1e-9)) - math.log(rho))
     low, high = centre - 8.0, centre + 8.0
     left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
-    at_left, at_right = _epsilon_near(rho, log_delta, left), _epsilon_near(rho, log_delta, right)
+    at_left, at_right = _approximate_epsilon(rho, log_delta, left), _approximate_epsilon(rho, log_delta, right)
     while high - low > 1e-7:
         if at_left <= at_right:
             high, right, at_right = right, left, at_left
             left = high - _GOLDEN * (high - low)
-            at_left = _epsilon_near(rho, log_delta, left)
+            at_left = _approximate_epsilon(rho, log_delta, left)
         else:
             low, left, at_left = left, right, at_right
             right = low + _GOLDEN * (high - low)
-            at_right = _epsilon_near(rho, log_delta, right)
+            at_right = _approximate_epsilon(rho, log_delta, right)
     return 1.0 + math.exp((low + high) / 2)
 
 
-def _epsilon_near(rho: float, log_delta: float, log_excess: float) -> float:
+def _approximate_epsilon(rho: float, log_delta: float, log_excess: float) -> float:
     excess = math.exp(log_excess)  # alpha - 1
     alpha = 1.0 + excess
     return alpha * rho - (log_delta + math.log(alpha)) / excess + log_excess - math.log(alpha)

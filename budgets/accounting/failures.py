@@ -8,36 +8,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from budgets.accounting.holders import EVERYBODY, OWNER, prefixes
+from budgets.accounting.holders import EVERYBODY, OWNER, path_prefixes
 
-OF_A_CLIENT = 3  # failed executions before a client is frozen, over all datasets
-OF_A_TREE = 10  # likewise for all clients of an outermost group together
-OF_A_WINDOW = 10  # counted failures before a dataset's window is frozen, over all trees
-COUNTED_OF_A_TREE = 3  # per dataset and window: it takes at least four trees to freeze a window
+MAX_FAILURES_PER_CLIENT = 3  # failed executions before a client is frozen, over all datasets
+MAX_FAILURES_PER_CLIENT_TREE = 10  # likewise for all clients of an outermost group together
+MAX_FAILURES_PER_WINDOW = 10  # counted failures before a dataset's window is frozen, over all trees
+MAX_COUNTED_PER_CLIENT_TREE = 3  # per dataset and window: it takes at least four trees to freeze a window
 
-Key = tuple[str, str, str]  # dataset, holder, window; an empty field matches all
+CounterKey = tuple[str, str, str]  # dataset, holder, window; an empty field matches all
 
 
-def tree_of(client: str) -> str:
+def client_tree(client: str) -> str:
     """Outermost group of a client, or the client itself. All clients of one tree count as one party."""
-    return client if client == OWNER else prefixes(client)[0]
+    return client if client == OWNER else path_prefixes(client)[0]
 
 
-def counters(client: str, dataset: str, windows: Iterable[str]) -> tuple[Key, ...]:
+def counter_keys(client: str, dataset: str, windows: Iterable[str]) -> tuple[CounterKey, ...]:
     """List the counters that one failure increments."""
-    tree, of = tree_of(client), sorted(windows)
+    tree, sorted_windows = client_tree(client), sorted(windows)
     own = () if client == OWNER else tuple(("", holder, "") for holder in dict.fromkeys((client, tree)))
-    return (*own, *((dataset, EVERYBODY, window) for window in of), *((dataset, tree, window) for window in of))
+    return (
+        *own,
+        *((dataset, EVERYBODY, window) for window in sorted_windows),
+        *((dataset, tree, window) for window in sorted_windows),
+    )
 
 
-def most_of(client: str) -> dict[str, int]:
+def failure_limits(client: str) -> dict[str, int]:
     """Failure limits of a client and of its tree, by holder; the owner has none."""
     if client == OWNER:
         return {}
-    return {tree_of(client): OF_A_TREE} | {client: OF_A_CLIENT}
+    return {client_tree(client): MAX_FAILURES_PER_CLIENT_TREE} | {client: MAX_FAILURES_PER_CLIENT}
 
 
-def of_a_window(by_tree: Mapping[str, int]) -> int:
+def count_window_failures(by_tree: Mapping[str, int]) -> int:
     """Count the failures of one dataset and window, with a maximum per client tree.
 
     The owner's failures count in full: the owner is no party that could lock out others.
@@ -45,4 +49,6 @@ def of_a_window(by_tree: Mapping[str, int]) -> int:
     Claim: a window that clients freeze saw failures of at least four trees. Symbols: failures n_t of tree t since the
     last thaw. Formula: sum of min(n_t, 3), frozen at 10. Source: proofs.md#failures. Raises nothing.
     """
-    return sum(n if tree == OWNER else min(n, COUNTED_OF_A_TREE) for tree, n in by_tree.items() if tree != EVERYBODY)
+    return sum(
+        n if tree == OWNER else min(n, MAX_COUNTED_PER_CLIENT_TREE) for tree, n in by_tree.items() if tree != EVERYBODY
+    )

@@ -36,7 +36,7 @@ class Loss:
                 raise ParamError(f"{name} must be an integer from 0 to {MAX_UNITS}.", "spend less at once.")
 
     @classmethod
-    def of(cls, rho: Amount, delta: Amount = 0) -> Loss:
+    def rounded_up(cls, rho: Amount, delta: Amount = 0) -> Loss:
         """Round a charge up to whole units: the ledger never records less than was spent.
 
         Claim: Fraction(pico_rho, 10^12) >= rho and Fraction(atto_delta, 10^18) >= delta.
@@ -46,13 +46,13 @@ class Loss:
         return cls(_units_up(rho, "rho", PICO), _units_up(delta, "delta", ATTO))
 
     @classmethod
-    def within(cls, rho: Amount, delta: Amount = 0) -> Loss:
+    def rounded_down(cls, rho: Amount, delta: Amount = 0) -> Loss:
         """Round a cap down to whole units: the ledger never allows more than was promised.
 
         Claim: Fraction(pico_rho, 10^12) <= rho and Fraction(atto_delta, 10^18) <= delta.
         Symbols and source as for `of`: proofs.md#rounding. Raises ParamError like `of`.
         """
-        exact_rho, exact_delta = read_amount(rho, "rho"), read_amount(delta, "delta")
+        exact_rho, exact_delta = parse_nonnegative_amount(rho, "rho"), parse_nonnegative_amount(delta, "delta")
         return cls(int(exact_rho * PICO), int(exact_delta * ATTO))
 
     @property
@@ -73,32 +73,32 @@ class Loss:
         """Return whether both rho and delta are at most those of the limit."""
         return self.pico_rho <= limit.pico_rho and self.atto_delta <= limit.atto_delta
 
-    def beyond(self, limit: Loss) -> Loss:
+    def excess_over(self, limit: Loss) -> Loss:
         """Subtract a limit, component by component, and clamp at 0."""
         return Loss(max(0, self.pico_rho - limit.pico_rho), max(0, self.atto_delta - limit.atto_delta))
 
-    def smaller_of(self, other: Loss) -> Loss:
+    def componentwise_min(self, other: Loss) -> Loss:
         """Component-wise minimum."""
         return Loss(min(self.pico_rho, other.pico_rho), min(self.atto_delta, other.atto_delta))
 
-    def larger_of(self, other: Loss) -> Loss:
+    def componentwise_max(self, other: Loss) -> Loss:
         """Component-wise maximum."""
         return Loss(max(self.pico_rho, other.pico_rho), max(self.atto_delta, other.atto_delta))
 
     def __str__(self) -> str:
         """Format for display, as in `rho 0.005 and delta 1e-12`."""
-        return self.told(delta=self.atto_delta > 0)
+        return self.formatted(delta=self.atto_delta > 0)
 
-    def told(self, *, delta: bool) -> str:
+    def formatted(self, *, delta: bool) -> str:
         """Format for display; a nonzero delta is included only on request."""
-        rho = f"rho {_plain(self.pico_rho, -12):f}"
-        return f"{rho} and delta {_plain(self.atto_delta, -18):g}" if delta and self.atto_delta else rho
+        rho = f"rho {_scaled_decimal(self.pico_rho, -12):f}"
+        return f"{rho} and delta {_scaled_decimal(self.atto_delta, -18):g}" if delta and self.atto_delta else rho
 
 
-NOTHING = Loss(0, 0)
+ZERO_LOSS = Loss(0, 0)
 
 
-def total(losses: Iterable[Loss]) -> Loss:
+def sum_losses(losses: Iterable[Loss]) -> Loss:
     """Sum losses: sequential composition."""
     pico_rho = atto_delta = 0
     for loss in losses:
@@ -107,13 +107,13 @@ def total(losses: Iterable[Loss]) -> Loss:
     return Loss(pico_rho, atto_delta)
 
 
-def parse_amount(given: object, name: str, *, floor: Fraction | None = None) -> Fraction:
+def parse_positive_amount(value: object, name: str, *, floor: Fraction | None = None) -> Fraction:
     """Parse a positive number exactly; raises ParamError for NaN, infinity, bool, float, 0, negatives.
 
     Accepts decimal text, int, Decimal or Fraction. Floats are rejected because their decimal text is lost. A number
     below `floor` is rejected too.
     """
-    amount = read_amount(given, name)
+    amount = parse_nonnegative_amount(value, name)
     if amount == 0:
         raise ParamError(f"{name} must be above 0.", _ONE_NUMBER)
     if floor is not None and amount < floor:
@@ -122,14 +122,14 @@ def parse_amount(given: object, name: str, *, floor: Fraction | None = None) -> 
     return amount
 
 
-def read_amount(given: object, name: str) -> Fraction:
+def parse_nonnegative_amount(value: object, name: str) -> Fraction:
     """Parse a number >= 0 exactly; otherwise like `parse_positive_amount`. Raises ParamError."""
-    if type(given) is int or isinstance(given, Fraction):
-        amount = Fraction(given)
-    elif isinstance(given, (str, Decimal)):
-        amount = _from_text(str(given).strip(), name)
+    if type(value) is int or isinstance(value, Fraction):
+        amount = Fraction(value)
+    elif isinstance(value, (str, Decimal)):
+        amount = _parse_decimal(str(value).strip(), name)
     else:
-        raise ParamError(f"{name} must be a decimal number, not a {type(given).__name__}.", _ONE_NUMBER)
+        raise ParamError(f"{name} must be a decimal number, not a {type(value).__name__}.", _ONE_NUMBER)
     if amount < 0:
         raise ParamError(f"{name} must not be negative.", _ONE_NUMBER)
     if amount * PICO > MAX_UNITS:
@@ -137,7 +137,7 @@ def read_amount(given: object, name: str) -> Fraction:
     return amount
 
 
-def _from_text(text: str, name: str) -> Fraction:
+def _parse_decimal(text: str, name: str) -> Fraction:
     """Parse ASCII decimal text. The exponent is checked before any power of ten is computed."""
     if not _DECIMAL.fullmatch(text):
         comma = _DECIMAL.fullmatch(text.replace(",", "."))  # a decimal comma
@@ -151,10 +151,10 @@ def _from_text(text: str, name: str) -> Fraction:
     return Fraction(number) if number else Fraction(0)
 
 
-def _units_up(given: Amount, name: str, units_per_one: int) -> int:
-    exact = read_amount(given, name) * units_per_one
+def _units_up(value: Amount, name: str, units_per_one: int) -> int:
+    exact = parse_nonnegative_amount(value, name) * units_per_one
     return -(-exact.numerator // exact.denominator)
 
 
-def _plain(units: int, exponent: int) -> Decimal:
+def _scaled_decimal(units: int, exponent: int) -> Decimal:
     return Decimal(units).scaleb(exponent).normalize()

@@ -17,21 +17,21 @@ INVISIBLE = re.compile(
     "\\U0001107f\\U00016fe4\\U0001d159\\U000e0100-\\U000e01ef]"
 )
 # Characters that look like the path separator and are not letters; NFKC folds U+FF0F
-SLASHES = re.compile("[\\u1735\\u2041\\u2044\\u2215\\u2571\\u27cb\\u29f8\\u31d3]")
-NO_NAMES = (".", "..")  # the current and the parent folder in file paths
+SLASH_LOOKALIKES = re.compile("[\\u1735\\u2041\\u2044\\u2215\\u2571\\u27cb\\u29f8\\u31d3]")
+FORBIDDEN_PARTS = (".", "..")  # the current and the parent folder in file paths
 
 
 def normal_name(name: str) -> str:
     """Normalize a path of names: NFKC, no invisible characters, one kind of slash, trimmed and single spaces."""
-    seen = INVISIBLE.sub("", "".join(map(_seen, unicodedata.normalize("NFKC", name))))
-    seen = SLASHES.sub("/", seen)
-    return "/".join(" ".join(part.split()) for part in unicodedata.normalize("NFKC", seen).split("/"))
+    visible = INVISIBLE.sub("", "".join(map(_visible_character, unicodedata.normalize("NFKC", name))))
+    visible = SLASH_LOOKALIKES.sub("/", visible)
+    return "/".join(" ".join(part.split()) for part in unicodedata.normalize("NFKC", visible).split("/"))
 
 
-def _seen(sign: str) -> str:
-    if sign.isprintable():
-        return sign
-    return " " if unicodedata.category(sign) in ("Cc", "Zs", "Zl", "Zp") else ""
+def _visible_character(character: str) -> str:
+    if character.isprintable():
+        return character
+    return " " if unicodedata.category(character) in ("Cc", "Zs", "Zl", "Zp") else ""
 
 
 def folded_name(name: str) -> str:

@@ -8,11 +8,11 @@ from fractions import Fraction
 
 from budgets.accounting.accounts import LIFETIME, UNCAPPED, AccountName, AccountView
 from budgets.accounting.holders import ALL_CLIENTS, EVERYBODY
-from budgets.accounting.loss import ATTO, NOTHING, Loss, total
+from budgets.accounting.loss import ATTO, ZERO_LOSS, Loss, sum_losses
 from budgets.errors import BudgetRefused, CeilingRaised, Code, ParamError
 
-MINIMUM_RHO = Fraction(1, 10_000)  # minimum price of one query; below it the noise hides everything
-STATIC = "static"  # pseudo-window of tables without a time column
+MIN_QUERY_RHO = Fraction(1, 10_000)  # minimum price of one query; below it the noise hides everything
+STATIC_WINDOW = "static"  # pseudo-window of tables without a time column
 EACH_WINDOW = "*each"  # scope of a cap that applies in every window
 PER_QUERY = "*query"  # scope of a cap on the price of one query
 
@@ -23,7 +23,7 @@ class Caps:
 
     dataset: Loss  # all queries together: the ceiling
     client: Loss  # one client, unless an admin granted another cap
-    reserve: Loss = NOTHING  # part of the ceiling reserved for the owner, not for clients
+    reserve: Loss = ZERO_LOSS  # part of the ceiling reserved for the owner, not for clients
     static: Loss | None = None  # ceiling of the static window; None: as in any other window
     query: Loss | None = None  # limit on one query; its delta covers thresholds only
     lifetime: Loss | None = None  # one client over all windows; None: no lifetime cap
@@ -32,16 +32,16 @@ class Caps:
         """Reject a cap without rho, or with a delta outside (0, 1); raises ParamError."""
         check_cap("the dataset", self.dataset)
         check_cap("a client", self.client)
-        check_cap("the static window", self.everybody(STATIC))
+        check_cap("the static window", self.ceiling(STATIC_WINDOW))
         check_cap("a client's lifetime", self.lifetime or self.client)
-        for window in (STATIC, ""):
-            check_cap("all clients beside the owner's reserve", self.everybody(window).beyond(self.reserve))
+        for window in (STATIC_WINDOW, ""):
+            check_cap("all clients beside the owner's reserve", self.ceiling(window).excess_over(self.reserve))
 
-    def everybody(self, window: str) -> Loss:
+    def ceiling(self, window: str) -> Loss:
         """Ceiling of a window: the cap of all queries together, the owner's included."""
-        return self.static if window == STATIC and self.static is not None else self.dataset
+        return self.static if window == STATIC_WINDOW and self.static is not None else self.dataset
 
-    def of(self, account: AccountName, client: str) -> Loss:
+    def cap_of(self, account: AccountName, client: str) -> Loss:
         """Catalog cap of an account on a client's path; it applies unless an admin granted another.
 
         Claim: everybody's cap alone carries the guarantee. Symbols: a window's ceiling, owner's reserve, client's cap.
@@ -50,11 +50,11 @@ class Caps:
         """
         if account.window == LIFETIME:
             return self.lifetime if account.holder == client and self.lifetime is not None else UNCAPPED
-        ceiling = self.everybody(account.window)
+        ceiling = self.ceiling(account.window)
         if account.holder == ALL_CLIENTS:
-            return ceiling.beyond(self.reserve)
+            return ceiling.excess_over(self.reserve)
         if account.holder == client:
-            return self.client.smaller_of(ceiling) if account.window == STATIC else self.client
+            return self.client.componentwise_min(ceiling) if account.window == STATIC_WINDOW else self.client
         return ceiling
 
 
@@ -91,18 +91,18 @@ def check_cap(owner: str, cap: Loss) -> None:
         raise ParamError(f"The cap of {owner} must have delta above 0 and below 1.", "delta = 1e-9.")
 
 
-def granted(default: Loss, grants: Iterable[Grant], account: AccountName) -> Loss:
+def effective_cap(default: Loss, grants: Iterable[Grant], account: AccountName) -> Loss:
     """Cap of an account: the latest grant for its window or for every window, otherwise the catalog's."""
     scopes = {account.window} if account.window == LIFETIME else {account.window, EACH_WINDOW}
     fitting = [grant for grant in grants if grant.holder == account.holder and grant.scope in scopes]
     return max(fitting, key=lambda grant: grant.sequence).cap if fitting else default
 
 
-def todays_caps(
+def effective_caps(
     names: Iterable[AccountName], caps: Caps, grants: Sequence[Grant], client: str
 ) -> dict[AccountName, Loss]:
     """Effective cap of each account on a client's path."""
-    return {name: granted(caps.of(name, client), grants, name) for name in names}
+    return {name: effective_cap(caps.cap_of(name, client), grants, name) for name in names}
 
 
 def query_limits(caps: Caps, grants: Iterable[Grant]) -> tuple[Loss, ...]:
@@ -110,7 +110,7 @@ def query_limits(caps: Caps, grants: Iterable[Grant]) -> tuple[Loss, ...]:
     return tuple(grant.cap for grant in grants if grant.scope == PER_QUERY) + ((caps.query,) if caps.query else ())
 
 
-def check_query(loss: Loss, limits: Iterable[Loss], client: str, fits: Callable[[], Loss]) -> None:
+def check_query_limits(loss: Loss, limits: Iterable[Loss], client: str, largest_price: Callable[[], Loss]) -> None:
     """Reject a query that costs its client more than the limit of one query; raises BudgetRefused."""
     for limit in limits:
         if not loss.fits_in(limit):
@@ -119,17 +119,17 @@ def check_query(loss: Loss, limits: Iterable[Loss], client: str, fits: Callable[
                 account=f"one question of client {client!r}",
                 requested=loss,
                 remaining=limit,
-                short_by=loss.beyond(limit),
-                would_fit=fits(),
+                short_by=loss.excess_over(limit),
+                would_fit=largest_price(),
             )
 
 
-def check_minimum(losses: Iterable[Loss]) -> None:
+def check_minimum_price(losses: Iterable[Loss]) -> None:
     """Reject a query below the minimum price; raises ParamError."""
-    asked = total(losses)
-    if asked.rho < MINIMUM_RHO:
-        least = f"{float(MINIMUM_RHO):g}"
-        raise ParamError(f"A question costs at least rho {least}, this one {asked}.", f"rho = {least} or more.")
+    price = sum_losses(losses)
+    if price.rho < MIN_QUERY_RHO:
+        least = f"{float(MIN_QUERY_RHO):g}"
+        raise ParamError(f"A question costs at least rho {least}, this one {price}.", f"rho = {least} or more.")
 
 
 def check_ceiling(name: AccountName, cap: Loss, ceiling: Loss) -> None:
@@ -146,22 +146,22 @@ def check_ceiling(name: AccountName, cap: Loss, ceiling: Loss) -> None:
         )
 
 
-def refusal(asked: Iterable[tuple[AccountView, Loss]], fits: Loss) -> BudgetRefused:
+def budget_refusal(debits: Iterable[tuple[AccountView, Loss]], largest_price: Loss) -> BudgetRefused:
     """Build the refusal for the account that is short and closest to the client."""
-    short = [(view, loss) for view, loss in asked if not loss.fits_in(view.remaining)]
-    view, loss = min(short, key=lambda pair: (closeness(pair[0].name), pair[0].remaining.pico_rho))
+    short = [(view, loss) for view, loss in debits if not loss.fits_in(view.remaining)]
+    view, loss = min(short, key=lambda pair: (holder_rank(pair[0].name), pair[0].remaining.pico_rho))
     return BudgetRefused(
         Code.BUDGET_DATASET if view.name.client is None else Code.BUDGET,
         account=str(view.name),
         requested=loss,
         remaining=view.remaining,
-        short_by=loss.beyond(view.remaining),
-        would_fit=fits,
+        short_by=loss.excess_over(view.remaining),
+        would_fit=largest_price,
         window=view.name.window,
     )
 
 
-def closeness(name: AccountName) -> int:
+def holder_rank(name: AccountName) -> int:
     """Sort key of holders: the client first, because an admin can raise its cap; the dataset last."""
     shared = {ALL_CLIENTS: 1, EVERYBODY: 2}
     return shared.get(name.holder, -name.holder.count("/"))

@@ -7,27 +7,27 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from budgets.accounting.accounts import check_text
-from budgets.accounting.holders import check_client, check_name, check_window
+from budgets.accounting.holders import check_client_or_owner, check_name, check_window
 from budgets.accounting.loss import Loss
-from budgets.accounting.policy import Caps, check_minimum
+from budgets.accounting.policy import Caps, check_minimum_price
 from budgets.errors import ParamError
 
-LONGEST_WORDING = 2_000  # characters; limited because ledger entries are permanent
+MAX_QUERY_TEXT_CHARS = 2_000  # characters; limited because ledger entries are permanent
 
 
 @dataclass(frozen=True)
-class Item:
+class PricedRelease:
     """One release with its price, to be charged."""
 
     release_key: str  # hex digest of canonical plan, parameters and data version
     loss: Loss  # charged in each of its windows
-    question: str  # canonical text of the release, for admins
+    canonical_query: str  # canonical text of the release, for admins
     windows: tuple[str, ...]  # charged privacy windows; each pays the loss in full
 
     def __post_init__(self) -> None:
         """Reject a release without key, price or windows; raises ParamError."""
         check_name(self.release_key, "A release key")
-        check_text(self.question, "A question")
+        check_text(self.canonical_query, "A question")
         for window in self.windows:
             check_window(window)
         if not self.windows or len(set(self.windows)) < len(self.windows):
@@ -44,35 +44,35 @@ class ChargeRequest:
     dataset: str
     request_id: str  # the client's idempotency key
     body_digest: str  # of the request sent under that id
-    items: tuple[Item, ...]
+    releases: tuple[PricedRelease, ...]
     caps: Caps
     versions: str = ""  # code and catalog versions, for auditors
-    wording: str = ""  # the SQL text that the client sent, truncated to MAX_QUERY_TEXT_CHARS
+    query_text: str = ""  # the SQL text that the client sent, truncated to MAX_QUERY_TEXT_CHARS
 
     def __post_init__(self) -> None:
         """Reject invalid names, an empty list of releases, and a price below the minimum; raises ParamError."""
-        check_client(self.client)
+        check_client_or_owner(self.client)
         names = {"A dataset": self.dataset, "A request id": self.request_id}
         for what, name in (names | {"A body digest": self.body_digest}).items():
             check_name(name, what)
         check_text(self.versions, "A note of versions")
-        check_text(self.wording, "A wording")
-        if len(self.wording) > LONGEST_WORDING:
-            raise ParamError(f"A wording has at most {LONGEST_WORDING:,} characters.", "its beginning.")
-        if not self.items:
+        check_text(self.query_text, "A wording")
+        if len(self.query_text) > MAX_QUERY_TEXT_CHARS:
+            raise ParamError(f"A wording has at most {MAX_QUERY_TEXT_CHARS:,} characters.", "its beginning.")
+        if not self.releases:
             raise ParamError("A question that releases nothing is not charged.", "answer it without the ledger.")
-        check_minimum(item.loss for item in self.distinct_items)
+        check_minimum_price(item.loss for item in self.distinct_releases)
 
     @cached_property
     def windows(self) -> frozenset[str]:
         """All privacy windows that the releases of the query are charged to."""
-        return frozenset(window for item in self.items for window in item.windows)
+        return frozenset(window for item in self.releases for window in item.windows)
 
     @cached_property
-    def distinct_items(self) -> tuple[Item, ...]:
+    def distinct_releases(self) -> tuple[PricedRelease, ...]:
         """The releases, each once; raises ParamError if one key has two prices or two sets of windows."""
-        by_key: dict[str, Item] = {}
-        for item in self.items:
+        by_key: dict[str, PricedRelease] = {}
+        for item in self.releases:
             first = by_key.setdefault(item.release_key, item)
             if first.loss != item.loss or set(first.windows) != set(item.windows):
                 raise ParamError("One release of a question has two prices.", "one price for one release key.")
@@ -88,10 +88,10 @@ class Charge:
     dataset: str
     request_id: str
     loss: Loss  # debited from the client by this request; a repeat reports it and debits nothing
-    keys: tuple[str, ...]  # all releases of the query, in the order of the first charge
+    release_keys: tuple[str, ...]  # all releases of the query, in the order of the first charge
     to_run: tuple[str, ...]  # keys without a stored release yet
     stored: Mapping[str, bytes]  # payloads of the stored releases, by key
-    repeated: bool = False  # the same request id was charged before, so nothing was debited
+    is_repeat: bool = False  # the same request id was charged before, so nothing was debited
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class StoredRelease:
 
 
 @dataclass(frozen=True)
-class Made:
+class ReleaseAge:
     """When a stored release was computed, and how old its data are."""
 
     release_key: str
@@ -119,10 +119,10 @@ class PaidRelease:
     release_key: str
     dataset: str
     windows: tuple[str, ...]
-    question: str
+    canonical_query: str
     loss: Loss  # charged in each window
     settled_at: str | None  # None: charged but not stored yet; a retry is free
-    wording: str = ""  # the SQL text sent with the charge; empty in old ledger entries
+    query_text: str = ""  # the SQL text sent with the charge; empty in old ledger entries
     charge_id: int = 0  # sequence of the ledger entry of the charge; shared by releases charged together
 
 
@@ -139,7 +139,7 @@ class TopUp:
 
 
 @dataclass(frozen=True)
-class Member:
+class ClientStatus:
     """A known client or group of clients, with its state."""
 
     client: str

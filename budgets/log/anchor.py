@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from budgets.errors import ParamError
-from budgets.log.chain import canonical
+from budgets.log.chain import canonical_json
 
 ANCHOR_FORMAT = 1
 
@@ -22,17 +22,19 @@ class Anchor:
 
     def to_json(self) -> str:
         """Serialize as one line of JSON."""
-        told = {"ledger": self.ledger_id, "sequence": self.sequence, "row_hash": self.row_hash}
-        return canonical({"anchor_format": ANCHOR_FORMAT, **told, "datasets": list(self.datasets)})
+        fields = {"ledger": self.ledger_id, "sequence": self.sequence, "row_hash": self.row_hash}
+        return canonical_json({"anchor_format": ANCHOR_FORMAT, **fields, "datasets": list(self.datasets)})
 
     @classmethod
     def from_json(cls, text: str) -> Anchor:
         """Parse an anchor; raises ParamError."""
         try:
-            told = json.loads(text)
-            read = cls(str(told["ledger"]), int(told["sequence"]), str(told["row_hash"]), tuple(told["datasets"]))
-            if told["anchor_format"] != ANCHOR_FORMAT:
+            fields = json.loads(text)
+            anchor = cls(
+                str(fields["ledger"]), int(fields["sequence"]), str(fields["row_hash"]), tuple(fields["datasets"])
+            )
+            if fields["anchor_format"] != ANCHOR_FORMAT:
                 raise ValueError
         except (KeyError, TypeError, ValueError) as error:
             raise ParamError("This is no anchor of a ledger.", "the file that `ledger anchor` wrote.") from error
-        return read
+        return anchor

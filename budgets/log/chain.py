@@ -19,10 +19,10 @@ from budgets.errors import ParamError
 
 CHAIN_FORMAT = 1  # version of the canonical row; a body has its own version
 GENESIS = bytes(32)
-_WHOLE = frozenset({str, int, type(None)})
-_TEXT = frozenset({str})
+_EXACT_TYPES = frozenset({str, int, type(None)})
+_TEXT_TYPES = frozenset({str})
 
-Told = tuple[int, str, str, str, str, str, str, str]  # the fields of an entry without its hashes, in order
+EntryFields = tuple[int, str, str, str, str, str, str, str]  # the fields of an entry without its hashes, in order
 
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
@@ -43,13 +43,13 @@ class Entry:
     row_hash: bytes
 
     @property
-    def said(self) -> dict[str, Any]:
+    def content(self) -> dict[str, Any]:
         """Parse the body."""
-        said: dict[str, Any] = json.loads(self.body)
-        return said
+        content: dict[str, Any] = json.loads(self.body)
+        return content
 
 
-def canonical(value: object) -> str:
+def canonical_json(value: object) -> str:
     """Serialize a body as its unique canonical JSON.
 
     Claim: different bodies have different texts, and one body has the same text on every machine.
@@ -60,14 +60,14 @@ def canonical(value: object) -> str:
     return _encode(value)
 
 
-def canonical_row(told: Told) -> bytes:
+def canonical_row(fields: EntryFields) -> bytes:
     """Serialize the fields of an entry, without its hashes, as canonical bytes."""
-    return canonical([CHAIN_FORMAT, *told]).encode()
+    return canonical_json([CHAIN_FORMAT, *fields]).encode()
 
 
-def row_hash(entry: Entry) -> bytes:
+def compute_row_hash(entry: Entry) -> bytes:
     """Compute the hash that an entry must have."""
-    told = (
+    fields = (
         entry.sequence,
         entry.at,
         entry.kind,
@@ -77,12 +77,12 @@ def row_hash(entry: Entry) -> bytes:
         entry.request_id,
         entry.body,
     )
-    return _hash(entry.previous_hash, told)
+    return _hash(entry.previous_hash, fields)
 
 
-def linked(told: Told, previous_hash: bytes) -> Entry:
+def chained_entry(fields: EntryFields, previous_hash: bytes) -> Entry:
     """Build the entry with these fields that follows the entry with the given hash."""
-    return Entry(*told, previous_hash, _hash(previous_hash, told))
+    return Entry(*fields, previous_hash, _hash(previous_hash, fields))
 
 
 def broken_links(rows: Iterable[Entry]) -> Iterator[str]:
@@ -93,27 +93,27 @@ def broken_links(rows: Iterable[Entry]) -> Iterator[str]:
             yield f"Row {row.sequence} follows row {sequence}: rows are missing, or were added."
         if row.previous_hash != head:
             yield f"Row {row.sequence} does not hold the hash of the row before it."
-        if row.row_hash != row_hash(row):
+        if row.row_hash != compute_row_hash(row):
             yield f"Row {row.sequence} does not have the hash of what it says."
         sequence, head = row.sequence, row.row_hash
 
 
-def _hash(previous_hash: bytes, told: Told) -> bytes:
-    return hashlib.sha256(previous_hash + canonical_row(told)).digest()
+def _hash(previous_hash: bytes, fields: EntryFields) -> bytes:
+    return hashlib.sha256(previous_hash + canonical_row(fields)).digest()
 
 
 def _check_exact(value: object) -> None:
-    if type(value) in _WHOLE:
+    if type(value) in _EXACT_TYPES:
         return
     if isinstance(value, dict):
-        if not _TEXT.issuperset(map(type, value)):
+        if not _TEXT_TYPES.issuperset(map(type, value)):
             raise ParamError("A ledger row's names are text.", "text.")
         inner: Iterable[object] = value.values()
     elif isinstance(value, (list, tuple)):
         inner = value
     else:
         raise ParamError("A ledger row holds text and integers alone.", "amounts in whole units.")
-    if not _WHOLE.issuperset(map(type, inner)):  # checked in bulk first: this is on the path of every charge
+    if not _EXACT_TYPES.issuperset(map(type, inner)):  # checked in bulk first: this is on the path of every charge
         for each in inner:
-            if type(each) not in _WHOLE:
+            if type(each) not in _EXACT_TYPES:
                 _check_exact(each)

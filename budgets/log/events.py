@@ -16,10 +16,10 @@ from typing import Any
 from budgets.accounting.bill import Bill
 from budgets.accounting.holders import EVERYBODY
 from budgets.accounting.loss import Loss
-from budgets.accounting.records import Charge, Item
+from budgets.accounting.records import Charge, PricedRelease
 
 
-class ActKind(StrEnum):
+class ObjectionEventKind(StrEnum):
     """Kind of an objection event."""
 
     OBJECT = "object"
@@ -27,14 +27,14 @@ class ActKind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Act:
+class ObjectionEvent:
     """A recorded objection event; it identifies no person."""
 
     act: int
     at: str  # UTC, ISO 8601
     recorded_by: str
     dataset: str
-    kind: ActKind
+    kind: ObjectionEventKind
     reason: str
 
 
@@ -42,15 +42,15 @@ class Act:
 class Objection:
     """One person of an objection event; only the engine reads it."""
 
-    place: int  # position in the order of commits
+    position: int  # position in the order of commits
     dataset: str
-    kind: ActKind
+    kind: ObjectionEventKind
     person: str
 
 
 BODY_FORMAT = 1
-NOTE = "note_"  # prefix of the kind of a note; its topic follows
-THE_LEDGER = "ledger"  # actor of automatic events
+NOTE_PREFIX = "note_"  # prefix of the kind of a note; its topic follows
+LEDGER_ACTOR = "ledger"  # actor of automatic events
 
 
 class EntryKind(StrEnum):
@@ -80,59 +80,66 @@ class Event:
     kind: str
     dataset: str = ""
     holder: str = ""
-    actor: str = THE_LEDGER
+    actor: str = LEDGER_ACTOR
     request_id: str = ""
-    said: Mapping[str, Any] = field(default_factory=dict)
+    content: Mapping[str, Any] = field(default_factory=dict)
 
 
-def units(loss: Loss) -> list[int]:
+def encode_loss(loss: Loss) -> list[int]:
     """Encode a loss for a body: [pico-rho, atto-delta]."""
     return [loss.pico_rho, loss.atto_delta]
 
 
-def digest(salt: bytes, payload: bytes) -> str:
+def salted_digest(salt: bytes, payload: bytes) -> str:
     """Salted hash of a payload, which identifies it in an entry; the salt prevents guessing it."""
     return hashlib.sha256(salt + payload).hexdigest()
 
 
-def caps_said(bill: Bill, kind: EntryKind, windows: tuple[str, ...], caps: Mapping[str, Loss]) -> Event:
+def caps_event(bill: Bill, kind: EntryKind, windows: tuple[str, ...], caps: Mapping[str, Loss]) -> Event:
     """Build the event that sets the caps of holders in some windows."""
-    said = {"windows": list(windows), "caps": {holder: units(cap) for holder, cap in caps.items()}}
-    return _of_bill(bill, kind, said)
+    content = {"windows": list(windows), "caps": {holder: encode_loss(cap) for holder, cap in caps.items()}}
+    return _bill_event(bill, kind, content)
 
 
-def charge_said(bill: Bill) -> Event:
+def charge_event(bill: Bill) -> Event:
     """Build the event of a charge: its releases, sets of windows, payers, and the client's SQL text if known."""
-    items = bill.request.distinct_items
-    sets = list(dict.fromkeys(item.windows for item in items))
-    said = {
+    items = bill.request.distinct_releases
+    window_sets = list(dict.fromkeys(item.windows for item in items))
+    content = {
         "body_digest": bill.request.body_digest,
         "versions": bill.request.versions,
-        "windows": [list(windows) for windows in sets],
-        "releases": [_release(item, sets.index(item.windows), bill.unpaid) for item in items],
+        "windows": [list(windows) for windows in window_sets],
+        "releases": [_encode_release(item, window_sets.index(item.windows), bill.unpaid) for item in items],
     }
-    worded = {"wording": bill.request.wording} if bill.request.wording else {}
-    return _of_bill(bill, EntryKind.CHARGED, said | worded)
+    query_text = {"wording": bill.request.query_text} if bill.request.query_text else {}
+    return _bill_event(bill, EntryKind.CHARGED, content | query_text)
 
 
-def release_said(charge: Charge, key: str, result: str) -> Event:
+def release_event(charge: Charge, key: str, result: str) -> Event:
     """Build the event of a stored release, identified by its digest."""
-    said = {"charge": charge.id, "key": key, "digest": result}
-    return Event(EntryKind.RELEASED, charge.dataset, charge.client, charge.client, charge.request_id, said)
+    content = {"charge": charge.id, "key": key, "digest": result}
+    return Event(EntryKind.RELEASED, charge.dataset, charge.client, charge.client, charge.request_id, content)
 
 
-def failure_said(charge: Charge, windows: Iterable[str]) -> Event:
+def failure_event(charge: Charge, windows: Iterable[str]) -> Event:
     """Build the event of a failed execution."""
-    said = {"charge": charge.id, "windows": sorted(windows)}
-    return Event(EntryKind.FAILED, charge.dataset, charge.client, charge.client, charge.request_id, said)
+    content = {"charge": charge.id, "windows": sorted(windows)}
+    return Event(EntryKind.FAILED, charge.dataset, charge.client, charge.client, charge.request_id, content)
 
 
-def _of_bill(bill: Bill, kind: EntryKind, said: dict[str, Any]) -> Event:
+def _bill_event(bill: Bill, kind: EntryKind, content: dict[str, Any]) -> Event:
     request = bill.request
-    return Event(kind, request.dataset, request.client, request.client, request.request_id, said)
+    return Event(kind, request.dataset, request.client, request.client, request.request_id, content)
 
 
-def _release(item: Item, windows: int, unpaid: Mapping[str, tuple[Item, ...]]) -> dict[str, Any]:
-    paying = [holder for holder, items in unpaid.items() if item in items]
-    meaning = {"question": item.question} if EVERYBODY in paying else {}
-    return {"key": item.release_key, "loss": units(item.loss), "windows": windows, "payers": paying} | meaning
+def _encode_release(
+    item: PricedRelease, window_set: int, unpaid: Mapping[str, tuple[PricedRelease, ...]]
+) -> dict[str, Any]:
+    payers = [holder for holder, items in unpaid.items() if item in items]
+    canonical_query = {"question": item.canonical_query} if EVERYBODY in payers else {}
+    return {
+        "key": item.release_key,
+        "loss": encode_loss(item.loss),
+        "windows": window_set,
+        "payers": payers,
+    } | canonical_query

@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from budgets.accounting.accounts import LIFETIME
-from budgets.accounting.failures import counters
-from budgets.accounting.holders import EVERYBODY, OWNER, is_client, own_holder, prefixes
+from budgets.accounting.failures import counter_keys
+from budgets.accounting.holders import EVERYBODY, OWNER, is_client_or_group, own_holder, path_prefixes
 from budgets.accounting.names import folded_name
 from budgets.log.chain import Entry
-from budgets.log.events import NOTE, EntryKind
+from budgets.log.events import NOTE_PREFIX, EntryKind
 
-Key = tuple[Any, ...]
+RowKey = tuple[Any, ...]
 Row = dict[str, Any]
 
-KEYS: Final[dict[str, tuple[str, ...]]] = {
+PRIMARY_KEYS: Final[dict[str, tuple[str, ...]]] = {
     "ledger_format": ("version",),
     "chain_head": ("ledger_id",),
     "accounts": ("dataset", "holder", "window_name"),
@@ -38,31 +38,31 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
-class Books:
+class ProjectedTables:
     """Every derived table, after the entries applied so far."""
 
     def __init__(self) -> None:
         """Start with empty tables."""
         self.ledger_id = ""
-        self.tables: dict[str, dict[Key, Row]] = {name: {} for name in KEYS}
+        self.tables: dict[str, dict[RowKey, Row]] = {name: {} for name in PRIMARY_KEYS}
 
-    def add(self, entry: Entry) -> None:
+    def apply(self, entry: Entry) -> None:
         """Apply one entry; raises ValueError, KeyError and similar for a malformed body."""
-        said = entry.said
-        if not entry.kind.startswith(NOTE):
-            _KINDS[EntryKind(entry.kind)](self, entry, said)
+        content = entry.content
+        if not entry.kind.startswith(NOTE_PREFIX):
+            _HANDLERS[EntryKind(entry.kind)](self, entry, content)
         self._put("chain_head", (self.ledger_id,), sequence=entry.sequence, row_hash=entry.row_hash)
 
     # ---------------------------------------------------------------- ledger and queries
 
-    def _opened(self, entry: Entry, said: Row) -> None:
+    def _opened(self, entry: Entry, content: Row) -> None:
         del entry
-        self.ledger_id = said["ledger_id"]
-        self._put("ledger_format", (said["ledger_format"],))
+        self.ledger_id = content["ledger_id"]
+        self._put("ledger_format", (content["ledger_format"],))
 
-    def _capped(self, entry: Entry, said: Row) -> None:
-        for holder, (pico_rho, atto_delta) in said["caps"].items():
-            for window in said["windows"]:
+    def _caps_set(self, entry: Entry, content: Row) -> None:
+        for holder, (pico_rho, atto_delta) in content["caps"].items():
+            for window in content["windows"]:
                 key = (entry.dataset, holder, window)
                 row = self.tables["accounts"].get(key, {})
                 self._put(
@@ -76,32 +76,32 @@ class Books:
                     spent_atto_delta=row.get("spent_atto_delta", 0),
                 )
 
-    def _charged(self, entry: Entry, said: Row) -> None:
-        own = own_holder(entry.holder)
-        paid = [release["loss"] for release in said["releases"] if own in release["payers"]]
-        about = {"client": entry.holder, "request_id": entry.request_id, "dataset": entry.dataset}
-        about |= {"body_digest": said["body_digest"], "versions": said["versions"]}
-        self._put("charges", (entry.sequence,), **about, **_units(paid))
-        for position, release in enumerate(said["releases"]):
-            windows = said["windows"][release["windows"]]
+    def _charged(self, entry: Entry, content: Row) -> None:
+        own_account_holder = own_holder(entry.holder)
+        client_losses = [release["loss"] for release in content["releases"] if own_account_holder in release["payers"]]
+        request = {"client": entry.holder, "request_id": entry.request_id, "dataset": entry.dataset}
+        request |= {"body_digest": content["body_digest"], "versions": content["versions"]}
+        self._put("charges", (entry.sequence,), **request, **_sum_units(client_losses))
+        for position, release in enumerate(content["releases"]):
+            windows = content["windows"][release["windows"]]
             self._put("charge_keys", (entry.sequence, position), release_key=release["key"])
-            self._paid(entry, release, windows)
+            self._record_purchase(entry, release, windows)
             for holder in release["payers"]:
                 self._debit(entry.dataset, holder, release["loss"], windows)
         if entry.holder != OWNER:
-            self._know(entry.holder)
+            self._register_client(entry.holder)
 
-    def _paid(self, entry: Entry, release: Row, windows: list[str]) -> None:
+    def _record_purchase(self, entry: Entry, release: Row, windows: list[str]) -> None:
         if EVERYBODY in release["payers"]:
-            about = {"windows": json.dumps(windows), "question": release["question"]}
-            self._put("questions", (entry.dataset, release["key"]), **about, **_units([release["loss"]]))
+            query = {"windows": json.dumps(windows), "question": release["question"]}
+            self._put("questions", (entry.dataset, release["key"]), **query, **_sum_units([release["loss"]]))
         for holder in release["payers"]:
             self._put("purchases", (entry.dataset, holder, release["key"]), charge_id=entry.sequence)
 
     def _debit(self, dataset: str, holder: str, loss: list[int], windows: Iterable[str]) -> None:
         for window in windows:
             self._spend(dataset, holder, window, loss)
-            if is_client(holder):
+            if is_client_or_group(holder):
                 self._spend(dataset, holder, LIFETIME, loss)
 
     def _spend(self, dataset: str, holder: str, window: str, loss: list[int]) -> None:
@@ -109,97 +109,101 @@ class Books:
         account["spent_pico_rho"] += loss[0]
         account["spent_atto_delta"] += loss[1]
 
-    def _released(self, entry: Entry, said: Row) -> None:
-        made = {"payload": said["digest"], "settled_at": entry.at, "charge_id": said["charge"]}
-        self._put("releases", (entry.dataset, said["key"]), **made)
+    def _released(self, entry: Entry, content: Row) -> None:
+        values = {"payload": content["digest"], "settled_at": entry.at, "charge_id": content["charge"]}
+        self._put("releases", (entry.dataset, content["key"]), **values)
 
-    def _failed(self, entry: Entry, said: Row) -> None:
-        for key in counters(entry.holder, entry.dataset, said["windows"]):
+    def _failed(self, entry: Entry, content: Row) -> None:
+        for key in counter_keys(entry.holder, entry.dataset, content["windows"]):
             self._put("failures", key, times=self.tables["failures"].get(key, {}).get("times", 0) + 1)
 
-    def _repeated(self, entry: Entry, said: Row) -> None:
+    def _repeated(self, entry: Entry, content: Row) -> None:
         """Validate a repeat; it changes no table, because repeats are free."""
-        if not entry.holder or not said["hour"] or said["times"] < 1:
+        if not entry.holder or not content["hour"] or content["times"] < 1:
             raise ValueError
 
     # ---------------------------------------------------------------- admin operations
 
-    def _added(self, entry: Entry, said: Row) -> None:
-        del said
-        self._know(entry.holder)
+    def _client_added(self, entry: Entry, content: Row) -> None:
+        del content
+        self._register_client(entry.holder)
         self.tables["clients"][entry.holder,]["state"] = "active"
 
-    def _removed(self, entry: Entry, said: Row) -> None:
-        del said
+    def _client_removed(self, entry: Entry, content: Row) -> None:
+        del content
         self.tables["clients"][entry.holder,]["state"] = "removed"
 
-    def _granted(self, entry: Entry, said: Row) -> None:
-        key = (entry.dataset, entry.holder, said["scope"])
-        self._put("caps", key, sequence=entry.sequence, **_units([said["cap"]]))
+    def _granted(self, entry: Entry, content: Row) -> None:
+        key = (entry.dataset, entry.holder, content["scope"])
+        self._put("caps", key, sequence=entry.sequence, **_sum_units([content["cap"]]))
 
-    def _frozen(self, entry: Entry, said: Row) -> None:
-        self._put("freezes", (entry.dataset, entry.holder, said["window"]), frozen=1, sequence=entry.sequence)
+    def _frozen(self, entry: Entry, content: Row) -> None:
+        self._put("freezes", (entry.dataset, entry.holder, content["window"]), frozen=1, sequence=entry.sequence)
 
-    def _thawed(self, entry: Entry, said: Row) -> None:
-        for row in self._named("freezes", entry, said["window"]):
+    def _thawed(self, entry: Entry, content: Row) -> None:
+        for row in self._rows_in_scope("freezes", entry, content["window"]):
             if row["frozen"]:
                 row |= {"frozen": 0, "sequence": entry.sequence}
-        for row in self._named("failures", entry, said["window"]):
+        for row in self._rows_in_scope("failures", entry, content["window"]):
             row["times"] = 0
 
-    def _asked_for(self, entry: Entry, said: Row) -> None:
-        about = {"dataset": entry.dataset, "client": entry.holder, "scope": said["scope"], "state": "open"}
-        self._put("top_ups", (entry.sequence,), **about, **_units([said["cap"]]))
+    def _top_up_requested(self, entry: Entry, content: Row) -> None:
+        request = {"dataset": entry.dataset, "client": entry.holder, "scope": content["scope"], "state": "open"}
+        self._put("top_ups", (entry.sequence,), **request, **_sum_units([content["cap"]]))
 
-    def _approved(self, entry: Entry, said: Row) -> None:
-        self.tables["top_ups"][said["request"],]["state"] = "approved"
-        self._granted(entry, said)
+    def _top_up_approved(self, entry: Entry, content: Row) -> None:
+        self.tables["top_ups"][content["request"],]["state"] = "approved"
+        self._granted(entry, content)
 
-    def _declined(self, entry: Entry, said: Row) -> None:
+    def _top_up_declined(self, entry: Entry, content: Row) -> None:
         del entry
-        self.tables["top_ups"][said["request"],]["state"] = "declined"
+        self.tables["top_ups"][content["request"],]["state"] = "declined"
 
     # ---------------------------------------------------------------- rows
 
-    def _put(self, table: str, key: Key, **values: object) -> None:
-        self.tables[table][key] = {**dict(zip(KEYS[table], key, strict=True)), **values}
+    def _put(self, table: str, key: RowKey, **values: object) -> None:
+        self.tables[table][key] = {**dict(zip(PRIMARY_KEYS[table], key, strict=True)), **values}
         if table == "clients":
-            self._name(key[0])
+            self._register_name(key[0])
 
-    def _know(self, client: str) -> None:
-        for holder in prefixes(client):
+    def _register_client(self, client: str) -> None:
+        for holder in path_prefixes(client):
             row = self.tables["clients"].setdefault((holder,), {"holder": holder, "state": "active", "is_group": 0})
-            self._name(holder)
+            self._register_name(holder)
             row["is_group"] = 1 if holder != client else row["is_group"]
 
-    def _name(self, holder: str) -> None:
+    def _register_name(self, holder: str) -> None:
         self.tables["client_names"][folded_name(holder),] = {"folded": folded_name(holder), "holder": holder}
 
-    def _named(self, table: str, entry: Entry, window: str) -> list[Row]:
+    def _rows_in_scope(self, table: str, entry: Entry, window: str) -> list[Row]:
         rows = self.tables[table].items()
-        trees = table == "failures" and entry.holder == EVERYBODY  # counted per client tree too
-        named = [(key, row) for key, row in rows if key[0] == entry.dataset and (trees or key[1] == entry.holder)]
-        return [row for key, row in named if window in ("", key[2])]
+        includes_client_trees = table == "failures" and entry.holder == EVERYBODY  # counted per client tree too
+        holder_rows = [
+            (key, row)
+            for key, row in rows
+            if key[0] == entry.dataset and (includes_client_trees or key[1] == entry.holder)
+        ]
+        return [row for key, row in holder_rows if window in ("", key[2])]
 
 
-def _units(losses: list[list[int]]) -> dict[str, int]:
+def _sum_units(losses: list[list[int]]) -> dict[str, int]:
     return {"pico_rho": sum(loss[0] for loss in losses), "atto_delta": sum(loss[1] for loss in losses)}
 
 
-_KINDS: dict[EntryKind, Callable[[Books, Entry, Row], None]] = {
-    EntryKind.OPENED: Books._opened,  # noqa: SLF001  private methods of the class above
-    EntryKind.ACCOUNT_OPENED: Books._capped,  # noqa: SLF001
-    EntryKind.CAP_CHANGED: Books._capped,  # noqa: SLF001
-    EntryKind.CHARGED: Books._charged,  # noqa: SLF001
-    EntryKind.RELEASED: Books._released,  # noqa: SLF001
-    EntryKind.FAILED: Books._failed,  # noqa: SLF001
-    EntryKind.REPEATED: Books._repeated,  # noqa: SLF001
-    EntryKind.CLIENT_ADDED: Books._added,  # noqa: SLF001
-    EntryKind.CLIENT_REMOVED: Books._removed,  # noqa: SLF001
-    EntryKind.CLIENT_CAPPED: Books._granted,  # noqa: SLF001
-    EntryKind.FROZEN: Books._frozen,  # noqa: SLF001
-    EntryKind.THAWED: Books._thawed,  # noqa: SLF001
-    EntryKind.TOP_UP_REQUESTED: Books._asked_for,  # noqa: SLF001
-    EntryKind.TOP_UP_APPROVED: Books._approved,  # noqa: SLF001
-    EntryKind.TOP_UP_DECLINED: Books._declined,  # noqa: SLF001
+_HANDLERS: dict[EntryKind, Callable[[ProjectedTables, Entry, Row], None]] = {
+    EntryKind.OPENED: ProjectedTables._opened,  # noqa: SLF001  private methods of the class above
+    EntryKind.ACCOUNT_OPENED: ProjectedTables._caps_set,  # noqa: SLF001
+    EntryKind.CAP_CHANGED: ProjectedTables._caps_set,  # noqa: SLF001
+    EntryKind.CHARGED: ProjectedTables._charged,  # noqa: SLF001
+    EntryKind.RELEASED: ProjectedTables._released,  # noqa: SLF001
+    EntryKind.FAILED: ProjectedTables._failed,  # noqa: SLF001
+    EntryKind.REPEATED: ProjectedTables._repeated,  # noqa: SLF001
+    EntryKind.CLIENT_ADDED: ProjectedTables._client_added,  # noqa: SLF001
+    EntryKind.CLIENT_REMOVED: ProjectedTables._client_removed,  # noqa: SLF001
+    EntryKind.CLIENT_CAPPED: ProjectedTables._granted,  # noqa: SLF001
+    EntryKind.FROZEN: ProjectedTables._frozen,  # noqa: SLF001
+    EntryKind.THAWED: ProjectedTables._thawed,  # noqa: SLF001
+    EntryKind.TOP_UP_REQUESTED: ProjectedTables._top_up_requested,  # noqa: SLF001
+    EntryKind.TOP_UP_APPROVED: ProjectedTables._top_up_approved,  # noqa: SLF001
+    EntryKind.TOP_UP_DECLINED: ProjectedTables._top_up_declined,  # noqa: SLF001
 }

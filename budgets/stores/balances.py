@@ -9,46 +9,47 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, cast, insert, select, true, update
 
 from budgets.accounting.accounts import AccountName, AccountView
-from budgets.accounting.bill import Bill, debits_of
-from budgets.accounting.conversion import THRESHOLD_PARTS
+from budgets.accounting.bill import Bill, sum_debits
+from budgets.accounting.conversion import THRESHOLD_DELTA_DIVISOR
 from budgets.accounting.holders import EVERYBODY
-from budgets.accounting.loss import NOTHING, Loss
-from budgets.accounting.policy import STATIC, Debit, Grant, check_ceiling, granted
+from budgets.accounting.loss import ZERO_LOSS, Loss
+from budgets.accounting.policy import STATIC_WINDOW, Debit, Grant, check_ceiling, effective_cap
 from budgets.stores.schema import accounts
-from budgets.stores.store import among, each_of, listed
+from budgets.stores.store import in_list, json_list, list_elements
 
-Caps = dict[tuple[str, ...], dict[str, Loss]]  # by windows, then by holder
+CapsByWindows = dict[tuple[str, ...], dict[str, Loss]]  # by windows, then by holder
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedAccounts:
     """What opening the accounts of a charge changed: caps by windows, then by holder."""
 
-    new: Caps = field(default_factory=dict)  # accounts opened by this charge
-    recapped: Caps = field(default_factory=dict)  # accounts whose cap this charge changed
+    new: CapsByWindows = field(default_factory=dict)  # accounts opened by this charge
+    changed: CapsByWindows = field(default_factory=dict)  # accounts whose cap this charge changed
 
 
-_OF_DEBIT = (
+_IN_DEBIT = (
     accounts.c.dataset == bindparam("of_dataset"),
-    among(accounts.c.holder, "of_holders"),
-    among(accounts.c.window_name, "of_windows"),
+    in_list(accounts.c.holder, "of_holders"),
+    in_list(accounts.c.window_name, "of_windows"),
 )
 _DEBIT = (
     update(accounts)
     .where(
-        *_OF_DEBIT,
+        *_IN_DEBIT,
         accounts.c.cap_pico_rho == bindparam("todays_pico_rho"),
         accounts.c.cap_atto_delta == bindparam("todays_atto_delta"),
         accounts.c.spent_pico_rho <= accounts.c.cap_pico_rho - bindparam("more_pico_rho"),
-        accounts.c.spent_atto_delta <= accounts.c.cap_atto_delta // THRESHOLD_PARTS - bindparam("more_atto_delta"),
+        accounts.c.spent_atto_delta
+        <= accounts.c.cap_atto_delta // THRESHOLD_DELTA_DIVISOR - bindparam("more_atto_delta"),
     )
     .values(
         spent_pico_rho=accounts.c.spent_pico_rho + bindparam("more_pico_rho"),
         spent_atto_delta=accounts.c.spent_atto_delta + bindparam("more_atto_delta"),
     )
 )
-_READ = select(accounts).where(*_OF_DEBIT)
-_OPENED_WITH = {
+_READ = select(accounts).where(*_IN_DEBIT)
+_OPENED_VALUES = {
     accounts.c.dataset: "dataset",
     accounts.c.ceiling_pico_rho: "pico_rho",
     accounts.c.ceiling_atto_delta: "atto_delta",
@@ -57,27 +58,29 @@ _OPENED_WITH = {
     accounts.c.spent_pico_rho: "nothing",
     accounts.c.spent_atto_delta: "nothing",
 }
-_HOLDERS, _WINDOWS = each_of("of_holders"), each_of("of_windows")
+_HOLDERS, _WINDOWS = list_elements("of_holders"), list_elements("of_windows")
 _OPEN = insert(accounts).from_select(
-    [accounts.c.holder, accounts.c.window_name, *_OPENED_WITH],
+    [accounts.c.holder, accounts.c.window_name, *_OPENED_VALUES],
     select(
-        _HOLDERS.c.value, _WINDOWS.c.value, *(cast(bindparam(of), column.type) for column, of in _OPENED_WITH.items())
+        _HOLDERS.c.value, _WINDOWS.c.value, *(cast(bindparam(of), column.type) for column, of in _OPENED_VALUES.items())
     ).select_from(_HOLDERS.join(_WINDOWS, true())),
 )
 
 
-def open_accounts(connection: Connection, bill: Bill, grants: Sequence[Grant]) -> Opened:
+def open_accounts(connection: Connection, bill: Bill, grants: Sequence[Grant]) -> OpenedAccounts:
     """Open the missing accounts of a charge, and set the others to their current caps.
 
     Claim: a dataset's ceiling is fixed by its first charge and only by it. Symbols: ceiling, current cap. Formula:
     ceiling := cap at opening; for other accounts ceiling := max(ceiling, cap) afterwards. Source:
     budgets/accounting/proofs.md#the-filter. Raises CeilingRaised if a dataset's current cap exceeds its ceiling.
     """
-    opened, dataset = Opened(), bill.request.dataset
+    opened, dataset = OpenedAccounts(), bill.request.dataset
     for debit in bill.debits:
-        rows = {(row.holder, row.window_name): row for row in connection.execute(_READ, _of_debit(dataset, debit))}
-        todays = ((holder, _todays(bill, grants, holder, debit.windows)) for holder in debit.holders)
-        for payer, windows, cap in ((holder, *each) for holder, caps in todays for each in caps):
+        rows = {
+            (row.holder, row.window_name): row for row in connection.execute(_READ, _debit_parameters(dataset, debit))
+        }
+        current = ((holder, _caps_by_windows(bill, grants, holder, debit.windows)) for holder in debit.holders)
+        for payer, windows, cap in ((holder, *each) for holder, caps in current for each in caps):
             new = tuple(window for window in windows if (payer, window) not in rows)
             old = [rows[payer, window] for window in windows if (payer, window) in rows]
             for row in old:
@@ -85,8 +88,8 @@ def open_accounts(connection: Connection, bill: Bill, grants: Sequence[Grant]) -
             if new:
                 opened.new.setdefault(new, {})[payer] = cap
             if moved := tuple(row.window_name for row in old if _cap(row) != cap):
-                recap(connection, [AccountName(dataset, window, payer) for window in moved], cap)
-                opened.recapped.setdefault(moved, {})[payer] = cap
+                set_caps(connection, [AccountName(dataset, window, payer) for window in moved], cap)
+                opened.changed.setdefault(moved, {})[payer] = cap
     _insert(connection, dataset, opened.new)
     return opened
 
@@ -99,20 +102,20 @@ def debit_all(connection: Connection, bills: Sequence[Bill], grants: Sequence[Gr
     chargeable(cap) - loss; if fewer rows change than there are accounts, all is rolled back: an account is missing, has
     another cap, or is short. Source: proofs.md#never-over-the-cap. Raises nothing.
     """
-    debits = debits_of(bills)
+    debits = sum_debits(bills)
     rows = [row for debit in debits for row in _debit_rows(bills, grants, debit)]
     connection.exec_driver_sql("SAVEPOINT debits")
-    charged = not rows or connection.execute(_DEBIT, rows).rowcount == sum(debit.accounts for debit in debits)
-    if not charged:
+    is_charged = not rows or connection.execute(_DEBIT, rows).rowcount == sum(debit.accounts for debit in debits)
+    if not is_charged:
         connection.exec_driver_sql("ROLLBACK TO SAVEPOINT debits")
     connection.exec_driver_sql("RELEASE SAVEPOINT debits")
-    return charged
+    return is_charged
 
 
-def read_asked(connection: Connection, bill: Bill) -> Iterator[tuple[AccountView, Loss]]:
+def read_debits(connection: Connection, bill: Bill) -> Iterator[tuple[AccountView, Loss]]:
     """Pair each account of a bill with the loss it is to be debited."""
     for debit in bill.debits:
-        for row in connection.execute(_READ, _of_debit(bill.request.dataset, debit)):
+        for row in connection.execute(_READ, _debit_parameters(bill.request.dataset, debit)):
             yield _view(row), debit.loss
 
 
@@ -126,19 +129,21 @@ def read_accounts(connection: Connection, dataset: str | None) -> tuple[AccountV
 
 def read_account(connection: Connection, name: AccountName, cap: Loss | None) -> AccountView | None:
     """Read one account under `cap`, or under its stored cap if None; None if it is neither open nor capped."""
-    of_name = (accounts.c.dataset == name.dataset, accounts.c.window_name == name.window)
-    row = connection.execute(select(accounts).where(*of_name, accounts.c.holder == name.holder)).one_or_none()
+    conditions = (accounts.c.dataset == name.dataset, accounts.c.window_name == name.window)
+    row = connection.execute(select(accounts).where(*conditions, accounts.c.holder == name.holder)).one_or_none()
     if row is None:
-        return None if cap is None else AccountView(name, cap, NOTHING)
-    return _under(name, _cap(row) if cap is None else cap, row)
+        return None if cap is None else AccountView(name, cap, ZERO_LOSS)
+    return _view_with_cap(name, _cap(row) if cap is None else cap, row)
 
 
-def read_under(connection: Connection, dataset: str, caps: Mapping[AccountName, Loss]) -> tuple[AccountView, ...]:
+def read_accounts_with_caps(
+    connection: Connection, dataset: str, caps: Mapping[AccountName, Loss]
+) -> tuple[AccountView, ...]:
     """Read accounts of a dataset under the given caps; an account that is not open has spent nothing."""
-    asked = {"of_dataset": dataset, "of_holders": listed({name.holder for name in caps})}
-    rows = connection.execute(_READ, asked | {"of_windows": listed({name.window for name in caps})})
+    parameters = {"of_dataset": dataset, "of_holders": json_list({name.holder for name in caps})}
+    rows = connection.execute(_READ, parameters | {"of_windows": json_list({name.window for name in caps})})
     found = {_name(row): row for row in rows}
-    return tuple(_under(name, cap, found.get(name)) for name, cap in caps.items())
+    return tuple(_view_with_cap(name, cap, found.get(name)) for name, cap in caps.items())
 
 
 def read_datasets(connection: Connection) -> tuple[str, ...]:
@@ -148,65 +153,71 @@ def read_datasets(connection: Connection) -> tuple[str, ...]:
 
 def read_ceilings(connection: Connection, dataset: str, windows: Sequence[str]) -> dict[AccountName, Loss]:
     """Read the ceilings that the first charges of a dataset fixed, by dataset account."""
-    asked = {"of_dataset": dataset, "of_holders": listed([EVERYBODY]), "of_windows": listed(windows)}
-    return {_name(row): _ceiling(row) for row in connection.execute(_READ, asked)}
+    parameters = {"of_dataset": dataset, "of_holders": json_list([EVERYBODY]), "of_windows": json_list(windows)}
+    return {_name(row): _ceiling(row) for row in connection.execute(_READ, parameters)}
 
 
-def _todays(
+def _caps_by_windows(
     bill: Bill, grants: Iterable[Grant], holder: str, windows: tuple[str, ...]
 ) -> Iterator[tuple[tuple[str, ...], Loss]]:
     """Group a holder's windows by current cap: windows without a cap of their own share one."""
     request = bill.request
-    mine = [grant for grant in grants if grant.holder == holder]
-    apart = {STATIC} | {grant.scope for grant in mine}
-    alike = tuple(window for window in windows if window not in apart)
-    for alone in ([alike] if alike else []) + [(window,) for window in windows if window in apart]:
-        account = AccountName(request.dataset, alone[0], holder)
-        yield alone, granted(request.caps.of(account, request.client), mine, account)
+    own_grants = [grant for grant in grants if grant.holder == holder]
+    single_windows = {STATIC_WINDOW} | {grant.scope for grant in own_grants}
+    common_windows = tuple(window for window in windows if window not in single_windows)
+    for windows_of_cap in ([common_windows] if common_windows else []) + [
+        (window,) for window in windows if window in single_windows
+    ]:
+        account = AccountName(request.dataset, windows_of_cap[0], holder)
+        yield windows_of_cap, effective_cap(request.caps.cap_of(account, request.client), own_grants, account)
 
 
 def _debit_rows(bills: Sequence[Bill], grants: Sequence[Grant], debit: Debit) -> Iterator[dict[str, object]]:
     """Build the parameters of the UPDATE for a debit: one row for each group of holders and windows with equal caps."""
-    first, asking = bills[0].request, {bill.request.client: bill for bill in bills}
-    usual = asking.keys() - {grant.holder for grant in grants}  # clients without grants: the catalog's cap
+    first, bill_by_client = bills[0].request, {bill.request.client: bill for bill in bills}
+    default_cap_clients = bill_by_client.keys() - {
+        grant.holder for grant in grants
+    }  # clients without grants: the catalog's cap
     by_cap: dict[str | None, list[str]] = {}
     for holder in debit.holders:
-        by_cap.setdefault(None if holder in usual else holder, []).append(holder)
-    alike: dict[tuple[tuple[str, ...], Loss], list[str]] = {}
+        by_cap.setdefault(None if holder in default_cap_clients else holder, []).append(holder)
+    holders_by_terms: dict[tuple[tuple[str, ...], Loss], list[str]] = {}
     for holders in by_cap.values():
-        for windows_and_cap in _todays(asking.get(holders[0], bills[0]), grants, holders[0], debit.windows):
-            alike.setdefault(windows_and_cap, []).extend(holders)
-    for (windows, cap), holders in alike.items():
-        row = _of_debit(first.dataset, Debit(tuple(holders), windows, debit.loss))
+        for windows_and_cap in _caps_by_windows(
+            bill_by_client.get(holders[0], bills[0]), grants, holders[0], debit.windows
+        ):
+            holders_by_terms.setdefault(windows_and_cap, []).extend(holders)
+    for (windows, cap), holders in holders_by_terms.items():
+        row = _debit_parameters(first.dataset, Debit(tuple(holders), windows, debit.loss))
         row |= {"todays_pico_rho": cap.pico_rho, "todays_atto_delta": cap.atto_delta}
         yield row | {"more_pico_rho": debit.loss.pico_rho, "more_atto_delta": debit.loss.atto_delta}
 
 
-def _insert(connection: Connection, dataset: str, new: Caps) -> None:
+def _insert(connection: Connection, dataset: str, new: CapsByWindows) -> None:
     for windows, caps in new.items():
         for cap in dict.fromkeys(caps.values()):
             pico_rho, atto_delta = _units(cap)
-            row = {"dataset": dataset, "of_windows": listed(windows)}
-            row["of_holders"] = listed(holder for holder, own in caps.items() if own == cap)
+            row = {"dataset": dataset, "of_windows": json_list(windows)}
+            row["of_holders"] = json_list(holder for holder, own in caps.items() if own == cap)
             connection.execute(_OPEN, row | {"pico_rho": pico_rho, "atto_delta": atto_delta, "nothing": 0})
 
 
-def recap(connection: Connection, names: Sequence[AccountName], cap: Loss) -> None:
+def set_caps(connection: Connection, names: Sequence[AccountName], cap: Loss) -> None:
     """Set accounts of one holder to another cap; their ceilings rise with it, except the dataset's."""
-    of_names = {"of_dataset": names[0].dataset, "of_holders": listed([names[0].holder])}
-    of_names["of_windows"] = listed(name.window for name in names)
+    parameters = {"of_dataset": names[0].dataset, "of_holders": json_list([names[0].holder])}
+    parameters["of_windows"] = json_list(name.window for name in names)
     for part, units in zip(("pico_rho", "atto_delta"), _units(cap), strict=True):
-        ceiling, own = accounts.c[f"ceiling_{part}"], accounts.c[f"cap_{part}"]
-        raised = update(accounts).where(*_OF_DEBIT, ceiling < units).values({ceiling: units})
-        connection.execute(raised, of_names)
-        connection.execute(update(accounts).where(*_OF_DEBIT).values({own: units}), of_names)
+        ceiling, cap_column = accounts.c[f"ceiling_{part}"], accounts.c[f"cap_{part}"]
+        raised = update(accounts).where(*_IN_DEBIT, ceiling < units).values({ceiling: units})
+        connection.execute(raised, parameters)
+        connection.execute(update(accounts).where(*_IN_DEBIT).values({cap_column: units}), parameters)
 
 
-def _under(name: AccountName, cap: Loss, row: Row[Any] | None) -> AccountView:
+def _view_with_cap(name: AccountName, cap: Loss, row: Row[Any] | None) -> AccountView:
     """Build the view of an account; a dataset's cap never shows above its ceiling."""
     if row is None:
-        return AccountView(name, cap, NOTHING)
-    return AccountView(name, cap.smaller_of(_ceiling(row)) if name.holder == EVERYBODY else cap, _spent(row))
+        return AccountView(name, cap, ZERO_LOSS)
+    return AccountView(name, cap.componentwise_min(_ceiling(row)) if name.holder == EVERYBODY else cap, _spent(row))
 
 
 def _view(row: Row[Any]) -> AccountView:
@@ -233,5 +244,5 @@ def _units(loss: Loss) -> tuple[int, int]:
     return loss.pico_rho, loss.atto_delta
 
 
-def _of_debit(dataset: str, debit: Debit) -> dict[str, object]:
-    return {"of_dataset": dataset, "of_holders": listed(debit.holders), "of_windows": listed(debit.windows)}
+def _debit_parameters(dataset: str, debit: Debit) -> dict[str, object]:
+    return {"of_dataset": dataset, "of_holders": json_list(debit.holders), "of_windows": json_list(debit.windows)}

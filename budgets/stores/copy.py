@@ -9,12 +9,12 @@ from sqlalchemy import Connection, Table, insert, select
 
 from budgets.errors import UnsafeStore
 from budgets.stores import clients
-from budgets.stores.ledger_format import prepared
+from budgets.stores.ledger_format import prepare_ledger
 from budgets.stores.open import open_store, shown_address
 from budgets.stores.schema import metadata
 from budgets.stores.store import Store
 
-ROWS_AT_ONCE = 500
+BATCH_ROWS = 500
 
 
 def write_copy(source: Store, address: str | Path) -> None:
@@ -26,30 +26,30 @@ def write_copy(source: Store, address: str | Path) -> None:
             for table in metadata.sorted_tables:
                 _copy(rows, connection, table)
 
-        _refuse_file(address)
-        open_store(address, lambda store: prepared(store, fill)).close()
+        _check_no_file(address)
+        open_store(address, lambda store: prepare_ledger(store, fill)).close()
 
 
 def write_register_copy(source: Store, address: str | Path) -> None:
     """Copy an objection register to an empty place in one transaction; raises UnsafeStore if it is not empty."""
-    _refuse_file(address)
+    _check_no_file(address)
     with (
         source.reading() as rows,
-        closing(open_store(address, clients.prepared_register)) as target,
+        closing(open_store(address, clients.prepare_register)) as target,
         target.writing() as connection,
     ):
-        if clients.read_acts(connection):
+        if clients.read_objection_events(connection):
             raise UnsafeStore(f"There is a register at {shown_address(address)} already.", "an empty place.")
         for table in clients.metadata.sorted_tables:
             _copy(rows, connection, table)
 
 
 def _copy(rows: Connection, connection: Connection, table: Table) -> None:
-    for some in rows.execute(select(table)).mappings().partitions(ROWS_AT_ONCE):
+    for some in rows.execute(select(table)).mappings().partitions(BATCH_ROWS):
         connection.execute(insert(table), [dict(row) for row in some])
 
 
-def _refuse_file(address: str | Path) -> None:
+def _check_no_file(address: str | Path) -> None:
     """Refuse a file that exists already; raises UnsafeStore."""
     where = shown_address(address)
     if "://" not in where and Path(where).exists():

@@ -24,22 +24,22 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from budgets.errors import LedgerUnavailable, UnsafeStore
 
-WHOLE = "whole_transaction"  # outermost savepoint: exists as long as the transaction
-MOST_TOGETHER = 64  # parts of one transaction: other processes wait no longer than these take
-TURN_SECONDS = 20.0
+OUTERMOST_SAVEPOINT = "whole_transaction"  # outermost savepoint: exists as long as the transaction
+MAX_PARTS = 64  # parts of one transaction: other processes wait no longer than these take
+TURN_TIMEOUT_SECONDS = 20.0
 
 
 @dataclass(eq=False)
-class Together:
+class SharedTransaction:
     """One open transaction and its outcome."""
 
     connection: Connection
-    parts: int = 1
-    over: bool = False
+    part_count: int = 1
+    is_over: bool = False
     failure: BaseException | None = None
 
 
-class SharedCommits:
+class GroupCommit:
     """Group commit among the writer threads of one process."""
 
     def __init__(self) -> None:
@@ -48,10 +48,10 @@ class SharedCommits:
         self._turn, self._over = threading.Condition(mutex), threading.Condition(mutex)
         self._busy = False  # a thread writes in the transaction, or commits it
         self._waiting = 0
-        self._open: Together | None = None
+        self._open: SharedTransaction | None = None
 
     @contextmanager
-    def part(self, begin: Callable[[], Connection]) -> Iterator[Connection]:
+    def write_part(self, begin: Callable[[], Connection]) -> Iterator[Connection]:
         """Write one part of the shared transaction, begun if none is open; durable when this returns.
 
         Claim: a part is committed before its writer continues, and a part that raises leaves no trace. Symbols: parts
@@ -62,133 +62,133 @@ class SharedCommits:
         try:
             with self._first_part(begin) if self._open is None else self._next_part(self._open) as connection:
                 yield connection
-            mine = self._open
+            transaction = self._open
         finally:
-            self._give_turn()
-        if mine is not None:
-            self._wait_for(mine)
+            self._end_turn()
+        if transaction is not None:
+            self._await_commit(transaction)
 
     @contextmanager
     def _first_part(self, begin: Callable[[], Connection]) -> Iterator[Connection]:
         connection = begin()
         try:
-            connection.exec_driver_sql(f"SAVEPOINT {WHOLE}")
+            connection.exec_driver_sql(f"SAVEPOINT {OUTERMOST_SAVEPOINT}")
             yield connection
         except BaseException:
-            _abandon(connection)
+            _close_quietly(connection)
             raise
-        self._open = Together(connection)
+        self._open = SharedTransaction(connection)
 
     @contextmanager
-    def _next_part(self, together: Together) -> Iterator[Connection]:
+    def _next_part(self, transaction: SharedTransaction) -> Iterator[Connection]:
         """Work in a savepoint; if it cannot be ended, the database has undone the whole transaction."""
-        nested = together.connection.begin_nested()
+        nested = transaction.connection.begin_nested()
         try:
-            yield together.connection
+            yield transaction.connection
         except BaseException:
-            _end(nested.rollback, together)
+            _end_savepoint(nested.rollback, transaction)
             raise
-        if not _end(nested.commit, together):
-            raise SQLAlchemyError("the part was lost") from together.failure
-        together.parts += 1
+        if not _end_savepoint(nested.commit, transaction):
+            raise SQLAlchemyError("the part was lost") from transaction.failure
+        transaction.part_count += 1
 
     def _take_turn(self) -> None:
         with self._turn:
             self._waiting += 1
-            given = False
+            has_turn = False
             try:
-                given = self._turn.wait_for(lambda: not self._busy, TURN_SECONDS)
+                has_turn = self._turn.wait_for(lambda: not self._busy, TURN_TIMEOUT_SECONDS)
             finally:
                 self._waiting -= 1
-                if not given:  # timed out: wake the threads that relied on this one to commit
+                if not has_turn:  # timed out: wake the threads that relied on this one to commit
                     self._turn.notify()
                     self._over.notify_all()
-            if not given:
+            if not has_turn:
                 raise SQLAlchemyError("no turn to write")
             self._busy = True
 
-    def _give_turn(self) -> None:
+    def _end_turn(self) -> None:
         """Commit if no other writer waits, otherwise let the next one write."""
         with self._turn:
-            together = self._open
-            ends = self._waiting == 0 or (together is not None and together.parts >= MOST_TOGETHER)
-            last = together is not None and (ends or together.failure is not None)
-            if not last:
+            transaction = self._open
+            is_full_or_last = self._waiting == 0 or (transaction is not None and transaction.part_count >= MAX_PARTS)
+            must_commit = transaction is not None and (is_full_or_last or transaction.failure is not None)
+            if not must_commit:
                 self._busy = False
                 self._turn.notify()
-        if last and together is not None:
-            self._commit(together)
+        if must_commit and transaction is not None:
+            self._commit(transaction)
 
-    def _commit(self, together: Together) -> None:
+    def _commit(self, transaction: SharedTransaction) -> None:
         """Commit the shared transaction, after checking that it is still the one that was begun.
 
         SQLite undoes a whole transaction by itself when the disk is full or unreadable, and the commit of nothing would
         then succeed.
         """
         try:
-            if together.failure is None:
-                _is_there(together.connection)
-                together.connection.commit()
+            if transaction.failure is None:
+                _assert_same_transaction(transaction.connection)
+                transaction.connection.commit()
             else:
-                together.connection.invalidate()
+                transaction.connection.invalidate()
         except BaseException as failure:
-            together.failure = failure
-            together.connection.invalidate()  # its transaction state is unknown
+            transaction.failure = failure
+            transaction.connection.invalidate()  # its transaction state is unknown
             if not isinstance(failure, SQLAlchemyError):
                 raise
         finally:
-            _abandon(together.connection)
+            _close_quietly(transaction.connection)
             with self._turn:
-                together.over, self._open, self._busy = True, None, False
+                transaction.is_over, self._open, self._busy = True, None, False
                 self._turn.notify()
                 self._over.notify_all()
 
-    def _wait_for(self, together: Together) -> None:
+    def _await_commit(self, transaction: SharedTransaction) -> None:
         with self._over:
-            self._over.wait_for(lambda: together.over or self._forsaken())
-            forsaken = not together.over
-            self._busy = self._busy or forsaken
-        if forsaken:
-            self._commit(together)
-        if together.failure is not None:
-            raise SQLAlchemyError("the shared commit failed") from together.failure
+            self._over.wait_for(lambda: transaction.is_over or self._is_abandoned())
+            must_commit = not transaction.is_over
+            self._busy = self._busy or must_commit
+        if must_commit:
+            self._commit(transaction)
+        if transaction.failure is not None:
+            raise SQLAlchemyError("the shared commit failed") from transaction.failure
 
-    def _forsaken(self) -> bool:
+    def _is_abandoned(self) -> bool:
         """Return whether every thread that could have committed gave up waiting for its turn."""
         return not self._busy and self._waiting == 0
 
 
-def _is_there(connection: Connection) -> None:
+def _assert_same_transaction(connection: Connection) -> None:
     """Raise unless the transaction is the one that was begun: its outermost savepoint must exist."""
-    connection.exec_driver_sql(f"RELEASE SAVEPOINT {WHOLE}")
+    connection.exec_driver_sql(f"RELEASE SAVEPOINT {OUTERMOST_SAVEPOINT}")
 
 
-def _end(how: Callable[[], None], together: Together) -> bool:
+def _end_savepoint(end: Callable[[], None], transaction: SharedTransaction) -> bool:
     """End a savepoint; if it does not exist, the whole transaction is lost. Returns whether it succeeded."""
     try:
-        how()
+        end()
     except BaseException as failure:
-        together.failure = failure
-    return together.failure is None
+        transaction.failure = failure
+    return transaction.failure is None
 
 
-def _abandon(connection: Connection) -> None:
+def _close_quietly(connection: Connection) -> None:
     """Return a connection to the pool; uncommitted work is rolled back."""
     with suppress(SQLAlchemyError):
         connection.close()
 
 
-MOST_AT_ONCE = 64  # requests of one batch: other processes wait no longer than these take
-PATIENCE = 0.5  # fraction of the last batch's duration to wait for its threads to return
+MAX_BATCH_SIZE = 64  # requests of one batch: other processes wait no longer than these take
+WAIT_FRACTION = 0.5  # fraction of the last batch's duration to wait for its threads to return
 
-LONGEST_PATIENCE = 0.01  # seconds
+MAX_WAIT_SECONDS = 0.01  # seconds
 
 Asked = TypeVar("Asked")
 Given = TypeVar("Given")
-DoAll = Callable[[Sequence[Asked]], Sequence[Given | Exception]]  # outcomes in order; raises for all
+ExecuteBatch = Callable[[Sequence[Asked]], Sequence[Given | Exception]]  # outcomes in order; raises for all
 
 
-def _shut() -> threading.Lock:
+def _locked_lock() -> threading.Lock:
     """Create a locked lock: a cheaper one-shot event."""
     lock = threading.Lock()
     lock.acquire()
@@ -196,51 +196,51 @@ def _shut() -> threading.Lock:
 
 
 @dataclass(eq=False)
-class _Waiting(Generic[Asked, Given]):
+class _PendingRequest(Generic[Asked, Given]):
     """A waiting thread's request and its outcome."""
 
-    asked: Asked
+    request: Asked
     has_turn: bool  # to execute the next batch
-    go_on: threading.Lock = field(default_factory=_shut)  # released once, when it has its outcome or its turn
+    wake: threading.Lock = field(default_factory=_locked_lock)  # released once, when it has its outcome or its turn
     outcomes: list[Given | BaseException] = field(default_factory=list)  # empty, or one outcome
-    behind: _Waiting[Asked, Given] | None = None  # next served thread, which this one wakes
-    is_told: bool = False  # woken with an outcome
-    is_gone: bool = False  # interrupted while it waited
+    next_served: _PendingRequest[Asked, Given] | None = None  # next served thread, which this one wakes
+    is_woken: bool = False  # woken with an outcome
+    is_cancelled: bool = False  # interrupted while it waited
 
     def outcome(self) -> Given:
         """Return the outcome, or raise it if it is an exception."""
-        (came,) = self.outcomes
-        if isinstance(came, BaseException):
-            raise came
-        return came
+        (result,) = self.outcomes
+        if isinstance(result, BaseException):
+            raise result
+        return result
 
 
 @dataclass(frozen=True)
-class _Last:
+class _LastBatch:
     """When the last batch ended and how many threads may send another request; empty at first."""
 
-    asked: int = 0  # threads served or waiting: all that may send a request next
-    patient_until: float = 0.0
+    expected_requests: int = 0  # threads served or waiting: all that may send a request next
+    wait_until: float = 0.0
 
     @classmethod
-    def since(cls, began: float, asked: int) -> _Last:
+    def ended(cls, start: float, expected_requests: int) -> _LastBatch:
         """Record the end of a batch that began at a reading of the monotonic clock."""
-        ended = time.perf_counter()
-        return cls(asked, ended + min(PATIENCE * (ended - began), LONGEST_PATIENCE))
+        end = time.perf_counter()
+        return cls(expected_requests, end + min(WAIT_FRACTION * (end - start), MAX_WAIT_SECONDS))
 
 
-class Gathered(Generic[Asked, Given]):
+class RequestBatcher(Generic[Asked, Given]):
     """Batches concurrent requests of the threads of one process."""
 
     def __init__(self) -> None:
         """Start without waiting threads."""
         self._mutex = threading.Lock()
-        self._waiting: list[_Waiting[Asked, Given]] = []
-        self._at_work = False
-        self._enough, self._enough_came = 0, threading.Condition(self._mutex)  # how many to wait for
-        self._last = _Last()
+        self._waiting: list[_PendingRequest[Asked, Given]] = []
+        self._is_executing = False
+        self._awaited_requests, self._awaited_arrived = 0, threading.Condition(self._mutex)  # how many to wait for
+        self._last = _LastBatch()
 
-    def ask(self, asked: Asked, do_all: DoAll[Asked, Given]) -> Given:
+    def submit(self, request: Asked, execute_batch: ExecuteBatch[Asked, Given]) -> Given:
         """Execute one request, alone or in a batch with concurrent ones, and return its outcome.
 
         Claim: each request is executed once, and its thread gets its outcome after `do_all` returned. Symbols: waiting
@@ -249,92 +249,92 @@ class Gathered(Generic[Asked, Given]):
         all.
         """
         with self._mutex:
-            mine: _Waiting[Asked, Given] = _Waiting(asked, not self._at_work)
-            self._waiting.append(mine)
-            self._at_work = True
-            if len(self._waiting) == self._enough:
-                self._enough_came.notify()
+            pending: _PendingRequest[Asked, Given] = _PendingRequest(request, not self._is_executing)
+            self._waiting.append(pending)
+            self._is_executing = True
+            if len(self._waiting) == self._awaited_requests:
+                self._awaited_arrived.notify()
         try:
-            self._wait(mine)
+            self._wait(pending)
         finally:
-            if mine.is_told:
-                self._tell(mine.behind)
-        if not mine.outcomes:
-            self._work(mine, do_all)
-        return mine.outcome()
+            if pending.is_woken:
+                self._wake(pending.next_served)
+        if not pending.outcomes:
+            self._execute(pending, execute_batch)
+        return pending.outcome()
 
-    def _wait(self, mine: _Waiting[Asked, Given]) -> None:
+    def _wait(self, pending: _PendingRequest[Asked, Given]) -> None:
         """Wait for an outcome or for the turn to execute; an interrupted thread passes its turn on."""
         try:
-            if not mine.has_turn:
-                mine.go_on.acquire()
-            if not mine.outcomes:
-                self._await_those_served()
+            if not pending.has_turn:
+                pending.wake.acquire()
+            if not pending.outcomes:
+                self._await_returning_threads()
         except BaseException:
             with self._mutex:
-                self._waiting = [each for each in self._waiting if each is not mine]
-                mine.is_gone = True
-                hands_on = mine.has_turn and not mine.outcomes
-            if hands_on:
-                self._give_way()
+                self._waiting = [each for each in self._waiting if each is not pending]
+                pending.is_cancelled = True
+                must_pass_turn = pending.has_turn and not pending.outcomes
+            if must_pass_turn:
+                self._pass_turn()
             raise
 
-    def _await_those_served(self) -> None:
+    def _await_returning_threads(self) -> None:
         """Wait briefly for the threads served last: the first one back would otherwise form a batch of one."""
         with self._mutex:
-            moment = self._last.patient_until - time.perf_counter()
-            if moment > 0 and len(self._waiting) < self._last.asked:
-                self._enough = self._last.asked
-                self._enough_came.wait_for(lambda: len(self._waiting) >= self._enough, moment)
-                self._enough = 0
+            timeout = self._last.wait_until - time.perf_counter()
+            if timeout > 0 and len(self._waiting) < self._last.expected_requests:
+                self._awaited_requests = self._last.expected_requests
+                self._awaited_arrived.wait_for(lambda: len(self._waiting) >= self._awaited_requests, timeout)
+                self._awaited_requests = 0
 
-    def _work(self, mine: _Waiting[Asked, Given], do_all: DoAll[Asked, Given]) -> None:
+    def _execute(self, pending: _PendingRequest[Asked, Given], execute_batch: ExecuteBatch[Asked, Given]) -> None:
         """Execute all waiting requests as one batch, and pass the turn to the next thread."""
         with self._mutex:
-            together, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+            batch, self._waiting = self._waiting[:MAX_BATCH_SIZE], self._waiting[MAX_BATCH_SIZE:]
         began = time.perf_counter()
         try:
-            outcomes = do_all([each.asked for each in together])
-            for each, outcome in zip(together, outcomes, strict=True):
+            outcomes = execute_batch([each.request for each in batch])
+            for each, outcome in zip(batch, outcomes, strict=True):
                 each.outcomes.append(outcome)
         except BaseException as failure:
-            _fail(together, failure)
+            _fail_batch(batch, failure)
             raise
         finally:
             with self._mutex:
-                self._last = _Last.since(began, min(len(together) + len(self._waiting), MOST_AT_ONCE))
-            for each, behind in pairwise(together):
-                each.behind = behind
-            self._tell(mine.behind)
-            self._give_way()
+                self._last = _LastBatch.ended(began, min(len(batch) + len(self._waiting), MAX_BATCH_SIZE))
+            for each, next_served in pairwise(batch):
+                each.next_served = next_served
+            self._wake(pending.next_served)
+            self._pass_turn()
 
-    def _tell(self, served: _Waiting[Asked, Given] | None) -> None:
+    def _wake(self, served: _PendingRequest[Asked, Given] | None) -> None:
         """Wake a served thread, which then wakes the next one; interrupted threads are skipped."""
         with self._mutex:
-            while served is not None and served.is_gone:
-                served = served.behind
+            while served is not None and served.is_cancelled:
+                served = served.next_served
             if served is not None:
-                served.is_told = True
-                served.go_on.release()
+                served.is_woken = True
+                served.wake.release()
 
-    def _give_way(self) -> None:
+    def _pass_turn(self) -> None:
         with self._mutex:
             if self._waiting:
                 self._waiting[0].has_turn = True
-                self._waiting[0].go_on.release()
+                self._waiting[0].wake.release()
             else:
-                self._at_work = False
+                self._is_executing = False
 
 
-def _fail(together: Sequence[_Waiting[Asked, Given]], failure: BaseException) -> None:
+def _fail_batch(batch: Sequence[_PendingRequest[Asked, Given]], failure: BaseException) -> None:
     """Set the failure of the batch as the outcome of each request; each thread gets its own exception."""
-    for each in together:
-        told = UnsafeStore(failure.why, failure.hint) if isinstance(failure, UnsafeStore) else _not_known()
-        told.__cause__ = failure
-        each.outcomes[:] = [told]
+    for each in batch:
+        error = UnsafeStore(failure.why, failure.hint) if isinstance(failure, UnsafeStore) else _unavailable()
+        error.__cause__ = failure
+        each.outcomes[:] = [error]
 
 
-def _not_known() -> LedgerUnavailable:
+def _unavailable() -> LedgerUnavailable:
     return LedgerUnavailable(
         "The ledger can't be written now, so nothing is answered.",
         "the same question with the same request id in a moment; it is charged once at most.",

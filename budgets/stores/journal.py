@@ -16,12 +16,12 @@ from typing import Any
 from sqlalchemy import Connection, Integer, Row, Select, Table, and_, bindparam, insert, select, update
 
 from budgets.accounting.bill import Bill
-from budgets.accounting.holders import EVERYBODY, own_holder, payers
+from budgets.accounting.holders import EVERYBODY, own_holder, paying_holders
 from budgets.accounting.loss import Loss
-from budgets.accounting.records import Charge, ChargeRequest, Made, PaidRelease, StoredRelease
+from budgets.accounting.records import Charge, ChargeRequest, PaidRelease, ReleaseAge, StoredRelease
 from budgets.errors import ProtocolError
-from budgets.log.chain import GENESIS, Entry, canonical, linked
-from budgets.log.events import BODY_FORMAT, EntryKind, Event, digest
+from budgets.log.chain import GENESIS, Entry, canonical_json, chained_entry
+from budgets.log.events import BODY_FORMAT, EntryKind, Event, salted_digest
 from budgets.stores.schema import (
     FORMAT_VERSION,
     chain_head,
@@ -32,11 +32,11 @@ from budgets.stores.schema import (
     questions,
     releases,
 )
-from budgets.stores.store import among, insert_new, insert_rows, listed, of_pairs
+from budgets.stores.store import in_list, insert_new, insert_rows, json_list, lookup_pairs
 
 # Statements of every charge, built once.
 _HEAD = select(chain_head)
-_MOVED = (
+_MOVE_HEAD = (
     update(chain_head)
     .where(chain_head.c.sequence == bindparam("from_sequence"), chain_head.c.row_hash == bindparam("from_hash"))
     .values(sequence=bindparam("to_sequence"), row_hash=bindparam("to_hash"))
@@ -53,7 +53,7 @@ def days_since(at: str) -> int:
     return max(0, (datetime.now(UTC) - datetime.fromisoformat(at)).days)
 
 
-def begin(connection: Connection) -> None:
+def create_chain_head(connection: Connection) -> None:
     """Create the chain head with a random ledger id; the chain itself starts with the first append."""
     connection.execute(insert(chain_head).values(ledger_id=os.urandom(16).hex(), sequence=0, row_hash=GENESIS))
 
@@ -65,27 +65,27 @@ def append(connection: Connection, events: Sequence[Event], at: str | None = Non
     of the last entry. Formula: head moves only from the value read; a second successor violates a constraint. Source:
     budgets/log/proofs.md#the-chain. Raises ProtocolError if another writer was faster.
     """
-    rows = follow(connection, events, at)
-    write(connection, rows)
+    rows = link_entries(connection, events, at)
+    insert_entries(connection, rows)
     return rows
 
 
-def follow(connection: Connection, events: Sequence[Event], at: str | None = None) -> tuple[Entry, ...]:
+def link_entries(connection: Connection, events: Sequence[Event], at: str | None = None) -> tuple[Entry, ...]:
     """Link events to the chain and move the head past them; the caller must insert the entries.
 
     Raises ProtocolError if another writer was faster.
     """
     head = read_head(connection)
-    first = [] if head.sequence else [_opened(head)]
+    first = [] if head.sequence else [_opening_event(head)]
     rows = tuple(_linked(head, [*first, *events], at or now_text()))
     moved = {"from_sequence": head.sequence, "from_hash": head.row_hash}
     moved |= {"to_sequence": rows[-1].sequence, "to_hash": rows[-1].row_hash}
-    if connection.execute(_MOVED, moved).rowcount != 1:
+    if connection.execute(_MOVE_HEAD, moved).rowcount != 1:
         raise ProtocolError("Another writer was faster.", "the same question again.")
     return rows
 
 
-def write(connection: Connection, rows: Sequence[Entry]) -> None:
+def insert_entries(connection: Connection, rows: Sequence[Entry]) -> None:
     """Insert entries to which the head was moved before."""
     insert_rows(connection, entries, [vars(row) for row in rows])
 
@@ -111,20 +111,20 @@ def read_entries(
     limit: int | None = None,
 ) -> tuple[Entry, ...]:
     """Read the newest entries, oldest first: by kind, dataset, holder, or since a UTC time."""
-    asked = {"kind": kind, "dataset": dataset, "holder": holder, "since": since, "most": limit}
-    asked = {name: value for name, value in asked.items() if value is not None}
-    newest = connection.execute(_newest(frozenset(asked)), asked).all()
+    filters = {"kind": kind, "dataset": dataset, "holder": holder, "since": since, "most": limit}
+    filters = {name: value for name, value in filters.items() if value is not None}
+    newest = connection.execute(_newest_entries(frozenset(filters)), filters).all()
     return tuple(_entry(row) for row in reversed(newest))
 
 
 @cache
-def _newest(wanted: frozenset[str]) -> Select[Any]:
+def _newest_entries(filters: frozenset[str]) -> Select[Any]:
     """Build the SELECT of the newest entries, cached for each set of filters."""
-    conditions = [entries.c[name] == bindparam(name) for name in ("kind", "dataset", "holder") if name in wanted]
-    if "since" in wanted:
+    conditions = [entries.c[name] == bindparam(name) for name in ("kind", "dataset", "holder") if name in filters]
+    if "since" in filters:
         conditions.append(entries.c.at >= bindparam("since"))
     newest = select(entries).where(*conditions).order_by(entries.c.sequence.desc())
-    return newest.limit(bindparam("most", type_=Integer)) if "most" in wanted else newest
+    return newest.limit(bindparam("most", type_=Integer)) if "most" in filters else newest
 
 
 def read_chain(connection: Connection) -> Iterator[Entry]:
@@ -133,17 +133,17 @@ def read_chain(connection: Connection) -> Iterator[Entry]:
         yield _entry(row)
 
 
-def _opened(head: Row[Any]) -> Event:
-    return Event(EntryKind.OPENED, said={"ledger_id": head.ledger_id, "ledger_format": FORMAT_VERSION})
+def _opening_event(head: Row[Any]) -> Event:
+    return Event(EntryKind.OPENED, content={"ledger_id": head.ledger_id, "ledger_format": FORMAT_VERSION})
 
 
 def _linked(head: Row[Any], events: Iterable[Event], at: str) -> Iterator[Entry]:
     sequence, previous = head.sequence, head.row_hash
     for event in events:
         sequence += 1
-        said = canonical({"format": BODY_FORMAT, **event.said})
-        about = (str(event.kind), event.dataset, event.holder, event.actor, event.request_id, said)
-        row = linked((sequence, at, *about), previous)
+        body = canonical_json({"format": BODY_FORMAT, **event.content})
+        fields = (str(event.kind), event.dataset, event.holder, event.actor, event.request_id, body)
+        row = chained_entry((sequence, at, *fields), previous)
         previous = row.row_hash
         yield row
 
@@ -154,20 +154,22 @@ def _entry(row: Row[Any]) -> Entry:
 
 SALT_BYTES = 16
 
-Meaning = tuple[Loss, frozenset[str]]  # price and windows
+ChargedTerms = tuple[Loss, frozenset[str]]  # price and windows
 
 # Statements of every charge, built once.
 _CHARGE = select(charges).where(
     charges.c.client == bindparam("client"), charges.c.request_id == bindparam("request_id")
 )
-_CHARGES = select(charges).select_from(of_pairs(charges.c.client, charges.c.request_id, "requests"))
+_CHARGES = select(charges).select_from(lookup_pairs(charges.c.client, charges.c.request_id, "requests"))
 _OF_DATASET = purchases.c.dataset == bindparam("dataset")
-_PAID = select(purchases.c.holder, purchases.c.release_key).select_from(
-    of_pairs(purchases.c.holder, purchases.c.release_key, "asked", _OF_DATASET)
+_PAID_KEYS = select(purchases.c.holder, purchases.c.release_key).select_from(
+    lookup_pairs(purchases.c.holder, purchases.c.release_key, "asked", _OF_DATASET)
 )
-_MEANINGS = select(questions).where(questions.c.dataset == bindparam("dataset"), among(questions.c.release_key, "keys"))
+_CHARGED_TERMS = select(questions).where(
+    questions.c.dataset == bindparam("dataset"), in_list(questions.c.release_key, "keys")
+)
 _RELEASES = select(releases.c.release_key, releases.c.payload).where(
-    releases.c.dataset == bindparam("dataset"), among(releases.c.release_key, "keys")
+    releases.c.dataset == bindparam("dataset"), in_list(releases.c.release_key, "keys")
 )
 _KEYS = (
     select(charge_keys.c.release_key)
@@ -183,13 +185,13 @@ _REPLAY = (
     .where(
         purchases.c.holder == bindparam("holder"),
         releases.c.dataset == bindparam("dataset"),
-        among(releases.c.release_key, "keys"),
+        in_list(releases.c.release_key, "keys"),
     )
 )
-_MADE = (
+_RELEASE_AGES = (
     select(releases.c.release_key, releases.c.settled_at, entries.c.at)
     .join(entries, entries.c.sequence == releases.c.charge_id)
-    .where(releases.c.dataset == bindparam("dataset"), among(releases.c.release_key, "keys"))
+    .where(releases.c.dataset == bindparam("dataset"), in_list(releases.c.release_key, "keys"))
 )
 _PURCHASES = (
     select(questions, releases.c.settled_at, entries.c.body, purchases.c.charge_id)
@@ -214,40 +216,40 @@ def find_charge(connection: Connection, client: str, request_id: str) -> Row[Any
 
 def find_charges(connection: Connection, requests: Iterable[ChargeRequest]) -> dict[tuple[str, str], Row[Any]]:
     """Find the earlier charges of some requests, by client and request id."""
-    asked = {"requests": listed((request.client, request.request_id) for request in requests)}
-    found = connection.execute(_CHARGES, asked).all()
+    parameters = {"requests": json_list((request.client, request.request_id) for request in requests)}
+    found = connection.execute(_CHARGES, parameters).all()
     return {(row.client, row.request_id): row for row in found if row[0] is not None}
 
 
-def read_keys(connection: Connection, charge_id: int) -> tuple[str, ...]:
+def read_release_keys(connection: Connection, charge_id: int) -> tuple[str, ...]:
     """Read the release keys of a charge, in order."""
     return tuple(connection.execute(_KEYS, {"charge_id": charge_id}).scalars())
 
 
 def read_windows(connection: Connection, charge_id: int) -> frozenset[str]:
     """Read the privacy windows that a charge was debited in."""
-    asked = and_(charge_keys.c.charge_id == charge_id, charge_keys.c.release_key == questions.c.release_key)
+    of_release = and_(charge_keys.c.charge_id == charge_id, charge_keys.c.release_key == questions.c.release_key)
     of_charge = and_(charges.c.id == charge_id, charges.c.dataset == questions.c.dataset)
-    statement = select(questions.c.windows).join(charge_keys, asked).join(charges, of_charge)
+    statement = select(questions.c.windows).join(charge_keys, of_release).join(charges, of_charge)
     return frozenset(window for windows in connection.execute(statement).scalars() for window in json.loads(windows))
 
 
 def read_paid(
-    connection: Connection, dataset: str, requests: Iterable[ChargeRequest], known: Container[str]
+    connection: Connection, dataset: str, requests: Iterable[ChargeRequest], charged_keys: Container[str]
 ) -> dict[str, set[str]]:
     """Read which of the requested release keys each holder on the clients' paths has paid for.
 
     `known` contains the keys charged before; others cannot have been paid for and are not looked up.
     """
-    asked = (
+    pairs = (
         (holder, item.release_key)
         for each in requests
-        for item in each.items
-        if item.release_key in known
-        for holder in payers(each.client)
+        for item in each.releases
+        if item.release_key in charged_keys
+        for holder in paying_holders(each.client)
     )
     paid: dict[str, set[str]] = {}
-    for holder, release_key in connection.execute(_PAID, {"dataset": dataset, "asked": listed(asked)}).all():
+    for holder, release_key in connection.execute(_PAID_KEYS, {"dataset": dataset, "asked": json_list(pairs)}).all():
         if holder is not None:
             paid.setdefault(holder, set()).add(release_key)
     return paid
@@ -255,35 +257,35 @@ def read_paid(
 
 def read_releases(connection: Connection, dataset: str, keys: Iterable[str]) -> dict[str, bytes]:
     """Read the stored payloads of some release keys."""
-    some = connection.execute(_RELEASES, {"dataset": dataset, "keys": listed(keys)})
+    some = connection.execute(_RELEASES, {"dataset": dataset, "keys": json_list(keys)})
     return {row.release_key: row.payload for row in some}
 
 
 def read_replay(connection: Connection, client: str, dataset: str, keys: Sequence[str]) -> dict[str, StoredRelease]:
     """Read the stored releases, among some keys, that a client has paid for."""
-    asked = {"holder": own_holder(client), "dataset": dataset, "keys": listed(keys)}
-    return {row.release_key: StoredRelease(*row) for row in connection.execute(_REPLAY, asked)}
+    parameters = {"holder": own_holder(client), "dataset": dataset, "keys": json_list(keys)}
+    return {row.release_key: StoredRelease(*row) for row in connection.execute(_REPLAY, parameters)}
 
 
-def read_made(connection: Connection, dataset: str, keys: Sequence[str]) -> dict[str, Made]:
+def read_release_ages(connection: Connection, dataset: str, keys: Sequence[str]) -> dict[str, ReleaseAge]:
     """Read when the stored releases among some keys were computed."""
-    asked = {"dataset": dataset, "keys": listed(keys)}
+    parameters = {"dataset": dataset, "keys": json_list(keys)}
     return {
-        row.release_key: Made(row.release_key, row.settled_at, days_since(row.at))
-        for row in connection.execute(_MADE, asked)
+        row.release_key: ReleaseAge(row.release_key, row.settled_at, days_since(row.at))
+        for row in connection.execute(_RELEASE_AGES, parameters)
     }
 
 
 def read_versions(connection: Connection, dataset: str) -> tuple[str, ...]:
     """List the distinct code and catalog versions under which a dataset was charged."""
-    noted = select(charges.c.versions).where(charges.c.dataset == dataset).distinct()
-    return tuple(sorted(connection.execute(noted).scalars()))
+    statement = select(charges.c.versions).where(charges.c.dataset == dataset).distinct()
+    return tuple(sorted(connection.execute(statement).scalars()))
 
 
-def read_questions(connection: Connection, dataset: str) -> tuple[str, ...]:
+def read_canonical_queries(connection: Connection, dataset: str) -> tuple[str, ...]:
     """List the canonical query of every release that was paid for."""
-    asked = select(questions.c.question).where(questions.c.dataset == dataset)
-    return tuple(connection.execute(asked.order_by(questions.c.release_key)).scalars())
+    statement = select(questions.c.question).where(questions.c.dataset == dataset)
+    return tuple(connection.execute(statement.order_by(questions.c.release_key)).scalars())
 
 
 def read_purchases(connection: Connection, client: str) -> tuple[PaidRelease, ...]:
@@ -308,9 +310,9 @@ def read_rows(connection: Connection, table: Table) -> tuple[Mapping[str, Any], 
     return tuple(dict(row) for row in connection.execute(select(table)).mappings())
 
 
-def read_meanings(connection: Connection, dataset: str, keys: Iterable[str]) -> dict[str, Meaning]:
+def read_charged_terms(connection: Connection, dataset: str, keys: Iterable[str]) -> dict[str, ChargedTerms]:
     """Read the price and the windows at which some release keys were first charged."""
-    rows = connection.execute(_MEANINGS, {"dataset": dataset, "keys": listed(keys)})
+    rows = connection.execute(_CHARGED_TERMS, {"dataset": dataset, "keys": json_list(keys)})
     return {row.release_key: (_loss(row), frozenset(json.loads(row.windows))) for row in rows}
 
 
@@ -318,8 +320,8 @@ def write_charges(connection: Connection, bills: Mapping[int, Bill]) -> None:
     """Insert charges, by the sequence of their entry: requests, release keys, queries and purchases."""
     insert_rows(connection, charges, [_charge_row(*each) for each in bills.items()])
     insert_rows(connection, charge_keys, [row for each in bills.items() for row in _key_rows(*each)])
-    insert_rows(connection, questions, [row for bill in bills.values() for row in _meaning_rows(bill)])
-    insert_rows(connection, purchases, [row for each in bills.items() for row in purchase_rows(*each)])
+    insert_rows(connection, questions, [row for bill in bills.values() for row in _query_rows(bill)])
+    insert_rows(connection, purchases, [row for each in bills.items() for row in make_purchase_rows(*each)])
 
 
 def write_release(connection: Connection, charge: Charge, release_key: str, payload: bytes, at: str) -> str | None:
@@ -327,7 +329,7 @@ def write_release(connection: Connection, charge: Charge, release_key: str, payl
     salt = os.urandom(SALT_BYTES)
     row = {"dataset": charge.dataset, "release_key": release_key, "payload": payload, "salt": salt}
     stored = insert_new(connection, releases, row | {"settled_at": at, "charge_id": charge.id})
-    return digest(salt, payload) if stored else None
+    return salted_digest(salt, payload) if stored else None
 
 
 def _charge_row(charge_id: int, bill: Bill) -> dict[str, object]:
@@ -345,23 +347,23 @@ def _charge_row(charge_id: int, bill: Bill) -> dict[str, object]:
 
 
 def _key_rows(charge_id: int, bill: Bill) -> Iterator[dict[str, object]]:
-    for position, item in enumerate(bill.request.distinct_items):
+    for position, item in enumerate(bill.request.distinct_releases):
         yield {"charge_id": charge_id, "position": position, "release_key": item.release_key}
 
 
-def _meaning_rows(bill: Bill) -> Iterator[dict[str, object]]:
+def _query_rows(bill: Bill) -> Iterator[dict[str, object]]:
     for item in bill.unpaid[EVERYBODY]:
         yield {
             "dataset": bill.request.dataset,
             "release_key": item.release_key,
-            "question": item.question,
+            "question": item.canonical_query,
             "pico_rho": item.loss.pico_rho,
             "atto_delta": item.loss.atto_delta,
             "windows": json.dumps(item.windows),
         }
 
 
-def purchase_rows(charge_id: int, bill: Bill) -> Iterator[dict[str, object]]:
+def make_purchase_rows(charge_id: int, bill: Bill) -> Iterator[dict[str, object]]:
     """Rows of which holder has paid for which release with a charge."""
     dataset = bill.request.dataset
     for holder, items in bill.unpaid.items():

@@ -11,15 +11,15 @@ from budgets.stores import clients, journal
 from budgets.stores.schema import FORMAT_VERSION, check_guards, client_names, ledger_format, metadata
 from budgets.stores.store import Store
 
-Fill = Callable[[Connection], None]
+FillTables = Callable[[Connection], None]
 
 
-def prepared(store: Store, fill: Fill | None = None) -> Store:
+def prepare_ledger(store: Store, fill: FillTables | None = None) -> Store:
     """Make a store ready for use, or close it; raises UnsafeStore, LedgerUnavailable."""
     try:
         with store.writing() as connection:
             if fill is not None:
-                _fill(connection, fill)
+                _fill_empty(connection, fill)
             ensure_schema(connection)
     except BaseException:
         store.close()
@@ -32,7 +32,7 @@ def ensure_schema(connection: Connection) -> None:
     if not inspect(connection).has_table(ledger_format.name):
         metadata.create_all(connection)
         connection.execute(insert(ledger_format).values(version=FORMAT_VERSION))
-        journal.begin(connection)
+        journal.create_chain_head(connection)
     if _format(connection) != FORMAT_VERSION:
         raise UnsafeStore(
             f"This ledger has format {_format(connection)}, and this version reads format {FORMAT_VERSION}.",
@@ -44,7 +44,7 @@ def ensure_schema(connection: Connection) -> None:
     clients.complete_failures(connection)
 
 
-def _fill(connection: Connection, fill: Fill) -> None:
+def _fill_empty(connection: Connection, fill: FillTables) -> None:
     if inspect(connection).get_table_names():
         raise UnsafeStore("There is something already where the ledger is to be written.", "an empty place.")
     fill(connection)

@@ -13,8 +13,8 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from budgets.errors import LedgerUnavailable, UnsafeStore
-from budgets.stores.ledger_format import prepared
-from budgets.stores.store import Ready, Store
+from budgets.stores.ledger_format import prepare_ledger
+from budgets.stores.store import PrepareStore, Store
 
 if TYPE_CHECKING:
     import psycopg
@@ -23,11 +23,21 @@ SCHEMES = ("postgresql://", "postgres://")
 BUSY_SECONDS = 20
 STATEMENT_SECONDS = 30
 IDLE_SECONDS = 60  # after which the server releases the locks of a vanished writer
-READERS = 8
-LEAST_VERSION = 15  # oldest release that PostgreSQL supported when this was written
-VERIFIED = ("verify-full", "verify-ca")
-KNOWN = {"host", "port", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "application_name", "options"}
-SAFE = {
+MAX_READERS = 8
+MIN_VERSION = 15  # oldest release that PostgreSQL supported when this was written
+VERIFIED_SSL_MODES = ("verify-full", "verify-ca")
+ALLOWED_PARAMETERS = {
+    "host",
+    "port",
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "sslcrl",
+    "application_name",
+    "options",
+}
+DURABLE_SETTINGS = {
     "fsync": ("on",),  # off: commits stay in the OS cache, and a power cut loses them
     "full_page_writes": ("on",),  # off: a power cut can leave a torn page
     "synchronous_commit": ("on", "remote_apply"),  # others return before the flush, here or on the standby
@@ -35,23 +45,23 @@ SAFE = {
     "transaction_read_only": ("off",),
 }
 
-_LIMITS = {
+_TIMEOUT_SETTINGS = {
     "lock_timeout": f"{BUSY_SECONDS}s",
     "statement_timeout": f"{STATEMENT_SECONDS}s",
     "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
 }
 # Charging looks up by key; at 10,000 charges the planner prefers a sequential scan to 64 index lookups.
-_BY_INDEX = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off"}
+_INDEX_LOOKUP_SETTINGS = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off"}
 # One advisory lock per ledger (schema): taken first, held until the commit; no other lock is waited for.
-_LOCK = "SELECT pg_advisory_xact_lock(hashtext('passersby ledger'), hashtext(current_schema()::text))"
+_LOCK_STATEMENT = "SELECT pg_advisory_xact_lock(hashtext('passersby ledger'), hashtext(current_schema()::text))"
 # The setting is pinned as read, so that a configuration reload cannot change it during this transaction.
-_SETTINGS = (
+_DURABILITY_QUERY = (
     "SELECT current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_page_writes, "
     "set_config('synchronous_commit', current_setting('synchronous_commit'), true) AS synchronous_commit, "
     "current_setting('transaction_isolation') AS transaction_isolation, "
     "current_setting('transaction_read_only') AS transaction_read_only"
 )
-_SERVER = (
+_SERVER_QUERY = (
     "SELECT current_setting('server_version_num')::int / 10000 AS version, "
     "current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS in_recovery, "
     "current_schema() IS NULL AS nowhere, "
@@ -65,25 +75,27 @@ def is_postgres(address: str) -> bool:
     return address.lower().startswith(SCHEMES)
 
 
-def open_postgres(address: str, ready: Ready = prepared) -> Store:
+def open_postgres(address: str, prepare: PrepareStore = prepare_ledger) -> Store:
     """Open or create a ledger in a database; raises UnsafeStore, LedgerUnavailable."""
-    url = _checked(address)
+    url = _parse_address(address)
     # One pooled write connection per process: its threads wait for the pool, not for the server's lock.
-    writer = _engine(url, _LIMITS | _BY_INDEX, connections=1, ping=False, isolation_level="READ COMMITTED")
+    writer = _engine(
+        url, _TIMEOUT_SETTINGS | _INDEX_LOOKUP_SETTINGS, connections=1, ping=False, isolation_level="READ COMMITTED"
+    )
     only_reads: dict[str, str | bool] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-    reader = _engine(url, _LIMITS, connections=READERS, ping=True, **only_reads)
-    event.listen(writer, "begin", _take_the_lock)
+    reader = _engine(url, _TIMEOUT_SETTINGS, connections=MAX_READERS, ping=True, **only_reads)
+    event.listen(writer, "begin", _acquire_lock)
     store = Store(reader, writer, assert_durable)
     try:
         with store.reading() as connection:
             _check_server(connection)
     except LedgerUnavailable as failure:
         store.close()
-        _unreachable(url, failure)
+        _raise_unreachable(url, failure)
     except BaseException:
         store.close()
         raise
-    return ready(store)
+    return prepare(store)
 
 
 def assert_durable(connection: Connection) -> None:
@@ -94,8 +106,8 @@ def assert_durable(connection: Connection) -> None:
     write transaction, where the last is pinned until its commit. Source:
     postgresql.org/docs/current/runtime-config-wal.html; proofs.md#durable-before-data-is-read. Raises UnsafeStore.
     """
-    found = connection.exec_driver_sql(_SETTINGS).mappings().one()
-    for setting, allowed in SAFE.items():
+    found = connection.exec_driver_sql(_DURABILITY_QUERY).mappings().one()
+    for setting, allowed in DURABLE_SETTINGS.items():
         if found[setting] not in allowed:
             raise UnsafeStore(
                 f"The ledger's server has {setting} = {found[setting]}; {' or '.join(allowed)} is needed, "
@@ -106,20 +118,20 @@ def assert_durable(connection: Connection) -> None:
 
 def _check_server(connection: Connection) -> None:
     """Refuse a server that cannot store a ledger safely; raises UnsafeStore."""
-    found = connection.exec_driver_sql(_SERVER).one()
-    refused = (
-        (found.version < LEAST_VERSION, f"is PostgreSQL {found.version}", f"PostgreSQL {LEAST_VERSION} or later."),
+    found = connection.exec_driver_sql(_SERVER_QUERY).one()
+    checks = (
+        (found.version < MIN_VERSION, f"is PostgreSQL {found.version}", f"PostgreSQL {MIN_VERSION} or later."),
         (found.in_recovery, "is a standby", "the primary server's address."),
         (found.encoding != "UTF8", f"keeps text as {found.encoding}", "a database made with ENCODING 'UTF8'."),
         (found.nowhere, "has no schema to keep it in", "CREATE SCHEMA, or another search_path."),
         (found.unlogged > 0, "keeps tables that a crash empties", "ALTER TABLE ... SET LOGGED."),
     )
-    for unfit, what, cure in refused:
-        if unfit:
-            raise UnsafeStore(f"The ledger's server {what}.", cure)
+    for is_unfit, what, hint in checks:
+        if is_unfit:
+            raise UnsafeStore(f"The ledger's server {what}.", hint)
 
 
-def _checked(address: str) -> URL:
+def _parse_address(address: str) -> URL:
     """Parse an address and require TLS to another machine; errors never show it, because it may contain a password."""
     try:
         url = make_url("postgresql+psycopg://" + address.partition("://")[2])
@@ -127,15 +139,15 @@ def _checked(address: str) -> URL:
         raise UnsafeStore(
             "The ledger's address can't be read.", "postgresql://user@host/database, the password in ~/.pgpass."
         ) from None
-    if unknown := set(url.query) - KNOWN:
+    if unknown := set(url.query) - ALLOWED_PARAMETERS:
         raise UnsafeStore(
             f"The ledger's address has parts that are not known: {', '.join(sorted(unknown))}.",
-            f"any of {', '.join(sorted(KNOWN))}.",
+            f"any of {', '.join(sorted(ALLOWED_PARAMETERS))}.",
         )
     if all(_is_local(host) for host in _hosts(url)):
         return url
-    mode = url.query.get("sslmode", VERIFIED[0])
-    if mode not in VERIFIED:
+    mode = url.query.get("sslmode", VERIFIED_SSL_MODES[0])
+    if mode not in VERIFIED_SSL_MODES:
         raise UnsafeStore(
             f"The ledger's server is another machine, and sslmode={mode} does not make sure which.",
             "sslmode=verify-full, with sslrootcert=FILE for the certificate of who signed the server's.",
@@ -167,8 +179,8 @@ def _engine(
         raise LedgerUnavailable(
             "A ledger in PostgreSQL needs psycopg.", "pip install '.[engine,postgres]', in the clone of passersby"
         )
-    set_to = " ".join(f"-c {name}={value}" for name, value in settings.items())
-    options = f"{url.query.get('options', '')} {set_to}".strip()
+    options_text = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    options = f"{url.query.get('options', '')} {options_text}".strip()
     engine = create_engine(
         url.difference_update_query(["options"]),
         poolclass=QueuePool,
@@ -196,11 +208,11 @@ def _assert_encrypted(driver: psycopg.Connection[tuple[object, ...]], _: Connect
         raise UnsafeStore("The line to the ledger's server is not encrypted.", "sslmode=verify-full in its address.")
 
 
-def _take_the_lock(connection: Connection) -> None:
-    connection.exec_driver_sql(_LOCK)
+def _acquire_lock(connection: Connection) -> None:
+    connection.exec_driver_sql(_LOCK_STATEMENT)
 
 
-def _unreachable(url: URL, failure: LedgerUnavailable) -> NoReturn:
+def _raise_unreachable(url: URL, failure: LedgerUnavailable) -> NoReturn:
     where = url.set(username=None, password=None, query={}).render_as_string().replace("+psycopg", "")
     raise LedgerUnavailable(
         f"The ledger's server {where} does not answer, or does not let this user in.",

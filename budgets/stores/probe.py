@@ -7,16 +7,16 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-_FULL = "ENOSPC"
+_DISK_FULL = "ENOSPC"
 # Phrases of libpq's messages -> the cause to report: the messages themselves name hosts and users.
-_OF_SERVERS = (
+_SERVER_CAUSES = (
     ("connection refused", "connection refused"),
     ("no such file or directory", "connection refused"),  # its socket file is missing
     ("timeout expired", "connection timed out"),
     ("could not translate host name", "host name not found"),
     ("password authentication failed", "authentication failed"),
     ("no route to host", "no route to host"),
-    ("no space left on device", _FULL),
+    ("no space left on device", _DISK_FULL),
     ("the database system is", "the server is starting or stopping"),
     ("server closed the connection", "connection lost"),
     ("terminating connection", "connection lost"),
@@ -36,36 +36,36 @@ def write_probe(connection: Connection) -> None:
     connection.exec_driver_sql(f"PRAGMA user_version = {(before + 1) % 2**31}")
 
 
-def cause_of(error: BaseException) -> str:
+def failure_cause(error: BaseException) -> str:
     """Name the cause of a ledger failure: ENOSPC, connection refused, SQLITE_BUSY, ...; never a database's own text."""
     kind = type(error).__name__
-    for each in _chain(error):
-        if (name := _named(each)) is not None:
+    for each in _exception_chain(error):
+        if (name := _cause_name(each)) is not None:
             return name
         kind = type(each).__name__
     return kind
 
 
-def _named(error: BaseException) -> str | None:
-    of_sqlite = getattr(error, "sqlite_errorname", None)
-    if of_sqlite is not None:
-        return _FULL if of_sqlite == "SQLITE_FULL" else str(of_sqlite)
+def _cause_name(error: BaseException) -> str | None:
+    sqlite_name = getattr(error, "sqlite_errorname", None)
+    if sqlite_name is not None:
+        return _DISK_FULL if sqlite_name == "SQLITE_FULL" else str(sqlite_name)
     if isinstance(error, OSError) and error.errno is not None:
         return errno.errorcode.get(error.errno, "OSError")
     if not type(error).__module__.startswith("psycopg"):
         return None
     text = str(error).lower()
-    found = next((told for words, told in _OF_SERVERS if words in text), None)
+    found = next((cause for words, cause in _SERVER_CAUSES if words in text), None)
     return found or getattr(error, "sqlstate", None) or type(error).__name__
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def _exception_chain(error: BaseException) -> Iterator[BaseException]:
     """Iterate over an exception and its causes, the nearest first."""
-    seen, following = set[int](), [error]
-    while following:
-        each = following.pop(0)
+    seen, queue = set[int](), [error]
+    while queue:
+        each = queue.pop(0)
         if id(each) not in seen:
             seen.add(id(each))
             yield each
             causes = (getattr(each, "orig", None), each.__cause__, each.__context__)
-            following += [cause for cause in causes if isinstance(cause, BaseException)]
+            queue += [cause for cause in causes if isinstance(cause, BaseException)]

@@ -37,55 +37,58 @@ from sqlalchemy import (
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateTable
 
-from budgets.accounting.conversion import THRESHOLD_PARTS
+from budgets.accounting.conversion import THRESHOLD_DELTA_DIVISOR
 from budgets.accounting.holders import EVERYBODY
 from budgets.errors import UnsafeStore
 
-NEVER_CHANGE, NEVER_GO = "rows never change", "rows never go"
+NEVER_CHANGE, NEVER_DELETE = "rows never change", "rows never go"
 
-_REFUSE = "refuse_change"  # PostgreSQL triggers call this function; SQLite's contain their statement
-_BODY = """
+_GUARD_FUNCTION_NAME = "refuse_change"  # PostgreSQL triggers call this function; SQLite's contain their statement
+_GUARD_FUNCTION_BODY = """
 BEGIN
     RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation', MESSAGE = TG_TABLE_NAME || ': ' || TG_ARGV[0];
 END
 """
-_FUNCTION = f"CREATE OR REPLACE FUNCTION {_REFUSE}() RETURNS trigger LANGUAGE plpgsql AS $body${_BODY}$body$"
-OFF = "off:"  # prefix of the definition of a trigger that does not fire in every session
+_GUARD_FUNCTION = (
+    f"CREATE OR REPLACE FUNCTION {_GUARD_FUNCTION_NAME}()"
+    f" RETURNS trigger LANGUAGE plpgsql AS $body${_GUARD_FUNCTION_BODY}$body$"
+)
+DISABLED_PREFIX = "off:"  # prefix of the definition of a trigger that does not fire in every session
 _DATABASES = ("sqlite", "postgresql")
-_TRIGGERS = {
+_TRIGGER_QUERIES = {
     "sqlite": "SELECT tbl_name, name, sql FROM sqlite_master WHERE type = 'trigger'",
     # a trigger that is not always enabled, or calls another function, gets a different text
-    "postgresql": f"SELECT c.relname, t.tgname, CASE t.tgenabled WHEN 'A' THEN '' ELSE '{OFF}' END "
+    "postgresql": f"SELECT c.relname, t.tgname, CASE t.tgenabled WHEN 'A' THEN '' ELSE '{DISABLED_PREFIX}' END "
     "|| CASE WHEN p.prosrc = :body THEN '' ELSE 'another function: ' END || pg_get_triggerdef(t.oid, true) "
     "FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid JOIN pg_proc AS p ON p.oid = t.tgfoid "
     "WHERE NOT t.tgisinternal AND c.relnamespace = current_schema()::regnamespace",
 }
-_TABLES = "SELECT name, sql FROM sqlite_master WHERE type = 'table'"
-_CHECKS = (
+_TABLE_QUERY = "SELECT name, sql FROM sqlite_master WHERE type = 'table'"
+_CHECK_QUERY = (
     "SELECT c.relname, pg_get_constraintdef(k.oid, true) "
     "FROM pg_constraint AS k JOIN pg_class AS c ON c.oid = k.conrelid "
     "WHERE k.contype = 'c' AND k.convalidated AND c.relnamespace = current_schema()::regnamespace"
 )
 
 
-def guard_all(metadata: MetaData) -> None:
+def create_guard_function(metadata: MetaData) -> None:
     """Create the function that PostgreSQL's guard triggers call, before the first table."""
-    event.listen(metadata, "before_create", DDL(_FUNCTION).execute_if(dialect="postgresql"))  # type: ignore[no-untyped-call]
+    event.listen(metadata, "before_create", DDL(_GUARD_FUNCTION).execute_if(dialect="postgresql"))  # type: ignore[no-untyped-call]
 
 
-def forbid(table: Table, change: str, why: str, when: str = "") -> None:
+def forbid_change(table: Table, change: str, why: str, when: str = "") -> None:
     """Add a guard trigger that rejects a change of rows; a guard against DELETE also rejects TRUNCATE."""
     guards = table.info.setdefault("guards", {})
     for database in _DATABASES:
-        for name, statement in _statements(database, table.name, change, why, when):
+        for name, statement in _guard_statements(database, table.name, change, why, when):
             if statement.startswith("CREATE"):
-                guards.setdefault(database, {})[name] = _plain(statement, database)
+                guards.setdefault(database, {})[name] = _normalize_trigger(statement, database)
             event.listen(table, "after_create", DDL(statement).execute_if(dialect=database))  # type: ignore[no-untyped-call]
 
 
-def check_guards(connection: Connection, metadata: MetaData) -> None:
+def check_guards(connection: Connection, tables: MetaData) -> None:
     """Refuse a ledger whose guard triggers were removed, changed or disabled; raises UnsafeStore."""
-    faults = guard_faults(connection, metadata)
+    faults = guard_faults(connection, tables)
     if faults:
         raise UnsafeStore(faults[0], "a backup of the ledger from before the guards of its rows were changed.")
 
@@ -103,15 +106,15 @@ def guard_faults(connection: Connection, metadata: MetaData) -> tuple[str, ...]:
     parts = _table_parts(connection)
     faults = []
     for table in metadata.sorted_tables:
-        made = table.info.get("guards", {}).get(database, {})
-        there = triggers.get(table.name, {})
-        active = {name: sql for name, sql in there.items() if not sql.startswith(OFF)}
-        changed = {name for name in made.keys() & active if made[name] != active[name]}
-        faults.append(_fault("lacks guards of its rows", made.keys() - active))
-        faults.append(_fault("has other guards than it was made with", changed))
-        faults.append(_fault("has triggers that it was not made with", there.keys() - made))
-        if _parts_of(table, database) - parts.get(table.name, set()):
-            faults.append(_fault("has other constraints than it was made with", [table.name]))
+        expected = table.info.get("guards", {}).get(database, {})
+        actual = triggers.get(table.name, {})
+        active = {name: sql for name, sql in actual.items() if not sql.startswith(DISABLED_PREFIX)}
+        changed = {name for name in expected.keys() & active if expected[name] != active[name]}
+        faults.append(_fault_text("lacks guards of its rows", expected.keys() - active))
+        faults.append(_fault_text("has other guards than it was made with", changed))
+        faults.append(_fault_text("has triggers that it was not made with", actual.keys() - expected))
+        if _expected_parts(table, database) - parts.get(table.name, set()):
+            faults.append(_fault_text("has other constraints than it was made with", [table.name]))
     return tuple(filter(None, faults))
 
 
@@ -119,9 +122,9 @@ def _triggers(connection: Connection) -> dict[str, dict[str, str]]:
     """Read the definition of every trigger, by table and name."""
     database = connection.dialect.name
     found: dict[str, dict[str, str]] = {}
-    given = {"body": _BODY} if database == "postgresql" else {}
-    for table, name, sql in connection.execute(text(_TRIGGERS[database]), given):
-        found.setdefault(table, {})[name] = _plain(sql, database)
+    parameters = {"body": _GUARD_FUNCTION_BODY} if database == "postgresql" else {}
+    for table, name, sql in connection.execute(text(_TRIGGER_QUERIES[database]), parameters):
+        found.setdefault(table, {})[name] = _normalize_trigger(sql, database)
     return found
 
 
@@ -129,76 +132,78 @@ def _table_parts(connection: Connection) -> dict[str, set[str]]:
     """Read the parts of each table: in SQLite the whole definition, in PostgreSQL the CHECKs."""
     found: dict[str, set[str]] = {}
     if connection.dialect.name == "sqlite":
-        return {table: _parts(sql) for table, sql in connection.execute(text(_TABLES)) if sql}
-    for table, sql in connection.execute(text(_CHECKS)):
-        found.setdefault(table, set()).add(_bare(sql))
+        return {table: _definition_parts(sql) for table, sql in connection.execute(text(_TABLE_QUERY)) if sql}
+    for table, sql in connection.execute(text(_CHECK_QUERY)):
+        found.setdefault(table, set()).add(_normalize_check(sql))
     return found
 
 
-def _parts_of(table: Table, database: str) -> set[str]:
+def _expected_parts(table: Table, database: str) -> set[str]:
     """List the parts that a table of the schema must have, comparable to those of `_table_parts`."""
     if database == "sqlite":
-        return _parts(str(CreateTable(table).compile(dialect=sqlite.dialect())))
+        return _definition_parts(str(CreateTable(table).compile(dialect=sqlite.dialect())))
     checks = (each for each in table.constraints if isinstance(each, CheckConstraint))
-    return {_bare(f"CHECK ({check.sqltext})") for check in checks}
+    return {_normalize_check(f"CHECK ({check.sqltext})") for check in checks}
 
 
-def _parts(sql: str) -> set[str]:
+def _definition_parts(sql: str) -> set[str]:
     """Split CREATE TABLE at the commas between columns and constraints; head and tail are parts too."""
-    plain, parts, depth = _plain(sql, "sqlite"), [""], 0
-    for sign in plain:
-        depth += (sign == "(") - (sign == ")")
-        if sign == "," and depth == 1:
+    plain, parts, depth = _normalize_trigger(sql, "sqlite"), [""], 0
+    for character in plain:
+        depth += (character == "(") - (character == ")")
+        if character == "," and depth == 1:
             parts.append("")
         else:
-            parts[-1] += sign
+            parts[-1] += character
     head, _, first = parts[0].partition("(")
     last, _, tail = parts[-1].rpartition(")")
     middle = [first, *parts[1:-1], last] if len(parts) > 1 else [first.rpartition(")")[0]]
     return {head, f"){tail}", *middle}
 
 
-def _fault(what: str, names: Iterable[str]) -> str:
+def _fault_text(what: str, names: Iterable[str]) -> str:
     return f"The ledger {what}: {', '.join(sorted(names))}." if names else ""
 
 
-def _plain(sql: str, database: str) -> str:
+def _normalize_trigger(sql: str, database: str) -> str:
     """Normalize trigger SQL: no spaces, quotes or capitals, and as PostgreSQL prints it."""
     plain = re.sub(r'::text\b|[\s"]+', "", sql.lower())
     if database == "sqlite":
         return plain
-    plain = re.sub(rf"executefunction\w+\.{_REFUSE}\(", f"executefunction{_REFUSE}(", plain)  # compared above
+    plain = re.sub(
+        rf"executefunction\w+\.{_GUARD_FUNCTION_NAME}\(", f"executefunction{_GUARD_FUNCTION_NAME}(", plain
+    )  # compared above
     return re.sub(r"or\(([^()]*and\([^()]*\))\)(?!and)", r"or\1", plain)  # AND binds closer than OR
 
 
-def _bare(sql: str) -> str:
+def _normalize_check(sql: str) -> str:
     """Normalize a CHECK: no parentheses, because PostgreSQL adds some; conditions have at most two operators."""
     listed = re.sub(r"\bin \(([^()]*)\)", r"= any array[\1]", sql.lower())
     return re.sub(r"[\s()]+|::text\b", "", listed)
 
 
-def _name(table: str, change: str) -> str:
+def _guard_name(table: str, change: str) -> str:
     return f"{table}_no_{change.lower()}"
 
 
-def _statements(database: str, table: str, change: str, why: str, when: str) -> Iterator[tuple[str, str]]:
+def _guard_statements(database: str, table: str, change: str, why: str, when: str) -> Iterator[tuple[str, str]]:
     """Pairs of a trigger's name and a statement that creates it or enables it in every session."""
     condition = f"WHEN ({when})" if when else ""
-    name = _name(table, change)
+    name = _guard_name(table, change)
     head = f"CREATE TRIGGER {name} BEFORE {change} ON {table}"
     if database == "sqlite":
         yield name, f"{head} {condition} BEGIN SELECT RAISE(ABORT, '{table}: {why}'); END"
         return
-    yield name, f"{head} FOR EACH ROW {condition} EXECUTE FUNCTION {_REFUSE}('{why}')"
-    yield name, _fires_always(table, name)
+    yield name, f"{head} FOR EACH ROW {condition} EXECUTE FUNCTION {_GUARD_FUNCTION_NAME}('{why}')"
+    yield name, _enable_always(table, name)
     if change == "DELETE":
-        emptied = _name(table, "TRUNCATE")
-        truncated = f"CREATE TRIGGER {emptied} BEFORE TRUNCATE ON {table}"
-        yield emptied, f"{truncated} FOR EACH STATEMENT EXECUTE FUNCTION {_REFUSE}('{why}')"
-        yield emptied, _fires_always(table, emptied)
+        truncate_guard = _guard_name(table, "TRUNCATE")
+        truncate_head = f"CREATE TRIGGER {truncate_guard} BEFORE TRUNCATE ON {table}"
+        yield truncate_guard, f"{truncate_head} FOR EACH STATEMENT EXECUTE FUNCTION {_GUARD_FUNCTION_NAME}('{why}')"
+        yield truncate_guard, _enable_always(table, truncate_guard)
 
 
-def _fires_always(table: str, name: str) -> str:
+def _enable_always(table: str, name: str) -> str:
     """Enable a guard in replicating sessions too."""
     return f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}"
 
@@ -207,7 +212,7 @@ FORMAT_VERSION = 2
 
 metadata = MetaData()
 
-_UNITS = BigInteger().with_variant(Integer(), "sqlite")
+_INTEGER = BigInteger().with_variant(Integer(), "sqlite")
 _TEXT = Text().with_variant(Text(collation="C"), "postgresql")  # byte order of names on every server
 
 
@@ -215,37 +220,37 @@ def _table(name: str, *parts: Column[object] | CheckConstraint | UniqueConstrain
     return Table(name, metadata, *parts, sqlite_strict=True)
 
 
-def _text(name: str, **options: bool) -> Column[object]:
+def _text_column(name: str, **options: bool) -> Column[object]:
     return Column(name, _TEXT, nullable=options.get("nullable", False), primary_key=options.get("primary_key", False))
 
 
-def _units(name: str) -> Column[object]:
-    return Column(name, _UNITS, CheckConstraint(f"{name} >= 0"), nullable=False)
+def _unit_column(name: str) -> Column[object]:
+    return Column(name, _INTEGER, CheckConstraint(f"{name} >= 0"), nullable=False)
 
 
-def _charge_id(*, primary_key: bool = False) -> Column[object]:
-    return Column("charge_id", _UNITS, ForeignKey("charges.id"), nullable=False, primary_key=primary_key)
+def _charge_id_column(*, primary_key: bool = False) -> Column[object]:
+    return Column("charge_id", _INTEGER, ForeignKey("charges.id"), nullable=False, primary_key=primary_key)
 
 
 ledger_format = _table("ledger_format", Column("version", Integer, primary_key=True, autoincrement=False))
 
 chain_head = _table(
     "chain_head",
-    _text("ledger_id", primary_key=True),
-    _units("sequence"),
+    _text_column("ledger_id", primary_key=True),
+    _unit_column("sequence"),
     Column("row_hash", LargeBinary, nullable=False),
 )
 
 entries = _table(
     "entries",
-    Column("sequence", _UNITS, primary_key=True, autoincrement=False),
-    _text("at"),
-    _text("kind"),
-    _text("dataset"),
-    _text("holder"),
-    _text("actor"),
-    _text("request_id"),
-    _text("body"),
+    Column("sequence", _INTEGER, primary_key=True, autoincrement=False),
+    _text_column("at"),
+    _text_column("kind"),
+    _text_column("dataset"),
+    _text_column("holder"),
+    _text_column("actor"),
+    _text_column("request_id"),
+    _text_column("body"),
     Column("previous_hash", LargeBinary, nullable=False, unique=True),  # unique: the chain has no forks
     Column("row_hash", LargeBinary, nullable=False, unique=True),
     Index("entries_of_holder", "holder", "sequence"),
@@ -254,130 +259,130 @@ entries = _table(
 
 accounts = _table(
     "accounts",
-    _text("dataset", primary_key=True),
-    _text("holder", primary_key=True),
-    _text("window_name", primary_key=True),
-    _units("ceiling_pico_rho"),  # dataset account: its first cap, permanent; others: their highest cap so far
-    _units("ceiling_atto_delta"),
-    _units("cap_pico_rho"),  # current cap
-    _units("cap_atto_delta"),
-    _units("spent_pico_rho"),
-    _units("spent_atto_delta"),  # delta spent on thresholds
+    _text_column("dataset", primary_key=True),
+    _text_column("holder", primary_key=True),
+    _text_column("window_name", primary_key=True),
+    _unit_column("ceiling_pico_rho"),  # dataset account: its first cap, permanent; others: their highest cap so far
+    _unit_column("ceiling_atto_delta"),
+    _unit_column("cap_pico_rho"),  # current cap
+    _unit_column("cap_atto_delta"),
+    _unit_column("spent_pico_rho"),
+    _unit_column("spent_atto_delta"),  # delta spent on thresholds
     CheckConstraint("spent_pico_rho <= ceiling_pico_rho"),
-    CheckConstraint(f"spent_atto_delta <= ceiling_atto_delta / {THRESHOLD_PARTS}"),  # integer division
+    CheckConstraint(f"spent_atto_delta <= ceiling_atto_delta / {THRESHOLD_DELTA_DIVISOR}"),  # integer division
 )
 
 charges = _table(
     "charges",
-    Column("id", _UNITS, primary_key=True, autoincrement=False),  # sequence of the ledger entry
-    _text("client"),
-    _text("request_id"),
-    _text("body_digest"),
-    _text("dataset"),
-    _units("pico_rho"),
-    _units("atto_delta"),
-    _text("versions"),
+    Column("id", _INTEGER, primary_key=True, autoincrement=False),  # sequence of the ledger entry
+    _text_column("client"),
+    _text_column("request_id"),
+    _text_column("body_digest"),
+    _text_column("dataset"),
+    _unit_column("pico_rho"),
+    _unit_column("atto_delta"),
+    _text_column("versions"),
     UniqueConstraint("client", "request_id"),
 )
 
 charge_keys = _table(
     "charge_keys",
-    _charge_id(primary_key=True),
+    _charge_id_column(primary_key=True),
     Column("position", Integer, primary_key=True),
-    _text("release_key"),
+    _text_column("release_key"),
 )
 
 questions = _table(
     "questions",
-    _text("dataset", primary_key=True),
-    _text("release_key", primary_key=True),
-    _units("pico_rho"),
-    _units("atto_delta"),
-    _text("windows"),  # JSON array, in the order of the first charge
-    _text("question"),
+    _text_column("dataset", primary_key=True),
+    _text_column("release_key", primary_key=True),
+    _unit_column("pico_rho"),
+    _unit_column("atto_delta"),
+    _text_column("windows"),  # JSON array, in the order of the first charge
+    _text_column("question"),
 )
 
 purchases = _table(
     "purchases",
-    _text("dataset", primary_key=True),
-    _text("holder", primary_key=True),
-    _text("release_key", primary_key=True),
-    _charge_id(),
+    _text_column("dataset", primary_key=True),
+    _text_column("holder", primary_key=True),
+    _text_column("release_key", primary_key=True),
+    _charge_id_column(),
 )
 
 releases = _table(
     "releases",
-    _text("dataset", primary_key=True),
-    _text("release_key", primary_key=True),
+    _text_column("dataset", primary_key=True),
+    _text_column("release_key", primary_key=True),
     Column("payload", LargeBinary, nullable=False),
     Column("salt", LargeBinary, nullable=False),  # hashed with the payload, which could be guessed otherwise
-    _text("settled_at"),
-    _charge_id(),
+    _text_column("settled_at"),
+    _charge_id_column(),
 )
 
 clients = _table(
     "clients",
-    _text("holder", primary_key=True),
-    _text("state"),  # active or removed
+    _text_column("holder", primary_key=True),
+    _text_column("state"),  # active or removed
     Column("is_group", Integer, CheckConstraint("is_group IN (0, 1)"), nullable=False),
 )
 
 client_names = _table(  # one client for each name, in any spelling
     "client_names",
-    _text("folded", primary_key=True),
+    _text_column("folded", primary_key=True),
     Column("holder", _TEXT, nullable=False, unique=True),
 )
 
 caps = _table(
     "caps",
-    _text("dataset", primary_key=True),
-    _text("holder", primary_key=True),
-    _text("scope", primary_key=True),
-    _units("pico_rho"),
-    _units("atto_delta"),
-    _units("sequence"),  # of the entry of the latest grant
+    _text_column("dataset", primary_key=True),
+    _text_column("holder", primary_key=True),
+    _text_column("scope", primary_key=True),
+    _unit_column("pico_rho"),
+    _unit_column("atto_delta"),
+    _unit_column("sequence"),  # of the entry of the latest grant
 )
 
 freezes = _table(
     "freezes",
-    _text("dataset", primary_key=True),  # empty: every dataset
-    _text("holder", primary_key=True),  # empty: all clients
-    _text("window_name", primary_key=True),  # empty: every window
+    _text_column("dataset", primary_key=True),  # empty: every dataset
+    _text_column("holder", primary_key=True),  # empty: all clients
+    _text_column("window_name", primary_key=True),  # empty: every window
     Column("frozen", Integer, CheckConstraint("frozen IN (0, 1)"), nullable=False),
-    _units("sequence"),
+    _unit_column("sequence"),
 )
 
 failures = _table(
     "failures",
-    _text("dataset", primary_key=True),
-    _text("holder", primary_key=True),
-    _text("window_name", primary_key=True),
-    _units("times"),  # failures since the last thaw
+    _text_column("dataset", primary_key=True),
+    _text_column("holder", primary_key=True),
+    _text_column("window_name", primary_key=True),
+    _unit_column("times"),  # failures since the last thaw
 )
 
 top_ups = _table(
     "top_ups",
-    Column("id", _UNITS, primary_key=True, autoincrement=False),  # sequence of the request's entry
-    _text("dataset"),
-    _text("client"),
-    _text("scope"),
-    _units("pico_rho"),
-    _units("atto_delta"),
-    _text("state"),  # open, approved or declined
+    Column("id", _INTEGER, primary_key=True, autoincrement=False),  # sequence of the request's entry
+    _text_column("dataset"),
+    _text_column("client"),
+    _text_column("scope"),
+    _unit_column("pico_rho"),
+    _unit_column("atto_delta"),
+    _text_column("state"),  # open, approved or declined
 )
 
 APPEND_ONLY = (entries, charges, charge_keys, questions, purchases, releases, client_names)
-CURRENT = (accounts, chain_head, clients, caps, freezes, failures, top_ups)  # rows change but are never deleted
-PROJECTIONS = (ledger_format, *CURRENT, *APPEND_ONLY[1:])
+MUTABLE = (accounts, chain_head, clients, caps, freezes, failures, top_ups)  # rows change but are never deleted
+PROJECTIONS = (ledger_format, *MUTABLE, *APPEND_ONLY[1:])
 
 
-guard_all(metadata)
+create_guard_function(metadata)
 for _rows in APPEND_ONLY:
-    forbid(_rows, "UPDATE", NEVER_CHANGE)
-    forbid(_rows, "DELETE", NEVER_GO)
-for _rows in CURRENT:
-    forbid(_rows, "DELETE", NEVER_GO)
-forbid(
+    forbid_change(_rows, "UPDATE", NEVER_CHANGE)
+    forbid_change(_rows, "DELETE", NEVER_DELETE)
+for _rows in MUTABLE:
+    forbid_change(_rows, "DELETE", NEVER_DELETE)
+forbid_change(
     accounts,
     "UPDATE",
     "no refund, no new name, no new ceiling",

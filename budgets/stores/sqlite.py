@@ -12,12 +12,12 @@ from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from budgets.errors import LedgerUnavailable, UnsafeStore
-from budgets.stores.ledger_format import prepared
-from budgets.stores.store import Ready, Store
+from budgets.stores.ledger_format import prepare_ledger
+from budgets.stores.store import PrepareStore, Store
 
-MEMORY = ":memory:"
+IN_MEMORY = ":memory:"
 BUSY_SECONDS = 20.0
-READERS = 8
+MAX_READERS = 8
 PRAGMAS = (
     "PRAGMA synchronous = FULL",  # NORMAL loses acknowledged charges in a power cut
     "PRAGMA fullfsync = ON",  # where a plain fsync stops at the drive's cache
@@ -25,20 +25,20 @@ PRAGMAS = (
     "PRAGMA recursive_triggers = ON",  # without it INSERT OR REPLACE deletes a row past its DELETE trigger
     "PRAGMA temp_store = MEMORY",  # savepoint journals, which are not needed after a crash
 )
-PAGES_OF_LOG = 4_000  # 16 MB: hot pages are checkpointed once for many charges
+WAL_CHECKPOINT_PAGES = 4_000  # 16 MB: hot pages are checkpointed once for many charges
 READ_ONLY = "PRAGMA query_only = ON"
 
 _FULL_OR_EXTRA = (2, 3)
 
 
-def open_sqlite(path: str | Path, ready: Ready = prepared) -> Store:
+def open_sqlite(path: str | Path, prepare: PrepareStore = prepare_ledger) -> Store:
     """Open or create a ledger file; raises UnsafeStore, LedgerUnavailable."""
-    in_memory = str(path) == MEMORY
+    in_memory = str(path) == IN_MEMORY
     if not in_memory:
         _ensure_owner_only(Path(path))
     writer = _engine(path, "BEGIN IMMEDIATE", PRAGMAS, connections=1)
-    reader = writer if in_memory else _engine(path, "BEGIN", (*PRAGMAS, READ_ONLY), connections=READERS)
-    return ready(Store(reader, writer, _nothing_to_lose if in_memory else assert_durable))
+    reader = writer if in_memory else _engine(path, "BEGIN", (*PRAGMAS, READ_ONLY), connections=MAX_READERS)
+    return prepare(Store(reader, writer, _accept_in_memory if in_memory else assert_durable))
 
 
 def assert_durable(connection: Connection) -> None:
@@ -58,7 +58,7 @@ def assert_durable(connection: Connection) -> None:
         )
 
 
-def _nothing_to_lose(connection: Connection) -> None:
+def _accept_in_memory(connection: Connection) -> None:
     """Accept an in-memory ledger, which is not durable by design."""
 
 
@@ -76,8 +76,8 @@ def _engine(path: str | Path, begin: str, pragmas: tuple[str, ...], *, connectio
     @event.listens_for(engine, "connect")
     def prepare(driver: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
         driver.isolation_level = None  # the driver begins no transactions by itself
-        _switch_to_wal(driver)
-        for pragma in (*pragmas, f"PRAGMA wal_autocheckpoint = {PAGES_OF_LOG}"):
+        _enable_wal(driver)
+        for pragma in (*pragmas, f"PRAGMA wal_autocheckpoint = {WAL_CHECKPOINT_PAGES}"):
             driver.execute(pragma)
 
     @event.listens_for(engine, "begin")
@@ -87,7 +87,7 @@ def _engine(path: str | Path, begin: str, pragmas: tuple[str, ...], *, connectio
     return engine
 
 
-def _switch_to_wal(driver: sqlite3.Connection) -> None:
+def _enable_wal(driver: sqlite3.Connection) -> None:
     """Enable the write-ahead log; retries, because SQLite does not wait when two processes switch a new file."""
     deadline = time.monotonic() + BUSY_SECONDS
     while True:

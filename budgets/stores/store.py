@@ -39,7 +39,7 @@ from sqlalchemy.sql.operators import OperatorType
 
 from budgets.accounting.records import Charge, ChargeRequest
 from budgets.errors import LedgerUnavailable
-from budgets.stores.group_commit import Gathered, SharedCommits
+from budgets.stores.group_commit import GroupCommit, RequestBatcher
 
 
 class text_elements(GenericFunction[str]):  # noqa: N801  SQL function names are lower case
@@ -74,51 +74,51 @@ class text_of_pair(GenericFunction[str]):  # noqa: N801
 
 @compiles(text_elements, "sqlite")
 @compiles(pair_elements, "sqlite")
-def _elements_in_sqlite(element: GenericFunction[str], compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+def _compile_elements_sqlite(element: GenericFunction[str], compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
     return f"json_each({compiler.process(element.clauses, **options)})"
 
 
 @compiles(text_elements, "postgresql")
-def _elements_in_postgres(element: text_elements, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+def _compile_elements_postgres(element: text_elements, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
     return f"jsonb_array_elements_text(CAST({compiler.process(element.clauses, **options)} AS jsonb))"
 
 
 @compiles(is_among, "sqlite")
-def _one_in_sqlite(element: is_among, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+def _compile_is_among_sqlite(element: is_among, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
     column, array = (compiler.process(each, **options) for each in element.clauses)
     return f"{column} IN (SELECT value FROM json_each({array}))"
 
 
 @compiles(is_among, "postgresql")
-def _one_in_postgres(element: is_among, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+def _compile_is_among_postgres(element: is_among, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
     """Compile to = ANY of an array, which an index can serve; a subquery would be joined."""
     column, array = (compiler.process(each, **options) for each in element.clauses)
     return f"{column} = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST({array} AS jsonb))))"
 
 
 @compiles(pair_elements, "postgresql")
-def _pairs_in_postgres(element: pair_elements, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+def _compile_pairs_postgres(element: pair_elements, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
     return f"jsonb_array_elements(CAST({compiler.process(element.clauses, **options)} AS jsonb))"
 
 
 @compiles(text_of_pair, "sqlite")
-def _text_in_sqlite(element: text_of_pair, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+def _compile_text_sqlite(element: text_of_pair, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
     pair, place = (compiler.process(each, **options) for each in element.clauses)
     return f"json_extract({pair}, '$[{place}]')"
 
 
 @compiles(text_of_pair, "postgresql")
-def _text_in_postgres(element: text_of_pair, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+def _compile_text_postgres(element: text_of_pair, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
     pair, place = (compiler.process(each, **options) for each in element.clauses)
     return f"({pair} ->> {place})"
 
 
-def among(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
+def in_list(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
     """Build the condition that a column is in the list of a parameter, encoded by `json_list`."""
     return is_among(column, bindparam(parameter, type_=Text))
 
 
-def of_pairs(one: Column[Any], other: Column[Any], parameter: str, *also: ColumnElement[bool]) -> FromClause:
+def lookup_pairs(one: Column[Any], other: Column[Any], parameter: str, *also: ColumnElement[bool]) -> FromClause:
     """Look up rows by pairs of keys: an outer join of the parameter's list with the table; unmatched pairs have NULLs.
 
     SQLite plans an inner join or `(one, other) IN (...)` badly: it scans each row for each pair, or each first text for
@@ -129,12 +129,12 @@ def of_pairs(one: Column[Any], other: Column[Any], parameter: str, *also: Column
     return pairs.outerjoin(one.table, and_(one == texts[0], other == texts[1], *also))
 
 
-def each_of(parameter: str) -> TableValuedAlias:
+def list_elements(parameter: str) -> TableValuedAlias:
     """Table of the elements of a list parameter, in the column `value`."""
     return text_elements(bindparam(parameter, type_=Text)).table_valued("value")
 
 
-def listed(texts: Iterable[str | tuple[str, str]]) -> str:
+def json_list(texts: Iterable[str | tuple[str, str]]) -> str:
     """Encode texts, or pairs of texts, as the JSON list of a parameter."""
     return json.dumps(list(texts))
 
@@ -153,35 +153,35 @@ class Store:
     reader: Engine
     writer: Engine
     assert_durable: Callable[[Connection], None]  # raises UnsafeStore
-    commits: SharedCommits = field(default_factory=SharedCommits, repr=False)
-    charges: Gathered[ChargeRequest, Charge] = field(default_factory=Gathered, repr=False)
-    here: threading.local = field(default_factory=threading.local, repr=False)  # an open `snapshot`
+    group_commit: GroupCommit = field(default_factory=GroupCommit, repr=False)
+    charge_batcher: RequestBatcher[ChargeRequest, Charge] = field(default_factory=RequestBatcher, repr=False)
+    thread_state: threading.local = field(default_factory=threading.local, repr=False)  # an open `open_snapshot`
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Open a read snapshot, or use that of the enclosing `snapshot`; raises LedgerUnavailable."""
-        of_moment: Connection | None = getattr(self.here, "snapshot", None)
-        if of_moment is not None:
-            with _one_error():
-                yield of_moment
+        """Open a read snapshot, or use that of the enclosing `open_snapshot`; raises LedgerUnavailable."""
+        snapshot: Connection | None = getattr(self.thread_state, "snapshot", None)
+        if snapshot is not None:
+            with _translate_errors():
+                yield snapshot
             return
-        with _one_error(), self.reader.connect() as connection:
+        with _translate_errors(), self.reader.connect() as connection:
             yield connection
 
     @contextmanager
-    def one_moment(self) -> Iterator[None]:
+    def snapshot(self) -> Iterator[None]:
         """Context in which all reads of this thread use one snapshot; the thread must not write in it."""
         with self.reading() as connection:
-            before, self.here.snapshot = getattr(self.here, "snapshot", None), connection
+            before, self.thread_state.snapshot = getattr(self.thread_state, "snapshot", None), connection
             try:
                 yield
             finally:
-                self.here.snapshot = before
+                self.thread_state.snapshot = before
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Write in a transaction that others may share; durable on exit. Raises LedgerUnavailable, UnsafeStore."""
-        with _one_error(), self.commits.part(self._begin) as connection:
+        with _translate_errors(), self.group_commit.write_part(self._begin) as connection:
             yield connection
 
     def _begin(self) -> Connection:
@@ -207,12 +207,12 @@ class Store:
         self.writer.dispose()
 
 
-Ready = Callable[[Store], Store]  # creates missing tables, or closes the store and raises
+PrepareStore = Callable[[Store], Store]  # creates missing tables, or closes the store and raises
 
 
 def insert_new(connection: Connection, table: Table, row: dict[str, object]) -> bool:
     """Insert a row unless its key exists; returns whether it was inserted."""
-    return connection.execute(_unless_there(connection.dialect.name, table), row).one_or_none() is not None
+    return connection.execute(_insert_unless_exists(connection.dialect.name, table), row).one_or_none() is not None
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
@@ -220,43 +220,43 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
     if not rows:
         return
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(_from_json(table), {"rows": json.dumps([*rows], default=_as_bytea)})
+        connection.exec_driver_sql(_insert_from_json(table), {"rows": json.dumps([*rows], default=_bytea_literal)})
     else:
-        connection.exec_driver_sql(_from_values(table), [*map(_in_order(table), rows)])
+        connection.exec_driver_sql(_insert_from_values(table), [*map(_column_values(table), rows)])
 
 
 @cache
-def _from_json(table: Table) -> str:
+def _insert_from_json(table: Table) -> str:
     columns, rows = ", ".join(table.columns.keys()), f"json_populate_recordset(NULL::{table.name}, %(rows)s::json)"
     return f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {rows}"
 
 
-def _as_bytea(value: object) -> str:
+def _bytea_literal(value: object) -> str:
     if not isinstance(value, bytes):
         raise TypeError(f"no column of the ledger holds a {type(value).__name__}")
     return f"\\x{value.hex()}"
 
 
 @cache
-def _in_order(table: Table) -> Callable[[Mapping[str, object]], Any]:
+def _column_values(table: Table) -> Callable[[Mapping[str, object]], Any]:
     """Getter of a row's values in column order, as a tuple; the table must have at least two columns."""
     return itemgetter(*table.columns.keys())
 
 
 @cache
-def _from_values(table: Table) -> str:
+def _insert_from_values(table: Table) -> str:
     columns = table.columns.keys()
     return f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
 
 
 @cache
-def _unless_there(database: str, table: Table) -> Executable:
+def _insert_unless_exists(database: str, table: Table) -> Executable:
     """Build INSERT ... ON CONFLICT DO NOTHING RETURNING key; cached."""
     return _INSERTS[database](table).on_conflict_do_nothing().returning(*table.primary_key)
 
 
 @contextmanager
-def sent_together(connection: Connection) -> Iterator[None]:
+def pipelined(connection: Connection) -> Iterator[None]:
     """Pipeline statements without results, so that PostgreSQL is not awaited after each.
 
     All are complete on exit. Raises SQLAlchemyError if one failed: the transaction must be rolled back.
@@ -273,7 +273,7 @@ def sent_together(connection: Connection) -> Iterator[None]:
 
 
 @contextmanager
-def _one_error() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as failure:

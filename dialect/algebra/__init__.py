@@ -10,60 +10,60 @@ Modules, each before those that import it:
 from __future__ import annotations
 
 from dialect.algebra.expressions import Expr, Field, Literal, children
-from dialect.algebra.formulas import CountOf, Formula, Histogram, MeanOf, MomentsOf, Output, QuantileOf, SumOf
+from dialect.algebra.formulas import CountOf, Formula, Histogram, MeanOf, MomentsOf, QuantileOf, ReleasedNumber, SumOf
 from dialect.algebra.relations import Join, Public, Relation
 from dialect.algebra.release_plan import (
-    SUMS_OVER_GROUPS,
-    SUMS_OVER_ROWS,
-    Key,
-    MostValues,
+    GROUP_ADDITIVE_KINDS,
+    ROW_ADDITIVE_KINDS,
+    ChargedWindows,
+    ClipRule,
+    DistinctBound,
+    GroupKey,
     PrivatePlan,
+    QueryVector,
     Question,
     ReleaseColumns,
-    Rule,
-    Touched,
-    Vector,
     VectorBound,
     VectorKind,
 )
-from dialect.algebra.target import FEW_ROWS, LakeRows, Rollup, Target
-from dialect.algebra.traversal import sources, tables_of
+from dialect.algebra.target import MAX_SMALLINT_ROWS, LakeSql, Rollup, Target
+from dialect.algebra.traversal import inputs, tables_of
 from dialect.notes import Note, NoteCode
 
 __all__ = [
-    "FEW_ROWS",
-    "SUMS_OVER_GROUPS",
-    "SUMS_OVER_ROWS",
+    "GROUP_ADDITIVE_KINDS",
+    "MAX_SMALLINT_ROWS",
+    "ROW_ADDITIVE_KINDS",
+    "ChargedWindows",
+    "ClipRule",
     "CountOf",
+    "DistinctBound",
     "Expr",
     "Field",
     "Formula",
+    "GroupKey",
     "Histogram",
     "Join",
-    "Key",
-    "LakeRows",
+    "LakeSql",
     "Literal",
     "MeanOf",
     "MomentsOf",
-    "MostValues",
     "Note",
     "NoteCode",
-    "Output",
     "PrivatePlan",
     "Public",
     "QuantileOf",
+    "QueryVector",
     "Question",
     "Relation",
     "ReleaseColumns",
+    "ReleasedNumber",
     "Rollup",
-    "Rule",
     "SumOf",
     "Target",
-    "Touched",
-    "Vector",
     "VectorBound",
     "VectorKind",
     "children",
-    "sources",
+    "inputs",
     "tables_of",
 ]

@@ -23,12 +23,12 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Shifted:
+class LagOrigin:
     """Which other row a LAG or LEAD value was taken from: the field there, the window, and the row offset."""
 
-    raw: str  # id of the current row's own value
+    source_field_id: str  # id of the current row's own value
     window: tuple[object, ...]  # PARTITION BY and ORDER BY
-    rows: int  # row offset: positive before the current row, negative after it
+    row_offset: int  # row offset: positive before the current row, negative after it
 
 
 class PublicRows(Protocol):
@@ -49,21 +49,23 @@ class Field:
     nullable: bool = field(compare=False, default=True)
     bounds: Bounds | None = field(compare=False, default=None)  # declared or inferred numeric range
     domain: Domain | None = field(compare=False, default=None)  # declared public domain of a private column
-    complete: bool = field(compare=False, default=False)  # no stored value lies outside the declared domain
-    public: PublicRows | None = field(
+    domain_is_complete: bool = field(compare=False, default=False)  # no stored value lies outside the declared domain
+    public_values: PublicRows | None = field(
         compare=False, default=None, repr=False
     )  # relation that lists the values under the same field id
     origin: Origin | None = field(compare=False, default=None)
     definition: Expr | None = field(
         compare=False, default=None, repr=False
     )  # the expression it holds, over fields without definition
-    of_person: bool = field(
+    is_constant_per_person: bool = field(
         compare=False, default=False
     )  # the same in all rows of a person, by an enforced primary key
     time_zone: str | None = field(compare=False, default=None)  # of a TIMESTAMPTZ
-    cell: tuple[str, str, int] | None = field(compare=False, default=None)  # H3: ids of lon and lat, resolution
-    shifted: Shifted | None = field(compare=False, default=None, repr=False)  # a released number taken from another row
-    is_person: bool = field(compare=False, default=False)  # the row's person key; NULL only if nullable
+    h3_cell: tuple[str, str, int] | None = field(compare=False, default=None)  # H3: ids of lon and lat, resolution
+    lag_origin: LagOrigin | None = field(
+        compare=False, default=None, repr=False
+    )  # a released number taken from another row
+    is_person_key: bool = field(compare=False, default=False)  # the row's person key; NULL only if nullable
     alternatives: tuple[Alternative, ...] = field(
         compare=False, default=(), repr=False
     )  # of a set operation's column: one per input
@@ -74,7 +76,7 @@ class Alternative:
     """The value of a set operation's column in the rows that come from one of its two inputs."""
 
     expr: Expr
-    facts: tuple[Expr, ...]  # predicates that hold for every row of that input
+    predicates: tuple[Expr, ...]  # predicates that hold for every row of that input
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ class Call:
     def __post_init__(self) -> None:
         """Precompute the function's name and the size and depth of the tree, which limits read often."""
         object.__setattr__(self, "name", self.function.partition("#")[0])
-        _measure(self, self.arguments)
+        _set_size_and_depth(self, self.arguments)
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ class Case:
 
     def __post_init__(self) -> None:
         """Precompute the size and depth of the tree, which limits read often."""
-        _measure(self, children(self))
+        _set_size_and_depth(self, children(self))
 
 
 Expr = Literal | Ref | Call | Case
@@ -138,9 +140,9 @@ NULL = Literal(None, SqlType.NULL)
 TRUE = Literal(True, SqlType.BOOLEAN)
 
 
-def _measure(expr: Call | Case, parts: tuple[Expr, ...]) -> None:
-    object.__setattr__(expr, "size", 1 + sum(size(part) for part in parts))
-    object.__setattr__(expr, "depth", 1 + max((depth(part) for part in parts), default=0))
+def _set_size_and_depth(expr: Call | Case, subexpressions: tuple[Expr, ...]) -> None:
+    object.__setattr__(expr, "size", 1 + sum(size(part) for part in subexpressions))
+    object.__setattr__(expr, "depth", 1 + max((depth(part) for part in subexpressions), default=0))
 
 
 def size(expr: Expr) -> int:
@@ -167,43 +169,43 @@ def case_values(case: Case) -> tuple[Expr, ...]:
     return (*(value for _, value in case.branches), case.otherwise)
 
 
-def rebuild(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
+def map_children(expr: Expr, transform: Callable[[Expr], Expr]) -> Expr:
     """Copy an expression with `transform` applied to each direct subexpression."""
     if isinstance(expr, Call):
-        return Call(expr.function, tuple(change(part) for part in expr.arguments), expr.type, expr.span)
+        return Call(expr.function, tuple(transform(part) for part in expr.arguments), expr.type, expr.span)
     if isinstance(expr, Case):
-        branches = tuple((change(condition), change(value)) for condition, value in expr.branches)
-        return Case(branches, change(expr.otherwise), expr.type)
+        branches = tuple((transform(condition), transform(value)) for condition, value in expr.branches)
+        return Case(branches, transform(expr.otherwise), expr.type)
     return expr
 
 
-def substituted(expr: Expr, images: Mapping[Expr, Expr]) -> Expr:
+def substitute(expr: Expr, images: Mapping[Expr, Expr]) -> Expr:
     """Replace subexpressions by their images; a match is replaced whole and not searched further."""
     found = images.get(expr)
-    return found if found is not None else rebuild(expr, lambda part: substituted(part, images))
+    return found if found is not None else map_children(expr, lambda part: substitute(part, images))
 
 
 def fields_of(expr: Expr) -> Iterator[Field]:
     """Iterate over the fields that an expression reads, with repetitions."""
-    waiting = [expr]
-    while waiting:
-        part = waiting.pop()
+    stack = [expr]
+    while stack:
+        part = stack.pop()
         if isinstance(part, Ref):
             yield part.field
-        waiting.extend(reversed(children(part)))
+        stack.extend(reversed(children(part)))
 
 
-def is_of_table(expr: Expr, table: str) -> bool:
+def reads_only_table(expr: Expr, table: str) -> bool:
     """Return whether an expression reads columns of this stored table, at least one, and no others."""
     origins = [field.origin for field in fields_of(expr)]
     return bool(origins) and all(origin is not None and origin.table == table for origin in origins)
 
 
-def expand(expr: Expr) -> Expr:
+def expand_definitions(expr: Expr) -> Expr:
     """Inline definitions of fields, so that the result reads only fields without a definition."""
     if isinstance(expr, Ref):
         return expr.field.definition if expr.field.definition is not None else expr
-    return rebuild(expr, expand)
+    return map_children(expr, expand_definitions)
 
 
 def conjuncts(expr: Expr) -> tuple[Expr, ...]:

@@ -29,7 +29,7 @@ class SumOf:
 class MeanOf:
     """A released mean: centre + noisy centred sum / noisy count."""
 
-    total: int
+    centred_sum: int
     count: int
     centre: float
 
@@ -55,7 +55,7 @@ class QuantileOf:
     """A quantile read from a released histogram."""
 
     level: float  # from 0 to 1
-    whole: OneOf["down", "near", "up"] | None = None  # rounding to an integer, where values are integers
+    rounding: OneOf["down", "near", "up"] | None = None  # rounding to an integer, where values are integers
     discrete: bool = False  # quantile_disc: always the value of a row, never interpolated
 
 
@@ -72,23 +72,25 @@ class ReleasedSum:
     """
 
     field: Field  # holds the sum
-    constant: Field | None  # sum or mean of the part without noise; None: there is none
-    terms: tuple[tuple[Field, Expr, Field], ...]  # (sum of weighted raw values, sum of squared weights, raw field)
-    positive: bool  # no weight is negative
+    exact_part: Field | None  # sum or mean of the part without noise; None: there is none
+    noise_terms: tuple[
+        tuple[Field, Expr, Field], ...
+    ]  # (sum of weighted raw values, sum of squared weights, raw field)
+    has_non_negative_weights: bool  # no weight is negative
 
 
 @dataclass(frozen=True)
 class NoisyTerm:
     """Weighted noisy number of one input of a UNION ALL, as a column of the union; 0 in rows of the other input."""
 
-    total: Field
-    squares: Expr  # squared weight: factor of the raw number's variance
+    weighted_value: Field
+    squared_weight: Expr  # squared weight: factor of the raw number's variance
     raw: Field
-    positive: bool  # the exact value is never negative
+    is_non_negative: bool  # the exact value is never negative
 
 
 @dataclass(frozen=True)
-class Gathered:
+class NoisyUnionColumn:
     """Noise terms of a UNION ALL column: offset + (constant + terms) / (denominator_constant + denominator_terms).
 
         SELECT n AS x FROM a UNION ALL SELECT s / m FROM b
@@ -100,22 +102,22 @@ class Gathered:
     offset: Field | None
     constant: Field | None
     terms: tuple[NoisyTerm, ...]
-    below: Field | None = None
-    below_terms: tuple[NoisyTerm, ...] | None = None  # None: not a ratio
+    denominator_constant: Field | None = None
+    denominator_terms: tuple[NoisyTerm, ...] | None = None  # None: not a ratio
 
     @property
-    def every_term(self) -> tuple[NoisyTerm, ...]:
+    def all_terms(self) -> tuple[NoisyTerm, ...]:
         """Noise terms of numerator and denominator."""
-        return self.terms + (self.below_terms or ())
+        return self.terms + (self.denominator_terms or ())
 
 
 @dataclass(frozen=True)
-class Output:
+class ReleasedNumber:
     """A released number: one value per group."""
 
     field: Field
     formula: Formula
-    ends: tuple[Field, Field] | None = (
+    interval_fields: tuple[Field, Field] | None = (
         None  # lower and upper field of its interval, where the release itself holds them
     )
 
@@ -124,11 +126,11 @@ class Output:
 class Histogram:
     """Histogram bins between public edges, used as an additional group key; quantiles are read from their counts."""
 
-    key: int  # index of the bin-number key among the plan's keys
+    key_index: int  # index of the bin-number key among the plan's keys
     starts: tuple[float, ...]  # lower edge of each bin, in the value's unit
-    spreads: tuple[float, ...]  # largest minus smallest possible value of each bin; below its width for integers
+    value_widths: tuple[float, ...]  # largest minus smallest possible value of each bin; below its width for integers
 
     @property
-    def bins(self) -> int:
+    def bin_count(self) -> int:
         """Number of bins."""
         return len(self.starts)

@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from dialect.catalog.model import Bounds
 
 UNKNOWN = Bounds(-math.inf, math.inf)
-Rule = Callable[..., Bounds]
+RangeRule = Callable[..., Bounds]
 _FAR_DEGREES = 170.0  # beyond it, rounding changes an arc sine by a factor of more than 2^-40
 
 
-def known(bounds: Bounds | None) -> bool:
+def is_bounded(bounds: Bounds | None) -> bool:
     """Return whether both ends are finite."""
     return bounds is not None and math.isfinite(bounds.lower) and math.isfinite(bounds.upper)
 
@@ -26,11 +26,11 @@ def hull(ranges: Sequence[Bounds]) -> Bounds:
     return Bounds(min(r.lower for r in ranges), max(r.upper for r in ranges))
 
 
-def _span(ends: Sequence[float]) -> Bounds:
+def _enclosing_range(ends: Sequence[float]) -> Bounds:
     return UNKNOWN if any(math.isnan(end) for end in ends) else Bounds(min(ends), max(ends))
 
 
-def monotone(function: Callable[[float], float], lowest: float = -math.inf) -> Rule:
+def monotone(function: Callable[[float], float], lowest: float = -math.inf) -> RangeRule:
     """Range rule of an increasing function: maps both ends, clamped to `lowest`, where its domain starts."""
 
     def end(value: float, otherwise: float) -> float:
@@ -42,44 +42,44 @@ def monotone(function: Callable[[float], float], lowest: float = -math.inf) -> R
     return lambda a: Bounds(end(a.lower, -math.inf), end(a.upper, math.inf))
 
 
-def _whole(cut: Callable[[float], int], end: float) -> float:
-    return float(cut(end)) if math.isfinite(end) else end
+def _round_if_finite(rounding: Callable[[float], int], end: float) -> float:
+    return float(rounding(end)) if math.isfinite(end) else end
 
 
-_CUT = monotone(math.trunc)
+_TRUNCATE = monotone(math.trunc)
 
 
-def constant(lower: float, upper: float) -> Rule:
+def constant(lower: float, upper: float) -> RangeRule:
     """Range rule that ignores its arguments."""
     return lambda *_: Bounds(lower, upper)
 
 
 def add(a: Bounds, b: Bounds) -> Bounds:
     """Range of a sum."""
-    return _span((a.lower + b.lower, a.upper + b.upper))
+    return _enclosing_range((a.lower + b.lower, a.upper + b.upper))
 
 
 def subtract(a: Bounds, b: Bounds) -> Bounds:
     """Range of a difference."""
-    return _span((a.lower - b.upper, a.upper - b.lower))
+    return _enclosing_range((a.lower - b.upper, a.upper - b.lower))
 
 
 def multiply(a: Bounds, b: Bounds) -> Bounds:
     """Range of a product."""
-    return _span([x * y for x in (a.lower, a.upper) for y in (b.lower, b.upper)])
+    return _enclosing_range([x * y for x in (a.lower, a.upper) for y in (b.lower, b.upper)])
 
 
 def divide(a: Bounds, b: Bounds) -> Bounds:
     """Range of a quotient; unknown where the divisor's range contains 0."""
     if b.lower <= 0 <= b.upper:
         return UNKNOWN
-    return _span([x / y for x in (a.lower, a.upper) for y in (b.lower, b.upper)])
+    return _enclosing_range([x / y for x in (a.lower, a.upper) for y in (b.lower, b.upper)])
 
 
 def divide_integers(a: Bounds, b: Bounds) -> Bounds:
     """Range of an integer division, truncated towards zero. A divisor has magnitude 1 or more, or gives NULL."""
     if not b.lower <= 0 <= b.upper:
-        return _CUT(divide(a, b))
+        return _TRUNCATE(divide(a, b))
     largest = max(abs(a.lower), abs(a.upper))
     return Bounds(-largest, largest)
 
@@ -117,124 +117,124 @@ def power(a: Bounds, b: Bounds) -> Bounds:
         ends = [float(a.lower) ** exponent, float(a.upper) ** exponent]
     except OverflowError:
         return UNKNOWN
-    return _span([*ends, 0.0] if exponent % 2 == 0 and a.lower < 0 < a.upper else ends)
+    return _enclosing_range([*ends, 0.0] if exponent % 2 == 0 and a.lower < 0 < a.upper else ends)
 
 
-def masked(a: Bounds, b: Bounds) -> Bounds:
+def bitwise_and(a: Bounds, b: Bounds) -> Bounds:
     """Range of bitwise AND: at most the smaller of its operands that are never negative."""
-    ends = [each.upper for each in (a, b) if each.lower >= 0]
-    return Bounds(0.0, min(ends)) if ends else UNKNOWN
+    upper_ends = [each.upper for each in (a, b) if each.lower >= 0]
+    return Bounds(0.0, min(upper_ends)) if upper_ends else UNKNOWN
 
 
-def joined(a: Bounds, b: Bounds) -> Bounds:
+def bitwise_or(a: Bounds, b: Bounds) -> Bounds:
     """Range of bitwise OR and XOR: as many bits as the longer operand."""
     longest = max(abs(end) for each in (a, b) for end in (each.lower, each.upper))
     if not math.isfinite(longest):
         return UNKNOWN
-    most = 2.0 ** (int(longest).bit_length() + 1)
-    return Bounds(0.0 if min(a.lower, b.lower) >= 0 else -most, most - 1)
+    limit = 2.0 ** (int(longest).bit_length() + 1)
+    return Bounds(0.0 if min(a.lower, b.lower) >= 0 else -limit, limit - 1)
 
 
-def divisor(a: Bounds, b: Bounds) -> Bounds:
+def greatest_common_divisor(a: Bounds, b: Bounds) -> Bounds:
     """Range of the greatest common divisor."""
     return Bounds(0.0, max(absolute(a).upper, absolute(b).upper))
 
 
-def multiple(a: Bounds, b: Bounds) -> Bounds:
+def least_common_multiple(a: Bounds, b: Bounds) -> Bounds:
     """Range of the least common multiple."""
     return Bounds(0.0, multiply(absolute(a), absolute(b)).upper)
 
 
-def complement(a: Bounds) -> Bounds:
+def bitwise_not(a: Bounds) -> Bounds:
     """Range of bitwise NOT."""
     return Bounds(-a.upper - 1, -a.lower - 1)
 
 
-def shifted(a: Bounds, bits: Bounds) -> Bounds:
+def shift_left(a: Bounds, bits: Bounds) -> Bounds:
     """Range of a non-negative integer shifted left by a constant number of bits."""
-    times = 2.0**bits.lower
-    return Bounds(max(a.lower, 0.0) * times, max(a.upper, 0.0) * times)
+    factor = 2.0**bits.lower
+    return Bounds(max(a.lower, 0.0) * factor, max(a.upper, 0.0) * factor)
 
 
-def unshifted(a: Bounds, bits: Bounds) -> Bounds:
+def shift_right(a: Bounds, bits: Bounds) -> Bounds:
     """Range of an integer shifted right by a constant number of bits."""
     return monotone(lambda end: math.floor(end / 2.0**bits.lower))(a)
 
 
 def square(a: Bounds) -> Bounds:
     """Range of an expression multiplied by itself."""
-    return _span((a.lower * a.lower, a.upper * a.upper, *((0.0,) if a.lower < 0 < a.upper else ())))
+    return _enclosing_range((a.lower * a.lower, a.upper * a.upper, *((0.0,) if a.lower < 0 < a.upper else ())))
 
 
-def buckets(a: Bounds, lower: Bounds, upper: Bounds, count: Bounds) -> Bounds:
+def width_bucket(a: Bounds, lower: Bounds, upper: Bounds, count: Bounds) -> Bounds:
     """Range of WIDTH_BUCKET: bucket numbers from 1 to count, with 0 below the first and count + 1 above the last."""
-    low, high, most = lower.lower, upper.lower, count.lower
+    low, high, bucket_count = lower.lower, upper.lower, count.lower
 
     def bucket(value: float) -> float:
         if value < low or value >= high:
-            return 0.0 if value < low else most + 1
-        return min(most, math.floor((value - low) / (high - low) * most) + 1)
+            return 0.0 if value < low else bucket_count + 1
+        return min(bucket_count, math.floor((value - low) / (high - low) * bucket_count) + 1)
 
     return Bounds(bucket(a.lower), bucket(a.upper))
 
 
-def same(a: Bounds, *_: Bounds) -> Bounds:
+def first_argument(a: Bounds, *_: Bounds) -> Bounds:
     """Range of the first argument, unchanged."""
     return a
 
 
-def nearest(a: Bounds) -> Bounds:
+def round_to_integer(a: Bounds) -> Bounds:
     """Range after rounding to an integer, independent of how halves are rounded."""
-    return Bounds(_whole(math.ceil, a.lower - 0.5), _whole(math.floor, a.upper + 0.5))
+    return Bounds(_round_if_finite(math.ceil, a.lower - 0.5), _round_if_finite(math.floor, a.upper + 0.5))
 
 
-def near(rule: Rule) -> Rule:
+def with_rounding_slack(rule: RangeRule) -> RangeRule:
     """Widen a range rule by a factor of 2^-50: exp, ln and pow of the engine may round differently from Python's."""
 
     def widened(*arguments: Bounds) -> Bounds:
-        found = rule(*arguments)
-        return Bounds(found.lower - abs(found.lower) * 2.0**-50, found.upper + abs(found.upper) * 2.0**-50)
+        exact = rule(*arguments)
+        return Bounds(exact.lower - abs(exact.lower) * 2.0**-50, exact.upper + abs(exact.upper) * 2.0**-50)
 
     return widened
 
 
-def over_sphere(radius: float) -> Rule:
+def great_circle_distance(radius: float) -> RangeRule:
     """Range of great-circle distances between places in degrees: at most the difference in longitude plus latitude."""
 
-    def way(lon1: Bounds, lat1: Bounds, lon2: Bounds, lat2: Bounds) -> Bounds:
+    def distance(lon1: Bounds, lat1: Bounds, lon2: Bounds, lat2: Bounds) -> Bounds:
         sides = ((lon1, lon2), (lat1, lat2))
         degrees = sum(max(a.upper - b.lower, b.upper - a.lower, 0.0) for a, b in sides)
         return Bounds(0, radius * (math.pi if degrees > _FAR_DEGREES else math.radians(degrees) * (1 + 2.0**-40)))
 
-    return way
+    return distance
 
 
-def rounded(a: Bounds, digits: Bounds) -> Bounds:
+def round_to_digits(a: Bounds, digits: Bounds) -> Bounds:
     """Range after rounding to digits: a value moves by at most one unit of the last digit."""
     step = 10.0 ** min(max(-digits.lower, 0.0), 300.0)
     return Bounds(a.lower - step, a.upper + step)
 
 
-def decimal(a: Bounds, digits: Bounds, behind: Bounds) -> Bounds:
+def decimal(a: Bounds, precision: Bounds, scale: Bounds) -> Bounds:
     """Range of DECIMAL(precision, scale)."""
-    near = rounded(a, behind)
-    limit = 10.0 ** (digits.lower - behind.lower)
-    return Bounds(max(near.lower, -limit), min(near.upper, limit))
+    range_after_rounding = round_to_digits(a, scale)
+    limit = 10.0 ** (precision.lower - scale.lower)
+    return Bounds(max(range_after_rounding.lower, -limit), min(range_after_rounding.upper, limit))
 
 
-def single_precision(a: Bounds) -> Bounds:
+def to_single_precision(a: Bounds) -> Bounds:
     """Range after conversion to single precision, which moves a value by a factor of at most 2^-23."""
     slack = 2.0**-23
     return Bounds(a.lower - abs(a.lower) * slack - 2.0**-140, a.upper + abs(a.upper) * slack + 2.0**-140)
 
 
-def least(ranges: Sequence[Bounds], certain: Sequence[bool]) -> Bounds:
+def least(ranges: Sequence[Bounds], never_null: Sequence[bool]) -> Bounds:
     """Range of LEAST. It ignores NULL arguments, so only arguments that are never NULL limit it from above."""
-    caps = [r.upper for r, sure in zip(ranges, certain, strict=True) if sure]
+    caps = [r.upper for r, is_never_null in zip(ranges, never_null, strict=True) if is_never_null]
     upper = min(caps) if caps else max(r.upper for r in ranges)
     return Bounds(min(r.lower for r in ranges), upper)
 
 
-def greatest(ranges: Sequence[Bounds], certain: Sequence[bool]) -> Bounds:
+def greatest(ranges: Sequence[Bounds], never_null: Sequence[bool]) -> Bounds:
     """Range of GREATEST: the mirror image of LEAST."""
-    return negate(least([negate(r) for r in ranges], certain))
+    return negate(least([negate(r) for r in ranges], never_null))

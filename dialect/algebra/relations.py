@@ -6,7 +6,7 @@
 | PerPerson | every row belongs to exactly one person; the person key always travels along |
 | Released  | came out of a release; anything may be done with it                          |
 
-`dialect.stability` and `dialect.binder.group_by` prove the kind of every operator's result.
+`dialect.stability` and `dialect.binder.bind_group_by` prove the kind of every operator's result.
 
 The parameters of operators are declared here too: sort keys, window calls and frames, aggregate calls, and row
 truncation to the contribution limit of a person, declared or stated in the query (`proofs.md#bound`).
@@ -25,7 +25,7 @@ from dialect.errors import Span
 
 
 @dataclass(frozen=True)
-class Direction:
+class SortDirection:
     """Sort direction and position of NULLs."""
 
     descending: bool
@@ -50,12 +50,12 @@ class SetOperation:
 
     left: Relation
     right: Relation
-    how: SetKind
-    distinct: bool  # False: ALL
+    kind: SetKind
+    is_distinct: bool  # False: ALL
     columns: tuple[tuple[Field, Field, Field], ...]  # (left field, right field, result field)
 
 
-class Unit(StrEnum):
+class FrameUnit(StrEnum):
     """Unit in which the offset of a window frame's bound is counted."""
 
     ROWS = "ROWS"
@@ -64,7 +64,7 @@ class Unit(StrEnum):
 
 
 @dataclass(frozen=True)
-class FrameEnd:
+class FrameBound:
     """One bound of a window frame."""
 
     side: OneOf["preceding", "current row", "following"]
@@ -75,14 +75,14 @@ class FrameEnd:
 class Frame:
     """Window frame: the rows around the current row that a call reads, both bounds included."""
 
-    unit: Unit
-    start: FrameEnd
-    end: FrameEnd
+    unit: FrameUnit
+    start: FrameBound
+    end: FrameBound
 
     @property
-    def is_distant(self) -> bool:
+    def has_value_offset(self) -> bool:
         """Whether a bound is an offset from the sort key's current value (RANGE BETWEEN 5 PRECEDING ...)."""
-        return self.unit is Unit.RANGE and any(end.offset is not None for end in (self.start, self.end))
+        return self.unit is FrameUnit.RANGE and any(end.offset is not None for end in (self.start, self.end))
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class WindowCall:
     partition: tuple[Expr, ...]
     order: tuple[OrderKey, ...]
     frame: Frame | None  # None: the SQL default, up to the current row's peers; without ORDER BY the partition
-    field: Field  # result field
+    result: Field  # result field
 
 
 @dataclass(frozen=True)
@@ -107,26 +107,26 @@ class Window:
     calls: tuple[WindowCall, ...]
 
 
-def read_by(call: WindowCall) -> tuple[Expr, ...]:
+def call_expressions(call: WindowCall) -> tuple[Expr, ...]:
     """All row expressions that a window call reads: arguments, FILTER, PARTITION BY, ORDER BY."""
     condition = (call.condition,) if call.condition is not None else ()
     return (*call.arguments, *condition, *call.partition, *(key.expr for key in call.order))
 
 
-def looks_at_all(call: WindowCall) -> bool:
+def is_whole_partition(call: WindowCall) -> bool:
     """Return whether the frame is the whole partition, so that every row of a partition gets the same value."""
     if call.frame is None:
         return not call.order
-    return call.frame.start == FrameEnd("preceding") and call.frame.end == FrameEnd("following")
+    return call.frame.start == FrameBound("preceding") and call.frame.end == FrameBound("following")
 
 
-def holds_own_row(frame: Frame | None) -> bool:
+def includes_current_row(frame: Frame | None) -> bool:
     """Return whether the frame always contains the current row."""
     return frame is None or (frame.start.side != "following" and frame.end.side != "preceding")
 
 
-How = OneOf["inner", "left", "cross", "full"]  # full: of public and released rows only
-MOST_ROWS = 10**12  # cap of row-count bounds per person; larger products of row limits are meaningless
+JoinKind = OneOf["inner", "left", "cross", "full"]  # full: of public and released rows only
+MAX_ROW_BOUND = 10**12  # cap of row-count bounds per person; larger products of row limits are meaningless
 
 
 @dataclass(frozen=True)
@@ -135,8 +135,8 @@ class Scan:
 
     table: Table
     fields: tuple[Field, ...]
-    windows: int = 1  # number of privacy windows read; 1 for a table without a time column
-    windowed: bool = False  # reads whole privacy windows, selected by the filter above it
+    window_count: int = 1  # number of privacy windows read; 1 for a table without a time column
+    reads_whole_windows: bool = False  # reads whole privacy windows, selected by the filter above it
 
 
 @dataclass(frozen=True)
@@ -179,9 +179,9 @@ class Join:
 
     left: Relation
     right: Relation
-    how: How
+    kind: JoinKind
     condition: Expr
-    apart: bool = False  # both rows of a pair lie in the same privacy window
+    is_per_window: bool = False  # both rows of a pair lie in the same privacy window
 
 
 @dataclass(frozen=True)
@@ -191,20 +191,20 @@ class SemiJoin:
     left: Relation
     right: Relation
     condition: Expr
-    anti: bool
-    apart: bool = False  # as in Join
+    is_anti: bool
+    is_per_window: bool = False  # as in Join
 
 
 @dataclass(frozen=True)
-class Measure:
+class AggregateCall:
     """One aggregate call over the rows of a group."""
 
     function: str  # a name in dialect.functions.aggregates
     arguments: tuple[Expr, ...]
     condition: Expr | None  # FILTER
-    field: Field  # result field
-    bounds: Bounds | None = None  # stated in the query: of one person's aggregate per group
-    directions: tuple[Direction, ...] = ()  # ORDER BY within the aggregate: one for each of the last arguments
+    result: Field  # result field
+    stated_bounds: Bounds | None = None  # stated in the query: of one person's aggregate per group
+    sort_directions: tuple[SortDirection, ...] = ()  # ORDER BY within the aggregate: one for each of the last arguments
 
 
 @dataclass(frozen=True)
@@ -213,25 +213,27 @@ class Group:
 
     source: Relation
     keys: tuple[Field, ...]  # fields of the source
-    measures: tuple[Measure, ...]
+    aggregates: tuple[AggregateCall, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class GroupSets:
+class GroupingSets:
     """GROUPING SETS of one GROUP BY. The coarser sets may be added up from the groups of finer ones."""
 
     sets: tuple[tuple[Field, ...], ...]  # fields of the source
 
 
 @dataclass(frozen=True)
-class Boundary:
+class ReleasePoint:
     """Release point: GROUP BY over people's rows without the person key. What stands above it is released."""
 
     source: PerPerson
     keys: tuple[Field, ...]
-    measures: tuple[Measure, ...]
+    aggregates: tuple[AggregateCall, ...]
     span: Span | None = field(default=None, compare=False)  # source position in the query
-    among: GroupSets | None = field(default=None, compare=False)  # the grouping sets to which its keys belong
+    grouping_sets: GroupingSets | None = field(
+        default=None, compare=False
+    )  # the grouping sets to which its keys belong
 
 
 @dataclass(frozen=True)
@@ -251,7 +253,7 @@ class Distinct:
 
 
 @dataclass(frozen=True)
-class Cut:
+class RowTruncation:
     """Row truncation: at most `max_rows` rows of each person, or of each person and window.
 
     The rows are chosen by a hash of their own values, so the choice depends on that person's rows alone.
@@ -261,27 +263,27 @@ class Cut:
     person: Field
     max_rows: int
     window: Field | None = None
-    timed: int = 0  # how many factors of `max_rows` are limits per privacy window
+    per_window_factors: int = 0  # how many factors of `max_rows` are limits per privacy window
 
 
 @dataclass(frozen=True)
-class Padded:
+class NullRowPadded:
     """The source's rows and one row of NULLs, as the nullable side of a LEFT JOIN may contribute."""
 
     source: Relation
 
 
 @dataclass(frozen=True)
-class Ranked:
+class DictionaryEncoded:
     """The source's rows with a text column dictionary-encoded: its dense rank from 1; NULL for NULL."""
 
     source: Public
     text: Field
-    rank: Field
+    code: Field
 
 
 @dataclass(frozen=True)
-class Grained:
+class FixedPointEncoded:
     """The source's rows with a value also in integer grains (fixed point)."""
 
     source: Public
@@ -301,8 +303,8 @@ class Sort:
 
 
 Operator = (
-    Scan | Values | Series | Filter | Project | Join | SetOperation | SemiJoin | Group | Boundary | ReleaseScan
-    | Distinct | Cut | Padded | Grained | Ranked | Sort | Window
+    Scan | Values | Series | Filter | Project | Join | SetOperation | SemiJoin | Group | ReleasePoint | ReleaseScan
+    | Distinct | RowTruncation | NullRowPadded | FixedPointEncoded | DictionaryEncoded | Sort | Window
 )  # fmt: skip
 
 
@@ -312,7 +314,9 @@ class Relation:
 
     operator: Operator
     fields: tuple[Field, ...]
-    facts: tuple[Expr, ...] = field(default=(), compare=False)  # hold for every row; over fields without definition
+    predicates: tuple[Expr, ...] = field(
+        default=(), compare=False
+    )  # hold for every row; over fields without definition
 
 
 @dataclass(frozen=True)
@@ -320,7 +324,7 @@ class Public(Relation):
     """A relation without private data."""
 
 
-class Outcome(StrEnum):
+class NullExtendedValue(StrEnum):
     """Possible value of an expression in a null-extended row, whose private columns are all NULL."""
 
     NULL = "null"
@@ -330,15 +334,15 @@ class Outcome(StrEnum):
     OTHER = "other"
 
 
-Outcomes = frozenset[Outcome]
+NullExtendedValues = frozenset[NullExtendedValue]
 
 
 @dataclass(frozen=True)
-class Kept:
+class PreservedSide:
     """Preserved side of `public LEFT JOIN people`: its rows, and what each field is where no person's row matches."""
 
     rows: Public
-    absent: Mapping[Field, Outcomes]
+    unmatched_values: Mapping[Field, NullExtendedValues]
 
 
 @dataclass(frozen=True)
@@ -347,15 +351,17 @@ class PerPerson(Relation):
 
     person: Field = field(kw_only=True)  # the person key, never NULL
     dataset: str = field(kw_only=True)
-    one_row_per_person: bool = field(kw_only=True, default=False)
+    has_one_row_per_person: bool = field(kw_only=True, default=False)
     max_rows: int = field(
         kw_only=True, default=1
     )  # row-count bound per person R; the product of both inputs' after a join
-    timed: int = field(kw_only=True, default=0)  # how many factors of `max_rows` are limits per privacy window
-    derived: Table | None = field(
+    per_window_factors: int = field(
+        kw_only=True, default=0
+    )  # how many factors of `max_rows` are limits per privacy window
+    derived_from: Table | None = field(
         kw_only=True, default=None, compare=False
     )  # the table of sightings that these rows are derived from
-    kept: Kept | None = field(
+    preserved_side: PreservedSide | None = field(
         kw_only=True, default=None, compare=False
     )  # preserved side of `public LEFT JOIN` these rows
 
@@ -365,47 +371,52 @@ class Released(Relation):
     """A relation computed from releases, possibly joined with public rows."""
 
 
-def public_list(of: Field) -> Public | None:
+def public_values_of(column: Field) -> Public | None:
     """Return the public relation that lists the values of a field; None if there is none."""
-    rows = of.public
+    rows = column.public_values
     assert rows is None or isinstance(rows, Public)  # noqa: S101  nothing else is put there
     return rows
 
 
 def with_null_row(public: Public) -> Public:
     """Add one row of NULLs to a public relation."""
-    return Public(Padded(public), tuple(replace(f, nullable=True) for f in public.fields))
+    return Public(NullRowPadded(public), tuple(replace(f, nullable=True) for f in public.fields))
 
 
 @dataclass(frozen=True)
-class Limits:
+class ContributionLimits:
     """Contribution limits stated in the query's OPTIONS; None where the catalog's apply."""
 
     max_groups: int | None = None
     max_rows: int | None = None  # row truncation of the source, per person
 
     @property
-    def said(self) -> bool:
+    def is_stated(self) -> bool:
         """Whether the query states any limit."""
-        return self != Limits()
+        return self != ContributionLimits()
 
 
-def cut(relation: PerPerson) -> PerPerson:
+def truncate_rows(relation: PerPerson) -> PerPerson:
     """Truncate to the declared row limit per person; per person and window for tables with a time column."""
-    return replace(relation, operator=Cut(relation, relation.person, relation.max_rows, timed=relation.timed))
+    return replace(
+        relation,
+        operator=RowTruncation(
+            relation, relation.person, relation.max_rows, per_window_factors=relation.per_window_factors
+        ),
+    )
 
 
-def cut_to(source: PerPerson, limits: Limits) -> PerPerson:
+def truncate_to_limits(source: PerPerson, limits: ContributionLimits) -> PerPerson:
     """Truncate to the row limit stated in the query: the last operator below a release point."""
-    rows = limits.max_rows
-    if rows is None or source.one_row_per_person:
+    max_rows = limits.max_rows
+    if max_rows is None or source.has_one_row_per_person:
         return source
     return replace(
-        source, operator=Cut(source, source.person, rows), one_row_per_person=rows == 1,
-        max_rows=min(rows, source.max_rows), timed=0,
+        source, operator=RowTruncation(source, source.person, max_rows), has_one_row_per_person=max_rows == 1,
+        max_rows=min(max_rows, source.max_rows), per_window_factors=0,
     )  # fmt: skip
 
 
-def rows_in(made: PerPerson | Cut, windows: int) -> int:
+def row_bound_over_windows(rows: PerPerson | RowTruncation, windows: int) -> int:
     """Row-count bound of one person over several privacy windows that count as one unit."""
-    return min(made.max_rows * int(windows**made.timed), max(made.max_rows, MOST_ROWS))
+    return min(rows.max_rows * int(windows**rows.per_window_factors), max(rows.max_rows, MAX_ROW_BOUND))

@@ -12,44 +12,46 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Protocol
 
-from dialect.algebra.expressions import Expr, Field, Ref, expand
-from dialect.algebra.formulas import Gathered, Histogram, Output, ReleasedSum
-from dialect.algebra.relations import Limits, PerPerson, Public, Released
+from dialect.algebra.expressions import Expr, Field, Ref, expand_definitions
+from dialect.algebra.formulas import Histogram, NoisyUnionColumn, ReleasedNumber, ReleasedSum
+from dialect.algebra.relations import ContributionLimits, PerPerson, Public, Released
 from dialect.catalog.model import Bounds
-from dialect.catalog.privacy_windows import STATIC, Window
+from dialect.catalog.privacy_windows import STATIC, PrivacyWindow
 from dialect.notes import Note
 from dialect.parser.options import NO_OPTIONS, Options
 
 
 @dataclass(frozen=True)
-class Touched:
+class ChargedWindows:
     """Charged privacy windows of one release, and whether people are bounded within each of them or across all."""
 
     windows: tuple[str, ...]  # each is charged in full; in time order
-    crossing: bool = False  # rows of one window may affect another's result: people are bounded across all
-    window: Field | None = None  # the source's window column, where each window is bounded on its own
-    keyed: bool = False  # a group key determines the window
-    every: bool = False  # all declared windows, because no predicate limits them
-    derived: tuple[str, ...] = ()  # those charged as the source of derived columns or tables
+    is_crossing: bool = False  # rows of one window may affect another's result: people are bounded across all
+    window_field: Field | None = None  # the source's window column, where each window is bounded on its own
+    has_window_key: bool = False  # a group key determines the window
+    is_every_window: bool = False  # all declared windows, because no predicate limits them
+    derived_windows: tuple[str, ...] = ()  # those charged as the source of derived columns or tables
 
     @property
-    def text(self) -> str:
+    def canonical_text(self) -> str:
         """Canonical text of the charged windows and of whether people are bounded across them; "" for `forever`."""
-        if self.windows == (str(Window.FOREVER),):
+        if self.windows == (str(PrivacyWindow.FOREVER),):
             return ""
         digest = sha256("|".join(self.windows).encode()).hexdigest()[:16]
-        shown = self.windows[0] if len(self.windows) == 1 else f"{self.windows[0]} to {self.windows[-1]} ({digest})"
-        return f" in {shown}{', crossing' if self.crossing else ''}"
+        window_range = (
+            self.windows[0] if len(self.windows) == 1 else f"{self.windows[0]} to {self.windows[-1]} ({digest})"
+        )
+        return f" in {window_range}{', crossing' if self.is_crossing else ''}"
 
     @property
-    def together(self) -> int:
+    def windows_per_unit(self) -> int:
         """Number of privacy windows that form one privacy unit; 1 where each window is bounded on its own."""
-        return len([name for name in self.windows if name != STATIC]) or 1 if self.crossing else 1
+        return len([name for name in self.windows if name != STATIC]) or 1 if self.is_crossing else 1
 
 
-MostValues = tuple[str, int]  # (key text as in declared clip bounds, max distinct values within one group)
+DistinctBound = tuple[str, int]  # (key text as in declared clip bounds, max distinct values within one group)
 
-LARGEST_PART = 2**31 - 1  # cap of a per-unit partial aggregate, in grains: its square fits 64 bits
+MAX_PARTIAL_GRAINS = 2**31 - 1  # cap of a per-unit partial aggregate, in grains: its square fits 64 bits
 
 
 class VectorKind(StrEnum):
@@ -65,11 +67,11 @@ class VectorKind(StrEnum):
 
 
 # sums over the rows of a unit: subsets of the rows may be summed separately
-SUMS_OVER_ROWS = (VectorKind.ROWS, VectorKind.VALID, VectorKind.SUM, VectorKind.CENTRED, VectorKind.PRODUCT)
+ROW_ADDITIVE_KINDS = (VectorKind.ROWS, VectorKind.VALID, VectorKind.SUM, VectorKind.CENTRED, VectorKind.PRODUCT)
 # sums that also add up across stored groups; without products, for which both values would have to be compared
-SUMS_OVER_GROUPS = (VectorKind.ROWS, VectorKind.VALID, VectorKind.SUM, VectorKind.CENTRED)
+GROUP_ADDITIVE_KINDS = (VectorKind.ROWS, VectorKind.VALID, VectorKind.SUM, VectorKind.CENTRED)
 # additive as shown in results: a centred sum is only part of a mean, and means do not add up
-SHOWN_SUMS = (VectorKind.ROWS, VectorKind.VALID, VectorKind.SUM)
+SHOWN_ADDITIVE_KINDS = (VectorKind.ROWS, VectorKind.VALID, VectorKind.SUM)
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Factor:
 
 
 @dataclass(frozen=True)
-class Vector:
+class QueryVector:
     """Query vector: one number per group, summed over people. It is what is clipped and what noise is added to."""
 
     kind: VectorKind
@@ -92,46 +94,55 @@ class Vector:
     lower: float  # values are clamped to [lower, upper], in the value's unit
     upper: float
     centre: float  # subtracted from each clamped value; 0 unless the kind is CENTRED or PRODUCT
-    whole: bool  # every value is an integer
+    is_integer: bool  # every value is an integer
     scale_group: int  # vectors of the same scale group share one clipping factor per person
-    text: str  # canonical, for prices, clip bounds and explain: sum(visit.dwell_min)
-    part: Bounds | None = None  # stated bounds of a per-unit partial aggregate, in the value's unit
+    canonical_text: str  # canonical, for prices, clip bounds and explain: sum(visit.dwell_min)
+    partial_bounds: Bounds | None = None  # stated bounds of a per-unit partial aggregate, in the value's unit
     factor: Factor | None = None  # second factor of a PRODUCT
-    others: tuple[Field, ...] = ()  # further parts of a tuple in COUNT(DISTINCT (a, b))
+    other_values: tuple[Field, ...] = ()  # further parts of a tuple in COUNT(DISTINCT (a, b))
 
     @property
-    def summed(self) -> bool:
+    def is_sum(self) -> bool:
         """Whether it is a sum of values, and not a count of rows or persons."""
         return self.kind in (VectorKind.SUM, VectorKind.CENTRED, VectorKind.PRODUCT)
 
     @property
     def fields(self) -> frozenset[Field]:
         """Fields of the source that the vector reads."""
-        return frozenset(f for f in (self.value, self.condition, self.factor and self.factor.value, *self.others) if f)
+        return frozenset(
+            f for f in (self.value, self.condition, self.factor and self.factor.value, *self.other_values) if f
+        )
 
     @property
-    def of_person(self) -> bool:
+    def is_constant_per_person(self) -> bool:
         """Whether the value is the same in all rows of a person, by an enforced primary key."""
-        return all(f and (f.of_person or (f.is_person and not f.nullable)) for f in (self.value, *self.others))
+        return all(
+            f and (f.is_constant_per_person or (f.is_person_key and not f.nullable))
+            for f in (self.value, *self.other_values)
+        )
 
     @property
-    def decides_keys(self) -> bool:
+    def is_selection_vector(self) -> bool:
         """Whether it is the plain person count that partition selection rests on: 1 in each group of a person."""
         return self.kind is VectorKind.PERSONS and self.condition is None and self.value is None
 
-    def part_in_grains(self, bits: int) -> tuple[int, int]:
+    def partial_bounds_in_grains(self, bits: int) -> tuple[int, int]:
         """Stated bounds of a per-unit partial aggregate, in grains of 2^-bits, rounded outward."""
-        assert self.part is not None  # noqa: S101  the caller asks
-        return math.floor(self.part.lower * 2.0**bits), math.ceil(self.part.upper * 2.0**bits)
+        assert self.partial_bounds is not None  # noqa: S101  the caller asks
+        return math.floor(self.partial_bounds.lower * 2.0**bits), math.ceil(self.partial_bounds.upper * 2.0**bits)
 
     @property
     def magnitude(self) -> float:
         """Largest absolute contribution of one row, in the value's unit; never 0, so that noise always has a scale."""
-        return (_farthest(self) * (_farthest(self.factor) if self.factor else 1.0) or 1.0) if self.summed else 1.0
+        return (
+            (_max_deviation(self) * (_max_deviation(self.factor) if self.factor else 1.0) or 1.0)
+            if self.is_sum
+            else 1.0
+        )
 
 
-def _farthest(ends: Vector | Factor) -> float:
-    return max(abs(ends.lower - ends.centre), abs(ends.upper - ends.centre))
+def _max_deviation(clamped: QueryVector | Factor) -> float:
+    return max(abs(clamped.lower - clamped.centre), abs(clamped.upper - clamped.centre))
 
 
 @dataclass(frozen=True)
@@ -139,8 +150,8 @@ class KeySource:
     """One public relation that group keys are listed from."""
 
     relation: Public
-    what: str  # shown to analysts: "cell", "hour(start_ts)"
-    closed: bool  # no row can hold another value
+    description: str  # shown to analysts: "cell", "hour(start_ts)"
+    is_exhaustive: bool  # no row can hold another value
 
 
 @dataclass(frozen=True)
@@ -150,21 +161,21 @@ class KeySet:
     relation: Public
     keys: tuple[Field, ...]  # fields of the relation, in the order of the plan's keys
     sources: tuple[KeySource, ...]
-    asked: bool = False  # the query itself lists the keys: public LEFT JOIN people
+    is_listed_by_query: bool = False  # the query itself lists the keys: public LEFT JOIN people
 
     @property
-    def closed(self) -> bool:
+    def is_exhaustive(self) -> bool:
         """Whether no row can have a key outside the set, so that no row needs to be dropped."""
-        return all(source.closed for source in self.sources)
+        return all(source.is_exhaustive for source in self.sources)
 
 
 @dataclass(frozen=True)
-class Key:
+class GroupKey:
     """One group key."""
 
     field: Field  # field of the source
-    text: str  # canonical: visit.place_id, hour(visit.start_ts)
-    why: str  # why its values are public, or that they are private
+    canonical_text: str  # canonical: visit.place_id, hour(visit.start_ts)
+    reason: str  # why its values are public, or that they are private
 
 
 @dataclass(frozen=True)
@@ -173,53 +184,57 @@ class PrivatePlan:
 
     dataset: str
     source: PerPerson  # relation whose fields include the keys, values and conditions
-    keys: tuple[Key, ...]
+    keys: tuple[GroupKey, ...]
     key_set: KeySet | None  # None: private keys, by partition selection
-    one_group_per_person: bool  # the keys are functions of the person by an enforced primary key
-    one_row_per_person: bool
-    vectors: tuple[Vector, ...]  # in canonical order
+    has_one_group_per_person: bool  # the keys are functions of the person by an enforced primary key
+    has_one_row_per_person: bool
+    vectors: tuple[QueryVector, ...]  # in canonical order
     tables: tuple[str, ...]  # private tables whose rows contribute
-    frame: str  # canonical text of rows and groups: everything but the vectors
-    texts: tuple[str, ...]  # canonical text of each vector
-    limits: Limits
-    touched: Touched
-    most_values: tuple[MostValues, ...] = ()  # counted in public tables
-    # cache of `few_values`, shared by all vectors; a function of the plan's other fields
-    day_counts: dict[object, tuple[object, int | None]] = field(default_factory=dict, compare=False, repr=False)
+    canonical_groups: str  # canonical text of rows and groups: everything but the vectors
+    vector_texts: tuple[str, ...]  # canonical text of each vector
+    limits: ContributionLimits
+    charged_windows: ChargedWindows
+    distinct_bounds: tuple[DistinctBound, ...] = ()  # counted in public tables
+    # cache of `per_group_distinct_bounds`, shared by all vectors; a function of the plan's other fields
+    distinct_bound_cache: dict[object, tuple[object, int | None]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @property
-    def unit(self) -> dict[str, Field]:
+    def unit_columns(self) -> dict[str, Field]:
         """Columns of the privacy unit, a person or a person and window: SQL column -> field of the source."""
-        return {"person": self.source.person} | ({"win": self.touched.window} if self.touched.window else {})
+        return {"person": self.source.person} | (
+            {"win": self.charged_windows.window_field} if self.charged_windows.window_field else {}
+        )
 
     @property
     def key_exprs(self) -> tuple[Expr, ...]:
         """The group keys as expressions over fields without a definition."""
-        return tuple(expand(Ref(key.field)) for key in self.keys)
+        return tuple(expand_definitions(Ref(key.field)) for key in self.keys)
 
     @property
-    def canonical(self) -> str:
+    def canonical_text(self) -> str:
         """Canonical text: equal for all spellings of the same release."""
-        return f"{self.frame} vectors {'; '.join(self.texts)}"
+        return f"{self.canonical_groups} vectors {'; '.join(self.vector_texts)}"
 
 
 @dataclass(frozen=True)
 class ReleaseColumns:
     """Fields under which the outer query reads one release: keys, released numbers, raw noisy values."""
 
-    plan: int  # index into the query's plans
+    plan_index: int  # index into the query's plans
     keys: tuple[Field, ...]  # in the order of the plan's keys, without a histogram's bin number
-    outputs: tuple[Output, ...]
-    raw: tuple[Field, ...]  # one DOUBLE per vector: the noisy value before rounding, in the vector's unit
+    outputs: tuple[ReleasedNumber, ...]
+    raw_fields: tuple[Field, ...]  # one DOUBLE per vector: the noisy value before rounding, in the vector's unit
     histogram: Histogram | None = None  # if set, the outputs are its quantiles and there are no raw values
 
-    def groups(self, key_count: int | None) -> int | None:
+    def group_count(self, key_count: int | None) -> int | None:
         """Return the number of groups for `key_count` keys, histogram bins not counted; None for private keys."""
-        return key_count if key_count is None or self.histogram is None else key_count // self.histogram.bins
+        return key_count if key_count is None or self.histogram is None else key_count // self.histogram.bin_count
 
 
 @dataclass(frozen=True)
-class Shown:
+class ResultColumn:
     """One column of the result."""
 
     name: str
@@ -234,72 +249,76 @@ class Question:
     plans: tuple[PrivatePlan, ...]
     releases: tuple[ReleaseColumns, ...]
     outer: Released | Public
-    columns: tuple[Shown, ...]
+    columns: tuple[ResultColumn, ...]
     options: Options = NO_OPTIONS
     notes: tuple[Note, ...] = ()  # shown with the result: how its numbers are made
-    sums: tuple[ReleasedSum, ...] = ()  # over released rows, with noise terms
-    gathered: tuple[Gathered, ...] = ()
+    released_sums: tuple[ReleasedSum, ...] = ()  # over released rows, with noise terms
+    union_columns: tuple[NoisyUnionColumn, ...] = ()
 
 
-class Rule(StrEnum):
+class ClipRule(StrEnum):
     """Clip rule: how one person's vector is kept within its clip bound."""
 
-    WITHIN = "within"  # nothing is clipped: range inference proves the bound
+    UNCLIPPED = "within"  # nothing is clipped: range inference proves the bound
     CLAMP = "clamp"  # one group per person: the partial aggregate itself is clamped
     SCALE = "scale"  # the vector over all groups is scaled to the clip bound (L2)
-    CHOOSE = "choose"  # at most L0 groups, chosen by hash, with weight 1 or at most m distinct values in each
+    TRUNCATE = "choose"  # at most L0 groups, chosen by hash, with weight 1 or at most m distinct values in each
 
 
 @dataclass(frozen=True)
 class VectorBound:
     """Contribution bound of one query vector, in exact integers: clip rule, clip bound C, and sensitivity."""
 
-    rule: Rule
-    norm: float  # clip bound C in the vector's unit: rows, persons, or the value's unit
+    rule: ClipRule
+    clip_bound: float  # clip bound C in the vector's unit: rows, persons, or the value's unit
     value_bits: int  # values are integers of 2^-value_bits (value grains)
-    norm_grains: int  # clip bound in released grains, rounded down
+    clip_bound_grains: int  # clip bound in released grains, rounded down
     fraction_bits: int  # a released grain is 2^-fraction_bits of a value grain
     sensitivity: int  # L2, in released grains of 2^-(value_bits + fraction_bits)
-    why: str
+    key_reason: str
     predicted_bias: float | None = 0.0  # expected clipping bias of a total, relative, at most 0; None: unknown
     max_groups: int | None = None  # of distinct values: limit on groups per person; None: no limit of its own
     max_values: int | None = None  # of distinct values: limit per person and group; None: no limit
-    kept: float = field(default=1.0, repr=False)  # expected share left by clipping; the grain size corrects for it
-    bias_within: float | None = field(
+    retained_share: float = field(
+        default=1.0, repr=False
+    )  # expected share left by clipping; the grain size corrects for it
+    residual_bias_bound: float | None = field(
         default=None, repr=False
     )  # bound on the bias after correction, relative; of a mean, in its unit
-    plain_why: str = field(default="", repr=False, compare=False)  # `why` as people read it; `why` enters release keys
+    plain_reason: str = field(
+        default="", repr=False, compare=False
+    )  # `why` as people read it; `why` enters release keys
 
     @property
     def reason(self) -> str:
         """Why this rule and clip bound were chosen, in words for people; release keys have `why` instead."""
-        return self.plain_why or self.why
+        return self.plain_reason or self.key_reason
 
     @property
-    def whole_norm(self) -> int:
+    def clip_bound_value_grains(self) -> int:
         """Clip bound in value grains, rounded down."""
-        return self.norm_grains >> self.fraction_bits
+        return self.clip_bound_grains >> self.fraction_bits
 
     @property
-    def squared_norm(self) -> int:
+    def squared_clip_bound(self) -> int:
         """C^2 in squared value grains, rounded down. An integer sum of squares exceeds it exactly if it exceeds C^2."""
-        return self.norm_grains**2 >> 2 * self.fraction_bits
+        return self.clip_bound_grains**2 >> 2 * self.fraction_bits
 
     @property
-    def grain(self) -> float:
+    def grain_size(self) -> float:
         """Size of one released grain in the vector's unit, bias-corrected by the retained share."""
-        return 2.0 ** -(self.value_bits + self.fraction_bits) / self.kept
+        return 2.0 ** -(self.value_bits + self.fraction_bits) / self.retained_share
 
 
 @dataclass(frozen=True)
-class Bounding:
+class ContributionBounds:
     """Contribution bounds of a plan: one per query vector, and a limit on groups per person (L0) where needed."""
 
     vectors: tuple[VectorBound, ...]
     max_groups: int | None = None  # L0 per person; None: not limited
 
 
-class OverReleases(Protocol):
+class QueryOverReleases(Protocol):
     """A query over releases, for noise propagation: a Question, or one that is still being planned."""
 
     @property
@@ -315,20 +334,20 @@ class OverReleases(Protocol):
         """The outer query's relation."""
 
     @property
-    def sums(self) -> tuple[ReleasedSum, ...]:
+    def released_sums(self) -> tuple[ReleasedSum, ...]:
         """Sums over released rows, with their noise terms."""
 
     @property
-    def gathered(self) -> tuple[Gathered, ...]:
+    def union_columns(self) -> tuple[NoisyUnionColumn, ...]:
         """UNION ALL columns, with the noise terms of each row."""
 
 
 @dataclass(frozen=True)
-class SoFar:
+class PartialQuery:
     """A query over releases that is still being planned."""
 
     plans: tuple[PrivatePlan, ...]
     releases: tuple[ReleaseColumns, ...]
     outer: Released | Public
-    sums: tuple[ReleasedSum, ...] = ()
-    gathered: tuple[Gathered, ...] = ()
+    released_sums: tuple[ReleasedSum, ...] = ()
+    union_columns: tuple[NoisyUnionColumn, ...] = ()

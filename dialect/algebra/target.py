@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from dialect.algebra.release_plan import Bounding, PrivatePlan
+from dialect.algebra.release_plan import ContributionBounds, PrivatePlan
 from dialect.catalog.model import EngineName
 
 Subquery = tuple[str, bool | None, str]  # CTE: name, MATERIALIZED (None: NOT MATERIALIZED), text
-StoredRows = tuple[str, int]  # a private table and its row limit per person
-FEW_ROWS = 2**15 - 1  # row count up to which a dense rank fits SMALLINT
+TableRowLimit = tuple[str, int]  # a private table and its row limit per person
+MAX_SMALLINT_ROWS = 2**15 - 1  # row count up to which a dense rank fits SMALLINT
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Rollup:
     """Materialized rollup: a stored table with one row per person and group, of which partial aggregates are read."""
 
     plan: PrivatePlan  # of the query that declares the rollup
-    bounds: Bounding  # define the value grains of its numbers
+    bounds: ContributionBounds  # define the value grains of its numbers
     address: str  # quoted
 
 
@@ -30,31 +30,33 @@ class Target:
     engine: EngineName = EngineName.DUCKDB
     lake: Target | None = None  # holds people's rows, if they are not in the engine of the public tables
     rollups: tuple[Rollup, ...] = ()  # materialized from the rows of this target, or of its lake
-    eligible: Mapping[str, str] = field(
+    eligible_tables: Mapping[str, str] = field(
         default_factory=dict
     )  # of a lake: SQL of eligible persons -> table that holds them
-    same_bits: frozenset[str] = (
+    same_bits_datasets: frozenset[str] = (
         frozenset()
     )  # datasets whose unsigned person keys are read as the signed BIGINT of the same bits
-    uncut: frozenset[StoredRows] = frozenset()  # row limits that no person exceeds: truncation is skipped
-    few: frozenset[str] = frozenset()  # public tables with at most MAX_SMALLINT_ROWS rows
+    unexceeded_limits: frozenset[TableRowLimit] = (
+        frozenset()
+    )  # row limits that no person exceeds: truncation is skipped
+    small_tables: frozenset[str] = frozenset()  # public tables with at most MAX_SMALLINT_ROWS rows
 
 
 @dataclass(frozen=True)
-class Rolled:
+class UnitPartials:
     """SQL of per-unit partial aggregates: exact integers per (unit, group), computed or read from a rollup."""
 
     text: str  # SELECT of the unit, k0, ..., v0, ...; before the cap
-    as_stored: bool  # read from a rollup with exactly these groups: nothing is added up
-    weighed: bool = False  # unclipped units share one row per group, with a NULL person (light_units)
+    keeps_stored_groups: bool  # read from a rollup with exactly these groups: nothing is added up
+    merges_unclipped_units: bool = False  # unclipped units share one row per group, with a NULL person (light_units)
 
 
 @dataclass(frozen=True)
-class LakeRows:
+class LakeSql:
     """SQL for a lake. Placeholders in braces name its tables and the public rows that are broadcast to it."""
 
     text: str
-    handed: Mapping[str, str] = field(default_factory=dict)  # placeholder -> DuckDB SQL of its rows
+    broadcast: Mapping[str, str] = field(default_factory=dict)  # placeholder -> DuckDB SQL of its rows
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,14 @@ class BoundedSql:
     """Bounded SQL for a backend: rows of group keys and one BIGINT per query vector, in public key order."""
 
     text: str
-    keys: int  # number of columns k0, k1, ..., which come first
-    vectors: int  # number of columns w0, w1, ... after them
-    handed: Mapping[str, str] = field(
+    key_count: int  # number of columns k0, k1, ..., which come first
+    vector_count: int  # number of columns w0, w1, ... after them
+    broadcast: Mapping[str, str] = field(
         default_factory=dict
     )  # broadcast to a lake: placeholder -> DuckDB SQL of public rows
-    in_order: str = ""  # of a lake: DuckDB SQL that puts its groups into public key order
-    eligible: str = ""  # of DuckDB: the subquery of eligible persons with which `text` begins
-    uncut: str = ""  # of DuckDB: the text without row truncation of stored tables; empty if there is none
-    uncut_if: tuple[tuple[str, int], ...] = ()  # when it may run: (SQL of the most rows of one person, limit)
+    ordering_sql: str = ""  # of a lake: DuckDB SQL that puts its groups into public key order
+    eligible_sql: str = ""  # of DuckDB: the subquery of eligible persons with which `text` begins
+    untruncated_text: str = ""  # of DuckDB: the text without row truncation of stored tables; empty if there is none
+    untruncated_conditions: tuple[
+        tuple[str, int], ...
+    ] = ()  # when it may run: (SQL of the most rows of one person, limit)

@@ -23,76 +23,78 @@ from dialect.algebra.relations import (
 )
 from dialect.catalog.model import Table
 
-Change = Callable[[Expr, tuple[Relation, ...]], Expr]  # (expression, relations whose rows it reads) -> new expression
+ExpressionMapper = Callable[
+    [Expr, tuple[Relation, ...]], Expr
+]  # (expression, relations whose rows it reads) -> new expression
 
 
-def changed_exprs(relation: Relation, change: Change) -> Relation:
+def map_expressions(relation: Relation, mapper: ExpressionMapper) -> Relation:
     """Copy a released relation with every expression mapped. Public relations hold no noise and stay as they are."""
     if isinstance(relation, Public):
         return relation
-    made = _CHANGES.get(type(relation.operator))
-    return relation if made is None else replace(relation, operator=made(relation.operator, change))
+    map_operator = _OPERATOR_MAPPERS.get(type(relation.operator))
+    return relation if map_operator is None else replace(relation, operator=map_operator(relation.operator, mapper))
 
 
-def _filter(operator: Filter, change: Change) -> Filter:
-    return Filter(changed_exprs(operator.source, change), change(operator.condition, (operator.source,)))
+def _filter(operator: Filter, mapper: ExpressionMapper) -> Filter:
+    return Filter(map_expressions(operator.source, mapper), mapper(operator.condition, (operator.source,)))
 
 
-def _project(operator: Project, change: Change) -> Project:
-    computed = tuple((f, change(e, (operator.source,))) for f, e in operator.computed)
-    return Project(changed_exprs(operator.source, change), computed)
+def _project(operator: Project, mapper: ExpressionMapper) -> Project:
+    computed = tuple((f, mapper(e, (operator.source,))) for f, e in operator.computed)
+    return Project(map_expressions(operator.source, mapper), computed)
 
 
-def _join(operator: Join | SemiJoin, change: Change) -> Join | SemiJoin:
-    condition = change(operator.condition, (operator.left, operator.right))
-    left, right = changed_exprs(operator.left, change), changed_exprs(operator.right, change)
+def _join(operator: Join | SemiJoin, mapper: ExpressionMapper) -> Join | SemiJoin:
+    condition = mapper(operator.condition, (operator.left, operator.right))
+    left, right = map_expressions(operator.left, mapper), map_expressions(operator.right, mapper)
     return replace(operator, left=left, right=right, condition=condition)
 
 
-def _set_operation(operator: SetOperation, change: Change) -> SetOperation:
-    return replace(operator, left=changed_exprs(operator.left, change), right=changed_exprs(operator.right, change))
+def _set_operation(operator: SetOperation, mapper: ExpressionMapper) -> SetOperation:
+    return replace(operator, left=map_expressions(operator.left, mapper), right=map_expressions(operator.right, mapper))
 
 
-def _sort(operator: Sort, change: Change) -> Sort:
-    order = tuple(replace(key, expr=change(key.expr, (operator.source,))) for key in operator.order)
-    return replace(operator, source=changed_exprs(operator.source, change), order=order)
+def _sort(operator: Sort, mapper: ExpressionMapper) -> Sort:
+    order = tuple(replace(key, expr=mapper(key.expr, (operator.source,))) for key in operator.order)
+    return replace(operator, source=map_expressions(operator.source, mapper), order=order)
 
 
-def _distinct(operator: Distinct, change: Change) -> Distinct:
-    return replace(operator, source=changed_exprs(operator.source, change))
+def _distinct(operator: Distinct, mapper: ExpressionMapper) -> Distinct:
+    return replace(operator, source=map_expressions(operator.source, mapper))
 
 
-def _group(operator: Group, change: Change) -> Group:
-    looked_at = (operator.source,)
+def _group(operator: Group, mapper: ExpressionMapper) -> Group:
+    inputs = (operator.source,)
     measures = tuple(
         replace(
             m,
-            arguments=tuple(change(argument, looked_at) for argument in m.arguments),
-            condition=None if m.condition is None else change(m.condition, looked_at),
+            arguments=tuple(mapper(argument, inputs) for argument in m.arguments),
+            condition=None if m.condition is None else mapper(m.condition, inputs),
         )
-        for m in operator.measures
+        for m in operator.aggregates
     )
-    return replace(operator, source=changed_exprs(operator.source, change), measures=measures)
+    return replace(operator, source=map_expressions(operator.source, mapper), aggregates=measures)
 
 
-def _window(operator: Window, change: Change) -> Window:
-    def inside(expr: Expr) -> Expr:
-        return change(expr, (operator.source,))
+def _window(operator: Window, mapper: ExpressionMapper) -> Window:
+    def map_in_source(expr: Expr) -> Expr:
+        return mapper(expr, (operator.source,))
 
     calls = tuple(
         replace(
             call,
-            arguments=tuple(map(inside, call.arguments)),
-            condition=None if call.condition is None else inside(call.condition),
-            partition=tuple(map(inside, call.partition)),
-            order=tuple(replace(key, expr=inside(key.expr)) for key in call.order),
+            arguments=tuple(map(map_in_source, call.arguments)),
+            condition=None if call.condition is None else map_in_source(call.condition),
+            partition=tuple(map(map_in_source, call.partition)),
+            order=tuple(replace(key, expr=map_in_source(key.expr)) for key in call.order),
         )
         for call in operator.calls
     )
-    return replace(operator, source=changed_exprs(operator.source, change), calls=calls)
+    return replace(operator, source=map_expressions(operator.source, mapper), calls=calls)
 
 
-_CHANGES: Mapping[type, Callable[..., Operator]] = {
+_OPERATOR_MAPPERS: Mapping[type, Callable[..., Operator]] = {
     Filter: _filter,
     Project: _project,
     Join: _join,
@@ -106,19 +108,19 @@ _CHANGES: Mapping[type, Callable[..., Operator]] = {
 
 
 # types of operator parameters that contain no expressions
-_NOTHING = frozenset({type(None), bool, int, float, str, dict, frozenset})
+_LEAF_TYPES = frozenset({type(None), bool, int, float, str, dict, frozenset})
 
 
-def tables_of(relation: Relation, compared: bool = True) -> frozenset[str]:
+def tables_of(relation: Relation, include_filtering: bool = True) -> frozenset[str]:
     """Return the stored tables below a relation; without `include_filtering`, not those that only filter rows."""
     operator = relation.operator
     if isinstance(operator, Scan):
         return frozenset({operator.table.name})
-    parts = holders(relation) if not compared else sources(relation)
-    return frozenset().union(*(tables_of(part, compared) for part in parts))
+    operands = row_inputs(relation) if not include_filtering else inputs(relation)
+    return frozenset().union(*(tables_of(part, include_filtering) for part in operands))
 
 
-def branches(relation: Relation) -> tuple[frozenset[str], ...]:
+def union_branch_tables(relation: Relation) -> tuple[frozenset[str], ...]:
     """Private tables whose rows each branch of a union holds, one set of names per branch.
 
         SELECT * FROM trip UNION ALL SELECT * FROM stay JOIN home USING (person)
@@ -130,54 +132,56 @@ def branches(relation: Relation) -> tuple[frozenset[str], ...]:
         return ()
     if isinstance(operator, Scan):
         return (frozenset({operator.table.name}),)
-    parts = [branches(part) for part in holders(relation)]
-    if isinstance(operator, SetOperation) and operator.how == "union":
-        return tuple(names for part in parts for names in part)
-    most = max(parts, key=len, default=())
-    beside = frozenset().union(*(names for part in parts if part is not most for names in part))
-    return tuple(names | beside for names in most)
+    input_branches = [union_branch_tables(part) for part in row_inputs(relation)]
+    if isinstance(operator, SetOperation) and operator.kind == "union":
+        return tuple(names for part in input_branches for names in part)
+    widest = max(input_branches, key=len, default=())
+    other_tables = frozenset().union(*(names for part in input_branches if part is not widest for names in part))
+    return tuple(names | other_tables for names in widest)
 
 
-def holders(relation: Relation) -> tuple[Relation, ...]:
+def row_inputs(relation: Relation) -> tuple[Relation, ...]:
     """Return the inputs that contribute rows, without those that only filter, as of a semi-join or EXCEPT."""
     operator = relation.operator
-    chosen = isinstance(operator, SemiJoin) or (isinstance(operator, SetOperation) and operator.how != "union")
-    return sources(relation)[:1] if chosen else sources(relation)
+    filters_only_left = isinstance(operator, SemiJoin) or (
+        isinstance(operator, SetOperation) and operator.kind != "union"
+    )
+    return inputs(relation)[:1] if filters_only_left else inputs(relation)
 
 
-def told_apart_by(fields: Sequence[Field]) -> list[Field]:
+def identifying_fields(fields: Sequence[Field]) -> list[Field]:
     """Fields that identify a row: all but those computed from other fields of the row.
 
     A key of DISTINCT or GROUP BY keeps its definition although the fields it was computed from are gone. It then
     identifies rows itself (`dialect/stability/proofs.md#relation-kinds`).
     """
-    held = set(fields)
-    return [f for f in fields if f.definition is None or not held.issuperset(fields_of(f.definition))]
+    present = set(fields)
+    return [f for f in fields if f.definition is None or not present.issuperset(fields_of(f.definition))]
 
 
-def sources(relation: Relation) -> tuple[Relation, ...]:
+def inputs(relation: Relation) -> tuple[Relation, ...]:
     """Input relations of a relation, the left one first."""
     return tuple(part for part in vars(relation.operator).values() if isinstance(part, Relation))
 
 
-def all_below(relation: Relation) -> Iterator[Relation]:
+def walk_relations(relation: Relation) -> Iterator[Relation]:
     """Iterate over a relation and all relations below it, left first; a shared input is visited once per reader."""
     yield relation
-    for part in sources(relation):
-        yield from all_below(part)
+    for part in inputs(relation):
+        yield from walk_relations(part)
 
 
-def expressions_of(part: object) -> Iterator[Expr]:
+def walk_expressions(part: object) -> Iterator[Expr]:
     """Iterate over the expressions of all operators below, visiting shared objects once."""
-    waiting, seen = [part], set[int]()
-    while waiting:
-        part = waiting.pop()
+    stack, seen = [part], set[int]()
+    while stack:
+        part = stack.pop()
         if id(part) in seen:
             continue
         seen.add(id(part))
         if isinstance(part, Ref | Call | Case | Literal):
             yield part
         elif isinstance(part, tuple):
-            waiting.extend(reversed(part))
-        elif type(part) not in _NOTHING and is_dataclass(part) and not isinstance(part, Field | Table):
-            waiting.extend(reversed(vars(part).values()))
+            stack.extend(reversed(part))
+        elif type(part) not in _LEAF_TYPES and is_dataclass(part) and not isinstance(part, Field | Table):
+            stack.extend(reversed(vars(part).values()))

@@ -10,24 +10,28 @@ Modules, each before those that import it:
 
 from __future__ import annotations
 
-from dialect.analysis.cardinality import as_many_rows, chosen_by_time, every_row, most_rows
-from dialect.analysis.lints import looked_up, shown_value
-from dialect.analysis.row_costs import LISTED
-from dialect.analysis.uniqueness import multiplies, pairs_rows, spreads
-from dialect.analysis.work_bound import NO_WORK, Work, bounded_work
+from dialect.analysis.cardinality import filters_time_only, has_stored_rows_only, is_full_scan, max_rows_per_person
+from dialect.analysis.lints import format_value, public_lookup_constants
+from dialect.analysis.row_costs import MAX_DECLARED_TEXT
+from dialect.analysis.uniqueness import (
+    has_many_to_many_join,
+    has_unkeyed_many_to_many_join,
+    may_match_several_public_rows,
+)
+from dialect.analysis.work_bound import NO_WORK, Work, work_bound
 
 __all__ = [
-    "LISTED",
+    "MAX_DECLARED_TEXT",
     "NO_WORK",
     "Work",
-    "as_many_rows",
-    "bounded_work",
-    "chosen_by_time",
-    "every_row",
-    "looked_up",
-    "most_rows",
-    "multiplies",
-    "pairs_rows",
-    "shown_value",
-    "spreads",
+    "filters_time_only",
+    "format_value",
+    "has_many_to_many_join",
+    "has_stored_rows_only",
+    "has_unkeyed_many_to_many_join",
+    "is_full_scan",
+    "max_rows_per_person",
+    "may_match_several_public_rows",
+    "public_lookup_constants",
+    "work_bound",
 ]

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, conjuncts
 from dialect.algebra.relations import (
-    Cut,
     Distinct,
     Filter,
     Group,
@@ -23,19 +22,20 @@ from dialect.algebra.relations import (
     Project,
     Public,
     Relation,
+    RowTruncation,
     Scan,
     SemiJoin,
     SetOperation,
 )
-from dialect.algebra.traversal import all_below, holders, sources
-from dialect.analysis.uniqueness import covers_primary_key, pinned
+from dialect.algebra.traversal import inputs, row_inputs, walk_relations
+from dialect.analysis.uniqueness import covers_primary_key, exactly_equated_fields
 from dialect.catalog.model import SqlType
 
-_SAYS_WHEN = {"and", "<", "<=", ">", ">=", "=", "in"}
+_TIME_PREDICATES = {"and", "<", "<=", ">", ">=", "=", "in"}
 _TIMES = (SqlType.DATE, SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
 
 
-def every_row(relation: Relation) -> bool:
+def is_full_scan(relation: Relation) -> bool:
     """Return whether a relation is a full table scan: each row of the scanned privacy windows exactly once.
 
     The only filter allowed is the privacy-window filter above every scan of a table with event time
@@ -46,56 +46,62 @@ def every_row(relation: Relation) -> bool:
     operator = relation.operator
     if isinstance(operator, Filter):
         below = operator.source.operator
-        return isinstance(below, Scan) and below.windowed
+        return isinstance(below, Scan) and below.reads_whole_windows
     return isinstance(operator, Scan)
 
 
-def chosen_by_time(relation: Relation) -> bool:
+def filters_time_only(relation: Relation) -> bool:
     """Do all filters restrict event time only? Then the share of selected rows is about that of the selected time."""
     operator = relation.operator
     if isinstance(operator, SemiJoin):
         return False
     if isinstance(operator, Filter):
         below = operator.source.operator
-        of_windows = isinstance(below, Scan) and below.windowed
-        if not of_windows and not _says_when(operator.condition):
+        of_windows = isinstance(below, Scan) and below.reads_whole_windows
+        if not of_windows and not _compares_time_only(operator.condition):
             return False
-    return all(map(chosen_by_time, holders(relation)))
+    return all(map(filters_time_only, row_inputs(relation)))
 
 
-def _says_when(condition: Expr) -> bool:
+def _compares_time_only(condition: Expr) -> bool:
     """Return whether a condition compares only times with constants."""
-    if isinstance(condition, Call) and condition.name in _SAYS_WHEN:
-        return all(map(_says_when, condition.arguments))
+    if isinstance(condition, Call) and condition.name in _TIME_PREDICATES:
+        return all(map(_compares_time_only, condition.arguments))
     return isinstance(condition, Literal) or (isinstance(condition, Ref) and condition.field.type in _TIMES)
 
 
-def as_many_rows(relation: Relation) -> bool:
+def has_stored_rows_only(relation: Relation) -> bool:
     """Return whether rows are stored rows or joins of them, without aggregation or DISTINCT below."""
     if isinstance(relation.operator, Group | Distinct):
         return False
-    return all(map(as_many_rows, holders(relation)))
+    return all(map(has_stored_rows_only, row_inputs(relation)))
 
 
-Fan = Callable[[Public, tuple[Field, ...]], int]  # public relation, fields -> largest number of rows that agree in them
+FanOut = Callable[
+    [Public, tuple[Field, ...]], int
+]  # public relation, fields -> largest number of rows that agree in them
 
 
 @dataclass(frozen=True)
-class Most:
+class RowBounds:
     """Upper bounds on one person's rows: per privacy window, over all windows, and at any operator so far."""
 
-    each: int
-    all: int
+    per_window: int
+    total: int
     peak: int
-    windows: int = 0  # number of privacy windows the rows fall in; 0 without event time
+    window_count: int = 0  # number of privacy windows the rows fall in; 0 without event time
 
-    def cut(self, rows: int, apart: bool) -> Most:
+    def truncated(self, rows: int, per_window: bool) -> RowBounds:
         """Bounds after row truncation; `per_window` truncates each privacy window separately."""
-        each = min(self.each, rows)
-        return replace(self, each=each, all=min(self.all, each * max(1, self.windows) if apart else rows))
+        window_rows = min(self.per_window, rows)
+        return replace(
+            self,
+            per_window=window_rows,
+            total=min(self.total, window_rows * max(1, self.window_count) if per_window else rows),
+        )
 
 
-def most_rows(relation: Relation, fan: Fan) -> int:
+def max_rows_per_person(relation: Relation, fan_out: FanOut) -> int:
     """Upper bound on the rows of one person in any operator below the release point.
 
     Claim: no operator of the relation gives one person more rows than this, if no table holds more than its declared R
@@ -103,82 +109,93 @@ def most_rows(relation: Relation, fan: Fan) -> int:
     Formula: R times the windows that are scanned, products at joins, 1 where one row per person is proved; the maximum
     over all operators. Raises nothing of its own. Proof: proofs.md#most-rows
     """
-    return most_at(relation, fan).peak
+    return row_bounds(relation, fan_out).peak
 
 
-def most_at(relation: Relation, fan: Fan) -> Most:
+def row_bounds(relation: Relation, fan_out: FanOut) -> RowBounds:
     """Bounds on one person's rows in this relation, and at any operator below it (proofs.md#most-rows)."""
     operator = relation.operator
     if not isinstance(relation, PerPerson):
-        return Most(1, 1, 1)
+        return RowBounds(1, 1, 1)
     if isinstance(operator, Join):
-        return _joined(relation, operator, fan)
+        return _join_bounds(relation, operator, fan_out)
     if isinstance(operator, SemiJoin):
-        return _met(relation, operator, fan)
-    below = [most_at(source, fan) for source in sources(relation) if isinstance(source, PerPerson)]
+        return _semi_join_bounds(relation, operator, fan_out)
+    below = [row_bounds(source, fan_out) for source in inputs(relation) if isinstance(source, PerPerson)]
     if not below:
-        return _stored(relation)
-    most = _gathered(*below) if isinstance(operator, SetOperation) else below[0]
-    if isinstance(operator, Cut):
-        return most.cut(operator.max_rows, operator.window is not None)
-    return most.cut(1, False) if isinstance(operator, Group | Distinct) and relation.one_row_per_person else most
+        return _scan_bounds(relation)
+    bounds = _set_operation_bounds(*below) if isinstance(operator, SetOperation) else below[0]
+    if isinstance(operator, RowTruncation):
+        return bounds.truncated(operator.max_rows, operator.window is not None)
+    return (
+        bounds.truncated(1, False)
+        if isinstance(operator, Group | Distinct) and relation.has_one_row_per_person
+        else bounds
+    )
 
 
-def _stored(relation: PerPerson) -> Most:
+def _scan_bounds(relation: PerPerson) -> RowBounds:
     """Row bounds of a stored table; its person may come from a foreign-key path."""
-    windows = max(_windows(relation)) if relation.timed else 0
-    rows = relation.max_rows * max(1, windows)
-    return Most(relation.max_rows, rows, rows, windows)
+    windows = max(_scanned_windows(relation)) if relation.per_window_factors else 0
+    total = relation.max_rows * max(1, windows)
+    return RowBounds(relation.max_rows, total, total, windows)
 
 
-def _windows(relation: Relation) -> Iterator[int]:
+def _scanned_windows(relation: Relation) -> Iterator[int]:
     """Yield the number of privacy windows that each scan below reads."""
-    return (each.operator.windows for each in all_below(relation) if isinstance(each.operator, Scan))
+    return (each.operator.window_count for each in walk_relations(relation) if isinstance(each.operator, Scan))
 
 
-def _gathered(left: Most, right: Most) -> Most:
+def _set_operation_bounds(left: RowBounds, right: RowBounds) -> RowBounds:
     """Row bounds of a set operation: the sum of both sides, also for INTERSECT and EXCEPT."""
-    rows = left.all + right.all
-    return Most(left.each + right.each, rows, max(left.peak, right.peak, rows), left.windows + right.windows)
+    total = left.total + right.total
+    return RowBounds(
+        left.per_window + right.per_window,
+        total,
+        max(left.peak, right.peak, total),
+        left.window_count + right.window_count,
+    )
 
 
-def _joined(relation: Relation, join: Join | SemiJoin, fan: Fan) -> Most:
+def _join_bounds(relation: Relation, join: Join | SemiJoin, fan_out: FanOut) -> RowBounds:
     """Row bounds of a join: products, per privacy window where the join equates the window."""
-    left, right = (_side(side, join.condition, fan) for side in (join.left, join.right))
-    if isinstance(join, Join) and join.how == "left":  # a left row without a match stays
-        right = replace(right, each=max(1, right.each), all=max(1, right.all))
-    each, rows = left.each * right.each, left.all * right.all
-    if join.apart and left.windows and right.windows:
-        rows = min(left.all * right.each, left.each * right.all)
-    made = Most(each if join.apart else rows, rows, 1, max(left.windows, right.windows))
-    if isinstance(relation, PerPerson) and relation.one_row_per_person:
-        made = made.cut(1, False)
-    return replace(made, peak=max(left.peak, right.peak, made.all))
+    left, right = (_side_bounds(side, join.condition, fan_out) for side in (join.left, join.right))
+    if isinstance(join, Join) and join.kind == "left":  # a left row without a match stays
+        right = replace(right, per_window=max(1, right.per_window), total=max(1, right.total))
+    per_window, total = left.per_window * right.per_window, left.total * right.total
+    if join.is_per_window and left.window_count and right.window_count:
+        total = min(left.total * right.per_window, left.per_window * right.total)
+    joined = RowBounds(
+        per_window if join.is_per_window else total, total, 1, max(left.window_count, right.window_count)
+    )
+    if isinstance(relation, PerPerson) and relation.has_one_row_per_person:
+        joined = joined.truncated(1, False)
+    return replace(joined, peak=max(left.peak, right.peak, joined.total))
 
 
-def _side(side: Relation, condition: Expr, fan: Fan) -> Most:
+def _side_bounds(side: Relation, condition: Expr, fan_out: FanOut) -> RowBounds:
     """Row bounds of one join side; of a public side, the rows that one row can match."""
     if not isinstance(side, Public):
-        return most_at(side, fan)
-    rows = met_rows(side, condition, fan)
-    return Most(rows, rows, 1)
+        return row_bounds(side, fan_out)
+    rows = max_matching_rows(side, condition, fan_out)
+    return RowBounds(rows, rows, 1)
 
 
-def met_rows(public: Public, condition: Expr, fan: Fan) -> int:
+def max_matching_rows(public: Public, condition: Expr, fan_out: FanOut) -> int:
     """Rows of a public relation that one row can match: 1 on its primary key, else the largest group of equal keys."""
-    met = pinned(public, condition)
-    return 1 if covers_primary_key(public, met) else fan(public, tuple(sorted(met, key=lambda f: f.id)))
+    equated = exactly_equated_fields(public, condition)
+    return 1 if covers_primary_key(public, equated) else fan_out(public, tuple(sorted(equated, key=lambda f: f.id)))
 
 
-def pairs(relation: Relation, join: Join | SemiJoin, fan: Fan) -> int:
+def max_compared_pairs(relation: Relation, join: Join | SemiJoin, fan_out: FanOut) -> int:
     """Upper bound on the pairs of one person's rows that a join compares, before its condition filters them."""
-    made = _joined(relation, join, fan)
-    return max(made.all, most_at(join.left, fan).all if isinstance(join.left, PerPerson) else 0)
+    joined = _join_bounds(relation, join, fan_out)
+    return max(joined.total, row_bounds(join.left, fan_out).total if isinstance(join.left, PerPerson) else 0)
 
 
-def _met(relation: Relation, join: SemiJoin, fan: Fan) -> Most:
+def _semi_join_bounds(relation: Relation, join: SemiJoin, fan_out: FanOut) -> RowBounds:
     """Row bounds of a semi-join: it compares pairs only if the condition has more than the person equality."""
-    left = most_at(join.left, fan)
+    left = row_bounds(join.left, fan_out)
     if isinstance(join.right, PerPerson) and len(conjuncts(join.condition)) == 1:
-        return replace(left, peak=max(left.peak, most_at(join.right, fan).peak))
-    return replace(left, peak=max(left.all, _joined(relation, join, fan).peak))
+        return replace(left, peak=max(left.peak, row_bounds(join.right, fan_out).peak))
+    return replace(left, peak=max(left.total, _join_bounds(relation, join, fan_out).peak))

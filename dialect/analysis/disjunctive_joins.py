@@ -5,54 +5,80 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dialect.algebra.expressions import Call, Expr, conjuncts, fields_of
-from dialect.algebra.relations import Filter, Grained, Join, Project, Ranked, Relation, Scan, Series, Values
-from dialect.algebra.traversal import sources
+from dialect.algebra.relations import (
+    DictionaryEncoded,
+    Filter,
+    FixedPointEncoded,
+    Join,
+    Project,
+    Relation,
+    Scan,
+    Series,
+    Values,
+)
+from dialect.algebra.traversal import inputs
 
-_CHEAP = (Scan, Filter, Project, Join, Ranked, Grained, Series, Values)  # operators that are cheap to read twice
-_MOST = 3  # largest number of equalities
+_CHEAP_OPERATORS = (
+    Scan,
+    Filter,
+    Project,
+    Join,
+    DictionaryEncoded,
+    FixedPointEncoded,
+    Series,
+    Values,
+)  # operators that are cheap to read twice
+_MAX_EQUALITIES = 3  # largest number of equalities
 
 
-def times_read(join: Join) -> int:
+def times_written(join: Join) -> int:
     """How often the sides of a join are written in DuckDB SQL: once per equality of its OR."""
-    return max(1, len(equalities(join)))
+    return max(1, len(split_equalities(join)))
 
 
-def equalities(join: Join) -> tuple[Expr, ...]:
+def split_equalities(join: Join) -> tuple[Expr, ...]:
     """Equalities of the disjunctive join condition that is split; empty if the join is not split."""
-    found = _asked(join)
+    found = _disjunctive_equalities(join)
     return found if found and all(map(_is_cheap, (join.left, join.right))) else ()
 
 
-def _asked(join: Join) -> tuple[Expr, ...]:
+def _disjunctive_equalities(join: Join) -> tuple[Expr, ...]:
     """Equalities of the first conjunct that is an OR of two or three equalities between both sides."""
-    if join.how != "inner":
+    if join.kind != "inner":
         return ()
     found = (disjuncts(part) for part in conjuncts(join.condition))
-    return next((each for each in found if 1 < len(each) <= _MOST and all(_between(e, join) for e in each)), ())
+    return next(
+        (
+            each
+            for each in found
+            if 1 < len(each) <= _MAX_EQUALITIES and all(_equates_both_sides(e, join) for e in each)
+        ),
+        (),
+    )
 
 
 def _is_cheap(relation: Relation) -> bool:
     """Return whether a relation is cheap to read several times; a join that is itself split is not."""
     operator = relation.operator
-    if not isinstance(operator, _CHEAP) or (isinstance(operator, Join) and _asked(operator)):
+    if not isinstance(operator, _CHEAP_OPERATORS) or (isinstance(operator, Join) and _disjunctive_equalities(operator)):
         return False
-    return all(map(_is_cheap, sources(relation)))
+    return all(map(_is_cheap, inputs(relation)))
 
 
 def disjuncts(expr: Expr) -> tuple[Expr, ...]:
     """Operands of the top-level ORs of a condition."""
-    return tuple(_either(expr))
+    return tuple(_disjuncts(expr))
 
 
-def _either(expr: Expr) -> Iterator[Expr]:
+def _disjuncts(expr: Expr) -> Iterator[Expr]:
     if isinstance(expr, Call) and expr.name == "or":
         for argument in expr.arguments:
-            yield from _either(argument)
+            yield from _disjuncts(argument)
     else:
         yield expr
 
 
-def _between(expr: Expr, join: Join) -> bool:
+def _equates_both_sides(expr: Expr, join: Join) -> bool:
     """Return whether a condition equates an expression of one join side with one of the other."""
     if not isinstance(expr, Call) or expr.name != "=":
         return False

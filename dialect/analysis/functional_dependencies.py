@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Iterator
 
 from dialect.algebra.expressions import Expr, Field, fields_of
 from dialect.algebra.relations import (
-    Cut,
     Distinct,
     Filter,
     Group,
@@ -19,18 +18,19 @@ from dialect.algebra.relations import (
     Project,
     Public,
     Relation,
+    RowTruncation,
     Scan,
     SemiJoin,
     Window,
 )
-from dialect.algebra.traversal import told_apart_by
-from dialect.analysis.uniqueness import EXACT_TYPES, set_equal
+from dialect.algebra.traversal import identifying_fields
+from dialect.analysis.uniqueness import EXACT_TYPES, equated_fields
 
 Dependency = tuple[frozenset[Field], frozenset[Field]]  # determinant -> determined fields
 
 
-def told_by_fewest(
-    relation: Relation, known: Collection[Field] = (), read: Collection[Field] | None = None
+def minimal_ordering_fields(
+    relation: Relation, fixed: Collection[Field] = (), read: Collection[Field] | None = None
 ) -> list[Field]:
     """Minimal tie-breaking order: the fewest leading fields that determine every other field of a row.
 
@@ -40,41 +40,45 @@ def told_by_fewest(
 
         ORDER BY id, name, city   ->   ORDER BY id
     """
-    rules, kept, apart = list(_dependencies(relation)), list[Field](), told_apart_by(relation.fields)
-    told = _closed(set(known), rules)
-    wanted = None if read is None else _first_fields(read, apart)
-    for each in apart:
-        if wanted is not None and wanted <= told:
+    dependencies, ordering, identifying = (
+        list(_dependencies(relation)),
+        list[Field](),
+        identifying_fields(relation.fields),
+    )
+    determined = _closure(set(fixed), dependencies)
+    wanted = None if read is None else _base_fields(read, identifying)
+    for each in identifying:
+        if wanted is not None and wanted <= determined:
             break
-        if each not in told:
-            kept.append(each)
-            told = _closed({*told, each}, rules)
-    return kept
+        if each not in determined:
+            ordering.append(each)
+            determined = _closure({*determined, each}, dependencies)
+    return ordering
 
 
-def telling(relation: Relation) -> Callable[[Collection[Field]], set[Field]]:
+def attribute_closure(relation: Relation) -> Callable[[Collection[Field]], set[Field]]:
     """Attribute closure of a relation: a function from some fields to all fields that they functionally determine."""
-    rules = list(_dependencies(relation))
-    return lambda known: _closed(set(known), rules)
+    dependencies = list(_dependencies(relation))
+    return lambda known: _closure(set(known), dependencies)
 
 
-def _first_fields(read: Collection[Field], apart: Collection[Field]) -> set[Field]:
+def _base_fields(read: Collection[Field], identifying: Collection[Field]) -> set[Field]:
     """Replace each field that is computed from other fields of the row by those fields."""
-    return {f for each in read for f in _made_of(each, apart)}
+    return {f for each in read for f in _definition_fields(each, identifying)}
 
 
-def _made_of(field: Field, apart: Collection[Field]) -> Iterator[Field]:
-    if field in apart or field.definition is None:
+def _definition_fields(field: Field, identifying: Collection[Field]) -> Iterator[Field]:
+    if field in identifying or field.definition is None:
         yield field
         return
     for each in fields_of(field.definition):
-        yield from _made_of(each, apart)
+        yield from _definition_fields(each, identifying)
 
 
-def _closed(told: set[Field], rules: list[Dependency]) -> set[Field]:
+def _closure(determined: set[Field], dependencies: list[Dependency]) -> set[Field]:
     """Closure of a set of fields under the dependencies."""
-    more = {f for told_by, tells in rules if told_by <= told for f in tells} - told
-    return _closed(told | more, rules) if more else told
+    added = {f for determinant, dependent in dependencies if determinant <= determined for f in dependent} - determined
+    return _closure(determined | added, dependencies) if added else determined
 
 
 def _dependencies(relation: Relation) -> Iterator[Dependency]:
@@ -88,33 +92,33 @@ def _dependencies(relation: Relation) -> Iterator[Dependency]:
                 frozenset(operator.fields),
             )
     elif isinstance(operator, Join):
-        yield from _of_join(operator)
+        yield from _join_dependencies(operator)
     elif isinstance(operator, SemiJoin):
         yield from _dependencies(operator.left)
-    elif isinstance(operator, Filter | Project | Window | Cut | Group | Distinct):
+    elif isinstance(operator, Filter | Project | Window | RowTruncation | Group | Distinct):
         yield from _dependencies(operator.source)
         if isinstance(operator, Filter):
-            yield from _equal(operator.source, operator.condition)
+            yield from _equality_dependencies(operator.source, operator.condition)
 
 
 def _has_one_row(relation: Relation) -> bool:
-    return isinstance(relation, PerPerson) and relation.one_row_per_person
+    return isinstance(relation, PerPerson) and relation.has_one_row_per_person
 
 
-def _of_join(join: Join) -> Iterator[Dependency]:
+def _join_dependencies(join: Join) -> Iterator[Dependency]:
     """Dependencies that hold in joined rows. In a LEFT JOIN nothing determines the right side: it may be all NULL."""
-    if join.how == "full":
+    if join.kind == "full":
         return
     yield from _dependencies(join.left)
-    if join.how == "left":
+    if join.kind == "left":
         return
     yield from _dependencies(join.right)
     for side in (join.left, join.right):
-        yield from _equal(side, join.condition)
+        yield from _equality_dependencies(side, join.condition)
 
 
-def _equal(side: Relation, condition: Expr) -> Iterator[Dependency]:
+def _equality_dependencies(side: Relation, condition: Expr) -> Iterator[Dependency]:
     """Each field that a predicate equates is determined by the fields of the other expression. Exact types only."""
-    for field, other in set_equal(side, condition):
+    for field, other in equated_fields(side, condition):
         if field.type in EXACT_TYPES:
             yield frozenset(fields_of(other)), frozenset({field})

@@ -11,14 +11,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, is_of_table, rebuild
-from dialect.analysis.time_granularity import step_of, truncated
+from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, map_children, reads_only_table
+from dialect.analysis.time_granularity import truncate_time, truncation_unit
 from dialect.catalog.model import Bounds, SqlType
-from dialect.functions.constant_folding import later, moment, text_of
+from dialect.functions.constant_folding import add_units, format_time, parse_timestamp
 from dialect.functions.emitter import plain_text
-from dialect.functions.inference import definition, range_of
+from dialect.functions.inference import definition_of, range_of
 
-_MIRROR = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
+_FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
 LARGEST_EXACT = 2**53  # integers are exact in DOUBLE up to here
 _COMPARABLE = {
     SqlType.BIGINT: (SqlType.BIGINT,),
@@ -27,45 +27,45 @@ _COMPARABLE = {
 }
 
 
-def listed(expr: Expr, facts: Sequence[Expr]) -> tuple[Literal, ...] | None:
+def listed_values(expr: Expr, facts: Sequence[Expr]) -> tuple[Literal, ...] | None:
     """Constants that the facts restrict an expression to, cast to its type; None without a finite list.
 
     level IN ('A', 'B')   ->   ('A', 'B')
     """
     for fact in facts:
-        options = _options(expr, fact)
-        if options is not None and not any(_stands_for_several(option, expr.type) for option in options):
-            made = (_of_type(option, expr.type) for option in options)
-            return tuple(dict.fromkeys(literal for literal in made if literal is not None))
+        options = _in_list(expr, fact)
+        if options is not None and not any(_is_ambiguous_integer(option, expr.type) for option in options):
+            literals = (_cast_literal(option, expr.type) for option in options)
+            return tuple(dict.fromkeys(literal for literal in literals if literal is not None))
     return None
 
 
-def _options(expr: Expr, fact: Expr) -> tuple[Literal, ...] | None:
+def _in_list(expr: Expr, fact: Expr) -> tuple[Literal, ...] | None:
     """Constants that one fact restricts an expression to, by IN or by equality; None if it gives no such list."""
     if isinstance(fact, Call) and fact.name == "in" and fact.arguments[0] == expr:
         options = tuple(option for option in fact.arguments[1:] if isinstance(option, Literal))
         return options if len(options) == len(fact.arguments) - 1 else None
-    return next(((end,) for sign, end in _compared(fact, expr) if sign == "="), None)
+    return next(((end,) for sign, end in _comparisons(fact, expr) if sign == "="), None)
 
 
-def _stands_for_several(value: Literal, kind: SqlType) -> bool:
+def _is_ambiguous_integer(value: Literal, kind: SqlType) -> bool:
     """Return whether several BIGINT values can equal a DOUBLE constant: compared as DOUBLE, exact below 2^53."""
     return kind is SqlType.BIGINT and isinstance(value.value, float) and not abs(value.value) < LARGEST_EXACT
 
 
-def _of_type(value: Literal, kind: SqlType) -> Literal | None:
+def _cast_literal(value: Literal, kind: SqlType) -> Literal | None:
     """Return a constant as a value of a type; None if no value of the type equals it."""
     if value.value is None or value.type is kind:
         return None if value.value is None else value
     if isinstance(value.value, int | float) and not isinstance(value.value, bool):
-        return _number(value.value, kind)
+        return _cast_number(value.value, kind)
     if {value.type, kind} == {SqlType.DATE, SqlType.TIMESTAMP} and isinstance(value.value, str):
-        same = Literal(text_of(moment(value.value), kind), kind)
-        return same if moment(str(same.value)) == moment(value.value) else None
+        same = Literal(format_time(parse_timestamp(value.value), kind), kind)
+        return same if parse_timestamp(str(same.value)) == parse_timestamp(value.value) else None
     return None
 
 
-def _number(value: float, kind: SqlType) -> Literal | None:
+def _cast_number(value: float, kind: SqlType) -> Literal | None:
     if kind is SqlType.DOUBLE:
         return Literal(float(value), kind)
     return Literal(int(value), kind) if kind is SqlType.BIGINT and value == int(value) else None
@@ -75,45 +75,50 @@ def between(expr: Expr, facts: Sequence[Expr]) -> tuple[Literal, Literal] | None
     """Constant lower and upper end, both inclusive, that the facts imply for an expression; None if one is missing."""
     lowers: list[Literal] = []
     uppers: list[Literal] = []
-    for sign, end in _ends(expr, facts):
+    for sign, end in _comparisons_with_steps(expr, facts):
         if end.type not in _COMPARABLE.get(expr.type, ()) or end.value is None:
             continue
         if sign in {">", ">=", "="}:
             lowers.append(end)
         if sign in {"<", "<=", "="}:
-            uppers.append(_just_below(end) if sign == "<" else end)
+            uppers.append(_largest_below(end) if sign == "<" else end)
     if not lowers or not uppers:
         return None
-    return max(lowers, key=_order), min(uppers, key=_order)
+    return max(lowers, key=_sort_key), min(uppers, key=_sort_key)
 
 
-def _ends(expr: Expr, facts: Sequence[Expr]) -> Iterator[tuple[str, Literal]]:
+def _comparisons_with_steps(expr: Expr, facts: Sequence[Expr]) -> Iterator[tuple[str, Literal]]:
     """Comparisons of an expression with constants; bounds on a truncated time (day, hour, month) bound the time."""
     for fact in facts:
-        yield from _compared(fact, expr)
-    steps = _steps_of(expr, facts) if expr.type is SqlType.TIMESTAMP else {}
+        yield from _comparisons(fact, expr)
+    steps = _truncations_of(expr, facts) if expr.type is SqlType.TIMESTAMP else {}
     for step, unit in steps.items():
-        for sign, end in (said for fact in facts for said in _said(fact, step)):
-            yield from _of_step(sign, end, unit)
+        for sign, end in (comparison for fact in facts for comparison in _comparisons_and_lists(fact, step)):
+            yield from _bounds_from_step(sign, end, unit)
 
 
-def is_end(fact: Expr, time: Expr, facts: Sequence[Expr]) -> bool:
+def is_time_bound(fact: Expr, time: Expr, facts: Sequence[Expr]) -> bool:
     """Return whether a fact only bounds a time, directly or through a truncation of it."""
-    return any(True for part in (time, *_steps_of(time, facts)) for _ in _compared(fact, part))
+    return any(True for part in (time, *_truncations_of(time, facts)) for _ in _comparisons(fact, part))
 
 
-def _steps_of(time: Expr, facts: Sequence[Expr]) -> dict[Expr, str]:
+def _truncations_of(time: Expr, facts: Sequence[Expr]) -> dict[Expr, str]:
     """Find the truncations of a time in the facts, and expressions equated with one, each with its unit."""
-    said = [fact for fact in facts if isinstance(fact, Call) and fact.name in {*_MIRROR, "in"}]
-    found = {part: unit for fact in said for part in fact.arguments if (unit := step_of(part, time)) is not None}
-    for fact in said:
+    comparisons = [fact for fact in facts if isinstance(fact, Call) and fact.name in {*_FLIPPED, "in"}]
+    found = {
+        part: unit
+        for fact in comparisons
+        for part in fact.arguments
+        if (unit := truncation_unit(part, time)) is not None
+    }
+    for fact in comparisons:
         for one, other in (fact.arguments, fact.arguments[::-1]) if fact.name == "=" else ():
             if one in found and not isinstance(other, Literal):
                 found.setdefault(other, found[one])
     return found
 
 
-def dates_of(facts: Sequence[Expr]) -> Iterator[tuple[Field, Expr]]:
+def declared_dates(facts: Sequence[Expr]) -> Iterator[tuple[Field, Expr]]:
     """Columns that a fact equates with the date of a time: (column, time in its own time zone)."""
     for fact in facts:
         for day, of in (fact.arguments, fact.arguments[::-1]) if isinstance(fact, Call) and fact.name == "=" else ():
@@ -121,84 +126,90 @@ def dates_of(facts: Sequence[Expr]) -> Iterator[tuple[Field, Expr]]:
                 yield day.field, of.arguments[-1]
 
 
-def _said(fact: Expr, expr: Expr) -> Iterator[tuple[str, Literal]]:
+def _comparisons_and_lists(fact: Expr, expr: Expr) -> Iterator[tuple[str, Literal]]:
     """Comparisons of an expression with constants; an IN list counts as its smallest and largest value."""
-    yield from _compared(fact, expr)
-    options = _options(expr, fact) if isinstance(fact, Call) and fact.name == "in" else None
+    yield from _comparisons(fact, expr)
+    options = _in_list(expr, fact) if isinstance(fact, Call) and fact.name == "in" else None
     ends = [option for option in options or () if option.value is not None and option.type in _COMPARABLE[SqlType.DATE]]
     if ends:
-        yield ">=", min(ends, key=_order)
-        yield "<=", max(ends, key=_order)
+        yield ">=", min(ends, key=_sort_key)
+        yield "<=", max(ends, key=_sort_key)
 
 
-def _of_step(sign: str, end: Literal, unit: str) -> Iterator[tuple[str, Literal]]:
+def _bounds_from_step(sign: str, end: Literal, unit: str) -> Iterator[tuple[str, Literal]]:
     """Bounds on a time that are equivalent to a comparison of its truncation to a unit.
 
     date_trunc('day', ts) > '2026-10-05'   ->   ts >= '2026-10-06 00:00:00'
     """
     if end.value is None or end.type not in _COMPARABLE[SqlType.DATE]:
         return
-    at = moment(str(end.value))
+    at = parse_timestamp(str(end.value))
     try:
-        begin = truncated(unit, at)
-        behind = later(begin, 1, unit)
+        begin = truncate_time(unit, at)
+        next_begin = add_units(begin, 1, unit)
     except (ValueError, OverflowError):  # outside the years of datetime
         return
-    first = begin if begin == at else behind  # first unit that begins at or after the constant
+    first = begin if begin == at else next_begin  # first unit that begins at or after the constant
     if sign in {">", ">=", "="}:
-        yield ">=", _time(behind if sign == ">" else first)
+        yield ">=", _timestamp_literal(next_begin if sign == ">" else first)
     if sign in {"<", "<=", "="}:
-        yield "<", _time(first if sign == "<" else behind)
+        yield "<", _timestamp_literal(first if sign == "<" else next_begin)
 
 
-def _time(at: datetime) -> Literal:
-    return Literal(text_of(at, SqlType.TIMESTAMP), SqlType.TIMESTAMP)
+def _timestamp_literal(at: datetime) -> Literal:
+    return Literal(format_time(at, SqlType.TIMESTAMP), SqlType.TIMESTAMP)
 
 
-def implied(condition: Expr, facts: Sequence[Expr]) -> bool:
+def is_implied(condition: Expr, facts: Sequence[Expr]) -> bool:
     """Return whether the facts imply a condition. Sound but incomplete: it understands lists, ranges, AND and OR."""
     if condition in facts:
         return True
     if not isinstance(condition, Call):
         return False
     if condition.name in ("and", "or"):
-        parts = [implied(part, facts) for part in condition.arguments]
+        parts = [is_implied(part, facts) for part in condition.arguments]
         return all(parts) if condition.name == "and" else any(parts)
     compared = condition.arguments if len(condition.arguments) == 2 else ()
-    return _among(condition, facts) or any(_beyond(condition, part, facts) for part in compared)
+    return _is_listed(condition, facts) or any(_range_implies(condition, part, facts) for part in compared)
 
 
-def _among(condition: Call, facts: Sequence[Expr]) -> bool:
+def _is_listed(condition: Call, facts: Sequence[Expr]) -> bool:
     """Return whether every value that the facts allow is an element of the condition's list."""
     expr = condition.arguments[0]
-    options, known = _options(expr, condition), listed(expr, facts)
-    return options is not None and known is not None and {each.value for each in known} <= {o.value for o in options}
+    options, allowed = _in_list(expr, condition), listed_values(expr, facts)
+    return (
+        options is not None and allowed is not None and {each.value for each in allowed} <= {o.value for o in options}
+    )
 
 
-def _beyond(condition: Call, expr: Expr, facts: Sequence[Expr]) -> bool:
+def _range_implies(condition: Call, expr: Expr, facts: Sequence[Expr]) -> bool:
     """Return whether the range that the facts imply for an expression satisfies the whole comparison."""
-    found = [each for each in _compared(condition, expr) if each[1].type in _COMPARABLE.get(expr.type, ())]
+    found = [each for each in _comparisons(condition, expr) if each[1].type in _COMPARABLE.get(expr.type, ())]
     ends = between(expr, facts)
     if not found or ends is None or found[0][1].value is None:
         return False
-    (sign, end), (lower, upper) = found[0], map(_order, ends)
-    at = _order(end)
+    (sign, end), (lower, upper) = found[0], map(_sort_key, ends)
+    at = _sort_key(end)
     return {">": lower > at, ">=": lower >= at, "<": upper < at, "<=": upper <= at}.get(sign, lower == at == upper)
 
 
-def limits(expr: Expr, facts: Sequence[Expr]) -> Bounds | None:
+def numeric_bounds(expr: Expr, facts: Sequence[Expr]) -> Bounds | None:
     """Numeric bounds that comparisons with constants imply for an expression; None without such a comparison."""
     found: list[tuple[str, float]] = []
     for fact in facts:
-        for sign, end in _compared(fact, expr):
+        for sign, end in _comparisons(fact, expr):
             if isinstance(end.value, int | float) and not isinstance(end.value, bool):
                 found.append((sign, float(end.value)))
-    lowers = [_inside(end, math.inf, expr.type) if sign == ">" else end for sign, end in found if "<" not in sign]
-    uppers = [_inside(end, -math.inf, expr.type) if sign == "<" else end for sign, end in found if ">" not in sign]
+    lowers = [
+        _exclusive_end(end, math.inf, expr.type) if sign == ">" else end for sign, end in found if "<" not in sign
+    ]
+    uppers = [
+        _exclusive_end(end, -math.inf, expr.type) if sign == "<" else end for sign, end in found if ">" not in sign
+    ]
     return Bounds(max(lowers, default=-math.inf), min(uppers, default=math.inf)) if found else None
 
 
-def _inside(end: float, towards: float, kind: SqlType) -> float:
+def _exclusive_end(end: float, towards: float, kind: SqlType) -> float:
     """Nearest value inside an exclusive bound: the next double, or the next integer for BIGINT."""
     following = math.nextafter(end, towards)
     if kind is not SqlType.BIGINT or not math.isfinite(following):
@@ -206,77 +217,80 @@ def _inside(end: float, towards: float, kind: SqlType) -> float:
     return float(math.ceil(following) if towards > 0 else math.floor(following))
 
 
-def _compared(fact: Expr, expr: Expr) -> Iterator[tuple[str, Literal]]:
+def _comparisons(fact: Expr, expr: Expr) -> Iterator[tuple[str, Literal]]:
     """Yield the operator and the constant, if a fact compares the expression with a constant on either side."""
-    if not isinstance(fact, Call) or len(fact.arguments) != 2 or fact.name not in _MIRROR:
+    if not isinstance(fact, Call) or len(fact.arguments) != 2 or fact.name not in _FLIPPED:
         return
     one, other = fact.arguments
     if one == expr and isinstance(other, Literal):
         yield fact.name, other
     if other == expr and isinstance(one, Literal):
-        yield _MIRROR[fact.name], one
+        yield _FLIPPED[fact.name], one
 
 
-def _order(end: Literal) -> tuple[int, str]:
+def _sort_key(end: Literal) -> tuple[int, str]:
     """Sort key of constants of one type: integers, or dates and times."""
     if isinstance(end.value, int):
         return end.value, ""
-    return 0, text_of(moment(str(end.value)), SqlType.TIMESTAMP)
+    return 0, format_time(parse_timestamp(str(end.value)), SqlType.TIMESTAMP)
 
 
-def _just_below(end: Literal) -> Literal:
+def _largest_below(end: Literal) -> Literal:
     """Largest value below an exclusive upper end, at the resolution of the type."""
     if isinstance(end.value, int):
         return Literal(end.value - 1, SqlType.BIGINT)
-    at = moment(str(end.value))
+    at = parse_timestamp(str(end.value))
     below = at - timedelta(microseconds=1) if at > datetime.min else at
-    return _time(below)
+    return _timestamp_literal(below)
 
 
-def known_range(expr: Expr, facts: Sequence[Expr]) -> Bounds:
+def narrowed_range(expr: Expr, facts: Sequence[Expr]) -> Bounds:
     """Predicate-narrowed range of an expression: its inferred range in rows that satisfy the facts."""
-    written = definition(expr) if facts else None
-    narrow = range_of(expr) if written is None else range_of(narrowed(written, facts))
+    written = definition_of(expr) if facts else None
+    narrow = range_of(expr) if written is None else range_of(narrow_expression(written, facts))
     return narrow if narrow.lower <= narrow.upper else range_of(expr)  # empty: the facts contradict each other
 
 
-def narrowed(expr: Expr, facts: Sequence[Expr]) -> Expr:
+def narrow_expression(expr: Expr, facts: Sequence[Expr]) -> Expr:
     """Copy of an expression whose parts carry the ranges that the facts imply. A compared part is never NULL."""
-    found = limits(expr, facts)
-    known_parts = expr if isinstance(expr, Ref) else rebuild(expr, lambda part: narrowed(part, facts))
-    if found is None or isinstance(expr, Literal):
-        return known_parts
-    ends = _both(range_of(known_parts), found)
+    bounds = numeric_bounds(expr, facts)
+    narrowed_parts = expr if isinstance(expr, Ref) else map_children(expr, lambda part: narrow_expression(part, facts))
+    if bounds is None or isinstance(expr, Literal):
+        return narrowed_parts
+    ends = _intersect(range_of(narrowed_parts), bounds)
     if isinstance(expr, Ref):
         return Ref(replace(expr.field, bounds=ends, nullable=False))
     return Ref(Field(f"({plain_text(expr)})", None, SqlType.DOUBLE, nullable=False, bounds=ends))
 
 
-def _both(one: Bounds, other: Bounds) -> Bounds:
+def _intersect(one: Bounds, other: Bounds) -> Bounds:
     """Intersection of two ranges."""
     return Bounds(max(one.lower, other.lower), min(one.upper, other.upper))
 
 
-Values = frozenset[object]
-_MOST = 10_000  # values of a range, at most
+ConstantSet = frozenset[object]
+_MAX_COUNTED = 10_000  # values of a range, at most
 
 
-def fixed_field(fact: Expr) -> Field | None:
+def constant_field(fact: Expr) -> Field | None:
     """Return the field that a fact restricts to a single constant; None if there is none."""
     return next(
         (
             part.field
             for part in _compared_with_constants(fact)
-            if isinstance(part, Ref) and how_many(part, [fact]) == 1
+            if isinstance(part, Ref) and predicate_cardinality(part, [fact]) == 1
         ),
         None,
     )
 
 
-def spoken_of(facts: Sequence[Expr], table: str) -> Iterator[Expr]:
+def compared_expressions(facts: Sequence[Expr], table: str) -> Iterator[Expr]:
     """Expressions over one table's columns that the facts compare with constants, such as `hour(ts)`."""
     return (
-        part for fact in facts for part in dict.fromkeys(_compared_with_constants(fact)) if is_of_table(part, table)
+        part
+        for fact in facts
+        for part in dict.fromkeys(_compared_with_constants(fact))
+        if reads_only_table(part, table)
     )
 
 
@@ -291,28 +305,28 @@ def _compared_with_constants(fact: Expr) -> Iterator[Expr]:
         yield from (argument for argument in fact.arguments if not isinstance(argument, Literal))
 
 
-def how_many(expr: Expr, facts: Sequence[Expr]) -> int | None:
+def predicate_cardinality(expr: Expr, facts: Sequence[Expr]) -> int | None:
     """Predicate cardinality: how many values of an expression the facts leave possible; None if unbounded."""
-    listed = [values for fact in facts if (values := _values(expr, fact)) is not None]
-    ends = limits(expr, facts)
+    listed = [values for fact in facts if (values := _allowed_constants(expr, fact)) is not None]
+    ends = numeric_bounds(expr, facts)
     found = [len(frozenset.intersection(*listed))] if listed else []
     if ends is not None and ends.lower == ends.upper:
         found.append(1)
-    elif ends is not None and expr.type is SqlType.BIGINT and ends.upper - ends.lower < _MOST:
+    elif ends is not None and expr.type is SqlType.BIGINT and ends.upper - ends.lower < _MAX_COUNTED:
         found.append(int(ends.upper // 1 - -(-ends.lower // 1)) + 1)
     return max(1, min(found)) if found else None
 
 
-def _values(expr: Expr, fact: Expr) -> Values | None:
+def _allowed_constants(expr: Expr, fact: Expr) -> ConstantSet | None:
     """Constants that one fact allows an expression to equal; None if it allows others."""
     if not isinstance(fact, Call):
         return None
     if fact.name in ("and", "or"):
-        parts = [_values(expr, part) for part in fact.arguments]
-        known = [part for part in parts if part is not None]
+        parts = [_allowed_constants(expr, part) for part in fact.arguments]
+        constant_sets = [part for part in parts if part is not None]
         if fact.name == "or":
-            return frozenset[object]().union(*known) if len(known) == len(parts) else None
-        return frozenset.intersection(*known) if known else None
+            return frozenset[object]().union(*constant_sets) if len(constant_sets) == len(parts) else None
+        return frozenset.intersection(*constant_sets) if constant_sets else None
     one, *others = fact.arguments
     if fact.name == "=" and others[0] == expr:
         one, others = others[0], [one]

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Ref
-from dialect.algebra.relations import Measure, Unit, WindowCall
+from dialect.algebra.relations import AggregateCall, FrameUnit, WindowCall
 from dialect.catalog.model import SqlType, ValueList
-from dialect.functions.registry import function
-from dialect.functions.scalar.patterns import never_tries_again, parts_of
+from dialect.functions.registry import overload
+from dialect.functions.scalar.patterns import is_linear_search, state_count
 
-CUT = 1_000  # characters; longer computed text is truncated
+MAX_COMPUTED_TEXT = 1_000  # characters; longer computed text is truncated
 _BYTES = 4.0  # largest UTF-8 character
 _LISTS = (SqlType.VARCHAR_LIST, SqlType.BIGINT_LIST)
 
@@ -53,8 +53,11 @@ _PER_TRIMMED = 10.0  # per trimmed character
 _PER_STATE = 25.0  # per automaton state and character
 _PER_RESTART = 2.5  # the same, where every match starts a search of the rest of the text
 _PER_MATCH = 280.0
-_PER_MADE_CHARACTER = 5.0
-_FEW_STATES, _DETERMINISTIC = 12, 18.0  # so few states give a deterministic automaton; cost per character
+_PER_WRITTEN_CHARACTER = 5.0
+_MAX_DETERMINISTIC_STATES, _PER_CHARACTER_DETERMINISTIC = (
+    12,
+    18.0,
+)  # so few states give a deterministic automaton; cost per character
 _PER_ELEMENT, _PER_DIFFERENT_ELEMENT = 30.0, 150.0  # per list element
 _PER_CHARACTER_OF_LIST = {  # per character of all elements together
     **dict.fromkeys(("length", "list_extract", "list_sum", "list_avg", "string_split"), 0.1),
@@ -63,15 +66,15 @@ _PER_CHARACTER_OF_LIST = {  # per character of all elements together
 }
 _PER_COPIED_CHARACTER, _PER_COPIED_OF_LIST = 0.5, 2.0
 _STORED_ELEMENTS = 100  # most elements of a stored list
-_PLACE = 4.0  # size of one list slot, in characters
-LISTED = 100  # most characters of a stored text with a declared domain, or of a short text
-_JOINED = {"||", "concat", "concat_ws"}
-_ALL_READ = _JOINED | {"least", "greatest"}
-_AS_LONG_AS_THE_FIRST = {
+_LIST_SLOT = 4.0  # size of one list slot, in characters
+MAX_DECLARED_TEXT = 100  # most characters of a stored text with a declared domain, or of a short text
+_CONCATENATIONS = {"||", "concat", "concat_ws"}
+_READ_ALL_TEXTS = _CONCATENATIONS | {"least", "greatest"}
+_LENGTH_OF_FIRST = {
     *("lower", "upper", "trim", "ltrim", "rtrim", "reverse", "translate", "strip_accents", "split_part"),
     *("regexp_extract", "nullif", "to_varchar", "slice"),
 }
-_WRITTEN = 64  # characters of a formatted number, time or name
+_FORMATTED_LENGTH = 64  # characters of a formatted number, time or name
 
 
 @dataclass(frozen=True)
@@ -79,141 +82,143 @@ class Extent:
     """Upper bound on the size of a value: the length of a text, or the elements of a list and the size of each."""
 
     length: float = 1.0  # characters of a text, elements of a list, else 1
-    each: float = 1.0  # average characters per element, including its list slot
+    element_size: float = 1.0  # average characters per element, including its list slot
 
     @property
     def characters(self) -> float:
         """Total characters, of up to four bytes each."""
-        return self.length * self.each
+        return self.length * self.element_size
 
     @classmethod
     def largest(cls, parts: Iterable[Extent]) -> Extent:
         """Bound on a value that may be any of these."""
-        known = tuple(parts)
-        return cls(max(part.length for part in known), max(part.each for part in known))
+        extents = tuple(parts)
+        return cls(max(part.length for part in extents), max(part.element_size for part in extents))
 
 
-def list_of(element: Extent, count: float) -> Extent:
+def list_extent(element: Extent, count: float) -> Extent:
     """Extent of a list of `count` elements."""
-    return Extent(count, _PLACE + element.characters)
+    return Extent(count, _LIST_SLOT + element.characters)
 
 
 @dataclass(frozen=True)
-class Widths:
+class TextSizes:
     """Size estimates of texts and lists in one row: upper bounds, or typical sizes."""
 
-    text: int  # characters of a stored text without a declared domain
-    made: Mapping[Field, Extent] = field(default_factory=dict)  # extents of computed fields
+    stored_text: int  # characters of a stored text without a declared domain
+    computed: Mapping[Field, Extent] = field(default_factory=dict)  # extents of computed fields
 
-    def of(self, expr: Expr) -> Extent:
+    def extent(self, expr: Expr) -> Extent:
         """Extent of an expression's value. Everything but texts and lists counts as one character."""
         if isinstance(expr, Literal):
             return Extent(float(len(expr.value))) if isinstance(expr.value, str) else Extent()
         if isinstance(expr, Ref):
-            return self.of_field(expr.field)
+            return self.field_extent(expr.field)
         if isinstance(expr, Case):
-            return Extent.largest(self.of(part) for part in (*(value for _, value in expr.branches), expr.otherwise))
+            return Extent.largest(
+                self.extent(part) for part in (*(value for _, value in expr.branches), expr.otherwise)
+            )
         if expr.type in _LISTS:
-            return self._of_list(expr)
-        return Extent(self._of_text(expr)) if expr.type is SqlType.VARCHAR else Extent()
+            return self._list_extent(expr)
+        return Extent(self._text_length(expr)) if expr.type is SqlType.VARCHAR else Extent()
 
-    def of_field(self, read: Field) -> Extent:
+    def field_extent(self, read: Field) -> Extent:
         """Extent of a field's values."""
-        if read in self.made:
-            return self.made[read]
+        if read in self.computed:
+            return self.computed[read]
         if read.type in _LISTS:
-            element = Extent(float(self.text)) if read.type is SqlType.VARCHAR_LIST else Extent()
-            return list_of(element, float(min(_STORED_ELEMENTS, self.text)))
+            element = Extent(float(self.stored_text)) if read.type is SqlType.VARCHAR_LIST else Extent()
+            return list_extent(element, float(min(_STORED_ELEMENTS, self.stored_text)))
         if read.type is not SqlType.VARCHAR:
             return Extent()
-        if read.complete and isinstance(read.domain, ValueList):
+        if read.domain_is_complete and isinstance(read.domain, ValueList):
             return Extent(float(max((len(str(each)) for each in read.domain.values), default=1)))
-        return Extent(float(self.text if read.domain is None else min(self.text, LISTED)))
+        return Extent(float(self.stored_text if read.domain is None else min(self.stored_text, MAX_DECLARED_TEXT)))
 
-    def _of_list(self, call: Call) -> Extent:
+    def _list_extent(self, call: Call) -> Extent:
         if call.name == "string_split":  # all parts together are as long as the text
-            return list_of(Extent(), 1.0 + self.of(call.arguments[0]).length)
-        return Extent.largest(self.of(each) for each in call.arguments if each.type in _LISTS)
+            return list_extent(Extent(), 1.0 + self.extent(call.arguments[0]).length)
+        return Extent.largest(self.extent(each) for each in call.arguments if each.type in _LISTS)
 
-    def _of_text(self, call: Call) -> float:
-        parts = [self.of(each).characters for each in call.arguments]
-        if call.name in _JOINED:
-            return min(float(CUT), sum(parts))
+    def _text_length(self, call: Call) -> float:
+        parts = [self.extent(each).characters for each in call.arguments]
+        if call.name in _CONCATENATIONS:
+            return min(float(MAX_COMPUTED_TEXT), sum(parts))
         if call.name in ("substr", "left", "right") and isinstance(call.arguments[-1], Literal):
-            kept = call.arguments[-1].value if len(call.arguments) > 1 + (call.name == "substr") else None
-            return min(parts[0], float(abs(kept))) if isinstance(kept, int) and kept >= 0 else parts[0]
+            length = call.arguments[-1].value if len(call.arguments) > 1 + (call.name == "substr") else None
+            return min(parts[0], float(abs(length))) if isinstance(length, int) and length >= 0 else parts[0]
         if call.name in ("lpad", "rpad") and isinstance(call.arguments[1], Literal):
             return float(call.arguments[1].value or 1)
         if call.name in ("replace", "regexp_replace", "array_to_string"):
-            return float(CUT)
+            return float(MAX_COMPUTED_TEXT)
         if call.name in ("list_extract", "list_min", "list_max"):  # an element of any length
-            return min(float(CUT), parts[0])
-        if call.name in _AS_LONG_AS_THE_FIRST:
-            return max(parts[0], float(_WRITTEN) if call.name == "to_varchar" else 1.0)
-        return max([float(_WRITTEN) if not parts else 1.0, *parts])
+            return min(float(MAX_COMPUTED_TEXT), parts[0])
+        if call.name in _LENGTH_OF_FIRST:
+            return max(parts[0], float(_FORMATTED_LENGTH) if call.name == "to_varchar" else 1.0)
+        return max([float(_FORMATTED_LENGTH) if not parts else 1.0, *parts])
 
 
-def row_cost(expr: Expr, widths: Widths) -> float:
+def row_cost(expr: Expr, sizes: TextSizes) -> float:
     """Upper bound on the nanoseconds of an expression per row. An argument counts each time its form repeats it."""
     if isinstance(expr, Literal | Ref):
         return 0.0
     if isinstance(expr, Case):
         parts = (*(part for branch in expr.branches for part in branch), expr.otherwise)
-        return sum(_PER_CALL + row_cost(part, widths) for part in parts) + _copied(widths.of(expr), expr.type)
-    form = function(expr.function).duckdb
+        return sum(_PER_CALL + row_cost(part, sizes) for part in parts) + _copy_cost(sizes.extent(expr), expr.type)
+    form = overload(expr.function).duckdb
     repeats = [max(1, form.count(f"{{{place}}}")) for place in range(len(expr.arguments))]
-    below = sum(times * row_cost(each, widths) for times, each in zip(repeats, expr.arguments, strict=True))
-    return below + _own_cost(expr, widths)
+    below = sum(times * row_cost(each, sizes) for times, each in zip(repeats, expr.arguments, strict=True))
+    return below + _own_cost(expr, sizes)
 
 
-def _copied(size: Extent, kind: SqlType) -> float:
+def _copy_cost(size: Extent, kind: SqlType) -> float:
     """Cost of copying a text or list."""
     per_character = _PER_COPIED_OF_LIST if kind in _LISTS else _PER_COPIED_CHARACTER
     return per_character * size.characters if kind in (SqlType.VARCHAR, *_LISTS) else 0.0
 
 
-def _own_cost(call: Call, widths: Widths) -> float:
+def _own_cost(call: Call, sizes: TextSizes) -> float:
     """Cost of a call per row, without that of its arguments."""
     per_call = _PER_CALL_OF.get(call.name, _PER_CALL) + (5.0 * len(call.arguments) if call.name == "in" else 0.0)
     if not call.arguments:
         return per_call
     if call.name.startswith("regexp_"):
-        return per_call + _regexp_cost(call, widths)
+        return per_call + _regexp_cost(call, sizes)
     if any(each.type in _LISTS for each in (*call.arguments, call)):
-        return per_call + _list_cost(call, widths)
-    return per_call + _text_cost(call, widths)
+        return per_call + _list_cost(call, sizes)
+    return per_call + _text_cost(call, sizes)
 
 
-def _list_cost(call: Call, widths: Widths) -> float:
+def _list_cost(call: Call, sizes: TextSizes) -> float:
     """Cost of a list function: every element, and every character of every element."""
     if call.name in ("is null", "not null"):
         return 0.0
-    size = Extent.largest(widths.of(each) for each in (*call.arguments, call) if each.type in _LISTS)
+    size = Extent.largest(sizes.extent(each) for each in (*call.arguments, call) if each.type in _LISTS)
     different = call.name in ("list_unique", "array_to_string")
     per_character = _PER_CHARACTER_OF_LIST.get(call.name, _PER_COPIED_OF_LIST)
-    split = _text_cost(call, widths) if call.name == "string_split" else 0.0
+    split = _text_cost(call, sizes) if call.name == "string_split" else 0.0
     each = _PER_DIFFERENT_ELEMENT if different else _PER_ELEMENT
     return each * size.length + per_character * size.characters + split
 
 
-def _text_cost(call: Call, widths: Widths) -> float:
+def _text_cost(call: Call, sizes: TextSizes) -> float:
     """Cost of a text function: reading its text arguments, and comparing them with a pattern."""
     first = call.arguments[0]
-    width = widths.of(first).length
-    if call.name in _ALL_READ:
-        width = sum(widths.of(each).length for each in call.arguments if each.type is SqlType.VARCHAR)
+    width = sizes.extent(first).length
+    if call.name in _READ_ALL_TEXTS:
+        width = sum(sizes.extent(each).length for each in call.arguments if each.type is SqlType.VARCHAR)
     if call.name in ("lpad", "rpad"):
-        width = max(width, widths.of(call).length)
+        width = max(width, sizes.extent(call).length)
     is_text = first.type is SqlType.VARCHAR
     per_character = _PER_CHARACTER.get(call.name, 1.0 if is_text else 0.0)
     if call.name == "replace":
-        per_character += _PER_NEW_CHARACTER * widths.of(call.arguments[2]).length
-    trimmed = _PER_TRIMMED * sum(widths.of(each).length for each in call.arguments[1:]) * call.name.endswith("trim")
-    compared = _PER_PAIR[call.name] * _compared(call, width) if call.name in _PER_PAIR else 0.0
+        per_character += _PER_NEW_CHARACTER * sizes.extent(call.arguments[2]).length
+    trimmed = _PER_TRIMMED * sum(sizes.extent(each).length for each in call.arguments[1:]) * call.name.endswith("trim")
+    compared = _PER_PAIR[call.name] * _compared_bytes(call, width) if call.name in _PER_PAIR else 0.0
     return width * (per_character + compared) + trimmed
 
 
-def _compared(call: Call, width: float) -> float:
+def _compared_bytes(call: Call, length: float) -> float:
     """Upper bound on the pattern bytes compared at one character of a text: those of the longest segment.
 
     Segments are separated by `%`, or `*` for GLOB. LIKE without `_` and without ESCAPE searches for a whole segment at
@@ -225,33 +230,35 @@ def _compared(call: Call, width: float) -> float:
     if call.name == "like" and "_" not in pattern:
         return _PER_PAIR["contains"] / _PER_PAIR["like"] * len(pattern.encode())
     any_text = {"like": "%", "ilike": "%", "glob": "*"}.get(call.name)
-    whole = any_text is None or (call.name == "glob" and any(sign in pattern for sign in "[\\"))
-    segments = [pattern] if whole else pattern.split(any_text)
+    is_one_segment = any_text is None or (call.name == "glob" and any(sign in pattern for sign in "[\\"))
+    segments = [pattern] if is_one_segment else pattern.split(any_text)
     longest = float(max(len(segment.encode()) for segment in segments))
-    return longest if whole else min(_BYTES * width, longest)  # no comparison is longer than the text
+    return longest if is_one_segment else min(_BYTES * length, longest)  # no comparison is longer than the text
 
 
-def _regexp_cost(call: Call, widths: Widths) -> float:
+def _regexp_cost(call: Call, sizes: TextSizes) -> float:
     """Cost of a regular expression: RE2 runs one deterministic automaton, or simulates all states if it is large."""
     text, pattern = call.arguments[0], str(getattr(call.arguments[1], "value", ""))
-    width, states = widths.of(text).length, float(parts_of(pattern))
-    once = width * max(_DETERMINISTIC, 0.0 if states <= _FEW_STATES else _PER_STATE * min(states, width))
+    width, states = sizes.extent(text).length, float(state_count(pattern))
+    once = width * max(
+        _PER_CHARACTER_DETERMINISTIC, 0.0 if states <= _MAX_DETERMINISTIC_STATES else _PER_STATE * min(states, width)
+    )
     if call.name in ("regexp_matches", "regexp_full_match"):
         return once
     captured = width * _PER_STATE * min(states, width)
     if call.name != "regexp_replace":
         return captured
-    written = _PER_MADE_CHARACTER * widths.of(call.arguments[2]).length
+    written = _PER_WRITTEN_CHARACTER * sizes.extent(call.arguments[2]).length
     if len(call.arguments) == 3:
         return captured + written * width  # capture groups may be as long as the text
     every = width * (_PER_MATCH + written)
-    if never_tries_again(pattern):
+    if is_linear_search(pattern):
         return every + captured
     return every + _PER_RESTART * width * width * min(states, width)
 
 
 @dataclass(frozen=True)
-class _Gathering:
+class _AggregateCost:
     """Cost of an aggregate per row of a group: time and memory, constant and per character."""
 
     nanoseconds: float
@@ -260,30 +267,30 @@ class _Gathering:
     bytes_per_character: float = 0.0  # for one-byte characters
 
 
-_ADDING = _Gathering(100.0)
-_IN_ORDER = _Gathering(500.0, 150.0, 2.0)
-_GATHERING = {
-    "min": _Gathering(100.0, 0.0, 2.0, 1.0),
-    "max": _Gathering(100.0, 0.0, 2.0, 1.0),
-    "any_value": _Gathering(100.0, 0.0, 2.0, 1.0),
-    "arg_min": _Gathering(200.0, 50.0, 2.0, 1.0),
-    "arg_max": _Gathering(200.0, 50.0, 2.0, 1.0),
-    "first": _Gathering(300.0, 150.0, 2.0, 1.0),
-    "last": _Gathering(300.0, 150.0, 2.0, 1.0),
-    "avg": _Gathering(200.0),
-    "median": _Gathering(150.0, 60.0),
-    "quantile_cont": _Gathering(150.0, 60.0),
-    "quantile_disc": _Gathering(250.0, 80.0, 2.0, 1.5),
-    "count_distinct": _Gathering(300.0, 100.0, 2.6, 1.5),
-    "list": _Gathering(400.0, 180.0, 8.0, 4.0),
-    "list_distinct": _Gathering(500.0, 200.0, 8.0, 4.0),
-    "mode": _Gathering(500.0, 150.0, 5.0, 3.0),
-    "string_agg": _Gathering(800.0, 250.0, 14.0, 6.0),
-    "product": _IN_ORDER,
-    "sum_distinct": _IN_ORDER,
-    "avg_distinct": _IN_ORDER,
+_SIMPLE_AGGREGATE = _AggregateCost(100.0)
+_ORDERED_AGGREGATE = _AggregateCost(500.0, 150.0, 2.0)
+_AGGREGATE_COSTS = {
+    "min": _AggregateCost(100.0, 0.0, 2.0, 1.0),
+    "max": _AggregateCost(100.0, 0.0, 2.0, 1.0),
+    "any_value": _AggregateCost(100.0, 0.0, 2.0, 1.0),
+    "arg_min": _AggregateCost(200.0, 50.0, 2.0, 1.0),
+    "arg_max": _AggregateCost(200.0, 50.0, 2.0, 1.0),
+    "first": _AggregateCost(300.0, 150.0, 2.0, 1.0),
+    "last": _AggregateCost(300.0, 150.0, 2.0, 1.0),
+    "avg": _AggregateCost(200.0),
+    "median": _AggregateCost(150.0, 60.0),
+    "quantile_cont": _AggregateCost(150.0, 60.0),
+    "quantile_disc": _AggregateCost(250.0, 80.0, 2.0, 1.5),
+    "count_distinct": _AggregateCost(300.0, 100.0, 2.6, 1.5),
+    "list": _AggregateCost(400.0, 180.0, 8.0, 4.0),
+    "list_distinct": _AggregateCost(500.0, 200.0, 8.0, 4.0),
+    "mode": _AggregateCost(500.0, 150.0, 5.0, 3.0),
+    "string_agg": _AggregateCost(800.0, 250.0, 14.0, 6.0),
+    "product": _ORDERED_AGGREGATE,
+    "sum_distinct": _ORDERED_AGGREGATE,
+    "avg_distinct": _ORDERED_AGGREGATE,
 }
-_OF_MOMENTS = {"var", "std", "cor", "cov", "reg", "ske", "kur"}  # name prefixes of moment aggregates
+_MOMENT_PREFIXES = {"var", "std", "cor", "cov", "reg", "ske", "kur"}  # name prefixes of moment aggregates
 
 
 @dataclass(frozen=True)
@@ -294,21 +301,21 @@ class Cost:
     bytes: float = 0.0
 
 
-def measure_cost(measure: Measure, widths: Widths) -> Cost:
+def aggregate_cost(measure: AggregateCall, sizes: TextSizes) -> Cost:
     """Upper bound on the cost that one row adds to one person's aggregate."""
-    known = _IN_ORDER if measure.function[:3] in _OF_MOMENTS else _ADDING
-    gathering = _GATHERING.get(measure.function, known)
+    default = _ORDERED_AGGREGATE if measure.function[:3] in _MOMENT_PREFIXES else _SIMPLE_AGGREGATE
+    aggregate = _AGGREGATE_COSTS.get(measure.function, default)
     read = (*measure.arguments, *((measure.condition,) if measure.condition is not None else ()))
-    characters = _characters(measure.arguments, widths)
+    characters = _characters(measure.arguments, sizes)
     return Cost(
-        gathering.nanoseconds
-        + gathering.nanoseconds_per_character * characters
-        + sum(row_cost(e, widths) for e in read),
-        gathering.bytes + gathering.bytes_per_character * _BYTES * characters,
+        aggregate.nanoseconds
+        + aggregate.nanoseconds_per_character * characters
+        + sum(row_cost(e, sizes) for e in read),
+        aggregate.bytes + aggregate.bytes_per_character * _BYTES * characters,
     )
 
 
-def window_cost(call: WindowCall, rows: float, widths: Widths) -> Cost:
+def window_cost(call: WindowCall, rows: float, sizes: TextSizes) -> Cost:
     """Upper bound on the cost of a window function per row, in a partition of `rows` rows.
 
     Rows are sorted, and frames are evaluated in a segment tree. A GROUPS frame is scanned group by group, and IGNORE
@@ -316,22 +323,22 @@ def window_cost(call: WindowCall, rows: float, widths: Widths) -> Cost:
     """
     read = (*call.arguments, *call.partition, *(key.expr for key in call.order))
     condition = (call.condition,) if call.condition is not None else ()
-    characters = _characters(read, widths)
-    nanoseconds = 800.0 + sum(row_cost(each, widths) for each in (*read, *condition)) + 7.0 * characters
+    characters = _characters(read, sizes)
+    nanoseconds = 800.0 + sum(row_cost(each, sizes) for each in (*read, *condition)) + 7.0 * characters
     if call.frame is not None:
         nanoseconds += 4_000.0 + 12.0 * characters
-        if call.frame.unit is Unit.GROUPS:
+        if call.frame.unit is FrameUnit.GROUPS:
             nanoseconds += 4.0 * rows
     if call.ignore_nulls:
         nanoseconds += 0.1 * rows
     return Cost(nanoseconds, 150.0 + 2.0 * _BYTES * characters)
 
 
-def held_bytes(characters: float) -> float:
+def buffered_bytes(characters: float) -> float:
     """Upper bound on the bytes that characters take in memory."""
     return _BYTES * characters
 
 
-def _characters(read: Iterable[Expr], widths: Widths) -> float:
+def _characters(read: Iterable[Expr], sizes: TextSizes) -> float:
     """Total characters of the text and list expressions."""
-    return sum(widths.of(each).characters for each in read if each.type in (SqlType.VARCHAR, *_LISTS))
+    return sum(sizes.extent(each).characters for each in read if each.type in (SqlType.VARCHAR, *_LISTS))

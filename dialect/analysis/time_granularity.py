@@ -11,14 +11,14 @@ from datetime import datetime, timedelta
 
 from dialect.algebra.expressions import Call, Expr, Literal
 from dialect.catalog.model import SqlType
-from dialect.functions.constant_folding import MONTHS, SECONDS, later
-from dialect.functions.registry import forms_of
+from dialect.functions.constant_folding import MONTHS, SECONDS, add_units
+from dialect.functions.registry import overloads
 
 _MONTH_ORIGIN = datetime(2000, 1, 1)
 _DAY_ORIGIN = datetime(2000, 1, 3)  # a Monday
 
 
-def step_of(expr: Expr, time: Expr) -> str | None:
+def truncation_unit(expr: Expr, time: Expr) -> str | None:
     """Return the unit to which an expression truncates a time (`to_date`: 'day'); None for other expressions."""
     if not isinstance(expr, Call) or expr.arguments[-1:] != (time,):
         return None
@@ -28,7 +28,7 @@ def step_of(expr: Expr, time: Expr) -> str | None:
     return str(unit) if unit in {*SECONDS, *MONTHS} else None
 
 
-def truncated(unit: str, moment: datetime) -> datetime:
+def truncate_time(unit: str, moment: datetime) -> datetime:
     """Beginning of the year, quarter, month, week, ..., second that contains a moment."""
     if unit in MONTHS:
         months = MONTHS[unit]
@@ -40,13 +40,13 @@ def truncated(unit: str, moment: datetime) -> datetime:
     return moment - (moment - datetime.min) % timedelta(seconds=SECONDS[unit])
 
 
-def bucketed(step: str, moment: datetime) -> datetime:
+def bucket_start(step: str, moment: datetime) -> datetime:
     """Beginning of the time bucket that contains a moment. Buckets are aligned to January 2000."""
     amount, unit = _amount(step)
     if unit in MONTHS:
         width = amount * MONTHS[unit]
         months = (moment.year - _MONTH_ORIGIN.year) * 12 + moment.month - 1
-        return later(_MONTH_ORIGIN, months // width * width, "month")
+        return add_units(_MONTH_ORIGIN, months // width * width, "month")
     width_of_time = timedelta(seconds=amount * SECONDS[unit])
     return moment - (moment - _DAY_ORIGIN) % width_of_time
 
@@ -65,13 +65,13 @@ def _amount(step: str) -> tuple[int, str]:
     return int(amount), unit
 
 
-_WHOLE = (SqlType.BIGINT, SqlType.DATE)
-_CASTS = frozenset({"to_integer", "to_bigint", "to_double", "to_varchar", "to_timestamp"})  # injective
-_HOUR, _DATE = forms_of("hour")[0].row, forms_of("to_date")[0].row
-_WEEK = tuple(forms_of(name)[0].row for name in ("hour", "isodow", "dayofweek"))
+_INTEGER_OR_DATE = (SqlType.BIGINT, SqlType.DATE)
+_INJECTIVE_CASTS = frozenset({"to_integer", "to_bigint", "to_double", "to_varchar", "to_timestamp"})  # injective
+_HOUR, _DATE = overloads("hour")[0].row_name, overloads("to_date")[0].row_name
+_DETERMINED_BY_HOUR_OF_WEEK = tuple(overloads(name)[0].row_name for name in ("hour", "isodow", "dayofweek"))
 
 
-def told_parts(key: Expr) -> Iterator[Expr]:
+def determined_expressions(key: Expr) -> Iterator[Expr]:
     """Expressions that are functionally determined by a group key.
 
     strftime(ts, '%Y-%m-%d %H')   ->   itself, hour(ts), to_date(ts)
@@ -79,13 +79,13 @@ def told_parts(key: Expr) -> Iterator[Expr]:
     yield key
     if not isinstance(key, Call):
         return
-    inner = _kept(key)
+    inner = _injective_operand(key)
     if inner is not None:
-        yield from told_parts(inner)
+        yield from determined_expressions(inner)
     elif key.name == "hour_of_week":
-        yield from (Call(row, key.arguments, SqlType.BIGINT) for row in _WEEK)
+        yield from (Call(row, key.arguments, SqlType.BIGINT) for row in _DETERMINED_BY_HOUR_OF_WEEK)
     else:
-        yield from _of_time(key)
+        yield from _determined_of_time(key)
 
 
 def date_of(time: Expr) -> Expr:
@@ -93,34 +93,34 @@ def date_of(time: Expr) -> Expr:
     return Call(_DATE, (time,), SqlType.DATE)
 
 
-def _kept(key: Call) -> Expr | None:
+def _injective_operand(key: Call) -> Expr | None:
     """Return the operand of an injective function of an integer or date: a cast, or an added constant; else None."""
     inner = [part for part in key.arguments if not isinstance(part, Literal)]
-    if len(inner) != 1 or inner[0].type not in _WHOLE:
+    if len(inner) != 1 or inner[0].type not in _INTEGER_OR_DATE:
         return None
-    added = key.name in ("+", "-") and key.type in _WHOLE
-    return inner[0] if key.name in _CASTS or added or key.name == "negative" else None
+    added = key.name in ("+", "-") and key.type in _INTEGER_OR_DATE
+    return inner[0] if key.name in _INJECTIVE_CASTS or added or key.name == "negative" else None
 
 
-def _of_time(key: Call) -> Iterator[Expr]:
+def _determined_of_time(key: Call) -> Iterator[Expr]:
     """Hour and date of a time, where the key determines them."""
     if not key.arguments:  # pi()
         return
     time = key.arguments[-1] if key.name in ("date_trunc", "time_bucket") else key.arguments[0]
-    seconds, format_ = _seconds(key), _format(key)
+    seconds, format_ = _step_seconds(key), _strftime_format(key)
     if (seconds and SECONDS["hour"] % seconds == 0) or "%H" in format_:
         yield Call(_HOUR, (time,), SqlType.BIGINT)
     if (seconds and SECONDS["day"] % seconds == 0) or "%Y-%m-%d" in format_:
         yield date_of(time)
 
 
-def _seconds(key: Call) -> int:
+def _step_seconds(key: Call) -> int:
     """Width in seconds of the steps to which a key truncates a time, aligned to midnight; 0 for other keys."""
     step = str(getattr(key.arguments[0], "value", "")) if key.name in ("date_trunc", "time_bucket") else ""
     amount, _, unit = step.rpartition(" ")
     return int(amount or 1) * SECONDS.get(unit, 0)
 
 
-def _format(key: Call) -> str:
+def _strftime_format(key: Call) -> str:
     """Return the format of strftime; empty for other functions."""
     return str(getattr(key.arguments[-1], "value", "")) if key.name == "strftime" else ""

@@ -13,8 +13,6 @@ from collections.abc import Callable, Collection, Iterator
 
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, conjuncts, fields_of
 from dialect.algebra.relations import (
-    Boundary,
-    Cut,
     Distinct,
     Filter,
     Group,
@@ -24,6 +22,8 @@ from dialect.algebra.relations import (
     Project,
     Public,
     Relation,
+    ReleasePoint,
+    RowTruncation,
     Scan,
     SemiJoin,
     Series,
@@ -32,14 +32,14 @@ from dialect.algebra.relations import (
     Values,
     Window,
 )
-from dialect.algebra.traversal import all_below, sources
+from dialect.algebra.traversal import inputs, walk_relations
 from dialect.catalog.model import SqlType
 
-_TURNED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_FLIPPED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 EXACT_TYPES = (SqlType.BOOLEAN, SqlType.BIGINT, SqlType.VARCHAR, SqlType.DATE, SqlType.TIMESTAMP)
 
 
-def set_equal(side: Relation, condition: Expr, signs: Collection[str] = ("=",)) -> Iterator[tuple[Field, Expr]]:
+def equated_fields(side: Relation, condition: Expr, signs: Collection[str] = ("=",)) -> Iterator[tuple[Field, Expr]]:
     """Fields of one side that a top-level equality compares with an expression of the same type over the other side.
 
     `signs` admits other comparison operators than `=`. Yields (field, expression of the other side).
@@ -54,33 +54,35 @@ def set_equal(side: Relation, condition: Expr, signs: Collection[str] = ("=",)) 
                 yield one.field, other
 
 
-def pinned(public: Public, condition: Expr, by: Callable[[Expr], bool] = lambda _: True) -> set[Field]:
+def exactly_equated_fields(
+    public: Public, condition: Expr, accepts: Callable[[Expr], bool] = lambda _: True
+) -> set[Field]:
     """Public fields that a top-level equality fixes to an expression of the other side, of a type with exact equality.
 
     Equality of DOUBLE, and of a whole number with a DOUBLE, is not exact: different values may compare as equal.
     `accepts` restricts the expressions of the other side.
     """
-    return {f for f, other in set_equal(public, condition) if f.type in EXACT_TYPES and by(other)}
+    return {f for f, other in equated_fields(public, condition) if f.type in EXACT_TYPES and accepts(other)}
 
 
-def covers_primary_key(public: Public, met: set[Field]) -> bool:
+def covers_primary_key(public: Public, equated: set[Field]) -> bool:
     """Return whether the equated fields contain the whole enforced primary key of the scanned public table."""
     if not isinstance(public.operator, Scan) or not public.operator.table.primary_key:
         return False
-    return set(public.operator.table.primary_key) <= {f.origin.column for f in met if f.origin}
+    return set(public.operator.table.primary_key) <= {f.origin.column for f in equated if f.origin}
 
 
-def meets_one_row(relation: Relation, condition: Expr) -> bool:
+def matches_at_most_one_row(relation: Relation, condition: Expr) -> bool:
     """Return whether a join key matches at most one row: by a public primary key, or by one row per person."""
     if isinstance(relation, Public):
-        return covers_primary_key(relation, pinned(relation, condition))
-    if not isinstance(relation, PerPerson) or not relation.one_row_per_person:
+        return covers_primary_key(relation, exactly_equated_fields(relation, condition))
+    if not isinstance(relation, PerPerson) or not relation.has_one_row_per_person:
         return False
     equal = (part.arguments for part in conjuncts(condition) if isinstance(part, Call) and part.name == "=")
     return any(Ref(relation.person) in values for values in equal)
 
 
-def keeps_one_place(rows: Relation, condition: Expr, fixed: Callable[[Field], bool]) -> bool:
+def selects_one_row_number(rows: Relation, condition: Expr, is_constant_per_person: Callable[[Field], bool]) -> bool:
     """Return whether a filter on row_number() leaves at most one row of each person.
 
         QUALIFY row_number() OVER (PARTITION BY person ORDER BY ts) = 1
@@ -89,79 +91,83 @@ def keeps_one_place(rows: Relation, condition: Expr, fixed: Callable[[Field], bo
     whether a field has one value in all rows of a person. Raises: nothing.
     Proof: dialect/stability/proofs.md#relation-kinds
     """
-    places = set(_places(rows, fixed))
-    return bool(places) and any(_is_one_place(part, places) for part in conjuncts(condition))
+    row_numbers = set(_row_number_fields(rows, is_constant_per_person))
+    return bool(row_numbers) and any(_allows_one_row_number(conjunct, row_numbers) for conjunct in conjuncts(condition))
 
 
-def _places(relation: Relation, fixed: Callable[[Field], bool]) -> Iterator[Field]:
+def _row_number_fields(relation: Relation, is_constant_per_person: Callable[[Field], bool]) -> Iterator[Field]:
     """Fields that number all rows of a person from 1 without repetition: row_number() partitioned by the person."""
     operator = relation.operator
     if not isinstance(relation, PerPerson):
         return
     if isinstance(operator, Window):
         numbered = (each for each in operator.calls if each.function == "row_number")
-        yield from (n.field for n in numbered if all(isinstance(p, Ref) and fixed(p.field) for p in n.partition))
-    if isinstance(operator, Window | Filter | Project | Cut):
-        yield from _places(operator.source, fixed)
+        yield from (
+            n.result
+            for n in numbered
+            if all(isinstance(p, Ref) and is_constant_per_person(p.field) for p in n.partition)
+        )
+    if isinstance(operator, Window | Filter | Project | RowTruncation):
+        yield from _row_number_fields(operator.source, is_constant_per_person)
     elif isinstance(operator, SemiJoin):
-        yield from _places(operator.left, fixed)
-    elif isinstance(operator, Join) and operator.how != "full":
-        if meets_one_row(operator.right, operator.condition):
-            yield from _places(operator.left, fixed)
-        if operator.how == "inner" and meets_one_row(operator.left, operator.condition):
-            yield from _places(operator.right, fixed)
+        yield from _row_number_fields(operator.left, is_constant_per_person)
+    elif isinstance(operator, Join) and operator.kind != "full":
+        if matches_at_most_one_row(operator.right, operator.condition):
+            yield from _row_number_fields(operator.left, is_constant_per_person)
+        if operator.kind == "inner" and matches_at_most_one_row(operator.left, operator.condition):
+            yield from _row_number_fields(operator.right, is_constant_per_person)
 
 
-def _is_one_place(part: Expr, places: Collection[Field]) -> bool:
+def _allows_one_row_number(conjunct: Expr, row_numbers: Collection[Field]) -> bool:
     """Return whether a comparison with a constant allows a single row number: `n = 3`, `n <= 1`, `n < 2`."""
-    if not (isinstance(part, Call) and part.name in _TURNED):
+    if not (isinstance(conjunct, Call) and conjunct.name in _FLIPPED):
         return False
-    (one, other), sign = part.arguments, part.name
+    (one, other), sign = conjunct.arguments, conjunct.name
     if isinstance(one, Literal):
-        one, other, sign = other, one, _TURNED[sign]
-    if not (isinstance(one, Ref) and one.field in places and isinstance(other, Literal)):
+        one, other, sign = other, one, _FLIPPED[sign]
+    if not (isinstance(one, Ref) and one.field in row_numbers and isinstance(other, Literal)):
         return False
-    most = other.value if isinstance(other.value, int | float) else math.inf
-    return sign == "=" or (sign == "<=" and most < 2) or (sign == "<" and most <= 2)
+    limit = other.value if isinstance(other.value, int | float) else math.inf
+    return sign == "=" or (sign == "<=" and limit < 2) or (sign == "<" and limit <= 2)
 
 
-def at_most_one_row(relation: Relation) -> bool:
+def has_at_most_one_row(relation: Relation) -> bool:
     """Return whether a relation has at most one row, for every content of the stored tables."""
     operator = relation.operator
-    if isinstance(operator, Group | Boundary | Distinct):
+    if isinstance(operator, Group | ReleasePoint | Distinct):
         return not operator.keys
     if isinstance(operator, Filter) and isinstance(rows := operator.source, Public):
-        return meets_one_row(rows, operator.condition) or at_most_one_row(rows)
+        return matches_at_most_one_row(rows, operator.condition) or has_at_most_one_row(rows)
     if isinstance(operator, Values):
         return len(operator.rows) <= 1
     if isinstance(operator, Sort) and operator.limit is not None and operator.limit <= 1:
         return True
-    if isinstance(operator, Join) and operator.how == "full":
+    if isinstance(operator, Join) and operator.kind == "full":
         return False  # a full join without matches has one row of each side
     return isinstance(operator, Sort | Project | Filter | Join | Window) and all(
-        map(at_most_one_row, sources(relation))
+        map(has_at_most_one_row, inputs(relation))
     )
 
 
-_SPANS = ("<", "<=", ">", ">=")
+_RANGE_COMPARISONS = ("<", "<=", ">", ">=")
 
 
-def told_apart(side: Public, conditions: Collection[Expr]) -> bool:
+def is_presumed_unique(side: Public, conditions: Collection[Expr]) -> bool:
     """Return whether conditions presumably match at most one row of a public side; for predictions only.
 
     Polygons, and bands between two columns, are assumed not to overlap: `ST_Within(p, s.area)`,
     `v >= s.from AND v < s.until`. Otherwise the compared columns must contain a unique key.
     """
-    if any(_inside(side, part) for condition in conditions for part in conjuncts(condition)):
+    if any(_reads_polygon(side, part) for condition in conditions for part in conjuncts(condition)):
         return True
-    equal = {field for each in conditions for field, _ in _compared(side, each, ("=",))}
-    ends = [found for each in conditions for found in _compared(side, each, _SPANS)]
-    if any(value == other and end != begin for begin, value in ends for end, other in ends):
+    equated = {field for each in conditions for field, _ in _compared_fields(side, each, ("=",))}
+    ranges = [found for each in conditions for found in _compared_fields(side, each, _RANGE_COMPARISONS)]
+    if any(value == other and upper != lower for lower, value in ranges for upper, other in ranges):
         return True  # a band between two columns; bands are assumed disjoint
-    return _one_each(side, equal, {field for field, _ in ends} if equal else set())
+    return _contains_unique_key(side, equated, {field for field, _ in ranges} if equated else set())
 
 
-def _compared(side: Relation, condition: Expr, signs: Collection[str]) -> Iterator[tuple[Field, Expr]]:
+def _compared_fields(side: Relation, condition: Expr, signs: Collection[str]) -> Iterator[tuple[Field, Expr]]:
     """Fields of one side that a top-level comparison relates to an expression of the other side, of any type."""
     for part in conjuncts(condition):
         if not (isinstance(part, Call) and part.name in signs):
@@ -171,84 +177,86 @@ def _compared(side: Relation, condition: Expr, signs: Collection[str]) -> Iterat
                 yield one.field, other
 
 
-def _inside(side: Public, part: Expr) -> bool:
+def _reads_polygon(side: Public, conjunct: Expr) -> bool:
     """Return whether a condition reads a polygon of this side."""
-    return any(f.type is SqlType.POLYGON and f in side.fields for f in fields_of(part))
+    return any(f.type is SqlType.POLYGON and f in side.fields for f in fields_of(conjunct))
 
 
-def _one_each(relation: Relation, equal: set[Field], spans: set[Field]) -> bool:
+def _contains_unique_key(relation: Relation, equated: set[Field], ranged: set[Field]) -> bool:
     """Return whether the fields compared by equality and by range contain a unique key of the relation."""
     operator = relation.operator
-    if at_most_one_row(relation):
+    if has_at_most_one_row(relation):
         return True
     if isinstance(operator, Scan):
-        columns = {f.origin.column for f in operator.fields if f in equal | spans and f.origin is not None}
+        columns = {f.origin.column for f in operator.fields if f in equated | ranged and f.origin is not None}
         return bool(operator.table.primary_key) and columns.issuperset(operator.table.primary_key)
-    if isinstance(operator, Group | Distinct) and equal.issuperset(operator.keys):
+    if isinstance(operator, Group | Distinct) and equated.issuperset(operator.keys):
         return True
     if isinstance(operator, Series):
-        return operator.field in equal
+        return operator.field in equated
     if isinstance(operator, Values):
-        return _different(operator, equal)
+        return _has_distinct_rows(operator, equated)
     if isinstance(operator, Join):
-        return _one_pair(operator, equal, spans)
-    below = () if isinstance(operator, SetOperation) else sources(relation)[:1]
-    return any(_one_each(source, equal | _told_by(operator, equal), spans) for source in below)
+        return _is_join_unique(operator, equated, ranged)
+    below = () if isinstance(operator, SetOperation) else inputs(relation)[:1]
+    return any(
+        _contains_unique_key(source, equated | _fields_fixed_below(operator, equated), ranged) for source in below
+    )
 
 
-def _told_by(operator: Operator, equal: set[Field]) -> set[Field]:
+def _fields_fixed_below(operator: Operator, equated: set[Field]) -> set[Field]:
     """Further fields of the source that are fixed: by a filter, or because their date is fixed."""
     if isinstance(operator, Project):
-        return {f for made, value in operator.computed if made in equal for f in _day_of(value)}
+        return {f for output, value in operator.computed if output in equated for f in _dated_fields(value)}
     if isinstance(operator, Filter):
-        return {field for field, _ in _compared(operator.source, operator.condition, ("=",))}
+        return {field for field, _ in _compared_fields(operator.source, operator.condition, ("=",))}
     return set()
 
 
-def _day_of(value: Expr) -> Iterator[Field]:
+def _dated_fields(value: Expr) -> Iterator[Field]:
     """Fields whose date an expression is. A series is assumed to have one moment per date."""
     return fields_of(value) if isinstance(value, Call) and value.name == "to_date" else iter(())
 
 
-def _one_pair(join: Join, equal: set[Field], spans: set[Field]) -> bool:
+def _is_join_unique(join: Join, equated: set[Field], ranged: set[Field]) -> bool:
     """Return whether one join side is unique by the compared fields, and the other by these and the join key."""
     for first, second in ((join.left, join.right), (join.right, join.left)):
-        more = {field for field, _ in _compared(second, join.condition, ("=",))}
-        if _one_each(first, equal, spans) and _one_each(second, equal | more, spans):
+        joined = {field for field, _ in _compared_fields(second, join.condition, ("=",))}
+        if _contains_unique_key(first, equated, ranged) and _contains_unique_key(second, equated | joined, ranged):
             return True
     return False
 
 
-def _different(values: Values, equal: set[Field]) -> bool:
+def _has_distinct_rows(values: Values, equated: set[Field]) -> bool:
     """Return whether constant rows differ pairwise in the given fields."""
-    places = [i for i, field in enumerate(values.fields) if field in equal]
-    told: list[tuple[Literal, ...]] = [tuple(row[i] for i in places) for row in values.rows]
-    return len(set(told)) == len(told)
+    places = [i for i, field in enumerate(values.fields) if field in equated]
+    compared_rows: list[tuple[Literal, ...]] = [tuple(row[i] for i in places) for row in values.rows]
+    return len(set(compared_rows)) == len(compared_rows)
 
 
-def multiplies(relation: Relation) -> bool:
+def has_many_to_many_join(relation: Relation) -> bool:
     """Return whether the plan contains a many-to-many join of one person's rows."""
     operator = relation.operator
-    if isinstance(operator, Join) and _several(operator):
+    if isinstance(operator, Join) and _is_many_to_many(operator):
         return True
     if isinstance(operator, SemiJoin):
-        return multiplies(operator.left)
-    return any(multiplies(source) for source in sources(relation))
+        return has_many_to_many_join(operator.left)
+    return any(has_many_to_many_join(source) for source in inputs(relation))
 
 
-def pairs_rows(relation: Relation) -> bool:
+def has_unkeyed_many_to_many_join(relation: Relation) -> bool:
     """Return whether the plan has a many-to-many join of a person's rows with neither side on its primary key."""
     operator = relation.operator
     if isinstance(operator, SemiJoin):
-        return pairs_rows(operator.left)
-    if isinstance(operator, Join) and _several(operator):
+        return has_unkeyed_many_to_many_join(operator.left)
+    if isinstance(operator, Join) and _is_many_to_many(operator):
         sides = (operator.left, operator.right)
-        if not any(_met_whole(side, operator.condition) for side in sides):
+        if not any(_equates_primary_key(side, operator.condition) for side in sides):
             return True
-    return any(pairs_rows(source) for source in sources(relation))
+    return any(has_unkeyed_many_to_many_join(source) for source in inputs(relation))
 
 
-def spreads(relation: Relation, above: tuple[Expr, ...] = ()) -> bool:
+def may_match_several_public_rows(relation: Relation, above: tuple[Expr, ...] = ()) -> bool:
     """Return whether a person's row can match several public rows and count once for each.
 
     `above` are the enclosing predicates. A heuristic for predictions; no bound depends on it. Polygons, bands between
@@ -256,25 +264,25 @@ def spreads(relation: Relation, above: tuple[Expr, ...] = ()) -> bool:
     """
     operator = relation.operator
     if isinstance(operator, SemiJoin):
-        return spreads(operator.left, above)
+        return may_match_several_public_rows(operator.left, above)
     if isinstance(operator, Filter | Join):
         above = (*above, operator.condition)
     if isinstance(operator, Join):
         sides = (operator.left, operator.right)
         public = [side for side in sides if isinstance(side, Public)]
-        if len(public) == 1 and not told_apart(public[0], above):  # the other side is per person
+        if len(public) == 1 and not is_presumed_unique(public[0], above):  # the other side is per person
             return True
-    return any(spreads(source, above) for source in sources(relation))
+    return any(may_match_several_public_rows(source, above) for source in inputs(relation))
 
 
-def _several(join: Join) -> bool:
+def _is_many_to_many(join: Join) -> bool:
     """Return whether one person can have several rows on both sides of a join."""
     sides = (join.left, join.right)
-    return all(isinstance(side, PerPerson) and not side.one_row_per_person for side in sides)
+    return all(isinstance(side, PerPerson) and not side.has_one_row_per_person for side in sides)
 
 
-def _met_whole(side: Relation, condition: Expr) -> bool:
+def _equates_primary_key(side: Relation, condition: Expr) -> bool:
     """Return whether a join equates the whole declared primary key of the one stored table on this side."""
-    met = {f.origin.column for f, _ in set_equal(side, condition) if f.origin is not None}
-    tables = [each.operator.table for each in all_below(side) if isinstance(each.operator, Scan)]
-    return len(tables) == 1 and bool(tables[0].primary_key) and set(tables[0].primary_key) <= met
+    equated = {f.origin.column for f, _ in equated_fields(side, condition) if f.origin is not None}
+    tables = [each.operator.table for each in walk_relations(side) if isinstance(each.operator, Scan)]
+    return len(tables) == 1 and bool(tables[0].primary_key) and set(tables[0].primary_key) <= equated

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 from dialect.algebra.expressions import Expr, Field, Ref, conjuncts, fields_of
 from dialect.algebra.relations import (
-    Cut,
     Distinct,
     Filter,
     Group,
@@ -20,41 +19,48 @@ from dialect.algebra.relations import (
     Project,
     Public,
     Relation,
+    RowTruncation,
     Scan,
     SemiJoin,
     SetOperation,
     Window,
 )
 from dialect.algebra.release_plan import PrivatePlan, VectorKind
-from dialect.algebra.traversal import expressions_of, sources
-from dialect.analysis.cardinality import Fan, Most, met_rows, most_at, pairs
+from dialect.algebra.traversal import inputs, walk_expressions
+from dialect.analysis.cardinality import FanOut, RowBounds, max_compared_pairs, max_matching_rows, row_bounds
 from dialect.analysis.row_costs import (
-    CUT,
-    LISTED,
+    MAX_COMPUTED_TEXT,
+    MAX_DECLARED_TEXT,
     Cost,
     Extent,
-    Widths,
-    held_bytes,
-    list_of,
-    measure_cost,
+    TextSizes,
+    aggregate_cost,
+    buffered_bytes,
+    list_extent,
     row_cost,
     window_cost,
 )
 from dialect.catalog.model import SqlType
 
-Short = Callable[[Public, Field], bool]
+IsShort = Callable[[Public, Field], bool]
 
-STEP = 250.0  # nanoseconds to read one row: the unit of work, so that a machine's speed is one number
-UNDECLARED = 1e7  # assumed rows of a private table without a declared size class
-_USUAL_TEXT = 30  # characters of a typical stored text, for the work of the whole table
+STEP_NANOSECONDS = 250.0  # nanoseconds to read one row: the unit of work, so that a machine's speed is one number
+UNDECLARED_TABLE_ROWS = 1e7  # assumed rows of a private table without a declared size class
+_TYPICAL_TEXT = 30  # characters of a typical stored text, for the work of the whole table
 
-_READ, _MADE, _MET, _GROUPED, _SORTED = STEP, 25.0, 25.0, 100.0, 800.0  # nanoseconds per row or per pair of rows
-_BOUNDED, _PER_VECTOR = 60.0, 25.0
+_READ_COST, _PROJECT_COST, _COMPARE_COST, _GROUP_COST, _SORT_COST = (
+    STEP_NANOSECONDS,
+    25.0,
+    25.0,
+    100.0,
+    800.0,
+)  # nanoseconds per row or per pair of rows
+_BOUNDING_COST, _PER_VECTOR = 60.0, 25.0
 _PER_KEY_CHARACTER = 1.7  # of group keys
-_PER_WHOLE_CHARACTER = 2.6  # of DISTINCT or join keys
+_PER_COMPARED_CHARACTER = 2.6  # of DISTINCT or join keys
 _PER_SET_CHARACTER = 7.0  # of rows compared by a set operation
 _PER_CARRIED_CHARACTER = 0.5  # of payload columns carried with a sorted row
-_DIFFERENT = 400.0  # per row of a COUNT(DISTINCT)
+_DISTINCT_COST = 400.0  # per row of a COUNT(DISTINCT)
 _ROW_BYTES = 100.0
 
 
@@ -63,38 +69,38 @@ class Work:
     """Work of a release, in steps; a step is the time in which one stored row is read."""
 
     steps: float = 0.0  # of the whole table, at declared sizes and typical rows per person
-    unit_steps: float = 0.0  # most that one unit with the maximum number of rows adds
-    unit_bytes: float = 0.0  # peak memory for one unit
-    scanned: float = 0.0  # part of `steps` that reads stored rows
+    max_unit_steps: float = 0.0  # most that one unit with the maximum number of rows adds
+    max_unit_bytes: float = 0.0  # peak memory for one unit
+    scan_steps: float = 0.0  # part of `steps` that reads stored rows
 
     def __add__(self, other: Work) -> Work:
         """Work of both, one after the other: steps add up, memory is the larger one."""
         return Work(
             self.steps + other.steps,
-            self.unit_steps + other.unit_steps,
-            max(self.unit_bytes, other.unit_bytes),
-            self.scanned + other.scanned,
+            self.max_unit_steps + other.max_unit_steps,
+            max(self.max_unit_bytes, other.max_unit_bytes),
+            self.scan_steps + other.scan_steps,
         )
 
     def times(self, often: int) -> Work:
         """Work of `often` repetitions."""
-        return Work(self.steps * often, self.unit_steps * often, self.unit_bytes, self.scanned * often)
+        return Work(self.steps * often, self.max_unit_steps * often, self.max_unit_bytes, self.scan_steps * often)
 
 
 NO_WORK = Work()
 
 
 @dataclass(frozen=True)
-class _Rows:
+class _RowCounts:
     """Row counts of a relation (in total, typical per unit, maximum per unit) and the work done to produce it."""
 
-    all: float
-    usual: float
-    most: float
+    total: float
+    typical: float
+    maximum: float
     work: Work = NO_WORK
 
 
-def bounded_work(plan: PrivatePlan, fan: Fan, is_short: Short = lambda _, __: False) -> Work:
+def work_bound(plan: PrivatePlan, fan_out: FanOut, is_short: IsShort = lambda _, __: False) -> Work:
     """Work bound of one pass over the rows of a plan.
 
     Claim: the steps of one unit are no fewer than the rows that any operator below the release point gives it, each
@@ -103,188 +109,224 @@ def bounded_work(plan: PrivatePlan, fan: Fan, is_short: Short = lambda _, __: Fa
     field more than LISTED characters?), are called for public relations alone. Source: proofs.md#work. Raises nothing
     of its own.
     """
-    walk = _Walk(fan, is_short)
+    walk = _WorkTraversal(fan_out, is_short)
     shown = {f for vector in plan.vectors for f in vector.fields} | {key.field for key in plan.keys}
-    rows = walk.rows(plan.source, frozenset(shown))
-    different = sum(vector.kind is VectorKind.DISTINCT for vector in plan.vectors)
-    each = _BOUNDED + _PER_VECTOR * len(plan.vectors) + _DIFFERENT * different
-    at_most = sum(walk.most.of_field(f) for v in plan.vectors if v.kind is VectorKind.DISTINCT for f in v.fields)
-    keys = sum(walk.most.of_field(key.field) for key in plan.keys)
-    held = (_ROW_BYTES + held_bytes(at_most)) * bool(different) + held_bytes(keys if plan.key_set is None else 0.0)
-    return walk.spent(rows, Cost(each), Cost(each + at_most + _PER_KEY_CHARACTER * keys, held)).work
+    rows = walk.visit(plan.source, frozenset(shown))
+    distinct_vectors = sum(vector.kind is VectorKind.DISTINCT for vector in plan.vectors)
+    cost_per_row = _BOUNDING_COST + _PER_VECTOR * len(plan.vectors) + _DISTINCT_COST * distinct_vectors
+    distinct_characters = sum(
+        walk.max_sizes.field_characters(f) for v in plan.vectors if v.kind is VectorKind.DISTINCT for f in v.fields
+    )
+    keys = sum(walk.max_sizes.field_characters(key.field) for key in plan.keys)
+    held_bytes_per_row = (_ROW_BYTES + buffered_bytes(distinct_characters)) * bool(distinct_vectors) + buffered_bytes(
+        keys if plan.key_set is None else 0.0
+    )
+    return walk.add_cost(
+        rows,
+        Cost(cost_per_row),
+        Cost(cost_per_row + distinct_characters + _PER_KEY_CHARACTER * keys, held_bytes_per_row),
+    ).work
 
 
-class _Walk:
+class _WorkTraversal:
     """One traversal of a plan, which tracks the text sizes of the fields computed so far."""
 
-    def __init__(self, fan: Fan, is_short: Short) -> None:
+    def __init__(self, fan_out: FanOut, is_short: IsShort) -> None:
         self._is_short = is_short
-        self._asked: dict[tuple[int, tuple[Field, ...]], int] = {}
-        self._fan_of = fan
-        self.most, self.usual = _Known(CUT), _Known(_USUAL_TEXT)
+        self._fan_outs: dict[tuple[int, tuple[Field, ...]], int] = {}
+        self._fan_out_of = fan_out
+        self.max_sizes, self.typical_sizes = _SizeEstimates(MAX_COMPUTED_TEXT), _SizeEstimates(_TYPICAL_TEXT)
 
-    def rows(self, relation: Relation, needed: frozenset[Field]) -> _Rows:
+    def visit(self, relation: Relation, needed: frozenset[Field]) -> _RowCounts:
         """Rows and work of a relation, bottom-up; fields that no operator above needs are not read."""
         operator = relation.operator
         if not isinstance(relation, PerPerson):
-            return _Rows(1.0, 1.0, 1.0)
-        read = needed | _named(operator)
+            return _RowCounts(1.0, 1.0, 1.0)
+        read = needed | _fields_read(operator)
         if isinstance(operator, Join | SemiJoin):
-            return self._joined(relation, operator, read)
-        below = [self.rows(source, read) for source in sources(relation) if isinstance(source, PerPerson)]
+            return self._join(relation, operator, read)
+        below = [self.visit(source, read) for source in inputs(relation) if isinstance(source, PerPerson)]
         if not below:
-            return self._stored(relation)
+            return self._scan(relation)
         if isinstance(operator, SetOperation):
-            return self._gathered(relation, operator, *below)
-        return self._one_side(relation, below[0], read)
+            return self._set_operation(relation, operator, *below)
+        return self._unary(relation, below[0], read)
 
-    def spent(self, rows: _Rows, usual: Cost, most: Cost, often: tuple[float, float] | None = None) -> _Rows:
+    def add_cost(
+        self, rows: _RowCounts, typical_cost: Cost, max_cost: Cost, counts: tuple[float, float] | None = None
+    ) -> _RowCounts:
         """Add the cost of an operator per row; `counts` replaces the row counts (in total, per unit)."""
-        everybody, unit = often or (rows.all, rows.most)
-        added = Work(everybody * usual.nanoseconds / STEP, unit * most.nanoseconds / STEP)
-        held = rows.work.unit_bytes + unit * most.bytes
-        return replace(rows, work=replace(rows.work + added, unit_bytes=held))
+        total, unit = counts or (rows.total, rows.maximum)
+        added = Work(
+            total * typical_cost.nanoseconds / STEP_NANOSECONDS, unit * max_cost.nanoseconds / STEP_NANOSECONDS
+        )
+        buffered = rows.work.max_unit_bytes + unit * max_cost.bytes
+        return replace(rows, work=replace(rows.work + added, max_unit_bytes=buffered))
 
-    def _fan(self, public: Public, equal: tuple[Field, ...]) -> int:
+    def _fan_out(self, public: Public, equal: tuple[Field, ...]) -> int:
         key = (id(public), equal)
-        if key not in self._asked:
-            self._asked[key] = self._fan_of(public, equal)
-        return self._asked[key]
+        if key not in self._fan_outs:
+            self._fan_outs[key] = self._fan_out_of(public, equal)
+        return self._fan_outs[key]
 
-    def _most_at(self, relation: Relation) -> Most:
-        return most_at(relation, self._fan)
+    def _row_bounds(self, relation: Relation) -> RowBounds:
+        return row_bounds(relation, self._fan_out)
 
-    def _stored(self, relation: PerPerson) -> _Rows:
-        most = float(self._most_at(relation).all)
+    def _scan(self, relation: PerPerson) -> _RowCounts:
+        maximum = float(self._row_bounds(relation).total)
         scans = [relation.operator] if isinstance(relation.operator, Scan) else []
         table = scans[0].table if scans else None
-        size = float(table.size_class) if table is not None and table.size_class is not None else UNDECLARED
-        norm = most if table is None or table.norms is None else table.norms.rows
-        usual = 1.0 if relation.one_row_per_person else max(1.0, min(most, norm))
-        return self.spent(_Rows(size, usual, most, Work(scanned=size)), Cost(_READ), Cost(_READ))
+        size = float(table.size_class) if table is not None and table.size_class is not None else UNDECLARED_TABLE_ROWS
+        clip_bound = maximum if table is None or table.clip_bounds is None else table.clip_bounds.rows
+        typical = 1.0 if relation.has_one_row_per_person else max(1.0, min(maximum, clip_bound))
+        return self.add_cost(
+            _RowCounts(size, typical, maximum, Work(scan_steps=size)), Cost(_READ_COST), Cost(_READ_COST)
+        )
 
-    def _one_side(self, relation: PerPerson, below: _Rows, read: frozenset[Field]) -> _Rows:
-        most = min(below.most, float(self._most_at(relation).all))
-        given = ((self.usual, below.usual), (self.most, below.most))
-        usual, at_most = (self._cost(relation.operator, known, rows, read) for known, rows in given)
-        usual = Cost(_GROUPED) if isinstance(relation.operator, Cut) else usual  # few persons exceed the limit
-        spent = self.spent(below, usual, at_most)
-        return replace(spent, most=most, usual=min(spent.usual, most))
+    def _unary(self, relation: PerPerson, below: _RowCounts, read: frozenset[Field]) -> _RowCounts:
+        maximum = min(below.maximum, float(self._row_bounds(relation).total))
+        estimates = ((self.typical_sizes, below.typical), (self.max_sizes, below.maximum))
+        typical_cost, max_cost = (self._cost(relation.operator, sizes, rows, read) for sizes, rows in estimates)
+        typical_cost = (
+            Cost(_GROUP_COST) if isinstance(relation.operator, RowTruncation) else typical_cost
+        )  # few persons exceed the limit
+        counted = self.add_cost(below, typical_cost, max_cost)
+        return replace(counted, maximum=maximum, typical=min(counted.typical, maximum))
 
-    def _cost(self, operator: object, known: _Known, rows: float, read: frozenset[Field]) -> Cost:
+    def _cost(self, operator: object, sizes: _SizeEstimates, rows: float, read: frozenset[Field]) -> Cost:
         """Cost of an operator per source row; records the sizes of the texts that it computes."""
         if isinstance(operator, Filter):
-            return Cost(row_cost(operator.condition, known.widths))
+            return Cost(row_cost(operator.condition, sizes.sizes))
         if isinstance(operator, Project):
-            cost = sum(row_cost(expr, known.widths) for _, expr in operator.computed)
-            known.learn((f, known.widths.of(expr)) for f, expr in operator.computed)
+            cost = sum(row_cost(expr, sizes.sizes) for _, expr in operator.computed)
+            sizes.record((f, sizes.sizes.extent(expr)) for f, expr in operator.computed)
             return Cost(cost)
         if isinstance(operator, Window):
-            costs = [window_cost(call, rows, known.widths) for call in operator.calls]
-            known.learn(
-                (c.field, Extent.largest(map(known.widths.of, c.arguments))) for c in operator.calls if c.arguments
+            costs = [window_cost(call, rows, sizes.sizes) for call in operator.calls]
+            sizes.record(
+                (c.result, Extent.largest(map(sizes.sizes.extent, c.arguments))) for c in operator.calls if c.arguments
             )
-            carried = known.of_fields(operator.source, read)
+            carried = sizes.row_characters(operator.source, read)
             return Cost(
                 sum(c.nanoseconds for c in costs) + _PER_CARRIED_CHARACTER * carried,
-                sum(c.bytes for c in costs) + _ROW_BYTES + held_bytes(carried),
+                sum(c.bytes for c in costs) + _ROW_BYTES + buffered_bytes(carried),
             )
         if isinstance(operator, Group):
-            costs = [measure_cost(measure, known.widths) for measure in operator.measures]
-            keys = sum(known.of_field(f) for f in operator.keys)
-            known.learn(_made(operator, known.widths, rows))
+            costs = [aggregate_cost(measure, sizes.sizes) for measure in operator.aggregates]
+            keys = sum(sizes.field_characters(f) for f in operator.keys)
+            sizes.record(_aggregate_extents(operator, sizes.sizes, rows))
             return Cost(
-                _GROUPED + _PER_KEY_CHARACTER * keys + sum(c.nanoseconds for c in costs),
-                held_bytes(keys) + sum(c.bytes for c in costs),
+                _GROUP_COST + _PER_KEY_CHARACTER * keys + sum(c.nanoseconds for c in costs),
+                buffered_bytes(keys) + sum(c.bytes for c in costs),
             )
         if isinstance(operator, Distinct):
-            width = sum(map(known.of_field, operator.keys))
-            return Cost(2 * _GROUPED + _PER_WHOLE_CHARACTER * width, _ROW_BYTES + held_bytes(width))
-        if isinstance(operator, Cut):
-            width = known.of_fields(operator.source, read)
-            return Cost(_SORTED + _PER_WHOLE_CHARACTER * width, _ROW_BYTES + held_bytes(width))
-        return Cost(_MADE)
+            width = sum(map(sizes.field_characters, operator.keys))
+            return Cost(2 * _GROUP_COST + _PER_COMPARED_CHARACTER * width, _ROW_BYTES + buffered_bytes(width))
+        if isinstance(operator, RowTruncation):
+            width = sizes.row_characters(operator.source, read)
+            return Cost(_SORT_COST + _PER_COMPARED_CHARACTER * width, _ROW_BYTES + buffered_bytes(width))
+        return Cost(_PROJECT_COST)
 
-    def _gathered(self, relation: Relation, operator: SetOperation, left: _Rows, right: _Rows) -> _Rows:
-        made = _Rows(
-            left.all + right.all, left.usual + right.usual, float(self._most_at(relation).all), left.work + right.work
+    def _set_operation(
+        self, relation: Relation, operator: SetOperation, left: _RowCounts, right: _RowCounts
+    ) -> _RowCounts:
+        combined = _RowCounts(
+            left.total + right.total,
+            left.typical + right.typical,
+            float(self._row_bounds(relation).total),
+            left.work + right.work,
         )
-        held = replace(made.work, unit_bytes=left.work.unit_bytes + right.work.unit_bytes)
-        usual, most = (self._set_cost(operator, known) for known in (self.usual, self.most))
-        return self.spent(replace(made, work=held), usual, most)
+        buffered = replace(combined.work, max_unit_bytes=left.work.max_unit_bytes + right.work.max_unit_bytes)
+        typical_cost, max_cost = (
+            self._set_operation_cost(operator, sizes) for sizes in (self.typical_sizes, self.max_sizes)
+        )
+        return self.add_cost(replace(combined, work=buffered), typical_cost, max_cost)
 
     @staticmethod
-    def _set_cost(operator: SetOperation, known: _Known) -> Cost:
+    def _set_operation_cost(operator: SetOperation, sizes: _SizeEstimates) -> Cost:
         """Cost of a set operation per row: whole rows are compared, except by UNION ALL."""
-        known.learn((made, Extent.largest(map(known.widths.of_field, sides))) for *sides, made in operator.columns)
-        if operator.how == "union" and not operator.distinct:
-            return Cost(_MADE)
-        width = sum(known.of_field(made) for _, _, made in operator.columns)
-        return Cost(2 * _GROUPED + _PER_SET_CHARACTER * width, _ROW_BYTES + 2 * held_bytes(width))
+        sizes.record(
+            (output, Extent.largest(map(sizes.sizes.field_extent, sides))) for *sides, output in operator.columns
+        )
+        if operator.kind == "union" and not operator.is_distinct:
+            return Cost(_PROJECT_COST)
+        width = sum(sizes.field_characters(output) for _, _, output in operator.columns)
+        return Cost(2 * _GROUP_COST + _PER_SET_CHARACTER * width, _ROW_BYTES + 2 * buffered_bytes(width))
 
-    def _joined(self, relation: PerPerson, join: Join | SemiJoin, read: frozenset[Field]) -> _Rows:
+    def _join(self, relation: PerPerson, join: Join | SemiJoin, read: frozenset[Field]) -> _RowCounts:
         """Rows and work of a join: the pairs that it compares. A semi-join outputs left rows only."""
         left, right = (self._side(side, join.condition, read) for side in (join.left, join.right))
         persons = isinstance(join.left, PerPerson) and isinstance(join.right, PerPerson)
-        everybody = min(left.all * right.usual, left.usual * right.all) if persons else left.all * right.all
-        met = isinstance(join, SemiJoin) and persons and len(conjuncts(join.condition)) == 1
-        unit = left.most + right.most if met else float(pairs(relation, join, self._fan))
-        work = replace(left.work + right.work, unit_bytes=left.work.unit_bytes + right.work.unit_bytes)
-        if met:
-            everybody = left.all + right.all
-        usual, most = (Cost(_MET + row_cost(join.condition, known.widths)) for known in (self.usual, self.most))
-        kept = float(self._most_at(relation).all)
-        made = left.all if isinstance(join, SemiJoin) else everybody
-        of_one = left.usual if isinstance(join, SemiJoin) else left.usual * right.usual
-        rows = _Rows(made, min(of_one, kept), kept, work)
-        return self.spent(rows, usual, most, (everybody, unit))
+        total_pairs = (
+            min(left.total * right.typical, left.typical * right.total) if persons else left.total * right.total
+        )
+        is_existence_test = isinstance(join, SemiJoin) and persons and len(conjuncts(join.condition)) == 1
+        max_unit_pairs = (
+            left.maximum + right.maximum
+            if is_existence_test
+            else float(max_compared_pairs(relation, join, self._fan_out))
+        )
+        work = replace(left.work + right.work, max_unit_bytes=left.work.max_unit_bytes + right.work.max_unit_bytes)
+        if is_existence_test:
+            total_pairs = left.total + right.total
+        typical_cost, max_cost = (
+            Cost(_COMPARE_COST + row_cost(join.condition, sizes.sizes))
+            for sizes in (self.typical_sizes, self.max_sizes)
+        )
+        maximum = float(self._row_bounds(relation).total)
+        total = left.total if isinstance(join, SemiJoin) else total_pairs
+        typical = left.typical if isinstance(join, SemiJoin) else left.typical * right.typical
+        rows = _RowCounts(total, min(typical, maximum), maximum, work)
+        return self.add_cost(rows, typical_cost, max_cost, (total_pairs, max_unit_pairs))
 
-    def _side(self, side: Relation, condition: Expr, read: frozenset[Field]) -> _Rows:
+    def _side(self, side: Relation, condition: Expr, fields_read: frozenset[Field]) -> _RowCounts:
         """Rows and work of one join side: private rows are hashed on the compared fields and may be buffered."""
         if isinstance(side, Public):
-            texts = [f for f in side.fields if f in read and f.type is SqlType.VARCHAR and f.domain is None]
+            texts = [f for f in side.fields if f in fields_read and f.type is SqlType.VARCHAR and f.domain is None]
             short = [f for f in texts if self._is_short(side, f)]
-            self.most.learn((f, Extent(float(LISTED))) for f in short)
-            fan = float(met_rows(side, condition, self._fan))
-            return _Rows(fan, fan, fan)
-        rows, compared = self.rows(side, read), frozenset(fields_of(condition))
-        usual, most = (
+            self.max_sizes.record((f, Extent(float(MAX_DECLARED_TEXT))) for f in short)
+            matches = float(max_matching_rows(side, condition, self._fan_out))
+            return _RowCounts(matches, matches, matches)
+        rows, compared = self.visit(side, fields_read), frozenset(fields_of(condition))
+        typical_cost, max_cost = (
             Cost(
-                _PER_WHOLE_CHARACTER * known.of_fields(side, compared)
-                + _PER_CARRIED_CHARACTER * known.of_fields(side, read),
-                _ROW_BYTES + held_bytes(known.of_fields(side, read)),
+                _PER_COMPARED_CHARACTER * sizes.row_characters(side, compared)
+                + _PER_CARRIED_CHARACTER * sizes.row_characters(side, fields_read),
+                _ROW_BYTES + buffered_bytes(sizes.row_characters(side, fields_read)),
             )
-            for known in (self.usual, self.most)
+            for sizes in (self.typical_sizes, self.max_sizes)
         )
-        return self.spent(rows, usual, most)
+        return self.add_cost(rows, typical_cost, max_cost)
 
 
-class _Known:
+class _SizeEstimates:
     """Sizes of texts and lists of the fields seen so far."""
 
-    def __init__(self, text: int) -> None:
-        self._made: dict[Field, Extent] = {}
-        self.widths = Widths(text, self._made)
+    def __init__(self, stored_text: int) -> None:
+        self._computed: dict[Field, Extent] = {}
+        self.sizes = TextSizes(stored_text, self._computed)
 
-    def learn(self, found: Iterator[tuple[Field, Extent]]) -> None:
+    def record(self, found: Iterator[tuple[Field, Extent]]) -> None:
         """Record the sizes of computed fields."""
-        self._made.update(list(found))
+        self._computed.update(list(found))
 
-    def of_field(self, read: Field) -> float:
+    def field_characters(self, read: Field) -> float:
         """Characters of a field's value; of a list, those of all its elements."""
-        return self.widths.of_field(read).characters
+        return self.sizes.field_extent(read).characters
 
-    def of_fields(self, relation: Relation, read: frozenset[Field]) -> float:
+    def row_characters(self, relation: Relation, read: frozenset[Field]) -> float:
         """Characters per row in the fields that are read."""
-        return sum(self.of_field(f) for f in relation.fields if f in read)
+        return sum(self.field_characters(f) for f in relation.fields if f in read)
 
 
-def _named(operator: object) -> frozenset[Field]:
+def _fields_read(operator: object) -> frozenset[Field]:
     """Fields that an operator reads from its source; row truncation reads whole rows."""
-    if isinstance(operator, Cut):
+    if isinstance(operator, RowTruncation):
         return frozenset(operator.source.fields)
     parts = tuple(part for part in vars(operator).values() if not isinstance(part, Relation))
-    return frozenset(each.field for each in expressions_of(parts) if isinstance(each, Ref)) | frozenset(_fields(parts))
+    return frozenset(each.field for each in walk_expressions(parts) if isinstance(each, Ref)) | frozenset(
+        _fields(parts)
+    )
 
 
 def _fields(part: object) -> Iterator[Field]:
@@ -295,12 +337,12 @@ def _fields(part: object) -> Iterator[Field]:
             yield from _fields(each)
 
 
-def _made(group: Group, widths: Widths, rows: float) -> Iterator[tuple[Field, Extent]]:
+def _aggregate_extents(group: Group, sizes: TextSizes, rows: float) -> Iterator[tuple[Field, Extent]]:
     """Sizes of the aggregates of a group; a list has one element per row of the group."""
-    for measure in group.measures:
+    for measure in group.aggregates:
         if measure.function in ("list", "list_distinct"):
-            yield measure.field, list_of(widths.of(measure.arguments[0]), max(1.0, rows))
+            yield measure.result, list_extent(sizes.extent(measure.arguments[0]), max(1.0, rows))
         elif measure.function == "string_agg":
-            yield measure.field, Extent(float(CUT))
+            yield measure.result, Extent(float(MAX_COMPUTED_TEXT))
         elif measure.arguments:
-            yield measure.field, widths.of(measure.arguments[0])
+            yield measure.result, sizes.extent(measure.arguments[0])

@@ -11,48 +11,48 @@ from functools import cache
 
 from sqlglot import exp
 
-from dialect.binder.node_arguments import ALIASES, LISTS_ASKED, SPELLINGS
-from dialect.functions.aggregates import AGGREGATES, NODES
-from dialect.functions.registry import forms_of, function_rows
-from dialect.functions.signature import REPEATED, in_words
+from dialect.binder.node_arguments import FUNCTION_ALIASES, LIST_TESTS, NODE_FUNCTIONS
+from dialect.functions.aggregates import AGGREGATE_NODES, AGGREGATES
+from dialect.functions.registry import all_overloads, overloads
+from dialect.functions.signature import VARIADIC, kind_name
 from dialect.functions.table_functions import TABLE_FUNCTIONS
 from dialect.functions.window_functions import WINDOW_FUNCTIONS, WINDOW_NODES
 from dialect.parser.tokens import DUCKDB
 
 # one of their arguments is in WITHIN GROUP
-ORDERED_SETS = {"percentile_cont", "percentile_disc", "quantile", "quantile_cont", "quantile_disc", "mode"}
+ORDERED_SET_AGGREGATES = {"percentile_cont", "percentile_disc", "quantile", "quantile_cont", "quantile_disc", "mode"}
 
 
 @dataclass(frozen=True)
 class Arity:
     """Allowed number of arguments of a function."""
 
-    least: int
-    most: int | None  # None: any number
-    takes: tuple[str, ...]  # its argument lists as text, for messages
+    minimum: int
+    maximum: int | None  # None: any number
+    argument_lists: tuple[str, ...]  # its argument lists as text, for messages
 
-    def fits(self, count: int) -> bool:
+    def accepts(self, count: int) -> bool:
         """Return whether the function accepts this number of arguments."""
-        return self.least <= count and (self.most is None or count <= self.most)
+        return self.minimum <= count and (self.maximum is None or count <= self.maximum)
 
-    def written(self, name: str) -> str:
+    def format(self, name: str) -> str:
         """Format a function with each of its argument lists: 'log(x) or log(base, x)'."""
-        *others, last = (f"{name}{each}" for each in self.takes)
+        *others, last = (f"{name}{each}" for each in self.argument_lists)
         return f"{', '.join(others)} or {last}" if others else last
 
     def __str__(self) -> str:
         """Format the number in words: 'no arguments', '1 or 2 arguments', '1 argument or more'."""
-        if self.most == 0:
+        if self.maximum == 0:
             return "no arguments"
-        if self.most == self.least:
-            return f"{self.least} argument{'s' * (self.least != 1)}"
-        if self.most is None:
-            return f"{self.least} argument{'s' * (self.least != 1)} or more"
-        return f"{self.least} {'or' if self.most == self.least + 1 else 'to'} {self.most} arguments"
+        if self.maximum == self.minimum:
+            return f"{self.minimum} argument{'s' * (self.minimum != 1)}"
+        if self.maximum is None:
+            return f"{self.minimum} argument{'s' * (self.minimum != 1)} or more"
+        return f"{self.minimum} {'or' if self.maximum == self.minimum + 1 else 'to'} {self.maximum} arguments"
 
 
 # functions with other written arguments than their rows in the allow-list, or without a row
-_READ_APART: dict[str, Arity] = {
+_SPECIAL_ARITIES: dict[str, Arity] = {
     "regexp_matches": Arity(
         2,
         3,
@@ -161,10 +161,10 @@ _READ_APART: dict[str, Arity] = {
             "(x, ',')",
         ),
     ),
-    **{name: Arity(2, 2, ("(x, ['a', 'b'])",)) for name in LISTS_ASKED},
+    **{name: Arity(2, 2, ("(x, ['a', 'b'])",)) for name in LIST_TESTS},
 }
 # nodes with binders of their own, in addition to those in the node mapping
-_READERS: dict[type[exp.Expr], str] = {
+_NODES_WITH_BINDERS: dict[type[exp.Expr], str] = {
     exp.TimestampTrunc: "date_trunc",
     exp.DateTrunc: "date_trunc",
     exp.DateDiff: "date_diff",
@@ -191,62 +191,66 @@ _READERS: dict[type[exp.Expr], str] = {
     exp.Explode: "unnest",
     exp.Grouping: "grouping",
 }
-_CANONICAL: dict[type[exp.Expr], str] = {
-    **{node: name for node, (name, _) in SPELLINGS.items()},
-    **_READERS,
+_NODE_NAMES: dict[type[exp.Expr], str] = {
+    **{node: name for node, (name, _) in NODE_FUNCTIONS.items()},
+    **_NODES_WITH_BINDERS,
     **WINDOW_NODES,
-    **NODES,
+    **AGGREGATE_NODES,
 }
 
 
-def arity_of(written: str, node: exp.Expr | None = None) -> Arity | None:
+def arity_of(name: str, node: exp.Expr | None = None) -> Arity | None:
     """Arity of a lower-case function name or of its node; None where the dialect has no such function."""
-    known = _of_name(ALIASES.get(written, written))
-    if known is not None:
-        return known
-    kind = _built(written) if node is None else type(node)
-    return None if kind not in _CANONICAL else _of_name(_CANONICAL[kind])
+    arity = _arity_of_name(FUNCTION_ALIASES.get(name, name))
+    if arity is not None:
+        return arity
+    node_class = _node_class(name) if node is None else type(node)
+    return None if node_class not in _NODE_NAMES else _arity_of_name(_NODE_NAMES[node_class])
 
 
-def is_table_function(written: str) -> bool:
+def is_table_function(name: str) -> bool:
     """Return whether a name is a table function; these check their named parameters themselves."""
-    return any(each.name == written for each in TABLE_FUNCTIONS)
+    return any(each.name == name for each in TABLE_FUNCTIONS)
 
 
-def is_aggregate(written: str, node: exp.Expr | None = None) -> bool:
+def is_aggregate(name: str, node: exp.Expr | None = None) -> bool:
     """Return whether a name or its node is an aggregate of the allow-list."""
-    return written in AGGREGATES or (_built(written) if node is None else type(node)) in NODES
+    return name in AGGREGATES or (_node_class(name) if node is None else type(node)) in AGGREGATE_NODES
 
 
 @cache
-def _built(written: str) -> type[exp.Expr] | None:
+def _node_class(name: str) -> type[exp.Expr] | None:
     """Node class that sqlglot builds for a function name; if several, that of the fewest arguments."""
-    build = DUCKDB.parser().FUNCTIONS.get(written.upper())
+    build = DUCKDB.parser().FUNCTIONS.get(name.upper())
     if build is not None:
         for count in range(1, 5):
             with suppress(Exception):  # builders that need another number of arguments
                 return type(build([exp.column("x") for _ in range(count)]))
-    return exp.FUNCTION_BY_NAME.get(written.upper())
+    return exp.FUNCTION_BY_NAME.get(name.upper())
 
 
-def _of_name(name: str) -> Arity | None:
+def _arity_of_name(name: str) -> Arity | None:
     """Arity of a canonical function name."""
-    return _READ_APART.get(name) or _ROWS.get(name)
+    return _SPECIAL_ARITIES.get(name) or _ARITIES.get(name)
 
 
-def _rows() -> dict[str, Arity]:
+def _derive_arities() -> dict[str, Arity]:
     """Derive arities from the allow-lists of functions, window functions and aggregates."""
-    made: dict[str, Arity] = {}
-    for name in dict.fromkeys(row.name for row in function_rows()):
-        kinds = [row.arguments for row in forms_of(name)]
-        repeated = any(each and each[-1].endswith(REPEATED) for each in kinds)
-        takes = tuple(sorted({f"({', '.join(map(in_words, each))})" for each in kinds}))
-        made[name] = Arity(min(map(len, kinds)), None if repeated else max(map(len, kinds)), takes)
+    arities: dict[str, Arity] = {}
+    for name in dict.fromkeys(row.name for row in all_overloads()):
+        signatures = [row.argument_kinds for row in overloads(name)]
+        repeated = any(each and each[-1].endswith(VARIADIC) for each in signatures)
+        takes = tuple(sorted({f"({', '.join(map(kind_name, each))})" for each in signatures}))
+        arities[name] = Arity(min(map(len, signatures)), None if repeated else max(map(len, signatures)), takes)
     for name, function in WINDOW_FUNCTIONS.items():
-        made[name] = Arity(function.least, len(function.slots), (f"({', '.join('xny'[: function.least])})",))
+        arities[name] = Arity(
+            function.min_arguments, len(function.argument_slots), (f"({', '.join('xny'[: function.min_arguments])})",)
+        )
     for name, aggregate in AGGREGATES.items():
-        made[name] = Arity(aggregate.arguments, aggregate.arguments, (f"({', '.join('xy'[: aggregate.arguments])})",))
-    return made
+        arities[name] = Arity(
+            aggregate.argument_count, aggregate.argument_count, (f"({', '.join('xy'[: aggregate.argument_count])})",)
+        )
+    return arities
 
 
-_ROWS = _rows()
+_ARITIES = _derive_arities()

@@ -11,7 +11,7 @@ _BINARY = ("this", "expression")
 _MANY = ("this", "expressions")
 
 # node class -> (name in the allow-list, argument slots in order)
-SPELLINGS: dict[type[exp.Expr], tuple[str, tuple[str, ...]]] = {
+NODE_FUNCTIONS: dict[type[exp.Expr], tuple[str, tuple[str, ...]]] = {
     exp.And: ("and", _BINARY),
     exp.Or: ("or", _BINARY),
     exp.Not: ("not", _UNARY),
@@ -121,7 +121,7 @@ SPELLINGS: dict[type[exp.Expr], tuple[str, tuple[str, ...]]] = {
 }
 
 # parts that sqlglot always sets, with the meaning that the function has in DuckDB
-IMPLIED: dict[type[exp.Expr], tuple[str, ...]] = {
+IMPLIED_PARTS: dict[type[exp.Expr], tuple[str, ...]] = {
     exp.Concat: ("safe", "coalesce"),  # concat skips NULLs
     exp.ConcatWs: ("safe", "coalesce"),
     exp.DPipe: ("safe",),
@@ -131,7 +131,7 @@ IMPLIED: dict[type[exp.Expr], tuple[str, ...]] = {
     exp.Literal: ("is_string", "_type"),
 }
 
-PARTS = {
+DATE_PARTS = {
     **{part: part for part in ("year", "quarter", "month", "week", "day", "hour", "minute", "second", "epoch")},
     **dict.fromkeys(("doy", "dayofyear"), "dayofyear"),
     **dict.fromkeys(("dow", "dayofweek", "weekday"), "dayofweek"),
@@ -140,10 +140,10 @@ PARTS = {
     **dict.fromkeys(("us", "usec"), "microsecond"),
     "weekofyear": "week",
 }
-PARTS |= {"decade": "decade", "century": "century", "centuries": "century", "cent": "century"}
-PARTS |= {"millennium": "millennium", "millennia": "millennium", "epoch_ms": "epoch_ms", "epoch_us": "epoch_us"}
+DATE_PARTS |= {"decade": "decade", "century": "century", "centuries": "century", "cent": "century"}
+DATE_PARTS |= {"millennium": "millennium", "millennia": "millennium", "epoch_ms": "epoch_ms", "epoch_us": "epoch_us"}
 
-ALIASES = {
+FUNCTION_ALIASES = {
     "power": "pow",
     "ceiling": "ceil",
     "divide": "//",
@@ -160,10 +160,10 @@ ALIASES = {
     "list_indexof": "list_position",
     "array_indexof": "list_position",
 }
-LISTS_ASKED = {"list_has_any": "or", "array_has_any": "or", "list_has_all": "and", "array_has_all": "and"}
+LIST_TESTS = {"list_has_any": "or", "array_has_any": "or", "list_has_all": "and", "array_has_all": "and"}
 
 # type name -> (the dialect's type, the cast's name in the allow-list)
-TYPES: dict[str, tuple[SqlType, str]] = {
+CAST_TYPES: dict[str, tuple[SqlType, str]] = {
     "BOOLEAN": (SqlType.BOOLEAN, "to_boolean"),
     "TINYINT": (SqlType.BIGINT, "to_tinyint"),
     "SMALLINT": (SqlType.BIGINT, "to_smallint"),

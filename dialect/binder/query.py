@@ -12,166 +12,174 @@ from sqlglot import exp
 
 from dialect.algebra.expressions import Ref
 from dialect.algebra.relations import Relation
-from dialect.binder.from_clause import from_clause, renamed
-from dialect.binder.scalars import condition
-from dialect.binder.scope import Column, RowNames, Scope, anded
+from dialect.binder.from_clause import bind_from, rename_columns
+from dialect.binder.scalars import bind_condition
+from dialect.binder.scope import NamedField, RowResolver, Scope, split_conjuncts
 from dialect.binder.select_list import (
-    Place,
-    grouped,
+    SelectInput,
+    apply_order_and_limit,
+    bind_grouped,
+    bind_order_by,
+    bind_ungrouped,
+    bind_where_aliases,
+    expand_select_items,
     is_grouped,
-    order_keys,
-    rowwise,
-    select_items,
-    sliced,
-    where_aliases,
 )
-from dialect.binder.subqueries import Outer, ScalarSubqueries, as_test, chosen
-from dialect.binder.table_functions import SOURCE, TableCall, derived_columns, derived_query, sightings
-from dialect.errors import Code, Refusal, suggested
-from dialect.parser.context import Reading, only, refusal
-from dialect.parser.spans import question_with, span_of
-from dialect.stability.calls import call
-from dialect.stability.joins import unmet
-from dialect.stability.row_operators import keep
-from dialect.stability.set_operations import Queried, set_operation
+from dialect.binder.subqueries import OuterRows, ScalarSubqueries, apply_semi_join, as_subquery_predicate
+from dialect.binder.table_functions import (
+    SOURCE_NAME,
+    TableFunctionCall,
+    attach_movement_columns,
+    build_sightings,
+    expand_table_function,
+)
+from dialect.errors import Code, Refusal, to_suggestions
+from dialect.parser.context import CompileContext, check_parts, refusal
+from dialect.parser.spans import span_of, with_tree_changed
+from dialect.stability.calls import apply_function
+from dialect.stability.joins import rewrite_as_anti_join
+from dialect.stability.row_operators import filter_rows
+from dialect.stability.set_operations import SetOperationSide, build_set_operation
 
 
-def where_clause(tree: exp.Select, outer: Outer) -> Relation:
+def apply_where(tree: exp.Select, outer: OuterRows) -> Relation:
     """Apply WHERE; IN and EXISTS with subqueries between its top-level ANDs become semi-joins."""
     clause = tree.args.get("where")
     if clause is None:
         return outer.relation
-    tests = [test for test in map(as_test, anded(clause.this)) if test is not None]
+    tests = [test for test in map(as_subquery_predicate, split_conjuncts(clause.this)) if test is not None]
     if not tests:
-        return _kept(outer.relation, [clause.this], outer, clause)
-    plain = [part for part in anded(clause.this) if as_test(part) is None]
+        return _filtered(outer.relation, [clause.this], outer, clause)
+    plain = [part for part in split_conjuncts(clause.this) if as_subquery_predicate(part) is None]
     relation = outer.relation
     if plain:
-        relation = _kept(relation, plain, outer, clause)
+        relation = _filtered(relation, plain, outer, clause)
     for node, negated in tests:
-        relation = chosen(relation, node, negated, outer)
+        relation = apply_semi_join(relation, node, negated, outer)
     return relation
 
 
-def _kept(relation: Relation, parts: Sequence[exp.Expr], outer: Outer, clause: exp.Expr) -> Relation:
+def _filtered(relation: Relation, parts: Sequence[exp.Expr], outer: OuterRows, clause: exp.Expr) -> Relation:
     """Filter a relation by conditions, joined with the scalar subqueries that they read."""
-    values = ScalarSubqueries(outer.reading, outer.queries, outer.scope)
-    typed = [condition(part, RowNames(outer.scope, dict(outer.aliases), values)) for part in parts]
-    test = typed[0] if len(typed) == 1 else call("and", typed, clause)
-    return keep(values.joined(unmet(relation, test, clause)), test, clause)
+    values = ScalarSubqueries(outer.context, outer.queries, outer.scope)
+    typed = [bind_condition(part, RowResolver(outer.scope, dict(outer.aliases), values)) for part in parts]
+    test = typed[0] if len(typed) == 1 else apply_function("and", typed, clause)
+    return filter_rows(values.join_to(rewrite_as_anti_join(relation, test, clause)), test, clause)
 
 
-MAX_LEVELS = 24  # nested queries; a CTE counts where it is used
+MAX_QUERY_DEPTH = 24  # nested queries; a CTE counts where it is used
 
 
 @dataclass(frozen=True)
-class Selected:
+class BoundQuery:
     """A bound query: its relation and its visible columns, in order; other fields can't be named."""
 
     relation: Relation
-    columns: tuple[Column, ...]
+    columns: tuple[NamedField, ...]
 
 
 @dataclass(frozen=True)
-class Environment:
+class CteEnvironment:
     """CTEs in scope of a query. A CTE is bound at each use, so that every use has its own fields."""
 
-    queries: Mapping[str, tuple[exp.Expr, Environment]] = field(default_factory=dict)
-    level: int = 0
-    given: Mapping[str, Selected] = field(default_factory=dict)  # relations that are bound already
-    used: set[str] = field(default_factory=set, compare=False)
+    ctes: Mapping[str, tuple[exp.Expr, CteEnvironment]] = field(default_factory=dict)
+    depth: int = 0
+    bound_queries: Mapping[str, BoundQuery] = field(default_factory=dict)  # relations that are bound already
+    used_ctes: set[str] = field(default_factory=set, compare=False)
 
-    def read(self, name: str, reading: Reading, node: exp.Expr) -> Selected | None:
+    def bind_cte(self, name: str, context: CompileContext, node: exp.Expr) -> BoundQuery | None:
         """Bind the CTE of this name; None where there is none."""
-        if name in self.given:
-            return self.given[name]
-        if name not in self.queries:
+        if name in self.bound_queries:
+            return self.bound_queries[name]
+        if name not in self.ctes:
             return None
-        self.used.add(name)
-        cte, outer = self.queries[name]
-        selected = kinds(cte.this, reading, self.below(node, outer))
-        return Selected(selected.relation, renamed(selected.columns, cte))
+        self.used_ctes.add(name)
+        cte, outer = self.ctes[name]
+        selected = bind_query(cte.this, context, self.nested(node, outer))
+        return BoundQuery(selected.relation, rename_columns(selected.columns, cte))
 
-    def subquery(self, tree: exp.Expr, reading: Reading) -> Selected:
+    def bind_subquery(self, tree: exp.Expr, context: CompileContext) -> BoundQuery:
         """Bind a derived table."""
-        return kinds(tree, reading, self.below(tree, self))
+        return bind_query(tree, context, self.nested(tree, self))
 
-    def over(self, relation: Relation, columns: tuple[Column, ...], call: TableCall, reading: Reading) -> Selected:
+    def bind_table_function(
+        self, relation: Relation, columns: tuple[NamedField, ...], call: TableFunctionCall, context: CompileContext
+    ) -> BoundQuery:
         """Bind the query that a table function expands to, over bound rows."""
-        seen = sightings(relation, columns, reading.catalog, call.node)
-        given = {SOURCE: Selected(relation, columns)}
-        inner = Environment(level=self.below(call.node, self).level, given=given)
+        seen_rows = build_sightings(relation, columns, context.catalog, call.node)
+        bound_queries = {SOURCE_NAME: BoundQuery(relation, columns)}
+        inner = CteEnvironment(depth=self.nested(call.node, self).depth, bound_queries=bound_queries)
         try:
-            made = kinds(derived_query(call, seen), reading, inner)
+            bound = bind_query(expand_table_function(call, seen_rows), context, inner)
         except Refusal as refused:  # its span is in generated text
             raise replace(refused, span=span_of(call.node), rewrites=()) from None
-        return Selected(*derived_columns(made.relation, made.columns, seen.table))
+        return BoundQuery(*attach_movement_columns(bound.relation, bound.columns, seen_rows.table))
 
-    def below(self, node: exp.Expr, scope: Environment) -> Environment:
+    def nested(self, node: exp.Expr, scope: CteEnvironment) -> CteEnvironment:
         """Environment of a nested query, with the CTEs of `scope`; raises Refusal beyond the nesting limit."""
-        if self.level >= MAX_LEVELS:
-            why = f"More than {MAX_LEVELS} queries stand inside each other."
+        if self.depth >= MAX_QUERY_DEPTH:
+            why = f"More than {MAX_QUERY_DEPTH} queries stand inside each other."
             raise refusal(Code.COMPLEX, why, "join the tables in one query", node)
-        return Environment(scope.queries, self.level + 1, scope.given, scope.used)
+        return CteEnvironment(scope.ctes, self.depth + 1, scope.bound_queries, scope.used_ctes)
 
 
-def kinds(tree: exp.Expr, reading: Reading, environment: Environment | None = None) -> Selected:
+def bind_query(tree: exp.Expr, context: CompileContext, environment: CteEnvironment | None = None) -> BoundQuery:
     """Bind a query; raises Refusal where an operator is not supported."""
-    outer = environment or Environment()
+    outer = environment or CteEnvironment()
     inner = _with_ctes(tree, outer)
-    selected = _query(tree, reading, inner)
-    for name, query in inner.queries.items():
-        if query is not outer.queries.get(name) and name not in inner.used:
-            inner.read(name, reading, tree)  # unused CTEs are checked too
-    return selected
+    bound = _bind_query_node(tree, context, inner)
+    for name, query in inner.ctes.items():
+        if query is not outer.ctes.get(name) and name not in inner.used_ctes:
+            inner.bind_cte(name, context, tree)  # unused CTEs are checked too
+    return bound
 
 
-def _query(tree: exp.Expr, reading: Reading, environment: Environment) -> Selected:
+def _bind_query_node(tree: exp.Expr, context: CompileContext, environment: CteEnvironment) -> BoundQuery:
     """Bind a SELECT, a set operation or a parenthesized query."""
     if isinstance(tree, exp.Subquery):
-        only(tree, "this", "with_", "alias")
-        return kinds(tree.this, reading, environment)
+        check_parts(tree, "this", "with_", "alias")
+        return bind_query(tree.this, context, environment)
     if isinstance(tree, exp.Select):
-        return _select(tree, reading, environment)
+        return _bind_select(tree, context, environment)
     if isinstance(tree, exp.SetOperation):
-        return _set_operation(tree, reading, environment)
+        return _bind_set_operation(tree, context, environment)
     raise refusal(Code.STMT, "Only SELECT questions are answered.", "SELECT ... FROM ...", tree)
 
 
-def _set_operation(tree: exp.SetOperation, reading: Reading, environment: Environment) -> Selected:
+def _bind_set_operation(tree: exp.SetOperation, context: CompileContext, environment: CteEnvironment) -> BoundQuery:
     """Bind UNION, INTERSECT or EXCEPT, with ORDER BY and LIMIT of the result."""
-    left, right = (kinds(side, reading, environment) for side in (tree.this, tree.expression))
-    relation, columns = set_operation(
-        tree, Queried(left.relation, left.columns), Queried(right.relation, right.columns), reading
+    left, right = (bind_query(side, context, environment) for side in (tree.this, tree.expression))
+    relation, columns = build_set_operation(
+        tree, SetOperationSide(left.relation, left.columns), SetOperationSide(right.relation, right.columns), context
     )
     exprs = [Ref(f) for _, f in columns]
     shown = dict(zip((name for name, _ in columns), exprs, strict=True))
-    order = order_keys(tree, shown, exprs, RowNames(Scope((("", columns),))))
-    return Selected(sliced(tree, relation, order), columns)
+    order = bind_order_by(tree, shown, exprs, RowResolver(Scope((("", columns),))))
+    return BoundQuery(apply_order_and_limit(tree, relation, order), columns)
 
 
-def _with_ctes(tree: exp.Expr, environment: Environment) -> Environment:
+def _with_ctes(tree: exp.Expr, environment: CteEnvironment) -> CteEnvironment:
     """Environment extended by the CTEs of a WITH clause."""
     clause = tree.args.get("with_")
     if clause is None:
         return environment
     if clause.args.get("recursive"):
-        raise _recursive(clause)
-    only(clause, "expressions")
-    here: set[str] = set()
-    used: set[str] = set()
+        raise _recursion_refusal(clause)
+    check_parts(clause, "expressions")
+    cte_names: set[str] = set()
+    used_ctes: set[str] = set()
     for cte in clause.expressions:
-        only(cte, "this", "alias", "materialized")
+        check_parts(cte, "this", "alias", "materialized")
         name = cte.alias.lower()
-        if name in here:
+        if name in cte_names:
             raise refusal(Code.STMT, f"{name[:40]} stands twice in WITH.", "give each subquery its own name", cte)
-        here.add(name)
-        queries = {**environment.queries, name: (cte, environment)}
-        environment = Environment(queries, environment.level, environment.given, used)
+        cte_names.add(name)
+        queries = {**environment.ctes, name: (cte, environment)}
+        environment = CteEnvironment(queries, environment.depth, environment.bound_queries, used_ctes)
     return environment
 
 
-def _recursive(clause: exp.Expr) -> Refusal:
+def _recursion_refusal(clause: exp.Expr) -> Refusal:
     """Refuse recursion; suggest WITH without RECURSIVE where no CTE refers to itself."""
     refers = [
         cte.alias
@@ -181,30 +189,36 @@ def _recursive(clause: exp.Expr) -> Refusal:
     why = "Recursion is not in the dialect."
     if refers:
         why = f"Recursion is not in the dialect, and {refers[0][:40]} names itself."
-        return refusal(Code.STMT, why, f"{_LISTED_IN_PLACE}, or a JOIN for each step", clause)
+        return refusal(Code.STMT, why, f"{_SERIES_HINT}, or a JOIN for each step", clause)
 
-    def plain(copied: exp.Expr) -> None:
+    def drop_recursive(copied: exp.Expr) -> None:
         copied.set("recursive", False)
 
-    written = question_with(clause, plain)
+    rewritten = with_tree_changed(clause, drop_recursive)
     refused = refusal(Code.STMT, why, "WITH without RECURSIVE", clause)
-    return replace(refused, rewrites=suggested(() if written is None else (written,)))
+    return replace(refused, rewrites=to_suggestions(() if rewritten is None else (rewritten,)))
 
 
-_LISTED_IN_PLACE = "range(24) or generate_series(DATE '2026-10-01', DATE '2026-10-07', INTERVAL 1 DAY) in FROM"
-_CLAUSES = (
+_SERIES_HINT = "range(24) or generate_series(DATE '2026-10-01', DATE '2026-10-07', INTERVAL 1 DAY) in FROM"
+_SELECT_CLAUSES = (
     "with_", "expressions", "distinct", "from_", "joins", "where", "group", "having", "windows", "qualify", "order",
     "limit", "offset",
 )  # fmt: skip
 
 
-def _select(tree: exp.Select, reading: Reading, environment: Environment) -> Selected:
+def _bind_select(tree: exp.Select, context: CompileContext, environment: CteEnvironment) -> BoundQuery:
     """Bind a SELECT, clause by clause."""
     if tree.args.get("sample"):
         raise refusal(Code.SAMPLE, "Samples are not in the dialect.", "leave SAMPLE out", tree.args["sample"])
-    only(tree, *_CLAUSES)
-    source, scope = from_clause(tree, reading, environment)
-    source = where_clause(tree, Outer(source, scope, reading, environment, where_aliases(tree, scope)))
-    items = select_items(tree, scope, environment.level == 0)
-    place = Place(source, scope, environment.level == 0, reading, environment)
-    return Selected(*(grouped(tree, items, place) if is_grouped(tree, items) else rowwise(tree, items, place)))
+    check_parts(tree, *_SELECT_CLAUSES)
+    source, scope = bind_from(tree, context, environment)
+    source = apply_where(tree, OuterRows(source, scope, context, environment, bind_where_aliases(tree, scope)))
+    items = expand_select_items(tree, scope, environment.depth == 0)
+    select_input = SelectInput(source, scope, environment.depth == 0, context, environment)
+    return BoundQuery(
+        *(
+            bind_grouped(tree, items, select_input)
+            if is_grouped(tree, items)
+            else bind_ungrouped(tree, items, select_input)
+        )
+    )

@@ -8,83 +8,83 @@ from typing import Protocol
 from sqlglot import exp
 
 from dialect.algebra.expressions import NULL, Expr, Literal
-from dialect.binder.node_arguments import ALIASES, IMPLIED, LISTS_ASKED, SPELLINGS, TYPES
+from dialect.binder.node_arguments import CAST_TYPES, FUNCTION_ALIASES, IMPLIED_PARTS, LIST_TESTS, NODE_FUNCTIONS
 from dialect.binder.special_calls import (
     NAMED_CALLS,
     TEXT_CALLS,
     TIME_CALLS,
-    in_call,
+    bind_in_list,
+    bind_list_test,
     is_polygon_call,
     like_escape,
-    members,
-    no_polygon,
-    place_and_polygon,
+    point_and_polygon,
+    refuse_polygon,
 )
 from dialect.catalog.model import SqlType
 from dialect.errors import Code
 from dialect.functions import literals
-from dialect.functions.registry import names as allowed_names
-from dialect.functions.scalar.casts import NARROW
-from dialect.parser.context import only, refusal
-from dialect.stability.calls import call, case, not_allowed, unclear_tilde
+from dialect.functions.registry import callable_names as allowed_names
+from dialect.functions.scalar.casts import NARROW_TYPES
+from dialect.parser.context import check_parts, refusal
+from dialect.stability.calls import apply_function, build_case, syntax_refusal, tilde_refusal
 
 _CALLS = TIME_CALLS | TEXT_CALLS
-_TRUTH = (SqlType.BOOLEAN, SqlType.NULL)
+_BOOLEAN_TYPES = (SqlType.BOOLEAN, SqlType.NULL)
 
 
-class Names(Protocol):
+class NameResolver(Protocol):
     """Name resolution in one clause: what columns, aggregates and subqueries refer to."""
 
-    def column(self, node: exp.Column) -> Expr:
+    def resolve_column(self, node: exp.Column) -> Expr:
         """Resolve a column."""
         ...
 
-    def special(self, node: exp.Expr) -> Expr | None:
+    def bind_special(self, node: exp.Expr) -> Expr | None:
         """Bind a node that has its own meaning in this clause, e.g. an aggregate or a group key; None for others."""
         ...
 
 
-_USUAL_DIGITS = [Literal(18, SqlType.BIGINT), Literal(3, SqlType.BIGINT)]
+_DEFAULT_PRECISION_AND_SCALE = [Literal(18, SqlType.BIGINT), Literal(3, SqlType.BIGINT)]
 
 
-def scalar(node: exp.Expr, names: Names) -> Expr:
+def bind_scalar(node: exp.Expr, resolver: NameResolver) -> Expr:
     """Bind one expression; raises Refusal where it is not in the allow-list."""
-    special = names.special(node)
+    special = resolver.bind_special(node)
     if special is not None:
         return special
-    literal = literals.constant(node)
+    literal = literals.parse_constant(node)
     if literal is not None:
         return literal
     if isinstance(node, exp.Column):
-        return no_polygon(names.column(node), node)
-    reader = _READERS.get(type(node))
-    if reader is not None:
-        return reader(node, names)
+        return refuse_polygon(resolver.resolve_column(node), node)
+    binder = _BINDERS.get(type(node))
+    if binder is not None:
+        return binder(node, resolver)
     if type(node) in _CALLS:
-        carried, slots, make = _CALLS[type(node)]
-        _only(node, *carried)
-        return make(node, [scalar(part, names) for part in _parts(node, slots)])
-    if type(node) in SPELLINGS:
-        name, slots = SPELLINGS[type(node)]
-        _only(node, *slots)
-        return call(name, [scalar(part, names) for part in _parts(node, slots)], node)
-    raise not_allowed(node)
+        allowed_parts, slots, make = _CALLS[type(node)]
+        _check_parts(node, *allowed_parts)
+        return make(node, [bind_scalar(part, resolver) for part in _argument_nodes(node, slots)])
+    if type(node) in NODE_FUNCTIONS:
+        name, slots = NODE_FUNCTIONS[type(node)]
+        _check_parts(node, *slots)
+        return apply_function(name, [bind_scalar(part, resolver) for part in _argument_nodes(node, slots)], node)
+    raise syntax_refusal(node)
 
 
-def condition(node: exp.Expr, names: Names) -> Expr:
+def bind_condition(node: exp.Expr, resolver: NameResolver) -> Expr:
     """Bind an expression that must be boolean; raises Refusal for other types."""
-    typed = scalar(node, names)
-    if typed.type not in _TRUTH:
+    typed = bind_scalar(node, resolver)
+    if typed.type not in _BOOLEAN_TYPES:
         raise refusal(Code.FUNC, "A condition must be true or false.", "compare it with something, e.g. x > 0", node)
     return typed
 
 
-def _only(node: exp.Expr, *allowed: str) -> None:
+def _check_parts(node: exp.Expr, *allowed: str) -> None:
     """Refuse a node with parts other than those named here and those that sqlglot always sets."""
-    only(node, *allowed, *IMPLIED.get(type(node), ()), code=Code.FUNC)
+    check_parts(node, *allowed, *IMPLIED_PARTS.get(type(node), ()), code=Code.FUNC)
 
 
-def _parts(node: exp.Expr, slots: Sequence[str]) -> list[exp.Expr]:
+def _argument_nodes(node: exp.Expr, slots: Sequence[str]) -> list[exp.Expr]:
     """Nodes in these argument slots, in order."""
     found: list[exp.Expr] = []
     for slot in slots:
@@ -96,172 +96,178 @@ def _parts(node: exp.Expr, slots: Sequence[str]) -> list[exp.Expr]:
 # ---------------------------------------------------------------- nodes with a binder of their own
 
 
-def _paren(node: exp.Expr, names: Names) -> Expr:
-    _only(node, "this")
-    return scalar(node.this, names)
+def _paren(node: exp.Expr, resolver: NameResolver) -> Expr:
+    _check_parts(node, "this")
+    return bind_scalar(node.this, resolver)
 
 
-def _anonymous(node: exp.Expr, names: Names) -> Expr:
+def _anonymous(node: exp.Expr, resolver: NameResolver) -> Expr:
     """Bind a call of a function that sqlglot has no node class for."""
     name = str(node.this).lower()
-    name = ALIASES.get(name, name)
-    if name in LISTS_ASKED and len(node.expressions) == 2:
-        return members(LISTS_ASKED[name], scalar(node.expressions[0], names), node.expressions[1], node)
+    name = FUNCTION_ALIASES.get(name, name)
+    if name in LIST_TESTS and len(node.expressions) == 2:
+        return bind_list_test(LIST_TESTS[name], bind_scalar(node.expressions[0], resolver), node.expressions[1], node)
     if is_polygon_call(node):
-        lon, lat, shape = place_and_polygon(node)
-        polygon = names.column(shape) if isinstance(shape, exp.Column) else scalar(shape, names)
-        return call("within_polygon", [scalar(lon, names), scalar(lat, names), polygon], node)
-    arguments = [scalar(part, names) for part in node.expressions]
+        lon, lat, shape = point_and_polygon(node)
+        polygon = resolver.resolve_column(shape) if isinstance(shape, exp.Column) else bind_scalar(shape, resolver)
+        return apply_function("within_polygon", [bind_scalar(lon, resolver), bind_scalar(lat, resolver), polygon], node)
+    arguments = [bind_scalar(part, resolver) for part in node.expressions]
     if name in NAMED_CALLS:
         return NAMED_CALLS[name](node, arguments)
     if name == "iff" and len(arguments) in (2, 3):
-        return case([(condition(node.expressions[0], names), arguments[1])], (*arguments, NULL)[2], node)
-    known = name in allowed_names() and (name.isidentifier() or name in ALIASES.values())
-    return call(name if known else f"{name}()", arguments, node)
+        return build_case([(bind_condition(node.expressions[0], resolver), arguments[1])], (*arguments, NULL)[2], node)
+    is_allowed = name in allowed_names() and (name.isidentifier() or name in FUNCTION_ALIASES.values())
+    return apply_function(name if is_allowed else f"{name}()", arguments, node)
 
 
-def _log(node: exp.Expr, names: Names) -> Expr:
+def _log(node: exp.Expr, resolver: NameResolver) -> Expr:
     """Bind log(x), which is log10, and log(base, x)."""
-    _only(node, "this", "expression")
-    first = scalar(node.this, names)
+    _check_parts(node, "this", "expression")
+    first = bind_scalar(node.this, resolver)
     if node.args.get("expression") is None:
-        return call("log10", [first], node)
-    value = scalar(node.expression, names)
+        return apply_function("log10", [first], node)
+    value = bind_scalar(node.expression, resolver)
     if isinstance(first, Literal) and first.value in (2, 10):
-        return call(f"log{first.value}", [value], node)
-    return call("log", [first, value], node)
+        return apply_function(f"log{first.value}", [value], node)
+    return apply_function("log", [first, value], node)
 
 
-def _escape(node: exp.Expr, names: Names) -> Expr:
+def _escape(node: exp.Expr, resolver: NameResolver) -> Expr:
     """Bind LIKE ... ESCAPE."""
-    _only(node, "this", "expression")
+    _check_parts(node, "this", "expression")
     like = node.this
     if not isinstance(like, exp.Like | exp.ILike):
         raise refusal(Code.FUNC, "Only LIKE and ILIKE have an escape sign.", "x LIKE '5$%' ESCAPE '$'", node)
-    _only(like, "this", "expression", "negate")
-    return like_escape(node, *(scalar(part, names) for part in (like.this, like.expression, node.expression)))
+    _check_parts(like, "this", "expression", "negate")
+    return like_escape(node, *(bind_scalar(part, resolver) for part in (like.this, like.expression, node.expression)))
 
 
-def _bits(node: exp.Expr, names: Names) -> Expr:
+def _bitwise_not(node: exp.Expr, resolver: NameResolver) -> Expr:
     """Bind ~x; refuse it before an operator: in ~x + 1 DuckDB negates x + 1, sqlglot only x."""
-    _only(node, "this")
+    _check_parts(node, "this")
     if isinstance(node.parent, exp.Add | exp.Sub | exp.Mul | exp.Div | exp.IntDiv | exp.Mod | exp.Pow):
-        raise unclear_tilde(node)
-    return call("~", [scalar(node.this, names)], node)
+        raise tilde_refusal(node)
+    return apply_function("~", [bind_scalar(node.this, resolver)], node)
 
 
-def _overlaps(node: exp.Expr, names: Names) -> Expr:
+def _list_test(node: exp.Expr, resolver: NameResolver) -> Expr:
     """Bind list_has_any and list_has_all."""
-    _only(node, "this", "expression")
-    how = "and" if isinstance(node, exp.ArrayContainsAll) else "or"
-    return members(how, scalar(node.this, names), node.expression, node)
+    _check_parts(node, "this", "expression")
+    connective = "and" if isinstance(node, exp.ArrayContainsAll) else "or"
+    return bind_list_test(connective, bind_scalar(node.this, resolver), node.expression, node)
 
 
-def _between(node: exp.Expr, names: Names) -> Expr:
+def _between(node: exp.Expr, resolver: NameResolver) -> Expr:
     """Bind BETWEEN as two comparisons."""
-    _only(node, "this", "low", "high")
-    value, low, high = (scalar(node.args[slot], names) for slot in ("this", "low", "high"))
-    return call("and", [call(">=", [value, low], node), call("<=", [value, high], node)], node)
+    _check_parts(node, "this", "low", "high")
+    value, low, high = (bind_scalar(node.args[slot], resolver) for slot in ("this", "low", "high"))
+    return apply_function(
+        "and", [apply_function(">=", [value, low], node), apply_function("<=", [value, high], node)], node
+    )
 
 
-def _in(node: exp.Expr, names: Names) -> Expr:
+def _in(node: exp.Expr, resolver: NameResolver) -> Expr:
     """Bind IN with a list; refuse a subquery."""
     if node.args.get("query") is not None:
         why = "A test by a subquery can't stand here."
         raise refusal(Code.SUBQUERY, why, "FROM (SELECT *, x IN (SELECT ...) AS is_in FROM ...)", node)
-    listed = in_call(node, lambda part: scalar(part, names))
-    if listed is not None:
-        return listed
-    _only(node, "this", "expressions")
-    value, options = scalar(node.this, names), [scalar(part, names) for part in node.expressions]
-    return call("in", [value, *options], node)
+    list_test = bind_in_list(node, lambda part: bind_scalar(part, resolver))
+    if list_test is not None:
+        return list_test
+    _check_parts(node, "this", "expressions")
+    value, options = bind_scalar(node.this, resolver), [bind_scalar(part, resolver) for part in node.expressions]
+    return apply_function("in", [value, *options], node)
 
 
-def _is(node: exp.Expr, names: Names) -> Expr:
+def _is(node: exp.Expr, resolver: NameResolver) -> Expr:
     """Bind IS NULL, IS TRUE and IS FALSE."""
-    _only(node, "this", "expression")
-    value, what = scalar(node.this, names), node.expression
-    if isinstance(what, exp.Null):
-        return call("is null", [value], node)
-    if isinstance(what, exp.Boolean):
-        return call("is true" if what.this else "is false", [value], node)
+    _check_parts(node, "this", "expression")
+    value, right = bind_scalar(node.this, resolver), node.expression
+    if isinstance(right, exp.Null):
+        return apply_function("is null", [value], node)
+    if isinstance(right, exp.Boolean):
+        return apply_function("is true" if right.this else "is false", [value], node)
     raise refusal(Code.FUNC, "IS takes NULL, TRUE or FALSE.", "x IS NULL", node)
 
 
-def _case(node: exp.Expr, names: Names) -> Expr:
+def _case(node: exp.Expr, resolver: NameResolver) -> Expr:
     """Bind CASE, with a subject or with conditions."""
-    _only(node, "this", "ifs", "default")
-    subject = None if node.args.get("this") is None else scalar(node.args["this"], names)
+    _check_parts(node, "this", "ifs", "default")
+    subject = None if node.args.get("this") is None else bind_scalar(node.args["this"], resolver)
     branches: list[tuple[Expr, Expr]] = []
     for branch in node.args["ifs"]:
-        _only(branch, "this", "true")
+        _check_parts(branch, "this", "true")
         if subject is None:
-            test = condition(branch.this, names)
+            test = bind_condition(branch.this, resolver)
         else:
-            test = call("=", [subject, scalar(branch.this, names)], branch)
-        branches.append((test, scalar(branch.args["true"], names)))
+            test = apply_function("=", [subject, bind_scalar(branch.this, resolver)], branch)
+        branches.append((test, bind_scalar(branch.args["true"], resolver)))
     default = node.args.get("default")
-    return case(branches, NULL if default is None else scalar(default, names), node)
+    return build_case(branches, NULL if default is None else bind_scalar(default, resolver), node)
 
 
-def _if(node: exp.Expr, names: Names) -> Expr:
+def _if(node: exp.Expr, resolver: NameResolver) -> Expr:
     """Bind IF as a CASE."""
-    _only(node, "this", "true", "false")
-    otherwise = NULL if node.args.get("false") is None else scalar(node.args["false"], names)
-    return case([(condition(node.this, names), scalar(node.args["true"], names))], otherwise, node)
+    _check_parts(node, "this", "true", "false")
+    otherwise = NULL if node.args.get("false") is None else bind_scalar(node.args["false"], resolver)
+    return build_case(
+        [(bind_condition(node.this, resolver), bind_scalar(node.args["true"], resolver))], otherwise, node
+    )
 
 
-def _cast(node: exp.Expr, names: Names) -> Expr:
+def _cast(node: exp.Expr, resolver: NameResolver) -> Expr:
     """Bind CAST and TRY_CAST; casts of constants are evaluated."""
-    _only(node, "this", "to", "safe", "_type")
-    target, cast = _target(node)
-    value = scalar(node.this, names)
+    _check_parts(node, "this", "to", "safe", "_type")
+    target, cast = _cast_target(node)
+    value = bind_scalar(node.this, resolver)
     if value.type is SqlType.NULL:
         return Literal(None, target)
     if isinstance(value, Literal) and isinstance(value.value, str) and value.type is SqlType.VARCHAR:
-        value = literals.cast_text(value.value, target, node)
+        value = literals.parse_as(value.value, target, node)
     elif value.type is SqlType.VARCHAR and target is not SqlType.VARCHAR:
         hint = "declare the column with that type"
         raise refusal(Code.FUNC, "Stored text can't be cast to another type.", hint, node)
     elif target is SqlType.INTERVAL is not value.type:
-        raise literals.no_interval(node)
+        raise literals.interval_refusal(node)
     if cast == "to_decimal":
         return _decimal(value, node)
-    narrow = NARROW.get(cast.removeprefix("to_").upper())
+    narrow = NARROW_TYPES.get(cast.removeprefix("to_").upper())
     if narrow is not None and isinstance(value, Literal) and value.type is SqlType.BIGINT:
         if not narrow[0] <= int(value.value or 0) <= narrow[1]:
             raise refusal(Code.PARSE, f"{value.value} does not fit this type.", "CAST(... AS BIGINT)", node)
         return value
-    return value if value.type is target and narrow is None and cast != "to_float" else call(cast, [value], node)
+    return (
+        value if value.type is target and narrow is None and cast != "to_float" else apply_function(cast, [value], node)
+    )
 
 
 def _decimal(value: Expr, node: exp.Expr) -> Expr:
     """Bind a cast to DECIMAL as rounding of a double; NULL where it would overflow."""
-    given = [literals.number(part.this) for part in node.args["to"].expressions] or _USUAL_DIGITS
-    if len(given) > 2:
+    digits = [literals.parse_number(part.this) for part in node.args["to"].expressions] or _DEFAULT_PRECISION_AND_SCALE
+    if len(digits) > 2:
         why = "A decimal has digits, and of these some behind the point."
         raise refusal(Code.FUNC, why, "CAST(... AS DECIMAL(18, 3))", node)
-    return call("to_decimal", [value, *(*given, Literal(0, SqlType.BIGINT))[:2]], node)
+    return apply_function("to_decimal", [value, *(*digits, Literal(0, SqlType.BIGINT))[:2]], node)
 
 
-def _target(node: exp.Expr) -> tuple[SqlType, str]:
+def _cast_target(node: exp.Expr) -> tuple[SqlType, str]:
     """Target type of a cast, and the cast's function in the allow-list."""
     to = node.args["to"]
     name = to.this.name if isinstance(to, exp.DataType) and isinstance(to.this, exp.DataType.Type) else ""
-    if name not in TYPES or to.args.get("nested") or (to.expressions and name != "DECIMAL"):
+    if name not in CAST_TYPES or to.args.get("nested") or (to.expressions and name != "DECIMAL"):
         hint = "one of BIGINT, DOUBLE, VARCHAR, BOOLEAN, DATE, TIMESTAMP"
         raise refusal(Code.FUNC, "This type is not in the dialect.", hint, node)
-    return TYPES[name]
+    return CAST_TYPES[name]
 
 
-_READERS: dict[type[exp.Expr], Callable[[exp.Expr, Names], Expr]] = {
+_BINDERS: dict[type[exp.Expr], Callable[[exp.Expr, NameResolver], Expr]] = {
     exp.Paren: _paren,
     exp.Anonymous: _anonymous,
     exp.Log: _log,
     exp.Escape: _escape,
-    exp.BitwiseNot: _bits,
-    exp.ArrayOverlaps: _overlaps,
-    exp.ArrayContainsAll: _overlaps,
+    exp.BitwiseNot: _bitwise_not,
+    exp.ArrayOverlaps: _list_test,
+    exp.ArrayContainsAll: _list_test,
     exp.Between: _between,
     exp.In: _in,
     exp.Is: _is,

@@ -10,101 +10,106 @@ from typing import Protocol
 from sqlglot import exp
 
 from dialect.algebra.expressions import Expr, Field, Ref
-from dialect.binder.special_calls import cell_call, is_cell_call
-from dialect.errors import Code, Suggestion, suggested
-from dialect.functions.aggregates import NODES, UNTYPED
+from dialect.binder.special_calls import bind_cell_call, is_cell_call
+from dialect.errors import Code, Suggestion, to_suggestions
+from dialect.functions.aggregates import AGGREGATE_NODES, UNTYPED_AGGREGATES
 from dialect.functions.scalar.noise_intervals import HIGH, LOW
 from dialect.parser.context import refusal
-from dialect.parser.suggestions.columns import meant
+from dialect.parser.suggestions.columns import explain_unknown_column
 from dialect.parser.suggestions.windows import where_as_qualify
 from dialect.stability.calls import unknown_function
 
-Column = tuple[str, Field]  # (lower-case name, field)
+NamedField = tuple[str, Field]  # (lower-case name, field)
 
 
 @dataclass(frozen=True)
 class Scope:
     """The tables of one FROM clause with their visible columns, in order."""
 
-    tables: tuple[tuple[str, tuple[Column, ...]], ...] = ()
-    merged: tuple[str, ...] = ()  # column names joined by USING: unqualified, the first table's field is used
-    instead: tuple[Column, ...] = ()  # fields of such names after RIGHT and FULL JOIN
+    tables: tuple[tuple[str, tuple[NamedField, ...]], ...] = ()
+    using_names: tuple[str, ...] = ()  # column names joined by USING: unqualified, the first table's field is used
+    merged_fields: tuple[NamedField, ...] = ()  # fields of such names after RIGHT and FULL JOIN
 
-    def columns(self, table: str | None = None) -> list[Column]:
+    def columns(self, table: str | None = None) -> list[NamedField]:
         """Columns that `*` or `table.*` expands to."""
-        shown: list[Column] = []
+        shown: list[NamedField] = []
         for alias, columns in self.tables:
             if table is None or alias == table:
-                seen = {name for name, _ in shown}
-                shown += [c for c in columns if table is not None or c[0] not in self.merged or c[0] not in seen]
-        standing = dict(self.instead) if table is None else {}
-        return [(name, standing.get(name, f)) for name, f in shown]
+                visible_names = {name for name, _ in shown}
+                shown += [
+                    c for c in columns if table is not None or c[0] not in self.using_names or c[0] not in visible_names
+                ]
+        merged = dict(self.merged_fields) if table is None else {}
+        return [(name, merged.get(name, f)) for name, f in shown]
 
-    def with_instead(self, columns: tuple[Column, ...]) -> Scope:
+    def with_merged_fields(self, columns: tuple[NamedField, ...]) -> Scope:
         """Return the scope with other fields for the columns that USING merges."""
-        kept = tuple(each for each in self.instead if each[0] not in dict(columns))
-        return replace(self, instead=columns + kept)
+        others = tuple(each for each in self.merged_fields if each[0] not in dict(columns))
+        return replace(self, merged_fields=columns + others)
 
-    def find(self, name: str, table: str | None, node: exp.Expr) -> Field:
+    def resolve(self, name: str, table: str | None, node: exp.Expr) -> Field:
         """Resolve a column name; raises Refusal with E_TABLE or E_COLUMN."""
         if table is not None and table not in {alias for alias, _ in self.tables}:
             raise refusal(
-                Code.TABLE, f"There is no table {_written(node, table, 'table')} in this FROM.", self._aliases(), node
+                Code.TABLE,
+                f"There is no table {_identifier_text(node, table, 'table')} in this FROM.",
+                self._tables_hint(),
+                node,
             )
-        if table is None and name in (standing := dict(self.instead)):
-            return standing[name]
+        if table is None and name in (merged := dict(self.merged_fields)):
+            return merged[name]
         found = [f for alias, columns in self.tables if table in (None, alias) for n, f in columns if n == name]
-        if len(found) > 1 and name not in self.merged and len(set(found)) > 1:
-            both = [f"{alias}.{name}" for alias, columns in self.tables if name in {n for n, _ in columns}]
+        if len(found) > 1 and name not in self.using_names and len(set(found)) > 1:
+            candidates = [f"{alias}.{name}" for alias, columns in self.tables if name in {n for n, _ in columns}]
             raise refusal(
                 Code.COLUMN,
                 f"{name} is in more than one table.",
-                " or ".join(both[:2]),
+                " or ".join(candidates[:2]),
                 node,
-                *suggested(both[:2], f"{name} of the first of them"),
+                *to_suggestions(candidates[:2], f"{name} of the first of them"),
             )
         if not found:
-            why, near = f"There is no column {_written(node, name, 'this')} here.", self._nearest(name)
-            instead = Suggestion(f"{table}.{near}" if table else near, f"{near} is a near name")
-            raise meant(refusal(Code.COLUMN, why, near, node, instead), node)
+            why, near = f"There is no column {_identifier_text(node, name, 'this')} here.", self._nearest_column(name)
+            replacement = Suggestion(f"{table}.{near}" if table else near, f"{near} is a near name")
+            raise explain_unknown_column(refusal(Code.COLUMN, why, near, node, replacement), node)
         return found[0]
 
-    def written(self, field: Field) -> str:
+    def qualified_name(self, field: Field) -> str:
         """Qualified name of a field, or its own name where it is not visible."""
         shown = [f"{alias}.{name}" for alias, columns in self.tables for name, f in columns if f == field]
         return shown[0] if shown else field.name or "person"
 
-    def _aliases(self) -> str:
+    def _tables_hint(self) -> str:
         """Hint that lists the tables in scope."""
         return "one of " + ", ".join(alias for alias, _ in self.tables) if self.tables else "add it to FROM"
 
-    def _nearest(self, name: str) -> str:
+    def _nearest_column(self, name: str) -> str:
         """Visible column name closest to an unknown one, or a hint that lists the columns."""
-        known = [n for n, _ in self.columns()]
-        close = get_close_matches(name, known, n=1)
-        return close[0] if close else "one of " + ", ".join(known[:12]) if known else "add a FROM"
+        column_names = [n for n, _ in self.columns()]
+        close = get_close_matches(name, column_names, n=1)
+        return close[0] if close else "one of " + ", ".join(column_names[:12]) if column_names else "add a FROM"
 
 
-class Windows(Protocol):
+class WindowBinder(Protocol):
     """Binds window functions, in clauses that allow them."""
 
-    def value(self, node: exp.Window) -> Expr:
+    def bind(self, node: exp.Window) -> Expr:
         """Bind a window function with its OVER."""
 
 
-class Values(Protocol):
+class SubqueryBinder(Protocol):
     """Binds scalar subqueries and predicates with subqueries, in clauses that allow them."""
 
-    def value(self, node: exp.Expr) -> Expr:
+    def bind(self, node: exp.Expr) -> Expr:
         """Bind a scalar subquery, IN or EXISTS."""
         ...
 
-    def known(self, node: exp.Expr) -> bool:
+    def is_bound(self, node: exp.Expr) -> bool:
         """Return whether all subqueries of an expression are bound already."""
         ...
 
 
-def reads_rows(node: exp.Expr) -> bool:
+def is_subquery_expression(node: exp.Expr) -> bool:
     """Return whether a node is a scalar subquery, or IN or EXISTS with a subquery."""
     if isinstance(node, exp.Subquery):
         return True
@@ -113,55 +118,55 @@ def reads_rows(node: exp.Expr) -> bool:
     return isinstance(node, exp.In) and node.args.get("query") is not None
 
 
-def inside_aggregates(tree: exp.Select) -> Iterator[exp.Expr]:
+def subqueries_in_aggregates(tree: exp.Select) -> Iterator[exp.Expr]:
     """Iterate over the subqueries inside the aggregate calls of a SELECT."""
     clauses = (*tree.expressions, *(tree.args.get(name) for name in ("having", "qualify", "order")))
     for clause in clauses:
         if clause is not None:
-            yield from _subqueries(clause, False)
+            yield from _aggregated_subqueries(clause, False)
 
 
-def _subqueries(node: exp.Expr, aggregated: bool) -> Iterator[exp.Expr]:
+def _aggregated_subqueries(node: exp.Expr, is_aggregated: bool) -> Iterator[exp.Expr]:
     """Iterate over the subqueries of a node that are inside an aggregate call."""
-    if reads_rows(node) or isinstance(node, exp.Query):
-        yield from (node,) * aggregated
+    if is_subquery_expression(node) or isinstance(node, exp.Query):
+        yield from (node,) * is_aggregated
         return
-    inside = aggregated or (aggregate_name(node) is not None and not isinstance(node, exp.Window))
-    for part in _windowed(node) if isinstance(node, exp.Window) else node.iter_expressions():
-        yield from _subqueries(part, inside)
+    inside_aggregate = is_aggregated or (aggregate_name(node) is not None and not isinstance(node, exp.Window))
+    for part in _window_parts(node) if isinstance(node, exp.Window) else node.iter_expressions():
+        yield from _aggregated_subqueries(part, inside_aggregate)
 
 
 @dataclass(frozen=True)
-class RowNames:
+class RowResolver:
     """Name resolution over single rows, where aggregates are not allowed."""
 
     scope: Scope
     aliases: dict[str, Expr] = field(default_factory=dict)  # select aliases that the clause can refer to
-    values: Values | None = None  # None: no subqueries
-    windows: Windows | None = None  # None: no window functions
+    subqueries: SubqueryBinder | None = None  # None: no subqueries
+    windows: WindowBinder | None = None  # None: no window functions
 
-    def column(self, node: exp.Column) -> Expr:
+    def resolve_column(self, node: exp.Column) -> Expr:
         """Resolve a column of the tables, else a select alias."""
-        name, table = column_name(node)
+        name, table = column_and_table(node)
         if table is None and name in self.aliases and name not in {n for n, _ in self.scope.columns()}:
             return self.aliases[name]
-        return Ref(self.scope.find(name, table, node))
+        return Ref(self.scope.resolve(name, table, node))
 
-    def special(self, node: exp.Expr) -> Expr | None:
+    def bind_special(self, node: exp.Expr) -> Expr | None:
         """Bind a scalar subquery, window function or H3 cell; refuse what a single row does not have."""
         if isinstance(node, exp.Window) and self.windows is not None:
-            return self.windows.value(node)
-        if self.values is not None and reads_rows(node):
-            return self.values.value(node)
-        refuse_rowless(node)
+            return self.windows.bind(node)
+        if self.subqueries is not None and is_subquery_expression(node):
+            return self.subqueries.bind(node)
+        refuse_non_row_nodes(node)
         if is_cell_call(node):
-            return cell_call(node, self.column, (f for _, f in self.scope.columns()))
+            return bind_cell_call(node, self.resolve_column, (f for _, f in self.scope.columns()))
         if aggregate_name(node) is not None:
             raise refusal(Code.AGG, "An aggregate can't stand here.", "put it into the select list or HAVING", node)
         return None
 
 
-def column_name(node: exp.Column) -> tuple[str, str | None]:
+def column_and_table(node: exp.Column) -> tuple[str, str | None]:
     """Lower-case name and table of a column; raises Refusal for longer paths."""
     if node.args.get("db") or node.args.get("catalog"):
         raise refusal(Code.FUNC, "Columns have no parts of their own.", "write column or table.column", node)
@@ -170,27 +175,29 @@ def column_name(node: exp.Column) -> tuple[str, str | None]:
     return node.name.lower(), node.table.lower() or None
 
 
-def _written(node: exp.Expr, name: str, part: str) -> str:
+def _identifier_text(node: exp.Expr, name: str, slot: str) -> str:
     """Spelling of an identifier in the text, else the name itself."""
-    held = node.args.get(part) if isinstance(node, exp.Column) else None
-    return (held.name if isinstance(held, exp.Identifier) else name)[:40]
+    identifier = node.args.get(slot) if isinstance(node, exp.Column) else None
+    return (identifier.name if isinstance(identifier, exp.Identifier) else name)[:40]
 
 
-def refuse_rowless(node: exp.Expr) -> None:
+def refuse_non_row_nodes(node: exp.Expr) -> None:
     """Refuse a window function, subquery or * where a row expression is required; returns for other nodes."""
     if isinstance(node, exp.Window):
         why = "A window function can't stand here: it looks at the rows that WHERE and GROUP BY leave."
         refused = refusal(Code.WINDOW, why, "QUALIFY in place of WHERE, or the window in a subquery in FROM", node)
         raise replace(
             refused,
-            rewrites=suggested(
+            rewrites=to_suggestions(
                 where_as_qualify(node), "windows are computed over all rows, then every condition chooses"
             ),
         )
     if isinstance(node, exp.Any) and isinstance(node.parent, exp.EQ) and node.find(exp.Query) is None:
-        listed, value = node.this.unnest(), node.parent.this
-        made = f"list_contains({listed.sql('duckdb', comments=False)}, {value.sql('duckdb', comments=False)})"
-        raise refusal(Code.FUNC, "= ANY of a list is not in the dialect.", made, node.parent, Suggestion(made))
+        list_node, value = node.this.unnest(), node.parent.this
+        replacement = f"list_contains({list_node.sql('duckdb', comments=False)}, {value.sql('duckdb', comments=False)})"
+        raise refusal(
+            Code.FUNC, "= ANY of a list is not in the dialect.", replacement, node.parent, Suggestion(replacement)
+        )
     if isinstance(node, exp.Subquery | exp.Select | exp.Exists | exp.Any | exp.All):
         raise refusal(Code.SUBQUERY, "A subquery can't stand here.", "put it into FROM and join it", node)
     if isinstance(node, exp.Star):
@@ -201,15 +208,15 @@ def refuse_rowless(node: exp.Expr) -> None:
 
 def aggregate_name(node: exp.Expr) -> str | None:
     """Name of the aggregate function that a node calls, supported or not; None for other nodes."""
-    inner = node
-    while isinstance(inner, exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
-        inner = inner.this
-    if type(inner) in NODES:
-        return NODES[type(inner)]
-    if isinstance(inner, exp.AggFunc):
-        return inner.key.lower()
-    if isinstance(inner, exp.Anonymous | exp.AnonymousAggFunc) and str(inner.this).lower() in UNTYPED:
-        return str(inner.this).lower()
+    call = node
+    while isinstance(call, exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
+        call = call.this
+    if type(call) in AGGREGATE_NODES:
+        return AGGREGATE_NODES[type(call)]
+    if isinstance(call, exp.AggFunc):
+        return call.key.lower()
+    if isinstance(call, exp.Anonymous | exp.AnonymousAggFunc) and str(call.this).lower() in UNTYPED_AGGREGATES:
+        return str(call.this).lower()
     return None
 
 
@@ -218,11 +225,11 @@ def has_aggregate(node: exp.Expr) -> bool:
     if isinstance(node, exp.Subquery | exp.Select):
         return False
     if isinstance(node, exp.Window):
-        return any(map(has_aggregate, _windowed(node)))
+        return any(map(has_aggregate, _window_parts(node)))
     return aggregate_name(node) is not None or any(has_aggregate(part) for part in node.iter_expressions())
 
 
-def end_of(node: exp.Expr) -> str:
+def interval_end_column(node: exp.Expr) -> str:
     """Column whose confidence interval DP_INTERVAL_LOW or DP_INTERVAL_HIGH returns an end of; '' for other nodes."""
     if not isinstance(node, exp.Anonymous) or str(node.this).lower() not in (LOW, HIGH) or len(node.expressions) != 1:
         return ""
@@ -230,19 +237,19 @@ def end_of(node: exp.Expr) -> str:
     return shown.name.lower() if isinstance(shown, exp.Column) and not shown.table else ""
 
 
-def is_row(node: exp.Expr) -> bool:
+def is_row_expression(node: exp.Expr) -> bool:
     """Return whether an expression reads a single row: it has no aggregate, window function or subquery."""
     return not has_aggregate(node) and node.find(exp.Window, exp.Query) is None
 
 
-def anded(node: exp.Expr) -> Iterator[exp.Expr]:
+def split_conjuncts(node: exp.Expr) -> Iterator[exp.Expr]:
     """Split a condition at its top-level ANDs."""
-    waiting = [node]
-    while waiting:
-        part = waiting.pop()
+    stack = [node]
+    while stack:
+        part = stack.pop()
         inner = part.unnest() if isinstance(part, exp.Paren) else part
         if isinstance(inner, exp.And):
-            waiting += [inner.expression, inner.this]
+            stack += [inner.expression, inner.this]
         else:
             yield part
 
@@ -254,7 +261,7 @@ def has_window(node: exp.Expr) -> bool:
     return isinstance(node, exp.Window) or any(map(has_window, node.iter_expressions()))
 
 
-def _windowed(node: exp.Window) -> Iterator[exp.Expr]:
+def _window_parts(node: exp.Window) -> Iterator[exp.Expr]:
     """Iterate over the parts that a window function reads: arguments, FILTER, PARTITION BY, ORDER BY, frame."""
     inner = node.this
     while isinstance(inner, exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
@@ -266,25 +273,25 @@ def _windowed(node: exp.Window) -> Iterator[exp.Expr]:
 
 
 @dataclass(frozen=True)
-class NestedNames:
+class CorrelatedResolver:
     """Name resolution inside a correlated subquery: its own tables first, then those of the outer query."""
 
     inner: Scope
     outer: Scope
 
-    def column(self, node: exp.Column) -> Expr:
+    def resolve_column(self, node: exp.Column) -> Expr:
         """Resolve a column of the subquery, else of the outer row."""
-        name, table = column_name(node)
-        around = not _has(self.inner, name, table) and _has(self.outer, name, table)
-        return Ref((self.outer if around else self.inner).find(name, table, node))
+        name, table = column_and_table(node)
+        is_outer = not _has_column(self.inner, name, table) and _has_column(self.outer, name, table)
+        return Ref((self.outer if is_outer else self.inner).resolve(name, table, node))
 
-    def special(self, node: exp.Expr) -> Expr | None:
+    def bind_special(self, node: exp.Expr) -> Expr | None:
         """Bind a node as over a single row of the subquery."""
-        return RowNames(self.inner).special(node)
+        return RowResolver(self.inner).bind_special(node)
 
 
-def _has(scope: Scope, name: str, table: str | None) -> bool:
+def _has_column(scope: Scope, name: str, table: str | None) -> bool:
     """Return whether a scope has a table of this name, or for unqualified names the column."""
     if table is not None:
         return table in {alias for alias, _ in scope.tables}
-    return any(known == name for known, _ in scope.columns())
+    return any(visible_name == name for visible_name, _ in scope.columns())

@@ -15,44 +15,55 @@ from sqlglot.errors import ErrorLevel
 
 from dialect.algebra.expressions import Expr, Field, Ref
 from dialect.algebra.relations import OrderKey, PerPerson, Relation, Sort
-from dialect.binder.from_clause import Queries
+from dialect.binder.from_clause import QueryBinder
 from dialect.binder.group_by import (
-    GroupNames,
-    Item,
-    Keys,
-    closed,
-    group_by,
+    GroupKeys,
+    GroupResolver,
+    SelectItem,
+    bind_group_by,
+    build_grouping_sets,
     grouping_field,
-    groups,
-    keyed,
-    releases,
-    widened,
+    index_keys,
+    is_release_point,
+    prepare_grouping,
+    with_group_bound,
 )
-from dialect.binder.scalars import Names, condition, scalar
-from dialect.binder.scope import Column, RowNames, Scope, end_of, has_aggregate, has_window, inside_aggregates, is_row
+from dialect.binder.scalars import NameResolver, bind_condition, bind_scalar
+from dialect.binder.scope import (
+    NamedField,
+    RowResolver,
+    Scope,
+    has_aggregate,
+    has_window,
+    interval_end_column,
+    is_row_expression,
+    subqueries_in_aggregates,
+)
 from dialect.binder.subqueries import ScalarSubqueries
-from dialect.binder.window_functions import WindowCalls, chosen, qualified, window_calls
+from dialect.binder.window_functions import WindowCalls, apply_windows, bind_qualify, collect_window_calls
 from dialect.catalog.model import SqlType
-from dialect.errors import Code, suggested
-from dialect.parser.context import Reading, only, refusal
+from dialect.errors import Code, to_suggestions
+from dialect.parser.context import CompileContext, check_parts, refusal
 from dialect.parser.suggestions.windows import distinct_on_as_qualify
 from dialect.stability import row_operators
-from dialect.stability.row_operators import counted_instead
+from dialect.stability.row_operators import counting_suggestions
 
-_MOST_ROWS = 10**9  # limit of LIMIT and OFFSET
+_MAX_LIMIT = 10**9  # limit of LIMIT and OFFSET
 
 
-def order_keys(tree: exp.Query, shown: Mapping[str, Expr], exprs: Sequence[Expr], names: Names) -> tuple[OrderKey, ...]:
+def bind_order_by(
+    tree: exp.Query, items_by_name: Mapping[str, Expr], exprs: Sequence[Expr], resolver: NameResolver
+) -> tuple[OrderKey, ...]:
     """Bind ORDER BY; `items_by_name` are the select list's columns, `exprs` the same in order."""
     clause = tree.args.get("order")
     if clause is None:
         return ()
-    only(clause, "expressions")
+    check_parts(clause, "expressions")
     keys: list[OrderKey] = []
     for term in clause.expressions:
-        only(term, "this", "desc", "nulls_first")
+        check_parts(term, "this", "desc", "nulls_first")
         descending, nulls_first = bool(term.args.get("desc")), bool(term.args.get("nulls_first"))
-        found = exprs if _is_all(term.this) else [_order_term(term.this, shown, exprs, names)]
+        found = exprs if _is_all(term.this) else [_bind_order_term(term.this, items_by_name, exprs, resolver)]
         keys += [OrderKey(expr, descending, nulls_first) for expr in found]
     return tuple(keys)
 
@@ -62,48 +73,52 @@ def _is_all(node: exp.Expr) -> bool:
     return isinstance(node, exp.Var) and node.name.upper() == "ALL"
 
 
-def _order_term(node: exp.Expr, shown: Mapping[str, Expr], exprs: Sequence[Expr], names: Names) -> Expr:
+def _bind_order_term(
+    node: exp.Expr, items_by_name: Mapping[str, Expr], exprs: Sequence[Expr], resolver: NameResolver
+) -> Expr:
     """Bind one ORDER BY term: a position, the name of a select item, which hides other columns, or an expression."""
     if isinstance(node, exp.Literal) and not node.is_string:
         if not node.this.isdigit() or not 1 <= int(node.this) <= len(exprs):
             raise refusal(Code.COLUMN, f"There is no column {node.this[:20]} in the select list.", "ORDER BY 1", node)
         return exprs[int(node.this) - 1]
     if isinstance(node, exp.Column) and not node.table:
-        found = shown.get(node.name.lower())
+        found = items_by_name.get(node.name.lower())
         if found is not None:
             return found
-    return scalar(node, names)
+    return bind_scalar(node, resolver)
 
 
-def sliced(tree: exp.Query, relation: Relation, order: tuple[OrderKey, ...]) -> Relation:
+def apply_order_and_limit(tree: exp.Query, relation: Relation, order: tuple[OrderKey, ...]) -> Relation:
     """Apply ORDER BY, LIMIT and OFFSET; on rows of persons an order has no effect and LIMIT is refused."""
-    limit, offset = _count(tree, "limit"), _count(tree, "offset")
+    limit, offset = _limit_value(tree, "limit"), _limit_value(tree, "offset")
     if not order and limit is None and not offset:
         return relation
     if isinstance(relation, PerPerson):
         if limit is None and not offset:
             return relation  # order does not matter to the aggregation above
         why = "Rows of people never leave, and can't be cut by LIMIT."
-        whole = tree.copy()
+        unordered = tree.copy()
         for clause in ("order", "limit", "offset"):
-            whole.set(clause, None)
-        counted = counted_instead(whole.sql("duckdb", comments=False), relation)
-        raise replace(refusal(Code.SAMPLE, why, "LIMIT behind an aggregate", tree), rewrites=counted)
+            unordered.set(clause, None)
+        rewrites = counting_suggestions(unordered.sql("duckdb", comments=False), relation)
+        raise replace(refusal(Code.SAMPLE, why, "LIMIT behind an aggregate", tree), rewrites=rewrites)
     return replace(relation, operator=Sort(relation, order, limit, offset or 0))
 
 
-def _count(tree: exp.Query, clause: str) -> int | None:
+def _limit_value(tree: exp.Query, clause: str) -> int | None:
     """Constant of LIMIT, OFFSET or FETCH; None without the clause."""
     node = tree.args.get(clause)
     if node is None:
         return None
-    part = "count" if isinstance(node, exp.Fetch) else "expression"
+    slot = "count" if isinstance(node, exp.Fetch) else "expression"
     _check_fetch(node)
-    only(node, part, "direction", "limit_options", code=Code.PARAM)
-    value = node.args.get(part)
-    whole = isinstance(value, exp.Literal) and not value.is_string and value.this.isascii() and value.this.isdigit()
-    if not whole or len(value.this) > 20 or int(value.this) > _MOST_ROWS:
-        why = f"{clause.upper()} takes a whole number of at most {_MOST_ROWS:,}."
+    check_parts(node, slot, "direction", "limit_options", code=Code.PARAM)
+    value = node.args.get(slot)
+    is_integer = (
+        isinstance(value, exp.Literal) and not value.is_string and value.this.isascii() and value.this.isdigit()
+    )
+    if not is_integer or len(value.this) > 20 or int(value.this) > _MAX_LIMIT:
+        why = f"{clause.upper()} takes a whole number of at most {_MAX_LIMIT:,}."
         raise refusal(Code.PARAM, why, f"{clause.upper()} 10", node)
     return int(value.this)
 
@@ -111,8 +126,8 @@ def _count(tree: exp.Query, clause: str) -> int | None:
 def _check_fetch(node: exp.Expr) -> None:
     """Refuse percentages and ties: FETCH FIRST 10 ROWS ONLY is LIMIT 10."""
     options = node.args.get("limit_options")
-    special = options is not None and any(options.args.get(name) for name in ("percent", "with_ties"))
-    if special or node.args.get("direction") not in {None, "FIRST", "NEXT"}:
+    is_unsupported = options is not None and any(options.args.get(name) for name in ("percent", "with_ties"))
+    if is_unsupported or node.args.get("direction") not in {None, "FIRST", "NEXT"}:
         raise refusal(Code.PARAM, "FETCH takes a number of first rows.", "FETCH FIRST 10 ROWS ONLY", node)
 
 
@@ -121,15 +136,15 @@ def is_star(node: exp.Expr) -> bool:
     return isinstance(node, exp.Star) or (isinstance(node, exp.Column) and isinstance(node.this, exp.Star))
 
 
-def starred(node: exp.Expr, scope: Scope, polygons: bool) -> list[Item]:
+def expand_star(node: exp.Expr, scope: Scope, allow_polygons: bool) -> list[SelectItem]:
     """Expand *; `allow_polygons` only in a subquery, whose outer query may use them in a point-in-polygon test."""
     star = node.this if isinstance(node, exp.Column) else node
-    only(star, "except_", "replace", "rename", code=Code.ROWS)
+    check_parts(star, "except_", "replace", "rename", code=Code.ROWS)
     table = node.table.lower() if isinstance(node, exp.Column) and node.table else None
     columns = scope.columns(table)
     if not columns:
         raise refusal(Code.TABLE, "* has no table to stand for.", "add a FROM", node)
-    return [item for item in _changed(star, columns) if polygons or not _is_polygon(item[1])]
+    return [item for item in _apply_star_modifiers(star, columns) if allow_polygons or not _is_polygon(item[1])]
 
 
 def _is_polygon(item: exp.Expr | Field) -> bool:
@@ -137,32 +152,32 @@ def _is_polygon(item: exp.Expr | Field) -> bool:
     return isinstance(item, Field) and item.type is SqlType.POLYGON
 
 
-def _changed(star: exp.Expr, columns: Sequence[Column]) -> list[Item]:
+def _apply_star_modifiers(star: exp.Expr, columns: Sequence[NamedField]) -> list[SelectItem]:
     """Apply EXCLUDE, REPLACE and RENAME to the columns of *."""
     left_out = {part.name.lower() for part in star.args.get("except_") or ()}
-    other = {part.alias.lower(): part.this for part in star.args.get("replace") or ()}
+    replacements = {part.alias.lower(): part.this for part in star.args.get("replace") or ()}
     names = {part.this.name.lower(): part.alias.lower() for part in star.args.get("rename") or ()}
-    unknown = {*left_out, *other, *names} - {name for name, _ in columns}
+    unknown = {*left_out, *replacements, *names} - {name for name, _ in columns}
     if unknown:
         raise refusal(Code.COLUMN, f"* has no column {min(unknown)[:40]}.", "a column of the tables in FROM", star)
-    kept = [(name, f) for name, f in columns if name not in left_out]
-    if not kept:
+    remaining = [(name, f) for name, f in columns if name not in left_out]
+    if not remaining:
         raise refusal(Code.COLUMN, "EXCLUDE leaves no column.", "keep one of them", star)
-    return [(names.get(name, name), other.get(name, f)) for name, f in kept]
+    return [(names.get(name, name), replacements.get(name, f)) for name, f in remaining]
 
 
-Shown = tuple[Relation, tuple[Column, ...]]
-_LONGEST_NAME = 60
+BoundSelect = tuple[Relation, tuple[NamedField, ...]]
+_MAX_NAME_LENGTH = 60
 
 
-def select_items(tree: exp.Select, scope: Scope, last: bool) -> list[Item]:
+def expand_select_items(tree: exp.Select, scope: Scope, is_outermost: bool) -> list[SelectItem]:
     """Select items by name, with * expanded; polygons are left out where the query is the outermost."""
     if not tree.expressions:
         raise refusal(Code.PARSE, "This SELECT names nothing that it selects.", "SELECT COUNT(*) FROM ...", tree)
-    items: list[Item] = []
+    items: list[SelectItem] = []
     for node in tree.expressions:
         if is_star(node):
-            items += starred(node, scope, polygons=not last)
+            items += expand_star(node, scope, allow_polygons=not is_outermost)
         elif isinstance(node, exp.Alias):
             items.append((node.alias.lower(), node.this))
         else:
@@ -176,108 +191,128 @@ def _default_name(node: exp.Expr) -> str:
         return node.name.lower()
     if isinstance(node, exp.Count) and isinstance(node.this, exp.Star):
         return "count_star()"
-    small = sum(1 for _ in zip(node.walk(), range(_LONGEST_NAME), strict=False)) < _LONGEST_NAME
-    if not small:
+    is_small = sum(1 for _ in zip(node.walk(), range(_MAX_NAME_LENGTH), strict=False)) < _MAX_NAME_LENGTH
+    if not is_small:
         return "expression"
-    return node.sql("duckdb", comments=False, unsupported_level=ErrorLevel.IGNORE)[:_LONGEST_NAME].lower()
+    return node.sql("duckdb", comments=False, unsupported_level=ErrorLevel.IGNORE)[:_MAX_NAME_LENGTH].lower()
 
 
-def is_grouped(tree: exp.Select, items: Sequence[Item]) -> bool:
+def is_grouped(tree: exp.Select, items: Sequence[SelectItem]) -> bool:
     """Return whether a SELECT has a GROUP BY, a HAVING or aggregates."""
     aggregated = any(isinstance(item, exp.Expr) and has_aggregate(item) for _, item in items)
     return aggregated or bool(tree.args.get("group") or tree.args.get("having"))
 
 
 @dataclass(frozen=True)
-class Place:
+class SelectInput:
     """Input of a select list: the relation of FROM and WHERE, and whether the query is the outermost."""
 
     source: Relation
     scope: Scope
-    last: bool
-    reading: Reading
-    queries: Queries
+    is_outermost: bool
+    context: CompileContext
+    queries: QueryBinder
 
 
-def rowwise(tree: exp.Select, items: Sequence[Item], place: Place) -> Shown:
+def bind_ungrouped(tree: exp.Select, items: Sequence[SelectItem], select_input: SelectInput) -> BoundSelect:
     """Bind a SELECT without grouping."""
-    values = ScalarSubqueries(place.reading, place.queries, place.scope)
-    below = RowNames(place.scope, values=values)
-    windows = window_calls(tree, below, place.source, True, place.reading)
-    names = replace(below, windows=windows)
-    exprs = _each(items, names, lambda item: _row_item(item, names))
-    shown = _aliases(items, exprs)
-    above = RowNames(place.scope, shown, values, windows)
-    test, order = qualified(tree, above), order_keys(tree, shown, exprs, above)
-    relation = chosen(values.joined(place.source), windows, test)
-    return _finish(tree, items, exprs, replace(place, source=relation), order)
+    subqueries = ScalarSubqueries(select_input.context, select_input.queries, select_input.scope)
+    base_resolver = RowResolver(select_input.scope, subqueries=subqueries)
+    windows = collect_window_calls(tree, base_resolver, select_input.source, True, select_input.context)
+    resolver = replace(base_resolver, windows=windows)
+    exprs = _bind_items(items, resolver, lambda item: _bind_row_item(item, resolver))
+    items_by_name = _items_by_name(items, exprs)
+    alias_resolver = RowResolver(select_input.scope, items_by_name, subqueries, windows)
+    test, order = bind_qualify(tree, alias_resolver), bind_order_by(tree, items_by_name, exprs, alias_resolver)
+    relation = apply_windows(subqueries.join_to(select_input.source), windows, test)
+    return _project_items(tree, items, exprs, replace(select_input, source=relation), order)
 
 
-def _row_item(item: exp.Expr | Field, names: RowNames) -> Expr:
+def _bind_row_item(item: exp.Expr | Field, resolver: RowResolver) -> Expr:
     """Bind a select item over rows; a plain column may be a polygon, to be used by the outer query."""
     if isinstance(item, Field):
         return Ref(item)
-    return names.column(item) if isinstance(item, exp.Column) else scalar(item, names)
+    return resolver.resolve_column(item) if isinstance(item, exp.Column) else bind_scalar(item, resolver)
 
 
-def grouped(tree: exp.Select, items: Sequence[Item], place: Place) -> Shown:
+def bind_grouped(tree: exp.Select, items: Sequence[SelectItem], select_input: SelectInput) -> BoundSelect:
     """Bind a SELECT with grouping: its groups, then its items over them."""
-    rows = ScalarSubqueries(place.reading, place.queries, place.scope)
-    keys = _keys(tree, items, RowNames(place.scope, values=rows))
-    for node in inside_aggregates(tree):
-        rows.value(node)
-    source, below = row_operators.compute(rows.joined(place.source), keys.written, place.reading)
-    held = groups(source, below, keys.sets, place.reading, tree)
-    pairs = list(zip(keys.written, held.shown, strict=True))
-    values = ScalarSubqueries(place.reading, place.queries)
-    tell = partial(grouping_field, held, place.reading) if len(held.sets) > 1 else None
-    names = GroupNames(place.scope, source, pairs, place.reading, values=values, rows=rows, tell=tell)
-    windows = window_calls(tree, names, widened(held), not releases(source, below), place.reading)
-    above = replace(names, windows=windows)  # shares measures and aliases
-    exprs = _each(items, above, lambda item: _group_item(item, above))
-    above.aliases.update(_aliases(items, exprs))
-    having = _having(tree, names, windows)
-    test, order = qualified(tree, above), order_keys(tree, above.aliases, exprs, above)
-    relation = values.joined(closed(held, above.measures, above.tellings, place.reading, tree))
+    key_subqueries = ScalarSubqueries(select_input.context, select_input.queries, select_input.scope)
+    keys = _bind_keys(tree, items, RowResolver(select_input.scope, subqueries=key_subqueries))
+    for node in subqueries_in_aggregates(tree):
+        key_subqueries.bind(node)
+    source, source_keys = row_operators.project(
+        key_subqueries.join_to(select_input.source), keys.key_exprs, select_input.context
+    )
+    grouping = prepare_grouping(source, source_keys, keys.sets, select_input.context, tree)
+    pairs = list(zip(keys.key_exprs, grouping.result_keys, strict=True))
+    subqueries = ScalarSubqueries(select_input.context, select_input.queries)
+    make_grouping_field = partial(grouping_field, grouping, select_input.context) if len(grouping.sets) > 1 else None
+    resolver = GroupResolver(
+        select_input.scope,
+        source,
+        pairs,
+        select_input.context,
+        subqueries=subqueries,
+        key_subqueries=key_subqueries,
+        make_grouping_field=make_grouping_field,
+    )
+    windows = collect_window_calls(
+        tree, resolver, with_group_bound(grouping), not is_release_point(source, source_keys), select_input.context
+    )
+    group_resolver = replace(resolver, windows=windows)  # shares measures and aliases
+    exprs = _bind_items(items, group_resolver, lambda item: _bind_group_item(item, group_resolver))
+    group_resolver.aliases.update(_items_by_name(items, exprs))
+    having = _having(tree, resolver, windows)
+    test, order = bind_qualify(tree, group_resolver), bind_order_by(tree, group_resolver.aliases, exprs, group_resolver)
+    relation = subqueries.join_to(
+        build_grouping_sets(
+            grouping, group_resolver.measures, group_resolver.grouping_fields, select_input.context, tree
+        )
+    )
     if having is not None:
-        relation = row_operators.keep(relation, having)
-    return _finish(tree, items, exprs, replace(place, source=chosen(relation, windows, test)), order)
+        relation = row_operators.filter_rows(relation, having)
+    return _project_items(
+        tree, items, exprs, replace(select_input, source=apply_windows(relation, windows, test)), order
+    )
 
 
-def _having(tree: exp.Select, names: GroupNames, windows: WindowCalls) -> Expr | None:
+def _having(tree: exp.Select, resolver: GroupResolver, windows: WindowCalls) -> Expr | None:
     """Bind HAVING, which can't read windows."""
     clause = tree.args.get("having")
     if clause is None:
         return None
-    test = condition(clause.this, names)
-    windows.refuse_windows((test,), clause)
+    test = bind_condition(clause.this, resolver)
+    windows.refuse_window_fields((test,), clause)
     return test
 
 
-def _each(items: Sequence[Item], names: RowNames | GroupNames, read: Callable[[exp.Expr | Field], Expr]) -> list[Expr]:
+def _bind_items(
+    items: Sequence[SelectItem], resolver: RowResolver | GroupResolver, bind: Callable[[exp.Expr | Field], Expr]
+) -> list[Expr]:
     """Bind items in order; each can refer to earlier ones by name, unless the name is ambiguous."""
-    counted = Counter(name for name, _ in items)
+    name_counts = Counter(name for name, _ in items)
     exprs: list[Expr] = []
     for name, item in items:
-        exprs.append(read(item))
-        if counted[name] == 1:
-            names.aliases[name] = exprs[-1]
+        exprs.append(bind(item))
+        if name_counts[name] == 1:
+            resolver.aliases[name] = exprs[-1]
     return exprs
 
 
-def where_aliases(tree: exp.Select, scope: Scope) -> dict[str, Expr]:
+def bind_where_aliases(tree: exp.Select, scope: Scope) -> dict[str, Expr]:
     """Bind the select items that WHERE refers to by alias; columns of the same name take precedence."""
     clause = tree.args.get("where")
     if clause is None:
         return {}
     columns = {name for name, _ in scope.columns()}
-    called = _unqualified(clause) - columns
+    used_names = _unqualified_names(clause) - columns
     aliased = {each.alias.lower(): each.this for each in tree.expressions if isinstance(each, exp.Alias)}
-    plain = {name: node for name, node in aliased.items() if name in called and is_row(node)}
-    return {name: scalar(node, RowNames(scope)) for name, node in plain.items()}
+    row_items = {name: node for name, node in aliased.items() if name in used_names and is_row_expression(node)}
+    return {name: bind_scalar(node, RowResolver(scope)) for name, node in row_items.items()}
 
 
-def _aliases(items: Sequence[Item], exprs: Sequence[Expr]) -> dict[str, Expr]:
+def _items_by_name(items: Sequence[SelectItem], exprs: Sequence[Expr]) -> dict[str, Expr]:
     """Bound items by name, the first of each name."""
     found: dict[str, Expr] = {}
     for (name, _), expr in zip(items, exprs, strict=True):
@@ -285,75 +320,92 @@ def _aliases(items: Sequence[Item], exprs: Sequence[Expr]) -> dict[str, Expr]:
     return found
 
 
-def _group_item(item: exp.Expr | Field, names: GroupNames) -> Expr:
+def _bind_group_item(item: exp.Expr | Field, resolver: GroupResolver) -> Expr:
     """Bind a select item over groups."""
     if isinstance(item, exp.Expr):
-        return scalar(item, names)
-    held = next((f for expr, f in names.keys if isinstance(expr, Ref) and expr.field == item), None)
-    if held is None:
+        return bind_scalar(item, resolver)
+    key_field = next((f for expr, f in resolver.keys if isinstance(expr, Ref) and expr.field == item), None)
+    if key_field is None:
         raise refusal(Code.KEY, f"{item.name} comes with * but is no group key.", "name the columns you want")
-    return Ref(held)
+    return Ref(key_field)
 
 
-def _keys(tree: exp.Select, items: Sequence[Item], names: RowNames) -> Keys:
+def _bind_keys(tree: exp.Select, items: Sequence[SelectItem], resolver: RowResolver) -> GroupKeys:
     """Bind GROUP BY; GROUP BY ALL groups by all items without aggregates."""
     clause = tree.args.get("group")
     if clause is None:
-        return keyed([()])
-    only(clause, "expressions", "all")
+        return index_keys([()])
+    check_parts(clause, "expressions", "all")
     if clause.args.get("all"):
-        plain = _plain(items, names.scope)
-        return keyed([_each(plain, names, lambda item: Ref(item) if isinstance(item, Field) else scalar(item, names))])
-    return group_by(clause.expressions, items, names)
+        key_items = _group_by_all_items(items, resolver.scope)
+        return index_keys(
+            [
+                _bind_items(
+                    key_items,
+                    resolver,
+                    lambda item: Ref(item) if isinstance(item, Field) else bind_scalar(item, resolver),
+                )
+            ]
+        )
+    return bind_group_by(clause.expressions, items, resolver)
 
 
-def _plain(items: Sequence[Item], scope: Scope) -> list[Item]:
+def _group_by_all_items(items: Sequence[SelectItem], scope: Scope) -> list[SelectItem]:
     """Items that GROUP BY ALL groups by: without aggregates or windows, also in aliases that they refer to."""
     columns = {name for name, _ in scope.columns()}
-    over: set[str] = set()  # names of items over groups
-    plain: list[Item] = []
+    aggregated_names: set[str] = set()  # names of items over groups
+    key_items: list[SelectItem] = []
     for name, item in items:
         if isinstance(item, exp.Expr) and (
-            has_aggregate(item) or has_window(item) or (_unqualified(item) - columns) & over or _ends(item) & over
+            has_aggregate(item)
+            or has_window(item)
+            or (_unqualified_names(item) - columns) & aggregated_names
+            or _interval_columns(item) & aggregated_names
         ):
-            over.add(name)
+            aggregated_names.add(name)
         else:
-            plain.append((name, item))
-    return plain
+            key_items.append((name, item))
+    return key_items
 
 
-def _ends(node: exp.Expr) -> set[str]:
+def _interval_columns(node: exp.Expr) -> set[str]:
     """Columns whose confidence interval an expression reads."""
-    return {end_of(part) for part in node.find_all(exp.Anonymous)}
+    return {interval_end_column(part) for part in node.find_all(exp.Anonymous)}
 
 
-def _unqualified(node: exp.Expr) -> set[str]:
+def _unqualified_names(node: exp.Expr) -> set[str]:
     """Names of the unqualified columns in an expression."""
     return {column.name.lower() for column in node.find_all(exp.Column) if not column.table}
 
 
-def _finish(
-    tree: exp.Select, items: Sequence[Item], exprs: list[Expr], place: Place, order: tuple[OrderKey, ...]
-) -> Shown:
+def _project_items(
+    tree: exp.Select,
+    items: Sequence[SelectItem],
+    exprs: list[Expr],
+    select_input: SelectInput,
+    order: tuple[OrderKey, ...],
+) -> BoundSelect:
     """Project the items, then apply DISTINCT, ORDER BY and LIMIT."""
-    relation, fields = row_operators.compute(place.source, exprs, place.reading)
-    columns = tuple((name, made) for (name, _), made in zip(items, fields, strict=True))
+    relation, fields = row_operators.project(select_input.source, exprs, select_input.context)
+    columns = tuple((name, field) for (name, _), field in zip(items, fields, strict=True))
     if tree.args.get("distinct"):
         if tree.args["distinct"].args.get("on"):
             why, hint = (
                 "DISTINCT ON keeps one whole row of several.",
                 "GROUP BY, with MIN(x) or ARG_MIN(x, y) of the others",
             )
-            raise replace(refusal(Code.ROWS, why, hint, tree), rewrites=suggested(distinct_on_as_qualify(tree)))
-        relation = row_operators.distinct(relation, fields, place.last, tree)
-        columns = tuple((name, next(f for f in relation.fields if f == made)) for name, made in columns)
-        order = tuple(_over(key, exprs, fields, tree) for key in order)
-    return sliced(tree, relation, order), columns
+            raise replace(refusal(Code.ROWS, why, hint, tree), rewrites=to_suggestions(distinct_on_as_qualify(tree)))
+        relation = row_operators.apply_distinct(relation, fields, select_input.is_outermost, tree)
+        columns = tuple((name, next(f for f in relation.fields if f == field)) for name, field in columns)
+        order = tuple(_order_key_after_distinct(key, exprs, fields, tree) for key in order)
+    return apply_order_and_limit(tree, relation, order), columns
 
 
-def _over(key: OrderKey, exprs: Sequence[Expr], fields: Sequence[Field], tree: exp.Select) -> OrderKey:
+def _order_key_after_distinct(
+    key: OrderKey, exprs: Sequence[Expr], fields: Sequence[Field], tree: exp.Select
+) -> OrderKey:
     """Resolve an ORDER BY key after DISTINCT, where only select items can be used."""
-    for expr, made in zip(exprs, fields, strict=True):
-        if key.expr in (expr, Ref(made)):
-            return OrderKey(Ref(made), key.descending, key.nulls_first)
+    for expr, field in zip(exprs, fields, strict=True):
+        if key.expr in (expr, Ref(field)):
+            return OrderKey(Ref(field), key.descending, key.nulls_first)
     raise refusal(Code.COLUMN, "After DISTINCT, ORDER BY takes columns of the select list.", "ORDER BY 1", tree)

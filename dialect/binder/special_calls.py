@@ -20,19 +20,19 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlglot import exp
 
 from dialect.algebra.expressions import Expr, Field, Literal, Ref
-from dialect.binder.node_arguments import PARTS
+from dialect.binder.node_arguments import DATE_PARTS
 from dialect.catalog.model import SqlType
 from dialect.errors import Code, Suggestion
 from dialect.functions import literals
-from dialect.functions.literals import constant
-from dialect.functions.scalar.time import UNITS
-from dialect.functions.signature import CONSTANTS
-from dialect.parser.context import only, refusal
-from dialect.parser.spans import called
+from dialect.functions.literals import parse_constant
+from dialect.functions.scalar.time import TIME_UNITS
+from dialect.functions.signature import CONSTANT_RANGES
+from dialect.parser.context import check_parts, refusal
+from dialect.parser.spans import written_name
 from dialect.parser.suggestions.foreign_dialects import AMPERSANDS
-from dialect.stability.calls import POLYGON_HINT, call, polygon_refused
+from dialect.stability.calls import POLYGON_HINT, apply_function, polygon_refusal
 
-_COARSEST, _FINEST = CONSTANTS["resolution"]
+_COARSEST, _FINEST = CONSTANT_RANGES["resolution"]
 
 
 def is_cell_call(node: exp.Expr) -> bool:
@@ -40,9 +40,11 @@ def is_cell_call(node: exp.Expr) -> bool:
     return isinstance(node, exp.Anonymous) and str(node.this).lower() == "h3_cell"
 
 
-def cell_call(node: exp.Expr, column: Callable[[exp.Column], Expr], in_sight: Iterable[Field]) -> Expr:
+def bind_cell_call(
+    node: exp.Expr, resolve_column: Callable[[exp.Column], Expr], visible_fields: Iterable[Field]
+) -> Expr:
     """Bind h3_cell(lon, lat, resolution) to a stored cell or its parent; raises Refusal where there is none."""
-    resolution = constant(node.expressions[2]) if len(node.expressions) == 3 else None
+    resolution = parse_constant(node.expressions[2]) if len(node.expressions) == 3 else None
     if (
         resolution is None
         or resolution.type is not SqlType.BIGINT
@@ -50,31 +52,37 @@ def cell_call(node: exp.Expr, column: Callable[[exp.Column], Expr], in_sight: It
     ):
         why = "h3_cell takes a longitude, a latitude and a constant resolution from 0 to 15."
         raise refusal(Code.FUNC, why, "h3_cell(lon, lat, 9)", node)
-    asked = int(resolution.value or 0)
-    lon, lat = (_place(part, column) for part in node.expressions[:2])
+    requested_resolution = int(resolution.value or 0)
+    lon, lat = (_coordinate_field(part, resolve_column) for part in node.expressions[:2])
     if lon is None or lat is None:
         why = "H3 cells are there of stored coordinates alone."
         raise refusal(Code.FUNC, why, "h3_cell(the column of longitude, the column of latitude, 9)", node)
-    stored = [f for f in in_sight if f.cell is not None and f.cell[:2] == (lon.id, lat.id)]
-    finer = sorted((f for f in stored if f.cell is not None and f.cell[2] >= asked), key=_resolution)
+    stored = [f for f in visible_fields if f.h3_cell is not None and f.h3_cell[:2] == (lon.id, lat.id)]
+    finer = sorted(
+        (f for f in stored if f.h3_cell is not None and f.h3_cell[2] >= requested_resolution), key=_resolution
+    )
     if finer:
-        exact = _resolution(finer[0]) == asked
-        return Ref(finer[0]) if exact else call("h3_parent", [Ref(finer[0]), Literal(asked, SqlType.BIGINT)], node)
-    raise _refused(node, lon, lat, stored)
+        is_exact = _resolution(finer[0]) == requested_resolution
+        return (
+            Ref(finer[0])
+            if is_exact
+            else apply_function("h3_parent", [Ref(finer[0]), Literal(requested_resolution, SqlType.BIGINT)], node)
+        )
+    raise _cell_refusal(node, lon, lat, stored)
 
 
-def _place(node: exp.Expr, column: Callable[[exp.Column], Expr]) -> Field | None:
+def _coordinate_field(node: exp.Expr, resolve_column: Callable[[exp.Column], Expr]) -> Field | None:
     """Field of a coordinate that is a plain column; None for other expressions."""
-    found = column(node) if isinstance(node, exp.Column) else None
-    return found.field if isinstance(found, Ref) else None
+    bound = resolve_column(node) if isinstance(node, exp.Column) else None
+    return bound.field if isinstance(bound, Ref) else None
 
 
 def _resolution(field: Field) -> int:
     """H3 resolution of a cell column."""
-    return 0 if field.cell is None else field.cell[2]
+    return 0 if field.h3_cell is None else field.h3_cell[2]
 
 
-def _refused(node: exp.Expr, lon: Field, lat: Field, stored: list[Field]) -> Exception:
+def _cell_refusal(node: exp.Expr, lon: Field, lat: Field, stored: list[Field]) -> Exception:
     """Refusal of h3_cell: the stored cells are too coarse, or none is visible."""
     if stored:
         finest = max(map(_resolution, stored))
@@ -91,38 +99,39 @@ def _refused(node: exp.Expr, lon: Field, lat: Field, stored: list[Field]) -> Exc
     return refusal(Code.FUNC, why, hint, node)
 
 
-Read = Callable[[exp.Expr], Expr]
+BindScalar = Callable[[exp.Expr], Expr]
 
 
-def in_call(node: exp.Expr, read: Read) -> Expr | None:
+def bind_in_list(node: exp.Expr, bind: BindScalar) -> Expr | None:
     """Bind `x IN list_column` and `(a, b) IN ((1, 2), (3, 4))`; None for IN with scalar values."""
     if node.args.get("field") is not None:
-        only(node, "this", "field", code=Code.FUNC)
-        return call("list_contains", [read(node.args["field"]), read(node.this)], node)
-    return _rows(node, read) if isinstance(node.this, exp.Tuple) and node.args.get("query") is None else None
+        check_parts(node, "this", "field", code=Code.FUNC)
+        return apply_function("list_contains", [bind(node.args["field"]), bind(node.this)], node)
+    return _bind_in_rows(node, bind) if isinstance(node.this, exp.Tuple) and node.args.get("query") is None else None
 
 
-def _rows(node: exp.Expr, read: Read) -> Expr:
+def _bind_in_rows(node: exp.Expr, bind: BindScalar) -> Expr:
     """Bind IN with rows of values as comparisons by IS NOT DISTINCT FROM, as in DuckDB: the result is never NULL."""
-    only(node, "this", "expressions", code=Code.FUNC)
-    values = [read(part) for part in node.this.expressions]
+    check_parts(node, "this", "expressions", code=Code.FUNC)
+    values = [bind(part) for part in node.this.expressions]
     return reduce(
-        lambda one, other: call("or", [one, other], node), [_same(values, row, read) for row in node.expressions]
+        lambda one, other: apply_function("or", [one, other], node),
+        [_row_equals(values, row, bind) for row in node.expressions],
     )
 
 
-def _same(values: list[Expr], row: exp.Expr, read: Read) -> Expr:
+def _row_equals(values: list[Expr], row: exp.Expr, bind: BindScalar) -> Expr:
     """Compare a row with one row of the list."""
     if not isinstance(row, exp.Tuple) or len(row.expressions) != len(values):
         why = "The rows of IN have as many values as the row that is looked for."
         raise refusal(Code.FUNC, why, "(a, b) IN ((1, 2), (3, 4))", row)
     pairs = zip(values, row.expressions, strict=True)
-    tests = [call("is not distinct from", [value, read(part)], row) for value, part in pairs]
-    return reduce(lambda one, other: call("and", [one, other], row), tests)
+    tests = [apply_function("is not distinct from", [value, bind(part)], row) for value, part in pairs]
+    return reduce(lambda one, other: apply_function("and", [one, other], row), tests)
 
 
 # order of the arguments; a point is two numbers
-_PARTS = {
+_POLYGON_ARGUMENTS = {
     "within_polygon": ("lon", "lat", "polygon"),
     "st_contains": ("polygon", "point"),
     "st_within": ("point", "polygon"),
@@ -132,263 +141,269 @@ _PARTS = {
 def is_polygon_call(node: exp.Expr) -> bool:
     """Return whether a node is a point-in-polygon test."""
     name = str(node.this).lower() if isinstance(node, exp.Anonymous) else ""
-    return name in _PARTS and len(node.expressions) == len(_PARTS[name])
+    return name in _POLYGON_ARGUMENTS and len(node.expressions) == len(_POLYGON_ARGUMENTS[name])
 
 
-def place_and_polygon(node: exp.Expr) -> tuple[exp.Expr, exp.Expr, exp.Expr]:
+def point_and_polygon(node: exp.Expr) -> tuple[exp.Expr, exp.Expr, exp.Expr]:
     """Nodes of longitude, latitude and polygon of a point-in-polygon test."""
-    parts = dict(zip(_PARTS[str(node.this).lower()], node.expressions, strict=True))
+    parts = dict(zip(_POLYGON_ARGUMENTS[str(node.this).lower()], node.expressions, strict=True))
     point = parts.get("point")
     if isinstance(point, exp.StPoint) and point.args.get("expression") is not None:
-        only(point, "this", "expression", code=Code.FUNC)
+        check_parts(point, "this", "expression", code=Code.FUNC)
         parts |= {"lon": point.this, "lat": point.expression}
     if "lon" not in parts:
         raise refusal(Code.FUNC, "A point is written ST_Point(lon, lat).", POLYGON_HINT, node)
     return parts["lon"], parts["lat"], parts["polygon"]
 
 
-def no_polygon(value: Expr, node: exp.Expr) -> Expr:
+def refuse_polygon(value: Expr, node: exp.Expr) -> Expr:
     """Refuse a polygon where a scalar value is required; other values are returned."""
     if value.type is SqlType.POLYGON:
-        raise polygon_refused(node)
+        raise polygon_refusal(node)
     return value
 
 
-Maker = Callable[[exp.Expr, Sequence[Expr]], Expr]
-_LAST = 2**31 - 1  # end of a slice without one
-_SLICED = "x[1:3], with constants"
-_ALL = Literal("g", SqlType.VARCHAR)
+CallBinder = Callable[[exp.Expr, Sequence[Expr]], Expr]
+_SLICE_END = 2**31 - 1  # end of a slice without one
+_SLICE_HINT = "x[1:3], with constants"
+_REPLACE_ALL = Literal("g", SqlType.VARCHAR)
 # options of DuckDB -> inline flags; "c", "m", "n" and "p" are the default
-_FLAGS = {"i": "i", "s": "s", "c": "", "m": "", "n": "", "p": ""}
-_SIDES = {"LEADING": "ltrim", "TRAILING": "rtrim", "BOTH": "trim", "": "trim"}
+_INLINE_FLAGS = {"i": "i", "s": "s", "c": "", "m": "", "n": "", "p": ""}
+_TRIM_FUNCTIONS = {"LEADING": "ltrim", "TRAILING": "rtrim", "BOTH": "trim", "": "trim"}
 
 
-def members(how: str, stored: Expr, wanted: exp.Expr, node: exp.Expr) -> Expr:
+def bind_list_test(connective: str, stored: Expr, list_node: exp.Expr, node: exp.Expr) -> Expr:
     """Bind a test of a list column against constants: contains all (`connective` = and) or any (or) of them."""
-    if isinstance(node, exp.ArrayOverlaps) and not isinstance(wanted, exp.Array):
+    if isinstance(node, exp.ArrayOverlaps) and not isinstance(list_node, exp.Array):
         raise refusal(Code.FUNC, AMPERSANDS, "AND in place of &&", node)
-    constants = [literals.constant(part) for part in wanted.expressions] if isinstance(wanted, exp.Array) else []
-    given = [member for member in constants if member is not None and member.value is not None]
-    if not given or len(given) < len(constants):
+    constants = (
+        [literals.parse_constant(part) for part in list_node.expressions] if isinstance(list_node, exp.Array) else []
+    )
+    members = [member for member in constants if member is not None and member.value is not None]
+    if not members or len(members) < len(constants):
         raise refusal(Code.FUNC, "The second list is one of constants.", "list_has_any(x, ['a', 'b'])", node)
-    found = [call("list_contains", [stored, member], node) for member in given]
-    return found[0] if len(found) == 1 else call(how, found, node)
+    found = [apply_function("list_contains", [stored, member], node) for member in members]
+    return found[0] if len(found) == 1 else apply_function(connective, found, node)
 
 
 def _like(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
     """Bind LIKE and ILIKE."""
-    typed = call("ilike" if isinstance(node, exp.ILike) else "like", arguments, node)
-    return call("not", [typed], node) if node.args.get("negate") else typed
+    typed = apply_function("ilike" if isinstance(node, exp.ILike) else "like", arguments, node)
+    return apply_function("not", [typed], node) if node.args.get("negate") else typed
 
 
 def like_escape(node: exp.Expr, value: Expr, pattern: Expr, escape: Expr) -> Expr:
     """Bind LIKE and ILIKE with an escape character."""
     like = node.this
-    typed = call(f"{'ilike' if isinstance(like, exp.ILike) else 'like'} escape", [value, pattern, escape], node)
-    return call("not", [typed], node) if like.args.get("negate") else typed
+    typed = apply_function(
+        f"{'ilike' if isinstance(like, exp.ILike) else 'like'} escape", [value, pattern, escape], node
+    )
+    return apply_function("not", [typed], node) if like.args.get("negate") else typed
 
 
 def _trim(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
     """Bind TRIM, with its side."""
-    return call(_SIDES[str(node.args.get("position") or "")], arguments, node)
+    return apply_function(_TRIM_FUNCTIONS[str(node.args.get("position") or "")], arguments, node)
 
 
 def _pad(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
     """Bind LPAD and RPAD."""
-    return call("lpad" if node.args.get("is_left") else "rpad", arguments, node)
+    return apply_function("lpad" if node.args.get("is_left") else "rpad", arguments, node)
 
 
-def _flagged(node: exp.Expr, pattern: Expr, options: str) -> Expr:
+def _with_flags(node: exp.Expr, pattern: Expr, options: str) -> Expr:
     """Prefix a regular expression with its options as inline flags."""
-    if not set(options) <= set(_FLAGS):
+    if not set(options) <= set(_INLINE_FLAGS):
         raise refusal(Code.FUNC, f"There is no option {options[:10]!r} of a pattern here.", "'i', 's' or 'g'", node)
-    flags = "".join(dict.fromkeys(_FLAGS[option] for option in options))
+    flags = "".join(dict.fromkeys(_INLINE_FLAGS[option] for option in options))
     if not flags or not isinstance(pattern, Literal):
         return pattern
     return Literal(f"(?{flags}){pattern.value}", SqlType.VARCHAR)
 
 
-def _option(node: exp.Expr, slot: str) -> str:
+def _pattern_options(node: exp.Expr, slot: str) -> str:
     """Constant options of a regular expression."""
-    given = node.args.get(slot)
-    if given is None or (isinstance(given, exp.Literal) and given.is_string):
-        return "" if given is None else str(given.this)
+    option_node = node.args.get(slot)
+    if option_node is None or (isinstance(option_node, exp.Literal) and option_node.is_string):
+        return "" if option_node is None else str(option_node.this)
     raise refusal(Code.FUNC, "The options of a pattern are a constant.", "'i'", node)
 
 
-def _matches(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+def _regexp_matches(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
     """Bind regexp_matches, with options."""
-    pattern = _flagged(node, arguments[1], _option(node, "flag"))
-    return call("regexp_matches", [arguments[0], pattern], node)
+    pattern = _with_flags(node, arguments[1], _pattern_options(node, "flag"))
+    return apply_function("regexp_matches", [arguments[0], pattern], node)
 
 
-def _matches_any_case(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+def _regexp_imatches(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
     """Bind x ~* 'a'."""
-    return call("regexp_matches", [arguments[0], _flagged(node, arguments[1], "i")], node)
+    return apply_function("regexp_matches", [arguments[0], _with_flags(node, arguments[1], "i")], node)
 
 
 def _full_match(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
     """Bind regexp_full_match and SIMILAR TO."""
-    pattern = _flagged(node, arguments[1], _option(node, "options"))
-    return call("regexp_full_match", [arguments[0], pattern], node)
+    pattern = _with_flags(node, arguments[1], _pattern_options(node, "options"))
+    return apply_function("regexp_full_match", [arguments[0], pattern], node)
 
 
 def _regexp_extract(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
     """Bind regexp_extract, with options."""
-    pattern = _flagged(node, arguments[1], _option(node, "parameters"))
-    return call("regexp_extract", [arguments[0], pattern, *arguments[2:]], node)
+    pattern = _with_flags(node, arguments[1], _pattern_options(node, "parameters"))
+    return apply_function("regexp_extract", [arguments[0], pattern, *arguments[2:]], node)
 
 
-def _replace(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+def _regexp_replace(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
     """Bind regexp_replace, with options; 'g' replaces all matches."""
-    options = _option(node, "modifiers")
-    pattern = _flagged(node, arguments[1], options.replace("g", ""))
-    every = [_ALL] if "g" in options else []
-    return call("regexp_replace", [arguments[0], pattern, arguments[2], *every], node)
+    options = _pattern_options(node, "modifiers")
+    pattern = _with_flags(node, arguments[1], options.replace("g", ""))
+    replace_all = [_REPLACE_ALL] if "g" in options else []
+    return apply_function("regexp_replace", [arguments[0], pattern, arguments[2], *replace_all], node)
 
 
-def _part(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+def _bracket(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
     """Bind x[2] and x[1:3] of text or a list, with constant positions."""
-    places = node.expressions
-    if len(places) != 1:
-        raise refusal(Code.FUNC, "A part has one position, or a first and a last one.", _SLICED, node)
-    (place,) = places
-    if not isinstance(place, exp.Slice):
-        return call("list_extract", [arguments[0], _position(place, node, 1)], node)
-    first, last = place.this, place.args.get("expression")
-    ends = [_position(first, node) if first is not None else _whole(1)]
-    ends.append(_position(last, node) if last is not None else _whole(_LAST))
-    if place.args.get("step") is not None:
-        raise refusal(Code.FUNC, "A part has no step.", _SLICED, node)
-    return call("slice", [*arguments, *ends], node)
+    positions = node.expressions
+    if len(positions) != 1:
+        raise refusal(Code.FUNC, "A part has one position, or a first and a last one.", _SLICE_HINT, node)
+    (position,) = positions
+    if not isinstance(position, exp.Slice):
+        return apply_function("list_extract", [arguments[0], _position(position, node, 1)], node)
+    first, last = position.this, position.args.get("expression")
+    ends = [_position(first, node) if first is not None else _integer(1)]
+    ends.append(_position(last, node) if last is not None else _integer(_SLICE_END))
+    if position.args.get("step") is not None:
+        raise refusal(Code.FUNC, "A part has no step.", _SLICE_HINT, node)
+    return apply_function("slice", [*arguments, *ends], node)
 
 
-def _whole(value: int) -> Literal:
+def _integer(value: int) -> Literal:
     return Literal(value, SqlType.BIGINT)
 
 
-def _position(place: exp.Expr, node: exp.Expr, added: int = 0) -> Literal:
+def _position(position_node: exp.Expr, node: exp.Expr, offset: int = 0) -> Literal:
     """Constant position plus `offset`: sqlglot counts single positions from 0."""
-    bare = place.unnest()
-    sign = -1 if isinstance(bare, exp.Neg) else 1
-    inner = bare.this if isinstance(bare, exp.Neg) else bare
-    found = literals.number(inner) if isinstance(inner, exp.Literal) and not inner.is_string else None
+    unwrapped = position_node.unnest()
+    sign = -1 if isinstance(unwrapped, exp.Neg) else 1
+    inner = unwrapped.this if isinstance(unwrapped, exp.Neg) else unwrapped
+    found = literals.parse_number(inner) if isinstance(inner, exp.Literal) and not inner.is_string else None
     if found is None or not isinstance(found.value, int):
-        raise refusal(Code.FUNC, "Positions are constants.", _SLICED, node)
-    return _whole(sign * found.value + added)
+        raise refusal(Code.FUNC, "Positions are constants.", _SLICE_HINT, node)
+    return _integer(sign * found.value + offset)
 
 
 def _array_slice(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
     """Bind array_slice."""
-    return call("slice", arguments, node)
+    return apply_function("slice", arguments, node)
 
 
 _TWO = ("this", "expression")
 # node class -> (allowed parts, parts that are arguments in order, binder of the call)
-TEXT_CALLS: dict[type[exp.Expr], tuple[tuple[str, ...], tuple[str, ...], Maker]] = {
+TEXT_CALLS: dict[type[exp.Expr], tuple[tuple[str, ...], tuple[str, ...], CallBinder]] = {
     exp.Like: ((*_TWO, "negate"), _TWO, _like),
     exp.ILike: ((*_TWO, "negate"), _TWO, _like),
     exp.Trim: ((*_TWO, "position"), _TWO, _trim),
     exp.Pad: (("this", "expression", "fill_pattern", "is_left"), ("this", "expression", "fill_pattern"), _pad),
-    exp.RegexpLike: ((*_TWO, "flag"), _TWO, _matches),
-    exp.RegexpILike: (_TWO, _TWO, _matches_any_case),
+    exp.RegexpLike: ((*_TWO, "flag"), _TWO, _regexp_matches),
+    exp.RegexpILike: (_TWO, _TWO, _regexp_imatches),
     exp.RegexpFullMatch: ((*_TWO, "options"), _TWO, _full_match),
     exp.SimilarTo: (_TWO, _TWO, _full_match),
     exp.RegexpExtract: (
         (*_TWO, "group", "parameters", "null_if_pos_overflow"), (*_TWO, "group"), _regexp_extract,
     ),
     exp.RegexpReplace: (
-        (*_TWO, "replacement", "modifiers", "single_replace"), (*_TWO, "replacement"), _replace,
+        (*_TWO, "replacement", "modifiers", "single_replace"), (*_TWO, "replacement"), _regexp_replace,
     ),
-    exp.Bracket: (("this", "expressions", "offset", "safe"), ("this",), _part),
+    exp.Bracket: (("this", "expressions", "offset", "safe"), ("this",), _bracket),
     exp.ArraySlice: (("this", "start", "end"), ("this", "start", "end"), _array_slice),
 }  # fmt: skip
 
 
-def date_part(part: Expr, moment: Expr, node: exp.Expr) -> Expr:
+def bind_date_part(part: Expr, time: Expr, node: exp.Expr) -> Expr:
     """Bind the extraction of a constant part from a date or time."""
     if not isinstance(part, Literal):
         raise refusal(Code.FUNC, "The part of a date must be a constant.", "EXTRACT(hour FROM ts)", node)
-    word = str(part.value).lower()
-    name = PARTS.get(word) or PARTS.get(word.removesuffix("s"))
+    unit_name = str(part.value).lower()
+    name = DATE_PARTS.get(unit_name) or DATE_PARTS.get(unit_name.removesuffix("s"))
     if name is None:
-        raise refusal(Code.FUNC, f"There is no date part {word[:20]}.", "EXTRACT(hour FROM ts)", node)
-    return call(name, [moment], node)
+        raise refusal(Code.FUNC, f"There is no date part {unit_name[:20]}.", "EXTRACT(hour FROM ts)", node)
+    return apply_function(name, [time], node)
 
 
 def _extract(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
     """Bind EXTRACT(part FROM x)."""
-    plain = isinstance(node.this, exp.Var | exp.Literal)
-    return date_part(Literal(node.this.name if plain else "of this kind", SqlType.VARCHAR), arguments[0], node)
+    is_constant = isinstance(node.this, exp.Var | exp.Literal)
+    return bind_date_part(
+        Literal(node.this.name if is_constant else "of this kind", SqlType.VARCHAR), arguments[0], node
+    )
 
 
 def _unit(node: exp.Expr) -> Literal:
     """Time unit of a node; raises Refusal for an unknown one."""
-    given = node.args.get("unit")
-    unit = given.name.lower().removesuffix("s") if isinstance(given, exp.Var | exp.Literal) else "of this kind"
-    if unit not in UNITS:
-        raise refusal(Code.FUNC, f"There is no unit {unit[:20]}.", f"one of {', '.join(UNITS)}", node)
+    unit_node = node.args.get("unit")
+    unit = unit_node.name.lower().removesuffix("s") if isinstance(unit_node, exp.Var | exp.Literal) else "of this kind"
+    if unit not in TIME_UNITS:
+        raise refusal(Code.FUNC, f"There is no unit {unit[:20]}.", f"one of {', '.join(TIME_UNITS)}", node)
     return Literal(unit, SqlType.VARCHAR)
 
 
 def _date_trunc(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
-    return call("date_trunc", [_unit(node), *arguments], node)
+    return apply_function("date_trunc", [_unit(node), *arguments], node)
 
 
 def _date_sub(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
     """Bind date_sub(unit, start, end), which counts complete units."""
     part = arguments[0] if len(arguments) == 3 else None
     unit = str(part.value).lower().removesuffix("s") if isinstance(part, Literal) else "of this kind"
-    if unit not in UNITS:
-        raise refusal(Code.FUNC, f"There is no unit {unit[:20]}.", f"one of {', '.join(UNITS)}", node)
-    return call("date_sub", [Literal(unit, SqlType.VARCHAR), *arguments[1:]], node)
+    if unit not in TIME_UNITS:
+        raise refusal(Code.FUNC, f"There is no unit {unit[:20]}.", f"one of {', '.join(TIME_UNITS)}", node)
+    return apply_function("date_sub", [Literal(unit, SqlType.VARCHAR), *arguments[1:]], node)
 
 
 def _date_diff(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
-    return call("date_diff", [_unit(node), *arguments], node)
+    return apply_function("date_diff", [_unit(node), *arguments], node)
 
 
 def _time_bucket(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
-    return call("time_bucket", arguments, node)
+    return apply_function("time_bucket", arguments, node)
 
 
 def _date_part(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
-    part, moment = arguments
-    return date_part(part, moment, node)
+    part, time = arguments
+    return bind_date_part(part, time, node)
 
 
-def _moved(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+def _date_add(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
     """Bind date_add as +."""
-    return call("+", arguments, node)
+    return apply_function("+", arguments, node)
 
 
 def _from_epoch(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
     """Bind times from seconds, milliseconds or microseconds since 1970; epoch_ms of a time is the inverse."""
     scale = node.args.get("scale")
     names = {"": "from_epoch", "3": "epoch_ms", "6": "make_timestamp"}
-    return call(names.get(scale.name if scale is not None else "", "from_epoch()"), arguments, node)
+    return apply_function(names.get(scale.name if scale is not None else "", "from_epoch()"), arguments, node)
 
 
 def _strftime(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
     """Bind strftime, with its arguments in either order."""
-    moment, form = arguments
-    return call("strftime", [form, moment] if moment.type is SqlType.VARCHAR else [moment, form], node)
+    time, form = arguments
+    return apply_function("strftime", [form, time] if time.type is SqlType.VARCHAR else [time, form], node)
 
 
 def _at_time_zone(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
     """Bind AT TIME ZONE: an instant to wall-clock time; the inverse only where a second one follows."""
-    moment, zone = arguments
+    time, zone = arguments
     if not isinstance(zone, Literal) or not _is_zone(str(zone.value)):
         raise refusal(Code.FUNC, "A time zone is a constant name.", "ts AT TIME ZONE 'Europe/Berlin'", node)
-    if moment.type is SqlType.TIMESTAMPTZ:
-        return call("wall", arguments, node)
-    if not _in_zone(node):
+    if time.type is SqlType.TIMESTAMPTZ:
+        return apply_function("wall", arguments, node)
+    if not _is_converted_again(node):
         why = "Which instant a clock shows is read on a clock again."
         raise refusal(Code.FUNC, why, "ts AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Berlin'", node)
-    return call("instant", arguments, node)
+    return apply_function("instant", arguments, node)
 
 
-def _in_zone(node: exp.Expr) -> bool:
+def _is_converted_again(node: exp.Expr) -> bool:
     """Return whether another AT TIME ZONE converts the result."""
     outer = node.parent
     while isinstance(outer, exp.Paren):
@@ -411,33 +426,33 @@ def _is_zone(name: str) -> bool:
 _ZONE = re.compile(r"UTC|(Africa|America|Antarctica|Asia|Atlantic|Australia|Europe|Indian|Pacific)/[A-Za-z_/-]{1,40}")
 
 
-def _span(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+def _constant_interval(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
     """Bind to_minutes(5) as a constant interval."""
-    unit = called(node).lower().removeprefix("to_").removesuffix("s")
+    unit = written_name(node).lower().removeprefix("to_").removesuffix("s")
     amount = arguments[0] if len(arguments) == 1 else None
     if not isinstance(amount, Literal) or not isinstance(amount.value, int):
         raise refusal(Code.FUNC, "An interval is one constant and one unit.", "INTERVAL 15 MINUTE", node)
-    return literals.span(amount.value, unit, node)
+    return literals.interval_literal(amount.value, unit, node)
 
 
 # function without a node class in sqlglot -> binder of the call
-NAMED_CALLS: dict[str, Maker] = {
+NAMED_CALLS: dict[str, CallBinder] = {
     **dict.fromkeys(("date_part", "datepart"), _date_part),
     **dict.fromkeys(("date_sub", "datesub"), _date_sub),
     "timezone": _timezone,
-    **{f"to_{unit}s": _span for unit in ("year", "month", "week", "day", "hour", "minute", "second")},
+    **{f"to_{unit}s": _constant_interval for unit in ("year", "month", "week", "day", "hour", "minute", "second")},
 }
 
 # node class -> (allowed parts, parts that are arguments in order, binder of the call)
-TIME_CALLS: dict[type[exp.Expr], tuple[tuple[str, ...], tuple[str, ...], Maker]] = {
+TIME_CALLS: dict[type[exp.Expr], tuple[tuple[str, ...], tuple[str, ...], CallBinder]] = {
     exp.Extract: (("this", "expression"), ("expression",), _extract),
     exp.TimestampTrunc: (("this", "unit"), ("this",), _date_trunc),
     exp.DateTrunc: (("this", "unit"), ("this",), _date_trunc),
     exp.DateDiff: (("this", "expression", "unit"), ("expression", "this"), _date_diff),
-    exp.DateAdd: (("this", "expression"), ("this", "expression"), _moved),
+    exp.DateAdd: (("this", "expression"), ("this", "expression"), _date_add),
     exp.UnixToTime: (("this", "scale"), ("this",), _from_epoch),
     exp.TimeToStr: (("this", "format"), ("this", "format"), _strftime),
     exp.AtTimeZone: (("this", "zone"), ("this", "zone"), _at_time_zone),
-    exp.ToDays: (("this",), ("this",), _span),
+    exp.ToDays: (("this",), ("this",), _constant_interval),
     exp.DateBin: (("this", "expression"), ("this", "expression"), _time_bucket),
 }

@@ -23,60 +23,74 @@ from dialect.algebra.expressions import (
     conjunction,
     conjuncts,
     fields_of,
-    substituted,
+    substitute,
 )
 from dialect.algebra.relations import PerPerson, Relation, Released
-from dialect.analysis.uniqueness import at_most_one_row, meets_one_row
-from dialect.binder.from_clause import Queries, from_clause
-from dialect.binder.group_by import GroupNames, close
-from dialect.binder.scalars import condition, scalar
-from dialect.binder.scope import NestedNames, RowNames, Scope, anded, has_aggregate, has_window, reads_rows
+from dialect.analysis.uniqueness import has_at_most_one_row, matches_at_most_one_row
+from dialect.binder.from_clause import QueryBinder, bind_from
+from dialect.binder.group_by import GroupResolver, build_groups
+from dialect.binder.scalars import bind_condition, bind_scalar
+from dialect.binder.scope import (
+    CorrelatedResolver,
+    RowResolver,
+    Scope,
+    has_aggregate,
+    has_window,
+    is_subquery_expression,
+    split_conjuncts,
+)
 from dialect.catalog.model import SqlType
-from dialect.errors import Code, Refusal, suggested
-from dialect.functions.inference import definition, null_extended, nullable
-from dialect.parser.context import Reading, only, refusal
-from dialect.parser.spans import in_place
-from dialect.stability.calls import call
+from dialect.errors import Code, Refusal, to_suggestions
+from dialect.functions.inference import definition_of, may_be_null, null_extended
+from dialect.parser.context import CompileContext, check_parts, refusal
+from dialect.parser.spans import with_node_replaced
+from dialect.stability.calls import apply_function
 from dialect.stability.joins import join, semi_join
-from dialect.stability.row_operators import compute, joined_in, keep
+from dialect.stability.row_operators import filter_rows, prepare_for_join, project
 
 
-def reaches_out(tree: exp.Expr, scope: Scope) -> bool:
+def is_correlated(tree: exp.Expr, scope: Scope) -> bool:
     """Return whether a query is correlated: it qualifies columns by tables of the outer query."""
-    around = {alias for alias, _ in scope.tables}
-    inside = {part.alias_or_name.lower() for part in tree.find_all(exp.Table, exp.Subquery)}
-    return any(column.table.lower() in around - inside for column in tree.find_all(exp.Column))
+    outer_tables = {alias for alias, _ in scope.tables}
+    inner_tables = {part.alias_or_name.lower() for part in tree.find_all(exp.Table, exp.Subquery)}
+    return any(column.table.lower() in outer_tables - inner_tables for column in tree.find_all(exp.Column))
 
 
-def before_in(node: exp.Expr) -> list[exp.Expr]:
+def left_of_in(node: exp.Expr) -> list[exp.Expr]:
     """Nodes on the left side of IN."""
     return list(node.this.expressions) if isinstance(node.this, exp.Tuple) else [node.this]
 
 
-def conditions(parts: Iterable[exp.Expr], names: NestedNames) -> list[Expr]:
+def bind_conditions(parts: Iterable[exp.Expr], resolver: CorrelatedResolver) -> list[Expr]:
     """Bind conditions of a subquery, split at their ANDs."""
-    return [each for part in parts for each in conjuncts(condition(part, names))]
+    return [each for part in parts for each in conjuncts(bind_condition(part, resolver))]
 
 
-def own_rows(relation: Relation, typed: Sequence[Expr], node: exp.Expr) -> tuple[Relation, tuple[Expr, ...]]:
+def apply_own_conditions(
+    relation: Relation, typed: Sequence[Expr], node: exp.Expr
+) -> tuple[Relation, tuple[Expr, ...]]:
     """Filter by the conditions that read the subquery's own rows only; return the other conditions separately."""
-    own = [each for each in typed if within(each, relation.fields)]
-    if own:
-        relation = keep(relation, own[0] if len(own) == 1 else call("and", own, node), node)
-    return relation, tuple(each for each in typed if each not in own)
+    own_conditions = [each for each in typed if reads_only(each, relation.fields)]
+    if own_conditions:
+        relation = filter_rows(
+            relation,
+            own_conditions[0] if len(own_conditions) == 1 else apply_function("and", own_conditions, node),
+            node,
+        )
+    return relation, tuple(each for each in typed if each not in own_conditions)
 
 
-def within(expr: Expr, fields: Sequence[Field]) -> bool:
+def reads_only(expr: Expr, fields: Sequence[Field]) -> bool:
     """Return whether an expression reads only these fields."""
     return all(f in fields for f in fields_of(expr))
 
 
 _ZERO = Literal(0, SqlType.BIGINT)
-_EXISTS = "EXISTS (SELECT 1 FROM ... WHERE inner.x = outer.x)"
+_EXISTS_HINT = "EXISTS (SELECT 1 FROM ... WHERE inner.x = outer.x)"
 
 
 @dataclass(frozen=True)
-class Correlated:
+class DecorrelatedSubquery:
     """A decorrelated subquery: its relation, the join predicate with the outer row, and the value to read."""
 
     relation: Relation
@@ -84,7 +98,9 @@ class Correlated:
     value: Expr  # over the relation's fields, nullable because of the LEFT JOIN
 
 
-def correlated_value(tree: exp.Expr, around: Scope, reading: Reading, queries: Queries) -> Correlated:
+def decorrelate_scalar(
+    tree: exp.Expr, outer_scope: Scope, context: CompileContext, queries: QueryBinder
+) -> DecorrelatedSubquery:
     """Decorrelate a scalar subquery; raises Refusal with E_SUBQUERY where that is not supported.
 
     SELECT (SELECT MAX(t.x) FROM t WHERE t.k = o.k) FROM o
@@ -93,136 +109,153 @@ def correlated_value(tree: exp.Expr, around: Scope, reading: Reading, queries: Q
     if not (isinstance(tree, exp.Select) and len(tree.expressions) == 1):
         why = "A subquery that names the row around it selects one value."
         raise refusal(Code.SUBQUERY, why, "(SELECT MAX(x) FROM ... WHERE ... = ...)", tree)
-    only(tree, "expressions", "from_", "joins", "where", code=Code.SUBQUERY)
-    source, scope = from_clause(tree, reading, queries)
-    typed = conditions(_written(tree), NestedNames(scope, around))
+    check_parts(tree, "expressions", "from_", "joins", "where", code=Code.SUBQUERY)
+    source, scope = bind_from(tree, context, queries)
+    typed = bind_conditions(_where_conditions(tree), CorrelatedResolver(scope, outer_scope))
     if not has_aggregate(tree.expressions[0]):
-        return _looked_up(tree, source, scope, typed, reading)
-    source, ties = _tied(tree, source, typed)
-    return _grouped(tree, source, scope, ties, reading)
+        return _decorrelate_lookup(tree, source, scope, typed, context)
+    source, equalities = _split_correlation(tree, source, typed)
+    return _decorrelate_aggregate(tree, source, scope, equalities, context)
 
 
-def _written(tree: exp.Select) -> list[exp.Expr]:
+def _where_conditions(tree: exp.Select) -> list[exp.Expr]:
     """Conditions of WHERE, split at top-level ANDs."""
     clause = tree.args.get("where")
-    return list(anded(clause.this)) if clause is not None else []
+    return list(split_conjuncts(clause.this)) if clause is not None else []
 
 
-def _tied(tree: exp.Select, source: Relation, typed: Sequence[Expr]) -> tuple[Relation, list[tuple[Expr, Expr]]]:
+def _split_correlation(
+    tree: exp.Select, source: Relation, typed: Sequence[Expr]
+) -> tuple[Relation, list[tuple[Expr, Expr]]]:
     """Filter a subquery by its own conditions; return the equalities that correlate it with the outer row."""
-    source, pairs = own_rows(source, typed, tree)
-    return source, [_tie(each, source.fields, tree) for each in pairs]
+    source, pairs = apply_own_conditions(source, typed, tree)
+    return source, [_correlation_sides(each, source.fields, tree) for each in pairs]
 
 
-def met_value(node: exp.In | exp.Exists, around: Scope, reading: Reading, queries: Queries) -> Correlated:
+def decorrelate_predicate(
+    node: exp.In | exp.Exists, outer_scope: Scope, context: CompileContext, queries: QueryBinder
+) -> DecorrelatedSubquery:
     """Decorrelate IN or EXISTS as a boolean value: COUNT(*) > 0 of matching rows (`proofs.md#correlated-values`).
 
     Raises Refusal with E_SUBQUERY for EXISTS that is not correlated, and for IN where NULL could change the result.
     """
     if isinstance(node, exp.Exists):
         tree = node.this.this if isinstance(node.this, exp.Subquery) else node.this
-        if not (isinstance(tree, exp.Select) and reaches_out(tree, around)):
+        if not (isinstance(tree, exp.Select) and is_correlated(tree, outer_scope)):
             why = "This EXISTS is the same for every row."
-            raise refusal(Code.SUBQUERY, why, _EXISTS, node)
-        only(tree, "expressions", "from_", "joins", "where", code=Code.SUBQUERY)
-        source, scope = from_clause(tree, reading, queries)
-        source, ties = _tied(tree, source, conditions(_written(tree), NestedNames(scope, around)))
-        return _counted(node, source, scope, ties, reading)
-    only(node, "this", "query", code=Code.SUBQUERY)
-    outer = [scalar(part, RowNames(around)) for part in before_in(node)]
+            raise refusal(Code.SUBQUERY, why, _EXISTS_HINT, node)
+        check_parts(tree, "expressions", "from_", "joins", "where", code=Code.SUBQUERY)
+        source, scope = bind_from(tree, context, queries)
+        source, equalities = _split_correlation(
+            tree, source, bind_conditions(_where_conditions(tree), CorrelatedResolver(scope, outer_scope))
+        )
+        return _decorrelate_as_count(node, source, scope, equalities, context)
+    check_parts(node, "this", "query", code=Code.SUBQUERY)
+    outer = [bind_scalar(part, RowResolver(outer_scope)) for part in left_of_in(node)]
     tree = node.args["query"].this
-    if reaches_out(tree, around):
-        source, scope, inner, tied = _correlated_members(tree, around, reading, queries)
+    if is_correlated(tree, outer_scope):
+        source, scope, inner, correlation = _bind_correlated_in(tree, outer_scope, context, queries)
     else:
-        read = queries.subquery(tree, reading)
-        source, scope, tied = read.relation, Scope((("", read.columns),)), []
-        inner = [Ref(f) for _, f in read.columns]
-    if len(outer) != len(inner) or (any(map(nullable, (*outer, *inner))) and not _decides(node)):
+        bound = queries.bind_subquery(tree, context)
+        source, scope, correlation = bound.relation, Scope((("", bound.columns),)), []
+        inner = [Ref(f) for _, f in bound.columns]
+    if len(outer) != len(inner) or (any(map(may_be_null, (*outer, *inner))) and not _null_acts_as_false(node)):
         why = (
             "IN whose value is shown or negated compares columns that are never NULL, each with one of the subquery's."
         )
-        raise refusal(Code.SUBQUERY, why, _EXISTS, node)
-    return _counted(node, source, scope, [*zip(inner, outer, strict=True), *tied], reading)
+        raise refusal(Code.SUBQUERY, why, _EXISTS_HINT, node)
+    return _decorrelate_as_count(node, source, scope, [*zip(inner, outer, strict=True), *correlation], context)
 
 
-def _correlated_members(
-    tree: exp.Expr, around: Scope, reading: Reading, queries: Queries
+def _bind_correlated_in(
+    tree: exp.Expr, outer_scope: Scope, context: CompileContext, queries: QueryBinder
 ) -> tuple[Relation, Scope, list[Expr], list[tuple[Expr, Expr]]]:
     """Bind the correlated subquery of an IN: rows, scope, values, and equalities with the outer row."""
     if not isinstance(tree, exp.Select):
         why = "Only a plain SELECT ... FROM ... WHERE can name the row around it."
-        raise refusal(Code.SUBQUERY, why, _EXISTS, tree)
-    only(tree, "expressions", "from_", "joins", "where", "distinct", code=Code.SUBQUERY)
+        raise refusal(Code.SUBQUERY, why, _EXISTS_HINT, tree)
+    check_parts(tree, "expressions", "from_", "joins", "where", "distinct", code=Code.SUBQUERY)
     if tree.args.get("distinct"):
-        only(tree.args["distinct"], code=Code.ROWS)
-    source, scope = from_clause(tree, reading, queries)
-    names = NestedNames(scope, around)
-    inner = [scalar(part.unalias(), names) for part in tree.expressions]
-    if not all(any(fields_of(each)) and within(each, source.fields) for each in inner):
+        check_parts(tree.args["distinct"], code=Code.ROWS)
+    source, scope = bind_from(tree, context, queries)
+    resolver = CorrelatedResolver(scope, outer_scope)
+    inner = [bind_scalar(part.unalias(), resolver) for part in tree.expressions]
+    if not all(any(fields_of(each)) and reads_only(each, source.fields) for each in inner):
         why = "The list of this IN holds values of the row around it, or constants."
-        raise refusal(Code.SUBQUERY, why, _EXISTS, tree)
-    source, ties = _tied(tree, source, conditions(_written(tree), names))
-    return source, scope, inner, ties
+        raise refusal(Code.SUBQUERY, why, _EXISTS_HINT, tree)
+    source, equalities = _split_correlation(tree, source, bind_conditions(_where_conditions(tree), resolver))
+    return source, scope, inner, equalities
 
 
-def _decides(node: exp.Expr) -> bool:
+def _null_acts_as_false(node: exp.Expr) -> bool:
     """Return whether NULL has the effect of FALSE: only AND and OR lie between the test and a condition.
 
     The condition is a WHERE, a COUNT_IF, or the condition of a CASE or IF.
     """
-    around = node.parent
-    while isinstance(around, exp.And | exp.Or | exp.Paren):
-        node, around = around, around.parent
-    if isinstance(around, exp.If):
-        searched = not isinstance(around.parent, exp.Case) or around.parent.args.get("this") is None
-        return searched and around.this is node
-    return isinstance(around, exp.Where | exp.CountIf)
+    ancestor = node.parent
+    while isinstance(ancestor, exp.And | exp.Or | exp.Paren):
+        node, ancestor = ancestor, ancestor.parent
+    if isinstance(ancestor, exp.If):
+        is_searched_case = not isinstance(ancestor.parent, exp.Case) or ancestor.parent.args.get("this") is None
+        return is_searched_case and ancestor.this is node
+    return isinstance(ancestor, exp.Where | exp.CountIf)
 
 
-def _counted(
-    node: exp.Expr, source: Relation, scope: Scope, ties: list[tuple[Expr, Expr]], reading: Reading
-) -> Correlated:
+def _decorrelate_as_count(
+    node: exp.Expr, source: Relation, scope: Scope, equalities: list[tuple[Expr, Expr]], context: CompileContext
+) -> DecorrelatedSubquery:
     """Decorrelate a test as COUNT(*) > 0 of the rows that meet the equalities."""
-    counted = exp.select(exp.Count(this=exp.Star(), big_int=True))
-    tied = _grouped(counted, source, scope, ties, reading)
-    return replace(tied, value=call(">", [tied.value, _ZERO], node))
+    count_query = exp.select(exp.Count(this=exp.Star(), big_int=True))
+    decorrelated = _decorrelate_aggregate(count_query, source, scope, equalities, context)
+    return replace(decorrelated, value=apply_function(">", [decorrelated.value, _ZERO], node))
 
 
-def _looked_up(tree: exp.Select, source: Relation, scope: Scope, typed: list[Expr], reading: Reading) -> Correlated:
+def _decorrelate_lookup(
+    tree: exp.Select, source: Relation, scope: Scope, typed: list[Expr], context: CompileContext
+) -> DecorrelatedSubquery:
     """Decorrelate a lookup by primary key: at most one row of the subquery joins each outer row."""
-    met = conjunction(tuple(typed))
-    if not meets_one_row(source, met):
+    predicate = conjunction(tuple(typed))
+    if not matches_at_most_one_row(source, predicate):
         why = "A subquery of one value is an aggregate, or looks a row up by its primary key."
         raise refusal(Code.SUBQUERY, why, "(SELECT MAX(x) FROM ... WHERE ... = ...)", tree)
-    relation, (held,) = compute(source, [scalar(tree.expressions[0].unalias(), RowNames(scope))], reading)
-    return Correlated(joined_in(relation), met, Ref(null_extended(held)))
+    relation, (value_field,) = project(
+        source, [bind_scalar(tree.expressions[0].unalias(), RowResolver(scope))], context
+    )
+    return DecorrelatedSubquery(prepare_for_join(relation), predicate, Ref(null_extended(value_field)))
 
 
-def _grouped(
-    tree: exp.Select, source: Relation, scope: Scope, ties: list[tuple[Expr, Expr]], reading: Reading
-) -> Correlated:
+def _decorrelate_aggregate(
+    tree: exp.Select, source: Relation, scope: Scope, equalities: list[tuple[Expr, Expr]], context: CompileContext
+) -> DecorrelatedSubquery:
     """Decorrelate an aggregate: group the subquery by its correlated expressions, and join the groups."""
-    source, keys = compute(source, [inner for inner, _ in ties], reading)
-    names = GroupNames(scope, source, [(inner, key) for (inner, _), key in zip(ties, keys, strict=True)], reading)
-    shown = scalar(tree.expressions[0].unalias(), names)
-    groups = joined_in(close(source, keys, names.measures, tree))
-    held = {f.id: f for f in groups.fields}
-    met = [call("=", [outer, Ref(held[key.id])], tree) for (_, outer), key in zip(ties, keys, strict=True)]
-    extended: dict[Expr, Expr] = {Ref(m.field): _of_nothing(m.function, held[m.field.id], tree) for m in names.measures}
-    return Correlated(groups, conjunction(tuple(met)), substituted(shown, extended))
+    source, keys = project(source, [inner for inner, _ in equalities], context)
+    resolver = GroupResolver(
+        scope, source, [(inner, key) for (inner, _), key in zip(equalities, keys, strict=True)], context
+    )
+    shown = bind_scalar(tree.expressions[0].unalias(), resolver)
+    groups = prepare_for_join(build_groups(source, keys, resolver.measures, tree))
+    fields_by_id = {f.id: f for f in groups.fields}
+    join_equalities = [
+        apply_function("=", [outer, Ref(fields_by_id[key.id])], tree)
+        for (_, outer), key in zip(equalities, keys, strict=True)
+    ]
+    nullable_measures: dict[Expr, Expr] = {
+        Ref(m.result): _value_without_match(m.function, fields_by_id[m.result.id], tree) for m in resolver.measures
+    }
+    return DecorrelatedSubquery(groups, conjunction(tuple(join_equalities)), substitute(shown, nullable_measures))
 
 
-def _of_nothing(function: str, field: Field, node: exp.Expr) -> Expr:
+def _value_without_match(function: str, field: Field, node: exp.Expr) -> Expr:
     """Value of an aggregate for an outer row without a matching group: 0 for counts, else NULL."""
     value = Ref(null_extended(field))
-    return call("coalesce", [value, _ZERO], node) if function.startswith("count") else value
+    return apply_function("coalesce", [value, _ZERO], node) if function.startswith("count") else value
 
 
-def _tie(test: Expr, inner: Sequence[Field], tree: exp.Select) -> tuple[Expr, Expr]:
+def _correlation_sides(test: Expr, inner: Sequence[Field], tree: exp.Select) -> tuple[Expr, Expr]:
     """Split a correlation equality into its inner and outer side; raises Refusal for other conditions."""
     sides = test.arguments if isinstance(test, Call) and test.name == "=" else ()
     for one, other in (sides, sides[::-1]) if len(sides) == 2 else ():
-        if within(one, inner) and any(fields_of(one)) and not any(f in inner for f in fields_of(other)):
+        if reads_only(one, inner) and any(fields_of(one)) and not any(f in inner for f in fields_of(other)):
             return one, other
     why = "A subquery of one value is tied to the row around it by equalities alone."
     raise refusal(
@@ -231,7 +264,7 @@ def _tie(test: Expr, inner: Sequence[Field], tree: exp.Select) -> tuple[Expr, Ex
 
 
 @dataclass(frozen=True)
-class _Single:
+class _PendingSubquery:
     """A subquery to be joined to the outer rows, with the join predicate."""
 
     node: exp.Expr
@@ -243,53 +276,55 @@ class _Single:
 class ScalarSubqueries:
     """Subqueries inside the expressions of one clause, collected while these are bound, then joined."""
 
-    reading: Reading
-    queries: Queries
-    around: Scope | None = None  # scope of the outer rows; None: correlation is not allowed
-    found: list[_Single] = field(default_factory=list)
-    read: dict[int, Expr] = field(default_factory=dict)  # id(node) -> bound value
+    context: CompileContext
+    queries: QueryBinder
+    outer_scope: Scope | None = None  # scope of the outer rows; None: correlation is not allowed
+    pending: list[_PendingSubquery] = field(default_factory=list)
+    bound_values: dict[int, Expr] = field(default_factory=dict)  # id(node) -> bound value
 
-    def value(self, node: exp.Expr) -> Expr:
+    def bind(self, node: exp.Expr) -> Expr:
         """Bind a scalar subquery, IN or EXISTS, each node once; raises Refusal with E_SUBQUERY."""
-        if id(node) not in self.read:
-            self.read[id(node)] = self._single(node) if isinstance(node, exp.Subquery) else self._test(node)
-        return self.read[id(node)]
+        if id(node) not in self.bound_values:
+            self.bound_values[id(node)] = (
+                self._bind_scalar_subquery(node) if isinstance(node, exp.Subquery) else self._bind_predicate(node)
+            )
+        return self.bound_values[id(node)]
 
-    def known(self, node: exp.Expr) -> bool:
+    def is_bound(self, node: exp.Expr) -> bool:
         """Return whether all subqueries of an expression are bound already."""
-        if reads_rows(node):
-            return id(node) in self.read
-        return all(map(self.known, node.iter_expressions()))
+        if is_subquery_expression(node):
+            return id(node) in self.bound_values
+        return all(map(self.is_bound, node.iter_expressions()))
 
-    def _test(self, node: exp.Expr) -> Expr:
+    def _bind_predicate(self, node: exp.Expr) -> Expr:
         """Bind IN or EXISTS as a boolean value."""
-        if self.around is None or not isinstance(node, exp.In | exp.Exists):
+        if self.outer_scope is None or not isinstance(node, exp.In | exp.Exists):
             why = "A test by a subquery stands in WHERE, in the select list or in a key, and not beside groups."
             raise refusal(Code.SUBQUERY, why, "FROM (SELECT *, x IN (SELECT ...) AS is_in FROM ...)", node)
-        tied = met_value(node, self.around, self.reading, self.queries)
-        self.found.append(_Single(node, tied.relation, tied.condition))
-        return tied.value
+        decorrelated = decorrelate_predicate(node, self.outer_scope, self.context, self.queries)
+        self.pending.append(_PendingSubquery(node, decorrelated.relation, decorrelated.condition))
+        return decorrelated.value
 
-    def _single(self, node: exp.Subquery) -> Expr:
+    def _bind_scalar_subquery(self, node: exp.Subquery) -> Expr:
         """Bind a scalar subquery; at most one row must be provable."""
-        only(node, "this", code=Code.SUBQUERY)
-        if self.around is not None and reaches_out(node.this, self.around):
-            tied = correlated_value(node.this, self.around, self.reading, self.queries)
-            self.found.append(_Single(node, tied.relation, tied.condition))
-            return tied.value
-        selected = self.queries.subquery(node.this, self.reading)
-        if isinstance(selected.relation, PerPerson):
+        check_parts(node, "this", code=Code.SUBQUERY)
+        if self.outer_scope is not None and is_correlated(node.this, self.outer_scope):
+            decorrelated = decorrelate_scalar(node.this, self.outer_scope, self.context, self.queries)
+            self.pending.append(_PendingSubquery(node, decorrelated.relation, decorrelated.condition))
+            return decorrelated.value
+        bound = self.queries.bind_subquery(node.this, self.context)
+        if isinstance(bound.relation, PerPerson):
             why = "The value of this subquery would be one person's."
             raise refusal(Code.SUBQUERY, why, "an aggregate over all persons, or a join on the person key", node)
-        if len(selected.columns) != 1 or not at_most_one_row(selected.relation):
+        if len(bound.columns) != 1 or not has_at_most_one_row(bound.relation):
             why = "A subquery inside an expression gives one column, and for certain no second row."
             raise refusal(Code.SUBQUERY, why, "(SELECT SUM(x) FROM ...), or a JOIN of what has many rows", node)
-        self.found.append(_Single(node, joined_in(selected.relation)))
-        return Ref(null_extended(selected.columns[0][1]))
+        self.pending.append(_PendingSubquery(node, prepare_for_join(bound.relation)))
+        return Ref(null_extended(bound.columns[0][1]))
 
-    def joined(self, relation: Relation) -> Relation:
+    def join_to(self, relation: Relation) -> Relation:
         """Left-join the collected subqueries to the rows whose expressions read them."""
-        for each in self.found:
+        for each in self.pending:
             if isinstance(relation, PerPerson) and isinstance(each.relation, Released):
                 why = "People's rows can't be compared with a number that is released in the same statement."
                 hint = "ask for the number first, and write it into the question"
@@ -298,22 +333,28 @@ class ScalarSubqueries:
         return relation
 
 
-_PLAIN = {"expressions", "from_", "joins", "where", "distinct"}  # clauses of a subquery that may be correlated
+_CORRELATABLE_CLAUSES = {
+    "expressions",
+    "from_",
+    "joins",
+    "where",
+    "distinct",
+}  # clauses of a subquery that may be correlated
 
 
 @dataclass(frozen=True)
-class Outer:
+class OuterRows:
     """The outer rows of a WHERE with subqueries, and their scope."""
 
     relation: Relation
     scope: Scope
-    reading: Reading
-    queries: Queries
+    context: CompileContext
+    queries: QueryBinder
     aliases: Mapping[str, Expr] = field(default_factory=dict)  # select items that WHERE refers to by alias
 
 
 @dataclass(frozen=True)
-class _Inner:
+class _BoundSubquery:
     """A bound subquery: its rows, its selected values, and the conditions that read the outer row."""
 
     relation: Relation
@@ -321,39 +362,43 @@ class _Inner:
     conditions: tuple[Expr, ...] = ()
 
 
-def as_test(node: exp.Expr) -> tuple[exp.Expr, bool] | None:
+def as_subquery_predicate(node: exp.Expr) -> tuple[exp.Expr, bool] | None:
     """Unwrap a condition that is IN or EXISTS with a subquery, with its negation; None for other conditions."""
     negated = False
     while isinstance(node, exp.Paren | exp.Not):
         negated ^= isinstance(node, exp.Not)
         node = node.this
-    asks = isinstance(node, exp.In) and node.args.get("query") is not None
-    return (node, negated) if asks or (isinstance(node, exp.Exists) and isinstance(node.this, exp.Query)) else None
+    is_in_subquery = isinstance(node, exp.In) and node.args.get("query") is not None
+    return (
+        (node, negated)
+        if is_in_subquery or (isinstance(node, exp.Exists) and isinstance(node.this, exp.Query))
+        else None
+    )
 
 
-def chosen(relation: Relation, node: exp.Expr, negated: bool, outer: Outer) -> Relation:
+def apply_semi_join(relation: Relation, node: exp.Expr, negated: bool, outer: OuterRows) -> Relation:
     """Semi-join a relation with a subquery, or with `negated` anti-join; raises Refusal."""
     if isinstance(node, exp.Exists):
-        only(node, "this", code=Code.SUBQUERY)
-        inner = _inner(node.this, False, outer)
-        met = list(inner.conditions)
+        check_parts(node, "this", code=Code.SUBQUERY)
+        inner = _bind_subquery(node.this, False, outer)
+        join_conditions = list(inner.conditions)
     else:
-        only(node, "this", "query", code=Code.SUBQUERY)
-        inner = _inner(node.args["query"], True, outer)
-        met = [*_members(node, inner, negated, outer), *inner.conditions]
-    return semi_join(relation, inner.relation, conjunction(tuple(met)), negated, node)
+        check_parts(node, "this", "query", code=Code.SUBQUERY)
+        inner = _bind_subquery(node.args["query"], True, outer)
+        join_conditions = [*_in_equalities(node, inner, negated, outer), *inner.conditions]
+    return semi_join(relation, inner.relation, conjunction(tuple(join_conditions)), negated, node)
 
 
-def _members(node: exp.Expr, inner: _Inner, negated: bool, outer: Outer) -> list[Expr]:
+def _in_equalities(node: exp.Expr, inner: _BoundSubquery, negated: bool, outer: OuterRows) -> list[Expr]:
     """Equalities of IN. For NOT IN a NULL on the left matches every row; a nullable list is refused."""
-    names = RowNames(outer.scope, dict(outer.aliases))
-    values = [scalar(part, names) for part in before_in(node)]
+    resolver = RowResolver(outer.scope, dict(outer.aliases))
+    values = [bind_scalar(part, resolver) for part in left_of_in(node)]
     if len(values) != len(inner.selected):
         why = f"The subquery behind IN selects {len(inner.selected)} columns, and {len(values)} stand before it."
         raise refusal(Code.SUBQUERY, why, "x IN (SELECT x FROM ...)", node)
     pairs = list(zip(values, inner.selected, strict=True))
     try:
-        equal = [call("=", [value, member], node) for value, member in pairs]
+        equal = [apply_function("=", [value, member], node) for value, member in pairs]
     except Refusal as refused:
         if refused.code is not Code.FUNC:
             raise
@@ -362,99 +407,103 @@ def _members(node: exp.Expr, inner: _Inner, negated: bool, outer: Outer) -> list
         return equal
     if any(_may_be_null(member, inner.relation) for member in inner.selected):
         why = "NOT IN is never true once its list holds a NULL, and this one may."
-        unlike = refusal(Code.SUBQUERY, why, "NOT EXISTS (SELECT 1 FROM ... WHERE ... = ...)", node)
+        null_list_refusal = refusal(Code.SUBQUERY, why, "NOT EXISTS (SELECT 1 FROM ... WHERE ... = ...)", node)
         raise replace(
-            unlike,
-            rewrites=suggested(_without_null(node), "a NULL in the list is left out: with one, NOT IN is never true"),
+            null_list_refusal,
+            rewrites=to_suggestions(
+                _without_nulls(node), "a NULL in the list is left out: with one, NOT IN is never true"
+            ),
         )
     return [_or_null(value, part, node) for value, part in zip(values, equal, strict=True)]
 
 
-def _without_null(node: exp.Expr) -> tuple[str, ...]:
+def _without_nulls(node: exp.Expr) -> tuple[str, ...]:
     """Suggest the query with NULLs removed from the list of NOT IN."""
     query = node.args["query"].this
     if not isinstance(query, exp.Select) or len(query.expressions) != 1 or query.args.get("joins"):
         return ()
     if query.args.get("from_") is None:
         return ()
-    test = f"{_text(query.expressions[0].unalias())} IS NOT NULL"
+    test = f"{_sql_text(query.expressions[0].unalias())} IS NOT NULL"
     where = query.args.get("where")
-    last = query.args["from_"].this if where is None else where.this
-    made = in_place(last, f"{_text(last)} WHERE {test}" if where is None else f"({_text(last)}) AND {test}")
-    return () if made is None else (made,)
+    last_node = query.args["from_"].this if where is None else where.this
+    rewritten = with_node_replaced(
+        last_node, f"{_sql_text(last_node)} WHERE {test}" if where is None else f"({_sql_text(last_node)}) AND {test}"
+    )
+    return () if rewritten is None else (rewritten,)
 
 
-def _text(node: exp.Expr) -> str:
+def _sql_text(node: exp.Expr) -> str:
     return node.sql("duckdb", comments=False)
 
 
 def _or_null(value: Expr, equal: Expr, node: exp.Expr) -> Expr:
     """Extend an equality of NOT IN: a NULL on the left matches every row of the list."""
-    if not nullable(value):
+    if not may_be_null(value):
         return equal
-    if isinstance(value, Ref) and value.field.is_person:
+    if isinstance(value, Ref) and value.field.is_person_key:
         why = "This person key may be NULL, and NULL is neither in a list nor outside of it."
         raise refusal(Code.SUBQUERY, why, "NOT EXISTS (SELECT 1 FROM ... WHERE ... = ...)", node)
-    return call("or", [equal, call("is null", [value], node)], node)
+    return apply_function("or", [equal, apply_function("is null", [value], node)], node)
 
 
 def _may_be_null(member: Expr, relation: Relation) -> bool:
     """Return whether a value of the list may be NULL: it is nullable and no predicate excludes it."""
-    found = definition(member)
-    refused = (
-        isinstance(fact, Call) and fact.name == "not" and isinstance(test := fact.arguments[0], Call)
-        and test.name == "is null" and test.arguments[0] in (member, found)
-        for fact in relation.facts
+    member_definition = definition_of(member)
+    excluded = (
+        isinstance(predicate, Call) and predicate.name == "not" and isinstance(test := predicate.arguments[0], Call)
+        and test.name == "is null" and test.arguments[0] in (member, member_definition)
+        for predicate in relation.predicates
     )  # fmt: skip
-    return nullable(member) and not any(refused)
+    return may_be_null(member) and not any(excluded)
 
 
-def _inner(query: exp.Expr, selecting: bool, outer: Outer) -> _Inner:
+def _bind_subquery(query: exp.Expr, selects_values: bool, outer: OuterRows) -> _BoundSubquery:
     """Bind the subquery of IN or EXISTS, correlated or not."""
     tree = query.this if isinstance(query, exp.Subquery) else query
-    if isinstance(tree, exp.Select) and _may_name_the_outer_row(tree, selecting):
-        return _correlated(tree, selecting, outer)
-    if reaches_out(tree, outer.scope):
+    if isinstance(tree, exp.Select) and _may_be_correlated(tree, selects_values):
+        return _bind_correlated(tree, selects_values, outer)
+    if is_correlated(tree, outer.scope):
         why = "Only a plain SELECT ... FROM ... WHERE can name the row around it."
         hint = "person IN (SELECT person FROM ... GROUP BY person HAVING ...)"
         raise refusal(Code.SUBQUERY, why, hint, query)
-    read = outer.queries.subquery(tree, outer.reading)
-    return _Inner(read.relation, tuple(Ref(f) for _, f in read.columns))
+    bound = outer.queries.bind_subquery(tree, outer.context)
+    return _BoundSubquery(bound.relation, tuple(Ref(f) for _, f in bound.columns))
 
 
-def _may_name_the_outer_row(tree: exp.Select, selecting: bool) -> bool:
+def _may_be_correlated(tree: exp.Select, selects_values: bool) -> bool:
     """Return whether a subquery can be correlated: a plain SELECT ... FROM ... WHERE, without aggregates or windows."""
     clauses = {clause for clause, value in tree.args.items() if value}
-    stars = selecting and any(part.is_star for part in tree.expressions)
+    has_star = selects_values and any(part.is_star for part in tree.expressions)
     return (
-        clauses <= _PLAIN
-        and not stars
+        clauses <= _CORRELATABLE_CLAUSES
+        and not has_star
         and not any(has_aggregate(part) or has_window(part) for part in tree.expressions)
     )
 
 
-def _correlated(tree: exp.Select, selecting: bool, outer: Outer) -> _Inner:
+def _bind_correlated(tree: exp.Select, selects_values: bool, outer: OuterRows) -> _BoundSubquery:
     """Bind a subquery that may be correlated."""
     if tree.args.get("distinct"):
-        only(tree.args["distinct"], code=Code.ROWS)
-    relation, scope = from_clause(tree, outer.reading, outer.queries)
-    names = NestedNames(scope, outer.scope)
+        check_parts(tree.args["distinct"], code=Code.ROWS)
+    relation, scope = bind_from(tree, outer.context, outer.queries)
+    resolver = CorrelatedResolver(scope, outer.scope)
     shown = [part.unalias() for part in tree.expressions if not part.is_star]
-    selected = tuple(scalar(part, names) for part in shown)
-    relation, conditions = _conditions(tree, relation, names, outer)
-    return _Inner(relation, selected if selecting else (), conditions)
+    selected_values = tuple(bind_scalar(part, resolver) for part in shown)
+    relation, conditions = _split_conditions(tree, relation, resolver, outer)
+    return _BoundSubquery(relation, selected_values if selects_values else (), conditions)
 
 
-def _conditions(
-    tree: exp.Select, relation: Relation, names: NestedNames, outer: Outer
+def _split_conditions(
+    tree: exp.Select, relation: Relation, resolver: CorrelatedResolver, outer: OuterRows
 ) -> tuple[Relation, tuple[Expr, ...]]:
     """Split the WHERE of a subquery into filters of its own rows, which are applied, and join conditions."""
     clause = tree.args.get("where")
     if clause is None:
         return relation, ()
-    parts = list(anded(clause.this))
-    plain = (part for part in parts if as_test(part) is None)
-    relation, pairs = own_rows(relation, conditions(plain, names), clause)
-    for test in filter(None, map(as_test, parts)):
-        relation = chosen(relation, *test, Outer(relation, names.inner, outer.reading, outer.queries))
-    return relation, pairs
+    parts = list(split_conjuncts(clause.this))
+    row_conditions = (part for part in parts if as_subquery_predicate(part) is None)
+    relation, join_conditions = apply_own_conditions(relation, bind_conditions(row_conditions, resolver), clause)
+    for test in filter(None, map(as_subquery_predicate, parts)):
+        relation = apply_semi_join(relation, *test, OuterRows(relation, resolver.inner, outer.context, outer.queries))
+    return relation, join_conditions

@@ -6,14 +6,16 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from dialect.catalog.model import Catalog, Dataset, SqlType, Table
-from dialect.catalog.privacy_windows import Stretch, begin_of
+from dialect.catalog.privacy_windows import WindowRange, first_day_of_window
 
-LONGEST_PERSON = 1_000  # characters of a text person key, in rows and in objections
-OBJECTED = "objected"  # relation (person VARCHAR) that a backend adds to each execution: a snapshot of the opt-outs
+MAX_PERSON_CHARACTERS = 1_000  # characters of a text person key, in rows and in objections
+OPT_OUT_TABLE = (
+    "objected"  # relation (person VARCHAR) that a backend adds to each execution: a snapshot of the opt-outs
+)
 
 
 @dataclass(frozen=True)
-class Among:
+class IsIn:
     """Condition: a column has one of the listed values; NULL fails."""
 
     column: str
@@ -21,16 +23,16 @@ class Among:
 
 
 @dataclass(frozen=True)
-class Country:
+class CountryCondition:
     """Condition: a two-letter country code is in a list, or with `denied` not in it. Ignores case; NULL fails."""
 
     column: str
     codes: tuple[str, ...]
-    denied: bool
+    is_excluded: bool
 
 
 @dataclass(frozen=True)
-class Between:
+class InRange:
     """Condition: a number or date lies in the closed range from lower to upper; dates as ISO text."""
 
     column: str
@@ -39,23 +41,27 @@ class Between:
     upper: int | str
 
 
-State = Among | Country | Between
+EligibilityCondition = IsIn | CountryCondition | InRange
 
 
 @dataclass(frozen=True)
-class Admission:
+class Eligibility:
     """Eligible persons: their row in the person table meets every condition, and they have not opted out."""
 
     person_type: str  # stored type of the person key; opt-outs are cast to it
     table: Table | None = None  # one row per person; None: no condition reads it
-    states: tuple[State, ...] = ()
+    conditions: tuple[EligibilityCondition, ...] = ()
 
 
-def kept_stretch(catalog: Catalog, dataset: Dataset) -> Stretch | None:
+def retained_windows(catalog: Catalog, dataset: Dataset) -> WindowRange | None:
     """Privacy windows with at least one day inside retention; other windows are never read (`proofs.md#retention`)."""
-    timed = [t for t in catalog.tables if t.private and t.dataset == dataset.name and t.time_column is not None]
-    first = [table.kept_from for table in timed if table.kept_from is not None]
-    if dataset.stretch is None or not first or len(first) < len(timed):
-        return dataset.stretch
-    begin = begin_of(dataset.stretch.window, date.fromisoformat(min(first)))
-    return replace(dataset.stretch, first=min(max(dataset.stretch.first, begin), dataset.stretch.last))
+    tables_with_time = [
+        t for t in catalog.tables if t.private and t.dataset == dataset.name and t.time_column is not None
+    ]
+    retention_starts = [table.retained_from for table in tables_with_time if table.retained_from is not None]
+    if dataset.window_range is None or not retention_starts or len(retention_starts) < len(tables_with_time):
+        return dataset.window_range
+    first_day = first_day_of_window(dataset.window_range.window, date.fromisoformat(min(retention_starts)))
+    return replace(
+        dataset.window_range, first=min(max(dataset.window_range.first, first_day), dataset.window_range.last)
+    )

@@ -11,24 +11,24 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Final
 
-from dialect.catalog.admission import Among, Between, Country
+from dialect.catalog.admission import CountryCondition, InRange, IsIn
 from dialect.catalog.model import (
-    AdmissionRules,
-    AgeBy,
+    AgeUnit,
     Bounds,
     Budget,
-    CalibrationTerms,
-    CellOf,
+    CalibrationPolicy,
+    ClipBounds,
+    ClipBoundsByKeys,
     Column,
-    ColumnOf,
+    ColumnValues,
     Consent,
     Dataset,
     Defaults,
+    EligibilityRules,
+    H3Cell,
     Jurisdiction,
-    Minors,
+    MinimumAge,
     Movement,
-    Norms,
-    NormsByKeys,
     PersonPath,
     Retention,
     Source,
@@ -38,31 +38,31 @@ from dialect.catalog.model import (
     ValueList,
     ValueRange,
 )
-from dialect.catalog.privacy_windows import Stretch, Window
+from dialect.catalog.privacy_windows import PrivacyWindow, WindowRange
 
 Layouts = Mapping[type, str]  # class -> its name in texts, then those of its fields or members in declared order
 
 CATALOG_LAYOUTS: Final[Layouts] = {
-    Among: "Among column values",
-    Between: "Between column type lower upper",
-    Country: "Country column codes denied",
-    AdmissionRules: "AdmissionRules table jurisdiction minors retention contact",
-    AgeBy: "AgeBy BIRTH_DATE BIRTH_YEAR AGE AGE_BAND",
+    IsIn: "Among column values",
+    InRange: "Between column type lower upper",
+    CountryCondition: "Country column codes denied",
+    EligibilityRules: "AdmissionRules table jurisdiction minors retention contact",
+    AgeUnit: "AgeBy BIRTH_DATE BIRTH_YEAR AGE AGE_BAND",
     Bounds: "Bounds lower upper",
     Budget: "Budget rho delta client_rho static reserve_rho query_rho lifetime_rho",
-    CalibrationTerms: "CalibrationTerms rho every_days expires_days",
-    CellOf: "CellOf lon lat resolution",
+    CalibrationPolicy: "CalibrationTerms rho every_days expires_days",
+    H3Cell: "CellOf lon lat resolution",
     Column: "Column name type stored_type nullable bounds domain time_zone stored_utc sum_norm centred_norm"
     " centre cell visible from_windows",
-    ColumnOf: "ColumnOf table column",
+    ColumnValues: "ColumnOf table column",
     Consent: "Consent column admitted",
     Dataset: "Dataset name window data_version defaults budget stretch admission calibration replay_days",
     Defaults: "Defaults rho delta confidence",
     Jurisdiction: "Jurisdiction column constant codes denied legal_basis",
-    Minors: "Minors column by minimum on bands",
+    MinimumAge: "Minors column by minimum on bands",
     Movement: "Movement zone lon lat through norms columns",
-    Norms: "Norms rows persons by_keys covers",
-    NormsByKeys: "NormsByKeys keys rows persons sums covers",
+    ClipBounds: "Norms rows persons by_keys covers",
+    ClipBoundsByKeys: "NormsByKeys keys rows persons sums covers",
     PersonPath: "PersonPath column through",
     Retention: "Retention months days",
     Source: "Source format path table joins",
@@ -73,8 +73,8 @@ CATALOG_LAYOUTS: Final[Layouts] = {
     " sorted_by norms max_rows_per_person max_groups_per_person size_class consent movement kept_from",
     ValueList: "ValueList values",
     ValueRange: "ValueRange lower upper",
-    Stretch: "Stretch window first last",
-    Window: "Window FOREVER MONTH WEEK DAY",
+    WindowRange: "Stretch window first last",
+    PrivacyWindow: "Window FOREVER MONTH WEEK DAY",
 }
 
 

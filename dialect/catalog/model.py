@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 
-from dialect.catalog.privacy_windows import Stretch, Window
+from dialect.catalog.privacy_windows import PrivacyWindow, WindowRange
 
 
-class AgeBy(StrEnum):
+class AgeUnit(StrEnum):
     """Unit of the column from which a person's age is read."""
 
     BIRTH_DATE = "birth_date"
@@ -32,7 +32,7 @@ class Consent:
     """Consent column of the person table, and the values that make a person eligible."""
 
     column: str
-    admitted: tuple[str | bool, ...]
+    eligible_values: tuple[str | bool, ...]
 
 
 @dataclass(frozen=True)
@@ -42,19 +42,19 @@ class Jurisdiction:
     column: str | None  # of the person table; None: `constant` holds for everybody
     constant: str | None
     codes: tuple[str, ...]  # denied, or admitted where the steward lists those
-    denied: bool  # True: `codes` are excluded; False: only `codes` are included
+    is_excluded: bool  # True: `codes` are excluded; False: only `codes` are included
     legal_basis: tuple[tuple[str, str], ...] = ()  # (code, owner's legal basis for processing)
 
 
 @dataclass(frozen=True)
-class Minors:
+class MinimumAge:
     """Minimum age of eligible persons."""
 
     column: str
-    by: AgeBy
+    unit: AgeUnit
     minimum: int = 18  # years
-    on: str | None = None  # day on which the age is computed; None: the first day read
-    bands: tuple[str, ...] = ()  # eligible values of an age band column
+    computed_on: str | None = None  # day on which the age is computed; None: the first day read
+    eligible_bands: tuple[str, ...] = ()  # eligible values of an age band column
 
 
 @dataclass(frozen=True)
@@ -66,33 +66,33 @@ class Retention:
 
 
 @dataclass(frozen=True)
-class AdmissionRules:
+class EligibilityRules:
     """Eligibility rules of a dataset; a rule that is None does not apply."""
 
     table: str | None = None  # the person table (one row per person), where there are several candidates
     jurisdiction: Jurisdiction | None = None
-    minors: Minors | None = None
+    minors: MinimumAge | None = None
     retention: Retention | None = None
     contact: str | None = None  # how people can object, as text of the owner
 
 
-NO_RULES = AdmissionRules()
+NO_ELIGIBILITY_RULES = EligibilityRules()
 
 
 @dataclass(frozen=True)
-class CalibrationTerms:
+class CalibrationPolicy:
     """Public budget and schedule for measuring contribution distributions; they never depend on data."""
 
     rho: Fraction = Fraction(2, 100)  # per privacy window, for all histograms together
-    every_days: int = 90  # interval between calibrations
+    interval_days: int = 90  # interval between calibrations
     expires_days: int = 365  # age at which a calibration is ignored and declared clip bounds apply
 
 
-USUAL = CalibrationTerms()
+DEFAULT_CALIBRATION = CalibrationPolicy()
 
 
 @dataclass(frozen=True)
-class CellOf:
+class H3Cell:
     """An H3 cell computed from two coordinates of the same row when data are loaded."""
 
     lon: str  # column with degrees east
@@ -118,7 +118,7 @@ class SqlType(StrEnum):
     NULL = "NULL"  # the type of a bare NULL literal
 
 
-MOVEMENT = ".movement"  # suffix of a table's name: pseudo-table of its derived movement columns
+MOVEMENT_SUFFIX = ".movement"  # suffix of a table's name: pseudo-table of its derived movement columns
 Value = bool | int | float | str | None
 
 
@@ -146,14 +146,14 @@ class ValueRange:
 
 
 @dataclass(frozen=True)
-class ColumnOf:
+class ColumnValues:
     """A public domain defined as the set of values in one column of a public table."""
 
     table: str
     column: str
 
 
-Domain = ValueList | ValueRange | ColumnOf
+Domain = ValueList | ValueRange | ColumnValues
 
 
 @dataclass(frozen=True)
@@ -168,35 +168,35 @@ class Column:
     domain: Domain | None = None
     time_zone: str | None = None  # IANA name; hours, dates and privacy windows are computed in it
     stored_utc: bool = False  # a naive TIMESTAMP in UTC, converted to time_zone
-    sum_norm: float | None = None  # L2 clip bound of one person's SUM(column) over groups
-    centred_norm: float | None = None  # L2 clip bound of SUM(column - centre), for AVG
+    sum_clip_bound: float | None = None  # L2 clip bound of one person's SUM(column) over groups
+    centred_sum_clip_bound: float | None = None  # L2 clip bound of SUM(column - centre), for AVG
     centre: float | None = None  # public typical value; None: the middle of the bounds
-    cell: CellOf | None = None  # derived, not stored in the source
+    cell: H3Cell | None = None  # derived, not stored in the source
     visible: bool = True  # False: used by eligibility rules only, e.g. the consent column
-    from_windows: tuple[str, ...] = ()  # other privacy windows that its values were computed from
-    usual: float | None = field(default=None, repr=False)  # typical value from a calibration, public
+    source_windows: tuple[str, ...] = ()  # other privacy windows that its values were computed from
+    calibrated_typical_value: float | None = field(default=None, repr=False)  # typical value from a calibration, public
     complete: bool = field(default=False, repr=False)  # every value lies in the domain: checked when data are loaded
 
 
 @dataclass(frozen=True)
-class NormsByKeys:
+class ClipBoundsByKeys:
     """L2 clip bounds for one set of group keys, given as canonical expressions."""
 
     keys: tuple[str, ...]  # canonical key texts: ("origin_zone", "hour(started_at)")
     rows: float | None = None
     persons: float | None = None
     sums: Mapping[str, float] = field(default_factory=dict)  # column -> clip bound
-    covers: float = 0.98  # expected share of persons who are not clipped
+    expected_coverage: float = 0.98  # expected share of persons who are not clipped
 
 
 @dataclass(frozen=True)
-class Norms:
+class ClipBounds:
     """L2 clip bounds of a person's vector over groups, one for each kind of aggregate."""
 
     rows: float
     persons: float
-    by_keys: tuple[NormsByKeys, ...] = ()
-    covers: float = 0.98  # expected share of persons who are not clipped: the steward's guess, not measured
+    by_keys: tuple[ClipBoundsByKeys, ...] = ()
+    expected_coverage: float = 0.98  # expected share of persons who are not clipped: the steward's guess, not measured
 
 
 @dataclass(frozen=True)
@@ -212,9 +212,9 @@ class SourceJoin:
     """A public column joined to a private table by a foreign key when the snapshot is built."""
 
     column: str  # name of the new column, e.g. origin_zone
-    on: str  # column of this table, e.g. origin_id
+    join_column: str  # column of this table, e.g. origin_id
     table: str  # public table with a primary key, e.g. stations
-    take: str  # column of that table, e.g. zone_id
+    source_column: str  # column of that table, e.g. zone_id
 
 
 @dataclass(frozen=True)
@@ -240,15 +240,15 @@ class Table:
     person: PersonPath | None = None  # not None for private tables
     time_column: str | None = None
     date_column: str | None = None  # equals the date of time_column: enforced when data are loaded or read
-    from_windows: tuple[str, ...] = ()  # other privacy windows that its rows were computed from
+    source_windows: tuple[str, ...] = ()  # other privacy windows that its rows were computed from
     sorted_by: tuple[str, ...] = ()
-    norms: Norms | None = None  # not None for private tables
+    clip_bounds: ClipBounds | None = None  # not None for private tables
     max_rows_per_person: int | None = None  # row truncation per (person, window) before person-level joins
     max_groups_per_person: int | None = None  # L0: group truncation per (person, window), where a bound is needed
     size_class: str | None = None  # public order of magnitude of the row count, e.g. "1e7"
     consent: Consent | None = None
     movement: Movement | None = None
-    kept_from: str | None = None  # retention: ISO date of the first day that is read
+    retained_from: str | None = None  # retention: ISO date of the first day that is read
 
     def column(self, name: str) -> Column | None:
         """Return the declared column of this lower-case name, or None."""
@@ -271,7 +271,9 @@ class Budget:
     rho: Fraction  # ceiling for all clients together
     delta: Fraction  # 0.9 for the conversion to epsilon, 0.1 for thresholds
     client_rho: Fraction  # cap of one client
-    static: tuple[Fraction, Fraction] | None = None  # rho and delta of tables without time; None: those of a window
+    static_budget: tuple[Fraction, Fraction] | None = (
+        None  # rho and delta of tables without time; None: those of a window
+    )
     reserve_rho: Fraction = Fraction(0)  # reserved for the owner in each window, not spendable by clients
     query_rho: Fraction | None = None  # cap of one query, in each window
     lifetime_rho: Fraction | None = None  # cap of one client over all windows; None: no such cap
@@ -282,22 +284,22 @@ class Dataset:
     """Private tables about one population, which share privacy windows and a budget."""
 
     name: str
-    window: Window
+    window: PrivacyWindow
     data_version: int  # incremented by the steward for new data, never by an objection
     defaults: Defaults
     budget: Budget
-    stretch: Stretch | None = None  # declared privacy windows; None for FOREVER
-    admission: AdmissionRules = NO_RULES
-    calibration: CalibrationTerms = USUAL
+    window_range: WindowRange | None = None  # declared privacy windows; None for FOREVER
+    eligibility: EligibilityRules = NO_ELIGIBILITY_RULES
+    calibration: CalibrationPolicy = DEFAULT_CALIBRATION
     replay_days: int | None = None  # maximum age of a replayed release; None: unlimited
     rollups: tuple[str, ...] = field(default=(), repr=False)  # queries whose per-unit aggregates are materialized
     delivered_until: str = field(default="", repr=False)  # last window whose rows the steward declares complete
-    ingested: str = field(default="", repr=False)  # version of the rows added by ingest; '' for none
+    ingest_version: str = field(default="", repr=False)  # version of the rows added by ingest; '' for none
 
     @property
-    def windows(self) -> tuple[str, ...]:
+    def window_names(self) -> tuple[str, ...]:
         """Names of all declared privacy windows, the earliest first."""
-        return (str(self.window),) if self.stretch is None else self.stretch.names()
+        return (str(self.window),) if self.window_range is None else self.window_range.window_names()
 
 
 @dataclass(frozen=True)
@@ -316,12 +318,12 @@ class Catalog:
 
     def column(self, table: str, name: str) -> Column | None:
         """Return a declared column, or for `<table>.movement` a derived movement column; None where there is none."""
-        declared = self.table(table.removesuffix(MOVEMENT))
-        if declared is None or not table.endswith(MOVEMENT):
+        declared = self.table(table.removesuffix(MOVEMENT_SUFFIX))
+        if declared is None or not table.endswith(MOVEMENT_SUFFIX):
             return declared.column(name) if declared is not None else None
         return next((c for c in (declared.movement.columns if declared.movement else ()) if c.name == name), None)
 
-    def borrowed_person(self, table: Table) -> Column | None:
+    def inherited_person_column(self, table: Table) -> Column | None:
         """Visible person column that a table reaches by foreign keys and shows as its own; None otherwise."""
         if table.person is None or not table.person.through or table.column(table.person.column) is not None:
             return None
@@ -341,7 +343,7 @@ class Movement:
     lon: str | None = None  # degrees; with lat or not at all
     lat: str | None = None
     through: tuple[str, str] | None = None  # (foreign key column, referenced public table)
-    norms: Norms | None = None  # clip bounds for stays and trips; None: those of the table
+    clip_bounds: ClipBounds | None = None  # clip bounds for stays and trips; None: those of the table
     columns: tuple[Column, ...] = ()  # numeric columns of stays and trips, with clip bounds of their sums
 
 

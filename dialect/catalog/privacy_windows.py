@@ -12,10 +12,10 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 STATIC = "static"  # account charged for private tables without time, queried alone
-MOST_WINDOWS = 4_000  # per dataset: more than ten years of days
+MAX_WINDOWS = 4_000  # per dataset: more than ten years of days
 
 
-class Window(StrEnum):
+class PrivacyWindow(StrEnum):
     """Length of a privacy window: the period of one person's data that is protected as one privacy unit."""
 
     FOREVER = "forever"
@@ -24,92 +24,92 @@ class Window(StrEnum):
     DAY = "day"
 
 
-_NAMES = {
-    Window.MONTH: (r"(\d{4})-(\d{2})", "2026-10"),
-    Window.WEEK: (r"(\d{4})-W(\d{2})", "2026-W43"),
-    Window.DAY: (r"(\d{4})-(\d{2})-(\d{2})", "2026-10-17"),
+_NAME_PATTERNS = {
+    PrivacyWindow.MONTH: (r"(\d{4})-(\d{2})", "2026-10"),
+    PrivacyWindow.WEEK: (r"(\d{4})-W(\d{2})", "2026-W43"),
+    PrivacyWindow.DAY: (r"(\d{4})-(\d{2})-(\d{2})", "2026-10-17"),
 }
 # window length -> time units that never cross a window boundary
-INSIDE: dict[Window, frozenset[str]] = {
-    Window.FOREVER: frozenset(),
-    Window.MONTH: frozenset({"month", "day", "hour", "minute", "second"}),
-    Window.WEEK: frozenset({"week", "day", "hour", "minute", "second"}),
-    Window.DAY: frozenset({"day", "hour", "minute", "second"}),
+UNITS_WITHIN_WINDOW: dict[PrivacyWindow, frozenset[str]] = {
+    PrivacyWindow.FOREVER: frozenset(),
+    PrivacyWindow.MONTH: frozenset({"month", "day", "hour", "minute", "second"}),
+    PrivacyWindow.WEEK: frozenset({"week", "day", "hour", "minute", "second"}),
+    PrivacyWindow.DAY: frozenset({"day", "hour", "minute", "second"}),
 }
 
 
 @dataclass(frozen=True)
-class Stretch:
+class WindowRange:
     """All privacy windows of a dataset from the first to the last, each identified by its first day."""
 
-    window: Window  # never FOREVER
+    window: PrivacyWindow  # never FOREVER
     first: date
     last: date
 
-    def begins(self) -> tuple[date, ...]:
+    def first_days(self) -> tuple[date, ...]:
         """First days of the windows, in order."""
-        found = [self.first]
-        while found[-1] < self.last:
-            found.append(next_begin(self.window, found[-1]))
-        return tuple(found)
+        days = [self.first]
+        while days[-1] < self.last:
+            days.append(next_window_start(self.window, days[-1]))
+        return tuple(days)
 
-    def names(self) -> tuple[str, ...]:
+    def window_names(self) -> tuple[str, ...]:
         """Names of the windows, the earliest first."""
-        return tuple(window_name(self.window, begin) for begin in self.begins())
+        return tuple(window_name(self.window, begin) for begin in self.first_days())
 
 
-def example_of(window: Window) -> str:
+def example_window_name(window: PrivacyWindow) -> str:
     """Return an example of a window name of this length, for messages."""
-    return _NAMES[window][1]
+    return _NAME_PATTERNS[window][1]
 
 
-def begin_of(window: Window, day: date) -> date:
+def first_day_of_window(window: PrivacyWindow, day: date) -> date:
     """First day of the window that contains a day."""
-    if window is Window.MONTH:
+    if window is PrivacyWindow.MONTH:
         return day.replace(day=1)
-    return day - timedelta(days=day.weekday()) if window is Window.WEEK else day
+    return day - timedelta(days=day.weekday()) if window is PrivacyWindow.WEEK else day
 
 
-def next_begin(window: Window, begin: date) -> date:
+def next_window_start(window: PrivacyWindow, first_day: date) -> date:
     """First day of the following window."""
-    length = {Window.MONTH: 31, Window.WEEK: 7, Window.DAY: 1}[window]
-    return begin_of(window, begin + timedelta(days=length))
+    length = {PrivacyWindow.MONTH: 31, PrivacyWindow.WEEK: 7, PrivacyWindow.DAY: 1}[window]
+    return first_day_of_window(window, first_day + timedelta(days=length))
 
 
-def days_of(window: Window, begin: date) -> Iterator[date]:
+def days_of_window(window: PrivacyWindow, first_day: date) -> Iterator[date]:
     """Iterate over the days of a window."""
-    day, end = begin, next_begin(window, begin)
+    day, end = first_day, next_window_start(window, first_day)
     while day < end:
         yield day
         day += timedelta(days=1)
 
 
-def window_name(window: Window, begin: date) -> str:
+def window_name(window: PrivacyWindow, first_day: date) -> str:
     """Name of the window that starts on a day."""
-    if window is Window.MONTH:
-        return f"{begin:%Y-%m}"
-    if window is Window.WEEK:
-        year, week, _ = begin.isocalendar()
+    if window is PrivacyWindow.MONTH:
+        return f"{first_day:%Y-%m}"
+    if window is PrivacyWindow.WEEK:
+        year, week, _ = first_day.isocalendar()
         return f"{year:04d}-W{week:02d}"
-    return begin.isoformat()
+    return first_day.isoformat()
 
 
-def length_of(name: str) -> Window | None:
+def window_of_name(name: str) -> PrivacyWindow | None:
     """Window length that a window name implies; None for the static account."""
-    if name == Window.FOREVER:
-        return Window.FOREVER
-    return next((window for window in _NAMES if begin_named(window, name) is not None), None)
+    if name == PrivacyWindow.FOREVER:
+        return PrivacyWindow.FOREVER
+    return next((window for window in _NAME_PATTERNS if first_day_of_name(window, name) is not None), None)
 
 
-def begin_named(window: Window, name: str) -> date | None:
+def first_day_of_name(window: PrivacyWindow, name: str) -> date | None:
     """First day of the window of this name; None where no window between 1900 and 2200 has it."""
-    found = re.fullmatch(_NAMES[window][0], name, re.ASCII)
+    match = re.fullmatch(_NAME_PATTERNS[window][0], name, re.ASCII)
     try:
-        parts = [int(part) for part in found.groups()] if found else [0]
+        parts = [int(part) for part in match.groups()] if match else [0]
         if not 1900 <= parts[0] <= 2200:
             return None
-        if window is Window.WEEK:
+        if window is PrivacyWindow.WEEK:
             return date.fromisocalendar(parts[0], parts[1], 1)
-        return date(*parts) if window is Window.DAY else date(parts[0], parts[1], 1)
+        return date(*parts) if window is PrivacyWindow.DAY else date(parts[0], parts[1], 1)
     except ValueError:
         return None

@@ -4,60 +4,74 @@ PrivatePlan and Bounding -> BoundedSql, whose result is exact integers per group
 
 Modules, each before those that import it:
 
-    engine_syntax, stored_columns, admission, spark, relations, contribution, materialized_rollups, lake, bounded,
+    engine_syntax, source_columns, admission, spark, relations, contribution, materialized_rollups, lake, bounded,
     key_selection, outer_query, stored_release_sql.
 """
 
 from __future__ import annotations
 
-from dialect.codegen.admission import eligible, over_kept
-from dialect.codegen.engine_syntax import OF_DUCKDB, WORDS, Words
-from dialect.codegen.key_selection import RELEASED_KEYS, most_weight, over_released, selecting, with_released
-from dialect.codegen.lake import GATHERED, LISTED, counted, in_part, place, roll_up_lake, stored_rows
-from dialect.codegen.materialized_rollups import can_be_rolled, write_rollup
-from dialect.codegen.outer_query import OuterSql, public_tables, write_outer
+from dialect.codegen.admission import eligible_persons_sql, read_eligible_from
+from dialect.codegen.engine_syntax import DUCKDB_DIALECT, ENGINE_DIALECTS, EngineDialect
+from dialect.codegen.key_selection import (
+    RELEASED_KEYS,
+    max_weight,
+    plan_over_released_keys,
+    selection_plan,
+    with_released_keys,
+)
+from dialect.codegen.lake import (
+    KEY_SET,
+    LAKE_RESULT,
+    lake_rollup,
+    partition_sql,
+    placeholder,
+    row_count_sql,
+    stored_rollup_sql,
+)
+from dialect.codegen.materialized_rollups import is_rollup_compatible, write_rollup
+from dialect.codegen.outer_query import OuterSql, public_tables_read, write_outer_query
 from dialect.codegen.stored_columns import (
-    SAME_BITS,
-    UNSIGNED_IN_SPARK,
-    own_person,
-    same_bits,
+    SAME_BITS_FORMS,
+    SPARK_UNSIGNED_TYPE,
+    own_person_column,
+    same_bits_datasets,
     stored_column,
     stored_time,
-    text_person,
+    text_person_column,
 )
-from dialect.codegen.stored_release_sql import write_derived, write_images, write_pinned
+from dialect.codegen.stored_release_sql import write_derived_release, write_group_mapping, write_pinned_counts
 
 __all__ = [
-    "GATHERED",
-    "LISTED",
-    "OF_DUCKDB",
+    "DUCKDB_DIALECT",
+    "ENGINE_DIALECTS",
+    "KEY_SET",
+    "LAKE_RESULT",
     "RELEASED_KEYS",
-    "SAME_BITS",
-    "UNSIGNED_IN_SPARK",
-    "WORDS",
+    "SAME_BITS_FORMS",
+    "SPARK_UNSIGNED_TYPE",
+    "EngineDialect",
     "OuterSql",
-    "Words",
-    "can_be_rolled",
-    "counted",
-    "eligible",
-    "in_part",
-    "most_weight",
-    "over_kept",
-    "over_released",
-    "own_person",
-    "place",
-    "public_tables",
-    "roll_up_lake",
-    "same_bits",
-    "selecting",
+    "eligible_persons_sql",
+    "is_rollup_compatible",
+    "lake_rollup",
+    "max_weight",
+    "own_person_column",
+    "partition_sql",
+    "placeholder",
+    "plan_over_released_keys",
+    "public_tables_read",
+    "read_eligible_from",
+    "row_count_sql",
+    "same_bits_datasets",
+    "selection_plan",
     "stored_column",
-    "stored_rows",
+    "stored_rollup_sql",
     "stored_time",
-    "text_person",
-    "with_released",
-    "write_derived",
-    "write_images",
-    "write_outer",
-    "write_pinned",
+    "text_person_column",
+    "with_released_keys",
+    "write_derived_release",
+    "write_group_mapping",
+    "write_outer_query",
+    "write_pinned_counts",
     "write_rollup",
 ]

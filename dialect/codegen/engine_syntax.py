@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from string import ascii_lowercase, ascii_uppercase
 
 from dialect.algebra.target import Target
-from dialect.catalog.admission import LONGEST_PERSON
+from dialect.catalog.admission import MAX_PERSON_CHARACTERS
 from dialect.catalog.model import EngineName
-from dialect.functions.emitter import DUCKDB, SPARK, Emitter, name
+from dialect.functions.emitter import DUCKDB, SPARK, Emitter, quote_identifier
 from dialect.functions.scalar.text import SPARK_TEXT
-from dialect.functions.scalar.time import SPARK_TIMES, WALL
-from dialect.functions.signature import quoted_name
+from dialect.functions.scalar.time import LOCAL_TIMESTAMP, SPARK_TIMES
+from dialect.functions.signature import quote_spark_identifier
 
 SALT = 7046029254386353131  # makes the order of groups differ between persons; not secret
-LARGEST_SMALL = 2**28  # the sum of 2^35 numbers up to this one fits 64 bits
-SMALL_TOTAL = "sum({0})"  # SUM of integers up to MAX_SMALL_SUMMAND, in every engine
+MAX_SMALL_SUMMAND = 2**28  # the sum of 2^35 numbers up to this one fits 64 bits
+SMALL_SUM = "sum({0})"  # SUM of integers up to MAX_SMALL_SUMMAND, in every engine
 # sums the upper and lower halves of squares as BIGINT, so that decimals are computed once per sum and not per row
 _SQUARES = (
     "CAST(sum(shiftright({0} * {0}, 31)) AS DECIMAL(38, 0)) * 2147483648"
@@ -29,80 +29,83 @@ _SQUARES = (
 
 
 @dataclass(frozen=True)
-class Words:
+class EngineDialect:
     """SQL fragments of one engine; {0} and {1} are operands."""
 
     emitter: Emitter  # literals and functions
-    name: Callable[[str], str]  # quoting of identifiers
-    kept: str  # CTE modifier: computed once
-    again: str  # CTE modifier: computed at each reference
-    looked_up: str  # join with unique persons; DuckDB's JOIN looks up integers in an array
-    wide: str  # type of 128-bit integers, or of 38 digits
-    total: str  # SUM of integers that cannot overflow
-    squares: str  # exact sum of squares of integers below 2^31
+    quote_identifier: Callable[[str], str]  # quoting of identifiers
+    materialized: str  # CTE modifier: computed once
+    not_materialized: str  # CTE modifier: computed at each reference
+    lookup_join: str  # join with unique persons; DuckDB's JOIN looks up integers in an array
+    wide_integer: str  # type of 128-bit integers, or of 38 digits
+    wide_sum: str  # SUM of integers that cannot overflow
+    sum_of_squares: str  # exact sum of squares of integers below 2^31
     truncated: str  # DOUBLE to BIGINT, truncated towards zero
-    nearest: str  # DOUBLE to BIGINT, rounded half to even
+    rounded: str  # DOUBLE to BIGINT, rounded half to even
     quotient: str  # integer division, truncated towards zero
     is_finite: str
-    hashed: str  # hash of columns
-    salted: str  # salted hash of columns
-    capitals: str  # text trimmed and in uppercase, at least for ASCII letters
-    wall: str  # local timestamp of an instant in a time zone
-    nulls: str  # suffix of an ORDER BY term that puts NULLs last
-    can_object: str  # predicate of texts that an objection can name: 1 to 1,000 characters of UTF-8 without NUL
+    hash: str  # hash of columns
+    salted_hash: str  # salted hash of columns
+    uppercase: str  # text trimmed and in uppercase, at least for ASCII letters
+    local_timestamp: str  # local timestamp of an instant in a time zone
+    nulls_last: str  # suffix of an ORDER BY term that puts NULLs last
+    is_objectable: str  # predicate of texts that an objection can name: 1 to 1,000 characters of UTF-8 without NUL
 
 
-WORDS = {
-    EngineName.DUCKDB: Words(
+ENGINE_DIALECTS = {
+    EngineName.DUCKDB: EngineDialect(
         emitter=DUCKDB,
-        name=name,
-        kept="MATERIALIZED ",
-        again="NOT MATERIALIZED ",
-        looked_up="JOIN",
-        wide="HUGEINT",
-        total="sum({0})",
-        squares="sum({0} * {0})",
+        quote_identifier=quote_identifier,
+        materialized="MATERIALIZED ",
+        not_materialized="NOT MATERIALIZED ",
+        lookup_join="JOIN",
+        wide_integer="HUGEINT",
+        wide_sum="sum({0})",
+        sum_of_squares="sum({0} * {0})",
         truncated="CAST(trunc({0}) AS BIGINT)",
-        nearest="CAST({0} AS BIGINT)",
+        rounded="CAST({0} AS BIGINT)",
         quotient="{0} // {1}",
         is_finite="isfinite({0})",
-        hashed="hash({0})",
-        salted=f"hash(xor(hash({{0}}), CAST({SALT} AS UBIGINT)))",
-        capitals="upper(trim({0}))",
-        wall=WALL,
-        nulls="",
-        can_object=f"length({{0}}) BETWEEN 1 AND {LONGEST_PERSON} AND NOT contains({{0}}, chr(0))",
+        hash="hash({0})",
+        salted_hash=f"hash(xor(hash({{0}}), CAST({SALT} AS UBIGINT)))",
+        uppercase="upper(trim({0}))",
+        local_timestamp=LOCAL_TIMESTAMP,
+        nulls_last="",
+        is_objectable=f"length({{0}}) BETWEEN 1 AND {MAX_PERSON_CHARACTERS} AND NOT contains({{0}}, chr(0))",
     ),
-    EngineName.SPARK: Words(
+    EngineName.SPARK: EngineDialect(
         emitter=SPARK,
-        name=quoted_name,
-        kept="",
-        again="",
-        looked_up="SEMI JOIN",
-        wide="DECIMAL(38, 0)",
-        total="sum(CAST({0} AS DECIMAL(38, 0)))",
-        squares=_SQUARES,
+        quote_identifier=quote_spark_identifier,
+        materialized="",
+        not_materialized="",
+        lookup_join="SEMI JOIN",
+        wide_integer="DECIMAL(38, 0)",
+        wide_sum="sum(CAST({0} AS DECIMAL(38, 0)))",
+        sum_of_squares=_SQUARES,
         truncated="CAST({0} AS BIGINT)",
-        nearest="CAST(rint({0}) AS BIGINT)",
+        rounded="CAST(rint({0}) AS BIGINT)",
         quotient="{0} div {1}",
         is_finite="(abs({0}) < CAST('inf' AS DOUBLE))",
-        hashed="xxhash64({0})",
-        salted=f"xxhash64({{0}}, {SALT}L)",
-        capitals=f"translate({SPARK_TEXT['trim(text)']}, '{ascii_lowercase}', '{ascii_uppercase}')",
-        wall=str(SPARK_TIMES["wall"]),
-        nulls=" NULLS LAST",
-        can_object=f"char_length({{0}}) BETWEEN 1 AND {LONGEST_PERSON} AND NOT contains({{0}}, char(0))"
+        hash="xxhash64({0})",
+        salted_hash=f"xxhash64({{0}}, {SALT}L)",
+        uppercase=f"translate({SPARK_TEXT['trim(text)']}, '{ascii_lowercase}', '{ascii_uppercase}')",
+        local_timestamp=str(SPARK_TIMES["wall"]),
+        nulls_last=" NULLS LAST",
+        is_objectable=f"char_length({{0}}) BETWEEN 1 AND {MAX_PERSON_CHARACTERS} AND NOT contains({{0}}, char(0))"
         " AND is_valid_utf8({0})",
     ),
 }
-OF_DUCKDB = WORDS[EngineName.DUCKDB]
+DUCKDB_DIALECT = ENGINE_DIALECTS[EngineName.DUCKDB]
 
 
-def words(target: Target) -> Words:
+def dialect_of(target: Target) -> EngineDialect:
     """Return the dialect of the target's engine."""
-    return WORDS[target.engine]
+    return ENGINE_DIALECTS[target.engine]
 
 
-def in_order(columns: Sequence[str], said: Words = OF_DUCKDB) -> str:
+def hash_order(columns: Sequence[str], dialect: EngineDialect = DUCKDB_DIALECT) -> str:
     """Write a total order of distinct rows by a salted hash, so that it differs from person to person."""
-    return f"{said.salted.format(', '.join(columns))}, {', '.join(column + said.nulls for column in columns)}"
+    return (
+        f"{dialect.salted_hash.format(', '.join(columns))},"
+        f" {', '.join(column + dialect.nulls_last for column in columns)}"
+    )

@@ -10,33 +10,35 @@ import math
 from dataclasses import replace
 
 from dialect.algebra.relations import Public, ReleaseScan
-from dialect.algebra.release_plan import Bounding, KeySet, KeySource, PrivatePlan
+from dialect.algebra.release_plan import ContributionBounds, KeySet, KeySource, PrivatePlan
 from dialect.algebra.target import Target
-from dialect.codegen.relations.relation import release_name
+from dialect.codegen.relations.relation import release_table_name
 
-HANDED = -1  # index of the release that is passed to the backend: the keys of the first pass
+RELEASED_KEYS_INDEX = -1  # index of the release that is passed to the backend: the keys of the first pass
 RELEASED_KEYS = "released_keys"  # its table in the backend, with columns k0, k1, ...
 
 
-def selecting(plan: PrivatePlan) -> PrivatePlan:
+def selection_plan(plan: PrivatePlan) -> PrivatePlan:
     """Derive the plan of the first pass: the weighted person count that selects keys, and no other vector."""
-    place = next(i for i, vector in enumerate(plan.vectors) if vector.decides_keys)
-    return replace(plan, vectors=(replace(plan.vectors[place], scale_group=0),), texts=(plan.texts[place],))
+    index = next(i for i, vector in enumerate(plan.vectors) if vector.is_selection_vector)
+    return replace(
+        plan, vectors=(replace(plan.vectors[index], scale_group=0),), vector_texts=(plan.vector_texts[index],)
+    )
 
 
-def over_released(plan: PrivatePlan) -> PrivatePlan:
+def plan_over_released_keys(plan: PrivatePlan) -> PrivatePlan:
     """Derive the plan of the second pass: the same vectors over the keys that the first pass released."""
     fields = tuple(replace(key.field, id=f"k{i}", nullable=True) for i, key in enumerate(plan.keys))
-    rows = Public(ReleaseScan(HANDED, fields), fields)
-    return replace(plan, key_set=KeySet(rows, fields, (KeySource(rows, "the released keys", closed=False),)))
+    rows = Public(ReleaseScan(RELEASED_KEYS_INDEX, fields), fields)
+    return replace(plan, key_set=KeySet(rows, fields, (KeySource(rows, "the released keys", is_exhaustive=False),)))
 
 
-def with_released(target: Target) -> Target:
+def with_released_keys(target: Target) -> Target:
     """Add the table of released keys to a target."""
-    return replace(target, addresses={**target.addresses, release_name(HANDED): RELEASED_KEYS})
+    return replace(target, addresses={**target.addresses, release_table_name(RELEASED_KEYS_INDEX): RELEASED_KEYS})
 
 
-def most_weight(groups: int, bounds: Bounding) -> int:
+def max_weight(groups: int, bounds: ContributionBounds) -> int:
     """Return the largest weight per group of a person in `groups` groups, in released grains, rounded up.
 
     Claim: no number of the first pass that rests on one person alone, who is in `groups` groups, is larger. Symbols:
@@ -45,5 +47,5 @@ def most_weight(groups: int, bounds: Bounding) -> int:
     """
     if groups < 1:
         raise ValueError(f"a person is in at least one group, not {groups}")
-    one = 1 << bounds.vectors[0].fraction_bits
-    return one if groups == 1 else math.isqrt(one * one // groups) + 1
+    one_person = 1 << bounds.vectors[0].fraction_bits
+    return one_person if groups == 1 else math.isqrt(one_person * one_person // groups) + 1

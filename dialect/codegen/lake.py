@@ -16,103 +16,105 @@ from typing import Any
 
 from dialect.algebra.expressions import Field
 from dialect.algebra.relations import PerPerson, Public, Relation, ReleaseScan
-from dialect.algebra.release_plan import Bounding, PrivatePlan
-from dialect.algebra.target import LakeRows, Rollup, Target
-from dialect.analysis.sql_size import check_weight
+from dialect.algebra.release_plan import ContributionBounds, PrivatePlan
+from dialect.algebra.target import LakeSql, Rollup, Target
+from dialect.analysis.sql_size import check_sql_size
 from dialect.catalog.model import EngineName, SqlType
-from dialect.codegen.engine_syntax import WORDS, words
+from dialect.codegen.engine_syntax import ENGINE_DIALECTS, dialect_of
 from dialect.codegen.materialized_rollups import write_rollup
-from dialect.codegen.relations.relation import release_name, write_rows
-from dialect.functions.emitter import NoForm
-from dialect.functions.scalar.time import MICROSECONDS_OF_SPAN
+from dialect.codegen.relations.relation import release_table_name, write_rows
+from dialect.functions.emitter import UnsupportedByEngine
+from dialect.functions.scalar.time import MICROSECONDS_OF_INTERVAL
 
-LISTED = "listed"  # placeholder of the public key set, to which groups are limited
-GATHERED = "gathered"  # DuckDB table of a lake's result
-FIRST = -2  # index of the first broadcast table; indices from 0 on are releases, -1 the released keys
+KEY_SET = "listed"  # placeholder of the public key set, to which groups are limited
+LAKE_RESULT = "gathered"  # DuckDB table of a lake's result
+FIRST_BROADCAST_INDEX = -2  # index of the first broadcast table; indices from 0 on are releases, -1 the released keys
 # conversions to a lake's column types: 64-bit integers; times of day and intervals in microseconds
-_AS_HANDED = {
+_BROADCAST_CASTS = {
     SqlType.BIGINT: "TRY_CAST({0} AS BIGINT)",
     SqlType.TIME: "CAST(epoch_ns({0}) // 1000 AS BIGINT)",
-    SqlType.INTERVAL: f"CAST({MICROSECONDS_OF_SPAN} AS BIGINT)",
+    SqlType.INTERVAL: f"CAST({MICROSECONDS_OF_INTERVAL} AS BIGINT)",
 }
 
 
-def place(handed: str) -> str:
+def placeholder(name: str) -> str:
     """Write the placeholder of broadcast rows in a lake's SQL."""
-    return f"{{{handed}}}"
+    return f"{{{name}}}"
 
 
-def check_written(plan: PrivatePlan, lake: Target) -> None:
+def check_lake_support(plan: PrivatePlan, lake: Target) -> None:
     """Refuse what a lake cannot run: UnsupportedByEngine for key types, Refusal for SQL that is too long."""
     for key in plan.keys:
         if key.field.type in (SqlType.TIME, SqlType.INTERVAL):
-            raise NoForm(f"a key of type {key.field.type} has no form there")
-    check_weight(plan.source, engine=words(lake).emitter)
+            raise UnsupportedByEngine(f"a key of type {key.field.type} has no form there")
+    check_sql_size(plan.source, engine=dialect_of(lake).emitter)
 
 
-def handed_over(source: PerPerson, lake: Target) -> tuple[PerPerson, Target, Mapping[str, Public]]:
+def extract_broadcasts(source: PerPerson, lake: Target) -> tuple[PerPerson, Target, Mapping[str, Public]]:
     """Replace each maximal public subtree by a broadcast table; also return the subtrees by placeholder name."""
-    found: list[Public] = []
-    changed = _changed(source, found)
+    broadcasts: list[Public] = []
+    changed = _with_broadcasts(source, broadcasts)
     assert isinstance(changed, PerPerson)  # noqa: S101  only its operator has changed
-    addresses = {release_name(FIRST - i): place(f"rows{i}") for i in range(len(found))}
-    rows = {f"rows{i}": public for i, public in enumerate(found)}
+    addresses = {release_table_name(FIRST_BROADCAST_INDEX - i): placeholder(f"rows{i}") for i in range(len(broadcasts))}
+    rows = {f"rows{i}": public for i, public in enumerate(broadcasts)}
     return changed, replace(lake, addresses={**lake.addresses, **addresses}), rows
 
 
-def _changed(relation: Relation, found: list[Public]) -> Relation:
+def _with_broadcasts(relation: Relation, broadcasts: list[Public]) -> Relation:
     if isinstance(relation, Public):
-        same = (i for i, other in enumerate(found) if other is relation)  # shared, as a CTE that is read twice
-        at = next(same, len(found))
-        found += [relation] if at == len(found) else []
-        return Public(ReleaseScan(FIRST - at, relation.fields), relation.fields)
-    below = {key: part for key, part in vars(relation.operator).items() if isinstance(part, Relation)}
-    changed: dict[str, Any] = {key: _changed(part, found) for key, part in below.items()}
+        positions = (
+            i for i, other in enumerate(broadcasts) if other is relation
+        )  # shared, as a CTE that is read twice
+        index = next(positions, len(broadcasts))
+        broadcasts += [relation] if index == len(broadcasts) else []
+        return Public(ReleaseScan(FIRST_BROADCAST_INDEX - index, relation.fields), relation.fields)
+    inputs = {key: part for key, part in vars(relation.operator).items() if isinstance(part, Relation)}
+    changed: dict[str, Any] = {key: _with_broadcasts(part, broadcasts) for key, part in inputs.items()}
     operator = replace(relation.operator, **changed)
     return replace(relation, operator=operator)
 
 
-def rows_handed(rows: Public, text: str, target: Target) -> str:
+def broadcast_sql(rows: Public, text: str, target: Target) -> str:
     """Write DuckDB SQL of broadcast rows: the columns that the lake's SQL reads, in the lake's types."""
-    read = [f for f in rows.fields if re.search(rf"\b{f.id}\b", text)]
-    columns = ", ".join(_handed(field) for field in read) or "1 AS nothing"
-    return f"SELECT {columns} FROM ({write_rows(rows, read, target)}) AS h"
+    read_fields = [f for f in rows.fields if re.search(rf"\b{f.id}\b", text)]
+    columns = ", ".join(_broadcast_column(field) for field in read_fields) or "1 AS nothing"
+    return f"SELECT {columns} FROM ({write_rows(rows, read_fields, target)}) AS h"
 
 
-def _handed(field: Field) -> str:
-    return f"{_AS_HANDED.get(field.type, '{0}').replace('{0}', field.id)} AS {field.id}"
+def _broadcast_column(field: Field) -> str:
+    return f"{_BROADCAST_CASTS.get(field.type, '{0}').replace('{0}', field.id)} AS {field.id}"
 
 
-def roll_up_lake(plan: PrivatePlan, bounds: Bounding, target: Target, lake: Target) -> LakeRows:
+def lake_rollup(plan: PrivatePlan, bounds: ContributionBounds, target: Target, lake: Target) -> LakeSql:
     """Write a rollup's rows for a lake; raises UnsupportedByEngine, and Refusal for SQL that is too long."""
-    check_written(plan, lake)
-    source, read, rows = handed_over(plan.source, lake)
-    text = write_rollup(replace(plan, source=source), bounds, read)
-    return LakeRows(text, {name: rows_handed(public, text, target) for name, public in rows.items()})
+    check_lake_support(plan, lake)
+    source, lake_target, rows = extract_broadcasts(plan.source, lake)
+    text = write_rollup(replace(plan, source=source), bounds, lake_target)
+    return LakeSql(text, {name: broadcast_sql(public, text, target) for name, public in rows.items()})
 
 
-def counted(text: str) -> str:
+def row_count_sql(text: str) -> str:
     """Write the number of rows of a query."""
     return f"SELECT count(*) AS n FROM ({text}) AS r"
 
 
-def in_part(text: str, part: int, parts: int) -> str:
+def partition_sql(text: str, index: int, partitions: int) -> str:
     """Write one of several partitions of rows with a column `person`; all rows of a person are in one of them."""
-    if parts == 1:
+    if partitions == 1:
         return text
-    number = WORDS[EngineName.SPARK].hashed.format("person")
-    return f"SELECT * FROM ({text}) AS r WHERE pmod({number}, {parts}) = {part}"
+    person_hash = ENGINE_DIALECTS[EngineName.SPARK].hash.format("person")
+    return f"SELECT * FROM ({text}) AS r WHERE pmod({person_hash}, {partitions}) = {index}"
 
 
-def stored_rows(rollup: Rollup, rows: str, wide: Collection[str] = ()) -> str:
+def stored_rollup_sql(rollup: Rollup, rows: str, wide_columns: Collection[str] = ()) -> str:
     """Write DuckDB SQL of a rollup's rows in their stored types and order; `wide_columns` may exceed 64 bits.
 
     `wide` are columns of whole numbers that 64 bits may not hold.
     """
     plan = rollup.plan
-    typed = {column: field.type for column, field in plan.unit.items() if column != "person"}
-    typed |= {f"h{i}": key.field.type for i, key in enumerate(plan.keys)}
-    kinds = {column: "HUGEINT" if column in wide else kind for column, kind in typed.items()}
-    as_typed = ", ".join(f"CAST({column} AS {kind}) AS {column}" for column, kind in kinds.items())
-    replaced = f" REPLACE ({as_typed})" if kinds else ""
-    return f"SELECT *{replaced} FROM {rows} ORDER BY {', '.join(['person', *kinds])}"
+    column_types = {column: field.type for column, field in plan.unit_columns.items() if column != "person"}
+    column_types |= {f"h{i}": key.field.type for i, key in enumerate(plan.keys)}
+    stored_types = {column: "HUGEINT" if column in wide_columns else kind for column, kind in column_types.items()}
+    casts = ", ".join(f"CAST({column} AS {kind}) AS {column}" for column, kind in stored_types.items())
+    replace_clause = f" REPLACE ({casts})" if stored_types else ""
+    return f"SELECT *{replace_clause} FROM {rows} ORDER BY {', '.join(['person', *stored_types])}"

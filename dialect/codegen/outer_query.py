@@ -12,25 +12,25 @@ from dialect.algebra.release_plan import Question
 from dialect.algebra.target import Target
 from dialect.algebra.traversal import tables_of
 from dialect.catalog.model import SqlType
-from dialect.codegen.relations.relation import release_name, write_rows
-from dialect.postprocess.display_rounding import Rounding, rounding
-from dialect.postprocess.interval_functions import Reaches, with_ends
+from dialect.codegen.relations.relation import release_table_name, write_rows
+from dialect.postprocess.display_rounding import RoundingDistance, rounding_by_column
+from dialect.postprocess.interval_functions import IntervalParameters, expand_interval_functions
 from dialect.postprocess.noise_propagation import (
     ZERO,
-    Form,
+    FractionalLinearForm,
     Variances,
     all_variances,
-    never_negative,
-    noisy,
-    uncertainty,
+    column_forms,
+    is_noisy_column,
+    non_negative_fields,
 )
-from dialect.postprocess.unstable_ratios import guarded
+from dialect.postprocess.unstable_ratios import guard_ratios
 
-PARTS = ("offset", "numerator", "numerator_variance", "denominator", "denominator_variance", "covariance")
+INTERVAL_COMPONENTS = ("offset", "numerator", "numerator_variance", "denominator", "denominator_variance", "covariance")
 
 
 @dataclass(frozen=True)
-class AsReleased:
+class UnchangedRelease:
     """An outer query that only renames a release's columns, so that no SQL needs to run."""
 
     table: str
@@ -47,107 +47,138 @@ class OuterSql:
 
     text: str
     names: tuple[str, ...]  # of the result columns
-    uncertain: tuple[int, ...]  # indices of the result columns that have an interval
-    ratios: tuple[int, ...]  # indices of those with a denominator
-    alone: Mapping[int, str]  # columns with a single noisy number: index -> its raw field id
-    signed: frozenset[int] = frozenset()  # ratios whose denominator may be negative
-    unknown: tuple[int, ...] = ()  # noisy columns without a known interval
-    ended: tuple[int, ...] = ()  # columns whose release holds their interval
-    rounded: Mapping[int, Rounding] = field(default_factory=dict)  # index -> distance of the shown from the noisy value
+    uncertain_columns: tuple[int, ...]  # indices of the result columns that have an interval
+    ratio_columns: tuple[int, ...]  # indices of those with a denominator
+    single_noise_columns: Mapping[int, str]  # columns with a single noisy number: index -> its raw field id
+    signed_ratios: frozenset[int] = frozenset()  # ratios whose denominator may be negative
+    unknown_interval_columns: tuple[int, ...] = ()  # noisy columns without a known interval
+    stored_interval_columns: tuple[int, ...] = ()  # columns whose release holds their interval
+    rounding: Mapping[int, RoundingDistance] = field(
+        default_factory=dict
+    )  # index -> distance of the shown from the noisy value
     constants: Mapping[str, float] = field(
         default_factory=dict
     )  # components that are equal in all rows, by column name
-    as_released: AsReleased | None = None  # set if the outer query returns the release unchanged
+    unchanged_release: UnchangedRelease | None = None  # set if the outer query returns the release unchanged
 
 
-def write_outer(
+def write_outer_query(
     question: Question,
     variances: Mapping[str, float],
     target: Target,
     confidence: float = 0.95,
-    reaches: Reaches | None = None,
+    interval_reaches: IntervalParameters | None = None,
 ) -> OuterSql:
     """Write the SQL of the outer query, with interval components; `variances` maps raw field ids to noise variances."""
-    question = question if reaches is None else with_ends(question, reaches)
-    question = guarded(question, variances, NormalDist().inv_cdf((1 + confidence) / 2))
-    forms, positive = uncertainty(question), never_negative(question)
-    spread = all_variances(question, variances)
-    wanted: list[tuple[str, Expr]] = [(f"s{i}", Ref(shown.field)) for i, shown in enumerate(question.columns)]
+    question = question if interval_reaches is None else expand_interval_functions(question, interval_reaches)
+    question = guard_ratios(question, variances, NormalDist().inv_cdf((1 + confidence) / 2))
+    forms, fields_above_zero = column_forms(question), non_negative_fields(question)
+    all_raw_variances = all_variances(question, variances)
+    select_list: list[tuple[str, Expr]] = [(f"s{i}", Ref(shown.field)) for i, shown in enumerate(question.columns)]
     for i, form in enumerate(forms):
         if form is not None:
-            wanted += [(f"s{i}_{part}", expr) for part, expr in zip(PARTS, _parts(form, spread), strict=True)]
-    literals = ((name, expr.value) for name, expr in wanted if isinstance(expr, Literal))
+            select_list += [
+                (f"s{i}_{part}", expr)
+                for part, expr in zip(INTERVAL_COMPONENTS, _interval_components(form, all_raw_variances), strict=True)
+            ]
+    literals = ((name, expr.value) for name, expr in select_list if isinstance(expr, Literal))
     constants = {name: float(value) for name, value in literals if value is not None}
-    wanted = [(name, expr) for name, expr in wanted if name not in constants]
-    ends = _ends(question)
-    for i, (lower, upper) in ends.items():
-        wanted += [(f"s{i}_lower", Ref(lower)), (f"s{i}_upper", Ref(upper))]
-    relation, fields = _computed(question.outer, wanted)
+    select_list = [(name, expr) for name, expr in select_list if name not in constants]
+    stored_intervals = _stored_intervals(question)
+    for i, (lower, upper) in stored_intervals.items():
+        select_list += [(f"s{i}_lower", Ref(lower)), (f"s{i}_upper", Ref(upper))]
+    relation, fields = _below_sort(question.outer, select_list)
     text = write_rows(relation, fields, target)
-    columns = ", ".join(f"{f.id} AS {name}" for f, (name, _) in zip(fields, wanted, strict=True))
+    columns = ", ".join(f"{f.id} AS {name}" for f, (name, _) in zip(fields, select_list, strict=True))
     return OuterSql(
         f"SELECT {columns} FROM ({text}) AS answer",
         tuple(shown.name for shown in question.columns),
         tuple(i for i, form in enumerate(forms) if form is not None),
         tuple(i for i, form in enumerate(forms) if form is not None and form.denominator is not None),
-        {i: raw for i, form in enumerate(forms) if form and (raw := form.alone) is not None and raw in variances},
-        frozenset(i for i, form in enumerate(forms) if form and _is_signed(form, positive)),
-        tuple(i for i, made in enumerate(noisy(question)) if made and forms[i] is None and i not in ends),
-        tuple(ends),
-        {i: moved for i, moved in enumerate(rounding(question)) if forms[i] is not None and moved is not None},
+        {
+            i: raw
+            for i, form in enumerate(forms)
+            if form and (raw := form.single_raw_id) is not None and raw in variances
+        },
+        frozenset(i for i, form in enumerate(forms) if form and _is_signed_ratio(form, fields_above_zero)),
+        tuple(
+            i
+            for i, made in enumerate(is_noisy_column(question))
+            if made and forms[i] is None and i not in stored_intervals
+        ),
+        tuple(stored_intervals),
+        {
+            i: moved
+            for i, moved in enumerate(rounding_by_column(question))
+            if forms[i] is not None and moved is not None
+        },
         constants,
-        _as_released(question.outer, wanted),
+        _unchanged_release(question.outer, select_list),
     )
 
 
-def _as_released(outer: Released | Public, wanted: list[tuple[str, Expr]]) -> AsReleased | None:
+def _unchanged_release(outer: Released | Public, select_list: list[tuple[str, Expr]]) -> UnchangedRelease | None:
     """Find the release whose rows the outer query returns unchanged; None where it computes anything."""
     if not isinstance(outer.operator, ReleaseScan):
         return None
-    columns = tuple((name, expr.field.id) for name, expr in wanted if isinstance(expr, Ref))
-    return AsReleased(release_name(outer.operator.index), columns) if len(columns) == len(wanted) else None
+    columns = tuple((name, expr.field.id) for name, expr in select_list if isinstance(expr, Ref))
+    return (
+        UnchangedRelease(release_table_name(outer.operator.index), columns)
+        if len(columns) == len(select_list)
+        else None
+    )
 
 
-def _ends(question: Question) -> dict[int, tuple[Field, Field]]:
+def _stored_intervals(question: Question) -> dict[int, tuple[Field, Field]]:
     """Find the result columns that are released numbers with an interval of their own."""
-    known = {o.field: o.ends for release in question.releases for o in release.outputs if o.ends is not None}
+    intervals = {
+        o.field: o.interval_fields
+        for release in question.releases
+        for o in release.outputs
+        if o.interval_fields is not None
+    }
     carried = set(question.outer.fields)
-    found = ((i, known.get(shown.field)) for i, shown in enumerate(question.columns))
-    return {i: ends for i, ends in found if ends is not None and set(ends) <= carried}
+    column_intervals = ((i, intervals.get(shown.field)) for i, shown in enumerate(question.columns))
+    return {i: ends for i, ends in column_intervals if ends is not None and set(ends) <= carried}
 
 
-def _is_signed(form: Form, positive: frozenset[Field]) -> bool:
-    return form.denominator is not None and form.denominator.may_be_negative(positive)
+def _is_signed_ratio(form: FractionalLinearForm, non_negative_fields: frozenset[Field]) -> bool:
+    return form.denominator is not None and form.denominator.may_be_negative(non_negative_fields)
 
 
-def _parts(form: Form, variances: Variances) -> tuple[Expr, ...]:
-    top, bottom = form.numerator, form.denominator
-    upper = (form.offset, top.value(), top.variance(variances))
-    if bottom is None:
-        return (*upper, ZERO, ZERO, ZERO)
-    return (*upper, bottom.value(), bottom.variance(variances), top.covariance(bottom, variances))
+def _interval_components(form: FractionalLinearForm, variances: Variances) -> tuple[Expr, ...]:
+    numerator, denominator = form.numerator, form.denominator
+    components = (form.offset, numerator.value_expression(), numerator.variance(variances))
+    if denominator is None:
+        return (*components, ZERO, ZERO, ZERO)
+    return (
+        *components,
+        denominator.value_expression(),
+        denominator.variance(variances),
+        numerator.covariance(denominator, variances),
+    )
 
 
-def _computed(outer: Released | Public, wanted: list[tuple[str, Expr]]) -> tuple[Relation, list[Field]]:
+def _below_sort(outer: Released | Public, select_list: list[tuple[str, Expr]]) -> tuple[Relation, list[Field]]:
     """Compute expressions below ORDER BY and LIMIT, so that both stay outermost."""
     sort = outer.operator if isinstance(outer.operator, Sort) else None
-    below: Relation = outer if sort is None else sort.source
+    source: Relation = outer if sort is None else sort.source
     fields: list[Field] = []
     computed: list[tuple[Field, Expr]] = []
-    for name, expr in wanted:
+    for name, expr in select_list:
         if isinstance(expr, Ref):
             fields.append(expr.field)
             continue
-        made = Field(f"x_{name}", None, SqlType.DOUBLE)
-        computed.append((made, expr))
-        fields.append(made)
-    wider = below.fields + tuple(f for f, _ in computed)
-    relation = replace(below, operator=Project(below, tuple(computed)), fields=wider)
+        computed_field = Field(f"x_{name}", None, SqlType.DOUBLE)
+        computed.append((computed_field, expr))
+        fields.append(computed_field)
+    all_fields = source.fields + tuple(f for f, _ in computed)
+    relation = replace(source, operator=Project(source, tuple(computed)), fields=all_fields)
     if sort is None:
         return relation, fields
-    return replace(outer, operator=replace(sort, source=relation), fields=wider), fields
+    return replace(outer, operator=replace(sort, source=relation), fields=all_fields), fields
 
 
-def public_tables(question: Question) -> tuple[str, ...]:
+def public_tables_read(question: Question) -> tuple[str, ...]:
     """Return the names of the public tables that the outer query reads."""
     return tuple(sorted(tables_of(question.outer)))

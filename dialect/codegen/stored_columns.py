@@ -10,91 +10,93 @@ from __future__ import annotations
 
 from dialect.algebra.expressions import Literal
 from dialect.catalog.model import Catalog, Column, EngineName, SqlType, Table
-from dialect.codegen.engine_syntax import WORDS
-from dialect.functions.emitter import name, quote, quote_for_spark
+from dialect.codegen.engine_syntax import ENGINE_DIALECTS
+from dialect.functions.emitter import quote_for_spark, quote_identifier, quote_literal
 from dialect.functions.scalar.time import EARLIEST, LATEST, SPARK_TIMES
-from dialect.functions.signature import quoted_name
+from dialect.functions.signature import quote_spark_identifier
 
 # Identity on doubles, in a form that no file statistics apply to: Parquet's leave NaN out and distinguish two zeros,
 # while Spark sorts NaN above all and has one zero (proofs.md#lakes); https://spark.apache.org/docs/latest/api/sql/#nanvl
-DOUBLE = "nanvl(CAST({0} AS DOUBLE), CAST('NaN' AS DOUBLE))"
-UNSIGNED = "UBIGINT"
-UNSIGNED_IN_SPARK = "decimal(20,0)"  # https://spark.apache.org/docs/latest/sql-data-sources-parquet.html
-_FIRST, _LAST = "0001-01-01", "9999-12-31"
+SPARK_DOUBLE = "nanvl(CAST({0} AS DOUBLE), CAST('NaN' AS DOUBLE))"
+UNSIGNED_TYPE = "UBIGINT"
+SPARK_UNSIGNED_TYPE = "decimal(20,0)"  # https://spark.apache.org/docs/latest/sql-data-sources-parquet.html
+_FIRST_DAY, _LAST_DAY = "0001-01-01", "9999-12-31"
 # stored type of an unsigned key -> form of the signed BIGINT with the same bits; NULL where it is no unsigned number
-SAME_BITS = {
+SAME_BITS_FORMS = {
     **dict.fromkeys(("tinyint", "smallint", "int", "bigint"), "CASE WHEN {0} >= 0 THEN CAST({0} AS BIGINT) END"),
-    UNSIGNED_IN_SPARK: "CAST(CASE WHEN {0} BETWEEN 0 AND 9223372036854775807 THEN {0} WHEN {0} BETWEEN"
+    SPARK_UNSIGNED_TYPE: "CAST(CASE WHEN {0} BETWEEN 0 AND 9223372036854775807 THEN {0} WHEN {0} BETWEEN"
     " 9223372036854775808 AND 18446744073709551615 THEN {0} - 18446744073709551616 END AS BIGINT)",
 }
 
 
-def same_bits(catalog: Catalog) -> frozenset[str]:
+def same_bits_datasets(catalog: Catalog) -> frozenset[str]:
     """Return the datasets whose unsigned person keys a lake reads as the signed BIGINT of the same bits.
 
     Claim: two persons of such a dataset are one number if and only if they are one. Symbols: none. Formula: p below
     2^63, else p - 2^64, of p from 0 to 2^64 - 1. Source: proofs.md#same-bits. Raises: nothing.
     """
-    of_people = [table for table in catalog.tables if table.person is not None]
-    mixed = {table.dataset for table in of_people if own_person(table) and not _is_unsigned(table)}
-    named = {table.name: table for table in of_people}
-    targets = [named[target] for table in of_people if table.person for _, target in table.person.through]
-    mixed |= {
-        table.dataset for table in targets if own_person(table) in table.primary_key
+    person_tables = [table for table in catalog.tables if table.person is not None]
+    excluded = {table.dataset for table in person_tables if own_person_column(table) and not _is_unsigned(table)}
+    tables_by_name = {table.name: table for table in person_tables}
+    referenced_tables = [
+        tables_by_name[target] for table in person_tables if table.person for _, target in table.person.through
+    ]
+    excluded |= {
+        table.dataset for table in referenced_tables if own_person_column(table) in table.primary_key
     }  # columns of other tables refer to persons by this key
-    return frozenset({table.dataset for table in of_people} - mixed)
+    return frozenset({table.dataset for table in person_tables} - excluded)
 
 
-def own_person(table: Table) -> str | None:
+def own_person_column(table: Table) -> str | None:
     """Return a table's own person key column; None where the person is found through a foreign key."""
     return None if table.person is None or table.person.through else table.person.column
 
 
-def text_person(table: Table) -> str | None:
+def text_person_column(table: Table) -> str | None:
     """Return a table's own person key column if it is a text; None otherwise."""
-    column = table.column(own_person(table) or "")
+    column = table.column(own_person_column(table) or "")
     return column.name if column is not None and column.type is SqlType.VARCHAR else None
 
 
 def _is_unsigned(table: Table) -> bool:
-    column = table.column(own_person(table) or "")
-    return column is not None and column.stored_type.upper() == UNSIGNED
+    column = table.column(own_person_column(table) or "")
+    return column is not None and column.stored_type.upper() == UNSIGNED_TYPE
 
 
-def stored_in_spark(column: Column, is_key: bool, of_same_bits: bool = False) -> str:
+def stored_spark_column(column: Column, is_key: bool, is_same_bits: bool = False) -> str:
     """Write a stored column in Spark: 64-bit integers, doubles, text, times in the calendar (`proofs.md#lakes`)."""
-    written = quoted_name(column.name)
+    written = quote_spark_identifier(column.name)
     if column.type is SqlType.BIGINT:
-        wide = column.stored_type.upper() == UNSIGNED and not of_same_bits
-        return f"CAST({written} AS DECIMAL(20, 0))" if wide and is_key else f"TRY_CAST({written} AS BIGINT)"
+        is_unsigned = column.stored_type.upper() == UNSIGNED_TYPE and not is_same_bits
+        return f"CAST({written} AS DECIMAL(20, 0))" if is_unsigned and is_key else f"TRY_CAST({written} AS BIGINT)"
     if column.type is SqlType.DOUBLE:
-        return DOUBLE.replace("{0}", written)
+        return SPARK_DOUBLE.replace("{0}", written)
     if column.type is SqlType.DATE:
-        return f"CASE WHEN {written} BETWEEN DATE '{_FIRST}' AND DATE '{_LAST}' THEN {written} END"
+        return f"CASE WHEN {written} BETWEEN DATE '{_FIRST_DAY}' AND DATE '{_LAST_DAY}' THEN {written} END"
     if column.type is SqlType.TIMESTAMPTZ:
-        return _within(written, "TIMESTAMP")
-    return _wall(written, column) if column.type is SqlType.TIMESTAMP else written
+        return _within_calendar(written, "TIMESTAMP")
+    return _local_timestamp(written, column) if column.type is SqlType.TIMESTAMP else written
 
 
-def _wall(written: str, column: Column) -> str:
+def _local_timestamp(written: str, column: Column) -> str:
     if not column.stored_utc or column.time_zone is None:
-        return _within(written, "TIMESTAMP_NTZ")
+        return _within_calendar(written, "TIMESTAMP_NTZ")
     zone = quote_for_spark(Literal(column.time_zone, SqlType.VARCHAR))
-    instant = _within(f"CAST({written} AS TIMESTAMP)", "TIMESTAMP")
+    instant = _within_calendar(f"CAST({written} AS TIMESTAMP)", "TIMESTAMP")
     return str(SPARK_TIMES["wall"]).replace("{0}", instant).replace("{1}", zone)
 
 
-def _within(written: str, kind: str) -> str:
+def _within_calendar(written: str, type_name: str) -> str:
     """Write a time that is NULL outside the years 1 to 9999, with a margin for every time zone."""
-    ends = f"{kind} '{_FIRST} 14:00:00' AND {kind} '{_LAST} 10:00:00'"
-    return f"CASE WHEN {written} BETWEEN {ends} THEN {written} END"
+    bounds = f"{type_name} '{_FIRST_DAY} 14:00:00' AND {type_name} '{_LAST_DAY} 10:00:00'"
+    return f"CASE WHEN {written} BETWEEN {bounds} THEN {written} END"
 
 
 def stored_column(
     column: Column,
     table: Table | None = None,
     engine: EngineName = EngineName.DUCKDB,
-    same_bits: frozenset[str] = frozenset(),
+    same_bits_datasets: frozenset[str] = frozenset(),
 ) -> str:
     """Write a stored column cast to its declared dialect type; UTC times become local times of their place.
 
@@ -103,9 +105,13 @@ def stored_column(
     which are read as the signed BIGINT of the same bits.
     """
     if engine is EngineName.SPARK:
-        of_bits = table is not None and table.dataset in same_bits and column.name == own_person(table)
-        return stored_in_spark(column, table is not None and column.name in _keys(table), of_bits)
-    written = name(column.name)
+        is_same_bits = (
+            table is not None and table.dataset in same_bits_datasets and column.name == own_person_column(table)
+        )
+        return stored_spark_column(
+            column, table is not None and column.name in _person_key_columns(table), is_same_bits
+        )
+    written = quote_identifier(column.name)
     if column.type is SqlType.DOUBLE:
         return f"CAST({written} AS DOUBLE)"
     if column.type is not SqlType.TIMESTAMP:
@@ -113,27 +119,34 @@ def stored_column(
     written = f"TRY_CAST({written} AS TIMESTAMP)"  # DATE and TIMESTAMP_S have wider ranges than TIMESTAMP
     if not column.stored_utc or column.time_zone is None:
         return written
-    within = f"{written} BETWEEN TIMESTAMP '{EARLIEST} 00:00:00' AND TIMESTAMP '{LATEST} 00:00:00'"
-    zone = quote(Literal(column.time_zone, SqlType.VARCHAR))
-    return f"CASE WHEN {within} THEN timezone({zone}, timezone('UTC', {written})) END"
+    is_within_calendar = f"{written} BETWEEN TIMESTAMP '{EARLIEST} 00:00:00' AND TIMESTAMP '{LATEST} 00:00:00'"
+    zone = quote_literal(Literal(column.time_zone, SqlType.VARCHAR))
+    return f"CASE WHEN {is_within_calendar} THEN timezone({zone}, timezone('UTC', {written})) END"
 
 
-def _keys(table: Table) -> set[str]:
+def _person_key_columns(table: Table) -> set[str]:
     """Return the columns that lead to a row's person. They are only ever compared."""
-    of_person = {table.person.column, *(own for own, _ in table.person.through)} if table.person is not None else set()
-    return of_person | set(table.primary_key)
+    person_columns = (
+        {table.person.column, *(own for own, _ in table.person.through)} if table.person is not None else set()
+    )
+    return person_columns | set(table.primary_key)
 
 
-def retained(table: Table, engine: EngineName = EngineName.DUCKDB) -> list[str]:
+def retention_predicates(table: Table, engine: EngineName = EngineName.DUCKDB) -> list[str]:
     """Write the retention predicate of a table, on its local time; empty if rows are retained forever.
 
     Proof: `dialect/catalog/proofs.md#retention`.
 
     A row without a time is not retained. The first retained day is a public fact of the catalog.
     """
-    if table.kept_from is None or table.time_column is None:
+    if table.retained_from is None or table.time_column is None:
         return []
-    return [f"{stored_time(table, engine)} >= {WORDS[engine].emitter.quote(Literal(table.kept_from, SqlType.DATE))}"]
+    return [
+        (
+            f"{stored_time(table, engine)} >="
+            f" {ENGINE_DIALECTS[engine].emitter.quote(Literal(table.retained_from, SqlType.DATE))}"
+        )
+    ]
 
 
 def stored_time(table: Table, engine: EngineName = EngineName.DUCKDB) -> str:
@@ -143,5 +156,5 @@ def stored_time(table: Table, engine: EngineName = EngineName.DUCKDB) -> str:
     stored = stored_column(column, table, engine)
     if column.type is not SqlType.TIMESTAMPTZ:
         return stored
-    zone = WORDS[engine].emitter.quote(Literal(column.time_zone, SqlType.VARCHAR))
-    return WORDS[engine].wall.format(stored, zone)
+    zone = ENGINE_DIALECTS[engine].emitter.quote(Literal(column.time_zone, SqlType.VARCHAR))
+    return ENGINE_DIALECTS[engine].local_timestamp.format(stored, zone)

@@ -11,9 +11,9 @@ Modules, each before those that import it:
 from __future__ import annotations
 
 from dialect.functions.aggregates import AGGREGATES, MOMENTS, Aggregate
-from dialect.functions.emitter import NoForm, name, quote, quote_text
-from dialect.functions.registry import forms_of
-from dialect.functions.signature import Function, in_words, quoted_name
+from dialect.functions.emitter import UnsupportedByEngine, quote_identifier, quote_literal, quote_text
+from dialect.functions.registry import overloads
+from dialect.functions.signature import Function, kind_name, quote_spark_identifier
 from dialect.functions.table_functions import TABLE_FUNCTIONS, TableFunction
 
 __all__ = [
@@ -22,12 +22,12 @@ __all__ = [
     "TABLE_FUNCTIONS",
     "Aggregate",
     "Function",
-    "NoForm",
     "TableFunction",
-    "forms_of",
-    "in_words",
-    "name",
-    "quote",
+    "UnsupportedByEngine",
+    "kind_name",
+    "overloads",
+    "quote_identifier",
+    "quote_literal",
+    "quote_spark_identifier",
     "quote_text",
-    "quoted_name",
 ]

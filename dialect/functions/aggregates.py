@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from dialect.algebra.expressions import Expr
-from dialect.algebra.intervals import UNKNOWN, known
-from dialect.algebra.relations import Direction
+from dialect.algebra.intervals import UNKNOWN, is_bounded
+from dialect.algebra.relations import SortDirection
 from dialect.catalog.model import Bounds, SqlType
 from dialect.functions.inference import range_of
 from dialect.functions.tie_order import TieOrder
 
-NODES: dict[type[exp.Expr], str] = {
+AGGREGATE_NODES: dict[type[exp.Expr], str] = {
     exp.Count: "count",
     exp.CountIf: "count_if",
     exp.Sum: "sum",
@@ -60,53 +60,53 @@ NODES: dict[type[exp.Expr], str] = {
 }
 
 # aggregates that the parser has no node for
-UNTYPED = {
+UNTYPED_AGGREGATES = {
     "product", "entropy", "list", "string_agg", "histogram", "kurtosis", "skewness", "favg", "fsum", "bitstring_agg",
     "mad", "mean", "geomean", "sum_no_overflow", "sumkahan", "kahan_sum", "arbitrary", "approx_top_k",
     "reservoir_quantile",
 }  # fmt: skip
 
 
-WIDEST_FACTOR = 1.5e12  # max |value| of a product's factor: products of centred values stay below 1e25
+MAX_FACTOR_MAGNITUDE = 1.5e12  # max |value| of a product's factor: products of centred values stay below 1e25
 
 
 @dataclass(frozen=True)
-class Moments:
+class MomentSpec:
     """Sums of products that a second-moment statistic is computed from."""
 
-    arguments: int
-    products: tuple[tuple[int, int], ...]  # index pairs of the arguments that are multiplied
-    values: int  # NULL for fewer values
+    argument_count: int
+    product_pairs: tuple[tuple[int, int], ...]  # index pairs of the arguments that are multiplied
+    min_values: int  # NULL for fewer values
 
 
-MOMENTS: Mapping[str, Moments] = {
-    "var_pop": Moments(1, ((0, 0),), 1),
-    "var_samp": Moments(1, ((0, 0),), 2),
-    "stddev_pop": Moments(1, ((0, 0),), 1),
-    "stddev_samp": Moments(1, ((0, 0),), 2),
-    "covar_pop": Moments(2, ((0, 1),), 1),
-    "covar_samp": Moments(2, ((0, 1),), 2),
-    "corr": Moments(2, ((0, 1), (0, 0), (1, 1)), 1),
-    "regr_slope": Moments(2, ((0, 1), (1, 1)), 1),
-    "regr_intercept": Moments(2, ((0, 1), (1, 1)), 1),
+MOMENTS: Mapping[str, MomentSpec] = {
+    "var_pop": MomentSpec(1, ((0, 0),), 1),
+    "var_samp": MomentSpec(1, ((0, 0),), 2),
+    "stddev_pop": MomentSpec(1, ((0, 0),), 1),
+    "stddev_samp": MomentSpec(1, ((0, 0),), 2),
+    "covar_pop": MomentSpec(2, ((0, 1),), 1),
+    "covar_samp": MomentSpec(2, ((0, 1),), 2),
+    "corr": MomentSpec(2, ((0, 1), (0, 0), (1, 1)), 1),
+    "regr_slope": MomentSpec(2, ((0, 1), (1, 1)), 1),
+    "regr_intercept": MomentSpec(2, ((0, 1), (1, 1)), 1),
 }
 
 
-def can_be_multiplied(ranges: Sequence[Bounds], named: Bounds | None) -> bool:
+def products_fit(ranges: Sequence[Bounds], stated: Bounds | None) -> bool:
     """Return whether the ranges of arguments are known and narrow enough that their products fit."""
-    return all(_narrow(each, named) for each in ranges)
+    return all(_is_narrow(each, stated) for each in ranges)
 
 
-def _narrow(bounds: Bounds, named: Bounds | None) -> bool:
-    if named is None and not known(bounds):
+def _is_narrow(bounds: Bounds, stated: Bounds | None) -> bool:
+    if stated is None and not is_bounded(bounds):
         return False
-    ends = bounds if named is None else named
-    return max(abs(ends.lower), abs(ends.upper)) <= WIDEST_FACTOR
+    ends = bounds if stated is None else stated
+    return max(abs(ends.lower), abs(ends.upper)) <= MAX_FACTOR_MAGNITUDE
 
 
-def wholly(bounds: Bounds, kind: SqlType) -> Bounds:
+def integer_bounds(bounds: Bounds, type_: SqlType) -> Bounds:
     """Round the range of an integer type outward to integers; a DOUBLE's range stays as it is."""
-    if kind is SqlType.DOUBLE:
+    if type_ is SqlType.DOUBLE:
         return bounds
     return Bounds(float(int(bounds.lower // 1)), float(-int(-bounds.upper // 1)))
 
@@ -116,7 +116,7 @@ def moments_range(name: str, arguments: Sequence[Expr]) -> Bounds:
     ranges = [range_of(argument) for argument in arguments]
     if name == "corr":
         return Bounds(-1.0, 1.0)
-    if name.startswith("regr") or not all(map(known, ranges)):
+    if name.startswith("regr") or not all(map(is_bounded, ranges)):
         return UNKNOWN
     widths = [each.upper - each.lower for each in ranges]
     product = widths[0] * widths[-1] / (2 if name.endswith("samp") else 4)
@@ -126,8 +126,13 @@ def moments_range(name: str, arguments: Sequence[Expr]) -> Bounds:
 
 
 _I, _D, _B, _T = SqlType.BIGINT, SqlType.DOUBLE, SqlType.BOOLEAN, SqlType.VARCHAR
-WRITTEN = ""  # no template: written by _fixed_point, _total_order or _in_order
-_ADDED = {*MOMENTS, "product", "sum_distinct", "avg_distinct"}  # the order of additions would change the result
+NO_TEMPLATE = ""  # no template: written by _fixed_point, _arg_extreme or _in_order
+_ORDER_SENSITIVE = {
+    *MOMENTS,
+    "product",
+    "sum_distinct",
+    "avg_distinct",
+}  # the order of additions would change the result
 
 
 @dataclass(frozen=True)
@@ -135,25 +140,28 @@ class Aggregate:
     """One allowed aggregate and its SQL forms."""
 
     name: str
-    arguments: int
+    argument_count: int
     result: SqlType | None  # None: the type of the first argument
-    inside: str | None  # template over one person's rows; None: not allowed there; WRITTEN: written by code
-    over: str  # template over released or public rows, or WRITTEN
-    at_boundary: bool = False
+    per_person_form: str | None  # template over one person's rows; None: not allowed there; WRITTEN: written by code
+    released_form: str  # template over released or public rows, or WRITTEN
+    is_releasable: bool = False
 
 
-def _like(name: str, arguments: int, result: SqlType | None, form: str, at_boundary: bool = False) -> Aggregate:
+def _with_one_form(
+    name: str, argument_count: int, result: SqlType | None, form: str, is_releasable: bool = False
+) -> Aggregate:
     """Declare an aggregate with the same SQL form over one person's, public and released rows."""
-    return Aggregate(name, arguments, result, form, form, at_boundary)
+    return Aggregate(name, argument_count, result, form, form, is_releasable)
 
 
 # interpolating between infinities of both signs gives NaN. DuckDB drops a NaN test on a column known to have none, but
 # not on a sum
-_BETWEEN = "nullif({f} + CAST(0 AS DOUBLE), CAST('nan' AS DOUBLE))"
-MOST_JOINED = 1_000  # limit on the characters of a joined text, and on its parts
+_NAN_TO_NULL = "nullif({f} + CAST(0 AS DOUBLE), CAST('nan' AS DOUBLE))"
+MAX_JOINED_LENGTH = 1_000  # limit on the characters of a joined text, and on its parts
 _JOINED = (
-    f"left(array_to_string(list_slice(list(left({{0}}, {MOST_JOINED}) ORDER BY {{order}}){{where}}, 1, {MOST_JOINED}),"
-    f" {{1}}), {MOST_JOINED})"
+    f"left(array_to_string(list_slice(list(left({{0}}, {MAX_JOINED_LENGTH}) ORDER BY {{order}}){{where}}, 1,"
+    f" {MAX_JOINED_LENGTH}),"
+    f" {{1}}), {MAX_JOINED_LENGTH})"
 )
 
 AGGREGATES: dict[str, Aggregate] = {
@@ -163,43 +171,43 @@ AGGREGATES: dict[str, Aggregate] = {
         Aggregate("count", 1, _I, "count({0})", "count({0})", True),
         Aggregate("count_distinct", 1, _I, "count(DISTINCT {0})", "count(DISTINCT {0})", True),
         Aggregate("count_if", 1, _I, None, "count_if({0})"),  # over people, bound as count_star with a FILTER
-        Aggregate("sum", 1, None, WRITTEN, "sum({0})", True),
-        Aggregate("avg", 1, _D, WRITTEN, "avg({0})", True),
+        Aggregate("sum", 1, None, NO_TEMPLATE, "sum({0})", True),
+        Aggregate("avg", 1, _D, NO_TEMPLATE, "avg({0})", True),
         Aggregate("min", 1, None, "min({0})", "min({0})", True),  # at a release point, numbers only
         Aggregate("max", 1, None, "max({0})", "max({0})", True),
-        Aggregate("arg_min", 2, None, WRITTEN, "arg_min({0}, {1})"),
-        Aggregate("arg_max", 2, None, WRITTEN, "arg_max({0}, {1})"),
+        Aggregate("arg_min", 2, None, NO_TEMPLATE, "arg_min({0}, {1})"),
+        Aggregate("arg_max", 2, None, NO_TEMPLATE, "arg_max({0}, {1})"),
         Aggregate("bool_and", 1, _B, "bool_and({0})", "bool_and({0})"),
         Aggregate("bool_or", 1, _B, "bool_or({0})", "bool_or({0})"),
-        _like("median", 1, _D, _BETWEEN.replace("{f}", "median({0}){where}"), True),
-        _like("quantile_cont", 2, _D, _BETWEEN.replace("{f}", "quantile_cont({0}, {1}){where}"), True),
-        _like("quantile_disc", 2, None, "quantile_disc({0}, {1})", True),
-        _like("mode", 1, None, "mode({0} ORDER BY {order})"),  # ties in frequency: the first in this order
-        _like("any_value", 1, None, "min({0})"),
-        _like("first", 1, None, "first({0} ORDER BY {order})"),
-        _like("last", 1, None, "last({0} ORDER BY {order})"),
-        _like("list", 1, None, "list({0} ORDER BY {order})"),
-        _like("list_distinct", 1, None, "list(DISTINCT {0} ORDER BY {0})"),
-        _like("string_agg", 2, _T, _JOINED),
-        _like("bit_and", 1, _I, "bit_and({0})"),
-        _like("bit_or", 1, _I, "bit_or({0})"),
-        _like("bit_xor", 1, _I, "bit_xor({0})"),
-        _like("product", 1, _D, WRITTEN),
-        _like("sum_distinct", 1, None, WRITTEN),
-        _like("avg_distinct", 1, _D, WRITTEN),
-        *(Aggregate(name, m.arguments, _D, WRITTEN, WRITTEN, True) for name, m in MOMENTS.items()),
+        _with_one_form("median", 1, _D, _NAN_TO_NULL.replace("{f}", "median({0}){where}"), True),
+        _with_one_form("quantile_cont", 2, _D, _NAN_TO_NULL.replace("{f}", "quantile_cont({0}, {1}){where}"), True),
+        _with_one_form("quantile_disc", 2, None, "quantile_disc({0}, {1})", True),
+        _with_one_form("mode", 1, None, "mode({0} ORDER BY {order})"),  # ties in frequency: the first in this order
+        _with_one_form("any_value", 1, None, "min({0})"),
+        _with_one_form("first", 1, None, "first({0} ORDER BY {order})"),
+        _with_one_form("last", 1, None, "last({0} ORDER BY {order})"),
+        _with_one_form("list", 1, None, "list({0} ORDER BY {order})"),
+        _with_one_form("list_distinct", 1, None, "list(DISTINCT {0} ORDER BY {0})"),
+        _with_one_form("string_agg", 2, _T, _JOINED),
+        _with_one_form("bit_and", 1, _I, "bit_and({0})"),
+        _with_one_form("bit_or", 1, _I, "bit_or({0})"),
+        _with_one_form("bit_xor", 1, _I, "bit_xor({0})"),
+        _with_one_form("product", 1, _D, NO_TEMPLATE),
+        _with_one_form("sum_distinct", 1, None, NO_TEMPLATE),
+        _with_one_form("avg_distinct", 1, _D, NO_TEMPLATE),
+        *(Aggregate(name, m.argument_count, _D, NO_TEMPLATE, NO_TEMPLATE, True) for name, m in MOMENTS.items()),
     )
 }
 
 
-def inside_sql(
+def per_person_sql(
     aggregate: Aggregate,
     arguments: Sequence[str],
     types: Sequence[SqlType],
     condition: str | None,
     grain: int,
-    over: str = "",
-    directions: Sequence[Direction] = (),
+    window: str = "",
+    directions: Sequence[SortDirection] = (),
     ties: TieOrder | None = None,
 ) -> str:
     """Write an aggregate over one person's rows, independent of threads and row order.
@@ -207,22 +215,22 @@ def inside_sql(
     `window` is an OVER clause. `ties` orders rows that are equal by the aggregate's own order, or values of equal
     frequency.
     """
-    where = _filter(condition) + over
+    suffix = _filter_clause(condition) + window
     if aggregate.name in {"sum", "avg"}:
-        return _fixed_point(aggregate.name, arguments[0], types[0], where, grain)
+        return _fixed_point(aggregate.name, arguments[0], types[0], suffix, grain)
     if aggregate.name in {"arg_min", "arg_max"}:
-        return _total_order(
-            aggregate.name, arguments, condition, None if ties is None else ties.hashed(arguments[0], types[0])
+        return _arg_extreme(
+            aggregate.name, arguments, condition, None if ties is None else ties.hash_of(arguments[0], types[0])
         )
-    if aggregate.name in _ADDED:
-        return _in_order(aggregate.name, arguments, types, condition)
-    assert aggregate.inside  # noqa: S101  the binder refuses the others
-    last = (
-        ties.terms(arguments[0], types[0])
+    if aggregate.name in _ORDER_SENSITIVE:
+        return _in_value_order(aggregate.name, arguments, types, condition)
+    assert aggregate.per_person_form  # noqa: S101  the binder refuses the others
+    tie_terms = (
+        ties.order_terms(arguments[0], types[0])
         if ties is not None and bool(directions) != (aggregate.name == "mode")
         else None
     )
-    return _formed(aggregate.inside, aggregate, arguments, where, directions, last)
+    return _fill_form(aggregate.per_person_form, aggregate, arguments, suffix, directions, tie_terms)
 
 
 def public_sql(
@@ -230,88 +238,93 @@ def public_sql(
     arguments: Sequence[str],
     types: Sequence[SqlType],
     condition: str | None,
-    directions: Sequence[Direction] = (),
+    directions: Sequence[SortDirection] = (),
 ) -> str:
     """Write an aggregate over public rows deterministically: doubles are added in sorted order."""
-    where = _filter(condition)
+    where = _filter_clause(condition)
     if aggregate.name in {"arg_min", "arg_max"}:
-        return _total_order(aggregate.name, arguments, condition)
+        return _arg_extreme(aggregate.name, arguments, condition)
     if aggregate.name in {"sum", "avg"} and types[0] is SqlType.DOUBLE:
         return f"list_aggregate(list_sort(list({arguments[0]}){where}), '{aggregate.name}')"
-    return over_sql(aggregate, arguments, types, condition, directions=directions)
+    return released_sql(aggregate, arguments, types, condition, directions=directions)
 
 
-def over_sql(
+def released_sql(
     aggregate: Aggregate,
     arguments: Sequence[str],
     types: Sequence[SqlType],
     condition: str | None,
-    over: str = "",
-    directions: Sequence[Direction] = (),
+    window: str = "",
+    directions: Sequence[SortDirection] = (),
 ) -> str:
     """Write an aggregate over released rows; `window` is an OVER clause."""
-    if aggregate.name in _ADDED:
-        return _in_order(aggregate.name, arguments, types, condition, over)
-    text = _formed(aggregate.over, aggregate, arguments, _filter(condition) + over, directions)
-    return f"TRY_CAST({text} AS BIGINT)" if aggregate.name == "sum" and types[0] is SqlType.BIGINT else text
+    if aggregate.name in _ORDER_SENSITIVE:
+        return _in_value_order(aggregate.name, arguments, types, condition, window)
+    written = _fill_form(aggregate.released_form, aggregate, arguments, _filter_clause(condition) + window, directions)
+    return f"TRY_CAST({written} AS BIGINT)" if aggregate.name == "sum" and types[0] is SqlType.BIGINT else written
 
 
-def _formed(
+def _fill_form(
     form: str,
     aggregate: Aggregate,
     arguments: Sequence[str],
-    where: str,
-    directions: Sequence[Direction],
-    last: Sequence[str] | None = None,
+    suffix: str,
+    directions: Sequence[SortDirection],
+    tie_terms: Sequence[str] | None = None,
 ) -> str:
     """Fill in an aggregate's SQL form. Ties in its ORDER BY are broken by `tie_terms`, else by the value itself."""
-    plain, ordering = arguments[: len(arguments) - len(directions)], arguments[len(arguments) - len(directions) :]
-    if len(plain) > aggregate.arguments:
-        plain = [f"({', '.join(plain)})"]  # a tuple argument
-    terms = [
+    value_arguments, order_arguments = (
+        arguments[: len(arguments) - len(directions)],
+        arguments[len(arguments) - len(directions) :],
+    )
+    if len(value_arguments) > aggregate.argument_count:
+        value_arguments = [f"({', '.join(value_arguments)})"]  # a tuple argument
+    order_terms = [
         f"{each} {'DESC' if how.descending else 'ASC'} NULLS {'FIRST' if how.nulls_first else 'LAST'}"
-        for each, how in zip(ordering, directions, strict=True)
+        for each, how in zip(order_arguments, directions, strict=True)
     ]
-    order = ", ".join([*terms, *(plain[:1] if last is None else last)])
-    filled = form.format(*plain, order=order, where=where)
-    return filled if "{where}" in form else filled + where
+    order = ", ".join([*order_terms, *(value_arguments[:1] if tie_terms is None else tie_terms)])
+    call = form.format(*value_arguments, order=order, where=suffix)
+    return call if "{where}" in form else call + suffix
 
 
-def _filter(condition: str | None) -> str:
+def _filter_clause(condition: str | None) -> str:
     return f" FILTER (WHERE {condition})" if condition else ""
 
 
-def _fixed_point(name: str, argument: str, kind: SqlType, where: str, grain: int) -> str:
+def _fixed_point(name: str, argument: str, kind: SqlType, suffix: str, grain: int) -> str:
     if kind is SqlType.DOUBLE:
-        counted = f"TRY_CAST(round({argument} * {grain}) AS BIGINT)"  # the mean's count excludes what its sum excludes
-        total = f"CAST(sum({counted}){where} AS DOUBLE) / {grain}"
+        counted_value = (
+            f"TRY_CAST(round({argument} * {grain}) AS BIGINT)"  # the mean's count excludes what its sum excludes
+        )
+        total = f"CAST(sum({counted_value}){suffix} AS DOUBLE) / {grain}"
     else:
-        total, counted = f"sum({argument}){where}", argument  # 128 bits: the mean fits where the sum does not
+        total, counted_value = f"sum({argument}){suffix}", argument  # 128 bits: the mean fits where the sum does not
         total = f"TRY_CAST({total} AS BIGINT)" if name == "sum" else total
     if name == "sum":
         return total
-    mean = f"(CAST({total} AS DOUBLE) / nullif(count({counted}){where}, 0))"
-    return mean if kind is not SqlType.DOUBLE else _of_equals(argument, where, mean)
+    mean = f"(CAST({total} AS DOUBLE) / nullif(count({counted_value}){suffix}, 0))"
+    return mean if kind is not SqlType.DOUBLE else _exact_if_constant(argument, suffix, mean)
 
 
-def _of_equals(argument: str, where: str, mean: str) -> str:
+def _exact_if_constant(argument: str, suffix: str, mean: str) -> str:
     """Write a mean that is exact where all values are equal; fixed-point rounding would shift it otherwise."""
-    least, most = (f"{end}({argument}){where}" for end in ("min", "max"))
-    return f"CASE WHEN {least} = {most} AND isfinite({least}) THEN {least} + CAST(0 AS DOUBLE) ELSE {mean} END"
+    least, greatest = (f"{end}({argument}){suffix}" for end in ("min", "max"))
+    return f"CASE WHEN {least} = {greatest} AND isfinite({least}) THEN {least} + CAST(0 AS DOUBLE) ELSE {mean} END"
 
 
-def _total_order(name: str, arguments: Sequence[str], condition: str | None, hashed: str | None = None) -> str:
+def _arg_extreme(name: str, arguments: Sequence[str], condition: str | None, tie_hash: str | None = None) -> str:
     """Write arg_min or arg_max as MIN or MAX of (order, hash, value), so that ties have one result."""
     value, order = arguments
     tests = [f"{value} IS NOT NULL", f"{order} IS NOT NULL"] + ([condition] if condition else [])
-    pick = "min" if name == "arg_min" else "max"
-    between = "" if hashed is None else f"h := {hashed}, "
-    pair = f"struct_pack(o := {order}, {between}v := {value})"
-    return f"struct_extract({pick}({pair}) FILTER (WHERE {' AND '.join(tests)}), 'v')"
+    extreme = "min" if name == "arg_min" else "max"
+    hash_field = "" if tie_hash is None else f"h := {tie_hash}, "
+    pair = f"struct_pack(o := {order}, {hash_field}v := {value})"
+    return f"struct_extract({extreme}({pair}) FILTER (WHERE {' AND '.join(tests)}), 'v')"
 
 
-def _in_order(
-    name: str, arguments: Sequence[str], types: Sequence[SqlType], condition: str | None, over: str = ""
+def _in_value_order(
+    name: str, arguments: Sequence[str], types: Sequence[SqlType], condition: str | None, window: str = ""
 ) -> str:
     """Write an aggregate that adds doubles in sorted order, so that equal multisets give equal results.
 
@@ -319,29 +332,29 @@ def _in_order(
     Values with squares beyond a double are excluded, and a result that is not finite is NULL
     (dialect/codegen/proofs.md#ordered-statistics).
     """
-    within = [
+    finite_tests = [
         f"{a} BETWEEN -1e150 AND 1e150" for a, kind in zip(arguments, types, strict=True) if kind is SqlType.DOUBLE
     ]
-    tests = [test for test in (condition, *dict.fromkeys(within)) if test is not None]
+    tests = [test for test in (condition, *dict.fromkeys(finite_tests)) if test is not None]
     where = f" FILTER (WHERE {' AND '.join(f'({test})' for test in tests)})" if tests else ""
-    written, each = name.removesuffix("_distinct"), "DISTINCT " if name.endswith("_distinct") else ""
-    order = "" if over else f" ORDER BY {', '.join(arguments)}"
-    made = f"{written}({each}{', '.join(arguments)}{order}){where}{over}"
-    if written == "sum" and types[0] is not SqlType.DOUBLE:
-        return f"TRY_CAST({made} AS BIGINT)"
-    return f"CASE WHEN isfinite({made}) THEN {made} END"
+    function, distinct = name.removesuffix("_distinct"), "DISTINCT " if name.endswith("_distinct") else ""
+    order = "" if window else f" ORDER BY {', '.join(arguments)}"
+    call = f"{function}({distinct}{', '.join(arguments)}{order}){where}{window}"
+    if function == "sum" and types[0] is not SqlType.DOUBLE:
+        return f"TRY_CAST({call} AS BIGINT)"
+    return f"CASE WHEN isfinite({call}) THEN {call} END"
 
 
-def fixed_point_grain(value: Expr) -> int:
+def grains_per_unit(value: Expr) -> int:
     """Choose the grains per unit for fixed-point sums of a double: fine, and far from overflowing 64 bits."""
     bounds = range_of(value)
-    if not known(bounds):
+    if not is_bounded(bounds):
         return 1 << 20
     largest = max(abs(bounds.lower), abs(bounds.upper), 1.0)
     return 1 << max(0, min(30, 50 - int(largest).bit_length()))
 
 
-def measure_bounds(aggregate: Aggregate, arguments: Sequence[Expr], max_rows: int) -> Bounds | None:
+def aggregate_range(aggregate: Aggregate, arguments: Sequence[Expr], max_rows: int) -> Bounds | None:
     """Range of an aggregate over one person's rows, of which there are at most `max_rows`."""
     if aggregate.name.startswith("count"):
         return Bounds(0, max_rows)
@@ -354,6 +367,8 @@ def measure_bounds(aggregate: Aggregate, arguments: Sequence[Expr], max_rows: in
     bounds = range_of(arguments[0])
     if aggregate.name in {"sum", "sum_distinct"}:
         return (
-            Bounds(min(0.0, bounds.lower * max_rows), max(0.0, bounds.upper * max_rows)) if known(bounds) else UNKNOWN
+            Bounds(min(0.0, bounds.lower * max_rows), max(0.0, bounds.upper * max_rows))
+            if is_bounded(bounds)
+            else UNKNOWN
         )
     return bounds

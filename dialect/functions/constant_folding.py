@@ -16,27 +16,27 @@ MONTHS = {"month": 1, "quarter": 3, "year": 12}
 SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400, "week": 604_800}
 
 
-def folded(call: Call) -> Expr:
+def fold_constants(call: Call) -> Expr:
     """Evaluate a call whose arguments are all constants; return it unchanged where that is not possible."""
     values = [argument.value for argument in call.arguments if isinstance(argument, Literal)]
     fold = _FOLDS.get(call.name)
     if fold is None or len(values) != len(call.arguments) or None in values:
         return call
     try:
-        made = fold(call, *values)
+        folded = fold(call, *values)
     except (ValueError, OverflowError):  # beyond Python's years
         return call
-    return call if made is None else Literal(made, call.type)
+    return call if folded is None else Literal(folded, call.type)
 
 
-def moment(text: str) -> datetime:
+def parse_timestamp(text: str) -> datetime:
     """Parse a date or time in canonical text."""
     return datetime.fromisoformat(text)
 
 
-def text_of(value: datetime, kind: SqlType) -> str:
+def format_time(value: datetime, type_: SqlType) -> str:
     """Format a date or time as canonical text."""
-    return value.date().isoformat() if kind is SqlType.DATE else value.isoformat(sep=" ")
+    return value.date().isoformat() if type_ is SqlType.DATE else value.isoformat(sep=" ")
 
 
 Constant = bool | int | float | str
@@ -44,7 +44,7 @@ Constant = bool | int | float | str
 
 def _negative(call: Call, value: Constant) -> Constant | None:
     if call.type is SqlType.INTERVAL:
-        return _times(call, value, -1)
+        return _multiply_interval(call, value, -1)
     if isinstance(value, bool | str):
         return None
     if call.type is SqlType.DOUBLE:
@@ -52,33 +52,33 @@ def _negative(call: Call, value: Constant) -> Constant | None:
     return None if value == -(2**63) else -value
 
 
-def _times(call: Call, one: Constant, other: Constant) -> Constant | None:
+def _multiply_interval(call: Call, one: Constant, other: Constant) -> Constant | None:
     """Multiply an interval by an integer."""
-    span, number = (one, other) if isinstance(one, str) else (other, one)
-    if call.type is not SqlType.INTERVAL or not isinstance(span, str) or not isinstance(number, int):
+    interval, number = (one, other) if isinstance(one, str) else (other, one)
+    if call.type is not SqlType.INTERVAL or not isinstance(interval, str) or not isinstance(number, int):
         return None
-    amount, unit = span.split(" ")
+    amount, unit = interval.split(" ")
     return f"{int(amount) * number} {unit}"
 
 
-def _plus(call: Call, one: Constant, other: Constant) -> Constant | None:
-    return _moved(call, one, other, 1)
+def _add_step(call: Call, one: Constant, other: Constant) -> Constant | None:
+    return _shift_time(call, one, other, 1)
 
 
-def _minus(call: Call, one: Constant, other: Constant) -> Constant | None:
-    return _moved(call, one, other, -1)
+def _subtract_step(call: Call, one: Constant, other: Constant) -> Constant | None:
+    return _shift_time(call, one, other, -1)
 
 
-def _moved(call: Call, start: Constant, step: Constant, sign: int) -> Constant | None:
+def _shift_time(call: Call, start: Constant, step: Constant, sign: int) -> Constant | None:
     if call.type not in (SqlType.DATE, SqlType.TIMESTAMP) or not isinstance(start, str):
         return None
     if isinstance(step, str):
         amount, unit = step.split(" ")
-        return text_of(later(moment(start), sign * int(amount), unit), call.type)
-    return text_of(moment(start) + timedelta(days=sign * int(step)), call.type)
+        return format_time(add_units(parse_timestamp(start), sign * int(amount), unit), call.type)
+    return format_time(parse_timestamp(start) + timedelta(days=sign * int(step)), call.type)
 
 
-def later(start: datetime, amount: int, unit: str) -> datetime:
+def add_units(start: datetime, amount: int, unit: str) -> datetime:
     """Add whole units to a time; a day that the resulting month lacks becomes its last day, as in DuckDB."""
     if unit in SECONDS:
         return start + timedelta(seconds=amount * SECONDS[unit])
@@ -91,20 +91,20 @@ def _to_double(call: Call, value: Constant) -> Constant | None:
     return None if isinstance(value, str) else float(value)
 
 
-def _to_day(call: Call, value: Constant) -> Constant | None:
+def _to_date(call: Call, value: Constant) -> Constant | None:
     return date.fromisoformat(str(value)[:10]).isoformat()
 
 
-def _to_moment(call: Call, value: Constant) -> Constant | None:
-    return text_of(moment(str(value)), SqlType.TIMESTAMP)
+def _to_timestamp(call: Call, value: Constant) -> Constant | None:
+    return format_time(parse_timestamp(str(value)), SqlType.TIMESTAMP)
 
 
 _FOLDS: dict[str, Callable[..., Constant | None]] = {
     "negative": _negative,
-    "*": _times,
-    "+": _plus,
-    "-": _minus,
+    "*": _multiply_interval,
+    "+": _add_step,
+    "-": _subtract_step,
     "to_double": _to_double,
-    "to_date": _to_day,
-    "to_timestamp": _to_moment,
+    "to_date": _to_date,
+    "to_timestamp": _to_timestamp,
 }

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from dialect.algebra.expressions import Call, Case, Expr, Literal, Ref
 from dialect.catalog.model import SqlType
-from dialect.functions.registry import function
-from dialect.functions.scalar.places import STORED as POLYGON
-from dialect.functions.scalar.places import STORED_POLYGON as POLYGON_OF_SPARK
+from dialect.functions.registry import overload
+from dialect.functions.scalar.places import POLYGON_TYPE as POLYGON
+from dialect.functions.scalar.places import SPARK_POLYGON_TYPE as POLYGON_OF_SPARK
 from dialect.functions.scalar.time import microseconds, microseconds_of_day
-from dialect.functions.signature import Function, constants, quoted
+from dialect.functions.signature import Function, constant_values, quote_spark_text
 
 
 def plain_text(expr: Expr) -> str:
@@ -30,19 +30,19 @@ def plain_text(expr: Expr) -> str:
         return repr(expr.value) if isinstance(expr.value, str) else str(expr.value).lower()
     if isinstance(expr, Case):
         return "case ... end"
-    name = function(expr.function).name
-    parts = [plain_text(argument) for argument in expr.arguments]
+    name = overload(expr.function).name
+    arguments = [plain_text(argument) for argument in expr.arguments]
     if name in {"to_date", "to_timestamp"}:
-        return f"cast({parts[0]} as {name[3:]})"
+        return f"cast({arguments[0]} as {name[3:]})"
     if name == "wall":
-        return parts[0]
-    return f"{name}({', '.join(parts)})" if name[0].isalpha() else f"({f' {name} '.join(parts)})"
+        return arguments[0]
+    return f"{name}({', '.join(arguments)})" if name[0].isalpha() else f"({f' {name} '.join(arguments)})"
 
 
 _SLOT = re.compile(r"\{(\d?)(\*?)([^}]*)\}")
 
 
-def quote(literal: Literal) -> str:
+def quote_literal(literal: Literal) -> str:
     """Quote a constant for DuckDB. No value enters generated SQL in any other way."""
     value, kind = literal.value, literal.type
     if value is None:
@@ -84,10 +84,10 @@ def quote_for_spark(literal: Literal) -> str:
     if value is None or isinstance(value, bool):
         return str(value).upper() if value is not None else f"CAST(NULL AS {target})"
     if kind is SqlType.VARCHAR:
-        return quoted(str(value))
+        return quote_spark_text(str(value))
     if kind in _MICROSECONDS:
         return f"({_MICROSECONDS[kind](str(value))}L)"  # two minus signs would begin a comment
-    return f"CAST({quoted(str(value))} AS {target})"
+    return f"CAST({quote_spark_text(str(value))} AS {target})"
 
 
 def quote_text(value: str) -> str:
@@ -96,7 +96,7 @@ def quote_text(value: str) -> str:
     return parts[0] if len(parts) == 1 else f"({' || chr(0) || '.join(parts)})"
 
 
-def name(identifier: str) -> str:
+def quote_identifier(identifier: str) -> str:
     """Quote a stored identifier."""
     return '"' + identifier.replace('"', '""') + '"'
 
@@ -107,23 +107,23 @@ class Emitter:
 
     name: str
     quote: Callable[[Literal], str]
-    form: Callable[[Function, Sequence[Expr]], str | None]
+    form_of: Callable[[Function, Sequence[Expr]], str | None]
 
 
-class NoForm(Exception):
+class UnsupportedByEngine(Exception):
     """A construct has no SQL form in an engine. Raised before the engine runs anything; the text is for analysts."""
 
 
-def _of_duckdb(row: Function, _: Sequence[Expr]) -> str:
+def _duckdb_form(row: Function, _: Sequence[Expr]) -> str:
     return row.duckdb
 
 
-def _of_spark(row: Function, arguments: Sequence[Expr]) -> str | None:
-    return row.spark(*constants(row, arguments)) if callable(row.spark) else row.spark
+def _spark_form(row: Function, arguments: Sequence[Expr]) -> str | None:
+    return row.spark(*constant_values(row, arguments)) if callable(row.spark) else row.spark
 
 
-DUCKDB = Emitter("DuckDB", quote, _of_duckdb)
-SPARK = Emitter("Spark", quote_for_spark, _of_spark)
+DUCKDB = Emitter("DuckDB", quote_literal, _duckdb_form)
+SPARK = Emitter("Spark", quote_for_spark, _spark_form)
 
 
 def write_expr(expr: Expr, engine: Emitter = DUCKDB) -> str:
@@ -136,25 +136,25 @@ def write_expr(expr: Expr, engine: Emitter = DUCKDB) -> str:
         tests = ((write_expr(test, engine), write_expr(value, engine)) for test, value in expr.branches)
         branches = " ".join(f"WHEN {test} THEN {value}" for test, value in tests)
         return f"CASE {branches} ELSE {write_expr(expr.otherwise, engine)} END"
-    return _filled(expr, engine)
+    return _write_call(expr, engine)
 
 
-def write_term(expr: Expr, descending: bool, nulls_first: bool, engine: Emitter = DUCKDB) -> str:
+def write_order_term(expr: Expr, descending: bool, nulls_first: bool, engine: Emitter = DUCKDB) -> str:
     """Write an ORDER BY term with an explicit position of NULLs."""
     direction, nulls = "DESC" if descending else "ASC", "FIRST" if nulls_first else "LAST"
     return f"{write_expr(expr, engine)} {direction} NULLS {nulls}"
 
 
-def _filled(expr: Call, engine: Emitter) -> str:
-    form = engine.form(function(expr.function), expr.arguments)
+def _write_call(expr: Call, engine: Emitter) -> str:
+    form = engine.form_of(overload(expr.function), expr.arguments)
     if form is None:
-        raise NoForm(f"{expr.name} has no form in {engine.name}")
+        raise UnsupportedByEngine(f"{expr.name} has no form in {engine.name}")
     arguments = [write_expr(argument, engine) for argument in expr.arguments]
 
-    def slot(found: re.Match[str]) -> str:
-        position, many, between = found[1], found[2], found[3]
-        if not many:
+    def fill_slot(found: re.Match[str]) -> str:
+        position, is_list, separator = found[1], found[2], found[3]
+        if not is_list:
             return arguments[int(position)]
-        return between.join(arguments[int(position or 0) :])
+        return separator.join(arguments[int(position or 0) :])
 
-    return _SLOT.sub(slot, form)
+    return _SLOT.sub(fill_slot, form)

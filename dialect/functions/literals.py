@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from dialect.algebra.expressions import NULL, Literal
 from dialect.catalog.model import SqlType
-from dialect.errors import Code, Refusal, suggested
+from dialect.errors import Code, Refusal, to_suggestions
 from dialect.functions.constant_folding import MONTHS, SECONDS
 from dialect.parser.context import refusal
 
@@ -26,12 +26,12 @@ _DAY = re.compile(
 )
 
 
-def how_written(kind: str) -> str:
+def accepted_form(type_name: str) -> str:
     """Show the accepted form of a date or time constant; for other types, "a number in digits"."""
-    return f"{kind} {_FORMS[kind]}" if kind in _FORMS else "a number in digits"
+    return f"{type_name} {_FORMS[type_name]}" if type_name in _FORMS else "a number in digits"
 
 
-def meant_time(text: str, kind: str) -> str | None:
+def iso_suggestion(text: str, type_name: str) -> str | None:
     """Rewrite a date in a foreign format as a quoted ISO date; None if it is none, or ambiguous.
 
         '24.12.2025' -> '2025-12-24'    '12/24/2025' -> '2025-12-24'    '5/6/2025' -> None
@@ -39,23 +39,23 @@ def meant_time(text: str, kind: str) -> str | None:
     A date with dots is read day first; with slashes or dashes it is accepted where only one order is possible.
     """
     found = _DAY.fullmatch(text)
-    if found is None or kind not in ("DATE", "TIMESTAMP"):
+    if found is None or type_name not in ("DATE", "TIMESTAMP"):
         return None
-    days = {day for day in _days(found) if day is not None}
+    days = {day for day in _possible_dates(found) if day is not None}
     hour, minute, second = found.groups()[-3:]
     if len(days) != 1 or (hour is not None and (int(hour) > 23 or max(int(minute), int(second or 0)) > 59)):
         return None
-    clock = f" {int(hour):02}:{minute}:{second or '00'}" if hour is not None and kind == "TIMESTAMP" else ""
+    clock = f" {int(hour):02}:{minute}:{second or '00'}" if hour is not None and type_name == "TIMESTAMP" else ""
     return f"'{days.pop().isoformat()}{clock}'"
 
 
-def _days(found: re.Match[str]) -> tuple[date | None, ...]:
+def _possible_dates(found: re.Match[str]) -> tuple[date | None, ...]:
     if found[5] is None:
         year, month, day = (found[1], found[3], found[4]) if found[1] is not None else found.group(9, 10, 11)
         return (_date_of_parts(year, month, day),)
     first, second, year = found[5], found[7], found[8]
-    by_day = _date_of_parts(year, second, first)
-    return (by_day,) if found[6] == "." else (by_day, _date_of_parts(year, first, second))
+    day_first = _date_of_parts(year, second, first)
+    return (day_first,) if found[6] == "." else (day_first, _date_of_parts(year, first, second))
 
 
 def _date_of_parts(year: str, month: str, day: str) -> date | None:
@@ -67,14 +67,14 @@ def _date_of_parts(year: str, month: str, day: str) -> date | None:
 
 _NUMBER = re.compile(r"\d+", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,19}", re.ASCII)
-_MOMENT = re.compile(r"(\d{4})-(\d\d?)-(\d\d?)(?:[ T](\d\d?):(\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?)?", re.ASCII)
-_SPAN = re.compile(r"(-?\d{1,9})\s*([a-z]+?)s?(?![a-z])", re.IGNORECASE | re.ASCII)
+_TIMESTAMP = re.compile(r"(\d{4})-(\d\d?)-(\d\d?)(?:[ T](\d\d?):(\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?)?", re.ASCII)
+_INTERVAL_PART = re.compile(r"(-?\d{1,9})\s*([a-z]+?)s?(?![a-z])", re.IGNORECASE | re.ASCII)
 _CLOCK = re.compile(r"(\d{1,4}):(\d\d)(?::(\d\d))?", re.ASCII)
 _TIME = re.compile(r"\d\d?:\d\d(:\d\d(\.\d{1,6})?)?", re.ASCII)
 _CLOCK_UNITS = ("hour", "minute", "second")
-_OF_OTHERS = {"decade": (10, "year"), "century": (100, "year"), "centurie": (100, "year"), "min": (1, "minute")}
+_DERIVED_UNITS = {"decade": (10, "year"), "century": (100, "year"), "centurie": (100, "year"), "min": (1, "minute")}
 # 1,000 years in each unit: the longest interval; a time moved by it stays within the engine's range
-MOST_OF = {
+MAX_AMOUNTS = {
     "year": 1_000,
     "quarter": 4_000,
     "month": 12_000,
@@ -86,22 +86,22 @@ MOST_OF = {
 }
 
 
-def constant(node: exp.Expr) -> Literal | None:
+def parse_constant(node: exp.Expr) -> Literal | None:
     """Parse a node that is a constant; None for any other node."""
     if isinstance(node, exp.Null):
         return NULL
     if isinstance(node, exp.Boolean):
         return Literal(bool(node.this), SqlType.BOOLEAN)
     if isinstance(node, exp.Literal):
-        return Literal(node.this, SqlType.VARCHAR) if node.is_string else number(node)
+        return Literal(node.this, SqlType.VARCHAR) if node.is_string else parse_number(node)
     if isinstance(node, exp.Interval):
-        return interval(node)
+        return parse_interval(node)
     if isinstance(node, exp.Neg) and isinstance(node.this, exp.Literal) and node.this.this == str(2**63):
         return Literal(-(2**63), SqlType.BIGINT)  # its digits without the sign do not fit 64 bits
     return None
 
 
-def number(node: exp.Literal) -> Literal:
+def parse_number(node: exp.Literal) -> Literal:
     """Parse a number: BIGINT where it fits 64 bits, else DOUBLE. Raises Refusal with E_PARSE."""
     text = node.this
     if _NUMBER.fullmatch(text) and len(text) <= 30 and int(text) < 2**63:
@@ -115,26 +115,26 @@ def number(node: exp.Literal) -> Literal:
     return Literal(value, SqlType.DOUBLE)
 
 
-def interval(node: exp.Interval) -> Literal:
+def parse_interval(node: exp.Interval) -> Literal:
     """Parse a constant interval: one unit, or several with a common unit ('1 day 2 hours', '01:30:00')."""
     inner = node.this.unnest() if isinstance(node.this, exp.Expr) else None
     sign = "-" if isinstance(inner, exp.Neg) else ""
     inner = inner.this if isinstance(inner, exp.Neg) else inner
     written = str(inner.this) if isinstance(inner, exp.Literal) else ""
-    return _length(f"{sign}{written} {node.args.get('unit') or ''}".strip(), node)
+    return _interval_of_text(f"{sign}{written} {node.args.get('unit') or ''}".strip(), node)
 
 
-def _length(text: str, node: exp.Expr) -> Literal:
-    parts = [(int(amount), unit.lower()) for amount, unit in _SPAN.findall(text)]
+def _interval_of_text(text: str, node: exp.Expr) -> Literal:
+    parts = [(int(amount), unit.lower()) for amount, unit in _INTERVAL_PART.findall(text)]
     clock = _CLOCK.fullmatch(text)
     if clock:
         parts = [(int(amount or 0), unit) for amount, unit in zip(clock.groups(), _CLOCK_UNITS, strict=True)]
-    elif not parts or _SPAN.sub("", text).strip() or (text.startswith("-") and len(parts) > 1):
+    elif not parts or _INTERVAL_PART.sub("", text).strip() or (text.startswith("-") and len(parts) > 1):
         parts = [(0, "")]
-    return span(*_one_unit(parts), node)
+    return interval_literal(*_in_one_unit(parts), node)
 
 
-def _one_unit(parts: list[tuple[int, str]]) -> tuple[int, str]:
+def _in_one_unit(parts: list[tuple[int, str]]) -> tuple[int, str]:
     """Sum the parts of an interval that are all multiples of a month, or all multiples of a second."""
     if len(parts) == 1:
         return parts[0]
@@ -144,92 +144,92 @@ def _one_unit(parts: list[tuple[int, str]]) -> tuple[int, str]:
     return 0, ""
 
 
-def no_interval(node: exp.Expr) -> Refusal:
+def interval_refusal(node: exp.Expr) -> Refusal:
     """Build the refusal of an expression that is not a constant interval."""
     return refusal(Code.FUNC, "An interval is one constant and one unit.", "INTERVAL 15 MINUTE", node)
 
 
-def span(amount: int, unit: str, node: exp.Expr) -> Literal:
+def interval_literal(amount: int, unit: str, node: exp.Expr) -> Literal:
     """Build a constant interval; raises Refusal with E_FUNC where it is none, or too long."""
-    times, plain = _OF_OTHERS.get(unit, (1, unit))
-    if plain not in MOST_OF:
-        raise no_interval(node)
-    if too_long(f"{amount * times} {plain}"):
+    factor, base_unit = _DERIVED_UNITS.get(unit, (1, unit))
+    if base_unit not in MAX_AMOUNTS:
+        raise interval_refusal(node)
+    if is_too_long(f"{amount * factor} {base_unit}"):
         raise refusal(Code.FUNC, "The interval is longer than 1,000 years.", "INTERVAL 1 DAY", node)
-    return Literal(f"{amount * times} {plain}", SqlType.INTERVAL)
+    return Literal(f"{amount * factor} {base_unit}", SqlType.INTERVAL)
 
 
-def too_long(text: str) -> bool:
+def is_too_long(text: str) -> bool:
     """Return whether an interval is longer than 1,000 years, the limit for moving a time."""
     amount, unit = text.split(" ")
-    return abs(int(amount)) > MOST_OF[unit]
+    return abs(int(amount)) > MAX_AMOUNTS[unit]
 
 
-def cast_text(text: str, target: SqlType, node: exp.Expr) -> Literal:
+def parse_as(text: str, target: SqlType, node: exp.Expr) -> Literal:
     """Parse constant text as another type; raises Refusal with E_PARSE where it does not fit."""
     if target is SqlType.INTERVAL:
-        return _length(text.strip(), node)
+        return _interval_of_text(text.strip(), node)
     try:
         return Literal(_READERS[target](text.strip()), target)
     except (ValueError, KeyError):
-        meant = meant_time(text.strip(), target)
-        instead = () if meant is None else suggested((meant, f"{target} {meant}"))
+        suggestion = iso_suggestion(text.strip(), target)
+        replacements = () if suggestion is None else to_suggestions((suggestion, f"{target} {suggestion}"))
         why = f"'{text[:40]}' is not a {target}."
-        at = next(
+        located = next(
             (part for part in node.find_all(exp.Literal) if part.this == text), node
         )  # the literal itself, if `node` is a comparison
-        raise refusal(Code.PARSE, why, (instead or (how_written(target),))[-1], at, *instead) from None
+        raise refusal(Code.PARSE, why, (replacements or (accepted_form(target),))[-1], located, *replacements) from None
 
 
-def _moment(text: str) -> datetime:
-    found = _MOMENT.fullmatch(text)
+def _parse_timestamp(text: str) -> datetime:
+    found = _TIMESTAMP.fullmatch(text)
     if found is None:
         raise ValueError(text)
     year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
     return datetime(year, month, day, hour, minute, second, int((found[7] or "").ljust(6, "0")))
 
 
-def _date(text: str) -> str:
-    return _moment(text).date().isoformat()
+def _date_text(text: str) -> str:
+    return _parse_timestamp(text).date().isoformat()
 
 
-def _timestamp(text: str) -> str:
-    return _moment(text).isoformat(sep=" ")
+def _timestamp_text(text: str) -> str:
+    return _parse_timestamp(text).isoformat(sep=" ")
 
 
-def _time(text: str) -> str:
+def _time_text(text: str) -> str:
     if not _TIME.fullmatch(text):
         raise ValueError(text)
     return time.fromisoformat(text.zfill(8) if text.count(":") == 2 and "." not in text else text).isoformat()
 
 
-def _integer(text: str) -> int:
+def _parse_integer(text: str) -> int:
     if not _INTEGER.fullmatch(text) or not -(2**63) <= int(text) < 2**63:
         raise ValueError(text)
     return int(text)
 
 
-def _finite(text: str) -> float | None:
+def _parse_finite(text: str) -> float | None:
     value = float(text)
     return value + 0.0 if math.isfinite(value) else None  # infinities and NaN are NULL everywhere
 
 
-def _boolean(text: str) -> bool:
+def _parse_boolean(text: str) -> bool:
     return {"true": True, "false": False}[text.lower()]
 
 
 _READERS: dict[SqlType, Callable[[str], bool | int | float | str | None]] = {
-    SqlType.DATE: _date,
-    SqlType.TIMESTAMP: _timestamp,
-    SqlType.TIME: _time,
-    SqlType.BIGINT: _integer,
-    SqlType.DOUBLE: _finite,
+    SqlType.DATE: _date_text,
+    SqlType.TIMESTAMP: _timestamp_text,
+    SqlType.TIME: _time_text,
+    SqlType.BIGINT: _parse_integer,
+    SqlType.DOUBLE: _parse_finite,
     SqlType.VARCHAR: str,
-    SqlType.BOOLEAN: _boolean,
+    SqlType.BOOLEAN: _parse_boolean,
 }
 
 
-def stored_literal(value: object, kind: SqlType) -> Literal:
+def literal_of(value: object, kind: SqlType) -> Literal:
     """Build a typed constant from a catalog's or a list's value; raises TypeError for an unsupported value."""
     if value is None:
         return Literal(None, kind)

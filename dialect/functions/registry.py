@@ -1,6 +1,6 @@
 """Registry of the function allow-list: all overloads of each name; a function without a row is refused.
 
-The rows are declared in `dialect.functions.scalar`. Every form is total: it never raises, for any stored value
+The rows are declared in `dialect.functions.bind_scalar`. Every form is total: it never raises, for any stored value
 (`proofs.md#total-forms`).
 
 Each row also has a total form for Spark, or a reason why there is none: Spark 4.1 in ANSI mode, with the functions of
@@ -23,14 +23,14 @@ from dialect.functions.scalar.time import SPARK_TIMES, TIMES
 from dialect.functions.signature import Function, SparkForm
 
 # "name(kinds)" -> Spark form of one overload, "name" -> of all others
-FORMS: dict[str, SparkForm] = {
+SPARK_FORMS: dict[str, SparkForm] = {
     **SPARK_LOGIC, **SPARK_NUMBERS, **SPARK_CASTS, **SPARK_TEXT, **SPARK_LISTS, **SPARK_TIMES, **SPARK_PLACES,
     "dp_interval_low": "{0}",
     "dp_interval_high": "{0}",
 }  # fmt: skip
 
 _BACKTRACKS = "Java's patterns backtrack, some without end and some beyond the stack: no form would be total"
-NONE: dict[str, str] = {
+WITHOUT_SPARK_FORM: dict[str, str] = {
     "regexp_matches": _BACKTRACKS,
     "regexp_full_match": _BACKTRACKS,
     "regexp_extract": _BACKTRACKS,
@@ -42,48 +42,50 @@ NONE: dict[str, str] = {
 }
 
 
-def in_spark(row: Function) -> SparkForm | None:
+def spark_form(row: Function) -> SparkForm | None:
     """Return the Spark form of a row; None where there is none."""
-    return FORMS.get(_key(row), FORMS.get(row.name)) if not without(row) else None
+    return SPARK_FORMS.get(_overload_key(row), SPARK_FORMS.get(row.name)) if not spark_reason(row) else None
 
 
-def without(row: Function) -> str:
+def spark_reason(row: Function) -> str:
     """Return the reason why a row has no Spark form; "" where it has one."""
-    return NONE.get(_key(row), NONE.get(row.name, ""))
+    return WITHOUT_SPARK_FORM.get(_overload_key(row), WITHOUT_SPARK_FORM.get(row.name, ""))
 
 
-def _key(row: Function) -> str:
-    return f"{row.name}({', '.join(row.arguments)})"
+def _overload_key(row: Function) -> str:
+    return f"{row.name}({', '.join(row.argument_kinds)})"
 
 
-def _numbered(rows: tuple[Function, ...]) -> dict[str, tuple[Function, ...]]:
+def _by_name(rows: tuple[Function, ...]) -> dict[str, tuple[Function, ...]]:
     forms: dict[str, tuple[Function, ...]] = {}
     for row in rows:
         earlier = forms.get(row.name, ())
-        numbered = replace(row, row=f"{row.name}#{len(earlier)}", spark=in_spark(row), no_spark=without(row))
+        numbered = replace(
+            row, row_name=f"{row.name}#{len(earlier)}", spark=spark_form(row), no_spark_reason=spark_reason(row)
+        )
         forms[row.name] = (*earlier, numbered)
     return forms
 
 
-_FORMS = _numbered(INTERVALS + LOGIC + NUMBERS + CASTS + TEXT + LISTS + TIMES + PLACES + CELLS + POLYGONS)
-_ROWS = {form.row: form for forms in _FORMS.values() for form in forms}
+_OVERLOADS = _by_name(INTERVALS + LOGIC + NUMBERS + CASTS + TEXT + LISTS + TIMES + PLACES + CELLS + POLYGONS)
+_ROWS = {form.row_name: form for forms in _OVERLOADS.values() for form in forms}
 
 
-def forms_of(name: str) -> tuple[Function, ...]:
+def overloads(name: str) -> tuple[Function, ...]:
     """Return the overloads of a function name, most specific first; empty if the function is not allowed."""
-    return _FORMS.get(name, ())
+    return _OVERLOADS.get(name, ())
 
 
-def function(row: str) -> Function:
+def overload(row: str) -> Function:
     """Return an overload by its unique row name."""
     return _ROWS[row]
 
 
-def function_rows() -> tuple[Function, ...]:
+def all_overloads() -> tuple[Function, ...]:
     """Return every row of the allow-list."""
     return tuple(_ROWS.values())
 
 
-def names() -> tuple[str, ...]:
+def callable_names() -> tuple[str, ...]:
     """Return every function name that an analyst may write, sorted."""
-    return tuple(sorted(name for name, forms in _FORMS.items() if forms[0].written))
+    return tuple(sorted(name for name, forms in _OVERLOADS.items() if forms[0].is_callable))

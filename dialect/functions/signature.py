@@ -46,7 +46,7 @@ KINDS: dict[str, tuple[SqlType, ...]] = {
     "polygon": (SqlType.POLYGON,),
     "any": tuple(kind for kind in SqlType if kind is not SqlType.POLYGON),
 }
-WORDS = {
+KIND_NAMES = {
     "bool": "condition",
     "int": "integer",
     "days": "integer",
@@ -76,9 +76,9 @@ WORDS = {
     "any": "anything",
 }
 CONSTANT = "!"  # suffix of a kind: the argument must be a constant other than NULL
-REPEATED = "*"  # suffix of the last kind: variadic, at least one argument
+VARIADIC = "*"  # suffix of the last kind: variadic, at least one argument
 # allowed ranges of constant integers, outside of which the engine may raise
-CONSTANTS = {
+CONSTANT_RANGES = {
     "int": (-(2**31) + 1, 2**31 - 1),
     "days": (-365_000, 365_000),
     "metres": (1, 1_000_000),
@@ -91,15 +91,15 @@ CONSTANTS = {
     "behind": (0, 38),
     "width": (0, 1_000),
 }
-LONGEST_SHORT = 100  # max characters of a constant that is copied or compared character by character
+MAX_SHORT_LENGTH = 100  # max characters of a constant that is copied or compared character by character
 
 
 class Partial(Enum):
     """When a form may be NULL although none of its arguments is."""
 
     NEVER = "never"
-    FAR = "far"  # NULL for non-finite numbers, and for dates and times over 280,000 years away
-    VALUE = "value"  # NULL for some ordinary values: 1 % 0, a sum beyond 64 bits
+    BEYOND_CALENDAR = "far"  # NULL for non-finite numbers, and for dates and times over 280,000 years away
+    FOR_SOME_VALUES = "value"  # NULL for some ordinary values: 1 % 0, a sum beyond 64 bits
 
 
 # SQL template, or a function of the call's constant arguments that returns one
@@ -111,37 +111,39 @@ class Function:
     """One allowed overload of a function."""
 
     name: str  # as analysts write it, or an operator
-    arguments: tuple[str, ...]  # argument kinds; "int!" must be a constant; a last "num*" is variadic
+    argument_kinds: tuple[str, ...]  # argument kinds; "int!" must be a constant; a last "num*" is variadic
     result: SqlType  # NULL: the common type of the arguments
     duckdb: str  # total form in DuckDB: {0} {1} ... are arguments, {*, } or {1*, } a list with its separator
-    range: Callable[..., Bounds] | None = None
-    values: tuple[int | str, ...] = ()  # all possible results, where they are few
+    range_rule: Callable[..., Bounds] | None = None
+    listed_values: tuple[int | str, ...] = ()  # all possible results, where they are few
     partial: Partial = Partial.NEVER
-    strict: bool = True  # NULL if any argument is NULL
-    written: bool = True  # callable by name; operators and casts are not
-    suits: Callable[..., str | None] | None = None  # constants -> why they are invalid; None: valid
-    constant_on: str | Callable[..., str | None] = ""  # constant within this time unit, or a function of constants
+    is_strict: bool = True  # NULL if any argument is NULL
+    is_callable: bool = True  # callable by name; operators and casts are not
+    check_constants: Callable[..., str | None] | None = None  # constants -> why they are invalid; None: valid
+    constant_within: str | Callable[..., str | None] = ""  # constant within this time unit, or a function of constants
     spark: SparkForm | None = None  # total form in Spark; None: unsupported
-    no_spark: str = ""  # why Spark is unsupported
-    row: str = ""  # unique id "name#n", used in Call.function
+    no_spark_reason: str = ""  # why Spark is unsupported
+    row_name: str = ""  # unique id "name#n", used in Call.function
     meaning: str = ""  # definition for analysts, where the name is not standard
 
 
-def in_words(kind: str) -> str:
+def kind_name(kind: str) -> str:
     """Describe an argument kind for analysts: "constant integer of 1 to 12"."""
-    bare = kind.rstrip(CONSTANT + REPEATED)
+    kind_word = kind.rstrip(CONSTANT + VARIADIC)
     return (
-        ("constant " if CONSTANT in kind else "") + WORDS.get(bare, bare) + (", ..." if kind.endswith(REPEATED) else "")
+        ("constant " if CONSTANT in kind else "")
+        + KIND_NAMES.get(kind_word, kind_word)
+        + (", ..." if kind.endswith(VARIADIC) else "")
     )
 
 
 def accepts(form: Function, arguments: Sequence[Expr]) -> bool:
     """Return whether arguments fit an overload; an untyped NULL fits every kind that is not a constant's."""
     kinds = _kinds_for(form, len(arguments))
-    return len(kinds) == len(arguments) and all(map(_fits, kinds, arguments))
+    return len(kinds) == len(arguments) and all(map(_fits_kind, kinds, arguments))
 
 
-def typed(form: Function, arguments: Sequence[Expr]) -> list[Expr]:
+def with_typed_nulls(form: Function, arguments: Sequence[Expr]) -> list[Expr]:
     """Cast each untyped NULL to the type of its parameter, because an engine cannot resolve overloads otherwise."""
     kinds = _kinds_for(form, len(arguments))
     return [
@@ -152,55 +154,59 @@ def typed(form: Function, arguments: Sequence[Expr]) -> list[Expr]:
 
 def _kinds_for(form: Function, count: int) -> tuple[str, ...]:
     """Expand an overload's parameter kinds to `count` arguments; a variadic last kind is repeated."""
-    kinds = form.arguments
-    if kinds and kinds[-1].endswith(REPEATED):
+    kinds = form.argument_kinds
+    if kinds and kinds[-1].endswith(VARIADIC):
         return kinds[:-1] + (kinds[-1][:-1],) * max(1, count - len(kinds) + 1)
     return kinds
 
 
-def mistake(form: Function, arguments: Sequence[Expr]) -> str | None:
+def constant_mistake(form: Function, arguments: Sequence[Expr]) -> str | None:
     """Return why the engine would raise for a call's constant arguments; None if they are valid."""
-    return form.suits(*constants(form, arguments)) if form.suits is not None else None
+    return form.check_constants(*constant_values(form, arguments)) if form.check_constants is not None else None
 
 
-def constants(form: Function, arguments: Sequence[Expr]) -> list[bool | int | float | str | None]:
+def constant_values(form: Function, arguments: Sequence[Expr]) -> list[bool | int | float | str | None]:
     """Return the values of the arguments that must be constants."""
-    pairs = zip(form.arguments, arguments, strict=False)
+    pairs = zip(form.argument_kinds, arguments, strict=False)
     return [each.value for kind, each in pairs if CONSTANT in kind and isinstance(each, Literal)]
 
 
-def _fits(kind: str, argument: Expr) -> bool:
+def _fits_kind(kind: str, argument: Expr) -> bool:
     if kind.endswith(CONSTANT):
-        return isinstance(argument, Literal) and argument.type in KINDS[kind[:-1]] and _usable(kind[:-1], argument)
-    unknown = (
+        return (
+            isinstance(argument, Literal)
+            and argument.type in KINDS[kind[:-1]]
+            and _is_safe_constant(kind[:-1], argument)
+        )
+    is_untyped_null = (
         argument.type is SqlType.NULL and kind != "polygon"
     )  # polygons are read field by field, which an untyped NULL does not allow
-    return unknown or argument.type in KINDS[kind]
+    return is_untyped_null or argument.type in KINDS[kind]
 
 
-def _usable(kind: str, constant: Literal) -> bool:
+def _is_safe_constant(kind: str, constant: Literal) -> bool:
     """Return whether a constant is within the range for which the engine never raises."""
     if kind == "period":
         return not str(constant.value).startswith(("-", "0"))
     if kind == "every":
         return constant.value == "g"
     if kind == "short":
-        return len(str(constant.value)) <= LONGEST_SHORT
-    if kind in CONSTANTS and isinstance(constant.value, int):
-        lowest, largest = CONSTANTS[kind]
+        return len(str(constant.value)) <= MAX_SHORT_LENGTH
+    if kind in CONSTANT_RANGES and isinstance(constant.value, int):
+        lowest, largest = CONSTANT_RANGES[kind]
         return lowest <= constant.value <= largest
     return constant.value is not None
 
 
 # Spark substitutes "${...}" variables anywhere in a statement, and braces are placeholders of our templates
-_SPOKEN = str.maketrans({"\\": "\\\\", "'": "\\'", **{sign: f"\\u{ord(sign):04X}" for sign in "${}\x00"}})
+_ESCAPES = str.maketrans({"\\": "\\\\", "'": "\\'", **{sign: f"\\u{ord(sign):04X}" for sign in "${}\x00"}})
 
 
-def quoted(text: str) -> str:
+def quote_spark_text(text: str) -> str:
     """Quote text as a Spark string; https://spark.apache.org/docs/latest/sql-ref-literals.html."""
-    return f"'{text.translate(_SPOKEN)}'"
+    return f"'{text.translate(_ESCAPES)}'"
 
 
-def quoted_name(identifier: str) -> str:
+def quote_spark_identifier(identifier: str) -> str:
     """Quote an identifier for Spark; https://spark.apache.org/docs/latest/sql-ref-identifier.html."""
     return "`" + identifier.replace("`", "``") + "`"

@@ -13,16 +13,16 @@ from dialect.algebra.expressions import Field
 from dialect.catalog.model import EngineName, SqlType
 
 MASK = 2**31 - 1
-_START = 1_367_130_551
-_LAST_WORDS = ("2038074743", "1299709")  # two final rounds, so that every input bit affects the upper bits
+_SEED = 1_367_130_551
+_FINAL_WORDS = ("2038074743", "1299709")  # two final rounds, so that every input bit affects the upper bits
 _NULL_WORD = "1431655765"
-_FACTORS_OF_PERSON = (1_640_531_527, 3_329_051)  # odd, below 2^31, one per word
+_PERSON_FACTORS = (1_640_531_527, 3_329_051)  # odd, below 2^31, one per word
 _FACTORS = (1_013_904_223, 1_597_334_677, 1_103_515_245, 1_566_083_941)
 _SHIFT = 16  # the middle bits of a product of two words depend on all their bits
-_FRACTION = 2**52
+_FRACTION_SCALE = 2**52
 
 # type -> 31-bit words of a value {0}, or NULL; types that are not listed have no hash
-_DUCKDB: Mapping[SqlType, Sequence[str]] = {
+_DUCKDB_WORDS: Mapping[SqlType, Sequence[str]] = {
     SqlType.BOOLEAN: ("CAST({0} AS BIGINT)",),
     SqlType.BIGINT: (  # HUGEINT holds signed and unsigned stored integers of 64 bits
         f"CAST(CAST({{0}} AS HUGEINT) & {MASK} AS BIGINT)",
@@ -30,7 +30,7 @@ _DUCKDB: Mapping[SqlType, Sequence[str]] = {
     ),
     SqlType.DOUBLE: (
         f"(TRY_CAST(CASE WHEN abs({{0}}) < 9e18 THEN trunc({{0}}) END AS BIGINT) % {MASK}) & {MASK}",
-        f"(TRY_CAST(trunc(({{0}} - trunc({{0}})) * {_FRACTION}) AS BIGINT) % {MASK}) & {MASK}",
+        f"(TRY_CAST(trunc(({{0}} - trunc({{0}})) * {_FRACTION_SCALE}) AS BIGINT) % {MASK}) & {MASK}",
     ),
     SqlType.VARCHAR: (f"CAST(md5_number({{0}}) & {MASK} AS BIGINT)",),
     SqlType.DATE: (f"(CAST({{0}} - DATE '1970-01-01' AS BIGINT) & {MASK})",),
@@ -44,11 +44,11 @@ _MICROS = "unix_micros(CAST({0} AS TIMESTAMP))"
 _FIRST_BYTES = ", ".join(f"substr(m, {place}, 2)" for place in (7, 5, 3, 1))
 _WORD_OF_MD5 = f"CAST(conv(concat({_FIRST_BYTES}), 16, 10) AS BIGINT) & {MASK}L"
 # doubles beyond 9e18 have no fraction
-_PART_IN_SPARK = (
+_SPARK_FRACTION = (
     "CASE WHEN abs({0}) < 9e18D THEN {0} - CAST(CAST({0} AS BIGINT) AS DOUBLE)"
     " WHEN abs({0}) < double('inf') THEN 0D END"
 )
-_SPARK: Mapping[SqlType, Sequence[str]] = {
+_SPARK_WORDS: Mapping[SqlType, Sequence[str]] = {
     SqlType.BOOLEAN: ("CAST({0} AS BIGINT)",),
     SqlType.BIGINT: (  # unsigned keys are decimals in Spark, without bit operations
         f"CAST(pmod({{0}}, {MASK + 1}) AS BIGINT)",
@@ -56,7 +56,7 @@ _SPARK: Mapping[SqlType, Sequence[str]] = {
     ),
     SqlType.DOUBLE: (
         f"(TRY_CAST(CASE WHEN abs({{0}}) < 9e18D THEN {{0}} END AS BIGINT) % {MASK}L) & {MASK}L",
-        f"(TRY_CAST({_PART_IN_SPARK} * {_FRACTION}D AS BIGINT) % {MASK}L) & {MASK}L",
+        f"(TRY_CAST({_SPARK_FRACTION} * {_FRACTION_SCALE}D AS BIGINT) % {MASK}L) & {MASK}L",
     ),
     SqlType.VARCHAR: (f"get(transform(array(md5(CAST({{0}} AS BINARY))), m -> {_WORD_OF_MD5}), 0)",),
     SqlType.DATE: (f"(CAST(unix_date({{0}}) AS BIGINT) & {MASK}L)",),
@@ -65,12 +65,12 @@ _SPARK: Mapping[SqlType, Sequence[str]] = {
         (f"({_MICROS} & {MASK}L)", f"(shiftright({_MICROS}, 31) & {MASK}L)"),
     ),
 }
-_WORDS = {EngineName.DUCKDB: _DUCKDB, EngineName.SPARK: _SPARK}
-_ROUND = {  # one hash round over the state {0}, a word {1} and a factor {2}
+_WORDS_BY_ENGINE = {EngineName.DUCKDB: _DUCKDB_WORDS, EngineName.SPARK: _SPARK_WORDS}
+_HASH_ROUND = {  # one hash round over the state {0}, a word {1} and a factor {2}
     EngineName.DUCKDB: f"(((xor({{0}}, {{1}}) * {{2}}) >> {_SHIFT}) & {MASK})",
     EngineName.SPARK: f"(shiftright(({{0}} ^ {{1}}) * {{2}}L, {_SHIFT}) & {MASK}L)",
 }
-_FIRST = {EngineName.DUCKDB: f"CAST({_START} AS BIGINT)", EngineName.SPARK: f"{_START}L"}
+_SEED_LITERAL = {EngineName.DUCKDB: f"CAST({_SEED} AS BIGINT)", EngineName.SPARK: f"{_SEED}L"}
 
 
 @dataclass(frozen=True)
@@ -79,42 +79,46 @@ class TieOrder:
 
     person: Field
     engine: EngineName = EngineName.DUCKDB
-    begun: str | None = None  # column that holds the hash state after the person key
+    person_state: str | None = None  # column that holds the hash state after the person key
 
-    def terms(self, value: str, kind: SqlType) -> tuple[str, ...]:
+    def order_terms(self, value: str, kind: SqlType) -> tuple[str, ...]:
         """Write the ORDER BY terms of a value: its hash, then the value."""
-        hashed = self.hashed(value, kind)
+        hashed = self.hash_of(value, kind)
         return (value,) if hashed is None else (hashed, value)
 
-    def hashed(self, value: str, kind: SqlType) -> str | None:
+    def hash_of(self, value: str, kind: SqlType) -> str | None:
         """Write the tie-breaking hash of a person and a value, from 0 to 2^31 - 1; None where the type has none.
 
         Claim: it never raises, is equal for values that compare equal, and the same in every engine. Source and
         proof: proofs.md#ties.
         """
-        words = _WORDS[self.engine].get(kind)
+        words = _WORDS_BY_ENGINE[self.engine].get(kind)
         if words is None:
             return None
-        begun = self.of_person() if self.begun is None else self.begun
-        return self._rounds(begun, [*(word.format(value) for word in words), *_LAST_WORDS], _FACTORS)
+        state = self.hash_of_person() if self.person_state is None else self.person_state
+        return self._apply_rounds(state, [*(word.format(value) for word in words), *_FINAL_WORDS], _FACTORS)
 
-    def of_person(self) -> str:
+    def hash_of_person(self) -> str:
         """Write the hash state after the person key, with which the hashes of that person's values begin."""
-        words = _WORDS[self.engine].get(self.person.type, ())
-        return self._rounds(_FIRST[self.engine], [word.format(self.person.id) for word in words], _FACTORS_OF_PERSON)
+        words = _WORDS_BY_ENGINE[self.engine].get(self.person.type, ())
+        return self._apply_rounds(
+            _SEED_LITERAL[self.engine], [word.format(self.person.id) for word in words], _PERSON_FACTORS
+        )
 
-    def _rounds(self, made: str, words: Sequence[str], factors: Sequence[int]) -> str:
+    def _apply_rounds(self, state: str, words: Sequence[str], factors: Sequence[int]) -> str:
         for word, factor in zip(words, factors, strict=False):
-            made = _ROUND[self.engine].format(made, f"coalesce({word}, {_NULL_WORD})", factor)
-        return made
+            state = _HASH_ROUND[self.engine].format(state, f"coalesce({word}, {_NULL_WORD})", factor)
+        return state
 
 
-def longest(kind: SqlType, engine: EngineName) -> int:
+def hash_text_length(kind: SqlType, engine: EngineName) -> int:
     """Length of the SQL text of a value's hash, without the texts of the value and the person."""
-    text = max((TieOrder(Field("", None, each), engine).of_person() for each in _WORDS[engine]), key=len)
-    return len(text) + len(TieOrder(Field("", None, kind), engine, "").hashed("", kind) or "")
+    person_hash = max(
+        (TieOrder(Field("", None, each), engine).hash_of_person() for each in _WORDS_BY_ENGINE[engine]), key=len
+    )
+    return len(person_hash) + len(TieOrder(Field("", None, kind), engine, "").hash_of("", kind) or "")
 
 
-def repeats(kind: SqlType, engine: EngineName) -> int:
+def value_occurrences(kind: SqlType, engine: EngineName) -> int:
     """Count how often the SQL text of a value's hash repeats the value."""
-    return sum(word.count("{0}") for word in _WORDS[engine].get(kind, ()))
+    return sum(word.count("{0}") for word in _WORDS_BY_ENGINE[engine].get(kind, ()))

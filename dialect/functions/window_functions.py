@@ -17,7 +17,7 @@ from dialect.catalog.model import SqlType
 _I, _D = SqlType.BIGINT, SqlType.DOUBLE
 
 
-class RestsOn(Enum):
+class DeterminedBy(Enum):
     """What determines a window function's value, besides the partition."""
 
     PLACE = "place"  # position of the row, which needs a total order among peers
@@ -30,27 +30,27 @@ class WindowFunction:
     """One allowed window function."""
 
     name: str
-    slots: tuple[str, ...]  # argument names in the parser's node, in order
-    least: int  # minimum number of arguments
+    argument_slots: tuple[str, ...]  # argument names in the parser's node, in order
+    min_arguments: int  # minimum number of arguments
     result: SqlType | None  # None: type of the first argument
-    rests_on: RestsOn
-    skips_nulls: bool = False  # IGNORE NULLS is allowed
+    determined_by: DeterminedBy
+    allows_ignore_nulls: bool = False  # IGNORE NULLS is allowed
 
 
 WINDOW_FUNCTIONS: dict[str, WindowFunction] = {
     f.name: f
     for f in (
-        WindowFunction("row_number", (), 0, _I, RestsOn.PLACE),
-        WindowFunction("ntile", ("this",), 1, _I, RestsOn.PLACE),
-        WindowFunction("lag", ("this", "offset", "default"), 1, None, RestsOn.PLACE, True),
-        WindowFunction("lead", ("this", "offset", "default"), 1, None, RestsOn.PLACE, True),
-        WindowFunction("rank", (), 0, _I, RestsOn.PEERS),
-        WindowFunction("dense_rank", (), 0, _I, RestsOn.PEERS),
-        WindowFunction("percent_rank", (), 0, _D, RestsOn.PEERS),
-        WindowFunction("cume_dist", (), 0, _D, RestsOn.PEERS),
-        WindowFunction("first_value", ("this",), 1, None, RestsOn.FRAME, True),
-        WindowFunction("last_value", ("this",), 1, None, RestsOn.FRAME, True),
-        WindowFunction("nth_value", ("this", "offset"), 2, None, RestsOn.FRAME, True),
+        WindowFunction("row_number", (), 0, _I, DeterminedBy.PLACE),
+        WindowFunction("ntile", ("this",), 1, _I, DeterminedBy.PLACE),
+        WindowFunction("lag", ("this", "offset", "default"), 1, None, DeterminedBy.PLACE, True),
+        WindowFunction("lead", ("this", "offset", "default"), 1, None, DeterminedBy.PLACE, True),
+        WindowFunction("rank", (), 0, _I, DeterminedBy.PEERS),
+        WindowFunction("dense_rank", (), 0, _I, DeterminedBy.PEERS),
+        WindowFunction("percent_rank", (), 0, _D, DeterminedBy.PEERS),
+        WindowFunction("cume_dist", (), 0, _D, DeterminedBy.PEERS),
+        WindowFunction("first_value", ("this",), 1, None, DeterminedBy.FRAME, True),
+        WindowFunction("last_value", ("this",), 1, None, DeterminedBy.FRAME, True),
+        WindowFunction("nth_value", ("this", "offset"), 2, None, DeterminedBy.FRAME, True),
     )
 }
 
@@ -68,4 +68,4 @@ WINDOW_NODES: dict[type[exp.Expr], str] = {
     exp.NthValue: "nth_value",
 }
 
-OVER_FRAMES = {"count_star", "count", "sum", "avg", "min", "max", "bool_and", "bool_or"}
+FRAME_AGGREGATES = {"count_star", "count", "sum", "avg", "min", "max", "bool_and", "bool_or"}

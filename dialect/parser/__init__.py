@@ -10,17 +10,17 @@ Modules, each before those that import it:
 
 from __future__ import annotations
 
-from dialect.parser.context import Reading
-from dialect.parser.options import IntervalsAre, TargetError, target_error
-from dialect.parser.tokens import MAX_CHARACTERS, listed, several, uncommented
+from dialect.parser.context import CompileContext
+from dialect.parser.options import IntervalCoverage, TargetError, parse_target_error
+from dialect.parser.tokens import MAX_CHARACTERS, split_list, split_statements, strip_comments
 
 __all__ = [
     "MAX_CHARACTERS",
-    "IntervalsAre",
-    "Reading",
+    "CompileContext",
+    "IntervalCoverage",
     "TargetError",
-    "listed",
-    "several",
-    "target_error",
-    "uncommented",
+    "parse_target_error",
+    "split_list",
+    "split_statements",
+    "strip_comments",
 ]

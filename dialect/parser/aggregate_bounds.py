@@ -13,16 +13,25 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from dialect.catalog.model import Bounds
 from dialect.errors import Code, Refusal, Span
-from dialect.parser.options import decimal
-from dialect.parser.placeholders import LEAST, MOST
-from dialect.parser.privacy_clause import blanked, parsed
-from dialect.parser.tokens import closing
+from dialect.parser.options import parse_decimal
+from dialect.parser.placeholders import MAX_PLACEHOLDER, MIN_PLACEHOLDER
+from dialect.parser.privacy_clause import blank_out, parse_rule
+from dialect.parser.tokens import closing_bracket
 
-NAME = "contribution_bounds_per_group"
-LARGEST = 10**15
-LARGEST_COUNT = 1_000_000
-_EXAMPLE = f"SUM(x, {NAME} => ({LEAST}, {MOST}))"
-_TAKING = (exp.Sum, exp.Avg, exp.Count, exp.Variance, exp.VariancePop, exp.Stddev, exp.StddevSamp, exp.StddevPop)
+ARGUMENT_NAME = "contribution_bounds_per_group"
+MAX_BOUND = 10**15
+MAX_COUNT_BOUND = 1_000_000
+_EXAMPLE = f"SUM(x, {ARGUMENT_NAME} => ({MIN_PLACEHOLDER}, {MAX_PLACEHOLDER}))"
+_BOUNDABLE_NODES = (
+    exp.Sum,
+    exp.Avg,
+    exp.Count,
+    exp.Variance,
+    exp.VariancePop,
+    exp.Stddev,
+    exp.StddevSamp,
+    exp.StddevPop,
+)
 
 
 @dataclass(frozen=True)
@@ -33,82 +42,84 @@ class NamedBounds:
     span: Span
 
 
-Named = Mapping[int, NamedBounds]  # start offset of the call's name -> its bounds
+BoundsByCall = Mapping[int, NamedBounds]  # start offset of the call's name -> its bounds
 
 
-def lift_bounds(sql: str, words: list[Token]) -> tuple[str, list[Token], Named]:
+def extract_named_bounds(sql: str, tokens: list[Token]) -> tuple[str, list[Token], BoundsByCall]:
     """Remove the named bounds from a query: text and tokens without them, and the bounds by call.
 
     Raises Refusal with E_PARAM or E_PARSE.
     """
     found: dict[int, NamedBounds] = {}
-    kept: list[Token] = []
-    place = 0
-    while place < len(words):
-        if not _begins(words, place):
-            kept.append(words[place])
-            place += 1
+    remaining: list[Token] = []
+    position = 0
+    while position < len(tokens):
+        if not _is_named_bounds(tokens, position):
+            remaining.append(tokens[position])
+            position += 1
             continue
-        end = closing(words, place + 3) if len(words) > place + 3 else None
-        end = len(words) - 1 if end is None else end
-        start, stop = words[place].start, words[end].end + 1
-        named = NamedBounds(_read(sql[start:stop], start), Span(words[place + 1].start, stop))
-        call = _call(kept)
-        if call is None or call in found:
-            why = "Bounds stand twice in this call." if call is not None else "These bounds stand in no call."
-            raise Refusal(Code.PARAM, why, _EXAMPLE, named.span)
-        found[call] = named
-        sql = blanked(sql, start, stop)
-        place = end + 1
-    return sql, kept, found
+        end = closing_bracket(tokens, position + 3) if len(tokens) > position + 3 else None
+        end = len(tokens) - 1 if end is None else end
+        start, end_offset = tokens[position].start, tokens[end].end + 1
+        bounds = NamedBounds(_parse_bounds(sql[start:end_offset], start), Span(tokens[position + 1].start, end_offset))
+        call_start = _open_call_start(remaining)
+        if call_start is None or call_start in found:
+            why = "Bounds stand twice in this call." if call_start is not None else "These bounds stand in no call."
+            raise Refusal(Code.PARAM, why, _EXAMPLE, bounds.span)
+        found[call_start] = bounds
+        sql = blank_out(sql, start, end_offset)
+        position = end + 1
+    return sql, remaining, found
 
 
-def _begins(words: list[Token], place: int) -> bool:
+def _is_named_bounds(tokens: list[Token], position: int) -> bool:
     """Return whether a named bounds argument begins at this token."""
-    if words[place].token_type is not TokenType.COMMA or len(words) < place + 3:
+    if tokens[position].token_type is not TokenType.COMMA or len(tokens) < position + 3:
         return False
-    return words[place + 1].text.lower() == NAME and words[place + 2].token_type is TokenType.FARROW
+    return tokens[position + 1].text.lower() == ARGUMENT_NAME and tokens[position + 2].token_type is TokenType.FARROW
 
 
-def _call(before: list[Token]) -> int | None:
+def _open_call_start(before: list[Token]) -> int | None:
     """Start offset of the name of the innermost call whose parenthesis is still open."""
     depth = 0
-    for place in range(len(before) - 1, 0, -1):
-        kind = before[place].token_type
+    for position in range(len(before) - 1, 0, -1):
+        kind = before[position].token_type
         depth += (kind is TokenType.R_PAREN) - (kind is TokenType.L_PAREN)
         if depth < 0:
-            return before[place - 1].start
+            return before[position - 1].start
     return None
 
 
-def _read(text: str, start: int) -> Bounds:
+def _parse_bounds(text: str, start: int) -> Bounds:
     """Parse `, contribution_bounds_per_group => (lower, upper)`, whose first character is at `start`."""
-    tree = parsed(text, "bounds", start, _EXAMPLE)
-    lower, upper = (decimal(str(token)) for token in tree.scan_values(lambda _: True))
-    if lower is None or upper is None or not -LARGEST <= lower < upper <= LARGEST:
+    tree = parse_rule(text, "bounds", start, _EXAMPLE)
+    lower, upper = (parse_decimal(str(token)) for token in tree.scan_values(lambda _: True))
+    if lower is None or upper is None or not -MAX_BOUND <= lower < upper <= MAX_BOUND:
         span = Span(start, start + len(text))
-        why = f"Bounds are two numbers, the lower first, within {LARGEST:.0e}."
-        raise Refusal(Code.PARAM, why, f"{NAME} => ({LEAST}, {MOST})", span)
+        why = f"Bounds are two numbers, the lower first, within {MAX_BOUND:.0e}."
+        raise Refusal(Code.PARAM, why, f"{ARGUMENT_NAME} => ({MIN_PLACEHOLDER}, {MAX_PLACEHOLDER})", span)
     return Bounds(float(lower), float(upper))
 
 
-def check_taken(tree: exp.Expr, named: Named) -> None:
+def check_bounded_calls(tree: exp.Expr, named_bounds: BoundsByCall) -> None:
     """Refuse bounds on calls that accept none; raises Refusal with E_PARAM."""
-    taken: Iterable[int] = (call.meta.get("start", -1) for call in tree.find_all(*_TAKING)) if named else ()
-    for start in sorted(set(named) - set(taken)):
+    accepting_calls: Iterable[int] = (
+        (call.meta.get("start", -1) for call in tree.find_all(*_BOUNDABLE_NODES)) if named_bounds else ()
+    )
+    for start in sorted(set(named_bounds) - set(accepting_calls)):
         why = "Only SUM, AVG, COUNT and VARIANCE or STDDEV take bounds of what one person adds to a group."
-        raise Refusal(Code.PARAM, why, _EXAMPLE, named[start].span)
+        raise Refusal(Code.PARAM, why, _EXAMPLE, named_bounds[start].span)
 
 
-def check_named(function: str, named: NamedBounds, releasing: bool) -> None:
+def check_bounds_apply(function: str, bounds: NamedBounds, releasing: bool) -> None:
     """Refuse bounds where no person's contribution is clipped by them; raises Refusal with E_PARAM."""
     if not releasing:
         why = "Bounds belong to an aggregate over many people."
-        raise Refusal(Code.PARAM, why, "leave them out here", named.span)
+        raise Refusal(Code.PARAM, why, "leave them out here", bounds.span)
     if function == "persons":
-        raise Refusal(Code.PARAM, "A person counts once: there is nothing to bound.", "leave them out", named.span)
+        raise Refusal(Code.PARAM, "A person counts once: there is nothing to bound.", "leave them out", bounds.span)
     if function.startswith("count") and not (
-        named.bounds.lower >= -LARGEST_COUNT and 1 <= named.bounds.upper <= LARGEST_COUNT
+        bounds.bounds.lower >= -MAX_COUNT_BOUND and 1 <= bounds.bounds.upper <= MAX_COUNT_BOUND
     ):
-        why = f"Bounds of a count end between 1 and {LARGEST_COUNT:,}."
-        raise Refusal(Code.PARAM, why, f"{NAME} => (0, {MOST})", named.span)
+        why = f"Bounds of a count end between 1 and {MAX_COUNT_BOUND:,}."
+        raise Refusal(Code.PARAM, why, f"{ARGUMENT_NAME} => (0, {MAX_PLACEHOLDER})", bounds.span)

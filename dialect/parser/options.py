@@ -14,32 +14,32 @@ from fractions import Fraction
 
 from dialect.errors import Span
 
-_MOST_DIGITS = 40
+_MAX_DIGITS = 40
 
 
-def decimal(text: str) -> Fraction | None:
+def parse_decimal(text: str) -> Fraction | None:
     """Parse a decimal number exactly; None where it is not one, or too large: checked before it is expanded."""
     try:
         exact = Decimal(text)
     except ArithmeticError:
         return None
-    if not exact.is_finite() or abs(exact.adjusted()) > _MOST_DIGITS or len(exact.as_tuple().digits) > _MOST_DIGITS:
+    if not exact.is_finite() or abs(exact.adjusted()) > _MAX_DIGITS or len(exact.as_tuple().digits) > _MAX_DIGITS:
         return None
     return Fraction(exact)
 
 
 _AMOUNT = re.compile(r"(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?(?P<share>%)?", re.ASCII)
-_LEAST, _MOST = Fraction(1, 10**12), Fraction(10**15)
+_MIN_TARGET, _MAX_TARGET = Fraction(1, 10**12), Fraction(10**15)
 
 
-class KeysAre(StrEnum):
+class KeyHandling(StrEnum):
     """How group keys are treated."""
 
     PUBLIC = "public"  # refuse the query where no public key set is known
     PRIVATE = "private"  # partition selection by threshold, even where a public key set is known
 
 
-class IntervalsAre(StrEnum):
+class IntervalCoverage(StrEnum):
     """What the confidence level of a query refers to."""
 
     EACH = "each"  # each interval on its own
@@ -58,15 +58,15 @@ class TargetError:
         return f"{float(self.amount * 100):g}%" if self.relative else f"{float(self.amount):g}"
 
 
-def target_error(text: str) -> TargetError | None:
+def parse_target_error(text: str) -> TargetError | None:
     """Parse a target error: an amount such as `50`, or a share such as `5%`; None for anything else."""
-    found = _AMOUNT.fullmatch(text)
-    exact = decimal(text.rstrip("%")) if found is not None else None
-    if found is None or exact is None:
+    match = _AMOUNT.fullmatch(text)
+    exact = parse_decimal(text.rstrip("%")) if match is not None else None
+    if match is None or exact is None:
         return None
-    relative = found["share"] is not None
+    relative = match["share"] is not None
     amount = exact / 100 if relative else exact
-    return TargetError(amount, relative) if _LEAST <= amount <= (1 if relative else _MOST) else None
+    return TargetError(amount, relative) if _MIN_TARGET <= amount <= (1 if relative else _MAX_TARGET) else None
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,9 @@ class Options:
     rho: Fraction | None = None  # of the complete query
     max_groups: int | None = None  # group truncation: groups that one person contributes to
     max_rows: int | None = None  # row truncation: rows that one person contributes
-    keys: KeysAre | None = None
+    keys: KeyHandling | None = None
     confidence: float | None = None
-    intervals: IntervalsAre | None = None
+    intervals: IntervalCoverage | None = None
     target_error: TargetError | None = None  # replaces a price
     consistent: bool = False  # hierarchical consistency
     spans: Mapping[str, Span] = field(default_factory=dict, compare=False)  # option name -> its span

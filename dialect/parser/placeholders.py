@@ -8,27 +8,27 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from dialect.errors import Code, Refusal, Span
 
-LEAST, MOST, START, END = "YOUR_MIN", "YOUR_MAX", "YOUR_START", "YOUR_END"
+MIN_PLACEHOLDER, MAX_PLACEHOLDER, START_PLACEHOLDER, END_PLACEHOLDER = "YOUR_MIN", "YOUR_MAX", "YOUR_START", "YOUR_END"
 # sample values, with which a suggestion is compiled before it is shown
-_TRIED = {
-    LEAST: "-10000",
-    MOST: "10000",
-    START: "TIMESTAMP '2026-10-14 00:00:00'",
-    END: "TIMESTAMP '2026-10-15 00:00:00'",
+_SAMPLE_VALUES = {
+    MIN_PLACEHOLDER: "-10000",
+    MAX_PLACEHOLDER: "10000",
+    START_PLACEHOLDER: "TIMESTAMP '2026-10-14 00:00:00'",
+    END_PLACEHOLDER: "TIMESTAMP '2026-10-15 00:00:00'",
 }
-_KINDS = {LEAST: "number", MOST: "number", START: "time", END: "time"}
-_WORD = re.compile(rf"\b(?:{'|'.join(_TRIED)})\b")
+_KINDS = {MIN_PLACEHOLDER: "number", MAX_PLACEHOLDER: "number", START_PLACEHOLDER: "time", END_PLACEHOLDER: "time"}
+_PLACEHOLDER = re.compile(rf"\b(?:{'|'.join(_SAMPLE_VALUES)})\b")
 
 
-def filled(sql: str) -> str:
+def fill_placeholders(sql: str) -> str:
     """Replace every placeholder by a sample value, so that a suggestion can be compiled."""
-    return _WORD.sub(lambda found: _TRIED[found[0]], sql)
+    return _PLACEHOLDER.sub(lambda found: _SAMPLE_VALUES[found[0]], sql)
 
 
-def refuse_placeholders(words: list[Token]) -> None:
+def refuse_placeholders(tokens: list[Token]) -> None:
     """Refuse a suggestion sent without replacing its placeholders; raises Refusal with E_PARAM."""
-    for word in words:
-        if word.token_type is TokenType.VAR and word.text in _TRIED:
-            kind = _KINDS[word.text]
-            why = f"{word.text} stands for a {kind} that you choose."
-            raise Refusal(Code.PARAM, why, f"write your {kind} in its place", Span(word.start, word.end + 1))
+    for token in tokens:
+        if token.token_type is TokenType.VAR and token.text in _SAMPLE_VALUES:
+            kind = _KINDS[token.text]
+            why = f"{token.text} stands for a {kind} that you choose."
+            raise Refusal(Code.PARAM, why, f"write your {kind} in its place", Span(token.start, token.end + 1))

@@ -11,7 +11,7 @@ from sqlglot.errors import ErrorLevel
 from dialect.errors import Span
 from dialect.parser.options import NO_OPTIONS
 
-_SIGNS = {  # sqlglot's node key -> the operator as written in SQL
+_OPERATOR_TEXT = {  # sqlglot's node key -> the operator as written in SQL
     "bitwiseand": "&",
     "bitwiseor": "|",
     "bitwisexor": "xor",
@@ -30,50 +30,50 @@ _SIGNS = {  # sqlglot's node key -> the operator as written in SQL
     "jsonextract": "->",
     "jsonextractscalar": "->>",
 }
-PIVOTED = "a column for each value: COUNT(*) FILTER (WHERE x = 'a') AS a, with GROUP BY"
-_CALLED = re.compile(r"(\w+)\s*\(\s*(?:distinct\s+)?$", re.IGNORECASE)
+PIVOT_HINT = "a column for each value: COUNT(*) FILTER (WHERE x = 'a') AS a, with GROUP BY"
+_CALL_NAME = re.compile(r"(\w+)\s*\(\s*(?:distinct\s+)?$", re.IGNORECASE)
 
 
 def span_of(node: exp.Expr) -> Span | None:
     """Span of the text that a node and its parts come from, else that of the nearest ancestor with a known place."""
-    place: exp.Expr | None = node
+    ancestor: exp.Expr | None = node
     if isinstance(node, exp.Func) and not any(True for _ in node.iter_expressions()) and "start" not in node.meta:
-        return _find(node.sql_name(), node)  # sqlglot records no place of CURRENT_DATE and its like
-    while place is not None:
-        ends = [(part.meta["start"], part.meta["end"] + 1) for part in place.walk() if "start" in part.meta]
+        return _span_of_word(node.sql_name(), node)  # sqlglot records no place of CURRENT_DATE and its like
+    while ancestor is not None:
+        ends = [(part.meta["start"], part.meta["end"] + 1) for part in ancestor.walk() if "start" in part.meta]
         if ends:
             start, end = min(start for start, _ in ends), max(end for _, end in ends)
-            name = _name_before(place, start) if isinstance(place, exp.AggFunc) else None
+            name = _match_name_before(ancestor, start) if isinstance(ancestor, exp.AggFunc) else None
             return Span(start if name is None else name.start(), end)
-        place = place.parent
+        ancestor = ancestor.parent
     return None
 
 
-def _find(word: str, node: exp.Expr) -> Span | None:
+def _span_of_word(word: str, node: exp.Expr) -> Span | None:
     """Span of the first occurrence of a word in the query."""
-    found = re.search(rf"\b{word}\b", str(node.root().meta.get("sql", "")), re.IGNORECASE)
-    return Span(found.start(), found.end()) if found else None
+    match = re.search(rf"\b{word}\b", str(node.root().meta.get("sql", "")), re.IGNORECASE)
+    return Span(match.start(), match.end()) if match else None
 
 
-def _name_before(node: exp.Expr, start: int) -> re.Match[str] | None:
+def _match_name_before(node: exp.Expr, start: int) -> re.Match[str] | None:
     """Match the function name before a call's arguments, where sqlglot records only the arguments' places."""
     sql = str(node.root().meta.get("sql", ""))
-    return None if "start" in node.meta else _CALLED.search(sql, 0, start)
+    return None if "start" in node.meta else _CALL_NAME.search(sql, 0, start)
 
 
-def called(node: exp.Expr) -> str:
+def written_name(node: exp.Expr) -> str:
     """Name of a function or operator as the analyst wrote it."""
     sql = str(node.root().meta.get("sql", ""))
     if "start" in node.meta:
         return sql[node.meta["start"] : node.meta["end"] + 1]
     inner = span_of(node.this) if isinstance(node.this, exp.Expr) else None
-    before = _name_before(node, inner.start) if inner is not None else None
-    if before is not None:
-        return before[1]
-    return _SIGNS.get(node.key) or (node.sql_name() if isinstance(node, exp.Func) else node.key.upper())
+    match = _match_name_before(node, inner.start) if inner is not None else None
+    if match is not None:
+        return match[1]
+    return _OPERATOR_TEXT.get(node.key) or (node.sql_name() if isinstance(node, exp.Func) else node.key.upper())
 
 
-def in_place(node: exp.Expr, text: str) -> str | None:
+def with_node_replaced(node: exp.Expr, text: str) -> str | None:
     """Return the analyst's query with a node's text replaced; None where the node's place is unknown."""
     span, sql = span_of(node), str(node.root().meta.get("sql", ""))
     if span is None:
@@ -85,7 +85,7 @@ def in_place(node: exp.Expr, text: str) -> str | None:
     return sql[:start] + text + sql[end:]
 
 
-def question_with(node: exp.Expr, change: Callable[[exp.Expr], None]) -> str | None:
+def with_tree_changed(node: exp.Expr, change: Callable[[exp.Expr], None]) -> str | None:
     """Return the query with a node of its tree changed, as regenerated SQL.
 
     None for a query with a privacy clause or named bounds, which the tree does not contain.
@@ -94,14 +94,14 @@ def question_with(node: exp.Expr, change: Callable[[exp.Expr], None]) -> str | N
     if root.meta.get("bounds") or root.meta.get("options") != NO_OPTIONS:
         return None
     copied = root.copy()
-    for part, other in zip(root.walk(), copied.walk(), strict=True):
+    for part, copied_node in zip(root.walk(), copied.walk(), strict=True):
         if part is node:
-            change(other)
+            change(copied_node)
             return copied.sql("duckdb", comments=False, unsupported_level=ErrorLevel.IGNORE)
     return None
 
 
-def first_word(sql: str) -> Span | None:
+def first_word_span(sql: str) -> Span | None:
     """Span of the first word, for refusals that concern the query as a whole."""
     word = next(iter(sql.split(maxsplit=1)), None)
     start = len(sql) - len(sql.lstrip())

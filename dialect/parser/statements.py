@@ -15,8 +15,8 @@ from enum import StrEnum
 from sqlglot.tokenizer_core import Token, TokenType
 
 from dialect.errors import Code, Refusal
-from dialect.parser.privacy_clause import blanked
-from dialect.parser.tokens import place_of, words_of
+from dialect.parser.privacy_clause import blank_out
+from dialect.parser.tokens import token_span, tokenize
 
 
 class Listing(StrEnum):
@@ -32,7 +32,7 @@ class Listing(StrEnum):
 class ExplainPrivacy:
     """Show a query's price and expected errors; offsets in `query` are those of the complete text."""
 
-    question: str
+    query: str
 
 
 @dataclass(frozen=True)
@@ -51,61 +51,65 @@ class Describe:
 
 
 Statement = ExplainPrivacy | Show | Describe
-_PRIVACY = re.compile(r"\s+PRIVACY\b(?=\s*[^\s;])", re.IGNORECASE)
-_LIKE = 3  # tokens of FUNCTIONS LIKE '%date%'
-_NAMED = {Listing.TABLES, Listing.FUNCTIONS}
-_FIRST = {"EXPLAIN", "SHOW", "DESCRIBE", "DESC"}
+_PRIVACY_KEYWORD = re.compile(r"\s+PRIVACY\b(?=\s*[^\s;])", re.IGNORECASE)
+_LIKE_TOKEN_COUNT = 3  # tokens of FUNCTIONS LIKE '%date%'
+_LISTINGS_WITH_LIKE = {Listing.TABLES, Listing.FUNCTIONS}
+_STATEMENT_KEYWORDS = {"EXPLAIN", "SHOW", "DESCRIBE", "DESC"}
 
 
-def statement_of(sql: str) -> Statement | None:
-    """Parse a statement; None for a query; raises Refusal with E_STMT, and what `words_of` raises."""
-    if sql.lstrip()[:8].partition(" ")[0].strip().upper() not in _FIRST and not _commented(sql):
+def parse_statement(sql: str) -> Statement | None:
+    """Parse a statement; None for a query; raises Refusal with E_STMT, and what `tokenize` raises."""
+    if sql.lstrip()[:8].partition(" ")[0].strip().upper() not in _STATEMENT_KEYWORDS and not _needs_tokenizing(sql):
         return None  # shortcut for nearly every text: no second tokenization
-    words = [word for word in words_of(sql) if word.text != ";"]
-    if not words or words[0].text.upper() not in _FIRST:
+    tokens = [token for token in tokenize(sql) if token.text != ";"]
+    if not tokens or tokens[0].text.upper() not in _STATEMENT_KEYWORDS:
         return None
-    first, rest = words[0].text.upper(), words[1:]
+    first, rest = tokens[0].text.upper(), tokens[1:]
     if first == "EXPLAIN":
-        return _explain(sql, words[0])
-    return _show(words[0], rest) if first == "SHOW" else _describe(words[0], rest)
+        return _parse_explain(sql, tokens[0])
+    return _parse_show(tokens[0], rest) if first == "SHOW" else _parse_describe(tokens[0], rest)
 
 
-def _commented(sql: str) -> bool:
+def _needs_tokenizing(sql: str) -> bool:
     """Return whether the text must be tokenized to find its first word, e.g. behind a comment."""
     return sql.lstrip().startswith(("--", "/*")) or not sql.lstrip()[:1].isalpha() or "\n" in sql.lstrip()[:9]
 
 
-def _explain(sql: str, first: Token) -> ExplainPrivacy:
+def _parse_explain(sql: str, first: Token) -> ExplainPrivacy:
     """Parse EXPLAIN PRIVACY as text: sqlglot does not tokenize what follows EXPLAIN."""
-    found = _PRIVACY.match(sql, first.end + 1)
-    if found is None:
+    match = _PRIVACY_KEYWORD.match(sql, first.end + 1)
+    if match is None:
         why = "Only EXPLAIN PRIVACY and a question can be explained."
-        raise Refusal(Code.STMT, why, "EXPLAIN PRIVACY SELECT COUNT(*) FROM ...", place_of(first))
-    return ExplainPrivacy(blanked(sql, first.start, found.end()))
+        raise Refusal(Code.STMT, why, "EXPLAIN PRIVACY SELECT COUNT(*) FROM ...", token_span(first))
+    return ExplainPrivacy(blank_out(sql, first.start, match.end()))
 
 
-def _show(first: Token, rest: list[Token]) -> Show:
+def _parse_show(first: Token, rest: list[Token]) -> Show:
     """Parse SHOW with a listing."""
-    if len(rest) == _LIKE and rest[1].text.upper() in {"LIKE", "ILIKE"} and rest[2].token_type is TokenType.STRING:
-        return _like(rest)
-    names = [word.text.upper() for word in rest]
+    if (
+        len(rest) == _LIKE_TOKEN_COUNT
+        and rest[1].text.upper() in {"LIKE", "ILIKE"}
+        and rest[2].token_type is TokenType.STRING
+    ):
+        return _parse_like(rest)
+    names = [token.text.upper() for token in rest]
     if len(names) != 1 or names[0] not in Listing.__members__:
         why = f"SHOW lists {', '.join(Listing)}."
-        raise Refusal(Code.STMT, why, "SHOW TABLES", place_of(rest[0] if rest else first))
+        raise Refusal(Code.STMT, why, "SHOW TABLES", token_span(rest[0] if rest else first))
     return Show(Listing(names[0]))
 
 
-def _like(rest: list[Token]) -> Show:
+def _parse_like(rest: list[Token]) -> Show:
     """Parse SHOW with LIKE and a pattern."""
     listing = rest[0].text.upper()
-    if listing not in _NAMED:
-        why = f"LIKE chooses among {' or '.join(sorted(_NAMED))} by name."
-        raise Refusal(Code.STMT, why, "SHOW FUNCTIONS LIKE '%date%'", place_of(rest[1]))
+    if listing not in _LISTINGS_WITH_LIKE:
+        why = f"LIKE chooses among {' or '.join(sorted(_LISTINGS_WITH_LIKE))} by name."
+        raise Refusal(Code.STMT, why, "SHOW FUNCTIONS LIKE '%date%'", token_span(rest[1]))
     return Show(Listing(listing), rest[2].text)
 
 
-def _describe(first: Token, rest: list[Token]) -> Describe:
+def _parse_describe(first: Token, rest: list[Token]) -> Describe:
     """Parse DESCRIBE with a table name."""
     if len(rest) != 1:
-        raise Refusal(Code.STMT, "DESCRIBE takes the name of one table.", "SHOW TABLES", place_of(first))
+        raise Refusal(Code.STMT, "DESCRIBE takes the name of one table.", "SHOW TABLES", token_span(first))
     return Describe(rest[0].text)

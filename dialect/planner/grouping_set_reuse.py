@@ -14,89 +14,99 @@ from dataclasses import dataclass, replace
 from itertools import count
 from math import prod
 
-from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, expand, fields_of
-from dialect.algebra.formulas import CountOf, Output, SumOf
-from dialect.algebra.relations import Boundary, Group, Measure, PerPerson, Released
-from dialect.algebra.release_plan import SHOWN_SUMS, PrivatePlan
+from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, expand_definitions, fields_of
+from dialect.algebra.formulas import CountOf, ReleasedNumber, SumOf
+from dialect.algebra.relations import AggregateCall, Group, PerPerson, Released, ReleasePoint
+from dialect.algebra.release_plan import SHOWN_ADDITIVE_KINDS, PrivatePlan
 from dialect.analysis import predicates as known_facts
-from dialect.analysis.time_granularity import step_of
+from dialect.analysis.time_granularity import truncation_unit
 from dialect.catalog.model import SqlType
 from dialect.functions.emitter import plain_text
-from dialect.functions.inference import nullable
+from dialect.functions.inference import may_be_null
 from dialect.notes import Note, NoteCode
-from dialect.parser.context import Reading
-from dialect.planner.keys.dependent_keys import over_lists, tellers
-from dialect.planner.keys.key_set import lists_of
+from dialect.parser.context import CompileContext
+from dialect.planner.keys.dependent_keys import determining_keys, rewrite_facts_over_lists
+from dialect.planner.keys.key_set import public_lists
 from dialect.planner.keys.public_domains import PublicList
-from dialect.planner.noise_tracking import with_sums
-from dialect.planner.quantiles import is_quantile
-from dialect.planner.releases import Planning, Set, one_release, released
-from dialect.sensitivity.bounding import bound
+from dialect.planner.noise_tracking import track_aggregate_noise
+from dialect.planner.quantiles import is_histogram_aggregate
+from dialect.planner.releases import GroupingSet, Planning, plan_release, plan_release_point
+from dialect.sensitivity.bounding import bound_contributions
 
 _COMPARISONS = {"<", "<=", ">", ">="}
 Lists = Mapping[Expr, PublicList]
 
 
-def parts(kept: Iterable[Field], more: Iterable[Field], source: PerPerson, reading: Reading) -> int | None:
+def count_finer_groups(
+    coarse_keys: Iterable[Field], added_keys: Iterable[Field], source: PerPerson, context: CompileContext
+) -> int | None:
     """Count the listed groups by `added_keys` within each group by `coarse_keys`; None if rows might be lost.
 
     Claim: keys(coarse + added) = keys(coarse) x keys(added), and every row has one of keys(added). Symbols: keys =
     key sets. Needs: the plan preserves no public rows. Source and proof: proofs.md#roll-ups. Raises: nothing.
     """
-    first, exprs = [expand(Ref(key)) for key in kept], [expand(Ref(key)) for key in more]
-    coarse, added = lists_of(first, source, reading), lists_of(exprs, source, reading)
+    coarse_exprs, added_exprs = (
+        [expand_definitions(Ref(key)) for key in coarse_keys],
+        [expand_definitions(Ref(key)) for key in added_keys],
+    )
+    coarse, added = public_lists(coarse_exprs, source, context), public_lists(added_exprs, source, context)
     if coarse is None or added is None or set(coarse) & set(added):
         return None
-    if any((place < len(first)) != (by < len(first)) for place, by in tellers([*first, *exprs], source.facts).items()):
+    if any(
+        (place < len(coarse_exprs)) != (determinant < len(coarse_exprs))
+        for place, determinant in determining_keys([*coarse_exprs, *added_exprs], source.predicates).items()
+    ):
         return None  # a key on one side determines one on the other
-    closed = all(each.source.closed for each in added.values())
-    far = any(nullable(expr) and not nullable(expr, far=False) for expr in exprs)
-    if not closed or far or not _whole(coarse, added, source.facts):
+    closed = all(each.source.is_exhaustive for each in added.values())
+    may_be_out_of_range = any(may_be_null(expr) and not may_be_null(expr, include_far=False) for expr in added_exprs)
+    if not closed or may_be_out_of_range or not _is_complete(coarse, added, source.predicates):
         return None
     sizes = [each.size for each in added.values()]
     size = prod(each or 0 for each in sizes)
     return size or None
 
 
-def _whole(coarse: Lists, added: Lists, facts: Sequence[Expr]) -> bool:
+def _is_complete(coarse: Lists, added: Lists, facts: Sequence[Expr]) -> bool:
     """Return whether the added lists are complete: predicates on their values only define them, and remove none."""
-    said = [*over_lists(facts, [*coarse.values(), *added.values()])]
+    derivable = [*rewrite_facts_over_lists(facts, [*coarse.values(), *added.values()])]
     for expr, each in added.items():
-        own = {f for _, new in each.stands_for for f in fields_of(new)}
-        about = [fact for fact, written in said if own.intersection(fields_of(written))]
-        if not (_makes_steps(about, expr, facts) or _makes(about, expr, each)):
+        list_fields = {f for _, new in each.replacements for f in fields_of(new)}
+        on_list = [fact for fact, written in derivable if list_fields.intersection(fields_of(written))]
+        if not (_is_truncation_of_bounds(on_list, expr, facts) or _is_list_of_facts(on_list, expr, each)):
             return False
     return True
 
 
-def _makes_steps(about: Sequence[Expr], expr: Expr, facts: Sequence[Expr]) -> bool:
+def _is_truncation_of_bounds(facts_on_key: Sequence[Expr], expr: Expr, facts: Sequence[Expr]) -> bool:
     """Return whether a key is a truncated time, and all predicates on it are the bounds its list was made from."""
-    if not isinstance(expr, Call) or step_of(expr, expr.arguments[-1]) is None:
+    if not isinstance(expr, Call) or truncation_unit(expr, expr.arguments[-1]) is None:
         return False
-    return all(known_facts.is_end(fact, expr.arguments[-1], facts) for fact in about)
+    return all(known_facts.is_time_bound(fact, expr.arguments[-1], facts) for fact in facts_on_key)
 
 
-def _makes(about: Sequence[Expr], expr: Expr, made: PublicList) -> bool:
+def _is_list_of_facts(facts_on_key: Sequence[Expr], expr: Expr, public_list: PublicList) -> bool:
     """Return whether a list was made from all predicates on its key: one list of constants, or range bounds alone."""
-    constants = known_facts.listed(expr, about)
+    constants = known_facts.listed_values(expr, facts_on_key)
     if constants is not None:
-        return len(about) == 1 and len(constants) == made.size
-    if not about:
+        return len(facts_on_key) == 1 and len(constants) == public_list.size
+    if not facts_on_key:
         return True
-    ends = known_facts.between(expr, about) if expr.type in (SqlType.BIGINT, SqlType.DATE) else None
-    return ends is not None and all(_is_end(fact, expr) for fact in about)
+    ends = known_facts.between(expr, facts_on_key) if expr.type in (SqlType.BIGINT, SqlType.DATE) else None
+    return ends is not None and all(_is_bound(fact, expr) for fact in facts_on_key)
 
 
-def _is_end(fact: Expr, expr: Expr) -> bool:
+def _is_bound(fact: Expr, expr: Expr) -> bool:
     if not isinstance(fact, Call) or fact.name not in _COMPARISONS or expr not in fact.arguments:
         return False
     return any(isinstance(part, Literal) and part.type is expr.type for part in fact.arguments)
 
 
-MOST_SETS = 16  # most grouping sets to search
-_CLEARLY = 1e-9  # tolerance for equal logarithms
+MAX_GROUPING_SETS = 16  # most grouping sets to search
+_LOG_TOLERANCE = 1e-9  # tolerance for equal logarithms
 
-Errors = Mapping[Set, Mapping[Set, float]]  # released set -> set -> log variance of a cell, at equal budget
+LogVariances = Mapping[
+    GroupingSet, Mapping[GroupingSet, float]
+]  # released set -> set -> log variance of a cell, at equal budget
 
 
 @dataclass(frozen=True)
@@ -104,121 +114,137 @@ class _Draft:
     """A tentative plan of one grouping set, for comparing errors."""
 
     plan: PrivatePlan
-    reading: Reading
+    context: CompileContext
 
 
-def finer_of(boundary: Boundary, planning: Planning) -> tuple[Field, ...] | None:
+def finer_set(boundary: ReleasePoint, planning: Planning) -> tuple[Field, ...] | None:
     """Return the grouping set whose groups are summed for this release point; None if it is released itself."""
-    if boundary.among is None:
+    if boundary.grouping_sets is None:
         return None
-    if boundary.among not in planning.added_up:
-        planning.added_up[boundary.among] = _chosen(boundary, planning.reading)
-    finer = planning.added_up[boundary.among].get(frozenset(boundary.keys))
-    return next((keys for keys in boundary.among.sets if frozenset(keys) == finer), None)
+    if boundary.grouping_sets not in planning.roll_ups:
+        planning.roll_ups[boundary.grouping_sets] = _choose_roll_ups(boundary, planning.context)
+    finer = planning.roll_ups[boundary.grouping_sets].get(frozenset(boundary.keys))
+    return next((keys for keys in boundary.grouping_sets.sets if frozenset(keys) == finer), None)
 
 
-def added_up(boundary: Boundary, finer: tuple[Field, ...], planning: Planning) -> Released:
+def sum_finer_groups(boundary: ReleasePoint, finer: tuple[Field, ...], planning: Planning) -> Released:
     """Compute a grouping set by summing the released numbers of a finer one.
 
     Claim: each shown number is the sum of released numbers, exact where they are. Symbols: none. Needs: `finer_set`.
     Source and proof: proofs.md#roll-ups. Raises: Refusal if the finer groups cannot be released.
     """
-    cells = tuple(replace(m, field=replace(m.field, id=planning.reading.fresh())) for m in boundary.measures)
-    below = released(replace(boundary, keys=finer, measures=cells, among=None), planning)
+    cells = tuple(replace(m, result=replace(m.result, id=planning.context.new_field_id())) for m in boundary.aggregates)
+    below = plan_release_point(replace(boundary, keys=finer, aggregates=cells, grouping_sets=None), planning)
     wanted = {key.id for key in boundary.keys}
     keys = tuple(f for f in below.fields if f.id in wanted)
     sums = tuple(
-        Measure("sum", (Ref(cell.field),), None, m.field) for cell, m in zip(cells, boundary.measures, strict=True)
+        AggregateCall("sum", (Ref(cell.result),), None, m.result)
+        for cell, m in zip(cells, boundary.aggregates, strict=True)
     )
-    group = with_sums(Group(below, keys, sums), planning)
-    note = _note(boundary.keys, finer)
+    group = track_aggregate_noise(Group(below, keys, sums), planning)
+    note = _roll_up_note(boundary.keys, finer)
     planning.notes += [note] if note not in planning.notes else []
-    return Released(group, keys + tuple(m.field for m in group.measures))
+    return Released(group, keys + tuple(m.result for m in group.aggregates))
 
 
-def _note(keys: tuple[Field, ...], finer: tuple[Field, ...]) -> Note:
-    groups = f"Groups by {_names(keys)}" if keys else "Totals"
-    return Note(NoteCode.ROLLED_UP, f"{groups} are sums of the released groups by {_names(finer)}: no further release.")
+def _roll_up_note(keys: tuple[Field, ...], finer: tuple[Field, ...]) -> Note:
+    groups = f"Groups by {_key_list(keys)}" if keys else "Totals"
+    return Note(
+        NoteCode.ROLLED_UP, f"{groups} are sums of the released groups by {_key_list(finer)}: no further release."
+    )
 
 
-def _names(keys: tuple[Field, ...]) -> str:
-    return ", ".join(plain_text(expand(Ref(key))) for key in keys)
+def _key_list(keys: tuple[Field, ...]) -> str:
+    return ", ".join(plain_text(expand_definitions(Ref(key))) for key in keys)
 
 
-def _chosen(boundary: Boundary, reading: Reading) -> Mapping[Set, Set]:
+def _choose_roll_ups(boundary: ReleasePoint, context: CompileContext) -> Mapping[GroupingSet, GroupingSet]:
     """Choose which grouping sets to roll up, and from which finer set each."""
-    assert boundary.among is not None  # noqa: S101  the caller checks
-    sets = {frozenset(keys): keys for keys in boundary.among.sets}
-    if not 1 < len(sets) <= MOST_SETS or not boundary.measures or not all(map(_may_add_up, boundary.measures)):
+    assert boundary.grouping_sets is not None  # noqa: S101  the caller checks
+    sets = {frozenset(keys): keys for keys in boundary.grouping_sets.sets}
+    if (
+        not 1 < len(sets) <= MAX_GROUPING_SETS
+        or not boundary.aggregates
+        or not all(map(_is_summable, boundary.aggregates))
+    ):
         return {}
-    first = next(reading.ids)
-    drafts: dict[Set, _Draft] = {}
+    first = next(context.field_ids)
+    drafts: dict[GroupingSet, _Draft] = {}
     for each, keys in sets.items():
-        apart = replace(reading, ids=count(first))  # drafts must not consume field ids of the query
-        made, outputs = one_release(replace(boundary, keys=keys), apart)
-        if not _adds_up(made, outputs):
+        draft_context = replace(context, field_ids=count(first))  # drafts must not consume field ids of the query
+        plan, outputs = plan_release(replace(boundary, keys=keys), draft_context)
+        if not _is_additive(plan, outputs):
             return {}
-        drafts[each] = _Draft(made, apart)
-    return _least(_errors(drafts))
+        drafts[each] = _Draft(plan, draft_context)
+    return _choose_released_sets(_log_variances(drafts))
 
 
-def _may_add_up(measure: Measure) -> bool:
-    return not is_quantile(measure) and measure.bounds is None  # stated bounds apply per group, so groups do not add up
+def _is_summable(measure: AggregateCall) -> bool:
+    return (
+        not is_histogram_aggregate(measure) and measure.stated_bounds is None
+    )  # stated bounds apply per group, so groups do not add up
 
 
-def _adds_up(plan: PrivatePlan, outputs: Sequence[Output]) -> bool:
+def _is_additive(plan: PrivatePlan, outputs: Sequence[ReleasedNumber]) -> bool:
     """Return whether each person's numbers, and so the totals, are additive over the parts of a group."""
-    if plan.key_set is None or plan.source.kept is not None or plan.limits.max_groups is not None:
+    if plan.key_set is None or plan.source.preserved_side is not None or plan.limits.max_groups is not None:
         return False
     return all(
-        isinstance(each.formula, CountOf | SumOf) and plan.vectors[each.formula.vector].kind in SHOWN_SUMS
+        isinstance(each.formula, CountOf | SumOf) and plan.vectors[each.formula.vector].kind in SHOWN_ADDITIVE_KINDS
         for each in outputs
     )
 
 
-def _errors(drafts: Mapping[Set, _Draft]) -> Errors:
+def _log_variances(drafts: Mapping[GroupingSet, _Draft]) -> LogVariances:
     """Compute the log variance of a cell of each set, released itself or summed from each finer set."""
-    errors: dict[Set, dict[Set, float]] = {}
+    log_variances: dict[GroupingSet, dict[GroupingSet, float]] = {}
     for fine, draft in drafts.items():
-        own = _log_norms(draft)
-        errors[fine] = {fine: own}
+        own = _mean_log_sensitivity(draft)
+        log_variances[fine] = {fine: own}
         for coarse in (each for each in drafts if each < fine):
-            cells = parts(_sorted(coarse), _sorted(fine - coarse), draft.plan.source, draft.reading)
+            cells = count_finer_groups(_sorted(coarse), _sorted(fine - coarse), draft.plan.source, draft.context)
             if cells is not None:
-                errors[fine][coarse] = own + math.log(cells)
-    return errors
+                log_variances[fine][coarse] = own + math.log(cells)
+    return log_variances
 
 
-def _sorted(keys: Set) -> list[Field]:
+def _sorted(keys: GroupingSet) -> list[Field]:
     return sorted(keys, key=lambda key: key.id)
 
 
-def _log_norms(draft: _Draft) -> float:
+def _mean_log_sensitivity(draft: _Draft) -> float:
     """Return the mean log of squared sensitivity over the vectors of a plan, which share its budget equally."""
-    bounds = bound(draft.plan, draft.reading.catalog, None).vectors
-    return math.fsum(2 * math.log(each.sensitivity * each.grain) for each in bounds) / len(bounds)
+    bounds = bound_contributions(draft.plan, draft.context.catalog, None).vectors
+    return math.fsum(2 * math.log(each.sensitivity * each.grain_size) for each in bounds) / len(bounds)
 
 
-def _least(errors: Errors) -> Mapping[Set, Set]:
+def _choose_released_sets(log_variances: LogVariances) -> Mapping[GroupingSet, GroupingSet]:
     """Greedily stop releasing sets: each time the one whose roll-up lowers the mean log error most."""
-    kept = tuple(errors)
+    released_sets = tuple(log_variances)
     while True:
-        fewer = [tuple(each for each in kept if each != left) for left in kept]
-        best = min(fewer, key=lambda some: _total(some, errors), default=kept)
-        if not _total(best, errors) < _total(kept, errors) - _CLEARLY:
+        candidates = [tuple(each for each in released_sets if each != left) for left in released_sets]
+        best = min(candidates, key=lambda some: _total_log_variance(some, log_variances), default=released_sets)
+        if (
+            not _total_log_variance(best, log_variances)
+            < _total_log_variance(released_sets, log_variances) - _LOG_TOLERANCE
+        ):
             break
-        kept = best
-    return {each: _nearest(each, kept, errors) for each in errors if each not in kept}
+        released_sets = best
+    return {each: _nearest(each, released_sets, log_variances) for each in log_variances if each not in released_sets}
 
 
-def _total(kept: tuple[Set, ...], errors: Errors) -> float:
+def _total_log_variance(released_sets: tuple[GroupingSet, ...], log_variances: LogVariances) -> float:
     """Sum the log variances of all sets, where the `released_sets` share the budget."""
-    if not all(any(each in errors[fine] for fine in kept) for each in errors):
+    if not all(any(each in log_variances[fine] for fine in released_sets) for each in log_variances):
         return math.inf
-    made = (errors[_nearest(each, kept, errors)][each] for each in errors)
-    return math.fsum(made) + len(errors) * math.log(len(kept))
+    nearest = (log_variances[_nearest(each, released_sets, log_variances)][each] for each in log_variances)
+    return math.fsum(nearest) + len(log_variances) * math.log(len(released_sets))
 
 
-def _nearest(each: Set, kept: tuple[Set, ...], errors: Errors) -> Set:
+def _nearest(each: GroupingSet, released_sets: tuple[GroupingSet, ...], log_variances: LogVariances) -> GroupingSet:
     """Return the released set with the least noisy numbers for a set: the set itself, if it is released."""
-    return each if each in kept else min((f for f in kept if each in errors[f]), key=lambda fine: errors[fine][each])
+    return (
+        each
+        if each in released_sets
+        else min((f for f in released_sets if each in log_variances[f]), key=lambda fine: log_variances[fine][each])
+    )

@@ -11,330 +11,359 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
-from dialect.algebra.expressions import Expr, Field, Origin, Ref, conjunction, expand, rebuild
-from dialect.algebra.formulas import Gathered, Output, ReleasedSum
+from dialect.algebra.expressions import Expr, Field, Origin, Ref, conjunction, expand_definitions, map_children
+from dialect.algebra.formulas import NoisyUnionColumn, ReleasedNumber, ReleasedSum
 from dialect.algebra.relations import (
-    Boundary,
-    GroupSets,
+    AggregateCall,
+    ContributionLimits,
+    GroupingSets,
     Join,
-    Kept,
-    Limits,
-    Measure,
     PerPerson,
+    PreservedSide,
     Public,
     Relation,
     Released,
+    ReleasePoint,
     ReleaseScan,
-    cut_to,
+    truncate_to_limits,
 )
-from dialect.algebra.release_plan import Key, KeySet, KeySource, PrivatePlan, ReleaseColumns, SoFar, VectorKind
-from dialect.algebra.traversal import sources, tables_of
-from dialect.analysis.canonical_form import Canon
-from dialect.analysis.sql_size import check_weight
+from dialect.algebra.release_plan import (
+    GroupKey,
+    KeySet,
+    KeySource,
+    PartialQuery,
+    PrivatePlan,
+    ReleaseColumns,
+    VectorKind,
+)
+from dialect.algebra.traversal import inputs, tables_of
+from dialect.analysis.canonical_form import CanonicalForm
+from dialect.analysis.sql_size import check_sql_size
 from dialect.catalog.model import SqlType
 from dialect.errors import Code, Refusal
 from dialect.functions.aggregates import MOMENTS
-from dialect.functions.builders import same
+from dialect.functions.builders import is_not_distinct
 from dialect.functions.emitter import plain_text
-from dialect.functions.inference import fixed_by_person
+from dialect.functions.inference import is_constant_per_person
 from dialect.notes import Note
-from dialect.parser.context import Reading
-from dialect.parser.options import KeysAre
-from dialect.planner.keys.key_set import key_set
+from dialect.parser.context import CompileContext
+from dialect.parser.options import KeyHandling
+from dialect.planner.keys.key_set import build_key_set
 from dialect.planner.keys.private_keys import check_private_keys
-from dialect.planner.quantiles import Binned, histograms, is_quantile, notes_of, quantile_output
-from dialect.planner.vectors import Vectors, moved
-from dialect.planner.window_charging import charged_windows
-from dialect.postprocess.interval_functions import refuse_ends
-from dialect.stability.outer_joins import check_kept_below, key_rows
-from dialect.stability.row_operators import bare, compute
+from dialect.planner.quantiles import (
+    HistogramPlan,
+    is_histogram_aggregate,
+    plan_histograms,
+    quantile_notes,
+    quantile_output,
+)
+from dialect.planner.vectors import QueryVectors, renumber_formula
+from dialect.planner.window_charging import determine_charged_windows
+from dialect.postprocess.interval_functions import refuse_interval_functions
+from dialect.stability.outer_joins import check_preserved_below, preserved_keys
+from dialect.stability.row_operators import project, strip_fields
 
 
-def one_release(boundary: Boundary, reading: Reading) -> tuple[PrivatePlan, tuple[Output, ...]]:
+def plan_release(boundary: ReleasePoint, context: CompileContext) -> tuple[PrivatePlan, tuple[ReleasedNumber, ...]]:
     """Plan one release: its keys and vectors in canonical order, and the formula of each output over the vectors."""
-    asked = [argument for measure in boundary.measures for argument in measure.arguments]
-    asked += [measure.condition for measure in boundary.measures if measure.condition is not None]
-    source, fields = compute(boundary.source, asked, reading)
+    exprs = [argument for measure in boundary.aggregates for argument in measure.arguments]
+    exprs += [measure.condition for measure in boundary.aggregates if measure.condition is not None]
+    source, fields = project(boundary.source, exprs, context)
     assert isinstance(source, PerPerson)  # noqa: S101  computing keeps the kind
-    refuse_ends(source)
-    limits = Limits(reading.options.max_groups, reading.options.max_rows)
-    source, touched = charged_windows(cut_to(source, limits), boundary.keys, fields, reading)
-    canon = Canon()
-    structure = canon.relation(source)
-    keys = sorted(boundary.keys, key=lambda f: canon.names[f.id])
-    check_kept_below(source)
-    listed = _listed(keys, source, reading)
-    if listed is None:
-        check_private_keys(keys, reading)
-    collected = Vectors(reading.catalog, dict(zip(asked, fields, strict=True)), canon, source.facts)
+    refuse_interval_functions(source)
+    limits = ContributionLimits(context.options.max_groups, context.options.max_rows)
+    source, charged = determine_charged_windows(truncate_to_limits(source, limits), boundary.keys, fields, context)
+    canonical = CanonicalForm()
+    structure = canonical.relation_text(source)
+    keys = sorted(boundary.keys, key=lambda f: canonical.names[f.id])
+    check_preserved_below(source)
+    public_keys = _public_key_set(keys, source, context)
+    if public_keys is None:
+        check_private_keys(keys, context)
+    query_vectors = QueryVectors(context.catalog, dict(zip(exprs, fields, strict=True)), canonical, source.predicates)
     outputs = [
-        Output(measure.field, collected.formula(measure), _own_ends(measure, reading)) for measure in boundary.measures
+        ReleasedNumber(measure.result, query_vectors.formula(measure), _interval_fields(measure, context))
+        for measure in boundary.aggregates
     ]
-    if listed is None or not outputs:
-        collected.add(VectorKind.PERSONS, None, None)
-    check_weight(source, *((listed.relation,) if listed is not None else ()))
-    vectors, outputs_in_order = collected.in_order(outputs)
-    made = PrivatePlan(
+    if public_keys is None or not outputs:
+        query_vectors.add(VectorKind.PERSONS, None, None)
+    check_sql_size(source, *((public_keys.relation,) if public_keys is not None else ()))
+    vectors, outputs_in_order = query_vectors.in_canonical_order(outputs)
+    plan = PrivatePlan(
         dataset=source.dataset,
         source=source,
-        keys=tuple(_key(f, listed, reading) for f in keys),
-        key_set=listed,
-        one_group_per_person=all(fixed_by_person(f) for f in keys),
-        one_row_per_person=source.one_row_per_person,
+        keys=tuple(_key(f, public_keys, context) for f in keys),
+        key_set=public_keys,
+        has_one_group_per_person=all(is_constant_per_person(f) for f in keys),
+        has_one_row_per_person=source.has_one_row_per_person,
         vectors=vectors,
-        tables=tuple(sorted(name for name in tables_of(source, False) if _is_private(name, reading))),
-        frame=f"{source.dataset}: {structure} group by {', '.join(canon.names[f.id] for f in keys)}"
-        f" {_key_text(listed)}{touched.text}",
-        texts=tuple(sorted(collected.texts)),
+        tables=tuple(sorted(name for name in tables_of(source, False) if _is_private(name, context))),
+        canonical_groups=f"{source.dataset}: {structure} group by {', '.join(canonical.names[f.id] for f in keys)}"
+        f" {_key_text(public_keys)}{charged.canonical_text}",
+        vector_texts=tuple(sorted(query_vectors.texts)),
         limits=limits,
-        touched=touched,
+        charged_windows=charged,
     )
-    return made, outputs_in_order
+    return plan, outputs_in_order
 
 
-def _own_ends(measure: Measure, reading: Reading) -> tuple[Field, Field] | None:
+def _interval_fields(measure: AggregateCall, context: CompileContext) -> tuple[Field, Field] | None:
     """Create fields for interval ends that only the release itself can compute: those of variances and the like."""
     if measure.function not in MOMENTS:
         return None
-    return Field(reading.fresh(), None, SqlType.DOUBLE), Field(reading.fresh(), None, SqlType.DOUBLE)
+    return Field(context.new_field_id(), None, SqlType.DOUBLE), Field(context.new_field_id(), None, SqlType.DOUBLE)
 
 
-def _listed(keys: Sequence[Field], source: PerPerson, reading: Reading) -> KeySet | None:
+def _public_key_set(keys: Sequence[Field], source: PerPerson, context: CompileContext) -> KeySet | None:
     """Find the public key set, or None for partition selection; raises Refusal if the stated option is impossible."""
-    asked = reading.options
-    if source.kept is not None:
-        if asked.keys is KeysAre.PRIVATE:
+    options = context.options
+    if source.preserved_side is not None:
+        if options.keys is KeyHandling.PRIVATE:
             why = "A LEFT JOIN keeps every key of its public rows, so they are public."
-            raise Refusal(Code.PARAM, why, "JOIN instead of LEFT JOIN", asked.span("keys"))
-        return _kept_keys(source.kept, keys)
-    if keys and asked.keys is KeysAre.PRIVATE:
+            raise Refusal(Code.PARAM, why, "JOIN instead of LEFT JOIN", options.span("keys"))
+        return _preserved_keys(source.preserved_side, keys)
+    if keys and options.keys is KeyHandling.PRIVATE:
         return None
-    listed = key_set(keys, source, reading)
-    if listed is None and asked.keys is KeysAre.PUBLIC:
+    listed = build_key_set(keys, source, context)
+    if listed is None and options.keys is KeyHandling.PUBLIC:
         why = "No public list of these keys is known: only private ones are possible."
-        raise Refusal(Code.KEY, why, "keys = 'private', which asks for a threshold", asked.span("keys"))
+        raise Refusal(Code.KEY, why, "keys = 'private', which asks for a threshold", options.span("keys"))
     return listed
 
 
-def _kept_keys(kept: Kept, keys: Sequence[Field]) -> KeySet:
+def _preserved_keys(preserved: PreservedSide, keys: Sequence[Field]) -> KeySet:
     """Build the key set of a public table LEFT JOIN a private one: all keys of the preserved public rows."""
-    relation, held = key_rows(kept, keys)
-    what = ", ".join(sorted(tables_of(kept.rows))) or "a public list"
-    return KeySet(relation, held, (KeySource(relation, what, True),), asked=True)
+    relation, key_fields = preserved_keys(preserved, keys)
+    what = ", ".join(sorted(tables_of(preserved.rows))) or "a public list"
+    return KeySet(relation, key_fields, (KeySource(relation, what, True),), is_listed_by_query=True)
 
 
-def _key_text(listed: KeySet | None) -> str:
-    if listed is None:
+def _key_text(public_keys: KeySet | None) -> str:
+    if public_keys is None:
         return "thresholded"
-    if not listed.asked or not listed.keys:
+    if not public_keys.is_listed_by_query or not public_keys.keys:
         return "listed"
-    canon = Canon()
-    rows = canon.relation(listed.relation)
-    return f"all of {rows} by {', '.join(canon.names[f.id] for f in listed.keys)}"
+    canonical = CanonicalForm()
+    rows = canonical.relation_text(public_keys.relation)
+    return f"all of {rows} by {', '.join(canonical.names[f.id] for f in public_keys.keys)}"
 
 
-def _is_private(name: str, reading: Reading) -> bool:
-    table = reading.catalog.table(name)
+def _is_private(name: str, context: CompileContext) -> bool:
+    table = context.catalog.table(name)
     return table is not None and table.private
 
 
-def _key(key: Field, listed: KeySet | None, reading: Reading) -> Key:
-    text = plain_text(expand(Ref(key)))
-    if reading.options.keys is KeysAre.PRIVATE:
-        return Key(key, text, "asked for as private, so keys must reach a threshold")
-    if listed is None:
-        return Key(key, text, "no public list of its values is known, so keys must reach a threshold")
-    return Key(key, text, "public: " + ", ".join(source.what for source in listed.sources))
+def _key(key: Field, public_keys: KeySet | None, context: CompileContext) -> GroupKey:
+    text = plain_text(expand_definitions(Ref(key)))
+    if context.options.keys is KeyHandling.PRIVATE:
+        return GroupKey(key, text, "asked for as private, so keys must reach a threshold")
+    if public_keys is None:
+        return GroupKey(key, text, "no public list of its values is known, so keys must reach a threshold")
+    return GroupKey(key, text, "public: " + ", ".join(source.description for source in public_keys.sources))
 
 
 @dataclass(frozen=True)
-class _Planned:
+class _PlannedPoint:
     """A release point with its plan."""
 
-    boundary: Boundary
+    boundary: ReleasePoint
     plan: PrivatePlan
 
 
-def unions(relation: Relation, reading: Reading) -> Mapping[str, PrivatePlan]:
+def shared_plans(relation: Relation, context: CompileContext) -> Mapping[str, PrivatePlan]:
     """Plan one shared release per frame (rows and groups), with the vectors of every release point that has it.
 
         SELECT (SELECT COUNT(*) FROM visit), (SELECT AVG(dwell) FROM visit)   ->   one release for both
 
     Returns the shared plans by frame.
     """
-    boundaries = tuple(_boundaries(relation))
-    found: dict[str, _Planned] = {}
+    boundaries = tuple(_release_points(relation))
+    by_frame: dict[str, _PlannedPoint] = {}
     for boundary in boundaries if len(boundaries) > 1 else ():
-        plain = tuple(measure for measure in boundary.measures if not is_quantile(measure))
+        plain = tuple(measure for measure in boundary.aggregates if not is_histogram_aggregate(measure))
         with suppress(Refusal):  # raised again where this release point is planned alone
-            made = _planned(replace(boundary, measures=plain), reading)
+            planned = _plan_point(replace(boundary, aggregates=plain), context)
             if plain:
-                known = found.get(made.plan.frame, made)
-                found[made.plan.frame] = _joined(known, made, reading)
-    return {frame: each.plan for frame, each in found.items()}
+                merged = by_frame.get(planned.plan.canonical_groups, planned)
+                by_frame[planned.plan.canonical_groups] = _merge_aggregates(merged, planned, context)
+    return {frame: each.plan for frame, each in by_frame.items()}
 
 
-def read_from(
-    union: PrivatePlan | None, made: PrivatePlan, outputs: tuple[Output, ...]
-) -> tuple[PrivatePlan, tuple[Output, ...]]:
+def read_from_shared(
+    shared: PrivatePlan | None, own_plan: PrivatePlan, outputs: tuple[ReleasedNumber, ...]
+) -> tuple[PrivatePlan, tuple[ReleasedNumber, ...]]:
     """Read a plan's numbers from the shared release if that has all of its vectors, else from its own release."""
-    if union is None or union.frame != made.frame or not set(made.texts) <= set(union.texts):
-        return made, outputs
-    place = {own: union.texts.index(text) for own, text in enumerate(made.texts)}
-    factor = {own: union.vectors[there].scale_group for own, there in place.items()}
-    if any(factor[own] != factor[vector.scale_group] for own, vector in enumerate(made.vectors)):
-        return made, outputs  # the vectors of a mean need one scale factor
-    return union, tuple(replace(output, formula=moved(output.formula, place)) for output in outputs)
+    if (
+        shared is None
+        or shared.canonical_groups != own_plan.canonical_groups
+        or not set(own_plan.vector_texts) <= set(shared.vector_texts)
+    ):
+        return own_plan, outputs
+    shared_index = {own: shared.vector_texts.index(text) for own, text in enumerate(own_plan.vector_texts)}
+    shared_factor = {own: shared.vectors[index].scale_group for own, index in shared_index.items()}
+    if any(shared_factor[own] != shared_factor[vector.scale_group] for own, vector in enumerate(own_plan.vectors)):
+        return own_plan, outputs  # the vectors of a mean need one scale factor
+    return shared, tuple(replace(output, formula=renumber_formula(output.formula, shared_index)) for output in outputs)
 
 
-def _boundaries(relation: Relation) -> Iterator[Boundary]:
-    if isinstance(relation.operator, Boundary):
+def _release_points(relation: Relation) -> Iterator[ReleasePoint]:
+    if isinstance(relation.operator, ReleasePoint):
         yield relation.operator
         return
-    for source in sources(relation):
-        yield from _boundaries(source)
+    for source in inputs(relation):
+        yield from _release_points(source)
 
 
-def _planned(boundary: Boundary, reading: Reading) -> _Planned:
-    return _Planned(boundary, one_release(boundary, reading)[0])
+def _plan_point(boundary: ReleasePoint, context: CompileContext) -> _PlannedPoint:
+    return _PlannedPoint(boundary, plan_release(boundary, context)[0])
 
 
-def _joined(known: _Planned, other: _Planned, reading: Reading) -> _Planned:
+def _merge_aggregates(planned: _PlannedPoint, other: _PlannedPoint, context: CompileContext) -> _PlannedPoint:
     """Add another release point's aggregates to a plan; leaves it unchanged where they become different vectors."""
-    wanted = {*known.plan.texts, *other.plan.texts}
-    measures = _over(known.boundary.source, other.boundary)
-    if wanted == set(known.plan.texts) or measures is None:
-        return known
+    texts = {*planned.plan.vector_texts, *other.plan.vector_texts}
+    measures = _rewrite_aggregates(planned.boundary.source, other.boundary)
+    if texts == set(planned.plan.vector_texts) or measures is None:
+        return planned
     with suppress(Refusal):
-        both = replace(known.boundary, measures=known.boundary.measures + measures)
-        made = _planned(both, reading)
-        if made.plan.frame == known.plan.frame and set(made.plan.texts) == wanted:
-            return made
-    return known
+        both = replace(planned.boundary, aggregates=planned.boundary.aggregates + measures)
+        planned = _plan_point(both, context)
+        if planned.plan.canonical_groups == planned.plan.canonical_groups and set(planned.plan.vector_texts) == texts:
+            return planned
+    return planned
 
 
-def _over(source: PerPerson, boundary: Boundary) -> tuple[Measure, ...] | None:
+def _rewrite_aggregates(source: PerPerson, boundary: ReleasePoint) -> tuple[AggregateCall, ...] | None:
     """Rewrite aggregates over another source of the same rows; None if a value is missing there."""
-    here, there = Canon(), Canon()
-    here.relation(source)
-    there.relation(boundary.source)
-    fields = {here.names[f.id]: f for f in reversed(source.fields) if f.id in here.names}
+    own_form, other_form = CanonicalForm(), CanonicalForm()
+    own_form.relation_text(source)
+    other_form.relation_text(boundary.source)
+    fields = {own_form.names[f.id]: f for f in reversed(source.fields) if f.id in own_form.names}
 
-    def image(expr: Expr) -> Expr:
+    def rewrite(expr: Expr) -> Expr:
         if not isinstance(expr, Ref):
-            return rebuild(expr, image)
-        same = fields.get(there.names.get(expr.field.id, ""))
-        return Ref(same) if same is not None else _computed(expr.field, image)
+            return map_children(expr, rewrite)
+        same = fields.get(other_form.names.get(expr.field.id, ""))
+        return Ref(same) if same is not None else _rewrite_definition(expr.field, rewrite)
 
     try:
-        return tuple(_with(measure, image) for measure in boundary.measures)
-    except _NotFoundError:
+        return tuple(_rewrite_aggregate(measure, rewrite) for measure in boundary.aggregates)
+    except _MissingValueError:
         return None
 
 
-def _with(measure: Measure, image: Callable[[Expr], Expr]) -> Measure:
-    condition = None if measure.condition is None else image(measure.condition)
-    return replace(measure, arguments=tuple(map(image, measure.arguments)), condition=condition)
+def _rewrite_aggregate(measure: AggregateCall, rewrite: Callable[[Expr], Expr]) -> AggregateCall:
+    condition = None if measure.condition is None else rewrite(measure.condition)
+    return replace(measure, arguments=tuple(map(rewrite, measure.arguments)), condition=condition)
 
 
-def _computed(field: Field, image: Callable[[Expr], Expr]) -> Expr:
+def _rewrite_definition(field: Field, rewrite: Callable[[Expr], Expr]) -> Expr:
     if field.definition is None or field.definition == Ref(field):
-        raise _NotFoundError
-    return image(field.definition)
+        raise _MissingValueError
+    return rewrite(field.definition)
 
 
-class _NotFoundError(Exception):
+class _MissingValueError(Exception):
     """A value is missing in the other source."""
 
 
-Set = frozenset[Field]  # keys of one grouping set
+GroupingSet = frozenset[Field]  # keys of one grouping set
 
 
 @dataclass
 class Planning:
     """State of planning one query: the releases collected so far, and what is tracked of their noise."""
 
-    reading: Reading
-    unions: Mapping[str, PrivatePlan] = field(default_factory=dict)  # by frame
+    context: CompileContext
+    shared_plans: Mapping[str, PrivatePlan] = field(default_factory=dict)  # by frame
     plans: list[PrivatePlan] = field(default_factory=list)
     releases: list[ReleaseColumns] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
-    sums: list[ReleasedSum] = field(default_factory=list)
-    gathered: list[Gathered] = field(default_factory=list)
-    added_up: dict[GroupSets, Mapping[Set, Set]] = field(default_factory=dict)  # set -> finer set it is summed from
+    released_sums: list[ReleasedSum] = field(default_factory=list)
+    union_columns: list[NoisyUnionColumn] = field(default_factory=list)
+    roll_ups: dict[GroupingSets, Mapping[GroupingSet, GroupingSet]] = field(
+        default_factory=dict
+    )  # set -> finer set it is summed from
 
-    def so_far(self, rows: Released | Public) -> SoFar:
+    def partial_query(self, rows: Released | Public) -> PartialQuery:
         """Snapshot of rows over the releases, with the noise tracked so far."""
-        return SoFar(tuple(self.plans), tuple(self.releases), rows, tuple(self.sums), tuple(self.gathered))
+        return PartialQuery(
+            tuple(self.plans), tuple(self.releases), rows, tuple(self.released_sums), tuple(self.union_columns)
+        )
 
-    def place(self, made: PrivatePlan) -> int:
+    def index_of(self, plan: PrivatePlan) -> int:
         """Return the index of a plan, added unless an equal release is already planned."""
-        known = next((i for i, each in enumerate(self.plans) if each.canonical == made.canonical), None)
-        if known is None:
-            self.plans.append(made)
-        return len(self.plans) - 1 if known is None else known
+        index = next((i for i, each in enumerate(self.plans) if each.canonical_text == plan.canonical_text), None)
+        if index is None:
+            self.plans.append(plan)
+        return len(self.plans) - 1 if index is None else index
 
 
 @dataclass(frozen=True)
-class _Part:
+class _JoinedRelease:
     """One release of a release point."""
 
     relation: Released
     keys: Mapping[Field, Field]  # key field of the release point -> of this release
 
 
-def released(boundary: Boundary, planning: Planning) -> Released:
+def plan_release_point(boundary: ReleasePoint, planning: Planning) -> Released:
     """Plan all releases of a release point, joined on its keys; raises Refusal if one is impossible."""
-    plain = tuple(measure for measure in boundary.measures if not is_quantile(measure))
-    binned = histograms(boundary, planning.reading)
-    parts = [_vectors(replace(boundary, measures=plain), planning)] if plain or not binned else []
+    plain = tuple(measure for measure in boundary.aggregates if not is_histogram_aggregate(measure))
+    binned = plan_histograms(boundary, planning.context)
+    releases = [_plan_vectors(replace(boundary, aggregates=plain), planning)] if plain or not binned else []
     for each in binned:
-        parts.append(_histogram(each, not parts, planning))
-    return reduce(_beside, parts).relation
+        releases.append(_plan_histogram_release(each, not releases, planning))
+    return reduce(_join_releases, releases).relation
 
 
-def _vectors(boundary: Boundary, planning: Planning) -> _Part:
-    own, numbers = one_release(boundary, planning.reading)
-    made, outputs = read_from(planning.unions.get(own.frame), own, numbers)
-    place = planning.place(made)
-    origins = (Origin(f"release {place}", f"w{i}") for i in range(len(made.vectors)))
-    raw = tuple(Field(planning.reading.fresh(), None, SqlType.DOUBLE, nullable=False, origin=each) for each in origins)
+def _plan_vectors(boundary: ReleasePoint, planning: Planning) -> _JoinedRelease:
+    own, own_outputs = plan_release(boundary, planning.context)
+    plan, outputs = read_from_shared(planning.shared_plans.get(own.canonical_groups), own, own_outputs)
+    plan_index = planning.index_of(plan)
+    origins = (Origin(f"release {plan_index}", f"w{i}") for i in range(len(plan.vectors)))
+    raw = tuple(
+        Field(planning.context.new_field_id(), None, SqlType.DOUBLE, nullable=False, origin=each) for each in origins
+    )
     keys = tuple(key.field for key in own.keys)
-    return _scanned(keys, ReleaseColumns(place, bare(keys), outputs, raw), planning)
+    return _scan_release(keys, ReleaseColumns(plan_index, strip_fields(keys), outputs, raw), planning)
 
 
-def _histogram(binned: Binned, first: bool, planning: Planning) -> _Part:
+def _plan_histogram_release(binned: HistogramPlan, is_first: bool, planning: Planning) -> _JoinedRelease:
     """Plan one histogram release; the first release of a release point provides the key fields seen by the query."""
-    made, _ = one_release(binned.boundary, planning.reading)
+    plan, _ = plan_release(binned.boundary, planning.context)
     groups = binned.boundary.keys[:-1]
-    if made.key_set is None:
-        raise _private_groups(binned, groups)
-    place = next(i for i, key in enumerate(made.keys) if key.field == binned.boundary.keys[-1])
-    keys = tuple(key.field for i, key in enumerate(made.keys) if i != place)
-    outputs = tuple(quantile_output(measure, planning.reading) for measure in binned.measures)
-    planning.notes += [note for note in notes_of(binned) if note not in planning.notes]
-    shown = bare(keys) if first else tuple(replace(key, id=planning.reading.fresh()) for key in bare(keys))
-    columns = ReleaseColumns(planning.place(made), shown, outputs, (), binned.bins.histogram(place))
-    return _scanned(keys, columns, planning)
+    if plan.key_set is None:
+        raise _private_groups_refusal(binned, groups)
+    bin_index = next(i for i, key in enumerate(plan.keys) if key.field == binned.boundary.keys[-1])
+    keys = tuple(key.field for i, key in enumerate(plan.keys) if i != bin_index)
+    outputs = tuple(quantile_output(measure, planning.context) for measure in binned.measures)
+    planning.notes += [note for note in quantile_notes(binned) if note not in planning.notes]
+    shown = (
+        strip_fields(keys)
+        if is_first
+        else tuple(replace(key, id=planning.context.new_field_id()) for key in strip_fields(keys))
+    )
+    columns = ReleaseColumns(planning.index_of(plan), shown, outputs, (), binned.bins.histogram(bin_index))
+    return _scan_release(keys, columns, planning)
 
 
-def _private_groups(binned: Binned, groups: tuple[Field, ...]) -> Refusal:
+def _private_groups_refusal(binned: HistogramPlan, groups: tuple[Field, ...]) -> Refusal:
     text = plain_text(binned.measures[0].arguments[0])
-    keys = ", ".join(plain_text(expand(Ref(key))) for key in groups)
+    keys = ", ".join(plain_text(expand_definitions(Ref(key))) for key in groups)
     why = f"Quantiles of {text} need groups that are known without the data; {keys} must reach a threshold."
     return Refusal(Code.KEY, why, f"WHERE {keys} IN (...), with the groups that you want")
 
 
-def _scanned(keys: tuple[Field, ...], columns: ReleaseColumns, planning: Planning) -> _Part:
+def _scan_release(keys: tuple[Field, ...], columns: ReleaseColumns, planning: Planning) -> _JoinedRelease:
     planning.releases.append(columns)
-    ends = tuple(end for output in columns.outputs for end in output.ends or ())
-    fields = columns.keys + tuple(output.field for output in columns.outputs) + columns.raw + ends
+    ends = tuple(end for output in columns.outputs for end in output.interval_fields or ())
+    fields = columns.keys + tuple(output.field for output in columns.outputs) + columns.raw_fields + ends
     scan = Released(ReleaseScan(len(planning.releases) - 1, fields), fields)
-    return _Part(scan, dict(zip(keys, columns.keys, strict=True)))
+    return _JoinedRelease(scan, dict(zip(keys, columns.keys, strict=True)))
 
 
-def _beside(left: _Part, right: _Part) -> _Part:
+def _join_releases(left: _JoinedRelease, right: _JoinedRelease) -> _JoinedRelease:
     """Join two releases of the same groups on their keys; the groups of the left one are preserved."""
-    tests = tuple(same(Ref(mine), Ref(right.keys[key])) for key, mine in left.keys.items())
+    tests = tuple(is_not_distinct(Ref(left_field), Ref(right.keys[key])) for key, left_field in left.keys.items())
     joined = Join(left.relation, right.relation, "left" if tests else "cross", conjunction(tests))
-    return _Part(Released(joined, left.relation.fields + right.relation.fields), left.keys)
+    return _JoinedRelease(Released(joined, left.relation.fields + right.relation.fields), left.keys)

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from dialect.algebra.expressions import Field
 from dialect.algebra.relations import (
-    Boundary,
     Distinct,
     Filter,
     Group,
@@ -17,58 +16,66 @@ from dialect.algebra.relations import (
     Public,
     Relation,
     Released,
+    ReleasePoint,
     SemiJoin,
     SetOperation,
     Sort,
     Window,
 )
-from dialect.algebra.release_plan import Question, Shown
-from dialect.analysis.lints import midnight_notes, never_true_notes, unlisted_notes
-from dialect.analysis.sql_size import check_weight
+from dialect.algebra.release_plan import Question, ResultColumn
+from dialect.analysis.lints import midnight_notes, never_true_notes, undeclared_value_notes
+from dialect.analysis.sql_size import check_sql_size
 from dialect.analysis.ties import tie_notes
-from dialect.binder.query import Selected
+from dialect.binder.query import BoundQuery
 from dialect.errors import Code, Refusal
 from dialect.notes import Note
-from dialect.parser.context import Reading
-from dialect.parser.spans import first_word
-from dialect.planner.grouping_set_reuse import added_up, finer_of
-from dialect.planner.noise_tracking import with_noise, with_sums, with_windows
-from dialect.planner.releases import Planning, released, unions
-from dialect.postprocess.interval_functions import check_ends
-from dialect.stability.row_operators import counted_instead, refuse_polygons
+from dialect.parser.context import CompileContext
+from dialect.parser.spans import first_word_span
+from dialect.planner.grouping_set_reuse import finer_set, sum_finer_groups
+from dialect.planner.noise_tracking import track_aggregate_noise, track_union_noise, track_window_noise
+from dialect.planner.releases import Planning, plan_release_point, shared_plans
+from dialect.postprocess.interval_functions import check_interval_functions
+from dialect.stability.row_operators import counting_suggestions, refuse_polygons
 
 
-def plan(selected: Selected, reading: Reading) -> Question:
+def split_query(selected: BoundQuery, context: CompileContext) -> Question:
     """Split a typed query at its release points; raises Refusal with E_ROWS if private rows would be output."""
     if isinstance(selected.relation, PerPerson):
         raise Refusal(
             Code.ROWS,
             "Rows of people never leave; only aggregates over many of them do.",
             "SELECT COUNT(*) FROM ... or an aggregate with GROUP BY",
-            first_word(reading.sql),
-            counted_instead(reading.sql, selected.relation),
+            first_word_span(context.sql),
+            counting_suggestions(context.sql, selected.relation),
         )
     refuse_polygons(f for _, f in selected.columns)
-    planning = Planning(reading, unions(selected.relation, reading))
+    planning = Planning(context, shared_plans(selected.relation, context))
     outer = _split(selected.relation, planning)
-    check_weight(outer)
+    check_sql_size(outer)
     assert isinstance(outer, Released | Public)  # noqa: S101  splitting keeps the kind
-    columns = tuple(Shown(reading.written.get(name, name), f) for name, f in _unique(selected.columns))
+    columns = tuple(
+        ResultColumn(context.alias_spellings.get(name, name), f) for name, f in _unique_names(selected.columns)
+    )
     question = Question(
-        reading.sql, tuple(planning.plans), tuple(planning.releases), outer, columns, reading.options,
-        _notes(selected.relation, planning), tuple(planning.sums), tuple(planning.gathered),
+        context.sql, tuple(planning.plans), tuple(planning.releases), outer, columns, context.options,
+        _notes(selected.relation, planning), tuple(planning.released_sums), tuple(planning.union_columns),
     )  # fmt: skip
-    check_ends(question)
+    check_interval_functions(question)
     return question
 
 
 def _notes(relation: Relation, planning: Planning) -> tuple[Note, ...]:
-    beside = (*never_true_notes(relation), *midnight_notes(relation, planning.reading.sql))
-    beside += tie_notes(relation, planning.reading.sql)
-    return *unlisted_notes(relation, planning.reading.catalog), *beside, *planning.reading.outside, *planning.notes
+    lint_notes = (*never_true_notes(relation), *midnight_notes(relation, planning.context.sql))
+    lint_notes += tie_notes(relation, planning.context.sql)
+    return (
+        *undeclared_value_notes(relation, planning.context.catalog),
+        *lint_notes,
+        *planning.context.unreachable_table_notes,
+        *planning.notes,
+    )
 
 
-def _unique(columns: Sequence[tuple[str, Field]]) -> list[tuple[str, Field]]:
+def _unique_names(columns: Sequence[tuple[str, Field]]) -> list[tuple[str, Field]]:
     """Make output column names unique by numbering repeated ones."""
     taken: set[str] = set()
     shown: list[tuple[str, Field]] = []
@@ -83,42 +90,46 @@ def _unique(columns: Sequence[tuple[str, Field]]) -> list[tuple[str, Field]]:
 
 def _split(relation: Relation, planning: Planning) -> Relation:
     operator = relation.operator
-    if isinstance(operator, Boundary):
-        return _release(operator, planning)
+    if isinstance(operator, ReleasePoint):
+        return _split_release_point(operator, planning)
     if isinstance(operator, Join):
         sides = _split(operator.left, planning), _split(operator.right, planning)
-        made = Join(*sides, operator.how, operator.condition)
-        return _with_raw(replace(relation, operator=made), *sides)
+        join = Join(*sides, operator.kind, operator.condition)
+        return _carry_raw_fields(replace(relation, operator=join), *sides)
     if isinstance(operator, SetOperation):
         left, right = _split(operator.left, planning), _split(operator.right, planning)
-        return with_noise(relation, replace(operator, left=left, right=right), planning)
+        return track_union_noise(relation, replace(operator, left=left, right=right), planning)
     if isinstance(operator, SemiJoin):
-        kept, met = _split(operator.left, planning), _split(operator.right, planning)
-        return _with_raw(replace(relation, operator=replace(operator, left=kept, right=met)), kept)
+        left_rows, right_rows = _split(operator.left, planning), _split(operator.right, planning)
+        return _carry_raw_fields(
+            replace(relation, operator=replace(operator, left=left_rows, right=right_rows)), left_rows
+        )
     if isinstance(operator, Filter | Project | Sort | Window):
         source = _split(operator.source, planning)
-        return with_windows(_with_raw(replace(relation, operator=replace(operator, source=source)), source), planning)
+        return track_window_noise(
+            _carry_raw_fields(replace(relation, operator=replace(operator, source=source)), source), planning
+        )
     if isinstance(operator, Group):
-        summed = with_sums(replace(operator, source=_split(operator.source, planning)), planning)
-        beside = tuple(m.field for m in summed.measures[len(operator.measures) :])
-        return replace(relation, operator=summed, fields=relation.fields + beside)
+        group = track_aggregate_noise(replace(operator, source=_split(operator.source, planning)), planning)
+        hidden = tuple(m.result for m in group.aggregates[len(operator.aggregates) :])
+        return replace(relation, operator=group, fields=relation.fields + hidden)
     if isinstance(operator, Distinct):
         return replace(relation, operator=replace(operator, source=_split(operator.source, planning)))
     return relation
 
 
-def _with_raw(relation: Relation, *parts: Relation) -> Relation:
+def _carry_raw_fields(relation: Relation, *parts: Relation) -> Relation:
     """Carry the raw noisy numbers of the sources along as hidden fields, for intervals."""
-    known = set(relation.fields)
-    extra = tuple(f for part in parts for f in part.fields if f not in known)
+    present = set(relation.fields)
+    extra = tuple(f for part in parts for f in part.fields if f not in present)
     return replace(relation, fields=relation.fields + extra)
 
 
-def _release(boundary: Boundary, planning: Planning) -> Released:
+def _split_release_point(boundary: ReleasePoint, planning: Planning) -> Released:
     try:
-        finer = finer_of(boundary, planning)
+        finer = finer_set(boundary, planning)
         if finer is not None:
-            return added_up(boundary, finer, planning)
-        return released(boundary, planning)
+            return sum_finer_groups(boundary, finer, planning)
+        return plan_release_point(boundary, planning)
     except Refusal as refused:
         raise replace(refused, span=refused.span or boundary.span) from None

@@ -19,361 +19,425 @@ from dialect.algebra.expressions import (
     Ref,
     conjunction,
     conjuncts,
-    expand,
+    expand_definitions,
     fields_of,
-    substituted,
+    substitute,
 )
 from dialect.algebra.relations import (
-    Cut,
+    AggregateCall,
     Distinct,
     Filter,
     Group,
     Join,
-    Measure,
     PerPerson,
     Project,
     Public,
     Relation,
+    RowTruncation,
     Scan,
     SemiJoin,
     SetOperation,
-    rows_in,
+    row_bound_over_windows,
 )
 from dialect.algebra.relations import Window as Windowed
-from dialect.algebra.release_plan import Touched
-from dialect.algebra.traversal import all_below
-from dialect.analysis.date_bounds import Clock, known_of
+from dialect.algebra.release_plan import ChargedWindows
+from dialect.algebra.traversal import walk_relations
+from dialect.analysis.date_bounds import EventTime, event_time_predicates
 from dialect.analysis.sql_size import expressions_below
-from dialect.catalog.admission import kept_stretch
+from dialect.catalog.admission import retained_windows
 from dialect.catalog.model import Dataset, SqlType
-from dialect.catalog.privacy_windows import STATIC, Stretch, days_of, window_name
-from dialect.functions.inference import computed_field, definition
+from dialect.catalog.privacy_windows import STATIC, WindowRange, days_of_window, window_name
+from dialect.functions.inference import computed_field, definition_of
 from dialect.notes import Note, NoteCode
-from dialect.parser.context import Reading
-from dialect.stability.row_operators import facts_of
+from dialect.parser.context import CompileContext
+from dialect.stability.row_operators import predicates_of
 from dialect.stability.scans import (
-    clock_of,
-    during,
-    equal_windows,
-    in_same_window,
-    tells_window,
-    window_of,
-    without_gaps,
+    determines_window,
+    event_time_of,
+    implies_same_window,
+    is_in_windows,
+    is_same_window,
+    limit_ranges,
+    window_start,
 )
 
 
 @dataclass(frozen=True)
-class Said:
+class PushedPredicates:
     """Predicates that every row that reaches the release satisfies, pushed down to a relation."""
 
     facts: tuple[Expr, ...] = ()
-    beside: frozenset[Field] = frozenset()  # more event times with predicates: each lies in the window of its row
+    other_times: frozenset[Field] = frozenset()  # more event times with predicates: each lies in the window of its row
 
-    def with_facts(self, facts: Iterable[Expr]) -> Said:
+    def with_predicates(self, facts: Iterable[Expr]) -> PushedPredicates:
         """Add predicates."""
         return replace(self, facts=(*self.facts, *facts))
 
-    def possible(self, clock: Clock, stretch: Stretch, reading: Reading) -> tuple[date, ...]:
+    def possible_windows(self, clock: EventTime, stretch: WindowRange, context: CompileContext) -> tuple[date, ...]:
         """Find the windows with at least one date on which all predicates are possible.
 
         Each event time is tested on its own. Raises Refusal with E_COMPLEX if that takes too many steps
         (`dialect/analysis/proofs.md#touched-windows`).
         """
-        clocks = [known_of(each, self.facts) for each in (clock, *map(Clock, self.beside))]
-        if not any(each.facts for each in clocks):
-            return stretch.begins()
-        days = {begin: tuple(days_of(stretch.window, begin)) for begin in stretch.begins()}
-        reading.take_steps(sum(map(len, days.values())) * sum(each.parts for each in clocks))
-        return tuple(begin for begin in days if all(any(map(each.possible, days[begin])) for each in clocks))
+        clocks = [event_time_predicates(each, self.facts) for each in (clock, *map(EventTime, self.other_times))]
+        if not any(each.predicates for each in clocks):
+            return stretch.first_days()
+        days = {begin: tuple(days_of_window(stretch.window, begin)) for begin in stretch.first_days()}
+        context.charge_pruning_steps(sum(map(len, days.values())) * sum(each.evaluations_per_date for each in clocks))
+        return tuple(begin for begin in days if all(any(map(each.is_possible, days[begin])) for each in clocks))
 
 
-def told_by_windows(
-    condition: Expr, clocks: Iterable[Field], begins: Iterable[date], stretch: Stretch, reading: Reading
+def is_implied_by_windows(
+    condition: Expr, event_times: Iterable[Field], begins: Iterable[date], stretch: WindowRange, context: CompileContext
 ) -> bool:
     """Return whether every row of some windows satisfies a condition on one event time, so that it filters nothing.
 
     Claim: then the rows are the same without it. False for a condition that reads anything else, or when the step
     budget is exhausted. Proof: proofs.md#whole-windows
     """
-    known = definition(condition)
-    read = set() if known is None else set(fields_of(known))
-    if known is None or len(read) != 1 or not read <= set(clocks):
+    expanded = definition_of(condition)
+    read = set() if expanded is None else set(fields_of(expanded))
+    if expanded is None or len(read) != 1 or not read <= set(event_times):
         return False
-    days = [day for begin in begins for day in days_of(stretch.window, begin)]
-    held = known_of(Clock(read.pop()), (known,))
-    if not days or held.facts != conjuncts(known) or not reading.spare_steps(len(days) * held.parts):
+    days = [day for begin in begins for day in days_of_window(stretch.window, begin)]
+    predicates = event_time_predicates(EventTime(read.pop()), (expanded,))
+    if (
+        not days
+        or predicates.predicates != conjuncts(expanded)
+        or not context.try_pruning_steps(len(days) * predicates.evaluations_per_date)
+    ):
         return False
-    return all(map(held.certain, days))
+    return all(map(predicates.is_certain, days))
 
 
 @dataclass(frozen=True)
-class Rows:
+class WindowedRows:
     """A rewritten relation, with the privacy windows its rows depend on."""
 
     relation: Relation
-    begins: frozenset[date] = frozenset()  # first days of the scanned windows; none for static and public rows
-    needed: bool = False  # a person without rows in these windows has no row here
-    unit: Field | None = None  # window of each row, which is computed from rows of that window and static rows alone
-    clocks: frozenset[Field] = frozenset()  # event times, each in the window of its row
+    window_starts: frozenset[date] = frozenset()  # first days of the scanned windows; none for static and public rows
+    needs_windowed_rows: bool = False  # a person without rows in these windows has no row here
+    window_field: Field | None = (
+        None  # window of each row, which is computed from rows of that window and static rows alone
+    )
+    event_times: frozenset[Field] = frozenset()  # event times, each in the window of its row
 
 
-def timed(relation: Relation, stretch: Stretch, reading: Reading, said: Said, among: Iterable[date] = ()) -> Rows:
+def restrict_scan(
+    relation: Relation,
+    stretch: WindowRange,
+    context: CompileContext,
+    pushed: PushedPredicates,
+    given_windows: Iterable[date] = (),
+) -> WindowedRows:
     """Restrict a scan to the windows that its rows can lie in, or to the given ones."""
     assert isinstance(relation.operator, Scan)  # noqa: S101  the caller checks
-    clock = clock_of(relation.operator.table, relation.operator.fields)
+    clock = event_time_of(relation.operator.table, relation.operator.fields)
     if clock is None:
-        return Rows(relation)
-    begins = tuple(sorted(among)) or _possible(relation.operator.table.name, clock, stretch, said, reading)
-    read = replace(relation, operator=replace(relation.operator, windows=len(begins), windowed=True))
-    kept = replace(relation, operator=Filter(read, during(clock, stretch, begins)))
-    clocks = frozenset(f for f in (clock.time, clock.day) if f is not None)
-    return with_unit(Rows(kept, frozenset(begins), True), window_of(clock, stretch.window), reading, clocks)
+        return WindowedRows(relation)
+    begins = tuple(sorted(given_windows)) or _possible_windows(
+        relation.operator.table.name, clock, stretch, pushed, context
+    )
+    read = replace(relation, operator=replace(relation.operator, window_count=len(begins), reads_whole_windows=True))
+    filtered = replace(relation, operator=Filter(read, is_in_windows(clock, stretch, begins)))
+    event_times = frozenset(f for f in (clock.time, clock.day) if f is not None)
+    return add_window_field(
+        WindowedRows(filtered, frozenset(begins), True), window_start(clock, stretch.window), context, event_times
+    )
 
 
-def with_unit(made: Rows, window: Expr, reading: Reading, clocks: frozenset[Field] = frozenset()) -> Rows:
+def add_window_field(
+    rows: WindowedRows, window: Expr, context: CompileContext, event_times: frozenset[Field] = frozenset()
+) -> WindowedRows:
     """Add a field with the privacy window of each row."""
-    unit = replace(computed_field(reading.fresh(), None, window), nullable=False)
-    relation = made.relation
-    wider = replace(relation, operator=Project(relation, ((unit, window),)), fields=(*relation.fields, unit))
-    return replace(made, relation=wider, unit=unit, clocks=clocks)
+    window_field = replace(computed_field(context.new_field_id(), None, window), nullable=False)
+    relation = rows.relation
+    wider = replace(
+        relation, operator=Project(relation, ((window_field, window),)), fields=(*relation.fields, window_field)
+    )
+    return replace(rows, relation=wider, window_field=window_field, event_times=event_times)
 
 
-def _possible(table: str, clock: Clock, stretch: Stretch, said: Said, reading: Reading) -> tuple[date, ...]:
+def _possible_windows(
+    table: str, clock: EventTime, stretch: WindowRange, pushed: PushedPredicates, context: CompileContext
+) -> tuple[date, ...]:
     """Find the windows in which a row can satisfy all predicates; if there are none, the first one is read."""
-    found = said.possible(clock, stretch, reading)
+    found = pushed.possible_windows(clock, stretch, context)
     if found:
-        return without_gaps(stretch, found)
-    first, last = (window_name(stretch.window, stretch.begins()[place]) for place in (0, -1))
+        return limit_ranges(stretch, found)
+    first, last = (window_name(stretch.window, stretch.first_days()[place]) for place in (0, -1))
     declared = first if first == last else f"{first} to {last}"
     text = f"{table}: no row of the declared windows, {declared}, can match: {first} is charged for nothing."
     note = Note(NoteCode.OUTSIDE_WINDOWS, text)
-    reading.outside.extend([] if note in reading.outside else [note])
-    return stretch.begins()[:1]
+    context.unreachable_table_notes.extend([] if note in context.unreachable_table_notes else [note])
+    return stretch.first_days()[:1]
 
 
-_ONE_OF_THEM = ("min", "max")
-NOTHING = Said()
+_PICKS_ONE_VALUE = ("min", "max")
+NO_PREDICATES = PushedPredicates()
 
 
 @dataclass(frozen=True)
-class Walk:
+class WindowRewrite:
     """Rewrite of one source, in a dataset with declared privacy windows; one method per operator."""
 
-    stretch: Stretch
-    reading: Reading
-    bare: dict[int, Rows] = field(default_factory=dict, compare=False)  # results without predicates, by relation id
+    stretch: WindowRange
+    context: CompileContext
+    cache: dict[int, WindowedRows] = field(
+        default_factory=dict, compare=False
+    )  # results without predicates, by relation id
 
-    def rows(self, relation: Relation, said: Said = NOTHING) -> Rows:
+    def rewrite(self, relation: Relation, pushed: PushedPredicates = NO_PREDICATES) -> WindowedRows:
         """Rewrite a relation, given the predicates that hold above it."""
         if isinstance(relation, Public):
-            return Rows(relation)
-        if said == NOTHING and id(relation) in self.bare:
-            return self.bare[id(relation)]
+            return WindowedRows(relation)
+        if pushed == NO_PREDICATES and id(relation) in self.cache:
+            return self.cache[id(relation)]
         rule = next(rule for kind, rule in _RULES if isinstance(relation.operator, kind))
-        made = self._in_one_window(rule(self, relation, said))
-        if said == NOTHING:
-            self.bare[id(relation)] = made
-        return made
+        rewritten = self._with_single_window(rule(self, relation, pushed))
+        if pushed == NO_PREDICATES:
+            self.cache[id(relation)] = rewritten
+        return rewritten
 
-    def _in_one_window(self, made: Rows) -> Rows:
+    def _with_single_window(self, rows: WindowedRows) -> WindowedRows:
         """Assign the window of the single scanned one to rows that cannot exist without rows of it."""
-        if made.unit is not None or not made.needed or len(made.begins) != 1:
-            return made
-        begin = Literal(f"{next(iter(made.begins))} 00:00:00", SqlType.TIMESTAMP)
-        return with_unit(made, begin, self.reading)
+        if rows.window_field is not None or not rows.needs_windowed_rows or len(rows.window_starts) != 1:
+            return rows
+        begin = Literal(f"{next(iter(rows.window_starts))} 00:00:00", SqlType.TIMESTAMP)
+        return add_window_field(rows, begin, self.context)
 
-    def scan(self, relation: Relation, said: Said) -> Rows:
+    def scan(self, relation: Relation, pushed: PushedPredicates) -> WindowedRows:
         """Restrict a scan to the windows that its rows can lie in."""
-        return timed(relation, self.stretch, self.reading, said)
+        return restrict_scan(relation, self.stretch, self.context, pushed)
 
-    def filtered(self, relation: Relation, said: Said) -> Rows:
+    def rewrite_filter(self, relation: Relation, pushed: PushedPredicates) -> WindowedRows:
         """Filter: window attribution is unchanged; conjuncts that the scanned windows imply are removed."""
         operator = relation.operator
         assert isinstance(operator, Filter)  # noqa: S101
-        source = self.rows(operator.source, said.with_facts(facts_of(operator.condition)))
-        given = source.clocks, source.begins, self.stretch, self.reading
-        left = tuple(part for part in conjuncts(operator.condition) if not told_by_windows(part, *given))
-        if not left:
-            return _made(relation, source.relation.operator, source)
-        return _made(relation, Filter(source.relation, conjunction(left)), source)
+        source = self.rewrite(operator.source, pushed.with_predicates(predicates_of(operator.condition)))
+        window_args = source.event_times, source.window_starts, self.stretch, self.context
+        remaining = tuple(
+            part for part in conjuncts(operator.condition) if not is_implied_by_windows(part, *window_args)
+        )
+        if not remaining:
+            return _replace_operator(relation, source.relation.operator, source)
+        return _replace_operator(relation, Filter(source.relation, conjunction(remaining)), source)
 
-    def projected(self, relation: Relation, said: Said) -> Rows:
+    def rewrite_projection(self, relation: Relation, pushed: PushedPredicates) -> WindowedRows:
         """Projection: a computed value belongs to the window of its row."""
         operator = relation.operator
         assert isinstance(operator, Project)  # noqa: S101
-        source = self.rows(operator.source, said)
-        return _made(relation, replace(operator, source=source.relation), source)
+        source = self.rewrite(operator.source, pushed)
+        return _replace_operator(relation, replace(operator, source=source.relation), source)
 
-    def cut(self, relation: Relation, said: Said) -> Rows:
+    def rewrite_truncation(self, relation: Relation, pushed: PushedPredicates) -> WindowedRows:
         """Row truncation: R rows per person, in each window if windows are kept apart, else R times their number."""
         operator = relation.operator
-        assert isinstance(operator, Cut)  # noqa: S101
-        source = self.rows(operator.source, said)
-        apart = source.unit is not None
-        rows = operator.max_rows if apart else rows_in(operator, len(source.begins))
-        made = replace(operator, source=source.relation, window=source.unit, max_rows=rows)
-        return _made(relation, made, source)
+        assert isinstance(operator, RowTruncation)  # noqa: S101
+        source = self.rewrite(operator.source, pushed)
+        is_per_window = source.window_field is not None
+        rows = operator.max_rows if is_per_window else row_bound_over_windows(operator, len(source.window_starts))
+        truncation = replace(operator, source=source.relation, window=source.window_field, max_rows=rows)
+        return _replace_operator(relation, truncation, source)
 
-    def joined(self, relation: Relation, said: Said) -> Rows:
+    def rewrite_join(self, relation: Relation, pushed: PushedPredicates) -> WindowedRows:
         """Join: pairs belong to one window if only one side has windows, or if the condition equates both windows."""
         join = relation.operator
         assert isinstance(join, Join)  # noqa: S101
-        both = said.with_facts(facts_of(join.condition))
-        left = self.rows(join.left, said if join.how == "left" else both.with_facts(join.right.facts))
+        both = pushed.with_predicates(predicates_of(join.condition))
+        left = self.rewrite(join.left, pushed if join.kind == "left" else both.with_predicates(join.right.predicates))
         if type(relation) is Relation:
-            return self._stepped(relation, join, left, both)
-        right = self.rows(join.right, both.with_facts(join.left.facts))
-        unit, clocks = self._met(left, right, join.condition, join.how != "left")
-        needed = left.needed or (join.how != "left" and right.needed)
-        operator = replace(join, left=left.relation, right=right.relation, apart=unit is not None)
-        return _made(relation, operator, Rows(relation, left.begins | right.begins, needed, unit, clocks))
+            return self._rewrite_foreign_key_join(relation, join, left, both)
+        right = self.rewrite(join.right, both.with_predicates(join.left.predicates))
+        window_field, event_times = self._common_window(left, right, join.condition, join.kind != "left")
+        needed = left.needs_windowed_rows or (join.kind != "left" and right.needs_windowed_rows)
+        operator = replace(join, left=left.relation, right=right.relation, is_per_window=window_field is not None)
+        return _replace_operator(
+            relation,
+            operator,
+            WindowedRows(relation, left.window_starts | right.window_starts, needed, window_field, event_times),
+        )
 
-    def _stepped(self, relation: Relation, join: Join, left: Rows, said: Said) -> Rows:
+    def _rewrite_foreign_key_join(
+        self, relation: Relation, join: Join, left: WindowedRows, pushed: PushedPredicates
+    ) -> WindowedRows:
         """Foreign-key join: the referenced row lies in the same window, if it has one."""
-        right = timed(join.right, self.stretch, self.reading, said, left.begins)
+        right = restrict_scan(join.right, self.stretch, self.context, pushed, left.window_starts)
         operator = replace(join, left=left.relation, right=right.relation)
-        if left.unit is not None and right.unit is not None:
-            same = in_same_window(left.unit, right.unit)
+        if left.window_field is not None and right.window_field is not None:
+            same = is_same_window(left.window_field, right.window_field)
             operator = replace(operator, condition=conjunction((*conjuncts(join.condition), same)))
-        first = left if left.unit is not None else right
-        return _made(relation, operator, replace(first, clocks=left.clocks | right.clocks))
+        first = left if left.window_field is not None else right
+        return _replace_operator(relation, operator, replace(first, event_times=left.event_times | right.event_times))
 
-    def _met(self, left: Rows, right: Rows, condition: Expr, inner: bool) -> tuple[Field | None, frozenset[Field]]:
-        if not right.begins or not left.begins:
-            one = left if left.begins or not inner else right
-            return one.unit, one.clocks
-        same = equal_windows(condition, left.clocks, right.clocks, self.stretch.window)
-        if left.unit is None or right.unit is None or not same:
+    def _common_window(
+        self, left: WindowedRows, right: WindowedRows, condition: Expr, inner: bool
+    ) -> tuple[Field | None, frozenset[Field]]:
+        if not right.window_starts or not left.window_starts:
+            one = left if left.window_starts or not inner else right
+            return one.window_field, one.event_times
+        same = implies_same_window(condition, left.event_times, right.event_times, self.stretch.window)
+        if left.window_field is None or right.window_field is None or not same:
             return None, frozenset()
-        return left.unit, left.clocks | (right.clocks if inner else frozenset())
+        return left.window_field, left.event_times | (right.event_times if inner else frozenset())
 
-    def chosen(self, relation: Relation, said: Said) -> Rows:
+    def rewrite_semi_join(self, relation: Relation, pushed: PushedPredicates) -> WindowedRows:
         """Semi-join: left rows keep their window if selected by static rows or by rows of the same window."""
         join = relation.operator
         assert isinstance(join, SemiJoin)  # noqa: S101
-        both = said.with_facts(facts_of(join.condition))
-        left = self.rows(join.left, said if join.anti else both.with_facts(join.right.facts))
-        right = self.rows(join.right, both.with_facts(join.left.facts))
-        unit, clocks = self._met(left, right, join.condition, False)
-        needed = left.needed or (not join.anti and right.needed)
-        operator = replace(join, left=left.relation, right=right.relation, apart=unit is not None)
-        return _made(relation, operator, Rows(relation, left.begins | right.begins, needed, unit, clocks))
+        both = pushed.with_predicates(predicates_of(join.condition))
+        left = self.rewrite(join.left, pushed if join.is_anti else both.with_predicates(join.right.predicates))
+        right = self.rewrite(join.right, both.with_predicates(join.left.predicates))
+        window_field, event_times = self._common_window(left, right, join.condition, False)
+        needed = left.needs_windowed_rows or (not join.is_anti and right.needs_windowed_rows)
+        operator = replace(join, left=left.relation, right=right.relation, is_per_window=window_field is not None)
+        return _replace_operator(
+            relation,
+            operator,
+            WindowedRows(relation, left.window_starts | right.window_starts, needed, window_field, event_times),
+        )
 
-    def grouped(self, relation: Relation, said: Said) -> Rows:
+    def rewrite_grouping(self, relation: Relation, pushed: PushedPredicates) -> WindowedRows:
         """GROUP BY, DISTINCT: a key that determines the window adds it as a key, so that groups stay in one window."""
         group = relation.operator
         assert isinstance(group, Group | Distinct)  # noqa: S101
-        source = self.rows(group.source, said)
-        told = self._told(source, map(Ref, group.keys))
-        within = _within(group, source) if told else frozenset()
-        if within.intersection(f for fact in said.facts for f in fields_of(fact)):
-            source = self.rows(group.source, replace(said, beside=said.beside | within))
-        unit = source.unit if told else None
-        keys = group.keys if unit is None or unit in group.keys else (*group.keys, unit)
+        source = self.rewrite(group.source, pushed)
+        determines_window = self._determines_window(source, map(Ref, group.keys))
+        event_time_aggregates = _event_time_aggregates(group, source) if determines_window else frozenset()
+        if event_time_aggregates.intersection(f for fact in pushed.facts for f in fields_of(fact)):
+            source = self.rewrite(group.source, replace(pushed, other_times=pushed.other_times | event_time_aggregates))
+        window_field = source.window_field if determines_window else None
+        keys = group.keys if window_field is None or window_field in group.keys else (*group.keys, window_field)
         operator = replace(group, source=source.relation, keys=keys)
-        clocks = source.clocks | within if unit is not None else frozenset()
-        return _made(relation, operator, replace(source, unit=unit, clocks=clocks))
+        event_times = source.event_times | event_time_aggregates if window_field is not None else frozenset()
+        return _replace_operator(
+            relation, operator, replace(source, window_field=window_field, event_times=event_times)
+        )
 
-    def _told(self, source: Rows, exprs: Sequence[Expr] | map[Ref]) -> bool:
+    def _determines_window(self, source: WindowedRows, exprs: Sequence[Expr] | map[Ref]) -> bool:
         """Return whether one of some expressions determines the window of a row."""
-        if source.unit is None:
+        if source.window_field is None:
             return False
-        fixed = isinstance(source.unit.definition, Literal)
-        return fixed or any(tells_window(e, (*source.clocks, source.unit), self.stretch.window) for e in exprs)
+        is_constant = isinstance(source.window_field.definition, Literal)
+        return is_constant or any(
+            determines_window(e, (*source.event_times, source.window_field), self.stretch.window) for e in exprs
+        )
 
-    def windowed(self, relation: Relation, said: Said) -> Rows:
+    def rewrite_window_function(self, relation: Relation, pushed: PushedPredicates) -> WindowedRows:
         """Window function: where every partition lies in one privacy window, values do; others are not read."""
         operator = relation.operator
         assert isinstance(operator, Windowed)  # noqa: S101
-        source = self.rows(operator.source)
-        apart = all(self._told(source, call.partition) for call in operator.calls)
-        if not apart:
-            made = replace(operator, source=source.relation)
-            return _made(relation, made, replace(source, unit=None, clocks=frozenset()))
-        source = self.rows(operator.source, said) if said.facts else source
-        calls = tuple(replace(each, partition=_with(each.partition, source.unit)) for each in operator.calls)
-        return _made(relation, replace(operator, source=source.relation, calls=calls), source)
+        source = self.rewrite(operator.source)
+        is_per_window = all(self._determines_window(source, call.partition) for call in operator.calls)
+        if not is_per_window:
+            window_operator = replace(operator, source=source.relation)
+            return _replace_operator(
+                relation, window_operator, replace(source, window_field=None, event_times=frozenset())
+            )
+        source = self.rewrite(operator.source, pushed) if pushed.facts else source
+        calls = tuple(
+            replace(each, partition=_add_partition_key(each.partition, source.window_field)) for each in operator.calls
+        )
+        return _replace_operator(relation, replace(operator, source=source.relation, calls=calls), source)
 
-    def combined(self, relation: Relation, said: Said) -> Rows:
+    def rewrite_set_operation(self, relation: Relation, pushed: PushedPredicates) -> WindowedRows:
         """Set operation: rows keep their window under UNION ALL, or if the compared columns determine it."""
         operation = relation.operator
         assert isinstance(operation, SetOperation)  # noqa: S101
         left, right = (
-            self.rows(side, _of_side(operation, place, said))
+            self.rewrite(side, _pushed_to_side(operation, place, pushed))
             for place, side in enumerate((operation.left, operation.right))
         )
         needed = {
-            "union": left.needed and right.needed,
-            "intersect": left.needed or right.needed,
-            "except": left.needed,
-        }[operation.how]
+            "union": left.needs_windowed_rows and right.needs_windowed_rows,
+            "intersect": left.needs_windowed_rows or right.needs_windowed_rows,
+            "except": left.needs_windowed_rows,
+        }[operation.kind]
         operator = replace(operation, left=left.relation, right=right.relation)
-        rows = Rows(relation, left.begins | right.begins, needed)
-        if left.unit is None or right.unit is None or not self._apart(operation, left, right):
-            return _made(relation, operator, rows)
-        unit = Field(self.reading.fresh(), None, SqlType.TIMESTAMP, nullable=False)
-        operator = replace(operator, columns=(*operator.columns, (left.unit, right.unit, unit)))
-        clocks = frozenset(made for one, other, made in operation.columns if self._tell(one, other, left, right))
-        return _made(relation, operator, replace(rows, unit=unit, clocks=clocks))
+        rows = WindowedRows(relation, left.window_starts | right.window_starts, needed)
+        if (
+            left.window_field is None
+            or right.window_field is None
+            or not self._keeps_windows_apart(operation, left, right)
+        ):
+            return _replace_operator(relation, operator, rows)
+        window_field = Field(self.context.new_field_id(), None, SqlType.TIMESTAMP, nullable=False)
+        operator = replace(operator, columns=(*operator.columns, (left.window_field, right.window_field, window_field)))
+        event_times = frozenset(
+            output for one, other, output in operation.columns if self._both_determine_window(one, other, left, right)
+        )
+        return _replace_operator(relation, operator, replace(rows, window_field=window_field, event_times=event_times))
 
-    def _apart(self, operation: SetOperation, left: Rows, right: Rows) -> bool:
+    def _keeps_windows_apart(self, operation: SetOperation, left: WindowedRows, right: WindowedRows) -> bool:
         """Return whether rows of two windows never compare equal: UNION ALL, or a column that determines the window."""
-        gathered = operation.how == "union" and not operation.distinct
-        return gathered or any(self._tell(one, other, left, right) for one, other, _ in operation.columns)
+        is_union_all = operation.kind == "union" and not operation.is_distinct
+        return is_union_all or any(
+            self._both_determine_window(one, other, left, right) for one, other, _ in operation.columns
+        )
 
-    def _tell(self, one: Field, other: Field, left: Rows, right: Rows) -> bool:
+    def _both_determine_window(self, one: Field, other: Field, left: WindowedRows, right: WindowedRows) -> bool:
         window = self.stretch.window
-        both = tells_window(Ref(one), left.clocks, window) and tells_window(Ref(other), right.clocks, window)
+        both = determines_window(Ref(one), left.event_times, window) and determines_window(
+            Ref(other), right.event_times, window
+        )
         return both and one.type is other.type and one.time_zone == other.time_zone
 
 
-def _within(group: Group | Distinct, source: Rows) -> frozenset[Field]:
+def _event_time_aggregates(group: Group | Distinct, source: WindowedRows) -> frozenset[Field]:
     """Return the MIN and MAX aggregates whose value is an event time of their group."""
     return (
-        frozenset() if isinstance(group, Distinct) else frozenset(m.field for m in group.measures if _is_one(m, source))
+        frozenset()
+        if isinstance(group, Distinct)
+        else frozenset(m.result for m in group.aggregates if _returns_event_time(m, source))
     )
 
 
-def _is_one(measure: Measure, source: Rows) -> bool:
+def _returns_event_time(measure: AggregateCall, source: WindowedRows) -> bool:
     """Return whether an aggregate returns one of the event times of its group: an unfiltered MIN or MAX."""
     argument = measure.arguments[0] if measure.arguments else None
-    alone = measure.function in _ONE_OF_THEM and measure.condition is None
-    return alone and isinstance(argument, Ref) and argument.field in source.clocks
+    is_unfiltered_extreme = measure.function in _PICKS_ONE_VALUE and measure.condition is None
+    return is_unfiltered_extreme and isinstance(argument, Ref) and argument.field in source.event_times
 
 
-def _with(partition: tuple[Expr, ...], unit: Field | None) -> tuple[Expr, ...]:
-    return partition if unit is None or Ref(unit) in partition else (*partition, Ref(unit))
+def _add_partition_key(partition: tuple[Expr, ...], window_field: Field | None) -> tuple[Expr, ...]:
+    return partition if window_field is None or Ref(window_field) in partition else (*partition, Ref(window_field))
 
 
-def _of_side(operation: SetOperation, place: int, said: Said) -> Said:
+def _pushed_to_side(operation: SetOperation, place: int, pushed: PushedPredicates) -> PushedPredicates:
     """Rewrite predicates on the output columns of a set operation over the columns of one side."""
-    images: dict[Expr, Expr] = {Ref(columns[2]): expand(Ref(columns[place])) for columns in operation.columns}
-    return replace(said, facts=tuple(substituted(fact, images) for fact in said.facts))
+    images: dict[Expr, Expr] = {
+        Ref(columns[2]): expand_definitions(Ref(columns[place])) for columns in operation.columns
+    }
+    return replace(pushed, facts=tuple(substitute(fact, images) for fact in pushed.facts))
 
 
-def _made(relation: Relation, operator: object, rows: Rows) -> Rows:
+def _replace_operator(relation: Relation, operator: object, rows: WindowedRows) -> WindowedRows:
     """Replace the operator of a relation, and add the window field to its fields."""
-    fields = relation.fields if rows.unit is None or rows.unit in relation.fields else (*relation.fields, rows.unit)
+    fields = (
+        relation.fields
+        if rows.window_field is None or rows.window_field in relation.fields
+        else (*relation.fields, rows.window_field)
+    )
     return replace(rows, relation=replace(relation, operator=operator, fields=fields))  # type: ignore[arg-type]
 
 
-_Rule = Callable[[Walk, Relation, Said], Rows]
+_Rule = Callable[[WindowRewrite, Relation, PushedPredicates], WindowedRows]
 _RULES: tuple[tuple[type | tuple[type, ...], _Rule], ...] = (
-    (Scan, Walk.scan),
-    (Filter, Walk.filtered),
-    (Project, Walk.projected),
-    (Join, Walk.joined),
-    (SemiJoin, Walk.chosen),
-    ((Group, Distinct), Walk.grouped),
-    (Cut, Walk.cut),
-    (Windowed, Walk.windowed),
-    (SetOperation, Walk.combined),
+    (Scan, WindowRewrite.scan),
+    (Filter, WindowRewrite.rewrite_filter),
+    (Project, WindowRewrite.rewrite_projection),
+    (Join, WindowRewrite.rewrite_join),
+    (SemiJoin, WindowRewrite.rewrite_semi_join),
+    ((Group, Distinct), WindowRewrite.rewrite_grouping),
+    (RowTruncation, WindowRewrite.rewrite_truncation),
+    (Windowed, WindowRewrite.rewrite_window_function),
+    (SetOperation, WindowRewrite.rewrite_set_operation),
 )
 
 
-def charged_windows(
-    source: PerPerson, keys: Sequence[Field], read: Iterable[Field], reading: Reading
-) -> tuple[PerPerson, Touched]:
+def determine_charged_windows(
+    source: PerPerson, keys: Sequence[Field], read: Iterable[Field], context: CompileContext
+) -> tuple[PerPerson, ChargedWindows]:
     """Determine the privacy windows that a release is charged to, and rewrite its source to read no others.
 
     Claim: without one person's rows of an uncharged window the result rows are the same; without those of a charged
@@ -381,63 +445,65 @@ def charged_windows(
     Needs: `keys`, the group keys, and `read`, the other fields of the source that are read. Raises: nothing.
     Proof: proofs.md#charged-windows
     """
-    dataset = reading.catalog.dataset(source.dataset)
-    stretch = kept_stretch(reading.catalog, dataset)
+    dataset = context.catalog.dataset(source.dataset)
+    stretch = retained_windows(context.catalog, dataset)
     if stretch is None:
-        return source, Touched(dataset.windows)
-    rows = Walk(stretch, reading).rows(source)
+        return source, ChargedWindows(dataset.window_names)
+    rows = WindowRewrite(stretch, context).rewrite(source)
     assert isinstance(rows.relation, PerPerson)  # noqa: S101  rewriting keeps the kind
-    derived = frozenset(_derived_from(source, (*keys, *read), reading))
-    touched = _touched(rows, derived, dataset)
-    if touched.window is not None:
-        clocks = (*rows.clocks, touched.window)
-        touched = replace(touched, keyed=any(tells_window(Ref(key), clocks, dataset.window) for key in keys))
-    return _cut_over_all(rows.relation) if touched.crossing else rows.relation, touched
+    derived = frozenset(_source_windows(source, (*keys, *read), context))
+    charged = _charged_windows(rows, derived, dataset)
+    if charged.window_field is not None:
+        clocks = (*rows.event_times, charged.window_field)
+        charged = replace(
+            charged, has_window_key=any(determines_window(Ref(key), clocks, dataset.window) for key in keys)
+        )
+    return _truncate_over_all_windows(rows.relation) if charged.is_crossing else rows.relation, charged
 
 
-def _cut_over_all(source: PerPerson) -> PerPerson:
+def _truncate_over_all_windows(source: PerPerson) -> PerPerson:
     """Apply the row limit stated in the query per person instead of per window, for a release that crosses windows."""
     operator = source.operator
-    return replace(source, operator=replace(operator, window=None)) if isinstance(operator, Cut) else source
+    return replace(source, operator=replace(operator, window=None)) if isinstance(operator, RowTruncation) else source
 
 
-def _touched(rows: Rows, derived: frozenset[str], dataset: Dataset) -> Touched:
-    assert dataset.stretch is not None  # noqa: S101  the caller checks
-    own = {window_name(dataset.stretch.window, begin) for begin in rows.begins}
-    together = own | derived
-    together |= _static(rows)
-    windows = tuple(name for name in (*dataset.windows, STATIC) if name in together)
-    apart = rows.unit is not None or not rows.begins
-    crossing = not apart or (bool(derived) and len(windows) > 1)
-    return Touched(
-        windows, crossing, rows.unit if len(own) > 1 and not crossing else None,
-        every=len(own) == len(dataset.windows) > 1,
-        derived=tuple(name for name in dataset.windows if name in derived),
+def _charged_windows(rows: WindowedRows, derived: frozenset[str], dataset: Dataset) -> ChargedWindows:
+    assert dataset.window_range is not None  # noqa: S101  the caller checks
+    scanned_windows = {window_name(dataset.window_range.window, begin) for begin in rows.window_starts}
+    all_windows = scanned_windows | derived
+    all_windows |= _static_window(rows)
+    windows = tuple(name for name in (*dataset.window_names, STATIC) if name in all_windows)
+    is_per_window = rows.window_field is not None or not rows.window_starts
+    is_crossing = not is_per_window or (bool(derived) and len(windows) > 1)
+    return ChargedWindows(
+        windows, is_crossing, rows.window_field if len(scanned_windows) > 1 and not is_crossing else None,
+        is_every_window=len(scanned_windows) == len(dataset.window_names) > 1,
+        derived_windows=tuple(name for name in dataset.window_names if name in derived),
     )  # fmt: skip
 
 
-def _static(rows: Rows) -> frozenset[str]:
+def _static_window(rows: WindowedRows) -> frozenset[str]:
     """Charge the static window if rows of tables without event time can count without any windowed row."""
-    return frozenset() if rows.needed else frozenset({STATIC})
+    return frozenset() if rows.needs_windowed_rows else frozenset({STATIC})
 
 
-def _derived_from(source: PerPerson, read: Iterable[Field], reading: Reading) -> Iterator[str]:
+def _source_windows(source: PerPerson, read: Iterable[Field], context: CompileContext) -> Iterator[str]:
     """Yield the windows that the scanned tables, and the columns that affect the result, were computed from."""
-    for used in {*read, *_deciding(source)}:
-        found = None if used.origin is None else reading.catalog.column(used.origin.table, used.origin.column)
-        yield from () if found is None else found.from_windows
-    for relation in all_below(source):
+    for used in {*read, *_fields_read(source)}:
+        found = None if used.origin is None else context.catalog.column(used.origin.table, used.origin.column)
+        yield from () if found is None else found.source_windows
+    for relation in walk_relations(source):
         if isinstance(relation.operator, Scan):
-            yield from relation.operator.table.from_windows
+            yield from relation.operator.table.source_windows
 
 
-def _deciding(source: Relation) -> Iterator[Field]:
+def _fields_read(source: Relation) -> Iterator[Field]:
     """Yield the fields that some operator reads, with those that break ties."""
     for expr in expressions_below(source):
         yield from fields_of(expr)
-    for relation in all_below(source):
+    for relation in walk_relations(source):
         operator = relation.operator
         if isinstance(operator, Group | Distinct):
             yield from operator.keys
-        elif isinstance(operator, Cut):
+        elif isinstance(operator, RowTruncation):
             yield from operator.source.fields

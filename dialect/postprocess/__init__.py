@@ -9,22 +9,29 @@ Modules, each before those that import it:
 
 from __future__ import annotations
 
-from dialect.postprocess.display_rounding import Rounding, rounding
+from dialect.postprocess.display_rounding import RoundingDistance, rounding_by_column
 from dialect.postprocess.fieller import ratio_ends
-from dialect.postprocess.interval_functions import Reaches
-from dialect.postprocess.noise_propagation import ZERO, Form, Linear, never_negative, noisy, uncertainty
-from dialect.postprocess.shared_noise import sharing_noise
+from dialect.postprocess.interval_functions import IntervalParameters
+from dialect.postprocess.noise_propagation import (
+    ZERO,
+    FractionalLinearForm,
+    LinearCombination,
+    column_forms,
+    is_noisy_column,
+    non_negative_fields,
+)
+from dialect.postprocess.shared_noise import mark_shared_noise
 
 __all__ = [
     "ZERO",
-    "Form",
-    "Linear",
-    "Reaches",
-    "Rounding",
-    "never_negative",
-    "noisy",
+    "FractionalLinearForm",
+    "IntervalParameters",
+    "LinearCombination",
+    "RoundingDistance",
+    "column_forms",
+    "is_noisy_column",
+    "mark_shared_noise",
+    "non_negative_fields",
     "ratio_ends",
-    "rounding",
-    "sharing_noise",
-    "uncertainty",
+    "rounding_by_column",
 ]

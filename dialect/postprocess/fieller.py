@@ -16,7 +16,7 @@ class Arithmetic(Protocol[Number]):
 
 def ratio_ends(
     compute: Arithmetic[Number],
-    ratio_of: tuple[Number, Number],
+    ratio_terms: tuple[Number, Number],
     variances: tuple[Number, Number],
     covariance: Number,
     z: Number,
@@ -30,7 +30,7 @@ def ratio_ends(
     Source: Fieller, J. R. Stat. Soc. B 16 (1954) 175-185.
     Proof: `engine/mechanism/proofs.md#ratio_interval`.
     """
-    (top, bottom), (v_top, v_bottom), (zero, one, two) = ratio_of, variances, constants
+    (top, bottom), (v_top, v_bottom), (zero, one, two) = ratio_terms, variances, constants
     ratio, step = compute("/", top, bottom), compute("/", z, bottom)
     square = compute("*", step, step)
     shrink = compute("-", one, compute("*", square, v_bottom))

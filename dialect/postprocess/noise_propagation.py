@@ -13,14 +13,14 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, children, expand, fields_of
-from dialect.algebra.formulas import CountOf, Gathered, MeanOf, MomentsOf, QuantileOf, ReleasedSum, SumOf
+from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, children, expand_definitions, fields_of
+from dialect.algebra.formulas import CountOf, MeanOf, MomentsOf, NoisyUnionColumn, QuantileOf, ReleasedSum, SumOf
 from dialect.algebra.relations import Group, Public, Relation, SetOperation
-from dialect.algebra.release_plan import OverReleases, Question, VectorKind
-from dialect.algebra.traversal import all_below, sources
+from dialect.algebra.release_plan import QueryOverReleases, Question, VectorKind
+from dialect.algebra.traversal import inputs, walk_relations
 from dialect.catalog.model import SqlType
-from dialect.functions.builders import double
-from dialect.functions.registry import function
+from dialect.functions.builders import double_call
+from dialect.functions.registry import overload
 from dialect.functions.scalar.noise_intervals import is_interval_end
 
 ZERO = Literal(0.0, SqlType.DOUBLE)
@@ -29,7 +29,7 @@ Variances = Mapping[str, float | Expr]  # by id of the noisy number; an expressi
 
 
 @dataclass(frozen=True)
-class Linear:
+class LinearCombination:
     """Linear combination: a constant plus coefficients times raw noisy numbers, or sums of them.
 
     Proof: `dialect/algebra/proofs.md#noise-followed`.
@@ -38,20 +38,22 @@ class Linear:
     constant: Expr
     terms: tuple[tuple[Field, Expr], ...]
 
-    def value(self) -> Expr:
+    def value_expression(self) -> Expr:
         """Build the expression of its value."""
         total = self.constant
         for raw, coefficient in self.terms:
             total = plus(total, times(coefficient, Ref(raw)))
         return total
 
-    def may_be_negative(self, positive: frozenset[Field]) -> bool:
+    def may_be_negative(self, non_negative: frozenset[Field]) -> bool:
         """Return whether the value may be negative, given the raw numbers that never are."""
         weights = [self.constant] + [coefficient for _, coefficient in self.terms]
-        weighed = all(isinstance(w, Literal) and isinstance(w.value, int | float) and w.value >= 0 for w in weights)
-        return not weighed or any(raw not in positive for raw, _ in self.terms)
+        has_non_negative_weights = all(
+            isinstance(w, Literal) and isinstance(w.value, int | float) and w.value >= 0 for w in weights
+        )
+        return not has_non_negative_weights or any(raw not in non_negative for raw, _ in self.terms)
 
-    def keeps_shares(self) -> bool:
+    def preserves_relative_error(self) -> bool:
         """Return whether its relative error is at most the largest relative error of its terms, none negative."""
         scaled = len(self.terms) == 1 and self.constant == ZERO
         return scaled or not self.may_be_negative(frozenset(raw for raw, _ in self.terms))
@@ -59,53 +61,58 @@ class Linear:
     def variance(self, variances: Variances) -> Expr:
         """Build an upper bound of the variance; exact unless two terms may share noise."""
         total = self.covariance(self, variances)
-        for one, other in self._twins(self):
-            total = plus(total, _together(one, other, variances))
+        for one, other in self._possibly_shared_terms(self):
+            total = plus(total, _shared_noise_bound(one, other, variances))
         return total
 
-    def covariance(self, other: Linear, variances: Variances) -> Expr:
+    def covariance(self, other: LinearCombination, variances: Variances) -> Expr:
         """Build the covariance with another combination; different raw numbers are independent."""
         theirs = dict(other.terms)
         total: Expr = ZERO
         for raw, coefficient in self.terms:
             if raw in theirs:
-                total = plus(total, times(times(coefficient, theirs[raw]), _expr(variances[raw.id])))
+                total = plus(total, times(times(coefficient, theirs[raw]), _variance_expression(variances[raw.id])))
         return total
 
-    def shares_noise(self, other: Linear) -> bool:
+    def shares_noise(self, other: LinearCombination) -> bool:
         """Return whether different terms of the two may share noise: of a release that is scanned twice."""
-        return any(True for _ in self._twins(other))
+        return any(True for _ in self._possibly_shared_terms(other))
 
-    def _twins(self, other: Linear) -> Iterator[tuple[tuple[Field, Expr], tuple[Field, Expr]]]:
+    def _possibly_shared_terms(
+        self, other: LinearCombination
+    ) -> Iterator[tuple[tuple[Field, Expr], tuple[Field, Expr]]]:
         for one in self.terms:
             for two in other.terms:
                 mine, theirs = one[0], two[0]
-                alike = mine != theirs and mine.origin is not None and mine.origin == theirs.origin
-                if alike and not _of_two_rows(mine, theirs):
+                is_same_origin = mine != theirs and mine.origin is not None and mine.origin == theirs.origin
+                if is_same_origin and not _are_of_different_rows(mine, theirs):
                     yield one, two
 
 
-def _of_two_rows(one: Field, other: Field) -> bool:
+def _are_of_different_rows(one: Field, other: Field) -> bool:
     """Return whether two numbers of one release provably come from different rows, with independent noise."""
-    first, second = one.shifted, other.shifted
+    first, second = one.lag_origin, other.lag_origin
     if first is None or second is None:
         moved, still = (second, one) if first is None else (first, other)
-        return moved is not None and moved.raw == still.id and moved.rows != 0
-    return (first.raw, first.window) == (second.raw, second.window) and first.rows != second.rows
+        return moved is not None and moved.source_field_id == still.id and moved.row_offset != 0
+    return (first.source_field_id, first.window) == (
+        second.source_field_id,
+        second.window,
+    ) and first.row_offset != second.row_offset
 
 
-def _together(one: tuple[Field, Expr], other: tuple[Field, Expr], variances: Variances) -> Expr:
+def _shared_noise_bound(one: tuple[Field, Expr], other: tuple[Field, Expr], variances: Variances) -> Expr:
     """Bound the covariance contribution of two terms that may share noise. Each pair is visited in both orders."""
     weights, mine, theirs = times(one[1], other[1]), variances[one[0].id], variances[other[0].id]
     if isinstance(mine, float) and isinstance(theirs, float):
         if isinstance(weights, Literal):
-            return times(weights, _expr(mine)) if (_number(weights) or 0.0) > 0 else ZERO
-        return times(double("greatest", weights, ZERO), _expr(mine))
-    spread = double("sqrt", times(_expr(mine), _expr(theirs)))
-    return times(double("abs", weights), spread)
+            return times(weights, _variance_expression(mine)) if (_number_of(weights) or 0.0) > 0 else ZERO
+        return times(double_call("greatest", weights, ZERO), _variance_expression(mine))
+    spread = double_call("sqrt", times(_variance_expression(mine), _variance_expression(theirs)))
+    return times(double_call("abs", weights), spread)
 
 
-def _expr(variance: float | Expr) -> Expr:
+def _variance_expression(variance: float | Expr) -> Expr:
     return Literal(variance, SqlType.DOUBLE) if isinstance(variance, float) else variance
 
 
@@ -113,7 +120,7 @@ def plus(one: Expr, other: Expr) -> Expr:
     """Build a sum without zeros."""
     if one == ZERO:
         return other
-    return one if other == ZERO else double("+", one, other)
+    return one if other == ZERO else double_call("+", one, other)
 
 
 def times(one: Expr, other: Expr) -> Expr:
@@ -124,130 +131,164 @@ def times(one: Expr, other: Expr) -> Expr:
         return other
     if other == ONE:
         return one
-    known, more = _number(one), _number(other)
-    if known is not None and more is not None and math.isfinite(known * more):
-        return Literal(known * more, SqlType.DOUBLE)
-    return double("*", one, other)
+    first, second = _number_of(one), _number_of(other)
+    if first is not None and second is not None and math.isfinite(first * second):
+        return Literal(first * second, SqlType.DOUBLE)
+    return double_call("*", one, other)
 
 
-def _number(expr: Expr) -> float | None:
+def _number_of(expr: Expr) -> float | None:
     value = expr.value if isinstance(expr, Literal) else None
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 # functions that preserve the noise of their first argument, up to rounding
-_CLEAR = {"to_double", "to_bigint", "round", "to_decimal", "nullif"}
+_NOISE_PRESERVING = {"to_double", "to_bigint", "round", "to_decimal", "nullif"}
 
 
 @dataclass(frozen=True)
-class Form:
+class FractionalLinearForm:
     """Fractional linear form: offset + numerator / denominator. Without a denominator it is 1."""
 
     offset: Expr
-    numerator: Linear
-    denominator: Linear | None = None
+    numerator: LinearCombination
+    denominator: LinearCombination | None = None
 
-    def whole(self) -> Linear:
+    def as_linear(self) -> LinearCombination:
         """Merge the offset into the numerator, for a form without denominator."""
-        return Linear(plus(self.offset, self.numerator.constant), self.numerator.terms)
+        return LinearCombination(plus(self.offset, self.numerator.constant), self.numerator.terms)
 
     @property
-    def alone(self) -> str | None:
+    def single_raw_id(self) -> str | None:
         """Id of the only raw noisy number in the form; None if there are several, or a denominator."""
         return self.numerator.terms[0][0].id if len(self.numerator.terms) == 1 and self.denominator is None else None
 
 
-def uncertainty(question: Question) -> tuple[Form | None, ...]:
+def column_forms(question: Question) -> tuple[FractionalLinearForm | None, ...]:
     """Return the form of every output column; None for a column without noise or of unknown form."""
-    known, positive = forms_by_field(question), never_negative(question)
+    forms, non_negative = forms_by_field(question), non_negative_fields(question)
     carried = set(question.outer.fields)
-    return tuple(usable(form_of(expand(Ref(shown.field)), known), carried, positive) for shown in question.columns)
+    return tuple(
+        usable_form(form_of(expand_definitions(Ref(shown.field)), forms), carried, non_negative)
+        for shown in question.columns
+    )
 
 
-def forms_by_field(question: OverReleases) -> dict[Field, Form]:
+def forms_by_field(question: QueryOverReleases) -> dict[Field, FractionalLinearForm]:
     """Return the form of each field that the outer query starts from: outputs, keys and public columns."""
-    known = {
-        output.field: _of_output(output.formula, release.raw)
+    output_forms = {
+        output.field: _output_form(output.formula, release.raw_fields)
         for release in question.releases
         for output in release.outputs
         if not isinstance(output.formula, QuantileOf | MomentsOf)
     }
-    summed = {each.field: _of_sum(each) for each in question.sums}
-    gathered = {each.field: _of_gathered(each) for each in question.gathered}
-    still = {field: Form(Ref(field), Linear(ZERO, ())) for field in _without_noise(question)}
-    return still | known | summed | gathered
+    summed = {each.field: _released_sum_form(each) for each in question.released_sums}
+    gathered = {each.field: _union_column_form(each) for each in question.union_columns}
+    noise_free = {
+        field: FractionalLinearForm(Ref(field), LinearCombination(ZERO, ())) for field in _noise_free_fields(question)
+    }
+    return noise_free | output_forms | summed | gathered
 
 
-def _of_gathered(made: Gathered) -> Form:
-    offset, constant, below = (ZERO if f is None else Ref(f) for f in (made.offset, made.constant, made.below))
-    top = Linear(constant, tuple((term.total, ONE) for term in made.terms))
-    if made.below_terms is None:
-        return Form(offset, top)
-    return Form(offset, top, Linear(below, tuple((term.total, ONE) for term in made.below_terms)))
+def _union_column_form(column: NoisyUnionColumn) -> FractionalLinearForm:
+    offset, constant, denominator_constant = (
+        ZERO if f is None else Ref(f) for f in (column.offset, column.constant, column.denominator_constant)
+    )
+    numerator = LinearCombination(constant, tuple((term.weighted_value, ONE) for term in column.terms))
+    if column.denominator_terms is None:
+        return FractionalLinearForm(offset, numerator)
+    return FractionalLinearForm(
+        offset,
+        numerator,
+        LinearCombination(denominator_constant, tuple((term.weighted_value, ONE) for term in column.denominator_terms)),
+    )
 
 
-def _of_sum(made: ReleasedSum) -> Form:
-    constant = ZERO if made.constant is None else Ref(made.constant)
-    return Form(constant, Linear(ZERO, tuple((total, ONE) for total, _, _ in made.terms)))
+def _released_sum_form(released_sum: ReleasedSum) -> FractionalLinearForm:
+    constant = ZERO if released_sum.exact_part is None else Ref(released_sum.exact_part)
+    return FractionalLinearForm(
+        constant, LinearCombination(ZERO, tuple((total, ONE) for total, _, _ in released_sum.noise_terms))
+    )
 
 
-def all_variances(question: OverReleases, variances: Mapping[str, float]) -> Variances:
+def all_variances(question: QueryOverReleases, variances: Mapping[str, float]) -> Variances:
     """Add the variances of sums over released rows: the sum of squared weights times the variance per row."""
     found: dict[str, float | Expr] = dict(variances)
-    for made in question.sums:
-        found |= {total.id: _multiple(squares, variances[raw.id]) for total, squares, raw in made.terms}
-    for term in (term for made in question.gathered for term in made.every_term):
-        found[term.total.id] = _multiple(term.squares, variances[term.raw.id])
+    for released_sum in question.released_sums:
+        found |= {
+            total.id: _scale_variance(squares, variances[raw.id]) for total, squares, raw in released_sum.noise_terms
+        }
+    for term in (term for released_sum in question.union_columns for term in released_sum.all_terms):
+        found[term.weighted_value.id] = _scale_variance(term.squared_weight, variances[term.raw.id])
     return found
 
 
-def _multiple(squares: Expr, variance: float) -> float | Expr:
-    if isinstance(squares, Literal) or not variance:
-        return variance * float(squares.value or 0) if isinstance(squares, Literal) else 0.0
-    return times(squares, Literal(variance, SqlType.DOUBLE))
+def _scale_variance(squared_weight: Expr, variance: float) -> float | Expr:
+    if isinstance(squared_weight, Literal) or not variance:
+        return variance * float(squared_weight.value or 0) if isinstance(squared_weight, Literal) else 0.0
+    return times(squared_weight, Literal(variance, SqlType.DOUBLE))
 
 
-def _without_noise(question: OverReleases) -> Iterator[Field]:
+def _noise_free_fields(question: QueryOverReleases) -> Iterator[Field]:
     """Yield keys of releases and public columns, which are free of noise.
 
     Other fields, such as sums of sums, have no known form.
     """
     for release in question.releases:
         yield from release.keys
-    waiting: list[Relation] = [question.outer]
-    while waiting:
-        relation = waiting.pop()
+    stack: list[Relation] = [question.outer]
+    while stack:
+        relation = stack.pop()
         if isinstance(relation, Public):
             yield from relation.fields
         else:
-            waiting += sources(relation)
+            stack += inputs(relation)
 
 
-def never_negative(question: OverReleases) -> frozenset[Field]:
+def non_negative_fields(question: QueryOverReleases) -> frozenset[Field]:
     """Return the raw noisy numbers whose exact value is never negative: counts, and sums of non-negative values."""
     found: set[Field] = set()
     for release in question.releases:
         if release.histogram is not None:
             continue
-        for raw, vector in zip(release.raw, question.plans[release.plan].vectors, strict=True):
-            counts = not vector.summed
-            least = vector.lower if vector.part is None else max(vector.lower, vector.part.lower)
-            if counts or (vector.kind is VectorKind.SUM and least >= 0):
+        for raw, vector in zip(release.raw_fields, question.plans[release.plan_index].vectors, strict=True):
+            counts = not vector.is_sum
+            lower = vector.lower if vector.partial_bounds is None else max(vector.lower, vector.partial_bounds.lower)
+            if counts or (vector.kind is VectorKind.SUM and lower >= 0):
                 found.add(raw)
-    sums = {total for made in question.sums if made.positive for total, _, raw in made.terms if raw in found}
+    sums = {
+        total
+        for released_sum in question.released_sums
+        if released_sum.has_non_negative_weights
+        for total, _, raw in released_sum.noise_terms
+        if raw in found
+    }
     return frozenset(
-        found | sums | {term.total for made in question.gathered for term in made.every_term if term.positive}
+        found
+        | sums
+        | {
+            term.weighted_value
+            for released_sum in question.union_columns
+            for term in released_sum.all_terms
+            if term.is_non_negative
+        }
     )
 
 
-def _of_output(formula: CountOf | SumOf | MeanOf, raw: tuple[Field, ...]) -> Form:
+def _output_form(formula: CountOf | SumOf | MeanOf, raw: tuple[Field, ...]) -> FractionalLinearForm:
     if isinstance(formula, MeanOf):
         centre = Literal(formula.centre, SqlType.DOUBLE)
-        return Form(centre, Linear(ZERO, ((raw[formula.total], ONE),)), Linear(ZERO, ((raw[formula.count], ONE),)))
-    return Form(ZERO, Linear(ZERO, ((raw[formula.vector], ONE),)))
+        return FractionalLinearForm(
+            centre,
+            LinearCombination(ZERO, ((raw[formula.centred_sum], ONE),)),
+            LinearCombination(ZERO, ((raw[formula.count], ONE),)),
+        )
+    return FractionalLinearForm(ZERO, LinearCombination(ZERO, ((raw[formula.vector], ONE),)))
 
 
-def usable(form: Form | None, carried: set[Field], positive: frozenset[Field]) -> Form | None:
+def usable_form(
+    form: FractionalLinearForm | None, carried: set[Field], non_negative: frozenset[Field]
+) -> FractionalLinearForm | None:
     """Return the form if its fields are carried and its interval is valid; else None.
 
     If numerator and denominator may share noise, neither may be negative.
@@ -255,46 +296,52 @@ def usable(form: Form | None, carried: set[Field], positive: frozenset[Field]) -
     if form is None or not form.numerator.terms:
         return None
     if form.denominator is not None and form.numerator.shares_noise(form.denominator):
-        top = replace(form.numerator, constant=plus(form.offset, form.numerator.constant))
-        if top.may_be_negative(positive) or form.denominator.may_be_negative(positive):
+        numerator = replace(form.numerator, constant=plus(form.offset, form.numerator.constant))
+        if numerator.may_be_negative(non_negative) or form.denominator.may_be_negative(non_negative):
             return None
     parts = [form.numerator] + ([form.denominator] if form.denominator is not None else [])
-    read = {f for part in parts for f in fields_of(part.value())} | set(fields_of(form.offset))
+    read = {f for part in parts for f in fields_of(part.value_expression())} | set(fields_of(form.offset))
     return form if read <= carried else None
 
 
-def form_of(expr: Expr, known: Mapping[Field, Form]) -> Form | None:
+def form_of(expr: Expr, known_forms: Mapping[Field, FractionalLinearForm]) -> FractionalLinearForm | None:
     """Derive the form of an expression from the forms of its fields; None if it is not fractional linear."""
     if isinstance(expr, Ref):
-        return known.get(expr.field)
-    if all(f in known and _is_constant(known[f]) for f in fields_of(expr)):
-        return Form(expr, Linear(ZERO, ())) if expr.type in (SqlType.BIGINT, SqlType.DOUBLE) else None
+        return known_forms.get(expr.field)
+    if all(f in known_forms and _is_constant(known_forms[f]) for f in fields_of(expr)):
+        return (
+            FractionalLinearForm(expr, LinearCombination(ZERO, ()))
+            if expr.type in (SqlType.BIGINT, SqlType.DOUBLE)
+            else None
+        )
     if not isinstance(expr, Call):
         return None
-    name = function(expr.function).name
-    if name in _CLEAR and all(isinstance(part, Literal) for part in expr.arguments[1:]):
-        return form_of(expr.arguments[0], known)
-    parts = [form_of(argument, known) for argument in expr.arguments]
+    name = overload(expr.function).name
+    if name in _NOISE_PRESERVING and all(isinstance(part, Literal) for part in expr.arguments[1:]):
+        return form_of(expr.arguments[0], known_forms)
+    parts = [form_of(argument, known_forms) for argument in expr.arguments]
     if any(part is None for part in parts):
         return None
     forms = [part for part in parts if part is not None]
     if name == "negative":
-        return _scaled(forms[0], Literal(-1.0, SqlType.DOUBLE))
-    return _BINARY[name](*forms) if name in _BINARY else None
+        return _scale(forms[0], Literal(-1.0, SqlType.DOUBLE))
+    return _BINARY_RULES[name](*forms) if name in _BINARY_RULES else None
 
 
-def _is_constant(form: Form) -> bool:
+def _is_constant(form: FractionalLinearForm) -> bool:
     return not form.numerator.terms
 
 
-def _scaled(form: Form, by: Expr) -> Form:
+def _scale(form: FractionalLinearForm, by: Expr) -> FractionalLinearForm:
     terms = tuple((raw, times(by, coefficient)) for raw, coefficient in form.numerator.terms)
-    return Form(times(by, form.offset), Linear(times(by, form.numerator.constant), terms), form.denominator)
+    return FractionalLinearForm(
+        times(by, form.offset), LinearCombination(times(by, form.numerator.constant), terms), form.denominator
+    )
 
 
-def _sum(one: Form, other: Form) -> Form | None:
+def _sum(one: FractionalLinearForm, other: FractionalLinearForm) -> FractionalLinearForm | None:
     if _is_constant(other):
-        return Form(plus(one.offset, other.offset), one.numerator, one.denominator)
+        return FractionalLinearForm(plus(one.offset, other.offset), one.numerator, one.denominator)
     if _is_constant(one):
         return _sum(other, one)
     if one.denominator is not None or other.denominator is not None:
@@ -303,44 +350,48 @@ def _sum(one: Form, other: Form) -> Form | None:
     for raw, coefficient in other.numerator.terms:
         terms[raw] = plus(terms.get(raw, ZERO), coefficient)
     constant = plus(one.numerator.constant, other.numerator.constant)
-    return Form(plus(one.offset, other.offset), Linear(constant, tuple(terms.items())))
+    return FractionalLinearForm(plus(one.offset, other.offset), LinearCombination(constant, tuple(terms.items())))
 
 
-def _difference(one: Form, other: Form) -> Form | None:
-    return _sum(one, _scaled(other, Literal(-1.0, SqlType.DOUBLE)))
+def _difference(one: FractionalLinearForm, other: FractionalLinearForm) -> FractionalLinearForm | None:
+    return _sum(one, _scale(other, Literal(-1.0, SqlType.DOUBLE)))
 
 
-def _product(one: Form, other: Form) -> Form | None:
+def _product(one: FractionalLinearForm, other: FractionalLinearForm) -> FractionalLinearForm | None:
     if _is_constant(other):
-        return _scaled(one, other.offset)
-    return _scaled(other, one.offset) if _is_constant(one) else None
+        return _scale(one, other.offset)
+    return _scale(other, one.offset) if _is_constant(one) else None
 
 
-def _quotient(one: Form, other: Form) -> Form | None:
+def _quotient(one: FractionalLinearForm, other: FractionalLinearForm) -> FractionalLinearForm | None:
     if _is_constant(other):
-        return _scaled(one, double("/", ONE, other.offset))
+        return _scale(one, double_call("/", ONE, other.offset))
     if one.denominator is not None or other.denominator is not None:
         return None
-    return Form(ZERO, one.whole(), other.whole())
+    return FractionalLinearForm(ZERO, one.as_linear(), other.as_linear())
 
 
-_BINARY = {"+": _sum, "-": _difference, "*": _product, "/": _quotient}
+_BINARY_RULES = {"+": _sum, "-": _difference, "*": _product, "/": _quotient}
 
 
-def noisy(question: Question) -> tuple[bool, ...]:
+def is_noisy_column(question: Question) -> tuple[bool, ...]:
     """Return for each output column whether it depends on released numbers, not only on keys and public columns."""
     keys = {key for release in question.releases for key in release.keys}
-    operators = [each.operator for each in all_below(question.outer)]
+    operators = [each.operator for each in walk_relations(question.outer)]
     sets = (each for each in operators if isinstance(each, SetOperation))
-    sides = {made: (left, right) for each in sets for left, right, made in each.columns}
+    sides = {output: (left, right) for each in sets for left, right, output in each.columns}
     groups = (each for each in operators if isinstance(each, Group))
     grouped = {key: key for each in groups for key in each.keys}  # keys as they are below the GROUP BY
 
     def is_noisy(field: Field) -> bool:
-        read = (f for f in _read(expand(Ref(grouped.get(field, field)))) if f not in keys and f.public is None)
-        return any(of_others(f, field) for f in read)
+        read = (
+            f
+            for f in _fields_read(expand_definitions(Ref(grouped.get(field, field))))
+            if f not in keys and f.public_values is None
+        )
+        return any(depends_on_noise(f, field) for f in read)
 
-    def of_others(read: Field, field: Field) -> bool:
+    def depends_on_noise(read: Field, field: Field) -> bool:
         if read in sides:
             return any(map(is_noisy, sides[read]))
         return read == field or read not in grouped or is_noisy(read)
@@ -348,7 +399,7 @@ def noisy(question: Question) -> tuple[bool, ...]:
     return tuple(bool(question.releases) and is_noisy(shown.field) for shown in question.columns)
 
 
-def _read(expr: Expr) -> Iterator[Field]:
+def _fields_read(expr: Expr) -> Iterator[Field]:
     """Yield the fields that an expression reads, except inside interval functions."""
     waiting = [expr]
     while waiting:

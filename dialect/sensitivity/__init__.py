@@ -9,19 +9,24 @@ Modules, each before those that import it:
 
 from __future__ import annotations
 
-from dialect.sensitivity.bounding import SPREAD, ChosenNorm
-from dialect.sensitivity.grouping import few_values, own_keys, parted_by, told_by
-from dialect.sensitivity.norms import counted_table, most_groups, multiple_of, values_by_group
+from dialect.sensitivity.bounding import LOG_NORMAL_SIGMA, TunedClipBound
+from dialect.sensitivity.grouping import (
+    grouping_attributes,
+    key_determination_test,
+    key_equivalents,
+    per_group_distinct_bounds,
+)
+from dialect.sensitivity.norms import column_multiple, counted_table, max_groups_within, values_by_group
 
 __all__ = [
-    "SPREAD",
-    "ChosenNorm",
+    "LOG_NORMAL_SIGMA",
+    "TunedClipBound",
+    "column_multiple",
     "counted_table",
-    "few_values",
-    "most_groups",
-    "multiple_of",
-    "own_keys",
-    "parted_by",
-    "told_by",
+    "grouping_attributes",
+    "key_determination_test",
+    "key_equivalents",
+    "max_groups_within",
+    "per_group_distinct_bounds",
     "values_by_group",
 ]

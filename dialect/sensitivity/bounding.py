@@ -15,15 +15,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 
-from dialect.algebra.release_plan import LARGEST_PART, Bounding, PrivatePlan, Rule, Vector, VectorBound, VectorKind
-from dialect.analysis.uniqueness import multiplies, spreads
+from dialect.algebra.release_plan import (
+    MAX_PARTIAL_GRAINS,
+    ClipRule,
+    ContributionBounds,
+    PrivatePlan,
+    QueryVector,
+    VectorBound,
+    VectorKind,
+)
+from dialect.analysis.uniqueness import has_many_to_many_join, may_match_several_public_rows
 from dialect.catalog.model import Catalog
-from dialect.sensitivity.norms import declared_cover, declared_max_groups, is_single, leaves_out, limited_norm
+from dialect.sensitivity.norms import (
+    declared_max_groups,
+    declared_unclipped_share,
+    drops_contributions,
+    is_single,
+    limited_clip_bound,
+)
 
-SPREAD = 1.2  # standard deviation of ln(contribution): 1.1 to 1.6 in bicycle trips, check-ins and operator records
+LOG_NORMAL_SIGMA = (
+    1.2  # standard deviation of ln(contribution): 1.1 to 1.6 in bicycle trips, check-ins and operator records
+)
 
 
-def predicted_bias(covers: float) -> float:
+def predicted_bias(unclipped_share: float) -> float:
     """Predict the relative clipping bias of a total whose contributions are clipped at the `unclipped_share` quantile.
 
     Claim: for log-normal contributions X with sd(ln X) = s and P[X <= C] = `unclipped_share`, clipping at C changes the
@@ -32,41 +48,58 @@ def predicted_bias(covers: float) -> float:
     Formula: -(Phi(s - z) - exp(z s - s^2 / 2) Phi(-z)), z = Phi^-1(covers), s = 1.2.
     Raises: ValueError unless 0 < covers < 1. Proof: proofs.md#predicted-bias
     """
-    if not 0 < covers < 1:
-        raise ValueError(f"covers must lie between 0 and 1, not {covers!r}")
+    if not 0 < unclipped_share < 1:
+        raise ValueError(f"covers must lie between 0 and 1, not {unclipped_share!r}")
     normal = NormalDist()
-    z = normal.inv_cdf(covers)
-    return -max(0.0, normal.cdf(SPREAD - z) - math.exp(z * SPREAD - SPREAD**2 / 2) * normal.cdf(-z))
+    z = normal.inv_cdf(unclipped_share)
+    return -max(
+        0.0,
+        normal.cdf(LOG_NORMAL_SIGMA - z) - math.exp(z * LOG_NORMAL_SIGMA - LOG_NORMAL_SIGMA**2 / 2) * normal.cdf(-z),
+    )
 
 
 @dataclass(frozen=True)
-class ChosenNorm:
+class TunedClipBound:
     """Tuned clip bound of one vector. Privacy holds for any value; a good one has little clipping bias."""
 
-    norm: float  # L2, in the vector's unit
+    clip_bound: float  # L2, in the vector's unit
     predicted_bias: float | None  # expected relative clipping bias of a total, at most 0; None: unknown
-    why: str  # what it was tuned on, and for which target
-    kept: float = 1.0  # expected share after clipping; released numbers are divided by it
-    bias_within: float | None = None  # bound on the clipping bias in 19 of 20 groups, as in VectorBound
+    key_reason: str  # what it was tuned on, and for which target
+    retained_share: float = 1.0  # expected share after clipping; released numbers are divided by it
+    residual_bias_bound: float | None = None  # bound on the clipping bias in 19 of 20 groups, as in VectorBound
 
 
-LARGEST_NORM_BITS = 27  # clip bounds stay below 2^27 grains, so that squares of clipped sums fit 64 bits
-_MOST_BITS = 60  # grains are between 2^-60 and 2^60
-SCALED_BITS = 20  # a scaled clip bound has at least 2^20 released grains: truncation costs a millionth
+MAX_CLIP_BOUND_BITS = 27  # clip bounds stay below 2^27 grains, so that squares of clipped sums fit 64 bits
+_MAX_GRAIN_BITS = 60  # grains are between 2^-60 and 2^60
+MIN_SCALED_BITS = 20  # a scaled clip bound has at least 2^20 released grains: truncation costs a millionth
 
 
-def bound(
-    plan: PrivatePlan, catalog: Catalog, key_count: int | None, chosen: Sequence[ChosenNorm | None] = ()
-) -> Bounding:
+def bound_contributions(
+    plan: PrivatePlan, catalog: Catalog, key_count: int | None, tuned: Sequence[TunedClipBound | None] = ()
+) -> ContributionBounds:
     """Choose the clip rule and clip bound of every vector of a plan; `tuned` tuned bounds replace declared ones."""
     max_groups = _max_groups(plan, catalog, key_count)
-    norms = chosen or (None,) * len(plan.vectors)
-    pairs_of_norms = zip(plan.vectors, norms, strict=True)
-    alone = _alike(plan, [_one(plan, vector, catalog, key_count, max_groups, norm) for vector, norm in pairs_of_norms])
-    pairs = zip(plan.vectors, alone, strict=True)
-    crossed = [_replaced(plan, vector, bound) for vector, bound in pairs] if plan.touched.crossing else alone
-    told = [replace(each, predicted_bias=None) for each in crossed] if leaves_out(plan, key_count) else crossed
-    return Bounding(tuple(told), max_groups)
+    tuned_bounds = tuned or (None,) * len(plan.vectors)
+    vectors_and_bounds = zip(plan.vectors, tuned_bounds, strict=True)
+    per_window_bounds = _share_scale_rule(
+        plan,
+        [
+            _bound_vector(plan, vector, catalog, key_count, max_groups, tuned_bound)
+            for vector, tuned_bound in vectors_and_bounds
+        ],
+    )
+    vectors_and_clips = zip(plan.vectors, per_window_bounds, strict=True)
+    replacement_bounds = (
+        [_under_replacement(plan, vector, bound) for vector, bound in vectors_and_clips]
+        if plan.charged_windows.is_crossing
+        else per_window_bounds
+    )
+    with_known_bias = (
+        [replace(each, predicted_bias=None) for each in replacement_bounds]
+        if drops_contributions(plan, key_count)
+        else replacement_bounds
+    )
+    return ContributionBounds(tuple(with_known_bias), max_groups)
 
 
 def _max_groups(plan: PrivatePlan, catalog: Catalog, key_count: int | None) -> int | None:
@@ -74,102 +107,136 @@ def _max_groups(plan: PrivatePlan, catalog: Catalog, key_count: int | None) -> i
 
     If the number of keys is unknown, as for released keys, a stated bound always applies.
     """
-    asked = min((n for n in (plan.limits.max_groups, plan.limits.max_rows) if n is not None), default=None)
+    stated = min((n for n in (plan.limits.max_groups, plan.limits.max_rows) if n is not None), default=None)
     if plan.key_set is None:
-        return 1 if is_single(plan) else declared_max_groups(plan, catalog) if asked is None else asked
-    asked = plan.limits.max_groups
-    return None if is_single(plan) or asked is None or (key_count is not None and asked >= key_count) else asked
+        return 1 if is_single(plan) else declared_max_groups(plan, catalog) if stated is None else stated
+    stated = plan.limits.max_groups
+    return None if is_single(plan) or stated is None or (key_count is not None and stated >= key_count) else stated
 
 
-def _one(
+def _bound_vector(
     plan: PrivatePlan,
-    vector: Vector,
+    vector: QueryVector,
     catalog: Catalog,
     key_count: int | None,
     max_groups: int | None,
-    chosen: ChosenNorm | None,
+    tuned: TunedClipBound | None,
 ) -> VectorBound:
-    if plan.key_set is None and max_groups is not None and vector.decides_keys:
-        return _weighed(max_groups)
+    if plan.key_set is None and max_groups is not None and vector.is_selection_vector:
+        return _bound_selection_vector(max_groups)
     if vector.kind is VectorKind.DISTINCT:
-        return _of_values(plan, vector, catalog, key_count, max_groups)
-    norm = limited_norm(plan, vector, catalog) if chosen is None else chosen.norm
-    if vector.part is not None:
-        return _of_parts(plan, vector, norm, key_count if max_groups is None else max_groups)
-    proved, reason = _proved(plan, vector, key_count if max_groups is None else max_groups)
-    if isinstance(proved, int) and math.sqrt(proved) <= norm:
-        return _in_groups(Rule.WITHIN, proved, reason)
-    if isinstance(proved, float) and proved <= norm:
-        return _within(vector, 1 if plan.one_row_per_person else plan.limits.max_rows or 1, reason)
-    return _cut(
-        plan, vector, norm, _declared_bias(plan, vector, catalog) if chosen is None else chosen.predicted_bias, chosen
+        return _bound_distinct_values(plan, vector, catalog, key_count, max_groups)
+    clip_bound = limited_clip_bound(plan, vector, catalog) if tuned is None else tuned.clip_bound
+    if vector.partial_bounds is not None:
+        return _bound_clamped_partials(plan, vector, clip_bound, key_count if max_groups is None else max_groups)
+    proved, reason = _proved_norm(plan, vector, key_count if max_groups is None else max_groups)
+    if isinstance(proved, int) and math.sqrt(proved) <= clip_bound:
+        return _bound_unit_per_group(ClipRule.UNCLIPPED, proved, reason)
+    if isinstance(proved, float) and proved <= clip_bound:
+        return _unclipped_rows(vector, 1 if plan.has_one_row_per_person else plan.limits.max_rows or 1, reason)
+    return _clip(
+        plan,
+        vector,
+        clip_bound,
+        _declared_bias(plan, vector, catalog) if tuned is None else tuned.predicted_bias,
+        tuned,
     )
 
 
-def _weighed(max_groups: int) -> VectorBound:
+def _bound_selection_vector(max_groups: int) -> VectorBound:
     """Bound the count of persons for partition selection: a person in k groups adds 1 / sqrt(k) to each."""
     if max_groups == 1:
-        return _in_groups(Rule.CHOOSE, 1, "keys are private: one unit in at most 1 group, chosen by hash")
-    why = f"keys are private: a person weighs 1 / sqrt(k) in each of k groups, at most {max_groups}, chosen by hash"
+        return _bound_unit_per_group(
+            ClipRule.TRUNCATE, 1, "keys are private: one unit in at most 1 group, chosen by hash"
+        )
+    reason = f"keys are private: a person weighs 1 / sqrt(k) in each of k groups, at most {max_groups}, chosen by hash"
     plain = f"private keys: a person in k groups counts 1/sqrt(k) in each, in at most {max_groups} groups"
-    return VectorBound(Rule.SCALE, 1.0, 0, 1 << SCALED_BITS, SCALED_BITS, 1 << SCALED_BITS, why, None, plain_why=plain)
+    return VectorBound(
+        ClipRule.SCALE,
+        1.0,
+        0,
+        1 << MIN_SCALED_BITS,
+        MIN_SCALED_BITS,
+        1 << MIN_SCALED_BITS,
+        reason,
+        None,
+        plain_reason=plain,
+    )
 
 
-def _declared_bias(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float | None:
-    covers = None if multiplies(plan.source) or spreads(plan.source) else declared_cover(plan, vector, catalog)
-    return None if covers is None else predicted_bias(covers)
+def _declared_bias(plan: PrivatePlan, vector: QueryVector, catalog: Catalog) -> float | None:
+    unclipped_share = (
+        None
+        if has_many_to_many_join(plan.source) or may_match_several_public_rows(plan.source)
+        else declared_unclipped_share(plan, vector, catalog)
+    )
+    return None if unclipped_share is None else predicted_bias(unclipped_share)
 
 
-def _cut(plan: PrivatePlan, vector: Vector, norm: float, bias: float | None, chosen: ChosenNorm | None) -> VectorBound:
+def _clip(
+    plan: PrivatePlan, vector: QueryVector, clip_bound: float, bias: float | None, tuned: TunedClipBound | None
+) -> VectorBound:
     """Clip to a bound that nothing proves: clamp the one number of a person, or scale all of them."""
-    source = "" if chosen is None else f", {chosen.why}"
-    rule, why = Rule.SCALE, f"each person's numbers over all groups are scaled to a norm of {norm:g}{source}"
-    plain = f"clipped at {norm:g} per person over all groups (L2){source}"
+    source = "" if tuned is None else f", {tuned.key_reason}"
+    rule, reason = (
+        ClipRule.SCALE,
+        f"each person's numbers over all groups are scaled to a norm of {clip_bound:g}{source}",
+    )
+    plain = f"clipped at {clip_bound:g} per person over all groups (L2){source}"
     if is_single(plan):
-        rule, why = Rule.CLAMP, f"a person has one number here, clamped to {norm:g}{source}"
-        plain = f"clipped at {norm:g} per person, who has one number here{source}"
-    made = replace(_limited(rule, vector, norm, why), predicted_bias=bias, plain_why=plain)
-    return _given_back(made, chosen)
+        rule, reason = ClipRule.CLAMP, f"a person has one number here, clamped to {clip_bound:g}{source}"
+        plain = f"clipped at {clip_bound:g} per person, who has one number here{source}"
+    made = replace(_clip_to(rule, vector, clip_bound, reason), predicted_bias=bias, plain_reason=plain)
+    return _bias_corrected(made, tuned)
 
 
-def _given_back(bound: VectorBound, chosen: ChosenNorm | VectorBound | None) -> VectorBound:
-    return bound if chosen is None else replace(bound, kept=chosen.kept, bias_within=chosen.bias_within)
+def _bias_corrected(bound: VectorBound, tuned: TunedClipBound | VectorBound | None) -> VectorBound:
+    return (
+        bound
+        if tuned is None
+        else replace(bound, retained_share=tuned.retained_share, residual_bias_bound=tuned.residual_bias_bound)
+    )
 
 
-def _replaced(plan: PrivatePlan, vector: Vector, bound: VectorBound) -> VectorBound:
+def _under_replacement(plan: PrivatePlan, vector: QueryVector, bound: VectorBound) -> VectorBound:
     """Compute the sensitivity under replacement, for plans that cross privacy windows.
 
     Removing one person's rows of a window may replace the person's bounded vector by another one.
     """
-    if not _never_negative(vector):
-        why = (
-            f"{bound.why}; windows cross, so one vector of a person may stand for another: twice that, as it is signed"
+    if not _is_non_negative(vector):
+        reason = (
+            f"{bound.key_reason}; windows cross, so one vector of a person may stand for another: twice that,"
+            " as it is signed"
         )
         plain = f"{bound.reason}; windows cross: sensitivity of replacing a person's vector, 2 times, as it is signed"
-        return replace(bound, sensitivity=2 * bound.sensitivity, why=why, plain_why=plain)
+        return replace(bound, sensitivity=2 * bound.sensitivity, key_reason=reason, plain_reason=plain)
     if not plan.keys:
-        why = f"{bound.why}; windows cross, and one number of a person that is never below 0 may stand for another"
+        reason = (
+            f"{bound.key_reason}; windows cross, and one number of a person that is never below 0 may stand for another"
+        )
         plain = f"{bound.reason}; windows cross: sensitivity of replacing a person's number, never below 0"
-        return replace(bound, why=why, plain_why=plain)
-    finer = max(0, SCALED_BITS + 1 - bound.sensitivity.bit_length())  # makes rounding up the root negligible
-    squared = 2 * (bound.sensitivity << finer) ** 2
-    why = f"{bound.why}; windows cross, so one vector of a person may stand for another: the root of 2 times that"
+        return replace(bound, key_reason=reason, plain_reason=plain)
+    extra_bits = max(0, MIN_SCALED_BITS + 1 - bound.sensitivity.bit_length())  # makes rounding up the root negligible
+    squared = 2 * (bound.sensitivity << extra_bits) ** 2
+    reason = (
+        f"{bound.key_reason}; windows cross, so one vector of a person may stand for another: the root of 2 times that"
+    )
     return replace(
         bound,
-        norm_grains=bound.norm_grains << finer,
-        fraction_bits=bound.fraction_bits + finer,
+        clip_bound_grains=bound.clip_bound_grains << extra_bits,
+        fraction_bits=bound.fraction_bits + extra_bits,
         sensitivity=math.isqrt(squared - 1) + 1,
-        why=why,
-        plain_why=f"{bound.reason}; windows cross: sensitivity of replacing a person's vector, sqrt(2) times",
+        key_reason=reason,
+        plain_reason=f"{bound.reason}; windows cross: sensitivity of replacing a person's vector, sqrt(2) times",
     )
 
 
-def _never_negative(vector: Vector) -> bool:
+def _is_non_negative(vector: QueryVector) -> bool:
     """Return whether no number of a person is negative, after centring."""
-    if not vector.summed:
+    if not vector.is_sum:
         return True
-    if vector.part is not None:
-        return vector.part.lower >= 0
+    if vector.partial_bounds is not None:
+        return vector.partial_bounds.lower >= 0
     factor = vector.factor
     if factor is not None:  # a product of a value with itself is never negative
         same = (vector.value, vector.lower, vector.upper, vector.centre)
@@ -177,7 +244,7 @@ def _never_negative(vector: Vector) -> bool:
     return vector.lower >= vector.centre
 
 
-def _proved(plan: PrivatePlan, vector: Vector, groups: int | None) -> tuple[float | int | None, str]:
+def _proved_norm(plan: PrivatePlan, vector: QueryVector, groups: int | None) -> tuple[float | int | None, str]:
     """Prove a bound on a person's L2 norm that needs no clipping.
 
     Returns a norm as a float, or as an int the number of groups with at most 1 in each; None if nothing is proved. With
@@ -189,128 +256,147 @@ def _proved(plan: PrivatePlan, vector: Vector, groups: int | None) -> tuple[floa
         if is_single(plan):
             return 1, "a person counts once, in one group"
         return groups, f"a person counts once in each of {groups} groups"
-    if plan.limits.max_rows is not None and not plan.one_row_per_person:
+    if plan.limits.max_rows is not None and not plan.has_one_row_per_person:
         rows = plan.limits.max_rows
         return rows * vector.magnitude, f"at most {rows:,} rows of a person are kept, as the question says"
-    if not plan.one_row_per_person:
+    if not plan.has_one_row_per_person:
         return None, ""
     return vector.magnitude, "a person has one row, and its value is clamped to the declared range"
 
 
-def value_bits(vector: Vector, norm: float) -> int:
+def choose_value_bits(vector: QueryVector, clip_bound: float) -> int:
     """Choose the grain 2^-bits of a vector: the clip bound has at most 2^27 grains, and integers whole grains."""
-    if not vector.summed:
+    if not vector.is_sum:
         return 0
-    largest = norm if vector.part is not None else max(norm, vector.magnitude)
-    bits = LARGEST_NORM_BITS - math.ceil(math.log2(largest))
-    return max(-_MOST_BITS, min(bits, 0 if vector.whole else _MOST_BITS))
+    largest = clip_bound if vector.partial_bounds is not None else max(clip_bound, vector.magnitude)
+    bits = MAX_CLIP_BOUND_BITS - math.ceil(math.log2(largest))
+    return max(-_MAX_GRAIN_BITS, min(bits, 0 if vector.is_integer else _MAX_GRAIN_BITS))
 
 
-def _within(vector: Vector, rows: int, why: str) -> VectorBound:
+def _unclipped_rows(vector: QueryVector, rows: int, reason: str) -> VectorBound:
     """Bound a limited number of rows by the product with one row's magnitude, each row rounded to whole grains."""
     limit = rows * vector.magnitude
-    bits = value_bits(vector, limit)
+    bits = choose_value_bits(vector, limit)
     grains = rows * math.ceil(vector.magnitude * 2.0**bits)
-    return VectorBound(Rule.WITHIN, limit, bits, grains, 0, grains, why)
+    return VectorBound(ClipRule.UNCLIPPED, limit, bits, grains, 0, grains, reason)
 
 
-def _of_parts(plan: PrivatePlan, vector: Vector, norm: float, groups: int | None) -> VectorBound:
+def _bound_clamped_partials(
+    plan: PrivatePlan, vector: QueryVector, clip_bound: float, groups: int | None
+) -> VectorBound:
     """Bound a vector whose numbers are clamped per group: by the number of groups, or by scaling."""
-    assert vector.part is not None  # noqa: S101  the caller checks
+    assert vector.partial_bounds is not None  # noqa: S101  the caller checks
     groups = 1 if is_single(plan) or groups == 0 else groups
-    most = max(abs(vector.part.lower), abs(vector.part.upper))
-    scaled = groups is None or most * math.sqrt(groups) > norm
-    limit = norm if groups is None or scaled else most * math.sqrt(groups)
-    bits = value_bits(vector, limit)
-    low, high = (end * 2.0**-bits for end in vector.part_in_grains(bits))
-    why = f"one person's number in a group is kept in [{low:g}, {high:g}]"
-    if groups is None or scaled:
-        made = _limited(Rule.SCALE, vector, norm, f"{why}, and all of them are scaled to a norm of {norm:g}")
-        plain = (
-            f"one person's number in a group is clamped to [{low:g}, {high:g}], all of them clipped at {norm:g} (L2)"
+    max_partial = max(abs(vector.partial_bounds.lower), abs(vector.partial_bounds.upper))
+    needs_scaling = groups is None or max_partial * math.sqrt(groups) > clip_bound
+    limit = clip_bound if groups is None or needs_scaling else max_partial * math.sqrt(groups)
+    bits = choose_value_bits(vector, limit)
+    low, high = (end * 2.0**-bits for end in vector.partial_bounds_in_grains(bits))
+    reason = f"one person's number in a group is kept in [{low:g}, {high:g}]"
+    if groups is None or needs_scaling:
+        scaled_bound = _clip_to(
+            ClipRule.SCALE, vector, clip_bound, f"{reason}, and all of them are scaled to a norm of {clip_bound:g}"
         )
-        return replace(made, predicted_bias=None, plain_why=plain)
-    most, grains = max(abs(low), abs(high)), math.ceil(most * 2.0**bits)
+        plain = (
+            f"one person's number in a group is clamped to [{low:g}, {high:g}],"
+            f" all of them clipped at {clip_bound:g} (L2)"
+        )
+        return replace(scaled_bound, predicted_bias=None, plain_reason=plain)
+    max_partial, grains = max(abs(low), abs(high)), math.ceil(max_partial * 2.0**bits)
     squared = groups * grains * grains
     root = math.isqrt(squared - 1) + 1  # rounded up
     return VectorBound(
-        Rule.WITHIN, most * math.sqrt(groups), bits, root, 0, root, f"{why}, in at most {groups} groups", None
+        ClipRule.UNCLIPPED,
+        max_partial * math.sqrt(groups),
+        bits,
+        root,
+        0,
+        root,
+        f"{reason}, in at most {groups} groups",
+        None,
     )
 
 
-def _of_values(
-    plan: PrivatePlan, vector: Vector, catalog: Catalog, key_count: int | None, max_groups: int | None
+def _bound_distinct_values(
+    plan: PrivatePlan, vector: QueryVector, catalog: Catalog, key_count: int | None, max_groups: int | None
 ) -> VectorBound:
     """Bound a COUNT(DISTINCT): at most m values in each of at most L0 groups, so a person moves each count by <= m."""
-    groups = _groups_of_values(plan, vector, catalog, key_count, max_groups)
-    values = _values_in_a_group(plan, vector, catalog, groups)
+    groups = _max_groups_of_distinct(plan, vector, catalog, key_count, max_groups)
+    values = _max_values_per_group(plan, vector, catalog, groups)
     squared = groups * values * values
     if plan.limits.max_rows is not None:
         squared = min(squared, plan.limits.max_rows**2)  # a row has one value in one group
-    why = f"at most {values:,} different values of a person count in each of at most {groups:,} groups, chosen by hash"
-    bias = 0.0 if plan.one_row_per_person else None
+    reason = (
+        f"at most {values:,} different values of a person count in each of at most {groups:,} groups, chosen by hash"
+    )
+    bias = 0.0 if plan.has_one_row_per_person else None
     return replace(
-        _in_groups(Rule.CHOOSE, squared, why), predicted_bias=bias, max_groups=groups, max_values=values
+        _bound_unit_per_group(ClipRule.TRUNCATE, squared, reason), predicted_bias=bias, max_groups=groups,
+        max_values=values
     )  # fmt: skip
 
 
-def _groups_of_values(
-    plan: PrivatePlan, vector: Vector, catalog: Catalog, key_count: int | None, max_groups: int | None
+def _max_groups_of_distinct(
+    plan: PrivatePlan, vector: QueryVector, catalog: Catalog, key_count: int | None, max_groups: int | None
 ) -> int:
     if is_single(plan):
         return 1
     if max_groups is not None:
         return max_groups
-    persons = limited_norm(plan, replace(vector, kind=VectorKind.PERSONS, part=None), catalog)
-    usual = max(1, round(persons * persons))
-    return usual if key_count is None else max(1, min(usual, key_count))
+    persons = limited_clip_bound(plan, replace(vector, kind=VectorKind.PERSONS, partial_bounds=None), catalog)
+    declared = max(1, round(persons * persons))
+    return declared if key_count is None else max(1, min(declared, key_count))
 
 
-def _values_in_a_group(plan: PrivatePlan, vector: Vector, catalog: Catalog, groups: int) -> int:
+def _max_values_per_group(plan: PrivatePlan, vector: QueryVector, catalog: Catalog, groups: int) -> int:
     """Choose m, the values per group: as stated, else from the declared clip bound of rows over the groups."""
-    if plan.one_row_per_person or vector.of_person:
+    if plan.has_one_row_per_person or vector.is_constant_per_person:
         return 1
-    if vector.part is not None:
-        return max(1, int(vector.part.upper))
+    if vector.partial_bounds is not None:
+        return max(1, int(vector.partial_bounds.upper))
     rows = plan.limits.max_rows
     if rows is not None:
         return rows
-    norm = limited_norm(plan, replace(vector, kind=VectorKind.ROWS, part=None), catalog)
-    return max(1, math.ceil(norm / math.sqrt(groups)))
+    row_bound = limited_clip_bound(plan, replace(vector, kind=VectorKind.ROWS, partial_bounds=None), catalog)
+    return max(1, math.ceil(row_bound / math.sqrt(groups)))
 
 
-def _in_groups(rule: Rule, groups: int, why: str) -> VectorBound:
+def _bound_unit_per_group(rule: ClipRule, groups: int, reason: str) -> VectorBound:
     """Bound 1 per group in `groups` groups: the clip bound is sqrt(groups), rounded up in its last released place."""
     root = math.isqrt(groups)
-    fraction = 0 if root * root == groups else max(0, SCALED_BITS - (root.bit_length() - 1))
-    grains = math.isqrt((groups << 2 * fraction) - 1) + 1 if groups > 0 else 1
-    return VectorBound(rule, max(1.0, math.sqrt(groups)), 0, grains, fraction, grains, why)
+    fraction_bits = 0 if root * root == groups else max(0, MIN_SCALED_BITS - (root.bit_length() - 1))
+    grains = math.isqrt((groups << 2 * fraction_bits) - 1) + 1 if groups > 0 else 1
+    return VectorBound(rule, max(1.0, math.sqrt(groups)), 0, grains, fraction_bits, grains, reason)
 
 
-def _limited(rule: Rule, vector: Vector, norm: float, why: str) -> VectorBound:
+def _clip_to(rule: ClipRule, vector: QueryVector, clip_bound: float, reason: str) -> VectorBound:
     """Clip to a bound; a small one that is not a whole number of value grains gets finer released grains."""
-    bits = value_bits(vector, norm)
-    exact = norm * 2.0**bits  # exact: a power of two
-    whole = min(max(1, math.floor(exact)), LARGEST_PART)
-    finer = rule is Rule.SCALE or not exact.is_integer()
-    fraction = max(0, SCALED_BITS - whole.bit_length() + 1) if finer else 0
-    released = max(1, min(math.floor(exact * 2.0**fraction), LARGEST_PART << fraction))
-    return VectorBound(rule, norm, bits, released, fraction, released, why)
+    bits = choose_value_bits(vector, clip_bound)
+    exact = clip_bound * 2.0**bits  # exact: a power of two
+    whole_grains = min(max(1, math.floor(exact)), MAX_PARTIAL_GRAINS)
+    needs_fraction = rule is ClipRule.SCALE or not exact.is_integer()
+    fraction_bits = max(0, MIN_SCALED_BITS - whole_grains.bit_length() + 1) if needs_fraction else 0
+    released = max(1, min(math.floor(exact * 2.0**fraction_bits), MAX_PARTIAL_GRAINS << fraction_bits))
+    return VectorBound(rule, clip_bound, bits, released, fraction_bits, released, reason)
 
 
-def _alike(plan: PrivatePlan, bounds: list[VectorBound]) -> list[VectorBound]:
+def _share_scale_rule(plan: PrivatePlan, bounds: list[VectorBound]) -> list[VectorBound]:
     """Use the scale rule for vectors that share a factor, unless none of them is ever clipped."""
-    made = list(bounds)
+    result = list(bounds)
     for group in {vector.scale_group for vector in plan.vectors}:
         members = [i for i, vector in enumerate(plan.vectors) if vector.scale_group == group]
-        if len(members) == 1 or all(made[i].rule is Rule.WITHIN for i in members):
+        if len(members) == 1 or all(result[i].rule is ClipRule.UNCLIPPED for i in members):
             continue
         for i in members:
-            if made[i].rule is not Rule.SCALE:
-                norm = made[i].norm
-                why = f"{made[i].why}; one factor per person for all parts of the mean"
-                bias = made[i].predicted_bias
-                plain = f"{made[i].reason}; one factor per person for all parts of the mean"
-                cut = replace(_limited(Rule.SCALE, plan.vectors[i], norm, why), predicted_bias=bias, plain_why=plain)
-                made[i] = _given_back(cut, made[i])
-    return made
+            if result[i].rule is not ClipRule.SCALE:
+                clip_bound = result[i].clip_bound
+                reason = f"{result[i].key_reason}; one factor per person for all parts of the mean"
+                bias = result[i].predicted_bias
+                plain = f"{result[i].reason}; one factor per person for all parts of the mean"
+                clipped = replace(
+                    _clip_to(ClipRule.SCALE, plan.vectors[i], clip_bound, reason),
+                    predicted_bias=bias,
+                    plain_reason=plain,
+                )
+                result[i] = _bias_corrected(clipped, result[i])
+    return result

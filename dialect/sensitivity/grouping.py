@@ -10,41 +10,47 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, timedelta
 
-from dialect.algebra.expressions import Call, Expr, Literal, Ref, children, fields_of, is_of_table, size
+from dialect.algebra.expressions import Call, Expr, Literal, Ref, children, fields_of, reads_only_table, size
 from dialect.algebra.release_plan import PrivatePlan
-from dialect.analysis.date_bounds import Clock, known_of
-from dialect.analysis.functional_dependencies import telling
-from dialect.analysis.predicates import between, dates_of, how_many, spoken_of
-from dialect.analysis.time_granularity import date_of, step_of, told_parts
+from dialect.analysis.date_bounds import EventTime, event_time_predicates
+from dialect.analysis.functional_dependencies import attribute_closure
+from dialect.analysis.predicates import between, compared_expressions, declared_dates, predicate_cardinality
+from dialect.analysis.time_granularity import date_of, determined_expressions, truncation_unit
 from dialect.analysis.uniqueness import EXACT_TYPES
 from dialect.catalog.model import SqlType, ValueRange
-from dialect.functions.constant_folding import MONTHS, SECONDS, moment
+from dialect.functions.constant_folding import MONTHS, SECONDS, parse_timestamp
 from dialect.functions.emitter import plain_text
 
-_OF_DAYS = frozenset(unit for unit, seconds in SECONDS.items() if seconds >= SECONDS["day"]) | frozenset(MONTHS)
-_WITHIN_DAYS = frozenset(unit for unit, seconds in SECONDS.items() if seconds <= SECONDS["day"])
+_DAY_OR_COARSER = frozenset(unit for unit, seconds in SECONDS.items() if seconds >= SECONDS["day"]) | frozenset(MONTHS)
+_DAY_OR_FINER = frozenset(unit for unit, seconds in SECONDS.items() if seconds <= SECONDS["day"])
 
 
-def parted_by(plan: PrivatePlan, table: str) -> frozenset[str]:
+def grouping_attributes(plan: PrivatePlan, table: str) -> frozenset[str]:
     """Return the grouping attributes of a plan, as text: its keys, and what is constant within each of its groups.
 
     Of a table's attributes, these are the ones that keys, predicates or public tables fix per group. Rows with one
     value of an attribute are one group by it, so a person's norm over them is no larger than over all such groups. The
     date of a time is fixed if the time is restricted to one date, or if a key truncates the time to at most a day.
     """
-    facts, keys = plan.source.facts, _same_as_keys(plan)
-    fixed = (part for part in spoken_of(facts, table) if how_many(part, facts) == 1)
-    parts = (part for key in keys for part in told_parts(key))
-    dated = (day for day, time in days_and_times(plan, table) if _on_one_day(time, facts) or _by_day(keys, time))
-    alone = (text for text, most in plan.most_values if most == 1)
-    return frozenset({*(key.text for key in plan.keys), *alone, *map(plain_text, (*fixed, *parts, *dated))})
+    facts, keys = plan.source.predicates, _keys_and_equals(plan)
+    fixed = (part for part in compared_expressions(facts, table) if predicate_cardinality(part, facts) == 1)
+    parts = (part for key in keys for part in determined_expressions(key))
+    dated = (
+        day
+        for day, time in dates_and_times(plan, table)
+        if _is_on_single_date(time, facts) or _truncates_within_day(keys, time)
+    )
+    single_valued = (text for text, value_bound in plan.distinct_bounds if value_bound == 1)
+    return frozenset(
+        {*(key.canonical_text for key in plan.keys), *single_valued, *map(plain_text, (*fixed, *parts, *dated))}
+    )
 
 
-def days_and_times(plan: PrivatePlan, table: str) -> Iterator[tuple[Expr, Expr]]:
+def dates_and_times(plan: PrivatePlan, table: str) -> Iterator[tuple[Expr, Expr]]:
     """Yield date expressions over a table, each with its time: declared date columns, and casts of times to dates."""
-    facts, keys = plan.source.facts, plan.key_exprs
-    yield from ((Ref(day), time) for day, time in dates_of(facts) if is_of_table(Ref(day), table))
-    times = dict.fromkeys(time for expr in (*facts, *keys) for time in _times_in(expr) if is_of_table(time, table))
+    facts, keys = plan.source.predicates, plan.key_exprs
+    yield from ((Ref(day), time) for day, time in declared_dates(facts) if reads_only_table(Ref(day), table))
+    times = dict.fromkeys(time for expr in (*facts, *keys) for time in _times_in(expr) if reads_only_table(time, table))
     yield from ((date_of(time), time) for time in times)
 
 
@@ -57,48 +63,56 @@ def _times_in(expr: Expr) -> Iterator[Expr]:
             yield from _times_in(part)
 
 
-def own_keys(plan: PrivatePlan) -> frozenset[str]:
+def key_equivalents(plan: PrivatePlan) -> frozenset[str]:
     """Return the plan's keys as text, with everything equal to one in every row, and date columns of grouped days."""
-    keys = _same_as_keys(plan)
-    dates = (Ref(day) for day, time in dates_of(plan.source.facts) if any(step_of(key, time) == "day" for key in keys))
-    return frozenset({*(key.text for key in plan.keys), *map(plain_text, (*keys, *dates))})
+    keys = _keys_and_equals(plan)
+    dates = (
+        Ref(day)
+        for day, time in declared_dates(plan.source.predicates)
+        if any(truncation_unit(key, time) == "day" for key in keys)
+    )
+    return frozenset({*(key.canonical_text for key in plan.keys), *map(plain_text, (*keys, *dates))})
 
 
-def told_by(plan: PrivatePlan, table: str) -> Callable[[Collection[str]], bool]:
+def key_determination_test(plan: PrivatePlan, table: str) -> Callable[[Collection[str]], bool]:
     """Return a test whether keys of a table, as text, functionally determine every key of the plan.
 
     If so, no group by those keys lies in two of the plan's groups.
     """
-    facts, keys, follows = plan.source.facts, plan.key_exprs, telling(plan.source)
+    facts, keys, closure = plan.source.predicates, plan.key_exprs, attribute_closure(plan.source)
     read = dict.fromkeys(field for expr in (*facts, *keys) for field in fields_of(expr))
-    known = [(field, plain_text(Ref(field))) for field in read if is_of_table(Ref(field), table)]
-    days = [(plain_text(day), frozenset(fields_of(day)), time) for day, time in days_and_times(plan, table)]
+    table_fields = [(field, plain_text(Ref(field))) for field in read if reads_only_table(Ref(field), table)]
+    days = [(plain_text(day), frozenset(fields_of(day)), time) for day, time in dates_and_times(plan, table)]
 
-    def tell(texts: Collection[str]) -> bool:
-        fields = follows([field for field, text in known if text in texts])
-        times = [time for day, of, time in days if day in texts or of <= fields]
+    def determines_keys(texts: Collection[str]) -> bool:
+        fields = closure([field for field, text in table_fields if text in texts])
+        fixed_times = [time for day, day_fields, time in days if day in texts or day_fields <= fields]
 
-        def told(expr: Expr) -> bool:
+        def is_determined(expr: Expr) -> bool:
             if isinstance(expr, Ref):
-                return expr.field in fields or expr.field.of_person
-            if isinstance(expr, Literal) or (plain_text(expr) in texts and is_of_table(expr, table)):
+                return expr.field in fields or expr.field.is_constant_per_person
+            if isinstance(expr, Literal) or (plain_text(expr) in texts and reads_only_table(expr, table)):
                 return True
-            return all(map(told, children(expr))) or any(step_of(expr, time) in _OF_DAYS for time in times)
+            return all(map(is_determined, children(expr))) or any(
+                truncation_unit(expr, time) in _DAY_OR_COARSER for time in fixed_times
+            )
 
-        return all(map(told, keys))
+        return all(map(is_determined, keys))
 
-    return tell
+    return determines_keys
 
 
-def _same_as_keys(plan: PrivatePlan) -> list[Expr]:
+def _keys_and_equals(plan: PrivatePlan) -> list[Expr]:
     """Return the keys, and expressions equal to one in every row: both sides of an equi-join."""
     found = list(plan.key_exprs)
-    for same in found:  # also iterates over appended expressions
-        found += [other for fact in plan.source.facts for other in _equals(fact, same) if other not in found]
+    for known in found:  # also iterates over appended expressions
+        found += [
+            other for fact in plan.source.predicates for other in _equated_with(fact, known) if other not in found
+        ]
     return found
 
 
-def _equals(fact: Expr, expr: Expr) -> Iterator[Expr]:
+def _equated_with(fact: Expr, expr: Expr) -> Iterator[Expr]:
     if not isinstance(fact, Call) or fact.name != "=":
         return
     for one, other in (fact.arguments, fact.arguments[::-1]):
@@ -106,82 +120,86 @@ def _equals(fact: Expr, expr: Expr) -> Iterator[Expr]:
             yield other
 
 
-def is_of_one_day(plan: PrivatePlan, table: str) -> bool:
+def is_single_date(plan: PrivatePlan, table: str) -> bool:
     """Return whether predicates restrict the rows to a single date, where a person is in fewer groups than overall."""
-    return any(_on_one_day(time, plan.source.facts) for _, time in days_and_times(plan, table))
+    return any(_is_on_single_date(time, plan.source.predicates) for _, time in dates_and_times(plan, table))
 
 
-def _on_one_day(time: Expr, facts: Sequence[Expr]) -> bool:
+def _is_on_single_date(time: Expr, facts: Sequence[Expr]) -> bool:
     ends = between(time, facts)
-    return ends is not None and len({moment(str(end.value)).date() for end in ends}) == 1
+    return ends is not None and len({parse_timestamp(str(end.value)).date() for end in ends}) == 1
 
 
-def _by_day(keys: Sequence[Expr], time: Expr) -> bool:
-    return any(step_of(part, time) in _WITHIN_DAYS for key in keys for part in told_parts(key))
+def _truncates_within_day(keys: Sequence[Expr], time: Expr) -> bool:
+    return any(truncation_unit(part, time) in _DAY_OR_FINER for key in keys for part in determined_expressions(key))
 
 
-_MOST_DAYS = 1_100  # most dates to count
-_MOST_STEPS = 200_000  # most evaluated subexpressions over all dates
+_MAX_DATES = 1_100  # most dates to count
+_MAX_EVALUATIONS = 200_000  # most evaluated subexpressions over all dates
 
 
-def few_values(plan: PrivatePlan, table: str, texts: Collection[str]) -> dict[str, int]:
+def per_group_distinct_bounds(plan: PrivatePlan, table: str, texts: Collection[str]) -> dict[str, int]:
     """Bound how many values each of some columns or expressions of a table has in one group; unknown ones are absent.
 
     Dates are counted between bounds in the query or the catalog; values joined from public tables are counted there.
     Proof: proofs.md#usual-keys
     """
-    facts, found = plan.source.facts, dict[str, int]()
-    counted = ((plain_text(part), how_many(part, facts)) for part in spoken_of(facts, table))
-    dated = ((plain_text(day), day, time) for day, time in _dates(plan, table))
-    days = ((text, _most_days(plan, day, time)) for text, day, time in dated if text in texts)
-    for text, most in (*counted, *days, *plan.most_values):
-        if text in texts and most is not None:
-            found[text] = min(most, found.get(text, most))
+    facts, found = plan.source.predicates, dict[str, int]()
+    counted = ((plain_text(part), predicate_cardinality(part, facts)) for part in compared_expressions(facts, table))
+    dated = ((plain_text(day), day, time) for day, time in _date_expressions(plan, table))
+    days = ((text, _max_dates_per_group(plan, day, time)) for text, day, time in dated if text in texts)
+    for text, bound in (*counted, *days, *plan.distinct_bounds):
+        if text in texts and bound is not None:
+            found[text] = min(bound, found.get(text, bound))
     return found
 
 
-def _dates(plan: PrivatePlan, table: str) -> Iterator[tuple[Expr, Expr]]:
+def _date_expressions(plan: PrivatePlan, table: str) -> Iterator[tuple[Expr, Expr]]:
     """Yield date expressions over a table, each with the time it is the date of; a stored date is its own time."""
-    yield from days_and_times(plan, table)
-    for field in dict.fromkeys(field for expr in (*plan.source.facts, *plan.key_exprs) for field in fields_of(expr)):
-        if field.type is SqlType.DATE and is_of_table(Ref(field), table):
+    yield from dates_and_times(plan, table)
+    for field in dict.fromkeys(
+        field for expr in (*plan.source.predicates, *plan.key_exprs) for field in fields_of(expr)
+    ):
+        if field.type is SqlType.DATE and reads_only_table(Ref(field), table):
             yield Ref(field), Ref(field)
 
 
-def _most_days(plan: PrivatePlan, day: Expr, time: Expr) -> int | None:
+def _max_dates_per_group(plan: PrivatePlan, day: Expr, time: Expr) -> int | None:
     """Return the largest number of dates in one group, computed once per plan; counting has no privacy cost."""
-    about = (id(plan.source), plan.keys, day, time)
-    if about not in plan.day_counts:
+    cache_key = (id(plan.source), plan.keys, day, time)
+    if cache_key not in plan.distinct_bound_cache:
         # the source is stored too: while it is alive, no other object has its id
-        plan.day_counts[about] = (plan.source, _days_counted(plan, day, time))
-    return plan.day_counts[about][1]
+        plan.distinct_bound_cache[cache_key] = (plan.source, _count_dates_per_group(plan, day, time))
+    return plan.distinct_bound_cache[cache_key][1]
 
 
-def _days_counted(plan: PrivatePlan, day: Expr, time: Expr) -> int | None:
+def _count_dates_per_group(plan: PrivatePlan, day: Expr, time: Expr) -> int | None:
     """Count the dates of each group by the keys that are constant on a date, and return the largest count."""
-    stretch = _stretch(day, time, plan.source.facts)
-    if stretch is None:
+    date_range = _date_range(day, time, plan.source.predicates)
+    if date_range is None:
         return None
-    clock = Clock(next(fields_of(time)), day.field if isinstance(day, Ref) else None)
-    told, keys = known_of(clock, plan.source.facts), plan.key_exprs
-    days = [stretch[0] + timedelta(days=i) for i in range((stretch[1] - stretch[0]).days + 1)]
-    if len(days) * (told.parts + sum(map(size, keys))) > _MOST_STEPS:
+    event_time = EventTime(next(fields_of(time)), day.field if isinstance(day, Ref) else None)
+    predicates, keys = event_time_predicates(event_time, plan.source.predicates), plan.key_exprs
+    days = [date_range[0] + timedelta(days=i) for i in range((date_range[1] - date_range[0]).days + 1)]
+    if len(days) * (predicates.evaluations_per_date + sum(map(size, keys))) > _MAX_EVALUATIONS:
         return None
-    groups = Counter(tuple(told.value(key, each) for key in keys) for each in days if told.possible(each))
+    groups = Counter(
+        tuple(predicates.value_on(key, each) for key in keys) for each in days if predicates.is_possible(each)
+    )
     return max(groups.values(), default=1)
 
 
-def _stretch(day: Expr, time: Expr, facts: Sequence[Expr]) -> tuple[date, date] | None:
+def _date_range(day: Expr, time: Expr, facts: Sequence[Expr]) -> tuple[date, date] | None:
     """Return the first and last date that predicates allow, else those declared in the catalog."""
-    said = between(day, facts) or between(time, facts)
-    ends = _declared(day, time) if said is None else tuple(end.value for end in said)
+    implied = between(day, facts) or between(time, facts)
+    ends = _declared_ends(day, time) if implied is None else tuple(end.value for end in implied)
     if ends is None:
         return None
-    first, last = (moment(str(end)).date() for end in ends)
-    return (first, last) if 0 <= (last - first).days < _MOST_DAYS else None
+    first, last = (parse_timestamp(str(end)).date() for end in ends)
+    return (first, last) if 0 <= (last - first).days < _MAX_DATES else None
 
 
-def _declared(day: Expr, time: Expr) -> tuple[object, ...] | None:
+def _declared_ends(day: Expr, time: Expr) -> tuple[object, ...] | None:
     """Return the ends of the declared range of a date, or of its time."""
     domains = (field.domain for part in (day, time) for field in fields_of(part))
     return next(((each.lower, each.upper) for each in domains if isinstance(each, ValueRange)), None)

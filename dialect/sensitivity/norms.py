@@ -10,17 +10,33 @@ import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, conjunction, expand, fields_of, is_of_table
-from dialect.algebra.intervals import known
-from dialect.algebra.relations import Cut, Distinct, Filter, Project, Public, public_list
-from dialect.algebra.release_plan import Factor, PrivatePlan, Vector, VectorKind
-from dialect.algebra.traversal import branches
-from dialect.catalog.model import Catalog, Column, NormsByKeys, SqlType, Table
+from dialect.algebra.expressions import (
+    Call,
+    Expr,
+    Field,
+    Literal,
+    Ref,
+    conjunction,
+    expand_definitions,
+    fields_of,
+    reads_only_table,
+)
+from dialect.algebra.intervals import is_bounded
+from dialect.algebra.relations import Distinct, Filter, Project, Public, RowTruncation, public_values_of
+from dialect.algebra.release_plan import Factor, PrivatePlan, QueryVector, VectorKind
+from dialect.algebra.traversal import union_branch_tables
+from dialect.catalog.model import Catalog, ClipBoundsByKeys, Column, SqlType, Table
 from dialect.functions.emitter import plain_text
-from dialect.sensitivity.grouping import few_values, is_of_one_day, own_keys, parted_by, told_by
+from dialect.sensitivity.grouping import (
+    grouping_attributes,
+    is_single_date,
+    key_determination_test,
+    key_equivalents,
+    per_group_distinct_bounds,
+)
 
 
-def usual_norms(plan: PrivatePlan, table: Table) -> list[NormsByKeys]:
+def applicable_clip_bounds(plan: PrivatePlan, table: Table) -> list[ClipBoundsByKeys]:
     """Return the declared clip bounds of rows and sums that apply to a plan: over all rows, and by grouping keys.
 
     If at most k groups by the declared keys lie in one group of the plan, the bound is multiplied by sqrt(k):
@@ -30,198 +46,216 @@ def usual_norms(plan: PrivatePlan, table: Table) -> list[NormsByKeys]:
     Claim: each is valid for the plan's own groups if it is for the groups it is declared for, where a person's
     contributions have one sign. Proof: proofs.md#usual-keys. Raises: nothing.
     """
-    norms, parts = table.norms, parted_by(plan, table.name)
-    assert norms is not None  # noqa: S101
-    in_all = NormsByKeys((), norms.rows, norms.persons, covers=norms.covers)
-    others = [(each, frozenset(each.keys) - parts) for each in norms.by_keys]
-    values = few_values(plan, table.name, frozenset().union(*(keys for _, keys in others)))
-    met = ((each, most_groups(values, keys)) for each, keys in others)
-    return [in_all, *(_times(each, math.sqrt(groups)) for each, groups in met if groups is not None)]
+    declared, grouping = table.clip_bounds, grouping_attributes(plan, table.name)
+    assert declared is not None  # noqa: S101
+    overall = ClipBoundsByKeys((), declared.rows, declared.persons, expected_coverage=declared.expected_coverage)
+    others = [(each, frozenset(each.keys) - grouping) for each in declared.by_keys]
+    values = per_group_distinct_bounds(plan, table.name, frozenset().union(*(keys for _, keys in others)))
+    with_groups = ((each, max_groups_within(values, keys)) for each, keys in others)
+    return [overall, *(_scaled(each, math.sqrt(groups)) for each, groups in with_groups if groups is not None)]
 
 
-def most_groups(values: Mapping[str, int], others: Collection[str]) -> int | None:
+def max_groups_within(values: Mapping[str, int], further_keys: Collection[str]) -> int | None:
     """Bound the groups by further keys within one group of a plan, from the values of each key; None if unknown."""
-    return math.prod(values[text] for text in others) if values.keys() >= set(others) else None
+    return math.prod(values[text] for text in further_keys) if values.keys() >= set(further_keys) else None
 
 
-def _times(usual: NormsByKeys, factor: float) -> NormsByKeys:
+def _scaled(clip_bounds: ClipBoundsByKeys, factor: float) -> ClipBoundsByKeys:
     if factor == 1:
-        return usual
-    rows, sums = usual.rows and usual.rows * factor, {name: norm * factor for name, norm in usual.sums.items()}
-    return replace(usual, rows=rows, sums=sums)
+        return clip_bounds
+    rows, sums = (
+        clip_bounds.rows and clip_bounds.rows * factor,
+        {name: bound * factor for name, bound in clip_bounds.sums.items()},
+    )
+    return replace(clip_bounds, rows=rows, sums=sums)
 
 
-def norm_of_rows(plan: PrivatePlan, table: Table) -> tuple[float, float]:
+def row_clip_bound(plan: PrivatePlan, table: Table) -> tuple[float, float]:
     """Return the smallest applicable clip bound of rows, with the largest share of people declared to be within it."""
-    declared = ((each.rows, -each.covers) for each in usual_norms(plan, table) if each.rows is not None)
+    declared = (
+        (each.rows, -each.expected_coverage) for each in applicable_clip_bounds(plan, table) if each.rows is not None
+    )
     rows, uncovered = min(declared)
     return rows, -uncovered
 
 
-def norm_of_persons(plan: PrivatePlan, table: Table) -> NormsByKeys | None:
+def person_clip_bound(plan: PrivatePlan, table: Table) -> ClipBoundsByKeys | None:
     """Choose the declared clip bound of group memberships: the smallest whose keys determine the plan's keys.
 
     Then the plan has no more groups. Otherwise the one that shares most keys with the plan. Predicates are ignored, as
     a person is in no more groups under them; except for a single date, where the overall bound is far too large and
     the one with most shared keys is nearer.
     """
-    assert table.norms is not None  # noqa: S101
-    own, declared, told = own_keys(plan), table.norms.by_keys, told_by(plan, table.name)
-    telling = [each for each in declared if each.persons is not None and told(each.keys)]
-    nearest = max((each for each in declared if own.issuperset(each.keys)), key=_keys, default=None)
-    if not plan.keys or not telling or (nearest is not None and is_of_one_day(plan, table.name)):
+    assert table.clip_bounds is not None  # noqa: S101
+    key_texts, declared, determines_keys = (
+        key_equivalents(plan),
+        table.clip_bounds.by_keys,
+        key_determination_test(plan, table.name),
+    )
+    determining = [each for each in declared if each.persons is not None and determines_keys(each.keys)]
+    nearest = max((each for each in declared if key_texts.issuperset(each.keys)), key=_key_count, default=None)
+    if not plan.keys or not determining or (nearest is not None and is_single_date(plan, table.name)):
         return nearest
-    return min(telling, key=lambda each: each.persons or math.inf)
+    return min(determining, key=lambda each: each.persons or math.inf)
 
 
-def _keys(usual: NormsByKeys) -> int:
-    return len(usual.keys)
+def _key_count(clip_bounds: ClipBoundsByKeys) -> int:
+    return len(clip_bounds.keys)
 
 
-def declared_norm(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:
+def declared_clip_bound(plan: PrivatePlan, vector: QueryVector, catalog: Catalog) -> float:
     """Return the declared clip bound (L2) of a vector, in its unit. Privacy holds for any value.
 
     Windows that are bounded together multiply it by their number; of group memberships, by the square root.
     """
-    tables, windows = _widest(plan, catalog), plan.touched.together
+    tables, windows = _widest_tables(plan, catalog), plan.charged_windows.windows_per_unit
     if vector.kind is VectorKind.PERSONS:  # group counts of union branches add up, so norms add in squares
-        one = math.hypot(*(_declared(plan, vector, table, catalog) for table in _apart(tables)))
-        return one * math.sqrt(windows)
-    return windows * sum(_declared(plan, vector, table, catalog) for table in tables)
+        per_window = math.hypot(
+            *(_declared_for_table(plan, vector, table, catalog) for table in _distinct_tables(tables))
+        )
+        return per_window * math.sqrt(windows)
+    return windows * sum(_declared_for_table(plan, vector, table, catalog) for table in tables)
 
 
-def _declared(plan: PrivatePlan, vector: Vector, table: Table, catalog: Catalog) -> float:
-    assert table.norms is not None  # noqa: S101  the catalog reader refuses a private table without norms
+def _declared_for_table(plan: PrivatePlan, vector: QueryVector, table: Table, catalog: Catalog) -> float:
+    assert table.clip_bounds is not None  # noqa: S101  the catalog reader refuses a private table without norms
     if vector.kind is VectorKind.PERSONS:
-        usual = norm_of_persons(plan, table)
-        return usual.persons if usual and usual.persons is not None else table.norms.persons
-    rows = norm_of_rows(plan, table)[0]
+        clip_bounds = person_clip_bound(plan, table)
+        return clip_bounds.persons if clip_bounds and clip_bounds.persons is not None else table.clip_bounds.persons
+    rows = row_clip_bound(plan, table)[0]
     if vector.kind is VectorKind.ROWS or vector.kind is VectorKind.VALID:
         return rows
     if vector.factor is not None:
-        return _of_product(plan, vector, vector.factor, table, catalog, rows)
+        return _product_clip_bound(plan, vector, vector.factor, table, catalog, rows)
     largest = max(vector.magnitude, 2.0**-20)
-    declared = _of_column(plan, vector, table, catalog)
+    declared = _column_clip_bound(plan, vector, table, catalog)
     return rows * largest if declared is None else min(declared, rows * largest)
 
 
-def _of_product(
-    plan: PrivatePlan, vector: Vector, factor: Factor, table: Table, catalog: Catalog, rows: float
+def _product_clip_bound(
+    plan: PrivatePlan, vector: QueryVector, factor: Factor, table: Table, catalog: Catalog, rows: float
 ) -> float:
     """Derive the clip bound of a sum of products: at most that of one factor times the other factor's magnitude."""
     one = replace(vector, kind=VectorKind.CENTRED, factor=None)
     other = replace(
         one, value=factor.value, lower=factor.lower, upper=factor.upper, centre=factor.centre,
-        whole=factor.value.type is SqlType.BIGINT,
+        is_integer=factor.value.type is SqlType.BIGINT,
     )  # fmt: skip
-    norms = [_declared(plan, each, table, catalog) for each in (one, other)]
-    limits = (rows * vector.magnitude, norms[0] * other.magnitude, norms[1] * one.magnitude, norms[0] * norms[1])
+    factor_bounds = [_declared_for_table(plan, each, table, catalog) for each in (one, other)]
+    limits = (
+        rows * vector.magnitude,
+        factor_bounds[0] * other.magnitude,
+        factor_bounds[1] * one.magnitude,
+        factor_bounds[0] * factor_bounds[1],
+    )
     return max(min(limits), 2.0**-40)
 
 
 def is_single(plan: PrivatePlan) -> bool:
     """Return whether every privacy unit is in at most one group, by enforced keys."""
-    return plan.one_group_per_person or plan.one_row_per_person
+    return plan.has_one_group_per_person or plan.has_one_row_per_person
 
 
-def leaves_out(plan: PrivatePlan, key_count: int | None) -> bool:
+def drops_contributions(plan: PrivatePlan, key_count: int | None) -> bool:
     """Return whether limits stated in the query drop rows or groups of people, so that the bias is unknown."""
     rows, groups = plan.limits.max_rows, plan.limits.max_groups
-    fewer_rows = rows is not None and isinstance(plan.source.operator, Cut)
+    fewer_rows = rows is not None and isinstance(plan.source.operator, RowTruncation)
     return fewer_rows or (groups is not None and not is_single(plan) and (key_count is None or groups < key_count))
 
 
-def limited_norm(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:
+def limited_clip_bound(plan: PrivatePlan, vector: QueryVector, catalog: Catalog) -> float:
     """Return the clip bound of a vector, adjusted to row and group limits stated in the query.
 
     A person with r rows is in at most r groups, and no count exceeds r; a person in g groups has norm sqrt(g). The
     bound of a sum is the declared one, scaled up if the stated row limit exceeds the declared bound of rows.
     """
-    if vector.part is not None:
-        persons = limited_norm(plan, replace(vector, kind=VectorKind.PERSONS, part=None), catalog)
-        return max(abs(vector.part.lower), abs(vector.part.upper)) * persons
-    declared, rows, groups = declared_norm(plan, vector, catalog), plan.limits.max_rows, plan.limits.max_groups
+    if vector.partial_bounds is not None:
+        persons = limited_clip_bound(plan, replace(vector, kind=VectorKind.PERSONS, partial_bounds=None), catalog)
+        return max(abs(vector.partial_bounds.lower), abs(vector.partial_bounds.upper)) * persons
+    declared, rows, groups = declared_clip_bound(plan, vector, catalog), plan.limits.max_rows, plan.limits.max_groups
     if vector.kind is VectorKind.PERSONS:
-        most = min((g for g in (rows, groups) if g is not None), default=None)
-        return declared if most is None else math.sqrt(most)
+        max_groups = min((g for g in (rows, groups) if g is not None), default=None)
+        return declared if max_groups is None else math.sqrt(max_groups)
     if rows is None:
         return declared
-    if vector.summed:
-        usual = declared_norm(plan, replace(vector, kind=VectorKind.ROWS), catalog)
-        return min(rows * max(vector.magnitude, 2.0**-20), declared * max(1.0, rows / usual))
+    if vector.is_sum:
+        declared_rows = declared_clip_bound(plan, replace(vector, kind=VectorKind.ROWS), catalog)
+        return min(rows * max(vector.magnitude, 2.0**-20), declared * max(1.0, rows / declared_rows))
     return float(rows)
 
 
 def counted_table(plan: PrivatePlan, catalog: Catalog) -> Table | None:
     """Return the one stored table whose rows a plan counts; None for several, or for derived movement."""
-    tables = _widest(plan, catalog)
-    return tables[0] if len(tables) == 1 and plan.source.derived is None else None
+    tables = _widest_tables(plan, catalog)
+    return tables[0] if len(tables) == 1 and plan.source.derived_from is None else None
 
 
-def declared_cover(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float | None:
+def declared_unclipped_share(plan: PrivatePlan, vector: QueryVector, catalog: Catalog) -> float | None:
     """Return the share of people declared to be within a vector's clip bound; None if nothing is declared."""
-    covers = [_covered(plan, vector, table, catalog) for table in _widest(plan, catalog)]
-    return None if None in covers else min(each for each in covers if each is not None)
+    shares = [_unclipped_share(plan, vector, table, catalog) for table in _widest_tables(plan, catalog)]
+    return None if None in shares else min(each for each in shares if each is not None)
 
 
-def _covered(plan: PrivatePlan, vector: Vector, table: Table, catalog: Catalog) -> float | None:
-    assert table.norms is not None  # noqa: S101
+def _unclipped_share(plan: PrivatePlan, vector: QueryVector, table: Table, catalog: Catalog) -> float | None:
+    assert table.clip_bounds is not None  # noqa: S101
     if vector.kind is VectorKind.PERSONS:
-        usual = norm_of_persons(plan, table)
-        if usual is None:
-            return table.norms.covers
+        clip_bounds = person_clip_bound(plan, table)
+        if clip_bounds is None:
+            return table.clip_bounds.expected_coverage
         # keys that do not determine the plan's are declared for fewer groups than the plan has
-        said = usual.persons is None or told_by(plan, table.name)(usual.keys)
-        return usual.covers if said else None
-    found = multiple_of(vector, catalog) if vector.kind is VectorKind.SUM else None
-    summed = None if found is None else _sum_norm(plan, vector, found[0], table)
-    return (summed or norm_of_rows(plan, table))[1]
+        determines_keys = clip_bounds.persons is None or key_determination_test(plan, table.name)(clip_bounds.keys)
+        return clip_bounds.expected_coverage if determines_keys else None
+    multiple = column_multiple(vector, catalog) if vector.kind is VectorKind.SUM else None
+    summed = None if multiple is None else _declared_sum_bound(plan, vector, multiple[0], table)
+    return (summed or row_clip_bound(plan, table))[1]
 
 
 def declared_max_groups(plan: PrivatePlan, catalog: Catalog) -> int:
     """Return the declared L0 bound: groups per person, or per person and window if windows are kept apart."""
-    one = sum(max(1, table.max_groups_per_person or 1) for table in _apart(_widest(plan, catalog)))
-    return one * plan.touched.together
+    per_window = sum(
+        max(1, table.max_groups_per_person or 1) for table in _distinct_tables(_widest_tables(plan, catalog))
+    )
+    return per_window * plan.charged_windows.windows_per_unit
 
 
-def _widest(plan: PrivatePlan, catalog: Catalog) -> list[Table]:
+def _widest_tables(plan: PrivatePlan, catalog: Catalog) -> list[Table]:
     """Return the table with the most rows per person, one for each branch of a union."""
-    return [_widest_of(names, plan.source.derived, catalog) for names in branches(plan.source)]
+    return [_widest_table(names, plan.source.derived_from, catalog) for names in union_branch_tables(plan.source)]
 
 
-def _apart(tables: list[Table]) -> list[Table]:
+def _distinct_tables(tables: list[Table]) -> list[Table]:
     return list({table.name: table for table in tables}.values())
 
 
-def _widest_of(names: frozenset[str], derived: Table | None, catalog: Catalog) -> Table:
-    counted = (_counted(catalog.table(name), derived) for name in names)
-    tables = [table for table in counted if table is not None and table.norms is not None]
-    return max(tables, key=lambda table: (table.norms.rows if table.norms else 0, table.name))
+def _widest_table(names: frozenset[str], derived: Table | None, catalog: Catalog) -> Table:
+    counted = (_with_derived_bounds(catalog.table(name), derived) for name in names)
+    tables = [table for table in counted if table is not None and table.clip_bounds is not None]
+    return max(tables, key=lambda table: (table.clip_bounds.rows if table.clip_bounds else 0, table.name))
 
 
-def _counted(table: Table | None, derived: Table | None) -> Table | None:
+def _with_derived_bounds(table: Table | None, derived: Table | None) -> Table | None:
     """Use the clip bounds of stays and trips where a table function derived movement from the rows."""
     if table is None or derived is None or table.name != derived.name or table.movement is None:
         return table
-    return replace(table, norms=table.movement.norms or table.norms)
+    return replace(table, clip_bounds=table.movement.clip_bounds or table.clip_bounds)
 
 
-def _of_column(plan: PrivatePlan, vector: Vector, table: Table, catalog: Catalog) -> float | None:
+def _column_clip_bound(plan: PrivatePlan, vector: QueryVector, table: Table, catalog: Catalog) -> float | None:
     """Scale a column's declared clip bound to an expression over that column, by the ratio of their magnitudes.
 
     Expressions that are not multiples keep the column's bound if they only reduce values, as LEAST does: it does not
     change people below the bound.
     """
-    found = multiple_of(vector, catalog)
-    norm = None if found is None else _sum_norm(plan, vector, found[0], table)
-    return None if found is None or norm is None else norm[0] * found[1]
+    multiple = column_multiple(vector, catalog)
+    clip_bound = None if multiple is None else _declared_sum_bound(plan, vector, multiple[0], table)
+    return None if multiple is None or clip_bound is None else clip_bound[0] * multiple[1]
 
 
-def multiple_of(vector: Vector, catalog: Catalog) -> tuple[Column, float] | None:
+def column_multiple(vector: QueryVector, catalog: Catalog) -> tuple[Column, float] | None:
     """Return the single bounded column that a vector's values are computed from, and the ratio of their magnitudes."""
     if vector.value is None:
         return None
-    expr = expand(Ref(vector.value))
+    expr = expand_definitions(Ref(vector.value))
     origins = {f.origin for f in fields_of(expr) if f.origin is not None and f.bounds is not None}
     if len(origins) != 1:
         return None
@@ -236,12 +270,12 @@ def multiple_of(vector: Vector, catalog: Catalog) -> tuple[Column, float] | None
         return column, 1.0
     if vector.kind is VectorKind.CENTRED:
         return None
-    wider = _largest(vector.value, vector) / widest  # from the expression alone, as WHERE does not scale a column
-    return column, wider if _is_multiple(expr) else max(1.0, wider)
+    ratio = _max_magnitude(vector.value, vector) / widest  # from the expression alone, as WHERE does not scale a column
+    return column, ratio if _is_multiple(expr) else max(1.0, ratio)
 
 
-def _largest(value: Field, vector: Vector) -> float:
-    ends = value.bounds if known(value.bounds) else None
+def _max_magnitude(value: Field, vector: QueryVector) -> float:
+    ends = value.bounds if is_bounded(value.bounds) else None
     lower, upper = (vector.lower, vector.upper) if ends is None else (ends.lower, ends.upper)
     return max(abs(lower), abs(upper))
 
@@ -256,22 +290,33 @@ def _is_multiple(expr: Expr) -> bool:
     return divided or expr.name in {"*", "negative", "to_double"}
 
 
-def _sum_norm(plan: PrivatePlan, vector: Vector, column: Column, table: Table) -> tuple[float, float] | None:
+def _declared_sum_bound(
+    plan: PrivatePlan, vector: QueryVector, column: Column, table: Table
+) -> tuple[float, float] | None:
     """Return the declared clip bound of a column's sums, and the share of people within it.
 
     For values of one sign, the smallest. With mixed signs, which may cancel, the one declared by most of the keys.
     """
-    assert table.norms is not None  # noqa: S101
-    in_all, *by_keys = usual_norms(plan, table)
+    assert table.clip_bounds is not None  # noqa: S101
+    overall, *by_keys = applicable_clip_bounds(plan, table)
     if vector.kind is VectorKind.CENTRED:
-        return None if column.centred_norm is None else (column.centred_norm, in_all.covers)
-    declared = [(each.keys, each.sums[column.name], each.covers) for each in by_keys if column.name in each.sums]
-    if column.sum_norm is not None:
-        declared.append(((), column.sum_norm, in_all.covers))
+        return (
+            None
+            if column.centred_sum_clip_bound is None
+            else (column.centred_sum_clip_bound, overall.expected_coverage)
+        )
+    declared = [
+        (each.keys, each.sums[column.name], each.expected_coverage) for each in by_keys if column.name in each.sums
+    ]
+    if column.sum_clip_bound is not None:
+        declared.append(((), column.sum_clip_bound, overall.expected_coverage))
     if column.bounds is not None and column.bounds.lower < 0 < column.bounds.upper:
-        own, whole = {key.text for key in plan.keys}, [each.keys for each in by_keys if each in table.norms.by_keys]
-        declared = [each for each in declared if not each[0] or each[0] in whole]
-        found = max(declared, key=lambda each: (own.issubset(each[0]), len(each[0])), default=None)
+        key_texts, unscaled_keys = (
+            {key.canonical_text for key in plan.keys},
+            [each.keys for each in by_keys if each in table.clip_bounds.by_keys],
+        )
+        declared = [each for each in declared if not each[0] or each[0] in unscaled_keys]
+        found = max(declared, key=lambda each: (key_texts.issubset(each[0]), len(each[0])), default=None)
     else:
         found = min(declared, key=lambda each: (each[1], -each[2]), default=None)
     return None if found is None else found[1:]
@@ -281,12 +326,12 @@ def _sum_norm(plan: PrivatePlan, vector: Vector, column: Column, table: Table) -
 class ValuesByGroup:
     """A public relation with one row per value and group of a plan, for counting values per group."""
 
-    text: str  # column or expression that clip bounds are declared by
+    key_text: str  # column or expression that clip bounds are declared by
     relation: Public
     groups: tuple[Field, ...]  # empty: a single group
 
 
-def values_by_group(plan: PrivatePlan, catalog: Catalog, measured: Collection[str] = ()) -> Iterator[ValuesByGroup]:
+def values_by_group(plan: PrivatePlan, catalog: Catalog, extra_keys: Collection[str] = ()) -> Iterator[ValuesByGroup]:
     """List, per group, the values of declared grouping keys that are joined from public tables.
 
     `extra_keys` adds grouping keys to those of the declared clip bounds, as text.
@@ -295,34 +340,41 @@ def values_by_group(plan: PrivatePlan, catalog: Catalog, measured: Collection[st
     proofs.md#usual-keys. Raises: nothing.
     """
     table = counted_table(plan, catalog)
-    if table is None or table.norms is None:
+    if table is None or table.clip_bounds is None:
         return
-    known = {*measured, *(text for usual in table.norms.by_keys for text in usual.keys)} - parted_by(plan, table.name)
-    for fact in plan.source.facts:
-        for own, met in _equal(fact) if known else ():
-            if is_of_table(own, table.name) and plain_text(own) in known and (public := public_list(met)):
-                yield from _listed(plan, plain_text(own), met, public)
+    wanted_keys = {
+        *extra_keys,
+        *(text for clip_bounds in table.clip_bounds.by_keys for text in clip_bounds.keys),
+    } - grouping_attributes(plan, table.name)
+    for fact in plan.source.predicates:
+        for own, public_field in _equated_fields(fact) if wanted_keys else ():
+            if (
+                reads_only_table(own, table.name)
+                and plain_text(own) in wanted_keys
+                and (public := public_values_of(public_field))
+            ):
+                yield from _group_values(plan, plain_text(own), public_field, public)
 
 
-def _equal(fact: Expr) -> Iterator[tuple[Expr, Field]]:
+def _equated_fields(fact: Expr) -> Iterator[tuple[Expr, Field]]:
     if isinstance(fact, Call) and fact.name == "=":
         for own, other in (fact.arguments, fact.arguments[::-1]):
             if isinstance(other, Ref) and own.type is other.type:
                 yield own, other.field
 
 
-def _listed(plan: PrivatePlan, text: str, met: Field, public: Public) -> Iterator[ValuesByGroup]:
-    there = frozenset(public.fields)
-    keys = [key for key in plan.key_exprs if _is_within(key, there)]
-    conditions = [fact for fact in plan.source.facts if _is_within(fact, there)]
-    if met in there and (keys or conditions):
-        left = Public(Filter(public, conjunction(tuple(conditions))), public.fields) if conditions else public
-        made = tuple((Field(f"g{i}", None, key.type), key) for i, key in enumerate(keys))
-        groups = tuple(field for field, _ in made)
-        below = Public(Project(left, made), (*public.fields, *groups))
-        yield ValuesByGroup(text, Public(Distinct(below, (*groups, met)), (*groups, met)), groups)
+def _group_values(plan: PrivatePlan, text: str, public_field: Field, public: Public) -> Iterator[ValuesByGroup]:
+    public_fields = frozenset(public.fields)
+    keys = [key for key in plan.key_exprs if _reads_only(key, public_fields)]
+    conditions = [fact for fact in plan.source.predicates if _reads_only(fact, public_fields)]
+    if public_field in public_fields and (keys or conditions):
+        filtered = Public(Filter(public, conjunction(tuple(conditions))), public.fields) if conditions else public
+        computed = tuple((Field(f"g{i}", None, key.type), key) for i, key in enumerate(keys))
+        groups = tuple(field for field, _ in computed)
+        below = Public(Project(filtered, computed), (*public.fields, *groups))
+        yield ValuesByGroup(text, Public(Distinct(below, (*groups, public_field)), (*groups, public_field)), groups)
 
 
-def _is_within(expr: Expr, fields: frozenset[Field]) -> bool:
+def _reads_only(expr: Expr, fields: frozenset[Field]) -> bool:
     read = frozenset(fields_of(expr))
     return bool(read) and read <= fields

@@ -13,9 +13,9 @@ from sqlglot import exp
 
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, conjuncts
 from dialect.algebra.relations import (
-    MOST_ROWS,
-    How,
+    MAX_ROW_BOUND,
     Join,
+    JoinKind,
     PerPerson,
     Project,
     Public,
@@ -23,48 +23,50 @@ from dialect.algebra.relations import (
     Released,
     SemiJoin,
     Values,
-    cut,
+    truncate_rows,
     with_null_row,
 )
-from dialect.analysis.uniqueness import covers_primary_key, meets_one_row, pinned
-from dialect.errors import Code, suggested
-from dialect.functions.inference import null_extended, of_person
+from dialect.analysis.uniqueness import covers_primary_key, exactly_equated_fields, matches_at_most_one_row
+from dialect.errors import Code, to_suggestions
+from dialect.functions.inference import is_function_of_person, null_extended
 from dialect.parser.context import refusal
-from dialect.stability.outer_joins import kept_by, kept_joined, kept_with
-from dialect.stability.row_operators import facts_of, joined_in
+from dialect.stability.outer_joins import join_preserved, preserve, with_null_extended
+from dialect.stability.row_operators import predicates_of, prepare_for_join
 
-_USUALLY_MET = 100  # assumed public matches per row without a primary key or VALUES
-_USUALLY_HAD = 10_000  # most assumed rows per person after such a join
+_ASSUMED_MATCHES = 100  # assumed public matches per row without a primary key or VALUES
+_MAX_ASSUMED_ROWS = 10_000  # most assumed rows per person after such a join
 
 
-def join(left: Relation, right: Relation, how: How, condition: Expr, node: exp.Expr) -> Relation:
+def join(left: Relation, right: Relation, kind: JoinKind, condition: Expr, node: exp.Expr) -> Relation:
     """Join two relations; two private ones must equate the person key."""
-    if how == "full":
-        return _full(left, right, condition, node)
+    if kind == "full":
+        return _full_join(left, right, condition, node)
     if isinstance(left, PerPerson) and isinstance(right, PerPerson):
-        return _of_persons(left, right, how, condition, node)
+        return _join_private(left, right, kind, condition, node)
     if isinstance(left, PerPerson) or isinstance(right, PerPerson):
-        return _with_public(left, right, how, condition, node)
-    facts = left.facts + (right.facts + facts_of(condition) if how != "left" else ())
-    fields = right.fields if how != "left" else tuple(null_extended(f) for f in right.fields)
-    return joined_in(_kind(left, right)(Join(left, right, how, condition), left.fields + fields, facts))
+        return _join_public(left, right, kind, condition, node)
+    facts = left.predicates + (right.predicates + predicates_of(condition) if kind != "left" else ())
+    fields = right.fields if kind != "left" else tuple(null_extended(f) for f in right.fields)
+    return prepare_for_join(
+        _relation_kind(left, right)(Join(left, right, kind, condition), left.fields + fields, facts)
+    )
 
 
-def _full(left: Relation, right: Relation, condition: Expr, node: exp.Expr) -> Relation:
+def _full_join(left: Relation, right: Relation, condition: Expr, node: exp.Expr) -> Relation:
     """FULL JOIN of relations that are not private; private ones are refused, as some rows would have no person."""
     if isinstance(left, PerPerson) or isinstance(right, PerPerson):
         why = "FULL JOIN keeps rows of both sides, and some of these would belong to no person."
         hint = "LEFT JOIN, or FULL JOIN of two subqueries that each GROUP BY the same keys"
         raise refusal(Code.JOIN, why, hint, node)
     fields = tuple(null_extended(f) for f in left.fields + right.fields)
-    return joined_in(_kind(left, right)(Join(left, right, "full", condition), fields))
+    return prepare_for_join(_relation_kind(left, right)(Join(left, right, "full", condition), fields))
 
 
-def _kind(left: Relation, right: Relation) -> type[Public | Released]:
+def _relation_kind(left: Relation, right: Relation) -> type[Public | Released]:
     return Released if isinstance(left, Released) or isinstance(right, Released) else Public
 
 
-def _with_public(left: Relation, right: Relation, how: How, condition: Expr, node: exp.Expr) -> Relation:
+def _join_public(left: Relation, right: Relation, kind: JoinKind, condition: Expr, node: exp.Expr) -> Relation:
     if isinstance(left, Released) or isinstance(right, Released):
         raise refusal(
             Code.JOIN,
@@ -73,63 +75,79 @@ def _with_public(left: Relation, right: Relation, how: How, condition: Expr, nod
             node,
         )
     if isinstance(left, PerPerson) and isinstance(right, Public):
-        kept = None if left.kept is None else kept_joined(left.kept, right, how, condition, node)
-        return replace(_public_on_the_right(left, right, how, condition), kept=kept)
+        preserved = (
+            None if left.preserved_side is None else join_preserved(left.preserved_side, right, kind, condition, node)
+        )
+        return replace(_join_public_right(left, right, kind, condition), preserved_side=preserved)
     assert isinstance(right, PerPerson) and isinstance(left, Public)  # noqa: S101  the only pair that is left
-    return _public_on_the_left(left, right, how, condition, node)
+    return _join_public_left(left, right, kind, condition, node)
 
 
-def _public_on_the_left(public: Public, person: PerPerson, how: How, condition: Expr, node: exp.Expr) -> PerPerson:
+def _join_public_left(public: Public, person: PerPerson, kind: JoinKind, condition: Expr, node: exp.Expr) -> PerPerson:
     """Join a public left side: LEFT JOIN becomes an inner join, and its preserved rows become the key set."""
-    fields = _settled(public, condition) + person.fields
-    made = Join(public, person, "inner" if how == "left" else how, condition)
-    met = _inner(person, public, made, fields, condition)
-    if how == "left":
-        if person.kept is not None:
+    fields = _mark_determined_by_person(public, condition) + person.fields
+    join_operator = Join(public, person, "inner" if kind == "left" else kind, condition)
+    inner = _inner_join(person, public, join_operator, fields, condition)
+    if kind == "left":
+        if person.preserved_side is not None:
             why = "Behind a public table LEFT JOIN a private one, another one can't be on the left."
             raise refusal(Code.JOIN, why, "JOIN in one of the two places", node)
-        return replace(met, kept=kept_by(public, person.fields))
-    return replace(met, kept=None if person.kept is None else kept_joined(person.kept, public, how, condition, node))
-
-
-def _public_on_the_right(person: PerPerson, public: Public, how: How, condition: Expr) -> PerPerson:
-    if how != "left":
-        fields = person.fields + _settled(public, condition)
-        return _inner(person, public, Join(person, public, how, condition), fields, condition)
-    certain = len(pinned(public, condition, of_person)) == len(conjuncts(condition))
-    padded = with_null_row(public)
-    extended = tuple(replace(null_extended(f, certain), public=padded) for f in _settled(public, condition))
-    one_row = person.one_row_per_person and meets_one_row(public, condition)
+        return replace(inner, preserved_side=preserve(public, person.fields))
     return replace(
-        person, operator=Join(person, public, how, condition), fields=person.fields + extended,
-        one_row_per_person=one_row, max_rows=_rows_with(person, public, condition),
+        inner,
+        preserved_side=None
+        if person.preserved_side is None
+        else join_preserved(person.preserved_side, public, kind, condition, node),
+    )
+
+
+def _join_public_right(person: PerPerson, public: Public, kind: JoinKind, condition: Expr) -> PerPerson:
+    if kind != "left":
+        fields = person.fields + _mark_determined_by_person(public, condition)
+        return _inner_join(person, public, Join(person, public, kind, condition), fields, condition)
+    is_constant_per_person = len(exactly_equated_fields(public, condition, is_function_of_person)) == len(
+        conjuncts(condition)
+    )
+    padded = with_null_row(public)
+    extended = tuple(
+        replace(null_extended(f, is_constant_per_person), public_values=padded)
+        for f in _mark_determined_by_person(public, condition)
+    )
+    one_row = person.has_one_row_per_person and matches_at_most_one_row(public, condition)
+    return replace(
+        person, operator=Join(person, public, kind, condition), fields=person.fields + extended,
+        has_one_row_per_person=one_row, max_rows=_assumed_rows(person, public, condition),
     )  # fmt: skip
 
 
-def _inner(person: PerPerson, public: Public, made: Join, fields: tuple[Field, ...], condition: Expr) -> PerPerson:
-    facts = person.facts + public.facts + facts_of(condition)
-    one_row = person.one_row_per_person and meets_one_row(public, condition)
-    rows = _rows_with(person, public, condition)
-    return replace(person, operator=made, fields=fields, facts=facts, one_row_per_person=one_row, max_rows=rows)
+def _inner_join(
+    person: PerPerson, public: Public, join_operator: Join, fields: tuple[Field, ...], condition: Expr
+) -> PerPerson:
+    facts = person.predicates + public.predicates + predicates_of(condition)
+    one_row = person.has_one_row_per_person and matches_at_most_one_row(public, condition)
+    rows = _assumed_rows(person, public, condition)
+    return replace(
+        person, operator=join_operator, fields=fields, predicates=facts, has_one_row_per_person=one_row, max_rows=rows
+    )
 
 
-def _settled(public: Public, condition: Expr) -> tuple[Field, ...]:
+def _mark_determined_by_person(public: Public, condition: Expr) -> tuple[Field, ...]:
     """Mark public fields determined by the person: equated with something of the person, or all by a primary key."""
-    met = pinned(public, condition, of_person)
-    whole = covers_primary_key(public, met)
-    return tuple(replace(f, of_person=True) if whole or f in met else f for f in public.fields)
+    equated = exactly_equated_fields(public, condition, is_function_of_person)
+    covers_key = covers_primary_key(public, equated)
+    return tuple(replace(f, is_constant_per_person=True) if covers_key or f in equated else f for f in public.fields)
 
 
-def _rows_with(person: PerPerson, public: Public, condition: Expr) -> int:
+def _assumed_rows(person: PerPerson, public: Public, condition: Expr) -> int:
     """Estimate rows per person of a join with public rows; a wrong guess costs accuracy, not privacy."""
-    if meets_one_row(public, condition):
+    if matches_at_most_one_row(public, condition):
         return person.max_rows
     operator = public.operator
-    met = len(operator.rows) if isinstance(operator, Values) else _USUALLY_MET
-    return max(person.max_rows, min(person.max_rows * met, _USUALLY_HAD))
+    matches = len(operator.rows) if isinstance(operator, Values) else _ASSUMED_MATCHES
+    return max(person.max_rows, min(person.max_rows * matches, _MAX_ASSUMED_ROWS))
 
 
-def _on_the_person(node: exp.Expr, person: str) -> list[str]:
+def _using_person(node: exp.Expr, person: str) -> list[str]:
     """Rewrite a join clause to USING the person key alone."""
     if not isinstance(node, exp.Join) or not isinstance(node.this, exp.Table):
         return []
@@ -137,11 +155,11 @@ def _on_the_person(node: exp.Expr, person: str) -> list[str]:
     return [f"{node.this.name}{alias} USING ({person})"]
 
 
-def _of_persons(left: PerPerson, right: PerPerson, how: How, condition: Expr, node: exp.Expr) -> PerPerson:
+def _join_private(left: PerPerson, right: PerPerson, kind: JoinKind, condition: Expr, node: exp.Expr) -> PerPerson:
     if left.dataset != right.dataset:
         raise refusal(Code.JOIN, "These private tables belong to two datasets.", "ask one question of each", node)
-    met = person_met(left, right, condition)
-    if met is None:
+    person_key = equated_person(left, right, condition)
+    if person_key is None:
         why = "Two private tables can only be joined on the person key."
         person = left.person.name or "person"
         raise refusal(
@@ -149,43 +167,47 @@ def _of_persons(left: PerPerson, right: PerPerson, how: How, condition: Expr, no
             why,
             f"... JOIN ... USING ({person})",
             node,
-            *suggested(_on_the_person(node, person), "each row meets those of the same person alone"),
+            *to_suggestions(_using_person(node, person), "each row meets those of the same person alone"),
         )
     # with further conditions or a nullable left person, matches differ among one person's rows
-    alone = len(conjuncts(condition)) == 1 and not met.nullable
-    fields, facts = right.fields, left.facts
-    if how == "left":
-        fields = tuple(null_extended(f, alone) for f in fields)
+    on_person_only = len(conjuncts(condition)) == 1 and not person_key.nullable
+    fields, facts = right.fields, left.predicates
+    if kind == "left":
+        fields = tuple(null_extended(f, on_person_only) for f in fields)
     else:
-        facts += right.facts + facts_of(condition)
-    single = left.one_row_per_person or right.one_row_per_person
-    many = right if left.one_row_per_person else left
-    sides = (left, right) if single else (cut(left), cut(right))
-    kept = None if left.kept is None or how != "left" else kept_with(left.kept, fields)
+        facts += right.predicates + predicates_of(condition)
+    has_single_row_side = left.has_one_row_per_person or right.has_one_row_per_person
+    multi_row_side = right if left.has_one_row_per_person else left
+    sides = (left, right) if has_single_row_side else (truncate_rows(left), truncate_rows(right))
+    preserved = (
+        None if left.preserved_side is None or kind != "left" else with_null_extended(left.preserved_side, fields)
+    )
     return replace(
-        left, operator=Join(*sides, how, condition), fields=left.fields + fields, facts=facts, kept=kept,
-        one_row_per_person=left.one_row_per_person and right.one_row_per_person,
-        max_rows=min(left.max_rows * right.max_rows, MOST_ROWS), timed=left.timed + right.timed,
-        derived=many.derived if single else None,
+        left, operator=Join(*sides, kind, condition), fields=left.fields + fields, predicates=facts,
+        preserved_side=preserved,
+        has_one_row_per_person=left.has_one_row_per_person and right.has_one_row_per_person,
+        max_rows=min(left.max_rows * right.max_rows, MAX_ROW_BOUND),
+        per_window_factors=left.per_window_factors + right.per_window_factors,
+        derived_from=multi_row_side.derived_from if has_single_row_side else None,
     )  # fmt: skip
 
 
-def person_met(left: PerPerson, right: PerPerson, condition: Expr) -> Field | None:
+def equated_person(left: PerPerson, right: PerPerson, condition: Expr) -> Field | None:
     """Return the left person key that a top-level equality equates with the right person key; None if none does."""
     for part in conjuncts(condition):
         if not (isinstance(part, Call) and part.name == "="):
             continue
-        persons = [a.field for a in part.arguments if isinstance(a, Ref) and a.field.is_person]
+        persons = [a.field for a in part.arguments if isinstance(a, Ref) and a.field.is_person_key]
         for one, other in (persons, persons[::-1]) if len(persons) == 2 else ():
             if one in left.fields and other in right.fields:
                 return one
     return None
 
 
-def semi_join(left: Relation, right: Relation, condition: Expr, anti: bool, node: exp.Expr) -> Relation:
+def semi_join(left: Relation, right: Relation, condition: Expr, is_anti: bool, node: exp.Expr) -> Relation:
     """Keep left rows with a matching right row; with `is_anti`, those without; raises Refusal with E_SUBQUERY."""
     if isinstance(left, PerPerson) and isinstance(right, PerPerson):
-        return _semi_join_persons(left, right, condition, anti, node)
+        return _semi_join_private(left, right, condition, is_anti, node)
     if isinstance(right, PerPerson):
         why = "Only rows of people can be chosen by rows of people: anything else would tell of them without noise."
         hint = "a JOIN, and GROUP BY the public columns"
@@ -193,30 +215,30 @@ def semi_join(left: Relation, right: Relation, condition: Expr, anti: bool, node
     if isinstance(left, PerPerson) and isinstance(right, Released):
         why = "Private rows can't be chosen by numbers that were released in the same statement."
         raise refusal(Code.SUBQUERY, why, "ask two questions", node)
-    made = SemiJoin(left, right, condition, anti)
+    operator = SemiJoin(left, right, condition, is_anti)
     if isinstance(left, Public) and isinstance(right, Released):
-        return Released(made, left.fields, left.facts)
-    return replace(left, operator=made)
+        return Released(operator, left.fields, left.predicates)
+    return replace(left, operator=operator)
 
 
-def _semi_join_persons(left: PerPerson, right: PerPerson, condition: Expr, anti: bool, node: exp.Expr) -> PerPerson:
-    person = _called(left)
+def _semi_join_private(left: PerPerson, right: PerPerson, condition: Expr, is_anti: bool, node: exp.Expr) -> PerPerson:
+    person = _person_name(left)
     if left.dataset != right.dataset:
         raise refusal(Code.SUBQUERY, "These private tables belong to two datasets.", "ask one question of each", node)
-    if person_met(left, right, condition) is None:
+    if equated_person(left, right, condition) is None:
         why = "Rows of people can only be chosen by rows of the same person."
         hint = f"{person} IN (SELECT {right.person.name or person} FROM ... WHERE ...)"
         raise refusal(Code.SUBQUERY, why, hint, node)
-    alone = len(conjuncts(condition)) == 1 or left.one_row_per_person or right.one_row_per_person
-    sides = (left, right) if alone else (cut(left), cut(right))
-    return replace(left, operator=SemiJoin(*sides, condition, anti))
+    on_person_only = len(conjuncts(condition)) == 1 or left.has_one_row_per_person or right.has_one_row_per_person
+    sides = (left, right) if on_person_only else (truncate_rows(left), truncate_rows(right))
+    return replace(left, operator=SemiJoin(*sides, condition, is_anti))
 
 
-def _called(relation: PerPerson) -> str:
+def _person_name(relation: PerPerson) -> str:
     return relation.person.name or "the person"
 
 
-def unmet(relation: Relation, condition: Expr, node: exp.Expr) -> Relation:
+def rewrite_as_anti_join(relation: Relation, condition: Expr, node: exp.Expr) -> Relation:
     """Rewrite a LEFT JOIN whose right side must be NULL to an anti join.
 
         a LEFT JOIN b USING (person) WHERE b.person IS NULL   ->   a ANTI JOIN b USING (person)
@@ -225,24 +247,24 @@ def unmet(relation: Relation, condition: Expr, node: exp.Expr) -> Relation:
     the same. Proof: proofs.md#unmet. Raises: nothing.
     """
     operator = relation.operator
-    if not isinstance(relation, PerPerson) or relation.kept is not None or not isinstance(operator, Join):
+    if not isinstance(relation, PerPerson) or relation.preserved_side is not None or not isinstance(operator, Join):
         return relation
     left, right = operator.left, operator.right
-    if operator.how != "left" or not isinstance(left, PerPerson) or not isinstance(right, PerPerson):
+    if operator.kind != "left" or not isinstance(left, PerPerson) or not isinstance(right, PerPerson):
         return relation
-    if _never_null(right).isdisjoint(field.id for field in _null_in(condition)):
+    if _never_null(right).isdisjoint(field.id for field in _fields_tested_null(condition)):
         return relation
-    alone = semi_join(left, right, operator.condition, True, node)
-    behind = relation.fields[len(left.fields) :]
-    nothing = tuple((field, Literal(None, field.type)) for field in behind)
-    return replace(alone, operator=Project(alone, nothing), fields=relation.fields)
+    anti_join = semi_join(left, right, operator.condition, True, node)
+    right_fields = relation.fields[len(left.fields) :]
+    null_fields = tuple((field, Literal(None, field.type)) for field in right_fields)
+    return replace(anti_join, operator=Project(anti_join, null_fields), fields=relation.fields)
 
 
 def _never_null(relation: Relation) -> frozenset[str]:
     return frozenset(field.id for field in relation.fields if not field.nullable)
 
 
-def _null_in(condition: Expr) -> Iterator[Field]:
+def _fields_tested_null(condition: Expr) -> Iterator[Field]:
     """Yield the fields that are NULL in every row that satisfies a condition."""
     for part in conjuncts(condition):
         if isinstance(part, Call) and part.name == "is null" and isinstance(part.arguments[0], Ref):

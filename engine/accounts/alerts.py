@@ -6,16 +6,16 @@ from typing import Any
 
 from budgets import AccountView, Ledger
 from dialect.catalog import Catalog
-from engine.accounts.window_accounts import in_force
+from engine.accounts.window_accounts import accounts_in_force
 
-MARKS = (100, 80, 50)  # percent
+ALERT_PERCENTAGES = (100, 80, 50)  # percent
 
 
-def levels_passed(ledger: Ledger, catalog: Catalog) -> list[dict[str, Any]]:
+def passed_alerts(ledger: Ledger, catalog: Catalog) -> list[dict[str, Any]]:
     """List the highest mark that each charged account has passed, under the cap in force."""
     charged = ((dataset, [view.name for view in ledger.accounts(dataset.name)]) for dataset in catalog.datasets)
-    views = (view for dataset, names in charged for view in in_force(ledger, dataset, names))
-    found = ((view, _highest(view)) for view in views if view.capped)
+    views = (view for dataset, names in charged for view in accounts_in_force(ledger, dataset, names))
+    alerts = ((view, _highest_passed(view)) for view in views if view.is_capped)
     return [
         {
             "dataset": view.name.dataset,
@@ -24,11 +24,11 @@ def levels_passed(ledger: Ledger, catalog: Catalog) -> list[dict[str, Any]]:
             "cap": view.cap.pico_rho,
             "mark": mark,
         }
-        for view, mark in found
+        for view, mark in alerts
         if mark is not None
     ]
 
 
-def _highest(view: AccountView) -> int | None:
+def _highest_passed(view: AccountView) -> int | None:
     spent, cap = view.spent.pico_rho, view.cap.pico_rho
-    return next((mark for mark in MARKS if cap > 0 and spent * 100 >= cap * mark), None)
+    return next((mark for mark in ALERT_PERCENTAGES if cap > 0 and spent * 100 >= cap * mark), None)

@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from budgets import Entry, EntryKind, Ledger, Loss, ParamError, own_holder, total
+from budgets import Entry, EntryKind, Ledger, Loss, ParamError, own_holder, sum_losses
 
-TOPIC = "key"
+KEY_TOPIC = "key"
 
 
-class KeyAct(StrEnum):
+class KeyEvent(StrEnum):
     """Kind of a key event."""
 
     MADE = "made"
@@ -25,17 +25,17 @@ class KeyAct(StrEnum):
     REVOKED = "revoked"  # together with its replacements
 
 
-def note_key(ledger: Ledger, *, act: str, name: str, role: str, by: str) -> None:
+def record_key_event(ledger: Ledger, *, event: str, name: str, role: str, by: str) -> None:
     """Record a key event of a client in the ledger: neither the key, nor its hash, nor its id."""
-    ledger.note(TOPIC, {"act": KeyAct(act).value, "role": role}, actor=by, holder=name)
+    ledger.note(KEY_TOPIC, {"act": KeyEvent(event).value, "role": role}, actor=by, holder=name)
 
 
-def key_act(row: Entry) -> str | None:
+def key_event(row: Entry) -> str | None:
     """Kind of the key event that a row records; None for other rows."""
-    return str(row.said["act"]) if row.kind == f"note_{TOPIC}" else None
+    return str(row.content["act"]) if row.kind == f"note_{KEY_TOPIC}" else None
 
 
-WORDS = {
+KIND_DESCRIPTIONS = {
     EntryKind.OPENED: "ledger begun",
     EntryKind.ACCOUNT_OPENED: "account opened",
     EntryKind.CAP_CHANGED: "caps changed with the catalog",
@@ -58,19 +58,23 @@ WORDS = {
     "note_shared": "numbers shared",
     "note_standing": "standing question answered",
 }
-BECAME = {"answered": "question answered", "charged": "question charged, not answered", "failed": "question failed"}
+OUTCOME_DESCRIPTIONS = {
+    "answered": "question answered",
+    "charged": "question charged, not answered",
+    "failed": "question failed",
+}
 
 
-def in_words(row: Entry, decision: str | None) -> str:
+def describe_row(row: Entry, decision: str | None) -> str:
     """Describe a row: a charge by its outcome, a key event by its kind."""
-    if row.kind == EntryKind.CHARGED and decision in BECAME:
-        return BECAME[decision]
+    if row.kind == EntryKind.CHARGED and decision in OUTCOME_DESCRIPTIONS:
+        return OUTCOME_DESCRIPTIONS[decision]
     if row.kind == "note_key" and decision is not None:
         return f"key {decision}"
-    return WORDS.get(row.kind, row.kind.removeprefix("note_").replace("_", " "))
+    return KIND_DESCRIPTIONS.get(row.kind, row.kind.removeprefix("note_").replace("_", " "))
 
 
-def delta_text(delta: float, digits: int = 3) -> str:
+def format_delta(delta: float, digits: int = 3) -> str:
     """Format a delta: 1e-9, not 1e-09."""
     return f"{delta:.{digits}g}".replace("e-0", "e-")
 
@@ -87,45 +91,45 @@ def audit_log(
 
     Raises ParamError.
     """
-    whole = tuple(rows)
-    kinds = sorted({*map(str, WORDS), *(row.kind for row in whole)})
+    all_rows = tuple(rows)
+    kinds = sorted({*map(str, KIND_DESCRIPTIONS), *(row.kind for row in all_rows)})
     if kind is not None and kind not in kinds:
         raise ParamError(f"There are no rows of kind {kind!r}.", f"one of {', '.join(kinds)}.")
-    first, end = ("" if since is None else _moment(since)), ("~" if until is None else _moment(until))
-    asked, became = _questions(whole), _outcomes(whole)
+    first, end = ("" if since is None else _parse_moment(since)), ("~" if until is None else _parse_moment(until))
+    queries, outcomes = _queries_by_release(all_rows), _outcomes(all_rows)
     return [
-        _told(row, asked, became)
-        for row in whole
-        if first <= row.at < end and kind in (None, row.kind) and _is_about(row, client)
+        _row_json(row, queries, outcomes)
+        for row in all_rows
+        if first <= row.at < end and kind in (None, row.kind) and _concerns_client(row, client)
     ]
 
 
-def _is_about(row: Entry, client: str | None) -> bool:
+def _concerns_client(row: Entry, client: str | None) -> bool:
     return client is None or row.holder == client or row.holder.startswith(f"{client}/")
 
 
-def _questions(rows: Iterable[Entry]) -> dict[tuple[str, str], str]:
+def _queries_by_release(rows: Iterable[Entry]) -> dict[tuple[str, str], str]:
     """Map each release to its query, which is recorded where the release was first charged."""
     return {
         (row.dataset, release["key"]): release["question"]
         for row in rows
-        for release in row.said.get("releases", ())
+        for release in row.content.get("releases", ())
         if "question" in release
     }
 
 
 def _outcomes(rows: Iterable[Entry]) -> dict[int, str]:
     """Determine the outcome of each charge: answered if all its releases are stored, by any execution."""
-    whole = tuple(rows)
-    made = {(row.dataset, row.said["key"]) for row in whole if row.kind == EntryKind.RELEASED}
-    failed = {row.said["charge"] for row in whole if row.kind == EntryKind.FAILED}
+    all_rows = tuple(rows)
+    stored = {(row.dataset, row.content["key"]) for row in all_rows if row.kind == EntryKind.RELEASED}
+    failed = {row.content["charge"] for row in all_rows if row.kind == EntryKind.FAILED}
 
     def outcome(row: Entry) -> str:
-        if all((row.dataset, release["key"]) in made for release in row.said["releases"]):
+        if all((row.dataset, release["key"]) in stored for release in row.content["releases"]):
             return "answered"
         return "failed" if row.sequence in failed else "charged"
 
-    return {row.sequence: outcome(row) for row in whole if row.kind == EntryKind.CHARGED}
+    return {row.sequence: outcome(row) for row in all_rows if row.kind == EntryKind.CHARGED}
 
 
 def charged_loss(row: Entry) -> Loss | None:
@@ -133,20 +137,20 @@ def charged_loss(row: Entry) -> Loss | None:
     if row.kind != EntryKind.CHARGED:
         return None
     payer = own_holder(row.holder)
-    return total(Loss(*release["loss"]) for release in row.said["releases"] if payer in release["payers"])
+    return sum_losses(Loss(*release["loss"]) for release in row.content["releases"] if payer in release["payers"])
 
 
-def _told(row: Entry, asked: dict[tuple[str, str], str], became: dict[int, str]) -> dict[str, Any]:
-    said = row.said
-    releases = said.get("releases", ()) if row.kind == EntryKind.CHARGED else ()
+def _row_json(row: Entry, queries: dict[tuple[str, str], str], outcomes: dict[int, str]) -> dict[str, Any]:
+    content = row.content
+    releases = content.get("releases", ()) if row.kind == EntryKind.CHARGED else ()
     cost = charged_loss(row)
     decision = {
         "sequence": row.sequence,
         "at": row.at,
         "by": row.actor,
         "kind": row.kind,
-        "decision": became.get(row.sequence, key_act(row)),
-        "told": in_words(row, became.get(row.sequence, key_act(row))),
+        "decision": outcomes.get(row.sequence, key_event(row)),
+        "told": describe_row(row, outcomes.get(row.sequence, key_event(row))),
         "client": row.holder or None,
         "dataset": row.dataset or None,
         "request_id": row.request_id or None,
@@ -154,24 +158,24 @@ def _told(row: Entry, asked: dict[tuple[str, str], str], became: dict[int, str])
     return decision | {
         "rho": None if cost is None else float(cost.rho),
         "delta": None if cost is None else float(cost.delta),
-        "windows": _windows(said),
-        "sql": said.get("wording") or None if releases else None,  # as its client wrote it; unknown in older rows
-        "questions": [asked.get((row.dataset, release["key"]), release["key"]) for release in releases],
-        "versions": said.get("versions"),
-        "reason": said.get("reason"),
+        "windows": _windows(content),
+        "sql": content.get("wording") or None if releases else None,  # as its client wrote it; unknown in older rows
+        "questions": [queries.get((row.dataset, release["key"]), release["key"]) for release in releases],
+        "versions": content.get("versions"),
+        "reason": content.get("reason"),
     }
 
 
-def _windows(said: dict[str, Any]) -> list[str]:
+def _windows(content: dict[str, Any]) -> list[str]:
     """List every privacy window that a row concerns."""
-    if window := said.get("window"):
+    if window := content.get("window"):
         return [window]
-    found = said.get("windows", ())
-    listed = [window for part in found for window in (part if isinstance(part, list) else [part])]
+    window_lists = content.get("windows", ())
+    listed = [window for part in window_lists for window in (part if isinstance(part, list) else [part])]
     return list(dict.fromkeys(listed))
 
 
-def _moment(since: str) -> str:
+def _parse_moment(since: str) -> str:
     """Normalize a date or timestamp to UTC, in the format of ledger rows."""
     try:
         moment = datetime.fromisoformat(since)

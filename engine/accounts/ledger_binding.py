@@ -17,16 +17,16 @@ from pathlib import Path
 
 from budgets import Anchor, Charge, ChargeRequest, Ledger, LedgerError, UnsafeStore, shown_address
 from dialect.catalog import Catalog
-from engine.catalog.sources import Files, overlap, stored_files
+from engine.catalog.sources import SourceFiles, share_files, source_files
 from engine.data.files.durable import make_folder_durably, write_durably
 
-MARK_FORMAT = 1
+BINDING_FORMAT = 1
 IN_MEMORY = ":memory:"
-BETWEEN_TWO = 1.0  # seconds between two records of a ledger's state
+MIN_RECORD_SECONDS = 1.0  # seconds between two records of a ledger's state
 
 
 @dataclass(frozen=True)
-class Mark:
+class LedgerBinding:
     """Binding of one dataset's files to a ledger."""
 
     file: Path
@@ -37,55 +37,61 @@ class Mark:
 
     def write(self) -> None:
         """Write the mark durably."""
-        told = {"mark_format": MARK_FORMAT, "dataset": self.dataset, "sources": list(self.sources)}
-        write_durably(self.file, json.dumps({**told, "address": self.address, "anchor": self.anchor.to_json()}))
+        content = {"mark_format": BINDING_FORMAT, "dataset": self.dataset, "sources": list(self.sources)}
+        write_durably(self.file, json.dumps({**content, "address": self.address, "anchor": self.anchor.to_json()}))
 
     @classmethod
-    def read(cls, file: Path) -> Mark:
+    def read(cls, file: Path) -> LedgerBinding:
         """Load a mark. Raises UnsafeStore for an unreadable one: it may forbid what is about to happen."""
         try:
-            told = json.loads(file.read_text(encoding="utf-8"))
-            if told["mark_format"] != MARK_FORMAT:
+            content = json.loads(file.read_text(encoding="utf-8"))
+            if content["mark_format"] != BINDING_FORMAT:
                 raise ValueError
-            return cls(file, told["dataset"], tuple(told["sources"]), told["address"], Anchor.from_json(told["anchor"]))
+            return cls(
+                file,
+                content["dataset"],
+                tuple(content["sources"]),
+                content["address"],
+                Anchor.from_json(content["anchor"]),
+            )
         except (OSError, ValueError, KeyError, TypeError) as failure:
             raise UnsafeStore(f"The mark {file} can't be read.", "the mark from a backup of that folder.") from failure
 
 
-def is_there(address: str) -> bool:
+def exists_or_needs_no_file(address: str) -> bool:
     """Check that opening a ledger creates no file: the file exists, or the address is not a file."""
     return address == IN_MEMORY or "://" in address or Path(address).exists()
 
 
-def open_marked(address: str, catalog: Catalog, folder: Path | None) -> Ledger:
+def open_bound_ledger(address: str, catalog: Catalog, folder: Path | None) -> Ledger:
     """Open a catalog's ledger and verify it against the marks of a folder, if any; one in memory writes none.
 
     A missing ledger file is refused before it is created if a mark names another ledger. Raises LedgerError.
     """
-    marks = None if folder is None else Marks(folder, catalog, shown_address(address))
-    if marks is not None and not is_there(address):
-        marks.check_none()
-    ledger = Ledger.open(address) if marks is None or address == IN_MEMORY else MarkedLedger.open(address)
+    bindings = None if folder is None else LedgerBindings(folder, catalog, shown_address(address))
+    if bindings is not None and not exists_or_needs_no_file(address):
+        bindings.check_none_bound()
+    ledger = Ledger.open(address) if bindings is None or address == IN_MEMORY else BoundLedger.open(address)
     try:
-        _check_exported(ledger)
-        if marks is None:
+        _check_exported_anchor(ledger)
+        if bindings is None:
             return ledger
-        marks.check(ledger)
+        bindings.check(ledger)
     except BaseException:
         ledger.close()
         raise
-    if isinstance(ledger, MarkedLedger):
-        ledger.marks = marks
+    if isinstance(ledger, BoundLedger):
+        ledger.bindings = bindings
     return ledger
 
 
-def marked_anchors(folder: Path, ledger_id: str) -> list[Anchor]:
+def bound_anchors(folder: Path, ledger_id: str) -> list[Anchor]:
     """Last seen states of a ledger, from its marks. Raises UnsafeStore."""
-    marks = [Mark.read(file) for file in sorted(folder.glob(f"{ledger_id}-*.json"))]
-    return [mark.anchor for mark in marks]
+    bindings = [LedgerBinding.read(file) for file in sorted(folder.glob(f"{ledger_id}-*.json"))]
+    return [binding.anchor for binding in bindings]
 
 
-def _check_exported(ledger: Ledger) -> None:
+def _check_exported_anchor(ledger: Ledger) -> None:
     """Verify a ledger against the anchor file that PASSERSBY_ANCHOR names. Raises LedgerError."""
     named = os.environ.get("PASSERSBY_ANCHOR")
     if named:
@@ -98,38 +104,38 @@ def _check_exported(ledger: Ledger) -> None:
         ledger.check_anchor(Anchor.from_json(text))
 
 
-class MarkedLedger(Ledger):
+class BoundLedger(Ledger):
     """Ledger that writes marks: before a dataset's first charge, and periodically with its state."""
 
-    marks: Marks | None = None
+    bindings: LedgerBindings | None = None
 
     def charge(self, request: ChargeRequest) -> Charge:
         """Mark the dataset, charge, and record the ledger's state. Raises as a ledger does."""
-        if self.marks is None:
+        if self.bindings is None:
             return super().charge(request)
-        self.marks.before_charge(self, request.dataset)
+        self.bindings.before_charge(self, request.dataset)
         charge = super().charge(request)
-        self.marks.after_charge(self)
+        self.bindings.after_charge(self)
         return charge
 
     def close(self) -> None:
         """Record the ledger's state in its marks, and close it."""
         with suppress(LedgerError, OSError):  # the state recorded before stays valid
-            if self.marks is not None:
-                self.marks.note(self)
+            if self.bindings is not None:
+                self.bindings.record(self)
         super().close()
 
 
 @dataclass
-class Marks:
+class LedgerBindings:
     """Marks of one catalog's datasets, checked against all marks in a folder."""
 
     folder: Path
     catalog: Catalog
     address: str
-    made: dict[str, Mark] = field(default_factory=dict)
-    noted: float = 0.0
-    _one_at_a_time: threading.RLock = field(default_factory=threading.RLock, repr=False)  # threads charge concurrently
+    bindings: dict[str, LedgerBinding] = field(default_factory=dict)
+    recorded_at: float = 0.0
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)  # threads charge concurrently
 
     def check(self, ledger: Ledger) -> None:
         """Refuse to query marked data with another ledger, or with one that was rolled back.
@@ -138,85 +144,87 @@ class Marks:
         sources of marks and of the catalog; id and rows of the ledger. Formula: sources overlap => same id, same
         dataset, and the marked row is there. Source: proofs.md#marks. Raises UnsafeStore.
         """
-        mine = ledger.anchor().ledger_id
-        for mark, dataset in self._met():
-            if mark.anchor.ledger_id != mine:
-                _refuse_other(mark, dataset)
-            if mark.dataset != dataset:
-                _refuse_name(mark, dataset)
-            ledger.check_anchor(mark.anchor)
-            self.made[dataset] = mark
+        ledger_id = ledger.anchor().ledger_id
+        for binding, dataset in self._overlapping():
+            if binding.anchor.ledger_id != ledger_id:
+                _refuse_other_ledger(binding, dataset)
+            if binding.dataset != dataset:
+                _refuse_other_dataset(binding, dataset)
+            ledger.check_anchor(binding.anchor)
+            self.bindings[dataset] = binding
 
-    def check_none(self) -> None:
+    def check_none_bound(self) -> None:
         """Refuse to create a ledger for marked data: its id would be another. Raises UnsafeStore."""
-        for mark, dataset in self._met():
-            _refuse_other(mark, dataset)
+        for binding, dataset in self._overlapping():
+            _refuse_other_ledger(binding, dataset)
 
     def before_charge(self, ledger: Ledger, dataset: str) -> None:
         """Mark a dataset that has no mark yet, durably."""
-        with self._one_at_a_time:
-            if dataset not in self.made:
+        with self._lock:
+            if dataset not in self.bindings:
                 self.check(ledger)  # another process may have marked it meanwhile
-                self._mark(ledger, dataset)
+                self._bind(ledger, dataset)
 
     def after_charge(self, ledger: Ledger) -> None:
         """Record the ledger's state, at most once per interval."""
-        if time.monotonic() - self.noted > BETWEEN_TWO:
-            self.note(ledger)
+        if time.monotonic() - self.recorded_at > MIN_RECORD_SECONDS:
+            self.record(ledger)
 
-    def note(self, ledger: Ledger) -> None:
+    def record(self, ledger: Ledger) -> None:
         """Record the ledger's state in the marks."""
-        with self._one_at_a_time:
-            for dataset in self.made:
-                self._mark(ledger, dataset)
-            self.noted = time.monotonic()
+        with self._lock:
+            for dataset in self.bindings:
+                self._bind(ledger, dataset)
+            self.recorded_at = time.monotonic()
 
-    def _mark(self, ledger: Ledger, dataset: str) -> None:
+    def _bind(self, ledger: Ledger, dataset: str) -> None:
         anchor = ledger.anchor()
         make_folder_durably(self.folder)
         file = self.folder / f"{anchor.ledger_id}-{dataset}.json"
-        earlier = self.made[dataset].sources if dataset in self.made else ()
-        sources = tuple(dict.fromkeys((*earlier, *(files.pattern for files in self._private(dataset)))))
-        self.made[dataset] = Mark(file, dataset, sources, self.address, anchor)
-        self.made[dataset].write()
+        earlier = self.bindings[dataset].sources if dataset in self.bindings else ()
+        sources = tuple(dict.fromkeys((*earlier, *(files.pattern for files in self._private_files(dataset)))))
+        self.bindings[dataset] = LedgerBinding(file, dataset, sources, self.address, anchor)
+        self.bindings[dataset].write()
 
-    def _met(self) -> Iterator[tuple[Mark, str]]:
+    def _overlapping(self) -> Iterator[tuple[LedgerBinding, str]]:
         """Pair each mark with each dataset of the catalog that shares a file with it."""
-        marks = [Mark.read(file) for file in sorted(self.folder.glob("*.json"))]
-        for mark in marks:
-            marked = [stored_files(source) for source in mark.sources]
+        bindings = [LedgerBinding.read(file) for file in sorted(self.folder.glob("*.json"))]
+        for binding in bindings:
+            bound_files = [source_files(source) for source in binding.sources]
             for dataset in self.catalog.datasets:
-                mine = self._private(dataset.name)
-                if any(overlap(one, other) for one in marked for other in mine):
-                    yield mark, dataset.name
+                own_files = self._private_files(dataset.name)
+                if any(share_files(one, other) for one in bound_files for other in own_files):
+                    yield binding, dataset.name
 
-    def _private(self, dataset: str) -> list[Files]:
+    def _private_files(self, dataset: str) -> list[SourceFiles]:
         tables = [table for table in self.catalog.tables if table.private and table.dataset == dataset]
-        return [stored_files(table.source.path) for table in tables]
+        return [source_files(table.source.path) for table in tables]
 
 
-def _refuse_other(mark: Mark, dataset: str) -> None:
-    named = f"--ledger {mark.address} on the command line, ledger={mark.address!r} in Python"
-    if not is_there(mark.address):
-        _refuse_missing(mark, dataset, named)
+def _refuse_other_ledger(binding: LedgerBinding, dataset: str) -> None:
+    named = f"--ledger {binding.address} on the command line, ledger={binding.address!r} in Python"
+    if not exists_or_needs_no_file(binding.address):
+        _refuse_missing_ledger(binding, dataset, named)
     raise UnsafeStore(
-        f"The files of dataset {dataset} are charged in another ledger, {mark.address}: a second one would give their "
+        f"The files of dataset {dataset} are charged in another ledger, {binding.address}: "
+        "a second one would give their "
         "people's privacy away twice.",
-        f"{named}; if that ledger is gone for good, remove {mark.file}, and know that what it spent is then spent on "
+        f"{named}; if that ledger is gone for good, remove {binding.file}, "
+        "and know that what it spent is then spent on "
         "top.",
     )
 
 
-def _refuse_missing(mark: Mark, dataset: str, named: str) -> None:
+def _refuse_missing_ledger(binding: LedgerBinding, dataset: str, named: str) -> None:
     raise UnsafeStore(
-        f"The files of dataset {dataset} are charged in the ledger {mark.address}, and that is not there: a new one "
+        f"The files of dataset {dataset} are charged in the ledger {binding.address}, and that is not there: a new one "
         "would have forgotten what was spent.",
         f"restore it from a backup, as docs/operations.md#restore says; where it was moved, move it back: {named}.",
     )
 
 
-def _refuse_name(mark: Mark, dataset: str) -> None:
+def _refuse_other_dataset(binding: LedgerBinding, dataset: str) -> None:
     raise UnsafeStore(
-        f"The files of dataset {dataset} are charged as dataset {mark.dataset}, which has a budget of its own.",
-        f"name the dataset {mark.dataset} again.",
+        f"The files of dataset {dataset} are charged as dataset {binding.dataset}, which has a budget of its own.",
+        f"name the dataset {binding.dataset} again.",
     )

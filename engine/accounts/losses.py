@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from budgets import ATTO, EVERYBODY, MAX_UNITS, NOTHING, OWNER, Entry, EntryKind, EpsilonDelta, Ledger, Loss
+from budgets import ATTO, EVERYBODY, MAX_UNITS, OWNER, ZERO_LOSS, Entry, EntryKind, EpsilonDelta, Ledger, Loss
 from dialect.catalog import Dataset
 from engine.pricing.terms import caps
 
@@ -21,23 +21,23 @@ def owner_loss(ledger: Ledger, dataset: str) -> Mapping[str, Loss]:
     Claim: a client's purchases and these together are all that the client is shown of a window by this engine. Proof:
     proofs.md#owner_loss
     """
-    found: defaultdict[str, Loss] = defaultdict(lambda: NOTHING)
-    for _, windows, loss in _charged(ledger, dataset):
+    losses: defaultdict[str, Loss] = defaultdict(lambda: ZERO_LOSS)
+    for _, windows, loss in _owner_charges(ledger, dataset):
         for window in windows:
-            found[window] += loss
-    return found
+            losses[window] += loss
+    return losses
 
 
 def owner_keys(ledger: Ledger, dataset: str) -> frozenset[str]:
     """Keys of the releases that the owner was charged for, without those that a client had bought before."""
-    return frozenset(key for key, _, _ in _charged(ledger, dataset))
+    return frozenset(key for key, _, _ in _owner_charges(ledger, dataset))
 
 
-def _charged(ledger: Ledger, dataset: str) -> Iterator[tuple[str, Sequence[str], Loss]]:
-    for entry in ledger.audit(kind=EntryKind.CHARGED, holder=OWNER):
-        for release in entry.said["releases"] if entry.dataset == dataset else ():
+def _owner_charges(ledger: Ledger, dataset: str) -> Iterator[tuple[str, Sequence[str], Loss]]:
+    for entry in ledger.find_entries(kind=EntryKind.CHARGED, holder=OWNER):
+        for release in entry.content["releases"] if entry.dataset == dataset else ():
             if EVERYBODY in release["payers"]:
-                yield release["key"], entry.said["windows"][release["windows"]], Loss(*release["loss"])
+                yield release["key"], entry.content["windows"][release["windows"]], Loss(*release["loss"])
 
 
 @dataclass(frozen=True)
@@ -53,21 +53,21 @@ class WholePerson:
         """The loss as (epsilon, delta); None if it is too large to be written, and bounds nothing."""
         if self.pico_rho > MAX_UNITS or self.atto_delta >= ATTO:
             return None
-        return EpsilonDelta.of(Loss(self.pico_rho, self.atto_delta), self.cap)
+        return EpsilonDelta.from_loss(Loss(self.pico_rho, self.atto_delta), self.cap)
 
 
-def whole_person(entries: tuple[Entry, ...], dataset: Dataset) -> WholePerson:
+def whole_person_loss(entries: tuple[Entry, ...], dataset: Dataset) -> WholePerson:
     """Sum the losses of all releases for one person's whole history.
 
     Claim: removing everything of a person costs at most this. Symbols: a release that is charged to k windows at rho
     and delta in each. Formula: sum of k^2 rho, sum of k delta. Source: group privacy of zCDP, Bun and Steinke, arXiv
     1605.02065, Proposition 1.9: k neighbours in a row multiply the distance by k. Proof: proofs.md#whole-person
     """
-    charged = (e.said for e in entries if e.kind == EntryKind.CHARGED and e.dataset == dataset.name)
+    charged = (e.content for e in entries if e.kind == EntryKind.CHARGED and e.dataset == dataset.name)
     paid = [
-        (len(said["windows"][release["windows"]]), Loss(*release["loss"]))
-        for said in charged
-        for release in said["releases"]
+        (len(content["windows"][release["windows"]]), Loss(*release["loss"]))
+        for content in charged
+        for release in content["releases"]
         if EVERYBODY in release["payers"]  # the first charge pays for everybody, once
     ]
     pico_rho, atto_delta = sum(k**2 * loss.pico_rho for k, loss in paid), sum(k * loss.atto_delta for k, loss in paid)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from budgets import LIFETIME, NOTHING, AccountView, EpsilonDelta, Loss
+from budgets import LIFETIME, ZERO_LOSS, AccountView, EpsilonDelta, Loss
 
 
-def account(view: AccountView, of_owner: Loss = NOTHING) -> dict[str, Any]:
+def account_json(view: AccountView, owner_loss: Loss = ZERO_LOSS) -> dict[str, Any]:
     """Return the JSON shape of an account; a client's (epsilon, delta) includes the owner's releases."""
-    over_all = view.name.window == LIFETIME  # the sum over several windows alone implies no (epsilon, delta)
-    spent, cap = (None, None) if over_all else (_seen(view, of_owner), view.cap_epsilon_delta)
+    is_lifetime = view.name.window == LIFETIME  # the sum over several windows alone implies no (epsilon, delta)
+    spent, cap = (None, None) if is_lifetime else (_shown_loss(view, owner_loss), view.cap_epsilon_delta)
     return {
         "dataset": view.name.dataset,
         "window": view.name.window,
@@ -22,20 +22,20 @@ def account(view: AccountView, of_owner: Loss = NOTHING) -> dict[str, Any]:
         "epsilon": spent and spent.epsilon,
         "delta": spent and spent.delta,
         "cap_epsilon": cap and cap.epsilon,
-        "calibration_rho": float(of_owner.rho),
+        "calibration_rho": float(owner_loss.rho),
     }
 
 
-def _seen(view: AccountView, of_owner: Loss) -> EpsilonDelta:
+def _shown_loss(view: AccountView, owner_loss: Loss) -> EpsilonDelta:
     """Return the loss of everything that an account's holder is shown (proofs.md#owner_loss)."""
-    return EpsilonDelta.of(view.spent if view.name.client is None else view.spent + of_owner, view.cap)
+    return EpsilonDelta.from_loss(view.spent if view.name.client is None else view.spent + owner_loss, view.cap)
 
 
-def remaining(view: AccountView, of_owner: Loss = NOTHING) -> dict[str, Any]:
+def remaining_json(view: AccountView, owner_loss: Loss = ZERO_LOSS) -> dict[str, Any]:
     """Return the JSON shape of the remaining budget, with the spent epsilon: epsilons of remainders do not add up."""
     return {
         "rho": float(view.remaining.rho),
         "delta": float(view.remaining.delta),
-        "epsilon": _seen(view, of_owner).epsilon,
+        "epsilon": _shown_loss(view, owner_loss).epsilon,
         "cap_rho": float(view.cap.rho),
     }

@@ -7,36 +7,44 @@ from typing import Any
 from budgets import OWNER, EntryKind, Ledger
 from dialect import Catalog
 from dialect.catalog import Dataset
-from engine.catalog.sources import version_of
-from engine.reuse.replay import data_of
+from engine.catalog.sources import full_data_version
+from engine.reuse.replay import data_version_of
 
 
-def stored_releases(ledger: Ledger, catalog: Catalog) -> list[dict[str, Any]]:
+def list_stored_releases(ledger: Ledger, catalog: Catalog) -> list[dict[str, Any]]:
     """List each dataset's replay rule and its stored releases, oldest first; no numbers."""
     return [
-        {"dataset": of.name, "replay_max_age_days": of.replay_days, "releases": _stored(ledger, of)}
+        {"dataset": of.name, "replay_max_age_days": of.replay_days, "releases": _releases_of_dataset(ledger, of)}
         for of in catalog.datasets
     ]
 
 
-def _stored(ledger: Ledger, of: Dataset) -> list[dict[str, Any]]:
-    asked: dict[str, dict[str, Any]] = {}
-    before: set[str] = set()  # made from another data version: no longer replayed to clients
-    for entry in ledger.audit(kind=EntryKind.CHARGED):
-        older = data_of(entry.said.get("versions", "")) not in ("", version_of(of)) and entry.holder != OWNER
-        for release in entry.said["releases"] if entry.dataset == of.name else ():
-            before |= {release["key"]} if older else set()
-            told = asked.setdefault(release["key"], {"question": None, "sql": None, "by_owner": entry.holder == OWNER})
-            told["question"] = release.get("question", told["question"])
-            told["sql"] = told["sql"] or entry.said.get("wording") or None
-    made = sorted(ledger.made(of.name, asked).values(), key=lambda each: (each.settled_at, each.release_key))
+def _releases_of_dataset(ledger: Ledger, dataset: Dataset) -> list[dict[str, Any]]:
+    queries: dict[str, dict[str, Any]] = {}
+    outdated: set[str] = set()  # made from another data version: no longer replayed to clients
+    for entry in ledger.find_entries(kind=EntryKind.CHARGED):
+        is_outdated = (
+            data_version_of(entry.content.get("versions", "")) not in ("", full_data_version(dataset))
+            and entry.holder != OWNER
+        )
+        for release in entry.content["releases"] if entry.dataset == dataset.name else ():
+            outdated |= {release["key"]} if is_outdated else set()
+            query = queries.setdefault(
+                release["key"], {"question": None, "sql": None, "by_owner": entry.holder == OWNER}
+            )
+            query["question"] = release.get("question", query["question"])
+            query["sql"] = query["sql"] or entry.content.get("wording") or None
+    stored = sorted(
+        ledger.release_ages(dataset.name, queries).values(), key=lambda each: (each.settled_at, each.release_key)
+    )
     return [
         {
             "release_id": each.release_key,
             "made_at": each.settled_at,
             "age_days": each.age_days,
-            "repeated": each.release_key not in before and (of.replay_days is None or each.age_days < of.replay_days),
-            **asked[each.release_key],
+            "repeated": each.release_key not in outdated
+            and (dataset.replay_days is None or each.age_days < dataset.replay_days),
+            **queries[each.release_key],
         }
-        for each in made
+        for each in stored
     ]

@@ -6,36 +6,36 @@ from dataclasses import dataclass
 
 from budgets import EVERYBODY, AccountName, AccountView, EpsilonDelta, Ledger, chargeable
 from dialect.catalog import Catalog, Dataset
-from engine.accounts.losses import WholePerson, whole_person
-from engine.accounts.window_accounts import windows_of
+from engine.accounts.losses import WholePerson, whole_person_loss
+from engine.accounts.window_accounts import account_windows
 from engine.pricing.terms import caps
 
 
 @dataclass(frozen=True)
-class Worst:
+class WorstCase:
     """Worst-case privacy loss of one person: charged so far, and allowed by the caps."""
 
     spent: EpsilonDelta | None  # None: too large to be written
     limit: EpsilonDelta | None
-    where: str
+    scope: str
 
 
-def everybodys(catalog: Catalog, ledger: Ledger, dataset: Dataset) -> tuple[AccountView, ...]:
+def ceiling_accounts(catalog: Catalog, ledger: Ledger, dataset: Dataset) -> tuple[AccountView, ...]:
     """Find the account that all clients share of each privacy window, in order, whether charged or not."""
     today = caps(dataset)
-    windows = windows_of(catalog, dataset)
-    names = {AccountName(dataset.name, window, EVERYBODY): today.everybody(window) for window in windows}
-    return ledger.accounts_under(dataset.name, names)
+    windows = account_windows(catalog, dataset)
+    names = {AccountName(dataset.name, window, EVERYBODY): today.ceiling(window) for window in windows}
+    return ledger.accounts_with_caps(dataset.name, names)
 
 
-def of_one(accounts: tuple[AccountView, ...]) -> Worst:
+def worst_window(accounts: tuple[AccountView, ...]) -> WorstCase:
     """Worst case in one window: the largest spent loss and the largest cap of any window."""
     spent = max((view.spent_epsilon_delta for view in accounts), key=lambda told: told.epsilon)
     limit = max((view.cap_epsilon_delta for view in accounts), key=lambda told: told.epsilon)
-    return Worst(spent, limit, "in one window")
+    return WorstCase(spent, limit, "in one window")
 
 
-def of_all(ledger: Ledger, dataset: Dataset, accounts: tuple[AccountView, ...]) -> Worst:
+def worst_over_all_windows(ledger: Ledger, dataset: Dataset, accounts: tuple[AccountView, ...]) -> WorstCase:
     """Worst case over all windows together, by group privacy: k windows are k neighbours in a row.
 
     Claim: removing everything of a person costs at most this, for every sequence of queries. Symbols: k windows, with
@@ -43,8 +43,8 @@ def of_all(ledger: Ledger, dataset: Dataset, accounts: tuple[AccountView, ...]) 
     rho_r <= k sum of k_r rho_r <= k sum of rho_i; sum of k_r delta_r <= sum of delta_i. Source:
     proofs.md#whole-person.
     """
-    whole, k = whole_person(ledger.entries(), dataset), len(accounts)
-    most = [chargeable(view.cap) for view in accounts]
-    rho, delta = k * sum(each.pico_rho for each in most), sum(each.atto_delta for each in most)
-    limit = WholePerson(rho, delta, whole.cap).epsilon_delta
-    return Worst(whole.epsilon_delta, limit, f"over all {k} windows together" if k > 1 else "over the whole time")
+    spent, k = whole_person_loss(ledger.entries(), dataset), len(accounts)
+    chargeable_caps = [chargeable(view.cap) for view in accounts]
+    rho, delta = k * sum(each.pico_rho for each in chargeable_caps), sum(each.atto_delta for each in chargeable_caps)
+    limit = WholePerson(rho, delta, spent.cap).epsilon_delta
+    return WorstCase(spent.epsilon_delta, limit, f"over all {k} windows together" if k > 1 else "over the whole time")

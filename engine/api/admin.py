@@ -11,37 +11,37 @@ from typing import Any
 from budgets import (
     EACH_WINDOW,
     LIFETIME,
-    MINIMUM_RHO,
+    MIN_QUERY_RHO,
     PER_QUERY,
     AccountName,
     AccountView,
     Caps,
+    ClientStatus,
     Ledger,
     Loss,
-    Member,
     ParamError,
     chargeable,
-    parse_amount,
+    parse_positive_amount,
 )
 from dialect.catalog import STATIC, Catalog, Dataset
-from engine.accounts.open import opened, opened_to_read
-from engine.accounts.window_accounts import windows_of
-from engine.catalog.bundled import named_dataset
-from engine.catalog.toml_section import nearest
-from engine.pricing.terms import ANY_DELTA, caps
+from engine.accounts.open import opened_for_reading, opened_ledger
+from engine.accounts.window_accounts import account_windows
+from engine.catalog.bundled import find_dataset
+from engine.catalog.toml_section import closest_word
+from engine.pricing.terms import UNLIMITED_DELTA, caps
 
 SCOPES = {"each": EACH_WINDOW, "lifetime": LIFETIME, "query": PER_QUERY}  # reserved: no window has these names
-SPOKEN = {scope: word for word, scope in SCOPES.items()}
+SCOPE_NAMES = {scope: word for word, scope in SCOPES.items()}
 
 
 @contextmanager
-def open_admin(where: str, *, ledger: str | None = None, to_read: bool = False) -> Iterator[Admin]:
+def open_admin(catalog_source: str, *, ledger: str | None = None, read_only: bool = False) -> Iterator[Admin]:
     """Open a catalog's ledger for an admin. Errors inside are raised as Refused.
 
     With `read_only`, no ledger is created and nothing may be changed.
     """
-    with (opened_to_read if to_read else opened)(where, ledger) as books:
-        yield Admin(books.catalog, books.ledger)
+    with (opened_for_reading if read_only else opened_ledger)(catalog_source, ledger) as opened_catalog:
+        yield Admin(opened_catalog.catalog, opened_catalog.ledger)
 
 
 @dataclass(frozen=True)
@@ -57,45 +57,49 @@ class Admin:
 
     def remove_client(self, client: str, *, by: str, reason: str) -> None:
         """Remove a client, or a group with all its members: it can submit no more queries."""
-        self.ledger.remove_client(self._known(client), actor=by, reason=reason)
+        self.ledger.remove_client(self._check_known_client(client), actor=by, reason=reason)
 
     def cap_client(
         self, client: str, rho: str, *, by: str, reason: str, dataset: str | None = None, scope: str = "each"
     ) -> dict[str, Any]:
         """Cap a client or group: in `each` window, over its `lifetime`, per `query`, or in one window by name."""
-        of = named_dataset(self.catalog, dataset)
-        named, cap = self._scope(of, scope), _cap(of, scope, rho)
-        self.ledger.cap_client(self._known(client), of.name, cap, actor=by, reason=reason, scope=named)
-        return {"client": client, "dataset": of.name, "scope": scope, "cap_rho": float(cap.rho)}
+        declared = find_dataset(self.catalog, dataset)
+        ledger_scope, cap = self._ledger_scope(declared, scope), _parse_cap(declared, scope, rho)
+        self.ledger.cap_client(
+            self._check_known_client(client), declared.name, cap, actor=by, reason=reason, scope=ledger_scope
+        )
+        return {"client": client, "dataset": declared.name, "scope": scope, "cap_rho": float(cap.rho)}
 
-    def allowed(self, dataset: str | None, scope: str) -> Fraction | None:
+    def max_cap_rho(self, dataset: str | None, scope: str) -> Fraction | None:
         """Largest useful cap (rho) of one client in a window, or of one query: the dataset's own limit.
 
         None for `lifetime`, which the dataset does not limit. A client's cap above this has no effect.
         """
-        today = caps(named_dataset(self.catalog, dataset))
+        current_caps = caps(find_dataset(self.catalog, dataset))
         return (
-            None if scope == "lifetime" else today.everybody(scope if scope == STATIC else "").beyond(today.reserve).rho
+            None
+            if scope == "lifetime"
+            else current_caps.ceiling(scope if scope == STATIC else "").excess_over(current_caps.reserve).rho
         )
 
     def freeze(
         self, *, by: str, reason: str, client: str | None = None, dataset: str | None = None, window: str | None = None
     ) -> None:
         """Block all charges to a client or group, a dataset, a window, or a combination of these."""
-        self.ledger.freeze(actor=by, reason=reason, **self._place(client, dataset, window))
+        self.ledger.freeze(actor=by, reason=reason, **self._freeze_target(client, dataset, window))
 
     def thaw(
         self, *, by: str, reason: str, client: str | None = None, dataset: str | None = None, window: str | None = None
     ) -> None:
         """Lift a freeze of exactly this client, dataset and window. Raises ParamError where there is none."""
-        place = self._place(client, dataset, window)
-        if not any(_is_under(asdict(frozen), place) for frozen in self.ledger.freezes()):
+        place = self._freeze_target(client, dataset, window)
+        if not any(_is_covered_by(asdict(frozen), place) for frozen in self.ledger.freezes()):
             raise ParamError("Nothing of this name is frozen.", "one of those that `passersby frozen` lists.")
         self.ledger.thaw(actor=by, reason=reason, **place)
 
     def frozen(self) -> list[dict[str, Any]]:
         """List the freezes in force: since when, by whom, why."""
-        rows = {row.sequence: row for row in self.ledger.audit(kind="frozen")}
+        rows = {row.sequence: row for row in self.ledger.find_entries(kind="frozen")}
         return [
             {
                 "client": frozen.client or None,
@@ -103,7 +107,7 @@ class Admin:
                 "window": frozen.window or None,
                 "since": rows[frozen.sequence].at,
                 "by": rows[frozen.sequence].actor,
-                "reason": rows[frozen.sequence].said["reason"],
+                "reason": rows[frozen.sequence].content["reason"],
             }
             for frozen in self.ledger.freezes()
         ]
@@ -112,9 +116,11 @@ class Admin:
         self, client: str, rho: str, *, reason: str, dataset: str | None = None, scope: str = "each"
     ) -> dict[str, Any]:
         """Request a higher cap, as a client."""
-        of = named_dataset(self.catalog, dataset)
-        cap, named = _cap(of, scope, rho), self._scope(of, scope)
-        number = self.ledger.request_top_up(self._known(client), of.name, cap, reason=reason, scope=named)
+        declared = find_dataset(self.catalog, dataset)
+        cap, ledger_scope = _parse_cap(declared, scope, rho), self._ledger_scope(declared, scope)
+        number = self.ledger.request_top_up(
+            self._check_known_client(client), declared.name, cap, reason=reason, scope=ledger_scope
+        )
         return next(row for row in self.top_ups() if row["request"] == number)
 
     def approve_top_up(self, request: int, *, by: str, reason: str) -> None:
@@ -127,18 +133,18 @@ class Admin:
 
     def top_ups(self, *, open_only: bool = False) -> list[dict[str, Any]]:
         """List the top-up requests, oldest first, with their reasons."""
-        reasons = {row.sequence: row.said["reason"] for row in self.ledger.audit(kind="top_up_requested")}
+        reasons = {row.sequence: row.content["reason"] for row in self.ledger.find_entries(kind="top_up_requested")}
         return [
             {
-                "request": asked.id,
-                "client": asked.client,
-                "dataset": asked.dataset,
-                "scope": SPOKEN.get(asked.scope, asked.scope),
-                "cap_rho": float(asked.cap.rho),
-                "state": asked.state,
-                "reason": reasons.get(asked.id),
+                "request": top_up.id,
+                "client": top_up.client,
+                "dataset": top_up.dataset,
+                "scope": SCOPE_NAMES.get(top_up.scope, top_up.scope),
+                "cap_rho": float(top_up.cap.rho),
+                "state": top_up.state,
+                "reason": reasons.get(top_up.id),
             }
-            for asked in self.ledger.top_ups(open_only=open_only)
+            for top_up in self.ledger.top_ups(open_only=open_only)
         ]
 
     def clients(self) -> list[dict[str, Any]]:
@@ -146,39 +152,39 @@ class Admin:
         members = self.ledger.clients()
         return [self._client(member, dataset) for member in members for dataset in self.catalog.datasets]
 
-    def _client(self, member: Member, dataset: Dataset) -> dict[str, Any]:
-        today = caps(dataset)
-        windows = (*windows_of(self.catalog, dataset), LIFETIME)
+    def _client(self, member: ClientStatus, dataset: Dataset) -> dict[str, Any]:
+        current_caps = caps(dataset)
+        windows = (*account_windows(self.catalog, dataset), LIFETIME)
         names = [AccountName(dataset.name, window, member.client) for window in windows]
-        default = {name: _default(today, name, member) for name in names}
-        *each, lifetime = self.ledger.accounts_under(dataset.name, default)
+        default = {name: _default_cap(current_caps, name, member) for name in names}
+        *each, lifetime = self.ledger.accounts_with_caps(dataset.name, default)
         granted = [g for g in self.ledger.grants(dataset.name) if g.holder == member.client and g.scope == PER_QUERY]
-        query = granted[0].cap if granted else today.query
+        query_cap = granted[0].cap if granted else current_caps.query
         return {
             "client": member.client,
             "group": member.is_group,
             "state": member.state,
             "dataset": dataset.name,
-            **_most_spent(each),
+            **_least_remaining_window(each),
             "lifetime_spent_rho": float(lifetime.spent.rho),
-            "lifetime_cap_rho": float(lifetime.cap.rho) if lifetime.capped else None,
-            "query_cap_rho": None if query is None else float(query.rho),
+            "lifetime_cap_rho": float(lifetime.cap.rho) if lifetime.is_capped else None,
+            "query_cap_rho": None if query_cap is None else float(query_cap.rho),
         }
 
-    def _known(self, client: str) -> str:
+    def _check_known_client(self, client: str) -> str:
         """Check that a client exists, by grant or use: a misspelt name would be frozen or capped to no effect."""
         known = [member.client for member in self.ledger.clients()]
         if client in known:
             return client
-        close = nearest(client, known)
+        close = closest_word(client, known)
         add = f"passersby client add {client}, if it is to be new."
         raise ParamError(f"There is no client {client!r}.", f"{close}, or {add}" if close else add)
 
-    def _scope(self, dataset: Dataset, scope: str) -> str:
-        return SCOPES[scope] if scope in SCOPES else self._window(dataset, scope)
+    def _ledger_scope(self, dataset: Dataset, scope: str) -> str:
+        return SCOPES[scope] if scope in SCOPES else self._check_window(dataset, scope)
 
-    def _window(self, dataset: Dataset, window: str) -> str:
-        windows = windows_of(self.catalog, dataset)
+    def _check_window(self, dataset: Dataset, window: str) -> str:
+        windows = account_windows(self.catalog, dataset)
         if window not in windows:
             timed = [each for each in windows if each != STATIC]
             few = [f"{timed[0]} to {timed[-1]}"] if len(timed) > 3 else timed
@@ -186,39 +192,39 @@ class Admin:
             raise ParamError(f"Dataset {dataset.name!r} has no window {window!r}.", f"one of {known}.")
         return window
 
-    def _place(self, client: str | None, dataset: str | None, window: str | None) -> dict[str, str]:
+    def _freeze_target(self, client: str | None, dataset: str | None, window: str | None) -> dict[str, str]:
         """Validate the client, dataset and window that a freeze names."""
-        of = named_dataset(self.catalog, dataset) if dataset or window else None
+        declared = find_dataset(self.catalog, dataset) if dataset or window else None
         return {
-            "client": self._known(client) if client else "",
-            "dataset": of.name if of else "",
-            "window": self._window(of, window) if of and window else "",
+            "client": self._check_known_client(client) if client else "",
+            "dataset": declared.name if declared else "",
+            "window": self._check_window(declared, window) if declared and window else "",
         }
 
 
-def _cap(dataset: Dataset, scope: str, rho: str) -> Loss:
+def _parse_cap(dataset: Dataset, scope: str, rho: str) -> Loss:
     """Parse a cap. Its delta is the catalog's, or unlimited where the cap limits rho alone."""
-    amount = parse_amount(rho, "A cap's rho", floor=MINIMUM_RHO)
-    today = caps(dataset)
+    amount = parse_positive_amount(rho, "A cap's rho", floor=MIN_QUERY_RHO)
+    current_caps = caps(dataset)
     deltas: dict[str, Fraction] = {
-        "lifetime": ANY_DELTA,
-        "query": chargeable(today.dataset).delta,
-        "static": today.everybody("static").delta,
+        "lifetime": UNLIMITED_DELTA,
+        "query": chargeable(current_caps.dataset).delta,
+        "static": current_caps.ceiling("static").delta,
     }
-    return Loss.within(amount, deltas.get(scope, today.dataset.delta))
+    return Loss.rounded_down(amount, deltas.get(scope, current_caps.dataset.delta))
 
 
-def _default(today: Caps, name: AccountName, member: Member) -> Loss:
+def _default_cap(current_caps: Caps, name: AccountName, member: ClientStatus) -> Loss:
     """Cap without a grant: the catalog's for a client, the dataset's ceiling for a group."""
-    return today.of(name, "" if member.is_group else member.client)
+    return current_caps.cap_of(name, "" if member.is_group else member.client)
 
 
-def _most_spent(views: list[AccountView]) -> dict[str, Any]:
+def _least_remaining_window(views: list[AccountView]) -> dict[str, Any]:
     """Return the window with the least budget left."""
     view = min(views, key=lambda view: view.remaining.pico_rho)
     return {"window": view.name.window, "spent_rho": float(view.spent.rho), "cap_rho": float(view.cap.rho)}
 
 
-def _is_under(frozen: dict[str, Any], place: dict[str, str]) -> bool:
+def _is_covered_by(frozen: dict[str, Any], place: dict[str, str]) -> bool:
     same = all(frozen[part] == place[part] for part in ("client", "dataset"))
     return same and place["window"] in ("", frozen["window"])

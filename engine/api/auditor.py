@@ -12,46 +12,52 @@ import pyarrow as pa
 from budgets import Anchor, Entry, Ledger, ObjectionRegister, ParamError, register_address, shown_address
 from dialect.catalog import Catalog
 from engine.accounts.audit_log import audit_log
-from engine.accounts.ledger_binding import is_there, marked_anchors
-from engine.accounts.open import ledger_place, opened_if_there
+from engine.accounts.ledger_binding import bound_anchors, exists_or_needs_no_file
+from engine.accounts.open import ledger_address, opened_for_audit
 from engine.api.csv_cells import write_cells
 from engine.catalog.bundled import find_catalog
-from engine.catalog.folders import marks_folder
+from engine.catalog.folders import ledger_bindings_folder
 from engine.problems import Refused, problem, refusals
 
 COLUMNS = ("sequence", "at", "kind", "dataset", "holder", "actor", "request_id", "body", "previous_hash", "row_hash")
 SCHEMA = pa.schema([(name, pa.int64() if name == "sequence" else pa.string()) for name in COLUMNS])
 
 
-def verify_ledger(where: str, *, ledger: str | None = None, anchor: str | None = None) -> dict[str, Any]:
+def verify_ledger(catalog_source: str, *, ledger: str | None = None, anchor: str | None = None) -> dict[str, Any]:
     """Verify a ledger's hash chain, and that it extends an anchor where one is given; raises Refused."""
-    with opened_if_there(where, ledger) as kept:
-        return verified(kept, anchor)
+    with opened_for_audit(catalog_source, ledger) as opened_ledger:
+        return verify_open_ledger(opened_ledger, anchor)
 
 
-def verified(ledger: Ledger, anchor: str | None = None) -> dict[str, Any]:
+def verify_open_ledger(ledger: Ledger, anchor: str | None = None) -> dict[str, Any]:
     """End of an open ledger's chain and every integrity violation in it; raises ParamError for an invalid anchor."""
-    before = None if anchor is None else Anchor.from_json(anchor)
-    found = list(ledger.verify(before))
-    clock, now = list(ledger.clock_steps()), ledger.anchor()
-    return {"ledger": now.ledger_id, "sequence": now.sequence, "row_hash": now.row_hash, "found": found, "clock": clock}
+    exported_anchor = None if anchor is None else Anchor.from_json(anchor)
+    found = list(ledger.verify(exported_anchor))
+    clock_steps, chain_end = list(ledger.clock_regressions()), ledger.anchor()
+    return {
+        "ledger": chain_end.ledger_id,
+        "sequence": chain_end.sequence,
+        "row_hash": chain_end.row_hash,
+        "found": found,
+        "clock": clock_steps,
+    }
 
 
-def anchor_ledger(where: str, *, ledger: str | None = None) -> str:
+def anchor_ledger(catalog_source: str, *, ledger: str | None = None) -> str:
     """Return the end of a ledger's chain as one line of JSON; raises Refused."""
-    with opened_if_there(where, ledger) as kept:
-        return kept.anchor().to_json()
+    with opened_for_audit(catalog_source, ledger) as opened_ledger:
+        return opened_ledger.anchor().to_json()
 
 
-def export_ledger(where: str, *, ledger: str | None = None) -> pa.Table:
+def export_ledger(catalog_source: str, *, ledger: str | None = None) -> pa.Table:
     """Return every row of a ledger's chain in full, hashes in hex; raises Refused."""
-    with opened_if_there(where, ledger) as kept:
-        rows = [exported(entry) for entry in kept.entries()]
+    with opened_for_audit(catalog_source, ledger) as opened_ledger:
+        rows = [export_row(entry) for entry in opened_ledger.entries()]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
 def audit_ledger(
-    where: str,
+    catalog_source: str,
     *,
     ledger: str | None = None,
     kind: str | None = None,
@@ -59,17 +65,17 @@ def audit_ledger(
     since: str | None = None,
 ) -> list[dict[str, Any]]:
     """Return the audit log: who submitted which query when, its price, and what admins did; raises Refused."""
-    with opened_if_there(where, ledger) as kept:
-        return audit_log(kept.entries(), kind=kind, client=client, since=since)
+    with opened_for_audit(catalog_source, ledger) as opened_ledger:
+        return audit_log(opened_ledger.entries(), kind=kind, client=client, since=since)
 
 
-def report_ledger(where: str, *, ledger: str | None = None, html: bool = False) -> str:
+def report_ledger(catalog_source: str, *, ledger: str | None = None, html: bool = False) -> str:
     """Write the report for a regulator, from catalog and ledger alone, as HTML or as text; raises Refused."""
-    with opened_if_there(where, ledger) as kept:
-        return report(find_catalog(where), kept, html=html)
+    with opened_for_audit(catalog_source, ledger) as opened_ledger:
+        return write_report(find_catalog(catalog_source), opened_ledger, html=html)
 
 
-def report(catalog: Catalog, ledger: Ledger, *, html: bool = False) -> str:
+def write_report(catalog: Catalog, ledger: Ledger, *, html: bool = False) -> str:
     """Write the regulator's report of a catalog and an open ledger, as HTML or as text."""
     from engine.api.reports.regulator import (
         ledger_report,  # late: rarely used
@@ -77,38 +83,38 @@ def report(catalog: Catalog, ledger: Ledger, *, html: bool = False) -> str:
         report_text,
     )
 
-    told = ledger_report(catalog, ledger)
-    return report_html(told) if html else report_text(told)
+    regulator_report = ledger_report(catalog, ledger)
+    return report_html(regulator_report) if html else report_text(regulator_report)
 
 
-def backup_ledger(where: str, to: str, *, ledger: str | None = None) -> list[str]:
+def backup_ledger(catalog_source: str, destination: str, *, ledger: str | None = None) -> list[str]:
     """Back up a whole ledger, then its register of objections, to a place where nothing is yet; raises Refused.
 
     Each backup is a consistent snapshot, the register's no earlier than the ledger's: a ledger that records later
     objections than its register would not open. Returns the addresses written; without a register, the ledger's alone.
     """
-    with opened_if_there(where, ledger) as kept:
-        kept.backup(to)
-        place = ledger_place(where, ledger)
-        if not is_there(register_address(place)):
-            return [to]
-        with closing(ObjectionRegister.beside(place)) as register:
-            register.backup(to)
-        return list(dict.fromkeys((to, register_address(to))))
+    with opened_for_audit(catalog_source, ledger) as opened_ledger:
+        opened_ledger.backup(destination)
+        address = ledger_address(catalog_source, ledger)
+        if not exists_or_needs_no_file(register_address(address)):
+            return [destination]
+        with closing(ObjectionRegister.open_for_ledger(address)) as register:
+            register.backup(destination)
+        return list(dict.fromkeys((destination, register_address(destination))))
 
 
-def restore_ledger(where: str, backup: str, *, ledger: str | None = None, anchor: str | None = None) -> str:
+def restore_ledger(catalog_source: str, backup: str, *, ledger: str | None = None, anchor: str | None = None) -> str:
     """Restore a backup to a place without a ledger, and return its address; raises Refused for an outdated backup.
 
     A backup is outdated if an exported anchor, or a binding among the user's data files, shows a longer chain.
     """
-    with opened_if_there(where, backup) as kept:
-        mine = kept.anchor().ledger_id
+    with opened_for_audit(catalog_source, backup) as opened_backup:
+        ledger_id = opened_backup.anchor().ledger_id
     with refusals():
-        place = ledger_place(where, ledger)
-        exported = [] if anchor is None else [Anchor.from_json(anchor)]
-        Ledger.restore(backup, place, [*exported, *marked_anchors(marks_folder(), mine)])
-        return shown_address(place)
+        address = ledger_address(catalog_source, ledger)
+        exported_anchors = [] if anchor is None else [Anchor.from_json(anchor)]
+        Ledger.restore(backup, address, [*exported_anchors, *bound_anchors(ledger_bindings_folder(), ledger_id)])
+        return shown_address(address)
 
 
 def write_export(rows: pa.Table, path: str) -> None:
@@ -128,7 +134,7 @@ def write_export(rows: pa.Table, path: str) -> None:
         raise Refused(problem(ParamError(why, "a name that ends in .csv, .json or .parquet"), None))
 
 
-def exported(entry: Entry) -> dict[str, Any]:
+def export_row(entry: Entry) -> dict[str, Any]:
     """One ledger row in full, hashes in hex."""
     row: dict[str, Any] = {name: getattr(entry, name) for name in COLUMNS}
     return row | {name: row[name].hex() for name in ("previous_hash", "row_hash")}

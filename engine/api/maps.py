@@ -8,73 +8,79 @@ from typing import Any
 
 from dialect import Code, Refusal
 from dialect.catalog import SqlType, Table
-from engine.api.session import Desk
+from engine.api.session import Session
 from engine.backends.sandbox import public_table
-from engine.data.files.polygons import Shape
-from engine.errors import uncharged
+from engine.data.files.polygons import IndexedPolygon
+from engine.errors import refuse_before_charge
 from engine.problems import Refused, problem
 
 Corner = tuple[float, float]
-SHOWN = (str, int, float, bool, type(None))  # JSON scalars; other values become text
+JSON_TYPES = (str, int, float, bool, type(None))  # JSON scalars; other values become text
 
 
-def outlines(desk: Desk, table_name: str) -> dict[str, Any]:
+def outlines(session: Session, table_name: str) -> dict[str, Any]:
     """Return a public table as a GeoJSON FeatureCollection.
 
     Geometry is the first visible polygon column, id the primary key, properties all other columns. Raises Refused for a
     table without polygons; private tables have none.
     """
-    (told,) = desk.tables(table_name)
-    table = desk.engine.catalog.table(told["name"])
-    shape = next((c.name for c in table.columns if c.type is SqlType.POLYGON and c.visible), None) if table else None
-    if table is None or table.private or shape is None:
-        why = f"{told['name']} has no polygons."
+    (description,) = session.tables(table_name)
+    table = session.engine.catalog.table(description["name"])
+    polygon_column = (
+        next((c.name for c in table.columns if c.type is SqlType.POLYGON and c.visible), None) if table else None
+    )
+    if table is None or table.private or polygon_column is None:
+        why = f"{description['name']} has no polygons."
         raise Refused(problem(Refusal(Code.TABLE, why, "a public table with a column of type POLYGON"), None))
     try:
-        with uncharged("The polygons can't be read"):
-            rows = public_table(table.name, desk.engine.catalog, desk.engine.backend).to_pylist()
+        with refuse_before_charge("The polygons can't be read"):
+            rows = public_table(table.name, session.engine.catalog, session.engine.backend).to_pylist()
     except Refusal as error:
         raise Refused(problem(error, None)) from error
-    return {"type": "FeatureCollection", "features": [_feature(table, row, shape) for row in rows]}
+    return {"type": "FeatureCollection", "features": [_feature(table, row, polygon_column) for row in rows]}
 
 
-def _feature(table: Table, row: dict[str, Any], shape: str) -> dict[str, Any]:
-    plain = [c.name for c in table.columns if c.visible and c.type is not SqlType.POLYGON]
-    told = {name: row[name] if isinstance(row[name], SHOWN) else str(row[name]) for name in plain}
+def _feature(table: Table, row: dict[str, Any], polygon_column: str) -> dict[str, Any]:
+    property_names = [c.name for c in table.columns if c.visible and c.type is not SqlType.POLYGON]
+    properties = {name: row[name] if isinstance(row[name], JSON_TYPES) else str(row[name]) for name in property_names}
     key = [str(row[name]) for name in table.primary_key]
-    made = {"type": "Feature", "properties": told, "geometry": None if row[shape] is None else _geometry(row[shape])}
-    return {**made, "id": " ".join(key)} if key else made
+    feature = {
+        "type": "Feature",
+        "properties": properties,
+        "geometry": None if row[polygon_column] is None else _geometry(row[polygon_column]),
+    }
+    return {**feature, "id": " ".join(key)} if key else feature
 
 
-def _geometry(stored: Shape) -> dict[str, Any]:
+def _geometry(stored: IndexedPolygon) -> dict[str, Any]:
     """Rebuild a polygon from its stored edges and the horizontal edges, which are not stored."""
     import shapely  # late: slow to import, used by maps only
 
     edges = {
         ((edge["lon1"], edge["lat1"]), (edge["lon2"], edge["lat2"])) for strip in stored["strips"] for edge in strip
     }
-    lines = shapely.multilinestrings([*edges, *_level(edges)])
+    lines = shapely.multilinestrings([*edges, *_horizontal_edges(edges)])
     area = shapely.build_area(shapely.node(lines))
-    made: dict[str, Any] = shapely.geometry.mapping(area)
-    return made
+    geometry: dict[str, Any] = shapely.geometry.mapping(area)
+    return geometry
 
 
-def _level(edges: Iterable[tuple[Corner, Corner]]) -> list[tuple[Corner, Corner]]:
+def _horizontal_edges(edges: Iterable[tuple[Corner, Corner]]) -> list[tuple[Corner, Corner]]:
     """Horizontal edges of a polygon whose other edges are given.
 
     A closed ring has an even number of edges at each corner. Corners with an odd number therefore lack a horizontal
     one; on each latitude they are joined in pairs, from west to east.
     """
-    met: dict[Corner, int] = defaultdict(int)
+    edge_counts: dict[Corner, int] = defaultdict(int)
     for edge in edges:
         for corner in edge:
-            met[corner] += 1
-    loose: dict[float, list[float]] = defaultdict(list)
-    for (lon, lat), times in met.items():
-        if times % 2:
-            loose[lat].append(lon)
+            edge_counts[corner] += 1
+    odd_corners: dict[float, list[float]] = defaultdict(list)
+    for (lon, lat), count in edge_counts.items():
+        if count % 2:
+            odd_corners[lat].append(lon)
     return [
         ((west, lat), (east, lat))
-        for lat, found in loose.items()
-        for west, east in zip(sorted(found)[::2], sorted(found)[1::2], strict=True)
+        for lat, longitudes in odd_corners.items()
+        for west, east in zip(sorted(longitudes)[::2], sorted(longitudes)[1::2], strict=True)
     ]

@@ -13,10 +13,10 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from budgets import LedgerError, ParamError, check_asker, parse_amount
-from dialect import Code, Describe, ExplainPrivacy, Listing, Refusal, Show, Statement, read, statement
-from engine.accounts.open import held, ledger_place
-from engine.accounts.window_accounts import check_lengths, least_left, windows_of
+from budgets import LedgerError, ParamError, check_client_name, parse_positive_amount
+from dialect import Code, Describe, ExplainPrivacy, Listing, Refusal, Show, Statement, compile_query, parse_statement
+from engine.accounts.open import ledger_address, open_ledger
+from engine.accounts.window_accounts import account_windows, check_window_lengths, least_remaining
 from engine.api.wire import answer as wire
 from engine.api.wire import budget as wire_budget
 from engine.api.wire import ledger as wire_ledger
@@ -24,51 +24,53 @@ from engine.api.wire import statements as told
 from engine.api.wire import tables as wire_tables
 from engine.catalog.bundled import find_catalog
 from engine.catalog.folders import cache_folder
-from engine.catalog.version import check_units
-from engine.data.objections import Register
+from engine.catalog.version import check_privacy_units
+from engine.data.objections import CatalogObjections
 from engine.data.open import open_data
-from engine.errors import DataError, ExecutionFailed, uncharged
+from engine.errors import DataError, ExecutionFailed, refuse_before_charge
 from engine.mechanism.gaussian import add_noise
-from engine.pipeline.advice import advice
+from engine.pipeline.advice import find_advice
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
-from engine.pricing.norms.stored import Following
-from engine.pricing.prepare import Prepared
-from engine.pricing.terms import Asked, asked_error, caps
+from engine.pricing.norms.stored import ReloadedCalibrations
+from engine.pricing.prepare import CompiledRelease
+from engine.pricing.terms import Request, caps, requested_error
 from engine.problems import Refused, problem, refusals
 from engine.progress import Progress, ignore_progress
-from engine.reuse.sources import bought_of
+from engine.reuse.sources import charged_releases
 
-ASKED_IN_VAIN = (Refusal, LedgerError, ExecutionFailed)
+REFUSAL_ERRORS = (Refusal, LedgerError, ExecutionFailed)
 
-MOST_LISTED = 2**31 - 1  # rows
+MAX_LEDGER_ROWS = 2**31 - 1  # rows
 
 
-def open_desk(where: str, *, ledger: str | None = None, progress: Progress | None = None) -> Desk:
+def open_session(catalog_source: str, *, ledger: str | None = None, progress: Progress | None = None) -> Session:
     """Open a catalog by name or file, its data and its ledger.
 
     `ledger` is a file or a postgresql:// URL (created where missing), or ":memory:"; without it, the ledger in the
     user's data folder that belongs to this catalog file. Raises Refused with file, key and cure.
     """
-    with refusals(), ExitStack() as opened:
-        catalog = find_catalog(where, progress)
-        backend = opened.enter_context(closing(open_data(catalog, cache_folder(), progress or ignore_progress)))
-        place = ledger_place(where, ledger, catalog)
-        kept = opened.enter_context(held(where, catalog, place))
-        register = opened.enter_context(closing(Register.beside(catalog, place, kept)))
-        known = Following(kept, tuple(dataset.name for dataset in catalog.datasets))
-        desk = Desk(Engine(catalog, backend, kept, add_noise, register.current, known), register)
-        desk.check_caps()
-        opened.pop_all()  # from here on the session closes them
-    return desk
+    with refusals(), ExitStack() as resources:
+        catalog = find_catalog(catalog_source, progress)
+        backend = resources.enter_context(closing(open_data(catalog, cache_folder(), progress or ignore_progress)))
+        address = ledger_address(catalog_source, ledger, catalog)
+        opened_ledger = resources.enter_context(open_ledger(catalog_source, catalog, address))
+        register = resources.enter_context(closing(CatalogObjections.open_with_ledger(catalog, address, opened_ledger)))
+        calibrations = ReloadedCalibrations(opened_ledger, tuple(dataset.name for dataset in catalog.datasets))
+        session = Session(
+            Engine(catalog, backend, opened_ledger, add_noise, register.current_objectors, calibrations), register
+        )
+        session.check_caps()
+        resources.pop_all()  # from here on the session closes them
+    return session
 
 
 @dataclass(frozen=True)
-class Desk:
+class Session:
     """An open engine with its register of objections: answers queries, and everything else analysts may request."""
 
     engine: Engine
-    register: Register | None = None  # register of objections; None in a rehearsal
+    register: CatalogObjections | None = None  # register of objections; None in a rehearsal
 
     def query(
         self,
@@ -79,23 +81,25 @@ class Desk:
         confidence: float | None = None,
         request_id: str | None = None,
         target_error: str | None = None,
-        paid: tuple[Prepared, ...] = (),
+        paid: tuple[CompiledRelease, ...] = (),
     ) -> pa.Table:
         """Answer a query; raises Refused.
 
         Returns the shown columns, one row per group, with the privacy card as JSON in the schema metadata
         (b"passersby"). `rho` is the price, `target_error` a half-width instead of it; both are texts.
         """
-        asked = self.asked(sql, client, rho, confidence, request_id, target_error)
+        terms = self.request_terms(sql, client, rho, confidence, request_id, target_error)
         try:
-            if (beside := statement(sql)) is not None:
-                return self._told(beside, asked)
-            answered = self.engine.answer(sql, asked, paid)
-            advised = partial(advice, self.engine, sql, answered.question, answered.told, asked)
-            with self.engine.ledger.one_moment():
-                ahead = self.engine.ahead(sql, answered.question, answered.prepared, asked)
-                return wire.answered(answered, self._remaining(asked, answered.prepared), ahead, advised)
-        except ASKED_IN_VAIN as error:
+            if (parsed := parse_statement(sql)) is not None:
+                return self._answer_statement(parsed, terms)
+            answered = self.engine.answer(sql, terms, paid)
+            get_advice = partial(find_advice, self.engine, sql, answered.question, answered.reported, terms)
+            with self.engine.ledger.snapshot():
+                outlook_inputs = self.engine.budget_outlook(sql, answered.question, answered.prepared, terms)
+                return wire.answer_table(
+                    answered, self._remaining_budget(terms, answered.prepared), outlook_inputs, get_advice
+                )
+        except REFUSAL_ERRORS as error:
             raise Refused(problem(error, sql)) from error
 
     def explain(
@@ -108,42 +112,42 @@ class Desk:
         target_error: str | None = None,
     ) -> dict[str, Any]:
         """Price, expected errors, bounds and keys of a query. Reads no data, charges nothing; raises Refused."""
-        asked = self.asked(sql, client, rho, confidence, None, target_error)
+        terms = self.request_terms(sql, client, rho, confidence, None, target_error)
         try:
-            if statement(sql) is not None:
+            if parse_statement(sql) is not None:
                 raise Refusal(Code.STMT, "This costs nothing: a query answers it for free.", "ask it, as it is")
-            with self.engine.ledger.one_moment():
-                explained = explain(self.engine, sql, asked)
-                return wire.explained(explained, self._remaining(asked, explained.prepared))
-        except ASKED_IN_VAIN as error:
+            with self.engine.ledger.snapshot():
+                explained = explain(self.engine, sql, terms)
+                return wire.explanation_shape(explained, self._remaining_budget(terms, explained.prepared))
+        except REFUSAL_ERRORS as error:
             raise Refused(problem(error, sql)) from error
 
     @refusals()
     def budget(self, client: str | None = None) -> dict[str, Any]:
         """Accounts of every dataset: everybody's, those of this client's groups, its own; raises Refused."""
-        return wire_budget.budget(self.engine.ledger, self.engine.catalog, client, datetime.now(UTC))
+        return wire_budget.budget_shape(self.engine.ledger, self.engine.catalog, client, datetime.now(UTC))
 
     @refusals()
     def history(self, client: str) -> list[dict[str, Any]]:
         """List the releases that a client has paid for; raises Refused, also for a name that no client can have."""
-        check_asker(client)
-        return [wire_ledger.paid(release) for release in self.engine.ledger.releases(client)]
+        check_client_name(client)
+        return [wire_ledger.paid_release_shape(release) for release in self.engine.ledger.paid_releases(client)]
 
     @refusals()
     def ledger(self, client: str | None = None, limit: int | None = None) -> list[dict[str, Any]]:
         """List ledger rows, oldest first: all, or the last `limit`; raises Refused."""
-        if limit is not None and not 0 < limit <= MOST_LISTED:
-            raise ParamError(f"limit is {limit}.", f"a whole number from 1 to {MOST_LISTED}, or none.")
-        return [wire_ledger.entry(entry) for entry in self.engine.ledger.entries(client=client, limit=limit)]
+        if limit is not None and not 0 < limit <= MAX_LEDGER_ROWS:
+            raise ParamError(f"limit is {limit}.", f"a whole number from 1 to {MAX_LEDGER_ROWS}, or none.")
+        return [wire_ledger.entry_shape(entry) for entry in self.engine.ledger.entries(client=client, limit=limit)]
 
     def tables(self, name: str | None = None) -> list[dict[str, Any]]:
         """Describe every table, or the one of that name; raises Refused where there is none."""
-        known = self.engine.catalog.tables
-        found = [table for table in known if name is None or table.name == name.strip().lower()]
+        tables = self.engine.catalog.tables
+        found = [table for table in tables if name is None or table.name == name.strip().lower()]
         if not found:
-            names = ", ".join(table.name for table in known)
+            names = ", ".join(table.name for table in tables)
             raise Refused(problem(Refusal(Code.TABLE, f"There is no table {name}.", f"one of {names}"), None))
-        return [wire_tables.table(table, self.engine.catalog) for table in found]
+        return [wire_tables.table_shape(table, self.engine.catalog) for table in found]
 
     def rehearse(
         self,
@@ -157,35 +161,40 @@ class Desk:
         """Answer a query for free on synthetic rows, generated from the catalog alone; raises Refused."""
         from engine.workflows.rehearsal.engine import rehearsal  # late: rarely used
 
-        asked = self.asked(sql, client, rho, confidence, None, target_error)
+        terms = self.request_terms(sql, client, rho, confidence, None, target_error)
         try:
-            read(sql, self.engine.catalog)  # refuse before rows are generated
-            known = self.engine.calibrations
-            with uncharged("The rehearsal can't be run"), rehearsal(self.engine.catalog, known) as stage:
-                answered = stage.answer(sql, asked)
-                return wire.answered(answered, self._remaining(asked, answered.prepared), None, rehearsal=True)
+            compile_query(sql, self.engine.catalog)  # refuse before rows are generated
+            calibrations = self.engine.calibrations
+            with (
+                refuse_before_charge("The rehearsal can't be run"),
+                rehearsal(self.engine.catalog, calibrations) as rehearsal_engine,
+            ):
+                answered = rehearsal_engine.answer(sql, terms)
+                return wire.answer_table(
+                    answered, self._remaining_budget(terms, answered.prepared), None, rehearsal=True
+                )
         except (Refusal, LedgerError, DataError) as error:
             raise Refused(problem(error, sql)) from error
 
-    def give_up(self, sql: str, asked: Mapping[str, Any]) -> None:
+    def record_failure(self, sql: str, arguments: Mapping[str, Any]) -> None:
         """Record a failure of a query that killed workers, unless it is answered by now; raises Refused (E_EXEC)."""
-        terms = self.asked(sql, **asked)
+        terms = self.request_terms(sql, **arguments)
         try:
             question = self.engine.read(sql, terms.client)
-            ways = self.engine.ways(question, self.engine.prepare(question, terms), terms)
-            charge = self.engine.charge(sql, bought_of(ways), terms)
+            sources = self.engine.release_sources(question, self.engine.compile_releases(question, terms), terms)
+            charge = self.engine.charge(sql, charged_releases(sources), terms)
             if charge is not None and charge.to_run:
-                self.engine.ledger.failed(charge)
+                self.engine.ledger.record_failure(charge)
                 raise ExecutionFailed
-        except ASKED_IN_VAIN as error:
+        except REFUSAL_ERRORS as error:
             raise Refused(problem(error, sql)) from error
 
     def check_caps(self) -> None:
         """Refuse a catalog whose windows or privacy units differ from those charged, or whose ceilings were raised."""
-        check_lengths(self.engine.ledger, self.engine.catalog)
-        check_units(self.engine.ledger, self.engine.catalog)
+        check_window_lengths(self.engine.ledger, self.engine.catalog)
+        check_privacy_units(self.engine.ledger, self.engine.catalog)
         for dataset in self.engine.catalog.datasets:
-            self.engine.ledger.check_caps(dataset.name, windows_of(self.engine.catalog, dataset), caps(dataset))
+            self.engine.ledger.check_caps(dataset.name, account_windows(self.engine.catalog, dataset), caps(dataset))
 
     def close(self) -> None:
         """Close the register, the ledger and the data."""
@@ -202,7 +211,7 @@ class Desk:
     ) -> None:
         self.close()
 
-    def asked(
+    def request_terms(
         self,
         sql: str,
         client: str,
@@ -210,36 +219,36 @@ class Desk:
         confidence: float | None = None,
         request_id: str | None = None,
         target_error: str | None = None,
-    ) -> Asked:
+    ) -> Request:
         """Validate client, price and confidence level of a query; raises Refused."""
         try:
-            check_asker(client)
-            amount: Fraction | None = None if rho is None else parse_amount(rho, "rho")
-            return Asked(client, amount, confidence, request_id, asked_error(target_error, rho))
+            check_client_name(client)
+            amount: Fraction | None = None if rho is None else parse_positive_amount(rho, "rho")
+            return Request(client, amount, confidence, request_id, requested_error(target_error, rho))
         except (LedgerError, Refusal) as error:
             raise Refused(problem(error, sql)) from error
 
-    def _told(self, beside: Statement, asked: Asked) -> pa.Table:
+    def _answer_statement(self, parsed: Statement, terms: Request) -> pa.Table:
         """Answer a statement other than SELECT: reads no data, costs nothing."""
-        left = self._remaining(asked, ())
-        if isinstance(beside, ExplainPrivacy):
-            shape = wire.explained(explain(self.engine, beside.question, asked), left)
-            return told.listed(told.explanation(shape), told.EXPLAINED, left)
-        if isinstance(beside, Describe):
-            return told.described(self.tables(beside.table)[0], self.engine.catalog, left)
-        return self._listed(beside, asked.client, left)
+        remaining = self._remaining_budget(terms, ())
+        if isinstance(parsed, ExplainPrivacy):
+            shape = wire.explanation_shape(explain(self.engine, parsed.query, terms), remaining)
+            return told.rows_table(told.explanation_rows(shape), told.EXPLANATION_COLUMNS, remaining)
+        if isinstance(parsed, Describe):
+            return told.describe_table(self.tables(parsed.table)[0], self.engine.catalog, remaining)
+        return self._list_rows(parsed, terms.client, remaining)
 
-    def _listed(self, shown: Show, client: str, left: dict[str, Any]) -> pa.Table:
-        listing = shown.listing
+    def _list_rows(self, show: Show, client: str, remaining: dict[str, Any]) -> pa.Table:
+        listing = show.listing
         if listing is Listing.TABLES:
-            return told.listed(told.named_like(self.tables(), shown.like), told.TABLES, left)
+            return told.rows_table(told.filter_like(self.tables(), show.like), told.TABLE_COLUMNS, remaining)
         if listing is Listing.BUDGET:
-            return told.listed(self.budget(client)["accounts"], told.ACCOUNTS, left)
+            return told.rows_table(self.budget(client)["accounts"], told.ACCOUNT_COLUMNS, remaining)
         if listing is Listing.RELEASES:
-            return told.listed(self.history(client), told.RELEASES, left)
-        return told.listed(told.named_like(told.functions_told(), shown.like), told.FUNCTIONS, left)
+            return told.rows_table(self.history(client), told.RELEASE_COLUMNS, remaining)
+        return told.rows_table(told.filter_like(told.function_rows(), show.like), told.FUNCTION_COLUMNS, remaining)
 
-    def _remaining(self, asked: Asked, prepared: tuple[Prepared, ...]) -> dict[str, Any]:
+    def _remaining_budget(self, terms: Request, prepared: tuple[CompiledRelease, ...]) -> dict[str, Any]:
         name = prepared[0].plan.dataset if prepared else self.engine.catalog.datasets[0].name
-        windows = {window for each in prepared for window in each.plan.touched.windows}
-        return least_left(self.engine.ledger, self.engine.catalog, name, asked.client, windows)
+        windows = {window for each in prepared for window in each.plan.charged_windows.windows}
+        return least_remaining(self.engine.ledger, self.engine.catalog, name, terms.client, windows)

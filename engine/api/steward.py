@@ -14,88 +14,97 @@ from typing import Any
 
 from budgets import Ledger
 from dialect import Catalog
-from engine.accounts.open import opened, opened_to_read
-from engine.accounts.window_accounts import windows_of
+from engine.accounts.open import opened_for_reading, opened_ledger
+from engine.accounts.window_accounts import account_windows
 from engine.catalog.bundled import find_catalog
 from engine.catalog.folders import cache_folder
 from engine.data.checks.catalog import Finding, check_catalog
-from engine.data.draft_catalog import new_catalog
-from engine.data.materialized_rollups import unread_rollups
-from engine.data.objections import Register
+from engine.data.draft_catalog import draft_catalog
+from engine.data.materialized_rollups import rollup_errors
+from engine.data.objections import CatalogObjections
 from engine.errors import CatalogError
 from engine.problems import refusals
 from engine.progress import ignore_progress
 
 
-def about_me(where: str, *, ledger: str | None = None, html: bool = False) -> str:
+def write_person_report(catalog_source: str, *, ledger: str | None = None, html: bool = False) -> str:
     """Write the person report from a catalog and its ledger, as HTML or text. Opens no data; raises Refused."""
     from engine.api.reports.person import (
-        about,  # late: rarely used
         page_html,
         page_text,
+        person_report,  # late: rarely used
     )
 
-    with opened_to_read(where, ledger) as books:
-        pages = about(books.catalog, books.ledger)
+    with opened_for_reading(catalog_source, ledger) as opened_catalog:
+        pages = person_report(opened_catalog.catalog, opened_catalog.ledger)
     return page_html(pages) if html else page_text(pages)
 
 
-def check_catalog_text(where: str) -> list[dict[str, Any]]:
+def find_catalog_errors(catalog_source: str) -> list[dict[str, Any]]:
     """List the errors in a catalog, its rollups, or the files it names. An invalid catalog yields all its errors."""
     try:
-        catalog = find_catalog(where)
-        return [asdict(finding) for finding in (*map(_finding, unread_rollups(catalog)), *check_catalog(catalog))]
+        catalog = find_catalog(catalog_source)
+        return [asdict(finding) for finding in (*map(_finding, rollup_errors(catalog)), *check_catalog(catalog))]
     except CatalogError as error:
-        return [asdict(_finding(mistake)) for mistake in (error, *error.others)]
+        return [asdict(_finding(mistake)) for mistake in (error, *error.other_errors)]
 
 
-def _finding(mistake: CatalogError) -> Finding:
-    return Finding(mistake.file, mistake.key, mistake.why, mistake.cure)
+def _finding(error: CatalogError) -> Finding:
+    return Finding(error.file, error.key, error.why, error.cure)
 
 
-def catalog_diff_told(where: str, new: str, *, ledger: str | None = None) -> list[dict[str, Any]]:
+def list_catalog_changes(
+    catalog_source: str, new_catalog_source: str, *, ledger: str | None = None
+) -> list[dict[str, Any]]:
     """List what a new catalog would change with the current catalog's ledger, before it applies; raises Refused."""
     from engine.api.catalog_diff import catalog_diff  # late: rarely used
 
-    with opened_to_read(where, ledger) as books:
-        return [asdict(change) for change in catalog_diff(books.catalog, find_catalog(new), books.ledger)]
+    with opened_for_reading(catalog_source, ledger) as opened_catalog:
+        return [
+            asdict(change)
+            for change in catalog_diff(opened_catalog.catalog, find_catalog(new_catalog_source), opened_catalog.ledger)
+        ]
 
 
-def new_catalog_text(folder: str) -> str:
+def draft_catalog_text(folder: str) -> str:
     """Draft a commented TOML catalog for the files of a folder; raises Refused where there are none."""
     with refusals():
-        return new_catalog(Path(folder))
+        return draft_catalog(Path(folder))
 
 
 def optimize_catalog(
-    where: str, *, anew: bool = True, progress: Callable[[str, float], None] | None = None
+    catalog_source: str, *, rebuild: bool = True, progress: Callable[[str, float], None] | None = None
 ) -> dict[str, Any]:
     """Build the layout and the materialized rollups of a catalog's data, and return what they cost; raises Refused.
 
-    With `rebuild` false, an existing layout is extended by what ingest has added since, where that is possible.
+    With `map_children` false, an existing layout is extended by what ingest has added since, where that is possible.
     """
     from engine.data.lake_optimize import optimize_lake  # late: rarely used
-    from engine.data.layout import optimize
+    from engine.data.layout import build_layout
 
     with refusals():
-        catalog, cache, said = find_catalog(where, progress), cache_folder(), progress or ignore_progress
+        catalog, cache, report_progress = (
+            find_catalog(catalog_source, progress),
+            cache_folder(),
+            progress or ignore_progress,
+        )
         if catalog.remote is None:
-            account = optimize(catalog, cache, said, anew=anew)
+            layout_report = build_layout(catalog, cache, report_progress, rebuild=rebuild)
         else:
-            account = optimize_lake(catalog, catalog.remote, cache, said)
-    return {**asdict(account), "file": str(account.file)}
+            layout_report = optimize_lake(catalog, catalog.remote, cache, report_progress)
+    return {**asdict(layout_report), "file": str(layout_report.file)}
 
 
-def forget_copies(where: str) -> dict[str, Any]:
+def remove_cached_copies(catalog_source: str) -> dict[str, Any]:
     """Remove the copies of a catalog's private files from the cache, and count them; raises Refused."""
     from engine.data.files.cache import forget  # late: rarely used
 
     with refusals():
-        return asdict(forget(find_catalog(where), cache_folder()))
+        return asdict(forget(find_catalog(catalog_source), cache_folder()))
 
 
 def ingest_files(
-    where: str,
+    catalog_source: str,
     table: str,
     files: Sequence[str],
     *,
@@ -107,41 +116,54 @@ def ingest_files(
     """Add files of new rows to a private table, and return what became of them. Raises Refused, changing nothing.
 
     `windows` are the privacy windows that the delivery covers, each a name or FIRST..LAST. Counts are of rows. Reasons
-    of rejected rows contain no values. `laid_out`: a layout exists, so `optimize_catalog` should run again.
+    of rejected rows contain no values. `open_layout_or_snapshot`: a layout exists, so `optimize_catalog` should run
+    again.
     """
     from engine.data.ingest.ingest import ingest  # late: rarely used
     from engine.data.layout import has_layout
 
     with refusals():
-        with opened(where, ledger, progress) as books:
-            catalog, charged = books.catalog, _charged(books.catalog, table, books.ledger)
+        with opened_ledger(catalog_source, ledger, progress) as opened_catalog:
+            catalog, charged_windows = (
+                opened_catalog.catalog,
+                _charged_windows(opened_catalog.catalog, table, opened_catalog.ledger),
+            )
         laid_out = has_layout(catalog, cache_folder())
-        done = ingest(catalog, table, files, charged, progress or ignore_progress, late=late, windows=windows)
-    quarantine = None if done.quarantine is None else str(done.quarantine)
-    return {**asdict(done), "quarantine": quarantine, "laid_out": laid_out and done.rows > 0}
+        outcome = ingest(
+            catalog, table, files, charged_windows, progress or ignore_progress, allow_late=late, windows=windows
+        )
+    quarantine = None if outcome.quarantine is None else str(outcome.quarantine)
+    return {**asdict(outcome), "quarantine": quarantine, "laid_out": laid_out and outcome.rows > 0}
 
 
-def _charged(catalog: Catalog, named: str, ledger: Ledger) -> set[str]:
+def _charged_windows(catalog: Catalog, table_name: str, ledger: Ledger) -> set[str]:
     """Privacy windows of a table's dataset that have been charged."""
-    table = catalog.table(named)
+    table = catalog.table(table_name)
     if table is None or not table.private:
         return set()
-    declared = windows_of(catalog, catalog.dataset(table.dataset))
+    declared = account_windows(catalog, catalog.dataset(table.dataset))
     return {view.name.window for view in ledger.accounts(table.dataset)} & set(declared)
 
 
 @contextmanager
 def open_register(
-    where: str,
+    catalog_source: str,
     *,
     ledger: str | None = None,
-    to_read: bool = False,
+    read_only: bool = False,
     progress: Callable[[str, float], None] | None = None,
-) -> Iterator[Register]:
+) -> Iterator[CatalogObjections]:
     """Open the register of objections that belongs to a catalog's ledger. Opens no data; raises Refused.
 
     With `read_only`, no ledger is created and nothing may be recorded.
     """
-    way = opened_to_read(where, ledger) if to_read else opened(where, ledger, progress)
-    with way as books, closing(Register.beside(books.catalog, books.place, books.ledger)) as register:
+    opening = (
+        opened_for_reading(catalog_source, ledger) if read_only else opened_ledger(catalog_source, ledger, progress)
+    )
+    with (
+        opening as opened_catalog,
+        closing(
+            CatalogObjections.open_with_ledger(opened_catalog.catalog, opened_catalog.address, opened_catalog.ledger)
+        ) as register,
+    ):
         yield register

@@ -13,17 +13,17 @@ import duckdb
 import pyarrow as pa
 
 from dialect import BoundedSql, Target
-from dialect.algebra import FEW_ROWS, Rollup
-from dialect.catalog import OBJECTED
-from dialect.codegen import RELEASED_KEYS, over_kept
-from engine.backends.empty_tables import Column, EmptyTables
-from engine.backends.exact import NOBODY_OBJECTED, Exact
-from engine.backends.locked import LOCKED, lock
+from dialect.algebra import MAX_SMALLINT_ROWS, Rollup
+from dialect.catalog import OPT_OUT_TABLE
+from dialect.codegen import RELEASED_KEYS, read_eligible_from
+from engine.backends.empty_tables import DeclaredColumn, EmptyTables
+from engine.backends.exact import NO_OBJECTIONS, Exact
+from engine.backends.locked import LOCKDOWN_SETTINGS, lock_down
 from engine.backends.scratch import Scratch
-from engine.errors import DataError, ExecutionFailed, uncharged
+from engine.errors import DataError, ExecutionFailed, refuse_before_charge
 
-MOST_COUNTS = 1_000  # cached counts: a server runs for months, and each query may bring a new text
-MOST_COLUMNS, MOST_VALUES = 100, 10_000  # cached public columns, and values of each
+MAX_CACHED_COUNTS = 1_000  # cached counts: a server runs for months, and each query may bring a new text
+MAX_CACHED_COLUMNS, MAX_CACHED_VALUES = 100, 10_000  # cached public columns, and values of each
 
 # to_arrow_table copies even a million rows faster than a relation is planned twice (`table_of`)
 warnings.filterwarnings("ignore", "Arrow output on a DB-API result")
@@ -45,16 +45,18 @@ class DuckDBBackend:
 
     target: Target
     _connection: duckdb.DuckDBPyConnection
-    _spilled: Scratch
-    _counts: dict[str, int] = field(default_factory=dict)  # SQL over public rows -> its row count
+    _scratch: Scratch
+    _row_counts: dict[str, int] = field(default_factory=dict)  # SQL over public rows -> its row count
     _columns: dict[str, tuple[object, ...]] = field(default_factory=dict)  # SQL over one public column -> its values
-    _counting: threading.Lock = field(default_factory=threading.Lock)  # held while reading the cache alone
-    _kept: dict[str, str] = field(default_factory=dict)  # SQL of eligible people -> their materialized table
-    _keeping: threading.Lock = field(default_factory=threading.Lock)  # held meanwhile: others wait
-    _most: dict[str, int] = field(default_factory=dict)  # SQL of the largest row count of a person -> its result
-    _finding: threading.Lock = field(default_factory=threading.Lock)  # held while it is computed
+    _public_lock: threading.Lock = field(default_factory=threading.Lock)  # held while reading the cache alone
+    _eligible_tables: dict[str, str] = field(default_factory=dict)  # SQL of eligible people -> their materialized table
+    _eligible_lock: threading.Lock = field(default_factory=threading.Lock)  # held meanwhile: others wait
+    _max_rows_per_person: dict[str, int] = field(
+        default_factory=dict
+    )  # SQL of the largest row count of a person -> its result
+    _max_rows_lock: threading.Lock = field(default_factory=threading.Lock)  # held while it is computed
     _empty: list[EmptyTables] = field(default_factory=list)  # at most one, created on first use
-    _emptying: threading.Lock = field(default_factory=threading.Lock)  # held while it is computed
+    _empty_lock: threading.Lock = field(default_factory=threading.Lock)  # held while it is computed
 
     @classmethod
     def open(
@@ -72,79 +74,89 @@ class DuckDBBackend:
         attached.
         """
         limits = limits or Limits()
-        with ExitStack() as opened:
-            spilled = opened.enter_context(closing(Scratch(scratch)))
-            connection = opened.enter_context(
+        with ExitStack() as resources:
+            spill_folder = resources.enter_context(closing(Scratch(scratch)))
+            connection = resources.enter_context(
                 duckdb.connect(
                     config={
-                        **LOCKED,
+                        **LOCKDOWN_SETTINGS,
                         "memory_limit": limits.memory,
                         "threads": limits.threads,
                         "max_execution_time": limits.seconds * 1000,
-                        "temp_directory": str(spilled.path),
+                        "temp_directory": str(spill_folder.path),
                         "max_temp_directory_size": limits.temporary,
                     }
                 )
             )
             for alias, path in files.items():
                 _attach(connection, alias, path)
-            lock(connection)
-            few = frozenset(table for table, address in addresses.items() if _has_few_rows(connection, address))
-            opened.pop_all()  # the backend closes them from here on
-        return cls(Target(dict(addresses), rollups=rollups, few=few), connection, spilled)
+            lock_down(connection)
+            small_tables = frozenset(
+                table for table, address in addresses.items() if _has_few_rows(connection, address)
+            )
+            resources.pop_all()  # the backend closes them from here on
+        return cls(Target(dict(addresses), rollups=rollups, small_tables=small_tables), connection, spill_folder)
 
     @property
     def empty(self) -> EmptyTables:
         """The attached tables without their rows, created on first use."""
-        return self.emptied(self.target)
+        return self.empty_tables(self.target)
 
-    def emptied(self, target: Target, more: Iterable[Column] = ()) -> EmptyTables:
+    def empty_tables(self, target: Target, more_columns: Iterable[DeclaredColumn] = ()) -> EmptyTables:
         """Return the attached tables and some more without their rows; the first result is cached."""
-        with self._emptying:
+        with self._empty_lock:
             if not self._empty:
                 with self._connection.cursor() as cursor:
-                    self._empty.append(EmptyTables.like(cursor, target, more))
+                    self._empty.append(EmptyTables.copy_of(cursor, target, more_columns))
             return self._empty[0]
 
     def run(
-        self, bounded: BoundedSql, objected: pa.Table = NOBODY_OBJECTED, released_keys: pa.Table | None = None
+        self, bounded: BoundedSql, objected: pa.Table = NO_OBJECTIONS, released_keys: pa.Table | None = None
     ) -> Exact:
         """Run bounded SQL without people who objected. Raises ExecutionFailed, with constant text, if anything fails.
 
         `released_keys` = keys that passed partition selection, the first pass of a release with private keys: columns
         k0, k1, ...
         """
-        if bounded.uncut and all(self.most_rows(most) <= kept for most, kept in bounded.uncut_if):
-            bounded = replace(bounded, text=bounded.uncut)
-        text = over_kept(bounded, self.kept(bounded.eligible)) if bounded.eligible else bounded.text
-        return Exact.of(self._table(text, objected, released_keys), bounded.keys, bounded.vectors)
+        if bounded.untruncated_text and all(
+            self.max_rows_per_person(max_rows_sql) <= limit for max_rows_sql, limit in bounded.untruncated_conditions
+        ):
+            bounded = replace(bounded, text=bounded.untruncated_text)
+        text = (
+            read_eligible_from(bounded, self.eligible_table(bounded.eligible_sql))
+            if bounded.eligible_sql
+            else bounded.text
+        )
+        return Exact.from_table(self._table(text, objected, released_keys), bounded.key_count, bounded.vector_count)
 
-    def kept(self, eligible: str) -> str:
+    def eligible_table(self, eligible_sql: str) -> str:
         """Name of the table of eligible people, materialized once per open snapshot. Raises ExecutionFailed.
 
         Claim: it has the rows of its SQL whenever it is read. Symbols: SQL over stored rows alone. Formula: none.
         Source: proofs.md#kept-persons.
         """
-        with self._keeping:
-            if eligible not in self._kept:
-                own = f"kept{len(self._kept)}"  # own database: other transactions can't stop compression
-                self.over(f"ATTACH IF NOT EXISTS ':memory:' AS {own} (COMPRESS)", {})
-                self.over(f"CREATE OR REPLACE TABLE {own}.main.persons AS {eligible}", {})
+        with self._eligible_lock:
+            if eligible_sql not in self._eligible_tables:
+                database = (
+                    f"kept{len(self._eligible_tables)}"  # own database: other transactions can't stop compression
+                )
+                self.run_over(f"ATTACH IF NOT EXISTS ':memory:' AS {database} (COMPRESS)", {})
+                self.run_over(f"CREATE OR REPLACE TABLE {database}.main.persons AS {eligible_sql}", {})
                 with suppress(ExecutionFailed):
-                    self.over(f"CHECKPOINT {own}", {})
-                self._kept[eligible] = f"{own}.main.persons"
-            return self._kept[eligible]
+                    self.run_over(f"CHECKPOINT {database}", {})
+                self._eligible_tables[eligible_sql] = f"{database}.main.persons"
+            return self._eligible_tables[eligible_sql]
 
-    def most_rows(self, most: str) -> int:
+    def max_rows_per_person(self, max_rows_sql: str) -> int:
         """Largest number of rows of one person in a table, counted once per open snapshot.
 
         Claim: it is the result of its SQL whenever it is called. Symbols: SQL over stored rows alone. Formula: none.
         Source: dialect/codegen/proofs.md#uncut; raises ExecutionFailed.
         """
-        with self._finding:
-            if most not in self._most:
-                self._most[most] = self._table(most).column("n")[0].as_py() or 0
-            return self._most[most]
+        with self._max_rows_lock:
+            if max_rows_sql not in self._max_rows_per_person:
+                self._max_rows_per_person[max_rows_sql] = self._table(max_rows_sql).column("n")[0].as_py() or 0
+            return self._max_rows_per_person[max_rows_sql]
 
     def public(self, sql: str) -> pa.Table:
         """Read public rows; the SQL is generated over public tables only. Raises ExecutionFailed."""
@@ -152,16 +164,16 @@ class DuckDBBackend:
 
     def values(self, sql: str) -> tuple[object, ...]:
         """List the non-NULL values of public rows of one column; short lists are cached. Raises ExecutionFailed."""
-        with self._counting:
-            known = self._columns.get(sql)
-        if known is None:
-            known = tuple(value for value in self._table(sql).column(0).to_pylist() if value is not None)
-            with self._counting:
-                if len(known) <= MOST_VALUES and len(self._columns) < MOST_COLUMNS:
-                    self._columns[sql] = known
-        return known
+        with self._public_lock:
+            column_values = self._columns.get(sql)
+        if column_values is None:
+            column_values = tuple(value for value in self._table(sql).column(0).to_pylist() if value is not None)
+            with self._public_lock:
+                if len(column_values) <= MAX_CACHED_VALUES and len(self._columns) < MAX_CACHED_COLUMNS:
+                    self._columns[sql] = column_values
+        return column_values
 
-    def over(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
+    def run_over(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
         """Run generated SQL over open tables, private ones too, and over tables of this call alone.
 
         Private tables are only read by bounded SQL. Raises ExecutionFailed, with constant text.
@@ -170,7 +182,7 @@ class DuckDBBackend:
         try:
             for name, table in tables.items():
                 cursor.register(name, table)  # visible to this cursor only
-            return table_of(cursor, sql)
+            return run_to_arrow(cursor, sql)
         except (duckdb.Error, MemoryError, pa.ArrowException) as failure:
             kind = type(failure).__name__
         finally:
@@ -182,27 +194,27 @@ class DuckDBBackend:
 
         Raises Refusal where the count is too expensive: nothing is charged yet.
         """
-        with self._counting:
-            known = self._counts.get(sql)
-        if known is None:
-            with uncharged("The public lists of this question can't be counted"):
-                known = int(self._table(f"SELECT count(*) AS n FROM ({sql}) AS t").column("n")[0].as_py())
-            with self._counting:
-                self._counts[sql] = known
-                if len(self._counts) > MOST_COUNTS:
-                    del self._counts[next(iter(self._counts))]  # the oldest entry
-        return known
+        with self._public_lock:
+            row_count = self._row_counts.get(sql)
+        if row_count is None:
+            with refuse_before_charge("The public lists of this question can't be counted"):
+                row_count = int(self._table(f"SELECT count(*) AS n FROM ({sql}) AS t").column("n")[0].as_py())
+            with self._public_lock:
+                self._row_counts[sql] = row_count
+                if len(self._row_counts) > MAX_CACHED_COUNTS:
+                    del self._row_counts[next(iter(self._row_counts))]  # the oldest entry
+        return row_count
 
     def close(self) -> None:
         """Close the connection and remove spilled files."""
         self._connection.close()
         for empty in self._empty:
             empty.close()
-        self._spilled.close()
+        self._scratch.close()
 
     def _table(self, sql: str, objected: pa.Table | None = None, released_keys: pa.Table | None = None) -> pa.Table:
-        given = {OBJECTED: objected, RELEASED_KEYS: released_keys}
-        return self.over(sql, {name: table for name, table in given.items() if table is not None})
+        tables = {OPT_OUT_TABLE: objected, RELEASED_KEYS: released_keys}
+        return self.run_over(sql, {name: table for name, table in tables.items() if table is not None})
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, alias: str, path: str) -> None:
@@ -214,13 +226,13 @@ def _attach(connection: duckdb.DuckDBPyConnection, alias: str, path: str) -> Non
 
 
 def _has_few_rows(connection: duckdb.DuckDBPyConnection, address: str) -> bool:
-    """Check whether a table has at most FEW_ROWS rows; an unreadable one counts as large."""
-    first = f"SELECT count(*) FROM (SELECT 1 FROM {address} LIMIT {FEW_ROWS + 1}) AS t"
+    """Check whether a table has at most MAX_SMALLINT_ROWS rows; an unreadable one counts as large."""
+    first = f"SELECT count(*) FROM (SELECT 1 FROM {address} LIMIT {MAX_SMALLINT_ROWS + 1}) AS t"
     with suppress(duckdb.Error):
-        return bool(connection.execute(first).fetchall()[0][0] <= FEW_ROWS)
+        return bool(connection.execute(first).fetchall()[0][0] <= MAX_SMALLINT_ROWS)
     return False
 
 
-def table_of(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
+def run_to_arrow(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
     """Run one statement as a cursor: a DuckDB relation would be planned twice."""
     return connection.execute(sql).to_arrow_table()

@@ -15,20 +15,20 @@ import pyarrow as pa
 
 from dialect import Target
 from dialect.catalog import SqlType, Table
-from dialect.functions import name as quoted
-from dialect.functions.scalar import STORED
-from engine.backends.locked import LOCKED, lock
+from dialect.functions import quote_identifier as quoted
+from dialect.functions.scalar import POLYGON_TYPE
+from engine.backends.locked import LOCKDOWN_SETTINGS, lock_down
 from engine.errors import ExecutionFailed
 
-Column = tuple[str, str, str, str, str]  # database, schema, table, column, DuckDB type
+DeclaredColumn = tuple[str, str, str, str, str]  # database, schema, table, column, DuckDB type
 _COLUMNS = """
 SELECT database_name, schema_name, table_name, column_name, data_type FROM duckdb_columns()
 WHERE NOT internal AND database_name NOT IN ('memory', 'system', 'temp')
 ORDER BY database_name, schema_name, table_name, column_index
 """
-_DECLARED = ("declared", "main")  # database and schema of tables that are only declared, not attached
+_DECLARED_SCHEMA = ("declared", "main")  # database and schema of tables that are only declared, not attached
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
-    **LOCKED,
+    **LOCKDOWN_SETTINGS,
     "threads": 1,
     "memory_limit": "256MB",
     "max_execution_time": 10_000,
@@ -36,19 +36,19 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 }
 
 
-def declared(tables: Iterable[Table]) -> tuple[Column, ...]:
+def declared_columns(tables: Iterable[Table]) -> tuple[DeclaredColumn, ...]:
     """List the columns of tables with their declared types."""
-    polygon = {SqlType.POLYGON: STORED}
+    polygon = {SqlType.POLYGON: POLYGON_TYPE}
     return tuple(
-        (*_DECLARED, table.name, column.name, polygon.get(column.type, column.type.value))
+        (*_DECLARED_SCHEMA, table.name, column.name, polygon.get(column.type, column.type.value))
         for table in tables
         for column in table.columns
     )
 
 
-def address_of(table: str) -> str:
+def declared_address(table: str) -> str:
     """Qualified name of a declared table."""
-    return ".".join(map(quoted, (*_DECLARED, table)))
+    return ".".join(map(quoted, (*_DECLARED_SCHEMA, table)))
 
 
 @dataclass(frozen=True)
@@ -60,18 +60,20 @@ class EmptyTables:
     _types: dict[str, pa.DataType] = field(default_factory=dict)  # Arrow type by DuckDB's type name
 
     @classmethod
-    def like(cls, opened: duckdb.DuckDBPyConnection, target: Target, more: Iterable[Column] = ()) -> EmptyTables:
+    def copy_of(
+        cls, opened: duckdb.DuckDBPyConnection, target: Target, more_columns: Iterable[DeclaredColumn] = ()
+    ) -> EmptyTables:
         """Create an empty copy of each attached table, and of some that are stored elsewhere."""
-        columns: list[Column] = [*opened.execute(_COLUMNS).fetchall(), *more]
+        columns: list[DeclaredColumn] = [*opened.execute(_COLUMNS).fetchall(), *more_columns]
         connection = duckdb.connect(config=_CONFIG)
         for database in dict.fromkeys(column[0] for column in columns):
             connection.execute(f"ATTACH ':memory:' AS {quoted(database)}")
-        for place, found in groupby(columns, itemgetter(0, 1, 2)):
+        for place, table_columns in groupby(columns, itemgetter(0, 1, 2)):
             address = ".".join(map(quoted, place))
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(place[0])}.{quoted(place[1])}")
-            typed = ", ".join(f"{quoted(column)} {kind}" for *_, column, kind in found)
+            typed = ", ".join(f"{quoted(column)} {kind}" for *_, column, kind in table_columns)
             connection.execute(f"CREATE TABLE {address} ({typed})")
-        lock(connection)
+        lock_down(connection)
         return cls(target, connection)
 
     def columns(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
@@ -94,8 +96,8 @@ class EmptyTables:
 
     def _type(self, cursor: duckdb.DuckDBPyConnection, kind: str) -> pa.DataType:
         if kind not in self._types:
-            made: pa.Table = cursor.execute(f"SELECT CAST(NULL AS {kind}) AS x LIMIT 0").to_arrow_table()
-            self._types[kind] = made.schema.field(0).type
+            typed: pa.Table = cursor.execute(f"SELECT CAST(NULL AS {kind}) AS x LIMIT 0").to_arrow_table()
+            self._types[kind] = typed.schema.field(0).type
         return self._types[kind]
 
     def close(self) -> None:

@@ -15,14 +15,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 Int64Vector = npt.NDArray[np.int64]
-NOBODY_OBJECTED = pa.table({"person": pa.nulls(0, pa.string())})  # objections where nobody has objected
-Objecting = Callable[[str], pa.Table]  # dataset -> snapshot of the people who object now
+NO_OBJECTIONS = pa.table({"person": pa.nulls(0, pa.string())})  # objections where nobody has objected
+FindObjections = Callable[[str], pa.Table]  # dataset -> snapshot of the people who object now
 
 
-def nobody_objects(dataset: str) -> pa.Table:
+def no_objections(dataset: str) -> pa.Table:
     """Return an empty table of objections."""
     del dataset
-    return NOBODY_OBJECTED
+    return NO_OBJECTIONS
 
 
 @dataclass(frozen=True, repr=False)
@@ -33,18 +33,18 @@ class Exact:
     vectors: tuple[Int64Vector, ...]  # one int64 per group, in released grains
 
     @classmethod
-    def of(cls, table: pa.Table, keys: int, vectors: int) -> Exact:
+    def from_table(cls, table: pa.Table, keys: int, vectors: int) -> Exact:
         """Split a bounded SQL result: key columns k0, k1, ..., then vectors w0, w1, ..., with NULL as 0."""
         return cls(
             table.select([f"k{i}" for i in range(keys)]),
-            tuple(_integers(table.column(f"w{i}")) for i in range(vectors)),
+            tuple(_int64_vector(table.column(f"w{i}")) for i in range(vectors)),
         )
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("exact numbers are not serialised; only a Release is")
 
 
-def _integers(column: pa.ChunkedArray) -> Int64Vector:
+def _int64_vector(column: pa.ChunkedArray) -> Int64Vector:
     filled = column.fill_null(0) if column.null_count else column
-    whole: Int64Vector = filled.to_numpy().astype(np.int64, copy=True)
-    return whole
+    integers: Int64Vector = filled.to_numpy().astype(np.int64, copy=True)
+    return integers

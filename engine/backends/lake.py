@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from dialect import BoundedSql, Target
-from dialect.catalog import OBJECTED
-from dialect.codegen import GATHERED, RELEASED_KEYS
+from dialect.catalog import OPT_OUT_TABLE
+from dialect.codegen import LAKE_RESULT, RELEASED_KEYS
 from engine.backends.duckdb import DuckDBBackend
-from engine.backends.empty_tables import Column, EmptyTables, address_of
-from engine.backends.exact import NOBODY_OBJECTED, Exact
+from engine.backends.empty_tables import DeclaredColumn, EmptyTables, declared_address
+from engine.backends.exact import NO_OBJECTIONS, Exact
 from engine.backends.protocol import Lake
 
 
@@ -23,9 +23,9 @@ class LakeBackend:
     """Lake, with a DuckDB of the public tables that are joined to its rows."""
 
     target: Target
-    beside: DuckDBBackend
+    duckdb: DuckDBBackend
     lake: Lake
-    declared: tuple[Column, ...] = ()  # columns of private tables, as the catalog declares them
+    private_columns: tuple[DeclaredColumn, ...] = ()  # columns of private tables, as the catalog declares them
 
     @property
     def empty(self) -> EmptyTables:
@@ -33,34 +33,36 @@ class LakeBackend:
 
         A cluster can't bind SQL for free: the same plan's DuckDB form is bound instead.
         """
-        of_people = {table: address_of(table) for *_, table, _, _ in self.declared}
-        return self.beside.emptied(Target({**self.beside.target.addresses, **of_people}), self.declared)
+        private_addresses = {table: declared_address(table) for *_, table, _, _ in self.private_columns}
+        return self.duckdb.empty_tables(
+            Target({**self.duckdb.target.addresses, **private_addresses}), self.private_columns
+        )
 
     def run(
-        self, bounded: BoundedSql, objected: pa.Table = NOBODY_OBJECTED, released_keys: pa.Table | None = None
+        self, bounded: BoundedSql, objected: pa.Table = NO_OBJECTIONS, released_keys: pa.Table | None = None
     ) -> Exact:
         """Send the lake its SQL with public rows and objections, and sort its groups in the public order."""
-        if not bounded.in_order:  # it reads a materialized rollup, which is in DuckDB
-            return self.beside.run(bounded, objected, released_keys)
-        given = {OBJECTED: objected} | ({} if released_keys is None else {RELEASED_KEYS: released_keys})
-        rows = {name: self.beside.over(sql, given) for name, sql in bounded.handed.items()}
+        if not bounded.ordering_sql:  # it reads a materialized rollup, which is in DuckDB
+            return self.duckdb.run(bounded, objected, released_keys)
+        tables = {OPT_OUT_TABLE: objected} | ({} if released_keys is None else {RELEASED_KEYS: released_keys})
+        rows = {name: self.duckdb.run_over(sql, tables) for name, sql in bounded.broadcast.items()}
         gathered = self.lake.gather(bounded.text, rows)
-        ordered = self.beside.over(bounded.in_order, {**given, GATHERED: gathered})
-        return Exact.of(ordered, bounded.keys, bounded.vectors)
+        ordered = self.duckdb.run_over(bounded.ordering_sql, {**tables, LAKE_RESULT: gathered})
+        return Exact.from_table(ordered, bounded.key_count, bounded.vector_count)
 
     def public(self, sql: str) -> pa.Table:
         """Read public rows; raises ExecutionFailed."""
-        return self.beside.public(sql)
+        return self.duckdb.public(sql)
 
     def values(self, sql: str) -> tuple[object, ...]:
         """List the values of public rows of one column; raises ExecutionFailed."""
-        return self.beside.values(sql)
+        return self.duckdb.values(sql)
 
     def count(self, sql: str) -> int:
         """Count public rows. Raises Refusal where that is too expensive."""
-        return self.beside.count(sql)
+        return self.duckdb.count(sql)
 
     def close(self) -> None:
         """Close the lake and DuckDB."""
         self.lake.close()
-        self.beside.close()
+        self.duckdb.close()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import duckdb
 
 # set at connect: cursors do not inherit later settings
-LOCKED: Mapping[str, str] = {
+LOCKDOWN_SETTINGS: Mapping[str, str] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "allow_community_extensions": "false",
@@ -18,7 +18,7 @@ LOCKED: Mapping[str, str] = {
 }
 
 
-def lock(connection: duckdb.DuckDBPyConnection) -> None:
+def lock_down(connection: duckdb.DuckDBPyConnection) -> None:
     """Forbid access outside the attached files and any change of settings: the last step of opening."""
     connection.execute("SET GLOBAL TimeZone='UTC'")  # for its cursors too, which would use the machine's time zone
     connection.execute("SET enable_external_access=false")

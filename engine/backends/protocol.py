@@ -8,7 +8,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from dialect import BoundedSql, Target
-from engine.backends.exact import NOBODY_OBJECTED, Exact
+from engine.backends.exact import NO_OBJECTIONS, Exact
 
 
 class Lake(Protocol):
@@ -17,19 +17,19 @@ class Lake(Protocol):
     def gather(self, text: str, rows: Mapping[str, pa.Table]) -> pa.Table:
         """Run SQL with placeholders for the lake's tables and for the rows sent along. Raises ExecutionFailed."""
 
-    def stored(self) -> Mapping[str, object]:
+    def storage_fingerprints(self) -> Mapping[str, object]:
         """Fingerprint of each table's storage when it was first opened, in JSON types. Raises ExecutionFailed."""
 
-    def types(self, table: str) -> Mapping[str, str]:
+    def stored_types(self, table: str) -> Mapping[str, str]:
         """Return the stored type of each column of a table, by lower-case name. Raises ExecutionFailed."""
 
-    def is_stored(self, table: str) -> bool:
+    def is_stored_table(self, table: str) -> bool:
         """Check that a table's rows are stored in files, and not computed by a view. Raises ExecutionFailed."""
 
-    def tells_changes(self, table: str) -> bool:
+    def files_reflect_changes(self, table: str) -> bool:
         """Check that a table's file list changes whenever its rows do. Raises ExecutionFailed."""
 
-    def try_persons(self, table: str) -> None:
+    def detect_person_types(self, table: str) -> None:
         """Determine how the person keys of a table are read, before the first query. Raises ExecutionFailed."""
 
     def close(self) -> None:
@@ -59,7 +59,7 @@ class Backend(Protocol):
         """Empty copies of the tables."""
 
     def run(
-        self, bounded: BoundedSql, objected: pa.Table = NOBODY_OBJECTED, released_keys: pa.Table | None = None
+        self, bounded: BoundedSql, objected: pa.Table = NO_OBJECTIONS, released_keys: pa.Table | None = None
     ) -> Exact:
         """Run bounded SQL without people who objected, within limits. Raises ExecutionFailed, with constant text.
 

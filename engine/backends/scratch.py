@@ -10,9 +10,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-PREFIX = "scratch-"
-HELD = "held"  # lock file, locked by the folder's live process
-BEGINNING = 3600.0  # seconds; a younger folder without a lock file may be one that is being created
+FOLDER_PREFIX = "scratch-"
+LOCK_FILE = "held"  # lock file, locked by the folder's live process
+CREATION_SECONDS = 3600.0  # seconds; a younger folder without a lock file may be one that is being created
 
 
 class Scratch:
@@ -21,9 +21,9 @@ class Scratch:
     def __init__(self, parent: Path) -> None:
         """Create the folder, after removing those of dead processes."""
         parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        remove_left(parent)
-        self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-        self._lock = os.fdopen(os.open(self.path / HELD, os.O_WRONLY | os.O_CREAT, 0o600), "wb")
+        remove_abandoned(parent)
+        self.path = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir=parent))
+        self._lock = os.fdopen(os.open(self.path / LOCK_FILE, os.O_WRONLY | os.O_CREAT, 0o600), "wb")
         fcntl.flock(self._lock, fcntl.LOCK_EX)  # released when the process ends, for any reason
 
     def close(self) -> None:
@@ -32,20 +32,20 @@ class Scratch:
         self._lock.close()
 
 
-def remove_left(parent: Path) -> None:
+def remove_abandoned(parent: Path) -> None:
     """Remove the spill folders of dead processes; those of live ones stay."""
-    for left in parent.glob(f"{PREFIX}*"):
-        _remove_if_left(left)
+    for folder in parent.glob(f"{FOLDER_PREFIX}*"):
+        _remove_if_abandoned(folder)
 
 
-def _remove_if_left(folder: Path) -> None:
+def _remove_if_abandoned(folder: Path) -> None:
     try:
-        with (folder / HELD).open("rb") as lock:
+        with (folder / LOCK_FILE).open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)
     except FileNotFoundError:
         with suppress(FileNotFoundError):
-            if time.time() - folder.stat().st_mtime > BEGINNING:
+            if time.time() - folder.stat().st_mtime > CREATION_SECONDS:
                 shutil.rmtree(folder, ignore_errors=True)
     except OSError:
         return  # its process is alive, or it belongs to another user

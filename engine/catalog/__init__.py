@@ -4,6 +4,6 @@ TOML text -> dialect's Catalog, or CatalogError with dotted keys.
 
 Modules, each before those that import it:
 
-    toml_section, columns, privacy_windows, admission, admission_notes, sources, tables, references, file, folders,
+    toml_section, columns, privacy_windows, admission, eligibility_notes, sources, tables, references, file, folders,
     operator, bundled, version.
 """

@@ -15,89 +15,91 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from dialect import Admission, Catalog
+from dialect import Catalog, Eligibility
 from dialect.catalog import (
-    AdmissionRules,
-    AgeBy,
-    Among,
-    Between,
-    Country,
+    AgeUnit,
+    CountryCondition,
     Dataset,
+    EligibilityCondition,
+    EligibilityRules,
+    InRange,
+    IsIn,
     Jurisdiction,
-    Minors,
+    MinimumAge,
     Retention,
     SqlType,
-    State,
     Table,
     ValueRange,
-    next_begin,
+    next_window_start,
 )
-from engine.catalog.privacy_windows import windows_behind
-from engine.catalog.toml_section import Mistakes, Section, meant
+from engine.catalog.privacy_windows import source_windows
+from engine.catalog.toml_section import ErrorCollector, Section, suggestion
 from engine.errors import CatalogError
 
 AGE_TYPES = {
-    AgeBy.BIRTH_DATE: SqlType.DATE,
-    AgeBy.BIRTH_YEAR: SqlType.BIGINT,
-    AgeBy.AGE: SqlType.BIGINT,
-    AgeBy.AGE_BAND: SqlType.VARCHAR,
+    AgeUnit.BIRTH_DATE: SqlType.DATE,
+    AgeUnit.BIRTH_YEAR: SqlType.BIGINT,
+    AgeUnit.AGE: SqlType.BIGINT,
+    AgeUnit.AGE_BAND: SqlType.VARCHAR,
 }
 
 
 def person_table(catalog: Catalog, dataset: Dataset) -> Table | None:
     """Return the table with one row per person: the named one, the one with consent, or the only candidate."""
-    found = [table for table in catalog.tables if table.dataset == dataset.name and _of_persons(table)]
-    named = [table for table in found if table.name == dataset.admission.table]
-    asked = named or [table for table in found if table.consent is not None] or found
-    return asked[0] if len(asked) == 1 else None
+    found = [table for table in catalog.tables if table.dataset == dataset.name and _has_one_row_per_person(table)]
+    named = [table for table in found if table.name == dataset.eligibility.table]
+    candidates = named or [table for table in found if table.consent is not None] or found
+    return candidates[0] if len(candidates) == 1 else None
 
 
-def _of_persons(table: Table) -> bool:
+def _has_one_row_per_person(table: Table) -> bool:
     """Return whether each row is one person: the primary key is the person column alone."""
     person = table.person
     return person is not None and not person.through and table.primary_key == (person.column,)
 
 
-def check_admission(catalog: Catalog, mistakes: Mistakes) -> None:
+def check_eligibility(catalog: Catalog, mistakes: ErrorCollector) -> None:
     """Collect the eligibility rules that the catalog cannot evaluate: missing tables, columns or days."""
     for dataset in catalog.datasets:
-        asked = _Asked(catalog, dataset)
-        rules = dataset.admission
+        check = _EligibilityCheck(catalog, dataset)
+        rules = dataset.eligibility
         if rules.table is not None or rules.minors or (rules.jurisdiction and rules.jurisdiction.column):
-            mistakes.part(None, asked.persons)
+            mistakes.collect(None, check.check_person_table)
         if rules.jurisdiction is not None:
-            mistakes.part(None, asked.law, rules.jurisdiction)
+            mistakes.collect(None, check.check_law, rules.jurisdiction)
         if rules.minors is not None:
-            mistakes.part(None, asked.age, rules.minors)
+            mistakes.collect(None, check.check_age, rules.minors)
         if rules.retention is not None:
-            mistakes.part(None, asked.days, "retention")
+            mistakes.collect(None, check.check_declared_days, "retention")
 
 
 def with_retention(catalog: Catalog) -> Catalog:
     """Set the first retained day on every private table that has a time column."""
-    first = {d.name: kept_from(catalog, d) for d in catalog.datasets}
-    tables = (replace(t, kept_from=first[t.dataset]) if t.private and t.time_column else t for t in catalog.tables)
+    first_days = {d.name: first_retained_day(catalog, d) for d in catalog.datasets}
+    tables = (
+        replace(t, retained_from=first_days[t.dataset]) if t.private and t.time_column else t for t in catalog.tables
+    )
     return replace(catalog, tables=tuple(tables))
 
 
-def kept_from(catalog: Catalog, dataset: Dataset) -> str | None:
+def first_retained_day(catalog: Catalog, dataset: Dataset) -> str | None:
     """Return the first day within the retention period, as ISO text; None where every row is retained."""
-    retention, days = dataset.admission.retention, declared_days(catalog, dataset)
+    retention, days = dataset.eligibility.retention, declared_days(catalog, dataset)
     if retention is None or days is None:
         return None
-    return _back(dt.date.fromisoformat(days[1]), retention).isoformat()
+    return _count_back(dt.date.fromisoformat(days[1]), retention).isoformat()
 
 
 def declared_days(catalog: Catalog, dataset: Dataset) -> tuple[str, str] | None:
     """Return the first and last declared day, from privacy windows or else time-column ranges; never from rows."""
-    if dataset.stretch is not None:
-        last = next_begin(dataset.window, dataset.stretch.last) - dt.timedelta(days=1)
-        return dataset.stretch.first.isoformat(), last.isoformat()
-    ranges = list(_ranges(catalog, dataset))
+    if dataset.window_range is not None:
+        last = next_window_start(dataset.window, dataset.window_range.last) - dt.timedelta(days=1)
+        return dataset.window_range.first.isoformat(), last.isoformat()
+    ranges = list(_time_column_ranges(catalog, dataset))
     return (min(str(r.lower) for r in ranges), max(str(r.upper) for r in ranges)) if ranges else None
 
 
-def _ranges(catalog: Catalog, dataset: Dataset) -> Iterator[ValueRange]:
+def _time_column_ranges(catalog: Catalog, dataset: Dataset) -> Iterator[ValueRange]:
     """Yield the declared ranges of the dataset's private time columns."""
     for table in catalog.tables:
         if table.private and table.dataset == dataset.name and table.time_column is not None:
@@ -106,7 +108,7 @@ def _ranges(catalog: Catalog, dataset: Dataset) -> Iterator[ValueRange]:
                 yield column.domain
 
 
-def _back(last: dt.date, retention: Retention) -> dt.date:
+def _count_back(last: dt.date, retention: Retention) -> dt.date:
     """Return the first retained day: the retention period, in days or months, counted back from the last day."""
     if retention.days is not None:
         return max(dt.date.min, last - dt.timedelta(days=retention.days - 1))
@@ -118,76 +120,80 @@ def _back(last: dt.date, retention: Retention) -> dt.date:
     return dt.date(year, month + 1, day) + dt.timedelta(days=1)
 
 
-def of_age_on(catalog: Catalog, dataset: Dataset, minors: Minors) -> dt.date | None:
+def age_reference_day(catalog: Catalog, dataset: Dataset, minors: MinimumAge) -> dt.date | None:
     """Return the day on which a person's age is evaluated; no row before it is read. None: none is declared."""
     days = declared_days(catalog, dataset)
-    day = minors.on or kept_from(catalog, dataset) or (days[0] if days else None)
+    day = minors.computed_on or first_retained_day(catalog, dataset) or (days[0] if days else None)
     return None if day is None else dt.date.fromisoformat(day)
 
 
-class _Asked:
+class _EligibilityCheck:
     """Check the eligibility rules of one dataset; errors carry the keys of that dataset."""
 
     def __init__(self, catalog: Catalog, dataset: Dataset) -> None:
         self.catalog, self.dataset = catalog, dataset
 
-    def persons(self) -> None:
+    def check_person_table(self) -> None:
         """Check that exactly one table has one row per person, and that its attributes hold for all privacy windows."""
         if person_table(self.catalog, self.dataset) is None:
-            tables = [t.name for t in self.catalog.tables if t.dataset == self.dataset.name and _of_persons(t)]
+            tables = [
+                t.name for t in self.catalog.tables if t.dataset == self.dataset.name and _has_one_row_per_person(t)
+            ]
             key, cure = "table", f"write table = with one of {', '.join(tables)}."
             if not tables:
                 cure = "declare a private table whose primary_key is its person column alone, with the states."
             raise self._error(key, "it is not clear in which table a person has one row.", cure)
-        if self.dataset.admission.table is not None:
-            self._named(self.dataset.admission.table)
+        if self.dataset.eligibility.table is not None:
+            self._check_named_table(self.dataset.eligibility.table)
         found = person_table(self.catalog, self.dataset)
-        if found is not None and found.time_column is not None and self.dataset.stretch is not None:
+        if found is not None and found.time_column is not None and self.dataset.window_range is not None:
             why = f"states decide of all windows, and rows of {found.name} are each of one."
             raise self._error("table", why, "remove its time_column, or keep the states in a table without.")
-        if found is not None and (found.from_windows or windows_behind(found, self._states())):
+        if found is not None and (found.source_windows or source_windows(found, self._state_columns())):
             why = f"states decide of all windows, and those of {found.name} were computed from some."
             raise self._error("table", why, "keep states that people told, in columns without from_windows.")
 
-    def _states(self) -> Iterator[str | None]:
+    def _state_columns(self) -> Iterator[str | None]:
         """Yield the columns with the attributes that law and age conditions read; None for an absent rule."""
-        rules = self.dataset.admission
+        rules = self.dataset.eligibility
         yield rules.jurisdiction.column if rules.jurisdiction is not None else None
         yield rules.minors.column if rules.minors is not None else None
 
-    def _named(self, name: str) -> None:
+    def _check_named_table(self, name: str) -> None:
         """Check that the named table has one row per person, and that consent is declared in the same table."""
         found = person_table(self.catalog, self.dataset)
         if found is None or found.name != name:
             why = f"{name} is no private table of this dataset with one row a person."
             raise self._error("table", why, "name the table whose primary_key is its person column alone.")
-        others = [t.name for t in self.catalog.tables if t.dataset == self.dataset.name and t.consent is not None]
-        if any(other != name for other in others):
+        consent_tables = [
+            t.name for t in self.catalog.tables if t.dataset == self.dataset.name and t.consent is not None
+        ]
+        if any(other != name for other in consent_tables):
             cure = "keep consent and the other states in one table."
-            raise self._error("table", f"consent is declared in {others[0]}.", cure)
+            raise self._error("table", f"consent is declared in {consent_tables[0]}.", cure)
 
-    def law(self, law: Jurisdiction) -> None:
+    def check_law(self, law: Jurisdiction) -> None:
         """Check that the law of each person is known, and that a law shared by everybody is not denied."""
         if law.column is not None:
-            self._column(law.column, SqlType.VARCHAR, "jurisdiction.column")
-        elif law.constant is not None and (law.constant in law.codes) == law.denied:
+            self._check_column(law.column, SqlType.VARCHAR, "jurisdiction.column")
+        elif law.constant is not None and (law.constant in law.codes) == law.is_excluded:
             cure = f'state why its law admits them: legal_basis = {{ {law.constant} = "..." }}.'
             why = f"the people of this dataset are under the law of {law.constant}, which is denied."
             raise self._error("jurisdiction", why, cure)
 
-    def age(self, minors: Minors) -> None:
+    def check_age(self, minors: MinimumAge) -> None:
         """Check the type of the age column, and that the day on which age is evaluated is known."""
-        self._column(minors.column, AGE_TYPES[minors.by], f"minors.{minors.by}")
-        if minors.by in (AgeBy.BIRTH_DATE, AgeBy.BIRTH_YEAR) and minors.on is None:
-            self.days("minors")
+        self._check_column(minors.column, AGE_TYPES[minors.unit], f"minors.{minors.unit}")
+        if minors.unit in (AgeUnit.BIRTH_DATE, AgeUnit.BIRTH_YEAR) and minors.computed_on is None:
+            self.check_declared_days("minors")
 
-    def days(self, key: str) -> None:
+    def check_declared_days(self, key: str) -> None:
         """Check that windows or a time column declare the first and last day."""
         if declared_days(self.catalog, self.dataset) is None:
             cure = 'declare the range of a time_column: range = ["2026-10-01", "2026-10-31"].'
             raise self._error(key, "no time column of this dataset declares its first and last day.", cure)
 
-    def _column(self, name: str, kind: SqlType, key: str) -> None:
+    def _check_column(self, name: str, kind: SqlType, key: str) -> None:
         """Check that the person table has this attribute column, with the required type."""
         table = person_table(self.catalog, self.dataset)
         if table is None:
@@ -195,7 +201,7 @@ class _Asked:
         column = table.column(name)
         if column is None:
             names = [c.name for c in table.columns]
-            raise self._error(key, f"{table.name} declares no column {name}.", meant(name, names, "declare it."))
+            raise self._error(key, f"{table.name} declares no column {name}.", suggestion(name, names, "declare it."))
         if column.type is not kind or name in table.primary_key:
             why = f"{name} is no {kind} column that says this."
             raise self._error(key, why, f"name a {kind} column beside the person.")
@@ -205,12 +211,12 @@ class _Asked:
         return CatalogError(self.catalog.path, f"datasets.{self.dataset.name}.admission.{key}", why, cure)
 
 
-OLDEST = 130  # years; an older age counts as unknown
+MAX_AGE_YEARS = 130  # years; an older age counts as unknown
 EARLIEST_BIRTH = "1850-01-01"
-WIDEST = "HUGEINT"  # holds every declared integer type
+WIDEST_INTEGER_TYPE = "HUGEINT"  # holds every declared integer type
 
 
-def admission(catalog: Catalog, dataset: str) -> Admission:
+def eligibility_filter(catalog: Catalog, dataset: str) -> Eligibility:
     """Return the eligibility filter of a dataset: the person table and the conditions on its attributes.
 
     Claim: a row counts only if its person's one row in the declared table meets every required condition, and the
@@ -219,33 +225,35 @@ def admission(catalog: Catalog, dataset: str) -> Admission:
     """
     declared = catalog.dataset(dataset) if any(d.name == dataset for d in catalog.datasets) else None
     table = None if declared is None else person_table(catalog, declared)
-    states = () if table is None or declared is None else _states(catalog, declared, table)
-    return Admission(_person_type(catalog, dataset), table if states else None, states)
+    states = () if table is None or declared is None else _conditions(catalog, declared, table)
+    return Eligibility(_person_type(catalog, dataset), table if states else None, states)
 
 
-def _states(catalog: Catalog, dataset: Dataset, table: Table) -> tuple[State, ...]:
+def _conditions(catalog: Catalog, dataset: Dataset, table: Table) -> tuple[EligibilityCondition, ...]:
     """List the conditions on a person's row: consent, law and age."""
-    asked: list[State] = []
+    conditions: list[EligibilityCondition] = []
     if table.consent is not None:
-        asked.append(Among(table.consent.column, table.consent.admitted))
-    law = dataset.admission.jurisdiction
+        conditions.append(IsIn(table.consent.column, table.consent.eligible_values))
+    law = dataset.eligibility.jurisdiction
     if law is not None and law.column is not None:
-        asked.append(Country(law.column, law.codes, law.denied))
-    if dataset.admission.minors is not None:
-        asked.append(_of_age(dataset.admission.minors, of_age_on(catalog, dataset, dataset.admission.minors)))
-    return tuple(asked)
+        conditions.append(CountryCondition(law.column, law.codes, law.is_excluded))
+    if dataset.eligibility.minors is not None:
+        conditions.append(
+            _age_condition(dataset.eligibility.minors, age_reference_day(catalog, dataset, dataset.eligibility.minors))
+        )
+    return tuple(conditions)
 
 
-def _of_age(minors: Minors, on: dt.date | None) -> State:
+def _age_condition(minors: MinimumAge, on: dt.date | None) -> EligibilityCondition:
     """Return the age condition; a year of birth passes only if the age is reached on any possible birthday."""
-    if minors.by is AgeBy.AGE_BAND:
-        return Among(minors.column, minors.bands)
-    if minors.by is AgeBy.AGE:
-        return Between(minors.column, SqlType.BIGINT, minors.minimum, OLDEST)
+    if minors.unit is AgeUnit.AGE_BAND:
+        return IsIn(minors.column, minors.eligible_bands)
+    if minors.unit is AgeUnit.AGE:
+        return InRange(minors.column, SqlType.BIGINT, minors.minimum, MAX_AGE_YEARS)
     assert on is not None  # noqa: S101  the catalog reader asks for a day
-    if minors.by is AgeBy.BIRTH_YEAR:
-        return Between(minors.column, SqlType.BIGINT, int(EARLIEST_BIRTH[:4]), on.year - minors.minimum - 1)
-    return Between(minors.column, SqlType.DATE, EARLIEST_BIRTH, _years_before(on, minors.minimum).isoformat())
+    if minors.unit is AgeUnit.BIRTH_YEAR:
+        return InRange(minors.column, SqlType.BIGINT, int(EARLIEST_BIRTH[:4]), on.year - minors.minimum - 1)
+    return InRange(minors.column, SqlType.DATE, EARLIEST_BIRTH, _years_before(on, minors.minimum).isoformat())
 
 
 def _years_before(day: dt.date, years: int) -> dt.date:
@@ -265,37 +273,41 @@ def _person_type(catalog: Catalog, dataset: str) -> str:
     kinds = {(c.type, c.stored_type.upper()) for c in columns if c is not None}
     if any(kind is SqlType.VARCHAR for kind, _ in kinds):
         return SqlType.VARCHAR
-    return next(iter(kinds))[1] if len(kinds) == 1 else WIDEST
+    return next(iter(kinds))[1] if len(kinds) == 1 else WIDEST_INTEGER_TYPE
 
 
 DENIED = ("DE",)  # location data need a form of consent that no catalog can prove
-CODE = re.compile(r"[A-Z]{2}")
-MOST_MONTHS, MOST_DAYS = 1_200, 36_525
-JURISDICTION = 'write jurisdiction = { column = "country" }, or { constant = "AT" } where one law is everybody\'s.'
-MINORS = 'write e.g. minors = { birth_date = "born", minimum = 18 }, or { age_band = "band", admitted = ["18-64"] }.'
+COUNTRY_CODE = re.compile(r"[A-Z]{2}")
+MAX_RETENTION_MONTHS, MAX_RETENTION_DAYS = 1_200, 36_525
+JURISDICTION_EXAMPLE = (
+    'write jurisdiction = { column = "country" }, or { constant = "AT" } where one law is everybody\'s.'
+)
+MINORS_EXAMPLE = (
+    'write e.g. minors = { birth_date = "born", minimum = 18 }, or { age_band = "band", admitted = ["18-64"] }.'
+)
 
 
-def read_admission(section: Section) -> AdmissionRules:
+def read_eligibility(section: Section) -> EligibilityRules:
     """Parse the eligibility rules of a dataset; consent is declared on the person table instead."""
-    section.only(("table", "jurisdiction", "minors", "retention", "contact"))
-    part = section.mistakes.part
-    return AdmissionRules(
-        table=part(None, section.reference, "table"),
-        jurisdiction=part(None, _jurisdiction, section),
-        minors=part(None, _minors, section),
-        retention=part(None, _retention, section),
-        contact=part(None, section.text, "contact"),
+    section.check_keys(("table", "jurisdiction", "minors", "retention", "contact"))
+    collect = section.collector.collect
+    return EligibilityRules(
+        table=collect(None, section.reference, "table"),
+        jurisdiction=collect(None, _jurisdiction, section),
+        minors=collect(None, _minors, section),
+        retention=collect(None, _retention, section),
+        contact=collect(None, section.text, "contact"),
     )
 
 
-def read_replay(section: Section) -> int | None:
+def read_replay_max_age(section: Section) -> int | None:
     """Parse the maximum age, in days, of a stored release that may answer a repeated query; None: no limit."""
     if "replay_max_age" not in section.entries:
         return None
     rule = section.section("replay_max_age")
-    rule.only(("days",))
-    rule.need("days", "write replay_max_age = { days = 30 }.")
-    return rule.whole("days", 30, 1, MOST_DAYS)
+    rule.check_keys(("days",))
+    rule.require("days", "write replay_max_age = { days = 30 }.")
+    return rule.integer("days", 30, 1, MAX_RETENTION_DAYS)
 
 
 def _jurisdiction(section: Section) -> Jurisdiction | None:
@@ -303,14 +315,14 @@ def _jurisdiction(section: Section) -> Jurisdiction | None:
     if "jurisdiction" not in section.entries:
         return None
     law = section.section("jurisdiction")
-    law.only(("column", "constant", "denied", "admitted", "legal_basis"))
+    law.check_keys(("column", "constant", "denied", "admitted", "legal_basis"))
     column, constant = law.reference("column"), law.text("constant")
     if (column is None) == (constant is None):
-        raise section.error("jurisdiction", "a law is that of a column, or of everybody.", JURISDICTION)
+        raise section.error("jurisdiction", "a law is that of a column, or of everybody.", JURISDICTION_EXAMPLE)
     if constant is not None:
-        _code(law, "constant", constant)
+        _check_country_code(law, "constant", constant)
     basis = _legal_basis(law)
-    codes, denied = _codes(law, dict(basis))
+    codes, denied = _listed_codes(law, dict(basis))
     return Jurisdiction(column, constant, codes, denied, basis)
 
 
@@ -318,69 +330,71 @@ def _legal_basis(law: Section) -> tuple[tuple[str, str], ...]:
     """Parse the legal basis that the owner states for each country code."""
     basis = law.section("legal_basis")
     for code in basis.entries:
-        _code(law, "legal_basis", code)
+        _check_country_code(law, "legal_basis", code)
     return tuple((code, basis.text(code) or "") for code in basis.entries)
 
 
-def _codes(law: Section, basis: dict[str, str]) -> tuple[tuple[str, ...], bool]:
+def _listed_codes(law: Section, basis: dict[str, str]) -> tuple[tuple[str, ...], bool]:
     """Return the listed country codes, and True if they are denied; a code in DENIED needs a legal basis."""
     if "denied" in law.entries and "admitted" in law.entries:
         raise law.error("admitted", "laws are denied or admitted, not both.", "keep one of the two lists.")
     if "admitted" in law.entries:
-        admitted = _listed(law, "admitted")
+        admitted = _code_list(law, "admitted")
         for code in (code for code in admitted if code in DENIED and code not in basis):
-            raise law.error("admitted", f"{code} is denied until its legal basis is stated.", _basis(code))
+            raise law.error("admitted", f"{code} is denied until its legal basis is stated.", _legal_basis_cure(code))
         return admitted, False
-    denied = _listed(law, "denied") if "denied" in law.entries else ()
+    denied = _code_list(law, "denied") if "denied" in law.entries else ()
     for code in (code for code in denied if code in basis):
         raise law.error("denied", f"{code} is denied and has a legal basis.", "keep one of the two.")
     return tuple(code for code in dict.fromkeys((*DENIED, *denied)) if code not in basis), True
 
 
-def _basis(code: str) -> str:
+def _legal_basis_cure(code: str) -> str:
     """Return the cure for a missing legal basis."""
     return f'write legal_basis = {{ {code} = "..." }} with the words that you would show to the people.'
 
 
-def _listed(law: Section, name: str) -> tuple[str, ...]:
+def _code_list(law: Section, name: str) -> tuple[str, ...]:
     """Parse a list of country codes."""
     found = law.entries[name]
     if not isinstance(found, list) or not all(isinstance(code, str) for code in found):
         raise law.error(name, "this is no list of codes.", f'write e.g. {name} = ["DE"].')
-    return tuple(_code(law, name, code) for code in found)
+    return tuple(_check_country_code(law, name, code) for code in found)
 
 
-def _code(law: Section, name: str, code: str) -> str:
+def _check_country_code(law: Section, name: str, code: str) -> str:
     """Return the code if it is an ISO 3166-1 alpha-2 code. Raises CatalogError."""
-    if not CODE.fullmatch(code):
+    if not COUNTRY_CODE.fullmatch(code):
         cure = 'write two capitals, as in ISO 3166-1: "DE".'
         raise law.error(name, f"{code[:20]} is no code of a country.", cure)
     return code
 
 
-def _minors(section: Section) -> Minors | None:
+def _minors(section: Section) -> MinimumAge | None:
     """Parse the age rule: the minimum age and the column with birth date, birth year, age or age band."""
     if "minors" not in section.entries:
         return None
     rule = section.section("minors")
-    rule.only((*AgeBy, "minimum", "on", "admitted"))
-    given = [by for by in AgeBy if by in rule.entries]
-    if len(given) != 1:
-        raise section.error("minors", "one column says how old people are.", MINORS)
-    column = rule.reference(given[0]) or ""
-    if given[0] is AgeBy.AGE_BAND:
-        return Minors(column, given[0], bands=_bands(rule))
+    rule.check_keys((*AgeUnit, "minimum", "on", "admitted"))
+    given_keys = [by for by in AgeUnit if by in rule.entries]
+    if len(given_keys) != 1:
+        raise section.error("minors", "one column says how old people are.", MINORS_EXAMPLE)
+    column = rule.reference(given_keys[0]) or ""
+    if given_keys[0] is AgeUnit.AGE_BAND:
+        return MinimumAge(column, given_keys[0], eligible_bands=_age_bands(rule))
     if "admitted" in rule.entries:
         raise rule.error("admitted", "only age bands are listed.", "write minimum instead.")
-    minimum = rule.whole("minimum", 18, 1, 120)
-    return Minors(column, given[0], minimum, rule.day("on", rule.entries["on"]) if "on" in rule.entries else None)
+    minimum = rule.integer("minimum", 18, 1, 120)
+    return MinimumAge(
+        column, given_keys[0], minimum, rule.to_date("on", rule.entries["on"]) if "on" in rule.entries else None
+    )
 
 
-def _bands(rule: Section) -> tuple[str, ...]:
+def _age_bands(rule: Section) -> tuple[str, ...]:
     """Parse the list of admitted age bands."""
     bands = rule.entries.get("admitted")
     if not isinstance(bands, list) or not bands or not all(isinstance(band, str) for band in bands):
-        raise rule.error("admitted", "this is no list of age bands.", MINORS)
+        raise rule.error("admitted", "this is no list of age bands.", MINORS_EXAMPLE)
     if "minimum" in rule.entries or "on" in rule.entries:
         raise rule.error("minimum", "of age bands those admitted are listed.", "remove minimum and on.")
     return tuple(bands)
@@ -391,10 +405,10 @@ def _retention(section: Section) -> Retention | None:
     if "retention" not in section.entries:
         return None
     rule = section.section("retention")
-    rule.only(("months", "days"))
+    rule.check_keys(("months", "days"))
     if len(rule.entries.keys() & {"months", "days"}) != 1:
         cure = "write retention = { months = 12 }, or { days = 90 }."
         raise section.error("retention", "retention is a number of months or of days.", cure)
     if "months" in rule.entries:
-        return Retention(months=rule.whole("months", 12, 1, MOST_MONTHS))
-    return Retention(days=rule.whole("days", 90, 1, MOST_DAYS))
+        return Retention(months=rule.integer("months", 12, 1, MAX_RETENTION_MONTHS))
+    return Retention(days=rule.integer("days", 90, 1, MAX_RETENTION_DAYS))

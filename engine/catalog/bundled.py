@@ -9,12 +9,12 @@ from pathlib import Path
 from budgets import ParamError
 from dialect.catalog import Catalog, Dataset
 from engine.catalog.file import load_catalog
-from engine.catalog.toml_section import nearest
+from engine.catalog.toml_section import closest_word
 from engine.errors import CatalogError
 from engine.progress import Progress, ignore_progress
 
 PROJECT = Path(__file__).resolve().parents[2]
-MIBICI = Path(__file__).parent / "catalogs_bundled" / "mibici.toml"
+MIBICI_CATALOG = Path(__file__).parent / "catalogs_bundled" / "mibici.toml"
 MIBICI_VARIABLE = "PASSERSBY_MIBICI"  # environment variable with the folder of the MiBici files
 MIBICI_FILES = ("trips.parquet", "persons.parquet", "stations.parquet", "zones.parquet")
 
@@ -39,12 +39,12 @@ def find_catalog(where: str, progress: Progress | None = None) -> Catalog:
         raise CatalogError(where, "catalog", why, cure)
     names = ", ".join(sorted(BUNDLED))
     why = f"no catalog has this name, and there is no file {path.absolute()}."
-    close = nearest(where, BUNDLED)
+    close = closest_word(where, BUNDLED)
     cure = f"write {close}." if close else f"give a catalog file, or one of the names {names}."
     raise CatalogError(where, "catalog", why, cure)
 
 
-def named_dataset(catalog: Catalog, name: str | None) -> Dataset:
+def find_dataset(catalog: Catalog, name: str | None) -> Dataset:
     """Return the named dataset; the name is optional where the catalog has one dataset. Raises ParamError."""
     known = {dataset.name: dataset for dataset in catalog.datasets}
     if name is None and len(known) > 1:
@@ -57,9 +57,11 @@ def named_dataset(catalog: Catalog, name: str | None) -> Dataset:
 
 def mibici_folder() -> Path:
     """Return the folder with the MiBici files. Raises CatalogError where they are absent."""
-    named = os.environ.get(MIBICI_VARIABLE)
-    beside = (Path.cwd().parent, PROJECT.parent)
-    folders = [Path(named).expanduser()] if named else [folder / "shared" / "data" / "mibici" for folder in beside]
+    configured = os.environ.get(MIBICI_VARIABLE)
+    parents = (Path.cwd().parent, PROJECT.parent)
+    folders = (
+        [Path(configured).expanduser()] if configured else [folder / "shared" / "data" / "mibici" for folder in parents]
+    )
     for folder in folders:
         if all((folder / name).is_file() for name in MIBICI_FILES):
             return folder
@@ -69,17 +71,17 @@ def mibici_folder() -> Path:
     raise CatalogError("mibici", MIBICI_VARIABLE, why, cure)
 
 
-def _mibici(progress: Progress) -> Catalog:
+def _load_mibici(progress: Progress) -> Catalog:
     """Load the catalog of Guadalajara's bicycle trips."""
     del progress
-    return load_catalog(MIBICI, data_folder=mibici_folder())
+    return load_catalog(MIBICI_CATALOG, data_folder=mibici_folder())
 
 
-def _operator(progress: Progress) -> Catalog:
+def _load_operator(progress: Progress) -> Catalog:
     """Load the catalog of the synthetic operator; its data are generated at first use."""
     from engine.catalog.operator import operator_path  # lazy: imports DuckDB
 
     return load_catalog(operator_path(progress=progress))
 
 
-BUNDLED: Mapping[str, Callable[[Progress], Catalog]] = {"mibici": _mibici, "operator": _operator}
+BUNDLED: Mapping[str, Callable[[Progress], Catalog]] = {"mibici": _load_mibici, "operator": _load_operator}

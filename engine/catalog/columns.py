@@ -15,26 +15,26 @@ from zoneinfo import ZoneInfo
 from dialect.catalog import (
     Bounds,
     Catalog,
-    CellOf,
+    ClipBounds,
+    ClipBoundsByKeys,
     Column,
-    ColumnOf,
+    ColumnValues,
     Domain,
-    Norms,
-    NormsByKeys,
+    H3Cell,
     SqlType,
     Table,
     Value,
     ValueList,
     ValueRange,
 )
-from engine.catalog.toml_section import Section, meant, nearest
+from engine.catalog.toml_section import Section, closest_word, suggestion
 from engine.errors import CatalogError
 
 CELL_TYPES = ("VARCHAR", "TEXT", "STRING", "BIGINT", "UBIGINT")
-PARTS = ("lon", "lat", "resolution")
+CELL_KEYS = ("lon", "lat", "resolution")
 
 
-def read_cell(section: Section, stored_type: str) -> CellOf | None:
+def read_cell(section: Section, stored_type: str) -> H3Cell | None:
     """Parse the declaration of an H3 cell column: longitude and latitude columns, and resolution.
 
     That both columns exist is checked later, by `check_place_column`.
@@ -42,16 +42,16 @@ def read_cell(section: Section, stored_type: str) -> CellOf | None:
     if "h3" not in section.entries:
         return None
     cell = section.section("h3")
-    cell.only(PARTS)
-    for name in PARTS:
-        cell.need(name, 'write h3 = { lon = "lon", lat = "lat", resolution = 9 }.')
+    cell.check_keys(CELL_KEYS)
+    for name in CELL_KEYS:
+        cell.require(name, 'write h3 = { lon = "lon", lat = "lat", resolution = 9 }.')
     if stored_type not in CELL_TYPES:
         raise section.error("type", f"an H3 cell is no {stored_type}.", 'write type = "VARCHAR", or "UBIGINT".')
-    lon, lat = (cell.reference(name) or "" for name in PARTS[:2])
-    return CellOf(lon, lat, cell.whole("resolution", 9, 0, 15))
+    lon, lat = (cell.reference(name) or "" for name in CELL_KEYS[:2])
+    return H3Cell(lon, lat, cell.integer("resolution", 9, 0, 15))
 
 
-def check_places(catalog: Catalog, table: Table, column: Column) -> None:
+def check_place_column(catalog: Catalog, table: Table, column: Column) -> None:
     """Reject polygon columns of private tables, and cells not computed from two numeric columns of the row."""
     key = f"tables.{table.name}.columns.{column.name}"
     if table.private and column.type is SqlType.POLYGON:
@@ -62,42 +62,46 @@ def check_places(catalog: Catalog, table: Table, column: Column) -> None:
     for word, name in (("lon", column.cell.lon), ("lat", column.cell.lat)):
         found = table.column(name)
         if found is None:
-            cure = meant(name, [c.name for c in table.columns], "declare it.")
+            cure = suggestion(name, [c.name for c in table.columns], "declare it.")
             raise CatalogError(catalog.path, f"{key}.h3.{word}", f"{table.name} has no column {name}.", cure)
         if found.type not in (SqlType.DOUBLE, SqlType.BIGINT) or found.cell is not None:
             raise CatalogError(catalog.path, f"{key}.h3.{word}", f"{name} holds no degrees.", "name a DOUBLE column.")
-    if column.name in _taken(table):
+    if column.name in _reserved_columns(table):
         why = f"{column.name} has a meaning of its own in {table.name}, and is not made."
         raise CatalogError(catalog.path, f"{key}.h3", why, "give the column of cells another name.")
 
 
-def _taken(table: Table) -> set[str]:
+def _reserved_columns(table: Table) -> set[str]:
     """Return the columns that cannot be computed: keys, lookup columns, person columns and consent."""
-    taken = {*table.primary_key, *(join.column for join in table.source.joins), *(j.on for j in table.source.joins)}
+    reserved = {
+        *table.primary_key,
+        *(join.column for join in table.source.joins),
+        *(j.join_column for j in table.source.joins),
+    }
     if table.person is not None:
-        taken |= {table.person.column, *(own for own, _ in table.person.through)}
-    return taken if table.consent is None else taken | {table.consent.column}
+        reserved |= {table.person.column, *(own for own, _ in table.person.through)}
+    return reserved if table.consent is None else reserved | {table.consent.column}
 
 
-NORMED = ("sum_norm", "centred_norm", "centre")
-KNOWN = (
+CLIP_BOUND_KEYS = ("sum_norm", "centred_norm", "centre")
+COLUMN_KEYS = (
     "type", "nullable", "bounds", "values", "range", "values_of", "time_zone", "stored", "visible", "h3",
-    "from_windows", "complete", *NORMED,
+    "from_windows", "complete", *CLIP_BOUND_KEYS,
 )  # fmt: skip
-NUMERIC = (SqlType.BIGINT, SqlType.DOUBLE)
-DATED = (SqlType.DATE, SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
-ZONED = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
-NO_PLACE = ("localtime", "posix", "right/", "Factory")  # in some tz databases, but not geographic zones
-LISTED = (SqlType.BOOLEAN, SqlType.BIGINT, SqlType.DOUBLE, SqlType.VARCHAR, SqlType.DATE)
-ANY, UNKNOWN = Bounds(-math.inf, math.inf), "UTC"  # placeholders after a parse error; never returned
+NUMERIC_TYPES = (SqlType.BIGINT, SqlType.DOUBLE)
+DATED_TYPES = (SqlType.DATE, SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
+ZONED_TYPES = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
+NON_GEOGRAPHIC_ZONES = ("localtime", "posix", "right/", "Factory")  # in some tz databases, but not geographic zones
+LISTABLE_TYPES = (SqlType.BOOLEAN, SqlType.BIGINT, SqlType.DOUBLE, SqlType.VARCHAR, SqlType.DATE)
+ANY_BOUNDS, UNKNOWN_ZONE = Bounds(-math.inf, math.inf), "UTC"  # placeholders after a parse error; never returned
 DECIMAL = re.compile(r"(DECIMAL|NUMERIC)( ?\( ?\d{1,2} ?(, ?\d{1,2} ?)?\))?")
-INTEGERS = (
+INTEGER_TYPES = (
     *("TINYINT", "SMALLINT", "INTEGER", "INT", "BIGINT"),
     *("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"),
 )
 TYPES = {
-    **dict.fromkeys(INTEGERS, SqlType.BIGINT),
-    **dict.fromkeys([f"{name}[]" for name in INTEGERS], SqlType.BIGINT_LIST),
+    **dict.fromkeys(INTEGER_TYPES, SqlType.BIGINT),
+    **dict.fromkeys([f"{name}[]" for name in INTEGER_TYPES], SqlType.BIGINT_LIST),
     **dict.fromkeys(("FLOAT", "REAL", "DOUBLE"), SqlType.DOUBLE),
     **dict.fromkeys(("BOOLEAN", "BOOL"), SqlType.BOOLEAN),
     **dict.fromkeys(("VARCHAR", "TEXT", "STRING"), SqlType.VARCHAR),
@@ -118,37 +122,37 @@ def sql_type(stored_type: str) -> SqlType | None:
 
 def read_column(name: str, section: Section) -> Column:
     """Parse one declared column."""
-    section.only(KNOWN)
+    section.check_keys(COLUMN_KEYS)
     kind, stored_type = _type(section)
-    part = section.mistakes.part
-    bounds = part(ANY, _bounds, section, kind)
-    time_zone = part(UNKNOWN, _time_zone, section, kind)
+    collect = section.collector.collect
+    bounds = collect(ANY_BOUNDS, _bounds, section, kind)
+    time_zone = collect(UNKNOWN_ZONE, _time_zone, section, kind)
     return Column(
         name=name,
         type=kind,
         stored_type=stored_type,
-        nullable=part(True, section.flag, "nullable", True),
+        nullable=collect(True, section.flag, "nullable", True),
         bounds=bounds,
-        domain=part(None, _domain, section, kind),
+        domain=collect(None, _domain, section, kind),
         time_zone=time_zone,
-        stored_utc=part(False, _stored_utc, section, kind, time_zone),
-        sum_norm=part(None, _norm, section, "sum_norm", bounds),
-        centred_norm=part(None, _norm, section, "centred_norm", bounds),
-        centre=part(None, _centre, section, bounds),
-        cell=part(None, read_cell, section, stored_type),
-        visible=part(True, section.flag, "visible", True),
-        from_windows=part((), section.texts, "from_windows"),
-        complete=part(False, _complete, section, kind),
+        stored_utc=collect(False, _stored_utc, section, kind, time_zone),
+        sum_clip_bound=collect(None, _clip_bound, section, "sum_norm", bounds),
+        centred_sum_clip_bound=collect(None, _clip_bound, section, "centred_norm", bounds),
+        centre=collect(None, _centre, section, bounds),
+        cell=collect(None, read_cell, section, stored_type),
+        visible=collect(True, section.flag, "visible", True),
+        source_windows=collect((), section.texts, "from_windows"),
+        complete=collect(False, _complete, section, kind),
     )
 
 
 def _type(section: Section) -> tuple[SqlType, str]:
     """Parse the type; return the dialect's type and the declared stored type."""
-    section.need("type", 'write e.g. type = "VARCHAR".')
+    section.require("type", 'write e.g. type = "VARCHAR".')
     stored_type = " ".join((section.text("type") or "").upper().split())
     kind = sql_type(stored_type)
     if kind is None:
-        close = nearest(stored_type.lower(), (name.lower() for name in TYPES))
+        close = closest_word(stored_type.lower(), (name.lower() for name in TYPES))
         known = "store it as one of BOOLEAN, BIGINT, DOUBLE, VARCHAR, DATE, TIMESTAMP."
         cure = f"write {close.upper()}." if close else known
         raise section.error("type", f"the type {stored_type} is not supported.", cure)
@@ -160,27 +164,27 @@ def _bounds(section: Section, kind: SqlType) -> Bounds | None:
     found = section.entries.get("bounds")
     if found is None:
         return None
-    if kind not in NUMERIC:
+    if kind not in NUMERIC_TYPES:
         raise section.error("bounds", f"a {kind} column has no bounds.", "use values or range, or remove bounds.")
     if not isinstance(found, list) or len(found) != 2:
         raise section.error("bounds", "bounds are two numbers.", "write bounds = [lower, upper].")
-    lower, upper = (float(section.exact("bounds", end)) for end in found)
+    lower, upper = (float(section.to_decimal("bounds", end)) for end in found)
     if not lower < upper:
         raise section.error("bounds", "the lower bound is not below the upper one.", "write bounds = [lower, upper].")
     return Bounds(lower, upper)
 
 
-def _norm(section: Section, name: str, bounds: Bounds | None) -> float | None:
+def _clip_bound(section: Section, name: str, bounds: Bounds | None) -> float | None:
     """Parse a clip bound (L2) of a column's sums; it requires value bounds."""
-    norm = section.positive(name)
-    if norm is not None and bounds is None:
+    clip_bound = section.positive_float(name)
+    if clip_bound is not None and bounds is None:
         raise section.error(name, "the column has a norm and no bounds.", "add bounds = [lower, upper], or remove it.")
-    return norm
+    return clip_bound
 
 
 def _centre(section: Section, bounds: Bounds | None) -> float | None:
     """Parse the typical value about which averages are centred; it must lie within the bounds."""
-    centre = section.finite("centre")
+    centre = section.finite_float("centre")
     if centre is not None and (bounds is None or not bounds.lower <= centre <= bounds.upper):
         raise section.error("centre", "the centre is not inside bounds.", "write a value inside bounds, or remove it.")
     return centre
@@ -194,10 +198,10 @@ def _time_zone(section: Section, kind: SqlType) -> str | None:
             cure = 'write e.g. time_zone = "Europe/Berlin".'
             raise section.error("time_zone", "hours and dates of an instant need a time zone.", cure)
         return None
-    if kind not in ZONED:
+    if kind not in ZONED_TYPES:
         raise section.error("time_zone", f"a {kind} column has no time zone.", "remove time_zone.")
     try:
-        known = not zone.startswith(NO_PLACE) and bool(ZoneInfo(zone).key)
+        known = not zone.startswith(NON_GEOGRAPHIC_ZONES) and bool(ZoneInfo(zone).key)
     except (KeyError, ValueError, OSError):
         known = False
     if not known:
@@ -224,16 +228,18 @@ def _stored_utc(section: Section, kind: SqlType, time_zone: str | None) -> bool:
 
 def _domain(section: Section, kind: SqlType) -> Domain | None:
     """Parse the public domain: `values`, `range` or `values_of`, at most one of them."""
-    given = [name for name in _DOMAINS if name in section.entries]
-    if len(given) > 1:
-        raise section.error(given[1], f"the column has {given[0]} too.", f"keep one of {' and '.join(given)}.")
-    return _DOMAINS[given[0]](section, kind) if given else None
+    given_keys = [name for name in _DOMAINS if name in section.entries]
+    if len(given_keys) > 1:
+        raise section.error(
+            given_keys[1], f"the column has {given_keys[0]} too.", f"keep one of {' and '.join(given_keys)}."
+        )
+    return _DOMAINS[given_keys[0]](section, kind) if given_keys else None
 
 
 def _complete(section: Section, kind: SqlType) -> bool:
     """Parse whether the domain contains every stored value; checked against the data when they are opened."""
     complete = section.flag("complete", False)
-    if complete and (not any(name in section.entries for name in _DOMAINS) or kind in ZONED):
+    if complete and (not any(name in section.entries for name in _DOMAINS) or kind in ZONED_TYPES):
         raise section.error(
             "complete", "only a list of values can be complete.", "add values or values_of, or remove it."
         )
@@ -242,7 +248,7 @@ def _complete(section: Section, kind: SqlType) -> bool:
 
 def _values(section: Section, kind: SqlType) -> ValueList:
     """Parse a domain that lists its values."""
-    if kind not in LISTED:
+    if kind not in LISTABLE_TYPES:
         raise section.error("values", f"a {kind} column has no list of values.", "remove values.")
     found = section.entries["values"]
     if not isinstance(found, list) or not found:
@@ -256,9 +262,9 @@ def _values(section: Section, kind: SqlType) -> ValueList:
 def _value(section: Section, kind: SqlType, entry: object) -> Value:
     """Convert a TOML value to a value of the column's type."""
     if kind is SqlType.DATE:
-        return section.day("values", entry)
+        return section.to_date("values", entry)
     if kind is SqlType.DOUBLE:
-        return float(section.exact("values", entry))
+        return float(section.to_decimal("values", entry))
     if kind is SqlType.BIGINT:
         return _integer(section, "values", entry)
     if isinstance(entry, bool if kind is SqlType.BOOLEAN else str):
@@ -269,7 +275,7 @@ def _value(section: Section, kind: SqlType, entry: object) -> Value:
 def _range(section: Section, kind: SqlType) -> ValueRange:
     """Parse a domain of all integers or dates between two ends, inclusive."""
     found = section.entries["range"]
-    if kind is not SqlType.BIGINT and kind not in DATED:
+    if kind is not SqlType.BIGINT and kind not in DATED_TYPES:
         raise section.error("range", f"a {kind} column has no range.", "use values, or bounds for a DOUBLE column.")
     if not isinstance(found, list) or len(found) != 2:
         raise section.error("range", "a range is two ends.", "write range = [first, last].")
@@ -277,7 +283,7 @@ def _range(section: Section, kind: SqlType) -> ValueRange:
         lower, upper = (_integer(section, "range", entry) for entry in found)
         ends, ordered = ValueRange(lower, upper), lower <= upper
     else:
-        first, last = (section.day("range", entry) for entry in found)
+        first, last = (section.to_date("range", entry) for entry in found)
         ends, ordered = ValueRange(first, last), first <= last
     if not ordered:
         raise section.error("range", "the range ends before it begins.", "write range = [first, last].")
@@ -291,24 +297,24 @@ def _integer(section: Section, name: str, entry: object) -> int:
     return entry
 
 
-def _values_of(section: Section, kind: SqlType) -> ColumnOf:
+def _values_of_column(section: Section, kind: SqlType) -> ColumnValues:
     """Parse a domain that is a column of a public table; `check_references` resolves it later."""
-    if kind not in LISTED:
+    if kind not in LISTABLE_TYPES:
         raise section.error("values_of", f"a {kind} column has no list of values.", "remove values_of.")
     table, dot, column = (section.reference("values_of") or "").partition(".")
     if not dot or not table or not column:
         raise section.error("values_of", "this names no column.", 'write values_of = "table.column".')
-    return ColumnOf(table, column)
+    return ColumnValues(table, column)
 
 
 _DOMAINS: dict[str, Callable[[Section, SqlType], Domain]] = {
     "values": _values,
     "range": _range,
-    "values_of": _values_of,
+    "values_of": _values_of_column,
 }
 
 
-class TableNames:
+class TableResolver:
     """Name resolution for one declared table; errors are raised at the table's keys."""
 
     def __init__(self, catalog: Catalog, table: Table) -> None:
@@ -316,39 +322,39 @@ class TableNames:
         self.catalog = catalog
         self.table = table
 
-    def declared(self, table: Table, name: str, key: str) -> Column:
+    def declared_column(self, table: Table, name: str, key: str) -> Column:
         """Return a declared column of a table. Raises CatalogError."""
         column = table.column(name)
         if column is None:
             names = [column.name for column in table.columns]
-            raise self.error(key, f"{table.name} declares no column {name}.", meant(name, names, "declare it."))
+            raise self.error(key, f"{table.name} declares no column {name}.", suggestion(name, names, "declare it."))
         return column
 
-    def public(self, name: str, key: str) -> Table:
+    def public_table(self, name: str, key: str) -> Table:
         """Return a public table by name. Raises CatalogError."""
-        return self._found(name, key, (t for t in self.catalog.tables if not t.private), "public table")
+        return self._resolve(name, key, (t for t in self.catalog.tables if not t.private), "public table")
 
-    def private(self, name: str, key: str) -> Table:
+    def private_table(self, name: str, key: str) -> Table:
         """Return a private table of the same dataset by name. Raises CatalogError."""
         dataset = self.table.dataset
         tables = (t for t in self.catalog.tables if t.private and t.dataset == dataset)
-        return self._found(name, key, tables, f"private table of dataset {dataset}")
+        return self._resolve(name, key, tables, f"private table of dataset {dataset}")
 
-    def _found(self, name: str, key: str, tables: Iterable[Table], kind: str) -> Table:
+    def _resolve(self, name: str, key: str, tables: Iterable[Table], kind: str) -> Table:
         """Return the table with this name among the given tables. Raises CatalogError with a suggestion."""
-        named = {table.name: table for table in tables}
-        if name not in named:
-            raise self.error(key, f"{name} is no {kind}.", meant(name, named, f"declare a {kind}."))
-        return named[name]
+        by_name = {table.name: table for table in tables}
+        if name not in by_name:
+            raise self.error(key, f"{name} is no {kind}.", suggestion(name, by_name, f"declare a {kind}."))
+        return by_name[name]
 
-    def only_key(self, table: Table, key: str) -> Column:
+    def single_key_column(self, table: Table, key: str) -> Column:
         """Return the primary key column of a table whose key has one column. Raises CatalogError."""
         if len(table.primary_key) != 1:
             cure = f"declare primary_key of {table.name} as one column."
             raise self.error(key, f"{table.name} has no primary key of one column.", cure)
-        return self.declared(table, table.primary_key[0], key)
+        return self.declared_column(table, table.primary_key[0], key)
 
-    def same_type(self, column: Column, other: Column, key: str) -> None:
+    def check_same_type(self, column: Column, other: Column, key: str) -> None:
         """Check that two columns have the same type. Raises CatalogError."""
         if column.type != other.type:
             cure = "declare both with the same type."
@@ -359,55 +365,59 @@ class TableNames:
         return CatalogError(self.catalog.path, f"tables.{self.table.name}.{key}", why, cure)
 
 
-PERSONS = "write e.g. persons = 5, the square root of the number of groups that one person may be in."
-NO_NORMS = "how much one person may count is not declared."
+PERSONS_EXAMPLE = "write e.g. persons = 5, the square root of the number of groups that one person may be in."
+NO_CLIP_BOUND = "how much one person may count is not declared."
 
 
-def read_norms(section: Section) -> Norms:
+def read_clip_bounds(section: Section) -> ClipBounds:
     """Parse the clip bounds of one person's rows and presence: the general ones, and those for usual group keys."""
-    section.need("norms", f"add [{section.at('norms')}] with rows = ... and persons = ....")
-    norms = section.section("norms")
-    norms.only(("rows", "persons", "covers", "by_keys"))
-    part = norms.mistakes.part
-    by_keys = (part(None, _norms_by_keys, usual) for usual in part((), norms.listed, "by_keys"))
-    return Norms(
-        part(
-            1.0, _required_norm, norms, "rows", "write e.g. rows = 100, the most rows of one person that count fully."
+    section.require("norms", f"add [{section.key_path('norms')}] with rows = ... and persons = ....")
+    clip_bounds = section.section("norms")
+    clip_bounds.check_keys(("rows", "persons", "covers", "by_keys"))
+    collect = clip_bounds.collector.collect
+    by_keys = (collect(None, _clip_bounds_by_keys, usual) for usual in collect((), clip_bounds.section_list, "by_keys"))
+    return ClipBounds(
+        collect(
+            1.0,
+            _required_clip_bound,
+            clip_bounds,
+            "rows",
+            "write e.g. rows = 100, the most rows of one person that count fully.",
         ),
-        part(1.0, _required_norm, norms, "persons", PERSONS),
+        collect(1.0, _required_clip_bound, clip_bounds, "persons", PERSONS_EXAMPLE),
         tuple(usual for usual in by_keys if usual is not None),
-        part(0.98, _covers, norms),
+        collect(0.98, _unclipped_share, clip_bounds),
     )
 
 
-def _required_norm(section: Section, name: str, cure: str) -> float:
+def _required_clip_bound(section: Section, name: str, cure: str) -> float:
     """Parse a clip bound that has no default."""
-    norm = section.positive(name)
-    if norm is None:
-        raise section.error(name, NO_NORMS, cure)
-    return norm
+    clip_bound = section.positive_float(name)
+    if clip_bound is None:
+        raise section.error(name, NO_CLIP_BOUND, cure)
+    return clip_bound
 
 
-def _covers(section: Section) -> float:
+def _unclipped_share(section: Section) -> float:
     """Parse the share of persons expected to stay unclipped."""
     return float(section.fraction("covers", "0.98", "0.5", "0.999999"))
 
 
-def _norms_by_keys(section: Section) -> NormsByKeys:
+def _clip_bounds_by_keys(section: Section) -> ClipBoundsByKeys:
     """Parse the clip bounds for one usual set of group keys."""
-    section.only(("keys", "rows", "persons", "sums", "covers"))
+    section.check_keys(("keys", "rows", "persons", "sums", "covers"))
     keys = section.texts("keys")
     if not keys:
         cure = 'write e.g. keys = ["origin_zone", "hour(started_at)"].'
         raise section.error("keys", "it is not said for which keys.", cure)
     sums = section.section("sums")
-    norms = NormsByKeys(
+    clip_bounds = ClipBoundsByKeys(
         keys,
-        section.positive("rows"),
-        section.positive("persons"),
-        {name.lower(): norm for name in sums.entries if (norm := sums.positive(name)) is not None},
-        _covers(section),
+        section.positive_float("rows"),
+        section.positive_float("persons"),
+        {name.lower(): clip_bound for name in sums.entries if (clip_bound := sums.positive_float(name)) is not None},
+        _unclipped_share(section),
     )
-    if norms.rows is None and norms.persons is None and not norms.sums:
-        raise section.error("keys", NO_NORMS, "add rows, persons or sums.")
-    return norms
+    if clip_bounds.rows is None and clip_bounds.persons is None and not clip_bounds.sums:
+        raise section.error("keys", NO_CLIP_BOUND, "add rows, persons or sums.")
+    return clip_bounds

@@ -10,64 +10,73 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from dialect.catalog import NO_RULES, USUAL, Budget, CalibrationTerms, Catalog, Dataset, Defaults, Window
-from engine.catalog.admission import check_admission, read_admission, read_replay, with_retention
-from engine.catalog.privacy_windows import read_delivered, read_window, with_inherited_windows
+from dialect.catalog import (
+    DEFAULT_CALIBRATION,
+    NO_ELIGIBILITY_RULES,
+    Budget,
+    CalibrationPolicy,
+    Catalog,
+    Dataset,
+    Defaults,
+    PrivacyWindow,
+)
+from engine.catalog.admission import check_eligibility, read_eligibility, read_replay_max_age, with_retention
+from engine.catalog.privacy_windows import propagate_source_windows, read_delivered_until, read_window
 from engine.catalog.references import check_references
-from engine.catalog.sources import check_backend, check_sharing, read_remote, with_ingested
+from engine.catalog.sources import check_backend, check_sharing, read_remote, with_ingest_digest
 from engine.catalog.tables import read_table
 from engine.catalog.toml_section import IDENTIFIER, Section, read_toml
 
-MOST_RHO = "1000000"  # the ledger counts pico-rho in 64 bits
-LEAST_RHO = "0.0001"
-LEAST_DELTA, MOST_DELTA = "1e-18", "1e-3"  # the ledger counts in atto-delta
+MAX_RHO = "1000000"  # the ledger counts pico-rho in 64 bits
+MIN_RHO = "0.0001"
+MIN_DELTA, MAX_DELTA = "1e-18", "1e-3"  # the ledger counts in atto-delta
 BUDGET_KEYS = ("rho", "delta", "client_rho", "static_rho", "static_delta", "reserve_rho", "query_rho", "lifetime_rho")
 
 
 def read_budget(section: Section) -> Budget:
     """Parse the budget caps, in rho; a client's cap defaults to the ceiling minus the owner's reserve."""
-    section.only(BUDGET_KEYS)
-    part = section.mistakes.part
-    rho = part(Fraction(MOST_RHO), section.fraction, "rho", "0.2", LEAST_RHO, MOST_RHO)
-    static = part(None, _static, section)
-    reserve = part(Fraction(0), _reserve, section, rho, static)
+    section.check_keys(BUDGET_KEYS)
+    collect = section.collector.collect
+    rho = collect(Fraction(MAX_RHO), section.fraction, "rho", "0.2", MIN_RHO, MAX_RHO)
+    static = collect(None, _static_caps, section)
+    reserve = collect(Fraction(0), _reserve_rho, section, rho, static)
     return Budget(
         rho=rho,
-        delta=part(Fraction(1), section.fraction, "delta", "1e-9", LEAST_DELTA, MOST_DELTA),
-        client_rho=part(rho - reserve, _client_rho, section, rho, reserve),
-        static=static,
+        delta=collect(Fraction(1), section.fraction, "delta", "1e-9", MIN_DELTA, MAX_DELTA),
+        client_rho=collect(rho - reserve, _client_rho, section, rho, reserve),
+        static_budget=static,
         reserve_rho=reserve,
-        query_rho=part(None, _optional, section, "query_rho", "0.02"),
-        lifetime_rho=part(None, _optional, section, "lifetime_rho", "1"),
+        query_rho=collect(None, _optional_rho, section, "query_rho", "0.02"),
+        lifetime_rho=collect(None, _optional_rho, section, "lifetime_rho", "1"),
     )
 
 
-def check_default(section: Section, default_rho: Fraction, budget: Budget) -> None:
+def check_default_price(section: Section, default_rho: Fraction, budget: Budget) -> None:
     """Reject a cap on one query that is below the default price of a query."""
     if budget.query_rho is not None and budget.query_rho < default_rho:
         why = "a question costs more than this where it names no price."
         raise section.error("budget.query_rho", why, "write at least defaults.rho.")
 
 
-def _static(section: Section) -> tuple[Fraction, Fraction] | None:
+def _static_caps(section: Section) -> tuple[Fraction, Fraction] | None:
     """Parse the caps (rho, delta) of the static account of private tables without time; default: a window's caps."""
     if not {"static_rho", "static_delta"} & section.entries.keys():
         return None
-    given = {
+    keys = {
         name: name if name in section.entries else name.removeprefix("static_")
         for name in ("static_rho", "static_delta")
     }
     return (
-        section.fraction(given["static_rho"], "0.2", LEAST_RHO, MOST_RHO),
-        section.fraction(given["static_delta"], "1e-9", LEAST_DELTA, MOST_DELTA),
+        section.fraction(keys["static_rho"], "0.2", MIN_RHO, MAX_RHO),
+        section.fraction(keys["static_delta"], "1e-9", MIN_DELTA, MAX_DELTA),
     )
 
 
-def _reserve(section: Section, rho: Fraction, static: tuple[Fraction, Fraction] | None) -> Fraction:
+def _reserve_rho(section: Section, rho: Fraction, static: tuple[Fraction, Fraction] | None) -> Fraction:
     """Parse the owner's reserve; it must leave a part of every cap to the clients."""
-    reserve = _optional(section, "reserve_rho", "0.02") or Fraction(0)
-    least, cap = min([(rho, "rho"), *([(static[0], "static_rho")] if static else [])])
-    if reserve >= least:
+    reserve = _optional_rho(section, "reserve_rho", "0.02") or Fraction(0)
+    smallest_cap, cap = min([(rho, "rho"), *([(static[0], "static_rho")] if static else [])])
+    if reserve >= smallest_cap:
         why = f"the owner's reserve leaves clients nothing of budget.{cap}."
         raise section.error("reserve_rho", why, f"write less than budget.{cap}, or remove it.")
     return reserve
@@ -75,7 +84,7 @@ def _reserve(section: Section, rho: Fraction, static: tuple[Fraction, Fraction] 
 
 def _client_rho(section: Section, rho: Fraction, reserve: Fraction) -> Fraction:
     """Parse a client's cap; at most the ceiling minus the owner's reserve."""
-    client_rho = _optional(section, "client_rho", "0.1")
+    client_rho = _optional_rho(section, "client_rho", "0.1")
     if client_rho is None:
         return rho - reserve
     if client_rho > rho:
@@ -86,14 +95,14 @@ def _client_rho(section: Section, rho: Fraction, reserve: Fraction) -> Fraction:
     return client_rho
 
 
-def _optional(section: Section, name: str, example: str) -> Fraction | None:
+def _optional_rho(section: Section, name: str, example: str) -> Fraction | None:
     """Parse an optional rho; None where absent."""
-    return section.fraction(name, example, LEAST_RHO, MOST_RHO) if name in section.entries else None
+    return section.fraction(name, example, MIN_RHO, MAX_RHO) if name in section.entries else None
 
 
 FORMAT = 1
 FILE_KEYS = ("format", "name", "backend", "remote", "datasets", "tables")
-DATASET = (
+DATASET_KEYS = (
     "window", "first_window", "last_window", "data_version", "defaults", "budget", "calibration", "admission",
     "replay_max_age", "rollups", "delivered_until",
 )  # fmt: skip
@@ -106,96 +115,110 @@ def load_catalog(path: str | Path, *, data_folder: Path | None = None) -> Catalo
     default the folder of the catalog file.
     """
     file = Path(path).absolute()
-    whole = read_toml(file)
-    _format(whole)
-    whole.only(FILE_KEYS)
+    root = read_toml(file)
+    _check_format(root)
+    root.check_keys(FILE_KEYS)
     folder = (data_folder or file.parent).absolute()
-    part = whole.mistakes.part
+    collect = root.collector.collect
     no_table = "declare a table, e.g. [tables.trips]; what is not declared is not queryable."
-    datasets = part((), whole.named, "datasets", "declare a dataset, e.g. [datasets.city].")
-    tables = part((), whole.named, "tables", no_table)
+    datasets = collect((), root.named_sections, "datasets", "declare a dataset, e.g. [datasets.city].")
+    tables = collect((), root.named_sections, "tables", no_table)
     catalog = Catalog(
-        name=part("", _name, whole),
+        name=collect("", _name, root),
         path=str(file),
         datasets=tuple(_dataset(name, section) for name, section in datasets),
         tables=tuple(read_table(name, section, folder) for name, section in tables),
-        remote=part(None, read_remote, whole),
+        remote=collect(None, read_remote, root),
     )
-    whole.mistakes.refuse()
-    for check in (check_references, check_admission, check_backend, check_sharing):
-        check(catalog, whole.mistakes)
-        whole.mistakes.refuse()
-    return with_ingested(with_inherited_windows(with_retention(catalog)))
+    root.collector.raise_first()
+    for check in (check_references, check_eligibility, check_backend, check_sharing):
+        check(catalog, root.collector)
+        root.collector.raise_first()
+    return with_ingest_digest(propagate_source_windows(with_retention(catalog)))
 
 
-def _format(whole: Section) -> None:
+def _check_format(root: Section) -> None:
     """Check the version of the file format, on which the meaning of all other keys depends."""
-    whole.need("format", f"write format = {FORMAT} in the first line.")
-    if whole.entries["format"] != FORMAT or whole.entries["format"] is True:
-        raise whole.error("format", "this format of catalogs is not known.", f"write format = {FORMAT}.")
+    root.require("format", f"write format = {FORMAT} in the first line.")
+    if root.entries["format"] != FORMAT or root.entries["format"] is True:
+        raise root.error("format", "this format of catalogs is not known.", f"write format = {FORMAT}.")
 
 
-def _name(whole: Section) -> str:
+def _name(root: Section) -> str:
     """Parse the catalog's name."""
-    whole.need("name", 'write e.g. name = "city".')
-    name = whole.text("name") or ""
+    root.require("name", 'write e.g. name = "city".')
+    name = root.text("name") or ""
     if not IDENTIFIER.fullmatch(name):
-        raise whole.error("name", f"{name} is no name.", "use a to z, 0 to 9 and _, with no digit in front.")
+        raise root.error("name", f"{name} is no name.", "use a to z, 0 to 9 and _, with no digit in front.")
     return name
 
 
 def _dataset(name: str, section: Section) -> Dataset:
     """Parse one dataset: its privacy window, defaults, budget, eligibility rules and rollups."""
-    section.only(DATASET)
-    part = section.mistakes.part
+    section.check_keys(DATASET_KEYS)
+    collect = section.collector.collect
     empty = replace(section, entries={})
-    window, stretch = part((Window.FOREVER, None), read_window, section)
-    defaults = _defaults(part(empty, section.section, "defaults"))
-    budget = read_budget(part(empty, section.section, "budget"))
-    part(None, check_default, section, defaults.rho, budget)
+    window, stretch = collect((PrivacyWindow.FOREVER, None), read_window, section)
+    defaults = _defaults(collect(empty, section.section, "defaults"))
+    budget = read_budget(collect(empty, section.section, "budget"))
+    collect(None, check_default_price, section, defaults.rho, budget)
     return Dataset(
         name=name,
         window=window,
-        data_version=part(1, section.whole, "data_version", 1, 1, 2**31),
+        data_version=collect(1, section.integer, "data_version", 1, 1, 2**31),
         defaults=defaults,
         budget=budget,
-        stretch=stretch,
-        calibration=_calibration(part(empty, section.section, "calibration"), budget),
-        admission=part(NO_RULES, read_admission, part(empty, section.section, "admission")),
-        replay_days=part(None, read_replay, section),
-        rollups=part((), section.texts, "rollups"),
-        delivered_until=part("", read_delivered, section, stretch),
+        window_range=stretch,
+        calibration=_calibration(collect(empty, section.section, "calibration"), budget),
+        eligibility=collect(NO_ELIGIBILITY_RULES, read_eligibility, collect(empty, section.section, "admission")),
+        replay_days=collect(None, read_replay_max_age, section),
+        rollups=collect((), section.texts, "rollups"),
+        delivered_until=collect("", read_delivered_until, section, stretch),
     )
 
 
 def _defaults(section: Section) -> Defaults:
     """Parse the default price, delta and confidence level of a query."""
-    section.only(("rho", "delta", "confidence"))
-    part = section.mistakes.part
+    section.check_keys(("rho", "delta", "confidence"))
+    collect = section.collector.collect
     return Defaults(
-        rho=part(Fraction(1), section.fraction, "rho", "0.005", LEAST_RHO, MOST_RHO),
-        delta=part(Fraction(1), section.fraction, "delta", "1e-12", LEAST_DELTA, MOST_DELTA),
-        confidence=part(0.95, _confidence, section),
+        rho=collect(Fraction(1), section.fraction, "rho", "0.005", MIN_RHO, MAX_RHO),
+        delta=collect(Fraction(1), section.fraction, "delta", "1e-12", MIN_DELTA, MAX_DELTA),
+        confidence=collect(0.95, _confidence, section),
     )
 
 
-def _calibration(section: Section, budget: Budget) -> CalibrationTerms:
+def _calibration(section: Section, budget: Budget) -> CalibrationPolicy:
     """Parse the price and the schedule of calibrations; the default price is a tenth of a window's budget."""
-    section.only(("rho", "every_days", "expires_days"))
-    part = section.mistakes.part
+    section.check_keys(("rho", "every_days", "expires_days"))
+    collect = section.collector.collect
     rho = budget.rho / 10
     if "rho" in section.entries:
-        rho = part(rho, section.fraction, "rho", "0.02", LEAST_RHO, MOST_RHO)
-    return CalibrationTerms(
+        rho = collect(rho, section.fraction, "rho", "0.02", MIN_RHO, MAX_RHO)
+    return CalibrationPolicy(
         rho=rho,
-        every_days=part(USUAL.every_days, section.whole, "every_days", USUAL.every_days, 1, 36_500),
-        expires_days=part(USUAL.expires_days, section.whole, "expires_days", USUAL.expires_days, 1, 36_500),
+        interval_days=collect(
+            DEFAULT_CALIBRATION.interval_days,
+            section.integer,
+            "every_days",
+            DEFAULT_CALIBRATION.interval_days,
+            1,
+            36_500,
+        ),
+        expires_days=collect(
+            DEFAULT_CALIBRATION.expires_days,
+            section.integer,
+            "expires_days",
+            DEFAULT_CALIBRATION.expires_days,
+            1,
+            36_500,
+        ),
     )
 
 
 def _confidence(section: Section) -> float:
     """Parse the confidence level of intervals."""
-    confidence = section.finite("confidence")
+    confidence = section.finite_float("confidence")
     confidence = 0.95 if confidence is None else confidence
     if not 0.5 <= confidence <= 0.999999:
         why = "a level lies between 0.5 and 0.999999."

@@ -19,18 +19,18 @@ def cache_folder() -> Path:
 
 def default_ledger(catalog: Catalog, *, bundled: bool) -> Path:
     """Return the default ledger path of a catalog file; a bundled catalog has one ledger wherever it is stored."""
-    folder = _data_folder()
+    folder = _user_data_folder()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    place = catalog.name if bundled else str(Path(catalog.path).resolve())
-    return folder / f"{catalog.name}-{hashlib.sha256(place.encode()).hexdigest()[:8]}.ledger"
+    identity = catalog.name if bundled else str(Path(catalog.path).resolve())
+    return folder / f"{catalog.name}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}.ledger"
 
 
-def marks_folder() -> Path:
+def ledger_bindings_folder() -> Path:
     """Return the folder of ledger bindings, which record the ledger of each data file; created on first use."""
-    return _data_folder() / "marks"
+    return _user_data_folder() / "marks"
 
 
-def _data_folder() -> Path:
+def _user_data_folder() -> Path:
     """Return the folder for durable data: PASSERSBY_DATA, or the user's data folder."""
     chosen = os.environ.get("PASSERSBY_DATA")
     return Path(chosen).expanduser() if chosen else platformdirs.user_data_path("passersby")

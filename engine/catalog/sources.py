@@ -23,44 +23,44 @@ from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from dialect.catalog import Catalog, Dataset, SqlType, Table
-from engine.catalog.toml_section import Mistakes, Section
+from engine.catalog.toml_section import ErrorCollector, Section
 from engine.errors import CatalogError, DataError
 
 BACKENDS = ("duckdb", "spark")
 LAKE_TABLE = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+){0,3}", re.ASCII)
-URL = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.ASCII)  # folder or files read by Spark
-REMOTE = re.compile(r"sc://[^\s/]+(/;\S*)?", re.ASCII)
-SECRET = "token="  # noqa: S105  a part of addresses that catalogs must not have
+SPARK_URL = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.ASCII)  # folder or files read by Spark
+SPARK_CONNECT_ADDRESS = re.compile(r"sc://[^\s/]+(/;\S*)?", re.ASCII)
+TOKEN_OPTION = "token="  # noqa: S105  a part of addresses that catalogs must not have
 
 
-def read_remote(whole: Section) -> str | None:
+def read_remote(root: Section) -> str | None:
     """Parse the backend and its Spark Connect address; None for DuckDB."""
-    backend = whole.text("backend") or "duckdb"
+    backend = root.text("backend") or "duckdb"
     if backend not in BACKENDS:
-        raise whole.error("backend", f"there is no backend {backend}.", 'write backend = "duckdb" or "spark".')
+        raise root.error("backend", f"there is no backend {backend}.", 'write backend = "duckdb" or "spark".')
     if backend == "duckdb":
-        if "remote" in whole.entries:
-            raise whole.error("remote", "DuckDB is not remote.", 'remove remote, or write backend = "spark".')
+        if "remote" in root.entries:
+            raise root.error("remote", "DuckDB is not remote.", 'remove remote, or write backend = "spark".')
         return None
-    whole.need("remote", 'write the address of a Spark Connect server: remote = "sc://host:15002".')
-    remote = whole.text("remote") or ""
-    if not REMOTE.fullmatch(remote):
-        raise whole.error("remote", "this is no address of Spark Connect.", 'write e.g. remote = "sc://host:15002".')
-    if SECRET in remote:
+    root.require("remote", 'write the address of a Spark Connect server: remote = "sc://host:15002".')
+    remote = root.text("remote") or ""
+    if not SPARK_CONNECT_ADDRESS.fullmatch(remote):
+        raise root.error("remote", "this is no address of Spark Connect.", 'write e.g. remote = "sc://host:15002".')
+    if TOKEN_OPTION in remote:
         cure = "remove it, and set PASSERSBY_SPARK_TOKEN in the environment."
-        raise whole.error("remote", "a catalog holds no secrets.", cure)
+        raise root.error("remote", "a catalog holds no secrets.", cure)
     return remote
 
 
-def check_backend(catalog: Catalog, mistakes: Mistakes) -> None:
+def check_backend(catalog: Catalog, mistakes: ErrorCollector) -> None:
     """Collect every source that the backend cannot read, and every feature that lake tables lack."""
     for table in catalog.tables:
         in_lake = table.private and catalog.remote is not None
-        for part, why, cure in _of_lake(table) if in_lake else _of_files(table):
-            mistakes.add(CatalogError(catalog.path, f"tables.{table.name}.{part}", why, cure))
+        for key, why, cure in _lake_source_errors(table) if in_lake else _file_source_errors(table):
+            mistakes.add(CatalogError(catalog.path, f"tables.{table.name}.{key}", why, cure))
 
 
-def _of_files(table: Table) -> Iterator[tuple[str, str, str]]:
+def _file_source_errors(table: Table) -> Iterator[tuple[str, str, str]]:
     """Yield (key, reason, cure) if a table of a DuckDB backend is not stored in local files."""
     if table.source.format == "spark" or "://" in table.source.path:
         why = "only people's tables of a Spark catalog lie in a lake; this source is a file on this machine."
@@ -68,7 +68,7 @@ def _of_files(table: Table) -> Iterator[tuple[str, str, str]]:
         yield f"source.{table.source.format}", why, cure
 
 
-def _of_lake(table: Table) -> Iterator[tuple[str, str, str]]:
+def _lake_source_errors(table: Table) -> Iterator[tuple[str, str, str]]:
     """Yield (key, reason, cure) for each feature of a private table that a Spark lake lacks."""
     if table.source.format not in ("parquet", "spark"):
         yield "source", "Spark reads no such file.", 'write source = { parquet = "..." } or { spark = "schema.table" }.'
@@ -86,19 +86,19 @@ def _of_lake(table: Table) -> Iterator[tuple[str, str, str]]:
             yield at, "Spark stores no time of day.", "store a TIMESTAMP, or whole microseconds as BIGINT."
 
 
-def check_sharing(catalog: Catalog, mistakes: Mistakes) -> None:
+def check_sharing(catalog: Catalog, mistakes: ErrorCollector) -> None:
     """Collect every private file that another table also reads, in another dataset or publicly.
 
     A file in two datasets would be charged to two budgets, each of which promises the whole loss; a private file
     that is declared public would be answered without noise.
     """
-    found = [(table, stored_files(table.source.path)) for table in catalog.tables]
-    for (one, its), (other, others) in combinations(found, 2):
-        if not _separate(one, other) and overlap(its, others):
-            mistakes.add(_shared(catalog, one, other))
+    found = [(table, source_files(table.source.path)) for table in catalog.tables]
+    for (one, files), (other, other_files) in combinations(found, 2):
+        if not _may_share_files(one, other) and share_files(files, other_files):
+            mistakes.add(_sharing_error(catalog, one, other))
 
 
-def _shared(catalog: Catalog, one: Table, other: Table) -> CatalogError:
+def _sharing_error(catalog: Catalog, one: Table, other: Table) -> CatalogError:
     """Build the error for two tables that must not share a file."""
     why, key = f"its file is read by {one.name} too", f"tables.{other.name}.source"
     if one.private and other.private:
@@ -109,21 +109,21 @@ def _shared(catalog: Catalog, one: Table, other: Table) -> CatalogError:
 
 
 @dataclass(frozen=True)
-class Files:
+class SourceFiles:
     """The files of a source: its glob pattern, and those that exist now."""
 
     pattern: str  # absolute, links resolved
-    found: frozenset[tuple[int, int]]  # (device, inode): equal for all hard links of a file
+    file_ids: frozenset[tuple[int, int]]  # (device, inode): equal for all hard links of a file
 
 
-def stored_files(pattern: str) -> Files:
+def source_files(pattern: str) -> SourceFiles:
     """List the existing files of a glob pattern."""
-    names = glob.glob(pattern, recursive=True) or [pattern]  # noqa: PTH207 (a Path globs no absolute pattern)
+    names = glob.glob(pattern, recursive=True) or [pattern]  # noqa: PTH207  a Path globs no absolute pattern
     stats = [path.stat() for path in map(Path, names) if path.exists()]
-    return Files(pattern, frozenset((stat.st_dev, stat.st_ino) for stat in stats))
+    return SourceFiles(pattern, frozenset((stat.st_dev, stat.st_ino) for stat in stats))
 
 
-def _separate(one: Table, other: Table) -> bool:
+def _may_share_files(one: Table, other: Table) -> bool:
     """Return whether two tables may share a file."""
     if one.private and other.private:
         return one.dataset == other.dataset
@@ -136,10 +136,10 @@ def _separate(one: Table, other: Table) -> bool:
     )
 
 
-def overlap(one: Files, other: Files) -> bool:
+def share_files(one: SourceFiles, other: SourceFiles) -> bool:
     """Return whether two sources share a file, now or by their glob patterns."""
     return (
-        bool(one.found & other.found)
+        bool(one.file_ids & other.file_ids)
         or one.pattern == other.pattern  # also if a folder's name contains wildcards
         or one.pattern.startswith(f"{other.pattern}/")  # Spark reads all files of a folder
         or other.pattern.startswith(f"{one.pattern}/")
@@ -148,133 +148,147 @@ def overlap(one: Files, other: Files) -> bool:
     )
 
 
-SHORT = 12  # characters of the digest
-STAMP = r"ingested-(\d{14})"  # UTC timestamp, so that no number is reused
+DIGEST_LENGTH = 12  # characters of the digest
+INGESTED_NAME = r"ingested-(\d{14})"  # UTC timestamp, so that no number is reused
 
 
 @dataclass(frozen=True)
-class Place:
+class IngestFolder:
     """The folder and file name pattern for ingested files of a table."""
 
     folder: Path
-    before: str  # prefix of file names
-    after: str  # suffix of file names
+    prefix: str  # prefix of file names
+    suffix: str  # suffix of file names
 
-    def added(self) -> dict[int, Path]:
+    def ingested_files(self) -> dict[int, Path]:
         """Return the ingested files by number, the oldest first."""
-        named = re.compile(f"{re.escape(self.before)}{STAMP}{re.escape(self.after)}")
-        there = sorted(self.folder.iterdir()) if self.folder.is_dir() else []
-        found = ((named.fullmatch(path.name), path) for path in there)
+        pattern = re.compile(f"{re.escape(self.prefix)}{INGESTED_NAME}{re.escape(self.suffix)}")
+        paths = sorted(self.folder.iterdir()) if self.folder.is_dir() else []
+        found = ((pattern.fullmatch(path.name), path) for path in paths)
         return {int(match[1]): path for match, path in found if match is not None}
 
-    def file(self, number: int) -> Path:
+    def new_file(self, number: int) -> Path:
         """Return the path of a new ingested file."""
-        return self.folder / f"{self.before}ingested-{number}{self.after}"
+        return self.folder / f"{self.prefix}ingested-{number}{self.suffix}"
 
 
-def place_of(table: Table) -> Place | None:
+def ingest_folder(table: Table) -> IngestFolder | None:
     """Return the folder for ingested files of a private Parquet table; None where ingest is unsupported."""
     folder, _, pattern = table.source.path.rpartition("/")
     plain = pattern.count("*") == 1 and not re.search(r"[*?[]", folder + pattern.replace("*", ""))
     if not table.private or table.source.format != "parquet" or "://" in folder or not plain:
         return None
-    return Place(Path(folder), *pattern.split("*"))
+    return IngestFolder(Path(folder), *pattern.split("*"))
 
 
-def version_of(dataset: Dataset) -> str:
+def full_data_version(dataset: Dataset) -> str:
     """Return the version of a dataset's data: the steward's `data_version`, and a digest of the ingested files."""
-    return f"{dataset.data_version}+{dataset.ingested}" if dataset.ingested else str(dataset.data_version)
+    return f"{dataset.data_version}+{dataset.ingest_version}" if dataset.ingest_version else str(dataset.data_version)
 
 
-def with_ingested(catalog: Catalog) -> Catalog:
+def with_ingest_digest(catalog: Catalog) -> Catalog:
     """Set the digest of ingested files on every dataset."""
     return replace(
-        catalog, datasets=tuple(replace(each, ingested=added_to(catalog, each.name)) for each in catalog.datasets)
+        catalog,
+        datasets=tuple(replace(each, ingest_version=ingest_digest(catalog, each.name)) for each in catalog.datasets),
     )
 
 
-def added_to(catalog: Catalog, dataset: str) -> str:
+def ingest_digest(catalog: Catalog, dataset: str) -> str:
     """Return a digest of a dataset's ingested files, from their numbers alone; '' where there are none."""
-    places = {table.name: place_of(table) for table in catalog.tables if table.dataset == dataset}
-    found = [(name, number) for name, place in sorted(places.items()) if place is not None for number in place.added()]
-    return hashlib.sha256(repr(found).encode()).hexdigest()[:SHORT] if found else ""
+    places = {table.name: ingest_folder(table) for table in catalog.tables if table.dataset == dataset}
+    found = [
+        (name, number)
+        for name, place in sorted(places.items())
+        if place is not None
+        for number in place.ingested_files()
+    ]
+    return hashlib.sha256(repr(found).encode()).hexdigest()[:DIGEST_LENGTH] if found else ""
 
 
 S3, GCS, AZURE = ("s3",), ("gs", "gcs"), ("abfs", "abfss")
 SCHEMES = (*S3, *GCS, *AZURE)
-OPTIONS = {
+STORE_OPTIONS = {
     **dict.fromkeys(S3, ("region", "scheme", "endpoint_override")),
     **dict.fromkeys(GCS, ("scheme", "endpoint_override")),
     **dict.fromkeys(AZURE, ("blob_storage_authority", "dfs_storage_authority")),
 }
-PATIENCE = {"retry_limit_seconds": "60"}  # Google's library retries for 15 minutes by default
-HERE = ("localhost", "127.0.0.1", "[::1]")
+GCS_RETRY_OPTIONS = {"retry_limit_seconds": "60"}  # Google's library retries for 15 minutes by default
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+)(?::\d+)?", re.ASCII)
-USUAL = "put credentials where the store's own library looks for them, which docs/ingest.md names"
+CREDENTIALS_ADVICE = "put credentials where the store's own library looks for them, which docs/ingest.md names"
 
 
 @dataclass(frozen=True)
 class StoreAddress:
     """Files in an object store: one file, all under a path, or those of a folder that match a pattern."""
 
-    shown: str  # without credentials, for messages
-    address: str  # URI of the path, with options, for pyarrow
+    display: str  # without credentials, for messages
+    uri: str  # URI of the path, with options, for pyarrow
     pattern: str  # glob of file names; '': all files, recursively
 
 
-def is_stored(given: str) -> bool:
+def is_store_address(text: str) -> bool:
     """Return whether this is an object store address, and not a local path."""
-    return "://" in given
+    return "://" in text
 
 
-def store_address(table: str, given: str) -> StoreAddress:
+def parse_store_address(table: str, text: str) -> StoreAddress:
     """Parse an object store address. Raises DataError; its text contains nothing that may be secret."""
-    scheme = given.partition("://")[0].lower()
+    scheme = text.partition("://")[0].lower()
     if scheme not in SCHEMES:
         cure = f"give files, or an address that begins with one of {', '.join(f'{each}://' for each in SCHEMES)}"
         raise DataError(table, "an address of new rows is of no object store that is known here.", cure)
     try:
-        parts = urlsplit(given)
+        parts = urlsplit(text)
         options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
     except ValueError:
-        raise DataError(table, f"an address that begins with {scheme}:// can't be read.", _form(scheme)) from None
+        raise DataError(
+            table, f"an address that begins with {scheme}:// can't be read.", _address_example(scheme)
+        ) from None
     _check_secrets(table, parts, options)
-    shown = f"{scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-    _check(table, parts, options, shown)
+    display = f"{scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    _check_options(table, parts, options, display)
     folder, _, last = parts.path.rpartition("/")
     pattern = last if "*" in last else ""
     if "*" in folder:
-        raise DataError(table, f"{shown} has a * before its last part.", "write * in names alone, or give a folder")
+        raise DataError(table, f"{display} has a * before its last part.", "write * in names alone, or give a folder")
     if scheme in GCS:
-        options |= PATIENCE
+        options |= GCS_RETRY_OPTIONS
     path = folder if pattern else parts.path
-    return StoreAddress(shown, urlunsplit((scheme, parts.netloc, path, urlencode(options), "")), pattern)
+    return StoreAddress(display, urlunsplit((scheme, parts.netloc, path, urlencode(options), "")), pattern)
 
 
 def _check_secrets(table: str, parts: SplitResult, options: dict[str, str]) -> None:
     """Reject anything that may be a login anywhere in the address, also in the path: keys may contain slashes."""
     accounts = parts.netloc if parts.scheme in AZURE else parts.netloc.replace("@", ":")
     elsewhere = (parts.path, *options.values())
-    if ":" in accounts or parts.fragment or any("@" in part for part in elsewhere):
+    if ":" in accounts or parts.fragment or any("@" in text for text in elsewhere):
         what = f"an address that begins with {parts.scheme}:// carries credentials, or what looks like them"
-        raise DataError(table, f"{what}: others can see them there.", f"{USUAL}; an @ in a path is written %40")
+        raise DataError(
+            table, f"{what}: others can see them there.", f"{CREDENTIALS_ADVICE}; an @ in a path is written %40"
+        )
 
 
-def _check(table: str, parts: SplitResult, options: dict[str, str], shown: str) -> None:
+def _check_options(table: str, parts: SplitResult, options: dict[str, str], display: str) -> None:
     """Reject options that may be secrets, and unencrypted transfer from other hosts."""
-    if not options.keys() <= set(OPTIONS[parts.scheme]):
-        known = ", ".join(OPTIONS[parts.scheme])
-        raise DataError(table, f"the address {shown} has options that are not read here.", f"{known} are read; {USUAL}")
+    if not options.keys() <= set(STORE_OPTIONS[parts.scheme]):
+        known = ", ".join(STORE_OPTIONS[parts.scheme])
+        raise DataError(
+            table,
+            f"the address {display} has options that are not read here.",
+            f"{known} are read; {CREDENTIALS_ADVICE}",
+        )
     override = _HOST.fullmatch(options.get("endpoint_override", ""))
     if "endpoint_override" in options and override is None:
         raise DataError(
-            table, f"the address {shown} has an endpoint that is no host.", "write host:port, and no scheme"
+            table, f"the address {display} has an endpoint that is no host.", "write host:port, and no scheme"
         )
     host = "" if override is None else override[1]
-    if options.get("scheme", "https") != "https" and host not in HERE:
-        raise DataError(table, f"{shown} would be read over the net in the clear.", "leave scheme=http out")
+    if options.get("scheme", "https") != "https" and host not in LOCAL_HOSTS:
+        raise DataError(table, f"{display} would be read over the net in the clear.", "leave scheme=http out")
 
 
-def _form(scheme: str) -> str:
+def _address_example(scheme: str) -> str:
     """Return the cure for an unreadable address: an example of its form."""
     return f"write {scheme}://bucket/folder/, with % codes for what is no plain character"

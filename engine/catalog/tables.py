@@ -11,18 +11,18 @@ from pathlib import Path
 
 from dialect.catalog import Bounds, Column, Consent, Movement, PersonPath, Source, SourceJoin, SqlType, Table
 from dialect.functions import TABLE_FUNCTIONS
-from engine.catalog.columns import TableNames, read_column, read_norms
-from engine.catalog.sources import LAKE_TABLE, URL
-from engine.catalog.toml_section import HOP, Section, meant
+from engine.catalog.columns import TableResolver, read_clip_bounds, read_column
+from engine.catalog.sources import LAKE_TABLE, SPARK_URL
+from engine.catalog.toml_section import FOREIGN_KEY, Section, suggestion
 
-WHERE = 'write e.g. movement = { through = "cell_id -> cell", zone = "zone_id", lon = "lon", lat = "lat" }.'
-ZONES = (SqlType.BIGINT, SqlType.VARCHAR)
-DEGREES = (SqlType.BIGINT, SqlType.DOUBLE)
+MOVEMENT_EXAMPLE = 'write e.g. movement = { through = "cell_id -> cell", zone = "zone_id", lon = "lon", lat = "lat" }.'
+ZONE_TYPES = (SqlType.BIGINT, SqlType.VARCHAR)
+COORDINATE_TYPES = (SqlType.BIGINT, SqlType.DOUBLE)
 # numeric columns of stays and trips -> upper bound
-NUMBERS = {"dwell_min": 1440.0, "minutes": 1440.0, "dist_km": 200.0}
-GIVEN = {name for each in TABLE_FUNCTIONS for name in each.gives}
+MOVEMENT_MEASURES = {"dwell_min": 1440.0, "minutes": 1440.0, "dist_km": 200.0}
+MOVEMENT_COLUMNS = {name for each in TABLE_FUNCTIONS for name in each.result_columns}
 WORD = re.compile(r"[a-z_]+")
-TIMES = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
+TIME_TYPES = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
 
 
 def read_movement(section: Section) -> Movement | None:
@@ -30,44 +30,45 @@ def read_movement(section: Section) -> Movement | None:
     if "movement" not in section.entries:
         return None
     movement = section.section("movement")
-    movement.only(("through", "zone", "lon", "lat", "norms", "columns"))
-    movement.need("zone", WHERE)
+    movement.check_keys(("through", "zone", "lon", "lat", "norms", "columns"))
+    movement.require("zone", MOVEMENT_EXAMPLE)
     lon, lat = movement.reference("lon"), movement.reference("lat")
     if (lon is None) != (lat is None):
         raise movement.error("lat" if lat is None else "lon", "a place has both lon and lat.", "name both, or neither.")
-    part = movement.mistakes.part
-    norms = part(None, read_norms, movement) if "norms" in movement.entries else None
-    numbers = part((), _numbers, movement)
-    return Movement(movement.reference("zone") or "", lon, lat, _through(movement), norms, numbers)
+    collect = movement.collector.collect
+    clip_bounds = collect(None, read_clip_bounds, movement) if "norms" in movement.entries else None
+    measures = collect((), _measures, movement)
+    return Movement(movement.reference("zone") or "", lon, lat, _place_step(movement), clip_bounds, measures)
 
 
-def _numbers(movement: Section) -> tuple[Column, ...]:
+def _measures(movement: Section) -> tuple[Column, ...]:
     """Parse the clip bounds of the numeric columns of stays and trips."""
     columns = movement.section("columns")
-    columns.only(NUMBERS)
-    return tuple(_number(name, columns.section(name)) for name in NUMBERS if name in columns.entries)
+    columns.check_keys(MOVEMENT_MEASURES)
+    return tuple(_measure(name, columns.section(name)) for name in MOVEMENT_MEASURES if name in columns.entries)
 
 
-def _number(name: str, section: Section) -> Column:
+def _measure(name: str, section: Section) -> Column:
     """Parse the clip bounds of one numeric column of stays or trips."""
-    section.only(("sum_norm", "centred_norm", "centre"))
-    norms = section.positive("sum_norm"), section.positive("centred_norm")
+    section.check_keys(("sum_norm", "centred_norm", "centre"))
+    clip_bounds = section.positive_float("sum_norm"), section.positive_float("centred_norm")
     return Column(
-        name, SqlType.DOUBLE, "DOUBLE", bounds=Bounds(0, NUMBERS[name]), sum_norm=norms[0], centred_norm=norms[1],
-        centre=section.finite("centre"),
+        name, SqlType.DOUBLE, "DOUBLE", bounds=Bounds(0, MOVEMENT_MEASURES[name]), sum_clip_bound=clip_bounds[0],
+        centred_sum_clip_bound=clip_bounds[1],
+        centre=section.finite_float("centre"),
     )  # fmt: skip
 
 
-def _through(movement: Section) -> tuple[str, str] | None:
+def _place_step(movement: Section) -> tuple[str, str] | None:
     """Parse the foreign key to a public table of places: 'column -> table'."""
     text = movement.reference("through")
-    hop = None if text is None else HOP.fullmatch(text)
+    hop = None if text is None else FOREIGN_KEY.fullmatch(text)
     if text is not None and hop is None:
-        raise movement.error("through", "this is no 'column -> table'.", WHERE)
+        raise movement.error("through", "this is no 'column -> table'.", MOVEMENT_EXAMPLE)
     return None if hop is None else (hop[1], hop[2])
 
 
-class MovementNames(TableNames):
+class MovementResolver(TableResolver):
     """Name resolution for the movement declaration of one table."""
 
     def check(self) -> None:
@@ -75,53 +76,61 @@ class MovementNames(TableNames):
         movement = self.table.movement
         if movement is None:
             return
-        self._time()
-        there = self.table if movement.through is None else self._there(*movement.through)
-        named = (("zone", movement.zone, ZONES), ("lon", movement.lon, DEGREES), ("lat", movement.lat, DEGREES))
-        for role, name, kinds in named:
+        self._check_time()
+        place_table = self.table if movement.through is None else self._place_table(*movement.through)
+        roles = (
+            ("zone", movement.zone, ZONE_TYPES),
+            ("lon", movement.lon, COORDINATE_TYPES),
+            ("lat", movement.lat, COORDINATE_TYPES),
+        )
+        for role, name, kinds in roles:
             if name is not None:
-                self._place(role, self.declared(there, name, f"movement.{role}"), kinds)
-        self._sums(movement)
+                self._check_place(role, self.declared_column(place_table, name, f"movement.{role}"), kinds)
+        self._check_clip_bounds(movement)
 
-    def _sums(self, movement: Movement) -> None:
+    def _check_clip_bounds(self, movement: Movement) -> None:
         """Check that clip bounds by keys name columns of stays and trips."""
-        for i, by_keys in enumerate(movement.norms.by_keys if movement.norms is not None else ()):
+        for i, by_keys in enumerate(movement.clip_bounds.by_keys if movement.clip_bounds is not None else ()):
             key = f"movement.norms.by_keys[{i}]"
             for text in by_keys.keys:
-                if not any(word in GIVEN for word in WORD.findall(text)):
-                    raise self.error(f"{key}.keys", f"{text} is no column of stays or trips.", meant(text, GIVEN, ""))
+                if not any(word in MOVEMENT_COLUMNS for word in WORD.findall(text)):
+                    raise self.error(
+                        f"{key}.keys", f"{text} is no column of stays or trips.", suggestion(text, MOVEMENT_COLUMNS, "")
+                    )
             for name in by_keys.sums:
-                if name not in NUMBERS:
-                    raise self.error(f"{key}.sums.{name}", f"{name} is no number of them.", meant(name, NUMBERS, ""))
+                if name not in MOVEMENT_MEASURES:
+                    raise self.error(
+                        f"{key}.sums.{name}", f"{name} is no number of them.", suggestion(name, MOVEMENT_MEASURES, "")
+                    )
 
-    def _time(self) -> None:
+    def _check_time(self) -> None:
         """Check that the table has a time column with a time of day."""
         if self.table.time_column is None:
             raise self.error("movement", "it is not said when a row happened.", "declare time_column.")
-        column = self.declared(self.table, self.table.time_column, "time_column")
-        if column.type not in TIMES:
+        column = self.declared_column(self.table, self.table.time_column, "time_column")
+        if column.type not in TIME_TYPES:
             cure = "let time_column name a TIMESTAMP or TIMESTAMPTZ column, or remove movement."
             raise self.error("movement", f"a {column.type} does not say at what time.", cure)
-        self._seen(column, "time_column")
+        self._check_visible(column, "time_column")
 
-    def _there(self, own: str, name: str) -> Table:
+    def _place_table(self, own: str, name: str) -> Table:
         """Return the public table of places behind the foreign key."""
         key = "movement.through"
-        column = self.declared(self.table, own, key)
-        target = self.public(name, key)
-        self.same_type(column, self.only_key(target, key), key)
-        self._seen(column, key)
+        column = self.declared_column(self.table, own, key)
+        target = self.public_table(name, key)
+        self.check_same_type(column, self.single_key_column(target, key), key)
+        self._check_visible(column, key)
         return target
 
-    def _place(self, role: str, column: Column, kinds: tuple[SqlType, ...]) -> None:
+    def _check_place(self, role: str, column: Column, kinds: tuple[SqlType, ...]) -> None:
         """Check the type of a zone or coordinate column."""
         key = f"movement.{role}"
         if column.type not in kinds:
             cure = "name a column of degrees." if role != "zone" else "name an integer or VARCHAR column."
             raise self.error(key, f"{column.name} is {column.type}.", cure)
-        self._seen(column, key)
+        self._check_visible(column, key)
 
-    def _seen(self, column: Column, key: str) -> None:
+    def _check_visible(self, column: Column, key: str) -> None:
         """Check that a column is visible: stays and trips are computed by ordinary queries over it."""
         if not column.visible:
             raise self.error(key, f"{column.name} is hidden from analysts.", f"let {column.name} be visible.")
@@ -131,104 +140,118 @@ PRIVATE_ONLY = (
     "person", "norms", "max_rows_per_person", "max_groups_per_person", "consent", "joins", "movement", "date_column",
     "from_windows",
 )  # fmt: skip
-KNOWN = ("dataset", "kind", "source", "primary_key", "time_column", "sorted_by", "size_class", "columns", *PRIVATE_ONLY)
-FORMATS = ("parquet", "csv", "duckdb", "spark")
-SIZE = 'size_class = "1e6", the order of magnitude of the number of rows.'
-NOWHERE = Source("parquet", "")  # placeholder after a parse error
+TABLE_KEYS = (
+    "dataset",
+    "kind",
+    "source",
+    "primary_key",
+    "time_column",
+    "sorted_by",
+    "size_class",
+    "columns",
+    *PRIVATE_ONLY,
+)
+SOURCE_FORMATS = ("parquet", "csv", "duckdb", "spark")
+SIZE_CLASS_EXAMPLE = 'size_class = "1e6", the order of magnitude of the number of rows.'
+UNREADABLE_SOURCE = Source("parquet", "")  # placeholder after a parse error
 
 
 def read_table(name: str, section: Section, folder: Path) -> Table:
     """Parse one declared table; source paths are relative to the folder."""
-    section.only(KNOWN)
-    part = section.mistakes.part
-    private = part(any(name in section.entries for name in PRIVATE_ONLY), _private, section)
-    consent = part(None, _consent, section) if private else None
+    section.check_keys(TABLE_KEYS)
+    collect = section.collector.collect
+    private = collect(any(name in section.entries for name in PRIVATE_ONLY), _is_private, section)
+    consent = collect(None, _consent, section) if private else None
     return Table(
         name=name,
-        dataset=part("", _dataset, section),
+        dataset=collect("", _dataset, section),
         private=private,
-        source=part(NOWHERE, _source, section, folder),
-        columns=part((), _columns, section, consent),
-        primary_key=part((), section.references, "primary_key"),
-        person=part(None, _person, section) if private else None,
-        time_column=part(None, section.reference, "time_column"),
-        date_column=part(None, section.reference, "date_column"),
-        from_windows=part((), section.texts, "from_windows"),
-        sorted_by=part((), section.references, "sorted_by"),
-        norms=part(None, read_norms, section) if private else None,
-        max_rows_per_person=_limit(section, "max_rows_per_person", 10_000, 10**9) if private else None,
-        max_groups_per_person=_limit(section, "max_groups_per_person", 20, 10**6) if private else None,
-        size_class=part(None, _size_class, section, private),
+        source=collect(UNREADABLE_SOURCE, _source, section, folder),
+        columns=collect((), _columns, section, consent),
+        primary_key=collect((), section.references, "primary_key"),
+        person=collect(None, _person, section) if private else None,
+        time_column=collect(None, section.reference, "time_column"),
+        date_column=collect(None, section.reference, "date_column"),
+        source_windows=collect((), section.texts, "from_windows"),
+        sorted_by=collect((), section.references, "sorted_by"),
+        clip_bounds=collect(None, read_clip_bounds, section) if private else None,
+        max_rows_per_person=_contribution_limit(section, "max_rows_per_person", 10_000, 10**9) if private else None,
+        max_groups_per_person=_contribution_limit(section, "max_groups_per_person", 20, 10**6) if private else None,
+        size_class=collect(None, _size_class, section, private),
         consent=consent,
-        movement=part(None, read_movement, section) if private else None,
+        movement=collect(None, read_movement, section) if private else None,
     )
 
 
 def _dataset(section: Section) -> str:
     """Parse the name of the table's dataset."""
-    section.need("dataset", 'write dataset = "..." with the name of one under [datasets].')
+    section.require("dataset", 'write dataset = "..." with the name of one under [datasets].')
     return section.reference("dataset") or ""
 
 
-def _limit(section: Section, name: str, default: int, most: int) -> int:
+def _contribution_limit(section: Section, name: str, default: int, maximum: int) -> int:
     """Parse a contribution limit: the maximum of rows or groups per person."""
-    return section.mistakes.part(default, section.whole, name, default, 1, most)
+    return section.collector.collect(default, section.integer, name, default, 1, maximum)
 
 
-def _private(section: Section) -> bool:
+def _is_private(section: Section) -> bool:
     """Parse the kind, private or public; there is no default, so that no table is public by omission."""
     kinds = 'kind = "private", or kind = "public" where no row is about a person.'
-    section.need("kind", f"write {kinds}")
+    section.require("kind", f"write {kinds}")
     kind = section.text("kind", kinds)
     if kind not in ("private", "public"):
         raise section.error("kind", f"the kind {kind} is not known.", 'write kind = "private" or kind = "public".')
     if kind == "public":
         for name in (name for name in PRIVATE_ONLY if name in section.entries):
             cure = f'remove {name}, or write kind = "private".'
-            section.mistakes.add(section.error(name, f"a public table has no {name}.", cure))
+            section.collector.add(section.error(name, f"a public table has no {name}.", cure))
     return kind == "private"
 
 
 def _source(section: Section, folder: Path) -> Source:
     """Parse the source: format, resolved path, table in a DuckDB file, and lookup columns."""
-    section.need("source", 'write e.g. source = { parquet = "trips/*.parquet" }.')
+    section.require("source", 'write e.g. source = { parquet = "trips/*.parquet" }.')
     source = section.section("source")
-    source.only((*FORMATS, "table"))
-    given = [name for name in FORMATS if name in source.entries]
-    if len(given) != 1:
+    source.check_keys((*SOURCE_FORMATS, "table"))
+    formats = [name for name in SOURCE_FORMATS if name in source.entries]
+    if len(formats) != 1:
         why = "a source is one of parquet, csv, duckdb and spark."
         raise section.error("source", why, 'write e.g. source = { parquet = "trips/*.parquet" }.')
-    path = source.text(given[0]) or ""
-    if "://" in path and not (given[0] == "parquet" and URL.fullmatch(path)):
-        raise source.error(given[0], "a source is a file on this machine.", "copy the files, and give their path.")
-    if given[0] == "spark" and not LAKE_TABLE.fullmatch(path):
+    path = source.text(formats[0]) or ""
+    if "://" in path and not (formats[0] == "parquet" and SPARK_URL.fullmatch(path)):
+        raise source.error(formats[0], "a source is a file on this machine.", "copy the files, and give their path.")
+    if formats[0] == "spark" and not LAKE_TABLE.fullmatch(path):
         raise source.error("spark", "this is no name of a table.", 'write e.g. spark = "lake.mobility.visit".')
     table = source.text("table")
-    if (table is not None) != (given[0] == "duckdb"):
+    if (table is not None) != (formats[0] == "duckdb"):
         why = "the table inside the file is named for duckdb, and only there."
         raise source.error("table", why, 'write source = { duckdb = "file.duckdb", table = "..." }, or remove table.')
-    if given[0] == "duckdb" and any(sign in path for sign in "*?["):
+    if formats[0] == "duckdb" and any(sign in path for sign in "*?["):
         raise source.error("duckdb", "a DuckDB source is one file.", "give the path of one file, without * ? [.")
-    joins = tuple(map(_join, section.listed("joins")))
-    if given[0] == "spark" or "://" in path:
-        return Source(given[0], path.lower() if given[0] == "spark" else path.rstrip("/"), table, joins)
-    return Source(given[0], str((folder / path).resolve()), table, joins)
+    joins = tuple(map(_join, section.section_list("joins")))
+    if formats[0] == "spark" or "://" in path:
+        return Source(formats[0], path.lower() if formats[0] == "spark" else path.rstrip("/"), table, joins)
+    return Source(formats[0], str((folder / path).resolve()), table, joins)
 
 
 def _join(section: Section) -> SourceJoin:
     """Parse one public column that is looked up when the snapshot is built."""
     names = ("column", "on", "table", "take")
-    section.only(names)
+    section.check_keys(names)
     for name in names:
-        section.need(name, 'write { column = "origin_zone", on = "origin_id", table = "stations", take = "zone_id" }.')
+        section.require(
+            name, 'write { column = "origin_zone", on = "origin_id", table = "stations", take = "zone_id" }.'
+        )
     return SourceJoin(*(section.reference(name) or "" for name in names))
 
 
 def _columns(section: Section, consent: Consent | None) -> tuple[Column, ...]:
     """Parse the columns; the consent column is never visible to analysts."""
-    named = section.named("columns", f'add [{section.at("columns")}] with lines such as id = {{ type = "BIGINT" }}.')
-    part = section.mistakes.part
-    read = (part(None, read_column, name, column) for name, column in named)
+    named = section.named_sections(
+        "columns", f'add [{section.key_path("columns")}] with lines such as id = {{ type = "BIGINT" }}.'
+    )
+    collect = section.collector.collect
+    read = (collect(None, read_column, name, column) for name, column in named)
     columns = tuple(column for column in read if column is not None)
     if consent is None:
         return columns
@@ -240,16 +263,16 @@ def _columns(section: Section, consent: Consent | None) -> tuple[Column, ...]:
 
 def _person(section: Section) -> PersonPath:
     """Parse the person key: a column of the table, or a path of foreign keys and the column at its end."""
-    named = 'person = "..." with the column that names the person a row is about.'
-    section.need("person", f"write {named}")
+    example = 'person = "..." with the column that names the person a row is about.'
+    section.require("person", f"write {example}")
     if not isinstance(section.entries["person"], dict):
-        return PersonPath(section.reference("person", named) or "")
+        return PersonPath(section.reference("person", example) or "")
     path = section.section("person")
-    path.only(("through", "column"))
+    path.check_keys(("through", "column"))
     cure = 'write person = { through = ["trip_id -> trip"], column = "person_id" }.'
-    path.need("through", cure)
-    path.need("column", cure)
-    hops = [HOP.fullmatch(text) for text in path.references("through")]
+    path.require("through", cure)
+    path.require("column", cure)
+    hops = [FOREIGN_KEY.fullmatch(text) for text in path.references("through")]
     if not hops or None in hops:
         raise path.error("through", "a step of the path is no 'column -> table'.", cure)
     return PersonPath(path.reference("column") or "", tuple((hop[1], hop[2]) for hop in hops if hop))
@@ -258,8 +281,8 @@ def _person(section: Section) -> PersonPath:
 def _size_class(section: Section, private: bool) -> str | None:
     """Parse the public order of magnitude of the row count, e.g. 1e6."""
     if private:
-        section.need("size_class", f"write e.g. {SIZE}")
-    found = section.text("size_class", SIZE)
+        section.require("size_class", f"write e.g. {SIZE_CLASS_EXAMPLE}")
+    found = section.text("size_class", SIZE_CLASS_EXAMPLE)
     if found is not None and not re.fullmatch(r"1e\d{1,2}", found, re.ASCII):
         raise section.error("size_class", "this is no power of ten.", 'write e.g. size_class = "1e6".')
     return found
@@ -270,9 +293,9 @@ def _consent(section: Section) -> Consent | None:
     if "consent" not in section.entries:
         return None
     consent = section.section("consent")
-    consent.only(("column", "admitted"))
+    consent.check_keys(("column", "admitted"))
     cure = 'write consent = { column = "consent_state", admitted = ["opt_in"] }.'
-    consent.need("column", cure)
+    consent.require("column", cure)
     admitted = consent.entries.get("admitted")
     if not isinstance(admitted, list) or not admitted or not all(isinstance(state, str | bool) for state in admitted):
         raise consent.error("admitted", "this is no list of states.", cure)

@@ -23,7 +23,7 @@ Part = TypeVar("Part")
 Given = ParamSpec("Given")
 
 
-class Mistakes:
+class ErrorCollector:
     """The errors collected so far, in file order."""
 
     def __init__(self) -> None:
@@ -35,34 +35,34 @@ class Mistakes:
         if error not in self._found:
             self._found.append(error)
 
-    def part(self, instead: Part, read: Callable[Given, Part], *args: Given.args, **kwargs: Given.kwargs) -> Part:
+    def collect(self, fallback: Part, read: Callable[Given, Part], *args: Given.args, **kwargs: Given.kwargs) -> Part:
         """Call `read`; collect its CatalogError, and return `fallback` in that case."""
         try:
             return read(*args, **kwargs)
         except CatalogError as error:
             self.add(error)
-            return instead
+            return fallback
 
-    def refuse(self) -> None:
+    def raise_first(self) -> None:
         """Raise the first error, with the others attached; do nothing if there are none."""
         if self._found:
-            raise replace(self._found[0], others=tuple(self._found[1:]))
+            raise replace(self._found[0], other_errors=tuple(self._found[1:]))
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
+def closest_word(word: str, known: Iterable[str]) -> str | None:
     """Return the closest known word, by edit similarity; None where none is close."""
     return next(iter(difflib.get_close_matches(word.lower(), sorted(known), n=1)), None)
 
 
-def meant(word: str, known: Collection[str], nothing: str) -> str:
+def suggestion(word: str, known: Collection[str], otherwise: str) -> str:
     """Return a suggestion: the closest known word, or all of them; `otherwise` where no word is known."""
-    if close := nearest(word, known):
+    if close := closest_word(word, known):
         return f"write {close}."
-    return f"use one of {', '.join(sorted(known))}." if known else nothing
+    return f"use one of {', '.join(sorted(known))}." if known else otherwise
 
 
 IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
-HOP = re.compile(r"([a-z_][a-z0-9_]*) *-> *([a-z_][a-z0-9_]*)")  # foreign key: column -> table
+FOREIGN_KEY = re.compile(r"([a-z_][a-z0-9_]*) *-> *([a-z_][a-z0-9_]*)")  # foreign key: column -> table
 
 
 def read_toml(path: Path) -> Section:
@@ -84,23 +84,25 @@ class Section:
     file: str
     key: str  # dotted path of this table; "" is the whole file
     entries: Mapping[str, object]
-    mistakes: Mistakes = field(default_factory=Mistakes, compare=False)  # shared by all sections of the file
+    collector: ErrorCollector = field(
+        default_factory=ErrorCollector, compare=False
+    )  # shared by all sections of the file
 
-    def at(self, name: str) -> str:
+    def key_path(self, name: str) -> str:
         """Return the dotted path of a key in this section."""
         return f"{self.key}.{name}" if self.key else name
 
     def error(self, name: str, why: str, cure: str) -> CatalogError:
         """Build an error at a key of this section."""
-        return CatalogError(self.file, self.at(name), why, cure)
+        return CatalogError(self.file, self.key_path(name), why, cure)
 
-    def only(self, known: Collection[str]) -> None:
+    def check_keys(self, known: Collection[str]) -> None:
         """Collect an error for every unknown key."""
         for name in self.entries:
             if name not in known:
-                self.mistakes.add(self.error(name, "this key is not known.", meant(name, known, "remove it.")))
+                self.collector.add(self.error(name, "this key is not known.", suggestion(name, known, "remove it.")))
 
-    def need(self, name: str, cure: str) -> None:
+    def require(self, name: str, cure: str) -> None:
         """Raise if a key is absent."""
         if name not in self.entries:
             raise self.error(name, "this key is missing.", cure)
@@ -142,12 +144,12 @@ class Section:
             raise self.error(name, "this is neither true nor false.", f"write {name} = true or {name} = false.")
         return found
 
-    def number(self, name: str) -> Decimal | None:
+    def decimal(self, name: str) -> Decimal | None:
         """Read a finite number as an exact decimal; None where absent."""
         found = self.entries.get(name)
-        return None if found is None else self.exact(name, found)
+        return None if found is None else self.to_decimal(name, found)
 
-    def exact(self, name: str, found: object) -> Decimal:
+    def to_decimal(self, name: str, found: object) -> Decimal:
         """Convert a TOML value to a finite exact decimal."""
         if isinstance(found, bool) or not isinstance(found, int | Decimal):
             raise self.error(name, "this is no number.", f"write a number without quotes, e.g. {name} = 1.")
@@ -156,19 +158,19 @@ class Section:
             raise self.error(name, "this number is not finite.", "write a finite number.")
         return number
 
-    def finite(self, name: str) -> float | None:
+    def finite_float(self, name: str) -> float | None:
         """Read a finite number as a float; None where absent."""
-        number = self.number(name)
+        number = self.decimal(name)
         return None if number is None else float(number)
 
-    def positive(self, name: str) -> float | None:
+    def positive_float(self, name: str) -> float | None:
         """Read a positive number as a float; None where absent."""
-        number = self.finite(name)
+        number = self.finite_float(name)
         if number is not None and number <= 0:
             raise self.error(name, "this number is not above 0.", "write a number above 0.")
         return number
 
-    def whole(self, name: str, default: int, lower: int, upper: int) -> int:
+    def integer(self, name: str, default: int, lower: int, upper: int) -> int:
         """Read an integer from lower to upper, inclusive."""
         found = self.entries.get(name, default)
         if isinstance(found, bool) or not isinstance(found, int) or not lower <= found <= upper:
@@ -178,14 +180,14 @@ class Section:
 
     def fraction(self, name: str, default: str, lower: str, upper: str) -> Fraction:
         """Read a number from lower to upper, inclusive, as an exact fraction."""
-        number = self.number(name)
+        number = self.decimal(name)
         number = Decimal(default) if number is None else number
         # compare as decimals first: Fraction("1e-999999999") would exhaust memory
         if not Decimal(lower) <= number <= Decimal(upper):
             raise self.error(name, f"this is not between {lower} and {upper}.", f"write e.g. {name} = {default}.")
         return Fraction(number)
 
-    def day(self, name: str, found: object) -> str:
+    def to_date(self, name: str, found: object) -> str:
         """Convert a TOML value to a date, as ISO text."""
         try:
             if type(found) is dt.date:
@@ -198,23 +200,23 @@ class Section:
 
     def section(self, name: str) -> Section:
         """Open a table inside this section; empty where absent."""
-        return self.opened(name, self.entries.get(name, {}))
+        return self.to_section(name, self.entries.get(name, {}))
 
-    def opened(self, name: str, found: object) -> Section:
+    def to_section(self, name: str, found: object) -> Section:
         """Convert a TOML value to a section."""
         if not isinstance(found, dict):
-            raise self.error(name, "this is no table.", f"write [{self.at(name)}] or {name} = {{ ... }}.")
-        return Section(self.file, self.at(name), found, self.mistakes)
+            raise self.error(name, "this is no table.", f"write [{self.key_path(name)}] or {name} = {{ ... }}.")
+        return Section(self.file, self.key_path(name), found, self.collector)
 
-    def named(self, name: str, cure: str) -> tuple[tuple[str, Section], ...]:
+    def named_sections(self, name: str, cure: str) -> tuple[tuple[str, Section], ...]:
         """Open the tables of a section by name, without those that have errors; raise if there are none."""
         inside = self.section(name)
         if not inside.entries:
             raise self.error(name, "nothing is declared here.", cure)
-        opened = ((word, self.mistakes.part(None, inside.called, word)) for word in inside.entries)
+        opened = ((word, self.collector.collect(None, inside.named_section, word)) for word in inside.entries)
         return tuple((word, section) for word, section in opened if section is not None)
 
-    def called(self, word: str) -> Section:
+    def named_section(self, word: str) -> Section:
         """Open a table with a name that the steward chose; the name must be an identifier."""
         if IDENTIFIER.fullmatch(word):
             return self.section(word)
@@ -224,9 +226,9 @@ class Section:
             "write it in lower case, and rename it in the source where that does not suffice.",
         )
 
-    def listed(self, name: str) -> tuple[Section, ...]:
+    def section_list(self, name: str) -> tuple[Section, ...]:
         """Open an array of tables; empty where absent."""
         found = self.entries.get(name, [])
         if not isinstance(found, list):
             raise self.error(name, "this is no list.", f"write {name} = [{{ ... }}].")
-        return tuple(self.opened(f"{name}[{i}]", entry) for i, entry in enumerate(found))
+        return tuple(self.to_section(f"{name}[{i}]", entry) for i, entry in enumerate(found))

@@ -27,49 +27,52 @@ from engine.catalog.admission import person_table
 from engine.errors import CatalogError
 
 T = TypeVar("T")
-SHORT = 12  # characters of the digest
-_CATALOGS = 4  # size of each cache
+DIGEST_LENGTH = 12  # characters of the digest
+_CACHED_CATALOGS = 4  # size of each cache
 
 
-def _once(make: Callable[[Catalog], T]) -> Callable[[Catalog], T]:
+def _cached_by_identity(compute: Callable[[Catalog], T]) -> Callable[[Catalog], T]:
     """Cache a function of a catalog by identity: hashing a catalog is as slow as the function itself."""
-    kept = deque[tuple[Catalog, T]](maxlen=_CATALOGS)
+    cache = deque[tuple[Catalog, T]](maxlen=_CACHED_CATALOGS)
 
-    @wraps(make)
-    def made(catalog: Catalog) -> T:
-        for known, there in tuple(kept):
+    @wraps(compute)
+    def cached(catalog: Catalog) -> T:
+        for known, result in tuple(cache):
             if known is catalog:
-                return there
-        there = make(catalog)
-        kept.append((catalog, there))
-        return there
+                return result
+        result = compute(catalog)
+        cache.append((catalog, result))
+        return result
 
-    return made
+    return cached
 
 
-@_once
+@_cached_by_identity
 def catalog_version(catalog: Catalog) -> str:
     """Return a digest of the whole catalog, independent of the folder in which it is stored."""
-    parts = (stable_text(catalog.datasets), *(stable_text(_placed(table, catalog)) for table in catalog.tables))
+    parts = (
+        stable_text(catalog.datasets),
+        *(stable_text(_with_relative_path(table, catalog)) for table in catalog.tables),
+    )
     complete = tuple(f"{t.name}.{c.name} is complete" for t in catalog.tables for c in t.columns if c.complete)
     lake = () if catalog.remote is None else (f"people's tables lie in {catalog.remote}",)
-    return _digest((*parts, *complete, *lake))[:SHORT]
+    return _digest((*parts, *complete, *lake))[:DIGEST_LENGTH]
 
 
-def resting_on(plan: PrivatePlan, catalog: Catalog) -> str:
+def release_dependency_digest(plan: PrivatePlan, catalog: Catalog) -> str:
     """Return a digest of the catalog parts that determine a release (proofs.md#what-a-release-rests-on)."""
     dataset = catalog.dataset(plan.dataset)
-    meanings = _meanings(catalog)
-    return _digest((stable_text(dataset.window), *(meanings[name] for name in sorted(_read(plan, catalog)))))
+    meanings = _table_definitions(catalog)
+    return _digest((stable_text(dataset.window), *(meanings[name] for name in sorted(_tables_read(plan, catalog)))))
 
 
-@_once
-def _meanings(catalog: Catalog) -> Mapping[str, str]:
+@_cached_by_identity
+def _table_definitions(catalog: Catalog) -> Mapping[str, str]:
     """Return the definition of every table; all at once, so that no timing reveals earlier lookups."""
-    return {table.name: table_meaning(table, catalog) for table in catalog.tables}
+    return {table.name: table_definition(table, catalog) for table in catalog.tables}
 
 
-def _read(plan: PrivatePlan, catalog: Catalog) -> Iterable[str]:
+def _tables_read(plan: PrivatePlan, catalog: Catalog) -> Iterable[str]:
     """Return the tables that a plan reads: its own, its key set's, person paths, eligibility and column lookups."""
     names = set(tables_of(plan.source)) | set(plan.tables)
     if plan.key_set is not None:
@@ -86,48 +89,53 @@ def _read(plan: PrivatePlan, catalog: Catalog) -> Iterable[str]:
     return found
 
 
-def table_meaning(table: Table, catalog: Catalog) -> str:
+def table_definition(table: Table, catalog: Catalog) -> str:
     """Return a text that identifies a table's rows; clip bounds, limits, sort order and size class are left out."""
-    columns = tuple(sorted(map(_column, table.columns)))
-    about = replace(
-        _placed(table, catalog), columns=(), norms=None, sorted_by=(), size_class=None, max_groups_per_person=None
+    columns = tuple(sorted(map(_column_definition, table.columns)))
+    definition = replace(
+        _with_relative_path(table, catalog),
+        columns=(),
+        clip_bounds=None,
+        sorted_by=(),
+        size_class=None,
+        max_groups_per_person=None,
     )
-    return stable_text((about, columns))
+    return stable_text((definition, columns))
 
 
-def _column(column: Column) -> str:
+def _column_definition(column: Column) -> str:
     """Return a text that identifies a column's values, without clip bounds."""
-    return stable_text(replace(column, sum_norm=None, centred_norm=None, centre=None))
+    return stable_text(replace(column, sum_clip_bound=None, centred_sum_clip_bound=None, centre=None))
 
 
-def _placed(table: Table, catalog: Catalog) -> Table:
+def _with_relative_path(table: Table, catalog: Catalog) -> Table:
     """Make a table's path relative to the catalog file, as both may move together; lake paths stay absolute."""
     if table.source.format == "spark" or "://" in table.source.path:
         return table
-    beside = os.path.relpath(table.source.path, Path(catalog.path).parent)
-    return replace(table, source=replace(table.source, path=beside))
+    relative_path = os.path.relpath(table.source.path, Path(catalog.path).parent)
+    return replace(table, source=replace(table.source, path=relative_path))
 
 
 def _digest(parts: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-BETWEEN = "; "  # separates the tables in a ledger entry
+UNIT_SEPARATOR = "; "  # separates the tables in a ledger entry
 
 
-def units_said(catalog: Catalog, dataset: str) -> str:
+def format_units(catalog: Catalog, dataset: str) -> str:
     """Format the privacy unit of every private table of a dataset: person key, time and time zone."""
-    tables = sorted(_private(catalog, dataset), key=lambda table: table.name)
-    return BETWEEN.join(f"{table.name} {unit}" for table in tables for unit in [_unit(table)])
+    tables = sorted(_private_tables(catalog, dataset), key=lambda table: table.name)
+    return UNIT_SEPARATOR.join(f"{table.name} {unit}" for table in tables for unit in [_format_unit(table)])
 
 
-def check_units(ledger: Ledger, catalog: Catalog) -> None:
+def check_privacy_units(ledger: Ledger, catalog: Catalog) -> None:
     """Reject a privacy unit that differs from the one recorded at an earlier charge. Raises CatalogError."""
-    for error in changed_units(ledger, catalog):
+    for error in changed_privacy_units(ledger, catalog):
         raise error
 
 
-def changed_units(ledger: Ledger, catalog: Catalog) -> Iterator[CatalogError]:
+def changed_privacy_units(ledger: Ledger, catalog: Catalog) -> Iterator[CatalogError]:
     """Yield an error for each table with a privacy unit that differs from the one recorded at a charge.
 
     Claim: the unit, one person in one window, never changes for charged data, so that losses of one unit add up.
@@ -135,21 +143,23 @@ def changed_units(ledger: Ledger, catalog: Catalog) -> Iterator[CatalogError]:
     today's. Source: proofs.md#units. Raises nothing.
     """
     for dataset in catalog.datasets:
-        before = [part for said in ledger.versions(dataset.name) for part in said.split(BETWEEN)[1:]]
-        charged = [tuple(part.split(" ", 1)) for part in before]
-        for table in _private(catalog, dataset.name):
-            for unit in dict.fromkeys(unit for name, unit in charged if name == table.name and unit != _unit(table)):
-                why = f"its rows are {_unit(table)} now, and were charged {unit}: spent budget would come back."
+        entries = [entry for recorded in ledger.versions(dataset.name) for entry in recorded.split(UNIT_SEPARATOR)[1:]]
+        charged = [tuple(entry.split(" ", 1)) for entry in entries]
+        for table in _private_tables(catalog, dataset.name):
+            for unit in dict.fromkeys(
+                unit for name, unit in charged if name == table.name and unit != _format_unit(table)
+            ):
+                why = f"its rows are {_format_unit(table)} now, and were charged {unit}: spent budget would come back."
                 cure = "declare person, time_column and time_zone as they were; new data make a new dataset."
                 yield CatalogError(catalog.path, f"tables.{table.name}", why, cure)
 
 
-def _private(catalog: Catalog, dataset: str) -> list[Table]:
+def _private_tables(catalog: Catalog, dataset: str) -> list[Table]:
     """Return the private tables of a dataset."""
     return [table for table in catalog.tables if table.private and table.dataset == dataset]
 
 
-def _unit(table: Table) -> str:
+def _format_unit(table: Table) -> str:
     """Format a table's privacy unit: person key with its foreign-key path, time column and time zone."""
     assert table.person is not None  # noqa: S101  every private table has one
     person = " -> ".join((*(f"{own} of {to}" for own, to in table.person.through), table.person.column))

@@ -16,9 +16,9 @@ from engine.data.files.csv import UnreadableError
 from engine.data.files.files import StoredFiles
 from engine.errors import CatalogError
 
-HEAD = Path(__file__).parents[1] / "catalog" / "catalogs_bundled" / "new_head.toml"
+HEAD_TEMPLATE = Path(__file__).parents[1] / "catalog" / "catalogs_bundled" / "new_head.toml"
 FORMATS = {".parquet": "parquet", ".csv": "csv", ".duckdb": "duckdb", ".db": "duckdb"}
-TABLE = """
+TABLE_TEMPLATE = """
 ## -------------------------------------------------------------------------------- $name
 # [tables.$name]
 # dataset = "$dataset"
@@ -35,12 +35,12 @@ $grows# primary_key = []             # columns that together name one row; [] wh
 # persons = 0                  # square root of the number of groups that one person may be in
 ## in every case: the columns that analysts may use, each with what can be said of it
 # [tables.$name.columns]"""
-CSV_GROWS = (
+CSV_INGEST_NOTE = (
     "## passersby ingest adds rows to Parquet alone: docs/ingest.md, A table of CSV, tells how to make it such\n"
 )
 
 
-def new_catalog(folder: Path) -> str:
+def draft_catalog(folder: Path) -> str:
     """Return the draft catalog of a folder as TOML, every table commented out; no values are read.
 
     Finds Parquet and CSV files and the tables of DuckDB files in the folder, and Parquet and CSV files in its
@@ -49,35 +49,35 @@ def new_catalog(folder: Path) -> str:
     if not folder.is_dir():
         raise CatalogError(str(folder), "folder", "there is no such folder.", "give a folder with your files.")
     folder = folder.resolve()
-    dataset, names = _identifier(folder.name), _Names()
-    parts = [Template(HEAD.read_text("utf-8")).substitute(name=dataset, folder=_printable(folder.name))]
+    dataset, names = _to_identifier(folder.name), _UniqueNames()
+    sections = [Template(HEAD_TEMPLATE.read_text("utf-8")).substitute(name=dataset, folder=_printable(folder.name))]
     with StoredFiles() as files:
         for found, source in _sources(folder, files):
             name = names.fresh(found)
-            parts += [_table(name, dataset, source, folder), *_columns(source, files)]
-    if len(parts) == 1:
+            sections += [_table_declaration(name, dataset, source, folder), *_column_declarations(source, files)]
+    if len(sections) == 1:
         why = "there are no Parquet, CSV or DuckDB files in it."
         raise CatalogError(str(folder), "folder", why, "give a folder with your files.")
-    return "\n".join(parts) + "\n"
+    return "\n".join(sections) + "\n"
 
 
-class _Names:
+class _UniqueNames:
     """Unique table names."""
 
     def __init__(self) -> None:
-        self._given: set[str] = set()
+        self._used: set[str] = set()
 
     def fresh(self, text: str) -> str:
         """Return an identifier made from a text, numbered if another table has it."""
-        name = _identifier(text)
+        name = _to_identifier(text)
         number = 2
-        while name in self._given:
-            name, number = f"{_identifier(text)}_{number}", number + 1
-        self._given.add(name)
+        while name in self._used:
+            name, number = f"{_to_identifier(text)}_{number}", number + 1
+        self._used.add(name)
         return name
 
 
-def _identifier(text: str) -> str:
+def _to_identifier(text: str) -> str:
     """Convert a text to an identifier: ASCII lower case, with underscores for other characters."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     name = re.sub(r"[^a-z0-9_]+", "_", plain).strip("_")[:50]
@@ -94,21 +94,21 @@ def _sources(folder: Path, files: StoredFiles) -> Iterator[tuple[str, Source]]:
     for path in sorted(folder.iterdir()):
         kind = FORMATS.get(path.suffix.lower())
         if path.is_dir():
-            yield from _parts(path)
+            yield from _folder_tables(path)
         elif kind == "duckdb":
-            yield from _inside(path, files)
+            yield from _database_tables(path, files)
         elif kind:
             yield path.stem, Source(kind, str(path))
 
 
-def _parts(folder: Path) -> Iterator[tuple[str, Source]]:
+def _folder_tables(folder: Path) -> Iterator[tuple[str, Source]]:
     """Yield a subfolder as one table per file type, with a glob pattern over its files."""
     for suffix in (".parquet", ".csv"):
         if any(folder.glob(f"*{suffix}")):
             yield folder.name, Source(FORMATS[suffix], str(folder / f"*{suffix}"))
 
 
-def _inside(path: Path, files: StoredFiles) -> Iterator[tuple[str, Source]]:
+def _database_tables(path: Path, files: StoredFiles) -> Iterator[tuple[str, Source]]:
     """Yield the tables of a DuckDB file; none if another program wrote the file."""
     try:
         tables = files.tables(str(path))
@@ -118,41 +118,41 @@ def _inside(path: Path, files: StoredFiles) -> Iterator[tuple[str, Source]]:
         yield table, Source("duckdb", str(path), table)
 
 
-def _table(name: str, dataset: str, source: Source, folder: Path) -> str:
+def _table_declaration(name: str, dataset: str, source: Source, folder: Path) -> str:
     """Write the commented-out declaration of a table."""
     path = str(Path(source.path).relative_to(folder))
-    inside = f", table = {_quoted(source.table)}" if source.table else ""
-    stored = f"{{ {source.format} = {_quoted(path)}{inside} }}"
-    grows = CSV_GROWS if source.format == "csv" else ""
-    return Template(TABLE).substitute(name=name, dataset=dataset, source=stored, grows=grows)
+    inside = f", table = {_toml_string(source.table)}" if source.table else ""
+    stored = f"{{ {source.format} = {_toml_string(path)}{inside} }}"
+    ingest_note = CSV_INGEST_NOTE if source.format == "csv" else ""
+    return Template(TABLE_TEMPLATE).substitute(name=name, dataset=dataset, source=stored, grows=ingest_note)
 
 
-def _quoted(text: str) -> str:
+def _toml_string(text: str) -> str:
     """Write a TOML string."""
     return json.dumps(text, ensure_ascii=False)
 
 
-def _columns(source: Source, files: StoredFiles) -> Iterable[str]:
+def _column_declarations(source: Source, files: StoredFiles) -> Iterable[str]:
     """Write the column declarations, one per line, or a comment why they cannot be listed."""
     try:
         columns = files.columns(source, guessed=True)
-        named = source.format != "csv" or _has_names(source, columns, files)
+        has_header = source.format != "csv" or _has_header_row(source, columns, files)
     except UnreadableError:
         return [f"## This cannot be read as {source.format}."]
-    if not named:
+    if not has_header:
         return [
             "## Not listed, because the first line of the file may be values and no names. Where it is names,",
             '## list the columns yourself: name = { type = "VARCHAR" }',
         ]
-    return _lines(columns)
+    return _column_lines(columns)
 
 
-def _has_names(source: Source, columns: dict[str, str], files: StoredFiles) -> bool:
+def _has_header_row(source: Source, columns: dict[str, str], files: StoredFiles) -> bool:
     """Return whether a CSV file begins with a header; False for all-text files, where a header looks like values."""
     return files.has_header(source.path) and set(columns.values()) != {"VARCHAR"}
 
 
-def _lines(columns: dict[str, str]) -> Iterator[str]:
+def _column_lines(columns: dict[str, str]) -> Iterator[str]:
     """Write each supported column as a declaration, and for the others a comment with the reason."""
     seen: set[str] = set()
     for stored_name, stored_type in columns.items():

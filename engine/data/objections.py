@@ -23,54 +23,54 @@ from uuid import UUID
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from budgets import Act, ActKind, Ledger, ObjectionRegister, ParamError, UnsafeStore, check_name
-from dialect.catalog import LONGEST_PERSON, Catalog, SqlType
-from engine.backends.exact import NOBODY_OBJECTED
-from engine.catalog.bundled import named_dataset
+from budgets import Ledger, ObjectionEvent, ObjectionEventKind, ObjectionRegister, ParamError, UnsafeStore, check_name
+from dialect.catalog import MAX_PERSON_CHARACTERS, Catalog, SqlType
+from engine.backends.exact import NO_OBJECTIONS
+from engine.catalog.bundled import find_dataset
 from engine.progress import Progress
 
 
-class Objections:
+class CurrentObjectors:
     """The current objectors of one register; new entries are read before every execution."""
 
     def __init__(self, register: ObjectionRegister) -> None:
         """Wrap a register; nothing is read yet."""
         self.register = register
         self._lock = threading.Lock()
-        self._place = 0
+        self._last_position = 0
         self._persons: dict[str, dict[str, None]] = {}  # dataset -> current objectors, in order of objection
-        self._tables: dict[str, pa.Table] = {}
+        self._objector_tables: dict[str, pa.Table] = {}
 
-    def current(self, dataset: str) -> pa.Table:
+    def current_objectors(self, dataset: str) -> pa.Table:
         """Return a dataset's current objectors, as an immutable table with the column `person`."""
         with self._lock:
-            self._read_on()
-            return self._tables.get(dataset, NOBODY_OBJECTED)
+            self._read_new_entries()
+            return self._objector_tables.get(dataset, NO_OBJECTIONS)
 
     def close(self) -> None:
         """Close the register."""
         self.register.close()
 
-    def _read_on(self) -> None:
+    def _read_new_entries(self) -> None:
         """Apply the register's new entries, from any process; whether a person is in the data makes no difference."""
-        newer = self.register.behind(self._place)
+        newer = self.register.objections_after(self._last_position)
         for objection in newer:
-            objecting = self._persons.setdefault(objection.dataset, {})
-            if objection.kind is ActKind.OBJECT:
-                objecting[objection.person] = None
+            objectors = self._persons.setdefault(objection.dataset, {})
+            if objection.kind is ObjectionEventKind.OBJECT:
+                objectors[objection.person] = None
             else:
-                objecting.pop(objection.person, None)
-            self._place = objection.place
+                objectors.pop(objection.person, None)
+            self._last_position = objection.position
         for dataset in {objection.dataset for objection in newer}:
-            self._tables[dataset] = pa.table({"person": pa.array(list(self._persons[dataset]), pa.string())})
+            self._objector_tables[dataset] = pa.table({"person": pa.array(list(self._persons[dataset]), pa.string())})
 
 
-WHOLE = re.compile(r"[+-]?\d{1,20}", re.ASCII)
-NO_TEXT = re.compile("[\0\ud800-\udfff]")  # characters that the register cannot store
-LEAST, MOST = -(2**63), 2**64 - 1  # range over all declared integer types
+INTEGER_TEXT = re.compile(r"[+-]?\d{1,20}", re.ASCII)
+UNSTORABLE_CHARACTERS = re.compile("[\0\ud800-\udfff]")  # characters that the register cannot store
+MIN_INTEGER, MAX_INTEGER = -(2**63), 2**64 - 1  # range over all declared integer types
 SHOWN_LINES = 10
 PROGRESS_LINES = 100_000
-HINT = "one person a line, or a column that is called like the catalog's: {}"
+FILE_FORMAT_CURE = "one person a line, or a column that is called like the catalog's: {}"
 
 
 def person_column(catalog: Catalog, dataset: str) -> tuple[str, SqlType]:
@@ -83,7 +83,7 @@ def person_column(catalog: Catalog, dataset: str) -> tuple[str, SqlType]:
     raise ParamError(f"Dataset {dataset} has no persons.", "name a dataset with private tables")
 
 
-def person(text: str | None, kind: SqlType) -> str | None:
+def normalize_person(text: str | None, kind: SqlType) -> str | None:
     """Normalize a person key for comparison with stored ones; None if it cannot be one.
 
     Claim: every person whose rows are read can object. Symbols: the text of a stored person. Formula: texts of 1 to
@@ -93,34 +93,34 @@ def person(text: str | None, kind: SqlType) -> str | None:
     if text is None:
         return None
     if kind is SqlType.VARCHAR:
-        return text if 1 <= len(text) <= LONGEST_PERSON and not NO_TEXT.search(text) else None
+        return text if 1 <= len(text) <= MAX_PERSON_CHARACTERS and not UNSTORABLE_CHARACTERS.search(text) else None
     bare = text.strip()
-    return str(int(bare)) if WHOLE.fullmatch(bare) and LEAST <= int(bare) <= MOST else None
+    return str(int(bare)) if INTEGER_TEXT.fullmatch(bare) and MIN_INTEGER <= int(bare) <= MAX_INTEGER else None
 
 
-def one_person(text: str, column: str, kind: SqlType) -> list[str]:
+def parse_person(text: str, column: str, kind: SqlType) -> list[str]:
     """Parse one person key. Raises ParamError, which does not repeat the text."""
-    found = person(text, kind)
+    found = normalize_person(text, kind)
     if found is None:
         what = "an integer" if kind is not SqlType.VARCHAR else "text of 1 to 1,000 characters"
         raise ParamError(f"This is no {column}: persons of this dataset are {what}.", "write one as the data have it")
     return [found]
 
 
-def persons_in(path: Path, column: str, kind: SqlType, progress: Progress) -> list[str]:
+def read_persons(path: Path, column: str, kind: SqlType, progress: Progress) -> list[str]:
     """Read the person keys of a CSV or Parquet file, one per non-empty line, duplicates included.
 
     Raises ParamError with the number of bad lines and the first of them.
     """
-    reader = _parquet if path.suffix.lower() == ".parquet" else _csv
+    reader = _parquet_lines if path.suffix.lower() == ".parquet" else _csv_lines
     found: list[str] = []
     bad: list[int] = []
-    for line, text, fraction in _opened(reader, path, column):
-        taken = person(text, kind)
-        if taken is None:
+    for line, text, fraction in _read_lines(reader, path, column):
+        normalized = normalize_person(text, kind)
+        if normalized is None:
             bad.append(line)
         else:
-            found.append(taken)
+            found.append(normalized)
         if line % PROGRESS_LINES == 0:
             progress("reading persons", fraction)
     if bad:
@@ -129,14 +129,14 @@ def persons_in(path: Path, column: str, kind: SqlType, progress: Progress) -> li
         header = f"; if line 1 holds names, let that of the persons be {column}" if bad == [1] else ""
         raise ParamError(why, f"correct these lines, and send the whole file again{header}")
     if not found:
-        raise ParamError("The file names nobody.", HINT.format(column))
+        raise ParamError("The file names nobody.", FILE_FORMAT_CURE.format(column))
     return found
 
 
 Line = tuple[int, str | None, float]  # line number, person text, fraction of the file read
 
 
-def _opened(reader: Callable[[Path, str], Iterable[Line]], path: Path, column: str) -> Iterator[Line]:
+def _read_lines(reader: Callable[[Path, str], Iterable[Line]], path: Path, column: str) -> Iterator[Line]:
     """Read the lines of a file. Raises ParamError for unreadable files."""
     try:
         yield from reader(path, column)
@@ -144,7 +144,7 @@ def _opened(reader: Callable[[Path, str], Iterable[Line]], path: Path, column: s
         raise ParamError(f"The file {path} can't be read.", "a CSV file in UTF-8, or a Parquet file") from None
 
 
-def _csv(path: Path, column: str) -> Iterator[Line]:
+def _csv_lines(path: Path, column: str) -> Iterator[Line]:
     """Yield the lines of a CSV file, with a header or of one column; a line with too many fields has no person."""
     size = max(1, path.stat().st_size)
     with path.open(encoding="utf-8-sig", newline="") as file:
@@ -154,62 +154,62 @@ def _csv(path: Path, column: str) -> Iterator[Line]:
         for row in rows:
             read += sum(map(len, row)) + 1
             if place is None:
-                place, is_header = _place(row, column)
+                place, is_header = _person_position(row, column)
                 width = len(row)
                 if is_header:
                     continue
             if row:
-                named = place < len(row) <= width
-                yield rows.line_num, row[place] if named else None, min(1.0, read / size)
+                has_person = place < len(row) <= width
+                yield rows.line_num, row[place] if has_person else None, min(1.0, read / size)
 
 
-def _place(first: list[str], column: str) -> tuple[int, bool]:
+def _person_position(first: list[str], column: str) -> tuple[int, bool]:
     """Return the position of the person column in a CSV file, and whether its first line is a header."""
     names = [text.strip().lower() for text in first]
     if column in names:
         return names.index(column), True
     if len(first) > 1:
-        raise ParamError(f"No column of the file is called {column}.", HINT.format(column))
+        raise ParamError(f"No column of the file is called {column}.", FILE_FORMAT_CURE.format(column))
     return 0, False
 
 
-def _parquet(path: Path, column: str) -> Iterator[Line]:
+def _parquet_lines(path: Path, column: str) -> Iterator[Line]:
     """Yield the values of the person column of a Parquet file."""
     file = pq.ParquetFile(path)
     names = {name.lower(): name for name in file.schema_arrow.names}
     if column not in names and len(names) > 1:
-        raise ParamError(f"No column of the file is called {column}.", HINT.format(column))
+        raise ParamError(f"No column of the file is called {column}.", FILE_FORMAT_CURE.format(column))
     stored = names.get(column, next(iter(names.values())))
     line, lines = 0, max(1, file.metadata.num_rows)
     for batch in file.iter_batches(columns=[stored]):
         for found in batch.column(0):
             line += 1
             value = found.as_py()
-            named = isinstance(value, str | int | Decimal | UUID) and not isinstance(value, bool)
-            yield line, str(value) if named else None, line / lines
+            is_key = isinstance(value, str | int | Decimal | UUID) and not isinstance(value, bool)
+            yield line, str(value) if is_key else None, line / lines
 
 
-LONGEST_REASON = 500
+MAX_REASON_LENGTH = 500
 TOPIC = "objection"
 
 
 @dataclass(frozen=True)
-class Register:
+class CatalogObjections:
     """The objections to a catalog's datasets, with the ledger that audits them."""
 
     catalog: Catalog
-    objections: Objections
+    objections: CurrentObjectors
     ledger: Ledger  # audit notes of each event
 
     @classmethod
-    def beside(cls, catalog: Catalog, place: str, ledger: Ledger) -> Register:
+    def open_with_ledger(cls, catalog: Catalog, ledger_path: str, ledger: Ledger) -> CatalogObjections:
         """Open the objection register stored next to a ledger. Raises UnsafeStore where it is incomplete.
 
         An entry that was recorded but not noted in the ledger, because of a crash in between, is noted now.
         """
-        register = cls(catalog, Objections(ObjectionRegister.beside(place)), ledger)
+        register = cls(catalog, CurrentObjectors(ObjectionRegister.open_for_ledger(ledger_path)), ledger)
         try:
-            register._complete_notes()
+            register._reconcile_notes()
         except BaseException:
             register.close()
             raise
@@ -219,12 +219,12 @@ class Register:
         self, person: str, *, reason: str, by: str, dataset: str | None = None, withdraw: bool = False
     ) -> dict[str, Any]:
         """Record one person's objection or its withdrawal; durable on return. Raises ParamError, LedgerError."""
-        name = named_dataset(self.catalog, dataset).name
-        persons = one_person(person, *person_column(self.catalog, name))
+        name = find_dataset(self.catalog, dataset).name
+        persons = parse_person(person, *person_column(self.catalog, name))
         if any(re.search(rf"(?<!\w){re.escape(text)}(?!\w)", reason) for text in {*persons, person.strip()}):
             why = "The reason names the person, and it is kept where auditors read."
             raise ParamError(why, "say who asked and why in other words: letter of 3 October")
-        return self._recorded(name, persons, _kind(withdraw), reason, by)
+        return self._record(name, persons, _act_kind(withdraw), reason, by)
 
     def object_file(
         self,
@@ -240,60 +240,65 @@ class Register:
 
         Raises ParamError, LedgerError.
         """
-        name = named_dataset(self.catalog, dataset).name
-        persons = persons_in(Path(path), *person_column(self.catalog, name), progress)
+        name = find_dataset(self.catalog, dataset).name
+        persons = read_persons(Path(path), *person_column(self.catalog, name), progress)
         progress("recording", 1.0)
         different = list(dict.fromkeys(persons))
-        act = self._recorded(name, different, _kind(withdraw), reason, by)
+        act = self._record(name, different, _act_kind(withdraw), reason, by)
         return act | {"persons": len(different), "repeated": len(persons) - len(different)}
 
-    def acts(self, dataset: str | None = None) -> list[dict[str, Any]]:
+    def events(self, dataset: str | None = None) -> list[dict[str, Any]]:
         """List the recorded events: when, by whom and why, without persons and their number."""
-        name = None if dataset is None else named_dataset(self.catalog, dataset).name
-        return [asdict(act) for act in self.objections.register.acts() if name in (None, act.dataset)]
+        name = None if dataset is None else find_dataset(self.catalog, dataset).name
+        return [asdict(act) for act in self.objections.register.events() if name in (None, act.dataset)]
 
-    def current(self, dataset: str) -> pa.Table:
+    def current_objectors(self, dataset: str) -> pa.Table:
         """Return the current objectors of a dataset, for one execution."""
-        return self.objections.current(dataset)
+        return self.objections.current_objectors(dataset)
 
     def close(self) -> None:
         """Close the register."""
         self.objections.close()
 
-    def _recorded(self, dataset: str, persons: list[str], kind: ActKind, reason: str, by: str) -> dict[str, Any]:
+    def _record(
+        self, dataset: str, persons: list[str], kind: ObjectionEventKind, reason: str, by: str
+    ) -> dict[str, Any]:
         """Record an event in the register, then note it in the ledger."""
-        if not reason.strip() or len(reason) > LONGEST_REASON or not reason.isprintable():
-            why = f"A reason is one line of 1 to {LONGEST_REASON} signs."
+        if not reason.strip() or len(reason) > MAX_REASON_LENGTH or not reason.isprintable():
+            why = f"A reason is one line of 1 to {MAX_REASON_LENGTH} signs."
             raise ParamError(why, "say who asked and why: letter of 3 October")
         check_name(by, "Who records it")
         act = self.objections.register.record(kind, dataset, persons, by=by, reason=reason.strip())
         self._note(act)  # after recording: an unnoted objection is in force, and is noted when the register opens again
         return asdict(act)
 
-    def _note(self, act: Act) -> None:
+    def _note(self, act: ObjectionEvent) -> None:
         """Note an event in the ledger, without its persons."""
-        said = {"act": act.act, "what": act.kind.value, "at": act.at, "reason": act.reason}
-        self.ledger.note(TOPIC, said, actor=act.recorded_by, dataset=act.dataset)
+        body = {"act": act.act, "what": act.kind.value, "at": act.at, "reason": act.reason}
+        self.ledger.note(TOPIC, body, actor=act.recorded_by, dataset=act.dataset)
 
-    def _complete_notes(self) -> None:
+    def _reconcile_notes(self) -> None:
         """Compare the register with the ledger's notes: a lost or older register would readmit objectors.
 
         Raises UnsafeStore if a noted event is missing; events without a note are noted.
         """
-        acts = self.objections.register.acts()
-        noted = {entry.said["act"]: entry for entry in self.ledger.audit(kind=f"note_{TOPIC}")}
-        held = {act.act: act for act in acts}
-        if any(n not in held or _told(held[n]) != (e.said["what"], e.said["at"], e.dataset) for n, e in noted.items()):
+        acts = self.objections.register.events()
+        noted = {entry.content["act"]: entry for entry in self.ledger.find_entries(kind=f"note_{TOPIC}")}
+        recorded = {act.act: act for act in acts}
+        if any(
+            n not in recorded or _noted_properties(recorded[n]) != (e.content["what"], e.content["at"], e.dataset)
+            for n, e in noted.items()
+        ):
             why = "The ledger knows of objections that its register does not hold, so nothing is answered."
             raise UnsafeStore(why, "the register's own file, NAME.ledger.objections, of the same moment as the ledger")
         for act in (act for act in acts if act.act not in noted):
             self._note(act)
 
 
-def _told(act: Act) -> tuple[str, str, str]:
+def _noted_properties(act: ObjectionEvent) -> tuple[str, str, str]:
     """Return the properties of an event that the ledger's note contains."""
     return act.kind.value, act.at, act.dataset
 
 
-def _kind(withdraw: bool) -> ActKind:
-    return ActKind.WITHDRAW if withdraw else ActKind.OBJECT
+def _act_kind(withdraw: bool) -> ObjectionEventKind:
+    return ObjectionEventKind.WITHDRAW if withdraw else ObjectionEventKind.OBJECT

@@ -20,25 +20,25 @@ from typing import Any
 import duckdb
 
 from dialect.catalog import Catalog, Source, Table
-from dialect.functions import name, quote_text
-from engine.data.checks.snapshot import CHECK, check_sources, check_stored
+from dialect.functions import quote_identifier, quote_text
+from engine.data.checks.snapshot import CHECK_CURE, check_sources, check_stored
 from engine.data.files.cache import publish
 from engine.data.files.csv import UnreadableError
 from engine.data.files.derived_columns import (
-    Part,
-    copied_type,
-    derive,
-    identity,
+    FractionProgress,
+    copy_type,
+    derivation_identity,
     is_derived,
+    source_columns,
     source_type,
-    stored_columns,
+    write_derived_rows,
 )
-from engine.data.files.files import cast, offline, read_files
+from engine.data.files.files import connect_offline, files_relation, typed_value
 from engine.errors import DataError
 from engine.progress import Progress
 
-CopiedFrom = dict[str, dict[str, Any]]  # the inputs of a copy, as JSON
-LOG = ".wal"  # suffix of a DuckDB file's write-ahead log
+CopyInputs = dict[str, dict[str, Any]]  # the inputs of a copy, as JSON
+WAL_SUFFIX = ".wal"  # suffix of a DuckDB file's write-ahead log
 
 
 @dataclass(frozen=True)
@@ -49,149 +49,164 @@ class Snapshot:
     addresses: dict[str, str]  # table -> alias.schema.table
 
 
-def snapshot(catalog: Catalog, cache: Path, progress: Progress) -> Snapshot:
+def open_snapshot(catalog: Catalog, cache: Path, progress: Progress) -> Snapshot:
     """Build or find the snapshot of a catalog. Raises DataError where files are not as declared."""
-    with offline() as connection:  # one for all checks: starting DuckDB takes as long as they do
+    with connect_offline() as connection:  # one for all checks: starting DuckDB takes as long as they do
         check_sources(connection, catalog)
-        made = _made(catalog, cache, progress)
-        check_stored(connection, catalog, made.files, made.addresses)
-    return made
+        located = _locate_tables(catalog, cache, progress)
+        check_stored(connection, catalog, located.files, located.addresses)
+    return located
 
 
-def _made(catalog: Catalog, cache: Path, progress: Progress) -> Snapshot:
+def _locate_tables(catalog: Catalog, cache: Path, progress: Progress) -> Snapshot:
     """Assign an address to every table: in its own DuckDB file, or in a copy."""
-    copied = [table for table in catalog.tables if table.source.format != "duckdb" or _is_changed(table)]
+    copied = [table for table in catalog.tables if table.source.format != "duckdb" or _has_added_columns(table)]
     files: dict[str, str] = {}
     addresses: dict[str, str] = {}
     for table in (table for table in catalog.tables if table not in copied):
         alias = next((a for a, path in files.items() if path == table.source.path), f"stored{len(files)}")
         files[alias] = table.source.path
-        addresses[table.name] = f"{alias}.main.{name(table.source.table or table.name)}"
+        addresses[table.name] = f"{alias}.main.{quote_identifier(table.source.table or table.name)}"
     if copied:
-        files["copied"] = str(_copy(catalog, copied, cache, progress))
-        addresses |= {table.name: f"copied.main.{name(table.name)}" for table in copied}
+        files["copied"] = str(_copy_tables(catalog, copied, cache, progress))
+        addresses |= {table.name: f"copied.main.{quote_identifier(table.name)}" for table in copied}
     return Snapshot(files, addresses)
 
 
-def _is_changed(table: Table) -> bool:
+def _has_added_columns(table: Table) -> bool:
     """Return whether a table has columns that its source lacks: lookups or derived columns."""
     return bool(table.source.joins) or any(map(is_derived, table.columns))
 
 
-def _copy(catalog: Catalog, tables: list[Table], cache: Path, progress: Progress) -> Path:
+def _copy_tables(catalog: Catalog, tables: list[Table], cache: Path, progress: Progress) -> Path:
     """Copy tables into the cache, unless an identical copy exists; return the file."""
     looked_up = {join.table for table in tables for join in table.source.joins}
     needed = [table for table in catalog.tables if table in tables or table.name in looked_up]
-    target = cache / f"snapshot-{fingerprint(needed)}" / "data.duckdb"
+    target = cache / f"snapshot-{copy_digest(needed)}" / "data.duckdb"
     if target.exists():
         return target
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(prefix=".copying-", dir=cache) as work:  # created owner-only
         unfinished = Path(work) / "data.duckdb"
-        with offline(str(unfinished)) as connection:
+        with connect_offline(str(unfinished)) as connection:
             ordered = sorted(needed, key=lambda table: table.private)  # public tables first: lookups read them
             for position, table in enumerate(ordered):
                 progress(f"copying {table.name}", position / len(ordered))
-                copy_table(connection, catalog, table, partial(_within, progress, table, position, len(ordered)))
-        if cache / f"snapshot-{fingerprint(needed)}" != target.parent:
+                copy_table(connection, catalog, table, partial(_report_step, progress, table, position, len(ordered)))
+        if cache / f"snapshot-{copy_digest(needed)}" != target.parent:
             raise DataError("snapshot", "the files changed while they were read.", "open them again")
         publish(unfinished, target, catalog)
     progress("copied", 1.0)
     return target
 
 
-def _within(progress: Progress, table: Table, position: int, tables: int, part: float) -> None:
+def _report_step(progress: Progress, table: Table, position: int, tables: int, fraction: float) -> None:
     """Report the completed fraction of one table as a fraction of all tables."""
-    progress(f"making columns of {table.name}", (position + part) / tables)
+    progress(f"making columns of {table.name}", (position + fraction) / tables)
 
 
 def copy_table(
-    connection: duckdb.DuckDBPyConnection, catalog: Catalog, table: Table, progress: Part = lambda part: None
+    connection: duckdb.DuckDBPyConnection,
+    catalog: Catalog,
+    table: Table,
+    progress: FractionProgress = lambda part: None,
 ) -> None:
     """Copy a table with its declared types, lookup columns and derived columns. Raises DataError.
 
     The error contains none of DuckDB's own text.
     """
-    stored = stored_columns(table)
-    columns = [f"{cast(table.source, f't.{name(c.name)}', source_type(c))} AS {name(c.name)}" for c in stored]
-    columns += [f"j{i}.{name(join.take)} AS {name(join.column)}" for i, join in enumerate(table.source.joins)]
+    stored = source_columns(table)
+    columns = [
+        f"{typed_value(table.source, f't.{quote_identifier(c.name)}', source_type(c))} AS {quote_identifier(c.name)}"
+        for c in stored
+    ]
+    columns += [
+        f"j{i}.{quote_identifier(join.source_column)} AS {quote_identifier(join.column)}"
+        for i, join in enumerate(table.source.joins)
+    ]
     joins = "".join(
-        f" LEFT JOIN {name(join.table)} AS j{i} ON t.{name(join.on)} = j{i}.{name(only_key(catalog, join.table))}"
+        f" LEFT JOIN {quote_identifier(join.table)} AS j{i} ON t.{quote_identifier(join.join_column)} ="
+        f" j{i}.{quote_identifier(single_key_name(catalog, join.table))}"
         for i, join in enumerate(table.source.joins)
     )
     person = table.person.column if table.person is not None and not table.person.through else None
-    order = f" ORDER BY {name(person)}" if person else ""
-    types = ", ".join(f"{name(c.name)} {copied_type(c)}" for c in table.columns)
+    order = f" ORDER BY {quote_identifier(person)}" if person else ""
+    types = ", ".join(f"{quote_identifier(c.name)} {copy_type(c)}" for c in table.columns)
     try:
-        rows = f"SELECT {', '.join(columns)} FROM {_rows(connection, table.source)} AS t{joins}"
-        connection.execute(f"CREATE TABLE {name(table.name)} ({types})")
-        select = derive(connection, table, rows, progress)
-        connection.execute(f"INSERT INTO {name(table.name)} BY NAME {select}{order}")
+        rows = f"SELECT {', '.join(columns)} FROM {_source_relation(connection, table.source)} AS t{joins}"
+        connection.execute(f"CREATE TABLE {quote_identifier(table.name)} ({types})")
+        select = write_derived_rows(connection, table, rows, progress)
+        connection.execute(f"INSERT INTO {quote_identifier(table.name)} BY NAME {select}{order}")
     except (duckdb.Error, UnreadableError):
-        raise DataError(table.name, "its files can't be read as declared.", CHECK) from None
+        raise DataError(table.name, "its files can't be read as declared.", CHECK_CURE) from None
     _check_cells(connection, table)
 
 
 def _check_cells(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     """Reject NULL cells in a non-nullable column: a place outside the valid coordinates has no cell."""
     for column in (c for c in table.columns if c.cell is not None and not c.nullable):
-        if connection.execute(f"SELECT 1 FROM {name(table.name)} WHERE {name(column.name)} IS NULL LIMIT 1").fetchall():
+        if connection.execute(
+            f"SELECT 1 FROM {quote_identifier(table.name)} WHERE {quote_identifier(column.name)} IS NULL LIMIT 1"
+        ).fetchall():
             why = f"{column.name} is declared to be never NULL, and a row has no place on earth."
             raise DataError(table.name, why, "correct the files, or write nullable = true")
 
 
-def only_key(catalog: Catalog, public: str) -> str:
+def single_key_name(catalog: Catalog, public: str) -> str:
     """Return the single primary key column of a public lookup table."""
     table = catalog.table(public)
     assert table is not None  # noqa: S101  the catalog was checked
     return table.primary_key[0]
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, source: Source) -> str:
+def _source_relation(connection: duckdb.DuckDBPyConnection, source: Source) -> str:
     """Write the relation that reads a source; a DuckDB file is attached once, read-only."""
     if source.format != "duckdb":
-        return read_files(source)
+        return files_relation(source)
     alias = f"source_{hashlib.sha256(source.path.encode()).hexdigest()[:16]}"
     connection.execute(f"ATTACH IF NOT EXISTS {quote_text(source.path)} AS {alias} (READ_ONLY)")
-    return f"{alias}.main.{name(source.table or '')}"
+    return f"{alias}.main.{quote_identifier(source.table or '')}"
 
 
-def fingerprint(tables: Iterable[Table]) -> str:
+def copy_digest(tables: Iterable[Table]) -> str:
     """Return a digest of everything that determines a copy. Raises DataError where there is no file."""
-    return digest(copied_from(tables))
+    return inputs_digest(copy_inputs(tables))
 
 
-def digest(made_of: Mapping[str, object]) -> str:
+def inputs_digest(inputs: Mapping[str, object]) -> str:
     """Return a digest of a copy's inputs."""
-    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:16]
 
 
-def copied_from(tables: Iterable[Table]) -> CopiedFrom:
+def copy_inputs(tables: Iterable[Table]) -> CopyInputs:
     """Return the inputs of a copy: DuckDB's minor version, and each table's declarations, file sizes and times.
 
     Raises DataError where there is no file.
     """
     return {"": {"duckdb": duckdb.__version__.rsplit(".", 1)[0]}} | {
-        table.name: _copied_from(table) for table in tables
+        table.name: _table_inputs(table) for table in tables
     }
 
 
-def declared(table: Table) -> str:
+def declaration_text(table: Table) -> str:
     """Return a text of the declarations that a copy of a table depends on."""
     person = None if table.person is None else table.person.column
     columns = [(c.name, c.stored_type) for c in table.columns]
-    return repr((table.source, person, table.primary_key, columns)) + identity(table)
+    return repr((table.source, person, table.primary_key, columns)) + derivation_identity(table)
 
 
-def _copied_from(table: Table) -> dict[str, Any]:
+def _table_inputs(table: Table) -> dict[str, Any]:
     """Return a table's declarations, and the size and time of each file. Raises DataError where there is no file."""
     paths = sorted(glob(table.source.path, recursive=True))  # noqa: PTH207  a stored pattern, not a folder to walk
     if not paths:
         raise DataError(table.name, f"there is no file {table.source.path}.", "correct source in the catalog")
-    return {"declared": declared(table), "files": [[path, *_facts(path), *_facts(f"{path}{LOG}")] for path in paths]}
+    return {
+        "declared": declaration_text(table),
+        "files": [[path, *_file_stat(path), *_file_stat(f"{path}{WAL_SUFFIX}")] for path in paths],
+    }
 
 
-def _facts(path: str) -> tuple[int, ...]:
+def _file_stat(path: str) -> tuple[int, ...]:
     """Return the size and modification time of a file; () if it does not exist."""
     try:
         facts = os.stat(path)  # noqa: PTH116

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dialect.codegen import OuterSql
-from dialect.postprocess import Reaches
+from dialect.postprocess import IntervalParameters
 from engine.mechanism.intervals import Floats, half_width, linear_interval, normal_quantile, ratio_interval
 from engine.mechanism.release import RawNoise
 
@@ -28,61 +28,79 @@ class Answer:
     table: pa.Table
     intervals: dict[str, Ends]  # column -> lower and upper ends, NaN where there is none
     unstable: dict[str, int]  # column -> number of its ratios whose denominator may be 0
-    unknown: tuple[str, ...] = ()  # noisy columns without an interval
-    sparse: Mapping[str, int] = field(default_factory=dict)  # column -> number of quantiles NULL for lack of rows
+    without_interval: tuple[str, ...] = ()  # noisy columns without an interval
+    null_quantiles: Mapping[str, int] = field(
+        default_factory=dict
+    )  # column -> number of quantiles NULL for lack of rows
 
 
-def answer(rows: pa.Table, outer: OuterSql, confidence: float, raw: RawNoise) -> Answer:
+def build_answer(rows: pa.Table, outer_sql: OuterSql, confidence: float, raw: RawNoise) -> Answer:
     """Convert the outer SQL's rows to shown columns with intervals; `raw` is the noise of the numbers below them."""
-    shown = {name: _widest(_on_a_calendar(rows.column(f"s{i}"))) for i, name in enumerate(outer.names)}
+    shown = {
+        name: _dialect_types(_without_invalid_dates(rows.column(f"s{i}"))) for i, name in enumerate(outer_sql.names)
+    }
     intervals: dict[str, Ends] = {}
     unstable: dict[str, int] = {}
-    for i in outer.uncertain:
-        name, parts = outer.names[i], _Parts(rows, i, outer.constants)
-        if i in outer.ratios:
-            lower, upper, weak = _ratio_ends(parts, confidence, i in outer.signed)
+    for i in outer_sql.uncertain_columns:
+        name, parts = outer_sql.names[i], _IntervalParts(rows, i, outer_sql.constants)
+        if i in outer_sql.ratio_columns:
+            lower, upper, is_unstable = _ratio_ends(parts, confidence, i in outer_sql.signed_ratios)
         else:
-            lower, upper, weak = _linear_ends(parts, confidence, raw, outer.alone.get(i))
+            lower, upper, is_unstable = _linear_ends(parts, confidence, raw, outer_sql.single_noise_columns.get(i))
         if pa.types.is_integer(shown[name].type):
-            moved = outer.rounded[i].most(raw.parted) if i in outer.rounded and not raw.settled else None
-            lower, upper = (
-                _outward(lower, upper) if i in outer.ratios else _whole_ends(shown[name], lower, upper, moved)
+            max_rounding = (
+                outer_sql.rounding[i].bound(raw.fractional)
+                if i in outer_sql.rounding and not raw.has_consistent_counts
+                else None
             )
-        elif raw.settled:
-            lower, upper = _around(shown[name], lower, upper)
-        none = np.asarray(shown[name].is_null()) | weak
-        if weak.any():
-            shown[name] = pc.if_else(pa.array(weak), pa.scalar(None, shown[name].type), shown[name])
-            near_nothing = weak & ~np.isnan(parts["denominator"])  # others, as a first lag, have no denominator
-            if near_nothing.any():
-                unstable[name] = int(near_nothing.sum())
-        intervals[name] = (np.where(none, np.nan, lower), np.where(none, np.nan, upper))
-    for i in outer.ended:
-        parts = _Parts(rows, i, outer.constants)
-        intervals[outer.names[i]] = (parts["lower"], parts["upper"])
-    missing = {outer.names[i]: shown[outer.names[i]].null_count for i in outer.ended}
+            lower, upper = (
+                _rounded_outward(lower, upper)
+                if i in outer_sql.ratio_columns
+                else _integer_ends(shown[name], lower, upper, max_rounding)
+            )
+        elif raw.has_consistent_counts:
+            lower, upper = _widened_to(shown[name], lower, upper)
+        has_no_interval = np.asarray(shown[name].is_null()) | is_unstable
+        if is_unstable.any():
+            shown[name] = pc.if_else(pa.array(is_unstable), pa.scalar(None, shown[name].type), shown[name])
+            has_unstable_denominator = is_unstable & ~np.isnan(
+                parts["denominator"]
+            )  # others, as a first lag, have no denominator
+            if has_unstable_denominator.any():
+                unstable[name] = int(has_unstable_denominator.sum())
+        intervals[name] = (np.where(has_no_interval, np.nan, lower), np.where(has_no_interval, np.nan, upper))
+    for i in outer_sql.stored_interval_columns:
+        parts = _IntervalParts(rows, i, outer_sql.constants)
+        intervals[outer_sql.names[i]] = (parts["lower"], parts["upper"])
+    missing = {outer_sql.names[i]: shown[outer_sql.names[i]].null_count for i in outer_sql.stored_interval_columns}
     sparse = {name: count for name, count in missing.items() if count}
-    return Answer(pa.table(shown), intervals, unstable, tuple(outer.names[i] for i in outer.unknown), sparse)
+    return Answer(
+        pa.table(shown),
+        intervals,
+        unstable,
+        tuple(outer_sql.names[i] for i in outer_sql.unknown_interval_columns),
+        sparse,
+    )
 
 
-def _widest(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _dialect_types(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Cast numbers to the dialect's types: BIGINT for integers, DOUBLE for FLOAT and DECIMAL."""
-    wide = _wide(column.type)
+    wide = _dialect_type(column.type)
     try:
         return column if wide == column.type else column.cast(wide)
     except pa.ArrowInvalid:  # a UBIGINT beyond BIGINT keeps its type
         return column
 
 
-def _wide(kind: pa.DataType) -> pa.DataType:
+def _dialect_type(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_list(kind):
-        return pa.list_(_wide(kind.value_type))
+        return pa.list_(_dialect_type(kind.value_type))
     if pa.types.is_integer(kind):
         return pa.int64()
     return pa.float64() if pa.types.is_floating(kind) or pa.types.is_decimal(kind) else kind
 
 
-def _on_a_calendar(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _without_invalid_dates(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Replace infinite dates and times, and those outside the years 1 to 9999, by NULL: Python can't represent them."""
     if pa.types.is_date32(column.type):
         counted, (first, last) = column.cast(pa.int32()), DAYS
@@ -95,7 +113,7 @@ def _on_a_calendar(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 @dataclass(frozen=True)
-class _Parts:
+class _IntervalParts:
     """Columns from which the interval of one shown column is computed."""
 
     rows: pa.Table
@@ -111,65 +129,67 @@ class _Parts:
         return values
 
 
-def _around(shown: pa.ChunkedArray, lower: Floats, upper: Floats) -> Ends:
+def _widened_to(shown: pa.ChunkedArray, lower: Floats, upper: Floats) -> Ends:
     """Widen intervals to include the shown numbers, which were adjusted for consistency."""
     value: Floats = shown.cast(pa.float64(), safe=False).fill_null(float("nan")).to_numpy()
     return np.fmin(lower, value), np.fmax(upper, value)
 
 
 def _linear_ends(
-    parts: _Parts, confidence: float, raw: RawNoise, alone: str | None
+    parts: _IntervalParts, confidence: float, raw: RawNoise, single_number: str | None
 ) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
     value = parts["offset"] + parts["numerator"]
-    factor, sigmas = raw.narrower.get(alone or "", 1.0), raw.sigmas
-    if alone is not None and factor < 1:
-        sigmas = {**sigmas, alone: sigmas[alone] * factor}
-    reach = half_widths(np.sqrt(parts["numerator_variance"]) * factor, confidence, sigmas, alone)
+    factor, sigmas = raw.consistency_factors.get(single_number or "", 1.0), raw.sigmas
+    if single_number is not None and factor < 1:
+        sigmas = {**sigmas, single_number: sigmas[single_number] * factor}
+    reach = half_widths(np.sqrt(parts["numerator_variance"]) * factor, confidence, sigmas, single_number)
     with np.errstate(invalid="ignore"):  # inf - inf is NaN: no ends
         return value - reach, value + reach, np.zeros(len(value), dtype=bool)
 
 
-def _outward(lower: Floats, upper: Floats) -> Ends:
+def _rounded_outward(lower: Floats, upper: Floats) -> Ends:
     return np.floor(lower), np.ceil(upper)
 
 
-def _whole_ends(shown: pa.ChunkedArray, lower: Floats, upper: Floats, moved: float | None) -> Ends:
+def _integer_ends(shown: pa.ChunkedArray, lower: Floats, upper: Floats, max_rounding: float | None) -> Ends:
     """Integer ends around shown integers, which lie at most `max_rounding` from the noisy numbers."""
     value: Floats = shown.cast(pa.float64(), safe=False).fill_null(float("nan")).to_numpy()
     with np.errstate(invalid="ignore"):
-        beside = np.abs((lower + upper) / 2 - value) if moved is None else moved
-        reach = whole_half_widths((upper - lower) / 2, beside)
+        rounding = np.abs((lower + upper) / 2 - value) if max_rounding is None else max_rounding
+        reach = integer_half_widths((upper - lower) / 2, rounding)
         return value - reach, value + reach
 
 
-def whole_half_widths(widths: npt.ArrayLike, moved: npt.ArrayLike) -> Floats:
+def integer_half_widths(widths: npt.ArrayLike, max_rounding: npt.ArrayLike) -> Floats:
     """Compute integer half-widths around shown integers that lie at most `max_rounding` from the noisy numbers.
 
     Claim: they are integers, and each interval contains the one around the noisy number. Symbols: `widths` =
     half-widths around the noisy numbers; `max_rounding`, one number or one per row, decided by the query alone wherever
-    constants decide it. Formula: ceil(width + moved). Proof: proofs.md#whole_half_widths
+    constants decide it. Formula: ceil(width + moved). Proof: proofs.md#integer_half_widths
     """
-    reach: Floats = np.ceil(np.asarray(widths, dtype=np.float64) + np.asarray(moved, dtype=np.float64))
+    reach: Floats = np.ceil(np.asarray(widths, dtype=np.float64) + np.asarray(max_rounding, dtype=np.float64))
     return reach
 
 
-def _ratio_ends(parts: _Parts, confidence: float, signed: bool) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
+def _ratio_ends(parts: _IntervalParts, confidence: float, signed: bool) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
     variances = (parts["numerator_variance"], parts["denominator_variance"], parts["covariance"])
     fraction = (parts["numerator"], parts["denominator"])
-    lower, upper, weak = ratio_interval(*fraction, *variances, confidence, signed_denominator=signed)
-    return parts["offset"] + lower, parts["offset"] + upper, weak
+    lower, upper, is_unstable = ratio_interval(*fraction, *variances, confidence, signed_denominator=signed)
+    return parts["offset"] + lower, parts["offset"] + upper, is_unstable
 
 
-def reaches(
-    variances: Mapping[str, float], sigmas: Mapping[str, float], parted: Collection[str], confidence: float
-) -> Reaches:
+def interval_constants(
+    variances: Mapping[str, float], sigmas: Mapping[str, float], fractional: Collection[str], confidence: float
+) -> IntervalParameters:
     """Constants of interval ends, for queries that request these as columns."""
     least = min(sigmas.values(), default=0.0)
     alone = {raw: (sigma, half_width(sigma, confidence)) for raw, sigma in sigmas.items() if least}
-    return Reaches(variances, normal_quantile(confidence), least, alone, parted)
+    return IntervalParameters(variances, normal_quantile(confidence), least, alone, fractional)
 
 
-def half_widths(sigma: npt.ArrayLike, confidence: float, sigmas: Mapping[str, float], alone: str | None) -> Floats:
+def half_widths(
+    sigma: npt.ArrayLike, confidence: float, sigmas: Mapping[str, float], single_number: str | None
+) -> Floats:
     """Half-widths for combinations of noisy numbers, in the unit of `sigma`, their own noise.
 
     Claim: value -+ half-width encloses the exact combination with probability `confidence`, provided its noise is
@@ -177,10 +197,10 @@ def half_widths(sigma: npt.ArrayLike, confidence: float, sigmas: Mapping[str, fl
     = the one number that a combination rests on. Formula: sigma / sigma_alone * half_width; z sigma + sigma / (2 min
     sigmas). Source and proof: proofs.md#half_widths. Raises: ValueError unless 0 < confidence < 1.
     """
-    own = np.asarray(sigma, dtype=np.float64)
+    deviations = np.asarray(sigma, dtype=np.float64)
     least = min(sigmas.values(), default=0.0)
     if least == 0:  # without noise, which happens in tests only
-        return own
-    if alone is not None:
-        return own / sigmas[alone] * half_width(sigmas[alone], confidence)
-    return linear_interval(0.0, own, confidence, own / least)[1]
+        return deviations
+    if single_number is not None:
+        return deviations / sigmas[single_number] * half_width(sigmas[single_number], confidence)
+    return linear_interval(0.0, deviations, confidence, deviations / least)[1]

@@ -14,12 +14,12 @@ from dialect.algebra import MomentsOf
 from dialect.functions import MOMENTS
 from engine.mechanism.intervals import Flags, Floats, normal_quantile
 
-STEPS = 6  # gradient steps to the end of an interval; two or three suffice where the function is smooth
-_NEARBY = 2.0**-10  # step of finite differences, in standard deviations
+GRADIENT_STEPS = 6  # gradient steps to the end of an interval; two or three suffice where the function is smooth
+_DIFFERENCE_STEP = 2.0**-10  # step of finite differences, in standard deviations
 
 
 @dataclass(frozen=True)
-class Found:
+class Estimate:
     """Value and interval ends of a statistic, one per group."""
 
     value: Floats  # NaN where there is none
@@ -35,13 +35,15 @@ class _Sums:
     sums: Sequence[Floats]
     products: Sequence[Floats]
 
-    def deviation(self, place: int, one: int, other: int) -> Floats:
+    def centred_product(self, product_index: int, one: int, other: int) -> Floats:
         """Compute the sum of products about the mean from that about the public centres."""
-        about: Floats = self.products[place] - self.sums[one] * self.sums[other] / self.count
-        return about
+        centred: Floats = self.products[product_index] - self.sums[one] * self.sums[other] / self.count
+        return centred
 
 
-def moments(formula: MomentsOf, noisy: Sequence[Floats], sigmas: Sequence[float], confidence: float) -> Found:
+def compute_moments(
+    formula: MomentsOf, noisy: Sequence[Floats], sigmas: Sequence[float], confidence: float
+) -> Estimate:
     """Compute a formula from noisy sums, with the ends of its interval.
 
     Claim: the ends hold the formula of the exact bounded sums with probability near `confidence`; a group whose count,
@@ -50,24 +52,24 @@ def moments(formula: MomentsOf, noisy: Sequence[Floats], sigmas: Sequence[float]
     (x - u)' S^-1 (x - u) <= z^2. Source: Fieller, J. R. Stat. Soc. B 16 (1954) 175-185, whose interval this is for a
     ratio; profile likelihood for the rest. Raises: ValueError unless 0 < confidence < 1. Proof: proofs.md#moments
     """
-    z, kind = normal_quantile(confidence), MOMENTS[formula.function]
+    z, statistic = normal_quantile(confidence), MOMENTS[formula.function]
     centre = np.stack([np.asarray(noisy[i], dtype=np.float64) for i in formula.vectors])
     scale = np.array([sigmas[i] for i in formula.vectors])[:, None]
-    weak = ~(centre[0] - (kind.values - 1) > z * scale[0]) | ~(centre[0] >= kind.values)
-    centre[0] = np.where(weak, kind.values, centre[0])
+    is_unstable = ~(centre[0] - (statistic.min_values - 1) > z * scale[0]) | ~(centre[0] >= statistic.min_values)
+    centre[0] = np.where(is_unstable, statistic.min_values, centre[0])
 
-    def at(away: Floats) -> Floats:
+    def value_at(offset: Floats) -> Floats:
         with np.errstate(all="ignore"):
-            return _FORMULAS[formula.function](_sums(formula, centre + scale * away), formula)
+            return _FORMULAS[formula.function](_sums(formula, centre + scale * offset), formula)
 
-    nowhere = np.zeros_like(centre)
+    origin = np.zeros_like(centre)
     if scale.any():
-        weak |= _spread_may_vanish(formula, centre, scale, z)
-        upper, lower = _largest(at, nowhere, z), -_largest(lambda away: -at(away), nowhere, z)
+        is_unstable |= _may_have_zero_denominator(formula, centre, scale, z)
+        upper, lower = _maximize(value_at, origin, z), -_maximize(lambda away: -value_at(away), origin, z)
     else:
-        upper = lower = at(nowhere)
-    value = at(nowhere)
-    return Found(*(np.where(weak | ~np.isfinite(each), np.nan, each) for each in (value, lower, upper)))
+        upper = lower = value_at(origin)
+    value = value_at(origin)
+    return Estimate(*(np.where(is_unstable | ~np.isfinite(each), np.nan, each) for each in (value, lower, upper)))
 
 
 def _sums(formula: MomentsOf, numbers: Floats) -> _Sums:
@@ -75,83 +77,87 @@ def _sums(formula: MomentsOf, numbers: Floats) -> _Sums:
     return _Sums(numbers[0], tuple(numbers[1:sums]), tuple(numbers[sums:]))
 
 
-def _largest(at: Callable[[Floats], Floats], start: Floats, radius: float) -> Floats:
+def _maximize(function: Callable[[Floats], Floats], start: Floats, radius: float) -> Floats:
     """Maximize a function within a ball around `start`, climbing from its middle and along each axis."""
-    best = at(start)
-    axes = [sign * radius * _axis(start, i) for i in range(len(start)) for sign in (1.0, -1.0)]
-    along = np.stack([at(axis) for axis in axes])
-    first = np.take_along_axis(np.stack(axes), np.nanargmax(_numbers(along), axis=0)[None, None, :], axis=0)[0]
-    for place in (start, first):
-        here = place
-        for _ in range(STEPS):
-            best = np.fmax(best, at(here))
-            here = _uphill(at, here, radius)
-        best = np.fmax(best, at(here))
-    largest: Floats = np.fmax(best, along.max(axis=0, initial=-np.inf, where=np.isfinite(along)))
+    best = function(start)
+    axes = [sign * radius * _unit_vector(start, i) for i in range(len(start)) for sign in (1.0, -1.0)]
+    axis_values = np.stack([function(axis) for axis in axes])
+    first = np.take_along_axis(np.stack(axes), np.nanargmax(_finite_or(axis_values), axis=0)[None, None, :], axis=0)[0]
+    for start_point in (start, first):
+        point = start_point
+        for _ in range(GRADIENT_STEPS):
+            best = np.fmax(best, function(point))
+            point = _gradient_step(function, point, radius)
+        best = np.fmax(best, function(point))
+    largest: Floats = np.fmax(best, axis_values.max(axis=0, initial=-np.inf, where=np.isfinite(axis_values)))
     return largest
 
 
-def _uphill(at: Callable[[Floats], Floats], here: Floats, radius: float) -> Floats:
+def _gradient_step(function: Callable[[Floats], Floats], point: Floats, radius: float) -> Floats:
     """Step to the point of the sphere where a linear function of the same gradient is largest."""
-    nearby = [_NEARBY * _axis(here, i) for i in range(len(here))]
-    slope = _numbers(np.stack([at(here + step) - at(here - step) for step in nearby]), 0.0)
+    nearby = [_DIFFERENCE_STEP * _unit_vector(point, i) for i in range(len(point))]
+    slope = _finite_or(np.stack([function(point + step) - function(point - step) for step in nearby]), 0.0)
     size = np.sqrt((slope**2).sum(axis=0))
-    there: Floats = radius * slope / np.where(size > 0, size, 1.0)
-    return there
+    next_point: Floats = radius * slope / np.where(size > 0, size, 1.0)
+    return next_point
 
 
-def _axis(like: Floats, place: int) -> Floats:
+def _unit_vector(like: Floats, index: int) -> Floats:
     unit = np.zeros_like(like)
-    unit[place] = 1.0
+    unit[index] = 1.0
     return unit
 
 
-def _numbers(values: Floats, otherwise: float = -np.inf) -> Floats:
+def _finite_or(values: Floats, otherwise: float = -np.inf) -> Floats:
     return np.where(np.isfinite(values), values, otherwise)
 
 
-def _spread_may_vanish(formula: MomentsOf, centre: Floats, scale: Floats, z: float) -> Flags:
+def _may_have_zero_denominator(formula: MomentsOf, centre: Floats, scale: Floats, z: float) -> Flags:
     """Mark groups in which a sum of squares in a denominator may be 0 within its noise."""
-    divided = [pair for pair in enumerate(MOMENTS[formula.function].products) if pair[0] and pair[1][0] == pair[1][1]]
-    weak = np.zeros(centre.shape[1], dtype=bool)
-    for place, (one, other) in divided:
+    denominators = [
+        pair for pair in enumerate(MOMENTS[formula.function].product_pairs) if pair[0] and pair[1][0] == pair[1][1]
+    ]
+    may_vanish = np.zeros(centre.shape[1], dtype=bool)
+    for place, (one, other) in denominators:
 
-        def less(away: Floats, place: int = place, one: int = one, other: int = other) -> Floats:
-            return -_sums(formula, centre + scale * away).deviation(place, one, other)
+        def negative_square(away: Floats, place: int = place, one: int = one, other: int = other) -> Floats:
+            return -_sums(formula, centre + scale * away).centred_product(place, one, other)
 
-        weak |= ~(-_largest(less, np.zeros_like(centre), z) > 0)
-    return weak
+        may_vanish |= ~(-_maximize(negative_square, np.zeros_like(centre), z) > 0)
+    return may_vanish
 
 
 _Formula = Callable[[_Sums, MomentsOf], Floats]
 
 
-def _variance(less: int) -> _Formula:
-    return lambda of, _: np.maximum(of.deviation(0, 0, 0) / (of.count - less), 0.0)
+def _variance(degrees_lost: int) -> _Formula:
+    return lambda of, _: np.maximum(of.centred_product(0, 0, 0) / (of.count - degrees_lost), 0.0)
 
 
-def _covariance(less: int) -> _Formula:
-    return lambda of, _: of.deviation(0, 0, 1) / (of.count - less)
+def _covariance(degrees_lost: int) -> _Formula:
+    return lambda of, _: of.centred_product(0, 0, 1) / (of.count - degrees_lost)
 
 
 def _root(formula: _Formula) -> _Formula:
     return lambda of, how: np.sqrt(formula(of, how))
 
 
-def _correlation(of: _Sums, _: MomentsOf) -> Floats:
-    spread = np.sqrt(np.maximum(of.deviation(1, 0, 0), 0.0)) * np.sqrt(np.maximum(of.deviation(2, 1, 1), 0.0))
-    correlation: Floats = np.clip(of.deviation(0, 0, 1) / spread, -1.0, 1.0)
+def _correlation(sums: _Sums, _: MomentsOf) -> Floats:
+    spread = np.sqrt(np.maximum(sums.centred_product(1, 0, 0), 0.0)) * np.sqrt(
+        np.maximum(sums.centred_product(2, 1, 1), 0.0)
+    )
+    correlation: Floats = np.clip(sums.centred_product(0, 0, 1) / spread, -1.0, 1.0)
     return correlation
 
 
-def _slope(of: _Sums, _: MomentsOf) -> Floats:
-    slope: Floats = of.deviation(0, 0, 1) / of.deviation(1, 1, 1)
+def _slope(sums: _Sums, _: MomentsOf) -> Floats:
+    slope: Floats = sums.centred_product(0, 0, 1) / sums.centred_product(1, 1, 1)
     return slope
 
 
-def _intercept(of: _Sums, how: MomentsOf) -> Floats:
-    middles = [centre + total / of.count for centre, total in zip(how.centres, of.sums, strict=True)]
-    intercept: Floats = middles[0] - _slope(of, how) * middles[1]
+def _intercept(sums: _Sums, formula: MomentsOf) -> Floats:
+    middles = [centre + total / sums.count for centre, total in zip(formula.centres, sums.sums, strict=True)]
+    intercept: Floats = middles[0] - _slope(sums, formula) * middles[1]
     return intercept
 
 

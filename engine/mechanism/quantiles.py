@@ -13,12 +13,12 @@ from dialect.algebra import Histogram, QuantileOf, ReleaseColumns
 from engine.mechanism.gaussian import NoisyVector
 from engine.mechanism.intervals import Floats, normal_quantile
 
-_NO_MORE = 1e-9  # rounding error, in rows, of a product of doubles with a whole result
-ONE_ROW = 1.0  # a quantile lies between two neighbouring rows, whose ranks are integers
+_ROUNDING_TOLERANCE = 1e-9  # rounding error, in rows, of a product of doubles with a whole result
+RANK_MARGIN = 1.0  # a quantile lies between two neighbouring rows, whose ranks are integers
 
 
 @dataclass(frozen=True)
-class Counts:
+class HistogramCounts:
     """Noisy bin counts of every group."""
 
     noisy: Floats  # one row per group, one column per bin
@@ -45,22 +45,28 @@ def quantile_table(
     """Compute the columns that the outer SQL reads of a released histogram: keys, quantiles, interval ends."""
     bins = columns.histogram
     assert bins is not None  # noqa: S101  checked by the caller
-    names = [name for i, name in enumerate(keys.column_names) if i != bins.key]
-    first, group = _groups(keys.select(names)) if names else (np.zeros(1, np.int64), np.zeros(keys.num_rows, np.int64))
-    counts = np.zeros((len(first), bins.bins))
-    counts[group, keys.column(bins.key).to_numpy().astype(np.int64)] = noisy * grain
-    released = Counts(counts, sigma * grain, bins)
+    names = [name for i, name in enumerate(keys.column_names) if i != bins.key_index]
+    first, group = (
+        _number_groups(keys.select(names)) if names else (np.zeros(1, np.int64), np.zeros(keys.num_rows, np.int64))
+    )
+    counts = np.zeros((len(first), bins.bin_count))
+    counts[group, keys.column(bins.key_index).to_numpy().astype(np.int64)] = noisy * grain
+    released = HistogramCounts(counts, sigma * grain, bins)
     shown = keys.select(names).take(pa.array(first)) if names else None
-    made: dict[str, Any] = {f.id: shown.column(i) for i, f in enumerate(columns.keys)} if shown is not None else {}
+    columns_by_id: dict[str, Any] = (
+        {f.id: shown.column(i) for i, f in enumerate(columns.keys)} if shown is not None else {}
+    )
     for output in columns.outputs:
-        assert isinstance(output.formula, QuantileOf) and output.ends is not None  # noqa: S101  of a histogram
+        assert isinstance(output.formula, QuantileOf) and output.interval_fields is not None  # noqa: S101  of a histogram
         value, *ends = quantile(released, output.formula, confidence)
-        made[output.field.id] = value
-        made |= {end.id: pa.array(at) for end, at in zip(output.ends, ends, strict=True)}
-    return pa.table(made)
+        columns_by_id[output.field.id] = value
+        columns_by_id |= {
+            end.id: pa.array(end_values) for end, end_values in zip(output.interval_fields, ends, strict=True)
+        }
+    return pa.table(columns_by_id)
 
 
-def _groups(keys: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _number_groups(keys: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return the number the groups in order of appearance: the first row of each, and each row's group."""
     codes = np.zeros(keys.num_rows, dtype=np.int64)
     for column in keys.columns:
@@ -74,7 +80,7 @@ def _groups(keys: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64
     return first[order], place[group]
 
 
-def quantile(counts: Counts, formula: QuantileOf, confidence: float) -> tuple[pa.Array, Floats, Floats]:
+def quantile(counts: HistogramCounts, formula: QuantileOf, confidence: float) -> tuple[pa.Array, Floats, Floats]:
     """Compute one quantile of every group, with the ends of its interval.
 
     Claim: the ends cover the quantile of the histogram's rows with probability `confidence`, provided sums of its
@@ -84,54 +90,56 @@ def quantile(counts: Counts, formula: QuantileOf, confidence: float) -> tuple[pa
     values. Raises: nothing. Proof: proofs.md#quantiles
     """
     z, total = normal_quantile(confidence), counts.total()
-    weak = ~(total > z * counts.sigma * np.sqrt(counts.bins.bins)) | (total <= 0)
-    value = _at_rank(counts, _rank(formula, total))
-    lower, upper = _ends(counts, formula.level, z)
+    is_unstable = ~(total > z * counts.sigma * np.sqrt(counts.bins.bin_count)) | (total <= 0)
+    value = _value_at_rank(counts, _rank(formula, total))
+    lower, upper = _interval_ends(counts, formula.level, z)
     lower, upper = np.minimum(lower, value), np.maximum(upper, value)
-    if formula.whole is not None:
-        value = _ROUNDED[formula.whole](value)
+    if formula.rounding is not None:
+        value = _ROUNDING[formula.rounding](value)
         lower, upper = np.floor(lower), np.ceil(upper)
-    lower, upper = (np.where(weak, np.nan, end) for end in (lower, upper))
-    whole = value.astype(np.int64) if formula.whole is not None else value
-    return pa.array(whole, mask=weak), lower, upper
+    lower, upper = (np.where(is_unstable, np.nan, end) for end in (lower, upper))
+    integers = value.astype(np.int64) if formula.rounding is not None else value
+    return pa.array(integers, mask=is_unstable), lower, upper
 
 
-_ROUNDED = {"down": np.floor, "near": np.rint, "up": np.ceil}
+_ROUNDING = {"down": np.floor, "near": np.rint, "up": np.ceil}
 
 
 def _rank(formula: QuantileOf, total: Floats) -> Floats:
     """Rank of a quantile, from 0: fractional for QUANTILE_CONT, that of a row for QUANTILE_DISC."""
     if not formula.discrete:
         return formula.level * np.maximum(total - 1, 0.0)
-    found: Floats = np.clip(np.ceil(formula.level * total - _NO_MORE) - 1, 0.0, np.maximum(np.floor(total) - 1, 0.0))
-    return found
+    rank: Floats = np.clip(
+        np.ceil(formula.level * total - _ROUNDING_TOLERANCE) - 1, 0.0, np.maximum(np.floor(total) - 1, 0.0)
+    )
+    return rank
 
 
-def _at_rank(counts: Counts, rank: Floats) -> Floats:
+def _value_at_rank(counts: HistogramCounts, rank: Floats) -> Floats:
     """Interpolate between the two neighbours of a rank that counts from 0, as QUANTILE_CONT does."""
     cumulative, below = counts.cumulative(), np.floor(rank)
-    one, other = (_neighbour(counts.bins, cumulative, place) for place in (below, np.ceil(rank)))
+    one, other = (_value_of_row(counts.bins, cumulative, place) for place in (below, np.ceil(rank)))
     return one + (rank - below) * (other - one)
 
 
-def _neighbour(bins: Histogram, cumulative: Floats, place: Floats) -> Floats:
+def _value_of_row(bins: Histogram, cumulative: Floats, rank: Floats) -> Floats:
     """Interpolate the value at an integer rank within its bin."""
-    at = np.minimum((cumulative <= place[:, None]).sum(axis=1), bins.bins - 1)
-    rows = np.arange(len(at))
-    before = np.where(at > 0, cumulative[rows, at - 1], 0.0)
-    inside = np.maximum(cumulative[rows, at] - before, ONE_ROW)
-    share = np.clip((place - before + 0.5) / inside, 0.0, 1.0)
-    found: Floats = np.asarray(bins.starts)[at] + share * np.asarray(bins.spreads)[at]
-    return found
+    bin_index = np.minimum((cumulative <= rank[:, None]).sum(axis=1), bins.bin_count - 1)
+    rows = np.arange(len(bin_index))
+    before = np.where(bin_index > 0, cumulative[rows, bin_index - 1], 0.0)
+    inside = np.maximum(cumulative[rows, bin_index] - before, RANK_MARGIN)
+    share = np.clip((rank - before + 0.5) / inside, 0.0, 1.0)
+    value: Floats = np.asarray(bins.starts)[bin_index] + share * np.asarray(bins.value_widths)[bin_index]
+    return value
 
 
-def _ends(counts: Counts, level: float, z: float) -> tuple[Floats, Floats]:
+def _interval_ends(counts: HistogramCounts, level: float, z: float) -> tuple[Floats, Floats]:
     bins = counts.bins
-    edge = np.arange(bins.bins + 1)
+    edge = np.arange(bins.bin_count + 1)
     summed = np.cumsum(counts.noisy, axis=1)
     beyond = np.concatenate([np.zeros((len(summed), 1)), summed], axis=1) - level * summed[:, -1:]
-    reach = z * counts.sigma * np.sqrt(edge * (1 - level) ** 2 + (bins.bins - edge) * level**2) + ONE_ROW
-    first = np.argmax(beyond[:, 1:] >= -reach[1:], axis=1)
-    last = bins.bins - 1 - np.argmax((beyond[:, :-1] <= reach[:-1])[:, ::-1], axis=1)
-    starts, spreads = np.asarray(bins.starts), np.asarray(bins.spreads)
+    margin = z * counts.sigma * np.sqrt(edge * (1 - level) ** 2 + (bins.bin_count - edge) * level**2) + RANK_MARGIN
+    first = np.argmax(beyond[:, 1:] >= -margin[1:], axis=1)
+    last = bins.bin_count - 1 - np.argmax((beyond[:, :-1] <= margin[:-1])[:, ::-1], axis=1)
+    starts, spreads = np.asarray(bins.starts), np.asarray(bins.value_widths)
     return starts[first], starts[last] + spreads[last]

@@ -15,21 +15,21 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dialect import Question
-from dialect.algebra import CountOf, MeanOf, MomentsOf, Output, PrivatePlan, ReleaseColumns, SumOf
+from dialect.algebra import CountOf, MeanOf, MomentsOf, PrivatePlan, ReleaseColumns, ReleasedNumber, SumOf
 from engine.backends.exact import Int64Vector
 from engine.mechanism.gaussian import NoisyVector
 from engine.mechanism.intervals import ratio_interval
-from engine.mechanism.moments import moments
+from engine.mechanism.moments import compute_moments
 from engine.mechanism.quantiles import quantile_table
 
-_FACTS = b"passersby.release"
-_WRITTEN = pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)  # waking another thread takes longer
-_READ = pa.ipc.IpcReadOptions(use_threads=False)
-_BIGINT = (-(2.0**63), 2.0**63 - 1024)  # the floats that fit
+_METADATA_KEY = b"passersby.release"
+_WRITE_OPTIONS = pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)  # waking another thread takes longer
+_READ_OPTIONS = pa.ipc.IpcReadOptions(use_threads=False)
+_BIGINT_RANGE = (-(2.0**63), 2.0**63 - 1024)  # the floats that fit
 
 
 @dataclass(frozen=True)
-class Meaning:
+class ReleaseDescription:
     """SQL and bounds of a stored release, from which its plan is recovered and verified by the release key."""
 
     sql: str
@@ -50,9 +50,11 @@ class Release:
     noisy: tuple[NoisyVector, ...]
     grains: tuple[float, ...]  # size of one grain of each vector, in its unit
     sigmas: tuple[float, ...]  # scale of each vector's noise, in grains
-    meaning: Meaning | None = None  # None: stored by an older version
-    settled: tuple[Int64Vector | None, ...] = ()  # consistent counts that are shown instead of the noisy ones
-    narrow: tuple[float, ...] = ()  # noise scale, in grains, of a single number after consistency with other levels
+    description: ReleaseDescription | None = None  # None: stored by an older version
+    consistent_counts: tuple[Int64Vector | None, ...] = ()  # consistent counts that are shown instead of the noisy ones
+    consistent_sigmas: tuple[
+        float, ...
+    ] = ()  # noise scale, in grains, of a single number after consistency with other levels
 
     def deviations(self) -> tuple[float, ...]:
         """Compute the standard deviation of each vector's noise, in its unit: at most the scale of the Gaussian."""
@@ -63,92 +65,110 @@ class Release:
         return tuple(deviation**2 for deviation in self.deviations())
 
 
-def to_bytes(release: Release) -> bytes:
+def release_to_bytes(release: Release) -> bytes:
     """Serialize a release as one Arrow IPC stream; only post-processing comes after (proofs.md#release)."""
     columns = [release.keys.column(i) for i in range(release.keys.num_columns)] + [pa.array(v) for v in release.noisy]
     names = [*release.keys.column_names, *(f"w{i}" for i in range(len(release.noisy)))]
-    facts: dict[str, Any] = {"grains": release.grains, "sigmas": release.sigmas}
-    facts |= {} if release.meaning is None else {"meaning": asdict(release.meaning)}
+    metadata: dict[str, Any] = {"grains": release.grains, "sigmas": release.sigmas}
+    metadata |= {} if release.description is None else {"meaning": asdict(release.description)}
     table = pa.table(dict(zip(names, columns, strict=True))).replace_schema_metadata(
-        {_FACTS: json.dumps(facts).encode()}
+        {_METADATA_KEY: json.dumps(metadata).encode()}
     )
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema, options=_WRITTEN) as writer:
+    with pa.ipc.new_stream(sink, table.schema, options=_WRITE_OPTIONS) as writer:
         writer.write_table(table)
     return bytes(sink.getvalue())
 
 
-def from_bytes(payload: bytes) -> Release:
+def release_from_bytes(payload: bytes) -> Release:
     """Deserialize a stored release."""
-    table = pa.ipc.open_stream(payload, options=_READ).read_all()
-    facts = json.loads(table.schema.metadata[_FACTS])
+    table = pa.ipc.open_stream(payload, options=_READ_OPTIONS).read_all()
+    metadata = json.loads(table.schema.metadata[_METADATA_KEY])
     keys = [c for c in table.column_names if c.startswith("k")]
-    noisy = tuple(NoisyVector(table.column(f"w{i}").to_numpy()) for i in range(len(facts["grains"])))
-    return Release(table.select(keys), noisy, tuple(facts["grains"]), tuple(facts["sigmas"]), _meaning(facts))
-
-
-def _meaning(facts: dict[str, Any]) -> Meaning | None:
-    told = facts.get("meaning")
-    if told is None:
-        return None
-    said = (told["sql"], told["place"], told["bounds"], told["cost"])
-    return Meaning(
-        *said, tuple(told["norms"]), tuple(told["biases"]), tuple(told["whys"]), tuple(told.get("withins", ()))
+    noisy = tuple(NoisyVector(table.column(f"w{i}").to_numpy()) for i in range(len(metadata["grains"])))
+    return Release(
+        table.select(keys), noisy, tuple(metadata["grains"]), tuple(metadata["sigmas"]), _read_description(metadata)
     )
 
 
-def outer_table(release: Release, plan: PrivatePlan, columns: ReleaseColumns, confidence: float) -> pa.Table:
+def _read_description(metadata: dict[str, Any]) -> ReleaseDescription | None:
+    content = metadata.get("meaning")
+    if content is None:
+        return None
+    texts = (content["sql"], content["place"], content["bounds"], content["cost"])
+    return ReleaseDescription(
+        *texts,
+        tuple(content["norms"]),
+        tuple(content["biases"]),
+        tuple(content["whys"]),
+        tuple(content.get("withins", ())),
+    )
+
+
+def outer_sql_table(release: Release, plan: PrivatePlan, columns: ReleaseColumns, confidence: float) -> pa.Table:
     """Convert a release to the table that the outer SQL reads: keys, shown numbers, raw noisy numbers."""
     if columns.histogram is not None:
         facts = (release.noisy[0], release.grains[0], release.sigmas[0])
         return quantile_table(release.keys, *facts, columns, confidence)
     pairs = zip(release.noisy, release.grains, strict=True)
     raw = [np.asarray(noisy * grain, dtype=np.float64) for noisy, grain in pairs]
-    made: dict[str, Any] = {f.id: release.keys.column(i) for i, f in enumerate(columns.keys)}
+    columns_by_id: dict[str, Any] = {f.id: release.keys.column(i) for i, f in enumerate(columns.keys)}
     for output in columns.outputs:
         if isinstance(output.formula, MomentsOf):
-            made |= _moments(output, output.formula, release, raw, confidence)
+            columns_by_id |= _moment_columns(output, output.formula, release, raw, confidence)
             continue
-        made[output.field.id] = _number(output, release, plan, raw, confidence)
-    made |= {f.id: pa.array(values) for f, values in zip(columns.raw, raw, strict=True)}
-    return pa.table(made)
+        columns_by_id[output.field.id] = _shown_number(output, release, plan, raw, confidence)
+    columns_by_id |= {f.id: pa.array(values) for f, values in zip(columns.raw_fields, raw, strict=True)}
+    return pa.table(columns_by_id)
 
 
-def _number(
-    output: Output, release: Release, plan: PrivatePlan, raw: Sequence[npt.NDArray[np.float64]], confidence: float
+def _shown_number(
+    output: ReleasedNumber,
+    release: Release,
+    plan: PrivatePlan,
+    raw: Sequence[npt.NDArray[np.float64]],
+    confidence: float,
 ) -> pa.Array:
     formula = output.formula
     if isinstance(formula, MeanOf):
-        return _mean(formula, release, raw, confidence)
+        return _mean_column(formula, release, raw, confidence)
     assert isinstance(formula, CountOf | SumOf)  # noqa: S101  other formulas are computed elsewhere
     values = raw[formula.vector]
-    if release.settled and (whole := release.settled[formula.vector]) is not None:
+    if release.consistent_counts and (whole := release.consistent_counts[formula.vector]) is not None:
         return pa.array(whole)
-    if isinstance(formula, CountOf) or plan.vectors[formula.vector].whole:
+    if isinstance(formula, CountOf) or plan.vectors[formula.vector].is_integer:
         if release.grains[formula.vector] == 1:  # an integer already; a double would lose digits beyond 2^53
             return pa.array(release.noisy[formula.vector])
-        return pa.array(np.rint(values).clip(*_BIGINT).astype(np.int64))
+        return pa.array(np.rint(values).clip(*_BIGINT_RANGE).astype(np.int64))
     return pa.array(values)
 
 
-def _moments(
-    output: Output, formula: MomentsOf, release: Release, raw: Sequence[npt.NDArray[np.float64]], confidence: float
+def _moment_columns(
+    output: ReleasedNumber,
+    formula: MomentsOf,
+    release: Release,
+    raw: Sequence[npt.NDArray[np.float64]],
+    confidence: float,
 ) -> dict[str, pa.Array]:
-    assert output.ends is not None  # noqa: S101  planned with them
-    found = moments(formula, raw, release.deviations(), confidence)
-    lower, upper = output.ends
+    assert output.interval_fields is not None  # noqa: S101  planned with them
+    estimate = compute_moments(formula, raw, release.deviations(), confidence)
+    lower, upper = output.interval_fields
     return {
-        output.field.id: pa.array(found.value, mask=np.isnan(found.value)),
-        lower.id: pa.array(found.lower),
-        upper.id: pa.array(found.upper),
+        output.field.id: pa.array(estimate.value, mask=np.isnan(estimate.value)),
+        lower.id: pa.array(estimate.lower),
+        upper.id: pa.array(estimate.upper),
     }
 
 
-def _mean(formula: MeanOf, release: Release, raw: Sequence[npt.NDArray[np.float64]], confidence: float) -> pa.Array:
+def _mean_column(
+    formula: MeanOf, release: Release, raw: Sequence[npt.NDArray[np.float64]], confidence: float
+) -> pa.Array:
     """Compute means; NULL where the count is not clearly above 0 (proofs.md#ratio_interval)."""
-    total, count = raw[formula.total], raw[formula.count]
+    total, count = raw[formula.centred_sum], raw[formula.count]
     variances = release.variances()
-    _, _, unstable = ratio_interval(total, count, variances[formula.total], variances[formula.count], 0.0, confidence)
+    _, _, unstable = ratio_interval(
+        total, count, variances[formula.centred_sum], variances[formula.count], 0.0, confidence
+    )
     unstable = unstable | (count == 0)
     safe = np.where(unstable, 1.0, count)
     return pa.array(formula.centre + total / safe, mask=unstable)
@@ -160,20 +180,22 @@ class RawNoise:
 
     variances: dict[str, float] = field(default_factory=dict)  # in squared units
     sigmas: dict[str, float] = field(default_factory=dict)  # in grains
-    parted: set[str] = field(default_factory=set)  # numbers whose grain is not 1
-    narrower: dict[str, float] = field(default_factory=dict)  # noise reduction factor by consistency
-    settled: bool = False  # some counts are shown as made consistent, not as noised
+    fractional: set[str] = field(default_factory=set)  # numbers whose grain is not 1
+    consistency_factors: dict[str, float] = field(default_factory=dict)  # noise reduction factor by consistency
+    has_consistent_counts: bool = False  # some counts are shown as made consistent, not as noised
 
 
 def raw_noise(question: Question, releases: Sequence[Release]) -> RawNoise:
     """Collect the noise of every raw number; histograms are left out, as their quantiles have interval ends already."""
-    made = RawNoise()
+    noise = RawNoise()
     for columns in (each for each in question.releases if each.histogram is None):
-        release, raw = releases[columns.plan], [f.id for f in columns.raw]
-        made.variances |= dict(zip(raw, release.variances(), strict=True))
-        made.sigmas |= dict(zip(raw, release.sigmas, strict=True))
-        made.parted |= {number for number, grain in zip(raw, release.grains, strict=True) if grain != 1}
-        factors = (narrow / sigma for narrow, sigma in zip(release.narrow, release.sigmas, strict=False))
-        made.narrower |= dict(zip(raw, factors, strict=False))
-        made.settled = made.settled or any(each is not None for each in release.settled)
-    return made
+        release, raw = releases[columns.plan_index], [f.id for f in columns.raw_fields]
+        noise.variances |= dict(zip(raw, release.variances(), strict=True))
+        noise.sigmas |= dict(zip(raw, release.sigmas, strict=True))
+        noise.fractional |= {number for number, grain in zip(raw, release.grains, strict=True) if grain != 1}
+        factors = (narrow / sigma for narrow, sigma in zip(release.consistent_sigmas, release.sigmas, strict=False))
+        noise.consistency_factors |= dict(zip(raw, factors, strict=False))
+        noise.has_consistent_counts = noise.has_consistent_counts or any(
+            each is not None for each in release.consistent_counts
+        )
+    return noise

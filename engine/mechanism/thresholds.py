@@ -10,14 +10,14 @@ from fractions import Fraction
 
 from budgets import ATTO
 
-__all__ = ["threshold", "threshold_delta"]
+__all__ = ["person_threshold", "threshold_delta"]
 
 # Outward margin: erfc with its argument is off by less than 2^-38 of itself while it is a normal float, the rest by
 # a few 2^-52.
-OUTWARD = 1 + 2.0**-30
+OUTWARD_MARGIN = 1 + 2.0**-30
 
 
-def threshold(sigma: float, max_groups: int, atto_delta: int) -> int:
+def person_threshold(sigma: float, max_groups: int, atto_delta: int) -> int:
     """Find the smallest count of persons at which keys may be released for `atto_delta`.
 
     Claim: releasing the keys whose noisy count of persons is >= T shows a key that one person alone brings in with
@@ -62,7 +62,7 @@ def threshold_delta(sigma: float, persons_threshold: int, max_groups: int) -> fl
     one_key = _tail_above(sigma, persons_threshold - 1)
     if one_key >= 1:
         return 1.0
-    any_key = -math.expm1(max_groups * math.log1p(-one_key)) * OUTWARD
+    any_key = -math.expm1(max_groups * math.log1p(-one_key)) * OUTWARD_MARGIN
     return min(1.0, max(any_key, sys.float_info.min))
 
 
@@ -72,6 +72,6 @@ def _tail_above(sigma: float, least: int) -> float:
         return 1.0
     middle = least - 0.5
     from_here = middle if middle >= sigma else least - 1.0
-    tail = 0.5 * math.erfc(from_here / (sigma * math.sqrt(2))) * OUTWARD
+    tail = 0.5 * math.erfc(from_here / (sigma * math.sqrt(2))) * OUTWARD_MARGIN
     # below the normal floats erfc has no relative accuracy left
     return max(tail, sys.float_info.min)

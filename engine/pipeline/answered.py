@@ -9,8 +9,8 @@ from dialect import Question
 from dialect.algebra import Note
 from engine.mechanism.answer import Answer
 from engine.mechanism.release import Release
-from engine.pricing.prepare import Prepared
-from engine.reuse.sources import Way
+from engine.pricing.prepare import CompiledRelease
+from engine.reuse.sources import ReleaseSource
 
 
 @dataclass(frozen=True)
@@ -19,17 +19,17 @@ class Answered:
 
     question: Question
     answer: Answer
-    prepared: tuple[Prepared, ...]
+    prepared: tuple[CompiledRelease, ...]
     releases: tuple[Release, ...]
     confidence: float
-    charged: Loss  # charged to this client by this request
+    charged_loss: Loss  # charged to this client by this request
     dataset: str | None
     notes: tuple[Note, ...] = ()  # how the numbers were computed
-    ways: tuple[Way, ...] = ()  # source of each release
-    day: str | None = None  # date, in UTC, of the oldest stored numbers used
-    not_counted: tuple[str, ...] = ()  # consent states whose rows are excluded
+    sources: tuple[ReleaseSource, ...] = ()  # source of each release
+    oldest_day: str | None = None  # date, in UTC, of the oldest stored numbers used
+    excluded_consent: tuple[str, ...] = ()  # consent states whose rows are excluded
 
     @property
-    def told(self) -> tuple[Prepared, ...]:
+    def reported(self) -> tuple[CompiledRelease, ...]:
         """The compiled releases with the actual bounds and noise of their sources."""
-        return tuple(way.told for way in self.ways)
+        return tuple(source.reported for source in self.sources)

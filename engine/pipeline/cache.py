@@ -12,41 +12,41 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
-from dialect import Catalog, Question, read
+from dialect import Catalog, Question, compile_query
 
 T = TypeVar("T")
-MOST_CLIENTS = 100  # the most recent ones
-MOST_OF_A_CLIENT = 200  # entries of about 20 kB: a bound query, its bounds, price or advice
-LONGEST = 10_000  # characters of a cached SQL text
+MAX_CLIENTS = 100  # the most recent ones
+MAX_ENTRIES_PER_CLIENT = 200  # entries of about 20 kB: a bound query, its bounds, price or advice
+MAX_CACHED_CHARACTERS = 10_000  # characters of a cached SQL text
 
 
 @dataclass(frozen=True, eq=False)
-class Same:
+class ByIdentity:
     """Cache key by identity: comparing two queries by value takes as long as binding one."""
 
-    itself: Question | Catalog
+    value: Question | Catalog
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Same) and other.itself is self.itself
+        return isinstance(other, ByIdentity) and other.value is self.value
 
     def __hash__(self) -> int:
-        return id(self.itself)  # unique as long as this reference keeps the object alive
+        return id(self.value)  # unique as long as this reference keeps the object alive
 
 
 @dataclass
-class Remembered:
+class PlanCache:
     """LRU cache of the latest clients, with the latest entries of each."""
 
-    _shelves: OrderedDict[str, OrderedDict[Hashable, Any]] = field(default_factory=OrderedDict)
+    _entries: OrderedDict[str, OrderedDict[Hashable, Any]] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def read(self, sql: str, client: str, catalog: Catalog) -> Question:
         """Bind a query, cached. Raises Refusal."""
-        if len(sql) > LONGEST:
-            return read(sql, catalog)
-        return self.give(client, (sql, Same(catalog)), lambda: read(sql, catalog))
+        if len(sql) > MAX_CACHED_CHARACTERS:
+            return compile_query(sql, catalog)
+        return self.get_or_compute(client, (sql, ByIdentity(catalog)), lambda: compile_query(sql, catalog))
 
-    def give(self, client: str, key: Hashable, make: Callable[[], T]) -> T:
+    def get_or_compute(self, client: str, key: Hashable, compute: Callable[[], T]) -> T:
         """Return the cached value of a client's key, or compute it; exceptions are not cached.
 
         Claim: whether it is computed again depends on what this client requested before, on a restart, and on whether
@@ -54,16 +54,16 @@ class Remembered:
         the catalog and its public tables. Proof: proofs.md#plan-cache. Raises what `compute` does.
         """
         with self._lock:
-            shelf = self._shelves.setdefault(client, OrderedDict())
-            self._shelves.move_to_end(client)
-            while len(self._shelves) > MOST_CLIENTS:
-                self._shelves.popitem(last=False)
-            if key in shelf:
-                shelf.move_to_end(key)
-                return cast("T", shelf[key])
-        made = make()
+            entries = self._entries.setdefault(client, OrderedDict())
+            self._entries.move_to_end(client)
+            while len(self._entries) > MAX_CLIENTS:
+                self._entries.popitem(last=False)
+            if key in entries:
+                entries.move_to_end(key)
+                return cast("T", entries[key])
+        value = compute()
         with self._lock:
-            shelf[key] = made
-            while len(shelf) > MOST_OF_A_CLIENT:
-                shelf.popitem(last=False)
-        return made
+            entries[key] = value
+            while len(entries) > MAX_ENTRIES_PER_CLIENT:
+                entries.popitem(last=False)
+        return value

@@ -15,41 +15,47 @@ from functools import partial
 
 import pyarrow as pa
 
-from budgets import Charge, ChargeRequest, Item, Ledger, Loss
+from budgets import Charge, ChargeRequest, Ledger, Loss, PricedRelease
 from dialect import Catalog, Code, Question, Refusal
 from dialect.algebra import Note
 from dialect.parser import TargetError
-from dialect.postprocess import sharing_noise
-from engine.backends.exact import NOBODY_OBJECTED, Objecting, nobody_objects
+from dialect.postprocess import mark_shared_noise
+from engine.backends.exact import NO_OBJECTIONS, FindObjections, no_objections
 from engine.backends.protocol import Backend
-from engine.catalog.admission_notes import not_counted
-from engine.errors import uncharged, untold
+from engine.catalog.admission_notes import excluded_consent_notes
+from engine.errors import redact, refuse_before_charge
 from engine.mechanism.answer import Answer
 from engine.mechanism.gaussian import NoiseSource
-from engine.mechanism.release import Meaning, Release, to_bytes
+from engine.mechanism.release import Release, ReleaseDescription, release_to_bytes
 from engine.pipeline.answered import Answered
-from engine.pipeline.binding import bind_outer, without_groups
-from engine.pipeline.cache import Remembered, Same
-from engine.pipeline.consistency import agreed, agreed_notes
-from engine.pipeline.finish import finish
-from engine.pipeline.notes import value_notes, window_notes
-from engine.pipeline.outlook import Ahead, ahead, telling_what_fits
-from engine.pipeline.target_budget import Holding, aimed_rho, foreseen_errors
-from engine.pricing.group_keys import reached
-from engine.pricing.norms.histograms import NO_CALIBRATION, NOTHING_KNOWN, Calibration, Knowing
-from engine.pricing.norms.values import informed
-from engine.pricing.prepare import Choice, Prepared, Sized, all_sized, priced
-from engine.pricing.simultaneous import at_level_of_each
-from engine.pricing.target_error import aimed_notes
-from engine.pricing.terms import Asked, Terms, body_digest, caps, new_request_id, terms, wording
+from engine.pipeline.binding import bind_outer, bind_release
+from engine.pipeline.cache import ByIdentity, PlanCache
+from engine.pipeline.consistency import consistency_notes, make_query_consistent
+from engine.pipeline.finish import post_process
+from engine.pipeline.notes import unlisted_value_notes, window_notes
+from engine.pipeline.outlook import BudgetOutlook, adding_alternatives, budget_outlook
+from engine.pipeline.target_budget import StoredAnswers, predicted_errors, rho_for_target
+from engine.pricing.group_keys import passes_threshold
+from engine.pricing.norms.histograms import NO_CALIBRATION, NO_CALIBRATIONS, Calibration, CalibrationProvider
+from engine.pricing.norms.values import with_measured_centres
+from engine.pricing.prepare import (
+    CompiledRelease,
+    PartitionSelection,
+    UnpricedRelease,
+    price_release,
+    unpriced_releases,
+)
+from engine.pricing.simultaneous import level_of_each_interval
+from engine.pricing.target_error import target_notes
+from engine.pricing.terms import QueryTerms, Request, caps, ledger_text, new_request_id, request_digest, resolve_terms
 from engine.pricing.work_limits import count_keys
-from engine.reuse.holdings import Known, Showing, nothing_shown
-from engine.reuse.replay import current, replayed, versions
-from engine.reuse.sources import Way, bought_of, parts_that_share
-from engine.reuse.view_lookup import Finder, day_of, meaning_of, notes_of
+from engine.reuse.holdings import KnownPlans, ScheduledKeys, no_scheduled_keys
+from engine.reuse.replay import load_paid_releases, version_text, with_current_keys
+from engine.reuse.sources import ReleaseSource, charged_releases, correlated_vectors
+from engine.reuse.view_lookup import ViewMatcher, describe_release, oldest_day, source_notes
 
 
-def _nobody_hears(charge: Charge) -> None:
+def _ignore_charge(charge: Charge) -> None:
     """Ignore a charge."""
 
 
@@ -61,166 +67,225 @@ class Engine:
     backend: Backend
     ledger: Ledger
     add_noise: NoiseSource
-    objections: Objecting = nobody_objects
-    calibrations: Knowing = NOTHING_KNOWN
-    showing: Showing = nothing_shown
-    heard: Callable[[Charge], None] = _nobody_hears  # called with each durable charge, before it is executed
-    known: Known = field(default_factory=dict, init=False, compare=False, repr=False)  # plans of stored releases
-    remembered: Remembered = field(default_factory=Remembered, init=False, compare=False, repr=False)
+    objections: FindObjections = no_objections
+    calibrations: CalibrationProvider = NO_CALIBRATIONS
+    scheduled_keys: ScheduledKeys = no_scheduled_keys
+    on_charge: Callable[[Charge], None] = _ignore_charge  # called with each durable charge, before it is executed
+    recovered_plans: KnownPlans = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )  # plans of stored releases
+    plan_cache: PlanCache = field(default_factory=PlanCache, init=False, compare=False, repr=False)
 
-    def answer(self, sql: str, asked: Asked, paid: tuple[Prepared, ...] = ()) -> Answered:
+    def answer(self, sql: str, request: Request, paid_releases: tuple[CompiledRelease, ...] = ()) -> Answered:
         """Answer a query, or one whose releases are compiled and paid. Raises Refusal, LedgerError, ExecutionFailed."""
-        question = self.read(sql, asked.client)  # SQL text -> releases and outer SQL
-        prepared = paid or self.prepare(question, asked)  # bounds, price and SQL, from public facts
-        confidence = self.confidence(question, asked)
-        stored = self.replay(prepared, asked)  # a repeated query is free
-        ways = self.ways(question, prepared, asked, stored)  # the client's holdings may answer it for free
-        bought = bought_of(ways)
-        stored = self.replay(bought, asked) if bought != prepared else stored
+        question = self.read(sql, request.client)  # SQL text -> releases and outer SQL
+        compiled = paid_releases or self.compile_releases(question, request)  # bounds, price and SQL, from public facts
+        confidence = self.confidence(question, request)
+        stored = self.replay(compiled, request)  # a repeated query is free
+        sources = self.release_sources(
+            question, compiled, request, stored
+        )  # the client's holdings may answer it for free
+        to_charge = charged_releases(sources)
+        stored = self.replay(to_charge, request) if to_charge != compiled else stored
         charge: Charge | None = None
         if stored is None:
-            self.bind(question, prepared, asked)  # SQL that can't be bound is refused here, for free
-            with self.queued(bought, asked):
-                with telling_what_fits(lambda: self.ahead(sql, question, prepared, asked)):
-                    charge = self.charge(sql, bought, asked)  # durable; budget refusals happen here, before any read
-                stored = self.settle(question, bought, charge)  # execute, add noise and store what is not stored yet
+            self.bind(question, compiled, request)  # SQL that can't be bound is refused here, for free
+            with self.queued_execution(to_charge, request):
+                with adding_alternatives(lambda: self.budget_outlook(sql, question, compiled, request)):
+                    charge = self.charge(
+                        sql, to_charge, request
+                    )  # durable; budget refusals happen here, before any read
+                stored = self.settle(question, to_charge, charge)  # execute, add noise and store what is not stored yet
         else:
-            self.repeated(asked.client, prepared[0].plan.dataset)
-        charged = Loss(0, 0) if charge is None or charge.repeated else charge.loss
-        with uncharged("Releases that you hold can't be made to agree", when=charge is None):
-            releases = agreed(question, ways, tuple(way.release(stored) for way in ways), self.catalog)
-        with uncharged("The public tables of this question can't be read", when=charge is None):
-            noisy = sharing_noise(question, parts_that_share(ways))
-            shown = self.finish(noisy, prepared, releases, confidence)  # post-processing over releases
-        dataset = prepared[0].plan.dataset if prepared else None
-        told = self.odd_values(question, asked) + window_notes(prepared, free=charged == Loss(0, 0))
-        notes = question.notes + told + notes_of(ways) + agreed_notes(releases)
-        notes += aimed_notes(question, bought, self.target(question, asked), confidence)
-        day = day_of(ways, stored.keys() - set(charge.to_run if charge is not None else ()), self.ledger)
-        left_out = self.not_counted(prepared)
-        return Answered(question, shown, prepared, releases, confidence, charged, dataset, notes, ways, day, left_out)
+            self.on_free_repeat(request.client, compiled[0].plan.dataset)
+        loss = Loss(0, 0) if charge is None or charge.is_repeat else charge.loss
+        with refuse_before_charge("Releases that you hold can't be made to agree", when=charge is None):
+            releases = make_query_consistent(
+                question, sources, tuple(source.build(stored) for source in sources), self.catalog
+            )
+        with refuse_before_charge("The public tables of this question can't be read", when=charge is None):
+            noisy = mark_shared_noise(question, correlated_vectors(sources))
+            shown = self.finish(noisy, compiled, releases, confidence)  # post-processing over releases
+        dataset = compiled[0].plan.dataset if compiled else None
+        lint_notes = self.unlisted_value_notes(question, request) + window_notes(compiled, is_free=loss == Loss(0, 0))
+        notes = question.notes + lint_notes + source_notes(sources) + consistency_notes(releases)
+        notes += target_notes(question, to_charge, self.target(question, request), confidence)
+        oldest = oldest_day(sources, stored.keys() - set(charge.to_run if charge is not None else ()), self.ledger)
+        excluded = self.excluded_consent_notes(compiled)
+        return Answered(
+            question, shown, compiled, releases, confidence, loss, dataset, notes, sources, oldest, excluded
+        )
 
     def read(self, sql: str, client: str) -> Question:
         """Bind a query, with measured column centres. Raises Refusal."""
-        return self.remembered.read(sql, client, informed(self.catalog, self.calibrations))
+        return self.plan_cache.read(sql, client, with_measured_centres(self.catalog, self.calibrations))
 
-    def not_counted(self, prepared: tuple[Prepared, ...]) -> tuple[str, ...]:
+    def excluded_consent_notes(self, compiled: tuple[CompiledRelease, ...]) -> tuple[str, ...]:
         """Describe the consent states whose rows are excluded in the query's dataset."""
-        return not_counted(self.catalog, self.catalog.dataset(prepared[0].plan.dataset)) if prepared else ()
+        return excluded_consent_notes(self.catalog, self.catalog.dataset(compiled[0].plan.dataset)) if compiled else ()
 
-    def odd_values(self, question: Question, asked: Asked) -> tuple[Note, ...]:
+    def unlisted_value_notes(self, question: Question, request: Request) -> tuple[Note, ...]:
         """Lint constants that do not occur in the public table of their column; cached."""
-        about = (Same(question), value_notes)
-        return self.remembered.give(asked.client, about, lambda: value_notes(question, self.catalog, self.backend))
+        cache_key = (ByIdentity(question), unlisted_value_notes)
+        return self.plan_cache.get_or_compute(
+            request.client, cache_key, lambda: unlisted_value_notes(question, self.catalog, self.backend)
+        )
 
-    def ways(
+    def release_sources(
         self,
         question: Question,
-        prepared: tuple[Prepared, ...],
-        asked: Asked,
+        compiled: tuple[CompiledRelease, ...],
+        request: Request,
         stored: Mapping[str, bytes] | None = None,
-    ) -> tuple[Way, ...]:
+    ) -> tuple[ReleaseSource, ...]:
         """Choose the source of each release: stored, derived, charged or averaged (not with a target error)."""
         if stored is not None:
-            return tuple(Way(each, bought=each) for each in prepared)
-        catalog, mixes = informed(self.catalog, self.calibrations), self.target(question, asked) is None
-        return Finder(catalog, self.backend, self.ledger, self.known, self.showing, mixes).ways(prepared, asked.client)
+            return tuple(ReleaseSource(each, charged=each) for each in compiled)
+        catalog, may_average = (
+            with_measured_centres(self.catalog, self.calibrations),
+            self.target(question, request) is None,
+        )
+        return ViewMatcher(
+            catalog, self.backend, self.ledger, self.recovered_plans, self.scheduled_keys, may_average
+        ).choose_sources(compiled, request.client)
 
-    def prepare(self, question: Question, asked: Asked) -> tuple[Prepared, ...]:
+    def compile_releases(self, question: Question, request: Request) -> tuple[CompiledRelease, ...]:
         """Compile every release of a query, at its share of rho or the price of its target error. Raises Refusal."""
         if len({plan.dataset for plan in question.plans}) > 1:
             raise Refusal(Code.TABLE, "A question looks at one dataset.", "ask one question of each")
-        settled, known = self.terms(question, asked), self.calibrated(question)
-        about = (Same(question), known)
-        made = self.remembered.give(asked.client, about, lambda: all_sized(question, self.catalog, self.backend, known))
-        aims = settled.target is not None and made
-        rho = aimed_rho(self._holding(question, made, settled, asked)) if aims else settled.rho
-        at = (*about, rho, settled.delta)
-        paid = self.remembered.give(
-            asked.client, at, lambda: tuple(priced(each, self.backend, rho, settled.delta) for each in made)
+        query_terms, calibration = self.terms(question, request), self.calibration(question)
+        cache_key = (ByIdentity(question), calibration)
+        unpriced = self.plan_cache.get_or_compute(
+            request.client, cache_key, lambda: unpriced_releases(question, self.catalog, self.backend, calibration)
         )
-        return current(paid, self.ledger, self.catalog)
+        has_target = query_terms.target is not None and unpriced
+        rho = (
+            rho_for_target(self._stored_answers(question, unpriced, query_terms, request))
+            if has_target
+            else query_terms.rho
+        )
+        priced_key = (*cache_key, rho, query_terms.delta)
+        compiled = self.plan_cache.get_or_compute(
+            request.client,
+            priced_key,
+            lambda: tuple(price_release(each, self.backend, rho, query_terms.delta) for each in unpriced),
+        )
+        return with_current_keys(compiled, self.ledger, self.catalog)
 
-    def calibrated(self, question: Question) -> Calibration:
+    def calibration(self, question: Question) -> Calibration:
         """Return the valid calibration of the query's dataset today."""
         return self.calibrations.today(question.plans[0].dataset) if question.plans else NO_CALIBRATION
 
-    def _holding(self, question: Question, made: tuple[Sized, ...], settled: Terms, asked: Asked) -> Holding:
+    def _stored_answers(
+        self, question: Question, unpriced: tuple[UnpricedRelease, ...], query_terms: QueryTerms, request: Request
+    ) -> StoredAnswers:
         """Collect what the price of a target error depends on: the query and this client's holdings of it."""
-        return Holding(self.catalog, self.backend, self.ledger, question, made, settled, asked.client)
+        return StoredAnswers(self.catalog, self.backend, self.ledger, question, unpriced, query_terms, request.client)
 
-    def target(self, question: Question, asked: Asked) -> TargetError | None:
+    def target(self, question: Question, request: Request) -> TargetError | None:
         """Target error of a query; None if it has a price instead, or neither."""
-        return self.terms(question, asked).target
+        return self.terms(question, request).target
 
-    def confidence(self, question: Question, asked: Asked) -> float:
+    def confidence(self, question: Question, request: Request) -> float:
         """Confidence level of each interval of a query."""
-        return self.terms(question, asked).confidence
+        return self.terms(question, request).confidence
 
-    def terms(self, question: Question, asked: Asked) -> Terms:
+    def terms(self, question: Question, request: Request) -> QueryTerms:
         """Resolve the terms of a query; the confidence is that of each interval."""
-        settled, counted = terms(question, asked, self.catalog), lambda plan: count_keys(plan, self.backend)
-        return replace(settled, confidence=at_level_of_each(question, counted, settled.confidence))
+        query_terms, key_count = (
+            resolve_terms(question, request, self.catalog),
+            lambda plan: count_keys(plan, self.backend),
+        )
+        return replace(query_terms, confidence=level_of_each_interval(question, key_count, query_terms.confidence))
 
-    def replay(self, prepared: tuple[Prepared, ...], asked: Asked) -> Mapping[str, bytes] | None:
+    def replay(self, compiled: tuple[CompiledRelease, ...], request: Request) -> Mapping[str, bytes] | None:
         """Load every release of a query from this client's paid ones; None if any is missing.
 
         Nothing is charged or written for a repeat. A request id that was charged before goes to the ledger, which
         knows its query.
         """
-        if asked.request_id is not None and self.ledger.is_charged(asked.client, asked.request_id):
+        if request.request_id is not None and self.ledger.is_charged(request.client, request.request_id):
             return None
-        return replayed(prepared, self.ledger, asked.client)
+        return load_paid_releases(compiled, self.ledger, request.client)
 
-    def request(self, sql: str, prepared: tuple[Prepared, ...], asked: Asked) -> ChargeRequest:
+    def charge_request(self, sql: str, compiled: tuple[CompiledRelease, ...], request: Request) -> ChargeRequest:
         """Build the charge request: who pays for which releases, with which versions and text."""
-        of = self.catalog.dataset(prepared[0].plan.dataset)
-        items = tuple(Item(p.release_key, p.cost.loss, p.plan.canonical, p.plan.touched.windows) for p in prepared)
-        key, body, noted = asked.request_id or new_request_id(), body_digest(sql, asked), versions(self.catalog, of)
-        return ChargeRequest(asked.client, of.name, key, body, items, caps(of), noted, wording(sql))
-
-    def ahead(
-        self, sql: str, question: Question, prepared: tuple[Prepared, ...], asked: Asked, now: datetime | None = None
-    ) -> Ahead | None:
-        """Budget outlook for queries like this one; with `now` also a forecast of how long the budget lasts."""
-        if not prepared:
-            return None
-        request, confidence = self.request(sql, prepared, asked), self.confidence(question, asked)
-        left = ahead(self.ledger, self.catalog, question, prepared, request, confidence, now)
-        fits = left.outlook.would_fit.pico_rho // len(prepared)
-        if left.outlook.further or left.errors or not fits or self.target(question, asked) is None:
-            return left
-        made, settled = tuple(p.sized for p in prepared), self.terms(question, asked)
-        return replace(left, errors=foreseen_errors(self._holding(question, made, settled, asked), fits))
-
-    def bind(self, question: Question, prepared: tuple[Prepared, ...], asked: Asked) -> None:
-        """Bind the SQL of a query against empty tables, once for each client. Raises Refusal with E_FUNC."""
-        if not prepared:
-            return
-        confidence, empty = self.confidence(question, asked), self._without_groups(prepared, asked)
-        about = (bind_outer, Same(question), tuple(p.release_key for p in prepared), confidence)
-        given = (question, prepared, empty, confidence, self.catalog, self.backend)
-        self.remembered.give(asked.client, about, lambda: bind_outer(*given))
-
-    def _without_groups(self, prepared: tuple[Prepared, ...], asked: Asked) -> tuple[Release, ...]:
-        """Bind the bounded SQL of releases and return empty releases."""
-        return tuple(
-            self.remembered.give(
-                asked.client, (without_groups, p.release_key), partial(without_groups, p, self.catalog, self.backend)
-            )
-            for p in prepared
+        dataset = self.catalog.dataset(compiled[0].plan.dataset)
+        items = tuple(
+            PricedRelease(p.release_key, p.cost.loss, p.plan.canonical_text, p.plan.charged_windows.windows)
+            for p in compiled
+        )
+        key, body, noted_versions = (
+            request.request_id or new_request_id(),
+            request_digest(sql, request),
+            version_text(self.catalog, dataset),
+        )
+        return ChargeRequest(
+            request.client, dataset.name, key, body, items, caps(dataset), noted_versions, ledger_text(sql)
         )
 
-    def charge(self, sql: str, prepared: tuple[Prepared, ...], asked: Asked) -> Charge | None:
-        """Charge releases that are bound and not paid yet; None for a query over public tables only."""
-        if not prepared:
+    def budget_outlook(
+        self,
+        sql: str,
+        question: Question,
+        compiled: tuple[CompiledRelease, ...],
+        client_request: Request,
+        now: datetime | None = None,
+    ) -> BudgetOutlook | None:
+        """Budget outlook for queries like this one; with `now` also a forecast of how long the budget lasts."""
+        if not compiled:
             return None
-        self._without_groups(prepared, asked)
-        charge = self.ledger.charge(self.request(sql, prepared, asked))
-        self.heard(charge)
+        request, confidence = (
+            self.charge_request(sql, compiled, client_request),
+            self.confidence(question, client_request),
+        )
+        outlook = budget_outlook(self.ledger, self.catalog, question, compiled, request, confidence, now)
+        fitting_pico_rho = outlook.outlook.would_fit.pico_rho // len(compiled)
+        if (
+            outlook.outlook.queries_left
+            or outlook.fitting_errors
+            or not fitting_pico_rho
+            or self.target(question, client_request) is None
+        ):
+            return outlook
+        unpriced, query_terms = tuple(p.unpriced_release for p in compiled), self.terms(question, client_request)
+        return replace(
+            outlook,
+            fitting_errors=predicted_errors(
+                self._stored_answers(question, unpriced, query_terms, client_request), fitting_pico_rho
+            ),
+        )
+
+    def bind(self, question: Question, compiled: tuple[CompiledRelease, ...], request: Request) -> None:
+        """Bind the SQL of a query against empty tables, once for each client. Raises Refusal with E_FUNC."""
+        if not compiled:
+            return
+        confidence, empty = self.confidence(question, request), self._bind_releases(compiled, request)
+        cache_key = (bind_outer, ByIdentity(question), tuple(p.release_key for p in compiled), confidence)
+        arguments = (question, compiled, empty, confidence, self.catalog, self.backend)
+        self.plan_cache.get_or_compute(request.client, cache_key, lambda: bind_outer(*arguments))
+
+    def _bind_releases(self, compiled: tuple[CompiledRelease, ...], request: Request) -> tuple[Release, ...]:
+        """Bind the bounded SQL of releases and return empty releases."""
+        return tuple(
+            self.plan_cache.get_or_compute(
+                request.client, (bind_release, p.release_key), partial(bind_release, p, self.catalog, self.backend)
+            )
+            for p in compiled
+        )
+
+    def charge(self, sql: str, compiled: tuple[CompiledRelease, ...], request: Request) -> Charge | None:
+        """Charge releases that are bound and not paid yet; None for a query over public tables only."""
+        if not compiled:
+            return None
+        self._bind_releases(compiled, request)
+        charge = self.ledger.charge(self.charge_request(sql, compiled, request))
+        self.on_charge(charge)
         return charge
 
-    def settle(self, question: Question, bought: tuple[Prepared, ...], charge: Charge | None) -> Mapping[str, bytes]:
+    def settle(
+        self, question: Question, charged_releases: tuple[CompiledRelease, ...], charge: Charge | None
+    ) -> Mapping[str, bytes]:
         """Execute and store the charged releases that are not stored yet; the first one stored wins.
 
         Claim: nothing reveals that data were read, or that reading failed, before `data_access` allows it, nor ever the
@@ -229,54 +294,67 @@ class Engine:
         """
         if charge is None:
             return {}
-        made: dict[str, bytes] = {}
+        payloads: dict[str, bytes] = {}
         failure: Exception | None = None
-        running = [p for p in bought if p.release_key in charge.to_run]
-        with self.reading(bought, charge):
+        running = [p for p in charged_releases if p.release_key in charge.to_run]
+        with self.data_access(charged_releases, charge):
             try:
-                objected = self.objections(bought[0].plan.dataset) if running else NOBODY_OBJECTED  # one snapshot
-                made = {p.release_key: to_bytes(self.release(p, objected, meaning_of(question, p))) for p in running}
+                objected = (
+                    self.objections(charged_releases[0].plan.dataset) if running else NO_OBJECTIONS
+                )  # one snapshot
+                payloads = {
+                    p.release_key: release_to_bytes(self.measure_release(p, objected, describe_release(question, p)))
+                    for p in running
+                }
             except Exception as error:
-                failure = untold(error)  # raised later, so that no other error is its context
+                failure = redact(error)  # raised later, so that no other error is its context
         if failure is not None:
-            self.ledger.failed(charge)  # repeated failures freeze the account until an admin unlocks it
+            self.ledger.record_failure(charge)  # repeated failures freeze the account until an admin unlocks it
             raise failure
-        return {**charge.stored, **(self.ledger.settle(charge, made) if made else {})}
+        return {**charge.stored, **(self.ledger.settle(charge, payloads) if payloads else {})}
 
-    def repeated(self, client: str, dataset: str) -> None:
+    def on_free_repeat(self, client: str, dataset: str) -> None:
         """Return the hook for a free repeat; a server counts them."""
 
-    def queued(self, bought: tuple[Prepared, ...], asked: Asked) -> AbstractContextManager[None]:
+    def queued_execution(
+        self, charged_releases: tuple[CompiledRelease, ...], request: Request
+    ) -> AbstractContextManager[None]:
         """Context of charge and execution; a server refuses here a client with too many waiting queries."""
         return nullcontext()
 
-    def reading(self, bought: tuple[Prepared, ...], charge: Charge) -> AbstractContextManager[None]:
+    def data_access(
+        self, charged_releases: tuple[CompiledRelease, ...], charge: Charge
+    ) -> AbstractContextManager[None]:
         """Context of the execution of a charge; a server's ends at a public time."""
         return nullcontext()
 
-    def release(
-        self, prepared: Prepared, objected: pa.Table = NOBODY_OBJECTED, meaning: Meaning | None = None
+    def measure_release(
+        self, compiled: CompiledRelease, objected: pa.Table = NO_OBJECTIONS, meaning: ReleaseDescription | None = None
     ) -> Release:
         """Measure a release: read exact integers and add noise; private keys are selected first.
 
         Proof: `engine/pricing/proofs.md#partition-selection`.
         """
-        released = () if prepared.choice is None else (self._chosen_keys(prepared, prepared.choice, objected),)
-        exact = self.backend.run(prepared.sql, objected, *released)  # one row per group, without person keys
-        priced = zip(exact.vectors, prepared.bounds.vectors, prepared.cost.vectors, strict=True)
-        noisy = [self.add_noise(v, bound.sensitivity, cost.sigma, cost.pico_rho) for v, bound, cost in priced]
-        grains, sigmas = (b.grain for b in prepared.bounds.vectors), (c.sigma for c in prepared.cost.vectors)
+        released = () if compiled.selection is None else (self._select_keys(compiled, compiled.selection, objected),)
+        exact = self.backend.run(compiled.sql, objected, *released)  # one row per group, without person keys
+        rows = zip(exact.vectors, compiled.bounds.vectors, compiled.cost.vectors, strict=True)
+        noisy = [self.add_noise(v, bound.sensitivity, cost.sigma, cost.pico_rho) for v, bound, cost in rows]
+        grains, sigmas = (b.grain_size for b in compiled.bounds.vectors), (c.sigma for c in compiled.cost.vectors)
         return Release(exact.keys, tuple(noisy), tuple(grains), tuple(sigmas), meaning)
 
-    def _chosen_keys(self, prepared: Prepared, choice: Choice, objected: pa.Table) -> pa.Table:
+    def _select_keys(self, compiled: CompiledRelease, selection: PartitionSelection, objected: pa.Table) -> pa.Table:
         """Partition selection: keep the keys whose noisy weight passes the threshold."""
-        exact = self.backend.run(choice.sql, objected)
-        (weights,), (bound,) = exact.vectors, choice.bounds.vectors
-        noisy = self.add_noise(weights, bound.sensitivity, choice.cost.sigma, choice.cost.pico_rho)
-        return exact.keys.filter(reached(noisy, prepared.cost))
+        exact = self.backend.run(selection.sql, objected)
+        (weights,), (bound,) = exact.vectors, selection.bounds.vectors
+        noisy = self.add_noise(weights, bound.sensitivity, selection.cost.sigma, selection.cost.pico_rho)
+        return exact.keys.filter(passes_threshold(noisy, compiled.cost))
 
     def finish(
-        self, question: Question, prepared: tuple[Prepared, ...], releases: tuple[Release, ...], confidence: float
+        self,
+        question: Question,
+        compiled: tuple[CompiledRelease, ...],
+        releases: tuple[Release, ...],
+        confidence: float,
     ) -> Answer:
         """Post-process the releases of a query: run its outer SQL and compute intervals."""
-        return finish(question, prepared, releases, confidence, self.catalog, self.backend)
+        return post_process(question, compiled, releases, confidence, self.catalog, self.backend)

@@ -9,17 +9,17 @@ from datetime import UTC, datetime
 from budgets import Loss
 from dialect import Question
 from dialect.algebra import Note
-from dialect.postprocess import sharing_noise
-from engine.pipeline.advice import NO_ADVICE, Advice, advice
+from dialect.postprocess import mark_shared_noise
+from engine.pipeline.advice import NO_ADVICE, Advice, find_advice
 from engine.pipeline.engine import Engine
 from engine.pipeline.notes import window_notes
-from engine.pipeline.outlook import Ahead
+from engine.pipeline.outlook import BudgetOutlook
 from engine.pricing.expected_error import expected_error, noise_of
-from engine.pricing.prepare import Prepared, scales_of
-from engine.pricing.target_error import aimed_notes
-from engine.pricing.terms import Asked
-from engine.reuse.sources import Way, bought_of, parts_that_share
-from engine.reuse.view_lookup import notes_of
+from engine.pricing.prepare import CompiledRelease, noise_scales
+from engine.pricing.target_error import target_notes
+from engine.pricing.terms import Request
+from engine.reuse.sources import ReleaseSource, charged_releases, correlated_vectors
+from engine.reuse.view_lookup import source_notes
 
 
 @dataclass(frozen=True)
@@ -27,49 +27,49 @@ class Explained:
     """Everything about a query that is known before it runs."""
 
     question: Question
-    prepared: tuple[Prepared, ...]
-    ways: tuple[Way, ...]  # source of each release
+    prepared: tuple[CompiledRelease, ...]
+    sources: tuple[ReleaseSource, ...]  # source of each release
     confidence: float
     loss: Loss  # charged to this client if it ran now
-    replayed: bool
+    is_free: bool
     expected_error: Mapping[str, float | None]  # half-width at the confidence level, in the column's unit
     sql: str
     advice: Advice = NO_ADVICE  # why intervals are wide, and narrower alternatives
     notes: tuple[Note, ...] = ()  # how the numbers would be computed
-    ahead: Ahead | None = None  # budget outlook; None for a query over public tables only
-    not_counted: tuple[str, ...] = ()  # consent states whose rows are excluded
+    outlook: BudgetOutlook | None = None  # budget outlook; None for a query over public tables only
+    excluded_consent: tuple[str, ...] = ()  # consent states whose rows are excluded
 
     @property
-    def told(self) -> tuple[Prepared, ...]:
+    def reported(self) -> tuple[CompiledRelease, ...]:
         """The compiled releases with the actual bounds and noise of their sources."""
-        return tuple(way.told for way in self.ways)
+        return tuple(source.reported for source in self.sources)
 
 
-def explain(engine: Engine, sql: str, asked: Asked) -> Explained:
+def explain(engine: Engine, sql: str, request: Request) -> Explained:
     """Bind and price a query, and stop before the ledger. Raises Refusal, LedgerError."""
-    question = engine.read(sql, asked.client)
-    prepared = engine.prepare(question, asked)
-    confidence = engine.confidence(question, asked)
-    ways = engine.ways(question, prepared, asked, engine.replay(prepared, asked))
-    engine.bind(question, prepared, asked)
-    bought, told = bought_of(ways), tuple(way.told for way in ways)
-    loss = engine.ledger.preview(engine.request(sql, bought, asked)) if bought else Loss(0, 0)
-    noise = noise_of(question, scales_of(told))
+    question = engine.read(sql, request.client)
+    compiled = engine.compile_releases(question, request)
+    confidence = engine.confidence(question, request)
+    sources = engine.release_sources(question, compiled, request, engine.replay(compiled, request))
+    engine.bind(question, compiled, request)
+    charged, reported = charged_releases(sources), tuple(source.reported for source in sources)
+    loss = engine.ledger.preview(engine.charge_request(sql, charged, request)) if charged else Loss(0, 0)
+    noise = noise_of(question, noise_scales(reported))
     return Explained(
         question,
-        prepared,
-        ways,
+        compiled,
+        sources,
         confidence,
         loss,
-        bool(prepared) and loss == Loss(0, 0),
-        expected_error(sharing_noise(question, parts_that_share(ways)), noise, confidence),
-        ";\n\n".join(sql.text for p in bought for sql in p.written),
-        advice(engine, sql, question, told, asked),
+        bool(compiled) and loss == Loss(0, 0),
+        expected_error(mark_shared_noise(question, correlated_vectors(sources)), noise, confidence),
+        ";\n\n".join(sql.text for p in charged for sql in p.statements),
+        find_advice(engine, sql, question, reported, request),
         question.notes
-        + engine.odd_values(question, asked)
-        + window_notes(prepared, free=loss == Loss(0, 0))
-        + notes_of(ways)
-        + aimed_notes(question, bought, engine.target(question, asked), confidence),
-        engine.ahead(sql, question, prepared, asked, datetime.now(UTC)),
-        engine.not_counted(prepared),
+        + engine.unlisted_value_notes(question, request)
+        + window_notes(compiled, is_free=loss == Loss(0, 0))
+        + source_notes(sources)
+        + target_notes(question, charged, engine.target(question, request), confidence),
+        engine.budget_outlook(sql, question, compiled, request, datetime.now(UTC)),
+        engine.excluded_consent_notes(compiled),
     )

@@ -15,88 +15,100 @@ from typing import Any
 
 from budgets import PICO, BudgetRefused, ChargeRequest, Forecast, Ledger, Outlook
 from dialect import Catalog, Question
-from dialect.catalog import STATIC, Dataset, next_begin, window_name
-from engine.pricing.prepare import Prepared
-from engine.pricing.target_error import errors_at, errors_told, held_prices
-from engine.reuse.replay import Repeats
+from dialect.catalog import STATIC, Dataset, next_window_start, window_name
+from engine.pricing.prepare import CompiledRelease
+from engine.pricing.target_error import format_half_widths, half_widths_at_price, paid_prices
+from engine.reuse.replay import ReplayGenerations
 
-NEVER = "no new budget comes: the dataset is one privacy window, forever"
+NO_NEW_BUDGET = "no new budget comes: the dataset is one privacy window, forever"
 
 
 @dataclass(frozen=True)
-class Ahead:
+class BudgetOutlook:
     """Budget outlook for queries like one."""
 
     outlook: Outlook  # its windows are those that the query can be moved to
-    errors: Mapping[str, float]  # half-widths of the query at the largest price that fits
+    fitting_errors: Mapping[str, float]  # half-widths of the query at the largest price that fits
     confidence: float  # confidence level of these half-widths
-    held_rho: Fraction | None  # another price at which the client has the whole answer stored, for free; only if useful
-    order: tuple[str, ...]  # the declared windows
+    stored_rho: (
+        Fraction | None
+    )  # another price at which the client has the whole answer stored, for free; only if useful
+    declared_windows: tuple[str, ...]  # the declared windows
     next_window: str | None  # the next window with unspent budget
     new_budget: str  # sentence on when new budget becomes available
-    lasts: Forecast | None  # forecast of the binding account; None if history is too short
+    forecast: Forecast | None  # forecast of the binding account; None if history is too short
 
 
-def ahead(
+def budget_outlook(
     ledger: Ledger,
     catalog: Catalog,
     question: Question,
-    prepared: tuple[Prepared, ...],
-    request: ChargeRequest,
+    compiled: tuple[CompiledRelease, ...],
+    charge_request: ChargeRequest,
     confidence: float,
     now: datetime | None,
-) -> Ahead:
+) -> BudgetOutlook:
     """Compute the budget outlook of a query; without `now` it has no forecast."""
-    dataset = catalog.dataset(request.dataset)
-    fixed = frozenset(window for each in prepared for window in (*each.plan.touched.derived, STATIC))
-    movable = () if fixed & request.windows else dataset.windows
-    found = _movable(ledger.outlook(request, movable), request, fixed)
-    forecasts = {} if now is None or found.binds is None else ledger.forecasts(request.client, [found.binds], now)
-    share = found.would_fit.pico_rho // len(prepared)
-    following, told = new_budget(dataset, max(request.windows - {STATIC}, default=None))
-    return Ahead(
-        found,
-        errors_at(question, prepared, share, confidence),
+    dataset = catalog.dataset(charge_request.dataset)
+    fixed_windows = frozenset(
+        window for each in compiled for window in (*each.plan.charged_windows.derived_windows, STATIC)
+    )
+    movable_windows = () if fixed_windows & charge_request.windows else dataset.window_names
+    account_outlook = _drop_fixed_windows(
+        ledger.outlook(charge_request, movable_windows), charge_request, fixed_windows
+    )
+    forecasts = (
+        {}
+        if now is None or account_outlook.binding_account is None
+        else ledger.forecasts(charge_request.client, [account_outlook.binding_account], now)
+    )
+    share = account_outlook.would_fit.pico_rho // len(compiled)
+    next_window, new_budget_text = next_budget(dataset, max(charge_request.windows - {STATIC}, default=None))
+    return BudgetOutlook(
+        account_outlook,
+        half_widths_at_price(question, compiled, share, confidence),
         confidence,
-        _held(ledger, prepared, request) if now is not None or not found.further else None,
-        dataset.windows,
-        following,
-        told,
-        forecasts.get(found.binds.name) if found.binds is not None else None,
+        _stored_rho(ledger, compiled, charge_request) if now is not None or not account_outlook.queries_left else None,
+        dataset.window_names,
+        next_window,
+        new_budget_text,
+        forecasts.get(account_outlook.binding_account.name) if account_outlook.binding_account is not None else None,
     )
 
 
-def _movable(found: Outlook, request: ChargeRequest, fixed: frozenset[str]) -> Outlook:
+def _drop_fixed_windows(outlook: Outlook, charge_request: ChargeRequest, fixed_windows: frozenset[str]) -> Outlook:
     """Drop proposed windows if the query must stay in some: source windows of derived columns, or the static one."""
-    stays = (request.windows & fixed) <= set(found.fewer)
-    return found if stays else replace(found, fewer=())
+    keeps_fixed = (charge_request.windows & fixed_windows) <= set(outlook.fitting_windows)
+    return outlook if keeps_fixed else replace(outlook, fitting_windows=())
 
 
-def _held(ledger: Ledger, prepared: tuple[Prepared, ...], request: ChargeRequest) -> Fraction | None:
+def _stored_rho(
+    ledger: Ledger, compiled: tuple[CompiledRelease, ...], charge_request: ChargeRequest
+) -> Fraction | None:
     """Highest other price at which the client has stored every release of this query; None if there is none."""
-    sized = [each.sized for each in prepared]
-    delta = next((each.cost.loss.delta for each in prepared if each.cost.threshold is not None), Fraction(0))
-    named = Repeats(ledger, prepared[0].sized.catalog.dataset(request.dataset))
-    prices = held_prices(sized, ledger.releases(request.client), delta, named.current)
-    others = [price for price in prices if price != prepared[0].cost.loss.pico_rho]
-    return Fraction(max(others) * len(prepared), PICO) if others else None
+    unpriced = [each.unpriced_release for each in compiled]
+    delta = next((each.cost.loss.delta for each in compiled if each.cost.threshold is not None), Fraction(0))
+    generations = ReplayGenerations(ledger, compiled[0].unpriced_release.catalog.dataset(charge_request.dataset))
+    prices = paid_prices(unpriced, ledger.paid_releases(charge_request.client), delta, generations.current_key)
+    others = [price for price in prices if price != compiled[0].cost.loss.pico_rho]
+    return Fraction(max(others) * len(compiled), PICO) if others else None
 
 
-def new_budget(dataset: Dataset, last: str | None) -> tuple[str | None, str]:
+def next_budget(dataset: Dataset, last: str | None) -> tuple[str | None, str]:
     """Next privacy window with unspent budget after the last one charged, and a sentence on when it opens."""
-    if dataset.stretch is None:
-        return None, NEVER
-    later = [window for window in dataset.windows if last is not None and window > last]
+    if dataset.window_range is None:
+        return None, NO_NEW_BUDGET
+    later = [window for window in dataset.window_names if last is not None and window > last]
     if later:
         return later[0], f"new budget: questions about {later[0]}"
-    stretch = dataset.stretch
-    following = window_name(stretch.window, next_begin(stretch.window, stretch.last))
-    return following, f"new budget: questions about {following}, once the catalog declares it"
+    stretch = dataset.window_range
+    next_window = window_name(stretch.window, next_window_start(stretch.window, stretch.last))
+    return next_window, f"new budget: questions about {next_window}, once the catalog declares it"
 
 
-def in_words(windows: Sequence[str], order: Sequence[str]) -> str:
+def format_windows(windows: Sequence[str], declared_windows: Sequence[str]) -> str:
     """Format privacy windows, runs as ranges: 2026-01 to 2026-03, 2026-07."""
-    place, runs = {window: at for at, window in enumerate(order)}, list[list[str]]()
+    place, runs = {window: at for at, window in enumerate(declared_windows)}, list[list[str]]()
     for window in windows:
         if runs and window in place and place[window] - 1 == place.get(runs[-1][-1]):
             runs[-1].append(window)
@@ -105,88 +117,94 @@ def in_words(windows: Sequence[str], order: Sequence[str]) -> str:
     return ", ".join(run[0] if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
 
 
-def sentences(given: Ahead) -> list[str]:
+def outlook_sentences(budget: BudgetOutlook) -> list[str]:
     """Format the outlook as sentences, the most important one first."""
-    found, told = given.outlook, []
-    if found.stopped is not None:
-        told.append(found.stopped.removesuffix("."))
-    elif found.further:
-        told.append(f"{found.further:,} more at this price, by {_binding(found)}")
+    outlook, lines = budget.outlook, []
+    if outlook.blocked_reason is not None:
+        lines.append(outlook.blocked_reason.removesuffix("."))
+    elif outlook.queries_left:
+        lines.append(f"{outlook.queries_left:,} more at this price, by {_binding_account(outlook)}")
     else:
-        told.append(f"no more at this price, by {_binding(found)}")
-    told.append(given.new_budget)
-    if given.lasts is not None:
-        told.append(lasting(given.lasts, "that budget"))
-    return told + ([] if found.further else instead(given))
+        lines.append(f"no more at this price, by {_binding_account(outlook)}")
+    lines.append(budget.new_budget)
+    if budget.forecast is not None:
+        lines.append(forecast_sentence(budget.forecast, "that budget"))
+    return lines + ([] if outlook.queries_left else alternatives(budget))
 
 
-def lasting(told: Forecast, what: str) -> str:
+def forecast_sentence(forecast: Forecast, budget_name: str) -> str:
     """Sentence on how long a budget lasts at the recent rate of spending."""
-    days = {0: "less than a day", 1: "about 1 day"}.get(told.days, f"about {told.days:,} days")
-    return f"at the rate of the last {told.of_days} days {what} lasts {days}"
+    days = {0: "less than a day", 1: "about 1 day"}.get(forecast.days, f"about {forecast.days:,} days")
+    return f"at the rate of the last {forecast.history_days} days {budget_name} lasts {days}"
 
 
-def instead(given: Ahead) -> list[str]:
+def alternatives(budget: BudgetOutlook) -> list[str]:
     """List alternatives to a query that does not fit its budget."""
-    found, told = given.outlook, []
-    if found.would_fit.pico_rho:
-        buys = f", which buys {errors_told(given.errors)} at confidence {given.confidence:g}" if given.errors else ""
-        told.append(f"rho {float(found.would_fit.rho):.12g} fits{buys}")
-    if found.fewer:
-        told.append(f"the same about {in_words(found.fewer, given.order)} alone fits")
-    if found.elsewhere:
-        told.append(f"the same about {_one_of(found.elsewhere, given.order)} fits")
-    if given.held_rho is not None:
-        told.append(f"you hold this answer at rho {float(given.held_rho):.12g}: with that price it is free")
-    return told
+    outlook, lines = budget.outlook, []
+    if outlook.would_fit.pico_rho:
+        buys = (
+            f", which buys {format_half_widths(budget.fitting_errors)} at confidence {budget.confidence:g}"
+            if budget.fitting_errors
+            else ""
+        )
+        lines.append(f"rho {float(outlook.would_fit.rho):.12g} fits{buys}")
+    if outlook.fitting_windows:
+        lines.append(f"the same about {format_windows(outlook.fitting_windows, budget.declared_windows)} alone fits")
+    if outlook.other_windows:
+        lines.append(f"the same about {_one_of_windows(outlook.other_windows, budget.declared_windows)} fits")
+    if budget.stored_rho is not None:
+        lines.append(f"you hold this answer at rho {float(budget.stored_rho):.12g}: with that price it is free")
+    return lines
 
 
-def _one_of(windows: Sequence[str], order: Sequence[str]) -> str:
-    return windows[0] if len(windows) == 1 else f"any one of {in_words(windows, order)}"
+def _one_of_windows(windows: Sequence[str], declared_windows: Sequence[str]) -> str:
+    return windows[0] if len(windows) == 1 else f"any one of {format_windows(windows, declared_windows)}"
 
 
-def _binding(found: Outlook) -> str:
-    return "the most that one question may cost" if found.binds is None else str(found.binds.name)
+def _binding_account(outlook: Outlook) -> str:
+    return (
+        "the most that one question may cost" if outlook.binding_account is None else str(outlook.binding_account.name)
+    )
 
 
-def outlook(given: Ahead) -> dict[str, Any]:
+def outlook_json(budget: BudgetOutlook) -> dict[str, Any]:
     """Outlook in its JSON form."""
-    found = given.outlook
+    account_outlook = budget.outlook
     return {
-        "further": found.further,
-        "account": None if found.binds is None else str(found.binds.name),
-        "client": None if found.binds is None else found.binds.name.client,
-        "window": None if found.binds is None else found.binds.name.window,
-        "next_window": given.next_window,
-        "lasts_days": given.lasts and given.lasts.days,
-        "rate_days": given.lasts and given.lasts.of_days,
-        "would_fit_rho": float(found.would_fit.rho),
-        "stopped": found.stopped,
-        **_fitting(given),
-        "told": sentences(given),
+        "further": account_outlook.queries_left,
+        "account": None if account_outlook.binding_account is None else str(account_outlook.binding_account.name),
+        "client": None if account_outlook.binding_account is None else account_outlook.binding_account.name.client,
+        "window": None if account_outlook.binding_account is None else account_outlook.binding_account.name.window,
+        "next_window": budget.next_window,
+        "lasts_days": budget.forecast and budget.forecast.days,
+        "rate_days": budget.forecast and budget.forecast.history_days,
+        "would_fit_rho": float(account_outlook.would_fit.rho),
+        "stopped": account_outlook.blocked_reason,
+        **_alternatives_json(budget),
+        "told": outlook_sentences(budget),
     }
 
 
-def _fitting(given: Ahead) -> dict[str, object]:
+def _alternatives_json(budget: BudgetOutlook) -> dict[str, object]:
     return {
-        "would_fit_error": dict(given.errors),
-        "would_fit_windows": list(given.outlook.fewer),
-        "other_windows": list(given.outlook.elsewhere),
-        "free_at_rho": None if given.held_rho is None else float(given.held_rho),
+        "would_fit_error": dict(budget.fitting_errors),
+        "would_fit_windows": list(budget.outlook.fitting_windows),
+        "other_windows": list(budget.outlook.other_windows),
+        "free_at_rho": None if budget.stored_rho is None else float(budget.stored_rho),
     }
 
 
 @contextmanager
-def telling_what_fits(look: Callable[[], Ahead | None]) -> Iterator[None]:
+def adding_alternatives(find_outlook: Callable[[], BudgetOutlook | None]) -> Iterator[None]:
     """Extend a budget refusal by alternatives that fit: a price, other windows, a stored answer."""
     try:
         yield
     except BudgetRefused as refused:
-        given = look()
-        if given is not None:
-            refused.told |= _fitting(given)
-            buys = errors_told(given.errors)
-            more = [f"That buys {buys} at confidence {given.confidence:g}."] if buys else []
-            others = instead(given)[bool(given.outlook.would_fit.pico_rho) :]
+        budget = find_outlook()
+        if budget is not None:
+            refused.alternatives |= _alternatives_json(budget)
+            buys = format_half_widths(budget.fitting_errors)
+            more = [f"That buys {buys} at confidence {budget.confidence:g}."] if buys else []
+            others = alternatives(budget)[bool(budget.outlook.would_fit.pico_rho) :]
             refused.hint = " ".join([refused.hint, *more, *(f"{each[0].upper()}{each[1:]}." for each in others)])
         raise

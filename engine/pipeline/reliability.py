@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dialect import Question
-from dialect.postprocess import never_negative, uncertainty
+from dialect.postprocess import column_forms, non_negative_fields
 from engine.mechanism.answer import Answer
 
 Ends = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
@@ -32,58 +32,61 @@ class Reliability(StrEnum):
     NOISE = "noise"  # not distinguishable from 0
 
 
-def reliability(
+def rate_reliability(
     answer: Answer,
     biases: Mapping[str, float | None],
-    doubts: Mapping[str, Mapping[str, float]] | None = None,
-    of_pairs: Collection[str] = (),
+    bias_bounds: Mapping[str, Mapping[str, float]] | None = None,
+    pair_columns: Collection[str] = (),
     not_negative: Collection[str] = (),
 ) -> dict[str, list[Reliability | None]]:
     """Rate every number that has an interval; None for one without. Post-processing of shown numbers."""
-    told = doubts or {}
-    found = {
-        name: _words(
+    known_bounds = bias_bounds or {}
+    ratings = {
+        name: _ratings(
             _numbers(answer.table.column(name)),
-            *_ends(answer, name, not_negative),
+            *_interval_ends(answer, name, not_negative),
             biases.get(name),
-            told.get(name, {}),
+            known_bounds.get(name, {}),
         )
         for name in answer.table.column_names
         if name in answer.intervals
     }
-    return {name: list(map(_at_most_poor, words)) if name in of_pairs else words for name, words in found.items()}
+    return {
+        name: list(map(_capped_at_poor, column_ratings)) if name in pair_columns else column_ratings
+        for name, column_ratings in ratings.items()
+    }
 
 
-def not_negative(question: Question) -> frozenset[str]:
+def non_negative_columns(question: Question) -> frozenset[str]:
     """Names of columns that only noise can make negative, such as counts."""
-    positive, shown = never_negative(question), zip(question.columns, uncertainty(question), strict=True)
-    sums = {each.name: form.whole() for each, form in shown if form is not None and form.denominator is None}
+    positive, columns = non_negative_fields(question), zip(question.columns, column_forms(question), strict=True)
+    sums = {each.name: form.as_linear() for each, form in columns if form is not None and form.denominator is None}
     return frozenset(name for name, whole in sums.items() if not whole.may_be_negative(positive))
 
 
-def _ends(answer: Answer, name: str, not_negative: Collection[str]) -> Ends:
+def _interval_ends(answer: Answer, name: str, not_negative: Collection[str]) -> Ends:
     """Interval ends of a column; one entirely below 0 is extended to 0 if the number can't be negative."""
     lower, upper = answer.intervals[name]
     return lower, np.maximum(upper, 0.0) if name in not_negative else upper
 
 
-def lost(values: npt.NDArray[np.float64], bias: float | None) -> npt.NDArray[np.float64]:
+def expected_loss(values: npt.NDArray[np.float64], bias: float | None) -> npt.NDArray[np.float64]:
     """Return the expected amount missing from numbers with a relative bias: x = truth (1 + bias)."""
     share = 0.0 if bias is None else -bias / (1 + bias) if bias > -1 else np.inf
     with np.errstate(invalid="ignore"):
         return np.where(values > 0, values * share, 0.0) if share else np.zeros(values.shape)
 
 
-def _at_most_poor(word: Reliability | None) -> Reliability | None:
-    return Reliability.POOR if word in (Reliability.GOOD, Reliability.FAIR) else word
+def _capped_at_poor(rating: Reliability | None) -> Reliability | None:
+    return Reliability.POOR if rating in (Reliability.GOOD, Reliability.FAIR) else rating
 
 
-def is_weak(words: Mapping[str, list[Reliability | None]]) -> bool:
+def is_mostly_weak(ratings: Mapping[str, list[Reliability | None]]) -> bool:
     """Check whether most numbers of some column are rated poor or noise."""
-    return any(_mostly_weak(column) for column in words.values())
+    return any(_is_mostly_weak_column(column) for column in ratings.values())
 
 
-def _mostly_weak(column: list[Reliability | None]) -> bool:
+def _is_mostly_weak_column(column: list[Reliability | None]) -> bool:
     weak = column.count(Reliability.POOR) + column.count(Reliability.NOISE)
     return 2 * weak > len(column) - column.count(None)
 
@@ -96,24 +99,29 @@ def _numbers(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
     return found
 
 
-def _words(
+def _ratings(
     values: npt.NDArray[np.float64],
     lower: npt.NDArray[np.float64],
     upper: npt.NDArray[np.float64],
     bias: float | None,
-    doubt: Mapping[str, float],
+    bias_bound: Mapping[str, float],
 ) -> list[Reliability | None]:
-    unknown = bias is None and not doubt
+    has_unknown_bias = bias is None and not bias_bound
     with np.errstate(invalid="ignore", divide="ignore"):
-        away = np.maximum(upper - values, values - lower) + np.abs(lost(values, bias))
-        away += doubt.get("share", 0.0) * np.abs(values) + doubt.get("amount", 0.0)
-        off = away / np.abs(values)
-        places = np.select(
-            [np.isnan(off), (lower <= 0) & (upper >= 0), off > FAIR_WITHIN, (off > GOOD_WITHIN) | unknown],
+        half_range = np.maximum(upper - values, values - lower) + np.abs(expected_loss(values, bias))
+        half_range += bias_bound.get("share", 0.0) * np.abs(values) + bias_bound.get("amount", 0.0)
+        relative_error = half_range / np.abs(values)
+        codes = np.select(
+            [
+                np.isnan(relative_error),
+                (lower <= 0) & (upper >= 0),
+                relative_error > FAIR_WITHIN,
+                (relative_error > GOOD_WITHIN) | has_unknown_bias,
+            ],
             [0, 1, 2, 3],
             4,
         )
-    return [_WORDS[place] for place in places]
+    return [_RATING_BY_CODE[code] for code in codes]
 
 
-_WORDS = (None, Reliability.NOISE, Reliability.POOR, Reliability.FAIR, Reliability.GOOD)
+_RATING_BY_CODE = (None, Reliability.NOISE, Reliability.POOR, Reliability.FAIR, Reliability.GOOD)

@@ -15,59 +15,74 @@ import pyarrow as pa
 from budgets import PICO, Ledger
 from dialect import Catalog, Question
 from engine.backends.protocol import Backend
-from engine.mechanism.release import Release, from_bytes
-from engine.pipeline.finish import finish
-from engine.pricing.prepare import Prepared, Sized, priced
-from engine.pricing.target_error import aim_of, aimed_price, at_price, held_prices, typical_widths
-from engine.pricing.terms import Terms
-from engine.reuse.replay import Repeats, latest, replayed
+from engine.mechanism.release import Release, release_from_bytes
+from engine.pipeline.finish import post_process
+from engine.pricing.prepare import CompiledRelease, UnpricedRelease, price_release
+from engine.pricing.target_error import (
+    accuracy_target,
+    median_half_widths,
+    paid_prices,
+    price_for_target,
+    with_noise_at_price,
+)
+from engine.pricing.terms import QueryTerms
+from engine.reuse.replay import ReplayGenerations, load_paid_releases, with_latest_keys
 
 
 @dataclass(frozen=True)
-class Holding:
+class StoredAnswers:
     """Query with a target error, and where to find this client's stored answers to it."""
 
     catalog: Catalog
     backend: Backend
     ledger: Ledger
     question: Question
-    made: tuple[Sized, ...]
-    settled: Terms
+    unpriced: tuple[UnpricedRelease, ...]
+    query_terms: QueryTerms
     client: str
 
     def prices(self) -> tuple[int, ...]:
         """Prices, in pico-rho, at which this client has the query's releases stored, of any age."""
-        named = Repeats(self.ledger, self.catalog.dataset(self.made[0].plan.dataset)).latest
-        return held_prices(self.made, self.ledger.releases(self.client), self.settled.delta, named)
+        generations = ReplayGenerations(self.ledger, self.catalog.dataset(self.unpriced[0].plan.dataset)).latest_key
+        return paid_prices(self.unpriced, self.ledger.paid_releases(self.client), self.query_terms.delta, generations)
 
-    def shown(self, price: int) -> pa.Table:
+    def stored_answer(self, price: int) -> pa.Table:
         """Recompute the stored answer of a price."""
-        return finish(self.question, *self._held_at(price), self.settled.confidence, self.catalog, self.backend).table
+        return post_process(
+            self.question, *self._stored_at(price), self.query_terms.confidence, self.catalog, self.backend
+        ).table
 
-    def foresee(self, price: int, instead: int) -> Mapping[str, float]:
+    def predict_widths(self, price: int, other_price: int) -> Mapping[str, float]:
         """Predict the interval widths at another price from the stored answer of a price."""
-        paid, releases = self._held_at(price)
-        seen = tuple(at_price(*each, instead) for each in zip(releases, self.made, strict=True))
-        return typical_widths(finish(self.question, paid, seen, self.settled.confidence, self.catalog, self.backend))
+        compiled, releases = self._stored_at(price)
+        predicted = tuple(with_noise_at_price(*each, other_price) for each in zip(releases, self.unpriced, strict=True))
+        return median_half_widths(
+            post_process(self.question, compiled, predicted, self.query_terms.confidence, self.catalog, self.backend)
+        )
 
-    def _held_at(self, price: int) -> tuple[tuple[Prepared, ...], tuple[Release, ...]]:
+    def _stored_at(self, price: int) -> tuple[tuple[CompiledRelease, ...], tuple[Release, ...]]:
         """Load the releases that this client has stored at a price."""
-        at = (priced(m, self.backend, Fraction(price, PICO), self.settled.delta) for m in self.made)
-        paid = latest(tuple(at), self.ledger, self.catalog)
-        stored = replayed(paid, self.ledger, self.client) or {}
-        return paid, tuple(from_bytes(stored[p.release_key]) for p in paid)
+        repriced = (
+            price_release(unpriced, self.backend, Fraction(price, PICO), self.query_terms.delta)
+            for unpriced in self.unpriced
+        )
+        compiled = with_latest_keys(tuple(repriced), self.ledger, self.catalog)
+        stored = load_paid_releases(compiled, self.ledger, self.client) or {}
+        return compiled, tuple(release_from_bytes(stored[p.release_key]) for p in compiled)
 
 
-def aimed_rho(of: Holding) -> Fraction:
+def rho_for_target(answers: StoredAnswers) -> Fraction:
     """Compute the rho of each release that a target error needs. Raises Refusal with E_PARAM."""
-    assert of.settled.target is not None  # noqa: S101  checked by the caller
-    aim = aim_of(of.question, of.made, of.settled.target, of.settled.confidence)
-    return Fraction(aimed_price(aim, of.prices(), of.shown, of.foresee), PICO)
+    assert answers.query_terms.target is not None  # noqa: S101  checked by the caller
+    accuracy = accuracy_target(
+        answers.question, answers.unpriced, answers.query_terms.target, answers.query_terms.confidence
+    )
+    return Fraction(price_for_target(accuracy, answers.prices(), answers.stored_answer, answers.predict_widths), PICO)
 
 
-def foreseen_errors(of: Holding, price: int) -> dict[str, float]:
+def predicted_errors(answers: StoredAnswers, price: int) -> dict[str, float]:
     """Predict the errors that a price buys from a stored answer; empty if there is none or it can't predict."""
-    held = of.prices()
-    if not held or any(min(each.shares(price)) < 1 for each in of.made):
+    prices = answers.prices()
+    if not prices or any(min(each.shares(price)) < 1 for each in answers.unpriced):
         return {}
-    return {name: width for name, width in of.foresee(held[-1], price).items() if width < math.inf}
+    return {name: width for name, width in answers.predict_widths(prices[-1], price).items() if width < math.inf}

@@ -9,10 +9,18 @@ from dataclasses import dataclass
 from dialect import Question
 from dialect.algebra import Expr, Field, Literal, children
 from dialect.catalog import SqlType
-from dialect.postprocess import ZERO, Form, Linear, Rounding, noisy, rounding, uncertainty
-from engine.mechanism.answer import half_widths, whole_half_widths
+from dialect.postprocess import (
+    ZERO,
+    FractionalLinearForm,
+    LinearCombination,
+    RoundingDistance,
+    column_forms,
+    is_noisy_column,
+    rounding_by_column,
+)
+from engine.mechanism.answer import half_widths, integer_half_widths
 
-Scales = tuple[tuple[tuple[float, float], ...], ...]  # for each plan and vector: (grain in units, sigma in grains)
+NoiseScales = tuple[tuple[tuple[float, float], ...], ...]  # for each plan and vector: (grain in units, sigma in grains)
 
 
 @dataclass(frozen=True)
@@ -21,68 +29,77 @@ class Noise:
 
     variances: dict[str, float]  # in squared units
     sigmas: dict[str, float]  # in grains
-    parted: frozenset[str]  # numbers whose grain is not 1
+    fractional: frozenset[str]  # numbers whose grain is not 1
 
 
-def noise_of(question: Question, scales: Scales) -> Noise:
+def noise_of(question: Question, scales: NoiseScales) -> Noise:
     """Compute the noise of every raw noisy number of a query from its noise scales."""
-    found = [
+    rows = [
         (raw.id, grain, sigma)
         for columns in question.releases
         if columns.histogram is None
-        for raw, (grain, sigma) in zip(columns.raw, scales[columns.plan], strict=True)
+        for raw, (grain, sigma) in zip(columns.raw_fields, scales[columns.plan_index], strict=True)
     ]
     return Noise(
-        {raw: (sigma * grain) ** 2 for raw, grain, sigma in found},
-        {raw: sigma for raw, _, sigma in found},
-        frozenset(raw for raw, grain, _ in found if grain != 1),
+        {raw: (sigma * grain) ** 2 for raw, grain, sigma in rows},
+        {raw: sigma for raw, _, sigma in rows},
+        frozenset(raw for raw, grain, _ in rows if grain != 1),
     )
 
 
 @dataclass(frozen=True)
-class Width:
+class DataIndependentWidth:
     """Data-independent half-width of one column: a linear combination of raw noisy numbers."""
 
     terms: tuple[tuple[Field, float], ...]  # raw noisy numbers with their coefficients
-    alone: str | None  # the only raw number that it depends on, if there is one
-    rounded: Rounding | None  # of integer columns: largest distance from the noisy number
+    single_number: str | None  # the only raw number that it depends on, if there is one
+    rounded: RoundingDistance | None  # of integer columns: largest distance from the noisy number
 
-    def at(self, noise: Noise, confidence: float) -> float:
+    def half_width(self, noise: Noise, confidence: float) -> float:
         """Half-width at the given noise and confidence level."""
-        weighed = tuple((raw, Literal(coefficient, SqlType.DOUBLE)) for raw, coefficient in self.terms)
-        total = _number(Linear(ZERO, weighed).variance(noise.variances))
-        width = float(half_widths(math.sqrt(total), confidence, noise.sigmas, self.alone))
-        return width if self.rounded is None else float(whole_half_widths(width, self.rounded.most(noise.parted)))
+        terms = tuple((raw, Literal(coefficient, SqlType.DOUBLE)) for raw, coefficient in self.terms)
+        total = _sum_literals(LinearCombination(ZERO, terms).variance(noise.variances))
+        width = float(half_widths(math.sqrt(total), confidence, noise.sigmas, self.single_number))
+        return (
+            width if self.rounded is None else float(integer_half_widths(width, self.rounded.bound(noise.fractional)))
+        )
 
 
-def _number(expr: Expr) -> float:
+def _sum_literals(expr: Expr) -> float:
     """Evaluate a sum of literals; products have been folded before."""
-    return float(expr.value or 0) if isinstance(expr, Literal) else sum(map(_number, children(expr)))
+    return float(expr.value or 0) if isinstance(expr, Literal) else sum(map(_sum_literals, children(expr)))
 
 
-def widths(question: Question) -> dict[str, Width | None]:
+def data_independent_widths(question: Question) -> dict[str, DataIndependentWidth | None]:
     """Data-independent half-width of each noisy column; None if it depends on data or noise is not propagated to it."""
-    facts = zip(question.columns, uncertainty(question), noisy(question), rounding(question), strict=True)
+    rows = zip(
+        question.columns, column_forms(question), is_noisy_column(question), rounding_by_column(question), strict=True
+    )
     return {
-        shown.name: None if form is None else _width(form, shown.field.type is SqlType.BIGINT, moved)
-        for shown, form, made, moved in facts
-        if form is not None or made
+        column.name: None if form is None else _width_of_form(form, column.field.type is SqlType.BIGINT, rounded)
+        for column, form, is_noisy, rounded in rows
+        if form is not None or is_noisy
     }
 
 
-def _width(form: Form, whole: bool, moved: Rounding | None) -> Width | None:
+def _width_of_form(
+    form: FractionalLinearForm, is_integer: bool, rounded: RoundingDistance | None
+) -> DataIndependentWidth | None:
     """Half-width of a linear form; None if it is a ratio, has a non-constant coefficient or a nullable input."""
-    if form.denominator is not None or (whole and moved is None):
+    if form.denominator is not None or (is_integer and rounded is None):
         return None
     terms: list[tuple[Field, float]] = []
     for raw, coefficient in form.numerator.terms:
         if raw.nullable or not isinstance(coefficient, Literal) or not isinstance(coefficient.value, int | float):
             return None
         terms.append((raw, float(coefficient.value)))
-    made = Width(tuple(terms), form.alone, moved if whole else None)
-    return made if any(coefficient for _, coefficient in terms) else None
+    width = DataIndependentWidth(tuple(terms), form.single_raw_id, rounded if is_integer else None)
+    return width if any(coefficient for _, coefficient in terms) else None
 
 
 def expected_error(question: Question, noise: Noise, confidence: float) -> Mapping[str, float | None]:
     """Half-width that noise alone causes in each noisy column; None if it depends on the answer."""
-    return {name: None if each is None else each.at(noise, confidence) for name, each in widths(question).items()}
+    return {
+        name: None if each is None else each.half_width(noise, confidence)
+        for name, each in data_independent_widths(question).items()
+    }

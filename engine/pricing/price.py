@@ -9,12 +9,12 @@ from functools import lru_cache
 from statistics import NormalDist
 
 from budgets import PICO, Loss
-from dialect import Bounding, Code, PrivatePlan, Refusal
+from dialect import Code, ContributionBounds, PrivatePlan, Refusal
 from dialect.algebra import VectorBound
-from dialect.codegen import most_weight
+from dialect.codegen import max_weight
 from engine.mechanism.gaussian import gaussian_scale
-from engine.mechanism.thresholds import threshold
-from engine.pricing.split import Parts, evenly, shares
+from engine.mechanism.thresholds import person_threshold
+from engine.pricing.split import PriceParts, equal_parts, split_price
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class VectorPrice:
 
     def deviation(self, bound: VectorBound) -> float:
         """Return the standard deviation of the noise of one number, in the vector's unit."""
-        return self.sigma * bound.grain
+        return self.sigma * bound.grain_size
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,11 @@ class Cost:
 
 def price(
     plan: PrivatePlan,
-    bounds: Bounding,
+    bounds: ContributionBounds,
     rho: Fraction,
     delta: Fraction,
-    parts: Parts = (),
-    selecting: Bounding | None = None,
+    parts: PriceParts = (),
+    selection_bounds: ContributionBounds | None = None,
 ) -> Cost:
     """Split a privacy loss over query vectors and partition selection, and compute their noise scales.
 
@@ -58,29 +58,33 @@ def price(
     Source: Bun and Steinke, arXiv 1605.02065, Lemma 1.7 (composition); proofs.md#price.
     Raises: Refusal where a share is below one pico-rho.
     """
-    loss = Loss.of(rho, Fraction(0) if selecting is None else delta)
-    own = shares(parts or evenly(plan.vectors, selecting is not None), loss.pico_rho)
-    if min(own) < 1:
-        raise Refusal(Code.PARAM, f"This rho is too little for {len(own)} noisy numbers.", "rho = 0.005")
-    pairs = zip(own[: len(plan.vectors)], bounds.vectors, strict=True)
+    loss = Loss.rounded_up(rho, Fraction(0) if selection_bounds is None else delta)
+    share_list = split_price(parts or equal_parts(plan.vectors, selection_bounds is not None), loss.pico_rho)
+    if min(share_list) < 1:
+        raise Refusal(Code.PARAM, f"This rho is too little for {len(share_list)} noisy numbers.", "rho = 0.005")
+    pairs = zip(share_list[: len(plan.vectors)], bounds.vectors, strict=True)
     prices = tuple(VectorPrice(share, gaussian_scale(bound.sensitivity, share)) for share, bound in pairs)
-    if selecting is None:
+    if selection_bounds is None:
         return Cost(loss, prices, None, None, None, None)
-    assert selecting.max_groups is not None  # noqa: S101  private keys have an L0 bound
-    keys = VectorPrice(own[-1], gaussian_scale(selecting.vectors[0].sensitivity, own[-1]))
-    limit = _limit(selecting, selecting.max_groups, keys.sigma, loss.atto_delta)
-    person = 1 << selecting.vectors[0].fraction_bits  # weight of a person in a single group, in grains
-    return Cost(loss, prices, keys, limit, -(-limit // person), selecting.max_groups)
+    assert selection_bounds.max_groups is not None  # noqa: S101  private keys have an L0 bound
+    keys = VectorPrice(share_list[-1], gaussian_scale(selection_bounds.vectors[0].sensitivity, share_list[-1]))
+    threshold_weight = _threshold_weight(selection_bounds, selection_bounds.max_groups, keys.sigma, loss.atto_delta)
+    person_weight = 1 << selection_bounds.vectors[0].fraction_bits  # weight of a person in a single group, in grains
+    return Cost(
+        loss, prices, keys, threshold_weight, -(-threshold_weight // person_weight), selection_bounds.max_groups
+    )
 
 
-def about_threshold(selecting: Bounding, pico_rho: int, delta: Fraction) -> float:
+def approximate_threshold(selection_bounds: ContributionBounds, pico_rho: int, delta: Fraction) -> float:
     """Approximate threshold of private keys at a price of partition selection, in persons, by a normal tail."""
     sigma = 1 / math.sqrt(2 * pico_rho / PICO)
-    return 1 - sigma * NormalDist().inv_cdf(float(delta) / (selecting.max_groups or 1))  # not of 1 - 1e-17, which is 1
+    return 1 - sigma * NormalDist().inv_cdf(
+        float(delta) / (selection_bounds.max_groups or 1)
+    )  # not of 1 - 1e-17, which is 1
 
 
 @lru_cache(maxsize=4096)
-def _limit(selecting: Bounding, max_groups: int, sigma: float, atto_delta: int) -> int:
+def _threshold_weight(selection_bounds: ContributionBounds, max_groups: int, sigma: float, atto_delta: int) -> int:
     """Threshold in grains of weight that covers a person who is alone in 1, 2, ... or all of their groups.
 
     Claim: it is the largest of the thresholds that each number of groups needs. Formula: for k in a..b none is larger
@@ -88,14 +92,14 @@ def _limit(selecting: Bounding, max_groups: int, sigma: float, atto_delta: int) 
     is skipped. Source and proof: proofs.md#partition-selection. Raises: nothing.
     """
 
-    def most(fewest: int, groups: int) -> int:
-        return most_weight(fewest, selecting) - 1 + threshold(sigma, groups, atto_delta)
+    def upper_estimate(fewest: int, groups: int) -> int:
+        return max_weight(fewest, selection_bounds) - 1 + person_threshold(sigma, groups, atto_delta)
 
-    found, waiting = max(most(1, 1), most(max_groups, max_groups)), [(1, max_groups)]
-    while waiting:
-        fewest, groups = waiting.pop()
-        if most(fewest, groups) > found:
+    largest, intervals = max(upper_estimate(1, 1), upper_estimate(max_groups, max_groups)), [(1, max_groups)]
+    while intervals:
+        fewest, groups = intervals.pop()
+        if upper_estimate(fewest, groups) > largest:
             middle = (fewest + groups) // 2
-            found = max(found, most(middle, middle))
-            waiting += [(fewest, middle), (middle + 1, groups)] if fewest < groups else []
-    return found
+            largest = max(largest, upper_estimate(middle, middle))
+            intervals += [(fewest, middle), (middle + 1, groups)] if fewest < groups else []
+    return largest

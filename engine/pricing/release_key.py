@@ -11,20 +11,20 @@ import hashlib
 from typing import Final
 
 from budgets import Loss
-from dialect import Admission, Bounding, Catalog, PrivatePlan
-from dialect.algebra import Rule, VectorBound
+from dialect import Catalog, ContributionBounds, Eligibility, PrivatePlan
+from dialect.algebra import ClipRule, VectorBound
 from dialect.catalog import Layouts, stable_text
-from engine.catalog.admission import admission
-from engine.catalog.sources import version_of
-from engine.catalog.version import resting_on
+from engine.catalog.admission import eligibility_filter
+from engine.catalog.sources import full_data_version
+from engine.catalog.version import release_dependency_digest
 from engine.pricing.price import Cost, VectorPrice
 
-MECHANISM = "2"  # changes when the same plan and price would mean another release
+MECHANISM_VERSION = "2"  # changes when the same plan and price would mean another release
 
 _LAYOUTS: Final[Layouts] = {
     Loss: "Loss pico_rho atto_delta",
-    Bounding: "Bounding vectors max_groups",
-    Rule: "Rule WITHIN CLAMP SCALE CHOOSE",
+    ContributionBounds: "Bounding vectors max_groups",
+    ClipRule: "Rule WITHIN CLAMP SCALE CHOOSE",
     VectorBound: "VectorBound rule norm value_bits norm_grains fraction_bits sensitivity why predicted_bias max_groups"
     " max_values",
     Cost: "Cost loss vectors keys threshold threshold_persons max_groups",
@@ -34,14 +34,18 @@ _LAYOUTS: Final[Layouts] = {
 
 def release_key(plan: PrivatePlan, bounds: str, cost: str, catalog: Catalog) -> str:
     """Release key (hex) from a plan and the texts of its contribution bounds and cost."""
-    version = version_of(catalog.dataset(plan.dataset))
-    rests = (version, _eligibility_text(plan, catalog), resting_on(plan, catalog))
-    return hashlib.sha256("\n".join((MECHANISM, plan.canonical, bounds, cost, *rests)).encode()).hexdigest()
+    version = full_data_version(catalog.dataset(plan.dataset))
+    versions = (version, _eligibility_text(plan, catalog), release_dependency_digest(plan, catalog))
+    return hashlib.sha256(
+        "\n".join((MECHANISM_VERSION, plan.canonical_text, bounds, cost, *versions)).encode()
+    ).hexdigest()
 
 
-def bounds_text(bounds: Bounding) -> str:
+def bounds_text(bounds: ContributionBounds) -> str:
     """Text of contribution bounds for the release key; correction factors appear only if they are not 1."""
-    factors = (f" {i} kept {each.kept!r}" for i, each in enumerate(bounds.vectors) if each.kept != 1)
+    factors = (
+        f" {i} kept {each.retained_share!r}" for i, each in enumerate(bounds.vectors) if each.retained_share != 1
+    )
     return stable_text(bounds, _LAYOUTS) + "".join(factors)
 
 
@@ -52,12 +56,14 @@ def cost_text(cost: Cost) -> str:
 
 def _eligibility_text(plan: PrivatePlan, catalog: Catalog) -> str:
     """Eligibility rule that the release key covers: a changed rule makes another release, an objection does not."""
-    eligible: Admission | None = admission(catalog, plan.dataset)
-    retained = [(t.name, t.kept_from) for t in catalog.tables if t.dataset == plan.dataset and t.kept_from is not None]
+    eligible: Eligibility | None = eligibility_filter(catalog, plan.dataset)
+    retained = [
+        (t.name, t.retained_from) for t in catalog.tables if t.dataset == plan.dataset and t.retained_from is not None
+    ]
     return stable_text((None if eligible is None else _rule_text(eligible), retained))
 
 
-def _rule_text(eligible: Admission) -> str:
+def _rule_text(eligible: Eligibility) -> str:
     """Text of the conditions on the person table; it does not depend on who opted out."""
     table = None if eligible.table is None else eligible.table.name
-    return stable_text((table, eligible.states))
+    return stable_text((table, eligible.conditions))

@@ -15,25 +15,25 @@ from fractions import Fraction
 
 from budgets import (
     ATTO,
-    LONGEST_WORDING,
-    MINIMUM_RHO,
+    MAX_QUERY_TEXT_CHARS,
+    MIN_QUERY_RHO,
     PICO,
     Caps,
     Loss,
     chargeable,
     conversion_delta,
-    epsilon_at,
-    rho_for,
+    epsilon_from_rho,
+    rho_from_epsilon,
 )
 from dialect import Catalog, Code, Options, Question, Refusal
 from dialect.catalog import Dataset
-from dialect.parser import TargetError, target_error, uncommented
+from dialect.parser import TargetError, parse_target_error, strip_comments
 
-ANY_DELTA = 1 - Fraction(1, ATTO)  # for caps that limit rho alone
+UNLIMITED_DELTA = 1 - Fraction(1, ATTO)  # for caps that limit rho alone
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """Request of a client: price, confidence level and target error; None means the catalog's default."""
 
     client: str
@@ -44,7 +44,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Terms:
+class QueryTerms:
     """Terms of every release of one query."""
 
     rho: Fraction  # per release, without a target error
@@ -53,7 +53,7 @@ class Terms:
     target: TargetError | None = None  # replaces the price
 
 
-def terms(question: Question, asked: Asked, catalog: Catalog) -> Terms:
+def resolve_terms(question: Question, request: Request, catalog: Catalog) -> QueryTerms:
     """Resolve the terms of a query; shares are rounded down, never more than requested. Raises Refusal with E_PARAM.
 
     Claim: the losses of the releases add up to at most the requested rho, and at the dataset's conversion delta to at
@@ -64,31 +64,34 @@ def terms(question: Question, asked: Asked, catalog: Catalog) -> Terms:
     names = [plan.dataset for plan in question.plans] or [catalog.datasets[0].name]
     dataset, options = catalog.dataset(names[0]), question.options
     thresholded = sum(plan.key_set is None for plan in question.plans)
-    rho = _asked_rho(options, asked, dataset)
+    rho = _requested_rho(options, request, dataset)
     share = dataset.defaults.rho if rho is None else _share(rho, len(question.plans), PICO, options)
     delta = options.delta
     delta = dataset.defaults.delta if delta is None else _share(delta, thresholded, ATTO, options)
-    return Terms(share, delta, _confidence(options, asked, dataset), _target(options, asked))
+    return QueryTerms(share, delta, _confidence(options, request, dataset), _requested_target(options, request))
 
 
-def _asked_rho(options: Options, asked: Asked, dataset: Dataset) -> Fraction | None:
+def _requested_rho(options: Options, request: Request, dataset: Dataset) -> Fraction | None:
     """Return the requested rho of the whole query; None if neither clause nor call names one."""
     rho, span = options.rho, options.span("rho", "epsilon")
     if options.epsilon is not None:
-        rho = rho_for(options.epsilon, conversion_delta(caps(dataset).dataset))
+        rho = rho_from_epsilon(options.epsilon, conversion_delta(caps(dataset).dataset))
     if rho is None:
-        return asked.rho
-    if rho < MINIMUM_RHO:
-        least, epsilon = f"{float(MINIMUM_RHO):g}", epsilon_at(MINIMUM_RHO, conversion_delta(caps(dataset).dataset))
-        why = f"A question costs at least rho {least}, which is epsilon {epsilon:.3g}."
-        raise Refusal(Code.PARAM, why, f"rho = {least}, or more", span)
+        return request.rho
+    if rho < MIN_QUERY_RHO:
+        min_rho, epsilon = (
+            f"{float(MIN_QUERY_RHO):g}",
+            epsilon_from_rho(MIN_QUERY_RHO, conversion_delta(caps(dataset).dataset)),
+        )
+        why = f"A question costs at least rho {min_rho}, which is epsilon {epsilon:.3g}."
+        raise Refusal(Code.PARAM, why, f"rho = {min_rho}, or more", span)
     return rho
 
 
-def _target(options: Options, asked: Asked) -> TargetError | None:
+def _requested_target(options: Options, request: Request) -> TargetError | None:
     """Return the requested target error; a price in the clause overrides a target in the call."""
-    named = options.rho is not None or options.epsilon is not None
-    return options.target_error or (None if named else asked.target_error)
+    has_price = options.rho is not None or options.epsilon is not None
+    return options.target_error or (None if has_price else request.target_error)
 
 
 def _share(amount: Fraction, parts: int, units: int, options: Options) -> Fraction:
@@ -99,16 +102,16 @@ def _share(amount: Fraction, parts: int, units: int, options: Options) -> Fracti
     return share
 
 
-def _confidence(options: Options, asked: Asked, dataset: Dataset) -> float:
+def _confidence(options: Options, request: Request, dataset: Dataset) -> float:
     level = options.confidence
     if level is None:
-        level = dataset.defaults.confidence if asked.confidence is None else asked.confidence
+        level = dataset.defaults.confidence if request.confidence is None else request.confidence
     if type(level) not in (int, float) or not 0.5 <= level <= 0.999999:
-        raise Refusal(Code.PARAM, "A confidence is a share from 0.5 to 0.999999.", _confidence_meant(level))
+        raise Refusal(Code.PARAM, "A confidence is a share from 0.5 to 0.999999.", _suggested_confidence(level))
     return level
 
 
-def _confidence_meant(level: object) -> str:
+def _suggested_confidence(level: object) -> str:
     """Suggested confidence level: a percentage rewritten as a share."""
     if isinstance(level, int | float) and 50 <= level < 100:
         return f"confidence {level / 100:g}, which is {level:g}%"
@@ -118,49 +121,49 @@ def _confidence_meant(level: object) -> str:
 def caps(dataset: Dataset) -> Caps:
     """Budget caps of a dataset, from its catalog, rounded down."""
     budget = dataset.budget
-    ceiling = Loss.within(budget.rho, budget.delta)
-    static = None if budget.static is None else Loss.within(*budget.static)
-    thresholds = chargeable(ceiling.larger_of(static or ceiling)).delta  # a single query is capped in rho alone
+    ceiling = Loss.rounded_down(budget.rho, budget.delta)
+    static = None if budget.static_budget is None else Loss.rounded_down(*budget.static_budget)
+    thresholds = chargeable(ceiling.componentwise_max(static or ceiling)).delta  # a single query is capped in rho alone
     return Caps(
         ceiling,
-        Loss.within(budget.client_rho, budget.delta),
-        reserve=Loss.within(budget.reserve_rho),
+        Loss.rounded_down(budget.client_rho, budget.delta),
+        reserve=Loss.rounded_down(budget.reserve_rho),
         static=static,
-        query=None if budget.query_rho is None else Loss.within(budget.query_rho, thresholds),
-        lifetime=None if budget.lifetime_rho is None else Loss.within(budget.lifetime_rho, ANY_DELTA),
+        query=None if budget.query_rho is None else Loss.rounded_down(budget.query_rho, thresholds),
+        lifetime=None if budget.lifetime_rho is None else Loss.rounded_down(budget.lifetime_rho, UNLIMITED_DELTA),
     )
 
 
-_CUT = " ..."
+_ELLIPSIS = " ..."
 
-_asked_before = itertools.count()
+_request_counter = itertools.count()
 
 
 def new_request_id() -> str:
     """Generate an id for a request without one: unique on this machine, not secret."""
-    return f"{time.time_ns():x}-{os.getpid():x}-{next(_asked_before):x}"
+    return f"{time.time_ns():x}-{os.getpid():x}-{next(_request_counter):x}"
 
 
-def wording(sql: str) -> str:
-    """Return the SQL text that the ledger keeps: without comments, truncated to LONGEST_WORDING characters."""
-    text = uncommented(sql)
-    return text if len(text) <= LONGEST_WORDING else text[: LONGEST_WORDING - len(_CUT)] + _CUT
+def ledger_text(sql: str) -> str:
+    """Return the SQL text that the ledger keeps: without comments, truncated to MAX_QUERY_TEXT_CHARS characters."""
+    text = strip_comments(sql)
+    return text if len(text) <= MAX_QUERY_TEXT_CHARS else text[: MAX_QUERY_TEXT_CHARS - len(_ELLIPSIS)] + _ELLIPSIS
 
 
-def body_digest(sql: str, asked: Asked) -> str:
+def request_digest(sql: str, request: Request) -> str:
     """SHA-256 (hex) of a request: SQL text, price or target error, confidence level."""
-    terms = (sql, *map(str, (asked.rho, asked.target_error)), asked.confidence)
-    return hashlib.sha256(repr(terms).encode()).hexdigest()
+    digested = (sql, *map(str, (request.rho, request.target_error)), request.confidence)
+    return hashlib.sha256(repr(digested).encode()).hexdigest()
 
 
-def asked_error(text: str | None, rho: str | None) -> TargetError | None:
+def requested_error(text: str | None, rho: str | None) -> TargetError | None:
     """Parse the target error of a call. Raises Refusal with E_PARAM."""
     if text is None:
         return None
     if rho is not None:
         raise Refusal(Code.PARAM, "rho and target_error both decide what the question costs.", "one of them")
-    target = target_error(str(text))
-    if target is None:
+    parsed = parse_target_error(str(text))
+    if parsed is None:
         why = "A target error is an amount above 0, or a share of at most 100%."
         raise Refusal(Code.PARAM, why, "target_error 50, or 5%")
-    return target
+    return parsed

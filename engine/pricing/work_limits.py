@@ -6,71 +6,75 @@ import math
 from collections.abc import Iterator, Sequence
 
 from dialect import Catalog, Code, PrivatePlan, Refusal
-from dialect.algebra import Field, MostValues, Public
-from dialect.analysis import LISTED, Work, bounded_work, most_rows
+from dialect.algebra import DistinctBound, Field, Public
+from dialect.analysis import MAX_DECLARED_TEXT, Work, max_rows_per_person, work_bound
 from dialect.codegen.relations import write_rows
 from dialect.sensitivity import values_by_group
 from engine.backends.protocol import Backend
-from engine.pricing.group_keys import MOST_COUNTED, check_key_count
+from engine.pricing.group_keys import MAX_COUNTED_ROWS, check_key_count
 from engine.pricing.norms.histograms import NO_CALIBRATION, Calibration
 
-MOST_ROWS_OF_A_PERSON = 10**7
-MANY_TIMES = 30  # times the steps of a table scan
-MOST_BYTES_OF_A_PERSON = 10**9  # memory at a time: a quarter of that of all queries together
-FEWER_ROWS = "join public tables by equality with their primary key, or aggregate per person before joining"
-SHORTER_TEXTS = "cut text to what is needed, as left(x, 20) does,"
-MOST_LOOKED_THROUGH = 10**6  # largest public table searched for a smaller clip bound
+MAX_ROWS_PER_PERSON = 10**7
+SCAN_MULTIPLE = 30  # times the steps of a table scan
+MAX_BYTES_PER_PERSON = 10**9  # memory at a time: a quarter of that of all queries together
+FEWER_ROWS_HINT = "join public tables by equality with their primary key, or aggregate per person before joining"
+SHORTER_TEXTS_HINT = "cut text to what is needed, as left(x, 20) does,"
+MAX_SEARCHED_ROWS = 10**6  # largest public table searched for a smaller clip bound
 
 
-def check_work(plan: PrivatePlan, backend: Backend) -> Work:
+def check_row_limits(plan: PrivatePlan, backend: Backend) -> Work:
     """Bound the work of a plan, in row steps over all its passes (dialect/analysis/proofs.md#work).
 
     Raises Refusal where one person's rows may grow beyond ten million, or may hold more than a gigabyte at a time.
     """
 
-    def fan(public: Public, equal: tuple[Field, ...]) -> int:
+    def join_fan_out(public: Public, equated: tuple[Field, ...]) -> int:
         """Upper bound on the public rows that one row can match in an equi-join."""
         rows = count_rows(public, backend)
-        if not equal or rows > MOST_COUNTED:
+        if not equated or rows > MAX_COUNTED_ROWS:
             return rows
-        return _most_alike(public, equal, backend)
+        return _largest_group(public, equated, backend)
 
-    def is_short(public: Public, text: Field) -> bool:
+    def has_short_texts(public: Public, text: Field) -> bool:
         """Return whether a public text column has at most LISTED characters in every row."""
         rows = write_rows(public, (text,), backend.target)
-        return not backend.count(f"SELECT 1 AS one FROM ({rows}) AS l WHERE length({text.id}) > {LISTED} LIMIT 1")
+        return not backend.count(
+            f"SELECT 1 AS one FROM ({rows}) AS l WHERE length({text.id}) > {MAX_DECLARED_TEXT} LIMIT 1"
+        )
 
-    most, work = most_rows(plan.source, fan), bounded_work(plan, fan, is_short)
-    if most > MOST_ROWS_OF_A_PERSON:
-        windows = len(plan.touched.windows)
+    max_rows, work = max_rows_per_person(plan.source, join_fan_out), work_bound(plan, join_fan_out, has_short_texts)
+    if max_rows > MAX_ROWS_PER_PERSON:
+        windows = len(plan.charged_windows.windows)
         over, fewer = (f" over {windows:,} windows of time", ", or a shorter time") if windows > 1 else ("", "")
         raise Refusal(
             Code.COMPLEX,
-            f"The rows of one person may grow to {most:,}{over} here, by joins that meet many rows each.",
-            f"{FEWER_ROWS}{fewer}",
+            f"The rows of one person may grow to {max_rows:,}{over} here, by joins that meet many rows each.",
+            f"{FEWER_ROWS_HINT}{fewer}",
         )
-    if work.unit_bytes > MOST_BYTES_OF_A_PERSON:
-        held = f"{work.unit_bytes / 1e9:,.1f} GB"
-        why = f"The rows of one person may fill {held} of memory here: much is gathered of many rows or long texts."
-        raise Refusal(Code.COMPLEX, why, f"{SHORTER_TEXTS} or {FEWER_ROWS}")
+    if work.max_unit_bytes > MAX_BYTES_PER_PERSON:
+        gigabytes = f"{work.max_unit_bytes / 1e9:,.1f} GB"
+        why = (
+            f"The rows of one person may fill {gigabytes} of memory here: much is gathered of many rows or long texts."
+        )
+        raise Refusal(Code.COMPLEX, why, f"{SHORTER_TEXTS_HINT} or {FEWER_ROWS_HINT}")
     return work.times(1 if plan.key_set is not None else 2)  # private keys need a selection pass first
 
 
-def check_time(works: Sequence[Work], most_of_unit: float, most: float) -> None:
+def check_steps(works: Sequence[Work], max_unit_steps: float, max_steps: float) -> None:
     """Refuse a query that may take too many steps for one person's rows, or for all rows together.
 
     Proof: `dialect/analysis/proofs.md#work`.
 
-    The limit for all rows is at least MANY_TIMES the steps of a scan, so that large tables can be queried.
+    The limit for all rows is at least SCAN_MULTIPLE the steps of a scan, so that large tables can be queried.
     """
-    largest, steps = max((work.unit_steps for work in works), default=0.0), sum(work.steps for work in works)
-    hint = f"{FEWER_ROWS}; {SHORTER_TEXTS} before it is searched"
-    if largest > most_of_unit:
-        why = f"The rows of one person may take as much work here as {largest:,.0f} plain rows"
-        raise Refusal(Code.COMPLEX, f"{why}; {most_of_unit:,.0f} are allowed.", hint)
-    if steps > max(most, MANY_TIMES * sum(work.scanned for work in works)):
+    unit_steps, steps = max((work.max_unit_steps for work in works), default=0.0), sum(work.steps for work in works)
+    hint = f"{FEWER_ROWS_HINT}; {SHORTER_TEXTS_HINT} before it is searched"
+    if unit_steps > max_unit_steps:
+        why = f"The rows of one person may take as much work here as {unit_steps:,.0f} plain rows"
+        raise Refusal(Code.COMPLEX, f"{why}; {max_unit_steps:,.0f} are allowed.", hint)
+    if steps > max(max_steps, SCAN_MULTIPLE * sum(work.scan_steps for work in works)):
         why = f"All rows together may take as much work here as {steps:,.0f} plain rows"
-        raise Refusal(Code.COMPLEX, f"{why}; {most:,.0f} are allowed.", hint)
+        raise Refusal(Code.COMPLEX, f"{why}; {max_steps:,.0f} are allowed.", hint)
 
 
 def count_keys(plan: PrivatePlan, backend: Backend) -> int | None:
@@ -83,38 +87,38 @@ def count_keys(plan: PrivatePlan, backend: Backend) -> int | None:
         return None
     if not plan.keys:
         return 1
-    lists = tuple(count_rows(source.relation, backend) for source in plan.key_set.sources)
-    if math.prod(lists) > MOST_COUNTED:
-        check_key_count(plan, None, lists)
+    factor_counts = tuple(count_rows(source.relation, backend) for source in plan.key_set.sources)
+    if math.prod(factor_counts) > MAX_COUNTED_ROWS:
+        check_key_count(plan, None, factor_counts)
     sql = write_rows(plan.key_set.relation, plan.key_set.keys, backend.target)
-    keys = backend.count(sql)
-    check_key_count(plan, keys, lists)
-    return keys
+    key_count = backend.count(sql)
+    check_key_count(plan, key_count, factor_counts)
+    return key_count
 
 
-def count_values(
+def per_group_distinct_bounds(
     plan: PrivatePlan, catalog: Catalog, backend: Backend, calibration: Calibration = NO_CALIBRATION
-) -> Iterator[MostValues]:
+) -> Iterator[DistinctBound]:
     """Per-group distinct bounds: how many values a person's column may have in one group, from public tables.
 
     Proof: `dialect/sensitivity/proofs.md#usual-keys`.
     """
-    measured = {key for each in calibration.histograms for key in each.measured.keys}
-    for each in values_by_group(plan, catalog, measured):
-        if 0 < count_rows(each.relation, backend) <= MOST_LOOKED_THROUGH:
-            yield each.text, _most_alike(each.relation, each.groups, backend)
+    measured_keys = {key for each in calibration.histograms for key in each.subject.keys}
+    for each in values_by_group(plan, catalog, measured_keys):
+        if 0 < count_rows(each.relation, backend) <= MAX_SEARCHED_ROWS:
+            yield each.key_text, _largest_group(each.relation, each.groups, backend)
 
 
 def count_rows(public: Public, backend: Backend) -> int:
-    """Return the number of rows of a public relation; counting stops at MOST_COUNTED + 1."""
+    """Return the number of rows of a public relation; counting stops at MAX_COUNTED_ROWS + 1."""
     rows = write_rows(public, public.fields, backend.target)
-    return backend.count(f"SELECT 1 AS one FROM ({rows}) AS l LIMIT {MOST_COUNTED + 1}")
+    return backend.count(f"SELECT 1 AS one FROM ({rows}) AS l LIMIT {MAX_COUNTED_ROWS + 1}")
 
 
-def _most_alike(public: Public, equal: tuple[Field, ...], backend: Backend) -> int:
+def _largest_group(public: Public, equated: tuple[Field, ...], backend: Backend) -> int:
     """Size of the largest group of rows with equal values in some fields; all rows if there are none."""
-    if not equal:
+    if not equated:
         return count_rows(public, backend)
     rows = write_rows(public, public.fields, backend.target)
-    place = f"row_number() OVER (PARTITION BY {', '.join(f.id for f in equal)}) AS place"
+    place = f"row_number() OVER (PARTITION BY {', '.join(f.id for f in equated)}) AS place"
     return backend.count(f"SELECT place FROM (SELECT {place} FROM ({rows}) AS p) AS n GROUP BY place")

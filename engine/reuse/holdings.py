@@ -7,122 +7,140 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from budgets import OWNER, Ledger, PaidRelease
-from dialect import Catalog, Refusal, read
+from dialect import Catalog, Refusal, compile_query
 from dialect.algebra import PrivatePlan
-from dialect.planner.reuse import Told, told
-from engine.mechanism.release import Meaning, Release, from_bytes
+from dialect.planner.reuse import CanonicalPlan, canonical_plan
+from engine.mechanism.release import Release, ReleaseDescription, release_from_bytes
 from engine.pricing import release_key as keys
-from engine.reuse.replay import Repeats
+from engine.reuse.replay import ReplayGenerations
 
-Showing = Callable[[str, str], AbstractSet[str]]  # client, dataset -> keys of scheduled releases that it may read
-Known = MutableMapping[str, Told | None]  # release key -> recovered plan; None: not recoverable
+ScheduledKeys = Callable[[str, str], AbstractSet[str]]  # client, dataset -> keys of scheduled releases that it may read
+KnownPlans = MutableMapping[str, CanonicalPlan | None]  # release key -> recovered plan; None: not recoverable
 
 
-def nothing_shown(client: str, dataset: str) -> AbstractSet[str]:
+def no_scheduled_keys(client: str, dataset: str) -> AbstractSet[str]:
     """Return no scheduled releases."""
     del client, dataset
     return frozenset()
 
 
 @dataclass(frozen=True)
-class Held:
+class StoredRelease:
     """Stored release that a client has paid for, or may read for free, with its plan."""
 
     release_key: str
-    told: Told
+    matchable_plan: CanonicalPlan
     settled_at: str  # UTC
     charge_id: int  # sequence number of its charge in the ledger
-    standing: bool = False  # from a scheduled query, which everybody's budget has paid for
+    is_scheduled: bool = False  # from a scheduled query, which everybody's budget has paid for
 
-    def says(self, plan: PrivatePlan) -> bool:
+    def has_plan(self, plan: PrivatePlan) -> bool:
         """Return whether its plan is textually the same as another (equal canonical form)."""
-        return self.told.plan.canonical == plan.canonical
+        return self.matchable_plan.plan.canonical_text == plan.canonical_text
 
 
 @dataclass(frozen=True)
-class Shelf:
+class Holdings:
     """Holdings of one client in one dataset: releases paid for or free to read, in charge order."""
 
     ledger: Ledger
     client: str
     dataset: str
-    held: tuple[Held, ...]
+    releases: tuple[StoredRelease, ...]
 
-    def own_first(self, plan: PrivatePlan) -> Shelf:
+    def same_plan_first(self, plan: PrivatePlan) -> Holdings:
         """Reorder the releases of each charge: those of exactly this plan come first."""
-        order = sorted(self.held, key=lambda each: (each.charge_id, not each.says(plan)))
-        return replace(self, held=tuple(order))
+        order = sorted(self.releases, key=lambda each: (each.charge_id, not each.has_plan(plan)))
+        return replace(self, releases=tuple(order))
 
-    def keys(self) -> frozenset[str]:
+    def release_keys(self) -> frozenset[str]:
         """List the release keys of all holdings."""
-        return frozenset(each.release_key for each in self.held)
+        return frozenset(each.release_key for each in self.releases)
 
-    def bought(self) -> frozenset[str]:
+    def paid_keys(self) -> frozenset[str]:
         """List the release keys that the client has paid for itself."""
-        return frozenset(each.release_key for each in self.held if not each.standing)
+        return frozenset(each.release_key for each in self.releases if not each.is_scheduled)
 
-    def release(self, held: Held) -> Release:
+    def load(self, stored: StoredRelease) -> Release:
         """Load the noisy numbers of a stored release."""
-        payer = OWNER if held.standing else self.client
-        return from_bytes(self.ledger.replay(payer, self.dataset, [held.release_key])[held.release_key].payload)
+        payer = OWNER if stored.is_scheduled else self.client
+        return release_from_bytes(
+            self.ledger.replay(payer, self.dataset, [stored.release_key])[stored.release_key].payload
+        )
 
 
-def shelf_of(
-    ledger: Ledger, client: str, dataset: str, catalog: Catalog, known: Known, shown: AbstractSet[str] = frozenset()
-) -> Shelf:
+def find_holdings(
+    ledger: Ledger,
+    client: str,
+    dataset: str,
+    catalog: Catalog,
+    plan_cache: KnownPlans,
+    scheduled_keys: AbstractSet[str] = frozenset(),
+) -> Holdings:
     """Find the holdings of a client in a dataset that are still valid: same data, same catalog meaning.
 
     Claim: each plan returned is the plan of the release that bears the key. Symbols: `plan_cache` caches recovered
     plans; `scheduled_keys` = keys of scheduled releases that the client may read now. Source and proof:
     engine/pipeline/proofs.md#stored-plans. Raises: Forbidden.
     """
-    repeats = Repeats(ledger, catalog.dataset(dataset))
-    own = _found(ledger, client, catalog, known, repeats)
-    if not shown:
-        return Shelf(ledger, client, dataset, tuple(own))
+    replays = ReplayGenerations(ledger, catalog.dataset(dataset))
+    own = _stored_releases(ledger, client, catalog, plan_cache, replays)
+    if not scheduled_keys:
+        return Holdings(ledger, client, dataset, tuple(own))
     ledger.replay(client, dataset, ())  # raises Forbidden for a frozen client, who may read nothing either
-    mine = {each.release_key for each in own}
-    others = [each for each in _found(ledger, OWNER, catalog, known, repeats, shown) if each.release_key not in mine]
-    return Shelf(ledger, client, dataset, tuple(sorted([*own, *others], key=lambda each: each.charge_id)))
+    paid_keys = {each.release_key for each in own}
+    others = [
+        each
+        for each in _stored_releases(ledger, OWNER, catalog, plan_cache, replays, scheduled_keys)
+        if each.release_key not in paid_keys
+    ]
+    return Holdings(ledger, client, dataset, tuple(sorted([*own, *others], key=lambda each: each.charge_id)))
 
 
-def _found(
-    ledger: Ledger, payer: str, catalog: Catalog, known: Known, repeats: Repeats, only: AbstractSet[str] | None = None
-) -> list[Held]:
+def _stored_releases(
+    ledger: Ledger,
+    payer: str,
+    catalog: Catalog,
+    plan_cache: KnownPlans,
+    replays: ReplayGenerations,
+    only_keys: AbstractSet[str] | None = None,
+) -> list[StoredRelease]:
     """Find the stored releases of a payer, optionally only some keys, with their recovered plans."""
-    dataset = repeats.dataset.name
-    paid = [each for each in ledger.releases(payer) if each.dataset == dataset and each.settled_at is not None]
-    paid = [each for each in paid if only is None or each.release_key in only]
-    young = repeats.young([each.release_key for each in paid])
-    paid = [each for each in paid if each.release_key in young]  # too old for replay, too old to derive from
-    unknown = [each.release_key for each in paid if each.release_key not in known]
+    dataset = replays.dataset.name
+    paid = [each for each in ledger.paid_releases(payer) if each.dataset == dataset and each.settled_at is not None]
+    paid = [each for each in paid if only_keys is None or each.release_key in only_keys]
+    fresh_keys = replays.fresh_keys([each.release_key for each in paid])
+    paid = [each for each in paid if each.release_key in fresh_keys]  # too old for replay, too old to derive from
+    unknown = [each.release_key for each in paid if each.release_key not in plan_cache]
     if unknown:
         for key, stored in ledger.replay(payer, dataset, unknown).items():
-            known[key] = plan_again(key, from_bytes(stored.payload).meaning, catalog, repeats)
-    return list(_held(paid, known, only is not None))
+            plan_cache[key] = recover_plan(key, release_from_bytes(stored.payload).description, catalog, replays)
+    return list(_with_plans(paid, plan_cache, only_keys is not None))
 
 
-def _held(paid: Iterable[PaidRelease], known: Known, standing: bool) -> Iterator[Held]:
+def _with_plans(paid: Iterable[PaidRelease], plan_cache: KnownPlans, is_scheduled: bool) -> Iterator[StoredRelease]:
     for each in paid:
-        plan = known.get(each.release_key)
+        plan = plan_cache.get(each.release_key)
         if plan is not None and each.settled_at is not None:
-            yield Held(each.release_key, plan, each.settled_at, each.charge_id, standing)
+            yield StoredRelease(each.release_key, plan, each.settled_at, each.charge_id, is_scheduled)
 
 
-def plan_again(release_key: str, meaning: Meaning | None, catalog: Catalog, repeats: Repeats) -> Told | None:
+def recover_plan(
+    release_key: str, meaning: ReleaseDescription | None, catalog: Catalog, replays: ReplayGenerations
+) -> CanonicalPlan | None:
     """Recover a release's plan by binding its SQL again; None if the release key differs today, or for quantiles."""
     if meaning is None:
         return None
     try:
-        question = read(meaning.sql, catalog)
+        question = compile_query(meaning.sql, catalog)
     except Refusal:
         return None
-    binned = any(each.plan == meaning.place for each in question.releases if each.histogram is not None)
-    if binned or meaning.place >= len(question.plans):
+    is_quantile = any(each.plan_index == meaning.place for each in question.releases if each.histogram is not None)
+    if is_quantile or meaning.place >= len(question.plans):
         return None
     plan = question.plans[meaning.place]
     return (
-        told(plan)
-        if repeats.means(keys.release_key(plan, meaning.bounds, meaning.cost, catalog), release_key)
+        canonical_plan(plan)
+        if replays.is_generation_of(keys.release_key(plan, meaning.bounds, meaning.cost, catalog), release_key)
         else None
     )

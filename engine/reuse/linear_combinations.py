@@ -17,43 +17,55 @@ from functools import cached_property
 import numpy as np
 
 from dialect import Catalog
-from dialect.algebra import Vector, VectorBound, VectorKind
-from dialect.planner.reuse import Derivation, Part, Read, RowSets, Told, held_parts
-from engine.pricing.prepare import Prepared
-from engine.reuse.combine import LEAST_SIGMA, Made
-from engine.reuse.holdings import Held, Shelf
-from engine.reuse.sources import LARGEST_MORE_BIAS, Combined, as_little_cut, asked_of
-from engine.reuse.weights import Pattern, reachable, weights_of
+from dialect.algebra import QueryVector, VectorBound, VectorKind
+from dialect.planner.reuse import CanonicalPlan, Decompositions, Derivation, RowSets, StoredPart, stored_parts
+from engine.pricing.prepare import CompiledRelease
+from engine.reuse.combine import MIN_SUMMED_SIGMA, DerivedRelease
+from engine.reuse.holdings import Holdings, StoredRelease
+from engine.reuse.sources import MAX_EXTRA_BIAS, LinearCombination, has_similar_bias, noise_deviations
+from engine.reuse.weights import Pattern, is_reachable, least_variance_weights
 
-LEAST_PARTED = 2  # fewest other row sets in a combination
-MOST_PARTED = 32  # most stored releases searched, of the same plan and of others; the oldest first
-UNSEEN = 0.1  # of a standard deviation: a smaller bias has no visible effect on an interval
-SURE = 3.0  # standard deviations of margin where released totals decide
-_NOT_BELOW_0 = (VectorKind.ROWS, VectorKind.VALID)
-Making = Callable[[Held, Derivation], Made | None]
+MIN_ROW_SETS = 2  # fewest other row sets in a combination
+MAX_SEARCHED_RELEASES = 32  # most stored releases searched, of the same plan and of others; the oldest first
+INVISIBLE_BIAS_SHARE = 0.1  # of a standard deviation: a smaller bias has no visible effect on an interval
+MARGIN_DEVIATIONS = 3.0  # standard deviations of margin where released totals decide
+_NEVER_NEGATIVE = (VectorKind.ROWS, VectorKind.VALID)
+DeriveRelease = Callable[[StoredRelease, Derivation], DerivedRelease | None]
 
 
 @dataclass(frozen=True)
-class _Column:
+class _RowSet:
     """Row set of one stored release (or a part of it), a column of the weight equations."""
 
-    place: int  # index of the release in the holdings
-    held: Held
-    part: Part
+    index: int  # index of the release in the holdings
+    stored: StoredRelease
+    part: StoredPart
 
 
-class Combining:
+class CombinationSearch:
     """Search for linear combinations of a client's holdings that give a wanted release."""
 
     def __init__(
-        self, wanted: Prepared, own: Told, shelf: Shelf, catalog: Catalog, making: Making, read: Read | None = None
+        self,
+        wanted: CompiledRelease,
+        matchable_plan: CanonicalPlan,
+        holdings: Holdings,
+        catalog: Catalog,
+        derive: DeriveRelease,
+        condition_reader: Decompositions | None = None,
     ) -> None:
-        self.wanted, self.own, self.shelf, self.catalog, self.making = wanted, own, shelf, catalog, making
-        self._made: dict[int, Made | None] = {}
-        self._sets, self._seen, self._fitting = RowSets(read), 0, list[int]()
-        self._sets.add(own.conditions)  # the wanted set comes first, as in a Pattern of `weights`
+        self.wanted, self.matchable_plan, self.holdings, self.catalog, self.derive = (
+            wanted,
+            matchable_plan,
+            holdings,
+            catalog,
+            derive,
+        )
+        self._derived: dict[int, DerivedRelease | None] = {}
+        self._row_sets, self._searched_count, self._usable = RowSets(condition_reader), 0, list[int]()
+        self._row_sets.add(matchable_plan.conditions)  # the wanted set comes first, as in a Pattern of `weights`
 
-    def through(self, place: int, bought: Prepared | None = None) -> Combined | None:
+    def combine_up_to(self, index: int, charged: CompiledRelease | None = None) -> LinearCombination | None:
         """Combine the holdings up to a place, and optionally a new charge; None if they do not give the wanted rows.
 
         Claim: without bounds and noise the numbers are the wanted ones, on every data set; noise is independent, each
@@ -61,70 +73,90 @@ class Combining:
         all of them. Formula: that of `least_variance_weights`. Source and proof: proofs.md#linear-combinations. Raises:
         ExecutionFailed.
         """
-        more = [i for i, each in enumerate(self._parted[self._seen :], self._seen) if each.place <= place]
-        self._seen += len(more)
-        self._fitting += [i for i in more if self._sets.add(self._parted[i].part.conditions)]
-        if len(self._fitting) < LEAST_PARTED or not (more or place == len(self.shelf.held)):
+        added = [
+            i
+            for i, each in enumerate(self._candidate_row_sets[self._searched_count :], self._searched_count)
+            if each.index <= index
+        ]
+        self._searched_count += len(added)
+        self._usable += [i for i in added if self._row_sets.add(self._candidate_row_sets[i].part.conditions)]
+        if len(self._usable) < MIN_ROW_SETS or not (added or index == len(self.holdings.releases)):
             return None  # nothing new since the last call
-        patterns = self._sets.patterns()
-        if not _says_more(patterns):
+        patterns = self._row_sets.patterns()
+        if not _is_reachable_without_wanted(patterns):
             return None
-        able = [i for i, part in enumerate(self._fitting) if self._of(part) is not None]
-        patterns = tuple(_only(patterns, able))
-        return self._combined([self._fitting[i] for i in able], patterns, bought) if _says_more(patterns) else None
+        derivable = [i for i, part in enumerate(self._usable) if self._derive(part) is not None]
+        patterns = tuple(_restricted(patterns, derivable))
+        return (
+            self._combine([self._usable[i] for i in derivable], patterns, charged)
+            if _is_reachable_without_wanted(patterns)
+            else None
+        )
 
     @cached_property
-    def _parted(self) -> list[_Column]:
+    def _candidate_row_sets(self) -> list[_RowSet]:
         """Row sets of the oldest holdings that differ from the wanted rows in conditions alone."""
-        found, parted = list[_Column](), Counter[bool]()
-        for place, held in enumerate(self.shelf.held):
-            own = held.says(self.wanted.plan)
-            parts = held_parts(self.own, held.told) if parted[own] < MOST_PARTED else ()
-            parted[own] += bool(parts)
-            found += [_Column(place, held, part) for part in parts]
-        return found
+        row_sets, searched = list[_RowSet](), Counter[bool]()
+        for index, stored in enumerate(self.holdings.releases):
+            has_same_plan = stored.has_plan(self.wanted.plan)
+            parts = (
+                stored_parts(self.matchable_plan, stored.matchable_plan)
+                if searched[has_same_plan] < MAX_SEARCHED_RELEASES
+                else ()
+            )
+            searched[has_same_plan] += bool(parts)
+            row_sets += [_RowSet(index, stored, part) for part in parts]
+        return row_sets
 
-    def _of(self, column: int) -> Made | None:
+    def _derive(self, set_index: int) -> DerivedRelease | None:
         """Derive the numbers of a row set, cached; None if that is impossible or its noise too narrow to sum."""
-        if column not in self._made:
-            of = self._parted[column]
-            derived = of.part.derivation(self.catalog)
-            made = None if derived is None else self.making(of.held, derived)
-            wide = made is not None and min(made.release.sigmas) >= LEAST_SIGMA
-            self._made[column] = made if wide else None
-        return self._made[column]
+        if set_index not in self._derived:
+            row_set = self._candidate_row_sets[set_index]
+            derivation = row_set.part.find_derivation(self.catalog)
+            release = None if derivation is None else self.derive(row_set.stored, derivation)
+            has_enough_noise = release is not None and min(release.release.sigmas) >= MIN_SUMMED_SIGMA
+            self._derived[set_index] = release if has_enough_noise else None
+        return self._derived[set_index]
 
-    def _combined(self, able: Sequence[int], patterns: Sequence[Pattern], bought: Prepared | None) -> Combined | None:
-        made = [each for each in map(self._of, able) if each is not None]
-        tried = [(*each, *([each[0]] if bought else [])) for each in patterns]
-        asked = asked_of(self.wanted)
-        noises = [each.release.deviations() for each in made] + ([asked_of(bought)] if bought else [])
-        weights = weights_of(tried, [sum((a / b) ** 2 for a, b in zip(noise, asked, strict=True)) for noise in noises])
-        if weights is None or (bought is not None and not weights[-1]):
+    def _combine(
+        self, derivable: Sequence[int], patterns: Sequence[Pattern], charged: CompiledRelease | None
+    ) -> LinearCombination | None:
+        releases = [each for each in map(self._derive, derivable) if each is not None]
+        extended = [(*each, *([each[0]] if charged else [])) for each in patterns]
+        required = noise_deviations(self.wanted)
+        deviations = [each.release.deviations() for each in releases] + ([noise_deviations(charged)] if charged else [])
+        weights = least_variance_weights(
+            extended,
+            [
+                sum((a / b) ** 2 for a, b in zip(each_deviations, required, strict=True))
+                for each_deviations in deviations
+            ],
+        )
+        if weights is None or (charged is not None and not weights[-1]):
             return None
-        used = sorted((i for i in range(len(able)) if weights[i]), key=lambda i: weights[i] < 0)
-        direct = [all(each[i + 1] == each[0] for each in tried) for i in used]
-        held = Combined(tuple(made[i] for i in used), tuple(weights[i] for i in used), ())
-        own = () if bought is None else (weights[-1],)
-        bounds = _carried(self.wanted, held, direct, bought)
-        return None if bounds is None else replace(held, bounds=bounds, own=own)
+        used = sorted((i for i in range(len(derivable)) if weights[i]), key=lambda i: weights[i] < 0)
+        is_direct = [all(each[i + 1] == each[0] for each in extended) for i in used]
+        combination = LinearCombination(tuple(releases[i] for i in used), tuple(weights[i] for i in used), ())
+        charged_weights = () if charged is None else (weights[-1],)
+        bounds = _combined_bounds(self.wanted, combination, is_direct, charged)
+        return None if bounds is None else replace(combination, bounds=bounds, charged_weights=charged_weights)
 
 
-def _says_more(patterns: Sequence[Pattern]) -> bool:
+def _is_reachable_without_wanted(patterns: Sequence[Pattern]) -> bool:
     """Check whether the wanted rows are a combination of row sets other than themselves."""
     sets = range(len(patterns[0]) - 1 if patterns else 0)
     others = [i for i in sets if any(each[i + 1] != each[0] for each in patterns)]
-    return len(others) >= LEAST_PARTED and reachable(tuple(_only(patterns, others)))
+    return len(others) >= MIN_ROW_SETS and is_reachable(tuple(_restricted(patterns, others)))
 
 
-def _only(patterns: Sequence[Pattern], columns: Sequence[int]) -> Iterator[Pattern]:
+def _restricted(patterns: Sequence[Pattern], columns: Sequence[int]) -> Iterator[Pattern]:
     """Restrict the patterns to some row sets; kinds of rows in none of them, and not wanted, are dropped."""
-    found = ((each[0], *(each[i + 1] for i in columns)) for each in patterns)
-    yield from dict.fromkeys(each for each in found if any(each))
+    restricted = ((each[0], *(each[i + 1] for i in columns)) for each in patterns)
+    yield from dict.fromkeys(each for each in restricted if any(each))
 
 
-def _carried(
-    wanted: Prepared, held: Combined, direct: Sequence[bool], bought: Prepared | None
+def _combined_bounds(
+    wanted: CompiledRelease, combination: LinearCombination, is_direct: Sequence[bool], charged: CompiledRelease | None
 ) -> tuple[VectorBound, ...] | None:
     """Propagate clipping-bias bounds through a combination; None if they are unknown or too large.
 
@@ -134,63 +166,78 @@ def _carried(
     weights, b = largest share, N_i = totals. Formula: b sum |c_i| N_i / sum c_i N_i. Raises: nothing.
     Proof: proofs.md#linear-combinations.
     """
-    whole = [each.bounds for each, alone in zip(held.sources, direct, strict=True) if alone]
-    whole += [] if bought is None else [bought.bounds.vectors]
-    if all(direct) or not all(as_little_cut(bounds, wanted.bounds.vectors) for bounds in whole):
+    direct_bounds = [each.bounds for each, is_alone in zip(combination.derived, is_direct, strict=True) if is_alone]
+    direct_bounds += [] if charged is None else [charged.bounds.vectors]
+    if all(is_direct) or not all(has_similar_bias(bounds, wanted.bounds.vectors) for bounds in direct_bounds):
         return None
-    pairs = zip(held.sources, held.weights, direct, strict=True)
-    others = [(source, weight) for source, weight, alone in pairs if not alone]
-    vectors = enumerate(zip(wanted.plan.vectors, wanted.bounds.vectors, asked_of(wanted), strict=True))
-    made = [_of_vector(others, place, *of) for place, of in vectors]
-    known = [each for each in made if each is not None]
-    if len(known) < len(made):
+    pairs = zip(combination.derived, combination.weights, is_direct, strict=True)
+    others = [(source, weight) for source, weight, is_alone in pairs if not is_alone]
+    vectors = enumerate(zip(wanted.plan.vectors, wanted.bounds.vectors, noise_deviations(wanted), strict=True))
+    per_vector = [_bound_of_vector(others, place, *of) for place, of in vectors]
+    known = [each for each in per_vector if each is not None]
+    if len(known) < len(per_vector):
         return None
-    return tuple(_worst([each, *(bounds[i] for bounds in whole)]) for i, each in enumerate(known))
+    return tuple(_worst_bound([each, *(bounds[i] for bounds in direct_bounds)]) for i, each in enumerate(known))
 
 
-_Others = Sequence[tuple[Made, Fraction]]  # stored releases of other rows, with their weights
+_WeightedSources = Sequence[tuple[DerivedRelease, Fraction]]  # stored releases of other rows, with their weights
 
 
-def _of_vector(others: _Others, place: int, vector: Vector, own: VectorBound, asked: float) -> VectorBound | None:
-    bounds = [source.bounds[place] for source, _ in others]
+def _bound_of_vector(
+    others: _WeightedSources, index: int, vector: QueryVector, own: VectorBound, required: float
+) -> VectorBound | None:
+    bounds = [source.bounds[index] for source, _ in others]
     if any(bound.predicted_bias is None for bound in bounds):
         return None
-    told = _worst(bounds)
-    most = max(_share(bound) for bound in bounds)
-    if not most:
-        return told
-    if vector.kind not in _NOT_BELOW_0 and not (vector.kind is VectorKind.SUM and vector.lower >= 0):
+    worst = _worst_bound(bounds)
+    largest_share = max(_bias_share(bound) for bound in bounds)
+    if not largest_share:
+        return worst
+    if vector.kind not in _NEVER_NEGATIVE and not (vector.kind is VectorKind.SUM and vector.lower >= 0):
         return None
     if all(weight > 0 for _, weight in others):
-        return told if as_little_cut([told], [own]) else None
-    return _of_difference(others, place, most, told, own, asked)
+        return worst if has_similar_bias([worst], [own]) else None
+    return _bound_of_difference(others, index, largest_share, worst, own, required)
 
 
-def _share(bound: VectorBound) -> float:
+def _bias_share(bound: VectorBound) -> float:
     """Largest share of a total by which clipping may bias a number."""
-    return (bound.bias_within or 0.0) - (bound.predicted_bias or 0.0)
+    return (bound.residual_bias_bound or 0.0) - (bound.predicted_bias or 0.0)
 
 
-def _worst(bounds: Sequence[VectorBound]) -> VectorBound:
-    withins = [bound.bias_within for bound in bounds if bound.bias_within is not None]
+def _worst_bound(bounds: Sequence[VectorBound]) -> VectorBound:
+    residual_bounds = [bound.residual_bias_bound for bound in bounds if bound.residual_bias_bound is not None]
     biases = [bound.predicted_bias for bound in bounds if bound.predicted_bias is not None]
     worst = min(biases) if len(biases) == len(bounds) else None
-    return replace(bounds[0], predicted_bias=worst, bias_within=max(withins) if withins else None)
+    return replace(
+        bounds[0], predicted_bias=worst, residual_bias_bound=max(residual_bounds) if residual_bounds else None
+    )
 
 
-def _of_difference(
-    others: _Others, place: int, most: float, told: VectorBound, own: VectorBound, asked: float
+def _bound_of_difference(
+    others: _WeightedSources, index: int, largest_share: float, worst: VectorBound, own: VectorBound, required: float
 ) -> VectorBound | None:
     """Bias bound of a difference, from released totals moved by three deviations against it; None if too large."""
-    numbers = [float(w) * source.release.noisy[place] * source.release.grains[place] for source, w in others]
-    away = SURE * float(np.linalg.norm([float(w) * source.release.deviations()[place] for source, w in others]))
-    total, whole = sum(float(each.sum()) for each in numbers), away * len(numbers[0]) ** 0.5
-    least = total - whole
-    share = most * (sum(abs(float(each.sum())) for each in numbers) + whole) / least if least > 0 else np.inf
-    moved = most * (float(np.abs(np.stack(numbers)).sum(axis=0).max()) + away)
-    small = share <= _share(own) + (own.bias_within or 0.0) + LARGEST_MORE_BIAS
-    if not small and moved > UNSEEN * asked:
+    numbers = [float(w) * source.release.noisy[index] * source.release.grains[index] for source, w in others]
+    margin = MARGIN_DEVIATIONS * float(
+        np.linalg.norm([float(w) * source.release.deviations()[index] for source, w in others])
+    )
+    total, total_margin = sum(float(each.sum()) for each in numbers), margin * len(numbers[0]) ** 0.5
+    least_total = total - total_margin
+    share = (
+        largest_share * (sum(abs(float(each.sum())) for each in numbers) + total_margin) / least_total
+        if least_total > 0
+        else np.inf
+    )
+    largest_bias = largest_share * (float(np.abs(np.stack(numbers)).sum(axis=0).max()) + margin)
+    is_small = share <= _bias_share(own) + (own.residual_bias_bound or 0.0) + MAX_EXTRA_BIAS
+    if not is_small and largest_bias > INVISIBLE_BIAS_SHARE * required:
         return None
-    why = f"{told.why}, in each of the answers taken off each other, which moves no number by more than {moved:,.3g}"
-    plain = f"{told.reason}, in each of the subtracted answers, which moves no number by more than {moved:,.3g}"
-    return replace(told, predicted_bias=0.0, bias_within=share if small else None, why=why, plain_why=plain)
+    why = (
+        f"{worst.key_reason}, in each of the answers taken off each other,"
+        f" which moves no number by more than {largest_bias:,.3g}"
+    )
+    plain = f"{worst.reason}, in each of the subtracted answers, which moves no number by more than {largest_bias:,.3g}"
+    return replace(
+        worst, predicted_bias=0.0, residual_bias_bound=share if is_small else None, key_reason=why, plain_reason=plain
+    )

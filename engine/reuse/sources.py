@@ -13,84 +13,95 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from budgets import MINIMUM_RHO, PICO
+from budgets import MIN_QUERY_RHO, PICO
 from dialect.algebra import VectorBound
-from engine.mechanism.release import Release, from_bytes
-from engine.pricing.prepare import Prepared
-from engine.reuse.combine import Deviations, Made, mixed, variances, weighed
+from engine.mechanism.release import Release, release_from_bytes
+from engine.pricing.prepare import CompiledRelease
+from engine.reuse.combine import DerivedRelease, NoiseDeviations, linear_combination, mean_variances, weighted_mean
 
-Again = Callable[[Fraction], Prepared]  # compiles the same release at another rho
-Beside = Callable[["Prepared | None"], "Combined | None"]  # combines all holdings with a newly charged release
-LARGEST_MORE_BIAS = 0.01  # a stored release with this much more bias, as a share of a total, is still accepted
-LEAST_SAVED = 0.05  # share of the price that averaging must save
-_TRIES = 8
+CompileAtRho = Callable[[Fraction], CompiledRelease]  # compiles the same release at another rho
+CombineWithCharged = Callable[
+    ["CompiledRelease | None"], "LinearCombination | None"
+]  # combines all holdings with a newly charged release
+MAX_EXTRA_BIAS = 0.01  # a stored release with this much more bias, as a share of a total, is still accepted
+MIN_SAVED_SHARE = 0.05  # share of the price that averaging must save
+_MAX_ATTEMPTS = 8
 
 
 @dataclass(frozen=True)
-class Combined:
+class LinearCombination:
     """Linear combination of several stored releases, and possibly a new one, that gives a wanted release."""
 
-    sources: tuple[Made, ...]
+    derived: tuple[DerivedRelease, ...]
     weights: tuple[Fraction, ...]
     bounds: tuple[VectorBound, ...]  # clip bounds with the bias that clipping may leave
-    own: tuple[Fraction, ...] = ()  # weight of a newly charged release, if there is one
+    charged_weights: tuple[Fraction, ...] = ()  # weight of a newly charged release, if there is one
 
 
 @dataclass(frozen=True)
-class Way:
+class ReleaseSource:
     """Source of one release of a query: stored releases it is derived from, a new charge, or both."""
 
-    wanted: Prepared
-    sources: tuple[Made, ...] = ()  # stored releases that it is derived from
-    bought: Prepared | None = None  # release to be charged, unless it is paid
-    combined: Combined | None = None  # weights of sources and charged release; None: inverse-variance mean
+    wanted: CompiledRelease
+    derived: tuple[DerivedRelease, ...] = ()  # stored releases that it is derived from
+    charged: CompiledRelease | None = None  # release to be charged, unless it is paid
+    combination: LinearCombination | None = None  # weights of sources and charged release; None: inverse-variance mean
 
-    def release(self, stored: Mapping[str, bytes]) -> Release:
+    def build(self, stored: Mapping[str, bytes]) -> Release:
         """Build the release from stored payloads: as it was stored, or as weighted sum or mean of its sources."""
-        own = None if self.bought is None else from_bytes(stored[self.bought.release_key])
-        if own is not None and not self.sources:
-            return own
-        releases = [*(each.release for each in self.sources), *([] if own is None else [own])]
-        return mixed(releases) if self.combined is None else weighed(releases, self.times)
+        charged_release = None if self.charged is None else release_from_bytes(stored[self.charged.release_key])
+        if charged_release is not None and not self.derived:
+            return charged_release
+        releases = [*(each.release for each in self.derived), *([] if charged_release is None else [charged_release])]
+        return weighted_mean(releases) if self.combination is None else linear_combination(releases, self.coefficients)
 
     @property
-    def times(self) -> tuple[Fraction, ...]:
+    def coefficients(self) -> tuple[Fraction, ...]:
         """Coefficient of each source and of the charged release; empty for an inverse-variance mean."""
-        return () if self.combined is None else self.combined.weights + self.combined.own
+        return () if self.combination is None else self.combination.weights + self.combination.charged_weights
 
-    def variances(self) -> tuple[float, ...]:
+    def noise_variances(self) -> tuple[float, ...]:
         """Compute the noise variance of each vector, in squared units."""
-        noises = [*map(_noise, self.sources), *([] if self.bought is None else [asked_of(self.bought)])]
-        if self.combined is None:
-            return variances(noises)
-        spread = ([(float(w) * one) ** 2 for one in noise] for w, noise in zip(self.times, noises, strict=True))
-        return tuple(map(sum, zip(*spread, strict=True)))
+        deviations = [
+            *map(_derived_deviations, self.derived),
+            *([] if self.charged is None else [noise_deviations(self.charged)]),
+        ]
+        if self.combination is None:
+            return mean_variances(deviations)
+        weighted_squares = (
+            [(float(w) * one) ** 2 for one in noise] for w, noise in zip(self.coefficients, deviations, strict=True)
+        )
+        return tuple(map(sum, zip(*weighted_squares, strict=True)))
 
     @property
-    def told(self) -> Prepared:
+    def reported(self) -> CompiledRelease:
         """The compiled release with the actual bounds and noise of its sources, for reporting."""
-        if not self.sources:
+        if not self.derived:
             return self.wanted
         vectors = tuple(
-            replace(price, sigma=variance**0.5 / bound.grain)
+            replace(price, sigma=variance**0.5 / bound.grain_size)
             for price, variance, bound in zip(
-                self.wanted.cost.vectors, self.variances(), self.wanted.bounds.vectors, strict=True
+                self.wanted.cost.vectors, self.noise_variances(), self.wanted.bounds.vectors, strict=True
             )
         )
         bounds = replace(
-            self.wanted.bounds, vectors=self.sources[0].bounds if self.combined is None else self.combined.bounds
+            self.wanted.bounds, vectors=self.derived[0].bounds if self.combination is None else self.combination.bounds
         )
         return replace(self.wanted, bounds=bounds, cost=replace(self.wanted.cost, vectors=vectors))
 
 
-def bought_of(ways: Sequence[Way]) -> tuple[Prepared, ...]:
+def charged_releases(sources: Sequence[ReleaseSource]) -> tuple[CompiledRelease, ...]:
     """List the releases that a query is charged for, unless they are paid already."""
-    return tuple(way.bought for way in ways if way.bought is not None)
+    return tuple(source.charged for source in sources if source.charged is not None)
 
 
-def way_of(
-    wanted: Prepared, candidates: Iterator[Made | Combined], again: Again | None, held: AbstractSet[str], beside: Beside
-) -> Way:
+def choose_source(
+    wanted: CompiledRelease,
+    candidates: Iterator[DerivedRelease | LinearCombination],
+    compile_at_rho: CompileAtRho | None,
+    stored_keys: AbstractSet[str],
+    combine_with: CombineWithCharged,
+) -> ReleaseSource:
     """Choose the source of a release: a stored one, a new charge, or both averaged.
 
     Claim: what is derived has at most the variance of what is wanted, and the choice is the same when the client holds
@@ -99,158 +110,192 @@ def way_of(
     that is precise enough alone, or averaged with earlier ones of equal clip bounds; else a release at the smallest
     price that is precise enough together with these. Source and proof: proofs.md#release-sources. Raises: nothing.
     """
-    asked, alike = asked_of(wanted), dict[object, list[Made]]()
-    free = next((way for each in candidates if (way := _free(wanted, each, asked, alike)) is not None), None)
-    if free is not None or again is None:
-        return free or Way(wanted, bought=wanted)
-    grains = tuple(bound.grain for bound in wanted.bounds.vectors)
-    same = alike.get(_cut(wanted.bounds.vectors, grains), [])
+    required, equally_clipped = noise_deviations(wanted), dict[object, list[DerivedRelease]]()
+    free = next(
+        (
+            source
+            for each in candidates
+            if (source := _free_source(wanted, each, required, equally_clipped)) is not None
+        ),
+        None,
+    )
+    if free is not None or compile_at_rho is None:
+        return free or ReleaseSource(wanted, charged=wanted)
+    grains = tuple(bound.grain_size for bound in wanted.bounds.vectors)
+    same_bounds = equally_clipped.get(_clipping_key(wanted.bounds.vectors, grains), [])
 
-    def mean(bought: Prepared | None) -> Way | None:
-        return Way(wanted, tuple(same), bought) if same else None
+    def mean(charged: CompiledRelease | None) -> ReleaseSource | None:
+        return ReleaseSource(wanted, tuple(same_bounds), charged) if same_bounds else None
 
-    def combined(bought: Prepared | None) -> Way | None:
-        made = beside(bought)
-        return None if made is None else Way(wanted, made.sources, bought, made)
+    def combined(charged: CompiledRelease | None) -> ReleaseSource | None:
+        combination = combine_with(charged)
+        return None if combination is None else ReleaseSource(wanted, combination.derived, charged, combination)
 
-    anew = _Anew(again, held)
-    made = [_with_less(wanted, together, asked, anew) for together in (mean, combined)]
-    return min((way for way in made if way is not None), key=_price, default=Way(wanted, bought=wanted))
+    compiler = _NewReleases(compile_at_rho, stored_keys)
+    made = [_with_smaller_charge(wanted, together, required, compiler) for together in (mean, combined)]
+    return min(
+        (source for source in made if source is not None),
+        key=_charged_rho,
+        default=ReleaseSource(wanted, charged=wanted),
+    )
 
 
-def _free(wanted: Prepared, each: Made | Combined, asked: Deviations, alike: dict[object, list[Made]]) -> Way | None:
+def _free_source(
+    wanted: CompiledRelease,
+    candidate: DerivedRelease | LinearCombination,
+    required: NoiseDeviations,
+    equally_clipped: dict[object, list[DerivedRelease]],
+) -> ReleaseSource | None:
     """Source without a charge, if a candidate is precise enough alone or averaged with earlier ones of equal bounds."""
-    if isinstance(each, Combined):
-        way = Way(wanted, each.sources, None, each)
-        return way if _narrow(way.variances(), asked) else None
-    if not as_little_cut(each.bounds, wanted.bounds.vectors):
+    if isinstance(candidate, LinearCombination):
+        source = ReleaseSource(wanted, candidate.derived, None, candidate)
+        return source if _is_precise(source.noise_variances(), required) else None
+    if not has_similar_bias(candidate.bounds, wanted.bounds.vectors):
         return None
-    together = alike.setdefault(_cut(each.bounds, each.release.grains), [])
-    together.append(each)
-    enough = next((some for some in ([each], together) if _enough(list(map(_noise, some)), asked)), None)
-    return None if enough is None else Way(wanted, tuple(enough))
+    together = equally_clipped.setdefault(_clipping_key(candidate.bounds, candidate.release.grains), [])
+    together.append(candidate)
+    sufficient = next(
+        (some for some in ([candidate], together) if _is_precise_mean(list(map(_derived_deviations, some)), required)),
+        None,
+    )
+    return None if sufficient is None else ReleaseSource(wanted, tuple(sufficient))
 
 
 @dataclass(frozen=True)
-class _Anew:
+class _NewReleases:
     """Compiler of new releases that the client does not hold yet: a held one would add no independent noise."""
 
-    again: Again
-    held: AbstractSet[str]
+    compile_at_rho: CompileAtRho
+    stored_keys: AbstractSet[str]
 
-    def release(self, rho: Fraction) -> Prepared:
+    def release(self, rho: Fraction) -> CompiledRelease:
         """Compile a release at a price, slightly raised while the client already holds a release of that price."""
-        made = self.again(rho)
-        while made.release_key in self.held:
-            rho += Fraction(len(made.plan.vectors), PICO)
-            made = self.again(rho)
-        return made
+        compiled = self.compile_at_rho(rho)
+        while compiled.release_key in self.stored_keys:
+            rho += Fraction(len(compiled.plan.vectors), PICO)
+            compiled = self.compile_at_rho(rho)
+        return compiled
 
 
-def as_little_cut(held: Sequence[VectorBound], wanted: Sequence[VectorBound]) -> bool:
+def has_similar_bias(stored: Sequence[VectorBound], wanted: Sequence[VectorBound]) -> bool:
     """Check that the clipping bias of a stored release is at most slightly larger than that of the wanted one."""
-    return all(_close(mine, own) for mine, own in zip(held, wanted, strict=True))
+    return all(_is_similar(mine, own) for mine, own in zip(stored, wanted, strict=True))
 
 
-def _close(held: VectorBound, wanted: VectorBound) -> bool:
-    if held.predicted_bias is None or wanted.predicted_bias is None:
-        return wanted.predicted_bias is None and (held.predicted_bias is not None or held.norm == wanted.norm)
-    within = 2 * (wanted.bias_within or 0.0) + LARGEST_MORE_BIAS
-    return held.predicted_bias >= wanted.predicted_bias - LARGEST_MORE_BIAS and (held.bias_within or 0.0) <= within
+def _is_similar(stored: VectorBound, wanted: VectorBound) -> bool:
+    if stored.predicted_bias is None or wanted.predicted_bias is None:
+        return wanted.predicted_bias is None and (
+            stored.predicted_bias is not None or stored.clip_bound == wanted.clip_bound
+        )
+    max_residual = 2 * (wanted.residual_bias_bound or 0.0) + MAX_EXTRA_BIAS
+    return (
+        stored.predicted_bias >= wanted.predicted_bias - MAX_EXTRA_BIAS
+        and (stored.residual_bias_bound or 0.0) <= max_residual
+    )
 
 
-def _cut(bounds: Sequence[VectorBound], grains: Sequence[float]) -> object:
+def _clipping_key(bounds: Sequence[VectorBound], grains: Sequence[float]) -> object:
     """Return the grouping key of equally clipped releases; differently clipped ones are never averaged."""
-    return tuple((bound.norm, bound.predicted_bias, bound.bias_within) for bound in bounds), tuple(grains)
+    return tuple((bound.clip_bound, bound.predicted_bias, bound.residual_bias_bound) for bound in bounds), tuple(grains)
 
 
-def _enough(noises: Sequence[Deviations], asked: Deviations) -> bool:
-    return _narrow(variances(noises), asked)
+def _is_precise_mean(deviations: Sequence[NoiseDeviations], required: NoiseDeviations) -> bool:
+    return _is_precise(mean_variances(deviations), required)
 
 
-def _narrow(spread: Sequence[float], asked: Deviations) -> bool:
-    return all(variance <= most**2 for variance, most in zip(spread, asked, strict=True))
+def _is_precise(noise_variances: Sequence[float], required: NoiseDeviations) -> bool:
+    return all(variance <= max_deviation**2 for variance, max_deviation in zip(noise_variances, required, strict=True))
 
 
-def _price(way: Way) -> Fraction:
-    return way.bought.cost.loss.rho if way.bought is not None else Fraction(0)
+def _charged_rho(source: ReleaseSource) -> Fraction:
+    return source.charged.cost.loss.rho if source.charged is not None else Fraction(0)
 
 
-def _with_less(
-    wanted: Prepared, together: Callable[[Prepared | None], Way | None], asked: Deviations, anew: _Anew
-) -> Way | None:
+def _with_smaller_charge(
+    wanted: CompiledRelease,
+    together: Callable[[CompiledRelease | None], ReleaseSource | None],
+    required: NoiseDeviations,
+    compiler: _NewReleases,
+) -> ReleaseSource | None:
     """Charge a release at the smallest price that is precise enough with holdings; None if little is saved."""
-    held = together(None)
-    if held is None:
+    free_source = together(None)
+    if free_source is None:
         return None
-    left = max(1 - most**2 / variance for variance, most in zip(held.variances(), asked, strict=True))
-    rho = max(wanted.cost.loss.rho * Fraction(left), MINIMUM_RHO)
-    for _ in range(_TRIES):
-        if rho > wanted.cost.loss.rho * Fraction(1 - LEAST_SAVED):
+    missing_share = max(
+        1 - max_deviation**2 / variance
+        for variance, max_deviation in zip(free_source.noise_variances(), required, strict=True)
+    )
+    rho = max(wanted.cost.loss.rho * Fraction(missing_share), MIN_QUERY_RHO)
+    for _ in range(_MAX_ATTEMPTS):
+        if rho > wanted.cost.loss.rho * Fraction(1 - MIN_SAVED_SHARE):
             break
-        bought = anew.release(rho)
-        way = together(bought) if bought.bounds == wanted.bounds else None
-        if way is not None and _narrow(way.variances(), asked):
-            return way
+        charged = compiler.release(rho)
+        source = together(charged) if charged.bounds == wanted.bounds else None
+        if source is not None and _is_precise(source.noise_variances(), required):
+            return source
         rho *= Fraction(1001, 1000)
     return None
 
 
-def asked_of(prepared: Prepared) -> Deviations:
+def noise_deviations(compiled: CompiledRelease) -> NoiseDeviations:
     """Noise of each vector of a compiled release at its price, as standard deviations in units."""
-    pairs = zip(prepared.cost.vectors, prepared.bounds.vectors, strict=True)
+    pairs = zip(compiled.cost.vectors, compiled.bounds.vectors, strict=True)
     return tuple(cost.deviation(bound) for cost, bound in pairs)
 
 
-def _noise(made: Made) -> Deviations:
-    return made.release.deviations()
+def _derived_deviations(derived: DerivedRelease) -> NoiseDeviations:
+    return derived.release.deviations()
 
 
-def parts_that_share(ways: tuple[Way, ...]) -> Mapping[tuple[int, int], int]:
+def correlated_vectors(release_sources: tuple[ReleaseSource, ...]) -> Mapping[tuple[int, int], int]:
     """Noise correlation: label the vectors of different releases that are derived from one stored release.
 
     Maps (release index, vector index) to the label of its correlated set; vectors of independent releases are absent.
     """
-    sources: dict[str, set[int]] = {}
-    for i, way in enumerate(ways):
-        keys = [each.release_key for each in way.sources] + ([way.bought.release_key] if way.bought else [])
+    plans_by_key: dict[str, set[int]] = {}
+    for i, source in enumerate(release_sources):
+        keys = [each.release_key for each in source.derived] + ([source.charged.release_key] if source.charged else [])
         for key in keys:
-            sources.setdefault(key, set()).add(i)
-    joined = list(range(len(ways)))
-    for plans in sources.values():
-        least = min(joined[i] for i in plans)
-        joined = [least if part in {joined[i] for i in plans} else part for part in joined]
-    several = {part for part in joined if joined.count(part) > 1}
+            plans_by_key.setdefault(key, set()).add(i)
+    labels = list(range(len(release_sources)))
+    for plans in plans_by_key.values():
+        least = min(labels[i] for i in plans)
+        labels = [least if label in {labels[i] for i in plans} else label for label in labels]
+    shared_labels = {label for label in labels if labels.count(label) > 1}
     return {
-        (i, vector): joined[i]
-        for i, way in enumerate(ways)
-        if joined[i] in several
-        for vector in range(len(way.wanted.plan.vectors))
+        (i, vector): labels[i]
+        for i, source in enumerate(release_sources)
+        if labels[i] in shared_labels
+        for vector in range(len(source.wanted.plan.vectors))
     }
 
 
-def clashing(ways: Sequence[Way]) -> list[int]:
+def sign_conflicts(sources: Sequence[ReleaseSource]) -> list[int]:
     """List the combined sources that may contain another one's noise with the opposite sign.
 
     Claim: without any, noise shared by two sources has coefficients of one sign in both. Raises: nothing. Proof:
     dialect/postprocess/proofs.md#shared-noise
     """
-    found = [_signs(way) for way in ways]
-    others = [[theirs for j, theirs in enumerate(found) if j != i] for i in range(len(ways))]
-    return [i for i, way in enumerate(ways) if way.combined and any(_differ(found[i], each) for each in others[i])]
+    signs = [_signs(source) for source in sources]
+    others = [[theirs for j, theirs in enumerate(signs) if j != i] for i in range(len(sources))]
+    return [
+        i
+        for i, source in enumerate(sources)
+        if source.combination and any(_has_opposite_signs(signs[i], each) for each in others[i])
+    ]
 
 
-Signs = Mapping[str, AbstractSet[bool]]  # release key -> signs of its coefficients (True: added)
+SignsByKey = Mapping[str, AbstractSet[bool]]  # release key -> signs of its coefficients (True: added)
 
 
-def _differ(mine: Signs, theirs: Signs) -> bool:
+def _has_opposite_signs(mine: SignsByKey, theirs: SignsByKey) -> bool:
     return any(len(mine[key] | theirs[key]) > 1 for key in mine.keys() & theirs.keys())
 
 
-def _signs(way: Way) -> Signs:
+def _signs(source: ReleaseSource) -> SignsByKey:
     """Signs of the coefficients of each stored or charged release in a source."""
-    keys = [each.release_key for each in way.sources] + ([way.bought.release_key] if way.bought else [])
-    found: dict[str, set[bool]] = {}
-    for key, times in zip(keys, way.times or [Fraction(1)] * len(keys), strict=True):
-        found.setdefault(key, set()).add(times > 0)
-    return found
+    keys = [each.release_key for each in source.derived] + ([source.charged.release_key] if source.charged else [])
+    signs: dict[str, set[bool]] = {}
+    for key, coefficient in zip(keys, source.coefficients or [Fraction(1)] * len(keys), strict=True):
+        signs.setdefault(key, set()).add(coefficient > 0)
+    return signs

@@ -14,126 +14,156 @@ from budgets import Ledger
 from dialect import Catalog, Question
 from dialect.algebra import Note, NoteCode, PrivatePlan, VectorBound
 from dialect.codegen.relations import write_rows
-from dialect.parser import uncommented
-from dialect.planner.reuse import Derivation, Read, derivation, held_parts, same_rows, told
+from dialect.parser import strip_comments
+from dialect.planner.reuse import (
+    Decompositions,
+    Derivation,
+    canonical_plan,
+    equivalent_part_derivation,
+    find_derivation,
+    stored_parts,
+)
 from engine.backends.protocol import Backend
-from engine.errors import uncharged
-from engine.mechanism.release import Meaning
-from engine.pricing.display_names import which_release
-from engine.pricing.prepare import Prepared, priced
+from engine.errors import refuse_before_charge
+from engine.mechanism.release import ReleaseDescription
+from engine.pricing.display_names import release_suffix
+from engine.pricing.prepare import CompiledRelease, price_release
 from engine.pricing.release_key import bounds_text, cost_text
-from engine.reuse.combine import Made, made_of
-from engine.reuse.holdings import Held, Known, Shelf, Showing, nothing_shown, shelf_of
-from engine.reuse.linear_combinations import MOST_PARTED, Combining
-from engine.reuse.replay import current
-from engine.reuse.sources import Again, Combined, Way, clashing, way_of
+from engine.reuse.combine import DerivedRelease, derive_release
+from engine.reuse.holdings import Holdings, KnownPlans, ScheduledKeys, StoredRelease, find_holdings, no_scheduled_keys
+from engine.reuse.linear_combinations import MAX_SEARCHED_RELEASES, CombinationSearch
+from engine.reuse.replay import with_current_keys
+from engine.reuse.sources import CompileAtRho, LinearCombination, ReleaseSource, choose_source, sign_conflicts
 
-SHORT = 12  # displayed characters of a release key
-MOST_LOOKED_AT = 64  # most matching stored releases searched, of the same plan and of others; the oldest first
+DISPLAYED_KEY_CHARACTERS = 12  # displayed characters of a release key
+MAX_MATCHED_RELEASES = 64  # most matching stored releases searched, of the same plan and of others; the oldest first
 
-OF_DIFFERENT_TIMES = (
+DIFFERENT_TIMES_NOTE = (
     "Answers of different times are subtracted: who objected, or withdrew that, in between still counts in the "
     "difference, and no interval covers it."
 )
 
 
 @dataclass(frozen=True)
-class Finder:
+class ViewMatcher:
     """View matcher over a client's holdings."""
 
     catalog: Catalog
     backend: Backend
     ledger: Ledger
-    known: Known  # cache of recovered plans
-    showing: Showing = nothing_shown  # scheduled releases that a client may read
-    mixes: bool = True  # may a new release be averaged with holdings? not if relative targets depend on them
+    plan_cache: KnownPlans  # cache of recovered plans
+    scheduled_keys: ScheduledKeys = no_scheduled_keys  # scheduled releases that a client may read
+    may_average: bool = True  # may a new release be averaged with holdings? not if relative targets depend on them
 
-    def ways(self, prepared: tuple[Prepared, ...], client: str) -> tuple[Way, ...]:
+    def choose_sources(self, compiled: tuple[CompiledRelease, ...], client: str) -> tuple[ReleaseSource, ...]:
         """Choose the source of each release of a query for a client. Raises Refusal if the search is too expensive."""
-        if not prepared:
+        if not compiled:
             return ()
-        dataset = prepared[0].plan.dataset
-        shelf = shelf_of(self.ledger, client, dataset, self.catalog, self.known, self.showing(client, dataset))
-        exact = shelf.bought()
-        with uncharged("What you hold can't be looked through for this answer"):
-            ways = [Way(p, bought=p) if p.release_key in exact else self._way(p, shelf) for p in prepared]
-            while places := clashing(ways):  # its replacement may clash with another in turn
-                ways[places[0]] = self._way(ways[places[0]].wanted, shelf, combines=False)
-            return tuple(ways)
+        dataset = compiled[0].plan.dataset
+        holdings = find_holdings(
+            self.ledger, client, dataset, self.catalog, self.plan_cache, self.scheduled_keys(client, dataset)
+        )
+        paid_keys = holdings.paid_keys()
+        with refuse_before_charge("What you hold can't be looked through for this answer"):
+            sources = [
+                ReleaseSource(p, charged=p) if p.release_key in paid_keys else self._choose_source(p, holdings)
+                for p in compiled
+            ]
+            while conflicts := sign_conflicts(sources):  # its replacement may clash with another in turn
+                sources[conflicts[0]] = self._choose_source(sources[conflicts[0]].wanted, holdings, may_combine=False)
+            return tuple(sources)
 
-    def _way(self, wanted: Prepared, shelf: Shelf, combines: bool = True) -> Way:
+    def _choose_source(self, wanted: CompiledRelease, holdings: Holdings, may_combine: bool = True) -> ReleaseSource:
         if wanted.plan.key_set is None:
-            return Way(wanted, bought=wanted)
-        finding = _Finding(self, wanted, shelf, combines)
-        again = self._again(wanted) if self.mixes and not finding.is_full else None
-        return way_of(wanted, finding.candidates(), again, shelf.keys(), finding.beside)
+            return ReleaseSource(wanted, charged=wanted)
+        search = _HoldingsSearch(self, wanted, holdings, may_combine)
+        compile_at_rho = self._compile_at_rho(wanted) if self.may_average and not search.is_full else None
+        return choose_source(wanted, search.candidates(), compile_at_rho, holdings.release_keys(), search.combine_with)
 
-    def _again(self, wanted: Prepared) -> Again:
-        made = wanted.sized.bounded_as(wanted.bounds)  # differently clipped numbers are never averaged
+    def _compile_at_rho(self, wanted: CompiledRelease) -> CompileAtRho:
+        unpriced = wanted.unpriced_release.with_fixed_bounds(
+            wanted.bounds
+        )  # differently clipped numbers are never averaged
 
-        def again(rho: Fraction) -> Prepared:
-            anew = priced(made, self.backend, rho, wanted.cost.loss.delta)
-            return current([anew], self.ledger, self.catalog)[0]
+        def compile_at_rho(rho: Fraction) -> CompiledRelease:
+            compiled = price_release(unpriced, self.backend, rho, wanted.cost.loss.delta)
+            return with_current_keys([compiled], self.ledger, self.catalog)[0]
 
-        return again
+        return compile_at_rho
 
 
-class _Finding:
+class _HoldingsSearch:
     """Search of a client's holdings for one wanted release."""
 
-    def __init__(self, finder: Finder, wanted: Prepared, shelf: Shelf, combines: bool) -> None:
-        self.finder, self.wanted, self.combines = finder, wanted, combines
-        self.shelf = shelf.own_first(wanted.plan)  # else a repeat would match other releases of the same charge first
-        self.own, self.read, self.compared = told(wanted.plan), Read(), 0
-        self.combining = Combining(wanted, self.own, self.shelf, finder.catalog, self._made, self.read)
+    def __init__(self, matcher: ViewMatcher, wanted: CompiledRelease, holdings: Holdings, may_combine: bool) -> None:
+        self.matcher, self.wanted, self.may_combine = matcher, wanted, may_combine
+        self.holdings = holdings.same_plan_first(
+            wanted.plan
+        )  # else a repeat would match other releases of the same charge first
+        self.matchable_plan, self.condition_reader, self.compared_count = (
+            canonical_plan(wanted.plan),
+            Decompositions(),
+            0,
+        )
+        self.combinations = CombinationSearch(
+            wanted, self.matchable_plan, self.holdings, matcher.catalog, self._derive, self.condition_reader
+        )
 
     @property
     def is_full(self) -> bool:
         """Whether a repeated query would miss one more release of this plan, because the search is limited."""
-        return sum(held.says(self.wanted.plan) for held in self.shelf.held) >= MOST_PARTED
+        return sum(stored.has_plan(self.wanted.plan) for stored in self.holdings.releases) >= MAX_SEARCHED_RELEASES
 
     @cached_property
-    def keys(self) -> pa.Table:
+    def key_table(self) -> pa.Table:
         """Public key set of the wanted release, as a table k0, k1, ..."""
-        return public_keys(self.wanted.plan, self.finder.backend)
+        return read_key_set(self.wanted.plan, self.matcher.backend)
 
-    def candidates(self) -> Iterator[Made | Combined]:
+    def candidates(self) -> Iterator[DerivedRelease | LinearCombination]:
         """Iterate over derived releases, and combinations with earlier ones, in charge order."""
-        looked_at = Counter[bool]()  # number of matches of the same plan, and of others
-        for place, held in enumerate(self.shelf.held):
-            own = held.says(self.wanted.plan)
-            found = self._derived(held) if looked_at[own] < MOST_LOOKED_AT else None
-            if found is not None:
-                looked_at[own] += 1
-                made = self._made(held, found)
-                if made is not None:
-                    yield made
-            together = self.combining.through(place) if self.combines else None
-            if together is not None:
-                yield together
+        matched = Counter[bool]()  # number of matches of the same plan, and of others
+        for index, stored in enumerate(self.holdings.releases):
+            has_same_plan = stored.has_plan(self.wanted.plan)
+            derivation = self._match(stored) if matched[has_same_plan] < MAX_MATCHED_RELEASES else None
+            if derivation is not None:
+                matched[has_same_plan] += 1
+                derived = self._derive(stored, derivation)
+                if derived is not None:
+                    yield derived
+            combination = self.combinations.combine_up_to(index) if self.may_combine else None
+            if combination is not None:
+                yield combination
 
-    def beside(self, bought: Prepared | None) -> Combined | None:
+    def combine_with(self, charged: CompiledRelease | None) -> LinearCombination | None:
         """Combine all holdings, optionally with a newly charged release."""
-        return self.combining.through(len(self.shelf.held), bought) if self.combines else None
+        return self.combinations.combine_up_to(len(self.holdings.releases), charged) if self.may_combine else None
 
-    def _derived(self, held: Held) -> Derivation | None:
-        found = derivation(self.own, held.told, self.finder.catalog)
-        parts = held_parts(self.own, held.told) if found is None and self.compared < MOST_LOOKED_AT else ()
-        self.compared += bool(parts)
-        return found or same_rows(self.own, parts, self.finder.catalog, self.read)
+    def _match(self, stored: StoredRelease) -> Derivation | None:
+        match = find_derivation(self.matchable_plan, stored.matchable_plan, self.matcher.catalog)
+        parts = (
+            stored_parts(self.matchable_plan, stored.matchable_plan)
+            if match is None and self.compared_count < MAX_MATCHED_RELEASES
+            else ()
+        )
+        self.compared_count += bool(parts)
+        return match or equivalent_part_derivation(
+            self.matchable_plan, parts, self.matcher.catalog, self.condition_reader
+        )
 
-    def _made(self, held: Held, derived: Derivation) -> Made | None:
-        release = self.shelf.release(held)
-        assert release.meaning is not None  # noqa: S101  its plan was recovered from it
-        made = made_of(release, derived, self.keys)
-        if made is None:
+    def _derive(self, stored: StoredRelease, match: Derivation) -> DerivedRelease | None:
+        release = self.holdings.load(stored)
+        assert release.description is not None  # noqa: S101  its plan was recovered from it
+        result = derive_release(release, match, self.key_table)
+        if result is None:
             return None
-        bounds = tuple(_bounds(self.wanted, release.meaning, derived.vectors))
-        whole = len(held.told.plan.keys) == len(self.wanted.plan.keys)
-        return Made(held.release_key, held.settled_at, made[0], made[1], whole, bounds, held.standing)
+        bounds = tuple(_stored_bounds(self.wanted, release.description, match.vectors))
+        has_all_keys = len(stored.matchable_plan.plan.keys) == len(self.wanted.plan.keys)
+        return DerivedRelease(
+            stored.release_key, stored.settled_at, result[0], result[1], has_all_keys, bounds, stored.is_scheduled
+        )
 
 
-def public_keys(plan: PrivatePlan, backend: Backend) -> pa.Table:
+def read_key_set(plan: PrivatePlan, backend: Backend) -> pa.Table:
     """Read the public key set of a plan: columns k0, k1, ...; one row if it has no keys."""
     assert plan.key_set is not None  # noqa: S101  checked by the caller
     if not plan.key_set.keys:
@@ -142,64 +172,85 @@ def public_keys(plan: PrivatePlan, backend: Backend) -> pa.Table:
     return pa.table({f"k{i}": rows.column(f.id) for i, f in enumerate(plan.key_set.keys)})
 
 
-def _bounds(wanted: Prepared, meaning: Meaning, places: Iterable[int]) -> Iterator[VectorBound]:
+def _stored_bounds(
+    wanted: CompiledRelease, meaning: ReleaseDescription, places: Iterable[int]
+) -> Iterator[VectorBound]:
     """Clip bounds and bias of a stored release, for each vector of the wanted one."""
     for own, place in zip(wanted.bounds.vectors, places, strict=True):
-        norm, bias = meaning.norms[place], meaning.biases[place]
-        within = meaning.withins[place] if meaning.withins else None
+        clip_bound, bias = meaning.norms[place], meaning.biases[place]
+        residual = meaning.withins[place] if meaning.withins else None
         why = meaning.whys[place]
-        yield replace(own, norm=norm, predicted_bias=bias, bias_within=within, why=why, plain_why="")
+        yield replace(
+            own,
+            clip_bound=clip_bound,
+            predicted_bias=bias,
+            residual_bias_bound=residual,
+            key_reason=why,
+            plain_reason="",
+        )
 
 
-def meaning_of(question: Question, prepared: Prepared) -> Meaning:
+def describe_release(question: Question, compiled: CompiledRelease) -> ReleaseDescription:
     """Describe a release by SQL and bounds, stored with it so that its plan can be recovered."""
-    place = next(i for i, plan in enumerate(question.plans) if plan.canonical == prepared.plan.canonical)
-    bounds = prepared.bounds.vectors
-    return Meaning(
-        uncommented(question.sql), place, bounds_text(prepared.bounds), cost_text(prepared.cost),
-        tuple(bound.norm for bound in bounds),
-        tuple(bound.predicted_bias for bound in bounds), tuple(bound.why for bound in bounds),
-        tuple(bound.bias_within for bound in bounds),
+    plan_index = next(i for i, plan in enumerate(question.plans) if plan.canonical_text == compiled.plan.canonical_text)
+    bounds = compiled.bounds.vectors
+    return ReleaseDescription(
+        strip_comments(question.sql), plan_index, bounds_text(compiled.bounds), cost_text(compiled.cost),
+        tuple(bound.clip_bound for bound in bounds),
+        tuple(bound.predicted_bias for bound in bounds), tuple(bound.key_reason for bound in bounds),
+        tuple(bound.residual_bias_bound for bound in bounds),
     )  # fmt: skip
 
 
-def notes_of(ways: tuple[Way, ...]) -> tuple[Note, ...]:
+def source_notes(sources: tuple[ReleaseSource, ...]) -> tuple[Note, ...]:
     """Describe which numbers are derived from the client's holdings, for free."""
-    plans = [each.wanted.plan for each in ways]
-    made = tuple(_note(way, which_release(way.wanted.plan, plans).strip()) for way in ways if way.sources)
+    plans = [each.wanted.plan for each in sources]
+    notes = tuple(
+        _source_note(source, release_suffix(source.wanted.plan, plans).strip()) for source in sources if source.derived
+    )
     return (
-        (*made, Note(NoteCode.DIFFERENT_TIMES, OF_DIFFERENT_TIMES)) if any(map(_is_of_different_times, ways)) else made
+        (*notes, Note(NoteCode.DIFFERENT_TIMES, DIFFERENT_TIMES_NOTE))
+        if any(map(_subtracts_different_times, sources))
+        else notes
     )
 
 
-def _is_of_different_times(way: Way) -> bool:
+def _subtracts_different_times(source: ReleaseSource) -> bool:
     """Check whether releases of different times are subtracted; objections may have changed in between."""
-    moments = {each.settled_at for each in way.sources} | ({""} if way.bought is not None else set())
-    return any(times < 0 for times in way.times) and len(moments) > 1
+    moments = {each.settled_at for each in source.derived} | ({""} if source.charged is not None else set())
+    return any(coefficient < 0 for coefficient in source.coefficients) and len(moments) > 1
 
 
-def _note(way: Way, which: str) -> Note:
-    times = [_times_told(each) for each in way.times] or [""] * len(way.sources)
-    made = (
-        f"{by}{'standing ' if each.standing else ''}{each.release_key[:SHORT]} of {each.settled_at[:10]} ({each.how})"
-        for each, by in zip(way.sources, times, strict=False)
+def _source_note(source: ReleaseSource, release_name: str) -> Note:
+    coefficient_texts = [_format_coefficient(each) for each in source.coefficients] or [""] * len(source.derived)
+    derived_texts = (
+        f"{by}{'standing ' if each.is_scheduled else ''}{each.release_key[:DISPLAYED_KEY_CHARACTERS]} of"
+        f" {each.settled_at[:10]} ({each.derivation_text})"
+        for each, by in zip(source.derived, coefficient_texts, strict=False)
     )
-    bought = "" if way.bought is None else f", averaged with a new one for rho {float(way.bought.cost.loss.rho):.3g}"
-    text = f"{f'{which}: ' if which else ''}derived from answers that you hold: {', '.join(made)}{bought}."
+    charged_text = (
+        "" if source.charged is None else f", averaged with a new one for rho {float(source.charged.cost.loss.rho):.3g}"
+    )
+    text = (
+        f"{f'{release_name}: ' if release_name else ''}derived from answers that you hold:"
+        f" {', '.join(derived_texts)}{charged_text}."
+    )
     return Note(NoteCode.REUSED, text[:1].upper() + text[1:])
 
 
-def _times_told(times: Fraction) -> str:
+def _format_coefficient(coefficient: Fraction) -> str:
     """Format a coefficient: nothing for 1, `less` for -1, else a factor."""
-    if abs(times) == 1:
-        return "" if times > 0 else "less "
-    return f"{float(times):.3g} times "
+    if abs(coefficient) == 1:
+        return "" if coefficient > 0 else "less "
+    return f"{float(coefficient):.3g} times "
 
 
-def day_of(ways: tuple[Way, ...], stored: Collection[str], ledger: Ledger) -> str | None:
+def oldest_day(sources: tuple[ReleaseSource, ...], stored_keys: Collection[str], ledger: Ledger) -> str | None:
     """First day, in UTC, of the stored releases that numbers come from; `stored_keys` = stored before this call."""
-    moments = [each.settled_at for way in ways for each in way.sources]
-    for bought in (way.bought for way in ways):
-        if bought is not None and bought.release_key in stored:
-            moments += [each.settled_at for each in ledger.made(bought.plan.dataset, [bought.release_key]).values()]
+    moments = [each.settled_at for source in sources for each in source.derived]
+    for charged in (source.charged for source in sources):
+        if charged is not None and charged.release_key in stored_keys:
+            moments += [
+                each.settled_at for each in ledger.release_ages(charged.plan.dataset, [charged.release_key]).values()
+            ]
     return min(moments, default="")[:10] or None

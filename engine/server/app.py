@@ -26,15 +26,15 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp
 
-from budgets import LedgerError, LedgerUnavailable, ParamError, cause_of
-from engine.accounts.audit_log import KeyAct, note_key
-from engine.accounts.open import ledger_place, opened
+from budgets import LedgerError, LedgerUnavailable, ParamError, failure_cause
+from engine.accounts.audit_log import KeyEvent, record_key_event
+from engine.accounts.open import ledger_address, opened_ledger
 from engine.problems import Refused, problem
 from engine.server.auth.keys import Keys, read_pepper
 from engine.server.auth.tokens import read_key_set
 from engine.server.console import routes
-from engine.server.http.openapi import completed
-from engine.server.http.problems import Problem, problem_response, unread_problem
+from engine.server.http.openapi import complete_document
+from engine.server.http.problems import Problem, invalid_request_problem, problem_response
 from engine.server.http.protocol import BoundedProtocol
 from engine.server.http.responses import Health
 from engine.server.http.roles import Role
@@ -42,57 +42,60 @@ from engine.server.routes import admin as administering
 from engine.server.routes import analyst as asking
 from engine.server.routes import health
 from engine.server.routes import sharing as sharing_asked
-from engine.server.routes.access import Asker
+from engine.server.routes.access import Caller
 from engine.server.routes.alerts import Alerts
 from engine.server.routes.health import Checks
 from engine.server.routes.jobs import Jobs
-from engine.server.routes.middleware import SHORTER, Surround
-from engine.server.service import House
-from engine.server.settings import Settings, check_listening, in_url
-from engine.server.storage import MEMORY, Books
-from engine.server.telemetry import Throttle, begin_logs, log
-from engine.server.worker.client import Link
+from engine.server.routes.middleware import SHORTER_HINT, RequestMiddleware
+from engine.server.service import Service
+from engine.server.settings import Settings, check_listening, url_host
+from engine.server.storage import MEMORY, ServerTables
+from engine.server.telemetry import Throttle, configure_logging, log
+from engine.server.worker.client import PipeLink
 from engine.server.worker.frames import Json
 from engine.server.worker.hardening import forbid_dumps, silence_tracebacks
 
-Life = Callable[[House], AbstractAsyncContextManager[None]]
+Lifespan = Callable[[Service], AbstractAsyncContextManager[None]]
 VERSION = metadata.version("passersby")
-CURES = {"E_SIZE": SHORTER}
+HINTS = {"E_SIZE": SHORTER_HINT}
 ROUTERS = (asking.router, sharing_asked.router, administering.router, health.router, routes.router)
 CODES = {404: "E_NOT_FOUND", 405: "E_METHOD", 413: "E_SIZE", 415: "E_MEDIA"}
 
 
-def create_app(house: House, life: Life | None = None) -> FastAPI:
+def create_app(service: Service, lifespan_of: Lifespan | None = None) -> FastAPI:
     """Build a server's application. `lifespan_of` makes the context entered at startup and left at shutdown."""
-    alerts = Alerts.of(house)
+    alerts = Alerts.of(service)
 
-    def works(app: FastAPI) -> tuple[Coroutine[Any, Any, None], ...]:
+    def background_work(app: FastAPI) -> tuple[Coroutine[Any, Any, None], ...]:
         checks: Checks = app.state.checks
         return alerts.run(), checks.run(), checks.readiness.run()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with nullcontext() if life is None else life(house), _beside(*works(app)):
+        async with (
+            nullcontext() if lifespan_of is None else lifespan_of(service),
+            _background_tasks(*background_work(app)),
+        ):
             await app.state.jobs.resume()
             yield
 
     app = FastAPI(title="passersby", version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.state.house, app.state.jobs, app.state.checks = house, Jobs(house), Checks(house, alerts)
+    app.state.house, app.state.jobs, app.state.checks = service, Jobs(service), Checks(service, alerts)
     for router in ROUTERS:
         app.include_router(router)
-    _health(app)
-    _refusals(app)
-    app.add_middleware(Surround, house=house)
-    app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # as FastAPI's manual has it
+    _add_health_endpoints(app)
+    _add_error_handlers(app)
+    app.add_middleware(RequestMiddleware, house=service)
+    app.openapi = lambda: _openapi_document(app)  # type: ignore[method-assign]  # as FastAPI's manual has it
     return app
 
 
 @asynccontextmanager
-async def _beside(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+async def _background_tasks(*coroutines: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Run coroutines in the background, and cancel them at exit."""
-    tasks = [asyncio.create_task(work) for work in works]
+    tasks = [asyncio.create_task(work) for work in coroutines]
     for task in tasks:
-        task.add_done_callback(_note_end)
+        task.add_done_callback(_log_failed_task)
     try:
         yield
     finally:
@@ -101,21 +104,21 @@ async def _beside(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _note_end(task: asyncio.Task[None]) -> None:
+def _log_failed_task(task: asyncio.Task[None]) -> None:
     """Log a background task that ended with an error; nothing else would report it."""
     failure = None if task.cancelled() else task.exception()
     if failure is not None:
         log.error("background work ended", kind=type(failure).__name__)
 
 
-def _document(app: FastAPI) -> dict[str, Any]:
+def _openapi_document(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
-        made = get_openapi(title=app.title, version=app.version, summary="Ask where people go.", routes=app.routes)
-        app.openapi_schema = completed(made)
+        document = get_openapi(title=app.title, version=app.version, summary="Ask where people go.", routes=app.routes)
+        app.openapi_schema = complete_document(document)
     return app.openapi_schema
 
 
-def _health(app: FastAPI) -> None:
+def _add_health_endpoints(app: FastAPI) -> None:
     @app.get("/healthz", response_model=Health, operation_id="healthz")
     async def healthz() -> Json:
         """Liveness: the server runs."""
@@ -125,26 +128,26 @@ def _health(app: FastAPI) -> None:
     async def readyz(request: Request) -> Json:
         """Readiness: can queries be answered? 503 unless worker, ledger and disk space are available."""
         checks: Checks = request.app.state.checks
-        part = checks.readiness.why_not()
+        part = checks.readiness.failing_part()
         if part is not None:
             raise Problem("E_BUSY", part.value, "the same in a moment; GET /v1/admin/health has the cause")
         return {"state": "ready"}
 
     @app.get("/metrics", response_class=PlainTextResponse, operation_id="metrics")
-    async def metrics(asker: Asker) -> Response:
+    async def metrics(asker: Caller) -> Response:
         """Counters for Prometheus."""
-        return Response(asker.house.metrics.text(), media_type="text/plain; version=0.0.4")
+        return Response(asker.service.metrics.text(), media_type="text/plain; version=0.0.4")
 
 
-def _refusals(app: FastAPI) -> None:
+def _add_error_handlers(app: FastAPI) -> None:
     """Register exception handlers that turn every error into a problem response."""
     throttle = Throttle()
 
-    def refuse(request: Request, told: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
-        house: House = request.app.state.house
-        request.state.code = told["code"]
-        house.metrics.refused(told["code"])
-        return problem_response(told, headers)
+    def refuse(request: Request, details: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+        house: Service = request.app.state.house
+        request.state.code = details["code"]
+        house.metrics.count_refusal(details["code"])
+        return problem_response(details, headers)
 
     @app.exception_handler(Refused)
     async def refused(request: Request, error: Refused) -> Response:
@@ -152,29 +155,29 @@ def _refusals(app: FastAPI) -> None:
 
     @app.exception_handler(LedgerError)
     async def not_kept(request: Request, error: LedgerError) -> Response:
-        if isinstance(error, LedgerUnavailable) and throttle.is_due(cause := cause_of(error)):
+        if isinstance(error, LedgerUnavailable) and throttle.is_due(cause := failure_cause(error)):
             log.error("the books can't be used", cause=cause)
         return refuse(request, problem(error, None))
 
     @app.exception_handler(Problem)
     async def no(request: Request, error: Problem) -> Response:
-        return refuse(request, error.told, error.headers)
+        return refuse(request, error.details, error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def unread(request: Request, error: RequestValidationError) -> Response:
-        return refuse(request, unread_problem(error.errors()).told)
+        return refuse(request, invalid_request_problem(error.errors()).details)
 
     @app.exception_handler(HTTPException)
     async def elsewhere(request: Request, error: HTTPException) -> Response:
         code = CODES.get(error.status_code, "E_PARAM")
-        told = Problem(code, f"{error.detail}.", CURES.get(code, "GET /openapi.json lists what there is")).told
+        details = Problem(code, f"{error.detail}.", HINTS.get(code, "GET /openapi.json lists what there is")).details
         headers = dict(error.headers or {})
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            headers["Allow"] = _allowed(request)
-        return refuse(request, told, headers)
+            headers["Allow"] = _allowed_methods(request)
+        return refuse(request, details, headers)
 
 
-def _allowed(request: Request) -> str:
+def _allowed_methods(request: Request) -> str:
     """Methods allowed on a path, over all routes that match it."""
     every = (*request.app.routes, *(route for router in ROUTERS for route in router.routes))
     here = (each for each in every if isinstance(each, Route) and each.matches(request.scope)[0] is not Match.NONE)
@@ -192,10 +195,10 @@ def check_starting(settings: Settings) -> None:
 
 def _check_password(file: Path) -> None:
     try:
-        found = file.read_text(encoding="utf-8").strip()
+        password = file.read_text(encoding="utf-8").strip()
     except (OSError, ValueError):
-        found = ""
-    if not found:
+        password = ""
+    if not password:
         raise _refused(f"No password can be read from {file}.", "alert_smtp_password_file with a file that has it")
 
 
@@ -205,10 +208,10 @@ def _check_keys(file: Path) -> None:
             "Tokens of an identity provider need an extra.", "pip install '.[oidc]', in the clone of passersby"
         )
     try:
-        found = read_key_set(file)
+        key_set = read_key_set(file)
     except (OSError, ValueError):
-        found = {}
-    if not found:
+        key_set = {}
+    if not key_set:
         raise _refused(f"No public key can be read from {file}.", "oidc_keys with the provider's JWKS, as a file")
 
 
@@ -219,37 +222,39 @@ def _refused(why: str, cure: str) -> Refused:
 DEMO_DAYS = 1.0
 DEMO_CLIENT = "demo"
 
-_Made = tuple[tuple[str, dict[str, Any]], ...]  # (role, new key)
+_RoleKeys = tuple[tuple[str, dict[str, Any]], ...]  # (role, new key)
 
 
 @dataclass(frozen=True)
-class Running:
+class ServerAddress:
     """Address of a server that is ready for queries."""
 
     url: str
     keys: tuple[tuple[str, str], ...] = ()  # (role, key), for a demonstration
 
 
-def run_server(settings: Settings, told: Callable[[Running], None], *, demo: bool = False) -> None:
+def run_server(settings: Settings, on_ready: Callable[[ServerAddress], None], *, demo: bool = False) -> None:
     """Serve until a signal; raises Refused where the catalog, its data or the ledger can't be opened."""
     forbid_dumps()
     silence_tracebacks()
-    begin_logs()
+    configure_logging()
     check_listening(settings)
     check_starting(settings)
-    place = ledger_place(settings.catalog, settings.ledger)
-    with closing(Books.beside(place)) as books:
-        house = House(settings, books, Keys(books, read_pepper(secret_file(settings, place))), _link(settings, place))
-        _Serving(house, told, _demo_keys(house) if demo else ()).run()
+    address = ledger_address(settings.catalog, settings.ledger)
+    with closing(ServerTables.open_for(address)) as tables:
+        service = Service(
+            settings, tables, Keys(tables, read_pepper(secret_file(settings, address))), _worker_link(settings, address)
+        )
+        _UvicornRun(service, on_ready, _demo_keys(service) if demo else ()).run()
 
 
-class _Serving:
+class _UvicornRun:
     """One run of uvicorn."""
 
-    def __init__(self, house: House, told: Callable[[Running], None], keys: _Made) -> None:
-        self._house, self._told, self._keys = house, told, keys
+    def __init__(self, service: Service, on_ready: Callable[[ServerAddress], None], keys: _RoleKeys) -> None:
+        self._service, self._on_ready, self._keys = service, on_ready, keys
         self._refused: Refused | None = None
-        self._server = uvicorn.Server(_configuration(house.settings, create_app(house, self._life)))
+        self._server = uvicorn.Server(_uvicorn_config(service.settings, create_app(service, self._lifespan)))
 
     def run(self) -> None:
         for ending in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises the signal again after it has stopped;
@@ -263,13 +268,13 @@ class _Serving:
             raise self._refused
 
     @asynccontextmanager
-    async def _life(self, house: House) -> AsyncIterator[None]:
-        link = house.line
-        assert isinstance(link, Link)  # noqa: S101  set by run_server
-        link.start()
-        opening = asyncio.create_task(self._tell(link))
+    async def _lifespan(self, service: Service) -> AsyncIterator[None]:
+        worker_link = service.worker
+        assert isinstance(worker_link, PipeLink)  # noqa: S101  set by run_server
+        worker_link.start()
+        opening = asyncio.create_task(self._announce(worker_link))
         try:
-            async with _flight_door(house):
+            async with _serve_flight(service):
                 yield
         except Refused as refused:  # uvicorn would stop without reporting why
             self._refused = refused
@@ -277,40 +282,40 @@ class _Serving:
         finally:
             opening.cancel()
             log.info("stopping")
-            await link.stop(house.settings.stop_seconds)
+            await worker_link.stop(service.settings.stop_seconds)
 
-    async def _tell(self, link: Link) -> None:
+    async def _announce(self, worker_link: PipeLink) -> None:
         try:
-            await link.ready()
+            await worker_link.ready()
         except Refused as refused:
             self._refused, self._server.should_exit = refused, True
             return
         for _, key in self._keys:
-            await self._house.note_key(KeyAct.MADE, key, DEMO_CLIENT)
+            await self._service.log_key_event(KeyEvent.MADE, key, DEMO_CLIENT)
         while not self._server.started:
             await asyncio.sleep(0.01)
-        settings = self._house.settings
+        settings = self._service.settings
         port = self._server.servers[0].sockets[0].getsockname()[1]
         scheme = "http" if settings.tls_cert is None else "https"
         log.info("ready", host=settings.host, port=port)
         keys = tuple((role, key["key"]) for role, key in self._keys)
-        self._told(Running(f"{scheme}://{in_url(settings.host)}:{port}", keys))
+        self._on_ready(ServerAddress(f"{scheme}://{url_host(settings.host)}:{port}", keys))
 
 
 @asynccontextmanager
-async def _flight_door(house: House) -> AsyncIterator[None]:
+async def _serve_flight(service: Service) -> AsyncIterator[None]:
     """Serve Flight SQL if a port is set; raises Refused where another process took the port meanwhile."""
-    if house.settings.flight_port is None:
+    if service.settings.flight_port is None:
         yield
         return
-    from engine.server.flight.server import flight_door  # late: most servers have no Flight port
+    from engine.server.flight.server import serve_flight  # late: most servers have no Flight port
 
-    async with flight_door(house) as port:
-        log.info("flight", host=house.settings.host, port=port)
+    async with serve_flight(service) as port:
+        log.info("flight", host=service.settings.host, port=port)
         yield
 
 
-def _configuration(settings: Settings, app: ASGIApp) -> uvicorn.Config:
+def _uvicorn_config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         settings.host,
@@ -329,37 +334,39 @@ def _configuration(settings: Settings, app: ASGIApp) -> uvicorn.Config:
     )
 
 
-def _link(settings: Settings, place: str) -> Link:
+def _worker_link(settings: Settings, ledger_address: str) -> PipeLink:
     names = ("least_seconds", "rows_per_second", "slots", "queue", "queue_per_client", "unit_rows")
-    pace = {name: getattr(settings, name) for name in names}
+    pacing = {name: getattr(settings, name) for name in names}
     standing = None if settings.standing is None else str(settings.standing)
-    opening = {"catalog": settings.catalog, "ledger": place, "pace": pace, "standing": standing}
-    return Link(opening, settings.hung_seconds)
+    opening = {"catalog": settings.catalog, "ledger": ledger_address, "pace": pacing, "standing": standing}
+    return PipeLink(opening, settings.hung_seconds)
 
 
-def _demo_keys(house: House) -> _Made:
-    return tuple((str(role), house.keys.make(DEMO_CLIENT, role, by=DEMO_CLIENT, days=DEMO_DAYS)) for role in Role)
+def _demo_keys(service: Service) -> _RoleKeys:
+    return tuple((str(role), service.keys.make(DEMO_CLIENT, role, by=DEMO_CLIENT, days=DEMO_DAYS)) for role in Role)
 
 
 def make_first_admin(settings: Settings, name: str, *, again: bool = False) -> dict[str, Any]:
     """Create the first admin's key, on the server's machine; raises Refused where an admin exists, unless `again`."""
-    place = ledger_place(settings.catalog, settings.ledger)
-    if place == MEMORY:
+    address = ledger_address(settings.catalog, settings.ledger)
+    if address == MEMORY:
         raise Refused(problem(ParamError("A ledger in memory keeps no keys.", "--ledger FILE"), None))
-    with opened(settings.catalog, place) as kept, closing(Books.beside(place)) as books:
-        keys = Keys(books, read_pepper(secret_file(settings, place)))
-        made = keys.bootstrap(name, days=settings.key_days, again=again)
-        noted = *((KeyAct.REVOKED, old) for old in made["taken_back"]), (KeyAct.MADE, name)
-        for act, whose in noted:
-            note_key(kept.ledger, act=act, name=whose, role=made["role"], by=made["made_by"])
-        return made
+    with opened_ledger(settings.catalog, address) as opened_catalog, closing(ServerTables.open_for(address)) as tables:
+        keys = Keys(tables, read_pepper(secret_file(settings, address)))
+        new_key = keys.bootstrap(name, days=settings.key_days, again=again)
+        key_events = *((KeyEvent.REVOKED, old) for old in new_key["taken_back"]), (KeyEvent.MADE, name)
+        for event, key_name in key_events:
+            record_key_event(
+                opened_catalog.ledger, event=event, name=key_name, role=new_key["role"], by=new_key["made_by"]
+            )
+        return new_key
 
 
-def secret_file(settings: Settings, place: str) -> Path:
+def secret_file(settings: Settings, ledger_address: str) -> Path:
     """Path of the server's secret: from the settings, else next to the ledger file; raises Refused."""
     if settings.secret_file is not None:
         return settings.secret_file
-    if "://" in place:
+    if "://" in ledger_address:
         why = "A ledger in a database has no place beside it for the server's secret."
         raise Refused(problem(ParamError(why, "secret_file, the same file for every server of this ledger"), None))
-    return Path(f"{place}.secret")
+    return Path(f"{ledger_address}.secret")

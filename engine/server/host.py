@@ -17,7 +17,7 @@ Setting = str | int | float | bool | None
 
 
 def serve(
-    told: Callable[[str, tuple[tuple[str, str], ...]], None],
+    on_ready: Callable[[str, tuple[tuple[str, str], ...]], None],
     *,
     config: str | None = None,
     demo: bool = False,
@@ -31,10 +31,10 @@ def serve(
     from engine.server.app import run_server
 
     with refusals():
-        run_server(_settings(config, given), lambda running: told(running.url, running.keys), demo=demo)
+        run_server(_settings(config, given), lambda running: on_ready(running.url, running.keys), demo=demo)
 
 
-def check_there(progress: Callable[[str, float], None], *, config: str | None = None, **given: Setting) -> None:
+def ensure_catalog(progress: Callable[[str, float], None], *, config: str | None = None, **given: Setting) -> None:
     """Check that a server's catalog exists, and generate a bundled catalog's data if missing; raises Refused."""
     with refusals():
         find_catalog(_settings(config, given).catalog, progress)

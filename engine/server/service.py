@@ -9,29 +9,29 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from engine.accounts.audit_log import KeyAct
+from engine.accounts.audit_log import KeyEvent
 from engine.problems import Refused
 from engine.server.auth.keys import Keys
 from engine.server.auth.limits import Limits
 from engine.server.auth.tokens import Tokens
 from engine.server.http.problems import Problem
 from engine.server.settings import Settings
-from engine.server.storage import Books
+from engine.server.storage import ServerTables
 from engine.server.telemetry import Metrics, log
-from engine.server.worker.client import UNHEARD, Heard, WorkerDied
+from engine.server.worker.client import NO_CALLBACKS, QueryCallbacks, WorkerDied
 from engine.server.worker.frames import Json
-from engine.server.worker.gate import Gate
+from engine.server.worker.gate import AdmissionControl
 from engine.server.worker.verbs import Reply
 
-DEATHS = 2  # workers that died while the same query read data; then it counts as failed
-TRIES = 4
-AT_ONCE = 256  # calls in the worker, plus one of each client: half of its threads for queries
-OF_ONE = 2  # so that one client's calls do not fill the processors that another's replay needs
-Told = Callable[[float], None]
-RECORDED = "E_EXEC"  # code of a failure that was recorded
+MAX_WORKER_DEATHS = 2  # workers that died while the same query read data; then it counts as failed
+MAX_TRIES = 4
+MAX_ADMITTED_CALLS = 256  # calls in the worker, plus one of each client: half of its threads for queries
+MAX_ADMITTED_PER_CLIENT = 2  # so that one client's calls do not fill the processors that another's replay needs
+BucketCallback = Callable[[float], None]
+RECORDED_FAILURE_CODE = "E_EXEC"  # code of a failure that was recorded
 
 
-class Line(Protocol):
+class WorkerLink(Protocol):
     """Interface to a worker."""
 
     @property
@@ -49,21 +49,23 @@ class Line(Protocol):
     async def ready(self) -> None:
         """Wait until the worker is ready."""
 
-    async def call(self, verb: str, arguments: Mapping[str, Any], heard: Heard = UNHEARD) -> Reply:
+    async def call(self, verb: str, arguments: Mapping[str, Any], callbacks: QueryCallbacks = NO_CALLBACKS) -> Reply:
         """Run a verb in the worker; raises Refused, WorkerDied."""
 
 
 @dataclass
-class House:
+class Service:
     """One server's service."""
 
     settings: Settings
-    books: Books
+    tables: ServerTables
     keys: Keys
-    line: Line
+    worker: WorkerLink
     metrics: Metrics = field(default_factory=Metrics)
     deaths: Counter[tuple[str, str]] = field(default_factory=Counter)  # deaths of workers by (client, sql)
-    gate: Gate = field(default_factory=lambda: Gate(AT_ONCE, OF_ONE))
+    admission: AdmissionControl = field(
+        default_factory=lambda: AdmissionControl(MAX_ADMITTED_CALLS, MAX_ADMITTED_PER_CLIENT)
+    )
     limits: Limits = field(init=False)
     tokens: Tokens | None = field(init=False)
 
@@ -72,29 +74,29 @@ class House:
         self.tokens = Tokens.of(self.settings)
         self.limits = Limits(self.settings.rate, self.settings.queue, self.settings.queue_per_client)
 
-    async def do(self, verb: str, **arguments: Json) -> Json:
+    async def call(self, verb: str, **arguments: Json) -> Json:
         """Run a verb that is idempotent, or refused when repeated; raises Refused, Problem with E_BUSY."""
         try:
-            return (await self.line.call(verb, arguments)).told
+            return (await self.worker.call(verb, arguments)).result
         except WorkerDied:
-            raise busy() from None
+            raise busy_problem() from None
 
-    async def note_key(self, act: KeyAct, key: Mapping[str, Any], by: str) -> None:
+    async def log_key_event(self, event: KeyEvent, key: Mapping[str, Any], by: str) -> None:
         """Record an event of a key in the ledger's chain, before anybody sees its result."""
-        await self.do("note_key", act=act.value, name=key["name"], role=str(key["role"]), by=by)
+        await self.call("note_key", act=event.value, name=key["name"], role=str(key["role"]), by=by)
 
-    async def rows(self, verb: str, arguments: Mapping[str, Any]) -> bytes:
+    async def call_for_rows(self, verb: str, arguments: Mapping[str, Any]) -> bytes:
         """Run a verb that returns rows and charges nothing; raises Refused, Problem."""
         try:
-            return (await self.line.call(verb, arguments)).rows
+            return (await self.worker.call(verb, arguments)).rows
         except WorkerDied:
-            raise busy() from None
+            raise busy_problem() from None
 
-    async def ask(
+    async def run_query(
         self,
         arguments: Mapping[str, Any],
-        bucket: Told | None = None,
-        place: str | None = None,
+        on_bucket: BucketCallback | None = None,
+        queue_name: str | None = None,
         *,
         is_job: bool = False,
     ) -> bytes:
@@ -105,57 +107,63 @@ class House:
         unless it is a job.
         """
         question = (str(arguments.get("client")), str(arguments.get("sql")))
-        sent = {**arguments, "place": place, "is_job": is_job}
-        for _ in range(TRIES):
-            begun: list[float] = []
+        sent_arguments = {**arguments, "place": queue_name, "is_job": is_job}
+        for _ in range(MAX_TRIES):
+            buckets: list[float] = []
 
-            def told(seconds: float, begun: list[float] = begun) -> None:
-                begun.append(seconds)
-                if bucket is not None:
-                    bucket(seconds)
+            def notify_bucket(seconds: float, buckets: list[float] = buckets) -> None:
+                buckets.append(seconds)
+                if on_bucket is not None:
+                    on_bucket(seconds)
 
             try:
-                async with self.gate.passing(question[0], place or "") as leave:
-                    answered = (await self.line.call("query", sent, Heard(leave, told))).rows
+                async with self.admission.admitted(question[0], queue_name or "") as release_admission:
+                    rows = (
+                        await self.worker.call(
+                            "query", sent_arguments, QueryCallbacks(release_admission, notify_bucket)
+                        )
+                    ).rows
             except WorkerDied:
-                log.warning("worker died", reading=bool(begun))
-                self.deaths.update([question] if begun else [])
-                await self._next_worker()
+                log.warning("worker died", reading=bool(buckets))
+                self.deaths.update([question] if buckets else [])
+                await self._wait_for_worker()
             else:
                 self.deaths.pop(question, None)
-                return answered
-            if self.deaths[question] >= DEATHS:
-                await self._give_up(question, arguments)
-        raise busy()
+                return rows
+            if self.deaths[question] >= MAX_WORKER_DEATHS:
+                await self._record_failure(question, arguments)
+        raise busy_problem()
 
     async def withdraw(self, client: str, name: str) -> None:
         """Remove a client's query from the queue, if it waits there."""
-        self.gate.withdraw(client, name)
+        self.admission.withdraw(client, name)
         with contextlib.suppress(Problem):  # without a worker there is no queue
-            await self.do("withdraw", client=client, name=name)
+            await self.call("withdraw", client=client, name=name)
 
-    async def _give_up(self, question: tuple[str, str], arguments: Mapping[str, Any]) -> None:
+    async def _record_failure(self, question: tuple[str, str], arguments: Mapping[str, Any]) -> None:
         """Record a failure for a query under which workers died, once per series of deaths; raises Refused, Problem."""
         deaths = self.deaths.pop(question)  # a concurrent request for the same query starts counting at 0
-        recorded = False
+        was_recorded = False
         try:
-            await self.do("give_up", **arguments)
-            recorded = True
-        except (Problem, Refused) as no:
-            recorded = (no.told if isinstance(no, Problem) else no.problem)["code"] == RECORDED
+            await self.call("give_up", **arguments)
+            was_recorded = True
+        except (Problem, Refused) as refusal:
+            was_recorded = (refusal.details if isinstance(refusal, Problem) else refusal.problem)[
+                "code"
+            ] == RECORDED_FAILURE_CODE
             raise
         finally:  # any other exception has recorded nothing
-            if not recorded:
+            if not was_recorded:
                 self.deaths[question] += deaths
 
-    async def _next_worker(self) -> None:
+    async def _wait_for_worker(self) -> None:
         try:
-            await asyncio.wait_for(self.line.ready(), self.settings.deadline_seconds)
+            await asyncio.wait_for(self.worker.ready(), self.settings.deadline_seconds)
         except (TimeoutError, Refused):
-            raise busy() from None
+            raise busy_problem() from None
 
 
-def busy() -> Problem:
+def busy_problem() -> Problem:
     """Problem for a server that can't answer now: E_BUSY."""
     why = "The server is starting, stopping, or starting its worker again; or the worker does not answer."
     return Problem("E_BUSY", why, "the same request with the same Idempotency-Key in a moment; it is charged once")

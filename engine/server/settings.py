@@ -86,41 +86,41 @@ class Settings(BaseSettings):
 
     @field_validator("rate")
     @classmethod
-    def _is_a_rate(cls, rate: str) -> str:
+    def _check_rate(cls, rate: str) -> str:
         """Accept a single rate that the `limits` library can parse and that allows at least one request."""
         from limits import parse_many  # late: the extra [server] brings it
 
         try:
-            (read,) = parse_many(rate)
+            (parsed,) = parse_many(rate)
         except ValueError:
             raise ValueError("rate is a number of requests in a time: 1200/minute") from None
-        if read.amount < 1:
+        if parsed.amount < 1:
             raise ValueError("rate lets nobody ask anything: 1200/minute")
         return rate
 
     @model_validator(mode="after")
-    def _speaks_tls(self) -> Self:
+    def _check_tls_pair(self) -> Self:
         """Require certificate and key together. Whether plain HTTP is allowed is up to `check_listening`."""
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key belong together: give both")
         return self
 
     @model_validator(mode="after")
-    def _pins_algorithms(self) -> Self:
+    def _check_algorithms(self) -> Self:
         """Accept public-key signatures only: with a shared secret, this server could forge tokens as well."""
         pinned = self.oidc_algorithms.split(",")
         if not set(pinned) <= PUBLIC_KEY_ALGORITHMS:
             raise ValueError(f"oidc_algorithms are some of {', '.join(sorted(PUBLIC_KEY_ALGORITHMS))}")
-        given = {each is None for each in (self.oidc_issuer, self.oidc_audience, self.oidc_keys)}
-        if len(given) > 1:
+        missing_settings = {each is None for each in (self.oidc_issuer, self.oidc_audience, self.oidc_keys)}
+        if len(missing_settings) > 1:
             raise ValueError("oidc_issuer, oidc_audience and oidc_keys belong together: give all three")
         return self
 
     @model_validator(mode="after")
-    def _sends_alerts_safely(self) -> Self:
+    def _check_alert_channels(self) -> Self:
         """Require encryption for alerts and the mail password, except on this machine."""
-        mail = {each is None for each in (self.alert_mail_to, self.alert_mail_from, self.alert_smtp)}
-        if len(mail) > 1:
+        missing_mail_settings = {each is None for each in (self.alert_mail_to, self.alert_mail_from, self.alert_smtp)}
+        if len(missing_mail_settings) > 1:
             raise ValueError("alert_mail_to, alert_mail_from and alert_smtp belong together: give all three")
         if (self.alert_smtp_user is None) != (self.alert_smtp_password_file is None):
             raise ValueError("alert_smtp_user and alert_smtp_password_file belong together: give both")
@@ -147,9 +147,9 @@ class Settings(BaseSettings):
 
 def read_settings(file: Path | None, **given: Json) -> Settings:
     """Read the settings; None means not given. Raises pydantic's ValidationError, OSError, TOMLDecodeError."""
-    told = {name: value for name, value in given.items() if value is not None}
+    given_settings = {name: value for name, value in given.items() if value is not None}
     if file is None:
-        return Settings(**told)
+        return Settings(**given_settings)
     file.read_bytes()  # raises if missing: a named file must exist
 
     class OfFile(Settings):
@@ -157,7 +157,7 @@ def read_settings(file: Path | None, **given: Json) -> Settings:
 
         model_config = SettingsConfigDict(toml_file=file)
 
-    return OfFile(**told)
+    return OfFile(**given_settings)
 
 
 def host_and_port(text: str) -> tuple[str, int | None]:
@@ -185,19 +185,19 @@ def check_listening(settings: Settings) -> None:
     Refused are plain HTTP to other machines, a port in use, an unusable certificate, a missing extra. Commands that
     read the same settings and do not listen, such as bootstrap, skip this check.
     """
-    _check_line(settings)
+    _check_encryption(settings)
     _check_certificate(settings)
     check_port(settings.host, settings.port, "--port")
     if settings.flight_port is None:
         return
-    if not all(map(_installed, ("google.protobuf", "pyarrow.flight"))):
+    if not all(map(_is_installed, ("google.protobuf", "pyarrow.flight"))):
         raise _refused("Flight SQL needs an extra.", "pip install '.[flight]', in the clone of passersby")
     if settings.flight_port == settings.port != 0:
         raise _refused(f"Port {settings.port} can't be that of HTTP and of Flight SQL.", "another --flight-port")
     check_port(settings.host, settings.flight_port, "--flight-port")
 
 
-def _check_line(settings: Settings) -> None:
+def _check_encryption(settings: Settings) -> None:
     """Refuse to send keys and answers unencrypted to other machines."""
     if settings.tls_cert is None and not settings.behind_tls_proxy and not is_loopback(settings.host):
         why = f"{settings.host} can be reached from other machines, and keys would go there unencrypted."
@@ -209,15 +209,15 @@ def check_port(host: str, port: int, option: str) -> None:
     """Check that an address can be listened on; raises Refused."""
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, socket.SOCK_STREAM) as tried:
-            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            tried.bind(address)
+        with socket.socket(family, socket.SOCK_STREAM) as probe_socket:
+            probe_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe_socket.bind(address)
     except OSError:
         why = f"Port {port} of {host} can't be listened on: it is in use, or not allowed."
         raise _refused(why, f"another {option}; 0 takes a free one") from None
 
 
-def in_url(host: str) -> str:
+def url_host(host: str) -> str:
     """Format a host for use in a URL: IPv6 addresses in brackets."""
     return f"[{host}]" if ":" in host else host
 
@@ -237,7 +237,7 @@ def _check_certificate(settings: Settings) -> None:
         raise _refused(why, cure) from None
 
 
-def _installed(module: str) -> bool:
+def _is_installed(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is not None
     except ModuleNotFoundError:  # its parent package is missing

@@ -93,7 +93,7 @@ MEMORY = ":memory:"
 Row = RowMapping | dict[str, Any]
 
 
-class Books:
+class ServerTables:
     """Tables of one server, or of several that share a ledger."""
 
     def __init__(self, store: Store, folder: Path | None = None) -> None:
@@ -101,11 +101,11 @@ class Books:
         self._store, self.folder = store, folder
 
     @classmethod
-    def beside(cls, ledger: str) -> Books:
+    def open_for(cls, ledger: str) -> ServerTables:
         """Open the tables that belong to a ledger, created if missing. Raises LedgerUnavailable, UnsafeStore."""
-        apart = ledger != MEMORY and "://" not in ledger
-        folder = Path(ledger).absolute().parent if apart else None
-        return cls(open_store(f"{ledger}.server" if apart else ledger, _prepared), folder)
+        has_own_file = ledger != MEMORY and "://" not in ledger
+        folder = Path(ledger).absolute().parent if has_own_file else None
+        return cls(open_store(f"{ledger}.server" if has_own_file else ledger, _create_tables), folder)
 
     def close(self) -> None:
         """Close the connections."""
@@ -114,25 +114,27 @@ class Books:
     def add_key(self, row: Row, maker: str) -> bool:
         """Insert a key, and return True, if the key that creates it, `maker`, is still valid. "" skips the check."""
         with self._store.writing() as connection:  # single writer: the creator can't be revoked in between
-            if not _may_make(connection, maker, row):
+            if not _creator_is_valid(connection, maker, row):
                 return False
             connection.execute(insert(keys), [dict(row)])
             return True
 
-    def add_first(self, row: Row, *, again: bool) -> list[Row] | None:
+    def add_first_key(self, row: Row, *, again: bool) -> list[Row] | None:
         """Insert the first key of a role, and return the keys it revokes. None: one is valid and `again` is false.
 
         One transaction with a single writer: no key of the role can be added in between, and a crash leaves both
         changes or neither.
         """
-        living = keys.c.role == row["role"], keys.c.revoked_at.is_(None), keys.c.expires_at > row["made_at"]
+        is_valid = keys.c.role == row["role"], keys.c.revoked_at.is_(None), keys.c.expires_at > row["made_at"]
         with self._store.writing() as connection:
-            found = list[Row](connection.execute(select(keys).where(*living).order_by(keys.c.made_at)).mappings())
-            if found and not again:
+            valid_keys = list[Row](
+                connection.execute(select(keys).where(*is_valid).order_by(keys.c.made_at)).mappings()
+            )
+            if valid_keys and not again:
                 return None
-            connection.execute(update(keys).where(*living).values(revoked_at=row["made_at"]))
+            connection.execute(update(keys).where(*is_valid).values(revoked_at=row["made_at"]))
             connection.execute(insert(keys), [dict(row)])
-            return found
+            return valid_keys
 
     def key(self, **by: str | bytes) -> Row | None:
         """Find a key by id or by hash."""
@@ -145,28 +147,28 @@ class Books:
         with self._store.reading() as connection:
             return list[Row](connection.execute(select(keys).order_by(keys.c.made_at, keys.c.id)).mappings())
 
-    def follow_key(self, row: Row, ends: str, maker: str) -> bool:
+    def add_successor_key(self, row: Row, ends_at: str, maker: str) -> bool:
         """Insert a successor key and end its predecessor by `ends_at` at the latest; return whether it was inserted.
 
         It is not where the predecessor, or the key that creates it (`maker`), is no longer valid. "" skips the latter.
         """
-        sooner = case((keys.c.expires_at < ends, keys.c.expires_at), else_=ends)
-        lives = _lived(row["follows"], row)
+        earlier_end = case((keys.c.expires_at < ends_at, keys.c.expires_at), else_=ends_at)
+        is_valid = _was_valid(row["follows"], row)
         with self._store.writing() as connection:  # single writer: neither key can be revoked in between
-            if not _may_make(connection, maker, row):
+            if not _creator_is_valid(connection, maker, row):
                 return False
-            if not connection.execute(update(keys).where(*lives).values(expires_at=sooner)).rowcount:
+            if not connection.execute(update(keys).where(*is_valid).values(expires_at=earlier_end)).rowcount:
                 return False
             connection.execute(insert(keys), [dict(row)])
             return True
 
     def revoke_key(self, key_id: str, now: str) -> None:
         """Revoke a key and all its successors at once."""
-        gone = select(keys.c.id).where(keys.c.id == key_id).cte("gone", recursive=True)
-        gone = gone.union(select(keys.c.id).where(keys.c.follows == gone.c.id))
-        since = func.coalesce(keys.c.revoked_at, now)
+        revoked = select(keys.c.id).where(keys.c.id == key_id).cte("gone", recursive=True)
+        revoked = revoked.union(select(keys.c.id).where(keys.c.follows == revoked.c.id))
+        revoked_at = func.coalesce(keys.c.revoked_at, now)
         with self._store.writing() as connection:
-            connection.execute(update(keys).where(keys.c.id.in_(select(gone.c.id))).values(revoked_at=since))
+            connection.execute(update(keys).where(keys.c.id.in_(select(revoked.c.id))).values(revoked_at=revoked_at))
 
     def add_session(self, digest: bytes, key_id: str, expires_at: str, now: str) -> None:
         """Insert a session, and delete expired ones."""
@@ -181,29 +183,31 @@ class Books:
             found: str | None = connection.execute(wanted).scalar_one_or_none()
             return found
 
-    def end_session(self, digest: bytes) -> None:
+    def delete_session(self, digest: bytes) -> None:
         """Delete a session."""
         with self._store.writing() as connection:
             connection.execute(delete(sessions).where(sessions.c.hash == digest))
 
-    def take_form(self, digest: bytes, expires_at: str, now: str) -> bool:
+    def record_form(self, digest: bytes, expires_at: str, now: str) -> bool:
         """Record a submitted form's token, and delete expired ones. Returns True for the first submission."""
         with self._store.writing() as connection:
             connection.execute(delete(forms).where(forms.c.expires_at <= now))
             return insert_new(connection, forms, {"hash": digest, "expires_at": expires_at})
 
-    def add_job(self, row: Row, *, beside: Sequence[str] = (), most: int | None = None) -> bool:
+    def add_job(self, row: Row, *, counted_states: Sequence[str] = (), max_count: int | None = None) -> bool:
         """Insert a job unless its request id exists. Returns whether a job of this request id exists now.
 
         Nothing is inserted where the client already has `max_count` jobs in the `counted_states`; counting and
         inserting are one transaction.
         """
-        own, same = jobs.c.client == row["client"], jobs.c.request_id == row["request_id"]
+        of_client, of_request = jobs.c.client == row["client"], jobs.c.request_id == row["request_id"]
         with self._store.writing() as connection:
-            among = connection.execute(select(func.count()).where(own, jobs.c.state.in_(beside))).scalar_one()
-            if most is None or among < most:
+            count = connection.execute(
+                select(func.count()).where(of_client, jobs.c.state.in_(counted_states))
+            ).scalar_one()
+            if max_count is None or count < max_count:
                 insert_new(connection, jobs, dict(row))
-            return connection.execute(select(jobs.c.id).where(own, same)).first() is not None
+            return connection.execute(select(jobs.c.id).where(of_client, of_request)).first() is not None
 
     def job(self, **by: str) -> Row | None:
         """Find a job by id, or by client and request id."""
@@ -211,12 +215,12 @@ class Books:
         with self._store.reading() as connection:
             return connection.execute(wanted).mappings().one_or_none()
 
-    def forget_jobs(self, before: str) -> None:
+    def delete_old_jobs(self, ended_before: str) -> None:
         """Delete jobs that ended before a moment, with their answers."""
         with self._store.writing() as connection:
-            connection.execute(delete(jobs).where(jobs.c.ended_at < before))
+            connection.execute(delete(jobs).where(jobs.c.ended_at < ended_before))
 
-    def jobs_in(self, *states: str, client: str | None = None) -> list[Row]:
+    def jobs_in_states(self, *states: str, client: str | None = None) -> list[Row]:
         """List jobs in the given states, oldest first, without their answers."""
         columns = [column for column in jobs.c if column.name != "rows"]
         wanted = select(*columns).where(jobs.c.state.in_(states)).order_by(jobs.c.made_at)
@@ -237,7 +241,7 @@ class Books:
         with self._store.reading() as connection:
             return list[Row](connection.execute(wanted).mappings())
 
-    def end_share(self, share_id: str) -> None:
+    def delete_share(self, share_id: str) -> None:
         """Delete a share."""
         with self._store.writing() as connection:
             connection.execute(delete(shares).where(shares.c.id == share_id))
@@ -249,24 +253,26 @@ class Books:
                 for row in rows:
                     insert_new(connection, alerts, dict(row))
 
-    def due_alerts(self, now: str, tries: int) -> list[Row]:
+    def due_alerts(self, now: str, max_tries: int) -> list[Row]:
         """List unsent alerts that are due and have had fewer than `max_tries` attempts."""
         open_, due = alerts.c.sent_at.is_(None), alerts.c.due_at <= now
         with self._store.reading() as connection:
-            return list[Row](connection.execute(select(alerts).where(open_, due, alerts.c.tries < tries)).mappings())
+            return list[Row](
+                connection.execute(select(alerts).where(open_, due, alerts.c.tries < max_tries)).mappings()
+            )
 
     def all_alerts(self) -> list[Row]:
         """List every alert, newest first."""
         with self._store.reading() as connection:
             return list[Row](connection.execute(select(alerts).order_by(alerts.c.made_at.desc())).mappings())
 
-    def change_alert(self, row: Row, **changes: str | int | None) -> bool:
+    def update_alert(self, row: Row, **changes: str | int | None) -> bool:
         """Update an alert, and return True, unless another server has changed it since it was read."""
         named = (alerts.c[name] == row[name] for name in ("about", "channel", "tries"))
         with self._store.writing() as connection:
             return bool(connection.execute(update(alerts).where(*named).values(**changes)).rowcount)
 
-    def change_job(self, job_id: str, *, only_in: tuple[str, ...], **changes: str | bytes | None) -> bool:
+    def update_job(self, job_id: str, *, only_in: tuple[str, ...], **changes: str | bytes | None) -> bool:
         """Update a job that is in one of the given states; return whether it was."""
         wanted = update(jobs).where(jobs.c.id == job_id, jobs.c.state.in_(only_in)).values(**changes)
         with self._store.writing() as connection:
@@ -283,17 +289,17 @@ def later_text(**span: float) -> str:
     return (datetime.now(UTC) + timedelta(**span)).isoformat(timespec="milliseconds")
 
 
-def _lived(key_id: str, row: Row) -> tuple[ColumnElement[bool], ...]:
+def _was_valid(key_id: str, row: Row) -> tuple[ColumnElement[bool], ...]:
     """Build the SQL condition that the key of this id was valid when the row's key was made."""
     return keys.c.id == key_id, keys.c.revoked_at.is_(None), keys.c.expires_at > row["made_at"]
 
 
-def _may_make(connection: Connection, maker: str, row: Row) -> bool:
+def _creator_is_valid(connection: Connection, maker: str, row: Row) -> bool:
     """Is the key that creates another still valid? True without one: that caller was authenticated otherwise."""
-    return not maker or connection.execute(select(keys.c.id).where(*_lived(maker, row))).first() is not None
+    return not maker or connection.execute(select(keys.c.id).where(*_was_valid(maker, row))).first() is not None
 
 
-def _prepared(store: Store) -> Store:
+def _create_tables(store: Store) -> Store:
     """Create the tables where missing. Closes the store on failure."""
     try:
         with store.writing() as connection:

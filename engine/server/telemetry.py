@@ -22,7 +22,7 @@ from prometheus_client import CollectorRegistry, Counter, disable_created_metric
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
-def begin_logs() -> None:
+def configure_logging() -> None:
     """Set up logging as JSON lines. Libraries log from level WARNING on."""
     structlog.configure(
         processors=[
@@ -48,7 +48,9 @@ class _StandardError:
             sys.stderr.flush()
 
 
-UNTOLD = frozenset({"E_EXEC", "E_SERVER"})  # may depend on the data: shown to the client and in the ledger only
+DATA_DEPENDENT_CODES = frozenset(
+    {"E_EXEC", "E_SERVER"}
+)  # may depend on the data: shown to the client and in the ledger only
 
 
 @dataclass(frozen=True)
@@ -63,17 +65,17 @@ class Metrics:
     def __post_init__(self) -> None:
         """Create the counters, without creation timestamps."""
         disable_created_metrics()  # type: ignore[no-untyped-call]
-        made = {
+        counters = {
             "requests": Counter("passersby_requests", "Requests", ["method", "route"], registry=self.registry),
             "refusals": Counter("passersby_refusals", "Refusals", ["code"], registry=self.registry),
             "questions": Counter("passersby_questions", "Questions handed in", ["how"], registry=self.registry),
         }
-        for name, counter in made.items():
+        for name, counter in counters.items():
             object.__setattr__(self, name, counter)
 
-    def refused(self, code: str) -> None:
+    def count_refusal(self, code: str) -> None:
         """Count a refusal, unless it may depend on the data."""
-        if code not in UNTOLD:
+        if code not in DATA_DEPENDENT_CODES:
             self.refusals.labels(code).inc()
 
     def text(self) -> bytes:
@@ -81,22 +83,24 @@ class Metrics:
         return generate_latest(self.registry)
 
 
-LOGGED_AFTER = 60.0  # seconds
+LOG_INTERVAL_SECONDS = 60.0  # seconds
 
 
 @dataclass
 class Throttle:
     """Rate limiter of log lines: remembers when each thing was last logged. Thread-safe."""
 
-    seconds: float = LOGGED_AFTER
-    _last: dict[Hashable, float] = field(default_factory=dict)
-    _changing: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    seconds: float = LOG_INTERVAL_SECONDS
+    _last_logged: dict[Hashable, float] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def is_due(self, what: Hashable) -> bool:
         """Was this not logged within the last `seconds`? If so, it counts as logged now."""
         now = time.monotonic()
-        with self._changing:
-            if now - self._last.get(what, -self.seconds) < self.seconds:
+        with self._lock:
+            if now - self._last_logged.get(what, -self.seconds) < self.seconds:
                 return False
-            self._last = {each: at for each, at in self._last.items() if now - at < self.seconds} | {what: now}
+            self._last_logged = {each: at for each, at in self._last_logged.items() if now - at < self.seconds} | {
+                what: now
+            }
             return True

@@ -15,23 +15,29 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from dialect import Catalog, Question, Refusal, read
+from dialect import Catalog, Question, Refusal, compile_query
 from dialect.algebra import PrivatePlan
-from dialect.catalog import Column, Dataset, SqlType, Table, begin_named, next_begin
-from engine.pricing.norms.histograms import FARTHEST, LEAN_STEPS, NEAREST, Kind, Measured
+from dialect.catalog import Column, Dataset, SqlType, Table, first_day_of_name, next_window_start
+from engine.pricing.norms.histograms import (
+    HIGHEST_DISTANCE_BIN,
+    LOWEST_DISTANCE_BIN,
+    MEAN_STEPS,
+    HistogramSubject,
+    Quantity,
+)
 
-_SQUARES = {Kind.PERSONS: "COUNT(*)"}  # aggregate over one person's groups -> squared norm
-LEAST_PARTS = "SUM(v * v)"
+_SQUARES = {Quantity.PERSONS: "COUNT(*)"}  # aggregate over one person's groups -> squared norm
+SQUARED_NORM = "SUM(v * v)"
 
 
 @dataclass(frozen=True)
 class CalibrationQuestion:
     """The query of one histogram."""
 
-    measured: Measured
+    measured: HistogramSubject
     sql: str
     question: Question
-    keyed: PrivatePlan  # a count by the same keys, from which the groups are counted
+    count_plan: PrivatePlan  # a count by the same keys, from which the groups are counted
 
 
 @dataclass(frozen=True)
@@ -50,58 +56,65 @@ def calibration_questions(
 
     The second result lists the keys for which no query is accepted.
     """
-    made: list[CalibrationQuestion] = []
-    left_out: list[Uncalibrated] = []
+    questions: list[CalibrationQuestion] = []
+    uncalibrated: list[Uncalibrated] = []
     for table in catalog.tables:
-        if table.dataset != dataset.name or not table.private or is_bounded(table):
+        if table.dataset != dataset.name or not table.private or has_one_row_per_person(table):
             continue
         for keys in _key_sets(table, more_keys):
             try:
-                keyed = _keyed(table, keys, catalog)
-                texts = tuple(key.text for key in keyed.keys)
-                measured = list(_measured(table, texts))
-                asked = [(each, _sql(each, table, keys, catalog, dataset, window)) for each in measured]
-                made += [CalibrationQuestion(each, sql, read(sql, catalog), keyed) for each, sql in asked]
+                count_plan = _count_plan(table, keys, catalog)
+                texts = tuple(key.canonical_text for key in count_plan.keys)
+                measured = list(_measurements(table, texts))
+                measured_sql = [
+                    (each, _histogram_sql(each, table, keys, catalog, dataset, window)) for each in measured
+                ]
+                questions += [
+                    CalibrationQuestion(each, sql, compile_query(sql, catalog), count_plan)
+                    for each, sql in measured_sql
+                ]
             except Refusal as refused:
-                left_out.append(Uncalibrated(table.name, keys, refused.why))
-    return tuple(made), tuple(left_out)
+                uncalibrated.append(Uncalibrated(table.name, keys, refused.why))
+    return tuple(questions), tuple(uncalibrated)
 
 
-def is_bounded(table: Table) -> bool:
+def has_one_row_per_person(table: Table) -> bool:
     """Return whether an enforced key allows one row per person, so that nothing is ever clipped."""
     return table.person is not None and not table.person.through and table.primary_key == (table.person.column,)
 
 
 def _key_sets(table: Table, more_keys: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
     """Yield the sets of group keys to calibrate: none, the usual ones and the requested ones."""
-    assert table.norms is not None  # noqa: S101  private tables have them
-    listed = [(), *(usual.keys for usual in table.norms.by_keys), *more_keys]
+    assert table.clip_bounds is not None  # noqa: S101  private tables have them
+    listed = [(), *(usual.keys for usual in table.clip_bounds.by_keys), *more_keys]
     yield from dict.fromkeys(listed)
 
 
-def _keyed(table: Table, keys: tuple[str, ...], catalog: Catalog) -> PrivatePlan:
+def _count_plan(table: Table, keys: tuple[str, ...], catalog: Catalog) -> PrivatePlan:
     """Plan a count by these keys, to get their canonical texts."""
     by = f" GROUP BY {', '.join(keys)}" if keys else ""
-    (plan,) = read(f"SELECT COUNT(*) AS n FROM {table.name}{by}", catalog).plans
+    (plan,) = compile_query(f"SELECT COUNT(*) AS n FROM {table.name}{by}", catalog).plans
     return plan
 
 
-def _measured(table: Table, keys: tuple[str, ...]) -> Iterator[Measured]:
+def _measurements(table: Table, keys: tuple[str, ...]) -> Iterator[HistogramSubject]:
     """Yield the statistics to measure for one set of keys: rows, persons, and sums and means of bounded columns."""
-    yield Measured(table.name, keys, Kind.ROWS)
+    yield HistogramSubject(table.name, keys, Quantity.ROWS)
     if keys:
-        yield Measured(table.name, keys, Kind.PERSONS)
+        yield HistogramSubject(table.name, keys, Quantity.PERSONS)
     for column in table.columns:
         if column.bounds is None or not column.visible or column.type not in (SqlType.BIGINT, SqlType.DOUBLE):
             continue
-        if column.sum_norm is not None:
+        if column.sum_clip_bound is not None:
             largest = max(abs(column.bounds.lower), abs(column.bounds.upper))
-            yield Measured(table.name, keys, Kind.SUMS, column.name, largest or 1.0)
-        if column.centred_norm is not None and not keys:
+            yield HistogramSubject(table.name, keys, Quantity.SUMS, column.name, largest or 1.0)
+        if column.centred_sum_clip_bound is not None and not keys:
             farthest = max(abs(column.bounds.lower - centre(column)), abs(column.bounds.upper - centre(column)))
-            yield Measured(table.name, keys, Kind.LEANS, column.name, farthest or 1.0)
+            yield HistogramSubject(table.name, keys, Quantity.MEANS_BY_ROWS, column.name, farthest or 1.0)
             if column.bounds.upper > column.bounds.lower:
-                yield Measured(table.name, keys, Kind.MEANS, column.name, column.bounds.upper - column.bounds.lower)
+                yield HistogramSubject(
+                    table.name, keys, Quantity.MEANS, column.name, column.bounds.upper - column.bounds.lower
+                )
 
 
 def centre(column: Column) -> float:
@@ -112,54 +125,57 @@ def centre(column: Column) -> float:
     return found if column.type is SqlType.DOUBLE else float(round(found))
 
 
-def _sql(
-    measured: Measured, table: Table, keys: tuple[str, ...], catalog: Catalog, dataset: Dataset, window: str
+def _histogram_sql(
+    measured: HistogramSubject, table: Table, keys: tuple[str, ...], catalog: Catalog, dataset: Dataset, window: str
 ) -> str:
     """Write the SQL of one histogram: the count of people by the logarithm of their squared norm."""
     person = _person(table, catalog)
-    if measured.kind is Kind.LEANS:
-        return _leans_sql(measured, table, person, _within(table, dataset, window))
-    if measured.kind is Kind.MEANS:
-        return _means_sql(measured, table, person, _within(table, dataset, window))
+    if measured.kind is Quantity.MEANS_BY_ROWS:
+        return _mean_offsets_sql(measured, table, person, _window_predicate(table, dataset, window))
+    if measured.kind is Quantity.MEANS:
+        return _mean_positions_sql(measured, table, person, _window_predicate(table, dataset, window))
     columns = "".join(f", {key} AS k{i}" for i, key in enumerate(keys))
     groups = ", ".join(["person", *(f"k{i}" for i in range(len(keys)))])
-    rows = f"SELECT {person} AS person{columns}, {_value(measured, table)} AS v FROM {table.name}"
-    rows += f"{_within(table, dataset, window)} GROUP BY {groups}"
+    rows = f"SELECT {person} AS person{columns}, {_value_sql(measured, table)} AS v FROM {table.name}"
+    rows += f"{_window_predicate(table, dataset, window)} GROUP BY {groups}"
     lowest, highest = measured.bins[0], measured.bins[-1]
     bins = (
-        f"least(greatest(CAST(floor(log2({_SQUARES.get(measured.kind, LEAST_PARTS)})) AS BIGINT), {lowest}), {highest})"
+        f"least(greatest(CAST(floor(log2({_SQUARES.get(measured.kind, SQUARED_NORM)})) AS BIGINT), {lowest}),"
+        f" {highest})"
     )
     people = f"SELECT person, {bins} AS bin FROM ({rows}) AS of_groups GROUP BY person"
     counted = f"SELECT bin, COUNT(*) AS people FROM ({people}) AS of_people"
     return f"{counted} WHERE bin BETWEEN {lowest} AND {highest} GROUP BY bin ORDER BY bin"
 
 
-def _leans_sql(measured: Measured, table: Table, person: str, within: str) -> str:
+def _mean_offsets_sql(measured: HistogramSubject, table: Table, person: str, within: str) -> str:
     """Write the SQL that sums people's mean offsets from the centre, by their number of rows.
 
-    Offsets are in steps of 1 / LEAN_STEPS of the largest one.
+    Offsets are in steps of 1 / MEAN_STEPS of the largest one.
     """
     rows = (
-        f"SELECT {person} AS person, COUNT(*) AS n, {_value(measured, table)} AS v FROM {table.name}{within} GROUP BY 1"
+        f"SELECT {person} AS person, COUNT(*) AS n, {_value_sql(measured, table)} AS v FROM {table.name}{within}"
+        " GROUP BY 1"
     )
     lowest, highest = measured.bins[0], measured.bins[-1]
     bins = f"least(greatest(CAST(floor(2 * log2(n)) AS BIGINT), {lowest}), {highest})"
-    steps = f"CAST(round({LEAN_STEPS} * least(greatest(v / n, -1), 1)) AS BIGINT)"
+    steps = f"CAST(round({MEAN_STEPS} * least(greatest(v / n, -1), 1)) AS BIGINT)"
     people = f"SELECT person, {bins} AS bin, {steps} AS steps FROM ({rows}) AS of_people"
     added = f"SELECT bin, SUM(steps) AS steps FROM ({people}) AS of_steps"
     return f"{added} WHERE bin BETWEEN {lowest} AND {highest} GROUP BY bin ORDER BY bin"
 
 
-def _means_sql(measured: Measured, table: Table, person: str, within: str) -> str:
+def _mean_positions_sql(measured: HistogramSubject, table: Table, person: str, within: str) -> str:
     """Write the SQL that counts people by the distance of their mean from the nearer bound, relative to the range."""
-    sums = f"SELECT {person} AS person, COUNT({measured.column}) AS n, {_value(measured, table)} AS v"
+    sums = f"SELECT {person} AS person, COUNT({measured.column}) AS n, {_value_sql(measured, table)} AS v"
     rows = f"{sums} FROM {table.name}{within} GROUP BY 1"
     low, high = (
-        f"least(greatest(CAST(floor(2 * log2(greatest({share}, 0.001))) AS BIGINT), {FARTHEST}), {NEAREST})"
+        f"least(greatest(CAST(floor(2 * log2(greatest({share}, 0.001))) AS BIGINT), {LOWEST_DISTANCE_BIN}),"
+        f" {HIGHEST_DISTANCE_BIN})"
         for share in ("share", "1 - share")
     )
     lowest, highest = measured.bins[0], measured.bins[-1]
-    bins = f"CASE WHEN share < 0.5 THEN {low} - {FARTHEST} ELSE {highest + FARTHEST} - {high} END"
+    bins = f"CASE WHEN share < 0.5 THEN {low} - {LOWEST_DISTANCE_BIN} ELSE {highest + LOWEST_DISTANCE_BIN} - {high} END"
     means = f"SELECT person, least(greatest(v / n, 0), 1) AS share FROM ({rows}) AS of_people"
     people = f"SELECT person, {bins} AS bin FROM ({means}) AS of_means"
     counted = f"SELECT bin, COUNT(*) AS people FROM ({people}) AS of_bins"
@@ -169,27 +185,27 @@ def _means_sql(measured: Measured, table: Table, person: str, within: str) -> st
 def _person(table: Table, catalog: Catalog) -> str:
     """Return the column with the person key, if need be borrowed through the foreign-key path."""
     assert table.person is not None  # noqa: S101  private tables have one
-    borrowed = catalog.borrowed_person(table)
+    borrowed = catalog.inherited_person_column(table)
     return table.person.column if borrowed is None else borrowed.name
 
 
-def _value(measured: Measured, table: Table) -> str:
+def _value_sql(measured: HistogramSubject, table: Table) -> str:
     """Write one person's value in one group: a count, or a clamped sum in units of the largest value."""
     if measured.column is None:
         return "COUNT(*)"
     column = table.column(measured.column)
     assert column is not None and column.bounds is not None  # noqa: S101  such columns are measured
     clamped = f"least(greatest({column.name}, {column.bounds.lower!r}), {column.bounds.upper!r})"
-    about = {Kind.SUMS: "", Kind.MEANS: f" - {column.bounds.lower!r}"}
-    taken = clamped + about.get(measured.kind, f" - {centre(column)!r}")
-    return f"SUM(CAST({taken} AS DOUBLE) / {measured.unit!r})"
+    offset = {Quantity.SUMS: "", Quantity.MEANS: f" - {column.bounds.lower!r}"}
+    shifted = clamped + offset.get(measured.kind, f" - {centre(column)!r}")
+    return f"SUM(CAST({shifted} AS DOUBLE) / {measured.unit!r})"
 
 
-def _within(table: Table, dataset: Dataset, window: str) -> str:
+def _window_predicate(table: Table, dataset: Dataset, window: str) -> str:
     """Write the date predicate that restricts a query to one privacy window, so that no other is charged."""
-    if dataset.stretch is None or table.time_column is None:
+    if dataset.window_range is None or table.time_column is None:
         return ""
-    first = begin_named(dataset.stretch.window, window)
+    first = first_day_of_name(dataset.window_range.window, window)
     assert first is not None  # noqa: S101  the window is a declared one
-    last = next_begin(dataset.stretch.window, first) - timedelta(days=1)
+    last = next_window_start(dataset.window_range.window, first) - timedelta(days=1)
     return f" WHERE CAST({table.time_column} AS DATE) BETWEEN DATE '{first}' AND DATE '{last}'"

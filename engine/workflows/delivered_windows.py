@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dialect.catalog import Catalog, Dataset, Table
-from engine.catalog.sources import place_of
-from engine.data.ingest.ingest import delivered
-from engine.workflows.calibration_questions import is_bounded
+from engine.catalog.sources import ingest_folder
+from engine.data.ingest.ingest import registered_windows
+from engine.workflows.calibration_questions import has_one_row_per_person
 
 
 def delivered_windows(catalog: Catalog, dataset: Dataset) -> Mapping[str, frozenset[str]]:
@@ -22,13 +22,15 @@ def delivered_windows(catalog: Catalog, dataset: Dataset) -> Mapping[str, frozen
     proofs.md#delivered-windows. Raises nothing.
     """
     timed = (t for t in catalog.tables if t.private and t.dataset == dataset.name and t.time_column is not None)
-    return {table.name: _delivered(catalog, dataset, table) for table in timed if not is_bounded(table)}
+    return {
+        table.name: _windows_of_table(catalog, dataset, table) for table in timed if not has_one_row_per_person(table)
+    }
 
 
-def _delivered(catalog: Catalog, dataset: Dataset, table: Table) -> frozenset[str]:
+def _windows_of_table(catalog: Catalog, dataset: Dataset, table: Table) -> frozenset[str]:
     """Return the delivered windows of one table."""
-    windows = dataset.windows
+    windows = dataset.window_names
     until = windows.index(dataset.delivered_until) + 1 if dataset.delivered_until else 0
-    place = None if catalog.remote else place_of(table)
-    registered = frozenset() if place is None else delivered(place)
+    place = None if catalog.remote else ingest_folder(table)
+    registered = frozenset() if place is None else registered_windows(place)
     return frozenset(windows[:until]) | (registered & set(windows))

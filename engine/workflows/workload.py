@@ -23,23 +23,23 @@ import pyarrow as pa
 
 from budgets import PICO
 from dialect import Code, Question, Refusal
-from dialect.planner.reuse import Told, derivation, told
-from engine.errors import uncharged
+from dialect.planner.reuse import CanonicalPlan, canonical_plan, find_derivation
+from engine.errors import refuse_before_charge
 from engine.mechanism.gaussian import NoisyVector
 from engine.mechanism.release import Release
 from engine.pipeline.engine import Engine
 from engine.pricing.expected_error import expected_error, noise_of
-from engine.pricing.prepare import Prepared, scales_of
-from engine.pricing.terms import Asked
-from engine.reuse.combine import made_of
-from engine.reuse.sources import as_little_cut
-from engine.reuse.view_lookup import public_keys
+from engine.pricing.prepare import CompiledRelease, noise_scales
+from engine.pricing.terms import Request
+from engine.reuse.combine import derive_release
+from engine.reuse.sources import has_similar_bias
+from engine.reuse.view_lookup import read_key_set
 
-Needed = Sequence[Mapping[int, float]]  # per wanted release: facility -> price at which it serves the release
-CLEARLY = 1e-9  # relative saving below which a move is no improvement
+ServingPrices = Sequence[Mapping[int, float]]  # per wanted release: facility -> price at which it serves the release
+MIN_RELATIVE_SAVING = 1e-9  # relative saving below which a move is no improvement
 
 
-def chosen(needed: Needed) -> tuple[int, ...]:
+def choose_facilities(needed: ServingPrices) -> tuple[int, ...]:
     """Return the facility that serves each wanted release, by local search; each must have one of its own.
 
     Claim: never costlier than serving each by its cheapest one; no facility, opened at any price for all that it serves
@@ -50,17 +50,17 @@ def chosen(needed: Needed) -> tuple[int, ...]:
         raise ValueError("something is served by nothing")
     served = [min(each, key=lambda facility: (each[facility], facility)) for each in needed]
     while True:
-        best = min(_moves(served, needed), key=lambda some: total(some, needed), default=served)
-        if total(best, needed) >= total(served, needed) * (1 - CLEARLY):
+        best = min(_neighbours(served, needed), key=lambda some: total_price(some, needed), default=served)
+        if total_price(best, needed) >= total_price(served, needed) * (1 - MIN_RELATIVE_SAVING):
             return tuple(served)
         served = best
 
 
-def _moves(served: list[int], needed: Needed) -> list[list[int]]:
+def _neighbours(served: list[int], needed: ServingPrices) -> list[list[int]]:
     """List the neighbouring assignments: one facility opened at one price, or one release reassigned."""
     facilities = sorted({facility for each in needed for facility in each})
     opened = [
-        _opened(served, needed, facility, price)
+        _open_facility(served, needed, facility, price)
         for facility in facilities
         for price in sorted({each[facility] for each in needed if facility in each})
     ]
@@ -73,7 +73,7 @@ def _moves(served: list[int], needed: Needed) -> list[list[int]]:
     return opened + moved
 
 
-def _opened(served: list[int], needed: Needed, facility: int, price: float) -> list[int]:
+def _open_facility(served: list[int], needed: ServingPrices, facility: int, price: float) -> list[int]:
     """Assign one facility to all releases that it serves at a price."""
     return [
         facility if facility in each and each[facility] <= price else old
@@ -81,7 +81,7 @@ def _opened(served: list[int], needed: Needed, facility: int, price: float) -> l
     ]
 
 
-def prices(served: Sequence[int], needed: Needed) -> dict[int, float]:
+def facility_prices(served: Sequence[int], needed: ServingPrices) -> dict[int, float]:
     """Return the price of each opened facility, in rho: the largest that the releases it serves need."""
     found: dict[int, float] = {}
     for facility, each in zip(served, needed, strict=True):
@@ -89,140 +89,173 @@ def prices(served: Sequence[int], needed: Needed) -> dict[int, float]:
     return found
 
 
-def total(served: Sequence[int], needed: Needed) -> float:
+def total_price(served: Sequence[int], needed: ServingPrices) -> float:
     """Return the total price of the opened facilities, in rho."""
-    return sum(prices(served, needed).values())
+    return sum(facility_prices(served, needed).values())
 
 
-MOST_QUESTIONS = 200
-CANDIDATE = "-- candidate"  # prefix of a query that may be bought but is not requested
-A_LITTLE_LESS = Fraction(999_999, 1_000_000)  # margin for rounding of prices
+MAX_QUERIES = 200
+CANDIDATE_PREFIX = "-- candidate"  # prefix of a query that may be bought but is not requested
+PRICE_MARGIN = Fraction(999_999, 1_000_000)  # margin for rounding of prices
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedQuery:
     """The plan for one query of a workload."""
 
     sql: str
-    asked: bool  # False: a candidate
-    alone: Fraction  # price if each query is bought separately
-    alone_error: dict[str, float | None]  # interval half-widths at that price
+    is_requested: bool  # False: a candidate
+    separate_price: Fraction  # price if each query is bought separately
+    separate_error: dict[str, float | None]  # interval half-widths at that price
     price: Fraction  # 0: derived from other queries
     error: dict[str, float | None]  # interval half-widths at that price
-    made_of: tuple[int, ...]  # positions of the queries from which it is derived
+    derived_from: tuple[int, ...]  # positions of the queries from which it is derived
 
 
 @dataclass(frozen=True)
-class _Line:
+class _CompiledQuery:
     """A query of the workload, compiled at an equal share of the budget."""
 
     sql: str
-    asked: bool
+    is_requested: bool
     question: Question
-    prepared: tuple[Prepared, ...]
-    told: tuple[Told, ...]
+    prepared: tuple[CompiledRelease, ...]
+    definitions: tuple[CanonicalPlan, ...]
     keys: tuple[pa.Table | None, ...]  # public key set of each release; None: private keys
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class _WantedRelease:
     """A release that some query needs, bought or derived."""
 
-    line: int
-    prepared: Prepared
-    told: Told
+    query_index: int
+    prepared: CompiledRelease
+    definition: CanonicalPlan
     keys: pa.Table | None
 
 
-def plan_of(engine: Engine, texts: Sequence[str], rho: Fraction, asked: Asked) -> tuple[Planned, ...]:
+def plan_queries(engine: Engine, texts: Sequence[str], rho: Fraction, request: Request) -> tuple[PlannedQuery, ...]:
     """Plan a workload for a total price.
 
     Claim: bought at these prices, which add up to at most `rho`, each query has at most the error that it has alone at
     rho / k, times sqrt(s), s <= 1 the share of rho that would suffice. Symbols: k requested queries. Formula: a price
     grows as variances shrink; choice by `choose_facilities`. Raises: Refusal. Proof: proofs.md#workload
     """
-    count = sum(not text.lstrip().startswith(CANDIDATE) for text in texts)
-    if not 0 < count <= len(texts) <= MOST_QUESTIONS:
-        raise Refusal(Code.PARAM, f"A workload is 1 to {MOST_QUESTIONS} questions.", "questions with ; between them")
-    each = Asked(asked.client, Fraction(int(rho / count * A_LITTLE_LESS * PICO), PICO), asked.confidence)
-    with uncharged("The questions of this workload can't be compared"):
-        lines = [_line(engine, text, each) for text in texts]
-        wanted = [
-            _Wanted(i, *each_of)
+    count = sum(not text.lstrip().startswith(CANDIDATE_PREFIX) for text in texts)
+    if not 0 < count <= len(texts) <= MAX_QUERIES:
+        raise Refusal(Code.PARAM, f"A workload is 1 to {MAX_QUERIES} questions.", "questions with ; between them")
+    request_per_query = Request(
+        request.client, Fraction(int(rho / count * PRICE_MARGIN * PICO), PICO), request.confidence
+    )
+    with refuse_before_charge("The questions of this workload can't be compared"):
+        lines = [_compile_query(engine, text, request_per_query) for text in texts]
+        wanted_releases = [
+            _WantedRelease(i, *each_of)
             for i, line in enumerate(lines)
-            if line.asked
-            for each_of in zip(line.prepared, line.told, line.keys, strict=True)
+            if line.is_requested
+            for each_of in zip(line.prepared, line.definitions, line.keys, strict=True)
         ]
-        needed = [_servers(engine, one, lines, each.rho or rho) for one in wanted]
-    served = chosen(needed)
-    bought = prices(served, needed)
+        needed = [
+            _serving_prices(engine, wanted_release, lines, request_per_query.rho or rho)
+            for wanted_release in wanted_releases
+        ]
+    served = choose_facilities(needed)
+    bought = facility_prices(served, needed)
     scale = float(rho) / sum(bought.values())
     ratios: dict[int, list[tuple[int, float]]] = {}
-    for one, server, some in zip(wanted, served, needed, strict=True):
-        ratios.setdefault(one.line, []).append((server, (some[server] / (bought[server] * scale)) ** 0.5))
+    for wanted_release, server, serving_prices in zip(wanted_releases, served, needed, strict=True):
+        ratios.setdefault(wanted_release.query_index, []).append(
+            (server, (serving_prices[server] / (bought[server] * scale)) ** 0.5)
+        )
     return tuple(
-        _planned(engine, i, line, each, bought.get(i, 0.0) * scale, ratios.get(i, [])) for i, line in enumerate(lines)
+        _plan_query(engine, i, line, request_per_query, bought.get(i, 0.0) * scale, ratios.get(i, []))
+        for i, line in enumerate(lines)
     )
 
 
-def _line(engine: Engine, text: str, each: Asked) -> _Line:
+def _compile_query(engine: Engine, text: str, request: Request) -> _CompiledQuery:
     """Compile one query of the workload, with its public key sets. Raises Refusal for a query over public tables."""
-    question = engine.read(text, each.client)
-    prepared = engine.prepare(question, each)
+    question = engine.read(text, request.client)
+    prepared = engine.compile_releases(question, request)
     if not prepared:
         raise Refusal(
             Code.PARAM, "A question of a workload asks about public tables alone.", "leave it out: it is free"
         )
-    words = tuple(told(p.plan) for p in prepared)
-    keys = tuple(None if p.plan.key_set is None else public_keys(p.plan, engine.backend) for p in prepared)
-    return _Line(text, not text.lstrip().startswith(CANDIDATE), question, prepared, words, keys)
+    definitions = tuple(canonical_plan(p.plan) for p in prepared)
+    keys = tuple(None if p.plan.key_set is None else read_key_set(p.plan, engine.backend) for p in prepared)
+    return _CompiledQuery(text, not text.lstrip().startswith(CANDIDATE_PREFIX), question, prepared, definitions, keys)
 
 
-def _servers(engine: Engine, one: _Wanted, lines: Sequence[_Line], price: Fraction) -> dict[int, float]:
+def _serving_prices(
+    engine: Engine, wanted: _WantedRelease, lines: Sequence[_CompiledQuery], price: Fraction
+) -> dict[int, float]:
     """Map each query from which a release can be derived to the price at which it is as accurate as on its own."""
-    found = {one.line: float(price)}
+    found = {wanted.query_index: float(price)}
     for i, line in enumerate(lines):
-        times = [_times(engine, one, *held) for held in zip(line.prepared, line.told, line.keys, strict=True)]
-        enough = [some for some in times if some is not None]
-        if i != one.line and enough:
-            found[i] = float(price) * min(enough)
+        factors = [
+            _price_factor(engine, wanted, *release)
+            for release in zip(line.prepared, line.definitions, line.keys, strict=True)
+        ]
+        feasible = [some for some in factors if some is not None]
+        if i != wanted.query_index and feasible:
+            found[i] = float(price) * min(feasible)
     return found
 
 
-def _times(engine: Engine, one: _Wanted, held: Prepared, words: Told, listed: pa.Table | None) -> float | None:
+def _price_factor(
+    engine: Engine,
+    wanted: _WantedRelease,
+    server: CompiledRelease,
+    definition: CanonicalPlan,
+    public_keys: pa.Table | None,
+) -> float | None:
     """Return the factor on its price at which a release serves a wanted one at equal error; None if it cannot.
 
     The wanted release is derived from a zero-valued one, to find the noise of each derived number.
     """
-    if listed is None or one.keys is None:
+    if public_keys is None or wanted.keys is None:
         return None
-    derived = derivation(one.told, words, engine.catalog)
+    derived = find_derivation(wanted.definition, definition, engine.catalog)
     if derived is None:
         return None
-    zeros = NoisyVector(np.zeros(listed.num_rows, dtype=np.int64))
-    names = [f"k{i}" for i in range(len(held.plan.keys))]
-    sigmas = tuple(max(cost.sigma, 1.0) for cost in held.cost.vectors)
-    grains = tuple(bound.grain for bound in held.bounds.vectors)
-    made = made_of(Release(listed.select(names), (zeros,) * len(grains), grains, sigmas), derived, one.keys)
-    bounds = [held.bounds.vectors[place] for place in derived.vectors]
-    if made is None or not as_little_cut(bounds, one.prepared.bounds.vectors):
+    zeros = NoisyVector(np.zeros(public_keys.num_rows, dtype=np.int64))
+    names = [f"k{i}" for i in range(len(server.plan.keys))]
+    sigmas = tuple(max(cost.sigma, 1.0) for cost in server.cost.vectors)
+    grains = tuple(bound.grain_size for bound in server.bounds.vectors)
+    derived_release = derive_release(
+        Release(public_keys.select(names), (zeros,) * len(grains), grains, sigmas), derived, wanted.keys
+    )
+    bounds = [server.bounds.vectors[place] for place in derived.vectors]
+    if derived_release is None or not has_similar_bias(bounds, wanted.prepared.bounds.vectors):
         return None
-    own = zip(one.prepared.cost.vectors, one.prepared.bounds.vectors, strict=True)
+    own = zip(wanted.prepared.cost.vectors, wanted.prepared.bounds.vectors, strict=True)
     return max(
-        (noise / cost.deviation(bound)) ** 2 for noise, (cost, bound) in zip(made[0].deviations(), own, strict=True)
+        (noise / cost.deviation(bound)) ** 2
+        for noise, (cost, bound) in zip(derived_release[0].deviations(), own, strict=True)
     )
 
 
-def _planned(
-    engine: Engine, place: int, line: _Line, each: Asked, price: float, ratios: Sequence[tuple[int, float]]
-) -> Planned:
+def _plan_query(
+    engine: Engine,
+    place: int,
+    line: _CompiledQuery,
+    request: Request,
+    price: float,
+    ratios: Sequence[tuple[int, float]],
+) -> PlannedQuery:
     """Build the plan of one query: prices and errors, bought alone and in the workload."""
-    confidence = engine.confidence(line.question, each)
-    alone = dict(expected_error(line.question, noise_of(line.question, scales_of(line.prepared)), confidence))
+    confidence = engine.confidence(line.question, request)
+    separate = dict(expected_error(line.question, noise_of(line.question, noise_scales(line.prepared)), confidence))
     worst = max((ratio for _, ratio in ratios), default=0.0)
-    error = {name: None if width is None else width * worst for name, width in alone.items()}
+    error = {name: None if width is None else width * worst for name, width in separate.items()}
     servers = tuple(sorted({server for server, _ in ratios} - {place}))
     amount = Fraction(int(price * PICO), PICO)
-    return Planned(
-        line.sql, line.asked, (each.rho or Fraction(0)) if line.asked else Fraction(0), alone, amount, error, servers
+    return PlannedQuery(
+        line.sql,
+        line.is_requested,
+        (request.rho or Fraction(0)) if line.is_requested else Fraction(0),
+        separate,
+        amount,
+        error,
+        servers,
     )

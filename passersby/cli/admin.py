@@ -16,8 +16,8 @@ from passersby.cli.options import (
     By,
     Client,
     Dataset,
-    Form,
-    KeptLedger,
+    ExistingLedger,
+    FormatOption,
     Ledger,
     Lifetime,
     NamedCatalog,
@@ -25,14 +25,14 @@ from passersby.cli.options import (
     Query,
     Reason,
     Window,
-    changed,
-    chosen,
+    change_ledger,
+    confirm,
+    named_catalog,
     refusals,
-    said,
     scope_of,
 )
 from passersby.cli.output import Format, write_rows
-from passersby.client.connect import engine_face, user_name
+from passersby.client.connect import engine_module, user_name
 
 CLIENTS = (
     *("client", "group", "state", "dataset", "window", "spent_rho", "cap_rho"),
@@ -42,24 +42,24 @@ FROZEN = ("client", "dataset", "window", "since", "by", "reason")
 Name = Annotated[
     str, typer.Argument(metavar="CLIENT", help="A client's name, or a path: organisation/project/analyst.")
 ]
-Whose = Annotated[str | None, typer.Argument(metavar="[CLIENT]", help="A client, or a group with all in it.")]
-SPOKEN = {"each": "in each window", "lifetime": "over all windows together", "query": "for one question"}
-SameWhose = Annotated[str | None, typer.Option("--client", metavar="CLIENT", help="The same as the argument.")]
-Of = Annotated[
+ClientArgument = Annotated[str | None, typer.Argument(metavar="[CLIENT]", help="A client, or a group with all in it.")]
+SCOPE_TEXTS = {"each": "in each window", "lifetime": "over all windows together", "query": "for one question"}
+ClientOption = Annotated[str | None, typer.Option("--client", metavar="CLIENT", help="The same as the argument.")]
+DatasetFilter = Annotated[
     str | None, typer.Option("--dataset", metavar="NAME", help="Only of this dataset; or the dataset itself.")
 ]
 
 
 def add(client: Name, reason: Reason, by: By = None, catalog: NamedCatalog = None, ledger: Ledger = None) -> None:
     """Add a client, so that it may query; a client that was removed returns with everything it has spent."""
-    changed(catalog, ledger, lambda admin: admin.add_client(client, by=by or user_name(), reason=reason))
-    said(f"Client {client} may ask.")
+    change_ledger(catalog, ledger, lambda admin: admin.add_client(client, by=by or user_name(), reason=reason))
+    confirm(f"Client {client} may ask.")
 
 
 def remove(client: Name, reason: Reason, by: By = None, catalog: NamedCatalog = None, ledger: Ledger = None) -> None:
     """Remove a client, or a group with all its clients, so that it may no longer query; what it spent stays spent."""
-    changed(catalog, ledger, lambda admin: admin.remove_client(client, by=by or user_name(), reason=reason))
-    said(f"Client {client} was removed, and its accounts stay as they are.")
+    change_ledger(catalog, ledger, lambda admin: admin.remove_client(client, by=by or user_name(), reason=reason))
+    confirm(f"Client {client} was removed, and its accounts stay as they are.")
 
 
 def cap(
@@ -80,80 +80,82 @@ def cap(
     above what the dataset has left.
     """
     scope = scope_of(window, lifetime, one_question)
-    given = {"by": by or user_name(), "reason": reason, "dataset": dataset, "scope": scope}
-    allowed: Fraction | None = changed(
-        catalog, ledger, lambda admin: admin.cap_client(client, rho, **given) and admin.allowed(dataset, scope)
+    decision = {"by": by or user_name(), "reason": reason, "dataset": dataset, "scope": scope}
+    allowed: Fraction | None = change_ledger(
+        catalog, ledger, lambda admin: admin.cap_client(client, rho, **decision) and admin.max_cap_rho(dataset, scope)
     )
-    said(f"Client {client} is capped at rho {rho} {SPOKEN.get(scope, f'in window {window}')}.")
+    confirm(f"Client {client} is capped at rho {rho} {SCOPE_TEXTS.get(scope, f'in window {window}')}.")
     if allowed is not None and allowed < Fraction(rho):
-        said(f"The dataset allows all clients together rho {float(allowed):g} in a window: the cap is never reached.")
+        confirm(
+            f"The dataset allows all clients together rho {float(allowed):g} in a window: the cap is never reached."
+        )
 
 
-def clients(catalog: OwnCatalog = "operator", ledger: KeptLedger = None, form: Form = Format.TABLE) -> None:
+def clients(catalog: OwnCatalog = "operator", ledger: ExistingLedger = None, form: FormatOption = Format.TABLE) -> None:
     """List clients and groups: may they query, their caps, and their spending in the window with least left."""
     from passersby.result.terminal_admin import show_clients
 
-    with refusals(form), engine_face() as engine, engine.open_admin(catalog, ledger=ledger, to_read=True) as admin:
+    with refusals(form), engine_module() as engine, engine.open_admin(catalog, ledger=ledger, to_read=True) as admin:
         rows = admin.clients()
         write_rows(rows, show_clients, rows, form, CLIENTS)
 
 
 def freeze(
     reason: Reason,
-    client: Whose = None,
-    same_client: SameWhose = None,
-    dataset: Of = None,
+    client: ClientArgument = None,
+    same_client: ClientOption = None,
+    dataset: DatasetFilter = None,
     window: Window = None,
     by: By = None,
     catalog: NamedCatalog = None,
     ledger: Ledger = None,
 ) -> None:
     """Stop all charges until a thaw: for a client, a group, a dataset, a window, or a client in a window."""
-    place = _place(_whose(client, same_client), dataset, window)
-    changed(catalog, ledger, lambda admin: admin.freeze(by=by or user_name(), reason=reason, **place))
-    said(f"Frozen: {_named(place)}.")
+    place = _freeze_scope(_client_named(client, same_client), dataset, window)
+    change_ledger(catalog, ledger, lambda admin: admin.freeze(by=by or user_name(), reason=reason, **place))
+    confirm(f"Frozen: {_scope_text(place)}.")
 
 
 def thaw(
     reason: Reason,
-    client: Whose = None,
-    same_client: SameWhose = None,
-    dataset: Of = None,
+    client: ClientArgument = None,
+    same_client: ClientOption = None,
+    dataset: DatasetFilter = None,
     window: Window = None,
     by: By = None,
     catalog: NamedCatalog = None,
     ledger: Ledger = None,
 ) -> None:
     """Undo a freeze, named as it was frozen; failed executions are counted from 0 again."""
-    place = _place(_whose(client, same_client), dataset, window)
-    changed(catalog, ledger, lambda admin: admin.thaw(by=by or user_name(), reason=reason, **place))
-    said(f"Thawed: {_named(place)}.")
+    place = _freeze_scope(_client_named(client, same_client), dataset, window)
+    change_ledger(catalog, ledger, lambda admin: admin.thaw(by=by or user_name(), reason=reason, **place))
+    confirm(f"Thawed: {_scope_text(place)}.")
 
 
-def frozen(catalog: OwnCatalog = "operator", ledger: KeptLedger = None, form: Form = Format.TABLE) -> None:
+def frozen(catalog: OwnCatalog = "operator", ledger: ExistingLedger = None, form: FormatOption = Format.TABLE) -> None:
     """List what is frozen now: since when, by whom and why."""
     from passersby.result.terminal_admin import show_frozen
 
-    with refusals(form), engine_face() as engine, engine.open_admin(catalog, ledger=ledger, to_read=True) as admin:
+    with refusals(form), engine_module() as engine, engine.open_admin(catalog, ledger=ledger, to_read=True) as admin:
         rows = admin.frozen()
         write_rows(rows, show_frozen, rows, form, FROZEN)
 
 
-def _whose(client: str | None, same_client: str | None) -> str | None:
+def _client_named(client: str | None, same_client: str | None) -> str | None:
     """Client named by the argument or by --client; raises BadParameter if they differ."""
     if client is not None and same_client not in (None, client):
         raise typer.BadParameter("Name one client.", param_hint="--client")
     return client or same_client
 
 
-def _place(client: str | None, dataset: str | None, window: str | None) -> dict[str, str | None]:
+def _freeze_scope(client: str | None, dataset: str | None, window: str | None) -> dict[str, str | None]:
     """Scope of a freeze: client, dataset and window; raises BadParameter if none is named."""
     if client is None and dataset is None and window is None:
         raise typer.BadParameter("Name a client, a --dataset or a --window.", param_hint="CLIENT")
     return {"client": client, "dataset": dataset, "window": window}
 
 
-def _named(place: dict[str, str | None]) -> str:
+def _scope_text(place: dict[str, str | None]) -> str:
     """Scope of a freeze in words: `client acme, window 2026-10`."""
     return ", ".join(f"{part} {name}" for part, name in place.items() if name)
 
@@ -175,34 +177,39 @@ def request(
     ledger: Ledger = None,
 ) -> None:
     """Request another cap for yourself: in each window, unless an option names another scope; an admin decides."""
-    given = {"dataset": dataset, "scope": scope_of(window, lifetime, one_question), "reason": reason}
-    where = chosen(catalog)
-    with refusals(Format.TABLE), engine_face() as engine, engine.open_admin(where, ledger=ledger) as admin:
-        asked = admin.request_top_up(client or user_name(), rho, **given)
-    number = asked["request"]
-    kept = f" --ledger {shlex.quote(ledger)}" if ledger and "://" not in ledger else ""  # a URL may hold a password
-    command = f'passersby topup approve {number} --reason "as agreed" --catalog {shlex.quote(where)}{kept}'
-    said(f"Request {number}: an admin decides, with `{command}`, or decline in the place of approve.")
+    wanted = {"dataset": dataset, "scope": scope_of(window, lifetime, one_question), "reason": reason}
+    where = named_catalog(catalog)
+    with refusals(Format.TABLE), engine_module() as engine, engine.open_admin(where, ledger=ledger) as admin:
+        requested = admin.request_top_up(client or user_name(), rho, **wanted)
+    number = requested["request"]
+    ledger_option = (
+        f" --ledger {shlex.quote(ledger)}" if ledger and "://" not in ledger else ""
+    )  # a URL may hold a password
+    command = f'passersby topup approve {number} --reason "as agreed" --catalog {shlex.quote(where)}{ledger_option}'
+    confirm(f"Request {number}: an admin decides, with `{command}`, or decline in the place of approve.")
 
 
 def approve(number: Number, reason: Reason, by: By = None, catalog: NamedCatalog = None, ledger: Ledger = None) -> None:
     """Grant a requested cap; it applies from the next query on."""
-    changed(catalog, ledger, lambda admin: admin.approve_top_up(number, by=by or user_name(), reason=reason))
-    said(f"Request {number} is approved.")
+    change_ledger(catalog, ledger, lambda admin: admin.approve_top_up(number, by=by or user_name(), reason=reason))
+    confirm(f"Request {number} is approved.")
 
 
 def decline(number: Number, reason: Reason, by: By = None, catalog: NamedCatalog = None, ledger: Ledger = None) -> None:
     """Decline a requested cap; the present cap stays."""
-    changed(catalog, ledger, lambda admin: admin.decline_top_up(number, by=by or user_name(), reason=reason))
-    said(f"Request {number} is declined.")
+    change_ledger(catalog, ledger, lambda admin: admin.decline_top_up(number, by=by or user_name(), reason=reason))
+    confirm(f"Request {number} is declined.")
 
 
 def listed(
-    undecided: Open = False, catalog: OwnCatalog = "operator", ledger: KeptLedger = None, form: Form = Format.TABLE
+    undecided: Open = False,
+    catalog: OwnCatalog = "operator",
+    ledger: ExistingLedger = None,
+    form: FormatOption = Format.TABLE,
 ) -> None:
     """List cap requests, oldest first, with the decision on each."""
     from passersby.result.terminal_admin import show_top_ups
 
-    with refusals(form), engine_face() as engine, engine.open_admin(catalog, ledger=ledger, to_read=True) as admin:
+    with refusals(form), engine_module() as engine, engine.open_admin(catalog, ledger=ledger, to_read=True) as admin:
         rows = admin.top_ups(open_only=undecided)
         write_rows(rows, show_top_ups, rows, form, TOP_UPS)

@@ -20,8 +20,9 @@ from passersby.cli.options import (
     Catalog,
     Client,
     Confidence,
-    Form,
-    KeptLedger,
+    DocumentOption,
+    ExistingLedger,
+    FormatOption,
     Ledger,
     NamedCatalog,
     OwnCatalog,
@@ -30,30 +31,29 @@ from passersby.cli.options import (
     SqlFile,
     TargetError,
     Verbose,
-    Written,
-    chosen,
-    opened,
+    named_catalog,
+    open_connection,
     question,
     refusals,
     text_of,
 )
 from passersby.cli.output import Document, Format, console, surface_of, write_json, write_page, write_result, write_rows
-from passersby.client.connect import engine_face
-from passersby.client.progress import shown_waiting
+from passersby.client.connect import engine_module
+from passersby.client.progress import show_waiting
 from passersby.errors import PassersbyError
 from passersby.result.terminal import table_of
-from passersby.text.numbers import amount, printable
+from passersby.text.numbers import printable, rho_text
 
-MORE = "details: passersby {} --verbose"
+DETAILS = "details: passersby {} --verbose"
 Html = Annotated[
     Path | None,
     typer.Option("--html", metavar="FILE", dir_okay=False, help="Write the page there, for a web site."),
 ]
 
 
-def about_me(html: Html = None, catalog: OwnCatalog = "operator", ledger: KeptLedger = None) -> None:
+def about_me(html: Html = None, catalog: OwnCatalog = "operator", ledger: ExistingLedger = None) -> None:
     """Explain to people in the data what is computed about them, the worst case, and how to object; opens no data."""
-    with refusals(Format.TABLE), engine_face() as engine:
+    with refusals(Format.TABLE), engine_module() as engine:
         page = engine.about_me(catalog, ledger=ledger, html=html is not None)
         write_page(page, html)
 
@@ -66,17 +66,17 @@ def budget(
     client: Client = None,
     ledger: Ledger = None,
     verbose: Verbose = False,
-    form: Form = Format.TABLE,
+    form: FormatOption = Format.TABLE,
 ) -> None:
     """Show what is left of your budget and of all clients' together, in questions and in rho."""
     from passersby.result.terminal_lists import show_budget
 
-    with opened(catalog, client, ledger, form) as connection:
+    with open_connection(catalog, client, ledger, form) as connection:
         seen = connection.budget()
         if form is Format.JSON:
             write_json(dict(seen))
         else:
-            write_rows(seen.accounts, partial(show_budget, details=verbose, more=MORE.format("budget")), seen, form)
+            write_rows(seen.accounts, partial(show_budget, details=verbose, more=DETAILS.format("budget")), seen, form)
 
 
 def history(
@@ -84,14 +84,14 @@ def history(
     client: Client = None,
     ledger: Ledger = None,
     verbose: Verbose = False,
-    form: Form = Format.TABLE,
+    form: FormatOption = Format.TABLE,
 ) -> None:
     """List the releases you have paid for, with their SQL; asking again is free while the data stay the same."""
     from passersby.result.terminal_lists import show_history
 
-    with opened(catalog, client, ledger, form) as connection:
+    with open_connection(catalog, client, ledger, form) as connection:
         releases = connection.history()
-        show = partial(show_history, details=verbose, more=MORE.format("history"))
+        show = partial(show_history, details=verbose, more=DETAILS.format("history"))
         write_rows(releases, show, releases, form, releases.NAMES)
 
 
@@ -101,17 +101,17 @@ def tables(
     client: Client = None,
     ledger: Ledger = None,
     verbose: Verbose = False,
-    form: Form = Format.TABLE,
+    form: FormatOption = Format.TABLE,
 ) -> None:
     """List the tables you may query; with a NAME, show the columns of one table."""
     from passersby.result.terminal_lists import show_tables
 
-    with opened(catalog, client, ledger, form) as connection:
+    with open_connection(catalog, client, ledger, form) as connection:
         known = connection.tables(name)
         if form is Format.JSON:
             write_json(known)
         else:
-            more = MORE.format("tables" if name is None else f"tables {name}")
+            more = DETAILS.format("tables" if name is None else f"tables {name}")
             write_rows(known.columns(), partial(show_tables, details=verbose, more=more), known, form)
 
 
@@ -134,15 +134,15 @@ def query(
     client: Client = None,
     ledger: Ledger = None,
     verbose: Verbose = False,
-    form: Form = Format.TABLE,
+    form: FormatOption = Format.TABLE,
 ) -> None:
     """Ask a question and pay for it; what was asked before is answered from store, for free.
 
     passersby query "SELECT mode, count(*) AS trips FROM trip GROUP BY mode"
     """
     text = question(sql, file)
-    with opened(catalog, client, ledger, form) as connection:
-        with shown_waiting():
+    with open_connection(catalog, client, ledger, form) as connection:
+        with show_waiting():
             answer = connection.query(
                 text, rho=rho, target_error=target_error, confidence=confidence, request_id=request_id
             )
@@ -160,13 +160,13 @@ def explain(
     client: Client = None,
     ledger: Ledger = None,
     verbose: Verbose = False,
-    form: Written = Document.TABLE,
+    form: DocumentOption = Document.TABLE,
 ) -> None:
     """Show price, expected error and bias of a question: no data is read, nothing is charged."""
     from passersby.result.terminal import show_explanation
 
     text = question(sql, file)
-    with opened(catalog, client, ledger, form) as connection:
+    with open_connection(catalog, client, ledger, form) as connection:
         explanation = connection.explain(text, rho=rho, target_error=target_error, confidence=confidence)
         if form is Document.JSON:
             write_json(explanation.to_wire())
@@ -185,12 +185,12 @@ def rehearse(
     client: Client = None,
     ledger: Ledger = None,
     verbose: Verbose = False,
-    form: Form = Format.TABLE,
+    form: FormatOption = Format.TABLE,
 ) -> None:
     """Run a question for free on synthetic rows: the shape of the answer is real, its numbers mean nothing."""
     text = question(sql, file)
-    with opened(catalog, client, ledger, form) as connection:
-        with shown_waiting("Rehearsing on synthetic rows"):
+    with open_connection(catalog, client, ledger, form) as connection:
+        with show_waiting("Rehearsing on synthetic rows"):
             answer = connection.rehearse(text, rho=rho, target_error=target_error, confidence=confidence)
         write_result(answer, form, details=verbose, command="rehearse")
 
@@ -211,15 +211,15 @@ def run(
     early: Early = False,
     catalog: NamedCatalog = None,
     ledger: Ledger = None,
-    form: Written = Document.TABLE,
+    form: DocumentOption = Document.TABLE,
 ) -> None:
     """Release each scheduled query in each window that has ended and has no release yet; made for a timetable (cron).
 
     The charge goes to the whole dataset's budget, once per window, and counts as seen by every client.
     """
-    with opened(chosen(catalog), "owner", ledger, form) as connection:
+    with open_connection(named_catalog(catalog), "owner", ledger, form) as connection:
         try:
-            with shown_waiting("Releasing what is due"):
+            with show_waiting("Releasing what is due"):
                 outcomes = connection.run_standing(str(file), early=early)
         except PassersbyError as refused:
             _show_outcomes(refused.details.get("outcomes", []), form)
@@ -232,7 +232,7 @@ def _show_outcomes(outcomes: Sequence[Mapping[str, Any]], form: Document) -> Non
     if form is Document.JSON:
         write_json(outcomes)
         return
-    rows = [{**each, "question": each["name"], "rho": amount(each["rho"])} for each in outcomes]
+    rows = [{**each, "question": each["name"], "rho": rho_text(each["rho"])} for each in outcomes]
     console().print(table_of(rows, ("question", "window", "rho", "state")) if rows else "Nothing was done.")
 
 
@@ -241,10 +241,10 @@ def listed(
     catalog: Catalog = "operator",
     client: Client = None,
     ledger: Ledger = None,
-    form: Written = Document.TABLE,
+    form: DocumentOption = Document.TABLE,
 ) -> None:
     """List the scheduled queries that you may see, and the windows of each."""
-    with opened(catalog, client, ledger, form) as connection:
+    with open_connection(catalog, client, ledger, form) as connection:
         found = connection.standings(file=file)
         if form is Document.JSON:
             write_json(found)
@@ -261,10 +261,10 @@ def show(
     client: Client = None,
     ledger: Ledger = None,
     verbose: Verbose = False,
-    form: Form = Format.TABLE,
+    form: FormatOption = Format.TABLE,
 ) -> None:
     """Show the answer of a scheduled query that you may see: free, and charged to no account of yours."""
-    with opened(catalog, client, ledger, form) as connection:
+    with open_connection(catalog, client, ledger, form) as connection:
         answer = connection.standing(name, file=file, window=window)
         write_result(answer, form, details=verbose, command="standing show")
 
@@ -275,7 +275,7 @@ Workload = Annotated[
 ]
 Total = Annotated[str, typer.Option("--rho", metavar="AMOUNT", help="Privacy loss of all of them together.")]
 Apply = Annotated[bool, typer.Option("--apply", help="Buy what is planned; then each question is free.")]
-_LONGEST = 60  # characters of a question in the table
+_LONGEST_SQL = 60  # characters of a question in the table
 
 
 def plan(
@@ -286,41 +286,43 @@ def plan(
     catalog: Catalog = "operator",
     client: Client = None,
     ledger: Ledger = None,
-    form: Written = Document.TABLE,
+    form: DocumentOption = Document.TABLE,
 ) -> None:
     """Plan questions together: buy few releases from which all of them are derived, instead of one for each.
 
     A question behind a line `-- candidate` may be bought, though nobody asks it: finer groups often serve many.
     """
     text = text_of(file)
-    with opened(catalog, client, ledger, form) as connection:
+    with open_connection(catalog, client, ledger, form) as connection:
         try:
-            with shown_waiting("Planning: prices, and which answers follow from others"):
-                told = connection.plan(text, rho=rho, confidence=confidence, apply=apply)
+            with show_waiting("Planning: prices, and which answers follow from others"):
+                planned = connection.plan(text, rho=rho, confidence=confidence, apply=apply)
         except PassersbyError as refused:
             charged = refused.details.get("charged_rho")
             if charged and form is not Document.JSON:  # which has it itself
                 sys.stderr.write(f"note: rho {charged:.4g} of the plan is bought; the same command goes on there\n")
             raise
         if form is Document.JSON:
-            write_json(told)
+            write_json(planned)
         else:
-            _show_plan(told)
+            _show_plan(planned)
 
 
-def _show_plan(told: dict[str, Any]) -> None:
+def _show_plan(planned: dict[str, Any]) -> None:
     """Print each question of a plan: its price alone, its planned price, and what it is derived from."""
     table = Table("", "question", "alone: rho", "± alone", "planned: rho", "± planned", "made of")
-    for i, each in enumerate(told["questions"], 1):
+    for i, each in enumerate(planned["questions"], 1):
         sql = " ".join(printable(each["sql"]).split())
-        shown = sql if len(sql) <= _LONGEST else sql[: _LONGEST - 1] + "…"
+        shown = sql if len(sql) <= _LONGEST_SQL else sql[: _LONGEST_SQL - 1] + "…"
         alone = f"{each['alone_rho']:.4g}" if each["asked"] else "not asked"
         bought = f"{each['rho']:.4g}" if each["rho"] else "free"
-        made_of = ", ".join(map(str, each["made_of"]))
-        table.add_row(str(i), shown, alone, _errors(each["alone_error"]), bought, _errors(each["error"]), made_of)
+        sources = ", ".join(map(str, each["made_of"]))
+        table.add_row(str(i), shown, alone, _errors(each["alone_error"]), bought, _errors(each["error"]), sources)
     console().print(table)
-    state = f"bought for rho {told['charged_rho']:.4g}" if told["applied"] else "nothing is bought yet: add --apply"
-    console().print(f"{state}; afterwards each is free with --rho {told['ask_at_rho']:.6g}")
+    state = (
+        f"bought for rho {planned['charged_rho']:.4g}" if planned["applied"] else "nothing is bought yet: add --apply"
+    )
+    console().print(f"{state}; afterwards each is free with --rho {planned['ask_at_rho']:.6g}")
 
 
 def _errors(errors: dict[str, float | None]) -> str:

@@ -17,15 +17,15 @@ from rich.text import Text
 from passersby.cli.output import console
 from passersby.client.connect import OPERATOR, open_in_process
 from passersby.client.connection import Connection
-from passersby.client.progress import shown_making
+from passersby.client.progress import show_copying
 from passersby.errors import RefusedError
-from passersby.result.summary import Surface
+from passersby.result.summary import OutputHints
 from passersby.result.terminal import show_error, show_result, sql_block
 from passersby.result.terminal_lists import show_budget
-from passersby.text.numbers import half_width_text, loss_text, percent
+from passersby.text.numbers import half_width_text, percent, privacy_loss_text
 
 CLIENT = "demo"
-QUIET = Surface("--rho {}", "")
+WITHOUT_DETAILS = OutputHints("--rho {}", "")
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ WHERE place_id = 'P1' AND visit_date BETWEEN DATE '2026-10-05' AND DATE '2026-10
 GROUP BY hour ORDER BY hour""",
     "Every number is noisy, and says how noisy. The shaded end of a bar is its interval.",
 )
-ASKED = (
+ANSWERED_SCENES = (
     FOOTFALL,
     Scene(
         "How old are they, women and men?",
@@ -124,19 +124,19 @@ def demo() -> None:
     about = "A synthetic mobile operator: 20,000 made-up people, 32 days, 2 million sightings."
     screen.print(Panel(Group(Text(opening, "bold"), Text(about, "dim")), title="passersby", title_align="left"))
     with tempfile.TemporaryDirectory(prefix="passersby-demo-") as folder:
-        with shown_making() as progress:
+        with show_copying() as progress:
             ledger = str(Path(folder) / "demo.ledger")
             connection = open_in_process(OPERATOR, client=CLIENT, ledger=ledger, progress=progress)
         with connection:
-            _tell(connection, screen)
+            _play(connection, screen)
 
 
-def _tell(connection: Connection, screen: Console) -> None:
+def _play(connection: Connection, screen: Console) -> None:
     """Play every scene, then show the remaining budget and next commands."""
-    for number, scene in enumerate(ASKED, start=1):
+    for number, scene in enumerate(ANSWERED_SCENES, start=1):
         _ask(connection, screen, number, scene)
-    _refuse(connection, screen, len(ASKED) + 1)
-    _repeat(connection, screen, len(ASKED) + 2)
+    _refuse(connection, screen, len(ANSWERED_SCENES) + 1)
+    _repeat(connection, screen, len(ANSWERED_SCENES) + 2)
     screen.print(Rule(Text("What is left", "bold"), align="left", style="dim"))
     screen.print(show_budget(connection.budget(), more=""))
     screen.print(Rule(Text("What you can do next", "bold"), align="left", style="dim"))
@@ -154,12 +154,14 @@ def _head(screen: Console, number: int, scene: Scene) -> None:
 def _ask(connection: Connection, screen: Console, number: int, scene: Scene) -> None:
     """Show a question, its price before paying, and its answer."""
     _head(screen, number, scene)
-    told = connection.explain(scene.sql)
-    errors = ", ".join(f"{name} {half_width_text(width)}" for name, width in told.expected_error.items())
-    level = percent(told.confidence or 0)
-    _say(screen, f"before paying: {loss_text(told.price)}; expected error at {level}: {errors}", "yellow")
-    screen.print(Padding(show_result(connection.query(scene.sql), surface=QUIET), (1, 0, 0, 2)))
-    _say(screen, scene.remark, "italic")
+    explanation = connection.explain(scene.sql)
+    errors = ", ".join(f"{name} {half_width_text(width)}" for name, width in explanation.expected_error.items())
+    level = percent(explanation.confidence or 0)
+    _remark(
+        screen, f"before paying: {privacy_loss_text(explanation.price)}; expected error at {level}: {errors}", "yellow"
+    )
+    screen.print(Padding(show_result(connection.query(scene.sql), surface=WITHOUT_DETAILS), (1, 0, 0, 2)))
+    _remark(screen, scene.remark, "italic")
 
 
 def _refuse(connection: Connection, screen: Console, number: int) -> None:
@@ -169,7 +171,7 @@ def _refuse(connection: Connection, screen: Console, number: int) -> None:
         connection.query(REFUSED.sql)
     except RefusedError as refused:
         screen.print(Padding(show_error(refused), (1, 0, 1, 2)))
-    _say(screen, REFUSED.remark, "italic")
+    _remark(screen, REFUSED.remark, "italic")
 
 
 def _repeat(connection: Connection, screen: Console, number: int) -> None:
@@ -177,14 +179,14 @@ def _repeat(connection: Connection, screen: Console, number: int) -> None:
     _head(screen, number, AGAIN)
     first, again = connection.query(FOOTFALL.sql), connection.query(AGAIN.sql)
     same = "the same numbers, to the last digit" if first.rows == again.rows else "other numbers"
-    price = "free" if again.replayed else loss_text(again.price)
+    price = "free" if again.replayed else privacy_loss_text(again.price)
     screen.print()
-    _say(screen, f"{len(again)} rows: {same}; price: {price}", "green")
-    _say(screen, AGAIN.remark, "italic")
+    _remark(screen, f"{len(again)} rows: {same}; price: {price}", "green")
+    _remark(screen, AGAIN.remark, "italic")
     screen.print()
 
 
-def _say(screen: Console, text: str, style: str) -> None:
+def _remark(screen: Console, text: str, style: str) -> None:
     """Print an indented remark in a style."""
     screen.print(Padding(Text(text, style), (0, 0, 0, 2)))
 

@@ -15,9 +15,9 @@ from rich.text import Text
 
 from passersby.cli.output import Document, Format, TerminalError, console, refuse_terminal, write_error
 from passersby.client.address import is_address
-from passersby.client.connect import engine_face, open_far, open_in_process
+from passersby.client.connect import engine_module, open_in_process, open_remote
 from passersby.client.connection import Connection
-from passersby.client.progress import shown_making
+from passersby.client.progress import show_copying
 from passersby.errors import PassersbyError, RefusedError
 
 WHERE, QUESTION = "Where", "Question"
@@ -56,11 +56,11 @@ Ledger = Annotated[
         rich_help_panel=WHERE,
     ),
 ]
-Form = Annotated[
+FormatOption = Annotated[
     Format,
     typer.Option("--format", "-f", help="For people, or for programs: docs/answers.md has the shapes."),
 ]
-Written = Annotated[
+DocumentOption = Annotated[
     Document,
     typer.Option("--format", "-f", help="For people, or for programs: docs/answers.md has the shapes."),
 ]
@@ -111,23 +111,25 @@ Confidence = Annotated[
 
 
 @contextmanager
-def opened(catalog: str, client: str | None, ledger: str | None, form: Format | Document) -> Iterator[Connection]:
+def open_connection(
+    catalog: str, client: str | None, ledger: str | None, form: Format | Document
+) -> Iterator[Connection]:
     """Open a connection for one command; a refusal goes to standard error and ends with exit code 1."""
-    with refusals(form), _connected(catalog, client, ledger, form) as connection:
+    with refusals(form), _connect(catalog, client, ledger, form) as connection:
         yield connection
 
 
-def _connected(catalog: str, client: str | None, ledger: str | None, form: Format | Document) -> Connection:
+def _connect(catalog: str, client: str | None, ledger: str | None, form: Format | Document) -> Connection:
     """Connect to a server, or open the catalog in process."""
     if is_address(catalog):
-        return open_far(catalog, client=client, api_key=None, ledger=ledger_of(catalog, ledger))
-    with shown_making(quiet=form != Format.TABLE) as progress:
+        return open_remote(catalog, client=client, api_key=None, ledger=ledger_of(catalog, ledger))
+    with show_copying(quiet=form != Format.TABLE) as progress:
         return open_in_process(catalog, client=client, ledger=ledger, progress=progress)
 
 
-def ledger_of(where: str, given: str | None) -> str | None:
+def ledger_of(catalog: str, ledger: str | None) -> str | None:
     """Ledger of a command; PASSERSBY_LEDGER names ledgers of local catalogs, and is ignored for a server."""
-    return None if is_address(where) and given == os.environ.get(LEDGER) else given
+    return None if is_address(catalog) and ledger == os.environ.get(LEDGER) else ledger
 
 
 @contextmanager
@@ -135,7 +137,7 @@ def refusals(form: Format | Document) -> Iterator[None]:
     """Write a refusal, or why a file can't be read or written, to standard error, and end with exit code 1."""
     try:
         refuse_terminal(form)
-        with _told_of_files():
+        with _file_errors():
             yield
     except PassersbyError as error:
         write_error(error, form)
@@ -145,7 +147,7 @@ def refusals(form: Format | Document) -> Iterator[None]:
 
 
 @contextmanager
-def _told_of_files() -> Iterator[None]:
+def _file_errors() -> Iterator[None]:
     """Turn an OSError about a file into a RefusedError with the system's message; a closed pipe passes."""
     try:
         yield
@@ -200,7 +202,7 @@ NamedCatalog = Annotated[
         rich_help_panel=WHERE,
     ),
 ]
-KeptLedger = Annotated[
+ExistingLedger = Annotated[
     str | None,
     typer.Option(
         "--ledger",
@@ -230,22 +232,22 @@ def scope_of(window: str | None, lifetime: bool, one_question: bool) -> str:
     return window or ("lifetime" if lifetime else "query" if one_question else "each")
 
 
-def chosen(*named: str | None) -> str:
+def named_catalog(*names: str | None) -> str:
     """Catalog of an owner's command, which has no default; raises BadParameter if none is named."""
-    found = next(filter(None, named), None)
+    found = next(filter(None, names), None)
     if found is None:
         why = "Name a catalog: a file, or PASSERSBY_CATALOG; for the demo --catalog operator."
         raise typer.BadParameter(why, param_hint="--catalog")
     return found
 
 
-def changed(catalog: str | None, ledger: str | None, change: Callable[[Any], Any]) -> Any:  # noqa: ANN401  of the engine's own
+def change_ledger(catalog: str | None, ledger: str | None, change: Callable[[Any], Any]) -> Any:  # noqa: ANN401  of the engine's own
     """Apply one change to the ledger as an admin, and return its result."""
-    where = chosen(catalog)
-    with refusals(Format.TABLE), engine_face() as engine, engine.open_admin(where, ledger=ledger) as admin:
+    path = named_catalog(catalog)
+    with refusals(Format.TABLE), engine_module() as engine, engine.open_admin(path, ledger=ledger) as admin:
         return change(admin)
 
 
-def said(text: str) -> None:
+def confirm(text: str) -> None:
     """Print a confirmation."""
     console().print(Text(text, "green"))

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rich.console import Console, RenderableType
 
 from passersby.result import exports
-from passersby.result.card_text import noise_text, paid_text
-from passersby.result.summary import Surface
+from passersby.result.card_text import intervals_text, price_text
+from passersby.result.summary import OutputHints
 from passersby.result.wire import plain
 from passersby.text.numbers import printable
 
@@ -58,9 +58,9 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, width=width, soft_wrap=False, highlight=False)
 
 
-def surface_of(command: str) -> Surface:
+def surface_of(command: str) -> OutputHints:
     """How a reader of a command changes the price and sees the details."""
-    return Surface("--rho {}", f"details: passersby {command} --verbose")
+    return OutputHints("--rho {}", f"details: passersby {command} --verbose")
 
 
 def write_result(result: Result, form: Format, *, details: bool = False, command: str = "query") -> None:
@@ -72,7 +72,7 @@ def write_result(result: Result, form: Format, *, details: bool = False, command
     elif form is Format.CSV:
         flat = result.flat()
         exports.write_rows(sys.stdout, flat.column_names, exports.rows_of(flat))
-        sys.stderr.write(f"{noise_text(result)} · {paid_text(result)}\n")
+        sys.stderr.write(f"{intervals_text(result)} · {price_text(result)}\n")
         sys.stderr.writelines(f"note: {printable(note)}\n" for note in result.notes)
     elif form is Format.ARROW:
         _write_arrow(result.arrow())
@@ -81,11 +81,11 @@ def write_result(result: Result, form: Format, *, details: bool = False, command
 
 
 def write_rows(
-    rows: Rows, show: Callable[[Listed], RenderableType], shown: Listed, form: Format, names: Sequence[str] = ()
+    rows: Rows, show: Callable[[Listed], RenderableType], listing: Listed, form: Format, names: Sequence[str] = ()
 ) -> None:
     """Write dicts with the same keys: `shown` for people, `rows` for programs, with `names` where there are none."""
     if form is Format.TABLE:
-        console().print(show(shown))
+        console().print(show(listing))
     elif form is Format.JSON:
         write_json(rows)
     elif form is Format.CSV:
@@ -94,8 +94,8 @@ def write_rows(
     else:
         import pyarrow
 
-        made = pyarrow.Table.from_pylist([dict(row) for row in rows])
-        _write_arrow(made if rows else pyarrow.table({name: pyarrow.array([], pyarrow.string()) for name in names}))
+        table = pyarrow.Table.from_pylist([dict(row) for row in rows])
+        _write_arrow(table if rows else pyarrow.table({name: pyarrow.array([], pyarrow.string()) for name in names}))
 
 
 def write_json(shape: object) -> None:

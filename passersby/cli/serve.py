@@ -12,15 +12,15 @@ import typer
 
 from passersby.cli.options import LEDGER, refusals
 from passersby.cli.output import Format
-from passersby.client.connect import OPERATOR, engine_face
-from passersby.client.progress import shown_making
+from passersby.client.connect import OPERATOR, engine_module
+from passersby.client.progress import show_copying
 
-LISTEN, KEEP = "Listen", "Keep"
+LISTEN, STORAGE = "Listen", "Keep"
 CatalogNamed = Annotated[
     str | None,
     typer.Argument(metavar="CATALOG", help="operator, mibici, or a catalog file.", show_default="operator"),
 ]
-CatalogOfKeys = Annotated[
+KeyCatalog = Annotated[
     str | None,
     typer.Argument(metavar="CATALOG", help="What the server answers from, where its settings do not say."),
 ]
@@ -30,19 +30,19 @@ Config = Annotated[
         "--config", metavar="FILE", envvar="PASSERSBY_SERVER_CONFIG", help="Settings as TOML: docs/server.md."
     ),
 ]
-LedgerOf = Annotated[
+LedgerOption = Annotated[
     str | None,
     typer.Option(
         "--ledger",
         metavar="FILE|URL",
         envvar=LEDGER,
         help="The ledger; keys and jobs lie beside it.",
-        rich_help_panel=KEEP,
+        rich_help_panel=STORAGE,
     ),
 ]
 Secret = Annotated[
     str | None,
-    typer.Option("--secret-file", metavar="FILE", help="What keys are hashed with.", rich_help_panel=KEEP),
+    typer.Option("--secret-file", metavar="FILE", help="What keys are hashed with.", rich_help_panel=STORAGE),
 ]
 
 
@@ -76,7 +76,7 @@ def serve(
             rich_help_panel=LISTEN,
         ),
     ] = None,
-    ledger: LedgerOf = None,
+    ledger: LedgerOption = None,
     secret_file: Secret = None,
 ) -> None:
     """Serve queries over HTTP: an OpenAPI at /openapi.json, keys, budgets, jobs (docs/server.md).
@@ -84,7 +84,7 @@ def serve(
     Without TLS it listens on this machine alone. The first admin's key: [bold]passersby bootstrap[/bold].
     """
     tls = {"tls_cert": tls_cert, "tls_key": tls_key, "behind_tls_proxy": behind_tls_proxy}
-    given = {
+    options = {
         **tls,
         "host": host,
         "port": port,
@@ -92,42 +92,42 @@ def serve(
         "ledger": ledger,
         "secret_file": secret_file,
     }
-    with refusals(Format.TABLE), _kept(demo) as kept, engine_face() as engine:
-        settings = {**given, "catalog": OPERATOR if demo else catalog, **kept}
-        with shown_making() as progress:
+    with refusals(Format.TABLE), _demo_ledger(demo) as ledger_setting, engine_module() as engine:
+        settings = {**options, "catalog": OPERATOR if demo else catalog, **ledger_setting}
+        with show_copying() as progress:
             engine.check_there(progress, config=config, **settings)
-        engine.serve(_say, config=config, demo=demo, **settings)
+        engine.serve(_print_address, config=config, demo=demo, **settings)
 
 
 def bootstrap(
-    catalog: CatalogOfKeys = None,
+    catalog: KeyCatalog = None,
     *,
     name: Annotated[str, typer.Option("--name", help="The admin's name, as the ledger will have it.")],
     again: Annotated[
         bool, typer.Option("--again", help="Where there is an admin: take every admin's key back, at once.")
     ] = False,
     config: Config = None,
-    ledger: LedgerOf = None,
+    ledger: LedgerOption = None,
     secret_file: Secret = None,
 ) -> None:
     """Make the first admin's key, once, on the server's machine; it is shown here and never again."""
-    with refusals(Format.TABLE), engine_face() as engine:
-        given = {"catalog": catalog, "ledger": ledger, "secret_file": secret_file}
-        made = engine.bootstrap(name, config=config, again=again, **given)
-    for old in made["taken_back"]:
+    with refusals(Format.TABLE), engine_module() as engine:
+        options = {"catalog": catalog, "ledger": ledger, "secret_file": secret_file}
+        new_key = engine.bootstrap(name, config=config, again=again, **options)
+    for old in new_key["taken_back"]:
         typer.echo(f"Taken back: a key of admin {old}.", err=True)
-    typer.echo(f"Key of admin {made['name']}, until {made['expires_at'][:10]}; it is not shown again:", err=True)
-    typer.echo(made["key"])
+    typer.echo(f"Key of admin {new_key['name']}, until {new_key['expires_at'][:10]}; it is not shown again:", err=True)
+    typer.echo(new_key["key"])
 
 
 @contextmanager
-def _kept(demo: bool) -> Iterator[dict[str, str | None]]:
+def _demo_ledger(demo: bool) -> Iterator[dict[str, str | None]]:
     """Temporary ledger of a demonstration, deleted at its end."""
     with tempfile.TemporaryDirectory(prefix="passersby-demo-") if demo else nullcontext("") as folder:
         yield {"ledger": str(Path(folder) / "demo.ledger")} if demo else {}
 
 
-def _say(url: str, keys: tuple[tuple[str, str], ...]) -> None:
+def _print_address(url: str, keys: tuple[tuple[str, str], ...]) -> None:
     """Print the server's address and, for a demonstration, keys and an example request."""
     typer.echo(f"passersby answers at {url}  (ends with Ctrl+C), in a browser at {url}/console")
     of = dict(keys)

@@ -17,20 +17,20 @@ from rich.text import Text
 from passersby.cli.options import (
     By,
     Dataset,
-    Form,
-    KeptLedger,
+    DocumentOption,
+    ExistingLedger,
+    FormatOption,
     Ledger,
     Named,
     NamedCatalog,
     OwnCatalog,
-    Written,
-    chosen,
+    confirm,
+    named_catalog,
     refusals,
-    said,
 )
 from passersby.cli.output import Document, Format, console, write_json, write_rows
-from passersby.client.connect import engine_face, user_name
-from passersby.client.progress import shown_making
+from passersby.client.connect import engine_module, user_name
+from passersby.client.progress import show_copying
 
 HISTOGRAM = ("table", "keys", "kind", "column", "window", "made_on", "expires_on", "sigma", "bins", "usual")
 MEASURING = "Measuring how much people contribute"
@@ -72,33 +72,37 @@ def calibrate(
     catalog: NamedCatalog = None,
     by: By = None,
     ledger: Ledger = None,
-    form: Written = Document.TABLE,
+    form: DocumentOption = Document.TABLE,
 ) -> None:
     """Measure with noise how much people contribute, to choose the clip bounds that lose least.
 
     The charge goes to the whole dataset's budget in one window, and counts as seen by every client. Its clip bounds are
     used until it expires; open connections and servers use them after they are opened again.
     """
-    where = chosen(named, catalog)
-    given = {"ledger": ledger, "dataset": dataset, "window": window, "rho": rho, "keys": keys or ()}
+    where = named_catalog(named, catalog)
+    options = {"ledger": ledger, "dataset": dataset, "window": window, "rho": rho, "keys": keys or ()}
 
-    def confirmed(told: dict[str, Any]) -> bool:
+    def confirmed(result: dict[str, Any]) -> bool:
         """Show the price, and ask for consent unless --yes was given."""
         if form is Document.TABLE:
-            console().print(_price(told, details))
+            console().print(_price(result, details))
         return yes or typer.confirm("Charge it?")
 
-    with refusals(form), engine_face() as engine, shown_making(MEASURING, quiet=form is not Document.TABLE) as progress:
-        told = engine.calibrate_catalog(
+    with (
+        refusals(form),
+        engine_module() as engine,
+        show_copying(MEASURING, quiet=form is not Document.TABLE) as progress,
+    ):
+        result = engine.calibrate_catalog(
             where, by=by or user_name(), dry_run=dry_run, if_due=if_due, confirm=confirmed,
-            progress=progress, **given,
+            progress=progress, **options,
         )  # fmt: skip
     if form is not Document.TABLE:
-        write_json(told)
-    elif told["made"]:
-        _show(told, details)
+        write_json(result)
+    elif result["made"]:
+        _show(result, details)
     else:
-        console().print(_unmade(told, dry_run, if_due, details))
+        console().print(_not_made_text(result, dry_run, if_due, details))
 
 
 def calibration(
@@ -106,31 +110,34 @@ def calibration(
     dataset: Dataset = None,
     catalog: OwnCatalog = "operator",
     ledger: Ledger = None,
-    form: Form = Format.TABLE,
+    form: FormatOption = Format.TABLE,
 ) -> None:
     """Show the calibration in force: the distribution of contributions, and the clip bounds chosen from it."""
     from passersby.result.terminal_admin import show_calibration
 
-    with refusals(form), engine_face() as engine:
+    with refusals(form), engine_module() as engine:
         found = engine.calibration_told(named or catalog, ledger=ledger, dataset=dataset)
         write_rows(found, show_calibration, found, form, HISTOGRAM)
 
 
-def _show(told: dict[str, Any], details: bool) -> None:
+def _show(result: dict[str, Any], details: bool) -> None:
     """Print the histograms of a new calibration, or their summary."""
     from passersby.result.terminal_admin import show_calibration, summarize_calibration
 
-    console().print(show_calibration(told["histograms"]) if details else summarize_calibration(told))
+    console().print(show_calibration(result["histograms"]) if details else summarize_calibration(result))
 
 
-def _price(told: dict[str, Any], details: bool) -> Text:
+def _price(estimate: dict[str, Any], details: bool) -> Text:
     """Price of a calibration and what it measures, in a few lines."""
-    loss = told["price"]
+    loss = estimate["price"]
     lines = [
-        f"Measured is {told['dataset']} in {told['window']}, {told['why_window']}; --window names another.",
-        f"Histograms of {told['dataset']} in {', '.join(told['windows'])}: {told['asked']}, for rho {loss['rho']:.4g},",
-        f"{told['share_of_ceiling']:.1%} of the whole budget of that window, charged to everybody and for good.",
-        *_left_out(told["left_out"], details),
+        f"Measured is {estimate['dataset']} in {estimate['window']}, {estimate['why_window']}; --window names another.",
+        (
+            f"Histograms of {estimate['dataset']} in {', '.join(estimate['windows'])}: {estimate['asked']},"
+            f" for rho {loss['rho']:.4g},"
+        ),
+        f"{estimate['share_of_ceiling']:.1%} of the whole budget of that window, charged to everybody and for good.",
+        *_left_out(estimate["left_out"], details),
     ]
     return Text("\n".join(lines))
 
@@ -144,12 +151,12 @@ def _left_out(left_out: list[dict[str, Any]], details: bool) -> Iterator[str]:
         yield f"  left out: {count:,} set{'s' * (count != 1)} of keys of {table}; --details says which and why"
 
 
-def _unmade(told: dict[str, Any], dry_run: bool, if_due: bool, details: bool) -> Text:
+def _not_made_text(estimate: dict[str, Any], dry_run: bool, if_due: bool, details: bool) -> Text:
     """Why no calibration was made: a dry run, or none is due."""
-    if if_due and not told["due"]:
-        return Text(f"Nothing was charged: the next calibration is due on {told['due_on']}.")
+    if if_due and not estimate["due"]:
+        return Text(f"Nothing was charged: the next calibration is due on {estimate['due_on']}.")
     why = "this was a dry run." if dry_run else "as you said."
-    head = _price(told, details) if dry_run else Text()
+    head = _price(estimate, details) if dry_run else Text()
     return Text.assemble(head, "\n" if dry_run else "", f"Nothing was charged: {why}")
 
 
@@ -185,12 +192,12 @@ Optimize = Annotated[
 ]
 
 
-def check(named: Named = None, catalog: OwnCatalog = "operator", form: Form = Format.TABLE) -> None:
+def check(named: Named = None, catalog: OwnCatalog = "operator", form: FormatOption = Format.TABLE) -> None:
     """Check a catalog against its files; exit code 1 if there is a finding."""
     from passersby.result.terminal_lists import show_findings
 
     where = named or catalog
-    with refusals(form), engine_face() as engine:
+    with refusals(form), engine_module() as engine:
         findings = engine.check_catalog_text(where)
         if findings or form is not Format.TABLE:
             write_rows(findings, show_findings, findings, form, FINDING)
@@ -200,7 +207,9 @@ def check(named: Named = None, catalog: OwnCatalog = "operator", form: Form = Fo
     raise typer.Exit(1 if findings else 0)
 
 
-def diff(new: New, catalog: OwnCatalog = "operator", ledger: KeptLedger = None, form: Form = Format.TABLE) -> None:
+def diff(
+    new: New, catalog: OwnCatalog = "operator", ledger: ExistingLedger = None, form: FormatOption = Format.TABLE
+) -> None:
     """Compare a new catalog with the one in use before it applies; exit code 1 if a change is forbidden.
 
     The comparison covers prices, limits, windows, bounds, and stored releases that would be charged again, by the
@@ -208,7 +217,7 @@ def diff(new: New, catalog: OwnCatalog = "operator", ledger: KeptLedger = None, 
     """
     from passersby.result.terminal_lists import show_changes
 
-    with refusals(form), engine_face() as engine:
+    with refusals(form), engine_module() as engine:
         changes = engine.catalog_diff_told(catalog, new, ledger=ledger)
         write_rows(changes, show_changes, changes, form, CHANGE)
     raise typer.Exit(1 if any(change["effect"] == "forbidden" for change in changes) else 0)
@@ -217,7 +226,7 @@ def diff(new: New, catalog: OwnCatalog = "operator", ledger: KeptLedger = None, 
 def new(folder: Folder, to: To = None) -> None:
     """Write a commented catalog for the files of a folder: nothing can be queried until you declare it."""
     target = to or folder / "catalog.toml"
-    with refusals(Format.TABLE), engine_face() as engine:
+    with refusals(Format.TABLE), engine_module() as engine:
         text = engine.new_catalog_text(str(folder))
         try:
             with target.open("x", encoding="utf-8") as file:
@@ -228,7 +237,7 @@ def new(folder: Folder, to: To = None) -> None:
     console().print(Text(f"Written: {target}\nDeclare your tables in it, then: passersby catalog check {target}"))
 
 
-def optimize(named: Named = None, catalog: NamedCatalog = None, form: Written = Document.TABLE) -> None:
+def optimize(named: Named = None, catalog: NamedCatalog = None, form: DocumentOption = Document.TABLE) -> None:
     """Build a copy of the data that is read faster, sorted by person, and the rollups that the catalog declares.
 
     Of people's tables in a lake the rollups alone are kept beside it, which are read there once.
@@ -236,40 +245,40 @@ def optimize(named: Named = None, catalog: NamedCatalog = None, form: Written = 
     It lies in the cache folder and is used by whatever opens the catalog from then on, until the data change. Answers
     are the same: no question becomes cheaper or dearer, and no stored answer is asked anew.
     """
-    where = chosen(named, catalog)
+    where = named_catalog(named, catalog)
     with (
         refusals(form),
-        engine_face() as engine,
-        shown_making(OPTIMIZING, quiet=form is not Document.TABLE) as progress,
+        engine_module() as engine,
+        show_copying(OPTIMIZING, quiet=form is not Document.TABLE) as progress,
     ):
         account = engine.optimize_catalog(where, progress=progress)
     if form is Document.JSON:
         write_json(account)
         return
     before = "a lake" if account["bytes_before"] is None else f"{account['bytes_before'] / 1e6:,.1f} MB of data"
-    after, rollups = f"{account['bytes_after'] / 1e6:,.1f} MB", _many(account["rollups"], "rollup")
-    told = f"{where}: {after} beside {before}, {rollups}, in {account['seconds']:,.1f} s"
-    console().print(Text(f"{told}\n{account['file']}"))
+    after, rollups = f"{account['bytes_after'] / 1e6:,.1f} MB", _count_text(account["rollups"], "rollup")
+    summary = f"{where}: {after} beside {before}, {rollups}, in {account['seconds']:,.1f} s"
+    console().print(Text(f"{summary}\n{account['file']}"))
 
 
-def forget(named: Named = None, catalog: NamedCatalog = None, form: Written = Document.TABLE) -> None:
+def forget(named: Named = None, catalog: NamedCatalog = None, form: DocumentOption = Document.TABLE) -> None:
     """Delete every copy of the private files from the cache folder, optimized layouts too.
 
     Use it after a person was erased from the files. The next connection reads the files; a running server keeps what it
     has open until it restarts.
     """
-    where = chosen(named, catalog)
-    with refusals(form), engine_face() as engine:
+    where = named_catalog(named, catalog)
+    with refusals(form), engine_module() as engine:
         removed = engine.forget_copies(where)
     if form is Document.JSON:
         write_json(removed)
         return
     size = f"{removed['bytes'] / 1e6:,.1f} MB"
     copies = "1 copy is" if removed["copies"] == 1 else f"{removed['copies']} copies are"
-    told = [f"{where}: {copies} removed, {size}, from {removed['folder']}"]
+    lines = [f"{where}: {copies} removed, {size}, from {removed['folder']}"]
     if not removed["copies"]:
-        told.append("A service's copies lie where its PASSERSBY_CACHE says: run this with the same, as its user.")
-    console().print(Text("\n".join(told)))
+        lines.append("A service's copies lie where its PASSERSBY_CACHE says: run this with the same, as its user.")
+    console().print(Text("\n".join(lines)))
 
 
 def ingest(
@@ -280,64 +289,66 @@ def ingest(
     window: Windows = None,
     late: Late = False,
     optimize: Optimize = False,
-    form: Written = Document.TABLE,
+    form: DocumentOption = Document.TABLE,
 ) -> None:
     """Add files of new rows to a private table, in one atomic step.
 
     Rows that violate the catalog are rejected, counted, and kept in a separate file. Files that were added before are
     skipped, so that an interrupted run can be repeated. Exit code 1 if no row was added.
     """
-    where = chosen(catalog)
-    with refusals(form), engine_face() as engine:
-        with shown_making(ADDING, quiet=form is not Document.TABLE) as progress:
-            done = engine.ingest_files(
+    where = named_catalog(catalog)
+    with refusals(form), engine_module() as engine:
+        with show_copying(ADDING, quiet=form is not Document.TABLE) as progress:
+            outcome = engine.ingest_files(
                 where, table, files, ledger=ledger, late=late, windows=window or (), progress=progress
             )
-        if optimize or done["laid_out"]:
+        if optimize or outcome["laid_out"]:
             try:
-                with shown_making(OPTIMIZING, quiet=form is not Document.TABLE) as progress:
-                    made = engine.optimize_catalog(where, anew=False, progress=progress)
-                done |= {"optimized": made["file"], "renewed": made["renewed"], "laid_out": False}
+                with show_copying(OPTIMIZING, quiet=form is not Document.TABLE) as progress:
+                    layout = engine.optimize_catalog(where, anew=False, progress=progress)
+                outcome |= {"optimized": layout["file"], "renewed": layout["renewed"], "laid_out": False}
             except engine.Refused:
                 if optimize:
                     raise  # it was asked for; else the rows are in, and that is said
     if form is Document.JSON:
-        write_json(done)
+        write_json(outcome)
     else:
-        console().print(Text("\n".join(_ingest_lines(table, done))))
-    raise typer.Exit(0 if done["rows"] else 1)
+        console().print(Text("\n".join(_ingest_lines(table, outcome))))
+    raise typer.Exit(0 if outcome["rows"] else 1)
 
 
-def _ingest_lines(table: str, done: dict[str, Any]) -> Iterator[str]:
+def _ingest_lines(table: str, outcome: dict[str, Any]) -> Iterator[str]:
     """Outcome of an ingest, line by line; contains no value of a row."""
-    many, files = _many(done["rows"], "row"), _many(done["files"], "file")
-    verb = "is" if done["rows"] == 1 else "are"
-    yield f"{table}: {many} of {files} {verb} in; the data's version is {done['version']}."
-    if done["already"]:
-        were = "was" if done["already"] == 1 else "were"
-        yield f"{_many(done['already'], 'file')} {were} in already, or given twice: nothing of that was added."
-    if done["refused"]:
-        refused = sum(done["refused"].values())
+    many, files = _count_text(outcome["rows"], "row"), _count_text(outcome["files"], "file")
+    verb = "is" if outcome["rows"] == 1 else "are"
+    yield f"{table}: {many} of {files} {verb} in; the data's version is {outcome['version']}."
+    if outcome["already"]:
+        were = "was" if outcome["already"] == 1 else "were"
+        yield f"{_count_text(outcome['already'], 'file')} {were} in already, or given twice: nothing of that was added."
+    if outcome["refused"]:
+        refused = sum(outcome["refused"].values())
         were, lie = ("was", "lies") if refused == 1 else ("were", "lie")
-        yield f"{_many(refused, 'row')} {were} refused, and {lie} in {done['quarantine']}"
-        yield from (f"  {rows:,}: {reason}" for reason, rows in done["refused"].items())
-    if done["rows"]:
+        yield f"{_count_text(refused, 'row')} {were} refused, and {lie} in {outcome['quarantine']}"
+        yield from (f"  {rows:,}: {reason}" for reason, rows in outcome["refused"].items())
+    if outcome["rows"]:
         yield "A server, or a session that is open, reads them when it is opened again."
         yield "Questions of this version are new ones: who asks again what was answered before is charged again."
-    if done["undeclared"]:
+    if outcome["undeclared"]:
         yield "Of which windows it is was not declared (--window), so that they can't be calibrated by it."
-    if done["laid_out"]:
+    if outcome["laid_out"]:
         yield "The layout is of the data as they were: run passersby catalog optimize, which says why it stayed so."
-    if "optimized" in done:
-        yield f"The layout is of the data as they are now, {'brought up to date' if done['renewed'] else 'made anew'}."
+    if "optimized" in outcome:
+        yield (
+            f"The layout is of the data as they are now, {'brought up to date' if outcome['renewed'] else 'made anew'}."
+        )
 
 
-def _many(count: int, what: str) -> str:
+def _count_text(count: int, what: str) -> str:
     """Return the number with its noun, in the plural where needed."""
     return f"{count:,} {what}{'s' * (count != 1)}"
 
 
-ACTS = ("act", "at", "recorded_by", "dataset", "kind", "reason")
+EVENT_COLUMNS = ("act", "at", "recorded_by", "dataset", "kind", "reason")
 Person = Annotated[
     str | None, typer.Argument(metavar="PERSON", help="Who objects, as the data name them; --file for many.")
 ]
@@ -365,43 +376,46 @@ def object_(
     catalog: NamedCatalog = None,
     by: By = None,
     ledger: Ledger = None,
-    form: Written = Document.TABLE,
+    form: DocumentOption = Document.TABLE,
 ) -> None:
     """Record a person's objection: from the next query on they are in no new answer."""
     if (person is None) == (file is None):
         raise typer.BadParameter("Name one person, or a file of them.", param_hint="PERSON")
-    where = chosen(catalog)
-    with refusals(form), engine_face() as engine, shown_making(quiet=True) as progress:
-        given = {"reason": reason, "by": by or user_name(), "dataset": dataset, "withdraw": withdraw}
+    where = named_catalog(catalog)
+    with refusals(form), engine_module() as engine, show_copying(quiet=True) as progress:
+        options = {"reason": reason, "by": by or user_name(), "dataset": dataset, "withdraw": withdraw}
         with engine.open_register(where, ledger=ledger, progress=progress) as register:
             if file is not None:
-                act = register.object_file(str(file), progress=progress, **given)
+                event = register.object_file(str(file), progress=progress, **options)
             else:
-                act = register.object(person, **given)
+                event = register.object(person, **options)
     if form is Document.TABLE:
-        said(_act_lines(act))
+        confirm(_event_text(event))
     else:
-        write_json(act)
+        write_json(event)
 
 
 def listed(
-    dataset: Dataset = None, catalog: OwnCatalog = "operator", ledger: KeptLedger = None, form: Form = Format.TABLE
+    dataset: Dataset = None,
+    catalog: OwnCatalog = "operator",
+    ledger: ExistingLedger = None,
+    form: FormatOption = Format.TABLE,
 ) -> None:
     """List when objections were recorded, by whom and why: neither whose nor how many."""
-    from passersby.result.terminal_lists import show_acts
+    from passersby.result.terminal_lists import show_objection_events
 
-    with refusals(form), engine_face() as engine:
+    with refusals(form), engine_module() as engine:
         with engine.open_register(catalog, ledger=ledger, to_read=True) as register:
-            acts = register.acts(dataset)
-        write_rows(acts, show_acts, acts, form, ACTS)
+            events = register.events(dataset)
+        write_rows(events, show_objection_events, events, form, EVENT_COLUMNS)
 
 
-def _act_lines(act: dict[str, Any]) -> str:
+def _event_text(event: dict[str, Any]) -> str:
     """Return the confirmation of a recorded or withdrawn objection."""
-    done = "Recorded" if act["kind"] == "object" else "Withdrawn"
-    told = [f"{done} as act {act['act']} of dataset {act['dataset']}: it holds from the next question on."]
-    if "persons" in act:
-        more = "1 more line repeats" if act["repeated"] == 1 else f"{act['repeated']:,} more lines repeat"
-        twice = f"; {more} one of them" if act["repeated"] else ""
-        told.append(f"The file names {act['persons']:,} different persons{twice}.")
-    return " ".join(told)
+    done = "Recorded" if event["kind"] == "object" else "Withdrawn"
+    sentences = [f"{done} as act {event['act']} of dataset {event['dataset']}: it holds from the next question on."]
+    if "persons" in event:
+        more = "1 more line repeats" if event["repeated"] == 1 else f"{event['repeated']:,} more lines repeat"
+        twice = f"; {more} one of them" if event["repeated"] else ""
+        sentences.append(f"The file names {event['persons']:,} different persons{twice}.")
+    return " ".join(sentences)

@@ -17,23 +17,23 @@ from pathlib import Path
 from types import ModuleType
 
 from passersby.client.address import is_address
-from passersby.client.connection import Connection, as_errors
-from passersby.client.progress import shown_making
-from passersby.errors import INSTALL, InstallError, RefusedError
+from passersby.client.connection import Connection, translate_errors
+from passersby.client.progress import show_copying
+from passersby.errors import INSTALL_COMMAND, InstallError, RefusedError
 
-SIBLINGS = ("engine", "dialect", "budgets")
-PLACE = Path(__file__).parents[2]  # folder with the four packages of this distribution
+ENGINE_PACKAGES = ("engine", "dialect", "budgets")
+PACKAGE_ROOT = Path(__file__).parents[2]  # folder with the four packages of this distribution
 
 
-def check_siblings() -> None:
+def check_packages() -> None:
     """Raise InstallError if Python would import engine, dialect or budgets from elsewhere; imports none of them."""
-    for name in SIBLINGS:
-        own, found = PLACE / name / "__init__.py", _found(name)
-        if found is None or not _same(found, own):
-            raise _lost(name, own) if found is None or not own.exists() else _hidden(name, found)
+    for name in ENGINE_PACKAGES:
+        own, found = PACKAGE_ROOT / name / "__init__.py", _locate(name)
+        if found is None or not _is_same_file(found, own):
+            raise _missing_error(name, own) if found is None or not own.exists() else _shadowed_error(name, found)
 
 
-def _found(name: str) -> Path | None:
+def _locate(name: str) -> Path | None:
     """Locate the file that `import name` would run, or has run."""
     try:
         spec = importlib.util.find_spec(name)
@@ -44,30 +44,30 @@ def _found(name: str) -> Path | None:
     return Path(spec.origin or next(iter(spec.submodule_search_locations or ()), ""))
 
 
-def _same(found: Path, own: Path) -> bool:
+def _is_same_file(found: Path, own: Path) -> bool:
     return found == own or (found.exists() and own.exists() and found.samefile(own))
 
 
-def _hidden(name: str, found: Path) -> InstallError:
+def _shadowed_error(name: str, found: Path) -> InstallError:
     return InstallError(
         "E_INSTALL",
-        f"{found} hides the package {name} of passersby, which lies in {PLACE}.",
+        f"{found} hides the package {name} of passersby, which lies in {PACKAGE_ROOT}.",
         f"rename {found.name if found.stem == name else name}, or start Python in another folder.",
         details={"file": str(found)},
     )
 
 
-def _lost(name: str, own: Path) -> InstallError:
+def _missing_error(name: str, own: Path) -> InstallError:
     return InstallError(
         "E_INSTALL",
         f"The package {name} of passersby is not where it was installed: {own.parent}.",
-        INSTALL.format("engine").replace("install", "install --force-reinstall", 1),
+        INSTALL_COMMAND.format("engine").replace("install", "install --force-reinstall", 1),
     )
 
 
 Progress = Callable[[str, float], None]
 OPERATOR = "operator"  # catalog whose synthetic data are made at first use
-OF_SERVERS = {
+SERVER_PACKAGES = {
     "fastapi",
     "limits",
     "prometheus_client",
@@ -98,25 +98,25 @@ def connect(
     """
     where = os.fspath(where)
     if is_address(where):
-        return open_far(where, client=client, api_key=api_key, ledger=ledger)
+        return open_remote(where, client=client, api_key=api_key, ledger=ledger)
     if api_key is not None:
         why = "api_key is for servers; a catalog is opened in process, by whoever may read its files."
         raise RefusedError("E_PARAM", why, "leave api_key out, and say who asks: client='ana'")
-    with shown_making() as progress:
+    with show_copying() as progress:
         return open_in_process(where, client=client, ledger=ledger, progress=progress)
 
 
-def open_far(
+def open_remote(
     where: str, *, client: str | None, api_key: str | None, ledger: str | os.PathLike[str] | None
 ) -> Connection:
     """Connect to a server, without loading the engine; raise RefusedError, AccessError or ServerError."""
     _check_name(client)
     if ledger is not None:
         raise RefusedError("E_PARAM", "A server keeps its own ledger.", "leave ledger out")
-    from passersby.client.remote import reach
+    from passersby.client.remote import connect_remote
 
-    far, name = reach(where, client=client, api_key=api_key)
-    return Connection(name, far=far)
+    remote, name = connect_remote(where, client=client, api_key=api_key)
+    return Connection(name, remote=remote)
 
 
 def open_in_process(
@@ -124,9 +124,9 @@ def open_in_process(
 ) -> Connection:
     """Open a catalog in process; progress is reported if its data have to be made first."""
     _check_name(client)
-    with engine_face() as engine:
-        desk = engine.open_desk(where, ledger=None if ledger is None else os.fspath(ledger), progress=progress)
-    return Connection(client or user_name(), near=desk)
+    with engine_module() as engine:
+        session = engine.open_desk(where, ledger=None if ledger is None else os.fspath(ledger), progress=progress)
+    return Connection(client or user_name(), session=session)
 
 
 def _check_name(client: str | None) -> None:
@@ -144,33 +144,35 @@ def user_name() -> str:
 
 
 @contextmanager
-def engine_face() -> Iterator[ModuleType]:
-    """Import the engine after `check_siblings`, and translate its errors to those of passersby.errors."""
-    check_siblings()
+def engine_module() -> Iterator[ModuleType]:
+    """Import the engine after `check_packages`, and translate its errors to those of passersby.errors."""
+    check_packages()
     try:
-        engine = _loaded()
-        with as_errors():
+        engine = _import_engine()
+        with translate_errors():
             yield engine
     except ModuleNotFoundError as missing:
-        raise missing_extra(missing) from None
+        raise missing_extra_error(missing) from None
 
 
-def _loaded() -> ModuleType:
+def _import_engine() -> ModuleType:
     """Import the engine with garbage collection off: no module is freed, and collections took 1/5 of the time."""
-    collecting = gc.isenabled()
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         import engine
     finally:
-        if collecting:
+        if was_enabled:
             gc.enable()
     return engine
 
 
-def missing_extra(missing: ModuleNotFoundError) -> InstallError:
+def missing_extra_error(missing: ModuleNotFoundError) -> InstallError:
     """Build the InstallError for a package that the engine lacks, with the command that installs it."""
     name = (missing.name or "").partition(".")[0]
-    if name in SIBLINGS:
+    if name in ENGINE_PACKAGES:
         raise missing
-    who, extra = ("A server", "server") if name in OF_SERVERS else ("The engine", "engine")
-    return InstallError("E_INSTALL", f"{who} needs {name}, which is not installed.", INSTALL.format(extra))
+    component, extra = ("A server", "server") if name in SERVER_PACKAGES else ("The engine", "engine")
+    return InstallError(
+        "E_INSTALL", f"{component} needs {name}, which is not installed.", INSTALL_COMMAND.format(extra)
+    )

@@ -10,14 +10,14 @@ from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from passersby.errors import RefusedError, error_of
+from passersby.errors import RefusedError, error_from_problem
 from passersby.result.explanation import Explanation
 from passersby.result.listing import Budget, Functions, History, LedgerRows, Tables
 from passersby.result.result import Result
 
 if TYPE_CHECKING:
-    from engine import Desk
-    from passersby.client.remote import Remote
+    from engine import Session
+    from passersby.client.remote import RemoteSession
 
 Amount = str | int | float | Decimal
 
@@ -28,10 +28,10 @@ class Connection:
     Refusals are errors of `passersby.errors`; at a server each method may also raise AccessError or ServerError.
     """
 
-    def __init__(self, client: str, *, near: Desk | None = None, far: Remote | None = None) -> None:
+    def __init__(self, client: str, *, session: Session | None = None, remote: RemoteSession | None = None) -> None:
         """Connect a client to an engine session in this process, or to a server."""
         self.client = client
-        self._near, self._far = near, far
+        self._session, self._remote = session, remote
 
     def query(
         self,
@@ -49,9 +49,9 @@ class Connection:
         large: 50, or "5%" of a stored answer of this client. The same `request_id` is charged only once. Raise
         RefusedError or BudgetError, which cost nothing, or ExecutionError, after which the charge stays.
         """
-        with as_errors():
+        with translate_errors():
             return Result(
-                self._open().query(
+                self._target().query(
                     _text(sql),
                     client=self.client,
                     rho=_decimal(rho),
@@ -73,9 +73,9 @@ class Connection:
 
         Raise RefusedError.
         """
-        with as_errors():
-            given = {"rho": _decimal(rho), "target_error": _decimal(target_error)}
-            return Explanation(self._open().explain(_text(sql), client=self.client, confidence=confidence, **given))
+        with translate_errors():
+            amounts = {"rho": _decimal(rho), "target_error": _decimal(target_error)}
+            return Explanation(self._target().explain(_text(sql), client=self.client, confidence=confidence, **amounts))
 
     def rehearse(
         self,
@@ -89,9 +89,9 @@ class Connection:
 
         Raise RefusedError.
         """
-        with as_errors():
-            given = {"rho": _decimal(rho), "target_error": _decimal(target_error)}
-            return Result(self._open().rehearse(_text(sql), client=self.client, confidence=confidence, **given))
+        with translate_errors():
+            amounts = {"rho": _decimal(rho), "target_error": _decimal(target_error)}
+            return Result(self._target().rehearse(_text(sql), client=self.client, confidence=confidence, **amounts))
 
     def plan(self, text: str, *, rho: Amount, confidence: float | None = None, apply: bool = False) -> dict[str, Any]:
         """Plan several queries, separated by semicolons, for a total price; with `apply`, run them as planned.
@@ -102,14 +102,14 @@ class Connection:
         these are paid, and running the same plan again continues there.
         """
         text = _text(text)
-        with as_errors():
-            if self._far is not None:
-                return self._far.plan(text, client=self.client, rho=str(rho), confidence=confidence, apply=apply)
+        with translate_errors():
+            if self._remote is not None:
+                return self._remote.plan(text, client=self.client, rho=str(rho), confidence=confidence, apply=apply)
             import engine
 
-            here = self._here("plans")
+            session = self._in_process("plans")
             return engine.plan_workload(
-                here, text, client=self.client, rho=str(rho), confidence=confidence, apply=apply
+                session, text, client=self.client, rho=str(rho), confidence=confidence, apply=apply
             )
 
     def run_standing(self, file: str | os.PathLike[str], *, early: bool = False) -> list[dict[str, Any]]:
@@ -119,75 +119,75 @@ class Connection:
         """
         import engine
 
-        with as_errors():
-            return engine.run_standing(self._here("standing questions"), os.fspath(file), early=early)
+        with translate_errors():
+            return engine.run_scheduled(self._in_process("standing questions"), os.fspath(file), early=early)
 
     def standing(self, name: str, *, file: str | os.PathLike[str] | None = None, window: str | None = None) -> Result:
         """Fetch the result of a scheduled query that this client may see: of a window, or the latest one.
 
         `file` has the scheduled queries, in process; a server has its own. Raise RefusedError.
         """
-        with as_errors():
-            if (far := self._server_of_standing(file)) is not None:
-                return Result(far.standing(name, window))
+        with translate_errors():
+            if (remote := self._scheduled_query_server(file)) is not None:
+                return Result(remote.standing(name, window))
             import engine
 
-            here = self._here("standing questions")
-            return Result(engine.show_standing(here, _path(file), name, client=self.client, window=window))
+            session = self._in_process("standing questions")
+            return Result(engine.show_scheduled(session, _path(file), name, client=self.client, window=window))
 
     def standings(self, *, file: str | os.PathLike[str] | None = None) -> list[dict[str, Any]]:
         """List the scheduled queries that this client may see, with name, dataset and windows.
 
         `file` has them, in process; a server has its own. Raise RefusedError.
         """
-        with as_errors():
-            if (far := self._server_of_standing(file)) is not None:
-                return far.standings()
+        with translate_errors():
+            if (remote := self._scheduled_query_server(file)) is not None:
+                return remote.standings()
             import engine
 
-            return engine.list_standing(self._here("standing questions"), _path(file), client=self.client)
+            return engine.list_scheduled(self._in_process("standing questions"), _path(file), client=self.client)
 
     def budget(self) -> Budget:
         """Return what this client and the datasets have spent and have left; raise RefusedError."""
-        with as_errors():
-            return Budget(self._open().budget(self.client))
+        with translate_errors():
+            return Budget(self._target().budget(self.client))
 
     def history(self) -> History:
         """List the releases that this client has paid for, oldest first; repeating them is free. Raise RefusedError."""
-        with as_errors():
-            return History(self._open().history(self.client))
+        with translate_errors():
+            return History(self._target().history(self.client))
 
     def ledger(self, *, client: str | None = None, limit: int | None = None) -> LedgerRows:
         """List the newest ledger entries, oldest first: all, or those of one client; raise RefusedError."""
-        with as_errors():
-            return LedgerRows(self._open().ledger(client, limit))
+        with translate_errors():
+            return LedgerRows(self._target().ledger(client, limit))
 
     def tables(self, name: str | None = None) -> Tables:
         """List the tables and columns available to queries, or describe one table; raise RefusedError."""
-        with as_errors():
-            return Tables(self._open().tables(name))
+        with translate_errors():
+            return Tables(self._target().tables(name))
 
     def outlines(self, name: str) -> dict[str, Any]:
         """Return the polygons of a public table as GeoJSON, for maps; raise RefusedError."""
-        with as_errors():
-            if self._far is not None:
-                return self._far.outlines(name)
+        with translate_errors():
+            if self._remote is not None:
+                return self._remote.outlines(name)
             import engine
 
-            return engine.outlines(self._here("outlines"), name)
+            return engine.outlines(self._in_process("outlines"), name)
 
     def functions(self) -> Functions:
         """List the functions, aggregates and table functions that queries may use; raise RefusedError."""
-        if self._far is not None:  # stewards may list functions but not run queries
-            with as_errors():
-                return Functions(self._far.functions())
+        if self._remote is not None:  # stewards may list functions but not run queries
+            with translate_errors():
+                return Functions(self._remote.functions())
         return Functions(self.query("SHOW FUNCTIONS").arrow().to_pylist())
 
     def close(self) -> None:
         """Close the engine with its ledger, or the HTTP connection; closing twice is allowed."""
-        desk, self._near, self._far = self._near or self._far, None, None
-        if desk is not None:
-            desk.close()
+        opened, self._session, self._remote = self._session or self._remote, None, None
+        if opened is not None:
+            opened.close()
 
     def __enter__(self) -> Self:
         return self
@@ -198,40 +198,40 @@ class Connection:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<passersby connection of {self.client!r}{'' if self._near or self._far else ', closed'}>"
+        return f"<passersby connection of {self.client!r}{'' if self._session or self._remote else ', closed'}>"
 
-    def _open(self) -> Desk | Remote:
-        desk = self._near or self._far
-        if desk is None:
+    def _target(self) -> Session | RemoteSession:
+        target = self._session or self._remote
+        if target is None:
             raise RefusedError("E_PARAM", "This connection is closed.", "open another one with passersby.connect")
-        return desk
+        return target
 
-    def _here(self, what: str) -> Desk:
+    def _in_process(self, what: str) -> Session:
         """Return the in-process session; raise RefusedError for a server or a closed connection."""
-        self._open()
-        if self._near is None:
+        self._target()
+        if self._session is None:
             why = f"A server does not offer {what} yet."
             raise RefusedError("E_PARAM", why, "ask where the catalog is: passersby.connect('catalog.toml')")
-        return self._near
+        return self._session
 
-    def _server_of_standing(self, file: object) -> Remote | None:
+    def _scheduled_query_server(self, file: object) -> RemoteSession | None:
         """Return the server, if any; raise RefusedError if `file` is given to a server or missing in process."""
-        if self._far is not None and file is not None:
+        if self._remote is not None and file is not None:
             raise RefusedError("E_PARAM", "A server has its own file of standing questions.", "leave file out")
-        if self._near is not None and file is None:
+        if self._session is not None and file is None:
             raise RefusedError("E_PARAM", "Nothing says which file has the standing questions.", "file='standing.toml'")
-        return self._far
+        return self._remote
 
 
 @contextmanager
-def as_errors() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Translate the engine's refusals to errors of passersby.errors; a no-op if the engine is not loaded."""
     try:
         yield
     except Exception as raised:
         engine = sys.modules.get("engine")
         if engine is not None and isinstance(raised, engine.Refused):
-            raise error_of(raised.problem) from None
+            raise error_from_problem(raised.problem) from None
         raise
 
 

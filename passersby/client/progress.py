@@ -19,35 +19,35 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 
-Told = Callable[[str, float], None]
-ONCE = "Making a copy of the data to read from, once"
+StageCallback = Callable[[str, float], None]
+COPYING = "Making a copy of the data to read from, once"
 
 
 @contextmanager
-def shown_making(what: str = ONCE, *, quiet: bool = False) -> Iterator[Told]:
+def show_copying(what: str = COPYING, *, quiet: bool = False) -> Iterator[StageCallback]:
     """Yield a callback (stage, fraction done) for a copy of data; the bar appears with the first call.
 
     `quiet` suppresses the text line where standard error is not a terminal, for programs that parse it.
     """
-    made = _Making(what, quiet)
+    display = _CopyProgress(what, quiet)
     try:
-        yield made.tell
+        yield display.report
     finally:
-        made.stop()
+        display.stop()
 
 
-class _Making:
+class _CopyProgress:
     """A progress bar that appears with the first report."""
 
     def __init__(self, what: str, quiet: bool) -> None:
-        self._what, self._quiet = what, quiet
+        self._label, self._quiet = what, quiet
         self._bar: Progress | None = None
-        self._begun = False
+        self._has_begun = False
 
-    def tell(self, stage: str, fraction: float) -> None:
+    def report(self, stage: str, fraction: float) -> None:
         """Report the stage and the fraction done."""
-        if not self._begun:
-            self._begin()
+        if not self._has_begun:
+            self._start()
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], stage=stage, completed=fraction)
 
@@ -56,13 +56,13 @@ class _Making:
         if self._bar is not None:
             self._bar.stop()
 
-    def _begin(self) -> None:
-        self._begun = True
+    def _start(self) -> None:
+        self._has_begun = True
         if sys.stderr.isatty():
-            self._bar = _bar(self._what)
+            self._bar = _bar(self._label)
             self._bar.start()
         elif not self._quiet:
-            sys.stderr.write(f"{self._what} ...\n")
+            sys.stderr.write(f"{self._label} ...\n")
 
 
 def _bar(what: str) -> Progress:
@@ -81,29 +81,31 @@ def _bar(what: str) -> Progress:
     return bar
 
 
-Tell = Callable[[float], None]
-_told_to: ContextVar[Tell | None] = ContextVar("told_to", default=None)
-PATIENCE = 0.5  # seconds before the line appears
+FractionCallback = Callable[[float], None]
+_current_report: ContextVar[FractionCallback | None] = ContextVar("told_to", default=None)
+DELAY_SECONDS = 0.5  # seconds before the line appears
 ANSWERING = "Answering: reading the data, counting each person's part, adding noise"
 
 
 @contextmanager
-def shown_waiting(what: str = ANSWERING) -> Iterator[Tell]:
+def show_waiting(what: str = ANSWERING) -> Iterator[FractionCallback]:
     """Show the activity and elapsed time of a query that takes longer than usual.
 
     Yields a callback for the fraction done. A nested call reuses the outer display.
     """
-    outer = _told_to.get()
+    outer = _current_report.get()
     if outer is not None:
         yield outer
         return
-    line: _Line | _Cell | None = _Cell(what) if in_notebook() else _Line(what) if sys.stderr.isatty() else None
-    tell = _nothing if line is None else line.tell
-    token = _told_to.set(tell)
+    line: _TerminalLine | _NotebookBar | None = (
+        _NotebookBar(what) if in_notebook() else _TerminalLine(what) if sys.stderr.isatty() else None
+    )
+    report = _ignore if line is None else line.report
+    token = _current_report.set(report)
     try:
-        yield tell
+        yield report
     finally:
-        _told_to.reset(token)
+        _current_report.reset(token)
         if line is not None:
             line.stop()
 
@@ -115,23 +117,23 @@ def in_notebook() -> bool:
     return shell is not None and hasattr(shell, "kernel")
 
 
-def _nothing(fraction: float) -> None:
+def _ignore(fraction: float) -> None:
     del fraction
 
 
-class _Cell:
+class _NotebookBar:
     """A progress bar below a notebook's cell; appears with the first report."""
 
     def __init__(self, what: str) -> None:
-        self._what, self._shown = what, None
+        self._label, self._shown = what, None
 
     _shown: DisplayHandle | None
 
-    def tell(self, fraction: float) -> None:
+    def report(self, fraction: float) -> None:
         """Report the fraction done."""
         from IPython.display import HTML, display
 
-        page = HTML(f"<progress max='1' value='{fraction:.2f}'></progress> {escape(self._what)}, {fraction:.0%}")
+        page = HTML(f"<progress max='1' value='{fraction:.2f}'></progress> {escape(self._label)}, {fraction:.0%}")
         if self._shown is None:
             self._shown = display(page, display_id=True)
         else:
@@ -145,17 +147,17 @@ class _Cell:
             self._shown.update(HTML(""))
 
 
-class _Line:
+class _TerminalLine:
     """A spinner with elapsed time that appears after a delay and disappears when done."""
 
     def __init__(self, what: str) -> None:
-        self._what, self._begun = what, monotonic()
-        self._lock, self._bar, self._over = threading.Lock(), None, False
-        self._timer = threading.Timer(PATIENCE, self._appear)
+        self._label, self._start_seconds = what, monotonic()
+        self._lock, self._bar, self._is_stopped = threading.Lock(), None, False
+        self._timer = threading.Timer(DELAY_SECONDS, self._show)
         self._timer.daemon = True
         self._timer.start()
 
-    def tell(self, fraction: float) -> None:
+    def report(self, fraction: float) -> None:
         """Report the fraction done."""
         with self._lock:
             if self._bar is not None:
@@ -165,16 +167,16 @@ class _Line:
         """Remove the line, or prevent it from appearing."""
         self._timer.cancel()
         with self._lock:
-            self._over = True
+            self._is_stopped = True
             if self._bar is not None:
                 self._bar.stop()
 
     _bar: Progress | None
 
-    def _appear(self) -> None:
+    def _show(self) -> None:
         with self._lock:
-            if not self._over:
-                self._bar = _spinner(self._what, self._begun)
+            if not self._is_stopped:
+                self._bar = _spinner(self._label, self._start_seconds)
                 self._bar.start()
 
 

@@ -25,40 +25,40 @@ TOKEN = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 COMMENT_ENDS = re.compile(r"/\*|\*/")
-SILENT = {"comment", "nested", "space"}  # tokens between which literals concatenate
-GOES_ON = {"text", "place"}  # 'a' and, on the next line, 'b' are one literal
-STICKY = {"text", "name", "dollar", "word", "place"}  # tokens that an adjacent literal would change
+SEPARATORS = {"comment", "nested", "space"}  # tokens between which literals concatenate
+CONCATENATED = {"text", "place"}  # 'a' and, on the next line, 'b' are one literal
+ADJACENT_SENSITIVE = {"text", "name", "dollar", "word", "place"}  # tokens that an adjacent literal would change
 
 
 class BindingError(ValueError):
     """Parameters do not match the placeholders, or have a type without a SQL literal."""
 
 
-def bound(sql: str, values: Sequence[object]) -> str:
+def bind_parameters(sql: str, values: Sequence[object]) -> str:
     """Replace each question mark by the literal of its value; raise BindingError."""
     left = iter(values)
-    written = "".join(_written(sql, left))
-    if next(left, _NONE) is not _NONE:
+    written = "".join(_bound_tokens(sql, left))
+    if next(left, _MISSING) is not _MISSING:
         raise BindingError(f"There are more values than question marks: {len(values)}.")
     return written
 
 
-_NONE = object()
+_MISSING = object()
 
 
-def _written(sql: str, values: Iterator[object]) -> Iterator[str]:
+def _bound_tokens(sql: str, values: Iterator[object]) -> Iterator[str]:
     before = last = ""  # kinds of the previous token, and of the last one that is not space or comment
     for kind, token in _tokens(sql):
-        touching = "place" in (kind, before) and {kind, before} <= STICKY
-        if touching or ("place" in (kind, last) and {kind, last} <= GOES_ON):
+        is_adjacent = "place" in (kind, before) and {kind, before} <= ADJACENT_SENSITIVE
+        if is_adjacent or ("place" in (kind, last) and {kind, last} <= CONCATENATED):
             raise BindingError("A question mark stands right beside a word, a text or another one: put a sign between.")
         yield _next_literal(values) if kind == "place" else token
-        before, last = kind, last if kind in SILENT else kind
+        before, last = kind, last if kind in SEPARATORS else kind
 
 
 def _next_literal(values: Iterator[object]) -> str:
-    value = next(values, _NONE)
-    if value is _NONE:
+    value = next(values, _MISSING)
+    if value is _MISSING:
         raise BindingError("There are fewer values than question marks.")
     return literal(value)
 
@@ -93,17 +93,17 @@ def literal(value: object) -> str:
         case bool():
             return "TRUE" if value else "FALSE"
         case int() | float() | Decimal():
-            return _number(value)
+            return _numeric_literal(value)
         case str():
-            return _text(value)
+            return _text_literal(value)
         case datetime.date():
-            return _moment(value)
+            return _temporal_literal(value)
         case list() | tuple():
             return f"({', '.join(map(literal, value))})"
     raise BindingError(f"A {type(value).__name__} has no literal.")
 
 
-def _moment(value: datetime.date) -> str:
+def _temporal_literal(value: datetime.date) -> str:
     if not isinstance(value, datetime.datetime):
         return f"DATE '{value.isoformat()}'"
     if value.tzinfo is not None:
@@ -111,7 +111,7 @@ def _moment(value: datetime.date) -> str:
     return f"TIMESTAMP '{value.isoformat(' ')}'"
 
 
-def _number(value: float | Decimal) -> str:
+def _numeric_literal(value: float | Decimal) -> str:
     if not math.isfinite(value):
         raise BindingError(f"{value} is no number.")
     if isinstance(value, Decimal):
@@ -121,7 +121,7 @@ def _number(value: float | Decimal) -> str:
     return f"({written})" if written.startswith("-") else written  # after a minus, -1 would begin a comment
 
 
-def _text(value: str) -> str:
+def _text_literal(value: str) -> str:
     if "\0" in value:
         raise BindingError("A text with a NUL has no literal.")
     doubled = value.replace("'", "''")

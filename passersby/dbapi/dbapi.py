@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import passersby.client.connection
 from passersby.client import connect as opening
-from passersby.dbapi.binding import BindingError, bound
+from passersby.dbapi.binding import BindingError, bind_parameters
 from passersby.dbapi.errors import (
     DatabaseError,
     DataError,
@@ -26,7 +26,7 @@ from passersby.dbapi.errors import (
     OperationalError,
     ProgrammingError,
     Warning,  # noqa: A004  PEP 249 names it so
-    as_database_errors,
+    translate_errors,
 )
 from passersby.dbapi.types import BINARY, DATETIME, NUMBER, ROWID, STRING
 
@@ -75,11 +75,11 @@ class Cursor:
         self._check_open()
         self.result, self._next = None, 0
         try:
-            sql = bound(operation, parameters) if parameters else operation
+            sql = bind_parameters(operation, parameters) if parameters else operation
         except BindingError as error:
             raise ProgrammingError(str(error)) from error
-        with as_database_errors():
-            self.result = self.connection.asked.query(sql)
+        with translate_errors():
+            self.result = self.connection.native.query(sql)
         return self
 
     def executemany(self, operation: str, seq_of_parameters: Sequence[Sequence[object]]) -> NoReturn:
@@ -188,7 +188,7 @@ def connect(
     ledger: str | os.PathLike[str] | None = None,
 ) -> Connection:
     """Connect as `passersby.connect` does; raise OperationalError or InterfaceError, with its code and hint."""
-    with as_database_errors():
+    with translate_errors():
         return Connection(opening.connect(where, client=client, api_key=api_key, ledger=ledger))
 
 
@@ -199,9 +199,9 @@ class Connection:
     DataError, OperationalError, IntegrityError = DataError, OperationalError, IntegrityError
     InternalError, ProgrammingError, NotSupportedError = InternalError, ProgrammingError, NotSupportedError
 
-    def __init__(self, asked: passersby.client.connection.Connection) -> None:
+    def __init__(self, native: passersby.client.connection.Connection) -> None:
         """Wrap a native connection."""
-        self.asked = asked
+        self.native = native
         self._closed = False
 
     def cursor(self) -> Cursor:
@@ -221,7 +221,7 @@ class Connection:
         """Close the native connection."""
         self.check_open()
         self._closed = True
-        self.asked.close()
+        self.native.close()
 
     def check_open(self) -> None:
         """Raise InterfaceError if the connection is closed."""
@@ -240,18 +240,18 @@ class Connection:
 
 def DateFromTicks(ticks: float) -> date:  # noqa: N802  PEP 249 names it so
     """Convert seconds since 1970 to a UTC date."""
-    return _moment(ticks).date()
+    return _utc_datetime(ticks).date()
 
 
 def TimeFromTicks(ticks: float) -> time:  # noqa: N802
     """Convert seconds since 1970 to a UTC time of day."""
-    return _moment(ticks).time()
+    return _utc_datetime(ticks).time()
 
 
 def TimestampFromTicks(ticks: float) -> datetime:  # noqa: N802
     """Convert seconds since 1970 to a UTC timestamp without time zone."""
-    return _moment(ticks).replace(tzinfo=None)
+    return _utc_datetime(ticks).replace(tzinfo=None)
 
 
-def _moment(ticks: float) -> datetime:
+def _utc_datetime(ticks: float) -> datetime:
     return datetime.fromtimestamp(ticks, UTC)

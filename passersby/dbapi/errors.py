@@ -32,11 +32,11 @@ class Error(Exception):
     hint = ""
 
     @classmethod
-    def of(cls, error: PassersbyError) -> Error:
+    def from_passersby(cls, error: PassersbyError) -> Error:
         """Convert an error of passersby: its text, code and hint."""
-        made = cls(str(error))
-        made.code, made.hint = error.code, error.hint
-        return made
+        converted = cls(str(error))
+        converted.code, converted.hint = error.code, error.hint
+        return converted
 
 
 class InterfaceError(Error):
@@ -72,13 +72,13 @@ class NotSupportedError(DatabaseError):
 
 
 @contextmanager
-def as_database_errors() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Convert errors of passersby to those of PEP 249."""
     try:
         yield
     except RefusedError as error:
-        raise ProgrammingError.of(error) from error
+        raise ProgrammingError.from_passersby(error) from error
     except InstallError as error:
-        raise InterfaceError.of(error) from error
+        raise InterfaceError.from_passersby(error) from error
     except PassersbyError as error:
-        raise OperationalError.of(error) from error
+        raise OperationalError.from_passersby(error) from error

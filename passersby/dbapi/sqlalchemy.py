@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection
     from sqlalchemy.engine.interfaces import ConnectArgsType, DBAPIConnection
 
-Told = dict[str, Any]
-SCHEMA = "main"  # DuckDB's default schema
-TYPES: Mapping[str, type[types.TypeEngine[Any]]] = {
+JsonObject = dict[str, Any]
+DEFAULT_SCHEMA = "main"  # DuckDB's default schema
+SQL_TYPES: Mapping[str, type[types.TypeEngine[Any]]] = {
     "BOOLEAN": types.BOOLEAN,
     "TINYINT": types.SMALLINT,
     "SMALLINT": types.SMALLINT,
@@ -49,7 +49,7 @@ class PassersbyDialect(DefaultDialect):
 
     name = "passersby"
     driver = "dbapi"
-    default_schema_name = SCHEMA
+    default_schema_name = DEFAULT_SCHEMA
     default_paramstyle = "qmark"
     supports_statement_cache = True
     supports_native_boolean = True
@@ -68,22 +68,22 @@ class PassersbyDialect(DefaultDialect):
 
     def create_connect_args(self, url: URL) -> ConnectArgsType:
         """Parse the URL; the API key is its password, which SQLAlchemy masks."""
-        given = {name: str(value) for name, value in url.query.items()}
+        options = {name: str(value) for name, value in url.query.items()}
         if url.username:
-            given["client"] = url.username
+            options["client"] = url.username
         if url.host is None:
-            return (url.database or "operator",), given
+            return (url.database or "operator",), options
         host = f"[{url.host}]" if ":" in url.host else url.host
         place = f"//{host}{'' if url.port is None else f':{url.port}'}/{url.database or ''}"
         where = f"{'http' if is_loopback(urlsplit(place)) else 'https'}:{place}"
-        return (where,), given if url.password is None else {**given, "api_key": str(url.password)}
+        return (where,), options if url.password is None else {**options, "api_key": str(url.password)}
 
     def initialize(self, connection: Connection) -> None:
         """Skip SQLAlchemy's start-up queries: their answers are constants."""
 
     def do_ping(self, dbapi_connection: DBAPIConnection) -> bool:
         """Return whether the catalog can be read."""
-        return bool(_asked(dbapi_connection).tables())
+        return bool(_native_connection(dbapi_connection).tables())
 
     def get_isolation_level_values(self, dbapi_conn: DBAPIConnection) -> list[Any]:
         """Return the only isolation level."""
@@ -103,72 +103,64 @@ class PassersbyDialect(DefaultDialect):
     def reset_isolation_level(self, dbapi_conn: DBAPIConnection) -> None:
         """Do nothing: there is only one level."""
 
-    def get_schema_names(self, connection: Connection, **given: Any) -> list[str]:
+    def get_schema_names(self, connection: Connection, **kw: Any) -> list[str]:
         """Return the only schema."""
-        return [SCHEMA]
+        return [DEFAULT_SCHEMA]
 
     @reflection.cache
-    def get_table_names(self, connection: Connection, schema: str | None = None, **given: Any) -> list[str]:
+    def get_table_names(self, connection: Connection, schema: str | None = None, **kw: Any) -> list[str]:
         """List the tables available to queries."""
-        return [table["name"] for table in self._tables(connection, info_cache=given.get("info_cache"))]
+        return [table["name"] for table in self._tables(connection, info_cache=kw.get("info_cache"))]
 
-    def get_view_names(self, connection: Connection, schema: str | None = None, **given: Any) -> list[str]:
+    def get_view_names(self, connection: Connection, schema: str | None = None, **kw: Any) -> list[str]:
         """Return an empty list: there are no views."""
         return []
 
-    def has_table(self, connection: Connection, table_name: str, schema: str | None = None, **given: Any) -> bool:
+    def has_table(self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any) -> bool:
         """Return whether a table is available to queries."""
-        return table_name in self.get_table_names(connection, schema, **given)
+        return table_name in self.get_table_names(connection, schema, **kw)
 
-    def get_columns(
-        self, connection: Connection, table_name: str, schema: str | None = None, **given: Any
-    ) -> list[Any]:
+    def get_columns(self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any) -> list[Any]:
         """List a table's columns, with declared bounds and values as comments."""
-        return [_column(column) for column in self._table(connection, table_name, given)["columns"]]
+        return [_column(column) for column in self._table(connection, table_name, kw)["columns"]]
 
-    def get_pk_constraint(
-        self, connection: Connection, table_name: str, schema: str | None = None, **given: Any
-    ) -> Any:
+    def get_pk_constraint(self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any) -> Any:
         """Return the declared primary key."""
-        return {"constrained_columns": self._table(connection, table_name, given)["primary_key"], "name": None}
+        return {"constrained_columns": self._table(connection, table_name, kw)["primary_key"], "name": None}
 
-    def get_table_comment(
-        self, connection: Connection, table_name: str, schema: str | None = None, **given: Any
-    ) -> Any:
+    def get_table_comment(self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any) -> Any:
         """Return whether a table is private or public, as its comment."""
-        private = self._table(connection, table_name, given)["kind"] == "private"
+        private = self._table(connection, table_name, kw)["kind"] == "private"
         return {"text": "private: answered with noise, never row by row" if private else "public"}
 
     def get_foreign_keys(
-        self, connection: Connection, table_name: str, schema: str | None = None, **given: Any
+        self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any
     ) -> list[Any]:
         """Return an empty list: foreign keys are not exposed."""
         return []
 
-    def get_indexes(
-        self, connection: Connection, table_name: str, schema: str | None = None, **given: Any
-    ) -> list[Any]:
+    def get_indexes(self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any) -> list[Any]:
         """Return an empty list: there are no indexes."""
         return []
 
     @reflection.cache
-    def _tables(self, connection: Connection, **given: Any) -> list[Told]:
-        return list(_asked(connection.connection.dbapi_connection).tables())
+    def _tables(self, connection: Connection, **kw: Any) -> list[JsonObject]:
+        return list(_native_connection(connection.connection.dbapi_connection).tables())
 
-    def _table(self, connection: Connection, name: str, given: Told) -> Told:
-        for table in self._tables(connection, info_cache=given.get("info_cache")):
+    def _table(self, connection: Connection, name: str, kw: JsonObject) -> JsonObject:
+        for table in self._tables(connection, info_cache=kw.get("info_cache")):
             if table["name"] == name:
                 return table
         raise NoSuchTableError(name)
 
 
-def _asked(dbapi_connection: Any) -> Any:
+def _native_connection(dbapi_connection: Any) -> Any:
     return dbapi_connection.asked
 
 
-def _column(column: Told) -> Told:
+def _column(column: JsonObject) -> JsonObject:
     element, many, _ = str(column["type"]).partition("[]")
-    kind = TYPES.get(element.partition("(")[0], types.NullType)()
+    kind = SQL_TYPES.get(element.partition("(")[0], types.NullType)()
     return {
         "name": column["name"],
         "type": types.ARRAY(kind) if many else kind,

@@ -11,7 +11,7 @@ from passersby.result.protocols import Interval
 
 CELLS = 24
 BY_CHANCE = 0.1  # the largest share of intervals below 0 that is taken for noise around 0
-WELL, NARROW = 0.5, 0.8  # shares spent from which on a budget looks yellow, and red
+YELLOW_FROM, RED_FROM = 0.5, 0.8  # shares spent from which on a budget looks yellow, and red
 
 
 def interval_bar(values: Sequence[Any], ends: Sequence[Interval | None]) -> list[Text]:
@@ -33,7 +33,7 @@ def budget_bar(share: float, cells: int = 40) -> Text:
     """Bar of the spent share of a cap."""
     share = min(1.0, max(0.0, share))
     full = min(cells, round(share * cells) or (1 if share > 0 else 0))
-    look = "green" if share < WELL else "yellow" if share < NARROW else "red"
+    look = "green" if share < YELLOW_FROM else "yellow" if share < RED_FROM else "red"
     return Text.assemble(("█" * full, look), ("░" * (cells - full), "dim"))
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from passersby.result.protocols import Answer
-from passersby.text.numbers import free_text, level_text, loss_text
+from passersby.text.numbers import free_text, level_text, privacy_loss_text
 
-REHEARSED = "free: a rehearsal on synthetic rows"
+REHEARSAL_TEXT = "free: a rehearsal on synthetic rows"
 
 
-def noise_text(result: Answer) -> str:
+def intervals_text(result: Answer) -> str:
     """Level of the intervals; without intervals, whether the numbers have noise."""
     if result.confidence and result.intervals:
         return level_text(result.confidence, result.card.get("simultaneous"))
@@ -16,10 +16,10 @@ def noise_text(result: Answer) -> str:
     return "no intervals" if noised else "no noise"
 
 
-def paid_text(result: Answer) -> str:
+def price_text(result: Answer) -> str:
     """Price that was charged, or why it was free."""
     if result.rehearsal:
-        return REHEARSED
+        return REHEARSAL_TEXT
     if result.replayed:
         return free_text(result.made_from)
-    return f"price {loss_text(result.price)}" if result.price.get("rho") else "free"
+    return f"price {privacy_loss_text(result.price)}" if result.price.get("rho") else "free"

@@ -12,7 +12,7 @@ from passersby.errors import RefusedError
 from passersby.result.protocols import Answer
 from passersby.result.wire import plain
 from passersby.text.csv_cells import write_cells
-from passersby.text.numbers import left_text, loss_text, percent
+from passersby.text.numbers import left_text, percent, privacy_loss_text
 
 if TYPE_CHECKING:
     import pyarrow
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 1_048_575  # of a sheet, below its head
 WIDEST = 60  # characters of a column
-SAFE = {  # a value is what it is: no formula, no link
+WORKBOOK_OPTIONS = {  # a value is what it is: no formula, no link
     "strings_to_formulas": False,
     "strings_to_urls": False,
     "strings_to_numbers": False,
@@ -58,7 +58,7 @@ def write_excel(result: Answer, path: str | os.PathLike[str]) -> None:
     if len(result) > MOST_ROWS:
         why = f"A sheet has {MOST_ROWS:,} rows at most, and this answer has {len(result):,}."
         raise RefusedError("E_SIZE", why, "to_csv(path), or coarser groups")
-    with xlsxwriter.Workbook(os.fspath(path), SAFE) as book:
+    with xlsxwriter.Workbook(os.fspath(path), WORKBOOK_OPTIONS) as book:
         _rows_sheet(book, result)
         _card_sheet(book, result)
 
@@ -95,16 +95,16 @@ def _card_sheet(book: Workbook, result: Answer) -> None:
     level = (
         f"{percent(result.confidence or 0)}: of the intervals cover the clipped number; clipping bias is not in them"
     )
-    told = [
+    lines = [
         ("synthetic rows", "a rehearsal: these numbers mean nothing" if result.rehearsal else ""),
         ("intervals", level if result.confidence and result.intervals else ""),
-        ("price", "free" if result.replayed or result.rehearsal else loss_text(result.price)),
+        ("price", "free" if result.replayed or result.rehearsal else privacy_loss_text(result.price)),
         ("left", left_text(result.remaining)),
         ("release", result.release_id or ""),
         *(("note", note) for note in result.notes),
     ]
     wrapped = book.add_format({"text_wrap": True, "valign": "top"})
-    for row, (name, text) in enumerate([(name, text) for name, text in told if text]):
+    for row, (name, text) in enumerate([(name, text) for name, text in lines if text]):
         sheet.write_row(row, 0, [name, text], wrapped)
     sheet.set_column(0, 0, 16)
     sheet.set_column(1, 1, 100)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from passersby.result.card_text import noise_text, paid_text
+from passersby.result.card_text import intervals_text, price_text
 from passersby.result.protocols import Accounts, Answer, Explained, Interval
 from passersby.result.summary import (
     FOREVER,
@@ -23,18 +23,18 @@ from passersby.result.summary import (
 )
 from passersby.text.numbers import (
     RELIABILITY,
-    ahead_text,
-    amount,
     cell_texts,
     epsilon_text,
     half_width_text,
-    instead_text,
     left_text,
     level_text,
-    loss_text,
+    outlook_lines,
+    privacy_loss_text,
+    proposal_text,
     questions_text,
     readable_bound,
-    trust_text,
+    reliability_text,
+    rho_text,
     value_text,
     with_interval,
 )
@@ -70,9 +70,9 @@ STYLE = """<style>
 def result_html(result: Answer) -> str:
     """Show the rows with their intervals drawn, and below them a few lines; the rest is folded."""
     rows, intervals = result.rows[:MOST_ROWS], result.intervals
-    trusted = result.reliability
+    reliability = result.reliability
     columns = [
-        _column(name, [row[i] for row in rows], intervals, trusted.get(name, []))
+        _column(name, [row[i] for row in rows], intervals, reliability.get(name, []))
         for i, name in enumerate(result.columns)
     ]
     heads = "".join(head for head, _ in columns)
@@ -86,7 +86,9 @@ def result_html(result: Answer) -> str:
 
 def explanation_html(explanation: Explained) -> str:
     """Show what is left, the price and each column's expected error; keys, bounds, advice and SQL are folded."""
-    free = "free: you have paid for this answer already" if explanation.replayed else loss_text(explanation.price)
+    free = (
+        "free: you have paid for this answer already" if explanation.replayed else privacy_loss_text(explanation.price)
+    )
     errors = explanation.expected_error
     columns = [
         {
@@ -104,18 +106,18 @@ def explanation_html(explanation: Explained) -> str:
     details = [
         _line(f"price: {free}"),
         _line(f"left: {left_text(explanation.remaining)}"),
-        *map(_line, ahead_text(explanation.outlook)),
-        _dicts("Columns", columns),
-        _dicts("Keys", explanation.keys),
-        _dicts("Contribution bounds", [readable_bound(bound) for bound in explanation.bounds]),
-        _dicts("Thresholds of private keys", explanation.thresholds),
+        *map(_line, outlook_lines(explanation.outlook)),
+        _table_of_dicts("Columns", columns),
+        _table_of_dicts("Keys", explanation.keys),
+        _table_of_dicts("Contribution bounds", [readable_bound(bound) for bound in explanation.bounds]),
+        _table_of_dicts("Thresholds of private keys", explanation.thresholds),
         *_notes(explanation.notes),
         *_advice(explanation.advice),
         _fold("SQL over the data", [f"<pre>{escape(explanation.sql)}</pre>"] if explanation.sql else []),
     ]
     return _page(
         f"<p>{escape(explanation_head(explanation))}</p>",
-        _dicts("", short),
+        _table_of_dicts("", short),
         *map(_line, explanation_lines(explanation, PAGE)),
         _fold("Details", details),
     )
@@ -130,7 +132,7 @@ def _advice(advice: dict[str, Any]) -> list[str]:
     """Why intervals are wide, and the SQL of questions with narrower ones."""
     if not advice:
         return []
-    proposals = [f"<p>{escape(instead_text(each))}</p><pre>{escape(each['sql'])}</pre>" for each in advice["instead"]]
+    proposals = [f"<p>{escape(proposal_text(each))}</p><pre>{escape(each['sql'])}</pre>" for each in advice["instead"]]
     return [*(_line(f"why so wide: {line}") for line in advice["why"]), *proposals]
 
 
@@ -180,7 +182,7 @@ def _page(*parts: str) -> str:
 
 
 def _column(
-    name: str, values: Sequence[Any], intervals: dict[str, list[Interval | None]], trusted: Sequence[str | None]
+    name: str, values: Sequence[Any], intervals: dict[str, list[Interval | None]], reliability: Sequence[str | None]
 ) -> tuple[str, list[str]]:
     """Header and cells of a column; a noisy column has a second one with drawn intervals."""
     if name not in intervals:
@@ -190,16 +192,16 @@ def _column(
         ]
     ends = intervals[name][: len(values)]
     scale = _scale(ends)
-    words = [*trusted[: len(values)], *[None] * (len(values) - len(trusted))]
+    words = [*reliability[: len(values)], *[None] * (len(values) - len(reliability))]
     cells = [
-        f"<td class='number{_look(word)}'>{escape(with_interval(value, pair))}</td>"
-        f"<td>{_drawn(value, pair, scale)}</td>"
+        f"<td class='number{_reliability_class(word)}'>{escape(with_interval(value, pair))}</td>"
+        f"<td>{_interval_svg(value, pair, scale)}</td>"
         for value, pair, word in zip(values, ends, words, strict=True)
     ]
     return f"<th class='number'>{escape(name)}</th><th aria-label='interval'></th>", cells
 
 
-def _look(word: str | None) -> str:
+def _reliability_class(word: str | None) -> str:
     """CSS class and title of an unreliable number; empty for others."""
     return f" {word}' title='{escape(RELIABILITY[word])}" if word in {"poor", "noise"} else ""
 
@@ -216,14 +218,14 @@ def _scale(ends: Iterable[Interval | None]) -> tuple[float, float]:
     return low, (high - low) or 1.0
 
 
-def _drawn(value: object, pair: Interval | None, scale: tuple[float, float]) -> str:
+def _interval_svg(value: object, pair: Interval | None, scale: tuple[float, float]) -> str:
     """SVG of one number: a bar from 0 to the value, and a whisker over its interval."""
     if pair is None or not _is_number(value):
         return ""
     zero, x, low, high = ((end - scale[0]) / scale[1] * BAR for end in (0.0, float(value), *pair))
-    said = escape(f"between {value_text(pair[0])} and {value_text(pair[1])}", quote=True)
+    label = escape(f"between {value_text(pair[0])} and {value_text(pair[1])}", quote=True)
     return (
-        f'<svg width="{BAR}" height="14" viewBox="0 0 {BAR} 14" role="img" aria-label="{said}"><title>{said}</title>'
+        f'<svg width="{BAR}" height="14" viewBox="0 0 {BAR} 14" role="img" aria-label="{label}"><title>{label}</title>'
         f'<rect class="bar" x="{min(zero, x):.1f}" y="3" width="{abs(x - zero):.1f}" height="8"/>'
         f'<path class="whisker" d="M{low:.1f} 7H{high:.1f}M{low:.1f} 3.5v7M{high:.1f} 3.5v7"/></svg>'
     )
@@ -231,18 +233,18 @@ def _drawn(value: object, pair: Interval | None, scale: tuple[float, float]) -> 
 
 def _card(result: Answer) -> list[str]:
     """Long form of an answer's price, reliability and remaining budget, as lines."""
-    told = f"{noise_text(result)} · {paid_text(result)}"
+    head = f"{intervals_text(result)} · {price_text(result)}"
     if result.rehearsal:
-        return [told]
-    left, trusted = left_text(result.remaining), [f"reliability of {line}" for line in trust_text(result.card)]
-    ahead = ahead_text(result.outlook)[:1]
-    return [told, *trusted, *([f"left: {left}"] if left else []), *ahead]
+        return [head]
+    left, trusted = left_text(result.remaining), [f"reliability of {line}" for line in reliability_text(result.card)]
+    ahead = outlook_lines(result.outlook)[:1]
+    return [head, *trusted, *([f"left: {left}"] if left else []), *ahead]
 
 
 def _account(account: dict[str, Any], price: float | None) -> str:
     """HTML of one account: questions left, rho left, share spent."""
     share = min(1.0, account["spent_rho"] / account["cap_rho"]) if account["cap_rho"] else 1.0
-    left = f"rho {amount(account['remaining_rho'])} of {amount(account['cap_rho'])} left"
+    left = f"rho {rho_text(account['remaining_rho'])} of {rho_text(account['cap_rho'])} left"
     parts = [questions_text(account["remaining_rho"], price), left, f"{share:.1%} spent"]
     bar = (
         f'<svg width="320" height="10" role="img" aria-label="{share:.1%} spent">'
@@ -252,7 +254,7 @@ def _account(account: dict[str, Any], price: float | None) -> str:
     return title + bar + _line(" · ".join(filter(None, parts)))
 
 
-def _dicts(title: str, rows: Sequence[dict[str, Any]]) -> str:
+def _table_of_dicts(title: str, rows: Sequence[dict[str, Any]]) -> str:
     """HTML table of dicts with the same keys; empty without rows."""
     if not rows:
         return ""

@@ -50,12 +50,14 @@ def plot(result: Answer, *, value: str | None = None, ax: Axes | None = None) ->
     drawn.
     """
     value = value_column(result, value)
-    keys = _along_first(result, [name for name in result.columns if name not in result.intervals and name != value])
+    keys = _ordered_key_first(
+        result, [name for name in result.columns if name not in result.intervals and name != value]
+    )
     series = _series(result, value, keys)
     if not any(each.values for each in series):
         raise RefusedError("E_PARAM", f"{value} has no number to draw.", "a question with coarser groups")
     ax = ax or new_axes(_height(series))
-    if _are_lines(series) and keys:
+    if _has_lines(series) and keys:
         _lines(ax, series)
         ax.set_xlabel(keys[0])
         ax.set_ylabel(value)
@@ -64,7 +66,7 @@ def plot(result: Answer, *, value: str | None = None, ax: Axes | None = None) ->
         ax.set_xlabel(value)
     if len(series) > 1:
         ax.legend(title=", ".join(keys[1:]), frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    return signed(ax, result, "whiskers: ")
+    return finish_axes(ax, result, "whiskers: ")
 
 
 def value_column(result: Answer, value: str | None) -> str:
@@ -85,26 +87,26 @@ def new_axes(height_inches: float) -> Axes:
     return ax
 
 
-def signed(ax: Axes, result: Answer, shown_as: str = "") -> Axes:
+def finish_axes(ax: Axes, result: Answer, shown_as: str = "") -> Axes:
     """Remove needless spines, and write the level of the intervals above the plot."""
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     known = result.confidence and result.intervals
-    told = f"{shown_as}{percent(result.confidence)} intervals" if known and result.confidence else "no intervals"
+    label = f"{shown_as}{percent(result.confidence)} intervals" if known and result.confidence else "no intervals"
     if result.rehearsal:
-        told = "synthetic rows: these numbers mean nothing"
+        label = "synthetic rows: these numbers mean nothing"
     ax.annotate(
-        told, (1, 1), xycoords="axes fraction", ha="right", va="bottom", fontsize=8, color=FAINT, annotation_clip=False
+        label, (1, 1), xycoords="axes fraction", ha="right", va="bottom", fontsize=8, color=FAINT, annotation_clip=False
     )
     return ax
 
 
-def _along_first(result: Answer, keys: list[str]) -> list[str]:
+def _ordered_key_first(result: Answer, keys: list[str]) -> list[str]:
     """Keys with an ordered one first, time before whole numbers; unchanged if there is none."""
     for kind in (datetime.date, int):
         for name in keys:
             place = result.columns.index(name)
-            if _in_order([row[place] for row in result.rows], kind):
+            if _is_ordered([row[place] for row in result.rows], kind):
                 return [name, *(key for key in keys if key != name)]
     return keys
 
@@ -119,24 +121,24 @@ def _series(result: Answer, value: str, keys: Sequence[str]) -> list[Series]:
         if isinstance(number, int | float) and not isinstance(number, bool):
             name = ", ".join(map(value_text, key[1:])) or value
             found.setdefault(name, []).append((key[0] if key else value, float(number), pair))
-    return [_one(name, points) for name, points in found.items()]
+    return [_one_series(name, points) for name, points in found.items()]
 
 
-def _one(name: str, points: Sequence[tuple[Any, float, Interval | None]]) -> Series:
+def _one_series(name: str, points: Sequence[tuple[Any, float, Interval | None]]) -> Series:
     """One series, with its error bars below and above."""
     below = [max(0.0, number - pair[0]) if pair else 0.0 for _, number, pair in points]
     above = [max(0.0, pair[1] - number) if pair else 0.0 for _, number, pair in points]
     return Series(name, [key for key, _, _ in points], [number for _, number, _ in points], below, above)
 
 
-def _in_order(keys: Sequence[Any], kind: type | UnionType = datetime.date | int) -> bool:
+def _is_ordered(keys: Sequence[Any], kind: type | UnionType = datetime.date | int) -> bool:
     """Return whether all keys are dates, or all whole numbers, so that a line makes sense."""
     return bool(keys) and all(isinstance(key, kind) and not isinstance(key, bool) for key in keys)
 
 
-def _are_lines(series: Sequence[Series]) -> bool:
+def _has_lines(series: Sequence[Series]) -> bool:
     """Return whether there is a line to draw, of at least two points."""
-    return all(_in_order(each.keys) for each in series) and any(len(each.keys) > 1 for each in series)
+    return all(_is_ordered(each.keys) for each in series) and any(len(each.keys) > 1 for each in series)
 
 
 def _lines(ax: Axes, series: Sequence[Series]) -> None:
@@ -178,7 +180,7 @@ def _bars(ax: Axes, series: Sequence[Series]) -> None:
 
 def _height(series: Sequence[Series]) -> float:
     """Height of the figure in inches."""
-    if _are_lines(series):
+    if _has_lines(series):
         return LEAST_INCHES
     bars = min(MOST_BARS, len({value_text(key) for each in series for key in each.keys})) * len(series)
     return max(LEAST_INCHES * 0.6, 1.2 + ROW_INCHES * bars * (1 if len(series) == 1 else 0.6))
@@ -208,16 +210,16 @@ def plot_map(
     """
     value = value_column(result, value)
     zone = zone or _first_key(result)
-    shapes, told = shapes_of(zones), _numbers(result, (zone,), value)
-    found = {key: pair for (key,), pair in told.items() if key in shapes}
+    shapes, numbers = shapes_of(zones), _numbers(result, (zone,), value)
+    found = {key: pair for (key,), pair in numbers.items() if key in shapes}
     if not found:
         raise RefusedError("E_PARAM", f"No value of {zone} is the id of a zone.", "zone=..., or other zones")
-    ax = _ground(shapes, shapes, ax)
-    _coloured(ax, shapes, found, value, _wider(len(found), result.confidence))
+    ax = _base_map(shapes, shapes, ax)
+    _draw_choropleth(ax, shapes, found, value, _bonferroni_factor(len(found), result.confidence))
     for key, (number, ends) in list(found.items())[: MOST_NAMES if len(found) <= MOST_NAMES else 0]:
         at = shapes[key].representative_point()
         ax.annotate(with_interval(round(number), ends), (at.x, at.y), ha="center", va="center", fontsize=6, color=INK)
-    return signed(ax, result)
+    return finish_axes(ax, result)
 
 
 def plot_flows(
@@ -235,28 +237,28 @@ def plot_flows(
     """
     value = value_column(result, value)
     origin, destination = origin or _first_key(result), destination or _first_key(result, 1)
-    shapes, told = shapes_of(zones), _numbers(result, (origin, destination), value)
-    wider = _wider(len(told), result.confidence)
+    shapes, numbers = shapes_of(zones), _numbers(result, (origin, destination), value)
+    wider = _bonferroni_factor(len(numbers), result.confidence)
     clear = [
         (number, start, end)
-        for (start, end), (number, pair) in told.items()
-        if start != end and {start, end} <= set(shapes) and _is_clear(number, pair, wider)
+        for (start, end), (number, pair) in numbers.items()
+        if start != end and {start, end} <= set(shapes) and _is_above_zero(number, pair, wider)
     ]
     if not clear:
         raise RefusedError(
             "E_PARAM", "No flow between two zones is clearly above 0.", "coarser zones, or a longer time"
         )
     drawn = sorted(clear, reverse=True)[:MOST_FLOWS]
-    reached = {key for _, start, end in drawn for key in (start, end)}
-    ax = _ground(shapes, reached, ax)
+    in_view = {key for _, start, end in drawn for key in (start, end)}
+    ax = _base_map(shapes, in_view, ax)
     for number, start, end in reversed(drawn):
         _arrow(ax, shapes[start], shapes[end], number / drawn[0][0])
-    _name_zones(ax, shapes, reached)
+    _name_zones(ax, shapes, in_view)
     ax.annotate(
         f"{len(drawn)} of {len(clear)} flows that are clearly above 0; the largest: {drawn[0][0]:,.0f} {value}",
         (0, 1), xycoords="axes fraction", va="bottom", fontsize=8, color=FAINT,
     )  # fmt: skip
-    return signed(ax, result)
+    return finish_axes(ax, result)
 
 
 def shapes_of(zones: Zones) -> dict[str, Geometry]:
@@ -295,23 +297,23 @@ def _numbers(result: Answer, keys: tuple[str, ...], value: str) -> dict[tuple[st
     }
 
 
-def _wider(count: int, confidence: float | None) -> float:
+def _bonferroni_factor(count: int, confidence: float | None) -> float:
     """Factor by which intervals widen to hold simultaneously for so many numbers (Bonferroni's inequality)."""
-    missed = (1 - (confidence or LEVEL)) / 2
-    return NormalDist().inv_cdf(1 - missed / max(1, count)) / NormalDist().inv_cdf(1 - missed)
+    tail = (1 - (confidence or LEVEL)) / 2
+    return NormalDist().inv_cdf(1 - tail / max(1, count)) / NormalDist().inv_cdf(1 - tail)
 
 
-def _is_clear(number: float, ends: Interval | None, wider: float) -> bool:
+def _is_above_zero(number: float, ends: Interval | None, factor: float) -> bool:
     """Is a number significantly above 0, simultaneously with all others? Of thousands, many are above 0 by chance."""
-    return number > (0 if ends is None else (number - ends[0]) * wider)
+    return number > (0 if ends is None else (number - ends[0]) * factor)
 
 
-def _ground(shapes: Mapping[str, Geometry], reached: Collection[str], ax: Axes | None) -> Axes:
+def _base_map(shapes: Mapping[str, Geometry], in_view: Collection[str], ax: Axes | None) -> Axes:
     """Draw all zones at the aspect ratio of their latitude, and set the view to some of them."""
     import shapely
     from matplotlib.collections import PatchCollection
 
-    seen = shapely.total_bounds([shapes[key] for key in reached])
+    seen = shapely.total_bounds([shapes[key] for key in in_view])
     west, south, east, north = (float(end) for end in seen)
     aspect = 1 / max(0.1, math.cos(math.radians((south + north) / 2)))
     if ax is None:
@@ -325,7 +327,9 @@ def _ground(shapes: Mapping[str, Geometry], reached: Collection[str], ax: Axes |
     return ax
 
 
-def _coloured(ax: Axes, shapes: Mapping[str, Geometry], found: Mapping[str, Number], value: str, wider: float) -> None:
+def _draw_choropleth(
+    ax: Axes, shapes: Mapping[str, Geometry], found: Mapping[str, Number], value: str, wider: float
+) -> None:
     """Colour zones by their numbers; hatch those not significantly above 0."""
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
@@ -335,7 +339,7 @@ def _coloured(ax: Axes, shapes: Mapping[str, Geometry], found: Mapping[str, Numb
     shades = [colormaps[MAP_COLOURS](0.05 + 0.75 * step / 255) for step in range(256)]
     for key, shape in _largest_first({key: shapes[key] for key in found}):
         number, ends = found[key]
-        clear = _is_clear(number, ends, wider)
+        clear = _is_above_zero(number, ends, wider)
         for patch in _patches(shape):
             look = shades[round(scale(number) * 255)] if clear else NO_ZONE
             patch.set(facecolor=look, edgecolor="white" if clear else "#BBBBBB", linewidth=0.8 if clear else 0.0)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from passersby.errors import INSTALL, InstallError
+from passersby.errors import INSTALL_COMMAND, InstallError
 from passersby.result.protocols import Interval
 
 if TYPE_CHECKING:
@@ -175,8 +175,10 @@ class Result:
             whole = pyarrow.types.is_integer(table.schema.field(name).type)
             for side, end in enumerate(("low", "high")):
                 ends = [None if pair is None else pair[side] for pair in column]
-                made = pyarrow.array(ends, pyarrow.int64() if whole and _all_whole(ends) else pyarrow.float64())
-                table = table.append_column(_fresh(f"{name}_{end}", table.column_names), made)
+                column_ends = pyarrow.array(
+                    ends, pyarrow.int64() if whole and _are_integers(ends) else pyarrow.float64()
+                )
+                table = table.append_column(_unique_name(f"{name}_{end}", table.column_names), column_ends)
         return table
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
@@ -256,7 +258,7 @@ class Result:
         return result_html(self)
 
 
-def _all_whole(ends: Sequence[float | None]) -> bool:
+def _are_integers(ends: Sequence[float | None]) -> bool:
     """Return whether all interval ends are whole numbers, or missing."""
     return all(end is None or isinstance(end, int) for end in ends)
 
@@ -267,10 +269,10 @@ def load_extra(package: str, extra: str) -> None:
         importlib.import_module(package)
     except ModuleNotFoundError as missing:
         why = f"This needs {missing.name}, which is not installed."
-        cure = f"{INSTALL.format(extra)}; then ask again: the answer is stored, and free."
+        cure = f"{INSTALL_COMMAND.format(extra)}; then ask again: the answer is stored, and free."
         raise InstallError("E_INSTALL", why, cure) from None
 
 
-def _fresh(name: str, taken: list[str]) -> str:
+def _unique_name(name: str, used: list[str]) -> str:
     """Name with as many underscores appended as make it unique."""
-    return _fresh(f"{name}_", taken) if name in taken else name
+    return _unique_name(f"{name}_", used) if name in used else name

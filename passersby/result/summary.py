@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from passersby.result.protocols import Answer, Explained
-from passersby.text.numbers import RELIABILITY, amount, half_width_text, level_text, printable, rounded_up, value_text
+from passersby.text.numbers import (
+    RELIABILITY,
+    epsilon_rounded_up,
+    half_width_text,
+    level_text,
+    printable,
+    rho_text,
+    value_text,
+)
 
 FOREVER = "forever"  # the one privacy window of a dataset without a time limit
 NAMED_WINDOWS = 3  # more are written as the first and the last
@@ -47,23 +55,23 @@ SYNTHETIC = "free rehearsal on synthetic rows: the numbers mean nothing"
 
 
 @dataclass(frozen=True)
-class Surface:
+class OutputHints:
     """How a reader of an output changes the price, and where the long form is."""
 
     rho: str  # how a price is chosen, with {} for the amount
     details: str  # how the long form is read; empty where a page unfolds it
 
 
-PYTHON_ANSWER = Surface("rho={}", "details: print(answer.details)")
-PYTHON_EXPLANATION = Surface("rho={}", "details: print(explanation.details)")
-PAGE = Surface("rho {}", "")
+PYTHON_ANSWER = OutputHints("rho={}", "details: print(answer.details)")
+PYTHON_EXPLANATION = OutputHints("rho={}", "details: print(explanation.details)")
+PAGE = OutputHints("rho {}", "")
 
 
 def short_price(price: Mapping[str, Any]) -> str:
     """Price as rho, with the usually quoted epsilon; the delta is in the long form."""
     seen = price.get("epsilon_at_delta") or {}
-    epsilon = f" (epsilon {rounded_up(seen['epsilon'])})" if seen.get("epsilon") else ""
-    return f"rho {amount(price['rho'])}{epsilon}"
+    epsilon = f" (epsilon {epsilon_rounded_up(seen['epsilon'])})" if seen.get("epsilon") else ""
+    return f"rho {rho_text(price['rho'])}{epsilon}"
 
 
 def further_text(outlook: Mapping[str, Any]) -> str:
@@ -85,7 +93,7 @@ def window_text(window: str) -> str:
     return {"*lifetime": "all windows together"}.get(window, printable(window))
 
 
-def fitting_text(outlook: Mapping[str, Any], surface: Surface) -> str:
+def fitting_text(outlook: Mapping[str, Any], surface: OutputHints) -> str:
     """Return what fits where this question does not: a lower price, other windows, a stored answer."""
     if not outlook or outlook.get("stopped") or outlook.get("further"):
         return ""
@@ -95,12 +103,12 @@ def fitting_text(outlook: Mapping[str, Any], surface: Surface) -> str:
             f"{printable(name)} {half_width_text(width)}"
             for name, width in (outlook.get("would_fit_error") or {}).items()
         )
-        parts.append(surface.rho.format(amount(outlook["would_fit_rho"])) + (f" -> {errors}" if errors else ""))
+        parts.append(surface.rho.format(rho_text(outlook["would_fit_rho"])) + (f" -> {errors}" if errors else ""))
     for key, only in (("would_fit_windows", " alone"), ("other_windows", "")):
         if windows := outlook.get(key):
             parts.append(f"{windows_text(windows)}{only}")
     if outlook.get("free_at_rho"):
-        parts.append(f"free with {surface.rho.format(amount(outlook['free_at_rho']))}")
+        parts.append(f"free with {surface.rho.format(rho_text(outlook['free_at_rho']))}")
     if not parts and outlook.get("next_window"):
         parts.append(f"new budget comes with {window_text(outlook['next_window'])}")
     return f"fits: {' · '.join(parts)}" if parts else "no new budget comes for it"
@@ -180,17 +188,17 @@ def note_lines(notes: Sequence[str], codes: Sequence[str]) -> Iterator[str]:
             yield printable(PHRASES.get(code, note))
 
 
-def narrower_text(advice: Mapping[str, Any], surface: Surface) -> str:
+def narrower_text(advice: Mapping[str, Any], surface: OutputHints) -> str:
     """Return the changes that make intervals narrower, each with the half-width it buys."""
     changes = [each for each in (_change(each, surface) for each in advice.get("instead") or ()) if each]
     return f"narrower: {' · '.join(changes)}" if changes else ""
 
 
-def _change(proposal: Mapping[str, Any], surface: Surface) -> str:
+def _change(proposal: Mapping[str, Any], surface: OutputHints) -> str:
     """One change that makes intervals narrower, with its half-width or its relative error."""
     change, relative = str(proposal["change"]), proposal.get("relative_width")
     pays = change == "more"
-    name = surface.rho.format(amount(proposal["price"]["rho"])) if pays else CHANGES.get(change, printable(change))
+    name = surface.rho.format(rho_text(proposal["price"]["rho"])) if pays else CHANGES.get(change, printable(change))
     widths = [width for width in proposal["expected_error"].values() if width is not None]
     if widths and (pays or change == "people"):
         return f"{name} -> {half_width_text(widths[0])}"
@@ -237,7 +245,7 @@ def answer_columns(answer: Answer) -> list[tuple[str, str, str]]:
     return rows
 
 
-def answer_lines(answer: Answer, surface: Surface) -> list[str]:
+def answer_lines(answer: Answer, surface: OutputHints) -> list[str]:
     """Lines below an answer's columns: hidden groups, charged windows, notes, narrower questions, details."""
     free = answer.replayed or answer.rehearsal
     outlook = {} if free else answer.outlook
@@ -271,7 +279,7 @@ def explanation_columns(explanation: Explained) -> list[tuple[str, str, str]]:
     ]
 
 
-def explanation_lines(explanation: Explained, surface: Surface) -> list[str]:
+def explanation_lines(explanation: Explained, surface: OutputHints) -> list[str]:
     """Lines below an explanation's columns: what fits, hidden groups, windows, notes, narrower questions, details."""
     wire = explanation.to_wire()
     lines = [

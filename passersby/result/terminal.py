@@ -18,12 +18,12 @@ from rich.text import Text
 
 from passersby.errors import PassersbyError
 from passersby.result.bars import interval_bar
-from passersby.result.card_text import noise_text, paid_text
+from passersby.result.card_text import intervals_text, price_text
 from passersby.result.protocols import Answer, Explained, Interval
 from passersby.result.summary import (
     PYTHON_ANSWER,
     PYTHON_EXPLANATION,
-    Surface,
+    OutputHints,
     answer_columns,
     answer_head,
     answer_lines,
@@ -32,17 +32,17 @@ from passersby.result.summary import (
     explanation_lines,
 )
 from passersby.text.numbers import (
-    ahead_text,
     cell_texts,
     half_width_text,
-    instead_text,
     left_text,
     level_text,
-    loss_text,
     noisy_text,
+    outlook_lines,
     printable,
+    privacy_loss_text,
+    proposal_text,
     readable_bound,
-    trust_text,
+    reliability_text,
     value_text,
 )
 
@@ -54,7 +54,7 @@ def show_advice(advice: dict[str, Any]) -> list[RenderableType]:
     parts: list[RenderableType] = [Text()]
     parts += [Text(printable(f"why so wide: {line}"), "dim") for line in advice["why"]]
     for each in advice["instead"]:
-        parts.append(Text.assemble(("Or ", "bold green"), instead_text(each)))
+        parts.append(Text.assemble(("Or ", "bold green"), proposal_text(each)))
         parts.append(Text(f"  {printable(each['sql'])}"))
     return parts
 
@@ -80,7 +80,7 @@ def as_text(show: Callable[[Thing], RenderableType], thing: Thing) -> str:
 
 
 def show_result(
-    result: Answer, most: int = MOST_ROWS, *, details: bool = False, surface: Surface = PYTHON_ANSWER
+    result: Answer, most: int = MOST_ROWS, *, details: bool = False, surface: OutputHints = PYTHON_ANSWER
 ) -> RenderableType:
     """Render rows with intervals, then a few lines on budget, price and bias; or all details."""
     parts: list[RenderableType] = [_rows(result, most)]
@@ -91,7 +91,7 @@ def show_result(
     return Group(*parts, Text(), *_short_answer(result, surface))
 
 
-def _short_answer(result: Answer, surface: Surface) -> list[RenderableType]:
+def _short_answer(result: Answer, surface: OutputHints) -> list[RenderableType]:
     """Lines of the short form below an answer's rows."""
     colour = "yellow" if result.rehearsal else "green" if result.replayed else "cyan"
     lines: list[RenderableType] = [Text(answer_head(result), colour)]
@@ -111,7 +111,7 @@ def _aligned(rows: Iterable[tuple[str, ...]], heads: tuple[str, ...] = ()) -> Ta
 
 
 def show_explanation(
-    explanation: Explained, *, details: bool = False, sql: bool = False, surface: Surface = PYTHON_EXPLANATION
+    explanation: Explained, *, details: bool = False, sql: bool = False, surface: OutputHints = PYTHON_EXPLANATION
 ) -> RenderableType:
     """Render budget, price and expected errors in a few lines; or all details; the generated SQL only if requested."""
     parts = _long_explanation(explanation) if details else _short_explanation(explanation, surface)
@@ -120,7 +120,7 @@ def show_explanation(
     return Group(*parts)
 
 
-def _short_explanation(explanation: Explained, surface: Surface) -> list[RenderableType]:
+def _short_explanation(explanation: Explained, surface: OutputHints) -> list[RenderableType]:
     """Lines of the short form of an explanation."""
     lines: list[RenderableType] = [Text(explanation_head(explanation), "green" if explanation.replayed else "cyan")]
     if columns := explanation_columns(explanation):
@@ -131,11 +131,13 @@ def _short_explanation(explanation: Explained, surface: Surface) -> list[Rendera
 
 def _long_explanation(explanation: Explained) -> list[RenderableType]:
     """Everything known of a question: notes, columns, keys, contribution bounds, thresholds, advice."""
-    free = "free: you have paid for this answer already" if explanation.replayed else loss_text(explanation.price)
+    free = (
+        "free: you have paid for this answer already" if explanation.replayed else privacy_loss_text(explanation.price)
+    )
     parts: list[RenderableType] = [
         *(
             Text.assemble(("Left   " if place == 0 else "       ", "bold"), line)
-            for place, line in enumerate([*ahead_text(explanation.outlook), left_text(explanation.remaining)])
+            for place, line in enumerate([*outlook_lines(explanation.outlook), left_text(explanation.remaining)])
             if line
         ),
         Text.assemble(("Price  ", "bold"), (free, "cyan")),
@@ -145,7 +147,7 @@ def _long_explanation(explanation: Explained) -> list[RenderableType]:
     ]
     of = ("release",) if len({bound.get("release") for bound in explanation.bounds}) > 1 else ()
     if explanation.keys:
-        parts += [Text(), table_of([_key(key) for key in explanation.keys], (*of, *KEY), "Keys")]
+        parts += [Text(), table_of([_key_row(key) for key in explanation.keys], (*of, *KEY), "Keys")]
     if explanation.bounds:
         bounds = [readable_bound(bound) for bound in explanation.bounds]
         rows = [{**bound, "clip_bound": bound["norm"], "bias": bound["predicted_bias"]} for bound in bounds]
@@ -157,7 +159,7 @@ def _long_explanation(explanation: Explained) -> list[RenderableType]:
     return parts + show_advice(explanation.advice)
 
 
-def _key(key: dict[str, Any]) -> dict[str, Any]:
+def _key_row(key: dict[str, Any]) -> dict[str, Any]:
     """Row of a group key, with its number of groups."""
     return {**key, "groups": key["count"]}
 
@@ -201,7 +203,7 @@ def empty_table(title: str = "") -> Table:
     )
 
 
-class _Fitting:
+class _FittingTable:
     """Table that turns its rows into lines of name and value where it does not fit the width."""
 
     def __init__(self, table: Table) -> None:
@@ -209,10 +211,10 @@ class _Fitting:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         least = self._table.__rich_measure__(console, options.update(max_width=WIDEST)).minimum
-        yield self._table if least <= options.max_width else _upright(self._table)
+        yield self._table if least <= options.max_width else _transposed(self._table)
 
 
-def _upright(table: Table) -> Table:
+def _transposed(table: Table) -> Table:
     """Turn a table into lines of name and value, row by row."""
     turned = empty_table()
     turned.show_header = False
@@ -228,7 +230,9 @@ def _rows(result: Answer, most: int) -> RenderableType:
     """Table of an answer's rows, with interval bars for the first noisy column."""
     table, intervals = empty_table(), result.intervals
     rows = result.rows[:most]
-    barred = next((name for name in result.columns if name in intervals), None) if len(rows) >= FEWEST_BARS else None
+    bar_column = (
+        next((name for name in result.columns if name in intervals), None) if len(rows) >= FEWEST_BARS else None
+    )
     cells: list[list[Text]] = []
     for i, name in enumerate(result.columns):
         values = [row[i] for row in rows]
@@ -237,12 +241,12 @@ def _rows(result: Answer, most: int) -> RenderableType:
         table.add_column(Text(printable(name)), justify="right" if number else "left", no_wrap=number)
         ends = intervals.get(name, [])[:most]
         cells.append(_noisy_cells(values, ends) if noisy else [Text(text) for text in cell_texts(values, intervals)])
-        if name == barred and (bars := interval_bar(values, ends)):
+        if name == bar_column and (bars := interval_bar(values, ends)):
             table.add_column("", no_wrap=True)
             cells.append(bars)
     for row_cells in zip(*cells, strict=True):
         table.add_row(*row_cells)
-    return _Fitting(table)
+    return _FittingTable(table)
 
 
 def _noisy_cells(values: list[Any], ends: list[Interval | None]) -> list[Text]:
@@ -256,19 +260,19 @@ def _noisy_cells(values: list[Any], ends: list[Interval | None]) -> list[Text]:
     ]
 
 
-def _padded(behind: str, cells: int, has_ends: bool) -> str:
+def _padded(half_width: str, cells: int, has_ends: bool) -> str:
     """Half-width or interval, padded to a width so that digits align."""
-    return behind.ljust(cells) if has_ends or not behind else f"± {behind[2:].rjust(cells - 2)}"
+    return half_width.ljust(cells) if has_ends or not half_width else f"± {half_width[2:].rjust(cells - 2)}"
 
 
 def _card(result: Answer) -> list[RenderableType]:
     """Long form of an answer's level, price, reliability and remaining budget."""
     colour = "yellow" if result.rehearsal else "green" if result.replayed else "cyan"
-    told = Text.assemble((noise_text(result), "bold"), " · ", (paid_text(result), colour))
-    parts: list[RenderableType] = [Text(), told]
-    parts += [Text(f"reliability of {line}", "dim") for line in trust_text(result.card)]
+    head = Text.assemble((intervals_text(result), "bold"), " · ", (price_text(result), colour))
+    parts: list[RenderableType] = [Text(), head]
+    parts += [Text(f"reliability of {line}", "dim") for line in reliability_text(result.card)]
     if result.remaining and not result.rehearsal:
-        parts += [Text(f"left: {line}") for line in ahead_text(result.outlook)[:1]]
+        parts += [Text(f"left: {line}") for line in outlook_lines(result.outlook)[:1]]
         parts.append(Text(f"left: {left_text(result.remaining)}"))
     return parts
 

@@ -13,11 +13,11 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from passersby.result.terminal import table_of
-from passersby.result.terminal_lists import IN_WORDS
-from passersby.text.numbers import amount, percent, printable, shown_moment, tiny
+from passersby.result.terminal_lists import ACCOUNT_NAMES
+from passersby.text.numbers import delta_text, percent, printable, rho_text, timestamp_text
 
 Rows = Sequence[dict[str, Any]]
-FEW = 3  # windows that are told by name
+NAMED_WINDOWS = 3  # windows that are told by name
 NO_LIMIT = "-"
 
 
@@ -31,8 +31,8 @@ def show_clients(clients: Rows) -> RenderableType:
             "state": row["state"],
             "dataset": row["dataset"],
             "window": row["window"],
-            "spent": f"{amount(row['spent_rho'])} of {amount(row['cap_rho'])}",
-            "all windows": f"{amount(row['lifetime_spent_rho'])} of {_cap(row['lifetime_cap_rho'])}",
+            "spent": f"{rho_text(row['spent_rho'])} of {rho_text(row['cap_rho'])}",
+            "all windows": f"{rho_text(row['lifetime_spent_rho'])} of {_cap(row['lifetime_cap_rho'])}",
             "a question": _cap(row["query_cap_rho"]),
         }
         for row in clients
@@ -45,7 +45,7 @@ def show_frozen(frozen: Rows) -> RenderableType:
     """Table of freezes."""
     if not frozen:
         return Text("Nothing is frozen.")
-    rows = [{**row, "since": shown_moment(row["since"])} for row in frozen]
+    rows = [{**row, "since": timestamp_text(row["since"])} for row in frozen]
     names = ("client", "dataset", "window", "since", "by", "reason")
     return table_of([{name: row[name] or "all" for name in names} for row in rows], names, "Frozen")
 
@@ -54,7 +54,7 @@ def show_top_ups(top_ups: Rows) -> RenderableType:
     """Table of cap requests."""
     if not top_ups:
         return Text("There is no such request.")
-    rows = [{**row, "#": row["request"], "cap": amount(row["cap_rho"])} for row in top_ups]
+    rows = [{**row, "#": row["request"], "cap": rho_text(row["cap_rho"])} for row in top_ups]
     return table_of(
         rows, ("#", "client", "dataset", "scope", "cap", "state", "reason"), "Requests for other caps, in rho"
     )
@@ -64,21 +64,21 @@ def show_audit(log: Rows, *, details: bool = False) -> RenderableType:
     """Audit log, each row in a few lines, with SQL as its client wrote it; the canonical text is in the long form."""
     if not log:
         return Text("There is no such row.")
-    return Group(*(Text("\n".join(_lines(row, details=details)) + "\n") for row in log))
+    return Group(*(Text("\n".join(_audit_lines(row, details=details)) + "\n") for row in log))
 
 
-def _lines(row: dict[str, Any], *, details: bool) -> list[str]:
+def _audit_lines(row: dict[str, Any], *, details: bool) -> list[str]:
     """Lines of one audit row."""
     about = ", ".join(filter(None, (row["dataset"], _client(row["client"]))))
-    by = IN_WORDS.get(row["by"], row["by"])
-    head = f"{row['sequence']}  {shown_moment(row['at'])}  {row['told']}  {about}  by {by}"
-    told = {
+    by = ACCOUNT_NAMES.get(row["by"], row["by"])
+    head = f"{row['sequence']}  {timestamp_text(row['at'])}  {row['told']}  {about}  by {by}"
+    fields = {
         "price": _price(row),
         "windows": _windows(row["windows"]),
         "versions": row["versions"],
         "why": row["reason"],
     }
-    lines = [f"    {name}: {text}" for name, text in told.items() if text]
+    lines = [f"    {name}: {text}" for name, text in fields.items() if text]
     sql = " ".join(str(row.get("sql") or "").split())
     questions = [f"    {printable(sql)}"] if sql else []
     if details or not sql:
@@ -88,25 +88,29 @@ def _lines(row: dict[str, Any], *, details: bool) -> list[str]:
 
 def _client(name: str | None) -> str | None:
     """Client of an audit row in words."""
-    return IN_WORDS.get(name, f"client {name}") if name else None
+    return ACCOUNT_NAMES.get(name, f"client {name}") if name else None
 
 
 def _price(row: dict[str, Any]) -> str | None:
     """Price of an audit row, as rho and delta."""
     if row["rho"] is None:
         return None
-    return f"rho {amount(row['rho'])}" + (f", delta {tiny(row['delta'])}" if row["delta"] else "")
+    return f"rho {rho_text(row['rho'])}" + (f", delta {delta_text(row['delta'])}" if row["delta"] else "")
 
 
 def _windows(windows: Sequence[str]) -> str:
     """Names of privacy windows; many of them as the first, the last and their number."""
-    windows = [IN_WORDS.get(window, window) for window in windows]
-    return ", ".join(windows) if len(windows) <= FEW else f"{windows[0]} to {windows[-1]}, {len(windows)} windows"
+    windows = [ACCOUNT_NAMES.get(window, window) for window in windows]
+    return (
+        ", ".join(windows)
+        if len(windows) <= NAMED_WINDOWS
+        else f"{windows[0]} to {windows[-1]}, {len(windows)} windows"
+    )
 
 
 def _cap(cap: float | None) -> str:
     """Cap in rho; a dash without a cap."""
-    return NO_LIMIT if cap is None else amount(cap)
+    return NO_LIMIT if cap is None else rho_text(cap)
 
 
 BAR = 30  # characters of the longest bar
@@ -116,13 +120,15 @@ def show_calibration(histograms: Sequence[dict[str, Any]]) -> RenderableType:
     """Every histogram of a calibration, with bars."""
     if not histograms:
         return Text("No calibration is in force: the clip bounds of the catalog are used.")
-    return Group(*(part for each in histograms for part in (_one(each), Text())))
+    return Group(*(part for each in histograms for part in (_histogram(each), Text())))
 
 
-def summarize_calibration(told: dict[str, Any]) -> Text:
+def summarize_calibration(calibration: dict[str, Any]) -> Text:
     """Summary of a calibration in a few lines: what was measured, and until when it is used."""
-    histograms = told["histograms"]
-    lines = [f"Measured: {told['dataset']} in {told['window']}; it holds until {histograms[0]['expires_on']}."]
+    histograms = calibration["histograms"]
+    lines = [
+        f"Measured: {calibration['dataset']} in {calibration['window']}; it holds until {histograms[0]['expires_on']}."
+    ]
     for table, count in Counter(each["table"] for each in histograms).items():
         empty = sum(each["table"] == table and _is_empty(each) for each in histograms)
         clear = f", {empty:,} of them not above the noise" if empty else ""
@@ -136,41 +142,44 @@ def _is_empty(histogram: dict[str, Any]) -> bool:
     return not histogram["bins"] and histogram.get("usual_value") is None and histogram.get("lean") is None
 
 
-def _one(told: dict[str, Any]) -> RenderableType:
+def _histogram(histogram: dict[str, Any]) -> RenderableType:
     """One histogram with its bars, or the mean or slope it measured."""
-    keys = f"by {', '.join(told['keys'])}" if told["keys"] else "in all"
-    what = told["kind"] if told["column"] is None else f"{told['kind']}({told['column']})"
+    keys = f"by {', '.join(histogram['keys'])}" if histogram["keys"] else "in all"
+    what = histogram["kind"] if histogram["column"] is None else f"{histogram['kind']}({histogram['column']})"
     head = Text.assemble(
-        (f"{told['table']}: {what} {keys}", "bold"),
-        f"  contribution per person (L2) in {told['window']}; made {told['made_on']}, until {told['expires_on']},"
-        f" people ± {2 * told['sigma']:.0f}",
+        (f"{histogram['table']}: {what} {keys}", "bold"),
+        f"  contribution per person (L2) in {histogram['window']}; made {histogram['made_on']},"
+        f" until {histogram['expires_on']},"
+        f" people ± {2 * histogram['sigma']:.0f}",
     )
-    if told.get("lean") is not None:
-        change = f"  where people have e times as many rows, their mean differs by some {told['lean']:,.3g}, or less"
+    if histogram.get("lean") is not None:
+        change = (
+            f"  where people have e times as many rows, their mean differs by some {histogram['lean']:,.3g}, or less"
+        )
         return Group(head, Text(change))
-    if told["kind"] == "means":
-        found = told.get("usual_value")
+    if histogram["kind"] == "means":
+        found = histogram.get("usual_value")
         about = "nothing stands out from the noise" if found is None else f"averages are taken about {found:,.4g}"
         return Group(head, Text(f"  {about}"))
-    most = max((each["people"] for each in told["bins"]), default=1)
+    most = max((each["people"] for each in histogram["bins"]), default=1)
     bars = [
         Text.assemble(
             f"  below {each['norm']:>10,.4g}  ",
             ("█" * max(1, round(each["people"] / most * BAR)) if each["people"] else "", "cyan"),
             f" {each['people']:,}",
         )
-        for each in told["bins"]
+        for each in histogram["bins"]
     ]
     return Group(
         head,
         *(bars or [Text("  nothing stands out from the noise: the clip bounds of the catalog are used")]),
-        *_usual(told),
+        *_typical_bounds(histogram),
     )
 
 
-def _usual(told: dict[str, Any]) -> list[Text]:
+def _typical_bounds(histogram: dict[str, Any]) -> list[Text]:
     """Clip bound of a typical query at the default price, next to half and twice that bound."""
-    usual = told["usual"]
+    usual = histogram["usual"]
     if usual is None or not usual["choices"]:
         return []
     lines = [f"  {usual['sql']}"]

@@ -19,27 +19,27 @@ from passersby.result.protocols import Accounts
 from passersby.result.summary import FOREVER
 from passersby.result.terminal import empty_table, table_of
 from passersby.text.numbers import (
-    amount,
     declared_text,
+    delta_text,
     epsilon_text,
     percent,
     printable,
     questions_text,
-    shown_moment,
-    tiny,
+    rho_text,
+    timestamp_text,
     value_text,
 )
 
 MOST_VALUES = 40  # written out of a list, in the long form
-OTHERWISE = "anything else"
+OTHER_KEYS = "anything else"
 Rows = Sequence[dict[str, Any]]
 CLIP_BOUNDS = ("grouped by", "rows", "people", "sums")
-PAID = "Releases paid for, oldest first: free to ask again of the same data"
-ROWS = "Rows of the ledger, oldest first: none ever changes"
-ONE_TABLE = 'one table: passersby tables NAME, or tables("NAME") in Python'
-IN_WORDS = {"*lifetime": "all windows together", "*owner": "the owner"}  # names of accounts that are nobody's
+HISTORY_TITLE = "Releases paid for, oldest first: free to ask again of the same data"
+LEDGER_TITLE = "Rows of the ledger, oldest first: none ever changes"
+ONE_TABLE_HINT = 'one table: passersby tables NAME, or tables("NAME") in Python'
+ACCOUNT_NAMES = {"*lifetime": "all windows together", "*owner": "the owner"}  # names of accounts that are nobody's
 NAMED_WINDOWS = 3  # more are written as the first and the last
-SHORT = 12  # characters of a release's name on a screen
+SHORT_KEY = 12  # characters of a release's name on a screen
 FEW_VALUES = 6  # written out of a list, in the short form
 MINUTES = 16  # characters of a moment without its seconds
 SHORT_BAR = 12  # characters of a budget's bar, in the short form
@@ -52,7 +52,7 @@ def show_budget(
     if not details:
         lines = [f"{text}." for texts in budget.ahead.values() for text in (line.rstrip(".") for line in texts)]
         prices = dict.fromkeys(price for each in budget.accounts if (price := budget.query_rho(each)))
-        at = [f"A question costs rho {' or '.join(map(amount, prices))} by default."] if prices else []
+        at = [f"A question costs rho {' or '.join(map(rho_text, prices))} by default."] if prices else []
         lines = [*at, *(_sentence(line) for line in dict.fromkeys(lines))]
         return Group(_short_accounts(budget), *(Text(printable(line), "dim") for line in (*lines, more) if line))
     blocks = [Group(*_account(account, budget.query_rho(account))) for account in budget.accounts]
@@ -84,8 +84,8 @@ def _short_accounts(budget: Accounts) -> Table:
         price, left, cap = budget.query_rho(account), account["remaining_rho"], account["cap_rho"]
         share = account["spent_rho"] / cap if cap else 1.0
         cells = [whose if len(datasets) == 1 else f"{account['dataset']}, {whose}"]
-        cells += [IN_WORDS.get(account["window"], account["window"])] if has_windows else []
-        cells += [f"{math.floor(left / price + 1e-9):,}" if price else "", f"{amount(left)} of {amount(cap)}"]
+        cells += [ACCOUNT_NAMES.get(account["window"], account["window"])] if has_windows else []
+        cells += [f"{math.floor(left / price + 1e-9):,}" if price else "", f"{rho_text(left)} of {rho_text(cap)}"]
         spent = Text(f"{share:.1%}")
         if not has_windows:
             spent = Text.assemble(budget_bar(share, SHORT_BAR), " ", spent)
@@ -102,15 +102,15 @@ def show_history(
     """
     if not releases:
         return Text("Nothing was asked yet.")
-    parts: list[RenderableType] = [Text(PAID, "bold")]
+    parts: list[RenderableType] = [Text(HISTORY_TITLE, "bold")]
     for place, row in enumerate(releases):
         windows = windows_text(row.get("windows") or ())
         about = (
-            shown_moment(row["settled_at"]) if details else shown_moment(row["settled_at"])[:MINUTES],
-            f"rho {amount(row['rho'])}",
-            f"delta {tiny(row['delta'])}" if details and row["delta"] else "",
+            timestamp_text(row["settled_at"]) if details else timestamp_text(row["settled_at"])[:MINUTES],
+            f"rho {rho_text(row['rho'])}",
+            f"delta {delta_text(row['delta'])}" if details and row["delta"] else "",
             windows if windows not in ("", FOREVER) else "",
-            str(row["release_id"]) if details else str(row["release_id"])[:SHORT],
+            str(row["release_id"]) if details else str(row["release_id"])[:SHORT_KEY],
         )
         parts.append(Text(printable("   ".join(filter(None, about))), "dim"))
         sql = row["sql"]
@@ -136,9 +136,9 @@ def show_ledger(
         {
             **row,
             "#": row["sequence"],
-            "at": shown_moment(row["at"]) if details else shown_moment(row["at"])[:MINUTES],
+            "at": timestamp_text(row["at"]) if details else timestamp_text(row["at"])[:MINUTES],
             "about": ", ".join(filter(None, (row["dataset"], row["client"]))),
-            "client": IN_WORDS.get(row["client"], row["client"]),
+            "client": ACCOUNT_NAMES.get(row["client"], row["client"]),
             "rho": "" if row["rho"] is None else _rho(row["rho"]),
             "delta": "" if row["delta"] is None else _delta(row["delta"]),
             "what": _entry_text(json.loads(row["body"]), details=details),
@@ -147,9 +147,9 @@ def show_ledger(
         for row in entries
     ]
     if details:
-        return table_of(rows, ("#", "at", "kind", "about", "by", "rho", "delta", "what"), ROWS)
+        return table_of(rows, ("#", "at", "kind", "about", "by", "rho", "delta", "what"), LEDGER_TITLE)
     names = ("#", "at", "kind", "client", *(("rho",) if any(row["rho"] for row in rows) else ()), "what")
-    table = empty_table(ROWS)
+    table = empty_table(LEDGER_TITLE)
     for name in names:
         table.add_column(name, no_wrap=name != "what")
     for row in rows:
@@ -163,12 +163,12 @@ def _entry_text(body: dict[str, Any], *, details: bool = False) -> str:
     if "reason" in body:
         return str(body["reason"])
     keys = [release["key"] for release in body.get("releases", ())] + [body[name] for name in ("key",) if name in body]
-    names = ", ".join(str(key)[:SHORT] for key in keys)
+    names = ", ".join(str(key)[:SHORT_KEY] for key in keys)
     if sql := " ".join(str(body.get("wording") or "").split()):
         return f"{sql} ({names})" if details else sql
     if keys:
         return names
-    windows = [IN_WORDS.get(window, window) for window in body.get("windows", ())]
+    windows = [ACCOUNT_NAMES.get(window, window) for window in body.get("windows", ())]
     return (
         ", ".join(windows)
         if len(windows) <= NAMED_WINDOWS
@@ -185,7 +185,7 @@ def show_tables(tables: Rows, *, details: bool = False, more: str = "details: pr
     )  # older servers send none
     if details:
         parts = [part for table in tables for part in _long_table(table)]
-        return Group(*parts, *map(Text, left_out), Text(ONE_TABLE, "dim"))
+        return Group(*parts, *map(Text, left_out), Text(ONE_TABLE_HINT, "dim"))
     rows = [
         {
             "table": table["name"],
@@ -196,7 +196,7 @@ def show_tables(tables: Rows, *, details: bool = False, more: str = "details: pr
         for table in tables
     ]
     windows = dict.fromkeys(text for table in tables if (text := declared_windows(table)))
-    lines = [*windows, *left_out, ONE_TABLE, more]
+    lines = [*windows, *left_out, ONE_TABLE_HINT, more]
     return Group(table_of(rows, ("table", "kind", "rows", "columns")), *(Text(line, "dim") for line in lines if line))
 
 
@@ -261,7 +261,7 @@ def _clip_text(table: dict[str, Any]) -> str:
 
 def windows_text(windows: Sequence[str]) -> str:
     """Names of privacy windows; many of them as the first, the last and their number."""
-    names = [IN_WORDS.get(window, window) for window in windows]
+    names = [ACCOUNT_NAMES.get(window, window) for window in windows]
     return ", ".join(names) if len(names) <= NAMED_WINDOWS else f"{names[0]} to {names[-1]}, {len(names)} windows"
 
 
@@ -304,7 +304,7 @@ def _clip_bounds(table: dict[str, Any]) -> list[dict[str, str]]:
     norms = table["norms"]
     sums = {column["name"]: column["sum_norm"] for column in table["columns"] if "sum_norm" in column}
     rows = [_bound_row(", ".join(usual["keys"]), usual, norms, sums | usual["sums"]) for usual in norms["by_keys"]]
-    return [*rows, _bound_row(OTHERWISE if rows else "anything", norms, norms, sums)]
+    return [*rows, _bound_row(OTHER_KEYS if rows else "anything", norms, norms, sums)]
 
 
 def _bound_row(keys: str, bounds: dict[str, Any], general: dict[str, Any], sums: dict[str, float]) -> dict[str, str]:
@@ -330,18 +330,18 @@ def _limits(table: dict[str, Any]) -> list[Text]:
     return [Text(printable(line), "dim") for line in lines]
 
 
-def show_acts(acts: Rows) -> RenderableType:
+def show_objection_events(events: Rows) -> RenderableType:
     """Table of recorded objections: when, by whom and why."""
     rows = [
         {
             "#": str(row["act"]),
-            "at": shown_moment(row["at"]),
+            "at": timestamp_text(row["at"]),
             "recorded by": str(row["recorded_by"]),
             "dataset": str(row["dataset"]),
             "what": str(row["kind"]),
             "reason": str(row["reason"]),
         }
-        for row in acts
+        for row in events
     ]
     return table_of(rows, ("#", "at", "recorded by", "dataset", "what", "reason"), "objections")
 
@@ -362,8 +362,8 @@ def show_changes(changes: Rows) -> RenderableType:
     if not changes:
         return Text("Nothing that anybody would notice.")
     looks = {"forbidden": "bold red"}
-    told = [((f"{c['effect']}  ", looks.get(c["effect"], "bold")), f"{c['key']}\n    {c['told']}\n") for c in changes]
-    return Group(*(Text.assemble(*parts) for parts in told))
+    lines = [((f"{c['effect']}  ", looks.get(c["effect"], "bold")), f"{c['key']}\n    {c['told']}\n") for c in changes]
+    return Group(*(Text.assemble(*parts) for parts in lines))
 
 
 def _account(account: dict[str, Any], price: float | None) -> list[RenderableType]:
@@ -371,14 +371,14 @@ def _account(account: dict[str, Any], price: float | None) -> list[RenderableTyp
     cap, spent, left = account["cap_rho"], account["spent_rho"], account["remaining_rho"]
     share = spent / cap if cap else 1.0
     whose = f"client {account['client']}" if account["client"] is not None else "all clients"
-    numbers = f"rho {amount(spent)} of {amount(cap)} spent, {amount(left)} left"
+    numbers = f"rho {rho_text(spent)} of {rho_text(cap)} spent, {rho_text(left)} left"
     window = account["window"]
-    when = IN_WORDS.get(window, f"window {window}")
-    told = [numbers, epsilon_text(account), questions_text(left, price)]
+    when = ACCOUNT_NAMES.get(window, f"window {window}")
+    lines = [numbers, epsilon_text(account), questions_text(left, price)]
     return [
         Text.assemble((f"{account['dataset']}, {whose}", "bold"), f"  {when}"),
         Text.assemble(budget_bar(share), f" {share:.1%} spent"),
-        *(Text(line, "dim") for line in told if line),
+        *(Text(line, "dim") for line in lines if line),
     ]
 
 
@@ -398,9 +398,9 @@ def _long_table(table: dict[str, Any]) -> list[RenderableType]:
 
 def _rho(rho: float) -> str:
     """Amount of rho; empty for 0."""
-    return amount(rho) if rho else ""
+    return rho_text(rho) if rho else ""
 
 
 def _delta(delta: float) -> str:
     """Amount of delta; empty for 0."""
-    return tiny(delta) if delta else ""
+    return delta_text(delta) if delta else ""

@@ -9,8 +9,8 @@ from typing import Any
 Interval = tuple[float, float]
 NULL = "NULL"
 EXACT = 1e15  # below it a whole float is written without an exponent
-LOPSIDED = 0.2  # of the wider side: above it an interval is written with both ends
-GROUPED = 1_000  # from here on digits stand in threes, but for whole numbers that may be years
+ASYMMETRIC = 0.2  # of the wider side: above it an interval is written with both ends
+SEPARATED_FROM = 1_000  # from here on digits stand in threes, but for whole numbers that may be years
 MOST_VALUES = 6  # of a list that are written out
 DIGITS = 2  # significant digits of an interval's half-width
 
@@ -40,15 +40,15 @@ def _are_ends(values: Sequence[Any], ends: Sequence[Interval | None]) -> bool:
 
 def _amount_text(value: object) -> str:
     """Text of a number with thousands separators from 1,000 on."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not GROUPED <= abs(value) < EXACT:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not SEPARATED_FROM <= abs(value) < EXACT:
         return value_text(value)
     return _number(value, 0 if float(value).is_integer() else 2)
 
 
 def printable(text: str) -> str:
     """Text without characters that move a terminal's cursor, ring its bell or hide what follows."""
-    kept = (" " if sign.isspace() else sign for sign in text)
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in kept)
+    spaced = (" " if sign.isspace() else sign for sign in text)
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in spaced)
 
 
 def _plain_float(value: float) -> str:
@@ -67,9 +67,11 @@ def noisy_text(value: object, ends: Interval | None) -> tuple[str, str]:
     low, high = ends
     below, above = value - low, high - value
     places = _places(max((high - low) / 2, 0), whole=isinstance(value, int))
-    if max(below, above) <= 0 or abs(below - above) > LOPSIDED * max(below, above):
-        return _number(value, places), f"[{_number(-_up(-low, places), places)}, {_number(_up(high, places), places)}]"
-    return _number(value, places), f"± {_number(_up(max(below, above), places), places)}"
+    if max(below, above) <= 0 or abs(below - above) > ASYMMETRIC * max(below, above):
+        return _number(
+            value, places
+        ), f"[{_number(-_round_up(-low, places), places)}, {_number(_round_up(high, places), places)}]"
+    return _number(value, places), f"± {_number(_round_up(max(below, above), places), places)}"
 
 
 def with_interval(value: object, ends: Interval | None) -> str:
@@ -82,45 +84,45 @@ def half_width_text(half_width: float | None) -> str:
     if half_width is None:
         return "depends on the answer"
     places = 0 if half_width.is_integer() else _places(half_width, whole=False)
-    return f"± {_number(_up(half_width, places), places)}"
+    return f"± {_number(_round_up(half_width, places), places)}"
 
 
-def loss_text(price: Mapping[str, Any]) -> str:
+def privacy_loss_text(price: Mapping[str, Any]) -> str:
     """Privacy loss as rho and delta, with its epsilon at a delta."""
     if not price.get("rho") and not price.get("delta"):
         return "free"
-    delta = f" and delta {tiny(price['delta'])}" if price.get("delta") else ""
+    delta = f" and delta {delta_text(price['delta'])}" if price.get("delta") else ""
     seen = price.get("epsilon_at_delta") or {}
-    epsilon = f" (epsilon {rounded_up(seen['epsilon'])} at delta {tiny(seen['delta'])})" if seen else ""
-    return f"rho {amount(price['rho'])}{delta}{epsilon}"
+    epsilon = f" (epsilon {epsilon_rounded_up(seen['epsilon'])} at delta {delta_text(seen['delta'])})" if seen else ""
+    return f"rho {rho_text(price['rho'])}{delta}{epsilon}"
 
 
 def left_text(remaining: Mapping[str, Mapping[str, Any]]) -> str:
     """Remaining rho of the client's and the dataset's accounts, and their caps."""
     return ", ".join(
-        f"{who} rho {amount(account['rho'])} of {amount(account['cap_rho'])}"
+        f"{who} rho {rho_text(account['rho'])} of {rho_text(account['cap_rho'])}"
         for who, key in (("you", "client"), ("all clients", "dataset"))
         if (account := remaining.get(key))
     )
 
 
-def ahead_text(outlook: Mapping[str, Any]) -> list[str]:
+def outlook_lines(outlook: Mapping[str, Any]) -> list[str]:
     """Outlook of an account, one line per fact; the first line is the most important."""
     return [printable(str(line)) for line in outlook.get("told") or []]
 
 
-def amount(rho: float) -> str:
+def rho_text(rho: float) -> str:
     """Amount of rho, without an exponent where it is readable without one."""
     text = f"{rho:.6g}"
     return text if "e" not in text else f"{rho:.2e}"
 
 
-def rounded_up(epsilon: float) -> str:
+def epsilon_rounded_up(epsilon: float) -> str:
     """Epsilon to two decimals, rounded up: never below the true loss."""
     return f"{math.ceil(round(epsilon * 100, 6)) / 100:.2f}"
 
 
-def tiny(delta: float) -> str:
+def delta_text(delta: float) -> str:
     """Text of a delta: 1e-9, not 1e-09."""
     return f"{delta:.2g}".replace("e-0", "e-")
 
@@ -128,42 +130,42 @@ def tiny(delta: float) -> str:
 RELIABILITY = {"good": "good", "fair": "fair", "poor": "poor", "noise": "may be nothing"}
 
 
-def trust_text(card: Mapping[str, Any]) -> list[str]:
+def reliability_text(card: Mapping[str, Any]) -> list[str]:
     """Reliability counts and expected bias of each noisy column."""
-    told = []
+    lines = []
     for name, words in (card.get("reliability") or {}).items():
-        counted = [f"{words.count(word):,} {said}" for word, said in RELIABILITY.items() if word in words]
+        counted = [f"{words.count(word):,} {text}" for word, text in RELIABILITY.items() if word in words]
         bias = (card.get("predicted_bias") or {}).get(name)
-        short = [f"expected bias {percent(round(bias, 3))}"] if bias and bias <= -0.001 else []
-        short += _off((card.get("bias_within") or {}).get(name) or {})
+        bias_texts = [f"expected bias {percent(round(bias, 3))}"] if bias and bias <= -0.001 else []
+        bias_texts += _residual_bias((card.get("bias_within") or {}).get(name) or {})
         if counted:
-            told.append(f"{printable(name)}: {', '.join(counted)}{''.join(f'; {each}' for each in short)}")
-    return told
+            lines.append(f"{printable(name)}: {', '.join(counted)}{''.join(f'; {each}' for each in bias_texts)}")
+    return lines
 
 
-def _off(within: Mapping[str, float]) -> list[str]:
+def _residual_bias(within: Mapping[str, float]) -> list[str]:
     """How far most numbers of a column may be off by clipping."""
     share, amount = within.get("share", 0.0), within.get("amount", 0.0)
-    told = f"{amount:.2g}" if amount else percent(round(share, 3))
-    return [f"off by up to about {told} by clipping"] if amount or share >= 0.001 else []
+    size = f"{amount:.2g}" if amount else percent(round(share, 3))
+    return [f"off by up to about {size} by clipping"] if amount or share >= 0.001 else []
 
 
-def instead_text(instead: Mapping[str, Any]) -> str:
+def proposal_text(proposal: Mapping[str, Any]) -> str:
     """Proposed question in one line: what changes, its half-widths, number of groups and price."""
     widths = [
-        f"{printable(name)} {half_width_text(w)}" for name, w in instead["expected_error"].items() if w is not None
+        f"{printable(name)} {half_width_text(w)}" for name, w in proposal["expected_error"].items() if w is not None
     ]
-    relative = instead["relative_width"]
+    relative = proposal["relative_width"]
     more = [f"relative error {relative:.0%} of what it is now"] if relative is not None else []
-    groups = [f"{n:,} group{'' if n == 1 else 's'}"] if (n := instead["groups"]) else []
-    return "; ".join([printable(instead["told"]), *widths, *more, *groups, loss_text(instead["price"])])
+    groups = [f"{n:,} group{'' if n == 1 else 's'}"] if (n := proposal["groups"]) else []
+    return "; ".join([printable(proposal["told"]), *widths, *more, *groups, privacy_loss_text(proposal["price"])])
 
 
-def level_text(confidence: float, held: Mapping[str, Any] | None) -> str:
+def level_text(confidence: float, simultaneous: Mapping[str, Any] | None) -> str:
     """Level of the intervals: each by itself, or all of an answer simultaneously."""
-    if not held:
+    if not simultaneous:
         return f"{percent(confidence)} intervals"
-    return f"{percent(held['confidence'])} intervals, all {held['numbers']:,} together"
+    return f"{percent(simultaneous['confidence'])} intervals, all {simultaneous['numbers']:,} together"
 
 
 def percent(share: float) -> str:
@@ -198,7 +200,7 @@ def questions_text(rho: float, price: float | None) -> str:
     if not price:
         return ""
     fit = math.floor(rho / price + 1e-9)
-    return f"{fit:,} more question{'' if fit == 1 else 's'} of rho {amount(price)}"
+    return f"{fit:,} more question{'' if fit == 1 else 's'} of rho {rho_text(price)}"
 
 
 def _places(half_width: float, *, whole: bool) -> int:
@@ -208,7 +210,7 @@ def _places(half_width: float, *, whole: bool) -> int:
     return min(9, max(0, DIGITS - 1 - math.floor(math.log10(half_width))))
 
 
-def _up(value: float, places: int) -> float:
+def _round_up(value: float, places: int) -> float:
     """Round up, ignoring errors in the last bits of a float."""
     if not math.isfinite(value):
         return value
@@ -230,11 +232,11 @@ def epsilon_text(account: Mapping[str, Any]) -> str:
     """Spent epsilon and its cap; empty for an account over all windows, for which there is none."""
     if account["epsilon"] is None:
         return ""
-    seen = f"epsilon {rounded_up(account['epsilon'])} of {rounded_up(account['cap_epsilon'])}"
-    return f"{seen} at delta {tiny(account['delta'])}"
+    seen = f"epsilon {epsilon_rounded_up(account['epsilon'])} of {epsilon_rounded_up(account['cap_epsilon'])}"
+    return f"{seen} at delta {delta_text(account['delta'])}"
 
 
-def shown_moment(at: object) -> str:
+def timestamp_text(at: object) -> str:
     """Timestamp to the second."""
     return str(at or "").replace("T", " ").partition(".")[0].partition("+")[0]
 

@@ -17,15 +17,15 @@ import duckdb
 import numpy as np
 
 from budgets import Ledger
-from dialect import Question, read
+from dialect import Question, compile_query
 from engine.backends.duckdb import DuckDBBackend
 from engine.catalog.bundled import find_catalog
-from engine.data.snapshot import snapshot
+from engine.data.snapshot import open_snapshot
 from engine.mechanism.answer import Answer
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.engine import Engine
-from engine.pricing.prepare import Prepared
-from engine.pricing.terms import Asked
+from engine.pricing.prepare import CompiledRelease
+from engine.pricing.terms import Request
 from tests.bench.machine import table
 
 SECONDS = "least(greatest(epoch(ended_at - started_at), 0), 3600)"
@@ -70,7 +70,7 @@ def mibici() -> Iterator[tuple[duckdb.DuckDBPyConnection, Engine]]:
     """Open plain DuckDB and the engine over the same snapshot."""
     catalog = find_catalog("mibici")
     with tempfile.TemporaryDirectory() as folder:
-        made = snapshot(catalog, Path(folder), lambda *_: None)
+        made = open_snapshot(catalog, Path(folder), lambda *_: None)
         backend = DuckDBBackend.open(made.files, made.addresses, Path(folder) / "scratch")
         plain = duckdb.connect()
         plain.execute("ATTACH ? AS copied (READ_ONLY)", [made.files["copied"]])
@@ -82,10 +82,10 @@ def mibici() -> Iterator[tuple[duckdb.DuckDBPyConnection, Engine]]:
 
 def outcome(plain: duckdb.DuckDBPyConnection, engine: Engine, name: str, sql: str, noisings: int) -> Outcome:
     """Read one question exactly once, noise it many times, and compare."""
-    question = read(sql, engine.catalog)
-    prepared = engine.prepare(question, Asked("bench", RHO))
+    question = compile_query(sql, engine.catalog)
+    prepared = engine.compile_releases(question, Request("bench", RHO))
     exact = [engine.backend.run(p.sql) for p in prepared]
-    held = replace(engine, backend=_Held(engine.backend, exact))
+    held = replace(engine, backend=_StoredVectors(engine.backend, exact))
     bounded = _numbers(replace(held, add_noise=_no_noise), question, prepared)[0]
     keyed = {tuple(row[:-1]): float(row[-1]) for row in plain.sql(sql).fetchall() if row[-1] is not None}
     truth = np.array([keyed.get(key, 0.0) for key in _keys(held, question, prepared)])
@@ -110,7 +110,7 @@ def outcome(plain: duckdb.DuckDBPyConnection, engine: Engine, name: str, sql: st
     )
 
 
-class _Held:
+class _StoredVectors:
     """A backend that returns vectors read before."""
 
     def __init__(self, backend: DuckDBBackend, exact: list) -> None:
@@ -130,20 +130,20 @@ def _no_noise(exact: np.ndarray, sensitivity: int, scale: float, pico_rho_charge
     return exact
 
 
-def _answer(engine: Engine, question: Question, prepared: tuple[Prepared, ...]) -> Answer:
-    releases = tuple(engine.release(p) for p in prepared)
+def _answer(engine: Engine, question: Question, prepared: tuple[CompiledRelease, ...]) -> Answer:
+    releases = tuple(engine.measure_release(p) for p in prepared)
     return engine.finish(question, prepared, releases, CONFIDENCE)
 
 
 def _numbers(
-    engine: Engine, question: Question, prepared: tuple[Prepared, ...]
+    engine: Engine, question: Question, prepared: tuple[CompiledRelease, ...]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     answer = _answer(engine, question, prepared)
     values = answer.table.column("n").to_numpy().astype(float)
     return values, *answer.intervals["n"]
 
 
-def _keys(held: Engine, question: Question, prepared: tuple[Prepared, ...]) -> list[tuple]:
+def _keys(held: Engine, question: Question, prepared: tuple[CompiledRelease, ...]) -> list[tuple]:
     answer = _answer(replace(held, add_noise=_no_noise), question, prepared)
     return [tuple(list(row.values())[:-1]) for row in answer.table.to_pylist()]
 

@@ -12,11 +12,11 @@ from unittest import mock
 
 import pyarrow as pa
 
-from dialect import BoundedSql, Catalog, read
-from dialect.catalog.model import NO_RULES
-from engine.backends.exact import NOBODY_OBJECTED
+from dialect import BoundedSql, Catalog, compile_query
+from dialect.catalog.model import NO_ELIGIBILITY_RULES
+from engine.backends.exact import NO_OBJECTIONS
 from engine.pipeline.engine import Engine
-from engine.pricing.prepare import priced, sized
+from engine.pricing.prepare import price_release, unpriced_release
 from tests.bench.machine import table
 from tests.bench.pairs import RHO, opened, paired
 from tests.bench.speed import QUESTIONS as KINDS
@@ -43,7 +43,7 @@ def main(events: int, runs: int) -> None:
 
 
 def _cells(engine: Engine, sql: str, objected: pa.Table, runs: int) -> tuple[float, ...]:
-    without = _runs(engine, _unfiltered(engine, sql), NOBODY_OBJECTED)
+    without = _runs(engine, _unfiltered(engine, sql), NO_OBJECTIONS)
     found = paired(without, _runs(engine, _written(engine, engine.catalog, sql), objected), runs)
     return found.plain, found.ours, found.ratio, found.processor
 
@@ -60,8 +60,11 @@ def _runs(engine: Engine, bounded: list[BoundedSql], objected: pa.Table) -> Call
 
 def _written(engine: Engine, catalog: Catalog, sql: str) -> list[BoundedSql]:
     backend = engine.backend
-    made = [priced(sized(plan, catalog, backend), backend, RHO) for plan in read(sql, catalog).plans]
-    return [each.written[0] for each in made]  # of private keys the first pass, which chooses them
+    made = [
+        price_release(unpriced_release(plan, catalog, backend), backend, RHO)
+        for plan in compile_query(sql, catalog).plans
+    ]
+    return [each.statements[0] for each in made]  # of private keys the first pass, which chooses them
 
 
 def _unfiltered(engine: Engine, sql: str) -> list[BoundedSql]:
@@ -69,8 +72,8 @@ def _unfiltered(engine: Engine, sql: str) -> list[BoundedSql]:
     catalog = engine.catalog
     bare = replace(
         catalog,
-        datasets=tuple(replace(dataset, admission=NO_RULES) for dataset in catalog.datasets),
-        tables=tuple(replace(table, consent=None, kept_from=None) for table in catalog.tables),
+        datasets=tuple(replace(dataset, eligibility=NO_ELIGIBILITY_RULES) for dataset in catalog.datasets),
+        tables=tuple(replace(table, consent=None, retained_from=None) for table in catalog.tables),
     )
-    with mock.patch("engine.pricing.prepare.admission", lambda *_: None):
+    with mock.patch("engine.pricing.prepare.eligibility_filter", lambda *_: None):
         return _written(engine, bare, sql)

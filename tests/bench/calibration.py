@@ -15,15 +15,15 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from budgets import Ledger, rho_for
+from budgets import Ledger, rho_from_epsilon
 from engine.backends.duckdb import DuckDBBackend
 from engine.catalog.file import load_catalog
-from engine.data.snapshot import snapshot
+from engine.data.snapshot import open_snapshot
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.engine import Engine
 from engine.pricing.norms.histograms import Calibration, Calibrations
-from engine.pricing.norms.stored import calibrations_in
-from engine.pricing.terms import Asked
+from engine.pricing.norms.stored import load_calibrations
+from engine.pricing.terms import Request
 from engine.workflows.calibrate import calibrate, plan_calibration
 from tests.bench.machine import table
 
@@ -85,13 +85,20 @@ def row(engine: Engine, truth: np.ndarray, name: str, rho: Fraction, sql: str = 
     errors, largest = [], []
     for _ in range(TIMES):
         with Ledger.open(":memory:") as ledger:
-            asked = replace(engine, ledger=ledger).answer(sql, Asked("bench", rho))
+            asked = replace(engine, ledger=ledger).answer(sql, Request("bench", rho))
         values = np.array(asked.answer.table.column("n").to_pylist())
         errors.append(np.median(np.abs(values - truth) / truth))
         largest.append(values[truth.argmax()])
     bound = asked.prepared[0].bounds.vectors[0]
     told = f"{bound.predicted_bias:.1%}" if bound.predicted_bias is not None else "unknown"
-    return name, f"{float(rho):.4f}", f"{bound.norm:g}", told, f"{np.median(errors):.2%}", f"{np.median(largest):,.0f}"
+    return (
+        name,
+        f"{float(rho):.4f}",
+        f"{bound.clip_bound:g}",
+        told,
+        f"{np.median(errors):.2%}",
+        f"{np.median(largest):,.0f}",
+    )
 
 
 def _without_groups(engine: Engine) -> Calibrations:
@@ -103,11 +110,11 @@ def _without_groups(engine: Engine) -> Calibrations:
 def main(events: int, runs: int) -> None:
     """Print the results of each contribution bound."""
     del events, runs
-    rho = rho_for(Fraction(1), Fraction(1, 10**6))
+    rho = rho_from_epsilon(Fraction(1), Fraction(1, 10**6))
     with tempfile.TemporaryDirectory() as folder:
         truth = made_up(Path(folder))
         catalog = load_catalog(Path(folder) / "catalog.toml")
-        made = snapshot(catalog, Path(folder) / "cache", lambda *_: None)
+        made = open_snapshot(catalog, Path(folder) / "cache", lambda *_: None)
         backend = DuckDBBackend.open(made.files, made.addresses, Path(folder) / "scratch")
         engine = Engine(catalog, backend, Ledger.open(":memory:"), add_noise)
         rows = [row(engine, truth, "declared norms, a guess", rho)]
@@ -115,7 +122,7 @@ def main(events: int, runs: int) -> None:
             ledger = Ledger.open(":memory:")
             paying = replace(engine, ledger=ledger)
             calibrate(paying, plan_calibration(paying, catalog.datasets[0], rho=spent), lambda *_: None, "bench")
-            known = replace(paying, calibrations=calibrations_in(ledger, ["heavy"]))
+            known = replace(paying, calibrations=load_calibrations(ledger, ["heavy"]))
             rows.append(row(known, truth, f"calibrated for rho {float(spent):g} beside", rho))
             rows.append(row(known, truth, f"calibrated for rho {float(spent):g} of the same", rho - spent))
             if spent == SPENT[0]:

@@ -18,10 +18,10 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TypeVar
 
-from dialect.catalog.model import Norms, NormsByKeys
+from dialect.catalog.model import ClipBounds, ClipBoundsByKeys
 from engine.pipeline.answered import Answered
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 from tests.bench.accuracy import SECONDS, mibici
 from tests.bench.machine import table
 
@@ -96,10 +96,11 @@ def prepared(engine: Engine) -> Engine:
         for each in engine.catalog.datasets
     )
     usual = tuple(
-        NormsByKeys(tuple(TOLD.get(key, key) for key in keys), rows, 8, covers=0.99) for keys, rows in ROWS.items()
+        ClipBoundsByKeys(tuple(TOLD.get(key, key) for key in keys), rows, 8, expected_coverage=0.99)
+        for keys, rows in ROWS.items()
     )
     tables = tuple(
-        replace(each, norms=Norms(100, 8, usual, 0.99)) if each.name == "trips" else each
+        replace(each, clip_bounds=ClipBounds(100, 8, usual, 0.99)) if each.name == "trips" else each
         for each in engine.catalog.tables
     )
     return replace(engine, catalog=replace(engine.catalog, datasets=datasets, tables=tables))
@@ -107,9 +108,9 @@ def prepared(engine: Engine) -> Engine:
 
 def how(given: Answered) -> str:
     """Describe the source of an answer."""
-    if any(way.sources for way in given.ways):
-        return "mixed: held and bought" if given.charged.pico_rho else "derived: free"
-    return "fresh" if given.charged.pico_rho else "replayed: free"
+    if any(way.derived for way in given.sources):
+        return "mixed: held and bought" if given.charged_loss.pico_rho else "derived: free"
+    return "fresh" if given.charged_loss.pico_rho else "replayed: free"
 
 
 def main(events: int, runs: int) -> None:
@@ -122,11 +123,11 @@ def main(events: int, runs: int) -> None:
         for chart, times in PLANNED.items():
             for measures in ((COUNT, SUM), (AVG,)):
                 price = len(measures) * RHO * Fraction(times)
-                planned += engine.answer(written(chart, measures), Asked("dashboard", rho=price)).charged.rho
+                planned += engine.answer(written(chart, measures), Request("dashboard", rho=price)).charged_loss.rho
         for sql in drawn():
-            given = engine.answer(sql, Asked("dashboard", rho=RHO))
+            given = engine.answer(sql, Request("dashboard", rho=RHO))
             counts[how(given)] += 1
-            spent[how(given)] += float(given.charged.rho)
+            spent[how(given)] += float(given.charged_loss.rho)
     rows = [
         (kind, f"{count:,}", f"{count / QUESTIONS:.1%}", f"{spent[kind]:.3f}") for kind, count in counts.most_common()
     ]

@@ -22,24 +22,24 @@ class Guard:
 
     def ratio(self, name: str, found: float) -> None:
         """Compare a ratio with its limit, if it has one."""
-        self._hold("ratio", name, found)
+        self._compare("ratio", name, found)
 
     def milliseconds(self, name: str, found: float) -> None:
         """Compare a time without a meaningful ratio with its limit, if it has one."""
-        self._hold("ms", name, found)
+        self._compare("ms", name, found)
 
     def unheld(self) -> list[str]:
         """Limits without a measurement."""
         limits = [(kind, name) for kind, some in self._limits.items() for name in some]
         return [name for kind, name in limits if (kind, name) not in self._held]
 
-    def said(self) -> str:
+    def summary(self) -> str:
         """Summary: figures beyond their limit and limits without a figure; no verdict if nothing was compared."""
         found = self._found or (["nothing is beyond its limit"] if self._held else [])
         missing = [f"no figure for {name}" for name in self.unheld()]
         return "; ".join([f"guard of {self._part}: {len(self._held)} figures have a limit", *found, *missing])
 
-    def _hold(self, kind: str, name: str, found: float) -> None:
+    def _compare(self, kind: str, name: str, found: float) -> None:
         limit = self._limits[kind].get(name)
         if limit is None:
             return

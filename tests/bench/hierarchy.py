@@ -9,12 +9,12 @@ from fractions import Fraction
 
 import numpy as np
 
-from dialect import read
+from dialect import compile_query
 from engine.mechanism.release import Release
-from engine.pipeline.consistency import agreed
+from engine.pipeline.consistency import make_query_consistent
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Asked
-from engine.reuse.sources import Way
+from engine.pricing.terms import Request
+from engine.reuse.sources import ReleaseSource
 from tests.bench.accuracy import mibici
 from tests.bench.dashboard import prepared as with_norms
 from tests.bench.machine import table
@@ -28,14 +28,14 @@ TRUTH = "SELECT {keys} count(*) AS n FROM trips GROUP BY ALL"
 
 def errors(engine: Engine, truths: list[dict[tuple[object, ...], int]]) -> np.ndarray:
     """Mean absolute error of each level per noise draw: as released, and made consistent."""
-    question = read(SQL, engine.catalog)
-    prepared = sorted(engine.prepare(question, Asked("bench", rho=RHO)), key=lambda p: len(p.plan.keys))
-    ways = [Way(p, bought=p) for p in prepared]
+    question = compile_query(SQL, engine.catalog)
+    prepared = sorted(engine.compile_releases(question, Request("bench", rho=RHO)), key=lambda p: len(p.plan.keys))
+    ways = [ReleaseSource(p, charged=p) for p in prepared]
     exact = [engine.backend.run(p.sql) for p in prepared]
     found = []
     for _ in range(NOISINGS):
         noised = tuple(_noised(engine, p, e) for p, e in zip(prepared, exact, strict=True))
-        settled = agreed(question, ways, noised, engine.catalog)
+        settled = make_query_consistent(question, ways, noised, engine.catalog)
         found.append([[_error(r, t) for r, t in zip(some, truths, strict=True)] for some in (noised, settled)])
     return np.array(found)
 
@@ -43,14 +43,14 @@ def errors(engine: Engine, truths: list[dict[tuple[object, ...], int]]) -> np.nd
 def _noised(engine: Engine, prepared, exact) -> Release:
     (bound,), (cost,) = prepared.bounds.vectors, prepared.cost.vectors
     noisy = engine.add_noise(exact.vectors[0], bound.sensitivity, cost.sigma, cost.pico_rho)
-    return Release(exact.keys, (noisy,), (bound.grain,), (cost.sigma,))
+    return Release(exact.keys, (noisy,), (bound.grain_size,), (cost.sigma,))
 
 
 def _error(release: Release, truth: dict[tuple[object, ...], int]) -> float:
     keys = list(zip(*(release.keys.column(i).to_pylist() for i in range(release.keys.num_columns)), strict=True)) or [
         ()
     ]
-    settled = release.settled[0] if release.settled else None
+    settled = release.consistent_counts[0] if release.consistent_counts else None
     shown = settled if settled is not None else np.rint(release.noisy[0] * release.grains[0])
     return float(np.mean([abs(value - truth.get(key, 0)) for key, value in zip(keys, shown, strict=True)]))
 

@@ -13,7 +13,7 @@ import duckdb
 from dialect import Catalog
 from engine.catalog.file import load_catalog
 from engine.data.ingest.ingest import ingest
-from engine.data.layout import Account, optimize
+from engine.data.layout import LayoutReport, build_layout
 from engine.progress import ignore_progress
 from tests.bench.machine import table
 
@@ -56,9 +56,9 @@ def main(events: int, runs: int) -> None:
         for day in range(DAYS):
             _write(folder / "sights" / f"{FIRST + timedelta(day)}.parquet", day, events // DAYS)
         catalog = load_catalog(folder / "catalog.toml")
-        whole = optimize(catalog, folder / "cache", ignore_progress)
+        whole = build_layout(catalog, folder / "cache", ignore_progress)
         added, renewed = zip(*(_one_more(folder, day, events // DAYS) for day in range(DAYS, DAYS + runs)), strict=True)
-        again = optimize(load_catalog(folder / "catalog.toml"), folder / "cache", ignore_progress)
+        again = build_layout(load_catalog(folder / "catalog.toml"), folder / "cache", ignore_progress)
     rows = [("layout and rollup of the year, made at once", whole.seconds, whole.seconds, whole.seconds)]
     rows.append(("one more day, added", *_spread(added)))
     rows.append(("layout and rollup brought up to it", *_spread([each.seconds for each in renewed])))
@@ -67,13 +67,13 @@ def main(events: int, runs: int) -> None:
     print(f"\nlayout: {renewed[-1].bytes_after / 1e6:,.0f} MB, made at once {again.bytes_after / 1e6:,.0f} MB")
 
 
-def _one_more(folder: Path, day: int, events: int) -> tuple[float, Account]:
+def _one_more(folder: Path, day: int, events: int) -> tuple[float, LayoutReport]:
     _write(folder / "new.parquet", day, events)
     begun = time.perf_counter()
-    done = ingest(_catalog(folder), "sight", [str(folder / "new.parquet")], (), ignore_progress, late=False)
+    done = ingest(_catalog(folder), "sight", [str(folder / "new.parquet")], (), ignore_progress, allow_late=False)
     taken = time.perf_counter() - begun
     assert done.rows == events
-    account = optimize(_catalog(folder), folder / "cache", ignore_progress, anew=False)
+    account = build_layout(_catalog(folder), folder / "cache", ignore_progress, rebuild=False)
     assert account.renewed
     return taken, account
 

@@ -13,13 +13,13 @@ from fractions import Fraction
 import numpy as np
 
 from budgets import ATTO, PICO
-from dialect import read, write
-from dialect.algebra.release_plan import Bounding, Rule, VectorBound
-from engine.catalog.admission import admission
+from dialect import compile_query, generate_sql
+from dialect.algebra.release_plan import ClipRule, ContributionBounds, VectorBound
+from engine.catalog.admission import eligibility_filter
 from engine.mechanism.gaussian import add_noise, gaussian_scale
-from engine.mechanism.thresholds import threshold
+from engine.mechanism.thresholds import person_threshold
 from engine.pipeline.engine import Engine
-from engine.pricing.prepare import prepare
+from engine.pricing.prepare import compile_release
 from tests.bench.accuracy import mibici
 from tests.bench.machine import table
 
@@ -35,12 +35,17 @@ TIMES = 4
 
 def plain(engine: Engine, max_groups: int) -> np.ndarray:
     """Read how many persons each pair has, each person in at most so many pairs."""
-    (plan,) = read(SQL, engine.catalog).plans
-    sized = prepare(plan, engine.catalog, engine.backend, Fraction(1, 100)).sized
-    assert sized.choosing is not None
-    first = sized.choosing[0]
-    bound = VectorBound(Rule.CHOOSE, math.sqrt(max_groups), 0, 1, 0, 1, "plain")
-    sql = write(first, Bounding((bound,), max_groups), engine.backend.target, admission(engine.catalog, plan.dataset))
+    (plan,) = compile_query(SQL, engine.catalog).plans
+    sized = compile_release(plan, engine.catalog, engine.backend, Fraction(1, 100)).unpriced_release
+    assert sized.selection is not None
+    first = sized.selection[0]
+    bound = VectorBound(ClipRule.TRUNCATE, math.sqrt(max_groups), 0, 1, 0, 1, "plain")
+    sql = generate_sql(
+        first,
+        ContributionBounds((bound,), max_groups),
+        engine.backend.target,
+        eligibility_filter(engine.catalog, plan.dataset),
+    )
     return engine.backend.run(sql).vectors[0]
 
 
@@ -57,19 +62,19 @@ def of_plain(engine: Engine, max_groups: int, rho: Fraction, delta: Fraction) ->
     grain = 1 << 20
     sensitivity = math.isqrt(max_groups * grain * grain - 1) + 1
     scale = gaussian_scale(sensitivity, int(rho * PICO))
-    limit = threshold(scale, max_groups, int(delta * ATTO)) - 1 + grain
+    limit = person_threshold(scale, max_groups, int(delta * ATTO)) - 1 + grain
     return released(plain(engine, max_groups), sensitivity, grain, limit, rho)
 
 
 def of_engine(engine: Engine, rho: Fraction, delta: Fraction) -> float:
     """Keys released by the engine if the whole loss is spent on partition selection, as above."""
-    (plan,) = read(SQL, engine.catalog).plans
+    (plan,) = compile_query(SQL, engine.catalog).plans
     whole = rho * (len(plan.vectors) + 1)  # of which one even part is the choice's
-    made = prepare(plan, engine.catalog, engine.backend, whole, delta)
-    assert made.choice is not None and made.cost.threshold is not None
-    (bound,) = made.choice.bounds.vectors
-    exact = engine.backend.run(made.choice.sql).vectors[0]
-    return released(exact, bound.sensitivity, 1, made.cost.threshold, Fraction(made.choice.cost.pico_rho, PICO))
+    made = compile_release(plan, engine.catalog, engine.backend, whole, delta)
+    assert made.selection is not None and made.cost.threshold is not None
+    (bound,) = made.selection.bounds.vectors
+    exact = engine.backend.run(made.selection.sql).vectors[0]
+    return released(exact, bound.sensitivity, 1, made.cost.threshold, Fraction(made.selection.cost.pico_rho, PICO))
 
 
 def main(events: int, runs: int) -> None:

@@ -24,7 +24,7 @@ LEDGERS, CHARGES = 5, 12  # of questions over a year of days
 ROUNDS = 3  # the disk and each store in turn, since a shared disk changes from minute to minute
 FLUSHES = {"fsync": os.fsync, "fdatasync": os.fdatasync}  # of all of a file, and of its content alone
 WANTED = 0.5  # charges for each flush
-ROOMY = Caps(dataset=Loss.within("1000", "1e-9"), client=Loss.within("1000", "1e-9"))
+ROOMY = Caps(dataset=Loss.rounded_down("1000", "1e-9"), client=Loss.rounded_down("1000", "1e-9"))
 
 
 def main(events: int, runs: int) -> None:
@@ -49,7 +49,12 @@ def throughput(folder: Path) -> None:
                 for kind in FLUSHES:
                     flushes.setdefault((store, kind), []).append((before[kind] + after[kind]) / 2)
     rows = [
-        (store, askers, f"{statistics.median(found):.0f}", *_beside(found, [flushes[store, kind] for kind in FLUSHES]))
+        (
+            store,
+            askers,
+            f"{statistics.median(found):.0f}",
+            *_flush_cells(found, [flushes[store, kind] for kind in FLUSHES]),
+        )
         for (store, askers), found in rates.items()
     ]
     told = [part for kind in FLUSHES for part in (f"{kind} a second", f"charges for each; wanted {WANTED}")]
@@ -85,7 +90,7 @@ def _milliseconds(work: Callable[[], object]) -> tuple[float, float]:
     return 1_000 * (time.perf_counter() - clock), 1_000 * (time.process_time() - worked)
 
 
-def _beside(charges: list[float], flushes: list[list[float]]) -> Iterator[str]:
+def _flush_cells(charges: list[float], flushes: list[list[float]]) -> Iterator[str]:
     """Rate of each kind of flush, and charges per flush."""
     for each in flushes:
         yield f"{statistics.median(each):.0f}"

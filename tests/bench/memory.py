@@ -30,7 +30,7 @@ def main(events: int, runs: int) -> None:
         clock, own = (statistics.median(column) for column in zip(*((e.ratio, e.processor) for e in slow), strict=True))
         print(f"\nmedian of {len(slow)} that take plain DuckDB more than 50 ms: {clock:.2f} (processor {own:.2f})")
         guard.ratio("median of what analysts ask", clock)
-    print(f"\n{guard.said()}")
+    print(f"\n{guard.summary()}")
 
 
 def _rows(stage: Stage, runs: int, found: list[Paired]) -> Iterator[tuple[object, ...]]:

@@ -80,12 +80,12 @@ def main(events: int, runs: int) -> None:
         (folder / "catalog.toml").write_text(CATALOG)
         with duckdb.connect(str(folder / "keys.duckdb")) as connection:
             connection.execute(DATA)
-        with engine.open_desk(str(folder / "catalog.toml"), ledger=str(folder / "l")) as desk:
+        with engine.open_session(str(folder / "catalog.toml"), ledger=str(folder / "l")) as desk:
             rows = [_timed(desk, asked, min(runs, 3)) for asked in ASKED]
     table(("keys", "shown", "end to end s", "noise alone s", "ratio"), rows)
 
 
-def _timed(desk: engine.Desk, asked: Asked, runs: int) -> tuple[str, int, float, float, float]:
+def _timed(desk: engine.Session, asked: Asked, runs: int) -> tuple[str, int, float, float, float]:
     """Query as ever new clients, each after the noise alone; medians of both and of their ratio."""
     shown, pairs = 0, []
     for run in range(runs + 1):

@@ -15,17 +15,17 @@ from uuid import uuid4
 import duckdb
 
 from budgets import Ledger
-from dialect import Catalog, read
+from dialect import Catalog, compile_query
 from dialect.algebra.target import Rollup
 from engine.backends.duckdb import DuckDBBackend, Limits
 from engine.catalog.file import load_catalog
 from engine.catalog.folders import cache_folder
 from engine.catalog.operator import operator_path
-from engine.data.layout import laid_out, layout_file, optimize
-from engine.data.snapshot import Snapshot, snapshot
+from engine.data.layout import build_layout, layout_file, open_layout_or_snapshot
+from engine.data.snapshot import Snapshot, open_snapshot
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 from tests.support.sql.analysts import macros
 
 RHO = Fraction(1, 200)
@@ -91,9 +91,9 @@ class Stage:
         """
         with Ledger.open(self.folder / f"{uuid4().hex}.ledger") as ledger:
             asking = replace(self.engine, ledger=ledger)
-            terms = [Asked(f"bench{run}", RHO + Fraction(run, 10**9)) for run in range(runs + 1)]
+            terms = [Request(f"bench{run}", RHO + Fraction(run, 10**9)) for run in range(runs + 1)]
             for asked in terms:  # the scale of a price is known where it was asked before
-                asking.prepare(read(sql, asking.catalog), asked)
+                asking.compile_releases(compile_query(sql, asking.catalog), asked)
             waiting = iter(terms)
             yield lambda: asking.answer(sql, next(waiting)).answer.table.num_rows
 
@@ -139,7 +139,7 @@ def opened(
     stored = order if order in ("person", "time") else "time"
     catalog = load_catalog(operator_path(events, order=stored))
     with tempfile.TemporaryDirectory() as folder:
-        files = snapshot(catalog, Path(folder), lambda *_: None)
+        files = open_snapshot(catalog, Path(folder), lambda *_: None)
         made, rollups = (files, ()) if order == stored else _optimized(catalog)
         with_rollups = rollups if order == "rollups" else ()
         scratch = Path(folder) / "scratch"
@@ -159,7 +159,7 @@ def opened(
 def _optimized(catalog: Catalog) -> tuple[Snapshot, tuple[Rollup, ...]]:
     """Make the layout if it is missing, and print its cost."""
     if not layout_file(catalog, cache_folder()).exists():
-        cost = optimize(catalog, cache_folder(), lambda *_: None)
+        cost = build_layout(catalog, cache_folder(), lambda *_: None)
         sizes = f"{cost.bytes_after / 1e6:,.0f} MB beside {cost.bytes_before / 1e6:,.0f} MB"
         print(f"optimized in {cost.seconds:,.0f} s: {sizes}\n", flush=True)
-    return laid_out(catalog, cache_folder(), lambda *_: None)
+    return open_layout_or_snapshot(catalog, cache_folder(), lambda *_: None)

@@ -14,9 +14,9 @@ import pyarrow as pa
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref
 from dialect.catalog.model import SqlType
 from dialect.functions.emitter import write_expr
-from dialect.functions.registry import forms_of
-from engine.data.files.derived_columns import ARROW
-from engine.data.files.polygons import polygon
+from dialect.functions.registry import overloads
+from engine.data.files.derived_columns import SHAPE_TYPE
+from engine.data.files.polygons import parse_polygon
 from tests.bench.machine import table
 
 PLACES, PLACES_IN_ZONES = 1_000_000, 100_000
@@ -45,7 +45,7 @@ def main(events: int, runs: int) -> None:
         )
         table(("cells of 1e6 places", "seconds"), _cells(connection, runs))
         connection.execute(f"DELETE FROM e WHERE i >= {PLACES_IN_ZONES}")
-        rows = [row for corners in CORNERS for row in _ways(connection, corners, runs)]
+        rows = [row for corners in CORNERS for row in _time_methods(connection, corners, runs)]
     print()
     table((f"{PLACES_IN_ZONES:,} places in {ZONES} polygons", "corners", "seconds"), rows)
 
@@ -54,8 +54,8 @@ def _written(name: str, form: int, *arguments: str | int) -> str:
     parts: tuple[Expr, ...] = tuple(
         Literal(a, SqlType.BIGINT) if isinstance(a, int) else Ref(Field(a, None, KINDS[a])) for a in arguments
     )
-    row = forms_of(name)[form]
-    return write_expr(Call(row.row, parts, row.result))
+    row = overloads(name)[form]
+    return write_expr(Call(row.row_name, parts, row.result))
 
 
 def _seconds(work: Callable[[], object], runs: int) -> float:
@@ -89,16 +89,16 @@ def _cells(connection: duckdb.DuckDBPyConnection, runs: int) -> list[tuple[objec
     ]  # type: ignore[misc]
 
 
-def _ways(connection: duckdb.DuckDBPyConnection, corners: int, runs: int) -> list[tuple[object, ...]]:
+def _time_methods(connection: duckdb.DuckDBPyConnection, corners: int, runs: int) -> list[tuple[object, ...]]:
     """Time each method and compare its counts with those of the first."""
-    made = pa.array([polygon(_star(zone, corners)) for zone in range(ZONES)], ARROW)
+    made = pa.array([parse_polygon(_star(zone, corners)) for zone in range(ZONES)], SHAPE_TYPE)
     connection.register("shapes", pa.table({"zone": range(ZONES), "shape": made}))
     edges = "list_distinct(flatten(shape.strips)) AS edges"
     connection.execute("CREATE OR REPLACE TABLE z AS SELECT zone, shape FROM shapes")
     connection.execute(f"CREATE OR REPLACE TABLE whole AS SELECT zone, shape, {edges} FROM z")
     connection.execute("CREATE OR REPLACE TABLE g AS SELECT zone, unnest(edges) AS d FROM whole")
     expected, rows = None, list[tuple[object, ...]]()
-    for name, (most, source) in _asked().items():
+    for name, (most, source) in _sources().items():
         if corners > most:
             continue  # minutes
         sql = f"SELECT zone, count(*) FROM {source} GROUP BY zone ORDER BY zone"
@@ -110,7 +110,7 @@ def _ways(connection: duckdb.DuckDBPyConnection, corners: int, runs: int) -> lis
     return rows
 
 
-def _asked() -> dict[str, tuple[int, str]]:
+def _sources() -> dict[str, tuple[int, str]]:
     """Each method with the most corners for which it ends soon, and its rows."""
     box = "e.lon >= shape.west AND e.lon < shape.east AND e.lat >= shape.south AND e.lat < shape.north"
     within = _written("within_polygon", 0, LON, LAT, SHAPE)

@@ -19,7 +19,7 @@ STEPS = (10, 3, 1)  # the asked size over these: the model is fitted to all but 
 BEYOND = (1e8, 1e9, 1e10, 1e11)
 CORES = 1_000  # of a cluster
 CHARGES = (500, 5_000)
-ROOMY = Caps(dataset=Loss.within("1000", "1e-9"), client=Loss.within("1000", "1e-9"))
+ROOMY = Caps(dataset=Loss.rounded_down("1000", "1e-9"), client=Loss.rounded_down("1000", "1e-9"))
 TEN_YEARS = 10_000 * 120 * 10  # clients, months, new questions of each in a month
 
 

@@ -41,7 +41,7 @@ def main(events: int, runs: int) -> None:
                 rows = list(_over_http(client, timed))
             with _cursor(ledger, key) as cursor:
                 rows.append(timed.row("Flight SQL: own repeat, one row", lambda: _fetched(cursor)))
-        with engine.open_desk("operator", ledger=str(Path(folder) / "inside.ledger")) as desk:
+        with engine.open_session("operator", ledger=str(Path(folder) / "inside.ledger")) as desk:
             desk.query(REPLAYED, client="bench")
             rows += [
                 ("in process: own repeat", *milliseconds(lambda: desk.query(REPLAYED, client="bench")), "", ""),

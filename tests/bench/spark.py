@@ -25,10 +25,10 @@ from engine.catalog.file import load_catalog
 from engine.catalog.operator import operator_path
 from engine.data.lake_optimize import optimize_lake
 from engine.data.open import open_lake
-from engine.data.snapshot import snapshot
+from engine.data.snapshot import open_snapshot
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 from tests.bench.guard import Guard
 from tests.bench.machine import table
 from tests.bench.pairs import HEAD, RHO, Paired, paired
@@ -62,7 +62,7 @@ def main(events: int, runs: int) -> None:
         table(("question", *HEAD), (_row(asked, name, runs, guard, ", from a rollup", warming) for name in QUESTIONS))
         print(f"\nfrom the lake's own rows, {runs} pairs:\n", flush=True)
         table(("question", *HEAD), (_row(bare, name, runs, guard, "", warming) for name in QUESTIONS))
-    print(f"\n{guard.said()}")
+    print(f"\n{guard.summary()}")
 
 
 def _row(asked: _Stage, name: str, runs: int, guard: Guard, read: str, warming: int) -> tuple[object, ...]:
@@ -110,7 +110,7 @@ class _Stage:
 
         def ours() -> None:
             run = next(self.asked)
-            asked = Asked(f"bench{run}", RHO + Fraction(run, 10**9))
+            asked = Request(f"bench{run}", RHO + Fraction(run, 10**9))
             rows[0] = self.engine.answer(sql, asked).answer.table.num_rows
 
         found = paired(lambda: self.plain.sql(sql).toArrow(), ours, runs, warming, self.processor)
@@ -142,7 +142,7 @@ def _opened(events: int, folder: Path, remote: str, processor: Callable[[], floa
     catalog = load_catalog(operator_path(events, order="time"))
     rolled = tuple(replace(dataset, rollups=(ZONE_HOUR, AGE_GENDER)) for dataset in catalog.datasets)
     catalog = replace(catalog, datasets=rolled)
-    files = snapshot(catalog, folder, lambda *_: None)
+    files = open_snapshot(catalog, folder, lambda *_: None)
     lake = as_lake(catalog, folder / "lake", remote, files.files, files.addresses)
     made = optimize_lake(lake, remote, folder / "beside", lambda *_: None)
     print(

@@ -46,7 +46,7 @@ def main(events: int, runs: int) -> None:
     _kinds(events, runs, guard)
     _analysts(events, runs, guard)
     _fixed(runs, guard)
-    print(f"\n{guard.said()}")
+    print(f"\n{guard.summary()}")
 
 
 def _kinds(events: int, runs: int, guard: Guard) -> None:

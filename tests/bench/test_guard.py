@@ -25,19 +25,19 @@ def limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "limits.toml"
 
 
-def test_what_is_beyond_its_limit_is_named(limits: Path) -> None:
+def test_a_figure_beyond_its_limit_is_named(limits: Path) -> None:
     held = Guard("part", limits)
     held.ratio("quick", 1.6)
     held.milliseconds("fixed", float("nan"))
     held.ratio("without a limit", 99.0)
     assert len(guard.beyond) == 2
-    assert "quick: ratio 1.6, limit 1.5" in held.said() and held.said().startswith("guard of part: 2 figures")
+    assert "quick: ratio 1.6, limit 1.5" in held.summary() and held.summary().startswith("guard of part: 2 figures")
 
 
-def test_what_is_within_is_not(limits: Path) -> None:
+def test_a_figure_within_its_limit_is_not_named(limits: Path) -> None:
     held = Guard("part", limits)
     held.ratio("quick", 1.5)
-    assert guard.beyond == [] and "nothing is beyond" in held.said()
+    assert guard.beyond == [] and "nothing is beyond" in held.summary()
 
 
 def test_a_planted_delay_is_found(limits: Path) -> None:
@@ -49,11 +49,11 @@ def test_a_planted_delay_is_found(limits: Path) -> None:
 
 
 def test_without_a_figure_there_is_no_verdict(limits: Path) -> None:
-    assert Guard("nobody's", limits).said() == "guard of nobody's: 0 figures have a limit"
-    assert Guard("part", limits).said().endswith("0 figures have a limit; no figure for quick; no figure for fixed")
+    assert Guard("nobody's", limits).summary() == "guard of nobody's: 0 figures have a limit"
+    assert Guard("part", limits).summary().endswith("0 figures have a limit; no figure for quick; no figure for fixed")
 
 
-class _Told:
+class _ConstantStage:
     """A stage with constant times that runs no query."""
 
     def __init__(self, *_: object) -> None:
@@ -62,7 +62,7 @@ class _Told:
     def ask(self, *_: object, **__: object) -> Paired:
         return Paired(1, 2 * FAST, 2 * FAST, 1.0, 1.0, 1.0, 1.0, 0.0)
 
-    def without_rollups(self) -> _Told:
+    def without_rollups(self) -> _ConstantStage:
         return self
 
 
@@ -74,14 +74,14 @@ def told() -> Iterator[None]:
         silenced.delenv(spark.OTHER, raising=False)
         for part in (speed, memory):
             silenced.setattr(part, "opened", lambda *_: nullcontext(()))
-            silenced.setattr(part, "Stage", _Told)
+            silenced.setattr(part, "Stage", _ConstantStage)
             silenced.setattr(part, "questions", lambda: {"Q1": "SELECT 1"})
         silenced.setattr(spark, "_remote", lambda *_: nullcontext(("", time.process_time)))
-        silenced.setattr(spark, "_opened", lambda *_: nullcontext(_Told()))
+        silenced.setattr(spark, "_opened", lambda *_: nullcontext(_ConstantStage()))
         yield
 
 
-def test_every_limit_is_of_a_part_that_can_be_asked() -> None:
+def test_every_limit_belongs_to_a_part_that_the_guard_runs() -> None:
     assert GUARDED.keys() == tomllib.loads(LIMITS.read_text(encoding="utf-8")).keys()
 
 
@@ -96,7 +96,7 @@ def test_every_limit_has_a_figure(part: str, capsys: pytest.CaptureFixture[str])
 
 
 @pytest.mark.usefixtures("told")
-def test_a_limit_whose_figure_is_called_otherwise_is_found(
+def test_a_limit_whose_figure_has_another_name_is_found(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(speed, "QUESTIONS", {"rows by zone and hour of the day": speed.ZONE_HOUR_ROWS})

@@ -13,7 +13,7 @@ from tests.bench.rivals.page import write_page
 from tests.bench.rivals.questions import Asked
 from tests.bench.rivals.results import Cell, Coverage, judged
 from tests.bench.rivals.settings import as_it_comes, by_hand
-from tests.bench.rivals.tuning import Truth, by_groups, by_norm, by_rows
+from tests.bench.rivals.tuning import Truth, by_clip_bound, by_groups, by_rows
 from tests.bench.rivals.worlds import World
 
 ROWS = Asked("rows by cell", "small", ("cell",), "rows")
@@ -38,12 +38,12 @@ def test_a_missing_group_counts_as_an_error_of_one() -> None:
     assert judged([{}], {"0": 5.0}, mean=False).error == 1.0
 
 
-def test_tuning_knows_the_truth_and_cuts_as_the_rival_would(small: World) -> None:
+def test_tuning_uses_the_true_data_and_clips_as_the_rival_does(small: World) -> None:
     truth = Truth(ROWS, small)
     assert sum(truth.answers().values()) == small.rows
     assert truth.best(by_rows()).setting["rows"] == 45  # nobody has more than 40, and noise is small beside that
     assert truth.best(by_rows(), sigmas=1e4).setting["rows"] < 45  # much noise wants a small bound
-    assert truth.best(by_norm()).setting["max_multiplicity"] == 45
+    assert truth.best(by_clip_bound()).setting["max_multiplicity"] == 45
     grouped = truth.best(by_groups(4)).setting
     assert grouped["groups"] == 1 and grouped["per_group"] in (35, 60)
 
@@ -84,7 +84,7 @@ def test_a_rival_that_fails_is_named_by_its_own_error(tmp_path: Path, monkeypatc
     assert envs.asked_of(rival, {"runs": 2}, "one")["error"] == "it does not start"
 
 
-def test_the_page_names_what_fails(
+def test_the_page_names_failing_queries(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     monkeypatch.setenv("PASSERSBY_RIVALS", str(tmp_path))

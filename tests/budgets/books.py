@@ -18,25 +18,25 @@ from budgets import (
     ChargeRequest,
     Entry,
     EntryKind,
-    Item,
     Ledger,
     Loss,
+    PricedRelease,
     chargeable,
-    total,
+    sum_losses,
 )
 
-CAPS = Caps(dataset=Loss.within("0.2", "1e-9"), client=Loss.within("0.1", "1e-9"))
+CAPS = Caps(dataset=Loss.rounded_down("0.2", "1e-9"), client=Loss.rounded_down("0.1", "1e-9"))
 SHARED = AccountName("operator", "forever")
 ANN = AccountName("operator", "forever", "ann")
 BEN = AccountName("operator", "forever", "ben")
 
 
-def item(key: str = "aa", rho: str = "0.005", delta: str = "0", windows: Sequence[str] = ("forever",)) -> Item:
-    return Item(key, Loss.of(rho, delta), f"question {key}", tuple(windows))
+def item(key: str = "aa", rho: str = "0.005", delta: str = "0", windows: Sequence[str] = ("forever",)) -> PricedRelease:
+    return PricedRelease(key, Loss.rounded_up(rho, delta), f"question {key}", tuple(windows))
 
 
 def ask(
-    *items: Item,
+    *items: PricedRelease,
     client: str = "ann",
     request: str = "r1",
     body: str | None = None,
@@ -56,7 +56,7 @@ def answer(ledger: Ledger, charge: Charge, text: str = "answer") -> dict[str, by
 def check_books(ledger: Ledger) -> None:
     """Recompute everything: each account paid once for each release it has seen, and stayed under its cap."""
     charged = defaultdict(list)
-    for entry in ledger.audit(kind=EntryKind.CHARGED):
+    for entry in ledger.find_entries(kind=EntryKind.CHARGED):
         for release, holder, window in _paid(entry):
             charged[AccountName(entry.dataset, window, holder)].append((release["key"], Loss(*release["loss"])))
     for name, paid in tuple(charged.items()):
@@ -67,7 +67,7 @@ def check_books(ledger: Ledger) -> None:
     for name, paid in charged.items():
         twice = [key for key, times in Counter(key for key, _ in paid).items() if times > 1]
         assert not twice or name.window == LIFETIME, f"{name} paid twice for {twice}"
-        assert views[name].spent == total(loss for _, loss in paid), f"{name} does not add up"
+        assert views[name].spent == sum_losses(loss for _, loss in paid), f"{name} does not add up"
         assert views[name].spent.fits_in(chargeable(views[name].cap)), f"{name} is over its cap"
     in_windows = {name: {key for key, _ in paid} for name, paid in charged.items() if name.window != LIFETIME}
     assert in_windows == _seen(ledger), "somebody saw a release without paying, or paid without seeing"
@@ -76,17 +76,17 @@ def check_books(ledger: Ledger) -> None:
 
 def _paid(entry: Entry) -> Iterator[tuple[dict[str, Any], str, str]]:
     """Payments of a charge: release, payer, window."""
-    for release in entry.said["releases"]:
+    for release in entry.content["releases"]:
         for holder in release["payers"]:
-            for window in entry.said["windows"][release["windows"]]:
+            for window in entry.content["windows"][release["windows"]]:
                 yield release, holder, window
 
 
 def _seen(ledger: Ledger) -> dict[AccountName, set[str]]:
     """Releases that each account must have paid for, derived from the releases of the clients."""
     seen = defaultdict(set)
-    for client in {entry.actor for entry in ledger.audit(kind=EntryKind.CHARGED)}:
-        for paid in ledger.releases(client):
+    for client in {entry.actor for entry in ledger.find_entries(kind=EntryKind.CHARGED)}:
+        for paid in ledger.paid_releases(client):
             for window in paid.windows:
                 for holder in (EVERYBODY, ALL_CLIENTS, *accumulate(client.split("/"), "{}/{}".format)):
                     seen[AccountName(paid.dataset, window, holder)].add(paid.release_key)
@@ -106,7 +106,7 @@ def check_request_ids_are_the_clients(ledger: Ledger) -> None:
     """The same request id of another client is another request."""
     ann = ledger.charge(ask(item("aa"), request="same", body="one"))
     ben = ledger.charge(ask(item("bb"), client="ben", request="same", body="two"))
-    assert (ann.keys, ben.keys) == (("aa",), ("bb",))
+    assert (ann.release_keys, ben.release_keys) == (("aa",), ("bb",))
 
 
 def check_repeats_are_free(ledger: Ledger, repeats: int = 20) -> None:
@@ -122,12 +122,12 @@ def check_repeats_are_free(ledger: Ledger, repeats: int = 20) -> None:
     assert not ledger.replay("ben", "operator", made), "it was given to who has not paid"
     assert (ledger.anchor().sequence, ledger.accounts()) == (rows, accounts), "a repeat wrote something"
     ledger.write_repeats(all_hours=True)
-    (row,) = ledger.audit(kind=EntryKind.REPEATED)
-    assert (row.holder, row.dataset, row.said["times"]) == ("ann", "operator", repeats)
+    (row,) = ledger.find_entries(kind=EntryKind.REPEATED)
+    assert (row.holder, row.dataset, row.content["times"]) == ("ann", "operator", repeats)
     assert ledger.accounts() == accounts and ledger.verify() == ()
 
 
 def check_rounding_up(rho: Fraction, delta: Fraction) -> None:
     """A charge is never less than the loss that it was made from."""
-    loss = Loss.of(rho, delta)
+    loss = Loss.rounded_up(rho, delta)
     assert loss.rho >= rho and loss.delta >= delta

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from budgets import LIFETIME, OWNER, PER_QUERY, Caps, Entry, Ledger, Loss
-from budgets.log.chain import row_hash
+from budgets.log.chain import compute_row_hash
 from budgets.log.verify import verify
 from budgets.stores import journal
 from budgets.stores.schema import PROJECTIONS
@@ -23,7 +23,7 @@ MONTHS = ("2026-01", "2026-02", "static")
 
 def live(ledger: Ledger) -> None:
     """Make every kind of event happen once, and most kinds twice."""
-    caps = Caps(CAPS.dataset, CAPS.client, reserve=Loss.of("0.01"), lifetime=Loss.of("1", "1e-9"))
+    caps = Caps(CAPS.dataset, CAPS.client, reserve=Loss.rounded_up("0.01"), lifetime=Loss.rounded_up("1", "1e-9"))
     answer(ledger, ledger.charge(ask(item("norms", "0.01"), client=OWNER, caps=caps)))
     for number, client in enumerate(("acme/maps/ann", "acme/maps/ben", "acme/eve", "zoe")):
         asked = ask(
@@ -37,13 +37,13 @@ def live(ledger: Ledger) -> None:
         if number % 2:
             answer(ledger, charge)
         else:
-            ledger.failed(charge)
-    ledger.cap_client("acme", "operator", Loss.of("0.09", "1e-9"), **WHY)
-    ledger.cap_client("acme/eve", "operator", Loss.of("0.5", "1e-9"), scope=LIFETIME, **WHY)
-    ledger.cap_client("zoe", "operator", Loss.of("0.01", "1e-9"), scope=PER_QUERY, **WHY)
+            ledger.record_failure(charge)
+    ledger.cap_client("acme", "operator", Loss.rounded_up("0.09", "1e-9"), **WHY)
+    ledger.cap_client("acme/eve", "operator", Loss.rounded_up("0.5", "1e-9"), scope=LIFETIME, **WHY)
+    ledger.cap_client("zoe", "operator", Loss.rounded_up("0.01", "1e-9"), scope=PER_QUERY, **WHY)
     for decide in (ledger.approve_top_up, ledger.decline_top_up):
-        decide(ledger.request_top_up("zoe", "operator", Loss.of("0.12", "1e-9"), reason="the fair"), **WHY)
-    ledger.request_top_up("zoe", "operator", Loss.of("0.2", "1e-9"), reason="the fair", scope="2026-01")
+        decide(ledger.request_top_up("zoe", "operator", Loss.rounded_up("0.12", "1e-9"), reason="the fair"), **WHY)
+    ledger.request_top_up("zoe", "operator", Loss.rounded_up("0.2", "1e-9"), reason="the fair", scope="2026-01")
     answer(ledger, ledger.charge(ask(item("late", "0.003"), client="acme/eve", caps=caps, request="r2")))
     ledger.freeze(client="acme/maps", **WHY)
     ledger.freeze(dataset="mibici", window="2026-01", **WHY)
@@ -128,7 +128,7 @@ def _append(draw: random.Random, tables: Tables) -> str:
     """Add a correctly linked and hashed row to the chain."""
     last, like = Entry(**tables["entries"][-1]), Entry(**draw.choice(tables["entries"]))
     added = replace(like, sequence=last.sequence + 1, previous_hash=last.row_hash)
-    tables["entries"].append(dict(vars(replace(added, row_hash=row_hash(added)))))
+    tables["entries"].append(dict(vars(replace(added, row_hash=compute_row_hash(added)))))
     return like.kind
 
 
@@ -140,7 +140,7 @@ def _rehash(draw: random.Random, tables: Tables) -> str:
     for place in range(at, len(tables["entries"])):
         row = tables["entries"][place]
         row["previous_hash"] = tables["entries"][place - 1]["row_hash"] if place else bytes(32)
-        row["row_hash"] = row_hash(Entry(**row))
+        row["row_hash"] = compute_row_hash(Entry(**row))
     return column
 
 

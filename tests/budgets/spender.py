@@ -11,7 +11,7 @@ import time
 from budgets import BudgetRefused, Caps, Ledger, Loss
 from tests.budgets.books import ask, item
 
-WIDE = Caps(dataset=Loss.within("0.2", "1e-9"), client=Loss.within("0.2", "1e-9"))
+WIDE = Caps(dataset=Loss.rounded_down("0.2", "1e-9"), client=Loss.rounded_down("0.2", "1e-9"))
 
 
 def spend(path: str, name: str, times: int, rho: str) -> None:

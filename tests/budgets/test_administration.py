@@ -20,8 +20,8 @@ from budgets import (
     ParamError,
     administration,
 )
-from budgets.accounting.failures import OF_A_CLIENT, OF_A_TREE, OF_A_WINDOW
-from budgets.log.events import failure_said
+from budgets.accounting.failures import MAX_FAILURES_PER_CLIENT, MAX_FAILURES_PER_CLIENT_TREE, MAX_FAILURES_PER_WINDOW
+from budgets.log.events import failure_event
 from budgets.stores import clients as standing
 from budgets.stores import journal
 from tests.budgets.books import ANN, CAPS, answer, ask, check_books, item
@@ -30,7 +30,7 @@ WHY = {"actor": "eve", "reason": "agreed on Monday"}
 
 
 def cap(rho: str) -> Loss:
-    return Loss.of(rho, "1e-9")
+    return Loss.rounded_up(rho, "1e-9")
 
 
 # ---------------------------------------------------------------- clients
@@ -46,11 +46,11 @@ def test_a_removed_client_is_refused_and_finds_its_accounts_when_it_is_back(ledg
     with pytest.raises(BudgetRefused, match=r"has rho 0\.02 left"):
         ledger.charge(ask(item("bb", "0.03"), request="r2"))
     assert ledger.replay("ann", "operator", ["aa"])
-    assert [entry.kind for entry in ledger.audit(holder="ann")][-2:] == ["client_removed", "client_added"]
+    assert [entry.kind for entry in ledger.find_entries(holder="ann")][-2:] == ["client_removed", "client_added"]
     check_books(ledger)
 
 
-def test_a_removed_group_takes_all_in_it_along(ledger: Ledger) -> None:
+def test_removing_a_group_removes_its_members(ledger: Ledger) -> None:
     ledger.charge(ask(client="acme/maps/ann"))
     ledger.remove_client("acme", **WHY)
     for client in ("acme/maps/ann", "acme/new"):
@@ -62,7 +62,7 @@ def test_a_removed_group_takes_all_in_it_along(ledger: Ledger) -> None:
     assert ledger.verify() == ()
 
 
-def test_a_group_asks_nothing_itself(ledger: Ledger) -> None:
+def test_a_group_is_refused_as_a_client(ledger: Ledger) -> None:
     ledger.charge(ask(client="acme"))
     ledger.add_client("acme/ann", **WHY)
     with pytest.raises(Forbidden, match="'acme' is a group of clients"):
@@ -71,7 +71,7 @@ def test_a_group_asks_nothing_itself(ledger: Ledger) -> None:
     assert ledger.verify() == ()
 
 
-def test_nobody_is_removed_who_was_never_there(ledger: Ledger) -> None:
+def test_removing_an_unknown_client_is_refused(ledger: Ledger) -> None:
     with pytest.raises(ParamError, match="There is no client 'zoe'"):
         ledger.remove_client("zoe", **WHY)
     assert ledger.entries() == ()
@@ -108,7 +108,7 @@ def test_an_admins_cap_holds_in_the_place_of_the_catalogs(ledger: Ledger) -> Non
     with pytest.raises(BudgetRefused, match=r"has rho 0\.01 left"):
         ledger.charge(ask(item("bb", "0.02"), request="r2"))
     ledger.charge(ask(item("bb", "0.01"), request="r2"))
-    assert ledger.account(ANN).spent == Loss.of("0.13")
+    assert ledger.account(ANN).spent == Loss.rounded_up("0.13")
     check_books(ledger)
 
 
@@ -118,7 +118,7 @@ def test_a_groups_cap_holds_for_all_in_it(ledger: Ledger) -> None:
     with pytest.raises(BudgetRefused, match=r"E_BUDGET: .* client 'acme' .* has rho 0\.01 left"):
         ledger.charge(ask(item("bb", "0.04"), client="acme/ben"))
     ledger.charge(ask(item("aa", "0.04"), client="acme/ben"))  # the group has paid for it
-    assert ledger.account(AccountName("operator", "forever", "acme")).spent == Loss.of("0.04")
+    assert ledger.account(AccountName("operator", "forever", "acme")).spent == Loss.rounded_up("0.04")
     check_books(ledger)
 
 
@@ -140,7 +140,7 @@ def test_a_lifetime_bounds_the_sum_over_windows(ledger: Ledger) -> None:
     check_books(ledger)
 
 
-def test_one_question_may_cost_so_much(ledger: Ledger) -> None:
+def test_a_query_cap_limits_the_price_of_one_query(ledger: Ledger) -> None:
     ledger.cap_client("ann", "operator", cap("0.01"), scope=PER_QUERY, **WHY)
     with pytest.raises(BudgetRefused, match="one question of client 'ann'"):
         ledger.charge(ask(item("aa", "0.02")))
@@ -149,10 +149,10 @@ def test_one_question_may_cost_so_much(ledger: Ledger) -> None:
 
 
 def test_the_owners_reserve_is_left_to_the_owner(ledger: Ledger) -> None:
-    caps = Caps(CAPS.dataset, Loss.within("0.2", "1e-9"), reserve=Loss.of("0.02"))
+    caps = Caps(CAPS.dataset, Loss.rounded_down("0.2", "1e-9"), reserve=Loss.rounded_up("0.02"))
     with pytest.raises(BudgetRefused, match=r"E_BUDGET_DATASET: .* all clients together") as refused:
         ledger.charge(ask(item("aa", "0.19"), caps=caps))
-    assert refused.value.would_fit.rho == Loss.of("0.18").rho
+    assert refused.value.would_fit.rho == Loss.rounded_up("0.18").rho
     ledger.charge(ask(item("aa", "0.18"), caps=caps))
     calibration = ledger.charge(ask(item("norms", "0.02"), client=OWNER, caps=caps))
     answer(ledger, calibration)
@@ -178,8 +178,8 @@ def test_a_top_up_is_asked_for_approved_and_traced(ledger: Ledger) -> None:
     for decide in (ledger.approve_top_up, ledger.decline_top_up):
         with pytest.raises(ParamError, match="no open request"):
             decide(asked, **WHY)
-    (approved,) = ledger.audit(kind="top_up_approved")
-    assert (approved.actor, approved.holder, approved.said["request"]) == ("eve", "ann", asked)
+    (approved,) = ledger.find_entries(kind="top_up_approved")
+    assert (approved.actor, approved.holder, approved.content["request"]) == ("eve", "ann", asked)
     check_books(ledger)
 
 
@@ -196,7 +196,7 @@ FREEZES: list[dict[str, str]] = [
 
 
 @pytest.mark.parametrize("frozen", FREEZES, ids=str)
-def test_what_is_frozen_is_refused_until_it_is_thawed(ledger: Ledger, frozen: dict[str, str]) -> None:
+def test_a_frozen_client_is_refused_until_thawed(ledger: Ledger, frozen: dict[str, str]) -> None:
     ledger.freeze(**frozen, **WHY)
     with pytest.raises(Forbidden, match="is frozen"):
         ledger.charge(ask(client="acme/ann"))
@@ -223,7 +223,7 @@ def test_a_frozen_client_gets_nothing_stored_and_a_frozen_dataset_gives_what_it_
         ledger.replay("ann", "operator", ["aa"])
 
 
-def test_nothing_is_frozen_by_no_name(ledger: Ledger) -> None:
+def test_freezing_requires_a_name(ledger: Ledger) -> None:
     with pytest.raises(ParamError, match="a client, a group or a dataset"):
         ledger.freeze(**WHY)
 
@@ -233,38 +233,38 @@ def test_nothing_is_frozen_by_no_name(ledger: Ledger) -> None:
 
 def fail(ledger: Ledger, charge: Charge, times: int) -> None:
     for _ in range(times):
-        ledger.failed(charge)
+        ledger.record_failure(charge)
 
 
 def test_three_failures_freeze_a_client_and_a_retry_counts(ledger: Ledger) -> None:
-    fail(ledger, ledger.charge(ask()), OF_A_CLIENT - 1)
+    fail(ledger, ledger.charge(ask()), MAX_FAILURES_PER_CLIENT - 1)
     retry = ledger.charge(ask())
-    assert (retry.repeated, ledger.account(ANN).spent) == (True, retry.loss)
-    ledger.failed(retry)
+    assert (retry.is_repeat, ledger.account(ANN).spent) == (True, retry.loss)
+    ledger.record_failure(retry)
     with pytest.raises(Forbidden, match="'ann' is frozen"):
         ledger.charge(ask())
     assert ledger.charge(ask(client="ben"))
-    (frozen,) = ledger.audit(kind="frozen")
-    assert (frozen.actor, frozen.holder, frozen.said["reason"]) == ("ledger", "ann", "3 failed executions")
+    (frozen,) = ledger.find_entries(kind="frozen")
+    assert (frozen.actor, frozen.holder, frozen.content["reason"]) == ("ledger", "ann", "3 failed executions")
     assert ledger.verify() == ()
 
 
 def test_an_admin_who_looked_begins_the_count_anew(ledger: Ledger) -> None:
     charge = ledger.charge(ask())
-    fail(ledger, charge, OF_A_CLIENT)
+    fail(ledger, charge, MAX_FAILURES_PER_CLIENT)
     ledger.thaw(client="ann", **WHY)
-    fail(ledger, charge, OF_A_CLIENT - 1)
+    fail(ledger, charge, MAX_FAILURES_PER_CLIENT - 1)
     assert ledger.charge(ask())
-    ledger.failed(charge)
+    ledger.record_failure(charge)
     with pytest.raises(Forbidden):
         ledger.charge(ask())
     assert ledger.verify() == ()
 
 
 def test_ten_failures_of_any_clients_freeze_a_window(ledger: Ledger) -> None:
-    for number in range(OF_A_WINDOW):
+    for number in range(MAX_FAILURES_PER_WINDOW):
         asked = ask(item(f"k{number}", windows=("2026-01", "2026-02")), client=f"client {number}")
-        ledger.failed(ledger.charge(asked))
+        ledger.record_failure(ledger.charge(asked))
     for window, refused in (("2026-01", True), ("2026-02", True), ("2026-03", False)):
         charge: Callable[[], Charge] = lambda window=window: ledger.charge(  # noqa: E731
             ask(item(window, windows=(window,)), request=window)
@@ -283,9 +283,9 @@ def test_ten_failures_of_any_clients_freeze_a_window(ledger: Ledger) -> None:
 def test_one_tree_of_clients_freezes_itself_and_no_dataset(ledger: Ledger, clients: tuple[str, ...]) -> None:
     """However many of its executions fail, of however many clients, others ask on: an admin who thaws changes nothing."""
     charges = [ledger.charge(ask(item(f"k{i}"), client=client, request=f"r{i}")) for i, client in enumerate(clients)]
-    for _ in range(OF_A_WINDOW):
+    for _ in range(MAX_FAILURES_PER_WINDOW):
         for client, charge in zip(clients, charges, strict=True):
-            fail(ledger, charge, OF_A_CLIENT)
+            fail(ledger, charge, MAX_FAILURES_PER_CLIENT)
             ledger.thaw(client=client, **WHY)
     assert {(frozen.dataset, frozen.client) for frozen in ledger.freezes()} <= {("", clients[0].split("/")[0])}
     assert ledger.charge(ask(item("others"), client="olga", request="others"))
@@ -294,20 +294,20 @@ def test_one_tree_of_clients_freezes_itself_and_no_dataset(ledger: Ledger, clien
 
 def test_a_count_without_trees_is_found(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """The planted bug: each failure counts against the window, whose ever it is."""
-    monkeypatch.setattr(administration, "of_a_window", lambda by_tree: by_tree[""])
-    monkeypatch.setattr(administration, "COUNTED_OF_A_TREE", OF_A_WINDOW)
+    monkeypatch.setattr(administration, "count_window_failures", lambda by_tree: by_tree[""])
+    monkeypatch.setattr(administration, "MAX_COUNTED_PER_CLIENT_TREE", MAX_FAILURES_PER_WINDOW)
     with pytest.raises(AssertionError):
         test_one_tree_of_clients_freezes_itself_and_no_dataset(ledger, ("ann",))
 
 
-def test_a_tree_is_frozen_as_a_whole_before_it_tells_more(ledger: Ledger) -> None:
+def test_repeated_failed_charges_freeze_the_whole_client_tree(ledger: Ledger) -> None:
     failed = 0
-    for number in range(OF_A_TREE):
-        ledger.failed(ledger.charge(ask(item(f"k{number}"), client=f"retail/{number}", request=f"r{number}")))
+    for number in range(MAX_FAILURES_PER_CLIENT_TREE):
+        ledger.record_failure(ledger.charge(ask(item(f"k{number}"), client=f"retail/{number}", request=f"r{number}")))
         failed += 1
     with pytest.raises(Forbidden, match="'retail' of client 'retail/next' is frozen"):
         ledger.charge(ask(item("next"), client="retail/next", request="next"))
-    assert failed == OF_A_TREE
+    assert failed == MAX_FAILURES_PER_CLIENT_TREE
     assert [(frozen.dataset, frozen.client) for frozen in ledger.freezes()] == [("", "retail")]
     ledger.thaw(client="retail", **WHY)
     assert ledger.charge(ask(item("next"), client="retail/next", request="next"))
@@ -316,14 +316,14 @@ def test_a_tree_is_frozen_as_a_whole_before_it_tells_more(ledger: Ledger) -> Non
 
 def test_four_trees_freeze_a_window_and_three_do_not(ledger: Ledger) -> None:
     for tree in ("a", "b", "c"):
-        fail(ledger, ledger.charge(ask(item(f"k {tree}"), client=tree, request=tree)), OF_A_CLIENT)
+        fail(ledger, ledger.charge(ask(item(f"k {tree}"), client=tree, request=tree)), MAX_FAILURES_PER_CLIENT)
     assert ledger.charge(ask(item("before"), client="olga", request="before"))
     fourth = ledger.charge(ask(item("fourth"), client="d/one", request="fourth"))
-    ledger.failed(fourth)
+    ledger.record_failure(fourth)
     with pytest.raises(Forbidden, match="window 'forever'"):
         ledger.charge(ask(item("after"), client="olga", request="after"))
-    ledger.failed(fourth)
-    assert len(ledger.audit(kind="frozen")) == 4  # each once
+    ledger.record_failure(fourth)
+    assert len(ledger.find_entries(kind="frozen")) == 4  # each once
     ledger.thaw(dataset="operator", **WHY)
     assert ledger.charge(ask(item("after"), client="olga", request="after"))
     assert ledger.verify() == ()
@@ -333,7 +333,7 @@ def test_a_ledger_that_counted_by_window_alone_is_completed(ledger: Ledger) -> N
     """One that an earlier version wrote has no counts by tree: they are made of its chain when it is opened."""
     charge = ledger.charge(ask(client="retail/ann"))
     with ledger._store.writing() as connection:
-        journal.append(connection, [failure_said(charge, {"forever"})])
+        journal.append(connection, [failure_event(charge, {"forever"})])
         for key in (("", "retail/ann", ""), ("operator", "", "forever")):
             standing.count_failure(connection, *key)
     assert ledger.verify() != ()
@@ -346,7 +346,7 @@ def test_a_ledger_that_counted_by_window_alone_is_completed(ledger: Ledger) -> N
 
 def test_failures_of_the_owner_count_against_the_window_alone(ledger: Ledger) -> None:
     charge = ledger.charge(ask(client=OWNER))
-    fail(ledger, charge, OF_A_WINDOW)
+    fail(ledger, charge, MAX_FAILURES_PER_WINDOW)
     with pytest.raises(Forbidden, match="window 'forever'"):
         ledger.charge(ask())
     assert ledger.verify() == ()
@@ -357,8 +357,8 @@ def test_failures_of_the_owner_count_against_the_window_alone(ledger: Ledger) ->
 
 def test_a_note_is_kept_and_found(ledger: Ledger) -> None:
     sequence = ledger.note("objection", {"how": "bulk file", "persons": 3}, actor="desk", dataset="operator")
-    (noted,) = ledger.audit(kind="note_objection")
-    assert (noted.sequence, noted.actor, noted.said["persons"]) == (sequence, "desk", 3)
+    (noted,) = ledger.find_entries(kind="note_objection")
+    assert (noted.sequence, noted.actor, noted.content["persons"]) == (sequence, "desk", 3)
     for body in ({"share": 0.5}, {"at": {1: 2}}, {"yes": True}, {"raw": b""}):
         with pytest.raises(ParamError):
             ledger.note("objection", body, actor="desk")
@@ -373,8 +373,8 @@ def test_accounts_are_shown_under_the_caps_that_hold(ledger: Ledger) -> None:
         for window in ("2026-01", "2026-02", "2026-03")
         for holder in ("", "ann")
     ]
-    views = ledger.accounts_under("operator", {name: cap("0.3") for name in names})
+    views = ledger.accounts_with_caps("operator", {name: cap("0.3") for name in names})
     assert [view.name for view in views] == names
-    assert [view.spent.rho for view in views] == [Loss.of("0.02").rho] * 4 + [0, 0]
+    assert [view.spent.rho for view in views] == [Loss.rounded_up("0.02").rho] * 4 + [0, 0]
     assert [view.cap for view in views] == [CAPS.dataset, cap("0.3"), CAPS.dataset, cap("0.05"), cap("0.3"), cap("0.3")]
     assert views == tuple(ledger.account(name, cap("0.3")) for name in names)

@@ -11,17 +11,17 @@ from tests.budgets.books import ANN, CAPS, answer, ask, check_books
 from tests.support.ledger.blank_ledger import _connection, blank_ledger
 
 
-def test_nothing_is_left_of_what_was_charged() -> None:
+def test_a_blank_ledger_has_no_charges_left() -> None:
     for _ in range(3):
         with blank_ledger() as ledger:
             assert ledger.accounts() == () and list(ledger.entries()) == []
             assert answer(ledger, ledger.charge(ask())) == {"aa": b"answer aa"}
-            assert ledger.account(ANN, CAPS.client).spent == Loss.of("0.005")
+            assert ledger.account(ANN, CAPS.client).spent == Loss.rounded_up("0.005")
             check_books(ledger)
 
 
-def test_it_holds_what_a_new_one_holds() -> None:
-    def held(ledger: Ledger) -> list[list[object]]:
+def test_a_blank_ledger_equals_a_new_one() -> None:
+    def contents(ledger: Ledger) -> list[list[object]]:
         with _connection(ledger) as connection:
             made = connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
             names = [
@@ -33,9 +33,9 @@ def test_it_holds_what_a_new_one_holds() -> None:
     with Ledger.open(":memory:") as new:
         for _ in range(2):
             with blank_ledger() as ledger:
-                assert held(ledger) == held(new)
+                assert contents(ledger) == contents(new)
                 ledger.charge(ask())
-                assert held(ledger) != held(new)
+                assert contents(ledger) != contents(new)
 
 
 def test_rows_never_go_from_it() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 from sqlalchemy import Connection, event
 
 from budgets import Charge, ChargeRequest, Ledger, LedgerError, Loss, charging
-from budgets.accounting.bill import Bill, debits_of, make_bill
+from budgets.accounting.bill import Bill, make_bill, sum_debits
 from budgets.accounting.policy import Caps, Debit, Grant
 from budgets.stores import balances, journal
 from tests.budgets.books import CAPS, answer, ask, check_books, item
@@ -21,7 +21,11 @@ from tests.support.ledger.blank_ledger import blank_ledger
 
 HISTORIES = 3_000 if os.environ.get("PASSERSBY_NIGHTLY") else 12
 CLIENTS = ("ann", "ben", "acme", "acme/maps", "acme/maps/ann", "acme/maps/ben")
-TIGHT = Caps(dataset=Loss.within("0.03", "1e-9"), client=Loss.within("0.02", "1e-9"), query=Loss.within("0.008", "0"))
+TIGHT = Caps(
+    dataset=Loss.rounded_down("0.03", "1e-9"),
+    client=Loss.rounded_down("0.02", "1e-9"),
+    query=Loss.rounded_down("0.008", "0"),
+)
 WINDOWS = (("jan",), ("feb",), ("jan", "feb"), ("static",))
 
 
@@ -41,10 +45,10 @@ def questions(draw: some.DrawFn) -> ChargeRequest:
 histories = some.lists(some.lists(questions(), min_size=1, max_size=8), min_size=1, max_size=4)
 
 
-def told(outcome: object) -> object:
+def outcome_of(outcome: object) -> object:
     """Outcome of a request, without the number of its row."""
     if isinstance(outcome, Charge):
-        return outcome.loss, outcome.keys, outcome.to_run, dict(outcome.stored), outcome.repeated
+        return outcome.loss, outcome.release_keys, outcome.to_run, dict(outcome.stored), outcome.is_repeat
     return type(outcome), str(outcome)
 
 
@@ -62,7 +66,9 @@ def books(ledger: Ledger) -> tuple[object, ...]:
         for e in ledger.entries()
         if e.kind not in ("opened", "released")
     }
-    releases = {client: {(p.release_key, p.loss, p.windows) for p in ledger.releases(client)} for client in CLIENTS}
+    releases = {
+        client: {(p.release_key, p.loss, p.windows) for p in ledger.paid_releases(client)} for client in CLIENTS
+    }
     members = {(member.client, member.is_group, member.state) for member in ledger.clients()}
     return rows, set(ledger.accounts()), releases, members
 
@@ -78,11 +84,11 @@ def as_served(batch: Sequence[ChargeRequest]) -> list[int]:
 def check_same(one: Ledger, other: Ledger, history: Sequence[Sequence[ChargeRequest]]) -> None:
     """Charge each batch together in one ledger, and one request after another in the other."""
     for batch in history:
-        together = one._charge_all(batch) if len(batch) > 1 else [charged(one, batch[0])]
+        together = one._charge_batch(batch) if len(batch) > 1 else [charged(one, batch[0])]
         alone = {number: charged(other, batch[number]) for number in as_served(batch)}
-        assert [told(each) for each in together] == [told(alone[number]) for number in range(len(batch))]
+        assert [outcome_of(each) for each in together] == [outcome_of(alone[number]) for number in range(len(batch))]
         for ledger, outcome in ((one, together[0]), (other, alone[0])):
-            if isinstance(outcome, Charge) and not outcome.repeated:
+            if isinstance(outcome, Charge) and not outcome.is_repeat:
                 answer(ledger, outcome)
     check_books(one)
 
@@ -94,7 +100,7 @@ def check_same(one: Ledger, other: Ledger, history: Sequence[Sequence[ChargeRequ
     suppress_health_check=[HealthCheck.too_slow],
 )
 @given(histories)
-def test_together_is_one_after_another(history: list[list[ChargeRequest]]) -> None:
+def test_a_batch_equals_charges_one_after_another(history: list[list[ChargeRequest]]) -> None:
     with blank_ledger() as one, blank_ledger() as other:
         check_same(one, other, history)
         assert books(one) == books(other)
@@ -122,22 +128,22 @@ def statements_of(ledger: Ledger) -> Iterator[list[str]]:
     event.remove(ledger._store.writer, "before_cursor_execute", note)
 
 
-def test_many_take_as_many_statements_as_two(ledger: Ledger) -> None:
+def test_the_number_of_sql_statements_is_independent_of_the_batch_size(ledger: Ledger) -> None:
     warmed(ledger, 20)
     counts = []
     for many in (2, 20):
         with statements_of(ledger) as said:
-            assert all(isinstance(each, Charge) for each in ledger._charge_all(crowd(many, request=f"of {many}")))
+            assert all(isinstance(each, Charge) for each in ledger._charge_batch(crowd(many, request=f"of {many}")))
         counts.append(len(said))
     assert counts[0] == counts[1] <= 21
     check_books(ledger)
 
 
-def test_one_that_is_refused_hurts_no_other_and_leaves_nothing(ledger: Ledger) -> None:
+def test_a_refused_charge_affects_no_other_of_its_batch(ledger: Ledger) -> None:
     warmed(ledger, 9)
     batch = crowd(9)
     batch[4] = ask(item("r 4", "0.15"), client="client 4", request="r")  # above the client's cap
-    outcomes = ledger._charge_all(batch)
+    outcomes = ledger._charge_batch(batch)
     assert [type(each).__name__ for each in outcomes] == ["Charge"] * 4 + ["BudgetRefused"] + ["Charge"] * 4
     assert {entry.holder for entry in ledger.entries() if entry.request_id == "r"} == {
         f"client {n}" for n in range(9) if n != 4
@@ -147,7 +153,7 @@ def test_one_that_is_refused_hurts_no_other_and_leaves_nothing(ledger: Ledger) -
 
 def test_as_many_of_a_batch_as_fit_are_accepted(ledger: Ledger) -> None:
     warmed(ledger, 16)
-    outcomes = ledger._charge_all(crowd(16, "0.017"))  # the dataset has 0.2, of which 0.0016 is spent
+    outcomes = ledger._charge_batch(crowd(16, "0.017"))  # the dataset has 0.2, of which 0.0016 is spent
     assert sum(isinstance(each, Charge) for each in outcomes) == 11
     check_books(ledger)
 
@@ -158,11 +164,11 @@ def twice_in_one_batch() -> list[ChargeRequest]:
     return [twice, twice, ask(item("other"), client="client 1", request="r")]
 
 
-def test_who_asks_twice_in_one_batch_pays_once_and_hurts_nobody(ledger: Ledger) -> None:
+def test_a_client_with_two_equal_requests_in_one_batch_pays_once(ledger: Ledger) -> None:
     warmed(ledger, 2)
-    first, again, beside = ledger._charge_all(twice_in_one_batch())
+    first, again, beside = ledger._charge_batch(twice_in_one_batch())
     assert isinstance(first, Charge) and isinstance(again, Charge) and isinstance(beside, Charge)
-    assert (first.id, first.repeated, again.repeated, beside.repeated) == (again.id, False, True, False)
+    assert (first.id, first.is_repeat, again.is_repeat, beside.is_repeat) == (again.id, False, True, False)
     check_books(ledger)
 
 
@@ -171,9 +177,9 @@ def test_who_asks_twice_in_one_batch_pays_once_and_hurts_nobody(ledger: Ledger) 
 
 def test_one_request_id_taken_for_two_is_found(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     warmed(ledger, 2)
-    monkeypatch.setattr(charging, "_check_apart", lambda *_: None)
+    monkeypatch.setattr(charging, "_check_batchable", lambda *_: None)
     with pytest.raises(LedgerError):
-        ledger._charge_all(twice_in_one_batch())
+        ledger._charge_batch(twice_in_one_batch())
 
 
 def test_a_release_paid_twice_in_one_batch_is_stopped(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,9 +189,9 @@ def test_a_release_paid_twice_in_one_batch_is_stopped(ledger: Ledger, monkeypatc
     kept = make_bill
     monkeypatch.setattr(charging, "make_bill", lambda request, paid: kept(request, {}))
     with pytest.raises(LedgerError):
-        ledger._charge_all(batch)
+        ledger._charge_batch(batch)
     monkeypatch.undo()
-    ledger._charge_all(batch)
+    ledger._charge_batch(batch)
     check_books(ledger)
 
 
@@ -193,11 +199,11 @@ def test_a_sum_that_forgets_the_second_is_found(ledger: Ledger, monkeypatch: pyt
     warmed(ledger, 3)
 
     def first(bills: Sequence[Bill]) -> tuple[Debit, ...]:
-        whole = debits_of(bills[:1])
-        return (*whole, *(debit for debit in debits_of(bills) if debit.holders[0].startswith("client")))
+        whole = sum_debits(bills[:1])
+        return (*whole, *(debit for debit in sum_debits(bills) if debit.holders[0].startswith("client")))
 
-    monkeypatch.setattr(balances, "debits_of", first)
-    ledger._charge_all(crowd(3))
+    monkeypatch.setattr(balances, "sum_debits", first)
+    ledger._charge_batch(crowd(3))
     with pytest.raises(AssertionError, match="does not add up"):
         check_books(ledger)
 
@@ -213,31 +219,31 @@ def test_a_count_that_is_not_compared_is_found(ledger: Ledger, monkeypatch: pyte
     monkeypatch.setattr(balances, "debit_all", believed)
     batch = crowd(3)
     batch[1] = ask(item("r 1", "0.15"), client="client 1", request="r")
-    ledger._charge_all(batch)
+    ledger._charge_batch(batch)
     with pytest.raises(AssertionError, match="does not add up"):
         check_books(ledger)
 
 
 def test_a_repeat_charged_anew_is_stopped(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     warmed(ledger, 2)
-    ledger._charge_all(crowd(2))
+    ledger._charge_batch(crowd(2))
 
     def nothing(connection: Connection, requests: Sequence[ChargeRequest]) -> Mapping[tuple[str, str], Any]:
         return {}
 
     monkeypatch.setattr(journal, "find_charges", nothing)
     with pytest.raises(LedgerError):
-        ledger._charge_all(crowd(2))
+        ledger._charge_batch(crowd(2))
     monkeypatch.undo()
     check_books(ledger)
 
 
-def test_a_refused_one_that_leaves_its_accounts_open_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_charge_that_leaves_accounts_open_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a savepoint of its own, what a refused first charge opened stays."""
     monkeypatch.setattr(Connection, "begin_nested", _no_savepoint)
     first, second = ask(item("aa"), client="ann"), ask(item("bb", "0.15"), client="ben")
     with Ledger.open(":memory:") as ledger:
-        ledger._charge_all([first, second])
+        ledger._charge_batch([first, second])
         with pytest.raises(AssertionError, match="an account without a debit"):
             check_books(ledger)
 

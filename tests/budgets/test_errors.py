@@ -27,7 +27,7 @@ from tests.budgets.books import ask, item
 OF_ANN = "the budget of client 'ann' for window 'forever' of dataset 'operator'"
 OF_ALL = "the budget of all clients together for window 'forever' of dataset 'operator'"
 OF_DATASET = "the budget of the dataset for window 'forever' of dataset 'operator'"
-WIDE = Caps(Loss.of("0.2", "1e-9"), Loss.of("0.2", "1e-9"))
+WIDE = Caps(Loss.rounded_up("0.2", "1e-9"), Loss.rounded_up("0.2", "1e-9"))
 
 
 def texts() -> dict[str, tuple[type[LedgerError], str]]:
@@ -38,7 +38,9 @@ def texts() -> dict[str, tuple[type[LedgerError], str]]:
             "client": lambda: ledger.charge(ask(item("bb", "0.05"), request="r2")),
             "delta": lambda: ledger.charge(ask(item("bb", "0.01", "2e-10"), request="r2")),
             "dataset": lambda: ledger.charge(ask(item("bb", "0.15"), client="ben", request="r2", caps=WIDE)),
-            "ceiling": lambda: ledger.charge(ask(item("bb"), request="r2", caps=Caps(Loss.of(1, "1e-9"), WIDE.client))),
+            "ceiling": lambda: ledger.charge(
+                ask(item("bb"), request="r2", caps=Caps(Loss.rounded_up(1, "1e-9"), WIDE.client))
+            ),
             "request id": lambda: ledger.charge(ask(item("bb"), body="another")),
             "price": lambda: ledger.charge(ask(item("aa", "0.07"), request="r2")),
             "settle": lambda: ledger.settle(ledger.charge(ask(item("aa", "0.08"))), {"bb": b""}),

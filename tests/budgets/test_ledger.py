@@ -9,7 +9,7 @@ import pytest
 
 from budgets import (
     LIFETIME,
-    STATIC,
+    STATIC_WINDOW,
     BudgetRefused,
     Caps,
     CeilingRaised,
@@ -47,26 +47,26 @@ def spent(ledger: Ledger) -> tuple[str, str, str]:
 
 def test_a_first_question_is_paid_by_client_and_dataset(ledger: Ledger) -> None:
     request = ask(item("aa", "0.01"), item("bb", "0.02"))
-    assert ledger.preview(request) == Loss.of("0.03")
+    assert ledger.preview(request) == Loss.rounded_up("0.03")
     assert ledger.accounts() == ()  # a preview opens nothing
     charge = ledger.charge(request)
-    assert (charge.loss, charge.to_run, dict(charge.stored)) == (Loss.of("0.03"), ("aa", "bb"), {})
+    assert (charge.loss, charge.to_run, dict(charge.stored)) == (Loss.rounded_up("0.03"), ("aa", "bb"), {})
     assert answer(ledger, charge) == {"aa": b"answer aa", "bb": b"answer bb"}
     assert spent(ledger) == ("0.03", "0", "0.03")
     check_books(ledger)
 
 
-def test_what_is_read_in_one_moment_sees_nothing_of_what_is_charged_meanwhile(tmp_path: Path) -> None:
+def test_a_snapshot_read_sees_no_concurrent_charge(tmp_path: Path) -> None:
     with Ledger.open(tmp_path / "ledger") as ledger, ThreadPoolExecutor(1) as beside:
         ledger.charge(ask())
-        with ledger.one_moment():
-            assert [each.release_key for each in ledger.releases("ann")] == ["aa"]
+        with ledger.snapshot():
+            assert [each.release_key for each in ledger.paid_releases("ann")] == ["aa"]
             beside.submit(ledger.charge, ask(item("bb"), request="r2")).result()
-            with ledger.one_moment():  # of the same
-                assert [each.release_key for each in ledger.releases("ann")] == ["aa"]
-            assert beside.submit(ledger.releases, "ann").result()[1].release_key == "bb"
-            assert ledger.account(SHARED).spent == ask().items[0].loss
-        assert [each.release_key for each in ledger.releases("ann")] == ["aa", "bb"]
+            with ledger.snapshot():  # of the same
+                assert [each.release_key for each in ledger.paid_releases("ann")] == ["aa"]
+            assert beside.submit(ledger.paid_releases, "ann").result()[1].release_key == "bb"
+            assert ledger.account(SHARED).spent == ask().releases[0].loss
+        assert [each.release_key for each in ledger.paid_releases("ann")] == ["aa", "bb"]
 
 
 def test_the_same_question_again_is_free(ledger: Ledger) -> None:
@@ -81,18 +81,18 @@ def test_the_same_question_again_is_free(ledger: Ledger) -> None:
 def test_another_client_pays_itself_and_the_dataset_nothing(ledger: Ledger) -> None:
     answer(ledger, ledger.charge(ask()))
     assert ledger.replay("ben", "operator", ["aa"]) == {}
-    assert ledger.preview(ask(client="ben")) == Loss.of("0.005")
+    assert ledger.preview(ask(client="ben")) == Loss.rounded_up("0.005")
     charge = ledger.charge(ask(client="ben"))
-    assert (charge.loss, charge.to_run, dict(charge.stored)) == (Loss.of("0.005"), (), {"aa": b"answer aa"})
+    assert (charge.loss, charge.to_run, dict(charge.stored)) == (Loss.rounded_up("0.005"), (), {"aa": b"answer aa"})
     assert spent(ledger) == ("0.005", "0.005", "0.005")
     assert ledger.replay("ben", "operator", ["aa"])["aa"].payload == b"answer aa"
     check_books(ledger)
 
 
-def test_a_question_pays_for_its_new_parts_alone(ledger: Ledger) -> None:
+def test_a_query_is_charged_only_for_its_new_releases(ledger: Ledger) -> None:
     answer(ledger, ledger.charge(ask(item("aa", "0.01"))))
     charge = ledger.charge(ask(item("bb", "0.02"), item("aa", "0.01"), request="r2"))
-    assert (charge.loss, charge.keys, charge.to_run) == (Loss.of("0.02"), ("bb", "aa"), ("bb",))
+    assert (charge.loss, charge.release_keys, charge.to_run) == (Loss.rounded_up("0.02"), ("bb", "aa"), ("bb",))
     assert dict(charge.stored) == {"aa": b"answer aa"}
     assert answer(ledger, charge) == {"aa": b"answer aa", "bb": b"answer bb"}
     check_books(ledger)
@@ -120,8 +120,8 @@ def test_datasets_and_windows_have_accounts_of_their_own(ledger: Ledger) -> None
     with pytest.raises(BudgetRefused, match="window '2026-02'"):
         ledger.charge(ask(item("cc", "0.06", windows=("2026-02",)), request="r4"))
     accounts = ledger.accounts("operator")
-    assert [view.spent for view in accounts if view.name.window != LIFETIME] == [Loss.of("0.06")] * 9
-    assert [view.spent for view in accounts if view.name.window == LIFETIME] == [Loss.of("0.18")]
+    assert [view.spent for view in accounts if view.name.window != LIFETIME] == [Loss.rounded_up("0.06")] * 9
+    assert [view.spent for view in accounts if view.name.window == LIFETIME] == [Loss.rounded_up("0.18")]
     assert {view.name.dataset for view in ledger.accounts()} == {"operator", "mibici"}
     check_books(ledger)
 
@@ -158,9 +158,9 @@ def test_thresholds_use_a_tenth_of_delta(ledger: Ledger) -> None:
 def test_a_refusal_costs_nothing_and_fixes_nothing(ledger: Ledger) -> None:
     with pytest.raises(BudgetRefused):
         ledger.charge(ask(item("aa", "0.5")))
-    assert (ledger.accounts(), ledger.entries(), ledger.releases("ann")) == ((), (), ())
-    wider = Caps(Loss.of(1, "1e-9"), Loss.of(1, "1e-9"))
-    assert ledger.charge(ask(item("aa", "0.5"), caps=wider)).repeated is False  # the request id is still free
+    assert (ledger.accounts(), ledger.entries(), ledger.paid_releases("ann")) == ((), (), ())
+    wider = Caps(Loss.rounded_up(1, "1e-9"), Loss.rounded_up(1, "1e-9"))
+    assert ledger.charge(ask(item("aa", "0.5"), caps=wider)).is_repeat is False  # the request id is still free
 
 
 def test_many_clients_share_the_datasets_ceiling(ledger: Ledger) -> None:
@@ -173,7 +173,7 @@ def test_many_clients_share_the_datasets_ceiling(ledger: Ledger) -> None:
 
 def test_the_first_charge_fixes_the_ceiling_for_good(ledger: Ledger) -> None:
     ledger.charge(ask())
-    lower, higher = (Caps(Loss.of(rho, "1e-9"), CAPS.client) for rho in ("0.007", "0.3"))
+    lower, higher = (Caps(Loss.rounded_up(rho, "1e-9"), CAPS.client) for rho in ("0.007", "0.3"))
     with pytest.raises(CeilingRaised):
         ledger.charge(ask(item("bb"), request="r2", caps=higher))
     with pytest.raises(CeilingRaised):
@@ -197,38 +197,38 @@ def test_opening_holds_the_static_window_to_its_own_ceiling(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch, raised: tuple[str, str]
 ) -> None:
     def capped(*static: str) -> Caps:
-        return Caps(Loss.of("0.2", "3e-9"), CAPS.client, static=Loss.of(*static))
+        return Caps(Loss.rounded_up("0.2", "3e-9"), CAPS.client, static=Loss.rounded_up(*static))
 
     ledger.charge(ask(item(windows=["2026-10"]), caps=capped("0.05", "1e-9")))
-    ledger.charge(ask(item("bb", windows=[STATIC]), request="r2", caps=capped("0.05", "1e-9")))
+    ledger.charge(ask(item("bb", windows=[STATIC_WINDOW]), request="r2", caps=capped("0.05", "1e-9")))
     for same_or_less in (("0.05", "1e-9"), ("0.04", "1e-10")):
-        ledger.check_caps("operator", ["2026-10", STATIC], capped(*same_or_less))
+        ledger.check_caps("operator", ["2026-10", STATIC_WINDOW], capped(*same_or_less))
     with pytest.raises(CeilingRaised, match="static"):
-        ledger.check_caps("operator", ["2026-10", STATIC], capped(*raised))
-    monkeypatch.setattr(Caps, "everybody", lambda caps, _: caps.dataset)  # planted: one ceiling for all windows
+        ledger.check_caps("operator", ["2026-10", STATIC_WINDOW], capped(*raised))
+    monkeypatch.setattr(Caps, "ceiling", lambda caps, _: caps.dataset)  # planted: one ceiling for all windows
     with pytest.raises(CeilingRaised):
-        ledger.check_caps("operator", ["2026-10", STATIC], capped("0.05", "1e-9"))  # never opens again
+        ledger.check_caps("operator", ["2026-10", STATIC_WINDOW], capped("0.05", "1e-9"))  # never opens again
     check_books(ledger)
 
 
 def test_a_cap_below_what_is_spent_blocks_and_never_resets(ledger: Ledger) -> None:
     ledger.charge(ask(item("aa", "0.05")))
-    tight = Caps(CAPS.dataset, Loss.of("0.01", "1e-9"))
+    tight = Caps(CAPS.dataset, Loss.rounded_up("0.01", "1e-9"))
     with pytest.raises(BudgetRefused, match="has rho 0"):
         ledger.charge(ask(item("bb"), request="r2", caps=tight))
     assert ledger.account(ANN, tight.client).remaining.rho == 0
-    assert ledger.account(ANN).spent == Loss.of("0.05")
+    assert ledger.account(ANN).spent == Loss.rounded_up("0.05")
 
 
 def test_a_clients_cap_may_be_raised_below_the_ceiling(ledger: Ledger) -> None:
     ledger.charge(ask(item("aa", "0.1")))
-    topped_up = Caps(CAPS.dataset, Loss.of("0.15", "1e-9"))
+    topped_up = Caps(CAPS.dataset, Loss.rounded_up("0.15", "1e-9"))
     ledger.charge(ask(item("bb", "0.05"), request="r2", caps=topped_up))
     assert ledger.account(ANN).cap == topped_up.client
     check_books(ledger)
 
 
-def test_views_of_accounts_that_nobody_has_used(ledger: Ledger) -> None:
+def test_unused_accounts_can_be_viewed(ledger: Ledger) -> None:
     assert ledger.account(ANN, CAPS.client).remaining.rho == CAPS.client.rho
     with pytest.raises(LedgerError, match="Nothing was ever charged"):
         ledger.account(ANN)
@@ -240,7 +240,7 @@ def test_views_of_accounts_that_nobody_has_used(ledger: Ledger) -> None:
 def test_a_retry_gets_what_the_first_try_got(ledger: Ledger) -> None:
     first = ledger.charge(ask())
     retry = ledger.charge(ask())
-    assert (retry.id, retry.loss, retry.to_run, retry.repeated) == (first.id, first.loss, ("aa",), True)
+    assert (retry.id, retry.loss, retry.to_run, retry.is_repeat) == (first.id, first.loss, ("aa",), True)
     answer(ledger, retry)
     settled = ledger.charge(ask())
     assert (settled.to_run, dict(settled.stored)) == ((), {"aa": b"answer aa"})
@@ -261,7 +261,7 @@ def test_a_repeat_may_need_less_than_was_charged_and_never_more(ledger: Ledger) 
     first = ledger.charge(ask(item("aa"), item("bb"), request="r1"))
     ledger.settle(first, {"aa": b"one", "bb": b"two"})
     again = ledger.charge(ask(item("aa"), request="r1"))
-    assert (again.repeated, again.stored["aa"], again.to_run) == (True, b"one", ())
+    assert (again.is_repeat, again.stored["aa"], again.to_run) == (True, b"one", ())
     with pytest.raises(IdempotencyError):
         ledger.charge(ask(item("aa"), item("cc"), request="r1"))
 
@@ -309,7 +309,7 @@ def test_parts_of_a_charge_may_settle_one_by_one(ledger: Ledger) -> None:
 # ---------------------------------------------------------------- reading
 
 
-def test_entries_say_what_happened(ledger: Ledger) -> None:
+def test_entries_record_every_event(ledger: Ledger) -> None:
     answer(ledger, ledger.charge(ask()))
     ledger.charge(ask(client="ben", request="r9"))
     rows = [(entry.kind, entry.dataset, entry.holder, entry.actor, entry.request_id) for entry in ledger.entries()]
@@ -324,14 +324,14 @@ def test_entries_say_what_happened(ledger: Ledger) -> None:
         ("charged", "operator", "ben", "ben", "r9"),
     ]
     cap = [200_000_000_000, 1_000_000_000]
-    opened, lifetime, charged = (entry.said for entry in ledger.entries()[1:4])
+    opened, lifetime, charged = (entry.content for entry in ledger.entries()[1:4])
     assert opened["caps"] == {"": cap, "*": cap, "ann": [cap[0] // 2, cap[1]]}
     assert (opened["windows"], lifetime["windows"], list(lifetime["caps"])) == (["forever"], ["*lifetime"], ["ann"])
     price = [5_000_000_000, 0]
     release = {"key": "aa", "loss": price, "windows": 0, "payers": ["", "*", "ann"], "question": "question aa"}
     assert (charged["windows"], charged["releases"], charged["versions"]) == ([["forever"]], [release], "versions 1")
     of_ben = {"key": "aa", "loss": price, "windows": 0, "payers": ["ben"]}
-    assert ledger.entries()[-1].said["releases"] == [of_ben]
+    assert ledger.entries()[-1].content["releases"] == [of_ben]
 
 
 def test_rows_are_found(ledger: Ledger) -> None:
@@ -342,20 +342,24 @@ def test_rows_are_found(ledger: Ledger) -> None:
     assert ledger.entries(limit=2) == rows[-2:]
     assert {entry.holder for entry in ledger.entries(client="ben")} == {"ben"}
     assert ledger.entries(dataset="mibici") == ()
-    assert [entry.holder for entry in ledger.audit(kind="charged")] == ["ann", "ben"]
-    assert ledger.audit(holder="ben") == rows[-3:]
-    assert ledger.audit(since=rows[4].at)[-1] == rows[-1]
-    assert ledger.audit(since="9999") == ()
+    assert [entry.holder for entry in ledger.find_entries(kind="charged")] == ["ann", "ben"]
+    assert ledger.find_entries(holder="ben") == rows[-3:]
+    assert ledger.find_entries(since=rows[4].at)[-1] == rows[-1]
+    assert ledger.find_entries(since="9999") == ()
 
 
-def test_releases_say_what_a_client_has_paid_for(ledger: Ledger) -> None:
+def test_releases_lists_what_a_client_has_paid_for(ledger: Ledger) -> None:
     answer(ledger, ledger.charge(ask()))
     ledger.charge(ask(item("bb", windows=("2026-01", "2026-02")), request="r2"))
-    settled, charged = ledger.releases("ann")
-    assert (settled.release_key, settled.question, settled.loss) == ("aa", "question aa", Loss.of("0.005"))
+    settled, charged = ledger.paid_releases("ann")
+    assert (settled.release_key, settled.canonical_query, settled.loss) == (
+        "aa",
+        "question aa",
+        Loss.rounded_up("0.005"),
+    )
     assert settled.settled_at is not None and charged.settled_at is None
     assert charged.windows == ("2026-01", "2026-02")
-    assert ledger.releases("ben") == ()
+    assert ledger.paid_releases("ben") == ()
 
 
 def test_each_client_finds_what_it_paid_for_in_its_own_words(ledger: Ledger) -> None:
@@ -363,9 +367,9 @@ def test_each_client_finds_what_it_paid_for_in_its_own_words(ledger: Ledger) -> 
     ledger.charge(ask(client="ben", request="r2", wording="tell me how many"))
     ledger.charge(ask(request="r3", wording="how many, once more"))  # free: it bought nothing
     ledger.charge(ask(item("bb"), request="r4"))  # as rows were before wordings were kept
-    assert [paid.wording for paid in ledger.releases("ann")] == ["how many?", ""]
-    assert [paid.wording for paid in ledger.releases("ben")] == ["tell me how many"]
-    assert ["wording" in row.said for row in ledger.audit(kind="charged")] == [True, True, True, False]
+    assert [paid.query_text for paid in ledger.paid_releases("ann")] == ["how many?", ""]
+    assert [paid.query_text for paid in ledger.paid_releases("ben")] == ["tell me how many"]
+    assert ["wording" in row.content for row in ledger.find_entries(kind="charged")] == [True, True, True, False]
     assert ledger.verify() == ()
 
 

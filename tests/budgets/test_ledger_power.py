@@ -5,10 +5,10 @@ from __future__ import annotations
 from apsw import Error
 
 from budgets import LedgerError
-from tests.support.ledger.power import LOST, careless, cut_power
+from tests.support.ledger.power import LOST, cut_power, without_durability
 
 
-def test_nothing_that_was_acknowledged_is_lost() -> None:
+def test_no_acknowledged_charge_is_lost_by_a_power_failure() -> None:
     """Twenty of the cuts of `python -m tests.nightly power`."""
     counted = cut_power(1, 20)
     assert counted[LOST] == 0
@@ -17,7 +17,7 @@ def test_nothing_that_was_acknowledged_is_lost() -> None:
 
 def test_a_ledger_that_flushes_too_seldom_loses_what_it_acknowledged() -> None:
     """The control: synchronous = NORMAL, which the ledger refuses to run at."""
-    with careless():
+    with without_durability():
         assert cut_power(1, 20)[LOST] > 10
 
 

@@ -37,7 +37,7 @@ def test_threads_are_accepted_until_the_limit_and_not_once_more(address: str) ->
 
         with ThreadPoolExecutor(SPENDERS) as pool:
             assert sum(pool.map(spend, range(SPENDERS))) == FIT
-        assert ledger.account(SHARED).spent == Loss(FIT * Loss.of(PRICE).pico_rho)
+        assert ledger.account(SHARED).spent == Loss(FIT * Loss.rounded_up(PRICE).pico_rho)
         check_books(ledger)
 
 
@@ -69,7 +69,7 @@ def test_processes_are_accepted_until_the_limit_and_not_once_more(address: str) 
     assert [spender.returncode for spender in spenders] == [0] * 4
     assert len(accepted) == len(set(accepted)) == FIT
     with Ledger.open(address) as ledger:
-        assert ledger.account(SHARED).spent == Loss(FIT * Loss.of(PRICE).pico_rho)
+        assert ledger.account(SHARED).spent == Loss(FIT * Loss.rounded_up(PRICE).pico_rho)
         check_books(ledger)
 
 
@@ -85,7 +85,7 @@ def test_all_threads_ask_the_same_first_question(address: str) -> None:
 
         with ThreadPoolExecutor(16) as pool:
             assert len(set(pool.map(spend, range(16)))) == 1
-        assert ledger.account(SHARED).spent == Loss.of("0.005")
+        assert ledger.account(SHARED).spent == Loss.rounded_up("0.005")
         check_books(ledger)
 
 

@@ -15,8 +15,8 @@ from tests.support.ledger import postgres
 
 HISTORIES = 60 if NIGHTLY else 4
 HELD = (
-    held.test_so_many_are_accepted_and_one_more_is_refused,
-    held.test_what_would_fit_is_accepted,
+    held.test_the_forecast_number_of_queries_is_accepted_and_one_more_refused,
+    held.test_a_price_that_would_fit_is_accepted,
     held.test_a_little_more_than_fits_is_refused,
 )
 
@@ -35,7 +35,7 @@ def on_postgres(monkeypatch: pytest.MonkeyPatch) -> list[Ledger]:
 
 
 @pytest.mark.parametrize("search", HELD)
-def test_what_is_promised_holds(
+def test_forecast_prices_are_accepted(
     search: Callable[[], None], on_postgres: list[Ledger], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = settings(max_examples=HISTORIES, phases=(Phase.generate,), database=None, deadline=None)

@@ -15,7 +15,7 @@ from tests.budgets.tree_model import CEILING, EACH, LIFETIME, OWN, QUERY, RESERV
 from tests.support.ledger.blank_ledger import blank_ledger
 
 SEQUENCES = int(os.environ.get("PASSERSBY_SEQUENCES", "300"))
-UNIT = Loss.of("0.0001").pico_rho
+UNIT = Loss.rounded_up("0.0001").pico_rho
 CLIENTS = ["acme/maps/ann", "acme/maps/ben", "acme/eve", "zoe"]
 WINDOWS = [("jan",), ("jan", "feb"), ("feb", "mar", "static")]
 RELEASES = {f"k{price}{number}": (price, windows) for price in (5, 11, 23) for number, windows in enumerate(WINDOWS)}
@@ -97,7 +97,7 @@ FULL: list[tuple[Any, ...]] = [
 
 
 @pytest.mark.parametrize("holder", ["*", ""])
-def test_a_limit_that_is_not_held_is_found(holder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unenforced_limit_is_found(holder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The clients' limit without its reserve, or no ceiling over all: the tree believes what the ledger refuses."""
     follow(FULL)
     kept = Tree.cap
@@ -109,5 +109,5 @@ def test_a_limit_that_is_not_held_is_found(holder: str, monkeypatch: pytest.Monk
 
 @settings(max_examples=SEQUENCES)
 @given(STEPS)
-def test_no_history_leads_anywhere_else(history: list[tuple[Any, ...]]) -> None:
+def test_every_history_agrees_with_the_tree_model(history: list[tuple[Any, ...]]) -> None:
     follow(history)

@@ -11,10 +11,10 @@ import pytest
 import dialect
 from dialect.algebra.release_plan import PrivatePlan, Question
 from dialect.algebra.target import Target
-from dialect.binder.query import Selected, kinds
+from dialect.binder.query import BoundQuery, bind_query
 from dialect.catalog.model import Catalog
 from dialect.errors import Refusal
-from dialect.parser.context import Reading
+from dialect.parser.context import CompileContext
 from dialect.parser.parser import parse
 from tests.support.neighbours.attack_catalog import attack_catalog
 
@@ -46,7 +46,7 @@ def database(catalog: Catalog, folder: Path) -> Iterator[duckdb.DuckDBPyConnecti
 @pytest.fixture(scope="session")
 def ask(catalog: Catalog) -> Ask:
     """Read a query."""
-    return lambda sql: dialect.read(sql, catalog)
+    return lambda sql: dialect.compile_query(sql, catalog)
 
 
 @pytest.fixture(scope="session")
@@ -61,9 +61,9 @@ def plan_of(ask: Ask) -> Callable[[str], PrivatePlan]:
 
 
 @pytest.fixture(scope="session")
-def rows_of(catalog: Catalog) -> Callable[[str], Selected]:
+def rows_of(catalog: Catalog) -> Callable[[str], BoundQuery]:
     """Bind a query without checking whether its rows may be released."""
-    return lambda sql: kinds(parse(sql), Reading(catalog, sql))
+    return lambda sql: bind_query(parse(sql), CompileContext(catalog, sql))
 
 
 @pytest.fixture(scope="session")

@@ -63,7 +63,7 @@ def test_a_refusal_reads_as_reviewed(case: Snapshot, catalog: Catalog, request: 
 
 
 @pytest.mark.parametrize("case", snapshots(FILE), ids=lambda case: case.title)
-def test_a_try_that_is_sql_is_itself_accepted(case: Snapshot, catalog: Catalog) -> None:
+def test_a_suggested_sql_is_itself_accepted(case: Snapshot, catalog: Catalog) -> None:
     refusal = refusal_of(case.sql, catalog)
     assert refusal is not None
     sent = followed(case.sql, refusal)
@@ -88,7 +88,7 @@ def test_places_that_refuse_have_a_snapshot(catalog: Catalog) -> None:
         for sql in (*(case.sql for case in SEEN), *MADE):
             refusal_of(sql, catalog)
             with pytest.raises(dialect.Refusal):
-                dialect.read(sql, catalog)
+                dialect.compile_query(sql, catalog)
     assert len(noted) > len(sites()) / 2, "reaching places is noted"
     without = [str(s) for s in missed(noted) if not any(part in s.text for part in NOT_SHOWN)]
     assert without == [], "write a question for these into tests/sql/refusals.sql"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dialect import read
+from dialect import compile_query
 from engine.catalog.file import load_catalog
 from tests.support.tree import ROOT
 
@@ -61,13 +61,13 @@ def test_the_catalog_is_the_one_that_the_page_describes() -> None:
         assert line in PAGE and line in CATALOG
 
 
-def test_every_query_says_what_is_charged() -> None:
+def test_every_query_of_the_page_states_its_charged_windows() -> None:
     assert len(QUERIES) == len(re.findall(r"^SELECT", "\n".join(BLOCKS), re.MULTILINE)) > 10
 
 
 @pytest.mark.parametrize(("sql", "windows", "crosses"), QUERIES)
-def test_a_query_touches_what_the_page_says(tmp_path: Path, sql: str, windows: str, crosses: str) -> None:
+def test_a_query_is_charged_to_the_documented_windows(tmp_path: Path, sql: str, windows: str, crosses: str) -> None:
     (tmp_path / "catalog.toml").write_text(CATALOG, encoding="utf-8")
-    (plan,) = read(sql, load_catalog(tmp_path / "catalog.toml")).plans
-    assert ", ".join(plan.touched.windows) == windows
-    assert plan.touched.crossing == bool(crosses)
+    (plan,) = compile_query(sql, load_catalog(tmp_path / "catalog.toml")).plans
+    assert ", ".join(plan.charged_windows.windows) == windows
+    assert plan.charged_windows.is_crossing == bool(crosses)

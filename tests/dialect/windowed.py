@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dialect import read
-from dialect.algebra.release_plan import Touched
-from dialect.catalog.privacy_windows import Window
+from dialect import compile_query
+from dialect.algebra.release_plan import ChargedWindows
+from dialect.catalog.privacy_windows import PrivacyWindow
 from tests.support.neighbours.window_worlds import declare
 
-CATALOGS = {window: declare(window) for window in (Window.MONTH, Window.WEEK, Window.DAY)}
+CATALOGS = {window: declare(window) for window in (PrivacyWindow.MONTH, PrivacyWindow.WEEK, PrivacyWindow.DAY)}
 
 
-def touched(sql: str, window: Window = Window.MONTH) -> Touched:
+def touched(sql: str, window: PrivacyWindow = PrivacyWindow.MONTH) -> ChargedWindows:
     """Charged privacy windows of a query with one release."""
-    (plan,) = read(sql, CATALOGS[window]).plans
-    return plan.touched
+    (plan,) = compile_query(sql, CATALOGS[window]).plans
+    return plan.charged_windows

@@ -15,7 +15,7 @@ from dialect import Catalog
 from engine.mechanism.gaussian import NoisyVector
 from engine.pipeline.answered import Answered
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 from tests.engine.town import CATALOG, ROWS, make_town, opened
 from tests.engine.windowed_town import WINDOWED
 
@@ -59,12 +59,12 @@ def anew(engine: Engine, catalog: Catalog | None = None, exact: bool = False) ->
 
 def ask(engine: Engine, sql: str, rho: str = "0.005", client: str = "ann") -> Answered:
     """Run a query at a price."""
-    return engine.answer(sql, Asked(client, rho=Fraction(rho)))
+    return engine.answer(sql, Request(client, rho=Fraction(rho)))
 
 
 def price(answered: Answered) -> float:
     """Rho charged for an answer."""
-    return float(answered.charged.rho)
+    return float(answered.charged_loss.rho)
 
 
 DAILY = WINDOWED

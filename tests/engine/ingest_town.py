@@ -9,11 +9,11 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from dialect import Catalog, read
+from dialect import Catalog, compile_query
 from engine.catalog.file import load_catalog
-from engine.catalog.sources import version_of
+from engine.catalog.sources import full_data_version
 from engine.data.open import open_data
-from engine.pricing.prepare import prepare
+from engine.pricing.prepare import compile_release
 from tests.engine.town import make_town
 from tests.engine.windowed_town import WINDOWED
 
@@ -58,12 +58,12 @@ def new_file(path: Path, *lines: str) -> str:
 def visits(catalog: Catalog, cache: Path) -> int:
     """Count the visits of admitted people exactly, as a question does before its noise."""
     with closing(open_data(catalog, cache, lambda *_: None)) as backend:
-        (plan,) = read("SELECT count(*) AS n FROM visit", catalog).plans
-        made = prepare(plan, catalog, backend, Fraction(1, 10))
+        (plan,) = compile_query("SELECT count(*) AS n FROM visit", catalog).plans
+        made = compile_release(plan, catalog, backend, Fraction(1, 10))
         return int(backend.run(made.sql, pa.table({"person": pa.array([], pa.string())})).vectors[0].sum())
 
 
 def state(where: Path, cache: Path) -> tuple[int, str]:
     """Number of visits that a query counts, and the version of the data."""
     catalog = load_catalog(where)
-    return visits(catalog, cache), version_of(catalog.dataset("town"))
+    return visits(catalog, cache), full_data_version(catalog.dataset("town"))

@@ -10,8 +10,8 @@ import pytest
 
 from budgets import LedgerError, UnsafeStore
 from dialect import Code, Refusal
-from engine.api.session import Desk
-from engine.errors import CatalogError, DataError, ExecutionFailed, untold
+from engine.api.session import Session
+from engine.errors import CatalogError, DataError, ExecutionFailed, redact
 from engine.mechanism.gaussian import NoiseRefused
 from engine.pipeline.engine import Engine
 from engine.problems import Refused
@@ -32,7 +32,7 @@ FAILURES: tuple[Callable[[], Exception], ...] = (
 )
 
 
-def failing(engine: Engine, stage: str, error: BaseException, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def failing(engine: Engine, stage: str, error: BaseException, monkeypatch: pytest.MonkeyPatch) -> Session:
     """A session whose engine fails at the given stage."""
 
     def fail(*_: object) -> None:
@@ -41,11 +41,11 @@ def failing(engine: Engine, stage: str, error: BaseException, monkeypatch: pytes
     if stage == "read":
         monkeypatch.setattr(type(engine.backend), "run", fail)
     if stage == "store":
-        monkeypatch.setattr("engine.pipeline.engine.to_bytes", fail)
-    return Desk(replace(engine, add_noise=fail) if stage == "noise" else engine)
+        monkeypatch.setattr("engine.pipeline.engine.release_to_bytes", fail)
+    return Session(replace(engine, add_noise=fail) if stage == "noise" else engine)
 
 
-def told(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, object]]:
+def reported_failures(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, object]]:
     """Plant every failure at every stage; what clients see, and the class that is logged."""
     found = list[tuple[str, object]]()
     for stage in STAGES:
@@ -55,40 +55,40 @@ def told(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, obj
                 try:
                     desk.query(SQL, client="ann")
                 except Refused as refused:
-                    assert [entry.kind for entry in ledger.audit(kind="failed")] == ["failed"]
+                    assert [entry.kind for entry in ledger.find_entries(kind="failed")] == ["failed"]
                     assert isinstance(refused.__cause__, ExecutionFailed)
                     assert refused.__cause__.__context__ is None, "where the values are"
                     found.append((refused.__cause__.kind, refused.problem))
     return found
 
 
-def test_no_class_of_a_failure_is_told(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = told(engine, monkeypatch)
+def test_no_failure_class_is_shown_to_clients(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = reported_failures(engine, monkeypatch)
     assert len(found) == len(STAGES) * len(FAILURES)
     assert {str(problem) for _, problem in found} == {str(found[0][1])}, "one text, to the byte"
     kinds = ["", "OutOfMemoryException", "OverflowError", "MemoryError", "ArrowInvalid", "NoiseRefused"]
     assert [kind for kind, _ in found] == [*kinds, "Refusal", "DataError", "CatalogError"] * len(STAGES)
 
 
-def test_classes_that_are_let_out_are_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leaked_failure_classes_are_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: the original exception of a failed release is raised."""
-    monkeypatch.setattr("engine.pipeline.engine.untold", lambda error: error)
+    monkeypatch.setattr("engine.pipeline.engine.redact", lambda error: error)
     with pytest.raises((AssertionError, OverflowError)):
-        test_no_class_of_a_failure_is_told(engine, monkeypatch)
+        test_no_failure_class_is_shown_to_clients(engine, monkeypatch)
 
 
-def test_what_the_ledger_raises_is_told_as_it_is() -> None:
+def test_ledger_errors_are_shown_unchanged() -> None:
     unsafe: LedgerError = UnsafeStore("The register is not whole.", "the right one")
-    assert untold(unsafe) is unsafe
+    assert redact(unsafe) is unsafe
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt(), SystemExit(1)])
 @pytest.mark.parametrize("stage", STAGES)
-def test_whoever_stops_the_process_is_no_failure(
+def test_stopping_the_process_is_no_failure(
     stage: str, stop: BaseException, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with blank_ledger() as ledger, monkeypatch.context() as broken:
         desk = failing(replace(engine, ledger=ledger), stage, stop, broken)
         with pytest.raises(type(stop)):
             desk.query(SQL, client="ann")
-        assert ledger.audit(kind="failed") == ()
+        assert ledger.find_entries(kind="failed") == ()

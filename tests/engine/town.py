@@ -14,7 +14,7 @@ from budgets import Ledger
 from dialect import Catalog
 from engine.backends.duckdb import DuckDBBackend, Limits
 from engine.catalog.file import load_catalog
-from engine.data.snapshot import snapshot
+from engine.data.snapshot import open_snapshot
 from engine.mechanism.gaussian import NoiseSource, add_noise
 from engine.pipeline.engine import Engine
 
@@ -119,7 +119,7 @@ def make_town(folder: Path, rows: str = ROWS, declared: str = CATALOG) -> Catalo
 
 def backend_over(catalog: Catalog, cache: Path, limits: Limits | None = None) -> DuckDBBackend:
     """Open a catalog's data; whoever asked closes them."""
-    made = snapshot(catalog, cache, lambda stage, fraction: None)
+    made = open_snapshot(catalog, cache, lambda stage, fraction: None)
     return DuckDBBackend.open(made.files, made.addresses, cache, limits)
 
 

@@ -31,16 +31,16 @@ def _raising(function: Function) -> Iterator[ast.AST]:
             yield node
 
 
-def test_faces_say_what_they_raise() -> None:
+def test_fronts_document_what_they_raise() -> None:
     assert len(FACES) > 5
     assert not [each for module in FACES for each in silent(module)]
 
 
-def test_a_connection_says_what_it_raises() -> None:
+def test_connection_methods_document_what_they_raise() -> None:
     assert not [each for each in silent(DOOR) if not each.endswith(": as_errors")]
 
 
-def test_a_face_that_is_silent_is_found() -> None:
+def test_an_undocumented_exception_is_found() -> None:
     planted = Module(DOOR.path)
     planted.__dict__["tree"] = ast.parse('def told():\n    """Tell."""\n    raise ValueError\n')
     assert len(silent(planted)) == 1

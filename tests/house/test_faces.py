@@ -15,7 +15,7 @@ NAMES = {module.name for module in modules()}
 
 
 @pytest.mark.parametrize("face", FACES)
-def test_all_equals_what_is_there(face: str) -> None:
+def test_dunder_all_equals_the_public_names(face: str) -> None:
     package = importlib.import_module(face)
     named = set(getattr(package, "__all__", ()))
     there = {name for name, value in vars(package).items() if _is_shown(face, name, value)}
@@ -24,7 +24,7 @@ def test_all_equals_what_is_there(face: str) -> None:
     assert not missing, f"{face}.__all__ names what is not there"
 
 
-def test_no_module_imports_a_face_it_stands_behind() -> None:
+def test_no_module_imports_its_own_front() -> None:
     assert not [
         f"{module.where}:{line}: {target}"
         for module in modules()

@@ -13,7 +13,7 @@ class Circle:
         self.itself = self
 
 
-def test_what_collection_made_is_looked_at_no_more_and_the_rest_is() -> None:
+def test_objects_from_collection_are_frozen_and_later_garbage_is_collected() -> None:
     assert gc.get_freeze_count() > 10_000 and gc.isenabled()
     left = weakref.ref(Circle())
     gc.collect()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.patience import LONGEST
+from tests.support.patience import MAX_SECONDS
 from tests.support.tree import PACKAGES, ROOT
 
 TOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
@@ -43,7 +43,7 @@ def _lint(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     program = "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
     command = [sys.executable, "-c", program, "--no-cache", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(folder)}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=LONGEST)
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=MAX_SECONDS)
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_exact_numbers_are_not_of_the_type_that_a_release_holds(tmp_path: Path) 
     (tmp_path / "mypy.ini").write_text(READ_ALONE, encoding="utf-8")
     settings = ["--config-file", str(tmp_path / "mypy.ini"), "--cache-dir", str(tmp_path / "cache")]
     command = [sys.executable, "-m", "mypy", *settings, str(tmp_path / "handed_out.py")]
-    checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST)
+    checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=MAX_SECONDS)
     errors = [line for line in checked.stdout.splitlines() if ": error: " in line]
     assert len(errors) == 1, checked.stdout + checked.stderr
     assert 'expected "tuple[NoisyVector, ...]"' in errors[0]

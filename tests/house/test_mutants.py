@@ -52,7 +52,7 @@ def test_an_operator_changes_one_place(statement: str) -> None:
 
 
 @pytest.mark.parametrize("statement", LEFT)
-def test_what_changes_nothing_is_left_out(statement: str) -> None:
+def test_mutations_without_effect_are_left_out(statement: str) -> None:
     assert {each.operator for each in of(statement)} <= {"branches swapped"}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.patience import LONGEST
+from tests.support.patience import MAX_SECONDS
 from tests.support.tree import ROOT
 
 SKIPPING = {
@@ -36,7 +36,7 @@ def _run(tmp_path: Path, text: str, ci: str) -> int:
         str(tmp_path),
     ]
     environment = {**os.environ, "CI": ci, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, timeout=LONGEST).returncode
+    return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, timeout=MAX_SECONDS).returncode
 
 
 @pytest.mark.parametrize("what", SKIPPING)

@@ -16,7 +16,7 @@ def test_files_that_belong_together_are_one_part_and_any_other_its_own() -> None
     assert scope("tests/engine/backends/test_duckdb.py::test") == "tests/engine/backends/test_duckdb.py"
 
 
-def test_they_are_the_files_that_ask_for_the_shared_cluster() -> None:
+def test_the_grouped_files_are_those_using_the_shared_cluster() -> None:
     files = (ROOT / "tests" / "engine" / "backends").glob("test_*.py")
     asking = {str(file.relative_to(ROOT)) for file in files if SHARED.search(file.read_text(encoding="utf-8"))}
     assert asking == set(TOGETHER)

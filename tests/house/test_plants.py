@@ -75,7 +75,7 @@ def test_use_is_seen_and_only_use(what: str) -> None:
 
 
 @pytest.mark.parametrize("value", [True, None])
-def test_what_can_not_be_observed_is_not_planted(value: object) -> None:
+def test_an_unobservable_value_cannot_be_planted(value: object) -> None:
     with pytest.raises(TypeError, match="plant a function"):
         observed(value, lambda: None)
 
@@ -132,7 +132,7 @@ def test_a_planted_bug_finds_its_fixture(monkeypatch: pytest.MonkeyPatch) -> Non
     assert isinstance(monkeypatch, Planting)
 
 
-def test_other_tests_patch_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_tests_get_the_plain_monkeypatch(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not isinstance(monkeypatch, Planting)
     with pytest.raises(AssertionError, match="is named so"):
         changing(monkeypatch, str, str)

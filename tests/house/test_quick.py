@@ -14,7 +14,7 @@ from typing import Any, cast
 import pytest
 
 from tests.conftest import NIGHTLY_ALONE
-from tests.support.patience import LONGEST
+from tests.support.patience import MAX_SECONDS
 from tests.support.plugins.quick import (
     CORE,
     EVERY,
@@ -23,7 +23,7 @@ from tests.support.plugins.quick import (
     QUICK_SECONDS,
     SLOW,
     file_of,
-    is_kept,
+    is_always_run,
     is_slow,
     listed,
     pytest_collection_modifyitems,
@@ -85,7 +85,7 @@ def _tests(file: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("entry", [*listed(SLOW.values()), *EVERY, *KEPT])
-def test_what_a_table_names_is_there(entry: str) -> None:
+def test_files_named_by_the_tables_exist(entry: str) -> None:
     assert _names(entry)
 
 
@@ -93,14 +93,14 @@ def test_recorded_slow_tests_are_of_files_that_are_there() -> None:
     assert {file_of(test) for test in slow_tests()} <= FILES
 
 
-def test_what_runs_in_part_is_not_left_out_as_well() -> None:
+def test_partially_run_files_are_not_also_left_out() -> None:
     assert not [entry for entry in EVERY if is_slow(entry) or is_slow(file_of(entry))]
 
 
 def test_each_mechanism_of_privacy_has_a_planted_bug_that_is_there() -> None:
     assert CORE.keys() == MECHANISMS
     command = [sys.executable, "-m", "pytest", "--quick", "--collect-only", "-p", "no:xdist", *CORE.values()]
-    collected = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST)
+    collected = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=MAX_SECONDS)
     assert collected.returncode == 0, collected.stdout + collected.stderr
     assert set(CORE.values()) <= set(collected.stdout.splitlines())
 
@@ -118,14 +118,14 @@ def test_a_ledger_is_tried_on_sqlite_alone() -> None:
     assert list(selected(nodes)) == nodes[::2]
 
 
-def test_what_is_slow_is_left_out_but_for_the_core() -> None:
+def test_slow_tests_are_left_out_except_the_core() -> None:
     core = next(node for node in CORE.values() if is_slow(file_of(node)))
     nodes = [f"{file_of(core)}::test_other", core, "tests/new/test_new.py::test_new"]
     assert list(selected(nodes)) == nodes[1:]
 
 
 def test_a_test_that_took_too_long_is_left_out_unless_privacy_rests_on_it() -> None:
-    slow = next(test for test in selected([*slow_tests()]) if not is_kept(test))
+    slow = next(test for test in selected([*slow_tests()]) if not is_always_run(test))
     kept = next(iter(CORE.values()))
     items: list[Any] = [SimpleNamespace(nodeid=node, user_properties=[]) for node in (slow, kept, "tests/new.py::test")]
     left_out: list[Any] = []

@@ -14,16 +14,16 @@ import pytest
 
 from budgets.errors import Code as LedgerCode
 from dialect import Code as DialectCode
-from dialect.functions.registry import names
+from dialect.functions.registry import callable_names
 from dialect.notes import NoteCode
-from passersby.errors import KINDS
+from passersby.errors import ERRORS_BY_CODE
 from passersby.text.numbers import RELIABILITY
 from tests.bench import accuracy
 from tests.conftest import NIGHTLY_ALONE
 from tests.pages.__main__ import PAGES
 from tests.pages.functions_page import PATH as FUNCTIONS
 from tests.pages.functions_page import document
-from tests.support.patience import LONGEST
+from tests.support.patience import MAX_SECONDS
 from tests.support.tree import PACKAGES, ROOT, modules
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -55,7 +55,9 @@ def test_there_is_something_to_run() -> None:
 
 def run(line: str, reader: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run one command of the page in bash."""
-    return subprocess.run(["bash", "-ec", line], env=reader, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST)
+    return subprocess.run(
+        ["bash", "-ec", line], env=reader, cwd=ROOT, capture_output=True, text=True, timeout=MAX_SECONDS
+    )
 
 
 def test_the_readme_is_short() -> None:
@@ -107,7 +109,7 @@ def test_tables_and_answers_say_who_is_not_counted(line: str, reader: dict[str, 
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake ([a-z]+)\b", README))))
-def test_make_knows_what_the_readme_says(target: str) -> None:
+def test_make_has_every_target_of_the_readme(target: str) -> None:
     known = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert target in known
 
@@ -122,7 +124,7 @@ def test_contributing_names_the_tests_that_nightly_alone_runs() -> None:
 @pytest.mark.parametrize("program", PYTHON)
 def test_the_readme_s_python_runs(program: str, reader: dict[str, str]) -> None:
     ran = subprocess.run(
-        [sys.executable, "-c", program], env=reader, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST
+        [sys.executable, "-c", program], env=reader, cwd=ROOT, capture_output=True, text=True, timeout=MAX_SECONDS
     )
     assert ran.returncode == 0, ran.stderr
     assert "±" in ran.stdout
@@ -155,13 +157,13 @@ def test_the_half_width_that_reading_shows_is_that_of_its_question(reader: dict[
     assert math.ceil(told["expected_error"]["trips"]) == width
 
 
-def test_reading_tells_each_word_of_reliability_as_it_is_shown() -> None:
+def test_the_reading_guide_lists_each_reliability_word_as_displayed() -> None:
     for word, shown in RELIABILITY.items():
         assert f"| `{word}`{'' if shown == word else f', shown as *{shown}*'} |" in READING
 
 
 def test_every_code_is_documented() -> None:
-    codes = {*map(str, DialectCode), *map(str, LedgerCode), *KINDS, *map(str, NoteCode)}
+    codes = {*map(str, DialectCode), *map(str, LedgerCode), *ERRORS_BY_CODE, *map(str, NoteCode)}
     assert not {code for code in codes if f"`{code}`" not in ANSWERS}
 
 
@@ -181,10 +183,10 @@ def test_make_docs_writes_every_page_that_a_module_makes() -> None:
     assert made == {page.__name__ for page in PAGES}
 
 
-def test_the_list_of_functions_is_what_the_allow_list_says() -> None:
+def test_the_function_page_is_generated_from_the_allow_list() -> None:
     assert FUNCTIONS.read_text(encoding="utf-8") == document(), "run make docs"
 
 
 def test_every_name_that_may_be_written_is_in_the_list_of_functions() -> None:
     listed = FUNCTIONS.read_text(encoding="utf-8")
-    assert not [name for name in names() if name[0].isalpha() and f"`{name}(" not in listed]
+    assert not [name for name in callable_names() if name[0].isalpha() and f"`{name}(" not in listed]

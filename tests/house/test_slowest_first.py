@@ -54,7 +54,7 @@ def test_files_that_belong_together_follow_each_other() -> None:
     assert _ordered([f"{file}::x" for file in (one, slow, other)]) == [f"{file}::x" for file in (one, other, slow)]
 
 
-def test_what_ran_is_written_and_the_rest_is_kept_while_it_is_there() -> None:
+def test_measured_seconds_are_written_and_others_remain_while_their_file_exists() -> None:
     ran = [_report("t/a.py::x", 0.5, quick=True), _report("t/a.py::y", 2.5), _report(f"{KEPT}::x", 0.1, quick=True)]
     before = {KEPT: Seconds(70.0, 7.0), ALSO_KEPT: Seconds(5.0, 1.0), "t/gone.py": Seconds(6.0, 1.0)}
     lines = [line for line in written(before, ran).splitlines() if not line.startswith("#")]

@@ -48,7 +48,7 @@ def run_by(tool: str, file: Path) -> bool:
 
 
 @pytest.mark.parametrize("tool", [tool for tool, run in TABLE.items() if run.startswith("`")])
-def test_a_tool_that_is_said_to_run_is_run(tool: str) -> None:
+def test_a_tool_listed_as_run_is_run(tool: str) -> None:
     assert run_by(tool, ROOT / TABLE[tool].strip("`"))
 
 

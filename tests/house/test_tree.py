@@ -89,7 +89,7 @@ class Tree:
         graphs: dict[str, Graph] = defaultdict(lambda: defaultdict(set))
         for path, targets in self.imports.items():
             for target in targets:
-                folder, source, other = parted(path, target)
+                folder, source, other = split_at_common_folder(path, target)
                 if FRONT not in (source, other):
                     graphs[folder][source.removesuffix(".py")].add(other.removesuffix(".py"))
         return graphs
@@ -118,7 +118,7 @@ def dotted(path: str) -> str:
     return path.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
 
 
-def parted(path: str, other: str) -> tuple[str, str, str]:
+def split_at_common_folder(path: str, other: str) -> tuple[str, str, str]:
     """Return the innermost folder that holds two files, and its entry on the way to each."""
     parts, others = path.split("/"), other.split("/")
     depth = next(depth for depth, (one, two) in enumerate(zip(parts, others, strict=False)) if one != two)

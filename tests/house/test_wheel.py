@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from engine.catalog.folders import cache_folder
-from tests.support.patience import LONGEST
+from tests.support.patience import MAX_SECONDS
 from tests.support.tree import PACKAGES, ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -64,7 +64,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
         cwd=ROOT,
         check=True,
-        timeout=LONGEST,
+        timeout=MAX_SECONDS,
     )
     (built,) = folder.glob("*.whl")
     return built
@@ -94,7 +94,7 @@ def test_the_wheel_holds_four_packages_with_their_data(wheel: Path) -> None:
     assert {str(path.relative_to(ROOT)) for path in data} <= packed
 
 
-def test_the_door_imports_without_extras(door_alone: Path, tmp_path: Path) -> None:
+def test_the_client_imports_without_extras(door_alone: Path, tmp_path: Path) -> None:
     assert _run(door_alone, tmp_path, "import passersby, passersby.cli.app; print(passersby.__name__)") == "passersby"
 
 
@@ -103,7 +103,7 @@ def test_the_command_line_helps_without_extras(door_alone: Path, tmp_path: Path)
     assert "demo" in _run(door_alone, tmp_path, program)
 
 
-def test_connect_says_which_extra_is_missing(door_alone: Path, tmp_path: Path) -> None:
+def test_connect_names_the_missing_extra(door_alone: Path, tmp_path: Path) -> None:
     said = _run(door_alone, tmp_path, CONNECT)
     assert "pip install --editable '.[engine]'" in said.replace('"', "'")
 
@@ -121,7 +121,7 @@ def test_the_servers_extras_bring_all_that_they_import(
     _run(there, folder, IMPORT_ALL.format(server=True, flight=flight))
 
 
-def test_serving_says_which_extra_is_missing(with_engine: Path, tmp_path: Path) -> None:
+def test_serve_names_the_missing_extra(with_engine: Path, tmp_path: Path) -> None:
     said = _run(with_engine, tmp_path, SERVE, PASSERSBY_CACHE=str(cache_folder()), PASSERSBY_DATA=str(tmp_path))
     assert "pip install --editable '.[server]'" in said
 
@@ -138,7 +138,7 @@ def test_every_convenience_has_an_extra_that_the_readme_names(package: str) -> N
     assert f"`[{package}]`" in README
 
 
-def test_every_extra_has_a_row_of_the_readme_and_those_of_work_on_the_code_have_none() -> None:
+def test_every_user_extra_and_no_developer_extra_is_in_the_readme() -> None:
     cells = re.findall(r"^\| (`\[.*?) \|", README, re.MULTILINE)
     rows = {name for cell in cells for name in re.findall(r"`\[(\w+)\]`", cell)}
     assert rows == PROJECT["optional-dependencies"].keys() - {"dev", "fuzz", "bench"}
@@ -155,7 +155,7 @@ def test_connect_names_the_file_that_shadows_a_package(with_engine: Path, tmp_pa
 
 def _environment(folder: Path, wheel: Path, distributions: tuple[str, ...]) -> Path:
     """Make an environment with the wheel and, linked to what is installed here, distributions and all they need."""
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, timeout=LONGEST)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, timeout=MAX_SECONDS)
     (packages,) = folder.glob("lib/python*/site-packages")
     for name in sorted(_with_dependencies({str(canonicalize_name(name)) for name in distributions})):
         _link(distribution(name), packages)
@@ -198,7 +198,7 @@ def _link(installed: Distribution, packages: Path) -> None:
 def _run(python: Path, folder: Path, program: str, **settings: str) -> str:
     """Run a program in a folder, as an interactive Python does: the folder comes first on the path."""
     ran = subprocess.run(
-        [python, "-c", program], cwd=folder, env=settings, capture_output=True, text=True, timeout=LONGEST
+        [python, "-c", program], cwd=folder, env=settings, capture_output=True, text=True, timeout=MAX_SECONDS
     )
     assert ran.returncode == 0, ran.stderr
     return ran.stdout.strip()

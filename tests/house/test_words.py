@@ -18,7 +18,7 @@ def _written() -> list[Path]:
     return [path for path in committed_files() if path.suffix in TEXT and path.name != "LICENSE"]
 
 
-def test_names_say_what_a_thing_is() -> None:
+def test_file_names_are_meaningful() -> None:
     empty = [path for path in committed_files() if {path.stem, *path.relative_to(ROOT).parent.parts} & SAYS_NOTHING]
     assert not empty
 

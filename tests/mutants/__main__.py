@@ -223,10 +223,10 @@ def main() -> int:
     asked = parser.parse_args()
     least = asked.least if asked.least is not None else -(-4 * asked.count // 5)
     with tempfile.TemporaryDirectory(prefix="mutants-") as made:
-        return int(told(taken(Path(made) / "source"), asked.seed, asked.count, asked.jobs, asked.timeout) < least)
+        return int(report(taken(Path(made) / "source"), asked.seed, asked.count, asked.jobs, asked.timeout) < least)
 
 
-def told(source: Path, seed: int, count: int, jobs: int, seconds: float) -> int:
+def report(source: Path, seed: int, count: int, jobs: int, seconds: float) -> int:
     """Report each mutant of a tree; returns how many were caught."""
     candidates = list(islice(apart(drawn(source, seed)), count * SPARE))
     print(f"the quick suite on the code as it is, with {len(candidates)} places watched", flush=True)

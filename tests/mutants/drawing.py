@@ -125,7 +125,7 @@ def _functions(node: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def _below(node: ast.AST) -> Iterator[tuple[ast.expr | ast.stmt, str, ast.AST]]:
-    if _says(node):
+    if _is_message(node):
         return
     if isinstance(node, ast.expr | ast.stmt):
         for operator, other in _others(node):
@@ -140,7 +140,7 @@ def _below(node: ast.AST) -> Iterator[tuple[ast.expr | ast.stmt, str, ast.AST]]:
                 yield from _below(child)
 
 
-def _says(node: ast.AST) -> bool:
+def _is_message(node: ast.AST) -> bool:
     """Is a node only for its text: a docstring, an exception, a log line, a formatted text?"""
     if isinstance(node, ast.Raise | ast.Assert | ast.JoinedStr | ast.pattern):
         return True

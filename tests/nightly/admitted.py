@@ -7,15 +7,20 @@ from collections import Counter
 from hypothesis import strategies as st
 
 from dialect import Refusal
-from dialect.catalog.privacy_windows import Window
+from dialect.catalog.privacy_windows import PrivacyWindow
 from tests.nightly.greybox import opened
 from tests.nightly.search import EXAMPLES, drawn
 from tests.privacy.greybox.test_greybox_admission import KINDS
 from tests.privacy.greybox.test_greybox_window_admission import LENGTHS, hold
 from tests.support.greybox.greybox import connect
-from tests.support.greybox.greybox_admission import Asked, asked, hold_asked, make_asked
+from tests.support.greybox.greybox_admission import (
+    EligibilityCase,
+    check_eligibility,
+    eligibility_cases,
+    make_eligibility_worlds,
+)
 from tests.support.greybox.greybox_data import make_worlds
-from tests.support.neighbours.window_admission import Ruled, ruled
+from tests.support.neighbours.window_admission import RuledDatabase, ruled
 from tests.support.neighbours.window_questions import questions
 
 IN_WINDOWS = 8  # databases of a chunk under windows of time
@@ -26,19 +31,19 @@ def chunk(number: int, examples: int = DATABASES, *, smaller: bool = True) -> Co
     """Compare some databases in all worlds with those without the ineligible rows."""
     counted: Counter[str] = Counter()
 
-    def look(one: tuple[Asked, str]) -> None:
+    def look(one: tuple[EligibilityCase, str]) -> None:
         database, sql = one
         connection, _ = opened()
         make_worlds(connection, database.database)
-        make_asked(connection, database)
+        make_eligibility_worlds(connection, database)
         try:
-            counted["worlds with numbers"] += hold_asked(connection, database, sql)
+            counted["worlds with numbers"] += check_eligibility(connection, database, sql)
         except Refusal:
             counted["refused"] += 1
         else:
             counted[EXAMPLES] += 1
 
-    drawn(st.tuples(asked(), st.one_of(*KINDS.values())), number, examples, look, smaller=smaller)
+    drawn(st.tuples(eligibility_cases(), st.one_of(*KINDS.values())), number, examples, look, smaller=smaller)
     return counted
 
 
@@ -48,7 +53,7 @@ def windows(number: int, examples: int = IN_WINDOWS, *, smaller: bool = True) ->
 
     with connect() as connection:
 
-        def look(one: tuple[Window, Ruled, str]) -> None:
+        def look(one: tuple[PrivacyWindow, RuledDatabase, str]) -> None:
             met = hold(connection, *one)
             counted.update(met)
             counted[EXAMPLES] += not met["refused"]

@@ -9,7 +9,7 @@ from collections import Counter
 
 from hypothesis import strategies as st
 
-from dialect import Catalog, Refusal, read
+from dialect import Catalog, Refusal, compile_query
 from tests.nightly.greybox import ASKED, opened
 from tests.nightly.search import EXAMPLES, drawn
 from tests.support.greybox.greybox import GreyBox, groups
@@ -92,7 +92,7 @@ def hold(box: GreyBox, catalog: Catalog, family: list[str]) -> Counter[str]:
     known: dict[str, tuple[str, str]] = {}
     for sql in dict.fromkeys(family):
         try:
-            question = read(sql, catalog)
+            question = compile_query(sql, catalog)
             ran = box.run(question, "everybody", 1)
         except Refusal:
             counted["refused"] += 1

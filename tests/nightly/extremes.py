@@ -11,12 +11,12 @@ from collections import Counter
 import duckdb
 from hypothesis import strategies as st
 
-from dialect import Catalog, Question, Refusal, read
+from dialect import Catalog, Question, Refusal, compile_query
 from dialect.algebra.release_plan import PrivatePlan
-from engine.pricing.prepare import Prepared
+from engine.pricing.prepare import CompiledRelease
 from tests.nightly import greybox
 from tests.nightly.search import EXAMPLES, drawn
-from tests.support.greybox.greybox import GreyBox, OthersMoved
+from tests.support.greybox.greybox import GreyBox, UnexpectedChange
 from tests.support.greybox.greybox_data import Database, Declared, declared_as, make_worlds
 from tests.support.greybox.greybox_questions import declarations
 from tests.support.sql.chained_questions import chained_questions, counted_chains
@@ -35,22 +35,22 @@ class OneWorld(GreyBox):
     def __init__(self, connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
         """Store the prepared queries."""
         super().__init__(connection, catalog)
-        self._made: dict[int, tuple[PrivatePlan, Prepared]] = {}
+        self._made: dict[int, tuple[PrivatePlan, CompiledRelease]] = {}
 
-    def _prepared(self, plan: PrivatePlan, world: str) -> Prepared:
+    def _prepared(self, plan: PrivatePlan, world: str) -> CompiledRelease:
         if id(plan) not in self._made:
             self._made[id(plan)] = (plan, super()._prepared(plan, world))
         return self._made[id(plan)][1]
 
     def reads(self, sql: str) -> Question:
         """Read and prepare a question; raises Refusal."""
-        question = read(sql, self._catalog)
+        question = compile_query(sql, self._catalog)
         for plan in question.plans:
             self._prepared(plan, "everybody")
         return question
 
     def answers(self, question: Question) -> None:
-        """Run a question over the rows that are there now; raises OthersMoved where the engine raises."""
+        """Run a question over the rows that are there now; raises UnexpectedChange where the engine raises."""
         self._keys.clear()
         self.run(question, "everybody", 1)
 
@@ -95,7 +95,7 @@ def _read(box: OneWorld, sql: str, counted: Counter[str]) -> Question | None:
 def _answer(box: OneWorld, question: Question, database: Few) -> None:
     try:
         box.answers(question)
-    except OthersMoved as moved:
+    except UnexpectedChange as moved:
         failed = moved.__context__ and moved.__context__.__context__
         moved.add_note(f"{type(failed).__name__}: {str(failed).splitlines()[:1]}\nover {database}")
         raise

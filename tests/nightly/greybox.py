@@ -68,8 +68,8 @@ def chunk(number: int, examples: int = DATABASES, *, smaller: bool = True) -> Co
                 counted["refused"] += 1
             else:
                 counted["questions"] += 1
-                counted[EXAMPLES] += pairs.held
-                counted["pairs that moved"] += pairs.moved
+                counted[EXAMPLES] += pairs.checked
+                counted["pairs that moved"] += pairs.changed
 
     drawn(rounds(), number, examples, look, smaller=smaller)
     return counted

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from tests.nightly.search import EXAMPLES
-from tests.support.ledger.power import CUTS, LOST, careless, cut_power
+from tests.support.ledger.power import CUTS, LOST, cut_power, without_durability
 
 CUTS_OF_A_CHUNK, CUTS_OF_THE_CONTROL = 50, 10
 
@@ -14,7 +14,7 @@ def chunk(number: int) -> Counter[str]:
     """Cut the power some times; raises AssertionError if anything acknowledged was lost, or the control lost nothing."""
     counted = cut_power(number, CUTS_OF_A_CHUNK)
     assert counted[LOST] == 0, f"{counted[LOST]} of what was acknowledged are gone: {counted}"
-    with careless():
+    with without_durability():
         control = cut_power(number, CUTS_OF_THE_CONTROL)
     assert control[LOST] > 0, f"the control lost nothing: {control}"
     counted[EXAMPLES] = counted.pop(CUTS)

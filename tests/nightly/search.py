@@ -110,11 +110,11 @@ def _until_stopped() -> Iterator[Callable[[], bool]]:
     """Catch the first signal to end, so that running work is counted; the second one ends at once."""
     heard = threading.Event()
 
-    def hear(number: int, frame: object) -> None:
+    def on_signal(number: int, frame: object) -> None:
         heard.set()
         signal.signal(number, signal.SIG_DFL)
 
-    before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield heard.is_set
     finally:

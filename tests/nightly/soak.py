@@ -88,20 +88,20 @@ class Soak:
         what = drawn.choices(["repeat", "fresh", "explain", "refused", "lists"], [50, 12, 20, 6, 12])[0]
         if what == "lists":
             path = drawn.choice(["budget", "history", "tables", "me", "functions", "jobs"])
-            self._heard(what, await client.get(f"/v1/{path}"))
+            self._count_response(what, await client.get(f"/v1/{path}"))
             return
         sql = drawn.choice(held) if what == "repeat" and held else sql_of(drawn.randrange(FRESH))
         sql = REFUSED if what == "refused" else sql
         path = "/v1/explain" if what == "explain" else "/v1/queries"
         named = {"Idempotency-Key": f"{drawn.getrandbits(64):x}"} if drawn.random() < 0.5 else {}
         answer = await client.post(path, json={"sql": sql, "rho": "0.0001"}, headers=named)
-        self._heard(what, answer)
+        self._count_response(what, answer)
         if path == "/v1/queries" and answer.status_code == 200:
             rows = answer.json()["rows"]
             assert self.answers.setdefault(sql, rows) == rows, "one question has two answers"
             held.append(sql)
 
-    def _heard(self, what: str, answer: httpx2.Response) -> None:
+    def _count_response(self, what: str, answer: httpx2.Response) -> None:
         code = "answered" if answer.is_success else str(answer.json()["code"])
         assert code == "answered" or code in ALLOWED, f"{what}: {answer.status_code} {answer.text[:500]}"
         self.counted[f"{what}: {code}"] += 1
@@ -124,7 +124,7 @@ def _check_books(ledger: Path, soak: Soak) -> None:
     paid = Counter(
         (entry.holder, release["key"])
         for entry in rows
-        for release in entry.said["releases"]
+        for release in entry.content["releases"]
         if entry.holder in release["payers"]
     )
     assert set(paid.values()) == {1}, "a client paid twice for a release"

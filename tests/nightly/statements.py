@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from dialect import Catalog, Refusal, Target, bound, read, write
+from dialect import Catalog, Refusal, Target, bound_contributions, compile_query, generate_sql
 from engine.catalog.file import load_catalog
 from tests.nightly.search import EXAMPLES, drawn
 from tests.support.neighbours.attack_catalog import attack_catalog
@@ -75,9 +75,9 @@ def _catalog(database: Database) -> Catalog:
 def _written(sql: str, catalog: Catalog) -> list[str]:
     """Write a question's releases, if it is accepted."""
     try:
-        plans = read(sql, catalog).plans
+        plans = compile_query(sql, catalog).plans
     except Refusal:
         return []
     target = Target({table.name: table.name for table in catalog.tables})
-    bounded = [(plan, bound(plan, catalog, None if plan.key_set is None else KEYS)) for plan in plans]
-    return [write(plan, bounds, target).text for plan, bounds in bounded]
+    bounded = [(plan, bound_contributions(plan, catalog, None if plan.key_set is None else KEYS)) for plan in plans]
+    return [generate_sql(plan, bounds, target).text for plan, bounds in bounded]

@@ -9,10 +9,10 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from engine import Desk
+from engine import Session
 from tests.nightly.search import EXAMPLES, drawn
 from tests.support.greybox.greybox_questions import questions
-from tests.support.neighbours.drawn_worlds import SOURCES, hold_drawn, open_drawn
+from tests.support.neighbours.drawn_worlds import SOURCES, check_drawn_query, open_drawn
 from tests.support.neighbours.newer_worlds import NEWER
 from tests.support.neighbours.two_worlds import ANSWERED, open_worlds
 from tests.support.sql.sql_grammar import Round, rounds
@@ -23,7 +23,7 @@ DATABASES = 2  # and databases drawn, with 25 questions each
 
 
 @cache
-def adversarial() -> dict[str, Desk]:
+def adversarial() -> dict[str, Session]:
     """Open the adversarial worlds once for this process."""
     opened = ExitStack()
     atexit.register(opened.close)
@@ -31,9 +31,9 @@ def adversarial() -> dict[str, Desk]:
     return {world: worlds[world] for world in ("D'", "D", "heavy", "refused")}
 
 
-def asked(sql: str, worlds: dict[str, Desk], counted: Counter[str]) -> None:
+def run_case(sql: str, worlds: dict[str, Session], counted: Counter[str]) -> None:
     """Run one query in its worlds, and count its outcome."""
-    told = hold_drawn(sql, worlds)
+    told = check_drawn_query(sql, worlds)
     answered = told.outcome == ANSWERED
     counted[EXAMPLES if answered else "refused"] += 1
     counted["with all rows public"] += answered and "rows" in told.static["first"]
@@ -56,10 +56,12 @@ def chunk(
             return
         with TemporaryDirectory() as folder, open_drawn(Path(folder), database) as worlds:
             for sql in dict.fromkeys(questions_of_it):
-                asked(sql, worlds, counted)
+                run_case(sql, worlds, counted)
 
     for sources, examples in ((SOURCES, adversarial_questions), (NEWER, newer)):
         if examples:
-            drawn(questions(sources), number, examples, lambda sql: asked(sql, adversarial(), counted), smaller=smaller)
+            drawn(
+                questions(sources), number, examples, lambda sql: run_case(sql, adversarial(), counted), smaller=smaller
+            )
     drawn(rounds(), number, 1 + databases, look, smaller=False)  # the first is the plainest
     return counted

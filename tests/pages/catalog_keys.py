@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from engine.catalog.admission import MOST_DAYS, MOST_MONTHS
-from engine.catalog.file import LEAST_DELTA, LEAST_RHO, MOST_DELTA, MOST_RHO
+from engine.catalog.admission import MAX_RETENTION_DAYS, MAX_RETENTION_MONTHS
+from engine.catalog.file import MAX_DELTA, MAX_RHO, MIN_DELTA, MIN_RHO
 
 NEEDED = "needed"
-RHO = f"rho, {LEAST_RHO} to {int(MOST_RHO):,}"
-DELTA = f"a probability, {LEAST_DELTA} to {MOST_DELTA}"
+RHO = f"rho, {MIN_RHO} to {int(MAX_RHO):,}"
+DELTA = f"a probability, {MIN_DELTA} to {MAX_DELTA}"
 NAME = "a to z, 0 to 9, _; no digit first"
 LENGTH = "above 0, in the column's unit"
 
@@ -68,7 +68,7 @@ PLACES: dict[str, tuple[Key, ...]] = {
     ),
     "datasets.NAME.calibration": (
         Key("rho", RHO, "a tenth of `budget.rho`", "price of one calibration, charged to everybody"),
-        Key("every_days", "days", lambda c: c.datasets[0].calibration.every_days, "when the next one is due"),
+        Key("every_days", "days", lambda c: c.datasets[0].calibration.interval_days, "when the next one is due"),
         Key("expires_days", "days", lambda c: c.datasets[0].calibration.expires_days, "when one holds no more"),
     ),
     "datasets.NAME.admission": (
@@ -95,11 +95,11 @@ PLACES: dict[str, tuple[Key, ...]] = {
         Key("admitted", '`["18-64"]`', "needed for `age_band`", "bands that are read"),
     ),
     "datasets.NAME.admission.retention": (
-        Key("months", f"1 to {MOST_MONTHS:,}", "this or `days`", "counted back from the last declared day"),
-        Key("days", f"1 to {MOST_DAYS:,}", "this or `months`", "the same in days"),
+        Key("months", f"1 to {MAX_RETENTION_MONTHS:,}", "this or `days`", "counted back from the last declared day"),
+        Key("days", f"1 to {MAX_RETENTION_DAYS:,}", "this or `months`", "the same in days"),
     ),
     "datasets.NAME.replay_max_age": (
-        Key("days", f"1 to {MOST_DAYS:,}", NEEDED, "age up to which a stored answer is replayed"),
+        Key("days", f"1 to {MAX_RETENTION_DAYS:,}", NEEDED, "age up to which a stored answer is replayed"),
     ),
     "tables.NAME": (
         Key("dataset", "a dataset", NEEDED, "whose budget it is charged to"),
@@ -138,7 +138,7 @@ PLACES: dict[str, tuple[Key, ...]] = {
     "tables.NAME.norms": (
         Key("rows", "above 0", NEEDED, "rows of one person: all of them in one group, over groups the root of the sum of squares"),
         Key("persons", "above 0", NEEDED, "root of the number of groups of one person: 3 for nine"),
-        Key("covers", "a share, 0.5 to 0.999999", lambda c: c.tables[0].norms.covers, "expected share of people within the clip bound; predicts the bias"),
+        Key("covers", "a share, 0.5 to 0.999999", lambda c: c.tables[0].norms.expected_coverage, "expected share of people within the clip bound; predicts the bias"),
         Key("by_keys", "a list of tables", "none", "smaller clip bounds for usual groupings"),
     ),
     "tables.NAME.norms.by_keys[]": (
@@ -146,7 +146,7 @@ PLACES: dict[str, tuple[Key, ...]] = {
         Key("rows", "above 0", "that of `norms`", "as above"),
         Key("persons", "above 0", "that of `norms`", "as above; with more keys people are in more groups, and their bias is unknown"),
         Key("sums", "`{ minutes = 300 }`", "`sum_norm` of the column", "of sums of columns"),
-        Key("covers", "a share, 0.5 to 0.999999", lambda c: c.tables[0].norms.by_keys[0].covers, "as above"),
+        Key("covers", "a share, 0.5 to 0.999999", lambda c: c.tables[0].norms.by_keys[0].expected_coverage, "as above"),
     ),
     "tables.NAME.joins[]": (
         Key("column", "a new column's name", NEEDED, "its name here"),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dialect.algebra import intervals as ranges
 from dialect.catalog.model import SqlType
 from dialect.functions.aggregates import AGGREGATES, Aggregate
-from dialect.functions.registry import function_rows
+from dialect.functions.registry import all_overloads
 from dialect.functions.scalar.casts import CASTS
 from dialect.functions.scalar.logic import LOGIC
 from dialect.functions.scalar.noise_intervals import INTERVALS
@@ -15,7 +15,7 @@ from dialect.functions.scalar.numbers import NUMBERS
 from dialect.functions.scalar.places import CELLS, PLACES, POLYGONS
 from dialect.functions.scalar.text import LISTS, TEXT
 from dialect.functions.scalar.time import TIMES
-from dialect.functions.signature import Function, Partial, in_words
+from dialect.functions.signature import Function, Partial, kind_name
 from dialect.functions.table_functions import TABLE_FUNCTIONS
 from tests.support.tree import ROOT
 
@@ -95,7 +95,7 @@ WHEN_NULL = {
 COMPARED = {"=", "<>", "<", "<=", ">", ">=", "is distinct from", "is not distinct from"}  # of any kind, one row for all
 LIKE_ARGUMENTS = {"coalesce", "least", "greatest"}
 RULES = {
-    ranges.same: "of the argument",
+    ranges.first_argument: "of the argument",
     ranges.add: "of the sum",
     ranges.subtract: "of the difference",
     ranges.multiply: "of the product",
@@ -104,19 +104,19 @@ RULES = {
     ranges.remainder: "below the divisor",
     ranges.negate: "of the negative",
     ranges.absolute: "of the magnitude",
-    ranges.nearest: "of the argument, rounded",
-    ranges.rounded: "of the argument, and a unit of the last digit",
-    ranges.single_precision: "of the argument, in single precision",
-    ranges.masked: "no more than what is not negative",
-    ranges.joined: "as many bits as the longer has",
-    ranges.complement: "of the complement",
-    ranges.shifted: "of the argument, moved",
-    ranges.unshifted: "of the argument, moved",
-    ranges.divisor: "0 to the larger magnitude",
-    ranges.multiple: "0 to the product of the magnitudes",
+    ranges.round_to_integer: "of the argument, rounded",
+    ranges.round_to_digits: "of the argument, and a unit of the last digit",
+    ranges.to_single_precision: "of the argument, in single precision",
+    ranges.bitwise_and: "no more than what is not negative",
+    ranges.bitwise_or: "as many bits as the longer has",
+    ranges.bitwise_not: "of the complement",
+    ranges.shift_left: "of the argument, moved",
+    ranges.shift_right: "of the argument, moved",
+    ranges.greatest_common_divisor: "0 to the larger magnitude",
+    ranges.least_common_multiple: "0 to the product of the magnitudes",
     ranges.modulus: "between 0 and the divisor",
     ranges.decimal: "of the argument, and a unit of the last digit",
-    ranges.buckets: "of the buckets that the argument can reach",
+    ranges.width_bucket: "of the buckets that the argument can reach",
 }
 PATTERNS = {
     "negative": "-{0}",
@@ -165,8 +165,8 @@ def _lines(rows: tuple[Function, ...], meanings: bool) -> Iterator[str]:
 
 def _nulls(row: Function) -> str:
     """Where a form is NULL though no argument is: what is made total."""
-    if row.partial is not Partial.VALUE:
-        far = "the number is not finite" if "num" in row.arguments else "a date beyond all calendars"
+    if row.partial is not Partial.FOR_SOME_VALUES:
+        far = "the number is not finite" if "num" in row.argument_kinds else "a date beyond all calendars"
         return "" if row.partial is Partial.NEVER else far
     if row.name in WHEN_NULL:
         return WHEN_NULL[row.name]
@@ -180,14 +180,14 @@ def _nulls(row: Function) -> str:
 
 
 def _form(row: Function) -> str:
-    arguments = [in_words(kind) for kind in row.arguments]
+    arguments = [kind_name(kind) for kind in row.argument_kinds]
     if row.name in COMPARED:
         return f"x {row.name.upper()} y"
     if row.name in PATTERNS:
         return PATTERNS[row.name].format(*arguments)
     if row.name.startswith("to_"):
         return f"CAST({arguments[0]} AS {row.name[3:].upper()})"
-    if row.name[0].isalpha() and row.written:
+    if row.name[0].isalpha() and row.is_callable:
         return f"{row.name}({', '.join(arguments)})"
     return f" {row.name.upper()} ".join(arguments).replace("|", "\\|")
 
@@ -195,14 +195,14 @@ def _form(row: Function) -> str:
 def _range(row: Function) -> str:
     if row.name in LIKE_ARGUMENTS:
         return "of the arguments"
-    if row.range is None:
+    if row.range_rule is None:
         return ""
-    if row.range in RULES:
-        return RULES[row.range]
-    found = row.range(*(ranges.UNKNOWN for _ in row.arguments))
-    if ranges.known(found):
+    if row.range_rule in RULES:
+        return RULES[row.range_rule]
+    found = row.range_rule(*(ranges.UNKNOWN for _ in row.argument_kinds))
+    if ranges.is_bounded(found):
         return f"{_end(found.lower)} to {_end(found.upper)}"
-    return "of the argument's ends" if len(row.arguments) == 1 else "where the exponent is a constant"
+    return "of the argument's ends" if len(row.argument_kinds) == 1 else "where the exponent is a constant"
 
 
 def _end(value: float) -> str:
@@ -212,18 +212,20 @@ def _end(value: float) -> str:
 
 
 def _keys(row: Function) -> str:
-    if row.constant_on:
-        return f"of each {row.constant_on}" if isinstance(row.constant_on, str) else "of each unit that it shows"
-    if not row.values:
+    if row.constant_within:
+        return (
+            f"of each {row.constant_within}" if isinstance(row.constant_within, str) else "of each unit that it shows"
+        )
+    if not row.listed_values:
         return "true, false" if row.result is SqlType.BOOLEAN else ""
-    numbers = all(isinstance(value, int) for value in row.values)
-    return f"{row.values[0]} to {row.values[-1]}" if numbers else f"{len(row.values)} names"
+    numbers = all(isinstance(value, int) for value in row.listed_values)
+    return f"{row.listed_values[0]} to {row.listed_values[-1]}" if numbers else f"{len(row.listed_values)} names"
 
 
 def _spark() -> str:
     """Spark's functions, and the reasons for the missing ones."""
-    rows = function_rows()
-    lines = dict.fromkeys(f"| `{_form(row)}` | {row.no_spark} |" for row in rows if row.no_spark)
+    rows = all_overloads()
+    lines = dict.fromkeys(f"| `{_form(row)}` | {row.no_spark_reason} |" for row in rows if row.no_spark_reason)
     there = sum(row.spark is not None for row in rows)
     return "\n".join([SPARK.format(there=there, rows=len(rows)), *lines]) + "\n"
 
@@ -235,9 +237,9 @@ def _aggregates() -> str:
 
 def _aggregate(each: Aggregate) -> str:
     name = {"count_star": "COUNT(*)", "count_distinct": "COUNT(DISTINCT x)"}.get(each.name)
-    shown = name or f"{each.name.upper()}({', '.join('xy'[: each.arguments])})"
-    at_boundary = each.at_boundary or each.name == "count_if"
-    inside = each.inside is not None or each.name == "count_if"
+    shown = name or f"{each.name.upper()}({', '.join('xy'[: each.argument_count])})"
+    at_boundary = each.is_releasable or each.name == "count_if"
+    inside = each.per_person_form is not None or each.name == "count_if"
     return f"| `{shown}` | {'yes' if at_boundary else ''} | {'yes' if inside else ''} | yes |"
 
 
@@ -246,5 +248,7 @@ def _table_functions() -> str:
     lines = ["| call | columns, after the person key | meaning |", "|---|---|---|"]
     for each in TABLE_FUNCTIONS:
         given = ", ".join(p.name if p.default is None else f"{p.name} => {p.default}" for p in each.parameters)
-        lines.append(f"| `{each.name}(rows, {given})` | {', '.join(f'`{c}`' for c in each.gives)} | {each.meaning} |")
+        lines.append(
+            f"| `{each.name}(rows, {given})` | {', '.join(f'`{c}`' for c in each.result_columns)} | {each.meaning} |"
+        )
     return "\n".join([head, *lines]) + "\n"

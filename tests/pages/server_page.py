@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from engine.server.http.problems import STATUSES
-from engine.server.http.roles import OPEN, RULES, Reach, Role
+from engine.server.http.roles import OPEN, RULES, Role, Scope
 from engine.server.settings import Settings
 from tests.support.greybox.marked import marked
 from tests.support.tree import ROOT
@@ -45,12 +45,12 @@ def _setting(name: str) -> str:
 
 def endpoints_table() -> str:
     """List the endpoints by how far each role reaches."""
-    alike: dict[tuple[Reach, ...], list[str]] = defaultdict(list)
+    alike: dict[tuple[Scope, ...], list[str]] = defaultdict(list)
     for (method, path), rule in RULES.items():
-        alike[tuple(rule.reach(role) for role in Role)].append(f"`{method} {path}`")
+        alike[tuple(rule.scope_of(role) for role in Role)].append(f"`{method} {path}`")
     rows = [f"| {' | '.join(Role)} | endpoints |", "|---|" + "---|" * len(Role)]
     for reaches, endpoints in alike.items():
-        cells = ["" if reach is Reach.NONE else str(reach) for reach in reaches]
+        cells = ["" if reach is Scope.NONE else str(reach) for reach in reaches]
         rows.append(f"| {' | '.join(cells)} | {'<br>'.join(endpoints)} |")
     opened = ", ".join(f"`{path}`" for _, path in sorted(OPEN))
     return "\n".join([*rows, "", f"Without a key: {opened}."])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dialect.catalog.model import CalibrationTerms
+from dialect.catalog.model import CalibrationPolicy
 from tests.passersby.conftest import Run
 from tests.passersby.shapes import misfits
 from tests.support.tree import ROOT
@@ -47,7 +47,7 @@ def test_the_report_is_short_and_details_are_listed_where_wanted(run: Run) -> No
     assert "visit: rows in all" in run("catalog", "calibrate", "--yes", "--details").stdout
 
 
-def test_what_programs_get_has_its_shape(run: Run) -> None:
+def test_json_output_has_its_documented_shape(run: Run) -> None:
     told = json.loads(run("catalog", "calibrate", "--yes", "--rho", "0.05", "--format", "json").stdout)
     assert told["made"] is True
     assert told["price"]["rho"] == pytest.approx(0.05, rel=1e-3)
@@ -59,15 +59,15 @@ def test_what_programs_get_has_its_shape(run: Run) -> None:
     assert again["due"] is False
 
 
-def test_without_a_yes_nothing_is_charged(run: Run) -> None:
+def test_without_confirmation_nothing_is_charged(run: Run) -> None:
     assert run("catalog", "calibrate", stdin="n\n").exit_code == 0
     assert not [row for row in json.loads(run("ledger", "--format", "json").stdout) if row["kind"] == "charged"]
 
 
-def test_mistakes_are_told(run: Run) -> None:
+def test_mistakes_are_refused_with_a_code(run: Run) -> None:
     assert "E_BUDGET_DATASET" in run("catalog", "calibrate", "--yes", "--rho", "5").output
     assert "no window" in run("catalog", "calibrate", "--window", "2020-01").output
 
 
 def test_the_page_names_every_key() -> None:
-    assert set(re.findall(r"^\| `(\w+)` \|", PAGE, flags=re.MULTILINE)) == set(CalibrationTerms.__dataclass_fields__)
+    assert set(re.findall(r"^\| `(\w+)` \|", PAGE, flags=re.MULTILINE)) == set(CalibrationPolicy.__dataclass_fields__)

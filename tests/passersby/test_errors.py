@@ -8,7 +8,7 @@ import pytest
 
 import passersby
 from passersby import errors
-from passersby.errors import KINDS, error_of
+from passersby.errors import ERRORS_BY_CODE, error_from_problem
 
 REFUSED = {
     "code": "E_COLUMN",
@@ -31,7 +31,7 @@ SHORT = {
 
 
 def test_the_text_has_a_caret_and_what_to_try() -> None:
-    assert str(error_of(REFUSED)).splitlines() == [
+    assert str(error_from_problem(REFUSED)).splitlines() == [
         "E_COLUMN: There is no column nope here.",
         "",
         "    SELECT nope FROM visit",
@@ -42,39 +42,39 @@ def test_the_text_has_a_caret_and_what_to_try() -> None:
 
 
 def test_without_a_span_there_is_no_caret() -> None:
-    assert str(error_of(SHORT)) == "E_BUDGET: This costs rho 3.\nTry: a question of at most rho 0.1 fits."
+    assert str(error_from_problem(SHORT)) == "E_BUDGET: This costs rho 3.\nTry: a question of at most rho 0.1 fits."
 
 
 @pytest.mark.parametrize("problem", [REFUSED, SHORT])
 def test_the_wire_shape_comes_back(problem: dict[str, object]) -> None:
-    assert error_of(problem).problem == problem
+    assert error_from_problem(problem).problem == problem
 
 
 def test_a_budget_error_has_its_numbers() -> None:
-    error = error_of(SHORT)
+    error = error_from_problem(SHORT)
     assert isinstance(error, passersby.BudgetError)
     numbers = (error.requested_rho, error.remaining_rho, error.short_by_rho, error.would_fit_rho)
     assert numbers == (3.0, 0.1, 2.9, 0.1)
 
 
-@pytest.mark.parametrize(("code", "kind"), KINDS.items())
+@pytest.mark.parametrize(("code", "kind"), ERRORS_BY_CODE.items())
 def test_each_code_has_its_exception(code: str, kind: type[passersby.PassersbyError]) -> None:
-    assert type(error_of({"code": code, "message": "why"})) is kind
+    assert type(error_from_problem({"code": code, "message": "why"})) is kind
 
 
 def test_a_code_of_a_later_engine_is_a_refusal() -> None:
-    assert isinstance(error_of({"code": "E_NEW", "message": "why", "more": 1}), passersby.RefusedError)
+    assert isinstance(error_from_problem({"code": "E_NEW", "message": "why", "more": 1}), passersby.RefusedError)
 
 
 @pytest.mark.parametrize("problem", [REFUSED, SHORT])
 def test_an_error_survives_the_way_to_another_process(problem: dict[str, object]) -> None:
-    sent = pickle.loads(pickle.dumps(error_of(problem)))
+    sent = pickle.loads(pickle.dumps(error_from_problem(problem)))
     assert sent.problem == problem
-    assert type(sent) is type(error_of(problem))
+    assert type(sent) is type(error_from_problem(problem))
 
 
 def test_the_tree_drawn_on_top_is_the_tree() -> None:
     kinds = {name for name, kind in vars(passersby).items() if isinstance(kind, type) and issubclass(kind, Exception)}
     drawn = errors.__doc__ or ""
     assert all(name in drawn for name in kinds)
-    assert set(KINDS.values()) <= {vars(passersby)[name] for name in kinds}
+    assert set(ERRORS_BY_CODE.values()) <= {vars(passersby)[name] for name in kinds}

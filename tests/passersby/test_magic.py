@@ -46,7 +46,7 @@ def test_a_cell_asks_explains_and_rehearses(shell: InteractiveShell) -> None:
     assert "class='passersby'" in answer._repr_html_()
 
 
-def test_an_answer_is_kept_under_a_name(shell: InteractiveShell) -> None:
+def test_an_answer_is_assigned_to_a_name(shell: InteractiveShell) -> None:
     assert ran(shell, f"%%passersby kept <<\n{COUNT}") is None
     assert ran(shell, "kept.columns") == ["zone", "visits"]
 
@@ -64,7 +64,7 @@ def test_a_refusal_is_shown_and_no_traceback(shell: InteractiveShell, capsys: py
     assert "Traceback" not in said
 
 
-def test_what_is_no_option_is_said_in_a_line(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_option_is_reported_in_one_line(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
     assert shell.run_cell("%%passersby --loud\nSELECT 1").error_in_exec is not None
     assert "--help" in capsys.readouterr().err
     ran(shell, "%%passersby --help\nSELECT 1")

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from dialect import bound
+from dialect import bound_contributions
 from dialect.algebra.release_plan import PrivatePlan
 from engine.pipeline.engine import Engine
 from engine.pricing import prepare as prepare_module
+from engine.pricing.release_key import release_key
 from tests.nightly import admitted, canonical, extremes, greybox, parser, places, soak, worlds
 from tests.nightly.__main__ import SEARCHES, run
 from tests.nightly.search import EXAMPLES, Search
@@ -41,7 +42,7 @@ def test_extreme_statistics() -> None:
     assert counted["refused"] < counted["questions"] / 2
 
 
-def test_admission_under_windows() -> None:
+def test_eligibility_under_privacy_windows() -> None:
     counted = admitted.windows(1, 4)
     assert counted[EXAMPLES] > 1
     assert counted["lost something"] > 0
@@ -59,14 +60,14 @@ def test_canonical_texts() -> None:
     assert counted["texts met again"] > 0
 
 
-def test_canonical_texts_that_tell_no_numbers_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    key = prepare_module._release_key
+def test_canonical_texts_without_numbers_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = release_key
 
-    def told_too_little(plan: PrivatePlan, *given: Any) -> str:
-        frame, *texts = (re.sub(r"bigint \d+", "bigint", text) for text in (plan.frame, *plan.texts))
-        return key(replace(plan, frame=frame, texts=tuple(texts)), *given)
+    def without_numbers(plan: PrivatePlan, *given: Any) -> str:
+        frame, *texts = (re.sub(r"bigint \d+", "bigint", text) for text in (plan.canonical_groups, *plan.vector_texts))
+        return key(replace(plan, canonical_groups=frame, vector_texts=tuple(texts)), *given)
 
-    monkeypatch.setattr(prepare_module, "_release_key", told_too_little)
+    monkeypatch.setattr(prepare_module, "release_key", without_numbers)
     with pytest.raises(AssertionError, match="one text, two answers"):
         canonical.chunk(1, 60, smaller=False)
 
@@ -77,30 +78,30 @@ def test_two_worlds() -> None:
     assert counted["with all rows public"] > 5
 
 
-def test_the_grey_box_finds_a_norm_that_is_told_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_grey_box_finds_an_understated_sensitivity(monkeypatch: pytest.MonkeyPatch) -> None:
     def halved(*given: Any) -> Any:
-        made = bound(*given)
+        made = bound_contributions(*given)
         vectors = tuple(replace(v, sensitivity=max(1, v.sensitivity // 2)) for v in made.vectors)
         return replace(made, vectors=vectors)
 
-    monkeypatch.setattr(prepare_module, "bound", halved)
+    monkeypatch.setattr(prepare_module, "bound_contributions", halved)
     with pytest.raises(SensitivityExceeded):
         greybox.chunk(1, smaller=False)
 
 
 def test_two_worlds_find_public_keys_that_are_there_only_with_somebody(monkeypatch: pytest.MonkeyPatch) -> None:
-    release = Engine.release
+    release = Engine.measure_release
 
     def public_where_somebody_was(engine: Engine, prepared: Any, *read: Any) -> Any:
         public = prepared.plan.key_set is not None
         return only_where_somebody_was(engine, prepared, *read) if public else release(engine, prepared, *read)
 
-    monkeypatch.setattr(Engine, "release", public_where_somebody_was)
+    monkeypatch.setattr(Engine, "measure_release", public_where_somebody_was)
     with pytest.raises(AssertionError):
         worlds.chunk(1, 15, 0, 0, smaller=False)
 
 
-def test_long_forms_are_as_long_as_they_are_said_to_be() -> None:
+def test_long_searches_have_their_documented_length() -> None:
     wanted = {name: asked.wanted for name, asked in SEARCHES.items()}
     assert wanted["greybox"] == wanted["extremes"] == wanted["statements"] == 100_000
     assert wanted["worlds"] == 5_000
@@ -117,7 +118,7 @@ def test_a_text_that_raises_is_made_small(monkeypatch: pytest.MonkeyPatch) -> No
     assert parser.smallest("SELECT COUNT(cell_id ? 3) FROM events") == "(?"
 
 
-def test_a_search_that_lacks_something_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_search_without_its_tool_reports_that_it_was_not_run(capsys: pytest.CaptureFixture[str]) -> None:
     lacking = Search("bytes", 10, places.chunk, lambda: "the fuzzer is not installed")
     assert run(lacking, 1.0, 1).counted[EXAMPLES] == 0
     assert capsys.readouterr().out.endswith("bytes: not run, the fuzzer is not installed\n")

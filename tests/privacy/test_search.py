@@ -18,7 +18,7 @@ def _even(number: int) -> Counter[str]:
     return Counter({EXAMPLES: 10})
 
 
-def test_a_search_counts_and_tells_what_it_found() -> None:
+def test_a_search_counts_and_reports_its_findings() -> None:
     outcome = search(Search("numbers", 100, _even), 100, 2, lambda text: None, first=0)
     assert outcome.counted[EXAMPLES] >= 50 and len(outcome.found) >= 5, "every other seed is odd"
     assert all("an odd number" in found and found.startswith("seed ") for found in outcome.found)

@@ -9,21 +9,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-LONGEST = 300.0  # seconds; far above the duration of anything on a busy machine
+MAX_SECONDS = 300.0  # seconds; far above the duration of anything on a busy machine
 
 
 def until(there: Callable[[], object], every: float = 0.005) -> None:
     """Poll until a condition is true; raises AssertionError after a timeout."""
-    deadline = time.monotonic() + LONGEST
+    deadline = time.monotonic() + MAX_SECONDS
     while not there():
-        assert time.monotonic() < deadline, f"it did not come in {LONGEST:.0f} s"
+        assert time.monotonic() < deadline, f"it did not come in {MAX_SECONDS:.0f} s"
         time.sleep(every)
 
 
 @contextmanager
-def not_for_ever(process: subprocess.Popen[Any]) -> Iterator[None]:
+def killed_after_timeout(process: subprocess.Popen[Any]) -> Iterator[None]:
     """Kill a process that takes too long; readers of its output then see its end."""
-    late = threading.Timer(LONGEST, process.kill)
+    late = threading.Timer(MAX_SECONDS, process.kill)
     late.daemon = True
     late.start()
     try:

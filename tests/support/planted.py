@@ -36,12 +36,12 @@ class Planting(pytest.MonkeyPatch):
         """Start recording; patches of a `context` count too."""
         return type(cls.__name__, (cls,), {"unused": {}, "_one": []})()
 
-    def needed(self, told: str) -> Used:
+    def needed(self, requirement: str) -> Used:
         """Register a condition that the test must meet; returns the callback that reports it as met."""
         if self._one:
             return self._one[-1]
         number = object()
-        self.unused[number] = told
+        self.unused[number] = requirement
 
         def used() -> None:
             self.unused.pop(number, None)
@@ -49,9 +49,9 @@ class Planting(pytest.MonkeyPatch):
         return used
 
     @contextmanager
-    def as_one(self, told: str) -> Generator[None]:
+    def as_one(self, requirement: str) -> Generator[None]:
         """Treat the use of any of several patches as the use of all."""
-        self._one.append(self.needed(told))
+        self._one.append(self.needed(requirement))
         try:
             yield
         finally:
@@ -80,7 +80,7 @@ def observed(value: Any, used: Used, right: Any = None) -> Any:
     if isinstance(value, staticmethod | classmethod):
         return type(value)(observed(value.__func__, used))
     if isinstance(value, type):
-        return _met(value, used)
+        return _observed_class(value, used)
     if isinstance(value, FunctionType | BuiltinFunctionType | MethodType | partial):
 
         def called(*given: Any, **named: Any) -> Any:
@@ -97,14 +97,14 @@ def observed(value: Any, used: Used, right: Any = None) -> Any:
     if value is None or isinstance(value, bool):
         raise TypeError(f"nobody can tell whether {value!r} was used: plant a function")
     if isinstance(value, int | float | str | tuple | list | dict | frozenset):
-        return _answering(type(value), used)(value)
-    return _asked(value, used)
+        return _observed_subclass(type(value), used)(value)
+    return _observe_attributes(value, used)
 
 
-def _met(kind: type, used: Used) -> type:
+def _observed_class(kind: type, used: Used) -> type:
     """Subclass that reports instantiation and access to its attributes."""
 
-    def asked(answer: Callable[..., Any]) -> Callable[..., Any]:
+    def report_access(answer: Callable[..., Any]) -> Callable[..., Any]:
         def method(*given: Any, **named: Any) -> Any:
             used()
             return answer(*given, **named)
@@ -112,21 +112,21 @@ def _met(kind: type, used: Used) -> type:
         return method
 
     of_classes = type(kind)
-    noting = {name: asked(getattr(of_classes, name)) for name in ("__call__", "__getattribute__")}
+    noting = {name: report_access(getattr(of_classes, name)) for name in ("__call__", "__getattribute__")}
     return type(of_classes.__name__, (of_classes,), noting)(kind.__name__, (kind,), {"__module__": kind.__module__})
 
 
-def _answering(kind: type, used: Used) -> Any:
+def _observed_subclass(kind: type, used: Used) -> Any:
     """Subclass of a number, text or collection type that reports any access."""
 
-    def asked(answer: Callable[..., Any]) -> Callable[..., Any]:
+    def report_access(answer: Callable[..., Any]) -> Callable[..., Any]:
         def method(*given: Any, **named: Any) -> Any:
             used()
             return answer(*given, **named)
 
         return method
 
-    return type(kind.__name__, (kind,), {name: asked(answer) for name, answer in _methods(kind).items()})
+    return type(kind.__name__, (kind,), {name: report_access(answer) for name, answer in _methods(kind).items()})
 
 
 @cache
@@ -136,7 +136,7 @@ def _methods(kind: type) -> dict[str, Callable[..., Any]]:
     return {name: each for name, each in found.items() if isinstance(each, kinds) and name not in MADE_OF_ITSELF}
 
 
-def _asked(value: Any, used: Used) -> Any:
+def _observe_attributes(value: Any, used: Used) -> Any:
     """Make an object report any read of its attributes."""
     kind: Any = type(value)
 

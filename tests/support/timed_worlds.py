@@ -1,6 +1,6 @@
 """Queries whose work depends on one person's rows only, timed over HTTP in two neighbouring databases.
 
-In the world D the victim of tests.support.neighbours.attack_catalog has the declared maximum of events, and a home_zone
+In the world D the victim of tests.support.neighbours.attack_catalog has the declared maximum of events, and a home_zone_sql
 of 1,000 characters; D' lacks the victim. Every query of FAMILY reads only the victim's rows and multiplies them, up to
 what a server accepts; those of REFUSED exceed it.
 """
@@ -16,12 +16,12 @@ from unittest import mock
 
 import duckdb
 
-from engine import Desk, open_desk
+from engine import Session, open_session
 from engine.server.worker import pacing as pace_module
-from engine.server.worker.pacing import Pace, PacedEngine
+from engine.server.worker.pacing import PacedEngine, ResponsePacing
 from tests.support.cached_in import cached_in
 from tests.support.neighbours.attack_catalog import TRACES, VICTIM, attack_catalog
-from tests.support.neighbours.two_worlds import fresh
+from tests.support.neighbours.two_worlds import with_empty_ledger
 from tests.support.server.serving import inhabited
 
 MANY = 200  # rows of the victim: as many as the catalog declares
@@ -32,10 +32,10 @@ OVER = "OVER (PARTITION BY e.subscriber_id ORDER BY e.ts"
 SEARCHED = f"concat(rpad(CAST(e.cell_id AS VARCHAR), 990, 'a'), CAST(x AS VARCHAR)) LIKE '%a_{'a' * 400}b%c'"
 
 
-def _met(copies: int, condition: str, copies_more: int = 0, asked: str = "COUNT(*)") -> str:
+def _met(copies: int, condition: str, copies_more: int = 0, aggregate: str = "COUNT(*)") -> str:
     more = f" CROSS JOIN range({copies_more}) b(y)" if copies_more else ""
     where = f"{VICTIMS} AND {condition}"
-    return f"SELECT {asked} FROM events e CROSS JOIN range({copies}) a(x){more} WHERE {where}"
+    return f"SELECT {aggregate} FROM events e CROSS JOIN range({copies}) a(x){more} WHERE {where}"
 
 
 def _each(call: str, copies: int, group: str = "") -> str:
@@ -63,7 +63,7 @@ FAMILY: Mapping[str, str] = {
     "long texts": "SELECT COUNT(*) FROM subscribers CROSS JOIN range(1000) a(x)"
     " WHERE age > 100 AND lower(concat(home_zone, CAST(x AS VARCHAR))) > 'b'",
     "joined texts": _each(f"STRING_AGG({TEXT}, ',')", 500, " GROUP BY 1"),
-    "quantiles": _met(1_000, "x >= 0", asked="MEDIAN(e.dwell_s)"),
+    "quantiles": _met(1_000, "x >= 0", aggregate="MEDIAN(e.dwell_s)"),
     "quantiles of a person": _each("QUANTILE_CONT(x, 0.3)", 2_500, " GROUP BY 1"),
     "private keys": f"SELECT {TEXT} AS k, COUNT(*) FROM events e CROSS JOIN range(400) a(x) WHERE {VICTIMS} GROUP BY 1",
     "movement": "SELECT COUNT(*) FROM (SELECT subscriber_id, LEAD(lon) OVER w AS lon2, lon FROM events e"
@@ -111,7 +111,7 @@ class Processor:
 
 
 @contextmanager
-def timed_worlds(folder: Path) -> Iterator[dict[str, Desk]]:
+def timed_worlds(folder: Path) -> Iterator[dict[str, Session]]:
     """Open a session over each world."""
     with ExitStack() as opened, cached_in(folder / "cache"):
         worlds = {}
@@ -125,14 +125,14 @@ def timed_worlds(folder: Path) -> Iterator[dict[str, Desk]]:
                         "UPDATE subscribers SET home_zone = left(repeat('abcab1abdab', 200), 1000)"
                         f" WHERE subscriber_id = {VICTIM}"
                     )
-            worlds[world] = opened.enter_context(open_desk(path, ledger=":memory:"))
+            worlds[world] = opened.enter_context(open_session(path, ledger=":memory:"))
         yield worlds
 
 
-def left(desk: Desk, sql: str, pace: Pace) -> Left:
+def observe_departure(session: Session, sql: str, pace: ResponsePacing) -> Left:
     """Query over HTTP at the minimum price, and return how the response left."""
     ends: list[tuple[float, float]] = []
-    end_of_bucket = pace_module._end_of_bucket
+    end_of_bucket = pace_module._round_up_to_bucket
 
     def noted(taken: float, seconds: float) -> float:
         end = end_of_bucket(taken, seconds)
@@ -141,16 +141,16 @@ def left(desk: Desk, sql: str, pace: Pace) -> Left:
 
     clock, note = (
         mock.patch.object(pace_module, "time", Processor()),
-        mock.patch.object(pace_module, "_end_of_bucket", noted),
+        mock.patch.object(pace_module, "_round_up_to_bucket", noted),
     )
-    with fresh(desk) as own, clock, note:
+    with with_empty_ledger(session) as own, clock, note:
         engine = PacedEngine.of(own.engine, pace)
         with inhabited(replace(own, engine=engine)) as server:
             answer = server.ask(sql, terms={"rho": "0.0001"})
-            told = answer.json()
+            body = answer.json()
             rows = [dict(row, at=None, request_id=None) for row in own.ledger()] if answer.status_code != 200 else []
             assert not rows, "a refusal is free"
     if not ends:
-        return Left(answer.status_code, told.get("code"), None, None)
+        return Left(answer.status_code, body.get("code"), None, None)
     ((seconds, end),) = ends
-    return Left(answer.status_code, told.get("code"), seconds, end / seconds)
+    return Left(answer.status_code, body.get("code"), seconds, end / seconds)

@@ -10,56 +10,60 @@ Truncation reads that person's own rows alone (`dialect/codegen/proofs.md#differ
 from __future__ import annotations
 
 from dialect.algebra.expressions import Field
-from dialect.algebra.release_plan import PrivatePlan, Vector, VectorBound
+from dialect.algebra.release_plan import PrivatePlan, QueryVector, VectorBound
 from dialect.catalog.model import SqlType
-from dialect.codegen.engine_syntax import OF_DUCKDB, Words, in_order
+from dialect.codegen.engine_syntax import DUCKDB_DIALECT, EngineDialect, hash_order
 
 
-def values(plan: PrivatePlan, vector: Vector, among: str) -> str:
+def distinct_values(plan: PrivatePlan, vector: QueryVector, limiting_join: str) -> str:
     """Write one row per unit, group and distinct value; `limiting_join` limits persons and groups."""
-    held = [vector.value, *vector.others]
-    columns = [f"{field.id} AS {name}" for name, field in plan.unit.items()]
+    tuple_fields = [vector.value, *vector.other_values]
+    columns = [f"{field.id} AS {name}" for name, field in plan.unit_columns.items()]
     columns += [f"{key.field.id} AS k{i}" for i, key in enumerate(plan.keys)]
-    columns += [f"{_normal(part)} AS x{i}" for i, part in enumerate(held) if part is not None]
-    tests = [] if vector.others or vector.value is None else [f"{vector.value.id} IS NOT NULL"]
+    columns += [f"{_normalized(part)} AS x{i}" for i, part in enumerate(tuple_fields) if part is not None]
+    tests = [] if vector.other_values or vector.value is None else [f"{vector.value.id} IS NOT NULL"]
     tests += [vector.condition.id] if vector.condition is not None else []
     where = f" WHERE {' AND '.join(tests)}" if tests else ""
-    return f"SELECT * FROM (SELECT DISTINCT {', '.join(columns)} FROM source{where}) AS v{among}"
+    return f"SELECT * FROM (SELECT DISTINCT {', '.join(columns)} FROM source{where}) AS v{limiting_join}"
 
 
-def kept(source: str, plan: PrivatePlan, vector: Vector, bound: VectorBound, said: Words = OF_DUCKDB) -> str:
+def truncated_values(
+    source: str, plan: PrivatePlan, vector: QueryVector, bound: VectorBound, dialect: EngineDialect = DUCKDB_DIALECT
+) -> str:
     """Write the truncation to m values of each unit and group, in at most L0 groups."""
-    group = [*plan.unit, *(f"k{i}" for i in range(len(plan.keys)))]
-    value = [f"x{i}" for i in range(1 + len(vector.others))]
-    places, tests = list[str](), list[str]()
+    group = [*plan.unit_columns, *(f"k{i}" for i in range(len(plan.keys)))]
+    value = [f"x{i}" for i in range(1 + len(vector.other_values))]
+    ranks, tests = list[str](), list[str]()
     if bound.max_values is not None:
-        places.append(
-            f"row_number() OVER (PARTITION BY {', '.join(group)} ORDER BY {in_order(group + value, said)}) AS place"
+        ranks.append(
+            f"row_number() OVER (PARTITION BY {', '.join(group)}"
+            f" ORDER BY {hash_order(group + value, dialect)}) AS place"
         )
         tests.append(f"place BETWEEN 1 AND {bound.max_values}")
     if bound.max_groups is not None:
-        places.append(
-            f"dense_rank() OVER (PARTITION BY {', '.join(plan.unit)} ORDER BY {in_order(group, said)}) AS group_place"
+        ranks.append(
+            f"dense_rank() OVER (PARTITION BY {', '.join(plan.unit_columns)}"
+            f" ORDER BY {hash_order(group, dialect)}) AS group_place"
         )
         tests.append(f"group_place BETWEEN 1 AND {bound.max_groups}")
     if not tests:
         return f"SELECT * FROM {source}"
-    return f"SELECT * FROM (SELECT *, {', '.join(places)} FROM {source}) AS c WHERE {' AND '.join(tests)}"
+    return f"SELECT * FROM (SELECT *, {', '.join(ranks)} FROM {source}) AS c WHERE {' AND '.join(tests)}"
 
 
-def counts(source: str, plan: PrivatePlan, vector: Vector, bound: VectorBound, column: str) -> str:
+def distinct_counts(source: str, plan: PrivatePlan, vector: QueryVector, bound: VectorBound, column: str) -> str:
     """Write one row per group: the number of remaining distinct values, in released grains."""
     keys = [f"k{i}" for i in range(len(plan.keys))]
-    value = [f"x{i}" for i in range(1 + len(vector.others))]
-    different = f"SELECT DISTINCT {', '.join(keys + value)} FROM {source}"
+    value = [f"x{i}" for i in range(1 + len(vector.other_values))]
+    distinct_rows = f"SELECT DISTINCT {', '.join(keys + value)} FROM {source}"
     total = f"count(*) * {2**bound.fraction_bits}" if bound.fraction_bits else "count(*)"
     by = f" GROUP BY {', '.join(keys)}" if keys else ""
-    return f"SELECT {', '.join([*keys, f'{total} AS {column}'])} FROM ({different}) AS d{by}"
+    return f"SELECT {', '.join([*keys, f'{total} AS {column}'])} FROM ({distinct_rows}) AS d{by}"
 
 
-def _normal(part: Field) -> str:
+def _normalized(column: Field) -> str:
     """Write a value normalised so that equal values are identical: both zeros, and all NaNs."""
-    if part.type is not SqlType.DOUBLE:
-        return part.id
+    if column.type is not SqlType.DOUBLE:
+        return column.id
     zero, nan = "CAST(0 AS DOUBLE)", "CAST('nan' AS DOUBLE)"
-    return f"CASE WHEN {part.id} = 0 THEN {zero} WHEN isnan({part.id}) THEN {nan} ELSE {part.id} END"
+    return f"CASE WHEN {column.id} = 0 THEN {zero} WHEN isnan({column.id}) THEN {nan} ELSE {column.id} END"

@@ -15,107 +15,126 @@ from dataclasses import dataclass, replace
 from dialect.algebra.expressions import Call, Expr, Field, Ref, conjunction, conjuncts, fields_of
 from dialect.algebra.relations import Filter, Join, Operator, PerPerson, Project, Public, Relation
 from dialect.algebra.release_plan import PrivatePlan, VectorKind
-from dialect.algebra.target import Rolled, Target
+from dialect.algebra.target import Target, UnitPartials
 from dialect.codegen.relations.relation import write_rows
 
 
 @dataclass(frozen=True)
-class Sides:
+class Pushdown:
     """Inputs of a join on the person key alone, between which aggregation can be pushed down."""
 
-    many: PerPerson  # the aggregated input
-    own: PerPerson  # the input with at most one row per person, which holds the keys
+    aggregated: PerPerson  # the aggregated input
+    key_input: PerPerson  # the input with at most one row per person, which holds the keys
 
 
-def sides(plan: PrivatePlan) -> Sides | None:
+def find_pushdown(plan: PrivatePlan) -> Pushdown | None:
     """Split a plan's source into the aggregated input and the input with the keys; None where that is not possible.
 
     Claim: a unit's numbers over the rows of `aggregated`, joined with the person's row of `key_input`, are those over
     the joined rows. Symbols: none. Source and proof: dialect/codegen/proofs.md#render. Raises: nothing.
     """
-    found = _sides(plan.source) if plan.one_group_per_person and plan.keys else None
-    if found is None or any(vector.kind is VectorKind.DISTINCT for vector in plan.vectors):
+    pushdown = _pushdown_of(plan.source) if plan.has_one_group_per_person and plan.keys else None
+    if pushdown is None or any(vector.kind is VectorKind.DISTINCT for vector in plan.vectors):
         return None
-    counted = {f for vector in plan.vectors for f in vector.fields}
-    counted |= {f for name, f in plan.unit.items() if name != "person"}
-    told = {key.field for key in plan.keys}
-    return found if counted <= set(found.many.fields) and told <= set(found.own.fields) else None
+    read_by_vectors = {f for vector in plan.vectors for f in vector.fields}
+    read_by_vectors |= {f for name, f in plan.unit_columns.items() if name != "person"}
+    key_fields = {key.field for key in plan.keys}
+    return (
+        pushdown
+        if read_by_vectors <= set(pushdown.aggregated.fields) and key_fields <= set(pushdown.key_input.fields)
+        else None
+    )
 
 
-def counting(plan: PrivatePlan, parted: Sides) -> PrivatePlan:
+def aggregated_plan(plan: PrivatePlan, pushdown: Pushdown) -> PrivatePlan:
     """Derive the plan of the aggregated input alone: one row per unit, without group keys."""
-    return replace(plan, source=parted.many, keys=(), one_group_per_person=False)
+    return replace(plan, source=pushdown.aggregated, keys=(), has_one_group_per_person=False)
 
 
-def joined(plan: PrivatePlan, parted: Sides, numbers: Rolled, target: Target) -> Rolled:
+def join_keys(plan: PrivatePlan, pushdown: Pushdown, partials: UnitPartials, target: Target) -> UnitPartials:
     """Join each unit's partial aggregates to the row that holds its group keys."""
-    person = parted.own.person
-    own = write_rows(parted.own, {key.field for key in plan.keys} | {person}, target)
+    person = pushdown.key_input.person
+    key_rows = write_rows(pushdown.key_input, {key.field for key in plan.keys} | {person}, target)
     keys = ", ".join(f"r.{key.field.id} AS k{i}" for i, key in enumerate(plan.keys))
-    text = f"SELECT l.*, {keys} FROM ({numbers.text}) AS l JOIN ({own}) AS r ON {_same(person.id)}"
-    return replace(numbers, text=text)
+    text = f"SELECT l.*, {keys} FROM ({partials.text}) AS l JOIN ({key_rows}) AS r ON {_same_person(person.id)}"
+    return replace(partials, text=text)
 
 
-def _same(person: str) -> str:
+def _same_person(person: str) -> str:
     return f"l.person = r.{person}"
 
 
-def _sides(relation: Relation) -> Sides | None:
+def _pushdown_of(relation: Relation) -> Pushdown | None:
     operator = relation.operator
     if isinstance(operator, Join):
-        return _of_persons(operator) or _with_public(operator)
+        return _split_person_join(operator) or _push_public_join(operator)
     if isinstance(operator, Filter):
-        found = _sides(operator.source)
+        pushdown = _pushdown_of(operator.source)
         for each in conjuncts(operator.condition):
-            found = None if found is None else _filtered(found, each)
-        return found
+            pushdown = None if pushdown is None else _push_filter(pushdown, each)
+        return pushdown
     if isinstance(operator, Project):
-        found = _sides(operator.source)
+        pushdown = _pushdown_of(operator.source)
         for field, expr in operator.computed:
-            found = None if found is None else _computed(found, field, expr)
-        return found
+            pushdown = None if pushdown is None else _push_computed(pushdown, field, expr)
+        return pushdown
     return None
 
 
-def _of_persons(join: Join) -> Sides | None:
+def _split_person_join(join: Join) -> Pushdown | None:
     """Split an inner join on the person key alone, one of whose inputs has one row per person."""
     left, right = join.left, join.right
-    if join.how != "inner" or not isinstance(left, PerPerson) or not isinstance(right, PerPerson):
+    if join.kind != "inner" or not isinstance(left, PerPerson) or not isinstance(right, PerPerson):
         return None
-    same = join.condition
+    condition = join.condition
     persons = {Ref(left.person), Ref(right.person)}
-    if not isinstance(same, Call) or same.name != "=" or set(same.arguments) != persons:
+    if not isinstance(condition, Call) or condition.name != "=" or set(condition.arguments) != persons:
         return None
-    if right.one_row_per_person:
-        return Sides(left, right)
-    return Sides(right, left) if left.one_row_per_person else None
+    if right.has_one_row_per_person:
+        return Pushdown(left, right)
+    return Pushdown(right, left) if left.has_one_row_per_person else None
 
 
-def _with_public(join: Join) -> Sides | None:
+def _push_public_join(join: Join) -> Pushdown | None:
     """Push a join with public rows into the aggregated input, if its condition reads only that one."""
-    found = _sides(join.left) if isinstance(join.right, Public) else None
-    if found is None or not set(fields_of(join.condition)) <= {*found.many.fields, *join.right.fields}:
+    pushdown = _pushdown_of(join.left) if isinstance(join.right, Public) else None
+    if pushdown is None or not set(fields_of(join.condition)) <= {*pushdown.aggregated.fields, *join.right.fields}:
         return None
-    return replace(found, many=_over(found.many, replace(join, left=found.many), join.right.fields))
+    return replace(
+        pushdown,
+        aggregated=_with_operator(pushdown.aggregated, replace(join, left=pushdown.aggregated), join.right.fields),
+    )
 
 
-def _filtered(found: Sides, condition: Expr) -> Sides | None:
-    read = set(fields_of(condition))
-    if read <= set(found.many.fields):
-        return replace(found, many=_over(found.many, Filter(found.many, conjunction((condition,)))))
-    if read <= set(found.own.fields):
-        return replace(found, own=_over(found.own, Filter(found.own, conjunction((condition,)))))
+def _push_filter(pushdown: Pushdown, condition: Expr) -> Pushdown | None:
+    read_fields = set(fields_of(condition))
+    if read_fields <= set(pushdown.aggregated.fields):
+        return replace(
+            pushdown,
+            aggregated=_with_operator(pushdown.aggregated, Filter(pushdown.aggregated, conjunction((condition,)))),
+        )
+    if read_fields <= set(pushdown.key_input.fields):
+        return replace(
+            pushdown,
+            key_input=_with_operator(pushdown.key_input, Filter(pushdown.key_input, conjunction((condition,)))),
+        )
     return None
 
 
-def _computed(found: Sides, field: Field, expr: Expr) -> Sides | None:
-    read = set(fields_of(expr))
-    if read <= set(found.many.fields):
-        return replace(found, many=_over(found.many, Project(found.many, ((field, expr),)), (field,)))
-    if read <= set(found.own.fields):
-        return replace(found, own=_over(found.own, Project(found.own, ((field, expr),)), (field,)))
+def _push_computed(pushdown: Pushdown, field: Field, expr: Expr) -> Pushdown | None:
+    read_fields = set(fields_of(expr))
+    if read_fields <= set(pushdown.aggregated.fields):
+        return replace(
+            pushdown,
+            aggregated=_with_operator(pushdown.aggregated, Project(pushdown.aggregated, ((field, expr),)), (field,)),
+        )
+    if read_fields <= set(pushdown.key_input.fields):
+        return replace(
+            pushdown,
+            key_input=_with_operator(pushdown.key_input, Project(pushdown.key_input, ((field, expr),)), (field,)),
+        )
     return None
 
 
-def _over(side: PerPerson, operator: Operator, more: tuple[Field, ...] = ()) -> PerPerson:
-    return replace(side, operator=operator, fields=(*side.fields, *more))
+def _with_operator(relation: PerPerson, operator: Operator, new_fields: tuple[Field, ...] = ()) -> PerPerson:
+    return replace(relation, operator=operator, fields=(*relation.fields, *new_fields))

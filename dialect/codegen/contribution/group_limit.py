@@ -10,25 +10,28 @@ from __future__ import annotations
 
 from dialect.algebra.release_plan import PrivatePlan
 from dialect.algebra.target import Subquery
-from dialect.codegen.engine_syntax import Words, in_order
+from dialect.codegen.engine_syntax import EngineDialect, hash_order
 
 
-def first_groups(plan: PrivatePlan, max_groups: int, said: Words) -> list[Subquery]:
+def truncate_groups(plan: PrivatePlan, max_groups: int, dialect: EngineDialect) -> list[Subquery]:
     """Write the CTEs that truncate partial aggregates to L0 groups per unit; only units beyond the limit are sorted."""
-    if not said.kept:  # without materialized CTEs, the partials would be computed four times
-        return [("chosen", True, f"SELECT * FROM {_placed(plan, max_groups, 'partials', said)}")]
-    unit = ", ".join(plan.unit)
-    named = ", ".join(f"{name} AS u{i}" for i, name in enumerate(plan.unit))
-    beyond = f"SELECT {named} FROM partials GROUP BY {unit} HAVING count(*) > {max_groups}"
-    same = " AND ".join(f"{name} IS NOT DISTINCT FROM u{i}" for i, name in enumerate(plan.unit))
-    few = f"SELECT * FROM partials ANTI JOIN beyond ON {same}"
-    more = f"(SELECT * FROM partials SEMI JOIN beyond ON {same}) AS b"
-    chosen = f"{few} UNION ALL SELECT * EXCLUDE (place) FROM {_placed(plan, max_groups, more, said)}"
+    if not dialect.materialized:  # without materialized CTEs, the partials would be computed four times
+        return [("chosen", True, f"SELECT * FROM {_first_by_hash(plan, max_groups, 'partials', dialect)}")]
+    unit = ", ".join(plan.unit_columns)
+    unit_aliases = ", ".join(f"{name} AS u{i}" for i, name in enumerate(plan.unit_columns))
+    beyond = f"SELECT {unit_aliases} FROM partials GROUP BY {unit} HAVING count(*) > {max_groups}"
+    is_same_unit = " AND ".join(f"{name} IS NOT DISTINCT FROM u{i}" for i, name in enumerate(plan.unit_columns))
+    within_limit = f"SELECT * FROM partials ANTI JOIN beyond ON {is_same_unit}"
+    beyond_limit = f"(SELECT * FROM partials SEMI JOIN beyond ON {is_same_unit}) AS b"
+    chosen = (
+        f"{within_limit} UNION ALL SELECT * EXCLUDE (place)"
+        f" FROM {_first_by_hash(plan, max_groups, beyond_limit, dialect)}"
+    )
     return [("beyond", True, beyond), ("chosen", True, chosen)]
 
 
-def _placed(plan: PrivatePlan, max_groups: int, rows: str, said: Words) -> str:
+def _first_by_hash(plan: PrivatePlan, max_groups: int, rows: str, dialect: EngineDialect) -> str:
     """Write the first L0 rows of each unit, ordered by a hash of the unit and the group alone."""
-    order = in_order([*plan.unit, *(f"k{i}" for i in range(len(plan.keys)))], said)
-    place = f"row_number() OVER (PARTITION BY {', '.join(plan.unit)} ORDER BY {order})"
-    return f"(SELECT *, {place} AS place FROM {rows}) AS c WHERE place BETWEEN 1 AND {max_groups}"
+    order = hash_order([*plan.unit_columns, *(f"k{i}" for i in range(len(plan.keys)))], dialect)
+    row_number = f"row_number() OVER (PARTITION BY {', '.join(plan.unit_columns)} ORDER BY {order})"
+    return f"(SELECT *, {row_number} AS place FROM {rows}) AS c WHERE place BETWEEN 1 AND {max_groups}"

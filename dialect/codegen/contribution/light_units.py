@@ -16,21 +16,28 @@ from dataclasses import replace
 
 from dialect.algebra.expressions import Field, fields_of
 from dialect.algebra.relations import Filter, Join, Project, Public, Relation
-from dialect.algebra.release_plan import SUMS_OVER_ROWS, Bounding, PrivatePlan, Rule, Vector, VectorBound
+from dialect.algebra.release_plan import (
+    ROW_ADDITIVE_KINDS,
+    ClipRule,
+    ContributionBounds,
+    PrivatePlan,
+    QueryVector,
+    VectorBound,
+)
 from dialect.algebra.target import Target
-from dialect.analysis.predicates import fixed_field
-from dialect.analysis.uniqueness import meets_one_row
-from dialect.catalog.admission import Admission
-from dialect.codegen.admission import of_admitted
-from dialect.codegen.contribution.clipping import grains, part
+from dialect.analysis.predicates import constant_field
+from dialect.analysis.uniqueness import matches_at_most_one_row
+from dialect.catalog.admission import Eligibility
+from dialect.codegen.admission import join_admitted
+from dialect.codegen.contribution.clipping import partial_aggregate, value_grains
 from dialect.codegen.relations.relation import write_rows
-from dialect.codegen.relations.truncation import is_read_again
+from dialect.codegen.relations.truncation import is_cheap_to_reread
 from dialect.sensitivity.norms import is_single
 
-HEAVY = "SELECT * FROM together WHERE person IS NOT NULL"
+CLIPPED_UNITS = "SELECT * FROM together WHERE person IS NOT NULL"
 
 
-def has_light_units(plan: PrivatePlan, bounds: Bounding) -> bool:
+def can_merge_unclipped(plan: PrivatePlan, bounds: ContributionBounds) -> bool:
     """Return whether unclipped units can be merged. Decided from the plan and its bounds alone.
 
     Claim: then a unit's numbers add up from row to row, and a unit that is not longer than C by the sum of what its
@@ -39,81 +46,100 @@ def has_light_units(plan: PrivatePlan, bounds: Bounding) -> bool:
     if not plan.keys or is_single(plan) or bounds.max_groups is not None:
         return False
     pairs = zip(plan.vectors, bounds.vectors, strict=True)
-    return all(v.kind in SUMS_OVER_ROWS and v.part is None and bound.rule is Rule.SCALE for v, bound in pairs)
+    return all(
+        v.kind in ROW_ADDITIVE_KINDS and v.partial_bounds is None and bound.rule is ClipRule.SCALE for v, bound in pairs
+    )
 
 
-def is_kept(plan: PrivatePlan) -> bool:
+def is_source_materialized(plan: PrivatePlan) -> bool:
     """Return whether the source is materialized to be read twice: where it has few rows, or is costly to read again."""
-    return not is_read_again(plan.source) or any(fixed_field(fact) is not None for fact in plan.source.facts)
+    return not is_cheap_to_reread(plan.source) or any(
+        constant_field(fact) is not None for fact in plan.source.predicates
+    )
 
 
-def weighing(
-    asked: PrivatePlan,
+def norm_test_sql(
+    original_plan: PrivatePlan,
     plan: PrivatePlan,
-    bounds: Bounding,
+    bounds: ContributionBounds,
     target: Target,
-    grained: frozenset[int],
-    admission: Admission | None,
+    pre_grained: frozenset[int],
+    admission: Eligibility | None,
 ) -> str:
     """Write the L1 norm test of units, over the materialized source or over a second read of the query's own rows."""
-    if is_kept(asked):
-        return _weighed(plan, bounds, admission, "source", grained)
-    return _weighed(asked, bounds, admission, _rows_again(asked, target))
+    if is_source_materialized(original_plan):
+        return _norm_test(plan, bounds, admission, "source", pre_grained)
+    return _norm_test(original_plan, bounds, admission, _superset_rows(original_plan, target))
 
 
-def _rows_again(plan: PrivatePlan, target: Target) -> str:
+def _superset_rows(plan: PrivatePlan, target: Target) -> str:
     """Write a superset of the source's rows with the columns that the norm test reads."""
-    needed = frozenset(plan.unit.values()).union(*(vector.fields for vector in plan.vectors))
-    return f"({write_rows(_not_fewer(plan.source, needed), needed, target)})"
+    needed_fields = frozenset(plan.unit_columns.values()).union(*(vector.fields for vector in plan.vectors))
+    return f"({write_rows(_without_lookup_joins(plan.source, needed_fields), needed_fields, target)})"
 
 
-def _weighed(
-    plan: PrivatePlan, bounds: Bounding, admission: Admission | None, rows: str, grained: frozenset[int] = frozenset()
+def _norm_test(
+    plan: PrivatePlan,
+    bounds: ContributionBounds,
+    admission: Eligibility | None,
+    rows: str,
+    pre_grained: frozenset[int] = frozenset(),
 ) -> str:
     """Write one row per admitted unit: its key, and the key again if some vector may exceed its clip bound."""
     pairs = enumerate(zip(plan.vectors, bounds.vectors, strict=True))
-    light = dict.fromkeys(f"{_length(v, bound, i in grained)} <= {bound.whole_norm}" for i, (v, bound) in pairs)
-    heavy = f"CASE WHEN NOT ({' AND '.join(light)}) THEN {{}} END"
-    columns = [f"{field.id} AS {name}" for name, field in plan.unit.items()]
-    columns += [f"{heavy.format(field.id)} AS heavy_{name}" for name, field in plan.unit.items()]
-    by = ", ".join(str(place + 1) for place in range(len(plan.unit)))
+    within_bound = dict.fromkeys(
+        f"{_norm_upper_bound(v, bound, i in pre_grained)} <= {bound.clip_bound_value_grains}" for i, (v, bound) in pairs
+    )
+    clipped_only = f"CASE WHEN NOT ({' AND '.join(within_bound)}) THEN {{}} END"
+    columns = [f"{field.id} AS {name}" for name, field in plan.unit_columns.items()]
+    columns += [f"{clipped_only.format(field.id)} AS heavy_{name}" for name, field in plan.unit_columns.items()]
+    by = ", ".join(str(place + 1) for place in range(len(plan.unit_columns)))
     text = f"SELECT {', '.join(columns)} FROM {rows} AS r GROUP BY {by}"
-    return f"SELECT * FROM {of_admitted(f'({text}) AS m', admission)}"
+    return f"SELECT * FROM {join_admitted(f'({text}) AS m', admission)}"
 
 
-def _length(vector: Vector, bound: VectorBound, grained: bool) -> str:
+def _norm_upper_bound(vector: QueryVector, bound: VectorBound, is_grained: bool) -> str:
     """Write an upper bound on a vector's norm over groups: its number of rows, or the sum of absolute grains."""
-    if not vector.summed:
-        return part(vector, bound)
+    if not vector.is_sum:
+        return partial_aggregate(vector, bound)
     assert vector.value is not None  # noqa: S101  sums have a value
-    each = vector.value.id if grained else grains(vector, bound)
+    row_grains = vector.value.id if is_grained else value_grains(vector, bound)
     where = f" FILTER (WHERE {vector.condition.id})" if vector.condition is not None else ""
-    return f"coalesce(sum(abs({each})){where}, 0)"
+    return f"coalesce(sum(abs({row_grains})){where}, 0)"
 
 
-def _not_fewer(relation: Relation, needed: frozenset[Field]) -> Relation:
+def _without_lookup_joins(relation: Relation, needed: frozenset[Field]) -> Relation:
     """Drop joins that only look up one public row and are not read; the result has at least the source's rows."""
     operator = relation.operator
     if isinstance(operator, Project):
-        own = {field for field, _ in operator.computed}
-        read = {f for field, expr in operator.computed if field in needed for f in fields_of(expr)}
-        return replace(relation, operator=replace(operator, source=_not_fewer(operator.source, needed - own | read)))
+        computed_fields = {field for field, _ in operator.computed}
+        read_fields = {f for field, expr in operator.computed if field in needed for f in fields_of(expr)}
+        return replace(
+            relation,
+            operator=replace(
+                operator, source=_without_lookup_joins(operator.source, needed - computed_fields | read_fields)
+            ),
+        )
     if isinstance(operator, Filter):
-        below = needed.union(fields_of(operator.condition))
-        return replace(relation, operator=replace(operator, source=_not_fewer(operator.source, below)))
-    if isinstance(operator, Join) and operator.how in ("inner", "left") and isinstance(operator.right, Public):
-        looked_up = meets_one_row(operator.right, operator.condition) and not needed & set(operator.right.fields)
-        return _not_fewer(operator.left, needed) if looked_up else relation
+        needed_below = needed.union(fields_of(operator.condition))
+        return replace(
+            relation, operator=replace(operator, source=_without_lookup_joins(operator.source, needed_below))
+        )
+    if isinstance(operator, Join) and operator.kind in ("inner", "left") and isinstance(operator.right, Public):
+        is_lookup_only = matches_at_most_one_row(operator.right, operator.condition) and not needed & set(
+            operator.right.fields
+        )
+        return _without_lookup_joins(operator.left, needed) if is_lookup_only else relation
     return relation
 
 
-def of_heavy(plan: PrivatePlan, rows: str) -> tuple[str, Mapping[str, str]]:
+def join_norm_test(plan: PrivatePlan, rows: str) -> tuple[str, Mapping[str, str]]:
     """Join rows to the norm test; also return the unit columns, which are NULL for unclipped units."""
-    same = " AND ".join(f"{field.id} = weighed.{name}" for name, field in plan.unit.items())
-    return f"{rows} JOIN weighed ON {same}", {name: f"heavy_{name}" for name in plan.unit}
+    condition = " AND ".join(f"{field.id} = weighed.{name}" for name, field in plan.unit_columns.items())
+    return f"{rows} JOIN weighed ON {condition}", {name: f"heavy_{name}" for name in plan.unit_columns}
 
 
-def light_sums(plan: PrivatePlan, bounds: Bounding) -> str:
+def unclipped_sums(plan: PrivatePlan, bounds: ContributionBounds) -> str:
     """Write one row per group: the sum of all unclipped units, in released grains."""
     keys = [f"k{i}" for i in range(len(plan.keys))]
     steps = enumerate(2**bound.fraction_bits for bound in bounds.vectors)
@@ -121,7 +147,7 @@ def light_sums(plan: PrivatePlan, bounds: Bounding) -> str:
     return f"SELECT {', '.join([*keys, *totals])} FROM together WHERE person IS NULL"
 
 
-def both_sums(plan: PrivatePlan) -> str:
+def all_sums(plan: PrivatePlan) -> str:
     """Write one row per group: the sum of unclipped and clipped units."""
     keys = ", ".join(f"k{i}" for i in range(len(plan.keys)))
     totals = ", ".join(f"sum(w{i}) AS w{i}" for i in range(len(plan.vectors)))

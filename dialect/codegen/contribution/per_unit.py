@@ -9,17 +9,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from dialect.algebra.relations import Distinct, Filter, Group, PerPerson, Project, Relation, Scan
-from dialect.algebra.release_plan import Bounding, PrivatePlan, Vector, VectorBound, VectorKind
-from dialect.algebra.target import Rolled
+from dialect.algebra.release_plan import ContributionBounds, PrivatePlan, QueryVector, VectorBound, VectorKind
+from dialect.algebra.target import UnitPartials
 from dialect.catalog.model import SqlType
-from dialect.codegen.contribution.clipping import capped, grains, is_unit, part
-from dialect.codegen.contribution.key_rows import listed_among
-from dialect.codegen.contribution.light_units import has_light_units, of_heavy
-from dialect.codegen.contribution.public_side import Coded
-from dialect.codegen.engine_syntax import OF_DUCKDB, Words
+from dialect.codegen.contribution.clipping import capped_partial, is_always_one, partial_aggregate, value_grains
+from dialect.codegen.contribution.key_rows import key_set_semi_join
+from dialect.codegen.contribution.light_units import can_merge_unclipped, join_norm_test
+from dialect.codegen.contribution.public_side import Dictionary
+from dialect.codegen.engine_syntax import DUCKDB_DIALECT, EngineDialect
 
 
-def has_one_row_each(plan: PrivatePlan) -> bool:
+def is_one_row_per_person(plan: PrivatePlan) -> bool:
     """Return whether no person has a second row, because the source is a primary-key scan or grouped by person.
 
     Claim: so it is for all data, and whichever operators stand below. Proof: dialect/codegen/proofs.md#render. Raises:
@@ -32,75 +32,87 @@ def has_one_row_each(plan: PrivatePlan) -> bool:
         return False
     operator = relation.operator
     if isinstance(operator, Group | Distinct):
-        return plan.touched.window is None and set(operator.keys) == {relation.person}
-    return isinstance(operator, Scan) and relation.one_row_per_person
+        return plan.charged_windows.window_field is None and set(operator.keys) == {relation.person}
+    return isinstance(operator, Scan) and relation.has_one_row_per_person
 
 
-def part_of_row(vector: Vector, bound: VectorBound, grained: bool = False, said: Words = OF_DUCKDB) -> str:
+def partial_of_row(
+    vector: QueryVector, bound: VectorBound, is_grained: bool = False, dialect: EngineDialect = DUCKDB_DIALECT
+) -> str:
     """Write the partial aggregate of a unit with a single row, in value grains: no grouping is needed."""
-    met = [vector.condition.id] if vector.condition is not None else []
-    if vector.summed:
+    conditions = [vector.condition.id] if vector.condition is not None else []
+    if vector.is_sum:
         assert vector.value is not None  # noqa: S101  sums have a value
-        own = vector.value.id if grained else grains(vector, bound, said)
-        return _where(met, own) if met else own
+        value = vector.value.id if is_grained else value_grains(vector, bound, dialect)
+        return _case_when(conditions, value) if conditions else value
     if vector.value is not None:
-        double = vector.kind is VectorKind.VALID and vector.value.type is SqlType.DOUBLE
-        met.append(f"{vector.value.id} IS NOT NULL")
-        met += [said.is_finite.format(vector.value.id)] if double else []
-    nothing = "" if vector.kind is VectorKind.PERSONS else " ELSE CAST(0 AS BIGINT)"
-    return _where(met, "CAST(1 AS BIGINT)", nothing) if met else "CAST(1 AS BIGINT)"
+        is_double = vector.kind is VectorKind.VALID and vector.value.type is SqlType.DOUBLE
+        conditions.append(f"{vector.value.id} IS NOT NULL")
+        conditions += [dialect.is_finite.format(vector.value.id)] if is_double else []
+    otherwise = "" if vector.kind is VectorKind.PERSONS else " ELSE CAST(0 AS BIGINT)"
+    return _case_when(conditions, "CAST(1 AS BIGINT)", otherwise) if conditions else "CAST(1 AS BIGINT)"
 
 
-def _where(met: list[str], then: str, otherwise: str = "") -> str:
-    return f"CASE WHEN {' AND '.join(met)} THEN {then}{otherwise} END"
+def _case_when(conditions: list[str], then: str, otherwise: str = "") -> str:
+    return f"CASE WHEN {' AND '.join(conditions)} THEN {then}{otherwise} END"
 
 
 def _key_columns(plan: PrivatePlan) -> str:
     return "".join(f", k{position}" for position in range(len(plan.keys)))
 
 
-def groups_of(plan: PrivatePlan, bounds: Bounding, grained: frozenset[int], rows: str) -> Rolled:
+def merged_partials(
+    plan: PrivatePlan, bounds: ContributionBounds, pre_grained: frozenset[int], rows: str
+) -> UnitPartials:
     """Write one row per (unit, group); unclipped units share one row per group where they can be merged."""
-    if not has_light_units(plan, bounds):
-        return numbers_of(plan, bounds, grained, rows=rows)
-    joined, columns = of_heavy(plan, rows)
-    return replace(numbers_of(plan, bounds, grained, rows=joined, named=columns), weighed=True)
+    if not can_merge_unclipped(plan, bounds):
+        return unit_partials(plan, bounds, pre_grained, rows=rows)
+    joined_rows, columns = join_norm_test(plan, rows)
+    return replace(
+        unit_partials(plan, bounds, pre_grained, rows=joined_rows, unit_columns=columns), merges_unclipped_units=True
+    )
 
 
-def numbers_of(
+def unit_partials(
     plan: PrivatePlan,
-    bounds: Bounding,
-    grained: frozenset[int],
-    said: Words = OF_DUCKDB,
+    bounds: ContributionBounds,
+    pre_grained: frozenset[int],
+    dialect: EngineDialect = DUCKDB_DIALECT,
     rows: str = "source",
-    named: Mapping[str, str] | None = None,
-) -> Rolled:
+    unit_columns: Mapping[str, str] | None = None,
+) -> UnitPartials:
     """Write one row per (unit, group); grouped by the unit alone if the keys are functions of the person."""
-    once = has_one_row_each(plan)
+    has_single_rows = is_one_row_per_person(plan)
     # Spark would sort all rows to aggregate a text by any_value
-    told = not once and plan.one_group_per_person and said is OF_DUCKDB
-    read = "any_value({})" if told else "{}"
-    keys = "".join(f", {read.format(key.field.id)} AS k{position}" for position, key in enumerate(plan.keys))
-    columns = {name: field.id for name, field in plan.unit.items()} if named is None else named
+    is_key_determined = not has_single_rows and plan.has_one_group_per_person and dialect is DUCKDB_DIALECT
+    key_template = "any_value({})" if is_key_determined else "{}"
+    keys = "".join(f", {key_template.format(key.field.id)} AS k{position}" for position, key in enumerate(plan.keys))
+    columns = {name: field.id for name, field in plan.unit_columns.items()} if unit_columns is None else unit_columns
     unit = ", ".join(f"{column} AS {name}" for name, column in columns.items())
-    by = ", ".join(str(position + 1) for position in range(len(plan.unit) + (0 if told else len(plan.keys))))
-    write, grouped = (part_of_row, "") if once else (part, f" GROUP BY {by}")
-    pairs = _with_part(plan, bounds)
-    totals = "".join(f", {write(vector, bound, i in grained, said)} AS v{i}" for i, vector, bound in pairs)
-    return Rolled(f"SELECT {unit}{keys}{totals} FROM {rows}{grouped}", as_stored=False)
+    group_positions = ", ".join(
+        str(position + 1) for position in range(len(plan.unit_columns) + (0 if is_key_determined else len(plan.keys)))
+    )
+    write, group_by = (partial_of_row, "") if has_single_rows else (partial_aggregate, f" GROUP BY {group_positions}")
+    pairs = _aggregated_vectors(plan, bounds)
+    totals = "".join(f", {write(vector, bound, i in pre_grained, dialect)} AS v{i}" for i, vector, bound in pairs)
+    return UnitPartials(f"SELECT {unit}{keys}{totals} FROM {rows}{group_by}", keeps_stored_groups=False)
 
 
-def capped_of(plan: PrivatePlan, bounds: Bounding, codes: Mapping[int, Coded], numbers: str) -> str:
+def capped_partials(
+    plan: PrivatePlan, bounds: ContributionBounds, dictionaries: Mapping[int, Dictionary], partials: str
+) -> str:
     """Write the cap of partial aggregates, and drop groups outside the public key set."""
-    bounded = "".join(f", {capped(f'v{i}', vector, bound)}" for i, vector, bound in _with_part(plan, bounds))
-    text = f"SELECT {', '.join(plan.unit)}{_key_columns(plan)}{bounded} FROM ({numbers}) AS p"
-    return text + listed_among("p", plan, codes)
+    bounded = "".join(
+        f", {capped_partial(f'v{i}', vector, bound)}" for i, vector, bound in _aggregated_vectors(plan, bounds)
+    )
+    text = f"SELECT {', '.join(plan.unit_columns)}{_key_columns(plan)}{bounded} FROM ({partials}) AS p"
+    return text + key_set_semi_join("p", plan, dictionaries)
 
 
-def _with_part(plan: PrivatePlan, bounds: Bounding) -> list[tuple[int, Vector, VectorBound]]:
+def _aggregated_vectors(plan: PrivatePlan, bounds: ContributionBounds) -> list[tuple[int, QueryVector, VectorBound]]:
     pairs = enumerate(zip(plan.vectors, bounds.vectors, strict=True))
-    return [(i, vector, bound) for i, (vector, bound) in pairs if _has_part(vector)]
+    return [(i, vector, bound) for i, (vector, bound) in pairs if _has_partial(vector)]
 
 
-def _has_part(vector: Vector) -> bool:
-    return not is_unit(vector) and vector.kind is not VectorKind.DISTINCT
+def _has_partial(vector: QueryVector) -> bool:
+    return not is_always_one(vector) and vector.kind is not VectorKind.DISTINCT

@@ -11,91 +11,103 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from dialect.algebra.expressions import Field, Ref
-from dialect.algebra.relations import Filter, Grained, Join, Operator, PerPerson, Project, Public, Ranked, Relation
-from dialect.algebra.release_plan import Bounding, PrivatePlan, Vector, VectorBound
+from dialect.algebra.relations import (
+    DictionaryEncoded,
+    Filter,
+    FixedPointEncoded,
+    Join,
+    Operator,
+    PerPerson,
+    Project,
+    Public,
+    Relation,
+)
+from dialect.algebra.release_plan import ContributionBounds, PrivatePlan, QueryVector, VectorBound
 from dialect.catalog.model import SqlType
-from dialect.codegen.contribution.clipping import grains
+from dialect.codegen.contribution.clipping import value_grains
 
 
 @dataclass(frozen=True)
-class Coded:
+class Dictionary:
     """A dictionary-encoded public text column: the public rows, the text and its code."""
 
-    ranked: Public
+    rows: Public
     text: Field
     code: Field
 
 
-def coded_keys(plan: PrivatePlan) -> tuple[PrivatePlan, Mapping[int, Coded]]:
+def encode_text_keys(plan: PrivatePlan) -> tuple[PrivatePlan, Mapping[int, Dictionary]]:
     """Dictionary-encode text keys that come from public rows; also return the dictionaries by key index."""
-    if plan.key_set is None or plan.one_group_per_person:
+    if plan.key_set is None or plan.has_one_group_per_person:
         return plan, {}
     source: PerPerson = plan.source
-    keys, codes = list(plan.keys), dict[int, Coded]()
+    keys, dictionaries = list(plan.keys), dict[int, Dictionary]()
     for i, key in enumerate(plan.keys):
         if key.field.type is not SqlType.VARCHAR:
             continue
         code = Field(f"{key.field.id}_code{i}", key.field.name, SqlType.BIGINT, nullable=True)
-        found = _carried(source, key.field, code, partial(_ranked, code))
-        if found is not None:
-            changed, rows, text = found
-            codes[i] = Coded(rows, text, code)
-            assert isinstance(changed, PerPerson)  # noqa: S101  only its operator has changed
-            source, keys[i] = changed, replace(key, field=code)
-    return replace(plan, source=source, keys=tuple(keys)), codes
+        carried = _carry_up(source, key.field, code, partial(_encode, code))
+        if carried is not None:
+            new_source, rows, text = carried
+            dictionaries[i] = Dictionary(rows, text, code)
+            assert isinstance(new_source, PerPerson)  # noqa: S101  only its operator has changed
+            source, keys[i] = new_source, replace(key, field=code)
+    return replace(plan, source=source, keys=tuple(keys)), dictionaries
 
 
-def grained_values(plan: PrivatePlan, bounds: Bounding) -> tuple[PrivatePlan, frozenset[int]]:
+def pre_grain_values(plan: PrivatePlan, bounds: ContributionBounds) -> tuple[PrivatePlan, frozenset[int]]:
     """Convert values that come from public rows to integer grains there; also return the vectors' indices."""
-    source, vectors, places = plan.source, list(plan.vectors), set[int]()
+    source, vectors, indices = plan.source, list(plan.vectors), set[int]()
     for i, (vector, bound) in enumerate(zip(plan.vectors, bounds.vectors, strict=True)):
-        if vector.value is None or not vector.summed or vector.factor is not None:
+        if vector.value is None or not vector.is_sum or vector.factor is not None:
             continue
-        made = Field(f"{vector.value.id}_grains{i}", vector.value.name, SqlType.BIGINT, nullable=True)
-        found = _carried(source, vector.value, made, partial(_grained, made, vector, bound))
-        if found is not None:
-            assert isinstance(found[0], PerPerson)  # noqa: S101  only its operator has changed
-            source, vectors[i] = found[0], replace(vector, value=made)
-            places.add(i)
-    return replace(plan, source=source, vectors=tuple(vectors)), frozenset(places)
+        grains_field = Field(f"{vector.value.id}_grains{i}", vector.value.name, SqlType.BIGINT, nullable=True)
+        carried = _carry_up(source, vector.value, grains_field, partial(_to_grains, grains_field, vector, bound))
+        if carried is not None:
+            assert isinstance(carried[0], PerPerson)  # noqa: S101  only its operator has changed
+            source, vectors[i] = carried[0], replace(vector, value=grains_field)
+            indices.add(i)
+    return replace(plan, source=source, vectors=tuple(vectors)), frozenset(indices)
 
 
-def _ranked(code: Field, rows: Public, text: Field) -> Operator:
-    return Ranked(rows, text, code)
+def _encode(code: Field, rows: Public, text: Field) -> Operator:
+    return DictionaryEncoded(rows, text, code)
 
 
-def _grained(made: Field, vector: Vector, bound: VectorBound, rows: Public, value: Field) -> Operator:
-    return Grained(rows, value, made, grains(replace(vector, value=value), bound))
+def _to_grains(grains_field: Field, vector: QueryVector, bound: VectorBound, rows: Public, value: Field) -> Operator:
+    return FixedPointEncoded(rows, value, grains_field, value_grains(replace(vector, value=value), bound))
 
 
-_Make = Callable[[Public, Field], Operator]
-_Found = tuple[Relation, Public, Field]
+_MakeOperator = Callable[[Public, Field], Operator]
+_Carried = tuple[Relation, Public, Field]
 
 
-def _carried(relation: Relation, origin: Field, made: Field, make: _Make) -> _Found | None:
+def _carry_up(relation: Relation, origin: Field, new_field: Field, make_operator: _MakeOperator) -> _Carried | None:
     """Add a computed column to the public rows that a field comes from, and pass it up through the relation."""
     if isinstance(relation, Public):
-        public = Public(make(relation, origin), (*relation.fields, made), relation.facts)
+        public = Public(make_operator(relation, origin), (*relation.fields, new_field), relation.predicates)
         return public, public, origin
-    found = _below(relation.operator, origin, made, make)
-    if found is None:
+    carried = _carry_through(relation.operator, origin, new_field, make_operator)
+    if carried is None:
         return None
-    operator, rows, first = found
-    return replace(relation, operator=operator, fields=(*relation.fields, made)), rows, first
+    operator, rows, origin_below = carried
+    return replace(relation, operator=operator, fields=(*relation.fields, new_field)), rows, origin_below
 
 
-def _below(operator: Operator, origin: Field, made: Field, make: _Make) -> tuple[Operator, Public, Field] | None:
+def _carry_through(
+    operator: Operator, origin: Field, new_field: Field, make_operator: _MakeOperator
+) -> tuple[Operator, Public, Field] | None:
     if isinstance(operator, Project):
         value = dict(operator.computed).get(origin, Ref(origin))
-        found = _carried(operator.source, value.field, made, make) if isinstance(value, Ref) else None
-        return None if found is None else (replace(operator, source=found[0]), *found[1:])
+        carried = _carry_up(operator.source, value.field, new_field, make_operator) if isinstance(value, Ref) else None
+        return None if carried is None else (replace(operator, source=carried[0]), *carried[1:])
     if isinstance(operator, Filter):
-        found = _carried(operator.source, origin, made, make)
-        return None if found is None else (replace(operator, source=found[0]), *found[1:])
+        carried = _carry_up(operator.source, origin, new_field, make_operator)
+        return None if carried is None else (replace(operator, source=carried[0]), *carried[1:])
     if isinstance(operator, Join):
         if origin in operator.left.fields:
-            found = _carried(operator.left, origin, made, make)
-            return None if found is None else (replace(operator, left=found[0]), *found[1:])
-        found = _carried(operator.right, origin, made, make)
-        return None if found is None else (replace(operator, right=found[0]), *found[1:])
+            carried = _carry_up(operator.left, origin, new_field, make_operator)
+            return None if carried is None else (replace(operator, left=carried[0]), *carried[1:])
+        carried = _carry_up(operator.right, origin, new_field, make_operator)
+        return None if carried is None else (replace(operator, right=carried[0]), *carried[1:])
     return None

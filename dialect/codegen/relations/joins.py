@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable
 from dialect.algebra.expressions import TRUE, Call, Expr, Field, children, conjuncts, fields_of
 from dialect.algebra.relations import Join, Relation
 from dialect.algebra.target import Target
-from dialect.analysis.disjunctive_joins import disjuncts, equalities
+from dialect.analysis.disjunctive_joins import disjuncts, split_equalities
 from dialect.catalog.model import EngineName, SqlType
-from dialect.codegen.engine_syntax import words
+from dialect.codegen.engine_syntax import dialect_of
 from dialect.codegen.relations.values import select_list
 from dialect.functions.emitter import write_expr
 
@@ -25,59 +25,59 @@ _Write = Callable[[Relation, Iterable[Field], Target], str]
 
 def write_join(join: Join, needed: frozenset[Field], target: Target, write: _Write) -> str:
     """Write a join; a disjunctive equi-join reads both inputs once per equality."""
-    below = needed | frozenset(fields_of(join.condition))
-    left = write(join.left, below & set(join.left.fields), target)
-    right = write(join.right, below & set(join.right.fields), target)
+    needed_below = needed | frozenset(fields_of(join.condition))
+    left = write(join.left, needed_below & set(join.left.fields), target)
+    right = write(join.right, needed_below & set(join.right.fields), target)
     columns = select_list([f.id for f in (*join.left.fields, *join.right.fields) if f in needed])
-    if join.condition == TRUE and join.how not in ("left", "full"):
+    if join.condition == TRUE and join.kind not in ("left", "full"):
         return f"SELECT {columns} FROM ({left}) AS l CROSS JOIN ({right}) AS r"
-    sides = f"SELECT {columns} FROM ({left}) AS l {join.how.upper()} JOIN ({right}) AS r ON "
-    return " UNION ALL ".join(f"{sides}{on}" for on in _conditions(join, target))
+    joined_inputs = f"SELECT {columns} FROM ({left}) AS l {join.kind.upper()} JOIN ({right}) AS r ON "
+    return " UNION ALL ".join(f"{joined_inputs}{on}" for on in _disjoint_conditions(join, target))
 
 
-def _conditions(join: Join, target: Target) -> list[str]:
+def _disjoint_conditions(join: Join, target: Target) -> list[str]:
     """Write disjoint join conditions, of which each pair of the join satisfies exactly one.
 
     Claim: the pairs that meet the first equality, those that meet the second and not the first, and so on, are those
     of the join. Symbols: none. Source and proof: dialect/codegen/proofs.md#either-equality. Raises: nothing.
     """
-    emitter, either = words(target).emitter, equalities(join)
-    if not either or target.engine is not EngineName.DUCKDB:
+    emitter, alternatives = dialect_of(target).emitter, split_equalities(join)
+    if not alternatives or target.engine is not EngineName.DUCKDB:
         return [write_expr(join.condition, emitter)]
-    every = [part for part in conjuncts(join.condition) if disjuncts(part) != either]
-    rest = [write_expr(part, emitter) for part in every]
-    tests = [write_expr(each, emitter) for each in either]
+    required = [part for part in conjuncts(join.condition) if disjuncts(part) != alternatives]
+    required_sql = [write_expr(part, emitter) for part in required]
+    alternative_sql = [write_expr(each, emitter) for each in alternatives]
     return [
-        " AND ".join([test, *(f"({before}) IS NOT TRUE" for before in tests[:place]), *rest])
-        for place, test in enumerate(tests)
+        " AND ".join([test, *(f"({earlier}) IS NOT TRUE" for earlier in alternative_sql[:index]), *required_sql])
+        for index, test in enumerate(alternative_sql)
     ]
 
 
-_HASHED = ("=", "is not distinct from")  # joined by hash, for every type
+_HASH_JOINABLE = ("=", "is not distinct from")  # joined by hash, for every type
 
 
-def met(condition: Expr, target: Target) -> str:
+def write_semi_join_condition(condition: Expr, target: Target) -> str:
     """Write the condition of a semi-join or an anti-join.
 
     Claim: it is true of the same pairs, and no pair makes the engine raise. Symbols: none. Source and proof:
     dialect/binder/proofs.md#semi-joins. Raises: nothing.
     """
-    emitter = words(target).emitter
+    emitter = dialect_of(target).emitter
     parts = conjuncts(condition)
-    if target.engine is not EngineName.DUCKDB or not any(map(_compares_spans, parts)):
+    if target.engine is not EngineName.DUCKDB or not any(map(_compares_intervals, parts)):
         return write_expr(condition, emitter)
-    return " AND ".join(_as_it_is(part, write_expr(part, emitter)) for part in parts)
+    return " AND ".join(_hide_interval_comparison(part, write_expr(part, emitter)) for part in parts)
 
 
-def _as_it_is(part: Expr, written: str) -> str:
+def _hide_interval_comparison(part: Expr, written: str) -> str:
     """Wrap a comparison of intervals in CASE, because DuckDB's nested loop join does not support it directly."""
-    return f"CASE WHEN {written} THEN TRUE END" if _compares_spans(part) else f"({written})"
+    return f"CASE WHEN {written} THEN TRUE END" if _compares_intervals(part) else f"({written})"
 
 
-def _compares_spans(part: Expr) -> bool:
-    hashed = isinstance(part, Call) and part.name in _HASHED
-    return not hashed and _has_span(part)
+def _compares_intervals(part: Expr) -> bool:
+    is_hash_joinable = isinstance(part, Call) and part.name in _HASH_JOINABLE
+    return not is_hash_joinable and _has_interval(part)
 
 
-def _has_span(expr: Expr) -> bool:
-    return expr.type is SqlType.INTERVAL or any(map(_has_span, children(expr)))
+def _has_interval(expr: Expr) -> bool:
+    return expr.type is SqlType.INTERVAL or any(map(_has_interval, children(expr)))

@@ -9,19 +9,19 @@ from collections.abc import Callable, Iterable, Sequence
 
 from dialect.algebra.expressions import Expr, Field, Literal, Ref, fields_of
 from dialect.algebra.relations import (
-    Cut,
+    DictionaryEncoded,
     Distinct,
     Filter,
-    Grained,
+    FixedPointEncoded,
     Group,
     Join,
+    NullRowPadded,
     Operator,
-    Padded,
     PerPerson,
     Project,
-    Ranked,
     Relation,
     ReleaseScan,
+    RowTruncation,
     Scan,
     SemiJoin,
     Series,
@@ -31,89 +31,96 @@ from dialect.algebra.relations import (
     Window,
 )
 from dialect.algebra.target import Target
-from dialect.analysis.ties import told_apart_by_hash
+from dialect.analysis.ties import breaks_ties_by_hash
 from dialect.catalog.model import Table
-from dialect.codegen.engine_syntax import words
-from dialect.codegen.relations.aggregates import write_measure
-from dialect.codegen.relations.joins import met, write_join
-from dialect.codegen.relations.truncation import write_cut
-from dialect.codegen.relations.values import select_list, series_rows, values_rows
+from dialect.codegen.engine_syntax import dialect_of
+from dialect.codegen.relations.aggregates import write_aggregate_call
+from dialect.codegen.relations.joins import write_join, write_semi_join_condition
+from dialect.codegen.relations.truncation import write_row_truncation
+from dialect.codegen.relations.values import select_list, write_series, write_values
 from dialect.codegen.relations.window_functions import write_windows
-from dialect.codegen.stored_columns import retained, stored_column, text_person
-from dialect.functions.emitter import write_expr, write_term
+from dialect.codegen.stored_columns import retention_predicates, stored_column, text_person_column
+from dialect.functions.emitter import write_expr, write_order_term
 
 Needed = frozenset[Field]
-_NO_MORE_ROWS = (
+_NON_EXPANDING = (
     Filter,
     Project,
     Distinct,
-    Grained,
-    Ranked,
+    FixedPointEncoded,
+    DictionaryEncoded,
     Sort,
 )  # operators that return at most the rows of their source
 
 
 def write_rows(relation: Relation, needed: Iterable[Field], target: Target) -> str:
     """Write a relation as one SELECT; raises TypeError for release points, which are split off before."""
-    operator, wanted = relation.operator, frozenset(needed)
+    operator, needed_fields = relation.operator, frozenset(needed)
     for kind, write in _WRITERS:
         if isinstance(operator, kind):
-            return write(operator, wanted, target)
+            return write(operator, needed_fields, target)
     raise TypeError(f"{type(operator).__name__} is split off before anything is written")
 
 
-def _kept(fields: Sequence[Field], needed: Needed) -> list[Field]:
+def _needed_of(fields: Sequence[Field], needed: Needed) -> list[Field]:
     return [f for f in fields if f in needed]
 
 
-def _expr(expr: Expr, target: Target) -> str:
-    return write_expr(expr, words(target).emitter)
+def _expr_sql(expr: Expr, target: Target) -> str:
+    return write_expr(expr, dialect_of(target).emitter)
 
 
-def _read(*exprs: Expr) -> Needed:
+def _fields_read(*exprs: Expr) -> Needed:
     return frozenset(f for expr in exprs for f in fields_of(expr))
 
 
 def _scan(scan: Scan, needed: Needed, target: Target) -> str:
-    kept = _kept(scan.fields, needed)
-    columns = select_list([f"{_stored(scan, f, target)} AS {f.id}" for f in kept])
-    persons = [words(target).name(f.origin.column) for f in kept if f.is_person and f.origin is not None]
+    scanned = _needed_of(scan.fields, needed)
+    columns = select_list([f"{_stored_column(scan, f, target)} AS {f.id}" for f in scanned])
+    persons = [
+        dialect_of(target).quote_identifier(f.origin.column)
+        for f in scanned
+        if f.is_person_key and f.origin is not None
+    ]
     conditions = [f"{person} IS NOT NULL" for person in persons]
-    conditions += [*_can_object(scan.table, kept, target), *retained(scan.table, target.engine)]
+    conditions += [
+        *_objectable_predicates(scan.table, scanned, target),
+        *retention_predicates(scan.table, target.engine),
+    ]
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     return f"SELECT {columns} FROM {target.addresses[scan.table.name]}{where}"
 
 
-def _can_object(table: Table, fields: Sequence[Field], target: Target) -> list[str]:
+def _objectable_predicates(table: Table, fields: Sequence[Field], target: Target) -> list[str]:
     """Write the predicate that excludes persons whom no objection could name.
 
     Claim: whoever is read can object. Symbols: the person column of a private table, a text. Formula: 1 to 1,000
     characters without NUL, as engine/data/objections.py takes them. Source: dialect/codegen/proofs.md#can-object.
     Raises nothing.
     """
-    person, said = text_person(table), words(target)
-    read = person is not None and any(f.origin is not None and f.origin.column == person for f in fields)
-    return [said.can_object.format(said.name(str(person)))] if read else []
+    person, dialect = text_person_column(table), dialect_of(target)
+    is_person_read = person is not None and any(f.origin is not None and f.origin.column == person for f in fields)
+    return [dialect.is_objectable.format(dialect.quote_identifier(str(person)))] if is_person_read else []
 
 
-def _stored(scan: Scan, field: Field, target: Target) -> str:
+def _stored_column(scan: Scan, field: Field, target: Target) -> str:
     column = scan.table.column(field.origin.column) if field.origin else None
     assert column is not None  # noqa: S101  scan fields are declared columns
-    return stored_column(column, scan.table, target.engine, target.same_bits)
+    return stored_column(column, scan.table, target.engine, target.same_bits_datasets)
 
 
 def _filter(operator: Filter, needed: Needed, target: Target) -> str:
-    source = write_rows(operator.source, needed | _read(operator.condition), target)
-    columns = select_list([f.id for f in _kept(operator.source.fields, needed)])
-    return f"SELECT {columns} FROM ({source}) AS f WHERE {_expr(operator.condition, target)}"
+    source = write_rows(operator.source, needed | _fields_read(operator.condition), target)
+    columns = select_list([f.id for f in _needed_of(operator.source.fields, needed)])
+    return f"SELECT {columns} FROM ({source}) AS f WHERE {_expr_sql(operator.condition, target)}"
 
 
 def _project(operator: Project, needed: Needed, target: Target) -> str:
     computed = [(f, expr) for f, expr in operator.computed if f in needed]
-    below = (needed - {f for f, _ in operator.computed}) | _read(*(expr for _, expr in computed))
-    source = write_rows(operator.source, below, target)
-    columns = [f.id for f in _kept(operator.source.fields, needed)]
-    columns += [f"{_expr(expr, target)} AS {f.id}" for f, expr in computed]
+    needed_below = (needed - {f for f, _ in operator.computed}) | _fields_read(*(expr for _, expr in computed))
+    source = write_rows(operator.source, needed_below, target)
+    columns = [f.id for f in _needed_of(operator.source.fields, needed)]
+    columns += [f"{_expr_sql(expr, target)} AS {f.id}" for f, expr in computed]
     return f"SELECT {select_list(columns)} FROM ({source}) AS p"
 
 
@@ -123,35 +130,40 @@ def _join(operator: Join, needed: Needed, target: Target) -> str:
 
 def _set_operation(operator: SetOperation, needed: Needed, target: Target) -> str:
     """Write a set operation; UNION ALL needs only the columns that are read, all others compare whole rows."""
-    every = operator.distinct or operator.how != "union"
-    columns = [each for each in operator.columns if every or each[2] in needed] or [operator.columns[0]]
+    compares_all = operator.is_distinct or operator.kind != "union"
+    columns = [each for each in operator.columns if compares_all or each[2] in needed] or [operator.columns[0]]
     sides = []
-    for side, place in ((operator.left, 0), (operator.right, 1)):
-        rows = write_rows(side, [each[place] for each in columns], target)
-        sides.append(f"SELECT {', '.join(f'{each[place].id} AS {each[2].id}' for each in columns)} FROM ({rows}) AS s")
-    word = operator.how.upper() if operator.distinct else f"{operator.how.upper()} ALL"
-    kept = select_list([each[2].id for each in columns if each[2] in needed])
-    return f"SELECT {kept} FROM ({sides[0]} {word} {sides[1]}) AS u"
+    for side, index in ((operator.left, 0), (operator.right, 1)):
+        rows = write_rows(side, [each[index] for each in columns], target)
+        sides.append(f"SELECT {', '.join(f'{each[index].id} AS {each[2].id}' for each in columns)} FROM ({rows}) AS s")
+    keyword = operator.kind.upper() if operator.is_distinct else f"{operator.kind.upper()} ALL"
+    columns_needed = select_list([each[2].id for each in columns if each[2] in needed])
+    return f"SELECT {columns_needed} FROM ({sides[0]} {keyword} {sides[1]}) AS u"
 
 
 def _semi_join(operator: SemiJoin, needed: Needed, target: Target) -> str:
-    below = needed | _read(operator.condition)
-    left = write_rows(operator.left, below & set(operator.left.fields), target)
-    right = write_rows(operator.right, below & set(operator.right.fields), target)
-    columns = select_list([f.id for f in _kept(operator.left.fields, needed)])
-    how = "ANTI" if operator.anti else "SEMI"
-    return f"SELECT {columns} FROM ({left}) AS l {how} JOIN ({right}) AS r ON {met(operator.condition, target)}"
+    needed_below = needed | _fields_read(operator.condition)
+    left = write_rows(operator.left, needed_below & set(operator.left.fields), target)
+    right = write_rows(operator.right, needed_below & set(operator.right.fields), target)
+    columns = select_list([f.id for f in _needed_of(operator.left.fields, needed)])
+    keyword = "ANTI" if operator.is_anti else "SEMI"
+    return (
+        f"SELECT {columns} FROM ({left}) AS l {keyword} JOIN ({right}) AS r"
+        f" ON {write_semi_join_condition(operator.condition, target)}"
+    )
 
 
 def _group(operator: Group, needed: Needed, target: Target) -> str:
-    measures = [m for m in operator.measures if m.field in needed]
-    read = [expr for m in measures for expr in (*m.arguments, *((m.condition,) if m.condition is not None else ()))]
-    below = frozenset(operator.keys) | _read(*read)
-    if isinstance(operator.source, PerPerson) and any(map(told_apart_by_hash, measures)):
-        below |= {operator.source.person}
-    source = write_rows(operator.source, below, target)
-    columns = [f.id for f in _kept(operator.keys, needed)]
-    columns += [f"{write_measure(m, operator.source, target.engine)} AS {m.field.id}" for m in measures]
+    aggregates = [m for m in operator.aggregates if m.result in needed]
+    expressions = [
+        expr for m in aggregates for expr in (*m.arguments, *((m.condition,) if m.condition is not None else ()))
+    ]
+    needed_below = frozenset(operator.keys) | _fields_read(*expressions)
+    if isinstance(operator.source, PerPerson) and any(map(breaks_ties_by_hash, aggregates)):
+        needed_below |= {operator.source.person}
+    source = write_rows(operator.source, needed_below, target)
+    columns = [f.id for f in _needed_of(operator.keys, needed)]
+    columns += [f"{write_aggregate_call(m, operator.source, target.engine)} AS {m.result.id}" for m in aggregates]
     by = f" GROUP BY {', '.join(f.id for f in operator.keys)}" if operator.keys else ""
     nothing = "1 AS nothing" if operator.keys else "count(*) AS nothing"
     return f"SELECT {', '.join(columns) or nothing} FROM ({source}) AS g{by}"
@@ -164,53 +176,55 @@ def _distinct(operator: Distinct, needed: Needed, target: Target) -> str:
     return f"SELECT DISTINCT {columns} FROM ({source}) AS d"
 
 
-def _cut(operator: Cut, needed: Needed, target: Target) -> str:
-    return write_cut(operator, needed, target, write_rows)
+def _row_truncation(operator: RowTruncation, needed: Needed, target: Target) -> str:
+    return write_row_truncation(operator, needed, target, write_rows)
 
 
-def _padded(operator: Padded, needed: Needed, target: Target) -> str:
-    kept = _kept(operator.source.fields, needed)
+def _null_row_padded(operator: NullRowPadded, needed: Needed, target: Target) -> str:
+    padded = _needed_of(operator.source.fields, needed)
     source = write_rows(operator.source, needed, target)
-    nulls = select_list([words(target).emitter.quote(Literal(None, f.type)) for f in kept])
-    return f"SELECT {select_list([f.id for f in kept])} FROM ({source}) AS n UNION ALL SELECT {nulls}"
+    nulls = select_list([dialect_of(target).emitter.quote(Literal(None, f.type)) for f in padded])
+    return f"SELECT {select_list([f.id for f in padded])} FROM ({source}) AS n UNION ALL SELECT {nulls}"
 
 
-def _ranked(operator: Ranked, needed: Needed, target: Target) -> str:
-    text, rank = operator.text.id, operator.rank.id
+def _dictionary_encoded(operator: DictionaryEncoded, needed: Needed, target: Target) -> str:
+    text, rank = operator.text.id, operator.code.id
     source = write_rows(operator.source, needed | {operator.text}, target)
-    columns = [f.id for f in _kept(operator.source.fields, needed)]
-    whole = "SMALLINT" if _has_few_rows(operator.source, target) else "INTEGER"  # the narrower type groups faster
-    place = f"CAST(dense_rank() OVER (ORDER BY {text}) AS {whole})"
-    columns.append(f"CASE WHEN {text} IS NOT NULL THEN {place} END AS {rank}")
+    columns = [f.id for f in _needed_of(operator.source.fields, needed)]
+    code_type = "SMALLINT" if _is_small(operator.source, target) else "INTEGER"  # the narrower type groups faster
+    dense_rank = f"CAST(dense_rank() OVER (ORDER BY {text}) AS {code_type})"
+    columns.append(f"CASE WHEN {text} IS NOT NULL THEN {dense_rank} END AS {rank}")
     return f"SELECT {select_list(columns)} FROM ({source}) AS r"
 
 
-def _has_few_rows(rows: Relation, target: Target) -> bool:
+def _is_small(rows: Relation, target: Target) -> bool:
     """Return whether public rows are at most as many as those of one small table."""
     if isinstance(rows.operator, Scan):
-        return rows.operator.table.name in target.few
-    return isinstance(rows.operator, _NO_MORE_ROWS) and _has_few_rows(rows.operator.source, target)
+        return rows.operator.table.name in target.small_tables
+    return isinstance(rows.operator, _NON_EXPANDING) and _is_small(rows.operator.source, target)
 
 
-def _grained(operator: Grained, needed: Needed, target: Target) -> str:
+def _fixed_point_encoded(operator: FixedPointEncoded, needed: Needed, target: Target) -> str:
     source = write_rows(operator.source, needed | {operator.value}, target)
-    columns = [f.id for f in _kept(operator.source.fields, needed)]
+    columns = [f.id for f in _needed_of(operator.source.fields, needed)]
     columns.append(f"{operator.text} AS {operator.grains.id}")
     return f"SELECT {', '.join(columns)} FROM ({source}) AS g"
 
 
 def _sort(operator: Sort, needed: Needed, target: Target) -> str:
     """Write ORDER BY with ties broken by all other columns, so that LIMIT selects the same rows in every read."""
-    sliced = operator.limit is not None or operator.offset > 0
-    read = frozenset(operator.source.fields) if sliced else needed | _read(*(key.expr for key in operator.order))
-    source = write_rows(operator.source, read, target)
+    has_slice = operator.limit is not None or operator.offset > 0
+    read_fields = (
+        frozenset(operator.source.fields) if has_slice else needed | _fields_read(*(key.expr for key in operator.order))
+    )
+    source = write_rows(operator.source, read_fields, target)
     order_keys = [key for key in operator.order if not isinstance(key.expr, Literal)]  # a constant orders nothing
-    terms = [write_term(key.expr, key.descending, key.nulls_first) for key in order_keys]
-    terms += [write_term(Ref(f), False, False) for f in _kept(operator.source.fields, read)]
+    terms = [write_order_term(key.expr, key.descending, key.nulls_first) for key in order_keys]
+    terms += [write_order_term(Ref(f), False, False) for f in _needed_of(operator.source.fields, read_fields)]
     order = f" ORDER BY {', '.join(dict.fromkeys(terms))}" if terms else ""
     limit = f" LIMIT {operator.limit}" if operator.limit is not None else ""
     offset = f" OFFSET {operator.offset}" if operator.offset else ""
-    columns = select_list([f.id for f in _kept(operator.source.fields, needed)])
+    columns = select_list([f.id for f in _needed_of(operator.source.fields, needed)])
     return f"SELECT {columns} FROM ({source}) AS o{order}{limit}{offset}"
 
 
@@ -218,12 +232,12 @@ def _window(operator: Window, needed: Needed, target: Target) -> str:
     return write_windows(operator, needed, target, write_rows)
 
 
-def _release(operator: ReleaseScan, needed: Needed, target: Target) -> str:
-    columns = select_list([f.id for f in _kept(operator.fields, needed)])
-    return f"SELECT {columns} FROM {target.addresses[release_name(operator.index)]}"
+def _release_scan(operator: ReleaseScan, needed: Needed, target: Target) -> str:
+    columns = select_list([f.id for f in _needed_of(operator.fields, needed)])
+    return f"SELECT {columns} FROM {target.addresses[release_table_name(operator.index)]}"
 
 
-def release_name(index: int) -> str:
+def release_table_name(index: int) -> str:
     """Name the table of a release in the outer query; no declared table can have this name."""
     return f"release {index}"
 
@@ -231,8 +245,8 @@ def release_name(index: int) -> str:
 _Writer = Callable[..., str]
 _WRITERS: tuple[tuple[type[Operator], _Writer], ...] = (
     (Scan, _scan),
-    (Values, values_rows),
-    (Series, series_rows),
+    (Values, write_values),
+    (Series, write_series),
     (Filter, _filter),
     (Project, _project),
     (Join, _join),
@@ -240,11 +254,11 @@ _WRITERS: tuple[tuple[type[Operator], _Writer], ...] = (
     (SemiJoin, _semi_join),
     (Group, _group),
     (Distinct, _distinct),
-    (Cut, _cut),
-    (Padded, _padded),
-    (Ranked, _ranked),
-    (Grained, _grained),
+    (RowTruncation, _row_truncation),
+    (NullRowPadded, _null_row_padded),
+    (DictionaryEncoded, _dictionary_encoded),
+    (FixedPointEncoded, _fixed_point_encoded),
     (Sort, _sort),
     (Window, _window),
-    (ReleaseScan, _release),
+    (ReleaseScan, _release_scan),
 )

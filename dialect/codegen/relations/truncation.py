@@ -10,83 +10,97 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from dialect.algebra.expressions import Field
-from dialect.algebra.relations import Cut, Filter, Join, Project, Relation, Scan
-from dialect.algebra.target import StoredRows, Target
-from dialect.algebra.traversal import all_below, sources, told_apart_by
-from dialect.analysis.functional_dependencies import told_by_fewest
+from dialect.algebra.relations import Filter, Join, Project, Relation, RowTruncation, Scan
+from dialect.algebra.target import TableRowLimit, Target
+from dialect.algebra.traversal import identifying_fields, inputs, walk_relations
+from dialect.analysis.functional_dependencies import minimal_ordering_fields
 from dialect.catalog.model import EngineName
-from dialect.codegen.engine_syntax import words
+from dialect.codegen.engine_syntax import dialect_of
 from dialect.codegen.relations.values import select_list
 
 _Write = Callable[[Relation, Iterable[Field], Target], str]
-_READ_AGAIN = (Scan, Filter, Project, Join)  # non-blocking operators: cheaper to read again than to materialize
+_NON_BLOCKING = (Scan, Filter, Project, Join)  # non-blocking operators: cheaper to read again than to materialize
 
 
-def write_cut(cut: Cut, needed: frozenset[Field], target: Target, write: _Write) -> str:
+def write_row_truncation(truncation: RowTruncation, needed: frozenset[Field], target: Target, write: _Write) -> str:
     """Write the truncation to R rows of each person, or person and window, by a hash of the row; columns break ties."""
-    if stored_rows(cut) in target.uncut:
-        return write(cut.source, needed, target)
-    unit = [f for f in (cut.person, cut.window) if f is not None]
-    columns = [f for f in cut.source.fields if f in needed]
+    if table_row_limit(truncation) in target.unexceeded_limits:
+        return write(truncation.source, needed, target)
+    unit = [f for f in (truncation.person, truncation.window) if f is not None]
+    columns = [f for f in truncation.source.fields if f in needed]
     if target.engine is not EngineName.DUCKDB:  # other engines would read the rows three times
-        return _first(write(cut.source, cut.source.fields, target), cut, unit, columns, target)
-    kept, (alone, wanted, every) = _read(cut.source, (unit, {*columns, *unit}, cut.source.fields), target, write)
-    beyond = f"SELECT {', '.join(f'{f.id} AS u{i}' for i, f in enumerate(unit))} FROM ({alone}) AS c"
-    beyond += f" GROUP BY {', '.join(f.id for f in unit)} HAVING count(*) > {cut.max_rows}"
-    same = " AND ".join(f"{f.id} IS NOT DISTINCT FROM u{i}" for i, f in enumerate(unit))
-    few = f"SELECT {select_list([f.id for f in columns])} FROM ({wanted}) AS c ANTI JOIN beyond ON {same}"
-    many = _first(f"SELECT * FROM ({every}) AS c SEMI JOIN beyond ON {same}", cut, unit, columns, target)
-    return f"WITH {kept}beyond AS MATERIALIZED ({beyond}) {few} UNION ALL {many}"
+        return _first_by_hash(
+            write(truncation.source, truncation.source.fields, target), truncation, unit, columns, target
+        )
+    cte, (unit_rows, needed_rows, full_rows) = _read_several_times(
+        truncation.source, (unit, {*columns, *unit}, truncation.source.fields), target, write
+    )
+    beyond = f"SELECT {', '.join(f'{f.id} AS u{i}' for i, f in enumerate(unit))} FROM ({unit_rows}) AS c"
+    beyond += f" GROUP BY {', '.join(f.id for f in unit)} HAVING count(*) > {truncation.max_rows}"
+    is_same_unit = " AND ".join(f"{f.id} IS NOT DISTINCT FROM u{i}" for i, f in enumerate(unit))
+    within_limit = (
+        f"SELECT {select_list([f.id for f in columns])} FROM ({needed_rows}) AS c ANTI JOIN beyond ON {is_same_unit}"
+    )
+    beyond_limit = _first_by_hash(
+        f"SELECT * FROM ({full_rows}) AS c SEMI JOIN beyond ON {is_same_unit}", truncation, unit, columns, target
+    )
+    return f"WITH {cte}beyond AS MATERIALIZED ({beyond}) {within_limit} UNION ALL {beyond_limit}"
 
 
-def cuts_of_stored(relation: Relation, target: Target, write: _Write) -> dict[StoredRows, str]:
+def stored_table_truncations(relation: Relation, target: Target, write: _Write) -> dict[TableRowLimit, str]:
     """Find the row truncations of stored tables, each with the SQL of the most rows that one person has there.
 
     The SQL depends on the table alone, so that its result is shared by all queries.
     """
-    cuts = (each.operator for each in all_below(relation) if isinstance(each.operator, Cut))
-    return {stored: _most_rows(cut, target, write) for cut in cuts if (stored := stored_rows(cut)) is not None}
+    truncations = (each.operator for each in walk_relations(relation) if isinstance(each.operator, RowTruncation))
+    return {
+        limit: _max_rows_sql(truncation, target, write)
+        for truncation in truncations
+        if (limit := table_row_limit(truncation)) is not None
+    }
 
 
-def _most_rows(cut: Cut, target: Target, write: _Write) -> str:
+def _max_rows_sql(truncation: RowTruncation, target: Target, write: _Write) -> str:
     """Write the largest number of rows of one person in a stored table."""
-    scan, person = cut.source.operator, replace(cut.person, id="person")
+    scan, person = truncation.source.operator, replace(truncation.person, id="person")
     assert isinstance(scan, Scan)  # noqa: S101  the caller asks
-    rows = write(replace(cut.source, operator=replace(scan, fields=(person,))), {person}, target)
+    rows = write(replace(truncation.source, operator=replace(scan, fields=(person,))), {person}, target)
     return f"SELECT max(n) AS n FROM (SELECT count(*) AS n FROM ({rows}) AS c GROUP BY person) AS p"
 
 
-def stored_rows(cut: Cut) -> StoredRows | None:
+def table_row_limit(truncation: RowTruncation) -> TableRowLimit | None:
     """Return table and limit of a truncation of a stored table; None for other sources and limits per window."""
-    if not isinstance(cut.source.operator, Scan) or cut.window is not None:
+    if not isinstance(truncation.source.operator, Scan) or truncation.window is not None:
         return None
-    return cut.source.operator.table.name, cut.max_rows
+    return truncation.source.operator.table.name, truncation.max_rows
 
 
-def _first(rows: str, cut: Cut, unit: list[Field], columns: list[Field], target: Target) -> str:
+def _first_by_hash(
+    rows: str, truncation: RowTruncation, unit: list[Field], columns: list[Field], target: Target
+) -> str:
     """Write the first R rows of each person, ordered by a hash of the row."""
-    said = words(target)
+    dialect = dialect_of(target)
     row = ", ".join(
-        f.id for f in told_apart_by(cut.source.fields)
+        f.id for f in identifying_fields(truncation.source.fields)
     )  # computed columns must not change which rows are chosen
-    ties = ", ".join(f"{f.id}{said.nulls}" for f in told_by_fewest(cut.source, unit))
-    order = ", ".join(filter(None, (said.hashed.format(row), ties)))
-    place = f"row_number() OVER (PARTITION BY {', '.join(f.id for f in unit)} ORDER BY {order})"
-    kept = select_list([f.id for f in columns])
-    placed = f"SELECT *, {place} AS place FROM ({rows}) AS c"
-    return f"SELECT {kept} FROM ({placed}) AS c WHERE place BETWEEN 1 AND {cut.max_rows}"
+    ties = ", ".join(f"{f.id}{dialect.nulls_last}" for f in minimal_ordering_fields(truncation.source, unit))
+    order = ", ".join(filter(None, (dialect.hash.format(row), ties)))
+    row_number = f"row_number() OVER (PARTITION BY {', '.join(f.id for f in unit)} ORDER BY {order})"
+    select_columns = select_list([f.id for f in columns])
+    numbered = f"SELECT *, {row_number} AS place FROM ({rows}) AS c"
+    return f"SELECT {select_columns} FROM ({numbered}) AS c WHERE place BETWEEN 1 AND {truncation.max_rows}"
 
 
-def _read(
-    source: Relation, wanted: tuple[Iterable[Field], ...], target: Target, write: _Write
+def _read_several_times(
+    source: Relation, column_sets: tuple[Iterable[Field], ...], target: Target, write: _Write
 ) -> tuple[str, tuple[str, ...]]:
     """Write several reads of a relation: each written out where that is cheap, else from a materialized CTE."""
-    if is_read_again(source):
-        return "", tuple(write(source, frozenset(each), target) for each in wanted)
-    kept = f"uncut AS MATERIALIZED ({write(source, source.fields, target)}), "
-    return kept, ("SELECT * FROM uncut",) * len(wanted)
+    if is_cheap_to_reread(source):
+        return "", tuple(write(source, frozenset(each), target) for each in column_sets)
+    cte = f"uncut AS MATERIALIZED ({write(source, source.fields, target)}), "
+    return cte, ("SELECT * FROM uncut",) * len(column_sets)
 
 
-def is_read_again(relation: Relation) -> bool:
+def is_cheap_to_reread(relation: Relation) -> bool:
     """Return whether reading a relation again costs less than materializing it: no operator in it blocks."""
-    return isinstance(relation.operator, _READ_AGAIN) and all(map(is_read_again, sources(relation)))
+    return isinstance(relation.operator, _NON_BLOCKING) and all(map(is_cheap_to_reread, inputs(relation)))

@@ -8,32 +8,35 @@ from dialect.algebra.expressions import Field, Literal
 from dialect.algebra.relations import Series, Values
 from dialect.algebra.target import Target
 from dialect.catalog.model import SqlType
-from dialect.functions.emitter import quote
+from dialect.functions.emitter import quote_literal
 
 
-def select_list(written: Sequence[str]) -> str:
+def select_list(columns: Sequence[str]) -> str:
     """Join the columns of a select list; a dummy column where there are none."""
-    return ", ".join(written) or "1 AS nothing"
+    return ", ".join(columns) or "1 AS nothing"
 
 
-def values_rows(values: Values, needed: frozenset[Field], target: Target) -> str:
+def write_values(values: Values, needed: frozenset[Field], target: Target) -> str:
     """Write rows of constants."""
     del target
     if not values.fields:
         return "SELECT 1 AS nothing"
-    kept = select_list([f.id for f in values.fields if f in needed])
+    columns = select_list([f.id for f in values.fields if f in needed])
     names = ", ".join(f.id for f in values.fields)
-    cells = [[quote(Literal(c.value, f.type)) for c, f in zip(row, values.fields, strict=True)] for row in values.rows]
+    cells = [
+        [quote_literal(Literal(c.value, f.type)) for c, f in zip(row, values.fields, strict=True)]
+        for row in values.rows
+    ]
     if not cells:
-        nulls = ", ".join(quote(Literal(None, f.type)) for f in values.fields)
-        return f"SELECT {kept} FROM (VALUES ({nulls})) AS v({names}) WHERE FALSE"
+        nulls = ", ".join(quote_literal(Literal(None, f.type)) for f in values.fields)
+        return f"SELECT {columns} FROM (VALUES ({nulls})) AS v({names}) WHERE FALSE"
     rows = ", ".join(f"({', '.join(row)})" for row in cells)
-    return f"SELECT {kept} FROM (VALUES {rows}) AS v({names})"
+    return f"SELECT {columns} FROM (VALUES {rows}) AS v({names})"
 
 
-def series_rows(series: Series, needed: frozenset[Field], target: Target) -> str:
+def write_series(series: Series, needed: frozenset[Field], target: Target) -> str:
     """Write a series, both ends included."""
     del needed, target
-    lower, upper, kind = quote(series.lower), quote(series.upper), series.field.type
+    lower, upper, kind = quote_literal(series.lower), quote_literal(series.upper), series.field.type
     step = "" if series.lower.type is SqlType.BIGINT else f", INTERVAL '{series.step}'"
     return f"SELECT CAST(x AS {kind}) AS {series.field.id} FROM generate_series({lower}, {upper}{step}) AS s(x)"

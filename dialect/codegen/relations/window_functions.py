@@ -13,173 +13,188 @@ from dataclasses import dataclass
 from dialect.algebra.expressions import Field, fields_of
 from dialect.algebra.relations import (
     Frame,
-    FrameEnd,
+    FrameBound,
     OrderKey,
     PerPerson,
     Relation,
     Released,
     Window,
     WindowCall,
-    read_by,
+    call_expressions,
 )
 from dialect.algebra.target import Target
-from dialect.analysis.functional_dependencies import told_by_fewest
-from dialect.analysis.ties import by_rows, equal_by_order, tells_apart
+from dialect.analysis.functional_dependencies import minimal_ordering_fields
+from dialect.analysis.ties import depends_on_peer_order, has_rows_frame, peer_columns
 from dialect.catalog.model import EngineName, SqlType
-from dialect.codegen.engine_syntax import words
+from dialect.codegen.engine_syntax import dialect_of
 from dialect.codegen.relations.values import select_list
-from dialect.codegen.spark.window_functions import window_in_spark
-from dialect.functions.aggregates import AGGREGATES, fixed_point_grain, inside_sql, over_sql
-from dialect.functions.emitter import quote, write_expr, write_term
+from dialect.codegen.spark.window_functions import write_spark_window_call
+from dialect.functions.aggregates import AGGREGATES, grains_per_unit, per_person_sql, released_sql
+from dialect.functions.emitter import quote_literal, write_expr, write_order_term
 from dialect.functions.scalar.time import EARLIEST, LATEST
 from dialect.functions.tie_order import TieOrder
-from dialect.functions.window_functions import WINDOW_FUNCTIONS, RestsOn
+from dialect.functions.window_functions import WINDOW_FUNCTIONS, DeterminedBy
 
-PLACE = "place"  # column with a row's unique position, the last term of a total order
-BEGUN = "hash_of_person"  # column with the hash state after the person key
-_HASH = "hash_of_{}"  # column with the hash of another column
+POSITION = "place"  # column with a row's unique position, the last term of a total order
+PERSON_HASH = "hash_of_person"  # column with the hash state after the person key
+_HASH_COLUMN = "hash_of_{}"  # column with the hash of another column
 
 # sort keys of frames with value offsets, in a type in which no offset overflows
-_DISTANT = {
+_OFFSET_SORT_KEYS = {
     SqlType.BIGINT: "CAST({} AS HUGEINT)",
     SqlType.TIMESTAMP: "CASE WHEN {0} BETWEEN " + f"TIMESTAMP '{EARLIEST}' AND TIMESTAMP '{LATEST}' THEN {{0}} END",
 }
 
 
-def ends_in_place(call: WindowCall) -> bool:
+def breaks_ties_last(call: WindowCall) -> bool:
     """Return whether a call breaks ties at the end of its own ORDER BY, not within each frame."""
-    made_of_peers = call.function in WINDOW_FUNCTIONS and WINDOW_FUNCTIONS[call.function].rests_on is RestsOn.FRAME
-    return not made_of_peers or by_rows(call)
+    is_chosen_in_frame = (
+        call.function in WINDOW_FUNCTIONS and WINDOW_FUNCTIONS[call.function].determined_by is DeterminedBy.FRAME
+    )
+    return not is_chosen_in_frame or has_rows_frame(call)
 
 
-def hashed_row(source: Relation, row: Sequence[Field], rows: str, engine: EngineName) -> tuple[str, list[str]]:
+def with_tie_hashes(
+    source: Relation, order_fields: Sequence[Field], rows: str, engine: EngineName
+) -> tuple[str, list[str]]:
     """Add tie-breaking hashes to a person's rows; also return the terms of the resulting total order.
 
     Rows without a person are ordered by their columns directly.
     """
     if not isinstance(source, PerPerson):
-        return rows, [f.id for f in row]
-    ties = TieOrder(source.person, engine, begun=BEGUN)
-    hashes = {f: ties.hashed(f.id, f.type) for f in row if f != source.person}
-    made = [f"{text} AS {_HASH.format(f.id)}" for f, text in hashes.items() if text is not None]
-    terms = [term for f in row for term in ([_HASH.format(f.id), f.id] if hashes.get(f) is not None else [f.id])]
-    if not made:
-        return rows, terms
-    return f"SELECT *, {ties.of_person()} AS {BEGUN}, {', '.join(made)} FROM ({rows}) AS h", terms
+        return rows, [f.id for f in order_fields]
+    ties = TieOrder(source.person, engine, person_state=PERSON_HASH)
+    hashes = {f: ties.hash_of(f.id, f.type) for f in order_fields if f != source.person}
+    hash_columns = [f"{text} AS {_HASH_COLUMN.format(f.id)}" for f, text in hashes.items() if text is not None]
+    order_terms = [
+        term
+        for f in order_fields
+        for term in ([_HASH_COLUMN.format(f.id), f.id] if hashes.get(f) is not None else [f.id])
+    ]
+    if not hash_columns:
+        return rows, order_terms
+    return (
+        f"SELECT *, {ties.hash_of_person()} AS {PERSON_HASH}, {', '.join(hash_columns)} FROM ({rows}) AS h",
+        order_terms,
+    )
 
 
-def place_of(source: Relation, ties: Sequence[str], nulls: str = "") -> str:
+def position_sql(source: Relation, ties: Sequence[str], nulls_last: str = "") -> str:
     """Write a row's position among its person's rows, or among all rows; identical rows are interchangeable.
 
     `nulls_last` is the suffix of ORDER BY terms in engines in which NULLs do not stand last by default.
     """
-    by = f"PARTITION BY {source.person.id} " if isinstance(source, PerPerson) else ""
-    return f"row_number() OVER ({by}ORDER BY {', '.join(term + nulls for term in ties)})"
+    partition = f"PARTITION BY {source.person.id} " if isinstance(source, PerPerson) else ""
+    return f"row_number() OVER ({partition}ORDER BY {', '.join(term + nulls_last for term in ties)})"
 
 
-def write_call(call: WindowCall, source: Relation, ties: Sequence[str] = (PLACE,)) -> str:
+def write_window_call(call: WindowCall, source: Relation, ties: Sequence[str] = (POSITION,)) -> str:
     """Write a window call; `ties` are the terms that make its order total, by default the row's position."""
     arguments = [write_expr(argument) for argument in call.arguments]
     condition = None if call.condition is None else write_expr(call.condition)
-    terms = [_term(key, call.frame) for key in call.order]
+    terms = [_sort_term(key, call.frame) for key in call.order]
     if call.function in WINDOW_FUNCTIONS:
-        return _own(call, arguments, terms, ties)
+        return _window_function(call, arguments, terms, ties)
     aggregate, types = AGGREGATES[call.function], [argument.type for argument in call.arguments]
-    over = " " + _over(call, [*terms, *ties] if by_rows(call) else terms)
+    over_clause = " " + _over_clause(call, [*terms, *ties] if has_rows_frame(call) else terms)
     if isinstance(source, Released):
-        return over_sql(aggregate, arguments, types, condition, over)
-    grain = fixed_point_grain(call.arguments[0]) if arguments else 1
-    return inside_sql(aggregate, arguments, types, condition, grain, over)
+        return released_sql(aggregate, arguments, types, condition, over_clause)
+    grain = grains_per_unit(call.arguments[0]) if arguments else 1
+    return per_person_sql(aggregate, arguments, types, condition, grain, over_clause)
 
 
-def _own(call: WindowCall, arguments: Sequence[str], terms: list[str], ties: Sequence[str]) -> str:
+def _window_function(call: WindowCall, arguments: Sequence[str], terms: list[str], ties: Sequence[str]) -> str:
     """Write a window function that is not an aggregate; ties within a frame are broken by `ties`, peers stay peers."""
-    rests_on = WINDOW_FUNCTIONS[call.function].rests_on
+    determined_by = WINDOW_FUNCTIONS[call.function].determined_by
     nulls = " IGNORE NULLS" if call.ignore_nulls else ""
-    if rests_on is RestsOn.FRAME and not by_rows(call):
-        within = f"{', '.join(arguments)} ORDER BY {', '.join([*terms, *ties])}{nulls}"
-        return f"{call.function}({within}) {_over(call, terms)}"
-    placed = terms if rests_on is RestsOn.PEERS else [*terms, *ties]
-    return f"{call.function}({', '.join(arguments)}{nulls}) {_over(call, placed)}"
+    if determined_by is DeterminedBy.FRAME and not has_rows_frame(call):
+        frame_arguments = f"{', '.join(arguments)} ORDER BY {', '.join([*terms, *ties])}{nulls}"
+        return f"{call.function}({frame_arguments}) {_over_clause(call, terms)}"
+    order_terms = terms if determined_by is DeterminedBy.PEERS else [*terms, *ties]
+    return f"{call.function}({', '.join(arguments)}{nulls}) {_over_clause(call, order_terms)}"
 
 
-def _over(call: WindowCall, terms: Sequence[str]) -> str:
-    parts = [f"PARTITION BY {', '.join(write_expr(part) for part in call.partition)}"] if call.partition else []
-    parts += [f"ORDER BY {', '.join(terms)}"] if terms else []
-    parts += [_frame(call.frame, call.order)] if call.frame is not None else []
-    return f"OVER ({' '.join(parts)})"
+def _over_clause(call: WindowCall, terms: Sequence[str]) -> str:
+    clauses = [f"PARTITION BY {', '.join(write_expr(part) for part in call.partition)}"] if call.partition else []
+    clauses += [f"ORDER BY {', '.join(terms)}"] if terms else []
+    clauses += [_frame_clause(call.frame, call.order)] if call.frame is not None else []
+    return f"OVER ({' '.join(clauses)})"
 
 
-def _term(key: OrderKey, frame: Frame | None) -> str:
-    if frame is None or not frame.is_distant:
-        return write_term(key.expr, key.descending, key.nulls_first)
+def _sort_term(key: OrderKey, frame: Frame | None) -> str:
+    if frame is None or not frame.has_value_offset:
+        return write_order_term(key.expr, key.descending, key.nulls_first)
     written = write_expr(key.expr)
-    term = write_term(key.expr, key.descending, key.nulls_first)
-    return _DISTANT.get(key.expr.type, "{0}").format(written) + term[len(written) :]
+    term = write_order_term(key.expr, key.descending, key.nulls_first)
+    return _OFFSET_SORT_KEYS.get(key.expr.type, "{0}").format(written) + term[len(written) :]
 
 
-def _frame(frame: Frame, order: Sequence[OrderKey]) -> str:
-    wide = frame.is_distant and order[0].expr.type is SqlType.BIGINT
-    return f"{frame.unit} BETWEEN {_end(frame.start, wide)} AND {_end(frame.end, wide)}"
+def _frame_clause(frame: Frame, order: Sequence[OrderKey]) -> str:
+    is_wide = frame.has_value_offset and order[0].expr.type is SqlType.BIGINT
+    return f"{frame.unit} BETWEEN {_frame_bound(frame.start, is_wide)} AND {_frame_bound(frame.end, is_wide)}"
 
 
-def _end(end: FrameEnd, wide: bool) -> str:
-    if end.side == "current row":
+def _frame_bound(bound: FrameBound, is_wide: bool) -> str:
+    if bound.side == "current row":
         return "CURRENT ROW"
-    offset = "UNBOUNDED" if end.offset is None else quote(end.offset)
-    if end.offset is not None and wide:
+    offset = "UNBOUNDED" if bound.offset is None else quote_literal(bound.offset)
+    if bound.offset is not None and is_wide:
         offset = f"CAST({offset} AS HUGEINT)"
-    return f"{offset} {end.side.upper()}"
+    return f"{offset} {bound.side.upper()}"
 
 
 _Write = Callable[[Relation, Iterable[Field], Target], str]
-_FEW = 3  # columns of a tie-breaking order up to which each call repeats them
+_MAX_REPEATED_COLUMNS = 3  # columns of a tie-breaking order up to which each call repeats them
 
 
 @dataclass(frozen=True)
-class _Order:
+class _TotalOrder:
     """Columns that make an order total, and whether calls order by them or by a row number computed from them."""
 
-    row: Sequence[Field]
-    placed: bool
+    fields: Sequence[Field]
+    uses_position: bool
 
 
 def write_windows(window: Window, needed: frozenset[Field], target: Target, write: _Write) -> str:
     """Write window calls over rows with a total order: by a row number, or by the calls' own common order."""
-    calls, held = [call for call in window.calls if call.field in needed], set(window.source.fields)
-    read = (needed | {f for call in calls for expr in read_by(call) for f in fields_of(expr)}) & held
-    order = _order(window.source, [call for call in calls if tells_apart(call)], read, target)
-    person = {window.source.person} if order.row and isinstance(window.source, PerPerson) else set()
-    source = write(window.source, read | set(order.row) | person, target)
-    source, ties = hashed_row(window.source, order.row, source, target.engine)
-    if order.placed:
-        place = place_of(window.source, ties, words(target).nulls)
-        source, ties = f"SELECT *, {place} AS {PLACE} FROM ({source}) AS w", [PLACE]
+    calls, source_fields = [call for call in window.calls if call.result in needed], set(window.source.fields)
+    read_fields = (
+        needed | {f for call in calls for expr in call_expressions(call) for f in fields_of(expr)}
+    ) & source_fields
+    order = _total_order(window.source, [call for call in calls if depends_on_peer_order(call)], read_fields, target)
+    person = {window.source.person} if order.fields and isinstance(window.source, PerPerson) else set()
+    source = write(window.source, read_fields | set(order.fields) | person, target)
+    source, ties = with_tie_hashes(window.source, order.fields, source, target.engine)
+    if order.uses_position:
+        position = position_sql(window.source, ties, dialect_of(target).nulls_last)
+        source, ties = f"SELECT *, {position} AS {POSITION} FROM ({source}) AS w", [POSITION]
     columns = [f.id for f in window.source.fields if f in needed]
-    columns += [f"{_written(call, window.source, target, ties)} AS {call.field.id}" for call in calls]
+    columns += [f"{_call_sql(call, window.source, target, ties)} AS {call.result.id}" for call in calls]
     return f"SELECT {select_list(columns)} FROM ({source}) AS w"
 
 
-def _written(call: WindowCall, source: Relation, target: Target, ties: Sequence[str]) -> str:
+def _call_sql(call: WindowCall, source: Relation, target: Target, ties: Sequence[str]) -> str:
     if target.engine is EngineName.SPARK:
-        return window_in_spark(call, source)
-    return write_call(call, source, ties)
+        return write_spark_window_call(call, source)
+    return write_window_call(call, source, ties)
 
 
-def _order(source: Relation, telling: Sequence[WindowCall], read: frozenset[Field], target: Target) -> _Order:
+def _total_order(
+    source: Relation, order_sensitive: Sequence[WindowCall], read: frozenset[Field], target: Target
+) -> _TotalOrder:
     """Choose the tie-breaking columns of calls; calls with one common order sort by it once, without a row number."""
-    if not telling:
-        return _Order((), placed=False)
-    one = {(call.partition, call.order) for call in telling}
-    if target.engine is EngineName.DUCKDB and len(one) == 1 and all(map(ends_in_place, telling)):
-        row = _row(source, read, equal_by_order(telling[0]))
-        if len(row) <= _FEW:
-            return _Order(row, placed=False)
-    return _Order(_row(source, read), placed=True)
+    if not order_sensitive:
+        return _TotalOrder((), uses_position=False)
+    orders = {(call.partition, call.order) for call in order_sensitive}
+    if target.engine is EngineName.DUCKDB and len(orders) == 1 and all(map(breaks_ties_last, order_sensitive)):
+        fields = _ordering_fields(source, read, peer_columns(order_sensitive[0]))
+        if len(fields) <= _MAX_REPEATED_COLUMNS:
+            return _TotalOrder(fields, uses_position=False)
+    return _TotalOrder(_ordering_fields(source, read), uses_position=True)
 
 
-def _row(source: Relation, read: frozenset[Field], known: Sequence[Field] = ()) -> list[Field]:
+def _ordering_fields(source: Relation, read: frozenset[Field], tied_fields: Sequence[Field] = ()) -> list[Field]:
     """Choose the fields of a total order of rows: for a person's rows, those that determine the fields read."""
     if not isinstance(source, PerPerson):
-        return told_by_fewest(source) or list(source.fields[:1])
-    return told_by_fewest(source, (source.person, *known), read) or [source.person]
+        return minimal_ordering_fields(source) or list(source.fields[:1])
+    return minimal_ordering_fields(source, (source.person, *tied_fields), read) or [source.person]

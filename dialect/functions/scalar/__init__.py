@@ -9,8 +9,8 @@ Modules, each before those that import it:
 
 from __future__ import annotations
 
-from dialect.functions.scalar.places import STORED
+from dialect.functions.scalar.places import POLYGON_TYPE
 
 __all__ = [
-    "STORED",
+    "POLYGON_TYPE",
 ]

@@ -12,7 +12,7 @@ from dialect.functions.signature import Function, Partial, SparkForm
 _INT, _DOUBLE, _TEXT, _BOOLEAN = SqlType.BIGINT, SqlType.DOUBLE, SqlType.VARCHAR, SqlType.BOOLEAN
 _STAMP, _DATE = SqlType.TIMESTAMP, SqlType.DATE
 
-NARROW: dict[str, tuple[int, int]] = {
+NARROW_TYPES: dict[str, tuple[int, int]] = {
     "TINYINT": (-(2**7), 2**7 - 1),
     "SMALLINT": (-(2**15), 2**15 - 1),
     "INTEGER": (-(2**31), 2**31 - 1),
@@ -25,21 +25,21 @@ NARROW: dict[str, tuple[int, int]] = {
 
 def _cast(
     target: str,
-    kind: str,
+    argument_kind: str,
     result: SqlType,
     form: str,
-    range_: ranges.Rule | None = None,
+    range_: ranges.RangeRule | None = None,
     partial: Partial = Partial.NEVER,
     values: tuple[int, ...] = (),
 ) -> Function:
-    return Function(f"to_{target}", (kind,), result, form, range_, values, partial, written=False)
+    return Function(f"to_{target}", (argument_kind,), result, form, range_, values, partial, is_callable=False)
 
 
-def _narrow(target: str) -> tuple[Function, ...]:
+def _narrow_casts(target: str) -> tuple[Function, ...]:
     form = f"TRY_CAST(TRY_CAST({{0}} AS {target}) AS BIGINT)"
     return (
         _cast(target.lower(), "bool", _INT, "CAST({0} AS BIGINT)", ranges.constant(0, 1), values=(0, 1)),
-        _cast(target.lower(), "num", _INT, form, ranges.nearest, Partial.VALUE),
+        _cast(target.lower(), "num", _INT, form, ranges.round_to_integer, Partial.FOR_SOME_VALUES),
     )
 
 
@@ -48,19 +48,32 @@ _TEXT_OF_DOUBLE = "CASE WHEN isnan({0}) THEN 'nan' ELSE CAST({0} + CAST(0 AS DOU
 
 CASTS: tuple[Function, ...] = (
     _cast("double", "bool", _DOUBLE, "CAST({0} AS DOUBLE)", ranges.constant(0, 1)),
-    _cast("double", "num", _DOUBLE, "CAST({0} AS DOUBLE)", ranges.same),
-    _cast("float", "num", _DOUBLE, "CAST(TRY_CAST({0} AS FLOAT) AS DOUBLE)", ranges.single_precision, Partial.VALUE),
+    _cast("double", "num", _DOUBLE, "CAST({0} AS DOUBLE)", ranges.first_argument),
+    _cast(
+        "float",
+        "num",
+        _DOUBLE,
+        "CAST(TRY_CAST({0} AS FLOAT) AS DOUBLE)",
+        ranges.to_single_precision,
+        Partial.FOR_SOME_VALUES,
+    ),
     _cast("bigint", "bool", _INT, "CAST({0} AS BIGINT)", ranges.constant(0, 1), values=(0, 1)),
-    _cast("bigint", "int", _INT, "{0}", ranges.same),
-    _cast("bigint", "num", _INT, "TRY_CAST({0} AS BIGINT)", ranges.nearest, Partial.VALUE),
-    *(row for target in NARROW for row in _narrow(target)),
+    _cast("bigint", "int", _INT, "{0}", ranges.first_argument),
+    _cast("bigint", "num", _INT, "TRY_CAST({0} AS BIGINT)", ranges.round_to_integer, Partial.FOR_SOME_VALUES),
+    *(row for target in NARROW_TYPES for row in _narrow_casts(target)),
     _cast("boolean", "num", _BOOLEAN, "({0} <> 0)"),
     _cast("varchar", "int", _TEXT, "CAST({0} AS VARCHAR)"),
     _cast("varchar", "num", _TEXT, _TEXT_OF_DOUBLE),
     _cast("varchar", "time", _TEXT, "CAST({0} AS VARCHAR)"),
     _cast("varchar", "bool", _TEXT, "CAST({0} AS VARCHAR)"),
     _cast("date", "time", _DATE, "CAST({0} AS DATE)"),
-    _cast("time", "stamp", SqlType.TIME, "CASE WHEN isfinite({0}) THEN CAST({0} AS TIME) END", partial=Partial.FAR),
+    _cast(
+        "time",
+        "stamp",
+        SqlType.TIME,
+        "CASE WHEN isfinite({0}) THEN CAST({0} AS TIME) END",
+        partial=Partial.BEYOND_CALENDAR,
+    ),
     _cast("varchar", "clock", _TEXT, "CAST({0} AS VARCHAR)"),
     Function(
         "to_decimal",
@@ -68,11 +81,13 @@ CASTS: tuple[Function, ...] = (
         _DOUBLE,
         "CAST(TRY_CAST({0} AS DECIMAL({1}, {2})) AS DOUBLE)",
         ranges.decimal,
-        partial=Partial.VALUE,
-        suits=lambda digits, behind: None if behind <= digits else "More digits stand behind the point than there are.",
-        written=False,
+        partial=Partial.FOR_SOME_VALUES,
+        check_constants=lambda digits, behind: (
+            None if behind <= digits else "More digits stand behind the point than there are."
+        ),
+        is_callable=False,
     ),
-    _cast("timestamp", "time", _STAMP, "TRY_CAST({0} AS TIMESTAMP)", partial=Partial.FAR),
+    _cast("timestamp", "time", _STAMP, "TRY_CAST({0} AS TIMESTAMP)", partial=Partial.BEYOND_CALENDAR),
 )
 
 
@@ -83,30 +98,32 @@ _NEAREST = (
     f"CASE WHEN abs({_X}) < 4503599627370496D THEN CAST(rint(CASE WHEN abs({_X}) < 4503599627370496D THEN {_X} END)"
     " AS BIGINT) ELSE TRY_CAST({0} AS BIGINT) END"
 )
-_SINGLE = "CAST(CAST({0} AS FLOAT) * 1F AS DOUBLE)"  # without the product, Spark merges both casts of a BIGINT
+_SINGLE_PRECISION = (
+    "CAST(CAST({0} AS FLOAT) * 1F AS DOUBLE)"  # without the product, Spark merges both casts of a BIGINT
+)
 MICROSECONDS_A_DAY = 86_400_000_000
 
 
-def _narrowed(lowest: int, largest: int) -> str:
+def _narrow_form(lowest: int, largest: int) -> str:
     ends = f"{lowest}L AND {largest}L" if lowest > -(2**63) else f"-{largest}L - 1L AND {largest}L"
     return f"CASE WHEN {_NEAREST} BETWEEN {ends} THEN {_NEAREST} END"
 
 
-def _decimal(digits: int, behind: int) -> str:
+def _decimal(precision: int, scale: int) -> str:
     """Write a cast to DECIMAL that rounds the double's own value; Spark would round its decimal text."""
-    power, most = f"CAST('{10.0**behind!r}' AS DOUBLE)", f"CAST('{10.0**digits!r}' AS DOUBLE)"
+    power, limit = f"CAST('{10.0**scale!r}' AS DOUBLE)", f"CAST('{10.0**precision!r}' AS DOUBLE)"
     scaled = f"({_X} * {power})"
-    return f"CASE WHEN abs({scaled}) < {most} AND abs(round({scaled})) < {most} THEN round({scaled}) / {power} END"
+    return f"CASE WHEN abs({scaled}) < {limit} AND abs(round({scaled})) < {limit} THEN round({scaled}) / {power} END"
 
 
 SPARK_CASTS: dict[str, SparkForm] = {
     "to_double": f"{_X}",
-    "to_float": f"CASE WHEN abs({_SINGLE}) < {_INF} OR NOT abs({_X}) < {_INF} THEN {_SINGLE} END",
+    "to_float": f"CASE WHEN abs({_SINGLE_PRECISION}) < {_INF} OR NOT abs({_X}) < {_INF} THEN {_SINGLE_PRECISION} END",
     "to_bigint(bool)": "CAST({0} AS BIGINT)",
     "to_bigint(int)": "{0}",
     "to_bigint(num)": _NEAREST,
-    **{f"to_{name.lower()}(bool)": "CAST({0} AS BIGINT)" for name in NARROW},
-    **{f"to_{name.lower()}(num)": _narrowed(*ends) for name, ends in NARROW.items()},
+    **{f"to_{name.lower()}(bool)": "CAST({0} AS BIGINT)" for name in NARROW_TYPES},
+    **{f"to_{name.lower()}(num)": _narrow_form(*ends) for name, ends in NARROW_TYPES.items()},
     "to_boolean": "({0} <> 0)",
     "to_varchar(int)": "CAST({0} AS STRING)",
     "to_varchar(time)": "CAST({0} AS STRING)",

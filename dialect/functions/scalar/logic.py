@@ -11,19 +11,22 @@ from dialect.algebra import intervals as ranges
 from dialect.catalog.model import SqlType
 from dialect.functions.signature import Function, Partial, SparkForm
 
-_BOOLEAN, _COMMON = SqlType.BOOLEAN, SqlType.NULL
-_ALIKE = ("num", "text", "date", "stamp", "instant", "clock", "span", "bool")
-_STAMPS = "TRY_CAST({0} AS TIMESTAMP)", "TRY_CAST({1} AS TIMESTAMP)"  # a date may lie outside the range of timestamps
+_BOOLEAN, _COMMON_TYPE = SqlType.BOOLEAN, SqlType.NULL
+_COMPARABLE_KINDS = ("num", "text", "date", "stamp", "instant", "clock", "span", "bool")
+_TIMESTAMP_CASTS = (
+    "TRY_CAST({0} AS TIMESTAMP)",
+    "TRY_CAST({1} AS TIMESTAMP)",
+)  # a date may lie outside the range of timestamps
 
 
 def _operator(name: str, kinds: tuple[str, ...], form: str, strict: bool = False) -> Function:
-    return Function(name, kinds, _BOOLEAN, form, strict=strict, written=False)
+    return Function(name, kinds, _BOOLEAN, form, is_strict=strict, is_callable=False)
 
 
 def _comparison(name: str, sign: str, strict: bool = True) -> tuple[Function, ...]:
-    alike = (_operator(name, (kind, kind), f"({{0}} {sign} {{1}})", strict) for kind in _ALIKE)
-    mixed = _operator(name, ("time", "time"), f"({_STAMPS[0]} {sign} {_STAMPS[1]})", strict)
-    return (*alike, replace(mixed, partial=Partial.FAR if strict else Partial.NEVER))
+    same_kind = (_operator(name, (kind, kind), f"({{0}} {sign} {{1}})", strict) for kind in _COMPARABLE_KINDS)
+    mixed = _operator(name, ("time", "time"), f"({_TIMESTAMP_CASTS[0]} {sign} {_TIMESTAMP_CASTS[1]})", strict)
+    return (*same_kind, replace(mixed, partial=Partial.BEYOND_CALENDAR if strict else Partial.NEVER))
 
 
 LOGIC: tuple[Function, ...] = (
@@ -33,23 +36,34 @@ LOGIC: tuple[Function, ...] = (
     *(row for sign in ("=", "<>", "<", "<=", ">", ">=") for row in _comparison(sign, sign)),
     *_comparison("is distinct from", "IS DISTINCT FROM", strict=False),
     *_comparison("is not distinct from", "IS NOT DISTINCT FROM", strict=False),
-    *(_operator("in", (kind, f"{kind}*"), "({0} IN ({1*, }))") for kind in _ALIKE),
-    Function("coalesce", ("any*",), _COMMON, "coalesce({*, })", strict=False),
-    Function("nullif", ("any", "any"), _COMMON, "nullif({0}, {1})", ranges.same, partial=Partial.VALUE, strict=False),
-    Function("least", ("any*",), _COMMON, "least({*, })", strict=False),
-    Function("greatest", ("any*",), _COMMON, "greatest({*, })", strict=False),
+    *(_operator("in", (kind, f"{kind}*"), "({0} IN ({1*, }))") for kind in _COMPARABLE_KINDS),
+    Function("coalesce", ("any*",), _COMMON_TYPE, "coalesce({*, })", is_strict=False),
+    Function(
+        "nullif",
+        ("any", "any"),
+        _COMMON_TYPE,
+        "nullif({0}, {1})",
+        ranges.first_argument,
+        partial=Partial.FOR_SOME_VALUES,
+        is_strict=False,
+    ),
+    Function("least", ("any*",), _COMMON_TYPE, "least({*, })", is_strict=False),
+    Function("greatest", ("any*",), _COMMON_TYPE, "greatest({*, })", is_strict=False),
     _operator("is null", ("any",), "({0} IS NULL)"),
     _operator("is true", ("bool",), "({0} IS TRUE)"),
     _operator("is false", ("bool",), "({0} IS FALSE)"),
 )
 
 
-_SPARK_STAMPS = "TRY_CAST({0} AS TIMESTAMP_NTZ)", "TRY_CAST({1} AS TIMESTAMP_NTZ)"
+_SPARK_TIMESTAMP_CASTS = "TRY_CAST({0} AS TIMESTAMP_NTZ)", "TRY_CAST({1} AS TIMESTAMP_NTZ)"
 _SIGNS = ("=", "<>", "<", "<=", ">", ">=", "IS DISTINCT FROM", "IS NOT DISTINCT FROM")
 
 SPARK_LOGIC: dict[str, SparkForm] = {
     **{sign.lower(): f"({{0}} {sign} {{1}})" for sign in _SIGNS},
-    **{f"{sign.lower()}(time, time)": f"({_SPARK_STAMPS[0]} {sign} {_SPARK_STAMPS[1]})" for sign in _SIGNS},
+    **{
+        f"{sign.lower()}(time, time)": f"({_SPARK_TIMESTAMP_CASTS[0]} {sign} {_SPARK_TIMESTAMP_CASTS[1]})"
+        for sign in _SIGNS
+    },
     "and": "({* AND })",
     "or": "({* OR })",
     "not": "(NOT {0})",

@@ -11,19 +11,19 @@ from dialect.catalog.model import SqlType
 from dialect.functions.signature import Function, Partial
 
 LOW, HIGH = "dp_interval_low", "dp_interval_high"
-OF_PEOPLE = "The rows of people have no noise, and no interval: it is of released numbers."
-TRY = "DP_INTERVAL_LOW(n), with COUNT(*) AS n or SUM(x) AS n in the select list"
+ROWS_HAVE_NO_INTERVAL = "The rows of people have no noise, and no interval: it is of released numbers."
+TRY_RELEASED_NUMBER = "DP_INTERVAL_LOW(n), with COUNT(*) AS n or SUM(x) AS n in the select list"
 
 
-def _end(name: str, word: str) -> tuple[Function, ...]:
-    meaning = f"the {word} end of the interval of a released number, at the question's confidence"
+def _interval_end(name: str, adjective: str) -> tuple[Function, ...]:
+    meaning = f"the {adjective} end of the interval of a released number, at the question's confidence"
     return tuple(
-        Function(name, (kind,), result, "{0}", partial=Partial.VALUE, meaning=meaning)
+        Function(name, (kind,), result, "{0}", partial=Partial.FOR_SOME_VALUES, meaning=meaning)
         for kind, result in (("int", SqlType.BIGINT), ("num", SqlType.DOUBLE))
     )
 
 
-INTERVALS: tuple[Function, ...] = (*_end(LOW, "lower"), *_end(HIGH, "upper"))
+INTERVALS: tuple[Function, ...] = (*_interval_end(LOW, "lower"), *_interval_end(HIGH, "upper"))
 
 
 def is_interval_end(expr: Expr) -> bool:
@@ -31,6 +31,6 @@ def is_interval_end(expr: Expr) -> bool:
     return isinstance(expr, Call) and expr.name in (LOW, HIGH)
 
 
-def holds_end(expr: Expr) -> bool:
+def contains_interval_end(expr: Expr) -> bool:
     """Return whether an expression contains a call of an interval function."""
-    return is_interval_end(expr) or any(map(holds_end, children(expr)))
+    return is_interval_end(expr) or any(map(contains_interval_end, children(expr)))

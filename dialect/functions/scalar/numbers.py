@@ -13,11 +13,11 @@ from dialect.catalog.model import SqlType
 from dialect.functions.signature import Function, Partial, SparkForm
 
 _INT, _DOUBLE, _BOOLEAN = SqlType.BIGINT, SqlType.DOUBLE, SqlType.BOOLEAN
-_ONE, _TWO, _INTS = ("num",), ("num", "num"), ("int", "int")
-_SOME = Partial.VALUE
+_ONE_NUMBER, _TWO_NUMBERS, _TWO_INTEGERS = ("num",), ("num", "num"), ("int", "int")
+_FOR_SOME_VALUES = Partial.FOR_SOME_VALUES
 
 
-def _wide(sign: str, second: str = "CAST({1} AS HUGEINT)") -> str:
+def _in_128_bits(sign: str, second: str = "CAST({1} AS HUGEINT)") -> str:
     return f"TRY_CAST(CAST({{0}} AS HUGEINT) {sign} {second} AS BIGINT)"
 
 
@@ -29,105 +29,127 @@ _NOT_ZERO = "nullif(CAST({1} AS DOUBLE), 0)"
 _PRODUCT = "TRY_CAST(CAST(TRY_CAST({0} AS BIGINT) AS HUGEINT) * TRY_CAST({1} AS BIGINT) AS BIGINT)"
 
 
-_BITS = "TRY_CAST({name}(CAST({{0}} AS HUGEINT), CAST({{1}} AS HUGEINT)) AS BIGINT)"
-_SHIFTED = "CAST(CASE WHEN {0} >= 0 THEN {0} END AS HUGEINT)"  # DuckDB raises for a left shift of a negative number
+_BIT_FUNCTION = "TRY_CAST({name}(CAST({{0}} AS HUGEINT), CAST({{1}} AS HUGEINT)) AS BIGINT)"
+_SHIFT_OPERAND = (
+    "CAST(CASE WHEN {0} >= 0 THEN {0} END AS HUGEINT)"  # DuckDB raises for a left shift of a negative number
+)
 
 
-def _even(value: float) -> float:
+def _round_to_even(value: float) -> float:
     """Round away from zero to the next even integer, as DuckDB does."""
     return math.copysign(math.ceil(abs(value) / 2) * 2, value)
 
 
-def _real(name: str, rule: ranges.Rule | None = None) -> Function:
-    return Function(name, _ONE, _DOUBLE, f"{name}(CAST({{0}} AS DOUBLE))", rule)
+def _double_function(name: str, rule: ranges.RangeRule | None = None) -> Function:
+    return Function(name, _ONE_NUMBER, _DOUBLE, f"{name}(CAST({{0}} AS DOUBLE))", rule)
 
 
 NUMBERS: tuple[Function, ...] = (
-    Function("+", _INTS, _INT, _wide("+"), ranges.add, partial=_SOME),
-    Function("+", _TWO, _DOUBLE, "({0} + {1})", ranges.add),
-    Function("-", _INTS, _INT, _wide("-"), ranges.subtract, partial=_SOME),
-    Function("-", _TWO, _DOUBLE, "({0} - {1})", ranges.subtract),
-    Function("*", _INTS, _INT, _PRODUCT, ranges.multiply, partial=_SOME),
-    Function("*", _TWO, _DOUBLE, "({0} * {1})", ranges.multiply),
-    Function("/", _TWO, _DOUBLE, f"(CAST({{0}} AS DOUBLE) / {_POSITIVE_ZERO})", ranges.divide),
-    Function("//", _INTS, _INT, _wide("//", "nullif({1}, 0)"), ranges.divide_integers, partial=_SOME),
-    Function("//", _TWO, _DOUBLE, f"({{0}} // {_NOT_ZERO})", ranges.divide, partial=_SOME),
-    Function("%", _INTS, _INT, _wide("%", "nullif({1}, 0)"), ranges.remainder, partial=_SOME),
-    Function("%", _TWO, _DOUBLE, "({0} % CAST({1} AS DOUBLE))", ranges.remainder),
+    Function("+", _TWO_INTEGERS, _INT, _in_128_bits("+"), ranges.add, partial=_FOR_SOME_VALUES),
+    Function("+", _TWO_NUMBERS, _DOUBLE, "({0} + {1})", ranges.add),
+    Function("-", _TWO_INTEGERS, _INT, _in_128_bits("-"), ranges.subtract, partial=_FOR_SOME_VALUES),
+    Function("-", _TWO_NUMBERS, _DOUBLE, "({0} - {1})", ranges.subtract),
+    Function("*", _TWO_INTEGERS, _INT, _PRODUCT, ranges.multiply, partial=_FOR_SOME_VALUES),
+    Function("*", _TWO_NUMBERS, _DOUBLE, "({0} * {1})", ranges.multiply),
+    Function("/", _TWO_NUMBERS, _DOUBLE, f"(CAST({{0}} AS DOUBLE) / {_POSITIVE_ZERO})", ranges.divide),
     Function(
-        "negative", ("int",), _INT, "TRY_CAST(-CAST({0} AS HUGEINT) AS BIGINT)", ranges.negate, partial=_SOME,
-        written=False,
+        "//", _TWO_INTEGERS, _INT, _in_128_bits("//", "nullif({1}, 0)"), ranges.divide_integers,
+        partial=_FOR_SOME_VALUES,
     ),
-    Function("fmod", _TWO, _DOUBLE, "fmod(CAST({0} AS DOUBLE), CAST({1} AS DOUBLE))", ranges.modulus),
-    Function("gcd", _INTS, _INT, _BITS.format(name="gcd"), ranges.divisor, partial=_SOME),
+    Function("//", _TWO_NUMBERS, _DOUBLE, f"({{0}} // {_NOT_ZERO})", ranges.divide, partial=_FOR_SOME_VALUES),
+    Function("%", _TWO_INTEGERS, _INT, _in_128_bits("%", "nullif({1}, 0)"), ranges.remainder, partial=_FOR_SOME_VALUES),
+    Function("%", _TWO_NUMBERS, _DOUBLE, "({0} % CAST({1} AS DOUBLE))", ranges.remainder),
     Function(
-        "lcm", _INTS, _INT,
+        "negative", ("int",), _INT, "TRY_CAST(-CAST({0} AS HUGEINT) AS BIGINT)", ranges.negate,
+        partial=_FOR_SOME_VALUES,
+        is_callable=False,
+    ),
+    Function("fmod", _TWO_NUMBERS, _DOUBLE, "fmod(CAST({0} AS DOUBLE), CAST({1} AS DOUBLE))", ranges.modulus),
+    Function(
+        "gcd", _TWO_INTEGERS, _INT, _BIT_FUNCTION.format(name="gcd"), ranges.greatest_common_divisor,
+        partial=_FOR_SOME_VALUES,
+    ),
+    Function(
+        "lcm", _TWO_INTEGERS, _INT,
         "TRY_CAST(lcm(CAST(TRY_CAST({0} AS BIGINT) AS HUGEINT), CAST(TRY_CAST({1} AS BIGINT) AS HUGEINT)) AS BIGINT)",
-        ranges.multiple, partial=_SOME,
+        ranges.least_common_multiple, partial=_FOR_SOME_VALUES,
     ),
-    Function("&", _INTS, _INT, _wide("&"), ranges.masked, partial=_SOME),
-    Function("|", _INTS, _INT, _wide("|"), ranges.joined, partial=_SOME),
-    Function("xor", _INTS, _INT, _BITS.format(name="xor"), ranges.joined, partial=_SOME),
-    Function("~", ("int",), _INT, "TRY_CAST(~CAST({0} AS HUGEINT) AS BIGINT)", ranges.complement, partial=_SOME),
-    Function("<<", ("int", "bits!"), _INT, f"TRY_CAST({_SHIFTED} << {{1}} AS BIGINT)", ranges.shifted, partial=_SOME),
+    Function("&", _TWO_INTEGERS, _INT, _in_128_bits("&"), ranges.bitwise_and, partial=_FOR_SOME_VALUES),
+    Function("|", _TWO_INTEGERS, _INT, _in_128_bits("|"), ranges.bitwise_or, partial=_FOR_SOME_VALUES),
+    Function("xor", _TWO_INTEGERS, _INT, _BIT_FUNCTION.format(name="xor"), ranges.bitwise_or, partial=_FOR_SOME_VALUES),
     Function(
-        ">>", ("int", "bits!"), _INT, "TRY_CAST(CAST({0} AS HUGEINT) >> {1} AS BIGINT)", ranges.unshifted,
-        partial=_SOME,
+        "~", ("int",), _INT, "TRY_CAST(~CAST({0} AS HUGEINT) AS BIGINT)", ranges.bitwise_not, partial=_FOR_SOME_VALUES,
+    ),
+    Function(
+        "<<", ("int", "bits!"), _INT, f"TRY_CAST({_SHIFT_OPERAND} << {{1}} AS BIGINT)", ranges.shift_left,
+        partial=_FOR_SOME_VALUES,
+    ),
+    Function(
+        ">>", ("int", "bits!"), _INT, "TRY_CAST(CAST({0} AS HUGEINT) >> {1} AS BIGINT)", ranges.shift_right,
+        partial=_FOR_SOME_VALUES,
     ),
     Function(
         "bit_count", ("int",), _INT, "CAST(bit_count(TRY_CAST({0} AS BIGINT)) AS BIGINT)", ranges.constant(0, 64),
-        tuple(range(65)), _SOME,
+        tuple(range(65)), _FOR_SOME_VALUES,
     ),
-    Function("negative", _ONE, _DOUBLE, "(-{0})", ranges.negate, written=False),
-    Function("abs", ("int",), _INT, "TRY_CAST(abs(CAST({0} AS HUGEINT)) AS BIGINT)", ranges.absolute, partial=_SOME),
-    Function("abs", _ONE, _DOUBLE, "abs({0})", ranges.absolute),
-    Function("sign", _ONE, _INT, "CAST(sign({0}) AS BIGINT)", ranges.constant(-1, 1), (-1, 0, 1)),
-    Function("round", ("int",), _INT, "{0}", ranges.same),
-    Function("round", _ONE, _DOUBLE, "round({0})", ranges.nearest),
+    Function("negative", _ONE_NUMBER, _DOUBLE, "(-{0})", ranges.negate, is_callable=False),
     Function(
-        "round", ("int", "int!"), _INT, "TRY_CAST(round(CAST({0} AS HUGEINT), {1}) AS BIGINT)", ranges.rounded,
-        partial=_SOME,
+        "abs", ("int",), _INT, "TRY_CAST(abs(CAST({0} AS HUGEINT)) AS BIGINT)", ranges.absolute,
+        partial=_FOR_SOME_VALUES,
     ),
-    Function("round", ("num", "int!"), _DOUBLE, "round(CAST({0} AS DOUBLE), {1})", ranges.rounded),
-    Function("round_even", ("num", "int!"), _DOUBLE, "round_even(CAST({0} AS DOUBLE), {1})", ranges.rounded),
-    Function("trunc", ("int",), _INT, "{0}", ranges.same),
+    Function("abs", _ONE_NUMBER, _DOUBLE, "abs({0})", ranges.absolute),
+    Function("sign", _ONE_NUMBER, _INT, "CAST(sign({0}) AS BIGINT)", ranges.constant(-1, 1), (-1, 0, 1)),
+    Function("round", ("int",), _INT, "{0}", ranges.first_argument),
+    Function("round", _ONE_NUMBER, _DOUBLE, "round({0})", ranges.round_to_integer),
     Function(
-        "trunc", ("int", "int!"), _INT, "TRY_CAST(trunc(CAST({0} AS HUGEINT), {1}) AS BIGINT)", ranges.rounded,
-        partial=_SOME,
+        "round", ("int", "int!"), _INT, "TRY_CAST(round(CAST({0} AS HUGEINT), {1}) AS BIGINT)", ranges.round_to_digits,
+        partial=_FOR_SOME_VALUES,
     ),
-    Function("trunc", ("num", "int!"), _DOUBLE, "trunc(CAST({0} AS DOUBLE), {1})", ranges.rounded),
-    _real("trunc", ranges.monotone(math.trunc)),
-    _real("floor", ranges.monotone(math.floor)),
-    _real("ceil", ranges.monotone(math.ceil)),
-    _real("even", ranges.monotone(_even)),
-    _real("sqrt", ranges.monotone(math.sqrt, 0.0)),
-    _real("cbrt", ranges.near(ranges.monotone(math.cbrt))),
-    _real("exp", ranges.near(ranges.monotone(math.exp))),
-    _real("ln", ranges.near(ranges.monotone(math.log, 0.0))),
-    _real("log10", ranges.near(ranges.monotone(math.log10, 0.0))),
-    _real("log2", ranges.near(ranges.monotone(math.log2, 0.0))),
-    Function("log", _TWO, _DOUBLE, "log(CAST({0} AS DOUBLE), CAST({1} AS DOUBLE))"),
-    Function("pow", _TWO, _DOUBLE, f"pow(CAST({{0}} AS DOUBLE) + {_ZERO}, {{1}})", ranges.near(ranges.power)),
-    _real("sin", ranges.constant(-1, 1)),
-    _real("cos", ranges.constant(-1, 1)),
-    _real("tan"),
-    Function("cot", _ONE, _DOUBLE, f"cot({{0}} + {_ZERO})"),
-    _real("asin", ranges.constant(-1.5708, 1.5708)),
-    _real("acos", ranges.constant(0, 3.1416)),
-    _real("atan", ranges.constant(-1.5708, 1.5708)),
-    _real("sinh", ranges.near(ranges.monotone(math.sinh))),
-    _real("cosh"),
-    _real("tanh", ranges.constant(-1, 1)),
-    _real("asinh", ranges.near(ranges.monotone(math.asinh))),
-    _real("acosh", ranges.near(ranges.monotone(math.acosh, 1.0))),
-    _real("atanh"),
-    Function("atan2", _TWO, _DOUBLE, f"atan2({{0}} + {_ZERO}, {_POSITIVE_ZERO})", ranges.constant(-3.1416, 3.1416)),
-    _real("radians", ranges.near(ranges.monotone(math.radians))),
-    _real("degrees", ranges.near(ranges.monotone(math.degrees))),
-    Function("isnan", _ONE, _BOOLEAN, "isnan(CAST({0} AS DOUBLE))"),
-    Function("isinf", _ONE, _BOOLEAN, "isinf(CAST({0} AS DOUBLE))"),
+    Function("round", ("num", "int!"), _DOUBLE, "round(CAST({0} AS DOUBLE), {1})", ranges.round_to_digits),
+    Function("round_even", ("num", "int!"), _DOUBLE, "round_even(CAST({0} AS DOUBLE), {1})", ranges.round_to_digits),
+    Function("trunc", ("int",), _INT, "{0}", ranges.first_argument),
+    Function(
+        "trunc", ("int", "int!"), _INT, "TRY_CAST(trunc(CAST({0} AS HUGEINT), {1}) AS BIGINT)", ranges.round_to_digits,
+        partial=_FOR_SOME_VALUES,
+    ),
+    Function("trunc", ("num", "int!"), _DOUBLE, "trunc(CAST({0} AS DOUBLE), {1})", ranges.round_to_digits),
+    _double_function("trunc", ranges.monotone(math.trunc)),
+    _double_function("floor", ranges.monotone(math.floor)),
+    _double_function("ceil", ranges.monotone(math.ceil)),
+    _double_function("even", ranges.monotone(_round_to_even)),
+    _double_function("sqrt", ranges.monotone(math.sqrt, 0.0)),
+    _double_function("cbrt", ranges.with_rounding_slack(ranges.monotone(math.cbrt))),
+    _double_function("exp", ranges.with_rounding_slack(ranges.monotone(math.exp))),
+    _double_function("ln", ranges.with_rounding_slack(ranges.monotone(math.log, 0.0))),
+    _double_function("log10", ranges.with_rounding_slack(ranges.monotone(math.log10, 0.0))),
+    _double_function("log2", ranges.with_rounding_slack(ranges.monotone(math.log2, 0.0))),
+    Function("log", _TWO_NUMBERS, _DOUBLE, "log(CAST({0} AS DOUBLE), CAST({1} AS DOUBLE))"),
+    Function(
+        "pow", _TWO_NUMBERS, _DOUBLE, f"pow(CAST({{0}} AS DOUBLE) + {_ZERO}, {{1}})",
+        ranges.with_rounding_slack(ranges.power),
+    ),
+    _double_function("sin", ranges.constant(-1, 1)),
+    _double_function("cos", ranges.constant(-1, 1)),
+    _double_function("tan"),
+    Function("cot", _ONE_NUMBER, _DOUBLE, f"cot({{0}} + {_ZERO})"),
+    _double_function("asin", ranges.constant(-1.5708, 1.5708)),
+    _double_function("acos", ranges.constant(0, 3.1416)),
+    _double_function("atan", ranges.constant(-1.5708, 1.5708)),
+    _double_function("sinh", ranges.with_rounding_slack(ranges.monotone(math.sinh))),
+    _double_function("cosh"),
+    _double_function("tanh", ranges.constant(-1, 1)),
+    _double_function("asinh", ranges.with_rounding_slack(ranges.monotone(math.asinh))),
+    _double_function("acosh", ranges.with_rounding_slack(ranges.monotone(math.acosh, 1.0))),
+    _double_function("atanh"),
+    Function(
+        "atan2", _TWO_NUMBERS, _DOUBLE, f"atan2({{0}} + {_ZERO}, {_POSITIVE_ZERO})", ranges.constant(-3.1416, 3.1416),
+    ),
+    _double_function("radians", ranges.with_rounding_slack(ranges.monotone(math.radians))),
+    _double_function("degrees", ranges.with_rounding_slack(ranges.monotone(math.degrees))),
+    Function("isnan", _ONE_NUMBER, _BOOLEAN, "isnan(CAST({0} AS DOUBLE))"),
+    Function("isinf", _ONE_NUMBER, _BOOLEAN, "isinf(CAST({0} AS DOUBLE))"),
     Function("isinf", ("time",), _BOOLEAN, "isinf({0})"),
-    Function("isfinite", _ONE, _BOOLEAN, "isfinite(CAST({0} AS DOUBLE))"),
+    Function("isfinite", _ONE_NUMBER, _BOOLEAN, "isfinite(CAST({0} AS DOUBLE))"),
     Function("isfinite", ("time",), _BOOLEAN, "isfinite({0})"),
     Function("pi", (), _DOUBLE, "pi()", ranges.constant(math.pi, math.pi)),
 )  # fmt: skip
@@ -135,11 +157,11 @@ NUMBERS: tuple[Function, ...] = (
 
 _X, _Y = "CAST({0} AS DOUBLE)", "CAST({1} AS DOUBLE)"
 _INF = "CAST('inf' AS DOUBLE)"
-_WHOLE = "9007199254740992D"  # 2^53: larger doubles are integral and even
-_LEAST_OF_BIGINT = "-9223372036854775808L"
-_LARGEST_POWER = 308  # largest power of 10 in a double
-_SPLIT = 134_217_729  # 2^27 + 1, which splits a double's digits into halves (Veltkamp)
-_MOST_SPLIT = 1e300
+_EXACT_LIMIT = "9007199254740992D"  # 2^53: larger doubles are integral and even
+_BIGINT_MIN = "-9223372036854775808L"
+_MAX_POWER_OF_10 = 308  # largest power of 10 in a double
+_SPLITTER = 134_217_729  # 2^27 + 1, which splits a double's digits into halves (Veltkamp)
+_MAX_SPLIT = 1e300
 _BY_ZERO = (
     f"CASE WHEN {{0}} = 0 OR isnan({_X}) THEN CAST('NaN' AS DOUBLE) WHEN {{0}} > 0 THEN {_INF}"
     " WHEN {0} < 0 THEN CAST('-inf' AS DOUBLE) END"
@@ -165,56 +187,59 @@ def _logarithm(name: str, argument: str = "{0}") -> str:
     )
 
 
-def _cut(form: str, argument: str = _X) -> str:
+def _integral_double(rounded: str, argument: str = _X) -> str:
     """Write a rounding function that returns an integral double; Spark's own returns BIGINT, which cannot hold all."""
-    return f"CASE WHEN abs({argument}) < {_WHOLE} THEN CAST({form} AS DOUBLE) ELSE {argument} END"
+    return f"CASE WHEN abs({argument}) < {_EXACT_LIMIT} THEN CAST({rounded} AS DOUBLE) ELSE {argument} END"
 
 
 def _towards_zero(argument: str) -> str:
-    return _cut(f"CAST(CASE WHEN abs({argument}) < {_WHOLE} THEN {argument} END AS BIGINT)", argument)
+    return _integral_double(f"CAST(CASE WHEN abs({argument}) < {_EXACT_LIMIT} THEN {argument} END AS BIGINT)", argument)
 
 
-def _to_digits(whole: str, argument: str, digits: int, otherwise: str) -> str:
+def _to_digits(rounding: str, argument: str, digits: int, otherwise: str) -> str:
     """Write rounding to decimal digits by scaling; `otherwise` is the result where scaling overflows a double."""
-    power = _double(10.0 ** min(abs(digits), _LARGEST_POWER)) if abs(digits) <= _LARGEST_POWER else _INF
-    there, back = ("*", "/") if digits >= 0 else ("/", "*")
-    made = f"({whole.replace('{x}', f'({argument} {there} {power})')} {back} {power})"
-    return f"CASE WHEN abs({made}) < {_INF} THEN {made} ELSE {otherwise} END"
+    power = _double(10.0 ** min(abs(digits), _MAX_POWER_OF_10)) if abs(digits) <= _MAX_POWER_OF_10 else _INF
+    scale, unscale = ("*", "/") if digits >= 0 else ("/", "*")
+    result = f"({rounding.replace('{x}', f'({argument} {scale} {power})')} {unscale} {power})"
+    return f"CASE WHEN abs({result}) < {_INF} THEN {result} ELSE {otherwise} END"
 
 
 def _round_double(digits: int) -> str:
     """Round the double's exact value, as DuckDB does: 2.675 is stored just below the half and becomes 2.67."""
-    return _nearest(digits, "round", {"<": "-"})
+    return _round_to_digits(digits, "round", {"<": "-"})
 
 
 def _round_even(digits: int) -> str:
-    return _nearest(digits, "rint", {"<": "-", ">": "+"})
+    return _round_to_digits(digits, "rint", {"<": "-", ">": "+"})
 
 
-def _nearest(digits: int, whole: str, beside: dict[str, str]) -> str:
+def _round_to_digits(digits: int, rounding: str, corrections: dict[str, str]) -> str:
     """Write rounding to digits in which values just below or above a half are rounded to their true side."""
-    small = f"CASE WHEN abs({_X}) < {_INF} THEN 0D ELSE {_X} END"
-    if not 0 < digits <= _LARGEST_POWER:
-        return _to_digits(f"{whole}({{x}})", _X, digits, _X if digits >= 0 else small)
+    infinite_or_zero = f"CASE WHEN abs({_X}) < {_INF} THEN 0D ELSE {_X} END"
+    if not 0 < digits <= _MAX_POWER_OF_10:
+        return _to_digits(f"{rounding}({{x}})", _X, digits, _X if digits >= 0 else infinite_or_zero)
     power = 10.0**digits
-    half, error = "abs(v.made) % 1D = 0.5D", f"{_error(power)} * sign(v.made)"
-    cases = (f"WHEN {half} AND {error} {sign} 0 THEN v.made {way} sign(v.made) * 0.5D" for sign, way in beside.items())
-    made = f"(CASE {' '.join(cases)} ELSE {whole}(v.made) END / {_double(power)})"
-    parts = f"x -> named_struct('x', x, 'made', x * {_double(power)}, 'high', {_high('x')})"
-    chosen = f"v -> CASE WHEN abs({made}) < {_INF} THEN {made} ELSE v.x END"
+    half, error = "abs(v.made) % 1D = 0.5D", f"{_product_error(power)} * sign(v.made)"
+    cases = (
+        f"WHEN {half} AND {error} {sign} 0 THEN v.made {direction} sign(v.made) * 0.5D"
+        for sign, direction in corrections.items()
+    )
+    result = f"(CASE {' '.join(cases)} ELSE {rounding}(v.made) END / {_double(power)})"
+    parts = f"x -> named_struct('x', x, 'made', x * {_double(power)}, 'high', {_upper_digits('x')})"
+    chosen = f"v -> CASE WHEN abs({result}) < {_INF} THEN {result} ELSE v.x END"
     return f"get(transform(transform(array({_X}), {parts}), {chosen}), 0)"
 
 
-def _error(power: float) -> str:
+def _product_error(power: float) -> str:
     """Write the rounding error of x * power, exactly, from halves of both factors' digits (Dekker's product)."""
-    high = power * _SPLIT - (power * _SPLIT - power) if power < _MOST_SPLIT else power
+    high = power * _SPLITTER - (power * _SPLITTER - power) if power < _MAX_SPLIT else power
     upper, lower = _double(high), _double(power - high)
     return f"(((v.high * {upper} - v.made) + v.high * {lower} + (v.x - v.high) * {upper}) + (v.x - v.high) * {lower})"
 
 
-def _high(argument: str) -> str:
+def _upper_digits(argument: str) -> str:
     """Write the upper half of a double's digits (Veltkamp's splitting)."""
-    return f"({argument} * {_SPLIT}D - ({argument} * {_SPLIT}D - {argument}))"
+    return f"({argument} * {_SPLITTER}D - ({argument} * {_SPLITTER}D - {argument}))"
 
 
 def _trunc_double(digits: int) -> str:
@@ -234,15 +259,15 @@ def _trunc_int(digits: int) -> str:
 
 
 # Euclid's algorithm takes at most 92 steps for 64-bit integers
-_STEPS = (
+_EUCLID = (
     "aggregate(sequence(1, 92), named_struct('a', {0}, 'b', {1}), (s, step) -> CASE WHEN s.b = 0 THEN s ELSE"
     " named_struct('a', s.b, 'b', s.a % nullif(s.b, 0L)) END, s -> s.a)"
 )
-_GCD = f"CASE WHEN {_STEPS} < 0 THEN try_subtract(0L, {_STEPS}) ELSE {_STEPS} END"
-_MULTIPLE = f"try_multiply({{0}} div nullif({_GCD}, 0L), {{1}})"
+_GCD = f"CASE WHEN {_EUCLID} < 0 THEN try_subtract(0L, {_EUCLID}) ELSE {_EUCLID} END"
+_SIGNED_LCM = f"try_multiply({{0}} div nullif({_GCD}, 0L), {{1}})"
 _LCM = (
     "CASE WHEN {0} IS NULL OR {1} IS NULL THEN CAST(NULL AS BIGINT) WHEN {0} = 0 OR {1} = 0 THEN 0L"
-    f" WHEN {_MULTIPLE} < 0 THEN try_subtract(0L, {_MULTIPLE}) ELSE {_MULTIPLE} END"
+    f" WHEN {_SIGNED_LCM} < 0 THEN try_subtract(0L, {_SIGNED_LCM}) ELSE {_SIGNED_LCM} END"
 )
 _ASINH = (
     f"CASE WHEN abs({_X}) > 1e8D THEN ln(abs({_X})) + ln(2D) ELSE"
@@ -258,7 +283,7 @@ SPARK_NUMBERS: dict[str, SparkForm] = {
     "*(num, num)": "({0} * {1})",
     "/": f"CASE WHEN {{1}} = 0 THEN {_BY_ZERO} ELSE {_X} / nullif({_Y}, 0) END",
     "//(num, num)": f"({_X} / nullif({_Y}, 0))",
-    "//(int, int)": f"({{0}} div CASE WHEN {{1}} <> 0 AND ({{0}} > {_LEAST_OF_BIGINT} OR {{1}} <> -1) THEN {{1}} END)",
+    "//(int, int)": f"({{0}} div CASE WHEN {{1}} <> 0 AND ({{0}} > {_BIGINT_MIN} OR {{1}} <> -1) THEN {{1}} END)",
     "%(int, int)": "({0} % nullif({1}, 0))",
     "%(num, num)": "CASE WHEN {1} = 0 THEN CASE WHEN {0} IS NOT NULL THEN CAST('NaN' AS DOUBLE) END"
     f" ELSE {_X} % nullif({_Y}, 0) END",
@@ -287,10 +312,10 @@ SPARK_NUMBERS: dict[str, SparkForm] = {
     "trunc(int)": "{0}",
     "trunc(int, int!)": _trunc_int,
     "trunc(num, int!)": _trunc_double,
-    "trunc(num)": _cut("CASE WHEN {0} < 0 THEN ceil({0}) ELSE floor({0}) END"),
-    "floor": _cut("floor({0})"),
-    "ceil": _cut("ceil({0})"),
-    "even": _cut(f"(ceil(abs({_X})) + ceil(abs({_X})) % 2L) * sign({_X})"),
+    "trunc(num)": _integral_double("CASE WHEN {0} < 0 THEN ceil({0}) ELSE floor({0}) END"),
+    "floor": _integral_double("floor({0})"),
+    "ceil": _integral_double("ceil({0})"),
+    "even": _integral_double(f"(ceil(abs({_X})) + ceil(abs({_X})) % 2L) * sign({_X})"),
     "sqrt": f"sqrt({_X})",
     "cbrt": f"cbrt({_X})",
     "exp": f"exp({_X})",

@@ -14,236 +14,241 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dialect.functions.signature import quoted
+from dialect.functions.signature import quote_spark_text
 
-MOST_PARTS = 1_000  # states of a pattern, with repetitions expanded
-_MOST_NESTED = 20
+MAX_STATES = 1_000  # states of a pattern, with repetitions expanded
+_MAX_NESTING = 20
 _FLAGS = re.compile(r"\(\?[is]+\)")
-_REPEAT = re.compile(r"(?:[*+?]|\{(\d{1,4})(?:(,)(\d{1,4})?)?\})\??", re.ASCII)
-_BARE = re.compile(r"[^\\.^$|()\[\]{}*+?]")  # ordinary characters
+_QUANTIFIER = re.compile(r"(?:[*+?]|\{(\d{1,4})(?:(,)(\d{1,4})?)?\})\??", re.ASCII)
+_ORDINARY = re.compile(r"[^\\.^$|()\[\]{}*+?]")  # ordinary characters
 _ESCAPED = re.compile(r"\\[dDwWsSntrf!-/:-@\[-`{-~]")  # classes, white space and punctuation
-_PLACE = re.compile(r"[\^$]|\\[bBAz]")  # anchors, which cannot be repeated
-_ITEM = re.compile(r"\\[dDwWsS]|(\\[ntr!-/:-@\[-`{-~]|[^\\\[\]^-])(?:-(\\[!-/:-@\[-`{-~]|[^\\\[\]^-]))?")
+_ANCHOR = re.compile(r"[\^$]|\\[bBAz]")  # anchors, which cannot be repeated
+_CLASS_ITEM = re.compile(r"\\[dDwWsS]|(\\[ntr!-/:-@\[-`{-~]|[^\\\[\]^-])(?:-(\\[!-/:-@\[-`{-~]|[^\\\[\]^-]))?")
 _REFERENCE = re.compile(r"\\(.?)", re.DOTALL)
 
 
-class _Broken(Exception):
+class _InvalidPattern(Exception):
     """A pattern is not accepted; the text is the reason."""
 
 
 @dataclass
-class _Text:
+class _PatternParser:
     """Parser state: a pattern, the position in it, and the number of groups so far."""
 
     pattern: str
-    place: int = 0
-    groups: int = 0
+    position: int = 0
+    group_count: int = 0
 
-    def take(self, what: re.Pattern[str]) -> re.Match[str] | None:
-        found = what.match(self.pattern, self.place)
+    def match(self, what: re.Pattern[str]) -> re.Match[str] | None:
+        found = what.match(self.pattern, self.position)
         if found is not None:
-            self.place = found.end()
+            self.position = found.end()
         return found
 
-    def sign(self, wanted: str) -> bool:
-        found = self.pattern.startswith(wanted, self.place)
-        self.place += len(wanted) if found else 0
+    def accept(self, expected: str) -> bool:
+        found = self.pattern.startswith(expected, self.position)
+        self.position += len(expected) if found else 0
         return found
 
 
-def bad_pattern(pattern: str) -> str | None:
+def pattern_mistake(pattern: str) -> str | None:
     """Return why a regular expression is not accepted; None if it is."""
     try:
-        _read(pattern)
-    except _Broken as broken:
+        _group_count(pattern)
+    except _InvalidPattern as broken:
         return str(broken)
     return None
 
 
-def parts_of(pattern: str) -> int:
+def state_count(pattern: str) -> int:
     """Count the states of an automaton that matches an accepted pattern, with repetitions expanded."""
-    text = _Text(pattern)
-    text.take(_FLAGS)
-    return max(1, _alternatives(text, 0))
+    text = _PatternParser(pattern)
+    text.match(_FLAGS)
+    return max(1, _parse_alternatives(text, 0))
 
 
-def never_tries_again(pattern: str) -> bool:
+def is_linear_search(pattern: str) -> bool:
     """Return whether a search for every match reads each character a bounded number of times.
 
     This holds for patterns without repetition, and for one repeated character or class: after a match, no character
     before its end is read again.
     """
     repeated = re.compile(r"[*+?]|\{\d")
-    bare = re.sub(r"\\.|\[(?:\\.|[^\]])*\]", "x", pattern)
-    return repeated.search(bare) is None or re.fullmatch(r"[^()|](?:[*+?]|\{[\d,]+\})", bare) is not None
+    simplified = re.sub(r"\\.|\[(?:\\.|[^\]])*\]", "x", pattern)
+    return repeated.search(simplified) is None or re.fullmatch(r"[^()|](?:[*+?]|\{[\d,]+\})", simplified) is not None
 
 
-def bad_rewrite(pattern: str, rewrite: str, *_: object) -> str | None:
+def replacement_mistake(pattern: str, replacement: str, *_: object) -> str | None:
     """Return why a replacement text is not accepted; None if it refers to existing groups only."""
-    wrong = bad_pattern(pattern)
-    if wrong is not None:
-        return wrong
-    groups = _read(pattern)
-    for found in _REFERENCE.finditer(rewrite):
-        sign = found[1]
-        if sign != "\\" and not (sign.isascii() and sign.isdigit() and int(sign) <= groups):
+    mistake = pattern_mistake(pattern)
+    if mistake is not None:
+        return mistake
+    groups = _group_count(pattern)
+    for found in _REFERENCE.finditer(replacement):
+        reference = found[1]
+        if reference != "\\" and not (reference.isascii() and reference.isdigit() and int(reference) <= groups):
             return f"The replacement names a group that is not there: {found[0]}."
     return None
 
 
-def bad_escape(pattern: str, escape: str) -> str | None:
+def escape_mistake(pattern: str, escape: str) -> str | None:
     """Return why a LIKE pattern is invalid with its ESCAPE character; None if it is valid."""
     if len(escape) != 1 or not escape.isascii():
         return "The escape is one sign of ASCII."
-    signs = iter(pattern)
-    broken = any(sign == escape and next(signs, None) is None for sign in signs)
+    characters = iter(pattern)
+    broken = any(sign == escape and next(characters, None) is None for sign in characters)
     return "The pattern ends in its escape sign." if broken else None
 
 
-def bad_fill(_: int, fill: str) -> str | None:
+def fill_mistake(_: int, fill: str) -> str | None:
     """Return why text cannot be padded with `fill`; None if it can."""
     return None if fill else "There is nothing to fill up with."
 
 
-def _read(pattern: str) -> int:
+def _group_count(pattern: str) -> int:
     """Parse a pattern and return its number of groups."""
-    text = _Text(pattern)
-    text.take(_FLAGS)
-    _alternatives(text, 0)
-    if text.place < len(pattern):
-        raise _Broken(f"The pattern can't be read from {pattern[text.place :][:20]} on.")
-    return text.groups
+    text = _PatternParser(pattern)
+    text.match(_FLAGS)
+    _parse_alternatives(text, 0)
+    if text.position < len(pattern):
+        raise _InvalidPattern(f"The pattern can't be read from {pattern[text.position :][:20]} on.")
+    return text.group_count
 
 
-def _alternatives(text: _Text, depth: int) -> int:
-    if depth > _MOST_NESTED:
-        raise _Broken("The pattern is nested too deeply.")
-    size = _sequence(text, depth)
-    while text.sign("|"):
-        size += 1 + _sequence(text, depth)
+def _parse_alternatives(text: _PatternParser, depth: int) -> int:
+    if depth > _MAX_NESTING:
+        raise _InvalidPattern("The pattern is nested too deeply.")
+    size = _parse_sequence(text, depth)
+    while text.accept("|"):
+        size += 1 + _parse_sequence(text, depth)
     return size
 
 
-def _sequence(text: _Text, depth: int) -> int:
+def _parse_sequence(text: _PatternParser, depth: int) -> int:
     size = 0
     while True:
-        if text.take(_PLACE):
+        if text.match(_ANCHOR):
             size += 1
             continue
-        part = _part(text, depth)
-        if part is None:
+        item_size = _parse_item(text, depth)
+        if item_size is None:
             return size
-        size += part * _times(text)
-        if size > MOST_PARTS:
-            raise _Broken(f"The pattern has more than {MOST_PARTS:,} parts.")
+        size += item_size * _parse_quantifier(text)
+        if size > MAX_STATES:
+            raise _InvalidPattern(f"The pattern has more than {MAX_STATES:,} parts.")
 
 
-def _part(text: _Text, depth: int) -> int | None:
+def _parse_item(text: _PatternParser, depth: int) -> int | None:
     """Parse one repeatable item and return its number of states; None where there is none."""
-    if text.take(_BARE) or text.take(_ESCAPED) or text.sign("."):
+    if text.match(_ORDINARY) or text.match(_ESCAPED) or text.accept("."):
         return 1
-    if text.sign("["):
-        return _class(text)
-    if not text.sign("("):
+    if text.accept("["):
+        return _parse_class(text)
+    if not text.accept("("):
         return None
-    if not text.sign("?:"):
-        text.groups += 1
-    size = _alternatives(text, depth + 1)
-    if not text.sign(")"):
-        raise _Broken("A parenthesis of the pattern is not closed.")
+    if not text.accept("?:"):
+        text.group_count += 1
+    size = _parse_alternatives(text, depth + 1)
+    if not text.accept(")"):
+        raise _InvalidPattern("A parenthesis of the pattern is not closed.")
     return size + 1
 
 
-def _class(text: _Text) -> int:
-    text.sign("^")
+def _parse_class(text: _PatternParser) -> int:
+    text.accept("^")
     size = 1
-    while found := text.take(_ITEM):
+    while found := text.match(_CLASS_ITEM):
         first, last = (sign[-1:] if sign else None for sign in (found[1], found[2]))
         if last is not None and (first is None or len(found[1]) > 1 or first > last):
-            raise _Broken(f"The range {found[0]} of the pattern is empty.")
+            raise _InvalidPattern(f"The range {found[0]} of the pattern is empty.")
         size += 1
-    if size == 1 or not text.sign("]"):
-        raise _Broken("A bracket of the pattern can't be read: write \\ before a sign that means itself.")
+    if size == 1 or not text.accept("]"):
+        raise _InvalidPattern("A bracket of the pattern can't be read: write \\ before a sign that means itself.")
     return size
 
 
-def _times(text: _Text) -> int:
+def _parse_quantifier(text: _PatternParser) -> int:
     """Parse a quantifier and return how often it repeats its item when expanded."""
-    found = text.take(_REPEAT)
+    found = text.match(_QUANTIFIER)
     if found is None:
         return 1
-    least, most = int(found[1] or 1), int(found[3] or found[1] or 1)
-    if most < least or max(least, most) > MOST_PARTS:
-        raise _Broken(f"The repetition {found[0]} of the pattern has no meaning.")
-    return max(1, least, most)
+    least, greatest = int(found[1] or 1), int(found[3] or found[1] or 1)
+    if greatest < least or max(least, greatest) > MAX_STATES:
+        raise _InvalidPattern(f"The repetition {found[0]} of the pattern has no meaning.")
+    return max(1, least, greatest)
 
 
-_MANY, _ONE = "*", "."  # any characters, and any single character
-_NO_SIGN = "(?!)"
+_ANY_CHARACTERS, _ANY_CHARACTER = "*", "."  # any characters, and any single character
+_NO_CHARACTER = "(?!)"
 
 
-def like(pattern: str, escape: str = "") -> str:
+def spark_like(pattern: str, escape: str = "") -> str:
     """Write LIKE with a constant pattern as a Java pattern."""
     signs = iter(pattern)
-    wild = {"%": _MANY, "_": _ONE}
-    return _matched([literal(next(signs)) if sign == escape else wild.get(sign) or literal(sign) for sign in signs])
+    wild = {"%": _ANY_CHARACTERS, "_": _ANY_CHARACTER}
+    return _match_form(
+        [
+            escape_character(next(signs)) if sign == escape else wild.get(sign) or escape_character(sign)
+            for sign in signs
+        ]
+    )
 
 
-def glob(pattern: str) -> str:
+def spark_glob(pattern: str) -> str:
     """Write GLOB with a constant pattern as a Java pattern; an unclosed bracket matches nothing."""
-    parts = list(_glob_parts(pattern))
-    return _matched(parts) if None not in parts else "CASE WHEN {0} IS NOT NULL THEN FALSE END"
+    parts = list(_parse_glob(pattern))
+    return _match_form(parts) if None not in parts else "CASE WHEN {0} IS NOT NULL THEN FALSE END"
 
 
-def literal(sign: str) -> str:
+def escape_character(character: str) -> str:
     """Escape one character of a Java pattern."""
-    return f"\\{sign}" if sign.isascii() and not sign.isalnum() else sign
+    return f"\\{character}" if character.isascii() and not character.isalnum() else character
 
 
-def _matched(parts: list[str | None]) -> str:
+def _match_form(parts: list[str | None]) -> str:
     """Write the match of a Java pattern in which every run but the last takes its first occurrence."""
     runs: list[str] = [""]
     for part in parts:
-        runs = [*runs, ""] if part == _MANY else [*runs[:-1], runs[-1] + (part or "")]
+        runs = [*runs, ""] if part == _ANY_CHARACTERS else [*runs[:-1], runs[-1] + (part or "")]
     first, *middle, last = (*runs, "") if len(runs) == 1 else runs
     found = "".join(f"(?>.*?{run})" for run in middle if run)
     java = rf"(?s)\A{first}{found}{'.*' if len(runs) > 1 else ''}{last}\z"
-    return f"({{0}} RLIKE {quoted(java)})"
+    return f"({{0}} RLIKE {quote_spark_text(java)})"
 
 
-def _glob_parts(pattern: str) -> Iterator[str | None]:
-    place = 0
-    while place < len(pattern):
-        sign, place = pattern[place], place + 1
+def _parse_glob(pattern: str) -> Iterator[str | None]:
+    position = 0
+    while position < len(pattern):
+        sign, position = pattern[position], position + 1
         if sign == "[":
-            made, place = _glob_class(pattern, place)
-            yield made
+            item, position = _parse_glob_class(pattern, position)
+            yield item
         elif sign == "\\":
-            yield literal(pattern[place]) if place < len(pattern) else None
-            place += 1
+            yield escape_character(pattern[position]) if position < len(pattern) else None
+            position += 1
         else:
-            yield {"*": _MANY, "?": _ONE}.get(sign) or literal(sign)
+            yield {"*": _ANY_CHARACTERS, "?": _ANY_CHARACTER}.get(sign) or escape_character(sign)
 
 
-def _glob_class(pattern: str, place: int) -> tuple[str | None, int]:
+def _parse_glob_class(pattern: str, position: int) -> tuple[str | None, int]:
     """Parse a GLOB class after its bracket; an initial `]` is an ordinary character. None where it is not closed."""
-    other = pattern.startswith("!", place)
-    place += other
-    end = pattern.find("]", place + 1)
+    is_negated = pattern.startswith("!", position)
+    position += is_negated
+    end = pattern.find("]", position + 1)
     if end < 0:
         return None, len(pattern)
-    items = "".join(_items(pattern[place:end]))
+    items = "".join(_class_items(pattern[position:end]))
     if not items:
-        return (_ONE if other else _NO_SIGN), end + 1
-    return f"[{'^' if other else ''}{items}]", end + 1
+        return (_ANY_CHARACTER if is_negated else _NO_CHARACTER), end + 1
+    return f"[{'^' if is_negated else ''}{items}]", end + 1
 
 
-def _items(signs: str) -> Iterator[str]:
-    place = 0
-    while place < len(signs):
-        first = last = signs[place]
-        if signs[place + 1 : place + 2] == "-" and place + 2 < len(signs):
-            last, place = signs[place + 2], place + 2
-        place += 1
+def _class_items(characters: str) -> Iterator[str]:
+    position = 0
+    while position < len(characters):
+        first = last = characters[position]
+        if characters[position + 1 : position + 2] == "-" and position + 2 < len(characters):
+            last, position = characters[position + 2], position + 2
+        position += 1
         if first <= last:
-            yield f"{literal(first)}-{literal(last)}"
+            yield f"{escape_character(first)}-{escape_character(last)}"

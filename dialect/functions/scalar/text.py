@@ -8,33 +8,45 @@ from __future__ import annotations
 
 from dialect.algebra import intervals as ranges
 from dialect.catalog.model import SqlType
-from dialect.functions.scalar.patterns import bad_escape, bad_fill, bad_pattern, bad_rewrite, glob, like, literal
-from dialect.functions.signature import Function, Partial, SparkForm, quoted
+from dialect.functions.scalar.patterns import (
+    escape_character,
+    escape_mistake,
+    fill_mistake,
+    pattern_mistake,
+    replacement_mistake,
+    spark_glob,
+    spark_like,
+)
+from dialect.functions.signature import Function, Partial, SparkForm, quote_spark_text
 
 _TEXT, _BOOLEAN, _INT, _DOUBLE = SqlType.VARCHAR, SqlType.BOOLEAN, SqlType.BIGINT, SqlType.DOUBLE
-LONGEST = 1_000  # max characters of computed text, so that repeated doubling cannot exhaust memory
+MAX_TEXT_LENGTH = 1_000  # max characters of computed text, so that repeated doubling cannot exhaust memory
 _LENGTH = ranges.constant(0, 2**31)
 _CODE_POINT = ranges.constant(-1, 0x10FFFF)
-_CUT = f"left({{0}}, {LONGEST})"  # limit for functions that compare character by character
+_TRUNCATED = f"left({{0}}, {MAX_TEXT_LENGTH})"  # limit for functions that compare character by character
 
 
-def _cut(made: str) -> str:
+def _truncated(written: str) -> str:
     """Write a text truncated to the maximum length, for functions whose result may be longer than their input."""
-    return f"left({made}, {LONGEST})"
+    return f"left({written}, {MAX_TEXT_LENGTH})"
 
 
-def _padded(name: str) -> Function:
-    return Function(name, ("text", "width!", "short!"), _TEXT, f"{name}({{0}}, {{1}}, {{2}})", suits=bad_fill)
+def _padding_function(name: str) -> Function:
+    return Function(
+        name, ("text", "width!", "short!"), _TEXT, f"{name}({{0}}, {{1}}, {{2}})", check_constants=fill_mistake
+    )
 
 
-def _escaped(name: str) -> Function:
+def _like_with_escape(name: str) -> Function:
     form = f"({{0}} {name.upper()} {{1}} ESCAPE {{2}})"
-    return Function(f"{name} escape", ("text", "text!", "text!"), _BOOLEAN, form, suits=bad_escape, written=False)
+    return Function(
+        f"{name} escape", ("text", "text!", "text!"), _BOOLEAN, form, check_constants=escape_mistake, is_callable=False
+    )
 
 
 TEXT: tuple[Function, ...] = (
-    Function("||", ("text", "text"), _TEXT, f"left({{0}} || {{1}}, {LONGEST})"),
-    Function("concat", ("text*",), _TEXT, f"left(concat({{*, }}), {LONGEST})", strict=False),
+    Function("||", ("text", "text"), _TEXT, f"left({{0}} || {{1}}, {MAX_TEXT_LENGTH})"),
+    Function("concat", ("text*",), _TEXT, f"left(concat({{*, }}), {MAX_TEXT_LENGTH})", is_strict=False),
     Function("lower", ("text",), _TEXT, "lower({0})"),
     Function("upper", ("text",), _TEXT, "upper({0})"),
     Function("trim", ("text",), _TEXT, "trim({0})"),
@@ -44,29 +56,35 @@ TEXT: tuple[Function, ...] = (
     Function("substr", ("text", "int!", "int!"), _TEXT, "substr({0}, {1}, {2})"),
     Function("left", ("text", "int!"), _TEXT, "left({0}, {1})"),
     Function("right", ("text", "int!"), _TEXT, "right({0}, {1})"),
-    Function("like", ("text", "text!"), _BOOLEAN, "({0} LIKE {1})", written=False),
-    Function("ilike", ("text", "text!"), _BOOLEAN, "({0} ILIKE {1})", written=False),
+    Function("like", ("text", "text!"), _BOOLEAN, "({0} LIKE {1})", is_callable=False),
+    Function("ilike", ("text", "text!"), _BOOLEAN, "({0} ILIKE {1})", is_callable=False),
     Function("starts_with", ("text", "text!"), _BOOLEAN, "starts_with({0}, {1})"),
     Function("contains", ("text", "text!"), _BOOLEAN, "contains({0}, {1})"),
     Function("ends_with", ("text", "text!"), _BOOLEAN, "ends_with({0}, {1})"),
-    _escaped("like"),
-    _escaped("ilike"),
-    Function("glob", ("text", "text!"), _BOOLEAN, "({0} GLOB {1})", written=False),
-    Function("regexp_matches", ("text", "pattern!"), _BOOLEAN, "regexp_matches({0}, {1})", suits=bad_pattern),
-    Function("regexp_full_match", ("text", "pattern!"), _BOOLEAN, "regexp_full_match({0}, {1})", suits=bad_pattern),
+    _like_with_escape("like"),
+    _like_with_escape("ilike"),
+    Function("glob", ("text", "text!"), _BOOLEAN, "({0} GLOB {1})", is_callable=False),
+    Function(
+        "regexp_matches", ("text", "pattern!"), _BOOLEAN, "regexp_matches({0}, {1})", check_constants=pattern_mistake,
+    ),
+    Function(
+        "regexp_full_match", ("text", "pattern!"), _BOOLEAN, "regexp_full_match({0}, {1})",
+        check_constants=pattern_mistake,
+    ),
     Function(
         "regexp_extract", ("text", "pattern!", "group!"), _TEXT, "regexp_extract({0}, {1}, {2})",
-        suits=lambda pattern, _: bad_pattern(pattern),
+        check_constants=lambda pattern, _: pattern_mistake(pattern),
     ),
     Function(
-        "regexp_replace", ("text", "pattern!", "short!"), _TEXT, _cut("regexp_replace({0}, {1}, {2})"),
-        suits=bad_rewrite,
+        "regexp_replace", ("text", "pattern!", "short!"), _TEXT, _truncated("regexp_replace({0}, {1}, {2})"),
+        check_constants=replacement_mistake,
     ),
     Function(
-        "regexp_replace", ("text", "pattern!", "short!", "every!"), _TEXT, _cut("regexp_replace({0}, {1}, {2}, 'g')"),
-        suits=bad_rewrite,
+        "regexp_replace", ("text", "pattern!", "short!", "every!"), _TEXT,
+        _truncated("regexp_replace({0}, {1}, {2}, 'g')"),
+        check_constants=replacement_mistake,
     ),
-    Function("replace", ("text", "short!", "short!"), _TEXT, _cut("replace({0}, {1}, {2})")),
+    Function("replace", ("text", "short!", "short!"), _TEXT, _truncated("replace({0}, {1}, {2})")),
     Function("translate", ("text", "short!", "short!"), _TEXT, "translate({0}, {1}, {2})"),
     Function("reverse", ("text",), _TEXT, "reverse({0})"),
     Function("strip_accents", ("text",), _TEXT, "strip_accents({0})"),
@@ -74,54 +92,59 @@ TEXT: tuple[Function, ...] = (
     Function("ltrim", ("text", "text!"), _TEXT, "ltrim({0}, {1})"),
     Function("rtrim", ("text",), _TEXT, "rtrim({0})"),
     Function("rtrim", ("text", "text!"), _TEXT, "rtrim({0}, {1})"),
-    _padded("lpad"),
-    _padded("rpad"),
+    _padding_function("lpad"),
+    _padding_function("rpad"),
     Function("split_part", ("text", "short!", "int!"), _TEXT, "split_part({0}, {1}, {2})"),
     Function("strpos", ("text", "text!"), _INT, "strpos({0}, {1})", _LENGTH),
     Function("ascii", ("text",), _INT, "CAST(ascii({0}) AS BIGINT)", _CODE_POINT),
     Function("unicode", ("text",), _INT, "CAST(unicode({0}) AS BIGINT)", _CODE_POINT),
     Function("strlen", ("text",), _INT, "strlen({0})", ranges.constant(0, 2**33)),
-    Function("concat_ws", ("short!", "text*"), _TEXT, _cut("concat_ws({*, })"), strict=False),
-    Function("levenshtein", ("text", "short!"), _INT, f"levenshtein({_CUT}, {{1}})", ranges.constant(0, LONGEST)),
+    Function("concat_ws", ("short!", "text*"), _TEXT, _truncated("concat_ws({*, })"), is_strict=False),
     Function(
-        "jaccard", ("text", "short!"), _DOUBLE, f"jaccard(nullif({_CUT}, ''), {{1}})", ranges.constant(0, 1),
-        partial=Partial.VALUE, suits=lambda other: None if other else "There is nothing to compare with.",
+        "levenshtein", ("text", "short!"), _INT, f"levenshtein({_TRUNCATED}, {{1}})",
+        ranges.constant(0, MAX_TEXT_LENGTH),
     ),
     Function(
-        "jaro_winkler_similarity", ("text", "short!"), _DOUBLE, f"jaro_winkler_similarity({_CUT}, {{1}})",
+        "jaccard", ("text", "short!"), _DOUBLE, f"jaccard(nullif({_TRUNCATED}, ''), {{1}})", ranges.constant(0, 1),
+        partial=Partial.FOR_SOME_VALUES,
+        check_constants=lambda other: None if other else "There is nothing to compare with.",
+    ),
+    Function(
+        "jaro_winkler_similarity", ("text", "short!"), _DOUBLE, f"jaro_winkler_similarity({_TRUNCATED}, {{1}})",
         ranges.constant(0, 1),
     ),
 )  # fmt: skip
 
 
 _TEXT, _BOOLEAN, _INT, _DOUBLE = SqlType.VARCHAR, SqlType.BOOLEAN, SqlType.BIGINT, SqlType.DOUBLE
-_LISTS = (("texts", SqlType.VARCHAR_LIST, "text", _TEXT), ("ints", SqlType.BIGINT_LIST, "int", _INT))
-_SOME = Partial.VALUE
+_LIST_TYPES = (("texts", SqlType.VARCHAR_LIST, "text", _TEXT), ("ints", SqlType.BIGINT_LIST, "int", _INT))
+_FOR_SOME_VALUES = Partial.FOR_SOME_VALUES
 
 
-def _of(kind: str, whole: SqlType, each: str, member: SqlType) -> tuple[Function, ...]:
+def _list_functions(kind: str, list_type: SqlType, member_kind: str, member_type: SqlType) -> tuple[Function, ...]:
     """Declare the functions of one list type."""
     return (
         Function("length", (kind,), _INT, "len({0})", ranges.constant(0, 2**31)),
-        Function("list_contains", (kind, f"{each}!"), _BOOLEAN, "list_contains({0}, {1})"),
-        Function("list_contains", (kind, each), _BOOLEAN, "list_contains({0}, {1})", strict=False),  # [] has no NULL
-        Function("list_position", (kind, f"{each}!"), _INT, "CAST(list_position({0}, {1}) AS BIGINT)",
-                 ranges.constant(1, 2**31), partial=_SOME),
-        Function("list_extract", (kind, "int!"), member, "list_extract({0}, {1})", partial=_SOME),
-        Function("slice", (kind, "int!", "int!"), whole, "{0}[{1}:{2}]", written=False),
+        Function("list_contains", (kind, f"{member_kind}!"), _BOOLEAN, "list_contains({0}, {1})"),
+        # not strict: [] has no NULL
+        Function("list_contains", (kind, member_kind), _BOOLEAN, "list_contains({0}, {1})", is_strict=False),
+        Function("list_position", (kind, f"{member_kind}!"), _INT, "CAST(list_position({0}, {1}) AS BIGINT)",
+                 ranges.constant(1, 2**31), partial=_FOR_SOME_VALUES),
+        Function("list_extract", (kind, "int!"), member_type, "list_extract({0}, {1})", partial=_FOR_SOME_VALUES),
+        Function("slice", (kind, "int!", "int!"), list_type, "{0}[{1}:{2}]", is_callable=False),
         Function("list_unique", (kind,), _INT, "CAST(list_unique({0}) AS BIGINT)", ranges.constant(0, 2**31)),
-        Function("list_min", (kind,), member, "list_min({0})", partial=_SOME),
-        Function("list_max", (kind,), member, "list_max({0})", partial=_SOME),
+        Function("list_min", (kind,), member_type, "list_min({0})", partial=_FOR_SOME_VALUES),
+        Function("list_max", (kind,), member_type, "list_max({0})", partial=_FOR_SOME_VALUES),
     )  # fmt: skip
 
 
 LISTS: tuple[Function, ...] = (
-    *(row for each in _LISTS for row in _of(*each)),
+    *(row for each in _LIST_TYPES for row in _list_functions(*each)),
     Function("list_extract", ("text", "int!"), _TEXT, "list_extract({0}, {1})"),
-    Function("slice", ("text", "int!", "int!"), _TEXT, "{0}[{1}:{2}]", written=False),
-    Function("list_sum", ("ints",), _INT, "TRY_CAST(list_sum({0}) AS BIGINT)", partial=_SOME),
-    Function("list_avg", ("ints",), _DOUBLE, "list_avg({0})", partial=_SOME),
-    Function("array_to_string", ("texts", "short!"), _TEXT, f"left(array_to_string({{0}}, {{1}}), {LONGEST})"),
+    Function("slice", ("text", "int!", "int!"), _TEXT, "{0}[{1}:{2}]", is_callable=False),
+    Function("list_sum", ("ints",), _INT, "TRY_CAST(list_sum({0}) AS BIGINT)", partial=_FOR_SOME_VALUES),
+    Function("list_avg", ("ints",), _DOUBLE, "list_avg({0})", partial=_FOR_SOME_VALUES),
+    Function("array_to_string", ("texts", "short!"), _TEXT, f"left(array_to_string({{0}}, {{1}}), {MAX_TEXT_LENGTH})"),
     Function("string_split", ("text", "short!"), SqlType.VARCHAR_LIST, "string_split({0}, {1})"),
 )
 
@@ -129,34 +152,34 @@ LISTS: tuple[Function, ...] = (
 _SPARK_LENGTH, _SIZE = "length({0})", "size({0})"
 
 
-def between(first: int | str, length: str, behind: int | str) -> str:
+def substring_between(first: int | str, length: str, stop: int | str) -> str:
     """Write a substring between two 0-based positions, the second excluded, clamped to the text."""
-    begin, end = f"greatest({first}, 0L)", f"least({behind}, {length})"
+    begin, end = f"greatest({first}, 0L)", f"least({stop}, {length})"
     return f"substr({{0}}, CAST(least({begin}, {length}) + 1 AS INT), CAST(greatest({end} - {begin}, 0L) AS INT))"
 
 
-def _element(position: int) -> str:
+def _list_element(position: int) -> str:
     return f"get({{0}}, {position - 1})" if position >= 0 else f"try_element_at({{0}}, {position})"
 
 
-def _sign(position: int) -> str:
+def _character_at(position: int) -> str:
     first = f"{position - 1}L" if position > 0 else f"{_SPARK_LENGTH} + ({position}L)"
-    return between(first, _SPARK_LENGTH, f"{first} + 1L") if position else "left({0}, 0)"
+    return substring_between(first, _SPARK_LENGTH, f"{first} + 1L") if position else "left({0}, 0)"
 
 
-def _ends(first: int, last: int, length: str) -> tuple[str, str]:
+def _slice_ends(first: int, last: int, length: str) -> tuple[str, str]:
     """Convert the ends of a slice to 0-based positions, the second excluded."""
     begin = f"{max(first - 1, 0)}L" if first >= 0 else f"{length} + ({first}L)"
     return begin, f"{last}L" if last >= 0 else f"{length} + ({last}L) + 1L"
 
 
 def _slice_of_text(first: int, last: int) -> str:
-    begin, end = _ends(first, last, _SPARK_LENGTH)
-    return between(begin, _SPARK_LENGTH, end)
+    begin, end = _slice_ends(first, last, _SPARK_LENGTH)
+    return substring_between(begin, _SPARK_LENGTH, end)
 
 
 def _slice_of_list(first: int, last: int) -> str:
-    begin, end = _ends(first, last, _SIZE)
+    begin, end = _slice_ends(first, last, _SIZE)
     begin, end = f"least(greatest({begin}, 0L), {_SIZE})", f"least({end}, {_SIZE})"
     return f"slice({{0}}, CAST({begin} + 1 AS INT), CAST(greatest({end} - {begin}, 0L) AS INT))"
 
@@ -165,37 +188,42 @@ def _split(separator: str) -> str:
     """Write a split at a constant separator, escaped because Spark's separators are patterns."""
     if not separator:
         return "filter(split({0}, ''), part -> part <> '')"
-    return f"split({{0}}, {quoted(''.join(map(literal, separator)))})"
+    return f"split({{0}}, {quote_spark_text(''.join(map(escape_character, separator)))})"
 
 
 _SUM = "aggregate(array_compact({0}), CAST(0 AS DECIMAL(38, 0)), (sum, each) -> CAST(sum + each AS DECIMAL(38, 0)))"
-_SPARK_ANY = "size(array_compact({0}))"
+_NON_NULL_COUNT = "size(array_compact({0}))"
 
 SPARK_LISTS: dict[str, SparkForm] = {
     "length": "CAST(size({0}) AS BIGINT)",
     "list_contains": "CASE WHEN {0} IS NOT NULL AND ({1} IS NOT NULL OR size({0}) = 0)"
     " THEN coalesce(array_contains({0}, {1}), FALSE) END",
     "list_position": "nullif(array_position({0}, {1}), 0L)",
-    "list_extract": _element,
-    "list_extract(text, int!)": _sign,
+    "list_extract": _list_element,
+    "list_extract(text, int!)": _character_at,
     "slice": _slice_of_list,
     "slice(text, int!, int!)": _slice_of_text,
     "list_unique": "CAST(size(array_distinct(array_compact({0}))) AS BIGINT)",
     "list_min": "array_min({0})",
     "list_max": "array_max({0})",
-    "list_sum": f"CASE WHEN {_SPARK_ANY} > 0 THEN TRY_CAST({_SUM} AS BIGINT) END",
-    "list_avg": f"CASE WHEN {_SPARK_ANY} > 0 THEN CAST({_SUM} AS DOUBLE) / nullif(CAST({_SPARK_ANY} AS DOUBLE), 0) END",
-    "array_to_string": f"CASE WHEN size({{0}}) = 0 OR {_SPARK_ANY} > 0 THEN left(array_join({{0}}, {{1}}), 1000) END",
+    "list_sum": f"CASE WHEN {_NON_NULL_COUNT} > 0 THEN TRY_CAST({_SUM} AS BIGINT) END",
+    "list_avg": (
+        f"CASE WHEN {_NON_NULL_COUNT} > 0"
+        f" THEN CAST({_SUM} AS DOUBLE) / nullif(CAST({_NON_NULL_COUNT} AS DOUBLE), 0) END"
+    ),
+    "array_to_string": (
+        f"CASE WHEN size({{0}}) = 0 OR {_NON_NULL_COUNT} > 0 THEN left(array_join({{0}}, {{1}}), 1000) END"
+    ),
     "string_split": _split,
 }
 
 
 _SPACES = "".join(map(chr, (0x20, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)))  # category Zs
 # letters that are newer than DuckDB's Unicode tables
-_NEW_CAPITALS = "\u1c89\ua7cb\ua7cc\ua7da\ua7dc" + "".join(map(chr, range(0x10D50, 0x10D66)))
-_NEW_SMALL = "\u1c8a\u019b\u0264\ua7cd\ua7db" + "".join(map(chr, range(0x10D70, 0x10D86)))
+_NEWER_CAPITALS = "\u1c89\ua7cb\ua7cc\ua7da\ua7dc" + "".join(map(chr, range(0x10D50, 0x10D66)))
+_NEWER_SMALL = "\u1c8a\u019b\u0264\ua7cd\ua7db" + "".join(map(chr, range(0x10D70, 0x10D86)))
 # letters whose uppercase is several letters; DuckDB leaves them unchanged
-_LEFT = (
+_WITHOUT_SINGLE_CAPITAL = (
     "\u0149\u01f0\u0390\u03b0\u0587\u1e96\u1e97\u1e98\u1e99\u1e9a\u1f50\u1f52\u1f54\u1f56\u1fb2\u1fb4\u1fb6\u1fb7"
     "\u1fc2\u1fc4\u1fc6\u1fc7\u1fd2\u1fd3\u1fd6\u1fd7\u1fe2\u1fe3\u1fe4\u1fe6\u1fe7\u1ff2\u1ff4\u1ff6\u1ff7"
     "\ufb00\ufb01\ufb02\ufb03\ufb04\ufb05\ufb06\ufb13\ufb14\ufb15\ufb16\ufb17"
@@ -204,22 +232,28 @@ _IOTA = [*range(0x1F80, 0x1F88), *range(0x1F90, 0x1F98), *range(0x1FA0, 0x1FA8),
 _IOTA_CAPITALS = [*range(0x1F88, 0x1F90), *range(0x1F98, 0x1FA0), *range(0x1FA8, 0x1FB0), 0x1FBC, 0x1FCC, 0x1FFC]
 _CAPITALS = {"\u00df": "\u1e9e"}
 _CAPITALS |= {chr(small): chr(capital) for small, capital in zip(_IOTA, _IOTA_CAPITALS, strict=True)}
-_CAPITALS |= {sign: sign for sign in (*_NEW_SMALL, *_LEFT, *map(chr, _IOTA_CAPITALS))}
-_SMALL = {"\u0130": "i"} | {sign: sign for sign in _NEW_CAPITALS}
+_CAPITALS |= {sign: sign for sign in (*_NEWER_SMALL, *_WITHOUT_SINGLE_CAPITAL, *map(chr, _IOTA_CAPITALS))}
+_SMALL = {"\u0130": "i"} | {sign: sign for sign in _NEWER_CAPITALS}
 
 
-def _changed(name: str, exceptions: dict[str, str]) -> str:
+def _change_case(name: str, exceptions: dict[str, str]) -> str:
     """Write a change of case character by character; ASCII texts are changed as a whole."""
-    known, made = quoted("".join(exceptions)), quoted("".join(exceptions.values()))
-    each = f"CASE WHEN contains({known}, sign) THEN translate(sign, {known}, {made}) ELSE {name}(sign) END"
-    signs = f"array_join(transform(split({{0}}, ''), sign -> {each}), '')"
-    return f"CASE WHEN octet_length({{0}}) = length({{0}}) THEN {name}({{0}}) ELSE {signs} END"
+    exception_letters, exception_results = (
+        quote_spark_text("".join(exceptions)),
+        quote_spark_text("".join(exceptions.values())),
+    )
+    changed = (
+        f"CASE WHEN contains({exception_letters}, sign) THEN translate(sign, {exception_letters}, {exception_results})"
+        f" ELSE {name}(sign) END"
+    )
+    characters = f"array_join(transform(split({{0}}, ''), sign -> {changed}), '')"
+    return f"CASE WHEN octet_length({{0}}) = length({{0}}) THEN {name}({{0}}) ELSE {characters} END"
 
 
-_LOWER, _UPPER = _changed("lower", _SMALL), _changed("upper", _CAPITALS)
+_LOWER, _UPPER = _change_case("lower", _SMALL), _change_case("upper", _CAPITALS)
 
 
-def _end(name: str) -> str:
+def _from_one_end(name: str) -> str:
     """Write LEFT or RIGHT; a negative count drops that many characters from the other end."""
     return f"{name}({{0}}, CAST(CASE WHEN {{1}} >= 0 THEN {{1}} ELSE greatest(length({{0}}) + {{1}}, 0) END AS INT))"
 
@@ -228,12 +262,12 @@ def _substr(offset: int, length: int) -> str:
     """Write SUBSTR with a negative length counted backwards; positions outside the text count as characters."""
     first = f"length({{0}}) + ({offset}L)" if offset < 0 else f"{offset - 1}L"
     begin, end = (first, f"{first} + {length}L") if length >= 0 else (f"{first} + ({length}L)", first)
-    return between(f"({begin})", "length({0})", f"({end})")
+    return substring_between(f"({begin})", "length({0})", f"({end})")
 
 
 def _ilike(pattern: str, escape: str = "") -> str:
     small = "".join(_SMALL.get(sign, sign.lower()) for sign in pattern)
-    return like(small, escape).replace("{0}", f"({_LOWER})")
+    return spark_like(small, escape).replace("{0}", f"({_LOWER})")
 
 
 def _split_part(separator: str, place: int) -> str:
@@ -241,20 +275,20 @@ def _split_part(separator: str, place: int) -> str:
         return "left({0}, 0)"
     if not separator:
         first = f"{place - 1}L" if place > 0 else f"length({{0}}) + ({place}L)"
-        return between(f"({first})", "length({0})", f"({first} + 1)")
-    return f"split_part({{0}}, {quoted(separator)}, {place})"
+        return substring_between(f"({first})", "length({0})", f"({first} + 1)")
+    return f"split_part({{0}}, {quote_spark_text(separator)}, {place})"
 
 
-def _from(offset: int) -> str:
+def _substr_from(offset: int) -> str:
     first = f"length({{0}}) + ({offset}L)" if offset < 0 else f"{offset - 1}L"
-    return between(f"({first})", "length({0})", "length({0})")
+    return substring_between(f"({first})", "length({0})", "length({0})")
 
 
-_SIGNS = "array_distinct(split(nullif(left({0}, 1000), ''), ''))"
-_OTHERS = "array_distinct(split({1}, ''))"
+_CHARACTER_SET = "array_distinct(split(nullif(left({0}, 1000), ''), ''))"
+_OTHER_CHARACTER_SET = "array_distinct(split({1}, ''))"
 _JACCARD = (
-    f"CAST(size(array_intersect({_SIGNS}, {_OTHERS})) AS DOUBLE)"
-    f" / nullif(CAST(size(array_union({_SIGNS}, {_OTHERS})) AS DOUBLE), 0)"
+    f"CAST(size(array_intersect({_CHARACTER_SET}, {_OTHER_CHARACTER_SET})) AS DOUBLE)"
+    f" / nullif(CAST(size(array_union({_CHARACTER_SET}, {_OTHER_CHARACTER_SET})) AS DOUBLE), 0)"
 )
 
 SPARK_TEXT: dict[str, SparkForm] = {
@@ -262,21 +296,21 @@ SPARK_TEXT: dict[str, SparkForm] = {
     "concat": "left(concat_ws('', {*, }), 1000)",
     "lower": _LOWER,
     "upper": _UPPER,
-    "trim(text)": f"trim(BOTH {quoted(_SPACES)} FROM {{0}})",
-    "ltrim(text)": f"trim(LEADING {quoted(_SPACES)} FROM {{0}})",
-    "rtrim(text)": f"trim(TRAILING {quoted(_SPACES)} FROM {{0}})",
+    "trim(text)": f"trim(BOTH {quote_spark_text(_SPACES)} FROM {{0}})",
+    "ltrim(text)": f"trim(LEADING {quote_spark_text(_SPACES)} FROM {{0}})",
+    "rtrim(text)": f"trim(TRAILING {quote_spark_text(_SPACES)} FROM {{0}})",
     "trim(text, text!)": "trim(BOTH {1} FROM {0})",
     "ltrim(text, text!)": "trim(LEADING {1} FROM {0})",
     "rtrim(text, text!)": "trim(TRAILING {1} FROM {0})",
     "length(text)": "CAST(length({0}) AS BIGINT)",
     "strlen": "CAST(octet_length({0}) AS BIGINT)",
-    "substr(text, int!)": _from,
+    "substr(text, int!)": _substr_from,
     "substr(text, int!, int!)": _substr,
-    "left": _end("left"),
-    "right": _end("right"),
-    "like": like,
-    "like escape": like,
-    "glob": glob,
+    "left": _from_one_end("left"),
+    "right": _from_one_end("right"),
+    "like": spark_like,
+    "like escape": spark_like,
+    "glob": spark_glob,
     "ilike": _ilike,
     "ilike escape": _ilike,
     "starts_with": "startswith({0}, {1})",

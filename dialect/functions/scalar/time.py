@@ -19,205 +19,236 @@ from datetime import time
 from dialect.algebra import intervals as ranges
 from dialect.catalog.model import SqlType
 from dialect.functions.constant_folding import MONTHS, SECONDS
-from dialect.functions.literals import too_long
-from dialect.functions.signature import Function, Partial, SparkForm, quoted
+from dialect.functions.literals import is_too_long
+from dialect.functions.signature import Function, Partial, SparkForm, quote_spark_text
 
 # directives by the coarsest time unit within which each is constant
-_UNITS = {"day": "aAbBdjmuUVwWyYGx", "hour": "HIp", "minute": "M", "second": "ScX"}
-_FINER = "fgn"
-_KNOWN = "".join(_UNITS.values()) + _FINER + "%"
+_DIRECTIVES_BY_UNIT = {"day": "aAbBdjmuUVwWyYGx", "hour": "HIp", "minute": "M", "second": "ScX"}
+_SUBSECOND_DIRECTIVES = "fgn"
+_KNOWN_DIRECTIVES = "".join(_DIRECTIVES_BY_UNIT.values()) + _SUBSECOND_DIRECTIVES + "%"
 _DIRECTIVE = re.compile(r"%(-?)(.?)", re.DOTALL)
-_NUMBERS = "dmyjHIMS"  # directives that accept "-": no leading zeros
+_NUMERIC_DIRECTIVES = "dmyjHIMS"  # directives that accept "-": no leading zeros
 
 
-def bad_format(text: str) -> str | None:
+def format_mistake(text: str) -> str | None:
     """Return why a strftime format is not accepted; None if it is."""
     if not text:
         return "The format is empty."
     for found in _DIRECTIVE.finditer(text):
-        if not found[2] or found[2] not in (_NUMBERS if found[1] else _KNOWN):
+        if not found[2] or found[2] not in (_NUMERIC_DIRECTIVES if found[1] else _KNOWN_DIRECTIVES):
             return f"There is no directive {found[0]} of a format here."
     return None
 
 
-def unit_of(text: str) -> str | None:
+def granularity_of_format(text: str) -> str | None:
     """Return the coarsest time unit within which a format is constant; None if it shows fractions of a second."""
-    signs = {found[2] for found in _DIRECTIVE.finditer(text)}
-    if signs & set(_FINER):
+    directives = {found[2] for found in _DIRECTIVE.finditer(text)}
+    if directives & set(_SUBSECOND_DIRECTIVES):
         return None
-    return next((unit for unit in reversed(_UNITS) if signs & set(_UNITS[unit])), "day")
+    return next((unit for unit in reversed(_DIRECTIVES_BY_UNIT) if directives & set(_DIRECTIVES_BY_UNIT[unit])), "day")
 
 
 _INT, _DOUBLE, _TEXT, _BOOLEAN = SqlType.BIGINT, SqlType.DOUBLE, SqlType.VARCHAR, SqlType.BOOLEAN
 _MONTHS = "(datepart('year', {0}) * 12 + datepart('month', {0}))"
 # a month is 30 days, as in comparisons, so that equal intervals give equal results
-EPOCH_OF_SPAN = f"(epoch({{0}}) + {_MONTHS} * 2592000 - epoch(to_months(CAST({_MONTHS} AS INTEGER))))"
-MICROSECONDS_OF_SPAN = (
+EPOCH_OF_INTERVAL = f"(epoch({{0}}) + {_MONTHS} * 2592000 - epoch(to_months(CAST({_MONTHS} AS INTEGER))))"
+MICROSECONDS_OF_INTERVAL = (
     f"((CAST({_MONTHS} * 30 + datepart('day', {{0}}) AS HUGEINT) * 24 + datepart('hour', {{0}})) * 3600000000"
     " + datepart('minute', {0}) * 60000000 + datepart('microsecond', {0}))"
 )
 _STAMP, _DATE, _SPAN = SqlType.TIMESTAMP, SqlType.DATE, SqlType.INTERVAL
-_FAR = Partial.FAR
-UNITS = ("year", "quarter", "month", "week", "day", "hour", "minute", "second")
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-MONTHS_OF_A_YEAR = (
+_BEYOND_CALENDAR = Partial.BEYOND_CALENDAR
+TIME_UNITS = ("year", "quarter", "month", "week", "day", "hour", "minute", "second")
+DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+MONTH_NAMES = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
 
 EARLIEST, LATEST = "280000-01-01 (BC)", "280000-01-01"  # 1,000 years within the engine's range
-_LATE_ENOUGH = f"CASE WHEN {{1}} >= TIMESTAMP '{EARLIEST} 00:00:00' THEN "
-_WITHIN = "CASE WHEN {0} BETWEEN " + f"TIMESTAMP '{EARLIEST} 00:00:00' AND TIMESTAMP '{LATEST} 00:00:00' THEN "
-_DATE_WITHIN = "CASE WHEN {0} BETWEEN " + f"DATE '{EARLIEST}' AND DATE '{LATEST}' THEN "
-_INSTANT_WITHIN = _WITHIN.replace("TIMESTAMP", "TIMESTAMPTZ").replace("00:00:00", "00:00:00+00")
-_FINITE = "CASE WHEN isfinite({0}) AND isfinite({1}) THEN "
-WALL = _INSTANT_WITHIN + "timezone({1}, {0}) END"
+_IF_AFTER_EARLIEST = f"CASE WHEN {{1}} >= TIMESTAMP '{EARLIEST} 00:00:00' THEN "
+_IF_WITHIN_CALENDAR = (
+    "CASE WHEN {0} BETWEEN " + f"TIMESTAMP '{EARLIEST} 00:00:00' AND TIMESTAMP '{LATEST} 00:00:00' THEN "
+)
+_IF_DATE_WITHIN_CALENDAR = "CASE WHEN {0} BETWEEN " + f"DATE '{EARLIEST}' AND DATE '{LATEST}' THEN "
+_IF_INSTANT_WITHIN_CALENDAR = _IF_WITHIN_CALENDAR.replace("TIMESTAMP", "TIMESTAMPTZ").replace("00:00:00", "00:00:00+00")
+_IF_BOTH_FINITE = "CASE WHEN isfinite({0}) AND isfinite({1}) THEN "
+LOCAL_TIMESTAMP = _IF_INSTANT_WITHIN_CALENDAR + "timezone({1}, {0}) END"
 _AS_STAMP = "TRY_CAST({0} AS TIMESTAMP)"
 # DuckDB also evaluates its own epoch_ms on column statistics, outside of any CASE, where it may raise
-_MILLIS = "(epoch_us({0}) + CASE WHEN epoch_us({0}) < 0 THEN -500 ELSE 500 END) // 1000"
+_EPOCH_MS = "(epoch_us({0}) + CASE WHEN epoch_us({0}) < 0 THEN -500 ELSE 500 END) // 1000"
 
-_INSTANT = _WITHIN + "timezone({1}, {0}) END"
-MOST_SECONDS = 8_000_000_000_000  # the year 255,479
+_INSTANT = _IF_WITHIN_CALENDAR + "timezone({1}, {0}) END"
+MAX_EPOCH_SECONDS = 8_000_000_000_000  # the year 255,479
 _INSTANT_OF_EPOCH = (
-    f"to_timestamp(CASE WHEN {{0}} BETWEEN -{MOST_SECONDS} AND {MOST_SECONDS} THEN CAST({{0}} AS DOUBLE) END)"
+    f"to_timestamp(CASE WHEN {{0}} BETWEEN -{MAX_EPOCH_SECONDS} AND {MAX_EPOCH_SECONDS} THEN CAST({{0}} AS DOUBLE) END)"
 )
 # arguments are clamped to valid ones, because the engine may evaluate them before the condition
-_FIRST = "make_date(CAST(greatest(1, least(9999, {0})) AS INTEGER), CAST(greatest(1, least(12, {1})) AS INTEGER), 1)"
-_MADE_DATE = (
-    f"CASE WHEN {{0}} BETWEEN 1 AND 9999 AND {{1}} BETWEEN 1 AND 12 AND {{2}} BETWEEN 1 AND day(last_day({_FIRST}))"
-    f" THEN {_FIRST} + CAST(greatest(0, least(30, TRY_CAST({{2}} AS BIGINT) - 1)) AS INTEGER) END"
+_FIRST_OF_MONTH = (
+    "make_date(CAST(greatest(1, least(9999, {0})) AS INTEGER), CAST(greatest(1, least(12, {1})) AS INTEGER), 1)"
+)
+_MAKE_DATE = (
+    "CASE WHEN {0} BETWEEN 1 AND 9999 AND {1} BETWEEN 1 AND 12"
+    f" AND {{2}} BETWEEN 1 AND day(last_day({_FIRST_OF_MONTH}))"
+    f" THEN {_FIRST_OF_MONTH} + CAST(greatest(0, least(30, TRY_CAST({{2}} AS BIGINT) - 1)) AS INTEGER) END"
 )
 
 
-def _made_stamp(name: str, microseconds: int) -> str:
+def _timestamp_of_units(name: str, microseconds: int) -> str:
     """Write a conversion from integer units since 1970; NULL outside the calendar."""
-    most = MOST_SECONDS * 1_000_000 // microseconds
-    return f"{name}(CASE WHEN {{0}} BETWEEN -{most} AND {most} THEN CAST({{0}} AS BIGINT) END)"
+    limit = MAX_EPOCH_SECONDS * 1_000_000 // microseconds
+    return f"{name}(CASE WHEN {{0}} BETWEEN -{limit} AND {limit} THEN CAST({{0}} AS BIGINT) END)"
 
 
-def _part(name: str, lower: int, upper: int) -> Function:
-    few = tuple(range(lower, upper + 1)) if upper < 400 else ()
-    return Function(name, ("time",), _INT, f"{name}({{0}})", ranges.constant(lower, upper), few, _FAR)
+def _date_part(name: str, lower: int, upper: int) -> Function:
+    listed_values = tuple(range(lower, upper + 1)) if upper < 400 else ()
+    return Function(
+        name, ("time",), _INT, f"{name}({{0}})", ranges.constant(lower, upper), listed_values, _BEYOND_CALENDAR
+    )
 
 
-def _of_day(name: str, lower: int, upper: int) -> Function:
+def _date_part_of_day(name: str, lower: int, upper: int) -> Function:
     """Declare a date part that is constant within a day; its key set follows from the days in range."""
-    return replace(_part(name, lower, upper), values=(), constant_on="day")
+    return replace(_date_part(name, lower, upper), listed_values=(), constant_within="day")
 
 
-def _clock(name: str, lower: int, upper: int) -> Function:
-    few = tuple(range(lower, upper + 1)) if upper < 400 else ()
-    return Function(name, ("clock",), _INT, f"{name}({{0}})", ranges.constant(lower, upper), few)
+def _clock_part(name: str, lower: int, upper: int) -> Function:
+    listed_values = tuple(range(lower, upper + 1)) if upper < 400 else ()
+    return Function(name, ("clock",), _INT, f"{name}({{0}})", ranges.constant(lower, upper), listed_values)
 
 
-def _too_long(one: int | str, other: int | str) -> str | None:
+def _multiple_mistake(one: int | str, other: int | str) -> str | None:
     """Return why a multiple of an interval is too long to move a time by; None if it is not."""
-    span, times = (one, other) if isinstance(one, str) else (other, one)
+    span, factor = (one, other) if isinstance(one, str) else (other, one)
     amount, unit = str(span).split(" ")
-    return "The interval is longer than 1,000 years." if too_long(f"{int(amount) * int(times)} {unit}") else None
+    return "The interval is longer than 1,000 years." if is_too_long(f"{int(amount) * int(factor)} {unit}") else None
 
 
-def _sum_of_spans(sign: str) -> Function:
+def _interval_sum(sign: str) -> Function:
     """Declare the sum of two intervals; a month is 30 days, so that equal intervals have equal sums."""
-    other = MICROSECONDS_OF_SPAN.replace("{0}", "{1}")
-    form = f"to_microseconds(TRY_CAST({MICROSECONDS_OF_SPAN} {sign} {other} AS BIGINT))"
-    return Function(sign, ("span", "span"), _SPAN, form, partial=Partial.VALUE)
+    other = MICROSECONDS_OF_INTERVAL.replace("{0}", "{1}")
+    form = f"to_microseconds(TRY_CAST({MICROSECONDS_OF_INTERVAL} {sign} {other} AS BIGINT))"
+    return Function(sign, ("span", "span"), _SPAN, form, partial=Partial.FOR_SOME_VALUES)
 
 
-def _moved(sign: str) -> tuple[Function, ...]:
+def _time_plus_constant(sign: str) -> tuple[Function, ...]:
     """Declare a date or time plus or minus a constant."""
-    far_date = _AS_STAMP.join(_WITHIN.split("{0}")) + f"{_AS_STAMP} {sign} {{1}} END"
+    far_date = _AS_STAMP.join(_IF_WITHIN_CALENDAR.split("{0}")) + f"{_AS_STAMP} {sign} {{1}} END"
     return (
-        Function(sign, ("date", "days!"), _DATE, f"{_DATE_WITHIN}{{0}} {sign} {{1}} END", partial=_FAR),
-        Function(sign, ("stamp", "span!"), _STAMP, f"{_WITHIN}{{0}} {sign} {{1}} END", partial=_FAR),
-        Function(sign, ("date", "span!"), _STAMP, far_date, partial=_FAR),
+        Function(
+            sign,
+            ("date", "days!"),
+            _DATE,
+            f"{_IF_DATE_WITHIN_CALENDAR}{{0}} {sign} {{1}} END",
+            partial=_BEYOND_CALENDAR,
+        ),
+        Function(
+            sign, ("stamp", "span!"), _STAMP, f"{_IF_WITHIN_CALENDAR}{{0}} {sign} {{1}} END", partial=_BEYOND_CALENDAR
+        ),
+        Function(sign, ("date", "span!"), _STAMP, far_date, partial=_BEYOND_CALENDAR),
     )
 
 
 TIMES: tuple[Function, ...] = (
-    _part("year", 1, 9999),
-    _of_day("isoyear", 1, 9999),
-    _of_day("decade", 0, 999),
-    _of_day("century", 1, 100),
-    _of_day("millennium", 1, 10),
-    _of_day("yearweek", 101, 999953),
-    _part("quarter", 1, 4),
-    _part("month", 1, 12),
-    _part("week", 1, 53),
-    _part("day", 1, 31),
-    _part("dayofyear", 1, 366),
-    _part("dayofweek", 0, 6),
-    _part("isodow", 1, 7),
-    _part("hour", 0, 23),
-    _part("minute", 0, 59),
-    _part("second", 0, 59),
-    _part("millisecond", 0, 59_999),
-    _part("microsecond", 0, 59_999_999),
-    _clock("hour", 0, 23),
-    _clock("minute", 0, 59),
-    _clock("second", 0, 59),
-    _clock("millisecond", 0, 59_999),
-    _clock("microsecond", 0, 59_999_999),
+    _date_part("year", 1, 9999),
+    _date_part_of_day("isoyear", 1, 9999),
+    _date_part_of_day("decade", 0, 999),
+    _date_part_of_day("century", 1, 100),
+    _date_part_of_day("millennium", 1, 10),
+    _date_part_of_day("yearweek", 101, 999953),
+    _date_part("quarter", 1, 4),
+    _date_part("month", 1, 12),
+    _date_part("week", 1, 53),
+    _date_part("day", 1, 31),
+    _date_part("dayofyear", 1, 366),
+    _date_part("dayofweek", 0, 6),
+    _date_part("isodow", 1, 7),
+    _date_part("hour", 0, 23),
+    _date_part("minute", 0, 59),
+    _date_part("second", 0, 59),
+    _date_part("millisecond", 0, 59_999),
+    _date_part("microsecond", 0, 59_999_999),
+    _clock_part("hour", 0, 23),
+    _clock_part("minute", 0, 59),
+    _clock_part("second", 0, 59),
+    _clock_part("millisecond", 0, 59_999),
+    _clock_part("microsecond", 0, 59_999_999),
     Function(
-        "last_day", ("time",), _DATE, _AS_STAMP.join(_WITHIN.split("{0}")) + f"last_day({_AS_STAMP}) END", partial=_FAR,
-        constant_on="day",
+        "last_day", ("time",), _DATE, _AS_STAMP.join(_IF_WITHIN_CALENDAR.split("{0}")) + f"last_day({_AS_STAMP}) END",
+        partial=_BEYOND_CALENDAR,
+        constant_within="day",
     ),
-    Function("julian", ("time",), _DOUBLE, "julian({0})", partial=_FAR),
+    Function("julian", ("time",), _DOUBLE, "julian({0})", partial=_BEYOND_CALENDAR),
     Function(
-        "strftime", ("time", "format!"), _TEXT, "strftime({0}, {1})", suits=bad_format, constant_on=unit_of,
+        "strftime", ("time", "format!"), _TEXT, "strftime({0}, {1})", check_constants=format_mistake,
+        constant_within=granularity_of_format,
     ),
-    Function("make_date", ("int", "int", "int"), _DATE, _MADE_DATE, partial=Partial.VALUE),
-    Function("make_timestamp", ("int",), _STAMP, _made_stamp("make_timestamp", 1), partial=Partial.VALUE),
-    Function("epoch_ms", ("int",), _STAMP, _made_stamp("epoch_ms", 1_000), partial=Partial.VALUE),
-    Function("from_epoch", ("num",), SqlType.TIMESTAMPTZ, _INSTANT_OF_EPOCH, partial=Partial.VALUE, written=False),
-    Function("dayname", ("time",), _TEXT, "dayname({0})", values=DAYS, partial=_FAR),
-    Function("monthname", ("time",), _TEXT, "monthname({0})", values=MONTHS_OF_A_YEAR, partial=_FAR),
-    Function("date_trunc", ("text!", "stamp"), _STAMP, _LATE_ENOUGH + "date_trunc({0}, {1}) END", partial=_FAR),
+    Function("make_date", ("int", "int", "int"), _DATE, _MAKE_DATE, partial=Partial.FOR_SOME_VALUES),
+    Function(
+        "make_timestamp", ("int",), _STAMP, _timestamp_of_units("make_timestamp", 1), partial=Partial.FOR_SOME_VALUES,
+    ),
+    Function("epoch_ms", ("int",), _STAMP, _timestamp_of_units("epoch_ms", 1_000), partial=Partial.FOR_SOME_VALUES),
+    Function(
+        "from_epoch", ("num",), SqlType.TIMESTAMPTZ, _INSTANT_OF_EPOCH, partial=Partial.FOR_SOME_VALUES,
+        is_callable=False,
+    ),
+    Function("dayname", ("time",), _TEXT, "dayname({0})", listed_values=DAY_NAMES, partial=_BEYOND_CALENDAR),
+    Function("monthname", ("time",), _TEXT, "monthname({0})", listed_values=MONTH_NAMES, partial=_BEYOND_CALENDAR),
+    Function(
+        "date_trunc", ("text!", "stamp"), _STAMP, _IF_AFTER_EARLIEST + "date_trunc({0}, {1}) END",
+        partial=_BEYOND_CALENDAR,
+    ),
     Function(
         "date_trunc", ("text!", "date"), _STAMP,
-        _LATE_ENOUGH.replace("{1}", "TRY_CAST({1} AS TIMESTAMP)") + "date_trunc({0}, TRY_CAST({1} AS TIMESTAMP)) END",
-        partial=_FAR,
+        _IF_AFTER_EARLIEST.replace("{1}", "TRY_CAST({1} AS TIMESTAMP)")
+        + "date_trunc({0}, TRY_CAST({1} AS TIMESTAMP)) END",
+        partial=_BEYOND_CALENDAR,
     ),
-    Function("time_bucket", ("period!", "stamp"), _STAMP, _LATE_ENOUGH + "time_bucket({0}, {1}) END", partial=_FAR),
+    Function(
+        "time_bucket", ("period!", "stamp"), _STAMP, _IF_AFTER_EARLIEST + "time_bucket({0}, {1}) END",
+        partial=_BEYOND_CALENDAR,
+    ),
     Function(
         "time_bucket", ("period!", "date"), _DATE,
-        _LATE_ENOUGH.replace("{1}", "TRY_CAST({1} AS TIMESTAMP)")
+        _IF_AFTER_EARLIEST.replace("{1}", "TRY_CAST({1} AS TIMESTAMP)")
         + "CAST(time_bucket({0}, TRY_CAST({1} AS TIMESTAMP)) AS DATE) END",
-        partial=_FAR,
+        partial=_BEYOND_CALENDAR,
     ),
-    Function("epoch", ("instant",), _DOUBLE, "epoch({0})", partial=_FAR),
-    Function("epoch", ("time",), _DOUBLE, "epoch({0})", partial=_FAR),
-    Function("epoch", ("span",), _DOUBLE, EPOCH_OF_SPAN),
+    Function("epoch", ("instant",), _DOUBLE, "epoch({0})", partial=_BEYOND_CALENDAR),
+    Function("epoch", ("time",), _DOUBLE, "epoch({0})", partial=_BEYOND_CALENDAR),
+    Function("epoch", ("span",), _DOUBLE, EPOCH_OF_INTERVAL),
     Function("epoch", ("clock",), _DOUBLE, "epoch({0})", ranges.constant(0, 86_400)),
-    Function("epoch_ms", ("instant",), _INT, _INSTANT_WITHIN + _MILLIS + " END", partial=_FAR),
-    Function("epoch_ms", ("stamp",), _INT, _WITHIN + _MILLIS + " END", partial=_FAR),
-    Function("epoch_ms", ("date",), _INT, _DATE_WITHIN + "epoch_ms({0}) END", partial=_FAR),
-    Function("epoch_us", ("instant",), _INT, "epoch_us({0})", partial=_FAR),
-    Function("epoch_us", ("time",), _INT, f"epoch_us({_AS_STAMP})", partial=_FAR),
-    Function("date_diff", ("text!", "date", "date"), _INT, "date_diff({0}, {1}, {2})", partial=_FAR),
+    Function(
+        "epoch_ms", ("instant",), _INT, _IF_INSTANT_WITHIN_CALENDAR + _EPOCH_MS + " END", partial=_BEYOND_CALENDAR,
+    ),
+    Function("epoch_ms", ("stamp",), _INT, _IF_WITHIN_CALENDAR + _EPOCH_MS + " END", partial=_BEYOND_CALENDAR),
+    Function("epoch_ms", ("date",), _INT, _IF_DATE_WITHIN_CALENDAR + "epoch_ms({0}) END", partial=_BEYOND_CALENDAR),
+    Function("epoch_us", ("instant",), _INT, "epoch_us({0})", partial=_BEYOND_CALENDAR),
+    Function("epoch_us", ("time",), _INT, f"epoch_us({_AS_STAMP})", partial=_BEYOND_CALENDAR),
+    Function("date_diff", ("text!", "date", "date"), _INT, "date_diff({0}, {1}, {2})", partial=_BEYOND_CALENDAR),
     Function(
         "date_diff", ("text!", "time", "time"), _INT,
-        "date_diff({0}, TRY_CAST({1} AS TIMESTAMP), TRY_CAST({2} AS TIMESTAMP))", partial=_FAR,
+        "date_diff({0}, TRY_CAST({1} AS TIMESTAMP), TRY_CAST({2} AS TIMESTAMP))", partial=_BEYOND_CALENDAR,
     ),
     Function(
         "date_sub", ("text!", "time", "time"), _INT,
-        "date_sub({0}, TRY_CAST({1} AS TIMESTAMP), TRY_CAST({2} AS TIMESTAMP))", partial=_FAR,
+        "date_sub({0}, TRY_CAST({1} AS TIMESTAMP), TRY_CAST({2} AS TIMESTAMP))", partial=_BEYOND_CALENDAR,
     ),
-    Function("-", ("date", "date"), _INT, _FINITE + "CAST({0} - {1} AS BIGINT) END", partial=_FAR),
-    Function("-", ("instant", "instant"), _SPAN, _FINITE + "{0} - {1} END", partial=_FAR),
+    Function("-", ("date", "date"), _INT, _IF_BOTH_FINITE + "CAST({0} - {1} AS BIGINT) END", partial=_BEYOND_CALENDAR),
+    Function("-", ("instant", "instant"), _SPAN, _IF_BOTH_FINITE + "{0} - {1} END", partial=_BEYOND_CALENDAR),
     Function(
-        "-", ("time", "time"), _SPAN, _FINITE + "TRY_CAST({0} AS TIMESTAMP) - TRY_CAST({1} AS TIMESTAMP) END",
-        partial=_FAR,
+        "-", ("time", "time"), _SPAN, _IF_BOTH_FINITE + "TRY_CAST({0} AS TIMESTAMP) - TRY_CAST({1} AS TIMESTAMP) END",
+        partial=_BEYOND_CALENDAR,
     ),
-    *_moved("+"),
-    *_moved("-"),
-    _sum_of_spans("+"),
-    _sum_of_spans("-"),
-    Function("*", ("span!", "int!"), _SPAN, "({0} * {1})", suits=_too_long),
-    Function("*", ("int!", "span!"), _SPAN, "({0} * {1})", suits=_too_long),
-    Function("negative", ("span!",), _SPAN, "(-{0})", written=False),
-    Function("instant", ("stamp", "zone!"), SqlType.TIMESTAMPTZ, _INSTANT, partial=_FAR, written=False),
-    Function("wall", ("instant", "zone!"), _STAMP, WALL, partial=_FAR, written=False),
+    *_time_plus_constant("+"),
+    *_time_plus_constant("-"),
+    _interval_sum("+"),
+    _interval_sum("-"),
+    Function("*", ("span!", "int!"), _SPAN, "({0} * {1})", check_constants=_multiple_mistake),
+    Function("*", ("int!", "span!"), _SPAN, "({0} * {1})", check_constants=_multiple_mistake),
+    Function("negative", ("span!",), _SPAN, "(-{0})", is_callable=False),
+    Function("instant", ("stamp", "zone!"), SqlType.TIMESTAMPTZ, _INSTANT, partial=_BEYOND_CALENDAR, is_callable=False),
+    Function("wall", ("instant", "zone!"), _STAMP, LOCAL_TIMESTAMP, partial=_BEYOND_CALENDAR, is_callable=False),
 )  # fmt: skip
 
 
@@ -236,19 +267,19 @@ def microseconds_of_day(clock: str) -> int:
     return ((at.hour * 60 + at.minute) * 60 + at.second) * _SECOND + at.microsecond
 
 
-def _wall(place: int) -> str:
+def _spark_timestamp(place: int) -> str:
     return f"TRY_CAST({{{place}}} AS TIMESTAMP_NTZ)"
 
 
-def _micros(place: int) -> str:
+def _spark_microseconds(place: int) -> str:
     return f"unix_micros(TRY_CAST({{{place}}} AS TIMESTAMP))"
 
 
-def _stamp(micros: str) -> str:
+def _spark_timestamp_of_microseconds(micros: str) -> str:
     return f"CAST(timestamp_micros({micros}) AS TIMESTAMP_NTZ)"
 
 
-def _whole(number: str, part: int) -> str:
+def _floor_divide(number: str, part: int) -> str:
     """Write an integer division rounded down; `/` would convert to double."""
     return f"(try_subtract({number}, pmod({number}, {part}L)) div {part}L)"
 
@@ -259,17 +290,19 @@ def _milliseconds(micros: str) -> str:
 
 
 def _spark_part(name: str) -> str:
-    return f"CAST({name}({_wall(0)}) AS BIGINT)"
+    return f"CAST({name}({_spark_timestamp(0)}) AS BIGINT)"
 
 
-def _spark_moved(sign: str) -> Callable[[str], str]:
+def _spark_time_plus_constant(sign: str) -> Callable[[str], str]:
     """Write a time moved by a constant: months in the calendar, other units in microseconds."""
 
     def form(span: str) -> str:
         amount, unit = span.split(" ")
         if unit in MONTHS:
-            return f"({_wall(0)} {sign} make_ym_interval(0, {int(amount) * MONTHS[unit]}))"
-        return _stamp(f"{'try_add' if sign == '+' else 'try_subtract'}({_micros(0)}, {microseconds(span)}L)")
+            return f"({_spark_timestamp(0)} {sign} make_ym_interval(0, {int(amount) * MONTHS[unit]}))"
+        return _spark_timestamp_of_microseconds(
+            f"{'try_add' if sign == '+' else 'try_subtract'}({_spark_microseconds(0)}, {microseconds(span)}L)"
+        )
 
     return form
 
@@ -278,51 +311,60 @@ _MONTH = "(year({0}) * 12L + month({0}) - 1)"
 _SINCE_2000 = f"({_MONTH} - 24000L)"
 
 
-def _bucket(span: str) -> str:
+def _spark_time_bucket(span: str) -> str:
     """Write time_bucket, counting buckets of months from 2000-01-01 and others from Monday 2000-01-03."""
     amount, unit = span.split(" ")
     if unit in MONTHS:
         months = f"({_SINCE_2000} - pmod({_SINCE_2000}, {int(amount) * MONTHS[unit]}L))"
         return f"CAST(add_months(DATE '2000-01-01', CAST({months} AS INT)) AS TIMESTAMP_NTZ)"
-    since = f"try_subtract({_micros(0)}, 946857600000000L)"
-    return _stamp(f"try_subtract({_micros(0)}, pmod({since}, {microseconds(span)}L))")
+    since = f"try_subtract({_spark_microseconds(0)}, 946857600000000L)"
+    return _spark_timestamp_of_microseconds(
+        f"try_subtract({_spark_microseconds(0)}, pmod({since}, {microseconds(span)}L))"
+    )
 
 
-def _bucket_of_second(span: str) -> str:
-    return _bucket(span).replace("{0}", "{1}")
+def _spark_time_bucket_of_second_argument(span: str) -> str:
+    return _spark_time_bucket(span).replace("{0}", "{1}")
 
 
-def _borders(unit: str) -> str:
+def _spark_date_diff(unit: str) -> str:
     """Write date_diff: the number of unit boundaries between two times."""
     if unit in MONTHS:
         later, earlier = (f"(year({{{place}}}) * 12L + month({{{place}}}) - 1)" for place in (2, 1))
         return f"({later} div {MONTHS[unit]}L - {earlier} div {MONTHS[unit]}L)"
     if unit in ("week", "day"):
         return f"(datediff({{2}}, {{1}}) div {SECONDS[unit] // SECONDS['day']}L)"
-    return f"({_whole(_micros(2), SECONDS[unit] * _SECOND)} - {_whole(_micros(1), SECONDS[unit] * _SECOND)})"
+    return (
+        f"({_floor_divide(_spark_microseconds(2), SECONDS[unit] * _SECOND)} -"
+        f" {_floor_divide(_spark_microseconds(1), SECONDS[unit] * _SECOND)})"
+    )
 
 
-def _whole_units(unit: str) -> str:
+def _spark_date_sub(unit: str) -> str:
     """Write date_sub: the number of whole units between two times."""
     if unit not in MONTHS:
-        return f"(try_subtract({_micros(2)}, {_micros(1)}) div {SECONDS[unit] * _SECOND}L)"
-    return f"({_WHOLE_MONTHS} div {MONTHS[unit]}L)"
+        return f"(try_subtract({_spark_microseconds(2)}, {_spark_microseconds(1)}) div {SECONDS[unit] * _SECOND}L)"
+    return f"({_SIGNED_WHOLE_MONTHS} div {MONTHS[unit]}L)"
 
 
-def _months_up(earlier: str, later: str) -> str:
+def _whole_months(earlier: str, later: str) -> str:
     """Write the whole months from an earlier to a later time; a missing day counts as the last of its month."""
     months = "(year({b}) * 12L + month({b}) - year({a}) * 12L - month({a}))"
     last = "day({b}) = day(last_day(CAST({b} AS DATE)))"
     day = f"CASE WHEN {last} AND day({{a}}) > day({{b}}) THEN day({{b}}) ELSE day({{a}}) END"
     clock = "pmod(unix_micros(CAST({x} AS TIMESTAMP)), 86400000000L)"
     of_a, of_b = clock.replace("{x}", "{a}"), clock.replace("{x}", "{b}")
-    short = f"{day} > day({{b}}) OR ({day} = day({{b}}) AND {of_a} > {of_b})"
-    return f"({months} - CASE WHEN {short} THEN 1 ELSE 0 END)".replace("{a}", earlier).replace("{b}", later)
+    is_month_incomplete = f"{day} > day({{b}}) OR ({day} = day({{b}}) AND {of_a} > {of_b})"
+    return f"({months} - CASE WHEN {is_month_incomplete} THEN 1 ELSE 0 END)".replace("{a}", earlier).replace(
+        "{b}", later
+    )
 
 
-_WHOLE_MONTHS = (
-    f"CASE WHEN {_wall(2)} >= {_wall(1)} THEN {_months_up(_wall(1), _wall(2))}"
-    f" WHEN {_wall(2)} < {_wall(1)} THEN -{_months_up(_wall(2), _wall(1))} END"
+_SIGNED_WHOLE_MONTHS = (
+    f"CASE WHEN {_spark_timestamp(2)} >= {_spark_timestamp(1)}"
+    f" THEN {_whole_months(_spark_timestamp(1), _spark_timestamp(2))}"
+    f" WHEN {_spark_timestamp(2)} < {_spark_timestamp(1)}"
+    f" THEN -{_whole_months(_spark_timestamp(2), _spark_timestamp(1))} END"
 )
 
 
@@ -330,70 +372,78 @@ def _padded(number: str, width: int) -> str:
     return f"lpad(CAST({number} AS STRING), {width}, '0')"
 
 
-_NOW = _wall(0)
-_PARTS_OF_SECOND = f"pmod({_micros(0)}, {_SECOND}L)"
-_HALF_DAY = f"(pmod(hour({_NOW}) + 11, 12) + 1)"
-_SUNDAYS = f"((dayofyear({_NOW}) + 7 - dayofweek({_NOW})) div 7)"
-_MONDAYS = f"((dayofyear({_NOW}) + 6 - weekday({_NOW})) div 7)"
+_ARGUMENT = _spark_timestamp(0)
+_PARTS_OF_SECOND = f"pmod({_spark_microseconds(0)}, {_SECOND}L)"
+_HALF_DAY = f"(pmod(hour({_ARGUMENT}) + 11, 12) + 1)"
+_SUNDAYS = f"((dayofyear({_ARGUMENT}) + 7 - dayofweek({_ARGUMENT})) div 7)"
+_MONDAYS = f"((dayofyear({_ARGUMENT}) + 6 - weekday({_ARGUMENT})) div 7)"
 _SPARK_NUMBERS = {
-    "d": (f"day({_NOW})", 2), "m": (f"month({_NOW})", 2), "j": (f"dayofyear({_NOW})", 3),
-    "y": (f"year({_NOW}) % 100", 2),
-    "H": (f"hour({_NOW})", 2), "I": (_HALF_DAY, 2), "M": (f"minute({_NOW})", 2), "S": (f"second({_NOW})", 2),
-    "Y": (f"year({_NOW})", 4), "G": (f"extract(YEAROFWEEK FROM {_NOW})", 4), "V": (f"weekofyear({_NOW})", 2),
-    "U": (_SUNDAYS, 2), "W": (_MONDAYS, 2), "u": (f"weekday({_NOW}) + 1", 1), "w": (f"dayofweek({_NOW}) - 1", 1),
+    "d": (f"day({_ARGUMENT})", 2), "m": (f"month({_ARGUMENT})", 2), "j": (f"dayofyear({_ARGUMENT})", 3),
+    "y": (f"year({_ARGUMENT}) % 100", 2),
+    "H": (f"hour({_ARGUMENT})", 2), "I": (_HALF_DAY, 2), "M": (f"minute({_ARGUMENT})", 2),
+    "S": (f"second({_ARGUMENT})", 2),
+    "Y": (f"year({_ARGUMENT})", 4), "G": (f"extract(YEAROFWEEK FROM {_ARGUMENT})", 4),
+    "V": (f"weekofyear({_ARGUMENT})", 2),
+    "U": (_SUNDAYS, 2), "W": (_MONDAYS, 2), "u": (f"weekday({_ARGUMENT}) + 1", 1),
+    "w": (f"dayofweek({_ARGUMENT}) - 1", 1),
     "f": (_PARTS_OF_SECOND, 6), "g": (f"{_PARTS_OF_SECOND} div 1000", 3), "n": (f"{_PARTS_OF_SECOND} * 1000", 9),
 }  # fmt: skip
-_WORDS = {"a": "EEE", "A": "EEEE", "b": "MMM", "B": "MMMM"}
-_WRITTEN = {"c": "%Y-%m-%d %H:%M:%S", "x": "%Y-%m-%d", "X": "%H:%M:%S"}
+_NAME_DIRECTIVES = {"a": "EEE", "A": "EEEE", "b": "MMM", "B": "MMMM"}
+_COMPOSITE_DIRECTIVES = {"c": "%Y-%m-%d %H:%M:%S", "x": "%Y-%m-%d", "X": "%H:%M:%S"}
 _SPARK_DIRECTIVE = re.compile(r"%(-?)(.)|[^%]+", re.DOTALL)
 
 
-def _strftime(form: str) -> str:
+def _spark_strftime(format_: str) -> str:
     """Write strftime as a concatenation of the directives of a constant format."""
-    for sign, written in _WRITTEN.items():
-        form = re.sub(f"(?<!%)((?:%%)*)%{sign}", rf"\g<1>{written}", form)
-    parts = ", ".join(_directive(found[0], found[1], found[2]) for found in _SPARK_DIRECTIVE.finditer(form))
+    for sign, written in _COMPOSITE_DIRECTIVES.items():
+        format_ = re.sub(f"(?<!%)((?:%%)*)%{sign}", rf"\g<1>{written}", format_)
+    parts = ", ".join(_spark_directive(found[0], found[1], found[2]) for found in _SPARK_DIRECTIVE.finditer(format_))
     return f"CASE WHEN {{0}} IS NOT NULL THEN concat({parts}) END"
 
 
-def _directive(text: str, bare: str | None, sign: str | None) -> str:
-    if sign is None or sign == "%":
-        return quoted(text[-1] if sign else text)
-    if sign in _WORDS:
-        return f"date_format({{0}}, '{_WORDS[sign]}')"
-    if sign == "p":
-        return f"CASE WHEN hour({_NOW}) < 12 THEN 'AM' ELSE 'PM' END"
-    number, width = _SPARK_NUMBERS[sign]
-    return f"CAST({number} AS STRING)" if bare else _padded(number, width)
+def _spark_directive(text: str, is_unpadded: str | None, directive: str | None) -> str:
+    if directive is None or directive == "%":
+        return quote_spark_text(text[-1] if directive else text)
+    if directive in _NAME_DIRECTIVES:
+        return f"date_format({{0}}, '{_NAME_DIRECTIVES[directive]}')"
+    if directive == "p":
+        return f"CASE WHEN hour({_ARGUMENT}) < 12 THEN 'AM' ELSE 'PM' END"
+    number, width = _SPARK_NUMBERS[directive]
+    return f"CAST({number} AS STRING)" if is_unpadded else _padded(number, width)
 
 
 # DuckDB reads an ambiguous local hour as its second occurrence, whose offset is that of three hours later: no zone has
 # two transitions as close as that
-_SPARK_FIRST = "to_utc_timestamp(CAST({0} AS TIMESTAMP), {1})"
-_LATER = f"timestamp_micros(try_add(unix_micros({_SPARK_FIRST}), 10800000000L))"
-_AFTER = (
-    f"timestamp_micros(try_add({_micros(0)}, try_subtract(unix_micros({_LATER}),"
-    f" unix_micros(from_utc_timestamp({_LATER}, {{1}})))))"
+_FIRST_OCCURRENCE = "to_utc_timestamp(CAST({0} AS TIMESTAMP), {1})"
+_THREE_HOURS_LATER = f"timestamp_micros(try_add(unix_micros({_FIRST_OCCURRENCE}), 10800000000L))"
+_SECOND_OCCURRENCE = (
+    f"timestamp_micros(try_add({_spark_microseconds(0)}, try_subtract(unix_micros({_THREE_HOURS_LATER}),"
+    f" unix_micros(from_utc_timestamp({_THREE_HOURS_LATER}, {{1}})))))"
 )
 _SPARK_INSTANT = (
-    f"CASE WHEN from_utc_timestamp({_AFTER}, {{1}}) = CAST({{0}} AS TIMESTAMP) THEN {_AFTER} ELSE {_SPARK_FIRST} END"
+    f"CASE WHEN from_utc_timestamp({_SECOND_OCCURRENCE}, {{1}}) = CAST({{0}} AS TIMESTAMP) THEN {_SECOND_OCCURRENCE}"
+    f" ELSE {_FIRST_OCCURRENCE} END"
 )
 
 
-def _made(micros: int) -> str:
+def _spark_timestamp_of_units(micros: int) -> str:
     """Write a conversion from integer units of `micros` microseconds since 1970; NULL outside the calendar."""
-    most = MOST_SECONDS * _SECOND // micros
-    return _stamp(f"CASE WHEN {{0}} BETWEEN -{most}L AND {most}L THEN {{0}} END * {micros}L")
+    limit = MAX_EPOCH_SECONDS * _SECOND // micros
+    return _spark_timestamp_of_microseconds(
+        f"CASE WHEN {{0}} BETWEEN -{limit}L AND {limit}L THEN {{0}} END * {micros}L"
+    )
 
 
 _YEAR = "CAST(year({0}) AS BIGINT)"
 
 # arguments are clamped to valid ones, because Spark may evaluate them before the condition
-_FIRST_DAY = "make_date(CAST(greatest(1, least(9999, {0})) AS INT), CAST(greatest(1, least(12, {1})) AS INT), 1)"
-_SPARK_MADE_DATE = (
+_SPARK_FIRST_OF_MONTH = (
+    "make_date(CAST(greatest(1, least(9999, {0})) AS INT), CAST(greatest(1, least(12, {1})) AS INT), 1)"
+)
+_SPARK_MAKE_DATE = (
     "CASE WHEN {0} BETWEEN 1 AND 9999 AND {1} BETWEEN 1 AND 12"
-    f" AND {{2}} BETWEEN 1 AND day(last_day({_FIRST_DAY}))"
-    f" THEN date_add({_FIRST_DAY}, CAST(greatest(1, least(31, {{2}})) - 1 AS INT)) END"
+    f" AND {{2}} BETWEEN 1 AND day(last_day({_SPARK_FIRST_OF_MONTH}))"
+    f" THEN date_add({_SPARK_FIRST_OF_MONTH}, CAST(greatest(1, least(31, {{2}})) - 1 AS INT)) END"
 )
 
 SPARK_TIMES: dict[str, SparkForm] = {
@@ -408,43 +458,43 @@ SPARK_TIMES: dict[str, SparkForm] = {
     "dayofweek": "CAST(dayofweek({0}) - 1 AS BIGINT)",
     "isodow": "CAST(weekday({0}) + 1 AS BIGINT)",
     **{f"{name}(time)": _spark_part(name) for name in ("hour", "minute", "second")},
-    "millisecond(time)": f"(pmod({_micros(0)}, 60000000L) div 1000L)",
-    "microsecond(time)": f"pmod({_micros(0)}, 60000000L)",
+    "millisecond(time)": f"(pmod({_spark_microseconds(0)}, 60000000L) div 1000L)",
+    "microsecond(time)": f"pmod({_spark_microseconds(0)}, 60000000L)",
     "hour(clock)": "({0} div 3600000000L)",
     "minute(clock)": "({0} div 60000000L % 60L)",
     "second(clock)": "({0} div 1000000L % 60L)",
     "millisecond(clock)": "({0} % 60000000L div 1000L)",
     "microsecond(clock)": "({0} % 60000000L)",
     "last_day": "last_day(CAST({0} AS DATE))",
-    "julian": f"({_micros(0)} / {_DAY}D + 2440588D)",
-    "strftime": _strftime,
-    "make_date": _SPARK_MADE_DATE,
-    "make_timestamp": _made(1),
-    "epoch_ms(int)": _made(1_000),
+    "julian": f"({_spark_microseconds(0)} / {_DAY}D + 2440588D)",
+    "strftime": _spark_strftime,
+    "make_date": _SPARK_MAKE_DATE,
+    "make_timestamp": _spark_timestamp_of_units(1),
+    "epoch_ms(int)": _spark_timestamp_of_units(1_000),
     "from_epoch": "timestamp_micros(CAST(rint(CASE WHEN {0} BETWEEN"
-    f" -{MOST_SECONDS} AND {MOST_SECONDS} THEN CAST({{0}} AS DOUBLE) END * 1e6D) AS BIGINT))",
+    f" -{MAX_EPOCH_SECONDS} AND {MAX_EPOCH_SECONDS} THEN CAST({{0}} AS DOUBLE) END * 1e6D) AS BIGINT))",
     "dayname": "date_format({0}, 'EEEE')",
     "monthname": "date_format({0}, 'MMMM')",
     "date_trunc": "CAST(date_trunc({0}, CAST({1} AS TIMESTAMP)) AS TIMESTAMP_NTZ)",
-    "time_bucket(period!, stamp)": _bucket_of_second,
-    "time_bucket(period!, date)": lambda span: f"CAST({_bucket_of_second(span)} AS DATE)",
+    "time_bucket(period!, stamp)": _spark_time_bucket_of_second_argument,
+    "time_bucket(period!, date)": lambda span: f"CAST({_spark_time_bucket_of_second_argument(span)} AS DATE)",
     "epoch(instant)": "(unix_micros({0}) / 1e6D)",
-    "epoch(time)": f"({_micros(0)} / 1e6D)",
+    "epoch(time)": f"({_spark_microseconds(0)} / 1e6D)",
     "epoch(span)": "({0} / 1e6D)",
     "epoch(clock)": "({0} / 1e6D)",
     "epoch_ms(instant)": _milliseconds("unix_micros({0})"),
-    "epoch_ms(stamp)": _milliseconds(_micros(0)),
-    "epoch_ms(date)": _whole(_micros(0), 1_000),
+    "epoch_ms(stamp)": _milliseconds(_spark_microseconds(0)),
+    "epoch_ms(date)": _floor_divide(_spark_microseconds(0), 1_000),
     "epoch_us(instant)": "unix_micros({0})",
-    "epoch_us(time)": _micros(0),
-    "date_diff": _borders,
-    "date_sub": _whole_units,
+    "epoch_us(time)": _spark_microseconds(0),
+    "date_diff": _spark_date_diff,
+    "date_sub": _spark_date_sub,
     "-(date, date)": "CAST(datediff({0}, {1}) AS BIGINT)",
     "-(instant, instant)": "try_subtract(unix_micros({0}), unix_micros({1}))",
-    "-(time, time)": f"try_subtract({_micros(0)}, {_micros(1)})",
+    "-(time, time)": f"try_subtract({_spark_microseconds(0)}, {_spark_microseconds(1)})",
     "+(date, days!)": "date_add({0}, CAST({1} AS INT))",
     "-(date, days!)": "date_sub({0}, CAST({1} AS INT))",
-    **{f"{sign}({kind}, span!)": _spark_moved(sign) for sign in "+-" for kind in ("stamp", "date")},
+    **{f"{sign}({kind}, span!)": _spark_time_plus_constant(sign) for sign in "+-" for kind in ("stamp", "date")},
     "+(span, span)": "try_add({0}, {1})",
     "-(span, span)": "try_subtract({0}, {1})",
     "*(span!, int!)": "try_multiply({0}, {1})",

@@ -9,10 +9,10 @@ Modules, each before those that import it:
 
 from __future__ import annotations
 
-from dialect.parser.suggestions.rewrite_suggestions import Change, Rewrite, rewrites
+from dialect.parser.suggestions.rewrite_suggestions import ChangeKind, Rewrite, suggest_rewrites
 
 __all__ = [
-    "Change",
+    "ChangeKind",
     "Rewrite",
-    "rewrites",
+    "suggest_rewrites",
 ]

@@ -6,21 +6,21 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from dialect.errors import Code, Refusal, Suggestion, suggested
+from dialect.errors import Code, Refusal, Suggestion, to_suggestions
 from dialect.parser.context import refusal
-from dialect.parser.spans import question_with
+from dialect.parser.spans import with_tree_changed
 
-_TESTS = (exp.EQ, exp.NEQ, exp.In, exp.Like, exp.ILike)
+_COMPARISONS = (exp.EQ, exp.NEQ, exp.In, exp.Like, exp.ILike)
 
 
-def meant(refused: Refusal, node: exp.Expr) -> Refusal:
+def explain_unknown_column(unknown_column: Refusal, node: exp.Expr) -> Refusal:
     """Extend the refusal of an unknown column by an explanation; unchanged where none applies."""
     if not isinstance(node, exp.Column) or node.table:
-        return refused
-    return _alias(node) or _text(refused, node) or refused
+        return unknown_column
+    return _computed_alias_refusal(node) or _unquoted_text_refusal(unknown_column, node) or unknown_column
 
 
-def _alias(node: exp.Column) -> Refusal | None:
+def _computed_alias_refusal(node: exp.Column) -> Refusal | None:
     """Explain that WHERE can't read a select alias of an aggregate or window, and suggest HAVING or QUALIFY."""
     where, select = node.find_ancestor(exp.Where), node.find_ancestor(exp.Select)
     if where is None or select is None or select.args.get("where") is not where:
@@ -32,15 +32,16 @@ def _alias(node: exp.Column) -> Refusal | None:
     if not windowed and shown.find(exp.AggFunc) is None:
         return None
     clause = "QUALIFY" if windowed else "HAVING"
-    of = "a window function" if windowed else "an aggregate"
-    why = f"{node.name[:40]} is {of}, and WHERE looks at rows, before there is one: {clause} looks at it."
-    made = _moved(select, clause.lower())
+    description = "a window function" if windowed else "an aggregate"
+    why = f"{node.name[:40]} is {description}, and WHERE looks at rows, before there is one: {clause} looks at it."
+    rewrites = _move_conditions(select, clause.lower())
     return replace(
-        refusal(Code.COLUMN, why, f"{clause} in place of WHERE, behind GROUP BY", node), rewrites=suggested(made)
+        refusal(Code.COLUMN, why, f"{clause} in place of WHERE, behind GROUP BY", node),
+        rewrites=to_suggestions(rewrites),
     )
 
 
-def _moved(select: exp.Select, clause: str) -> tuple[str, ...]:
+def _move_conditions(select: exp.Select, clause: str) -> tuple[str, ...]:
     """Move the conditions of WHERE that read computed aliases into HAVING or QUALIFY."""
     if select.args.get(clause) is not None:
         return ()
@@ -55,20 +56,20 @@ def _moved(select: exp.Select, clause: str) -> tuple[str, ...]:
         above.set("where", exp.Where(this=exp.and_(*early)) if early else None)
         above.set(clause, kind(this=exp.and_(*late)))
 
-    written = question_with(select, change)
-    return () if written is None else (written,)
+    rewritten = with_tree_changed(select, change)
+    return () if rewritten is None else (rewritten,)
 
 
-def _text(refused: Refusal, node: exp.Column) -> Refusal | None:
+def _unquoted_text_refusal(refused: Refusal, node: exp.Column) -> Refusal | None:
     """Suggest quotes where a column is compared with an unknown name: place_id = P1."""
     test = node.parent
     if (
         node.this.args.get("quoted")
-        or not isinstance(test, _TESTS)
+        or not isinstance(test, _COMPARISONS)
         or test.this is node
         or not isinstance(test.this, exp.Column)
     ):
         return None
     quoted = "'" + node.name.replace("'", "''") + "'"
-    made = refusal(refused.code, f"{refused.why} Text stands in single quotes.", quoted, node, Suggestion(quoted))
-    return replace(made, rewrites=(*refused.rewrites, *made.rewrites))
+    extended = refusal(refused.code, f"{refused.why} Text stands in single quotes.", quoted, node, Suggestion(quoted))
+    return replace(extended, rewrites=(*refused.rewrites, *extended.rewrites))

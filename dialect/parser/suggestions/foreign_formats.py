@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-_SAME = "aAbBdHIjmMpSUyY"  # C's format codes, which mean the same in every engine that uses %
+_COMMON_CODES = "aAbBdHIjmMpSUyY"  # C's format codes, which mean the same in every engine that uses %
 
 # format code -> strftime code
 BIGQUERY = {
-    **{f"%{sign}": f"%{sign}" for sign in f"{_SAME}GuVwW"},
+    **{f"%{sign}": f"%{sign}" for sign in f"{_COMMON_CODES}GuVwW"},
     "%F": "%Y-%m-%d", "%T": "%H:%M:%S", "%R": "%H:%M", "%h": "%b", "%%": "%%",
 }  # fmt: skip
 MYSQL = {
@@ -28,24 +28,27 @@ ORACLE = {
 }  # fmt: skip
 
 
-def in_strftime(text: str, signs: Mapping[str, str]) -> str | None:
+def to_strftime(text: str, codes: Mapping[str, str]) -> str | None:
     """Translate a quoted date format to strftime; None where it has an unknown code, or none at all."""
-    found = re.fullmatch(r"'([^'\"\\]*)'", text)
-    if found is None:
+    match = re.fullmatch(r"'([^'\"\\]*)'", text)
+    if match is None:
         return None
-    marked = any(sign.startswith("%") for sign in signs)
-    upper = signs is ORACLE
-    by_length = "|".join(sorted(map(re.escape, signs), key=len, reverse=True))
+    has_percent = any(code_match.startswith("%") for code_match in codes)
+    is_oracle = codes is ORACLE
+    by_length = "|".join(sorted(map(re.escape, codes), key=len, reverse=True))
     # a run of one letter is a code, except for Oracle, whose codes are words
-    one = rf"%.|{by_length}" if marked else by_length if upper else r"([A-Za-z])\1*"
-    made, end, several = [], 0, 0
-    for sign in re.finditer(one, found[1], re.IGNORECASE if upper else 0):
-        between, written = found[1][end : sign.start()], signs.get(sign[0].upper() if upper else sign[0])
-        if written is None or (not marked and re.search("[A-Za-z%]", between)):
+    code_pattern = rf"%.|{by_length}" if has_percent else by_length if is_oracle else r"([A-Za-z])\1*"
+    pieces, end, code_count = [], 0, 0
+    for code_match in re.finditer(code_pattern, match[1], re.IGNORECASE if is_oracle else 0):
+        literal_text, translated = (
+            match[1][end : code_match.start()],
+            codes.get(code_match[0].upper() if is_oracle else code_match[0]),
+        )
+        if translated is None or (not has_percent and re.search("[A-Za-z%]", literal_text)):
             return None
-        made += [between, written]
-        end, several = sign.end(), several + 1
-    rest = found[1][end:]
-    if not several or (not marked and re.search("[A-Za-z%]", rest)):
+        pieces += [literal_text, translated]
+        end, code_count = code_match.end(), code_count + 1
+    rest = match[1][end:]
+    if not code_count or (not has_percent and re.search("[A-Za-z%]", rest)):
         return None
-    return f"'{''.join(made)}{rest}'"
+    return f"'{''.join(pieces)}{rest}'"

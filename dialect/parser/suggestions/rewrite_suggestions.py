@@ -14,60 +14,60 @@ from fractions import Fraction
 
 from sqlglot import exp
 
-from dialect.catalog.model import Catalog, Column, ColumnOf, SqlType, Table
+from dialect.catalog.model import Catalog, Column, ColumnValues, SqlType, Table
 from dialect.parser.options import Options
 from dialect.parser.parser import bounds_of, options_of, parse
 
-_LONGER = {"MINUTE": "HOUR", "HOUR": "DAY", "DAY": "WEEK", "WEEK": "MONTH", "MONTH": "YEAR"}
-_BINS = 4  # bins that are merged into one
+_NEXT_UNIT = {"MINUTE": "HOUR", "HOUR": "DAY", "DAY": "WEEK", "WEEK": "MONTH", "MONTH": "YEAR"}
+_MERGED_BINS = 4  # bins that are merged into one
 
 
 @dataclass(frozen=True)
-class Coarser:
+class CoarserKey:
     """A coarser group key that may replace one of the query's."""
 
     key: exp.Expr
-    told: str
+    description: str
     table: str | None = None  # public table that must be joined
-    on: str | None = None  # join column
+    join_column: str | None = None  # join column
 
 
-def coarser_keys(key: exp.Expr, private: tuple[Table, ...], catalog: Catalog) -> Iterator[Coarser]:
+def coarser_keys(key: exp.Expr, private: tuple[Table, ...], catalog: Catalog) -> Iterator[CoarserKey]:
     """Coarser replacements of a group key: the next time unit, larger cells, the zone that contains a place."""
     if isinstance(key, exp.Column):
-        yield from _of_column(key, private, catalog)
+        yield from _coarser_columns(key, private, catalog)
     elif isinstance(key, exp.Anonymous):
-        made = _CALLS.get(key.name.lower(), _nothing)(key)
-        if made is not None:
-            yield made
+        coarser = _COARSER_CALLS.get(key.name.lower(), _no_coarser_key)(key)
+        if coarser is not None:
+            yield coarser
     else:
-        yield from _of_time(key)
+        yield from _coarser_times(key)
 
 
-def _of_time(key: exp.Expr) -> Iterator[Coarser]:
+def _coarser_times(key: exp.Expr) -> Iterator[CoarserKey]:
     """Coarser replacements of a time expression."""
-    if isinstance(key, exp.TimestampTrunc | exp.DateTrunc) and key.text("unit").upper() in _LONGER:
-        unit = _LONGER[key.text("unit").upper()]
-        yield Coarser(exp.TimestampTrunc(this=key.this.copy(), unit=exp.var(unit)), f"by {unit.lower()}")
+    if isinstance(key, exp.TimestampTrunc | exp.DateTrunc) and key.text("unit").upper() in _NEXT_UNIT:
+        unit = _NEXT_UNIT[key.text("unit").upper()]
+        yield CoarserKey(exp.TimestampTrunc(this=key.this.copy(), unit=exp.var(unit)), f"by {unit.lower()}")
     elif isinstance(key, exp.DateBin) and isinstance(key.this, exp.Interval):
         length, unit = key.this.this.name, key.this.text("unit")
         if length.isdigit():
             wider = key.copy()
-            wider.this.set("this", exp.Literal.string(str(_BINS * int(length))))
-            yield Coarser(wider, f"in bins of {_BINS * int(length)} {unit.lower()}")
+            wider.this.set("this", exp.Literal.string(str(_MERGED_BINS * int(length))))
+            yield CoarserKey(wider, f"in bins of {_MERGED_BINS * int(length)} {unit.lower()}")
     elif isinstance(key, exp.Hour) or (isinstance(key, exp.Extract) and key.name.upper() == "HOUR"):
         time = key.expression if isinstance(key, exp.Extract) else key.this
-        yield Coarser(exp.func("part_of_day", time.copy()), "by part of the day")
+        yield CoarserKey(exp.func("part_of_day", time.copy()), "by part of the day")
     elif isinstance(key, exp.Cast) and key.to.is_type("date"):
         yield _by_week(key)
 
 
-def _by_week(day: exp.Expr) -> Coarser:
+def _by_week(day: exp.Expr) -> CoarserKey:
     """Replace a day by its week."""
-    return Coarser(exp.TimestampTrunc(this=day.copy(), unit=exp.var("WEEK")), "by week")
+    return CoarserKey(exp.TimestampTrunc(this=day.copy(), unit=exp.var("WEEK")), "by week")
 
 
-def _of_column(key: exp.Column, private: tuple[Table, ...], catalog: Catalog) -> Iterator[Coarser]:
+def _coarser_columns(key: exp.Column, private: tuple[Table, ...], catalog: Catalog) -> Iterator[CoarserKey]:
     """Coarser replacements of a column: the week of a date, or a column looked up by it."""
     name = key.name.lower()
     for table in private:
@@ -76,87 +76,93 @@ def _of_column(key: exp.Column, private: tuple[Table, ...], catalog: Catalog) ->
             continue
         if column.type is SqlType.DATE:
             yield _by_week(key)
-        for made in table.source.joins:
-            if made.on == name and table.column(made.column) is not None:
-                yield Coarser(exp.column(made.column, table=key.table or None), f"by {made.column}")
-        yield from _looked_up(key, column, catalog)
+        for source_join in table.source.joins:
+            if source_join.join_column == name and table.column(source_join.column) is not None:
+                yield CoarserKey(exp.column(source_join.column, table=key.table or None), f"by {source_join.column}")
+        yield from _lookup_columns(key, column, catalog)
 
 
-def _looked_up(key: exp.Column, column: Column, catalog: Catalog) -> Iterator[Coarser]:
+def _lookup_columns(key: exp.Column, column: Column, catalog: Catalog) -> Iterator[CoarserKey]:
     """Columns of the public table that lists a key's values, where they have a public domain: the zone of a cell."""
     domain = column.domain
-    table = catalog.table(domain.table) if isinstance(domain, ColumnOf) else None
-    if table is None or not isinstance(domain, ColumnOf) or table.primary_key != (domain.column,):
+    table = catalog.table(domain.table) if isinstance(domain, ColumnValues) else None
+    if table is None or not isinstance(domain, ColumnValues) or table.primary_key != (domain.column,):
         return
     for other in table.columns:
-        if isinstance(other.domain, ColumnOf) and other.name != domain.column and domain.column == key.name.lower():
-            taken = exp.column(other.name, table=table.name)
-            yield Coarser(taken, f"by {other.name} of {table.name}", table.name, domain.column)
+        if isinstance(other.domain, ColumnValues) and other.name != domain.column and domain.column == key.name.lower():
+            lookup_column = exp.column(other.name, table=table.name)
+            yield CoarserKey(lookup_column, f"by {other.name} of {table.name}", table.name, domain.column)
 
 
-def joined(tree: exp.Select, coarser: Coarser) -> exp.Select:
+def with_lookup_join(tree: exp.Select, coarser: CoarserKey) -> exp.Select:
     """Join the public table that a coarser key is looked up in, unless the query reads it already."""
-    there = {table.name.lower() for table in tree.find_all(exp.Table)}
-    if coarser.table is None or coarser.on is None or coarser.table in there:
+    tables = {table.name.lower() for table in tree.find_all(exp.Table)}
+    if coarser.table is None or coarser.join_column is None or coarser.table in tables:
         return tree
-    return tree.join(coarser.table, using=[coarser.on], copy=False)
+    return tree.join(coarser.table, using=[coarser.join_column], copy=False)
 
 
-def _nothing(call: exp.Anonymous) -> Coarser | None:
+def _no_coarser_key(call: exp.Anonymous) -> CoarserKey | None:
     """Return no coarser key."""
     del call
     return None
 
 
-def _number(call: exp.Anonymous, change: Callable[[int], int], least: int, told: str) -> Coarser | None:
+def _scale_last_argument(
+    call: exp.Anonymous, change: Callable[[int], int], minimum: int, description: str
+) -> CoarserKey | None:
     """Replace a call's last argument, an integer that sets the size of its cells."""
     last = call.expressions[-1] if call.expressions else None
-    if not isinstance(last, exp.Literal) or not last.name.isdigit() or change(int(last.name)) < least:
+    if not isinstance(last, exp.Literal) or not last.name.isdigit() or change(int(last.name)) < minimum:
         return None
-    made = call.copy()
-    made.expressions[-1].replace(exp.Literal.number(change(int(last.name))))
-    return Coarser(made, told.format(change(int(last.name))))
+    scaled = call.copy()
+    scaled.expressions[-1].replace(exp.Literal.number(change(int(last.name))))
+    return CoarserKey(scaled, description.format(change(int(last.name))))
 
 
-_CALLS: Mapping[str, Callable[[exp.Anonymous], Coarser | None]] = {
-    "h3_cell": lambda call: _number(call, lambda n: n - 1, 0, "in cells seven times as large: H3 resolution {}"),
-    "grid_cell": lambda call: _number(call, lambda n: 2 * n, 1, "in squares of {} metres"),
-    "geohash": lambda call: _number(call, lambda n: n - 1, 1, "in cells of {} letters"),
-    "hour_of_week": lambda call: Coarser(exp.func("hour", *(e.copy() for e in call.expressions)), "by hour of day"),
+_COARSER_CALLS: Mapping[str, Callable[[exp.Anonymous], CoarserKey | None]] = {
+    "h3_cell": lambda call: _scale_last_argument(
+        call, lambda n: n - 1, 0, "in cells seven times as large: H3 resolution {}"
+    ),
+    "grid_cell": lambda call: _scale_last_argument(call, lambda n: 2 * n, 1, "in squares of {} metres"),
+    "geohash": lambda call: _scale_last_argument(call, lambda n: n - 1, 1, "in cells of {} letters"),
+    "hour_of_week": lambda call: CoarserKey(exp.func("hour", *(e.copy() for e in call.expressions)), "by hour of day"),
 }
 
 
-def spelled(tree: exp.Expr) -> str:
+def to_sql(tree: exp.Expr) -> str:
     """Generate DuckDB SQL from a tree: without comments, function names in lower case."""
     return tree.sql(dialect="duckdb", comments=False, normalize_functions="lower")
 
 
-_NOT_FOLLOWED = ("dp_interval_low", "dp_interval_high")  # interval functions, whose columns would change
-_NOT_OFFERED = (exp.With, exp.SetOperation, exp.Window, exp.Distinct, exp.Qualify)
+_UNSUPPORTED_FUNCTIONS = ("dp_interval_low", "dp_interval_high")  # interval functions, whose columns would change
+_UNSUPPORTED_NODES = (exp.With, exp.SetOperation, exp.Window, exp.Distinct, exp.Qualify)
 
 
-class Change(StrEnum):
+class ChangeKind(StrEnum):
     """Kind of change that a rewrite makes to a query."""
 
     COARSER = "coarser"  # larger cells, longer bins
     FEWER_KEYS = "fewer keys"
-    LONGER = "longer"  # all declared privacy windows
-    PEOPLE = "people"  # count persons instead of rows
-    MORE = "more"  # higher price
+    LONGER_TIME = "longer"  # all declared privacy windows
+    COUNT_PERSONS = "people"  # count persons instead of rows
+    HIGHER_PRICE = "more"  # higher price
 
 
 @dataclass(frozen=True)
 class Rewrite:
     """A suggested query."""
 
-    change: Change
-    told: str  # the change, in words
+    change: ChangeKind
+    description: str  # the change, in words
     sql: str
-    renamed: Mapping[str, str] = field(default_factory=dict)  # old -> new name of columns that count persons now
+    renamed_columns: Mapping[str, str] = field(
+        default_factory=dict
+    )  # old -> new name of columns that count persons now
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _PlainQuery:
     """A single SELECT, analysed for rewriting."""
 
     tree: exp.Select
@@ -166,54 +172,61 @@ class _Asked:
     keys: tuple[int, ...]  # positions of the group keys in the select list
     private: tuple[Table, ...]
 
-    def written(self, tree: exp.Select, rho: Fraction | None = None) -> str:
+    def generate(self, tree: exp.Select, rho: Fraction | None = None) -> str:
         """Generate a changed query with the original privacy clause, at another price if one is given."""
-        return _with_clause(spelled(tree), _options(self.options, self.sql, rho))
+        return _with_clause(to_sql(tree), _option_texts(self.options, self.sql, rho))
 
 
-def rewrites(sql: str, catalog: Catalog, rho: Fraction) -> Iterator[Rewrite]:
+def suggest_rewrites(sql: str, catalog: Catalog, rho: Fraction) -> Iterator[Rewrite]:
     """Suggest other queries; `rho` is four times the price of this one. Raises nothing for a query that compiles."""
-    asked = _taken_apart(sql, catalog)
-    if asked is None:
+    query = _analyse_query(sql, catalog)
+    if query is None:
         return
-    yield from _coarser(asked)
-    yield from _fewer_keys(asked)
-    yield from _people(asked)
-    yield from _longer(asked)
-    yield Rewrite(Change.MORE, "pay four times as much", asked.written(asked.tree, rho))
+    yield from _suggest_coarser_keys(query)
+    yield from _suggest_fewer_keys(query)
+    yield from _suggest_counting_persons(query)
+    yield from _suggest_longer_time(query)
+    yield Rewrite(ChangeKind.HIGHER_PRICE, "pay four times as much", query.generate(query.tree, rho))
 
 
-def _taken_apart(sql: str, catalog: Catalog) -> _Asked | None:
+def _analyse_query(sql: str, catalog: Catalog) -> _PlainQuery | None:
     """Analyse a query for rewriting; None where it is not a single SELECT, or has clauses that are not followed."""
     tree = parse(sql)
-    if not isinstance(tree, exp.Select) or bounds_of(tree) or any(word in sql.lower() for word in _NOT_FOLLOWED):
+    if (
+        not isinstance(tree, exp.Select)
+        or bounds_of(tree)
+        or any(function in sql.lower() for function in _UNSUPPORTED_FUNCTIONS)
+    ):
         return None
-    plain = all(_is_counted(node) for node in tree.find_all(*_NOT_OFFERED)) and len([*tree.find_all(exp.Select)]) == 1
+    plain = (
+        all(_is_count_distinct(node) for node in tree.find_all(*_UNSUPPORTED_NODES))
+        and len([*tree.find_all(exp.Select)]) == 1
+    )
     group = tree.args.get("group")
-    keys = (() if group is None else _key_places(tree, group)) if plain else None
+    keys = (() if group is None else _key_positions(tree, group)) if plain else None
     tables = (catalog.table(table.name.lower()) for table in tree.find_all(exp.Table))
     private = tuple(table for table in tables if table is not None and table.private)
-    return _Asked(tree, options_of(tree), sql, catalog, keys, private) if keys is not None and private else None
+    return _PlainQuery(tree, options_of(tree), sql, catalog, keys, private) if keys is not None and private else None
 
 
-def _is_counted(node: exp.Expr) -> bool:
+def _is_count_distinct(node: exp.Expr) -> bool:
     """Return whether a node is the DISTINCT of a COUNT(DISTINCT x)."""
     return isinstance(node, exp.Distinct) and isinstance(node.parent, exp.Count)
 
 
-def _key_places(tree: exp.Select, group: exp.Group) -> tuple[int, ...] | None:
+def _key_positions(tree: exp.Select, group: exp.Group) -> tuple[int, ...] | None:
     """Positions of the group keys in the select list; None where a key is not in it, or for grouping sets."""
     if any(group.args.get(name) for name in ("grouping_sets", "rollup", "cube")):
         return None
     shown = [column.unalias() for column in tree.selects]
     if group.args.get("all"):
-        return tuple(place for place, column in enumerate(shown) if column.find(exp.AggFunc) is None)
+        return tuple(position for position, column in enumerate(shown) if column.find(exp.AggFunc) is None)
     names = [column.alias_or_name.lower() for column in tree.selects]
-    places = [_place(term, shown, names) for term in group.expressions]
-    return None if None in places else tuple(place for place in places if place is not None)
+    positions = [_key_position(term, shown, names) for term in group.expressions]
+    return None if None in positions else tuple(position for position in positions if position is not None)
 
 
-def _place(term: exp.Expr, shown: list[exp.Expr], names: list[str]) -> int | None:
+def _key_position(term: exp.Expr, shown: list[exp.Expr], names: list[str]) -> int | None:
     """Position in the select list of one term of GROUP BY: by number, by expression or by alias."""
     if isinstance(term, exp.Literal) and not term.is_string:
         return int(term.name) - 1
@@ -223,58 +236,64 @@ def _place(term: exp.Expr, shown: list[exp.Expr], names: list[str]) -> int | Non
     return names.index(term.name.lower()) if named else None
 
 
-def _coarser(asked: _Asked) -> Iterator[Rewrite]:
+def _suggest_coarser_keys(query: _PlainQuery) -> Iterator[Rewrite]:
     """Suggest the query with one key replaced by a coarser one."""
-    for place in asked.keys:
-        for coarser in coarser_keys(asked.tree.selects[place].unalias(), asked.private, asked.catalog):
-            tree = asked.tree.copy()
-            key = tree.selects[place].unalias()
-            _put_into_order(tree, key, coarser.key)
+    for position in query.keys:
+        for coarser in coarser_keys(query.tree.selects[position].unalias(), query.private, query.catalog):
+            tree = query.tree.copy()
+            key = tree.selects[position].unalias()
+            _replace_in_order_by(tree, key, coarser.key)
             key.replace(coarser.key)
-            _by_what_stands(tree)
-            yield Rewrite(Change.COARSER, f"group {coarser.told}", asked.written(joined(tree, coarser)))
+            _group_by_all(tree)
+            yield Rewrite(
+                ChangeKind.COARSER, f"group {coarser.description}", query.generate(with_lookup_join(tree, coarser))
+            )
 
 
-def _fewer_keys(asked: _Asked) -> Iterator[Rewrite]:
+def _suggest_fewer_keys(query: _PlainQuery) -> Iterator[Rewrite]:
     """Suggest the query without one of its keys."""
-    if len(asked.keys) < 2:
+    if len(query.keys) < 2:
         return
-    for place in asked.keys:
-        tree = asked.tree.copy()
-        dropped = tree.selects[place]
-        tree.set("expressions", [column for i, column in enumerate(tree.expressions) if i != place])
-        _renumber_order(tree, place)
-        _by_what_stands(tree)
-        yield Rewrite(Change.FEWER_KEYS, f"leave out {dropped.alias_or_name or spelled(dropped)}", asked.written(tree))
+    for position in query.keys:
+        tree = query.tree.copy()
+        dropped = tree.selects[position]
+        tree.set("expressions", [column for i, column in enumerate(tree.expressions) if i != position])
+        _renumber_order(tree, position)
+        _group_by_all(tree)
+        yield Rewrite(
+            ChangeKind.FEWER_KEYS, f"leave out {dropped.alias_or_name or to_sql(dropped)}", query.generate(tree)
+        )
 
 
-def _people(asked: _Asked) -> Iterator[Rewrite]:
+def _suggest_counting_persons(query: _PlainQuery) -> Iterator[Rewrite]:
     """Suggest COUNT(DISTINCT person) for COUNT(*)."""
-    person = asked.private[0].person
+    person = query.private[0].person
     if person is None or person.through:
         return
-    tree = asked.tree.copy()
+    tree = query.tree.copy()
     counts = [count for count in tree.find_all(exp.Count) if isinstance(count.this, exp.Star)]
-    named = next((t.alias_or_name for t in tree.find_all(exp.Table) if t.name.lower() == asked.private[0].name), None)
-    several = len([*tree.find_all(exp.Table)]) > 1
+    table_name = next(
+        (t.alias_or_name for t in tree.find_all(exp.Table) if t.name.lower() == query.private[0].name), None
+    )
+    has_joins = len([*tree.find_all(exp.Table)]) > 1
     for count in counts:
-        column = exp.column(person.column, table=named if several else None)
+        column = exp.column(person.column, table=table_name if has_joins else None)
         count.set("this", exp.Distinct(expressions=[column]))
-    renamed = _renamed(tree, counts)
+    renamed = _rename_person_counts(tree, counts)
     if counts:
-        yield Rewrite(Change.PEOPLE, "count people instead of rows", asked.written(tree), renamed)
+        yield Rewrite(ChangeKind.COUNT_PERSONS, "count people instead of rows", query.generate(tree), renamed)
 
 
-def _renamed(tree: exp.Select, counts: list[exp.Count]) -> Mapping[str, str]:
+def _rename_person_counts(tree: exp.Select, counts: list[exp.Count]) -> Mapping[str, str]:
     """Rename columns that now count persons to people, people_2, ..., also where their aliases are used."""
-    taken = {column.name.lower() for column in tree.find_all(exp.Column)}
-    taken |= {item.alias_or_name.lower() for item in tree.selects}
+    used_names = {column.name.lower() for column in tree.find_all(exp.Column)}
+    used_names |= {item.alias_or_name.lower() for item in tree.selects}
     names: dict[str, str] = {}
     for item in tree.selects:
         if isinstance(item, exp.Alias) and any(item.this is count for count in counts):
             free = ("people", *(f"people_{number}" for number in range(2, len(tree.selects) + 2)))
-            name = next(each for each in free if each not in taken)
-            taken.add(name)
+            name = next(each for each in free if each not in used_names)
+            used_names.add(name)
             names[item.alias] = name
             item.set("alias", exp.to_identifier(name))
     lower = {alias.lower(): name for alias, name in names.items()}
@@ -284,46 +303,46 @@ def _renamed(tree: exp.Select, counts: list[exp.Count]) -> Mapping[str, str]:
     return names
 
 
-def _longer(asked: _Asked) -> Iterator[Rewrite]:
+def _suggest_longer_time(query: _PlainQuery) -> Iterator[Rewrite]:
     """Suggest the query without its conditions on time."""
-    times = {table.time_column for table in asked.private} | {table.date_column for table in asked.private}
-    where = asked.tree.args.get("where")
+    times = {table.time_column for table in query.private} | {table.date_column for table in query.private}
+    where = query.tree.args.get("where")
     if where is None:
         return
     conjuncts = [*where.this.flatten()] if isinstance(where.this, exp.And) else [where.this]
-    kept = [conjunct for conjunct in conjuncts if not _is_about(conjunct, times)]
-    if len(kept) == len(conjuncts):
+    remaining = [conjunct for conjunct in conjuncts if not _reads_only(conjunct, times)]
+    if len(remaining) == len(conjuncts):
         return
-    tree = asked.tree.copy()
-    tree.set("where", exp.Where(this=exp.and_(*kept)) if kept else None)
-    yield Rewrite(Change.LONGER, "take all of the declared time", asked.written(tree))
+    tree = query.tree.copy()
+    tree.set("where", exp.Where(this=exp.and_(*remaining)) if remaining else None)
+    yield Rewrite(ChangeKind.LONGER_TIME, "take all of the declared time", query.generate(tree))
 
 
-def _is_about(conjunct: exp.Expr, columns: set[str | None]) -> bool:
+def _reads_only(conjunct: exp.Expr, columns: set[str | None]) -> bool:
     """Return whether a condition reads only these columns."""
     read = {column.name.lower() for column in conjunct.find_all(exp.Column)}
     return bool(read) and read <= columns
 
 
-def _by_what_stands(tree: exp.Select) -> None:
+def _group_by_all(tree: exp.Select) -> None:
     """Set GROUP BY ALL, and drop ORDER BY terms that are no longer shown; without order also LIMIT."""
     tree.set("group", exp.Group(all=True))
     order = tree.args.get("order")
     if order is None:
         return
-    order.set("expressions", [term for term in order.expressions if _stands(term.this, tree)])
+    order.set("expressions", [term for term in order.expressions if _is_still_shown(term.this, tree)])
     if not order.expressions:
         for clause in ("order", "limit", "offset"):
             tree.set(clause, None)
 
 
-def _stands(term: exp.Expr, tree: exp.Select) -> bool:
+def _is_still_shown(term: exp.Expr, tree: exp.Select) -> bool:
     """Return whether an ORDER BY term reads only shown columns and aggregates."""
     if term in [column.unalias() for column in tree.selects] or isinstance(term, exp.AggFunc):
         return True
     if isinstance(term, exp.Column):
         return not term.table and term.name.lower() in {"all", *(c.alias_or_name.lower() for c in tree.selects)}
-    return all(_stands(part, tree) for part in term.iter_expressions())
+    return all(_is_still_shown(part, tree) for part in term.iter_expressions())
 
 
 def _renumber_order(tree: exp.Select, dropped: int) -> None:
@@ -338,7 +357,7 @@ def _renumber_order(tree: exp.Select, dropped: int) -> None:
                 term.set("this", exp.Literal.number(at))
 
 
-def _put_into_order(tree: exp.Select, key: exp.Expr, coarser: exp.Expr) -> None:
+def _replace_in_order_by(tree: exp.Select, key: exp.Expr, coarser: exp.Expr) -> None:
     """Replace a key in ORDER BY by its coarser replacement."""
     order = tree.args.get("order")
     for term in () if order is None else order.expressions:
@@ -346,13 +365,13 @@ def _put_into_order(tree: exp.Select, key: exp.Expr, coarser: exp.Expr) -> None:
             term.set("this", coarser.copy())
 
 
-def _options(options: Options, sql: str, rho: Fraction | None) -> list[str]:
+def _option_texts(options: Options, sql: str, rho: Fraction | None) -> list[str]:
     """Options of a query's privacy clause as text, with another price if one is given."""
     spans: Mapping[str, str] = {name: sql[span.start : span.end] for name, span in options.spans.items()}
     if rho is None:
         return list(spans.values())
-    price, written = ("rho", "epsilon", "target_error"), f"{float(rho):.12f}".rstrip("0").rstrip(".")
-    return [text for name, text in spans.items() if name not in price] + [f"rho = {written}"]
+    price, rho_text = ("rho", "epsilon", "target_error"), f"{float(rho):.12f}".rstrip("0").rstrip(".")
+    return [text for name, text in spans.items() if name not in price] + [f"rho = {rho_text}"]
 
 
 def _with_clause(text: str, options: list[str]) -> str:

@@ -12,96 +12,100 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from dialect.algebra.expressions import Call, Expr, Field, Ref, fields_of, substituted
-from dialect.analysis.key_rewriting import FINER, UntoldError, over_keys
-from dialect.analysis.time_granularity import step_of
+from dialect.algebra.expressions import Call, Expr, Field, Ref, fields_of, substitute
+from dialect.analysis.key_rewriting import FINER, UnderivableError, rewrite_over_keys
+from dialect.analysis.time_granularity import truncation_unit
 from dialect.planner.keys.public_domains import PublicList
 
 
-def tellers(exprs: Sequence[Expr], facts: Sequence[Expr]) -> dict[int, int]:
+def determining_keys(exprs: Sequence[Expr], facts: Sequence[Expr]) -> dict[int, int]:
     """Map the position of each dependent key to that of the key that determines it: a finer step of the same time.
 
     Claim: on each row a dependent key is a function of the other. Raises: nothing. Proof:
     dialect/planner/proofs.md#dependent-keys
     """
-    dates = _dates(facts)
-    written = [dates.get(expr, expr) for expr in exprs]
+    dates = _date_definitions(facts)
+    exprs_as_dates = [dates.get(expr, expr) for expr in exprs]
     finest: list[int] = []
-    for place in sorted(_steps(written), key=lambda i: FINER.index(_step(written[i]))):
-        if all(_told(written[place], written[other]) is None for other in finest):
-            finest.append(place)
-    told = {}
-    for place in sorted(set(range(len(written))) - set(finest)):
-        by = next((i for i in finest if _told(written[place], written[i]) is not None), None)
-        if by is not None:
-            told[place] = by
-    return told
+    for position in sorted(
+        _truncation_positions(exprs_as_dates), key=lambda i: FINER.index(_unit_of(exprs_as_dates[i]))
+    ):
+        if all(_derive_from(exprs_as_dates[position], exprs_as_dates[other]) is None for other in finest):
+            finest.append(position)
+    dependent = {}
+    for position in sorted(set(range(len(exprs_as_dates))) - set(finest)):
+        determinant = next(
+            (i for i in finest if _derive_from(exprs_as_dates[position], exprs_as_dates[i]) is not None), None
+        )
+        if determinant is not None:
+            dependent[position] = determinant
+    return dependent
 
 
-def with_told(
-    exprs: Sequence[Expr], found: Sequence[tuple[PublicList, ...] | None], facts: Sequence[Expr]
+def compute_dependent_keys(
+    exprs: Sequence[Expr], lists: Sequence[tuple[PublicList, ...] | None], facts: Sequence[Expr]
 ) -> list[tuple[PublicList, ...] | None]:
     """Compute dependent keys from the key set of the key that determines them, in place of lists of their own."""
-    made, dates = list(found), _dates(facts)
-    written = [dates.get(expr, expr) for expr in exprs]
-    for place, by in tellers(exprs, facts).items():
-        alone = _alone(exprs[by], made[by])
-        if alone is not None:
-            listed, field = alone
-            image = over_keys(written[place], {written[by]: field})
-            made[by] = (replace(listed, stands_for=(*listed.stands_for, (exprs[place], image))),)
-            made[place] = ()
-    return made
+    result, dates = list(lists), _date_definitions(facts)
+    exprs_as_dates = [dates.get(expr, expr) for expr in exprs]
+    for position, determinant in determining_keys(exprs, facts).items():
+        single = _single_list(exprs[determinant], result[determinant])
+        if single is not None:
+            listed, field = single
+            image = rewrite_over_keys(exprs_as_dates[position], {exprs_as_dates[determinant]: field})
+            result[determinant] = (replace(listed, replacements=(*listed.replacements, (exprs[position], image))),)
+            result[position] = ()
+    return result
 
 
-def over_lists(facts: Sequence[Expr], lists: Collection[PublicList]) -> Iterator[tuple[Expr, Expr]]:
+def rewrite_facts_over_lists(facts: Sequence[Expr], lists: Collection[PublicList]) -> Iterator[tuple[Expr, Expr]]:
     """Rewrite the facts over the values of the public lists: pairs (fact, rewritten fact), where derivable."""
-    pairs, dates = [pair for each in lists for pair in each.stands_for], _dates(facts)
+    pairs, dates = [pair for each in lists for pair in each.replacements], _date_definitions(facts)
     listed = {f for _, new in pairs for f in fields_of(new)}
     cells = {old: new.field for old, new in pairs if isinstance(new, Ref)}
     for fact in facts:
-        for said in (fact, substituted(fact, dates)):
-            written = substituted(said, dict(pairs))
-            if not listed.issuperset(fields_of(written)):
-                with suppress(UntoldError):
-                    written = over_keys(said, cells)
-            if listed.issuperset(fields_of(written)):
-                if not _says_nothing(written):
-                    yield fact, written
+        for variant in (fact, substitute(fact, dates)):
+            rewritten = substitute(variant, dict(pairs))
+            if not listed.issuperset(fields_of(rewritten)):
+                with suppress(UnderivableError):
+                    rewritten = rewrite_over_keys(variant, cells)
+            if listed.issuperset(fields_of(rewritten)):
+                if not _is_trivial(rewritten):
+                    yield fact, rewritten
                 break
 
 
-def _says_nothing(fact: Expr) -> bool:
+def _is_trivial(fact: Expr) -> bool:
     return isinstance(fact, Call) and fact.name == "=" and fact.arguments[0] == fact.arguments[1]
 
 
-def _dates(facts: Sequence[Expr]) -> Mapping[Expr, Expr]:
+def _date_definitions(facts: Sequence[Expr]) -> Mapping[Expr, Expr]:
     """Map columns to the date expressions that a fact equates them with."""
     equal = [fact.arguments for fact in facts if isinstance(fact, Call) and fact.name == "="]
     pairs = [pair for one, other in equal for pair in ((one, other), (other, one))]
     return {one: day for one, day in pairs if isinstance(one, Ref) and isinstance(day, Call) and day.name == "to_date"}
 
 
-def _steps(exprs: Sequence[Expr]) -> Iterator[int]:
-    return (place for place, expr in enumerate(exprs) if _step(expr) in FINER)
+def _truncation_positions(exprs: Sequence[Expr]) -> Iterator[int]:
+    return (place for place, expr in enumerate(exprs) if _unit_of(expr) in FINER)
 
 
-def _step(expr: Expr) -> str:
-    return step_of(expr, expr.arguments[-1]) or "" if isinstance(expr, Call) and expr.arguments else ""
+def _unit_of(expr: Expr) -> str:
+    return truncation_unit(expr, expr.arguments[-1]) or "" if isinstance(expr, Call) and expr.arguments else ""
 
 
-def _told(expr: Expr, by: Expr) -> Expr | None:
-    if expr == by or not any(True for _ in fields_of(expr)):
+def _derive_from(expr: Expr, determinant: Expr) -> Expr | None:
+    if expr == determinant or not any(True for _ in fields_of(expr)):
         return None
     try:
-        return over_keys(expr, {by: Field("told", None, by.type)})
-    except UntoldError:
+        return rewrite_over_keys(expr, {determinant: Field("told", None, determinant.type)})
+    except UnderivableError:
         return None
 
 
-def _alone(expr: Expr, found: tuple[PublicList, ...] | None) -> tuple[PublicList, Field] | None:
+def _single_list(expr: Expr, lists: tuple[PublicList, ...] | None) -> tuple[PublicList, Field] | None:
     """Return the single list that enumerates a key itself, and the field of its values; None otherwise."""
-    if found is None or len(found) != 1:
+    if lists is None or len(lists) != 1:
         return None
-    (old, new), *_ = found[0].stands_for
-    return (found[0], new.field) if old == expr and isinstance(new, Ref) else None
+    (old, new), *_ = lists[0].replacements
+    return (lists[0], new.field) if old == expr and isinstance(new, Ref) else None

@@ -5,82 +5,92 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, children, expand
+from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, children, expand_definitions
 from dialect.catalog.model import SqlType, ValueRange
-from dialect.errors import Code, Refusal, Suggestion, joined_differences
+from dialect.errors import Code, Refusal, Suggestion, join_differences
 from dialect.functions.emitter import plain_text
-from dialect.parser.context import Reading
-from dialect.parser.placeholders import END, LEAST, MOST, START
-from dialect.planner.keys.public_domains import is_whole
+from dialect.parser.context import CompileContext
+from dialect.parser.placeholders import END_PLACEHOLDER, MAX_PLACEHOLDER, MIN_PLACEHOLDER, START_PLACEHOLDER
+from dialect.planner.keys.public_domains import returns_integer
 
 _FINE_TIMES = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.TIME, SqlType.INTERVAL)
-_COARSER = ("date_trunc", "time_bucket")
+_TRUNCATIONS = ("date_trunc", "time_bucket")
 _LISTS = (SqlType.VARCHAR_LIST, SqlType.BIGINT_LIST)
 
 
-def check_private_keys(keys: Sequence[Field], reading: Reading) -> None:
+def check_private_keys(keys: Sequence[Field], context: CompileContext) -> None:
     """Refuse keys that are nearly unique per row, as none would pass a threshold; raises Refusal with E_KEY."""
-    sql = reading.sql
+    sql = context.sql
     for key in keys:
-        expr = expand(Ref(key))
+        expr = expand_definitions(Ref(key))
         text = plain_text(expr)
         why = f"{text} has a value of its own in almost every row."
         if key.type in _FINE_TIMES:
-            raise _fine_time(expr, text, reading)
-        whole = _whole_part(expr) if key.type is SqlType.DOUBLE else None
-        if whole is not None:
-            part = plain_text(whole)
+            raise _fine_time_refusal(expr, text, context)
+        integer = _integer_part(expr) if key.type is SqlType.DOUBLE else None
+        if integer is not None:
+            part = plain_text(integer)
             why = f"{part} may be any number: neither bounds nor the question say where it ends."
-            ends = f"{part} BETWEEN {LEAST} AND {MOST}"
-            raise Refusal(Code.KEY, why, f"WHERE {ends}, with your own ends", None, _asked_by(sql, part, part, ends))
+            ends = f"{part} BETWEEN {MIN_PLACEHOLDER} AND {MAX_PLACEHOLDER}"
+            raise Refusal(
+                Code.KEY,
+                why,
+                f"WHERE {ends}, with your own ends",
+                None,
+                _coarser_key_suggestions(sql, part, part, ends),
+            )
         if key.type is SqlType.DOUBLE:
-            coarse, ends = f"floor({text} / 10)", f"{text} BETWEEN {LEAST} AND {MOST}"
-            raise Refusal(Code.KEY, why, f"{coarse} with WHERE {ends}", None, _asked_by(sql, text, coarse, ends))
+            coarse, ends = f"floor({text} / 10)", f"{text} BETWEEN {MIN_PLACEHOLDER} AND {MAX_PLACEHOLDER}"
+            raise Refusal(
+                Code.KEY, why, f"{coarse} with WHERE {ends}", None, _coarser_key_suggestions(sql, text, coarse, ends)
+            )
         if key.type in _LISTS:
             raise Refusal(Code.KEY, f"{text} is a list, and no key.", f"GROUP BY LENGTH({text})")
 
 
-def _whole_part(expr: Expr) -> Expr | None:
+def _integer_part(expr: Expr) -> Expr | None:
     """Return the innermost integer expression that the rest of a key is computed from; None if there is none."""
     parts = [part for part in children(expr) if not isinstance(part, Literal)]
-    inner = _whole_part(parts[0]) if len(parts) == 1 and isinstance(expr, Call) else None
-    return expr if inner is None and is_whole(expr) else inner
+    inner = _integer_part(parts[0]) if len(parts) == 1 and isinstance(expr, Call) else None
+    return expr if inner is None and returns_integer(expr) else inner
 
 
-def _fine_time(expr: Expr, text: str, reading: Reading) -> Refusal:
+def _fine_time_refusal(expr: Expr, text: str, context: CompileContext) -> Refusal:
     """Build the refusal of a raw time, or of steps of a time without known bounds; suggests the declared dates."""
-    time = _time_of(expr)
-    moment, date = plain_text(time), _date_of(time, reading)
+    time = _truncated_operand(expr)
+    moment, date = plain_text(time), _declared_date(time, context)
     why, coarse = f"{text} has a value of its own in almost every row.", f"date_trunc('hour', {text})"
     if time is not expr:
         why, coarse = f"{moment} has no declared range, so nothing says where {text} begins and ends.", text
-    ends = f"{moment} >= {START} AND {moment} < {END}"
+    ends = f"{moment} >= {START_PLACEHOLDER} AND {moment} < {END_PLACEHOLDER}"
     if date is not None:
         ends = f"{date[0]} BETWEEN DATE '{date[1].lower}' AND DATE '{date[1].upper}'"
-    return Refusal(Code.KEY, why, f"{coarse} with WHERE {ends}", None, _asked_by(reading.sql, text, coarse, ends))
+    return Refusal(
+        Code.KEY, why, f"{coarse} with WHERE {ends}", None, _coarser_key_suggestions(context.sql, text, coarse, ends)
+    )
 
 
-def _date_of(time: Expr, reading: Reading) -> tuple[str, ValueRange] | None:
+def _declared_date(time: Expr, context: CompileContext) -> tuple[str, ValueRange] | None:
     """Return the column with the date of a time, and its declared range."""
     origin = time.field.origin if isinstance(time, Ref) else None
-    table = None if origin is None else reading.catalog.table(origin.table)
+    table = None if origin is None else context.catalog.table(origin.table)
     if table is None or origin is None or origin.column != table.time_column or table.date_column is None:
         return None
     column = table.column(table.date_column)
     return (column.name, column.domain) if column is not None and isinstance(column.domain, ValueRange) else None
 
 
-def _time_of(expr: Expr) -> Expr:
+def _truncated_operand(expr: Expr) -> Expr:
     """Return the time that is truncated or bucketed; the expression itself if it is neither."""
-    return expr.arguments[-1] if isinstance(expr, Call) and expr.name in _COARSER else expr
+    return expr.arguments[-1] if isinstance(expr, Call) and expr.name in _TRUNCATIONS else expr
 
 
-def _asked_by(sql: str, name: str, coarse: str, condition: str) -> tuple[Suggestion, ...]:
+def _coarser_key_suggestions(sql: str, name: str, coarse: str, condition: str) -> tuple[Suggestion, ...]:
     """Rewrite the query with a coarser key, without and with a WHERE that bounds it."""
     key = "" if coarse == name else f"groups by {coarse}"
-    made = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", lambda _: coarse, sql, flags=re.IGNORECASE)
-    with_end, found = re.subn(r"\bwhere\b", f"WHERE {condition} AND", made, count=1, flags=re.IGNORECASE)
+    rewritten = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", lambda _: coarse, sql, flags=re.IGNORECASE)
+    with_end, found = re.subn(r"\bwhere\b", f"WHERE {condition} AND", rewritten, count=1, flags=re.IGNORECASE)
     if not found:
-        with_end = re.sub(r"\bgroup by\b", f"WHERE {condition} GROUP BY", made, count=1, flags=re.IGNORECASE)
+        with_end = re.sub(r"\bgroup by\b", f"WHERE {condition} GROUP BY", rewritten, count=1, flags=re.IGNORECASE)
     ends = "rows outside the ends are left out"
-    return Suggestion(made, key), Suggestion(with_end, joined_differences(key, ends))
+    return Suggestion(rewritten, key), Suggestion(with_end, join_differences(key, ends))

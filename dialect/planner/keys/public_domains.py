@@ -16,33 +16,33 @@ from datetime import datetime
 from functools import partial, reduce
 
 from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Origin, Ref, case_values, children, fields_of
-from dialect.algebra.intervals import UNKNOWN, known
+from dialect.algebra.intervals import UNKNOWN, is_bounded
 from dialect.algebra.relations import (
     Distinct,
     Filter,
-    Padded,
+    NullRowPadded,
     Project,
     Public,
     Scan,
     Series,
     SetOperation,
     Values,
-    public_list,
+    public_values_of,
     with_null_row,
 )
 from dialect.algebra.release_plan import KeySet, KeySource
-from dialect.analysis.canonical_form import Canon
-from dialect.analysis.predicates import between, dates_of, narrowed
-from dialect.analysis.time_granularity import bucketed, count_steps, truncated
-from dialect.catalog.model import Bounds, ColumnOf, SqlType, ValueList, ValueRange
-from dialect.functions.constant_folding import moment, text_of
+from dialect.analysis.canonical_form import CanonicalForm
+from dialect.analysis.predicates import between, declared_dates, narrow_expression
+from dialect.analysis.time_granularity import bucket_start, count_steps, truncate_time
+from dialect.catalog.model import Bounds, ColumnValues, SqlType, ValueList, ValueRange
+from dialect.functions.constant_folding import format_time, parse_timestamp
 from dialect.functions.emitter import plain_text
-from dialect.functions.inference import FIRST_THAT_IS, range_of
-from dialect.functions.literals import stored_literal
-from dialect.functions.registry import function
-from dialect.functions.scalar.casts import NARROW
+from dialect.functions.inference import NULL_IF_ALL_NULL, range_of
+from dialect.functions.literals import literal_of
+from dialect.functions.registry import overload
+from dialect.functions.scalar.casts import NARROW_TYPES
 from dialect.functions.signature import Partial
-from dialect.parser.context import Reading
+from dialect.parser.context import CompileContext
 
 ONE_DAY = "1 day"
 
@@ -51,15 +51,15 @@ ONE_DAY = "1 day"
 class PublicList:
     """A public list of values for a subexpression of the keys."""
 
-    stands_for: tuple[tuple[Expr, Expr], ...]  # (replaced key subexpression, expression over the relation)
+    replacements: tuple[tuple[Expr, Expr], ...]  # (replaced key subexpression, expression over the relation)
     source: KeySource
     size: int | None = None  # number of values, if known statically
-    optional: bool = False  # falls back to private keys if too long
+    allows_private: bool = False  # falls back to private keys if too long
 
 
-def of_public(expr: Ref) -> PublicList | None:
+def list_of_public_relation(expr: Ref) -> PublicList | None:
     """Use the public relation that a field was joined from; combinations of its fields are preserved."""
-    public = public_list(expr.field)
+    public = public_values_of(expr.field)
     if public is None:
         return None
     pairs = ((Ref(f), Ref(f)) for f in sorted(public.fields, key=lambda f: f.id))
@@ -68,277 +68,316 @@ def of_public(expr: Ref) -> PublicList | None:
 
 def _table_name(public: Public) -> str:
     operator = public.operator
-    while isinstance(operator, Padded | Filter | Project | Distinct):
+    while isinstance(operator, NullRowPadded | Filter | Project | Distinct):
         operator = operator.source.operator
     return operator.table.name if isinstance(operator, Scan) else "a public list"
 
 
-def of_values(expr: Expr, values: Sequence[Literal], what: str, reading: Reading, closed: bool = True) -> PublicList:
+def list_of_values(
+    expr: Expr, values: Sequence[Literal], description: str, context: CompileContext, is_exhaustive: bool = True
+) -> PublicList:
     """Build a list of constants."""
-    made = Field(reading.fresh(), None, expr.type, nullable=any(value.value is None for value in values))
-    relation = Public(Values(tuple((value,) for value in values), (made,)), (made,))
-    return PublicList(((expr, Ref(made)),), KeySource(relation, what, closed), len(values))
+    field = Field(context.new_field_id(), None, expr.type, nullable=any(value.value is None for value in values))
+    relation = Public(Values(tuple((value,) for value in values), (field,)), (field,))
+    return PublicList(((expr, Ref(field)),), KeySource(relation, description, is_exhaustive), len(values))
 
 
-def literals(values: Sequence[object], kind: SqlType) -> tuple[Literal, ...]:
+def distinct_literals(values: Sequence[object], kind: SqlType) -> tuple[Literal, ...]:
     """Make distinct literals of one type."""
-    return tuple(dict.fromkeys(stored_literal(value, kind) for value in values))
+    return tuple(dict.fromkeys(literal_of(value, kind) for value in values))
 
 
-def of_ends(expr: Expr, lower: Literal, upper: Literal, what: str, reading: Reading, closed: bool = True) -> PublicList:
+def list_of_range(
+    expr: Expr, lower: Literal, upper: Literal, description: str, context: CompileContext, is_exhaustive: bool = True
+) -> PublicList:
     """Build the list of all integers, or all dates, between two ends."""
     if expr.type is SqlType.BIGINT:
         size = max(0, int(upper.value or 0) - int(lower.value or 0) + 1)
-        return _series(expr, lower, upper, "1", size, what, reading, closed)
+        return _series(expr, lower, upper, "1", size, description, context, is_exhaustive)
     first, last = (datetime.fromisoformat(str(end.value)[:10]) for end in (lower, upper))
-    return of_times(expr, first, last, ONE_DAY, what, reading, closed)
+    return list_of_times(expr, first, last, ONE_DAY, description, context, is_exhaustive)
 
 
-def of_whole_numbers(expr: Expr, lower: int, upper: int, what: str, reading: Reading) -> PublicList:
+def list_of_integers(expr: Expr, lower: int, upper: int, description: str, context: CompileContext) -> PublicList:
     """Build the list of all integers between declared bounds, in the type of the expression; rows may violate it."""
     ends = Literal(lower, SqlType.BIGINT), Literal(upper, SqlType.BIGINT)
-    listed = _series(expr, *ends, "1", max(0, upper - lower + 1), what, reading, closed=False)
-    return replace(listed, optional=True)
+    listed = _series(expr, *ends, "1", max(0, upper - lower + 1), description, context, is_exhaustive=False)
+    return replace(listed, allows_private=True)
 
 
-def of_times(
-    expr: Expr, first: datetime, last: datetime, step: str, what: str, reading: Reading, closed: bool = True
+def list_of_times(
+    expr: Expr,
+    first: datetime,
+    last: datetime,
+    step: str,
+    description: str,
+    context: CompileContext,
+    is_exhaustive: bool = True,
 ) -> PublicList:
     """Build the list of all time steps from first to last."""
-    lower, upper = (Literal(text_of(end, expr.type), expr.type) for end in (first, last))
-    return _series(expr, lower, upper, step, count_steps(step, first, last), what, reading, closed)
+    lower, upper = (Literal(format_time(end, expr.type), expr.type) for end in (first, last))
+    return _series(expr, lower, upper, step, count_steps(step, first, last), description, context, is_exhaustive)
 
 
 def _series(
-    expr: Expr, lower: Literal, upper: Literal, step: str, size: int, what: str, reading: Reading, closed: bool
+    expr: Expr,
+    lower: Literal,
+    upper: Literal,
+    step: str,
+    size: int,
+    description: str,
+    context: CompileContext,
+    is_exhaustive: bool,
 ) -> PublicList:
     if size == 0:
-        return of_values(expr, (), what, reading, closed)
-    made = Field(reading.fresh(), None, expr.type, nullable=False)
-    relation = Public(Series(lower, upper, step, made), (made,))
-    return PublicList(((expr, Ref(made)),), KeySource(relation, what, closed), size)
+        return list_of_values(expr, (), description, context, is_exhaustive)
+    field = Field(context.new_field_id(), None, expr.type, nullable=False)
+    relation = Public(Series(lower, upper, step, field), (field,))
+    return PublicList(((expr, Ref(field)),), KeySource(relation, description, is_exhaustive), size)
 
 
-def declared(expr: Ref, reading: Reading) -> PublicList | None:
+def list_of_declared_domain(expr: Ref, context: CompileContext) -> PublicList | None:
     """Build the list of a private column's declared domain, with NULL if the column is nullable."""
     domain, field = expr.field.domain, expr.field
-    closed = field.complete and domain is not None
+    is_exhaustive = field.domain_is_complete and domain is not None
     if domain is None and field.type is SqlType.BOOLEAN:
         domain = ValueList((False, True))
     if isinstance(domain, ValueList):
-        values = literals((*domain.values, *((None,) if field.nullable else ())), field.type)
-        return of_values(expr, values, f"the declared list of {_column(field)}", reading, closed)
+        values = distinct_literals((*domain.values, *((None,) if field.nullable else ())), field.type)
+        return list_of_values(expr, values, f"the declared list of {_column_name(field)}", context, is_exhaustive)
     if isinstance(domain, ValueRange) and field.type in (SqlType.BIGINT, SqlType.DATE):
-        ends = (stored_literal(domain.lower, field.type), stored_literal(domain.upper, field.type))
-        return padded(of_ends(expr, *ends, f"the declared range of {_column(field)}", reading, closed), field.nullable)
-    return padded(_column_of(expr, domain, reading, closed), field.nullable) if isinstance(domain, ColumnOf) else None
+        ends = (literal_of(domain.lower, field.type), literal_of(domain.upper, field.type))
+        return add_null(
+            list_of_range(expr, *ends, f"the declared range of {_column_name(field)}", context, is_exhaustive),
+            field.nullable,
+        )
+    return (
+        add_null(_list_of_column_domain(expr, domain, context, is_exhaustive), field.nullable)
+        if isinstance(domain, ColumnValues)
+        else None
+    )
 
 
-def _column(field: Field) -> str:
+def _column_name(field: Field) -> str:
     return field.origin.column if field.origin is not None else field.name or "the key"
 
 
-def _column_of(expr: Ref, domain: ColumnOf, reading: Reading, closed: bool) -> PublicList:
-    relation = column_values(domain, reading)
-    source = KeySource(relation, f"{domain.table}.{domain.column}", closed)
+def _list_of_column_domain(expr: Ref, domain: ColumnValues, context: CompileContext, is_exhaustive: bool) -> PublicList:
+    relation = column_values(domain, context)
+    source = KeySource(relation, f"{domain.table}.{domain.column}", is_exhaustive)
     return PublicList(((expr, Ref(relation.fields[0])),), source)
 
 
-def column_values(domain: ColumnOf, reading: Reading) -> Public:
+def column_values(domain: ColumnValues, context: CompileContext) -> Public:
     """Return the distinct values of a public column, as a relation."""
-    table = reading.catalog.table(domain.table)
+    table = context.catalog.table(domain.table)
     column = table.column(domain.column) if table is not None else None
     assert table is not None and column is not None  # noqa: S101  the catalog reader checks both
-    wanted = Field(reading.fresh(), None, column.type, column.nullable, origin=Origin(table.name, column.name))
+    wanted = Field(context.new_field_id(), None, column.type, column.nullable, origin=Origin(table.name, column.name))
     return Public(Distinct(Public(Scan(table, (wanted,)), (wanted,)), (wanted,)), (wanted,))
 
 
-def padded(found: PublicList, with_null: bool) -> PublicList:
+def add_null(public_list: PublicList, with_null: bool) -> PublicList:
     """Add NULL to a one-column list."""
     if not with_null:
-        return found
-    relation = with_null_row(found.source.relation)
-    ((expr, _),) = found.stands_for
-    size = None if found.size is None else found.size + 1
-    source = replace(found.source, relation=relation)
-    return replace(found, stands_for=((expr, Ref(relation.fields[0])),), source=source, size=size)
+        return public_list
+    relation = with_null_row(public_list.source.relation)
+    ((expr, _),) = public_list.replacements
+    size = None if public_list.size is None else public_list.size + 1
+    source = replace(public_list.source, relation=relation)
+    return replace(public_list, replacements=((expr, Ref(relation.fields[0])),), source=source, size=size)
 
 
-def of_time_steps(expr: Call, facts: Sequence[Expr], reading: Reading) -> PublicList | None:
+def list_of_truncations(expr: Call, facts: Sequence[Expr], context: CompileContext) -> PublicList | None:
     """Build the list of truncated times between bounds in the query or the catalog; None without bounds."""
-    place = expr.arguments[-1]
-    ends = between(place, facts) or _declared_days(place, facts)
+    time = expr.arguments[-1]
+    ends = between(time, facts) or _declared_date_range(time, facts)
     if ends is None:
         return None
-    closed = between(place, facts) is not None
+    is_exhaustive = between(time, facts) is not None
     try:
-        found = _between_times(expr, moment(str(ends[0].value)), moment(str(ends[1].value)), closed, reading)
+        found = _list_between(
+            expr, parse_timestamp(str(ends[0].value)), parse_timestamp(str(ends[1].value)), is_exhaustive, context
+        )
     except OverflowError:  # outside the years of datetime
         return None
-    own = _own(place)
-    return padded(found, not closed and own is not None and own.nullable)
+    own = _column_of_time(time)
+    return add_null(found, not is_exhaustive and own is not None and own.nullable)
 
 
-def of_images(expr: Call, unit: str, facts: Sequence[Expr], reading: Reading) -> PublicList | None:
+def list_of_function_values(expr: Call, unit: str, facts: Sequence[Expr], context: CompileContext) -> PublicList | None:
     """Build the list of a function's values on each time unit between known bounds; it must be constant per unit."""
-    place = expr.arguments[0]
-    ends, closed = between(place, facts), True
+    time_expr = expr.arguments[0]
+    ends, is_exhaustive = between(time_expr, facts), True
     if ends is None:
-        ends, closed = _declared_days(place, facts), False
+        ends, is_exhaustive = _declared_date_range(time_expr, facts), False
     if ends is None:
         return None
-    unit = "day" if place.type is SqlType.DATE else unit
+    unit = "day" if time_expr.type is SqlType.DATE else unit
     try:
-        first, last = (truncated(unit, moment(str(end.value))) for end in ends)
-        times = of_times(place, first, last, f"1 {unit}", "a range of time", reading, closed)
+        first, last = (truncate_time(unit, parse_timestamp(str(end.value))) for end in ends)
+        times = list_of_times(time_expr, first, last, f"1 {unit}", "a range of time", context, is_exhaustive)
     except OverflowError:  # outside the years of datetime
         return None
-    ((_, time),) = times.stands_for
-    made = Field(reading.fresh(), None, expr.type, nullable=False)
+    ((_, time),) = times.replacements
+    field = Field(context.new_field_id(), None, expr.type, nullable=False)
     image = Call(expr.function, (time, *expr.arguments[1:]), expr.type)
     below = times.source.relation
-    relation = Public(Project(below, ((made, image),)), below.fields + (made,))
-    source = replace(times.source, relation=Public(Distinct(relation, (made,)), (made,)))
-    found = replace(times, stands_for=((expr, Ref(made)),), source=source)
-    own = _own(place)
-    return padded(found, not closed and own is not None and own.nullable)
+    relation = Public(Project(below, ((field, image),)), below.fields + (field,))
+    source = replace(times.source, relation=Public(Distinct(relation, (field,)), (field,)))
+    found = replace(times, replacements=((expr, Ref(field)),), source=source)
+    own = _column_of_time(time_expr)
+    return add_null(found, not is_exhaustive and own is not None and own.nullable)
 
 
-def _between_times(expr: Call, first: datetime, last: datetime, closed: bool, reading: Reading) -> PublicList:
+def _list_between(
+    expr: Call, first: datetime, last: datetime, is_exhaustive: bool, context: CompileContext
+) -> PublicList:
     what = "a range of time"
     if expr.name == "year":
         lower, upper = (Literal(end.year, SqlType.BIGINT) for end in (first, last))
-        return of_ends(expr, lower, upper, what, reading, closed)
+        return list_of_range(expr, lower, upper, what, context, is_exhaustive)
     if expr.name == "to_date":
-        return of_times(expr, truncated("day", first), truncated("day", last), ONE_DAY, what, reading, closed)
+        return list_of_times(
+            expr, truncate_time("day", first), truncate_time("day", last), ONE_DAY, what, context, is_exhaustive
+        )
     assert isinstance(expr.arguments[0], Literal)  # noqa: S101  units and widths are constants
     step = str(expr.arguments[0].value)
     if expr.name == "time_bucket":
-        return of_times(expr, bucketed(step, first), bucketed(step, last), step, what, reading, closed)
-    return of_times(expr, truncated(step, first), truncated(step, last), f"1 {step}", what, reading, closed)
+        return list_of_times(
+            expr, bucket_start(step, first), bucket_start(step, last), step, what, context, is_exhaustive
+        )
+    return list_of_times(
+        expr, truncate_time(step, first), truncate_time(step, last), f"1 {step}", what, context, is_exhaustive
+    )
 
 
-def _declared_days(place: Expr, facts: Sequence[Expr]) -> tuple[Literal, Literal] | None:
+def _declared_date_range(time_expr: Expr, facts: Sequence[Expr]) -> tuple[Literal, Literal] | None:
     """Return the first and last moment of a declared date range, of a time column or of its date column."""
-    dates = (day for day, time in dates_of(facts) if time == place)
-    own = next((f for f in (_own(place), *dates) if f is not None and isinstance(f.domain, ValueRange)), None)
+    dates = (day for day, time in declared_dates(facts) if time == time_expr)
+    own = next(
+        (f for f in (_column_of_time(time_expr), *dates) if f is not None and isinstance(f.domain, ValueRange)), None
+    )
     if own is None or not isinstance(own.domain, ValueRange) or own.type is SqlType.BIGINT:
         return None
     days = own.domain
     last = str(days.upper) if own.type is SqlType.DATE else f"{days.upper} 23:59:59.999999"
-    return stored_literal(days.lower, SqlType.TIMESTAMP), stored_literal(last, SqlType.TIMESTAMP)
+    return literal_of(days.lower, SqlType.TIMESTAMP), literal_of(last, SqlType.TIMESTAMP)
 
 
-def _own(place: Expr) -> Field | None:
+def _column_of_time(time_expr: Expr) -> Field | None:
     """Return the column that a time expression reads, directly or in its time zone."""
-    own = place.arguments[0] if isinstance(place, Call) and place.name == "wall" else place
+    own = time_expr.arguments[0] if isinstance(time_expr, Call) and time_expr.name == "wall" else time_expr
     return own.field if isinstance(own, Ref) else None
 
 
 @dataclass(frozen=True)
-class Listed:
+class SideKeySet:
     """Key set of one side of a set operation."""
 
     keys: KeySet
     size: int | None  # number of values, if known statically
-    optional: bool  # falls back to private keys
+    allows_private: bool  # falls back to private keys
 
 
-def together(expr: Ref, lists: Sequence[Listed], reading: Reading) -> PublicList:
+def union_lists(expr: Ref, lists: Sequence[SideKeySet], context: CompileContext) -> PublicList:
     """Build the union of lists of one column; equal lists are used once."""
-    unique = tuple({_text(each.keys): each for each in lists}.values())
-    relation = reduce(partial(_union, expr, reading), (each.keys.relation for each in unique))
-    what = " and ".join(dict.fromkeys(source.what for each in unique for source in each.keys.sources)) or "constants"
+    unique = tuple({_key_set_text(each.keys): each for each in lists}.values())
+    relation = reduce(partial(_union, expr, context), (each.keys.relation for each in unique))
+    description = (
+        " and ".join(dict.fromkeys(source.description for each in unique for source in each.keys.sources))
+        or "constants"
+    )
     sizes = [each.size for each in unique]
     return PublicList(
         ((expr, Ref(relation.fields[0])),),
-        KeySource(relation, what, all(each.keys.closed for each in unique)),
+        KeySource(relation, description, all(each.keys.is_exhaustive for each in unique)),
         None if None in sizes else sum(size for size in sizes if size is not None),
-        any(each.optional for each in unique),
+        any(each.allows_private for each in unique),
     )
 
 
-def _union(expr: Ref, reading: Reading, left: Public, right: Public) -> Public:
+def _union(expr: Ref, context: CompileContext, left: Public, right: Public) -> Public:
     (one,), (other,) = left.fields, right.fields
-    made = Field(reading.fresh(), None, expr.type, nullable=one.nullable or other.nullable)
-    return Public(SetOperation(left, right, "union", True, ((one, other, made),)), (made,))
+    field = Field(context.new_field_id(), None, expr.type, nullable=one.nullable or other.nullable)
+    return Public(SetOperation(left, right, "union", True, ((one, other, field),)), (field,))
 
 
-def _text(keys: KeySet) -> str:
+def _key_set_text(keys: KeySet) -> str:
     """Return the canonical text of a key set."""
-    canon = Canon()
-    rows = canon.relation(keys.relation)
+    canon = CanonicalForm()
+    rows = canon.relation_text(keys.relation)
     return f"{rows} by {', '.join(canon.names[f.id] for f in keys.keys)}"
 
 
-MOST_OPTIONAL = 10_000  # longer integer ranges are probably sparse: private keys instead
-MOST_COMBINED = 1_000_000  # combinations of integer column values, before deduplication
-LARGEST = 2.0**53 - 1  # integers are exact in DOUBLE up to here
+MAX_SPARSE_INTEGERS = 10_000  # longer integer ranges are probably sparse: private keys instead
+MAX_COLUMN_COMBINATIONS = 1_000_000  # combinations of integer column values, before deduplication
+MAX_EXACT_INTEGER = 2.0**53 - 1  # integers are exact in DOUBLE up to here
 _NUMBERS = (SqlType.BIGINT, SqlType.DOUBLE)
-_NULL_WHERE_TOO_LARGE = {"+", "-", "*", "negative", "abs", "round", "trunc", "gcd", "lcm"}
-_NULL_WHERE_TOO_LARGE |= {"&", "|", "xor", "~", "<<", ">>", "bit_count"}
-_GIVES_WHOLE = {"floor", "ceil", "trunc", "round"}
+_NULL_ON_OVERFLOW = {"+", "-", "*", "negative", "abs", "round", "trunc", "gcd", "lcm"}
+_NULL_ON_OVERFLOW |= {"&", "|", "xor", "~", "<<", ">>", "bit_count"}
+_ROUNDING_FUNCTIONS = {"floor", "ceil", "trunc", "round"}
 
 
-def is_whole(expr: Expr) -> bool:
+def returns_integer(expr: Expr) -> bool:
     """Return whether a call always returns whole numbers."""
     if not isinstance(expr, Call):
         return False
-    return expr.type is SqlType.BIGINT or (expr.name in _GIVES_WHOLE and len(expr.arguments) == 1)
+    return expr.type is SqlType.BIGINT or (expr.name in _ROUNDING_FUNCTIONS and len(expr.arguments) == 1)
 
 
-def whole_numbers(expr: Expr, facts: Sequence[Expr], reading: Reading) -> tuple[PublicList, ...] | None:
+def integer_lists(expr: Expr, facts: Sequence[Expr], context: CompileContext) -> tuple[PublicList, ...] | None:
     """List every integer that a call returns on values within their bounds; None if there may be too many."""
-    narrow = narrowed(expr, facts) if is_whole(expr) else None
+    narrow = narrow_expression(expr, facts) if returns_integer(expr) else None
     if narrow is None or not any(f.type in _NUMBERS for f in fields_of(narrow)):
         return None
     ends = range_of(narrow)
-    few = _exact(ends) and (expr.type is SqlType.DOUBLE or _between(ends) <= MOST_OPTIONAL)
-    combined = _combined(narrow)
-    if combined is not None and combined <= (MOST_COMBINED if few else MOST_OPTIONAL):
-        return _of_columns(narrow, reading)
-    if not few or not _computed_exactly(narrow):
+    is_short = _is_exact(ends) and (expr.type is SqlType.DOUBLE or _count_integers(ends) <= MAX_SPARSE_INTEGERS)
+    combined = _count_column_combinations(narrow)
+    if combined is not None and combined <= (MAX_COLUMN_COMBINATIONS if is_short else MAX_SPARSE_INTEGERS):
+        return _column_lists(narrow, context)
+    if not is_short or not _is_computed_exactly(narrow):
         return None
     what = f"the range of {plain_text(expr)}"
-    listed = of_whole_numbers(expr, math.ceil(ends.lower), math.floor(ends.upper), what, reading)
-    return (padded(listed, _may_be_null(narrow)),)
+    listed = list_of_integers(expr, math.ceil(ends.lower), math.floor(ends.upper), what, context)
+    return (add_null(listed, _may_be_null(narrow)),)
 
 
-def _exact(ends: Bounds | None) -> bool:
-    return ends is not None and known(ends) and max(abs(ends.lower), abs(ends.upper)) <= LARGEST
+def _is_exact(ends: Bounds | None) -> bool:
+    return ends is not None and is_bounded(ends) and max(abs(ends.lower), abs(ends.upper)) <= MAX_EXACT_INTEGER
 
 
-def _between(ends: Bounds) -> int:
+def _count_integers(ends: Bounds) -> int:
     return max(0, math.floor(ends.upper) - math.ceil(ends.lower) + 1)
 
 
-def _combined(expr: Expr) -> int | None:
+def _count_column_combinations(expr: Expr) -> int | None:
     """Count the combinations of the values of the integer columns that a call reads; None if it reads others."""
     columns = fields_of(expr)
-    if not all(f.type is SqlType.BIGINT and _exact(f.bounds) for f in columns):
+    if not all(f.type is SqlType.BIGINT and _is_exact(f.bounds) for f in columns):
         return None
-    return math.prod(_between(f.bounds) + f.nullable for f in set(columns) if f.bounds is not None)
+    return math.prod(_count_integers(f.bounds) + f.nullable for f in set(columns) if f.bounds is not None)
 
 
-def _of_columns(expr: Expr, reading: Reading) -> tuple[PublicList, ...]:
+def _column_lists(expr: Expr, context: CompileContext) -> tuple[PublicList, ...]:
     """List the values of each integer column that a call reads; the keys are computed from their combinations."""
     lists: list[PublicList] = []
     for f in dict.fromkeys(fields_of(expr)):
         ends = f.bounds or UNKNOWN
         what = f"the bounds of {plain_text(Ref(f))}"
         lower, upper = math.ceil(ends.lower), math.floor(ends.upper)
-        listed = of_whole_numbers(Ref(f), lower, upper, what, reading)
-        lists.append(padded(listed, f.nullable))
+        listed = list_of_integers(Ref(f), lower, upper, what, context)
+        lists.append(add_null(listed, f.nullable))
     return tuple(lists)
 
 
-def _computed_exactly(expr: Expr) -> bool:
+def _is_computed_exactly(expr: Expr) -> bool:
     """Return whether all integer ranges in an expression are exact in DOUBLE."""
     if expr.type is SqlType.BIGINT:
         ends = range_of(expr)
-        if any(LARGEST < abs(end) < math.inf for end in (ends.lower, ends.upper)):
+        if any(MAX_EXACT_INTEGER < abs(end) < math.inf for end in (ends.lower, ends.upper)):
             return False
-    return all(map(_computed_exactly, children(expr)))
+    return all(map(_is_computed_exactly, children(expr)))
 
 
 def _may_be_null(expr: Expr) -> bool:
@@ -349,19 +388,19 @@ def _may_be_null(expr: Expr) -> bool:
         return expr.field.nullable
     if isinstance(expr, Case):
         return any(map(_may_be_null, case_values(expr)))
-    if expr.name in FIRST_THAT_IS:
+    if expr.name in NULL_IF_ALL_NULL:
         return all(map(_may_be_null, expr.arguments))
-    partial = function(expr.function).partial is Partial.VALUE and not _always_fits(expr)
+    partial = overload(expr.function).partial is Partial.FOR_SOME_VALUES and not _never_overflows(expr)
     return partial or any(map(_may_be_null, expr.arguments))
 
 
-def _always_fits(expr: Call) -> bool:
+def _never_overflows(expr: Call) -> bool:
     if expr.name in {"//", "%"}:
         divisor = range_of(expr.arguments[1])
         return not divisor.lower <= 0 <= divisor.upper
     if expr.name == "<<" and range_of(expr.arguments[0]).lower < 0:
         return False
-    lowest, largest = NARROW.get(expr.name.removeprefix("to_").upper(), (-LARGEST, LARGEST))
+    lowest, largest = NARROW_TYPES.get(expr.name.removeprefix("to_").upper(), (-MAX_EXACT_INTEGER, MAX_EXACT_INTEGER))
     ends = range_of(expr)
-    only_then = expr.name in _NULL_WHERE_TOO_LARGE or expr.name.startswith("to_")
+    only_then = expr.name in _NULL_ON_OVERFLOW or expr.name.startswith("to_")
     return only_then and lowest <= ends.lower and ends.upper <= largest

@@ -9,17 +9,25 @@ Modules, each before those that import it:
 
 from __future__ import annotations
 
-from dialect.planner.reuse.predicate_regions import Read, RowSets
-from dialect.planner.reuse.view_matching import Derivation, Part, Told, derivation, held_parts, same_rows, told
+from dialect.planner.reuse.predicate_regions import Decompositions, RowSets
+from dialect.planner.reuse.view_matching import (
+    CanonicalPlan,
+    Derivation,
+    StoredPart,
+    canonical_plan,
+    equivalent_part_derivation,
+    find_derivation,
+    stored_parts,
+)
 
 __all__ = [
+    "CanonicalPlan",
+    "Decompositions",
     "Derivation",
-    "Part",
-    "Read",
     "RowSets",
-    "Told",
-    "derivation",
-    "held_parts",
-    "same_rows",
-    "told",
+    "StoredPart",
+    "canonical_plan",
+    "equivalent_part_derivation",
+    "find_derivation",
+    "stored_parts",
 ]

@@ -22,23 +22,26 @@ from dialect.algebra.expressions import (
     Ref,
     children,
     conjunction,
-    expand,
+    expand_definitions,
     fields_of,
-    rebuild,
+    map_children,
 )
-from dialect.algebra.release_plan import SUMS_OVER_GROUPS, PrivatePlan, VectorKind
-from dialect.analysis.canonical_form import Canon
-from dialect.analysis.key_rewriting import UntoldError, over_keys
-from dialect.analysis.predicates import between, implied, listed
+from dialect.algebra.release_plan import GROUP_ADDITIVE_KINDS, PrivatePlan, VectorKind
+from dialect.analysis.canonical_form import CanonicalForm
+from dialect.analysis.key_rewriting import UnderivableError, rewrite_over_keys
+from dialect.analysis.predicates import between, is_implied, listed_values
 from dialect.catalog.model import Catalog, SqlType
-from dialect.functions.inference import goes_far, nullable
-from dialect.functions.registry import forms_of
-from dialect.parser.context import Reading
-from dialect.planner.keys.key_set import lists_of
+from dialect.functions.inference import is_null_beyond_calendar, may_be_null
+from dialect.functions.registry import overloads
+from dialect.parser.context import CompileContext
+from dialect.planner.keys.key_set import public_lists
 from dialect.planner.keys.public_domains import PublicList
-from dialect.planner.reuse.predicate_regions import Read, RowSets
+from dialect.planner.reuse.predicate_regions import Decompositions, RowSets
 
-_TAKEN = (*SUMS_OVER_GROUPS, VectorKind.PERSONS)  # PERSONS is not additive, but a single group can be reused
+_REUSABLE_KINDS = (
+    *GROUP_ADDITIVE_KINDS,
+    VectorKind.PERSONS,
+)  # PERSONS is not additive, but a single group can be reused
 
 
 @dataclass(frozen=True)
@@ -48,199 +51,213 @@ class Derivation:
     keys: tuple[Expr, ...]  # in the order of the wanted keys, over the stored ones: fields k0, k1, ...
     condition: Expr  # over the stored keys
     vectors: tuple[int, ...]  # index of the stored vector, per wanted vector
-    pinned: tuple[tuple[int, int], ...]  # (stored key with an open list, number of wanted values that must be listed)
-    closed: bool  # a wanted group without stored groups is certainly empty
-    alone: bool  # not additive: each wanted group must be a single stored group
+    required_values: tuple[
+        tuple[int, int], ...
+    ]  # (stored key with an open list, number of wanted values that must be listed)
+    is_complete: bool  # a wanted group without stored groups is certainly empty
+    needs_single_groups: bool  # not additive: each wanted group must be a single stored group
 
 
 @dataclass(frozen=True)
-class Told:
+class CanonicalPlan:
     """A plan in canonical form: comparable with other plans, its fields renamed to canonical names."""
 
     plan: PrivatePlan
     structure: str
     conditions: Mapping[str, Expr]
     keys: tuple[Expr, ...]
-    names: Mapping[str, str]
+    canonical_names: Mapping[str, str]
 
-    def own(self, expr: Expr) -> Expr:
+    def rename(self, expr: Expr) -> Expr:
         """Rewrite an expression over canonical fields."""
-        return _named(expand(expr), self.names)
+        return _rename_fields(expand_definitions(expr), self.canonical_names)
 
 
-def told(plan: PrivatePlan) -> Told:
+def canonical_plan(plan: PrivatePlan) -> CanonicalPlan:
     """Return the canonical form of a plan."""
-    canon = Canon()
-    structure, texts = canon.parts(plan.source)
-    conditions = {text: _named(expand(canon.conjuncts[text]), canon.names) for text in texts}
-    keys = tuple(_named(key, canon.names) for key in plan.key_exprs)
-    return Told(plan, structure, conditions, keys, canon.names)
+    canonical = CanonicalForm()
+    structure, texts = canonical.structure_and_conjuncts(plan.source)
+    conditions = {
+        text: _rename_fields(expand_definitions(canonical.conjuncts[text]), canonical.names) for text in texts
+    }
+    keys = tuple(_rename_fields(key, canonical.names) for key in plan.key_exprs)
+    return CanonicalPlan(plan, structure, conditions, keys, canonical.names)
 
 
-def derivation(one: Told, other: Told, catalog: Catalog) -> Derivation | None:
+def find_derivation(wanted: CanonicalPlan, stored: CanonicalPlan, catalog: Catalog) -> Derivation | None:
     """Find how the groups of a wanted release are computed from a stored one; None if they are not derivable.
 
     Claim: for every data set, a wanted exact number before bounding is the sum of the stored ones of its groups, if
     each wanted group has at least one and each pinned list has all its values. Symbols: `wanted`, `stored`.
     Raises: nothing. Proof: dialect/analysis/proofs.md#derivation
     """
-    vectors = vectors_of(one, other)
-    if vectors is None or not set(one.plan.touched.windows) <= set(other.plan.touched.windows):
+    vectors = match_vectors(wanted, stored)
+    if vectors is None or not set(wanted.plan.charged_windows.windows) <= set(stored.plan.charged_windows.windows):
         return None
-    return derived(one, other, vectors, catalog)
+    return derivation_over(wanted, stored, vectors, catalog)
 
 
-def derived(one: Told, other: Told, vectors: tuple[int, ...], catalog: Catalog) -> Derivation | None:
+def derivation_over(
+    wanted: CanonicalPlan, stored: CanonicalPlan, vectors: tuple[int, ...], catalog: Catalog
+) -> Derivation | None:
     """Derive wanted groups from a stored release with the given `vectors`, without comparing charged windows."""
-    known = tuple(one.conditions.values())
-    if not all(implied(each, known) for text, each in other.conditions.items() if text not in one.conditions):
+    conditions = tuple(wanted.conditions.values())
+    if not all(
+        is_implied(each, conditions) for text, each in stored.conditions.items() if text not in wanted.conditions
+    ):
         return None  # the stored release may lack wanted rows
-    pinned = _complete(one, other, catalog)
-    if pinned is None:
+    completeness = _required_open_lists(wanted, stored, catalog)
+    if completeness is None:
         return None
-    cells = cells_of(other)
+    cells = group_fields(stored)
     try:
-        keys = tuple(over_keys(key, cells) for key in one.keys)
-        more = [each for text, each in one.conditions.items() if text not in other.conditions]
-        condition = conjunction(tuple(over_keys(each, cells) for each in more))
-    except UntoldError:
+        keys = tuple(rewrite_over_keys(key, cells) for key in wanted.keys)
+        extra_conditions = [each for text, each in wanted.conditions.items() if text not in stored.conditions]
+        condition = conjunction(tuple(rewrite_over_keys(each, cells) for each in extra_conditions))
+    except UnderivableError:
         return None
-    alone = any(vector.kind not in SUMS_OVER_GROUPS for vector in one.plan.vectors)
-    return Derivation(keys, condition, vectors, pinned[0], pinned[1], alone)
+    needs_single_groups = any(vector.kind not in GROUP_ADDITIVE_KINDS for vector in wanted.plan.vectors)
+    return Derivation(keys, condition, vectors, completeness[0], completeness[1], needs_single_groups)
 
 
-def cells_of(held: Told) -> dict[Expr, Field]:
+def group_fields(stored: CanonicalPlan) -> dict[Expr, Field]:
     """Map the key expressions of a stored release to the fields of its groups."""
-    pairs = zip(held.keys, held.plan.keys, strict=True)
-    return {expr: _cell(i, expr, key.field) for i, (expr, key) in enumerate(pairs)}
+    pairs = zip(stored.keys, stored.plan.keys, strict=True)
+    return {expr: _group_field(i, expr, key.field) for i, (expr, key) in enumerate(pairs)}
 
 
-def vectors_of(one: Told, other: Told) -> tuple[int, ...] | None:
+def match_vectors(wanted: CanonicalPlan, stored: CanonicalPlan) -> tuple[int, ...] | None:
     """Find the wanted vectors in a stored release over the same tables, ignoring conditions; None if one is missing."""
-    alike = one.structure == other.structure and _comparable(one.plan, other.plan)
-    return _vectors(one.plan, other.plan) if alike else None
+    is_comparable = wanted.structure == stored.structure and _is_comparable(wanted.plan, stored.plan)
+    return _match_vectors(wanted.plan, stored.plan) if is_comparable else None
 
 
-def _comparable(wanted: PrivatePlan, held: PrivatePlan) -> bool:
+def _is_comparable(wanted: PrivatePlan, stored: PrivatePlan) -> bool:
     """Return whether both plans have public keys, the same limits, and comparable charged privacy windows."""
-    listed_both = all(each.key_set is not None and each.source.kept is None for each in (wanted, held))
-    free = all(each.limits.max_groups is None for each in (wanted, held)) and wanted.limits == held.limits
-    crossing = wanted.touched.crossing or held.touched.crossing
-    mine, theirs = set(wanted.touched.windows), set(held.touched.windows)
-    return wanted.dataset == held.dataset and listed_both and free and (mine == theirs or not crossing)
+    both_public = all(each.key_set is not None and each.source.preserved_side is None for each in (wanted, stored))
+    same_limits = all(each.limits.max_groups is None for each in (wanted, stored)) and wanted.limits == stored.limits
+    crossing = wanted.charged_windows.is_crossing or stored.charged_windows.is_crossing
+    mine, theirs = set(wanted.charged_windows.windows), set(stored.charged_windows.windows)
+    return wanted.dataset == stored.dataset and both_public and same_limits and (mine == theirs or not crossing)
 
 
-def _named(expr: Expr, names: Mapping[str, str]) -> Expr:
+def _rename_fields(expr: Expr, names: Mapping[str, str]) -> Expr:
     if isinstance(expr, Ref):
         return Ref(replace(expr.field, id=names.get(expr.field.id, expr.field.id)))
-    return rebuild(expr, lambda part: _named(part, names))
+    return map_children(expr, lambda part: _rename_fields(part, names))
 
 
-def _cell(place: int, expr: Expr, key: Field) -> Field:
-    return Field(f"k{place}", None, expr.type, nullable(Ref(key)))
+def _group_field(place: int, expr: Expr, key: Field) -> Field:
+    return Field(f"k{place}", None, expr.type, may_be_null(Ref(key)))
 
 
-def _vectors(wanted: PrivatePlan, held: PrivatePlan) -> tuple[int, ...] | None:
+def _match_vectors(wanted: PrivatePlan, stored: PrivatePlan) -> tuple[int, ...] | None:
     """Match each wanted vector with a stored one of the same value, condition, bounds and scale group."""
-    if any(vector.kind not in _TAKEN or vector.part is not None for vector in wanted.vectors):
+    if any(vector.kind not in _REUSABLE_KINDS or vector.partial_bounds is not None for vector in wanted.vectors):
         return None
-    if not set(wanted.texts) <= set(held.texts):
+    if not set(wanted.vector_texts) <= set(stored.vector_texts):
         return None
-    places = tuple(held.texts.index(text) for text in wanted.texts)
+    indices = tuple(stored.vector_texts.index(text) for text in wanted.vector_texts)
     factors = {
-        (v.scale_group, held.vectors[place].scale_group) for v, place in zip(wanted.vectors, places, strict=True)
+        (v.scale_group, stored.vectors[place].scale_group) for v, place in zip(wanted.vectors, indices, strict=True)
     }
-    return places if len(factors) == len({mine for mine, _ in factors}) else None  # one factor per mean
+    return indices if len(factors) == len({mine for mine, _ in factors}) else None  # one factor per mean
 
 
-def _complete(one: Told, other: Told, catalog: Catalog) -> tuple[tuple[tuple[int, int], ...], bool] | None:
+def _required_open_lists(
+    wanted: CanonicalPlan, stored: CanonicalPlan, catalog: Catalog
+) -> tuple[tuple[tuple[int, int], ...], bool] | None:
     """Check that every wanted row lies in a listed stored group; None if not certain.
 
     Returns the stored keys whose list is open, with the number of listed values that must be present; and whether
     completeness does not depend on an open list that both plans share and rows may violate.
     """
-    known = tuple(one.conditions.values())
-    theirs, mine = (_lists(each.plan, catalog) for each in (other, one))
-    if theirs is None or mine is None:
+    conditions = tuple(wanted.conditions.values())
+    stored_lists, wanted_lists = (_public_lists(each.plan, catalog) for each in (stored, wanted))
+    if stored_lists is None or wanted_lists is None:
         return None
-    dropped = _dropped(one, mine.values())
-    pinned: list[tuple[int, int]] = []
-    closed = True
-    for each in (other.own(each) for found in theirs.values() for each in _open(found)):
-        constants = listed(each, known)
+    dropped = _unlisted_rows_dropped(wanted, wanted_lists.values())
+    required_values: list[tuple[int, int]] = []
+    is_complete = True
+    for each in (stored.rename(each) for found in stored_lists.values() for each in _open_expressions(found)):
+        constants = listed_values(each, conditions)
         if each in dropped:
-            closed = False
+            is_complete = False
             continue
-        if constants is None or each not in other.keys:
+        if constants is None or each not in stored.keys:
             return None
-        pinned.append((other.keys.index(each), len(constants)))
-    far = any(_far(key, known) and key not in one.keys for key in other.keys)
-    return None if far else (tuple(pinned), closed)
+        required_values.append((stored.keys.index(each), len(constants)))
+    may_be_null = any(_may_be_out_of_range_null(key, conditions) and key not in wanted.keys for key in stored.keys)
+    return None if may_be_null else (tuple(required_values), is_complete)
 
 
-def _dropped(one: Told, lists: Iterable[PublicList]) -> set[Expr]:
+def _unlisted_rows_dropped(wanted: CanonicalPlan, lists: Iterable[PublicList]) -> set[Expr]:
     """Return the wanted keys with an open list, whose unlisted rows are not counted.
 
     Subexpressions of keys are excluded: a key may be listed although its subexpression is not.
     """
-    return {own for found in lists for each in _open(found) if (own := one.own(each)) in one.keys}
+    return {own for found in lists for each in _open_expressions(found) if (own := wanted.rename(each)) in wanted.keys}
 
 
-def _lists(plan: PrivatePlan, catalog: Catalog) -> Mapping[Expr, PublicList] | None:
-    return lists_of(plan.key_exprs, plan.source, Reading(catalog, ""))
+def _public_lists(plan: PrivatePlan, catalog: Catalog) -> Mapping[Expr, PublicList] | None:
+    return public_lists(plan.key_exprs, plan.source, CompileContext(catalog, ""))
 
 
-def _open(found: PublicList) -> Iterator[Expr]:
+def _open_expressions(public_list: PublicList) -> Iterator[Expr]:
     """Yield the expressions that a list enumerates, if rows may have other values."""
-    if not found.source.closed:
-        yield from (old for old, _ in found.stands_for)
+    if not public_list.source.is_exhaustive:
+        yield from (old for old, _ in public_list.replacements)
 
 
-def _far(key: Expr, known: tuple[Expr, ...]) -> bool:
+def _may_be_out_of_range_null(key: Expr, conditions: tuple[Expr, ...]) -> bool:
     """Return whether a time beyond the calendar's range may make a key NULL, which no list contains."""
-    return nullable(key) and not nullable(key, far=False) and _beyond(key, known)
+    return may_be_null(key) and not may_be_null(key, include_far=False) and _may_exceed_calendar(key, conditions)
 
 
-def steps_of(cells: Mapping[Expr, Field], known: tuple[Expr, ...]) -> Mapping[Expr, Field]:
+def non_null_keys(cells: Mapping[Expr, Field], conditions: tuple[Expr, ...]) -> Mapping[Expr, Field]:
     """Return the stored keys that are non-NULL wherever their time is, given the conditions."""
-    return {key: field for key, field in cells.items() if not (goes_far(key) and _beyond(key, known))}
+    return {
+        key: field
+        for key, field in cells.items()
+        if not (is_null_beyond_calendar(key) and _may_exceed_calendar(key, conditions))
+    }
 
 
-def _beyond(key: Expr, known: tuple[Expr, ...]) -> bool:
+def _may_exceed_calendar(key: Expr, conditions: tuple[Expr, ...]) -> bool:
     """Return whether a key may read a time beyond the calendar's range: one that conditions do not bound."""
-    ended = {f for part in _compared(known) if between(part, known) for f in fields_of(part)}
-    return not set(fields_of(key)) <= ended
+    bounded_times = {f for part in _compared_times(conditions) if between(part, conditions) for f in fields_of(part)}
+    return not set(fields_of(key)) <= bounded_times
 
 
-def _compared(known: tuple[Expr, ...]) -> Iterator[Expr]:
+def _compared_times(conditions: tuple[Expr, ...]) -> Iterator[Expr]:
     """Yield the times that conditions compare: a column, or a column in its time zone."""
-    for part in (part for fact in known for part in children(fact) if not isinstance(part, Literal)):
+    for part in (part for fact in conditions for part in children(fact) if not isinstance(part, Literal)):
         if isinstance(part, Ref) or (isinstance(part, Call) and part.name == "wall"):
             yield part
 
 
-_NOT, _IS_TRUE = (forms_of(name)[0].row for name in ("not", "is true"))
+_NOT, _IS_TRUE = (overloads(name)[0].row_name for name in ("not", "is true"))
 
 
 @dataclass(frozen=True)
-class Part:
+class StoredPart:
     """Some groups of a stored release, with the conditions on rows that they cover."""
 
-    one: Told  # canonical form of the wanted plan, with the conditions of these rows
-    other: Told  # stored
+    wanted: CanonicalPlan  # canonical form of the wanted plan, with the conditions of these rows
+    stored: CanonicalPlan  # stored
     vectors: tuple[int, ...]
 
     @property
     def conditions(self) -> Mapping[str, Expr]:
         """Conditions on the covered rows, by canonical text."""
-        return self.one.conditions
+        return self.wanted.conditions
 
-    def derivation(self, catalog: Catalog) -> Derivation | None:
+    def find_derivation(self, catalog: Catalog) -> Derivation | None:
         """Find how the wanted groups of the covered rows are computed; None if that is not certain."""
-        return derived(self.one, self.other, self.vectors, catalog)
+        return derivation_over(self.wanted, self.stored, self.vectors, catalog)
 
 
-def held_parts(one: Told, other: Told) -> tuple[Part, ...]:
+def stored_parts(wanted: CanonicalPlan, stored: CanonicalPlan) -> tuple[StoredPart, ...]:
     """Split a stored release into the groups that satisfy the wanted conditions derivable from its keys, and the rest.
 
         stored:  GROUP BY city, gender    wanted:  WHERE gender = 'F'    ->    gender = 'F'; not true(gender = 'F')
@@ -248,34 +265,41 @@ def held_parts(one: Told, other: Told) -> tuple[Part, ...]:
     Claim: each part has the wanted numbers of the rows that satisfy its conditions, where `derivation_over` succeeds;
     no group is in two parts. Symbols: `wanted`, `stored`. Raises: nothing. Proof: dialect/planner/proofs.md#held-parts
     """
-    vectors = vectors_of(one, other) if all(v.kind in SUMS_OVER_GROUPS for v in one.plan.vectors) else None
+    vectors = (
+        match_vectors(wanted, stored) if all(v.kind in GROUP_ADDITIVE_KINDS for v in wanted.plan.vectors) else None
+    )
     if vectors is None:
         return ()
-    told = _told_by_keys(one, other)
-    if not told:
-        return (Part(replace(one, conditions=other.conditions), other, vectors),)
-    others = _not_true(conjunction(tuple(told.values())))
-    kept = ({**other.conditions, **told}, {**other.conditions, f"not true({' and '.join(sorted(told))})": others})
-    return tuple(Part(replace(one, conditions=some), other, vectors) for some in kept)
+    derivable = _conditions_on_keys(wanted, stored)
+    if not derivable:
+        return (StoredPart(replace(wanted, conditions=stored.conditions), stored, vectors),)
+    others = _not_true(conjunction(tuple(derivable.values())))
+    conditions_of_parts = (
+        {**stored.conditions, **derivable},
+        {**stored.conditions, f"not true({' and '.join(sorted(derivable))})": others},
+    )
+    return tuple(StoredPart(replace(wanted, conditions=some), stored, vectors) for some in conditions_of_parts)
 
 
-def same_rows(one: Told, parts: Iterable[Part], catalog: Catalog, read: Read | None = None) -> Derivation | None:
+def equivalent_part_derivation(
+    wanted: CanonicalPlan, parts: Iterable[StoredPart], catalog: Catalog, decompositions: Decompositions | None = None
+) -> Derivation | None:
     """Derive the wanted groups from a part that covers exactly their rows under different but equivalent predicates."""
     for part in parts:
-        sets = RowSets(read)
-        if all(map(sets.add, (one.conditions, part.conditions))) and all(map(all, sets.patterns())):
-            return part.derivation(catalog)
+        sets = RowSets(decompositions)
+        if all(map(sets.add, (wanted.conditions, part.conditions))) and all(map(all, sets.patterns())):
+            return part.find_derivation(catalog)
     return None
 
 
-def _told_by_keys(one: Told, other: Told) -> dict[str, Expr]:
+def _conditions_on_keys(wanted: CanonicalPlan, stored: CanonicalPlan) -> dict[str, Expr]:
     """Return the wanted conditions that the stored release lacks, but that are derivable from its keys."""
-    cells, found = cells_of(other), dict[str, Expr]()
-    for text, each in one.conditions.items():
-        if text not in other.conditions:
+    cells, found = group_fields(stored), dict[str, Expr]()
+    for text, each in wanted.conditions.items():
+        if text not in stored.conditions:
             try:
-                over_keys(each, cells)
-            except UntoldError:
+                rewrite_over_keys(each, cells)
+            except UnderivableError:
                 continue
             found[text] = each
     return found

@@ -25,97 +25,99 @@ from budgets import (
     Loss,
     chargeable,
     conversion_delta,
-    epsilon_at,
+    epsilon_from_rho,
 )
-from dialect.catalog import STATIC, AgeBy, Catalog, Dataset, Minors, Table, Window
-from engine.accounts.audit_log import delta_text
-from engine.accounts.losses import whole_person
-from engine.accounts.worst_case import everybodys, of_all
-from engine.catalog.admission import kept_from, of_age_on
+from dialect.catalog import STATIC, AgeUnit, Catalog, Dataset, MinimumAge, PrivacyWindow, Table
+from engine.accounts.audit_log import format_delta
+from engine.accounts.losses import whole_person_loss
+from engine.accounts.worst_case import ceiling_accounts, worst_over_all_windows
+from engine.catalog.admission import age_reference_day, first_retained_day
 from engine.pricing.terms import caps
 
-UNITS = {
-    Window.FOREVER: "everything about you, over the whole time",
-    Window.MONTH: "everything about you in one calendar month",
-    Window.WEEK: "everything about you in one week",
-    Window.DAY: "everything about you on one day",
+UNIT_TEXTS = {
+    PrivacyWindow.FOREVER: "everything about you, over the whole time",
+    PrivacyWindow.MONTH: "everything about you in one calendar month",
+    PrivacyWindow.WEEK: "everything about you in one week",
+    PrivacyWindow.DAY: "everything about you on one day",
 }
-LARGEST_ODDS = 1e6  # larger odds are shown as "more than a million"
+MAX_ODDS = 1e6  # larger odds are shown as "more than a million"
 
 
-def worst_told(catalog: Catalog, ledger: Ledger, dataset: Dataset) -> Iterator[str]:
+def worst_case_text(catalog: Catalog, ledger: Ledger, dataset: Dataset) -> Iterator[str]:
     """Worst-case disclosure to all clients together, in words: per privacy window, then over all windows."""
-    cap, accounts = caps(dataset).dataset, everybodys(catalog, ledger, dataset)
-    limit, windowed = EpsilonDelta.of(chargeable(cap), cap), dataset.window is not Window.FOREVER
-    unit = UNITS[dataset.window].removeprefix("everything about you ")
-    did = f" {unit}" if windowed else ""
-    of_did = f" on what can be learned of all that you did{did}," if windowed else ""
+    cap, accounts = caps(dataset).dataset, ceiling_accounts(catalog, ledger, dataset)
+    limit, has_windows = EpsilonDelta.from_loss(chargeable(cap), cap), dataset.window is not PrivacyWindow.FOREVER
+    unit = UNIT_TEXTS[dataset.window].removeprefix("everything about you ")
+    period_suffix = f" {unit}" if has_windows else ""
+    period_phrase = f" on what can be learned of all that you did{period_suffix}," if has_windows else ""
     yield (
-        f"There is a limit{of_did} that all askers together can never pass, whatever they ask, also if they put their"
-        f" answers together and know everything about everybody else. Experts call it {_epsilon(limit)}."
+        f"There is a limit{period_phrase} that all askers together can never pass, whatever they ask,"
+        " also if they put their"
+        f" answers together and know everything about everybody else. Experts call it {_loss_text(limit)}."
     )
-    if windowed:
-        yield from _over_all(ledger, dataset, accounts)
+    if has_windows:
+        yield from _outside_window_text(ledger, dataset, accounts)
     yield (
-        f"In plain words: somebody wonders whether you are in these data, with all that you did{did}, or"
-        f" {'with nothing of it' if windowed else 'not at all'}, and finds it as likely as not. After all answers their"
-        f" odds are at worst {odds(limit.epsilon)}: they are {_sure(limit.epsilon)}."
-        f" Chances of {_one_in(cap.delta)} are left out of this."
+        f"In plain words: somebody wonders whether you are in these data, with all that you did{period_suffix}, or"
+        f" {'with nothing of it' if has_windows else 'not at all'}, and finds it as likely as not."
+        " After all answers their"
+        f" odds are at worst {odds_text(limit.epsilon)}: they are {_certainty_text(limit.epsilon)}."
+        f" Chances of {_probability_text(cap.delta)} are left out of this."
     )
-    pair = epsilon_at(4 * cap.rho, conversion_delta(cap))
+    replacement_epsilon = epsilon_from_rho(4 * cap.rho, conversion_delta(cap))
     yield (
-        f"Whoever knows that you are in them, and wonders which of two things you did{did}, may come to odds"
-        f" of {odds(pair)}."
+        f"Whoever knows that you are in them, and wonders which of two things you did{period_suffix}, may come to odds"
+        f" of {odds_text(replacement_epsilon)}."
     )
     yield "That is a bound that can be proven, and not what is expected: with less knowledge, far less is learned."
 
 
-def _over_all(ledger: Ledger, dataset: Dataset, accounts: tuple[AccountView, ...]) -> Iterator[str]:
+def _outside_window_text(ledger: Ledger, dataset: Dataset, accounts: tuple[AccountView, ...]) -> Iterator[str]:
     """Worst case outside one window: of tables without time, and of all windows together."""
     for view in accounts:
         if view.name.window == STATIC:
-            yield f"What is known of you without a time has a limit of its own: {_epsilon(view.cap_epsilon_delta)}."
-    worst = of_all(ledger, dataset, accounts)
+            yield f"What is known of you without a time has a limit of its own: {_loss_text(view.cap_epsilon_delta)}."
+    worst = worst_over_all_windows(ledger, dataset, accounts)
     if worst.limit is None:
-        yield f"Whether you are in these data at all, {worst.where}, is limited by no number that says something."
+        yield f"Whether you are in these data at all, {worst.scope}, is limited by no number that says something."
         return
     yield (
-        f"Whether you are in these data at all can be learned from more: {worst.where}, the limit is"
-        f" {_epsilon(worst.limit)}, which is odds of {odds(worst.limit.epsilon)} at the worst."
+        f"Whether you are in these data at all can be learned from more: {worst.scope}, the limit is"
+        f" {_loss_text(worst.limit)}, which is odds of {odds_text(worst.limit.epsilon)} at the worst."
     )
 
 
-def odds(epsilon: float) -> str:
+def odds_text(epsilon: float) -> str:
     """How far even odds can move under epsilon: exp(epsilon) to 1, rounded up."""
     ratio = math.exp(min(epsilon, 50.0))
-    if ratio > LARGEST_ODDS:
+    if ratio > MAX_ODDS:
         return "more than a million to 1"
     return f"{math.ceil(ratio * 100) / 100:.2f} to 1" if ratio < 10 else f"{math.ceil(ratio):,} to 1"
 
 
-def _sure(epsilon: float) -> str:
+def _certainty_text(epsilon: float) -> str:
     share = math.ceil(1000 / (1 + math.exp(-min(epsilon, 50.0)))) / 10
     return "as good as certain" if share > 99.9 else f"at most {share:.1f}% sure"
 
 
-def _epsilon(limit: EpsilonDelta) -> str:
-    return f"epsilon {up(limit.epsilon)} at delta {delta_text(limit.delta)}"
+def _loss_text(limit: EpsilonDelta) -> str:
+    return f"epsilon {format_epsilon(limit.epsilon)} at delta {format_delta(limit.delta)}"
 
 
-def up(epsilon: float) -> str:
+def format_epsilon(epsilon: float) -> str:
     """Format an epsilon to two places, rounded up."""
     return f"{math.ceil(epsilon * 100) / 100:.2f}"
 
 
-def _one_in(chance: Fraction) -> str:
+def _probability_text(chance: Fraction) -> str:
     return f"at most one in {int(1 / chance):,}" if chance else "nil"
 
 
-CHANGED = (
+NOISE_TEXT = (
     "Each number is changed at random before anybody sees it, by so much that it would look much the same with you or"
     " without you."
 )
-GIVEN = (
+PAST_ANSWERS_TEXT = (
     "Answers that were given before you object stay with those who have them, and whoever asked the same question"
     " before is shown the same answer again. They were changed at random, as is said above."
 )
@@ -138,7 +140,7 @@ class Page:
     sections: tuple[Section, ...]
 
 
-def about(catalog: Catalog, ledger: Ledger) -> tuple[Page, ...]:
+def person_report(catalog: Catalog, ledger: Ledger) -> tuple[Page, ...]:
     """Person report of every dataset with private tables."""
     return tuple(
         Page(dataset.name, tuple(_sections(catalog, ledger, dataset)))
@@ -153,114 +155,120 @@ def _sections(catalog: Catalog, ledger: Ledger, dataset: Dataset) -> Iterator[Se
         (
             "Questions about many people are answered with numbers: how many, how long, how far, on average.",
             "No row about you leaves, and no number about you alone.",
-            CHANGED,
+            NOISE_TEXT,
             "Numbers are computed from these tables:",
         ),
-        tuple(map(_table, (t for t in catalog.tables if t.private and t.dataset == dataset.name))),
+        tuple(map(_table_text, (t for t in catalog.tables if t.private and t.dataset == dataset.name))),
     )
-    yield Section("Who is in it", _admitted_words(catalog, dataset), tuple(_admitted(catalog, dataset)))
     yield Section(
-        "What is protected", (f"What is protected as one is {UNITS[dataset.window]}, over all tables together.",)
+        "Who is in it", _eligibility_intro(catalog, dataset), tuple(_eligibility_conditions(catalog, dataset))
     )
-    yield Section("The worst that can happen", tuple(worst_told(catalog, ledger, dataset)))
-    yield Section("What was used so far", tuple(_spent(ledger, dataset)), tuple(_windows(ledger, dataset)))
-    yield Section("Who may ask", tuple(_askers(ledger, dataset)))
-    yield Section("How to object", tuple(_objecting(dataset)))
+    yield Section(
+        "What is protected", (f"What is protected as one is {UNIT_TEXTS[dataset.window]}, over all tables together.",)
+    )
+    yield Section("The worst that can happen", tuple(worst_case_text(catalog, ledger, dataset)))
+    yield Section("What was used so far", tuple(_spent_text(ledger, dataset)), tuple(_window_text(ledger, dataset)))
+    yield Section("Who may ask", tuple(_client_text(ledger, dataset)))
+    yield Section("How to object", tuple(_objection_text(dataset)))
     yield Section(
         "What stays",
         (
-            GIVEN,
+            PAST_ANSWERS_TEXT,
             "What was used of the limit stays used: your objection gives none of it back to anybody.",
         ),
     )
 
 
-def _table(table: Table) -> str:
+def _table_text(table: Table) -> str:
     shown = [c.name for c in table.columns if c.visible and (table.person is None or c.name != table.person.column)]
     return f"{table.name}: {', '.join(shown) or 'nothing but that somebody is there'}"
 
 
-def admission_said(catalog: Catalog, dataset: Dataset) -> tuple[str, ...]:
+def eligibility_text(catalog: Catalog, dataset: Dataset) -> tuple[str, ...]:
     """Eligibility rules of a dataset in plain words: who is in it."""
-    return (*_admitted_words(catalog, dataset), *_admitted(catalog, dataset))
+    return (*_eligibility_intro(catalog, dataset), *_eligibility_conditions(catalog, dataset))
 
 
-def _admitted_words(catalog: Catalog, dataset: Dataset) -> tuple[str, ...]:
-    asked = list(_admitted(catalog, dataset))
-    if not asked:
+def _eligibility_intro(catalog: Catalog, dataset: Dataset) -> tuple[str, ...]:
+    conditions = list(_eligibility_conditions(catalog, dataset))
+    if not conditions:
         return ("Everybody in these tables, but for those who have objected.",)
     return ("You are left out of every new number if you have objected, and unless all of this is known and so:",)
 
 
-def _admitted(catalog: Catalog, dataset: Dataset) -> Iterator[str]:
+def _eligibility_conditions(catalog: Catalog, dataset: Dataset) -> Iterator[str]:
     """Eligibility conditions on people and rows, one in words each."""
-    rules = dataset.admission
+    rules = dataset.eligibility
     for table in catalog.tables:
         if table.dataset == dataset.name and table.consent is not None:
-            yield f"your consent is one of: {', '.join(map(_state, table.consent.admitted))}"
+            yield f"your consent is one of: {', '.join(map(_consent_text, table.consent.eligible_values))}"
     if rules.jurisdiction is not None:
         law = rules.jurisdiction
         listed = ", ".join(law.codes)
         if law.column is None:
             yield f"you are under the law of {law.constant}, as everybody here is"
         elif listed:
-            yield f"you are under the law of {'none of' if law.denied else 'one of'}: {listed}"
+            yield f"you are under the law of {'none of' if law.is_excluded else 'one of'}: {listed}"
         else:
             yield "it is known under which law you are"
         yield from (f"people under the law of {code} are in it because: {words}" for code, words in law.legal_basis)
     if rules.minors is not None:
-        yield _of_age(catalog, dataset, rules.minors)
-    first = kept_from(catalog, dataset)
+        yield _age_text(catalog, dataset, rules.minors)
+    first = first_retained_day(catalog, dataset)
     if first is not None:
         yield f"what happened is not older than {first}; older rows are not read"
 
 
-def _state(state: str | bool) -> str:
+def _consent_text(state: str | bool) -> str:
     """Format a consent state as people say it."""
     return state if isinstance(state, str) else "yes" if state else "no"
 
 
-def _of_age(catalog: Catalog, dataset: Dataset, minors: Minors) -> str:
-    if minors.by is AgeBy.AGE_BAND:
-        return f"your age is one of: {', '.join(minors.bands)}"
-    on = "" if minors.by is AgeBy.AGE else f" on {of_age_on(catalog, dataset, minors)}"
+def _age_text(catalog: Catalog, dataset: Dataset, minors: MinimumAge) -> str:
+    if minors.unit is AgeUnit.AGE_BAND:
+        return f"your age is one of: {', '.join(minors.eligible_bands)}"
+    on = "" if minors.unit is AgeUnit.AGE else f" on {age_reference_day(catalog, dataset, minors)}"
     return f"you were at least {minors.minimum} years old{on}"
 
 
-def _spent(ledger: Ledger, dataset: Dataset) -> Iterator[str]:
-    whole = whole_person(ledger.entries(), dataset)
-    if whole.pico_rho == 0:
+def _spent_text(ledger: Ledger, dataset: Dataset) -> Iterator[str]:
+    person_loss = whole_person_loss(ledger.entries(), dataset)
+    if person_loss.pico_rho == 0:
         yield "Nothing was asked yet."
         return
-    found = whole.epsilon_delta
+    found = person_loss.epsilon_delta
     if found is None:
         yield "All that was asked so far, over your whole time here, may tell more of you than any number limits."
         return
     yield (
-        f"All that was asked so far, over your whole time here: epsilon {up(found.epsilon)}, which is odds of"
-        f" {odds(found.epsilon)} at the worst, for somebody who found it as likely as not that you are in them."
+        f"All that was asked so far, over your whole time here: epsilon {format_epsilon(found.epsilon)},"
+        " which is odds of"
+        f" {odds_text(found.epsilon)} at the worst, for somebody who found it as likely as not that you are in them."
     )
 
 
-def _windows(ledger: Ledger, dataset: Dataset) -> Iterator[str]:
-    for view in sorted(_of_everybody(ledger, dataset), key=lambda view: view.name.window):
+def _window_text(ledger: Ledger, dataset: Dataset) -> Iterator[str]:
+    for view in sorted(_charged_shared_accounts(ledger, dataset), key=lambda view: view.name.window):
         spent = view.spent_epsilon_delta
-        yield f"{view.name.window}: epsilon {up(spent.epsilon)} of {up(view.cap_epsilon_delta.epsilon)}"
+        yield (
+            f"{view.name.window}: epsilon {format_epsilon(spent.epsilon)} of"
+            f" {format_epsilon(view.cap_epsilon_delta.epsilon)}"
+        )
 
 
-def _of_everybody(ledger: Ledger, dataset: Dataset) -> list[AccountView]:
+def _charged_shared_accounts(ledger: Ledger, dataset: Dataset) -> list[AccountView]:
     shared = (view for view in ledger.accounts(dataset.name) if view.name.holder == EVERYBODY)
     return [view for view in shared if view.name.window != LIFETIME and view.spent != Loss(0, 0)]
 
 
-def _askers(ledger: Ledger, dataset: Dataset) -> Iterator[str]:
-    asked = sorted({v.name.client for v in ledger.accounts(dataset.name) if v.name.client is not None})
+def _client_text(ledger: Ledger, dataset: Dataset) -> Iterator[str]:
+    clients = sorted({v.name.client for v in ledger.accounts(dataset.name) if v.name.client is not None})
     yield "Whoever the owner of these data gives an account, each with a limit of their own below the common one."
-    yield f"So far: {', '.join(asked)}." if asked else "So far nobody has asked."
+    yield f"So far: {', '.join(clients)}." if clients else "So far nobody has asked."
 
 
-def _objecting(dataset: Dataset) -> Iterator[str]:
-    contact = dataset.admission.contact
+def _objection_text(dataset: Dataset) -> Iterator[str]:
+    contact = dataset.eligibility.contact
     yield contact or "Tell the owner of these data, or whoever gave you this page: no reason is needed."
     yield (
         "From the next question on you are in no new number, in no table. Nobody who asks is told that you objected,"

@@ -16,22 +16,22 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from budgets import NOTHING, AccountView, Anchor, EntryKind, EpsilonDelta, Ledger
-from dialect.catalog import Catalog, Dataset, Window
-from engine.accounts.audit_log import delta_text
-from engine.accounts.worst_case import Worst, everybodys, of_all, of_one
+from budgets import ZERO_LOSS, AccountView, Anchor, EntryKind, EpsilonDelta, Ledger
+from dialect.catalog import Catalog, Dataset, PrivacyWindow
+from engine.accounts.audit_log import format_delta
+from engine.accounts.worst_case import WorstCase, ceiling_accounts, worst_over_all_windows, worst_window
 from engine.api.admin import Admin
-from engine.api.reports.person import admission_said
+from engine.api.reports.person import eligibility_text
 from engine.catalog.version import catalog_version
-from engine.pricing.release_key import MECHANISM
+from engine.pricing.release_key import MECHANISM_VERSION
 from engine.pricing.terms import caps
-from engine.reuse.replay import code
+from engine.reuse.replay import code_version
 
-UNITS = {
-    Window.FOREVER: "everything of one person, over the whole time",
-    Window.MONTH: "everything of one person in one calendar month",
-    Window.WEEK: "everything of one person in one week",
-    Window.DAY: "everything of one person on one day",
+UNIT_TEXTS = {
+    PrivacyWindow.FOREVER: "everything of one person, over the whole time",
+    PrivacyWindow.MONTH: "everything of one person in one calendar month",
+    PrivacyWindow.WEEK: "everything of one person in one week",
+    PrivacyWindow.DAY: "everything of one person on one day",
 }
 
 
@@ -44,7 +44,7 @@ class DatasetReport:
     window_count: int
     accounts: tuple[AccountView, ...]  # everybody's account of each window, in order
     questions: int  # number of charges
-    worst: tuple[Worst, ...]
+    worst: tuple[WorstCase, ...]
     admission: tuple[str, ...]
     clients: tuple[dict[str, Any], ...]
     others: dict[str, float | None]  # caps (rho) of clients not listed, with the same keys
@@ -52,7 +52,7 @@ class DatasetReport:
     @property
     def used(self) -> tuple[AccountView, ...]:
         """Accounts of the windows in which something was spent."""
-        return tuple(view for view in self.accounts if view.spent != NOTHING)
+        return tuple(view for view in self.accounts if view.spent != ZERO_LOSS)
 
 
 @dataclass(frozen=True)
@@ -78,28 +78,28 @@ def ledger_report(catalog: Catalog, ledger: Ledger) -> Report:
         anchor=ledger.anchor(),
         last=rows[-1].at if rows else "",
         found=ledger.verify(),
-        versions=(("code", code()), ("catalog", catalog_version(catalog)), ("mechanism", MECHANISM)),
-        datasets=tuple(_dataset(catalog, ledger, d, clients) for d in catalog.datasets if d.name in private),
+        versions=(("code", code_version()), ("catalog", catalog_version(catalog)), ("mechanism", MECHANISM_VERSION)),
+        datasets=tuple(_dataset_report(catalog, ledger, d, clients) for d in catalog.datasets if d.name in private),
         frozen=tuple(admin.frozen()),
     )
 
 
-def _dataset(catalog: Catalog, ledger: Ledger, dataset: Dataset, clients: list[dict[str, Any]]) -> DatasetReport:
-    today, accounts = caps(dataset), everybodys(catalog, ledger, dataset)
+def _dataset_report(catalog: Catalog, ledger: Ledger, dataset: Dataset, clients: list[dict[str, Any]]) -> DatasetReport:
+    current_caps, accounts = caps(dataset), ceiling_accounts(catalog, ledger, dataset)
     charged = ledger.entries(dataset=dataset.name)
     return DatasetReport(
         name=dataset.name,
-        unit=UNITS[dataset.window],
+        unit=UNIT_TEXTS[dataset.window],
         window_count=len(accounts),
         accounts=accounts,
         questions=sum(row.kind == EntryKind.CHARGED for row in charged),
-        worst=(of_one(accounts), of_all(ledger, dataset, accounts)),
-        admission=admission_said(catalog, dataset),
+        worst=(worst_window(accounts), worst_over_all_windows(ledger, dataset, accounts)),
+        admission=eligibility_text(catalog, dataset),
         clients=tuple(row for row in clients if row["dataset"] == dataset.name),
         others={
-            "cap_rho": float(today.client.rho),
-            "lifetime_cap_rho": None if today.lifetime is None else float(today.lifetime.rho),
-            "query_cap_rho": None if today.query is None else float(today.query.rho),
+            "cap_rho": float(current_caps.client.rho),
+            "lifetime_cap_rho": None if current_caps.lifetime is None else float(current_caps.lifetime.rho),
+            "query_cap_rho": None if current_caps.query is None else float(current_caps.query.rho),
         },
     )
 
@@ -122,7 +122,13 @@ class Bar:
 def report_html(report: Report) -> str:
     """Render the report as HTML. Names of stewards, admins and clients are escaped."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"row": account_row, "bars": bars, "told": told, "exact": exact, "caps": caps_told}
+    environment.filters |= {
+        "row": account_row,
+        "bars": bars,
+        "told": epsilon_delta_text,
+        "exact": rho_text,
+        "caps": caps_text,
+    }
     chart = {"width": CHART_WIDTH, "height": CHART_HEIGHT}
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(report=report, chart=chart)
 
@@ -130,7 +136,7 @@ def report_html(report: Report) -> str:
 def report_text(report: Report) -> str:
     """Render the report for a terminal."""
     title = f"Privacy ledger: {report.catalog}"
-    parts = [title, "=" * len(title), "", *_chain(report)]
+    parts = [title, "=" * len(title), "", *_chain_lines(report)]
     for dataset in report.datasets:
         parts += ["", *_dataset_lines(dataset)]
     if report.frozen:
@@ -142,11 +148,11 @@ def account_row(view: AccountView) -> dict[str, str]:
     """One window: what is spent of its ceiling, in rho and as (epsilon, delta)."""
     return {
         "window": view.name.window,
-        "spent": exact(view.spent.rho),
-        "ceiling": exact(view.cap.rho),
+        "spent": rho_text(view.spent.rho),
+        "ceiling": rho_text(view.cap.rho),
         "share": f"{float(view.spent.rho / view.cap.rho):.1%}",
-        "epsilon": told(view.spent_epsilon_delta),
-        "limit": told(view.cap_epsilon_delta),
+        "epsilon": epsilon_delta_text(view.spent_epsilon_delta),
+        "limit": epsilon_delta_text(view.cap_epsilon_delta),
     }
 
 
@@ -159,31 +165,31 @@ def bars(accounts: tuple[AccountView, ...]) -> list[Bar]:
     ]
 
 
-def told(amount: EpsilonDelta | None) -> str:
+def epsilon_delta_text(amount: EpsilonDelta | None) -> str:
     """Format (epsilon, delta), rounded up."""
     if amount is None:
         return "beyond any number that says something"
-    return f"epsilon {_up(amount.epsilon)} at delta {delta_text(float(amount.delta))}"
+    return f"epsilon {_format_epsilon(amount.epsilon)} at delta {format_delta(float(amount.delta))}"
 
 
-def exact(rho: Fraction | float) -> str:
+def rho_text(rho: Fraction | float) -> str:
     """Format rho exactly: to the last pico-rho, without trailing zeros."""
     whole = Fraction(rho)
     return f"{Decimal(whole.numerator) / Decimal(whole.denominator):.12f}".rstrip("0").rstrip(".")
 
 
-def caps_told(row: Mapping[str, Any]) -> str:
+def caps_text(row: Mapping[str, Any]) -> str:
     """Every cap of a client in words: per window, over all windows, and per query."""
-    told = {"cap_rho": "a window", "lifetime_cap_rho": "over all windows", "query_cap_rho": "a question"}
-    return "rho " + ", ".join(f"{exact(row[cap])} {of}" for cap, of in told.items() if row[cap] is not None)
+    labels = {"cap_rho": "a window", "lifetime_cap_rho": "over all windows", "query_cap_rho": "a question"}
+    return "rho " + ", ".join(f"{rho_text(row[cap])} {of}" for cap, of in labels.items() if row[cap] is not None)
 
 
-def _up(epsilon: float) -> str:
+def _format_epsilon(epsilon: float) -> str:
     shown = f"{epsilon:.3f}"
     return shown if float(shown) >= epsilon else f"{epsilon + 0.001:.3f}"
 
 
-def _chain(report: Report) -> Iterator[str]:
+def _chain_lines(report: Report) -> Iterator[str]:
     if report.found:
         yield from ("NOT AS IT WAS WRITTEN:", *(f"  {wrong}" for wrong in report.found))
     else:
@@ -209,13 +215,16 @@ def _dataset_lines(dataset: DatasetReport) -> Iterator[str]:
     first = account_row(dataset.accounts[0])
     yield f"Ceiling of a window: rho {first['ceiling']}, {first['limit']}"
     for worst in dataset.worst:
-        words = f"Worst case for one person, {worst.where}: {told(worst.spent)}; the limit is {told(worst.limit)}"
+        words = (
+            f"Worst case for one person, {worst.scope}: {epsilon_delta_text(worst.spent)};"
+            f" the limit is {epsilon_delta_text(worst.limit)}"
+        )
         yield textwrap.fill(words, WIDTH, subsequent_indent="  ")
     yield "Who may ask:"
-    yield from (f"  {row['client']} ({row['state']}): {caps_told(row)}" for row in dataset.clients)
+    yield from (f"  {row['client']} ({row['state']}): {caps_text(row)}" for row in dataset.clients)
     who = "others, by the catalog" if dataset.clients else "whoever opens the catalog"
-    yield f"  {who}: {caps_told(dataset.others)}"
+    yield f"  {who}: {caps_text(dataset.others)}"
     yield "Who is in it, as people are told:"
-    said, *asked = dataset.admission
-    yield textwrap.fill(said, WIDTH, initial_indent="  ", subsequent_indent="  ")
-    yield from (textwrap.fill(words, WIDTH, initial_indent="  - ", subsequent_indent="    ") for words in asked)
+    intro, *conditions = dataset.admission
+    yield textwrap.fill(intro, WIDTH, initial_indent="  ", subsequent_indent="  ")
+    yield from (textwrap.fill(words, WIDTH, initial_indent="  - ", subsequent_indent="    ") for words in conditions)

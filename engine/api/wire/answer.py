@@ -11,33 +11,33 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from budgets import Loss, epsilon_at
-from engine.api.wire.explained import bounds_told, columns_told, keys_told, thresholds_told
-from engine.api.wire.notes import answer_notes, question_notes, texts_of
+from budgets import Loss, epsilon_from_rho
+from engine.api.wire.explained import bound_shapes, column_shapes, key_shapes, threshold_shapes
+from engine.api.wire.notes import answer_notes, notes_shape, question_notes
 from engine.mechanism.intervals import Floats
-from engine.pipeline.advice import MOST_CHARACTERS, NO_ADVICE, Advice
+from engine.pipeline.advice import MAX_ADVICE_CHARACTERS, NO_ADVICE, Advice
 from engine.pipeline.answered import Answered
-from engine.pipeline.bias import column_biases, column_clip_bounds, column_doubts, of_pairs
+from engine.pipeline.bias import column_bias_bounds, column_biases, column_clip_bounds, unmeasured_pair_columns
 from engine.pipeline.explain import Explained
-from engine.pipeline.notes import windows_told
-from engine.pipeline.outlook import Ahead, outlook
-from engine.pipeline.reliability import is_weak, not_negative, reliability
-from engine.pricing.display_names import release_spoken
-from engine.pricing.simultaneous import held_together
-from engine.reuse.sources import Way
+from engine.pipeline.notes import charged_window_list
+from engine.pipeline.outlook import BudgetOutlook, outlook_json
+from engine.pipeline.reliability import is_mostly_weak, non_negative_columns, rate_reliability
+from engine.pricing.display_names import release_display_name
+from engine.pricing.simultaneous import joint_confidence
+from engine.reuse.sources import ReleaseSource
 
 CARD = b"passersby"
 CONVERSION_DELTA = Fraction(1, 10**9)  # delta at which the price of one query is also shown as epsilon
 
-LARGEST = 2**63 - 1
-LARGEST_FLOAT = 2.0**63 - 1024  # the largest float below 2^63
+MAX_INT64 = 2**63 - 1
+MAX_INT64_FLOAT = 2.0**63 - 1024  # the largest float below 2^63
 
 
-def answered(
-    given: Answered,
+def answer_table(
+    result: Answered,
     remaining: dict[str, Any],
-    ahead: Ahead | None,
-    advised: Callable[[], Advice] = lambda: NO_ADVICE,
+    outlook_inputs: BudgetOutlook | None,
+    get_advice: Callable[[], Advice] = lambda: NO_ADVICE,
     *,
     rehearsal: bool = False,
 ) -> pa.Table:
@@ -45,120 +45,129 @@ def answered(
 
     The card contains advice only where a column is mostly unreliable.
     """
-    biases = column_biases(given.question, given.told)
-    doubts = column_doubts(given.question, given.told)
-    paired, counts = of_pairs(given.question, given.told), not_negative(given.question)
-    words = reliability(given.answer, biases, doubts, paired, counts)
+    biases = column_biases(result.question, result.reported)
+    bias_bounds = column_bias_bounds(result.question, result.reported)
+    reads_person_pairs, are_not_negative = (
+        unmeasured_pair_columns(result.question, result.reported),
+        non_negative_columns(result.question),
+    )
+    reliabilities = rate_reliability(result.answer, biases, bias_bounds, reads_person_pairs, are_not_negative)
     card = {
         "intervals": {
-            name: _pairs(*ends, whole=pa.types.is_integer(given.answer.table.column(name).type))
-            for name, ends in given.answer.intervals.items()
+            name: _interval_pairs(*ends, is_integral=pa.types.is_integer(result.answer.table.column(name).type))
+            for name, ends in result.answer.intervals.items()
         },
         "predicted_bias": biases,
-        "bias_within": doubts,
-        "reliability": {} if rehearsal else words,
-        "advice": shortened(advice_told(advised())) if is_weak(words) else None,
-        "confidence": given.confidence,
-        "simultaneous": _simultaneous(given),
-        "price": price(given.charged),
+        "bias_within": bias_bounds,
+        "reliability": {} if rehearsal else reliabilities,
+        "advice": shorten_advice(advice_shape(get_advice())) if is_mostly_weak(reliabilities) else None,
+        "confidence": result.confidence,
+        "simultaneous": _simultaneous(result),
+        "price": price(result.charged_loss),
         "remaining": remaining,
-        "outlook": ahead and outlook(ahead),
-        "release_id": None if rehearsal else _first_release(given.ways),
-        "made_from": made_from(given.ways),
-        "replayed": bool(given.prepared) and given.charged == Loss(0, 0),
-        "numbers_of": given.day,
-        "windows": windows_told(given.prepared),
-        "thresholds": thresholds_told(given.prepared),
-        "clip_bounds": column_clip_bounds(given.question, given.told),
-        **texts_of(answer_notes(given, rehearsal=rehearsal)),
+        "outlook": outlook_inputs and outlook_json(outlook_inputs),
+        "release_id": None if rehearsal else _first_release(result.sources),
+        "made_from": derived_from(result.sources),
+        "replayed": bool(result.prepared) and result.charged_loss == Loss(0, 0),
+        "numbers_of": result.oldest_day,
+        "windows": charged_window_list(result.prepared),
+        "thresholds": threshold_shapes(result.prepared),
+        "clip_bounds": column_clip_bounds(result.question, result.reported),
+        **notes_shape(answer_notes(result, rehearsal=rehearsal)),
     }
     if rehearsal:
         card["rehearsal"] = True
-    return given.answer.table.replace_schema_metadata({CARD: json.dumps(card, allow_nan=False).encode()})
+    return result.answer.table.replace_schema_metadata({CARD: json.dumps(card, allow_nan=False).encode()})
 
 
-def _first_release(ways: tuple[Way, ...]) -> str | None:
+def _first_release(sources: tuple[ReleaseSource, ...]) -> str | None:
     """Key of the release the first numbers come from, or of the first source they are derived from."""
-    if not ways:
+    if not sources:
         return None
-    return ways[0].bought.release_key if ways[0].bought is not None else ways[0].sources[0].release_key
+    return sources[0].charged.release_key if sources[0].charged is not None else sources[0].derived[0].release_key
 
 
-def made_from(ways: tuple[Way, ...]) -> list[dict[str, Any]]:
+def derived_from(sources: tuple[ReleaseSource, ...]) -> list[dict[str, Any]]:
     """List the stored releases that numbers were derived from, and how."""
     return [
         {
-            "release": release_spoken(way.wanted.plan),
-            "release_id": each.release_key,
-            "settled_at": each.settled_at,
-            "standing": each.standing,
-            "groups": each.cells,
-            "times": None if times is None else float(times),
-            "how": each.how,
+            "release": release_display_name(source.wanted.plan),
+            "release_id": stored.release_key,
+            "settled_at": stored.settled_at,
+            "standing": stored.is_scheduled,
+            "groups": stored.max_source_groups,
+            "times": None if coefficient is None else float(coefficient),
+            "how": stored.derivation_text,
         }
-        for way in ways
-        for each, times in zip(way.sources, way.times or (None,) * len(way.sources), strict=False)
+        for source in sources
+        for stored, coefficient in zip(
+            source.derived, source.coefficients or (None,) * len(source.derived), strict=False
+        )
     ]
 
 
-def advice_told(given: Advice) -> dict[str, Any] | None:
+def advice_shape(advice: Advice) -> dict[str, Any] | None:
     """Why intervals are wide and which queries to submit instead; None where there is no advice."""
-    if given == NO_ADVICE:
+    if advice == NO_ADVICE:
         return None
-    instead = [
+    alternatives = [
         {
             "change": str(each.change),
-            "told": each.told,
+            "told": each.description,
             "sql": each.sql,
             "price": price(each.loss),
             "expected_error": dict(each.expected_error),
             "groups": each.groups,
-            "relative_width": each.relative,
+            "relative_width": each.relative_error_ratio,
         }
-        for each in given.instead
+        for each in advice.proposals
     ]
-    return {"why": list(given.why), "instead": instead}
+    return {"why": list(advice.reasons), "instead": alternatives}
 
 
-def shortened(told: dict[str, Any] | None) -> dict[str, Any] | None:
+def shorten_advice(advice: dict[str, Any] | None) -> dict[str, Any] | None:
     """Advice cut to the room that answers have, alternatives dropped before reasons. Explanations carry all of it."""
-    kept = None if told is None else {part: list(told[part]) for part in ("why", "instead")}
-    while kept is not None and len(json.dumps(kept)) > MOST_CHARACTERS:
-        (kept["instead"] or kept["why"]).pop()
-    return kept
+    shorter = None if advice is None else {part: list(advice[part]) for part in ("why", "instead")}
+    while shorter is not None and len(json.dumps(shorter)) > MAX_ADVICE_CHARACTERS:
+        (shorter["instead"] or shorter["why"]).pop()
+    return shorter
 
 
-def _simultaneous(given: Answered | Explained) -> dict[str, Any] | None:
+def _simultaneous(result: Answered | Explained) -> dict[str, Any] | None:
     """Count the intervals that hold together, and at which confidence; None where each holds only by itself."""
-    counts = [prepared.key_count for prepared in given.prepared]
-    held = held_together(given.question, counts, given.confidence)
-    return None if held is None else {"confidence": held.confidence, "numbers": held.numbers}
+    counts = [prepared.key_count for prepared in result.prepared]
+    simultaneous = joint_confidence(result.question, counts, result.confidence)
+    return (
+        None
+        if simultaneous is None
+        else {"confidence": simultaneous.confidence, "numbers": simultaneous.interval_count}
+    )
 
 
-def _pairs(lower: Floats, upper: Floats, *, whole: bool) -> list[tuple[float, float] | None]:
+def _interval_pairs(lower: Floats, upper: Floats, *, is_integral: bool) -> list[tuple[float, float] | None]:
     """Pair lower and upper interval ends. None where either is missing or infinite.
 
     As tuples: a million lists keep Python's collector busy for longer than everything else here takes.
     """
     found = np.isfinite(lower) & np.isfinite(upper)
     sides = [np.where(found, ends, 0.0) for ends in (lower, upper)]
-    columns = [(_integers(ends) if whole else ends).tolist() for ends in sides]
+    columns = [(_clamp_to_int64(ends) if is_integral else ends).tolist() for ends in sides]
     pairs: list[tuple[float, float] | None] = list(zip(*columns, strict=True))
     for place in np.flatnonzero(~found):
         pairs[place] = None
     return pairs
 
 
-def _integers(ends: Floats) -> npt.NDArray[np.int64]:
+def _clamp_to_int64(ends: Floats) -> npt.NDArray[np.int64]:
     """Clamp integral interval ends to the range of int64, the type of their column."""
-    kept = np.clip(ends, -(2.0**63), LARGEST_FLOAT).astype(np.int64)
-    kept[ends > LARGEST_FLOAT] = LARGEST
-    return kept
+    integers = np.clip(ends, -(2.0**63), MAX_INT64_FLOAT).astype(np.int64)
+    integers[ends > MAX_INT64_FLOAT] = MAX_INT64
+    return integers
 
 
 def price(loss: Loss) -> dict[str, Any]:
     """Write a loss as rho and delta, and as the epsilon of this query alone."""
-    epsilon = epsilon_at(loss.rho, CONVERSION_DELTA) if loss.pico_rho else 0.0
+    epsilon = epsilon_from_rho(loss.rho, CONVERSION_DELTA) if loss.pico_rho else 0.0
     return {
         "rho": float(loss.rho),
         "delta": float(loss.delta),
@@ -166,27 +175,27 @@ def price(loss: Loss) -> dict[str, Any]:
     }
 
 
-def explained(given: Explained, remaining: dict[str, Any]) -> dict[str, Any]:
+def explanation_shape(explanation: Explained, remaining: dict[str, Any]) -> dict[str, Any]:
     """Wire shape of an explanation: what a query would cost and return."""
     return {
-        "columns": columns_told(given.question),
-        "confidence": given.confidence,
-        "simultaneous": _simultaneous(given),
-        "price": price(given.loss),
+        "columns": column_shapes(explanation.question),
+        "confidence": explanation.confidence,
+        "simultaneous": _simultaneous(explanation),
+        "price": price(explanation.loss),
         "remaining": remaining,
-        "outlook": given.ahead and outlook(given.ahead),
-        "replayed": given.replayed,
-        "made_from": made_from(given.ways),
-        "keys": keys_told(given.question, given.prepared),
-        "bounds": bounds_told(given.told),
-        "expected_error": given.expected_error,
-        "predicted_bias": column_biases(given.question, given.told),
-        "bias_within": column_doubts(given.question, given.told),
-        "thresholds": thresholds_told(given.prepared),
-        "advice": advice_told(given.advice),
-        "windows": windows_told(given.prepared),
-        "crossing": any(each.plan.touched.crossing for each in given.prepared),
-        "sql": given.sql,
-        "clip_bounds": column_clip_bounds(given.question, given.told),
-        **texts_of(question_notes(given)),
+        "outlook": explanation.outlook and outlook_json(explanation.outlook),
+        "replayed": explanation.is_free,
+        "made_from": derived_from(explanation.sources),
+        "keys": key_shapes(explanation.question, explanation.prepared),
+        "bounds": bound_shapes(explanation.reported),
+        "expected_error": explanation.expected_error,
+        "predicted_bias": column_biases(explanation.question, explanation.reported),
+        "bias_within": column_bias_bounds(explanation.question, explanation.reported),
+        "thresholds": threshold_shapes(explanation.prepared),
+        "advice": advice_shape(explanation.advice),
+        "windows": charged_window_list(explanation.prepared),
+        "crossing": any(each.plan.charged_windows.is_crossing for each in explanation.prepared),
+        "sql": explanation.sql,
+        "clip_bounds": column_clip_bounds(explanation.question, explanation.reported),
+        **notes_shape(question_notes(explanation)),
     }

@@ -8,21 +8,21 @@ from budgets import Entry, PaidRelease
 from engine.accounts.audit_log import charged_loss
 
 
-def paid(release: PaidRelease) -> dict[str, Any]:
+def paid_release_shape(release: PaidRelease) -> dict[str, Any]:
     """Show a release that a client has paid for."""
     return {
         "release_id": release.release_key,
         "dataset": release.dataset,
         "windows": list(release.windows),
-        "sql": release.wording or None,
-        "question": release.question,
+        "sql": release.query_text or None,
+        "question": release.canonical_query,
         "rho": float(release.loss.rho),
         "delta": float(release.loss.delta),
         "settled_at": release.settled_at,
     }
 
 
-def entry(row: Entry) -> dict[str, Any]:
+def entry_shape(row: Entry) -> dict[str, Any]:
     """Show one ledger row: its body as it is hashed, and the price where it is a charge."""
     loss = charged_loss(row)
     return {

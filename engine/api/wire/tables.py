@@ -7,19 +7,37 @@ from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 
-from dialect.catalog import Catalog, Column, ColumnOf, Domain, Movement, Norms, Table, ValueList, ValueRange, next_begin
-from engine.catalog.admission_notes import not_counted
+from dialect.catalog import (
+    Catalog,
+    ClipBounds,
+    Column,
+    ColumnValues,
+    Domain,
+    Movement,
+    Table,
+    ValueList,
+    ValueRange,
+    next_window_start,
+)
+from engine.catalog.admission_notes import excluded_consent_notes
 
-ABOUT_COLUMNS = ("time_zone", "sum_norm", "centred_norm", "centre")
-WHOLE = "A person's whole history is one window."
-CHARGED = "A question is charged to each window that it touches; without a condition on the time, to all."
-TIMELESS = "Its rows have no time: they are charged to the windows of those that they are joined with, or to static."
+COLUMN_ATTRIBUTES = {  # key on the wire -> field of Column
+    "time_zone": "time_zone",
+    "sum_norm": "sum_clip_bound",
+    "centred_norm": "centred_sum_clip_bound",
+    "centre": "centre",
+}
+WHOLE_HISTORY_TEXT = "A person's whole history is one window."
+CHARGED_TEXT = "A question is charged to each window that it touches; without a condition on the time, to all."
+TIMELESS_TEXT = (
+    "Its rows have no time: they are charged to the windows of those that they are joined with, or to static."
+)
 
 
-def table(declared: Table, catalog: Catalog) -> dict[str, Any]:
+def table_shape(declared: Table, catalog: Catalog) -> dict[str, Any]:
     """Describe a declared table: columns, windows, and how much one person counts in it."""
-    borrowed = catalog.borrowed_person(declared)
-    windows = _windows(declared, catalog)
+    borrowed = catalog.inherited_person_column(declared)
+    windows = _declared_windows(declared, catalog)
     more = () if borrowed is None else (replace(borrowed, nullable=False),)  # rows without a person are not read
     return {
         "name": declared.name,
@@ -30,48 +48,52 @@ def table(declared: Table, catalog: Catalog) -> dict[str, Any]:
         "primary_key": list(declared.primary_key),
         "time_column": declared.time_column,
         **windows,
-        "windows_told": list(_windows_told(windows, declared.time_column)),
-        "not_counted": list(not_counted(catalog, catalog.dataset(declared.dataset))) if declared.private else [],
-        "norms": None if declared.norms is None else _norms(declared.norms),
+        "windows_told": list(_window_sentences(windows, declared.time_column)),
+        "not_counted": list(excluded_consent_notes(catalog, catalog.dataset(declared.dataset)))
+        if declared.private
+        else [],
+        "norms": None if declared.clip_bounds is None else _clip_bound_shape(declared.clip_bounds),
         "max_rows_per_person": declared.max_rows_per_person,
         "max_groups_per_person": declared.max_groups_per_person,
-        "movement": None if declared.movement is None else _movement(declared.movement),
-        "columns": [_column(column) for column in (*declared.columns, *more) if column.visible],
+        "movement": None if declared.movement is None else _movement_shape(declared.movement),
+        "columns": [_column_shape(column) for column in (*declared.columns, *more) if column.visible],
     }
 
 
-def _windows(declared: Table, catalog: Catalog) -> dict[str, str | None]:
+def _declared_windows(declared: Table, catalog: Catalog) -> dict[str, str | None]:
     """Return the privacy windows of a private table's dataset and their days. A whole-history window has no ends."""
     found = dict.fromkeys(("window", "first_window", "last_window", "first_day", "last_day"), None)
     if not declared.private:
         return found
     dataset = catalog.dataset(declared.dataset)
-    if (stretch := dataset.stretch) is None:
+    if (stretch := dataset.window_range) is None:
         return {**found, "window": str(dataset.window)}
-    last_day = next_begin(stretch.window, stretch.last) - timedelta(days=1)
+    last_day = next_window_start(stretch.window, stretch.last) - timedelta(days=1)
     days = (stretch.first.isoformat(), last_day.isoformat())
-    return dict(zip(found, (str(dataset.window), dataset.windows[0], dataset.windows[-1], *days), strict=True))
+    return dict(
+        zip(found, (str(dataset.window), dataset.window_names[0], dataset.window_names[-1], *days), strict=True)
+    )
 
 
-def _windows_told(windows: Mapping[str, str | None], time_column: str | None) -> Iterator[str]:
+def _window_sentences(windows: Mapping[str, str | None], time_column: str | None) -> Iterator[str]:
     """Describe the declared time range, and which windows a query is charged to."""
     window, *names, first_day, last_day = windows.values()
     if first_day is not None:
         first, last = names
         yield f"Declared are the days {first_day} to {last_day}, in windows of one {window}: {first} to {last}."
-        yield CHARGED if time_column else TIMELESS
+        yield CHARGED_TEXT if time_column else TIMELESS_TEXT
     elif window is not None:
-        yield WHOLE
+        yield WHOLE_HISTORY_TEXT
 
 
-def _column(column: Column) -> dict[str, Any]:
+def _column_shape(column: Column) -> dict[str, Any]:
     bounds = {} if column.bounds is None else {"bounds": [column.bounds.lower, column.bounds.upper]}
-    more = {name: told for name in ABOUT_COLUMNS if (told := getattr(column, name)) is not None}
+    more = {key: value for key, field in COLUMN_ATTRIBUTES.items() if (value := getattr(column, field)) is not None}
     return {
         "name": column.name,
         "type": column.stored_type,
         "nullable": column.nullable,
-        **_domain(column.domain),
+        **_domain_shape(column.domain),
         **({"complete": True} if column.complete else {}),
         **bounds,
         **({} if column.cell is None else {"h3": asdict(column.cell)}),
@@ -79,20 +101,29 @@ def _column(column: Column) -> dict[str, Any]:
     }
 
 
-def _movement(movement: Movement) -> dict[str, Any]:
+def _movement_shape(movement: Movement) -> dict[str, Any]:
     through = "" if movement.through is None else f"{movement.through[1]}."
     places = {"zone": movement.zone, "lon": movement.lon, "lat": movement.lat}
     return {role: f"{through}{name}" for role, name in places.items() if name is not None}
 
 
-def _norms(norms: Norms) -> dict[str, Any]:
-    by_keys = [{**asdict(usual), "keys": list(usual.keys)} for usual in norms.by_keys]
-    return {"rows": norms.rows, "persons": norms.persons, "covers": norms.covers, "by_keys": by_keys}
+def _clip_bound_shape(norms: ClipBounds) -> dict[str, Any]:
+    by_keys = [
+        {
+            "keys": list(usual.keys),
+            "rows": usual.rows,
+            "persons": usual.persons,
+            "sums": usual.sums,
+            "covers": usual.expected_coverage,
+        }
+        for usual in norms.by_keys
+    ]
+    return {"rows": norms.rows, "persons": norms.persons, "covers": norms.expected_coverage, "by_keys": by_keys}
 
 
-def _domain(domain: Domain | None) -> dict[str, Any]:
+def _domain_shape(domain: Domain | None) -> dict[str, Any]:
     if isinstance(domain, ValueList):
         return {"values": list(domain.values)}
     if isinstance(domain, ValueRange):
         return {"range": [domain.lower, domain.upper]}
-    return {"values_of": f"{domain.table}.{domain.column}"} if isinstance(domain, ColumnOf) else {}
+    return {"values_of": f"{domain.table}.{domain.column}"} if isinstance(domain, ColumnValues) else {}

@@ -17,13 +17,20 @@ from pyspark.sql.connect.session import SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from dialect.catalog import Source
-from engine.backends.spark.frames import ReadAs, frame, kind, read_as
+from engine.backends.spark.frames import PersonKeyReader, declared_type, detect_person_reader, frame
 from engine.backends.spark.session import Sessions
 from engine.errors import ExecutionFailed
 
-FILES = "SELECT '{0}' AS n, count(*) AS files, bit_xor(xxhash64(path, length, modificationTime)) AS said FROM {{0}}"
-PLAIN = ("parquet", "orc")  # formats in which every row of every file is valid
-_WIDER = {pa.uint8(): pa.int64(), pa.uint16(): pa.int64(), pa.uint32(): pa.int64(), pa.uint64(): pa.decimal128(20, 0)}
+FINGERPRINT_SQL = (
+    "SELECT '{0}' AS n, count(*) AS files, bit_xor(xxhash64(path, length, modificationTime)) AS said FROM {{0}}"
+)
+PLAIN_FORMATS = ("parquet", "orc")  # formats in which every row of every file is valid
+_SIGNED_TYPES = {
+    pa.uint8(): pa.int64(),
+    pa.uint16(): pa.int64(),
+    pa.uint32(): pa.int64(),
+    pa.uint64(): pa.decimal128(20, 0),
+}
 
 
 class SparkLake:
@@ -35,8 +42,8 @@ class SparkLake:
         """Set where tables are stored, and which person columns are read as the BIGINT of the same bits."""
         self.sessions = Sessions(remote)
         self._sources, self._persons, self._seconds = sources, persons, seconds
-        self._read_as: dict[str, ReadAs] = {}  # person key conversions, determined by `try_persons`
-        self._opened: dict[str, object] = {}  # storage fingerprint of each table when it was first opened
+        self._read_as: dict[str, PersonKeyReader] = {}  # person key conversions, determined by `try_persons`
+        self._fingerprints: dict[str, object] = {}  # storage fingerprint of each table when it was first opened
         self._numbers = itertools.count()
 
     def gather(self, text: str, rows: Mapping[str, pa.Table]) -> pa.Table:
@@ -46,36 +53,38 @@ class SparkLake:
         names, sizes and times. Formula: the same after as when they were opened. Source:
         engine/backends/proofs.md#same-files. Raises ExecutionFailed.
         """
-        with _constant_words() as kinds:
-            read = {name: source for name, source in self._sources.items() if f"{{{name}}}" in text}
+        with _hiding_errors() as kinds:
+            sources_read = {name: source for name, source in self._sources.items() if f"{{{name}}}" in text}
             with self.sessions.entered() as session:
-                opened = self._as_opened(session, read)
-                named: dict[str, Any] = {n: _handed(session, table) for n, table in rows.items() if f"{{{n}}}" in text}
-                named |= {name: self._rows(session, name) for name in read}
+                fingerprints = self._opened_fingerprints(session, sources_read)
+                named: dict[str, Any] = {
+                    n: _broadcast(session, table) for n, table in rows.items() if f"{{{n}}}" in text
+                }
+                named |= {name: self._rows(session, name) for name in sources_read}
                 with self._within_time(session):
                     gathered = session.sql(text, **named).toArrow()
-                    if _stored(session, read) == opened:
+                    if _fingerprints(session, sources_read) == fingerprints:
                         return gathered
         raise ExecutionFailed(*kinds)
 
-    def stored(self) -> Mapping[str, object]:
+    def storage_fingerprints(self) -> Mapping[str, object]:
         """Fingerprint of each table's storage when it was first opened. Raises ExecutionFailed."""
-        with _constant_words() as kinds, self.sessions.entered() as session:
-            return self._as_opened(session, self._sources)
+        with _hiding_errors() as kinds, self.sessions.entered() as session:
+            return self._opened_fingerprints(session, self._sources)
         raise ExecutionFailed(*kinds)
 
-    def types(self, table: str) -> Mapping[str, str]:
+    def stored_types(self, table: str) -> Mapping[str, str]:
         """Return the stored type of each column of a table, by lower-case name. Raises ExecutionFailed."""
-        with _constant_words() as kinds:
+        with _hiding_errors() as kinds:
             source = self._sources[table]
             with self.sessions.entered() as session:
-                self._as_opened(session, {table: source})
-                return {field.name.lower(): kind(field) for field in frame(session, source).schema.fields}
+                self._opened_fingerprints(session, {table: source})
+                return {field.name.lower(): declared_type(field) for field in frame(session, source).schema.fields}
         raise ExecutionFailed(*kinds)
 
-    def is_stored(self, table: str) -> bool:
+    def is_stored_table(self, table: str) -> bool:
         """Check that a table's rows are stored in files, and not computed by a view. Raises ExecutionFailed."""
-        with _constant_words() as kinds:
+        with _hiding_errors() as kinds:
             source = self._sources[table]
             if source.format != "spark":
                 return True
@@ -83,26 +92,26 @@ class SparkLake:
                 return _is_table(session, source.path)
         raise ExecutionFailed(*kinds)
 
-    def tells_changes(self, table: str) -> bool:
+    def files_reflect_changes(self, table: str) -> bool:
         """Check that a table's file list changes whenever its rows do. Raises ExecutionFailed.
 
         That holds for plain formats: none of their metadata marks rows as deleted, as deletion vectors and snapshots
         do.
         """
-        with _constant_words() as kinds:
+        with _hiding_errors() as kinds:
             source = self._sources[table]
             if source.format != "spark":
                 return True
             with self.sessions.entered() as session:
-                return _provider(session, source.path) in PLAIN
+                return _table_format(session, source.path) in PLAIN_FORMATS
         raise ExecutionFailed(*kinds)
 
-    def try_persons(self, table: str) -> None:
+    def detect_person_types(self, table: str) -> None:
         """Determine how the person keys of a table are read, by reading them. Raises ExecutionFailed."""
-        with _constant_words() as kinds:
+        with _hiding_errors() as kinds:
             if table in self._persons:
                 with self.sessions.entered() as session, self._within_time(session):
-                    self._read_as[table] = read_as(session, self._sources[table], self._persons[table])
+                    self._read_as[table] = detect_person_reader(session, self._sources[table], self._persons[table])
             return
         raise ExecutionFailed(*kinds)
 
@@ -110,12 +119,12 @@ class SparkLake:
         """Close its sessions."""
         self.sessions.close()
 
-    def _as_opened(self, session: SparkSession, sources: Mapping[str, Source]) -> Mapping[str, object]:
+    def _opened_fingerprints(self, session: SparkSession, sources: Mapping[str, Source]) -> Mapping[str, object]:
         """Fingerprints of tables when they were first opened."""
-        new = {name: source for name, source in sources.items() if name not in self._opened}
-        for name, stored in _stored(session, new).items():
-            self._opened.setdefault(name, stored)
-        return {name: self._opened[name] for name in sources}
+        new = {name: source for name, source in sources.items() if name not in self._fingerprints}
+        for name, fingerprint in _fingerprints(session, new).items():
+            self._fingerprints.setdefault(name, fingerprint)
+        return {name: self._fingerprints[name] for name in sources}
 
     def _rows(self, session: SparkSession, name: str) -> Any:  # noqa: ANN401  Spark's own types differ by version
         source = self._sources[name]
@@ -137,7 +146,7 @@ class SparkLake:
 
 
 @contextmanager
-def _constant_words() -> Iterator[list[str]]:
+def _hiding_errors() -> Iterator[list[str]]:
     """Suppress every exception of Spark and its client, also as context: any of them may quote a value.
 
     The class names are collected, for the log.
@@ -155,33 +164,35 @@ def _is_table(session: SparkSession, path: str) -> bool:
     return found.tableType in ("MANAGED", "EXTERNAL") and not found.isTemporary
 
 
-def _provider(session: SparkSession, path: str) -> str:
+def _table_format(session: SparkSession, path: str) -> str:
     """Storage format of a table, in lower case."""
-    told = session.sql("DESCRIBE TABLE EXTENDED IDENTIFIER(:table)", args={"table": path}).toArrow().to_pylist()
-    return next((str(row["data_type"]).lower() for row in told if row["col_name"] == "Provider"), "")
+    rows = session.sql("DESCRIBE TABLE EXTENDED IDENTIFIER(:table)", args={"table": path}).toArrow().to_pylist()
+    return next((str(row["data_type"]).lower() for row in rows if row["col_name"] == "Provider"), "")
 
 
-def _stored(session: SparkSession, sources: Mapping[str, Source]) -> Mapping[str, object]:
+def _fingerprints(session: SparkSession, sources: Mapping[str, Source]) -> Mapping[str, object]:
     """Fingerprint the storage of tables: folders by file names, sizes and times, Spark tables by file names."""
     tables = {name: source.path for name, source in sources.items() if source.format == "spark"}
-    said: dict[str, object] = {
+    fingerprints: dict[str, object] = {
         name: (_is_table(session, path), sorted(session.table(path).inputFiles())) for name, path in tables.items()
     }
-    folders: dict[str, Any] = {name: _listed(session, sources[name].path) for name in sources if name not in tables}
+    folders: dict[str, Any] = {name: _list_files(session, sources[name].path) for name in sources if name not in tables}
     if folders:
-        rows = session.sql(" UNION ALL ".join(FILES.replace("{0}", name) for name in folders), **folders).toArrow()
-        said |= {name: told for name, *told in zip(*rows.to_pydict().values(), strict=True)}
-    return said
+        rows = session.sql(
+            " UNION ALL ".join(FINGERPRINT_SQL.replace("{0}", name) for name in folders), **folders
+        ).toArrow()
+        fingerprints |= {name: fingerprint for name, *fingerprint in zip(*rows.to_pydict().values(), strict=True)}
+    return fingerprints
 
 
-def _listed(session: SparkSession, path: str) -> Any:  # noqa: ANN401  as above
+def _list_files(session: SparkSession, path: str) -> Any:  # noqa: ANN401  as above
     """List files, also in subfolders; their content is not read."""
     return session.read.format("binaryFile").option("recursiveFileLookup", "true").load(path)
 
 
-def _handed(session: SparkSession, table: pa.Table) -> Any:  # noqa: ANN401  as above
+def _broadcast(session: SparkSession, table: pa.Table) -> Any:  # noqa: ANN401  as above
     """Broadcast a local table; unsigned integers, which Spark lacks, become wider ones."""
-    columns: list[Any] = [column.cast(_WIDER.get(column.type, column.type)) for column in table.columns]
+    columns: list[Any] = [column.cast(_SIGNED_TYPES.get(column.type, column.type)) for column in table.columns]
     plain = pa.table(columns, names=table.column_names)
     schema = None if plain.num_rows else from_arrow_schema(plain.schema)  # Spark can't infer a schema without rows
     return session.createDataFrame(plain, schema)

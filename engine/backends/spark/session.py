@@ -14,7 +14,7 @@ from pyspark.sql.connect.client.core import DefaultChannelBuilder
 from pyspark.sql.connect.client.retries import DefaultPolicy
 from pyspark.sql.connect.session import SparkSession
 
-TOKEN = "PASSERSBY_SPARK_TOKEN"  # noqa: S105  the environment variable's name
+TOKEN_VARIABLE = "PASSERSBY_SPARK_TOKEN"  # noqa: S105  the environment variable's name
 # settings that total forms rely on: https://spark.apache.org/docs/latest/configuration.html#runtime-sql-configuration
 SETTINGS: Mapping[str, str] = {
     "spark.sql.ansi.enabled": "true",
@@ -45,8 +45,8 @@ SETTINGS: Mapping[str, str] = {
     "spark.sql.timestampType": "TIMESTAMP_LTZ",  # else TIMESTAMP in an expression would be another type
     "spark.sql.icu.caseMappings.enabled": "true",  # defines upper and lower case
 }
-LEGACY = "spark.sql.legacy."  # behaviour of older versions: no total form relies on it
-RETRIES = 5  # of one message, within half a minute; a longer outage needs a new query
+LEGACY_PREFIX = "spark.sql.legacy."  # behaviour of older versions: no total form relies on it
+MAX_RETRIES = 5  # of one message, within half a minute; a longer outage needs a new query
 
 logging.getLogger("SQLQueryContextLogger").disabled = True  # it would log Spark's errors, which quote values
 
@@ -58,9 +58,9 @@ class Sessions:
         """Set the address of Spark Connect; the first query connects."""
         self._remote = remote
         self._current: SparkSession | None = None
-        self._holds = Counter[SparkSession]()  # running queries of each session, plus one for the current session
-        self._making = threading.Lock()  # held while the cluster is contacted, half a minute if it is unreachable
-        self._counting = threading.Lock()  # held briefly, so that leaving a session never waits for a cluster
+        self._use_counts = Counter[SparkSession]()  # running queries of each session, plus one for the current session
+        self._connect_lock = threading.Lock()  # held while the cluster is contacted, half a minute if it is unreachable
+        self._count_lock = threading.Lock()  # held briefly, so that leaving a session never waits for a cluster
 
     @contextmanager
     def entered(self) -> Iterator[SparkSession]:
@@ -73,48 +73,48 @@ class Sessions:
 
     def close(self) -> None:
         """Close all sessions, cancelling what runs in them."""
-        with self._making, self._counting:
-            left, self._current = [*self._holds], None
-            self._holds.clear()
+        with self._connect_lock, self._count_lock:
+            left, self._current = [*self._use_counts], None
+            self._use_counts.clear()
         for session in left:
-            _let_go(session)
+            _stop(session)
 
     def _enter(self) -> SparkSession:
         lost = None
-        with self._making:
+        with self._connect_lock:
             session = self._current
-            if session is None or not _is_set(session):
-                lost, session = session, _connected(self._remote)
-                self._hold(session)
+            if session is None or not _is_configured(session):
+                lost, session = session, _connect(self._remote)
+                self._add_use(session)
                 self._current = session
-            self._hold(session)
+            self._add_use(session)
         if lost is not None:
             self._leave(lost)
         return session
 
-    def _hold(self, session: SparkSession) -> None:
-        with self._counting:
-            self._holds[session] += 1
+    def _add_use(self, session: SparkSession) -> None:
+        with self._count_lock:
+            self._use_counts[session] += 1
 
     def _leave(self, session: SparkSession) -> None:
-        with self._counting:
-            self._holds[session] -= 1
-            last = self._holds[session] == 0
-            if self._holds[session] <= 0:  # negative after close()
-                del self._holds[session]
+        with self._count_lock:
+            self._use_counts[session] -= 1
+            last = self._use_counts[session] == 0
+            if self._use_counts[session] <= 0:  # negative after close()
+                del self._use_counts[session]
         if last:
-            _let_go(session)
+            _stop(session)
 
 
 class _Connection(DefaultChannelBuilder):
     """Builder of a session's channel that keeps the channel."""
 
-    made: Any = None
+    channel: Any = None
 
     def toChannel(self) -> Any:  # noqa: N802, ANN401  Spark's client calls it so, and gRPC has no types
         """Build the channel."""
-        self.made = super().toChannel()
-        return self.made
+        self.channel = super().toChannel()
+        return self.channel
 
 
 class _Session(SparkSession):
@@ -133,37 +133,39 @@ class _Session(SparkSession):
         try:
             self.client.release_session()
         finally:
-            self._connection.made.close()
+            self._connection.channel.close()
 
     def __del__(self) -> None:
         """Do nothing: `stop` has closed what belongs to this session."""
 
 
-def _connected(remote: str) -> SparkSession:
+def _connect(remote: str) -> SparkSession:
     """Create a session with the settings that total forms rely on; raises if they can't be set.
 
     Proof: `engine/backends/proofs.md#unread-rows`.
     """
-    token = os.environ.get(TOKEN)
+    token = os.environ.get(TOKEN_VARIABLE)
     address = f"{remote.rstrip('/;')}{'/;' if '/;' not in remote else ';'}token={token}" if token else remote
     # without shared connections: those to a lost driver stay closed for a while after it is back
     session = _Session(_Connection(address, channelOptions=[("grpc.use_local_subchannel_pool", 1)]))
-    session.client.set_retry_policies([DefaultPolicy(max_retries=RETRIES)])
-    for name in [name for name in session.conf.getAll if name.startswith(LEGACY) and session.conf.isModifiable(name)]:
+    session.client.set_retry_policies([DefaultPolicy(max_retries=MAX_RETRIES)])
+    for name in [
+        name for name in session.conf.getAll if name.startswith(LEGACY_PREFIX) and session.conf.isModifiable(name)
+    ]:
         session.conf.unset(name)
     for name, value in SETTINGS.items():
         session.conf.set(name, value)
     return session
 
 
-def _is_set(session: SparkSession) -> bool:
+def _is_configured(session: SparkSession) -> bool:
     """Check that a session is alive and has its settings."""
     with suppress(Exception):
         return session.client.get_config_dict(*SETTINGS) == SETTINGS  # in one message
     return False
 
 
-def _let_go(session: SparkSession) -> None:
+def _stop(session: SparkSession) -> None:
     """End a session; a lost one has ended already."""
     with suppress(Exception):
         session.stop()

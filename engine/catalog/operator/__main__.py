@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from engine.catalog.operator.cache import operator_path
-from engine.catalog.operator.make import DEMO_EVENTS, MOST_EVENTS, Order, make_operator
+from engine.catalog.operator.make import DEMO_EVENTS, MAX_EVENTS, Order, make_operator
 
 
 def _count(text: str) -> int:
@@ -19,8 +19,8 @@ def _count(text: str) -> int:
         count = int(float(text))
     except (ValueError, OverflowError) as error:
         raise typer.BadParameter("write a number, e.g. 1e7.") from error
-    if not 1 <= count <= MOST_EVENTS:
-        raise typer.BadParameter(f"write a number from 1 to {MOST_EVENTS:.0e}.")
+    if not 1 <= count <= MAX_EVENTS:
+        raise typer.BadParameter(f"write a number from 1 to {MAX_EVENTS:.0e}.")
     return count
 
 

@@ -15,7 +15,7 @@ from engine.catalog.operator.make import (
     SQL_FOLDER,
     Order,
     make_operator,
-    place_catalog,
+    write_catalog,
 )
 from engine.progress import Progress, ignore_progress
 
@@ -25,13 +25,13 @@ def operator_path(events: int = DEMO_EVENTS, progress: Progress = ignore_progres
 
     Generated at first use, and again when the generator changes. PASSERSBY_CACHE overrides the user's cache folder.
     """
-    folder = cache_folder() / f"operator-{events}-{order}-{fingerprint()}"
+    folder = cache_folder() / f"operator-{events}-{order}-{generator_digest()}"
     if not (folder / "operator.duckdb").exists():
         make_operator(folder, events, progress, order=order)
-    return place_catalog(folder, events)
+    return write_catalog(folder, events)
 
 
-def fingerprint() -> str:
+def generator_digest() -> str:
     """Return a digest of everything that determines rows and file format: SQL, constants, DuckDB's minor version."""
     digest = hashlib.sha256()
     for file in sorted(SQL_FOLDER.glob("*.sql")):

@@ -17,15 +17,15 @@ from engine.progress import Progress, ignore_progress
 Order = Literal["person", "time"]
 
 DEMO_EVENTS = 2_000_000
-MOST_EVENTS = 10**10  # with more people, hash collisions become frequent
+MAX_EVENTS = 10**10  # with more people, hash collisions become frequent
 EVENTS_PER_SUBSCRIBER = 100  # on average, over all days
 BURSTS_A_DAY = 1.2  # fitted to EVENTS_PER_SUBSCRIBER
 SUBSCRIBERS_PER_SLICE = 10_000  # about 1e6 events: intermediate rows fit in MEMORY_LIMIT
 DAYS = 32
 MEMORY_LIMIT = "3GB"
 SQL_FOLDER = Path(__file__).parent / "sql"
-CITY = ("tables", "0_draws", "1_habits", "2_city", "3_public")
-SLICE = {"people": "4_people", "movements": "5_events", "stays": "6_stays", "trips": "7_trips"}
+CITY_STEPS = ("tables", "0_draws", "1_habits", "2_city", "3_public")
+SLICE_STEPS = {"people": "4_people", "movements": "5_events", "stays": "6_stays", "trips": "7_trips"}
 SHARE_BEFORE_SORTING = 0.85  # of the run time, if events are sorted by time
 
 
@@ -42,23 +42,23 @@ def make_operator(
     The same arguments give the same rows for any number of threads. An existing database is replaced atomically.
     Raises ValueError for a size that is not from 1 to MAX_EVENTS.
     """
-    if not 1 <= events <= MOST_EVENTS:
-        raise ValueError(f"an operator has 1 to {MOST_EVENTS:,} events, not {events:,}")
+    if not 1 <= events <= MAX_EVENTS:
+        raise ValueError(f"an operator has 1 to {MAX_EVENTS:,} events, not {events:,}")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     # owner-only scratch folder on the target's disk, so that the final rename is atomic
     with tempfile.TemporaryDirectory(prefix=".making-", dir=folder) as scratch:
         database = Path(scratch) / "operator.duckdb"
         with _connect(Path(scratch), database, threads) as connection:
             _make_city(connection, progress)
-            _make_people(connection, max(1, round(events / EVENTS_PER_SUBSCRIBER)), order, progress)
+            _make_subscribers(connection, max(1, round(events / EVENTS_PER_SUBSCRIBER)), order, progress)
         database.chmod(0o600)
-        place_catalog(folder, events)
+        write_catalog(folder, events)
         database.replace(folder / database.name)
     progress("done", 1.0)
     return folder / "operator.duckdb"
 
 
-def place_catalog(folder: Path, events: int) -> Path:
+def write_catalog(folder: Path, events: int) -> Path:
     """Write the bundled catalog, with size classes scaled to the event count, into a folder; return its path."""
     shift = round(math.log10(events / DEMO_EVENTS))
     text = Path(__file__).with_name("catalog.toml").read_text(encoding="utf-8")
@@ -87,8 +87,8 @@ def _connect(scratch: Path, database: Path, threads: int | None) -> duckdb.DuckD
 def _make_city(connection: duckdb.DuckDBPyConnection, progress: Progress) -> None:
     """Create the city's public tables."""
     progress("city", 0.0)
-    for step in CITY:
-        connection.execute(_sql(step))
+    for step in CITY_STEPS:
+        connection.execute(_read_sql(step))
     for table in ("cell", "place"):
         _add_h3(connection, table)
 
@@ -102,20 +102,22 @@ def _add_h3(connection: duckdb.DuckDBPyConnection, table: str) -> None:
     connection.execute(update, [[row[0] for row in rows], cells])
 
 
-def _make_people(connection: duckdb.DuckDBPyConnection, subscribers: int, order: Order, progress: Progress) -> None:
+def _make_subscribers(
+    connection: duckdb.DuckDBPyConnection, subscribers: int, order: Order, progress: Progress
+) -> None:
     """Generate the subscribers' rows slice by slice, then sort events by time if requested."""
     connection.execute(f"SET VARIABLE bursts_a_day = {BURSTS_A_DAY}")
     share = 1.0
     if order == "time":
         share = SHARE_BEFORE_SORTING
-        connection.execute(_sql("8_events_aside"))
+        connection.execute(_read_sql("8_events_aside"))
     slices = range(1, subscribers + 1, SUBSCRIBERS_PER_SLICE)
     for done, first in enumerate(slices):
         connection.execute(f"SET VARIABLE from_subscriber = {first}")
         connection.execute(f"SET VARIABLE to_subscriber = {min(first + SUBSCRIBERS_PER_SLICE, subscribers + 1)}")
-        for stage_done, (stage, step) in enumerate(SLICE.items()):
-            progress(stage, share * (done + stage_done / len(SLICE)) / len(slices))
-            connection.execute(_sql(step))
+        for stage_done, (stage, step) in enumerate(SLICE_STEPS.items()):
+            progress(stage, share * (done + stage_done / len(SLICE_STEPS)) / len(slices))
+            connection.execute(_read_sql(step))
     if order == "time":
         _sort_by_time(connection, progress)
 
@@ -125,9 +127,9 @@ def _sort_by_time(connection: duckdb.DuckDBPyConnection, progress: Progress) -> 
     for day in range(DAYS):
         progress("sorting", SHARE_BEFORE_SORTING + (1 - SHARE_BEFORE_SORTING) * day / DAYS)
         connection.execute(f"SET VARIABLE day = {day}")
-        connection.execute(_sql("9_events_by_time"))
+        connection.execute(_read_sql("9_events_by_time"))
 
 
-def _sql(step: str) -> str:
+def _read_sql(step: str) -> str:
     """Read one step of the generator's SQL."""
     return (SQL_FOLDER / f"{step}.sql").read_text(encoding="utf-8")

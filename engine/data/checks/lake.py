@@ -11,26 +11,26 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from dialect.algebra import Rollup, Target
-from dialect.catalog import Catalog, ColumnOf, EngineName, SqlType, Table
-from dialect.codegen import LISTED, own_person, place, same_bits
-from dialect.functions import name
+from dialect.catalog import Catalog, ColumnValues, EngineName, SqlType, Table
+from dialect.codegen import KEY_SET, own_person_column, placeholder, same_bits_datasets
+from dialect.functions import quote_identifier
 from engine.backends.lake import LakeBackend
-from engine.data.checks.declared import IS_VIEW, stored_otherwise, unfit_rows
+from engine.data.checks.declared import IS_VIEW, constraints, type_mismatch
 from engine.errors import DataError, ExecutionFailed
 
 NOTHING: Mapping[str, str] = {}
-_WHOLE = ("tinyint", "smallint", "int", "bigint", "decimal(20,0)")
+_INTEGER_TYPES = ("tinyint", "smallint", "int", "bigint", "decimal(20,0)")
 # declared type -> compatible stored types
-_FITS: Mapping[SqlType, tuple[str, ...]] = {
-    SqlType.BIGINT: _WHOLE,
-    SqlType.DOUBLE: (*_WHOLE, "float", "double"),
+_COMPATIBLE_TYPES: Mapping[SqlType, tuple[str, ...]] = {
+    SqlType.BIGINT: _INTEGER_TYPES,
+    SqlType.DOUBLE: (*_INTEGER_TYPES, "float", "double"),
     SqlType.VARCHAR: ("string",),
     SqlType.BOOLEAN: ("boolean",),
     SqlType.DATE: ("date",),
     SqlType.TIMESTAMP: ("timestamp_ntz", "date"),
     SqlType.TIMESTAMPTZ: ("timestamp",),
     SqlType.VARCHAR_LIST: ("array<string>",),
-    SqlType.BIGINT_LIST: tuple(f"array<{kind}>" for kind in _WHOLE),
+    SqlType.BIGINT_LIST: tuple(f"array<{kind}>" for kind in _INTEGER_TYPES),
 }
 
 
@@ -38,16 +38,16 @@ def check_lake(catalog: Catalog, backend: LakeBackend) -> None:
     """Check that the lake's tables are as declared. Raises DataError."""
     for table in (table for table in catalog.tables if table.private):
         try:
-            _check_rows(table, backend)
-            _check_types(table, backend.lake.types(table_place(table)))
-            backend.lake.try_persons(table_place(table))
-            _check_fit(table, catalog, backend)
+            _check_stored(table, backend)
+            _check_types(table, backend.lake.stored_types(lake_placeholder(table)))
+            backend.lake.detect_person_types(lake_placeholder(table))
+            _check_constraints(table, catalog, backend)
         except ExecutionFailed:
             why = "the lake does not answer, or the table is not there."
             raise DataError(table.name, why, "start Spark Connect at the catalog's remote, or correct source") from None
 
 
-def table_place(table: Table) -> str:
+def lake_placeholder(table: Table) -> str:
     """Return the placeholder name of a lake table in SQL."""
     return f"table_{table.name}"
 
@@ -59,25 +59,25 @@ def lake_target(
     eligible: Mapping[str, str] = NOTHING,
 ) -> Target:
     """Return the table addresses for SQL: public tables in DuckDB, private ones in the lake, and stored results."""
-    of_people = {table.name: place(table_place(table)) for table in catalog.tables if table.private}
-    lake = Target(of_people, EngineName.SPARK, same_bits=same_bits(catalog))
-    return Target(dict(addresses), lake=lake, rollups=rollups, eligible=eligible)
+    private_addresses = {table.name: placeholder(lake_placeholder(table)) for table in catalog.tables if table.private}
+    lake = Target(private_addresses, EngineName.SPARK, same_bits_datasets=same_bits_datasets(catalog))
+    return Target(dict(addresses), lake=lake, rollups=rollups, eligible_tables=eligible)
 
 
-def persons_of_bits(catalog: Catalog) -> Mapping[str, str]:
+def bit_cast_person_columns(catalog: Catalog) -> Mapping[str, str]:
     """Map each lake table to its person column, where that is read as the BIGINT of the same bits."""
-    datasets = same_bits(catalog)
-    own = {table_place(t): own_person(t) for t in catalog.tables if t.private and t.dataset in datasets}
+    datasets = same_bits_datasets(catalog)
+    own = {lake_placeholder(t): own_person_column(t) for t in catalog.tables if t.private and t.dataset in datasets}
     return {place: column for place, column in own.items() if column is not None}
 
 
-def _check_rows(table: Table, backend: LakeBackend) -> None:
+def _check_stored(table: Table, backend: LakeBackend) -> None:
     """Reject views of the lake's catalog, with rows that are computed when they are read.
 
     Claim: a table's rows are those that are stored, each time they are read. Symbols: the table's kind in Spark's
     catalog. Formula: none. Source: engine/data/proofs.md#stored-rows. Raises DataError.
     """
-    if not backend.lake.is_stored(table_place(table)):
+    if not backend.lake.is_stored_table(lake_placeholder(table)):
         raise DataError(
             table.name, IS_VIEW, "store its rows: CREATE TABLE ... AS SELECT * FROM the view, and name that"
         )
@@ -92,20 +92,20 @@ def _check_types(table: Table, stored: Mapping[str, str]) -> None:
                 table.name, f"there is no column {column.name}.", "correct the catalog, or the lake's table"
             )
         decimal = column.type is SqlType.DOUBLE and kind.startswith("decimal")
-        if kind not in _FITS.get(column.type, ()) and not decimal:
-            raise stored_otherwise(table, column, kind)
+        if kind not in _COMPATIBLE_TYPES.get(column.type, ()) and not decimal:
+            raise type_mismatch(table, column, kind)
 
 
-def _check_fit(table: Table, catalog: Catalog, backend: LakeBackend) -> None:
+def _check_constraints(table: Table, catalog: Catalog, backend: LakeBackend) -> None:
     """Check the declared constraints of a table; public value lists are sent with the query."""
-    lists = {each.name: place(LISTED) for each in catalog.tables if not each.private}
-    own = {table.name: place(table_place(table))}
-    for unfit in unfit_rows(table, catalog, lists | own, EngineName.SPARK):
-        rows = {} if unfit.public is None else {LISTED: _listed(unfit.public, backend)}
-        if backend.lake.gather(unfit.sql, rows).num_rows:
-            raise unfit.error
+    lists = {each.name: placeholder(KEY_SET) for each in catalog.tables if not each.private}
+    own = {table.name: placeholder(lake_placeholder(table))}
+    for constraint in constraints(table, catalog, lists | own, EngineName.SPARK):
+        rows = {} if constraint.public_list is None else {KEY_SET: _list_values(constraint.public_list, backend)}
+        if backend.lake.gather(constraint.violation_sql, rows).num_rows:
+            raise constraint.error
 
 
-def _listed(public: ColumnOf, backend: LakeBackend) -> pa.Table:
+def _list_values(public: ColumnValues, backend: LakeBackend) -> pa.Table:
     """Return the values of a public column, from DuckDB."""
-    return backend.public(f"SELECT {name(public.column)} FROM {backend.target.addresses[public.table]}")
+    return backend.public(f"SELECT {quote_identifier(public.column)} FROM {backend.target.addresses[public.table]}")

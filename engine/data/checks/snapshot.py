@@ -12,13 +12,13 @@ from collections.abc import Mapping
 import duckdb
 
 from dialect.catalog import Catalog, SqlType, Table
-from dialect.functions import name, quote_text
-from engine.data.checks.declared import IS_VIEW, stored_otherwise, unfit_rows
-from engine.data.files.derived_columns import copied_type
-from engine.data.files.files import fits, holds
+from dialect.functions import quote_identifier, quote_text
+from engine.data.checks.declared import IS_VIEW, constraints, type_mismatch
+from engine.data.files.derived_columns import copy_type
+from engine.data.files.files import is_integer_range_within, is_type_compatible
 from engine.errors import DataError
 
-CHECK = "run passersby catalog check, which says what is wrong"
+CHECK_CURE = "run passersby catalog check, which says what is wrong"
 
 
 def check_sources(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
@@ -59,9 +59,9 @@ def check_stored(
     for table in sorted(catalog.tables, key=lambda table: table.private):  # public tables first
         _check_types(connection, table, addresses[table.name])
         _check_collations(connection, table, addresses[table.name])
-        for unfit in unfit_rows(table, catalog, addresses):
-            if connection.execute(unfit.sql).fetchall():
-                raise unfit.error
+        for constraint in constraints(table, catalog, addresses):
+            if connection.execute(constraint.violation_sql).fetchall():
+                raise constraint.error
 
 
 def _check_source(connection: duckdb.DuckDBPyConnection, table: Table, alias: str) -> None:
@@ -70,12 +70,14 @@ def _check_source(connection: duckdb.DuckDBPyConnection, table: Table, alias: st
     Claim: a table's rows are those that are stored, each time they are read. Symbols: the table's own SQL in its file.
     Formula: none. Source: engine/data/proofs.md#stored-rows. Raises DataError.
     """
-    named = f"WHERE database_name = {quote_text(alias)} AND schema_name = 'main' AND lower({{0}}) = lower(?)"
+    condition = f"WHERE database_name = {quote_text(alias)} AND schema_name = 'main' AND lower({{0}}) = lower(?)"
     stored = table.source.table or table.name
-    if connection.execute(f"SELECT 1 FROM duckdb_views() {named.format('view_name')}", [stored]).fetchall():
+    if connection.execute(f"SELECT 1 FROM duckdb_views() {condition.format('view_name')}", [stored]).fetchall():
         raise DataError(table.name, IS_VIEW, "store its rows: CREATE TABLE ... AS FROM the view")
-    made = connection.execute(f"SELECT sql FROM duckdb_tables() {named.format('table_name')}", [stored]).fetchall()
-    if any("GENERATED ALWAYS AS" in _unquoted(sql) for (sql,) in made):
+    definitions = connection.execute(
+        f"SELECT sql FROM duckdb_tables() {condition.format('table_name')}", [stored]
+    ).fetchall()
+    if any("GENERATED ALWAYS AS" in _unquoted(sql) for (sql,) in definitions):
         why = "a column of it is generated, and may say something else each time it is read."
         raise DataError(table.name, why, "store its values: CREATE TABLE ... AS FROM the table")
 
@@ -87,15 +89,17 @@ def _unquoted(sql: str) -> str:
 
 def _check_types(connection: duckdb.DuckDBPyConnection, table: Table, address: str) -> None:
     """Reject missing columns and other types: SQL written for the declared type could fail on a row."""
-    columns = ", ".join(name(column.name) for column in table.columns)
+    columns = ", ".join(quote_identifier(column.name) for column in table.columns)
     try:
         described = connection.execute(f"SELECT {columns} FROM {address} LIMIT 0").description or []
     except duckdb.Error:
-        raise DataError(table.name, "the table, or a declared column of it, is not there.", CHECK) from None
+        raise DataError(table.name, "the table, or a declared column of it, is not there.", CHECK_CURE) from None
     for column, (_, stored, *_) in zip(table.columns, described, strict=True):
-        made = column.type is SqlType.POLYGON and str(stored) == copied_type(column)
-        if not made and not (fits(str(stored), column.type) and holds(column.stored_type, str(stored))):
-            raise stored_otherwise(table, column, str(stored).partition("(")[0])
+        is_polygon_form = column.type is SqlType.POLYGON and str(stored) == copy_type(column)
+        if not is_polygon_form and not (
+            is_type_compatible(str(stored), column.type) and is_integer_range_within(column.stored_type, str(stored))
+        ):
+            raise type_mismatch(table, column, str(stored).partition("(")[0])
 
 
 def _check_collations(connection: duckdb.DuckDBPyConnection, table: Table, address: str) -> None:
@@ -104,9 +108,9 @@ def _check_collations(connection: duckdb.DuckDBPyConnection, table: Table, addre
     Claim: two values of a text are one value only where they are the same characters. Symbols: the schema of an empty
     copy of the table. Formula: none. Source: engine/data/proofs.md#one-value. Raises DataError.
     """
-    columns = ", ".join(name(column.name) for column in table.columns)
+    columns = ", ".join(quote_identifier(column.name) for column in table.columns)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE no_row AS SELECT {columns} FROM {address} LIMIT 0")
-    told = connection.execute("SELECT sql FROM duckdb_tables() WHERE temporary AND table_name = 'no_row'").fetchall()
-    if "COLLATE" in _unquoted(told[0][0]).split():
+    created = connection.execute("SELECT sql FROM duckdb_tables() WHERE temporary AND table_name = 'no_row'").fetchall()
+    if "COLLATE" in _unquoted(created[0][0]).split():
         why = "a text of it is stored with a collation, by which different texts are one."
         raise DataError(table.name, why, "store it as VARCHAR, without COLLATE")

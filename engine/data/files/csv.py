@@ -17,50 +17,52 @@ import pyarrow as pa
 from dialect.functions import quote_text
 
 DELIMITERS = ",;\t|"
-QUOTED = '"'
+QUOTE = '"'
 
 
 class UnreadableError(Exception):
     """A file that is not as declared; DuckDB's own text, which may quote values, is left out."""
 
 
-def read_csv(pattern: str) -> str:
+def csv_relation(pattern: str) -> str:
     """Write the table function that reads every row of CSV files as text. Raises UnreadableError.
 
     Claim: the rows of a text follow from its header and RFC 4180, and the text of a row decides nothing about another
     row. Symbols: names of the header, and their delimiter. Formula: none. Source: engine/data/proofs.md#csv-files.
     Raises UnreadableError where there is no header, or files have different ones.
     """
-    delimiter, names = _line_of_names(pattern)
+    delimiter, names = _shared_header(pattern)
     columns = ", ".join(f"{quote_text(column)}: 'VARCHAR'" for column in names)
-    return f"read_csv({_grammar(pattern, delimiter)}, auto_detect = false, nullstr = '', columns = {{{columns}}})"
+    return (
+        f"read_csv({_reader_options(pattern, delimiter)}, auto_detect = false, nullstr = '', columns = {{{columns}}})"
+    )
 
 
-def read_guessed(pattern: str) -> str:
+def inferred_csv_relation(pattern: str) -> str:
     """Write the table function that infers the types of CSV files, for a draft catalog. Raises UnreadableError."""
-    delimiter, _ = _line_of_names(pattern)
-    return f"read_csv({_grammar(pattern, delimiter)})"
+    delimiter, _ = _shared_header(pattern)
+    return f"read_csv({_reader_options(pattern, delimiter)})"
 
 
-def _grammar(pattern: str, delimiter: str) -> str:
+def _reader_options(pattern: str, delimiter: str) -> str:
     """Write the reader options that DuckDB would infer from rows: no comments, header first, doubled quotes."""
-    told = f"delim = {quote_text(delimiter)}, quote = '\"', escape = '\"', comment = '', skip = 0, header = true"
-    return f"{quote_text(pattern)}, {told}, strict_mode = true, null_padding = false, ignore_errors = false"
+    options = f"delim = {quote_text(delimiter)}, quote = '\"', escape = '\"', comment = '', skip = 0, header = true"
+    return f"{quote_text(pattern)}, {options}, strict_mode = true, null_padding = false, ignore_errors = false"
 
 
-def _line_of_names(pattern: str) -> tuple[str, Sequence[str]]:
+def _shared_header(pattern: str) -> tuple[str, Sequence[str]]:
     """Return the delimiter and column names shared by all files. Raises UnreadableError."""
-    found = {first_line(path) for path in glob(pattern, recursive=True)}  # noqa: PTH207  a stored pattern
+    found = {read_header(path) for path in glob(pattern, recursive=True)}  # noqa: PTH207  a stored pattern
     if len(found) != 1:
         raise UnreadableError
-    ((delimiter, *given),) = found
+    ((delimiter, *header),) = found
     names: list[str] = []
-    for place, name in enumerate(given):
-        names.append(_other(name or f"column{place}", names))
+    for place, name in enumerate(header):
+        names.append(_unique_name(name or f"column{place}", names))
     return delimiter, names
 
 
-def _other(name: str, names: Sequence[str]) -> str:
+def _unique_name(name: str, names: Sequence[str]) -> str:
     """Return the name, numbered if it is in use already."""
     known, number, other = {each.lower() for each in names}, 0, name
     while other.lower() in known:
@@ -69,7 +71,7 @@ def _other(name: str, names: Sequence[str]) -> str:
     return other
 
 
-def first_line(path: str) -> tuple[str, ...]:
+def read_header(path: str) -> tuple[str, ...]:
     """Return the most frequent delimiter in the first line, followed by the column names. Raises UnreadableError."""
     try:
         with (
@@ -80,7 +82,7 @@ def first_line(path: str) -> tuple[str, ...]:
             line.encode("utf-8")  # raises for bytes not in UTF-8; DuckDB rejects them in later lines
     except (OSError, UnicodeError):
         raise UnreadableError from None
-    outside = "".join(line.split(QUOTED)[::2])
+    outside = "".join(line.split(QUOTE)[::2])
     delimiter = max(DELIMITERS, key=outside.count)
     try:
         names = next(csv.reader([line], delimiter=delimiter, strict=True), [])
@@ -91,9 +93,9 @@ def first_line(path: str) -> tuple[str, ...]:
     return delimiter, *(name.strip() for name in names)
 
 
-MOST_CHARACTERS = 2_000_000  # per value; about DuckDB's limit for a line
-ENDS = ("\r\n", "\n", "\r")
-NOT_CLOSED, AFTER_QUOTE = "a quote is not closed", "something stands behind a closing quote"
+MAX_VALUE_LENGTH = 2_000_000  # per value; about DuckDB's limit for a line
+LINE_ENDS = ("\r\n", "\n", "\r")
+UNCLOSED_QUOTE, TEXT_AFTER_QUOTE = "a quote is not closed", "something stands behind a closing quote"
 
 
 class _Lines:
@@ -111,26 +113,26 @@ class _Lines:
     @property
     def end(self) -> str:
         """Return the line ending of the last line read; '' if it has none."""
-        return next((end for end in ENDS if self.last.endswith(end)), "")
+        return next((end for end in LINE_ENDS if self.last.endswith(end)), "")
 
 
 def csv_fault(path: Path) -> tuple[int, str] | None:
     """Return the line, counted from 1, of the first row that violates the grammar of `csv_relation`, and the reason."""
     try:
-        delimiter, *names = first_line(str(path))
+        delimiter, *names = read_header(str(path))
     except UnreadableError:
         return 1, "a line of names in UTF-8 is wanted"
     with (
         pa.input_stream(str(path), compression="detect") as file,
         io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="") as text,
     ):
-        return _fault_in(_Lines(text), delimiter, len(names))
+        return _find_fault(_Lines(text), delimiter, len(names))
 
 
-def _fault_in(lines: _Lines, delimiter: str, fields: int) -> tuple[int, str] | None:
+def _find_fault(lines: _Lines, delimiter: str, fields: int) -> tuple[int, str] | None:
     """Return the line and reason of the first malformed row; None if there is none."""
     rows, begin, first = csv.reader(lines, delimiter=delimiter, strict=True), 1, ""
-    usual = csv.field_size_limit(MOST_CHARACTERS)
+    usual = csv.field_size_limit(MAX_VALUE_LENGTH)
     try:
         for row in rows:
             first = first or lines.end
@@ -142,14 +144,14 @@ def _fault_in(lines: _Lines, delimiter: str, fields: int) -> tuple[int, str] | N
     except UnicodeEncodeError:
         return rows.line_num + 1, "bytes that are not UTF-8"
     except csv.Error as error:
-        return begin, _said(str(error))
+        return begin, _fault_text(str(error))
     finally:
         csv.field_size_limit(usual)
     return None
 
 
-def _said(error: str) -> str:
+def _fault_text(error: str) -> str:
     """Translate an error of Python's csv reader to a fixed text, independent of the row."""
     if "expected after" in error:
-        return AFTER_QUOTE
-    return "a value is too long" if "limit" in error else NOT_CLOSED
+        return TEXT_AFTER_QUOTE
+    return "a value is too long" if "limit" in error else UNCLOSED_QUOTE

@@ -10,23 +10,23 @@ from pathlib import Path
 
 def write_durably(file: Path, text: str) -> None:
     """Replace a file's text atomically, owner-only; durable on return. Raises OSError."""
-    aside = file.with_suffix(f".{os.getpid()}")
-    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
+    temporary = file.with_suffix(f".{os.getpid()}")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
         out.write(text)
-    move_durably(aside, file, 0o600)
+    move_durably(temporary, file, 0o600)
 
 
-def make_durably(file: Path, content: bytes) -> None:
+def create_durably(file: Path, content: bytes) -> None:
     """Create a file, owner-only and complete, if there is none; durable on return.
 
     Of several concurrent writers one succeeds. Raises OSError, also where the file system has no hard links.
     """
-    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f"{file.name}.") as aside:  # created owner-only
-        aside.write(content)
-        aside.flush()
-        os.fsync(aside.fileno())
+    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f"{file.name}.") as temporary:  # created owner-only
+        temporary.write(content)
+        temporary.flush()
+        os.fsync(temporary.fileno())
         with suppress(FileExistsError):
-            os.link(aside.name, file)
+            os.link(temporary.name, file)
     _sync(file.parent)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from shapely import Geometry
 
 EDGES_PER_STRIP = 2  # for edges of equal height; fewer are no faster
-MOST_COPIES = 8  # average number of strips per edge
+MAX_STRIPS_PER_EDGE = 8  # average number of strips per edge
 
 
 class Edge(TypedDict):
@@ -27,7 +27,7 @@ class Edge(TypedDict):
     lat2: float
 
 
-class Shape(TypedDict):
+class IndexedPolygon(TypedDict):
     """A polygon as stored: its bounding box, and its edges by strip (dialect.functions.scalar.places.STORED)."""
 
     west: float
@@ -42,33 +42,33 @@ class NoPolygonError(Exception):
     """A text that is not a valid polygon; the message gives the reason, and quotes nothing."""
 
 
-def polygon(text: str) -> Shape:
+def parse_polygon(text: str) -> IndexedPolygon:
     """Parse POLYGON or MULTIPOLYGON text in degrees, longitude first. Raises NoPolygonError."""
-    geometry = _valid(text)
-    rings = [ring for part in _parts(geometry) for ring in (part.exterior, *part.interiors)]
+    geometry = _parse_valid(text)
+    rings = [ring for member in _members(geometry) for ring in (member.exterior, *member.interiors)]
     edges = [edge for ring in rings for edge in _edges(list(ring.coords))]
     if not edges:
-        return Shape(west=0.0, east=0.0, south=0.0, north=0.0, strips_per_degree=0.0, strips=[])
+        return IndexedPolygon(west=0.0, east=0.0, south=0.0, north=0.0, strips_per_degree=0.0, strips=[])
     west, south, east, north = (float(end) for end in geometry.bounds)
     per_degree = _strips_per_degree(edges, south, north - south)
-    reached = [_reached(edge, south, per_degree) for edge in edges]
-    strips: list[list[Edge]] = [[] for _ in range(max(found.stop for found in reached))]
-    for edge, found in zip(edges, reached, strict=True):
+    crossed = [_strips_crossed(edge, south, per_degree) for edge in edges]
+    strips: list[list[Edge]] = [[] for _ in range(max(found.stop for found in crossed))]
+    for edge, found in zip(edges, crossed, strict=True):
         for strip in found:
             strips[strip].append(edge)
-    return Shape(west=west, east=east, south=south, north=north, strips_per_degree=per_degree, strips=strips)
+    return IndexedPolygon(west=west, east=east, south=south, north=north, strips_per_degree=per_degree, strips=strips)
 
 
 def is_polygon(text: str) -> bool:
     """Return whether a text is a valid polygon."""
     try:
-        _valid(text)
+        _parse_valid(text)
     except NoPolygonError:
         return False
     return True
 
 
-def _valid(text: str) -> Geometry:
+def _parse_valid(text: str) -> Geometry:
     """Parse and validate WKT. Raises NoPolygonError."""
     import shapely  # lazy: needed only for polygons
 
@@ -87,7 +87,7 @@ def _valid(text: str) -> Geometry:
     return geometry
 
 
-def _parts(geometry: Geometry) -> list[Geometry]:
+def _members(geometry: Geometry) -> list[Geometry]:
     """Return the polygons of a geometry."""
     return list(geometry.geoms) if geometry.geom_type == "MultiPolygon" else [geometry] if not geometry.is_empty else []
 
@@ -103,7 +103,7 @@ def _strips_per_degree(edges: list[Edge], south: float, height: float) -> float:
     count = len(edges) // EDGES_PER_STRIP
     while count > 1:
         per_degree = count / height
-        fits = math.isfinite(per_degree) and _copies(edges, south, per_degree) <= MOST_COPIES * len(edges)
+        fits = math.isfinite(per_degree) and _copies(edges, south, per_degree) <= MAX_STRIPS_PER_EDGE * len(edges)
         if fits:
             return per_degree
         count //= 2
@@ -112,10 +112,10 @@ def _strips_per_degree(edges: list[Edge], south: float, height: float) -> float:
 
 def _copies(edges: list[Edge], south: float, per_degree: float) -> int:
     """Count the entries of all edges in all strips."""
-    return sum(len(_reached(edge, south, per_degree)) for edge in edges)
+    return sum(len(_strips_crossed(edge, south, per_degree)) for edge in edges)
 
 
-def _reached(edge: Edge, south: float, per_degree: float) -> range:
+def _strips_crossed(edge: Edge, south: float, per_degree: float) -> range:
     """Return the strips that an edge crosses, by the formula that also finds the strip of a point."""
     first, last = (math.floor((lat - south) * per_degree) for lat in (edge["lat1"], edge["lat2"]))
     return range(first, last + 1)

@@ -30,17 +30,25 @@ from typing import Any
 
 import duckdb
 
-from dialect.catalog import Catalog, Stretch, Table
-from engine.catalog.sources import Place, StoreAddress, added_to, is_stored, place_of, store_address, version_of
-from engine.catalog.toml_section import meant
+from dialect.catalog import Catalog, Table, WindowRange
+from engine.catalog.sources import (
+    IngestFolder,
+    StoreAddress,
+    full_data_version,
+    ingest_digest,
+    ingest_folder,
+    is_store_address,
+    parse_store_address,
+)
+from engine.catalog.toml_section import suggestion
 from engine.data.files.durable import move_durably, write_durably
-from engine.data.ingest.fetch import Fetched, fetch, sweep
-from engine.data.ingest.new_rows import DIGESTS, WINDOWS, NewRows, listed_in, working
+from engine.data.ingest.fetch import Fetched, fetch, remove_copies
+from engine.data.ingest.new_rows import DIGESTS_KEY, WINDOWS_KEY, NewRows, open_scratch_database, read_metadata_list
 from engine.errors import DataError
 from engine.progress import Progress
 
 STAGING = ".ingest"  # owner-only folder next to the data; contains the rejected rows
-NOTES = "deliveries.json"
+REGISTER_FILE = "deliveries.json"
 
 
 @dataclass(frozen=True)
@@ -51,51 +59,53 @@ class Delivery:
     windows: tuple[str, ...] = ()  # named by `--window`; () if none
 
 
-def deliveries(place: Place, borne: Callable[[Path], Delivery]) -> frozenset[str]:
+def update_register(place: IngestFolder, read_metadata: Callable[[Path], Delivery]) -> frozenset[str]:
     """Update the register from the added files; return the digests of all files ingested before.
 
     `read_metadata` returns the delivery in an added file's metadata; files that no longer exist are dropped. Raises
     OSError where the register can't be written.
     """
-    noted, found = _noted(place), dict[str, Delivery]()
-    for file in place.added().values():
-        own, before = borne(file), noted.get(file.name, Delivery())
-        digests, windows = {*own.digests, *before.digests}, {*own.windows, *before.windows}
+    registered, found = _read_register(place), dict[str, Delivery]()
+    for file in place.ingested_files().values():
+        recorded, earlier = read_metadata(file), registered.get(file.name, Delivery())
+        digests, windows = {*recorded.digests, *earlier.digests}, {*recorded.windows, *earlier.windows}
         found[file.name] = Delivery(tuple(sorted(digests)), tuple(sorted(windows)))
-    if found != noted:
-        write_durably(_notes(place), json.dumps({name: asdict(each) for name, each in found.items()}, indent=1))
+    if found != registered:
+        write_durably(_register_path(place), json.dumps({name: asdict(each) for name, each in found.items()}, indent=1))
     return frozenset(digest for each in found.values() for digest in each.digests)
 
 
-def delivered(place: Place) -> frozenset[str]:
+def registered_windows(place: IngestFolder) -> frozenset[str]:
     """Return the privacy windows that deliveries were declared for, of the files that exist now."""
-    there = {file.name for file in place.added().values()}
-    return frozenset(window for name, each in _noted(place).items() if name in there for window in each.windows)
+    existing = {file.name for file in place.ingested_files().values()}
+    return frozenset(
+        window for name, each in _read_register(place).items() if name in existing for window in each.windows
+    )
 
 
-def _notes(place: Place) -> Path:
+def _register_path(place: IngestFolder) -> Path:
     """Return the path of the register."""
-    return place.folder / STAGING / NOTES
+    return place.folder / STAGING / REGISTER_FILE
 
 
-def _noted(place: Place) -> dict[str, Delivery]:
+def _read_register(place: IngestFolder) -> dict[str, Delivery]:
     """Read the register; empty if it is missing or unreadable, as added files contain their own entries."""
     with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
-        read = json.loads(_notes(place).read_text(encoding="utf-8"))
-        return {str(name): _delivery(told) for name, told in read.items()}
+        read = json.loads(_register_path(place).read_text(encoding="utf-8"))
+        return {str(name): _parse_delivery(entry) for name, entry in read.items()}
     return {}
 
 
-def _delivery(told: Any) -> Delivery:  # noqa: ANN401  JSON of this or an older version
+def _parse_delivery(entry: Any) -> Delivery:  # noqa: ANN401  JSON of this or an older version
     """Parse an entry of the register, of the current or an older version."""
-    if isinstance(told, list):  # format without windows
-        return Delivery(tuple(map(str, told)))
-    return Delivery(tuple(map(str, told["digests"])), tuple(map(str, told["windows"])))
+    if isinstance(entry, list):  # format without windows
+        return Delivery(tuple(map(str, entry)))
+    return Delivery(tuple(map(str, entry["digests"])), tuple(map(str, entry["windows"])))
 
 
-ENDINGS = (".parquet", ".csv")
-SHORT = 16
-COPYING = 0.5  # share of fetching in the progress
+FILE_SUFFIXES = (".parquet", ".csv")
+DIGEST_LENGTH = 16
+FETCH_SHARE = 0.5  # share of fetching in the progress
 
 
 @dataclass(frozen=True)
@@ -114,12 +124,12 @@ class Ingested:
 
 def ingest(
     catalog: Catalog,
-    named: str,
-    given: Sequence[str],
+    table_name: str,
+    paths: Sequence[str],
     charged: Collection[str],
     progress: Progress,
     *,
-    late: bool,
+    allow_late: bool,
     windows: Sequence[str] = (),
 ) -> Ingested:
     """Add the rows of files to a private table. Raises DataError, and then nothing has changed.
@@ -127,66 +137,72 @@ def ingest(
     `charged` are the privacy windows with releases: new rows in them fail the ingest, unless `allow_late`. `windows`
     are the ones declared for the delivery: rows in others are rejected one by one.
     """
-    table, place = _target(catalog, named)
-    charged = () if late else charged
+    table, place = _find_target(catalog, table_name)
+    charged = () if allow_late else charged
     declared = _declared_windows(catalog, table, windows)
-    _refuse_late(table, declared or _untimed(catalog, table, charged), charged)
-    here = _files(table, [text for text in given if not is_stored(text)])
-    addresses = [store_address(table.name, text) for text in given if is_stored(text)]
-    with _alone(table, place) as staging, _work(staging) as work, working(work) as connection:
-        note = partial(deliveries, place, partial(_borne, connection))
-        known = note()
-        with _copies(table, addresses, staging, known, progress) as fetched:
-            progress, files = _rest(progress, bool(addresses)), [*here, *fetched.files]
-            before = [_facts(path) for path in files]
-            unread = _unread(known, files, progress)
-            already = len(files) - len(unread) + fetched.already
+    _check_charged(table, declared or _windows_changed_without_time(catalog, table, charged), charged)
+    local_files = _files(table, [text for text in paths if not is_store_address(text)])
+    addresses = [parse_store_address(table.name, text) for text in paths if is_store_address(text)]
+    with (
+        _folder_lock(table, place) as staging,
+        _work_folder(staging) as work,
+        open_scratch_database(work) as connection,
+    ):
+        sync_register = partial(update_register, place, partial(_file_metadata, connection))
+        known = sync_register()
+        with _fetched_copies(table, addresses, staging, known, progress) as fetched:
+            progress, files = _remaining_progress(progress, bool(addresses)), [*local_files, *fetched.files]
+            stats_before = [_file_stat(path) for path in files]
+            unread = _new_files(known, files, progress)
+            already = len(files) - len(unread) + fetched.known_count
             if not unread:
-                return Ingested(0, 0, already, version=_version(catalog, table))
+                return Ingested(0, 0, already, version=_current_version(catalog, table))
             rows = NewRows(connection, catalog, table, list(unread.values()), declared)
-            rows.open()
-            _refuse_all_late(catalog, table, rows, charged)
+            rows.create_typed_view()
+            _check_candidate_windows(catalog, table, rows, charged)
             progress("judging rows", 0.2)
-            rows.judge()
+            rows.validate()
             progress("writing rows", 0.3)
             taken, refused = work / "taken.parquet", work / "refused.parquet"
-            count = rows.write(taken, [*unread, *fetched.marks])
+            count = rows.write_accepted(taken, [*unread, *fetched.digests])
             progress("writing what is refused", 0.7)
-            reasons = rows.write_refused(refused)
+            reasons = rows.write_rejected(refused)
             progress("checking", 0.8)
-            rows.check(taken)
-            _check_late(catalog, table, rows, taken, charged if count else ())
-            if before != [_facts(path) for path in files]:
+            rows.check_derived_columns(taken)
+            _check_accepted_windows(catalog, table, rows, taken, charged if count else ())
+            if stats_before != [_file_stat(path) for path in files]:
                 raise DataError(table.name, "the files changed while they were read.", "give them again")
             progress("keeping what is refused", 0.9)
-            kept = _keep(refused, staging, unread) if reasons else None
+            quarantine = _quarantine_rejected(refused, staging, unread) if reasons else None
             progress("adding", 0.95)
             if count:
-                _add(taken, table, place)
+                _publish_accepted(taken, table, place)
                 with suppress(OSError):  # the added file contains the entry, and the next run registers it
-                    note()
+                    sync_register()
             progress("added", 1.0)
-            undeclared = count > 0 and not declared and _stretch_of(catalog, table) is not None
-            version = _version(catalog, table)
-            return Ingested(count, len(unread), already, reasons, kept, version, declared, undeclared)
+            undeclared = count > 0 and not declared and _windows_of_table(catalog, table) is not None
+            version = _current_version(catalog, table)
+            return Ingested(count, len(unread), already, reasons, quarantine, version, declared, undeclared)
 
 
-def _target(catalog: Catalog, named: str) -> tuple[Table, Place]:
+def _find_target(catalog: Catalog, table_name: str) -> tuple[Table, IngestFolder]:
     """Return the private table, and its folder for ingested files. Raises DataError."""
-    table = catalog.table(named)
+    table = catalog.table(table_name)
     if table is None:
-        cure = meant(named, [each.name for each in catalog.tables if each.private], "declare one in the catalog")
-        raise DataError(named, "there is no such table, and ingest adds to private tables.", cure.rstrip("."))
+        cure = suggestion(
+            table_name, [each.name for each in catalog.tables if each.private], "declare one in the catalog"
+        )
+        raise DataError(table_name, "there is no such table, and ingest adds to private tables.", cure.rstrip("."))
     if not table.private:
         why = "it is public: its rows are about nobody, and ingest adds to private tables."
-        raise DataError(named, why, "change public files by hand")
-    place = None if catalog.remote else place_of(table)
+        raise DataError(table_name, why, "change public files by hand")
+    place = None if catalog.remote else ingest_folder(table)
     if place is None:
-        raise DataError(named, *_no_place(table))
+        raise DataError(table_name, *_unsupported_source(table))
     return table, place
 
 
-def _no_place(table: Table) -> tuple[str, str]:
+def _unsupported_source(table: Table) -> tuple[str, str]:
     """Return why a table does not support ingest, and the cure."""
     what, cure = "none", 'write source = { parquet = "visits/*.parquet" }, with one * in the last part'
     if table.source.format == "csv":
@@ -194,13 +210,19 @@ def _no_place(table: Table) -> tuple[str, str]:
     return f"ingest adds files to a folder of Parquet files on this machine, and its source is {what}.", cure
 
 
-def _files(table: Table, given: Sequence[str]) -> list[Path]:
+def _files(table: Table, source_names: Sequence[str]) -> list[Path]:
     """Resolve paths, globs and folders to files. Raises DataError where there are none."""
     found: list[Path] = []
-    for text in given:
-        here = Path(text).expanduser()
-        paths = sorted(here.iterdir()) if here.is_dir() else [here] if here.exists() else map(Path, sorted(glob(text)))  # noqa: PTH207
-        new = [path.resolve() for path in paths if path.suffix in ENDINGS]
+    for text in source_names:
+        location = Path(text).expanduser()
+        candidates = (
+            sorted(location.iterdir())
+            if location.is_dir()
+            else [location]
+            if location.exists()
+            else map(Path, sorted(glob(text)))  # noqa: PTH207
+        )
+        new = [path.resolve() for path in candidates if path.suffix in FILE_SUFFIXES]
         if not new:
             cure = "give files on this machine, a folder of them, or a pattern"
             raise DataError(table.name, f"there is no .parquet or .csv file at {text}.", cure)
@@ -209,7 +231,7 @@ def _files(table: Table, given: Sequence[str]) -> list[Path]:
 
 
 @contextmanager
-def _alone(table: Table, place: Place) -> Iterator[Path]:
+def _folder_lock(table: Table, place: IngestFolder) -> Iterator[Path]:
     """Lock a folder for one ingest at a time, and yield its staging folder; the lock ends with the process."""
     staging = place.folder / STAGING
     staging.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -224,33 +246,33 @@ def _alone(table: Table, place: Place) -> Iterator[Path]:
 
 
 @contextmanager
-def _work(staging: Path) -> Iterator[Path]:
+def _work_folder(staging: Path) -> Iterator[Path]:
     """Create a work folder, and remove those of killed runs."""
-    for left in staging.glob("work-*"):
-        shutil.rmtree(left)
+    for leftover in staging.glob("work-*"):
+        shutil.rmtree(leftover)
     with tempfile.TemporaryDirectory(prefix="work-", dir=staging) as work:
         yield Path(work)
 
 
 @contextmanager
-def _copies(
+def _fetched_copies(
     table: Table, addresses: Sequence[StoreAddress], staging: Path, known: Collection[str], progress: Progress
 ) -> Iterator[Fetched]:
     """Fetch the objects of stores; the copies are removed at the end, except if fetching was interrupted."""
-    fetched = fetch(table.name, addresses, staging, known, lambda stage, part: progress(stage, COPYING * part))
+    fetched = fetch(table.name, addresses, staging, known, lambda stage, part: progress(stage, FETCH_SHARE * part))
     try:
         yield fetched
     finally:
-        sweep(staging)
+        remove_copies(staging)
 
 
-def _rest(progress: Progress, copied: bool) -> Progress:
+def _remaining_progress(progress: Progress, has_fetched: bool) -> Progress:
     """Scale progress to the part of the work after fetching."""
-    begin = COPYING if copied else 0.0
+    begin = FETCH_SHARE if has_fetched else 0.0
     return lambda stage, part: progress(stage, begin + (1 - begin) * part)
 
 
-def _unread(known: Collection[str], files: Sequence[Path], progress: Progress) -> dict[str, Path]:
+def _new_files(known: Collection[str], files: Sequence[Path], progress: Progress) -> dict[str, Path]:
     """Map the digest of each file that was not ingested before to its path."""
     found: dict[str, Path] = {}
     for position, path in enumerate(files):
@@ -260,45 +282,53 @@ def _unread(known: Collection[str], files: Sequence[Path], progress: Progress) -
     return {digest: path for digest, path in found.items() if digest not in known}
 
 
-def _facts(path: Path) -> tuple[int, int]:
+def _file_stat(path: Path) -> tuple[int, int]:
     """Return the size and modification time of a file."""
     facts = path.stat()
     return facts.st_size, facts.st_mtime_ns
 
 
-def _check_late(catalog: Catalog, table: Table, rows: NewRows, taken: Path, charged: Collection[str]) -> None:
+def _check_accepted_windows(
+    catalog: Catalog, table: Table, rows: NewRows, taken: Path, charged: Collection[str]
+) -> None:
     """Reject accepted rows in charged privacy windows."""
-    stretch = _stretch_of(catalog, table)
-    _refuse_late(table, _untimed(catalog, table, charged) if stretch is None else rows.windows(taken, stretch), charged)
+    stretch = _windows_of_table(catalog, table)
+    _check_charged(
+        table,
+        _windows_changed_without_time(catalog, table, charged)
+        if stretch is None
+        else rows.accepted_windows(taken, stretch),
+        charged,
+    )
 
 
-def _refuse_all_late(catalog: Catalog, table: Table, rows: NewRows, charged: Collection[str]) -> None:
+def _check_candidate_windows(catalog: Catalog, table: Table, rows: NewRows, charged: Collection[str]) -> None:
     """Reject early, from times alone, if every acceptable row is in a charged privacy window."""
-    stretch = _stretch_of(catalog, table)
+    stretch = _windows_of_table(catalog, table)
     if stretch is None or not charged:
         return
-    given = rows.given_windows(stretch)
-    if given <= set(charged):
-        _refuse_late(table, sorted(given), charged)
+    candidates = rows.candidate_windows(stretch)
+    if candidates <= set(charged):
+        _check_charged(table, sorted(candidates), charged)
 
 
-def _stretch_of(catalog: Catalog, table: Table) -> Stretch | None:
+def _windows_of_table(catalog: Catalog, table: Table) -> WindowRange | None:
     """Return the privacy windows by which a table's rows are distinguished; None for rows without a window."""
-    return None if table.time_column is None else catalog.dataset(table.dataset).stretch
+    return None if table.time_column is None else catalog.dataset(table.dataset).window_range
 
 
-def _untimed(catalog: Catalog, table: Table, charged: Collection[str]) -> tuple[str, ...]:
+def _windows_changed_without_time(catalog: Catalog, table: Table, charged: Collection[str]) -> tuple[str, ...]:
     """Return the charged windows that a row without a time changes: all of them; () for tables with a time."""
-    return tuple(sorted(charged)) if _stretch_of(catalog, table) is None else ()
+    return tuple(sorted(charged)) if _windows_of_table(catalog, table) is None else ()
 
 
 def _declared_windows(catalog: Catalog, table: Table, windows: Sequence[str]) -> tuple[str, ...]:
     """Parse the privacy windows of a delivery, each a name or FIRST..LAST, in time order. Raises DataError."""
     if not windows:
         return ()
-    if _stretch_of(catalog, table) is None:
+    if _windows_of_table(catalog, table) is None:
         raise DataError(table.name, "its rows are not told apart by windows.", "leave out --window")
-    known, found = catalog.dataset(table.dataset).windows, set[str]()
+    known, found = catalog.dataset(table.dataset).window_names, set[str]()
     for text in windows:
         first, _, last = text.partition("..")
         ends = [first, last or first]
@@ -310,14 +340,16 @@ def _declared_windows(catalog: Catalog, table: Table, windows: Sequence[str]) ->
     return tuple(window for window in known if window in found)
 
 
-def _borne(connection: duckdb.DuckDBPyConnection, file: Path) -> Delivery:
+def _file_metadata(connection: duckdb.DuckDBPyConnection, file: Path) -> Delivery:
     """Read the delivery from an added file's metadata."""
-    return Delivery(listed_in(connection, file, DIGESTS), listed_in(connection, file, WINDOWS))
+    return Delivery(
+        read_metadata_list(connection, file, DIGESTS_KEY), read_metadata_list(connection, file, WINDOWS_KEY)
+    )
 
 
-def _refuse_late(table: Table, touched: Sequence[str], charged: Collection[str]) -> None:
+def _check_charged(table: Table, windows: Sequence[str], charged: Collection[str]) -> None:
     """Raise DataError if new rows are in charged privacy windows."""
-    changed = [window for window in touched if window in charged]
+    changed = [window for window in windows if window in charged]
     if changed:
         span = changed[0] if len(changed) == 1 else f"{changed[0]} to {changed[-1]}"
         why = (
@@ -327,24 +359,26 @@ def _refuse_late(table: Table, touched: Sequence[str], charged: Collection[str])
         raise DataError(table.name, why, cure)
 
 
-def _keep(refused: Path, staging: Path, unread: Mapping[str, Path]) -> Path:
+def _quarantine_rejected(refused: Path, staging: Path, unread: Mapping[str, Path]) -> Path:
     """Move the rejected rows into the staging folder; the same files ingested again replace them."""
-    digest = hashlib.sha256("\n".join(sorted(unread)).encode()).hexdigest()[:SHORT]
-    kept = staging / f"refused-{digest}.parquet"
-    move_durably(refused, kept, 0o600)
-    return kept
+    digest = hashlib.sha256("\n".join(sorted(unread)).encode()).hexdigest()[:DIGEST_LENGTH]
+    quarantine = staging / f"refused-{digest}.parquet"
+    move_durably(refused, quarantine, 0o600)
+    return quarantine
 
 
-def _add(taken: Path, table: Table, place: Place) -> Path:
+def _publish_accepted(taken: Path, table: Table, place: IngestFolder) -> Path:
     """Rename the finished file into the table's folder: rows and data version change in this one step."""
-    others = glob(table.source.path)  # noqa: PTH207  a stored pattern, not a folder to walk
-    mode = Path(others[0]).stat().st_mode & 0o777 if others else 0o600
+    existing_files = glob(table.source.path)  # noqa: PTH207  a stored pattern, not a folder to walk
+    mode = Path(existing_files[0]).stat().st_mode & 0o777 if existing_files else 0o600
     now = int(datetime.now(UTC).strftime("%Y%m%d%H%M%S"))
-    added = place.file(max((now, *(number + 1 for number in place.added()))))
+    added = place.new_file(max((now, *(number + 1 for number in place.ingested_files()))))
     move_durably(taken, added, mode)
     return added
 
 
-def _version(catalog: Catalog, table: Table) -> str:
+def _current_version(catalog: Catalog, table: Table) -> str:
     """Return the current version of the dataset's data."""
-    return version_of(replace(catalog.dataset(table.dataset), ingested=added_to(catalog, table.dataset)))
+    return full_data_version(
+        replace(catalog.dataset(table.dataset), ingest_version=ingest_digest(catalog, table.dataset))
+    )

@@ -10,40 +10,43 @@ from types import MappingProxyType
 from typing import Protocol
 
 LOWEST_BIN, HIGHEST_BIN = -40, 40  # bins of sums: squared norms from 2^-40 to 2^41 units
-MOST_BIN = 40  # bins of row or group counts: squared norms up to 2^41
-FARTHEST, NEAREST = -16, -3  # bins of a mean's distance from the nearer bound: 2^(bin/2) of the range, below half of it
-MEAN_BINS = 2 * (NEAREST - FARTHEST + 1)  # from both bounds
-LEAN_STEPS = 1024  # sensitivity of a bin of leans: largest integer that one person adds
+HIGHEST_COUNT_BIN = 40  # bins of row or group counts: squared norms up to 2^41
+LOWEST_DISTANCE_BIN, HIGHEST_DISTANCE_BIN = (
+    -16,
+    -3,
+)  # bins of a mean's distance from the nearer bound: 2^(bin/2) of the range, below half of it
+MEAN_BINS = 2 * (HIGHEST_DISTANCE_BIN - LOWEST_DISTANCE_BIN + 1)  # from both bounds
+MEAN_STEPS = 1024  # sensitivity of a bin of leans: largest integer that one person adds
 
 
-class Kind(StrEnum):
+class Quantity(StrEnum):
     """Which per-person quantity a calibration histogram counts."""
 
     ROWS = "rows"  # number of rows in each group
     PERSONS = "persons"  # 1 in each group with a row: the squared norm is the number of groups of a person
     SUMS = "sums"  # sum of a bounded column in each group
     CENTRED = "centred"  # sum of a bounded column minus its centre: read from older versions, not used
-    LEANS = "leans"  # no norm: sum of people's means of a bounded column, by number of rows
+    MEANS_BY_ROWS = "leans"  # no norm: sum of people's means of a bounded column, by number of rows
     MEANS = "means"  # no norm: number of people by mean of a bounded column, by place between the bounds
 
 
 @dataclass(frozen=True)
-class Measured:
+class HistogramSubject:
     """Subject of a calibration histogram: table, group keys, quantity, column and unit."""
 
     table: str
     keys: tuple[str, ...]  # canonical texts of the keys; empty: no keys
-    kind: Kind
+    kind: Quantity
     column: str | None = None  # column of sums, leans and means
     unit: float = 1.0  # unit of norms: for sums the largest magnitude of a value, for means the range
 
     @property
     def bins(self) -> range:
         """Bin numbers: a squared norm of N units lies in bin floor(log2(N)); means count from lower to upper bound."""
-        if self.kind is Kind.MEANS:
+        if self.kind is Quantity.MEANS:
             return range(MEAN_BINS)
-        of_rows = self.column is None or self.kind is Kind.LEANS
-        return range(MOST_BIN + 1) if of_rows else range(LOWEST_BIN, HIGHEST_BIN + 1)
+        counts_rows = self.column is None or self.kind is Quantity.MEANS_BY_ROWS
+        return range(HIGHEST_COUNT_BIN + 1) if counts_rows else range(LOWEST_BIN, HIGHEST_BIN + 1)
 
     def __str__(self) -> str:
         what = self.kind.value if self.column is None else f"{self.kind}({self.column})"
@@ -51,13 +54,13 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Histogram:
+class ContributionHistogram:
     """Noisy number of people by contribution norm in one privacy window; one person moves one bin by 1.
 
-    Of Kind.LEANS the counts are steps of people's means, and one person moves one bin by at most LEAN_STEPS.
+    Of Kind.LEANS the counts are steps of people's means, and one person moves one bin by at most MEAN_STEPS.
     """
 
-    measured: Measured
+    subject: HistogramSubject
     counts: tuple[int, ...]  # noisy counts of `measured.bins`
     sigma: float  # noise scale of each count
     window: str
@@ -65,7 +68,7 @@ class Histogram:
     expires_on: date  # expired from this day on
     groups: int | None = None  # number of public groups of its keys; None: private keys, or an older version
 
-    def holds_on(self, day: date) -> bool:
+    def is_valid_on(self, day: date) -> bool:
         """Return whether the histogram is valid (not expired) on a day."""
         return day < self.expires_on
 
@@ -74,22 +77,24 @@ class Histogram:
 class Calibration:
     """Calibration histograms of one dataset, the newest of each subject."""
 
-    histograms: tuple[Histogram, ...] = ()
+    histograms: tuple[ContributionHistogram, ...] = ()
 
-    def on(self, day: date) -> Calibration:
+    def valid_on(self, day: date) -> Calibration:
         """Return the histograms that are valid on a day."""
-        return Calibration(tuple(h for h in self.histograms if h.holds_on(day)))
+        return Calibration(tuple(h for h in self.histograms if h.is_valid_on(day)))
 
-    def find(self, table: str, texts: Iterable[str], kind: Kind, column: str | None = None) -> Histogram | None:
+    def find(
+        self, table: str, key_texts: Iterable[str], kind: Quantity, column: str | None = None
+    ) -> ContributionHistogram | None:
         """Histogram of the finest subset of the plan's keys; finer partitions have smaller norms."""
-        there = set(texts)
-        fitting = (h for h in self.all_of(table, kind, column) if set(h.measured.keys) <= there)
-        return max(fitting, key=lambda h: (len(h.measured.keys), h.measured.keys), default=None)
+        plan_keys = set(key_texts)
+        candidates = (h for h in self.find_all(table, kind, column) if set(h.subject.keys) <= plan_keys)
+        return max(candidates, key=lambda h: (len(h.subject.keys), h.subject.keys), default=None)
 
-    def all_of(self, table: str, kind: Kind, column: str | None = None) -> list[Histogram]:
+    def find_all(self, table: str, kind: Quantity, column: str | None = None) -> list[ContributionHistogram]:
         """Histograms of one quantity of a table, by any keys."""
-        asked = (table, kind, column)
-        return [h for h in self.histograms if (h.measured.table, h.measured.kind, h.measured.column) == asked]
+        subject = (table, kind, column)
+        return [h for h in self.histograms if (h.subject.table, h.subject.kind, h.subject.column) == subject]
 
 
 NO_CALIBRATION = Calibration()
@@ -103,14 +108,14 @@ class Calibrations:
 
     def today(self, dataset: str) -> Calibration:
         """Return the valid calibration of a dataset today (UTC). The date is public, data do not matter."""
-        return self.by_dataset.get(dataset, NO_CALIBRATION).on(datetime.now(UTC).date())
+        return self.by_dataset.get(dataset, NO_CALIBRATION).valid_on(datetime.now(UTC).date())
 
 
-class Knowing(Protocol):
+class CalibrationProvider(Protocol):
     """Provider of valid calibrations."""
 
     def today(self, dataset: str) -> Calibration:
         """Return the valid calibration of a dataset today (UTC)."""
 
 
-NOTHING_KNOWN = Calibrations(MappingProxyType({}))
+NO_CALIBRATIONS = Calibrations(MappingProxyType({}))

@@ -13,32 +13,36 @@ from typing import Any
 import numpy as np
 
 from budgets import OWNER, Entry, Ledger, UnsafeStore
-from engine.mechanism.release import from_bytes
-from engine.pricing.norms.histograms import Calibration, Calibrations, Histogram, Kind, Measured
+from engine.mechanism.release import release_from_bytes
+from engine.pricing.norms.histograms import Calibration, Calibrations, ContributionHistogram, HistogramSubject, Quantity
 
-TOPIC = "calibration"
-LOOKED_EVERY = 10.0  # seconds between reloads
-FORMAT = 1  # version of the note's format
+CALIBRATION_TOPIC = "calibration"
+RELOAD_SECONDS = 10.0  # seconds between reloads
+NOTE_FORMAT = 1  # version of the note's format
 
 
-def calibrations_in(ledger: Ledger, datasets: Iterable[str]) -> Calibrations:
+def load_calibrations(ledger: Ledger, datasets: Iterable[str]) -> Calibrations:
     """Load the calibrations of a ledger. Raises UnsafeStore if a histogram does not match its digest in the chain.
 
-    Of each histogram the last one noted is valid. Needs and guarantees: engine/pricing/proofs.md#calibrations_in
+    Of each histogram the last one noted is valid. Needs and guarantees: engine/pricing/proofs.md#load_calibrations
     """
     wanted = set(datasets)
-    found: dict[str, dict[tuple[Any, ...], Histogram]] = {}
-    for entry in ledger.audit(kind=f"note_{TOPIC}"):
-        if entry.dataset in wanted and entry.said.get("format") == FORMAT:
-            held = found.setdefault(entry.dataset, {})
+    histograms_by_dataset: dict[str, dict[tuple[Any, ...], ContributionHistogram]] = {}
+    for entry in ledger.find_entries(kind=f"note_{CALIBRATION_TOPIC}"):
+        if entry.dataset in wanted and entry.content.get("format") == NOTE_FORMAT:
+            histograms = histograms_by_dataset.setdefault(entry.dataset, {})
             for histogram in _histograms(ledger, entry):
-                measured = histogram.measured
-                held[measured.table, frozenset(measured.keys), measured.kind, measured.column] = histogram
-    return Calibrations(MappingProxyType({name: Calibration(tuple(held.values())) for name, held in found.items()}))
+                subject = histogram.subject
+                histograms[subject.table, frozenset(subject.keys), subject.kind, subject.column] = histogram
+    return Calibrations(
+        MappingProxyType(
+            {name: Calibration(tuple(histograms.values())) for name, histograms in histograms_by_dataset.items()}
+        )
+    )
 
 
 @dataclass
-class Following:
+class ReloadedCalibrations:
     """Calibrations of an open ledger, reloaded periodically because another process may note a new one.
 
     Reloads depend on the clock alone. Raises as `load_calibrations` does.
@@ -46,47 +50,47 @@ class Following:
 
     ledger: Ledger
     datasets: tuple[str, ...]
-    every_seconds: float = LOOKED_EVERY
-    _found: Calibrations = field(init=False)
-    _looked_at: float = field(init=False)
+    every_seconds: float = RELOAD_SECONDS
+    _calibrations: Calibrations = field(init=False)
+    _loaded_at: float = field(init=False)
 
     def __post_init__(self) -> None:
         """Load the calibrations for the first time."""
-        self._look(time.monotonic())
+        self._reload(time.monotonic())
 
     def today(self, dataset: str) -> Calibration:
         """Return the valid calibration of a dataset today (UTC)."""
         now = time.monotonic()
-        if now - self._looked_at >= self.every_seconds:
-            self._look(now)
-        return self._found.today(dataset)
+        if now - self._loaded_at >= self.every_seconds:
+            self._reload(now)
+        return self._calibrations.today(dataset)
 
-    def _look(self, now: float) -> None:
-        self._found, self._looked_at = calibrations_in(self.ledger, self.datasets), now
+    def _reload(self, now: float) -> None:
+        self._calibrations, self._loaded_at = load_calibrations(self.ledger, self.datasets), now
 
 
-def due_on(ledger: Ledger, dataset: str) -> date | None:
+def calibration_due_on(ledger: Ledger, dataset: str) -> date | None:
     """Day from which the next calibration of a dataset is due; None if there was none."""
-    noted = [entry for entry in ledger.audit(kind=f"note_{TOPIC}") if entry.dataset == dataset]
-    return date.fromisoformat(noted[-1].said["due_on"]) if noted else None
+    notes = [entry for entry in ledger.find_entries(kind=f"note_{CALIBRATION_TOPIC}") if entry.dataset == dataset]
+    return date.fromisoformat(notes[-1].content["due_on"]) if notes else None
 
 
-def measured_said(measured: Measured) -> dict[str, Any]:
+def subject_to_json(subject: HistogramSubject) -> dict[str, Any]:
     """Serialize the subject of a histogram for a ledger note, as strings."""
     return {
-        "table": measured.table,
-        "keys": list(measured.keys),
-        "kind": measured.kind.value,
-        "column": measured.column or "",
-        "unit": repr(measured.unit),
+        "table": subject.table,
+        "keys": list(subject.keys),
+        "kind": subject.kind.value,
+        "column": subject.column or "",
+        "unit": repr(subject.unit),
     }
 
 
-def _histograms(ledger: Ledger, entry: Entry) -> Iterable[Histogram]:
-    said = entry.said
-    stored = ledger.replay(OWNER, entry.dataset, [each["key"] for each in said["histograms"]])
-    days = date.fromisoformat(said["made_on"]), date.fromisoformat(said["expires_on"])
-    for each in said["histograms"]:
+def _histograms(ledger: Ledger, entry: Entry) -> Iterable[ContributionHistogram]:
+    content = entry.content
+    stored = ledger.replay(OWNER, entry.dataset, [each["key"] for each in content["histograms"]])
+    days = date.fromisoformat(content["made_on"]), date.fromisoformat(content["expires_on"])
+    for each in content["histograms"]:
         release = stored.get(each["key"])
         if release is None or hashlib.sha256(release.payload).hexdigest() != each["digest"]:
             raise UnsafeStore(
@@ -94,18 +98,24 @@ def _histograms(ledger: Ledger, entry: Entry) -> Iterable[Histogram]:
                 "passersby ledger verify, then a backup of the ledger.",
             )
         groups = int(each.get("groups") or 0) or None
-        yield replace(_histogram(release.payload, _measured(each), said["window"], *days), groups=groups)
+        yield replace(
+            _histogram_from_release(release.payload, _subject_from_json(each), content["window"], *days), groups=groups
+        )
 
 
-def _measured(said: Mapping[str, Any]) -> Measured:
-    kind, column = Kind(said["kind"]), said["column"] or None
-    return Measured(said["table"], tuple(said["keys"]), kind, column, float(said["unit"]))
+def _subject_from_json(content: Mapping[str, Any]) -> HistogramSubject:
+    kind, column = Quantity(content["kind"]), content["column"] or None
+    return HistogramSubject(content["table"], tuple(content["keys"]), kind, column, float(content["unit"]))
 
 
-def _histogram(payload: bytes, measured: Measured, window: str, made_on: date, expires_on: date) -> Histogram:
+def _histogram_from_release(
+    payload: bytes, subject: HistogramSubject, window: str, made_on: date, expires_on: date
+) -> ContributionHistogram:
     """Histogram from a stored release: its counts in bin order."""
-    release = from_bytes(payload)
-    counts = np.zeros(len(measured.bins), dtype=np.int64)
-    counts[np.asarray(release.keys.column(0)) - measured.bins[0]] = release.noisy[0]
+    release = release_from_bytes(payload)
+    counts = np.zeros(len(subject.bins), dtype=np.int64)
+    counts[np.asarray(release.keys.column(0)) - subject.bins[0]] = release.noisy[0]
     grain, sigma = release.grains[0], release.sigmas[0]
-    return Histogram(measured, tuple(int(n * grain) for n in counts), sigma * grain, window, made_on, expires_on)
+    return ContributionHistogram(
+        subject, tuple(int(n * grain) for n in counts), sigma * grain, window, made_on, expires_on
+    )

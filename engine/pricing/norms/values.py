@@ -15,18 +15,24 @@ import numpy as np
 import numpy.typing as npt
 
 from dialect.catalog import Catalog, Column, Table
-from engine.pricing.norms.histograms import FARTHEST, NEAREST, Histogram, Kind, Knowing
+from engine.pricing.norms.histograms import (
+    HIGHEST_DISTANCE_BIN,
+    LOWEST_DISTANCE_BIN,
+    CalibrationProvider,
+    ContributionHistogram,
+    Quantity,
+)
 from engine.pricing.norms.tails import Floats
 
-CLEAR = 4.5  # significance in sigma: one empty bin in 10,000 histograms passes
-FALLS = 0.5  # largest ratio of an insignificant bin to its neighbour
-FINEST = 1024  # resolution of a centre: parts of the range
-MOST = 0.9  # share of people whose distance from the centre decides the noise of a sum
-_CATALOGS = 4  # cached catalogs
+SIGNIFICANT_MEAN_SIGMAS = 4.5  # significance in sigma: one empty bin in 10,000 histograms passes
+MAX_NEIGHBOUR_RATIO = 0.5  # largest ratio of an insignificant bin to its neighbour
+CENTRE_RESOLUTION = 1024  # resolution of a centre: parts of the range
+COVERED_PEOPLE_SHARE = 0.9  # share of people whose distance from the centre decides the noise of a sum
+_CACHED_CATALOGS = 4  # cached catalogs
 
 
 @dataclass(frozen=True, eq=False)
-class PeoplesMeans:
+class MeanDistribution:
     """Distribution of per-person means of a column, in its unit."""
 
     means: Floats  # rising
@@ -37,7 +43,7 @@ class PeoplesMeans:
     centre: float  # public centre of least noise for averages
 
 
-def peoples_means(histogram: Histogram | None, column: Column) -> PeoplesMeans | None:
+def mean_distribution(histogram: ContributionHistogram | None, column: Column) -> MeanDistribution | None:
     """Distribution of means from a calibration histogram; None if it has other bounds or no significant bin.
 
     Needs and guarantees: engine/pricing/proofs.md#usual_values
@@ -45,83 +51,88 @@ def peoples_means(histogram: Histogram | None, column: Column) -> PeoplesMeans |
     if histogram is None or column.bounds is None:
         return None
     lower, upper = column.bounds.lower, column.bounds.upper
-    return _read(histogram, lower, upper) if histogram.measured.unit == upper - lower else None
+    return _cached_distribution(histogram, lower, upper) if histogram.subject.unit == upper - lower else None
 
 
 @lru_cache(maxsize=256)
-def _read(histogram: Histogram, lower: float, upper: float) -> PeoplesMeans | None:
-    people = _held(np.asarray(histogram.counts, dtype=np.float64), histogram.sigma)
+def _cached_distribution(histogram: ContributionHistogram, lower: float, upper: float) -> MeanDistribution | None:
+    people = _denoised(np.asarray(histogram.counts, dtype=np.float64), histogram.sigma)
     if people.sum() <= 0:
         return None
-    shares, places = people / people.sum(), _middles()
-    centre = lower + (upper - lower) * _centre(places, shares)
-    return PeoplesMeans(lower + (upper - lower) * places, shares, lower, upper, centre)
+    shares, places = people / people.sum(), _bin_midpoints()
+    centre = lower + (upper - lower) * _best_centre(places, shares)
+    return MeanDistribution(lower + (upper - lower) * places, shares, lower, upper, centre)
 
 
-def _centre(places: Floats, shares: Floats) -> float:
+def _best_centre(places: Floats, shares: Floats) -> float:
     """Centre of least expected noise of an average, as a share of the column's range.
 
     The sum's clip bound grows with the distance that covers MOST of the people (two thirds of the price); the noise of
     the count (one third) moves an average by the distance of the overall mean.
     """
-    tried = np.arange(FINEST + 1) / FINEST
-    far = np.abs(places[None, :] - tried[:, None])
-    order = np.argsort(far, axis=1)
-    most = np.argmax(np.cumsum(shares[order], axis=1) >= MOST, axis=1)
-    reach = np.take_along_axis(far, np.take_along_axis(order, most[:, None], axis=1), axis=1)[:, 0]
-    return float(tried[np.argmin(reach**2 + 2 * (tried - float(places @ shares)) ** 2)])
+    candidates = np.arange(CENTRE_RESOLUTION + 1) / CENTRE_RESOLUTION
+    distances = np.abs(places[None, :] - candidates[:, None])
+    order = np.argsort(distances, axis=1)
+    covering = np.argmax(np.cumsum(shares[order], axis=1) >= COVERED_PEOPLE_SHARE, axis=1)
+    reach = np.take_along_axis(distances, np.take_along_axis(order, covering[:, None], axis=1), axis=1)[:, 0]
+    return float(candidates[np.argmin(reach**2 + 2 * (candidates - float(places @ shares)) ** 2)])
 
 
-def informed(catalog: Catalog, known: Knowing) -> Catalog:
+def with_measured_centres(catalog: Catalog, calibrations: CalibrationProvider) -> Catalog:
     """Catalog as queries are bound against today: each column with the usual value measured by a calibration."""
-    usual = dict(_usual_values(catalog, known))
-    if not usual:
+    usual_values = dict(_usual_values(catalog, calibrations))
+    if not usual_values:
         return catalog
-    said = tuple(usual.items())
-    for of, before, there in tuple(_made):
-        if of is catalog and before == said:
-            return there
-    made = replace(catalog, tables=tuple(_informed(table, usual) for table in catalog.tables))
-    _made.append((catalog, said, made))
-    return made
+    key = tuple(usual_values.items())
+    for cached_catalog, cached_key, cached in tuple(_cached_results):
+        if cached_catalog is catalog and cached_key == key:
+            return cached
+    result = replace(catalog, tables=tuple(_with_usual_values(table, usual_values) for table in catalog.tables))
+    _cached_results.append((catalog, key, result))
+    return result
 
 
-_made = deque[tuple[Catalog, tuple[tuple[tuple[str, str], float], ...], Catalog]](maxlen=_CATALOGS)
+_cached_results = deque[tuple[Catalog, tuple[tuple[tuple[str, str], float], ...], Catalog]](maxlen=_CACHED_CATALOGS)
 
 
-def _usual_values(catalog: Catalog, known: Knowing) -> Iterator[tuple[tuple[str, str], float]]:
-    today = {of.name: known.today(of.name) for of in catalog.datasets}
+def _usual_values(catalog: Catalog, calibrations: CalibrationProvider) -> Iterator[tuple[tuple[str, str], float]]:
+    today = {dataset.name: calibrations.today(dataset.name) for dataset in catalog.datasets}
     for table in catalog.tables:
         for column in table.columns:
-            if table.private and column.centre is None and column.centred_norm is not None:
-                means = peoples_means(today[table.dataset].find(table.name, (), Kind.MEANS, column.name), column)
+            if table.private and column.centre is None and column.centred_sum_clip_bound is not None:
+                means = mean_distribution(
+                    today[table.dataset].find(table.name, (), Quantity.MEANS, column.name), column
+                )
                 if means is not None:
                     yield (table.name, column.name), means.centre
 
 
-def _informed(table: Table, usual: dict[tuple[str, str], float]) -> Table:
+def _with_usual_values(table: Table, usual: dict[tuple[str, str], float]) -> Table:
     if not any(name == table.name for name, _ in usual):
         return table
-    return replace(table, columns=tuple(replace(c, usual=usual.get((table.name, c.name))) for c in table.columns))
+    return replace(
+        table,
+        columns=tuple(replace(c, calibrated_typical_value=usual.get((table.name, c.name))) for c in table.columns),
+    )
 
 
-def _held(counts: Floats, sigma: float) -> Floats:
+def _denoised(counts: Floats, sigma: float) -> Floats:
     """Denoised number of people in each bin: significant bins as counted, beyond them at most halving per bin."""
-    clear = counts > CLEAR * sigma
-    return np.maximum(_falling(counts, clear), _falling(counts[::-1], clear[::-1])[::-1])
+    significant = counts > SIGNIFICANT_MEAN_SIGMAS * sigma
+    return np.maximum(_limited_decay(counts, significant), _limited_decay(counts[::-1], significant[::-1])[::-1])
 
 
-def _falling(counts: Floats, clear: npt.NDArray[np.bool_]) -> Floats:
-    held, before = np.zeros_like(counts), 0.0
+def _limited_decay(counts: Floats, significant: npt.NDArray[np.bool_]) -> Floats:
+    people, previous = np.zeros_like(counts), 0.0
     for place, count in enumerate(counts):
-        before = float(count) if clear[place] else min(max(0.0, float(count)), FALLS * before)
-        held[place] = before
-    return held
+        previous = float(count) if significant[place] else min(max(0.0, float(count)), MAX_NEIGHBOUR_RATIO * previous)
+        people[place] = previous
+    return people
 
 
-def _middles() -> Floats:
+def _bin_midpoints() -> Floats:
     """Midpoint of each bin as a share of the column's range."""
-    ends = np.exp2(np.arange(FARTHEST, NEAREST + 2) / 2)
+    ends = np.exp2(np.arange(LOWEST_DISTANCE_BIN, HIGHEST_DISTANCE_BIN + 2) / 2)
     ends[0], ends[-1] = 0.0, 0.5
     low = (ends[1:] + ends[:-1]) / 2
     return np.concatenate([low, 1 - low[::-1]])

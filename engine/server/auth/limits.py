@@ -15,7 +15,7 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 
 from engine.server.http.problems import Problem
 
-FAILURES = 16  # failed authentications of one address per minute
+MAX_FAILURES_PER_MINUTE = 16  # failed authentications of one address per minute
 
 
 @dataclass
@@ -25,26 +25,26 @@ class Limits:
     rate: str
     queue: int  # concurrent long calls that read no data: rehearsals and plans
     per_client: int
-    _asking: Counter[str] = field(default_factory=Counter)
-    _window: SlidingWindowCounterRateLimiter = field(
+    _long_calls: Counter[str] = field(default_factory=Counter)
+    _limiter: SlidingWindowCounterRateLimiter = field(
         default_factory=lambda: SlidingWindowCounterRateLimiter(MemoryStorage())
     )
-    _item: RateLimitItem = field(init=False)
-    _tries: RateLimitItem = field(init=False)
+    _request_rate: RateLimitItem = field(init=False)
+    _failure_rate: RateLimitItem = field(init=False)
 
     def __post_init__(self) -> None:
         """Parse the rate."""
-        self._item, self._tries = parse(self.rate), parse(f"{FAILURES}/minute")
+        self._request_rate, self._failure_rate = parse(self.rate), parse(f"{MAX_FAILURES_PER_MINUTE}/minute")
 
     def count_request(self, name: str) -> None:
         """Count a request of a caller; raises Problem with E_RATE above the rate."""
-        if not self._window.hit(self._item, "client", name):
-            raise self._too_many(self._item, "client", name)
+        if not self._limiter.hit(self._request_rate, "client", name):
+            raise self._rate_problem(self._request_rate, "client", name)
 
     def count_failure(self, address: str) -> None:
         """Count a failed authentication of an address; raises Problem with E_RATE after too many."""
-        if not self._window.hit(self._tries, "address", address):
-            raise self._too_many(self._tries, "address", address)
+        if not self._limiter.hit(self._failure_rate, "address", address):
+            raise self._rate_problem(self._failure_rate, "address", address)
 
     @contextmanager
     def long_call(self, name: str) -> Iterator[None]:
@@ -52,23 +52,27 @@ class Limits:
 
         A client without a place always gets one, even when all are taken.
         """
-        own, everybody = self._asking[name], self._asking.total()
-        if own and (own >= self.per_client or everybody >= self.queue):
+        own, total = self._long_calls[name], self._long_calls.total()
+        if own and (own >= self.per_client or total >= self.queue):
             why = f"{own} rehearsals or plans of yours are waiting or running already."
-            raise Problem("E_RATE", why, "the same again in a few seconds; nothing was charged", headers=_after(2))
-        self._asking[name] += 1
+            raise Problem(
+                "E_RATE", why, "the same again in a few seconds; nothing was charged", headers=_retry_after(2)
+            )
+        self._long_calls[name] += 1
         try:
             yield
         finally:
-            self._asking[name] -= 1
-            self._asking += Counter()  # drops zero counts
+            self._long_calls[name] -= 1
+            self._long_calls += Counter()  # drops zero counts
 
-    def _too_many(self, item: RateLimitItem, *whose: str) -> Problem:
-        left = self._window.get_window_stats(item, *whose)
-        seconds = max(1, math.ceil(left.reset_time - time.time()))
+    def _rate_problem(self, item: RateLimitItem, *whose: str) -> Problem:
+        window_stats = self._limiter.get_window_stats(item, *whose)
+        seconds = max(1, math.ceil(window_stats.reset_time - time.time()))
         why = f"This is more than {item}."
-        return Problem("E_RATE", why, f"the same again in {seconds} s; nothing was charged", headers=_after(seconds))
+        return Problem(
+            "E_RATE", why, f"the same again in {seconds} s; nothing was charged", headers=_retry_after(seconds)
+        )
 
 
-def _after(seconds: int) -> dict[str, str]:
+def _retry_after(seconds: int) -> dict[str, str]:
     return {"Retry-After": str(seconds)}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from budgets import ParamError, check_asker
+from budgets import ParamError, check_client_name
 from engine.server.auth.keys import Principal
 from engine.server.http.problems import Problem
 from engine.server.http.roles import Role
@@ -58,7 +58,7 @@ class Tokens:
         import jwt  # late: the extra [oidc] brings it
 
         try:
-            key = self._known()[str(jwt.get_unverified_header(token).get("kid"))]
+            key = self._current_keys()[str(jwt.get_unverified_header(token).get("kid"))]
             options: Any = {"require": [*REQUIRED, self.name_claim, self.role_claim]}
             claims = jwt.decode(
                 token,
@@ -73,31 +73,31 @@ class Tokens:
         except (jwt.PyJWTError, KeyError, ValueError, TypeError):
             return None
         try:
-            check_asker(name)
+            check_client_name(name)
         except ParamError as refused:
             why = f"The claim {self.name_claim} of this token names nobody here: {refused.why}"
             raise Problem("E_AUTH", why, refused.hint) from None
         return Principal(name, role, "")
 
-    def _known(self) -> Mapping[str, jwt.PyJWK]:
+    def _current_keys(self) -> Mapping[str, jwt.PyJWK]:
         """Return the provider's keys: none if the file is gone, the last valid ones while it can't be parsed."""
-        changed = self._changed()
-        if changed is None or changed == self._read_at:
-            return {} if changed is None else self._keys
+        modified_at = self._modified_at()
+        if modified_at is None or modified_at == self._read_at:
+            return {} if modified_at is None else self._keys
         try:
-            self._keys, self._read_at = read_key_set(self.keys_file), changed
+            self._keys, self._read_at = read_key_set(self.keys_file), modified_at
         except (OSError, ValueError) as failure:
-            self._note(changed, type(failure).__name__)
+            self._log_broken_file(modified_at, type(failure).__name__)
         return self._keys
 
-    def _changed(self) -> int | None:
+    def _modified_at(self) -> int | None:
         try:
             return self.keys_file.stat().st_mtime_ns
         except OSError as failure:
-            self._note(0, type(failure).__name__)
+            self._log_broken_file(0, type(failure).__name__)
             return None
 
-    def _note(self, broken_at: int, kind: str) -> None:
+    def _log_broken_file(self, broken_at: int, kind: str) -> None:
         """Log each broken version of the file once."""
         if broken_at != self._broken_at:
             self._broken_at = broken_at

@@ -16,18 +16,18 @@ from fastapi import Response
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
-from engine.server.console.drawing import alert, share
-from engine.server.console.sessions import HEADERS, Visit, fields_of, whole_number
+from engine.server.console.drawing import alert_threshold, spent_share
+from engine.server.console.sessions import HEADERS, Visit, form_fields, whole_number
 from engine.server.http.problems import Problem
 from engine.server.http.requests import (
-    Because,
-    CapAsked,
-    ClientAsked,
-    FigureAsked,
-    FreezeAsked,
-    KeyAsked,
-    ObjectionAsked,
-    RotateAsked,
+    CapRequest,
+    ClientRequest,
+    DecisionRequest,
+    FreezeRequest,
+    KeyRequest,
+    ObjectionCountRequest,
+    ObjectionRequest,
+    RotationRequest,
 )
 from engine.server.http.roles import Role
 from engine.server.routes import admin as administering
@@ -37,65 +37,65 @@ from engine.server.routes import health as watching
 
 async def clients(visit: Visit) -> Response:
     """Page of clients, freezes, and top-up requests."""
-    found = await administering.clients(visit.asker("GET", "/v1/admin/clients"))
-    frozen = await administering.frozen(visit.asker("GET", "/v1/admin/freezes"))
-    asked = await administering.top_ups(visit.asker("GET", "/v1/admin/topups"), open_only=True)
-    rules = visit.may("POST", "/v1/admin/clients")
+    found = await administering.clients(visit.authorize("GET", "/v1/admin/clients"))
+    frozen = await administering.frozen(visit.authorize("GET", "/v1/admin/freezes"))
+    top_ups = await administering.top_ups(visit.authorize("GET", "/v1/admin/topups"), open_only=True)
+    rules = visit.is_allowed("POST", "/v1/admin/clients")
     for each in found:
-        each["share"] = share(each["spent_rho"], each["cap_rho"])
-    return visit.page("clients", clients=found, frozen=frozen, asked=asked, rules=rules)
+        each["share"] = spent_share(each["spent_rho"], each["cap_rho"])
+    return visit.page("clients", clients=found, frozen=frozen, asked=top_ups, rules=rules)
 
 
 async def change_client(visit: Visit) -> Response:
     """Apply a form of the clients page, and redirect to the page."""
-    done = CHANGES.get(visit.request.path_params["action"])
-    if done is None:
+    action = CLIENT_ACTIONS.get(visit.request.path_params["action"])
+    if action is None:
         raise Problem("E_NOT_FOUND", "There is no such form.", "a form of the page")
-    if done is _remove:
-        asked = (
+    if action is _remove:
+        question = (
             f"Remove {visit.form.get('client', '')}, with all in it where it is a group? Nobody of it asks any more."
         )
-        if (unsure := visit.sure(asked, "Remove")) is not None:
-            return unsure
-    await done(visit, fields_of(visit))
+        if (confirmation := visit.confirmation(question, "Remove")) is not None:
+            return confirmation
+    await action(visit, form_fields(visit))
     return RedirectResponse("/console/clients", 303, HEADERS)
 
 
 async def _add(visit: Visit, form: dict[str, str]) -> None:
-    await administering.add_client(ClientAsked(**form), visit.asker("POST", "/v1/admin/clients"))
+    await administering.add_client(ClientRequest(**form), visit.authorize("POST", "/v1/admin/clients"))
 
 
 async def _remove(visit: Visit, form: dict[str, str]) -> None:
-    asked = ClientAsked(**form)
-    asker = visit.asker("DELETE", "/v1/admin/clients/{client}")
-    await administering.remove_client(asked.client, asker, asked.reason)
+    body = ClientRequest(**form)
+    caller = visit.authorize("DELETE", "/v1/admin/clients/{client}")
+    await administering.remove_client(body.client, caller, body.reason)
 
 
 async def _cap(visit: Visit, form: dict[str, str]) -> None:
-    await administering.cap(CapAsked.model_validate(form), visit.asker("POST", "/v1/admin/caps"))
+    await administering.cap(CapRequest.model_validate(form), visit.authorize("POST", "/v1/admin/caps"))
 
 
 async def _freeze(visit: Visit, form: dict[str, str]) -> None:
-    await administering.freeze(FreezeAsked(**form), visit.asker("POST", "/v1/admin/freezes"))
+    await administering.freeze(FreezeRequest(**form), visit.authorize("POST", "/v1/admin/freezes"))
 
 
 async def _thaw(visit: Visit, form: dict[str, str]) -> None:
-    asked = FreezeAsked(**form)
-    asker = visit.asker("DELETE", "/v1/admin/freezes")
-    await administering.thaw(asker, asked.reason, asked.client, asked.dataset, asked.window)
+    body = FreezeRequest(**form)
+    caller = visit.authorize("DELETE", "/v1/admin/freezes")
+    await administering.thaw(caller, body.reason, body.client, body.dataset, body.window)
 
 
 async def _approve(visit: Visit, form: dict[str, str]) -> None:
-    asker = visit.asker("POST", "/v1/admin/topups/{request}/approve")
-    await administering.approve(whole_number(form.pop("request", "")), Because(**form), asker)
+    caller = visit.authorize("POST", "/v1/admin/topups/{request}/approve")
+    await administering.approve(whole_number(form.pop("request", "")), DecisionRequest(**form), caller)
 
 
 async def _decline(visit: Visit, form: dict[str, str]) -> None:
-    asker = visit.asker("POST", "/v1/admin/topups/{request}/decline")
-    await administering.decline(whole_number(form.pop("request", "")), Because(**form), asker)
+    caller = visit.authorize("POST", "/v1/admin/topups/{request}/decline")
+    await administering.decline(whole_number(form.pop("request", "")), DecisionRequest(**form), caller)
 
 
-CHANGES = {
+CLIENT_ACTIONS = {
     "add": _add,
     "remove": _remove,
     "cap": _cap,
@@ -111,15 +111,15 @@ ALERT_ROWS = 100  # newest alerts on the page
 
 async def health(visit: Visit) -> Response:
     """Page of health checks and alerts."""
-    checks = await watching.health(visit.asker("GET", "/v1/admin/health"), visit.request)
-    alerts = await watching.alerts(visit.asker("GET", "/v1/admin/alerts"))
+    checks = await watching.health(visit.authorize("GET", "/v1/admin/health"), visit.request)
+    alerts = await watching.alerts(visit.authorize("GET", "/v1/admin/alerts"))
     return visit.page("health", checks=checks, alerts=alerts[:ALERT_ROWS])
 
 
 async def keys(visit: Visit, made: dict[str, Any] | None = None) -> Response:
     """Page of keys. A key just made is shown this once."""
-    found = await administering.keys(visit.asker("GET", "/v1/admin/keys"))
-    rules = visit.may("POST", "/v1/admin/keys")
+    found = await administering.keys(visit.authorize("GET", "/v1/admin/keys"))
+    rules = visit.is_allowed("POST", "/v1/admin/keys")
     return visit.page("keys", keys=found, made=made, rules=rules, roles=list(Role))
 
 
@@ -127,19 +127,21 @@ async def change_key(visit: Visit) -> Response:
     """Apply a form of the keys page: make, rotate or revoke a key."""
     action, form = visit.request.path_params["action"], visit.form
     if action == "make":
-        asked = KeyAsked.model_validate({"name": form.get("name", ""), "role": form.get("role", "")})
-        asker = visit.asker("POST", "/v1/admin/keys")
-        return await keys(visit, await administering.make_key(asked, asker))
+        body = KeyRequest.model_validate({"name": form.get("name", ""), "role": form.get("role", "")})
+        caller = visit.authorize("POST", "/v1/admin/keys")
+        return await keys(visit, await administering.make_key(body, caller))
     if action == "rotate":
-        asker = visit.asker("POST", "/v1/admin/keys/{key_id}/rotate")
-        return await keys(visit, await administering.rotate(form.get("id", ""), RotateAsked.model_validate({}), asker))
+        caller = visit.authorize("POST", "/v1/admin/keys/{key_id}/rotate")
+        return await keys(
+            visit, await administering.rotate(form.get("id", ""), RotationRequest.model_validate({}), caller)
+        )
     if action == "revoke":
-        key_id, asker = form.get("id", ""), visit.asker("DELETE", "/v1/admin/keys/{key_id}")
-        key = await run_in_threadpool(visit.house.keys.find, key_id)
+        key_id, caller = form.get("id", ""), visit.authorize("DELETE", "/v1/admin/keys/{key_id}")
+        key = await run_in_threadpool(visit.service.keys.find, key_id)
         question = f"Revoke the {key['role']} key {key_id} of {key['name']}, with those that were made in its place?"
-        if (unsure := visit.sure(question, "Revoke")) is not None:
-            return unsure
-        await administering.revoke(key_id, asker)
+        if (confirmation := visit.confirmation(question, "Revoke")) is not None:
+            return confirmation
+        await administering.revoke(key_id, caller)
         return RedirectResponse("/console/keys", 303, HEADERS)
     raise Problem("E_NOT_FOUND", "There is no such form.", "a form of the page")
 
@@ -149,22 +151,24 @@ OBJECTION_ROWS = 100  # newest events on the page
 
 async def objections(visit: Visit) -> Response:
     """Page of released numbers and recorded events, newest first; not whose objections, nor how many."""
-    acts = await administering.objections(visit.asker("GET", "/v1/admin/objections"))
-    found = await administering.figures(visit.asker("GET", "/v1/admin/objections/figures"))
-    rules = visit.may("POST", "/v1/admin/objections")
-    return visit.page("objections", acts=acts[::-1][:OBJECTION_ROWS], figures=found[::-1][:OBJECTION_ROWS], rules=rules)
+    events = await administering.objections(visit.authorize("GET", "/v1/admin/objections"))
+    found = await administering.figures(visit.authorize("GET", "/v1/admin/objections/figures"))
+    rules = visit.is_allowed("POST", "/v1/admin/objections")
+    return visit.page(
+        "objections", acts=events[::-1][:OBJECTION_ROWS], figures=found[::-1][:OBJECTION_ROWS], rules=rules
+    )
 
 
-async def change(visit: Visit) -> Response:
+async def change_objection(visit: Visit) -> Response:
     """Apply a form of the objections page: record or withdraw an objection, or release their noisy number."""
-    form = fields_of(visit)
+    form = form_fields(visit)
     action = visit.request.path_params["action"]
     if action == "figure":
-        asker = visit.asker("POST", "/v1/admin/objections/figures")
-        await administering.release_figure(FigureAsked.model_validate(form), asker)
+        caller = visit.authorize("POST", "/v1/admin/objections/figures")
+        await administering.release_figure(ObjectionCountRequest.model_validate(form), caller)
     elif action in ("record", "withdraw"):
-        asked = ObjectionAsked.model_validate({**form, "withdraw": action == "withdraw"})
-        await administering.object_(asked, visit.asker("POST", "/v1/admin/objections"))
+        body = ObjectionRequest.model_validate({**form, "withdraw": action == "withdraw"})
+        await administering.object_(body, visit.authorize("POST", "/v1/admin/objections"))
     else:
         raise Problem("E_NOT_FOUND", "There is no such form.", "a form of the page")
     return RedirectResponse("/console/objections", 303, HEADERS)
@@ -177,12 +181,12 @@ async def overview(visit: Visit) -> Response:
     """Page of datasets and windows with what is spent and left. A steward sees links to other pages."""
     accounts: list[dict[str, Any]] = []
     ahead: dict[str, list[str]] = {}
-    if visit.may("GET", "/v1/budget"):
-        told = await asking.budget(visit.asker("GET", "/v1/budget"), None)
-        ahead = told["ahead"]
-        for each in told["accounts"]:
+    if visit.is_allowed("GET", "/v1/budget"):
+        budget = await asking.budget(visit.authorize("GET", "/v1/budget"), None)
+        ahead = budget["ahead"]
+        for each in budget["accounts"]:
             spent, cap = each["spent_rho"], each["cap_rho"]
-            accounts.append({**each, "share": share(spent, cap), "alert": alert(spent, cap)})
+            accounts.append({**each, "share": spent_share(spent, cap), "alert": alert_threshold(spent, cap)})
         accounts.sort(key=lambda each: (each["client"] is not None, -each["share"]))
     tiles = await _tiles(visit, accounts)
     return visit.page(
@@ -194,29 +198,29 @@ async def _tiles(visit: Visit, accounts: list[dict[str, Any]]) -> list[dict[str,
     """Summary tiles of the overview."""
     tiles: list[dict[str, str | None]] = []
     if accounts:
-        most = max(accounts, key=lambda each: each["share"])
-        state = "full" if most["share"] >= 0.8 else "half" if most["share"] >= 0.5 else "low"
-        whose = f"{most['dataset']}, {most['window']}, {most['client'] or 'all clients'}"
-        tiles.append(_tile("Most spent", f"{100 * most['share']:.3g}%", whose, state))
-    if visit.may("GET", "/v1/admin/clients"):
-        asked = await administering.top_ups(visit.asker("GET", "/v1/admin/topups"), open_only=True)
-        frozen = await administering.frozen(visit.asker("GET", "/v1/admin/freezes"))
-        tiles.append(_waiting("Requests for caps", len(asked), "open", "/console/clients"))
-        tiles.append(_waiting("Frozen", len(frozen), "until an admin thaws it", "/console/clients"))
-    if visit.may("GET", "/v1/admin/health"):
-        checks = await watching.health(visit.asker("GET", "/v1/admin/health"), visit.request)
-        tiles.append(_checked(checks))
+        most_spent = max(accounts, key=lambda each: each["share"])
+        state = "full" if most_spent["share"] >= 0.8 else "half" if most_spent["share"] >= 0.5 else "low"
+        whose = f"{most_spent['dataset']}, {most_spent['window']}, {most_spent['client'] or 'all clients'}"
+        tiles.append(_tile("Most spent", f"{100 * most_spent['share']:.3g}%", whose, state))
+    if visit.is_allowed("GET", "/v1/admin/clients"):
+        top_ups = await administering.top_ups(visit.authorize("GET", "/v1/admin/topups"), open_only=True)
+        frozen = await administering.frozen(visit.authorize("GET", "/v1/admin/freezes"))
+        tiles.append(_count_tile("Requests for caps", len(top_ups), "open", "/console/clients"))
+        tiles.append(_count_tile("Frozen", len(frozen), "until an admin thaws it", "/console/clients"))
+    if visit.is_allowed("GET", "/v1/admin/health"):
+        checks = await watching.health(visit.authorize("GET", "/v1/admin/health"), visit.request)
+        tiles.append(_checks_tile(checks))
     return tiles
 
 
-def _checked(checks: list[dict[str, str]]) -> dict[str, str | None]:
+def _checks_tile(checks: list[dict[str, str]]) -> dict[str, str | None]:
     failed, look = ([each["check"] for each in checks if each["state"] == state] for state in ("failed", "look"))
     more = ", ".join(failed) or (f"want a look: {', '.join(look)}" if look else "all pass")
     state = "full" if failed else "half" if look else "low"
     return _tile("Self-checks failed", f"{len(failed)} of {len(checks)}", more, state, "/console/health")
 
 
-def _waiting(name: str, count: int, more: str, link: str) -> dict[str, str | None]:
+def _count_tile(name: str, count: int, more: str, link: str) -> dict[str, str | None]:
     return _tile(name, str(count), more if count else "none", "half" if count else "low", link)
 
 
@@ -229,6 +233,6 @@ RELEASE_ROWS = 200  # newest releases of a dataset on the page
 
 async def releases(visit: Visit) -> Response:
     """Page of stored releases and until when they are replayed; no numbers."""
-    told = await watching.releases(visit.asker("GET", "/v1/admin/releases"))
-    shown = [{**of, "count": len(of["releases"]), "releases": of["releases"][::-1][:RELEASE_ROWS]} for of in told]
-    return visit.page("releases", datasets=shown, job_days=visit.house.settings.job_days)
+    stored = await watching.releases(visit.authorize("GET", "/v1/admin/releases"))
+    shown = [{**of, "count": len(of["releases"]), "releases": of["releases"][::-1][:RELEASE_ROWS]} for of in stored]
+    return visit.page("releases", datasets=shown, job_days=visit.service.settings.job_days)

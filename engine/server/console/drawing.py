@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.accounts.audit_log import delta_text
+from engine.accounts.audit_log import format_delta
 
 WIDTH, EDGE = 240.0, 8.0  # user units of the viewBox
 
@@ -30,10 +30,12 @@ LONGEST_BAR = ErrorBar("000.00", "000.00", "000.00")
 
 def error_bars(values: Sequence[Any], intervals: Sequence[Any]) -> list[ErrorBar | None]:
     """Place the numbers of one column on an axis that holds 0 and every interval; None where there is no interval."""
-    told = [(value, *pair) for value, pair in zip(values, intervals, strict=True) if pair and value is not None]
-    if not told:
+    with_intervals = [
+        (value, *pair) for value, pair in zip(values, intervals, strict=True) if pair and value is not None
+    ]
+    if not with_intervals:
         return [None] * len(values)
-    ends = [0.0, *(float(end) for each in told for end in each)]
+    ends = [0.0, *(float(end) for each in with_intervals for end in each)]
     least, most = min(ends), max(ends)
     span = (most - least) or 1.0
 
@@ -46,15 +48,15 @@ def error_bars(values: Sequence[Any], intervals: Sequence[Any]) -> list[ErrorBar
     ]
 
 
-def share(spent: float, cap: float) -> float:
+def spent_share(spent: float, cap: float) -> float:
     """Share of a cap that is spent, from 0 to 1."""
     return 1.0 if cap <= 0 else min(1.0, max(0.0, spent / cap))
 
 
-def alert(spent: float, cap: float) -> str | None:
+def alert_threshold(spent: float, cap: float) -> str | None:
     """Highest alert threshold that a budget has passed: 50, 80 or 100 %."""
-    part = share(spent, cap)
-    return next((f"{mark}%" for mark in (100, 80, 50) if part >= mark / 100 - 1e-12), None)
+    share_of_cap = spent_share(spent, cap)
+    return next((f"{mark}%" for mark in (100, 80, 50) if share_of_cap >= mark / 100 - 1e-12), None)
 
 
 @dataclass(frozen=True)
@@ -84,20 +86,20 @@ def burn_down(left: Sequence[tuple[float, float]], cap: float, now: float, ends:
     return BurnDown(" ".join(points), ahead, f"{(now - first) / span * 100:.2f}")
 
 
-LONGEST = 24  # characters of a number or an interval end
-LOPSIDED = 0.2  # difference of the sides, as a share of the wider: above it both ends are shown
-GROUPED, EXACT = 1_000, 1e15  # values from which digits are grouped, and from which floats have an exponent
+MAX_NUMBER_LENGTH = 24  # characters of a number or an interval end
+LOPSIDED_SHARE = 0.2  # difference of the sides, as a share of the wider: above it both ends are shown
+MIN_GROUPED, MAX_EXACT = 1_000, 1e15  # values from which digits are grouped, and from which floats have an exponent
 DIGITS = 2  # significant digits of an interval's half-width
-WORDS = {"good": "good", "fair": "fair", "poor": "poor", "noise": "may be nothing"}
+RELIABILITY_TEXTS = {"good": "good", "fair": "fair", "poor": "poor", "noise": "may be nothing"}
 
 
-def text_of(value: object) -> str:
+def value_text(value: object) -> str:
     """Format a value without an interval."""
     if value is None:
         return "NULL"
     if not isinstance(value, float):
         return str(value)
-    if not GROUPED <= abs(value) < EXACT:
+    if not MIN_GROUPED <= abs(value) < MAX_EXACT:
         return f"{value:.6g}"
     return f"{value:,.0f}" if value.is_integer() else f"{value:,.2f}"
 
@@ -105,31 +107,33 @@ def text_of(value: object) -> str:
 def noisy_text(value: object, ends: Sequence[float] | None) -> tuple[str, str]:
     """Format a noisy value, and separately its half-width, or both ends of a lopsided interval."""
     if not isinstance(value, int | float) or isinstance(value, bool) or ends is None:
-        return text_of(value), ""
+        return value_text(value), ""
     low, high = ends
     below, above = value - low, high - value
-    places = _places((high - low) / 2, whole=isinstance(value, int))
-    if max(below, above) <= 0 or abs(below - above) > LOPSIDED * max(below, above):
-        return _number(value, places), f"[{_number(-_up(-low, places), places)}, {_number(_up(high, places), places)}]"
-    return _number(value, places), f"± {_number(_up(max(below, above), places), places)}"
+    places = _decimal_places((high - low) / 2, whole=isinstance(value, int))
+    if max(below, above) <= 0 or abs(below - above) > LOPSIDED_SHARE * max(below, above):
+        return _format_number(
+            value, places
+        ), f"[{_format_number(-_round_up(-low, places), places)}, {_format_number(_round_up(high, places), places)}]"
+    return _format_number(value, places), f"± {_format_number(_round_up(max(below, above), places), places)}"
 
 
 def half_width_text(half_width: float | None) -> str:
     """Format an expected error."""
     if half_width is None:
         return "depends on the answer"
-    places = 0 if half_width.is_integer() else _places(half_width, whole=False)
-    return f"± {_number(_up(half_width, places), places)}"
+    places = 0 if half_width.is_integer() else _decimal_places(half_width, whole=False)
+    return f"± {_format_number(_round_up(half_width, places), places)}"
 
 
 def loss_text(price: Mapping[str, Any]) -> str:
     """Format a price: rho, and its epsilon at a delta."""
     if not price["rho"] and not price["delta"]:
         return "free"
-    delta = f" and delta {delta_text(price['delta'], 2)}" if price["delta"] else ""
+    delta = f" and delta {format_delta(price['delta'], 2)}" if price["delta"] else ""
     seen = price["epsilon_at_delta"]
     epsilon = math.ceil(round(seen["epsilon"] * 100, 6)) / 100  # never rounded down
-    return f"rho {price['rho']:.6g}{delta} (epsilon {epsilon:.2f} at delta {delta_text(seen['delta'], 2)})"
+    return f"rho {price['rho']:.6g}{delta} (epsilon {epsilon:.2f} at delta {format_delta(seen['delta'], 2)})"
 
 
 def left_text(remaining: Mapping[str, Mapping[str, Any]]) -> str:
@@ -141,22 +145,22 @@ def left_text(remaining: Mapping[str, Mapping[str, Any]]) -> str:
     )
 
 
-def _places(half_width: float, *, whole: bool) -> int:
+def _decimal_places(half_width: float, *, whole: bool) -> int:
     """Decimal places at which a half-width shows its significant digits."""
     if whole or half_width <= 0 or not math.isfinite(half_width):
         return 0 if whole else 3
     return min(9, max(0, DIGITS - 1 - math.floor(math.log10(half_width))))
 
 
-def _up(value: float, places: int) -> float:
+def _round_up(value: float, places: int) -> float:
     """Round upwards, ignoring the last bits of a float."""
     scale: int = 10**places
     return math.ceil(round(value * scale, 6)) / scale if math.isfinite(value * scale) else value
 
 
-def _number(value: float, places: int) -> str:
+def _format_number(value: float, places: int) -> str:
     """Format a number at these decimal places; with an exponent if it would be too long for its cell."""
     shown = f"{value:,.{places}f}"
-    if len(shown) > LONGEST:
+    if len(shown) > MAX_NUMBER_LENGTH:
         return f"{value:.8g}"
     return shown.removeprefix("-") if float(shown.replace(",", "")) == 0 else shown

@@ -15,15 +15,15 @@ import pyarrow as pa
 from fastapi import Response
 from pyarrow import parquet
 
-from engine.accounts.audit_log import WORDS
+from engine.accounts.audit_log import KIND_DESCRIPTIONS
 from engine.api.csv_cells import write_cells
 from engine.server.console.sessions import HEADERS, Visit, whole_number
 from engine.server.http.problems import Problem
-from engine.server.http.requests import AnchorAsked
+from engine.server.http.requests import AnchorBody
 from engine.server.routes import admin as administering
 
-NUMBERS = {"sequence": pa.int64(), "rho": pa.float64(), "delta": pa.float64()}
-LISTS = ("windows", "questions")
+NUMBER_TYPES = {"sequence": pa.int64(), "rho": pa.float64(), "delta": pa.float64()}
+LIST_COLUMNS = ("windows", "questions")
 Rows = list[dict[str, Any]]
 
 
@@ -36,7 +36,7 @@ class Exported:
     media_type: str
 
 
-def exported(rows: Rows, wanted: str) -> Exported:
+def export_rows(rows: Rows, wanted: str) -> Exported:
     """Export rows in a format; raises Problem with E_PARAM for an unknown one."""
     name = wanted.lower()
     written = {known.lower(): how for known, how in FORMATS.items()}.get(name)
@@ -60,14 +60,14 @@ def _json(rows: Rows) -> bytes:
 def _parquet(rows: Rows) -> bytes:
     """Write rows as Parquet with fixed column types, which do not depend on the rows."""
     names = list(rows[0]) if rows else ["sequence"]
-    table = pa.table({name: pa.array([row[name] for row in rows], _type(name)) for name in names})
+    table = pa.table({name: pa.array([row[name] for row in rows], _arrow_type(name)) for name in names})
     out = io.BytesIO()
     parquet.write_table(table, out)
     return out.getvalue()
 
 
-def _type(name: str) -> pa.DataType:
-    return pa.list_(pa.string()) if name in LISTS else NUMBERS.get(name, pa.string())
+def _arrow_type(name: str) -> pa.DataType:
+    return pa.list_(pa.string()) if name in LIST_COLUMNS else NUMBER_TYPES.get(name, pa.string())
 
 
 FORMATS: Mapping[str, tuple[Callable[[Rows], bytes], str]] = {
@@ -77,62 +77,66 @@ FORMATS: Mapping[str, tuple[Callable[[Rows], bytes], str]] = {
 }
 
 
-ROWS = 50  # rows per page
-ASKED = ("client", "kind", "since", "until")  # filters of the endpoint; the others are applied here
-LOOKED_FOR = ("dataset", "search")
-SEARCHED = ("by", "client", "dataset", "kind", "reason", "request_id", "sql")
+PAGE_ROWS = 50  # rows per page
+ENDPOINT_FILTERS = ("client", "kind", "since", "until")  # filters of the endpoint; the others are applied here
+LOCAL_FILTERS = ("dataset", "search")
+SEARCHED_COLUMNS = ("by", "client", "dataset", "kind", "reason", "request_id", "sql")
 
 
 async def ledger(visit: Visit) -> Response:
     """Page of the ledger's filtered rows, newest first."""
-    found = (await _found(visit))[::-1]
-    last = max(1, -(-len(found) // ROWS))
-    number = min(max(1, whole_number(visit.query("page") or "1")), last)
-    rows = found[(number - 1) * ROWS : number * ROWS]
-    given = {name: value for name, value in _filters(visit, *ASKED, *LOOKED_FOR).items() if value}
-    shown: dict[str, Any] = {"rows": rows, "wanted": given, "words": WORDS, "number": number, "last": last}
+    found = (await _filtered_rows(visit))[::-1]
+    last = max(1, -(-len(found) // PAGE_ROWS))
+    number = min(max(1, whole_number(visit.query_parameter("page") or "1")), last)
+    rows = found[(number - 1) * PAGE_ROWS : number * PAGE_ROWS]
+    given = {name: value for name, value in _filters(visit, *ENDPOINT_FILTERS, *LOCAL_FILTERS).items() if value}
+    shown: dict[str, Any] = {"rows": rows, "wanted": given, "words": KIND_DESCRIPTIONS, "number": number, "last": last}
     return visit.page("ledger", **shown, count=len(found), formats=list(FORMATS))
 
 
 async def export(visit: Visit) -> Response:
     """Download the filtered rows."""
-    written = exported(await _found(visit), visit.query("as") or "JSON")
+    written = export_rows(await _filtered_rows(visit), visit.query_parameter("as") or "JSON")
     headers = {**HEADERS, "Content-Disposition": f'attachment; filename="ledger.{written.ending}"'}
     return Response(written.body, 200, headers, written.media_type)
 
 
 async def verify(visit: Visit) -> Response:
     """Page with the result of verifying the ledger."""
-    told = await administering.verify(visit.asker("GET", "/v1/admin/ledger/verify"))
-    return await _verified(visit, told, visit.form.get("anchor", ""))
+    verification = await administering.verify(visit.authorize("GET", "/v1/admin/ledger/verify"))
+    return await _verification_page(visit, verification, visit.form.get("anchor", ""))
 
 
 async def verify_with_anchor(visit: Visit) -> Response:
     """Page with the result of verifying the ledger against a stored anchor."""
-    held = visit.form.get("anchor", "").strip()
-    asker = visit.asker("POST", "/v1/admin/ledger/verify")
-    return await _verified(visit, await administering.verify_with_anchor(AnchorAsked(anchor=held), asker), held)
+    stored_anchor = visit.form.get("anchor", "").strip()
+    caller = visit.authorize("POST", "/v1/admin/ledger/verify")
+    return await _verification_page(
+        visit, await administering.verify_with_anchor(AnchorBody(anchor=stored_anchor), caller), stored_anchor
+    )
 
 
-async def _verified(visit: Visit, told: dict[str, Any], held: str = "") -> Response:
-    anchor = await administering.anchor(visit.asker("GET", "/v1/admin/ledger/anchor"))
-    return visit.page("verify", told=told, anchor=anchor["anchor"], held=held)
+async def _verification_page(visit: Visit, verification: dict[str, Any], stored_anchor: str = "") -> Response:
+    anchor = await administering.anchor(visit.authorize("GET", "/v1/admin/ledger/anchor"))
+    return visit.page("verify", told=verification, anchor=anchor["anchor"], held=stored_anchor)
 
 
-async def _found(visit: Visit) -> list[dict[str, Any]]:
-    asked = _filters(visit, *ASKED)
-    rows: list[dict[str, Any]] = await administering.audit(visit.asker("GET", "/v1/admin/ledger/audit"), **asked)
-    dataset, words = (_filters(visit, *LOOKED_FOR)[name] for name in LOOKED_FOR)
-    return [row for row in rows if dataset in (None, row["dataset"]) and _holds(row, words)]
+async def _filtered_rows(visit: Visit) -> list[dict[str, Any]]:
+    filters = _filters(visit, *ENDPOINT_FILTERS)
+    rows: list[dict[str, Any]] = await administering.audit(visit.authorize("GET", "/v1/admin/ledger/audit"), **filters)
+    dataset, words = (_filters(visit, *LOCAL_FILTERS)[name] for name in LOCAL_FILTERS)
+    return [row for row in rows if dataset in (None, row["dataset"]) and _matches(row, words)]
 
 
-def _holds(row: dict[str, Any], words: str | None) -> bool:
+def _matches(row: dict[str, Any], words: str | None) -> bool:
     """Are all words of a search contained in a row? Case is ignored."""
     if words is None:
         return True
-    text = " ".join([*(str(row.get(name) or "") for name in SEARCHED), *row["questions"], *row["windows"]]).lower()
+    text = " ".join(
+        [*(str(row.get(name) or "") for name in SEARCHED_COLUMNS), *row["questions"], *row["windows"]]
+    ).lower()
     return all(word in text for word in words.lower().split())
 
 
 def _filters(visit: Visit, *names: str) -> dict[str, str | None]:
-    return {name: visit.query(name) for name in names}
+    return {name: visit.query_parameter(name) for name in names}

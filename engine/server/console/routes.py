@@ -10,26 +10,26 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
-from engine.server.auth.keys import new_session
+from engine.server.auth.keys import new_session_secret
 from engine.server.console import admin, analyst, ledger
 from engine.server.console.sessions import (
-    COOKIE,
     HEADERS,
-    HOURS,
+    SESSION_COOKIE,
+    SESSION_HOURS,
     Visit,
-    form_of,
-    is_from_elsewhere,
+    is_cross_site,
     page,
+    page_route,
+    problem_of,
+    read_form,
     sessions_of,
-    told_of,
-    visited,
 )
 from engine.server.http.problems import STATUSES, Problem
-from engine.server.routes.access import refuse_key
-from engine.server.service import House
+from engine.server.routes.access import count_invalid_key
+from engine.server.service import Service
 
 router = APIRouter(include_in_schema=False)
-DOOR = "passersby_login"  # cookie of the login form, before there is a session
+LOGIN_COOKIE = "passersby_login"  # cookie of the login form, before there is a session
 INDEX = {
     "name": "passersby",
     "ask": "POST /v1/queries, with a key as bearer token",
@@ -37,7 +37,7 @@ INDEX = {
     "console": "/console",
     "health": "/healthz",
 }
-STYLE = Path(__file__).with_name("console.css")
+STYLE_SHEET = Path(__file__).with_name("console.css")
 
 
 @router.get("/")
@@ -51,90 +51,94 @@ async def front(request: Request) -> Response:
 @router.get("/console/console.css")
 async def style() -> Response:
     """Return the style sheet."""
-    return Response(STYLE.read_text(encoding="utf-8"), media_type="text/css")
+    return Response(STYLE_SHEET.read_text(encoding="utf-8"), media_type="text/css")
 
 
 @router.get("/console/login")
 async def login(request: Request) -> Response:
     """Page of the login form."""
-    return _door(request.app.state.house)
+    return _login_page(request.app.state.house)
 
 
 @router.post("/console/login")
 async def enter(request: Request) -> Response:
     """Check the key of the login form, and begin a session."""
-    house: House = request.app.state.house
+    service: Service = request.app.state.house
     try:
-        form = await form_of(request)
-        door = request.cookies.get(DOOR, "")
-        if not door or not sessions_of(house).is_form_token(door, form.get("token", "")) or is_from_elsewhere(request):
+        form = await read_form(request)
+        login_session = request.cookies.get(LOGIN_COOKIE, "")
+        if (
+            not login_session
+            or not sessions_of(service).is_form_token(login_session, form.get("token", ""))
+            or is_cross_site(request)
+        ):
             raise Problem("E_FORBIDDEN", "This form was open too long, or is another's.", "the form below")
-        principal = await run_in_threadpool(house.keys.principal, form.get("key", "").strip())
+        principal = await run_in_threadpool(service.keys.principal, form.get("key", "").strip())
         if principal is None:
-            refuse_key(house, request.client.host if request.client else "", "the console's form")
+            count_invalid_key(service, request.client.host if request.client else "", "the console's form")
             raise Problem("E_AUTH", "This key is not known, or has ended.", "a key that an admin made for you")
     except Problem as error:
-        return _door(house, error)
+        return _login_page(service, error)
     answer = RedirectResponse("/console", 303, HEADERS)
-    session = await run_in_threadpool(sessions_of(house).begin, principal.key_id)
-    _set_cookie(house, answer, COOKIE, session, seconds=round(HOURS * 3600))
-    answer.delete_cookie(DOOR, path="/console")
+    session = await run_in_threadpool(sessions_of(service).begin, principal.key_id)
+    _set_cookie(service, answer, SESSION_COOKIE, session, seconds=round(SESSION_HOURS * 3600))
+    answer.delete_cookie(LOGIN_COOKIE, path="/console")
     return answer
 
 
-def _door(house: House, error: Problem | None = None) -> Response:
-    door = new_session()
-    told = None if error is None else told_of(error)
-    status = 200 if told is None else STATUSES.get(told["code"], 500)
-    answer = page("login", status, form_token=partial(sessions_of(house).form_token, door), problem=told)
-    _set_cookie(house, answer, DOOR, door, seconds=3600)
+def _login_page(service: Service, error: Problem | None = None) -> Response:
+    login_session = new_session_secret()
+    details = None if error is None else problem_of(error)
+    status = 200 if details is None else STATUSES.get(details["code"], 500)
+    answer = page("login", status, form_token=partial(sessions_of(service).form_token, login_session), problem=details)
+    _set_cookie(service, answer, LOGIN_COOKIE, login_session, seconds=3600)
     return answer
 
 
-def _set_cookie(house: House, answer: Response, name: str, value: str, *, seconds: int) -> None:
-    settings = house.settings
+def _set_cookie(service: Service, answer: Response, name: str, value: str, *, seconds: int) -> None:
+    settings = service.settings
     safe: dict[str, Any] = {"httponly": True, "samesite": "strict", "path": "/console"}
     secure = settings.tls_cert is not None or settings.behind_tls_proxy
     answer.set_cookie(name, value, max_age=seconds, secure=secure, **safe)
 
 
-async def _leave(visit: Visit) -> Response:
-    await run_in_threadpool(sessions_of(visit.house).end, visit.session)
+async def _log_out(visit: Visit) -> Response:
+    await run_in_threadpool(sessions_of(visit.service).end, visit.session)
     answer = RedirectResponse("/console/login", 303, HEADERS)
-    answer.delete_cookie(COOKIE, path="/console")
+    answer.delete_cookie(SESSION_COOKIE, path="/console")
     return answer
 
 
-async def _nowhere(visit: Visit) -> Response:
+async def _not_found(visit: Visit) -> Response:
     raise Problem("E_NOT_FOUND", "There is no such page.", "a page of the menu")
 
 
-router.get("/console")(visited(admin.overview))
-router.post("/console/logout")(visited(_leave))
-router.get("/console/ask")(visited(analyst.ask))
-router.post("/console/ask")(visited(analyst.asked))
-router.get("/console/catalog")(visited(analyst.catalog))
-router.get("/console/pace")(visited(analyst.pace))
-router.get("/console/clients")(visited(admin.clients))
-router.post("/console/clients/{action}")(visited(admin.change_client, admin.clients))
-router.get("/console/keys")(visited(admin.keys))
-router.post("/console/keys/{action}")(visited(admin.change_key, admin.keys))
-router.get("/console/ledger")(visited(ledger.ledger))
-router.get("/console/ledger/export")(visited(ledger.export))
-router.get("/console/ledger/verify")(visited(ledger.verify))
-router.post("/console/ledger/verify")(visited(ledger.verify_with_anchor, ledger.verify))
-router.get("/console/jobs")(visited(analyst.jobs))
-router.get("/console/jobs/{job_id}")(visited(analyst.job))
-router.post("/console/jobs/{job_id}/cancel")(visited(analyst.cancel, analyst.jobs))
-router.get("/console/requests")(visited(analyst.requests))
-router.post("/console/requests")(visited(analyst.ask_for_cap, analyst.requests))
-router.get("/console/shared")(visited(analyst.shared))
-router.post("/console/shared/make")(visited(analyst.make, analyst.shared))
-router.get("/console/shared/{share_id}")(visited(analyst.offered))
-router.post("/console/shared/{share_id}/take")(visited(analyst.take, analyst.offered))
-router.post("/console/shared/{share_id}/end")(visited(analyst.end, analyst.shared))
-router.get("/console/health")(visited(admin.health))
-router.get("/console/objections")(visited(admin.objections))
-router.post("/console/objections/{action}")(visited(admin.change, admin.objections))
-router.get("/console/releases")(visited(admin.releases))
-router.get("/console/{nowhere:path}")(visited(_nowhere))  # last: it matches every path
+router.get("/console")(page_route(admin.overview))
+router.post("/console/logout")(page_route(_log_out))
+router.get("/console/ask")(page_route(analyst.ask))
+router.post("/console/ask")(page_route(analyst.submit_query))
+router.get("/console/catalog")(page_route(analyst.catalog))
+router.get("/console/pace")(page_route(analyst.spending))
+router.get("/console/clients")(page_route(admin.clients))
+router.post("/console/clients/{action}")(page_route(admin.change_client, admin.clients))
+router.get("/console/keys")(page_route(admin.keys))
+router.post("/console/keys/{action}")(page_route(admin.change_key, admin.keys))
+router.get("/console/ledger")(page_route(ledger.ledger))
+router.get("/console/ledger/export")(page_route(ledger.export))
+router.get("/console/ledger/verify")(page_route(ledger.verify))
+router.post("/console/ledger/verify")(page_route(ledger.verify_with_anchor, ledger.verify))
+router.get("/console/jobs")(page_route(analyst.jobs))
+router.get("/console/jobs/{job_id}")(page_route(analyst.job))
+router.post("/console/jobs/{job_id}/cancel")(page_route(analyst.cancel, analyst.jobs))
+router.get("/console/requests")(page_route(analyst.requests))
+router.post("/console/requests")(page_route(analyst.ask_for_cap, analyst.requests))
+router.get("/console/shared")(page_route(analyst.shared))
+router.post("/console/shared/make")(page_route(analyst.make_share, analyst.shared))
+router.get("/console/shared/{share_id}")(page_route(analyst.shared_offer))
+router.post("/console/shared/{share_id}/take")(page_route(analyst.take_shared, analyst.shared_offer))
+router.post("/console/shared/{share_id}/end")(page_route(analyst.end_share, analyst.shared))
+router.get("/console/health")(page_route(admin.health))
+router.get("/console/objections")(page_route(admin.objections))
+router.post("/console/objections/{action}")(page_route(admin.change_objection, admin.objections))
+router.get("/console/releases")(page_route(admin.releases))
+router.get("/console/{nowhere:path}")(page_route(_not_found))  # last: it matches every path

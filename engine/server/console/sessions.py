@@ -25,73 +25,73 @@ from starlette.concurrency import run_in_threadpool
 from budgets import LedgerError
 from dialect.parser import MAX_CHARACTERS
 from engine.problems import Refused, problem
-from engine.server.auth.keys import Keys, Principal, new_id, new_session
+from engine.server.auth.keys import Keys, Principal, new_id, new_session_secret
 from engine.server.console.drawing import half_width_text, left_text, loss_text
-from engine.server.http.problems import STATUSES, Problem, unread_problem
-from engine.server.http.roles import PAGES, RULES, Reach
+from engine.server.http.problems import STATUSES, Problem, invalid_request_problem
+from engine.server.http.roles import PAGES, RULES, Scope
 from engine.server.http.sizes import size_class
-from engine.server.http.texts import is_plain, readable
-from engine.server.routes.access import Admitted, reaching
-from engine.server.service import House
-from engine.server.storage import Books, later_text, now_text
+from engine.server.http.texts import is_plain, replace_surrogates
+from engine.server.routes.access import AuthorizedRequest, authorize
+from engine.server.service import Service
+from engine.server.storage import ServerTables, later_text, now_text
 from engine.server.worker.frames import Json
 
-HOURS = 8.0
-NONCE = 32  # characters of a token's nonce
+SESSION_HOURS = 8.0
+NONCE_LENGTH = 32  # characters of a token's nonce
 
 
 @dataclass(frozen=True)
 class Sessions:
     """The browser sessions of a server."""
 
-    books: Books
+    tables: ServerTables
     keys: Keys
-    hours: float = HOURS
+    hours: float = SESSION_HOURS
 
     def begin(self, key_id: str) -> str:
         """Begin the session of a key, and return its secret, which is not stored."""
-        session = new_session()
-        self.books.add_session(self._digest("session", session), key_id, later_text(hours=self.hours), now_text())
+        session = new_session_secret()
+        self.tables.add_session(self._digest("session", session), key_id, later_text(hours=self.hours), now_text())
         return session
 
     def principal(self, session: str) -> Principal | None:
         """Return the user of a session; None where it is unknown or expired, or its key is."""
-        key_id = self.books.session_key(self._digest("session", session), now_text())
-        return None if key_id is None else self.keys.principal_of(key_id)
+        key_id = self.tables.session_key(self._digest("session", session), now_text())
+        return None if key_id is None else self.keys.principal_by_id(key_id)
 
     def end(self, session: str) -> None:
         """End a session."""
-        self.books.end_session(self._digest("session", session))
+        self.tables.delete_session(self._digest("session", session))
 
     def form_token(self, session: str) -> str:
         """Create the token of one form: unguessable for other sites, different for every form."""
         nonce = new_id()
-        return f"{nonce}{self._of_form(session, nonce)}"
+        return f"{nonce}{self._form_mac(session, nonce)}"
 
     def is_form_token(self, session: str, token: str) -> bool:
         """Is a form token one of this session's? Compared in constant time."""
-        nonce, sent = token[:NONCE], token[NONCE:]
-        return hmac.compare_digest(self._of_form(session, nonce).encode(), sent.encode())
+        nonce, sent = token[:NONCE_LENGTH], token[NONCE_LENGTH:]
+        return hmac.compare_digest(self._form_mac(session, nonce).encode(), sent.encode())
 
-    def take_form(self, session: str, token: str) -> bool:
+    def record_form(self, session: str, token: str) -> bool:
         """Record a submitted form; return whether it is the first submission, on any server of these tables."""
-        return self.books.take_form(
+        return self.tables.record_form(
             self._digest("sent", f"{session}\0{token}"), later_text(hours=self.hours), now_text()
         )
 
-    def _of_form(self, session: str, nonce: str) -> str:
+    def _form_mac(self, session: str, nonce: str) -> str:
         return self._digest("form", f"{session}\0{nonce}").hex()
 
     def _digest(self, use: str, session: str) -> bytes:
         return hmac.digest(self.keys.pepper, f"{use}\0{session}".encode(), hashlib.sha256)
 
 
-COOKIE = "passersby_console"
-POLICY = (
+SESSION_COOKIE = "passersby_console"
+CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 HEADERS = {
-    "Content-Security-Policy": POLICY,
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Frame-Options": "DENY",
@@ -112,19 +112,21 @@ MENU = {
     "/console/releases": "Releases",
     "/console/health": "Health",
 }
-PAGES_OF = Environment(
+TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("pages")),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )
-AROUND: Mapping[str, Any] = {"me": None, "menu": {}, "here": "", "refused": None, "typed": {}}
+PAGE_DEFAULTS: Mapping[str, Any] = {"me": None, "menu": {}, "here": "", "refused": None, "typed": {}}
 # Forms that may be sent twice: they change nothing, or are idempotent by an id of their own.
-REPEATABLE = frozenset({"/console/ask", "/console/ledger/verify", "/console/logout", "/console/shared/{share_id}/take"})
-LONGEST_NUMBER = 12  # digits
-LONGEST_PART = MAX_CHARACTERS  # of a URL parameter: a link to the form contains the query
-PAGES_OF.filters |= {"loss": loss_text, "left": left_text, "half_width": half_width_text}
+REPEATABLE_FORMS = frozenset(
+    {"/console/ask", "/console/ledger/verify", "/console/logout", "/console/shared/{share_id}/take"}
+)
+MAX_NUMBER_DIGITS = 12  # digits
+MAX_PARAMETER_LENGTH = MAX_CHARACTERS  # of a URL parameter: a link to the form contains the query
+TEMPLATES.filters |= {"loss": loss_text, "left": left_text, "half_width": half_width_text}
 FORM = "application/x-www-form-urlencoded"
 Handler = Callable[["Visit"], Awaitable[Response]]
 
@@ -134,38 +136,42 @@ class Visit:
     """An authenticated request to a page."""
 
     request: Request
-    house: House
+    service: Service
     principal: Principal
     session: str
     form: Mapping[str, str]
     problem: Mapping[str, Any] | None = None  # the refusal of the submitted form, when its page is shown again
 
-    def asker(self, method: str, endpoint: str) -> Admitted:
+    def authorize(self, method: str, endpoint: str) -> AuthorizedRequest:
         """Authorize the user at an API endpoint; raises Problem with E_FORBIDDEN."""
-        return reaching(self.house, self.principal, method, endpoint)
+        return authorize(self.service, self.principal, method, endpoint)
 
-    def may(self, method: str, endpoint: str) -> bool:
+    def is_allowed(self, method: str, endpoint: str) -> bool:
         """May the user call an API endpoint? Decided by the table of roles."""
-        return RULES[method, endpoint].reach(self.principal.role) is not Reach.NONE
+        return RULES[method, endpoint].scope_of(self.principal.role) is not Scope.NONE
 
-    def query(self, name: str) -> str | None:
+    def query_parameter(self, name: str) -> str | None:
         """Return a parameter of the URL; None where it is empty or absent. Raises Problem."""
         text = self.request.query_params.get(name, "")
-        if not is_plain(text) or len(text) > LONGEST_PART:
-            raise Problem("E_PARAM", f"{name}: no plain text of at most {LONGEST_PART:,} characters.", "a shorter one")
+        if not is_plain(text) or len(text) > MAX_PARAMETER_LENGTH:
+            raise Problem(
+                "E_PARAM", f"{name}: no plain text of at most {MAX_PARAMETER_LENGTH:,} characters.", "a shorter one"
+            )
         return text or None
 
     def page(self, template: str, status: int = 200, least_bytes: int = 0, **shown: Json) -> Response:
         """Render a page for the user, padded to a public length."""
-        menu = {path: title for path, title in MENU.items() if PAGES["GET", path].reach(self.principal.role) != "none"}
-        around: dict[str, Any] = {"menu": menu, "here": self.request.url.path, "me": self.principal}
-        around["form_token"] = partial(sessions_of(self.house).form_token, self.session)
+        menu = {
+            path: title for path, title in MENU.items() if PAGES["GET", path].scope_of(self.principal.role) != "none"
+        }
+        context: dict[str, Any] = {"menu": menu, "here": self.request.url.path, "me": self.principal}
+        context["form_token"] = partial(sessions_of(self.service).form_token, self.session)
         if self.problem is not None:
             status = STATUSES.get(self.problem["code"], 500)
-            around |= {"refused": self.problem, "typed": self.form}
-        return page(template, status, least_bytes, **around, **shown)
+            context |= {"refused": self.problem, "typed": self.form}
+        return page(template, status, least_bytes, **context, **shown)
 
-    def sure(self, question: str, answer: str) -> Response | None:
+    def confirmation(self, question: str, answer: str) -> Response | None:
         """Page that asks for confirmation; None if the form was confirmed."""
         if self.form.get("sure") == "yes":
             return None
@@ -176,82 +182,82 @@ class Visit:
 
 def page(template: str, status: int = 200, least_bytes: int = 0, **shown: Json) -> Response:
     """Render a page. All values are escaped."""
-    text = PAGES_OF.get_template(f"{template}.html.j2").render(**{**AROUND, **shown})
-    body = readable(text).encode()
+    text = TEMPLATES.get_template(f"{template}.html.j2").render(**{**PAGE_DEFAULTS, **shown})
+    body = replace_surrogates(text).encode()
     if least_bytes:
         body = body.ljust(size_class(max(least_bytes, len(body))), b" ")
     return Response(body, status, HEADERS, "text/html")
 
 
-def visited(handler: Handler, shown: Handler | None = None) -> Callable[[Request], Awaitable[Response]]:
+def page_route(handler: Handler, shown: Handler | None = None) -> Callable[[Request], Awaitable[Response]]:
     """Make a route of a handler: requires a session, checks each form's token once, renders refusals as pages.
 
     A refused form is rendered again by `shown`, with the reason and what was typed.
     """
 
     async def route(request: Request) -> Response:
-        house: House = request.app.state.house
-        session = request.cookies.get(COOKIE, "")
-        principal = await run_in_threadpool(sessions_of(house).principal, session) if session else None
+        service: Service = request.app.state.house
+        session = request.cookies.get(SESSION_COOKIE, "")
+        principal = await run_in_threadpool(sessions_of(service).principal, session) if session else None
         if principal is None:
             return RedirectResponse("/console/login", 303, HEADERS)
         request.state.principal = principal
-        visit = Visit(request, house, principal, session, {})
+        visit = Visit(request, service, principal, session, {})
         try:
-            house.limits.count_request(f"{principal.role}/{principal.name}")
-            _check_reach(visit)
-            form = await form_of(request) if request.method == "POST" else {}
+            service.limits.count_request(f"{principal.role}/{principal.name}")
+            _check_scope(visit)
+            form = await read_form(request) if request.method == "POST" else {}
             _check_token(visit, form)
         except (LedgerError, Problem) as error:
-            return refusal(visit, error)
+            return refusal_page(visit, error)
         visit = replace(visit, form=form)
         try:
             await _take_form(visit)
             return await handler(visit)
         except (Refused, LedgerError, Problem, ValidationError) as error:
-            return refusal(visit, error) if shown is None else await _again(visit, error, shown)
+            return refusal_page(visit, error) if shown is None else await _show_again(visit, error, shown)
 
     return route
 
 
-async def _again(visit: Visit, error: Exception, shown: Handler) -> Response:
+async def _show_again(visit: Visit, error: Exception, shown: Handler) -> Response:
     """Render the page of a refused form again, with what was typed."""
-    told = told_of(error)
+    details = problem_of(error)
     try:
-        answer = await shown(replace(visit, problem=told))
+        answer = await shown(replace(visit, problem=details))
     except (Refused, LedgerError, Problem):
-        return refusal(visit, error)
-    visit.request.state.code = told["code"]
-    visit.house.metrics.refused(told["code"])
+        return refusal_page(visit, error)
+    visit.request.state.code = details["code"]
+    visit.service.metrics.count_refusal(details["code"])
     return answer
 
 
-def refusal(visit: Visit, error: Exception, template: str = "refusal", **shown: Json) -> Response:
+def refusal_page(visit: Visit, error: Exception, template: str = "refusal", **shown: Json) -> Response:
     """Render a refusal as a page, with the HTTP status of its code."""
-    told = told_of(error)
-    visit.request.state.code = told["code"]
-    visit.house.metrics.refused(told["code"])
-    return visit.page(template, STATUSES.get(told["code"], 500), **{**shown, "problem": told})
+    details = problem_of(error)
+    visit.request.state.code = details["code"]
+    visit.service.metrics.count_refusal(details["code"])
+    return visit.page(template, STATUSES.get(details["code"], 500), **{**shown, "problem": details})
 
 
-def told_of(error: Exception) -> dict[str, Any]:
+def problem_of(error: Exception) -> dict[str, Any]:
     """Wire shape of a refusal, from any of the exceptions that refuse."""
     if isinstance(error, Refused):
         return error.problem
     if isinstance(error, Problem):
-        return error.told
+        return error.details
     if isinstance(error, ValidationError):
-        return unread_problem(error.errors(), "fill in the field again").told
+        return invalid_request_problem(error.errors(), "fill in the field again").details
     assert isinstance(error, LedgerError)  # noqa: S101  the only other error
     return problem(error, None)
 
 
-def sessions_of(house: House) -> Sessions:
+def sessions_of(service: Service) -> Sessions:
     """Return the sessions of a server."""
-    return Sessions(house.books, house.keys)
+    return Sessions(service.tables, service.keys)
 
 
-async def form_of(request: Request) -> dict[str, str]:
+async def read_form(request: Request) -> dict[str, str]:
     """Parse a form; empty fields are absent. Raises Problem."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
         raise Problem("E_MEDIA", f"{HTTPStatus.UNSUPPORTED_MEDIA_TYPE.phrase}.", f"a form, as {FORM}")
@@ -264,26 +270,26 @@ async def form_of(request: Request) -> dict[str, str]:
     return {name: value.replace("\r\n", "\n") for name, value in pairs}
 
 
-def fields_of(visit: Visit) -> dict[str, str]:
+def form_fields(visit: Visit) -> dict[str, str]:
     """Fields of a form for its endpoint, without those that only the console uses."""
     return {name: value for name, value in visit.form.items() if name not in ("token", "form", "sure")}
 
 
 def whole_number(text: str) -> int:
     """Parse a number of a page; raises Problem with E_PARAM."""
-    if not text.isascii() or not text.isdigit() or len(text) > LONGEST_NUMBER:
+    if not text.isascii() or not text.isdigit() or len(text) > MAX_NUMBER_DIGITS:
         raise Problem("E_PARAM", "This is no number.", "a number from the page")
     return int(text)
 
 
-def is_from_elsewhere(request: Request) -> bool:
+def is_cross_site(request: Request) -> bool:
     """Was this request sent from another site? Decided by the browser's Sec-Fetch-Site header."""
     return request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
 
 
-def _check_reach(visit: Visit) -> None:
+def _check_scope(visit: Visit) -> None:
     route = visit.request.scope["route"].path.replace(":path", "")
-    if PAGES[visit.request.method, route].reach(visit.principal.role) is Reach.NONE:
+    if PAGES[visit.request.method, route].scope_of(visit.principal.role) is Scope.NONE:
         why = f"A key of role {visit.principal.role} does not reach this page."
         raise Problem("E_FORBIDDEN", why, "a page of the menu, or log in with another key")
 
@@ -291,15 +297,15 @@ def _check_reach(visit: Visit) -> None:
 def _check_token(visit: Visit, form: Mapping[str, str]) -> None:
     if visit.request.method != "POST":
         return
-    own = sessions_of(visit.house).is_form_token(visit.session, form.get("token", ""))
-    if not own or is_from_elsewhere(visit.request):
+    is_own = sessions_of(visit.service).is_form_token(visit.session, form.get("token", ""))
+    if not is_own or is_cross_site(visit.request):
         raise Problem("E_FORBIDDEN", "This form is not of your session.", "the page again, and its form")
 
 
 async def _take_form(visit: Visit) -> None:
     """Accept the form of a change once; raises Problem with E_STATE when it is sent again."""
-    if visit.request.method != "POST" or visit.request.scope["route"].path in REPEATABLE:
+    if visit.request.method != "POST" or visit.request.scope["route"].path in REPEATABLE_FORMS:
         return
-    if not await run_in_threadpool(sessions_of(visit.house).take_form, visit.session, visit.form["token"]):
+    if not await run_in_threadpool(sessions_of(visit.service).record_form, visit.session, visit.form["token"]):
         why = "This form was sent already, and what it says was done once, or refused."
         raise Problem("E_STATE", why, "look at the page, and send the form below if it is to be done again")

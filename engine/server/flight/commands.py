@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError, Message
 PACKAGE = "arrow.flight.protocol.sql"
 _FIELD = descriptor_pb2.FieldDescriptorProto
 _TEXT, _BYTES, _NUMBER, _TRUTH = _FIELD.TYPE_STRING, _FIELD.TYPE_BYTES, _FIELD.TYPE_UINT32, _FIELD.TYPE_BOOL
-_MANY = {"info", "table_types"}
+_REPEATED_FIELDS = {"info", "table_types"}
 MESSAGES: Mapping[str, tuple[tuple[str, int, int], ...]] = {
     "CommandGetSqlInfo": (("info", 1, _NUMBER),),
     "CommandGetCatalogs": (),
@@ -42,7 +42,7 @@ MESSAGES: Mapping[str, tuple[tuple[str, int, int], ...]] = {
 }
 
 
-class UnreadCommand(Exception):
+class UnsupportedCommand(Exception):
     """Bytes that are no Flight SQL command, or an unsupported one."""
 
 
@@ -51,50 +51,50 @@ class Command:
     """A parsed command: the message's name, and the fields that were sent."""
 
     name: str
-    said: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def sql(self) -> str | None:
         """SQL of a query command; None for others. The handle of a prepared statement is its text."""
         if self.name == "CommandPreparedStatementQuery":
-            handle: bytes = self.said.get("prepared_statement_handle", b"")
+            handle: bytes = self.fields.get("prepared_statement_handle", b"")
             return handle.decode(errors="replace")
-        return str(self.said.get("query", "")) if self.name == "CommandStatementQuery" else None
+        return str(self.fields.get("query", "")) if self.name == "CommandStatementQuery" else None
 
 
 def read_command(sent: bytes) -> Command:
-    """Parse a command or an action's body; raises UnreadCommand."""
+    """Parse a command or an action's body; raises UnsupportedCommand."""
     wrapped = Wrapped()
     try:
         wrapped.ParseFromString(sent)
         name = wrapped.type_url.rpartition("/")[2].removeprefix(f"{PACKAGE}.")
-        if name not in _CLASSES:
-            raise UnreadCommand
-        message = _CLASSES[name]()
+        if name not in _MESSAGE_CLASSES:
+            raise UnsupportedCommand
+        message = _MESSAGE_CLASSES[name]()
         message.ParseFromString(wrapped.value)
     except (DecodeError, UnicodeDecodeError) as unread:
-        raise UnreadCommand from unread
+        raise UnsupportedCommand from unread
     return Command(name, {each.name: value for each, value in message.ListFields()})
 
 
-def packed(name: str, **fields: bytes) -> bytes:
+def pack(name: str, **fields: bytes) -> bytes:
     """Serialize a message."""
     wrapped = Wrapped()
-    wrapped.Pack(_CLASSES[name](**fields))
+    wrapped.Pack(_MESSAGE_CLASSES[name](**fields))
     sent: bytes = wrapped.SerializeToString()
     return sent
 
 
-def _classes() -> dict[str, type[Message]]:
+def _message_classes() -> dict[str, type[Message]]:
     file = descriptor_pb2.FileDescriptorProto(name="passersby/flight_sql.proto", package=PACKAGE, syntax="proto3")
     for name, fields in MESSAGES.items():
         message = file.message_type.add(name=name)
         for field_name, number, kind in fields:
-            label = _FIELD.LABEL_REPEATED if field_name in _MANY else _FIELD.LABEL_OPTIONAL
+            label = _FIELD.LABEL_REPEATED if field_name in _REPEATED_FIELDS else _FIELD.LABEL_OPTIONAL
             message.field.add(name=field_name, number=number, type=kind, label=label)
     pool = descriptor_pool.DescriptorPool()  # a private pool: another library may define the same messages
     pool.Add(file)
     return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{PACKAGE}.{name}")) for name in MESSAGES}
 
 
-_CLASSES = _classes()
+_MESSAGE_CLASSES = _message_classes()

@@ -11,9 +11,9 @@ import pyarrow as pa
 from engine.api.wire.statements import is_like
 from engine.server.flight.commands import Command
 
-Told = list[dict[str, Any]]  # wire shapes of tables
+TableShapes = list[dict[str, Any]]  # wire shapes of tables
 TABLE_TYPE = "TABLE"
-NOWHERE = {"catalog_name": "", "db_schema_name": ""}  # queries name tables without catalog and schema
+UNNAMED_SCHEMA = {"catalog_name": "", "db_schema_name": ""}  # queries name tables without catalog and schema
 NAMES = (pa.field("catalog_name", pa.utf8()), pa.field("db_schema_name", pa.utf8()))
 _NAME = pa.field("table_name", pa.utf8(), False)
 TABLES = pa.schema([*NAMES, _NAME, pa.field("table_type", pa.utf8(), False)])
@@ -39,7 +39,7 @@ _VALUES = (
     pa.field("int32_to_int32_list_map", pa.map_(pa.int32(), pa.list_(pa.int32()))),
 )
 INFO = pa.schema([pa.field("info_name", pa.uint32(), False), pa.field("value", pa.dense_union(list(_VALUES)), False)])
-FACTS: Mapping[int, str | bool] = {0: "passersby", 1: metadata.version("passersby"), 2: pa.__version__, 3: True}
+SERVER_INFO: Mapping[int, str | bool] = {0: "passersby", 1: metadata.version("passersby"), 2: pa.__version__, 3: True}
 ARROW_TYPES: Mapping[str, pa.DataType] = {
     "BOOLEAN": pa.bool_(),
     "DOUBLE": pa.float64(),
@@ -60,15 +60,15 @@ def arrow_type(name: str) -> pa.DataType:
     return pa.float64() if name.startswith("DECIMAL") else ARROW_TYPES.get(name.upper(), pa.utf8())
 
 
-def columns_of(told: Iterable[Mapping[str, Any]]) -> pa.Schema:
+def arrow_schema(columns: Iterable[Mapping[str, Any]]) -> pa.Schema:
     """Arrow schema of columns that are given by name and SQL type."""
-    return pa.schema([pa.field(column["name"], arrow_type(column["type"])) for column in told])
+    return pa.schema([pa.field(column["name"], arrow_type(column["type"])) for column in columns])
 
 
 def schema_of(command: Command) -> pa.Schema | None:
     """Arrow schema of a metadata command's result; None for other commands."""
     if command.name == "CommandGetTables":
-        return WITH_COLUMNS if command.said.get("include_schema") else TABLES
+        return WITH_COLUMNS if command.fields.get("include_schema") else TABLES
     return {
         "CommandGetCatalogs": CATALOGS,
         "CommandGetDbSchemas": SCHEMAS,
@@ -78,57 +78,59 @@ def schema_of(command: Command) -> pa.Schema | None:
     }.get(command.name)
 
 
-def listed(command: Command, told: Told) -> pa.Table:
+def metadata_result(command: Command, tables: TableShapes) -> pa.Table:
     """Build the result of a metadata command. Tables are in an unnamed catalog and schema."""
     schema = schema_of(command)
     assert schema is not None  # noqa: S101  checked by the caller
     if command.name == "CommandGetSqlInfo":
-        return _facts(command.said.get("info") or FACTS)
+        return _server_info(command.fields.get("info") or SERVER_INFO)
     if command.name == "CommandGetTableTypes":
         return pa.table([[TABLE_TYPE]], schema=schema)
     if command.name == "CommandGetPrimaryKeys":
-        return pa.Table.from_pylist(_keys(command, told), schema=schema)
+        return pa.Table.from_pylist(_primary_key_rows(command, tables), schema=schema)
     if command.name != "CommandGetTables":  # the only catalog, or its only schema
-        return pa.Table.from_pylist([{name: NOWHERE[name] for name in schema.names}], schema=schema)
-    whole = [
+        return pa.Table.from_pylist([{name: UNNAMED_SCHEMA[name] for name in schema.names}], schema=schema)
+    rows = [
         {
-            **NOWHERE,
+            **UNNAMED_SCHEMA,
             "table_name": t["name"],
             "table_type": TABLE_TYPE,
-            "table_schema": columns_of(t["columns"]).serialize().to_pybytes(),
+            "table_schema": arrow_schema(t["columns"]).serialize().to_pybytes(),
         }
-        for t in told
-        if _fits(command, t["name"])
+        for t in tables
+        if _is_selected(command, t["name"])
     ]
-    return pa.Table.from_pylist(whole, schema=WITH_COLUMNS).select(schema.names)
+    return pa.Table.from_pylist(rows, schema=WITH_COLUMNS).select(schema.names)
 
 
-def _fits(command: Command, name: str) -> bool:
+def _is_selected(command: Command, name: str) -> bool:
     """Is a table selected by the command's filters? They are catalog, schema, name pattern and types."""
-    said = command.said
-    types, schema = said.get("table_types") or [TABLE_TYPE], said.get("db_schema_filter_pattern", "")
-    return not said.get("catalog") and is_like("", schema or "") and TABLE_TYPE in types and _named(said, name)
+    fields = command.fields
+    types, schema = fields.get("table_types") or [TABLE_TYPE], fields.get("db_schema_filter_pattern", "")
+    return (
+        not fields.get("catalog") and is_like("", schema or "") and TABLE_TYPE in types and _matches_name(fields, name)
+    )
 
 
-def _named(said: Mapping[str, Any], name: str) -> bool:
-    pattern = said.get("table_name_filter_pattern")
+def _matches_name(fields: Mapping[str, Any], name: str) -> bool:
+    pattern = fields.get("table_name_filter_pattern")
     return pattern is None or is_like(name, pattern)
 
 
-def _keys(command: Command, told: Told) -> list[dict[str, Any]]:
+def _primary_key_rows(command: Command, tables: TableShapes) -> list[dict[str, Any]]:
     return [
-        {**NOWHERE, "table_name": t["name"], "column_name": column, "key_sequence": place}
-        for t in told
-        if t["name"] == command.said.get("table")
+        {**UNNAMED_SCHEMA, "table_name": t["name"], "column_name": column, "key_sequence": place}
+        for t in tables
+        if t["name"] == command.fields.get("table")
         for place, column in enumerate(t["primary_key"], 1)
     ]
 
 
-def _facts(asked: Iterable[int]) -> pa.Table:
-    known = [(number, FACTS[number]) for number in dict.fromkeys(asked) if number in FACTS]
-    texts = [fact for _, fact in known if isinstance(fact, str)]
-    truths = [fact for _, fact in known if isinstance(fact, bool)]
-    kinds = [int(isinstance(fact, bool)) for _, fact in known]
+def _server_info(info_codes: Iterable[int]) -> pa.Table:
+    known_info = [(number, SERVER_INFO[number]) for number in dict.fromkeys(info_codes) if number in SERVER_INFO]
+    texts = [fact for _, fact in known_info if isinstance(fact, str)]
+    truths = [fact for _, fact in known_info if isinstance(fact, bool)]
+    kinds = [int(isinstance(fact, bool)) for _, fact in known_info]
     places = [kinds[:i].count(kind) for i, kind in enumerate(kinds)]
     children = [
         pa.array(values, each.type) for each, values in zip(_VALUES, (texts, truths, [], [], [], []), strict=True)
@@ -136,4 +138,4 @@ def _facts(asked: Iterable[int]) -> pa.Table:
     union = pa.UnionArray.from_dense(
         pa.array(kinds, pa.int8()), pa.array(places, pa.int32()), children, [each.name for each in _VALUES]
     )
-    return pa.table([pa.array([number for number, _ in known], pa.uint32()), union], schema=INFO)
+    return pa.table([pa.array([number for number, _ in known_info], pa.uint32()), union], schema=INFO)

@@ -12,8 +12,8 @@ from dialect.algebra import NoteCode
 from engine.api.wire.answer import CARD
 from engine.server.http.sizes import public_length, size_class
 
-BATCH = 20_000  # rows per message: clients accept a few megabytes
-MOST_TOLD = 10_000  # most rows of an answer whose card contains its intervals
+BATCH_ROWS = 20_000  # rows per message: clients accept a few megabytes
+MAX_ROWS_WITH_INTERVALS = 10_000  # most rows of an answer whose card contains its intervals
 
 
 def padded(rows: bytes) -> tuple[pa.Schema, Iterator[tuple[pa.RecordBatch, pa.Buffer]]]:
@@ -23,15 +23,15 @@ def padded(rows: bytes) -> tuple[pa.Schema, Iterator[tuple[pa.RecordBatch, pa.Bu
     noise. Formula: each is filled up to the class of its `public_length`. Proof: engine/server/proofs.md#flight
     """
     table = pa.ipc.open_stream(rows).read_all().combine_chunks()
-    card = _short(json.loads(table.schema.metadata[CARD]), table.num_rows)
+    card = _drop_intervals_of_long(json.loads(table.schema.metadata[CARD]), table.num_rows)
     text = json.dumps(card, ensure_ascii=False, allow_nan=False).encode()
     filled = text.ljust(size_class(max(public_length(table, card), len(text))))
     return table.schema.with_metadata({CARD: filled}), _batches(table.replace_schema_metadata(None))
 
 
-def _short(card: dict[str, Any], rows: int) -> dict[str, Any]:
+def _drop_intervals_of_long(card: dict[str, Any], rows: int) -> dict[str, Any]:
     """Drop the intervals of a card too long for a message; DP_INTERVAL_LOW and _HIGH return them instead."""
-    if rows <= MOST_TOLD:
+    if rows <= MAX_ROWS_WITH_INTERVALS:
         return card
     why = "Too many rows for intervals: select DP_INTERVAL_LOW(column) and DP_INTERVAL_HIGH(column)."
     notes = {"notes": [*card["notes"], why], "note_codes": [*card["note_codes"], NoteCode.INTERVALS_OMITTED]}
@@ -39,8 +39,8 @@ def _short(card: dict[str, Any], rows: int) -> dict[str, Any]:
 
 
 def _batches(table: pa.Table) -> Iterator[tuple[pa.RecordBatch, pa.Buffer]]:
-    for at in range(0, max(1, table.num_rows), BATCH):
-        part = table.slice(at, BATCH).combine_chunks()
+    for at in range(0, max(1, table.num_rows), BATCH_ROWS):
+        part = table.slice(at, BATCH_ROWS).combine_chunks()
         batch = (part.to_batches() or [pa.RecordBatch.from_pylist([], schema=part.schema)])[0]
         length = pa.ipc.get_record_batch_size(batch)
         yield batch, pa.py_buffer(bytes(size_class(max(public_length(part, {}), length)) - length))

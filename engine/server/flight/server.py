@@ -17,21 +17,21 @@ from pydantic import ValidationError
 from budgets import ParamError
 from engine.problems import Refused, problem
 from engine.server.auth.keys import Principal
-from engine.server.flight.commands import Command, UnreadCommand, packed, read_command
-from engine.server.flight.lists import listed, schema_of
+from engine.server.flight.commands import Command, UnsupportedCommand, pack, read_command
+from engine.server.flight.lists import metadata_result, schema_of
 from engine.server.flight.padded import padded
-from engine.server.http.problems import Problem, unread_problem
-from engine.server.http.requests import Question
-from engine.server.routes.access import Admitted, reaching, whose
-from engine.server.routes.analyst import arguments_of
-from engine.server.service import House
-from engine.server.settings import in_url
+from engine.server.http.problems import Problem, invalid_request_problem
+from engine.server.http.requests import QueryRequest
+from engine.server.routes.access import AuthorizedRequest, authenticate, authorize
+from engine.server.routes.analyst import session_arguments
+from engine.server.service import Service
+from engine.server.settings import url_host
 from engine.server.telemetry import log
-from engine.server.worker.process import BROKEN
+from engine.server.worker.process import DEFECT_PROBLEM
 
 T = TypeVar("T")
-KEPT = 32  # answers kept between a client's two calls
-ASKING, LISTING = ("POST", "/v1/queries"), ("GET", "/v1/tables")
+MAX_KEPT_ANSWERS = 32  # answers kept between a client's two calls
+QUERY_ENDPOINT, TABLES_ENDPOINT = ("POST", "/v1/queries"), ("GET", "/v1/tables")
 ERRORS: dict[str, type[fl.FlightError]] = {
     "E_AUTH": fl.FlightUnauthenticatedError,
     "E_FORBIDDEN": fl.FlightUnauthorizedError,
@@ -42,41 +42,41 @@ ERRORS: dict[str, type[fl.FlightError]] = {
 NOT_SERVED = Problem("E_STMT", "This door answers questions and lists tables.", "a SELECT")
 
 
-def refusal(told: dict[str, Any]) -> fl.FlightError:
+def flight_error(details: dict[str, Any]) -> fl.FlightError:
     """Convert a refusal to a Flight error, with code, message and hint in one text."""
-    text = f"{told['code']}: {told['message']} Try: {told['hint']}"
-    return ERRORS.get(told["code"], fl.FlightServerError)(text)
+    text = f"{details['code']}: {details['message']} Try: {details['hint']}"
+    return ERRORS.get(details["code"], fl.FlightServerError)(text)
 
 
 @contextmanager
-def _one_error(house: House) -> Iterator[None]:
+def _as_flight_errors(service: Service) -> Iterator[None]:
     """Convert every exception to a Flight error of a refusal."""
     try:
         yield
     except fl.FlightError:
         raise
-    except (Refused, Problem) as no:
-        told = no.problem if isinstance(no, Refused) else no.told
-    except UnreadCommand:
-        told = NOT_SERVED.told
+    except (Refused, Problem) as refused:
+        details = refused.problem if isinstance(refused, Refused) else refused.details
+    except UnsupportedCommand:
+        details = NOT_SERVED.details
     except ValidationError as error:
-        told = unread_problem(error.errors(), "another text").told
+        details = invalid_request_problem(error.errors(), "another text").details
     except Exception as failure:
         log.error("failed", kind=type(failure).__name__)
-        told = BROKEN
+        details = DEFECT_PROBLEM
     else:
         return
-    house.metrics.refused(told["code"])
-    raise refusal(dict(told)) from None
+    service.metrics.count_refusal(details["code"])
+    raise flight_error(dict(details)) from None
 
 
-def _sent(house: House, batches: Iterator[T]) -> Iterator[T]:
+def _guarded_stream(service: Service, batches: Iterator[T]) -> Iterator[T]:
     """Convert exceptions of a stream too, which is produced after the call has returned."""
-    with _one_error(house):
+    with _as_flight_errors(service):
         yield from batches
 
 
-class _Known(fl.ServerMiddleware):  # type: ignore[misc]  # pyarrow has no types
+class _AuthenticatedCall(fl.ServerMiddleware):  # type: ignore[misc]  # pyarrow has no types
     """The authenticated caller of one call."""
 
     def __init__(self, principal: Principal, key: str) -> None:
@@ -87,18 +87,18 @@ class _Known(fl.ServerMiddleware):  # type: ignore[misc]  # pyarrow has no types
         return {"authorization": f"Bearer {self._key}"}
 
 
-class _Keys(fl.ServerMiddlewareFactory):  # type: ignore[misc]
+class _Authentication(fl.ServerMiddlewareFactory):  # type: ignore[misc]
     """Authenticates each call by its header: a bearer key, or a key as the password of any name."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    def __init__(self, service: Service) -> None:
+        self._service = service
 
-    def start_call(self, info: fl.CallInfo, headers: dict[str, list[str]]) -> _Known:
-        with _one_error(self._house):
+    def start_call(self, info: fl.CallInfo, headers: dict[str, list[str]]) -> _AuthenticatedCall:
+        with _as_flight_errors(self._service):
             key = _key_of(next(iter(headers.get("authorization", [])), ""))
-            principal = whose(self._house, key, "flight")
-            self._house.limits.count_request(f"{principal.role}/{principal.name}")
-            return _Known(principal, key)
+            principal = authenticate(self._service, key, "flight")
+            self._service.limits.count_request(f"{principal.role}/{principal.name}")
+            return _AuthenticatedCall(principal, key)
 
 
 def _key_of(header: str) -> str:
@@ -122,58 +122,60 @@ class _NoHandshake(fl.ServerAuthHandler):  # type: ignore[misc]
         return ""
 
 
-class FlightDoor(fl.FlightServerBase):  # type: ignore[misc]
+class FlightServer(fl.FlightServerBase):  # type: ignore[misc]
     """The Flight server. gRPC's threads call it; it runs queries on the event loop of the HTTP server."""
 
-    def __init__(self, house: House, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, service: Service, loop: asyncio.AbstractEventLoop) -> None:
         """Listen where the settings say; raises Refused where that is not possible."""
-        settings = house.settings
-        self._house, self._loop = house, loop
+        settings = service.settings
+        self._service, self._loop = service, loop
         self._answers: OrderedDict[tuple[str, bytes], bytes] = OrderedDict()
         tls = settings.tls_cert is not None and settings.tls_key is not None
-        location = f"grpc{'+tls' if tls else ''}://{in_url(settings.host)}:{settings.flight_port}"
-        pair = [(settings.tls_cert.read_bytes(), settings.tls_key.read_bytes())] if tls else None  # type: ignore[union-attr]
+        location = f"grpc{'+tls' if tls else ''}://{url_host(settings.host)}:{settings.flight_port}"
+        certificates = [(settings.tls_cert.read_bytes(), settings.tls_key.read_bytes())] if tls else None  # type: ignore[union-attr]
         try:
-            super().__init__(location, _NoHandshake(), tls_certificates=pair, middleware={"key": _Keys(house)})
+            super().__init__(
+                location, _NoHandshake(), tls_certificates=certificates, middleware={"key": _Authentication(service)}
+            )
         except pa.ArrowException:  # the port was free when settings.py checked it
             why = f"Port {settings.flight_port} of {settings.host} can't be listened on for Flight SQL."
             raise Refused(problem(ParamError(why, "another --flight-port; 0 takes a free one"), None)) from None
 
     def get_flight_info(self, context: fl.ServerCallContext, descriptor: fl.FlightDescriptor) -> fl.FlightInfo:
         """Run a query and keep its answer until it is fetched; or return the schema of a metadata command."""
-        with _one_error(self._house):
+        with _as_flight_errors(self._service):
             command = read_command(descriptor.command or b"")  # None for a path descriptor
             schema = schema_of(command)
             if schema is None:
-                rows = self._ask(context, command)
-                self._keep((self._asker(context, ASKING).name, descriptor.command), rows)
+                rows = self._run_query(context, command)
+                self._keep_answer((self._authorize(context, QUERY_ENDPOINT).name, descriptor.command), rows)
                 schema, _ = padded(rows)  # the schema carries the card, which clients show with the rows
             endpoint = fl.FlightEndpoint(fl.Ticket(descriptor.command), [])
             return fl.FlightInfo(schema, descriptor, [endpoint], -1, -1)
 
     def do_get(self, context: fl.ServerCallContext, ticket: fl.Ticket) -> fl.FlightDataStream:
         """Return an answer, cached from the first call or run now, or the result of a metadata command."""
-        with _one_error(self._house):
+        with _as_flight_errors(self._service):
             command = read_command(ticket.ticket)
             if schema_of(command) is not None:
-                asker = self._asker(context, LISTING)
-                return fl.RecordBatchStream(listed(command, self._run(asker.do("tables"))))
-            key = (self._asker(context, ASKING).name, ticket.ticket)
-            rows = self._answers.pop(key, None) or self._ask(context, command)
+                caller = self._authorize(context, TABLES_ENDPOINT)
+                return fl.RecordBatchStream(metadata_result(command, self._run_on_loop(caller.call("tables"))))
+            key = (self._authorize(context, QUERY_ENDPOINT).name, ticket.ticket)
+            rows = self._answers.pop(key, None) or self._run_query(context, command)
             schema, batches = padded(rows)
-            return fl.GeneratorStream(schema, _sent(self._house, batches))
+            return fl.GeneratorStream(schema, _guarded_stream(self._service, batches))
 
     def do_action(self, context: fl.ServerCallContext, action: fl.Action) -> Iterator[bytes]:
         """Prepare a statement: its handle is its text, so closing one does nothing."""
-        with _one_error(self._house):
+        with _as_flight_errors(self._service):
             if action.type not in ("CreatePreparedStatement", "ClosePreparedStatement"):
-                raise UnreadCommand
+                raise UnsupportedCommand
             command = read_command(action.body.to_pybytes())
             made: list[bytes] = []
             if action.type == "CreatePreparedStatement":
-                self._asker(context, ASKING)
-                handle = str(command.said.get("query", "")).encode()
-                made = [packed("ActionCreatePreparedStatementResult", prepared_statement_handle=handle)]
+                self._authorize(context, QUERY_ENDPOINT)
+                handle = str(command.fields.get("query", "")).encode()
+                made = [pack("ActionCreatePreparedStatementResult", prepared_statement_handle=handle)]
         return iter(made)
 
     def list_actions(self, context: fl.ServerCallContext) -> list[tuple[str, str]]:
@@ -194,40 +196,40 @@ class FlightDoor(fl.FlightServerBase):  # type: ignore[misc]
 
     def _refuse(self, *sent: object) -> NoReturn:
         del sent
-        self._house.metrics.refused(NOT_SERVED.told["code"])
-        raise refusal(NOT_SERVED.told)
+        self._service.metrics.count_refusal(NOT_SERVED.details["code"])
+        raise flight_error(NOT_SERVED.details)
 
-    def _asker(self, context: fl.ServerCallContext, where: tuple[str, str]) -> Admitted:
-        return reaching(self._house, context.get_middleware("key").principal, *where)
+    def _authorize(self, context: fl.ServerCallContext, endpoint: tuple[str, str]) -> AuthorizedRequest:
+        return authorize(self._service, context.get_middleware("key").principal, *endpoint)
 
-    def _ask(self, context: fl.ServerCallContext, command: Command) -> bytes:
-        asker = self._asker(context, ASKING)
-        arguments = arguments_of(_question(command), asker)
-        self._house.metrics.requests.labels("FLIGHT", "query").inc()
-        self._house.metrics.questions.labels("waiting").inc()
-        log.info("request", method="FLIGHT", route="query", name=asker.name, key=asker.principal.key_id)
-        return self._run(self._house.ask(arguments))
+    def _run_query(self, context: fl.ServerCallContext, command: Command) -> bytes:
+        caller = self._authorize(context, QUERY_ENDPOINT)
+        arguments = session_arguments(_question(command), caller)
+        self._service.metrics.requests.labels("FLIGHT", "query").inc()
+        self._service.metrics.questions.labels("waiting").inc()
+        log.info("request", method="FLIGHT", route="query", name=caller.name, key=caller.principal.key_id)
+        return self._run_on_loop(self._service.run_query(arguments))
 
-    def _run(self, asked: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(asked, self._loop).result()
+    def _run_on_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
-    def _keep(self, key: tuple[str, bytes], rows: bytes) -> None:
+    def _keep_answer(self, key: tuple[str, bytes], rows: bytes) -> None:
         self._answers[key] = rows
-        while len(self._answers) > KEPT:
+        while len(self._answers) > MAX_KEPT_ANSWERS:
             self._answers.popitem(last=False)  # it is stored: a later fetch replays it for free
 
 
-def _question(command: Command) -> Question:
+def _question(command: Command) -> QueryRequest:
     if command.sql is None:
-        raise UnreadCommand
-    return Question(sql=command.sql, rho=None, target_error=None, confidence=None)
+        raise UnsupportedCommand
+    return QueryRequest(sql=command.sql, rho=None, target_error=None, confidence=None)
 
 
 @asynccontextmanager
-async def flight_door(house: House) -> AsyncIterator[int]:
+async def serve_flight(service: Service) -> AsyncIterator[int]:
     """Serve Flight SQL next to the HTTP server, on its event loop; yields the port."""
-    door = FlightDoor(house, asyncio.get_running_loop())
+    server = FlightServer(service, asyncio.get_running_loop())
     try:
-        yield door.port
+        yield server.port
     finally:
-        await asyncio.to_thread(door.shutdown)  # its running calls finish on this loop
+        await asyncio.to_thread(server.shutdown)  # its running calls finish on this loop

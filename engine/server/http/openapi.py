@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from engine.server.http.problems import MEDIA_TYPE
-from engine.server.http.responses import Problem
-from engine.server.http.roles import OPEN, RULES, Reach, Role
+from engine.server.http.responses import ProblemBody
+from engine.server.http.roles import OPEN, RULES, Role, Scope
 
-REFUSALS = {
+REFUSAL_TEXTS = {
     "400": "The question, or what stands beside it, is refused.",
     "401": "No key, or one that has ended.",
     "402": "The budget is short.",
@@ -25,33 +25,33 @@ REFUSALS = {
 }
 
 
-def completed(document: dict[str, Any]) -> dict[str, Any]:
+def complete_document(document: dict[str, Any]) -> dict[str, Any]:
     """Complete an OpenAPI document in place, and return it."""
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     for left_over in ("HTTPValidationError", "ValidationError"):
         schemas.pop(left_over, None)
-    schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas["Problem"] = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
     components["securitySchemes"] = {
         "key": {"type": "http", "scheme": "bearer", "description": "A key of this server."}
     }
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            _complete(method.upper(), path, operation)
+            _complete_operation(method.upper(), path, operation)
     return document
 
 
-def _complete(method: str, path: str, operation: dict[str, Any]) -> None:
+def _complete_operation(method: str, path: str, operation: dict[str, Any]) -> None:
     schema = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     operation["responses"].pop("422", None)
     rule = RULES.get((method, path.replace(":path", "")))
     if rule is None and (method, path) in OPEN:
         codes: tuple[str, ...] = ("429", "500", "503")
     else:
-        codes = tuple(REFUSALS)
+        codes = tuple(REFUSAL_TEXTS)
         operation["security"] = [{"key": []}]
     for code in codes:
-        operation["responses"][code] = {"description": REFUSALS[code], "content": schema}
+        operation["responses"][code] = {"description": REFUSAL_TEXTS[code], "content": schema}
     if rule is not None:
-        roles = [f"{role} ({rule.reach(role)})" for role in Role if rule.reach(role) is not Reach.NONE]
+        roles = [f"{role} ({rule.scope_of(role)})" for role in Role if rule.scope_of(role) is not Scope.NONE]
         operation["description"] = f"{operation.get('description', '')}\n\nRoles: {', '.join(roles)}."

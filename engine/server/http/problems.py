@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from engine.server.http.texts import readable_object
+from engine.server.http.texts import replace_surrogates_in_object
 
 MEDIA_TYPE = "application/problem+json"
 TITLES: Mapping[str, str] = {
@@ -42,10 +42,10 @@ STATUSES: Mapping[str, int] = {
     "E_BUSY": 503,
 }
 
-NO_OBJECT = ("model_attributes_type", "model_type", "dict_type")  # pydantic's error types
-NO_TEXT = ("string_unicode", "string_pattern_mismatch")
+NOT_AN_OBJECT = ("model_attributes_type", "model_type", "dict_type")  # pydantic's error types
+NOT_TEXT = ("string_unicode", "string_pattern_mismatch")
 HINTS = {"string_type": 'a text, in double quotes: "1020"'}
-LONGEST_PLACE = 100  # characters of a field's name that a message repeats
+MAX_FIELD_NAME_LENGTH = 100  # characters of a field's name that a message repeats
 
 
 class Problem(Exception):
@@ -56,46 +56,54 @@ class Problem(Exception):
     ) -> None:
         """Build the wire shape of the refusal."""
         super().__init__(code)
-        self.told: dict[str, Any] = {"code": code, "message": message, "hint": hint, "span": None, "sql": sql}
+        self.details: dict[str, Any] = {"code": code, "message": message, "hint": hint, "span": None, "sql": sql}
         self.headers = dict(headers or {})
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> Problem:
+    def of(cls, details: Mapping[str, Any]) -> Problem:
         """Rebuild a problem from its stored wire shape."""
-        again = cls(str(told["code"]), str(told["message"]), str(told["hint"]))
-        again.told = {key: value for key, value in told.items() if key not in ("type", "title", "status", "detail")}
-        return again
+        rebuilt = cls(str(details["code"]), str(details["message"]), str(details["hint"]))
+        rebuilt.details = {
+            key: value for key, value in details.items() if key not in ("type", "title", "status", "detail")
+        }
+        return rebuilt
 
 
-def problem_response(told: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+def problem_response(details: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
     """HTTP response of a problem, with the status of its code."""
-    status = STATUSES.get(str(told["code"]), 500)
-    sent = dict(headers or {})
-    if told["code"] == "E_AUTH":
-        sent["WWW-Authenticate"] = 'Bearer realm="passersby"'
+    status = STATUSES.get(str(details["code"]), 500)
+    sent_headers = dict(headers or {})
+    if details["code"] == "E_AUTH":
+        sent_headers["WWW-Authenticate"] = 'Bearer realm="passersby"'
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        sent.setdefault("Retry-After", "1")
+        sent_headers.setdefault("Retry-After", "1")
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        sent.setdefault("Retry-After", "2")
-    return Response(json.dumps(shape(told, status), ensure_ascii=False), status, sent, MEDIA_TYPE)
+        sent_headers.setdefault("Retry-After", "2")
+    return Response(json.dumps(problem_body(details, status), ensure_ascii=False), status, sent_headers, MEDIA_TYPE)
 
 
-def unread_problem(errors: Sequence[Any], hint: str = "GET /openapi.json says what is read here") -> Problem:
+def invalid_request_problem(errors: Sequence[Any], hint: str = "GET /openapi.json says what is read here") -> Problem:
     """Problem for a malformed request, from pydantic's list of errors. Values from the request are not repeated."""
     first = errors[0]
-    where = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))[:LONGEST_PLACE]
-    if first["type"] in NO_OBJECT and where == "body":
+    field_path = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))[:MAX_FIELD_NAME_LENGTH]
+    if first["type"] in NOT_AN_OBJECT and field_path == "body":
         return Problem("E_PARAM", "body: no object of JSON.", "send one, with Content-Type: application/json")
     if first["type"] == "string_too_long":
-        return Problem("E_SIZE", f"{where}: at most {first['ctx']['max_length']:,} characters.", "a shorter text")
-    if first["type"] in NO_TEXT:
-        return Problem("E_PARAM", f"{where}: no Unicode text without NUL.", "text without control characters")
-    return Problem("E_PARAM", f"{where}: {first['msg']}.", HINTS.get(first["type"], hint))
+        return Problem("E_SIZE", f"{field_path}: at most {first['ctx']['max_length']:,} characters.", "a shorter text")
+    if first["type"] in NOT_TEXT:
+        return Problem("E_PARAM", f"{field_path}: no Unicode text without NUL.", "text without control characters")
+    return Problem("E_PARAM", f"{field_path}: {first['msg']}.", HINTS.get(first["type"], hint))
 
 
-def shape(told: Mapping[str, Any], status: int) -> dict[str, Any]:
+def problem_body(details: Mapping[str, Any], status: int) -> dict[str, Any]:
     """Body of a problem: the members of RFC 9457 and those of every refusal (docs/answers.md), valid as UTF-8."""
-    code = str(told["code"])
+    code = str(details["code"])
     title = TITLES.get(code, HTTPStatus(status).phrase)
-    members = {"type": f"urn:passersby:{code}", "title": title, "status": status, "detail": told["message"], **told}
-    return readable_object(members)
+    members = {
+        "type": f"urn:passersby:{code}",
+        "title": title,
+        "status": status,
+        "detail": details["message"],
+        **details,
+    }
+    return replace_surrogates_in_object(members)

@@ -12,13 +12,13 @@ from engine.server.http.texts import AmountText, Anchor, Name, Person, PersonLin
 Amount = AmountText | int | Annotated[float, Field(allow_inf_nan=False)]
 
 
-class Asked(BaseModel):
+class RequestBody(BaseModel):
     """Base of request bodies; unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class Question(Asked):
+class QueryRequest(RequestBody):
     """A query, and what it may cost."""
 
     sql: Sql = Field(description="The question, in DuckDB's SQL (docs/sql.md).", examples=["SELECT count(*) FROM trip"])
@@ -28,14 +28,14 @@ class Question(Asked):
 
     def arguments(self, client: str) -> dict[str, Any]:
         """Arguments for the session. Amounts are passed as the text that was sent, so that 0.1 is exact."""
-        told = {name: None if value is None else str(value) for name, value in self._amounts()}
-        return {"sql": self.sql, "client": client, "confidence": self.confidence, **told}
+        amounts = {name: None if value is None else str(value) for name, value in self._amounts()}
+        return {"sql": self.sql, "client": client, "confidence": self.confidence, **amounts}
 
     def _amounts(self) -> list[tuple[str, Amount | None]]:
         return [("rho", self.rho), ("target_error", self.target_error)]
 
 
-class ShareAsked(Asked):
+class ShareRequest(RequestBody):
     """An answer to share with another analyst: a query that you have paid for, with the terms you paid it at."""
 
     sql: Sql
@@ -44,7 +44,7 @@ class ShareAsked(Asked):
     days: float | None = Field(None, gt=0, le=365, description="How long the link lives; 30 where absent.")
 
 
-class Workload(Asked):
+class WorkloadRequest(RequestBody):
     """Queries to be planned together."""
 
     questions: SqlFile = Field(
@@ -54,14 +54,14 @@ class Workload(Asked):
     confidence: Annotated[float, Field(allow_inf_nan=False)] | None = Field(None, description="Level of the intervals.")
 
 
-class ClientAsked(Asked):
+class ClientRequest(RequestBody):
     """A client to add."""
 
     client: Name
     reason: Reason
 
 
-class CapAsked(Asked):
+class CapRequest(RequestBody):
     """A cap to set."""
 
     client: Name
@@ -71,7 +71,7 @@ class CapAsked(Asked):
     reason: Reason
 
 
-class TopUpAsked(Asked):
+class TopUpRequest(RequestBody):
     """A cap that a client requests."""
 
     rho: Amount
@@ -80,13 +80,13 @@ class TopUpAsked(Asked):
     reason: Reason
 
 
-class Because(Asked):
+class DecisionRequest(RequestBody):
     """The reason of a decision."""
 
     reason: Reason
 
 
-class FreezeAsked(Asked):
+class FreezeRequest(RequestBody):
     """The client, dataset and window to freeze."""
 
     client: Name | None = None
@@ -95,7 +95,7 @@ class FreezeAsked(Asked):
     reason: Reason
 
 
-class KeyAsked(Asked):
+class KeyRequest(RequestBody):
     """A key to create."""
 
     name: Name = Field(description="Of a client, for analysts; of the person, for others.")
@@ -103,14 +103,14 @@ class KeyAsked(Asked):
     days: float | None = Field(None, gt=0, le=3650, description="How long it lives; the server's setting where absent.")
 
 
-class RotateAsked(Asked):
+class RotationRequest(RequestBody):
     """The successor of a key."""
 
     days: float | None = Field(None, gt=0, le=3650)
     overlap_hours: float = Field(24.0, ge=0, le=24 * 31, description="How long the old key goes on.")
 
 
-class ObjectionAsked(Asked):
+class ObjectionRequest(RequestBody):
     """One person who objects."""
 
     person: Person
@@ -119,7 +119,7 @@ class ObjectionAsked(Asked):
     withdraw: bool = False
 
 
-class ObjectionsAsked(Asked):
+class ObjectionListRequest(RequestBody):
     """Persons who object, one per line."""
 
     persons: PersonLines
@@ -128,14 +128,14 @@ class ObjectionsAsked(Asked):
     withdraw: bool = False
 
 
-class FigureAsked(Asked):
+class ObjectionCountRequest(RequestBody):
     """The price of a noisy number of objections."""
 
     rho: Amount = Field(description="What every window of the dataset is charged, on everybody's account.")
     dataset: Name | None = None
 
 
-class AnchorAsked(Asked):
+class AnchorBody(RequestBody):
     """An anchor that was exported before."""
 
     anchor: Anchor | None = None

@@ -20,13 +20,13 @@ from engine.server.http.roles import Role
 from engine.server.http.sizes import padded_json, padded_stream, public_length
 
 
-class Told(BaseModel):
+class ResponseBody(BaseModel):
     """Base of response bodies; fields may be added."""
 
     model_config = ConfigDict(extra="allow")
 
 
-class Problem(Told):
+class ProblemBody(ResponseBody):
     """A refusal: RFC 9457, with code, hint and place in the SQL."""
 
     type: str
@@ -40,14 +40,14 @@ class Problem(Told):
     sql: str | None
 
 
-class ColumnTold(Told):
+class AnswerColumn(ResponseBody):
     """A column of an answer."""
 
     name: str
     type: str
 
 
-class Price(Told):
+class Price(ResponseBody):
     """A privacy loss."""
 
     rho: float
@@ -55,10 +55,10 @@ class Price(Told):
     epsilon_at_delta: dict[str, float]
 
 
-class Card(Told):
+class Card(ResponseBody):
     """The fields that answers and explanations share."""
 
-    columns: list[ColumnTold]
+    columns: list[AnswerColumn]
     confidence: float | None
     price: Price
     remaining: dict[str, dict[str, float]]
@@ -88,7 +88,7 @@ class Explanation(Card):
     sql: str
 
 
-class JobTold(Told):
+class Job(ResponseBody):
     """A job."""
 
     id: str
@@ -97,10 +97,10 @@ class JobTold(Told):
     request_id: str
     made_at: str
     ended_at: str | None
-    problem: Problem | None
+    problem: ProblemBody | None
 
 
-class BudgetTold(Told):
+class Budget(ResponseBody):
     """Accounts."""
 
     accounts: list[dict[str, Any]]
@@ -108,7 +108,7 @@ class BudgetTold(Told):
     ahead: dict[str, list[str]]
 
 
-class Released(Told):
+class PaidRelease(ResponseBody):
     """A release that a client has paid for."""
 
     release_id: str
@@ -119,7 +119,7 @@ class Released(Told):
     settled_at: str | None
 
 
-class Share(Told):
+class Share(ResponseBody):
     """A shared answer. Anybody with the id may see the query, and pay for the numbers."""
 
     id: str
@@ -137,7 +137,7 @@ class Offer(Share):
     paid: bool
 
 
-class TableTold(Told):
+class Table(ResponseBody):
     """A table that can be queried."""
 
     name: str
@@ -146,14 +146,14 @@ class TableTold(Told):
     columns: list[dict[str, Any]]
 
 
-class Outlines(Told):
+class Outlines(ResponseBody):
     """The polygons of a public table: RFC 7946."""
 
     type: Literal["FeatureCollection"]
     features: list[dict[str, Any]]
 
 
-class FunctionTold(Told):
+class Function(ResponseBody):
     """A function that a query may use."""
 
     name: str
@@ -162,7 +162,7 @@ class FunctionTold(Told):
     meaning: str
 
 
-class Me(Told):
+class KeyOwner(ResponseBody):
     """The caller of this key."""
 
     name: str
@@ -170,7 +170,7 @@ class Me(Told):
     key_id: str
 
 
-class Planned(Told):
+class WorkloadPlan(ResponseBody):
     """The cheapest set of purchases for several queries: the price of each, and the releases it is derived from."""
 
     rho: float
@@ -180,7 +180,7 @@ class Planned(Told):
     questions: list[dict[str, Any]]
 
 
-class StandingTold(Told):
+class ScheduledQuery(ResponseBody):
     """A scheduled query that the caller is entitled to see."""
 
     name: str
@@ -188,13 +188,13 @@ class StandingTold(Told):
     windows: list[str]
 
 
-class Health(Told):
+class Health(ResponseBody):
     """State of the server."""
 
     state: str
 
 
-class KeyTold(Told):
+class Key(ResponseBody):
     """A key, without its secret."""
 
     id: str
@@ -207,13 +207,13 @@ class KeyTold(Told):
     lives: bool
 
 
-class NewKey(KeyTold):
+class NewKey(Key):
     """A new key, with its secret, shown once."""
 
     key: str
 
 
-class Verified(Told):
+class LedgerVerification(ResponseBody):
     """Result of verifying a ledger's hash chain."""
 
     ledger: str
@@ -223,7 +223,7 @@ class Verified(Told):
     clock: list[str]  # where the clock ran backwards; a warning only
 
 
-class Checked(Told):
+class HealthCheck(ResponseBody):
     """Result of one health check."""
 
     check: str
@@ -231,7 +231,7 @@ class Checked(Told):
     said: str
 
 
-class Figure(Told):
+class ObjectionCount(ResponseBody):
     """Number of people who object, with noise."""
 
     dataset: str
@@ -244,7 +244,7 @@ class Figure(Told):
     confidence: float
 
 
-class StoredTold(Told):
+class StoredReleases(ResponseBody):
     """Stored releases of a dataset."""
 
     dataset: str
@@ -252,7 +252,7 @@ class StoredTold(Told):
     releases: list[dict[str, Any]]
 
 
-class AlertTold(Told):
+class Alert(ResponseBody):
     """A budget alert, in one channel."""
 
     client: str
@@ -288,7 +288,7 @@ SQL_TYPES = {
 }
 
 
-def body_of(rows: bytes, media_type: str) -> bytes:
+def answer_body(rows: bytes, media_type: str) -> bytes:
     """Response body of an answer in a media type, padded to its size class."""
     table = pa.ipc.open_stream(rows).read_all()
     card = json.loads(table.schema.metadata[CARD])
@@ -301,7 +301,7 @@ def body_of(rows: bytes, media_type: str) -> bytes:
 
 def answer_shape(table: pa.Table, card: dict[str, Any]) -> dict[str, Any]:
     """JSON shape of an answer: columns, rows, and the members of the card."""
-    columns = [[plain(value) for value in column.to_pylist()] for column in table.columns]
+    columns = [[json_value(value) for value in column.to_pylist()] for column in table.columns]
     return {
         "columns": [{"name": field.name, "type": sql_type(field.type)} for field in table.schema],
         "rows": [list(row) for row in zip(*columns, strict=True)],
@@ -320,7 +320,7 @@ def sql_type(kind: pa.DataType) -> str:
     return SQL_TYPES.get(str(kind), str(kind).upper())
 
 
-def plain(value: object) -> object:
+def json_value(value: object) -> object:
     """Convert a value to JSON types: times to ISO text, decimals to numbers, NaN and infinities to null."""
     match value:
         case bool() | int() | str() | None:
@@ -330,9 +330,9 @@ def plain(value: object) -> object:
         case datetime.date() | datetime.time():
             return value.isoformat()
         case Decimal():
-            return plain(float(value))
+            return json_value(float(value))
         case list() | tuple():
-            return [plain(item) for item in value]
+            return [json_value(item) for item in value]
         case dict():
-            return {str(key): plain(item) for key, item in value.items()}
+            return {str(key): json_value(item) for key, item in value.items()}
     return str(value)

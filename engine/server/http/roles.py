@@ -19,7 +19,7 @@ class Role(StrEnum):
     AUDITOR = "auditor"
 
 
-class Reach(StrEnum):
+class Scope(StrEnum):
     """Scope of a permission: nothing, one's own objects, or anybody's."""
 
     NONE = "none"
@@ -31,115 +31,115 @@ class Reach(StrEnum):
 class Rule:
     """Permissions of each role at one endpoint."""
 
-    analyst: Reach = Reach.NONE
-    steward: Reach = Reach.NONE
-    admin: Reach = Reach.NONE
-    auditor: Reach = Reach.NONE
+    analyst: Scope = Scope.NONE
+    steward: Scope = Scope.NONE
+    admin: Scope = Scope.NONE
+    auditor: Scope = Scope.NONE
 
-    def reach(self, role: Role) -> Reach:
+    def scope_of(self, role: Role) -> Scope:
         """Permission of a role at this endpoint."""
-        found: Reach = getattr(self, role.value)
+        found: Scope = getattr(self, role.value)
         return found
 
 
-NONE, OWN, ANY = Reach.NONE, Reach.OWN, Reach.ANY
-ASKING = Rule(analyst=OWN)
-SHOWN = Rule(analyst=ANY)  # the id is unguessable; the caller pays for the numbers
-TRYING = Rule(analyst=OWN, steward=OWN)
-PUBLIC = Rule(ANY, ANY, ANY, ANY)
-SELF = Rule(OWN, OWN, OWN, OWN)
-RULING = Rule(admin=ANY)
-BOOKS = Rule(admin=ANY, auditor=ANY)
-OWN_BOOKS = Rule(analyst=OWN, admin=ANY, auditor=ANY)
-PEOPLE = Rule(steward=ANY, admin=ANY)
+NONE, OWN, ANY = Scope.NONE, Scope.OWN, Scope.ANY
+QUERYING = Rule(analyst=OWN)
+SHARED_LINK = Rule(analyst=ANY)  # the id is unguessable; the caller pays for the numbers
+DRY_RUNS = Rule(analyst=OWN, steward=OWN)
+EVERY_ROLE = Rule(ANY, ANY, ANY, ANY)
+OWN_OF_EVERY_ROLE = Rule(OWN, OWN, OWN, OWN)
+ADMINISTRATION = Rule(admin=ANY)
+LEDGER_READING = Rule(admin=ANY, auditor=ANY)
+BUDGET_READING = Rule(analyst=OWN, admin=ANY, auditor=ANY)
+OBJECTION_RECORDING = Rule(steward=ANY, admin=ANY)
 
 RULES: Mapping[tuple[str, str], Rule] = {
-    ("POST", "/v1/queries"): ASKING,
-    ("GET", "/v1/jobs"): ASKING,
-    ("GET", "/v1/jobs/{job_id}"): ASKING,
-    ("GET", "/v1/jobs/{job_id}/result"): ASKING,
-    ("DELETE", "/v1/jobs/{job_id}"): ASKING,
-    ("GET", "/v1/shares"): ASKING,
-    ("POST", "/v1/shares"): ASKING,
-    ("GET", "/v1/shares/{share_id}"): SHOWN,
-    ("POST", "/v1/shares/{share_id}/take"): SHOWN,
-    ("DELETE", "/v1/shares/{share_id}"): ASKING,
-    ("POST", "/v1/explain"): TRYING,
-    ("POST", "/v1/rehearse"): TRYING,
-    ("POST", "/v1/plan"): ASKING,
-    ("GET", "/v1/standing"): ASKING,
-    ("GET", "/v1/standing/{name}"): ASKING,
-    ("GET", "/v1/budget"): OWN_BOOKS,
-    ("GET", "/v1/history"): OWN_BOOKS,
-    ("GET", "/v1/tables"): PUBLIC,
-    ("GET", "/v1/tables/{name}"): PUBLIC,
-    ("GET", "/v1/tables/{name}/outlines"): PUBLIC,
-    ("GET", "/v1/functions"): PUBLIC,
-    ("GET", "/v1/me"): SELF,
-    ("GET", "/v1/admin/clients"): BOOKS,
-    ("POST", "/v1/admin/clients"): RULING,
-    ("DELETE", "/v1/admin/clients/{client}"): RULING,
-    ("POST", "/v1/admin/caps"): RULING,
-    ("GET", "/v1/admin/freezes"): BOOKS,
-    ("POST", "/v1/admin/freezes"): RULING,
-    ("DELETE", "/v1/admin/freezes"): RULING,
-    ("GET", "/v1/admin/keys"): BOOKS,
-    ("POST", "/v1/admin/keys"): RULING,
+    ("POST", "/v1/queries"): QUERYING,
+    ("GET", "/v1/jobs"): QUERYING,
+    ("GET", "/v1/jobs/{job_id}"): QUERYING,
+    ("GET", "/v1/jobs/{job_id}/result"): QUERYING,
+    ("DELETE", "/v1/jobs/{job_id}"): QUERYING,
+    ("GET", "/v1/shares"): QUERYING,
+    ("POST", "/v1/shares"): QUERYING,
+    ("GET", "/v1/shares/{share_id}"): SHARED_LINK,
+    ("POST", "/v1/shares/{share_id}/take"): SHARED_LINK,
+    ("DELETE", "/v1/shares/{share_id}"): QUERYING,
+    ("POST", "/v1/explain"): DRY_RUNS,
+    ("POST", "/v1/rehearse"): DRY_RUNS,
+    ("POST", "/v1/plan"): QUERYING,
+    ("GET", "/v1/standing"): QUERYING,
+    ("GET", "/v1/standing/{name}"): QUERYING,
+    ("GET", "/v1/budget"): BUDGET_READING,
+    ("GET", "/v1/history"): BUDGET_READING,
+    ("GET", "/v1/tables"): EVERY_ROLE,
+    ("GET", "/v1/tables/{name}"): EVERY_ROLE,
+    ("GET", "/v1/tables/{name}/outlines"): EVERY_ROLE,
+    ("GET", "/v1/functions"): EVERY_ROLE,
+    ("GET", "/v1/me"): OWN_OF_EVERY_ROLE,
+    ("GET", "/v1/admin/clients"): LEDGER_READING,
+    ("POST", "/v1/admin/clients"): ADMINISTRATION,
+    ("DELETE", "/v1/admin/clients/{client}"): ADMINISTRATION,
+    ("POST", "/v1/admin/caps"): ADMINISTRATION,
+    ("GET", "/v1/admin/freezes"): LEDGER_READING,
+    ("POST", "/v1/admin/freezes"): ADMINISTRATION,
+    ("DELETE", "/v1/admin/freezes"): ADMINISTRATION,
+    ("GET", "/v1/admin/keys"): LEDGER_READING,
+    ("POST", "/v1/admin/keys"): ADMINISTRATION,
     ("POST", "/v1/admin/keys/{key_id}/rotate"): Rule(OWN, OWN, ANY, OWN),
     ("DELETE", "/v1/admin/keys/{key_id}"): Rule(OWN, OWN, ANY, OWN),
-    ("GET", "/v1/admin/topups"): OWN_BOOKS,
-    ("POST", "/v1/admin/topups"): ASKING,
-    ("POST", "/v1/admin/topups/{request}/approve"): RULING,
-    ("POST", "/v1/admin/topups/{request}/decline"): RULING,
-    ("GET", "/v1/admin/ledger"): BOOKS,
-    ("GET", "/v1/admin/ledger/audit"): BOOKS,
-    ("GET", "/v1/admin/ledger/anchor"): BOOKS,
-    ("GET", "/v1/admin/ledger/verify"): BOOKS,
-    ("POST", "/v1/admin/ledger/verify"): BOOKS,
-    ("GET", "/v1/admin/ledger/report"): BOOKS,
-    ("GET", "/v1/admin/health"): BOOKS,
-    ("GET", "/v1/admin/alerts"): BOOKS,
-    ("GET", "/v1/admin/releases"): BOOKS,
+    ("GET", "/v1/admin/topups"): BUDGET_READING,
+    ("POST", "/v1/admin/topups"): QUERYING,
+    ("POST", "/v1/admin/topups/{request}/approve"): ADMINISTRATION,
+    ("POST", "/v1/admin/topups/{request}/decline"): ADMINISTRATION,
+    ("GET", "/v1/admin/ledger"): LEDGER_READING,
+    ("GET", "/v1/admin/ledger/audit"): LEDGER_READING,
+    ("GET", "/v1/admin/ledger/anchor"): LEDGER_READING,
+    ("GET", "/v1/admin/ledger/verify"): LEDGER_READING,
+    ("POST", "/v1/admin/ledger/verify"): LEDGER_READING,
+    ("GET", "/v1/admin/ledger/report"): LEDGER_READING,
+    ("GET", "/v1/admin/health"): LEDGER_READING,
+    ("GET", "/v1/admin/alerts"): LEDGER_READING,
+    ("GET", "/v1/admin/releases"): LEDGER_READING,
     ("GET", "/v1/admin/objections"): Rule(steward=ANY, admin=ANY, auditor=ANY),
     ("GET", "/v1/admin/objections/figures"): Rule(steward=ANY, admin=ANY, auditor=ANY),
-    ("POST", "/v1/admin/objections/figures"): PEOPLE,
-    ("POST", "/v1/admin/objections"): PEOPLE,
-    ("POST", "/v1/admin/objections/bulk"): PEOPLE,
-    ("GET", "/metrics"): BOOKS,
+    ("POST", "/v1/admin/objections/figures"): OBJECTION_RECORDING,
+    ("POST", "/v1/admin/objections"): OBJECTION_RECORDING,
+    ("POST", "/v1/admin/objections/bulk"): OBJECTION_RECORDING,
+    ("GET", "/metrics"): LEDGER_READING,
 }
 OPEN = frozenset({("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/openapi.json")})
 
 # The console's pages. What a page shows or does goes through the endpoints above, by their rules.
 PAGES: Mapping[tuple[str, str], Rule] = {
-    ("GET", "/console"): SELF,
-    ("POST", "/console/logout"): SELF,
-    ("GET", "/console/ask"): ASKING,
-    ("POST", "/console/ask"): ASKING,
-    ("GET", "/console/jobs"): ASKING,
-    ("GET", "/console/jobs/{job_id}"): ASKING,
-    ("POST", "/console/jobs/{job_id}/cancel"): ASKING,
-    ("GET", "/console/requests"): ASKING,
-    ("POST", "/console/requests"): ASKING,
-    ("GET", "/console/shared"): ASKING,
-    ("POST", "/console/shared/make"): ASKING,
-    ("GET", "/console/shared/{share_id}"): SHOWN,
-    ("POST", "/console/shared/{share_id}/take"): SHOWN,
-    ("POST", "/console/shared/{share_id}/end"): ASKING,
-    ("GET", "/console/catalog"): PUBLIC,
-    ("GET", "/console/pace"): OWN_BOOKS,
-    ("GET", "/console/clients"): BOOKS,
-    ("POST", "/console/clients/{action}"): RULING,
-    ("GET", "/console/keys"): BOOKS,
-    ("POST", "/console/keys/{action}"): RULING,
-    ("GET", "/console/ledger"): BOOKS,
-    ("GET", "/console/ledger/export"): BOOKS,
-    ("GET", "/console/ledger/verify"): BOOKS,
-    ("POST", "/console/ledger/verify"): BOOKS,
-    ("GET", "/console/releases"): BOOKS,
-    ("GET", "/console/health"): BOOKS,
+    ("GET", "/console"): OWN_OF_EVERY_ROLE,
+    ("POST", "/console/logout"): OWN_OF_EVERY_ROLE,
+    ("GET", "/console/ask"): QUERYING,
+    ("POST", "/console/ask"): QUERYING,
+    ("GET", "/console/jobs"): QUERYING,
+    ("GET", "/console/jobs/{job_id}"): QUERYING,
+    ("POST", "/console/jobs/{job_id}/cancel"): QUERYING,
+    ("GET", "/console/requests"): QUERYING,
+    ("POST", "/console/requests"): QUERYING,
+    ("GET", "/console/shared"): QUERYING,
+    ("POST", "/console/shared/make"): QUERYING,
+    ("GET", "/console/shared/{share_id}"): SHARED_LINK,
+    ("POST", "/console/shared/{share_id}/take"): SHARED_LINK,
+    ("POST", "/console/shared/{share_id}/end"): QUERYING,
+    ("GET", "/console/catalog"): EVERY_ROLE,
+    ("GET", "/console/pace"): BUDGET_READING,
+    ("GET", "/console/clients"): LEDGER_READING,
+    ("POST", "/console/clients/{action}"): ADMINISTRATION,
+    ("GET", "/console/keys"): LEDGER_READING,
+    ("POST", "/console/keys/{action}"): ADMINISTRATION,
+    ("GET", "/console/ledger"): LEDGER_READING,
+    ("GET", "/console/ledger/export"): LEDGER_READING,
+    ("GET", "/console/ledger/verify"): LEDGER_READING,
+    ("POST", "/console/ledger/verify"): LEDGER_READING,
+    ("GET", "/console/releases"): LEDGER_READING,
+    ("GET", "/console/health"): LEDGER_READING,
     ("GET", "/console/objections"): Rule(steward=ANY, admin=ANY, auditor=ANY),
-    ("POST", "/console/objections/{action}"): PEOPLE,
-    ("GET", "/console/{nowhere}"): SELF,  # the 404 page
+    ("POST", "/console/objections/{action}"): OBJECTION_RECORDING,
+    ("GET", "/console/{nowhere}"): OWN_OF_EVERY_ROLE,  # the 404 page
 }
 OPEN_PAGES = frozenset(
     {("GET", "/"), ("GET", "/console/login"), ("POST", "/console/login"), ("GET", "/console/console.css")}

@@ -13,20 +13,20 @@ from typing import Any
 import pyarrow as pa
 
 from dialect.algebra import NoteCode
-from engine.pipeline.advice import MOST_CHARACTERS
+from engine.pipeline.advice import MAX_ADVICE_CHARACTERS
 
-LEAST = 4096  # bytes; shorter bodies are all padded to it
-WIDEST_NUMBER = 26  # characters: -1.7976931348623157e+308 and a separator
-NOTE = 200  # characters of the note on NULL values with its code; its presence depends on noise
-WORD = 10  # characters of the longest reliability label
+MIN_CLASS_BYTES = 4096  # bytes; shorter bodies are all padded to it
+MAX_NUMBER_LENGTH = 26  # characters: -1.7976931348623157e+308 and a separator
+MAX_NOTE_LENGTH = 200  # characters of the note on NULL values with its code; its presence depends on noise
+MAX_RELIABILITY_LENGTH = 10  # characters of the longest reliability label
 NOISY_NOTES = (NoteCode.NULL_RATIO, NoteCode.NULL_QUANTILE)  # notes that depend on noisy numbers
-OF_NOISE = ("intervals", "reliability", "advice")  # members of the card that depend on noisy numbers
+NOISE_DEPENDENT_FIELDS = ("intervals", "reliability", "advice")  # members of the card that depend on noisy numbers
 
 
 def size_class(length: int) -> int:
     """Smallest size class of at least so many bytes."""
-    if length <= LEAST:
-        return LEAST
+    if length <= MIN_CLASS_BYTES:
+        return MIN_CLASS_BYTES
     exponent = length.bit_length() - 1
     grain: int = 1 << (exponent - exponent.bit_length())
     return -(-length // grain) * grain
@@ -35,22 +35,22 @@ def size_class(length: int) -> int:
 def public_length(table: pa.Table, card: dict[str, Any]) -> int:
     """Upper bound on the length of any body with this shape, from everything that does not depend on noise."""
     rows = int(table.num_rows)
-    static = {name: value for name, value in card.items() if name not in OF_NOISE} | static_notes(card)
+    static = {name: value for name, value in card.items() if name not in NOISE_DEPENDENT_FIELDS} | static_notes(card)
     length = len(json.dumps(static)) + 200 * len(table.schema) + rows * 4 * (len(table.schema) + 1)
     for column in table.columns:
         number = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
-        length += WIDEST_NUMBER * rows if number else _text_length(column)
+        length += MAX_NUMBER_LENGTH * rows if number else _text_length(column)
     intervals = card.get("intervals", {})
     names = sum(map(len, intervals)) * 2
-    words = len(intervals) * (rows * (2 * WIDEST_NUMBER + 4 + WORD) + NOTE)
-    return length + names + words + (MOST_CHARACTERS if intervals else 0)  # with room for advice
+    words = len(intervals) * (rows * (2 * MAX_NUMBER_LENGTH + 4 + MAX_RELIABILITY_LENGTH) + MAX_NOTE_LENGTH)
+    return length + names + words + (MAX_ADVICE_CHARACTERS if intervals else 0)  # with room for advice
 
 
 def static_notes(card: dict[str, Any]) -> dict[str, list[str]]:
     """Select the notes and codes that do not depend on noisy numbers. Cards of old jobs have no codes."""
     pairs = zip_longest(card.get("notes", []), card.get("note_codes", []), fillvalue="")
-    kept = [(note, code) for note, code in pairs if code not in NOISY_NOTES]
-    return {"notes": [note for note, _ in kept], "note_codes": [code for _, code in kept]}
+    independent = [(note, code) for note, code in pairs if code not in NOISY_NOTES]
+    return {"notes": [note for note, _ in independent], "note_codes": [code for _, code in independent]}
 
 
 def padded_json(body: bytes, length: int) -> bytes:

@@ -13,13 +13,13 @@ from typing import Annotated, Any
 
 from pydantic import StringConstraints
 
-from dialect.catalog import LONGEST_PERSON
+from dialect.catalog import MAX_PERSON_CHARACTERS
 from dialect.parser import MAX_CHARACTERS
 
 NO_NUL = r"^[^\x00]*$"  # wherever text has a length bound, pydantic itself refuses lone surrogates
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NO_NUL)]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=NO_NUL)]
-Person = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_PERSON, pattern=NO_NUL)]
+Person = Annotated[str, StringConstraints(min_length=1, max_length=MAX_PERSON_CHARACTERS, pattern=NO_NUL)]
 AmountText = Annotated[str, StringConstraints(max_length=40, pattern=NO_NUL)]
 Sql = Annotated[str, StringConstraints(max_length=MAX_CHARACTERS, pattern=NO_NUL)]
 SqlFile = Annotated[str, StringConstraints(max_length=100 * MAX_CHARACTERS, pattern=NO_NUL)]  # of many statements
@@ -27,28 +27,28 @@ Anchor = Annotated[str, StringConstraints(max_length=10_000, pattern=NO_NUL)]
 PersonLines = Annotated[str, StringConstraints(max_length=10_000_000, pattern=NO_NUL)]
 
 
-_NOT_PLAIN = re.compile("[\0\ud800-\udfff]")
+_NUL_OR_SURROGATE = re.compile("[\0\ud800-\udfff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def is_plain(text: str) -> bool:
     """Is a text valid in UTF-8 and PostgreSQL? It is unless it contains NUL or a lone surrogate."""
-    return _NOT_PLAIN.search(text) is None
+    return _NUL_OR_SURROGATE.search(text) is None
 
 
-def readable(text: str) -> str:
+def replace_surrogates(text: str) -> str:
     """Replace each lone surrogate by U+FFFD."""
     return _SURROGATE.sub("\ufffd", text)
 
 
-def readable_object(members: Mapping[str, object]) -> dict[str, Any]:
+def replace_surrogates_in_object(members: Mapping[str, object]) -> dict[str, Any]:
     """Replace each lone surrogate in the names and values of a JSON object by U+FFFD."""
-    return {readable(name): _readable_value(value) for name, value in members.items()}
+    return {replace_surrogates(name): _replace_surrogates_in_value(value) for name, value in members.items()}
 
 
-def _readable_value(value: object) -> object:
+def _replace_surrogates_in_value(value: object) -> object:
     if isinstance(value, str):
-        return readable(value)
+        return replace_surrogates(value)
     if isinstance(value, Mapping):
-        return readable_object(value)
-    return [_readable_value(each) for each in value] if isinstance(value, list | tuple) else value
+        return replace_surrogates_in_object(value)
+    return [_replace_surrogates_in_value(each) for each in value] if isinstance(value, list | tuple) else value

@@ -12,106 +12,108 @@ from fastapi import Depends, Request
 from engine.problems import Refused
 from engine.server.auth.keys import Principal
 from engine.server.http.problems import Problem
-from engine.server.http.roles import RULES, Reach, Role
-from engine.server.service import House
+from engine.server.http.roles import RULES, Role, Scope
+from engine.server.service import Service
 from engine.server.telemetry import log
 from engine.server.worker.frames import Json
 
-HEADER = "Authorization: Bearer KEY"
+AUTHORIZATION_HINT = "Authorization: Bearer KEY"
 
 
 @dataclass(frozen=True)
-class Admitted:
+class AuthorizedRequest:
     """An authorized request: the caller, and the scope of the permission."""
 
-    house: House
+    service: Service
     principal: Principal
-    reach: Reach
+    scope: Scope
 
     @property
     def name(self) -> str:
         """Name of the caller: of a client, or of the acting person."""
         return self.principal.name
 
-    async def do(self, verb: str, **arguments: Json) -> Json:
+    async def call(self, verb: str, **arguments: Json) -> Json:
         """Call a verb of the worker, a few per client at once; raises Refused, Problem."""
-        async with self.house.gate.passing(self.name):
-            return await self.house.do(verb, **arguments)
+        async with self.service.admission.admitted(self.name):
+            return await self.service.call(verb, **arguments)
 
-    async def rows(self, verb: str, arguments: Mapping[str, Any]) -> bytes:
+    async def call_for_rows(self, verb: str, arguments: Mapping[str, Any]) -> bytes:
         """Call a verb that returns rows and charges nothing, as `do`; raises Refused, Problem."""
-        async with self.house.gate.passing(self.name):
-            return await self.house.rows(verb, arguments)
+        async with self.service.admission.admitted(self.name):
+            return await self.service.call_for_rows(verb, arguments)
 
     @asynccontextmanager
-    async def naming(self, listing: str, field: str, value: object) -> AsyncIterator[None]:
+    async def as_not_found(self, listing: str, field: str, value: object) -> AsyncIterator[None]:
         """Turn a refusal into E_NOT_FOUND if the list of the verb `listing` has no row with this value."""
         try:
             yield
         except Refused:
-            if any(row[field] == value for row in await self.do(listing)):
+            if any(row[field] == value for row in await self.call(listing)):
                 raise
             raise Problem(
                 "E_NOT_FOUND", f"There is no {field} of this name.", "a name from the list of these"
             ) from None
 
-    def client(self, wanted: str | None) -> str | None:
+    def visible_client(self, requested: str | None) -> str | None:
         """Client whose accounts to show: the requested one, or the caller; raises Problem with E_FORBIDDEN."""
-        if self.reach is Reach.ANY:
-            return wanted
-        if wanted not in (None, self.name):
+        if self.scope is Scope.ANY:
+            return requested
+        if requested not in (None, self.name):
             raise Problem("E_FORBIDDEN", "A key of this role sees its own accounts alone.", f"client={self.name}")
         return self.name
 
 
-def admitted(request: Request) -> Admitted:
+def authorize_request(request: Request) -> AuthorizedRequest:
     """Authenticate and authorize a request; raises Problem with E_AUTH, E_FORBIDDEN or E_RATE."""
-    house: House = request.app.state.house
-    principal = _principal(house, request)
+    service: Service = request.app.state.house
+    principal = _authenticate_request(service, request)
     request.state.principal = principal
-    house.limits.count_request(f"{principal.role}/{principal.name}")
+    service.limits.count_request(f"{principal.role}/{principal.name}")
     route = request.scope["route"].path.replace(":path", "")
-    return reaching(house, principal, request.method, route)
+    return authorize(service, principal, request.method, route)
 
 
-def reaching(house: House, principal: Principal, method: str, route: str) -> Admitted:
+def authorize(service: Service, principal: Principal, method: str, route: str) -> AuthorizedRequest:
     """Authorize a caller at an endpoint; raises Problem with E_FORBIDDEN."""
     rule = RULES[method, route]
-    reach = rule.reach(principal.role)
-    if reach is Reach.NONE:
+    scope = rule.scope_of(principal.role)
+    if scope is Scope.NONE:
         why = f"A key of role {principal.role} does not reach {method} {route}."
-        others = " or ".join(role for role in Role if rule.reach(role) is not Reach.NONE)
+        others = " or ".join(role for role in Role if rule.scope_of(role) is not Scope.NONE)
         raise Problem("E_FORBIDDEN", why, f"a key of role {others}; this one is {principal.name}'s")
-    return Admitted(house, principal, reach)
+    return AuthorizedRequest(service, principal, scope)
 
 
-def _principal(house: House, request: Request) -> Principal:
+def _authenticate_request(service: Service, request: Request) -> Principal:
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    return whose(
-        house, key.strip() if scheme.lower() == "bearer" else "", request.client.host if request.client else ""
+    return authenticate(
+        service, key.strip() if scheme.lower() == "bearer" else "", request.client.host if request.client else ""
     )
 
 
-def whose(house: House, key: str, address: str) -> Principal:
+def authenticate(service: Service, key: str, address: str) -> Principal:
     """Authenticate a key or token; raises Problem with E_AUTH, E_RATE."""
     if not key:
-        raise Problem("E_AUTH", "This needs a key.", HEADER)
-    found = house.keys.principal(key)
-    if found is None and house.tokens is not None:
-        found = house.tokens.principal(key)
-    if found is None:
-        refuse_key(house, address, "a key in a header")
-        raise Problem("E_AUTH", "This key is not known, or has ended.", f"{HEADER}, with a key that an admin made")
-    return found
+        raise Problem("E_AUTH", "This needs a key.", AUTHORIZATION_HINT)
+    principal = service.keys.principal(key)
+    if principal is None and service.tokens is not None:
+        principal = service.tokens.principal(key)
+    if principal is None:
+        count_invalid_key(service, address, "a key in a header")
+        raise Problem(
+            "E_AUTH", "This key is not known, or has ended.", f"{AUTHORIZATION_HINT}, with a key that an admin made"
+        )
+    return principal
 
 
-def refuse_key(house: House, address: str, where: str) -> None:
+def count_invalid_key(service: Service, address: str, where: str) -> None:
     """Log and count an invalid key by the address it came from; raises Problem with E_RATE after too many.
 
     Behind a proxy the address is the one that the proxy states (`proxy_addresses`). Nothing of the key is logged.
     """
-    house.limits.count_failure(address)
+    service.limits.count_failure(address)
     log.warning("login failed", address=address, where=where)
 
 
-Asker = Annotated[Admitted, Depends(admitted)]
+Caller = Annotated[AuthorizedRequest, Depends(authorize_request)]

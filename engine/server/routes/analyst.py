@@ -10,34 +10,34 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from engine.server.auth.keys import new_id
 from engine.server.http.problems import Problem
-from engine.server.http.requests import Question, Workload
+from engine.server.http.requests import QueryRequest, WorkloadRequest
 from engine.server.http.responses import (
     ARROW,
     JSON,
     Answer,
-    BudgetTold,
+    Budget,
     Explanation,
-    FunctionTold,
-    JobTold,
-    Me,
+    Function,
+    Job,
+    KeyOwner,
     Outlines,
-    Planned,
-    Released,
-    StandingTold,
-    TableTold,
-    body_of,
+    PaidRelease,
+    ScheduledQuery,
+    Table,
+    WorkloadPlan,
+    answer_body,
 )
 from engine.server.http.texts import Name
-from engine.server.routes.access import Admitted, Asker
-from engine.server.routes.jobs import Clock, Jobs, ticking
+from engine.server.routes.access import AuthorizedRequest, Caller
+from engine.server.routes.jobs import BucketClock, Jobs, clock_callback
 from engine.server.storage import Row
 from engine.server.worker.frames import Json
 
 router = APIRouter(prefix="/v1")
-ANSWERED: dict[int | str, dict[str, Any]] = {
+ANSWER_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"model": Answer, "content": {ARROW: {"schema": {"type": "string", "format": "binary"}}}}
 }
-STARTED: dict[int | str, dict[str, Any]] = {202: {"model": JobTold, "description": "It goes on as a job."}}
+JOB_RESPONSE: dict[int | str, dict[str, Any]] = {202: {"model": Job, "description": "It goes on as a job."}}
 IdempotencyKey = Annotated[
     Name | None,
     Header(description="The same key is charged once, however often it is sent."),
@@ -46,170 +46,170 @@ Preference = Annotated[
     Name | None,
     Header(description="RFC 7240. respond-async: do not wait, give a job. wait=3: wait so many seconds first."),
 ]
-WAIT = re.compile(r"\bwait=(\d{1,6})\b")
+WAIT_PREFERENCE = re.compile(r"\bwait=(\d{1,6})\b")
 Window = Annotated[Name | None, Query(description="Which; without, the last that is released.")]
 Client = Annotated[Name | None, Query(description="Whose; an analyst sees its own alone.")]
 
 
-@router.post("/queries", responses={**ANSWERED, **STARTED}, response_model=None, operation_id="query")
+@router.post("/queries", responses={**ANSWER_RESPONSES, **JOB_RESPONSE}, response_model=None, operation_id="query")
 async def query(
-    asked: Question,
-    asker: Asker,
+    asked: QueryRequest,
+    asker: Caller,
     request: Request,
     idempotency_key: IdempotencyKey = None,
     prefer: Preference = None,
     run_async: Annotated[bool, Query(alias="async", description="The same as Prefer: respond-async.")] = False,
 ) -> Response:
     """Submit a query and pay for it. A query that you submitted before is replayed, for free."""
-    media_type, jobs = accepted(request), request.app.state.jobs
-    deadline = 0.0 if run_async else patience_of(prefer, asker.house.settings.deadline_seconds)
-    given = await answer_or_job(asked, asker, jobs, idempotency_key, deadline)
-    return _answer(given, media_type) if isinstance(given, bytes) else _started(jobs, given)
+    media_type, jobs = accepted_media_type(request), request.app.state.jobs
+    deadline = 0.0 if run_async else wait_seconds(prefer, asker.service.settings.deadline_seconds)
+    outcome = await answer_or_job(asked, asker, jobs, idempotency_key, deadline)
+    return _answer_response(outcome, media_type) if isinstance(outcome, bytes) else _job_response(jobs, outcome)
 
 
 async def answer_or_job(
-    asked: Question, asker: Admitted, jobs: Jobs, request_id: str | None, deadline: float
+    body: QueryRequest, caller: AuthorizedRequest, jobs: Jobs, request_id: str | None, deadline: float
 ) -> bytes | Row:
     """Run a query; return its rows, or a job after `deadline` seconds; raises Refused, Problem."""
-    arguments = {**arguments_of(asked, asker), "request_id": request_id}
-    asker.house.metrics.questions.labels("waiting" if deadline else "job").inc()
+    arguments = {**session_arguments(body, caller), "request_id": request_id}
+    caller.service.metrics.questions.labels("waiting" if deadline else "job").inc()
     if not deadline:
-        return await jobs.hand_in(asker.name, request_id, arguments)
-    clock: Clock = []
+        return await jobs.submit(caller.name, request_id, arguments)
+    clock: BucketClock = []
     name = request_id or f"job-{new_id()}"  # names the query in the queue, and the job it may become
-    task = asyncio.create_task(asker.house.ask(arguments, ticking(clock), name))
+    task = asyncio.create_task(caller.service.run_query(arguments, clock_callback(clock), name))
     done, _ = await asyncio.wait({task}, timeout=deadline)
     if not done:  # past the deadline: a job takes over the running query
         task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
-        return await jobs.go_on(asker.name, name, arguments, (task, clock))
+        return await jobs.continue_as_job(caller.name, name, arguments, (task, clock))
     return task.result()
 
 
-@router.get("/jobs", response_model=list[JobTold], operation_id="jobs")
-async def listed(asker: Asker, request: Request) -> list[dict[str, Any]]:
+@router.get("/jobs", response_model=list[Job], operation_id="jobs")
+async def listed(asker: Caller, request: Request) -> list[dict[str, Any]]:
     """List your jobs, oldest first."""
     jobs: Jobs = request.app.state.jobs
     return await jobs.listed(asker.name)
 
 
-@router.get("/jobs/{job_id}", response_model=JobTold, operation_id="job")
-async def job(job_id: Name, asker: Asker, request: Request) -> dict[str, Any]:
+@router.get("/jobs/{job_id}", response_model=Job, operation_id="job")
+async def job(job_id: Name, asker: Caller, request: Request) -> dict[str, Any]:
     """Show the state and progress of a job. Progress is measured against its public time."""
     jobs: Jobs = request.app.state.jobs
-    return jobs.told(await jobs.find(asker.name, job_id))
+    return jobs.wire_shape(await jobs.find(asker.name, job_id))
 
 
-@router.get("/jobs/{job_id}/result", responses=ANSWERED, response_model=None, operation_id="result")
-async def result(job_id: Name, asker: Asker, request: Request) -> Response:
+@router.get("/jobs/{job_id}/result", responses=ANSWER_RESPONSES, response_model=None, operation_id="result")
+async def result(job_id: Name, asker: Caller, request: Request) -> Response:
     """Return a job's answer. Refused as the query was, or while there is no answer."""
     jobs: Jobs = request.app.state.jobs
-    media_type, row = accepted(request), await jobs.find(asker.name, job_id)
+    media_type, row = accepted_media_type(request), await jobs.find(asker.name, job_id)
     if row["state"] == "done":
-        return _answer(bytes(row["rows"]), media_type)
+        return _answer_response(bytes(row["rows"]), media_type)
     if row["state"] == "refused":
-        raise Problem.of(jobs.told(row)["problem"])
+        raise Problem.of(jobs.wire_shape(row)["problem"])
     after = {"Retry-After": "1"} if row["state"] != "cancelled" else None
     raise Problem("E_STATE", f"This job is {row['state']}.", "GET /v1/jobs/ID until its state is done", headers=after)
 
 
-@router.delete("/jobs/{job_id}", response_model=JobTold, operation_id="cancel")
-async def cancel(job_id: Name, asker: Asker, request: Request) -> dict[str, Any]:
+@router.delete("/jobs/{job_id}", response_model=Job, operation_id="cancel")
+async def cancel(job_id: Name, asker: Caller, request: Request) -> dict[str, Any]:
     """Cancel a job. What was charged stays charged, and submitting the same query again is free."""
     jobs: Jobs = request.app.state.jobs
-    return jobs.told(await jobs.cancel(asker.name, job_id))
+    return jobs.wire_shape(await jobs.cancel(asker.name, job_id))
 
 
 @router.post("/explain", responses={200: {"model": Explanation}}, operation_id="explain")
-async def explain(asked: Question, asker: Asker) -> Json:
+async def explain(asked: QueryRequest, asker: Caller) -> Json:
     """Show price, expected error, keys, bounds and generated SQL: no data, no charge."""
-    return await asker.do("explain", **arguments_of(asked, asker))
+    return await asker.call("explain", **session_arguments(asked, asker))
 
 
-@router.post("/rehearse", responses=ANSWERED, response_model=None, operation_id="rehearse")
-async def rehearse(asked: Question, asker: Asker, request: Request) -> Response:
+@router.post("/rehearse", responses=ANSWER_RESPONSES, response_model=None, operation_id="rehearse")
+async def rehearse(asked: QueryRequest, asker: Caller, request: Request) -> Response:
     """Answer for free on synthetic rows, generated from the catalog alone. The numbers mean nothing."""
-    media_type = accepted(request)
-    with asker.house.limits.long_call(asker.name):
-        return _answer(await asker.rows("rehearse", arguments_of(asked, asker)), media_type)
+    media_type = accepted_media_type(request)
+    with asker.service.limits.long_call(asker.name):
+        return _answer_response(await asker.call_for_rows("rehearse", session_arguments(asked, asker)), media_type)
 
 
-@router.post("/plan", responses={200: {"model": Planned}}, operation_id="plan")
-async def plan(asked: Workload, asker: Asker) -> Json:
+@router.post("/plan", responses={200: {"model": WorkloadPlan}}, operation_id="plan")
+async def plan(asked: WorkloadRequest, asker: Caller) -> Json:
     """Plan the cheapest purchases for several queries: no data, no charge. Each is bought as a query."""
-    with asker.house.limits.long_call(asker.name):
-        given = {"text": asked.questions, "rho": str(asked.rho), "confidence": asked.confidence}
-        return await asker.do("plan", client=asker.name, **given)
+    with asker.service.limits.long_call(asker.name):
+        arguments = {"text": asked.questions, "rho": str(asked.rho), "confidence": asked.confidence}
+        return await asker.call("plan", client=asker.name, **arguments)
 
 
-@router.get("/standing", response_model=list[StandingTold], operation_id="standings")
-async def standings(asker: Asker) -> Json:
+@router.get("/standing", response_model=list[ScheduledQuery], operation_id="standings")
+async def standings(asker: Caller) -> Json:
     """List the scheduled queries that you are entitled to see."""
-    return await asker.do("standings", client=asker.name)
+    return await asker.call("standings", client=asker.name)
 
 
-@router.get("/standing/{name}", responses=ANSWERED, response_model=None, operation_id="standing")
-async def standing(name: Name, asker: Asker, request: Request, window: Window = None) -> Response:
+@router.get("/standing/{name}", responses=ANSWER_RESPONSES, response_model=None, operation_id="standing")
+async def standing(name: Name, asker: Caller, request: Request, window: Window = None) -> Response:
     """Return a scheduled query's answer, for free: of a window, or of the latest that is released."""
-    media_type, wanted = accepted(request), {"name": name, "window": window, "client": asker.name}
-    return _answer(await asker.rows("standing", wanted), media_type)
+    media_type, wanted = accepted_media_type(request), {"name": name, "window": window, "client": asker.name}
+    return _answer_response(await asker.call_for_rows("standing", wanted), media_type)
 
 
-@router.get("/budget", response_model=BudgetTold, operation_id="budget")
-async def budget(asker: Asker, client: Client = None) -> Json:
+@router.get("/budget", response_model=Budget, operation_id="budget")
+async def budget(asker: Caller, client: Client = None) -> Json:
     """Show what is spent and left: of a client and all clients, or of every client without a name."""
-    return await asker.do("budget", client=asker.client(client))
+    return await asker.call("budget", client=asker.visible_client(client))
 
 
-@router.get("/history", response_model=list[Released], operation_id="history")
-async def history(asker: Asker, client: Client = None) -> Json:
+@router.get("/history", response_model=list[PaidRelease], operation_id="history")
+async def history(asker: Caller, client: Client = None) -> Json:
     """List the releases that a client has paid for, oldest first."""
-    whose = asker.client(client)
+    whose = asker.visible_client(client)
     if whose is None:
         raise Problem("E_PARAM", "Whose history?", "?client=NAME")
-    return await asker.do("history", client=whose)
+    return await asker.call("history", client=whose)
 
 
-@router.get("/tables", response_model=list[TableTold], operation_id="tables")
-async def tables(asker: Asker) -> Json:
+@router.get("/tables", response_model=list[Table], operation_id="tables")
+async def tables(asker: Caller) -> Json:
     """List the tables and columns that can be queried."""
-    return await asker.do("tables")
+    return await asker.call("tables")
 
 
-@router.get("/tables/{name}", response_model=TableTold, operation_id="table")
-async def table(name: Name, asker: Asker) -> Json:
+@router.get("/tables/{name}", response_model=Table, operation_id="table")
+async def table(name: Name, asker: Caller) -> Json:
     """Describe one table."""
-    async with asker.naming("tables", "name", name.strip().lower()):
-        return (await asker.do("tables", name=name))[0]
+    async with asker.as_not_found("tables", "name", name.strip().lower()):
+        return (await asker.call("tables", name=name))[0]
 
 
 @router.get("/tables/{name}/outlines", response_model=Outlines, operation_id="outlines")
-async def outlines(name: Name, asker: Asker) -> Json:
+async def outlines(name: Name, asker: Caller) -> Json:
     """Return the polygons of a public table as GeoJSON, for maps."""
-    async with asker.naming("tables", "name", name.strip().lower()):
-        return await asker.do("outlines", name=name)
+    async with asker.as_not_found("tables", "name", name.strip().lower()):
+        return await asker.call("outlines", name=name)
 
 
-@router.get("/functions", response_model=list[FunctionTold], operation_id="functions")
-async def functions(asker: Asker) -> Json:
+@router.get("/functions", response_model=list[Function], operation_id="functions")
+async def functions(asker: Caller) -> Json:
     """List functions, aggregates and table functions."""
-    return await asker.do("functions")
+    return await asker.call("functions")
 
 
-@router.get("/me", response_model=Me, operation_id="me")
-async def me(asker: Asker) -> Json:
+@router.get("/me", response_model=KeyOwner, operation_id="me")
+async def me(asker: Caller) -> Json:
     """Show the name and role of your key."""
     return {"name": asker.name, "role": asker.principal.role, "key_id": asker.principal.key_id}
 
 
-def patience_of(prefer: str | None, deadline_seconds: float) -> float:
+def wait_seconds(prefer: str | None, deadline_seconds: float) -> float:
     """Seconds to wait for an answer: the deadline, or less if the Prefer header says so."""
-    asked = WAIT.search(prefer or "")
-    if asked:
-        return min(float(asked[1]), deadline_seconds)
+    wanted_wait = WAIT_PREFERENCE.search(prefer or "")
+    if wanted_wait:
+        return min(float(wanted_wait[1]), deadline_seconds)
     return 0.0 if "respond-async" in (prefer or "") else deadline_seconds
 
 
-def accepted(request: Request) -> str:
+def accepted_media_type(request: Request) -> str:
     """Choose the media type of an answer; raises Problem with E_ACCEPT."""
     wanted = [part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "*/*").split(",")]
     for kind in wanted:
@@ -220,19 +220,19 @@ def accepted(request: Request) -> str:
     raise Problem("E_ACCEPT", "An answer comes as JSON or as an Arrow stream.", f"Accept: {JSON}, or {ARROW}")
 
 
-def arguments_of(asked: Question, asker: Admitted) -> dict[str, Any]:
+def session_arguments(body: QueryRequest, caller: AuthorizedRequest) -> dict[str, Any]:
     """Arguments of a query for the session; raises Problem with E_SIZE."""
-    most = asker.house.settings.max_sql_chars
-    if len(asked.sql) > most:
+    most = caller.service.settings.max_sql_chars
+    if len(body.sql) > most:
         raise Problem("E_SIZE", f"A question has at most {most:,} characters.", "a shorter one")
-    return asked.arguments(asker.name)
+    return body.arguments(caller.name)
 
 
-def _answer(rows: bytes, media_type: str) -> Response:
-    return Response(body_of(rows, media_type), media_type=media_type)
+def _answer_response(rows: bytes, media_type: str) -> Response:
+    return Response(answer_body(rows, media_type), media_type=media_type)
 
 
-def _started(jobs: Jobs, row: Row) -> Response:
+def _job_response(jobs: Jobs, row: Row) -> Response:
     from fastapi.responses import JSONResponse
 
-    return JSONResponse(jobs.told(row), 202, {"Location": f"/v1/jobs/{row['id']}"})
+    return JSONResponse(jobs.wire_shape(row), 202, {"Location": f"/v1/jobs/{row['id']}"})

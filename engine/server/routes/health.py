@@ -18,27 +18,27 @@ from starlette.concurrency import run_in_threadpool
 
 from engine.problems import Refused
 from engine.server.http.problems import Problem
-from engine.server.http.responses import AlertTold, Checked, StoredTold
-from engine.server.routes.access import Asker
+from engine.server.http.responses import Alert, HealthCheck, StoredReleases
+from engine.server.routes.access import Caller
 from engine.server.routes.alerts import Alerts, is_open
 from engine.server.routes.jobs import UNFINISHED
-from engine.server.routes.readiness import MEGABYTE, Look, Part, Readiness
-from engine.server.service import House
+from engine.server.routes.readiness import MEGABYTE, Part, Probe, Readiness
+from engine.server.service import Service
 from engine.server.settings import is_loopback
 from engine.server.storage import later_text, now_text
 from engine.server.telemetry import log
 from engine.server.worker.frames import Json
 
-SOON_DAYS = 7.0  # before a key expires
-LONG_HOURS = 1.0  # age of an unfinished job
-AGAIN_SECONDS = 5.0  # until a failed verification is retried
+EXPIRY_WARNING_DAYS = 7.0  # before a key expires
+LONG_JOB_HOURS = 1.0  # age of an unfinished job
+RETRY_SECONDS = 5.0  # until a failed verification is retried
 
 
 class State(StrEnum):
     """Result of a check."""
 
     PASSED = "passed"
-    LOOK = "look"  # needs attention
+    WARNING = "look"  # needs attention
     FAILED = "failed"
 
 
@@ -46,156 +46,166 @@ class State(StrEnum):
 class Checks:
     """Health checks of one server."""
 
-    house: House
+    service: Service
     alerts: Alerts
     readiness: Readiness = field(init=False)
     verified: dict[str, Any] | None = field(default=None, init=False)  # result of the last verification of the ledger
 
     def __post_init__(self) -> None:
         """Create the readiness check of the same server."""
-        self.readiness = Readiness(self.house)
+        self.readiness = Readiness(self.service)
 
     async def run(self) -> None:
         """Verify the ledger periodically, until cancelled."""
         while True:
             try:
-                await self.house.line.ready()
+                await self.service.worker.ready()
                 await self.verify()
-                await asyncio.sleep(self.house.settings.verify_hours * 3600)
+                await asyncio.sleep(self.service.settings.verify_hours * 3600)
             except Exception as failure:  # retry
                 log.warning("checks wait", kind=type(failure).__name__)
-                await asyncio.sleep(AGAIN_SECONDS)
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def verify(self) -> None:
         """Verify the ledger, and keep the result."""
-        told = await self.house.do("verify")
-        self.verified = {"at": now_text(), "sequence": told["sequence"]}
-        self.verified |= {"found": told["found"], "clock": told["clock"]}
-        if told["found"]:
-            log.error("the ledger is not as it was written", findings=len(told["found"]))
+        verification = await self.service.call("verify")
+        self.verified = {"at": now_text(), "sequence": verification["sequence"]}
+        self.verified |= {"found": verification["found"], "clock": verification["clock"]}
+        if verification["found"]:
+            log.error("the ledger is not as it was written", findings=len(verification["found"]))
 
-    async def told(self) -> list[dict[str, str]]:
+    async def results(self) -> list[dict[str, str]]:
         """Run every check, and return the results."""
-        look = await self.readiness.look()
-        found = [self._transport(), self._worker(), *_of_look(look), self._ledger(), self._clock()]
+        probe = await self.readiness.probe()
+        found = [self._transport(), self._worker(), *_probe_checks(probe), self._ledger(), self._clock()]
         found += await run_in_threadpool(lambda: [self._keys(), self._jobs(), self._alerts()])
         try:
-            found += [each async for each in self._of_worker()]
+            found += [each async for each in self._worker_checks()]
         except (Refused, Problem):
-            found.append(_told("accounts", State.FAILED, "the worker does not answer"))
+            found.append(_check_row("accounts", State.FAILED, "the worker does not answer"))
         return found
 
     def _transport(self) -> dict[str, str]:
-        settings = self.house.settings
+        settings = self.service.settings
         if settings.tls_cert is not None:
-            return _told("transport", State.PASSED, "TLS")
+            return _check_row("transport", State.PASSED, "TLS")
         if settings.behind_tls_proxy:
-            return _told("transport", State.PASSED, "behind a proxy that speaks TLS")
+            return _check_row("transport", State.PASSED, "behind a proxy that speaks TLS")
         state = State.PASSED if is_loopback(settings.host) else State.FAILED
-        return _told("transport", state, f"without TLS, at {settings.host} alone")
+        return _check_row("transport", state, f"without TLS, at {settings.host} alone")
 
     def _worker(self) -> dict[str, str]:
-        again = self.house.line.restarts
-        if not self.house.line.is_ready:
-            return _told("worker", State.FAILED, self.house.line.state)
-        return _told("worker", State.LOOK if again else State.PASSED, f"ready; started again {again} times")
+        again = self.service.worker.restarts
+        if not self.service.worker.is_ready:
+            return _check_row("worker", State.FAILED, self.service.worker.state)
+        return _check_row("worker", State.WARNING if again else State.PASSED, f"ready; started again {again} times")
 
     def _ledger(self) -> dict[str, str]:
         if self.verified is None:
-            return _told("ledger", State.LOOK, "not verified yet")
+            return _check_row("ledger", State.WARNING, "not verified yet")
         found, at = self.verified["found"], self.verified["at"][:16]
         if found:
-            return _told("ledger", State.FAILED, f"not as it was written: {found[0]}")
-        return _told("ledger", State.PASSED, f"{self.verified['sequence']} rows are as they were written, at {at} UTC")
+            return _check_row("ledger", State.FAILED, f"not as it was written: {found[0]}")
+        return _check_row(
+            "ledger", State.PASSED, f"{self.verified['sequence']} rows are as they were written, at {at} UTC"
+        )
 
     def _clock(self) -> dict[str, str]:
         steps = [] if self.verified is None else self.verified["clock"]
         if not steps:
-            return _told("clock", State.PASSED, "it ran forwards, as far as the ledger's rows were verified")
-        return _told("clock", State.LOOK, f"{steps[-1]} Steps back in all: {len(steps)}")
+            return _check_row("clock", State.PASSED, "it ran forwards, as far as the ledger's rows were verified")
+        return _check_row("clock", State.WARNING, f"{steps[-1]} Steps back in all: {len(steps)}")
 
     def _keys(self) -> dict[str, str]:
-        soon = later_text(days=SOON_DAYS)
-        ending = sorted(row["name"] for row in self.house.keys.listed() if row["lives"] and row["expires_at"] < soon)
+        soon = later_text(days=EXPIRY_WARNING_DAYS)
+        ending = sorted(
+            row["name"] for row in self.service.keys.list_keys() if row["lives"] and row["expires_at"] < soon
+        )
         if not ending:
-            return _told("keys", State.PASSED, f"none ends within {SOON_DAYS:.0f} days")
-        return _told("keys", State.LOOK, f"end within {SOON_DAYS:.0f} days: {', '.join(ending)}")
+            return _check_row("keys", State.PASSED, f"none ends within {EXPIRY_WARNING_DAYS:.0f} days")
+        return _check_row("keys", State.WARNING, f"end within {EXPIRY_WARNING_DAYS:.0f} days: {', '.join(ending)}")
 
     def _jobs(self) -> dict[str, str]:
-        before = later_text(hours=-LONG_HOURS)
-        long = [row for row in self.house.books.jobs_in(*UNFINISHED) if row["made_at"] < before]
-        return _told("jobs", State.LOOK if long else State.PASSED, f"unfinished for more than an hour: {len(long)}")
+        before = later_text(hours=-LONG_JOB_HOURS)
+        long = [row for row in self.service.tables.jobs_in_states(*UNFINISHED) if row["made_at"] < before]
+        return _check_row(
+            "jobs", State.WARNING if long else State.PASSED, f"unfinished for more than an hour: {len(long)}"
+        )
 
     def _alerts(self) -> dict[str, str]:
         if not self.alerts.channels:
-            return _told("alerts", State.LOOK, "nobody is told: there is neither alert_webhook nor alert_mail_to")
-        if self.alerts.trouble is not None:
-            return _told("alerts", State.FAILED, f"they wait: {self.alerts.trouble}")
-        rows = self.house.books.all_alerts()
+            return _check_row(
+                "alerts", State.WARNING, "nobody is told: there is neither alert_webhook nor alert_mail_to"
+            )
+        if self.alerts.last_failure is not None:
+            return _check_row("alerts", State.FAILED, f"they wait: {self.alerts.last_failure}")
+        rows = self.service.tables.all_alerts()
         waiting = [row for row in rows if row["sent_at"] is None]
         lost = [row for row in waiting if not is_open(row)]
-        state = State.FAILED if lost else State.LOOK if any(row["problem"] for row in waiting) else State.PASSED
-        return _told("alerts", state, f"{len(rows) - len(waiting)} sent, {len(waiting)} not yet, {len(lost)} given up")
+        state = State.FAILED if lost else State.WARNING if any(row["problem"] for row in waiting) else State.PASSED
+        return _check_row(
+            "alerts", state, f"{len(rows) - len(waiting)} sent, {len(waiting)} not yet, {len(lost)} given up"
+        )
 
-    async def _of_worker(self) -> AsyncIterator[dict[str, str]]:
-        frozen = await self.house.do("frozen")
-        yield _told("accounts", State.LOOK if frozen else State.PASSED, f"frozen: {len(frozen)}")
+    async def _worker_checks(self) -> AsyncIterator[dict[str, str]]:
+        frozen = await self.service.call("frozen")
+        yield _check_row("accounts", State.WARNING if frozen else State.PASSED, f"frozen: {len(frozen)}")
         today = datetime.now(UTC).date().isoformat()
-        for each in await self.house.do("calibrations_due"):
+        for each in await self.service.call("calibrations_due"):
             name, due = f"calibration of {each['dataset']}", each["due_on"]
             if due is None:
-                yield _told(name, State.LOOK, "none: bounds are those that the catalog declares")
+                yield _check_row(name, State.WARNING, "none: bounds are those that the catalog declares")
             else:
-                yield _told(name, State.LOOK if due <= today else State.PASSED, f"due on {due}")
-        rollups = await self.house.do("rollups")
+                yield _check_row(name, State.WARNING if due <= today else State.PASSED, f"due on {due}")
+        rollups = await self.service.call("rollups")
         if rollups["declared"]:
             yield _rollups(**rollups)
 
 
-def _of_look(look: Look) -> list[dict[str, str]]:
+def _probe_checks(probe: Probe) -> list[dict[str, str]]:
     """Health checks of a readiness probe: ledger writes, and free disk space."""
-    writes, space = look.causes.get(Part.LEDGER), look.causes.get(Part.SPACE)
-    if Part.WORKER in look.causes:
+    writes, space = probe.causes.get(Part.LEDGER), probe.causes.get(Part.SPACE)
+    if Part.WORKER in probe.causes:
         writes = "the worker does not answer"
-    written = _told("ledger writes", State.FAILED if writes else State.PASSED, writes or "a commit went through")
-    if look.free_bytes is None:
+    written = _check_row("ledger writes", State.FAILED if writes else State.PASSED, writes or "a commit went through")
+    if probe.free_bytes is None:
         return [written]
-    free = f"{look.free_bytes // MEGABYTE:,} MB free beside the ledger"
-    return [written, _told("free space", State.FAILED if space else State.PASSED, free)]
+    free = f"{probe.free_bytes // MEGABYTE:,} MB free beside the ledger"
+    return [written, _check_row("free space", State.FAILED if space else State.PASSED, free)]
 
 
 def _rollups(declared: int, read: int) -> dict[str, str]:
-    said = f"{read} of {declared} declared are read"
+    finding = f"{read} of {declared} declared are read"
     if read == declared:
-        return _told("rollups", State.PASSED, said)
+        return _check_row("rollups", State.PASSED, finding)
     cure = "catalog optimize makes them of the data as they are, for a server that is started after it"
-    return _told("rollups", State.LOOK, f"{said}; {cure}")
+    return _check_row("rollups", State.WARNING, f"{finding}; {cure}")
 
 
-def _told(check: str, state: State, said: str) -> dict[str, str]:
-    return {"check": check, "state": str(state), "said": said}
+def _check_row(check: str, state: State, finding: str) -> dict[str, str]:
+    return {"check": check, "state": str(state), "said": finding}
 
 
 router = APIRouter(prefix="/v1/admin")
 
 
-@router.get("/health", response_model=list[Checked], operation_id="health")
-async def health(asker: Asker, request: Request) -> Json:
+@router.get("/health", response_model=list[HealthCheck], operation_id="health")
+async def health(asker: Caller, request: Request) -> Json:
     """Show the results of the server's own checks."""
     del asker
     checks: Checks = request.app.state.checks
-    return await checks.told()
+    return await checks.results()
 
 
-@router.get("/alerts", response_model=list[AlertTold], operation_id="alerts")
-async def alerts(asker: Asker) -> Json:
+@router.get("/alerts", response_model=list[Alert], operation_id="alerts")
+async def alerts(asker: Caller) -> Json:
     """List budget alerts and whether they were sent, newest first."""
     names = ("channel", "made_at", "sent_at", "tries", "problem")
-    rows = await run_in_threadpool(asker.house.books.all_alerts)
+    rows = await run_in_threadpool(asker.service.tables.all_alerts)
     return [{**json.loads(row["said"]), **{name: row[name] for name in names}} for row in rows]
 
 
-@router.get("/releases", response_model=list[StoredTold], operation_id="releases")
-async def releases(asker: Asker) -> Json:
+@router.get("/releases", response_model=list[StoredReleases], operation_id="releases")
+async def releases(asker: Caller) -> Json:
     """List the stored releases of each dataset and whether they are still replayed; no numbers."""
-    return await asker.do("stored_releases")
+    return await asker.call("stored_releases")

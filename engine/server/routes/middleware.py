@@ -11,15 +11,15 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.server.http.problems import Problem, problem_response
-from engine.server.service import House
+from engine.server.service import Service
 from engine.server.telemetry import log
 
-HEADERS = (
+SECURITY_HEADERS = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 )
-SHORTER = "a shorter one"
+SHORTER_HINT = "a shorter one"
 
 
 class _TooLong(HTTPException):
@@ -30,12 +30,12 @@ class _TooLong(HTTPException):
         super().__init__(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body has at most {most:,} bytes")
 
 
-class Surround:
+class RequestMiddleware:
     """The ASGI middleware."""
 
-    def __init__(self, app: ASGIApp, house: House) -> None:
+    def __init__(self, app: ASGIApp, house: Service) -> None:
         """Wrap an application."""
-        self._app, self._house = app, house
+        self._app, self._service = app, house
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -45,38 +45,38 @@ class Surround:
         is_head, method = scope["method"] == "HEAD", scope["method"]
         if is_head:  # as GET, without the body: RFC 9110, section 9.3.2
             scope = {**scope, "method": "GET"}
-        seen: dict[str, Any] = {"status": 500, "begun": False}
-        most = self._house.settings.max_body_bytes
+        response_state: dict[str, Any] = {"status": 500, "begun": False}
+        most = self._service.settings.max_body_bytes
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                seen["status"], seen["begun"] = message["status"], True
+                response_state["status"], response_state["begun"] = message["status"], True
                 _add_headers(message)
             elif is_head:
                 message = {**message, "body": b""}
             await send(message)
 
         try:
-            _check_declared(scope, most)
-            await self._app(scope, _counting(receive, most), sending)
-        except _TooLong as no:
-            told = Problem("E_SIZE", f"{no.detail}.", SHORTER).told
-            await problem_response(told)(scope, receive, sending)
+            _check_content_length(scope, most)
+            await self._app(scope, _limit_body(receive, most), sending)
+        except _TooLong as error:
+            details = Problem("E_SIZE", f"{error.detail}.", SHORTER_HINT).details
+            await problem_response(details)(scope, receive, sending)
         except ClientDisconnect:  # it closed the connection, or was too slow with its body
-            seen["status"] = HTTPStatus.REQUEST_TIMEOUT
+            response_state["status"] = HTTPStatus.REQUEST_TIMEOUT
         except Exception as failure:
             log.error("failed", kind=type(failure).__name__)
-            if not seen["begun"]:
-                told = Problem("E_SERVER", "The server could not do this.", "tell whoever runs the server").told
-                await problem_response(told)(scope, receive, sending)
-        self._note(scope, method, seen["status"])
+            if not response_state["begun"]:
+                details = Problem("E_SERVER", "The server could not do this.", "tell whoever runs the server").details
+                await problem_response(details)(scope, receive, sending)
+        self._log_request(scope, method, response_state["status"])
 
-    def _note(self, scope: Scope, method: str, status: int) -> None:
+    def _log_request(self, scope: Scope, method: str, status: int) -> None:
         """Log and count by the route's pattern; the path itself is not recorded."""
         route = getattr(scope.get("route"), "path", "none")
         state: MutableMapping[str, Any] = scope.get("state", {})
         principal = state.get("principal")
-        self._house.metrics.requests.labels(method if route != "none" else "none", route).inc()
+        self._service.metrics.requests.labels(method if route != "none" else "none", route).inc()
         log.info(
             "request",
             method=method,
@@ -88,20 +88,20 @@ class Surround:
         )
 
 
-def _check_declared(scope: Scope, most: int) -> None:
+def _check_content_length(scope: Scope, most: int) -> None:
     for name, value in scope["headers"]:
         if name == b"content-length" and (not value.isdigit() or int(value) > most):
             raise _TooLong(most)
 
 
-def _counting(receive: Receive, most: int) -> Receive:
-    taken = 0
+def _limit_body(receive: Receive, most: int) -> Receive:
+    byte_count = 0
 
     async def counted() -> Message:
-        nonlocal taken
+        nonlocal byte_count
         message = await receive()
-        taken += len(message.get("body", b""))
-        if taken > most:
+        byte_count += len(message.get("body", b""))
+        if byte_count > most:
             raise _TooLong(most)
         return message
 
@@ -110,4 +110,4 @@ def _counting(receive: Receive, most: int) -> Receive:
 
 def _add_headers(message: Message) -> None:
     there = {name for name, _ in message["headers"]}
-    message["headers"] = [*message["headers"], *(each for each in HEADERS if each[0] not in there)]
+    message["headers"] = [*message["headers"], *(each for each in SECURITY_HEADERS if each[0] not in there)]

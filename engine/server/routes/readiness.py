@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from engine.problems import Refused
-from engine.server.service import House
+from engine.server.service import Service
 from engine.server.telemetry import Throttle, log
 from engine.server.worker.client import WorkerDied
 
-LOOK_SECONDS = 5.0  # interval of probes
-STARTING_SECONDS = 0.05  # interval of probes while the worker is not ready
-PATIENCE = 10.0  # time limit of a commit
-STALE = 3 * (LOOK_SECONDS + PATIENCE)  # age in seconds at which a probe is ignored
+PROBE_SECONDS = 5.0  # interval of probes
+STARTING_PROBE_SECONDS = 0.05  # interval of probes while the worker is not ready
+COMMIT_TIMEOUT_SECONDS = 10.0  # time limit of a commit
+STALE_SECONDS = 3 * (PROBE_SECONDS + COMMIT_TIMEOUT_SECONDS)  # age in seconds at which a probe is ignored
 MEGABYTE = 1_000_000
 
 
@@ -32,7 +32,7 @@ class Part(StrEnum):
 
 
 @dataclass(frozen=True)
-class Look:
+class Probe:
     """Result of a probe: a cause for each part that fails."""
 
     causes: dict[Part, str]
@@ -40,60 +40,60 @@ class Look:
     at: float = field(default_factory=time.monotonic)
 
 
-NOT_YET = Look({Part.WORKER: "not looked at yet"})
+NOT_PROBED = Probe({Part.WORKER: "not looked at yet"})
 
 
 @dataclass
 class Readiness:
     """Readiness of one server."""
 
-    house: House
-    last: Look = NOT_YET
+    service: Service
+    last_probe: Probe = NOT_PROBED
     _throttle: Throttle = field(default_factory=Throttle)
 
     async def run(self) -> None:
         """Probe periodically, until cancelled."""
         while True:
             try:
-                await self.look()
+                await self.probe()
             except Exception as failure:  # keep probing
                 log.error("readiness not looked at", kind=type(failure).__name__)
-            there = Part.WORKER not in self.last.causes
-            await asyncio.sleep(LOOK_SECONDS if there else STARTING_SECONDS)
+            is_worker_ready = Part.WORKER not in self.last_probe.causes
+            await asyncio.sleep(PROBE_SECONDS if is_worker_ready else STARTING_PROBE_SECONDS)
 
-    async def look(self) -> Look:
+    async def probe(self) -> Probe:
         """Probe now, log each cause at most once a minute, and keep the result."""
-        free, causes = self._free_bytes(), await self._of_worker()
-        least = self.house.settings.least_free_mb
+        free, causes = self._free_bytes(), await self._probe_worker()
+        least = self.service.settings.least_free_mb
         if free is not None and free < least * MEGABYTE:
             causes[Part.SPACE] = f"less than {least:g} MB free"
-        before, self.last = self.last, Look(causes, free)
+        before, self.last_probe = self.last_probe, Probe(causes, free)
         for part, cause in causes.items():
             if self._throttle.is_due((part, cause)):
                 log.error("not ready", part=part.name.lower(), cause=cause)
         if before.causes and not causes:
             log.info("ready to answer")
-        return self.last
+        return self.last_probe
 
-    def why_not(self) -> Part | None:
+    def failing_part(self) -> Part | None:
         """First part that failed in the last probe; None if the server is ready."""
-        if not self.house.line.is_ready or time.monotonic() - self.last.at > STALE:
+        if not self.service.worker.is_ready or time.monotonic() - self.last_probe.at > STALE_SECONDS:
             return Part.WORKER
-        return next(iter(self.last.causes), None)
+        return next(iter(self.last_probe.causes), None)
 
-    async def _of_worker(self) -> dict[Part, str]:
+    async def _probe_worker(self) -> dict[Part, str]:
         """Probe a commit to the ledger through the worker, with a time limit."""
-        if not self.house.line.is_ready:
-            return {Part.WORKER: self.house.line.state}
+        if not self.service.worker.is_ready:
+            return {Part.WORKER: self.service.worker.state}
         try:
-            async with asyncio.timeout(PATIENCE):
-                cause = (await self.house.line.call("probe", {})).told
+            async with asyncio.timeout(COMMIT_TIMEOUT_SECONDS):
+                cause = (await self.service.worker.call("probe", {})).result
         except TimeoutError:
-            return {Part.LEDGER: f"no commit within {PATIENCE:.0f} s"}
+            return {Part.LEDGER: f"no commit within {COMMIT_TIMEOUT_SECONDS:.0f} s"}
         except (WorkerDied, Refused) as failure:
             return {Part.WORKER: type(failure).__name__}
         return {} if cause is None else {Part.LEDGER: str(cause)}
 
     def _free_bytes(self) -> int | None:
-        folder = self.house.books.folder
+        folder = self.service.tables.folder
         return None if folder is None else shutil.disk_usage(folder).free

@@ -14,14 +14,14 @@ from typing import Any
 
 from engine.problems import Refused
 from engine.server.telemetry import log
-from engine.server.worker.frames import Frame, next_frame, packed
+from engine.server.worker.frames import Frame, next_frame, pack
 from engine.server.worker.verbs import Reply
 
-AGAIN_AFTER = 0.2  # pause before a worker is restarted; doubled after each failed start
-MOST = 10.0
+RESTART_SECONDS = 0.2  # pause before a worker is restarted; doubled after each failed start
+MAX_RESTART_SECONDS = 10.0
 BEAT_SECONDS = 1.0  # interval of the worker's heartbeat
-QUIET_BEATS = 5  # missed in a row; after that no new calls are sent
-FIRST_BEATS = 120  # until a new worker's first heartbeat: it loads its libraries
+QUIET_AFTER_MISSED_BEATS = 5  # missed in a row; after that no new calls are sent
+STARTUP_BEATS = 120  # until a new worker's first heartbeat: it loads its libraries
 CALL_SECONDS = 60.0  # time limit of calls that read no data
 LONG_CALL_SECONDS = 900.0
 LONG_CALLS = frozenset(
@@ -31,19 +31,19 @@ LONG_CALLS = frozenset(
 READING_SECONDS, READING_BUCKETS = 900.0, 16
 
 
-def _unheard(*_: object) -> None:
+def _ignore(*_: object) -> None:
     """Ignore a callback."""
 
 
 @dataclass(frozen=True)
-class Heard:
+class QueryCallbacks:
     """Callbacks on a query's progress in the worker, run on the event loop."""
 
-    queued: Callable[[], None] = _unheard  # parsed, priced, and in the queue
-    bucket: Callable[[float], None] = _unheard  # begins to read data, with its bucket in seconds
+    on_queued: Callable[[], None] = _ignore  # parsed, priced, and in the queue
+    on_bucket: Callable[[float], None] = _ignore  # begins to read data, with its bucket in seconds
 
 
-UNHEARD = Heard()
+NO_CALLBACKS = QueryCallbacks()
 
 
 class WorkerDied(Exception):
@@ -51,17 +51,17 @@ class WorkerDied(Exception):
 
 
 @dataclass
-class _Waiting:
+class _PendingCall:
     """A call that waits for its reply."""
 
-    answer: asyncio.Future[Reply]
-    heard: Heard
+    reply: asyncio.Future[Reply]
+    callbacks: QueryCallbacks
     is_question: bool = False
-    due: float = math.inf  # monotonic time after which a query that reads data counts as hung
+    deadline: float = math.inf  # monotonic time after which a query that reads data counts as hung
 
 
 @dataclass
-class Link:
+class PipeLink:
     """Link to the worker process; `opening` is the first frame sent to each.
 
     A worker sends a heartbeat every second. It is killed and replaced if none comes for `hung_seconds`, or if a query
@@ -71,21 +71,21 @@ class Link:
     opening: Mapping[str, Any]
     hung_seconds: float = 30.0
     restarts: int = 0
-    making: tuple[str, float] | None = None  # stage and progress (0 to 1) of opening the data
+    opening_progress: tuple[str, float] | None = None  # stage and progress (0 to 1) of opening the data
     refused: Mapping[str, Any] | None = None  # wire shape of the refusal, if the last worker could not open the data
     pid: int | None = None
     _ready: asyncio.Event = field(default_factory=asyncio.Event)
-    _waiting: dict[int, _Waiting] = field(default_factory=dict)
-    _numbers: itertools.count[int] = field(default_factory=itertools.count)
+    _pending: dict[int, _PendingCall] = field(default_factory=dict)
+    _call_ids: itertools.count[int] = field(default_factory=itertools.count)
     _process: asyncio.subprocess.Process | None = None
-    _kept: asyncio.Task[None] | None = None
-    _beats_missed: int = 0
-    _was_heard: bool = False  # since the last interval
+    _supervisor: asyncio.Task[None] | None = None
+    _missed_beats: int = 0
+    _beat_seen: bool = False  # since the last interval
     _stopping: bool = False
 
     def start(self) -> None:
         """Start the worker, and restart it from now on whenever it ends."""
-        self._kept = asyncio.create_task(self._keep())
+        self._supervisor = asyncio.create_task(self._supervise())
 
     @property
     def is_ready(self) -> bool:
@@ -101,7 +101,7 @@ class Link:
 
     @property
     def _is_quiet(self) -> bool:
-        return self._beats_missed >= QUIET_BEATS
+        return self._missed_beats >= QUIET_AFTER_MISSED_BEATS
 
     async def ready(self) -> None:
         """Wait until the worker has opened the data; raises Refused where it can't."""
@@ -110,27 +110,27 @@ class Link:
                 raise Refused(dict(self.refused))
             await asyncio.sleep(0.02)
 
-    async def call(self, verb: str, arguments: Mapping[str, Any], heard: Heard = UNHEARD) -> Reply:
+    async def call(self, verb: str, arguments: Mapping[str, Any], callbacks: QueryCallbacks = NO_CALLBACKS) -> Reply:
         """Call a verb; raises Refused, or WorkerDied if there is no worker, it died, or it took too long.
 
         A query has no time limit: it waits for a slot, and its bucket bounds how long it reads.
         """
         if not self.is_ready or self._process is None or self._process.stdin is None:
             raise WorkerDied
-        number = next(self._numbers)
+        call_id = next(self._call_ids)
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         is_question = verb == "query"
-        self._waiting[number] = _Waiting(answer, heard, is_question)
+        self._pending[call_id] = _PendingCall(answer, callbacks, is_question)
         limit = None if is_question else LONG_CALL_SECONDS if verb in LONG_CALLS else CALL_SECONDS
         try:
-            self._process.stdin.write(packed(Frame({"id": number, "verb": verb, "arguments": dict(arguments)})))
+            self._process.stdin.write(pack(Frame({"id": call_id, "verb": verb, "arguments": dict(arguments)})))
             async with asyncio.timeout(limit):
                 return await answer
         except TimeoutError:
             log.warning("the worker took too long", verb=verb)
             raise WorkerDied from None
         finally:
-            self._waiting.pop(number, None)
+            self._pending.pop(call_id, None)
 
     async def stop(self, patience: float) -> None:
         """Close the pipe, so that the worker ends after its running calls; kill it after `patience` seconds."""
@@ -144,13 +144,13 @@ class Link:
                 await asyncio.wait_for(process.wait(), patience)
             except TimeoutError:
                 process.kill()
-        if self._kept is not None:
-            await self._kept
+        if self._supervisor is not None:
+            await self._supervisor
 
-    async def _keep(self) -> None:
-        pause = AGAIN_AFTER
+    async def _supervise(self) -> None:
+        pause = RESTART_SECONDS
         while not self._stopping:
-            pause = AGAIN_AFTER if await self._one_life() else min(MOST, pause * 2)
+            pause = RESTART_SECONDS if await self._run_worker() else min(MAX_RESTART_SECONDS, pause * 2)
             await self._pause(pause)
 
     async def _pause(self, seconds: float) -> None:
@@ -158,32 +158,32 @@ class Link:
             self.restarts += 1
             await asyncio.sleep(seconds)
 
-    async def _one_life(self) -> bool:
+    async def _run_worker(self) -> bool:
         """Run one worker process until it ends; return whether it was ever ready."""
         self._process, was_ready = None, False
         watch: asyncio.Task[None] | None = None
         try:
-            process, stream = await self._started()
+            process, stream = await self._start_process()
             watch = asyncio.create_task(self._watch(process))
             while (frame := await next_frame(stream)) is not None:
-                was_ready |= "ready" in frame.said
-                self._heard(frame)
+                was_ready |= "ready" in frame.message
+                self._receive(frame)
         except Exception as failure:  # no process could be started, or invalid frames: restart
             log.error("the worker is lost", kind=type(failure).__name__)
         finally:
             self._ready.clear()
             if watch is not None:
                 watch.cancel()
-            await self._buried()
+            await self._reap_process()
         return was_ready
 
-    async def _started(self) -> tuple[asyncio.subprocess.Process, asyncio.StreamReader]:
+    async def _start_process(self) -> tuple[asyncio.subprocess.Process, asyncio.StreamReader]:
         pipe = asyncio.subprocess.PIPE
         command = (sys.executable, "-P", "-m", "engine.server.worker.process")
         process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, start_new_session=True)
         assert process.stdin is not None and process.stdout is not None  # noqa: S101  both are pipes
         self._process, self.pid = process, process.pid
-        process.stdin.write(packed(Frame(self.opening)))
+        process.stdin.write(pack(Frame(self.opening)))
         return process, process.stdout
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
@@ -191,64 +191,64 @@ class Link:
 
         Intervals are counted by sleeping, not by the clock, so that a suspended machine does not count as a hang.
         """
-        self._beats_missed, self._was_heard, was_ever_heard = 0, False, False
+        self._missed_beats, self._beat_seen, was_ever_seen = 0, False, False
         while process.returncode is None:
             await asyncio.sleep(BEAT_SECONDS)
-            was_ever_heard |= self._was_heard
-            self._beats_missed = 0 if self._was_heard else self._beats_missed + 1
-            self._was_heard = False
+            was_ever_seen |= self._beat_seen
+            self._missed_beats = 0 if self._beat_seen else self._missed_beats + 1
+            self._beat_seen = False
             if self._is_quiet:
-                self._let_go()
-            most = self.hung_seconds / BEAT_SECONDS if was_ever_heard else FIRST_BEATS
-            overdue = any(waiting.due < time.monotonic() for waiting in self._waiting.values())
-            if self._beats_missed >= most or overdue:
-                log.error("the worker hangs", beats_missed=self._beats_missed, reading=overdue)
+                self._fail_calls_without_heartbeat()
+            max_missed_beats = self.hung_seconds / BEAT_SECONDS if was_ever_seen else STARTUP_BEATS
+            overdue = any(pending.deadline < time.monotonic() for pending in self._pending.values())
+            if self._missed_beats >= max_missed_beats or overdue:
+                log.error("the worker hangs", beats_missed=self._missed_beats, reading=overdue)
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
                 return
 
-    def _let_go(self) -> None:
+    def _fail_calls_without_heartbeat(self) -> None:
         """Fail calls to a worker without a heartbeat. Queries keep waiting: the next worker runs them again."""
-        for waiting in self._waiting.values():
-            if not (waiting.is_question or waiting.answer.done()):
-                waiting.answer.set_exception(WorkerDied())
+        for pending in self._pending.values():
+            if not (pending.is_question or pending.reply.done()):
+                pending.reply.set_exception(WorkerDied())
 
-    async def _buried(self) -> None:
+    async def _reap_process(self) -> None:
         """Make sure that the old process is gone, and fail its calls."""
         if self._process is not None:
             if self._process.returncode is None and self._process.stdout and not self._process.stdout.at_eof():
                 self._process.kill()
             await self._process.wait()
-        for waiting in list(self._waiting.values()):
-            if not waiting.answer.done():
-                waiting.answer.set_exception(WorkerDied())
+        for pending in list(self._pending.values()):
+            if not pending.reply.done():
+                pending.reply.set_exception(WorkerDied())
 
-    def _heard(self, frame: Frame) -> None:
-        said = frame.said
-        self._was_heard = True
-        if "beat" in said:
+    def _receive(self, frame: Frame) -> None:
+        message = frame.message
+        self._beat_seen = True
+        if "beat" in message:
             return
-        if "ready" in said:
-            self.making, self.refused = None, None
+        if "ready" in message:
+            self.opening_progress, self.refused = None, None
             self._ready.set()
-        elif "making" in said:
-            self.making = (str(said["making"]), float(said["fraction"]))
-        elif "refused" in said:
-            self.refused = said["refused"]
+        elif "making" in message:
+            self.opening_progress = (str(message["making"]), float(message["fraction"]))
+        elif "refused" in message:
+            self.refused = message["refused"]
         else:
-            self._answered(said, frame.rows)
+            self._dispatch_reply(message, frame.rows)
 
-    def _answered(self, said: Mapping[str, Any], rows: bytes) -> None:
-        waiting = self._waiting.get(int(said["id"]))
-        if waiting is None or waiting.answer.done():
+    def _dispatch_reply(self, message: Mapping[str, Any], rows: bytes) -> None:
+        pending = self._pending.get(int(message["id"]))
+        if pending is None or pending.reply.done():
             return  # the caller has gone
-        if "queued" in said:
-            waiting.heard.queued()
-        elif "bucket" in said:
-            seconds = float(said["bucket"])
-            waiting.due = time.monotonic() + max(READING_SECONDS, READING_BUCKETS * seconds)
-            waiting.heard.bucket(seconds)
-        elif "problem" in said:
-            waiting.answer.set_exception(Refused(said["problem"]))
+        if "queued" in message:
+            pending.callbacks.on_queued()
+        elif "bucket" in message:
+            seconds = float(message["bucket"])
+            pending.deadline = time.monotonic() + max(READING_SECONDS, READING_BUCKETS * seconds)
+            pending.callbacks.on_bucket(seconds)
+        elif "problem" in message:
+            pending.reply.set_exception(Refused(message["problem"]))
         else:
-            waiting.answer.set_result(Reply(said["told"], rows))
+            pending.reply.set_result(Reply(message["told"], rows))

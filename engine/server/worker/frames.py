@@ -14,20 +14,20 @@ from typing import Any, BinaryIO
 
 Json = Any  # a JSON value
 LENGTHS = struct.Struct(">II")  # length of the JSON object, length of the Arrow bytes
-LONGEST = 1 << 30
+MAX_FRAME_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
 class Frame:
     """One message."""
 
-    said: Mapping[str, Json]
+    message: Mapping[str, Json]
     rows: bytes = b""  # an Arrow IPC stream, or nothing
 
 
-def packed(frame: Frame) -> bytes:
+def pack(frame: Frame) -> bytes:
     """Serialize a frame."""
-    head = json.dumps(frame.said, allow_nan=False, separators=(",", ":")).encode()
+    head = json.dumps(frame.message, allow_nan=False, separators=(",", ":")).encode()
     return LENGTHS.pack(len(head), len(frame.rows)) + head + frame.rows
 
 
@@ -36,26 +36,26 @@ def read_frame(source: BinaryIO) -> Frame | None:
     lengths = source.read(LENGTHS.size)
     if len(lengths) < LENGTHS.size:
         return None
-    head, rows = _checked(lengths)
-    said, sent = source.read(head), source.read(rows)
-    return _frame(said, sent) if len(said) == head and len(sent) == rows else None
+    head, rows = _read_lengths(lengths)
+    message_bytes, row_bytes = source.read(head), source.read(rows)
+    return _parse_frame(message_bytes, row_bytes) if len(message_bytes) == head and len(row_bytes) == rows else None
 
 
 async def next_frame(source: asyncio.StreamReader) -> Frame | None:
     """Wait for the next frame; None if the other side has closed the pipe."""
     try:
-        head, rows = _checked(await source.readexactly(LENGTHS.size))
-        return _frame(await source.readexactly(head), await source.readexactly(rows))
+        head, rows = _read_lengths(await source.readexactly(LENGTHS.size))
+        return _parse_frame(await source.readexactly(head), await source.readexactly(rows))
     except (asyncio.IncompleteReadError, ConnectionError):
         return None
 
 
-def _checked(lengths: bytes) -> tuple[int, int]:
+def _read_lengths(lengths: bytes) -> tuple[int, int]:
     head, rows = LENGTHS.unpack(lengths)
-    if max(head, rows) > LONGEST:
+    if max(head, rows) > MAX_FRAME_BYTES:
         raise ValueError("A frame is longer than any answer.")
     return head, rows
 
 
-def _frame(head: bytes, rows: bytes) -> Frame:
+def _parse_frame(head: bytes, rows: bytes) -> Frame:
     return Frame(json.loads(head), rows)

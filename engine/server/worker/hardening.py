@@ -18,11 +18,11 @@ def forbid_dumps() -> None:
 
 def silence_tracebacks() -> None:
     """Report only the class of an uncaught exception: a traceback's text may contain a value."""
-    sys.excepthook = lambda kind, error, trace: _name(kind)
+    sys.excepthook = lambda kind, error, trace: _report_kind(kind)
     import threading
 
-    threading.excepthook = lambda failed: _name(failed.exc_type)
+    threading.excepthook = lambda failed: _report_kind(failed.exc_type)
 
 
-def _name(kind: type[BaseException] | None) -> None:
+def _report_kind(kind: type[BaseException] | None) -> None:
     sys.stderr.write(f'{{"event": "uncaught", "kind": "{kind.__name__ if kind else "unknown"}"}}\n')

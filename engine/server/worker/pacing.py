@@ -15,23 +15,25 @@ from dataclasses import dataclass, field, fields
 from budgets import Charge
 from dialect import Question
 from engine.pipeline.engine import Engine
-from engine.pricing.prepare import Prepared
-from engine.pricing.terms import Asked
-from engine.pricing.work_limits import check_time
-from engine.reuse.replay import replayed
-from engine.server.worker.scheduler import LONG, Place, Turns
+from engine.pricing.prepare import CompiledRelease
+from engine.pricing.terms import Request
+from engine.pricing.work_limits import check_steps
+from engine.reuse.replay import load_paid_releases
+from engine.server.worker.scheduler import LONG_BUCKET_FACTOR, QueuedQuery, Scheduler
 
-LONGEST_SECONDS = 600.0  # after which the backend stops a statement
-NOISE_PER_SECOND = 50_000  # far below the speed of a slow machine
+MAX_STATEMENT_SECONDS = 600.0  # after which the backend stops a statement
+NOISED_NUMBERS_PER_SECOND = 50_000  # far below the speed of a slow machine
 
-Told = Callable[[float], None]
-announced: ContextVar[Told | None] = ContextVar("announced", default=None)  # called with the bucket's seconds
-queued: ContextVar[Callable[[], None] | None] = ContextVar("queued", default=None)  # called in the queue
-placed: ContextVar[Place | None] = ContextVar("placed", default=None)  # the query of this call
+BucketCallback = Callable[[float], None]
+bucket_callback: ContextVar[BucketCallback | None] = ContextVar(
+    "announced", default=None
+)  # called with the bucket's seconds
+queued_callback: ContextVar[Callable[[], None] | None] = ContextVar("queued", default=None)  # called in the queue
+current_query: ContextVar[QueuedQuery | None] = ContextVar("placed", default=None)  # the query of this call
 
 
 @dataclass(frozen=True)
-class Pace:
+class ResponsePacing:
     """Assumed speed of this machine, limits of the queue, and the scheduler of its slots."""
 
     least_seconds: float = 0.5  # the shortest bucket; each further one is twice as long
@@ -40,62 +42,64 @@ class Pace:
     queue: int = 64  # queries that wait or run, each from before its charge to its end
     queue_per_client: int = 32
     unit_rows: float = 2e6  # most work of one privacy unit's rows, in plain rows
-    turns: Turns = field(init=False, repr=False, compare=False)
+    scheduler: Scheduler = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Create the scheduler."""
         object.__setattr__(
-            self, "turns", Turns(self.slots, LONG * self.least_seconds, self.queue, self.queue_per_client)
+            self,
+            "scheduler",
+            Scheduler(self.slots, LONG_BUCKET_FACTOR * self.least_seconds, self.queue, self.queue_per_client),
         )
 
-    def bucket_seconds(self, prepared: tuple[Prepared, ...]) -> float:
+    def bucket_seconds(self, prepared: tuple[CompiledRelease, ...]) -> float:
         """Choose the time bucket of a query: the shortest that holds its work and that of one more privacy unit.
 
         Claim: it is a function of plans, catalog, public tables and settings, and never shorter for a larger bound.
         Symbols: steps of all and of one unit; n, the numbers that are noised. Formula: the least least_seconds * 2^k of
-        at least steps / rows_per_second + n / NOISE_PER_SECOND. Source: engine/server/proofs.md#bucket_seconds.
-        Raises nothing.
+        at least steps / rows_per_second + n / NOISED_NUMBERS_PER_SECOND.
+        Source: engine/server/proofs.md#bucket_seconds. Raises nothing.
         """
         expected = sum(map(self._expected_seconds, prepared))
         steps = math.ceil(math.log2(max(expected, self.least_seconds) / self.least_seconds))
         return self.least_seconds * float(2**steps)
 
-    def _expected_seconds(self, prepared: Prepared) -> float:
-        work = prepared.sized.work
+    def _expected_seconds(self, prepared: CompiledRelease) -> float:
+        work = prepared.unpriced_release.work
         numbers = (prepared.key_count or 1) * len(prepared.plan.vectors)
-        return (work.steps + work.unit_steps) / self.rows_per_second + numbers / NOISE_PER_SECOND
+        return (work.steps + work.max_unit_steps) / self.rows_per_second + numbers / NOISED_NUMBERS_PER_SECOND
 
     @property
-    def most_rows(self) -> float:
+    def max_rows(self) -> float:
         """Largest work of a query in plain rows: what is done before a statement is stopped."""
-        return LONGEST_SECONDS * self.rows_per_second
+        return MAX_STATEMENT_SECONDS * self.rows_per_second
 
     @contextmanager
-    def place(self, client: str, name: str | None, *, is_job: bool = False) -> Iterator[None]:
+    def named_query(self, client: str, name: str | None, *, is_job: bool = False) -> Iterator[None]:
         """Make the query that runs inside withdrawable by this name. Without one, its request id is its name."""
         if name is None:
             yield
             return
-        with self.turns.coming(Place(client, name, is_job=is_job)) as place:
-            before = placed.set(place)
+        with self.scheduler.tracked(QueuedQuery(client, name, is_job=is_job)) as queued_query:
+            token = current_query.set(queued_query)
             try:
                 yield
             finally:
-                placed.reset(before)
+                current_query.reset(token)
 
     @contextmanager
     def queue_place(self, client: str) -> Iterator[None]:
         """Hold a place in the queue; raises QueueFull. A job needs none: it has waited for admission."""
-        place = placed.get()
-        is_job = place is not None and place.is_job
-        with nullcontext() if is_job else self.turns.queued(client):
-            tell = queued.get()
-            if tell is not None:
-                tell()
+        queued_query = current_query.get()
+        is_job = queued_query is not None and queued_query.is_job
+        with nullcontext() if is_job else self.scheduler.hold_queue_place(client):
+            on_queued = queued_callback.get()
+            if on_queued is not None:
+                on_queued()
             yield
 
     @contextmanager
-    def turn(self, charge: Charge, seconds: float) -> Iterator[None]:
+    def hold_slot(self, charge: Charge, seconds: float) -> Iterator[None]:
         """Wait for a slot, and hold it to the end of the bucket, doubled until the work is done.
 
         Claim: the time of what happens inside reveals no more than k. Symbols: b, the bucket's `seconds`; k. Formula:
@@ -103,18 +107,18 @@ class Pace:
         engine/pipeline/proofs.md#paced.
         Raises Withdrawn where the query was cancelled before it had a slot.
         """
-        with self.turns.turn(placed.get() or Place(charge.client, charge.request_id), seconds):
+        with self.scheduler.hold_slot(current_query.get() or QueuedQuery(charge.client, charge.request_id), seconds):
             begun = time.monotonic()
-            tell = announced.get()
-            if tell is not None:
-                tell(seconds)
+            on_bucket = bucket_callback.get()
+            if on_bucket is not None:
+                on_bucket(seconds)
             try:
                 yield
             finally:
-                _sleep_to(begun + _end_of_bucket(time.monotonic() - begun, seconds))
+                _sleep_to(begun + _round_up_to_bucket(time.monotonic() - begun, seconds))
 
 
-def _end_of_bucket(taken: float, seconds: float) -> float:
+def _round_up_to_bucket(taken: float, seconds: float) -> float:
     """Round a duration up to seconds * 2^k."""
     end = seconds
     while end < taken:
@@ -131,39 +135,41 @@ def _sleep_to(moment: float) -> None:
 class PacedEngine(Engine):
     """The engine of a server: responses are paced, and slots and queue limited."""
 
-    pace: Pace = field(default_factory=Pace)
+    pace: ResponsePacing = field(default_factory=ResponsePacing)
 
     @classmethod
-    def of(cls, engine: Engine, pace: Pace) -> PacedEngine:
+    def of(cls, engine: Engine, pacing: ResponsePacing) -> PacedEngine:
         """Wrap an engine with response pacing."""
-        kept = {each.name: getattr(engine, each.name) for each in fields(engine) if each.init and each.name != "pace"}
-        return cls(**kept, pace=pace)
+        engine_fields = {
+            each.name: getattr(engine, each.name) for each in fields(engine) if each.init and each.name != "pace"
+        }
+        return cls(**engine_fields, pace=pacing)
 
-    def repeated(self, client: str, dataset: str) -> None:
+    def on_free_repeat(self, client: str, dataset: str) -> None:
         """Count a free replay; the ledger's chain gets one row per hour."""
         self.ledger.count_repeat(client, dataset)
 
-    def queued(self, bought: tuple[Prepared, ...], asked: Asked) -> AbstractContextManager[None]:
+    def queued_execution(self, bought: tuple[CompiledRelease, ...], asked: Request) -> AbstractContextManager[None]:
         """Hold a place in the queue of queries that may read data. Replays of paid releases need none.
 
         Raises QueueFull, before anything is charged.
         """
-        if not bought or replayed(bought, self.ledger, asked.client) is not None:
+        if not bought or load_paid_releases(bought, self.ledger, asked.client) is not None:
             return nullcontext()
         return self.pace.queue_place(asked.client)
 
-    def prepare(self, question: Question, asked: Asked) -> tuple[Prepared, ...]:
+    def compile_releases(self, question: Question, asked: Request) -> tuple[CompiledRelease, ...]:
         """Compile a query, and refuse it if one person's rows could change its running time by much.
 
         Proof: `engine/server/proofs.md#bucket_seconds`.
 
         Raises Refusal, before anything is charged.
         """
-        prepared = super().prepare(question, asked)
-        check_time([each.sized.work for each in prepared], self.pace.unit_rows, self.pace.most_rows)
+        prepared = super().compile_releases(question, asked)
+        check_steps([each.unpriced_release.work for each in prepared], self.pace.unit_rows, self.pace.max_rows)
         return prepared
 
-    def reading(self, bought: tuple[Prepared, ...], charge: Charge) -> AbstractContextManager[None]:
+    def data_access(self, bought: tuple[CompiledRelease, ...], charge: Charge) -> AbstractContextManager[None]:
         """Pace the making of a charged release, and a client's first replay of one, to the end of its bucket.
 
         Claim: the time when a release is stored or a failure noted, and with it the time of an answer and all that a
@@ -172,11 +178,11 @@ class PacedEngine(Engine):
         another client queried before, its time never does. Own replays and refusals read no data and do not wait.
         Source: engine/pipeline/proofs.md#paced. Raises Withdrawn.
         """
-        if not is_first(charge):
+        if not is_first_access(charge):
             return nullcontext()
-        return self.pace.turn(charge, self.pace.bucket_seconds(bought))
+        return self.pace.hold_slot(charge, self.pace.bucket_seconds(bought))
 
 
-def is_first(charge: Charge) -> bool:
+def is_first_access(charge: Charge) -> bool:
     """Is this the client's first access? True for a release that is still to be made, or was paid for just now."""
-    return bool(charge.to_run) or (charge.loss.pico_rho > 0 and not charge.repeated)
+    return bool(charge.to_run) or (charge.loss.pico_rho > 0 and not charge.is_repeat)

@@ -13,23 +13,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, BinaryIO
 
-from budgets import LedgerUnavailable, cause_of
-from engine.api.session import open_desk
+from budgets import LedgerUnavailable, failure_cause
+from engine.api.session import open_session
 from engine.errors import ExecutionFailed
 from engine.problems import Refused
 from engine.server.telemetry import Throttle
-from engine.server.worker.frames import Frame, Json, packed, read_frame
+from engine.server.worker.frames import Frame, Json, pack, read_frame
 from engine.server.worker.hardening import forbid_dumps, silence_tracebacks
-from engine.server.worker.pacing import Pace, PacedEngine, announced, queued
-from engine.server.worker.verbs import Clerk
+from engine.server.worker.pacing import PacedEngine, ResponsePacing, bucket_callback, queued_callback
+from engine.server.worker.verbs import VerbHandler
 
-WAITING = frozenset({"query", "rehearse", "plan", "take"})  # verbs that may wait for a slot, or take long
-QUESTIONS = 512  # threads for these: more than queue, admitted calls and jobs together
-OTHERS = 16  # threads for quick verbs, which never wait for slow ones
+SLOW_VERBS = frozenset({"query", "rehearse", "plan", "take"})  # verbs that may wait for a slot, or take long
+SLOW_THREADS = 512  # threads for these: more than queue, admitted calls and jobs together
+QUICK_THREADS = 16  # threads for quick verbs, which never wait for slow ones
 BEAT_SECONDS = 1.0
 SWITCH_SECONDS = 0.001  # how long a thread keeps the GIL: a short answer waits for each other thread
-_unavailable = Throttle()  # by cause
-BROKEN = {
+_unavailable_throttle = Throttle()  # by cause
+DEFECT_PROBLEM = {
     "code": "E_SERVER",
     "message": "The server could not do this.",
     "hint": "tell whoever runs the server; its log has the kind of the failure",
@@ -43,63 +43,65 @@ class Worker:
 
     def __init__(self, source: BinaryIO, sink: BinaryIO) -> None:
         """Keep both ends of the pipe."""
-        self._source, self._sink, self._writing = source, sink, threading.Lock()
+        self._source, self._sink, self._write_lock = source, sink, threading.Lock()
 
     def run(self) -> None:
         """Open the catalog of the first frame, then answer until the pipe closes; running calls finish first."""
-        first = read_frame(self._source)
-        if first is None:
+        opening = read_frame(self._source)
+        if opening is None:
             return
-        threading.Thread(target=self._beat, daemon=True).start()
+        threading.Thread(target=self._send_heartbeats, daemon=True).start()
         try:
-            desk = open_desk(first.said["catalog"], ledger=first.said["ledger"], progress=self._making)
+            session = open_session(
+                opening.message["catalog"], ledger=opening.message["ledger"], progress=self._send_progress
+            )
         except Refused as refused:
             self._send({"refused": refused.problem})
             return
-        engine = PacedEngine.of(desk.engine, Pace(**first.said["pace"]))
-        with replace(desk, engine=engine) as paced:
-            clerk = Clerk(paced, first.said.get("standing"))
+        engine = PacedEngine.of(session.engine, ResponsePacing(**opening.message["pace"]))
+        with replace(session, engine=engine) as paced:
+            handler = VerbHandler(paced, opening.message.get("standing"))
             _ = engine.backend.empty  # allocated now: out of memory must not depend on running queries
             self._send({"ready": os.getpid()})
-            self.serve(clerk)
+            self.serve(handler)
 
-    def serve(self, clerk: Clerk) -> None:
+    def serve(self, handler: VerbHandler) -> None:
         """Answer calls until the pipe closes. Calls that wait for a slot have threads of their own."""
-        with ThreadPoolExecutor(QUESTIONS) as questions, ThreadPoolExecutor(OTHERS) as others:
+        with ThreadPoolExecutor(SLOW_THREADS) as slow_threads, ThreadPoolExecutor(QUICK_THREADS) as quick_threads:
             while (frame := read_frame(self._source)) is not None:
-                threads = questions if frame.said["verb"] in WAITING else others
-                threads.submit(self._answer, clerk, frame.said)
+                threads = slow_threads if frame.message["verb"] in SLOW_VERBS else quick_threads
+                threads.submit(self._answer, handler, frame.message)
 
-    def _answer(self, clerk: Clerk, said: Mapping[str, Json]) -> None:
-        number = said["id"]
-        queued.set(lambda: self._send({"id": number, "queued": True}))
-        announced.set(lambda seconds: self._send({"id": number, "bucket": seconds}))
+    def _answer(self, handler: VerbHandler, message: Mapping[str, Json]) -> None:
+        call_id = message["id"]
+        queued_callback.set(lambda: self._send({"id": call_id, "queued": True}))
+        bucket_callback.set(lambda seconds: self._send({"id": call_id, "bucket": seconds}))
         try:
-            reply = clerk.do(said["verb"], said["arguments"])
-            self._send({"id": number, "told": reply.told}, reply.rows)
+            reply = handler.run(message["verb"], message["arguments"])
+            self._send({"id": call_id, "told": reply.result}, reply.rows)
         except Refused as refused:
             if isinstance(cause := refused.__cause__, ExecutionFailed):
-                _log(said["verb"], cause.kind)
-            elif isinstance(cause, LedgerUnavailable) and _unavailable.is_due(why := cause_of(cause)):
-                _log(said["verb"], "LedgerUnavailable", cause=why)
-            self._send({"id": number, "problem": refused.problem})
+                _log(message["verb"], cause.kind)
+            elif isinstance(cause, LedgerUnavailable) and _unavailable_throttle.is_due(why := failure_cause(cause)):
+                _log(message["verb"], "LedgerUnavailable", cause=why)
+            self._send({"id": call_id, "problem": refused.problem})
         except Exception as failure:
-            _log(said["verb"], type(failure).__name__)
-            self._send({"id": number, "problem": BROKEN})
+            _log(message["verb"], type(failure).__name__)
+            self._send({"id": call_id, "problem": DEFECT_PROBLEM})
 
-    def _beat(self) -> None:
+    def _send_heartbeats(self) -> None:
         """Send a heartbeat every second: threads run here, and the pipe is writable."""
         with contextlib.suppress(OSError, ValueError):  # the server is gone, or the pipe is closed
             while True:
                 self._send({"beat": True})
                 time.sleep(BEAT_SECONDS)
 
-    def _making(self, stage: str, fraction: float) -> None:
+    def _send_progress(self, stage: str, fraction: float) -> None:
         self._send({"making": stage, "fraction": fraction})
 
-    def _send(self, said: dict[str, Any], rows: bytes = b"") -> None:
-        with self._writing:
-            self._sink.write(packed(Frame(said, rows)))
+    def _send(self, message: dict[str, Any], rows: bytes = b"") -> None:
+        with self._write_lock:
+            self._sink.write(pack(Frame(message, rows)))
             self._sink.flush()
 
 

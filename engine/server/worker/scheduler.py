@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from engine.errors import EngineError
 
-LONG = 4  # a query is long if its bucket is at least this many times the shortest
+LONG_BUCKET_FACTOR = 4  # a query is long if its bucket is at least this many times the shortest
 
 
 WITHDRAWN = {
@@ -23,7 +23,7 @@ WITHDRAWN = {
 }
 
 
-class NoTurn(EngineError):
+class NoSlot(EngineError):
     """A query gets no slot; `problem` is the refusal its client gets."""
 
     def __init__(self, problem: Mapping[str, object]) -> None:
@@ -32,7 +32,7 @@ class NoTurn(EngineError):
         self.problem = dict(problem)
 
 
-class Withdrawn(NoTurn):
+class Withdrawn(NoSlot):
     """The query was cancelled before it got a slot: charged, and not run."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Withdrawn(NoTurn):
         super().__init__(WITHDRAWN)
 
 
-class QueueFull(NoTurn):
+class QueueFull(NoSlot):
     """Too many queries wait or run. Nothing was charged."""
 
     def __init__(self, message: str) -> None:
@@ -50,7 +50,7 @@ class QueueFull(NoTurn):
 
 
 @dataclass(eq=False)
-class Place:
+class QueuedQuery:
     """A query in the scheduler: parsed or charged, waiting for a slot, or running."""
 
     client: str
@@ -58,132 +58,137 @@ class Place:
     is_job: bool = False  # jobs have waited for admission
     seconds: float = 0.0  # its bucket, set when it starts to wait
     withdrawn: bool = False
-    _called: threading.Event = field(default_factory=threading.Event, repr=False)  # has a slot, or is withdrawn
+    _woken: threading.Event = field(default_factory=threading.Event, repr=False)  # has a slot, or is withdrawn
 
     def wait(self) -> None:
         """Wait for a slot; raises Withdrawn."""
-        self._called.wait()
+        self._woken.wait()
         if self.withdrawn:
             raise Withdrawn
 
-    def call(self) -> None:
+    def wake(self) -> None:
         """End the wait."""
-        self._called.set()
+        self._woken.set()
 
-    def leave(self) -> None:
+    def reset(self) -> None:
         """Release the slot, so that the query can wait for the next one."""
-        self._called.clear()
+        self._woken.clear()
 
 
 @dataclass
-class Turns:
+class Scheduler:
     """Scheduler: a fixed number of slots, and the queue in front of them."""
 
     slots: int
     long_seconds: float
     queue: int = 64  # queries that wait or run
     queue_per_client: int = 32
-    _changing: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
     _queued: Counter[str] = field(default_factory=Counter, init=False)  # waiting or running queries per client
-    _coming: list[Place] = field(default_factory=list, init=False)  # since before they were parsed
-    _waiting: list[Place] = field(default_factory=list, init=False)  # in order of arrival
-    _running: list[Place] = field(default_factory=list, init=False)
-    _latest: dict[str, int] = field(default_factory=dict, init=False)  # sequence number of each client's latest slot
-    _numbers: itertools.count[int] = field(default_factory=itertools.count, init=False)
+    _tracked: list[QueuedQuery] = field(default_factory=list, init=False)  # since before they were parsed
+    _waiting: list[QueuedQuery] = field(default_factory=list, init=False)  # in order of arrival
+    _running: list[QueuedQuery] = field(default_factory=list, init=False)
+    _latest_slots: dict[str, int] = field(
+        default_factory=dict, init=False
+    )  # sequence number of each client's latest slot
+    _slot_numbers: itertools.count[int] = field(default_factory=itertools.count, init=False)
 
     @contextmanager
-    def coming(self, place: Place) -> Iterator[Place]:
+    def tracked(self, query: QueuedQuery) -> Iterator[QueuedQuery]:
         """Make a query withdrawable before it waits for a slot."""
-        with self._changing:
-            self._coming.append(place)
+        with self._lock:
+            self._tracked.append(query)
         try:
-            yield place
+            yield query
         finally:
-            with self._changing:
-                self._coming.remove(place)
+            with self._lock:
+                self._tracked.remove(query)
 
     @contextmanager
-    def queued(self, client: str) -> Iterator[None]:
+    def hold_queue_place(self, client: str) -> Iterator[None]:
         """Hold a place in the queue from before the charge to the end; raises QueueFull.
 
         Claim: no client is excluded by others: one that has no place gets one, however many are taken.
         Symbols: own and all places taken; `queue_per_client`, `queue`. Formula: refused if own > 0 and (own >=
         queue_per_client or all >= queue). Source: engine/server/proofs.md#turns.
         """
-        with self._changing:
-            own, everybody = self._queued[client], self._queued.total()
+        with self._lock:
+            own, total = self._queued[client], self._queued.total()
             if own and own >= self.queue_per_client:
                 raise QueueFull(f"{own} of your questions are waiting or running already.")
-            if own and everybody >= self.queue:
-                raise QueueFull(f"{everybody} questions are waiting or running already.")
+            if own and total >= self.queue:
+                raise QueueFull(f"{total} questions are waiting or running already.")
             self._queued[client] += 1
         try:
             yield
         finally:
-            with self._changing:
+            with self._lock:
                 self._queued[client] -= 1
                 self._queued += Counter()  # drops zero counts
 
     @contextmanager
-    def turn(self, place: Place, seconds: float) -> Iterator[None]:
+    def hold_slot(self, query: QueuedQuery, seconds: float) -> Iterator[None]:
         """Wait for a slot and hold it; raises Withdrawn where the query was cancelled before.
 
         Claim: when a slot is assigned follows from the order of arrival, the clients, their buckets, when running
         queries ended, and cancellations; the data influence it only through these ends.
         Source: engine/server/proofs.md#turns.
         """
-        place.seconds = seconds
-        with self._changing:
-            self._waiting += [] if place.withdrawn else [place]
-            self._begin()
-        place.wait()
+        query.seconds = seconds
+        with self._lock:
+            self._waiting += [] if query.withdrawn else [query]
+            self._assign_slots()
+        query.wait()
         try:
             yield
         finally:
-            with self._changing:
-                self._running.remove(place)
-                place.leave()
-                self._begin()
+            with self._lock:
+                self._running.remove(query)
+                query.reset()
+                self._assign_slots()
 
     def withdraw(self, client: str, name: str) -> bool:
         """Remove a client's query from the queue; return whether it was waiting. A running one continues."""
-        with self._changing:
-            named = (each for each in (*self._coming, *self._waiting) if (each.client, each.name) == (client, name))
+        with self._lock:
+            named = (each for each in (*self._tracked, *self._waiting) if (each.client, each.name) == (client, name))
             found = [each for each in named if each not in self._running]
             for each in found:
                 each.withdrawn = True
-                each.call()
+                each.wake()
             self._waiting[:] = [each for each in self._waiting if not each.withdrawn]
             return bool(found)
 
-    def _begin(self) -> None:
+    def _assign_slots(self) -> None:
         """Assign free slots, once per change: if every waiting query looked by itself, reading would slow down."""
-        while (place := self._next()) is not None:
-            self._waiting.remove(place)
-            self._running.append(place)
-            self._latest[place.client] = next(self._numbers)
-            place.call()
+        while (query := self._next_query()) is not None:
+            self._waiting.remove(query)
+            self._running.append(query)
+            self._latest_slots[query.client] = next(self._slot_numbers)
+            query.wake()
 
-    def _next(self) -> Place | None:
+    def _next_query(self) -> QueuedQuery | None:
         if len(self._running) >= self.slots:
             return None
-        return next_of(self._waiting, self._running, self._latest, self._room_for_long())
+        return choose_next(self._waiting, self._running, self._latest_slots, self._blocked_from_seconds())
 
-    def _room_for_long(self) -> float:
+    def _blocked_from_seconds(self) -> float:
         """Shortest bucket that may not start now: one slot is reserved for short queries, where there are several."""
-        long = sum(each.seconds >= self.long_seconds for each in self._running)
-        return self.long_seconds if long >= max(1, self.slots - 1) else float("inf")
+        long_running = sum(each.seconds >= self.long_seconds for each in self._running)
+        return self.long_seconds if long_running >= max(1, self.slots - 1) else float("inf")
 
 
-def next_of(
-    waiting: Sequence[Place], running: Sequence[Place], latest: Mapping[str, int], too_long: float
-) -> Place | None:
+def choose_next(
+    waiting: Sequence[QueuedQuery],
+    running: Sequence[QueuedQuery],
+    latest_slots: Mapping[str, int],
+    blocked_from_seconds: float,
+) -> QueuedQuery | None:
     """Choose the next query to run.
 
     Of the client with the fewest running queries, then of the one served least recently, then the first to arrive.
     """
 
-    def order(place: Place) -> tuple[int, int]:
-        return sum(each.client == place.client for each in running), latest.get(place.client, -1)
+    def order(query: QueuedQuery) -> tuple[int, int]:
+        return sum(each.client == query.client for each in running), latest_slots.get(query.client, -1)
 
-    return min((each for each in waiting if each.seconds < too_long), key=order, default=None)
+    return min((each for each in waiting if each.seconds < blocked_from_seconds), key=order, default=None)

@@ -15,25 +15,25 @@ from dataclasses import replace
 from pathlib import Path
 
 from budgets import Ledger
-from dialect.catalog import NO_RULES, Catalog
-from dialect.functions import name
+from dialect.catalog import NO_ELIGIBILITY_RULES, Catalog
+from dialect.functions import quote_identifier
 from engine.backends.duckdb import DuckDBBackend, Limits
 from engine.catalog.folders import cache_folder
 from engine.data.files.cache import publish
-from engine.data.files.files import offline
-from engine.data.snapshot import copy_table, fingerprint
+from engine.data.files.files import connect_offline
+from engine.data.snapshot import copy_digest, copy_table
 from engine.errors import DataError
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.engine import Engine
-from engine.pricing.norms.histograms import NOTHING_KNOWN, Knowing
-from engine.workflows.rehearsal.rows import made_up
+from engine.pricing.norms.histograms import NO_CALIBRATIONS, CalibrationProvider
+from engine.workflows.rehearsal.rows import synthetic_statements
 
-FILE = "made-up.duckdb"
+DATABASE_FILE = "made-up.duckdb"
 LIMITS = Limits(memory="1GB", seconds=60, temporary="2GB")
 
 
 @contextmanager
-def rehearsal(catalog: Catalog, calibrations: Knowing = NOTHING_KNOWN) -> Iterator[Engine]:
+def rehearsal(catalog: Catalog, calibrations: CalibrationProvider = NO_CALIBRATIONS) -> Iterator[Engine]:
     """Open an engine over synthetic rows that answers for free; its numbers contain no information about anybody.
 
     Proof: `engine/workflows/proofs.md#rehearsal`.
@@ -42,43 +42,45 @@ def rehearsal(catalog: Catalog, calibrations: Knowing = NOTHING_KNOWN) -> Iterat
     releases. Needs: `calibrations`, those of the real engine. Raises DataError where a public table's files are not as
     declared.
     """
-    backend = _opened(catalog, cache_folder())
+    backend = _open_synthetic(catalog, cache_folder())
     try:
         with Ledger.open(":memory:") as ledger:
-            yield Engine(_of_nobody(catalog), backend, ledger, add_noise, calibrations=calibrations)
+            yield Engine(_without_eligibility_rules(catalog), backend, ledger, add_noise, calibrations=calibrations)
     finally:
         backend.close()
 
 
-def _opened(catalog: Catalog, cache: Path, *, again: bool = True) -> DuckDBBackend:
+def _open_synthetic(catalog: Catalog, cache: Path, *, again: bool = True) -> DuckDBBackend:
     """Open the synthetic database; regenerate it once if another process removes it before it is open."""
-    made = _made(catalog, cache)
-    addresses = {table.name: f"stage.main.{name(table.name)}" for table in catalog.tables}
+    database = _synthetic_database(catalog, cache)
+    addresses = {table.name: f"stage.main.{quote_identifier(table.name)}" for table in catalog.tables}
     try:
-        return DuckDBBackend.open({"stage": str(made)}, addresses, cache, LIMITS)
+        return DuckDBBackend.open({"stage": str(database)}, addresses, cache, LIMITS)
     except DataError:
-        if made.exists() or not again:
+        if database.exists() or not again:
             raise
-    return _opened(catalog, cache, again=False)
+    return _open_synthetic(catalog, cache, again=False)
 
 
-def _of_nobody(catalog: Catalog) -> Catalog:
+def _without_eligibility_rules(catalog: Catalog) -> Catalog:
     """Remove the eligibility rules: law and age of synthetic persons are random."""
-    return replace(catalog, datasets=tuple(replace(dataset, admission=NO_RULES) for dataset in catalog.datasets))
+    return replace(
+        catalog, datasets=tuple(replace(dataset, eligibility=NO_ELIGIBILITY_RULES) for dataset in catalog.datasets)
+    )
 
 
-def _made(catalog: Catalog, cache: Path) -> Path:
+def _synthetic_database(catalog: Catalog, cache: Path) -> Path:
     """Return the synthetic database, cached by a digest of its SQL and of the public files; generate it if missing."""
     public = [table for table in catalog.tables if not table.private]
-    statements = tuple(made_up(catalog))
-    digest = hashlib.sha256(repr((fingerprint(public), statements)).encode()).hexdigest()
-    target = cache / f"rehearsal-{digest[:16]}" / FILE
+    statements = tuple(synthetic_statements(catalog))
+    digest = hashlib.sha256(repr((copy_digest(public), statements)).encode()).hexdigest()
+    target = cache / f"rehearsal-{digest[:16]}" / DATABASE_FILE
     if target.exists():
         return target
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(prefix=".rehearsing-", dir=cache) as work:  # created owner-only
-        unfinished = Path(work) / FILE
-        with offline(str(unfinished)) as connection:
+        unfinished = Path(work) / DATABASE_FILE
+        with connect_offline(str(unfinished)) as connection:
             for table in public:
                 copy_table(connection, catalog, table)
             for statement in statements:

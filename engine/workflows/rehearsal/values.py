@@ -13,13 +13,13 @@ from zlib import crc32
 
 from dialect.algebra import Literal
 from dialect.catalog import Column, SqlType, Table, ValueList, ValueRange
-from dialect.functions import quote
-from engine.catalog.columns import DATED
+from dialect.functions import quote_literal
+from engine.catalog.columns import DATED_TYPES
 
-ONE_IN = 10  # one nullable value in so many is NULL, one person in so many has no consent
-DATES = ValueRange("2026-01-01", "2026-01-31")  # default where the catalog declares no dates
+NULL_FREQUENCY = 10  # one nullable value in so many is NULL, one person in so many has no consent
+DEFAULT_DATES = ValueRange("2026-01-01", "2026-01-31")  # default where the catalog declares no dates
 MINUTES_APART = 20  # between the timestamps of one row, in declaration order
-NOT_ADMITTED = "made-up refusal"
+EXCLUDED_STATE = "made-up refusal"
 
 MACROS = """
 fold_1(x) AS xor(x, x >> 16)
@@ -36,18 +36,18 @@ word(d) AS syllable(pick(d, 256) // 16) || syllable(pick(d, 256) % 16)
 
 
 @dataclass(frozen=True)
-class Place:
+class ValueContext:
     """The declarations that determine the values of one column."""
 
     table: Table
     column: Column
-    drawn: bool  # from a public column's values, in an SQL variable
+    is_drawn: bool  # from a public column's values, in an SQL variable
     admitted: tuple[str | bool, ...]  # consent states that admit a person; () for other columns
     dates: ValueRange
-    later: int  # number of time columns declared before this one
+    times_before: int  # number of time columns declared before this one
 
 
-def macros() -> tuple[str, ...]:
+def create_macros() -> tuple[str, ...]:
     """Return the SQL macros that all generated values use."""
     return tuple(f"CREATE TEMP MACRO {macro}" for macro in MACROS)
 
@@ -58,41 +58,41 @@ def draw(table: Table, column: Column | None, purpose: str = "value") -> str:
     return f"draw(r, {crc32(what.encode())})"
 
 
-def variable(table: Table, column: Column) -> str:
+def list_variable(table: Table, column: Column) -> str:
     """Return the SQL variable that contains the public values of a column."""
     return f"list_{table.name}_{column.name}"
 
 
-def identity(column: Column, number: str) -> str:
+def write_identifier(column: Column, number: str) -> str:
     """Write the identifier of a numbered person or row; equal numbers give equal identifiers in every table."""
     written_as = f"'id-' || ({number})" if column.type is SqlType.VARCHAR else f"({number})"
     return f"TRY_CAST({written_as} AS {column.stored_type})"
 
 
-def written(place: Place) -> str:
+def write_value(place: ValueContext) -> str:
     """Write a column's value, NULL in one of NULL_FREQUENCY rows if the column is nullable."""
     value = f"TRY_CAST({_value(place)} AS {place.column.stored_type})"
     if not place.column.nullable or place.admitted:
         return value
-    return f"CASE WHEN {draw(place.table, place.column, 'null')} % {ONE_IN} <> 0 THEN {value} END"
+    return f"CASE WHEN {draw(place.table, place.column, 'null')} % {NULL_FREQUENCY} <> 0 THEN {value} END"
 
 
-def _value(place: Place) -> str:
+def _value(place: ValueContext) -> str:
     """Write a column's value from the most specific declaration: public list, consent, cell, domain, type."""
     d, column = draw(place.table, place.column), place.column
-    if place.drawn:
-        values = f"getvariable('{variable(place.table, column)}')"
+    if place.is_drawn:
+        values = f"getvariable('{list_variable(place.table, column)}')"
         return f"{values}[1 + pick({d}, len({values}))]"
     if place.admitted:
-        return _state(place, d)
+        return _consent_state(place, d)
     if column.cell is not None:
         return _cell(column, column.cell.resolution, d)
     if isinstance(column.domain, ValueList):
-        values = ", ".join(quote(Literal(value, column.type)) for value in column.domain.values)
+        values = ", ".join(quote_literal(Literal(value, column.type)) for value in column.domain.values)
         return f"[{values}][1 + pick({d}, {len(column.domain.values)})]"
-    if column.type in DATED:
+    if column.type in DATED_TYPES:
         return _date(place) if column.type is SqlType.DATE else _time(place)
-    return _number(column, d) if column.type in (SqlType.BIGINT, SqlType.DOUBLE) else _other(column.type, d)
+    return _number(column, d) if column.type in (SqlType.BIGINT, SqlType.DOUBLE) else _plain_value(column.type, d)
 
 
 def _cell(column: Column, resolution: int, d: str) -> str:
@@ -102,15 +102,17 @@ def _cell(column: Column, resolution: int, d: str) -> str:
     return f"lower(to_hex({index}))" if column.type is SqlType.VARCHAR else index
 
 
-def _state(place: Place, d: str) -> str:
+def _consent_state(place: ValueContext, d: str) -> str:
     """Write a state of consent; in one of NULL_FREQUENCY rows it does not admit."""
     boolean = place.column.type is SqlType.BOOLEAN
     kind = SqlType.BOOLEAN if boolean else SqlType.VARCHAR
-    states = ", ".join(quote(Literal(state, kind)) for state in place.admitted)
-    refusal = quote(Literal(True not in place.admitted if boolean else NOT_ADMITTED, kind))
+    states = ", ".join(quote_literal(Literal(state, kind)) for state in place.admitted)
+    refusal = quote_literal(Literal(True not in place.admitted if boolean else EXCLUDED_STATE, kind))
     if boolean and len(place.admitted) == 2:
         refusal = "NULL"
-    return f"CASE WHEN {d} % {ONE_IN} = 0 THEN {refusal} ELSE [{states}][1 + pick({d}, {len(place.admitted)})] END"
+    return (
+        f"CASE WHEN {d} % {NULL_FREQUENCY} = 0 THEN {refusal} ELSE [{states}][1 + pick({d}, {len(place.admitted)})] END"
+    )
 
 
 def _number(column: Column, d: str) -> str:
@@ -126,26 +128,26 @@ def _number(column: Column, d: str) -> str:
     return f"{first}::HUGEINT + CAST(floor(part({d}) * {last - first + 1}::DOUBLE) AS HUGEINT)"
 
 
-def _date(place: Place) -> str:
+def _date(place: ValueContext) -> str:
     """Write a date; columns of one table with the same range share it in a row."""
     first, last = (date.fromisoformat(str(end)) for end in (place.dates.lower, place.dates.upper))
     when = draw(place.table, None, "date")
     return f"CAST('{first}' AS DATE) + CAST(floor(part({when}) * {(last - first).days + 1}) AS INTEGER)"
 
 
-def _time(place: Place) -> str:
+def _time(place: ValueContext) -> str:
     """Write a timestamp in the column's time zone; columns declared later get later times."""
     seconds = f"CAST(floor(part({draw(place.table, None, 'clock')}) * 86400) AS BIGINT)"
-    moment = f"CAST({_date(place)} AS TIMESTAMP) + to_seconds({seconds} + {place.later * MINUTES_APART * 60})"
+    moment = f"CAST({_date(place)} AS TIMESTAMP) + to_seconds({seconds} + {place.times_before * MINUTES_APART * 60})"
     moment = f"least({moment}, TIMESTAMP '{place.dates.upper} 23:59:59')"
     column = place.column
-    zone = quote(Literal(column.time_zone or "UTC", SqlType.VARCHAR))
+    zone = quote_literal(Literal(column.time_zone or "UTC", SqlType.VARCHAR))
     if column.type is SqlType.TIMESTAMPTZ:
         return f"timezone({zone}, {moment})"
     return f"timezone('UTC', timezone({zone}, {moment}))" if column.stored_utc else moment
 
 
-def _other(kind: SqlType, d: str) -> str:
+def _plain_value(kind: SqlType, d: str) -> str:
     """Write a value of a type without domain: boolean, time of day, list or text."""
     forms = {
         SqlType.BOOLEAN: f"{d} % 2 = 0",

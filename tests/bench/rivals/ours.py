@@ -17,12 +17,12 @@ from pathlib import Path
 from unittest.mock import patch
 
 import engine
-from budgets import rho_for
+from budgets import rho_from_epsilon
 from tests.bench.rivals.questions import DELTA, EPSILON, Asked
 from tests.bench.rivals.worlds import World
 
 DELTA_THRESHOLDS = DELTA / 10  # of private keys; the rest is the conversion's
-RHO_ALL = rho_for(EPSILON, DELTA - DELTA_THRESHOLDS)
+RHO_ALL = rho_from_epsilon(EPSILON, DELTA - DELTA_THRESHOLDS)
 RHO_CALIBRATION = Fraction(int(RHO_ALL * 10**5), 10**6)  # a tenth of it, as where a catalog says nothing
 PRIVATE = "WITH DIFFERENTIAL_PRIVACY OPTIONS(keys = 'private')"
 GUESSED_GROUPS = 40  # of a person, where keys are private
@@ -87,7 +87,7 @@ def _once(asked: Asked, world: World) -> Given:
         rho = RHO_ALL - RHO_CALIBRATION
         sql = asked.sql.replace("SELECT", f"SELECT {PRIVATE}", 1) if asked.private else asked.sql
         told = f"{int(rho * 10**12) / 10**12:.12f}"
-        with engine.open_desk(str(place), ledger=ledger) as desk:
+        with engine.open_session(str(place), ledger=ledger) as desk:
             explained = desk.explain(sql, client="bench", rho=told)
             table = desk.query(sql, client="bench", rho=told)
     return _given(asked, explained, table)

@@ -83,7 +83,7 @@ def _opened(where: World, *, rolled: bool) -> Iterator[Callable[[], float]]:
         place.write_text(declared.replace("[datasets.flat]", ROLLUP, 1) if rolled else declared)
         if rolled:
             engine.optimize_catalog(str(place))
-        with engine.open_desk(str(place), ledger=str(Path(made) / "ledger")) as desk:
+        with engine.open_session(str(place), ledger=str(Path(made) / "ledger")) as desk:
             asked = iter(range(1_000_000))
 
             def ask() -> float:

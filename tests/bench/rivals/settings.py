@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 
 from tests.bench.rivals.questions import Asked
-from tests.bench.rivals.tuning import QRLEW_SIGMAS, RHO, Truth, Tuned, by_all_groups, by_groups, by_norm, by_rows
+from tests.bench.rivals.tuning import QRLEW_SIGMAS, RHO, Truth, Tuned, by_all_groups, by_clip_bound, by_groups, by_rows
 from tests.bench.rivals.worlds import World
 
 Setting = Mapping[str, object]
@@ -34,7 +34,7 @@ def _smartnoise(asked: Asked, most: int, truth: Truth) -> Setting:
 
 
 def _qrlew(asked: Asked, most: int, truth: Truth) -> Setting:
-    return truth.best(by_norm(), sigmas=QRLEW_SIGMAS).setting
+    return truth.best(by_clip_bound(), sigmas=QRLEW_SIGMAS).setting
 
 
 def _opendp(asked: Asked, most: int, truth: Truth) -> Setting:

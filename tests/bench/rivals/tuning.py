@@ -13,12 +13,12 @@ from statistics import NormalDist, median
 
 import duckdb
 
-from budgets import rho_for
+from budgets import rho_from_epsilon
 from tests.bench.rivals.questions import DELTA, EPSILON, Asked
 from tests.bench.rivals.worlds import World
 
 RHO = float(
-    rho_for(EPSILON, DELTA)
+    rho_from_epsilon(EPSILON, DELTA)
 )  # the largest whose (epsilon, delta) is the asked one, by Canonne, Kamath and Steinke
 QRLEW_SIGMAS = 10.856 * math.sqrt(2.0)  # what it takes for a sensitivity of 1 at half of epsilon and delta
 GRID = (1, 2, 3, 5, 7, 10, 15, 20, 30, 45, 65, 100, 150, 220, 330, 500, 750, 1100)
@@ -63,7 +63,7 @@ def by_all_groups(most: int) -> Iterable[Rule]:
         yield Rule(f"least(1, {rows} / n)", setting, math.sqrt(most + 1) * rows, (most + 1) * rows)
 
 
-def by_norm() -> Iterable[Rule]:
+def by_clip_bound() -> Iterable[Rule]:
     """Clip a person's vector in L2."""
     return (Rule(f"least(1, {c} / norm)", {"max_multiplicity": c}, c, math.inf) for c in GRID)
 
@@ -84,9 +84,9 @@ class Truth:
                     FROM each GROUP BY person)
             SELECT each.*, rows, groups, norm
             FROM each JOIN one USING (person)""")
-        self.true = self._cut("1")
+        self.true = self._clip("1")
 
-    def _cut(self, factor: str) -> dict[tuple, tuple[float, float]]:
+    def _clip(self, factor: str) -> dict[tuple, tuple[float, float]]:
         keys = ", ".join(self.asked.keys)
         found = self.connection.execute(f"SELECT {keys}, sum(n * {factor}), sum(s * {factor}) FROM pg GROUP BY {keys}")
         return {row[:-2]: row[-2:] for row in found.fetchall()}
@@ -111,7 +111,7 @@ class Truth:
         else:
             unit = rule.l2 * math.sqrt(parts) * (sigmas or 1 / math.sqrt(2 * RHO))
         largest = max(map(abs, self.asked.ends))
-        cut, errors = self._cut(rule.factor), []
+        cut, errors = self._clip(rule.factor), []
         for key, (n, s) in self.true.items():
             true, kept = self.number(n, s), cut.get(key, (0.0, 0.0))
             noise = unit * largest if self.asked.kind == "sum" else unit

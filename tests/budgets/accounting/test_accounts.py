@@ -6,24 +6,24 @@ import pytest
 
 from budgets.accounting.accounts import LIFETIME, AccountName, AccountView, check_text
 from budgets.accounting.holders import ALL_CLIENTS, check_name
-from budgets.accounting.loss import NOTHING, Loss
+from budgets.accounting.loss import ZERO_LOSS, Loss
 from budgets.errors import ParamError
 from tests.budgets.books import ANN, SHARED
 
 
 def test_remaining_is_what_releases_may_still_use() -> None:
-    view = AccountView(ANN, cap=Loss.within("0.1", "1e-9"), spent=Loss.of("0.04", "4e-11"))
-    assert view.remaining == Loss.of("0.06", "6e-11")
+    view = AccountView(ANN, cap=Loss.rounded_down("0.1", "1e-9"), spent=Loss.rounded_up("0.04", "4e-11"))
+    assert view.remaining == Loss.rounded_up("0.06", "6e-11")
     assert view.spent_epsilon_delta.epsilon < view.cap_epsilon_delta.epsilon
     assert view.cap_epsilon_delta.delta == pytest.approx(1e-9)
     assert view.spent_epsilon_delta.delta == pytest.approx(9.4e-10)
 
 
 def test_a_cap_lowered_below_what_is_spent_leaves_nothing() -> None:
-    assert AccountView(SHARED, cap=Loss.within("0.01", "1e-9"), spent=Loss.of("0.04")).remaining.rho == 0
+    assert AccountView(SHARED, cap=Loss.rounded_down("0.01", "1e-9"), spent=Loss.rounded_up("0.04")).remaining.rho == 0
 
 
-def test_names_for_people() -> None:
+def test_account_names_are_readable() -> None:
     assert str(SHARED) == "the budget of the dataset for window 'forever' of dataset 'operator'"
     together = AccountName("operator", "forever", ALL_CLIENTS)
     assert str(together) == "the budget of all clients together for window 'forever' of dataset 'operator'"
@@ -41,11 +41,11 @@ def test_names_that_are_refused(name: object) -> None:
 
 
 @pytest.mark.parametrize("text", ["a\0b", "\ud800", None])
-def test_text_that_no_database_holds(text: object) -> None:
+def test_text_that_a_database_cannot_store_is_refused(text: object) -> None:
     with pytest.raises(ParamError, match="A question must be text"):
         check_text(text, "A question")
     check_text("SELECT\n'Plaza Garibaldi ✓'", "A question")
 
 
-def test_nothing_spent_is_epsilon_nothing() -> None:
-    assert AccountView(ANN, cap=Loss.within("0.1", "1e-9"), spent=NOTHING).spent_epsilon_delta.epsilon == 0.0
+def test_zero_spent_rho_is_zero_epsilon() -> None:
+    assert AccountView(ANN, cap=Loss.rounded_down("0.1", "1e-9"), spent=ZERO_LOSS).spent_epsilon_delta.epsilon == 0.0

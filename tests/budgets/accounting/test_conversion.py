@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgets.accounting.conversion import EpsilonDelta, chargeable, conversion_delta, epsilon_at, rho_for
+from budgets.accounting.conversion import EpsilonDelta, chargeable, conversion_delta, epsilon_from_rho, rho_from_epsilon
 from budgets.accounting.loss import PICO, Loss
 from budgets.errors import ParamError
 
@@ -27,55 +27,55 @@ def delta_of(rho: float, epsilon: float) -> float:
 
 
 @pytest.mark.parametrize(("rho", "delta"), [("0.005", "1e-9"), ("0.2", "1e-9"), ("1", "1e-6"), ("0.0001", "1e-12")])
-def test_epsilon_is_what_the_formula_for_delta_says(rho: str, delta: str) -> None:
-    epsilon = epsilon_at(rho, delta)
+def test_epsilon_inverts_the_formula_for_delta(rho: str, delta: str) -> None:
+    epsilon = epsilon_from_rho(rho, delta)
     assert delta_of(float(rho), epsilon) == pytest.approx(float(delta), rel=1e-4)
     assert delta_of(float(rho), epsilon * 0.999) > float(delta)
 
 
 def test_known_numbers() -> None:
-    assert epsilon_at("0.1850", "1e-6") <= 3 < epsilon_at("0.1851", "1e-6")
-    assert Fraction("0.1850") < rho_for(3, "1e-6") < Fraction("0.1851")
-    assert round(epsilon_at("0.2", "9e-10"), 2) == 3.94
-    assert epsilon_at(0, "1e-9") == 0.0
-    assert epsilon_at("1e-12", "0.5") == 0.0  # the formula gives less than 0
+    assert epsilon_from_rho("0.1850", "1e-6") <= 3 < epsilon_from_rho("0.1851", "1e-6")
+    assert Fraction("0.1850") < rho_from_epsilon(3, "1e-6") < Fraction("0.1851")
+    assert round(epsilon_from_rho("0.2", "9e-10"), 2) == 3.94
+    assert epsilon_from_rho(0, "1e-9") == 0.0
+    assert epsilon_from_rho("1e-12", "0.5") == 0.0  # the formula gives less than 0
 
 
 @given(RHOS, DELTAS)
 def test_epsilon_is_below_the_older_bound_and_grows_with_rho(rho: Fraction, delta: Fraction) -> None:
-    epsilon = epsilon_at(rho, delta)
+    epsilon = epsilon_from_rho(rho, delta)
     assert 0 <= epsilon <= float(rho) + 2 * math.sqrt(float(rho) * -math.log(float(delta)))  # Bun, Steinke 2016
-    assert epsilon <= epsilon_at(rho * Fraction(101, 100), delta)
+    assert epsilon <= epsilon_from_rho(rho * Fraction(101, 100), delta)
 
 
 @pytest.mark.parametrize("epsilon", ["0.1", "1", "3", "10", "1e-9"])
 @pytest.mark.parametrize("delta", ["1e-6", "9e-10", "1e-15"])
 def test_rho_for_is_the_largest_that_epsilon_covers(epsilon: str, delta: str) -> None:
-    rho = rho_for(epsilon, delta)
+    rho = rho_from_epsilon(epsilon, delta)
     assert (rho * PICO).denominator == 1
-    assert epsilon_at(rho, delta) <= Fraction(epsilon) < epsilon_at(rho + Fraction(1, PICO), delta)
+    assert epsilon_from_rho(rho, delta) <= Fraction(epsilon) < epsilon_from_rho(rho + Fraction(1, PICO), delta)
 
 
 @pytest.mark.parametrize("delta", ["0", "1", "2", "NaN", True, 1e-6])
 def test_delta_lies_between_0_and_1(delta: object) -> None:
     with pytest.raises(ParamError, match="delta "):
-        epsilon_at("0.1", delta)  # type: ignore[arg-type]
+        epsilon_from_rho("0.1", delta)  # type: ignore[arg-type]
     with pytest.raises(ParamError, match="delta "):
-        rho_for("1", delta)  # type: ignore[arg-type]
+        rho_from_epsilon("1", delta)  # type: ignore[arg-type]
 
 
-def test_an_answer_for_one_is_no_answer_for_true() -> None:
-    epsilon_at(1, "1e-6")
+def test_the_cache_distinguishes_1_from_true() -> None:
+    epsilon_from_rho(1, "1e-6")
     with pytest.raises(ParamError, match="not a bool"):
-        epsilon_at(True, "1e-6")
+        epsilon_from_rho(True, "1e-6")
     with pytest.raises(ParamError, match="not a float"):
-        epsilon_at(1.0, "1e-6")  # type: ignore[arg-type]
+        epsilon_from_rho(1.0, "1e-6")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("delta", ["1e-18", "0.999999999999999999", "0.5"])
 @pytest.mark.parametrize("rho", ["1e-12", "9e6"])
 def test_extremes_stay_finite(rho: str, delta: str) -> None:
-    assert 0 <= epsilon_at(rho, delta) < math.inf
+    assert 0 <= epsilon_from_rho(rho, delta) < math.inf
 
 
 @given(st.integers(1, 10**18 - 1))
@@ -86,8 +86,8 @@ def test_the_two_parts_of_a_caps_delta_add_up_to_it(atto_delta: int) -> None:
 
 
 def test_a_full_account_is_stated_at_its_whole_delta() -> None:
-    cap = Loss.within("0.2", "1e-9")
-    stated = EpsilonDelta.of(chargeable(cap), cap)
-    assert stated.epsilon == epsilon_at("0.2", "9e-10")
+    cap = Loss.rounded_down("0.2", "1e-9")
+    stated = EpsilonDelta.from_loss(chargeable(cap), cap)
+    assert stated.epsilon == epsilon_from_rho("0.2", "9e-10")
     assert Fraction(stated.delta) >= cap.delta and stated.delta == pytest.approx(1e-9, rel=1e-15)
-    assert EpsilonDelta.of(Loss(0, 0), cap).epsilon == 0.0
+    assert EpsilonDelta.from_loss(Loss(0, 0), cap).epsilon == 0.0

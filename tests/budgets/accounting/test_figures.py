@@ -8,13 +8,13 @@ from fractions import Fraction
 
 import pytest
 
-from budgets import BudgetRefused, Caps, Item, Ledger, Loss, rho_for
+from budgets import BudgetRefused, Caps, Ledger, Loss, PricedRelease, rho_from_epsilon
 from budgets.accounting.conversion import conversion_delta
 from budgets.stores import journal
 from tests.budgets.books import SHARED, answer, ask, item
 
 SIGMA = Fraction(1414, 100)
-COUNT = Loss.of(1 / (2 * SIGMA**2))  # of one count with sensitivity 1
+COUNT = Loss.rounded_up(1 / (2 * SIGMA**2))  # of one count with sensitivity 1
 
 
 def test_seventy_four_counts_where_basic_composition_gives_thirty(ledger: Ledger) -> None:
@@ -25,21 +25,21 @@ def test_seventy_four_counts_where_basic_composition_gives_thirty(ledger: Ledger
     """
     laplace_epsilon = Fraction(math.sqrt(2)) / SIGMA
     assert int(3 / laplace_epsilon) in (29, 30)
-    promised = Loss.within(rho_for(3, "1e-6"), Fraction(1, 10**6) / Fraction(9, 10))
+    promised = Loss.rounded_down(rho_from_epsilon(3, "1e-6"), Fraction(1, 10**6) / Fraction(9, 10))
     with pytest.raises(BudgetRefused):
         for number in range(80):
-            one = Item(f"count {number}", COUNT, "SELECT COUNT(*)", ("forever",))
+            one = PricedRelease(f"count {number}", COUNT, "SELECT COUNT(*)", ("forever",))
             ledger.charge(ask(one, request=f"r{number}", caps=Caps(promised, promised)))
-    assert len(ledger.releases("ann")) == 74
+    assert len(ledger.paid_releases("ann")) == 74
     view = ledger.account(SHARED)
     assert view.spent_epsilon_delta.epsilon <= 3
     assert (conversion_delta(view.cap), view.spent.delta) == (Fraction(1, 10**6), 0)
-    assert int(rho_for(3, "9e-7") / COUNT.rho) == 73
+    assert int(rho_from_epsilon(3, "9e-7") / COUNT.rho) == 73
 
 
 def test_a_dashboard_refreshed_a_thousand_times_costs_what_it_costs_once(ledger: Ledger) -> None:
     questions = [item(f"q{number}", "0.0025") for number in range(40)]
-    caps = Caps(Loss.within("0.1", "1e-9"), Loss.within("0.1", "1e-9"))
+    caps = Caps(Loss.rounded_down("0.1", "1e-9"), Loss.rounded_down("0.1", "1e-9"))
     answer(ledger, ledger.charge(ask(*questions, caps=caps)))
     keys = [question.release_key for question in questions]
     first = ledger.replay("ann", "operator", keys)
@@ -48,18 +48,18 @@ def test_a_dashboard_refreshed_a_thousand_times_costs_what_it_costs_once(ledger:
         assert ledger.replay("ann", "operator", keys) == first
     again = ledger.charge(ask(*questions, request="again", caps=caps))
     assert (again.loss, again.to_run) == (Loss(0), ())
-    assert ledger.account(SHARED).spent == Loss.of("0.1")
+    assert ledger.account(SHARED).spent == Loss.rounded_up("0.1")
 
 
 def test_a_year_of_daily_dashboards() -> None:
     """Every day is a window: it brings its own budget, and none that is spent comes back."""
-    caps = Caps(Loss.within("0.1", "1e-9"), Loss.within("0.1", "1e-9"))
+    caps = Caps(Loss.rounded_down("0.1", "1e-9"), Loss.rounded_down("0.1", "1e-9"))
     with Ledger.open(":memory:") as ledger:
         days = [str(date(2026, 1, 1) + timedelta(days=number)) for number in range(365)]
         for day in days:
             questions = [item(f"{day} {number}", "0.0025", windows=(day,)) for number in range(40)]
             charge = ledger.charge(ask(*questions, request=day, caps=caps))
-            assert charge.loss == Loss.of("0.1")
+            assert charge.loss == Loss.rounded_up("0.1")
             answer(ledger, charge)
             assert ledger.charge(ask(*questions, request=f"{day} again", caps=caps)).loss == Loss(0)
         for day in (days[0], days[180], days[-1]):
@@ -67,7 +67,7 @@ def test_a_year_of_daily_dashboards() -> None:
                 ledger.charge(ask(item("one more", "0.0001", windows=(day,)), request="more", caps=caps))
         views = [view for view in ledger.accounts() if view.name.holder == ""]
         assert [view.name.window for view in views] == days
-        assert {view.spent for view in views} == {Loss.of("0.1")}
+        assert {view.spent for view in views} == {Loss.rounded_up("0.1")}
 
 
 @pytest.mark.parametrize("year", ["2025", "2027"])

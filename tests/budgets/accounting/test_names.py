@@ -12,7 +12,7 @@ from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
 from budgets import Ledger, LedgerError, UnsafeStore
-from budgets.accounting.holders import check_asker
+from budgets.accounting.holders import check_client_name
 from budgets.accounting.loss import Loss
 from budgets.accounting.names import folded_name, normal_name
 from budgets.errors import Forbidden, ParamError
@@ -36,7 +36,7 @@ def test_a_name_in_another_form_is_refused_with_the_normal_one(name: str, ledger
     with pytest.raises(ParamError) as refused:
         ask(client=name)
     assert normal_name(name) in str(refused.value) or not name.isprintable()
-    check_asker(normal_name(name))
+    check_client_name(normal_name(name))
     with pytest.raises(LedgerError):
         ledger.add_client(name, **WHY)
 
@@ -44,14 +44,14 @@ def test_a_name_in_another_form_is_refused_with_the_normal_one(name: str, ledger
 @pytest.mark.parametrize("name", [".", "..", "org/.", "../ana", "org/../ana", "\u2024", "org/\u2025"])
 def test_no_part_of_a_path_is_a_dot_or_two(name: str, ledger: Ledger) -> None:
     with pytest.raises(ParamError):
-        check_asker(name)
+        check_client_name(name)
     with pytest.raises(LedgerError):
         ledger.add_client(name, **WHY)
     assert ledger.clients() == ()
 
 
 @given(st.text(max_size=12))
-def test_the_normal_form_is_its_own_and_is_accepted(name: str) -> None:
+def test_the_normal_form_is_idempotent_and_accepted(name: str) -> None:
     normal = normal_name(name)
     assert normal_name(normal) == normal == unicodedata.normalize("NFKC", normal)
     assert folded_name(normal) == folded_name(name) == folded_name(folded_name(name))
@@ -59,7 +59,7 @@ def test_the_normal_form_is_its_own_and_is_accepted(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OTHER_SPELLINGS)
-def test_another_spelling_is_charged_nothing_and_opens_nothing(name: str, ledger: Ledger) -> None:
+def test_another_spelling_is_refused_without_a_charge_or_account(name: str, ledger: Ledger) -> None:
     ledger.charge(ask(client="ana"))
     accounts = ledger.accounts()
     with pytest.raises(Forbidden, match="differs from 'ana' in its spelling alone"):
@@ -90,8 +90,10 @@ def test_no_admin_acts_on_a_spelling_that_nobody_has(ledger: Ledger) -> None:
             act()
 
 
-def test_two_spellings_that_ask_at_once_are_one_client_and_a_refusal(ledger: Ledger) -> None:
-    outcomes = ledger._charge_all([ask(client="ana"), ask(client="ANA", request="r2"), ask(client="ben", request="r3")])
+def test_two_simultaneous_spellings_make_one_client_and_one_refusal(ledger: Ledger) -> None:
+    outcomes = ledger._charge_batch(
+        [ask(client="ana"), ask(client="ANA", request="r2"), ask(client="ben", request="r3")]
+    )
     assert [isinstance(outcome, Forbidden) for outcome in outcomes] == [False, True, False]
     assert ledger.verify() == ()
 
@@ -107,7 +109,7 @@ def test_the_database_itself_keeps_one_client_for_each_name(address: str) -> Non
     store.close()
 
 
-def test_a_planted_ledger_that_looks_at_no_spelling_is_found(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_planted_ledger_that_ignores_spellings_is_found(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the check the row of names still refuses to be written twice, and verify misses it."""
     ledger.charge(ask(client="ana"))
     monkeypatch.setattr(standing, "check_spelling", lambda *_: None)
@@ -115,7 +117,7 @@ def test_a_planted_ledger_that_looks_at_no_spelling_is_found(ledger: Ledger, mon
     assert any("client_names" in found for found in ledger.verify())
 
 
-def test_a_ledger_from_before_says_which_names_are_alike(address: str) -> None:
+def test_opening_an_older_ledger_reports_a_name_with_two_spellings(address: str) -> None:
     def before(*names: str) -> None:
         with store.writing() as connection:
             connection.execute(insert(clients), [{"holder": n, "state": "active", "is_group": 0} for n in names])

@@ -10,56 +10,56 @@ from hypothesis import Phase, settings
 from budgets import LIFETIME, BudgetRefused
 from budgets.accounting import outlook
 from budgets.accounting.holders import EVERYBODY
-from budgets.accounting.outlook import Room
+from budgets.accounting.outlook import PayingAccounts
 from tests.budgets.accounting import test_outlook as held
 
 FOUND = (AssertionError, BudgetRefused, pytest.fail.Exception)
-_debits, _fewer, _largest = Room.debits, outlook._fewer, outlook._largest
+_debits, _fewer, _largest = PayingAccounts.debits, outlook._fitting_windows, outlook._largest_price
 
 
 def plant_lifetime(plant: pytest.MonkeyPatch) -> None:
-    def debits(room: Room, items):
+    def debits(room: PayingAccounts, items):
         return tuple((view, loss) for view, loss in _debits(room, items) if view.name.window != LIFETIME)
 
-    plant.setattr(Room, "debits", debits)
+    plant.setattr(PayingAccounts, "debits", debits)
 
 
 def plant_groups(plant: pytest.MonkeyPatch) -> None:
-    plant.setattr(outlook, "payers", lambda client: (EVERYBODY, client))
+    plant.setattr(outlook, "paying_holders", lambda client: (EVERYBODY, client))
 
 
 def plant_delta(plant: pytest.MonkeyPatch) -> None:
-    plant.setattr(outlook, "_times_in", lambda remaining, loss: remaining.pico_rho // loss.pico_rho)
+    plant.setattr(outlook, "_count_fits", lambda remaining, loss: remaining.pico_rho // loss.pico_rho)
 
 
 def plant_one_question(plant: pytest.MonkeyPatch) -> None:
-    plant.setattr(outlook, "_too_dear", lambda room, items: False)
+    plant.setattr(outlook, "_exceeds_query_limit", lambda room, items: False)
 
 
 def plant_one_pico_more(plant: pytest.MonkeyPatch) -> None:
-    plant.setattr(outlook, "_largest", lambda items, tightest, part: _largest(items, tightest, part) + len(items))
+    plant.setattr(outlook, "_largest_price", lambda items, tightest, part: _largest(items, tightest, part) + len(items))
 
 
 def plant_windows_that_are_short(plant: pytest.MonkeyPatch) -> None:
-    def fewer(room: Room, items) -> tuple[str, ...]:
+    def fewer(room: PayingAccounts, items) -> tuple[str, ...]:
         touched = tuple(dict.fromkeys(window for item in items for window in item.windows))
         return touched[1:] if _fewer(room, items) else ()
 
-    plant.setattr(outlook, "_fewer", fewer)
+    plant.setattr(outlook, "_fitting_windows", fewer)
 
 
 def plant_other_windows_unseen(plant: pytest.MonkeyPatch) -> None:
-    plant.setattr(outlook, "_elsewhere", lambda room, items, windows: tuple(windows))
+    plant.setattr(outlook, "_other_windows", lambda room, items, windows: tuple(windows))
 
 
 PLANTED: dict[Callable[[pytest.MonkeyPatch], None], Callable[[], None]] = {
-    plant_lifetime: held.test_so_many_are_accepted_and_one_more_is_refused,
-    plant_groups: held.test_so_many_are_accepted_and_one_more_is_refused,
-    plant_delta: held.test_so_many_are_accepted_and_one_more_is_refused,
-    plant_one_question: held.test_so_many_are_accepted_and_one_more_is_refused,
+    plant_lifetime: held.test_the_forecast_number_of_queries_is_accepted_and_one_more_refused,
+    plant_groups: held.test_the_forecast_number_of_queries_is_accepted_and_one_more_refused,
+    plant_delta: held.test_the_forecast_number_of_queries_is_accepted_and_one_more_refused,
+    plant_one_question: held.test_the_forecast_number_of_queries_is_accepted_and_one_more_refused,
     plant_one_pico_more: held.test_a_little_more_than_fits_is_refused,
-    plant_windows_that_are_short: held.test_what_would_fit_is_accepted,
-    plant_other_windows_unseen: held.test_what_would_fit_is_accepted,
+    plant_windows_that_are_short: held.test_a_price_that_would_fit_is_accepted,
+    plant_other_windows_unseen: held.test_a_price_that_would_fit_is_accepted,
 }
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from budgets.accounting.loss import NOTHING
-from budgets.accounting.records import Item
+from budgets.accounting.loss import ZERO_LOSS
+from budgets.accounting.records import PricedRelease
 from budgets.errors import ParamError
 from tests.budgets.books import ask, item
 
@@ -23,31 +23,31 @@ from tests.budgets.books import ask, item
         ({"wording": "\0"}, "A wording must be text"),
     ],
 )
-def test_requests_that_no_charge_is_made_from(wrong: dict[str, Any], why: str) -> None:
+def test_invalid_requests_are_refused(wrong: dict[str, Any], why: str) -> None:
     with pytest.raises(ParamError, match=why):
         ask(**wrong)
 
 
 def test_a_release_has_a_key_a_price_and_a_text() -> None:
     with pytest.raises(ParamError, match="A release costs rho above 0"):
-        Item("aa", NOTHING, "question", ("forever",))
+        PricedRelease("aa", ZERO_LOSS, "question", ("forever",))
     with pytest.raises(ParamError, match="A release key must be"):
         item("")
     with pytest.raises(ParamError, match="A question must be text"):
-        Item("aa", item().loss, "\ud800", ("forever",))
+        PricedRelease("aa", item().loss, "\ud800", ("forever",))
 
 
 @pytest.mark.parametrize(
     ("windows", "why"),
     [((), "at least one window"), (("2026-01", "2026-01"), "each named once"), (("",), "A window must be")],
 )
-def test_a_release_touches_windows(windows: tuple[str, ...], why: str) -> None:
+def test_a_release_without_privacy_windows_is_refused(windows: tuple[str, ...], why: str) -> None:
     with pytest.raises(ParamError, match=why):
         item(windows=windows)
 
 
 def test_one_release_asked_for_twice_is_one_release_of_one_price() -> None:
-    assert [each.release_key for each in ask(item("bb"), item("aa"), item("bb")).distinct_items] == ["bb", "aa"]
+    assert [each.release_key for each in ask(item("bb"), item("aa"), item("bb")).distinct_releases] == ["bb", "aa"]
     with pytest.raises(ParamError, match="two prices"):
         ask(item("aa", "0.01"), item("aa", "0.02"))
     with pytest.raises(ParamError, match="two prices"):

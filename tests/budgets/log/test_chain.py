@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from budgets.errors import ParamError
 from budgets.log.anchor import Anchor
-from budgets.log.chain import GENESIS, Entry, broken_links, canonical, canonical_row, linked
+from budgets.log.chain import GENESIS, Entry, broken_links, canonical_json, canonical_row, chained_entry
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
 BODIES = st.recursive(
@@ -23,26 +23,29 @@ TOLD = (1, "2026-10-17T00:00:00.000+00:00", "noted", "town", "ann", "eve", "r1",
 
 
 @given(BODIES, BODIES)
-def test_one_body_has_one_text_and_two_have_two(first: object, second: object) -> None:
-    assert json.loads(canonical(first)) == first
-    assert (canonical(first) == canonical(second)) == (first == second)
+def test_distinct_bodies_have_distinct_canonical_texts(first: object, second: object) -> None:
+    assert json.loads(canonical_json(first)) == first
+    assert (canonical_json(first) == canonical_json(second)) == (first == second)
 
 
 @pytest.mark.parametrize("body", [0.5, True, {"a": 1.0}, [b"x"], {1: 2}, (1, {"b": [False]})])
-def test_what_has_no_exact_text_is_refused(body: object) -> None:
+def test_values_without_an_exact_text_are_refused(body: object) -> None:
     with pytest.raises(ParamError):
-        canonical(body)
+        canonical_json(body)
 
 
 def test_the_canonical_row_is_as_documented() -> None:
     assert canonical_row(TOLD).decode() == (
         '[1,1,"2026-10-17T00:00:00.000+00:00","noted","town","ann","eve","r1","{\\"format\\":1}"]'
     )
-    assert linked(TOLD, GENESIS).row_hash.hex() == "2a6d206179eded3fc22ecd3fb2ff3ac7a8d7619c33ccdab6a76a3e6c17403684"
+    assert (
+        chained_entry(TOLD, GENESIS).row_hash.hex()
+        == "2a6d206179eded3fc22ecd3fb2ff3ac7a8d7619c33ccdab6a76a3e6c17403684"
+    )
 
 
 def test_every_column_is_hashed() -> None:
-    row = linked(TOLD, GENESIS)
+    row = chained_entry(TOLD, GENESIS)
     for field in fields(Entry):
         value = getattr(row, field.name)
         other = replace(

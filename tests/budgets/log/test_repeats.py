@@ -25,10 +25,12 @@ def at(monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
 
 
 def counted(ledger: Ledger) -> list[tuple[str, str, int]]:
-    return [(row.holder, row.said["hour"], row.said["times"]) for row in ledger.audit(kind=EntryKind.REPEATED)]
+    return [
+        (row.holder, row.content["hour"], row.content["times"]) for row in ledger.find_entries(kind=EntryKind.REPEATED)
+    ]
 
 
-def test_an_hour_is_written_when_it_is_over(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_repeat_counts_of_an_hour_are_written_after_it(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     at(monkeypatch, "2026-11-29T12:59:59.000+00:00")
     for client in ("ann", "ben", "ann"):
         ledger.count_repeat(client, "operator")
@@ -42,9 +44,7 @@ def test_an_hour_is_written_when_it_is_over(ledger: Ledger, monkeypatch: pytest.
     assert counted(ledger)[2:] == [("ann", "2026-11-29T13", 1)] and not ledger.verify()
 
 
-def test_a_ledger_that_can_not_be_written_answers_repeats_and_counts_on(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unwritable_ledger_still_answers_and_counts_repeats(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object) -> None:
         raise LedgerUnavailable("The disk is full.", "a larger one")
 
@@ -86,7 +86,7 @@ def test_a_row_that_counts_nothing_is_found(ledger: Ledger, said: str) -> None:
     assert any("does not say what its kind says" in wrong for wrong in verify([*rows[:-1], changed], {}))
 
 
-def test_closing_writes_what_was_counted(address: str) -> None:
+def test_closing_writes_pending_repeat_counts(address: str) -> None:
     with Ledger.open(address) as ledger:
         ledger.charge(ask(item("aa")))
         ledger.count_repeat("ann", "operator")

@@ -13,7 +13,7 @@ import pytest
 from budgets import Ledger
 from budgets.log.chain import Entry
 from budgets.log.events import EntryKind
-from budgets.log.verify import steps_back, verify
+from budgets.log.verify import clock_regressions, verify
 from budgets.stores import journal
 from budgets.stores.schema import PROJECTIONS, metadata
 from tests.budgets.books import answer, ask, item
@@ -30,7 +30,7 @@ def lived() -> Tables:
         return rows_of(ledger)
 
 
-def test_everything_has_happened_in_the_history_that_is_tampered_with() -> None:
+def test_the_tampered_history_contains_every_kind_of_event() -> None:
     kinds = {row["kind"] for row in lived()["entries"]}
     assert {str(kind) for kind in EntryKind} <= kinds
     assert all(rows for rows in lived().values())
@@ -43,7 +43,7 @@ def test_a_thousand_tampers_are_found() -> None:
     assert not missed
 
 
-def test_a_verifier_that_looks_at_hashes_alone_misses_tables() -> None:
+def test_a_verifier_of_hashes_alone_misses_tampered_tables() -> None:
     """The control: without the tables made anew, a third of the tampers passes."""
 
     def by_hashes(tables: Tables) -> bool:
@@ -81,7 +81,7 @@ def test_a_tamper_of_the_file_is_found(table: str, tmp_path: Path) -> None:
         assert ledger.verify()
 
 
-def test_a_clock_that_runs_backwards_is_told_and_refuses_nothing(
+def test_a_clock_that_runs_backwards_is_reported_and_refuses_nothing(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     day = iter(
@@ -97,20 +97,22 @@ def test_a_clock_that_runs_backwards_is_told_and_refuses_nothing(
         ledger.note(topic, {}, actor="desk")
     monkeypatch.setattr(journal, "now_text", lambda: "2026-11-25T08:00:01+00:00")
     assert ledger.verify() == ()
-    assert ledger.clock_steps() == (
+    assert ledger.clock_regressions() == (
         "The clock ran backwards: row 4 is 7,203 s before the row in front of it.",
         "The clock ran backwards: this machine's clock is 86,400 s before the row in front of it.",
     )
     assert answer(ledger, ledger.charge(ask()))
 
 
-def test_rows_of_machines_whose_clocks_differ_a_little_are_nothing_to_tell() -> None:
-    steps = steps_back([("row 1", "2026-11-26T10:00:05+00:00"), ("row 2", "2026-11-26T10:00:00+00:00")])
+def test_small_clock_differences_between_machines_are_not_reported() -> None:
+    steps = clock_regressions([("row 1", "2026-11-26T10:00:05+00:00"), ("row 2", "2026-11-26T10:00:00+00:00")])
     assert tuple(steps) == ()
-    assert next(steps_back([("row 1", "x"), ("row 2", "2026-11-26T10:00:00")])) == "row 1 bears no moment in UTC."
+    assert (
+        next(clock_regressions([("row 1", "x"), ("row 2", "2026-11-26T10:00:00")])) == "row 1 bears no moment in UTC."
+    )
 
 
-def test_a_ledger_that_was_rolled_back_is_found_beside_its_anchor(address: str) -> None:
+def test_a_ledger_that_was_rolled_back_is_found_by_its_anchor(address: str) -> None:
     with Ledger.open(address) as ledger:
         answer(ledger, ledger.charge(ask()))
         anchor = ledger.anchor()
@@ -126,7 +128,7 @@ def test_a_ledger_that_was_rolled_back_is_found_beside_its_anchor(address: str) 
         assert other.verify(rolled_back)[0].endswith("it was rolled back.")
 
 
-def test_what_was_rewritten_consistently_is_found_by_an_anchor_alone() -> None:
+def test_a_consistent_rewrite_is_found_by_an_anchor_alone() -> None:
     """Write access to the file allows another history: no key is in it, and only the anchor reveals it."""
     with Ledger.open(":memory:") as ledger:
         ledger.note("objection", {"how": "form"}, actor="desk")

@@ -8,15 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from budgets import LIFETIME, AccountName, Caps, Grant, Loss
-from budgets.accounting.bill import Bill, debits_of, make_bill
-from budgets.accounting.policy import EACH_WINDOW, granted
+from budgets.accounting.bill import Bill, make_bill, sum_debits
+from budgets.accounting.policy import EACH_WINDOW, effective_cap
 from budgets.stores.balances import _debit_rows
-from budgets.stores.store import listed
+from budgets.stores.store import json_list
 from tests.budgets.books import ask, item
 
 ASKERS = ("ann", "acme/ben", "acme/maps/cid", "acme/maps/dora")
 HOLDERS = (*ASKERS, "acme", "acme/maps")
-CAPS = Caps(Loss.within("0.2", "1e-9"), Loss.within("0.1", "1e-9"), static=Loss.within("0.05", "1e-9"))
+CAPS = Caps(
+    Loss.rounded_down("0.2", "1e-9"), Loss.rounded_down("0.1", "1e-9"), static=Loss.rounded_down("0.05", "1e-9")
+)
 WINDOWS = ("jan", "static", "feb")
 grants = some.lists(
     some.builds(
@@ -24,7 +26,7 @@ grants = some.lists(
         some.just("operator"),
         some.sampled_from(HOLDERS),
         some.sampled_from([EACH_WINDOW, LIFETIME, *WINDOWS]),
-        some.sampled_from([Loss.within("0.03", "1e-9"), Loss.within("0.3", "1e-9")]),
+        some.sampled_from([Loss.rounded_down("0.03", "1e-9"), Loss.rounded_down("0.3", "1e-9")]),
         some.integers(1, 5),
     ),
     unique_by=(lambda grant: grant.sequence, lambda grant: (grant.holder, grant.scope)),
@@ -40,14 +42,14 @@ def bills(clients: Sequence[str], windows: Sequence[str]) -> list[Bill]:
 
 def caps_of(made: Sequence[Bill], given: Sequence[Grant]) -> dict[tuple[str, str], tuple[object, object]]:
     """Cap under which each account is debited; raises AssertionError for one that is debited twice."""
-    rows = [row for debit in debits_of(made) for row in _debit_rows(made, given, debit)]
+    rows = [row for debit in sum_debits(made) for row in _debit_rows(made, given, debit)]
     named = [
         ((holder, window), (row["todays_pico_rho"], row["todays_atto_delta"]))
         for row in rows
         for holder in HOLDERS + ("", "*")
         for window in (*WINDOWS, LIFETIME)
-        if listed([holder])[1:-1] in str(row["of_holders"])[1:-1].split(", ")
-        and listed([window])[1:-1] in str(row["of_windows"])[1:-1].split(", ")
+        if json_list([holder])[1:-1] in str(row["of_holders"])[1:-1].split(", ")
+        and json_list([window])[1:-1] in str(row["of_windows"])[1:-1].split(", ")
     ]
     assert len(dict(named)) == len(named)
     return dict(named)
@@ -60,17 +62,19 @@ def one_by_one(made: Sequence[Bill], given: Sequence[Grant]) -> dict[tuple[str, 
             for holder in debit.holders:
                 for window in debit.windows:
                     name = AccountName("operator", window, holder)
-                    cap = granted(CAPS.of(name, bill.request.client), given, name)
+                    cap = effective_cap(CAPS.cap_of(name, bill.request.client), given, name)
                     found[holder, window] = (cap.pico_rho, cap.atto_delta)
     return found
 
 
 @given(asked, windows, grants)
-def test_many_are_debited_under_the_caps_of_each(clients: list[str], windows: list[str], given: list[Grant]) -> None:
+def test_a_batch_is_debited_under_the_caps_of_each_charge(
+    clients: list[str], windows: list[str], given: list[Grant]
+) -> None:
     made = bills(clients, windows)
     assert caps_of(made, given) == one_by_one(made, given)
 
 
 def test_a_grant_that_is_forgotten_among_many_is_found() -> None:
-    made, mine = bills(ASKERS, ("jan",)), Grant("operator", "ann", "jan", Loss.within("0.03", "1e-9"), 1)
+    made, mine = bills(ASKERS, ("jan",)), Grant("operator", "ann", "jan", Loss.rounded_down("0.03", "1e-9"), 1)
     assert caps_of(made, ()) != one_by_one(made, [mine])

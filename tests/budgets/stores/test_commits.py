@@ -30,7 +30,7 @@ def store(address: str) -> Iterator[Store]:
     opened.close()
 
 
-class Held:
+class BlockedWriter:
     """A writer that blocks its turn until it is released, so that others queue behind it."""
 
     def __init__(self, store: Store) -> None:
@@ -45,11 +45,11 @@ class Held:
 @contextmanager
 def gathered(store: Store, pool: ThreadPoolExecutor, behind: int) -> Iterator[tuple[Future[None], list[Future[None]]]]:
     """Queue writers behind one that holds its turn; the list is filled inside, and all go on afterwards."""
-    held, waiting = Held(store), list[Future[None]]()
+    held, waiting = BlockedWriter(store), list[Future[None]]()
     first = pool.submit(held.write)
     assert held.has_turn.wait(30)
     yield first, waiting
-    until(lambda: store.commits._waiting >= behind, 0.001)
+    until(lambda: store.group_commit._waiting >= behind, 0.001)
     held.go.set()
 
 
@@ -59,7 +59,7 @@ def note(ledger: Ledger, number: int) -> None:
 
 
 def noted(ledger: Ledger) -> list[int]:
-    return sorted(entry.said["number"] for entry in ledger.audit(kind="note_kept"))
+    return sorted(entry.content["number"] for entry in ledger.find_entries(kind="note_kept"))
 
 
 def charge(ledger: Ledger, number: int, rho: str = "0.001") -> None:
@@ -84,7 +84,7 @@ def test_one_writer_alone_commits_at_once_and_needs_no_savepoint_of_a_part(store
     event.listen(store.writer, "savepoint", lambda connection, name: said.append(name))
     with store.writing() as connection:
         connection.execute(text("SELECT 1"))
-    assert not said and not store.commits._busy
+    assert not said and not store.group_commit._busy
     charge(ledger, 1)
     check_books(ledger)
 
@@ -92,13 +92,13 @@ def test_one_writer_alone_commits_at_once_and_needs_no_savepoint_of_a_part(store
 def test_nobody_returns_before_the_commit(store: Store) -> None:
     ledger, reached, go = Ledger(store), threading.Event(), threading.Event()
 
-    def hold(_: object) -> None:
+    def block(_: object) -> None:
         reached.set()
         assert go.wait(30)
 
     with ThreadPoolExecutor(ASKERS + 1) as pool:
         with gathered(store, pool, ASKERS) as (first, waiting):
-            event.listen(store.writer, "commit", hold)
+            event.listen(store.writer, "commit", block)
             waiting += [pool.submit(note, ledger, number) for number in range(ASKERS)]
         assert reached.wait(30)
         time.sleep(0.05)
@@ -108,7 +108,7 @@ def test_nobody_returns_before_the_commit(store: Store) -> None:
             future.result(30)
 
 
-def test_one_that_fails_hurts_no_other(store: Store) -> None:
+def test_a_failed_write_leaves_the_others_of_its_batch_intact(store: Store) -> None:
     ledger = Ledger(store)
 
     def fail() -> None:
@@ -128,7 +128,7 @@ def test_one_that_fails_hurts_no_other(store: Store) -> None:
     check_books(ledger)
 
 
-def test_the_first_may_fail_too(store: Store) -> None:
+def test_the_first_writer_of_a_batch_may_fail(store: Store) -> None:
     ledger = Ledger(store)
     with pytest.raises(BudgetRefused):
         charge(ledger, 1, "0.3")
@@ -156,10 +156,10 @@ def test_a_commit_that_fails_fails_for_all(store: Store) -> None:
     check_books(ledger)
 
 
-def test_who_gives_up_waiting_leaves_nobody_behind(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_writer_that_times_out_leaves_no_other_writer_waiting(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first left the commit to the second, who gives up at that very moment."""
-    monkeypatch.setattr(group_commit, "TURN_SECONDS", 0.2)
-    ledger, turn = Ledger(store), store.commits
+    monkeypatch.setattr(group_commit, "TURN_TIMEOUT_SECONDS", 0.2)
+    ledger, turn = Ledger(store), store.group_commit
     take, late = turn._take_turn, threading.Event()
 
     def slow() -> None:
@@ -186,12 +186,12 @@ def test_who_gives_up_waiting_leaves_nobody_behind(store: Store, monkeypatch: py
     charge(ledger, 1)
     second.join(30)
     assert not second.is_alive()
-    assert ledger.account(SHARED).spent == Loss.of("0.001")
+    assert ledger.account(SHARED).spent == Loss.rounded_up("0.001")
 
 
 def test_a_writer_gives_up_in_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group_commit, "TURN_SECONDS", 0.1)
-    held = Held(store)
+    monkeypatch.setattr(group_commit, "TURN_TIMEOUT_SECONDS", 0.1)
+    held = BlockedWriter(store)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(held.write)
         assert held.has_turn.wait(30)
@@ -202,11 +202,11 @@ def test_a_writer_gives_up_in_time(store: Store, monkeypatch: pytest.MonkeyPatch
     charge(Ledger(store), 2)
 
 
-def test_who_is_interrupted_while_it_waits_leaves_nobody_behind(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    held, turn = Held(store), store.commits._turn
+def test_an_interrupted_writer_leaves_no_other_writer_waiting(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    held, turn = BlockedWriter(store), store.group_commit._turn
     wait = turn.wait_for
 
-    def cut(predicate: Callable[[], bool], timeout: float | None = None) -> bool:
+    def interrupt(predicate: Callable[[], bool], timeout: float | None = None) -> bool:
         if threading.current_thread() is threading.main_thread():
             raise KeyboardInterrupt
         return wait(predicate, timeout)
@@ -214,13 +214,13 @@ def test_who_is_interrupted_while_it_waits_leaves_nobody_behind(store: Store, mo
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(held.write)
         assert held.has_turn.wait(30)
-        monkeypatch.setattr(turn, "wait_for", cut)
+        monkeypatch.setattr(turn, "wait_for", interrupt)
         with pytest.raises(KeyboardInterrupt):
             note(Ledger(store), 1)
         held.go.set()
         first.result(30)
     monkeypatch.undo()
-    assert store.commits._waiting == 0
+    assert store.group_commit._waiting == 0
     note(Ledger(store), 2)
 
 
@@ -242,14 +242,14 @@ def outcomes(store: Store, told: bool) -> list[type[BaseException] | None]:
         with gathered(store, pool, 4) as (first, waiting):
             for number in (1, 2, None, 3):
                 behind = len(waiting)
-                until(lambda behind=behind: store.commits._waiting >= behind, 0.001)
+                until(lambda behind=behind: store.group_commit._waiting >= behind, 0.001)
                 made = (note, ledger, number) if number else (lambda: undone(store, told=told),)
                 waiting.append(pool.submit(*made))
         return [None if (raised := each.exception(30)) is None else type(raised) for each in (first, *waiting)]
 
 
 @pytest.mark.parametrize("told", [True, False])
-def test_what_a_store_undid_by_itself_is_told_to_all_who_wrote_in_it(told: bool, store: Store) -> None:
+def test_a_rollback_by_the_store_fails_every_writer_of_the_transaction(told: bool, store: Store) -> None:
     said = outcomes(store, told)
     assert said[:4] == [LedgerUnavailable] * 4  # whoever holds the turn, both notes, and who met the full disk
     ledger = Ledger(store)
@@ -259,14 +259,14 @@ def test_what_a_store_undid_by_itself_is_told_to_all_who_wrote_in_it(told: bool,
     check_books(ledger)
 
 
-def test_a_first_part_that_was_undone_is_not_taken_for_durable(store: Store) -> None:
+def test_a_rolled_back_savepoint_is_not_reported_as_durable(store: Store) -> None:
     with pytest.raises(LedgerUnavailable):
         undone(store, told=False)
     charge(Ledger(store), 1)
     check_books(Ledger(store))
 
 
-def test_a_commit_of_nothing_that_is_taken_for_one_is_found(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_commit_reported_as_durable_is_found(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: a savepoint that can't be ended is passed over, and nobody looks for the transaction."""
 
     def ended(how: Callable[[], None], _: object) -> bool:
@@ -274,8 +274,8 @@ def test_a_commit_of_nothing_that_is_taken_for_one_is_found(store: Store, monkey
             how()
         return True
 
-    monkeypatch.setattr(group_commit, "_end", ended)
-    monkeypatch.setattr(group_commit, "_is_there", lambda _: None)
+    monkeypatch.setattr(group_commit, "_end_savepoint", ended)
+    monkeypatch.setattr(group_commit, "_assert_same_transaction", lambda _: None)
     said = outcomes(store, told=True)
     lost = {number for number, each in ((1, said[1]), (2, said[2])) if each is None} - {*noted(Ledger(store))}
     assert lost, "a note that was said to be durable is gone"

@@ -54,7 +54,7 @@ def test_a_backup_is_the_whole_ledger(address: str, elsewhere: str, tmp_path: Pa
         check_books(restored)
 
 
-def test_a_restore_that_takes_charges_back_is_refused(address: str, elsewhere: str, tmp_path: Path) -> None:
+def test_a_restore_that_would_undo_charges_is_refused(address: str, elsewhere: str, tmp_path: Path) -> None:
     with Ledger.open(address) as ledger:
         some_charges(ledger)
         before = ledger.anchor()
@@ -69,7 +69,7 @@ def test_a_restore_that_takes_charges_back_is_refused(address: str, elsewhere: s
     Ledger.restore(tmp_path / "backup", elsewhere, [before])
 
 
-def test_nothing_is_written_over(address: str, tmp_path: Path) -> None:
+def test_a_backup_never_overwrites_a_file(address: str, tmp_path: Path) -> None:
     with Ledger.open(address) as ledger:
         some_charges(ledger)
         ledger.backup(tmp_path / "backup")
@@ -99,6 +99,6 @@ def test_a_backup_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_place_that_can_not_be_written_is_told(ledger: Ledger, tmp_path: Path) -> None:
+def test_a_backup_to_an_unwritable_path_raises(ledger: Ledger, tmp_path: Path) -> None:
     with pytest.raises(LedgerError):
         ledger.backup(tmp_path / "no folder" / "backup")

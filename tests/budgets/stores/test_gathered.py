@@ -11,7 +11,7 @@ import pytest
 
 from budgets import LedgerUnavailable, UnsafeStore
 from budgets.stores import group_commit
-from budgets.stores.group_commit import Gathered
+from budgets.stores.group_commit import RequestBatcher
 from tests.support.patience import until
 
 ASKERS = 24
@@ -21,7 +21,7 @@ class Work:
     """Doubles numbers, and blocks the first batch until it is released, so that others queue behind it."""
 
     def __init__(self) -> None:
-        self.gathered: Gathered[int, int] = Gathered()
+        self.gathered: RequestBatcher[int, int] = RequestBatcher()
         self.batches: list[list[int]] = []
         self.began, self.go = threading.Event(), threading.Event()
         self.at_work = threading.Lock()
@@ -40,7 +40,7 @@ class Work:
             self.at_work.release()
 
     def ask(self, number: int) -> int:
-        return self.gathered.ask(number, self.do)
+        return self.gathered.submit(number, self.do)
 
     def all(self, numbers: Sequence[int]) -> list[object]:
         """Start the first call, and all others while it runs."""
@@ -54,7 +54,7 @@ class Work:
             return [future.exception(30) or future.result() for future in futures]
 
 
-def test_those_who_wait_are_served_together_and_each_gets_its_own() -> None:
+def test_waiting_callers_are_served_in_one_batch_with_their_own_results() -> None:
     work, numbers = Work(), [*range(1, ASKERS)]
     outcomes = work.all(numbers)
     for number, outcome in zip(numbers, outcomes, strict=True):
@@ -64,7 +64,7 @@ def test_those_who_wait_are_served_together_and_each_gets_its_own() -> None:
 
 
 def test_no_batch_is_larger_than_the_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group_commit, "MOST_AT_ONCE", 5)
+    monkeypatch.setattr(group_commit, "MAX_BATCH_SIZE", 5)
     work, numbers = Work(), [*range(1, ASKERS)]
     work.all(numbers)
     assert [len(batch) for batch in work.batches] == [1, 5, 5, 5, 5, 2]
@@ -80,7 +80,7 @@ def test_no_batch_is_larger_than_the_most(monkeypatch: pytest.MonkeyPatch) -> No
         (KeyboardInterrupt(), LedgerUnavailable),
     ],
 )
-def test_what_fails_for_all_is_told_to_all_and_the_next_are_served(
+def test_a_failed_batch_raises_in_every_caller_and_the_next_batch_is_served(
     failure: BaseException, told: type[Exception]
 ) -> None:
     work, numbers = Work(), [*range(1, ASKERS)]
@@ -94,13 +94,13 @@ def test_what_fails_for_all_is_told_to_all_and_the_next_are_served(
     assert work.ask(100) == 200
 
 
-def test_one_alone_is_served_at_once() -> None:
+def test_a_single_caller_is_served_at_once() -> None:
     work = Work()
     work.go.set()
     assert work.ask(4) == 8
     with pytest.raises(ValueError, match="7"):
         work.ask(7)
-    assert work.batches == [[4], [7]] and not work.gathered._at_work
+    assert work.batches == [[4], [7]] and not work.gathered._is_executing
 
 
 TOGETHER = [1, *[ASKERS] * 3, ASKERS - 1]  # four times each: the first alone, and one less at the end
@@ -110,7 +110,7 @@ class Comers:
     """Threads that call again as soon as they are served, a given number of times."""
 
     def __init__(self) -> None:
-        self.gathered: Gathered[int, int] = Gathered()
+        self.gathered: RequestBatcher[int, int] = RequestBatcher()
         self.batches: list[int] = []
         self.first = threading.Event()
 
@@ -124,36 +124,36 @@ class Comers:
     def come(self, times: int) -> None:
         def again(number: int) -> None:
             for _ in range(times):
-                assert self.gathered.ask(number, self.do) == number
+                assert self.gathered.submit(number, self.do) == number
 
         with ThreadPoolExecutor(ASKERS) as pool:
             for done in [pool.submit(again, number) for number in range(ASKERS)]:
                 done.result(60)
 
 
-def test_those_who_come_back_at_once_are_served_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group_commit, "LONGEST_PATIENCE", 4.0)
-    monkeypatch.setattr(group_commit, "PATIENCE", 500.0)
+def test_callers_that_return_at_once_are_served_in_one_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "MAX_WAIT_SECONDS", 4.0)
+    monkeypatch.setattr(group_commit, "WAIT_FRACTION", 500.0)
     comers = Comers()
     comers.come(4)
     assert comers.batches == TOGETHER
 
 
-def test_who_is_impatient_serves_the_first_one_back_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_patience_the_first_returning_caller_is_served_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """As it was: each round costs one more commit, which all others wait for."""
-    monkeypatch.setattr(group_commit, "PATIENCE", 0.0)
+    monkeypatch.setattr(group_commit, "WAIT_FRACTION", 0.0)
     comers = Comers()
     comers.come(4)
     assert comers.batches != TOGETHER
 
 
-def test_nobody_is_waited_for_longer_than_the_last_took() -> None:
+def test_the_wait_for_others_is_at_most_the_duration_of_the_last_batch() -> None:
     work = Work()
     work.go.set()
     started = time.perf_counter()
-    work.gathered._last = group_commit._Last(64, started + 0.05)
+    work.gathered._last = group_commit._LastBatch(64, started + 0.05)
     assert work.ask(4) == 8
     assert time.perf_counter() - started >= 0.05
-    work.gathered._last = group_commit._Last(64, time.perf_counter() - 0.01)
+    work.gathered._last = group_commit._LastBatch(64, time.perf_counter() - 0.01)
     assert work.ask(5) == 10
-    assert group_commit._Last.since(time.perf_counter() - 60, 2).patient_until <= time.perf_counter() + 0.01
+    assert group_commit._LastBatch.ended(time.perf_counter() - 60, 2).wait_until <= time.perf_counter() + 0.01

@@ -21,21 +21,21 @@ Said = list[tuple[str, Any]]
 
 
 @contextmanager
-def heard() -> Iterator[Said]:
+def recorded_statements() -> Iterator[Said]:
     """Record every statement, with the parameters of one run of it."""
     said: Said = []
 
-    def hears(connection: object, cursor: object, statement: str, given: Any, context: object, many: bool) -> None:
+    def record(connection: object, cursor: object, statement: str, given: Any, context: object, many: bool) -> None:
         said.append((statement, given[0] if many else given))
 
-    event.listen(Engine, "before_cursor_execute", hears)
+    event.listen(Engine, "before_cursor_execute", record)
     try:
         yield said
     finally:
-        event.remove(Engine, "before_cursor_execute", hears)
+        event.remove(Engine, "before_cursor_execute", record)
 
 
-def looked_through(path: Path, said: Said) -> set[str]:
+def scanned_tables(path: Path, said: Said) -> set[str]:
     """Scans of growing tables: reads without their key's leading columns, or of a whole dataset's accounts."""
     found = set()
     with sqlite3.connect(path) as database:
@@ -50,22 +50,22 @@ def looked_through(path: Path, said: Said) -> set[str]:
 
 def everyday(path: Path) -> Said:
     """Charge, settle, replay, and read the remaining budget."""
-    with Ledger.open(path) as ledger, heard() as said:
+    with Ledger.open(path) as ledger, recorded_statements() as said:
         for number in range(3):
             request = ask(item(f"key {number}", windows=DAYS), client="acme/maps/ann", request=f"{number}")
             made = answer(ledger, ledger.charge(request))
             ledger.replay("acme/maps/ann", "operator", made)
             ledger.outlook(request)
             ledger.preview(request)
-            ledger.made("operator", made)
+            ledger.release_ages("operator", made)
             ledger.account(AccountName("operator", DAYS[0], "acme"))
     return said
 
 
-def test_no_question_reads_through_what_others_left(tmp_path: Path) -> None:
+def test_no_charge_scans_rows_of_other_queries(tmp_path: Path) -> None:
     said = everyday(tmp_path / "ledger")
     assert len({statement for statement, _ in said}) > 15
-    assert looked_through(tmp_path / "ledger", said) == set()
+    assert scanned_tables(tmp_path / "ledger", said) == set()
 
 
 def test_a_comparison_that_no_index_serves_is_found(tmp_path: Path) -> None:
@@ -73,4 +73,4 @@ def test_a_comparison_that_no_index_serves_is_found(tmp_path: Path) -> None:
     said = everyday(tmp_path / "ledger")
     compared = [(re.sub(r"(IN \(SELECT value FROM json_each\(\?\)\))", r"\1 = 1", text), given) for text, given in said]
     assert compared != said
-    assert any("accounts" in step for step in looked_through(tmp_path / "ledger", compared))
+    assert any("accounts" in step for step in scanned_tables(tmp_path / "ledger", compared))

@@ -18,7 +18,7 @@ TAKEN = {
 
 
 @pytest.mark.parametrize("way", range(3))
-def test_a_guard_that_is_gone_or_off_is_missed(address: str, store_kind: str, way: int) -> None:
+def test_a_missing_or_disabled_trigger_is_reported(address: str, store_kind: str, way: int) -> None:
     store = open_store(address)
     with store.writing() as connection:
         connection.exec_driver_sql(TAKEN[store_kind][way % len(TAKEN[store_kind])])
@@ -75,7 +75,7 @@ NAMED = (
 
 
 @pytest.mark.parametrize("title", CHANGED)
-def test_a_guard_is_known_by_its_text(title: str, address: str, store_kind: str) -> None:
+def test_a_trigger_is_identified_by_its_text(title: str, address: str, store_kind: str) -> None:
     on_sqlite, on_postgres, wanted = CHANGED[title]
     with Ledger.open(address) as ledger:
         ledger.note("made", {}, actor="desk")
@@ -90,7 +90,7 @@ def test_a_guard_is_known_by_its_text(title: str, address: str, store_kind: str)
         Ledger.open(address)
 
 
-def test_a_ledger_as_it_was_made_has_no_faults(address: str) -> None:
+def test_a_new_ledger_has_no_faults(address: str) -> None:
     for _ in range(2):
         with Ledger.open(address) as ledger:
             assert ledger.verify() == ()

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Integer, Table, bindparam, insert, select, update
 
-from budgets import BudgetRefused, ChargeRequest, Item, Ledger, LedgerUnavailable, Loss
+from budgets import BudgetRefused, ChargeRequest, Ledger, LedgerUnavailable, Loss, PricedRelease
 from budgets import charging as book
 from budgets.accounting.accounts import LIFETIME
-from budgets.accounting.bill import Bill, debits_of, make_bill
+from budgets.accounting.bill import Bill, make_bill, sum_debits
 from budgets.accounting.policy import Debit, Grant
 from budgets.accounting.records import StoredRelease
 from budgets.stores import balances, clients, journal, sqlite
-from budgets.stores.journal import purchase_rows
+from budgets.stores.journal import make_purchase_rows
 from budgets.stores.open import open_store
 from budgets.stores.schema import accounts, charges
 from budgets.stores.store import _INSERTS
@@ -71,10 +71,10 @@ def overspend(ledger: Ledger) -> None:
 
 
 def debit_without_looking(connection: Connection, bills: Sequence[Bill], grants: Sequence[Grant]) -> bool:
-    statement = update(accounts).where(*balances._OF_DEBIT)
-    for debit in debits_of(bills):
+    statement = update(accounts).where(*balances._IN_DEBIT)
+    for debit in sum_debits(bills):
         raised = statement.values(spent_pico_rho=accounts.c.spent_pico_rho + debit.loss.pico_rho)
-        changed = connection.execute(raised, balances._of_debit(bills[0].request.dataset, debit)).rowcount
+        changed = connection.execute(raised, balances._debit_parameters(bills[0].request.dataset, debit)).rowcount
     return bool(changed)
 
 
@@ -93,23 +93,23 @@ def debit_any_delta(plant: pytest.MonkeyPatch) -> None:
     )
     fits = columns.spent_pico_rho <= columns.cap_pico_rho - bindparam("more_pico_rho")
     spent = {columns[f"spent_{unit}"]: columns[f"spent_{unit}"] + bindparam(f"more_{unit}") for unit in UNITS}
-    plant.setattr(balances, "_DEBIT", update(accounts).where(*balances._OF_DEBIT, *caps, fits).values(spent))
+    plant.setattr(balances, "_DEBIT", update(accounts).where(*balances._IN_DEBIT, *caps, fits).values(spent))
 
 
-def test_delta_is_held_beside_rho(ledger: Ledger) -> None:
+def test_a_charge_over_the_delta_cap_is_refused(ledger: Ledger) -> None:
     with pytest.raises(BudgetRefused):
         spend_delta(ledger)
     check_books(ledger)
 
 
-def test_any_delta_that_is_taken_is_stopped_by_the_database(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unchecked_delta_debit_is_stopped_by_the_database(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     debit_any_delta(monkeypatch)
     with pytest.raises(LedgerUnavailable):
         spend_delta(ledger)
     check_books(ledger)
 
 
-def test_any_delta_that_is_taken_is_found(unguarded: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unchecked_delta_debit_is_found(unguarded: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     debit_any_delta(monkeypatch)
     spend_delta(unguarded)
     with pytest.raises(AssertionError, match="over its cap"):
@@ -118,7 +118,7 @@ def test_any_delta_that_is_taken_is_found(unguarded: Ledger, monkeypatch: pytest
 
 def debiting(change: Callable[[tuple[Debit, ...]], Iterable[Debit]]) -> Callable[[Sequence[Bill]], tuple[Debit, ...]]:
     """Planted: debit something other than the bill."""
-    return lambda bills: tuple(change(debits_of(bills)))
+    return lambda bills: tuple(change(sum_debits(bills)))
 
 
 def test_a_debit_before_the_check_is_stopped_by_the_database(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,20 +141,22 @@ def test_a_debit_of_some_accounts_only_is_found(ledger: Ledger, holder: str, mon
         for debit in debits:
             yield replace(debit, holders=tuple(each for each in debit.holders if each != holder))
 
-    monkeypatch.setattr(balances, "debits_of", debiting(others))
+    monkeypatch.setattr(balances, "sum_debits", debiting(others))
     ledger.charge(ask(client="acme/maps/ann"))
     with pytest.raises(AssertionError, match="does not add up"):
         check_books(ledger)
 
 
 def test_a_forgotten_lifetime_is_found(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(balances, "debits_of", debiting(lambda debits: [d for d in debits if d.windows != (LIFETIME,)]))
+    monkeypatch.setattr(
+        balances, "sum_debits", debiting(lambda debits: [d for d in debits if d.windows != (LIFETIME,)])
+    )
     ledger.charge(ask())
     with pytest.raises(AssertionError, match="over all windows of dataset 'operator' does not add up"):
         check_books(ledger)
 
 
-def paying(change: Callable[[str, tuple[Item, ...]], tuple[Item, ...]]) -> Callable[..., Bill]:
+def paying(change: Callable[[str, tuple[PricedRelease, ...]], tuple[PricedRelease, ...]]) -> Callable[..., Bill]:
     """Planted: bills in which some holders pay something else."""
 
     def made(request: ChargeRequest, paid: dict[str, set[str]]) -> Bill:
@@ -178,7 +180,7 @@ def test_a_forgotten_second_client_is_found(ledger: Ledger, monkeypatch: pytest.
     charge = ledger.charge(ask(client="ben"))
     assert charge.stored  # ben was given it
     with pytest.raises(AssertionError):
-        assert ledger.replay("ben", "operator", charge.keys).keys() == charge.stored.keys()
+        assert ledger.replay("ben", "operator", charge.release_keys).keys() == charge.stored.keys()
 
 
 def forgetting(*holders: str) -> Callable[[Connection, ChargeRequest], dict[str, set[str]]]:
@@ -193,7 +195,7 @@ ANN, BEN = "acme/maps/ann", "acme/maps/ben"
 @pytest.mark.parametrize("holder", ["acme", "acme/maps", ANN])
 def test_a_holder_that_pays_twice_is_found(unguarded: Ledger, holder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "read_paid", forgetting(holder))
-    monkeypatch.setattr(journal, "purchase_rows", _ignoring_what_is_there)
+    monkeypatch.setattr(journal, "make_purchase_rows", _ignoring_what_is_there)
     unguarded.charge(ask(client=ANN))
     unguarded.charge(ask(client=ANN if holder == ANN else BEN, request="r2"))
     with pytest.raises(AssertionError, match="paid twice"):
@@ -202,7 +204,7 @@ def test_a_holder_that_pays_twice_is_found(unguarded: Ledger, holder: str, monke
 
 def _ignoring_what_is_there(charge: int, bill: Bill) -> Iterator[dict[str, object]]:
     """Planted: only a client's first purchases are written."""
-    return purchase_rows(charge, bill) if bill.request.request_id == "r1" else iter(())
+    return make_purchase_rows(charge, bill) if bill.request.request_id == "r1" else iter(())
 
 
 @pytest.mark.parametrize("holder", ["", "*", "acme", "acme/maps", ANN])
@@ -217,36 +219,36 @@ def test_a_second_payment_is_stopped_by_the_database(
     check_books(ledger)
 
 
-def check_the_granted_cap_holds(ledger: Ledger) -> None:
+def check_granted_cap(ledger: Ledger) -> None:
     """Cap a group below what the catalog gives its clients; the row's own cap must decide."""
-    ledger.cap_client("acme", "operator", Loss.of("0.03", "1e-9"), actor="eve", reason="a trial")
+    ledger.cap_client("acme", "operator", Loss.rounded_up("0.03", "1e-9"), actor="eve", reason="a trial")
     ledger.charge(ask(item("aa", "0.02"), client=ANN))
     with pytest.raises(BudgetRefused, match="client 'acme' for window"):
         ledger.charge(ask(item("bb", "0.02"), client=BEN, request="r2"))
 
 
-def test_a_cap_of_the_request_in_the_place_of_the_rows_is_found(
+def test_using_the_cap_of_the_request_instead_of_the_ledger_is_found(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    of_request = update(accounts).where(*balances._OF_DEBIT)
+    of_request = update(accounts).where(*balances._IN_DEBIT)
     cap = CAPS.client.pico_rho - bindparam("more_pico_rho")
     spent = {"spent_pico_rho": accounts.c.spent_pico_rho + bindparam("more_pico_rho")}
     used = [bindparam(name, type_=Integer) >= 0 for name in ("todays_pico_rho", "todays_atto_delta", "more_atto_delta")]
     fits = of_request.where(accounts.c.spent_pico_rho <= cap, *used)
     monkeypatch.setattr(balances, "_DEBIT", fits.values(spent))
     with pytest.raises((pytest.fail.Exception, LedgerUnavailable)):
-        check_the_granted_cap_holds(ledger)
+        check_granted_cap(ledger)
 
 
 def test_a_grant_that_is_not_read_is_found(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clients, "read_grants", lambda *asked: ())
     with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
-        check_the_granted_cap_holds(ledger)
+        check_granted_cap(ledger)
 
 
 def lower(ledger: Ledger) -> None:
     ledger.charge(ask(item("aa", "0.05")))
-    ledger.cap_client("ann", "operator", Loss.of("0.02", "1e-9"), actor="eve", reason="less")
+    ledger.cap_client("ann", "operator", Loss.rounded_up("0.02", "1e-9"), actor="eve", reason="less")
     with suppress(BudgetRefused):
         ledger.charge(ask(item("bb", "0.01"), request="r2"))
 
@@ -356,12 +358,12 @@ def test_a_row_for_each_repeat_is_found(ledger: Ledger, monkeypatch: pytest.Monk
 def test_rounding_down_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     third = Fraction(1, 3)
     check_rounding_up(third, third)
-    monkeypatch.setattr(Loss, "of", Loss.within)
+    monkeypatch.setattr(Loss, "rounded_up", Loss.rounded_down)
     with pytest.raises(AssertionError):
         check_rounding_up(third, third)
 
 
-def test_a_trigger_that_replace_walks_past_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trigger_bypassed_by_replace_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without recursive triggers SQLite replaces a row and fires no DELETE trigger."""
     monkeypatch.setattr(sqlite, "PRAGMAS", tuple(each for each in sqlite.PRAGMAS if "recursive" not in each))
     monkeypatch.setattr(journal, "insert_new", replacing)

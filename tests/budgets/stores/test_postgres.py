@@ -12,12 +12,12 @@ import pytest
 from sqlalchemy import Connection, make_url, text
 from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 
-from budgets import Ledger, LedgerUnavailable, UnsafeStore, cause_of
+from budgets import Ledger, LedgerUnavailable, UnsafeStore, failure_cause
 from budgets.stores import journal
 from budgets.stores import postgres as store_of_postgres
 from budgets.stores.open import open_store
 from budgets.stores.postgres import assert_durable
-from budgets.stores.store import listed
+from budgets.stores.store import json_list
 from tests.budgets.books import ask, check_books, item
 from tests.support.ledger.postgres import Server, new_server, server
 from tests.support.patience import until
@@ -52,7 +52,7 @@ def test_a_session_that_answers_before_the_disk_is_refused(address: str, level: 
         Ledger.open(with_options(address, f"synchronous_commit={level}"))
 
 
-def test_what_waits_for_the_standby_too_is_accepted(address: str) -> None:
+def test_synchronous_replication_is_accepted(address: str) -> None:
     with Ledger.open(with_options(address, "synchronous_commit=remote_apply")) as ledger:
         ledger.charge(ask())
 
@@ -102,7 +102,7 @@ def _shown(address: str, setting: str) -> object:
         return fresh.execute("SELECT current_setting(%s)", [setting]).fetchone()[0]  # type: ignore[index]
 
 
-def test_a_level_lowered_between_the_check_and_the_commit_is_not_taken_over(address: str) -> None:
+def test_lowering_synchronous_commit_after_the_check_has_no_effect(address: str) -> None:
     own, store = server(), open_store(address)
     try:
         with store.writing() as connection:
@@ -139,15 +139,15 @@ def test_a_schema_that_is_not_there_is_refused() -> None:
 def test_a_server_that_is_too_old_is_refused(
     address: str, monkeypatch: pytest.MonkeyPatch, version: int, shown: str
 ) -> None:
-    monkeypatch.setattr(store_of_postgres, "LEAST_VERSION", version)
+    monkeypatch.setattr(store_of_postgres, "MIN_VERSION", version)
     with pytest.raises(UnsafeStore, match=shown):
         Ledger.open(address)
 
 
 def test_a_writer_waits_for_another_process_and_then_gives_up(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(store_of_postgres._LIMITS, "lock_timeout", "1s")
+    monkeypatch.setitem(store_of_postgres._TIMEOUT_SETTINGS, "lock_timeout", "1s")
     with Ledger.open(address) as ledger, psycopg.connect(address) as other:
-        other.execute(store_of_postgres._LOCK)
+        other.execute(store_of_postgres._LOCK_STATEMENT)
         with pytest.raises(LedgerUnavailable, match="so nothing is answered"):
             ledger.charge(ask())
         assert ledger.accounts() == ()  # readers do not wait
@@ -156,10 +156,10 @@ def test_a_writer_waits_for_another_process_and_then_gives_up(address: str, monk
         check_books(ledger)
 
 
-def test_whoever_charges_looks_up_by_keys(address: str) -> None:
+def test_charges_use_index_lookups_only(address: str) -> None:
     """The control is a session with the server's own settings, which reads all charges to find a few."""
     asked = str(journal._CHARGES.compile(dialect=psycopg_dialect()))
-    named = {"requests": listed([("ann", f"r{number}") for number in range(3)])}
+    named = {"requests": json_list([("ann", f"r{number}") for number in range(3)])}
 
     def plan(connection: Connection) -> str:
         return "\n".join(connection.exec_driver_sql(f"EXPLAIN {asked}", named).scalars())
@@ -176,7 +176,7 @@ def test_whoever_charges_looks_up_by_keys(address: str) -> None:
 def test_two_ledgers_of_one_database_do_not_wait_for_each_other() -> None:
     first, second = server().new_ledger(), server().new_ledger()
     with Ledger.open(first) as ledger, psycopg.connect(second) as other:
-        other.execute(store_of_postgres._LOCK)
+        other.execute(store_of_postgres._LOCK_STATEMENT)
         ledger.charge(ask())
         assert len(ledger.accounts()) == 4
         with Ledger.open(first) as again:
@@ -200,7 +200,7 @@ def test_a_server_that_was_started_anew_is_asked_again() -> None:
                 ledger.charge(ask(item("bb"), request="r2"))
             with pytest.raises(LedgerUnavailable) as down:
                 ledger.probe()
-            assert cause_of(down.value) == "connection refused"
+            assert failure_cause(down.value) == "connection refused"
             own.start()
             ledger.probe()
             ledger.charge(ask(item("bb"), request="r2"))
@@ -216,7 +216,7 @@ FAR = f"postgresql://ann:{SECRET}@db.example.org/books"
 
 
 @pytest.mark.parametrize("mode", ["disable", "allow", "prefer", "require"])
-def test_a_line_to_another_machine_is_encrypted_and_knows_whom_it_speaks_to(mode: str) -> None:
+def test_a_remote_connection_requires_tls_with_a_verified_certificate(mode: str) -> None:
     with pytest.raises(UnsafeStore, match=f"is another machine, and sslmode={mode} does not make sure which") as caught:
         Ledger.open(f"{FAR}?sslmode={mode}")
     assert SECRET not in str(caught.value)
@@ -233,8 +233,8 @@ def test_a_line_to_another_machine_is_encrypted_and_knows_whom_it_speaks_to(mode
         "POSTGRESQL://[2001:db8::1]/books",
     ],
 )
-def test_whatever_way_the_machine_is_named(address: str) -> None:
-    assert store_of_postgres._checked(address).query["sslmode"] == "verify-full"
+def test_a_remote_host_is_recognized_in_every_form_of_the_address(address: str) -> None:
+    assert store_of_postgres._parse_address(address).query["sslmode"] == "verify-full"
 
 
 @pytest.mark.parametrize(
@@ -242,20 +242,22 @@ def test_whatever_way_the_machine_is_named(address: str) -> None:
     ["postgresql:///books", "postgresql://localhost/books", "postgresql://127.0.0.3/books", "postgresql://[::1]/books"],
 )
 def test_this_machine_needs_no_certificate(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "sslmode" not in store_of_postgres._checked(address).query
+    assert "sslmode" not in store_of_postgres._parse_address(address).query
     monkeypatch.setenv("PGHOSTADDR", "10.0.0.7")
-    assert store_of_postgres._checked(address).query["sslmode"] == "verify-full"
+    assert store_of_postgres._parse_address(address).query["sslmode"] == "verify-full"
 
 
 def test_the_environment_names_a_machine_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGHOST", "db.example.org")
-    assert store_of_postgres._checked("postgresql:///books").query["sslmode"] == "verify-full"
+    assert store_of_postgres._parse_address("postgresql:///books").query["sslmode"] == "verify-full"
 
 
-def test_a_line_that_is_open_all_the_same_is_found(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unencrypted_remote_connection_is_found(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     real = store_of_postgres._is_local
     monkeypatch.setattr(store_of_postgres, "_is_local", lambda host: real(host) and not host.startswith("/"))
-    monkeypatch.setattr(store_of_postgres, "_checked", lambda address: make_url(address.replace(":", "+psycopg:", 1)))
+    monkeypatch.setattr(
+        store_of_postgres, "_parse_address", lambda address: make_url(address.replace(":", "+psycopg:", 1))
+    )
     with pytest.raises(UnsafeStore, match="The line to the ledger's server is not encrypted"):
         Ledger.open(address)
 

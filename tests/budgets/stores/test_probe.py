@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from budgets import Ledger, LedgerUnavailable, cause_of
+from budgets import Ledger, LedgerUnavailable, failure_cause
 from budgets.stores.schema import metadata
 
 ROUNDS = 5
@@ -36,7 +36,7 @@ def test_each_probe_is_written_to_the_disk(tmp_path: Path) -> None:
     assert sizes == sorted(set(sizes))
 
 
-def test_a_ledger_that_somebody_else_writes_for_long_is_named(tmp_path: Path) -> None:
+def test_a_ledger_locked_by_another_writer_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "ledger.sqlite"
     with Ledger.open(file) as ledger, closing(sqlite3.connect(file)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -45,4 +45,4 @@ def test_a_ledger_that_somebody_else_writes_for_long_is_named(tmp_path: Path) ->
         driver.close()
         with pytest.raises(LedgerUnavailable) as busy:
             ledger.probe()
-        assert cause_of(busy.value) == "SQLITE_BUSY"
+        assert failure_cause(busy.value) == "SQLITE_BUSY"

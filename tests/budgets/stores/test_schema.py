@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 from budgets import Ledger, UnsafeStore
 from budgets.stores.ledger_format import ensure_schema
 from budgets.stores.open import open_store
-from budgets.stores.schema import APPEND_ONLY, CURRENT, entries, metadata
+from budgets.stores.schema import APPEND_ONLY, MUTABLE, entries, metadata
 from budgets.stores.store import insert_rows
 from tests.budgets.books import answer, ask
 
@@ -31,14 +31,14 @@ def refused(connection: Connection, statement: str, why: str) -> None:
 
 
 @pytest.mark.parametrize("table", [table.name for table in APPEND_ONLY])
-def test_rows_never_change_and_never_go(connection: Connection, table: str) -> None:
+def test_rows_can_be_neither_updated_nor_deleted(connection: Connection, table: str) -> None:
     column = next(iter(metadata.tables[table].columns)).name
     refused(connection, f"UPDATE {table} SET {column} = {column}", f"{table}: rows never change")
     refused(connection, f"DELETE FROM {table}", f"{table}: rows never go")
 
 
 @pytest.mark.parametrize("table", [table.name for table in APPEND_ONLY])
-def test_nothing_walks_past_the_guards(connection: Connection, store_kind: str, table: str) -> None:
+def test_no_statement_bypasses_the_triggers(connection: Connection, store_kind: str, table: str) -> None:
     if store_kind == "sqlite":
         refused(connection, f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}", f"{table}: rows never go")
         return
@@ -79,7 +79,7 @@ def test_balances_are_whole_and_under_the_ceiling(connection: Connection, change
         connection.execute(text(f"UPDATE accounts SET {change}"))
 
 
-def test_half_a_unit_is_never_kept(connection: Connection, store_kind: str) -> None:
+def test_fractional_amounts_are_never_stored(connection: Connection, store_kind: str) -> None:
     half = text("UPDATE accounts SET spent_pico_rho = spent_pico_rho + 0.5")
     if store_kind == "sqlite":
         with pytest.raises(IntegrityError, match="cannot store REAL value in INTEGER column"):
@@ -95,7 +95,7 @@ def test_every_table_is_guarded(connection: Connection) -> None:
     unguarded = (
         set(metadata.tables)
         - {table.name for table in APPEND_ONLY}
-        - {table.name for table in CURRENT}
+        - {table.name for table in MUTABLE}
         - {"ledger_format"}
     )
     assert not unguarded
@@ -126,7 +126,7 @@ TEXTS = (
 )
 
 
-def test_rows_are_kept_as_they_were_given(connection: Connection) -> None:
+def test_rows_are_stored_unchanged(connection: Connection) -> None:
     rows = [
         {
             **dict.fromkeys(("at", "kind", "dataset", "holder", "actor", "request_id"), text),

@@ -31,7 +31,7 @@ def test_a_charge_is_written_to_the_log_alone(tmp_path: Path) -> None:
     store = open_store(tmp_path / "ledger.sqlite")
     with store.writing() as connection:
         kept = [connection.exec_driver_sql(f"PRAGMA {of}").scalar_one() for of in ("temp_store", "wal_autocheckpoint")]
-    assert kept == [2, sqlite.PAGES_OF_LOG]
+    assert kept == [2, sqlite.WAL_CHECKPOINT_PAGES]
     store.close()
 
 
@@ -111,7 +111,7 @@ def test_readers_cannot_write(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_failure_says_nothing_of_the_database(tmp_path: Path) -> None:
+def test_an_error_message_contains_nothing_from_the_database(tmp_path: Path) -> None:
     store = open_store(tmp_path / "ledger.sqlite")
     with pytest.raises(LedgerUnavailable) as caught, store.reading() as connection:
         connection.execute(text("SELECT 'a secret' FROM nowhere"))

@@ -9,7 +9,7 @@ import pytest
 from dialect.algebra.expressions import Expr, fields_of
 from dialect.algebra.relations import Relation
 from dialect.algebra.release_plan import Question
-from dialect.algebra.traversal import changed_exprs
+from dialect.algebra.traversal import map_expressions
 
 R = "(SELECT cell_id, COUNT(*) AS n FROM events GROUP BY 1) r"
 OUTER = [
@@ -22,7 +22,7 @@ OUTER = [
 
 
 @pytest.mark.parametrize("sql", OUTER)
-def test_an_expression_looks_at_the_rows_that_it_stands_over(sql: str, ask: Callable[[str], Question]) -> None:
+def test_map_expressions_passes_each_operator_its_input_rows(sql: str, ask: Callable[[str], Question]) -> None:
     outer, seen = ask(sql).outer, []
 
     def noted(expr: Expr, rows: tuple[Relation, ...]) -> Expr:
@@ -30,12 +30,12 @@ def test_an_expression_looks_at_the_rows_that_it_stands_over(sql: str, ask: Call
         assert set(fields_of(expr)) <= {field for each in rows for field in each.fields}
         return expr
 
-    assert changed_exprs(outer, noted) == outer
+    assert map_expressions(outer, noted) == outer
     assert seen
 
 
-def test_windows_are_changed_in_all_their_parts(ask: Callable[[str], Question]) -> None:
+def test_map_expressions_reaches_every_part_of_a_window_function(ask: Callable[[str], Question]) -> None:
     seen: list[Expr] = []
-    changed_exprs(ask(OUTER[-1]).outer, lambda expr, _: seen.append(expr) or expr)
+    map_expressions(ask(OUTER[-1]).outer, lambda expr, _: seen.append(expr) or expr)
     read = [{field.name for field in fields_of(expr)} for expr in seen]
     assert read == [{"count_star()"}, {"cell_id"}, {"count_star()"}]  # what is summed, the partition, the order

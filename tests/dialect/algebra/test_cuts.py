@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 import dialect
-from dialect.algebra.release_plan import Bounding, PrivatePlan, Rule
+from dialect.algebra.release_plan import ClipRule, ContributionBounds, PrivatePlan
 from dialect.catalog.model import Catalog
 
 BY_CELL = "cell_id, COUNT(*), COUNT(DISTINCT subscriber_id), SUM(dwell_s) FROM events GROUP BY 1"
@@ -17,7 +17,7 @@ BY_CELL = "cell_id, COUNT(*), COUNT(DISTINCT subscriber_id), SUM(dwell_s) FROM e
 def bounds(plan_of: Callable[[str], PrivatePlan], catalog: Catalog) -> Callable[[str, str], dict[str, object]]:
     def made(options: str, rest: str = BY_CELL) -> dict[str, object]:
         plan = plan_of(f"SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS({options}) {rest}")
-        bounding: Bounding = dialect.bound(plan, catalog, 9)
+        bounding: ContributionBounds = dialect.bound_contributions(plan, catalog, 9)
         return {str(v.kind): b for v, b in zip(plan.vectors, bounding.vectors, strict=True)} | {
             "max_groups": bounding.max_groups
         }
@@ -25,21 +25,21 @@ def bounds(plan_of: Callable[[str], PrivatePlan], catalog: Catalog) -> Callable[
     return made
 
 
-def test_rows_that_are_kept_bound_every_vector(bounds: Callable[..., dict]) -> None:
+def test_row_truncation_bounds_every_query_vector(bounds: Callable[..., dict]) -> None:
     made = bounds("max_rows_contributed = 4")
-    assert made["rows"].rule is Rule.WITHIN and made["rows"].norm == 4
-    assert made["persons"].rule is Rule.WITHIN and made["persons"].norm == 2
+    assert made["rows"].rule is ClipRule.UNCLIPPED and made["rows"].norm == 4
+    assert made["persons"].rule is ClipRule.UNCLIPPED and made["persons"].norm == 2
     assert made["max_groups"] is None
 
 
-def test_groups_that_are_kept_bound_persons(bounds: Callable[..., dict]) -> None:
+def test_group_truncation_bounds_person_counts(bounds: Callable[..., dict]) -> None:
     made = bounds("max_groups_contributed = 4")
     assert made["max_groups"] == 4 and made["persons"].norm == 2
-    assert made["rows"].rule is Rule.SCALE
+    assert made["rows"].rule is ClipRule.SCALE
     assert bounds("max_groups_contributed = 9")["max_groups"] is None  # no more groups are there
 
 
-def test_private_keys_take_the_asked_groups_or_rows(bounds: Callable[..., dict]) -> None:
+def test_private_keys_use_the_requested_group_or_row_limit(bounds: Callable[..., dict]) -> None:
     assert bounds("keys = 'private', max_groups_contributed = 5")["max_groups"] == 5
     assert bounds("keys = 'private', max_rows_contributed = 3")["max_groups"] == 3
     assert bounds("keys = 'private', max_rows_contributed = 1")["max_groups"] == 1

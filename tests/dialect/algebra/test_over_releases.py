@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dialect.algebra.release_plan import Question, SoFar
-from dialect.postprocess.noise_propagation import forms_by_field, never_negative
+from dialect.algebra.release_plan import PartialQuery, Question
+from dialect.postprocess.noise_propagation import forms_by_field, non_negative_fields
 
 
-def test_what_is_planned_so_far_is_read_as_the_question_is(ask: Callable[[str], Question]) -> None:
+def test_released_rows_are_bound_like_a_query(ask: Callable[[str], Question]) -> None:
     question = ask(
         "SELECT SUM(n) AS s, AVG(m) AS m FROM (SELECT cell_id, COUNT(*) AS n, AVG(dwell_s) AS m FROM events GROUP BY 1)"
         " UNION ALL SELECT COUNT(*), 3 FROM subscribers"
     )
-    assert question.sums and question.gathered
-    so_far = SoFar(question.plans, question.releases, question.outer, question.sums, question.gathered)
+    assert question.released_sums and question.union_columns
+    so_far = PartialQuery(
+        question.plans, question.releases, question.outer, question.released_sums, question.union_columns
+    )
     assert forms_by_field(so_far) == forms_by_field(question)
-    assert never_negative(so_far) == never_negative(question)
-    fewer = SoFar(question.plans, question.releases, question.outer)
+    assert non_negative_fields(so_far) == non_negative_fields(question)
+    fewer = PartialQuery(question.plans, question.releases, question.outer)
     assert forms_by_field(fewer).keys() < forms_by_field(question).keys()

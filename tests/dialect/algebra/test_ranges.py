@@ -13,19 +13,19 @@ from hypothesis import strategies as st
 
 from dialect.algebra import intervals as ranges
 from dialect.algebra.expressions import Field, Ref
-from dialect.algebra.intervals import known
-from dialect.binder.query import Selected
+from dialect.algebra.intervals import is_bounded
+from dialect.binder.query import BoundQuery
 from dialect.catalog.model import Bounds
 from dialect.functions.emitter import write_expr
 from dialect.functions.inference import range_of
-from dialect.functions.registry import forms_of, names
+from dialect.functions.registry import callable_names, overloads
 from dialect.functions.signature import Function
 from tests.support.sql.form_samples import ALL, TYPES, Sample, samples
 
 RULED = [
     sample
     for form in ALL
-    if form.range is not None and form.arguments and form.name != "nullif"
+    if form.range_rule is not None and form.argument_kinds and form.name != "nullif"
     for sample in samples(form)
     if all(not isinstance(kind, str) or kind in {"int", "double"} for kind in sample.kinds)
 ]
@@ -92,7 +92,7 @@ EXPRESSIONS = {
 
 
 @pytest.mark.parametrize("text", EXPRESSIONS)
-def test_the_range_of_an_expression(text: str, rows_of: Callable[[str], Selected]) -> None:
+def test_the_range_of_an_expression(text: str, rows_of: Callable[[str], BoundQuery]) -> None:
     field = rows_of(f"SELECT {text} AS x FROM events").columns[0][1]
     assert field.bounds is not None
     assert (field.bounds.lower, field.bounds.upper) == pytest.approx(EXPRESSIONS[text])
@@ -101,12 +101,17 @@ def test_the_range_of_an_expression(text: str, rows_of: Callable[[str], Selected
 @pytest.mark.parametrize(
     "text", ["lon", "1 / lat", "ln(dwell_s)", "exp(dwell_s)", "power(lat, 0.5)", "power(dwell_s, lat)", "lat / lat"]
 )
-def test_what_has_no_end_has_no_range(text: str, rows_of: Callable[[str], Selected]) -> None:
-    assert not known(rows_of(f"SELECT {text} AS x FROM events").columns[0][1].bounds)
+def test_an_unbounded_expression_has_no_range(text: str, rows_of: Callable[[str], BoundQuery]) -> None:
+    assert not is_bounded(rows_of(f"SELECT {text} AS x FROM events").columns[0][1].bounds)
 
 
 def test_every_number_that_can_be_bounded_has_a_rule() -> None:
-    unruled = {form.name for name in names() for form in forms_of(name) if _is_number(form) and form.range is None}
+    unruled = {
+        form.name
+        for name in callable_names()
+        for form in overloads(name)
+        if _is_number(form) and form.range_rule is None
+    }
     times = {"epoch", "epoch_ms", "epoch_us", "julian", "date_diff", "date_sub", "dwell_minutes", "-"}
     unbounded = {"tan", "cot", "log", "cosh", "atanh"}
     members = {"list_extract", "list_min", "list_max", "list_sum", "list_avg"}
@@ -146,7 +151,7 @@ def test_a_distance_lies_within_what_the_bounds_of_places_leave(
 ) -> None:
     ends = [(low, low + size) for low, size in zip(start, sizes, strict=True)] * 2
     points = [min(low + share * (high - low), high) for (low, high), share in zip(ends, at, strict=True)]
-    sample = next(iter(samples(forms_of("haversine_m")[0])))  # of doubles alone
+    sample = next(iter(samples(overloads("haversine_m")[0])))  # of doubles alone
     inferred = _range(sample, [Bounds(low, high) for low, high in ends])
     cells = ", ".join(
         f"CAST({value!r} AS DOUBLE) AS {name}" for value, (name, _) in zip(points, sample.columns(), strict=True)
@@ -157,6 +162,6 @@ def test_a_distance_lies_within_what_the_bounds_of_places_leave(
 
 def test_a_town_is_not_as_wide_as_the_earth() -> None:
     lon, lat = Bounds(-104, -103), Bounds(20, 21)
-    (way,) = (form.range for form in forms_of("haversine_m"))
+    (way,) = (form.range_rule for form in overloads("haversine_m"))
     assert way is not None and way(lon, lat, lon, lat).upper == pytest.approx(222_390, rel=1e-3)
     assert way(lon, Bounds(-math.inf, 21), lon, lat) == way(*[Bounds(-180, 180)] * 4) == Bounds(0, 6_371_000 * math.pi)

@@ -9,8 +9,8 @@ import pytest
 
 from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Ref
 from dialect.algebra.relations import Scan
-from dialect.algebra.traversal import all_below, expressions_of
-from dialect.binder.query import Selected
+from dialect.algebra.traversal import walk_expressions, walk_relations
+from dialect.binder.query import BoundQuery
 from dialect.catalog.model import Table
 
 SHARED = (
@@ -32,16 +32,16 @@ def every(part: object) -> Iterator[Expr]:
 
 
 @pytest.mark.parametrize("sql", SHARED)
-def test_an_expression_that_operators_share_is_met_once(sql: str, rows_of: Callable[[str], Selected]) -> None:
+def test_a_shared_expression_is_visited_once(sql: str, rows_of: Callable[[str], BoundQuery]) -> None:
     relation = rows_of(sql).relation
     met = [id(expr) for expr in every(relation)]
     assert len(met) > len(set(met)), "some are shared"
-    assert [id(expr) for expr in expressions_of(relation)] == list(dict.fromkeys(met))
+    assert [id(expr) for expr in walk_expressions(relation)] == list(dict.fromkeys(met))
 
 
-def test_a_relation_comes_before_what_it_is_made_of_the_left_side_first(rows_of: Callable[[str], Selected]) -> None:
+def test_traversal_is_preorder_with_the_left_input_first(rows_of: Callable[[str], BoundQuery]) -> None:
     relation = rows_of("SELECT a.dwell_s FROM events a JOIN subscribers s USING (subscriber_id)").relation
-    met = list(all_below(relation))
+    met = list(walk_relations(relation))
     assert met[0] is relation
     scans = [each.operator for each in met if isinstance(each.operator, Scan)]
     assert [scan.table.name for scan in scans] == ["events", "subscribers"]

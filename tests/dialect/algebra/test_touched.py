@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from dialect.algebra.release_plan import Touched
+from dialect.algebra.release_plan import ChargedWindows
 
 
-def test_different_windows_have_different_texts() -> None:
+def test_different_charged_windows_have_different_canonical_texts() -> None:
     some = [
-        Touched(("forever",)),
-        Touched(("static",)),
-        Touched(("2026-01",)),
-        Touched(("2026-01",), True),
-        Touched(("2026-01", "2026-02", "2026-03")),
-        Touched(("2026-01", "2026-03")),
-        Touched(("2026-01", "2026-02", "2026-03"), True),
+        ChargedWindows(("forever",)),
+        ChargedWindows(("static",)),
+        ChargedWindows(("2026-01",)),
+        ChargedWindows(("2026-01",), True),
+        ChargedWindows(("2026-01", "2026-02", "2026-03")),
+        ChargedWindows(("2026-01", "2026-03")),
+        ChargedWindows(("2026-01", "2026-02", "2026-03"), True),
     ]
-    assert len({each.text for each in some}) == len(some)
-    assert some[0].text == "" and some[2].text == " in 2026-01"
+    assert len({each.canonical_text for each in some}) == len(some)
+    assert some[0].canonical_text == "" and some[2].canonical_text == " in 2026-01"
 
 
-def test_windows_that_cross_are_bounded_together() -> None:
-    assert Touched(("2026-01", "2026-02")).together == 1
-    assert Touched(("2026-01", "2026-02"), True).together == 2
-    assert Touched(("2026-01", "static"), True).together == 1
+def test_crossing_privacy_windows_are_bounded_together() -> None:
+    assert ChargedWindows(("2026-01", "2026-02")).windows_per_unit == 1
+    assert ChargedWindows(("2026-01", "2026-02"), True).windows_per_unit == 2
+    assert ChargedWindows(("2026-01", "static"), True).windows_per_unit == 1

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from dialect import read
+from dialect import compile_query
 from dialect.algebra.expressions import Field
-from dialect.algebra.relations import Cut, Public
-from dialect.algebra.traversal import all_below
-from dialect.analysis.cardinality import most_rows
-from dialect.analysis.work_bound import STEP, Work, bounded_work
+from dialect.algebra.relations import Public, RowTruncation
+from dialect.algebra.traversal import walk_relations
+from dialect.analysis.cardinality import max_rows_per_person
+from dialect.analysis.work_bound import STEP_NANOSECONDS, Work, work_bound
 from dialect.catalog.model import Catalog
-from dialect.functions.scalar.patterns import never_tries_again, parts_of
+from dialect.functions.scalar.patterns import is_linear_search, state_count
 from tests.support.neighbours.attack_catalog import attack_catalog
 from tests.support.sql.sql_cases import sql_cases
 
@@ -37,7 +37,7 @@ def wider(public: Public, equal: tuple[Field, ...]) -> int:
 
 
 def works(sql: str, catalog: Catalog, met: Callable[..., int] = fan) -> list[Work]:
-    return [bounded_work(plan, met) for plan in read(sql, catalog).plans]
+    return [work_bound(plan, met) for plan in compile_query(sql, catalog).plans]
 
 
 def changed(catalog: Catalog, rows: int = 1, size: int = 1) -> Catalog:
@@ -54,18 +54,22 @@ def changed(catalog: Catalog, rows: int = 1, size: int = 1) -> Catalog:
 
 
 @pytest.mark.parametrize("sql", DRAWN)
-def test_work_is_no_less_than_rows_and_grows_with_what_is_declared(sql: str, catalog: Catalog, tmp_path: Path) -> None:
+def test_the_row_count_bound_covers_the_rows_and_grows_with_declarations(
+    sql: str, catalog: Catalog, tmp_path: Path
+) -> None:
     here = works(sql, catalog)
     assert here == works(sql, attack_catalog(tmp_path, "D'")), "data decide nothing"
     more = [works(sql, changed(catalog, rows=2)), works(sql, changed(catalog, size=10)), works(sql, catalog, wider)]
-    plans = read(sql, catalog).plans
+    plans = compile_query(sql, catalog).plans
     for i, (plan, work) in enumerate(zip(plans, here, strict=True)):
-        assert work.unit_steps * STEP >= most_rows(plan.source, fan), "a row takes a nanosecond at least"
+        assert work.max_unit_steps * STEP_NANOSECONDS >= max_rows_per_person(plan.source, fan), (
+            "a row takes a nanosecond at least"
+        )
         assert work.steps > 0
         for other in (each[i] for each in more):
-            assert other.unit_steps >= work.unit_steps
+            assert other.max_unit_steps >= work.max_unit_steps
             assert other.steps >= work.steps
-            assert other.unit_bytes >= work.unit_bytes
+            assert other.max_unit_bytes >= work.max_unit_bytes
 
 
 _FRAMED = (
@@ -124,41 +128,41 @@ BEYOND = {  # what adds work to the rows of one person, before and after
 
 
 @pytest.mark.parametrize("what", BEYOND)
-def test_what_takes_longer_is_reckoned_as_longer(what: str, catalog: Catalog) -> None:
+def test_slower_queries_have_a_larger_cost_bound(what: str, catalog: Catalog) -> None:
     less, more = (works(f"SELECT COUNT(*) {rows}", catalog)[0] for rows in BEYOND[what])
-    assert more.unit_steps > less.unit_steps
+    assert more.max_unit_steps > less.max_unit_steps
 
 
 def test_a_left_join_with_an_empty_list_keeps_its_rows(catalog: Catalog) -> None:
     sql = "SELECT COUNT(*) FROM events e LEFT JOIN cells c ON c.lat > e.lat CROSS JOIN hours"
-    (plan,) = read(sql, catalog).plans
+    (plan,) = compile_query(sql, catalog).plans
 
     def empty(public: Public, equal: tuple[Field, ...]) -> int:
         del equal
         return 0 if any(f.name == "zone" for f in public.fields) else 24
 
-    assert most_rows(plan.source, empty) == 200 * 24
+    assert max_rows_per_person(plan.source, empty) == 200 * 24
 
 
-def test_rows_that_are_cut_are_held(catalog: Catalog) -> None:
+def test_rows_removed_by_truncation_count_in_the_bound(catalog: Catalog) -> None:
     """A cut sorts whole rows of who has more than are kept."""
-    plans = [plan for sql in DRAWN for plan in read(sql, catalog).plans]
-    cut = [(p, o) for p in plans for each in all_below(p.source) if isinstance(o := each.operator, Cut)]
+    plans = [plan for sql in DRAWN for plan in compile_query(sql, catalog).plans]
+    cut = [(p, o) for p in plans for each in walk_relations(p.source) if isinstance(o := each.operator, RowTruncation)]
     assert cut
     for plan, operator in cut:
-        assert bounded_work(plan, fan).unit_bytes >= operator.max_rows * len(operator.source.fields) * 4
+        assert work_bound(plan, fan).max_unit_bytes >= operator.max_rows * len(operator.source.fields) * 4
 
 
 def test_texts_of_a_public_list_are_short_where_none_is_long(catalog: Catalog) -> None:
     sql = "SELECT COUNT(*) FROM events e CROSS JOIN cells c WHERE reverse(c.zone || 'a') > 'b'"
-    (plan,) = read(sql, catalog).plans
+    (plan,) = compile_query(sql, catalog).plans
     asked = []
 
     def short(public: Public, text: Field) -> bool:
         asked.append((public, text.name))
         return True
 
-    assert bounded_work(plan, fan, short).unit_steps <= bounded_work(plan, fan).unit_steps
+    assert work_bound(plan, fan, short).max_unit_steps <= work_bound(plan, fan).max_unit_steps
     assert all(isinstance(public, Public) for public, _ in asked)
 
 
@@ -167,4 +171,4 @@ def test_texts_of_a_public_list_are_short_where_none_is_long(catalog: Catalog) -
     [("[a-z]+", 2, True), (r"\s*", 1, True), ("abc", 3, True), ("a.*b", 3, False), ("x(.{0,900}d)?", 903, False)],
 )
 def test_a_pattern_is_as_large_as_its_repetitions_written_out(pattern: str, parts: int, once: bool) -> None:
-    assert (parts_of(pattern), never_tries_again(pattern)) == (parts, once)
+    assert (state_count(pattern), is_linear_search(pattern)) == (parts, once)

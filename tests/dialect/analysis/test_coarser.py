@@ -6,11 +6,11 @@ import pytest
 from sqlglot import exp
 
 from dialect.algebra.expressions import Expr, Field, Literal, Ref
-from dialect.analysis.key_rewriting import UntoldError, over_keys
+from dialect.analysis.key_rewriting import UnderivableError, rewrite_over_keys
 from dialect.catalog.model import SqlType
 from dialect.functions.emitter import write_expr
-from dialect.planner.reuse.view_matching import steps_of
-from dialect.stability.calls import call
+from dialect.planner.reuse.view_matching import non_null_keys
+from dialect.stability.calls import apply_function
 
 TS = Ref(Field("ts", None, SqlType.TIMESTAMP))
 NOWHERE = exp.Null()
@@ -18,17 +18,17 @@ NOWHERE = exp.Null()
 
 def of(name: str, *arguments: Expr | str) -> Expr:
     given = [Literal(a, SqlType.VARCHAR) if isinstance(a, str) else a for a in arguments]
-    return call(name, given, NOWHERE)
+    return apply_function(name, given, NOWHERE)
 
 
 def at(text: str) -> Literal:
     return Literal(text, SqlType.TIMESTAMP)
 
 
-def told(expr: Expr, held: Expr) -> bool:
+def is_derivable(expr: Expr, held: Expr) -> bool:
     try:
-        written = write_expr(over_keys(expr, {held: Field("k0", None, held.type)}))
-    except UntoldError:
+        written = write_expr(rewrite_over_keys(expr, {held: Field("k0", None, held.type)}))
+    except UnderivableError:
         return False
     assert "ts" not in written.replace("ts)", "") or "k0" in written
     return True
@@ -55,16 +55,16 @@ DATE = of("to_date", TS)
         (of("<", TS, at("2026-10-02 00:00:00")), MONTH, False), (of("<", TS, TS), DAY, False),
     ],
 )  # fmt: skip
-def test_what_a_beginning_tells(expr: Expr, held: Expr, is_told: bool) -> None:
-    assert told(expr, held) is is_told
+def test_an_expression_is_derivable_from_a_date_truncation(expr: Expr, held: Expr, is_told: bool) -> None:
+    assert is_derivable(expr, held) is is_told
 
 
-def test_a_beginning_stands_for_no_time_that_may_be_beyond_all_calendars() -> None:
+def test_truncations_do_not_determine_times_beyond_the_calendar() -> None:
     cells = {held: Field(f"k{i}", None, held.type) for i, held in enumerate((HOUR, DATE))}
-    assert steps_of(cells, ()) == {DATE: cells[DATE]}, "a day is there for every time, an hour is not"
+    assert non_null_keys(cells, ()) == {DATE: cells[DATE]}, "a day is there for every time, an hour is not"
     ends = (of(">=", TS, at("2026-10-01 00:00:00")), of("<", TS, at("2026-10-02 00:00:00")))
-    assert steps_of(cells, ends) == cells and steps_of(cells, ends[:1]) == {DATE: cells[DATE]}
-    with pytest.raises(UntoldError):
-        over_keys(of("hour", TS), {HOUR: cells[HOUR]}, {})
-    assert over_keys(HOUR, cells, {}) == Ref(cells[HOUR])
-    assert over_keys(DAY, {HOUR: cells[HOUR]}, {}) != DAY, "a day is not there either"
+    assert non_null_keys(cells, ends) == cells and non_null_keys(cells, ends[:1]) == {DATE: cells[DATE]}
+    with pytest.raises(UnderivableError):
+        rewrite_over_keys(of("hour", TS), {HOUR: cells[HOUR]}, {})
+    assert rewrite_over_keys(HOUR, cells, {}) == Ref(cells[HOUR])
+    assert rewrite_over_keys(DAY, {HOUR: cells[HOUR]}, {}) != DAY, "a day is not there either"

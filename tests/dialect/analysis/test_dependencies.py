@@ -10,8 +10,8 @@ import pytest
 
 from dialect.algebra.relations import PerPerson, Relation
 from dialect.algebra.target import Target
-from dialect.analysis.functional_dependencies import told_by_fewest
-from dialect.binder.query import Selected
+from dialect.analysis.functional_dependencies import minimal_ordering_fields
+from dialect.binder.query import BoundQuery
 from dialect.codegen.relations.relation import write_rows
 
 dependencies = import_module("dialect.analysis.functional_dependencies")
@@ -26,7 +26,7 @@ SOURCES = {
 }
 
 
-def _untold(relation: Relation, target: Target, database: duckdb.DuckDBPyConnection) -> list[str | None]:
+def _violated_dependencies(relation: Relation, target: Target, database: duckdb.DuckDBPyConnection) -> list[str | None]:
     """Fields that are claimed to be functionally determined by others, and are not."""
     rows, found = write_rows(relation, relation.fields, target), []
     for told_by, tells in dependencies._dependencies(relation):
@@ -39,21 +39,21 @@ def _untold(relation: Relation, target: Target, database: duckdb.DuckDBPyConnect
 
 
 @pytest.mark.parametrize(("sql", "kept"), SOURCES.items())
-def test_what_is_left_out_is_told(
+def test_columns_left_out_of_a_key_are_functionally_determined(
     sql: str,
     kept: int,
-    rows_of: Callable[[str], Selected],
+    rows_of: Callable[[str], BoundQuery],
     target: Target,
     database: duckdb.DuckDBPyConnection,
 ) -> None:
     relation = rows_of(sql).relation
     assert isinstance(relation, PerPerson)
-    assert len(told_by_fewest(relation, (relation.person,))) == kept
-    assert _untold(relation, target, database) == []
+    assert len(minimal_ordering_fields(relation, (relation.person,))) == kept
+    assert _violated_dependencies(relation, target, database) == []
 
 
-def test_a_left_join_that_is_taken_for_an_inner_one_is_found(
-    rows_of: Callable[[str], Selected],
+def test_treating_a_left_join_as_an_inner_one_is_found(
+    rows_of: Callable[[str], BoundQuery],
     target: Target,
     database: duckdb.DuckDBPyConnection,
     monkeypatch: pytest.MonkeyPatch,
@@ -63,4 +63,4 @@ def test_a_left_join_that_is_taken_for_an_inner_one_is_found(
     monkeypatch.setattr(
         dependencies, "_of_join", lambda join: of_join(join.__class__(**{**vars(join), "how": "inner"}))
     )
-    assert "h" in _untold(relation, target, database)
+    assert "h" in _violated_dependencies(relation, target, database)

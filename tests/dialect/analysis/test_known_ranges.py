@@ -8,7 +8,7 @@ import pytest
 
 from dialect import Catalog, Refusal
 from dialect.algebra.release_plan import PrivatePlan, VectorKind
-from dialect.sensitivity.norms import declared_norm
+from dialect.sensitivity.norms import declared_clip_bound
 
 # value, rest of the question -> ends of its clamp
 NARROWED: list[tuple[str, str, tuple[float, float]]] = [
@@ -28,7 +28,7 @@ NARROWED: list[tuple[str, str, tuple[float, float]]] = [
 
 
 @pytest.mark.parametrize(("value", "where", "ends"), NARROWED)
-def test_a_sum_is_clamped_to_what_where_leaves(
+def test_a_sum_is_clamped_to_the_range_narrowed_by_where(
     value: str, where: str, ends: tuple[float, float], plan_of: Callable[[str], PrivatePlan]
 ) -> None:
     rows = "(SELECT subscriber_id, dwell_s AS m FROM events) e" if "(m)" in value else "events"
@@ -40,7 +40,7 @@ def test_a_sum_is_clamped_to_what_where_leaves(
 @pytest.mark.parametrize(
     "where", ["", "WHERE lon > 0", "WHERE lon IS NOT NULL", "WHERE lon BETWEEN 0 AND 10 OR lat = 1", "WHERE lat < 5"]
 )
-def test_what_where_leaves_without_an_end_is_refused(where: str, plan_of: Callable[[str], PrivatePlan]) -> None:
+def test_a_range_left_open_by_where_is_refused(where: str, plan_of: Callable[[str], PrivatePlan]) -> None:
     with pytest.raises(Refusal, match="E_BOUNDS"):
         plan_of(f"SELECT SUM(lon) FROM events {where}")
 
@@ -50,4 +50,4 @@ def test_a_condition_is_no_multiple_of_a_column(
     most: int, norm: float, plan_of: Callable[[str], PrivatePlan], catalog: Catalog
 ) -> None:
     plan = plan_of(f"SELECT SUM(dwell_s) FROM events WHERE dwell_s <= {most}")
-    assert declared_norm(plan, plan.vectors[0], catalog) == pytest.approx(norm)
+    assert declared_clip_bound(plan, plan.vectors[0], catalog) == pytest.approx(norm)

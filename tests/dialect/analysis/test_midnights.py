@@ -29,11 +29,11 @@ TOLD = {
 
 
 @pytest.mark.parametrize("condition", TOLD)
-def test_a_day_that_stands_for_its_midnight_is_noted(condition: str, ask: Callable[[str], Question]) -> None:
+def test_a_date_compared_with_a_timestamp_has_a_lint(condition: str, ask: Callable[[str], Question]) -> None:
     found = ask(f"SELECT COUNT(*) FROM events WHERE {condition}").notes
     assert [note.text for note in found if note.code is NoteCode.MIDNIGHT] == TOLD[condition]
 
 
-def test_a_day_of_a_subquery_s_own_column_is_not(ask: Callable[[str], Question]) -> None:
+def test_a_date_column_of_a_subquery_has_no_lint(ask: Callable[[str], Question]) -> None:
     inner = "SELECT date_trunc('day', ts) AS d FROM events"
     assert not ask(f"SELECT COUNT(*) FROM ({inner}) WHERE d = '2026-10-10'").notes

@@ -27,6 +27,6 @@ from dialect.catalog.model import Catalog
         ("hour(ts) IS NULL", None),
     ],
 )  # fmt: skip
-def test_a_condition_that_no_row_meets_is_noted(condition: str, told: str | None, catalog: Catalog) -> None:
-    found = dialect.read(f"SELECT COUNT(*) FROM events WHERE {condition}", catalog).notes
+def test_a_condition_that_is_never_true_has_a_lint(condition: str, told: str | None, catalog: Catalog) -> None:
+    found = dialect.compile_query(f"SELECT COUNT(*) FROM events WHERE {condition}", catalog).notes
     assert [note.text for note in found if note.code is NoteCode.FALSE_PREDICATE] == ([] if told is None else [told])

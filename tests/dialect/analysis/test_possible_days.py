@@ -11,14 +11,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dialect import read
+from dialect import compile_query
 from dialect.algebra.expressions import Expr, fields_of
 from dialect.algebra.target import Target
 from dialect.analysis import date_bounds as possible_days
-from dialect.catalog.privacy_windows import Stretch, Window
+from dialect.catalog.privacy_windows import PrivacyWindow, WindowRange
 from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Code, Refusal
-from dialect.parser.context import Reading
+from dialect.parser.context import CompileContext
 from dialect.planner import window_charging
 from tests.dialect.windowed import CATALOGS, touched
 
@@ -53,15 +53,15 @@ EXACT = {
 
 
 @pytest.mark.parametrize("condition", EXACT)
-def test_the_windows_of_a_condition(condition: str) -> None:
+def test_a_condition_is_reduced_to_its_privacy_windows(condition: str) -> None:
     where = f" WHERE {condition}" if condition else ""
-    assert touched(f"SELECT COUNT(*) FROM visit{where}", Window.DAY).windows == (EXACT[condition] or (A,))
+    assert touched(f"SELECT COUNT(*) FROM visit{where}", PrivacyWindow.DAY).windows == (EXACT[condition] or (A,))
 
 
 def test_instants_are_read_on_the_clock_of_their_zone() -> None:
-    assert touched(f"SELECT COUNT(*) FROM seen WHERE ts < '{B} 00:00:00'", Window.DAY).windows == (A,)
+    assert touched(f"SELECT COUNT(*) FROM seen WHERE ts < '{B} 00:00:00'", PrivacyWindow.DAY).windows == (A,)
     elsewhere = f"SELECT COUNT(*) FROM seen WHERE ts AT TIME ZONE 'UTC' < '{B} 00:00:00'"
-    assert touched(elsewhere, Window.DAY).windows == DAYS
+    assert touched(elsewhere, PrivacyWindow.DAY).windows == DAYS
 
 
 _ATOMS = st.builds(
@@ -82,20 +82,20 @@ _CONDITIONS = st.recursive(
 
 @settings(max_examples=150)
 @given(_CONDITIONS)
-def test_no_day_of_a_row_that_counts_is_left_out(condition: str) -> None:
+def test_date_pruning_omits_no_day_of_a_qualifying_row(condition: str) -> None:
     times = " UNION ALL ".join(
         f"SELECT TIMESTAMP '{day}' + INTERVAL {seconds} SECOND AS began, DATE '{day}' AS day, {steps} AS steps"
         for day in DAYS
         for seconds, steps in ((0, 1), (43_200, 9), (86_399, 31))
     )
-    (plan,) = read(f"SELECT COUNT(*) FROM visit WHERE {condition}", CATALOGS[Window.DAY]).plans
+    (plan,) = compile_query(f"SELECT COUNT(*) FROM visit WHERE {condition}", CATALOGS[PrivacyWindow.DAY]).plans
     met = duckdb.sql(f"SELECT DISTINCT CAST(day AS VARCHAR) FROM ({times}) WHERE {condition}").fetchall()
-    assert {day for (day,) in met} <= set(plan.touched.windows)
+    assert {day for (day,) in met} <= set(plan.charged_windows.windows)
 
 
 def _visits() -> str:
     """Write visits at and around every end of a day, the columns of which nothing is asked being NULL."""
-    visit = CATALOGS[Window.DAY].table("visit")
+    visit = CATALOGS[PrivacyWindow.DAY].table("visit")
     assert visit is not None
     known = {"person_id": "1", "began": "began", "day": "CAST(began AS DATE)", "steps": "hour(began)"}
     columns = ", ".join(f"{known.get(c.name, f'CAST(NULL AS {c.type})')} AS {c.name}" for c in visit.columns)
@@ -104,9 +104,9 @@ def _visits() -> str:
     return f"(SELECT {columns} FROM (VALUES {times}) AS t(began))"
 
 
-def rows_kept(condition: str) -> tuple[int, int]:
+def remaining_rows(condition: str) -> tuple[int, int]:
     """Count the visits that a plan reads, and those that plain DuckDB keeps."""
-    (plan,) = read(f"SELECT COUNT(*) FROM visit WHERE {condition}", CATALOGS[Window.DAY]).plans
+    (plan,) = compile_query(f"SELECT COUNT(*) FROM visit WHERE {condition}", CATALOGS[PrivacyWindow.DAY]).plans
     text = write_rows(plan.source, {plan.source.person}, Target({"visit": _visits()}))
     (ours,), (plain,) = (
         duckdb.sql(f"SELECT count(*) FROM {rows}").fetchall()
@@ -120,12 +120,14 @@ def rows_kept(condition: str) -> tuple[int, int]:
 @example(f"began >= TIMESTAMP '{B} 00:00:00' AND began < TIMESTAMP '{D} 00:00:00'")
 @example(f"began > TIMESTAMP '{B} 00:00:00' AND day <= DATE '{C}'")
 @example(f"began <= TIMESTAMP '{B} 23:59:59.999999'")
-def test_a_condition_that_windows_tell_leaves_out_no_row_and_no_other_is_dropped(condition: str) -> None:
-    ours, plain = rows_kept(condition)
+def test_only_conditions_implied_by_the_windows_are_dropped(condition: str) -> None:
+    ours, plain = remaining_rows(condition)
     assert ours == plain
 
 
-def told_where_possible(condition: Expr, clocks: object, begins: object, stretch: Stretch, reading: Reading) -> bool:
+def required_where_possible(
+    condition: Expr, clocks: object, begins: object, stretch: WindowRange, reading: CompileContext
+) -> bool:
     """Planted: a condition that some row of each window meets counts as one that every row meets."""
     known = set(fields_of(condition))
     return len(known) == 1 and bool(begins) and known <= set(clocks)  # type: ignore[call-overload, no-any-return]
@@ -133,28 +135,31 @@ def told_where_possible(condition: Expr, clocks: object, begins: object, stretch
 
 @pytest.mark.parametrize("condition", [f"began > '{B} 00:00:00'", f"hour(began) = 12 AND day = '{B}'"])
 def test_a_dropped_condition_that_leaves_rows_out_is_found(condition: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    ours, plain = rows_kept(condition)
+    ours, plain = remaining_rows(condition)
     assert ours == plain
-    monkeypatch.setattr(window_charging, "told_by_windows", told_where_possible)
-    ours, plain = rows_kept(condition)
+    monkeypatch.setattr(window_charging, "is_implied_by_windows", required_where_possible)
+    ours, plain = remaining_rows(condition)
     assert ours > plain
 
 
 WHOLE = (f"began >= '{B}' AND began < '{D}'", f"day BETWEEN '{B}' AND '{C}'", f"day IN ('{B}', '{C}')")
 
 
-def test_whole_windows_have_one_text_in_whatever_words() -> None:
-    made = [read(f"SELECT place, COUNT(*) FROM visit WHERE {each} GROUP BY 1", CATALOGS[Window.DAY]) for each in WHOLE]
-    assert len({plan.canonical for question in made for plan in question.plans}) == 1
+def test_equivalent_conditions_on_whole_windows_have_one_canonical_text() -> None:
+    made = [
+        compile_query(f"SELECT place, COUNT(*) FROM visit WHERE {each} GROUP BY 1", CATALOGS[PrivacyWindow.DAY])
+        for each in WHOLE
+    ]
+    assert len({plan.canonical_text for question in made for plan in question.plans}) == 1
 
 
 # ---------------------------------------------------------------- steps
 
 YEARS = replace(
-    CATALOGS[Window.DAY],
+    CATALOGS[PrivacyWindow.DAY],
     datasets=tuple(
-        replace(dataset, stretch=Stretch(Window.DAY, date(2017, 1, 1), date(2026, 12, 31)))
-        for dataset in CATALOGS[Window.DAY].datasets
+        replace(dataset, window_range=WindowRange(PrivacyWindow.DAY, date(2017, 1, 1), date(2026, 12, 31)))
+        for dataset in CATALOGS[PrivacyWindow.DAY].datasets
     ),
 )
 UNLIKE = " AND ".join(f"day <> '{date(2018, 1, 1) + timedelta(days=i)}'" for i in range(100))
@@ -163,42 +168,44 @@ HELD = f"SELECT COUNT(DISTINCT person_id) FROM visit WHERE {UNLIKE}"
 
 def check_refused() -> None:
     with pytest.raises(Refusal, match="held against every declared day") as refused:
-        read(HELD, YEARS)
+        compile_query(HELD, YEARS)
     assert refused.value.code is Code.COMPLEX
 
 
 def test_ten_years_of_days_times_many_conditions_are_refused() -> None:
     check_refused()
-    (plan,) = read(HELD, CATALOGS[Window.DAY]).plans  # over a few days it costs nothing
-    assert plan.touched.windows
+    (plan,) = compile_query(HELD, CATALOGS[PrivacyWindow.DAY]).plans  # over a few days it costs nothing
+    assert plan.charged_windows.windows
 
 
-def test_many_scans_add_up() -> None:
+def test_the_pruning_steps_of_all_scans_are_summed() -> None:
     one = "SELECT person_id FROM visit WHERE " + " AND ".join(UNLIKE.split(" AND ")[:20])
     with pytest.raises(Refusal, match="held against every declared day"):
-        read(f"SELECT COUNT(DISTINCT person_id) FROM ({' UNION ALL '.join([one] * 6)})", YEARS)
+        compile_query(f"SELECT COUNT(DISTINCT person_id) FROM ({' UNION ALL '.join([one] * 6)})", YEARS)
 
 
 @pytest.mark.parametrize("condition", [f"day BETWEEN '{A}' AND '{D}'", f"day = '{B}' AND began >= '{A} 07:00:00'"])
-def test_usual_conditions_over_ten_years_are_not(condition: str) -> None:
-    assert read(f"SELECT COUNT(DISTINCT person_id) FROM visit WHERE {condition}", YEARS).plans
+def test_usual_conditions_over_ten_years_are_accepted(condition: str) -> None:
+    assert compile_query(f"SELECT COUNT(DISTINCT person_id) FROM visit WHERE {condition}", YEARS).plans
 
 
 @pytest.mark.parametrize("condition", [each for each in EXACT if each])
 def test_no_more_steps_are_taken_than_were_counted(condition: str, monkeypatch: pytest.MonkeyPatch) -> None:
     counted, taken = list[int](), list[str]()
     for name in ("_truth", "_span"):
-        kept = getattr(possible_days.Known, name)
-        monkeypatch.setattr(possible_days.Known, name, lambda *a, kept=kept: taken.append("a step") or kept(*a))
-    monkeypatch.setattr(Reading, "take_steps", lambda reading, steps: counted.append(steps))
-    monkeypatch.setattr(Reading, "spare_steps", lambda reading, steps: counted.append(steps) or True)
-    read(f"SELECT COUNT(*) FROM visit WHERE {condition}", CATALOGS[Window.DAY])
+        kept = getattr(possible_days.EventTimePredicates, name)
+        monkeypatch.setattr(
+            possible_days.EventTimePredicates, name, lambda *a, kept=kept: taken.append("a step") or kept(*a)
+        )
+    monkeypatch.setattr(CompileContext, "charge_pruning_steps", lambda reading, steps: counted.append(steps))
+    monkeypatch.setattr(CompileContext, "try_pruning_steps", lambda reading, steps: counted.append(steps) or True)
+    compile_query(f"SELECT COUNT(*) FROM visit WHERE {condition}", CATALOGS[PrivacyWindow.DAY])
     assert len(taken) <= sum(counted)
     assert taken or not any(counted)
 
 
 @pytest.mark.parametrize("plant", [lambda known: 0, lambda known: len(known.facts[:1])])
 def test_parts_that_are_not_counted_are_found(plant: Callable[[object], int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(possible_days.Known, "parts", property(plant))
+    monkeypatch.setattr(possible_days.EventTimePredicates, "evaluations_per_date", property(plant))
     with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
         check_refused()

@@ -11,14 +11,14 @@ from functools import cache
 import duckdb
 import pytest
 
-from dialect import read
+from dialect import compile_query
 from dialect.algebra.expressions import Expr, Field, fields_of
 from dialect.algebra.relations import Filter
-from dialect.algebra.traversal import all_below
+from dialect.algebra.traversal import walk_relations
 from dialect.analysis import row_costs
 from dialect.analysis import work_bound as module
-from dialect.analysis.row_costs import Extent, Widths, list_of, row_cost
-from dialect.analysis.work_bound import STEP, Work, bounded_work
+from dialect.analysis.row_costs import Extent, TextSizes, list_extent, row_cost
+from dialect.analysis.work_bound import STEP_NANOSECONDS, Work, work_bound
 from dialect.catalog.model import Catalog
 from dialect.functions.emitter import write_expr
 from tests.support.neighbours.attack_catalog import attack_catalog
@@ -122,8 +122,8 @@ def tried(measure: Callable[[], Measured]) -> Measured:
 
 def condition(sql: str, catalog: Catalog) -> tuple[Expr, Field]:
     """Read a condition, and the field that it asks about."""
-    (plan,) = read(sql, catalog).plans
-    (operator,) = (each.operator for each in all_below(plan.source) if isinstance(each.operator, Filter))
+    (plan,) = compile_query(sql, catalog).plans
+    (operator,) = (each.operator for each in walk_relations(plan.source) if isinstance(each.operator, Filter))
     (asked,) = set(fields_of(operator.condition))
     return operator.condition, asked
 
@@ -136,14 +136,14 @@ def filled(form: str, sign: str) -> str:
 def of_form(form: str, sign: str, catalog: Catalog, engine: duckdb.DuckDBPyConnection) -> Measured:
     sql = f"SELECT COUNT(*) FROM subscribers WHERE {filled(form, sign)}"
     asked, text = condition(sql, catalog)
-    cost = row_cost(asked, Widths(LONG + 4))
+    cost = row_cost(asked, TextSizes(LONG + 4))
     return measured(engine, asked, text, f"repeat('{sign}', {LONG}) || range", cost, 3_000)
 
 
 def of_list(form: str, sign: str, catalog: Catalog, engine: duckdb.DuckDBPyConnection) -> Measured:
     made = "SELECT subscriber_id, LIST(home_zone) AS l FROM subscribers GROUP BY 1"
     asked, lists = condition(f"SELECT COUNT(*) FROM ({made}) WHERE {filled(form, sign)}", catalog)
-    cost = row_cost(asked, Widths(LONG, {lists: list_of(Extent(LONG + 2.0), ELEMENTS)}))
+    cost = row_cost(asked, TextSizes(LONG, {lists: list_extent(Extent(LONG + 2.0), ELEMENTS)}))
     stored = f"list_transform(range({ELEMENTS}), lambda y: repeat('{sign}', {LONG}) || y)"
     return measured(engine, asked, lists, stored, cost, 60)
 
@@ -179,16 +179,16 @@ def test_a_form_over_a_list_of_long_texts_takes_no_longer_than_its_cost(
 def per_row(asked: str, catalog: Catalog) -> Work:
     """Cost of one more row of a person's lists, each of ROWS texts."""
     less, more = (
-        bounded_work(plan, lambda _, __, rows=rows: rows)
+        work_bound(plan, lambda _, __, rows=rows: rows)
         for rows in (10, 20)
-        for plan in read(
+        for plan in compile_query(
             "SELECT COUNT(*) FROM ("
             + asked.format(rows=f"SELECT subscriber_id, l, x FROM ({GATHERED}) CROSS JOIN range({rows}) a(x)")
             + ")",
             catalog,
         ).plans
     )
-    return Work(0.0, (more.unit_steps - less.unit_steps) / 10, (more.unit_bytes - less.unit_bytes) / 10)
+    return Work(0.0, (more.max_unit_steps - less.max_unit_steps) / 10, (more.max_unit_bytes - less.max_unit_bytes) / 10)
 
 
 def of_rows(asked: str, catalog: Catalog, engine: duckdb.DuckDBPyConnection) -> tuple[Measured, float]:
@@ -198,7 +198,7 @@ def of_rows(asked: str, catalog: Catalog, engine: duckdb.DuckDBPyConnection) -> 
     engine.execute(f"CREATE OR REPLACE TABLE z AS SELECT 7 AS p, range AS x, {stored} AS l FROM range({rows})")
     taken = seconds(engine, f"SELECT count(w) FROM ({OF_ROWS[asked].replace('l, x FROM', 'l AS w, x FROM')})")
     found = per_row(asked, catalog)
-    return Measured(found.unit_steps * STEP * texts / ROWS, taken * 1e9 / rows), found.unit_bytes
+    return Measured(found.max_unit_steps * STEP_NANOSECONDS * texts / ROWS, taken * 1e9 / rows), found.max_unit_bytes
 
 
 @pytest.mark.parametrize("asked", OF_ROWS)
@@ -221,7 +221,7 @@ def no_wider(element: Extent, count: float) -> Extent:
 def test_a_planted_list_whose_elements_have_no_width_is_found(
     asked: str, catalog: Catalog, engine: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "list_of", no_wider)
+    monkeypatch.setattr(module, "list_extent", no_wider)
     found, held = of_rows(asked, catalog, engine)
     assert not found.holds
     assert held < ROWS * LONG
@@ -230,5 +230,5 @@ def test_a_planted_list_whose_elements_have_no_width_is_found(
 def test_a_planted_pattern_that_costs_as_much_as_its_text_is_found(
     catalog: Catalog, engine: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(row_costs, "_compared", lambda call, width: 1.0)
+    monkeypatch.setattr(row_costs, "_compared_bytes", lambda call, width: 1.0)
     assert not of_form("home_zone LIKE '%{d}_{many}b%'", "a", catalog, engine).holds

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect import Catalog, Question, bound
-from dialect.analysis.uniqueness import spreads
+from dialect import Catalog, Question, bound_contributions
+from dialect.analysis.uniqueness import may_match_several_public_rows
 
 APART = (
     "events e JOIN hours h ON h.h = hour(e.ts)",
@@ -42,15 +42,15 @@ SEVERAL = (
 
 
 @pytest.mark.parametrize("joined", APART)
-def test_rows_that_meet_one_public_row_at_most_are_known(joined: str, ask: Callable[[str], Question]) -> None:
+def test_joins_with_at_most_one_public_match_are_recognized(joined: str, ask: Callable[[str], Question]) -> None:
     (plan,) = ask(f"SELECT COUNT(*) FROM {joined}").plans
-    assert not spreads(plan.source)
+    assert not may_match_several_public_rows(plan.source)
 
 
 @pytest.mark.parametrize("joined", SEVERAL)
-def test_of_rows_that_meet_several_no_share_is_predicted(
+def test_no_clipping_share_is_predicted_for_joins_with_several_matches(
     joined: str, ask: Callable[[str], Question], catalog: Catalog
 ) -> None:
     (plan,) = ask(f"SELECT COUNT(*) FROM {joined}").plans
-    assert spreads(plan.source)
-    assert bound(plan, catalog, 1).vectors[0].predicted_bias is None
+    assert may_match_several_public_rows(plan.source)
+    assert bound_contributions(plan, catalog, 1).vectors[0].predicted_bias is None

@@ -28,8 +28,8 @@ ODD = "gender: 'female' is none of its declared values, 'f', 'm', 'x': no row sh
         ("SELECT COUNT(*) FROM subscribers WHERE gender = home_zone", []),
     ],
 )
-def test_a_constant_outside_a_list_is_noted(sql: str, notes: list[str], catalog: Catalog) -> None:
-    assert [note.text for note in dialect.read(sql, catalog).notes if "declared values" in note.text] == notes
+def test_a_constant_outside_the_key_set_has_a_lint(sql: str, notes: list[str], catalog: Catalog) -> None:
+    assert [note.text for note in dialect.compile_query(sql, catalog).notes if "declared values" in note.text] == notes
 
 
 @pytest.mark.parametrize(
@@ -48,18 +48,18 @@ def test_a_constant_outside_a_list_is_noted(sql: str, notes: list[str], catalog:
         ("ts <> DATE '2027-10-03'", None),
     ],
 )
-def test_a_condition_outside_a_range_is_noted(condition: str, told: str | None, catalog: Catalog) -> None:
-    found = dialect.read(f"SELECT COUNT(*) FROM events WHERE {condition}", catalog).notes
+def test_a_condition_outside_the_declared_range_has_a_lint(condition: str, told: str | None, catalog: Catalog) -> None:
+    found = dialect.compile_query(f"SELECT COUNT(*) FROM events WHERE {condition}", catalog).notes
     notes = [note.text for note in found if note.code is NoteCode.UNLISTED_VALUE]
     held = "ts: its declared range, 2026-10-01 to 2026-10-07, holds "
     assert notes == ([] if told is None else [f"{held}{told}: no row should match."])
 
 
-def test_a_time_outside_the_dates_of_its_table_is_noted() -> None:
+def test_a_time_outside_the_dates_of_its_table_has_a_lint() -> None:
     """The operator's times have no range of their own; their date columns do."""
     operator = load_catalog(Path("engine/catalog/operator/catalog.toml"))
-    told = dialect.read("SELECT COUNT(*) FROM visit WHERE start_ts >= TIMESTAMP '2031-01-01'", operator).notes
+    told = dialect.compile_query("SELECT COUNT(*) FROM visit WHERE start_ts >= TIMESTAMP '2031-01-01'", operator).notes
     held = "start_ts: its declared range, 2026-10-01 to 2026-11-01, holds nothing from 2031-01-01 00:00:00 on"
     assert told == (Note(NoteCode.UNLISTED_VALUE, f"{held}: no row should match."),)
     last = "SELECT COUNT(*) FROM visit WHERE start_ts >= TIMESTAMP '2026-11-01 12:00:00'"
-    assert dialect.read(last, operator).notes == ()
+    assert dialect.compile_query(last, operator).notes == ()

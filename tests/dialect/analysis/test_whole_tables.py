@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect import read
+from dialect import compile_query
 from dialect.algebra.relations import Relation
-from dialect.analysis.cardinality import chosen_by_time, every_row
-from dialect.catalog.privacy_windows import Window
+from dialect.analysis.cardinality import filters_time_only, is_full_scan
+from dialect.catalog.privacy_windows import PrivacyWindow
 from tests.dialect.windowed import CATALOGS
 
 WHOLE = {
@@ -43,12 +43,12 @@ BY_TIME = {
 }
 
 
-ASKED = [(every_row, WHOLE), (chosen_by_time, BY_TIME)]
+ASKED = [(is_full_scan, WHOLE), (filters_time_only, BY_TIME)]
 
 
 @pytest.mark.parametrize(("told", "sql", "truth"), [(told, *each) for told, cases in ASKED for each in cases.items()])
-def test_a_source_is_told_to_be_whole_or_cut_by_time_alone(
+def test_a_source_is_a_full_table_scan_if_only_time_filters_it(
     told: Callable[[Relation], bool], sql: str, truth: bool
 ) -> None:
-    (plan,) = read(sql, CATALOGS[Window.MONTH]).plans
+    (plan,) = compile_query(sql, CATALOGS[PrivacyWindow.MONTH]).plans
     assert told(plan.source) is truth

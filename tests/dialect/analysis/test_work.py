@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 
 import engine
-from dialect import Question, Target, read
+from dialect import Question, Target, compile_query
 from dialect.algebra.expressions import Field
 from dialect.algebra.relations import PerPerson, Public
-from dialect.analysis.cardinality import most_rows
-from dialect.binder.query import Selected
-from dialect.catalog.privacy_windows import Window
+from dialect.analysis.cardinality import max_rows_per_person
+from dialect.binder.query import BoundQuery
+from dialect.catalog.privacy_windows import PrivacyWindow
 from dialect.codegen.relations.relation import write_rows
 from dialect.planner import window_charging
 from tests.support.greybox.greybox import connect
 from tests.support.neighbours.attack_catalog import attack_catalog
-from tests.support.neighbours.window_worlds import MANY, VICTIM, Data, Row, Worlds
+from tests.support.neighbours.window_worlds import VICTIM, WINDOW_COUNT, Data, Row, Worlds
 
 CELLS, SAME_ZONE, R = 40, 10, 200
 
@@ -49,15 +49,15 @@ def fan(public: Public, equal: tuple[Field, ...]) -> int:
 
 @pytest.mark.parametrize("sql", BOUNDS)
 def test_rows_grow_by_declared_numbers_and_public_counts(sql: str, tmp_path: Path) -> None:
-    (plan,) = read(sql, attack_catalog(tmp_path)).plans
-    assert most_rows(plan.source, fan) == BOUNDS[sql]
+    (plan,) = compile_query(sql, attack_catalog(tmp_path)).plans
+    assert max_rows_per_person(plan.source, fan) == BOUNDS[sql]
 
 
 def test_a_plan_that_could_run_for_ever_is_refused_before_the_ledger(tmp_path: Path) -> None:
     attack_catalog(tmp_path)
     many = " ".join(f"JOIN cells c{i} ON c{i}.lat + s.age > 0" for i in range(10))
     sql = f"SELECT COUNT(*) FROM subscribers s JOIN events e USING (subscriber_id) {many} WHERE s.age > 100"
-    with engine.open_desk(str(tmp_path / "D" / "attack.toml"), ledger=str(tmp_path / "ledger")) as desk:
+    with engine.open_session(str(tmp_path / "D" / "attack.toml"), ledger=str(tmp_path / "ledger")) as desk:
         with pytest.raises(engine.Refused) as caught:
             desk.query(sql, client="ann")
         assert caught.value.problem["code"] == "E_COMPLEX"
@@ -77,15 +77,15 @@ RECKONED = {
 
 
 @pytest.mark.parametrize("source", RECKONED)
-def test_rows_of_a_person_are_reckoned_with_behind_a_join_with_public_rows(
-    source: str, rows_of: Callable[[str], Selected]
+def test_the_row_bound_covers_a_person_s_rows_after_a_public_join(
+    source: str, rows_of: Callable[[str], BoundQuery]
 ) -> None:
     relation = rows_of(f"SELECT {'age' if 'subscribers' in source else 'dwell_s'} {source}").relation
     assert isinstance(relation, PerPerson)
     assert relation.max_rows == RECKONED[source]
 
 
-def test_a_count_behind_a_join_with_public_rows_is_not_cut_to_the_rows_of_the_table(
+def test_a_count_after_a_public_join_is_not_capped_at_the_rows_of_the_table(
     ask: Callable[[str], Question],
 ) -> None:
     counted = "SELECT subscriber_id, COUNT(*) AS n FROM subscribers CROSS JOIN hours GROUP BY 1"
@@ -93,19 +93,21 @@ def test_a_count_behind_a_join_with_public_rows_is_not_cut_to_the_rows_of_the_ta
     assert vector.upper == 100
 
 
-FULL = Data(tuple(Row(VICTIM, window, 600 + n, place=1 + n % 3) for window in range(MANY) for n in range(4)))  # R = 4
+FULL = Data(
+    tuple(Row(VICTIM, window, 600 + n, place=1 + n % 3) for window in range(WINDOW_COUNT) for n in range(4))
+)  # R = 4
 MET = "v.person_id = s.person_id"
 # rows of a person who has R in each of four windows: as many are reckoned with, and are really there
 SPREAD = {
-    "visit v": 4 * MANY,
+    "visit v": 4 * WINDOW_COUNT,
     "visit v WHERE v.day < '2026-02-01'": 4,
-    f"visit v JOIN seen s ON {MET} AND CAST(s.ts AS DATE) = v.day": 4 * 4 * MANY,
-    f"visit v JOIN seen s ON {MET}": (4 * MANY) ** 2,
-    f"visit v JOIN (SELECT * FROM seen WHERE ts < '2026-02-01') s ON {MET}": 4 * MANY * 4,
-    f"(SELECT v.person_id, v.day FROM visit v JOIN seen s ON {MET}) v WHERE v.day < '2026-02-01'": 4 * 4 * MANY,
-    "(SELECT *, lag(place) OVER (PARTITION BY person_id ORDER BY began) AS n FROM visit) v": 4 * MANY,
-    "(SELECT *, lag(place) OVER (PARTITION BY person_id, day ORDER BY began) AS n FROM visit) v": 4 * MANY,
-    "(SELECT person_id, day FROM visit UNION ALL SELECT person_id, CAST(ts AS DATE) FROM seen) v": 2 * 4 * MANY,
+    f"visit v JOIN seen s ON {MET} AND CAST(s.ts AS DATE) = v.day": 4 * 4 * WINDOW_COUNT,
+    f"visit v JOIN seen s ON {MET}": (4 * WINDOW_COUNT) ** 2,
+    f"visit v JOIN (SELECT * FROM seen WHERE ts < '2026-02-01') s ON {MET}": 4 * WINDOW_COUNT * 4,
+    f"(SELECT v.person_id, v.day FROM visit v JOIN seen s ON {MET}) v WHERE v.day < '2026-02-01'": 4 * 4 * WINDOW_COUNT,
+    "(SELECT *, lag(place) OVER (PARTITION BY person_id ORDER BY began) AS n FROM visit) v": 4 * WINDOW_COUNT,
+    "(SELECT *, lag(place) OVER (PARTITION BY person_id, day ORDER BY began) AS n FROM visit) v": 4 * WINDOW_COUNT,
+    "(SELECT person_id, day FROM visit UNION ALL SELECT person_id, CAST(ts AS DATE) FROM seen) v": 2 * 4 * WINDOW_COUNT,
     "person v": 1,
 }
 
@@ -113,31 +115,31 @@ SPREAD = {
 @pytest.fixture(scope="module")
 def full() -> Iterator[Worlds]:
     with connect() as opened:
-        yield Worlds(opened, Window.MONTH, FULL)
+        yield Worlds(opened, PrivacyWindow.MONTH, FULL)
 
 
 def _rows_there(full: Worlds, sql: str) -> tuple[int, int]:
     """A person's rows below the release point, counted and as bounded."""
-    (plan,) = read(sql, full.catalog).plans
+    (plan,) = compile_query(sql, full.catalog).plans
     target = Target({table.name: f"everybody.{table.name}" for table in full.catalog.tables})
     rows = write_rows(plan.source, (plan.source.person,), target)
     counted = full._connection.execute(f"SELECT count(*) FROM ({rows}) WHERE {plan.source.person.id} = {VICTIM}")
     ((there,),) = counted.fetchall()
-    return there, most_rows(plan.source, fan)
+    return there, max_rows_per_person(plan.source, fan)
 
 
 @pytest.mark.parametrize("rows", SPREAD)
-def test_rows_of_a_person_are_reckoned_with_in_each_window(full: Worlds, rows: str) -> None:
+def test_the_row_bound_covers_a_person_s_rows_of_every_window(full: Worlds, rows: str) -> None:
     there, reckoned = _rows_there(full, f"SELECT COUNT(*) FROM {rows}")
     assert reckoned == SPREAD[rows]
     assert there == reckoned
 
 
-def test_rows_that_find_their_person_by_a_path_are_reckoned_with(full: Worlds) -> None:
-    assert _rows_there(full, "SELECT COUNT(*) FROM leg")[1] == 4 * MANY
+def test_the_row_bound_covers_rows_with_an_indirect_person_key(full: Worlds) -> None:
+    assert _rows_there(full, "SELECT COUNT(*) FROM leg")[1] == 4 * WINDOW_COUNT
 
 
-def test_the_rows_of_one_window_are_not_taken_for_all(full: Worlds, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_row_bound_of_one_window_is_not_used_for_all(full: Worlds, monkeypatch: pytest.MonkeyPatch) -> None:
     """The planted bug: scans do not say how many windows they read."""
     monkeypatch.setattr(
         window_charging,
@@ -151,9 +153,10 @@ def test_the_rows_of_one_window_are_not_taken_for_all(full: Worlds, monkeypatch:
 def test_counts_over_windows_that_count_together_are_not_clamped_to_those_of_one(full: Worlds) -> None:
     counted = "SELECT SUM(n) FROM (SELECT person_id, count(*) AS n FROM visit{} GROUP BY 1)"
     ((together,), (one,)) = (
-        read(counted.format(where), full.catalog).plans[0].vectors for where in ("", " WHERE day < '2026-02-01'")
+        compile_query(counted.format(where), full.catalog).plans[0].vectors
+        for where in ("", " WHERE day < '2026-02-01'")
     )
-    assert (together.upper, one.upper) == (4 * MANY, 4)
+    assert (together.upper, one.upper) == (4 * WINDOW_COUNT, 4)
     numbered = "SELECT SUM(n) FROM (SELECT row_number() OVER (PARTITION BY person_id{} ORDER BY began) AS n FROM visit)"
-    ((together,), (one,)) = (read(numbered.format(by), full.catalog).plans[0].vectors for by in ("", ", day"))
-    assert (together.upper, one.upper) == (4 * MANY, 4)
+    ((together,), (one,)) = (compile_query(numbered.format(by), full.catalog).plans[0].vectors for by in ("", ", day"))
+    assert (together.upper, one.upper) == (4 * WINDOW_COUNT, 4)

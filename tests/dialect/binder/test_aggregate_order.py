@@ -52,6 +52,6 @@ def test_a_form_is_refused(form: str, code: Code, why: str, ask: Callable[[str],
 
 def test_an_order_is_part_of_the_canonical_text(ask: Callable[[str], Question]) -> None:
     orders = ("ts", "ts DESC", "ts NULLS FIRST", "lon", "ts, lon")
-    texts = {ask(PERSON.format(f"FIRST(cell_id ORDER BY {order})")).plans[0].canonical for order in orders}
+    texts = {ask(PERSON.format(f"FIRST(cell_id ORDER BY {order})")).plans[0].canonical_text for order in orders}
     assert len(texts) == len(orders)
-    assert ask(PERSON.format("FIRST(cell_id ORDER BY ts ASC)")).plans[0].canonical in texts
+    assert ask(PERSON.format("FIRST(cell_id ORDER BY ts ASC)")).plans[0].canonical_text in texts

@@ -8,16 +8,16 @@ import pytest
 from sqlglot import exp
 
 import dialect
-from dialect.binder.arities import _READ_APART, Arity, arity_of
-from dialect.binder.node_arguments import ALIASES, SPELLINGS
-from dialect.binder.scalars import _CALLS, _READERS
+from dialect.binder.arities import _SPECIAL_ARITIES, Arity, arity_of
+from dialect.binder.node_arguments import FUNCTION_ALIASES, NODE_FUNCTIONS
+from dialect.binder.scalars import _BINDERS, _CALLS
 from dialect.catalog.model import Catalog
 from dialect.errors import Code, Refusal
-from dialect.functions.aggregates import AGGREGATES, NODES
-from dialect.functions.registry import names
+from dialect.functions.aggregates import AGGREGATE_NODES, AGGREGATES
+from dialect.functions.registry import callable_names
 from dialect.functions.window_functions import WINDOW_FUNCTIONS, WINDOW_NODES
 from dialect.parser.privacy_clause import OPTION_NAMES
-from dialect.parser.suggestions.foreign_dialects import FORMS
+from dialect.parser.suggestions.foreign_dialects import CALL_REWRITES
 from dialect.parser.tokens import DUCKDB
 from tests.support.sql.statement_outcome import outcome
 
@@ -25,7 +25,9 @@ _UNWRITTEN = {"count_star", "count_distinct", "list_distinct", "sum_distinct", "
 _IN_FROM = {"range", "generate_series"}
 _KEYWORDED = {"extract", "trim"}  # whose arguments keywords part: the parser reads no commas there
 _FUNCTIONS = sorted(
-    {name for name in (*names(), *ALIASES, *_READ_APART) if name.isidentifier()} - _IN_FROM - {"count", "unnest"}
+    {name for name in (*callable_names(), *FUNCTION_ALIASES, *_SPECIAL_ARITIES) if name.isidentifier()}
+    - _IN_FROM
+    - {"count", "unnest"}
 )
 _AGGREGATED = sorted({*AGGREGATES} - _UNWRITTEN)
 _SYNONYMS = [  # names of the parser's for what is allowed
@@ -61,7 +63,7 @@ def _arity(name: str) -> Arity:
 
 def _wrong(name: str, most: int = 6) -> Iterator[int]:
     """Every number of arguments up to `most` that a name does not take."""
-    return (count for count in range(most + 1) if not _arity(name).fits(count))
+    return (count for count in range(most + 1) if not _arity(name).accepts(count))
 
 
 def _list(count: int) -> str:
@@ -83,7 +85,7 @@ def test_a_wrong_number_of_arguments_is_refused_as_such(
             refusal.why == f"{name} takes {_arity(name)}, and {count or 'none'} {'are' if count > 1 else 'is'} given."
         )
         assert refusal.hint and refusal.span is not None
-    assert met or _arity(name).most is None
+    assert met or _arity(name).maximum is None
 
 
 @pytest.mark.parametrize(("name", "form"), CALLS, ids=[name for name, _ in CALLS])
@@ -91,7 +93,7 @@ def test_a_wrong_number_of_arguments_is_refused_as_such(
 def test_an_unknown_named_argument_is_refused_by_name(
     name: str, form: str, sign: str, refused: Callable[[str], Refusal]
 ) -> None:
-    given = ", ".join(["lon"] * max(1, _arity(name).least))
+    given = ", ".join(["lon"] * max(1, _arity(name).minimum))
     refusal = refused(form.format(f"{given}, unheard_of {sign} 1"))
     if name in _KEYWORDED and refusal.code is Code.PARSE:
         return
@@ -106,7 +108,9 @@ def test_a_misspelt_bound_is_refused_with_the_right_name(name: str, refused: Cal
 
 
 @pytest.mark.parametrize("option", OPTION_NAMES)
-def test_an_option_in_a_call_is_told_from_one_of_the_question(option: str, refused: Callable[[str], Refusal]) -> None:
+def test_a_query_option_written_inside_a_call_is_refused_with_its_right_place(
+    option: str, refused: Callable[[str], Refusal]
+) -> None:
     refusal = refused(f"SELECT COUNT(*, {option} => 0.001) FROM events")
     assert (refusal.code, refusal.why) == (Code.PARAM, f"COUNT has no argument named {option}.")
     assert refusal.hint == f"{option} is an option of the question: OPTIONS({option} = 0.001)"
@@ -125,7 +129,7 @@ _GIVEN = ("lon", "gender", "ts", "1", "'a'")  # of several types, so that some f
 def test_no_argument_is_dropped_whatever_the_parser_knows_of_a_name(given: str, catalog: Catalog) -> None:
     """The last argument is a column that there is not: every name that the parser has a node for refuses it."""
     parser = DUCKDB.parser()
-    known = sorted({*parser.FUNCTIONS, *parser.FUNCTION_PARSERS, *map(str.upper, (*names(), *FORMS))})
+    known = sorted({*parser.FUNCTIONS, *parser.FUNCTION_PARSERS, *map(str.upper, (*callable_names(), *CALL_REWRITES))})
     for name in known:
         for count in range(1, 6):
             arguments = ", ".join([*[given] * (count - 1), "nothing"])
@@ -133,15 +137,15 @@ def test_no_argument_is_dropped_whatever_the_parser_knows_of_a_name(given: str, 
                 f"SELECT COUNT(*) FROM events JOIN subscribers USING (subscriber_id) WHERE {name}({arguments}) IS NULL"
             )
             with pytest.raises(Refusal) as found:
-                dialect.read(sql, catalog)
+                dialect.compile_query(sql, catalog)
             assert found.value.__cause__ is None, sql
         outcome(f"SELECT COUNT(*) FROM events WHERE {name}() IS NULL", catalog)
     assert len(known) > 600
 
 
-def test_everything_that_a_reader_takes_has_an_arity() -> None:
+def test_every_bound_call_has_a_declared_arity() -> None:
     """The check is as wide as the readers: a node that one of them reads has an arity, under each name of the parser."""
-    read = {*_CALLS, *_READERS, *SPELLINGS, *NODES, *WINDOW_NODES}
+    read = {*_CALLS, *_BINDERS, *NODE_FUNCTIONS, *AGGREGATE_NODES, *WINDOW_NODES}
     met = set()
     for name, build in DUCKDB.parser().FUNCTIONS.items():
         for count in range(1, 5):
@@ -172,14 +176,16 @@ KEPT = [
 
 
 @pytest.mark.parametrize("sql", [sql for sql, _ in KEPT], ids=[what for _, what in KEPT])
-def test_what_only_looks_like_too_many_arguments_is_read(sql: str, catalog: Catalog) -> None:
-    assert dialect.read(sql, catalog).plans
+def test_calls_with_unusual_argument_syntax_are_accepted(sql: str, catalog: Catalog) -> None:
+    assert dialect.compile_query(sql, catalog).plans
 
 
 @pytest.mark.parametrize("unit", ["'day'", "'days'"])
 def test_a_column_may_be_called_as_the_unit_is(unit: str, catalog: Catalog) -> None:
     dated = "(SELECT CAST(ts AS DATE) AS day FROM events)"
-    assert dialect.read(f"SELECT COUNT(*) FROM {dated} AS e WHERE date_trunc({unit}, day) = day", catalog).plans
+    assert dialect.compile_query(
+        f"SELECT COUNT(*) FROM {dated} AS e WHERE date_trunc({unit}, day) = day", catalog
+    ).plans
 
 
 @pytest.mark.parametrize("unit", ["month", "MONTH", '"month"'])
@@ -192,7 +198,7 @@ def test_a_bare_word_is_no_unit_of_time(
     refusal = refused(form.format(unit))
     assert refusal.code is Code.FUNC
     assert "'month'" in refusal.hint
-    assert dialect.read(form.format("'month'"), catalog).plans
+    assert dialect.compile_query(form.format("'month'"), catalog).plans
 
 
 def test_a_decimal_has_two_numbers_of_digits(refused: Callable[[str], Refusal]) -> None:
@@ -204,15 +210,15 @@ def test_an_order_in_a_call_that_has_none_is_called_an_order(aggregate: str, ref
     assert "order" in refused(f"SELECT {aggregate}(dwell_s ORDER BY ts) FROM events").why
 
 
-def test_a_defect_of_the_reader_is_a_refusal(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_internal_error_of_the_binder_becomes_a_refusal(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of its text is in there; its cause is kept, so that a fuzz finds it."""
 
     def broken(*_: object) -> None:
         raise IndexError("secret")
 
-    monkeypatch.setattr(dialect, "_kinds", broken)
+    monkeypatch.setattr(dialect, "bind_query", broken)
     with pytest.raises(Refusal) as found:
-        dialect.read("SELECT COUNT(*) FROM events", catalog)
+        dialect.compile_query("SELECT COUNT(*) FROM events", catalog)
     assert found.value.code is Code.PARSE
     assert "secret" not in str(found.value)
     assert isinstance(found.value.__cause__, IndexError)

@@ -8,8 +8,8 @@ import pytest
 
 from dialect.algebra.expressions import conjuncts
 from dialect.algebra.relations import Group, Join, Relation
-from dialect.algebra.traversal import sources
-from dialect.binder.query import Selected
+from dialect.algebra.traversal import inputs
+from dialect.binder.query import BoundQuery
 from dialect.errors import Refusal
 from dialect.functions.emitter import plain_text
 
@@ -39,27 +39,29 @@ REFUSED = {
 
 def joined(relation: Relation) -> Join:
     operator = relation.operator
-    return operator if isinstance(operator, Join) else joined(sources(relation)[0])
+    return operator if isinstance(operator, Join) else joined(inputs(relation)[0])
 
 
 @pytest.mark.parametrize("value", GROUPED)
-def test_an_aggregate_is_joined_as_groups_of_what_ties_it(value: str, rows_of: Callable[[str], Selected]) -> None:
+def test_a_correlated_aggregate_is_decorrelated_to_a_grouped_join(
+    value: str, rows_of: Callable[[str], BoundQuery]
+) -> None:
     made = rows_of(PEOPLE.format(value))
     join = joined(made.relation)
     while not isinstance(group := join.right.operator, Group):
-        join = Join(join.left, sources(join.right)[0], join.how, join.condition)
+        join = Join(join.left, inputs(join.right)[0], join.kind, join.condition)
     keys, shown = GROUPED[value]
-    assert (join.how, len(group.keys), len(conjuncts(join.condition))) == ("left", keys, keys)
+    assert (join.kind, len(group.keys), len(conjuncts(join.condition))) == ("left", keys, keys)
     field = dict(made.columns)["v"]
     assert (field.name if field.definition is None else plain_text(field.definition)) == shown
 
 
-def test_a_row_of_a_public_primary_key_is_looked_up(rows_of: Callable[[str], Selected]) -> None:
+def test_a_row_of_a_public_primary_key_is_looked_up(rows_of: Callable[[str], BoundQuery]) -> None:
     join = joined(rows_of(PEOPLE.format("(SELECT h FROM hours WHERE h = s.age AND h > 3)")).relation)
-    assert join.how == "left" and len(conjuncts(join.condition)) == 2
+    assert join.kind == "left" and len(conjuncts(join.condition)) == 2
 
 
 @pytest.mark.parametrize("value", REFUSED)
-def test_what_meets_many_rows_is_refused(value: str, rows_of: Callable[[str], Selected]) -> None:
+def test_a_subquery_that_may_match_several_rows_is_refused(value: str, rows_of: Callable[[str], BoundQuery]) -> None:
     with pytest.raises(Refusal, match=REFUSED[value]):
         rows_of(PEOPLE.format(value))

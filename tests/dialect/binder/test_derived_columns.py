@@ -4,43 +4,43 @@ from __future__ import annotations
 
 from dialect.algebra.expressions import Origin, fields_of
 from dialect.algebra.relations import PerPerson
-from dialect.binder.query import Selected, kinds
-from dialect.binder.table_functions import derived_columns
-from dialect.catalog.model import MOVEMENT, Catalog, ValueList
+from dialect.binder.query import BoundQuery, bind_query
+from dialect.binder.table_functions import attach_movement_columns
+from dialect.catalog.model import MOVEMENT_SUFFIX, Catalog, ValueList
 from dialect.functions.scalar.places import COMPASS
-from dialect.parser.context import Reading
+from dialect.parser.context import CompileContext
 from dialect.parser.parser import parse
 from engine.catalog.bundled import find_catalog
 
 OPERATOR = find_catalog("operator")
 
 
-def rows(sql: str, catalog: Catalog = OPERATOR) -> Selected:
-    return kinds(parse(sql), Reading(catalog, sql))
+def rows(sql: str, catalog: Catalog = OPERATOR) -> BoundQuery:
+    return bind_query(parse(sql), CompileContext(catalog, sql))
 
 
 def test_columns_of_stays_are_those_of_the_tables_movement() -> None:
     made = rows("SELECT * FROM stays(event)")
     assert isinstance(made.relation, PerPerson)
-    assert made.relation.derived == OPERATOR.table("event")
-    origins = {name: field.origin for name, field in made.columns if not field.is_person}
-    assert origins["dwell_min"] == Origin("event" + MOVEMENT, "dwell_min")
-    assert all(origin == Origin("event" + MOVEMENT, name) for name, origin in origins.items())
+    assert made.relation.derived_from == OPERATOR.table("event")
+    origins = {name: field.origin for name, field in made.columns if not field.is_person_key}
+    assert origins["dwell_min"] == Origin("event" + MOVEMENT_SUFFIX, "dwell_min")
+    assert all(origin == Origin("event" + MOVEMENT_SUFFIX, name) for name, origin in origins.items())
 
 
 def test_directions_are_listed() -> None:
     assert dict(rows("SELECT * FROM stays(event)").columns)["approach_dir"].domain == ValueList(COMPASS)
 
 
-def test_the_person_stays_the_person() -> None:
+def test_derived_columns_preserve_the_person_key() -> None:
     person = dict(rows("SELECT * FROM stays(event)").columns)["subscriber_id"]
-    assert person.is_person and person.origin != Origin("event" + MOVEMENT, "subscriber_id")
+    assert person.is_person_key and person.origin != Origin("event" + MOVEMENT_SUFFIX, "subscriber_id")
 
 
-def test_rows_of_no_declared_movement_are_left_alone() -> None:
+def test_tables_without_declared_movement_get_no_derived_columns() -> None:
     made = rows("SELECT subscriber_id, start_ts AS ts, zone_id FROM visit")
     for table in (None, OPERATOR.table("visit")):
-        assert derived_columns(made.relation, made.columns, table) == (made.relation, made.columns)
+        assert attach_movement_columns(made.relation, made.columns, table) == (made.relation, made.columns)
 
 
 def test_definitions_read_columns_as_they_are_called_now() -> None:
@@ -48,10 +48,10 @@ def test_definitions_read_columns_as_they_are_called_now() -> None:
     made = rows(
         "SELECT subscriber_id, dwell_min * 2 AS double, dwell_min FROM (SELECT *, dwell_min + 1 AS more FROM visit)"
     )
-    relation, columns = derived_columns(made.relation, made.columns, event)
+    relation, columns = attach_movement_columns(made.relation, made.columns, event)
     assert {field.origin for name, field in columns if name != "subscriber_id"} == {
-        Origin("event" + MOVEMENT, "double"),
-        Origin("event" + MOVEMENT, "dwell_min"),
+        Origin("event" + MOVEMENT_SUFFIX, "double_call"),
+        Origin("event" + MOVEMENT_SUFFIX, "dwell_min"),
     }
     definition = dict(columns)["double"].definition
     assert definition is not None and set(fields_of(definition)) <= set(made.relation.fields)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from dialect.algebra.relations import Frame, Window
-from dialect.binder.query import Selected
+from dialect.binder.query import BoundQuery
 from dialect.errors import Refusal
 
 SUM = "SELECT SUM(dwell_s) OVER ({}) AS s FROM events WINDOW w AS (PARTITION BY subscriber_id ORDER BY ts), v AS (w ROWS 1 PRECEDING)"
@@ -37,7 +37,7 @@ REFUSED = {
 }
 
 
-def told(frame: Frame | None) -> str | None:
+def frame_text(frame: Frame | None) -> str | None:
     if frame is None:
         return None
     ends = [end.side if end.offset is None else f"{end.side} {end.offset.value}" for end in (frame.start, frame.end)]
@@ -45,15 +45,15 @@ def told(frame: Frame | None) -> str | None:
 
 
 @pytest.mark.parametrize("over", READ)
-def test_a_frame_is_read(over: str, rows_of: Callable[[str], Selected]) -> None:
+def test_a_frame_is_read(over: str, rows_of: Callable[[str], BoundQuery]) -> None:
     operator = rows_of(SUM.format(over)).relation.operator
     while not isinstance(operator, Window):
         operator = operator.source.operator
     (call,) = operator.calls
-    assert told(call.frame) == READ[over]
+    assert frame_text(call.frame) == READ[over]
 
 
 @pytest.mark.parametrize("over", REFUSED)
-def test_what_is_no_frame_is_refused(over: str, rows_of: Callable[[str], Selected]) -> None:
+def test_an_invalid_frame_is_refused(over: str, rows_of: Callable[[str], BoundQuery]) -> None:
     with pytest.raises(Refusal, match=REFUSED[over]):
         rows_of(SUM.format(over))

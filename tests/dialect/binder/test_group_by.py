@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.binder.group_by import MAX_SETS, Keys, group_by
-from dialect.binder.query import Selected
-from dialect.binder.scope import RowNames, Scope
+from dialect.binder.group_by import MAX_SETS, GroupKeys, bind_group_by
+from dialect.binder.query import BoundQuery
+from dialect.binder.scope import RowResolver, Scope
 from dialect.errors import Refusal
 from dialect.functions.emitter import plain_text
 from dialect.parser.parser import parse
@@ -30,10 +30,10 @@ READ = {
 
 
 @pytest.fixture
-def keys(rows_of: Callable[[str], Selected]) -> Callable[[str], Keys]:
+def keys(rows_of: Callable[[str], BoundQuery]) -> Callable[[str], GroupKeys]:
     """Read the GROUP BY of a query over the cells."""
 
-    def read(terms: str) -> Keys:
+    def read(terms: str) -> GroupKeys:
         tree = parse(QUERY.format(terms))
         columns = rows_of("SELECT * FROM cells").columns
         items = [(item.alias_or_name, item.unalias()) for item in tree.expressions]
@@ -41,15 +41,15 @@ def keys(rows_of: Callable[[str], Selected]) -> Callable[[str], Keys]:
         nodes = [
             node for part in ("expressions", "rollup", "cube", "grouping_sets") for node in group.args.get(part) or ()
         ]
-        return group_by(nodes, items, RowNames(Scope((("cells", columns),))))
+        return bind_group_by(nodes, items, RowResolver(Scope((("cells", columns),))))
 
     return read
 
 
 @pytest.mark.parametrize("terms", READ)
-def test_keys_are_read_once_and_sets_name_them(terms: str, keys: Callable[[str], Keys]) -> None:
+def test_keys_are_read_once_and_sets_name_them(terms: str, keys: Callable[[str], GroupKeys]) -> None:
     made = keys(terms)
-    assert ([plain_text(key) for key in made.written], list(made.sets)) == READ[terms]
+    assert ([plain_text(key) for key in made.key_exprs], list(made.sets)) == READ[terms]
 
 
 @pytest.mark.parametrize(
@@ -62,6 +62,6 @@ def test_keys_are_read_once_and_sets_name_them(terms: str, keys: Callable[[str],
         (", ".join(["ROLLUP (zone)"] * 6), f"more than {MAX_SETS} sets"),
     ],
 )
-def test_what_is_no_key_is_refused(terms: str, why: str, keys: Callable[[str], Keys]) -> None:
+def test_an_invalid_group_key_is_refused(terms: str, why: str, keys: Callable[[str], GroupKeys]) -> None:
     with pytest.raises(Refusal, match=why):
         keys(terms)

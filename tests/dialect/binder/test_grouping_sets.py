@@ -9,7 +9,7 @@ import pytest
 from dialect.algebra.relations import PerPerson, Public, Released
 from dialect.algebra.release_plan import Question
 from dialect.binder.group_by import MAX_SETS
-from dialect.binder.query import Selected
+from dialect.binder.query import BoundQuery
 from dialect.errors import Code, Refusal
 
 SETS = {
@@ -27,16 +27,16 @@ SETS = {
 @pytest.mark.parametrize("clause", SETS)
 def test_each_set_of_keys_is_a_release(clause: str, ask: Callable[[str], Question]) -> None:
     question = ask(f"SELECT COUNT(*) FROM events GROUP BY {clause}")
-    assert [tuple(key.text for key in plan.keys) for plan in question.plans] == SETS[clause]
+    assert [tuple(key.canonical_text for key in plan.keys) for plan in question.plans] == SETS[clause]
 
 
-def test_the_kind_is_that_of_each_set(rows_of: Callable[[str], Selected]) -> None:
+def test_the_kind_is_that_of_each_set(rows_of: Callable[[str], BoundQuery]) -> None:
     sql = "SELECT {} FROM {} GROUP BY {}"
     assert isinstance(rows_of(sql.format("zone", "cells", "CUBE (zone, lat)")).relation, Public)
     assert isinstance(rows_of(sql.format("cell_id", "events", "ROLLUP (cell_id)")).relation, Released)
     persons = rows_of(sql.format("subscriber_id, cell_id", "events", "subscriber_id, ROLLUP (cell_id)")).relation
     assert isinstance(persons, PerPerson)
-    assert persons.person.name == "subscriber_id" and not persons.one_row_per_person and persons.max_rows == 201
+    assert persons.person.name == "subscriber_id" and not persons.has_one_row_per_person and persons.max_rows == 201
 
 
 REFUSED = {
@@ -52,7 +52,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("sql", REFUSED)
-def test_what_is_no_set_of_keys_is_refused(sql: str, refused: Callable[[str], Refusal]) -> None:
+def test_an_invalid_grouping_set_is_refused(sql: str, refused: Callable[[str], Refusal]) -> None:
     assert refused(sql).code is REFUSED[sql]
 
 
@@ -61,7 +61,7 @@ def test_as_many_sets_as_allowed_are_read(ask: Callable[[str], Question]) -> Non
     assert MAX_SETS == 2**5
 
 
-def test_a_key_of_a_set_is_listed_with_null(ask: Callable[[str], Question]) -> None:
+def test_key_sets_of_grouping_sets_contain_null(ask: Callable[[str], Question]) -> None:
     groups = "SELECT subscriber_id, cell_id, COUNT(*) AS n FROM events GROUP BY subscriber_id, ROLLUP (cell_id)"
     (plan,) = ask(f"SELECT cell_id, AVG(n) FROM ({groups}) GROUP BY 1").plans
     assert plan.key_set is not None and plan.key_set.keys[0].nullable

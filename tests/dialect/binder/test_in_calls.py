@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from dialect import Catalog, Code, Refusal, read
+from dialect import Catalog, Code, Refusal, compile_query
 
 
 def _condition(test: str, catalog: Catalog) -> str:
-    (plan,) = read(f"SELECT COUNT(*) AS n FROM events WHERE {test}", catalog).plans
-    return plan.canonical
+    (plan,) = compile_query(f"SELECT COUNT(*) AS n FROM events WHERE {test}", catalog).plans
+    return plan.canonical_text
 
 
 def test_rows_are_compared_value_by_value(catalog: Catalog) -> None:
@@ -32,7 +32,7 @@ def test_rows_are_compared_value_by_value(catalog: Catalog) -> None:
         ("cell_id IN subscriber_id", Code.PERSON_KEY),
     ],
 )
-def test_what_can_not_be_compared_is_refused(test: str, code: Code, catalog: Catalog) -> None:
+def test_in_over_incomparable_values_is_refused(test: str, code: Code, catalog: Catalog) -> None:
     with pytest.raises(Refusal) as refused:
         _condition(test, catalog)
     assert refused.value.code is code

@@ -9,10 +9,10 @@ from sqlglot import exp, parse_one
 
 from dialect.algebra.expressions import Ref, conjuncts
 from dialect.algebra.relations import Filter
-from dialect.binder.query import Selected
-from dialect.binder.scalars import condition
-from dialect.binder.scope import RowNames, Scope
-from dialect.binder.subqueries import before_in, own_rows, reaches_out, within
+from dialect.binder.query import BoundQuery
+from dialect.binder.scalars import bind_condition
+from dialect.binder.scope import RowResolver, Scope
+from dialect.binder.subqueries import apply_own_conditions, is_correlated, left_of_in, reads_only
 
 AROUND = Scope((("s", ()), ("z", ())))
 
@@ -28,23 +28,23 @@ AROUND = Scope((("s", ()), ("z", ())))
         ("SELECT 1 FROM e WHERE other.a = 1", False),
     ],
 )
-def test_a_query_reaches_out_by_the_names_around_it(sql: str, out: bool) -> None:
-    assert reaches_out(parse_one(sql, dialect="duckdb"), AROUND) is out
+def test_a_subquery_resolves_outer_names(sql: str, out: bool) -> None:
+    assert is_correlated(parse_one(sql, dialect="duckdb"), AROUND) is out
 
 
-def test_what_stands_before_in() -> None:
+def test_the_left_operands_of_in_are_listed() -> None:
     for sql, names in (("a IN (SELECT 1)", ["a"]), ("(a, b) IN (SELECT 1, 2)", ["a", "b"])):
-        assert [part.name for part in before_in(parse_one(sql, dialect="duckdb"))] == names
+        assert [part.name for part in left_of_in(parse_one(sql, dialect="duckdb"))] == names
 
 
-def test_conditions_are_split_by_whose_columns_they_read(rows_of: Callable[[str], Selected]) -> None:
+def test_conditions_are_split_into_inner_and_correlated_ones(rows_of: Callable[[str], BoundQuery]) -> None:
     inner, outer = rows_of("SELECT h FROM hours"), rows_of("SELECT age FROM subscribers")
-    names = RowNames(Scope((("i", inner.columns), ("o", outer.columns))))
+    names = RowResolver(Scope((("i", inner.columns), ("o", outer.columns))))
     # ids of two readings may be equal, so that the outer column is looked for by name
-    own = conjuncts(condition(parse_one("i.h > 3", dialect="duckdb"), names))
-    made, pairs = own_rows(inner.relation, own, exp.true())
+    own = conjuncts(bind_condition(parse_one("i.h > 3", dialect="duckdb"), names))
+    made, pairs = apply_own_conditions(inner.relation, own, exp.true())
     assert isinstance(made.operator, Filter) and pairs == ()
     (column,) = (field for _, field in inner.columns)
-    assert within(Ref(column), inner.relation.fields) and not within(Ref(column), ())
-    kept, left = own_rows(inner.relation, [], exp.true())
+    assert reads_only(Ref(column), inner.relation.fields) and not reads_only(Ref(column), ())
+    kept, left = apply_own_conditions(inner.relation, [], exp.true())
     assert kept is inner.relation and left == ()

@@ -8,7 +8,7 @@ import pytest
 
 from dialect.algebra.relations import PerPerson, Public, Released
 from dialect.algebra.release_plan import PrivatePlan, Question
-from dialect.binder.query import MAX_LEVELS, Selected
+from dialect.binder.query import MAX_QUERY_DEPTH, BoundQuery
 from dialect.errors import Code, Refusal
 
 RELEASE = "(SELECT cell_id, COUNT(*) AS n FROM events GROUP BY cell_id)"
@@ -123,12 +123,14 @@ REFUSED: list[tuple[Code, str]] = [
 
 
 @pytest.mark.parametrize(("kind", "sql"), KINDS, ids=lambda value: getattr(value, "__name__", value))
-def test_a_rule_gives_its_kind(kind: type, sql: str, rows_of: Callable[[str], Selected]) -> None:
+def test_each_operator_rule_determines_the_privacy_status(
+    kind: type, sql: str, rows_of: Callable[[str], BoundQuery]
+) -> None:
     assert type(rows_of(sql).relation) is kind
 
 
 @pytest.mark.parametrize(("code", "sql"), REFUSED)
-def test_what_has_no_rule_is_refused(code: Code, sql: str, refused: Callable[[str], Refusal]) -> None:
+def test_an_operator_without_a_rule_is_refused(code: Code, sql: str, refused: Callable[[str], Refusal]) -> None:
     assert refused(sql).code is code
 
 
@@ -202,26 +204,26 @@ ONE_GROUP = {
 
 @pytest.mark.parametrize("sql", ONE_ROW)
 def test_one_row_per_person(sql: str, plan_of: Callable[[str], PrivatePlan]) -> None:
-    assert plan_of(sql).one_row_per_person is ONE_ROW[sql]
+    assert plan_of(sql).has_one_row_per_person is ONE_ROW[sql]
 
 
 @pytest.mark.parametrize("sql", ONE_GROUP)
 def test_one_group_per_person(sql: str, plan_of: Callable[[str], PrivatePlan]) -> None:
-    assert plan_of(sql).one_group_per_person is ONE_GROUP[sql]
+    assert plan_of(sql).has_one_group_per_person is ONE_GROUP[sql]
 
 
-def test_the_person_travels_under_any_name(ask: Callable[[str], Question]) -> None:
+def test_a_renamed_person_key_remains_the_person(ask: Callable[[str], Question]) -> None:
     assert ask(
         "WITH a AS (SELECT subscriber_id AS p, lat FROM events), b AS (SELECT q.p AS r, q.lat FROM a AS q)"
         " SELECT COUNT(DISTINCT b.r), COUNT(CASE WHEN b.lat > 1 THEN b.r END) FROM b JOIN subscribers s ON s.subscriber_id = r"
     )
 
 
-def test_queries_inside_queries_have_an_end(ask: Callable[[str], Question], refused: Callable[[str], Refusal]) -> None:
+def test_query_nesting_is_limited(ask: Callable[[str], Question], refused: Callable[[str], Refusal]) -> None:
     def chain(length: int) -> str:
         tables = [f"a{i} AS (SELECT * FROM {f'a{i - 1}' if i else 'hours'})" for i in range(length)]
         return f"WITH {', '.join(tables)} SELECT COUNT(*) FROM a{length - 1}"
 
-    assert ask(chain(MAX_LEVELS))
-    assert refused(chain(MAX_LEVELS + 1)).code is Code.COMPLEX
+    assert ask(chain(MAX_QUERY_DEPTH))
+    assert refused(chain(MAX_QUERY_DEPTH + 1)).code is Code.COMPLEX
     assert refused(chain(200)).code is Code.COMPLEX

@@ -5,13 +5,13 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from dialect import Catalog, Code, Refusal, read
+from dialect import Catalog, Code, Refusal, compile_query
 from dialect.algebra.relations import Project, Public, Relation, Sort, Values
-from dialect.binder.from_clause import MOST_VALUES
+from dialect.binder.from_clause import MAX_LIST_VALUES
 
 
 def _rows(sql: str, catalog: Catalog) -> list[object]:
-    question = read(sql, catalog)
+    question = compile_query(sql, catalog)
     assert isinstance(question.outer, Public) and not question.plans
     relation: Relation = question.outer
     while isinstance(relation.operator, Project | Sort):
@@ -39,7 +39,7 @@ def _rows(sql: str, catalog: Catalog) -> list[object]:
         "range(DATE '2026-10-01', TIMESTAMP '2026-10-02 12:00:00', INTERVAL 6 HOUR)",
     ],
 )
-def test_a_list_is_duckdbs(call: str, catalog: Catalog) -> None:
+def test_a_series_has_duckdbs_values(call: str, catalog: Catalog) -> None:
     with duckdb.connect() as connection:
         plain = [value for (value,) in connection.execute(f"SELECT * FROM {call}").fetchall()]
     ours = _rows(f"SELECT * FROM {call}", catalog)
@@ -56,20 +56,20 @@ def test_a_list_is_duckdbs(call: str, catalog: Catalog) -> None:
     ],
 )
 def test_it_is_called_as_duckdb_calls_it(sql: str, names: list[str], catalog: Catalog) -> None:
-    assert [shown.name for shown in read(sql, catalog).columns] == names
+    assert [shown.name for shown in compile_query(sql, catalog).columns] == names
 
 
 def test_the_longest_list_is_taken_and_no_longer_one(catalog: Catalog) -> None:
-    assert len(_rows(f"SELECT * FROM range({MOST_VALUES})", catalog)) == MOST_VALUES
+    assert len(_rows(f"SELECT * FROM range({MAX_LIST_VALUES})", catalog)) == MAX_LIST_VALUES
     with pytest.raises(Refusal) as refused:
-        read(f"SELECT * FROM range({MOST_VALUES + 1})", catalog)
+        compile_query(f"SELECT * FROM range({MAX_LIST_VALUES + 1})", catalog)
     assert refused.value.code is Code.TABLE
 
 
 def test_many_long_lists_are_too_much_text(catalog: Catalog) -> None:
-    lists = " UNION ALL ".join([f"SELECT * FROM range({MOST_VALUES})"] * 12)
+    lists = " UNION ALL ".join([f"SELECT * FROM range({MAX_LIST_VALUES})"] * 12)
     with pytest.raises(Refusal) as refused:
-        read(lists, catalog)
+        compile_query(lists, catalog)
     assert refused.value.code is Code.COMPLEX
 
 
@@ -87,12 +87,12 @@ def test_many_long_lists_are_too_much_text(catalog: Catalog) -> None:
         "SELECT unnest([cell_id]) FROM cells",
     ],
 )
-def test_what_is_no_list_of_constants_is_refused(sql: str, catalog: Catalog) -> None:
+def test_a_series_of_non_constants_is_refused(sql: str, catalog: Catalog) -> None:
     with pytest.raises(Refusal):
-        read(sql, catalog)
+        compile_query(sql, catalog)
 
 
 def test_people_are_counted_by_a_list(catalog: Catalog) -> None:
     sql = "SELECT h, COUNT(e.subscriber_id) AS n FROM range(24) AS h LEFT JOIN events e ON hour(e.ts) = h GROUP BY h"
-    (plan,) = read(sql, catalog).plans
+    (plan,) = compile_query(sql, catalog).plans
     assert plan.keys is not None

@@ -22,8 +22,8 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     return make_world("places", tmp_path_factory.mktemp("places"))
 
 
-def test_all_ways_of_writing_the_test_are_one_question(places: Catalog) -> None:
-    assert len({dialect.read(sql, places).plans[0].canonical for sql in ALIKE}) == 1
+def test_every_spelling_of_the_polygon_test_has_one_canonical_text(places: Catalog) -> None:
+    assert len({dialect.compile_query(sql, places).plans[0].canonical_text for sql in ALIKE}) == 1
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_all_ways_of_writing_the_test_are_one_question(places: Catalog) -> None:
     ],
 )
 def test_a_star_shows_no_polygon(sql: str, places: Catalog) -> None:
-    assert SqlType.POLYGON not in [shown.field.type for shown in dialect.read(sql, places).columns]
+    assert SqlType.POLYGON not in [shown.field.type for shown in dialect.compile_query(sql, places).columns]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_star_shows_no_polygon(sql: str, places: Catalog) -> None:
         "SELECT ST_Point(lon, lat) AS p FROM mast",
     ],
 )  # fmt: skip
-def test_a_polygon_is_no_value(sql: str, places: Catalog) -> None:
+def test_a_polygon_cannot_be_selected_as_a_value(sql: str, places: Catalog) -> None:
     with pytest.raises(Refusal) as refused:
-        dialect.read(sql, places)
+        dialect.compile_query(sql, places)
     assert refused.value.code in {Code.FUNC, Code.SUBQUERY, Code.JOIN, Code.AGG, Code.KEY, Code.WINDOW, Code.PARSE}

@@ -7,22 +7,22 @@ from collections.abc import Callable
 import pytest
 
 from dialect.algebra.relations import Join, Relation
-from dialect.algebra.traversal import sources
-from dialect.binder.query import Selected
+from dialect.algebra.traversal import inputs
+from dialect.binder.query import BoundQuery
 from dialect.errors import Code, Refusal
 
-Rows = Callable[[str], Selected]
+Rows = Callable[[str], BoundQuery]
 
 
 def joins(relation: Relation) -> list[Join]:
     own = [relation.operator] if isinstance(relation.operator, Join) else []
-    return own + [join for source in sources(relation) for join in joins(source)]
+    return own + [join for source in inputs(relation) for join in joins(source)]
 
 
-def test_a_value_is_joined_beside_every_row(rows_of: Rows) -> None:
+def test_a_scalar_subquery_becomes_a_left_join_with_a_nullable_column(rows_of: Rows) -> None:
     made = rows_of("SELECT h + (SELECT MAX(h) FROM hours) AS x FROM hours")
     (join,) = joins(made.relation)
-    assert join.how == "left"
+    assert join.kind == "left"
     assert dict(made.columns)["x"].nullable  # of no rows the value is NULL
 
 

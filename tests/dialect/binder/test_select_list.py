@@ -9,14 +9,14 @@ import pytest
 
 from dialect.algebra.release_plan import Question
 from dialect.algebra.target import Target
-from dialect.codegen.outer_query import write_outer
+from dialect.codegen.outer_query import write_outer_query
 from dialect.errors import Code, Refusal
 from tests.support.sql.sql_cases import SqlCase, sql_cases
 
 Rows = list[tuple[object, ...]]
 
 
-def _alike(ours: Rows, theirs: Rows) -> bool:
+def _same_rows(ours: Rows, theirs: Rows) -> bool:
     return len(ours) == len(theirs) and all(
         len(a) == len(b) and all(_same(x, y) for x, y in zip(a, b, strict=True))
         for a, b in zip(ours, theirs, strict=True)
@@ -35,11 +35,11 @@ def test_a_public_answer_is_duckdbs(
 ) -> None:
     question = ask(case.sql)
     assert not question.plans
-    ours = database.execute(write_outer(question, {}, target).text).fetchall()
+    ours = database.execute(write_outer_query(question, {}, target).text).fetchall()
     theirs = database.execute(case.sql).fetchall()
     if "ORDER BY" not in case.sql.upper():
         ours, theirs = sorted(ours, key=repr), sorted(theirs, key=repr)
-    assert _alike(ours, theirs), (ours, theirs)
+    assert _same_rows(ours, theirs), (ours, theirs)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,9 @@ def test_a_public_answer_is_duckdbs(
         (Code.JOIN, "SELECT COUNT(*) FROM (SELECT zone AS h FROM cells) a JOIN hours USING (h)"),
     ],
 )
-def test_what_duckdb_means_otherwise_is_refused(code: Code, sql: str, refused: Callable[[str], Refusal]) -> None:
+def test_syntax_with_another_meaning_in_duckdb_is_refused(
+    code: Code, sql: str, refused: Callable[[str], Refusal]
+) -> None:
     assert refused(sql).code is code
 
 

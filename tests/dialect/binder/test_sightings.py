@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from sqlglot import exp
 
-from dialect.binder.query import kinds
-from dialect.binder.table_functions import sightings
+from dialect.binder.query import bind_query
+from dialect.binder.table_functions import build_sightings
 from dialect.catalog.model import Catalog
 from dialect.errors import Code, Refusal
 from dialect.functions.table_functions import Sightings
-from dialect.parser.context import Reading
+from dialect.parser.context import CompileContext
 from dialect.parser.parser import parse
 from engine.catalog.bundled import find_catalog
 
@@ -21,14 +21,14 @@ def operator() -> Catalog:
 
 
 def seen(sql: str, catalog: Catalog) -> Sightings:
-    selected = kinds(parse(sql), Reading(catalog, sql))
-    return sightings(selected.relation, selected.columns, catalog, exp.to_table("event"))
+    selected = bind_query(parse(sql), CompileContext(catalog, sql))
+    return build_sightings(selected.relation, selected.columns, catalog, exp.to_table("event"))
 
 
-def test_a_declared_table_says_time_and_place_by_itself(operator: Catalog) -> None:
+def test_a_declared_table_provides_its_time_and_place_columns(operator: Catalog) -> None:
     made = seen("SELECT * FROM event", operator)
     assert made.table is not None and made.table.name == "event"
-    assert made.placed
+    assert made.has_places
     assert 'JOIN "cell" AS p ON p."cell_id" = r."cell_id"' in made.sql  # zones are looked up
 
 
@@ -40,15 +40,15 @@ def test_renamed_columns_are_known_by_where_they_come_from(operator: Catalog) ->
 
 def test_columns_named_as_they_must_be_need_no_declaration(operator: Catalog) -> None:
     made = seen("SELECT subscriber_id, start_ts AS ts, zone_id FROM visit", operator)
-    assert made.table is None and not made.placed
+    assert made.table is None and not made.has_places
     assert " JOIN " not in made.sql
     assert 'r."ts" IS NOT NULL AND r."zone_id" IS NOT NULL' in made.sql
 
 
 def test_places_are_both_degrees_or_none(operator: Catalog) -> None:
     rows = "SELECT subscriber_id, start_ts AS ts, v.zone_id, p.lon{} FROM visit v JOIN place p USING (place_id)"
-    assert seen(rows.format(", p.lat"), operator).placed
-    assert not seen(rows.format(""), operator).placed
+    assert seen(rows.format(", p.lat"), operator).has_places
+    assert not seen(rows.format(""), operator).has_places
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_places_are_both_degrees_or_none(operator: Catalog) -> None:
         ("SELECT subscriber_id, ts, ts AS again FROM event", Code.TABLE, "not known where"),
     ],
 )
-def test_what_is_not_known_is_refused(sql: str, code: Code, why: str, operator: Catalog) -> None:
+def test_inputs_that_are_no_sightings_are_refused(sql: str, code: Code, why: str, operator: Catalog) -> None:
     with pytest.raises(Refusal, match=why) as refused:
         seen(sql, operator)
     assert refused.value.code is code

@@ -9,7 +9,7 @@ import pytest
 from dialect.algebra.expressions import conjuncts
 from dialect.algebra.relations import Filter, Relation, Scan, SemiJoin
 from dialect.algebra.traversal import tables_of
-from dialect.binder.query import Selected
+from dialect.binder.query import BoundQuery
 from dialect.errors import Refusal
 
 EVENTS = "SELECT subscriber_id FROM events e WHERE {}"
@@ -33,12 +33,16 @@ def semi_join(relation: Relation) -> SemiJoin:
 
 
 @pytest.mark.parametrize(("test", "read"), READ.items())
-def test_a_test_is_read_as_a_semi_join(
-    test: str, read: tuple[int, bool, bool], rows_of: Callable[[str], Selected]
+def test_exists_and_in_become_semi_joins(
+    test: str, read: tuple[int, bool, bool], rows_of: Callable[[str], BoundQuery]
 ) -> None:
     made = semi_join(rows_of(EVENTS.format(test)).relation)
     pairs, chosen, anti = read
-    assert (len(conjuncts(made.condition)), isinstance(inner(made.right), Filter), made.anti) == (pairs, chosen, anti)
+    assert (len(conjuncts(made.condition)), isinstance(inner(made.right), Filter), made.is_anti) == (
+        pairs,
+        chosen,
+        anti,
+    )
 
 
 def inner(relation: Relation) -> object:
@@ -49,14 +53,14 @@ def inner(relation: Relation) -> object:
     return operator
 
 
-def test_a_test_inside_a_test_chooses_the_inner_rows(rows_of: Callable[[str], Selected]) -> None:
+def test_a_nested_semi_join_filters_the_inner_rows(rows_of: Callable[[str], BoundQuery]) -> None:
     nested = f"EXISTS (FROM events f WHERE {MINE} AND f.cell_id IN (SELECT cell_id FROM cells WHERE zone = 'north'))"
     made = semi_join(rows_of(EVENTS.format(nested)).relation)
     assert tables_of(semi_join(made.right).left) == {"events"} and tables_of(semi_join(made.right).right) == {"cells"}
     assert len(conjuncts(made.condition)) == 1
 
 
-def test_only_a_plain_subquery_names_the_row_around_it(rows_of: Callable[[str], Selected]) -> None:
+def test_only_a_plain_subquery_names_the_row_around_it(rows_of: Callable[[str], BoundQuery]) -> None:
     grouped = f"EXISTS (SELECT f.cell_id FROM events f WHERE {MINE} GROUP BY 1 HAVING COUNT(*) > 1)"
     with pytest.raises(Refusal, match="Only a plain SELECT"):
         rows_of(EVENTS.format(grouped))

@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 from sqlglot import exp, parse_one
 
-from dialect.binder.table_functions import TableCall, derived_query, table_call
+from dialect.binder.table_functions import TableFunctionCall, expand_table_function, parse_table_function
 from dialect.errors import Code, Refusal
 from dialect.functions.table_functions import Sightings
 
 SEEN = Sightings("SELECT 1 AS person, ts, zone_id FROM seen", "person", False)
 
 
-def called(written: str) -> TableCall:
+def called(written: str) -> TableFunctionCall:
     table = parse_one(f"SELECT * FROM {written}", dialect="duckdb").find(exp.Table)
     assert table is not None
-    return table_call(table)
+    return parse_table_function(table)
 
 
 @pytest.mark.parametrize(
@@ -33,8 +33,8 @@ def called(written: str) -> TableCall:
     ],
 )
 def test_parameters_are_read_by_place_and_by_name(written: str, settings: dict[str, Any]) -> None:
-    default = called("stays(event)").settings
-    assert called(written).settings == {**default, **settings}
+    default = called("stays(event)").parameters
+    assert called(written).parameters == {**default, **settings}
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_parameters_are_read_by_place_and_by_name(written: str, settings: dict[s
         ("stays(SELECT * FROM event)", exp.Subquery),
     ],
 )
-def test_rows_are_what_from_would_hold(written: str, kind: type[exp.Expr]) -> None:
+def test_the_argument_rows_are_those_of_the_same_from_clause(written: str, kind: type[exp.Expr]) -> None:
     assert isinstance(called(written).rows, kind)
 
 
@@ -68,10 +68,10 @@ def test_other_calls_are_refused(written: str, code: Code) -> None:
 
 
 def test_a_radius_needs_places() -> None:
-    assert derived_query(called("stays(event)"), SEEN)
+    assert expand_table_function(called("stays(event)"), SEEN)
     with pytest.raises(Refusal, match="radius_m needs places"):
-        derived_query(called("stays(event, radius_m => 100)"), SEEN)
+        expand_table_function(called("stays(event, radius_m => 100)"), SEEN)
 
 
-def test_a_definition_points_nowhere_into_the_question() -> None:
-    assert not any(node.meta for node in derived_query(called("trips(event)"), SEEN).walk())
+def test_expanded_definitions_have_no_span_in_the_query() -> None:
+    assert not any(node.meta for node in expand_table_function(called("trips(event)"), SEEN).walk())

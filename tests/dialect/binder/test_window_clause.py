@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from dialect.algebra.relations import Relation, Window
-from dialect.binder.query import Selected
+from dialect.binder.query import BoundQuery
 from dialect.errors import Code, Refusal
 
 OF_HOURS = "FROM hours"
 OF_PEOPLE = "FROM events"
-Rows = Callable[[str], Selected]
+Rows = Callable[[str], BoundQuery]
 
 
 def windows(relation: Relation) -> list[Window]:
@@ -69,7 +69,7 @@ def test_count_if_is_a_sum_of_its_condition(rows_of: Rows) -> None:
         ),
     ],
 )
-def test_what_has_no_window_form_is_refused(sql: str, code: Code, why: str, rows_of: Rows) -> None:
+def test_a_function_without_a_window_form_is_refused(sql: str, code: Code, why: str, rows_of: Rows) -> None:
     with pytest.raises(Refusal, match=why) as refused:
         rows_of(sql)
     assert refused.value.code is code
@@ -80,7 +80,7 @@ def test_released_rows_have_windows_of_medians(rows_of: Rows) -> None:
     assert [call.function for call in window.calls] == ["median"]
 
 
-def test_qualify_keeps_rows_above_the_windows(rows_of: Rows) -> None:
+def test_qualify_filters_after_the_window_functions(rows_of: Rows) -> None:
     made = rows_of(f"SELECT h {OF_HOURS} QUALIFY ROW_NUMBER() OVER (ORDER BY h) <= 3")
     assert len(windows(made.relation)) == 1
     assert dict(made.columns).keys() == {"h"}

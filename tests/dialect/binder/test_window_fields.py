@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.binder.query import Selected
+from dialect.binder.query import BoundQuery
 
 BY = "(PARTITION BY subscriber_id ORDER BY ts)"
 ALL = "(PARTITION BY subscriber_id)"
@@ -24,7 +24,7 @@ FIELDS = {  # call -> type, ends
 
 
 @pytest.mark.parametrize("shown", FIELDS)
-def test_a_field_is_described(shown: str, rows_of: Callable[[str], Selected]) -> None:
+def test_a_field_is_described(shown: str, rows_of: Callable[[str], BoundQuery]) -> None:
     field = dict(rows_of(f"SELECT subscriber_id, {shown} AS x FROM events").columns)["x"]
     kind, ends = FIELDS[shown]
     assert str(field.type) == kind
@@ -47,14 +47,16 @@ def test_a_field_is_described(shown: str, rows_of: Callable[[str], Selected]) ->
         ("RANK() OVER (ORDER BY h)", False),
     ],
 )
-def test_null_is_there_where_no_row_is(shown: str, nullable: bool, rows_of: Callable[[str], Selected]) -> None:
+def test_a_window_value_without_a_row_is_nullable(
+    shown: str, nullable: bool, rows_of: Callable[[str], BoundQuery]
+) -> None:
     field = dict(rows_of(f"SELECT {shown} AS x FROM (SELECT coalesce(h, 0) AS h FROM hours)").columns)["x"]
     assert field.nullable is nullable
 
 
-def test_what_all_rows_of_a_person_share_is_the_persons(rows_of: Callable[[str], Selected]) -> None:
+def test_a_value_equal_in_all_rows_of_a_person_is_the_person_s(rows_of: Callable[[str], BoundQuery]) -> None:
     def of_person(shown: str) -> bool:
-        return dict(rows_of(f"SELECT subscriber_id, {shown} AS x FROM events").columns)["x"].of_person
+        return dict(rows_of(f"SELECT subscriber_id, {shown} AS x FROM events").columns)["x"].is_constant_per_person
 
     assert of_person(f"COUNT(*) OVER {ALL}")
     assert of_person(f"FIRST_VALUE(cell_id) OVER {BY[:-1]} ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)")

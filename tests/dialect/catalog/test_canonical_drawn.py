@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import dialect
 from dialect.catalog.model import Catalog
-from tests.support.neighbours.two_worlds import fresh, open_worlds
+from tests.support.neighbours.two_worlds import open_worlds, with_empty_ledger
 
 # what each condition may be called
 CONDITIONS = (
@@ -43,24 +43,24 @@ def wordings(draw: st.DrawFn, chosen: tuple[int, ...]) -> str:
 
 
 @given(data=st.data())
-def test_every_wording_has_one_text(catalog: Catalog, data: st.DataObject) -> None:
+def test_every_equivalent_wording_has_one_canonical_text(catalog: Catalog, data: st.DataObject) -> None:
     chosen = tuple(data.draw(st.lists(st.integers(0, len(CONDITIONS) - 1), max_size=4, unique=True)))
     one, other = data.draw(wordings(chosen)), data.draw(wordings(chosen))
-    texts = [[plan.canonical for plan in dialect.read(sql, catalog).plans] for sql in (one, other)]
+    texts = [[plan.canonical_text for plan in dialect.compile_query(sql, catalog).plans] for sql in (one, other)]
     assert texts[0] == texts[1], f"{one}\n{other}"
 
 
 @given(data=st.data())
 def test_other_conditions_have_another_text(catalog: Catalog, data: st.DataObject) -> None:
     sets = [data.draw(st.sets(st.integers(0, len(CONDITIONS) - 1), max_size=4)) for _ in range(2)]
-    texts = [dialect.read(data.draw(wordings(tuple(s))), catalog).plans[0].canonical for s in sets]
+    texts = [dialect.compile_query(data.draw(wordings(tuple(s))), catalog).plans[0].canonical_text for s in sets]
     assert (texts[0] == texts[1]) == (sets[0] == sets[1])
 
 
-def test_the_second_asking_in_other_words_is_free(folder: Path) -> None:
+def test_an_equivalent_query_is_free(folder: Path) -> None:
     one = "SELECT c.zone, COUNT(*) AS n FROM events e JOIN cells c USING (cell_id) WHERE e.lat > 1 AND e.dwell_s < 9 GROUP BY 1"
     other = "with x as (select * from events where 9 > dwell_s) select count(*) m, k.zone from x, cells k where (1 < x.lat) and k.cell_id = x.cell_id group by all"
-    with open_worlds(folder) as worlds, fresh(worlds["D"]) as desk:
+    with open_worlds(folder) as worlds, with_empty_ledger(worlds["D"]) as desk:
         first = desk.query(one, client="ann")
         again = desk.query(other, client="ann")
         assert first.column("n").to_pylist() == again.column("m").to_pylist()

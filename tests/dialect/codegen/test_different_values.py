@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect import Catalog, Question, bound
-from dialect.algebra.release_plan import Rule, VectorBound, VectorKind
+from dialect import Catalog, Question, bound_contributions
+from dialect.algebra.release_plan import ClipRule, VectorBound, VectorKind
 
 OPTIONS = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS({}) {} FROM events GROUP BY cell_id"
 
@@ -16,7 +16,7 @@ OPTIONS = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS({}) {} FROM events GROUP BY 
 def _bound(question: Question, catalog: Catalog, keys: int) -> VectorBound:
     (plan,) = question.plans
     place = next(i for i, vector in enumerate(plan.vectors) if vector.kind is VectorKind.DISTINCT)
-    return bound(plan, catalog, keys).vectors[place]
+    return bound_contributions(plan, catalog, keys).vectors[place]
 
 
 @pytest.mark.parametrize(
@@ -29,18 +29,20 @@ def _bound(question: Question, catalog: Catalog, keys: int) -> VectorBound:
         ("SELECT COUNT(DISTINCT s.gender) FROM events e JOIN subscribers s USING (subscriber_id)", 1, 1, 1),
     ],
 )
-def test_the_question_says_how_much_counts(
+def test_options_of_the_query_bound_distinct_values_per_person(
     sql: str, keys: int, groups: int, values: int, ask: Callable[[str], Question], catalog: Catalog
 ) -> None:
     made = _bound(ask(sql), catalog, keys)
-    assert (made.rule, made.max_groups, made.max_values) == (Rule.CHOOSE, groups, values)
+    assert (made.rule, made.max_groups, made.max_values) == (ClipRule.TRUNCATE, groups, values)
     rows = float(values) if "max_rows_contributed" in sql else math.inf
     exact = min(math.sqrt(groups) * values, rows)
-    assert 0 <= made.sensitivity * made.grain - exact < 1e-4 * exact
-    assert made.sensitivity**2 >= exact**2 / made.grain**2 - 1e-9
+    assert 0 <= made.sensitivity * made.grain_size - exact < 1e-4 * exact
+    assert made.sensitivity**2 >= exact**2 / made.grain_size**2 - 1e-9
 
 
-def test_the_catalog_says_it_otherwise(ask: Callable[[str], Question], catalog: Catalog) -> None:
+def test_without_options_the_catalog_bounds_distinct_values_per_person(
+    ask: Callable[[str], Question], catalog: Catalog
+) -> None:
     by_cell = _bound(ask("SELECT cell_id, COUNT(DISTINCT ts) FROM events GROUP BY 1"), catalog, 10_000)
     alone = _bound(ask("SELECT COUNT(DISTINCT ts) FROM events"), catalog, 1)
     assert by_cell.max_groups is not None and by_cell.max_values is not None

@@ -9,7 +9,7 @@ from importlib import import_module
 import duckdb
 import pytest
 
-from dialect import bound, write
+from dialect import bound_contributions, generate_sql
 from dialect.algebra.release_plan import PrivatePlan
 from dialect.algebra.target import Target
 from dialect.catalog.model import Catalog
@@ -40,11 +40,13 @@ Rows = list[tuple[object, ...]]
 @pytest.fixture
 def vectors(catalog: Catalog, target: Target, database: duckdb.DuckDBPyConnection) -> Callable[[PrivatePlan], Rows]:
     """Closure that runs a plan's bounded SQL."""
-    return lambda plan: database.execute(write(plan, bound(plan, catalog, 100), target).text).fetchall()
+    return lambda plan: database.execute(
+        generate_sql(plan, bound_contributions(plan, catalog, 100), target).text
+    ).fetchall()
 
 
 @pytest.mark.parametrize("sql", PARTED)
-def test_the_vectors_are_those_of_the_joined_rows(
+def test_aggregation_pushdown_gives_the_query_vectors_of_the_join(
     sql: str,
     plan_of: Callable[[str], PrivatePlan],
     vectors: Callable[[PrivatePlan], Rows],
@@ -59,7 +61,9 @@ def test_the_vectors_are_those_of_the_joined_rows(
 
 
 @pytest.mark.parametrize("sql", TOGETHER)
-def test_what_looks_at_both_sides_is_not_parted(sql: str, plan_of: Callable[[str], PrivatePlan]) -> None:
+def test_an_expression_over_both_join_sides_prevents_aggregation_pushdown(
+    sql: str, plan_of: Callable[[str], PrivatePlan]
+) -> None:
     assert eager.sides(plan_of(sql)) is None
 
 
@@ -81,5 +85,7 @@ def test_rows_of_a_window_are_added_up_in_each_window(plan_of: Callable[[str], P
     plan = plan_of(PARTED[0])
     parted = eager.sides(plan)
     assert set(eager.counting(plan, parted).unit) == {"person"}
-    windowed = replace(plan, touched=replace(plan.touched, window=plan.keys[0].field))  # a window of the other side
+    windowed = replace(
+        plan, charged_windows=replace(plan.charged_windows, window_field=plan.keys[0].field)
+    )  # a window of the other side
     assert eager.sides(windowed) is None

@@ -12,10 +12,10 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from dialect import bound, write
+from dialect import bound_contributions, generate_sql
 from dialect.algebra.release_plan import PrivatePlan
 from dialect.algebra.target import Target
-from dialect.catalog.admission import Admission, Among
+from dialect.catalog.admission import Eligibility, IsIn
 from dialect.catalog.model import Catalog
 
 light_units, unit_groups, render = (
@@ -78,7 +78,7 @@ def _run(person: int | str, times: int, cell: object, hour: int, dwell: object, 
     return [f"({person}, {ts}, {cell}, 1.0, {lat}, {dwell})"] * times
 
 
-def _at_the_norm() -> list[str]:
+def _at_the_clip_bound() -> list[str]:
     """Persons just below, at and above a clip bound: of 20 rows, a sum of 20,000, a centred sum of 10,000."""
     rows = _run("NULL", 30, 3, 8, 50)
     for person, times in ((1, 19), (2, 20), (3, 21), (4, 20), (5, 21)):
@@ -94,7 +94,7 @@ def _at_the_norm() -> list[str]:
 
 
 def _drawn(seed: int) -> list[str]:
-    draw, rows = Random(seed), _at_the_norm()
+    draw, rows = Random(seed), _at_the_clip_bound()
     for person in range(101, 140):
         for _ in range(draw.choice((1, 2, 3, 6, 40))):
             cell, hour = draw.choice((1, 2, 3, 3, 14, "NULL", 99)), draw.randrange(24)
@@ -128,33 +128,33 @@ def drawn(folder: Path) -> Iterator[Callable[[int], duckdb.DuckDBPyConnection]]:
 
 
 @pytest.fixture(scope="module")
-def admissions(catalog: Catalog) -> tuple[Admission | None, ...]:
+def admissions(catalog: Catalog) -> tuple[Eligibility | None, ...]:
     """Nobody asked; who has objected alone; who consents and has not objected."""
     return (
         None,
-        Admission("BIGINT", None),
-        Admission("BIGINT", catalog.table("subscribers"), (Among("consent", (True,)),)),
+        Eligibility("BIGINT", None),
+        Eligibility("BIGINT", catalog.table("subscribers"), (IsIn("consent", (True,)),)),
     )
 
 
 def _both(
-    plan: PrivatePlan, connection: duckdb.DuckDBPyConnection, catalog: Catalog, target: Target, who: Admission | None
+    plan: PrivatePlan, connection: duckdb.DuckDBPyConnection, catalog: Catalog, target: Target, who: Eligibility | None
 ) -> tuple[Rows, Rows]:
     """Run a plan with unclipped units separated, and with one row per unit and group."""
-    bounds, found = bound(plan, catalog, 400), []
+    bounds, found = bound_contributions(plan, catalog, 400), []
     for told in (light_units.has_light_units, lambda *_: False):
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(unit_groups, "has_light_units", told)
-            text = write(plan, bounds, target, who).text
+            text = generate_sql(plan, bounds, target, who).text
         assert ("weighed" in text) == (told is light_units.has_light_units)
         found.append(connection.execute(text).fetchall())
     return found[0], found[1]
 
 
 @pytest.mark.parametrize("sql", AGAIN + KEPT)
-def test_integers_are_those_of_one_row_per_person_and_group(
+def test_the_unclipped_shortcut_gives_the_integers_of_the_full_plan(
     sql: str, plan_of: Plans, drawn: Callable[[int], duckdb.DuckDBPyConnection], catalog: Catalog, target: Target,
-    admissions: tuple[Admission | None, ...],
+    admissions: tuple[Eligibility | None, ...],
 ) -> None:  # fmt: skip
     plan = plan_of(sql)
     assert light_units.is_kept(plan) == (sql in KEPT)
@@ -165,30 +165,30 @@ def test_integers_are_those_of_one_row_per_person_and_group(
             assert any(row[-1] for row in made)
 
 
-def test_windows_of_a_person_are_weighed_each_for_itself(
+def test_a_person_is_clipped_separately_in_each_privacy_window(
     plan_of: Plans, drawn: Callable[[int], duckdb.DuckDBPyConnection], catalog: Catalog, target: Target,
-    admissions: tuple[Admission | None, ...],
+    admissions: tuple[Eligibility | None, ...],
 ) -> None:  # fmt: skip
     plan = plan_of("SELECT date_trunc('day', ts) AS d, cell_id, COUNT(*), AVG(dwell_s) FROM events GROUP BY ALL")
-    windowed = replace(plan, touched=replace(plan.touched, window=plan.keys[0].field))
-    assert set(windowed.unit) == {"person", "win"}
+    windowed = replace(plan, charged_windows=replace(plan.charged_windows, window_field=plan.keys[0].field))
+    assert set(windowed.unit_columns) == {"person", "win"}
     for who in admissions:
         made, expected = _both(windowed, drawn(1), catalog, target, who)
         assert made == expected != _both(plan, drawn(1), catalog, target, who)[0]
 
 
 @pytest.mark.parametrize("sql", OTHERWISE)
-def test_what_does_not_add_up_from_row_to_row_is_written_as_ever(sql: str, plan_of: Plans, catalog: Catalog) -> None:
+def test_non_additive_aggregates_use_the_full_plan(sql: str, plan_of: Plans, catalog: Catalog) -> None:
     plan = plan_of(sql)
-    assert not light_units.has_light_units(plan, bound(plan, catalog, 400))
+    assert not light_units.has_light_units(plan, bound_contributions(plan, catalog, 400))
 
 
-def test_which_units_are_light(
+def test_only_units_within_the_clip_bound_are_unclipped(
     plan_of: Plans, drawn: Callable[[int], duckdb.DuckDBPyConnection], catalog: Catalog, target: Target
 ) -> None:
     """The persons at the clip bound are classified as expected; else the equality above would prove little."""
     plan = plan_of(BY_CELL.format("COUNT(*)"))
-    text = write(plan, bound(plan, catalog, 400), target).text
+    text = generate_sql(plan, bound_contributions(plan, catalog, 400), target).text
     rows = drawn(0).execute(text.rpartition("\nSELECT")[0] + " SELECT person, heavy_person FROM weighed").fetchall()
     assert [person for person, heavy in sorted(rows) if person < 30 and heavy is None] == [1, 2, 4, 6, 7, 8, 9, 12]
     assert {heavy for person, heavy in rows if person in (3, 5, 11, 13, 20)} == {3, 5, 11, 13, 20}
@@ -207,7 +207,7 @@ PLANTED: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], str]] = {
     ),
     "different rows alone": (_changed("_length", lambda sql: sql.replace("count(*)", "count(DISTINCT c0)")), AGAIN[0]),
     "signs that cancel": (_changed("_length", lambda sql: sql.replace("abs(", "(")), BY_CELL.format("AVG(dwell_s)")),
-    "rows that a join repeats": (lambda m: m.setattr(light_units, "meets_one_row", lambda *_: True), AT_CELLS),
+    "rows that a join repeats": (lambda m: m.setattr(light_units, "matches_at_most_one_row", lambda *_: True), AT_CELLS),
     "one vector of two": (_changed("_length", lambda sql: "0" if "sum" in sql else sql), BY_CELL.format("COUNT(*), SUM(dwell_s)")),
     "light units left out": (
         lambda m: m.setattr(render, "light_sums", lambda *given: light_units.light_sums(*given) + " AND k0 < 4"), AGAIN[0],

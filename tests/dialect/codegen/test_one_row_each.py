@@ -14,7 +14,7 @@ from dialect.algebra.release_plan import PrivatePlan
 from dialect.algebra.target import Target
 from dialect.catalog.model import Catalog
 from dialect.codegen.contribution import per_unit
-from dialect.codegen.contribution.per_unit import has_one_row_each
+from dialect.codegen.contribution.per_unit import is_one_row_per_person
 
 Plans = Callable[[str], PrivatePlan]
 ONE_EACH = (
@@ -53,21 +53,21 @@ GROUPED = (
 def _answer(
     plan: PrivatePlan, catalog: Catalog, target: Target, database: duckdb.DuckDBPyConnection
 ) -> tuple[str, list[tuple[Any, ...]]]:
-    bounds = dialect.bound(plan, catalog, 25 if plan.key_set is not None else None)
+    bounds = dialect.bound_contributions(plan, catalog, 25 if plan.key_set is not None else None)
     cursor = database.cursor()
     cursor.register("objected", pa.table({"person": pa.array([], pa.string())}))
-    text = dialect.write(plan, bounds, target, None).text
+    text = dialect.generate_sql(plan, bounds, target, None).text
     return text, cursor.execute(text).fetchall()
 
 
 @pytest.mark.parametrize("sql", ONE_EACH)
-def test_a_row_alone_gives_what_grouping_gives(
+def test_skipping_the_grouping_of_single_rows_changes_no_result(
     sql: str, plan_of: Plans, catalog: Catalog, target: Target, database: duckdb.DuckDBPyConnection,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     plan = plan_of(sql)
     text, answer = _answer(plan, catalog, target, database)
-    monkeypatch.setattr(per_unit, "has_one_row_each", lambda _: False)
+    monkeypatch.setattr(per_unit, "is_one_row_per_person", lambda _: False)
     grouped, same = _answer(plan, catalog, target, database)
     assert answer == same
     assert any(any(row[len(plan.keys) :]) for row in answer)
@@ -76,10 +76,10 @@ def test_a_row_alone_gives_what_grouping_gives(
 
 @pytest.mark.parametrize("sql", GROUPED)
 def test_other_rows_are_grouped(sql: str, plan_of: Plans) -> None:
-    assert not has_one_row_each(plan_of(sql))
+    assert not is_one_row_per_person(plan_of(sql))
 
 
-def test_a_person_of_many_rows_that_is_taken_for_one_passes_the_norm(
+def test_treating_many_rows_of_a_person_as_one_exceeds_the_clip_bound(
     plan_of: Plans,
     catalog: Catalog,
     target: Target,
@@ -88,12 +88,12 @@ def test_a_person_of_many_rows_that_is_taken_for_one_passes_the_norm(
 ) -> None:
     """Plant the bug: without grouping, each row is bounded for itself."""
     plan = plan_of(GROUPED[0])
-    bounds = dialect.bound(plan, catalog, None)
+    bounds = dialect.bound_contributions(plan, catalog, None)
     (bound,) = bounds.vectors
     person = "(SELECT events.* FROM events, range(1000) WHERE subscriber_id = (SELECT min(subscriber_id) FROM events))"
     alone = Target({**target.addresses, "events": person})  # the sightings of one, a thousand times each
     _, ((kept,),) = _answer(plan, catalog, alone, database)
     assert abs(kept) <= bound.sensitivity
-    monkeypatch.setattr(per_unit, "has_one_row_each", lambda _: True)
+    monkeypatch.setattr(per_unit, "is_one_row_per_person", lambda _: True)
     _, ((passed,),) = _answer(plan, catalog, alone, database)
     assert abs(passed) > bound.sensitivity

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialect.algebra.expressions import Field
-from dialect.algebra.release_plan import Factor, Rule, Vector, VectorBound, VectorKind
+from dialect.algebra.release_plan import ClipRule, Factor, QueryVector, VectorBound, VectorKind
 from dialect.catalog.model import EngineName, SqlType
-from dialect.codegen.contribution.clipping import capped, part, total
-from dialect.codegen.engine_syntax import LARGEST_SMALL, SMALL_TOTAL, WORDS
-from dialect.sensitivity.bounding import value_bits
+from dialect.codegen.contribution.clipping import capped_partial, partial_aggregate, sum_template
+from dialect.codegen.engine_syntax import ENGINE_DIALECTS, MAX_SMALL_SUMMAND, SMALL_SUM
+from dialect.sensitivity.bounding import choose_value_bits
 
 REAL = Field("v", None, SqlType.DOUBLE)
 WHOLE = Field("v", None, SqlType.BIGINT)
@@ -24,24 +24,24 @@ VALUES = st.floats(allow_nan=True, allow_infinity=True) | st.floats(-200, 200) |
 INTS = st.integers(-(2**63), 2**63 - 1) | st.integers(-300, 300)
 
 
-def _vector(kind: VectorKind, field: Field | None, lower: float, upper: float, centre: float) -> Vector:
+def _vector(kind: VectorKind, field: Field | None, lower: float, upper: float, centre: float) -> QueryVector:
     whole = field is None or field.type is SqlType.BIGINT
-    return Vector(kind, field, None, lower, upper, centre, whole, 0, "")
+    return QueryVector(kind, field, None, lower, upper, centre, whole, 0, "")
 
 
-def _bound(vector: Vector, norm: float, rule: Rule = Rule.SCALE) -> VectorBound:
-    bits = value_bits(vector, norm)
+def _bound(vector: QueryVector, norm: float, rule: ClipRule = ClipRule.SCALE) -> VectorBound:
+    bits = choose_value_bits(vector, norm)
     grains = max(1, math.floor(norm * 2.0**bits))
     return VectorBound(rule, norm, bits, grains, 0, grains, "")
 
 
 def _numbers(
-    vector: Vector, bound: VectorBound, values: list[float | int | None], database: duckdb.DuckDBPyConnection
+    vector: QueryVector, bound: VectorBound, values: list[float | int | None], database: duckdb.DuckDBPyConnection
 ) -> list[int | None]:
     """Each value's number, as if it belonged to a person of its own."""
     kind = "DOUBLE" if vector.value is None or vector.value.type is SqlType.DOUBLE else "BIGINT"
-    sql = f"SELECT n, {part(vector, bound)} AS v0 FROM (SELECT unnest(range(len($1))) AS n, unnest($1::{kind}[]) AS v) GROUP BY n"
-    sql = f"SELECT {capped('v0', vector, bound)} FROM ({sql}) ORDER BY n"
+    sql = f"SELECT n, {partial_aggregate(vector, bound)} AS v0 FROM (SELECT unnest(range(len($1))) AS n, unnest($1::{kind}[]) AS v) GROUP BY n"
+    sql = f"SELECT {capped_partial('v0', vector, bound)} FROM ({sql}) ORDER BY n"
     return [row[0] for row in database.execute(sql, [values]).fetchall()]
 
 
@@ -131,7 +131,7 @@ def test_a_square_of_a_whole_number(
         assert abs(number) <= most
 
 
-def _product(field: Field, lower: float, upper: float, centre: float) -> Vector:
+def _product(field: Field, lower: float, upper: float, centre: float) -> QueryVector:
     factor = Factor(field, lower, upper, centre)
     return replace(_vector(VectorKind.PRODUCT, field, lower, upper, centre), factor=factor)
 
@@ -160,23 +160,26 @@ def test_counts(
 def test_a_large_number_is_capped_where_it_is_squared(database: duckdb.DuckDBPyConnection) -> None:
     vector = _vector(VectorKind.SUM, REAL, 0.0, 100.0, 0.0)
     bound = _bound(vector, 100.0)
-    rows = f"SELECT {part(vector, bound)} AS v0 FROM (SELECT 100.0::DOUBLE AS v FROM range(1000))"
-    (found,) = database.execute(f"SELECT {capped('v0', vector, bound)} FROM ({rows})").fetchall()
+    rows = f"SELECT {partial_aggregate(vector, bound)} AS v0 FROM (SELECT 100.0::DOUBLE AS v FROM range(1000))"
+    (found,) = database.execute(f"SELECT {capped_partial('v0', vector, bound)} FROM ({rows})").fetchall()
     assert found == (2**31 - 1,)
-    within = replace(bound, rule=Rule.WITHIN)
-    (free,) = database.execute(f"SELECT {capped('v0', vector, within)} FROM ({rows})").fetchall()
+    within = replace(bound, rule=ClipRule.UNCLIPPED)
+    (free,) = database.execute(f"SELECT {capped_partial('v0', vector, within)} FROM ({rows})").fetchall()
     assert free == (round(100 * 2.0**bound.value_bits) * 1000,)
 
 
 def test_spark_adds_in_64_bits_what_is_small_alone() -> None:
-    spark = WORDS[EngineName.SPARK]
+    spark = ENGINE_DIALECTS[EngineName.SPARK]
     vector = _vector(VectorKind.SUM, REAL, 0, 1000, 0)
     bound = _bound(vector, 50)
     most = vector.magnitude * 2.0**bound.value_bits
-    finer = replace(bound, value_bits=bound.value_bits + math.ceil(math.log2(LARGEST_SMALL / most)) + 1)
-    assert "DECIMAL" not in part(vector, bound, said=spark)
-    assert "DECIMAL" in part(vector, finer, said=spark)
+    finer = replace(bound, value_bits=bound.value_bits + math.ceil(math.log2(MAX_SMALL_SUMMAND / most)) + 1)
+    assert "DECIMAL" not in partial_aggregate(vector, bound, dialect=spark)
+    assert "DECIMAL" in partial_aggregate(vector, finer, dialect=spark)
     plan, windows = (SimpleNamespace(touched=SimpleNamespace(window=window)) for window in (None, REAL))
-    sums = [total(plan, replace(bound, sensitivity=most), spark) for most in (LARGEST_SMALL, LARGEST_SMALL + 1)]
-    assert sums == [SMALL_TOTAL, spark.total]
-    assert total(windows, bound, spark) == spark.total, "several windows of one person are added up first"
+    sums = [
+        sum_template(plan, replace(bound, sensitivity=most), spark)
+        for most in (MAX_SMALL_SUMMAND, MAX_SMALL_SUMMAND + 1)
+    ]
+    assert sums == [SMALL_SUM, spark.wide_sum]
+    assert sum_template(windows, bound, spark) == spark.wide_sum, "several windows of one person are added up first"

@@ -13,8 +13,8 @@ import dialect
 from dialect.algebra.release_plan import PrivatePlan
 from dialect.algebra.target import Target
 from dialect.catalog.model import Catalog
-from dialect.codegen.contribution.clipping import grains
-from dialect.codegen.contribution.public_side import Coded, coded_keys, grained_values
+from dialect.codegen.contribution.clipping import value_grains
+from dialect.codegen.contribution.public_side import Dictionary, encode_text_keys, pre_grain_values
 
 public_side, render = (
     import_module("dialect.codegen.contribution.public_side"),
@@ -57,36 +57,38 @@ def answer(plan_of: Callable[[str], PrivatePlan], catalog: Catalog, target: Targ
 
     def run(sql: str) -> list[tuple[object, ...]]:
         plan = plan_of(sql)
-        return connection.execute(dialect.write(plan, dialect.bound(plan, catalog, 25), target, None).text).fetchall()
+        return connection.execute(
+            dialect.generate_sql(plan, dialect.bound_contributions(plan, catalog, 25), target, None).text
+        ).fetchall()
 
     return run
 
 
 @pytest.mark.parametrize("sql", CODED)
-def test_coded_keys_give_the_same_rows(
+def test_dictionary_encoded_keys_give_the_same_rows(
     sql: str, answer: Answer, plan_of: Callable[[str], PrivatePlan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert coded_keys(plan_of(sql))[1]
+    assert encode_text_keys(plan_of(sql))[1]
     coded = answer(sql)
-    monkeypatch.setattr(render, "coded_keys", lambda plan: (plan, {}))
+    monkeypatch.setattr(render, "encode_text_keys", lambda plan: (plan, {}))
     assert coded == answer(sql)
     assert any(row[-1] for row in coded)
 
 
 @pytest.mark.parametrize("sql", LEFT_ALONE)
-def test_other_keys_stay(sql: str, plan_of: Callable[[str], PrivatePlan]) -> None:
+def test_keys_of_other_tables_are_not_encoded(sql: str, plan_of: Callable[[str], PrivatePlan]) -> None:
     plan = plan_of(sql)
-    assert coded_keys(plan) == (plan, {})
+    assert encode_text_keys(plan) == (plan, {})
 
 
 def test_codes_of_other_rows_are_found(answer: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Plant a bug: ranks among other rows than those that are read."""
     right, codes = answer(CODED[0]), render.codes_of
 
-    def among_fewer(coded: Coded, target: Target) -> str:
+    def among_fewer(coded: Dictionary, target: Target) -> str:
         return codes(coded, replace(target, addresses={**target.addresses, "cells": "(FROM cells WHERE zone > 'C1')"}))
 
-    monkeypatch.setattr(render, "codes_of", among_fewer)
+    monkeypatch.setattr(render, "dictionary_sql", among_fewer)
     assert answer(CODED[0]) != right
 
 
@@ -101,13 +103,13 @@ GRAINED = (
 
 
 @pytest.mark.parametrize("sql", GRAINED)
-def test_values_of_public_rows_are_counted_there(
+def test_converting_public_values_to_grains_early_changes_no_result(
     sql: str, answer: Answer, plan_of: Callable[[str], PrivatePlan], catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = plan_of(sql)
-    assert grained_values(plan, dialect.bound(plan, catalog, 25))[1]
+    assert pre_grain_values(plan, dialect.bound_contributions(plan, catalog, 25))[1]
     early = answer(sql)
-    monkeypatch.setattr(render, "grained_values", lambda plan, bounds: (plan, frozenset()))
+    monkeypatch.setattr(render, "pre_grain_values", lambda plan, bounds: (plan, frozenset()))
     assert early == answer(sql)
     assert any(row[-1] for row in early)
 
@@ -115,5 +117,5 @@ def test_values_of_public_rows_are_counted_there(
 def test_grains_of_another_size_are_found(answer: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Plant a bug: public rows count in halves of a grain."""
     right = answer(GRAINED[0])
-    monkeypatch.setattr(public_side, "grains", lambda *given: f"2 * ({grains(*given)})")
+    monkeypatch.setattr(public_side, "grains", lambda *given: f"2 * ({value_grains(*given)})")
     assert answer(GRAINED[0]) != right

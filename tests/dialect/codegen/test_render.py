@@ -15,26 +15,33 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import dialect
-from dialect.algebra.release_plan import LARGEST_PART, Bounding, PrivatePlan, Rule, VectorBound
+from dialect.algebra.release_plan import MAX_PARTIAL_GRAINS, ClipRule, ContributionBounds, PrivatePlan, VectorBound
 from dialect.algebra.target import Target
-from dialect.catalog.admission import Admission, Among
+from dialect.catalog.admission import Eligibility, IsIn
 from dialect.catalog.model import Catalog
 
 render = import_module("dialect.codegen.bounded")  # the face shows the function of this name
 Plans = Callable[[str], PrivatePlan]
-PARTS = st.integers(-LARGEST_PART, LARGEST_PART) | st.integers(-50, 50) | st.sampled_from([1, -1, LARGEST_PART])
+PARTS = (
+    st.integers(-MAX_PARTIAL_GRAINS, MAX_PARTIAL_GRAINS)
+    | st.integers(-50, 50)
+    | st.sampled_from([1, -1, MAX_PARTIAL_GRAINS])
+)
 VECTORS = st.lists(PARTS, min_size=1, max_size=60)
 NORMS = st.integers(1, 2**27) | st.sampled_from([1, 2, 3, 40, 2**27 - 1, 2**27])
 
 
-def _bound(norm: int, fraction_bits: int, rule: Rule = Rule.SCALE, more: int = 0) -> VectorBound:
+def _bound(norm: int, fraction_bits: int, rule: ClipRule = ClipRule.SCALE, more: int = 0) -> VectorBound:
     """A clip bound of norm + more / 2^fraction_bits."""
     released = (norm << fraction_bits) + more
     return VectorBound(rule, released / 2**fraction_bits, 0, released, fraction_bits, released, "")
 
 
 def _weights(
-    plan: PrivatePlan, bounds: Bounding, rows: list[tuple[int | None, ...]], database: duckdb.DuckDBPyConnection
+    plan: PrivatePlan,
+    bounds: ContributionBounds,
+    rows: list[tuple[int | None, ...]],
+    database: duckdb.DuckDBPyConnection,
 ) -> list[tuple[int, ...]]:
     """Run the generated factors and weights over one person's partial numbers."""
     names = [f"v{i}" for i in range(len(plan.vectors))]
@@ -58,65 +65,65 @@ def sums(plan_of: Plans) -> PrivatePlan:
     return plan_of("SELECT hour(ts), SUM(dwell_s) FROM events GROUP BY 1")
 
 
-def _norm_is_kept(
+def _is_within_clip_bound(
     plan: PrivatePlan, vector: list[int], bound: VectorBound, database: duckdb.DuckDBPyConnection
 ) -> bool:
-    weights = [row[0] for row in _weights(plan, Bounding((bound,)), [(v,) for v in vector], database)]
+    weights = [row[0] for row in _weights(plan, ContributionBounds((bound,)), [(v,) for v in vector], database)]
     exact = [v << bound.fraction_bits for v in vector]
-    if sum(v * v for v in exact) <= bound.norm_grains**2:
+    if sum(v * v for v in exact) <= bound.clip_bound_grains**2:
         assert weights == exact
     return sum(w * w for w in weights) <= bound.sensitivity**2
 
 
 @given(vector=VECTORS, norm=NORMS, bits=st.integers(0, 20), share=st.floats(0, 1, exclude_max=True))
-@example(vector=[LARGEST_PART] * 60, norm=2**27, bits=20, share=0.0)
+@example(vector=[MAX_PARTIAL_GRAINS] * 60, norm=2**27, bits=20, share=0.0)
 @example(vector=[3, 4], norm=5, bits=0, share=0.0)
 @example(vector=[3, 4, 1], norm=5, bits=20, share=0.0)
 @example(vector=[1] * 50, norm=7, bits=17, share=0.0)
 @example(vector=[1] * 2, norm=1, bits=20, share=0.5)  # 2 is within 1.5^2
 @example(vector=[1] * 3, norm=1, bits=20, share=0.5)
 @example(vector=[1] * 3, norm=1, bits=20, share=0.7320508)  # 2^20 times the root of 3 is cut
-def test_a_scaled_vector_is_never_longer_than_its_norm(
+def test_a_clipped_vector_is_never_longer_than_its_clip_bound(
     vector: list[int], norm: int, bits: int, share: float, sums: PrivatePlan, database: duckdb.DuckDBPyConnection
 ) -> None:
-    assert _norm_is_kept(sums, vector, _bound(norm, bits, more=int(share * 2**bits)), database)
+    assert _is_within_clip_bound(sums, vector, _bound(norm, bits, more=int(share * 2**bits)), database)
 
 
 @given(
     numbers=st.lists(PARTS | st.none(), min_size=1, max_size=20), norm=NORMS, share=st.floats(0, 1, exclude_max=True)
 )
-@example(numbers=[0, 1, 2, -2, LARGEST_PART, None], norm=1, share=0.5)
-def test_a_clamped_number_is_the_nearest_to_it_within_its_norm(
+@example(numbers=[0, 1, 2, -2, MAX_PARTIAL_GRAINS, None], norm=1, share=0.5)
+def test_a_clamped_number_is_the_nearest_one_within_its_clip_bound(
     numbers: list[int | None], norm: int, share: float, sums: PrivatePlan, database: duckdb.DuckDBPyConnection
 ) -> None:
-    bound = _bound(norm, 20, Rule.CLAMP, int(share * 2**20))
+    bound = _bound(norm, 20, ClipRule.CLAMP, int(share * 2**20))
     cells = ", ".join(f"({i}, CAST({'NULL' if v is None else v} AS BIGINT))" for i, v in enumerate(numbers))
-    own = render.weighted(0, sums, Bounding((bound,)))
+    own = render.weighted(0, sums, ContributionBounds((bound,)))
     found = database.execute(f"SELECT {own} FROM (VALUES {cells}) AS p(i, v0) ORDER BY i").fetchall()
     most = bound.sensitivity
     assert [row[0] for row in found] == [None if v is None else max(-most, min(most, v << 20)) for v in numbers]
 
 
-def test_without_the_margin_vectors_are_too_long(
+def test_without_the_rounding_margin_vectors_exceed_the_clip_bound(
     sums: PrivatePlan, database: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Show that the margin is needed and that the test above would see it missing: of long vectors, finely cut."""
-    monkeypatch.setattr(render, "SHRINK", "CAST(1 AS DOUBLE)")
-    vectors = [[(i * 7919 + j * 104_729 + 1) ** 2 % LARGEST_PART for j in range(5)] for i in range(60)]
-    kept = [_norm_is_kept(sums, vector, _bound(2**27 - 1, 34), database) for vector in vectors]
+    monkeypatch.setattr(render, "ROUNDING_MARGIN", "CAST(1 AS DOUBLE)")
+    vectors = [[(i * 7919 + j * 104_729 + 1) ** 2 % MAX_PARTIAL_GRAINS for j in range(5)] for i in range(60)]
+    kept = [_is_within_clip_bound(sums, vector, _bound(2**27 - 1, 34), database) for vector in vectors]
     assert 0.2 < kept.count(False) / len(kept) < 0.8  # measured: 0.43
 
 
 @given(
-    rows=st.lists(st.tuples(PARTS | st.none(), st.integers(0, LARGEST_PART)), min_size=1, max_size=30),
+    rows=st.lists(st.tuples(PARTS | st.none(), st.integers(0, MAX_PARTIAL_GRAINS)), min_size=1, max_size=30),
     total=NORMS,
     count=NORMS,
 )
-def test_both_parts_of_a_mean_keep_their_norms_and_shrink_alike(
+def test_sum_and_count_of_a_mean_are_clipped_by_the_same_factor(
     rows: list[tuple[int | None, int]], total: int, count: int, plan_of: Plans, database: duckdb.DuckDBPyConnection
 ) -> None:
     plan = plan_of("SELECT hour(ts), AVG(dwell_s) FROM events GROUP BY 1")
-    bounds = Bounding((_bound(total, 10), _bound(count, 10)))
+    bounds = ContributionBounds((_bound(total, 10), _bound(count, 10)))
     weights = _weights(plan, bounds, list(rows), database)
     factors: list[Fraction] = []
     for i, norm in enumerate((total, count)):
@@ -128,7 +135,10 @@ def test_both_parts_of_a_mean_keep_their_norms_and_shrink_alike(
 
 
 def _summed(
-    plan: PrivatePlan, bounds: Bounding, rows: list[tuple[int | None, ...]], database: duckdb.DuckDBPyConnection
+    plan: PrivatePlan,
+    bounds: ContributionBounds,
+    rows: list[tuple[int | None, ...]],
+    database: duckdb.DuckDBPyConnection,
 ) -> list[tuple[int | None, ...]]:
     """Run the generated factors and sums over rows of person, one key, and its numbers."""
     cells = [", ".join("CAST(NULL AS BIGINT)" if v is None else f"CAST({v} AS BIGINT)" for v in row) for row in rows]
@@ -141,48 +151,48 @@ def _summed(
 
 @given(
     rows=st.lists(
-        st.tuples(st.integers(1, 3), PARTS | st.none(), st.integers(0, LARGEST_PART)), min_size=1, max_size=9
+        st.tuples(st.integers(1, 3), PARTS | st.none(), st.integers(0, MAX_PARTIAL_GRAINS)), min_size=1, max_size=9
     ),
     total=NORMS,
     count=NORMS,
 )
-@example(rows=[(1, LARGEST_PART, LARGEST_PART)] * 2, total=2**27, count=1)
-def test_units_with_one_row_each_are_scaled_as_by_the_sums_over_their_rows(
+@example(rows=[(1, MAX_PARTIAL_GRAINS, MAX_PARTIAL_GRAINS)] * 2, total=2**27, count=1)
+def test_units_with_one_row_are_clipped_as_by_the_sums_over_their_rows(
     rows: list[tuple[int, int | None, int]], total: int, count: int, plan_of: Plans, database: duckdb.DuckDBPyConnection
 ) -> None:
     many = plan_of("SELECT hour(ts), AVG(dwell_s) FROM events GROUP BY 1")
-    bounds = Bounding((_bound(total, 10), _bound(count, 10)))
+    bounds = ContributionBounds((_bound(total, 10), _bound(count, 10)))
     own = [(person, *row) for person, row in enumerate(rows)]
-    alone = replace(many, one_group_per_person=True)
+    alone = replace(many, has_one_group_per_person=True)
     assert "GROUP BY" not in render._factors(alone, bounds, None)
     assert _summed(alone, bounds, own, database) == _summed(many, bounds, own, database)
 
 
-def test_a_unit_of_several_rows_that_is_taken_for_one_is_too_long(
+def test_a_unit_of_several_rows_treated_as_one_exceeds_the_clip_bound(
     plan_of: Plans, database: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Plant the bug that the test above would see: each group scaled by its own length, and not by that of all."""
     plan = plan_of("SELECT hour(ts), AVG(dwell_s) FROM events GROUP BY 1")
-    bounds = Bounding((_bound(50, 10), _bound(50, 10)))
+    bounds = ContributionBounds((_bound(50, 10), _bound(50, 10)))
     rows: list[tuple[int | None, ...]] = [(1, key, 40, 1) for key in range(9)]
 
     def squared() -> int:
         return sum((w or 0) ** 2 for _, w, _ in _summed(plan, bounds, rows, database))
 
     assert squared() <= (50 << 10) ** 2
-    monkeypatch.setattr(render, "_is_alone", lambda *_: True)
+    monkeypatch.setattr(render, "_has_single_row_units", lambda *_: True)
     assert squared() > 5 * (50 << 10) ** 2
 
 
 def _answer(
     sql: str, plan_of: Plans, catalog: Catalog, target: Target, database: duckdb.DuckDBPyConnection,
-    admission: Admission | None = None, keys: int | None = 25,
+    admission: Eligibility | None = None, keys: int | None = 25,
 ) -> list[tuple[object, ...]]:  # fmt: skip
     plan = plan_of(sql)
-    bounds = dialect.bound(plan, catalog, keys if plan.key_set is not None else None)
+    bounds = dialect.bound_contributions(plan, catalog, keys if plan.key_set is not None else None)
     cursor = database.cursor()
     cursor.register("objected", pa.table({"person": pa.array([], pa.string())}))
-    return cursor.execute(dialect.write(plan, bounds, target, admission).text).fetchall()
+    return cursor.execute(dialect.generate_sql(plan, bounds, target, admission).text).fetchall()
 
 
 QUESTIONS = (
@@ -199,13 +209,13 @@ QUESTIONS = (
 
 
 @pytest.mark.parametrize("sql", QUESTIONS)
-def test_admission_gives_the_integers_of_the_data_without_the_others(
+def test_eligibility_gives_the_integers_of_data_without_ineligible_people(
     sql: str, plan_of: Plans, catalog: Catalog, target: Target, database: duckdb.DuckDBPyConnection
 ) -> None:
     """Filter one person's numbers at the end, and the rows at the beginning: the same exact integers."""
     people = catalog.table("subscribers")
     assert people is not None
-    admission = Admission("BIGINT", people, (Among("consent", (True,)),))
+    admission = Eligibility("BIGINT", people, (IsIn("consent", (True,)),))
     admitted = "(SELECT * FROM {} WHERE subscriber_id IN (SELECT subscriber_id FROM subscribers WHERE consent))"
     only = Target({name: admitted.format(address) if name in {"events", "subscribers"} else address
                    for name, address in target.addresses.items()})  # fmt: skip
@@ -215,7 +225,7 @@ def test_admission_gives_the_integers_of_the_data_without_the_others(
 
 
 @pytest.mark.parametrize("sql", QUESTIONS)
-def test_neither_the_order_of_rows_nor_threads_move_a_vector(
+def test_query_vectors_do_not_depend_on_row_order_or_threads(
     sql: str, plan_of: Plans, catalog: Catalog, target: Target, folder: object
 ) -> None:
     answers = []
@@ -228,14 +238,14 @@ def test_neither_the_order_of_rows_nor_threads_move_a_vector(
     assert answers[0] == answers[1] == answers[2]
 
 
-def test_rows_of_nobody_are_not_read(
+def test_rows_without_a_person_are_not_read(
     plan_of: Plans, catalog: Catalog, target: Target, database: duckdb.DuckDBPyConnection
 ) -> None:
     assert database.execute("SELECT count(*) FROM events WHERE subscriber_id IS NULL").fetchall() == [(25,)]
     plan = plan_of("SELECT COUNT(*) FROM events")
-    bounds = dialect.bound(plan, catalog, 1)
-    lifted = replace(bounds, vectors=tuple(replace(b, norm_grains=10**9) for b in bounds.vectors))
-    (found,) = database.execute(dialect.write(plan, lifted, target).text).fetchall()
+    bounds = dialect.bound_contributions(plan, catalog, 1)
+    lifted = replace(bounds, vectors=tuple(replace(b, clip_bound_grains=10**9) for b in bounds.vectors))
+    (found,) = database.execute(dialect.generate_sql(plan, lifted, target).text).fetchall()
     assert found == database.execute("SELECT count(*) FROM events WHERE subscriber_id IS NOT NULL").fetchall()[0]
 
 
@@ -247,13 +257,13 @@ def test_all_public_keys_appear_in_public_order(
     assert rows[-2][1] == 0 or rows[13][1] == 0  # cells that nobody saw
 
 
-def test_at_most_l0_groups_of_a_person_are_kept_and_others_are_independent(
+def test_group_truncation_leaves_at_most_l0_groups_per_person(
     plan_of: Plans, catalog: Catalog, target: Target, database: duckdb.DuckDBPyConnection
 ) -> None:
     plan = plan_of("SELECT cell_id + age, COUNT(*) FROM events JOIN subscribers USING (subscriber_id) GROUP BY 1")
-    bounds = dialect.bound(plan, catalog, None)
+    bounds = dialect.bound_contributions(plan, catalog, None)
     assert bounds.max_groups == 9
-    text = dialect.write(plan, bounds, target).text
+    text = dialect.generate_sql(plan, bounds, target).text
     chosen = text.rpartition(", chosen AS")[0] or text
     assert chosen
     kept = database.execute(

@@ -12,9 +12,9 @@ import duckdb
 import pytest
 
 from dialect.algebra.expressions import Field
-from dialect.algebra.relations import Cut, PerPerson
+from dialect.algebra.relations import PerPerson, RowTruncation
 from dialect.algebra.target import Target
-from dialect.binder.query import Selected
+from dialect.binder.query import BoundQuery
 from dialect.codegen.relations.relation import write_rows
 
 write_cut: ModuleType = import_module("dialect.codegen.relations.truncation")
@@ -30,16 +30,16 @@ def _rows(sql: str, database: duckdb.DuckDBPyConnection) -> Counter[str]:
     return Counter(map(repr, database.execute(sql).fetchall()))
 
 
-def _sorted(cut: Cut, columns: list[Field], target: Target) -> str:
+def _sorted(cut: RowTruncation, columns: list[Field], target: Target) -> str:
     """Row truncation written as a global sort."""
     unit = [f for f in (cut.person, cut.window) if f is not None]
     text: str = write_cut._first(write_rows(cut.source, cut.source.fields, target), cut, unit, columns, target)
     return text
 
 
-def _cuts(
-    sql: str, rows_of: Callable[[str], Selected], database: duckdb.DuckDBPyConnection, target: Target
-) -> list[Cut]:
+def _truncations(
+    sql: str, rows_of: Callable[[str], BoundQuery], database: duckdb.DuckDBPyConnection, target: Target
+) -> list[RowTruncation]:
     """Row truncations at the largest number of rows, one less, and one; with a window function too."""
     relation = rows_of(sql).relation
     assert isinstance(relation, PerPerson)
@@ -47,15 +47,17 @@ def _cuts(
     text = f"SELECT count(*) FROM ({write_rows(relation, relation.fields, target)}) GROUP BY {person.id}"
     most = max(n for (n,) in database.execute(text).fetchall())
     window = next(f for f in relation.fields if f.name in ("cell_id", "h"))
-    return [Cut(relation, person, n) for n in (most, most - 1, 3, 1)] + [Cut(relation, person, 1, window)]
+    return [RowTruncation(relation, person, n) for n in (most, most - 1, 3, 1)] + [
+        RowTruncation(relation, person, 1, window)
+    ]
 
 
 @pytest.mark.parametrize("sql", SOURCES)
-def test_the_rows_are_those_of_one_order_over_all(
-    sql: str, rows_of: Callable[[str], Selected], database: duckdb.DuckDBPyConnection, target: Target
+def test_row_truncation_equals_a_global_sort(
+    sql: str, rows_of: Callable[[str], BoundQuery], database: duckdb.DuckDBPyConnection, target: Target
 ) -> None:
     sizes = []
-    for cut in _cuts(sql, rows_of, database, target):
+    for cut in _truncations(sql, rows_of, database, target):
         fields = list(cut.source.fields)
         for columns in (fields, fields[2:], []):
             made = _rows(write_rows(replace(cut.source, operator=cut), columns, target), database)
@@ -65,9 +67,9 @@ def test_the_rows_are_those_of_one_order_over_all(
 
 
 def test_a_bound_that_is_off_by_one_is_found(
-    rows_of: Callable[[str], Selected], database: duckdb.DuckDBPyConnection, target: Target
+    rows_of: Callable[[str], BoundQuery], database: duckdb.DuckDBPyConnection, target: Target
 ) -> None:
-    (_, cut, *_) = _cuts(SOURCES[0], rows_of, database, target)
+    (_, cut, *_) = _truncations(SOURCES[0], rows_of, database, target)
     text = write_rows(replace(cut.source, operator=cut), cut.source.fields, target)
     wrong = text.replace(f"HAVING count(*) > {cut.max_rows}", f"HAVING count(*) > {cut.max_rows + 1}")
     assert wrong != text

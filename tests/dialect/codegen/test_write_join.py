@@ -13,13 +13,13 @@ import pytest
 
 from dialect.algebra.relations import PerPerson, Relation
 from dialect.algebra.target import Target
-from dialect.binder.query import Selected
+from dialect.binder.query import BoundQuery
 from dialect.catalog.model import EngineName
 from dialect.codegen.relations.relation import write_rows
 
 either_equality: ModuleType = import_module("dialect.analysis.disjunctive_joins")
 write_join: ModuleType = import_module("dialect.codegen.relations.joins")
-Rows = Callable[[str], Selected]
+Rows = Callable[[str], BoundQuery]
 EITHER = {
     "h.h = hour(e.ts) OR h.h = e.cell_id": 2,
     "h.h = hour(e.ts) OR h.h = e.cell_id OR e.cell_id + 1 = h.h": 3,
@@ -49,7 +49,7 @@ def _pairs(relation: Relation, target: Target, database: duckdb.DuckDBPyConnecti
 
 def _on_or(relation: Relation, target: Target, database: duckdb.DuckDBPyConnection) -> Counter[str]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(write_join, "equalities", lambda _: ())
+        patch.setattr(write_join, "split_equalities", lambda _: ())
         return _pairs(relation, target, database)
 
 
@@ -63,7 +63,7 @@ def test_the_pairs_are_those_of_the_join_on_or(
     assert found and found == _on_or(relation, target, database)
 
 
-def test_pairs_that_meet_both_are_found_where_they_stand_twice(
+def test_pairs_that_match_both_disjuncts_are_found_if_joined_twice(
     rows_of: Rows, target: Target, database: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     relation = _joined(next(iter(EITHER)), rows_of)
@@ -77,7 +77,7 @@ def test_pairs_that_meet_both_are_found_where_they_stand_twice(
     assert twice > once
 
 
-def test_a_left_join_keeps_whom_nothing_meets_once(
+def test_a_disjunctive_left_join_keeps_an_unmatched_row_once(
     rows_of: Rows, target: Target, database: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Gathered, who meets one of two equalities would also stand there as who meets nothing."""
@@ -90,7 +90,7 @@ def test_a_left_join_keeps_whom_nothing_meets_once(
     assert _pairs(relation, target, database) > found
 
 
-def test_what_costs_much_to_read_and_other_engines_have_one_join(rows_of: Rows, target: Target) -> None:
+def test_expensive_inputs_and_other_engines_use_a_single_join(rows_of: Rows, target: Target) -> None:
     either = "h.h = x.n OR h.h = x.n + 1"
     grouped = rows_of(
         f"SELECT x.*, h.h FROM (SELECT subscriber_id, count(*) AS n FROM events GROUP BY 1) x JOIN hours h ON {either}"
@@ -100,7 +100,7 @@ def test_what_costs_much_to_read_and_other_engines_have_one_join(rows_of: Rows, 
     assert "UNION ALL" not in write_rows(joined, joined.fields, replace(target, engine=EngineName.SPARK))
 
 
-def test_a_join_within_a_join_is_parted_once(rows_of: Rows, target: Target) -> None:
+def test_nested_disjunctive_joins_are_expanded_only_once(rows_of: Rows, target: Target) -> None:
     """Or its sides would be written four times, and eight times with one more."""
     either = "h.h = e.cell_id OR h.h = hour(e.ts)"
     sql = f"SELECT e.*, h.h FROM events e JOIN hours h ON {either} JOIN hours g ON g.h = e.cell_id OR g.h = hour(e.ts)"

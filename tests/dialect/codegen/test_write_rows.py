@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from dialect.algebra.target import Target
-from dialect.binder.query import Selected
+from dialect.binder.query import BoundQuery
 from dialect.catalog.model import Catalog
 from dialect.codegen.relations.relation import write_rows
 
@@ -29,7 +29,7 @@ SELECTS = (
 
 @pytest.mark.parametrize("sql", SELECTS)
 def test_shuffled_rows_and_threads_change_nothing(
-    sql: str, rows_of: Callable[[str], Selected], catalog: Catalog, target: Target, folder: object
+    sql: str, rows_of: Callable[[str], BoundQuery], catalog: Catalog, target: Target, folder: object
 ) -> None:
     selected = rows_of(sql)
     columns = [f for _, f in selected.columns]
@@ -51,8 +51,8 @@ def test_shuffled_rows_and_threads_change_nothing(
     assert seen[0] == seen[1] == seen[2]
 
 
-def test_a_slice_is_the_same_rows_whatever_is_read_of_it(
-    rows_of: Callable[[str], Selected], target: Target, database: duckdb.DuckDBPyConnection
+def test_row_truncation_does_not_depend_on_the_selected_columns(
+    rows_of: Callable[[str], BoundQuery], target: Target, database: duckdb.DuckDBPyConnection
 ) -> None:
     selected = rows_of("SELECT zone, cell_id, lon FROM cells ORDER BY zone LIMIT 4")
     fields = [f for _, f in selected.columns]
@@ -64,7 +64,7 @@ def test_a_slice_is_the_same_rows_whatever_is_read_of_it(
 
 
 def test_a_person_keeps_at_most_r_rows_before_a_join_of_persons(
-    rows_of: Callable[[str], Selected], target: Target, tmp_path: object
+    rows_of: Callable[[str], BoundQuery], target: Target, tmp_path: object
 ) -> None:
     with duckdb.connect() as connection:
         connection.execute(
@@ -80,7 +80,7 @@ def test_a_person_keeps_at_most_r_rows_before_a_join_of_persons(
     assert tmp_path
 
 
-def test_only_what_is_needed_is_read(rows_of: Callable[[str], Selected], target: Target) -> None:
+def test_only_what_is_needed_is_read(rows_of: Callable[[str], BoundQuery], target: Target) -> None:
     selected = rows_of("SELECT cell_id, lat FROM events WHERE lon > 1")
     text = write_rows(selected.relation, [selected.columns[0][1]], target)
     assert '"lat"' not in text and '"lon"' in text and '"cell_id"' in text and '"ts"' not in text

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialect.algebra.target import Target
-from dialect.binder.query import Selected
+from dialect.binder.query import BoundQuery
 from dialect.catalog.model import SqlType
 from dialect.codegen.relations.relation import write_rows
-from dialect.functions.aggregates import AGGREGATES, inside_sql, public_sql
+from dialect.functions.aggregates import AGGREGATES, per_person_sql, public_sql
 from tests.support.ties import tied_first, tied_last
 
 DOUBLES = st.lists(st.floats(-1e6, 1e6) | st.sampled_from([math.nan, math.inf, -math.inf, 1e300, None]), max_size=30)
@@ -22,7 +22,7 @@ GRAIN = 1 << 20
 
 
 def _inside(name: str, values: list[float | None], database: duckdb.DuckDBPyConnection) -> float | None:
-    sql = inside_sql(AGGREGATES[name], ["v"], [SqlType.DOUBLE], None, GRAIN)
+    sql = per_person_sql(AGGREGATES[name], ["v"], [SqlType.DOUBLE], None, GRAIN)
     (found,) = database.execute(f"SELECT {sql} FROM (SELECT unnest($1::DOUBLE[]) AS v)", [values]).fetchall()
     return found[0]
 
@@ -79,14 +79,14 @@ BOUNDS = {
 
 
 @pytest.mark.parametrize("aggregate", BOUNDS)
-def test_the_range_of_one_persons_aggregate(aggregate: str, rows_of: Callable[[str], Selected]) -> None:
+def test_the_range_of_one_persons_aggregate(aggregate: str, rows_of: Callable[[str], BoundQuery]) -> None:
     field = rows_of(f"SELECT subscriber_id, {aggregate} AS x FROM events GROUP BY 1").columns[1][1]
     assert field.bounds is not None
     assert (field.bounds.lower, field.bounds.upper) == BOUNDS[aggregate]
 
 
 def test_ties_are_broken_by_a_hash_of_the_person_and_the_value(
-    rows_of: Callable[[str], Selected], target: Target, database: duckdb.DuckDBPyConnection
+    rows_of: Callable[[str], BoundQuery], target: Target, database: duckdb.DuckDBPyConnection
 ) -> None:
     """Find the one of equal times in the person's own order, where DuckDB takes whichever a thread met first."""
     selected = rows_of(

@@ -16,17 +16,17 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dialect.algebra.expressions import Expr, Field, fields_of
-from dialect.algebra.intervals import known
+from dialect.algebra.intervals import is_bounded
 from dialect.algebra.relations import PerPerson, Public
 from dialect.algebra.target import Target
-from dialect.binder.query import Selected
+from dialect.binder.query import BoundQuery
 from dialect.catalog.model import Catalog
 from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Refusal
 from dialect.functions.emitter import write_expr
-from dialect.functions.inference import fixed_by_person
-from dialect.parser.context import Reading
-from dialect.planner.keys.key_set import key_set
+from dialect.functions.inference import is_constant_per_person
+from dialect.parser.context import CompileContext
+from dialect.planner.keys.key_set import build_key_set
 
 CONDITIONS = (
     "e.dwell_s > 600", "e.cell_id BETWEEN 2 AND 5", "hour(e.ts) < 8", "e.lat IS NOT NULL", "e.cell_id IN (1, 3, 3, NULL)",
@@ -115,12 +115,12 @@ class Rows:
         relation = self.relation
         self.holds_nowhere(f"{relation.person.id} IS NULL", "every row has a person")
         for f in relation.fields:
-            if f.is_person:
+            if f.is_person_key:
                 self.holds_nowhere(f"{f.id} <> {relation.person.id}", f"{f.id} is the row's person or NULL")
-            if fixed_by_person(f):
+            if is_constant_per_person(f):
                 values = f"count(DISTINCT {f.id}) + max(CASE WHEN {f.id} IS NULL THEN 1 ELSE 0 END)"
                 assert self.most(values) <= 1, f"{f.id} has one value per person"
-        if relation.one_row_per_person:
+        if relation.has_one_row_per_person:
             assert self.most("count(*)") <= 1, "one row per person"
 
     def check_values(self) -> None:
@@ -130,9 +130,9 @@ class Rows:
                 self.holds_nowhere(f"{f.id} IS NULL", f"{f.id} is never NULL")
             if f.definition is not None and self._readable(f.definition):
                 self.holds_nowhere(f"{write_expr(f.definition)} IS DISTINCT FROM {f.id}", f"{f.id} is its definition")
-            if f.public is not None:
-                self.check_list(f.public, (f,), (f,))
-        for fact in self.relation.facts:
+            if f.public_values is not None:
+                self.check_list(f.public_values, (f,), (f,))
+        for fact in self.relation.predicates:
             if self._readable(fact):
                 self.holds_nowhere(f"({write_expr(fact)}) IS NOT TRUE", "a fact is true of every row")
 
@@ -149,7 +149,11 @@ class Rows:
 
 
 def _checked(
-    sql: str, rows_of: Callable[[str], Selected], target: Target, database: duckdb.DuckDBPyConnection, catalog: Catalog
+    sql: str,
+    rows_of: Callable[[str], BoundQuery],
+    target: Target,
+    database: duckdb.DuckDBPyConnection,
+    catalog: Catalog,
 ) -> None:
     try:
         selected = rows_of(sql)
@@ -161,10 +165,12 @@ def _checked(
     rows.check_persons()
     rows.check_values()
     for keys in [[f] for _, f in selected.columns] + [[f for _, f in selected.columns][-2:]]:
-        if any(f.is_person for f in keys):
+        if any(f.is_person_key for f in keys):
             continue
-        listed = key_set(keys, relation, Reading(catalog, sql, ids=count(1_000)))  # beyond the ids of the rows
-        if listed is not None and listed.closed:
+        listed = build_key_set(
+            keys, relation, CompileContext(catalog, sql, field_ids=count(1_000))
+        )  # beyond the ids of the rows
+        if listed is not None and listed.is_exhaustive:
             rows.check_list(listed.relation, tuple(keys), listed.keys)
 
 
@@ -197,7 +203,11 @@ OF_LEAST = (
 @example(sql=OTHER_ROW)
 @example(sql=OF_LEAST)
 def test_every_claim_is_true_of_every_row(
-    sql: str, rows_of: Callable[[str], Selected], target: Target, database: duckdb.DuckDBPyConnection, catalog: Catalog
+    sql: str,
+    rows_of: Callable[[str], BoundQuery],
+    target: Target,
+    database: duckdb.DuckDBPyConnection,
+    catalog: Catalog,
 ) -> None:
     _checked(sql, rows_of, target, database, catalog)
 
@@ -250,7 +260,11 @@ def set_queries(draw: st.DrawFn) -> str:
 
 @given(sql=set_queries())
 def test_every_claim_is_true_of_every_row_of_a_set_operation(
-    sql: str, rows_of: Callable[[str], Selected], target: Target, database: duckdb.DuckDBPyConnection, catalog: Catalog
+    sql: str,
+    rows_of: Callable[[str], BoundQuery],
+    target: Target,
+    database: duckdb.DuckDBPyConnection,
+    catalog: Catalog,
 ) -> None:
     _checked(sql, rows_of, target, database, catalog)
 
@@ -302,14 +316,18 @@ def window_queries(draw: st.DrawFn) -> str:
 
 @given(sql=window_queries())
 def test_every_claim_is_true_of_every_row_behind_windows(
-    sql: str, rows_of: Callable[[str], Selected], target: Target, database: duckdb.DuckDBPyConnection, catalog: Catalog
+    sql: str,
+    rows_of: Callable[[str], BoundQuery],
+    target: Target,
+    database: duckdb.DuckDBPyConnection,
+    catalog: Catalog,
 ) -> None:
     _checked(sql, rows_of, target, database, catalog)
     _check_ends(rows_of, sql, target, database)
 
 
 def _check_ends(
-    rows_of: Callable[[str], Selected], sql: str, target: Target, database: duckdb.DuckDBPyConnection
+    rows_of: Callable[[str], BoundQuery], sql: str, target: Target, database: duckdb.DuckDBPyConnection
 ) -> None:
     """Places, shares and counts lie within their ends; declared bounds are broken by the data, those of rows are not."""
     try:
@@ -319,7 +337,7 @@ def _check_ends(
     assert isinstance(relation, PerPerson)
     rows = Rows(relation, target, database)
     for f in relation.fields:
-        if (f.name or "").startswith(PLACES) and f.bounds is not None and known(f.bounds):
+        if (f.name or "").startswith(PLACES) and f.bounds is not None and is_bounded(f.bounds):
             lower, upper = f.bounds.lower, f.bounds.upper
             rows.holds_nowhere(f"{f.id} < {lower!r} OR {f.id} > {upper!r}", f"{f.id} lies in {f.bounds}")
 
@@ -328,7 +346,7 @@ BAND = f"SELECT e.subscriber_id, s.gender AS x0 FROM events e {SIDES[3].format(h
 
 
 def test_a_planted_definition_is_found(
-    rows_of: Callable[[str], Selected],
+    rows_of: Callable[[str], BoundQuery],
     target: Target,
     database: duckdb.DuckDBPyConnection,
     monkeypatch: pytest.MonkeyPatch,
@@ -344,19 +362,19 @@ def test_a_planted_definition_is_found(
 
 
 def _claims_too_much(field: Field) -> bool:
-    return field.of_person or field.is_person
+    return field.is_constant_per_person or field.is_person_key
 
 
 @pytest.mark.parametrize("sql", [LEFT_OF_LEFT, TWO_PERSONS])
 def test_a_planted_claim_is_found(
     sql: str,
-    rows_of: Callable[[str], Selected],
+    rows_of: Callable[[str], BoundQuery],
     target: Target,
     database: duckdb.DuckDBPyConnection,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Believe that a person key is its person's also where it may be NULL: the rows say no."""
-    monkeypatch.setitem(globals(), "fixed_by_person", _claims_too_much)
+    monkeypatch.setitem(globals(), "is_constant_per_person", _claims_too_much)
     relation = rows_of(sql).relation
     assert isinstance(relation, PerPerson)
     with pytest.raises(AssertionError, match="per person"):

@@ -37,7 +37,7 @@ def calls() -> dict[Columns, dict[str, Function]]:
     return found
 
 
-def rows_beside(columns: Columns) -> Iterator[tuple[str, ...]]:
+def rows_varying_one_column(columns: Columns) -> Iterator[tuple[str, ...]]:
     """Rows that each vary one column over its values; the others have their first."""
     usual = [STORED[kind][0] for _, kind in columns]
     for place, (_, kind) in enumerate(columns):
@@ -63,10 +63,12 @@ def raising(connection: duckdb.DuckDBPyConnection, written: Sequence[str]) -> li
 
 
 @pytest.mark.parametrize("columns", calls(), ids=lambda columns: ",".join(kind for _, kind in columns))
-def test_no_form_raises_whatever_stands_beside(columns: Columns, connection: duckdb.DuckDBPyConnection) -> None:
+def test_no_form_raises_for_any_value_of_another_column(
+    columns: Columns, connection: duckdb.DuckDBPyConnection
+) -> None:
     written = list(calls()[columns])
     usual = tuple(STORED[kind][0] for _, kind in columns)
-    for row in rows_beside(columns):
+    for row in rows_varying_one_column(columns):
         stored(connection, columns, [row, usual])
         assert raising(connection, written) == [], row
 

@@ -7,8 +7,8 @@ import pytest
 
 from dialect.algebra.expressions import Literal
 from dialect.catalog.model import SqlType
-from dialect.functions.emitter import quote, write_expr
-from dialect.functions.registry import _FORMS as FORMS
+from dialect.functions.emitter import quote_literal, write_expr
+from dialect.functions.registry import _OVERLOADS as FORMS
 from dialect.functions.signature import Function, Partial
 from tests.support.sql.form_samples import ALL, STORED, STORED_AS, TYPES, Sample, samples
 from tests.support.sql.plain import MACROS
@@ -54,7 +54,7 @@ def _far(value: object) -> bool:
 
 
 @pytest.mark.parametrize("form", ALL, ids=lambda form: form.row)
-def test_a_form_is_total_and_gives_duckdbs_value_in_the_type_that_is_said(
+def test_a_form_is_total_and_has_duckdbs_value_and_the_declared_type(
     form: Function, stored: duckdb.DuckDBPyConnection
 ) -> None:
     for sample in samples(form):
@@ -93,18 +93,21 @@ def _check(
 ) -> None:
     """Check what inference believes of a form: when it is NULL, and which values it can give."""
     holes = [value is None for value in given]
-    if form.strict and any(holes):
+    if form.is_strict and any(holes):
         assert ours is None, given
     if not any(holes) and ours is None and form.name not in NEVER_NULL:
         far = any(_far(value) for value in given)
-        assert form.partial is Partial.VALUE or (form.partial is Partial.FAR and far), (sample, given)
-    if form.values and ours is not None:
-        assert ours in form.values, (given, ours)
+        assert form.partial is Partial.FOR_SOME_VALUES or (form.partial is Partial.BEYOND_CALENDAR and far), (
+            sample,
+            given,
+        )
+    if form.listed_values and ours is not None:
+        assert ours in form.listed_values, (given, ours)
 
 
 def _differs_on_purpose(form: Function, given: tuple[object, ...], ours: object, theirs: object) -> bool:
     """Is this one of the few places where the dialect deliberately differs from DuckDB?"""
-    if form.partial is Partial.FAR and ours is None:
+    if form.partial is Partial.BEYOND_CALENDAR and ours is None:
         return any(_far(value) for value in given)
     if form.name in {"/", "pow", "atan2", "cot", "to_varchar", "bearing_deg"} and any(
         str(value) == "-0.0" for value in given
@@ -114,7 +117,7 @@ def _differs_on_purpose(form: Function, given: tuple[object, ...], ours: object,
         return isinstance(ours, str) and len(ours) == 1_000 and str(theirs).startswith(ours)  # memory has an end
     if form.name in COMPARED_BY_SIGN:
         return any(len(str(value)) > 1_000 for value in given)  # and so has time
-    if form.name in {"make_timestamp", "epoch_ms"} and form.partial is Partial.VALUE:
+    if form.name in {"make_timestamp", "epoch_ms"} and form.partial is Partial.FOR_SOME_VALUES:
         return ours is None and abs(int(str(given[0]))) > 8 * 10**15  # a quarter of a million years away
     if form.name == "make_date":
         return ours is None and not 1 <= int(str(given[0])) <= 9999
@@ -129,7 +132,7 @@ def _raises(stored: duckdb.DuckDBPyConnection, sample: Sample, given: tuple[obje
     """Does DuckDB itself raise for these values, and so has none?"""
     names = [name for name, _ in sample.columns()]
     where = " AND ".join(
-        f"CAST({name} AS VARCHAR) IS NOT DISTINCT FROM {quote(Literal(value, SqlType.VARCHAR))}"  # type: ignore[arg-type]
+        f"CAST({name} AS VARCHAR) IS NOT DISTINCT FROM {quote_literal(Literal(value, SqlType.VARCHAR))}"  # type: ignore[arg-type]
         for name, value in zip(names, given, strict=True)
     )
     tables = ", ".join(f"s_{kind} AS t{name}({name})" for name, kind in sample.columns())
@@ -141,7 +144,7 @@ def _raises(stored: duckdb.DuckDBPyConnection, sample: Sample, given: tuple[obje
 
 
 def test_every_form_of_a_name_is_reached() -> None:
-    unreached = [form.row for form in ALL if not list(samples(form))]
+    unreached = [form.row_name for form in ALL if not list(samples(form))]
     assert not unreached
 
 
@@ -149,7 +152,7 @@ def test_equal_intervals_have_one_epoch(stored: duckdb.DuckDBPyConnection) -> No
     """Equal values must be indistinguishable: MAX and GROUP BY keep whichever comes first."""
     spans = ("12 month", "360 day", "1 year", "8640 hour", "1 month", "30 day", "-13 month", "-390 day", "1000 year")
     values = ", ".join(f"(INTERVAL '{span}')" for span in spans)
-    form = next(f for f in FORMS["epoch"] if f.arguments == ("span",))
+    form = next(f for f in FORMS["epoch"] if f.argument_kinds == ("span",))
 
     def rows(epoch: str) -> list[tuple[bool, bool]]:
         pairs = f"SELECT {epoch.format('a.x')} = {epoch.format('b.x')}, a.x = b.x FROM v a, v b"

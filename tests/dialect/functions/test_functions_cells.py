@@ -13,7 +13,7 @@ import pytest
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref
 from dialect.catalog.model import SqlType
 from dialect.functions.emitter import write_expr
-from dialect.functions.registry import forms_of
+from dialect.functions.registry import overloads
 
 DRAWN = random.Random(5)
 LON, LAT, TEXT, NUMBER = (
@@ -24,8 +24,8 @@ RESOLUTIONS = range(16)
 
 
 def _written(name: str, form: int, *arguments: Expr) -> str:
-    row = forms_of(name)[form]
-    return write_expr(Call(row.row, arguments, row.result))
+    row = overloads(name)[form]
+    return write_expr(Call(row.row_name, arguments, row.result))
 
 
 def _constant(value: int) -> Literal:

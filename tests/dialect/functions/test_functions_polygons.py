@@ -14,15 +14,15 @@ import shapely
 from dialect.algebra.expressions import Call, Field, Ref
 from dialect.catalog.model import SqlType
 from dialect.functions.emitter import write_expr
-from dialect.functions.registry import forms_of
-from dialect.functions.scalar.places import STORED
-from engine.data.files.derived_columns import ARROW
-from engine.data.files.polygons import polygon
+from dialect.functions.registry import overloads
+from dialect.functions.scalar.places import POLYGON_TYPE
+from engine.data.files.derived_columns import SHAPE_TYPE
+from engine.data.files.polygons import parse_polygon
 
 Place = tuple[float | None, float | None]
-(FORM,) = forms_of("within_polygon")
+(FORM,) = overloads("within_polygon")
 ARGUMENTS = (("lon", SqlType.DOUBLE), ("lat", SqlType.DOUBLE), ("shape", SqlType.POLYGON))
-WITHIN = write_expr(Call(FORM.row, tuple(Ref(Field(name, None, kind)) for name, kind in ARGUMENTS), FORM.result))
+WITHIN = write_expr(Call(FORM.row_name, tuple(Ref(Field(name, None, kind)) for name, kind in ARGUMENTS), FORM.result))
 EXTREME = (math.nan, math.inf, -math.inf, 1e308, -1e308, 5e-324, -0.0, 180.0, -180.0, None)
 
 
@@ -40,10 +40,10 @@ def _asked_of(wkts: list[str], places: list[Place], threads: int = 2) -> list[li
                 "lat": pa.array([p[1] for p in places], pa.float64()),
             }
         )
-        one = pa.table({"z": range(len(wkts)), "shape": pa.array([polygon(wkt) for wkt in wkts], ARROW)})
+        one = pa.table({"z": range(len(wkts)), "shape": pa.array([parse_polygon(wkt) for wkt in wkts], SHAPE_TYPE)})
         connection.register("rows", rows)
         connection.register("one", one)
-        connection.execute(f"CREATE TABLE z AS SELECT z, CAST(shape AS {STORED}) AS shape FROM one")
+        connection.execute(f"CREATE TABLE z AS SELECT z, CAST(shape AS {POLYGON_TYPE}) AS shape FROM one")
         found = connection.execute(f"SELECT {WITHIN} FROM rows, z ORDER BY z, n").fetchall()
         return [[inside for (inside,) in rows] for rows in zip(*[iter(found)] * len(places), strict=True)]
 
@@ -159,7 +159,7 @@ def test_an_edge_belongs_to_what_lies_east_or_north(place: Place, inside: bool) 
 def test_nothing_is_in_an_empty_polygon_and_nothing_is_known_of_none() -> None:
     assert _asked("POLYGON EMPTY", [(0, 0), (None, 0), (math.nan, 0)]) == [False, None, False]
     with duckdb.connect() as connection:
-        select = f"SELECT {WITHIN} FROM (SELECT 1.0 AS lon, 1.0 AS lat, CAST(NULL AS {STORED}) AS shape)"
+        select = f"SELECT {WITHIN} FROM (SELECT 1.0 AS lon, 1.0 AS lat, CAST(NULL AS {POLYGON_TYPE}) AS shape)"
         assert connection.execute(select).fetchall() == [(None,)]
 
 

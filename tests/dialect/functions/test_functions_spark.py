@@ -12,7 +12,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from dialect.functions.registry import _ROWS
-from tests.support.spark.on_spark import Given, of_conformance, of_forms, session
+from tests.support.spark.on_spark import ExpressionResults, of_conformance, of_forms, session
 from tests.support.sql.form_samples import ALL
 
 # wrong forms, and rows that they stand in for: each would be right for most values
@@ -39,8 +39,8 @@ def spark() -> Iterator[SparkSession]:
     started.stop()
 
 
-def _wrong(given: list[Given]) -> list[tuple[str, str, object]]:
-    return [(each.asked.row, each.asked.shown, each.raised or each.different[:3]) for each in given if each.wrong]
+def _wrong(given: list[ExpressionResults]) -> list[tuple[str, str, object]]:
+    return [(each.case.row, each.case.shown, each.raised or each.different[:3]) for each in given if each.wrong]
 
 
 def test_every_expression_of_the_list_is_duckdbs_on_spark(spark: SparkSession) -> None:
@@ -52,12 +52,12 @@ def test_every_expression_of_the_list_is_duckdbs_on_spark(spark: SparkSession) -
 def test_every_form_of_spark_gives_duckdbs_value(spark: SparkSession) -> None:
     given = list(of_forms(spark))
     assert _wrong(given) == []
-    assert {each.asked.row for each in given} == {form.row for form in ALL if form.spark is not None}
+    assert {each.case.row for each in given} == {form.row_name for form in ALL if form.spark is not None}
 
 
 @pytest.mark.parametrize("key", WRONG)
 def test_a_wrong_form_is_caught(key: str, spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    (form,) = (each for each in ALL if f"{each.name}({', '.join(each.arguments)})" == key)
+    (form,) = (each for each in ALL if f"{each.name}({', '.join(each.argument_kinds)})" == key)
     assert not _wrong(list(of_forms(spark, [form])))
-    monkeypatch.setitem(_ROWS, form.row, replace(form, spark=WRONG[key]))
+    monkeypatch.setitem(_ROWS, form.row_name, replace(form, spark=WRONG[key]))
     assert _wrong(list(of_forms(spark, [form])))

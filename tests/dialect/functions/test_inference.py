@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.algebra.expressions import Ref, expand, size
-from dialect.binder.query import Selected
-from dialect.functions.inference import MAX_DEFINITION, nullable, vanishes
+from dialect.algebra.expressions import Ref, expand_definitions, size
+from dialect.binder.query import BoundQuery
+from dialect.functions.inference import MAX_DEFINITION, is_null_if_inputs_null, may_be_null
 
-Rows = Callable[[str], Selected]
+Rows = Callable[[str], BoundQuery]
 
 # over subscriber_id and h, never NULL, and lat and ts, which may be
 NULLABLE = {
@@ -57,20 +57,20 @@ ROWS = "(SELECT e.subscriber_id, e.lat, e.lon, e.ts, h.h, s.gender FROM events e
 
 
 @pytest.mark.parametrize("text", [text for text, known in NULLABLE.items() if known is not None])
-def test_what_may_be_null(text: str, rows_of: Rows) -> None:
+def test_nullability_of_an_expression(text: str, rows_of: Rows) -> None:
     assert rows_of(f"SELECT {text} AS x FROM {ROWS}").columns[0][1].nullable is NULLABLE[text]
 
 
 @pytest.mark.parametrize("text", VANISHES)
-def test_what_is_null_when_all_it_reads_is(text: str, rows_of: Rows) -> None:
-    expr = expand(Ref(rows_of(f"SELECT {text} AS x FROM {ROWS}").columns[0][1]))
-    assert vanishes(expr) is VANISHES[text]
+def test_null_propagation_of_an_expression(text: str, rows_of: Rows) -> None:
+    expr = expand_definitions(Ref(rows_of(f"SELECT {text} AS x FROM {ROWS}").columns[0][1]))
+    assert is_null_if_inputs_null(expr) is VANISHES[text]
 
 
 def test_times_beyond_all_calendars_make_no_key(rows_of: Rows) -> None:
     field = rows_of("SELECT hour(t) AS x FROM (SELECT TIMESTAMP '2026-10-14' AS t, h FROM hours)").columns[0][1]
     assert field.definition is not None
-    assert nullable(field.definition) and not nullable(field.definition, far=False)
+    assert may_be_null(field.definition) and not may_be_null(field.definition, include_far=False)
 
 
 def test_a_long_definition_is_opaque(rows_of: Rows) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from dialect.algebra.release_plan import Question
 from dialect.algebra.target import Target
-from dialect.binder.query import Selected
+from dialect.binder.query import BoundQuery
 from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Code, Refusal
 
@@ -43,7 +43,7 @@ FUNC = (
 
 @pytest.mark.parametrize("text", READ)
 def test_a_constant_has_duckdbs_value(
-    text: str, rows_of: Callable[[str], Selected], target: Target, database: duckdb.DuckDBPyConnection
+    text: str, rows_of: Callable[[str], BoundQuery], target: Target, database: duckdb.DuckDBPyConnection
 ) -> None:
     selected = rows_of(f"SELECT {text} AS x")
     written = write_rows(selected.relation, [f for _, f in selected.columns], target)
@@ -53,17 +53,19 @@ def test_a_constant_has_duckdbs_value(
 
 
 @pytest.mark.parametrize(("code", "text"), [*(("E_PARSE", t) for t in PARSE), *(("E_FUNC", t) for t in FUNC)])
-def test_a_constant_that_says_nothing_is_refused(code: str, text: str, ask: Callable[[str], Question]) -> None:
+def test_a_malformed_constant_is_refused(code: str, text: str, ask: Callable[[str], Question]) -> None:
     with pytest.raises(Refusal) as caught:
         ask(f"SELECT {text} AS x")
     assert caught.value.code == code
 
 
-def test_infinity_counts_as_null_everywhere(rows_of: Callable[[str], Selected]) -> None:
+def test_infinity_counts_as_null_everywhere(rows_of: Callable[[str], BoundQuery]) -> None:
     assert rows_of("SELECT 'inf'::DOUBLE AS x").columns[0][1].nullable
 
 
-def test_text_beside_a_time_is_a_time(refused: Callable[[str], Refusal], ask: Callable[[str], Question]) -> None:
+def test_text_compared_with_a_time_is_read_as_a_time(
+    refused: Callable[[str], Refusal], ask: Callable[[str], Question]
+) -> None:
     assert ask("SELECT COUNT(*) FROM events WHERE ts >= '2026-10-01' AND ts < '2026-10-02 10:00'")
     assert refused("SELECT COUNT(*) FROM events WHERE ts >= 'yesterday'").code is Code.PARSE
     assert refused("SELECT COUNT(*) FROM events WHERE coalesce(ts, 'x') > '2026-10-01'").code is Code.PARSE

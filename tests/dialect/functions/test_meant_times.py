@@ -8,7 +8,7 @@ import pytest
 
 from dialect import Question
 from dialect.errors import Code, Refusal
-from dialect.functions.literals import how_written, meant_time
+from dialect.functions.literals import accepted_form, iso_suggestion
 
 MEANT = {
     ("10.11.2026", "DATE"): "'2026-11-10'",
@@ -30,8 +30,8 @@ MEANT = {
 
 
 @pytest.mark.parametrize(("text", "kind"), MEANT)
-def test_a_day_is_read_where_only_one_can_be_meant(text: str, kind: str) -> None:
-    assert meant_time(text, kind) == MEANT[text, kind]
+def test_an_odd_date_format_is_read_only_if_it_is_unambiguous(text: str, kind: str) -> None:
+    assert iso_suggestion(text, kind) == MEANT[text, kind]
 
 
 @pytest.mark.parametrize(
@@ -45,11 +45,13 @@ def test_a_day_is_read_where_only_one_can_be_meant(text: str, kind: str) -> None
         ("ts > DATE 'today'", "DATE 'YYYY-MM-DD'"),
     ],
 )  # fmt: skip
-def test_what_is_tried_is_the_day_that_was_meant(condition: str, instead: str, ask: Callable[[str], Question]) -> None:
+def test_a_refused_date_suggests_its_unambiguous_reading(
+    condition: str, instead: str, ask: Callable[[str], Question]
+) -> None:
     with pytest.raises(Refusal) as refused:
         ask(f"SELECT COUNT(*) FROM events WHERE {condition}")
     assert (refused.value.code, refused.value.hint) == (Code.PARSE, instead)
 
 
 def test_other_types_show_a_number() -> None:
-    assert how_written("BIGINT") == "a number in digits"
+    assert accepted_form("BIGINT") == "a number in digits"

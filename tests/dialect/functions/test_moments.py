@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dialect.algebra.expressions import Field, Ref
 from dialect.catalog.model import Bounds, SqlType
-from dialect.functions.aggregates import MOMENTS, can_be_multiplied, moments_range, wholly
+from dialect.functions.aggregates import MOMENTS, integer_bounds, moments_range, products_fit
 
 ENDS = st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)).map(sorted)
 
@@ -30,7 +30,7 @@ def test_no_spread_is_beyond_its_range(ends: list[float], shares: list[float]) -
         "covar_samp": np.cov(values, -values)[0, 1],
     }  # fmt: skip
     for name, number in found.items():
-        other = (_value(-upper, -lower),) if MOMENTS[name].arguments == 2 else ()
+        other = (_value(-upper, -lower),) if MOMENTS[name].argument_count == 2 else ()
         bounds = moments_range(name, (_value(lower, upper), *other))
         slack = 1e-9 * max(1.0, bounds.upper)
         assert bounds.lower - slack <= number <= bounds.upper + slack
@@ -55,9 +55,9 @@ def test_ranges_that_are_not_known_stay_so() -> None:
     ],
 )
 def test_products_need_known_and_narrow_ranges(lower: float, upper: float, named: Bounds | None, can: bool) -> None:
-    assert can_be_multiplied((Bounds(lower, upper),), named) is can
+    assert products_fit((Bounds(lower, upper),), named) is can
 
 
 def test_ends_of_whole_values_are_rounded_outward() -> None:
-    assert wholly(Bounds(-0.5, 10.5), SqlType.BIGINT) == Bounds(-1.0, 11.0)
-    assert wholly(Bounds(-0.5, 10.5), SqlType.DOUBLE) == Bounds(-0.5, 10.5)
+    assert integer_bounds(Bounds(-0.5, 10.5), SqlType.BIGINT) == Bounds(-1.0, 11.0)
+    assert integer_bounds(Bounds(-0.5, 10.5), SqlType.DOUBLE) == Bounds(-0.5, 10.5)

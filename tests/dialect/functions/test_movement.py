@@ -61,7 +61,7 @@ def test_stays_and_trips_are_found(
     fill(database, rows)
     names = ("min_minutes", "radius_m", "max_gap_minutes", "max_minutes")
     given_ = ", ".join("NULL" if settings[name] is None else str(settings[name]) for name in names)
-    ours = table_functions.stays(SEEN, settings), table_functions.trips(SEEN, settings)
+    ours = table_functions.stays_sql(SEEN, settings), table_functions.trips_sql(SEEN, settings)
     same(database, f"SELECT {STAYS} FROM ({ours[0]})", f"SELECT {STAYS} FROM plain_stays('seen', {given_})")
     same(database, f"SELECT {TRIPS} FROM ({ours[1]})", f"SELECT {TRIPS} FROM plain_trips('seen', {given_})")
 
@@ -71,8 +71,8 @@ def test_homes_and_places_of_work_are_found(
     rows: list[tuple[int, int, int, int, int, int]], days: int, database: duckdb.DuckDBPyConnection
 ) -> None:
     fill(database, rows)
-    home = table_functions.home_zone(SEEN, {"min_nights": days, "from_hour": 22, "to_hour": 7})
-    work = table_functions.work_zone(SEEN, {"min_days": days, "from_hour": 9, "to_hour": 17})
+    home = table_functions.home_zone_sql(SEEN, {"min_nights": days, "from_hour": 22, "to_hour": 7})
+    work = table_functions.work_zone_sql(SEEN, {"min_days": days, "from_hour": 9, "to_hour": 17})
     same(database, f"FROM ({home})", f"FROM plain_home('seen', {days})")
     same(database, f"FROM ({work})", f"FROM plain_work('seen', {days})")
 
@@ -81,4 +81,4 @@ def test_hours_may_go_over_midnight_or_not(database: duckdb.DuckDBPyConnection) 
     fill(database, [(1, 0, 0, 1, 0, 0), (1, 240, 0, 2, 0, 0), (1, 300, 0, 2, 0, 0), (1, 1_440, 0, 1, 0, 0)])
     for hours, found in (((21, 22), [(1, 1, 2)]), ((22, 7), [(1, 2, 1)]), ((0, 0), [(1, 1, 2)]), ((3, 21), [])):
         settings = {"min_nights": 1, "from_hour": hours[0], "to_hour": hours[1]}
-        assert database.execute(table_functions.home_zone(SEEN, settings)).fetchall() == found
+        assert database.execute(table_functions.home_zone_sql(SEEN, settings)).fetchall() == found

@@ -10,9 +10,9 @@ import pytest
 from dialect.algebra.expressions import Literal
 from dialect.catalog.model import SqlType
 from dialect.functions.emitter import SPARK, quote_for_spark, write_expr
-from dialect.functions.registry import FORMS, NONE, function_rows
-from dialect.functions.scalar.patterns import glob, like
-from dialect.functions.signature import quoted
+from dialect.functions.registry import SPARK_FORMS, WITHOUT_SPARK_FORM, all_overloads
+from dialect.functions.scalar.patterns import spark_glob, spark_like
+from dialect.functions.signature import quote_spark_text
 from tests.support.sql.form_samples import samples
 
 PATTERNS = ("a%", "%b%", "a_c", "", "%", "%%", "_%_", "a\\%", "%a%c%", "a.c", "%ü", "[a]%", "(", "a%b%", "_")
@@ -58,30 +58,30 @@ TEXTS = (
 )
 
 
-def test_every_row_has_a_form_or_says_why_it_has_none() -> None:
-    rows = function_rows()
-    assert [row.row for row in rows if (row.spark is None) is not bool(row.no_spark)] == []
-    assert {row.name for row in rows if row.no_spark} == {key.partition("(")[0] for key in NONE}
+def test_every_function_has_a_spark_form_or_a_reason_for_its_absence() -> None:
+    rows = all_overloads()
+    assert [row.row_name for row in rows if (row.spark is None) is not bool(row.no_spark_reason)] == []
+    assert {row.name for row in rows if row.no_spark_reason} == {key.partition("(")[0] for key in WITHOUT_SPARK_FORM}
 
 
 def test_no_form_is_left_over() -> None:
-    keys = {row.name for row in function_rows()} | {
-        f"{row.name}({', '.join(row.arguments)})" for row in function_rows()
+    keys = {row.name for row in all_overloads()} | {
+        f"{row.name}({', '.join(row.argument_kinds)})" for row in all_overloads()
     }
-    assert set(FORMS) <= keys
-    assert set(NONE) <= keys
+    assert set(SPARK_FORMS) <= keys
+    assert set(WITHOUT_SPARK_FORM) <= keys
 
 
-@pytest.mark.parametrize("row", [row for row in function_rows() if row.spark is not None], ids=lambda row: row.row)
+@pytest.mark.parametrize("row", [row for row in all_overloads() if row.spark is not None], ids=lambda row: row.row)
 def test_a_form_is_written_for_every_choice_of_constants(row) -> None:
     for sample in samples(row):
         assert "{" not in write_expr(sample.call(), SPARK)
 
 
 @pytest.mark.parametrize("text", ["a'b", "\\", "\\'", "${system:user.home}", "{0}", "\x00", "'; --", "\\u0041"])
-def test_a_constant_is_nothing_else(text: str) -> None:
+def test_a_constant_argument_is_written_as_a_constant(text: str) -> None:
     written = quote_for_spark(Literal(text, SqlType.VARCHAR))
-    assert written == quoted(text)
+    assert written == quote_spark_text(text)
     assert not re.search(r"[${}\x00]", written)
     assert re.fullmatch(r"'(?:[^'\\]|\\[\\']|\\u[0-9A-F]{4})*'", written)
     assert _read(written) == text
@@ -94,7 +94,7 @@ def _read(written: str) -> str:
     )
 
 
-@pytest.mark.parametrize(("name", "write", "patterns"), [("LIKE", like, PATTERNS), ("GLOB", glob, GLOBS)])
+@pytest.mark.parametrize(("name", "write", "patterns"), [("LIKE", spark_like, PATTERNS), ("GLOB", spark_glob, GLOBS)])
 def test_a_pattern_means_what_it_means_in_duckdb(name: str, write, patterns: tuple[str, ...]) -> None:
     for pattern in patterns:
         for text in TEXTS:
@@ -106,11 +106,11 @@ def test_a_pattern_with_an_escape_means_what_it_means_in_duckdb() -> None:
     for pattern, escape in (("a$%", "$"), ("a%%", "%"), ("$a_$$", "$"), ("\\", "$"), ("\\a%", "\\")):
         for text in (*TEXTS, "a%", "ab$", "\\"):
             wanted = duckdb.execute(f"SELECT $1 LIKE $2 ESCAPE '{escape}'", [text, pattern]).fetchall()[0][0]
-            assert _matches(like(pattern, escape), text) is wanted, (text, pattern)
+            assert _matches(spark_like(pattern, escape), text) is wanted, (text, pattern)
 
 
-def test_no_pattern_turns_back() -> None:
-    assert _matches(like("%a" * 30 + "b"), "a" * 5_000) is False
+def test_no_pattern_backtracks() -> None:
+    assert _matches(spark_like("%a" * 30 + "b"), "a" * 5_000) is False
 
 
 def _matches(form: str, text: str) -> bool:

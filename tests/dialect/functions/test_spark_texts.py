@@ -11,7 +11,7 @@ from importlib import import_module
 
 import pytest
 
-from dialect.functions.emitter import SPARK, NoForm, write_expr
+from dialect.functions.emitter import SPARK, UnsupportedByEngine, write_expr
 from tests.support.sql.conformance import cases, typed
 from tests.support.sql.form_samples import ALL, samples
 from tests.support.tree import ROOT
@@ -22,7 +22,7 @@ FILE = ROOT / "tests" / "sql" / "spark_texts.txt"
 def of_forms() -> dict[str, str]:
     """Texts of each form with every choice of constants, by its function."""
     return {
-        form.row: "\n".join(write_expr(sample.call(), SPARK) for sample in samples(form))
+        form.row_name: "\n".join(write_expr(sample.call(), SPARK) for sample in samples(form))
         for form in ALL
         if form.spark is not None
     }
@@ -34,7 +34,7 @@ def of_expressions() -> dict[str, str]:
     for case in cases():
         try:
             found[case.sql] = write_expr(typed(case.sql), SPARK)
-        except NoForm:
+        except UnsupportedByEngine:
             continue
     return found
 
@@ -43,7 +43,7 @@ def lines(texts: dict[str, str]) -> list[str]:
     return [f"{sha256(text.encode()).hexdigest()[:12]} {' '.join(shown.split())}" for shown, text in texts.items()]
 
 
-def test_what_is_written_is_what_spark_last_ran(request: pytest.FixtureRequest) -> None:
+def test_generated_sql_equals_the_text_last_run_on_spark(request: pytest.FixtureRequest) -> None:
     now = lines({**of_forms(), **of_expressions()})
     assert len(now) > 800
     if request.config.getoption("--update"):

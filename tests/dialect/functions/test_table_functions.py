@@ -12,14 +12,14 @@ import pytest
 import dialect
 from dialect.algebra.relations import PerPerson
 from dialect.algebra.release_plan import PrivatePlan, VectorKind
-from dialect.binder.query import Selected, kinds
+from dialect.binder.query import BoundQuery, bind_query
 from dialect.catalog.model import Catalog
 from dialect.errors import Code, Refusal
 from dialect.functions.table_functions import TABLE_FUNCTIONS, TableFunction
-from dialect.parser.context import Reading
+from dialect.parser.context import CompileContext
 from dialect.parser.parser import parse
-from dialect.planner.keys.key_set import key_set
-from dialect.sensitivity.norms import declared_norm
+from dialect.planner.keys.key_set import build_key_set
+from dialect.sensitivity.norms import declared_clip_bound
 from engine.catalog.bundled import find_catalog
 from tests.dialect.functions.test_claims import Rows
 from tests.support.worlds import make_world
@@ -85,21 +85,21 @@ def operator() -> Catalog:
 @pytest.fixture(scope="module")
 def planned(operator: Catalog) -> Callable[[str], PrivatePlan]:
     def one(sql: str) -> PrivatePlan:
-        (plan,) = dialect.read(sql, operator).plans
+        (plan,) = dialect.compile_query(sql, operator).plans
         return plan
 
     return one
 
 
 @pytest.fixture(scope="module")
-def rows_of(operator: Catalog) -> Callable[[str], Selected]:
-    return lambda sql: kinds(parse(sql), Reading(operator, sql))
+def rows_of(operator: Catalog) -> Callable[[str], BoundQuery]:
+    return lambda sql: bind_query(parse(sql), CompileContext(operator, sql))
 
 
 @pytest.mark.parametrize(("code", "sql", "why", "at"), REFUSED)
 def test_a_wrong_call_is_refused(code: Code, sql: str, why: str, at: str, operator: Catalog) -> None:
     with pytest.raises(Refusal) as found:
-        dialect.read(sql, operator)
+        dialect.compile_query(sql, operator)
     refused = found.value
     assert refused.code is code and why in refused.why
     assert refused.span is not None and sql[refused.span.start : refused.span.end].startswith(at)
@@ -109,33 +109,35 @@ OF_PLACES = {"lon", "lat", "approach_dir", "dist_km"}  # made where lon and lat 
 
 
 @pytest.mark.parametrize("function", TABLE_FUNCTIONS, ids=lambda each: each.name)
-def test_a_function_gives_the_columns_that_it_says(
-    function: TableFunction, rows_of: Callable[[str], Selected], operator: Catalog
+def test_a_table_function_returns_its_documented_columns(
+    function: TableFunction, rows_of: Callable[[str], BoundQuery], operator: Catalog
 ) -> None:
     rows = rows_of(f"SELECT * FROM {function.name}(event)")
-    assert [name for name, _ in rows.columns] == ["subscriber_id", *function.gives]
+    assert [name for name, _ in rows.columns] == ["subscriber_id", *function.result_columns]
     assert isinstance(rows.relation, PerPerson)
-    assert rows.relation.one_row_per_person is (function.name in {"home_zone", "work_zone"})
+    assert rows.relation.has_one_row_per_person is (function.name in {"home_zone", "work_zone"})
     bare = rows_of(f"SELECT * FROM {function.name}((SELECT subscriber_id, start_ts AS ts, zone_id FROM visit)) s")
-    kept = [name for name in function.gives if name not in OF_PLACES]
+    kept = [name for name in function.result_columns if name not in OF_PLACES]
     assert [name for name, _ in bare.columns] == ["subscriber_id", *kept]
 
 
 @pytest.mark.parametrize("function", TABLE_FUNCTIONS, ids=lambda each: each.name)
 def test_every_parameter_takes_its_ends(function: TableFunction, operator: Catalog) -> None:
     for parameter in function.parameters:
-        for end in (parameter.lowest, parameter.largest):
-            dialect.read(f"SELECT count(*) FROM {function.name}(event, {parameter.name} => {end})", operator)
+        for end in (parameter.lowest, parameter.highest):
+            dialect.compile_query(f"SELECT count(*) FROM {function.name}(event, {parameter.name} => {end})", operator)
 
 
 @pytest.mark.parametrize(("one", "other"), SAME)
-def test_two_ways_of_writing_a_call_are_one_plan(one: str, other: str, planned: Callable[[str], PrivatePlan]) -> None:
-    texts = [planned(f"SELECT zone_id, count(*) FROM {call} GROUP BY 1").canonical for call in (one, other)]
+def test_positional_and_named_arguments_make_the_same_plan(
+    one: str, other: str, planned: Callable[[str], PrivatePlan]
+) -> None:
+    texts = [planned(f"SELECT zone_id, count(*) FROM {call} GROUP BY 1").canonical_text for call in (one, other)]
     assert texts[0] == texts[1]
 
 
 def test_calls_that_differ_in_value_are_different_plans(planned: Callable[[str], PrivatePlan]) -> None:
-    texts = {planned(f"SELECT count(*) FROM {call}").canonical for call in ("stays(event)", *OTHER)}
+    texts = {planned(f"SELECT count(*) FROM {call}").canonical_text for call in ("stays(event)", *OTHER)}
     assert len(texts) == len(OTHER) + 1
 
 
@@ -157,30 +159,34 @@ def test_zones_that_are_private_are_private_keys(planned: Callable[[str], Privat
     assert planned(f"SELECT zone_id, count(*) FROM stays({rows}) s GROUP BY 1").key_set is None
 
 
-def test_norms_are_those_of_movement(planned: Callable[[str], PrivatePlan], operator: Catalog) -> None:
+def test_movement_functions_use_the_clip_bounds_of_movement(
+    planned: Callable[[str], PrivatePlan], operator: Catalog
+) -> None:
     plan = planned("SELECT zone_id, count(*), sum(dwell_min), avg(dwell_min) FROM stays(event) GROUP BY 1")
-    norms = {vector.kind: declared_norm(plan, vector, operator) for vector in plan.vectors}
+    norms = {vector.kind: declared_clip_bound(plan, vector, operator) for vector in plan.vectors}
     assert norms[VectorKind.ROWS] == 26 and norms[VectorKind.SUM] == 1800 and norms[VectorKind.CENTRED] == 1800
     assert [v.centre for v in plan.vectors if v.kind is VectorKind.CENTRED] == [60]
     joined = planned("SELECT s.gender, count(*) FROM trips(event) t JOIN subscriber s USING (subscriber_id) GROUP BY 1")
-    assert declared_norm(joined, joined.vectors[0], operator) == 50
+    assert declared_clip_bound(joined, joined.vectors[0], operator) == 50
 
 
-def test_rows_of_a_table_keep_the_norms_of_the_table(planned: Callable[[str], PrivatePlan], operator: Catalog) -> None:
+def test_rows_of_a_table_use_the_clip_bounds_of_the_table(
+    planned: Callable[[str], PrivatePlan], operator: Catalog
+) -> None:
     plan = planned("SELECT count(*) FROM stays(event) s JOIN event e USING (subscriber_id)")
-    assert declared_norm(plan, plan.vectors[0], operator) == 500
+    assert declared_clip_bound(plan, plan.vectors[0], operator) == 500
 
 
-def test_without_norms_of_movement_the_tables_count(operator: Catalog) -> None:
+def test_without_clip_bounds_of_movement_those_of_the_table_are_used(operator: Catalog) -> None:
     bare = replace(operator, tables=tuple(_bare(table) for table in operator.tables))
-    (plan,) = dialect.read("SELECT zone_id, count(*), sum(dwell_min) FROM stays(event) GROUP BY 1", bare).plans
-    assert {declared_norm(plan, vector, bare) for vector in plan.vectors} == {500, 500 * 1440}
+    (plan,) = dialect.compile_query("SELECT zone_id, count(*), sum(dwell_min) FROM stays(event) GROUP BY 1", bare).plans
+    assert {declared_clip_bound(plan, vector, bare) for vector in plan.vectors} == {500, 500 * 1440}
 
 
 def _bare(table: dialect.catalog.Table) -> dialect.catalog.Table:
     if table.movement is None:
         return table
-    return replace(table, movement=replace(table.movement, norms=None, columns=()))
+    return replace(table, movement=replace(table.movement, clip_bounds=None, columns=()))
 
 
 def test_named_bounds_of_the_question_are_none_of_the_definition(planned: Callable[[str], PrivatePlan]) -> None:
@@ -188,20 +194,20 @@ def test_named_bounds_of_the_question_are_none_of_the_definition(planned: Callab
     plain = planned("SELECT sum(events) FROM stays(event)")
     padded = planned(f"SELECT {' ' * 400}sum(events, contribution_bounds_per_group => (0, 9)) FROM stays(event)")
     assert padded.source.max_rows == plain.source.max_rows
-    assert [vector.part is not None for vector in padded.vectors] == [True]
+    assert [vector.partial_bounds is not None for vector in padded.vectors] == [True]
 
 
 def test_names_of_the_definition_shadow_nothing(planned: Callable[[str], PrivatePlan]) -> None:
     """A CTE called as a public table, or as the definition's subqueries, is not what the definition reads."""
-    plain = planned("SELECT count(*) FROM stays(event)").canonical
+    plain = planned("SELECT count(*) FROM stays(event)").canonical_text
     for name in ("cell", '"each seen"', '"the rows"', '"each stay"'):
         other = f"WITH {name} AS (SELECT 'x' AS cell_id, 'y' AS zone_id) SELECT count(*) FROM stays(event)"
-        assert planned(other).canonical == plain
+        assert planned(other).canonical_text == plain
 
 
 def test_a_cte_is_read_by_its_name(planned: Callable[[str], PrivatePlan]) -> None:
     sql = "WITH event AS (SELECT * FROM event WHERE event_type = 'call') SELECT count(*) FROM stays(event)"
-    assert planned(sql).canonical != planned("SELECT count(*) FROM stays(event)").canonical
+    assert planned(sql).canonical_text != planned("SELECT count(*) FROM stays(event)").canonical_text
 
 
 CLAIMED = (
@@ -230,14 +236,16 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Catalog, du
 def test_every_claim_is_true_of_every_row(sql: str, made: tuple[Catalog, duckdb.DuckDBPyConnection]) -> None:
     catalog, database = made
     target = dialect.Target({table.name: table.name for table in catalog.tables})
-    selected = kinds(parse(sql), Reading(catalog, sql))
+    selected = bind_query(parse(sql), CompileContext(catalog, sql))
     assert isinstance(selected.relation, PerPerson)
     rows = Rows(selected.relation, target, database)
     rows.check_persons()
     rows.check_values()
     for _, field in selected.columns:
         listed = (
-            None if field.is_person else key_set([field], selected.relation, Reading(catalog, sql, ids=count(1_500)))
+            None
+            if field.is_person_key
+            else build_key_set([field], selected.relation, CompileContext(catalog, sql, field_ids=count(1_500)))
         )
         if listed is not None:
             rows.check_list(listed.relation, (field,), listed.keys)

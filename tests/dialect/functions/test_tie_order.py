@@ -14,17 +14,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dialect import read
+from dialect import compile_query
 from dialect.algebra.expressions import Field
 from dialect.algebra.target import Target
-from dialect.binder.query import Selected
+from dialect.binder.query import BoundQuery
 from dialect.catalog.model import Catalog, EngineName, SqlType
 from dialect.codegen.relations.relation import write_rows
-from dialect.functions.tie_order import TieOrder, longest, repeats
+from dialect.functions.tie_order import TieOrder, hash_text_length, value_occurrences
 from dialect.notes import NoteCode
 from tests.support.ties import tie_hash
 
-Rows = Callable[[str], Selected]
+Rows = Callable[[str], BoundQuery]
 PERSONS = {SqlType.BIGINT: st.integers(-(2**63), 2**63 - 1), SqlType.VARCHAR: st.text(max_size=40)}
 TIMES = st.datetimes(dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31))
 VALUES: dict[SqlType, st.SearchStrategy[Any]] = {
@@ -41,7 +41,7 @@ DEVIATIONS = 5.0
 def _hash(
     database: duckdb.DuckDBPyConnection, person: Any, value: Any, person_type: SqlType, kind: SqlType, stored: str = ""
 ) -> int:
-    text = TieOrder(Field("p", None, person_type)).hashed("v", kind)
+    text = TieOrder(Field("p", None, person_type)).hash_of("v", kind)
     cast = f"SELECT CAST(? AS {person_type}) AS p, CAST(? AS {stored or kind}) AS v"
     (found,) = database.execute(f"SELECT {text} FROM ({cast}) AS r", [person, value]).fetchall()
     return int(found[0])
@@ -51,7 +51,7 @@ def _hash(
 @pytest.mark.parametrize("kind", VALUES)
 @settings(max_examples=25)
 @given(data=st.data())
-def test_a_hash_is_what_it_is_said_to_be(
+def test_the_sql_hash_equals_the_reference_hash(
     kind: SqlType, person_type: SqlType, data: st.DataObject, database: duckdb.DuckDBPyConnection
 ) -> None:
     person, value = data.draw(PERSONS[person_type].filter(lambda p: "\0" not in str(p))), data.draw(VALUES[kind])
@@ -84,11 +84,11 @@ def test_neither_null_nor_the_ends_of_a_type_raise(kind: SqlType, database: duck
 
 @pytest.mark.parametrize("engine", EngineName)
 @pytest.mark.parametrize("kind", [*VALUES, SqlType.TIMESTAMPTZ, SqlType.INTERVAL])
-def test_no_hash_is_longer_than_it_was_reckoned(engine: EngineName, kind: SqlType) -> None:
+def test_no_hash_is_longer_than_its_predicted_size(engine: EngineName, kind: SqlType) -> None:
     value = "x" * 100
     for person in PERSONS:
-        text = TieOrder(Field("c99", None, person), engine).hashed(value, kind) or ""
-        assert len(text) <= longest(kind, engine) + repeats(kind, engine) * len(value) + 40
+        text = TieOrder(Field("c99", None, person), engine).hash_of(value, kind) or ""
+        assert len(text) <= hash_text_length(kind, engine) + value_occurrences(kind, engine) * len(value) + 40
 
 
 SETS: tuple[tuple[Any, ...], ...] = (
@@ -151,7 +151,7 @@ def tied() -> duckdb.DuckDBPyConnection:
 
 
 @pytest.mark.parametrize("asked", ASKED)
-def test_ties_are_spread_evenly_and_as_the_hash_says(
+def test_ties_are_broken_uniformly_and_by_the_reference_hash(
     asked: str, rows_of: Rows, catalog: Catalog, tied: duckdb.DuckDBPyConnection
 ) -> None:
     """What is the most visited cell of people who were in three cells equally often is each of the three a third of times."""
@@ -179,9 +179,7 @@ def test_peers_stay_peers(rows_of: Rows, tied: duckdb.DuckDBPyConnection) -> Non
     assert set(tied.execute(f"SELECT {', '.join(f.id for f in shown)} FROM ({text})").fetchall()) == {(1, 1, 3, 1.0)}
 
 
-def test_an_order_that_ends_the_ties_itself_is_the_questions_own(
-    rows_of: Rows, tied: duckdb.DuckDBPyConnection
-) -> None:
+def test_an_order_without_ties_gets_no_tie_breaker(rows_of: Rows, tied: duckdb.DuckDBPyConnection) -> None:
     selected = rows_of(VISITED.format(", cell_id DESC"))
     shown = [f for _, f in selected.columns][:2]
     text = write_rows(selected.relation, shown, Target({"events": "memory.main.events"}))
@@ -189,7 +187,7 @@ def test_an_order_that_ends_the_ties_itself_is_the_questions_own(
     assert set(tied.execute(f"SELECT {shown[1].id} FROM ({text})").fetchall()) == {(9,)}
 
 
-def test_what_else_is_read_of_a_row_moves_no_tie(rows_of: Rows, tied: duckdb.DuckDBPyConnection) -> None:
+def test_ties_do_not_depend_on_other_selected_columns(rows_of: Rows, tied: duckdb.DuckDBPyConnection) -> None:
     """A release is independent of other selected numbers: ties are broken column by column."""
     of_events = "FROM events QUALIFY row_number() OVER (PARTITION BY subscriber_id ORDER BY hour(ts) * 0) <= 2"
     selected = rows_of(f"SELECT subscriber_id, cell_id, ts {of_events}")
@@ -201,9 +199,9 @@ def test_what_else_is_read_of_a_row_moves_no_tie(rows_of: Rows, tied: duckdb.Duc
     assert less == more
 
 
-def test_a_note_says_where_ties_are_possible(catalog: Catalog) -> None:
+def test_a_note_appears_only_where_ties_are_possible(catalog: Catalog) -> None:
     def notes(sql: str) -> list[str]:
-        return [note.text for note in read(sql, catalog).notes if note.code is NoteCode.TIES]
+        return [note.text for note in compile_query(sql, catalog).notes if note.code is NoteCode.TIES]
 
     counted = "SELECT cell_id, COUNT(*) FROM ({}) GROUP BY 1"
     (note,) = notes(counted.format(ASKED["row_number"]))
@@ -232,5 +230,5 @@ def test_a_mode_in_its_own_order_is_the_least(
     text = write_rows(selected.relation, shown, Target({"events": "memory.main.events"}))
     found = {row[0] for row in tied.execute(f"SELECT {shown[1].id} FROM ({text})").fetchall()}
     assert found == (set(CELLS) if first is None else {first})
-    notes = read(f"SELECT c, COUNT(*) FROM ({sql}) GROUP BY 1", catalog).notes
+    notes = compile_query(f"SELECT c, COUNT(*) FROM ({sql}) GROUP BY 1", catalog).notes
     assert any("MODE" in note.text for note in notes) == (first is None)

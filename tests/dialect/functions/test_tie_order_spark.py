@@ -56,7 +56,7 @@ def test_hashes_are_the_same_numbers(person: str, spark: SparkSession) -> None:
     given = []
     for engine in EngineName:
         ties = TieOrder(Field(person, None, COLUMNS[person]), engine)
-        made = ", ".join(f"CAST({ties.hashed(name, kind)} AS BIGINT) AS h_{name}" for name, kind in COLUMNS.items())
+        made = ", ".join(f"CAST({ties.hash_of(name, kind)} AS BIGINT) AS h_{name}" for name, kind in COLUMNS.items())
         text = f"SELECT {made} FROM tied"
         if engine is EngineName.SPARK:
             given.append(sorted(tuple(row) for row in spark.sql(text).collect()))

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialect.algebra.expressions import Literal
-from dialect.analysis.time_granularity import truncated
+from dialect.analysis.time_granularity import truncate_time
 from dialect.catalog.model import SqlType
-from dialect.functions.constant_folding import later
-from dialect.functions.emitter import quote
-from dialect.functions.scalar.time import bad_format, unit_of
+from dialect.functions.constant_folding import add_units
+from dialect.functions.emitter import quote_literal
+from dialect.functions.scalar.time import format_mistake, granularity_of_format
 
 SIGNS = "aAbBcdfgGHIjmMnpSuUVwWxXyYzZQ%-"
 FORMATS = st.lists(
@@ -25,19 +25,19 @@ SHARES = st.integers(0, 999_999).map(lambda part: part / 1_000_000)  # of a unit
 
 
 def _shown(database: duckdb.DuckDBPyConnection, moment: datetime, form: str) -> str:
-    text = quote(Literal(form, SqlType.VARCHAR))
+    text = quote_literal(Literal(form, SqlType.VARCHAR))
     ((shown,),) = database.execute(f"SELECT strftime(TIMESTAMP '{moment}', {text})").fetchall()
     return str(shown)
 
 
-@given(moment=MOMENTS, share=SHARES, form=FORMATS.map("".join).filter(lambda form: bad_format(form) is None))
+@given(moment=MOMENTS, share=SHARES, form=FORMATS.map("".join).filter(lambda form: format_mistake(form) is None))
 def test_a_format_has_one_value_on_each_of_its_units(
     moment: datetime, share: float, form: str, database: duckdb.DuckDBPyConnection
 ) -> None:
-    shown, unit = _shown(database, moment, form), unit_of(form)
+    shown, unit = _shown(database, moment, form), granularity_of_format(form)
     if unit is not None:
-        begin = truncated(unit, moment)
-        within = begin + (later(begin, 1, unit) - begin) * share
+        begin = truncate_time(unit, moment)
+        within = begin + (add_units(begin, 1, unit) - begin) * share
         assert _shown(database, begin, form) == shown == _shown(database, within, form)
 
 
@@ -54,9 +54,9 @@ def test_a_format_has_one_value_on_each_of_its_units(
     ],
 )
 def test_the_unit_of_a_format(form: str, unit: str | None) -> None:
-    assert unit_of(form) == unit
+    assert granularity_of_format(form) == unit
 
 
 @pytest.mark.parametrize("form", ["", "%Q", "%", "%-Y", "100%", "%z"])
 def test_other_formats_are_refused(form: str) -> None:
-    assert bad_format(form)
+    assert format_mistake(form)

@@ -28,7 +28,9 @@ SAID = {
 
 
 @pytest.mark.parametrize(("aggregate", "instead"), SAID.items())
-def test_a_refusal_tries_what_is_answered(aggregate: str, instead: str, ask: Callable[[str], Question]) -> None:
+def test_a_refused_aggregate_suggests_a_query_that_is_answered(
+    aggregate: str, instead: str, ask: Callable[[str], Question]
+) -> None:
     with pytest.raises(Refusal) as refused:
         ask(f"SELECT {aggregate} FROM subscribers")
     assert refused.value.code is Code.AGG
@@ -73,12 +75,14 @@ def test_a_value_of_a_column_becomes_a_key(sql: str, instead: str, ask: Callable
     assert sql_of(refused.value.hint) == instead
 
 
-def test_every_aggregate_that_is_none_over_people_says_why() -> None:
-    silent = {name for name, each in AGGREGATES.items() if not each.at_boundary} - aggregate_refusals._TAUGHT.keys()
+def test_every_aggregate_unsupported_over_people_has_a_reason() -> None:
+    silent = {
+        name for name, each in AGGREGATES.items() if not each.is_releasable
+    } - aggregate_refusals._SUGGESTIONS.keys()
     assert silent == {"count_if"}, "whose argument is a condition, or is refused as none"
 
 
-def test_different_values_that_are_joined_are_counted_instead(ask: Callable[[str], Question]) -> None:
+def test_string_agg_of_distinct_values_suggests_a_distinct_count(ask: Callable[[str], Question]) -> None:
     with pytest.raises(Refusal) as refused:
         ask("SELECT STRING_AGG(DISTINCT home_zone, ',') FROM subscribers")
     assert sql_of(refused.value.hint) == "SELECT COUNT(DISTINCT home_zone) FROM subscribers"

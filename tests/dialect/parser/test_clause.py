@@ -7,10 +7,10 @@ from fractions import Fraction
 
 import pytest
 
-from dialect.algebra.relations import Limits
+from dialect.algebra.relations import ContributionLimits
 from dialect.algebra.release_plan import PrivatePlan, Question
 from dialect.errors import Code, Refusal
-from dialect.parser.options import KeysAre, Options, TargetError
+from dialect.parser.options import KeyHandling, Options, TargetError
 from dialect.parser.parser import options_of, parse
 from dialect.parser.tokens import MAX_CHARACTERS
 
@@ -29,7 +29,7 @@ def test_every_option_is_read_exactly() -> None:
     )
     options = options_of(parse(_with(written)))
     assert options == Options(
-        Fraction(1, 2), Fraction(1, 10**12), None, 3, 20, KeysAre.PRIVATE, float(Fraction(999_999, 10**6))
+        Fraction(1, 2), Fraction(1, 10**12), None, 3, 20, KeyHandling.PRIVATE, float(Fraction(999_999, 10**6))
     )
     start, end = options.spans["keys"].start, options.spans["keys"].end
     assert _with(written)[start:end] == "keys = 'Private'"
@@ -46,7 +46,7 @@ def test_every_option_is_read_exactly() -> None:
     ],
 )
 def test_the_clause_leaves_the_plan_as_it_is(sql: str, plan_of: Callable[[str], PrivatePlan]) -> None:
-    assert plan_of(sql).canonical == plan_of(f"SELECT {COUNT}").canonical
+    assert plan_of(sql).canonical_text == plan_of(f"SELECT {COUNT}").canonical_text
 
 
 @pytest.mark.parametrize(
@@ -134,23 +134,23 @@ def test_two_clauses_and_an_open_bracket_are_refused(refused: Callable[[str], Re
     assert refused("SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = 0.01 COUNT(*").code is Code.PARSE
 
 
-def test_limits_are_looked_at_before_the_clause(refused: Callable[[str], Refusal]) -> None:
+def test_size_limits_are_checked_before_the_privacy_clause(refused: Callable[[str], Refusal]) -> None:
     assert refused(_with(" " * MAX_CHARACTERS)).code is Code.COMPLEX
     assert refused(_with("(" * 41)).code is Code.COMPLEX
 
 
-def test_a_share_is_suggested_for_a_percentage(refused: Callable[[str], Refusal]) -> None:
+def test_a_percentage_suggests_a_fraction(refused: Callable[[str], Refusal]) -> None:
     assert refused(_with("confidence = 95")).hint == "confidence = 0.95"
 
 
 def test_limits_of_the_question_are_limits_of_its_plans(plan_of: Callable[[str], PrivatePlan]) -> None:
     plan = plan_of(_with("max_groups_contributed = 2, max_rows_contributed = 5"))
-    assert plan.limits == Limits(2, 5)
-    assert plan.canonical != plan_of(f"SELECT {COUNT}").canonical  # other rows are counted
-    assert plan_of(_with("max_rows_contributed = 1")).one_row_per_person
+    assert plan.limits == ContributionLimits(2, 5)
+    assert plan.canonical_text != plan_of(f"SELECT {COUNT}").canonical_text  # other rows are counted
+    assert plan_of(_with("max_rows_contributed = 1")).has_one_row_per_person
 
 
-def test_keys_are_private_where_the_question_wants_it(
+def test_an_option_of_the_query_makes_keys_private(
     plan_of: Callable[[str], PrivatePlan], refused: Callable[[str], Refusal]
 ) -> None:
     listed, rest = (
@@ -159,8 +159,8 @@ def test_keys_are_private_where_the_question_wants_it(
     )
     assert listed.key_set is not None
     wanted = plan_of(_with("keys = 'private'", rest))
-    assert wanted.key_set is None and wanted.canonical != listed.canonical
-    assert plan_of(_with("keys = 'public'", rest)).canonical == listed.canonical
+    assert wanted.key_set is None and wanted.canonical_text != listed.canonical_text
+    assert plan_of(_with("keys = 'public'", rest)).canonical_text == listed.canonical_text
     assert plan_of(_with("keys = 'private'")).key_set is not None  # there are no keys to be private
     found = refused(_with("keys = 'public'", "home_zone, COUNT(*) FROM subscribers GROUP BY 1"))
     assert found.code is Code.KEY and found.span is not None
@@ -175,4 +175,4 @@ def test_keys_that_a_left_join_keeps_are_public(refused: Callable[[str], Refusal
 def test_a_left_join_keeps_its_keys_where_rows_are_limited(plan_of: Callable[[str], PrivatePlan]) -> None:
     rest = "h.h, COUNT(e.subscriber_id) FROM hours h LEFT JOIN events e ON hour(e.ts) = h.h GROUP BY 1"
     plan = plan_of(_with("max_rows_contributed = 2", rest))
-    assert plan.key_set is not None and plan.key_set.asked
+    assert plan.key_set is not None and plan.key_set.is_listed_by_query

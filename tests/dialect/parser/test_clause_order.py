@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dialect.errors import Refusal
-from dialect.parser.clause_order import check_order
+from dialect.parser.clause_order import check_clause_order
 from dialect.parser.parser import parse
-from dialect.parser.tokens import words_of
+from dialect.parser.tokens import tokenize
 
 CLAUSES = (
     "FROM events",
@@ -56,7 +56,7 @@ def _we_read(sql: str) -> bool:
 
 def _in_order(sql: str) -> bool:
     try:
-        check_order(sql, words_of(sql))
+        check_clause_order(sql, tokenize(sql))
     except Refusal:
         return False
     return True

@@ -8,8 +8,8 @@ import pytest
 
 from dialect import Question
 from dialect.errors import Code, Refusal, Span, Suggestion
-from dialect.parser.placeholders import filled
-from dialect.parser.suggestions.foreign_dialects import call_at, in_duckdbs_words
+from dialect.parser.placeholders import fill_placeholders
+from dialect.parser.suggestions.foreign_dialects import rewrite_call_at, to_duckdb
 
 SHOWN = {
     "safe_divide(a, f(b, c))": "((a) / nullif(f(b, c), 0))",
@@ -106,8 +106,8 @@ TAUGHT = {
 
 
 @pytest.mark.parametrize("written", SHOWN)
-def test_a_call_is_shown_in_duckdbs_words(written: str) -> None:
-    assert in_duckdbs_words(f"SELECT {written} FROM t").sql == f"SELECT {SHOWN[written]} FROM t"
+def test_a_call_of_a_foreign_dialect_is_rewritten_for_duckdb(written: str) -> None:
+    assert to_duckdb(f"SELECT {written} FROM t").sql == f"SELECT {SHOWN[written]} FROM t"
 
 
 @pytest.mark.parametrize("what", ["ROLLUP", "cube"])
@@ -118,35 +118,35 @@ def test_keys_before_with_rollup_stand_in_brackets(refused: Callable[[str], Refu
 
 
 def test_top_becomes_limit() -> None:
-    assert in_duckdbs_words("select top 3 a from t ; ").sql == "select a from t LIMIT 3"
-    assert in_duckdbs_words("SELECT TOP (3) a FROM t").sql == "SELECT a FROM t LIMIT 3"
-    assert in_duckdbs_words("SELECT topic FROM t").sql == "SELECT topic FROM t"
+    assert to_duckdb("select top 3 a from t ; ").sql == "select a from t LIMIT 3"
+    assert to_duckdb("SELECT TOP (3) a FROM t").sql == "SELECT a FROM t LIMIT 3"
+    assert to_duckdb("SELECT topic FROM t").sql == "SELECT topic FROM t"
     of_one_side = "SELECT TOP 3 a FROM t UNION ALL SELECT b FROM u"
-    assert in_duckdbs_words(of_one_side).sql == of_one_side, "LIMIT would end the whole"
+    assert to_duckdb(of_one_side).sql == of_one_side, "LIMIT would end the whole"
 
 
 def test_the_call_at_a_place_is_shown_and_no_other() -> None:
     sql = "SELECT div0(a, b), zeroifnull(c), d"
-    assert call_at(sql, Span(sql.index("c)"), sql.index("c)") + 1)) == Suggestion("coalesce(c, 0)")
-    assert call_at(sql, Span(len(sql) - 1, len(sql))) is None
+    assert rewrite_call_at(sql, Span(sql.index("c)"), sql.index("c)") + 1)) == Suggestion("coalesce(c, 0)")
+    assert rewrite_call_at(sql, Span(len(sql) - 1, len(sql))) is None
 
 
 @pytest.mark.parametrize("sql", TAUGHT)
-def test_what_is_shown_is_answered(sql: str, ask: Callable[[str], Question]) -> None:
+def test_a_rewritten_query_is_answered(sql: str, ask: Callable[[str], Question]) -> None:
     with pytest.raises(Refusal) as refused:
         ask(sql)
-    assert (refused.value.code, refused.value.hint) == (TAUGHT[sql], str(in_duckdbs_words(sql)))
+    assert (refused.value.code, refused.value.hint) == (TAUGHT[sql], str(to_duckdb(sql)))
     assert ask(refused.value.hint).plans
 
 
-def test_what_another_engine_s_words_need_further_is_shown_at_once(ask: Callable[[str], Question]) -> None:
+def test_all_rewrites_of_a_foreign_query_are_shown_at_once(ask: Callable[[str], Question]) -> None:
     with pytest.raises(Refusal) as refused:
         ask("SELECT AVG(TIMESTAMP_DIFF(ts, TIMESTAMP '2026-10-05', MINUTE)) AS m FROM events")
     assert "LEAST(GREATEST(DATE_SUB('minute'" in refused.value.hint
-    assert ask(filled(refused.value.hint)).plans
+    assert ask(fill_placeholders(refused.value.hint)).plans
 
 
-def test_other_refusals_stay_as_they_are(ask: Callable[[str], Question]) -> None:
+def test_refusals_unrelated_to_foreign_dialects_are_unchanged(ask: Callable[[str], Question]) -> None:
     with pytest.raises(Refusal) as refused:
         ask("SELECT ZEROIFNULL(COUNT(*)) AS n, nothing FROM events")
     assert "nothing" not in refused.value.hint

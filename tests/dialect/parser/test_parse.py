@@ -56,7 +56,7 @@ def _refused(sql: str) -> Refusal:
         ("SELECT x" + " IS NULL" * 130, Code.COMPLEX),
     ],
 )
-def test_what_is_no_question_is_refused(sql: str, code: Code) -> None:
+def test_a_text_that_is_no_query_is_refused(sql: str, code: Code) -> None:
     assert _refused(sql).code is code
 
 
@@ -73,7 +73,7 @@ def test_an_end_that_closes_nothing_does_not_hide_nesting() -> None:
 @pytest.mark.parametrize(
     "nested", ["({})", "f({})", "[{}]", "CASE WHEN {} THEN 1 END", "a IN ({})", "EXISTS(SELECT {})"]
 )
-def test_what_is_just_allowed_parses_at_once(nested: str) -> None:
+def test_a_query_just_within_the_limits_parses_quickly(nested: str) -> None:
     text = "1"
     for _ in range(MAX_NESTING - 1):
         text = nested.format(text)
@@ -91,7 +91,7 @@ def test_a_span_is_where_the_analyst_wrote_it() -> None:
 
 def _reads_or_refuses(sql: str, catalog: Catalog) -> None:
     try:
-        dialect.read(sql, catalog)
+        dialect.compile_query(sql, catalog)
     except Refusal as refused:
         assert refused.why and refused.hint and str(refused)
         if refused.span is not None:

@@ -11,7 +11,7 @@ import dialect
 from dialect.algebra.target import Target
 from dialect.catalog.model import Catalog
 from dialect.errors import Code, Refusal
-from dialect.parser.placeholders import filled
+from dialect.parser.placeholders import fill_placeholders
 from tests.support.neighbours.attack_catalog import attack_catalog
 from tests.support.sql.sql_snapshots import Snapshot, snapshots, update
 
@@ -24,7 +24,7 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
 def refused(sql: str, catalog: Catalog) -> str:
     """Show a refusal as the analyst sees it."""
     with pytest.raises(Refusal) as caught:
-        dialect.read(sql, catalog)
+        dialect.compile_query(sql, catalog)
     refusal = caught.value
     lines = [str(refusal.code)]
     if refusal.span is not None:
@@ -36,8 +36,10 @@ def refused(sql: str, catalog: Catalog) -> str:
 def written(sql: str, catalog: Catalog) -> str:
     """Show the bounded SQL of every release of a question."""
     target = Target({table.name: table.name for table in catalog.tables})
-    plans = dialect.read(sql, catalog).plans
-    return "\n\n".join(dialect.write(plan, dialect.bound(plan, catalog, 6), target).text for plan in plans)
+    plans = dialect.compile_query(sql, catalog).plans
+    return "\n\n".join(
+        dialect.generate_sql(plan, dialect.bound_contributions(plan, catalog, 6), target).text for plan in plans
+    )
 
 
 @pytest.mark.parametrize("case", snapshots("read__refused"), ids=lambda case: case.title)
@@ -57,11 +59,11 @@ def test_generated_sql_reads_as_reviewed(case: Snapshot, catalog: Catalog, reque
 
 
 @pytest.mark.parametrize("case", snapshots("read__refused"), ids=lambda case: case.title)
-def test_a_try_that_is_a_whole_question_is_itself_accepted(case: Snapshot, catalog: Catalog) -> None:
+def test_a_suggested_query_is_itself_accepted(case: Snapshot, catalog: Catalog) -> None:
     suggestion = case.outcome.rpartition("Try: ")[2]
     assert suggestion
     if re.match(r"SELECT (?!.*\.\.\.)", suggestion):
-        dialect.read(filled(suggestion), catalog)
+        dialect.compile_query(fill_placeholders(suggestion), catalog)
 
 
 SAME = [
@@ -102,16 +104,16 @@ DIFFERENT = [
 
 
 def _canonical(sql: str, catalog: Catalog) -> list[str]:
-    return [plan.canonical for plan in dialect.read(sql, catalog).plans]
+    return [plan.canonical_text for plan in dialect.compile_query(sql, catalog).plans]
 
 
 @pytest.mark.parametrize(("one", "other"), SAME)
-def test_the_same_release_in_other_words_has_the_same_text(one: str, other: str, catalog: Catalog) -> None:
+def test_equivalent_releases_have_one_canonical_text(one: str, other: str, catalog: Catalog) -> None:
     assert _canonical(one, catalog) == _canonical(other, catalog)
 
 
 @pytest.mark.parametrize(("one", "other"), DIFFERENT)
-def test_what_may_differ_in_value_has_another_text(one: str, other: str, catalog: Catalog) -> None:
+def test_releases_that_may_differ_have_different_canonical_texts(one: str, other: str, catalog: Catalog) -> None:
     assert _canonical(one, catalog) != _canonical(other, catalog)
 
 
@@ -135,7 +137,7 @@ HOSTILE = {
 def test_a_hostile_size_is_refused_at_once(name: str, catalog: Catalog) -> None:
     start = time.thread_time()
     with pytest.raises(Refusal) as caught:
-        dialect.read(HOSTILE[name], catalog)
+        dialect.compile_query(HOSTILE[name], catalog)
     taken = time.thread_time() - start
     assert caught.value.code is Code.COMPLEX
     assert taken < 2.0, f"{taken:.2f} s"  # a guard against minutes; the figure itself is the benchmark's
@@ -144,7 +146,7 @@ def test_a_hostile_size_is_refused_at_once(name: str, catalog: Catalog) -> None:
 @pytest.mark.parametrize("case", snapshots("read__refused"), ids=lambda case: case.title)
 def test_every_refusal_points_at_something(case: Snapshot, catalog: Catalog) -> None:
     with pytest.raises(Refusal) as caught:
-        dialect.read(case.sql, catalog)
+        dialect.compile_query(case.sql, catalog)
     span = caught.value.span
     assert span is not None
     assert case.sql[span.start : span.end].strip()
@@ -183,8 +185,8 @@ REWRITTEN = (
 
 
 @pytest.mark.parametrize("sql", REWRITTEN)
-def test_a_try_can_be_sent_as_it_is(sql: str, catalog: Catalog) -> None:
+def test_a_suggestion_contains_no_placeholder(sql: str, catalog: Catalog) -> None:
     with pytest.raises(Refusal) as caught:
-        dialect.read(sql, catalog)
+        dialect.compile_query(sql, catalog)
     assert caught.value.hint.startswith("SELECT ")
-    dialect.read(filled(caught.value.hint), catalog)
+    dialect.compile_query(fill_placeholders(caught.value.hint), catalog)

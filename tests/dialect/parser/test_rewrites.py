@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from dialect import Catalog, read
-from dialect.parser.suggestions.rewrite_suggestions import Change, rewrites
+from dialect import Catalog, compile_query
+from dialect.parser.suggestions.rewrite_suggestions import ChangeKind, suggest_rewrites
 from engine.catalog.file import load_catalog
 
 RHO = Fraction(2, 100)
-Told = dict[Change, list[str]]
+Told = dict[ChangeKind, list[str]]
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def catalog() -> Catalog:
 def told(catalog: Catalog) -> Callable[[str], Told]:
     def found(sql: str) -> Told:
         made: Told = {}
-        for each in rewrites(sql, catalog, RHO):
+        for each in suggest_rewrites(sql, catalog, RHO):
             made.setdefault(each.change, []).append(each.sql)
         return made
 
@@ -45,13 +45,13 @@ COARSER = {
 
 @pytest.mark.parametrize("sql", COARSER)
 def test_keys_become_coarser(told: Callable[[str], Told], sql: str) -> None:
-    found, wanted = told(sql).get(Change.COARSER, []), COARSER[sql]
+    found, wanted = told(sql).get(ChangeKind.COARSER, []), COARSER[sql]
     assert (not found) if wanted is None else any(each.startswith(f"SELECT {wanted}, count(*)") for each in found)
 
 
-def test_a_place_becomes_what_it_lies_in(told: Callable[[str], Told]) -> None:
+def test_a_place_key_becomes_its_enclosing_area(told: Callable[[str], Told]) -> None:
     sql = "SELECT v.zone_id, count(*) AS n FROM visit AS v GROUP BY 1"
-    assert told(sql)[Change.COARSER][0].startswith(
+    assert told(sql)[ChangeKind.COARSER][0].startswith(
         "SELECT zone.parent_id, count(*) AS n FROM visit AS v JOIN zone USING (zone_id)"
     )
 
@@ -71,7 +71,7 @@ ORDERED = {  # order of a question -> orders without its day, and without its zo
 
 @pytest.mark.parametrize("order", ORDERED)
 def test_a_key_is_left_out_and_what_stands_of_the_order_is_kept(told: Callable[[str], Told], order: str) -> None:
-    found = told(f"{DAYS_AND_ZONES} {order}")[Change.FEWER_KEYS]
+    found = told(f"{DAYS_AND_ZONES} {order}")[ChangeKind.FEWER_KEYS]
     assert found == [f"{alone} {kept}".strip() for alone, kept in zip(ALONE, ORDERED[order], strict=True)]
 
 
@@ -85,44 +85,50 @@ COARSER_ORDERS = {
 @pytest.mark.parametrize("order", COARSER_ORDERS)
 def test_an_order_goes_on_over_a_coarser_key(catalog: Catalog, told: Callable[[str], Told], order: str) -> None:
     sql = f"SELECT visit_date, count(*) AS n FROM visit GROUP BY visit_date {order}"
-    (week,) = [each for each in told(sql)[Change.COARSER] if "'WEEK'" in each]
+    (week,) = [each for each in told(sql)[ChangeKind.COARSER] if "'WEEK'" in each]
     assert week.partition("GROUP BY ALL")[2] == COARSER_ORDERS[order]
-    assert read(week, catalog)
+    assert compile_query(week, catalog)
 
 
 def test_people_are_counted_instead_of_rows(told: Callable[[str], Told]) -> None:
     found = told("SELECT zone_id, count(*) AS n FROM visit JOIN zone USING (zone_id) GROUP BY 1 HAVING count(*) > 10")
-    (people,) = found[Change.PEOPLE]
+    (people,) = found[ChangeKind.COUNT_PERSONS]
     assert people.count("count(DISTINCT visit.subscriber_id)") == 2
 
 
 def test_people_are_not_called_by_the_name_of_the_rows(catalog: Catalog) -> None:
     sql = "SELECT mode, count(*) AS trips, count(*) / 2 AS half FROM trip GROUP BY 1 HAVING trips > 10 ORDER BY trips DESC"
-    (made,) = [each for each in rewrites(sql, catalog, RHO) if each.change is Change.PEOPLE]
-    assert "trips" not in made.sql and made.sql.count("people") == 3 and made.renamed == {"trips": "people"}
-    assert read(made.sql, catalog).plans
+    (made,) = [each for each in suggest_rewrites(sql, catalog, RHO) if each.change is ChangeKind.COUNT_PERSONS]
+    assert "trips" not in made.sql and made.sql.count("people") == 3 and made.renamed_columns == {"trips": "people"}
+    assert compile_query(made.sql, catalog).plans
     taken = "SELECT mode AS people, count(*) AS trips FROM trip GROUP BY 1"
-    (made,) = [each for each in rewrites(taken, catalog, RHO) if each.change is Change.PEOPLE]
-    assert made.renamed == {"trips": "people_2"}
+    (made,) = [each for each in suggest_rewrites(taken, catalog, RHO) if each.change is ChangeKind.COUNT_PERSONS]
+    assert made.renamed_columns == {"trips": "people_2"}
 
 
-def test_all_of_the_time_keeps_other_conditions(told: Callable[[str], Told]) -> None:
+def test_removing_the_time_condition_keeps_other_conditions(told: Callable[[str], Told]) -> None:
     found = told(f"SELECT zone_id, count(*) AS n FROM visit WHERE {TIMED} AND dwell_min > 5 GROUP BY 1")
-    assert found[Change.LONGER] == ["SELECT zone_id, count(*) AS n FROM visit WHERE dwell_min > 5 GROUP BY 1"]
-    assert Change.LONGER not in told("SELECT zone_id, count(*) AS n FROM visit WHERE dwell_min > 5 GROUP BY 1")
+    assert found[ChangeKind.LONGER_TIME] == ["SELECT zone_id, count(*) AS n FROM visit WHERE dwell_min > 5 GROUP BY 1"]
+    assert ChangeKind.LONGER_TIME not in told("SELECT zone_id, count(*) AS n FROM visit WHERE dwell_min > 5 GROUP BY 1")
 
 
 @pytest.mark.parametrize(("rho", "written"), [(Fraction(20), "20"), (Fraction(1, 50), "0.02"), (Fraction(5, 2), "2.5")])
 def test_prices_are_written_as_plain_numbers(catalog: Catalog, rho: Fraction, written: str) -> None:
-    more = next(each for each in rewrites("SELECT count(*) FROM visit", catalog, rho) if each.change is Change.MORE)
+    more = next(
+        each
+        for each in suggest_rewrites("SELECT count(*) FROM visit", catalog, rho)
+        if each.change is ChangeKind.HIGHER_PRICE
+    )
     assert more.sql == f"SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = {written}) count(*) FROM visit"
 
 
 def test_the_clause_is_kept_and_its_price_raised(told: Callable[[str], Told]) -> None:
     clause = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(confidence = 0.9, epsilon = 0.5)"
     found = told(f"{clause} zone_id, visit_date, count(*) AS n FROM visit GROUP BY 1, 2")
-    assert found[Change.MORE][0].startswith("SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(confidence = 0.9, rho = 0.02) ")
-    assert found[Change.FEWER_KEYS][0].startswith(
+    assert found[ChangeKind.HIGHER_PRICE][0].startswith(
+        "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(confidence = 0.9, rho = 0.02) "
+    )
+    assert found[ChangeKind.FEWER_KEYS][0].startswith(
         "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(confidence = 0.9, epsilon = 0.5) "
     )
 
@@ -138,13 +144,13 @@ LEFT = (
 
 
 @pytest.mark.parametrize("sql", LEFT)
-def test_what_is_more_than_a_plain_question_is_left_as_it_is(told: Callable[[str], Told], sql: str) -> None:
+def test_complex_queries_are_not_rewritten(told: Callable[[str], Told], sql: str) -> None:
     assert told(sql) == {}
 
 
-def test_what_is_proposed_can_be_read(catalog: Catalog, told: Callable[[str], Told]) -> None:
+def test_every_proposed_rewrite_is_accepted(catalog: Catalog, told: Callable[[str], Told]) -> None:
     sql = f"SELECT v.zone_id, date_trunc('hour', v.start_ts) AS h, count(*) AS n FROM visit v WHERE {TIMED.replace('start_ts', 'v.start_ts')} GROUP BY 1, 2"
     proposed = [each for made in told(sql).values() for each in made]
     assert len(proposed) >= 4
     for each in proposed:
-        assert read(each, catalog).plans, each
+        assert compile_query(each, catalog).plans, each

@@ -26,7 +26,7 @@ from dialect import Code, Describe, ExplainPrivacy, Listing, Refusal, Show
     ],
 )
 def test_a_statement_is_read(sql: str, meant: object) -> None:
-    assert dialect.statement(sql) == meant
+    assert dialect.parse_statement(sql) == meant
 
 
 @pytest.mark.parametrize(
@@ -34,5 +34,5 @@ def test_a_statement_is_read(sql: str, meant: object) -> None:
 )  # fmt: skip
 def test_others_are_refused(sql: str) -> None:
     with pytest.raises(Refusal) as caught:
-        dialect.statement(sql)
+        dialect.parse_statement(sql)
     assert caught.value.code is Code.STMT and caught.value.hint and caught.value.span is not None

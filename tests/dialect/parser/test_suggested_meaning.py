@@ -18,12 +18,12 @@ from sqlglot import exp
 
 from dialect.catalog.model import Catalog
 from dialect.errors import Code, Suggestion
-from dialect.functions.registry import names
-from dialect.parser.placeholders import filled
+from dialect.functions.registry import callable_names
+from dialect.parser.placeholders import fill_placeholders
 from dialect.parser.suggestions import aggregates as aggregate_refusals
 from dialect.parser.suggestions import foreign_dialects
-from dialect.parser.suggestions.foreign_dialects import FORMS, in_duckdbs_words
-from dialect.stability.calls import misspelt
+from dialect.parser.suggestions.foreign_dialects import CALL_REWRITES, to_duckdb
+from dialect.stability.calls import nearest_name
 from tests.support.sql.plain import MACROS
 from tests.support.sql.refusal_sites import below_dialect
 from tests.support.sql.refused import followed, refusal_of
@@ -185,10 +185,10 @@ def mismatches(connection: duckdb.DuckDBPyConnection, form: str) -> list[str]:
     """Calls whose suggestion means something else and states no difference."""
     wrong = []
     for call, meaning in FOREIGN[form].items():
-        suggestion = in_duckdbs_words(call)
+        suggestion = to_duckdb(call)
         assert suggestion.sql != call, f"{call} is left as it is"
         computed, meant = (_comparable(answers(connection, text)) for text in (suggestion.sql, meaning))
-        if computed != meant and not suggestion.differs:
+        if computed != meant and not suggestion.difference:
             wrong.append(f"{call} -> {suggestion.sql}: {computed}, not {meant}")
     return wrong
 
@@ -201,7 +201,7 @@ def _comparable(values: list[object]) -> list[object]:
     ]
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", CALL_REWRITES)
 def test_a_call_of_another_engine_means_the_same_or_states_what_differs(
     form: str, values: duckdb.DuckDBPyConnection
 ) -> None:
@@ -209,33 +209,49 @@ def test_a_call_of_another_engine_means_the_same_or_states_what_differs(
 
 
 def test_every_form_has_its_meaning_in_its_own_engine() -> None:
-    assert set(FOREIGN) == set(FORMS)
+    assert set(FOREIGN) == set(CALL_REWRITES)
     assert [call for form, calls in FOREIGN.items() for call in calls if f"{form}(" not in call] == []
 
 
 def test_arguments_in_another_order_would_be_found(
     values: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    swapped = foreign_dialects._filled("(haversine_m({0}, {1}, {2}, {3}) / 1000)")
-    monkeypatch.setitem(FORMS, "haversine", swapped)
-    monkeypatch.setitem(FORMS, "regexp_contains", foreign_dialects._filled("contains({0}, {1})"))
+    swapped = foreign_dialects._template("(haversine_m({0}, {1}, {2}, {3}) / 1000)")
+    monkeypatch.setitem(CALL_REWRITES, "haversine", swapped)
+    monkeypatch.setitem(CALL_REWRITES, "regexp_contains", foreign_dialects._template("contains({0}, {1})"))
     assert mismatches(values, "haversine") and mismatches(values, "regexp_contains")
 
 
 def test_a_function_of_another_engine_is_no_misspelling(values: duckdb.DuckDBPyConnection) -> None:
     of_duckdb = {name for (name,) in values.execute("SELECT DISTINCT function_name FROM duckdb_functions()").fetchall()}
-    foreign = {name.lower() for name in exp.FUNCTION_BY_NAME} | of_duckdb | set(FORMS)
-    there = {*names(), "avg", "count", "count_if", "max", "median", "min", "quantile_cont", "stddev", "sum", "variance"}
+    foreign = {name.lower() for name in exp.FUNCTION_BY_NAME} | of_duckdb | set(CALL_REWRITES)
+    there = {
+        *callable_names(),
+        "avg",
+        "count",
+        "count_if",
+        "max",
+        "median",
+        "min",
+        "quantile_cont",
+        "stddev",
+        "sum",
+        "variance",
+    }
     assert len(foreign) > 1_000
-    assert {name: near for name in foreign - there if (near := misspelt(name)) not in (None, name)} == {}
-    assert (misspelt("lenght"), misspelt("coun"), misspelt("haversin_m")) == ("length", "count", "haversine_m")
+    assert {name: near for name in foreign - there if (near := nearest_name(name)) not in (None, name)} == {}
+    assert (nearest_name("lenght"), nearest_name("coun"), nearest_name("haversin_m")) == (
+        "length",
+        "count",
+        "haversine_m",
+    )
 
 
 def test_every_text_in_an_aggregate_s_place_states_what_it_is(values: duckdb.DuckDBPyConnection) -> None:
-    same = [text for text, differs in aggregate_refusals._DIFFERS.items() if not differs]
+    same = [text for text, differs in aggregate_refusals._DIFFERENCES.items() if not differs]
     assert set(same) <= set(AGGREGATES) | {"{0} <> 0", "CAST({0} AS VARCHAR), ','"}
-    used = {text for *_, instead in aggregate_refusals._TAUGHT.values() for text in instead}
-    assert used <= set(aggregate_refusals._DIFFERS)
+    used = {text for *_, instead in aggregate_refusals._SUGGESTIONS.values() for text in instead}
+    assert used <= set(aggregate_refusals._DIFFERENCES)
     for text, meant in AGGREGATES.items():
         given = ("a > 0",) if "INT" in text else ("a", "n")
         one, other = (values.execute(f"SELECT {each.format(*given)} FROM v").fetchall() for each in (text, meant))
@@ -263,7 +279,7 @@ def unlike(sql: str, catalog: Catalog, database: duckdb.DuckDBPyConnection) -> s
     return None if sorted(map(repr, given)) == sorted(map(repr, meant)) else f"{sql} -> {sent}: {given} not {meant}"
 
 
-def test_a_question_behind_try_answers_the_refused_one_or_states_what_differs(
+def test_a_suggested_query_answers_the_refused_one_or_states_the_difference(
     catalog: Catalog, database: duckdb.DuckDBPyConnection
 ) -> None:
     assert [found for sql in refused_questions() if (found := unlike(sql, catalog, database)) is not None] == []
@@ -304,13 +320,13 @@ def made() -> Iterator[set[tuple[str, int]]]:
         Suggestion.__init__ = plain  # type: ignore[method-assign]
 
 
-def test_every_place_that_suggests_without_a_difference_is_held_against_duckdb(
+def test_every_suggestion_without_a_stated_difference_is_checked_on_duckdb(
     catalog: Catalog, values: duckdb.DuckDBPyConnection
 ) -> None:
     with made() as noted:
         for sql in refused_questions():
             refusal_of(sql, catalog)
-        for form in FORMS:
+        for form in CALL_REWRITES:
             mismatches(values, form)
     assert len(unstated()) > 10
     assert sorted(unstated() - noted) == [], "add a question that is refused there to tests/sql/refusals.sql"
@@ -322,7 +338,7 @@ def test_a_suggestion_with_a_placeholder_is_refused_until_it_is_edited(catalog: 
     unedited = refusal_of(refused.hint, catalog)
     assert unedited is not None and unedited.code is Code.PARAM
     assert unedited.why == "YOUR_MIN stands for a number that you choose."
-    assert refusal_of(filled(refused.hint), catalog) is None
+    assert refusal_of(fill_placeholders(refused.hint), catalog) is None
     assert refusal_of("SELECT COUNT(*) FROM subscribers WHERE home_zone = 'YOUR_MIN'", catalog) is None, "text is none"
 
 
@@ -334,7 +350,7 @@ def test_recursion_is_not_suggested_again(catalog: Catalog) -> None:
     assert refused is not None and "WITHOUT" not in refused.hint.upper() and "range(24)" in refused.hint
 
 
-def test_a_hint_to_leave_something_out_names_what_the_question_says(catalog: Catalog) -> None:
+def test_a_hint_to_leave_something_out_names_text_of_the_query(catalog: Catalog) -> None:
     of_parts = ("SELECT COUNT(last_day(ts, 'x')) FROM events", "SELECT COUNT(month(ts, 'x')) FROM events")
     left_out = [
         (sql, refusal.hint.removeprefix("leave ").removesuffix(" out"))

@@ -56,25 +56,25 @@ def operator() -> Catalog:
 
 
 @pytest.mark.parametrize(("sql", "tried"), TRIED.items())
-def test_what_is_tried_is_what_was_meant(sql: str, tried: str, operator: Catalog) -> None:
+def test_a_suggestion_is_the_intended_query(sql: str, tried: str, operator: Catalog) -> None:
     refusal = refusal_of(sql, operator)
     assert refusal is not None and sql_of(refusal.hint) == tried
 
 
 @pytest.mark.parametrize("sql", TRIED)
-def test_what_is_tried_is_accepted(sql: str, operator: Catalog) -> None:
+def test_every_suggestion_is_accepted(sql: str, operator: Catalog) -> None:
     refusal = refusal_of(sql, operator)
     sent = None if refusal is None else followed(sql, refusal)
     assert sent is None or refusal_of(sent, operator) is None
 
 
-def test_a_step_of_a_time_without_a_range_says_so(operator: Catalog) -> None:
+def test_truncating_a_time_without_a_declared_range_is_refused_for_that(operator: Catalog) -> None:
     refusal = refusal_of("select date_trunc('day', arr_ts), count(*) from trip group by 1", operator)
     assert refusal is not None
     assert refusal.why.startswith("arr_ts has no declared range")
 
 
-def test_lists_of_names_say_what_they_leave_out(operator: Catalog) -> None:
+def test_shortened_lists_of_names_state_how_many_are_omitted(operator: Catalog) -> None:
     unknown, shown = (refusal_of(sql, operator) for sql in ("select count(*) from zzz", "summarize zzz"))
     assert unknown is not None and shown is not None
     assert len(operator.tables) == 13

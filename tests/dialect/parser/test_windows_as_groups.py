@@ -38,7 +38,7 @@ SAID = {
 
 
 @pytest.mark.parametrize("sql", TRIED)
-def test_what_is_tried_is_answered(sql: str, ask: Callable[[str], Question]) -> None:
+def test_a_suggested_grouping_is_answered(sql: str, ask: Callable[[str], Question]) -> None:
     with pytest.raises(Refusal) as refused:
         ask(sql)
     assert (refused.value.code, sql_of(refused.value.hint)) == (Code.WINDOW, TRIED[sql])
@@ -46,7 +46,7 @@ def test_what_is_tried_is_answered(sql: str, ask: Callable[[str], Question]) -> 
 
 
 @pytest.mark.parametrize("sql", SAID)
-def test_of_other_windows_groups_are_spoken_of_and_not_the_person_s_rows(
+def test_other_window_functions_are_suggested_over_groups_not_over_rows(
     sql: str, ask: Callable[[str], Question]
 ) -> None:
     with pytest.raises(Refusal) as refused:

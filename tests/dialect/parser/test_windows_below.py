@@ -22,9 +22,9 @@ FIRST = "row_number() OVER (PARTITION BY subscriber_id ORDER BY ts) = 1"
 )
 def test_a_window_over_rows_is_put_below_the_groups(sql: str, catalog: Catalog) -> None:
     with pytest.raises(Refusal) as caught:
-        dialect.read(sql, catalog)
+        dialect.compile_query(sql, catalog)
     assert "FROM (SELECT *" in caught.value.hint and "QUALIFY ROW_NUMBER()" in caught.value.hint
-    assert dialect.read(caught.value.hint, catalog).plans
+    assert dialect.compile_query(caught.value.hint, catalog).plans
 
 
 @pytest.mark.parametrize(
@@ -38,12 +38,12 @@ def test_a_window_over_rows_is_put_below_the_groups(sql: str, catalog: Catalog) 
 @pytest.mark.parametrize("keys", ["subscriber_id", "subscriber_id, cell_id"])
 def test_the_first_row_of_each_key_is_chosen_by_qualify(rows: str, window: str, keys: str, catalog: Catalog) -> None:
     with pytest.raises(Refusal, match="one whole row of several") as caught:
-        dialect.read(f"SELECT count(*) AS n FROM (SELECT DISTINCT ON ({keys}) {rows}) AS e", catalog)
+        dialect.compile_query(f"SELECT count(*) AS n FROM (SELECT DISTINCT ON ({keys}) {rows}) AS e", catalog)
     assert f"QUALIFY ROW_NUMBER() OVER {window.format(keys)} = 1" in caught.value.hint
-    assert dialect.read(caught.value.hint, catalog).plans
+    assert dialect.compile_query(caught.value.hint, catalog).plans
 
 
-def test_the_first_row_of_a_key_of_many_people_has_no_such_words(catalog: Catalog) -> None:
+def test_qualify_is_not_suggested_for_keys_of_many_people(catalog: Catalog) -> None:
     with pytest.raises(Refusal) as caught:
-        dialect.read("SELECT count(*) AS n FROM (SELECT DISTINCT ON (cell_id) * FROM events) AS e", catalog)
+        dialect.compile_query("SELECT count(*) AS n FROM (SELECT DISTINCT ON (cell_id) * FROM events) AS e", catalog)
     assert caught.value.hint == "GROUP BY, with MIN(x) or ARG_MIN(x, y) of the others"

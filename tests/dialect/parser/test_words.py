@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dialect.errors import Code, Refusal
-from dialect.parser.tokens import closing, listed, uncommented, words_of
+from dialect.parser.tokens import closing_bracket, split_list, strip_comments, tokenize
 
 
 @pytest.mark.parametrize(
@@ -19,13 +19,13 @@ from dialect.parser.tokens import closing, listed, uncommented, words_of
     ],
 )
 def test_comments_are_left_out_and_nothing_else(sql: str, left: str | None) -> None:
-    assert uncommented(sql) == (sql if left is None else left)
+    assert strip_comments(sql) == (sql if left is None else left)
 
 
 def test_brackets_close_where_they_are_closed() -> None:
-    words = words_of("f(a, (b), [c])")
-    assert words[closing(words, 1) or 0].end == 13
-    assert closing(words_of("((a)"), 0) is None
+    words = tokenize("f(a, (b), [c])")
+    assert words[closing_bracket(words, 1) or 0].end == 13
+    assert closing_bracket(tokenize("((a)"), 0) is None
 
 
 @pytest.mark.parametrize(
@@ -41,9 +41,9 @@ def test_brackets_close_where_they_are_closed() -> None:
         ("SELECT 1" + ", 1" * 1_500, Code.COMPLEX),
     ],
 )
-def test_what_is_refused_before_anything_is_parsed(sql: str, code: Code) -> None:
+def test_oversized_texts_are_refused_before_parsing(sql: str, code: Code) -> None:
     with pytest.raises(Refusal) as refused:
-        words_of(sql)
+        tokenize(sql)
     assert refused.value.code is code
 
 
@@ -56,5 +56,5 @@ def test_what_is_refused_before_anything_is_parsed(sql: str, code: Code) -> None
         ("", ()),
     ],
 )
-def test_a_list_is_cut_at_the_commas_between_its_parts(text: str, parts: tuple[str, ...]) -> None:
-    assert listed(text) == parts
+def test_a_list_is_split_at_its_top_level_commas(text: str, parts: tuple[str, ...]) -> None:
+    assert split_list(text) == parts

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from dialect.algebra.expressions import Field, Ref
 from dialect.catalog.model import Bounds, SqlType
-from dialect.functions.builders import is_there
+from dialect.functions.builders import is_not_null
 from dialect.functions.emitter import write_expr
-from dialect.planner.quantiles import MOST_BINS, MOST_GROWING, Bins, bin_number, bins_of, has_bin
+from dialect.planner.quantiles import MAX_BINS, MAX_GROWING_BINS, Bins, bin_number, choose_bins, has_bin
 
 
 def _value(kind: SqlType, lower: float, upper: float) -> Ref:
@@ -32,26 +32,26 @@ def _numbers(value: Ref, bins: Bins, values: list[float | None]) -> list[int | N
 
 @given(upper=st.integers(0, 2**45), share=st.floats(0, 1))
 def test_a_whole_number_from_0_on_is_in_the_bin_that_holds_it(upper: int, share: float) -> None:
-    bins = bins_of(_value(SqlType.BIGINT, 0, upper), Bounds(0, upper))
+    bins = choose_bins(_value(SqlType.BIGINT, 0, upper), Bounds(0, upper))
     made = bins.histogram(0)
-    assert made.bins == bins.count <= MOST_GROWING
+    assert made.bin_count == bins.count <= MAX_GROWING_BINS
     value = min(upper, int(upper * share))
-    (place,) = [i for i in range(made.bins) if made.starts[i] <= value <= made.starts[i] + made.spreads[i]]
-    asked = [value, int(made.starts[place]), int(made.starts[place] + made.spreads[place])]
+    (place,) = [i for i in range(made.bin_count) if made.starts[i] <= value <= made.starts[i] + made.value_widths[i]]
+    asked = [value, int(made.starts[place]), int(made.starts[place] + made.value_widths[place])]
     assert _numbers(_value(SqlType.BIGINT, 0, upper), bins, [*asked, None]) == [place] * 3 + [None]
 
 
 @given(upper=st.floats(1e-3, 1e9), share=st.floats(0, 0.999999))
 def test_a_number_from_0_on_is_in_the_bin_that_holds_it(upper: float, share: float) -> None:
     value = _value(SqlType.DOUBLE, 0.0, upper)
-    bins = bins_of(value, Bounds(0.0, upper))
+    bins = choose_bins(value, Bounds(0.0, upper))
     made = bins.histogram(0)
-    assert bins.count == MOST_BINS
+    assert bins.count == MAX_BINS
     (place,) = _numbers(value, bins, [share * upper])
     assert place is not None
     slack = 1e-9 * upper
-    assert made.starts[place] - slack <= share * upper <= made.starts[place] + made.spreads[place] + slack
-    assert made.spreads[place] <= max(upper / 2048, share * upper / 8) * 1.001
+    assert made.starts[place] - slack <= share * upper <= made.starts[place] + made.value_widths[place] + slack
+    assert made.value_widths[place] <= max(upper / 2048, share * upper / 8) * 1.001
 
 
 @pytest.mark.parametrize(
@@ -66,21 +66,21 @@ def test_a_number_from_0_on_is_in_the_bin_that_holds_it(upper: float, share: flo
         (SqlType.DOUBLE, -3.0, 7.0, "128 bins of 0.078125 from -3 to 7"),
     ],
 )
-def test_bins_are_told(kind: SqlType, lower: float, upper: float, told: str) -> None:
-    assert bins_of(_value(kind, lower, upper), Bounds(lower, upper)).in_words() == told
+def test_bins_are_described_in_words(kind: SqlType, lower: float, upper: float, told: str) -> None:
+    assert choose_bins(_value(kind, lower, upper), Bounds(lower, upper)).describe() == told
 
 
 @pytest.mark.parametrize(("lower", "upper"), [(0.0, 1440.0), (-3.0, 7.0), (5.0, 5.0)])
-def test_what_lies_beyond_is_in_the_outer_bins_and_what_is_no_number_in_none(lower: float, upper: float) -> None:
+def test_outliers_are_in_the_outer_bins_and_nan_in_none(lower: float, upper: float) -> None:
     value = _value(SqlType.DOUBLE, lower, upper)
-    bins = bins_of(value, Bounds(lower, upper))
+    bins = choose_bins(value, Bounds(lower, upper))
     asked = [-1e308, lower - 1, upper, upper + 1, 1e308, math.nan, math.inf, -math.inf, None]
     last = bins.count - 1
     assert _numbers(value, bins, asked) == [0, 0, last, last, last, None, None, None, None]
 
 
-def test_a_planted_bin_for_what_is_no_number_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_planted_bin_for_nan_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     value = _value(SqlType.DOUBLE, 0.0, 1440.0)
-    monkeypatch.setitem(globals(), "has_bin", is_there)
+    monkeypatch.setitem(globals(), "has_bin", is_not_null)
     with pytest.raises(AssertionError):
-        _numbers(value, bins_of(value, Bounds(0.0, 1440.0)), [math.nan])
+        _numbers(value, choose_bins(value, Bounds(0.0, 1440.0)), [math.nan])

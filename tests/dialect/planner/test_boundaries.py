@@ -15,7 +15,7 @@ Ask = Callable[[str], Question]
 
 def plans(question: Question) -> list[int]:
     """The plan of each release in turn."""
-    return [release.plan for release in question.releases]
+    return [release.plan_index for release in question.releases]
 
 
 def test_a_release_that_a_question_reads_twice_is_made_once(ask: Ask) -> None:
@@ -24,9 +24,9 @@ def test_a_release_that_a_question_reads_twice_is_made_once(ask: Ask) -> None:
     assert plans(ask(f"SELECT a.n, b.n FROM {once} a CROSS JOIN (SELECT COUNT(*) AS n FROM subscribers) b")) == [0, 1]
 
 
-def test_both_readings_hold_one_noise_under_two_names(ask: Ask) -> None:
+def test_two_scans_of_a_release_share_its_noise(ask: Ask) -> None:
     once = "(SELECT COUNT(*) AS n FROM events)"
-    first, second = (release.raw[0] for release in ask(f"SELECT a.n FROM {once} a, {once} b").releases)
+    first, second = (release.raw_fields[0] for release in ask(f"SELECT a.n FROM {once} a, {once} b").releases)
     assert first != second and first.origin == second.origin
 
 
@@ -41,19 +41,19 @@ def test_both_readings_hold_one_noise_under_two_names(ask: Ask) -> None:
         ("MEDIAN(dwell_s), MEDIAN(dwell_s) FILTER (WHERE lat > 1)", [True, True]),
     ],
 )
-def test_each_histogram_is_a_release_beside(shown: str, histograms: list[bool], ask: Ask) -> None:
+def test_each_histogram_is_a_release_of_its_own(shown: str, histograms: list[bool], ask: Ask) -> None:
     question = ask(f"SELECT {shown} FROM events")
     assert [release.histogram is not None for release in question.releases] == histograms
 
 
-def test_releases_of_one_boundary_meet_by_their_keys(ask: Ask) -> None:
+def test_releases_of_one_release_point_are_joined_by_their_keys(ask: Ask) -> None:
     question = ask(
         "SELECT cell_id % 2 AS k, COUNT(*), MEDIAN(dwell_s) FROM events WHERE cell_id IN (1, 2, 3) GROUP BY 1"
     )
     relation = question.outer
     while not isinstance(relation.operator, Join):
         relation = relation.operator.source  # type: ignore[union-attr]  # above the join there are only such
-    assert relation.operator.how == "left"
+    assert relation.operator.kind == "left"
     first, second = question.releases
     assert [len(release.keys) for release in (first, second)] == [1, 1]
     assert first.keys != second.keys

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from dialect import bound, read
-from dialect.catalog.privacy_windows import Window
+from dialect import bound_contributions, compile_query
+from dialect.catalog.privacy_windows import PrivacyWindow
 from dialect.notes import Note, NoteCode
 from tests.dialect.windowed import CATALOGS, touched
 
@@ -35,10 +35,10 @@ CHARGED = {
 
 
 @pytest.mark.parametrize("sql", CHARGED)
-def test_the_windows_of_a_question(sql: str) -> None:
+def test_the_charged_privacy_windows_of_a_query(sql: str) -> None:
     found = touched(sql)
     assert found.windows == CHARGED[sql]
-    assert found.crossing == (len(found.windows) > 1)
+    assert found.is_crossing == (len(found.windows) > 1)
 
 
 OUTSIDE = Note(
@@ -56,35 +56,41 @@ OUTSIDE = Note(
         ("place = 7", False),
     ],
 )
-def test_time_outside_of_all_declared_windows_is_told(condition: str, told: bool) -> None:
-    question = read(f"SELECT COUNT(*) FROM visit WHERE {condition}", CATALOGS[Window.MONTH])
+def test_a_query_outside_all_declared_privacy_windows_has_a_note(condition: str, told: bool) -> None:
+    question = compile_query(f"SELECT COUNT(*) FROM visit WHERE {condition}", CATALOGS[PrivacyWindow.MONTH])
     assert (OUTSIDE in question.notes) is told
-    assert not told or question.plans[0].touched.windows == ("2026-01",)
+    assert not told or question.plans[0].charged_windows.windows == ("2026-01",)
 
 
 def test_a_derived_column_of_its_own_window_does_not_cross() -> None:
     found = touched("SELECT home, COUNT(*) FROM visit JOIN person USING (person_id) WHERE month(day) = 2 GROUP BY 1")
-    assert (found.windows, found.crossing, found.derived) == (("2026-02",), False, ("2026-02",))
+    assert (found.windows, found.is_crossing, found.derived_windows) == (("2026-02",), False, ("2026-02",))
 
 
 def test_each_release_of_a_question_has_its_own_windows() -> None:
-    one, other = read(
+    one, other = compile_query(
         "SELECT (SELECT COUNT(*) FROM visit WHERE day < '2026-01-03') - (SELECT COUNT(*) FROM visit WHERE day > '2026-04-03')",
-        CATALOGS[Window.MONTH],
+        CATALOGS[PrivacyWindow.MONTH],
     ).plans
-    assert {one.touched.windows, other.touched.windows} == {("2026-01",), ("2026-04",)}
+    assert {one.charged_windows.windows, other.charged_windows.windows} == {("2026-01",), ("2026-04",)}
 
 
-def test_what_crosses_pays_for_one_vector_in_the_place_of_another() -> None:
-    catalog = CATALOGS[Window.MONTH]
+def test_crossing_windows_use_the_sensitivity_under_replacement() -> None:
+    catalog = CATALOGS[PrivacyWindow.MONTH]
     crossing = "(SELECT person_id, max(place) AS place, max(steps) AS steps FROM visit GROUP BY 1)"
     single = f"{crossing[:-12]} WHERE day < '2026-02-01' GROUP BY 1)"
     for aggregate, times in (("COUNT(*)", math.sqrt(2)), ("SUM(steps)", 2), ("SUM(abs(steps))", math.sqrt(2))):
         wide, narrow = (
-            bound(read(f"SELECT place, {aggregate} FROM {rows} GROUP BY 1", catalog).plans[0], catalog, 3).vectors[0]
+            bound_contributions(
+                compile_query(f"SELECT place, {aggregate} FROM {rows} GROUP BY 1", catalog).plans[0], catalog, 3
+            ).vectors[0]
             for rows in (crossing, single)
         )
         assert wide.rule == narrow.rule
-        assert wide.sensitivity * wide.grain == pytest.approx(times * narrow.sensitivity * narrow.grain, rel=1e-5)
-    total = bound(read(f"SELECT COUNT(*) FROM {crossing}", catalog).plans[0], catalog, 1).vectors[0]
-    assert total.sensitivity * total.grain == 1  # one number, of a person who counts once
+        assert wide.sensitivity * wide.grain_size == pytest.approx(
+            times * narrow.sensitivity * narrow.grain_size, rel=1e-5
+        )
+    total = bound_contributions(
+        compile_query(f"SELECT COUNT(*) FROM {crossing}", catalog).plans[0], catalog, 1
+    ).vectors[0]
+    assert total.sensitivity * total.grain_size == 1  # one number, of a person who counts once

@@ -132,7 +132,7 @@ def _keys(plan: PrivatePlan, target: Target, database: duckdb.DuckDBPyConnection
 
 
 @pytest.mark.parametrize(("keys", "rest", "count", "some"), LISTED, ids=lambda value: str(value)[:70])
-def test_public_keys(
+def test_keys_with_declared_values_are_public(
     keys: str,
     rest: str,
     count: int,
@@ -162,7 +162,7 @@ ROLE = "CASE WHEN e.cell_id = 1 THEN 'one' WHEN s.gender = 'f' THEN 'f' ELSE 'ot
         (f"{ROLE}, hour(ts)", 2, 75),
     ],
 )
-def test_a_case_of_constants_brings_no_product_of_lists_that_no_other_key_needs(
+def test_a_case_over_constants_adds_no_product_of_key_sets(
     keys: str,
     lists: int,
     count: int,
@@ -177,15 +177,15 @@ def test_a_case_of_constants_brings_no_product_of_lists_that_no_other_key_needs(
 
 
 @pytest.mark.parametrize("rest", PRIVATE)
-def test_private_keys(rest: str, plan_of: Callable[[str], PrivatePlan]) -> None:
+def test_keys_without_declared_values_are_private(rest: str, plan_of: Callable[[str], PrivatePlan]) -> None:
     keys, _, table = rest.partition(" FROM ")
     plan = plan_of(f"SELECT {keys}, COUNT(*) FROM {table} GROUP BY ALL")
     assert plan.key_set is None
-    assert any(vector.text == "persons" for vector in plan.vectors)
+    assert any(vector.canonical_text == "persons" for vector in plan.vectors)
 
 
 @pytest.mark.parametrize("rest", TOO_LONG)
-def test_a_list_that_is_too_long_is_refused_by_name_before_it_is_made(
+def test_an_oversized_key_set_is_refused_by_name_before_it_is_built(
     rest: str, refused: Callable[[str], Refusal]
 ) -> None:
     keys, _, table = rest.partition(" FROM ")
@@ -209,7 +209,7 @@ def test_every_row_has_its_key_in_a_closed_list(
     checked = 0
     for keys, rest, _, _ in LISTED:
         plan = plan_of(f"SELECT {keys}, COUNT(*) {rest} GROUP BY ALL")
-        if plan.key_set is None or not plan.key_set.closed:
+        if plan.key_set is None or not plan.key_set.is_exhaustive:
             continue
         checked += 1
         held = [key.field for key in plan.keys]

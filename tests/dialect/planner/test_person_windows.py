@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dialect.catalog.privacy_windows import Window
+from dialect.catalog.privacy_windows import PrivacyWindow
 from tests.dialect.windowed import touched
 
 ALL = ("2026-01", "2026-02", "2026-03", "2026-04")
@@ -50,16 +50,16 @@ CROSSED = (
 
 
 @pytest.mark.parametrize("rows", KEPT)
-def test_windows_are_kept_apart(rows: str) -> None:
+def test_releases_grouped_by_window_do_not_cross(rows: str) -> None:
     found = touched(f"SELECT COUNT(DISTINCT v.person_id) FROM {rows}")
-    assert not found.crossing
-    assert (found.window is None) == (len(found.windows) == 1)
+    assert not found.is_crossing
+    assert (found.window_field is None) == (len(found.windows) == 1)
 
 
 @pytest.mark.parametrize("rows", CROSSED)
-def test_windows_cross(rows: str) -> None:
+def test_releases_not_grouped_by_window_cross(rows: str) -> None:
     found = touched(f"SELECT COUNT(*) FROM {rows}")
-    assert found.crossing and found.window is None
+    assert found.is_crossing and found.window_field is None
 
 
 # rows -> how many of four windows a condition on the second one's first days leaves
@@ -84,9 +84,9 @@ NARROWED = {
 
 
 @pytest.mark.parametrize("rows", NARROWED)
-def test_conditions_come_down_to_the_scans_that_they_speak_of(rows: str) -> None:
+def test_conditions_are_pushed_down_to_their_scans(rows: str) -> None:
     assert touched(f"SELECT COUNT(*) FROM {rows}").windows == ALL[: NARROWED[rows]]
 
 
 def test_a_whole_history_is_one_window() -> None:
-    assert touched("SELECT COUNT(*) FROM visit", Window.DAY).every
+    assert touched("SELECT COUNT(*) FROM visit", PrivacyWindow.DAY).is_every_window

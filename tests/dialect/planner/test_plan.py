@@ -31,23 +31,25 @@ VECTORS = {
 
 
 @pytest.mark.parametrize("aggregates", VECTORS)
-def test_each_vector_is_made_once_and_stands_in_canonical_order(
+def test_query_vectors_are_unique_and_in_canonical_order(
     aggregates: str, plan_of: Callable[[str], PrivatePlan]
 ) -> None:
-    assert [vector.text for vector in plan_of(f"SELECT {aggregates} FROM events").vectors] == VECTORS[aggregates]
+    assert [vector.canonical_text for vector in plan_of(f"SELECT {aggregates} FROM events").vectors] == VECTORS[
+        aggregates
+    ]
 
 
-def test_formulas_follow_their_vectors(ask: Callable[[str], Question]) -> None:
+def test_formulas_refer_to_their_query_vectors(ask: Callable[[str], Question]) -> None:
     question = ask("SELECT COUNT(*) AS a, AVG(dwell_s) AS b, SUM(dwell_s) AS c, COUNT(dwell_s) AS d FROM events")
     (plan,), (release,) = question.plans, question.releases
-    texts = [vector.text for vector in plan.vectors]
+    texts = [vector.canonical_text for vector in plan.vectors]
     formulas = {output.field.id: output.formula for output in release.outputs}
     a, b, c, d = (formulas[shown.field.id] for shown in question.columns)
     assert a == CountOf(texts.index("rows"))
     assert b == MeanOf(texts.index("centred(dwell_s)"), texts.index("valid(dwell_s)"), 600.0)
     assert c == SumOf(texts.index("sum(dwell_s)"))
     assert d == CountOf(texts.index("valid(dwell_s)"))
-    assert len(release.raw) == len(plan.vectors)
+    assert len(release.raw_fields) == len(plan.vectors)
 
 
 @pytest.mark.parametrize(
@@ -72,19 +74,23 @@ def test_releases_are_counted_once(sql: str, plans: int, releases: int, ask: Cal
 def test_a_release_is_seen_as_keys_numbers_and_raw_numbers(ask: Callable[[str], Question]) -> None:
     question = ask("SELECT zone, hour(ts), COUNT(*), AVG(dwell_s) FROM events JOIN cells USING (cell_id) GROUP BY ALL")
     (plan,), (release,) = question.plans, question.releases
-    assert [key.text for key in plan.keys] == ["zone", "hour(ts)"]
+    assert [key.canonical_text for key in plan.keys] == ["zone", "hour(ts)"]
     assert [f.id for f in release.keys] == [key.field.id for key in plan.keys]
     relation = question.outer
     while not isinstance(relation.operator, ReleaseScan):
         relation = relation.operator.source  # type: ignore[union-attr, assignment]
-    assert relation.operator.fields == (*release.keys, *(output.field for output in release.outputs), *release.raw)
+    assert relation.operator.fields == (
+        *release.keys,
+        *(output.field for output in release.outputs),
+        *release.raw_fields,
+    )
 
 
-def test_keys_say_why_they_are_public(plan_of: Callable[[str], PrivatePlan]) -> None:
+def test_public_keys_have_a_reason(plan_of: Callable[[str], PrivatePlan]) -> None:
     public = plan_of("SELECT zone, hour(ts), COUNT(*) FROM events JOIN cells USING (cell_id) GROUP BY ALL")
-    assert {key.why for key in public.keys} == {"public: cells, the values of hour"}
+    assert {key.reason for key in public.keys} == {"public: cells, the values of hour"}
     private = plan_of("SELECT home_zone, COUNT(*) FROM subscribers GROUP BY 1")
-    assert "threshold" in private.keys[0].why
+    assert "threshold" in private.keys[0].reason
 
 
 def test_private_tables_are_named_and_public_ones_are_not(plan_of: Callable[[str], PrivatePlan]) -> None:
@@ -110,7 +116,7 @@ def test_public_tables_alone_need_no_release(sql: str, ask: Callable[[str], Ques
     assert ask(sql).plans == ()
 
 
-def test_a_condition_that_is_never_true_needs_one_all_the_same(plan_of: Callable[[str], PrivatePlan]) -> None:
+def test_a_condition_that_is_never_true_still_needs_a_release(plan_of: Callable[[str], PrivatePlan]) -> None:
     assert plan_of("SELECT COUNT(*) FROM events WHERE 1 = 0").vectors
 
 
@@ -128,13 +134,13 @@ PEOPLE = {
 
 
 @pytest.mark.parametrize("sql", PEOPLE)
-def test_a_list_of_people_is_told_how_many_they_are(sql: str, ask: Callable[[str], Question]) -> None:
+def test_a_refused_list_of_people_suggests_a_count(sql: str, ask: Callable[[str], Question]) -> None:
     with pytest.raises(Refusal) as refused:
         ask(sql)
     assert (refused.value.code, sql_of(refused.value.hint)) == ("E_ROWS", PEOPLE[sql])
 
 
-def test_so_is_a_list_that_limit_cuts(ask: Callable[[str], Question]) -> None:
+def test_a_distinct_list_of_people_with_limit_suggests_a_count_by_key(ask: Callable[[str], Question]) -> None:
     with pytest.raises(Refusal) as refused:
         ask("SELECT DISTINCT cell_id, subscriber_id FROM events WHERE lat > 1 LIMIT 10")
     by_cell = "SELECT cell_id, COUNT(DISTINCT subscriber_id) FROM events WHERE lat > 1 GROUP BY cell_id"

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from dialect import Refusal, read
+from dialect import Refusal, compile_query
 from dialect.catalog.model import Catalog
-from dialect.parser.placeholders import filled
+from dialect.parser.placeholders import fill_placeholders
 from tests.support.sql.refused import sql_of
 
 DAY = "ts >= YOUR_START AND ts < YOUR_END"
@@ -35,8 +35,8 @@ def endless(catalog: Catalog) -> Catalog:
         ),
     ],
 )
-def test_a_key_of_almost_every_row(key: str, tried: str, endless: Catalog) -> None:
+def test_a_nearly_unique_key_is_refused(key: str, tried: str, endless: Catalog) -> None:
     with pytest.raises(Refusal) as refused:
-        read(f"SELECT {key}, COUNT(*) FROM events GROUP BY 1", endless)
+        compile_query(f"SELECT {key}, COUNT(*) FROM events GROUP BY 1", endless)
     assert sql_of(refused.value.hint) == tried
-    assert read(filled(tried), endless).plans
+    assert compile_query(fill_placeholders(tried), endless).plans

@@ -30,11 +30,11 @@ NOT_FOLLOWED = [
 
 
 @pytest.mark.parametrize("sql", FOLLOWED)
-def test_noise_is_summed_beside(sql: str, ask: Callable[[str], Question]) -> None:
-    (made,) = ask(sql).sums
-    assert made.terms and all(total.origin == raw.origin for total, _, raw in made.terms)
+def test_noise_variances_are_summed_with_the_values(sql: str, ask: Callable[[str], Question]) -> None:
+    (made,) = ask(sql).released_sums
+    assert made.noise_terms and all(total.origin == raw.origin for total, _, raw in made.noise_terms)
 
 
 @pytest.mark.parametrize("sql", NOT_FOLLOWED)
 def test_noise_is_not_followed_through_rows_that_stand_twice(sql: str, ask: Callable[[str], Question]) -> None:
-    assert ask(sql).sums == ()
+    assert ask(sql).released_sums == ()

@@ -24,8 +24,10 @@ def union(relation: Relation) -> SetOperation:
 
 def test_each_side_has_zero_in_the_terms_of_the_other(ask: Ask) -> None:
     question = ask(f"{COUNTS} UNION ALL SELECT 2 * COUNT(dwell_s) FROM events")
-    (made,) = question.gathered
-    assert [term.raw in release.raw for term, release in zip(made.terms, question.releases, strict=True)] == [True] * 2
+    (made,) = question.union_columns
+    assert [term.raw in release.raw_fields for term, release in zip(made.terms, question.releases, strict=True)] == [
+        True
+    ] * 2
     operator = union(question.outer)
     beside = operator.columns[1:]
     computed = {}
@@ -36,20 +38,20 @@ def test_each_side_has_zero_in_the_terms_of_the_other(ask: Ask) -> None:
     assert zeros == [(False, True)] * 2 + [(True, False)] * 2  # a number and its squared weight, of each side
 
 
-def test_a_ratio_beside_a_count_is_divided_by_one(ask: Ask) -> None:
-    (made,) = ask(f"{MEANS} UNION ALL {COUNTS}").gathered
-    assert made.below is not None and made.below_terms is not None
-    assert (len(made.terms), len(made.below_terms)) == (2, 1)
-    (plain,) = ask(f"{COUNTS} UNION ALL {COUNTS} WHERE cell_id = 1").gathered
-    assert plain.below is None and plain.below_terms is None
+def test_a_count_in_a_union_with_a_ratio_is_divided_by_one(ask: Ask) -> None:
+    (made,) = ask(f"{MEANS} UNION ALL {COUNTS}").union_columns
+    assert made.denominator_constant is not None and made.denominator_terms is not None
+    assert (len(made.terms), len(made.denominator_terms)) == (2, 1)
+    (plain,) = ask(f"{COUNTS} UNION ALL {COUNTS} WHERE cell_id = 1").union_columns
+    assert plain.denominator_constant is None and plain.denominator_terms is None
 
 
 @pytest.mark.parametrize("how", ["UNION", "INTERSECT ALL", "EXCEPT"])
-def test_rows_that_are_compared_bring_nothing(how: str, ask: Ask) -> None:
-    assert ask(f"{COUNTS} {how} {MEANS}").gathered == ()
+def test_rows_compared_by_a_set_operation_contribute_no_noise_terms(how: str, ask: Ask) -> None:
+    assert ask(f"{COUNTS} {how} {MEANS}").union_columns == ()
 
 
-def test_what_rests_on_too_many_numbers_brings_nothing(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert ask(f"{COUNTS} UNION ALL {COUNTS}").gathered
-    monkeypatch.setattr(noise_tracking, "MOST_NUMBERS", 1)
-    assert ask(f"{COUNTS} UNION ALL {COUNTS}").gathered == ()
+def test_too_many_noise_terms_end_noise_propagation(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ask(f"{COUNTS} UNION ALL {COUNTS}").union_columns
+    monkeypatch.setattr(noise_tracking, "MAX_NOISY_TERMS", 1)
+    assert ask(f"{COUNTS} UNION ALL {COUNTS}").union_columns == ()

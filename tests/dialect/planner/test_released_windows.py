@@ -9,21 +9,21 @@ import pytest
 from dialect.algebra.expressions import Literal
 from dialect.algebra.relations import Window
 from dialect.algebra.release_plan import Question
-from dialect.postprocess.noise_propagation import Linear, all_variances, uncertainty
+from dialect.postprocess.noise_propagation import LinearCombination, all_variances, column_forms
 
 R = "(SELECT cell_id AS k, COUNT(*) AS n FROM events GROUP BY 1) r"
 Ask = Callable[[str], Question]
 
 
-def numerator(question: Question) -> Linear:
-    (form,) = uncertainty(question)
+def numerator(question: Question) -> LinearCombination:
+    (form,) = column_forms(question)
     assert form is not None
     return form.numerator
 
 
 def variance(question: Question) -> object:
     """Variance of numbers of variance 1 if constants decide it; else None."""
-    ones = {raw.id: 1.0 for release in question.releases for raw in release.raw}
+    ones = {raw.id: 1.0 for release in question.releases for raw in release.raw_fields}
     written = numerator(question).variance(all_variances(question, ones))
     parts, total = [written], 0.0
     while parts:
@@ -59,13 +59,13 @@ def test_variances_add_up_over_rows(shown: str, expected: float | None, ask: Ask
     assert variance(ask(f"SELECT {shown} AS x FROM {R}")) == expected
 
 
-def test_rows_of_two_scans_are_not_told_apart(ask: Ask) -> None:
+def test_variance_does_not_distinguish_rows_of_two_scans(ask: Ask) -> None:
     rows = f"(SELECT k, n, LAG(n) OVER (ORDER BY k) AS l FROM {R})"
     assert variance(ask(f"SELECT a.n + a.l AS x FROM {rows} a JOIN {rows} b USING (k)")) == 2
     assert variance(ask(f"SELECT a.n + b.l AS x FROM {rows} a JOIN {rows} b ON a.k = b.k + 1")) == 4
 
 
-def test_the_parts_look_at_the_rows_that_the_number_looks_at(ask: Ask) -> None:
+def test_noise_terms_use_the_frame_of_their_value(ask: Ask) -> None:
     frame = "ROWS BETWEEN 6 PRECEDING AND CURRENT ROW"
     question = ask(f"SELECT AVG(2 * n) FILTER (WHERE k > 3) OVER (PARTITION BY k % 2 ORDER BY k {frame}) AS x FROM {R}")
     relation = question.outer
@@ -78,9 +78,9 @@ def test_the_parts_look_at_the_rows_that_the_number_looks_at(ask: Ask) -> None:
     assert all(call.condition is not None and call.condition != shown.condition for call in beside)
 
 
-def test_a_default_brings_no_noise(ask: Ask) -> None:
-    (made,) = ask(f"SELECT LAG(n, 1, 7) OVER (ORDER BY k) AS x FROM {R}").sums
-    assert made.constant is not None
-    assert not isinstance(made.terms[0][1], Literal)  # 0 in the first row, 1 in the others
-    (plain,) = ask(f"SELECT LAG(n) OVER (ORDER BY k) AS x FROM {R}").sums
-    assert plain.constant is None and plain.terms[0][1] == Literal(1.0, plain.terms[0][1].type)
+def test_a_default_of_lag_contributes_no_noise(ask: Ask) -> None:
+    (made,) = ask(f"SELECT LAG(n, 1, 7) OVER (ORDER BY k) AS x FROM {R}").released_sums
+    assert made.exact_part is not None
+    assert not isinstance(made.noise_terms[0][1], Literal)  # 0 in the first row, 1 in the others
+    (plain,) = ask(f"SELECT LAG(n) OVER (ORDER BY k) AS x FROM {R}").released_sums
+    assert plain.exact_part is None and plain.noise_terms[0][1] == Literal(1.0, plain.noise_terms[0][1].type)

@@ -10,11 +10,11 @@ from time import process_time
 import duckdb
 import pytest
 
-from dialect import Catalog, read
+from dialect import Catalog, compile_query
 from dialect.functions.emitter import write_expr
 from dialect.planner.reuse import predicate_regions
 from dialect.planner.reuse.predicate_regions import Pattern, RowSets
-from dialect.planner.reuse.view_matching import told
+from dialect.planner.reuse.view_matching import canonical_plan
 from engine.catalog.file import load_catalog
 from tests.engine.held_town import completed
 
@@ -80,15 +80,16 @@ def drawn(dice: random.Random, depth: int = 2) -> str:
 
 
 def found(sets: list[str], catalog: Catalog) -> tuple[tuple[int, ...], tuple[Pattern, ...]]:
-    questions = (read(f"SELECT COUNT(*) AS n FROM visit WHERE {each}", catalog) for each in sets)
+    questions = (compile_query(f"SELECT COUNT(*) AS n FROM visit WHERE {each}", catalog) for each in sets)
     made = RowSets()
-    fitting = [i for i, question in enumerate(questions) if made.add(told(question.plans[0]).conditions)]
+    fitting = [i for i, question in enumerate(questions) if made.add(canonical_plan(question.plans[0]).conditions)]
     return tuple(fitting), made.patterns()
 
 
 def true_patterns(sets: list[str], catalog: Catalog, rows: duckdb.DuckDBPyConnection) -> set[tuple[bool, ...]]:
     conditions = (
-        told(read(f"SELECT COUNT(*) AS n FROM visit WHERE {each}", catalog).plans[0]).conditions for each in sets
+        canonical_plan(compile_query(f"SELECT COUNT(*) AS n FROM visit WHERE {each}", catalog).plans[0]).conditions
+        for each in sets
     )
     written = (" AND ".join([*map(write_expr, some.values()), "TRUE"]).replace("visit#1.", "") for some in conditions)
     shown = ", ".join(f"coalesce({each}, false)" for each in written)
@@ -104,14 +105,14 @@ def missed(seed: int, catalog: Catalog, rows: duckdb.DuckDBPyConnection) -> set[
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_every_row_has_a_pattern_that_is_foreseen(seed: int, catalog: Catalog, rows: duckdb.DuckDBPyConnection) -> None:
+def test_every_row_has_a_predicted_null_pattern(seed: int, catalog: Catalog, rows: duckdb.DuckDBPyConnection) -> None:
     assert not missed(seed, catalog, rows)
 
 
 def test_nulls_that_are_forgotten_are_found(
     catalog: Catalog, rows: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predicate_regions, "nullable", lambda expr, far=True: False)
+    monkeypatch.setattr(predicate_regions, "may_be_null", lambda expr, far=True: False)
     assert any(missed(seed, catalog, rows) for seed in range(60))
 
 
@@ -129,7 +130,7 @@ def test_nulls_that_are_forgotten_are_found(
         (["is_weekend(day)", "NOT is_weekend(day)", "TRUE"], {(True, False, True), (False, True, True)}),
     ],
 )  # fmt: skip
-def test_what_rows_can_be(sets: list[str], patterns: set[Pattern], catalog: Catalog) -> None:
+def test_predicted_patterns_of_rows(sets: list[str], patterns: set[Pattern], catalog: Catalog) -> None:
     assert set(found(sets, catalog)[1]) == patterns
 
 
@@ -147,8 +148,8 @@ def test_long_lists_are_read_once_and_compared_by_what_they_name(catalog: Catalo
     for left_out in range(32):
         constants = ", ".join(str(i) for i in range(250) if i != left_out)
         sql = f"SELECT COUNT(*) AS n FROM visit WHERE visit_id IN ({constants})"
-        conditions.append(told(read(sql, catalog).plans[0]).conditions)
-    begun, known, made = process_time(), predicate_regions.Read(), RowSets()
+        conditions.append(canonical_plan(compile_query(sql, catalog).plans[0]).conditions)
+    begun, known, made = process_time(), predicate_regions.Decompositions(), RowSets()
     for each in conditions:
         assert made.add(each) and made.patterns()
     for each in conditions[1:]:

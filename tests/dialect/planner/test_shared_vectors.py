@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from dialect.algebra.release_plan import PrivatePlan, Question
-from dialect.postprocess.noise_propagation import uncertainty
+from dialect.postprocess.noise_propagation import column_forms
 
 Ask = Callable[[str], Question]
 
@@ -40,7 +40,7 @@ TWO = (
 @pytest.mark.parametrize(("sql", "vectors"), ONE)
 def test_the_same_rows_and_groups_are_one_release(sql: str, vectors: int, ask: Ask) -> None:
     (plan,) = ask(sql).plans
-    assert len(plan.vectors) == len(set(plan.texts)) == vectors
+    assert len(plan.vectors) == len(set(plan.vector_texts)) == vectors
 
 
 @pytest.mark.parametrize("sql", TWO)
@@ -50,16 +50,18 @@ def test_other_rows_or_groups_are_another_release(sql: str, ask: Ask) -> None:
 
 def test_a_count_in_two_places_is_one_number(ask: Ask) -> None:
     question = ask(BESIDE.format(COUNTED, SUMMED))
-    _, one, again, total = uncertainty(question)
+    _, one, again, total = column_forms(question)
     assert one is not None and again is not None and total is not None
     origins = [form.numerator.terms[0][0].origin for form in (one, again, total)]
     assert origins[0] == origins[1] != origins[2]
     for release in question.releases:
-        assert len(release.raw) == len(question.plans[release.plan].vectors)
+        assert len(release.raw_fields) == len(question.plans[release.plan_index].vectors)
 
 
-def test_the_text_is_that_of_asking_for_all_at_once(ask: Ask, plan_of: Callable[[str], PrivatePlan]) -> None:
-    first = ask(BESIDE.format(COUNTED, SUMMED)).plans[0].canonical
-    swapped = ask(f"SELECT * FROM {SUMMED} AS a JOIN {COUNTED} AS b USING (cell_id)").plans[0].canonical
-    at_once = plan_of("SELECT cell_id, SUM(dwell_s), COUNT(*) FROM events GROUP BY 1").canonical
+def test_a_shared_release_has_the_canonical_text_of_the_combined_query(
+    ask: Ask, plan_of: Callable[[str], PrivatePlan]
+) -> None:
+    first = ask(BESIDE.format(COUNTED, SUMMED)).plans[0].canonical_text
+    swapped = ask(f"SELECT * FROM {SUMMED} AS a JOIN {COUNTED} AS b USING (cell_id)").plans[0].canonical_text
+    at_once = plan_of("SELECT cell_id, SUM(dwell_s), COUNT(*) FROM events GROUP BY 1").canonical_text
     assert first == swapped == at_once

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dialect import Target, bound, read, write
-from dialect.catalog.privacy_windows import Window
+from dialect import Target, bound_contributions, compile_query, generate_sql
+from dialect.catalog.privacy_windows import PrivacyWindow
 from tests.dialect.windowed import CATALOGS, touched
 
 
 def _sql(question: str) -> str:
-    catalog = CATALOGS[Window.MONTH]
-    (plan,) = read(question, catalog).plans
-    return write(plan, bound(plan, catalog, 1), Target({t.name: t.name for t in catalog.tables})).text
+    catalog = CATALOGS[PrivacyWindow.MONTH]
+    (plan,) = compile_query(question, catalog).plans
+    return generate_sql(
+        plan, bound_contributions(plan, catalog, 1), Target({t.name: t.name for t in catalog.tables})
+    ).text
 
 
-def test_the_range_stands_at_the_scan() -> None:
+def test_the_time_range_is_a_filter_of_the_scan() -> None:
     sql = _sql("SELECT COUNT(*) FROM visit WHERE day = '2026-02-10'")
     assert (
         "c2 >= CAST('2026-02-01 00:00:00' AS TIMESTAMP)" in sql
@@ -34,5 +36,5 @@ def test_a_row_without_time_has_the_window_of_the_first_on_its_path_that_has_one
 
 def test_declared_windows_are_a_list_of_days_and_months() -> None:
     for key in ("CAST(ts AS DATE)", "date_trunc('month', ts)", "date_trunc('week', ts)"):
-        (plan,) = read(f"SELECT {key}, COUNT(*) FROM seen GROUP BY 1", CATALOGS[Window.MONTH]).plans
-        assert plan.key_set is not None and plan.key_set.closed, key
+        (plan,) = compile_query(f"SELECT {key}, COUNT(*) FROM seen GROUP BY 1", CATALOGS[PrivacyWindow.MONTH]).plans
+        assert plan.key_set is not None and plan.key_set.is_exhaustive, key

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from dialect.algebra.relations import Relation, SetOperation
 from dialect.algebra.release_plan import PrivatePlan
-from dialect.algebra.traversal import sources
+from dialect.algebra.traversal import inputs
 
 Plan = Callable[[str], PrivatePlan]
 KINDS = "SELECT subscriber_id, CASE WHEN lat > 1 THEN {} END AS k FROM events"
@@ -15,18 +15,18 @@ KINDS = "SELECT subscriber_id, CASE WHEN lat > 1 THEN {} END AS k FROM events"
 def unions(relation: Relation) -> int:
     """Count the set operations of a list."""
     operator = relation.operator
-    own = isinstance(operator, SetOperation) and operator.how == "union" and operator.distinct
-    return own + sum(map(unions, sources(relation)))
+    own = isinstance(operator, SetOperation) and operator.kind == "union" and operator.is_distinct
+    return own + sum(map(unions, inputs(relation)))
 
 
 def listed(one: str, other: str, plan_of: Plan) -> tuple[int, tuple[str, ...]]:
     both = f"{KINDS.format(one)} UNION ALL {KINDS.format(other)}"
     keys = plan_of(f"SELECT k, COUNT(*) FROM ({both}) GROUP BY k").key_set
     assert keys is not None
-    return unions(keys.relation), tuple(source.what for source in keys.sources)
+    return unions(keys.relation), tuple(source.description for source in keys.sources)
 
 
-def test_equal_lists_stand_once(plan_of: Plan) -> None:
+def test_equal_key_sets_of_a_union_are_merged(plan_of: Plan) -> None:
     assert listed("'a' ELSE 'b'", "'a' ELSE 'b'", plan_of)[0] == 0
 
 

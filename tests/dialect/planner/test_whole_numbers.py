@@ -14,7 +14,7 @@ from dialect.algebra.release_plan import KeySet, PrivatePlan
 from dialect.algebra.target import Target
 from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Code, Refusal
-from dialect.functions.emitter import plain_text, quote, write_expr
+from dialect.functions.emitter import plain_text, quote_literal, write_expr
 
 BOTH = "FROM events JOIN subscribers USING (subscriber_id)"
 
@@ -74,7 +74,7 @@ def _listed(plan: PrivatePlan, target: Target, database: duckdb.DuckDBPyConnecti
 
 
 @pytest.mark.parametrize(("keys", "where"), [*KEYS, *OF_TIMES])
-def test_how_many_keys_there_are(
+def test_the_size_of_an_integer_key_set(
     keys: str, where: str, plan_of: Callable[[str], PrivatePlan], target: Target, database: duckdb.DuckDBPyConnection
 ) -> None:
     plan = plan_of(f"SELECT {keys}, COUNT(*) {BOTH} {where} GROUP BY ALL")
@@ -106,12 +106,12 @@ def test_every_key_of_declared_numbers_is_listed(
     plan = plan_of(f"SELECT {keys}, COUNT(*) {BOTH} {where} GROUP BY ALL")
     listed = set(_listed(plan, target, database))
     exprs = plan.key_exprs
-    facts = [fact for fact in plan.source.facts if all(f.bounds is not None for f in fields_of(fact))]
+    facts = [fact for fact in plan.source.predicates if all(f.bounds is not None for f in fields_of(fact))]
     columns = sorted({f for part in (*exprs, *facts) for f in fields_of(part)}, key=lambda f: f.id)
     assert columns, plain_text(exprs[0])
     rows = product(*(_values(column)[:: 1 if len(columns) == 1 else 7] for column in columns))
     cells = ", ".join(
-        f"({', '.join(quote(Literal(x, f.type)) for x, f in zip(row, columns, strict=True))})" for row in rows
+        f"({', '.join(quote_literal(Literal(x, f.type)) for x, f in zip(row, columns, strict=True))})" for row in rows
     )
     source = ", ".join(f"CAST({f.id} AS {f.type}) AS {f.id}" for f in columns)
     values = f"(VALUES {cells}) AS t({', '.join(f.id for f in columns)})"

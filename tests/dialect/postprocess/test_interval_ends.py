@@ -48,7 +48,9 @@ def test_ends_of_released_numbers_are_columns(sql: str, ask: Callable[[str], Que
 
 
 @pytest.mark.parametrize("sql", REFUSED)
-def test_what_has_no_interval_has_no_ends(sql: str, refused: Callable[[str], Refusal]) -> None:
+def test_interval_functions_of_values_without_an_interval_are_refused(
+    sql: str, refused: Callable[[str], Refusal]
+) -> None:
     found = refused(sql)
     assert found.code is REFUSED[sql] and found.hint and found.span is not None
     marked = sql[found.span.start : found.span.end].lower()
@@ -69,7 +71,7 @@ def test_the_caret_stands_under_the_end_that_is_refused(sql: str, refused: Calla
     assert sql[span.start :].startswith((WRONG, WRONG_OF_ROWS))
 
 
-def test_asking_for_ends_makes_no_other_release(ask: Callable[[str], Question]) -> None:
+def test_interval_functions_add_no_release(ask: Callable[[str], Question]) -> None:
     plain = ask("SELECT hour(ts) AS h, COUNT(*) AS n FROM events GROUP BY 1")
     with_ends = ask("SELECT hour(ts) AS h, COUNT(*) AS n, DP_INTERVAL_LOW(n) AS low FROM events GROUP BY 1")
-    assert [p.canonical for p in plain.plans] == [p.canonical for p in with_ends.plans]
+    assert [p.canonical_text for p in plain.plans] == [p.canonical_text for p in with_ends.plans]

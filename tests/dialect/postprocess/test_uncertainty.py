@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from dialect.algebra.release_plan import Question
-from dialect.postprocess.noise_propagation import noisy, uncertainty
+from dialect.postprocess.noise_propagation import column_forms, is_noisy_column
 
 R = "(SELECT cell_id, COUNT(*) AS n, SUM(dwell_s) AS s, AVG(lat) AS m FROM events GROUP BY cell_id)"
 
@@ -80,7 +80,7 @@ NOT_FOLLOWED = {
 
 
 def _raw(sql: str, ask: Callable[[str], Question]) -> list[int]:
-    forms = uncertainty(ask(sql))
+    forms = column_forms(ask(sql))
     return [
         0 if form is None else len({f for part in (form.numerator, form.denominator) if part for f, _ in part.terms})
         for form in forms
@@ -88,12 +88,12 @@ def _raw(sql: str, ask: Callable[[str], Question]) -> list[int]:
 
 
 @pytest.mark.parametrize("sql", FOLLOWED)
-def test_noise_is_followed(sql: str, ask: Callable[[str], Question]) -> None:
+def test_noise_is_propagated(sql: str, ask: Callable[[str], Question]) -> None:
     assert tuple(_raw(sql, ask)) == FOLLOWED[sql]
 
 
 @pytest.mark.parametrize("sql", NOT_FOLLOWED)
-def test_where_noise_is_not_followed_no_interval_is_said(sql: str, ask: Callable[[str], Question]) -> None:
+def test_no_interval_is_reported_where_noise_is_not_propagated(sql: str, ask: Callable[[str], Question]) -> None:
     assert _raw(sql, ask) == [0] * NOT_FOLLOWED[sql]
 
 
@@ -112,7 +112,5 @@ NOISY = {  # which shown columns rest on released numbers
 
 
 @pytest.mark.parametrize("sql", NOISY)
-def test_keys_of_groups_of_released_numbers_are_as_exact_as_what_they_are_made_of(
-    sql: str, ask: Callable[[str], Question]
-) -> None:
-    assert list(noisy(ask(sql))) == NOISY[sql]
+def test_group_keys_over_releases_are_exact_only_if_their_inputs_are(sql: str, ask: Callable[[str], Question]) -> None:
+    assert list(is_noisy_column(ask(sql))) == NOISY[sql]

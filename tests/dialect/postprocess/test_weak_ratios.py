@@ -11,8 +11,8 @@ import pytest
 
 from dialect.algebra.release_plan import Question
 from dialect.algebra.target import Target
-from dialect.codegen.outer_query import write_outer
-from dialect.codegen.relations.relation import release_name
+from dialect.codegen.outer_query import write_outer_query
+from dialect.codegen.relations.relation import release_table_name
 
 R = "(SELECT cell_id AS c, COUNT(*) AS n, SUM(dwell_s) AS s FROM events GROUP BY cell_id)"
 ROWS = {1: (100, 50.0), 2: (1, 70.0), 3: (40, 60.0), 4: (-90, 80.0), 5: (19, 10.0)}  # n has a deviation of 10
@@ -22,10 +22,10 @@ CLEAR = [3, 1]  # by s / n, at 95%
 def ask_released(question: Question, variance: float = 100.0, confidence: float = 0.95) -> list[tuple[Any, ...]]:
     """Answer the outer part over ROWS; every raw number has one variance."""
     (release,) = question.releases
-    raw = [f.id for f in release.raw]
-    target = Target({release_name(0): "r"})
-    sql = write_outer(question, dict.fromkeys(raw, variance), target, confidence).text
-    given = [*release.keys, *(output.field for output in release.outputs), *release.raw]
+    raw = [f.id for f in release.raw_fields]
+    target = Target({release_table_name(0): "r"})
+    sql = write_outer_query(question, dict.fromkeys(raw, variance), target, confidence).text
+    given = [*release.keys, *(output.field for output in release.outputs), *release.raw_fields]
     named = ", ".join(f"{column} AS {f.id}" for f, column in zip(given, "knsns", strict=True))
     with duckdb.connect() as connection:
         values = ", ".join(f"({k}, {n}, {s}::DOUBLE)" for k, (n, s) in ROWS.items())
@@ -42,16 +42,16 @@ def ask_released(question: Question, variance: float = 100.0, confidence: float 
         (f"SELECT c FROM {R} WHERE 2 * s / (n + n) > 1 ORDER BY c", [3]),
     ],
 )
-def test_a_weak_ratio_is_null_everywhere(sql: str, expected: list[int], ask: Callable[[str], Question]) -> None:
+def test_an_unstable_ratio_is_null_everywhere(sql: str, expected: list[int], ask: Callable[[str], Question]) -> None:
     assert [row[0] for row in ask_released(ask(sql))] == expected
 
 
-def test_a_join_on_a_ratio_leaves_weak_ones_out(ask: Callable[[str], Question]) -> None:
+def test_a_join_on_a_ratio_drops_unstable_ones(ask: Callable[[str], Question]) -> None:
     sql = f"SELECT r.c FROM {R} r JOIN (VALUES (0.0), (1.0)) v(least) ON r.s / r.n > v.least ORDER BY 1"
     assert ask_released(ask(sql)) == [(1,), (3,), (3,)]
 
 
-def test_an_aggregate_over_releases_leaves_weak_ratios_out(ask: Callable[[str], Question]) -> None:
+def test_an_aggregate_over_releases_ignores_unstable_ratios(ask: Callable[[str], Question]) -> None:
     (row,) = ask_released(ask(f"SELECT COUNT(s / n), MAX(s / n) FROM {R}"))
     assert row == (2, 60.0 / 40)
 
@@ -68,7 +68,7 @@ def test_a_higher_confidence_asks_more_of_a_denominator(ask: Callable[[str], Que
     assert ask_released(ask(sql), confidence=0.99999) == [(1,)]
 
 
-def test_what_has_no_noise_is_divided_by_as_it_is(ask: Callable[[str], Question]) -> None:
+def test_an_exact_denominator_is_divided_by_directly(ask: Callable[[str], Question]) -> None:
     rows = ask_released(ask(f"SELECT c, n / (c - 3) FROM {R} ORDER BY c"))
     assert [row[1] for row in rows] == [-50.0, -1.0, math.inf, -90.0, 9.5]
     exact = ask_released(ask(f"SELECT c FROM {R} WHERE s / n IS NOT NULL ORDER BY c"), variance=0.0)

@@ -12,11 +12,11 @@ from random import Random
 
 import pytest
 
-from dialect import read
+from dialect import compile_query
 from dialect.algebra.release_plan import VectorKind
-from dialect.analysis.date_bounds import Known
-from dialect.catalog.model import NormsByKeys, Table
-from dialect.sensitivity.norms import declared_norm
+from dialect.analysis.date_bounds import EventTimePredicates
+from dialect.catalog.model import ClipBoundsByKeys, Table
+from dialect.sensitivity.norms import declared_clip_bound
 from engine.catalog.file import load_catalog
 
 DAYS = {  # norms of rows and of people, of trips of one day and by days: none are declared of half a day, or of two
@@ -62,11 +62,11 @@ DAYS = {  # norms of rows and of people, of trips of one day and by days: none a
 
 
 @pytest.mark.parametrize("said", DAYS)
-def test_a_day_in_other_words_is_its_date(said: str) -> None:
+def test_equivalent_day_conditions_have_the_clip_bounds_of_the_date(said: str) -> None:
     """Proof: dialect/sensitivity/proofs.md#usual-keys."""
     operator = load_catalog(Path("engine/catalog/operator/catalog.toml"))
-    (plan,) = read(f"SELECT COUNT(*), COUNT(DISTINCT subscriber_id) FROM trip {said}", operator).plans
-    found = {vector.kind: declared_norm(plan, vector, operator) for vector in plan.vectors}
+    (plan,) = compile_query(f"SELECT COUNT(*), COUNT(DISTINCT subscriber_id) FROM trip {said}", operator).plans
+    found = {vector.kind: declared_clip_bound(plan, vector, operator) for vector in plan.vectors}
     assert (found[VectorKind.ROWS], found[VectorKind.PERSONS]) == DAYS[said]
 
 
@@ -82,28 +82,28 @@ WEEKS: dict[str, tuple[Callable[[date], object], Callable[[date], bool]]] = {
 
 
 @pytest.mark.parametrize("said", WEEKS)
-def test_people_are_within_the_norm_of_few_days(said: str) -> None:
+def test_people_are_within_the_clip_bound_of_few_days(said: str) -> None:
     """Proof: dialect/sensitivity/proofs.md#usual-keys. What is declared by days is what a drawn person has by them."""
     group, counts = WEEKS[said]
     operator = load_catalog(Path("engine/catalog/operator/catalog.toml"))
-    (plan,) = read(f"SELECT COUNT(*), COUNT(DISTINCT subscriber_id) FROM trip {said}", operator).plans
+    (plan,) = compile_query(f"SELECT COUNT(*), COUNT(DISTINCT subscriber_id) FROM trip {said}", operator).plans
     for seed in range(30):
         random = Random(seed)
         days = [date(2026, 10, 1) + timedelta(days=random.choice((0, 3, 4, 5, 10, 11, 31))) for _ in range(20)]
         by_day, by_group = Counter(days), Counter(group(day) for day in days if counts(day))
-        usual = NormsByKeys(("trip_date",), math.hypot(*by_day.values()), len(by_day) ** 0.5)
+        usual = ClipBoundsByKeys(("trip_date",), math.hypot(*by_day.values()), len(by_day) ** 0.5)
         tables = tuple(t if t.name != "trip" else _declaring(t, usual, len(days)) for t in operator.tables)
         rows, persons = (
-            declared_norm(plan, next(v for v in plan.vectors if v.kind is kind), replace(operator, tables=tables))
+            declared_clip_bound(plan, next(v for v in plan.vectors if v.kind is kind), replace(operator, tables=tables))
             for kind in (VectorKind.ROWS, VectorKind.PERSONS)
         )
         assert rows >= math.hypot(*by_group.values()) * (1 - 1e-12)
         assert persons >= len(by_group) ** 0.5 * (1 - 1e-12)
 
 
-def _declaring(table: Table, usual: NormsByKeys, rows: int) -> Table:
-    assert table.norms is not None
-    return replace(table, norms=replace(table.norms, rows=float(rows), by_keys=(usual,)))
+def _declaring(table: Table, usual: ClipBoundsByKeys, rows: int) -> Table:
+    assert table.clip_bounds is not None
+    return replace(table, clip_bounds=replace(table.clip_bounds, rows=float(rows), by_keys=(usual,)))
 
 
 @pytest.mark.parametrize(("parts", "days"), [(2, 2 * 1096), (60, 0)])
@@ -113,9 +113,11 @@ def test_days_are_counted_once_and_under_few_conditions(parts: int, days: int, m
     sums = ", ".join(f"SUM(LEAST(dist_km, {end}))" for end in range(20, 40))
     among = " AND ".join(f"(trip_date <> '2026-10-{1 + part % 28:02}' OR o_zone = 'Z{part}')" for part in range(parts))
     sql = f"SELECT {sums} FROM trip WHERE trip_date BETWEEN '2024-01-01' AND '2026-12-31' AND {among}"
-    (plan,) = read(sql, operator).plans
+    (plan,) = compile_query(sql, operator).plans
     asked: list[date] = []
-    possible = Known.possible
-    monkeypatch.setattr(Known, "possible", lambda known, day: asked.append(day) or possible(known, day))
-    assert all(declared_norm(plan, vector, operator) > 0 for vector in (*plan.vectors, *plan.vectors))
+    possible = EventTimePredicates.is_possible
+    monkeypatch.setattr(
+        EventTimePredicates, "is_possible", lambda known, day: asked.append(day) or possible(known, day)
+    )
+    assert all(declared_clip_bound(plan, vector, operator) > 0 for vector in (*plan.vectors, *plan.vectors))
     assert len(asked) == days

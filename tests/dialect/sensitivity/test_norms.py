@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 
 from dialect.algebra.release_plan import PrivatePlan
-from dialect.catalog.model import Catalog, NormsByKeys
-from dialect.sensitivity.norms import declared_max_groups, declared_norm
+from dialect.catalog.model import Catalog, ClipBoundsByKeys
+from dialect.sensitivity.norms import declared_clip_bound, declared_max_groups
 
 BY_KEYS = (
-    NormsByKeys(("lat",), rows=13.0),
-    NormsByKeys(("hour(ts)",), rows=11.0, persons=2.0, sums={"dwell_s": 7000.0}),
-    NormsByKeys(("zone", "hour(ts)"), rows=9.0),
-    NormsByKeys(("cell_id",), rows=7.0, sums={"dwell_s": 5000.0}),
-    NormsByKeys(("cell_id", "hour(ts)"), rows=5.0, persons=4.0),
-    NormsByKeys(("cast(ts as date)",), rows=9.5, persons=1.5),
+    ClipBoundsByKeys(("lat",), rows=13.0),
+    ClipBoundsByKeys(("hour(ts)",), rows=11.0, persons=2.0, sums={"dwell_s": 7000.0}),
+    ClipBoundsByKeys(("zone", "hour(ts)"), rows=9.0),
+    ClipBoundsByKeys(("cell_id",), rows=7.0, sums={"dwell_s": 5000.0}),
+    ClipBoundsByKeys(("cell_id", "hour(ts)"), rows=5.0, persons=4.0),
+    ClipBoundsByKeys(("cast(ts as date)",), rows=9.5, persons=1.5),
 )
 
 
@@ -33,7 +33,8 @@ def usual(catalog: Catalog) -> Catalog:
 
 def _with(catalog: Catalog, **norms: Any) -> Catalog:
     tables = tuple(
-        replace(t, norms=replace(t.norms, **norms)) if t.name == "events" and t.norms else t for t in catalog.tables
+        replace(t, clip_bounds=replace(t.clip_bounds, **norms)) if t.name == "events" and t.clip_bounds else t
+        for t in catalog.tables
     )
     return replace(catalog, tables=tables)
 
@@ -127,48 +128,53 @@ NORMS = {
 
 
 @pytest.mark.parametrize("sql", NORMS)
-def test_the_norm_of_a_vector(sql: str, usual: Catalog, plan_of: Callable[[str], PrivatePlan]) -> None:
+def test_the_clip_bound_of_a_query_vector(sql: str, usual: Catalog, plan_of: Callable[[str], PrivatePlan]) -> None:
     plan = plan_of(sql)
-    found = [declared_norm(plan, vector, usual) for vector in plan.vectors]
+    found = [declared_clip_bound(plan, vector, usual) for vector in plan.vectors]
     assert sorted(found) == pytest.approx(sorted(NORMS[sql]))
 
 
-def test_where_signs_cancel_the_norm_of_most_keys_is_taken(
+def test_if_signs_cancel_the_clip_bound_of_most_keys_is_used(
     catalog: Catalog, plan_of: Callable[[str], PrivatePlan]
 ) -> None:
-    by_keys = (NormsByKeys(("hour(ts)",), sums={"lat": 5.0}), NormsByKeys(("cell_id", "hour(ts)"), sums={"lat": 7.0}))
+    by_keys = (
+        ClipBoundsByKeys(("hour(ts)",), sums={"lat": 5.0}),
+        ClipBoundsByKeys(("cell_id", "hour(ts)"), sums={"lat": 7.0}),
+    )
     declared = _with(catalog, by_keys=by_keys)
     for sql, norm in {
         "SELECT hour(ts), SUM(lat) FROM events GROUP BY 1": 5.0,
         "SELECT hour(ts), SUM(lat) FROM events WHERE cell_id = 1 GROUP BY 1": 7.0,
     }.items():
         plan = plan_of(sql)
-        assert [declared_norm(plan, vector, declared) for vector in plan.vectors] == [norm]
+        assert [declared_clip_bound(plan, vector, declared) for vector in plan.vectors] == [norm]
 
 
-def test_people_are_within_the_norm_of_their_groups(catalog: Catalog, plan_of: Callable[[str], PrivatePlan]) -> None:
+def test_people_are_within_the_clip_bound_of_their_groups(
+    catalog: Catalog, plan_of: Callable[[str], PrivatePlan]
+) -> None:
     """Proof: dialect/sensitivity/proofs.md#usual-keys. What is declared is what a drawn person has, by cells, by hours, by both."""
     plans = {sql: plan_of(sql) for sql in QUESTIONS}
     for seed in range(60):
         rows = _drawn(Random(seed))
         for sql, (parts, counts) in QUESTIONS.items():
-            _is_within(plans[sql], _declared_of(catalog, rows), _norms(rows, parts, counts))
+            _is_within(plans[sql], _declared_of(catalog, rows), _clip_bounds(rows, parts, counts))
 
 
-def test_keys_that_part_nothing_are_found(
+def test_grouping_keys_without_effect_are_found(
     catalog: Catalog, plan_of: Callable[[str], PrivatePlan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dialect.sensitivity.norms.parted_by", lambda *_: frozenset({"cell_id", "hour(ts)"}))
+    monkeypatch.setattr("dialect.sensitivity.norms.grouping_attributes", lambda *_: frozenset({"cell_id", "hour(ts)"}))
     with pytest.raises(AssertionError):
-        test_people_are_within_the_norm_of_their_groups(catalog, plan_of)
+        test_people_are_within_the_clip_bound_of_their_groups(catalog, plan_of)
 
 
 def test_several_values_that_count_as_one_are_found(
     catalog: Catalog, plan_of: Callable[[str], PrivatePlan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dialect.sensitivity.norms.most_groups", lambda *_: 1)
+    monkeypatch.setattr("dialect.sensitivity.norms.max_groups_within", lambda *_: 1)
     with pytest.raises(AssertionError):
-        test_people_are_within_the_norm_of_their_groups(catalog, plan_of)
+        test_people_are_within_the_clip_bound_of_their_groups(catalog, plan_of)
 
 
 Row = tuple[int, int, float]  # cell, hour, seconds
@@ -210,7 +216,7 @@ def _drawn(random: Random) -> list[Row]:
     ]
 
 
-def _norms(rows: list[Row], parts: Callable[[Row], object], counts: Callable[[Row], bool]) -> tuple[float, float]:
+def _clip_bounds(rows: list[Row], parts: Callable[[Row], object], counts: Callable[[Row], bool]) -> tuple[float, float]:
     """Find the norms of a person's rows and seconds over their groups."""
     numbers, seconds = Counter[object](), Counter[object]()
     for row in filter(counts, rows):
@@ -221,14 +227,14 @@ def _norms(rows: list[Row], parts: Callable[[Row], object], counts: Callable[[Ro
 
 def _declared_of(catalog: Catalog, rows: list[Row]) -> Catalog:
     parts = {("cell_id",): itemgetter(0), ("hour(ts)",): itemgetter(1), ("cell_id", "hour(ts)"): itemgetter(0, 1)}
-    found = {keys: _norms(rows, part, lambda _: True) for keys, part in parts.items()}
-    usual = [NormsByKeys(keys, n, sums={"dwell_s": max(s, 1.0)}) for keys, (n, s) in found.items()]
+    found = {keys: _clip_bounds(rows, part, lambda _: True) for keys, part in parts.items()}
+    usual = [ClipBoundsByKeys(keys, n, sums={"dwell_s": max(s, 1.0)}) for keys, (n, s) in found.items()]
     return _with(catalog, rows=float(len(rows)), by_keys=tuple(usual))
 
 
 def _is_within(plan: PrivatePlan, catalog: Catalog, norms: tuple[float, float]) -> None:
     for vector in plan.vectors:
-        assert declared_norm(plan, vector, catalog) >= norms[vector.summed] * (1 - 1e-12)
+        assert declared_clip_bound(plan, vector, catalog) >= norms[vector.is_sum] * (1 - 1e-12)
 
 
 def test_the_number_of_groups(catalog: Catalog, plan_of: Callable[[str], PrivatePlan]) -> None:

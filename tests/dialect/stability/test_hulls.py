@@ -8,9 +8,9 @@ import pytest
 
 from dialect.algebra.expressions import Field
 from dialect.algebra.relations import SetOperation
-from dialect.binder.query import Selected
+from dialect.binder.query import BoundQuery
 from dialect.catalog.model import Domain, SqlType, ValueList, ValueRange
-from dialect.stability.set_operations import common_domain, common_facts
+from dialect.stability.set_operations import common_domain, common_predicates
 
 DOMAINS = [
     (ValueList((1, 2)), ValueList((1, 2)), ValueList((1, 2))),
@@ -34,7 +34,7 @@ def test_a_domain_of_two_columns_holds_the_values_of_both(
     assert common_domain(fields) == both
 
 
-def test_columns_of_two_types_have_none() -> None:
+def test_columns_of_two_types_have_no_common_key_set() -> None:
     fields = [Field(kind, None, kind, domain=ValueList((1, 2))) for kind in (SqlType.BIGINT, SqlType.DOUBLE)]
     assert common_domain(fields) is None
 
@@ -47,11 +47,11 @@ def test_columns_of_two_types_have_none() -> None:
         ("INTERSECT ALL", 2),
     ],
 )
-def test_a_fact_holds_of_all_rows_where_it_holds_of_those_that_stay(
-    how: str, true_of_all: int, rows_of: Callable[[str], Selected]
+def test_predicates_of_the_remaining_rows_hold_for_a_set_operation(
+    how: str, true_of_all: int, rows_of: Callable[[str], BoundQuery]
 ) -> None:
     left, right = "lat > 1 AND lon > 2", "lat > 1 AND lon > 3"
     columns = "SELECT subscriber_id, lat, lon FROM events WHERE"
     operator = rows_of(f"{columns} {left} {how} {columns} {right}").relation.operator
     assert isinstance(operator, SetOperation)
-    assert len(common_facts(operator)) == true_of_all
+    assert len(common_predicates(operator)) == true_of_all

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import duckdb
 import pytest
 
-from dialect.algebra.relations import Kept, Outcome, PerPerson, Project
+from dialect.algebra.relations import NullExtendedValue, PerPerson, PreservedSide, Project
 from dialect.algebra.release_plan import PrivatePlan
-from dialect.binder.query import Selected
+from dialect.binder.query import BoundQuery
 from dialect.stability.outer_joins import outcomes as outcomes_of
 
 # of e.steps and e.ok, which are NULL where nobody's row matched, and c.x, which may be anything
@@ -26,22 +26,26 @@ EXPRESSIONS = (
 )  # fmt: skip
 
 
-def _seen(value: object) -> Outcome:
+def _seen(value: object) -> NullExtendedValue:
     if value is None:
-        return Outcome.NULL
+        return NullExtendedValue.NULL
     if isinstance(value, bool):
-        return Outcome.TRUE if value else Outcome.FALSE
-    return Outcome.ZERO if value == 0 else Outcome.OTHER
+        return NullExtendedValue.TRUE if value else NullExtendedValue.FALSE
+    return NullExtendedValue.ZERO if value == 0 else NullExtendedValue.OTHER
 
 
 @pytest.mark.parametrize("text", EXPRESSIONS)
-def test_outcomes_hold_what_duckdb_computes(text: str, rows_of: Callable[[str], Selected]) -> None:
+def test_outcomes_of_unmatched_rows_contain_duckdbs_values(text: str, rows_of: Callable[[str], BoundQuery]) -> None:
     selected = rows_of(f"SELECT {text} AS x FROM cells c LEFT JOIN events e USING (cell_id)")
     relation = selected.relation
-    assert isinstance(relation, PerPerson) and relation.kept is not None
-    kept: Kept = relation.kept
+    assert isinstance(relation, PerPerson) and relation.preserved_side is not None
+    kept: PreservedSide = relation.preserved_side
     expr = next((expr for f, expr in _computed(relation) if f == selected.columns[0][1]), None)
-    outcomes = kept.absent.get(selected.columns[0][1], frozenset(Outcome)) if expr is None else outcomes_of(kept, expr)
+    outcomes = (
+        kept.unmatched_values.get(selected.columns[0][1], frozenset(NullExtendedValue))
+        if expr is None
+        else outcomes_of(kept, expr)
+    )
     given = "SELECT NULL::INTEGER AS dwell_s, NULL::DOUBLE AS lat, NULL::TIMESTAMP AS ts, NULL::INTEGER AS cell_id"
     for cell in ("NULL", "0", "1", "2"):
         rows = f"({given}) AS e, (SELECT {cell}::INTEGER AS cell_id, 'a' AS zone) AS c"
@@ -56,25 +60,25 @@ def _computed(relation: PerPerson) -> list[tuple[object, object]]:
 @pytest.mark.parametrize(
     ("text", "outcomes"),
     [
-        ("e.dwell_s", {Outcome.NULL}),
-        ("e.dwell_s > 3 AND c.cell_id > 1", {Outcome.NULL, Outcome.FALSE}),
-        ("CASE WHEN e.dwell_s > 3 THEN 1 ELSE 0 END", {Outcome.ZERO}),
-        ("COALESCE(e.dwell_s, 7)", {Outcome.OTHER}),
-        ("e.dwell_s IS NOT NULL", {Outcome.FALSE}),
+        ("e.dwell_s", {NullExtendedValue.NULL}),
+        ("e.dwell_s > 3 AND c.cell_id > 1", {NullExtendedValue.NULL, NullExtendedValue.FALSE}),
+        ("CASE WHEN e.dwell_s > 3 THEN 1 ELSE 0 END", {NullExtendedValue.ZERO}),
+        ("COALESCE(e.dwell_s, 7)", {NullExtendedValue.OTHER}),
+        ("e.dwell_s IS NOT NULL", {NullExtendedValue.FALSE}),
     ],
 )
-def test_outcomes_are_narrow_where_that_is_needed(
-    text: str, outcomes: set[Outcome], rows_of: Callable[[str], Selected]
+def test_outcomes_of_unmatched_rows_are_tight_where_needed(
+    text: str, outcomes: set[NullExtendedValue], rows_of: Callable[[str], BoundQuery]
 ) -> None:
     selected = rows_of(f"SELECT {text} AS x FROM cells c LEFT JOIN events e USING (cell_id)")
     relation = selected.relation
-    assert isinstance(relation, PerPerson) and relation.kept is not None
-    assert relation.kept.absent[selected.columns[0][1]] == outcomes
+    assert isinstance(relation, PerPerson) and relation.preserved_side is not None
+    assert relation.preserved_side.unmatched_values[selected.columns[0][1]] == outcomes
 
 
 def test_keys_are_those_of_the_public_rows(plan_of: Callable[[str], PrivatePlan]) -> None:
     joined = "cells c LEFT JOIN events e ON e.cell_id = c.cell_id AND c.lon > 1"
     plan = plan_of(f"SELECT c.zone, COUNT(e.lat) FROM {joined} WHERE c.lat > 2 GROUP BY 1")
     inner = plan_of(f"SELECT c.zone, COUNT(e.lat) FROM {joined.replace('LEFT ', '')} WHERE c.lat > 2 GROUP BY 1")
-    assert plan.key_set is not None and plan.key_set.asked and plan.key_set.closed
-    assert plan.canonical != inner.canonical, "ON filters the keys of a JOIN, and none of a LEFT JOIN"
+    assert plan.key_set is not None and plan.key_set.is_listed_by_query and plan.key_set.is_exhaustive
+    assert plan.canonical_text != inner.canonical_text, "ON filters the keys of a JOIN, and none of a LEFT JOIN"

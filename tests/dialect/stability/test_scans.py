@@ -10,11 +10,11 @@ import pytest
 import dialect
 from dialect.algebra.relations import PerPerson
 from dialect.algebra.target import Target
-from dialect.binder.query import kinds
+from dialect.binder.query import bind_query
 from dialect.catalog.model import Catalog, SqlType
 from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Code, Refusal
-from dialect.parser.context import Reading
+from dialect.parser.context import CompileContext
 from dialect.parser.parser import parse
 from engine.catalog.file import load_catalog
 
@@ -98,7 +98,7 @@ TARGET = Target({"vehicle": "vehicle", "trip": "trip", "leg": "leg", "other": "v
 
 
 def _persons(sql: str, chain: Catalog, rows: duckdb.DuckDBPyConnection) -> list[tuple[object, ...]]:
-    relation = kinds(parse(sql), Reading(chain, sql)).relation
+    relation = bind_query(parse(sql), CompileContext(chain, sql)).relation
     assert isinstance(relation, PerPerson)
     text = write_rows(relation, [relation.person], TARGET)
     return rows.execute(f"SELECT {relation.person.id}, count(*) FROM ({text}) GROUP BY 1 ORDER BY 1").fetchall()
@@ -119,7 +119,7 @@ def test_a_person_in_another_table_can_be_counted_and_nothing_else(chain: Catalo
         for t in chain.tables
     )
     shown = replace(chain, tables=tables)
-    (plan,) = dialect.read("SELECT COUNT(DISTINCT owner) FROM leg", shown).plans
+    (plan,) = dialect.compile_query("SELECT COUNT(DISTINCT owner) FROM leg", shown).plans
     assert [(str(vector.kind), vector.value) for vector in plan.vectors] == [("persons", None)]
     for sql, code in (
         ("SELECT owner, COUNT(*) FROM leg GROUP BY owner", Code.ROWS),
@@ -127,12 +127,12 @@ def test_a_person_in_another_table_can_be_counted_and_nothing_else(chain: Catalo
         ("SELECT COUNT(upper(owner)) FROM leg", Code.PERSON_KEY),
     ):
         with pytest.raises(Refusal) as caught:
-            dialect.read(sql, shown)
+            dialect.compile_query(sql, shown)
         assert caught.value.code is code
     own = tuple(replace(t, columns=(*t.columns, tables[0].columns[1])) if t.name == "leg" else t for t in tables)
-    (plan,) = dialect.read("SELECT COUNT(owner) FROM leg", replace(chain, tables=own)).plans
+    (plan,) = dialect.compile_query("SELECT COUNT(owner) FROM leg", replace(chain, tables=own)).plans
     assert [str(vector.kind) for vector in plan.vectors] == ["valid"]  # a column of its own stands for itself
-    assert "valid(leg#1.owner)" in plan.canonical
+    assert "valid(leg#1.owner)" in plan.canonical_text
 
 
 def test_hidden_columns_are_carried_and_not_named(chain: Catalog) -> None:
@@ -143,25 +143,25 @@ def test_hidden_columns_are_carried_and_not_named(chain: Catalog) -> None:
         "SELECT owner FROM vehicle",
     ):
         with pytest.raises(Refusal) as caught:
-            dialect.read(sql, chain)
+            dialect.compile_query(sql, chain)
         assert caught.value.code is Code.COLUMN
         assert "owner" not in caught.value.hint
-    (plan,) = dialect.read("SELECT COUNT(*), SUM(km) FROM trip", chain).plans
+    (plan,) = dialect.compile_query("SELECT COUNT(*), SUM(km) FROM trip", chain).plans
     assert plan.tables == ("trip", "vehicle")
 
 
-def test_persons_of_two_datasets_do_not_meet(chain: Catalog) -> None:
+def test_joining_persons_of_two_datasets_is_refused(chain: Catalog) -> None:
     with pytest.raises(Refusal, match="two datasets") as caught:
-        dialect.read(
+        dialect.compile_query(
             "SELECT COUNT(*) FROM other a JOIN (SELECT owner FROM other) b USING (owner) JOIN vehicle v ON TRUE", chain
         )
     assert caught.value.code is Code.JOIN
 
 
-def test_stored_types_become_the_dialects(chain: Catalog, rows: duckdb.DuckDBPyConnection) -> None:
+def test_stored_types_are_mapped_to_dialect_types(chain: Catalog, rows: duckdb.DuckDBPyConnection) -> None:
     for sql, kind in (("SELECT km AS x FROM trip", SqlType.DOUBLE), ("SELECT speed AS x FROM leg", SqlType.DOUBLE),
                       ("SELECT at AS x FROM leg", SqlType.TIMESTAMP)):  # fmt: skip
-        selected = kinds(parse(sql), Reading(chain, sql))
+        selected = bind_query(parse(sql), CompileContext(chain, sql))
         ((_, field),) = selected.columns
         text = write_rows(selected.relation, [field], TARGET)
         assert field.type is kind

@@ -12,14 +12,14 @@ import pytest
 from dialect.algebra.relations import PerPerson
 from dialect.algebra.release_plan import PrivatePlan
 from dialect.algebra.target import Target
-from dialect.binder.query import Selected, kinds
+from dialect.binder.query import BoundQuery, bind_query
 from dialect.catalog.model import Catalog
 from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Code, Refusal
-from dialect.parser.context import Reading
+from dialect.parser.context import CompileContext
 from dialect.parser.parser import parse
 from dialect.stability import set_operations
-from dialect.stability.set_operations import of_persons
+from dialect.stability.set_operations import private_set_operation
 
 E, S = "SELECT subscriber_id, cell_id FROM events", "SELECT subscriber_id, age FROM subscribers"
 MOST = 40  # rows of one person in events
@@ -47,7 +47,7 @@ def tight(catalog: Catalog) -> Catalog:
 
 
 def _rows(sql: str, catalog: Catalog) -> PerPerson:
-    relation = kinds(parse(sql), Reading(catalog, sql)).relation
+    relation = bind_query(parse(sql), CompileContext(catalog, sql)).relation
     assert isinstance(relation, PerPerson)
     return relation
 
@@ -64,7 +64,7 @@ def test_how_many_rows_a_person_has(
     sql: str, tight: Catalog, target: Target, database: duckdb.DuckDBPyConnection
 ) -> None:
     relation = _rows(sql, tight)
-    assert (relation.one_row_per_person, relation.max_rows) == ROWS[sql]
+    assert (relation.has_one_row_per_person, relation.max_rows) == ROWS[sql]
     assert _most(relation, target, database) <= relation.max_rows
 
 
@@ -72,15 +72,15 @@ def test_a_union_that_counts_once_is_found(
     tight: Catalog, target: Target, database: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def once(operator: Any, left: PerPerson, *given: Any) -> PerPerson:
-        return replace(of_persons(operator, left, *given), max_rows=left.max_rows)
+        return replace(private_set_operation(operator, left, *given), max_rows=left.max_rows)
 
-    monkeypatch.setattr(set_operations, "of_persons", once)
+    monkeypatch.setattr(set_operations, "private_set_operation", once)
     relation = _rows(f"{E} UNION ALL {E}", tight)
     assert _most(relation, target, database) > relation.max_rows
 
 
 def test_the_person_is_carried_and_can_not_be_named(
-    rows_of: Callable[[str], Selected], refused: Callable[[str], Refusal]
+    rows_of: Callable[[str], BoundQuery], refused: Callable[[str], Refusal]
 ) -> None:
     selected = rows_of("SELECT cell_id FROM events UNION ALL SELECT age FROM subscribers")
     assert isinstance(selected.relation, PerPerson)
@@ -90,7 +90,7 @@ def test_the_person_is_carried_and_can_not_be_named(
     assert refused(lost).code is Code.COLUMN
 
 
-def test_a_carried_person_is_no_column_that_is_compared(rows_of: Callable[[str], Selected]) -> None:
+def test_a_carried_person_is_no_column_that_is_compared(rows_of: Callable[[str], BoundQuery]) -> None:
     operator = rows_of(f"{E} EXCEPT ALL {S}").relation.operator
     assert len(operator.columns) == 2  # type: ignore[union-attr]
 
@@ -113,7 +113,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("sql", REFUSED)
-def test_what_could_mix_persons_is_refused(sql: str, refused: Callable[[str], Refusal]) -> None:
+def test_a_set_operation_that_could_mix_persons_is_refused(sql: str, refused: Callable[[str], Refusal]) -> None:
     assert refused(sql).code is REFUSED[sql]
 
 
@@ -124,7 +124,7 @@ def test_what_could_mix_persons_is_refused(sql: str, refused: Callable[[str], Re
         "SELECT COUNT(*) FROM (SELECT hour(ts) FROM events EXCEPT (SELECT cell_id FROM events INTERSECT SELECT age FROM subscribers))",
     ],
 )
-def test_a_refusal_tries_the_person_key(
+def test_a_refused_set_operation_suggests_the_person_key(
     sql: str, refused: Callable[[str], Refusal], plan_of: Callable[[str], PrivatePlan]
 ) -> None:
     hint = refused(sql).hint

@@ -8,13 +8,13 @@ import pytest
 
 from dialect.algebra.expressions import Field
 from dialect.algebra.release_plan import PrivatePlan
-from dialect.binder.query import Selected
+from dialect.binder.query import BoundQuery
 from dialect.catalog.model import Bounds, SqlType
 from dialect.errors import Code, Refusal
 
 
 @pytest.fixture
-def column(rows_of: Callable[[str], Selected]) -> Callable[[str], Field]:
+def column(rows_of: Callable[[str], BoundQuery]) -> Callable[[str], Field]:
     """Read a query; give its last column."""
     return lambda sql: rows_of(sql).columns[-1][1]
 
@@ -28,7 +28,7 @@ def test_ends_and_nulls_are_those_of_both(column: Callable[[str], Field]) -> Non
     assert not column("SELECT 1 FROM events UNION ALL SELECT 2 FROM events").nullable
 
 
-def test_what_the_second_side_only_compares_says_nothing(column: Callable[[str], Field]) -> None:
+def test_except_takes_nullability_from_its_first_side_alone(column: Callable[[str], Field]) -> None:
     made = column("SELECT subscriber_id, 1 AS x FROM events EXCEPT SELECT subscriber_id, NULL FROM events")
     assert not made.nullable
 
@@ -44,7 +44,7 @@ BY_NAME = (
 )
 
 
-def test_columns_are_matched_by_name(rows_of: Callable[[str], Selected]) -> None:
+def test_columns_are_matched_by_name(rows_of: Callable[[str], BoundQuery]) -> None:
     columns = rows_of(BY_NAME).columns
     assert [name for name, _ in columns] == ["subscriber_id", "x", "y"]
     assert [f.nullable for _, f in columns] == [False, True, True]
@@ -78,7 +78,7 @@ LISTS = {
 def test_keys_of_both_sides_are_listed(sql: str, plan_of: Callable[[str], PrivatePlan]) -> None:
     plan = plan_of(sql)
     assert plan.key_set is not None
-    assert [source.what for source in plan.key_set.sources] == [LISTS[sql]]
+    assert [source.description for source in plan.key_set.sources] == [LISTS[sql]]
 
 
 def test_one_list_is_enough_where_only_the_first_side_stays(plan_of: Callable[[str], PrivatePlan]) -> None:
@@ -95,8 +95,8 @@ def test_one_persons_first_value_is_in_either_list(plan_of: Callable[[str], Priv
     assert plan_of(sql).key_set is not None
 
 
-def test_what_is_true_on_both_sides_is_true_above(plan_of: Callable[[str], PrivatePlan]) -> None:
+def test_predicates_of_both_inputs_hold_for_the_result(plan_of: Callable[[str], PrivatePlan]) -> None:
     side = "SELECT subscriber_id, cell_id AS k FROM events WHERE cell_id BETWEEN 3 AND {}"
     sql = "SELECT k, COUNT(*) FROM ({} UNION ALL {}) GROUP BY 1"
     (source,) = plan_of(sql.format(side.format(5), side.format(5))).key_set.sources  # type: ignore[union-attr]
-    assert source.what == "a range in the question" and source.closed
+    assert source.description == "a range in the question" and source.is_exhaustive

@@ -33,12 +33,14 @@ def _hint(condition: str, ask: Callable[[str], Question]) -> str:
 
 
 @pytest.mark.parametrize("condition", MEANT)
-def test_what_is_meant_is_shown_and_answered(condition: str, ask: Callable[[str], Question]) -> None:
+def test_a_type_mismatch_suggests_a_query_that_is_answered(condition: str, ask: Callable[[str], Question]) -> None:
     hint = _hint(condition, ask)
     assert hint == f"SELECT COUNT(*) FROM events WHERE {MEANT[condition]}"
     assert ask(hint).plans
 
 
 @pytest.mark.parametrize("condition", UNKNOWN)
-def test_nothing_is_made_up_where_nothing_may_be_meant(condition: str, ask: Callable[[str], Question]) -> None:
+def test_a_type_mismatch_without_a_clear_intention_suggests_no_query(
+    condition: str, ask: Callable[[str], Question]
+) -> None:
     assert "SELECT" not in _hint(condition, ask)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from dialect import read
+from dialect import compile_query
 from dialect.algebra.relations import Relation, SemiJoin
-from dialect.algebra.release_plan import Rule
-from dialect.algebra.traversal import holders
+from dialect.algebra.release_plan import ClipRule
+from dialect.algebra.traversal import row_inputs
 from dialect.catalog.model import Catalog
-from dialect.sensitivity.bounding import bound
+from dialect.sensitivity.bounding import bound_contributions
 from engine.catalog.file import load_catalog
 
 NONE = "FROM subscriber s LEFT JOIN visit v ON v.subscriber_id = s.subscriber_id"
@@ -40,18 +40,18 @@ def operator() -> Catalog:
 
 
 @pytest.mark.parametrize("sql", ASKED)
-def test_rows_that_met_none(sql: str, operator: Catalog) -> None:
-    (plan,) = read(f"SELECT COUNT(v.visit_id) {sql}", operator).plans
+def test_unmatched_outer_join_rows_become_an_anti_join(sql: str, operator: Catalog) -> None:
+    (plan,) = compile_query(f"SELECT COUNT(v.visit_id) {sql}", operator).plans
     assert any(isinstance(each.operator, SemiJoin) for each in _below(plan.source)) == ASKED[sql]
 
 
 def test_people_without_rows_count_once(operator: Catalog) -> None:
-    (plan,) = read(f"SELECT COUNT(*) {NONE} WHERE v.visit_id IS NULL", operator).plans
-    (found,) = bound(plan, operator, None).vectors
-    assert plan.one_row_per_person and (found.rule, found.norm) == (Rule.WITHIN, 1.0)
+    (plan,) = compile_query(f"SELECT COUNT(*) {NONE} WHERE v.visit_id IS NULL", operator).plans
+    (found,) = bound_contributions(plan, operator, None).vectors
+    assert plan.has_one_row_per_person and (found.rule, found.clip_bound) == (ClipRule.UNCLIPPED, 1.0)
 
 
 def _below(relation: Relation) -> Iterator[Relation]:
     yield relation
-    for each in holders(relation):
+    for each in row_inputs(relation):
         yield from _below(each)

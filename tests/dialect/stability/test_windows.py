@@ -7,14 +7,14 @@ from collections.abc import Callable
 import duckdb
 import pytest
 
-from dialect import read
+from dialect import compile_query
 from dialect.algebra.expressions import Field
-from dialect.algebra.relations import Cut, PerPerson, Relation, Window
+from dialect.algebra.relations import PerPerson, Relation, RowTruncation, Window
 from dialect.algebra.target import Target
-from dialect.algebra.traversal import all_below
+from dialect.algebra.traversal import walk_relations
 from dialect.analysis import sql_size as weights
-from dialect.analysis.cardinality import most_rows
-from dialect.binder.query import Selected
+from dialect.analysis.cardinality import max_rows_per_person
+from dialect.binder.query import BoundQuery
 from dialect.catalog.model import Bounds, Catalog, ValueList
 from dialect.codegen.relations.relation import write_rows
 from dialect.functions.emitter import DUCKDB
@@ -54,22 +54,24 @@ SAME = (
         f"SELECT COUNT(*) FROM (SELECT * FROM events AS e QUALIFY ROW_NUMBER() OVER ({BY} ORDER BY e.ts) = 1)",
     ),
 )
-Rows = Callable[[str], Selected]
+Rows = Callable[[str], BoundQuery]
 
 
 @pytest.fixture
 def canonical(catalog: Catalog) -> Callable[[str], str]:
-    return lambda sql: read(sql, catalog).plans[0].canonical
+    return lambda sql: compile_query(sql, catalog).plans[0].canonical_text
 
 
-def test_different_windows_never_share_a_text(canonical: Callable[[str], str]) -> None:
+def test_different_window_calls_have_different_canonical_texts(canonical: Callable[[str], str]) -> None:
     asked = [COUNTED.format(call, where) for call in VARIANTS for where in ("", " WHERE cell_id > 1")]
     asked += [f"SELECT COUNT(*) FROM (SELECT {VARIANTS[1]} AS w, cell_id FROM events) WHERE w = 1 AND cell_id > 1"]
     assert len({canonical(sql) for sql in asked}) == len(asked)
 
 
 @pytest.mark.parametrize("ways", SAME)
-def test_one_window_in_other_words_has_one_text(ways: tuple[str, ...], canonical: Callable[[str], str]) -> None:
+def test_equivalent_window_calls_have_one_canonical_text(
+    ways: tuple[str, ...], canonical: Callable[[str], str]
+) -> None:
     assert len({canonical(sql) for sql in ways}) == 1
 
 
@@ -99,10 +101,10 @@ KNOWN = {
 
 
 @pytest.mark.parametrize("call", KNOWN)
-def test_what_is_known_of_a_value(call: str, rows_of: Rows) -> None:
+def test_properties_of_a_window_value(call: str, rows_of: Rows) -> None:
     made = _field(rows_of, call)
     nullable, (lower, upper), of_person = KNOWN[call]
-    assert (made.nullable, made.of_person) == (nullable, of_person)
+    assert (made.nullable, made.is_constant_per_person) == (nullable, of_person)
     assert made.bounds == Bounds(lower, upper)
 
 
@@ -116,27 +118,27 @@ def test_a_default_joins_the_list_of_a_declared_column(rows_of: Rows) -> None:
 
 def test_values_of_another_row_have_the_list_of_their_column_alone(rows_of: Rows) -> None:
     made = _field(rows_of, f"lag(c.zone) OVER ({BY} ORDER BY ts)")
-    assert made.public is not None and len(made.public.fields) == 1
+    assert made.public_values is not None and len(made.public_values.fields) == 1
 
 
 def _operators(relation: Relation, kind: type) -> int:
-    return sum(isinstance(each.operator, kind) for each in all_below(relation))
+    return sum(isinstance(each.operator, kind) for each in walk_relations(relation))
 
 
 TWICE = f"SELECT *, sum(w) OVER ({BY} ORDER BY ts) AS v FROM (SELECT *, {VARIANTS[1]} AS w FROM events) WHERE w > 1"
 
 
-def test_a_person_is_cut_once_and_before_the_first_window(rows_of: Rows) -> None:
+def test_row_truncation_happens_once_and_before_the_first_window_function(rows_of: Rows) -> None:
     relation = rows_of(TWICE).relation
-    assert (_operators(relation, Window), _operators(relation, Cut)) == (2, 1)
+    assert (_operators(relation, Window), _operators(relation, RowTruncation)) == (2, 1)
     one_row = rows_of("SELECT subscriber_id, count(*) OVER (PARTITION BY subscriber_id) AS n FROM subscribers").relation
-    assert (_operators(one_row, Window), _operators(one_row, Cut)) == (1, 0)
+    assert (_operators(one_row, Window), _operators(one_row, RowTruncation)) == (1, 0)
 
 
-def test_work_counts_what_the_cut_leaves(rows_of: Rows) -> None:
+def test_the_row_count_bound_uses_the_truncated_rows(rows_of: Rows) -> None:
     relation = rows_of(TWICE).relation
     assert isinstance(relation, PerPerson)
-    assert most_rows(relation, lambda *_: 1) == relation.max_rows
+    assert max_rows_per_person(relation, lambda *_: 1) == relation.max_rows
 
 
 def _windows(rows_of: Rows, target: Target, calls: str) -> str:
@@ -158,7 +160,7 @@ def test_only_windows_of_several_orders_number_rows(rows_of: Rows, target: Targe
         ) is numbered
 
 
-def test_an_order_ends_where_what_is_read_is_told(rows_of: Rows, target: Target) -> None:
+def test_tie_breaking_columns_end_with_the_columns_that_are_read(rows_of: Rows, target: Target) -> None:
     """Of a row's other columns none is read: two rows that agree in these may change their places."""
     text = _windows(rows_of, target, f"lag(ts) OVER ({BY} ORDER BY ts) AS w, cell_id")
     assert "ORDER BY c1 ASC NULLS LAST, hash_of_c2, c2)" in text and "c3" not in text
@@ -182,8 +184,8 @@ def test_calls_of_one_order_are_sorted_once(rows_of: Rows, target: Target, datab
 
 
 @pytest.mark.parametrize("call", VARIANTS)
-def test_no_window_is_longer_than_it_was_reckoned(call: str, rows_of: Rows, target: Target) -> None:
+def test_no_window_call_is_longer_than_its_predicted_size(call: str, rows_of: Rows, target: Target) -> None:
     relation = rows_of(
         f"SELECT subscriber_id, {call} AS w, lag(lat) OVER ({BY} ORDER BY lon + cell_id) AS v FROM events"
     ).relation
-    assert len(write_rows(relation, relation.fields, target)) <= weights._relation(relation, DUCKDB)
+    assert len(write_rows(relation, relation.fields, target)) <= weights._relation_sql_size(relation, DUCKDB)

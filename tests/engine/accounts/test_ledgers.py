@@ -7,9 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from engine import Refused, about_me, bootstrap, catalog_diff_told, ingest_files, open_admin, open_desk, open_register
+from engine import (
+    Refused,
+    bootstrap,
+    ingest_files,
+    list_catalog_changes,
+    open_admin,
+    open_register,
+    open_session,
+    write_person_report,
+)
 from engine.accounts import ledger_binding
-from engine.accounts.open import ledger_place, opened, opened_if_there
+from engine.accounts.open import ledger_address, opened_for_audit, opened_ledger
 from engine.api.admin import Admin
 from tests.engine.town import make_town
 
@@ -21,18 +30,18 @@ def where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_the_ledger_that_is_named_needs_no_catalog(where: str, tmp_path: Path) -> None:
-    assert ledger_place("there is no such catalog", "own.ledger") == "own.ledger"
-    assert Path(ledger_place(where, None)).parent == tmp_path / "data"
+    assert ledger_address("there is no such catalog", "own.ledger") == "own.ledger"
+    assert Path(ledger_address(where, None)).parent == tmp_path / "data"
 
 
-def test_who_acts_makes_a_ledger_and_who_only_reads_does_not(where: str) -> None:
-    place = ledger_place(where, None)
-    with pytest.raises(Refused, match=f"E_LEDGER: There is no ledger {place}"), opened_if_there(where, None):
+def test_writing_commands_create_a_ledger_and_reading_ones_do_not(where: str) -> None:
+    place = ledger_address(where, None)
+    with pytest.raises(Refused, match=f"E_LEDGER: There is no ledger {place}"), opened_for_audit(where, None):
         pass
     assert not Path(place).exists()
-    with opened(where, None) as books:
-        assert books.place == place
-    with opened_if_there(where, None) as ledger:
+    with opened_ledger(where, None) as books:
+        assert books.address == place
+    with opened_for_audit(where, None) as ledger:
         assert list(ledger.entries()) == []
 
 
@@ -70,7 +79,7 @@ ACTS: Mapping[str, Callable[[str, str], object]] = {
 @pytest.fixture
 def marked(where: str, tmp_path: Path) -> str:
     """Charge a town's people in one ledger."""
-    with open_desk(where, ledger=str(tmp_path / "own.ledger")) as desk:
+    with open_session(where, ledger=str(tmp_path / "own.ledger")) as desk:
         desk.query("SELECT COUNT(*) AS n FROM visit", client="ann")
     return where
 
@@ -90,40 +99,40 @@ def test_an_objection_in_a_ledger_that_is_not_looked_at_is_found(
     marked: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The planted bug: it was recorded, and the person was in the next answer."""
-    monkeypatch.setattr(ledger_binding.Marks, "_met", lambda self: ())
+    monkeypatch.setattr(ledger_binding.LedgerBindings, "_overlapping", lambda self: ())
     objects(marked, str(tmp_path / "typo.ledger"))
     with open_register(marked, ledger=str(tmp_path / "own.ledger")) as register:
-        assert register.acts() == [], "nobody objects where it counts"
+        assert register.events() == [], "nobody objects where it counts"
     with pytest.raises(pytest.fail.Exception):
         test_data_that_another_ledger_charges_are_refused_and_no_file_is_made("object", marked, tmp_path)
 
 
 def clients(where: str, ledger: str | None) -> object:
-    with open_admin(where, ledger=ledger, to_read=True) as books:
+    with open_admin(where, ledger=ledger, read_only=True) as books:
         return books.clients()
 
 
 def frozen(where: str, ledger: str | None) -> object:
-    with open_admin(where, ledger=ledger, to_read=True) as books:
+    with open_admin(where, ledger=ledger, read_only=True) as books:
         return books.frozen()
 
 
 def acts(where: str, ledger: str | None) -> object:
-    with open_register(where, ledger=ledger, to_read=True) as register:
-        return register.acts()
+    with open_register(where, ledger=ledger, read_only=True) as register:
+        return register.events()
 
 
 READS: Mapping[str, Callable[[str, str | None], object]] = {
     "client list": clients,
     "frozen": frozen,
     "objections list": acts,
-    "about-me": lambda where, ledger: about_me(where, ledger=ledger),
-    "catalog diff": lambda where, ledger: catalog_diff_told(where, where, ledger=ledger),
+    "about-me": lambda where, ledger: write_person_report(where, ledger=ledger),
+    "catalog diff": lambda where, ledger: list_catalog_changes(where, where, ledger=ledger),
 }
 
 
 @pytest.mark.parametrize("read", READS)
-def test_what_only_reads_makes_no_ledger(read: str, where: str, tmp_path: Path) -> None:
+def test_reading_commands_create_no_ledger(read: str, where: str, tmp_path: Path) -> None:
     typo = tmp_path / "typo.ledger"
     with pytest.raises(Refused, match=f"E_LEDGER: There is no ledger {typo}"):
         READS[read](where, str(typo))
@@ -133,6 +142,6 @@ def test_what_only_reads_makes_no_ledger(read: str, where: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("read", READS)
-def test_what_only_reads_is_told_where_the_marked_ledger_is(read: str, marked: str) -> None:
+def test_read_only_commands_name_the_ledger_that_the_data_are_bound_to(read: str, marked: str) -> None:
     with pytest.raises(Refused, match="charged in another ledger"):
         READS[read](marked, None)

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from budgets import Ledger
-from engine import Refused, open_desk
+from engine import Refused, open_session
 from engine.accounts import ledger_binding
-from engine.accounts.ledger_binding import Mark
+from engine.accounts.ledger_binding import LedgerBinding
 from tests.engine.town import CATALOG, make_town
 from tests.support.ledger.postgres import server
 
@@ -30,7 +30,7 @@ def where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def charge(where: str, ledger: str | None = None, sql: str = COUNT) -> None:
-    with open_desk(where, ledger=ledger) as desk:
+    with open_session(where, ledger=ledger) as desk:
         desk.query(sql, client="ann")
 
 
@@ -59,7 +59,7 @@ def test_a_second_ledger_is_refused_and_the_first_is_named(where: str, tmp_path:
 
 
 @pytest.mark.parametrize("other", ["first.ledger", "second.ledger"])
-def test_a_ledger_that_is_gone_is_to_be_restored_and_its_mark_is_kept(where: str, tmp_path: Path, other: str) -> None:
+def test_a_missing_ledger_must_be_restored_and_its_binding_remains(where: str, tmp_path: Path, other: str) -> None:
     first, moved = tmp_path / "first.ledger", tmp_path / "moved.ledger"
     charge(where, str(first))
     first.rename(moved)
@@ -72,8 +72,8 @@ def test_a_ledger_that_is_gone_is_to_be_restored_and_its_mark_is_kept(where: str
     charge(where, str(first), BY_ZONE)
 
 
-def test_nothing_is_marked_before_the_first_charge(where: str, tmp_path: Path) -> None:
-    with open_desk(where, ledger=str(tmp_path / "first.ledger")) as desk:
+def test_data_are_not_bound_before_the_first_charge(where: str, tmp_path: Path) -> None:
+    with open_session(where, ledger=str(tmp_path / "first.ledger")) as desk:
         desk.explain(COUNT, client="ann")
         with pytest.raises(Refused):
             desk.query("SELECT person_id FROM visit", client="ann")
@@ -81,7 +81,7 @@ def test_nothing_is_marked_before_the_first_charge(where: str, tmp_path: Path) -
     charge(where, str(tmp_path / "second.ledger"))
 
 
-def test_the_mark_is_there_before_the_charge(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_are_bound_before_the_charge(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
     real = Ledger.charge
 
@@ -94,15 +94,15 @@ def test_the_mark_is_there_before_the_charge(where: str, tmp_path: Path, monkeyp
     assert seen == [1]
 
 
-def test_threads_that_charge_first_at_once_make_one_mark(where: str, tmp_path: Path) -> None:
+def test_concurrent_first_charges_make_one_binding(where: str, tmp_path: Path) -> None:
     sqls = [f"SELECT COUNT(*) AS n FROM visit WHERE minutes > {each}" for each in range(8)]
-    with open_desk(where, ledger=str(tmp_path / "first.ledger")) as desk, ThreadPoolExecutor(8) as threads:
+    with open_session(where, ledger=str(tmp_path / "first.ledger")) as desk, ThreadPoolExecutor(8) as threads:
         answers = [threads.submit(desk.query, sql, client="ann") for sql in sqls]
         assert all(answer.result().num_rows == 1 for answer in answers)
     assert len(found(tmp_path)) == 1
 
 
-def test_a_ledger_in_memory_marks_nothing(where: str, tmp_path: Path) -> None:
+def test_a_ledger_in_memory_binds_no_data(where: str, tmp_path: Path) -> None:
     charge(where, ":memory:")
     assert not found(tmp_path)
     charge(where, str(tmp_path / "first.ledger"))
@@ -121,7 +121,7 @@ def test_an_older_copy_of_the_ledger_is_refused(where: str, tmp_path: Path) -> N
     charge(where, str(ledger), BY_SHOP)
 
 
-def test_a_copy_that_went_on_by_itself_is_refused(where: str, tmp_path: Path) -> None:
+def test_a_diverged_copy_of_the_ledger_is_refused(where: str, tmp_path: Path) -> None:
     ledger, copy = tmp_path / "own.ledger", tmp_path / "copy.ledger"
     charge(where, str(ledger))
     shutil.copy(ledger, copy)
@@ -135,10 +135,10 @@ def test_a_copy_that_went_on_by_itself_is_refused(where: str, tmp_path: Path) ->
     assert "is not the row that it was: the ledger was rewritten" in refused(where, str(copy))
 
 
-def test_a_process_that_died_has_noted_how_far_it_came(where: str, tmp_path: Path) -> None:
-    desk = open_desk(where, ledger=str(tmp_path / "own.ledger"))
+def test_a_killed_process_has_recorded_its_last_ledger_row(where: str, tmp_path: Path) -> None:
+    desk = open_session(where, ledger=str(tmp_path / "own.ledger"))
     desk.query(COUNT, client="ann")  # and it is never closed
-    assert Mark.read(found(tmp_path)[0]).anchor.sequence > 0
+    assert LedgerBinding.read(found(tmp_path)[0]).anchor.sequence > 0
 
 
 def test_the_same_files_in_another_dataset_or_catalog_are_refused(where: str, tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_the_same_files_in_another_dataset_or_catalog_are_refused(where: str, tm
     assert "charged in another ledger" in refused(str(linked / "town.toml"), str(tmp_path / "second.ledger"))
 
 
-def test_other_files_are_other_people(where: str, tmp_path: Path) -> None:
+def test_other_data_files_have_another_binding(where: str, tmp_path: Path) -> None:
     charge(where)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -166,14 +166,14 @@ def test_other_files_are_other_people(where: str, tmp_path: Path) -> None:
     assert len(found(tmp_path)) == 2
 
 
-def test_marks_are_for_their_owner_alone(where: str, tmp_path: Path) -> None:
+def test_binding_files_are_readable_by_their_owner_alone(where: str, tmp_path: Path) -> None:
     charge(where)
     folder = tmp_path / "data" / "marks"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(mark.stat().st_mode) for mark in found(tmp_path)} == {0o600}
 
 
-def test_a_mark_that_cannot_be_read_forbids(where: str, tmp_path: Path) -> None:
+def test_an_unreadable_binding_forbids_charges(where: str, tmp_path: Path) -> None:
     charge(where)
     for text in ("", "[]", '{"mark_format": 99}'):
         found(tmp_path)[0].write_text(text)
@@ -194,6 +194,6 @@ def test_a_check_that_is_left_out_is_found(where: str, tmp_path: Path, monkeypat
     second = str(tmp_path / "second.ledger")
     Ledger.open(second).close()
     assert "charged in another ledger" in refused(where, second)
-    monkeypatch.setattr(ledger_binding.Marks, "check", lambda self, ledger: None)
+    monkeypatch.setattr(ledger_binding.LedgerBindings, "check", lambda self, ledger: None)
     with pytest.raises(pytest.fail.Exception):
         refused(where, second)

@@ -11,8 +11,8 @@ from budgets import AccountName, BudgetRefused, IdempotencyError, LedgerUnavaila
 from dialect import Code, Refusal, Span
 from engine.errors import CatalogError, DataError, ExecutionFailed
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Asked
-from engine.problems import Problem, problem
+from engine.pricing.terms import Request
+from engine.problems import AnyProblem, problem
 
 AMOUNTS = {"account", "window", "requested_rho", "remaining_rho", "short_by_rho", "would_fit_rho"}
 INSTEAD = {"would_fit_error", "would_fit_windows", "other_windows", "free_at_rho"}
@@ -30,7 +30,7 @@ ALWAYS = {"code", "message", "hint", "span", "sql"}
         (LedgerUnavailable("It is locked.", "later."), "E_LEDGER", "It is locked.", "later."),
     ],
 )
-def test_one_shape(error: Problem, code: str, message: str, hint: str) -> None:
+def test_every_problem_has_one_json_shape(error: AnyProblem, code: str, message: str, hint: str) -> None:
     assert problem(error, "SELECT 1") == {
         "code": code,
         "message": message,
@@ -54,9 +54,9 @@ def test_a_catalog_error_names_file_and_key() -> None:
     }  # fmt: skip
 
 
-def test_a_budget_refusal_says_the_numbers(engine: Engine) -> None:
+def test_a_budget_refusal_reports_requested_and_remaining_rho(engine: Engine) -> None:
     with pytest.raises(BudgetRefused) as refused:
-        engine.answer("SELECT COUNT(*) AS n FROM visit", Asked("ann", rho=Fraction(3, 20)))
+        engine.answer("SELECT COUNT(*) AS n FROM visit", Request("ann", rho=Fraction(3, 20)))
     shown = problem(refused.value, "SELECT")
     assert set(shown) == ALWAYS | AMOUNTS | INSTEAD
     amounts = [shown[name] for name in ("requested_rho", "remaining_rho", "short_by_rho", "would_fit_rho")]

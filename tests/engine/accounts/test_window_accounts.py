@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from engine import Desk, Refused, open_desk
-from engine.accounts.alerts import levels_passed
+from engine import Refused, Session, open_session
+from engine.accounts.alerts import passed_alerts
 from engine.api.admin import Admin
 from tests.engine.town import CATALOG, make_town
 from tests.engine.windowed_town import DAYS, WINDOWED
@@ -21,13 +21,13 @@ STATIC = "SELECT gender, COUNT(*) FROM person GROUP BY gender"
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
-    with open_desk(make_town(tmp_path, declared=WINDOWED).path, ledger=":memory:") as opened:
+    with open_session(make_town(tmp_path, declared=WINDOWED).path, ledger=":memory:") as opened:
         yield opened
 
 
-def spent(desk: Desk, client: str | None = "ann") -> dict[str, float]:
+def spent(desk: Session, client: str | None = "ann") -> dict[str, float]:
     accounts = desk.budget(client)["accounts"]
     return {account["window"]: account["spent_rho"] for account in accounts if account["client"] == client}
 
@@ -37,11 +37,11 @@ def card(table: Any) -> dict[str, Any]:
     return found
 
 
-def test_before_anything_is_asked_all_windows_are_alike(desk: Desk) -> None:
+def test_before_the_first_query_all_windows_are_shown_as_one_range(desk: Session) -> None:
     assert spent(desk) == {f"{DAYS[0]} to {DAYS[-1]}": 0.0, "static": 0.0}
 
 
-def test_a_question_is_charged_to_the_windows_that_it_touches(desk: Desk) -> None:
+def test_a_query_is_charged_to_its_privacy_windows(desk: Session) -> None:
     assert card(desk.query(ONE, client="ann"))["windows"] == [DAYS[1]]
     assert spent(desk) == {DAYS[0]: 0.0, DAYS[1]: 0.005, f"{DAYS[2]} to {DAYS[3]}": 0.0, "static": 0.0}
     desk.query(ALL, client="ann")
@@ -51,7 +51,7 @@ def test_a_question_is_charged_to_the_windows_that_it_touches(desk: Desk) -> Non
     assert spent(desk)["static"] == 0.005
 
 
-def test_the_window_with_least_decides_what_is_left(desk: Desk) -> None:
+def test_the_window_with_the_least_budget_decides_the_remaining_one(desk: Session) -> None:
     desk.query(ONE, client="ann", rho="0.099")
     assert card(desk.query(STATIC, client="ann"))["remaining"]["client"]["rho"] == pytest.approx(0.095, abs=1e-3)
     with pytest.raises(Refused) as refused:
@@ -60,7 +60,7 @@ def test_the_window_with_least_decides_what_is_left(desk: Desk) -> None:
     desk.query(ALL.replace("GROUP", f"WHERE day > '{DAYS[1]}' GROUP"), client="ann")  # other windows are not short
 
 
-def test_an_explanation_names_windows_and_says_why(desk: Desk) -> None:
+def test_an_explanation_names_the_charged_windows_and_the_reason(desk: Session) -> None:
     several = desk.explain(ALL, client="ann")
     assert several["windows"] == list(DAYS) and not several["crossing"]
     notes = " ".join(several["notes"])
@@ -74,7 +74,7 @@ def test_an_explanation_names_windows_and_says_why(desk: Desk) -> None:
     assert [row["name"] for row in listed if row["part"] == "window"] == [DAYS[1]]
 
 
-def test_a_question_asked_again_costs_nothing_in_any_window(desk: Desk) -> None:
+def test_a_question_asked_again_costs_nothing_in_any_window(desk: Session) -> None:
     desk.query(ALL, client="ann")
     before = spent(desk)
     assert card(desk.query(ALL.lower().replace("count(*) as n", "COUNT(*) AS n"), client="ann"))["replayed"]
@@ -85,20 +85,20 @@ def test_a_dataset_keeps_its_windows_from_its_first_charge_on(tmp_path: Path, mo
     monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
     ledger = str(tmp_path / "kept.ledger")
     path = make_town(tmp_path, declared=WINDOWED).path
-    with open_desk(path, ledger=ledger) as desk:
+    with open_session(path, ledger=ledger) as desk:
         desk.query(STATIC, client="ann")
-    with open_desk(path, ledger=ledger) as desk:  # what has no time tells of no length
+    with open_session(path, ledger=ledger) as desk:  # what has no time tells of no length
         desk.query(ONE, client="ann")
     Path(path).write_text(CATALOG)
     with pytest.raises(Refused) as refused:
-        open_desk(path, ledger=ledger)
+        open_session(path, ledger=ledger)
     assert "of another length: day" in refused.value.problem["message"]
 
 
 def test_tables_without_time_may_have_a_cap_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
     text = WINDOWED.replace("client_rho = 0.1", "client_rho = 0.1\nstatic_rho = 0.007")
-    with open_desk(make_town(tmp_path, declared=text).path, ledger=":memory:") as desk:
+    with open_session(make_town(tmp_path, declared=text).path, ledger=":memory:") as desk:
         desk.query(STATIC, client="ann")
         with pytest.raises(Refused) as refused:
             desk.query(STATIC.replace("COUNT(*)", "COUNT(DISTINCT person_id)"), client="ann")
@@ -109,7 +109,7 @@ def test_tables_without_time_may_have_a_cap_of_their_own(tmp_path: Path, monkeyp
 # ------------------------------------------------------------------ caps in force
 
 
-def shown(desk: Desk) -> dict[tuple[str | None, str], float]:
+def shown(desk: Session) -> dict[tuple[str | None, str], float]:
     """Caps that an admin sees, by client and windows."""
     return {(row["client"], row["window"]): row["cap_rho"] for row in desk.budget(None)["accounts"]}
 
@@ -117,7 +117,7 @@ def shown(desk: Desk) -> dict[tuple[str | None, str], float]:
 WHOLE = f"{DAYS[0]} to {DAYS[-1]}"
 
 
-def test_an_approval_shows_at_once_and_who_never_charged_is_there(desk: Desk) -> None:
+def test_an_approval_shows_at_once_and_who_never_charged_is_there(desk: Session) -> None:
     admin = Admin(desk.engine.catalog, desk.engine.ledger)
     for name in ("ann", "ben", "lab/eve", "gone"):
         admin.add_client(name, by="ana", reason="new")
@@ -135,18 +135,18 @@ def test_an_approval_shows_at_once_and_who_never_charged_is_there(desk: Desk) ->
     assert {cap for (client, _), cap in now.items() if client is None} == {0.2}
 
 
-def test_who_was_removed_is_shown_with_what_was_spent(desk: Desk) -> None:
+def test_who_was_removed_is_shown_with_what_was_spent(desk: Session) -> None:
     admin = Admin(desk.engine.catalog, desk.engine.ledger)
     desk.query(ONE, client="ann")
     admin.remove_client("ann", by="ana", reason="left")
     assert ("ann", DAYS[1]) in shown(desk)
 
 
-def test_alerts_are_of_the_caps_in_force(desk: Desk) -> None:
+def test_alerts_are_of_the_caps_in_force(desk: Session) -> None:
     admin = Admin(desk.engine.catalog, desk.engine.ledger)
 
     def marks() -> list[tuple[str, int]]:
-        passed = levels_passed(desk.engine.ledger, desk.engine.catalog)
+        passed = passed_alerts(desk.engine.ledger, desk.engine.catalog)
         return [(each["client"], each["mark"]) for each in passed if each["client"]]
 
     desk.query(ONE, client="ann", rho="0.06")

@@ -38,7 +38,7 @@ def test_a_ledger_as_it_was_written(place: str) -> None:
     }
 
 
-def test_a_ledger_of_before_is_found_beside_its_anchor(place: str, tmp_path: Path) -> None:
+def test_a_rolled_back_ledger_is_found_by_its_anchor(place: str, tmp_path: Path) -> None:
     older = tmp_path / "older.ledger"
     with closing(sqlite3.connect(place)) as now, closing(sqlite3.connect(older)) as copy:
         now.backup(copy)

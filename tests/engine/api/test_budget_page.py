@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from budgets import ATTO, PICO, EpsilonDelta, Loss, chargeable
-from engine import Desk, Refused, open_desk
-from engine.api.reports.person import odds
-from passersby.text.numbers import rounded_up
+from engine import Refused, Session, open_session
+from engine.api.reports.person import odds_text
+from passersby.text.numbers import epsilon_rounded_up
 from tests.engine.town import make_town
 from tests.engine.windowed_town import WINDOWED
 from tests.support.tree import ROOT
@@ -26,13 +26,13 @@ MEANT = re.findall(r"^\| ([\d.]+) \| ([\d.]+) \| (.*? to 1) \| ([\d.]+)% \|$", P
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
-    with open_desk(make_town(tmp_path, declared=WINDOWED).path, ledger=":memory:") as opened:
+    with open_session(make_town(tmp_path, declared=WINDOWED).path, ledger=":memory:") as opened:
         yield opened
 
 
-def told(desk: Desk, how: str, rho: str, sql: str) -> str:
+def response_text(desk: Session, how: str, rho: str, sql: str) -> str:
     if how == "refused":
         with pytest.raises(Refused) as caught:
             desk.query(sql, client="ann", rho=rho)
@@ -43,20 +43,20 @@ def told(desk: Desk, how: str, rho: str, sql: str) -> str:
     return "\n".join(card["outlook"]["told"])
 
 
-def test_every_example_is_told_as_it_stands(desk: Desk) -> None:
+def test_every_example_of_the_page_is_the_real_output(desk: Session) -> None:
     assert len(EXAMPLES) == PAGE.count("```sql") >= 2
     for how, rho, text in EXAMPLES:
         sql, *lines = text.strip().split("\n-- ")
         assert lines
-        found = told(desk, how, rho, sql)
+        found = response_text(desk, how, rho, sql)
         assert not [line for line in lines if line not in found], found
 
 
-def test_a_budget_means_what_people_are_told_of_it() -> None:
+def test_documented_epsilons_and_odds_follow_from_the_budget() -> None:
     assert len(MEANT) == 4
     for rho, epsilon, worst, sure in MEANT:
         cap = Loss(int(Fraction(rho) * PICO), ATTO // 10**9)
-        limit = EpsilonDelta.of(chargeable(cap), cap)
-        assert (rounded_up(limit.epsilon), odds(limit.epsilon), limit.delta) == (epsilon, worst, 1e-9)
+        limit = EpsilonDelta.from_loss(chargeable(cap), cap)
+        assert (epsilon_rounded_up(limit.epsilon), odds_text(limit.epsilon), limit.delta) == (epsilon, worst, 1e-9)
         most = 100 / (1 + math.exp(-limit.epsilon))  # odds of e^epsilon to 1, in percent
         assert 0 <= float(sure) - most < 10.0 ** -len(sure.partition(".")[2])

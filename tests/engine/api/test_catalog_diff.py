@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine import Refused, open_desk
-from engine.api.steward import catalog_diff_told
+from engine import Refused, open_session
+from engine.api.steward import list_catalog_changes
 from tests.engine.town import make_town
 from tests.engine.windowed_town import DAYS, WINDOWED
 
@@ -33,7 +33,7 @@ FORBIDDEN: dict[str, tuple[Callable[[str], str], str]] = {
 def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PASSERSBY_DATA", str(tmp_path / "data"))
-    with open_desk(make_town(tmp_path, declared=WINDOWED).path, ledger=str(tmp_path / "books")) as desk:
+    with open_session(make_town(tmp_path, declared=WINDOWED).path, ledger=str(tmp_path / "books")) as desk:
         desk.query(BY_ZONE, client="ann")
         desk.query(STATIC, client="ann")
     return tmp_path
@@ -43,35 +43,35 @@ def diff(folder: Path, change: Callable[[str], str]) -> list[tuple[str, str, str
     text = change(WINDOWED)
     assert text != WINDOWED
     (folder / "new.toml").write_text(text)
-    told = catalog_diff_told(str(folder / "catalog.toml"), str(folder / "new.toml"), ledger=str(folder / "books"))
+    told = list_catalog_changes(str(folder / "catalog.toml"), str(folder / "new.toml"), ledger=str(folder / "books"))
     return [(row["effect"], row["key"], row["told"]) for row in told]
 
 
 @pytest.mark.parametrize("name", FORBIDDEN)
-def test_what_is_forbidden_is_told_before_and_refused_after(asked: Path, name: str) -> None:
+def test_a_forbidden_change_is_listed_by_the_diff_and_refused_at_opening(asked: Path, name: str) -> None:
     change, words = FORBIDDEN[name]
     told = [text for effect, _, text in diff(asked, change) if effect == "forbidden"]
     assert any(words in text for text in told)
     with pytest.raises(Refused) as refused:
-        open_desk(str(asked / "new.toml"), ledger=str(asked / "books"))
+        open_session(str(asked / "new.toml"), ledger=str(asked / "books"))
     assert any(text.startswith(refused.value.problem["message"].split(": ", 2)[-1]) for text in told)
 
 
 def test_the_static_window_has_a_ceiling_of_its_own(tmp_path: Path) -> None:
     capped = WINDOWED.replace("client_rho = 0.1", "client_rho = 0.1\nstatic_rho = 0.05")
     catalog = make_town(tmp_path, declared=capped).path
-    with open_desk(catalog, ledger=str(tmp_path / "books")) as desk:
+    with open_session(catalog, ledger=str(tmp_path / "books")) as desk:
         desk.query(STATIC, client="ann")
-    with open_desk(catalog, ledger=str(tmp_path / "books")) as desk:  # the same catalog opens again
+    with open_session(catalog, ledger=str(tmp_path / "books")) as desk:  # the same catalog opens again
         assert desk.query(STATIC, client="ann")
     told = diff(tmp_path, lambda _: capped.replace("static_rho = 0.05", "static_rho = 0.06"))
     assert [text for effect, _, text in told if effect == "forbidden" and "fixed the ceiling" in text]
     with pytest.raises(Refused):
-        open_desk(str(tmp_path / "new.toml"), ledger=str(tmp_path / "books"))
+        open_session(str(tmp_path / "new.toml"), ledger=str(tmp_path / "books"))
 
 
 def test_before_the_first_charge_everything_may_change(tmp_path: Path) -> None:
-    with open_desk(make_town(tmp_path, declared=WINDOWED).path, ledger=str(tmp_path / "books")):
+    with open_session(make_town(tmp_path, declared=WINDOWED).path, ledger=str(tmp_path / "books")):
         pass
     assert not [row for row in diff(tmp_path, FORBIDDEN["time column"][0]) if row[0] == "forbidden"]
 
@@ -79,7 +79,7 @@ def test_before_the_first_charge_everything_may_change(tmp_path: Path) -> None:
 def test_a_table_that_was_left_out_for_a_while_is_still_known(asked: Path) -> None:
     without = WINDOWED[: WINDOWED.index("[tables.visit]")] + WINDOWED[WINDOWED.index("[tables.zone]") :]
     (asked / "without.toml").write_text(without.split("[tables.purchase]")[0])
-    with open_desk(str(asked / "without.toml"), ledger=str(asked / "books")) as desk:
+    with open_session(str(asked / "without.toml"), ledger=str(asked / "books")) as desk:
         desk.query("SELECT COUNT(*) AS n FROM person", client="ann")
     assert [row for row in diff(asked, FORBIDDEN["time column"][0]) if row[0] == "forbidden"]
 
@@ -127,7 +127,7 @@ def test_a_table_that_was_left_out_for_a_while_is_still_known(asked: Path) -> No
         ),
     ],
 )
-def test_every_effect_is_told(asked: Path, change: Callable[[str], str], effect: str, words: str) -> None:
+def test_every_effect_of_a_change_is_listed(asked: Path, change: Callable[[str], str], effect: str, words: str) -> None:
     told = diff(asked, change)
     assert any(kind == effect and words in text for kind, _, text in told), told
     assert not any(kind == "forbidden" for kind, *_ in told)

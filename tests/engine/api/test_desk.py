@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from engine import Desk, Refused, open_desk
+from engine import Refused, Session, open_session
 from tests.engine.town import CATALOG, make_town
 
 BY_ZONE = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
@@ -28,9 +28,9 @@ def where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture
-def desk(where: str) -> Iterator[Desk]:
+def desk(where: str) -> Iterator[Session]:
     """Session with a ledger in memory."""
-    with open_desk(where, ledger=":memory:") as opened:
+    with open_session(where, ledger=":memory:") as opened:
         yield opened
 
 
@@ -47,7 +47,7 @@ def refused(ask: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("client", ["*owner", "*", "", "a//b"])
-def test_nobody_asks_as_the_ledger_s_owner(desk: Desk, client: str) -> None:
+def test_no_client_may_use_the_name_of_the_owner(desk: Session, client: str) -> None:
     for ask in (desk.query, desk.explain, desk.rehearse):
         with pytest.raises(Refused, match="E_PARAM"):
             ask("SELECT COUNT(*) FROM visit", client=client)
@@ -56,28 +56,28 @@ def test_nobody_asks_as_the_ledger_s_owner(desk: Desk, client: str) -> None:
 
 
 @pytest.mark.parametrize("sql", ["describe visit", "show tables", f"EXPLAIN PRIVACY {BY_ZONE}"])
-def test_what_costs_nothing_is_explained_so(desk: Desk, sql: str) -> None:
+def test_explaining_a_free_statement_is_refused_as_free(desk: Session, sql: str) -> None:
     problem = refused(partial(desk.explain, sql, client="ann"))
     assert problem["code"] == "E_STMT" and "costs nothing" in str(problem["message"])
     assert desk.query(sql, client="ann").num_rows
 
 
-def test_a_ledger_is_kept_where_none_is_named(where: str, tmp_path: Path) -> None:
+def test_a_default_ledger_is_created_if_none_is_named(where: str, tmp_path: Path) -> None:
     for replayed in (False, True):
-        with open_desk(where) as desk:
+        with open_session(where) as desk:
             assert card(desk.query(BY_ZONE, client="ann"))["replayed"] is replayed
     assert {path.suffix for path in (tmp_path / "data").iterdir()} >= {".ledger", ".objections"}
 
 
 def test_a_ledger_may_be_named(where: str, tmp_path: Path) -> None:
-    with open_desk(where, ledger=str(tmp_path / "own.ledger")) as desk:
+    with open_session(where, ledger=str(tmp_path / "own.ledger")) as desk:
         desk.query(BY_ZONE, client="ann")
     assert (tmp_path / "own.ledger").exists()
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["marks"]
 
 
 def test_nothing_is_left_behind_but_the_ledger(where: str, tmp_path: Path) -> None:
-    with open_desk(where, ledger=":memory:") as desk:
+    with open_session(where, ledger=":memory:") as desk:
         assert any((tmp_path / "cache").iterdir())
         desk.query(BY_ZONE, client="ann")
     assert list((tmp_path / "cache").iterdir()) == []
@@ -86,13 +86,11 @@ def test_nothing_is_left_behind_but_the_ledger(where: str, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("where", "code"), [("no_such_catalog", "E_CATALOG"), ("broken.toml", "E_CATALOG"), ("empty", "E_CATALOG")]
 )
-def test_a_catalog_that_is_none_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, code: str
-) -> None:
+def test_an_invalid_catalog_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, code: str) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "broken.toml").write_text("format = ")
     (tmp_path / "empty").mkdir()
-    problem = refused(lambda: open_desk(where, ledger=":memory:"))
+    problem = refused(lambda: open_session(where, ledger=":memory:"))
     assert (problem["code"], problem["sql"]) == (code, None)
     assert problem["file"]
     assert problem["hint"]
@@ -100,29 +98,29 @@ def test_a_catalog_that_is_none_is_refused(
 
 def test_data_that_are_not_there_are_refused_by_name(where: str, tmp_path: Path) -> None:
     (tmp_path / "town.duckdb").unlink()
-    problem = refused(lambda: open_desk(where, ledger=":memory:"))
+    problem = refused(lambda: open_session(where, ledger=":memory:"))
     assert problem["code"] == "E_DATA"
     assert problem["message"].startswith("person: its file")
 
 
 def test_a_ledger_that_others_can_read_is_refused_and_the_data_are_closed(where: str, tmp_path: Path) -> None:
     shared = tmp_path / "shared.ledger"
-    with open_desk(where, ledger=str(shared)) as desk:
+    with open_session(where, ledger=str(shared)) as desk:
         desk.query(BY_ZONE, client="ann")
     shared.chmod(0o666)
-    assert refused(lambda: open_desk(where, ledger=str(shared)))["code"] == "E_LEDGER"
+    assert refused(lambda: open_session(where, ledger=str(shared)))["code"] == "E_LEDGER"
     assert list((tmp_path / "cache").iterdir()) == []
 
 
 def test_a_ceiling_that_was_raised_is_refused(where: str, tmp_path: Path) -> None:
-    with open_desk(where) as desk:
+    with open_session(where) as desk:
         desk.query(BY_ZONE, client="ann")
     Path(where).write_text(CATALOG.replace("rho = 0.2", "rho = 0.3"))
-    assert refused(lambda: open_desk(where))["code"] == "E_BUDGET_DATASET"
+    assert refused(lambda: open_session(where))["code"] == "E_BUDGET_DATASET"
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-def test_an_amount_that_is_none_is_refused(desk: Desk) -> None:
+def test_an_invalid_amount_is_refused(desk: Session) -> None:
     """Case 125: no amount of text slips through as a number, and no question is answered for next to nothing."""
     for rho in ("0", "-1", "NaN", "nan", "Infinity", "-0.0", "1e-300", "5e-324", "1e400", "true", "", "0_005", "１"):
         for ask in (desk.query, desk.explain, desk.rehearse):
@@ -132,12 +130,12 @@ def test_an_amount_that_is_none_is_refused(desk: Desk) -> None:
     assert desk.ledger() == []
 
 
-def test_a_name_that_is_none_is_refused(desk: Desk) -> None:
+def test_an_invalid_client_name_is_refused(desk: Session) -> None:
     for client in ("", "x" * 201, "a\nb", "a\0b"):
         assert refused(partial(desk.query, BY_ZONE, client=client))["code"] == "E_PARAM", client
 
 
-def test_every_way_of_asking_refuses_alike(desk: Desk) -> None:
+def test_query_explain_and_rehearse_refuse_with_the_same_problem(desk: Session) -> None:
     codes = {"SELECT oops FROM visit": "E_COLUMN", "DROP TABLE visit": "E_STMT", "SELECT shop FROM visit": "E_ROWS"}
     for sql, code in codes.items():
         problems = [refused(partial(ask, sql, client="ann")) for ask in (desk.query, desk.explain, desk.rehearse)]
@@ -146,7 +144,7 @@ def test_every_way_of_asking_refuses_alike(desk: Desk) -> None:
     assert desk.ledger() == []
 
 
-def test_a_failure_is_constant_text(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_is_constant_text(desk: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     from engine.errors import ExecutionFailed
 
     monkeypatch.setattr(type(desk.engine.backend), "run", lambda *_: (_ for _ in ()).throw(ExecutionFailed()))
@@ -160,21 +158,21 @@ def test_a_failure_is_constant_text(desk: Desk, monkeypatch: pytest.MonkeyPatch)
     assert (shared["spent_rho"], own["spent_rho"]) == (0.005, 0.005)
 
 
-def test_a_rehearsal_that_fails_says_that_it_was_free(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_rehearsal_states_that_nothing_was_charged(desk: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     from engine.errors import ExecutionFailed
 
     monkeypatch.setattr(type(desk.engine.backend), "run", lambda *_: (_ for _ in ()).throw(ExecutionFailed()))
     assert "nothing was charged" in refused(lambda: desk.rehearse(BY_ZONE, client="ann"))["message"]
 
 
-def test_what_is_left_is_told_after_every_answer(desk: Desk) -> None:
+def test_every_answer_reports_the_remaining_budget(desk: Session) -> None:
     remaining = card(desk.query(BY_ZONE, client="ann"))["remaining"]
     assert (remaining["client"]["rho"], remaining["dataset"]["rho"]) == (0.095, 0.195)
     other = card(desk.query(BY_ZONE, client="ben"))["remaining"]
     assert (other["client"]["rho"], other["dataset"]["rho"]) == (0.095, 0.195)
 
 
-def test_budget_shows_a_client_its_own_and_an_admin_all(desk: Desk) -> None:
+def test_budget_shows_a_client_its_own_and_an_admin_all(desk: Session) -> None:
     assert [account["spent_rho"] for account in desk.budget("ann")["accounts"]] == [0.0, 0.0]
     desk.query(BY_ZONE, client="ann")
     desk.query(BY_ZONE, client="ben")
@@ -183,7 +181,7 @@ def test_budget_shows_a_client_its_own_and_an_admin_all(desk: Desk) -> None:
     assert desk.budget()["query_rho"] == {"town": 0.005}
 
 
-def test_history_and_ledger_are_the_clients_own(desk: Desk) -> None:
+def test_history_and_ledger_are_the_clients_own(desk: Session) -> None:
     desk.query(BY_ZONE, client="ann")
     desk.query("SELECT COUNT(*) AS n FROM visit", client="ben", request_id="r-7")
     assert (len(desk.history("ann")), len(desk.history("ben")), desk.history("cid")) == (1, 1, [])
@@ -192,13 +190,13 @@ def test_history_and_ledger_are_the_clients_own(desk: Desk) -> None:
     assert len(desk.ledger(limit=2)) == 2
 
 
-def test_a_request_sent_twice_is_charged_once(desk: Desk) -> None:
+def test_a_request_sent_twice_is_charged_once(desk: Session) -> None:
     first, again = (desk.query(BY_ZONE, client="ann", request_id="r-1") for _ in range(2))
     assert first.equals(again)
     assert card(again)["replayed"] is True
 
 
-def test_rehearsal_is_free_and_says_what_it_is(desk: Desk) -> None:
+def test_a_rehearsal_is_free_and_marked_as_one(desk: Session) -> None:
     before = desk.budget("ann")
     table = desk.rehearse(BY_ZONE, client="ann", rho="0.05")
     shown = card(table)
@@ -210,19 +208,19 @@ def test_rehearsal_is_free_and_says_what_it_is(desk: Desk) -> None:
     assert table.num_rows == 7
 
 
-def test_tables_are_told(desk: Desk) -> None:
+def test_tables_are_listed(desk: Session) -> None:
     assert [table["name"] for table in desk.tables()] == ["person", "visit", "purchase", "zone"]
 
 
-def test_desks_side_by_side_spend_from_one_ledger(where: str) -> None:
-    with open_desk(where) as one, open_desk(where) as other:
+def test_concurrent_sessions_spend_from_one_ledger(where: str) -> None:
+    with open_session(where) as one, open_session(where) as other:
         first = one.query(BY_ZONE, client="ann")
         assert other.query(BY_ZONE, client="ann").equals(first)
         assert len(other.history("ann")) == 1
 
 
 def test_copies_are_the_owners_alone(where: str, tmp_path: Path) -> None:
-    with open_desk(where) as desk:
+    with open_session(where) as desk:
         desk.rehearse(BY_ZONE, client="ann")
         for folder, _, files in os.walk(tmp_path / "cache"):
             assert Path(folder).stat().st_mode & 0o077 == 0

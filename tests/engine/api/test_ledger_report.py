@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from budgets import EVERYBODY, AccountName, ChargeRequest, EpsilonDelta, Item, Ledger, Loss
+from budgets import EVERYBODY, AccountName, ChargeRequest, EpsilonDelta, Ledger, Loss, PricedRelease
 from dialect import Catalog
-from engine.accounts.losses import whole_person
+from engine.accounts.losses import whole_person_loss
 from engine.api.admin import Admin
 from engine.api.reports.regulator import account_row, bars, ledger_report, report_html, report_text
 from engine.pricing.terms import caps
@@ -36,7 +36,7 @@ def catalog(tmp_path: Path) -> Catalog:
 
 def charge(ledger: Ledger, catalog: Catalog, client: str, key: str, rho: str, *windows: str) -> None:
     (dataset,) = catalog.datasets
-    item = Item(key, Loss.of(rho, "1e-12"), "town: visit#1", windows)
+    item = PricedRelease(key, Loss.rounded_up(rho, "1e-12"), "town: visit#1", windows)
     ledger.charge(ChargeRequest(client, dataset.name, key, key, (item,), caps(dataset)))
 
 
@@ -47,23 +47,23 @@ def test_every_number_is_the_ledger_s(ledger: Ledger, catalog: Catalog) -> None:
     (dataset,) = report.datasets
     kept = {view.name.window: view for view in ledger.accounts("town") if view.name.holder == EVERYBODY}
     assert {view.name.window: view.spent for view in dataset.used} == {
-        DAYS[0]: Loss.of("0.0623", "2e-12"),
-        DAYS[1]: Loss.of("0.05", "1e-12"),
+        DAYS[0]: Loss.rounded_up("0.0623", "2e-12"),
+        DAYS[1]: Loss.rounded_up("0.05", "1e-12"),
     }
     assert all(view == kept[view.name.window] for view in dataset.used)
     assert (dataset.questions, dataset.window_count) == (2, 5)
     one, all_windows = dataset.worst
     assert one.spent == kept[DAYS[0]].spent_epsilon_delta and one.limit == kept[DAYS[0]].cap_epsilon_delta
-    assert all_windows.spent == whole_person(ledger.entries(), catalog.datasets[0]).epsilon_delta
+    assert all_windows.spent == whole_person_loss(ledger.entries(), catalog.datasets[0]).epsilon_delta
     cap = caps(catalog.datasets[0]).dataset
-    assert all_windows.limit == EpsilonDelta.of(Loss(25 * cap.pico_rho, 5 * (cap.atto_delta // 10)), cap)
+    assert all_windows.limit == EpsilonDelta.from_loss(Loss(25 * cap.pico_rho, 5 * (cap.atto_delta // 10)), cap)
     anchor = ledger.anchor()
     assert (report.anchor, report.found, report.last) == (anchor, (), ledger.entries()[-1].at)
     spent = {row["client"]: row["spent_rho"] for row in dataset.clients}
     assert spent == {"shops": 0.0123, "shops/ann": 0.0123, "ben": 0.05}
 
 
-def test_the_page_says_what_the_report_says(ledger: Ledger, catalog: Catalog) -> None:
+def test_html_and_text_show_every_figure_of_the_report(ledger: Ledger, catalog: Catalog) -> None:
     charge(ledger, catalog, "ann", "one", "0.0123", DAYS[0])
     report = ledger_report(catalog, ledger)
     for page in (report_html(report), report_text(report)):
@@ -90,7 +90,7 @@ def test_a_whole_person_s_loss_may_be_beyond_any_number(ledger: Ledger, catalog:
         assert " ".join(page.split()).count("beyond any number that says something") == 2
 
 
-def test_every_cap_of_who_may_ask_is_told(ledger: Ledger, tmp_path: Path) -> None:
+def test_every_cap_of_clients_is_shown(ledger: Ledger, tmp_path: Path) -> None:
     budget = "lifetime_rho = 0.37\nquery_rho = 0.083\n"
     catalog = make_town(
         tmp_path, declared=WINDOWED.replace("[datasets.town.budget]\n", f"[datasets.town.budget]\n{budget}")
@@ -129,7 +129,7 @@ def test_names_are_text_and_nothing_is_fetched(ledger: Ledger, catalog: Catalog)
     assert "&lt;script&gt;" in page and "&lt;img src=x" in page and "http://" not in page and "https://" not in page
 
 
-def test_a_ledger_that_was_changed_is_said_to_be(ledger: Ledger, catalog: Catalog) -> None:
+def test_a_tampered_ledger_is_reported_as_such(ledger: Ledger, catalog: Catalog) -> None:
     charge(ledger, catalog, "ann", "one", "0.01", DAYS[0])
     report = replace(ledger_report(catalog, ledger), found=("Row 3 is <not> what it was.",))
     assert "Not as it was written" in (page := report_html(report)) and "&lt;not&gt;" in page

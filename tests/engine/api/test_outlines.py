@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from engine import outlines
 from engine.api.maps import _geometry
-from engine.api.session import Desk, open_desk
-from engine.data.files.polygons import polygon
+from engine.api.session import Session, open_session
+from engine.data.files.polygons import parse_polygon
 from engine.errors import ExecutionFailed
 from engine.problems import Refused
 
@@ -23,7 +23,7 @@ STEPS = "POLYGON ((0 0, 4 0, 4 1, 3 1, 3 2, 2 2, 2 1, 1 1, 1 3, 0 3, 0 0))"
 
 
 def again(text: str) -> shapely.Geometry:
-    return shapely.geometry.shape(_geometry(polygon(text)))
+    return shapely.geometry.shape(_geometry(parse_polygon(text)))
 
 
 @pytest.mark.parametrize("text", [HOLE, TWO, STEPS])
@@ -39,12 +39,12 @@ def test_hulls_are_themselves_again(corners: list[tuple[int, int]]) -> None:
 
 
 @pytest.fixture(scope="module")
-def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with open_desk("operator", ledger=":memory:") as desk:
+def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    with open_session("operator", ledger=":memory:") as desk:
         yield desk
 
 
-def test_the_operator_s_zones_are_told_with_their_names(operator: Desk, tmp_path: Path) -> None:
+def test_the_operator_s_zones_are_geojson_features_with_names(operator: Session, tmp_path: Path) -> None:
     told = outlines(operator, "zone")
     assert told["type"] == "FeatureCollection"
     one = told["features"][0]
@@ -55,7 +55,7 @@ def test_the_operator_s_zones_are_told_with_their_names(operator: Desk, tmp_path
         assert shapely.geometry.shape(feature["geometry"]).covers(place)
 
 
-def test_outlines_that_cannot_be_read_are_refused(operator: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outlines_that_cannot_be_read_are_refused(operator: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(*_: object) -> None:
         raise ExecutionFailed
 
@@ -65,7 +65,7 @@ def test_outlines_that_cannot_be_read_are_refused(operator: Desk, monkeypatch: p
 
 
 @pytest.mark.parametrize("table", ["event", "calendar", "nothing"])
-def test_other_tables_have_none(operator: Desk, table: str) -> None:
+def test_other_tables_have_none(operator: Session, table: str) -> None:
     with pytest.raises(Refused) as refused:
         outlines(operator, table)
     assert refused.value.problem["code"] == "E_TABLE"

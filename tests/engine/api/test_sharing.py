@@ -11,7 +11,7 @@ import pytest
 
 from budgets import EVERYBODY
 from budgets.stores import journal
-from engine import Desk, Refused, open_desk
+from engine import Refused, Session, open_session
 from engine.api import workflows
 from tests.engine.aged_town import AGED, Clock
 from tests.engine.town import make_town
@@ -23,25 +23,25 @@ RHO = 0.005
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     monkeypatch.setattr(journal, "datetime", Clock)
     monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
-    with open_desk(make_town(tmp_path, declared=AGED).path, ledger=":memory:") as opened:
+    with open_session(make_town(tmp_path, declared=AGED).path, ledger=":memory:") as opened:
         yield opened
     Clock.off = timedelta(0)
 
 
-def spent(desk: Desk, holder: str) -> float:
+def spent(desk: Session, holder: str) -> float:
     found = [a for a in desk.engine.ledger.accounts("town") if (a.name.holder, a.name.window) == (holder, "forever")]
     return float(sum(account.spent.rho for account in found))
 
 
-def shared(desk: Desk, sql: str = COUNT, **terms: Any) -> list[str]:
+def shared(desk: Session, sql: str = COUNT, **terms: Any) -> list[str]:
     keys: list[str] = workflows.share(desk, sql, client="ann", **terms)["keys"]
     return keys
 
 
-def take(desk: Desk, keys: list[str], client: str, sql: str = COUNT) -> list[dict[str, Any]]:
+def take(desk: Session, keys: list[str], client: str, sql: str = COUNT) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = workflows.take(desk, sql, keys=keys, client=client, request_id="share-1").to_pylist()
     return rows
 
@@ -51,7 +51,7 @@ def code(refused: pytest.ExceptionInfo[Refused]) -> str:
 
 
 @pytest.mark.parametrize("sql", [COUNT, BY_ZONE])
-def test_another_client_pays_once_and_everybody_nothing(desk: Desk, sql: str) -> None:
+def test_another_client_pays_once_and_everybody_nothing(desk: Session, sql: str) -> None:
     own = desk.query(sql, client="ann").to_pylist()
     keys = shared(desk, sql)
     assert workflows.offer(desk, sql, keys=keys, client="bob")["price"]["rho"] == RHO
@@ -62,14 +62,14 @@ def test_another_client_pays_once_and_everybody_nothing(desk: Desk, sql: str) ->
     assert workflows.offer(desk, sql, keys=keys, client="ann")["paid"]
 
 
-def test_who_holds_what_says_the_same_still_gets_the_shared_numbers(desk: Desk) -> None:
+def test_a_client_with_an_equivalent_release_still_gets_the_shared_numbers(desk: Session) -> None:
     own = desk.query(ONE, client="ann").to_pylist()
     desk.query(BY_ZONE, client="bob", rho="0.05")  # which says ann's number more exactly, and for free
     assert desk.query(ONE, client="bob").to_pylist() != own
     assert take(desk, shared(desk, ONE), "bob", ONE) == own
 
 
-def test_what_is_made_of_others_aimed_or_not_held_is_not_shared(desk: Desk) -> None:
+def test_derived_and_target_error_answers_and_missing_ones_are_not_shared(desk: Session) -> None:
     with pytest.raises(Refused) as refused:
         shared(desk)
     assert code(refused) == "E_PARAM"
@@ -82,7 +82,7 @@ def test_what_is_made_of_others_aimed_or_not_held_is_not_shared(desk: Desk) -> N
         assert code(refused) == "E_PARAM"
 
 
-def test_a_budget_that_is_short_shows_nothing(desk: Desk) -> None:
+def test_a_budget_that_is_short_shows_nothing(desk: Session) -> None:
     desk.query(BY_ZONE, client="bob", rho="0.097")
     desk.query(COUNT, client="ann")
     keys, before = shared(desk), spent(desk, "bob")
@@ -95,7 +95,7 @@ def test_a_budget_that_is_short_shows_nothing(desk: Desk) -> None:
     assert code(refused) == "E_FORBIDDEN"
 
 
-def made_anew(desk: Desk) -> bool:
+def makes_new_release(desk: Session) -> bool:
     """Does a link to numbers that are no longer replayed make new ones, at everybody's cost?"""
     desk.query(COUNT, client="ann")
     keys = shared(desk)
@@ -107,21 +107,23 @@ def made_anew(desk: Desk) -> bool:
     return spent(desk, EVERYBODY) > RHO
 
 
-def test_a_link_makes_no_release_anew(desk: Desk) -> None:
-    assert not made_anew(desk)
+def test_a_share_link_makes_no_new_release(desk: Session) -> None:
+    assert not makes_new_release(desk)
     assert spent(desk, "bob") == 0
 
 
-def test_a_link_that_asked_anew_would_be_found(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_share_link_that_made_a_new_release_would_be_found(desk: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     def unlooked(engine: Any, sql: str, asked: Any, keys: Any) -> Any:
         del keys
-        return workflows._prepared(engine, sql, asked)  # planted: what the question says today, be it stored or not
+        return workflows._compile_shareable(
+            engine, sql, asked
+        )  # planted: what the question says today, be it stored or not
 
-    monkeypatch.setattr(workflows, "_shared", unlooked)
-    assert made_anew(desk)
+    monkeypatch.setattr(workflows, "_shared_releases", unlooked)
+    assert makes_new_release(desk)
 
 
-def made_anew_meanwhile(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> bool:
+def makes_new_release_when_expired(desk: Session, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Are numbers that grow too old between their charge and their answer made anew?"""
     own, charged = desk.query(COUNT, client="ann").to_pylist(), type(desk.engine).charge
 
@@ -138,19 +140,19 @@ def made_anew_meanwhile(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> bool:
     return given != own or spent(desk, EVERYBODY) > RHO
 
 
-def test_numbers_that_grow_too_old_once_they_are_paid_are_given(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not made_anew_meanwhile(desk, monkeypatch)
+def test_numbers_that_grow_too_old_once_they_are_paid_are_given(desk: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not makes_new_release_when_expired(desk, monkeypatch)
     assert spent(desk, "bob") == RHO
 
 
-def test_a_planted_answer_that_names_releases_again_is_found(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_planted_answer_that_names_releases_again_is_found(desk: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     query = type(desk).query
     monkeypatch.setattr(type(desk), "query", lambda self, sql, paid=(), **asked: query(self, sql, **asked))
-    assert made_anew_meanwhile(desk, monkeypatch)
+    assert makes_new_release_when_expired(desk, monkeypatch)
 
 
-def test_auditors_read_that_numbers_were_shared(desk: Desk) -> None:
+def test_auditors_read_that_numbers_were_shared(desk: Session) -> None:
     desk.query(COUNT, client="ann")
     keys = shared(desk)
-    (row,) = desk.engine.ledger.audit(kind="note_shared")
-    assert (row.actor, row.said) == ("ann", {"format": 1, "keys": keys})
+    (row,) = desk.engine.ledger.find_entries(kind="note_shared")
+    assert (row.actor, row.content) == ("ann", {"format": 1, "keys": keys})

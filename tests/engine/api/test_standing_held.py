@@ -11,17 +11,17 @@ import pytest
 
 from budgets import EVERYBODY, Forbidden, Loss
 from dialect.algebra import NoteCode
-from engine import run_standing
+from engine import run_scheduled
 from engine.accounts.losses import owner_loss
-from engine.api.session import Desk
-from engine.api.wire.answer import made_from
-from engine.api.workflows import show_standing, showing_standing
+from engine.api.session import Session
+from engine.api.wire.answer import derived_from
+from engine.api.workflows import show_scheduled, with_scheduled_holdings
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 from engine.problems import Refused
 from engine.workflows import standing
-from engine.workflows.standing import Standing
+from engine.workflows.standing import ScheduledQuery
 from tests.engine.held_town import DAILY, anew, ask, held_town, price
 from tests.engine.reuse.test_finding import nearly, rows
 from tests.engine.windowed_town import DAYS
@@ -59,30 +59,32 @@ def file(tmp_path: Path) -> str:
 def showing(engine: Engine, file: str, exact: bool = False) -> Engine:
     """Release what is due; returns an engine that counts it as holdings."""
     own = anew(engine, exact=exact)
-    run_standing(Desk(own), file, early=True)
-    return showing_standing(Desk(own), file).engine
+    run_scheduled(Session(own), file, early=True)
+    return with_scheduled_holdings(Session(own), file).engine
 
 
 @pytest.mark.parametrize("asked", ASKED)
-def test_what_is_shown_says_the_same_as_asking_anew_and_is_free(daily: Engine, file: str, asked: str) -> None:
+def test_a_derivation_from_scheduled_releases_equals_a_new_answer_and_is_free(
+    daily: Engine, file: str, asked: str
+) -> None:
     own = showing(daily, file, exact=True)
-    before = dict(spent(Desk(own), EVERYBODY))
+    before = dict(spent(Session(own), EVERYBODY))
     free, plain = ask(own, asked, "0.0005"), ask(anew(daily, exact=True), asked, "0.0005")
-    assert free.charged == Loss(0, 0) and all(each["standing"] for each in made_from(free.ways))
+    assert free.charged_loss == Loss(0, 0) and all(each["standing"] for each in derived_from(free.sources))
     assert [nearly(row) for row in rows(free)] == [nearly(row) for row in rows(plain)]
-    assert spent(Desk(own), EVERYBODY) == before and set(spent(Desk(own), "ann").values()) == {0.0}
+    assert spent(Session(own), EVERYBODY) == before and set(spent(Session(own), "ann").values()) == {0.0}
     assert any(note.code is NoteCode.REUSED and "standing " in note.text for note in free.notes)
 
 
 @pytest.mark.parametrize(("client", "free"), [("ann", True), ("shops/ben", True), ("ben", False), ("shopsmith", False)])
-def test_who_is_entitled_has_it_for_nothing(daily: Engine, file: str, client: str, free: bool) -> None:
+def test_entitled_clients_get_scheduled_releases_for_free(daily: Engine, file: str, client: str, free: bool) -> None:
     own = showing(daily, file)
-    before = explain(own, ASKED[0], Asked(client, rho=Fraction("0.0005")))
+    before = explain(own, ASKED[0], Request(client, rho=Fraction("0.0005")))
     given = ask(own, ASKED[0], "0.0005", client=client)
-    assert (before.loss == Loss(0, 0)) == (given.charged == Loss(0, 0)) == free
+    assert (before.loss == Loss(0, 0)) == (given.charged_loss == Loss(0, 0)) == free
 
 
-def test_the_file_is_asked_when_the_question_is(daily: Engine, file: str) -> None:
+def test_entitlement_is_read_from_the_file_at_query_time(daily: Engine, file: str) -> None:
     own = showing(daily, file)
     assert price(ask(own, ASKED[0], "0.0005")) == 0.0
     Path(file).write_text(FILE.replace('"ann", ', ""), encoding="utf-8")
@@ -93,37 +95,37 @@ def test_the_file_is_asked_when_the_question_is(daily: Engine, file: str) -> Non
     assert price(ask(own, ASKED[2], "0.0005")) == pytest.approx(0.0005)
 
 
-def test_who_is_stopped_is_shown_nothing(daily: Engine, file: str) -> None:
+def test_a_removed_client_is_shown_no_scheduled_release(daily: Engine, file: str) -> None:
     own = showing(daily, file)
     own.ledger.add_client("ann", actor="root", reason="-")
     own.ledger.remove_client("ann", actor="root", reason="-")
     with pytest.raises(Forbidden):
-        own.answer(ASKED[0], Asked("ann", rho=Fraction("0.0005"), request_id="r-1"))
+        own.answer(ASKED[0], Request("ann", rho=Fraction("0.0005"), request_id="r-1"))
 
 
-def test_what_is_too_wide_is_mixed_with_a_release_that_is_not_the_standing_one(daily: Engine, file: str) -> None:
+def test_an_imprecise_scheduled_release_is_averaged_with_a_new_one(daily: Engine, file: str) -> None:
     own = showing(daily, file)
     asked = BY_ZONE.replace("{first}", f"DATE '{DAYS[1]}'").replace("{behind}", f"DATE '{DAYS[2]}'")
     given = ask(own, asked, "0.4")
-    assert 0.19 < price(given) < 0.21 and given.ways[0].bought is not None and given.ways[0].sources
-    assert given.ways[0].bought.release_key not in {each.release_key for each in own.ledger.releases("owner")}
-    assert given.ways[0].bought.release_key != given.ways[0].sources[0].release_key
+    assert 0.19 < price(given) < 0.21 and given.sources[0].charged is not None and given.sources[0].derived
+    assert given.sources[0].charged.release_key not in {each.release_key for each in own.ledger.paid_releases("owner")}
+    assert given.sources[0].charged.release_key != given.sources[0].derived[0].release_key
     again = ask(own, asked, "0.4")
     assert (price(again), rows(again)) == (0.0, rows(given))
 
 
-def test_what_it_costs_counts_in_the_loss_that_everybody_is_told(daily: Engine, file: str) -> None:
+def test_scheduled_releases_count_in_the_loss_reported_to_everybody(daily: Engine, file: str) -> None:
     own = showing(daily, file)
     ask(own, ASKED[3], "0.0005")
     assert all(owner_loss(own.ledger, "town")[day].rho > 0.19 for day in DAYS)
 
 
-def test_what_is_shown_to_who_is_not_entitled_is_found(
+def test_showing_scheduled_releases_to_others_is_found(
     daily: Engine, file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = showing(daily, file)
     assert price(ask(own, ASKED[0], "0.0005", client="ben")) == pytest.approx(0.0005)
-    monkeypatch.setattr(Standing, "entitled", lambda self, client: True)
+    monkeypatch.setattr(ScheduledQuery, "is_visible_to", lambda self, client: True)
     assert price(ask(own, ASKED[0], "0.0005", client="cat")) == 0.0
 
 
@@ -140,7 +142,7 @@ clients = ["ben"]
 """
 
 
-def test_windows_before_the_first_one_are_held_by_who_is_entitled_to_them(
+def test_entitled_clients_get_windows_before_the_first_scheduled_one(
     daily: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "two.toml").write_text(TWO, encoding="utf-8")
@@ -150,14 +152,14 @@ def test_windows_before_the_first_one_are_held_by_who_is_entitled_to_them(
     assert [price(ask(own, late, "0.0005", client=each)) for each in ("ann", "ben")] == [0.0, 0.0]
     assert price(ask(own, early, "0.0005", client="ben")) == 0.0
     assert price(ask(own, early, "0.0005")) == pytest.approx(0.0005)
-    assert show_standing(Desk(own), path, "late", client="ann", window="2026-10-04").num_rows
+    assert show_scheduled(Session(own), path, "late", client="ann", window="2026-10-04").num_rows
     with pytest.raises(Refused, match="late is not asked of 2026-10-02"):
-        show_standing(Desk(own), path, "late", client="ann", window="2026-10-02")
-    monkeypatch.setattr(standing, "due", lambda each, engine: iter(DAYS))
+        show_scheduled(Session(own), path, "late", client="ann", window="2026-10-02")
+    monkeypatch.setattr(standing, "scheduled_windows", lambda each, engine: iter(DAYS))
     assert price(ask(own, early.replace("10-02", "10-03"), "0.0005")) == 0.0
 
 
-def test_another_version_of_the_data_is_not_said_by_it(daily: Engine, file: str) -> None:
+def test_scheduled_releases_do_not_answer_for_another_data_version(daily: Engine, file: str) -> None:
     own = showing(daily, file)
     (dataset,) = daily.catalog.datasets
     newer = replace(own, catalog=replace(daily.catalog, datasets=(replace(dataset, data_version=2),)))

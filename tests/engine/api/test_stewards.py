@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from engine import Refused, check_catalog_text, new_catalog_text
+from engine import Refused, draft_catalog_text, find_catalog_errors
 from tests.engine.town import CATALOG, make_town
 
 
 def test_a_sound_catalog_has_no_findings(tmp_path: Path) -> None:
     make_town(tmp_path)
-    assert check_catalog_text(str(tmp_path / "catalog.toml")) == []
+    assert find_catalog_errors(str(tmp_path / "catalog.toml")) == []
 
 
 def test_files_that_are_not_as_declared_are_findings(tmp_path: Path) -> None:
     make_town(tmp_path)
     wrong = CATALOG.replace('minutes = { type = "DOUBLE"', 'minutes = { type = "BIGINT"')
     (tmp_path / "catalog.toml").write_text(wrong, encoding="utf-8")
-    (found,) = check_catalog_text(str(tmp_path / "catalog.toml"))
+    (found,) = find_catalog_errors(str(tmp_path / "catalog.toml"))
     assert found["key"] == "tables.visit.columns.minutes.type"
     assert set(found) == {"file", "key", "why", "cure"}
 
@@ -31,7 +31,7 @@ def test_rollups_that_cannot_be_made_are_findings(tmp_path: Path) -> None:
     make_town(tmp_path)
     declared = CATALOG.replace("[datasets.town.budget]", f"rollups = {rollups}\n[datasets.town.budget]")
     (tmp_path / "catalog.toml").write_text(declared, encoding="utf-8")
-    found = {found["key"]: found["why"] for found in check_catalog_text(str(tmp_path / "catalog.toml"))}
+    found = {found["key"]: found["why"] for found in find_catalog_errors(str(tmp_path / "catalog.toml"))}
     assert found == {
         "datasets.town.rollups[0]": "it is refused: There is no table visits.",
         "datasets.town.rollups[2]": "it is no question whose numbers add up from group to group.",
@@ -41,23 +41,23 @@ def test_rollups_that_cannot_be_made_are_findings(tmp_path: Path) -> None:
 def test_every_mistake_of_a_catalog_is_a_finding(tmp_path: Path) -> None:
     wrong = CATALOG.replace('type = "DOUBLE"', 'type = "DUOBLE"').replace("norms = { rows = 20", "norms = { rows = 0")
     (tmp_path / "catalog.toml").write_text(wrong, encoding="utf-8")
-    keys = [found["key"] for found in check_catalog_text(str(tmp_path / "catalog.toml"))]
+    keys = [found["key"] for found in find_catalog_errors(str(tmp_path / "catalog.toml"))]
     assert {"tables.visit.columns.minutes.type", "tables.visit.norms.rows", "tables.purchase.norms.rows"} <= set(keys)
 
 
 def test_a_catalog_of_another_format_is_one_finding(tmp_path: Path) -> None:
     (tmp_path / "catalog.toml").write_text("format = 2\n", encoding="utf-8")
-    (found,) = check_catalog_text(str(tmp_path / "catalog.toml"))
+    (found,) = find_catalog_errors(str(tmp_path / "catalog.toml"))
     assert found["file"].endswith("catalog.toml")
 
 
 def test_a_new_catalog_is_toml_in_which_nothing_is_declared(tmp_path: Path) -> None:
     make_town(tmp_path)
     (tmp_path / "catalog.toml").unlink()
-    assert "tables" not in tomllib.loads(new_catalog_text(str(tmp_path)))
+    assert "tables" not in tomllib.loads(draft_catalog_text(str(tmp_path)))
 
 
 def test_a_folder_without_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused) as refused:
-        new_catalog_text(str(tmp_path))
+        draft_catalog_text(str(tmp_path))
     assert refused.value.problem["code"] == "E_CATALOG"

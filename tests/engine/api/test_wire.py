@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 import pytest
 
-from engine.api.session import Desk
+from engine.api.session import Session
 from engine.api.wire import answer as wire
 from engine.api.wire import notes as wire_notes
 from engine.api.wire import tables as wire_tables
@@ -17,7 +17,7 @@ from engine.mechanism.answer import Answer
 from engine.pipeline.answered import Answered
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 
 BY_ZONE = "SELECT zone, COUNT(*) AS n, AVG(minutes) AS m FROM visit GROUP BY zone"
 ACCOUNT = {"rho": float, "delta": float, "epsilon": float, "cap_rho": float}
@@ -121,7 +121,7 @@ def strict(text: bytes | str) -> Any:
 
 
 def card_of(engine: Engine, sql: str, client: str = "ann") -> dict[str, Any]:
-    found: dict[str, Any] = strict(Desk(engine).query(sql, client=client).schema.metadata[b"passersby"])
+    found: dict[str, Any] = strict(Session(engine).query(sql, client=client).schema.metadata[b"passersby"])
     return found
 
 
@@ -136,7 +136,7 @@ def test_a_card_has_its_shape(engine: Engine) -> None:
     assert len(card["release_id"]) == 64
 
 
-def test_a_replay_says_so_and_costs_nothing(engine: Engine) -> None:
+def test_a_replay_is_marked_as_one_and_is_free(engine: Engine) -> None:
     first, again = card_of(engine, BY_ZONE), card_of(engine, BY_ZONE)
     assert (first["replayed"], again["replayed"]) == (False, True)
     assert again["price"]["rho"] == again["price"]["epsilon_at_delta"]["epsilon"] == 0.0
@@ -153,7 +153,7 @@ def test_public_rows_have_a_card_without_a_release(engine: Engine) -> None:
 
 
 def test_an_explanation_has_its_shape(engine: Engine) -> None:
-    desk = Desk(engine)
+    desk = Session(engine)
     for sql in (BY_ZONE, "SELECT shop, COUNT(*) AS n FROM visit GROUP BY shop", "SELECT * FROM zone"):
         given = desk.explain(sql, client="ann")
         bounds = [set(bound) for bound in given["bounds"]]
@@ -168,40 +168,40 @@ def test_an_explanation_has_its_shape(engine: Engine) -> None:
             assert error is None or type(error) is float
 
 
-def test_what_bounds_cut_away_is_told_beside_answer_and_explanation(engine: Engine) -> None:
-    notes = wire.explained(explain(engine, BY_ZONE, Asked("ann")), {})["notes"]
+def test_clipping_notes_are_the_same_in_the_answer_and_the_explanation(engine: Engine) -> None:
+    notes = wire.explanation_shape(explain(engine, BY_ZONE, Request("ann")), {})["notes"]
     assert any("clipped at " in note for note in notes)
     assert card_of(engine, BY_ZONE)["notes"][-len(notes) :] == notes
 
 
 def test_private_keys_come_with_their_threshold(engine: Engine) -> None:
     sql = "SELECT shop, COUNT(*) AS n FROM visit GROUP BY shop"
-    (limit,) = Desk(engine).explain(sql, client="ann")["thresholds"]
+    (limit,) = Session(engine).explain(sql, client="ann")["thresholds"]
     assert any(
         f"fewer than about {limit['threshold']} people are hidden" in note for note in card_of(engine, sql)["notes"]
     )
 
 
-def test_an_answer_without_a_group_says_why(engine: Engine) -> None:
+def test_an_answer_without_groups_has_a_note_with_the_reason(engine: Engine) -> None:
     sql = "SELECT shop, COUNT(*) AS n FROM visit GROUP BY shop"
-    assert wire_notes.NO_GROUP in card_of(engine, f"{sql} HAVING COUNT(*) > 1e9")["notes"]
-    assert wire_notes.NO_GROUP not in card_of(engine, BY_ZONE)["notes"]
+    assert wire_notes.NO_GROUPS_NOTE in card_of(engine, f"{sql} HAVING COUNT(*) > 1e9")["notes"]
+    assert wire_notes.NO_GROUPS_NOTE not in card_of(engine, BY_ZONE)["notes"]
     assert (
-        wire_notes.NO_GROUP not in card_of(engine, f"{BY_ZONE} HAVING COUNT(*) > 1e9")["notes"]
+        wire_notes.NO_GROUPS_NOTE not in card_of(engine, f"{BY_ZONE} HAVING COUNT(*) > 1e9")["notes"]
     )  # its keys are public
-    assert wire_notes.NO_ROW in card_of(engine, f"{BY_ZONE} HAVING COUNT(*) > 1e9")["notes"]
-    assert wire_notes.NO_ROW not in card_of(engine, BY_ZONE)["notes"]
+    assert wire_notes.NO_ROWS_NOTE in card_of(engine, f"{BY_ZONE} HAVING COUNT(*) > 1e9")["notes"]
+    assert wire_notes.NO_ROWS_NOTE not in card_of(engine, BY_ZONE)["notes"]
 
 
-def test_that_a_price_buys_nothing_is_said(engine: Engine) -> None:
-    told = wire_notes.KEYS_ALONE.format("")
+def test_a_release_of_public_keys_alone_has_a_note(engine: Engine) -> None:
+    told = wire_notes.KEYS_ONLY_NOTE.format("")
     for sql in ("SELECT zone FROM visit GROUP BY zone", "SELECT DISTINCT zone FROM visit"):
         assert told in card_of(engine, sql)["notes"]
     for sql in (BY_ZONE, "SELECT zone FROM visit GROUP BY zone HAVING COUNT(*) > 5", "SELECT DISTINCT shop FROM visit"):
         assert told not in card_of(engine, sql)["notes"]
 
 
-def test_null_ratios_are_told(engine: Engine) -> None:
+def test_null_ratios_have_a_note(engine: Engine) -> None:
     def noise(exact: np.ndarray, *_: object) -> np.ndarray:
         return np.zeros_like(exact)
 
@@ -212,21 +212,21 @@ def test_null_ratios_are_told(engine: Engine) -> None:
 
 @pytest.mark.parametrize("end", [float("nan"), float("inf"), float("-inf")])
 def test_an_end_that_json_cannot_write_is_no_interval(engine: Engine, end: float) -> None:
-    given = engine.answer("SELECT COUNT(*) AS n FROM visit", Asked("ann"))
+    given = engine.answer("SELECT COUNT(*) AS n FROM visit", Request("ann"))
     strange = Answer(given.answer.table, {"n": (np.array([end]), np.array([1.0]))}, {})
     answered: Answered = replace(given, answer=strange)
-    assert strict(wire.answered(answered, {}, None).schema.metadata[wire.CARD])["intervals"] == {"n": [None]}
+    assert strict(wire.answer_table(answered, {}, None).schema.metadata[wire.CARD])["intervals"] == {"n": [None]}
 
 
 def test_a_whole_end_beyond_64_bits_is_their_last_integer(engine: Engine) -> None:
-    given = engine.answer("SELECT COUNT(*) AS n FROM visit", Asked("ann"))
+    given = engine.answer("SELECT COUNT(*) AS n FROM visit", Request("ann"))
     strange = Answer(given.answer.table, {"n": (np.array([-1e30]), np.array([2.0**63]))}, {})
-    card = strict(wire.answered(replace(given, answer=strange), {}, None).schema.metadata[wire.CARD])
+    card = strict(wire.answer_table(replace(given, answer=strange), {}, None).schema.metadata[wire.CARD])
     assert card["intervals"] == {"n": [[-(2**63), 2**63 - 1]]}
 
 
-def test_a_price_is_never_told_smaller_than_it_is(engine: Engine) -> None:
-    loss = engine.answer("SELECT shop, COUNT(*) AS n FROM visit GROUP BY shop", Asked("ann")).charged
+def test_a_price_is_never_rounded_down(engine: Engine) -> None:
+    loss = engine.answer("SELECT shop, COUNT(*) AS n FROM visit GROUP BY shop", Request("ann")).charged_loss
     price = wire.price(loss)
     check(PRICE, price)
     assert (price["rho"], price["delta"]) == (0.005, 1e-12)
@@ -234,8 +234,8 @@ def test_a_price_is_never_told_smaller_than_it_is(engine: Engine) -> None:
     assert 0.56 < price["epsilon_at_delta"]["epsilon"] < 0.57
 
 
-def test_tables_are_told_without_what_analysts_do_not_see(engine: Engine) -> None:
-    shown = [wire_tables.table(table, engine.catalog) for table in engine.catalog.tables]
+def test_tables_are_listed_without_hidden_columns(engine: Engine) -> None:
+    shown = [wire_tables.table_shape(table, engine.catalog) for table in engine.catalog.tables]
     tables = {table["name"]: table for table in shown}
     assert set(tables) == {"person", "visit", "purchase", "zone"}
     assert "consent" not in {column["name"] for table in shown for column in table["columns"]}

@@ -6,19 +6,21 @@ from fractions import Fraction
 
 import pytest
 
-from budgets import AccountName, AccountView, Loss, epsilon_at
+from budgets import AccountName, AccountView, Loss, epsilon_from_rho
 from engine.accounts import shapes
 from engine.api.wire import ledger as wire_ledger
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 
 VIEW = AccountView(
-    AccountName("town", "forever", "ann"), Loss.within("0.1", "1e-9"), Loss.of(Fraction(1, 30), Fraction(1, 10**12))
+    AccountName("town", "forever", "ann"),
+    Loss.rounded_down("0.1", "1e-9"),
+    Loss.rounded_up(Fraction(1, 30), Fraction(1, 10**12)),
 )
 
 
-def test_an_account_says_what_is_spent_and_what_is_left() -> None:
-    shown = shapes.account(VIEW)
+def test_an_account_reports_spent_and_remaining_budget() -> None:
+    shown = shapes.account_json(VIEW)
     assert {name: type(value) for name, value in shown.items()} == {
         "dataset": str, "window": str, "client": str, "cap_rho": float, "spent_rho": float, "remaining_rho": float,
         "remaining_delta": float, "epsilon": float, "delta": float, "cap_epsilon": float, "calibration_rho": float,
@@ -30,29 +32,29 @@ def test_an_account_says_what_is_spent_and_what_is_left() -> None:
     assert shown["epsilon"] < shown["cap_epsilon"]
 
 
-def test_what_remains_is_told_beside_what_was_spent_as_epsilon() -> None:
-    shown = shapes.remaining(VIEW)
+def test_the_remaining_rho_is_reported_with_the_spent_epsilon() -> None:
+    shown = shapes.remaining_json(VIEW)
     assert set(shown) == {"rho", "delta", "epsilon", "cap_rho"}
     assert shown["rho"] == float(VIEW.remaining.rho)
     assert shown["cap_rho"] == 0.1
-    assert shown["epsilon"] == shapes.account(VIEW)["epsilon"]
-    assert shown["epsilon"] == pytest.approx(epsilon_at(VIEW.spent.rho, Fraction(9, 10**10)), rel=1e-6)
+    assert shown["epsilon"] == shapes.account_json(VIEW)["epsilon"]
+    assert shown["epsilon"] == pytest.approx(epsilon_from_rho(VIEW.spent.rho, Fraction(9, 10**10)), rel=1e-6)
 
 
 def test_the_shared_account_has_no_client() -> None:
     shared = AccountView(AccountName("town", "forever"), VIEW.cap, VIEW.spent)
-    assert shapes.account(shared)["client"] is None
+    assert shapes.account_json(shared)["client"] is None
 
 
 def test_ledger_rows_and_releases_show_the_question_and_no_answer(engine: Engine) -> None:
-    given = engine.answer("SELECT COUNT(*) AS n FROM visit", Asked("ann"))
-    rows = [wire_ledger.entry(row) for row in engine.ledger.entries()]
+    given = engine.answer("SELECT COUNT(*) AS n FROM visit", Request("ann"))
+    rows = [wire_ledger.entry_shape(row) for row in engine.ledger.entries()]
     assert [row["sequence"] for row in rows] == sorted(row["sequence"] for row in rows)
     assert {row["kind"] for row in rows} == {"opened", "account_opened", "charged", "released"}
     (charged,) = [row for row in rows if row["kind"] == "charged"]
     assert (charged["client"], charged["rho"], charged["delta"]) == ("ann", 0.005, 0.0)
     assert {row["rho"] for row in rows if row is not charged} == {None}
-    (paid,) = [wire_ledger.paid(release) for release in engine.ledger.releases("ann")]
+    (paid,) = [wire_ledger.paid_release_shape(release) for release in engine.ledger.paid_releases("ann")]
     assert paid["release_id"] == given.prepared[0].release_key
     assert (paid["dataset"], paid["rho"], paid["delta"]) == ("town", 0.005, 0.0)
     assert paid["question"] == "town: visit#1 group by  listed vectors rows()"

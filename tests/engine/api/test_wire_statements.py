@@ -10,11 +10,11 @@ from datetime import date
 
 import pytest
 
-from dialect.catalog.privacy_windows import Stretch, Window
-from engine.api.session import Desk
+from dialect.catalog.privacy_windows import PrivacyWindow, WindowRange
+from engine.api.session import Session
 from engine.api.wire import tables as wire_tables
-from engine.api.wire.statements import described
-from engine.api.wire.tables import CHARGED, TIMELESS
+from engine.api.wire.statements import describe_table
+from engine.api.wire.tables import CHARGED_TEXT, TIMELESS_TEXT
 from engine.pipeline.engine import Engine
 from engine.problems import Refused
 
@@ -33,7 +33,7 @@ COUNT = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
     ],
 )
 def test_a_statement_is_answered_for_free(engine: Engine, sql: str, column: str, value: str) -> None:
-    table = Desk(engine).query(sql, client="ann")
+    table = Session(engine).query(sql, client="ann")
     assert value in table.column(column).to_pylist()
     card = json.loads(table.schema.metadata[b"passersby"])
     assert card["price"]["rho"] == 0 and card["release_id"] is None and card["intervals"] == {}
@@ -42,7 +42,7 @@ def test_a_statement_is_answered_for_free(engine: Engine, sql: str, column: str,
 
 def test_an_explanation_is_whole(engine: Engine) -> None:
     sql = "SELECT shop, COUNT(DISTINCT person_id) AS n, AVG(minutes) AS m, 7 AS seven FROM visit GROUP BY shop"
-    desk = Desk(engine)
+    desk = Session(engine)
     told = desk.explain(sql, client="ann")
     rows = desk.query(f"EXPLAIN PRIVACY {sql}", client="ann").to_pylist()
     found = {(row["part"], row["name"]): (row["value"], row["told"]) for row in rows}
@@ -65,7 +65,7 @@ def test_an_explanation_is_whole(engine: Engine) -> None:
 
 
 def test_names_are_chosen_by_a_pattern(engine: Engine) -> None:
-    desk = Desk(engine)
+    desk = Session(engine)
     names = {
         pattern: set(desk.query(f"SHOW FUNCTIONS LIKE '{pattern}'", client="ann").column("name").to_pylist())
         for pattern in ("%Date%", "l_g", "(.*)", "nothing")
@@ -75,14 +75,14 @@ def test_names_are_chosen_by_a_pattern(engine: Engine) -> None:
     assert names["l_g"] and desk.query("SHOW TABLES LIKE 'vis%'", client="ann").column("name").to_pylist() == ["visit"]
 
 
-def test_what_is_declared_of_a_column_is_told_in_words(engine: Engine) -> None:
-    rows = Desk(engine).query("DESCRIBE visit", client="ann").to_pylist()
+def test_describe_states_column_declarations_in_words(engine: Engine) -> None:
+    rows = Session(engine).query("DESCRIBE visit", client="ann").to_pylist()
     declared = {row["name"]: row["declared"] for row in rows}
     assert not any("{" in told for told in declared.values())
     assert any(told.startswith("clamped to") and "a person counts up to" in told for told in declared.values())
 
 
-WEEKS = Stretch(Window.WEEK, date(2026, 9, 28), date(2026, 10, 19))
+WEEKS = WindowRange(PrivacyWindow.WEEK, date(2026, 9, 28), date(2026, 10, 19))
 
 
 @pytest.mark.parametrize(
@@ -95,41 +95,43 @@ WEEKS = Stretch(Window.WEEK, date(2026, 9, 28), date(2026, 10, 19))
         ),
     ],
 )
-def test_which_time_may_be_asked_about_is_told(
+def test_tables_report_their_queryable_time_range(
     engine: Engine,
-    stretch: Stretch | None,
+    stretch: WindowRange | None,
     windows: tuple[str | None, ...],
     days: tuple[str | None, ...],
     note: str,
 ) -> None:
-    dataset = replace(engine.catalog.datasets[0], stretch=stretch, window=stretch.window if stretch else Window.FOREVER)
+    dataset = replace(
+        engine.catalog.datasets[0], window_range=stretch, window=stretch.window if stretch else PrivacyWindow.FOREVER
+    )
     catalog = replace(engine.catalog, datasets=(dataset,))
-    visit, zone = (wire_tables.table(each, catalog) for each in map(catalog.table, ("visit", "zone")) if each)
+    visit, zone = (wire_tables.table_shape(each, catalog) for each in map(catalog.table, ("visit", "zone")) if each)
     assert tuple(visit[name] for name in ("window", "first_window", "last_window")) == windows
     assert (visit["first_day"], visit["last_day"]) == days
     assert {zone[name] for name in ("window", "first_window", "last_window", "first_day", "last_day")} == {None}
-    card = described(visit, catalog, {}).schema.metadata[b"passersby"]
+    card = describe_table(visit, catalog, {}).schema.metadata[b"passersby"]
     notes = json.loads(card)["notes"]
-    assert notes[0] == note and (TIMELESS in notes) is (stretch is not None) and CHARGED not in notes
+    assert notes[0] == note and (TIMELESS_TEXT in notes) is (stretch is not None) and CHARGED_TEXT not in notes
     timed = next(
-        wire_tables.table(replace(each, time_column="day"), catalog) for each in catalog.tables if each.private
+        wire_tables.table_shape(replace(each, time_column="day"), catalog) for each in catalog.tables if each.private
     )
-    assert timed["windows_told"] == [note, *([CHARGED] if stretch else [])] and zone["windows_told"] == []
-    assert "window" not in str(json.loads(described(zone, catalog, {}).schema.metadata[b"passersby"])["notes"])
-    shown = Desk(replace(engine, catalog=catalog)).query("SHOW TABLES LIKE 'visit'", client="ann").to_pylist()
+    assert timed["windows_told"] == [note, *([CHARGED_TEXT] if stretch else [])] and zone["windows_told"] == []
+    assert "window" not in str(json.loads(describe_table(zone, catalog, {}).schema.metadata[b"passersby"])["notes"])
+    shown = Session(replace(engine, catalog=catalog)).query("SHOW TABLES LIKE 'visit'", client="ann").to_pylist()
     assert tuple(shown[0][name] for name in ("window", "first_window", "last_window")) == windows
 
 
-def test_what_is_told_of_several_sets_says_of_which(engine: Engine) -> None:
-    desk = Desk(engine)
+def test_bounds_of_several_grouping_sets_name_their_set(engine: Engine) -> None:
+    desk = Session(engine)
     sql = "SELECT zone, COUNT(DISTINCT person_id) AS n FROM visit GROUP BY ROLLUP (zone)"
     assert {bound["release"] for bound in desk.explain(sql, client="ann")["bounds"]} == {"by zone", "of all rows"}
     told = desk.query(f"EXPLAIN PRIVACY {sql}", client="ann").to_pylist()
     assert {row["told"].partition(":")[0] for row in told if row["part"] == "bound"} == {"by zone", "of all rows"}
 
 
-def test_functions_say_what_they_take_and_mean(engine: Engine) -> None:
-    rows = Desk(engine).query("SHOW FUNCTIONS", client="ann").to_pylist()
+def test_functions_are_listed_with_arguments_and_meaning(engine: Engine) -> None:
+    rows = Session(engine).query("SHOW FUNCTIONS", client="ann").to_pylist()
     assert all(row["name"] and row["gives"] and row["meaning"] for row in rows)
     forms = {(row["name"], row["arguments"]): (row["gives"], row["meaning"]) for row in rows}
     assert len(forms) == len(rows), "each form once"
@@ -141,20 +143,20 @@ def test_functions_say_what_they_take_and_mean(engine: Engine) -> None:
 
 @pytest.mark.parametrize(("pattern", "found"), [("%DATE_T%", "date_trunc"), ("ab_", "abs"), ("_at_", None), ("", None)])
 def test_names_are_like_a_pattern_in_any_case(engine: Engine, pattern: str, found: str | None) -> None:
-    rows = Desk(engine).query(f"SHOW FUNCTIONS LIKE '{pattern}'", client="ann").to_pylist()
+    rows = Session(engine).query(f"SHOW FUNCTIONS LIKE '{pattern}'", client="ann").to_pylist()
     assert {row["name"] for row in rows} == ({found} if found else set())
 
 
 def test_no_pattern_holds_the_engine_up() -> None:
     """In a process of its own: a matcher that tries every way of dividing a name among 30 % would not come back."""
-    told = "from engine.api.wire.statements import functions_told, named_like"
-    asked = f"{told}; print(named_like(functions_told(), '%' * 30 + '!'))"
+    told = "from engine.api.wire.statements import function_rows, filter_like"
+    asked = f"{told}; print(filter_like(function_rows(), '%' * 30 + '!'))"
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "[]\n"
 
 
 def test_releases_are_those_that_were_paid_for(engine: Engine) -> None:
-    desk = Desk(engine)
+    desk = Session(engine)
     assert desk.query("SHOW RELEASES", client="ann").num_rows == 0
     desk.query(f"{COUNT} -- of all", client="ann")
     (paid,) = desk.query("SHOW RELEASES", client="ann").to_pylist()
@@ -164,6 +166,6 @@ def test_releases_are_those_that_were_paid_for(engine: Engine) -> None:
 def test_a_refusal_points_into_the_whole_statement(engine: Engine) -> None:
     sql = "EXPLAIN PRIVACY SELECT COUNT(nothing) FROM visit"
     with pytest.raises(Refused) as caught:
-        Desk(engine).query(sql, client="ann")
+        Session(engine).query(sql, client="ann")
     start, end = caught.value.problem["span"]
     assert sql[start:end] == "nothing" and caught.value.problem["code"] == "E_COLUMN"

@@ -11,7 +11,7 @@ from engine.backends.duckdb import DuckDBBackend
 from engine.errors import DataError
 
 
-def test_a_file_that_is_gone_is_told_and_leaves_nothing_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_file_raises_and_leaves_no_connection_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     connections = []
     real = duckdb.connect
     monkeypatch.setattr(duckdb, "connect", lambda **given: connections.append(real(**given)) or connections[-1])

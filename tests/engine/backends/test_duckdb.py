@@ -12,12 +12,12 @@ import duckdb
 import numpy as np
 import pytest
 
-from dialect import BoundedSql, Catalog, Refusal, read
+from dialect import BoundedSql, Catalog, Refusal, compile_query
 from engine.backends.duckdb import DuckDBBackend, Limits
-from engine.data.snapshot import snapshot
+from engine.data.snapshot import open_snapshot
 from engine.errors import ExecutionFailed
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 from engine.problems import problem
 from tests.engine.town import make_town
 
@@ -43,7 +43,7 @@ def backend(folder: Path) -> Iterator[DuckDBBackend]:
 
 
 def _opened(catalog: Catalog, folder: Path, limits: Limits | None = None) -> DuckDBBackend:
-    made = snapshot(catalog, folder / "cache", lambda stage, fraction: None)
+    made = open_snapshot(catalog, folder / "cache", lambda stage, fraction: None)
     return DuckDBBackend.open(made.files, made.addresses, folder / "cache", limits)
 
 
@@ -135,17 +135,17 @@ def test_the_machine_has_no_time_zone(tmp_path: Path, monkeypatch: pytest.Monkey
     assert zone == "UTC"
 
 
-def test_too_much_memory_ends_in_constant_words(backend: DuckDBBackend) -> None:
+def test_running_out_of_memory_has_a_constant_error_text(backend: DuckDBBackend) -> None:
     fails(backend, "SELECT count(*) FROM (SELECT DISTINCT i, hash(i), 'x' || i FROM range(20000000) AS t(i))")
 
 
-def test_too_long_ends_in_constant_words(backend: DuckDBBackend) -> None:
+def test_a_timeout_has_a_constant_error_text(backend: DuckDBBackend) -> None:
     begun = time.monotonic()
     fails(backend, "SELECT sum(sin(i)) FROM range(100000000000) AS t(i)")
     assert time.monotonic() - begun < 10
 
 
-def test_a_value_in_an_error_of_duckdb_does_not_come_out(backend: DuckDBBackend) -> None:
+def test_a_value_in_an_error_of_duckdb_is_not_shown(backend: DuckDBBackend) -> None:
     fails(backend, "SELECT CAST(shop AS INTEGER) FROM stored0.main.visit")
     fails(backend, "SELECT 9223372036854775807 + coins FROM stored0.main.visit WHERE coins > 0")
     with pytest.raises(ExecutionFailed):
@@ -154,7 +154,7 @@ def test_a_value_in_an_error_of_duckdb_does_not_come_out(backend: DuckDBBackend)
         backend.count("SELECT nothing")
 
 
-def test_of_which_class_a_failure_was_is_kept_for_the_log(backend: DuckDBBackend) -> None:
+def test_the_class_of_a_failure_is_recorded_for_the_log(backend: DuckDBBackend) -> None:
     for sql, kind in (("SELECT nothing", "BinderException"), ("SELECT 'x'::INT", "ConversionException")):
         with pytest.raises(ExecutionFailed) as failed:
             backend.public(sql)
@@ -162,7 +162,7 @@ def test_of_which_class_a_failure_was_is_kept_for_the_log(backend: DuckDBBackend
         assert kind not in str(problem(failed.value, sql))
 
 
-def test_it_goes_on_after_a_failure(backend: DuckDBBackend) -> None:
+def test_the_backend_works_after_a_failure(backend: DuckDBBackend) -> None:
     for _ in range(5):
         fails(backend, "SELECT oops")
     assert backend.count("SELECT * FROM stored0.main.zone") == 7
@@ -170,7 +170,7 @@ def test_it_goes_on_after_a_failure(backend: DuckDBBackend) -> None:
 
 def test_exact_numbers_come_as_int64_in_order(engine: Engine) -> None:
     sql = "SELECT zone, COUNT(*) AS n, SUM(coins) AS c FROM visit GROUP BY zone"
-    (prepared,) = engine.prepare(read(sql, engine.catalog), Asked("ann"))
+    (prepared,) = engine.compile_releases(compile_query(sql, engine.catalog), Request("ann"))
     exact = engine.backend.run(prepared.sql)
     assert exact.keys.column_names == ["k0"]
     assert exact.keys.column("k0").to_pylist() == [f"z{i}" for i in range(7)]
@@ -191,13 +191,11 @@ def test_public_rows_are_counted_once(backend: DuckDBBackend, monkeypatch: pytes
     assert backend.count(sql) == 6
 
 
-def test_as_many_counts_are_kept_as_memory_is_meant_for(
-    backend: DuckDBBackend, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("engine.backends.duckdb.MOST_COUNTS", 3)
+def test_the_cache_of_row_counts_is_limited(backend: DuckDBBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.backends.duckdb.MAX_CACHED_COUNTS", 3)
     for i in range(9):
         assert backend.count(f"SELECT {i} AS n") == 1
-    assert list(backend._counts) == [f"SELECT {i} AS n" for i in (6, 7, 8)]
+    assert list(backend._row_counts) == [f"SELECT {i} AS n" for i in (6, 7, 8)]
 
 
 def test_questions_at_the_same_time_do_not_disturb_each_other(engine: Engine) -> None:
@@ -206,7 +204,7 @@ def test_questions_at_the_same_time_do_not_disturb_each_other(engine: Engine) ->
         "SELECT COUNT(DISTINCT person_id) AS n FROM visit",
         "SELECT p.gender, AVG(v.minutes) AS m FROM visit v JOIN person p USING (person_id) GROUP BY 1",
     ]
-    prepared = [engine.prepare(read(sql, engine.catalog), Asked("ann"))[0].sql for sql in questions]
+    prepared = [engine.compile_releases(compile_query(sql, engine.catalog), Request("ann"))[0].sql for sql in questions]
 
     def run(i: int) -> list[list[int]]:
         return [vector.tolist() for vector in engine.backend.run(prepared[i % 3]).vectors]
@@ -226,7 +224,7 @@ def test_one_long_question_does_not_hold_up_another(town: Catalog, tmp_path: Pat
     backend.close()
 
 
-def test_what_was_spilled_goes_with_the_backend(town: Catalog, tmp_path: Path) -> None:
+def test_spilled_files_are_removed_with_the_backend(town: Catalog, tmp_path: Path) -> None:
     backend = _opened(town, tmp_path, Limits(memory="64MB", temporary="1GB"))
     (scratch,) = (tmp_path / "cache").glob("scratch-*")
     assert scratch.stat().st_mode & 0o777 == 0o700

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from duckdb import connect
 
-from dialect import read
-from dialect.algebra.target import FEW_ROWS
+from dialect import compile_query
+from dialect.algebra.target import MAX_SMALLINT_ROWS
 from engine.backends import duckdb
 from engine.errors import ExecutionFailed
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 from tests.engine.town import ROWS, make_town, opened
 
 BY_NAME = "SELECT z.name, COUNT(*) AS n FROM visit v JOIN zone z ON v.zone = z.zone GROUP BY 1"
@@ -38,8 +38,8 @@ def engine_of(folder: Path, zones: int) -> Iterator[Any]:
 
 def text_of(engine: Any, sql: str, few: frozenset[str]) -> Any:
     """Write a question for a backend that knows that these tables are few rows."""
-    engine.backend.target = replace(engine.backend.target, few=few)
-    return engine.prepare(read(sql, engine.catalog), Asked("ann"))[0].sql
+    engine.backend.target = replace(engine.backend.target, small_tables=few)
+    return engine.prepare(compile_query(sql, engine.catalog), Request("ann"))[0].sql
 
 
 def integers(engine: Any, bounded: Any) -> list[list[object]]:
@@ -48,9 +48,9 @@ def integers(engine: Any, bounded: Any) -> list[list[object]]:
 
 
 @pytest.mark.parametrize("sql", [BY_NAME, SOME, GROUPED])
-def test_small_ranks_stand_for_the_same_keys(tmp_path: Path, sql: str) -> None:
-    with engine_of(tmp_path / "town", FEW_ROWS) as engine:
-        known = engine.backend.target.few
+def test_small_ranks_encode_the_same_keys(tmp_path: Path, sql: str) -> None:
+    with engine_of(tmp_path / "town", MAX_SMALLINT_ROWS) as engine:
+        known = engine.backend.target.small_tables
         small, whole = text_of(engine, sql, known), text_of(engine, sql, frozenset())
         assert ("zone" in known, "SMALLINT" in small.text, "SMALLINT" in whole.text) == (True, True, False)
         assert integers(engine, small) == integers(engine, whole)
@@ -59,13 +59,13 @@ def test_small_ranks_stand_for_the_same_keys(tmp_path: Path, sql: str) -> None:
 
 def test_ranks_among_more_rows_are_not_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: one row too many counts as few."""
-    with engine_of(tmp_path / "right", FEW_ROWS + 1) as engine:
-        assert "zone" not in engine.backend.target.few
-        right = text_of(engine, BY_NAME, engine.backend.target.few)
+    with engine_of(tmp_path / "right", MAX_SMALLINT_ROWS + 1) as engine:
+        assert "zone" not in engine.backend.target.small_tables
+        right = text_of(engine, BY_NAME, engine.backend.target.small_tables)
         assert sum(map(bool, integers(engine, right)[1])) == 4  # of the zones anybody is in four
-    monkeypatch.setattr(duckdb, "FEW_ROWS", FEW_ROWS + 1)
-    with engine_of(tmp_path / "planted", FEW_ROWS + 1) as engine:
-        planted = text_of(engine, BY_NAME, engine.backend.target.few)
+    monkeypatch.setattr(duckdb, "MAX_SMALLINT_ROWS", MAX_SMALLINT_ROWS + 1)
+    with engine_of(tmp_path / "planted", MAX_SMALLINT_ROWS + 1) as engine:
+        planted = text_of(engine, BY_NAME, engine.backend.target.small_tables)
         with pytest.raises(ExecutionFailed):
             integers(engine, planted)
 
@@ -76,12 +76,12 @@ def test_joined_public_rows_may_be_more_than_each(tmp_path: Path) -> None:
         "SELECT a.name, COUNT(*) AS n FROM visit v JOIN (SELECT a.zone, b.name FROM zone a JOIN zone b USING (zone)) a"
     )
     with engine_of(tmp_path / "town", ZONES) as engine:
-        known = engine.backend.target.few
+        known = engine.backend.target.small_tables
         text = text_of(engine, f"{pairs} USING (zone) GROUP BY 1", known).text
         assert ("zone" in known, "SMALLINT" in text) == (True, False)
 
 
-def test_small_numbers_have_the_hash_of_whole_ones() -> None:
+def test_small_integers_hash_like_wide_ones() -> None:
     """Group truncation chooses by a hash of the keys, which is independent of their width."""
     alike = "hash(i::SMALLINT) = hash(i::INTEGER) AND hash(i::SMALLINT, 7) = hash(i::INTEGER, 7)"
     with connect() as connection:

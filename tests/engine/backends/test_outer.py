@@ -14,38 +14,40 @@ import pytest
 
 from dialect.codegen.outer_query import OuterSql
 from engine.backends import sandbox as module
-from engine.backends.sandbox import outer
+from engine.backends.sandbox import run_outer
 from engine.errors import ExecutionFailed
 from engine.pipeline import finish as finishing
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 
 TABLES = {"release 0": pa.table({"k": ["a", "b"], "n": [3, 4]}), "zone": pa.table({"zone": ["a"]})}
 
 
-def test_releases_and_public_tables_are_all_there_is() -> None:
+def test_the_outer_database_has_releases_and_public_tables_alone() -> None:
     listed = 'SELECT table_name FROM duckdb_tables() UNION SELECT view_name FROM duckdb_views() WHERE NOT "internal"'
-    assert set(outer(listed, TABLES).column(0).to_pylist()) == set(TABLES)
-    assert outer("SELECT count(*) AS n FROM duckdb_databases() WHERE NOT internal", TABLES).to_pylist() == [{"n": 1}]
+    assert set(run_outer(listed, TABLES).column(0).to_pylist()) == set(TABLES)
+    assert run_outer("SELECT count(*) AS n FROM duckdb_databases() WHERE NOT internal", TABLES).to_pylist() == [
+        {"n": 1}
+    ]
 
 
 @pytest.mark.parametrize("table", ["visit", "stored0.main.visit", "main.visit", '"release 1"'])
 def test_no_private_table_can_be_reached(engine: Engine, table: str) -> None:
-    engine.answer("SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone", Asked("ann"))
+    engine.answer("SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone", Request("ann"))
     with pytest.raises(ExecutionFailed):
-        outer(f"SELECT * FROM {table}", TABLES)
+        run_outer(f"SELECT * FROM {table}", TABLES)
 
 
-def test_what_one_question_saw_the_next_does_not() -> None:
-    assert outer('SELECT sum(n) AS n FROM "release 0"', TABLES).to_pylist() == [{"n": 7}]
+def test_releases_of_one_query_are_invisible_to_the_next() -> None:
+    assert run_outer('SELECT sum(n) AS n FROM "release 0"', TABLES).to_pylist() == [{"n": 7}]
     for _ in range(4):
         with pytest.raises(ExecutionFailed):
-            outer('SELECT * FROM "release 0"', {})
+            run_outer('SELECT * FROM "release 0"', {})
 
 
-def test_a_view_of_one_question_hides_nothing_from_the_next() -> None:
-    assert outer("SELECT n FROM t", {"t": pa.table({"n": [1]})}).to_pylist() == [{"n": 1}]
-    assert outer("SELECT n FROM t", {"t": pa.table({"n": [2]})}).to_pylist() == [{"n": 2}]
+def test_a_view_of_one_query_shadows_nothing_in_the_next() -> None:
+    assert run_outer("SELECT n FROM t", {"t": pa.table({"n": [1]})}).to_pylist() == [{"n": 1}]
+    assert run_outer("SELECT n FROM t", {"t": pa.table({"n": [2]})}).to_pylist() == [{"n": 2}]
 
 
 @pytest.mark.parametrize(
@@ -59,15 +61,15 @@ def test_a_view_of_one_question_hides_nothing_from_the_next() -> None:
 def test_rows_that_are_shown_as_released_are_those_of_the_sql(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, asked: str, is_run: bool
 ) -> None:
-    rows, seen = finishing._rows, list[bool]()
+    rows, seen = finishing._run_outer, list[bool]()
 
     def both(sql: OuterSql, tables: dict[str, pa.Table]) -> pa.Table:
-        seen.append(sql.as_released is None)
-        assert rows(sql, tables).equals(outer(sql.text, tables))
+        seen.append(sql.unchanged_release is None)
+        assert rows(sql, tables).equals(run_outer(sql.text, tables))
         return rows(sql, tables)
 
-    monkeypatch.setattr(finishing, "_rows", both)
-    engine.answer(f"SELECT {asked} FROM visit GROUP BY zone", Asked("ann"))
+    monkeypatch.setattr(finishing, "_run_outer", both)
+    engine.answer(f"SELECT {asked} FROM visit GROUP BY zone", Request("ann"))
     assert seen == [is_run]
 
 
@@ -90,26 +92,24 @@ def test_a_database_is_opened_once_for_many_questions(
     opened: list[object] = []
     monkeypatch.setattr(module, "_open", partial(_counted, opened, module._open))
     for _ in range(3):
-        outer("SELECT 1", {})
+        run_outer("SELECT 1", {})
     assert len(opened) == module._idle.qsize() == 1
 
 
 def test_one_question_at_a_time_has_a_database(closed: Callable[[], None]) -> None:
     with ThreadPoolExecutor(12) as pool:
         slow = 'SELECT sum(i) AS n FROM range(300000) AS t(i) WHERE i % 3 = (SELECT n FROM "release 0" LIMIT 1)'
-        found = list(pool.map(lambda n: outer(slow, {"release 0": pa.table({"n": [n % 3]})}), range(60)))
+        found = list(pool.map(lambda n: run_outer(slow, {"release 0": pa.table({"n": [n % 3]})}), range(60)))
     assert [table.column("n")[0].as_py() for table in found] == [sum(range(n % 3, 300_000, 3)) for n in range(60)]
     assert 1 <= module._idle.qsize() <= module._MOST_IDLE
 
 
-def test_a_database_in_which_something_failed_is_used_no_more(
-    closed: Callable[[], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_database_is_discarded_after_a_failure(closed: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[object] = []
     monkeypatch.setattr(module, "_open", partial(_counted, opened, module._open))
     for _ in range(2):
         with pytest.raises(ExecutionFailed):
-            outer("SELECT error('x')", {})
+            run_outer("SELECT error('x')", {})
     assert len(opened) == 2 and module._idle.empty()
 
 
@@ -144,7 +144,7 @@ def test_the_outer_database_is_locked(tmp_path: Path, statement: str) -> None:
     (tmp_path / "secret.csv").write_text("a\n1\n")
     duckdb.connect(str(tmp_path / "town.duckdb")).close()
     with pytest.raises(ExecutionFailed) as failed:
-        outer(statement.format(folder=tmp_path), {"own": secret})
+        run_outer(statement.format(folder=tmp_path), {"own": secret})
     assert str(failed.value) == str(ExecutionFailed())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["secret.csv", "town.duckdb"]
 
@@ -152,7 +152,7 @@ def test_the_outer_database_is_locked(tmp_path: Path, statement: str) -> None:
 def test_nothing_is_spilled_to_disk(closed: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(module._CONFIG, "memory_limit", "20MB")
     with pytest.raises(ExecutionFailed):
-        outer("SELECT DISTINCT i, hash(i), hash(i + 1) FROM range(3000000) AS t(i)", {})
+        run_outer("SELECT DISTINCT i, hash(i), hash(i + 1) FROM range(3000000) AS t(i)", {})
     assert not Path(".tmp").exists()
 
 
@@ -161,14 +161,14 @@ def test_the_machine_has_no_time_zone(zone: str, closed: Callable[[], None], mon
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     try:
-        assert outer("SELECT current_setting('TimeZone') AS zone", {}).to_pylist() == [{"zone": "UTC"}]
+        assert run_outer("SELECT current_setting('TimeZone') AS zone", {}).to_pylist() == [{"zone": "UTC"}]
     finally:
         monkeypatch.undo()
         time.tzset()
 
 
-def test_no_word_of_duckdb_comes_out() -> None:
+def test_error_texts_of_duckdb_are_not_shown() -> None:
     with pytest.raises(ExecutionFailed) as failed:
-        outer('SELECT CAST(k AS INTEGER) FROM "release 0"', TABLES)
+        run_outer('SELECT CAST(k AS INTEGER) FROM "release 0"', TABLES)
     assert (failed.value.__cause__, failed.value.__context__) == (None, None)
     assert str(failed.value) == str(ExecutionFailed())

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.backends.scratch import BEGINNING, HELD, Scratch
+from engine.backends.scratch import CREATION_SECONDS, LOCK_FILE, Scratch
 from engine.catalog.bundled import find_catalog
 from engine.data.files.cache import forget
 from tests.support.tree import ROOT
@@ -39,7 +39,7 @@ def spilling(cache: Path) -> Iterator[Path]:
             process.kill()
 
 
-def test_it_is_its_owners_alone_and_goes_when_it_is_closed(tmp_path: Path) -> None:
+def test_the_scratch_folder_is_private_and_removed_at_close(tmp_path: Path) -> None:
     made = Scratch(tmp_path / "cache")
     assert stat.S_IMODE(made.path.stat().st_mode) == 0o700
     (made.path / "spilled").touch()
@@ -47,7 +47,7 @@ def test_it_is_its_owners_alone_and_goes_when_it_is_closed(tmp_path: Path) -> No
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-def test_what_a_killed_process_left_goes_and_what_a_living_one_has_stays(tmp_path: Path) -> None:
+def test_scratch_folders_of_dead_processes_alone_are_removed(tmp_path: Path) -> None:
     with spilling(tmp_path) as left:
         beside = Scratch(tmp_path)
         assert (left / "spilled").exists(), "its process lives"
@@ -57,19 +57,19 @@ def test_what_a_killed_process_left_goes_and_what_a_living_one_has_stays(tmp_pat
     after.close()
 
 
-def test_forgetting_copies_removes_it_too(tmp_path: Path) -> None:
+def test_removing_copies_removes_scratch_folders_too(tmp_path: Path) -> None:
     with spilling(tmp_path) as left:
         assert left.exists()
     forget(find_catalog("operator"), tmp_path)
     assert not left.exists()
 
 
-def test_one_that_is_being_made_is_left_alone(tmp_path: Path) -> None:
-    for name, age in (("scratch-young", 0.0), ("scratch-old", 2 * BEGINNING)):
+def test_a_scratch_folder_being_created_is_not_removed(tmp_path: Path) -> None:
+    for name, age in (("scratch-young", 0.0), ("scratch-old", 2 * CREATION_SECONDS)):
         (tmp_path / name).mkdir()
         then = (tmp_path / name).stat().st_mtime - age
         os.utime(tmp_path / name, (then, then))
     made = Scratch(tmp_path)
     assert sorted(each.name for each in tmp_path.iterdir()) == sorted(["scratch-young", made.path.name])
-    assert (made.path / HELD).exists()
+    assert (made.path / LOCK_FILE).exists()
     made.close()

@@ -13,12 +13,12 @@ import pyarrow as pa
 import pytest
 
 from budgets import EVERYBODY, AccountName
-from dialect import read
-from dialect.algebra.release_plan import Rule, VectorKind
+from dialect import compile_query
+from dialect.algebra.release_plan import ClipRule, VectorKind
 from engine.backends.duckdb import DuckDBBackend
 from engine.errors import ExecutionFailed
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 from tests.engine.town import make_town, opened
 
 BY_SHOP = "SELECT shop, COUNT(*) AS n, COUNT(DISTINCT person_id) AS people FROM visit GROUP BY shop"
@@ -61,10 +61,10 @@ def without_noise(lifting: int) -> Any:
 
 
 @pytest.mark.parametrize("place", [0, 2])
-def test_the_second_pass_is_handed_what_the_first_released_and_shows_no_other_key(town: Engine, place: int) -> None:
+def test_the_second_pass_gets_and_shows_the_released_keys_alone(town: Engine, place: int) -> None:
     backend = Recorded(town.backend)
     one = replace(town, backend=backend, add_noise=without_noise(place))  # type: ignore[arg-type]
-    shown = one.answer(BY_SHOP, Asked("ann")).answer.table
+    shown = one.answer(BY_SHOP, Request("ann")).answer.table
     assert shown.column("shop").to_pylist() == [SHOPS[place]]
     first, second = backend.handed
     assert first is None
@@ -74,12 +74,12 @@ def test_the_second_pass_is_handed_what_the_first_released_and_shows_no_other_ke
 def test_people_are_bounded_over_the_released_keys_alone(town: Engine) -> None:
     """Whoever is in three shops keeps all of their one row in a shop that alone was released."""
     sql = BY_SHOP.replace("COUNT(*) AS n, ", "")
-    (made,) = town.prepare(read(sql, town.catalog), Asked("ann"))
+    (made,) = town.compile_releases(compile_query(sql, town.catalog), Request("ann"))
     everywhere = pa.table({"k0": SHOPS})
-    of_one = town.backend.run(made.sql, *_handed(everywhere.slice(0, 1)))
-    of_three = town.backend.run(made.sql, *_handed(everywhere))
+    of_one = town.backend.run(made.sql, *_bindings(everywhere.slice(0, 1)))
+    of_three = town.backend.run(made.sql, *_bindings(everywhere))
     one = 2 ** made.bounds.vectors[0].fraction_bits
-    assert made.bounds.vectors[0].norm == 3
+    assert made.bounds.vectors[0].clip_bound == 3
     assert of_one.vectors[0][0] % one == 0  # nobody was cut
     assert of_one.vectors[0][0] >= of_three.vectors[0][0]
 
@@ -91,34 +91,36 @@ LIMITED = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(max_groups_contributed = {})
 def test_a_limit_of_groups_limits_the_numbers_too(town: Engine, groups: int) -> None:
     """A person in three released shops counts in as many as the query allows, with every number."""
     numbers = "COUNT(DISTINCT person_id) AS people, COUNT(DISTINCT minutes) AS m, COUNT(*) AS n"
-    (made,) = town.prepare(read(LIMITED.format(groups, numbers), town.catalog), Asked("ann"))
-    assert made.choice is not None and made.choice.bounds.max_groups == groups
+    (made,) = town.compile_releases(compile_query(LIMITED.format(groups, numbers), town.catalog), Request("ann"))
+    assert made.selection is not None and made.selection.bounds.max_groups == groups
     assert made.bounds.max_groups == groups
     everybody = town.backend.count("SELECT DISTINCT person_id FROM " + town.backend.target.addresses["visit"])
-    found = town.backend.run(made.sql, *_handed(pa.table({"k0": SHOPS})))
-    place = next(i for i, v in enumerate(made.plan.vectors) if v.decides_keys)
+    found = town.backend.run(made.sql, *_bindings(pa.table({"k0": SHOPS})))
+    place = next(i for i, v in enumerate(made.plan.vectors) if v.is_selection_vector)
     bound = made.bounds.vectors[place]
     one = 2**bound.fraction_bits
     assert found.vectors[place].sum() <= groups * everybody * one
     assert bound.sensitivity**2 < groups * one**2 + 3 * one  # the root of so many groups, and no more is noised
-    assert bound.rule is Rule.WITHIN
+    assert bound.rule is ClipRule.UNCLIPPED
     distinct = made.bounds.vectors[next(i for i, v in enumerate(made.plan.vectors) if v.kind is VectorKind.DISTINCT)]
     assert distinct.max_groups == groups
 
 
-def test_without_a_limit_people_are_scaled_over_all_released_groups(town: Engine) -> None:
-    (made,) = town.prepare(read(BY_SHOP, town.catalog), Asked("ann"))
+def test_without_a_group_limit_people_are_clipped_over_all_released_groups(town: Engine) -> None:
+    (made,) = town.compile_releases(compile_query(BY_SHOP, town.catalog), Request("ann"))
     assert made.bounds.max_groups is None
 
 
-def test_what_is_limited_is_in_the_order_of_the_choice_of_keys(town: Engine) -> None:
+def test_group_truncation_uses_the_order_of_partition_selection(town: Engine) -> None:
     """A person's groups that brought a key in come before the others where it is released."""
     sql = LIMITED.format(1, "COUNT(DISTINCT person_id) AS people")
-    (made,) = town.prepare(read(sql, town.catalog), Asked("ann"))
-    assert made.choice is not None
-    chosen = dict(zip(*_rows(town.backend.run(made.choice.sql, *_handed(pa.table({"k0": SHOPS}))[:1])), strict=True))
-    counted = dict(zip(*_rows(town.backend.run(made.sql, *_handed(pa.table({"k0": SHOPS})))), strict=True))
-    one = [2 ** each.vectors[0].fraction_bits for each in (made.choice.bounds, made.bounds)]
+    (made,) = town.compile_releases(compile_query(sql, town.catalog), Request("ann"))
+    assert made.selection is not None
+    chosen = dict(
+        zip(*_rows(town.backend.run(made.selection.sql, *_bindings(pa.table({"k0": SHOPS}))[:1])), strict=True)
+    )
+    counted = dict(zip(*_rows(town.backend.run(made.sql, *_bindings(pa.table({"k0": SHOPS})))), strict=True))
+    one = [2 ** each.vectors[0].fraction_bits for each in (made.selection.bounds, made.bounds)]
     assert {shop: n / one[0] for shop, n in chosen.items()} == {shop: n / one[1] for shop, n in counted.items()}
 
 
@@ -126,36 +128,36 @@ def _rows(exact: Any) -> tuple[list[Any], list[int]]:
     return exact.keys.column(0).to_pylist(), exact.vectors[0].tolist()
 
 
-def _handed(keys: pa.Table) -> tuple[pa.Table, pa.Table]:
+def _bindings(keys: pa.Table) -> tuple[pa.Table, pa.Table]:
     return pa.table({"person": pa.array([], pa.string())}), keys
 
 
 def test_where_no_key_is_released_there_is_an_empty_answer(town: Engine) -> None:
     nobody = replace(town, add_noise=without_noise(-1))
-    assert nobody.answer(BY_SHOP, Asked("ann")).answer.table.num_rows == 0
+    assert nobody.answer(BY_SHOP, Request("ann")).answer.table.num_rows == 0
 
 
 @pytest.mark.parametrize("failing_at", [1, 2])
 def test_both_passes_are_one_charge_before_anything_is_read(town: Engine, failing_at: int) -> None:
     broken = replace(town, backend=Recorded(town.backend, failing_at))  # type: ignore[arg-type]
     with pytest.raises(ExecutionFailed):
-        broken.answer(BY_SHOP, Asked("ann", Fraction(1, 100)))
+        broken.answer(BY_SHOP, Request("ann", Fraction(1, 100)))
     spent = town.ledger.account(AccountName("town", "forever", EVERYBODY)).spent
     assert spent.rho == Fraction(1, 100)
     assert len([entry for entry in town.ledger.entries() if entry.kind == "charged"]) == 1
 
 
-def test_the_choice_and_the_numbers_cost_no_more_than_is_charged(town: Engine) -> None:
-    (made,) = town.prepare(read(BY_SHOP, town.catalog), Asked("ann"))
-    assert made.choice is not None
-    own = [made.choice.cost.pico_rho, *(vector.pico_rho for vector in made.cost.vectors)]
+def test_partition_selection_and_numbers_cost_at_most_the_charge(town: Engine) -> None:
+    (made,) = town.compile_releases(compile_query(BY_SHOP, town.catalog), Request("ann"))
+    assert made.selection is not None
+    own = [made.selection.cost.pico_rho, *(vector.pico_rho for vector in made.cost.vectors)]
     assert sum(own) <= made.cost.loss.pico_rho
     assert min(own) > made.cost.loss.pico_rho // 4
 
 
-def test_what_is_written_is_the_same_whatever_was_released(town: Engine) -> None:
-    prepared = [town.prepare(read(BY_SHOP, town.catalog), Asked("ann"))[0] for _ in range(2)]
-    town.answer(BY_SHOP, Asked("ann"))
-    prepared += town.prepare(read(BY_SHOP, town.catalog), Asked("ann"))
-    assert len({tuple(sql.text for sql in each.written) for each in prepared}) == 1
-    assert not any(shop in sql.text for each in prepared for sql in each.written for shop in SHOPS)
+def test_generated_sql_does_not_depend_on_the_released_keys(town: Engine) -> None:
+    prepared = [town.compile_releases(compile_query(BY_SHOP, town.catalog), Request("ann"))[0] for _ in range(2)]
+    town.answer(BY_SHOP, Request("ann"))
+    prepared += town.compile_releases(compile_query(BY_SHOP, town.catalog), Request("ann"))
+    assert len({tuple(sql.text for sql in each.statements) for each in prepared}) == 1
+    assert not any(shop in sql.text for each in prepared for sql in each.statements for shop in SHOPS)

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from dialect import read
+from dialect import compile_query
 from dialect.codegen.relations import relation as write_rows
 from dialect.functions.emitter import write_expr
-from engine.backends.exact import NOBODY_OBJECTED
+from engine.backends.exact import NO_OBJECTIONS
 from engine.errors import ExecutionFailed
-from engine.pricing.prepare import prepare
+from engine.pricing.prepare import compile_release
 from tests.engine.town import CATALOG, ROWS, backend_over, make_town
 
 TIMED = CATALOG.replace('type = "DATE", range = ["2026-10-01", "2026-10-04"], nullable = false', 'type = "TIMESTAMP"')
@@ -41,15 +41,15 @@ def exact(folder: Path, change: str, sql: str) -> tuple[int, int]:
     folder.mkdir()
     catalog = make_town(folder, f"{ROWS}; {change}", TIMED)
     with closing(backend_over(catalog, folder / "cache")) as backend:
-        (plan,) = read(sql, catalog).plans
-        ready = prepare(plan, catalog, backend, Fraction(1, 10))
+        (plan,) = compile_query(sql, catalog).plans
+        ready = compile_release(plan, catalog, backend, Fraction(1, 10))
         (bound,) = ready.bounds.vectors
-        return int(backend.run(ready.sql, NOBODY_OBJECTED).vectors[0][0]), bound.sensitivity
+        return int(backend.run(ready.sql, NO_OBJECTIONS).vectors[0][0]), bound.sensitivity
 
 
 @pytest.mark.parametrize(("condition", "test"), CASES, ids=[each[0] for each in CASES])
 @pytest.mark.parametrize("word", ["EXISTS", "NOT EXISTS"])
-def test_one_person_alone_meets_what_is_met(
+def test_a_semi_join_on_intervals_finds_one_person_s_match(
     tmp_path: Path, condition: str, test: Callable[[timedelta, timedelta], bool], word: str
 ) -> None:
     days = [timedelta(days=i % 4) for i in range(1, 3001) if 1 + i % 220 == 7]
@@ -64,7 +64,7 @@ def test_one_person_alone_meets_what_is_met(
 def test_a_planted_comparison_as_it_stands_raises_for_one_person(
     tmp_path: Path, sign: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(write_rows, "met", lambda condition, _: write_expr(condition))
+    monkeypatch.setattr(write_rows, "write_semi_join_condition", lambda condition, _: write_expr(condition))
     sql = ASKED.format("EXISTS", MET.format(APART.format(sign)))
     with pytest.raises(ExecutionFailed):
         exact(tmp_path / "more", VICTIM, sql)

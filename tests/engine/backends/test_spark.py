@@ -15,7 +15,7 @@ from pyspark.sql.connect.client.reattach import ExecutePlanResponseReattachableI
 from pyspark.sql.connect.session import SparkSession
 
 from budgets import Ledger
-from dialect import Catalog, Refusal, read
+from dialect import Catalog, Refusal, compile_query
 from dialect.catalog.model import EngineName, Source
 from dialect.codegen import engine_syntax as engine_words
 from dialect.codegen import stored_columns
@@ -24,22 +24,22 @@ from engine.backends.lake import LakeBackend
 from engine.backends.spark import backend as spark
 from engine.backends.spark import session as spark_session
 from engine.data.open import open_data
-from engine.data.snapshot import snapshot
+from engine.data.snapshot import open_snapshot
 from engine.errors import DataError, ExecutionFailed
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.engine import Engine
-from engine.pricing.prepare import prepare
-from engine.pricing.terms import Asked
+from engine.pricing.prepare import compile_release
+from engine.pricing.terms import Request
 from tests.engine.town import make_town
 from tests.support.greybox.greybox import SensitivityExceeded
 from tests.support.neighbours.unread_rows import ASKED, UnreadRows
 from tests.support.spark.lake import as_lake
-from tests.support.spark.on_lake import both, cut_alike, same, session_of
+from tests.support.spark.on_lake import both, same, session_of, truncate_unhashed
 from tests.support.spark.spark_cluster import Cluster
 
 render = import_module("dialect.codegen.bounded")  # the face of the package has a function of this name
 RHO = Fraction(1, 200)
-DOUBLE, PLAIN = stored_columns.DOUBLE, "CAST({0} AS DOUBLE)"
+DOUBLE, PLAIN = stored_columns.SPARK_DOUBLE, "CAST({0} AS DOUBLE)"
 QUIET = lambda stage, part: None  # noqa: E731
 QUESTIONS = (
     "SELECT zone, day, COUNT(*) AS n, AVG(minutes) AS mean, SUM(coins) AS coins FROM visit GROUP BY zone, day",
@@ -65,7 +65,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
 @pytest.fixture(scope="module")
 def duck(town: Catalog, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDBBackend]:
     folder = tmp_path_factory.mktemp("duck")
-    made = snapshot(town, folder, QUIET)
+    made = open_snapshot(town, folder, QUIET)
     backend = DuckDBBackend.open(made.files, made.addresses, folder)
     yield backend
     backend.close()
@@ -73,7 +73,7 @@ def duck(town: Catalog, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Du
 
 @pytest.fixture(scope="module")
 def lake(town: Catalog, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Catalog:
-    made = snapshot(town, tmp_path_factory.mktemp("written"), QUIET)
+    made = open_snapshot(town, tmp_path_factory.mktemp("written"), QUIET)
     return as_lake(town, tmp_path_factory.mktemp("lake"), cluster.remote, made.files, made.addresses)
 
 
@@ -94,7 +94,7 @@ def unread(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture
 def alike(monkeypatch: pytest.MonkeyPatch) -> None:
-    cut_alike(monkeypatch)
+    truncate_unhashed(monkeypatch)
 
 
 @pytest.mark.usefixtures("alike")
@@ -107,10 +107,10 @@ def test_exact_integers_are_duckdbs(
     assert any(vector.any() for one, _ in pairs for vector in one.vectors)
 
 
-def test_no_row_is_sorted_to_keep_a_text_of_its_person(lake: Catalog, backend: LakeBackend) -> None:
+def test_no_plan_sorts_rows_by_person_text(lake: Catalog, backend: LakeBackend) -> None:
     by_person = next(sql for sql in QUESTIONS if "p.gender" in sql)
-    plan = read(by_person, lake).plans[0]
-    assert plan.one_group_per_person and "any_value" not in prepare(plan, lake, backend, RHO).sql.text
+    plan = compile_query(by_person, lake).plans[0]
+    assert plan.has_one_group_per_person and "any_value" not in compile_release(plan, lake, backend, RHO).sql.text
     shown = (
         session_of(backend.lake)
         .sql("EXPLAIN SELECT id, any_value(CAST(id AS STRING)) FROM range(9) GROUP BY id")
@@ -120,12 +120,12 @@ def test_no_row_is_sorted_to_keep_a_text_of_its_person(lake: Catalog, backend: L
 
 
 def test_rows_are_read_once_for_the_factors_and_for_what_they_multiply(lake: Catalog, backend: LakeBackend) -> None:
-    bounded = prepare(read(QUESTIONS[0], lake).plans[0], lake, backend, RHO).sql
+    bounded = compile_release(compile_query(QUESTIONS[0], lake).plans[0], lake, backend, RHO).sql
     assert "factors AS" in bounded.text and "admitted AS" in bounded.text
     session = session_of(backend.lake)
     session.conf.set("spark.sql.adaptive.enabled", "false")  # which would show what is reused once it has run
-    handed = {name: backend.beside.over(sql, {"objected": OBJECTED}) for name, sql in bounded.handed.items()}
-    named = {name: spark._handed(session, rows) for name, rows in handed.items() if f"{{{name}}}" in bounded.text}
+    handed = {name: backend.duckdb.run_over(sql, {"objected": OBJECTED}) for name, sql in bounded.broadcast.items()}
+    named = {name: spark._broadcast(session, rows) for name, rows in handed.items() if f"{{{name}}}" in bounded.text}
     named |= {name: backend.lake._rows(session, name) for name in ("table_visit", "table_person")}  # type: ignore[attr-defined]
     shown = session.sql(f"EXPLAIN {bounded.text}", **named).collect()[0][0]
     session.conf.unset("spark.sql.adaptive.enabled")
@@ -136,16 +136,16 @@ def test_rows_are_read_once_for_the_factors_and_for_what_they_multiply(lake: Cat
     )
 
 
-def test_whoever_objects_is_gone_and_a_planted_bug_is_seen(
+def test_objectors_are_excluded_and_a_planted_bug_is_seen(
     town: Catalog, duck: DuckDBBackend, lake: Catalog, backend: LakeBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = read("SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone", town).plans[0]
-    admitted = duck.run(prepare(plan, town, duck, RHO).sql, OBJECTED)
-    bounded = prepare(plan, lake, backend, RHO).sql
+    plan = compile_query("SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone", town).plans[0]
+    admitted = duck.run(compile_release(plan, town, duck, RHO).sql, OBJECTED)
+    bounded = compile_release(plan, lake, backend, RHO).sql
     assert same(backend.run(bounded, OBJECTED), admitted)
     assert not same(backend.run(bounded), admitted)
-    monkeypatch.setattr(render, "of_admitted", lambda rows, *_: rows)
-    forgetful = prepare(plan, lake, backend, RHO).sql
+    monkeypatch.setattr(render, "join_admitted", lambda rows, *_: rows)
+    forgetful = compile_release(plan, lake, backend, RHO).sql
     assert not same(backend.run(forgetful, OBJECTED), admitted), "not seen"
 
 
@@ -156,11 +156,11 @@ def test_the_session_is_set_whatever_the_cluster_is_set_to(backend: LakeBackend)
     assert session_of(backend.lake).conf.get("spark.sql.ansi.enabled") == "true"
 
 
-def test_nothing_is_left_of_how_older_versions_computed(backend: LakeBackend) -> None:
-    assert [name for name in session_of(backend.lake).conf.getAll if name.startswith(spark_session.LEGACY)] == []
+def test_the_session_overrides_legacy_settings(backend: LakeBackend) -> None:
+    assert [name for name in session_of(backend.lake).conf.getAll if name.startswith(spark_session.LEGACY_PREFIX)] == []
 
 
-def test_no_row_goes_unread_for_what_statistics_say(unread: UnreadRows) -> None:
+def test_parquet_statistics_skip_no_row(unread: UnreadRows) -> None:
     assert unread.check(ASKED) == [200, 200, 201]
 
 
@@ -171,7 +171,7 @@ def test_settings_and_form_each_suffice_and_without_both_it_is_seen(
     monkeypatch.setattr(
         spark_session, "SETTINGS", {**spark_session.SETTINGS, "spark.sql.parquet.filterPushdown": pushed}
     )
-    monkeypatch.setattr(stored_columns, "DOUBLE", form)
+    monkeypatch.setattr(stored_columns, "SPARK_DOUBLE", form)
     for condition in ("lon = 0", "lon > 5"):
         if (pushed, form) == ("true", PLAIN):
             with pytest.raises(SensitivityExceeded):
@@ -180,7 +180,7 @@ def test_settings_and_form_each_suffice_and_without_both_it_is_seen(
             assert unread.check([condition]) == [200]
 
 
-def test_a_failure_says_nothing(backend: LakeBackend) -> None:
+def test_a_failure_on_spark_shows_constant_text(backend: LakeBackend) -> None:
     with pytest.raises(ExecutionFailed) as failed:
         backend.lake.gather("SELECT CAST(shop AS INT) AS n FROM {table_visit}", {})  # raises with a value in the text
     assert str(failed.value) == str(ExecutionFailed())
@@ -189,7 +189,7 @@ def test_a_failure_says_nothing(backend: LakeBackend) -> None:
     assert backend.lake.gather("SELECT count(*) AS n FROM {table_visit}", {}).to_pylist() == [{"n": 3000}]
 
 
-def test_what_takes_too_long_is_interrupted(lake: Catalog, backend: LakeBackend) -> None:
+def test_a_query_beyond_its_time_limit_is_interrupted(lake: Catalog, backend: LakeBackend) -> None:
     slow = spark.SparkLake(lake.remote or "", {}, {}, seconds=0.5)
     with pytest.raises(ExecutionFailed):
         slow.gather(
@@ -198,15 +198,18 @@ def test_what_takes_too_long_is_interrupted(lake: Catalog, backend: LakeBackend)
     slow.close()
 
 
-def test_what_has_no_form_is_refused_before_any_charge(lake: Catalog, backend: LakeBackend) -> None:
+def test_a_function_without_a_spark_form_is_refused_before_the_charge(lake: Catalog, backend: LakeBackend) -> None:
     with Ledger.open(":memory:") as ledger:
         engine = Engine(lake, backend, ledger, add_noise)
         with pytest.raises(Refusal, match="E_FUNC: This catalog's people lie in a Spark lake"):
-            engine.answer("SELECT COUNT(*) FROM visit WHERE regexp_matches(shop, 's.*')", Asked("ana"))
+            engine.answer("SELECT COUNT(*) FROM visit WHERE regexp_matches(shop, 's.*')", Request("ana"))
         assert not list(ledger.entries(client="ana"))
-        answered = engine.answer("SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone", Asked("ana"))
+        answered = engine.answer("SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone", Request("ana"))
         assert answered.answer.table.num_rows == 7
-        assert engine.answer("SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone", Asked("ana")).charged.pico_rho == 0
+        assert (
+            engine.answer("SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone", Request("ana")).charged_loss.pico_rho
+            == 0
+        )
 
 
 def test_a_lake_that_is_not_as_declared_does_not_open(lake: Catalog, backend: LakeBackend, tmp_path: Path) -> None:
@@ -255,13 +258,11 @@ def test_a_session_that_ends_or_is_freed_shuts_nothing_of_the_others(lake: Catal
         assert shared._shutdown, "not seen"
 
 
-def test_a_question_goes_on_in_a_session_that_another_found_lost(
-    lake: Catalog, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_query_continues_in_a_session_that_another_found_lost(lake: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     own, one = spark.SparkLake(lake.remote or "", {}, {}), "SELECT 1 AS n"
     with own.sessions.entered() as session:
         with monkeypatch.context() as patched:
-            patched.setattr(spark_session, "_is_set", lambda session: False)
+            patched.setattr(spark_session, "_is_configured", lambda session: False)
             assert own.gather(one, {}).num_rows == 1
         assert session_of(own) is not session
         assert session.sql(one).toArrow().num_rows == 1
@@ -270,21 +271,21 @@ def test_a_question_goes_on_in_a_session_that_another_found_lost(
     own.close()
 
 
-def test_files_that_changed_since_they_were_opened_are_nobodys_answer(
+def test_files_changed_after_opening_fail_every_query(
     lake: Catalog, backend: LakeBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert isinstance(backend.lake, spark.SparkLake)
     first = Path(next(t for t in lake.tables if t.name == "person").source.path) / "0.parquet"
-    written, many, opened = first.stat(), "SELECT count(*) AS n FROM {table_person}", backend.lake._opened
+    written, many, opened = first.stat(), "SELECT count(*) AS n FROM {table_person}", backend.lake._fingerprints
     os.utime(first, (1, 1))  # as if written over, by as many bytes
     with pytest.raises(ExecutionFailed):
         backend.lake.gather(many, {})
     with monkeypatch.context() as patched:
-        patched.setattr(spark, "_stored", lambda session, sources: {name: opened[name] for name in sources})
+        patched.setattr(spark, "_fingerprints", lambda session, sources: {name: opened[name] for name in sources})
         assert backend.lake.gather(many, {}).num_rows == 1, "not seen"
     os.utime(first, ns=(written.st_atime_ns, written.st_mtime_ns))
     assert backend.lake.gather(many, {}).num_rows == 1
 
 
 def test_an_engine_is_named_once() -> None:
-    assert set(engine_words.WORDS) == set(EngineName)
+    assert set(engine_words.ENGINE_DIALECTS) == set(EngineName)

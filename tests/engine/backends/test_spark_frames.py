@@ -18,7 +18,7 @@ from dialect.catalog.model import Source
 from engine.backends.lake import LakeBackend
 from engine.backends.spark import frames as spark_frames
 from engine.backends.spark.backend import SparkLake
-from engine.backends.spark.frames import IN_DICTIONARY, OTHERWISE_STORED, read_as
+from engine.backends.spark.frames import DICTIONARY_UNSUPPORTED, TYPE_MISMATCH, detect_person_reader
 from engine.catalog.file import load_catalog
 from engine.data.checks.lake import check_lake
 from engine.errors import DataError, ExecutionFailed
@@ -83,38 +83,38 @@ class MadeUp:
             raise self.failure
 
 
-def test_bits_are_read_where_parquet_has_them() -> None:
+def test_stored_bits_of_persons_are_read_directly() -> None:
     session = MadeUp(DecimalType(20, 0))
-    found = read_as(session, SOURCE, "pid")  # type: ignore[arg-type]
-    assert found.form is None
+    found = detect_person_reader(session, SOURCE, "pid")  # type: ignore[arg-type]
+    assert found.expression is None
     assert found.schema == StructType([StructField("PID", LongType()), StructField("n", ByteType(), False)])
     assert session.asked == [found.schema]
 
 
-@pytest.mark.parametrize("failure", [Lost(OTHERWISE_STORED), PySparkException(f"Job aborted: {IN_DICTIONARY}")])
+@pytest.mark.parametrize("failure", [Lost(TYPE_MISMATCH), PySparkException(f"Job aborted: {DICTIONARY_UNSUPPORTED}")])
 def test_a_number_is_computed_where_they_are_stored_otherwise(failure: Exception) -> None:
-    found = read_as(MadeUp(DecimalType(20, 0), failure), SOURCE, "pid")  # type: ignore[arg-type]
-    assert found.schema is None and found.form is not None and "`pid`" in found.form
+    found = detect_person_reader(MadeUp(DecimalType(20, 0), failure), SOURCE, "pid")  # type: ignore[arg-type]
+    assert found.schema is None and found.expression is not None and "`pid`" in found.expression
 
 
 @pytest.mark.parametrize("failure", [Lost("FAILED_READ_FILE.NO_HINT"), Lost(), AnalysisException("gone"), OSError()])
-def test_no_other_failure_chooses(failure: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_other_failure_changes_how_persons_are_read(failure: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     session = MadeUp(DecimalType(20, 0), failure)
     with pytest.raises(type(failure)):
-        read_as(session, SOURCE, "pid")  # type: ignore[arg-type]
+        detect_person_reader(session, SOURCE, "pid")  # type: ignore[arg-type]
     lake = SparkLake("sc://nowhere", {"who": SOURCE}, {"who": "pid"})
     monkeypatch.setattr(lake.sessions, "entered", lambda: nullcontext(session))
     monkeypatch.setattr(lake, "_within_time", lambda _: nullcontext())
     with pytest.raises(ExecutionFailed) as failed:
-        lake.try_persons("who")
+        lake.detect_person_types("who")
     assert failed.value.kind == type(failure).__name__ and not lake._read_as
     if failure.__class__ is Lost:
-        monkeypatch.setattr(spark_frames, "OTHERWISE_STORED", failure.getCondition())
-        lake.try_persons("who")
-        assert lake._read_as["who"].form is not None, "not seen"
+        monkeypatch.setattr(spark_frames, "TYPE_MISMATCH", failure.getCondition())
+        lake.detect_person_types("who")
+        assert lake._read_as["who"].expression is not None, "not seen"
 
 
-class Told:
+class RecordedLake:
     """A lake that is as declared, and records its calls; the trial of one table may fail."""
 
     def __init__(self, fails: str = "") -> None:
@@ -145,25 +145,25 @@ def catalog(tmp_path: Path) -> Catalog:
     return load_catalog(tmp_path / "bits.toml")
 
 
-def over(lake: Told) -> LakeBackend:
+def over(lake: RecordedLake) -> LakeBackend:
     return LakeBackend(Target({}), InMemory(Target({}), duckdb.connect(), ()), lake)
 
 
 def test_each_table_is_tried_when_a_lake_is_opened(catalog: Catalog) -> None:
-    lake = Told()
+    lake = RecordedLake()
     check_lake(catalog, over(lake))
     assert lake.tried == ["table_who", "table_act"]
 
 
 def test_a_lake_where_it_fails_does_not_open(catalog: Catalog) -> None:
     with pytest.raises(DataError, match="act: the lake does not answer"):
-        check_lake(catalog, over(Told("table_act")))
+        check_lake(catalog, over(RecordedLake("table_act")))
 
 
-def test_what_was_not_tried_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_untried_table_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     lake, session = SparkLake("sc://nowhere", {"who": SOURCE}, {"who": "pid"}), MadeUp(DecimalType(20, 0))
     monkeypatch.setattr(lake.sessions, "entered", lambda: nullcontext(session))
-    monkeypatch.setattr(lake, "_as_opened", lambda *_: {})
+    monkeypatch.setattr(lake, "_opened_fingerprints", lambda *_: {})
     with pytest.raises(ExecutionFailed) as failed:
         lake.gather("SELECT count(*) FROM {who}", {})
     assert failed.value.kind == "KeyError"

@@ -16,24 +16,24 @@ import pytest
 from pyspark.sql.connect.functions import expr
 
 from dialect import Catalog
-from dialect.algebra.release_plan import LARGEST_PART
+from dialect.algebra.release_plan import MAX_PARTIAL_GRAINS
 from dialect.catalog.model import EngineName, Source
 from dialect.codegen import stored_columns
-from dialect.codegen.engine_syntax import WORDS
-from dialect.codegen.stored_columns import same_bits
+from dialect.codegen.engine_syntax import ENGINE_DIALECTS
+from dialect.codegen.stored_columns import same_bits_datasets
 from engine.backends.spark import frames as spark_frames
 from engine.backends.spark.backend import SparkLake
 from engine.catalog.file import load_catalog
 from engine.data.checks import lake as lake_checks
 from engine.errors import ExecutionFailed
 from tests.conftest import NIGHTLY
-from tests.support.spark.on_lake import Both, cut_alike, same, session_of
+from tests.support.spark.on_lake import Both, same, session_of, truncate_unhashed
 from tests.support.spark.spark_cluster import Cluster
 
 render = import_module("dialect.codegen.bounded")  # the face of the package has a function of this name
 LAST = 2**64 - 1
 ENDS = (0, 1, 2**63 - 1, 2**63, 2**63 + 1, LAST)
-PARTS = (0, 1, -3, 46_341, 2**16, 2**30, -(2**30) - 1, LARGEST_PART - 1, LARGEST_PART, -LARGEST_PART)
+PARTS = (0, 1, -3, 46_341, 2**16, 2**30, -(2**30) - 1, MAX_PARTIAL_GRAINS - 1, MAX_PARTIAL_GRAINS, -MAX_PARTIAL_GRAINS)
 PRIVATE = ("who", "act", "item")
 CATALOG = """
 format = 1
@@ -131,7 +131,7 @@ def test_a_person_is_one_bigint(kind: str, of_spark: bool, cluster: Cluster, tmp
     source, name = Source("parquet", str(tmp_path)), f"stored_{abs(hash(kind))}"
     lake = SparkLake(cluster.remote, {"t": Source("spark", name) if of_spark else source}, {"t": "pid"})
     session_of(lake).sql(f"CREATE TABLE IF NOT EXISTS {name} USING parquet LOCATION '{tmp_path}'")
-    lake.try_persons("t")
+    lake.detect_person_types("t")
     assert (lake._read_as["t"].schema is not None) == (kind == "UBIGINT" and not of_spark)
     given = lake.gather("SELECT pid FROM {t}", {})
     lake.close()
@@ -140,7 +140,7 @@ def test_a_person_is_one_bigint(kind: str, of_spark: bool, cluster: Cluster, tmp
     assert sorted(given["pid"].to_pylist(), key=str) == sorted(wanted, key=str)
 
 
-def test_one_row_in_a_dictionary_is_met_when_persons_are_tried(
+def test_the_trial_of_persons_reads_dictionary_encoded_rows(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = "SELECT CAST(if(r < 2048, r, 7) AS UBIGINT) AS pid FROM range(4096) t(r)"
@@ -151,23 +151,23 @@ def test_one_row_in_a_dictionary_is_met_when_persons_are_tried(
         SparkLake(cluster.remote, {"t": Source("parquet", str(tmp_path))}, {"t": "pid"}),
         "SELECT max(pid) AS n FROM {t}",
     )
-    lake.try_persons("t")
-    assert lake._read_as["t"].form is not None
+    lake.detect_person_types("t")
+    assert lake._read_as["t"].expression is not None
     assert lake.gather(many, {}).to_pylist() == [{"n": 2047}]
     monkeypatch.setattr(spark_frames, "expr", lambda _: expr("count(*)"))  # meets no number
-    lake.try_persons("t")
+    lake.detect_person_types("t")
     assert lake._read_as["t"].schema is not None
     with pytest.raises(ExecutionFailed):
         lake.gather(many, {})
     lake.close()
 
 
-def test_exact_integers_are_duckdbs_whoever_objects(
+def test_exact_integers_are_duckdbs_for_any_objections(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cut_alike(monkeypatch)
+    truncate_unhashed(monkeypatch)
     with closing(opened(tmp_path, cluster.remote)) as both:
-        assert both.lake.target.lake is not None and both.lake.target.lake.same_bits == {"bits"}
+        assert both.lake.target.lake is not None and both.lake.target.lake.same_bits_datasets == {"bits"}
         read = both.lake.lake._read_as  # type: ignore[attr-defined]
         assert read["table_who"].schema is not None and read["table_act"].form is not None, "both ways meet in a join"
         for sql in QUESTIONS if NIGHTLY else (*QUESTIONS[:4], *QUESTIONS[5:]):
@@ -182,34 +182,34 @@ def test_exact_integers_are_duckdbs_whoever_objects(
 def test_persons_of_two_types_stay_what_they_are(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cut_alike(monkeypatch)
+    truncate_unhashed(monkeypatch)
     persons = (-1, -(2**63), 0, 1, 2**63 - 1)  # of the same bits as others of the other table
     (tmp_path / "wrong").mkdir()
     with closing(opened(tmp_path, cluster.remote, "BIGINT", persons)) as both:
-        assert both.lake.target.lake is not None and not both.lake.target.lake.same_bits
+        assert both.lake.target.lake is not None and not both.lake.target.lake.same_bits_datasets
         for sql in (*QUESTIONS[:3], QUESTIONS[-1]) if NIGHTLY else JOINED:
             assert all(same(*pair) for pair in both.run(sql, OBJECTED)), sql
-    monkeypatch.setattr(lake_checks, "same_bits", lambda catalog: frozenset({"bits"}))
-    monkeypatch.setitem(stored_columns.SAME_BITS, "bigint", "CAST({0} AS BIGINT)")
+    monkeypatch.setattr(lake_checks, "same_bits_datasets", lambda catalog: frozenset({"bits"}))
+    monkeypatch.setitem(stored_columns.SAME_BITS_FORMS, "bigint", "CAST({0} AS BIGINT)")
     with closing(opened(tmp_path / "wrong", cluster.remote, "BIGINT", persons)) as taken:
         assert not all(same(*pair) for pair in taken.run(QUESTIONS[1])), "not seen"
 
 
-def test_only_where_all_persons_are_without_a_sign_and_no_other_column_names_them(tmp_path: Path) -> None:
-    assert same_bits(declared(tmp_path)) == {"bits"}
-    assert same_bits(declared(tmp_path, "BIGINT")) == frozenset()
+def test_bigint_persons_require_all_person_columns_to_be_unsigned(tmp_path: Path) -> None:
+    assert same_bits_datasets(declared(tmp_path)) == {"bits"}
+    assert same_bits_datasets(declared(tmp_path, "BIGINT")) == frozenset()
     through = CATALOG.replace('["aid -> act"]', '["buyer -> who"]').replace(
         "price =", 'buyer = {{ type = "UBIGINT" }}\nprice ='
     )
     (tmp_path / "bits.toml").write_text(through.format(of_acts="UBIGINT"))
-    assert same_bits(load_catalog(tmp_path / "bits.toml")) == frozenset()
+    assert same_bits_datasets(load_catalog(tmp_path / "bits.toml")) == frozenset()
 
 
 def test_squares_are_added_exactly_and_a_planted_sum_of_64_bits_is_seen(cluster: Cluster) -> None:
     groups = list(combinations_with_replacement(PARTS, 4))
     rows = [(place, number) for place, numbers in enumerate(groups) for number in numbers]
     handed = {"rows": pa.table({"g": [g for g, _ in rows], "v": [v for _, v in rows]})}
-    lake, form = SparkLake(cluster.remote, {}, {}), WORDS[EngineName.SPARK].squares.format("v")
+    lake, form = SparkLake(cluster.remote, {}, {}), ENGINE_DIALECTS[EngineName.SPARK].sum_of_squares.format("v")
     given = lake.gather(f"SELECT g, {form} AS n, count(v) AS v FROM {{rows}} GROUP BY g", handed).to_pylist()
     assert {row["g"]: int(row["n"]) for row in given} == {g: sum(v * v for v in groups[g]) for g in range(len(groups))}
     with pytest.raises(ExecutionFailed):

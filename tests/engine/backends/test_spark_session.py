@@ -19,9 +19,9 @@ class MadeUp:
 
     def __init__(self) -> None:
         self.answers, self.ended = True, 0
-        self.client = SimpleNamespace(get_config_dict=self._said)
+        self.client = SimpleNamespace(get_config_dict=self._settings)
 
-    def _said(self, *names: str) -> Mapping[str, str]:
+    def _settings(self, *names: str) -> Mapping[str, str]:
         if not self.answers:
             raise ConnectionError("lost")
         return SETTINGS
@@ -38,7 +38,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[MadeUp]]:
         connected.append(MadeUp())
         return connected[-1]
 
-    monkeypatch.setattr(spark_session, "_connected", connect)
+    monkeypatch.setattr(spark_session, "_connect", connect)
     yield connected
 
 
@@ -70,7 +70,7 @@ def test_one_that_does_not_answer_is_replaced_at_once_and_ends_with_its_last_que
     assert ended(made) == [1, 1]
 
 
-def test_one_that_nobody_is_in_ends_when_it_is_replaced(made: list[MadeUp]) -> None:
+def test_an_idle_session_ends_when_it_is_replaced(made: list[MadeUp]) -> None:
     sessions = Sessions("sc://nowhere")
     with sessions.entered():
         pass
@@ -79,7 +79,7 @@ def test_one_that_nobody_is_in_ends_when_it_is_replaced(made: list[MadeUp]) -> N
         assert ended(made) == [1, 0]
 
 
-def test_a_question_that_fails_leaves_too(made: list[MadeUp]) -> None:
+def test_a_failing_query_leaves_its_session(made: list[MadeUp]) -> None:
     sessions = Sessions("sc://nowhere")
     with pytest.raises(ZeroDivisionError), sessions.entered():
         made[0].answers = False
@@ -89,14 +89,14 @@ def test_a_question_that_fails_leaves_too(made: list[MadeUp]) -> None:
     assert ended(made) == [1, 0]
 
 
-def test_where_none_can_be_made_the_one_there_is_asked_again(
+def test_without_a_replacement_the_old_session_is_used_again(
     made: list[MadeUp], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sessions = Sessions("sc://nowhere")
     with sessions.entered() as first:
         made[0].answers = False
         with monkeypatch.context() as patched:
-            patched.setattr(spark_session, "_connected", lambda remote: 1 / 0)
+            patched.setattr(spark_session, "_connect", lambda remote: 1 / 0)
             with pytest.raises(ZeroDivisionError), sessions.entered():
                 pass
         assert ended(made) == [0]
@@ -105,7 +105,7 @@ def test_where_none_can_be_made_the_one_there_is_asked_again(
             assert again is first
 
 
-def test_closing_ends_all_once_whoever_is_in_them(made: list[MadeUp]) -> None:
+def test_closing_ends_every_session_once_even_if_in_use(made: list[MadeUp]) -> None:
     sessions = Sessions("sc://nowhere")
     with sessions.entered():
         made[0].answers = False
@@ -115,7 +115,7 @@ def test_closing_ends_all_once_whoever_is_in_them(made: list[MadeUp]) -> None:
     assert ended(made) == [1, 1]
 
 
-def test_who_leaves_waits_for_no_cluster(made: list[MadeUp], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leaving_a_session_does_not_wait_for_the_cluster(made: list[MadeUp], monkeypatch: pytest.MonkeyPatch) -> None:
     sessions, asked, go = Sessions("sc://nowhere"), threading.Event(), threading.Event()
     inside = sessions.entered()
     inside.__enter__()
@@ -140,11 +140,9 @@ def test_who_leaves_waits_for_no_cluster(made: list[MadeUp], monkeypatch: pytest
     assert ended(made) == [0]
 
 
-def test_no_session_ends_under_a_question_whatever_is_lost_when(
-    made: list[MadeUp], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_session_ends_during_a_query_for_any_loss(made: list[MadeUp], monkeypatch: pytest.MonkeyPatch) -> None:
     sessions, numbers, together = Sessions("sc://nowhere"), count(), threading.Barrier(4)
-    monkeypatch.setattr(spark_session, "_is_set", lambda session: next(numbers) % 3)
+    monkeypatch.setattr(spark_session, "_is_configured", lambda session: next(numbers) % 3)
 
     def ask(_: int) -> int:
         together.wait(60)

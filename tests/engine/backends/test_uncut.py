@@ -11,10 +11,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from dialect import read
+from dialect import compile_query
 from engine.backends.duckdb import DuckDBBackend
-from engine.backends.exact import NOBODY_OBJECTED
-from engine.pricing.terms import Asked
+from engine.backends.exact import NO_OBJECTIONS
+from engine.pricing.terms import Request
 from tests.engine.town import CATALOG, ROWS, make_town, opened
 
 MOST = 14  # rows of visits that one person has; 20 of purchases
@@ -45,59 +45,59 @@ def backend_of(folder: Path, kept: int, rows: str = ROWS) -> Iterator[tuple[Any,
 
 
 def prepared(engine: Any, sql: str) -> Any:
-    return engine.prepare(read(sql, engine.catalog), Asked("ann"))[0].sql
+    return engine.prepare(compile_query(sql, engine.catalog), Request("ann"))[0].sql
 
 
-def vectors(backend: Any, bounded: Any, objected: pa.Table = NOBODY_OBJECTED) -> Vectors:
+def vectors(backend: Any, bounded: Any, objected: pa.Table = NO_OBJECTIONS) -> Vectors:
     found = backend.run(bounded, objected)
     return [*found.keys.to_pydict().values(), *(vector.tolist() for vector in found.vectors)]
 
 
-def cut(bounded: Any) -> Any:
+def truncated(bounded: Any) -> Any:
     """The same query with every row truncation, for any row count."""
-    return replace(bounded, uncut="", uncut_if=())
+    return replace(bounded, uncut="", untruncated_conditions=())
 
 
-def held(folder: Path) -> set[bool]:
+def check_questions(folder: Path) -> set[bool]:
     """Compare each query with itself under every truncation, if nobody has more rows than allowed, and if one has."""
     left_out = set()
     for name, kept, rows in (("all", MOST, ROWS), ("fewer", MOST - 1, ROWS), ("one", MOST, ROWS + MORE)):
         with backend_of(folder / name, kept, rows) as (engine, backend):
             for sql in QUESTIONS[:3]:
                 bounded = prepared(engine, sql)
-                for objected in (NOBODY_OBJECTED, pa.table({"person": ["2", "7"]})):
-                    assert vectors(backend, bounded, objected) == vectors(backend, cut(bounded), objected)
-                blind = replace(cut(bounded), text=bounded.uncut)
-                left_out.add(vectors(backend, blind) != vectors(backend, cut(bounded)))
+                for objected in (NO_OBJECTIONS, pa.table({"person": ["2", "7"]})):
+                    assert vectors(backend, bounded, objected) == vectors(backend, truncated(bounded), objected)
+                blind = replace(truncated(bounded), text=bounded.uncut)
+                left_out.add(vectors(backend, blind) != vectors(backend, truncated(bounded)))
     return left_out
 
 
-def test_the_integers_are_those_with_every_cut(tmp_path: Path) -> None:
-    assert held(tmp_path) == {True, False}, "nothing was cut, or everything"
+def test_integers_equal_those_with_every_row_truncation(tmp_path: Path) -> None:
+    assert check_questions(tmp_path) == {True, False}, "nothing was cut, or everything"
 
 
 @pytest.mark.parametrize("wrong", ["one less", "of another table"])
 def test_a_wrong_number_of_rows_is_found(wrong: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    counted = DuckDBBackend.most_rows
+    counted = DuckDBBackend.max_rows_per_person
 
     def other(backend: DuckDBBackend, most: str) -> int:
         if wrong == "one less":
             return counted(backend, most) - 1
         return counted(backend, most.replace('"visit"', '"person"'))
 
-    monkeypatch.setattr(DuckDBBackend, "most_rows", other)
+    monkeypatch.setattr(DuckDBBackend, "max_rows_per_person", other)
     with pytest.raises(AssertionError):
-        held(tmp_path)
+        check_questions(tmp_path)
 
 
 def test_rows_are_counted_once_for_all_questions_over_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    statements, over = list[str](), DuckDBBackend.over
+    statements, over = list[str](), DuckDBBackend.run_over
 
-    def told(backend: DuckDBBackend, sql: str, tables: Any) -> pa.Table:
+    def recorded(backend: DuckDBBackend, sql: str, tables: Any) -> pa.Table:
         statements.append(sql)
         return over(backend, sql, tables)
 
-    monkeypatch.setattr(DuckDBBackend, "over", told)
+    monkeypatch.setattr(DuckDBBackend, "run_over", recorded)
     with backend_of(tmp_path / "t", MOST) as (engine, backend):
         for sql in QUESTIONS[:2] * 2:
             vectors(backend, prepared(engine, sql))
@@ -107,15 +107,15 @@ def test_rows_are_counted_once_for_all_questions_over_a_table(tmp_path: Path, mo
     assert not [sql for sql in ran if "beyond" in sql]
 
 
-def test_what_the_question_itself_keeps_is_compared_with_the_same_number(tmp_path: Path) -> None:
+def test_row_limits_in_the_query_are_compared_with_the_same_row_count(tmp_path: Path) -> None:
     with backend_of(tmp_path / "t", MOST) as (engine, backend):
         bounded = prepared(engine, QUESTIONS[3])
-        assert [kept for _, kept in bounded.uncut_if] == [6]
-        assert vectors(backend, bounded) == vectors(backend, cut(bounded))
-        assert vectors(backend, bounded) != vectors(backend, replace(cut(bounded), text=bounded.uncut))
+        assert [kept for _, kept in bounded.untruncated_conditions] == [6]
+        assert vectors(backend, bounded) == vectors(backend, truncated(bounded))
+        assert vectors(backend, bounded) != vectors(backend, replace(truncated(bounded), text=bounded.uncut))
 
 
-def test_what_is_not_stored_so_is_cut_in_both_texts(tmp_path: Path) -> None:
+def test_rows_without_a_stored_count_are_truncated_in_both_texts(tmp_path: Path) -> None:
     joined = f"SELECT {SIX} COUNT(*) AS n FROM visit v JOIN zone z USING (zone) WHERE z.inhabitants > 5"
     with backend_of(tmp_path / "t", MOST) as (engine, _):
         assert prepared(engine, joined).uncut == ""

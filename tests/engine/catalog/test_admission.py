@@ -10,12 +10,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dialect import Catalog, Target, read
-from dialect.catalog.admission import Among
+from dialect import Catalog, Target, compile_query
+from dialect.catalog.admission import IsIn
 from engine.backends.duckdb import Limits
-from engine.catalog.admission import admission
+from engine.catalog.admission import eligibility_filter
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 from tests.engine.town import CATALOG, make_town, opened
 from tests.support.sql.passes import passes
 
@@ -91,7 +91,9 @@ def exact(engine: Engine, world: str) -> list[object]:
     backend = replace(engine.backend, target=target)
     found: list[object] = []
     for sql in QUESTIONS:
-        (prepared,) = replace(engine, backend=backend).prepare(read(sql, engine.catalog), Asked("ann"))
+        (prepared,) = replace(engine, backend=backend).compile_releases(
+            compile_query(sql, engine.catalog), Request("ann")
+        )
         for _, numbers in passes(prepared, backend):
             found.append((numbers.keys.to_pydict(), [vector.tolist() for vector in numbers.vectors]))
     return found
@@ -112,29 +114,29 @@ def test_objectors_are_as_good_as_deleted(tmp_path: Path) -> None:
     assert sum(any(any(vector) for vector in vectors) for pair in found for _, vectors in pair[0]) > WORLDS
 
 
-def test_the_one_table_with_consent_admits_for_all(town: Catalog) -> None:
-    found = admission(town, "town")
+def test_consent_in_one_table_decides_for_all_tables(town: Catalog) -> None:
+    found = eligibility_filter(town, "town")
     assert found.table is town.table("person")
-    assert (found.person_type, found.states) == ("BIGINT", (Among("consent", ("yes",)),))
+    assert (found.person_type, found.conditions) == ("BIGINT", (IsIn("consent", ("yes",)),))
 
 
-def test_without_consent_everybody_is_admitted(town: Catalog) -> None:
+def test_without_declared_consent_everybody_is_eligible(town: Catalog) -> None:
     person = town.table("person")
     assert person is not None
     without = tuple(replace(table, consent=None) if table is person else table for table in town.tables)
-    found = admission(replace(town, tables=without), "town")
-    assert (found.table, found.states) == (None, ()), "then only who has objected is left out"
+    found = eligibility_filter(replace(town, tables=without), "town")
+    assert (found.table, found.conditions) == (None, ()), "then only who has objected is left out"
 
 
 @pytest.mark.parametrize("admitted", ['["yes"]', '["yes", "no"]', '["nobody"]'])
-def test_what_is_admitted_is_what_the_catalog_says(tmp_path: Path, admitted: str) -> None:
+def test_eligible_rows_are_those_with_the_declared_consent(tmp_path: Path, admitted: str) -> None:
     declared = CATALOG.replace('admitted = ["yes"]', f"admitted = {admitted}")
     with opened(make_town(tmp_path, declared=declared), tmp_path / "cache") as engine:
-        (prepared,) = engine.prepare(
-            read("SELECT COUNT(DISTINCT person_id) AS n FROM visit", engine.catalog), Asked("a")
+        (prepared,) = engine.compile_releases(
+            compile_query("SELECT COUNT(DISTINCT person_id) AS n FROM visit", engine.catalog), Request("a")
         )
         (counted,) = engine.backend.run(prepared.sql).vectors
-        grain = prepared.bounds.vectors[0].grain
+        grain = prepared.bounds.vectors[0].grain_size
     states = admitted.replace('"', "'").replace("[", "(").replace("]", ")")
     with duckdb.connect(str(tmp_path / "town.duckdb"), read_only=True) as plain:
         truth = plain.execute(

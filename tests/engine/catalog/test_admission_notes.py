@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.api.session import Desk
-from engine.catalog.admission_notes import admission_notes, not_counted
+from engine.api.session import Session
+from engine.catalog.admission_notes import eligibility_notes, excluded_consent_notes
 from tests.engine.town import CATALOG, make_town, opened
 
 RULES = """
@@ -20,13 +20,13 @@ retention = { days = 2 }
 """
 
 
-def test_every_rule_is_told_of_a_private_table_and_none_of_a_public_one(tmp_path: Path) -> None:
+def test_private_tables_have_a_note_for_every_eligibility_rule_and_public_ones_none(tmp_path: Path) -> None:
     declared = CATALOG.replace("[datasets.town.budget]", RULES + "[datasets.town.budget]")
     declared = declared.replace("gender = {", 'law = { type = "VARCHAR", visible = false }\ngender = {')
     declared = declared.replace('size_class = "1e3"\nmax', 'size_class = "1e3"\ntime_column = "day"\nmax')
     catalog = make_town(tmp_path, declared=declared)
-    told = admission_notes(catalog.table("visit"), catalog)
-    assert told == admission_notes(catalog.table("person"), catalog)
+    told = eligibility_notes(catalog.table("visit"), catalog)
+    assert told == eligibility_notes(catalog.table("person"), catalog)
     whose = "who has not objected; whose consent is yes; whose law is none of DE, FR; whose age is one of f, m"
     assert told == (
         f"Read are rows of persons of whom all of this is known and so: {whose}.",
@@ -34,12 +34,12 @@ def test_every_rule_is_told_of_a_private_table_and_none_of_a_public_one(tmp_path
         "Rows from before 2026-10-03 are not read.",
         "Numbers are repeated for 30 days; then the same question is made anew, and charged.",
     )
-    assert admission_notes(catalog.table("zone"), catalog) == ()
+    assert eligibility_notes(catalog.table("zone"), catalog) == ()
 
 
-def test_a_description_bears_it(tmp_path: Path) -> None:
+def test_describe_includes_the_eligibility_notes(tmp_path: Path) -> None:
     with opened(make_town(tmp_path), tmp_path / "cache") as engine:
-        table = Desk(engine).query("DESCRIBE VISIT", client="ann")
+        table = Session(engine).query("DESCRIBE VISIT", client="ann")
         assert (
             "who has not objected; whose consent is yes" in json.loads(table.schema.metadata[b"passersby"])["notes"][1]
         )
@@ -61,13 +61,13 @@ def test_the_states_that_are_not_read_are_named_without_a_number(
     declared = CATALOG.replace('consent = { type = "VARCHAR" }', f"consent = {{ {column} }}")
     declared = declared.replace('admitted = ["yes"]', f"admitted = {admitted}")
     catalog = make_town(tmp_path, declared=declared)
-    assert not_counted(catalog, catalog.datasets[0]) == (f"Not counted: people whose consent is {told}.",)
+    assert excluded_consent_notes(catalog, catalog.datasets[0]) == (f"Not counted: people whose consent is {told}.",)
 
 
-def test_every_answer_says_who_is_not_counted_and_so_do_explanations_and_tables(tmp_path: Path) -> None:
+def test_answers_explanations_and_tables_state_who_is_not_counted(tmp_path: Path) -> None:
     told = "Not counted: people whose consent is anything but yes."
     with opened(make_town(tmp_path), tmp_path / "cache") as engine:
-        desk = Desk(engine)
+        desk = Session(engine)
         sql = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
         for _ in range(2):  # new, and from store
             card = json.loads(desk.query(sql, client="ann").schema.metadata[b"passersby"])
@@ -80,7 +80,7 @@ def test_every_answer_says_who_is_not_counted_and_so_do_explanations_and_tables(
         assert told not in public["notes"]
 
 
-def test_without_declared_consent_nothing_is_said(tmp_path: Path) -> None:
+def test_without_declared_consent_there_is_no_note(tmp_path: Path) -> None:
     declared = CATALOG.replace('consent = { column = "consent", admitted = ["yes"] }\n', "")
     catalog = make_town(tmp_path, declared=declared)
-    assert not_counted(catalog, catalog.datasets[0]) == ()
+    assert excluded_consent_notes(catalog, catalog.datasets[0]) == ()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dialect.catalog.model import NO_RULES, AgeBy, Catalog, Jurisdiction, Minors, Retention
-from engine.catalog.admission import declared_days, kept_from, of_age_on, person_table
+from dialect.catalog.model import NO_ELIGIBILITY_RULES, AgeUnit, Catalog, Jurisdiction, MinimumAge, Retention
+from engine.catalog.admission import age_reference_day, declared_days, first_retained_day, person_table
 from engine.catalog.file import load_catalog
 from engine.errors import CatalogError
 from tests.support.tree import ROOT
@@ -70,10 +70,10 @@ def load(folder: Path, rules: str, more: str = "", without: str = "") -> Catalog
     return load_catalog(folder / "catalog.toml")
 
 
-def test_without_rules_nothing_is_asked(tmp_path: Path) -> None:
+def test_without_rules_everybody_is_eligible(tmp_path: Path) -> None:
     catalog = load(tmp_path, "")
-    assert catalog.datasets[0].admission == NO_RULES
-    assert [table.kept_from for table in catalog.tables] == [None, None]
+    assert catalog.datasets[0].eligibility == NO_ELIGIBILITY_RULES
+    assert [table.retained_from for table in catalog.tables] == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -91,26 +91,29 @@ def test_a_law_is_denied_until_there_is_a_basis(
     tmp_path: Path, law: str, codes: tuple[str, ...], denied: bool, basis: tuple[tuple[str, str], ...]
 ) -> None:
     (dataset,) = load(tmp_path, f"jurisdiction = {{ {law} }}").datasets
-    assert dataset.admission.jurisdiction == Jurisdiction("country", None, codes, denied, basis)
+    assert dataset.eligibility.jurisdiction == Jurisdiction("country", None, codes, denied, basis)
 
 
-def test_one_law_may_be_everybodys(tmp_path: Path) -> None:
+def test_one_law_may_apply_to_everybody(tmp_path: Path) -> None:
     for law in ('constant = "AT"', 'constant = "DE", legal_basis = { DE = "signed" }'):
         (dataset,) = load(tmp_path, f"jurisdiction = {{ {law} }}").datasets
-        assert dataset.admission.jurisdiction is not None and dataset.admission.jurisdiction.column is None
+        assert dataset.eligibility.jurisdiction is not None and dataset.eligibility.jurisdiction.column is None
 
 
 @pytest.mark.parametrize(
     ("rule", "minors"),
     [
-        ('birth_date = "born"', Minors("born", AgeBy.BIRTH_DATE)),
-        ('birth_year = "year", minimum = 16, on = 2026-01-01', Minors("year", AgeBy.BIRTH_YEAR, 16, "2026-01-01")),
-        ('age = "age"', Minors("age", AgeBy.AGE)),
-        ('age_band = "band", admitted = ["18+"]', Minors("band", AgeBy.AGE_BAND, bands=("18+",))),
+        ('birth_date = "born"', MinimumAge("born", AgeUnit.BIRTH_DATE)),
+        (
+            'birth_year = "year", minimum = 16, on = 2026-01-01',
+            MinimumAge("year", AgeUnit.BIRTH_YEAR, 16, "2026-01-01"),
+        ),
+        ('age = "age"', MinimumAge("age", AgeUnit.AGE)),
+        ('age_band = "band", admitted = ["18+"]', MinimumAge("band", AgeUnit.AGE_BAND, eligible_bands=("18+",))),
     ],
 )
-def test_how_old_people_must_be(tmp_path: Path, rule: str, minors: Minors) -> None:
-    assert load(tmp_path, f"minors = {{ {rule} }}").datasets[0].admission.minors == minors
+def test_a_minimum_age_is_read(tmp_path: Path, rule: str, minors: MinimumAge) -> None:
+    assert load(tmp_path, f"minors = {{ {rule} }}").datasets[0].eligibility.minors == minors
 
 
 @pytest.mark.parametrize(
@@ -124,16 +127,16 @@ def test_how_old_people_must_be(tmp_path: Path, rule: str, minors: Minors) -> No
         ("days = 31", Retention(days=31), "2026-03-01"),
     ],
 )
-def test_the_first_kept_day_is_counted_from_the_last_declared_one(
+def test_the_retention_period_ends_at_the_last_declared_day(
     tmp_path: Path, rule: str, retention: Retention, first: str
 ) -> None:
     catalog = load(tmp_path, f'retention = {{ {rule} }}\nminors = {{ birth_date = "born" }}')
     (dataset,) = catalog.datasets
-    assert (dataset.admission.retention, kept_from(catalog, dataset)) == (retention, first)
-    assert [table.kept_from for table in catalog.tables] == [None, first]
+    assert (dataset.eligibility.retention, first_retained_day(catalog, dataset)) == (retention, first)
+    assert [table.retained_from for table in catalog.tables] == [None, first]
     assert declared_days(catalog, dataset) == ("2025-03-01", "2026-03-31")
-    minors = dataset.admission.minors
-    assert minors is not None and str(of_age_on(catalog, dataset, minors)) == first
+    minors = dataset.eligibility.minors
+    assert minors is not None and str(age_reference_day(catalog, dataset, minors)) == first
 
 
 def test_the_declared_days_are_those_of_all_tables(tmp_path: Path) -> None:
@@ -186,7 +189,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("title", BAD)
-def test_what_is_not_accepted(tmp_path: Path, title: str) -> None:
+def test_invalid_rules_are_refused(tmp_path: Path, title: str) -> None:
     rules, key, why, cure = BAD[title]
     with pytest.raises(CatalogError) as caught:
         load(tmp_path, rules)
@@ -201,7 +204,7 @@ def test_days_must_be_declared_where_they_are_counted_from(tmp_path: Path) -> No
     load(tmp_path, 'minors = { birth_year = "year", on = "2026-01-01" }', without=NO_RANGE)
 
 
-def test_it_must_be_clear_where_a_person_has_one_row(tmp_path: Path) -> None:
+def test_an_ambiguous_person_table_is_refused(tmp_path: Path) -> None:
     two = MORE.replace('consent = { column = "yes", admitted = [true] }\n', "")
     with pytest.raises(CatalogError, match="one of people, members"):
         load(tmp_path, 'minors = { age = "age" }', two)
@@ -216,5 +219,5 @@ def test_germany_is_denied_in_the_shipped_example_until_a_basis_is_stated(tmp_pa
     denied = shipped.partition(", legal_basis = {")[0] + " }" + shipped.partition('behind a row." } }')[2]
     for text, codes in ((shipped, ()), (denied, ("DE",))):
         (tmp_path / "catalog.toml").write_text(text, encoding="utf-8")
-        law = load_catalog(tmp_path / "catalog.toml").datasets[0].admission.jurisdiction
-        assert law is not None and (law.codes, law.denied) == (codes, True)
+        law = load_catalog(tmp_path / "catalog.toml").datasets[0].eligibility.jurisdiction
+        assert law is not None and (law.codes, law.is_excluded) == (codes, True)

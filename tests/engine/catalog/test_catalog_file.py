@@ -11,7 +11,7 @@ import pytest
 from dialect.catalog.model import (
     Bounds,
     Catalog,
-    ColumnOf,
+    ColumnValues,
     Consent,
     PersonPath,
     SourceJoin,
@@ -19,7 +19,7 @@ from dialect.catalog.model import (
     ValueList,
     ValueRange,
 )
-from dialect.catalog.privacy_windows import Window
+from dialect.catalog.privacy_windows import PrivacyWindow
 from engine.catalog.file import load_catalog
 from engine.errors import CatalogError
 
@@ -146,7 +146,7 @@ def test_a_whole_catalog_is_read(tmp_path: Path) -> None:
     assert catalog.path == str(tmp_path / "catalog.toml")
     assert [table.name for table in catalog.tables] == ["people", "trips", "legs", "zones", "stops"]
     city, other = catalog.datasets
-    assert city.window is Window.FOREVER and city.data_version == 3
+    assert city.window is PrivacyWindow.FOREVER and city.data_version == 3
     assert (city.defaults.rho, city.defaults.delta, city.defaults.confidence) == (
         Fraction(1, 200),
         Fraction(1, 10**12),
@@ -167,7 +167,7 @@ def test_a_whole_catalog_is_read(tmp_path: Path) -> None:
 def test_tables_are_read_as_declared(tmp_path: Path) -> None:
     catalog = _load(tmp_path, WHOLE)
     people, trips, legs, zones = (catalog.table(name) for name in ("people", "trips", "legs", "zones"))
-    assert people and trips and legs and zones and trips.norms
+    assert people and trips and legs and zones and trips.clip_bounds
     assert people.consent == Consent("consent_state", ("opt_in", "none"))
     assert trips.person == PersonPath("person_id")
     assert legs.person == PersonPath("person_id", (("trip_id", "trips"),))
@@ -179,10 +179,10 @@ def test_tables_are_read_as_declared(tmp_path: Path) -> None:
     assert trips.source.joins == (SourceJoin("zone", "stop", "stops", "zone"),)
     assert (trips.max_rows_per_person, trips.max_groups_per_person) == (500, 40)
     assert (legs.max_rows_per_person, legs.max_groups_per_person) == (10_000, 20)
-    assert (zones.max_rows_per_person, zones.max_groups_per_person, zones.norms, zones.person) == (None,) * 4
+    assert (zones.max_rows_per_person, zones.max_groups_per_person, zones.clip_bounds, zones.person) == (None,) * 4
     assert (trips.time_column, trips.sorted_by, trips.size_class) == ("start_ts", ("person_id", "start_ts"), "1e7")
-    assert trips.norms.by_keys[0].sums == {"km": 900.0}
-    assert trips.norms.by_keys[1].keys == ("cast(start_ts as date)",)
+    assert trips.clip_bounds.by_keys[0].sums == {"km": 900.0}
+    assert trips.clip_bounds.by_keys[1].keys == ("cast(start_ts as date)",)
 
 
 def test_columns_are_read_as_declared(tmp_path: Path) -> None:
@@ -211,17 +211,17 @@ def test_columns_are_read_as_declared(tmp_path: Path) -> None:
         "day": ValueRange("2026-10-01", "2026-10-31"),
         "hour": ValueRange(0, 23),
         "level": ValueList((0.5, 1.0)),
-        "zone": ColumnOf("zones", "zone"),
+        "zone": ColumnValues("zones", "zone"),
         "ok": ValueList((True, False)),
         "holiday": ValueList(("2026-12-24", "2026-12-25")),
     }
     start, km, age = trips.column("start_ts"), trips.column("km"), people.column("age")
     assert start and start.stored_utc and start.time_zone == "America/Mexico_City"
     assert km and (km.stored_type, km.bounds) == ("DECIMAL(9, 2)", Bounds(0, 1500))
-    assert age and (age.sum_norm, age.centred_norm, age.centre) == (120.0, 60.5, 40.0)
+    assert age and (age.sum_clip_bound, age.centred_sum_clip_bound, age.centre) == (120.0, 60.5, 40.0)
 
 
-def test_the_consent_column_is_hidden_unasked(tmp_path: Path) -> None:
+def test_the_consent_column_is_hidden_by_default(tmp_path: Path) -> None:
     people = _load(tmp_path, WHOLE).table("people")
     assert people
     assert [column.name for column in people.columns if not column.visible] == ["consent_state"]
@@ -448,7 +448,7 @@ def test_each_mistake_is_named(tmp_path: Path, case: str) -> None:
     assert why in error.why and cure in error.cure
     assert error.why.endswith(".") and error.cure.endswith(".")
     assert str(error) == f"{error.file}: {key}: {error.why} Cure: {error.cure}"
-    assert tuple(other.key for other in error.others) == TOO.get(case, ()), "a mistake brings no others along"
+    assert tuple(other.key for other in error.other_errors) == TOO.get(case, ()), "a mistake brings no others along"
 
 
 def test_consent_has_one_place_in_a_dataset(tmp_path: Path) -> None:
@@ -510,13 +510,13 @@ def test_binary_is_no_catalog(tmp_path: Path) -> None:
         load_catalog(path)
 
 
-def test_nothing_declared_is_nothing_loaded(tmp_path: Path) -> None:
+def test_an_empty_catalog_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match="nothing is declared here") as caught:
         _load(tmp_path, 'format = 1\nname = "a"\n[datasets.a]\nwindow = "forever"\n')
     assert caught.value.key == "tables"
 
 
-def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
     for together in (
         (
             "bad name",
@@ -538,7 +538,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
             keys.add(key)
         with pytest.raises(CatalogError) as caught:
             _load(tmp_path, wrong)
-        assert {error.key for error in (caught.value, *caught.value.others)} >= keys
+        assert {error.key for error in (caught.value, *caught.value.other_errors)} >= keys
 
 
 def test_a_path_runs_through_one_persons_rows(tmp_path: Path) -> None:

@@ -94,14 +94,19 @@ def test_movement_is_read_as_declared(tmp_path: Path) -> None:
     assert _movement(own, "seen") == Movement("own_zone")
 
 
-def test_norms_of_movement_are_read_as_declared(tmp_path: Path) -> None:
+def test_clip_bounds_of_movement_are_read_as_declared(tmp_path: Path) -> None:
     catalog = _load(tmp_path, WHOLE.replace(DECLARED, NORMS))
-    norms = _movement(catalog, "seen").norms
+    norms = _movement(catalog, "seen").clip_bounds
     assert norms is not None and (norms.rows, norms.persons) == (50, 6)
     assert norms.by_keys[0].sums == {"dwell_min": 900}
     number = catalog.column("seen.movement", "dwell_min")
     assert number is not None
-    assert (number.bounds, number.sum_norm, number.centred_norm, number.centre) == (Bounds(0, 1440), 2000, 700, 45)
+    assert (number.bounds, number.sum_clip_bound, number.centred_sum_clip_bound, number.centre) == (
+        Bounds(0, 1440),
+        2000,
+        700,
+        45,
+    )
     assert catalog.column("seen.movement", "minutes") is None and catalog.column("cells.movement", "dwell_min") is None
     assert catalog.column("nothing", "cell") is None and catalog.column("seen", "cell") is not None
 

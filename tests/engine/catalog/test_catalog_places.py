@@ -53,7 +53,7 @@ def test_all_mistakes_come_at_once(tmp_path: Path) -> None:
     (tmp_path / "catalog.toml").write_text(text, encoding="utf-8")
     with pytest.raises(CatalogError) as refused:
         load_catalog(tmp_path / "catalog.toml")
-    assert len({refused.value.key, *(other.key for other in refused.value.others)}) >= 1
+    assert len({refused.value.key, *(other.key for other in refused.value.other_errors)}) >= 1
     assert "resolution" in refused.value.key
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from dialect import Catalog, read
+from dialect import Catalog, compile_query
 from dialect.catalog.model import Column
 from engine.catalog.file import load_catalog
-from engine.catalog.version import catalog_version, resting_on
+from engine.catalog.version import catalog_version, release_dependency_digest
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 from tests.engine.town import CATALOG, make_town
 
 BY_ZONE = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
@@ -35,7 +35,7 @@ MEANS_NOTHING: dict[str, Change] = {
 
 
 def key(catalog: Catalog, engine: Engine, sql: str) -> str:
-    (prepared,) = replace(engine, catalog=catalog).prepare(read(sql, catalog), Asked("ann"))
+    (prepared,) = replace(engine, catalog=catalog).compile_releases(compile_query(sql, catalog), Request("ann"))
     return prepared.release_key
 
 
@@ -47,13 +47,13 @@ def changed(tmp_path: Path, change: Change) -> Catalog:
 
 
 @pytest.mark.parametrize("name", MEANS)
-def test_what_a_release_rests_on_makes_another_one(name: str, engine: Engine, tmp_path: Path) -> None:
+def test_changed_inputs_of_a_release_change_its_key(name: str, engine: Engine, tmp_path: Path) -> None:
     before = make_town(tmp_path)
     assert key(before, engine, BY_ZONE) != key(changed(tmp_path, MEANS[name]), engine, BY_ZONE)
 
 
 @pytest.mark.parametrize("name", MEANS_NOTHING)
-def test_what_no_release_rests_on_leaves_replays_free(name: str, engine: Engine, tmp_path: Path) -> None:
+def test_changes_irrelevant_to_a_release_keep_replays_free(name: str, engine: Engine, tmp_path: Path) -> None:
     before = make_town(tmp_path)
     after = changed(tmp_path, MEANS_NOTHING[name])
     assert key(before, engine, BY_ZONE) == key(after, engine, BY_ZONE)
@@ -72,11 +72,19 @@ def test_the_tables_on_the_path_to_a_person_count_and_others_do_not(engine: Engi
         )
         for table in town.tables
     }
-    (plan,) = read(PATHS, town).plans
-    other = {name for name, catalog in wider.items() if resting_on(plan, catalog) != resting_on(plan, town)}
+    (plan,) = compile_query(PATHS, town).plans
+    other = {
+        name
+        for name, catalog in wider.items()
+        if release_dependency_digest(plan, catalog) != release_dependency_digest(plan, town)
+    }
     assert other == {"purchase", "visit", "person"}  # purchase leads to visit; person decides who is admitted
-    (plan,) = read(BY_ZONE, town).plans
-    other = {name for name, catalog in wider.items() if resting_on(plan, catalog) != resting_on(plan, town)}
+    (plan,) = compile_query(BY_ZONE, town).plans
+    other = {
+        name
+        for name, catalog in wider.items()
+        if release_dependency_digest(plan, catalog) != release_dependency_digest(plan, town)
+    }
     assert {"visit", "person"} <= other and "purchase" not in other
 
 
@@ -85,6 +93,6 @@ def test_files_and_catalog_may_move_together(tmp_path: Path) -> None:
     for folder in ("here", "there"):
         (tmp_path / folder).mkdir()
         towns.append(make_town(tmp_path / folder))
-    (plan,) = read(BY_ZONE, towns[0]).plans
-    assert resting_on(plan, towns[0]) == resting_on(plan, towns[1])
+    (plan,) = compile_query(BY_ZONE, towns[0]).plans
+    assert release_dependency_digest(plan, towns[0]) == release_dependency_digest(plan, towns[1])
     assert catalog_version(towns[0]) == catalog_version(towns[1])

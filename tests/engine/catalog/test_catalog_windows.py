@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dialect.catalog.model import Catalog
-from dialect.catalog.privacy_windows import Stretch, Window
+from dialect.catalog.privacy_windows import PrivacyWindow, WindowRange
 from engine.catalog.file import load_catalog
 from engine.errors import CatalogError
 from tests.engine.town import CATALOG
@@ -43,10 +43,10 @@ def test_windows_are_read(tmp_path: Path) -> None:
     text = WINDOWED.replace(GENDER, f'{GENDER}, from_windows = ["2026-10-02"]')
     catalog = loaded(tmp_path, text)
     (dataset,) = catalog.datasets
-    assert dataset.stretch == Stretch(Window.DAY, date(2026, 10, 1), date(2026, 10, 4))
-    assert dataset.windows == ("2026-10-01", "2026-10-02", "2026-10-03", "2026-10-04")
+    assert dataset.window_range == WindowRange(PrivacyWindow.DAY, date(2026, 10, 1), date(2026, 10, 4))
+    assert dataset.window_names == ("2026-10-01", "2026-10-02", "2026-10-03", "2026-10-04")
     column = catalog.column("person", "gender")
-    assert column is not None and column.from_windows == ("2026-10-02",)
+    assert column is not None and column.source_windows == ("2026-10-02",)
 
 
 @pytest.mark.parametrize("mistake", WRONG)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from budgets import ParamError
-from dialect.catalog.model import Catalog, ColumnOf, SqlType
+from dialect.catalog.model import Catalog, ColumnValues, SqlType
 from engine.catalog import bundled as catalogs
-from engine.catalog.bundled import BUNDLED, MIBICI, MIBICI_FILES, PROJECT, find_catalog, named_dataset
+from engine.catalog.bundled import BUNDLED, MIBICI_CATALOG, MIBICI_FILES, PROJECT, find_catalog, find_dataset
 from engine.catalog.file import load_catalog
 from engine.data.checks.catalog import check_catalog
 from engine.errors import CatalogError
@@ -29,15 +29,15 @@ columns = { zone = { type = "VARCHAR" } }
 """
 
 
-def test_a_dataset_is_named_where_there_are_several_and_a_wrong_name_is_told(tmp_path: Path) -> None:
+def test_a_missing_or_unknown_dataset_name_is_refused_with_the_known_names(tmp_path: Path) -> None:
     (tmp_path / "small.toml").write_text(SMALL)
     one = load_catalog(tmp_path / "small.toml")
     several = replace(one, datasets=(*one.datasets, replace(one.datasets[0], name="other")))
-    assert named_dataset(one, None) is one.datasets[0] and named_dataset(several, " Other ").name == "other"
+    assert find_dataset(one, None) is one.datasets[0] and find_dataset(several, " Other ").name == "other"
     with pytest.raises(ParamError, match=r"There is no dataset 'smal' in this catalog\. Try: one of small\."):
-        named_dataset(one, "smal")
+        find_dataset(one, "smal")
     with pytest.raises(ParamError, match=r"This catalog has several datasets\. Try: --dataset, one of small, other\."):
-        named_dataset(several, None)
+        find_dataset(several, None)
 
 
 def test_a_file_is_found(tmp_path: Path) -> None:
@@ -60,7 +60,9 @@ def test_a_folder_stands_for_the_catalog_in_it(tmp_path: Path) -> None:
         ("folder/catalog.toml", "give a catalog file, or one of the names mibici, operator."),
     ],
 )
-def test_what_is_not_found_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, cure: str) -> None:
+def test_a_missing_catalog_is_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, cure: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(CatalogError) as caught:
         find_catalog(where)
@@ -86,7 +88,7 @@ def test_every_bundled_catalog_is_known_by_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "file", [MIBICI, PROJECT / "engine" / "catalog" / "operator" / "catalog.toml"], ids=["mibici", "operator"]
+    "file", [MIBICI_CATALOG, PROJECT / "engine" / "catalog" / "operator" / "catalog.toml"], ids=["mibici", "operator"]
 )
 def test_every_bundled_catalog_loads(file: Path) -> None:
     assert any(table.private for table in load_catalog(file).tables)
@@ -116,7 +118,7 @@ def _trips_path(catalog: Catalog) -> str:
     return trips.source.path
 
 
-def test_absent_mibici_data_are_told(without_mibici: Path) -> None:
+def test_absent_mibici_data_are_reported_with_a_cure(without_mibici: Path) -> None:
     with pytest.raises(CatalogError) as caught:
         find_catalog("mibici")
     assert caught.value.key == "PASSERSBY_MIBICI"
@@ -124,13 +126,13 @@ def test_absent_mibici_data_are_told(without_mibici: Path) -> None:
     assert "operator" in caught.value.cure
 
 
-def test_mibici_data_are_found_beside_the_project(without_mibici: Path) -> None:
+def test_mibici_data_are_found_in_the_shared_folder(without_mibici: Path) -> None:
     folder = without_mibici.parent / "shared" / "data" / "mibici"
     _place(folder)
     assert _trips_path(find_catalog("mibici")) == str(folder / "trips.parquet")
 
 
-def test_mibici_data_are_found_where_the_variable_says(
+def test_mibici_data_are_found_in_the_folder_of_the_environment_variable(
     without_mibici: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _place(without_mibici.parent / "shared" / "data" / "mibici")
@@ -142,7 +144,7 @@ def test_mibici_data_are_found_where_the_variable_says(
 
 
 def test_the_mibici_catalog_is_as_the_questions_need_it() -> None:
-    catalog = load_catalog(MIBICI)
+    catalog = load_catalog(MIBICI_CATALOG)
     assert {table.name: table.private for table in catalog.tables} == {
         "trips": True,
         "persons": True,
@@ -154,7 +156,7 @@ def test_the_mibici_catalog_is_as_the_questions_need_it() -> None:
     assert persons.primary_key == (persons.person.column,)
     for name in ("origin_zone", "dest_zone"):
         zone = trips.column(name)
-        assert zone and zone.type is SqlType.BIGINT and zone.domain == ColumnOf("zones", "zone_id")
+        assert zone and zone.type is SqlType.BIGINT and zone.domain == ColumnValues("zones", "zone_id")
 
 
 @needs_mibici

@@ -10,7 +10,7 @@ import pytest
 from dialect import Catalog
 from dialect.catalog.model import Source
 from engine.catalog.file import load_catalog
-from engine.catalog.sources import added_to, place_of
+from engine.catalog.sources import ingest_digest, ingest_folder
 from tests.engine.ingest_town import make
 
 
@@ -34,20 +34,20 @@ def catalog(tmp_path: Path) -> Catalog:
 )
 def test_a_place_is_a_folder_that_the_source_names(catalog: Catalog, pattern: str, named: str | None) -> None:
     visit = next(table for table in catalog.tables if table.name == "visit")
-    place = place_of(replace(visit, source=Source("parquet", pattern)))
-    assert (None if place is None else str(place.file(20261126000000))) == named
-    assert place_of(replace(visit, private=False)) is None
-    assert place_of(replace(visit, source=Source("csv", pattern))) is None
+    place = ingest_folder(replace(visit, source=Source("parquet", pattern)))
+    assert (None if place is None else str(place.new_file(20261126000000))) == named
+    assert ingest_folder(replace(visit, private=False)) is None
+    assert ingest_folder(replace(visit, source=Source("csv", pattern))) is None
 
 
 def test_the_name_follows_from_the_numbers_alone(catalog: Catalog, tmp_path: Path) -> None:
-    names = [added_to(catalog, "town")]
+    names = [ingest_digest(catalog, "town")]
     for number in (20261126000000, 20261126000001):
         (tmp_path / "visits" / f"ingested-{number}.parquet").write_bytes(b"some")
-        names.append(added_to(catalog, "town"))
+        names.append(ingest_digest(catalog, "town"))
     (tmp_path / "visits" / "ingested-20261126000000.parquet").unlink()
-    names.append(added_to(catalog, "town"))
+    names.append(ingest_digest(catalog, "town"))
     assert names[0] == "" and len(set(names)) == len(names)
     (tmp_path / "visits" / "ingested-20261126000001.parquet").write_bytes(b"other")
     (tmp_path / "visits" / "ingested-2026.parquet").write_bytes(b"no number")
-    assert added_to(catalog, "town") == names[-1]
+    assert ingest_digest(catalog, "town") == names[-1]

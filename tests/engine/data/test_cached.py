@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from dialect import Catalog
 from engine.catalog.file import load_catalog
 from engine.data.files import cache as cached
-from engine.data.layout import optimize
-from engine.data.snapshot import snapshot
+from engine.data.layout import build_layout
+from engine.data.snapshot import open_snapshot
 from engine.errors import DataError
 from engine.workflows.rehearsal.engine import rehearsal
 from passersby.cli.app import app
@@ -46,7 +46,7 @@ def erase(folder: Path) -> Catalog:
     return load_catalog(folder / "catalog.toml")
 
 
-def holding(cache: Path) -> list[str]:
+def copies_with_person(cache: Path) -> list[str]:
     """List the copies that hold rows of that person."""
     found = []
     for file in sorted(cache.glob("*/data.duckdb")):
@@ -57,11 +57,11 @@ def holding(cache: Path) -> list[str]:
 
 
 def copy(catalog: Catalog, cache: Path) -> None:
-    snapshot(catalog, cache, lambda *_: None)
+    open_snapshot(catalog, cache, lambda *_: None)
 
 
 def laid(catalog: Catalog, cache: Path) -> None:
-    optimize(catalog, cache, lambda *_: None)
+    build_layout(catalog, cache, lambda *_: None)
 
 
 @pytest.mark.parametrize("anew", [copy, laid])
@@ -70,9 +70,9 @@ def test_a_copy_of_changed_data_removes_the_older_ones(tmp_path: Path, anew: Any
     copy(catalog, cache)
     laid(catalog, cache)
     copy(catalog, cache)
-    assert holding(cache) == ["snapshot"], "the last one that was made"
+    assert copies_with_person(cache) == ["snapshot"], "the last one that was made"
     anew(erase(tmp_path / "town"), cache)
-    assert holding(cache) == [] and len(list(cache.iterdir())) == 1
+    assert copies_with_person(cache) == [] and len(list(cache.iterdir())) == 1
 
 
 def staged(catalog: Catalog, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,17 +111,17 @@ def test_copies_of_other_catalogs_are_left(tmp_path: Path) -> None:
     for name in ("town", "other"):
         laid(made(tmp_path / name), cache)
     laid(erase(tmp_path / "town"), cache)
-    assert holding(cache) == ["layout"]
+    assert copies_with_person(cache) == ["layout"]
     assert cached.forget(load_catalog(tmp_path / "town" / "catalog.toml"), cache).copies == 1
-    assert holding(cache) == ["layout"]
+    assert copies_with_person(cache) == ["layout"]
 
 
-def test_all_copies_of_the_same_files_are_forgotten_whoever_made_them(tmp_path: Path) -> None:
+def test_removal_covers_all_catalogs_copies_of_the_same_files(tmp_path: Path) -> None:
     folder, cache = tmp_path / "town", tmp_path / "cache"
     laid(made(folder), cache)
     (folder / "second.toml").write_text(CSV.replace('name = "town"', 'name = "second"').replace("[0, 9]", "[0, 8]"))
     copy(load_catalog(folder / "second.toml"), cache)
-    assert sorted(holding(cache)) == ["layout", "snapshot"]
+    assert sorted(copies_with_person(cache)) == ["layout", "snapshot"]
     unknown = cache / "layout-0123" / "data.duckdb"
     unknown.parent.mkdir()
     unknown.write_bytes(b"of an older version")
@@ -135,7 +135,9 @@ def test_copies_of_catalogs_that_are_gone_go_with_the_next_copy(tmp_path: Path) 
         copy(made(tmp_path / name), cache)
     for name in ("gone", "moved"):
         (tmp_path / name / "catalog.toml").unlink()
-    of = {Path(json.loads((each / cached.NOTE).read_text())["catalog"]).parent.name: each for each in cache.iterdir()}
+    of = {
+        Path(json.loads((each / cached.NOTE_FILE).read_text())["catalog"]).parent.name: each for each in cache.iterdir()
+    }
     for name in ("gone", "town"):
         os.utime(of[name], (time.time() - 90_000,) * 2)
     laid(load_catalog(tmp_path / "town" / "catalog.toml"), cache)
@@ -146,7 +148,7 @@ def test_copies_of_catalogs_that_are_gone_go_with_the_next_copy(tmp_path: Path) 
     assert not of["moved"].exists()
 
 
-def test_what_is_left_unfinished_is_forgotten_and_what_is_being_made_is_not(tmp_path: Path) -> None:
+def test_unfinished_copies_are_removed_and_running_ones_are_not(tmp_path: Path) -> None:
     catalog, cache = made(tmp_path / "town"), tmp_path / "cache"
     for name in (".copying-a", ".optimizing-b", ".copying-c"):
         (cache / name).mkdir(parents=True)
@@ -156,7 +158,7 @@ def test_what_is_left_unfinished_is_forgotten_and_what_is_being_made_is_not(tmp_
     assert [each.name for each in cache.iterdir()] == [".copying-c"]
 
 
-def test_a_copy_that_stays_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_that_cannot_be_removed_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     catalog, cache = made(tmp_path / "town"), tmp_path / "cache"
     copy(catalog, cache)
     monkeypatch.setattr(shutil, "rmtree", lambda folder: (_ for _ in ()).throw(PermissionError(folder)))
@@ -165,13 +167,13 @@ def test_a_copy_that_stays_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_planted_layout_that_stays_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cached, "_place", repr)  # planted: changed declarations are others'
+    monkeypatch.setattr(cached, "_catalog_path", repr)  # planted: changed declarations are others'
     catalog, cache = made(tmp_path / "town"), tmp_path / "cache"
     laid(catalog, cache)
     erase(tmp_path / "town")
     (tmp_path / "town" / "catalog.toml").write_text(CSV.replace("[0, 9]", "[0, 8]"))
     laid(load_catalog(tmp_path / "town" / "catalog.toml"), cache)
-    assert holding(cache) == ["layout"]
+    assert copies_with_person(cache) == ["layout"]
 
 
 def test_planted_copies_that_are_known_by_catalog_alone_are_found(
@@ -180,13 +182,13 @@ def test_planted_copies_that_are_known_by_catalog_alone_are_found(
     folder, cache = tmp_path / "town", tmp_path / "cache"
     laid(made(folder), cache)
     (folder / "second.toml").write_text(CSV.replace('name = "town"', 'name = "second"'))
-    monkeypatch.setattr(cached, "overlap", lambda one, other: False)
+    monkeypatch.setattr(cached, "share_files", lambda one, other: False)
     cached.forget(load_catalog(folder / "second.toml"), cache)
-    assert holding(cache) == ["layout"]
+    assert copies_with_person(cache) == ["layout"]
 
 
 @pytest.mark.parametrize("planted", [False, True], ids=["as it is", "planted: known by sources alone"])
-def test_copies_of_where_a_catalogs_people_lay_before_are_forgotten(
+def test_copies_of_a_catalog_s_earlier_files_are_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, planted: bool
 ) -> None:
     folder, cache = tmp_path / "town", tmp_path / "cache"
@@ -196,16 +198,16 @@ def test_copies_of_where_a_catalogs_people_lay_before_are_forgotten(
         (folder / file).rename(folder / f"newer_{file}")
     (folder / "catalog.toml").write_text(CSV.replace("visit.csv", "newer_visit.csv").replace('"town.', '"newer_town.'))
     if planted:
-        monkeypatch.setattr(cached, "_is_of", lambda *_: False)
+        monkeypatch.setattr(cached, "_belongs_to", lambda *_: False)
     forgotten = cached.forget(load_catalog(folder / "catalog.toml"), cache)
-    assert (holding(cache), forgotten.copies) == ((["layout"], 0) if planted else ([], 1))
+    assert (copies_with_person(cache), forgotten.copies) == ((["layout"], 0) if planted else ([], 1))
 
 
 def test_a_steward_forgets_by_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
     where = made(tmp_path / "town").path
     assert CliRunner().invoke(app, ["catalog", "optimize", where]).exit_code == 0
-    assert holding(tmp_path / "cache") == ["layout"]
+    assert copies_with_person(tmp_path / "cache") == ["layout"]
     told = CliRunner().invoke(app, ["catalog", "forget", where, "--format", "json"])
     assert told.exit_code == 0 and json.loads(told.stdout)["copies"] == 1, told.output
     again = CliRunner().invoke(app, ["catalog", "forget", where])
@@ -215,9 +217,7 @@ def test_a_steward_forgets_by_command(tmp_path: Path, monkeypatch: pytest.Monkey
     assert refused.exit_code == 1 and "no file" in refused.output
 
 
-def test_copies_that_are_forgotten_while_one_is_made_are_told_of(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_removing_copies_while_one_is_made_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     catalog, cache = made(tmp_path / "town"), tmp_path / "cache"
     replaced = Path.replace
 

@@ -21,14 +21,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialect.catalog.admission import LONGEST_PERSON
+from dialect.catalog.admission import MAX_PERSON_CHARACTERS
 from dialect.catalog.model import SqlType
-from dialect.codegen.engine_syntax import OF_DUCKDB
-from engine import Desk, Refused, open_desk
+from dialect.codegen.engine_syntax import DUCKDB_DIALECT
+from engine import Refused, Session, open_session
 from engine.catalog.file import load_catalog
 from engine.data.checks.catalog import check_catalog
 from engine.data.ingest.ingest import ingest
-from engine.data.objections import person
+from engine.data.objections import normalize_person
 from engine.server.http.roles import Role
 from tests.engine.data.test_objections import quiet
 from tests.support.server.serving import inhabited
@@ -110,12 +110,12 @@ def make_keys(folder: Path, keys: tuple[str, ...], form: str = "duckdb") -> str:
 
 
 @contextmanager
-def opened(where: str) -> Iterator[Desk]:
-    with open_desk(where, ledger=f"{where}.ledger") as desk:
+def opened(where: str) -> Iterator[Session]:
+    with open_session(where, ledger=f"{where}.ledger") as desk:
         yield quiet(desk)
 
 
-def places(desk: Desk, sql: str = COUNTS[0], rho: str = "0.5") -> dict[int, int]:
+def places(desk: Session, sql: str = COUNTS[0], rho: str = "0.5") -> dict[int, int]:
     """Count each place without noise."""
     table = desk.query(sql, client=f"ann-{rho}", rho=rho)
     return {k: n for k, n in zip(*(column.to_pylist() for column in table.columns[:2]), strict=True) if n}
@@ -125,7 +125,7 @@ def places(desk: Desk, sql: str = COUNTS[0], rho: str = "0.5") -> dict[int, int]
 class Doors:
     """Ways to say that one person objects; each gives whether it was taken."""
 
-    desk: Desk
+    desk: Session
     folder: Path
 
     def alone(self, key: str) -> bool:
@@ -169,7 +169,7 @@ def _taken(record: Callable[[], object]) -> bool:
 
 
 @pytest.mark.parametrize("door", ["alone", "csv_file", "parquet_file", "over_http", "many_over_http"])
-def test_whoever_is_counted_can_object_and_nobody_else_is_counted(door: str, tmp_path: Path) -> None:
+def test_everybody_who_is_counted_can_object(door: str, tmp_path: Path) -> None:
     with opened(make_keys(tmp_path / "d", KEYS)) as desk:
         assert [KEYS[place] for place in places(desk)] == list(READ)
         doors = Doors(desk, tmp_path)
@@ -191,24 +191,24 @@ def test_a_key_that_cannot_object_is_as_good_as_deleted(sql: str, form: str, tmp
 
 
 def test_a_planted_scan_of_everybody_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_module("dialect.codegen.relations.relation"), "_can_object", lambda *_: [])
+    monkeypatch.setattr(import_module("dialect.codegen.relations.relation"), "_objectable_predicates", lambda *_: [])
     with pytest.raises(AssertionError):
-        test_whoever_is_counted_can_object_and_nobody_else_is_counted("alone", tmp_path)
+        test_everybody_who_is_counted_can_object("alone", tmp_path)
     with pytest.raises(AssertionError):
         test_a_key_that_cannot_object_is_as_good_as_deleted(COUNTS[2], "duckdb", tmp_path)
 
 
 @given(st.text(st.sampled_from("a \0\n\u00a0é\U0001f926\u200d"), max_size=8).map(lambda text: text * 167))
 def test_scan_and_register_take_the_same_texts(text: str) -> None:
-    for each in (text, text[: LONGEST_PERSON + 1], text[:LONGEST_PERSON], text[:3]):
+    for each in (text, text[: MAX_PERSON_CHARACTERS + 1], text[:MAX_PERSON_CHARACTERS], text[:3]):
         with duckdb.connect() as connection:
-            found = connection.execute(f"SELECT {OF_DUCKDB.can_object.format('$1')}", [each]).fetchone()
-        assert found == (person(each, SqlType.VARCHAR) is not None,)
+            found = connection.execute(f"SELECT {DUCKDB_DIALECT.is_objectable.format('$1')}", [each]).fetchone()
+        assert found == (normalize_person(each, SqlType.VARCHAR) is not None,)
 
 
 @pytest.mark.parametrize("number", [-(2**63), -1, 0, 1, 2**63 - 1, 2**63, 2**64 - 1])
 def test_every_integer_of_a_declared_type_can_object(number: int) -> None:
-    assert person(str(number), SqlType.BIGINT) == str(number)
+    assert normalize_person(str(number), SqlType.BIGINT) == str(number)
 
 
 def test_a_file_of_bytes_or_dates_names_nobody(tmp_path: Path) -> None:
@@ -232,6 +232,8 @@ def test_ingest_refuses_and_counts_them(tmp_path: Path, monkeypatch: pytest.Monk
     catalog.write_text(catalog.read_text(encoding="utf-8").replace("visit.parquet", "visit*.parquet"), encoding="utf-8")
     new = pa.table({"person_id": ["bob", "", "a\0b", None], "visit_id": [5, 6, 7, 8], "place": [1, 1, 1, 1]})
     pq.write_table(new, tmp_path / "new.parquet")
-    done = ingest(load_catalog(catalog), "visit", [str(tmp_path / "new.parquet")], set(), lambda *_: None, late=False)
+    done = ingest(
+        load_catalog(catalog), "visit", [str(tmp_path / "new.parquet")], set(), lambda *_: None, allow_late=False
+    )
     assert done.rows == 2
     assert done.refused == {"person_id names nobody who could object": 2}

@@ -102,7 +102,7 @@ def test_each_difference_is_named(tmp_path: Path, case: str) -> None:
 
 
 @pytest.mark.parametrize("listed", ["values = [3, 4]", "range = [3, 4]", 'values_of = "stops.stop"'])
-def test_a_list_that_is_declared_complete_is_held_against_the_rows(tmp_path: Path, listed: str) -> None:
+def test_a_list_declared_complete_is_checked_against_the_rows(tmp_path: Path, listed: str) -> None:
     old = 'stop = { type = "SMALLINT" }\nday'
     declared = CATALOG.replace(old, f'stop = {{ type = "SMALLINT", {listed}, complete = true }}\nday')
     assert declared != CATALOG
@@ -140,7 +140,7 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     assert found["tables.trips.source"] == "the rows cannot be read to the end."
 
 
-def test_of_a_damaged_csv_file_the_line_and_the_reason_are_told_and_no_value(tmp_path: Path) -> None:
+def test_a_damaged_csv_file_is_reported_by_line_and_reason_without_values(tmp_path: Path) -> None:
     assert _check(tmp_path) == ()
     for text, why in (
         ("person_id,age\n4217,113\r\n4218,112\n", "line 2: line ends are mixed"),

@@ -12,7 +12,7 @@ from engine.catalog import columns, file
 from engine.catalog import tables as catalog_tables
 from engine.catalog.file import load_catalog
 from engine.data.checks.catalog import check_catalog
-from engine.data.draft_catalog import HEAD, new_catalog
+from engine.data.draft_catalog import HEAD_TEMPLATE, draft_catalog
 from engine.errors import CatalogError
 
 CANARY = "canary7f3a"
@@ -70,15 +70,15 @@ def _filled(part: str, public: bool) -> str:
     return part.replace("rows = 0", "rows = 10").replace("persons = 0", "persons = 2")
 
 
-def test_tables_of_csv_say_how_they_could_grow(folder: Path) -> None:
-    tables = new_catalog(folder).split("## ----")[1:]
+def test_csv_tables_have_a_comment_on_how_to_ingest(folder: Path) -> None:
+    tables = draft_catalog(folder).split("## ----")[1:]
     assert {"A table of CSV" in table for table in tables if "source = { csv" in table} == {True}
     assert not [table for table in tables if "A table of CSV" in table and "source = { csv" not in table]
 
 
 def test_nothing_is_queryable_until_it_is_declared(folder: Path, tmp_path: Path) -> None:
     path = folder / "catalog.toml"
-    path.write_text(new_catalog(folder), encoding="utf-8")
+    path.write_text(draft_catalog(folder), encoding="utf-8")
     with pytest.raises(CatalogError, match="nothing is declared here") as caught:
         load_catalog(path)
     assert caught.value.key == "tables"
@@ -86,7 +86,7 @@ def test_nothing_is_queryable_until_it_is_declared(folder: Path, tmp_path: Path)
 
 def test_a_table_that_is_not_filled_in_does_not_load(folder: Path) -> None:
     path = folder / "catalog.toml"
-    path.write_text(_declared(new_catalog(folder)), encoding="utf-8")
+    path.write_text(_declared(draft_catalog(folder)), encoding="utf-8")
     with pytest.raises(CatalogError, match="kind: this text is empty"):
         load_catalog(path)
 
@@ -95,7 +95,7 @@ def test_filled_in_it_loads_and_fits_its_files(folder: Path) -> None:
     for name in ("broken.parquet", "headless.csv", "texts.csv"):
         (folder / name).unlink()
     path = folder / "catalog.toml"
-    path.write_text(_filled_in(_declared(new_catalog(folder)), {"zones", "zones_2"}), encoding="utf-8")
+    path.write_text(_filled_in(_declared(draft_catalog(folder)), {"zones", "zones_2"}), encoding="utf-8")
     catalog = load_catalog(path)
     assert catalog.name == catalog.datasets[0].name == "t_1_my_city"
     assert {table.name: table.private for table in catalog.tables} == {
@@ -116,18 +116,18 @@ def test_filled_in_it_loads_and_fits_its_files(folder: Path) -> None:
         "km": "DECIMAL(9,2)",
         "tags": "VARCHAR[]",
     }
-    assert not any(column.bounds or column.domain or column.sum_norm for column in trips.columns)
+    assert not any(column.bounds or column.domain or column.sum_clip_bound for column in trips.columns)
     assert check_catalog(catalog) == ()
 
 
 def test_no_value_is_written(folder: Path) -> None:
-    text = new_catalog(folder)
+    text = draft_catalog(folder)
     assert not [line for line in text.splitlines() if CANARY in line]
     assert "4217" not in text and "86399" not in text
 
 
-def test_what_is_left_out_is_told(folder: Path) -> None:
-    text = new_catalog(folder)
+def test_omitted_columns_and_files_have_a_comment(folder: Path) -> None:
+    text = draft_catalog(folder)
     assert "## mode is left out: the type ENUM is not supported." in text
     assert "## extra is left out: the type STRUCT is not supported." in text
     assert "## Trip ID is left out: rename it" in text
@@ -137,8 +137,8 @@ def test_what_is_left_out_is_told(folder: Path) -> None:
 
 
 def test_every_key_is_explained() -> None:
-    text = HEAD.read_text(encoding="utf-8")
-    known = {*file.FILE_KEYS, *catalog_tables.KNOWN, *columns.KNOWN} - {
+    text = HEAD_TEMPLATE.read_text(encoding="utf-8")
+    known = {*file.FILE_KEYS, *catalog_tables.TABLE_KEYS, *columns.COLUMN_KEYS} - {
         "columns",
         "dataset",
         "tables",
@@ -149,7 +149,7 @@ def test_every_key_is_explained() -> None:
 
 
 def test_the_head_alone_holds_the_defaults(tmp_path: Path) -> None:
-    head = HEAD.read_text(encoding="utf-8").replace("$name", "city")
+    head = HEAD_TEMPLATE.read_text(encoding="utf-8").replace("$name", "city")
     zones = '[tables.zones]\ndataset = "city"\nkind = "public"\nsource = { csv = "z.csv" }\n'
     path = tmp_path / "catalog.toml"
     path.write_text(f'{head}\n{zones}columns = {{ zone = {{ type = "VARCHAR" }} }}\n', encoding="utf-8")
@@ -159,7 +159,7 @@ def test_the_head_alone_holds_the_defaults(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "why"), [("", "no Parquet, CSV or DuckDB files"), ("none", "no such folder")])
-def test_a_folder_without_files_is_told(tmp_path: Path, name: str, why: str) -> None:
+def test_a_folder_without_data_files_is_refused(tmp_path: Path, name: str, why: str) -> None:
     with pytest.raises(CatalogError, match=why) as caught:
-        new_catalog(tmp_path / name)
+        draft_catalog(tmp_path / name)
     assert caught.value.key == "folder"

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from engine import open_desk
+from engine import open_session
 from engine.catalog.file import load_catalog
 from engine.data.checks.catalog import check_catalog
 from tests.pages.catalog_keys import NEEDED, PLACES
@@ -39,7 +39,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "catalog.toml"
 
 
-def test_the_page_is_what_the_readers_say() -> None:
+def test_the_page_is_generated_from_the_readers() -> None:
     assert document() == PAGE, "run make docs"
 
 
@@ -48,7 +48,7 @@ def test_every_key_that_is_read_is_explained_and_no_other() -> None:
     assert {place: {row.name for row in rows} for place, rows in PLACES.items()} == known
 
 
-def test_what_is_needed_is_said_to_be() -> None:
+def test_required_keys_are_documented_as_required() -> None:
     asked = known_keys(WHOLE, SMALLEST, asking="need")
     said = {place: {row.name for row in rows if str(row.absent).startswith(NEEDED)} for place, rows in PLACES.items()}
     assert sum(map(len, asked.values())) > 15
@@ -56,20 +56,20 @@ def test_what_is_needed_is_said_to_be() -> None:
 
 
 def test_a_key_that_nobody_explains_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.catalog.columns.KNOWN", ("type", "colour"))  # planted
+    monkeypatch.setattr("engine.catalog.columns.COLUMN_KEYS", ("type", "colour"))  # planted
     assert "colour" in known_keys(SMALLEST)["tables.NAME.columns.NAME"]
 
 
 def test_the_whole_catalog_is_opened_and_asked(shop: Path) -> None:
     assert check_catalog(load_catalog(shop)) == ()
-    with open_desk(str(shop), ledger=":memory:") as desk:
+    with open_session(str(shop), ledger=":memory:") as desk:
         questions = ASKED.strip().splitlines()
         answers = [desk.query(sql, client="ana") for sql in questions]
         assert [answer.num_rows for answer in answers] == [4, 3, 1]  # branches; f, m and NULL; one sum
         assert {table["name"] for table in desk.tables()} == {"card", "visit", "item", "branch"}
 
 
-def test_the_example_of_a_mistake_is_what_is_said(shop: Path) -> None:
+def test_the_documented_mistake_is_the_real_output(shop: Path) -> None:
     from typer.testing import CliRunner
 
     from passersby.cli.app import app

@@ -9,10 +9,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dialect import read
+from dialect import compile_query
 from engine.data.checks import snapshot as snapshot_checks
 from engine.errors import DataError
-from engine.pricing.prepare import prepare
+from engine.pricing.prepare import compile_release
 from tests.engine.town import CATALOG, ROWS, backend_over, make_town
 
 BY_SHOP = (
@@ -45,7 +45,7 @@ def test_a_column_that_is_called_like_one_is_read(tmp_path: Path) -> None:
     ).close()
 
 
-def test_planted_data_that_are_opened_all_the_same_take_different_texts_for_one(
+def test_planted_opening_of_a_collated_column_merges_different_texts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(snapshot_checks, "_check_collations", lambda *_: None)
@@ -54,8 +54,8 @@ def test_planted_data_that_are_opened_all_the_same_take_different_texts_for_one(
         nobody = aside.execute("SELECT NULL::VARCHAR AS person WHERE false").to_arrow_table()
         aside.execute(f"ATTACH '{tmp_path}/town.duckdb' AS town (READ_ONLY)")
         texts = aside.execute("SELECT DISTINCT CAST(shop AS BLOB) FROM town.visit").fetchall()
-        (plan,) = read(BY_SHOP, catalog).plans
-        made = prepare(plan, catalog, backend, Fraction(1, 10))
-        assert made.choice is not None
-        keys = backend.run(made.choice.sql, nobody).keys
+        (plan,) = compile_query(BY_SHOP, catalog).plans
+        made = compile_release(plan, catalog, backend, Fraction(1, 10))
+        assert made.selection is not None
+        keys = backend.run(made.selection.sql, nobody).keys
     assert len(texts) == 6 and keys.num_rows == 3, "one spelling stands for both: some person's"

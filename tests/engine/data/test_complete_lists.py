@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from dialect import read
+from dialect import compile_query
 from engine.catalog.file import load_catalog
-from engine.data.snapshot import snapshot
+from engine.data.snapshot import open_snapshot
 from engine.errors import CatalogError, DataError
 from tests.engine.town import CATALOG, ROWS, make_town
 
@@ -31,7 +31,7 @@ CASES = [
 
 def opened(folder: Path, declared: str, more: str) -> None:
     catalog = make_town(folder, ROWS + more, CATALOG.replace(declared, declared.replace(" }", ", complete = true }")))
-    snapshot(catalog, folder / "cache", lambda stage, part: None)
+    open_snapshot(catalog, folder / "cache", lambda stage, part: None)
 
 
 @pytest.mark.parametrize(("declared", "more", "opens"), CASES)
@@ -45,14 +45,16 @@ def test_data_open_where_every_value_is_listed(tmp_path: Path, declared: str, mo
 
 
 @pytest.mark.parametrize("column", ['minutes = { type = "DOUBLE", bounds = [0, 60]', 'shop = { type = "VARCHAR"'])
-def test_what_has_no_list_is_not_complete(tmp_path: Path, column: str) -> None:
+def test_a_column_without_a_key_set_cannot_be_complete(tmp_path: Path, column: str) -> None:
     (tmp_path / "catalog.toml").write_text(CATALOG.replace(column, f"{column}, complete = true"), encoding="utf-8")
     with pytest.raises(CatalogError, match="complete"):
         load_catalog(tmp_path / "catalog.toml")
 
 
 @pytest.mark.parametrize(("declared", "releases"), [(GENDER, 2), (GENDER.replace(" }", ", complete = true }"), 1)])
-def test_a_roll_up_inside_one_statement_rests_on_it_too(tmp_path: Path, declared: str, releases: int) -> None:
+def test_roll_ups_in_one_statement_require_the_complete_key_set_too(
+    tmp_path: Path, declared: str, releases: int
+) -> None:
     sql = "SELECT zone, gender, COUNT(*) AS n FROM visit JOIN person USING (person_id) GROUP BY zone, ROLLUP (gender)"
     catalog = make_town(tmp_path, declared=CATALOG.replace(GENDER, declared))
-    assert len(read(sql, catalog).plans) == releases
+    assert len(compile_query(sql, catalog).plans) == releases

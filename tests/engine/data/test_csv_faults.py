@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from engine.data.files.csv import UnreadableError, csv_fault, read_csv
+from engine.data.files.csv import UnreadableError, csv_fault, csv_relation
 
 MIXED = "line ends are mixed: it ends in another way than the first line"
 FAULTS = [
@@ -33,14 +33,14 @@ READ = [
 def is_read(path: Path) -> bool:
     try:
         with duckdb.connect() as connection:
-            connection.execute(f"SELECT * FROM {read_csv(str(path))}").fetchall()
+            connection.execute(f"SELECT * FROM {csv_relation(str(path))}").fetchall()
     except (duckdb.Error, UnreadableError):
         return False
     return True
 
 
 @pytest.mark.parametrize(("text", "fault"), FAULTS, ids=range(len(FAULTS)))
-def test_line_and_reason_are_told(tmp_path: Path, text: bytes, fault: tuple[int, str]) -> None:
+def test_a_fault_has_its_line_and_reason(tmp_path: Path, text: bytes, fault: tuple[int, str]) -> None:
     (tmp_path / "rows.csv").write_bytes(text)
     assert csv_fault(tmp_path / "rows.csv") == fault
     assert not is_read(tmp_path / "rows.csv")

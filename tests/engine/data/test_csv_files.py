@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from dialect.functions.emitter import quote_text
-from engine.data.files.csv import UnreadableError, read_csv
+from engine.data.files.csv import UnreadableError, csv_relation
 
 Rows = list[tuple[str | None, ...]]
 OTHERS = [(str(i), f"z{i % 3}") for i in range(40)]
@@ -44,7 +44,7 @@ def lost(folder: Path, odd: str, place: int, read: Callable[[str], str]) -> bool
 
 @pytest.mark.parametrize("place", [0, 20, 40])
 def test_no_row_changes_how_others_are_read(tmp_path: Path, place: int) -> None:
-    found = [lost(tmp_path, odd, place, read_csv) for odd in ODD]
+    found = [lost(tmp_path, odd, place, csv_relation) for odd in ODD]
     assert not any(found)
     assert found.count(None) in range(10, 15), "what is no row of two values is refused, and the others are read"
 
@@ -55,28 +55,28 @@ def test_a_planted_sniffer_is_found(tmp_path: Path) -> None:
 
 def test_every_row_is_read_as_it_stands(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_bytes(b'\xef\xbb\xbfa,b\n#1,"x\ny"\n  2, \n\n3,""\n4,"say ""no"""\n')
-    assert fetched(read_csv(f"{tmp_path}/*.csv")) == [("#1", "x\ny"), ("  2", " "), ("3", None), ("4", 'say "no"')]
+    assert fetched(csv_relation(f"{tmp_path}/*.csv")) == [("#1", "x\ny"), ("  2", " "), ("3", None), ("4", 'say "no"')]
 
 
 @pytest.mark.parametrize(
     ("names", "row"),
     [("a;b", "1,5;2"), ("a\tb", "1,5\t2"), ("a|b", "1,5|2"), ('"a;b;c",b', '"1,5",2'), ("a,b", '"1,5",2')],
 )
-def test_the_line_of_names_says_what_parts_values(tmp_path: Path, names: str, row: str) -> None:
+def test_the_header_determines_the_delimiter(tmp_path: Path, names: str, row: str) -> None:
     (tmp_path / "rows.csv").write_text(f"{names}\n{row}\n")
-    assert fetched(read_csv(f"{tmp_path}/rows.csv")) == [("1,5", "2")]
+    assert fetched(csv_relation(f"{tmp_path}/rows.csv")) == [("1,5", "2")]
 
 
 def test_names_that_are_missing_or_there_twice_get_others(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text(",a, A,b\n0,1,2,3\n")
     with duckdb.connect() as connection:
-        found = connection.execute(f"SELECT * FROM {read_csv(f'{tmp_path}/rows.csv')}").description
+        found = connection.execute(f"SELECT * FROM {csv_relation(f'{tmp_path}/rows.csv')}").description
     assert [column for column, *_ in found] == ["column0", "a", "A_1", "b"]
 
 
 def test_a_file_may_be_packed(tmp_path: Path) -> None:
     (tmp_path / "rows.csv.gz").write_bytes(gzip.compress(b"a,b\n1,2\n"))
-    assert fetched(read_csv(f"{tmp_path}/rows.csv.gz")) == [("1", "2")]
+    assert fetched(csv_relation(f"{tmp_path}/rows.csv.gz")) == [("1", "2")]
 
 
 @pytest.mark.parametrize("texts", [["a,b\n", "b,a\n"], [""], ["\na,b\n"], ['"a\n'], ["\xff\n"], []])
@@ -84,4 +84,4 @@ def test_files_without_one_line_of_names_are_refused(tmp_path: Path, texts: list
     for place, text in enumerate(texts):
         (tmp_path / f"{place}.csv").write_bytes(text.encode("latin-1"))
     with pytest.raises(UnreadableError):
-        read_csv(f"{tmp_path}/*.csv")
+        csv_relation(f"{tmp_path}/*.csv")

@@ -10,9 +10,9 @@ import pytest
 from dialect import Catalog
 from engine.catalog.file import load_catalog
 from engine.data.checks.catalog import check_catalog
-from engine.data.snapshot import snapshot
+from engine.data.snapshot import open_snapshot
 from engine.errors import DataError
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 from tests.engine.held_town import no_noise
 from tests.engine.town import opened
 
@@ -58,7 +58,7 @@ def made(folder: Path, row: str, window: str = FOREVER, kind: str = "TIMESTAMP")
 
 def opens(catalog: Catalog, folder: Path) -> bool:
     try:
-        snapshot(catalog, folder, lambda *_: None)
+        open_snapshot(catalog, folder, lambda *_: None)
     except DataError as error:
         assert "not on the date of its begun" in error.why and "2026" not in str(error)
         return False
@@ -73,7 +73,7 @@ def test_a_row_on_another_date_or_none_is_refused_where_no_windows_are(row: str,
 
 
 @pytest.mark.parametrize("row", OTHER.values(), ids=OTHER)
-def test_where_windows_are_such_a_row_is_left_out_by_each_scan(row: str, tmp_path: Path) -> None:
+def test_with_privacy_windows_each_scan_omits_such_a_row(row: str, tmp_path: Path) -> None:
     catalog = made(tmp_path, f"{GOOD}, {row}", DAYS)
     assert opens(catalog, tmp_path / "copies") and not check_catalog(catalog)
 
@@ -86,12 +86,14 @@ def test_an_instant_is_on_the_date_of_its_zone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("window", "keys"), [(FOREVER, 25), (DAYS, 24)], ids=["forever", "days"])
-def test_a_time_is_never_null_where_rows_without_one_are_in_no_window(window: str, keys: int, tmp_path: Path) -> None:
+def test_times_are_not_nullable_because_rows_without_one_are_in_no_window(
+    window: str, keys: int, tmp_path: Path
+) -> None:
     rows = GOOD if window == FOREVER else ", ".join((GOOD, *OTHER.values()))
     catalog = made(tmp_path, rows, window)
     with opened(catalog, tmp_path, no_noise) as engine:
-        by_hour = engine.answer("SELECT hour(begun) AS h, COUNT(*) AS n FROM visit GROUP BY h", Asked("ann"))
-        told = engine.answer("SELECT COUNT(*) AS n, COUNT(begun) AS timed FROM visit", Asked("ann"))
+        by_hour = engine.answer("SELECT hour(begun) AS h, COUNT(*) AS n FROM visit GROUP BY h", Request("ann"))
+        told = engine.answer("SELECT COUNT(*) AS n, COUNT(begun) AS timed FROM visit", Request("ann"))
     assert by_hour.prepared[0].key_count == by_hour.answer.table.num_rows == keys
     assert {row["h"]: row["n"] for row in by_hour.answer.table.to_pylist() if row["n"]} == {23: 1}
     assert told.answer.table.to_pylist() == [{"n": 1, "timed": 1}]

@@ -10,9 +10,9 @@ import duckdb
 import h3
 import pytest
 
-from dialect.catalog.model import Catalog, CellOf, Column, SqlType, Table
-from engine.data.files.derived_columns import BATCH, identity
-from engine.data.snapshot import fingerprint, snapshot
+from dialect.catalog.model import Catalog, Column, H3Cell, SqlType, Table
+from engine.data.files.derived_columns import BATCH, derivation_identity
+from engine.data.snapshot import copy_digest, open_snapshot
 from engine.errors import DataError
 from tests.support.worlds import make_world
 
@@ -22,12 +22,12 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     return make_world("places", tmp_path_factory.mktemp("places"))
 
 
-def _told(stage: str, fraction: float) -> None:
+def _ignore_progress(stage: str, fraction: float) -> None:
     del stage, fraction
 
 
 def _copy(catalog: Catalog, cache: Path) -> duckdb.DuckDBPyConnection:
-    made = snapshot(catalog, cache, _told)
+    made = open_snapshot(catalog, cache, _ignore_progress)
     return duckdb.connect(made.files["copied"], read_only=True)
 
 
@@ -75,12 +75,12 @@ def test_polygons_are_there_and_a_row_without_one_stays(catalog: Catalog, tmp_pa
 
 def test_what_is_derived_decides_the_copy(catalog: Catalog) -> None:
     (sight, mast, area) = catalog.tables
-    coarser = _with(catalog, "sight", "h3_5", cell=CellOf("lon", "lat", 4)).tables[0]
-    exchanged = _with(catalog, "sight", "h3_5", cell=CellOf("lat", "lon", 5)).tables[0]
+    coarser = _with(catalog, "sight", "h3_5", cell=H3Cell("lon", "lat", 4)).tables[0]
+    exchanged = _with(catalog, "sight", "h3_5", cell=H3Cell("lat", "lon", 5)).tables[0]
     plain = _with(catalog, "area", "shape", type=SqlType.VARCHAR, stored_type="VARCHAR").tables[2]
-    names = [fingerprint([t]) for t in (sight, coarser, exchanged, mast, area, plain)]
+    names = [copy_digest([t]) for t in (sight, coarser, exchanged, mast, area, plain)]
     assert len(set(names)) == len(names)
-    assert identity(plain) == "" != identity(area)
+    assert derivation_identity(plain) == "" != derivation_identity(area)
 
 
 def test_the_order_of_rows_changes_no_cell(catalog: Catalog, tmp_path: Path) -> None:
@@ -96,25 +96,25 @@ def test_the_order_of_rows_changes_no_cell(catalog: Catalog, tmp_path: Path) -> 
 def test_a_cell_that_is_declared_to_be_there_must_be(catalog: Catalog, tmp_path: Path) -> None:
     strict = _with(catalog, "sight", "h3_5", nullable=False)
     with pytest.raises(DataError, match="h3_5 is declared to be never NULL") as refused:
-        snapshot(strict, tmp_path, _told)
+        open_snapshot(strict, tmp_path, _ignore_progress)
     assert "181" not in str(refused.value)
 
 
-def test_a_text_that_is_no_polygon_is_told_without_the_text(catalog: Catalog, tmp_path: Path) -> None:
+def test_an_invalid_polygon_is_reported_without_its_text(catalog: Catalog, tmp_path: Path) -> None:
     broken = make_world("places", tmp_path)
     with duckdb.connect(broken.tables[0].source.path) as source:
         source.execute("UPDATE area SET shape = 'POLYGON ((0 0, 2 2, 2 0, 0 2, 0 0))' WHERE area = 'ring'")
     with pytest.raises(DataError, match="a text in shape is no polygon: self-intersection") as refused:
-        snapshot(broken, tmp_path / "cache", _told)
+        open_snapshot(broken, tmp_path / "cache", _ignore_progress)
     assert "POLYGON" not in str(refused.value)
 
 
-def test_progress_is_told_while_cells_are_made(catalog: Catalog, tmp_path: Path) -> None:
+def test_progress_is_reported_while_cells_are_computed(catalog: Catalog, tmp_path: Path) -> None:
     many = make_world("places", tmp_path)
     with duckdb.connect(many.tables[0].source.path) as source:
         source.execute(f"INSERT INTO sight SELECT 1, 0, 9 + i / 1e6, 50, '2026-10-01' FROM range({2 * BATCH}) t(i)")
     told: list[tuple[str, float]] = []
-    snapshot(many, tmp_path / "cache", lambda stage, fraction: told.append((stage, fraction)))
+    open_snapshot(many, tmp_path / "cache", lambda stage, fraction: told.append((stage, fraction)))
     making = [fraction for stage, fraction in told if stage == "making columns of sight"]
     assert len(making) > 4 and making == sorted(making)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from budgets import Ledger
-from engine.accounts.ledger_binding import Mark
-from engine.data.files.durable import make_durably, make_folder_durably, write_durably
+from engine.accounts.ledger_binding import LedgerBinding
+from engine.data.files.durable import create_durably, make_folder_durably, write_durably
 
 
 @pytest.fixture
@@ -32,16 +32,16 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return told
 
 
-def test_a_mark_s_name_is_on_the_disk_too(tmp_path: Path, done: list[str]) -> None:
+def test_the_directory_entry_of_a_binding_file_is_flushed_too(tmp_path: Path, done: list[str]) -> None:
     make_folder_durably(tmp_path / "data" / "marks")
     assert sorted(done) == ["flushed data", f"flushed {tmp_path.name}"]
     done.clear()
     with Ledger.open(":memory:") as ledger:
-        Mark(tmp_path / "data" / "marks" / "a.json", "city", (), ":memory:", ledger.anchor()).write()
+        LedgerBinding(tmp_path / "data" / "marks" / "a.json", "city", (), ":memory:", ledger.anchor()).write()
     assert done == [f"flushed a.{os.getpid()}", "renamed to a.json", "flushed marks"]
 
 
-def test_what_is_written_is_the_owner_s_alone_and_replaces_what_was_there(tmp_path: Path) -> None:
+def test_a_written_file_is_private_and_replaces_the_old_one(tmp_path: Path) -> None:
     for text in ("before", "after"):
         write_durably(tmp_path / "a.json", text)
     assert [file.name for file in tmp_path.iterdir()] == ["a.json"]
@@ -49,9 +49,9 @@ def test_what_is_written_is_the_owner_s_alone_and_replaces_what_was_there(tmp_pa
     assert stat.S_IMODE((tmp_path / "a.json").stat().st_mode) == 0o600
 
 
-def test_of_several_that_make_a_file_one_does_and_all_read_it_whole(tmp_path: Path, done: list[str]) -> None:
+def test_concurrent_writers_create_one_file_that_all_read_whole(tmp_path: Path, done: list[str]) -> None:
     for content in (b"first", b"second"):
-        make_durably(tmp_path / "secret", content)
+        create_durably(tmp_path / "secret", content)
     assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("secret", b"first")]
     assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600
     assert [each.split(".")[0] for each in done] == ["flushed secret", f"flushed {tmp_path.name}"] * 2
@@ -63,5 +63,5 @@ def test_a_file_that_can_t_be_written_whole_is_not_there(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="no space"):
-        make_durably(tmp_path / "secret", b"first")
+        create_durably(tmp_path / "secret", b"first")
     assert list(tmp_path.iterdir()) == []

@@ -14,11 +14,11 @@ import duckdb
 import pytest
 
 from engine import Refused, ingest_files
-from engine.catalog.sources import store_address
+from engine.catalog.sources import parse_store_address
 from engine.data.ingest import fetch
 from engine.errors import DataError
 from tests.engine.ingest_town import BAD, GOOD, HEADER, SECRET, VISITS, make
-from tests.support.patience import LONGEST
+from tests.support.patience import MAX_SECONDS
 from tests.support.server.object_store import CREDENTIALS, KEY, ObjectStore, object_store
 from tests.support.tree import ROOT
 
@@ -44,7 +44,7 @@ def store(running: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
     running.empty()
     for path, row in zip(FILES, GOOD, strict=True):
         running.put(path, csv(row))
-    running.asked.clear()
+    running.requests.clear()
     return running
 
 
@@ -52,7 +52,7 @@ def store(running: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
 def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PASSERSBY_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr(fetch, "PIECE", PIECE)
+    monkeypatch.setattr(fetch, "PIECE_BYTES", PIECE)
     return make(tmp_path)
 
 
@@ -103,7 +103,7 @@ def test_objects_under_a_path_are_added_once(store: ObjectStore, town: Path) -> 
     done = ingest(town, store.address("new/"))
     assert (done["rows"], done["files"], done["already"], rows(town)) == (3, 3, 0, VISITS + 3)
     assert left(town) == []
-    store.asked.clear()
+    store.requests.clear()
     again = ingest(town, store.address("new"))
     assert (again["rows"], again["already"], again["version"]) == (0, 3, done["version"])
     assert not any(map(store.reads, FILES)), "what is in already is copied again"
@@ -130,14 +130,14 @@ def _problem(town: Path, given: str) -> object:
     return found.value.problem
 
 
-def test_names_are_no_patterns_and_what_is_aside_is_no_data(store: ObjectStore, town: Path) -> None:
+def test_object_names_are_not_patterns_and_hidden_files_are_not_data(store: ObjectStore, town: Path) -> None:
     store.put("odd/a[1] %41ä*?.csv", csv(GOOD[0]))
     store.put("odd/_SUCCESS", b"")
     store.put("odd/_log/1.json", b"{}")
     assert ingest(town, store.address("odd"))["rows"] == 1
 
 
-def test_refused_rows_of_objects_are_kept_and_their_copies_are_not(store: ObjectStore, town: Path) -> None:
+def test_refused_rows_of_objects_are_stored_and_object_copies_are_removed(store: ObjectStore, town: Path) -> None:
     store.put("new/6.csv", csv(*BAD.values()))
     done = ingest(town, store.address("new/"))
     assert (done["rows"], done["refused"].keys()) == (3, BAD.keys())
@@ -150,14 +150,14 @@ def test_refused_rows_of_objects_are_kept_and_their_copies_are_not(store: Object
 # ---------------------------------------------------------------- killed, gone, changed
 
 
-def test_a_killed_copy_is_gone_on_with(store: ObjectStore, town: Path) -> None:
+def test_a_killed_copy_is_resumed(store: ObjectStore, town: Path) -> None:
     pieces = -(-len(csv(GOOD[1])) // PIECE)
     command = [sys.executable, "-m", "tests.support.ledger.dying_fetch", str(town), store.address("new/"), str(PIECE)]
-    done = subprocess.run([*command, "copying 2.csv", str(pieces)], cwd=ROOT, capture_output=True, timeout=LONGEST)
+    done = subprocess.run([*command, "copying 2.csv", str(pieces)], cwd=ROOT, capture_output=True, timeout=MAX_SECONDS)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert rows(town) == VISITS and len(left(town)) == 3  # two copies, and a folder to work in
     assert store.reads("1.csv") and store.reads("2.csv") and not store.reads("3.csv")
-    store.asked.clear()
+    store.requests.clear()
     assert ingest(town, store.address("new/"))["rows"] == 3
     assert (store.reads("1.csv"), rows(town), left(town)) == (0, VISITS + 3, [])
     assert store.reads("2.csv") < store.reads("3.csv"), "what was copied is copied again"
@@ -171,11 +171,11 @@ def test_copies_that_are_not_wanted_any_more_are_removed(store: ObjectStore, tow
     assert left(town) == []
 
 
-def test_where_the_net_goes_away_nothing_is_lost(store: ObjectStore, town: Path) -> None:
-    told = refused(town, store.address("new/"), progress=at_copying("2.csv", store.go))
-    store.come_back()
+def test_a_network_failure_loses_nothing(store: ObjectStore, town: Path) -> None:
+    told = refused(town, store.address("new/"), progress=at_copying("2.csv", store.go_offline))
+    store.go_online()
     assert "can't be reached, or broke off" in told and "run it again" in told
-    store.asked.clear()
+    store.requests.clear()
     assert ingest(town, store.address("new/"))["rows"] == 3
     assert store.reads("1.csv") == 0
 
@@ -190,9 +190,7 @@ def test_an_object_that_changes_before_it_is_copied_is_refused(store: ObjectStor
     assert ingest(town, store.address("new/"))["rows"] == 3
 
 
-def test_a_copy_that_is_held_against_nothing_is_caught(
-    store: ObjectStore, town: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unchecked_copy_is_caught(store: ObjectStore, town: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetch, "_check_same", lambda *_: None)
     with pytest.raises(pytest.fail.Exception):
         refused(town, store.address("new/"), progress=changed(store, town))
@@ -201,7 +199,7 @@ def test_a_copy_that_is_held_against_nothing_is_caught(
 # ---------------------------------------------------------------- what is said
 
 
-def test_what_is_not_there_is_said(store: ObjectStore, town: Path) -> None:
+def test_missing_objects_and_buckets_are_refused_with_the_reason(store: ObjectStore, town: Path) -> None:
     assert "there is no bucket, or no path" in refused(town, store.address("new/", bucket="no-such-bucket"))
     assert "there is no bucket, or no path" in refused(town, store.address("old/"))
     store.put("empty/readme.txt", b"")
@@ -209,9 +207,9 @@ def test_what_is_not_there_is_said(store: ObjectStore, town: Path) -> None:
 
 
 def test_without_credentials_nothing_is_read(store: ObjectStore, town: Path) -> None:
-    store.trust_nobody()
+    store.require_credentials()
     told = refused(town, store.address("new/"))
-    store.trust_anybody()
+    store.allow_anonymous()
     assert "does not let s3://city-lake/new/ be read" in told and KEY not in told
 
 
@@ -242,7 +240,7 @@ def test_without_credentials_nothing_is_read(store: ObjectStore, town: Path) -> 
 )
 def test_an_address_that_is_refused_is_not_repeated(given: str, why: str) -> None:
     with pytest.raises(DataError) as found:
-        store_address("visit", given)
+        parse_store_address("visit", given)
     assert why in str(found.value) and SECRET not in str(found.value)
 
 

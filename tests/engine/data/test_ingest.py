@@ -20,15 +20,15 @@ import pytest
 from typer.testing import CliRunner
 
 import engine
-from engine import Desk, Refused, ingest_files, open_desk
+from engine import Refused, Session, ingest_files, open_session
 from engine.catalog.file import load_catalog
 from engine.data.open import open_data
-from engine.data.snapshot import snapshot
+from engine.data.snapshot import open_snapshot
 from engine.pricing import release_key
 from passersby.cli.app import app
 from tests.engine.ingest_town import BAD, DECLARED, GOOD, HEADER, SECRET, VISITS, make, new_file, state
 from tests.support.ledger.dying_ingest import BUG, DONE, STEPS
-from tests.support.patience import LONGEST, not_for_ever
+from tests.support.patience import MAX_SECONDS, killed_after_timeout
 from tests.support.tree import ROOT
 
 ADMITTED = 2  # of the good rows: the first one's person has not consented
@@ -67,8 +67,8 @@ def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Town:
 
 
 @contextmanager
-def desk_of(town: Town) -> Iterator[Desk]:
-    desk = open_desk(str(town.where))
+def session_of_town(town: Town) -> Iterator[Session]:
+    desk = open_session(str(town.where))
     try:
         yield desk
     finally:
@@ -99,7 +99,7 @@ def test_files_are_named_each_or_by_a_folder_or_a_pattern(town: Town) -> None:
     assert town.state()[0] == town.before[0] + ADMITTED + 1
 
 
-def test_the_same_files_are_in_once(town: Town) -> None:
+def test_the_same_files_are_added_once(town: Town) -> None:
     file = new_file(town.folder / "new" / "a.csv", *GOOD)
     copy = new_file(town.folder / "new" / "copy.csv", *GOOD)
     assert town.ingest(file, copy)["already"] == 1
@@ -109,9 +109,7 @@ def test_the_same_files_are_in_once(town: Town) -> None:
     assert (town.state(), town.visits()) == (after, files)
 
 
-def test_bad_rows_are_refused_counted_and_kept_for_their_owner_alone(
-    town: Town, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_bad_rows_are_refused_counted_and_stored_privately(town: Town, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     file = new_file(town.folder / "new" / "a.csv", *GOOD, *BAD.values())
     shown = CliRunner().invoke(app, ["ingest", "visit", file, "-c", str(town.where)])
@@ -167,7 +165,7 @@ def test_a_file_that_is_none_is_refused_as_a_whole(town: Town, named: str, text:
     assert (town.state(), town.left()) == (town.before, [])
 
 
-def test_no_line_is_passed_over(town: Town) -> None:
+def test_no_line_is_skipped(town: Town) -> None:
     rows = [f"{6000 + at},2,z1,1,1,a,2026-10-04" for at in range(30)] + ["#6100,2,z1,1,1,a,2026-10-04"]
     done = town.ingest(new_file(town.folder / "new" / "a.csv", *rows))
     assert (done["rows"], done["refused"]) == (30, {"visit_id is no BIGINT": 1})
@@ -197,7 +195,7 @@ def test_other_tables_are_refused(town: Town, table: str, why: str) -> None:
     assert why in json.dumps(refused.value.problem)
 
 
-def test_a_table_of_csv_is_made_one_of_parquet_as_the_page_says(
+def test_the_documented_conversion_turns_a_csv_table_into_parquet(
     town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     town.where.write_text(town.where.read_text("utf-8").replace('parquet = "visits/*.parquet"', 'csv = "visits.csv"'))
@@ -223,7 +221,7 @@ def test_one_ingest_at_a_time(town: Town) -> None:
     staging.mkdir()
     holding = f"import duckdb; held = duckdb.connect({str(staging / 'lock')!r}); print('held', flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", holding], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
-        with not_for_ever(other):
+        with killed_after_timeout(other):
             assert other.stdout is not None and other.stdout.readline() == b"held\n"
         with pytest.raises(Refused, match="another ingest"):
             town.ingest(new_file(town.folder / "new" / "a.csv", *GOOD))
@@ -243,7 +241,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = new_file(folder / "new" / "a.csv", *GOOD, *BAD.values())
     command = [sys.executable, "-m", "tests.support.ledger.dying_ingest", *map(str, (folder / "made", folder, file))]
     own = {**os.environ, "PASSERSBY_DATA": str(folder / "data"), "PASSERSBY_CACHE": str(folder / "cache")}
-    done = subprocess.run(command, cwd=ROOT, env=own, capture_output=True, text=True, timeout=LONGEST)
+    done = subprocess.run(command, cwd=ROOT, env=own, capture_output=True, text=True, timeout=MAX_SECONDS)
     assert done.returncode == 0, done.stderr
     ends = {step: 0 if step == "never" else -signal.SIGKILL for step in (*STEPS, *DONE, BUG)}
     assert done.stdout.splitlines() == [f"{step}: {end}" for step, end in ends.items()]
@@ -255,7 +253,7 @@ def stored(town: Path) -> tuple[int, bool]:
     """Row count, and whether the version changed."""
     with duckdb.connect() as connection:
         (rows,) = connection.execute(f"SELECT count(*) FROM '{town}/visits/*.parquet'").fetchall()[0]
-    return rows, load_catalog(town / "catalog.toml").dataset("town").ingested != ""
+    return rows, load_catalog(town / "catalog.toml").dataset("town").ingest_version != ""
 
 
 BEFORE, AFTER = (VISITS, False), (VISITS + len(GOOD), True)
@@ -282,7 +280,7 @@ def test_a_killed_ingest_is_before_or_after_and_running_again_finishes(
 
 def ask(town: Town) -> float:
     """Run one query and return its cost."""
-    with desk_of(town) as desk:
+    with session_of_town(town) as desk:
         desk.query(QUESTION, client="ana", rho="0.01")
         (account,) = [
             each
@@ -302,12 +300,12 @@ def is_served_again(town: Town) -> bool:
     return again == first
 
 
-def test_an_answer_of_before_is_not_served_after(town: Town) -> None:
+def test_an_answer_from_before_the_ingest_is_not_replayed(town: Town) -> None:
     assert not is_served_again(town)
 
 
-def test_a_version_that_does_not_tell_what_was_added_is_caught(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(release_key, "version_of", lambda dataset: str(dataset.data_version))
+def test_a_data_version_that_ignores_added_files_is_caught(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(release_key, "full_data_version", lambda dataset: str(dataset.data_version))
     assert is_served_again(town)
 
 
@@ -332,7 +330,7 @@ def test_a_file_that_is_taken_away_and_added_again_has_another_version(town: Tow
     assert town.state()[1] != first
 
 
-def test_who_was_erased_does_not_come_back_with_the_same_delivery(town: Town) -> None:
+def test_an_erased_person_does_not_return_with_the_same_file(town: Town) -> None:
     """Its owner rewrites the added file, as docs/admission.md describes; the note in the file is gone."""
     file = new_file(town.folder / "new" / "a.csv", *GOOD)
     town.ingest(file)
@@ -362,7 +360,7 @@ def test_rows_that_come_while_the_data_are_copied_make_no_copy(town: Town) -> No
             town.ingest(new_file(town.folder / "new" / "a.csv", *GOOD))
 
     with pytest.raises(engine.errors.DataError, match="changed while they were read"):
-        snapshot(catalog, town.folder / "other cache", add)
+        open_snapshot(catalog, town.folder / "other cache", add)
     assert not list((town.folder / "other cache").iterdir())
 
 
@@ -381,9 +379,7 @@ def test_a_layout_is_made_when_asked_and_kept_up_to_date(town: Town) -> None:
     assert Path(again["optimized"]).exists() and again["renewed"]
 
 
-def test_rows_that_are_in_are_told_though_the_layout_can_not_follow(
-    town: Town, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ingest_reports_added_rows_even_if_the_layout_update_fails(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     run, where = CliRunner().invoke, ["-c", str(town.where)]
     files = [new_file(town.folder / "new" / f"{at}.csv", row) for at, row in enumerate(GOOD)]
     assert run(app, ["catalog", "optimize", str(town.where)]).exit_code == 0
@@ -441,7 +437,7 @@ REPEATED = "it repeats another new row in every column"
 TWICE = "the primary key names several new rows"
 
 
-def test_of_exact_duplicates_one_is_taken(town: Town) -> None:
+def test_exact_duplicate_rows_are_added_once(town: Town) -> None:
     new = town.folder / "new"
     files = [new_file(new / "a.csv", *GOOD, GOOD[0]), new_file(new / "b.csv", GOOD[1], "5009,2,z1,1,1,a,2026-10-04")]
     done = town.ingest(*files)

@@ -16,16 +16,16 @@ import pytest
 from typer.testing import CliRunner
 
 import engine
-from dialect import Catalog, read
+from dialect import Catalog, compile_query
 from dialect.analysis import predicates
 from dialect.codegen import materialized_rollups as person_rollups
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.exact import Exact
 from engine.catalog.file import load_catalog
-from engine.data.layout import laid_out, layout_file, optimize
-from engine.data.snapshot import snapshot
+from engine.data.layout import build_layout, layout_file, open_layout_or_snapshot
+from engine.data.snapshot import open_snapshot
 from engine.errors import CatalogError, DataError
-from engine.pricing.prepare import Prepared, prepare
+from engine.pricing.prepare import CompiledRelease, compile_release
 from passersby.cli.app import app
 from tests.engine.town import CATALOG, ROWS, make_town
 from tests.engine.windowed_town import WINDOWED
@@ -68,14 +68,16 @@ class Both:
     raw: DuckDBBackend
     laid: DuckDBBackend
 
-    def prepared(self, sql: str) -> list[tuple[Prepared, Prepared]]:
+    def prepared(self, sql: str) -> list[tuple[CompiledRelease, CompiledRelease]]:
         """Prepare a question over both."""
-        plans = read(sql, self.catalog).plans
-        return [tuple(prepare(p, self.catalog, b, Fraction(1, 10)) for b in (self.raw, self.laid)) for p in plans]
+        plans = compile_query(sql, self.catalog).plans
+        return [
+            tuple(compile_release(p, self.catalog, b, Fraction(1, 10)) for b in (self.raw, self.laid)) for p in plans
+        ]
 
     def differ(self, sql: str) -> bool:
         """Does any exact integer of a query differ, for any objections?"""
-        pairs = [(one, other) for one, other in self.prepared(sql) if one.choice is None]
+        pairs = [(one, other) for one, other in self.prepared(sql) if one.selection is None]
         return any(
             not same(self.raw.run(one.sql, who), self.laid.run(other.sql, who))
             for one, other in pairs
@@ -99,9 +101,9 @@ def both(
     folder.mkdir(exist_ok=True)
     catalog = make_town(folder, rows, declared.replace("[datasets.town.budget]", f"{rollups}\n[datasets.town.budget]"))
     cache = folder / "cache"
-    made = snapshot(catalog, cache, lambda *_: None)
+    made = open_snapshot(catalog, cache, lambda *_: None)
     raw = DuckDBBackend.open(made.files, made.addresses, cache)
-    account = optimize(catalog, cache, lambda *_: None)
+    account = build_layout(catalog, cache, lambda *_: None)
     assert (
         account.rollups == rollups.count("SELECT")
         and account.bytes_after > 0
@@ -111,7 +113,7 @@ def both(
     if planted is not None:
         with duckdb.connect(str(account.file)) as connection:
             planted(connection)
-    found, kept = laid_out(catalog, cache, lambda *_: None)
+    found, kept = open_layout_or_snapshot(catalog, cache, lambda *_: None)
     assert len(kept) == account.rollups
     return Both(catalog, raw, DuckDBBackend.open(found.files, found.addresses, cache, rollups=kept))
 
@@ -130,7 +132,7 @@ def test_rollups_give_the_same_integers(town: Both, sql: str) -> None:
 
 
 @pytest.mark.parametrize("declared", [CATALOG, WINDOWED], ids=["forever", "by day"])
-def test_a_rollup_may_keep_one_row_of_each_person(tmp_path: Path, declared: str) -> None:
+def test_a_rollup_may_have_one_row_per_person(tmp_path: Path, declared: str) -> None:
     made = both(tmp_path / "town", declared, rollups=f"rollups = ['''{BY_GENDER}''']")
     for sql in OF_GENDER:
         assert all('"rollup ' in laid.sql.text for _, laid in made.prepared(sql)) and not made.differ(sql)
@@ -138,7 +140,7 @@ def test_a_rollup_may_keep_one_row_of_each_person(tmp_path: Path, declared: str)
 
 
 @pytest.mark.parametrize("sql", BY_ROWS)
-def test_what_rollups_do_not_tell_is_read_from_rows(town: Both, sql: str) -> None:
+def test_a_query_that_rollups_do_not_determine_reads_the_rows(town: Both, sql: str) -> None:
     assert not any('"rollup ' in laid.sql.text for _, laid in town.prepared(sql))
     assert not town.differ(sql)
 
@@ -150,7 +152,7 @@ def test_bounds_prices_and_names_of_releases_are_the_same(town: Both) -> None:
 
 
 @pytest.mark.parametrize("declared", [CATALOG, WINDOWED], ids=["forever", "by day"])
-def test_without_one_person_rolled_numbers_move_by_no_more_than_declared(tmp_path: Path, declared: str) -> None:
+def test_one_person_moves_rolled_up_numbers_at_most_by_the_sensitivity(tmp_path: Path, declared: str) -> None:
     whole = both(tmp_path / "whole", declared)
     rows = ROWS + "DELETE FROM visit WHERE person_id = 12 AND day = DATE '2026-10-04';"
     if declared is CATALOG:
@@ -202,12 +204,14 @@ def test_changed_data_and_declarations_find_no_layout(tmp_path: Path) -> None:
     text = file.read_text().replace("coins > 2) AS q", "coins > 3) AS q")
     file.write_text(text)
     changed = load_catalog(file)
-    assert [each.plan.frame for each in laid_out(changed, cache, lambda *_: None)[1]] == [
-        read(RICH, changed).plans[0].frame
+    assert [each.plan.canonical_groups for each in open_layout_or_snapshot(changed, cache, lambda *_: None)[1]] == [
+        compile_query(RICH, changed).plans[0].canonical_groups
     ]
     database = tmp_path / "town" / "town.duckdb"
     os.utime(database, ns=(0, database.stat().st_mtime_ns + 1_000_000))
-    assert laid_out(changed, cache, lambda *_: None)[1] == () and not layout_file(changed, cache).exists()
+    assert (
+        open_layout_or_snapshot(changed, cache, lambda *_: None)[1] == () and not layout_file(changed, cache).exists()
+    )
 
 
 @pytest.mark.parametrize(
@@ -218,10 +222,10 @@ def test_changed_data_and_declarations_find_no_layout(tmp_path: Path) -> None:
         ("SELECT zone, stddev(coins) FROM visit GROUP BY zone", "add up"),
     ],
 )
-def test_what_can_be_no_rollup_is_said(tmp_path: Path, sql: str, why: str) -> None:
+def test_a_query_that_cannot_be_a_rollup_is_refused_with_the_reason(tmp_path: Path, sql: str, why: str) -> None:
     declared = CATALOG.replace("[datasets.town.budget]", f'rollups = ["{sql}"]\n[datasets.town.budget]')
     with pytest.raises(CatalogError, match=why):
-        optimize(make_town(tmp_path, ROWS, declared), tmp_path / "cache", lambda *_: None)
+        build_layout(make_town(tmp_path, ROWS, declared), tmp_path / "cache", lambda *_: None)
 
 
 def test_consent_that_is_withdrawn_finds_no_layout_though_the_file_is_as_it_was(tmp_path: Path) -> None:
@@ -245,10 +249,10 @@ def test_a_layout_is_not_read_while_its_data_can_not_be_opened(tmp_path: Path) -
     os.utime(database, ns=(times.st_atime_ns, times.st_mtime_ns))
     assert layout_file(made.catalog, cache).exists()
     with pytest.raises(DataError):
-        laid_out(made.catalog, cache, lambda *_: None)
+        open_layout_or_snapshot(made.catalog, cache, lambda *_: None)
 
 
-def test_whoever_opens_the_catalog_reads_what_was_optimized(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_session_of_the_catalog_reads_its_layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
     declared = CATALOG.replace("[datasets.town.budget]", f"{DECLARED}\n[datasets.town.budget]")
     where = make_town(tmp_path, ROWS, declared).path
@@ -257,7 +261,7 @@ def test_whoever_opens_the_catalog_reads_what_was_optimized(tmp_path: Path, monk
     account = json.loads(told.stdout)
     assert account["rollups"] == 2 and Path(account["file"]).stat().st_size == account["bytes_after"]
     assert Path(account["file"]).stat().st_mode & 0o077 == 0
-    with engine.open_desk(where, ledger=":memory:") as desk:
+    with engine.open_session(where, ledger=":memory:") as desk:
         shown = desk.explain(ROLLED[2], client="ana")
         assert '"rollup ' in shown["sql"] and desk.query(ROLLED[2], client="ana").num_rows == 7
 
@@ -286,7 +290,7 @@ def _over_hours(folder: Path) -> Both:
     return both(folder, WITH_TIME, TIMED, rollups=f'rollups = ["""{BY_HOUR}"""]')
 
 
-def test_hours_do_not_stand_for_times_beyond_all_calendars(tmp_path: Path) -> None:
+def test_hourly_rollups_exclude_times_beyond_the_calendar(tmp_path: Path) -> None:
     made = _over_hours(tmp_path / "town")
     assert not any(made.differ(sql) for sql in (*FAR, *NEAR))
     rolled = {sql: all('"rollup ' in laid.sql.text for _, laid in made.prepared(sql)) for sql in (*FAR, *NEAR)}
@@ -295,11 +299,11 @@ def test_hours_do_not_stand_for_times_beyond_all_calendars(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("sql", FAR)
-def test_planted_hours_that_stand_for_every_time_are_found(
+def test_planted_hourly_rollups_of_every_time_are_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sql: str
 ) -> None:
     made = _over_hours(tmp_path / "town")
-    monkeypatch.setattr(person_rollups, "steps_of", lambda cells, _: cells)
+    monkeypatch.setattr(person_rollups, "non_null_keys", lambda cells, _: cells)
     assert made.differ(sql)
     made.close()
 
@@ -320,7 +324,7 @@ def test_the_same_groups_of_a_person_are_chosen(tmp_path: Path, declared: str, m
         sql: all('"rollup ' in laid.sql.text for _, laid in made.prepared(sql)) for sql in (NAMED, ONE_NAME, ONE_ZONE)
     }
     assert rolled == {NAMED: True, ONE_NAME: False, ONE_ZONE: True} and not any(map(made.differ, rolled))
-    monkeypatch.setattr(person_rollups, "_chosen_by_numbers", lambda *_: False)
+    monkeypatch.setattr(person_rollups, "_truncates_by_encoded_key", lambda *_: False)
     assert made.differ(ONE_NAME)
     made.close()
 
@@ -336,6 +340,6 @@ def test_a_double_that_several_whole_numbers_equal_names_none_of_them(
     """Plant a bug: a row that is equal to the double alone is looked for in a rollup of the whole number's."""
     made = both(tmp_path / "town", rows=ROWS + HUGE, rollups=f"rollups = ['{LISTED}']")
     assert not made.differ(LISTED) and not made.differ(AS_DOUBLE)
-    monkeypatch.setattr(predicates, "_stands_for_several", lambda *_: False)
+    monkeypatch.setattr(predicates, "_is_ambiguous_integer", lambda *_: False)
     assert made.differ(AS_DOUBLE)
     made.close()

@@ -14,15 +14,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from budgets import ActKind, ObjectionRegister
-from dialect import Catalog, read
-from engine import Desk, open_desk
-from engine.data.objections import Objections
+from budgets import ObjectionEventKind, ObjectionRegister
+from dialect import Catalog, compile_query
+from engine import Session, open_session
+from engine.data.objections import CurrentObjectors
 from engine.mechanism.gaussian import NoisyVector
-from engine.pipeline.cache import Remembered
+from engine.pipeline.cache import PlanCache
 from engine.pipeline.engine import Engine
 from tests.engine.town import make_town
-from tests.support.patience import LONGEST
+from tests.support.patience import MAX_SECONDS
 
 COUNT = "SELECT COUNT(DISTINCT person_id) AS n FROM visit"
 TWICE = f"SELECT n, m FROM ({COUNT}) AS a CROSS JOIN (SELECT COUNT(DISTINCT person_id) AS m FROM person) AS b"
@@ -36,12 +36,12 @@ def where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture
-def desk(where: str, tmp_path: Path) -> Iterator[Desk]:
-    with open_desk(where, ledger=str(tmp_path / "own.ledger")) as opened:
+def desk(where: str, tmp_path: Path) -> Iterator[Session]:
+    with open_session(where, ledger=str(tmp_path / "own.ledger")) as opened:
         yield quiet(opened)
 
 
-def quiet(desk: Desk) -> Desk:
+def quiet(desk: Session) -> Session:
     """Return exact numbers, so that the test sees who is counted."""
 
     def no_noise(exact: np.ndarray, *_: Any) -> NoisyVector:
@@ -50,17 +50,17 @@ def quiet(desk: Desk) -> Desk:
     return replace(desk, engine=replace(desk.engine, add_noise=no_noise))
 
 
-def counted(desk: Desk, rho: str = "0.005", sql: str = COUNT) -> list[float]:
+def counted(desk: Session, rho: str = "0.005", sql: str = COUNT) -> list[float]:
     """Count for somebody who holds nothing: what is held would answer for it."""
     return [column[0].as_py() for column in desk.query(sql, client=f"ann-{rho}", rho=rho).columns]
 
 
-def objects(desk: Desk, person: str, *, withdraw: bool = False) -> dict[str, Any]:
+def objects(desk: Session, person: str, *, withdraw: bool = False) -> dict[str, Any]:
     assert desk.register is not None
     return desk.register.object(person, reason="a letter", by="ben", withdraw=withdraw)
 
 
-def test_an_objection_holds_from_the_next_question_on_and_its_withdrawal_too(desk: Desk) -> None:
+def test_objections_and_withdrawals_take_effect_at_the_next_query(desk: Session) -> None:
     (everybody,) = counted(desk)
     objects(desk, "2")
     assert counted(desk, "0.0051") == [everybody - 1]
@@ -71,17 +71,17 @@ def test_an_objection_holds_from_the_next_question_on_and_its_withdrawal_too(des
     assert counted(desk, "0.0053") == [everybody]
 
 
-def test_another_process_records_and_this_one_knows(desk: Desk, where: str, tmp_path: Path) -> None:
+def test_an_objection_recorded_by_another_process_takes_effect(desk: Session, where: str, tmp_path: Path) -> None:
     (everybody,) = counted(desk)
     code = (
         "import sys; from engine import open_register\n"
         "with open_register(sys.argv[1], ledger=sys.argv[2]) as r: r.object('3', reason='a letter', by='ben')"
     )
-    subprocess.run([sys.executable, "-c", code, where, str(tmp_path / "own.ledger")], check=True, timeout=LONGEST)
+    subprocess.run([sys.executable, "-c", code, where, str(tmp_path / "own.ledger")], check=True, timeout=MAX_SECONDS)
     assert counted(desk, "0.0051") == [everybody - 1]
 
 
-def test_a_repeat_stays_free_and_the_same(desk: Desk) -> None:
+def test_a_repeat_stays_free_and_the_same(desk: Session) -> None:
     before = desk.query(COUNT, client="ann")
     spent = desk.budget("ann")
     objects(desk, "2")
@@ -90,7 +90,7 @@ def test_a_repeat_stays_free_and_the_same(desk: Desk) -> None:
     assert desk.budget("ann") == spent, "an objection gives nothing back, and takes nothing"
 
 
-def test_all_releases_of_a_question_see_the_same_objections(desk: Desk) -> None:
+def test_all_releases_of_a_question_see_the_same_objections(desk: Session) -> None:
     asked = []
 
     def counting(dataset: str) -> pa.Table:
@@ -98,12 +98,12 @@ def test_all_releases_of_a_question_see_the_same_objections(desk: Desk) -> None:
         return desk.engine.objections(dataset)
 
     own = replace(desk, engine=replace(desk.engine, objections=counting))
-    assert len(read(TWICE, desk.engine.catalog).plans) == 2
+    assert len(compile_query(TWICE, desk.engine.catalog).plans) == 2
     counted(own, sql=TWICE)
     assert asked == ["town"]
 
 
-def test_what_is_told_before_and_after_is_the_same(desk: Desk) -> None:
+def test_an_objection_changes_nothing_that_is_shown_without_noise(desk: Session) -> None:
     before = desk.explain(COUNT, client="ann"), desk.tables(), desk.budget(), desk.history("ann")
     objects(desk, "2")
     assert (desk.explain(COUNT, client="ann"), desk.tables(), desk.budget(), desk.history("ann")) == before
@@ -111,14 +111,14 @@ def test_what_is_told_before_and_after_is_the_same(desk: Desk) -> None:
 
 def read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read the register when it is opened, and never again."""
-    read_on = Objections._read_on
+    read_on = CurrentObjectors._read_new_entries
 
-    def first_time(objections: Objections) -> None:
+    def first_time(objections: CurrentObjectors) -> None:
         if not objections.__dict__.setdefault("_opened", False):
             objections.__dict__["_opened"] = True
             read_on(objections)
 
-    monkeypatch.setattr(Objections, "_read_on", first_time)
+    monkeypatch.setattr(CurrentObjectors, "_read_new_entries", first_time)
 
 
 def keyed_by_objections(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,48 +127,50 @@ def keyed_by_objections(monkeypatch: pytest.MonkeyPatch) -> None:
     eligibility = release_key._eligibility_text
     count = iter(range(100))
     monkeypatch.setattr(release_key, "_eligibility_text", lambda *given: f"{eligibility(*given)} {next(count)}")
-    monkeypatch.setattr(Remembered, "give", lambda remembered, client, key, make: make())  # each time anew
+    monkeypatch.setattr(PlanCache, "get_or_compute", lambda remembered, client, key, make: make())  # each time anew
 
 
 def asked_for_each_release(monkeypatch: pytest.MonkeyPatch) -> None:
-    release = Engine.release
-    monkeypatch.setattr(Engine, "release", lambda engine, p, *_: release(engine, p, engine.objections(p.plan.dataset)))
+    release = Engine.measure_release
+    monkeypatch.setattr(
+        Engine, "measure_release", lambda engine, p, *_: release(engine, p, engine.objections(p.plan.dataset))
+    )
 
 
 @pytest.mark.parametrize(
     ("plant", "holds"),
     [
-        (read_once, test_an_objection_holds_from_the_next_question_on_and_its_withdrawal_too),
+        (read_once, test_objections_and_withdrawals_take_effect_at_the_next_query),
         (keyed_by_objections, test_a_repeat_stays_free_and_the_same),
         (asked_for_each_release, test_all_releases_of_a_question_see_the_same_objections),
     ],
     ids=["read at open only", "an objection moves the release key", "each release asks anew"],
 )
-def test_a_planted_bug_is_found(plant: Any, holds: Any, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_planted_bug_is_found(plant: Any, holds: Any, desk: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch)
     with pytest.raises(AssertionError):
         holds(desk)
 
 
-def test_who_objects_is_followed_through_any_acts(tmp_path: Path) -> None:
-    register = ObjectionRegister.beside(str(tmp_path / "x.ledger"))
-    objections = Objections(register)
-    assert objections.current("town").num_rows == 0
-    register.record(ActKind.OBJECT, "town", ["1", "2"], by="b", reason="r")
-    held = objections.current("town")
-    register.record(ActKind.WITHDRAW, "town", ["2", "5"], by="b", reason="r")
-    register.record(ActKind.OBJECT, "other", ["9"], by="b", reason="r")
-    assert objections.current("town")["person"].to_pylist() == ["1"]
-    assert objections.current("other")["person"].to_pylist() == ["9"]
+def test_any_sequence_of_objections_and_withdrawals_is_followed(tmp_path: Path) -> None:
+    register = ObjectionRegister.open_for_ledger(str(tmp_path / "x.ledger"))
+    objections = CurrentObjectors(register)
+    assert objections.current_objectors("town").num_rows == 0
+    register.record(ObjectionEventKind.OBJECT, "town", ["1", "2"], by="b", reason="r")
+    held = objections.current_objectors("town")
+    register.record(ObjectionEventKind.WITHDRAW, "town", ["2", "5"], by="b", reason="r")
+    register.record(ObjectionEventKind.OBJECT, "other", ["9"], by="b", reason="r")
+    assert objections.current_objectors("town")["person"].to_pylist() == ["1"]
+    assert objections.current_objectors("other")["person"].to_pylist() == ["9"]
     assert held["person"].to_pylist() == ["1", "2"], "what an execution holds never changes"
     objections.close()
 
 
-def test_a_catalog_without_states_leaves_objectors_out_too(town: Catalog, where: str, tmp_path: Path) -> None:
+def test_objectors_are_excluded_without_declared_consent_too(town: Catalog, where: str, tmp_path: Path) -> None:
     file = Path(where)
     bare = file.read_text(encoding="utf-8").replace('consent = { column = "consent", admitted = ["yes"] }\n', "")
     file.write_text(bare, encoding="utf-8")
-    with open_desk(where, ledger=":memory:") as opened:
+    with open_session(where, ledger=":memory:") as opened:
         desk = quiet(opened)
         (everybody,) = counted(desk)
         objects(desk, "2")

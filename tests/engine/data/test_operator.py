@@ -13,13 +13,13 @@ import duckdb
 import pytest
 
 import dialect
-from dialect.algebra.release_plan import Rule
-from dialect.catalog.model import Catalog, ColumnOf, SqlType, Table, ValueList, ValueRange
+from dialect.algebra.release_plan import ClipRule
+from dialect.catalog.model import Catalog, ColumnValues, SqlType, Table, ValueList, ValueRange
 from engine.catalog.file import load_catalog
 from engine.catalog.operator import make as make_module
 from engine.catalog.operator import make_operator, operator_path
 from engine.data.files.derived_columns import source_type
-from tests.support.patience import LONGEST
+from tests.support.patience import MAX_SECONDS
 from tests.support.tree import ROOT
 
 EVENTS = 300_000  # several row groups, so that threads have something to share
@@ -101,7 +101,7 @@ def test_order_changes_no_row_and_is_kept(tmp_path: Path, operator: duckdb.DuckD
         assert _one(operator, back.format("subscriber_id", table)) == (0,)
 
 
-def test_size_is_as_asked(operator: duckdb.DuckDBPyConnection) -> None:
+def test_the_operator_has_the_requested_size(operator: duckdb.DuckDBPyConnection) -> None:
     assert _one(operator, "SELECT count(*) FROM event")[0] == pytest.approx(EVENTS, rel=0.15)
 
 
@@ -117,7 +117,7 @@ def test_files_are_the_owners_alone(folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["catalog.toml", "operator.duckdb"]
 
 
-def test_cache_makes_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cached_operator_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
     told: list[tuple[str, float]] = []
     catalog = operator_path(10_000, lambda stage, fraction: told.append((stage, fraction)))
@@ -132,7 +132,7 @@ def test_cache_makes_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize(("events", "told"), [("1e4", "catalog.toml"), ("many", "write a number"), ("0", "from 1 to")])
-def test_one_command_makes_it(tmp_path: Path, events: str, told: str) -> None:
+def test_one_command_makes_the_operator(tmp_path: Path, events: str, told: str) -> None:
     command = [
         sys.executable,
         "-m",
@@ -144,7 +144,7 @@ def test_one_command_makes_it(tmp_path: Path, events: str, told: str) -> None:
         "--into",
         str(tmp_path),
     ]
-    run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=LONGEST)
+    run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=MAX_SECONDS)
     assert told in run.stdout + run.stderr
     assert (run.returncode == 0) == (tmp_path / "operator.duckdb").exists() == (events == "1e4")
 
@@ -157,13 +157,13 @@ def test_an_impossible_size_is_refused(tmp_path: Path, events: int) -> None:
 
 
 def test_size_classes_follow_the_size(catalog: Catalog, tmp_path: Path) -> None:
-    large = load_catalog(make_module.place_catalog(tmp_path, 10**8))
+    large = load_catalog(make_module.write_catalog(tmp_path, 10**8))
     assert [t.size_class for t in (*catalog.tables, *large.tables) if t.name == "event"] == ["1e5", "1e8"]
 
 
-def _domain_sql(column_domain: ValueList | ValueRange | ColumnOf) -> str:
+def _domain_sql(column_domain: ValueList | ValueRange | ColumnValues) -> str:
     match column_domain:
-        case ColumnOf(table, column):
+        case ColumnValues(table, column):
             return f"IN (SELECT {column} FROM {table})"
         case ValueRange(lower, upper):
             return f"BETWEEN {lower!r} AND {upper!r}"
@@ -189,25 +189,27 @@ def test_catalog_describes_the_table(operator: duckdb.DuckDBPyConnection, catalo
         assert _one(operator, f"SELECT count(*) = count(DISTINCT ({key})) FROM {table}") == (True,)
 
 
-def _norms(table: Table) -> Iterator[tuple[str, str, float]]:
+def _clip_bounds(table: Table) -> Iterator[tuple[str, str, float]]:
     """Summand, group keys and clip bound, for rows, persons and sums."""
-    assert table.norms
-    yield "count(*)", "subscriber_id", table.norms.rows
-    for by in table.norms.by_keys:
+    assert table.clip_bounds
+    yield "count(*)", "subscriber_id", table.clip_bounds.rows
+    for by in table.clip_bounds.by_keys:
         keys = ", ".join(by.keys)
         pairs = [("count(*)", by.rows), ("1", by.persons), *((f"sum({name})", c) for name, c in by.sums.items())]
         yield from ((value, keys, norm) for value, norm in pairs if norm)
-    yield from ((f"sum({c.name})", "subscriber_id", c.sum_norm) for c in table.columns if c.sum_norm)
+    yield from ((f"sum({c.name})", "subscriber_id", c.sum_clip_bound) for c in table.columns if c.sum_clip_bound)
     yield from (
-        (f"sum({c.name} - {c.centre})", "subscriber_id", c.centred_norm) for c in table.columns if c.centred_norm
+        (f"sum({c.name} - {c.centre})", "subscriber_id", c.centred_sum_clip_bound)
+        for c in table.columns
+        if c.centred_sum_clip_bound
     )
 
 
 @pytest.mark.parametrize("table", ["event", "visit", "passby", "trip"])
-def test_norms_bind_for_few(operator: duckdb.DuckDBPyConnection, catalog: Catalog, table: str) -> None:
+def test_clip_bounds_bind_for_few_people(operator: duckdb.DuckDBPyConnection, catalog: Catalog, table: str) -> None:
     declared = catalog.table(table)
     assert declared
-    for value, keys, norm in _norms(declared):
+    for value, keys, norm in _clip_bounds(declared):
         groups = f"SELECT subscriber_id, {value}::DOUBLE AS v FROM {table} GROUP BY subscriber_id, {keys}"
         norms = f"SELECT sqrt(sum(v * v)) AS n FROM ({groups}) GROUP BY subscriber_id"
         (share,) = _one(operator, f"SELECT avg((n > {norm})::INT) FROM ({norms})")
@@ -225,17 +227,15 @@ def test_norms_bind_for_few(operator: duckdb.DuckDBPyConnection, catalog: Catalo
         ("cell_id, event_type", False),
     ],
 )
-def test_what_is_cut_of_people_in_groups_that_nobody_declared_is_not_known(
-    catalog: Catalog, keys: str, known: bool
-) -> None:
+def test_the_clipping_bias_of_undeclared_groups_is_unknown(catalog: Catalog, keys: str, known: bool) -> None:
     sql = f"SELECT {keys}, COUNT(DISTINCT subscriber_id) FROM event JOIN subscriber USING (subscriber_id) GROUP BY ALL"
-    (plan,) = dialect.read(sql, catalog).plans
-    (made,) = dialect.bound(plan, catalog, 1_000).vectors
-    assert made.rule is Rule.SCALE and (made.predicted_bias is not None) == known
+    (plan,) = dialect.compile_query(sql, catalog).plans
+    (made,) = dialect.bound_contributions(plan, catalog, 1_000).vectors
+    assert made.rule is ClipRule.SCALE and (made.predicted_bias is not None) == known
 
 
 @pytest.mark.parametrize("title", TRUE_OF_IT)
-def test_what_is_true_of_it(operator: duckdb.DuckDBPyConnection, title: str) -> None:
+def test_the_operator_has_its_documented_properties(operator: duckdb.DuckDBPyConnection, title: str) -> None:
     assert _one(operator, TRUE_OF_IT[title]) == (True,)
 
 

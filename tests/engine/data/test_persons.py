@@ -11,7 +11,7 @@ import pytest
 from budgets import ParamError
 from dialect import Catalog
 from dialect.catalog.model import SqlType
-from engine.data.objections import one_person, person, person_column, persons_in
+from engine.data.objections import normalize_person, parse_person, person_column, read_persons
 
 NUMBER, TEXT = SqlType.BIGINT, SqlType.VARCHAR
 
@@ -29,7 +29,7 @@ def quiet(stage: str, fraction: float) -> None:
     ],
 )  # fmt: skip
 def test_a_person_is_written_as_persons_are_compared(text: str | None, kind: SqlType, taken: str | None) -> None:
-    assert person(text, kind) == taken
+    assert normalize_person(text, kind) == taken
 
 
 def test_the_persons_of_a_dataset_have_a_name_and_a_type(town: Catalog) -> None:
@@ -38,9 +38,9 @@ def test_the_persons_of_a_dataset_have_a_name_and_a_type(town: Catalog) -> None:
         person_column(town, "elsewhere")
 
 
-def test_who_is_none_is_refused_without_being_repeated() -> None:
+def test_an_invalid_person_is_refused_without_being_quoted() -> None:
     with pytest.raises(ParamError) as refused:
-        one_person("SECRET", "person_id", NUMBER)
+        parse_person("SECRET", "person_id", NUMBER)
     assert "SECRET" not in str(refused.value)
 
 
@@ -51,16 +51,16 @@ def test_who_is_none_is_refused_without_being_repeated() -> None:
 def test_csv_files_of_persons(tmp_path: Path, text: str) -> None:
     file = tmp_path / "people.csv"
     file.write_text(text, encoding="utf-8")
-    assert list(dict.fromkeys(persons_in(file, "person_id", NUMBER, quiet))) == ["1", "2"]
+    assert list(dict.fromkeys(read_persons(file, "person_id", NUMBER, quiet))) == ["1", "2"]
 
 
 def test_parquet_files_of_persons(tmp_path: Path) -> None:
     file = tmp_path / "people.parquet"
     pq.write_table(pa.table({"person_id": [1, 2, 2], "x": [1.0, 2.0, 3.0]}), file)
-    assert persons_in(file, "person_id", NUMBER, quiet) == ["1", "2", "2"]
+    assert read_persons(file, "person_id", NUMBER, quiet) == ["1", "2", "2"]
     pq.write_table(pa.table({"anything": ["a", None, ""]}), file)
     with pytest.raises(ParamError, match=r"2 of 3 lines name no person.*line 2, 3"):
-        persons_in(file, "person_id", TEXT, quiet)
+        read_persons(file, "person_id", TEXT, quiet)
 
 
 @pytest.mark.parametrize(
@@ -75,27 +75,27 @@ def test_parquet_files_of_persons(tmp_path: Path) -> None:
         ("person_id,x\n1,2\n", None),
     ],
 )
-def test_lines_that_are_none_are_counted_and_named(tmp_path: Path, text: str, why: str | None) -> None:
+def test_invalid_lines_are_counted_and_named(tmp_path: Path, text: str, why: str | None) -> None:
     file = tmp_path / "people.csv"
     file.write_text(text, encoding="utf-8")
     if why is None:
-        assert persons_in(file, "person_id", NUMBER, quiet) == ["1"]
+        assert read_persons(file, "person_id", NUMBER, quiet) == ["1"]
         return
     with pytest.raises(ParamError, match=why):
-        persons_in(file, "person_id", NUMBER, quiet)
+        read_persons(file, "person_id", NUMBER, quiet)
 
 
-def test_a_first_line_with_another_name_is_told_which_is_wanted(tmp_path: Path) -> None:
+def test_a_wrong_column_header_is_refused_with_the_expected_name(tmp_path: Path) -> None:
     file = tmp_path / "people.csv"
     file.write_text("customer\n1\n2\n", encoding="utf-8")
     with pytest.raises(ParamError) as refused:
-        persons_in(file, "person_id", NUMBER, quiet)
+        read_persons(file, "person_id", NUMBER, quiet)
     assert refused.value.hint.endswith("if line 1 holds names, let that of the persons be person_id")
 
 
-def test_a_file_that_is_none(tmp_path: Path) -> None:
+def test_an_invalid_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "people.parquet").write_bytes(b"no parquet")
     (tmp_path / "latin.csv").write_bytes(b"\xff\xfe1\n")
     for name in ("people.parquet", "latin.csv", "missing.csv"):
         with pytest.raises(ParamError, match="can't be read"):
-            persons_in(tmp_path / name, "person_id", NUMBER, quiet)
+            read_persons(tmp_path / name, "person_id", NUMBER, quiet)

@@ -7,7 +7,7 @@ import math
 import pytest
 import shapely
 
-from engine.data.files.polygons import EDGES_PER_STRIP, MOST_COPIES, NoPolygonError, is_polygon, polygon
+from engine.data.files.polygons import EDGES_PER_STRIP, MAX_STRIPS_PER_EDGE, NoPolygonError, is_polygon, parse_polygon
 
 SQUARE = "POLYGON ((0 0, 2 0, 2 2, 0 2, 0 0))"
 
@@ -31,14 +31,14 @@ SQUARE = "POLYGON ((0 0, 2 0, 2 2, 0 2, 0 0))"
         ("POLYGON ((0 0, nan 0, 2 2, 0 0))", "no degrees|no WKT"),
     ],
 )
-def test_what_is_no_polygon_is_told(text: str, why: str) -> None:
+def test_an_invalid_polygon_is_refused_with_the_reason(text: str, why: str) -> None:
     with pytest.raises(NoPolygonError, match=why):
-        polygon(text)
+        parse_polygon(text)
     assert not is_polygon(text)
 
 
 def test_edges_run_north_and_level_ones_are_left_out() -> None:
-    shape = polygon(SQUARE)
+    shape = parse_polygon(SQUARE)
     assert [shape["west"], shape["east"], shape["south"], shape["north"]] == [0, 2, 0, 2]
     (strip,) = shape["strips"]
     assert strip == [
@@ -48,12 +48,12 @@ def test_edges_run_north_and_level_ones_are_left_out() -> None:
 
 
 def test_heights_are_left_out_and_an_empty_one_has_no_strips() -> None:
-    assert polygon("POLYGON Z ((0 0 5, 2 0 5, 2 2 5, 0 2 5, 0 0 5))") == polygon(SQUARE)
-    assert polygon("MULTIPOLYGON EMPTY")["strips"] == polygon("POLYGON EMPTY")["strips"] == []
+    assert parse_polygon("POLYGON Z ((0 0 5, 2 0 5, 2 2 5, 0 2 5, 0 0 5))") == parse_polygon(SQUARE)
+    assert parse_polygon("MULTIPOLYGON EMPTY")["strips"] == parse_polygon("POLYGON EMPTY")["strips"] == []
 
 
 def test_many_corners_make_short_strips() -> None:
-    circle = polygon(shapely.Point(10, 50).buffer(1, quad_segs=500).wkt)
+    circle = parse_polygon(shapely.Point(10, 50).buffer(1, quad_segs=500).wkt)
     assert len(circle["strips"]) > 400
     assert max(map(len, circle["strips"])) <= 30 * EDGES_PER_STRIP
 
@@ -61,11 +61,11 @@ def test_many_corners_make_short_strips() -> None:
 def test_a_comb_is_not_copied_without_end() -> None:
     """Every tooth reaches through all strips: there are few of them."""
     teeth = [(x / 1_000, 10.0 * (x % 2)) for x in range(4_000)]
-    comb = polygon(shapely.Polygon([*teeth, (4, -1), (0, -1)]).wkt)
-    assert sum(map(len, comb["strips"])) <= MOST_COPIES * 4_002
+    comb = parse_polygon(shapely.Polygon([*teeth, (4, -1), (0, -1)]).wkt)
+    assert sum(map(len, comb["strips"])) <= MAX_STRIPS_PER_EDGE * 4_002
 
 
 def test_a_flat_polygon_has_one_strip() -> None:
     high = math.nextafter(1e-310, 1)
-    flat = polygon(shapely.Polygon([(0, 0), (1, 0), (1, high), (0.5, high / 2), (0, high)]).wkt)
+    flat = parse_polygon(shapely.Polygon([(0, 0), (1, 0), (1, high), (0.5, high / 2), (0, high)]).wkt)
     assert len(flat["strips"]) == 1 and flat["strips_per_degree"] == 0

@@ -9,56 +9,58 @@ from pathlib import Path
 
 import pytest
 
-from budgets import ActKind, Ledger, LedgerError, ObjectionRegister, ParamError, UnsafeStore
+from budgets import Ledger, LedgerError, ObjectionEventKind, ObjectionRegister, ParamError, UnsafeStore
 from dialect import Catalog
-from engine.data.objections import Register
+from engine.data.objections import CatalogObjections
 
 
 @pytest.fixture
-def register(town: Catalog, tmp_path: Path) -> Iterator[Register]:
+def register(town: Catalog, tmp_path: Path) -> Iterator[CatalogObjections]:
     place = str(tmp_path / "own.ledger")
-    with Ledger.open(place) as ledger, closing(Register.beside(town, place, ledger)) as opened:
+    with Ledger.open(place) as ledger, closing(CatalogObjections.open_with_ledger(town, place, ledger)) as opened:
         yield opened
 
 
-def test_the_answer_is_the_same_for_everybody(register: Register) -> None:
+def test_the_response_is_the_same_for_people_in_the_data_or_not(register: CatalogObjections) -> None:
     known = register.object("2", reason="a letter", by="ben")
     stranger = register.object("1000000", reason="a letter", by="ben")
     assert {**known, "act": 0, "at": ""} == {**stranger, "act": 0, "at": ""}
     assert set(known) == {"act", "at", "recorded_by", "dataset", "kind", "reason"}
 
 
-def test_the_list_says_when_and_who_and_nothing_of_persons(register: Register, tmp_path: Path) -> None:
+def test_the_list_of_objections_shows_times_and_recorders_but_no_persons(
+    register: CatalogObjections, tmp_path: Path
+) -> None:
     file = tmp_path / "people.csv"
     file.write_text("271828\n314159\n\n271828\n", encoding="utf-8")
     told = register.object_file(str(file), reason="bulk of May", by="ben", progress=lambda *_: None)
     assert (told["persons"], told["repeated"]) == (2, 1)
     register.object("271828", reason="a call", by="eve", withdraw=True)
-    listed = register.acts()
+    listed = register.events()
     assert [(act["recorded_by"], act["kind"], act["reason"]) for act in listed] == [
         ("ben", "object", "bulk of May"),
         ("eve", "withdraw", "a call"),
     ]
     assert "271828" not in str(listed) and "314159" not in str(listed)
-    assert register.current("town")["person"].to_pylist() == ["314159"]
+    assert register.current_objectors("town")["person"].to_pylist() == ["314159"]
 
 
-def test_a_file_with_a_bad_line_records_nothing(register: Register, tmp_path: Path) -> None:
+def test_a_file_with_a_bad_line_records_nothing(register: CatalogObjections, tmp_path: Path) -> None:
     file = tmp_path / "people.csv"
     file.write_text("1\nnobody\n2\n", encoding="utf-8")
     with pytest.raises(ParamError, match="1 of 3 lines"):
         register.object_file(str(file), reason="bulk", by="ben", progress=lambda *_: None)
-    assert register.acts() == [] and register.current("town").num_rows == 0
+    assert register.events() == [] and register.current_objectors("town").num_rows == 0
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "two\nlines", "x" * 501, "person 2 wrote", "2"])
-def test_a_reason_is_one_line_that_does_not_name_the_person(register: Register, reason: str) -> None:
+def test_a_reason_is_one_line_that_does_not_name_the_person(register: CatalogObjections, reason: str) -> None:
     with pytest.raises(ParamError):
         register.object("2", reason=reason, by="ben")
-    assert register.acts() == []
+    assert register.events() == []
 
 
-def test_a_dataset_is_named_where_there_are_several(register: Register) -> None:
+def test_a_dataset_is_named_where_there_are_several(register: CatalogObjections) -> None:
     with pytest.raises(LedgerError, match="There is no dataset 'elsewhere' in this catalog"):
         register.object("2", reason="a letter", by="ben", dataset="elsewhere")
     (town,) = register.catalog.datasets
@@ -68,35 +70,40 @@ def test_a_dataset_is_named_where_there_are_several(register: Register) -> None:
     assert several.object("2", reason="a letter", by="ben", dataset="town")["dataset"] == "town"
 
 
-def test_who_asked_and_why_is_in_the_chain_and_no_person(register: Register) -> None:
+def test_the_chain_records_recorder_and_reason_but_no_person(register: CatalogObjections) -> None:
     register.object("271828", reason="a letter", by="ben")
-    (note,) = register.ledger.audit(kind="note_objection")
-    assert (note.actor, note.dataset, note.said["reason"], note.said["what"]) == ("ben", "town", "a letter", "object")
+    (note,) = register.ledger.find_entries(kind="note_objection")
+    assert (note.actor, note.dataset, note.content["reason"], note.content["what"]) == (
+        "ben",
+        "town",
+        "a letter",
+        "object",
+    )
     assert "271828" not in str(register.ledger.entries())
     assert register.ledger.verify() == ()
 
 
-def test_what_was_recorded_and_not_noted_is_noted_at_the_next_opening(town: Catalog, tmp_path: Path) -> None:
+def test_an_objection_missing_from_the_chain_is_noted_at_the_next_opening(town: Catalog, tmp_path: Path) -> None:
     place = str(tmp_path / "own.ledger")
-    alone = ObjectionRegister.beside(place)
-    alone.record(ActKind.OBJECT, "town", ["7"], by="ben", reason="a letter")
+    alone = ObjectionRegister.open_for_ledger(place)
+    alone.record(ObjectionEventKind.OBJECT, "town", ["7"], by="ben", reason="a letter")
     alone.close()
     for _ in range(2):
-        with Ledger.open(place) as ledger, closing(Register.beside(town, place, ledger)):
-            assert [note.said["act"] for note in ledger.audit(kind="note_objection")] == [1]
+        with Ledger.open(place) as ledger, closing(CatalogObjections.open_with_ledger(town, place, ledger)):
+            assert [note.content["act"] for note in ledger.find_entries(kind="note_objection")] == [1]
 
 
-def test_a_register_that_is_lost_or_older_answers_nothing(town: Catalog, tmp_path: Path) -> None:
+def test_a_lost_or_older_register_refuses_all_queries(town: Catalog, tmp_path: Path) -> None:
     """Whoever had objected would be read again."""
     place = str(tmp_path / "own.ledger")
     with Ledger.open(place) as ledger:
-        with closing(Register.beside(town, place, ledger)) as register:
+        with closing(CatalogObjections.open_with_ledger(town, place, ledger)) as register:
             register.object("7", reason="a letter", by="ben")
         (tmp_path / "own.ledger.objections").unlink()
         with pytest.raises(UnsafeStore, match="objections that its register does not hold"):
-            Register.beside(town, place, ledger)
-        other = ObjectionRegister.beside(place)
-        other.record(ActKind.WITHDRAW, "town", ["9"], by="eve", reason="another")
+            CatalogObjections.open_with_ledger(town, place, ledger)
+        other = ObjectionRegister.open_for_ledger(place)
+        other.record(ObjectionEventKind.WITHDRAW, "town", ["9"], by="eve", reason="another")
         other.close()
         with pytest.raises(UnsafeStore):
-            Register.beside(town, place, ledger)
+            CatalogObjections.open_with_ledger(town, place, ledger)

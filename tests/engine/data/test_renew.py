@@ -16,8 +16,8 @@ from engine import ingest_files
 from engine.backends.duckdb import DuckDBBackend
 from engine.catalog.file import load_catalog
 from engine.data import layout
-from engine.data.layout import Account, laid_out, optimize
-from engine.data.snapshot import snapshot
+from engine.data.layout import LayoutReport, build_layout, open_layout_or_snapshot
+from engine.data.snapshot import open_snapshot
 from tests.engine.data.test_layout import BY_ROWS, BY_ZONE, ROLLED, Both
 from tests.engine.data.test_layout import DECLARED as ROLLUPS
 from tests.engine.ingest_town import DECLARED, GOOD, make, new_file
@@ -46,10 +46,10 @@ class Town:
             connection.execute("INSERT INTO purchase VALUES (9001, 5010, 15)")  # its visit is yet to come
         self.optimize()
 
-    def optimize(self, **options: bool) -> Account:
-        return optimize(load_catalog(self.where), self.cache, lambda *_: None, **options)
+    def optimize(self, **options: bool) -> LayoutReport:
+        return build_layout(load_catalog(self.where), self.cache, lambda *_: None, **options)
 
-    def add(self, name: str, *rows: str) -> Account:
+    def add(self, name: str, *rows: str) -> LayoutReport:
         """Add rows, and bring the layout up to them."""
         done = ingest_files(
             str(self.where), "visit", [new_file(self.where.parent / "new" / f"{name}.csv", *rows)], late=True
@@ -61,8 +61,8 @@ class Town:
     def both(self) -> Iterator[Both]:
         """Open the data and their layout."""
         catalog = load_catalog(self.where)
-        made = snapshot(catalog, self.where.parent / "other", lambda *_: None)
-        found, rollups = laid_out(catalog, self.cache, lambda *_: None)
+        made = open_snapshot(catalog, self.where.parent / "other", lambda *_: None)
+        found, rollups = open_layout_or_snapshot(catalog, self.cache, lambda *_: None)
         assert len(rollups) == 5 and "layout" in found.files
         raw = DuckDBBackend.open(made.files, made.addresses, self.cache)
         opened = Both(catalog, raw, DuckDBBackend.open(found.files, found.addresses, self.cache, rollups=rollups))
@@ -122,8 +122,8 @@ def test_new_rows_and_late_ones_give_the_same_integers(town: Town) -> None:
     assert town.add("more", "5030,2,z1,1,1,a,2026-10-03").renewed and not town.differs()
 
 
-def test_only_what_new_rows_change_is_made(by_day: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, parts = spied(monkeypatch, layout, "roll_up"), spied(monkeypatch, layout, "_part")
+def test_only_partitions_changed_by_new_rows_are_rebuilt(by_day: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, parts = spied(monkeypatch, layout, "build_rollup"), spied(monkeypatch, layout, "_rows_in_windows")
     by_day.add("new", *NEW)
     assert [[str(begin) for begin in begins] for _, _, begins in parts] == [["2026-10-03", "2026-10-04"]] * APART
     assert len(whole) == 2, "of one day, without windows; and of rows that find their person by a visit of any day"
@@ -136,11 +136,11 @@ def test_only_what_new_rows_change_is_made(by_day: Town, monkeypatch: pytest.Mon
         lambda begins: (),
     ],
 )
-def test_a_window_s_part_that_is_not_made_anew_is_found(
+def test_a_partition_that_is_not_rebuilt_is_found(
     by_day: Town, monkeypatch: pytest.MonkeyPatch, bug: Callable[[Any], Any]
 ) -> None:
-    kept = layout._append
-    monkeypatch.setattr(layout, "_append", lambda *given: bug(kept(*given)))
+    kept = layout._append_files
+    monkeypatch.setattr(layout, "_append_files", lambda *given: bug(kept(*given)))
     by_day.add("late", *LATE)
     assert by_day.differs()
 
@@ -154,7 +154,7 @@ def replace_a_file(town: Town) -> None:
     Path(f"{file}.new").replace(file)
 
 
-def test_files_that_are_others_leave_no_layout_to_go_on_with(by_day: Town) -> None:
+def test_replaced_files_force_a_full_rebuild(by_day: Town) -> None:
     replace_a_file(by_day)
     assert not by_day.add("new", *NEW).renewed and not by_day.differs()
     by_day.add("more", "5030,2,z1,1,1,a,2026-10-03")
@@ -171,8 +171,8 @@ def by_name_alone(made: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_layout_that_goes_on_from_replaced_rows_is_found(by_day: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     replace_a_file(by_day)
-    kept = layout._more
-    monkeypatch.setattr(layout, "_more", lambda table, *made: kept(table, *map(by_name_alone, made)))
+    kept = layout._ingested_since
+    monkeypatch.setattr(layout, "_ingested_since", lambda table, *made: kept(table, *map(by_name_alone, made)))
     assert by_day.add("new", *NEW).renewed
     with by_day.both() as opened:
         assert any(opened.differ(sql) for sql in ROLLED)
@@ -214,15 +214,18 @@ def test_new_rows_of_two_tables_make_a_rollup_of_both_anew(growing: Town) -> Non
     assert growing.add("new", *NEW).renewed and not growing.differs()
 
 
-def test_a_rollup_that_looks_at_one_of_two_tables_is_found(growing: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rollup_that_ignores_one_of_two_tables_is_found(growing: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     """The planted bug: persons who came too are left out of the windows in which no visit came."""
-    kept = layout._Layout
+    kept = layout._LayoutUpdate
 
     def forgetting(*given: Any) -> Any:
         made = kept(*given)
-        return replace(made, touched={name: days for name, days in made.touched.items() if name == "visit"})
+        return replace(
+            made,
+            windows_with_new_rows={name: days for name, days in made.windows_with_new_rows.items() if name == "visit"},
+        )
 
-    monkeypatch.setattr(layout, "_Layout", forgetting)
+    monkeypatch.setattr(layout, "_LayoutUpdate", forgetting)
     assert growing.add("new", *NEW).renewed and growing.differs()
 
 
@@ -231,7 +234,7 @@ def test_declared_rollups_come_and_go(by_day: Town) -> None:
     by_day.where.write_text(text.replace(f", '''{WITH_PERSON}'''", ""), encoding="utf-8")
     catalog = load_catalog(by_day.where)
     assert by_day.optimize(anew=False).renewed
-    assert len(laid_out(catalog, by_day.cache, lambda *_: None)[1]) == 4
+    assert len(open_layout_or_snapshot(catalog, by_day.cache, lambda *_: None)[1]) == 4
     with duckdb.connect(str(by_day.optimize(anew=False).file), read_only=True) as connection:
         stored = connection.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name LIKE 'rollup %'").fetchall()
         assert stored == [(4,)], "one that is declared no more stays"

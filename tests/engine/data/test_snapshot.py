@@ -13,9 +13,9 @@ import pytest
 
 from dialect import Catalog
 from engine.catalog.file import load_catalog
-from engine.data.snapshot import Snapshot, snapshot
+from engine.data.snapshot import Snapshot, open_snapshot
 from engine.errors import DataError
-from tests.support.patience import LONGEST
+from tests.support.patience import MAX_SECONDS
 
 CATALOG = """
 format = 1
@@ -93,7 +93,7 @@ def write(folder: Path, *, people: str = PEOPLE, shops: str = SHOPS, **csv: str)
 
 
 def take(catalog: Catalog, folder: Path) -> Snapshot:
-    return snapshot(catalog, folder / "cache", lambda stage, fraction: None)
+    return open_snapshot(catalog, folder / "cache", lambda stage, fraction: None)
 
 
 def rows(made: Snapshot, table: str, columns: str = "*") -> list[tuple[Any, ...]]:
@@ -143,11 +143,11 @@ def test_the_copy_is_its_owners_alone(tmp_path: Path) -> None:
 
 def test_a_copy_is_made_once(tmp_path: Path) -> None:
     catalog, told = write(tmp_path), []
-    first = snapshot(catalog, tmp_path / "cache", lambda stage, fraction: told.append((stage, fraction)))
+    first = open_snapshot(catalog, tmp_path / "cache", lambda stage, fraction: told.append((stage, fraction)))
     assert [stage for stage, _ in told][-1] == "copied"
     assert [fraction for _, fraction in told] == sorted(fraction for _, fraction in told)
     told.clear()
-    assert snapshot(catalog, tmp_path / "cache", lambda stage, fraction: told.append((stage, fraction))) == first
+    assert open_snapshot(catalog, tmp_path / "cache", lambda stage, fraction: told.append((stage, fraction))) == first
     assert told == []
 
 
@@ -174,7 +174,7 @@ def test_changed_declarations_make_a_new_copy(tmp_path: Path) -> None:
     assert take(load_catalog(tmp_path / "catalog.toml"), tmp_path).files["copied"] != first.files["copied"]
 
 
-def test_files_below_are_watched_too(tmp_path: Path) -> None:
+def test_files_in_subfolders_are_watched_too(tmp_path: Path) -> None:
     write(tmp_path)
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "visit_0.csv").write_text(CSV["visit_1.csv"])
@@ -197,7 +197,7 @@ def test_files_below_are_watched_too(tmp_path: Path) -> None:
     ],
     ids=["person twice", "person NULL", "public twice", "public NULL", "foreign key twice", "foreign key NULL"],
 )
-def test_keys_that_privacy_rests_on_are_enforced(tmp_path: Path, changed: dict[str, str], table: str) -> None:
+def test_keys_required_for_privacy_are_enforced(tmp_path: Path, changed: dict[str, str], table: str) -> None:
     with pytest.raises(DataError, match="not unique or has NULLs") as refused:
         take(write(tmp_path, **changed), tmp_path)
     assert refused.value.table == table
@@ -248,19 +248,19 @@ def test_an_interrupted_copy_leaves_nothing(tmp_path: Path) -> None:
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-def test_a_copy_that_is_stopped_leaves_nothing_either(tmp_path: Path) -> None:
+def test_a_stopped_copy_leaves_nothing(tmp_path: Path) -> None:
     def stop(stage: str, fraction: float) -> None:
         if fraction > 0.3:
             raise KeyboardInterrupt
 
     catalog = write(tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        snapshot(catalog, tmp_path / "cache", stop)
+        open_snapshot(catalog, tmp_path / "cache", stop)
     assert list((tmp_path / "cache").iterdir()) == []
     assert rows(take(catalog, tmp_path), "person")
 
 
-def test_a_stored_table_that_looks_columns_up_is_copied(tmp_path: Path) -> None:
+def test_a_stored_table_with_lookup_columns_is_copied(tmp_path: Path) -> None:
     write(tmp_path)
     with duckdb.connect(str(tmp_path / "private.duckdb")) as connection:
         connection.execute("CREATE TABLE seen AS SELECT 1::BIGINT person_id, 3::BIGINT visit_id, 11::INTEGER shop_id,"
@@ -310,7 +310,7 @@ def test_a_time_without_an_offset_is_utcs_wherever_the_machine_stands(tmp_path: 
     told = [
         subprocess.run(
             [sys.executable, "-c", _READS, str(tmp_path / "town.toml"), str(tmp_path / zone.replace("/", "_"))],
-            env={**os.environ, "TZ": zone}, capture_output=True, text=True, check=True, timeout=LONGEST,
+            env={**os.environ, "TZ": zone}, capture_output=True, text=True, check=True, timeout=MAX_SECONDS,
         ).stdout
         for zone in ("UTC", "America/Mexico_City")
     ]  # fmt: skip

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from dialect import read
-from engine.backends.exact import NOBODY_OBJECTED
+from dialect import compile_query
+from engine.backends.exact import NO_OBJECTIONS
 from engine.data.checks import snapshot as snapshot_checks
-from engine.data.layout import optimize
+from engine.data.layout import build_layout
 from engine.errors import DataError
-from engine.pricing.prepare import prepare
+from engine.pricing.prepare import compile_release
 from tests.engine.town import CATALOG, ROWS, backend_over, make_town
 
 STORED = "ALTER TABLE visit RENAME TO stored"
@@ -42,7 +42,7 @@ LEFT = "DELETE FROM {} WHERE person_id = 7"
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("copied", [False, True])
-def test_a_table_that_is_made_when_it_is_read_is_refused(tmp_path: Path, change: str, why: str, copied: bool) -> None:
+def test_a_view_or_generated_table_is_refused(tmp_path: Path, change: str, why: str, copied: bool) -> None:
     declared = LOOKED_UP if copied else CATALOG
     with pytest.raises(DataError, match=why):
         backend_over(make_town(tmp_path, f"{ROWS}; {change}", declared), tmp_path / "cache")
@@ -64,7 +64,7 @@ def test_a_copy_that_was_made_of_a_view_is_not_read(tmp_path: Path, monkeypatch:
 
 def test_no_layout_is_made_of_a_view(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is a view"):
-        optimize(make_town(tmp_path, f"{ROWS}; {OF_ALL}"), tmp_path / "cache", lambda *_: None)
+        build_layout(make_town(tmp_path, f"{ROWS}; {OF_ALL}"), tmp_path / "cache", lambda *_: None)
     assert not (tmp_path / "cache").exists()
 
 
@@ -73,14 +73,14 @@ def total(folder: Path, change: str) -> tuple[int, float]:
     folder.mkdir()
     catalog = make_town(folder, f"{ROWS}; {change}")
     with closing(backend_over(catalog, folder / "cache")) as backend:
-        (plan,) = read("SELECT count(*) AS n FROM visit", catalog).plans
-        made = prepare(plan, catalog, backend, Fraction(1, 10))
+        (plan,) = compile_query("SELECT count(*) AS n FROM visit", catalog).plans
+        made = compile_release(plan, catalog, backend, Fraction(1, 10))
         (vector,) = made.bounds.vectors
-        exact = backend.run(made.sql, NOBODY_OBJECTED)
+        exact = backend.run(made.sql, NO_OBJECTIONS)
         return int(exact.vectors[0][0]), float(vector.sensitivity)
 
 
-def test_planted_data_that_are_opened_all_the_same_let_one_person_move_everybody(
+def test_planted_opening_of_a_view_lets_one_person_move_everybody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored, least = total(tmp_path / "with", ""), total(tmp_path / "without", LEFT.format("visit"))

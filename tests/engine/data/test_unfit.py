@@ -14,9 +14,9 @@ from dialect import Catalog
 from dialect.catalog.model import EngineName
 from engine.backends.lake import LakeBackend
 from engine.data.checks import declared as unfit
-from engine.data.checks.declared import Unfit, unfit_rows
+from engine.data.checks.declared import Constraint, constraints
 from engine.data.checks.lake import check_lake, lake_target
-from engine.data.snapshot import snapshot
+from engine.data.snapshot import open_snapshot
 from engine.errors import DataError
 from tests.support.worlds import write_world
 
@@ -113,7 +113,7 @@ class _Lake:
         pass
 
 
-class _Beside:
+class _KeyLists:
     def public(self, sql: str) -> pa.Table:
         assert sql == 'SELECT "zone" FROM beside.zone'
         return pa.table({"zone": ["z0", "z1", "z2"]})
@@ -121,48 +121,48 @@ class _Beside:
 
 def _checked(catalog: Catalog, lake: _Lake) -> None:
     target = lake_target(catalog, {"zone": "beside.zone"})
-    check_lake(catalog, LakeBackend(target, cast("Any", _Beside()), lake))
+    check_lake(catalog, LakeBackend(target, cast("Any", _KeyLists()), lake))
 
 
-def _unfit(catalog: Catalog) -> list[Unfit]:
+def _unfit(catalog: Catalog) -> list[Constraint]:
     lists = {"zone": "{listed}"}
     private = [table for table in catalog.tables if table.private]
     at = [(table, lists | {table.name: f"{{table_{table.name}}}"}) for table in private]
-    return [each for table, there in at for each in unfit_rows(table, catalog, there, EngineName.SPARK)]
+    return [each for table, there in at for each in constraints(table, catalog, there, EngineName.SPARK)]
 
 
 @pytest.mark.parametrize(("done", "why"), SPOILT.items(), ids=SPOILT.values())
-def test_files_with_a_row_that_may_not_be_do_not_open(done: str, why: str, tmp_path: Path) -> None:
+def test_files_with_a_forbidden_row_do_not_open(done: str, why: str, tmp_path: Path) -> None:
     catalog = write_world(tmp_path, f"{ROWS};{done}", DECLARED)
     with pytest.raises(DataError, match=why):
-        snapshot(catalog, tmp_path / "cache", lambda *_: None)
+        open_snapshot(catalog, tmp_path / "cache", lambda *_: None)
 
 
-def test_a_lake_is_asked_the_same_and_refused_in_the_same_words(tmp_path: Path) -> None:
+def test_a_lake_has_the_same_checks_and_refusals_as_files(tmp_path: Path) -> None:
     catalog = write_world(tmp_path, ROWS, DECLARED)
-    snapshot(catalog, tmp_path / "cache", lambda *_: None)
+    open_snapshot(catalog, tmp_path / "cache", lambda *_: None)
     _checked(catalog, sound := _Lake(catalog))
     every = _unfit(catalog)
-    assert sound.asked == [each.sql for each in every] and len(every) == 6
+    assert sound.asked == [each.violation_sql for each in every] and len(every) == 6
     for each in every:
         with pytest.raises(DataError) as refused:
-            _checked(catalog, _Lake(catalog, each.sql))
+            _checked(catalog, _Lake(catalog, each.violation_sql))
         assert str(refused.value) == str(each.error)
 
 
-def test_a_key_on_which_nothing_rests_is_not_asked_for(tmp_path: Path) -> None:
+def test_a_key_irrelevant_to_privacy_is_not_checked(tmp_path: Path) -> None:
     catalog = write_world(tmp_path, f"{ROWS}; INSERT INTO stop VALUES (1, 1)", DECLARED)
-    snapshot(catalog, tmp_path / "cache", lambda *_: None)
-    found = {table.name for table in catalog.tables if unfit.is_enforced(table, catalog)}
+    open_snapshot(catalog, tmp_path / "cache", lambda *_: None)
+    found = {table.name for table in catalog.tables if unfit.is_key_enforced(table, catalog)}
     assert found == {"zone", "person", "trip"}
     alone = replace(catalog, tables=tuple(table for table in catalog.tables if table.name != "stop"))
-    assert not unfit.is_enforced(next(table for table in alone.tables if table.name == "trip"), alone)
+    assert not unfit.is_key_enforced(next(table for table in alone.tables if table.name == "trip"), alone)
 
 
-def test_a_key_that_is_forgotten_is_forgotten_for_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_and_lakes_share_the_list_of_checked_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: nothing rests on keys."""
-    monkeypatch.setattr(unfit, "is_enforced", lambda *_: False)
+    monkeypatch.setattr(unfit, "is_key_enforced", lambda *_: False)
     catalog = write_world(tmp_path, f"{ROWS}; INSERT INTO person VALUES (1)", DECLARED)
-    snapshot(catalog, tmp_path / "cache", lambda *_: None)
+    open_snapshot(catalog, tmp_path / "cache", lambda *_: None)
     _checked(catalog, lake := _Lake(catalog))
     assert len(lake.asked) == 2

@@ -10,14 +10,14 @@ import pyarrow as pa
 import pytest
 
 from dialect.codegen.outer_query import OuterSql
-from dialect.postprocess.display_rounding import Rounding
-from engine.mechanism.answer import Answer, answer, half_widths
+from dialect.postprocess.display_rounding import RoundingDistance
+from engine.mechanism.answer import Answer, build_answer, half_widths
 from engine.mechanism.release import RawNoise
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 from tests.support.statistics.statistics import gaussian_within
 
-QUARTERS = {0: Rounding(0.0, {"c1": 0.5})}
+QUARTERS = {0: RoundingDistance(0.0, {"c1": 0.5})}
 
 
 def answered(
@@ -28,9 +28,9 @@ def answered(
     for name, values in parts.items():
         rows = rows.append_column(f"s0_{name}", pa.array(values, pa.float64()))
     rounded = more.get("rounded", {})
-    outer = OuterSql("", ("n",), (0,), (0,) if ratio else (), {0: alone} if alone else {}, rounded=rounded)
+    outer = OuterSql("", ("n",), (0,), (0,) if ratio else (), {0: alone} if alone else {}, rounding=rounded)
     raw = RawNoise({}, more.get("sigmas", {"c1": 10.0, "c2": 40.0}), set(more.get("parted", ())))
-    return answer(rows, outer, 0.95, raw)
+    return build_answer(rows, outer, 0.95, raw)
 
 
 def linear(*values: float, variance: float = 100.0, offset: float = 0.0) -> dict[str, list[float | None]]:
@@ -40,7 +40,7 @@ def linear(*values: float, variance: float = 100.0, offset: float = 0.0) -> dict
 
 @pytest.mark.parametrize("sigma", [0.3, 0.5, 0.9, 1.0, 1.5, 3.0, 7.07, 12.0])
 @pytest.mark.parametrize("level", [0.8, 0.95, 0.999])
-def test_a_single_count_is_covered_as_often_as_is_said(sigma: float, level: float) -> None:
+def test_a_single_count_has_at_least_the_stated_coverage(sigma: float, level: float) -> None:
     """Exactly, by summation: the normal quantile alone would cover 88% at sigma 1 where 95% are asked."""
     (width,) = half_widths([sigma], level, {"c1": sigma}, "c1")
     assert gaussian_within(sigma, int(width)) >= Decimal(level)
@@ -74,7 +74,7 @@ def test_ends_lie_on_both_sides_of_the_value() -> None:
     assert found.unstable == {}
 
 
-def test_whole_numbers_that_no_double_holds_have_ends_too() -> None:
+def test_integers_beyond_double_precision_have_interval_ends() -> None:
     """Sums of integers go up to 2^63; refusing to round one would be a failure that depends on the data."""
     large = 2**60 + 1
     more: dict[str, Any] = {"alone": "c1", "rounded": QUARTERS}
@@ -100,7 +100,7 @@ def test_numbers_that_were_whole_keep_their_ends() -> None:
     assert (lower.tolist(), upper.tolist()) == ([5 - half, -7 - half], [5 + half, -7 + half])
 
 
-def test_where_a_key_is_the_factor_each_row_is_widened_by_its_own_rounding() -> None:
+def test_a_key_as_factor_widens_each_row_by_its_own_rounding() -> None:
     lower, upper = answered(linear(5.25, 7.0), alone="c1", shown=pa.array([5, 7])).intervals["n"]
     (half,) = half_widths([10.0], 0.95, {"c1": 10.0}, "c1")
     assert ((upper - lower) / 2).tolist() == [np.ceil(half + 0.25), half]
@@ -124,13 +124,13 @@ def test_a_missing_value_has_no_interval() -> None:
     assert np.isnan(found.intervals["n"]).tolist() == [[True, False], [True, False]]
 
 
-def test_a_coefficient_beyond_all_floats_has_no_ends(recwarn: pytest.WarningsRecorder) -> None:
+def test_a_coefficient_beyond_double_range_has_no_interval(recwarn: pytest.WarningsRecorder) -> None:
     found = answered(linear(float("inf"), 1.0, variance=float("inf")), alone="c1")
     assert np.isnan(found.intervals["n"][0][0])
     assert not recwarn.list
 
 
-def test_a_ratio_whose_denominator_may_be_nothing_is_null_and_counted() -> None:
+def test_a_ratio_with_an_unstable_denominator_is_null_and_counted() -> None:
     parts: dict[str, list[float | None]] = {
         "offset": [0.0] * 3,
         "numerator": [500.0, 500.0, 500.0],
@@ -164,7 +164,7 @@ def test_a_ratio_without_a_denominator_is_no_unstable_one() -> None:
 
 def test_columns_without_noise_carry_no_interval(engine: Engine) -> None:
     sql = "SELECT zone, COUNT(*) AS n, COUNT(*) > 100 AS many, 7 AS seven FROM visit GROUP BY zone"
-    assert set(engine.answer(sql, Asked("ann")).answer.intervals) == {"n"}
+    assert set(engine.answer(sql, Request("ann")).answer.intervals) == {"n"}
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_columns_without_noise_carry_no_interval(engine: Engine) -> None:
     ],
 )
 def test_the_interval_follows_what_is_computed_from_a_count(engine: Engine, sql: str, width: float) -> None:
-    given = engine.answer(sql, Asked("ann"))
+    given = engine.answer(sql, Request("ann"))
     ((lower,), (upper,)) = given.answer.intervals["n"]
     (value,) = given.answer.table.column("n").to_pylist()
     sigma, grain = given.releases[0].sigmas[0], given.releases[0].grains[0]
@@ -194,5 +194,5 @@ def test_a_date_that_python_does_not_know_is_shown_as_null(kind: pa.DataType, da
     far = 2**31 - 1 if day == 1 else 2**63 - 1
     counted = pa.array([far, -far, -719_163 * day, -719_162 * day, 0, 2_932_896 * day, 2_932_897 * day, None])
     rows = pa.table({"s0": (counted.cast(pa.int32()) if day == 1 else counted).cast(kind)})
-    shown = answer(rows, OuterSql("", ("d",), (), (), {}), 0.95, RawNoise()).table.column("d").to_pylist()
+    shown = build_answer(rows, OuterSql("", ("d",), (), (), {}), 0.95, RawNoise()).table.column("d").to_pylist()
     assert [value is None for value in shown] == [True, True, True, False, False, False, True, True]

@@ -16,7 +16,7 @@ from budgets import Ledger
 from dialect.catalog.model import Catalog
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 
 BASE = (
     "(SELECT zone, COUNT(*) AS n, COUNT(DISTINCT person_id) AS p, SUM(minutes) AS s, SUM(coins) AS c,"
@@ -42,8 +42,8 @@ def rich(town: Catalog, town_engine: Engine) -> Iterator[Engine]:
 def ends(engine: Engine, column: str, rho: Fraction, confidence: float) -> tuple[np.ndarray, ...]:
     """Interval ends computed by the query, and those of the answer."""
     sql = f"SELECT zone, {column} AS x, DP_INTERVAL_LOW(x) AS low, DP_INTERVAL_HIGH(x) AS high FROM {BASE} AS base"
-    answer = engine.answer(sql, Asked("ann", rho, confidence)).answer
-    assert set(answer.intervals) == {"x"} and not answer.unknown
+    answer = engine.answer(sql, Request("ann", rho, confidence)).answer
+    assert set(answer.intervals) == {"x"} and not answer.without_interval
     asked = [answer.table.column(name).to_pandas().to_numpy(dtype=float) for name in ("low", "high")]
     return (*asked, *answer.intervals["x"])
 
@@ -54,7 +54,7 @@ def ends(engine: Engine, column: str, rho: Fraction, confidence: float) -> tuple
     st.sampled_from(["0.02", "0.7", "30", "900"]),
     st.sampled_from([0.5, 0.9, 0.95, 0.999]),
 )
-def test_columns_are_the_ends_that_the_answer_says(rich: Engine, column: str, rho: str, confidence: float) -> None:
+def test_interval_columns_equal_the_ends_of_the_answer(rich: Engine, column: str, rho: str, confidence: float) -> None:
     low, high, lower, upper = ends(rich, column, Fraction(rho), confidence)
     assert np.array_equal(low, lower, equal_nan=True), (low, lower)
     assert np.array_equal(high, upper, equal_nan=True), (high, upper)
@@ -78,5 +78,5 @@ def test_ends_of_another_level_are_found(rich: Engine, column: str, monkeypatch:
 def test_ends_are_no_numbers_without_an_interval(rich: Engine) -> None:
     """Interval ends get no note about an unknown interval."""
     sql = "SELECT COUNT(*) AS n, DP_INTERVAL_LOW(n) AS low, DP_INTERVAL_HIGH(n) - 5 AS high FROM visit"
-    found = rich.answer(sql, Asked("ann", Fraction(1, 10)))
-    assert found.answer.unknown == () and set(found.answer.intervals) == {"n"}
+    found = rich.answer(sql, Request("ann", Fraction(1, 10)))
+    assert found.answer.without_interval == () and set(found.answer.intervals) == {"n"}

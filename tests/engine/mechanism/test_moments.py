@@ -11,7 +11,7 @@ import pytest
 
 from dialect.algebra.formulas import MomentsOf
 from dialect.functions.aggregates import MOMENTS
-from engine.mechanism.moments import Found, moments
+from engine.mechanism.moments import Estimate, compute_moments
 from tests.support.sql.samples import gaussian_samples
 from tests.support.statistics.statistics import binomial_at_least, binomial_at_most
 
@@ -23,9 +23,9 @@ LEAST = 0.945  # of 0.95: what is not linear in the noise may cost half a percen
 def _sums(function: str, first: np.ndarray, second: np.ndarray) -> tuple[MomentsOf, list[float]]:
     """Exact sums of two samples that a formula needs."""
     needed = MOMENTS[function]
-    away = [values - centre for values, centre in zip((first, second), CENTRES, strict=True)][: needed.arguments]
+    away = [values - centre for values, centre in zip((first, second), CENTRES, strict=True)][: needed.argument_count]
     sums = [float(each.sum()) for each in away]
-    products = [float((away[i] * away[j]).sum()) for i, j in needed.products]
+    products = [float((away[i] * away[j]).sum()) for i, j in needed.product_pairs]
     places = range(1, 1 + len(sums) + len(products))
     formula = MomentsOf(function, 0, tuple(places[: len(sums)]), tuple(places[len(sums) :]), CENTRES[: len(sums)])
     return formula, [float(len(first)), *sums, *products]
@@ -33,9 +33,9 @@ def _sums(function: str, first: np.ndarray, second: np.ndarray) -> tuple[Moments
 
 def _found(
     formula: MomentsOf, exact: Sequence[float], sigmas: Sequence[float], draws: int, level: float = 0.95
-) -> Found:
+) -> Estimate:
     noisy = [x + s * gaussian_samples(draws, 1000.0) / 1000.0 if s else np.full(draws, x) for x, s in zip(exact, sigmas, strict=True)]  # fmt: skip
-    return moments(formula, noisy, sigmas, level)
+    return compute_moments(formula, noisy, sigmas, level)
 
 
 def _plain(function: str, y: np.ndarray, x: np.ndarray) -> float:
@@ -61,7 +61,7 @@ def _people(seed: int, size: int, spread: float = 9.0) -> tuple[np.ndarray, np.n
 
 @pytest.mark.parametrize("function", MOMENTS)
 @pytest.mark.parametrize("size", [2, 3, 500])
-def test_without_noise_they_are_the_plain_ones(function: str, size: int) -> None:
+def test_moments_without_noise_are_exact(function: str, size: int) -> None:
     y, x = _people(size, size)
     formula, exact = _sums(function, y, x)
     found = _found(formula, exact, [0.0] * len(exact), 1)
@@ -71,11 +71,11 @@ def test_without_noise_they_are_the_plain_ones(function: str, size: int) -> None
 
 @pytest.mark.parametrize("function", MOMENTS)
 @pytest.mark.parametrize("noise", [0.01, 0.1, 0.3, 0.45])
-def test_they_lie_in_their_intervals(function: str, noise: float) -> None:
+def test_moments_lie_in_their_intervals(function: str, noise: float) -> None:
     """Noise is given as a share of the count; at 0.5 the count is unstable, and NULL covers every number."""
     y, x = _people(5, 2_000)
     formula, exact = _sums(function, y, x)
-    sizes = [1.0, 9.0, 4.0][: 1 + len(formula.sums)] + [{(0, 0): 90.0, (0, 1): 40.0, (1, 1): 20.0}[pair] for pair in MOMENTS[function].products]  # fmt: skip
+    sizes = [1.0, 9.0, 4.0][: 1 + len(formula.sums)] + [{(0, 0): 90.0, (0, 1): 40.0, (1, 1): 20.0}[pair] for pair in MOMENTS[function].product_pairs]  # fmt: skip
     sigmas = [noise * 2_000 * size for size in sizes]
     found = _found(formula, exact, sigmas, DRAWS)
     told = np.isfinite(found.value)
@@ -91,20 +91,20 @@ def test_they_lie_in_their_intervals(function: str, noise: float) -> None:
 
 
 @pytest.mark.parametrize("function", MOMENTS)
-def test_a_noise_told_too_small_is_found(function: str) -> None:
+def test_an_understated_noise_scale_is_found(function: str) -> None:
     y, x = _people(7, 2_000)
     formula, exact = _sums(function, y, x)
     sigmas = [0.01 * 2_000 * size for size in (1.0, 9.0, 9.0, 90.0, 90.0, 90.0)[: len(exact)]]
     noisy = [
         value + sigma * gaussian_samples(DRAWS, 1000.0) / 1000.0 for value, sigma in zip(exact, sigmas, strict=True)
     ]
-    found = moments(formula, noisy, [sigma / 2 for sigma in sigmas], 0.95)
+    found = compute_moments(formula, noisy, [sigma / 2 for sigma in sigmas], 0.95)
     held = (found.lower <= _plain(function, y, x)) & (_plain(function, y, x) <= found.upper)
     assert not binomial_at_least(int(held.sum()), DRAWS, LEAST)
 
 
 @pytest.mark.parametrize("function", ["var_pop", "var_samp", "stddev_samp"])
-def test_no_variance_is_below_nothing(function: str) -> None:
+def test_no_variance_is_negative(function: str) -> None:
     y = np.full(200, 30.5)
     formula, exact = _sums(function, y, y)
     found = _found(formula, exact, [10.0, 50.0, 900.0], 2_000)
@@ -117,25 +117,25 @@ def test_no_variance_is_below_nothing(function: str) -> None:
 @pytest.mark.parametrize(("function", "count", "told"), [
     ("var_samp", 19.0, False), ("var_samp", 22.0, True), ("var_pop", 19.0, False), ("var_pop", 20.5, True), ("var_samp", -100.0, False),
 ])  # fmt: skip
-def test_too_few_values_have_none(function: str, count: float, told: bool) -> None:
+def test_too_few_values_have_no_moment(function: str, count: float, told: bool) -> None:
     """At 95% a count of noise 10 is clear of 0 from 19.6 on, and of 1 from 20.6."""
     formula = MomentsOf(function, 0, (1,), (2,), (0.0,))
-    found = moments(formula, [np.array([count]), np.array([0.0]), np.array([9e3])], [10.0, 1.0, 1.0], 0.95)
+    found = compute_moments(formula, [np.array([count]), np.array([0.0]), np.array([9e3])], [10.0, 1.0, 1.0], 0.95)
     assert [math.isfinite(each[0]) for each in (found.value, found.lower, found.upper)] == [told] * 3
 
 
-def test_a_spread_that_may_be_nothing_divides_nothing() -> None:
+def test_a_variance_that_may_be_zero_makes_ratios_null() -> None:
     y, _ = _people(3, 400)
     formula, exact = _sums("corr", y, np.full(400, 12.0))
     found = _found(formula, exact, [5.0, 40.0, 40.0, 300.0, 300.0, 300.0], 500)
     assert binomial_at_most(int(np.isfinite(found.value).sum()), 500, 0.025)  # one in forty is clear of 0 by chance
 
 
-def test_where_noise_is_small_the_interval_is_the_linear_one() -> None:
+def test_for_small_noise_the_interval_is_the_linearized_one() -> None:
     y, x = _people(11, 5_000)
     formula, exact = _sums("var_pop", y, x)
     sigmas = [1.0, 10.0, 500.0]
-    found = moments(formula, [np.array([value]) for value in exact], sigmas, 0.95)
+    found = compute_moments(formula, [np.array([value]) for value in exact], sigmas, 0.95)
     n, s, q = exact
     slopes = np.array([-q / n**2 + 2 * s**2 / n**3, -2 * s / n**2, 1 / n])
     reach = 1.959964 * float(np.sqrt(((slopes * np.array(sigmas)) ** 2).sum()))
@@ -146,5 +146,5 @@ def test_many_groups_are_quick() -> None:
     formula = MomentsOf("stddev_samp", 0, (1,), (2,), (0.0,))
     noisy = [np.full(100_000, 500.0), np.full(100_000, 20.0), np.full(100_000, 4e4)]
     begun = time.thread_time()
-    moments(formula, noisy, [10.0, 50.0, 900.0], 0.95)
+    compute_moments(formula, noisy, [10.0, 50.0, 900.0], 0.95)
     assert time.thread_time() - begun < 10

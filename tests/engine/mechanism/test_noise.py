@@ -40,7 +40,7 @@ def test_a_scale_ten_percent_off_is_found(sigma: float, wrong_by: float) -> None
     assert not discrete_gaussian_fits(_noised(sigma * wrong_by), sigma)
 
 
-def test_rounded_continuous_noise_is_told_apart_where_it_differs() -> None:
+def test_the_fit_test_rejects_rounded_continuous_noise() -> None:
     sigma = 0.5  # P[Z = 0] is 0.786, of the rounded normal 0.683
     rounded = np.round(gaussian_samples(DRAWS, 1e6 * sigma) / 1e6).astype(np.int64)
     assert not discrete_gaussian_fits(rounded, sigma)

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialect.algebra.expressions import Field
-from dialect.algebra.formulas import Histogram, Output, QuantileOf
+from dialect.algebra.formulas import Histogram, QuantileOf, ReleasedNumber
 from dialect.algebra.release_plan import ReleaseColumns
 from dialect.catalog.model import SqlType
 from engine.mechanism.gaussian import NoisyVector
-from engine.mechanism.quantiles import Counts, quantile, quantile_table
+from engine.mechanism.quantiles import HistogramCounts, quantile, quantile_table
 from tests.support.sql.samples import gaussian_samples
 from tests.support.statistics.statistics import binomial_at_least
 
@@ -25,9 +25,9 @@ GROWING = Histogram(0, (0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0), (1.0, 1.0, 1.0
 LEVELS = st.sampled_from((0.0, 0.01, 0.25, 0.5, 0.9, 1.0))
 
 
-def _counts(values: np.ndarray, bins: Histogram, sigma: float = 0.0) -> Counts:
-    place = np.clip(np.searchsorted(bins.starts, values, side="right") - 1, 0, bins.bins - 1)
-    return Counts(np.bincount(place, minlength=bins.bins)[None, :].astype(np.float64), sigma, bins)
+def _counts(values: np.ndarray, bins: Histogram, sigma: float = 0.0) -> HistogramCounts:
+    place = np.clip(np.searchsorted(bins.starts, values, side="right") - 1, 0, bins.bin_count - 1)
+    return HistogramCounts(np.bincount(place, minlength=bins.bin_count)[None, :].astype(np.float64), sigma, bins)
 
 
 @given(values=st.lists(st.integers(0, 23), min_size=1, max_size=60), level=LEVELS)
@@ -48,7 +48,7 @@ def test_other_values_are_within_a_bin(values: list[float], level: float) -> Non
 def test_values_are_within_a_bin_of_its_own_width(values: list[float], level: float) -> None:
     found, lower, upper = quantile(_counts(np.array(values), GROWING), QuantileOf(level), 0.95)
     true = float(np.quantile(values, level, method="lower"))
-    width = GROWING.spreads[int(np.searchsorted(GROWING.starts, true, side="right")) - 1]
+    width = GROWING.value_widths[int(np.searchsorted(GROWING.starts, true, side="right")) - 1]
     between = float(np.quantile(values, level, method="higher")) - true
     assert abs(found[0].as_py() - true) <= between + max(width, 4.0) + 1e-9
     assert lower[0] <= found[0].as_py() <= upper[0]
@@ -63,7 +63,7 @@ def test_the_least_and_the_largest_are_rounded_outwards() -> None:
 @pytest.fixture(scope="module")
 def noise() -> np.ndarray:
     """Draw the noise of many releases once: each level by itself meets it as if it were its own."""
-    return gaussian_samples(DRAWS * PARTS.bins, SIGMA).reshape(DRAWS, PARTS.bins)
+    return gaussian_samples(DRAWS * PARTS.bin_count, SIGMA).reshape(DRAWS, PARTS.bin_count)
 
 
 @pytest.mark.parametrize("level", [0.01, 0.25, 0.5, 0.99])
@@ -71,17 +71,17 @@ def test_quantiles_lie_in_their_intervals(level: float, noise: np.ndarray) -> No
     values = np.random.default_rng(3).gamma(2.0, 8.0, 60_000) - 10
     exact = _counts(values, PARTS).noisy
     true = float(np.quantile(values, level))
-    found, lower, upper = quantile(Counts(exact + noise, SIGMA, PARTS), QuantileOf(level), 0.95)
+    found, lower, upper = quantile(HistogramCounts(exact + noise, SIGMA, PARTS), QuantileOf(level), 0.95)
     assert found.null_count == 0
     assert binomial_at_least(int(((lower <= true) & (true <= upper)).sum()), DRAWS, 0.95)
     assert float(np.mean(upper - lower)) < 40.0  # of a range of 64
     # planted: ends of a noise ten times too small
-    _, low, high = quantile(Counts(exact + noise, SIGMA / 10, PARTS), QuantileOf(level), 0.95)
+    _, low, high = quantile(HistogramCounts(exact + noise, SIGMA / 10, PARTS), QuantileOf(level), 0.95)
     assert not binomial_at_least(int(((low <= true) & (true <= high)).sum()), DRAWS, 0.95)
 
 
 def test_too_few_rows_have_no_quantile() -> None:
-    found, lower, _ = quantile(Counts(np.full((1, 128), 3.0), 40.0, PARTS), QuantileOf(0.5), 0.95)
+    found, lower, _ = quantile(HistogramCounts(np.full((1, 128), 3.0), 40.0, PARTS), QuantileOf(0.5), 0.95)
     assert found.to_pylist() == [None]
     assert np.isnan(lower[0])
 
@@ -90,7 +90,7 @@ def test_groups_keep_their_order_and_their_nulls() -> None:
     keys = pa.table({"k0": ["b", "b", None, "a"], "k1": [1, 0, 1, 1], "k2": [2.0, 2.0, 2.0, 1.0]})
     fields = tuple(Field(name, None, kind) for name, kind in (("x", SqlType.VARCHAR), ("y", SqlType.DOUBLE)))
     value, *ends = (Field(name, None, SqlType.DOUBLE) for name in ("m", "lo", "hi"))
-    output = Output(value, QuantileOf(0.5), (ends[0], ends[1]))
+    output = ReleasedNumber(value, QuantileOf(0.5), (ends[0], ends[1]))
     columns = ReleaseColumns(0, fields, (output,), (), Histogram(1, (10.0, 11.0), (0.0, 0.0)))
     made = quantile_table(keys, NoisyVector(np.array([5, 1, 4, 9])), 1.0, 0.0, columns, 0.95)
     assert made.to_pylist() == [

@@ -11,16 +11,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from dialect import read
+from dialect import compile_query
 from engine import backends
 from engine.backends import exact
 from engine.mechanism import gaussian as noise
 from engine.mechanism import release
-from engine.mechanism.release import Release, from_bytes, outer_table, to_bytes
+from engine.mechanism.release import Release, outer_sql_table, release_from_bytes, release_to_bytes
 from engine.pipeline import engine as pipeline
 from engine.pipeline.engine import Engine
 from engine.pricing import group_keys, prepare
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 
 KEYS = pa.table({"k0": ["a", "b", None], "k1": pa.array([1, None, 3], pa.int32())})
 
@@ -33,26 +33,26 @@ def made(**changes: object) -> Release:
 
 def test_a_release_comes_back_as_it_was_written() -> None:
     first = made()
-    again = from_bytes(to_bytes(first))
+    again = release_from_bytes(release_to_bytes(first))
     assert again.keys.equals(first.keys)
     assert [vector.tolist() for vector in again.noisy] == [vector.tolist() for vector in first.noisy]
     assert {vector.dtype for vector in again.noisy} == {np.dtype(np.int64)}
     assert (again.grains, again.sigmas) == (first.grains, first.sigmas)
-    assert to_bytes(again) == to_bytes(first)
+    assert release_to_bytes(again) == release_to_bytes(first)
 
 
 @pytest.mark.parametrize("rows", [0, 1])
 def test_releases_of_no_key_and_of_no_group_come_back(rows: int) -> None:
     empty = pa.table({"k0": pa.array(["a"][:rows], pa.string())})
     first = made(keys=empty, noisy=(np.arange(rows),) * 2)
-    assert from_bytes(to_bytes(first)).keys.num_rows == rows
+    assert release_from_bytes(release_to_bytes(first)).keys.num_rows == rows
     alone = made(keys=pa.table({}), noisy=(np.array([7]), np.array([8])))
-    assert [vector.tolist() for vector in from_bytes(to_bytes(alone)).noisy] == [[7], [8]]
+    assert [vector.tolist() for vector in release_from_bytes(release_to_bytes(alone)).noisy] == [[7], [8]]
 
 
-def test_what_is_stored_is_noisy_and_nothing_else(engine: Engine) -> None:
+def test_stored_bytes_contain_noisy_numbers_alone(engine: Engine) -> None:
     """Look at every part of a stored payload: keys, noisy numbers, and public facts."""
-    (p,) = engine.answer("SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone", Asked("ann")).prepared
+    (p,) = engine.answer("SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone", Request("ann")).prepared
     payload = engine.ledger.replay("ann", "town", {p.release_key})[p.release_key].payload
     table = pa.ipc.open_stream(payload).read_all()
     assert table.column_names == ["k0", "w0"]
@@ -61,10 +61,12 @@ def test_what_is_stored_is_noisy_and_nothing_else(engine: Engine) -> None:
     assert facts["meaning"]["sql"] == "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
 
 
-def test_exact_numbers_have_no_written_form(engine: Engine) -> None:
-    (p,) = engine.prepare(read("SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone", engine.catalog), Asked("ann"))
+def test_exact_numbers_cannot_be_serialized(engine: Engine) -> None:
+    (p,) = engine.compile_releases(
+        compile_query("SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone", engine.catalog), Request("ann")
+    )
     numbers = engine.backend.run(p.sql)
-    for write in (pickle.dumps, copy.deepcopy, to_bytes, json.dumps):
+    for write in (pickle.dumps, copy.deepcopy, release_to_bytes, json.dumps):
         with pytest.raises((TypeError, AttributeError)):
             write(numbers)  # type: ignore[operator]
     assert re.fullmatch(r"<engine.backends.exact.Exact object at \w+>", repr(numbers))
@@ -74,16 +76,16 @@ def test_only_releases_are_turned_into_bytes() -> None:
     """In the rooms where exact numbers are, nothing else writes any."""
     for module in (exact, noise, group_keys, prepare, backends.duckdb):
         assert not {"json", "pickle", "ipc"} & set(vars(module)), module.__name__
-    assert vars(pipeline)["to_bytes"] is release.to_bytes
+    assert vars(pipeline)["to_bytes"] is release.release_to_bytes
 
 
 def counted(engine: Engine, grain: float, *noisy: int) -> list[int]:
     """Counts shown for given noisy numbers and grains."""
-    question = read("SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone", engine.catalog)
-    (p,), (columns,) = engine.prepare(question, Asked("ann")), question.releases
+    question = compile_query("SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone", engine.catalog)
+    (p,), (columns,) = engine.compile_releases(question, Request("ann")), question.releases
     keys_of = pa.table({"k0": [str(number) for number in noisy]})
     held = Release(keys_of, (np.array(noisy, dtype=np.int64),), (grain,), (1.0,))
-    counts: list[int] = outer_table(held, p.plan, columns, 0.95).column(columns.outputs[0].field.id).to_pylist()
+    counts: list[int] = outer_sql_table(held, p.plan, columns, 0.95).column(columns.outputs[0].field.id).to_pylist()
     return counts
 
 
@@ -98,10 +100,10 @@ def test_a_number_beyond_64_bits_stays_at_their_end(engine: Engine) -> None:
     assert 2**63 - 2048 <= high < 2**63
 
 
-def test_a_mean_is_centre_and_ratio_and_null_where_its_count_may_be_nothing(engine: Engine) -> None:
+def test_a_mean_is_centre_plus_ratio_and_null_if_its_count_is_unstable(engine: Engine) -> None:
     sql = "SELECT zone, AVG(minutes) AS m FROM visit GROUP BY zone"
-    question = read(sql, engine.catalog)
-    (p,) = engine.prepare(question, Asked("ann"))
+    question = compile_query(sql, engine.catalog)
+    (p,) = engine.compile_releases(question, Request("ann"))
     kinds = [str(vector.kind) for vector in p.plan.vectors]
     assert kinds == ["centred", "valid"] or kinds == ["valid", "centred"]
     count = kinds.index("valid")
@@ -110,7 +112,7 @@ def test_a_mean_is_centre_and_ratio_and_null_where_its_count_may_be_nothing(engi
     sigmas = tuple(2.0 if i == count else 0.5 for i in range(2))
     held = Release(pa.table({"k0": list("abcd")}), noisy, (1.0, 1.0), sigmas)
     columns = question.releases[0]
-    table = outer_table(held, p.plan, columns, 0.95)
+    table = outer_sql_table(held, p.plan, columns, 0.95)
     (output,) = columns.outputs
     assert table.column(output.field.id).to_pylist() == [30 + 200 / 100, None, None, None]
 

@@ -13,7 +13,7 @@ import opendp.prelude as dp
 import pytest
 
 from engine.mechanism.gaussian import add_noise
-from engine.mechanism.thresholds import threshold, threshold_delta
+from engine.mechanism.thresholds import person_threshold, threshold_delta
 from tests.support.sql.samples import measured_pico_rho
 from tests.support.statistics.statistics import (
     any_of,
@@ -69,10 +69,8 @@ def test_planted_under_reporting_is_found(planted: Delta) -> None:
 @pytest.mark.parametrize("sigma", SIGMAS)
 @pytest.mark.parametrize("max_groups", GROUPS)
 @pytest.mark.parametrize("atto_delta", DELTAS)
-def test_the_threshold_keeps_delta_and_is_no_higher_than_it_must(
-    sigma: float, max_groups: int, atto_delta: int
-) -> None:
-    reached, delta = threshold(sigma, max_groups, atto_delta), Decimal(atto_delta) / ATTO
+def test_the_threshold_is_the_least_that_satisfies_delta(sigma: float, max_groups: int, atto_delta: int) -> None:
+    reached, delta = person_threshold(sigma, max_groups, atto_delta), Decimal(atto_delta) / ATTO
     assert _true_delta(sigma, reached, max_groups) <= delta
     # least by its own bound; and at most one person above the least of the exact tail
     assert Fraction(threshold_delta(sigma, reached - 1, max_groups)) > Fraction(atto_delta, ATTO)
@@ -98,9 +96,9 @@ def _appearances(sigma: float, reached: int, max_groups: int, people: int) -> in
     return int((noisy >= reached).reshape(people, max_groups).any(axis=1).sum())
 
 
-def test_a_person_alone_appears_as_often_as_delta_says() -> None:
+def test_a_group_of_one_person_appears_with_probability_delta() -> None:
     sigma, max_groups, people = 5.0, 2, 20_000
-    reached = threshold(sigma, max_groups, ATTO // 20)
+    reached = person_threshold(sigma, max_groups, ATTO // 20)
     seen, delta = _appearances(sigma, reached, max_groups, people), threshold_delta(sigma, reached, max_groups)
     assert binomial_at_most(seen, people, delta)
     assert binomial_at_least(seen, people, 0.97 * delta)
@@ -113,16 +111,16 @@ def test_delta_stays_a_number_at_the_ends() -> None:
     assert threshold_delta(10.0, 1, 5) == 1.0
     assert threshold_delta(10.0, -3, 5) == 1.0
     assert 0 < threshold_delta(1.0, 10**6, 1) < 1e-300
-    assert threshold(1e15, 10**6, 1) == pytest.approx(10.6e15, rel=0.05)
+    assert person_threshold(1e15, 10**6, 1) == pytest.approx(10.6e15, rel=0.05)
 
 
 @pytest.mark.parametrize(
     ("sigma", "max_groups", "atto_delta"),
     [(0.0, 1, 1), (-1.0, 1, 1), (float("nan"), 1, 1), (float("inf"), 1, 1), (1.0, 0, 1), (1.0, 1, 0), (1.0, 1, ATTO)],
 )
-def test_what_has_no_threshold_is_refused(sigma: float, max_groups: int, atto_delta: int) -> None:
+def test_impossible_thresholds_are_refused(sigma: float, max_groups: int, atto_delta: int) -> None:
     with pytest.raises(ValueError, match="must"):
-        threshold(sigma, max_groups, atto_delta)
+        person_threshold(sigma, max_groups, atto_delta)
 
 
 def _opendp_threshold(maker: str, distance: dp.Metric, reached: int) -> dp.Measurement:
@@ -146,7 +144,7 @@ def test_opendp_under_reports_its_threshold() -> None:
 
 
 @pytest.mark.parametrize("reached", [3, 5, 8])
-def test_our_delta_covers_what_opendp_leaves_out(reached: int) -> None:
+def test_our_delta_covers_opendps_underestimate(reached: int) -> None:
     distance = dp.l02inf_distance(dp.absolute_distance(T="f64"))
     claimed = _opendp_threshold("make_gaussian_threshold", distance, reached).map((1, 1.0, 1.0))[1]
     true = _true_delta(1.0, reached, 1)

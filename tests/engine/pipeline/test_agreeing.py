@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from budgets import Loss
-from dialect import Bounding
+from dialect import ContributionBounds
 from engine.pipeline import consistency
 from engine.pipeline.answered import Answered
 from engine.pipeline.engine import Engine
@@ -51,21 +51,21 @@ def test_details_add_up_to_every_total(town: Engine) -> None:
     assert not add_up(released) and add_up(agreed) and add_up(agreed, "s")
     numbers = agreed.answer.table.column("n").to_pylist()
     assert all(type(n) is int and n >= 0 for n in numbers)
-    assert (agreed.charged, len(agreed.prepared)) == (released.charged, 4)
+    assert (agreed.charged_loss, len(agreed.prepared)) == (released.charged_loss, 4)
     lower, upper = agreed.answer.intervals["n"]
     assert ((lower <= numbers) & (numbers <= upper)).all()
 
 
-def test_the_noisy_numbers_stay_in_store(town: Engine) -> None:
+def test_stored_noisy_numbers_are_not_adjusted(town: Engine) -> None:
     own = anew(town)
     released = ask(own, f"SELECT {CUBE}", "6")
     agreed = ask(own, f"{OPTIONS} {CUBE}")
     again = ask(own, f"SELECT {CUBE}", "6")
-    assert agreed.charged == again.charged == Loss(0, 0)
+    assert agreed.charged_loss == again.charged_loss == Loss(0, 0)
     assert again.answer.table == released.answer.table != agreed.answer.table
 
 
-def test_intervals_of_totals_are_narrower_and_those_of_details_no_wider_but_for_what_is_cut(town: Engine) -> None:
+def test_consistency_narrows_totals_and_widens_details_only_by_clipping(town: Engine) -> None:
     own = anew(town)
     widths = []
     for start in ("SELECT", OPTIONS):
@@ -77,29 +77,29 @@ def test_intervals_of_totals_are_narrower_and_those_of_details_no_wider_but_for_
     assert (after <= before * (1 + 1e-9)).all() and after[total] < before[total]
 
 
-def test_persons_are_left_alone(town: Engine) -> None:
+def test_person_counts_are_not_adjusted(town: Engine) -> None:
     own = anew(town)
     released, agreed = (ask(own, f"{start} {PEOPLE}", "6") for start in ("SELECT", OPTIONS))
     assert agreed.answer.table.column("s") == released.answer.table.column("s")
     assert add_up(agreed)
 
 
-def test_levels_that_are_cut_otherwise_are_left_alone_and_would_be_found(
+def test_levels_with_other_clipping_are_left_alone_and_would_be_found(
     town: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def told(biases: tuple[float, float]) -> bool:
-        ways = ask(anew(town), f"SELECT {LEVELS}GROUPING SETS ((zone), (zone, day))", "6").ways
+    def is_adjusted(biases: tuple[float, float]) -> bool:
+        ways = ask(anew(town), f"SELECT {LEVELS}GROUPING SETS ((zone), (zone, day))", "6").sources
         plans = [replace(w.wanted, bounds=_biased(w.wanted.bounds, b)) for w, b in zip(ways, biases, strict=True)]
-        releases = tuple(town.release(way.wanted) for way in ways)
-        made = consistency.agreeing(plans, releases, [True, True], town.catalog)
+        releases = tuple(town.measure_release(way.wanted) for way in ways)
+        made = consistency.make_consistent(plans, releases, [True, True], town.catalog)
         return any(each is not own for each, own in zip(made, releases, strict=True))
 
-    assert told((0.0, 0.0)) and not told((0.0, -0.3))
-    monkeypatch.setattr(consistency, "_cut_alike", lambda prepared, places: True)
-    assert told((0.0, -0.3))
+    assert is_adjusted((0.0, 0.0)) and not is_adjusted((0.0, -0.3))
+    monkeypatch.setattr(consistency, "_have_similar_bias", lambda prepared, places: True)
+    assert is_adjusted((0.0, -0.3))
 
 
-def test_levels_of_the_same_rows_of_each_person_agree(town: Engine) -> None:
+def test_levels_of_the_same_truncated_rows_are_made_consistent(town: Engine) -> None:
     given = ask(anew(town), f"{OPTIONS.replace('rho', 'max_rows_contributed = 5, rho')} {CUBE}")
     assert all(bound.predicted_bias is None for each in given.prepared for bound in each.bounds.vectors)
     assert add_up(given)
@@ -109,8 +109,10 @@ def test_levels_that_share_noise_are_left_alone(town: Engine) -> None:
     own = anew(town)
     ask(own, f"SELECT {LEVELS}zone, day", "9")
     given = ask(own, f"{OPTIONS.replace('6', '0.01')} {LEVELS}GROUPING SETS ((), (zone), (zone, day))")
-    assert all(way.sources for way in given.ways) and not any(release.settled for release in given.releases)
+    assert all(way.derived for way in given.sources) and not any(
+        release.consistent_counts for release in given.releases
+    )
 
 
-def _biased(bounds: Bounding, bias: float) -> Bounding:
+def _biased(bounds: ContributionBounds, bias: float) -> ContributionBounds:
     return replace(bounds, vectors=tuple(replace(each, predicted_bias=bias) for each in bounds.vectors))

@@ -14,21 +14,21 @@ import pytest
 from dialect import Catalog, Code, Refusal, Target
 from dialect.binder.arities import arity_of
 from dialect.functions.aggregates import AGGREGATES
-from dialect.functions.registry import names
+from dialect.functions.registry import callable_names
 from dialect.functions.window_functions import WINDOW_FUNCTIONS
 from engine.backends.duckdb import DuckDBBackend
-from engine.backends.empty_tables import EmptyTables, declared
+from engine.backends.empty_tables import EmptyTables, declared_columns
 from engine.backends.lake import LakeBackend
 from engine.data.checks.lake import lake_target
 from engine.errors import ExecutionFailed
 from engine.pipeline import binding
 from engine.pipeline import engine as pipeline
-from engine.pipeline.binding import without_groups
+from engine.pipeline.binding import bind_release
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 
-ANN = Asked("ann")
+ANN = Request("ann")
 _NULLS = ("NULL", "CASE WHEN gender = 'f' THEN NULL END", "z", "'a'", "TRUE", "1")
 _ROWS = "(SELECT *, NULL AS z FROM visit JOIN person USING (person_id)) AS s"
 _MADE_OF = {"count_star", "count_distinct", "list_distinct", "sum_distinct", "avg_distinct"}
@@ -43,10 +43,10 @@ def _arguments(name: str, value: str, count: int) -> str:
 
 def _questions() -> Iterator[str]:
     """Queries whose functions and aggregates take untyped NULLs and other constants as arguments."""
-    for name in filter(str.isidentifier, names()):
+    for name in filter(str.isidentifier, callable_names()):
         arity = arity_of(name)
         assert arity is not None
-        for count in range(arity.least, (arity.most or arity.least + 2) + 1):
+        for count in range(arity.minimum, (arity.maximum or arity.minimum + 2) + 1):
             for value in _NULLS[:2]:
                 call = f"{name}({', '.join([value] * count)})"
                 yield f"SELECT COUNT(*) FROM {_ROWS} WHERE {call} IS NULL"
@@ -73,7 +73,7 @@ def _questions() -> Iterator[str]:
         yield f"SELECT COUNT(*) FROM {_ROWS} WHERE (NULL {sign} NULL) IS NULL"
     for name in _AGGREGATES:
         for value in _NULLS:
-            plain = _arguments(name, value, max(1, AGGREGATES[name].arguments if name in AGGREGATES else 1))
+            plain = _arguments(name, value, max(1, AGGREGATES[name].argument_count if name in AGGREGATES else 1))
             yield f"SELECT {name}({plain}) FROM {_ROWS}"
             yield f"SELECT {name}({plain.replace('z', 'NULL')}) FROM (SELECT gender, COUNT(*) AS n FROM person GROUP BY 1)"
             for each in ("", "DISTINCT "):
@@ -84,7 +84,7 @@ def _questions() -> Iterator[str]:
             yield f"SELECT COUNT(*) FROM (SELECT person_id, {over} AS x FROM {_ROWS}) WHERE x IS NULL"
     for name, function in WINDOW_FUNCTIONS.items():
         for value in _NULLS:
-            call = f"{name}({', '.join([value, '2'][: function.least])})"
+            call = f"{name}({', '.join([value, '2'][: function.min_arguments])})"
             over = f"{call} OVER (PARTITION BY person_id ORDER BY {value})"
             yield f"SELECT COUNT(*) FROM (SELECT person_id, {over} AS x FROM {_ROWS}) WHERE x IS NULL"
 
@@ -106,7 +106,7 @@ def _asked(engine: Engine, questions: tuple[str, ...]) -> tuple[int, list[str]]:
     for sql in questions:
         try:
             question = engine.read(sql, "ann")
-            prepared = engine.prepare(question, ANN)
+            prepared = engine.compile_releases(question, ANN)
         except Refusal as refusal:
             assert refusal.__cause__ is None, sql
             continue
@@ -119,14 +119,14 @@ def _asked(engine: Engine, questions: tuple[str, ...]) -> tuple[int, list[str]]:
 
 
 @pytest.mark.parametrize("part", range(6))
-def test_whatever_the_reader_takes_of_constants_can_be_bound(engine: Engine, part: int) -> None:
+def test_every_accepted_constant_can_be_bound_by_the_engine(engine: Engine, part: int) -> None:
     taken, refused = _asked(engine, QUESTIONS[part::6])
     assert refused == []
     assert taken > 100
 
 
 @pytest.mark.parametrize("sql", FOUND)
-def test_what_was_charged_and_never_answered_is_answered(engine: Engine, sql: str) -> None:
+def test_a_charged_query_without_an_answer_is_answered(engine: Engine, sql: str) -> None:
     assert engine.answer(sql, ANN).answer.table.num_rows == 1
 
 
@@ -149,7 +149,7 @@ class _Unplannable:
 @pytest.mark.parametrize(
     "sql", ["SELECT SUM(minutes) FROM visit", "SELECT shop, SUM(minutes) FROM visit GROUP BY shop"]
 )
-def test_what_the_engine_cant_bind_is_refused_and_costs_nothing(engine: Engine, sql: str) -> None:
+def test_a_query_that_the_engine_cannot_bind_is_refused_for_free(engine: Engine, sql: str) -> None:
     stuck = replace(engine, backend=_Unplannable(engine.backend, "minutes"))  # type: ignore[arg-type]
     for ask in (lambda: stuck.answer(sql, ANN), lambda: explain(stuck, sql, ANN)):
         with pytest.raises(Refusal) as refused:
@@ -157,32 +157,32 @@ def test_what_the_engine_cant_bind_is_refused_and_costs_nothing(engine: Engine, 
         assert refused.value.code is Code.FUNC
         assert "minutes" not in str(refused.value) and "Binder" not in str(refused.value)
     with pytest.raises(Refusal):
-        stuck.charge(sql, engine.prepare(engine.read(sql, "ann"), ANN), ANN)
-    assert engine.ledger.audit(kind="charged") == ()
-    assert engine.answer(sql, ANN).charged.pico_rho > 0  # what can be bound is charged as before
+        stuck.charge(sql, engine.compile_releases(engine.read(sql, "ann"), ANN), ANN)
+    assert engine.ledger.find_entries(kind="charged") == ()
+    assert engine.answer(sql, ANN).charged_loss.pico_rho > 0  # what can be bound is charged as before
 
 
-def test_what_cant_be_bound_over_releases_is_refused_too(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_outer_query_that_cannot_be_bound_is_refused_too(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     sql = "SELECT gender, n + 1 AS m FROM (SELECT gender, COUNT(*) AS n FROM person GROUP BY gender)"
 
     def no_plan(*_: object) -> None:
         raise ExecutionFailed("BinderException")
 
     with monkeypatch.context() as patched:
-        patched.setattr("engine.pipeline.finish.outer", no_plan)
+        patched.setattr("engine.pipeline.finish.run_outer", no_plan)
         with pytest.raises(Refusal) as refused:
             engine.answer(sql, ANN)
     assert refused.value.code is Code.FUNC
-    assert engine.ledger.audit(kind="charged") == ()
+    assert engine.ledger.find_entries(kind="charged") == ()
     assert engine.answer(sql, ANN).answer.table.num_rows == 3
 
 
 def test_a_charge_without_binding_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """The planted bug: SQL that no engine plans is charged."""
     monkeypatch.setattr(Engine, "bind", lambda *_: None)
-    monkeypatch.setattr(Engine, "_without_groups", lambda *_: ())
+    monkeypatch.setattr(Engine, "_bind_releases", lambda *_: ())
     with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
-        test_what_the_engine_cant_bind_is_refused_and_costs_nothing(engine, "SELECT SUM(minutes) FROM visit")
+        test_a_query_that_the_engine_cannot_bind_is_refused_for_free(engine, "SELECT SUM(minutes) FROM visit")
 
 
 def test_a_question_is_bound_once_for_each_client(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,14 +190,14 @@ def test_a_question_is_bound_once_for_each_client(engine: Engine, monkeypatch: p
 
     def counted(*given: object) -> object:
         met.append(given)
-        return without_groups(*given)  # type: ignore[arg-type]
+        return bind_release(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pipeline, "without_groups", counted)
+    monkeypatch.setattr(pipeline, "bind_release", counted)
     sql = "SELECT gender, COUNT(*) FROM person GROUP BY gender"
     for client in ("ann", "ben"):
-        explain(engine, sql, Asked(client))
-        engine.answer(sql, Asked(client))
-        engine.answer(sql, Asked(client))
+        explain(engine, sql, Request(client))
+        engine.answer(sql, Request(client))
+        engine.answer(sql, Request(client))
     assert len(met) == 2
 
 
@@ -205,13 +205,13 @@ def test_binding_reads_no_row(engine: Engine, monkeypatch: pytest.MonkeyPatch) -
     """Binding sees the types of tables and not their rows: the opened data are not queried."""
     sql = "SELECT shop, z.name, SUM(minutes) FROM visit v JOIN zone z USING (zone) GROUP BY 1, 2"
     question = engine.read(sql, "ann")
-    prepared = engine.prepare(question, ANN)
+    prepared = engine.compile_releases(question, ANN)
     assert engine.backend.empty
 
     def read(*_: object) -> None:
         raise AssertionError("the data were read")
 
-    monkeypatch.setattr(DuckDBBackend, "over", read)
+    monkeypatch.setattr(DuckDBBackend, "run_over", read)
     engine.bind(question, prepared, ANN)
 
 
@@ -234,14 +234,14 @@ def test_empty_tables_are_locked(town_engine: Engine) -> None:
 def test_declared_tables_stand_in_for_a_lakes(town: Catalog) -> None:
     """Where people's rows lie in a lake, the same plan is bound in DuckDB over what the catalog declares."""
     private = [table for table in town.tables if table.private]
-    empty = EmptyTables.like(duckdb.connect(), Target({}), declared(private))
+    empty = EmptyTables.copy_of(duckdb.connect(), Target({}), declared_columns(private))
     for table in private:
         found = empty.columns(f'SELECT * FROM declared.main."{table.name}"', {})
         assert found.column_names == [column.name for column in table.columns]
 
 
-def test_a_refusal_of_a_bind_never_holds_the_engines_text() -> None:
-    with pytest.raises(Refusal) as refused, binding._refused():
+def test_a_bind_refusal_never_contains_the_engine_s_text() -> None:
+    with pytest.raises(Refusal) as refused, binding._refusing_unbindable():
         raise ExecutionFailed("secret")
     assert "secret" not in str(refused.value)
     assert refused.value.__cause__ is None
@@ -263,16 +263,16 @@ class _Unasked:
         "SELECT MEDIAN(minutes) FROM visit JOIN person USING (person_id)",
     ],
 )
-def test_where_people_lie_in_a_lake_nothing_is_asked_of_it(engine: Engine, sql: str) -> None:
+def test_binding_sends_nothing_to_a_lake(engine: Engine, sql: str) -> None:
     """The DuckDB form of the same plan is bound in place of Spark's, and what can't be bound is refused as free."""
     catalog, opened = engine.catalog, engine.backend
     public = {table.name: opened.target.addresses[table.name] for table in catalog.tables if not table.private}
-    private = declared(table for table in catalog.tables if table.private)
+    private = declared_columns(table for table in catalog.tables if table.private)
     beside = replace(opened, target=Target(public), _empty=[])  # type: ignore[type-var]
     lake_backend = LakeBackend(lake_target(catalog, public), beside, _Unasked(), private)  # type: ignore[arg-type]
     lake = replace(engine, backend=lake_backend)
     question = lake.read(sql, "ann")
-    prepared = lake.prepare(question, ANN)
-    assert any(each.sql.in_order for each in prepared)
+    prepared = lake.compile_releases(question, ANN)
+    assert any(each.sql.ordering_sql for each in prepared)
     lake.bind(question, prepared, ANN)
     assert explain(lake, sql, ANN).loss.pico_rho > 0

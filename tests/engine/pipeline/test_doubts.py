@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from dialect import read
-from dialect.postprocess.noise_propagation import Linear
-from engine.pipeline.bias import column_biases, column_doubts
+from dialect import compile_query
+from dialect.postprocess.noise_propagation import LinearCombination
+from engine.pipeline.bias import column_bias_bounds, column_biases
 from engine.pipeline.engine import Engine
 from tests.engine.pricing.test_choose_bounds import made
 from tests.engine.pricing.test_correction import known
@@ -31,29 +31,34 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         yield engine
 
 
-def told(town: Engine, column: str) -> tuple[float | None, float | None, float]:
+def reported_biases(town: Engine, column: str) -> tuple[float | None, float | None, float]:
     """Reported bias share of a column, its predicted bias, and the bias share of the count next to it."""
-    question, prepared = read(BY_ZONE.format(column), town.catalog), (made(town, BY_ZONE.format(column), known(town)),)
-    doubts, biases = column_doubts(question, prepared), column_biases(question, prepared)
+    question, prepared = (
+        compile_query(BY_ZONE.format(column), town.catalog),
+        (made(town, BY_ZONE.format(column), known(town)),),
+    )
+    doubts, biases = column_bias_bounds(question, prepared), column_biases(question, prepared)
     return (doubts["m"]["share"] if "m" in doubts else None), biases["m"], doubts["n"]["share"]
 
 
 @pytest.mark.parametrize("column", SHARES)
-def test_a_share_is_told_where_it_holds_and_else_nothing_is_known(town: Engine, column: str) -> None:
-    share, bias, of_count = told(town, column)
+def test_a_relative_bias_bound_is_reported_only_where_it_holds(town: Engine, column: str) -> None:
+    share, bias, of_count = reported_biases(town, column)
     if SHARES[column] is None:
         assert (share, bias) == (None, None)
     else:
         assert (share, bias) == (of_count, 0.0)
 
 
-def test_a_difference_that_is_told_its_numbers_share_is_found(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_difference_reported_with_the_bias_share_of_its_operands_is_found(
+    town: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of 8 less 7, each off by up to a tenth of 8, a tenth of 1 would be reported."""
-    monkeypatch.setattr(Linear, "keeps_shares", lambda self: True)
-    share, bias, of_count = told(town, "COUNT(*) - 7")
+    monkeypatch.setattr(LinearCombination, "preserves_relative_error", lambda self: True)
+    share, bias, of_count = reported_biases(town, "COUNT(*) - 7")
     assert (share, bias) == (of_count, 0.0)
 
 
 @pytest.mark.parametrize("column", ["greatest(COUNT(*), 9)", "COUNT(*) * COUNT(*)"])
-def test_of_what_has_no_interval_nothing_is_known_though_all_of_it_was_given_back(town: Engine, column: str) -> None:
-    assert told(town, column)[:2] == (None, None)
+def test_a_column_without_interval_has_no_bias_bound_even_if_corrected(town: Engine, column: str) -> None:
+    assert reported_biases(town, column)[:2] == (None, None)

@@ -11,12 +11,12 @@ import pytest
 
 from budgets import Loss
 from dialect import Refusal
-from engine.api.wire.explained import columns_told
+from engine.api.wire.explained import column_shapes
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import Explained, explain
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 
-ANN = Asked("ann")
+ANN = Request("ann")
 QUESTIONS = {
     "count": "SELECT COUNT(*) AS n FROM visit",
     "by zone": "SELECT zone, COUNT(*) AS n, SUM(minutes) AS total FROM visit GROUP BY zone",
@@ -36,7 +36,7 @@ class Untouched:
         self.target, self.count, self.empty = inner.target, inner.count, inner.empty
 
 
-def explained(engine: Engine, name: str, asked: Asked = ANN) -> Explained:
+def explained(engine: Engine, name: str, asked: Request = ANN) -> Explained:
     return explain(engine, QUESTIONS[name], asked)
 
 
@@ -48,14 +48,14 @@ def test_nothing_is_read_and_nothing_is_charged(engine: Engine, name: str) -> No
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-@pytest.mark.parametrize("asked", [ANN, Asked("ann", rho=Fraction(1, 50))])
-def test_the_price_is_what_is_charged(engine: Engine, name: str, asked: Asked) -> None:
+@pytest.mark.parametrize("asked", [ANN, Request("ann", rho=Fraction(1, 50))])
+def test_the_price_is_what_is_charged(engine: Engine, name: str, asked: Request) -> None:
     before = explained(engine, name, asked)
-    assert not before.replayed
-    assert engine.answer(QUESTIONS[name], asked).charged == before.loss
+    assert not before.is_free
+    assert engine.answer(QUESTIONS[name], asked).charged_loss == before.loss
     after = explained(engine, name, asked)
-    assert (after.replayed, after.loss) == (True, Loss(0, 0))
-    assert not explained(engine, name, replace(asked, client="ben")).replayed
+    assert (after.is_free, after.loss) == (True, Loss(0, 0))
+    assert not explained(engine, name, replace(asked, client="ben")).is_free
 
 
 @pytest.mark.parametrize("name", ["count", "by zone", "people by zone", "index", "minutes"])
@@ -70,7 +70,7 @@ def test_the_expected_error_is_the_half_width_of_the_interval(engine: Engine, na
             assert set(((upper - lower) / 2).tolist()) == {before.expected_error[column]}  # whole, and one for all rows
 
 
-def test_an_error_that_depends_on_the_data_is_not_foretold(engine: Engine) -> None:
+def test_a_data_dependent_error_is_not_predicted(engine: Engine) -> None:
     assert explained(engine, "mean").expected_error == {"m": None}
 
 
@@ -81,11 +81,11 @@ def test_the_generated_sql_is_what_is_run(engine: Engine) -> None:
 
 def test_public_questions_are_free(engine: Engine) -> None:
     found = explain(engine, "SELECT * FROM zone", ANN)
-    assert (found.loss, found.replayed, found.sql, found.prepared) == (Loss(0, 0), False, "", ())
+    assert (found.loss, found.is_free, found.sql, found.prepared) == (Loss(0, 0), False, "", ())
 
 
 @pytest.mark.parametrize("sql", ["SELECT shop FROM visit", "SELECT", "SELECT MAX(shop) FROM visit"])
-def test_what_is_refused_is_refused_alike(engine: Engine, sql: str) -> None:
+def test_explain_and_answer_raise_the_same_refusal(engine: Engine, sql: str) -> None:
     said = []
     for ask in (lambda: explain(engine, sql, ANN), lambda: engine.answer(sql, ANN)):
         with pytest.raises(Refusal) as refused:
@@ -95,7 +95,7 @@ def test_what_is_refused_is_refused_alike(engine: Engine, sql: str) -> None:
 
 
 def test_a_price_beyond_the_budget_is_explained_all_the_same(engine: Engine) -> None:
-    assert explained(engine, "count", Asked("ann", rho=Fraction(5))).loss == Loss.of("5", "0")
+    assert explained(engine, "count", Request("ann", rho=Fraction(5))).loss == Loss.rounded_up("5", "0")
 
 
 def test_types_are_those_of_the_answer(engine: Engine) -> None:
@@ -105,6 +105,6 @@ def test_types_are_those_of_the_answer(engine: Engine) -> None:
         "SELECT coins, COUNT(*) AS n, SUM(coins) AS s, AVG(minutes) AS m FROM visit WHERE coins < 5 GROUP BY coins",
         "SELECT zone, 1 AS one, CAST(1.5 AS DOUBLE) AS x, length(zone) AS letters FROM zone",
     ):
-        told = {column["name"]: known[column["type"]] for column in columns_told(explain(engine, sql, ANN).question)}
+        told = {column["name"]: known[column["type"]] for column in column_shapes(explain(engine, sql, ANN).question)}
         table = engine.answer(sql, ANN).answer.table
         assert told == dict(zip(table.column_names, table.schema.types, strict=True))

@@ -7,23 +7,21 @@ import pytest
 from dialect import Refusal
 from engine.errors import ExecutionFailed
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 
 
 @pytest.mark.parametrize("most", ["2000000", "9000000000000000000"])
-def test_a_list_without_end_is_refused_and_not_counted_to_its_end(engine: Engine, most: str) -> None:
+def test_an_unbounded_key_set_is_refused_without_counting_it(engine: Engine, most: str) -> None:
     with pytest.raises(Refusal, match="more than 1,000,000 keys; the widest list is a range in the question with"):
         engine.answer(
-            f"SELECT coins, COUNT(*) FROM visit WHERE coins BETWEEN 0 AND {most} GROUP BY coins", Asked("ann")
+            f"SELECT coins, COUNT(*) FROM visit WHERE coins BETWEEN 0 AND {most} GROUP BY coins", Request("ann")
         )
 
 
-def test_what_cannot_be_counted_is_refused_and_nothing_is_charged(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_uncountable_key_set_is_refused_without_a_charge(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(engine.backend), "_table", lambda *_: (_ for _ in ()).throw(ExecutionFailed()))
     monkeypatch.setattr(engine.backend, "_counts", {})
     for sql in ("SELECT zone, COUNT(*) FROM visit GROUP BY zone", "SELECT * FROM zone"):
         with pytest.raises(Refusal, match="nothing was charged"):
-            engine.answer(sql, Asked("ann"))
+            engine.answer(sql, Request("ann"))
     assert engine.ledger.entries() == ()

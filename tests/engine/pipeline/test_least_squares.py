@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.mechanism.gaussian import add_noise, gaussian_scale
-from engine.pipeline.consistency import Level, nearest, never_negative, whole
+from engine.pipeline.consistency import Level, least_squares, non_negative_least_squares, round_consistently
 
 RANDOM = np.random.default_rng(7)  # of test data, not of noise
 LEAST_HELD = 0.925  # of 3,000 independent intervals at 0.95, fewer hold in 2 of 10^9 honest runs
@@ -29,7 +29,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_it_is_the_solution_of_the_normal_equations(name: str) -> None:
+def test_consistency_solves_the_normal_equations(name: str) -> None:
     made = levels(CASES[name], [3.0, 1.0, 0.2, 0.05][: len(CASES[name])])
     rows, wanted = [], []
     for each in made:
@@ -40,23 +40,23 @@ def test_it_is_the_solution_of_the_normal_equations(name: str) -> None:
         rows.append(matrix / each.sigma)
         wanted.append(each.noisy / each.sigma)
     dense = np.linalg.lstsq(np.vstack(rows), np.concatenate(wanted), rcond=None)[0]
-    assert nearest(made) == pytest.approx(dense, abs=1e-6)
-    kept = never_negative(made)
+    assert least_squares(made) == pytest.approx(dense, abs=1e-6)
+    kept = non_negative_least_squares(made)
     loss = sum(float(np.sum((each.sums(kept) - each.noisy) ** 2) / each.sigma**2) for each in made)
     cut = np.maximum(dense, 0)
     assert (kept >= 0).all()
     assert loss <= sum(float(np.sum((each.sums(cut) - each.noisy) ** 2) / each.sigma**2) for each in made) + 1e-6
 
 
-def test_whole_numbers_of_neighbours_add_up() -> None:
+def test_integer_rounding_nearly_preserves_sums_of_runs() -> None:
     numbers = np.abs(RANDOM.normal(0, 3, 1_000))
-    made = whole(numbers)
+    made = round_consistently(numbers)
     assert (made >= 0).all() and (np.abs(made - numbers) <= 1).all()
     runs = [(a, b) for a, b in RANDOM.integers(0, 1_000, (200, 2)) if a < b]
     assert all(abs(made[a:b].sum() - numbers[a:b].sum()) <= 1 + 1e-9 for a, b in runs)
 
 
-def test_totals_and_differences_have_no_more_noise_than_they_are_told_to_have() -> None:
+def test_consistent_totals_and_differences_have_at_most_their_stated_noise() -> None:
     """300 cities of 10 zones, exact number 1 each; the stated noise is that of the released numbers."""
     cities, zones = 3_000, 10
     coarse, fine = gaussian_scale(40, 10**10), gaussian_scale(30, 10**10)
@@ -64,7 +64,7 @@ def test_totals_and_differences_have_no_more_noise_than_they_are_told_to_have() 
     finest = add_noise(np.zeros(cities * zones, dtype=np.int64), 30, fine, 10**10).astype(float)
     totals = add_noise(np.zeros(cities, dtype=np.int64), 40, coarse, 10**10).astype(float)
     both = [Level(np.arange(cities * zones), finest, fine), Level(groups, totals, coarse)]
-    found = nearest(both)
+    found = least_squares(both)
     summed = both[1].sums(found)
     narrow = (1 / coarse**2 + 1 / (zones * fine**2)) ** -0.5
     assert float((np.abs(summed) <= 1.96 * narrow).mean()) >= LEAST_HELD

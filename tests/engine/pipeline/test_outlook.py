@@ -12,8 +12,8 @@ import pytest
 
 from budgets import LIFETIME, PER_QUERY, Loss
 from budgets.stores import journal
-from engine import Desk, Refused, open_desk
-from engine.pipeline.outlook import in_words
+from engine import Refused, Session, open_session
+from engine.pipeline.outlook import format_windows
 from tests.engine.town import make_town
 from tests.engine.windowed_town import DAYS, WINDOWED
 
@@ -24,9 +24,9 @@ WHY = {"actor": "admin", "reason": "a test"}
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
-    with open_desk(make_town(tmp_path, declared=WINDOWED).path, ledger=":memory:") as opened:
+    with open_session(make_town(tmp_path, declared=WINDOWED).path, ledger=":memory:") as opened:
         yield opened
 
 
@@ -35,12 +35,12 @@ def card(table: Any) -> dict[str, Any]:
     return found
 
 
-def outlook(desk: Desk, sql: str, rho: str = "0.01", client: str = "ann") -> dict[str, Any]:
+def outlook(desk: Session, sql: str, rho: str = "0.01", client: str = "ann") -> dict[str, Any]:
     found: dict[str, Any] = desk.explain(sql, client=client, rho=rho)["outlook"]
     return found
 
 
-def refused(desk: Desk, sql: str, rho: str, client: str = "ann") -> dict[str, Any]:
+def refused(desk: Session, sql: str, rho: str, client: str = "ann") -> dict[str, Any]:
     with pytest.raises(Refused) as caught:
         desk.query(sql, client=client, rho=rho)
     return caught.value.problem
@@ -52,7 +52,7 @@ def varied(sql: str, count: int) -> list[str]:
     return [sql.replace(" GROUP", f" {word} coins <= {9 - i} GROUP") for i in range(count)]
 
 
-def test_so_many_more_are_answered_and_the_next_is_refused(desk: Desk) -> None:
+def test_the_forecast_number_of_queries_is_answered_and_the_next_refused(desk: Session) -> None:
     desk.query(ONE, client="ann", rho="0.068")
     told = outlook(desk, ALL)
     assert (told["further"], told["window"], told["client"]) == (3, DAYS[1], "ann")
@@ -64,7 +64,7 @@ def test_so_many_more_are_answered_and_the_next_is_refused(desk: Desk) -> None:
     desk.query(last, client="ann", rho="0.002")
 
 
-def test_a_refusal_says_what_fits_and_all_of_it_does(desk: Desk) -> None:
+def test_a_refusal_lists_what_fits_and_all_of_it_is_accepted(desk: Session) -> None:
     desk.query(ONE, client="ann", rho="0.095")
     problem = refused(desk, ALL, "0.01")
     assert problem["would_fit_windows"] == [DAYS[0], DAYS[2], DAYS[3]]
@@ -80,7 +80,7 @@ def test_a_refusal_says_what_fits_and_all_of_it_does(desk: Desk) -> None:
     desk.query(ONE.replace(DAYS[1], DAYS[2]), client="ann", rho="0.06")
 
 
-def test_a_stored_answer_is_named_by_its_price(desk: Desk) -> None:
+def test_a_stored_answer_is_named_by_its_price(desk: Session) -> None:
     desk.query(ALL, client="ann", rho="0.03")
     problem = refused(desk, ALL, "0.2")  # of which 0.17 is still to be bought
     assert problem["free_at_rho"] == 0.03
@@ -89,15 +89,15 @@ def test_a_stored_answer_is_named_by_its_price(desk: Desk) -> None:
     assert refused(desk, ALL, "0.2", client="ben")["free_at_rho"] is None  # what others hold is not his
 
 
-def test_the_whole_tree_binds(desk: Desk) -> None:
+def test_every_account_of_the_client_tree_limits_the_forecast(desk: Session) -> None:
     ledger = desk.engine.ledger
-    ledger.cap_client("acme", "town", Loss.of("0.03", "1e-9"), scope=DAYS[2], **WHY)
+    ledger.cap_client("acme", "town", Loss.rounded_up("0.03", "1e-9"), scope=DAYS[2], **WHY)
     told = outlook(desk, ALL, client="acme/ann")
     assert (told["further"], told["client"], told["window"]) == (3, "acme", DAYS[2])
-    ledger.cap_client("acme/ann", "town", Loss.of("0.05", "1e-9"), scope=LIFETIME, **WHY)
+    ledger.cap_client("acme/ann", "town", Loss.rounded_up("0.05", "1e-9"), scope=LIFETIME, **WHY)
     told = outlook(desk, ALL, client="acme/ann")
     assert (told["further"], told["window"]) == (1, LIFETIME)  # four windows a question
-    ledger.cap_client("acme/ann", "town", Loss.of("0.004", "1e-9"), scope=PER_QUERY, **WHY)
+    ledger.cap_client("acme/ann", "town", Loss.rounded_up("0.004", "1e-9"), scope=PER_QUERY, **WHY)
     told = outlook(desk, ALL, client="acme/ann")
     assert (told["further"], told["account"], told["would_fit_rho"]) == (0, None, 0.004)
     assert "no more at this price, by the most that one question may cost" in told["told"]
@@ -106,7 +106,7 @@ def test_the_whole_tree_binds(desk: Desk) -> None:
     assert shown["acme", DAYS[2]]["questions"] == 5 and shown["acme/ann", LIFETIME]["spent_rho"] == 0.016
 
 
-def test_new_budget_comes_with_windows_to_come(desk: Desk) -> None:
+def test_new_budget_comes_with_windows_to_come(desk: Session) -> None:
     assert outlook(desk, ONE)["next_window"] == DAYS[2]
     told = outlook(desk, ALL)
     assert told["next_window"] == "2026-10-05"
@@ -115,22 +115,24 @@ def test_new_budget_comes_with_windows_to_come(desk: Desk) -> None:
     assert outlook(desk, STATIC)["other_windows"] == []
 
 
-def test_a_budget_that_is_never_renewed_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_budget_that_is_never_renewed_has_no_next_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
-    with open_desk(make_town(tmp_path).path, ledger=":memory:") as desk:
+    with open_session(make_town(tmp_path).path, ledger=":memory:") as desk:
         told = outlook(desk, ALL)
         assert told["next_window"] is None
         assert "no new budget comes: the dataset is one privacy window, forever" in told["told"]
         assert card(desk.query("SELECT * FROM zone", client="ann"))["outlook"] is None
 
 
-def test_what_has_no_time_can_not_be_moved(desk: Desk) -> None:
+def test_a_timeless_query_has_no_other_window_to_suggest(desk: Session) -> None:
     desk.query(STATIC, client="ann", rho="0.095")
     problem = refused(desk, STATIC, "0.2")
     assert (problem["window"], problem["would_fit_windows"], problem["other_windows"]) == ("static", [], [])
 
 
-def test_how_long_it_lasts_is_told_of_enough_history(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_duration_of_the_budget_is_forecast_from_enough_history(
+    desk: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = datetime.now(UTC)
     for days, sql in zip((20, 10, 2), varied(ONE, 3), strict=True):
         assert outlook(desk, ONE)["lasts_days"] is None
@@ -151,7 +153,7 @@ def test_how_long_it_lasts_is_told_of_enough_history(desk: Desk, monkeypatch: py
     assert "rate" not in refused(desk, ALL, "0.3")["hint"]  # no refusal depends on a clock
 
 
-def test_a_name_that_is_nobodys_yet_is_told_so(desk: Desk) -> None:
+def test_an_unknown_client_name_has_a_note_in_its_budget(desk: Session) -> None:
     words = "client 'anne' is new: nobody has asked, or was added, under this name"
     desk.query(ONE, client="acme/ann")
     assert words in desk.budget("anne")["ahead"]["town"]
@@ -161,13 +163,13 @@ def test_a_name_that_is_nobodys_yet_is_told_so(desk: Desk) -> None:
     assert words not in desk.budget("anne")["ahead"]["town"]
 
 
-def test_statements_show_it(desk: Desk) -> None:
+def test_explain_statements_show_the_budget_forecast(desk: Session) -> None:
     rows = desk.query(f"EXPLAIN PRIVACY {ONE}", client="ann").to_pylist()
     (first, *others) = [row for row in rows if row["part"] == "ahead"]
     assert (first["name"], first["value"]) == ("further", 20.0) and others
     assert [row["questions"] for row in desk.query("SHOW BUDGET", client="ann").to_pylist()] == [40, 20, 40, 20]
 
 
-def test_windows_in_a_row_are_told_as_one() -> None:
-    assert in_words(("b", "c", "f"), ("a", "b", "c", "d", "e", "f")) == "b to c, f"
-    assert in_words(("static",), ("a",)) == "static"
+def test_consecutive_windows_are_written_as_one_range() -> None:
+    assert format_windows(("b", "c", "f"), ("a", "b", "c", "d", "e", "f")) == "b to c, f"
+    assert format_windows(("static",), ("a",)) == "static"

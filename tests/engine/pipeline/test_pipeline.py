@@ -13,12 +13,12 @@ import pytest
 from budgets import AccountName, BudgetRefused, EntryKind, Forbidden, IdempotencyError, Loss
 from dialect import Refusal
 from engine.catalog.file import load_catalog
-from engine.catalog.version import resting_on
+from engine.catalog.version import release_dependency_digest
 from engine.errors import ExecutionFailed
 from engine.pipeline import finish as finishing
 from engine.pipeline.answered import Answered
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 from tests.engine.town import CATALOG, make_town, opened
 from tests.support.tree import ROOT
 
@@ -34,7 +34,7 @@ norms = { rows = 1, persons = 1 }
 columns = { person_id = { type = "BIGINT" } }
 """
 LOOKED = ["ledger.replay", "ledger.releases"]  # whether the answer itself is held, and what else is
-PRICE = Loss.of("0.005", "0")
+PRICE = Loss.rounded_up("0.005", "0")
 EVERYBODY, ANN, BEN = (AccountName("town", "forever", owner) for owner in ("", "ann", "ben"))
 
 
@@ -74,7 +74,7 @@ def kept(engine: Engine, pages: list[str]) -> Engine:
     return Engine(engine.catalog, backend, ledger, noise)  # type: ignore[arg-type]
 
 
-def told(pages: list[str]) -> list[str]:
+def charged_pages(pages: list[str]) -> list[str]:
     """Leave out what only looks at public tables."""
     return [page for page in pages if page not in ("backend.count", "backend.public", "backend.values")]
 
@@ -89,27 +89,29 @@ def numbers(answered: Answered) -> list[dict[str, object]]:
 
 
 def test_charge_read_noise_settle_in_that_order(kept: Engine, pages: list[str]) -> None:
-    kept.answer(BY_ZONE, Asked("ann"))
-    assert told(pages) == [*LOOKED, "ledger.charge", "backend.run", "noise", "ledger.settle"]
+    kept.answer(BY_ZONE, Request("ann"))
+    assert charged_pages(pages) == [*LOOKED, "ledger.charge", "backend.run", "noise", "ledger.settle"]
 
 
 def test_a_refusal_is_decided_before_the_ledger_and_the_data(kept: Engine, pages: list[str]) -> None:
     with pytest.raises(Refusal):
-        kept.answer("SELECT person_id FROM visit", Asked("ann"))
+        kept.answer("SELECT person_id FROM visit", Request("ann"))
     assert pages == []
 
 
 @pytest.mark.parametrize("confidence", [0.3, 1.0, float("nan"), -1.0])
-def test_a_level_that_is_none_is_refused_before_the_ledger(kept: Engine, pages: list[str], confidence: float) -> None:
+def test_an_invalid_confidence_level_is_refused_before_the_ledger(
+    kept: Engine, pages: list[str], confidence: float
+) -> None:
     with pytest.raises(Refusal, match="E_PARAM"):
-        kept.answer(BY_ZONE, Asked("ann", confidence=confidence))
-    assert told(pages) == []
+        kept.answer(BY_ZONE, Request("ann", confidence=confidence))
+    assert charged_pages(pages) == []
 
 
-def test_what_the_budget_does_not_cover_is_never_read(kept: Engine, pages: list[str]) -> None:
+def test_data_are_not_read_for_a_query_beyond_the_budget(kept: Engine, pages: list[str]) -> None:
     with pytest.raises(BudgetRefused):
-        kept.answer(BY_ZONE, Asked("ann", rho=Fraction(1)))
-    assert told(pages) == [*LOOKED, "ledger.charge", "ledger.outlook", "ledger.releases"]
+        kept.answer(BY_ZONE, Request("ann", rho=Fraction(1)))
+    assert charged_pages(pages) == [*LOOKED, "ledger.charge", "ledger.outlook", "ledger.releases"]
 
 
 def test_a_charge_stays_when_the_data_cannot_be_read_and_pays_for_the_next_try(
@@ -118,10 +120,10 @@ def test_a_charge_stays_when_the_data_cannot_be_read_and_pays_for_the_next_try(
     with monkeypatch.context() as broken:
         broken.setattr(type(engine.backend), "run", lambda *_: (_ for _ in ()).throw(ExecutionFailed()))
         with pytest.raises(ExecutionFailed):
-            engine.answer(BY_ZONE, Asked("ann"))
+            engine.answer(BY_ZONE, Request("ann"))
     assert (spent(engine, ANN), spent(engine, EVERYBODY)) == (PRICE, PRICE)
-    again = engine.answer(BY_ZONE, Asked("ann"))
-    assert (again.charged, spent(engine, ANN)) == (Loss(0, 0), PRICE)
+    again = engine.answer(BY_ZONE, Request("ann"))
+    assert (again.charged_loss, spent(engine, ANN)) == (Loss(0, 0), PRICE)
 
 
 def fails_when_it_runs(sql: str, _: object) -> None:
@@ -134,30 +136,28 @@ def test_a_release_is_stored_before_the_rest_of_the_question_runs(
     kept: Engine, pages: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(finishing, "outer", fails_when_it_runs)
+        broken.setattr(finishing, "run_outer", fails_when_it_runs)
         with pytest.raises(ExecutionFailed):
-            kept.answer(f"{BY_ZONE} ORDER BY n", Asked("ann"))
+            kept.answer(f"{BY_ZONE} ORDER BY n", Request("ann"))
     pages.clear()
-    kept.answer(BY_ZONE, Asked("ann"))
-    assert told(pages) == ["ledger.replay", "ledger.made"]
+    kept.answer(BY_ZONE, Request("ann"))
+    assert charged_pages(pages) == ["ledger.replay", "ledger.made"]
 
 
-def test_a_free_repeat_that_cannot_be_finished_says_that_nothing_was_charged(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    engine.answer(BY_ZONE, Asked("ann"))
-    monkeypatch.setattr(finishing, "outer", lambda *_: (_ for _ in ()).throw(ExecutionFailed()))
+def test_a_failed_replay_states_that_nothing_was_charged(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine.answer(BY_ZONE, Request("ann"))
+    monkeypatch.setattr(finishing, "run_outer", lambda *_: (_ for _ in ()).throw(ExecutionFailed()))
     with pytest.raises(Refusal, match="nothing was charged"):
-        engine.answer(f"{BY_ZONE} ORDER BY n", Asked("ann"))
+        engine.answer(f"{BY_ZONE} ORDER BY n", Request("ann"))
     assert spent(engine, ANN) == PRICE
 
 
-def test_the_same_question_again_costs_nothing_and_says_the_same(kept: Engine, pages: list[str]) -> None:
-    first = kept.answer(BY_ZONE, Asked("ann"))
+def test_a_repeated_query_is_free_and_returns_the_same_numbers(kept: Engine, pages: list[str]) -> None:
+    first = kept.answer(BY_ZONE, Request("ann"))
     pages.clear()
-    again = kept.answer(BY_ZONE, Asked("ann"))
+    again = kept.answer(BY_ZONE, Request("ann"))
     assert numbers(again) == numbers(first)
-    assert (again.charged, told(pages)) == (Loss(0, 0), ["ledger.replay", "ledger.made"])
+    assert (again.charged_loss, charged_pages(pages)) == (Loss(0, 0), ["ledger.replay", "ledger.made"])
 
 
 @pytest.mark.parametrize(
@@ -168,9 +168,9 @@ def test_the_same_question_again_costs_nothing_and_says_the_same(kept: Engine, p
         "SELECT zone, 2 * COUNT(*) AS twice FROM visit GROUP BY 1 ORDER BY 2 DESC LIMIT 3",
     ],
 )
-def test_the_same_release_asked_for_in_other_words_is_free(engine: Engine, same: str) -> None:
-    engine.answer(BY_ZONE, Asked("ann"))
-    assert engine.answer(same, Asked("ann")).charged == Loss(0, 0)
+def test_an_equivalent_query_is_free(engine: Engine, same: str) -> None:
+    engine.answer(BY_ZONE, Request("ann"))
+    assert engine.answer(same, Request("ann")).charged_loss == Loss(0, 0)
 
 
 @pytest.mark.parametrize(
@@ -182,132 +182,133 @@ def test_the_same_release_asked_for_in_other_words_is_free(engine: Engine, same:
     ],
 )
 def test_another_release_is_paid_for(engine: Engine, other: str) -> None:
-    engine.answer(BY_ZONE, Asked("ann"))
-    assert engine.answer(other, Asked("ann")).charged == PRICE
+    engine.answer(BY_ZONE, Request("ann"))
+    assert engine.answer(other, Request("ann")).charged_loss == PRICE
 
 
-def test_a_higher_rho_is_another_answer_for_which_what_is_held_counts(engine: Engine) -> None:
-    first = engine.answer(BY_ZONE, Asked("ann"))
-    other = engine.answer(BY_ZONE, Asked("ann", rho=Fraction(1, 100)))
+def test_a_higher_rho_buys_a_new_release_averaged_with_the_stored_one(engine: Engine) -> None:
+    first = engine.answer(BY_ZONE, Request("ann"))
+    other = engine.answer(BY_ZONE, Request("ann", rho=Fraction(1, 100)))
     assert (
-        PRICE.pico_rho <= other.charged.pico_rho < 1.01 * PRICE.pico_rho
+        PRICE.pico_rho <= other.charged_loss.pico_rho < 1.01 * PRICE.pico_rho
     )  # two of half the price are one of all of it
     assert numbers(other) != numbers(first)
 
 
 def test_another_confidence_is_the_same_release(engine: Engine) -> None:
-    engine.answer(BY_ZONE, Asked("ann"))
-    assert engine.answer(BY_ZONE, Asked("ann", confidence=0.5)).charged == Loss(0, 0)
+    engine.answer(BY_ZONE, Request("ann"))
+    assert engine.answer(BY_ZONE, Request("ann", confidence=0.5)).charged_loss == Loss(0, 0)
 
 
 def test_a_second_client_pays_its_own_account_and_gets_the_same_numbers(kept: Engine, pages: list[str]) -> None:
-    first = kept.answer(BY_ZONE, Asked("ann"))
+    first = kept.answer(BY_ZONE, Request("ann"))
     pages.clear()
-    second = kept.answer(BY_ZONE, Asked("ben"))
+    second = kept.answer(BY_ZONE, Request("ben"))
     assert numbers(second) == numbers(first)
-    assert second.charged == PRICE
+    assert second.charged_loss == PRICE
     assert "backend.run" not in pages
     assert [spent(kept, name) for name in (ANN, BEN, EVERYBODY)] == [PRICE, PRICE, PRICE]
 
 
-def test_a_new_version_of_the_data_is_asked_anew(engine: Engine) -> None:
-    engine.answer(BY_ZONE, Asked("ann"))
+def test_a_new_data_version_makes_a_new_release(engine: Engine) -> None:
+    engine.answer(BY_ZONE, Request("ann"))
     (dataset,) = engine.catalog.datasets
     newer = replace(engine.catalog, datasets=(replace(dataset, data_version=2),))
-    assert replace(engine, catalog=newer).answer(BY_ZONE, Asked("ann")).charged == PRICE
+    assert replace(engine, catalog=newer).answer(BY_ZONE, Request("ann")).charged_loss == PRICE
 
 
-def test_a_version_of_the_engine_that_names_releases_anew_asks_anew(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_new_release_key_format_makes_new_releases(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the runbook describes an upgrade: releases under their old key are not found."""
-    engine.answer(BY_ZONE, Asked("ann", request_id="r-1"))
-    monkeypatch.setattr("engine.pricing.release_key.resting_on", lambda *of: f"named anew {resting_on(*of)}")
+    engine.answer(BY_ZONE, Request("ann", request_id="r-1"))
+    monkeypatch.setattr(
+        "engine.pricing.release_key.release_dependency_digest",
+        lambda *of: f"named anew {release_dependency_digest(*of)}",
+    )
     newer = replace(engine)
-    assert newer.answer(BY_ZONE, Asked("ann")).charged == PRICE
+    assert newer.answer(BY_ZONE, Request("ann")).charged_loss == PRICE
     with pytest.raises(IdempotencyError, match="or the engine has"):
-        newer.answer(BY_ZONE, Asked("ann", request_id="r-1"))
+        newer.answer(BY_ZONE, Request("ann", request_id="r-1"))
     runbook = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     assert "A version may name a question's releases anew" in runbook
 
 
 def test_a_request_that_is_sent_twice_is_charged_once(kept: Engine, pages: list[str]) -> None:
-    asked = Asked("ann", request_id="r-1")
+    asked = Request("ann", request_id="r-1")
     first, again = kept.answer(BY_ZONE, asked), kept.answer(BY_ZONE, asked)
     assert numbers(again) == numbers(first)
-    assert (first.charged, again.charged, spent(kept, ANN)) == (PRICE, Loss(0, 0), PRICE)
+    assert (first.charged_loss, again.charged_loss, spent(kept, ANN)) == (PRICE, Loss(0, 0), PRICE)
     assert pages.count("backend.run") == 1
 
 
 @pytest.mark.parametrize(
     ("sql", "asked"),
     [
-        ("SELECT COUNT(*) AS n FROM visit", Asked("ann", request_id="r-1")),
-        (BY_ZONE, Asked("ann", rho=Fraction(1, 100), request_id="r-1")),
+        ("SELECT COUNT(*) AS n FROM visit", Request("ann", request_id="r-1")),
+        (BY_ZONE, Request("ann", rho=Fraction(1, 100), request_id="r-1")),
     ],
 )
-def test_a_request_id_is_of_one_question(engine: Engine, sql: str, asked: Asked) -> None:
-    engine.answer(BY_ZONE, Asked("ann", request_id="r-1"))
+def test_a_request_id_is_of_one_question(engine: Engine, sql: str, asked: Request) -> None:
+    engine.answer(BY_ZONE, Request("ann", request_id="r-1"))
     with pytest.raises(IdempotencyError):
         engine.answer(sql, asked)
     assert spent(engine, ANN) == PRICE
 
 
 def test_request_ids_of_two_clients_have_nothing_to_do_with_each_other(engine: Engine) -> None:
-    engine.answer(BY_ZONE, Asked("ann", request_id="r-1"))
-    assert engine.answer("SELECT COUNT(*) AS n FROM visit", Asked("ben", request_id="r-1")).charged == PRICE
+    engine.answer(BY_ZONE, Request("ann", request_id="r-1"))
+    assert engine.answer("SELECT COUNT(*) AS n FROM visit", Request("ben", request_id="r-1")).charged_loss == PRICE
 
 
 def test_every_release_of_a_statement_is_paid_for_in_one_charge(engine: Engine) -> None:
     index = """WITH zones AS (SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone),
                     whole AS (SELECT COUNT(*) AS n FROM visit)
                SELECT zones.zone, zones.n / whole.n AS share FROM zones CROSS JOIN whole"""
-    answered = engine.answer(index, Asked("ann"))
-    assert (len(answered.releases), answered.charged) == (2, Loss.of("0.01", "0"))
+    answered = engine.answer(index, Request("ann"))
+    assert (len(answered.releases), answered.charged_loss) == (2, Loss.rounded_up("0.01", "0"))
     charged = [row for row in engine.ledger.entries() if row.kind == EntryKind.CHARGED and row.holder == "ann"]
     assert {row.request_id for row in charged} == {charged[0].request_id}
-    assert engine.answer(BY_ZONE, Asked("ann")).charged == Loss(0, 0), "each of them is stored by itself"
+    assert engine.answer(BY_ZONE, Request("ann")).charged_loss == Loss(0, 0), "each of them is stored by itself"
 
 
 def test_a_statement_pays_only_for_what_is_new_in_it(engine: Engine) -> None:
-    engine.answer(BY_ZONE, Asked("ann"))
+    engine.answer(BY_ZONE, Request("ann"))
     both = f"SELECT z.zone, z.n, d.n FROM ({BY_ZONE}) AS z CROSS JOIN (SELECT COUNT(*) AS n FROM visit) AS d"
-    assert engine.answer(both, Asked("ann")).charged == PRICE
+    assert engine.answer(both, Request("ann")).charged_loss == PRICE
 
 
 def test_a_subquery_that_is_used_twice_is_one_release(engine: Engine) -> None:
     twice = """WITH zones AS (SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone)
                SELECT a.zone, a.n - b.n AS nothing FROM zones AS a JOIN zones AS b ON a.zone = b.zone"""
-    answered = engine.answer(twice, Asked("ann"))
-    assert (len(answered.releases), answered.charged) == (1, PRICE)
+    answered = engine.answer(twice, Request("ann"))
+    assert (len(answered.releases), answered.charged_loss) == (1, PRICE)
     assert {row["nothing"] for row in numbers(answered)} == {0}
 
 
 def test_a_number_in_two_places_is_paid_and_noised_once(engine: Engine) -> None:
     both = f"SELECT a.n, b.n AS again, b.people FROM ({BY_ZONE}) AS a JOIN ({BY_ZONE.replace(' AS n', ' AS n, COUNT(DISTINCT person_id) AS people')}) AS b USING (zone)"
-    made = engine.answer(both, Asked("ann"))
+    made = engine.answer(both, Request("ann"))
     (prepared,) = made.prepared
-    assert made.charged == PRICE
+    assert made.charged_loss == PRICE
     assert [cost.pico_rho for cost in prepared.cost.vectors] == [PRICE.pico_rho // 2] * 2
     shown = made.answer.table.to_pydict()
     assert shown["n"] == shown["again"] != shown["people"]
 
 
-def test_public_tables_are_free_and_the_ledger_is_not_asked(kept: Engine, pages: list[str]) -> None:
-    answered = kept.answer("SELECT zone, inhabitants FROM zone ORDER BY inhabitants DESC LIMIT 2", Asked("ann"))
+def test_public_tables_are_free_and_skip_the_ledger(kept: Engine, pages: list[str]) -> None:
+    answered = kept.answer("SELECT zone, inhabitants FROM zone ORDER BY inhabitants DESC LIMIT 2", Request("ann"))
     assert numbers(answered) == [{"zone": "z6", "inhabitants": 6000}, {"zone": "z5", "inhabitants": 5000}]
-    assert (answered.charged, told(pages)) == (Loss(0, 0), [])
+    assert (answered.charged_loss, charged_pages(pages)) == (Loss(0, 0), [])
 
 
-def test_everybody_together_meets_the_ceiling(engine: Engine) -> None:
+def test_all_clients_together_stay_under_the_ceiling(engine: Engine) -> None:
     for client in ("ann", "ben"):
-        engine.answer(BY_ZONE, Asked(client, rho=Fraction(1, 10)))  # one release, one debit of the dataset
-        engine.answer("SELECT COUNT(*) AS n FROM person", Asked(f"{client} 2", rho=Fraction(1, 20)))
-    engine.answer("SELECT COUNT(*) AS n FROM visit", Asked("cid", rho=Fraction(1, 20)))
+        engine.answer(BY_ZONE, Request(client, rho=Fraction(1, 10)))  # one release, one debit of the dataset
+        engine.answer("SELECT COUNT(*) AS n FROM person", Request(f"{client} 2", rho=Fraction(1, 20)))
+    engine.answer("SELECT COUNT(*) AS n FROM visit", Request("cid", rho=Fraction(1, 20)))
     with pytest.raises(BudgetRefused) as refused:
-        engine.answer("SELECT day, COUNT(*) AS n FROM visit GROUP BY day", Asked("dan"))
+        engine.answer("SELECT day, COUNT(*) AS n FROM visit GROUP BY day", Request("dan"))
     assert refused.value.code == "E_BUDGET_DATASET"
-    assert spent(engine, EVERYBODY) == Loss.of("0.2", "0")
+    assert spent(engine, EVERYBODY) == Loss.rounded_up("0.2", "0")
 
 
 def test_noise_is_asked_for_at_the_price_and_the_sensitivity_of_each_vector(engine: Engine) -> None:
@@ -318,20 +319,20 @@ def test_noise_is_asked_for_at_the_price_and_the_sensitivity_of_each_vector(engi
         return engine.add_noise(exact, sensitivity, scale, pico_rho)
 
     sql = "SELECT zone, COUNT(*) AS n, AVG(minutes) AS m FROM visit GROUP BY zone"
-    (prepared,) = replace(engine, add_noise=noise).answer(sql, Asked("ann")).prepared
+    (prepared,) = replace(engine, add_noise=noise).answer(sql, Request("ann")).prepared
     pairs = zip(prepared.bounds.vectors, prepared.cost.vectors, strict=True)
     assert seen == [(bound.sensitivity, cost.sigma, cost.pico_rho) for bound, cost in pairs]
     assert sum(pico_rho for _, _, pico_rho in seen) <= prepared.cost.loss.pico_rho
 
 
-def test_many_who_ask_the_same_at_once_get_the_same(engine: Engine) -> None:
+def test_simultaneous_equal_queries_get_the_same_numbers(engine: Engine) -> None:
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda i: numbers(engine.answer(BY_ZONE, Asked(f"client {i % 4}"))), range(16)))
+        answers = list(pool.map(lambda i: numbers(engine.answer(BY_ZONE, Request(f"client {i % 4}"))), range(16)))
     assert all(given == answers[0] for given in answers)
     assert spent(engine, EVERYBODY) == PRICE
 
 
-def test_a_question_looks_at_one_dataset(tmp_path: Path) -> None:
+def test_a_query_over_two_datasets_is_refused(tmp_path: Path) -> None:
     two = CATALOG.replace("[tables.person]", '[datasets.shops]\nwindow = "forever"\n\n[tables.person]')
     make_town(tmp_path)
     (tmp_path / "other.csv").write_text("person_id\n1\n")
@@ -341,7 +342,7 @@ def test_a_question_looks_at_one_dataset(tmp_path: Path) -> None:
         opened(load_catalog(tmp_path / "catalog.toml"), tmp_path / "cache") as engine,
         pytest.raises(Refusal, match="one dataset"),
     ):
-        engine.answer(sql, Asked("ann"))
+        engine.answer(sql, Request("ann"))
 
 
 @pytest.mark.parametrize("name", ["group", "release_0", "order"])
@@ -350,7 +351,7 @@ def test_a_public_table_may_have_any_name(tmp_path: Path, name: str) -> None:
     with opened(make_town(tmp_path, declared=declared), tmp_path / "cache") as engine:
         sql = f"""SELECT z.name, n FROM (SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone) AS q
                   JOIN "{name}" AS z ON z.zone = q.zone"""
-        assert len(numbers(engine.answer(sql, Asked("ann")))) == 7
+        assert len(numbers(engine.answer(sql, Request("ann")))) == 7
 
 
 def test_a_client_whose_questions_fail_is_frozen_until_an_admin_looks(
@@ -360,10 +361,10 @@ def test_a_client_whose_questions_fail_is_frozen_until_an_admin_looks(
         broken.setattr(type(engine.backend), "run", lambda *_: (_ for _ in ()).throw(ExecutionFailed()))
         for _ in range(3):  # a retry is free, and counts
             with pytest.raises(ExecutionFailed):
-                engine.answer(BY_ZONE, Asked("ann", request_id="r-1"))
+                engine.answer(BY_ZONE, Request("ann", request_id="r-1"))
         with pytest.raises(Forbidden, match="'ann' is frozen"):
-            engine.answer(BY_ZONE, Asked("ann", request_id="r-1"))
+            engine.answer(BY_ZONE, Request("ann", request_id="r-1"))
     assert spent(engine, ANN) == PRICE
-    assert engine.answer(BY_ZONE, Asked("ben")).charged == PRICE
+    assert engine.answer(BY_ZONE, Request("ben")).charged_loss == PRICE
     engine.ledger.thaw(client="ann", actor="eve", reason="the disk was full")
-    assert engine.answer(BY_ZONE, Asked("ann")).charged == Loss(0, 0)
+    assert engine.answer(BY_ZONE, Request("ann")).charged_loss == Loss(0, 0)

@@ -10,20 +10,26 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from dialect import read
+from dialect import compile_query
 from dialect.algebra import NoteCode
-from engine.api.session import Desk
+from engine.api.session import Session
 from engine.api.wire.notes import question_notes
 from engine.mechanism.answer import Answer
-from engine.pipeline.bias import column_biases, of_pairs
+from engine.pipeline.bias import column_biases, unmeasured_pair_columns
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
-from engine.pipeline.reliability import Reliability, is_weak, lost, not_negative, reliability
-from engine.pricing.terms import Asked
+from engine.pipeline.reliability import (
+    Reliability,
+    expected_loss,
+    is_mostly_weak,
+    non_negative_columns,
+    rate_reliability,
+)
+from engine.pricing.terms import Request
 from tests.engine.town import CATALOG, make_town, opened
 
 GOOD, FAIR, POOR, NOISE = Reliability
-ANN = Asked("ann")
+ANN = Request("ann")
 ROWS = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY 1"
 
 
@@ -31,21 +37,21 @@ def words(value: float | None, half: float, bias: float | None = 0.0, upper: flo
     low = np.array([np.nan if value is None else value - half])
     high = np.array([np.nan if value is None else value + (half if upper is None else upper)])
     answer = Answer(pa.table({"n": pa.array([value], pa.float64())}), {"n": (low, high)}, {})
-    return reliability(answer, {"n": bias})["n"][0]
+    return rate_reliability(answer, {"n": bias})["n"][0]
 
 
-def test_a_count_below_nothing_may_be_nothing(engine: Engine) -> None:
+def test_a_negative_count_may_be_zero(engine: Engine) -> None:
     asked = "SELECT zone, COUNT(*) AS n, SUM(coins) AS c, COUNT(*) - COUNT(DISTINCT person_id) AS d, AVG(minutes) AS m"
-    assert not_negative(read(f"{asked} FROM visit GROUP BY 1", engine.catalog)) == {"n", "c"}
+    assert non_negative_columns(compile_query(f"{asked} FROM visit GROUP BY 1", engine.catalog)) == {"n", "c"}
     ends = np.array([-134.0]), np.array([-14.0])
     answer = Answer(pa.table({"n": [-74.0], "d": [-74.0]}), {"n": ends, "d": ends}, {})
-    assert reliability(answer, {"n": 0.0, "d": 0.0}, not_negative={"n"}) == {"n": [NOISE], "d": [POOR]}
+    assert rate_reliability(answer, {"n": 0.0, "d": 0.0}, not_negative={"n"}) == {"n": [NOISE], "d": [POOR]}
 
 
-def test_columns_are_told_in_the_order_in_which_they_are_shown() -> None:
+def test_reliability_lists_columns_in_their_displayed_order() -> None:
     ends = np.array([90.0]), np.array([110.0])
     shown = pa.table({"b": [100.0], "key": ["x"], "a": [100.0]})
-    assert list(reliability(Answer(shown, {"a": ends, "b": ends}, {}), {})) == ["b", "a"]
+    assert list(rate_reliability(Answer(shown, {"a": ends, "b": ends}, {}), {})) == ["b", "a"]
 
 
 @pytest.mark.parametrize(
@@ -75,14 +81,18 @@ def test_a_lopsided_interval_counts_with_its_longer_side() -> None:
     assert words(100, 5, upper=30) is POOR
 
 
-def test_what_is_lost_is_a_share_of_the_truth() -> None:
+def test_clipping_bias_is_a_share_of_the_true_number() -> None:
     truth = np.array([1000.0, 0.0, 250.0])
-    np.testing.assert_allclose(lost(truth * 0.8, -0.2), truth * 0.2)
-    assert lost(np.array([-5.0]), -0.2) == 0  # noise alone makes it negative
+    np.testing.assert_allclose(expected_loss(truth * 0.8, -0.2), truth * 0.2)
+    assert expected_loss(np.array([-5.0]), -0.2) == 0  # noise alone makes it negative
 
 
 def test_an_answer_is_weak_when_most_numbers_of_a_column_are() -> None:
-    assert is_weak({"n": [GOOD, POOR, NOISE]}) and not is_weak({"n": [GOOD, NOISE]}) and not is_weak({"n": [None]})
+    assert (
+        is_mostly_weak({"n": [GOOD, POOR, NOISE]})
+        and not is_mostly_weak({"n": [GOOD, NOISE]})
+        and not is_mostly_weak({"n": [None]})
+    )
 
 
 BIASES = {
@@ -92,23 +102,25 @@ BIASES = {
 
 
 @pytest.mark.parametrize("sql", BIASES)
-def test_multiples_lose_what_their_number_loses(engine: Engine, sql: str) -> None:
-    question = read(sql, engine.catalog)
-    prepared = engine.prepare(question, ANN)
+def test_a_multiple_has_the_clipping_bias_of_its_number(engine: Engine, sql: str) -> None:
+    question = compile_query(sql, engine.catalog)
+    prepared = engine.compile_releases(question, ANN)
     bias = prepared[0].bounds.vectors[0].predicted_bias
     assert bias is not None and bias < 0
     assert column_biases(question, prepared) == dict.fromkeys(BIASES[sql], bias)
 
 
-def test_a_constant_beside_a_number_and_an_average_leave_it_unknown(engine: Engine) -> None:
+def test_added_constants_averages_and_medians_have_an_unknown_bias(engine: Engine) -> None:
     sql = "SELECT zone, COUNT(*) + 7 AS n, AVG(minutes) AS m, MEDIAN(minutes) AS q FROM visit GROUP BY 1"
-    question = read(sql, engine.catalog)
-    assert column_biases(question, engine.prepare(question, ANN)) == {"n": None, "m": None, "q": None}
+    question = compile_query(sql, engine.catalog)
+    assert column_biases(question, engine.compile_releases(question, ANN)) == {"n": None, "m": None, "q": None}
 
 
-def test_a_ratio_loses_what_is_left_over(engine: Engine) -> None:
-    question = read("SELECT zone, COUNT(*) / COUNT(DISTINCT person_id) AS r FROM visit GROUP BY 1", engine.catalog)
-    prepared = engine.prepare(question, ANN)
+def test_a_ratio_has_the_difference_of_both_clipping_biases(engine: Engine) -> None:
+    question = compile_query(
+        "SELECT zone, COUNT(*) / COUNT(DISTINCT person_id) AS r FROM visit GROUP BY 1", engine.catalog
+    )
+    prepared = engine.compile_releases(question, ANN)
     rows, people = (
         next(
             bound.predicted_bias
@@ -120,23 +132,23 @@ def test_a_ratio_loses_what_is_left_over(engine: Engine) -> None:
     assert column_biases(question, prepared)["r"] == pytest.approx((1 + (rows or 0)) / (1 + (people or 0)) - 1)
 
 
-def test_nothing_is_lost_where_no_bound_binds(engine: Engine) -> None:
-    question = read("SELECT gender, COUNT(*) AS n, COUNT(*) + 7 AS m FROM person GROUP BY 1", engine.catalog)
-    assert column_biases(question, engine.prepare(question, ANN)) == {"n": 0.0, "m": 0.0}
+def test_no_bias_is_predicted_if_no_clip_bound_binds(engine: Engine) -> None:
+    question = compile_query("SELECT gender, COUNT(*) AS n, COUNT(*) + 7 AS m FROM person GROUP BY 1", engine.catalog)
+    assert column_biases(question, engine.compile_releases(question, ANN)) == {"n": 0.0, "m": 0.0}
 
 
-def test_card_and_explanation_say_the_same_bias(engine: Engine) -> None:
-    desk = Desk(engine)
+def test_card_and_explanation_have_the_same_predicted_bias(engine: Engine) -> None:
+    desk = Session(engine)
     card = json.loads(desk.query(ROWS, client="ann").schema.metadata[b"passersby"])
     assert card["predicted_bias"] == desk.explain(ROWS, client="ann")["predicted_bias"]
     assert len(card["reliability"]["n"]) == 7 and set(card["reliability"]["n"]) <= {str(word) for word in Reliability}
 
 
-def test_what_is_cut_of_people_by_more_keys_than_declared_is_not_known(tmp_path: Path) -> None:
+def test_the_bias_for_more_keys_than_declared_is_unknown(tmp_path: Path) -> None:
     declared = CATALOG.replace("persons = 3 }", 'persons = 3, by_keys = [{ keys = ["zone"], persons = 2 }] }', 1)
     sql = "SELECT zone, day, COUNT(DISTINCT person_id) AS n FROM visit GROUP BY 1, 2"
     with opened(make_town(tmp_path, declared=declared), tmp_path / "cache") as engine:
-        desk = Desk(engine)
+        desk = Session(engine)
         explained, answered = desk.explain(sql, client="ann"), desk.query(sql, client="ann")
     card = json.loads(answered.schema.metadata[b"passersby"])
     assert explained["predicted_bias"] == card["predicted_bias"] == {"n": None}
@@ -173,28 +185,28 @@ def few_rows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         (f"SELECT n, m FROM (SELECT COUNT(*) AS n {PAIRED}), (SELECT COUNT(*) AS m FROM visit)", {"n"}),
     ],
 )
-def test_what_rests_on_pairs_of_a_persons_rows_is_known(few_rows: Engine, sql: str, columns: set[str]) -> None:
-    question = read(sql, few_rows.catalog)
-    assert of_pairs(question, few_rows.prepare(question, ANN)) == columns
+def test_the_bias_of_pairs_of_a_person_s_rows_is_known(few_rows: Engine, sql: str, columns: set[str]) -> None:
+    question = compile_query(sql, few_rows.catalog)
+    assert unmeasured_pair_columns(question, few_rows.compile_releases(question, ANN)) == columns
 
 
-def test_rows_that_count_with_several_public_ones_are_told_so_and_poor(few_rows: Engine) -> None:
+def test_a_fan_out_over_public_rows_is_noted_and_rated_poor(few_rows: Engine) -> None:
     sql = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = 0.09) COUNT(*) AS n FROM visit CROSS JOIN zone"
-    card = json.loads(Desk(few_rows).query(sql, client="ben").schema.metadata[b"passersby"])
+    card = json.loads(Session(few_rows).query(sql, client="ben").schema.metadata[b"passersby"])
     assert card["predicted_bias"] == {"n": None} and card["reliability"] == {"n": ["poor"]}
     assert "fan_out" in card["note_codes"]
 
 
 def test_pairs_of_a_persons_rows_are_poor_however_narrow_their_interval(few_rows: Engine) -> None:
     sql = f"SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = 0.09) COUNT(*) AS n {PAIRED}"
-    answered = Desk(few_rows).query(sql, client="ann")
+    answered = Session(few_rows).query(sql, client="ann")
     card = json.loads(answered.schema.metadata[b"passersby"])
     ((low, high),) = card["intervals"]["n"]
     n = answered.column("n")[0].as_py()
     assert (high - low) / 2 < 0.25 * n, "by its interval alone it would be fair"
     assert card["reliability"]["n"] == ["poor"]
     note = next(note for note in card["notes"] if "joined with each other" in note)
-    assert "EXISTS" in note and note in Desk(few_rows).explain(sql, client="ann")["notes"]
+    assert "EXISTS" in note and note in Session(few_rows).explain(sql, client="ann")["notes"]
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ import pytest
 
 from budgets import BudgetRefused, Ledger, Loss
 from dialect import Refusal
-from dialect.parser.options import target_error
+from dialect.parser.options import parse_target_error
 from engine.pipeline.answered import Answered
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 
 # question: a share that is below what the first answer has, and what the held price is
 QUESTIONS = {
@@ -55,27 +55,27 @@ def middle(given: Answered) -> float:
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_a_share_is_reached(rich: Engine, name: str) -> None:
+def test_a_relative_target_error_is_reached(rich: Engine, name: str) -> None:
     sql, share = QUESTIONS[name]
-    first = rich.answer(sql, Asked("ann", Fraction(400 if name == "a count of values" else 2)))
-    asked = Asked("ann", target_error=target_error(share))
+    first = rich.answer(sql, Request("ann", Fraction(400 if name == "a count of values" else 2)))
+    asked = Request("ann", target_error=parse_target_error(share))
     wanted = float(Fraction(share.removesuffix("%")) / 100) * middle(first)
     bought = rich.answer(sql, asked)
-    if bought.charged == Loss(0, 0):
+    if bought.charged_loss == Loss(0, 0):
         assert half_width(bought) <= wanted * 1.001
     else:
         assert half_width(bought) == pytest.approx(wanted, rel=0.08)
-    assert rich.answer(sql, asked).charged == Loss(0, 0)
+    assert rich.answer(sql, asked).charged_loss == Loss(0, 0)
 
 
 @pytest.mark.parametrize("name", ["a mean", "a variance", "a share", "a ratio of releases"])
-def test_an_amount_is_reached(rich: Engine, name: str) -> None:
+def test_an_absolute_target_error_is_reached(rich: Engine, name: str) -> None:
     sql = QUESTIONS[name][0]
-    first = half_width(rich.answer(sql, Asked("ann", Fraction(2))))
+    first = half_width(rich.answer(sql, Request("ann", Fraction(2))))
     wanted = first / 3
-    bought = rich.answer(sql, Asked("ann", target_error=target_error(f"{wanted:.9f}")))
+    bought = rich.answer(sql, Request("ann", target_error=parse_target_error(f"{wanted:.9f}")))
     assert half_width(bought) == pytest.approx(wanted, rel=0.05)
-    assert float(bought.charged.rho) == pytest.approx(2 * 9, rel=0.25)  # noise falls with the root of the price
+    assert float(bought.charged_loss.rho) == pytest.approx(2 * 9, rel=0.25)  # noise falls with the root of the price
 
 
 def test_a_median_is_as_narrow_as_its_bins_allow(rich: Engine) -> None:
@@ -88,28 +88,28 @@ def test_a_median_is_as_narrow_as_its_bins_allow(rich: Engine) -> None:
     for _ in range(15):
         with Ledger.open(":memory:") as ledger:
             asking = replace(rich, ledger=ledger)
-            first: Any = half_width(asking.answer(sql, Asked("ann", Fraction(2))))
+            first: Any = half_width(asking.answer(sql, Request("ann", Fraction(2))))
             try:
-                bought = asking.answer(sql, Asked("ann", target_error=target_error(f"{first / 2:.6f}")))
+                bought = asking.answer(sql, Request("ann", target_error=parse_target_error(f"{first / 2:.6f}")))
             except Refusal as refusal:
                 assert "does not reach this error" in str(refusal)
                 shares.append(1.0)
             else:
-                assert bought.charged.rho > 2
+                assert bought.charged_loss.rho > 2
                 shares.append(half_width(bought) / first)
     assert np.median(shares) <= 0.8
 
 
-def test_what_is_not_held_or_can_not_be_paid_is_refused(engine: Engine) -> None:
+def test_an_unreachable_or_unaffordable_target_is_refused(engine: Engine) -> None:
     sql, _ = QUESTIONS["a share"]
     with pytest.raises(Refusal, match="you hold none of this question to tell from"):
-        engine.answer(sql, Asked("ann", target_error=target_error("0.01")))
-    engine.answer(sql, Asked("ann", Fraction(1, 20)))
+        engine.answer(sql, Request("ann", target_error=parse_target_error("0.01")))
+    engine.answer(sql, Request("ann", Fraction(1, 20)))
     with pytest.raises(BudgetRefused) as caught:
-        engine.answer(sql, Asked("ann", target_error=target_error("0.001")))
+        engine.answer(sql, Request("ann", target_error=parse_target_error("0.001")))
     assert caught.value.hint.count("That buys m ± ") == 1
     with pytest.raises(Refusal, match="No shown number has noise"):
         engine.answer(
             "SELECT zone FROM (SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone)",
-            Asked("ann", target_error=target_error("5")),
+            Request("ann", target_error=parse_target_error("5")),
         )

@@ -11,8 +11,8 @@ from dialect.algebra import NoteCode
 from engine.backends import duckdb
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
-from engine.pipeline.notes import _near
-from engine.pricing.terms import Asked
+from engine.pipeline.notes import _suggestion
+from engine.pricing.terms import Request
 
 
 class Noted:
@@ -25,7 +25,7 @@ class Noted:
 
 def notes(engine: Engine, condition: str) -> list[str]:
     apart = replace(engine, backend=Noted(engine.backend))  # type: ignore[arg-type]
-    told = explain(apart, f"SELECT COUNT(*) AS n FROM visit WHERE {condition}", Asked("ann")).notes
+    told = explain(apart, f"SELECT COUNT(*) AS n FROM visit WHERE {condition}", Request("ann")).notes
     return [note.text for note in told if note.code is NoteCode.UNKNOWN_VALUE]
 
 
@@ -39,34 +39,34 @@ def notes(engine: Engine, condition: str) -> list[str]:
         ("upper(zone) = 'nowhere'", []),
     ],
 )
-def test_a_value_of_no_public_row_is_told(engine: Engine, condition: str, odd: list[str]) -> None:
+def test_a_value_absent_from_the_public_table_has_a_note(engine: Engine, condition: str, odd: list[str]) -> None:
     found = notes(engine, condition)
     assert [note.split("'")[1] for note in found] == odd
     assert all(note.startswith("zone: ") and "is no zone of zone" in note for note in found)
 
 
-def test_a_value_that_is_there_is_not_told(engine: Engine) -> None:
+def test_a_value_of_the_public_table_has_no_note(engine: Engine) -> None:
     assert notes(engine, "zone = 'z0'") == []
 
 
-def test_of_very_many_a_few_are_told(engine: Engine) -> None:
+def test_only_a_few_of_many_unknown_values_are_listed(engine: Engine) -> None:
     listed = ", ".join(f"'nowhere {place}'" for place in range(50))
-    told = explain(engine, f"SELECT COUNT(*) AS n FROM visit WHERE zone IN ({listed})", Asked("ann")).notes
+    told = explain(engine, f"SELECT COUNT(*) AS n FROM visit WHERE zone IN ({listed})", Request("ann")).notes
     texts = [note.text for note in told if note.code is NoteCode.UNKNOWN_VALUE]
     assert len(texts) == 9 and texts[-1] == "zone: 42 more are no zone of zone either."
 
 
 @pytest.mark.parametrize("charged", [True, False])
-def test_an_answer_tells_what_explain_tells_also_when_it_is_free(engine: Engine, charged: bool) -> None:
-    sql, asked = "SELECT COUNT(*) AS n FROM visit WHERE zone = 'nowhere'", Asked("ann")
+def test_an_answer_and_its_replay_have_the_notes_of_explain(engine: Engine, charged: bool) -> None:
+    sql, asked = "SELECT COUNT(*) AS n FROM visit WHERE zone = 'nowhere'", Request("ann")
     before = notes(engine, "zone = 'nowhere'")
     answered = engine.answer(sql, asked) if charged else (engine.answer(sql, asked), engine.answer(sql, asked))[1]
-    assert (answered.charged.pico_rho > 0) is charged
+    assert (answered.charged_loss.pico_rho > 0) is charged
     assert before and set(before) <= {note.text for note in answered.notes}
 
 
-def test_a_question_that_is_asked_again_looks_nothing_up(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    sql, asked = "SELECT COUNT(*) AS n FROM visit WHERE zone = 'nowhere'", Asked("ann")
+def test_a_repeated_query_does_no_value_lookup(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    sql, asked = "SELECT COUNT(*) AS n FROM visit WHERE zone = 'nowhere'", Request("ann")
     told = explain(engine, sql, asked).notes
     monkeypatch.setattr("engine.pipeline.notes.column_values", None)
     assert explain(engine, sql, asked).notes == told
@@ -83,8 +83,8 @@ def test_a_question_that_is_asked_again_looks_nothing_up(engine: Engine, monkeyp
         (9, [1, 2, 3], ""),
     ],
 )
-def test_what_may_have_been_meant_is_told(value: object, values: list[object], told: str) -> None:
-    assert _near(value, values) == told
+def test_a_misspelt_value_suggests_similar_ones(value: object, values: list[object], told: str) -> None:
+    assert _suggestion(value, values) == told
 
 
 def test_the_values_of_a_public_column_are_read_once(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +92,7 @@ def test_the_values_of_a_public_column_are_read_once(engine: Engine, monkeypatch
     read, table = list[str](), engine.backend._table  # type: ignore[attr-defined]
     monkeypatch.setattr(engine.backend, "_table", lambda sql: (read.append(sql), table(sql))[1])
     for kept, times in ((10_000, 1), (0, 2)):
-        monkeypatch.setattr(duckdb, "MOST_VALUES", kept)
+        monkeypatch.setattr(duckdb, "MAX_CACHED_VALUES", kept)
         engine.backend._columns.clear()  # type: ignore[attr-defined]
         read.clear()
         assert [len(notes(replace(engine), "zone = 'nowhere'")) for _ in range(2)] == [1, 1]

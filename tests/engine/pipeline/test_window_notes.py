@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from dialect import read
-from dialect.algebra.release_plan import Touched
+from dialect import compile_query
+from dialect.algebra.release_plan import ChargedWindows
 from engine.pipeline.answered import Answered
 from engine.pipeline.explain import Explained, explain
-from engine.pipeline.notes import window_notes, windows_told
-from engine.pricing.prepare import prepare
-from engine.pricing.terms import Asked
+from engine.pipeline.notes import charged_window_list, window_notes
+from engine.pricing.prepare import compile_release
+from engine.pricing.terms import Request
 from tests.engine.town import make_town, opened
 from tests.engine.windowed_town import WINDOWED
 
@@ -20,21 +20,21 @@ def texts(given: Answered | Explained) -> list[str]:
     return [note.text for note in given.notes]
 
 
-def test_many_windows_are_told_as_the_first_and_the_last(tmp_path: Path) -> None:
+def test_many_windows_are_listed_as_first_and_last(tmp_path: Path) -> None:
     catalog = make_town(tmp_path, declared=WINDOWED)
     with opened(catalog, tmp_path) as engine:
-        (plan,) = read("SELECT COUNT(*) FROM visit", catalog).plans
-        made = prepare(plan, catalog, engine.backend, catalog.datasets[0].defaults.rho)
-    assert windows_told([made]) == ["2026-10-01", "2026-10-02", "2026-10-03", "2026-10-04"]
+        (plan,) = compile_query("SELECT COUNT(*) FROM visit", catalog).plans
+        made = compile_release(plan, catalog, engine.backend, catalog.datasets[0].defaults.rho)
+    assert charged_window_list([made]) == ["2026-10-01", "2026-10-02", "2026-10-03", "2026-10-04"]
     months = tuple(f"{year}-{month:02d}" for year in (2025, 2026) for month in range(1, 13))
-    many = replace(made, plan=replace(plan, touched=Touched(months, derived=months[:1])))
-    assert windows_told([many]) == ["2025-01 to 2026-12, 24 windows"]
+    many = replace(made, plan=replace(plan, charged_windows=ChargedWindows(months, derived_windows=months[:1])))
+    assert charged_window_list([many]) == ["2025-01 to 2026-12, 24 windows"]
     assert "computed from 2025-01" in " ".join(note.text for note in window_notes([many]))
-    assert window_notes([replace(made, plan=replace(plan, touched=Touched(("forever",))))]) == ()
+    assert window_notes([replace(made, plan=replace(plan, charged_windows=ChargedWindows(("forever",))))]) == ()
 
 
-def test_of_a_free_answer_no_window_is_said_to_be_charged(tmp_path: Path) -> None:
-    asked = ("SELECT COUNT(*) AS n FROM visit", Asked("ann"))
+def test_a_free_answer_lists_no_charged_window(tmp_path: Path) -> None:
+    asked = ("SELECT COUNT(*) AS n FROM visit", Request("ann"))
     with opened(make_town(tmp_path, declared=WINDOWED), tmp_path) as engine:
         first, told, again = engine.answer(*asked), explain(engine, *asked), engine.answer(*asked)
     assert "Charged in full: 2026-10-01, 2026-10-02, 2026-10-03, 2026-10-04." in texts(first)

@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 
 from budgets import PICO
-from dialect import read
-from dialect.algebra.release_plan import Rule
+from dialect import compile_query
+from dialect.algebra.release_plan import ClipRule
 from engine.pipeline.engine import Engine
-from engine.pricing.norms.choose import UNEVEN, NormFacts, choose_bounds, foreseen
-from engine.pricing.norms.facts import norm_facts
-from engine.pricing.norms.histograms import NO_CALIBRATION, Calibration, Kind, Measured
-from engine.pricing.norms.spread import norm_spread
-from engine.pricing.prepare import Prepared, choices_of, prepare
+from engine.pricing.norms.choose import GROUP_SIZE_VARIATION, ClipErrorModel, clip_bound_outcomes, tune_clip_bounds
+from engine.pricing.norms.facts import clip_error_models
+from engine.pricing.norms.histograms import NO_CALIBRATION, Calibration, HistogramSubject, Quantity
+from engine.pricing.norms.spread import contribution_distribution
+from engine.pricing.prepare import CompiledRelease, clip_bound_alternatives, compile_release
 from tests.engine.pricing.test_norm_spread import histogram as counted
 from tests.engine.town import make_town, opened
-from tests.support.statistics.calibrated import histogram, made_up
+from tests.support.statistics.calibrated import histogram, made_up_calibration
 
 BY_ZONE = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
 ROWS = (0, 40, 80, 200, 300, 200, 60, 30, 10, 5)  # people by squared norm: 1, 2 to 3, 4 to 7, ...
@@ -34,40 +34,45 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         yield engine
 
 
-def made(town: Engine, sql: str, calibration: Calibration, rho: str = "0.005") -> Prepared:
-    (plan,) = read(sql, town.catalog).plans
-    return prepare(plan, town.catalog, town.backend, Fraction(rho), calibration=calibration)
+def made(town: Engine, sql: str, calibration: Calibration, rho: str = "0.005") -> CompiledRelease:
+    (plan,) = compile_query(sql, town.catalog).plans
+    return compile_release(plan, town.catalog, town.backend, Fraction(rho), calibration=calibration)
 
 
 @pytest.mark.parametrize("price", [10**8, 10**9, 10**10, 10**11])
-def test_no_norm_has_a_smaller_error_in_truth(price: int) -> None:
+def test_no_other_clip_bound_has_a_smaller_true_error(price: int) -> None:
     draw = np.random.default_rng(11)
     rows = np.ceil(draw.lognormal(2.5, 1.2, 20_000)).astype(int)
     held = np.array([draw.multinomial(n, np.full(40, 1 / 40)) for n in rows])
     norms, totals = np.sqrt((held**2).sum(axis=1)), held.sum(axis=1)
-    spread = norm_spread(counted(norms**2, keys=("zone",), noise=4), counted(totals.astype(float) ** 2, noise=5))
+    spread = contribution_distribution(
+        counted(norms**2, keys=("zone",), noise=4), counted(totals.astype(float) ** 2, noise=5)
+    )
     assert spread is not None
-    facts = NormFacts(spread, 40, 1.0, rows=True, persons=False)
+    facts = ClipErrorModel(spread, 40, 1.0, counts_rows=True, counts_persons=False)
 
     def error(norm: float) -> float:
         lost = float(totals @ (1 - np.minimum(1, norm / norms))) / 40
-        return math.hypot(norm / math.sqrt(2 * price / PICO), lost * math.sqrt(1 + UNEVEN * (1 - 1 / 40)))
+        return math.hypot(norm / math.sqrt(2 * price / PICO), lost * math.sqrt(1 + GROUP_SIZE_VARIATION * (1 - 1 / 40)))
 
-    (chosen,) = choose_bounds([facts], [price])
+    (chosen,) = tune_clip_bounds([facts], [price])
     assert chosen is not None
-    assert error(chosen.norm) <= 1.05 * min(error(float(norm)) for norm in range(1, 300))
+    assert error(chosen.clip_bound) <= 1.05 * min(error(float(norm)) for norm in range(1, 300))
 
 
-def test_a_higher_price_cuts_less(town: Engine) -> None:
-    norms = [made(town, BY_ZONE, made_up(town.catalog, ROWS), rho).bounds.vectors[0].norm for rho in ("0.0001", "0.1")]
+def test_a_higher_price_clips_less(town: Engine) -> None:
+    norms = [
+        made(town, BY_ZONE, made_up_calibration(town.catalog, ROWS), rho).bounds.vectors[0].clip_bound
+        for rho in ("0.0001", "0.1")
+    ]
     assert norms[0] < norms[1]
 
 
-def test_without_a_calibration_the_declared_norm_holds(town: Engine) -> None:
+def test_without_a_calibration_the_declared_clip_bound_is_used(town: Engine) -> None:
     declared = made(town, BY_ZONE, NO_CALIBRATION)
-    assert declared.bounds.vectors[0].norm == 20
-    assert choices_of(declared) == ((),)
-    nobody = Calibration((histogram(Measured("visit", (), Kind.ROWS), (1, 1)),))  # not clear of the noise
+    assert declared.bounds.vectors[0].clip_bound == 20
+    assert clip_bound_alternatives(declared) == ((),)
+    nobody = Calibration((histogram(HistogramSubject("visit", (), Quantity.ROWS), (1, 1)),))  # not clear of the noise
     assert made(town, BY_ZONE, nobody).bounds == declared.bounds
 
 
@@ -81,62 +86,64 @@ def test_without_a_calibration_the_declared_norm_holds(town: Engine) -> None:
     ],
     ids=["rows named", "groups named", "rows multiplied", "different values"],
 )
-def test_where_the_question_or_the_joins_decide_nothing_is_chosen(town: Engine, sql: str) -> None:
+def test_clip_bounds_fixed_by_query_or_joins_are_not_tuned(town: Engine, sql: str) -> None:
     sql = sql.replace("SELECT zone, COUNT(*) AS n FROM visit v", "SELECT v.zone, COUNT(*) AS n FROM visit v")
     sql = sql.replace("GROUP BY 1", "GROUP BY v.zone") if "visit v" in sql else sql
-    (plan,) = read(sql, town.catalog).plans
-    assert not any(norm_facts(plan, town.catalog, made_up(town.catalog, ROWS), 7))
+    (plan,) = compile_query(sql, town.catalog).plans
+    assert not any(clip_error_models(plan, town.catalog, made_up_calibration(town.catalog, ROWS), 7))
 
 
-def test_a_proven_norm_is_not_widened(town: Engine) -> None:
-    wide = made_up(town.catalog, ROWS, groups=(0, 0, 0, 0, 0, 0, 0, 500))
+def test_a_proven_clip_bound_is_not_widened(town: Engine) -> None:
+    wide = made_up_calibration(town.catalog, ROWS, groups=(0, 0, 0, 0, 0, 0, 0, 500))
     sql = "SELECT zone, COUNT(DISTINCT person_id) AS n FROM visit GROUP BY zone"
     (bound,) = made(town, sql, wide, "0.1").bounds.vectors
-    assert bound.rule is Rule.WITHIN  # seven zones: the root of 7, whatever people were measured
-    assert bound.norm == pytest.approx(math.sqrt(7))
+    assert bound.rule is ClipRule.UNCLIPPED  # seven zones: the root of 7, whatever people were measured
+    assert bound.clip_bound == pytest.approx(math.sqrt(7))
 
 
 def test_the_finest_calibrated_keys_are_used(town: Engine) -> None:
-    by_zone = histogram(Measured("visit", ("zone",), Kind.ROWS), (500, 400, 100))
-    known = Calibration((*made_up(town.catalog, ROWS).histograms, by_zone))
-    assert made(town, BY_ZONE, known, "0.1").bounds.vectors[0].norm <= 3
-    assert made(town, "SELECT COUNT(*) AS n FROM visit", known, "0.1").bounds.vectors[0].norm > 3
+    by_zone = histogram(HistogramSubject("visit", ("zone",), Quantity.ROWS), (500, 400, 100))
+    known = Calibration((*made_up_calibration(town.catalog, ROWS).histograms, by_zone))
+    assert made(town, BY_ZONE, known, "0.1").bounds.vectors[0].clip_bound <= 3
+    assert made(town, "SELECT COUNT(*) AS n FROM visit", known, "0.1").bounds.vectors[0].clip_bound > 3
 
 
 def test_a_condition_on_keys_makes_no_group_larger(town: Engine) -> None:
     """A planted calibration that does not know its groups takes two zones for all that people do, and asks for more."""
-    by_zone = replace(histogram(Measured("visit", ("zone",), Kind.ROWS), ROWS), groups=7)
+    by_zone = replace(histogram(HistogramSubject("visit", ("zone",), Quantity.ROWS), ROWS), groups=7)
     some = "SELECT zone, COUNT(*) AS n FROM visit WHERE zone IN ('a', 'b') GROUP BY zone"
     every = "SELECT zone, COUNT(*) AS n FROM visit WHERE minutes >= 0 GROUP BY zone"
-    rows = made_up(town.catalog, ROWS).histograms
-    norms = [made(town, sql, Calibration((*rows, by_zone))).bounds.vectors[0].norm for sql in (some, every)]
+    rows = made_up_calibration(town.catalog, ROWS).histograms
+    norms = [made(town, sql, Calibration((*rows, by_zone))).bounds.vectors[0].clip_bound for sql in (some, every)]
     assert norms[0] == norms[1]
-    planted = made(town, some, Calibration((*rows, replace(by_zone, groups=None)))).bounds.vectors[0].norm
+    planted = made(town, some, Calibration((*rows, replace(by_zone, groups=None)))).bounds.vectors[0].clip_bound
     assert planted > norms[0]
 
 
 def test_sums_take_their_columns_histogram_else_that_of_rows(town: Engine) -> None:
-    minutes = histogram(Measured("visit", (), Kind.SUMS, "minutes", 60.0), (0,) * 40 + (300, 200, 100))
-    known = Calibration((*made_up(town.catalog, ROWS).histograms, minutes))
+    minutes = histogram(HistogramSubject("visit", (), Quantity.SUMS, "minutes", 60.0), (0,) * 40 + (300, 200, 100))
+    known = Calibration((*made_up_calibration(town.catalog, ROWS).histograms, minutes))
     sums = made(town, "SELECT SUM(minutes) AS n FROM visit", known).bounds.vectors[0]
-    assert sums.norm <= 60 * 2**1.5
+    assert sums.clip_bound <= 60 * 2**1.5
     twice = made(town, "SELECT SUM(2 * minutes) AS n FROM visit", known).bounds.vectors[0]
-    assert 1.8 * sums.norm <= twice.norm <= 6 * sums.norm  # more: of another expression nothing is given back
+    assert (
+        1.8 * sums.clip_bound <= twice.clip_bound <= 6 * sums.clip_bound
+    )  # more: of another expression nothing is given back
     cut = made(town, "SELECT SUM(LEAST(minutes, 9)) AS n FROM visit", known).bounds.vectors[0]
-    assert sums.kept < 1 and twice.kept == cut.kept == 1
+    assert sums.retained_share < 1 and twice.retained_share == cut.retained_share == 1
     coins = made(town, "SELECT SUM(coins) AS n FROM visit", known).bounds.vectors[0]
     rows = made(town, "SELECT COUNT(minutes) AS n FROM visit", known).bounds.vectors[0]
-    assert coins.norm == pytest.approx(9 * rows.norm, rel=0.2)
+    assert coins.clip_bound == pytest.approx(9 * rows.clip_bound, rel=0.2)
 
 
-def test_the_neighbours_of_the_choice_are_told(town: Engine) -> None:
-    (row,) = choices_of(made(town, BY_ZONE, made_up(town.catalog, ROWS)))
+def test_the_neighbours_of_the_chosen_clip_bound_are_listed(town: Engine) -> None:
+    (row,) = clip_bound_alternatives(made(town, BY_ZONE, made_up_calibration(town.catalog, ROWS)))
     assert [each.chosen for each in row] == [False, True, False]
     assert row[0].noise < row[1].noise < row[2].noise
     assert row[0].bias < row[1].bias <= row[2].bias <= 0
     errors = [math.hypot(each.noise, each.off if each.off is not None else each.bias) for each in row]
     assert errors[1] == min(errors)
-    assert foreseen(None, 4.0, 10**9) == ()
+    assert clip_bound_outcomes(None, 4.0, 10**9) == ()
 
 
 def test_private_keys_are_bounded_at_the_least_delta_that_a_catalog_may_say(town: Engine) -> None:
@@ -144,4 +151,4 @@ def test_private_keys_are_bounded_at_the_least_delta_that_a_catalog_may_say(town
     least = replace(dataset, defaults=replace(dataset.defaults, delta=Fraction(1, 10**18)))
     strict = replace(town, catalog=replace(town.catalog, datasets=(least,)))
     by_shop = "SELECT shop, COUNT(*) AS n FROM visit GROUP BY shop"
-    assert made(strict, by_shop, made_up(town.catalog, ROWS)).cost.loss.atto_delta == 1
+    assert made(strict, by_shop, made_up_calibration(town.catalog, ROWS)).cost.loss.atto_delta == 1

@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 
 from budgets import PICO
-from dialect import bound, read, write
-from engine.pipeline.bias import column_doubts
+from dialect import bound_contributions, compile_query, generate_sql
+from engine.pipeline.bias import column_bias_bounds
 from engine.pipeline.engine import Engine
-from engine.pricing.norms.choose import DEVIATIONS, NormFacts, choose_bounds, usual_size
-from engine.pricing.norms.histograms import Calibration, Kind, Measured
-from engine.pricing.norms.spread import norm_spread
+from engine.pricing.norms.choose import BOUND_DEVIATIONS, ClipErrorModel, tune_clip_bounds, usual_group_size
+from engine.pricing.norms.histograms import Calibration, HistogramSubject, Quantity
+from engine.pricing.norms.spread import contribution_distribution
 from tests.engine.pricing.test_choose_bounds import ROWS, made
 from tests.engine.pricing.test_norm_spread import histogram as counted
 from tests.engine.town import make_town, opened
 from tests.engine.windowed_town import WINDOWED
-from tests.support.statistics.calibrated import histogram, made_up
+from tests.support.statistics.calibrated import histogram, made_up_calibration
 
 GROUPS = 40
 BY_ZONE = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
@@ -36,11 +36,11 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 def known(town: Engine) -> Calibration:
     """Know rows by zone and in all."""
-    by_zone = histogram(Measured("visit", ("zone",), Kind.ROWS), ROWS)
-    return Calibration((*made_up(town.catalog, ROWS).histograms, by_zone))
+    by_zone = histogram(HistogramSubject("visit", ("zone",), Quantity.ROWS), ROWS)
+    return Calibration((*made_up_calibration(town.catalog, ROWS).histograms, by_zone))
 
 
-def held(sort: str) -> np.ndarray:
+def drawn_rows(sort: str) -> np.ndarray:
     """Rows of 20,000 people of heavy tail in 40 groups, with or without preferences."""
     draw = np.random.default_rng(5)
     rows = np.ceil(draw.lognormal(2.5, 1.2, 20_000)).astype(int)
@@ -51,45 +51,47 @@ def held(sort: str) -> np.ndarray:
 
 @pytest.mark.parametrize("sort", ["everywhere", "somewhere"])
 @pytest.mark.parametrize("pico_rho", [10**9, 10**10, 10**11])
-def test_corrected_numbers_are_as_right_as_is_told(sort: str, pico_rho: int) -> None:
-    rows = held(sort)
+def test_bias_corrected_numbers_are_within_the_reported_bias_bound(sort: str, pico_rho: int) -> None:
+    rows = drawn_rows(sort)
     norms, totals = np.sqrt((rows.astype(float) ** 2).sum(axis=1)), rows.sum(axis=1)
     by_keys, in_all = counted(norms**2, keys=("zone",), noise=6), counted(totals.astype(float) ** 2, noise=7)
-    spread = norm_spread(by_keys, in_all, GROUPS)
+    spread = contribution_distribution(by_keys, in_all, GROUPS)
     assert spread is not None
-    facts = NormFacts(spread, GROUPS, 1.0, rows=True, persons=False, corrected=True)
-    (chosen,) = choose_bounds([facts], [pico_rho])
-    assert chosen is not None and chosen.bias_within is not None and chosen.predicted_bias == 0
-    given = (rows * np.minimum(1, chosen.norm / norms)[:, None]).sum(axis=0) / chosen.kept
-    off = (given - rows.sum(axis=0)) / usual_size(spread, GROUPS)
-    assert np.sqrt(np.mean(off**2)) <= chosen.bias_within
-    uncorrected = choose_bounds([replace(facts, corrected=False)], [pico_rho])[0]
+    facts = ClipErrorModel(spread, GROUPS, 1.0, counts_rows=True, counts_persons=False, is_corrected=True)
+    (chosen,) = tune_clip_bounds([facts], [pico_rho])
+    assert chosen is not None and chosen.residual_bias_bound is not None and chosen.predicted_bias == 0
+    given = (rows * np.minimum(1, chosen.clip_bound / norms)[:, None]).sum(axis=0) / chosen.retained_share
+    off = (given - rows.sum(axis=0)) / usual_group_size(spread, GROUPS)
+    assert np.sqrt(np.mean(off**2)) <= chosen.residual_bias_bound
+    uncorrected = tune_clip_bounds([replace(facts, is_corrected=False)], [pico_rho])[0]
     assert uncorrected is not None
-    assert facts.error(chosen.norm, pico_rho) < 0.95 * replace(facts, corrected=False).error(uncorrected.norm, pico_rho)
+    assert facts.expected_error(chosen.clip_bound, pico_rho) < 0.95 * replace(facts, is_corrected=False).expected_error(
+        uncorrected.clip_bound, pico_rho
+    )
 
 
-def test_a_group_of_heavy_people_alone_is_told_to_be_in_doubt() -> None:
+def test_a_group_of_clipped_people_alone_has_a_reported_bias_bound() -> None:
     """Off by up to twice the reported bound; a planted model that takes all groups as equal reports half of it."""
     rows = np.zeros((2_000, 2))
     rows[:1_800], rows[1_800:] = (3.6, 0.4), (6, 54)  # light people are mostly in one group, heavy ones in the other
     norms, totals = np.sqrt((rows**2).sum(axis=1)), rows.sum(axis=1)
-    spread = norm_spread(counted(norms**2, keys=("zone",)), counted(totals**2), 2)
+    spread = contribution_distribution(counted(norms**2, keys=("zone",)), counted(totals**2), 2)
     assert spread is not None
-    facts = NormFacts(spread, 2.0, 1.0, rows=True, persons=False, corrected=True)
+    facts = ClipErrorModel(spread, 2.0, 1.0, counts_rows=True, counts_persons=False, is_corrected=True)
     kept = np.minimum(1, 36 / norms)
     share = float(totals @ kept) / totals.sum()
-    off = ((rows * kept[:, None]).sum(axis=0) / share - rows.sum(axis=0)) / usual_size(spread, 2)
-    told = facts.off(36)
+    off = ((rows * kept[:, None]).sum(axis=0) / share - rows.sum(axis=0)) / usual_group_size(spread, 2)
+    told = facts.correction_error(36)
     assert told is not None
-    assert np.sqrt(np.mean(off**2)) <= 2 * DEVIATIONS * told
-    alike = replace(facts, spread=replace(spread, totals=spread.norms * math.sqrt(2)))
-    planted = alike.off(36)
-    assert planted is not None and np.sqrt(np.mean(off**2)) > 3 * DEVIATIONS * planted
+    assert np.sqrt(np.mean(off**2)) <= 2 * BOUND_DEVIATIONS * told
+    alike = replace(facts, distribution=replace(spread, totals=spread.norms * math.sqrt(2)))
+    planted = alike.correction_error(36)
+    assert planted is not None and np.sqrt(np.mean(off**2)) > 3 * BOUND_DEVIATIONS * planted
 
 
-def test_nothing_is_given_back_but_what_was_measured(town: Engine) -> None:
+def test_only_measured_clipping_is_bias_corrected(town: Engine) -> None:
     given = made(town, BY_ZONE, known(town)).bounds.vectors[0]
-    assert given.kept < 1 and given.predicted_bias == 0 and given.bias_within
+    assert given.retained_share < 1 and given.predicted_bias == 0 and given.residual_bias_bound
     for sql in (
         "SELECT zone, COUNT(*) AS n FROM visit WHERE minutes > 5 GROUP BY zone",  # fewer rows than measured
         "SELECT zone, COUNT(*) FILTER (WHERE minutes > 5) AS n FROM visit GROUP BY zone",
@@ -99,7 +101,7 @@ def test_nothing_is_given_back_but_what_was_measured(town: Engine) -> None:
         "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(keys = 'private') zone, COUNT(*) AS n FROM visit GROUP BY zone",
     ):
         vectors = made(town, sql, known(town)).bounds.vectors
-        assert all(each.kept == 1 and each.bias_within is None for each in vectors), sql
+        assert all(each.retained_share == 1 and each.residual_bias_bound is None for each in vectors), sql
 
 
 @pytest.mark.parametrize(
@@ -113,41 +115,41 @@ def test_nothing_is_given_back_but_what_was_measured(town: Engine) -> None:
         ("WHERE day >= '2026-10-02' AND minutes > 5", False),
     ],
 )
-def test_whole_windows_are_given_back_as_all_of_them_are(where: str, whole: bool, tmp_path: Path) -> None:
+def test_only_whole_windows_are_bias_corrected(where: str, whole: bool, tmp_path: Path) -> None:
     with opened(make_town(tmp_path, declared=WINDOWED), tmp_path) as windowed:
         sql = f"SELECT zone, COUNT(*) AS n FROM visit {where} GROUP BY zone"
         (given,) = made(windowed, sql, known(windowed)).bounds.vectors
-    assert (given.kept < 1 and given.bias_within is not None) is whole
+    assert (given.retained_share < 1 and given.residual_bias_bound is not None) is whole
 
 
-def test_giving_back_changes_no_sensitivity_no_noise_and_no_sql(town: Engine) -> None:
+def test_bias_correction_changes_no_sensitivity_noise_or_sql(town: Engine) -> None:
     """Exact integers, their clip bound and the noise are unchanged: only the size of a grain is not."""
     prepared = made(town, BY_ZONE, known(town))
     (given,) = prepared.bounds.vectors
-    chosen = choose_bounds(prepared.sized.facts, [prepared.cost.vectors[0].pico_rho])
-    plain = [each and replace(each, kept=1.0, bias_within=None) for each in chosen]
-    without = bound(prepared.plan, town.catalog, prepared.key_count, plain)
+    chosen = tune_clip_bounds(prepared.unpriced_release.clip_error_models, [prepared.cost.vectors[0].pico_rho])
+    plain = [each and replace(each, retained_share=1.0, residual_bias_bound=None) for each in chosen]
+    without = bound_contributions(prepared.plan, town.catalog, prepared.key_count, plain)
     (other,) = without.vectors
-    assert (given.sensitivity, given.norm_grains, given.fraction_bits) == (
-        other.sensitivity, other.norm_grains, other.fraction_bits,
+    assert (given.sensitivity, given.clip_bound_grains, given.fraction_bits) == (
+        other.sensitivity, other.clip_bound_grains, other.fraction_bits,
     )  # fmt: skip
-    texts = {write(prepared.plan, each, town.backend.target, None).text for each in (without, prepared.bounds)}
+    texts = {generate_sql(prepared.plan, each, town.backend.target, None).text for each in (without, prepared.bounds)}
     assert len(texts) == 1
-    assert given.grain == other.grain / given.kept
+    assert given.grain_size == other.grain_size / given.retained_share
     assert prepared.cost.vectors[0].sigma == pytest.approx(
         given.sensitivity / math.sqrt(2 * prepared.cost.vectors[0].pico_rho / PICO), rel=1e-9
     )
 
 
-def test_the_doubt_is_told_of_each_column(town: Engine) -> None:
+def test_each_column_has_a_reported_bias_bound(town: Engine) -> None:
     sql = "SELECT zone, COUNT(*) AS n, 2 * COUNT(*) AS m, AVG(coins) AS a FROM visit GROUP BY zone"
-    question = read(sql, town.catalog)
+    question = compile_query(sql, town.catalog)
     prepared = (made(town, sql, known(town)),)
-    doubts = column_doubts(question, prepared)
+    doubts = column_bias_bounds(question, prepared)
     within = max(
-        v.bias_within or 0
+        v.residual_bias_bound or 0
         for v, k in zip(prepared[0].bounds.vectors, prepared[0].plan.vectors, strict=True)
-        if not k.summed
+        if not k.is_sum
     )
     assert doubts["n"] == doubts["m"] == {"share": within, "amount": 0.0}
     assert doubts["a"]["share"] == 0 and doubts["a"]["amount"] > 0

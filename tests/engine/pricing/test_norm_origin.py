@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from dialect import read
+from dialect import compile_query
 from engine.pipeline.engine import Engine
-from engine.pricing.norm_origin import norm_origins
-from engine.pricing.norms.histograms import NO_CALIBRATION, Calibration, Kind, Measured
-from engine.pricing.prepare import choices_of
+from engine.pricing.norm_origin import clip_bound_origins
+from engine.pricing.norms.histograms import NO_CALIBRATION, Calibration, HistogramSubject, Quantity
+from engine.pricing.prepare import clip_bound_alternatives
 from tests.engine.pricing.test_choose_bounds import ROWS, made
 from tests.engine.town import make_town, opened
-from tests.support.statistics.calibrated import histogram, made_up
+from tests.support.statistics.calibrated import histogram, made_up_calibration
 
 FROM = "the calibration of 2000-01-01, visit: rows"
 LEFT = "it was measured of all rows: of those that are left here people have as much or less"
@@ -50,31 +50,35 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         ("SELECT zone, COUNT(DISTINCT coins) AS n FROM visit GROUP BY zone", ""),
     ],
 )
-def test_it_is_said_which_calibration_was_used_and_why_none(town: Engine, sql: str, told: str) -> None:
-    by_zone = histogram(Measured("visit", ("zone",), Kind.ROWS), ROWS)
-    known = Calibration((*made_up(town.catalog, ROWS).histograms, by_zone))
-    assert norm_origins(made(town, sql, known))[-1] == told
+def test_the_origin_of_a_clip_bound_names_its_calibration_or_the_reason_for_none(
+    town: Engine, sql: str, told: str
+) -> None:
+    by_zone = histogram(HistogramSubject("visit", ("zone",), Quantity.ROWS), ROWS)
+    known = Calibration((*made_up_calibration(town.catalog, ROWS).histograms, by_zone))
+    assert clip_bound_origins(made(town, sql, known))[-1] == told
 
 
-def test_rows_that_are_joined_with_each_other_are_told(town: Engine) -> None:
+def test_a_self_join_of_people_has_its_own_clip_bound_origin(town: Engine) -> None:
     """Its work is bounded by what one person may have, and 10,000 rows of each side are too many to be asked."""
     joined = "SELECT v.zone, COUNT(*) AS n FROM visit v JOIN visit w ON v.person_id = w.person_id GROUP BY v.zone"
-    (plan,) = read(joined, town.catalog).plans
+    (plan,) = compile_query(joined, town.catalog).plans
     alone = made(town, "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone", NO_CALIBRATION)
-    assert norm_origins(replace(alone, sized=replace(alone.sized, numbers=plan))) == (JOINED,)
+    assert clip_bound_origins(replace(alone, unpriced_release=replace(alone.unpriced_release, measured_plan=plan))) == (
+        JOINED,
+    )
 
 
-def test_without_a_calibration_it_is_said_that_none_holds(town: Engine) -> None:
+def test_without_a_valid_calibration_the_clip_bound_origin_is_declared(town: Engine) -> None:
     by_zone = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
-    assert norm_origins(made(town, by_zone, NO_CALIBRATION)) == ("declared: no calibration of visit holds today",)
-    nobody = Calibration((histogram(Measured("visit", (), Kind.ROWS), (1, 1)),))
+    assert clip_bound_origins(made(town, by_zone, NO_CALIBRATION)) == ("declared: no calibration of visit holds today",)
+    nobody = Calibration((histogram(HistogramSubject("visit", (), Quantity.ROWS), (1, 1)),))
     told = "declared: in the calibration of visit nothing of this is clear of the noise"
-    assert norm_origins(made(town, by_zone, nobody)) == (told,)
+    assert clip_bound_origins(made(town, by_zone, nobody)) == (told,)
 
 
-def test_one_group_alone_has_the_norms_that_it_has_among_all(town: Engine) -> None:
-    by_zone = histogram(Measured("visit", ("zone",), Kind.ROWS), ROWS)
-    known = Calibration((*made_up(town.catalog, (0, 0, 0, 0, *ROWS)).histograms, by_zone))
+def test_a_single_group_has_the_clip_bounds_of_all_groups(town: Engine) -> None:
+    by_zone = histogram(HistogramSubject("visit", ("zone",), Quantity.ROWS), ROWS)
+    known = Calibration((*made_up_calibration(town.catalog, (0, 0, 0, 0, *ROWS)).histograms, by_zone))
     alone, among, everywhere = (
         made(town, sql, known).bounds.vectors[-1]
         for sql in (
@@ -83,14 +87,17 @@ def test_one_group_alone_has_the_norms_that_it_has_among_all(town: Engine) -> No
             "SELECT COUNT(*) AS n FROM visit WHERE minutes = 1",
         )
     )
-    assert (alone.norm, alone.predicted_bias) == (among.norm, among.predicted_bias) and alone.norm < everywhere.norm
+    assert (alone.clip_bound, alone.predicted_bias) == (
+        among.clip_bound,
+        among.predicted_bias,
+    ) and alone.clip_bound < everywhere.clip_bound
 
 
-def test_a_condition_stands_for_a_key_only_where_that_makes_more_of_them(town: Engine) -> None:
-    kinds = [histogram(Measured("visit", (keys,), Kind.ROWS), ROWS) for keys in ("day", "zone")]
-    known = Calibration((*made_up(town.catalog, ROWS).histograms, *kinds))
+def test_a_condition_counts_as_a_key_only_if_it_adds_groups(town: Engine) -> None:
+    kinds = [histogram(HistogramSubject("visit", (keys,), Quantity.ROWS), ROWS) for keys in ("day", "zone")]
+    known = Calibration((*made_up_calibration(town.catalog, ROWS).histograms, *kinds))
     sql = "SELECT day, COUNT(*) AS n FROM visit WHERE zone = 'z1' GROUP BY day"
-    assert norm_origins(made(town, sql, known))[-1].startswith(f"{FROM} by day")
+    assert clip_bound_origins(made(town, sql, known))[-1].startswith(f"{FROM} by day")
 
 
 @pytest.mark.parametrize(
@@ -104,31 +111,33 @@ def test_a_condition_stands_for_a_key_only_where_that_makes_more_of_them(town: E
         ("SELECT COUNT(*) AS n FROM visit WHERE zone <> 'z1'", "all"),
     ],
 )
-def test_of_all_that_fits_the_smallest_is_taken(town: Engine, sql: str, by: str) -> None:
+def test_the_smallest_applicable_clip_bound_is_used(town: Engine, sql: str, by: str) -> None:
     small, large = (500, 100), (0, 0, 0, 0, 300, 300)
     shapes = {(): (*large, 30, 5), ("day",): large, ("zone",): small}
-    known = Calibration(tuple(histogram(Measured("visit", keys, Kind.ROWS), rows) for keys, rows in shapes.items()))
-    assert f" {by}" in norm_origins(made(town, sql, known))[-1].split(";")[0]
+    known = Calibration(
+        tuple(histogram(HistogramSubject("visit", keys, Quantity.ROWS), rows) for keys, rows in shapes.items())
+    )
+    assert f" {by}" in clip_bound_origins(made(town, sql, known))[-1].split(";")[0]
 
 
-def test_of_people_by_more_keys_than_measured_no_bias_is_told(town: Engine) -> None:
-    known = Calibration((histogram(Measured("visit", ("zone",), Kind.PERSONS), (0, 50, 100, 60)),))
+def test_more_keys_than_the_calibration_measured_report_no_bias(town: Engine) -> None:
+    known = Calibration((histogram(HistogramSubject("visit", ("zone",), Quantity.PERSONS), (0, 50, 100, 60)),))
     itself, finer = (
         made(town, f"SELECT {keys}, COUNT(DISTINCT person_id) AS n FROM visit GROUP BY ALL", known)
         for keys in ("zone", "zone, day")
     )
     assert itself.bounds.vectors[0].predicted_bias == 0 and finer.bounds.vectors[0].predicted_bias is None
-    assert choices_of(itself) != ((),) == choices_of(finer)
-    assert norm_origins(finer) == (f"the calibration of 2000-01-01, visit: persons by zone; {IN_MORE}",)
+    assert clip_bound_alternatives(itself) != ((),) == clip_bound_alternatives(finer)
+    assert clip_bound_origins(finer) == (f"the calibration of 2000-01-01, visit: persons by zone; {IN_MORE}",)
 
 
-def test_several_values_in_a_group_make_a_norm_larger_and_that_is_said(town: Engine) -> None:
-    by_zone = replace(histogram(Measured("visit", ("zone",), Kind.ROWS), (0, 0, 500, 100)), groups=7)
-    in_all = histogram(Measured("visit", (), Kind.ROWS), (0, 0, 0, 0, 0, 0, 0, 500, 100))
+def test_several_values_per_group_enlarge_the_clip_bound_and_are_reported(town: Engine) -> None:
+    by_zone = replace(histogram(HistogramSubject("visit", ("zone",), Quantity.ROWS), (0, 0, 500, 100)), groups=7)
+    in_all = histogram(HistogramSubject("visit", (), Quantity.ROWS), (0, 0, 0, 0, 0, 0, 0, 500, 100))
     known = Calibration((by_zone, in_all))
     one, two = (
         made(town, f"SELECT COUNT(*) AS n FROM visit WHERE zone IN ({zones})", known)
         for zones in ("'z1'", "'z1', 'z2'")
     )
-    assert one.bounds.vectors[0].norm < two.bounds.vectors[0].norm
-    assert "the root of their number" in norm_origins(two)[-1] and "the root" not in norm_origins(one)[-1]
+    assert one.bounds.vectors[0].clip_bound < two.bounds.vectors[0].clip_bound
+    assert "the root of their number" in clip_bound_origins(two)[-1] and "the root" not in clip_bound_origins(one)[-1]

@@ -7,21 +7,23 @@ from datetime import date
 import numpy as np
 import pytest
 
-from engine.pricing.norms.histograms import Histogram, Kind, Measured
-from engine.pricing.norms.spread import Spread, norm_spread
-from engine.pricing.norms.tails import CONTINUED
+from engine.pricing.norms.histograms import ContributionHistogram, HistogramSubject, Quantity
+from engine.pricing.norms.spread import ContributionDistribution, contribution_distribution
+from engine.pricing.norms.tails import TAIL_RELATIVE_ERROR
 
 MADE, UNTIL = date(2026, 11, 1), date(2027, 11, 1)
 SIGMA = 10.0
 
 
-def histogram(squared: np.ndarray, kind: Kind = Kind.ROWS, keys: tuple[str, ...] = (), noise: int = 0) -> Histogram:
+def histogram(
+    squared: np.ndarray, kind: Quantity = Quantity.ROWS, keys: tuple[str, ...] = (), noise: int = 0
+) -> ContributionHistogram:
     """Count people by their squared norms, as a calibration does, with noise where some is asked for."""
-    measured = Measured("visit", keys, kind)
+    measured = HistogramSubject("visit", keys, kind)
     counts = np.bincount(np.floor(np.log2(squared)).astype(int), minlength=len(measured.bins))
     if noise:
         counts = counts + np.rint(np.random.default_rng(noise).normal(0, SIGMA, len(counts))).astype(int)
-    return Histogram(measured, tuple(int(n) for n in counts), SIGMA, "forever", MADE, UNTIL)
+    return ContributionHistogram(measured, tuple(int(n) for n in counts), SIGMA, "forever", MADE, UNTIL)
 
 
 @pytest.fixture
@@ -35,19 +37,19 @@ def people() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("noise", [0, 1, 2])
 @pytest.mark.parametrize("norm", [3.0, 8.0, 20.0])
-def test_the_lost_share_is_foreseen(people: tuple[np.ndarray, np.ndarray], norm: float, noise: int) -> None:
+def test_the_clipped_share_is_predicted(people: tuple[np.ndarray, np.ndarray], norm: float, noise: int) -> None:
     squared, totals = people
     by_group = histogram(squared, keys=("zone",), noise=noise)
-    spread = norm_spread(by_group, histogram(totals.astype(float) ** 2, noise=noise + 10 if noise else 0))
+    spread = contribution_distribution(by_group, histogram(totals.astype(float) ** 2, noise=noise + 10 if noise else 0))
     assert spread is not None
     lost = 1 - float(totals @ np.minimum(1, norm / np.sqrt(squared))) / totals.sum()
-    assert spread.lost(norm) == pytest.approx(lost, abs=0.02)
+    assert spread.clipped_share(norm) == pytest.approx(lost, abs=0.02)
     assert spread.total == pytest.approx(totals.sum(), rel=0.05)
 
 
-def test_of_persons_the_total_is_the_number_of_groups() -> None:
+def test_the_total_of_a_person_count_is_the_number_of_groups() -> None:
     groups = np.repeat([1, 4, 16], [500, 300, 200])
-    spread = norm_spread(histogram(groups, Kind.PERSONS, ("zone",)), None)
+    spread = contribution_distribution(histogram(groups, Quantity.PERSONS, ("zone",)), None)
     assert spread is not None
     assert spread.totals == pytest.approx(spread.norms**2)
     assert spread.norms.min() == 1
@@ -55,56 +57,63 @@ def test_of_persons_the_total_is_the_number_of_groups() -> None:
 
 def test_whole_numbers_of_groups_are_not_taken_for_those_between() -> None:
     groups = np.repeat([1, 2, 3, 4, 5, 6, 7], [300, 250, 200, 160, 130, 110, 90])
-    spread = norm_spread(histogram(groups, Kind.PERSONS, ("zone",)), None, 7)
+    spread = contribution_distribution(histogram(groups, Quantity.PERSONS, ("zone",)), None, 7)
     assert spread is not None
     assert set(spread.totals) <= set(range(1, 8))
     assert spread.total == pytest.approx(groups.sum(), rel=0.06)
 
 
-def test_nobody_is_in_more_groups_than_there_are() -> None:
+def test_people_are_in_at_most_the_number_of_groups() -> None:
     groups = np.repeat([3, 5], [300, 400])
-    spread = norm_spread(histogram(groups, Kind.PERSONS, ("zone",)), None, 5)
+    spread = contribution_distribution(histogram(groups, Quantity.PERSONS, ("zone",)), None, 5)
     assert spread is not None
     assert spread.totals.max() == 5
 
 
-def test_nothing_clear_of_the_noise_gives_no_spread() -> None:
-    nothing = Histogram(Measured("visit", (), Kind.ROWS), (20,) * 41, SIGMA, "forever", MADE, UNTIL)
-    assert norm_spread(nothing, None) is None
+def test_a_histogram_of_mere_noise_gives_no_distribution() -> None:
+    nothing = ContributionHistogram(
+        HistogramSubject("visit", (), Quantity.ROWS), (20,) * 41, SIGMA, "forever", MADE, UNTIL
+    )
+    assert contribution_distribution(nothing, None) is None
 
 
 @pytest.mark.parametrize("norm", [4.0, 16.0])
-def test_how_far_the_kept_share_is_misread_is_told(people: tuple[np.ndarray, np.ndarray], norm: float) -> None:
+def test_the_stated_error_of_the_unclipped_share_is_its_rms_error(
+    people: tuple[np.ndarray, np.ndarray], norm: float
+) -> None:
     """Over 25 histograms the RMS error equals the stated one, within the 30% that so few leave open."""
     squared, totals = people
     kept = float(totals @ np.minimum(1, norm / np.sqrt(squared))) / totals.sum()
     wrong, told = [], []
     for noise in range(1, 26):
         by_group = histogram(squared, keys=("zone",), noise=noise)
-        spread = norm_spread(by_group, histogram(totals.astype(float) ** 2, noise=noise + 100), 50)
+        spread = contribution_distribution(by_group, histogram(totals.astype(float) ** 2, noise=noise + 100), 50)
         assert spread is not None
-        wrong.append((1 - spread.lost(norm)) / kept - 1)
-        told.append(spread.misread(norm))
+        wrong.append((1 - spread.clipped_share(norm)) / kept - 1)
+        told.append(spread.histogram_error(norm))
     assert np.sqrt(np.mean(np.square(wrong))) == pytest.approx(np.mean(told), rel=0.3)
 
 
-def test_bins_that_noise_hides_are_all_wrong_alike() -> None:
+def test_bins_hidden_by_noise_are_taken_as_fully_correlated() -> None:
     """A planted model that takes them as independent reports half as much for four of equal weight."""
     norms = 8.0 * np.sqrt(2.0) ** np.arange(5)
     people = np.array([1e6, 8, 4, 2, 1])
-    hidden = Spread(norms, norms, people, "", noise=10.0)
-    shares = hidden.kept(8.0) / (1 - hidden.lost(8.0)) - 1
+    hidden = ContributionDistribution(norms, norms, people, "", bin_noise=10.0)
+    shares = hidden.retained_shares(8.0) / (1 - hidden.clipped_share(8.0)) - 1
     heavy = (people * norms * shares)[1:]
-    assert hidden.misread(8.0) == pytest.approx(CONTINUED * abs(heavy.sum()) / hidden.total, rel=0.01)
-    assert hidden.misread(8.0) > 1.5 * CONTINUED * float(np.linalg.norm(heavy)) / hidden.total
+    assert hidden.histogram_error(8.0) == pytest.approx(TAIL_RELATIVE_ERROR * abs(heavy.sum()) / hidden.total, rel=0.01)
+    assert hidden.histogram_error(8.0) > 1.5 * TAIL_RELATIVE_ERROR * float(np.linalg.norm(heavy)) / hidden.total
 
 
-def test_what_ranks_alone_would_tell_is_kept_for_the_doubt(people: tuple[np.ndarray, np.ndarray]) -> None:
+def test_the_rank_estimate_is_kept_for_the_bias_bound(people: tuple[np.ndarray, np.ndarray]) -> None:
     squared, totals = people
     by_group, in_all = histogram(squared, keys=("zone",)), histogram(totals.astype(float) ** 2)
-    everywhere, somewhere = norm_spread(by_group, in_all, 50), norm_spread(by_group, in_all, 5_000)
+    everywhere, somewhere = (
+        contribution_distribution(by_group, in_all, 50),
+        contribution_distribution(by_group, in_all, 5_000),
+    )
     assert everywhere is not None and somewhere is not None
-    assert everywhere.mispaired(8.0) < 0.001 < somewhere.mispaired(8.0)
-    assert somewhere.times(3.0).mispaired(24.0) == pytest.approx(somewhere.mispaired(8.0))
-    alone = norm_spread(in_all, in_all)
-    assert alone is not None and alone.mispaired(8.0) == 0 and alone.noise == SIGMA
+    assert everywhere.pairing_error(8.0) < 0.001 < somewhere.pairing_error(8.0)
+    assert somewhere.scaled(3.0).pairing_error(24.0) == pytest.approx(somewhere.pairing_error(8.0))
+    alone = contribution_distribution(in_all, in_all)
+    assert alone is not None and alone.pairing_error(8.0) == 0 and alone.bin_noise == SIGMA

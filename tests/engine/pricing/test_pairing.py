@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.pricing.norms import spread
-from engine.pricing.norms.spread import by_rank, paired
+from engine.pricing.norms.spread import paired_totals, totals_by_rank
 
 GROUPS = 60
 Drawn = Callable[[np.random.Generator], np.ndarray]
@@ -30,27 +30,27 @@ def people(differing: float, law: Drawn = LAWS["log-normal"]) -> tuple[np.ndarra
 def misread(norms: np.ndarray, totals: np.ndarray, norm: float, *, groups: int = GROUPS, rows: bool = False) -> float:
     """Error of the estimated unclipped share under a clip bound."""
     ones, kept = np.ones(len(norms)), np.minimum(1, norm / norms)
-    read = paired(ones, norms, ones, np.sort(totals), groups, rows=rows)
+    read = paired_totals(ones, norms, ones, np.sort(totals), groups, counts_rows=rows)
     return float(read @ kept / read.sum() - totals @ kept / totals.sum())
 
 
 @pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize("norm", [5.0, 10.0, 25.0])
-def test_what_is_kept_is_read_as_it_is(law: str, norm: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_unclipped_share_is_estimated_correctly(law: str, norm: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """A planted reading by ranks alone, as if nobody differed, takes heavy people for heavier than they are."""
     norms, totals = people(0.22, LAWS[law])
     assert abs(misread(norms, totals, norm)) < 0.0025
-    monkeypatch.setattr(spread, "DISPERSED", 0.0)
+    monkeypatch.setattr(spread, "TOTAL_DISPERSION", 0.0)
     assert misread(norms, totals, norm) < -0.005
 
 
-def test_of_people_who_are_everywhere_alike_ranks_tell_all() -> None:
+def test_ranks_determine_everything_if_people_behave_the_same_everywhere() -> None:
     norms, _ = people(0.0)
     everywhere = norms * np.sqrt(GROUPS)
     assert misread(norms, everywhere, 10.0) == pytest.approx(0, abs=1e-9)
 
 
-def test_rows_that_fall_by_chance_make_nobody_prefer_a_group() -> None:
+def test_random_rows_give_nobody_a_preferred_group() -> None:
     """A planted reading that takes people of few rows for people of few groups finds heavy ones lighter than they are."""
     draw = np.random.default_rng(3)
     rows = np.ceil(draw.lognormal(3.9, 1.2, 20_000))
@@ -64,10 +64,10 @@ def test_totals_add_up_and_are_possible() -> None:
     norms, totals = people(0.22)
     ones = np.ones(len(norms))
     for read in (
-        paired(ones, norms, ones, np.sort(totals), GROUPS, rows=False),
-        by_rank(ones, norms, ones, np.sort(totals), GROUPS),
+        paired_totals(ones, norms, ones, np.sort(totals), GROUPS, counts_rows=False),
+        totals_by_rank(ones, norms, ones, np.sort(totals), GROUPS),
     ):
         assert read.sum() == pytest.approx(totals.sum(), rel=1e-3)
         assert (read >= norms).all() and (read <= norms * np.sqrt(GROUPS) * (1 + 1e-12)).all()
-    alone = paired(np.array([5.0]), np.array([3.0]), np.array([5.0]), np.array([9.0]), None, rows=True)
+    alone = paired_totals(np.array([5.0]), np.array([3.0]), np.array([5.0]), np.array([9.0]), None, counts_rows=True)
     assert alone == pytest.approx([9.0])

@@ -7,12 +7,12 @@ from fractions import Fraction
 
 import pytest
 
-from dialect import Catalog, Refusal, read
+from dialect import Catalog, Refusal, compile_query
 from dialect.catalog.model import Consent
 from engine.backends.duckdb import DuckDBBackend
 from engine.pipeline.engine import Engine
-from engine.pricing.prepare import Prepared, prepare
-from engine.pricing.terms import Asked
+from engine.pricing.prepare import CompiledRelease, compile_release
+from engine.pricing.terms import Request
 from engine.pricing.work_limits import count_keys
 from tests.engine.town import ROWS, make_town
 
@@ -33,9 +33,9 @@ def public_only(tmp_path_factory: pytest.TempPathFactory) -> DuckDBBackend:
 KEYS_IN_LEDGERS = ["6eb76bb31cd7fc5d", "dfcbe6d03234d4dc", "f3bf3d0a551a0414"]
 
 
-def prepared(sql: str, catalog: Catalog, backend: DuckDBBackend, rho: Fraction = RHO) -> Prepared:
-    (plan,) = read(sql, catalog).plans
-    return prepare(plan, catalog, backend, rho)
+def prepared(sql: str, catalog: Catalog, backend: DuckDBBackend, rho: Fraction = RHO) -> CompiledRelease:
+    (plan,) = compile_query(sql, catalog).plans
+    return compile_release(plan, catalog, backend, rho)
 
 
 @pytest.mark.parametrize(
@@ -73,8 +73,8 @@ def test_the_key_of_a_release_is_that_of_plan_bounds_price_and_version(
     (dataset,) = town.datasets
     newer = replace(town, datasets=(replace(dataset, data_version=2),))
     visit = town.table("visit")
-    assert visit is not None and visit.norms is not None
-    bounded = replace(visit, norms=replace(visit.norms, rows=5.0))
+    assert visit is not None and visit.clip_bounds is not None
+    bounded = replace(visit, clip_bounds=replace(visit.clip_bounds, rows=5.0))
     other = replace(town, tables=tuple(bounded if table.name == "visit" else table for table in town.tables))
     keys = [
         key(),
@@ -88,7 +88,7 @@ def test_the_key_of_a_release_is_that_of_plan_bounds_price_and_version(
     assert all(len(each) == 64 and int(each, 16) >= 0 for each in keys)
 
 
-def test_who_may_be_read_is_in_the_sql_of_questions_that_never_mention_consent(
+def test_eligibility_is_in_the_sql_of_queries_that_do_not_mention_consent(
     town: Catalog, public_only: DuckDBBackend
 ) -> None:
     assert "'yes'" in prepared(BY_ZONE, town, public_only).sql.text
@@ -104,14 +104,14 @@ def test_a_list_that_is_too_long_is_refused_before_anything_is_multiplied(
         return 20_000
 
     monkeypatch.setattr(DuckDBBackend, "count", count)
-    (plan,) = read("SELECT zone, day, COUNT(*) AS n FROM visit GROUP BY zone, day", town).plans
+    (plan,) = compile_query("SELECT zone, day, COUNT(*) AS n FROM visit GROUP BY zone, day", town).plans
     with pytest.raises(Refusal, match="20,000 values"):
         count_keys(plan, public_only)
     assert len(asked) == 2, "each list by itself, and never their product"
 
 
-def test_what_is_explained_needs_no_private_table(town: Catalog, public_only: DuckDBBackend, engine: Engine) -> None:
-    (made,) = replace(engine, backend=public_only).prepare(read(BY_ZONE, town), Asked("ann"))
+def test_explain_needs_no_private_table(town: Catalog, public_only: DuckDBBackend, engine: Engine) -> None:
+    (made,) = replace(engine, backend=public_only).compile_releases(compile_query(BY_ZONE, town), Request("ann"))
     assert made.key_count == 7
 
 

@@ -10,11 +10,11 @@ from statistics import NormalDist, StatisticsError
 import pytest
 
 from budgets import Loss
-from dialect import Bounding, Catalog, Refusal, bound, read
-from dialect.codegen.key_selection import most_weight, over_released, selecting
-from engine.mechanism.thresholds import threshold, threshold_delta
+from dialect import Catalog, ContributionBounds, Refusal, bound_contributions, compile_query
+from dialect.codegen.key_selection import max_weight, plan_over_released_keys, selection_plan
+from engine.mechanism.thresholds import person_threshold, threshold_delta
 from engine.pricing import price as pricing
-from engine.pricing.price import Cost, about_threshold, price
+from engine.pricing.price import Cost, approximate_threshold, price
 from tests.support.sql.samples import measured_pico_rho
 
 QUESTIONS = {
@@ -29,11 +29,11 @@ KEYS = {"one": 1, "three": 7, "shared": 1, "private": None, "person": 3}
 
 
 def priced(town: Catalog, name: str, rho: Fraction = Fraction(1, 200)) -> tuple[Cost, tuple[int, ...]]:
-    (plan,) = read(QUESTIONS[name], town).plans
+    (plan,) = compile_query(QUESTIONS[name], town).plans
     private = KEYS[name] is None
-    bounds = bound(over_released(plan) if private else plan, town, KEYS[name])
-    choosing = bound(selecting(plan), town, None) if private else None
-    cost = price(plan, bounds, rho, Fraction(1, 10**12), selecting=choosing)
+    bounds = bound_contributions(plan_over_released_keys(plan) if private else plan, town, KEYS[name])
+    choosing = bound_contributions(selection_plan(plan), town, None) if private else None
+    cost = price(plan, bounds, rho, Fraction(1, 10**12), selection_bounds=choosing)
     return cost, tuple(vector.sensitivity for vector in bounds.vectors)
 
 
@@ -44,7 +44,7 @@ def test_the_mechanisms_together_cost_no_more_than_is_charged(town: Catalog, nam
     pairs = tuple(zip(cost.vectors, sensitivities, strict=True))
     measured = [measured_pico_rho(sensitivity, vector.sigma) for vector, sensitivity in pairs]
     assert all(found <= vector.pico_rho for found, (vector, _) in zip(measured, pairs, strict=True))
-    assert sum(vector.pico_rho for vector in cost.vectors) <= cost.loss.pico_rho == Loss.of(rho, 0).pico_rho
+    assert sum(vector.pico_rho for vector in cost.vectors) <= cost.loss.pico_rho == Loss.rounded_up(rho, 0).pico_rho
 
 
 def test_a_share_is_an_equal_part_rounded_down(town: Catalog) -> None:
@@ -62,10 +62,10 @@ def test_only_private_keys_cost_delta_and_have_a_threshold(town: Catalog) -> Non
         assert (cost.loss.atto_delta, cost.threshold is None) == ((10**6, False) if keys is None else (0, True))
 
 
-def test_the_choice_of_keys_has_its_part_and_a_weight_of_one_person_at_most(town: Catalog) -> None:
+def test_partition_selection_has_its_share_and_weights_of_at_most_one_person(town: Catalog) -> None:
     cost, _ = priced(town, "private")
-    (plan,) = read(QUESTIONS["private"], town).plans
-    choosing = bound(selecting(plan), town, None)
+    (plan,) = compile_query(QUESTIONS["private"], town).plans
+    choosing = bound_contributions(selection_plan(plan), town, None)
     (vector,) = choosing.vectors
     assert cost.keys is not None and cost.max_groups == 4
     assert cost.keys.pico_rho == cost.loss.pico_rho // 3  # the choice, the count of rows, the count of persons
@@ -79,31 +79,31 @@ def test_a_loss_that_cannot_be_shared_is_refused_in_words(town: Catalog) -> None
 
 
 @pytest.mark.parametrize("groups", [1, 2, 5, 9, 20, 49, 1_000])
-def test_the_threshold_covers_whoever_is_alone_in_some_of_their_groups(town: Catalog, groups: int) -> None:
+def test_the_threshold_covers_people_alone_in_several_groups(town: Catalog, groups: int) -> None:
     tables = tuple(replace(t, max_groups_per_person=groups) if t.name == "visit" else t for t in town.tables)
-    (plan,) = read(QUESTIONS["private"], town).plans
+    (plan,) = compile_query(QUESTIONS["private"], town).plans
     declared = replace(town, tables=tables)
-    choosing = bound(selecting(plan), declared, None)
+    choosing = bound_contributions(selection_plan(plan), declared, None)
     assert choosing.max_groups == groups
-    bounds = bound(over_released(plan), declared, None)
-    cost = price(plan, bounds, Fraction(1, 200), Fraction(1, 10**12), selecting=choosing)
+    bounds = bound_contributions(plan_over_released_keys(plan), declared, None)
+    cost = price(plan, bounds, Fraction(1, 200), Fraction(1, 10**12), selection_bounds=choosing)
     assert cost.threshold is not None and cost.keys is not None
 
     def delta(limit: int) -> float:
         """Bound the chance that a key of one person alone is released, however many groups they are in."""
         assert cost.keys is not None
-        weights = ((alone, most_weight(alone, choosing)) for alone in range(1, groups + 1))
+        weights = ((alone, max_weight(alone, choosing)) for alone in range(1, groups + 1))
         return max(threshold_delta(cost.keys.sigma, limit - weight + 1, alone) for alone, weight in weights)
 
     assert delta(cost.threshold) <= 1e-12 < delta(cost.threshold - 1)  # planted: one grain lower costs more
 
 
-def chosen(town: Catalog, groups: int, rho: Fraction) -> tuple[Bounding, Cost]:
+def chosen(town: Catalog, groups: int, rho: Fraction) -> tuple[ContributionBounds, Cost]:
     """Price a question of private keys in which a person is in so many groups."""
-    (plan,) = read(QUESTIONS["private"].replace("SELECT", f"SELECT {LIMITED.format(groups)}"), town).plans
-    choosing = bound(selecting(plan), town, None)
-    bounds = bound(over_released(plan), town, None)
-    return choosing, price(plan, bounds, rho, Fraction(1, 10**12), selecting=choosing)
+    (plan,) = compile_query(QUESTIONS["private"].replace("SELECT", f"SELECT {LIMITED.format(groups)}"), town).plans
+    choosing = bound_contributions(selection_plan(plan), town, None)
+    bounds = bound_contributions(plan_over_released_keys(plan), town, None)
+    return choosing, price(plan, bounds, rho, Fraction(1, 10**12), selection_bounds=choosing)
 
 
 def hold_limit(town: Catalog, groups: int) -> None:
@@ -111,7 +111,9 @@ def hold_limit(town: Catalog, groups: int) -> None:
     for rho in (Fraction(1, 10_000), Fraction(1, 200), Fraction(1), Fraction(40), Fraction(5_000)):
         choosing, cost = chosen(town, groups, rho)
         assert cost.keys is not None
-        needs = [most_weight(k, choosing) - 1 + threshold(cost.keys.sigma, k, 10**6) for k in range(1, groups + 1)]
+        needs = [
+            max_weight(k, choosing) - 1 + person_threshold(cost.keys.sigma, k, 10**6) for k in range(1, groups + 1)
+        ]
         assert cost.threshold == max(needs)
 
 
@@ -125,15 +127,15 @@ def test_a_planted_number_of_groups_that_is_not_covered_is_found(
     town: Catalog, least: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if least:
-        monkeypatch.setattr(pricing, "most_weight", lambda groups, bounds: most_weight(max(2, groups), bounds))
+        monkeypatch.setattr(pricing, "max_weight", lambda groups, bounds: max_weight(max(2, groups), bounds))
     else:
         monkeypatch.setattr(
-            pricing, "threshold", lambda sigma, groups, atto: threshold(sigma, max(1, groups - 1), atto)
+            pricing, "person_threshold", lambda sigma, groups, atto: person_threshold(sigma, max(1, groups - 1), atto)
         )
-    pricing._limit.cache_clear()
+    pricing._threshold_weight.cache_clear()
     with pytest.raises(AssertionError):
         hold_limit(town, 17)
-    pricing._limit.cache_clear()
+    pricing._threshold_weight.cache_clear()
 
 
 def test_a_million_groups_are_priced_without_looking_at_each(town: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,21 +143,21 @@ def test_a_million_groups_are_priced_without_looking_at_each(town: Catalog, monk
 
     def counted(sigma: float, groups: int, atto_delta: int) -> int:
         looked_at.append(groups)
-        return threshold(sigma, groups, atto_delta)
+        return person_threshold(sigma, groups, atto_delta)
 
-    monkeypatch.setattr(pricing, "threshold", counted)
-    pricing._limit.cache_clear()
+    monkeypatch.setattr(pricing, "person_threshold", counted)
+    pricing._threshold_weight.cache_clear()
     for rho in (Fraction(1, 10_000), Fraction(1, 200), Fraction(1), Fraction(40), Fraction(5_000)):
         assert chosen(town, 10**6, rho)[1].max_groups == 10**6
     assert 0 < len(looked_at) < 1_000
 
 
 @pytest.mark.parametrize("groups", [1, 2, 3, 7, 50, 10**6])
-def test_nobody_weighs_more_than_is_reckoned_with(town: Catalog, groups: int) -> None:
-    (plan,) = read(QUESTIONS["private"], town).plans
-    choosing = bound(selecting(plan), town, None)
+def test_no_person_weight_exceeds_the_assumed_bound(town: Catalog, groups: int) -> None:
+    (plan,) = compile_query(QUESTIONS["private"], town).plans
+    choosing = bound_contributions(selection_plan(plan), town, None)
     one = 1 << choosing.vectors[0].fraction_bits
-    most = most_weight(groups, choosing)
+    most = max_weight(groups, choosing)
     assert most * most * groups >= one * one  # in exact integers: no less than the norm of 1
     assert (most - 2) ** 2 * groups < one * one
     weighed = int((1.0 / math.sqrt(groups)) * (1 - 2**-48) * one) if groups > 1 else one  # as the SQL does
@@ -164,11 +166,13 @@ def test_nobody_weighs_more_than_is_reckoned_with(town: Catalog, groups: int) ->
 
 @pytest.mark.parametrize("groups", [1, 4, 10**6])
 @pytest.mark.parametrize("atto", [1, 55, 10**6, 10**12, 10**15])
-def test_about_what_a_private_key_must_weigh_is_known_at_every_delta(town: Catalog, groups: int, atto: int) -> None:
-    (plan,) = read(QUESTIONS["private"], town).plans
-    choosing = replace(bound(selecting(plan), town, None), max_groups=groups)
+def test_the_approximate_threshold_of_private_keys_is_known_at_every_delta(
+    town: Catalog, groups: int, atto: int
+) -> None:
+    (plan,) = compile_query(QUESTIONS["private"], town).plans
+    choosing = replace(bound_contributions(selection_plan(plan), town, None), max_groups=groups)
     sigma = 10.0
-    deviations = (about_threshold(choosing, 5 * 10**9, Fraction(atto, 10**18)) - 1) / sigma
+    deviations = (approximate_threshold(choosing, 5 * 10**9, Fraction(atto, 10**18)) - 1) / sigma
     assert math.erfc(deviations / math.sqrt(2)) / 2 == pytest.approx(atto / 1e18 / groups, rel=1e-9)
     if atto / 1e18 / groups > 1e-13:  # as by 1 - delta, where that is not 1
         assert deviations == pytest.approx(NormalDist().inv_cdf(1 - atto / 1e18 / groups), rel=1e-4)

@@ -11,12 +11,12 @@ from random import Random
 
 import pytest
 
-from dialect import Catalog, PrivatePlan, read
-from dialect.catalog.model import NormsByKeys
-from dialect.sensitivity.norms import declared_norm, values_by_group
+from dialect import Catalog, PrivatePlan, compile_query
+from dialect.catalog.model import ClipBoundsByKeys
+from dialect.sensitivity.norms import declared_clip_bound, values_by_group
 from engine.backends.duckdb import DuckDBBackend
 from engine.pricing import work_limits
-from engine.pricing.work_limits import count_values
+from engine.pricing.work_limits import per_group_distinct_bounds
 from tests.engine.town import ROWS, make_town
 
 # question -> the group of a row by its zone and the zone's name; None: of none
@@ -55,34 +55,36 @@ def _within(folder: Path, town: Catalog) -> Iterator[bool]:
 def _is_within(
     sql: str, rows: Counter[str], group: Callable[[str], object], town: Catalog, backend: DuckDBBackend
 ) -> bool:
-    (plan,) = read(sql, town).plans
-    usual = NormsByKeys(("zone",), math.hypot(*rows.values()))
+    (plan,) = compile_query(sql, town).plans
+    usual = ClipBoundsByKeys(("zone",), math.hypot(*rows.values()))
     tables = tuple(
-        replace(t, norms=replace(t.norms, rows=1000.0, by_keys=(usual,))) if t.name == "visit" and t.norms else t
+        replace(t, clip_bounds=replace(t.clip_bounds, rows=1000.0, by_keys=(usual,)))
+        if t.name == "visit" and t.clip_bounds
+        else t
         for t in town.tables
     )
     catalog, there = replace(town, tables=tables), Counter[object]()
     for zone, count in rows.items():
         there[group(zone)] += count
     del there[None]
-    norm = declared_norm(_counted(plan, catalog, backend), plan.vectors[0], catalog)
+    norm = declared_clip_bound(_counted(plan, catalog, backend), plan.vectors[0], catalog)
     assert norm < 1000  # something is known of every one of them
     return norm >= math.hypot(*there.values()) * (1 - 1e-12)
 
 
 def _counted(plan: PrivatePlan, catalog: Catalog, backend: DuckDBBackend) -> PrivatePlan:
-    return replace(plan, most_values=tuple(count_values(plan, catalog, backend)))
+    return replace(plan, distinct_bounds=tuple(per_group_distinct_bounds(plan, catalog, backend)))
 
 
-def test_people_are_within_the_norm_of_named_groups(tmp_path: Path, town: Catalog) -> None:
+def test_people_are_within_the_clip_bound_of_named_groups(tmp_path: Path, town: Catalog) -> None:
     """Proof: dialect/sensitivity/proofs.md#usual-keys."""
     assert all(_within(tmp_path, town))
 
 
-def test_values_that_are_taken_for_one_are_found(
+def test_treating_several_values_as_one_is_found(
     tmp_path: Path, town: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work_limits, "_most_alike", lambda *_: 1)
+    monkeypatch.setattr(work_limits, "_largest_group", lambda *_: 1)
     assert not all(_within(tmp_path, town))
 
 
@@ -96,21 +98,25 @@ def test_values_that_are_taken_for_one_are_found(
         "SELECT zone, COUNT(*) FROM visit v GROUP BY 1",
     ],
 )
-def test_nothing_is_known_of_others(town: Catalog, sql: str) -> None:
-    usual = NormsByKeys(("zone",), 5.0)
-    tables = tuple(replace(t, norms=replace(t.norms, by_keys=(usual,))) if t.norms else t for t in town.tables)
-    (plan,) = read(sql, town).plans
+def test_other_columns_have_no_public_bound(town: Catalog, sql: str) -> None:
+    usual = ClipBoundsByKeys(("zone",), 5.0)
+    tables = tuple(
+        replace(t, clip_bounds=replace(t.clip_bounds, by_keys=(usual,))) if t.clip_bounds else t for t in town.tables
+    )
+    (plan,) = compile_query(sql, town).plans
     assert not list(values_by_group(plan, replace(town, tables=tables)))
 
 
 def test_a_name_that_is_a_zones_own_costs_what_the_zone_costs(town: Catalog, tmp_path: Path) -> None:
     make_town(tmp_path, rows=ROWS[ROWS.index("CREATE TABLE zone") :])
     backend = DuckDBBackend.open({"stored0": str(tmp_path / "town.duckdb")}, {"zone": 'stored0.main."zone"'}, tmp_path)
-    usual = NormsByKeys(("zone", "day"), 5.0)
-    tables = tuple(replace(t, norms=replace(t.norms, by_keys=(usual,))) if t.norms else t for t in town.tables)
-    (plan,) = read("SELECT z.name, day, COUNT(*) FROM visit JOIN zone z USING (zone) GROUP BY ALL", town).plans
+    usual = ClipBoundsByKeys(("zone", "day"), 5.0)
+    tables = tuple(
+        replace(t, clip_bounds=replace(t.clip_bounds, by_keys=(usual,))) if t.clip_bounds else t for t in town.tables
+    )
+    (plan,) = compile_query("SELECT z.name, day, COUNT(*) FROM visit JOIN zone z USING (zone) GROUP BY ALL", town).plans
     known = replace(town, tables=tables)
     counted = _counted(plan, known, backend)
-    assert counted.most_values == (("zone", 1),)
-    assert declared_norm(counted, counted.vectors[0], known) == 5.0
+    assert counted.distinct_bounds == (("zone", 1),)
+    assert declared_clip_bound(counted, counted.vectors[0], known) == 5.0
     backend.close()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from dialect.parser.options import target_error
-from engine.pricing.terms import Asked, body_digest, new_request_id, wording
+from dialect.parser.options import parse_target_error
+from engine.pricing.terms import Request, ledger_text, new_request_id, request_digest
 
 
 def test_ids_are_never_the_same() -> None:
@@ -14,16 +14,16 @@ def test_ids_are_never_the_same() -> None:
 
 
 def test_a_body_is_the_question_and_its_terms() -> None:
-    ann = Asked("ann")
+    ann = Request("ann")
     variants = [ann, replace(ann, rho=Fraction(1, 100)), replace(ann, confidence=0.9)]
-    variants.append(replace(ann, target_error=target_error("5%")))
-    digests = {body_digest("SELECT 1", asked) for asked in variants} | {body_digest("SELECT 2", ann)}
+    variants.append(replace(ann, target_error=parse_target_error("5%")))
+    digests = {request_digest("SELECT 1", asked) for asked in variants} | {request_digest("SELECT 2", ann)}
     assert len(digests) == 5
-    assert body_digest("SELECT 1", replace(ann, request_id="r1")) == body_digest("SELECT 1", ann)
+    assert request_digest("SELECT 1", replace(ann, request_id="r1")) == request_digest("SELECT 1", ann)
 
 
 def test_a_client_knows_its_question_again_by_its_beginning_and_no_comment_is_kept() -> None:
-    assert wording("SELECT 1 -- for Mrs. Jones, 0170 555\n;") == "SELECT 1"
-    longest = wording(f"SELECT '{'x' * 5_000}'")
+    assert ledger_text("SELECT 1 -- for Mrs. Jones, 0170 555\n;") == "SELECT 1"
+    longest = ledger_text(f"SELECT '{'x' * 5_000}'")
     assert len(longest) == 2_000 and longest.startswith("SELECT 'xxx") and longest.endswith("xxx ...")
-    assert wording(f"SELECT '{'x' * 1_991}'") == f"SELECT '{'x' * 1_991}'"
+    assert ledger_text(f"SELECT '{'x' * 1_991}'") == f"SELECT '{'x' * 1_991}'"

@@ -7,15 +7,15 @@ import math
 
 import pytest
 
-from dialect import Code, Refusal, read
-from engine.api.session import Desk
+from dialect import Code, Refusal, compile_query
+from engine.api.session import Session
 from engine.pipeline.engine import Engine
-from engine.pricing.simultaneous import Together, level_of_each, numbers_together
-from engine.pricing.terms import Asked
+from engine.pricing.simultaneous import JointConfidence, bonferroni_level, max_intervals
+from engine.pricing.terms import Request
 
 CLAUSE = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(intervals = 'simultaneous') "
 HOURS = "zone AS h, COUNT(*) AS n FROM visit GROUP BY 1"
-ANN = Asked("ann")
+ANN = Request("ann")
 COUNTED = {
     "zone AS h, COUNT(*) AS n FROM visit GROUP BY 1": 7,
     "zone AS h, COUNT(*) AS n, COUNT(DISTINCT person_id) AS p FROM visit GROUP BY 1": 14,
@@ -28,17 +28,17 @@ COUNTED = {
 
 @pytest.mark.parametrize("sql", COUNTED)
 def test_every_group_and_noisy_column_counts(engine: Engine, sql: str) -> None:
-    question = read(CLAUSE + sql, engine.catalog)
-    prepared = engine.prepare(question, ANN)
-    assert numbers_together(question, [each.key_count for each in prepared]) == COUNTED[sql]
+    question = compile_query(CLAUSE + sql, engine.catalog)
+    prepared = engine.compile_releases(question, ANN)
+    assert max_intervals(question, [each.key_count for each in prepared]) == COUNTED[sql]
     level = engine.confidence(question, ANN)
-    assert level == level_of_each(Together(0.95, COUNTED[sql]))
+    assert level == bonferroni_level(JointConfidence(0.95, COUNTED[sql]))
 
 
 @pytest.mark.parametrize("numbers", [1, 2, 200, 10**6])
 @pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999999])
-def test_misses_add_up_to_at_most_what_was_asked(numbers: int, confidence: float) -> None:
-    left = (1 - level_of_each(Together(confidence, numbers))) * numbers
+def test_simultaneous_misses_sum_to_at_most_the_level(numbers: int, confidence: float) -> None:
+    left = (1 - bonferroni_level(JointConfidence(confidence, numbers))) * numbers
     assert left <= 1 - confidence and math.isclose(left, 1 - confidence, rel_tol=1e-3)
 
 
@@ -47,20 +47,20 @@ def test_private_keys_are_refused_before_anything_is_charged(engine: Engine) -> 
     with pytest.raises(Refusal) as refused:
         engine.answer(sql, ANN)
     assert refused.value.code is Code.PARAM and "list of groups" in refused.value.why
-    assert not engine.ledger.releases("ann")
+    assert not engine.ledger.paid_releases("ann")
 
 
 def test_it_is_the_same_release_with_wider_intervals(engine: Engine) -> None:
     each = engine.answer(f"SELECT {HOURS}", ANN)
     held = engine.answer(CLAUSE + HOURS, ANN)
-    assert held.charged.pico_rho == 0 and held.answer.table.equals(each.answer.table)
+    assert held.charged_loss.pico_rho == 0 and held.answer.table.equals(each.answer.table)
     lower, upper = each.answer.intervals["n"]
     wider = held.answer.intervals["n"]
     assert (wider[0] < lower).all() and (wider[1] > upper).all()
 
 
-def test_the_card_says_what_holds_together(engine: Engine) -> None:
-    desk = Desk(engine)
+def test_the_card_states_the_simultaneous_confidence(engine: Engine) -> None:
+    desk = Session(engine)
     card = json.loads(desk.query(CLAUSE + HOURS, client="ann").schema.metadata[b"passersby"])
     assert card["simultaneous"] == {"confidence": 0.95, "numbers": 7}
     assert card["confidence"] == pytest.approx(1 - 0.05 / 7)

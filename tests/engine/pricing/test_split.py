@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from budgets import PICO
-from dialect import read
+from dialect import compile_query
 from engine.pipeline.engine import Engine
-from engine.pricing.split import OFF_CENTRE, shares, split
-from engine.pricing.terms import Asked
+from engine.pricing.split import ASSUMED_MEAN_OFFSET, split_price, split_prices
+from engine.pricing.terms import Request
 from tests.engine.town import make_town, opened
 
 RHO = Fraction(5, 1000)
@@ -25,9 +25,9 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         yield engine
 
 
-def parted(town: Engine, sql: str) -> dict[str, Fraction]:
-    question = read(sql, town.catalog)
-    ((parts,), (plan,)) = split(question), question.plans
+def budget_shares(town: Engine, sql: str) -> dict[str, Fraction]:
+    question = compile_query(sql, town.catalog)
+    ((parts,), (plan,)) = split_prices(question), question.plans
     return {vector.kind.value: Fraction(part, sum(parts)) for vector, part in zip(plan.vectors, parts, strict=True)}
 
 
@@ -39,16 +39,16 @@ def parted(town: Engine, sql: str) -> dict[str, Fraction]:
         "COUNT(*) AS n, COUNT(*) AS again, SUM(coins) AS s",
     ],
 )
-def test_numbers_of_their_own_have_even_shares(town: Engine, shown: str) -> None:
-    assert set(parted(town, f"SELECT zone, {shown} FROM visit GROUP BY zone").values()) == {Fraction(1, 2)}
+def test_independent_numbers_get_equal_budget_shares(town: Engine, shown: str) -> None:
+    assert set(budget_shares(town, f"SELECT zone, {shown} FROM visit GROUP BY zone").values()) == {Fraction(1, 2)}
 
 
 def test_a_mean_is_narrower_than_with_even_shares(town: Engine) -> None:
-    own = parted(town, "SELECT AVG(minutes) AS m FROM visit")
+    own = budget_shares(town, "SELECT AVG(minutes) AS m FROM visit")
     total, count = float(own["centred"]), float(own["valid"])
 
     def variance(of_total: float) -> float:
-        return 1 / of_total + OFF_CENTRE**2 / (1 - of_total)
+        return 1 / of_total + ASSUMED_MEAN_OFFSET**2 / (1 - of_total)
 
     tried = np.linspace(0.01, 0.99, 99)
     assert total + count == pytest.approx(1)
@@ -56,18 +56,20 @@ def test_a_mean_is_narrower_than_with_even_shares(town: Engine) -> None:
     assert variance(total) < 0.92 * variance(0.5)
 
 
-def test_a_count_beside_its_mean_is_not_starved(town: Engine) -> None:
-    own = parted(town, "SELECT COUNT(minutes) AS n, AVG(minutes) AS m FROM visit")
+def test_a_count_selected_with_its_mean_gets_most_of_the_budget(town: Engine) -> None:
+    own = budget_shares(town, "SELECT COUNT(minutes) AS n, AVG(minutes) AS m FROM visit")
     assert own["valid"] > Fraction(1, 2)
     assert own["centred"] > Fraction(1, 3)
 
 
 def test_shares_add_up_to_no_more_than_the_price(town: Engine) -> None:
-    assert sum(shares((64, 21, 43), 10**9 + 7)) <= 10**9 + 7
-    (made,) = town.prepare(read("SELECT AVG(minutes) AS m FROM visit", town.catalog), Asked("ann", RHO))
+    assert sum(split_price((64, 21, 43), 10**9 + 7)) <= 10**9 + 7
+    (made,) = town.compile_releases(
+        compile_query("SELECT AVG(minutes) AS m FROM visit", town.catalog), Request("ann", RHO)
+    )
     assert sum(vector.pico_rho for vector in made.cost.vectors) <= made.cost.loss.pico_rho == RHO * PICO
 
 
-def test_however_it_is_written_one_question_is_parted_alike(town: Engine) -> None:
-    one = parted(town, "SELECT COUNT(*) AS n, AVG(coins) AS m FROM visit")
-    assert one == parted(town, "SELECT AVG(coins) + 1 AS k, COUNT(*) AS n FROM visit")
+def test_equivalent_queries_split_the_budget_equally(town: Engine) -> None:
+    one = budget_shares(town, "SELECT COUNT(*) AS n, AVG(coins) AS m FROM visit")
+    assert one == budget_shares(town, "SELECT AVG(coins) + 1 AS k, COUNT(*) AS n FROM visit")

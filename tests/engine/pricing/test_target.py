@@ -10,16 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from budgets import MINIMUM_RHO, PICO, BudgetRefused, Loss
-from dialect import Code, Refusal, read
-from dialect.parser.options import TargetError, target_error
+from budgets import MIN_QUERY_RHO, PICO, BudgetRefused, Loss
+from dialect import Code, Refusal, compile_query
+from dialect.parser.options import TargetError, parse_target_error
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
-from engine.pricing.prepare import sized
-from engine.pricing.target_error import Aim, aim_of, least_price
-from engine.pricing.terms import Asked
+from engine.pricing.prepare import unpriced_release
+from engine.pricing.target_error import AccuracyTarget, accuracy_target, least_price
+from engine.pricing.terms import Request
 
-ANN = Asked("ann")
+ANN = Request("ann")
 QUESTIONS = {
     "a count": "SELECT COUNT(*) AS n FROM visit",
     "counts and sums": "SELECT zone, COUNT(*) AS n, SUM(minutes) AS s FROM visit GROUP BY zone",
@@ -35,72 +35,76 @@ def aiming(sql: str, options: str) -> str:
     return f"SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS({options}) {sql.removeprefix('SELECT ')}"
 
 
-def aim(engine: Engine, sql: str, confidence: float = 0.95) -> Aim:
-    question = read(sql, engine.catalog)
-    made = tuple(sized(plan, engine.catalog, engine.backend) for plan in question.plans)
-    return aim_of(question, made, TargetError(Fraction(1)), confidence)
+def solved_target(engine: Engine, sql: str, confidence: float = 0.95) -> AccuracyTarget:
+    question = compile_query(sql, engine.catalog)
+    made = tuple(unpriced_release(plan, engine.catalog, engine.backend) for plan in question.plans)
+    return accuracy_target(question, made, TargetError(Fraction(1)), confidence)
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.floats(0.6, 5e5), st.sampled_from([0.5, 0.8, 0.95, 0.999]))
 def test_one_pico_rho_less_misses_the_target(engine: Engine, name: str, most: float, confidence: float) -> None:
-    made = aim(engine, QUESTIONS[name], confidence)
-    limits = dict.fromkeys(made.known, Fraction(most))
+    made = solved_target(engine, QUESTIONS[name], confidence)
+    limits = dict.fromkeys(made.data_independent, Fraction(most))
     try:
         price = least_price(made, limits)
     except Refusal as refused:
         assert (refused.code, refused.why) == (Code.PARAM, "Even rho 100,000 does not reach this error.")
         return
-    assert made.meets(price, limits)
-    least = -(-int(MINIMUM_RHO * PICO) // len(made.sized))
-    assert price == least or (price > least and not made.meets(price - 1, limits))
+    assert made.meets_limits(price, limits)
+    least = -(-int(MIN_QUERY_RHO * PICO) // len(made.unpriced))
+    assert price == least or (price > least and not made.meets_limits(price - 1, limits))
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_a_larger_error_never_costs_more(engine: Engine, name: str) -> None:
-    made = aim(engine, QUESTIONS[name])
-    prices = [least_price(made, dict.fromkeys(made.known, Fraction(most))) for most in range(40, 900, 40)]
+    made = solved_target(engine, QUESTIONS[name])
+    prices = [least_price(made, dict.fromkeys(made.data_independent, Fraction(most))) for most in range(40, 900, 40)]
     assert prices == sorted(prices, reverse=True) and len(set(prices)) > 3
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
 @pytest.mark.parametrize("confidence", [0.8, 0.95])
-def test_what_is_shown_is_as_exact_as_was_asked_for(engine: Engine, name: str, confidence: float) -> None:
+def test_the_answer_meets_the_target_error(engine: Engine, name: str, confidence: float) -> None:
     sql = aiming(QUESTIONS[name], f"target_error = 7000, confidence = {confidence}")
     foretold = explain(engine, sql, ANN)
     given_ = engine.answer(sql, ANN)
-    assert given_.charged == foretold.loss
+    assert given_.charged_loss == foretold.loss
     for lower, upper in given_.answer.intervals.values():
         assert ((upper - lower) / 2 <= 7000).all()
     again = engine.answer(sql, ANN)
-    assert again.charged == Loss(0, 0) and again.answer.table.equals(given_.answer.table)
+    assert again.charged_loss == Loss(0, 0) and again.answer.table.equals(given_.answer.table)
     assert any(note.text.startswith("target_error 7000: ") and "± " in note.text for note in again.notes)
 
 
-def test_the_same_as_the_price_that_it_bought(engine: Engine) -> None:
+def test_a_target_equals_a_query_at_the_solved_price(engine: Engine) -> None:
     sql = QUESTIONS["counts and sums"]
     given_ = engine.answer(aiming(sql, "target_error = 9000"), ANN)
-    price = replace(ANN, rho=given_.charged.rho)
-    assert engine.answer(sql, price).charged == Loss(0, 0)
-    less = explain(engine, sql, replace(price, client="ben", rho=given_.charged.rho - Fraction(1, PICO))).expected_error
+    price = replace(ANN, rho=given_.charged_loss.rho)
+    assert engine.answer(sql, price).charged_loss == Loss(0, 0)
+    less = explain(
+        engine, sql, replace(price, client="ben", rho=given_.charged_loss.rho - Fraction(1, PICO))
+    ).expected_error
     assert max(value for value in less.values() if value is not None) > 9000
 
 
-def test_what_is_held_and_exact_enough_is_given_for_free(engine: Engine) -> None:
+def test_a_stored_release_within_the_target_is_free(engine: Engine) -> None:
     sql = QUESTIONS["a count"]
     bought = engine.answer(sql, replace(ANN, rho=Fraction(1, 20)))
     aimed = aiming(sql, "target_error = 300")
     free = engine.answer(aimed, ANN)
-    assert free.charged == Loss(0, 0) and free.answer.table.equals(bought.answer.table)
-    assert engine.answer(aimed, Asked("ben")).charged.rho > 0  # who has not paid for it buys what was asked for
-    assert engine.answer(aiming(sql, "target_error = 100"), replace(ANN, client="cat")).charged.rho > Fraction(1, 20)
+    assert free.charged_loss == Loss(0, 0) and free.answer.table.equals(bought.answer.table)
+    assert engine.answer(aimed, Request("ben")).charged_loss.rho > 0  # who has not paid for it buys what was asked for
+    assert engine.answer(aiming(sql, "target_error = 100"), replace(ANN, client="cat")).charged_loss.rho > Fraction(
+        1, 20
+    )
 
 
-def test_delta_and_other_bounds_are_not_held(engine: Engine) -> None:
+def test_releases_with_other_delta_or_bounds_do_not_meet_a_target(engine: Engine) -> None:
     sql = QUESTIONS["private keys"]
     engine.answer(sql, replace(ANN, rho=Fraction(1, 20)))
-    assert engine.answer(aiming(sql, "target_error = 500"), ANN).charged == Loss(0, 0)
+    assert engine.answer(aiming(sql, "target_error = 500"), ANN).charged_loss == Loss(0, 0)
     other = explain(engine, aiming(sql, "target_error = 500, delta = 1e-13"), ANN)
     assert other.loss.rho > 0 and other.loss.delta == Fraction(1, 10**13)
 
@@ -115,7 +119,7 @@ def test_columns_whose_width_depends_on_the_answer_are_named(engine: Engine) -> 
 @pytest.mark.parametrize(
     "sql", ["SELECT AVG(minutes) AS m FROM visit", "SELECT MEDIAN(minutes) AS m FROM visit WHERE minutes < 60"]
 )
-def test_a_question_without_any_known_width_is_refused_where_the_target_stands(engine: Engine, sql: str) -> None:
+def test_a_target_without_any_known_width_is_refused_at_its_span(engine: Engine, sql: str) -> None:
     for options in ("target_error = 5", "target_error = '5%'"):
         text = aiming(sql, options)
         with pytest.raises(Refusal) as caught:
@@ -125,7 +129,7 @@ def test_a_question_without_any_known_width_is_refused_where_the_target_stands(e
     assert engine.ledger.entries() == ()
 
 
-def test_what_can_t_be_afforded_says_what_the_rest_would_buy(engine: Engine) -> None:
+def test_an_unaffordable_target_states_the_error_that_the_rest_would_buy(engine: Engine) -> None:
     sql = aiming(QUESTIONS["a count"], "target_error = 20")
     assert explain(engine, sql, ANN).loss.rho > Fraction(1, 10)  # explained all the same
     with pytest.raises(BudgetRefused) as caught:
@@ -138,14 +142,14 @@ def test_what_can_t_be_afforded_says_what_the_rest_would_buy(engine: Engine) -> 
 
 def test_a_public_question_needs_no_price(engine: Engine) -> None:
     found = engine.answer(aiming("SELECT COUNT(*) AS n FROM zone", "target_error = 5"), ANN)
-    assert found.charged == Loss(0, 0) and found.notes == ()
+    assert found.charged_loss == Loss(0, 0) and found.notes == ()
 
 
 def test_the_clause_comes_before_the_call(engine: Engine) -> None:
-    asked = replace(ANN, target_error=target_error("300"))
+    asked = replace(ANN, target_error=parse_target_error("300"))
     by_call = explain(engine, QUESTIONS["a count"], asked)
     assert by_call.loss == explain(engine, aiming(QUESTIONS["a count"], "target_error = 300"), ANN).loss
-    assert explain(engine, aiming(QUESTIONS["a count"], "rho = 0.03"), asked).loss == Loss.of("0.03")
+    assert explain(engine, aiming(QUESTIONS["a count"], "rho = 0.03"), asked).loss == Loss.rounded_up("0.03")
     two = explain(engine, aiming(QUESTIONS["a count"], "target_error = 400"), asked)
     assert 0 < two.loss.rho < by_call.loss.rho
 
@@ -162,16 +166,16 @@ def hold(engine: Engine, rho: str, sql: str = QUESTIONS["counts and sums"]) -> d
     return {name: values[len(values) // 2] for name, values in middle.items()}
 
 
-def test_a_share_is_of_what_is_held(engine: Engine) -> None:
+def test_a_relative_target_refers_to_the_stored_release(engine: Engine) -> None:
     rich = replace(engine, catalog=_with_budget(engine, 2000))
     middle = hold(rich, "1")
     told = explain(rich, SHARE, ANN).expected_error
     assert all(told[name] <= 0.08 * middle[name] for name in middle)  # type: ignore[operator]
     bought = rich.answer(SHARE, ANN)
-    assert bought.charged.rho > 0
+    assert bought.charged_loss.rho > 0
     for _ in range(2):
         again = rich.answer(SHARE, ANN)
-        assert again.charged == Loss(0, 0) and again.answer.table.equals(bought.answer.table)
+        assert again.charged_loss == Loss(0, 0) and again.answer.table.equals(bought.answer.table)
 
 
 def test_a_share_of_nothing_is_refused(engine: Engine) -> None:
@@ -184,7 +188,7 @@ def test_a_share_of_nothing_is_refused(engine: Engine) -> None:
     hold(rich, "1")
     assert explain(rich, SHARE, ANN).loss.rho > 0
     with pytest.raises(Refusal, match="you hold none"):
-        rich.answer(SHARE, Asked("ben"))  # what others hold is not his
+        rich.answer(SHARE, Request("ben"))  # what others hold is not his
 
 
 def _with_budget(engine: Engine, rho: int) -> Any:

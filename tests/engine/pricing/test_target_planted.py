@@ -14,11 +14,11 @@ from dialect import Refusal
 from engine.pipeline import target_budget as aiming
 from engine.pipeline.engine import Engine
 from engine.pricing import target_error
-from engine.pricing.target_error import Aim, Limits
+from engine.pricing.target_error import AccuracyTarget, WidthLimits
 from tests.engine.pricing import test_target as held
 
 FOUND = (AssertionError, KeyError, Refusal, pytest.fail.Exception)  # KeyError: it reads what it does not hold
-_between, _meets, _limits = target_error._between, Aim.meets, target_error._limits
+_between, _meets, _limits = target_error._bisect, AccuracyTarget.meets_limits, target_error._width_limits
 
 
 def least(engine: Engine) -> None:
@@ -28,41 +28,41 @@ def least(engine: Engine) -> None:
 
 
 def shown(engine: Engine) -> None:
-    held.test_what_is_shown_is_as_exact_as_was_asked_for(engine, "counts and sums", 0.95)
+    held.test_the_answer_meets_the_target_error(engine, "counts and sums", 0.95)
 
 
 def one_pico_rho_more(plant: pytest.MonkeyPatch) -> None:
-    plant.setattr(target_error, "_between", lambda low, high, met: _between(low, high, met) + 1)
+    plant.setattr(target_error, "_bisect", lambda low, high, met: _between(low, high, met) + 1)
 
 
 def one_pico_rho_less(plant: pytest.MonkeyPatch) -> None:
-    plant.setattr(target_error, "_between", lambda low, high, met: _between(low, high, met) - 1)
+    plant.setattr(target_error, "_bisect", lambda low, high, met: _between(low, high, met) - 1)
 
 
 def any_column_will_do(plant: pytest.MonkeyPatch) -> None:
-    def meets(self: Aim, price: int, limits: Limits, *scale: Any) -> bool:
+    def meets(self: AccuracyTarget, price: int, limits: WidthLimits, *scale: Any) -> bool:
         return any(_meets(self, price, {name: limit}, *scale) for name, limit in limits.items())
 
-    plant.setattr(Aim, "meets", meets)
+    plant.setattr(AccuracyTarget, "meets_limits", meets)
 
 
 def another_confidence(plant: pytest.MonkeyPatch) -> None:
-    def meets(self: Aim, price: int, limits: Limits, *scale: Any) -> bool:
+    def meets(self: AccuracyTarget, price: int, limits: WidthLimits, *scale: Any) -> bool:
         return _meets(replace(self, confidence=0.8), price, limits, *scale)
 
-    plant.setattr(Aim, "meets", meets)
+    plant.setattr(AccuracyTarget, "meets_limits", meets)
 
 
-def whatever_is_held_is_enough(plant: pytest.MonkeyPatch) -> None:
-    kept = target_error.aimed_price
+def any_release_suffices(plant: pytest.MonkeyPatch) -> None:
+    kept = target_error.price_for_target
     plant.setattr(
-        aiming, "aimed_price", lambda made, prices, *more: prices[-1] if prices else kept(made, prices, *more)
+        aiming, "price_for_target", lambda made, prices, *more: prices[-1] if prices else kept(made, prices, *more)
     )
 
 
-def what_others_hold_is_held(plant: pytest.MonkeyPatch) -> None:
-    kept: Callable[[Ledger, str], tuple[PaidRelease, ...]] = Ledger.releases
-    plant.setattr(Ledger, "releases", lambda ledger, client: kept(ledger, "ann"))
+def use_releases_of_others(plant: pytest.MonkeyPatch) -> None:
+    kept: Callable[[Ledger, str], tuple[PaidRelease, ...]] = Ledger.paid_releases
+    plant.setattr(Ledger, "paid_releases", lambda ledger, client: kept(ledger, "ann"))
 
 
 def a_share_of_the_largest(plant: pytest.MonkeyPatch) -> None:
@@ -70,10 +70,12 @@ def a_share_of_the_largest(plant: pytest.MonkeyPatch) -> None:
 
 
 def a_share_of_noise(plant: pytest.MonkeyPatch) -> None:
-    def limits(made: Aim, price: int, table: target_error.Shown, seen: Mapping[str, float]) -> Limits:
-        return _limits(made, price, table, seen) or dict.fromkeys(made.known, Fraction(10_000))
+    def limits(
+        made: AccuracyTarget, price: int, table: target_error.StoredAnswer, seen: Mapping[str, float]
+    ) -> WidthLimits:
+        return _limits(made, price, table, seen) or dict.fromkeys(made.data_independent, Fraction(10_000))
 
-    plant.setattr(target_error, "_limits", limits)
+    plant.setattr(target_error, "_width_limits", limits)
 
 
 PLANTED: Mapping[Callable[[pytest.MonkeyPatch], None], Callable[[Engine], None]] = {
@@ -81,9 +83,9 @@ PLANTED: Mapping[Callable[[pytest.MonkeyPatch], None], Callable[[Engine], None]]
     one_pico_rho_less: least,
     any_column_will_do: shown,
     another_confidence: shown,
-    whatever_is_held_is_enough: held.test_a_share_is_of_what_is_held,
-    what_others_hold_is_held: held.test_a_share_of_nothing_is_refused,
-    a_share_of_the_largest: held.test_a_share_is_of_what_is_held,
+    any_release_suffices: held.test_a_relative_target_refers_to_the_stored_release,
+    use_releases_of_others: held.test_a_share_of_nothing_is_refused,
+    a_share_of_the_largest: held.test_a_relative_target_refers_to_the_stored_release,
     a_share_of_noise: held.test_a_share_of_nothing_is_refused,
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from budgets import AccountName, BudgetRefused, Loss
-from engine.pricing.terms import Asked, caps
+from engine.pricing.terms import Request, caps
 from tests.engine.town import make_town, opened
 from tests.engine.windowed_town import WINDOWED
 
@@ -28,17 +28,17 @@ def test_a_year_of_daily_dashboards(tmp_path: Path) -> None:
     with opened(make_town(tmp_path, declared=DECLARED), tmp_path) as engine:
         (town,) = engine.catalog.datasets
         for day in YEAR:
-            answered = engine.answer(DASHBOARD.format(day), Asked("ann", PRICE))
-            assert answered.charged == Loss.of(PRICE, Fraction(0))
-            assert answered.prepared[0].plan.touched.windows == (day.isoformat(),)
+            answered = engine.answer(DASHBOARD.format(day), Request("ann", PRICE))
+            assert answered.charged_loss == Loss.rounded_up(PRICE, Fraction(0))
+            assert answered.prepared[0].plan.charged_windows.windows == (day.isoformat(),)
         assert PRICE * len(YEAR) > 2 * town.budget.rho
         for day in (YEAR[0], YEAR[len(YEAR) // 2], YEAR[-1]):
             account = engine.ledger.account(AccountName("town", day.isoformat(), "ann"), caps(town).client)
             assert account.spent.rho == PRICE
-        assert engine.answer(DASHBOARD.format(YEAR[0]), Asked("ann", PRICE)).charged == Loss(0, 0)  # seen before
+        assert engine.answer(DASHBOARD.format(YEAR[0]), Request("ann", PRICE)).charged_loss == Loss(0, 0)  # seen before
         old = DASHBOARD.replace("GROUP", "AND coins < {} GROUP")
         for coins in range(A_DAY_BEARS - 1):
-            engine.answer(old.format(YEAR[0], coins), Asked("ann", PRICE))
+            engine.answer(old.format(YEAR[0], coins), Request("ann", PRICE))
         with pytest.raises(BudgetRefused):
-            engine.answer(old.format(YEAR[0], 99), Asked("ann", PRICE))
-        engine.answer(old.format(YEAR[1], 99), Asked("ann", PRICE))
+            engine.answer(old.format(YEAR[0], 99), Request("ann", PRICE))
+        engine.answer(old.format(YEAR[1], 99), Request("ann", PRICE))

@@ -11,16 +11,16 @@ import pytest
 
 from budgets import Loss
 from dialect.algebra import NoteCode
-from engine.api.wire.answer import made_from
+from engine.api.wire.answer import derived_from
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 from engine.reuse import combine as made_of
 from engine.reuse import linear_combinations as combining
 from engine.reuse import sources
 from engine.reuse import view_lookup as finding
-from engine.reuse.holdings import Held, Shelf
-from engine.reuse.linear_combinations import Combining
+from engine.reuse.holdings import Holdings, StoredRelease
+from engine.reuse.linear_combinations import CombinationSearch
 from tests.engine.held_town import DAILY, anew, ask, held_town, price
 from tests.engine.reuse.test_finding import nearly, rows
 from tests.engine.town import ROWS
@@ -99,7 +99,7 @@ def daily(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         yield engine
 
 
-def holding(engine: Engine, held: Sequence[str], rho: str = "1", exact: bool = False) -> Engine:
+def with_stored_releases(engine: Engine, held: Sequence[str], rho: str = "1", exact: bool = False) -> Engine:
     own = anew(engine, exact=exact)
     for each in held:
         ask(own, each, rho)
@@ -107,20 +107,25 @@ def holding(engine: Engine, held: Sequence[str], rho: str = "1", exact: bool = F
 
 
 @pytest.mark.parametrize(("held", "asked"), SAID)
-def test_what_is_held_says_together_the_same_as_asking_anew_and_is_free(
+def test_a_combination_of_stored_releases_equals_a_new_answer_and_is_free(
     town: Engine, held: tuple[str, ...], asked: str
 ) -> None:
-    free, plain = ask(holding(town, held, exact=True), asked, "0.001"), ask(anew(town, exact=True), asked, "0.001")
-    assert free.charged == Loss(0, 0) and all(len(way.sources) >= min(2, len(held)) for way in free.ways)
+    free, plain = (
+        ask(with_stored_releases(town, held, exact=True), asked, "0.001"),
+        ask(anew(town, exact=True), asked, "0.001"),
+    )
+    assert free.charged_loss == Loss(0, 0) and all(len(way.derived) >= min(2, len(held)) for way in free.sources)
     assert [nearly(row) for row in rows(free)] == [nearly(row) for row in rows(plain)]
 
 
 @pytest.mark.parametrize(("held", "asked"), UNSAID)
-def test_what_is_held_does_not_say_it(town: Engine, held: tuple[str, ...], asked: str) -> None:
-    assert price(ask(holding(town, held), asked, "0.001")) == pytest.approx(0.001)
+def test_stored_releases_that_do_not_determine_a_query_are_not_used(
+    town: Engine, held: tuple[str, ...], asked: str
+) -> None:
+    assert price(ask(with_stored_releases(town, held), asked, "0.001")) == pytest.approx(0.001)
 
 
-def test_numbers_are_those_of_the_stored_ones_taken_off_each_other(town: Engine) -> None:
+def test_a_difference_uses_the_stored_noisy_numbers(town: Engine) -> None:
     own = anew(town)
     whole, part = (ask(own, each, "1").releases[0] for each in where(TOTAL, "", "zone = 'z1'"))
     given = ask(own, one(TOTAL, "zone <> 'z1'"), "0.001")
@@ -130,37 +135,37 @@ def test_numbers_are_those_of_the_stored_ones_taken_off_each_other(town: Engine)
     assert (upper - lower)[0] / 2 == pytest.approx(1.96 * given.releases[0].deviations()[0], rel=0.01)
 
 
-def test_the_answer_says_from_what_and_an_explanation_says_so_before(town: Engine) -> None:
-    own = holding(town, where(TOTAL, "", "zone = 'z1'"))
+def test_the_answer_and_its_explanation_name_the_combined_releases(town: Engine) -> None:
+    own = with_stored_releases(town, where(TOTAL, "", "zone = 'z1'"))
     asked = one(TOTAL, "zone <> 'z1'")
-    before, given = explain(own, asked, Asked("ann", rho=Fraction("0.001"))), ask(own, asked, "0.001")
-    assert before.loss == Loss(0, 0) and made_from(before.ways) == made_from(given.ways)
-    assert [each["times"] for each in made_from(given.ways)] == [1.0, -1.0]
+    before, given = explain(own, asked, Request("ann", rho=Fraction("0.001"))), ask(own, asked, "0.001")
+    assert before.loss == Loss(0, 0) and derived_from(before.sources) == derived_from(given.sources)
+    assert [each["times"] for each in derived_from(given.sources)] == [1.0, -1.0]
     (note,) = (note for note in given.notes if note.code is NoteCode.REUSED)
     assert ", less " in note.text and note in before.notes
     assert before.expected_error["n"] == (given.answer.intervals["n"][1] - given.answer.intervals["n"][0])[0] / 2
-    (bound,) = given.told[0].bounds.vectors
-    assert "taken off each other, which moves no number by more than" in bound.why
+    (bound,) = given.reported[0].bounds.vectors
+    assert "taken off each other, which moves no number by more than" in bound.key_reason
 
 
-def test_what_is_too_wide_is_mixed_with_a_cheaper_release_and_is_free_from_then_on(town: Engine) -> None:
-    own = holding(town, where(TOTAL, "", "zone = 'z1'"), "0.005")
+def test_an_imprecise_combination_is_averaged_with_a_cheaper_release_once(town: Engine) -> None:
+    own = with_stored_releases(town, where(TOTAL, "", "zone = 'z1'"), "0.005")
     asked = one(TOTAL, "zone <> 'z1'")
     alone = ask(anew(town), asked, "0.005").answer.intervals["n"]
-    before = explain(own, asked, Asked("ann", rho=Fraction("0.005")))
+    before = explain(own, asked, Request("ann", rho=Fraction("0.005")))
     first = ask(own, asked, "0.005")
-    assert 0.002 < price(first) < 0.003 and before.loss == first.charged
+    assert 0.002 < price(first) < 0.003 and before.loss == first.charged_loss
     ask(own, one(TOTAL, "zone = 'z2'"), "1")
     again = ask(own, asked, "0.005")
     assert (price(again), rows(again)) == (0.0, rows(first))
-    biases = [[bound.predicted_bias for bound in each.told[0].bounds.vectors] for each in (first, again)]
+    biases = [[bound.predicted_bias for bound in each.reported[0].bounds.vectors] for each in (first, again)]
     assert biases[0] == biases[1] == [first.prepared[0].bounds.vectors[0].predicted_bias]
     width = first.answer.intervals["n"][1] - first.answer.intervals["n"][0]
     assert (width <= alone[1] - alone[0] + 2).all()
 
 
-def test_what_was_said_stays_when_more_is_bought(town: Engine) -> None:
-    own = holding(town, where(TOTAL, "", "zone = 'z1'"), "1")
+def test_a_combined_answer_stays_the_same_after_further_purchases(town: Engine) -> None:
+    own = with_stored_releases(town, where(TOTAL, "", "zone = 'z1'"), "1")
     asked = one(TOTAL, "zone <> 'z1'")
     first = ask(own, asked, "0.001")
     for each in (*where(TOTAL, "", "zone IN ('z2', 'z3')", "zone NOT IN ('z1', 'z2', 'z3')"), one(BY_ZONE, "")):
@@ -176,7 +181,7 @@ TWO = "SELECT a, b FROM ({}) CROSS JOIN (SELECT COUNT(*) AS b FROM visit)".forma
 def repeats_differ(engine: Engine) -> bool:
     """Does a query that buys two releases to average cost or return something else when it is repeated?"""
     for rho in range(11, 16):
-        own = holding(engine, where(TOTAL, "", "zone = 'z1'"), "0.005")
+        own = with_stored_releases(engine, where(TOTAL, "", "zone = 'z1'"), "0.005")
         first, again = (ask(own, TWO, f"0.0{rho}") for _ in range(2))
         assert price(first) > 0
         if price(again) or rows(first) != rows(again):
@@ -184,9 +189,9 @@ def repeats_differ(engine: Engine) -> bool:
     return False
 
 
-def test_what_was_bought_beside_it_moves_no_repeat(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_supplementary_purchase_does_not_change_a_repeat(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not repeats_differ(town)
-    monkeypatch.setattr(Shelf, "own_first", lambda self, plan: self)
+    monkeypatch.setattr(Holdings, "same_plan_first", lambda self, plan: self)
     assert repeats_differ(town)
 
 
@@ -196,57 +201,59 @@ BESIDE: list[Case] = [
 ]  # fmt: skip
 
 
-def uncut(engine: Engine) -> Engine:
+def with_wide_clip_bounds(engine: Engine) -> Engine:
     """Clip bounds so wide that the clipped share never seems large: rarely it did, and nothing was averaged."""
     catalog = engine.catalog
     tables = tuple(
-        replace(each, norms=replace(each.norms, covers=1 - 1e-6)) if each.name == "visit" else each
+        replace(each, clip_bounds=replace(each.clip_bounds, expected_coverage=1 - 1e-6))
+        if each.name == "visit"
+        else each
         for each in catalog.tables
     )
     return replace(engine, catalog=replace(catalog, tables=tables))
 
 
 @pytest.mark.parametrize(("held", "asked"), BESIDE)
-def test_what_is_bought_beside_is_found_again_behind_the_limits(
+def test_a_supplementary_purchase_is_found_again_beyond_the_search_limits(
     town: Engine, monkeypatch: pytest.MonkeyPatch, held: tuple[str, ...], asked: str
 ) -> None:
-    monkeypatch.setattr(combining, "MOST_PARTED", 2)
-    monkeypatch.setattr(finding, "MOST_PARTED", 2)
-    monkeypatch.setattr(finding, "MOST_LOOKED_AT", 1)
+    monkeypatch.setattr(combining, "MAX_SEARCHED_RELEASES", 2)
+    monkeypatch.setattr(finding, "MAX_SEARCHED_RELEASES", 2)
+    monkeypatch.setattr(finding, "MAX_MATCHED_RELEASES", 1)
 
     def paid_for_and_repeated() -> tuple[float, bool]:
-        own = holding(uncut(town), held, "0.005")
+        own = with_stored_releases(with_wide_clip_bounds(town), held, "0.005")
         first, again = ask(own, asked, "0.008"), ask(own, asked, "0.008")
         assert 0 < price(first) < 0.0076
         return price(again), rows(first) == rows(again)
 
     assert paid_for_and_repeated() == (0.0, True)
-    monkeypatch.setattr(Held, "says", lambda self, plan: False)
+    monkeypatch.setattr(StoredRelease, "has_plan", lambda self, plan: False)
     assert paid_for_and_repeated() != (0.0, True)
 
 
-def test_nothing_is_mixed_in_by_whoever_holds_very_many_of_it(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(finding, "MOST_PARTED", 1)
-    own = holding(town, where(TOTAL, "", "zone = 'z1'", "zone <> 'z1'"), "0.005")
+def test_a_search_over_too_many_stored_releases_averages_nothing(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finding, "MAX_SEARCHED_RELEASES", 1)
+    own = with_stored_releases(town, where(TOTAL, "", "zone = 'z1'", "zone <> 'z1'"), "0.005")
     paid = [price(ask(own, one(TOTAL, "zone <> 'z1'"), "0.02")) for _ in range(2)]
     assert paid == [pytest.approx(0.02), 0.0]
 
 
-def test_noise_that_is_shared_with_the_other_sign_is_not(town: Engine) -> None:
+def test_anticorrelated_noise_is_not_combined(town: Engine) -> None:
     both = (
         "SELECT 1.0 * a / b AS r FROM (SELECT COUNT(*) AS a FROM visit WHERE zone <> 'z1')"
         " CROSS JOIN (SELECT COUNT(*) AS b FROM visit WHERE zone = 'z1')"
     )
-    own = holding(town, where(TOTAL, "", "zone = 'z1'"))
+    own = with_stored_releases(town, where(TOTAL, "", "zone = 'z1'"))
     given = ask(own, both, "0.002")
-    assert all(way.combined is None for way in given.ways) and price(given) == pytest.approx(0.001)
+    assert all(way.combination is None for way in given.sources) and price(given) == pytest.approx(0.001)
     share = both.replace("WHERE zone = 'z1'", "")
     assert price(ask(own, share, "0.002")) == 0.0  # a part of the whole holds its noise with the same sign
 
 
-def test_another_client_and_another_version_of_the_data_combine_nothing(town: Engine) -> None:
+def test_releases_of_other_clients_and_data_versions_are_not_combined(town: Engine) -> None:
     asked = one(TOTAL, "zone <> 'z1'")
-    own = holding(town, where(TOTAL, ""))
+    own = with_stored_releases(town, where(TOTAL, ""))
     ask(own, one(TOTAL, "zone = 'z1'"), "1", client="ben")
     assert price(ask(own, asked, "0.001")) == pytest.approx(0.001)
     (dataset,) = town.catalog.datasets
@@ -255,7 +262,7 @@ def test_another_client_and_another_version_of_the_data_combine_nothing(town: En
     assert price(ask(newer, asked, "0.001")) == pytest.approx(0.001)
 
 
-def test_windows_are_added_up_and_taken_off(daily: Engine) -> None:
+def test_privacy_windows_are_added_and_subtracted(daily: Engine) -> None:
     by_day = where(BY_ZONE, *(f"day = '2026-10-0{i}'" for i in (1, 2, 3, 4)))
     for held, asked in (
         (by_day, one(BY_ZONE, "")),
@@ -263,16 +270,18 @@ def test_windows_are_added_up_and_taken_off(daily: Engine) -> None:
         ((one(BY_ZONE, ""), *by_day[:2]), one(BY_ZONE, "day > '2026-10-02'")),
     ):
         free, plain = (
-            ask(holding(daily, held, exact=True), asked, "0.001"),
+            ask(with_stored_releases(daily, held, exact=True), asked, "0.001"),
             ask(anew(daily, exact=True), asked, "0.001"),
         )
         assert (price(free), rows(free)) == (0.0, rows(plain))
 
 
 @pytest.mark.parametrize("covers", [0.9, 0.999])
-def test_what_was_cut_of_each_is_told_or_nothing_is_taken_off(town: Engine, covers: float) -> None:
+def test_releases_are_subtracted_only_if_their_clipping_bias_is_reported(town: Engine, covers: float) -> None:
     tables = tuple(
-        replace(each, norms=replace(each.norms, rows=40.0, covers=covers)) if each.name == "visit" else each
+        replace(each, clip_bounds=replace(each.clip_bounds, rows=40.0, expected_coverage=covers))
+        if each.name == "visit"
+        else each
         for each in town.catalog.tables
     )
     own = anew(town, replace(town.catalog, tables=tables))
@@ -282,22 +291,22 @@ def test_what_was_cut_of_each_is_told_or_nothing_is_taken_off(town: Engine, cove
     bias = given.prepared[0].bounds.vectors[0].predicted_bias
     assert bias is not None
     if covers > 0.9:
-        within = given.told[0].bounds.vectors[0].bias_within
+        within = given.reported[0].bounds.vectors[0].residual_bias_bound
         assert price(given) == 0.0 and within is not None and -bias < within < -bias + 0.01
         return
     assert price(given) == pytest.approx(0.001)
 
 
-def test_what_is_of_no_weight_beside_a_direct_answer_is_left_out(town: Engine) -> None:
-    own = holding(town, where(TOTAL, "", "zone = 'z1'"), "0.0001")
+def test_a_source_of_negligible_weight_is_left_out(town: Engine) -> None:
+    own = with_stored_releases(town, where(TOTAL, "", "zone = 'z1'"), "0.0001")
     ask(own, one(TOTAL, "zone <> 'z1'"), "1")
     given = ask(own, one(TOTAL, "zone <> 'z1'"), "2")
-    assert price(given) == pytest.approx(1, rel=0.01) and len(given.ways[0].sources) == 1
+    assert price(given) == pytest.approx(1, rel=0.01) and len(given.sources[0].derived) == 1
 
 
-def test_what_says_nothing_more_is_not_added_up(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    own = holding(town, (one(BY_ZONE, ""), *where(TOTAL, "coins = 1", "minutes > 3")))
-    monkeypatch.setattr(Combining, "_combined", None)
+def test_a_release_that_adds_no_information_is_not_combined(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = with_stored_releases(town, (one(BY_ZONE, ""), *where(TOTAL, "coins = 1", "minutes > 3")))
+    monkeypatch.setattr(CombinationSearch, "_combine", None)
     ask(own, one(TOTAL, "coins = 2"), "0.001")
 
 
@@ -305,22 +314,22 @@ FINE = "SELECT zone, day, COUNT(*) AS n FROM visit{} GROUP BY zone, day"
 LEAST_HELD = 0.89  # of 504 intervals at a level of 0.95, fewer hold in 3 of 10^8 runs of an honest one
 
 
-def share_held(town: Engine, asked: str, exact: dict[object, object]) -> float:
+def coverage(town: Engine, asked: str, exact: dict[object, object]) -> float:
     """Share of derived answers' intervals that cover the number without noise."""
     hits: list[bool] = []
     for _ in range(18):
-        given = ask(holding(town, where(FINE, "", "minutes > 30", "minutes IS NULL")), asked, "0.3")
-        assert price(given) == 0.0 and all(way.combined is not None for way in given.ways)
+        given = ask(with_stored_releases(town, where(FINE, "", "minutes > 30", "minutes IS NULL")), asked, "0.3")
+        assert price(given) == 0.0 and all(way.combination is not None for way in given.sources)
         ends = zip(rows(given), *given.answer.intervals["n"], strict=True)
         hits += [lower <= exact[row["zone"], row["day"]] <= upper for row, lower, upper in ends]  # type: ignore[operator]
     return sum(hits) / len(hits)
 
 
-def test_intervals_hold_what_was_noised(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_intervals_of_combinations_cover_the_true_number(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = one(FINE, "minutes <= 30")
     exact = {(row["zone"], row["day"]): row["n"] for row in rows(ask(anew(town, exact=True), asked, "1"))}
-    assert share_held(town, asked, exact) >= LEAST_HELD
-    honest = made_of.weighed
+    assert coverage(town, asked, exact) >= LEAST_HELD
+    honest = made_of.linear_combination
     narrow = lambda releases, weights: replace(honest(releases, weights), sigmas=releases[0].sigmas)  # noqa: E731
-    monkeypatch.setattr(sources, "weighed", narrow)
-    assert share_held(town, asked, exact) < LEAST_HELD
+    monkeypatch.setattr(sources, "linear_combination", narrow)
+    assert coverage(town, asked, exact) < LEAST_HELD

@@ -12,12 +12,12 @@ import pytest
 
 from budgets import Loss
 from dialect import Refusal
-from engine.api.wire.answer import made_from
+from engine.api.wire.answer import derived_from
 from engine.errors import ExecutionFailed
 from engine.pipeline.answered import Answered
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 from tests.engine.held_town import DAILY, anew, ask, held_town, price
 
 FINE = "SELECT zone, day, COUNT(*) AS n, SUM(minutes) AS s, AVG(coins) AS m FROM visit GROUP BY zone, day"
@@ -79,27 +79,27 @@ def nearly(row: dict[str, object]) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(("held", "asked"), SAID)
-def test_what_is_held_says_the_same_as_asking_anew_and_is_free(town: Engine, held: str, asked: str) -> None:
+def test_an_answer_from_a_stored_release_equals_a_new_one_and_is_free(town: Engine, held: str, asked: str) -> None:
     exact = anew(town, exact=True)
     ask(exact, held, "1")
     free, plain = ask(exact, asked, "0.001"), ask(anew(town, exact=True), asked, "0.001")
-    assert free.charged == Loss(0, 0) and all(way.sources for way in free.ways)
+    assert free.charged_loss == Loss(0, 0) and all(way.derived for way in free.sources)
     assert [nearly(row) for row in rows(free)] == [nearly(row) for row in rows(plain)]
 
 
 @pytest.mark.parametrize(("held", "asked"), UNSAID)
-def test_what_is_held_does_not_say_it(town: Engine, held: str, asked: str) -> None:
+def test_stored_releases_that_do_not_match_are_not_used(town: Engine, held: str, asked: str) -> None:
     own = anew(town)
     ask(own, held, "1")
     assert price(ask(own, asked, "0.001")) == pytest.approx(0.001)
 
 
-def test_the_numbers_are_the_sums_of_the_stored_ones(town: Engine) -> None:
+def test_a_rolled_up_answer_sums_the_stored_noisy_numbers(town: Engine) -> None:
     own = anew(town)
     fine, coarse = ask(own, FINE, "1"), ask(own, BY_ZONE, "0.001")
     (held,), (made,) = fine.releases, coarse.releases
     place = [v.kind for v in fine.prepared[0].plan.vectors].index("rows")
-    zones = held.keys.column([key.text for key in fine.prepared[0].plan.keys].index("zone")).to_pylist()
+    zones = held.keys.column([key.canonical_text for key in fine.prepared[0].plan.keys].index("zone")).to_pylist()
     sums: dict[str, int] = {}
     for zone, noisy in zip(zones, held.noisy[place].tolist(), strict=True):
         sums[zone] = sums.get(zone, 0) + noisy
@@ -107,26 +107,26 @@ def test_the_numbers_are_the_sums_of_the_stored_ones(town: Engine) -> None:
     assert made.sigmas[0] == pytest.approx(held.sigmas[place] * 2)  # four days
 
 
-def test_what_was_found_before_moves_no_answer(town: Engine) -> None:
+def test_earlier_matches_change_no_answer(town: Engine) -> None:
     own = anew(town)
     ask(own, FINE, "1")
     ask(own, BY_ZONE, "0.001")
-    assert own.known
+    assert own.recovered_plans
     fresh = replace(own)
-    assert not fresh.known and not fresh.remembered._shelves
+    assert not fresh.recovered_plans and not fresh.plan_cache._entries
     again, first = ask(own, BY_ZONE, "0.001"), ask(fresh, BY_ZONE, "0.001")
     assert again.answer.table.equals(first.answer.table)
-    assert (again.charged, again.notes, again.confidence) == (first.charged, first.notes, first.confidence)
-    assert own.known == fresh.known
+    assert (again.charged_loss, again.notes, again.confidence) == (first.charged_loss, first.notes, first.confidence)
+    assert own.recovered_plans == fresh.recovered_plans
 
 
-def test_the_answer_says_from_what_and_an_explanation_says_so_before(town: Engine) -> None:
+def test_the_answer_and_its_explanation_name_the_source_release(town: Engine) -> None:
     own = anew(town)
     bought = ask(own, FINE, "1").prepared[0].release_key
-    told = explain(own, BY_ZONE, Asked("ann", rho=Fraction("0.001")))
+    told = explain(own, BY_ZONE, Request("ann", rho=Fraction("0.001")))
     free = ask(own, BY_ZONE, "0.001")
-    assert told.loss == Loss(0, 0) and made_from(told.ways) == made_from(free.ways)
-    ((how),) = made_from(free.ways)
+    assert told.loss == Loss(0, 0) and derived_from(told.sources) == derived_from(free.sources)
+    ((how),) = derived_from(free.sources)
     assert (how["release_id"], how["groups"], how["how"]) == (bought, 4, "up to 4 groups added up")
     assert [note for note in free.notes if bought[:12] in note.text] == [
         note for note in told.notes if bought[:12] in note.text
@@ -135,7 +135,7 @@ def test_the_answer_says_from_what_and_an_explanation_says_so_before(town: Engin
     assert not told.sql
 
 
-def test_what_is_too_wide_is_mixed_with_a_cheaper_release_and_is_free_from_then_on(town: Engine) -> None:
+def test_an_imprecise_match_is_averaged_with_a_cheaper_release_once(town: Engine) -> None:
     own = anew(town)
     alone = ask(anew(town), BY_ZONE, "0.01").answer.intervals["n"]
     ask(own, FINE, "0.06")  # a third of it is for counts, and four days are added up
@@ -144,10 +144,10 @@ def test_what_is_too_wide_is_mixed_with_a_cheaper_release_and_is_free_from_then_
     assert (price(again), rows(again)) == (0.0, rows(first))
     width = first.answer.intervals["n"][1] - first.answer.intervals["n"][0]
     assert (width <= (alone[1] - alone[0]) + 1).all()
-    assert len(first.ways[0].sources) == 1 and first.ways[0].bought is not None
+    assert len(first.sources[0].derived) == 1 and first.sources[0].charged is not None
 
 
-def test_what_was_said_stays_when_more_is_bought(town: Engine) -> None:
+def test_an_answer_stays_the_same_after_a_later_purchase(town: Engine) -> None:
     own = anew(town)
     ask(own, FINE, "1")
     first = ask(own, BY_ZONE, "0.001")
@@ -155,19 +155,19 @@ def test_what_was_said_stays_when_more_is_bought(town: Engine) -> None:
     assert rows(ask(own, BY_ZONE, "0.001")) == rows(first)
 
 
-def test_the_same_at_a_higher_price_is_a_release_of_its_own_mixed_in(town: Engine) -> None:
+def test_the_same_query_at_a_higher_price_adds_an_averaged_release(town: Engine) -> None:
     own = anew(town)
     first, second = ask(own, BY_ZONE, "0.005"), ask(own, BY_ZONE, "0.01")
-    assert second.ways[0].bought is not None
-    assert second.ways[0].bought.release_key != first.prepared[0].release_key
-    assert len(own.ledger.releases("ann")) == 2
+    assert second.sources[0].charged is not None
+    assert second.sources[0].charged.release_key != first.prepared[0].release_key
+    assert len(own.ledger.paid_releases("ann")) == 2
 
 
-def test_cut_otherwise_is_not_mixed(town: Engine) -> None:
+def test_releases_with_other_clip_bounds_are_not_averaged(town: Engine) -> None:
     narrow = replace(
         town.catalog,
         tables=tuple(
-            replace(t, norms=replace(t.norms, rows=1000.0)) if t.name == "visit" and t.norms else t
+            replace(t, clip_bounds=replace(t.clip_bounds, rows=1000.0)) if t.name == "visit" and t.clip_bounds else t
             for t in town.catalog.tables
         ),
     )
@@ -176,7 +176,7 @@ def test_cut_otherwise_is_not_mixed(town: Engine) -> None:
     assert price(ask(replace(own, catalog=narrow), BY_ZONE, "0.01")) == pytest.approx(0.01)
 
 
-def test_another_client_and_another_version_of_the_data_hold_nothing(town: Engine) -> None:
+def test_releases_of_other_clients_and_data_versions_do_not_match(town: Engine) -> None:
     own = anew(town)
     ask(own, FINE, "1")
     assert price(ask(own, BY_ZONE, "0.001", client="ben")) == pytest.approx(0.001)
@@ -185,7 +185,7 @@ def test_another_client_and_another_version_of_the_data_hold_nothing(town: Engin
     assert price(ask(replace(own, catalog=newer), BY_ZONE, "0.001")) == pytest.approx(0.001)
 
 
-def test_a_list_that_is_open_rolls_up_for_nobody_and_is_sliced(town: Engine) -> None:
+def test_an_incomplete_key_set_is_sliced_but_not_rolled_up(town: Engine) -> None:
     open_list = replace(
         town.catalog,
         tables=tuple(
@@ -201,7 +201,7 @@ def test_a_list_that_is_open_rolls_up_for_nobody_and_is_sliced(town: Engine) -> 
     )
 
 
-def test_windows_that_are_told_apart_are_sliced_and_rolled_up(daily: Engine) -> None:
+def test_releases_keyed_by_privacy_window_are_sliced_and_rolled_up(daily: Engine) -> None:
     exact = anew(daily, exact=True)
     by_day = "SELECT day, zone, COUNT(*) AS n FROM visit GROUP BY day, zone"
     ask(exact, by_day, "1")
@@ -214,22 +214,22 @@ def test_windows_that_are_told_apart_are_sliced_and_rolled_up(daily: Engine) -> 
         assert (price(free), rows(free)) == (0.0, rows(plain))
 
 
-def test_windows_that_are_not_told_apart_are_not_sliced(daily: Engine) -> None:
+def test_releases_not_keyed_by_privacy_window_are_not_sliced(daily: Engine) -> None:
     own = anew(daily)
     ask(own, BY_ZONE, "1")
     asked = "SELECT zone, COUNT(*) AS n FROM visit WHERE day = '2026-10-02' GROUP BY zone"
     assert price(ask(own, asked, "0.001")) == pytest.approx(0.001)
 
 
-def test_a_request_that_is_sent_twice_is_free_and_says_the_same(town: Engine) -> None:
+def test_a_retried_request_is_free_and_returns_the_same_numbers(town: Engine) -> None:
     own = anew(town)
     ask(own, FINE, "0.06")
-    asked = Asked("ann", rho=Fraction("0.01"), request_id="r-1")
+    asked = Request("ann", rho=Fraction("0.01"), request_id="r-1")
     first, again = own.answer(BY_ZONE, asked), own.answer(BY_ZONE, asked)
-    assert rows(again) == rows(first) and again.charged == Loss(0, 0)
+    assert rows(again) == rows(first) and again.charged_loss == Loss(0, 0)
 
 
-def test_shared_noise_is_reckoned_with(town: Engine) -> None:
+def test_shared_noise_counts_in_the_variance(town: Engine) -> None:
     own = anew(town)
     (fine,) = ask(own, FINE, "1").releases
     both = (
@@ -242,8 +242,8 @@ def test_shared_noise_is_reckoned_with(town: Engine) -> None:
     assert (upper - lower)[0] / 2 >= exact
 
 
-@pytest.mark.parametrize("what", ["engine.reuse.combine.outer", "engine.reuse.view_lookup.public_keys"])
-def test_what_is_held_and_too_much_to_add_up_is_refused_before_a_charge(
+@pytest.mark.parametrize("what", ["engine.reuse.combine.run_outer", "engine.reuse.view_lookup.read_key_set"])
+def test_an_oversized_roll_up_is_refused_before_a_charge(
     town: Engine, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     def failing(*_: object) -> None:
@@ -255,5 +255,5 @@ def test_what_is_held_and_too_much_to_add_up_is_refused_before_a_charge(
     monkeypatch.setattr(what, failing)
     for asking in (own.answer, partial(explain, own)):
         with pytest.raises(Refusal, match="nothing was charged"):
-            asking(BY_ZONE, Asked("ann", rho=Fraction(1, 1000)))
+            asking(BY_ZONE, Request("ann", rho=Fraction(1, 1000)))
     assert len(own.ledger.entries()) == rows

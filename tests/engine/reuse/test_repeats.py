@@ -16,7 +16,7 @@ from budgets.stores import journal
 from engine.errors import CatalogError, ExecutionFailed
 from engine.pipeline.answered import Answered
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 from engine.reuse import replay
 from tests.engine.held_town import held_town
 from tests.engine.town import CATALOG, make_town, opened
@@ -52,7 +52,7 @@ def town(folder: Path, declared: str = AGED) -> Iterator[Engine]:
 
 def ask(engine: Engine, client: str = "ann", days: int = 0, sql: str = COUNT) -> Answered:
     Clock.off = timedelta(days=days)
-    return engine.answer(sql, Asked(client))
+    return engine.answer(sql, Request(client))
 
 
 def spent(engine: Engine) -> float:
@@ -64,28 +64,28 @@ def spent(engine: Engine) -> float:
 def test_a_release_that_is_too_old_is_made_anew_and_charged(tmp_path: Path) -> None:
     with town(tmp_path) as engine:
         first, young, old = ask(engine), ask(engine, days=29), ask(engine, days=31)
-        assert [float(each.charged.rho) for each in (first, young, old)] == [RHO, 0, RHO]
+        assert [float(each.charged_loss.rho) for each in (first, young, old)] == [RHO, 0, RHO]
         keys = [each.prepared[0].release_key for each in (first, young, old)]
         assert keys[0] == keys[1] != keys[2]
-        assert (first.day, old.day) == (None, None) and young.day is not None
+        assert (first.oldest_day, old.oldest_day) == (None, None) and young.oldest_day is not None
         again = ask(engine, days=60)
-        assert again.charged.pico_rho == 0 and again.prepared[0].release_key == keys[2]
+        assert again.charged_loss.pico_rho == 0 and again.prepared[0].release_key == keys[2]
         assert again.answer.table == old.answer.table
 
 
-def test_another_client_is_given_the_newest_and_the_dataset_pays_for_it_once(tmp_path: Path) -> None:
+def test_another_client_gets_the_newest_release_and_the_dataset_pays_once(tmp_path: Path) -> None:
     with town(tmp_path) as engine:
         ask(engine), ask(engine, days=31)
         paid = spent(engine)
         bob = ask(engine, "bob", days=40)
-        assert float(bob.charged.rho) == RHO and bob.day is not None
+        assert float(bob.charged_loss.rho) == RHO and bob.oldest_day is not None
         assert spent(engine) == paid
 
 
-def test_without_an_age_a_release_is_given_for_ever(tmp_path: Path) -> None:
+def test_without_a_maximum_age_a_release_is_replayed_for_ever(tmp_path: Path) -> None:
     with town(tmp_path, CATALOG) as engine:
         ask(engine)
-        assert ask(engine, days=20_000).charged.pico_rho == 0
+        assert ask(engine, days=20_000).charged_loss.pico_rho == 0
 
 
 def test_no_clock_gives_budget_back(tmp_path: Path) -> None:
@@ -95,72 +95,72 @@ def test_no_clock_gives_budget_back(tmp_path: Path) -> None:
         charged, before = 0.0, 0.0
         for days in (0, 365, -365, 0, *(jumps.randint(-400, 400) for _ in range(12))):
             with suppress(BudgetRefused):  # for good: no jump gives anything back
-                charged += float(ask(engine, days=days).charged.rho)
+                charged += float(ask(engine, days=days).charged_loss.rho)
             assert spent(engine) == pytest.approx(charged) and spent(engine) >= before
             before = spent(engine)
-        assert ask(engine, days=-4_000).charged.pico_rho == 0  # what was made in the future is not old
+        assert ask(engine, days=-4_000).charged_loss.pico_rho == 0  # what was made in the future is not old
 
 
-def test_what_is_charged_and_not_stored_is_run_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_charged_release_without_a_result_is_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with town(tmp_path) as engine:
         ask(engine)
         with monkeypatch.context() as broken:
             broken.setattr(type(engine), "release", lambda *_: (_ for _ in ()).throw(ExecutionFailed("broken")))
             with pytest.raises(ExecutionFailed):
                 ask(engine, days=31)
-        assert ask(engine, days=31).charged.pico_rho == 0
-        assert ask(engine, days=62).charged.pico_rho > 0
+        assert ask(engine, days=31).charged_loss.pico_rho == 0
+        assert ask(engine, days=62).charged_loss.pico_rho > 0
 
 
-def test_an_error_is_aimed_at_by_what_was_held_though_it_is_old(tmp_path: Path) -> None:
+def test_a_target_error_may_refer_to_an_expired_release(tmp_path: Path) -> None:
     with town(tmp_path) as engine:
         ask(engine)
         aimed = COUNT.replace("SELECT", "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(target_error = '50%')")
-        assert ask(engine, days=5, sql=aimed).charged.pico_rho == 0
-        assert ask(engine, days=31, sql=aimed).charged.pico_rho > 0
+        assert ask(engine, days=5, sql=aimed).charged_loss.pico_rho == 0
+        assert ask(engine, days=31, sql=aimed).charged_loss.pico_rho > 0
 
 
-def test_nothing_is_made_of_what_is_too_old(tmp_path: Path) -> None:
+def test_nothing_is_derived_from_expired_releases(tmp_path: Path) -> None:
     by_zone, some = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone", f"{COUNT} WHERE zone = 'z1'"
     with held_town(tmp_path, AGED) as engine:
         ask(engine, sql=by_zone)
         made = ask(engine, days=5, sql=some)
-        assert made.charged.pico_rho == 0 and made.day is not None
-        assert ask(engine, days=31, sql=some).charged.pico_rho > 0
-        assert ask(engine, days=40, sql=by_zone).charged.pico_rho > 0  # the one that follows: of it more is made
-        assert ask(engine, days=41, sql=some.replace("z1", "z2")).charged.pico_rho == 0
+        assert made.charged_loss.pico_rho == 0 and made.oldest_day is not None
+        assert ask(engine, days=31, sql=some).charged_loss.pico_rho > 0
+        assert ask(engine, days=40, sql=by_zone).charged_loss.pico_rho > 0  # the one that follows: of it more is made
+        assert ask(engine, days=41, sql=some.replace("z1", "z2")).charged_loss.pico_rho == 0
 
 
 @pytest.mark.parametrize("bug", ["the next one is named like the last", "every asker has an age of its own"])
 def test_a_bug_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bug: str) -> None:
-    named = replay._nth
+    named = replay._generation_key
     with town(tmp_path) as engine:
         ask(engine)
         if bug.startswith("the next"):
-            monkeypatch.setattr(replay.Repeats, "current", lambda _, key: key)
-            assert ask(engine, days=31).charged.pico_rho == 0  # stale numbers, for ever
+            monkeypatch.setattr(replay.ReplayGenerations, "current_key", lambda _, key: key)
+            assert ask(engine, days=31).charged_loss.pico_rho == 0  # stale numbers, for ever
         else:
             made = count()
-            monkeypatch.setattr(replay, "_nth", lambda key, number: named(f"{key} {next(made)}", number + 1))
+            monkeypatch.setattr(replay, "_generation_key", lambda key, number: named(f"{key} {next(made)}", number + 1))
             paid = spent(engine)
             ask(engine, "bob")
             assert spent(engine) > paid  # the dataset pays twice
 
 
-def test_many_that_are_old_are_found_in_few_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_expired_releases_are_found_in_few_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with town(tmp_path, AGED.replace("rho = 0.2", "rho = 9").replace("client_rho = 0.1", "client_rho = 9")) as engine:
         for turn in range(40):
-            assert ask(engine, days=31 * turn).charged.pico_rho > 0
+            assert ask(engine, days=31 * turn).charged_loss.pico_rho > 0
         looked: list[int] = []
-        made = type(engine.ledger).made
+        made = type(engine.ledger).release_ages
         monkeypatch.setattr(
             type(engine.ledger), "made", lambda self, of, keys: looked.append(len(keys)) or made(self, of, keys)
         )
-        assert ask(engine, days=31 * 39).charged.pico_rho == 0
+        assert ask(engine, days=31 * 39).charged_loss.pico_rho == 0
         assert looked[:2] == [16, 32] and len(looked) <= 6
 
 
 @pytest.mark.parametrize("age", ["{ days = 0 }", "{ months = 1 }", "{}", "30", "{ days = 1.5 }"])
-def test_an_age_that_is_none_is_refused(tmp_path: Path, age: str) -> None:
+def test_an_invalid_age_is_refused(tmp_path: Path, age: str) -> None:
     with pytest.raises(CatalogError, match="replay_max_age"):
         make_town(tmp_path, declared=AGED.replace("{ days = 30 }", age))

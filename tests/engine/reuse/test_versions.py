@@ -6,14 +6,14 @@ from importlib import metadata
 
 from engine.catalog.version import catalog_version
 from engine.pipeline.engine import Engine
-from engine.pricing.release_key import MECHANISM
-from engine.pricing.terms import Asked
+from engine.pricing.release_key import MECHANISM_VERSION
+from engine.pricing.terms import Request
 
 
-def test_a_charge_tells_data_catalog_mechanism_and_code(engine: Engine) -> None:
-    engine.answer("SELECT COUNT(*) AS n FROM visit", Asked("ann"))
-    (charged,) = engine.ledger.audit(kind="charged")
-    expected = f"data 1, catalog {catalog_version(engine.catalog)}, mechanism {MECHANISM}"
-    versions, *units = charged.said["versions"].split("; ")
+def test_a_charge_records_versions_of_data_catalog_mechanism_and_code(engine: Engine) -> None:
+    engine.answer("SELECT COUNT(*) AS n FROM visit", Request("ann"))
+    (charged,) = engine.ledger.find_entries(kind="charged")
+    expected = f"data 1, catalog {catalog_version(engine.catalog)}, mechanism {MECHANISM_VERSION}"
+    versions, *units = charged.content["versions"].split("; ")
     assert versions == f"{expected}, code {metadata.version('passersby')}"
     assert units == ["person by person_id", "purchase by visit_id of visit -> person_id", "visit by person_id"]

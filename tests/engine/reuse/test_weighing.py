@@ -8,8 +8,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from engine.reuse.combine import PLACES
-from engine.reuse.weights import Pattern, reachable, weights_of
+from engine.reuse.combine import WEIGHT_BITS
+from engine.reuse.weights import Pattern, is_reachable, least_variance_weights
 
 Case = tuple[list[Pattern], list[int] | None]
 # patterns of rows: wanted, then whether they are in each set -> weights
@@ -28,10 +28,10 @@ CASES: list[Case] = [
 
 
 @pytest.mark.parametrize(("patterns", "weights"), CASES)
-def test_weights_make_the_wanted_set(patterns: list[Pattern], weights: list[int] | None) -> None:
-    made = weights_of(patterns, [1.0] * (len(patterns[0]) - 1))
+def test_weights_reproduce_the_requested_set(patterns: list[Pattern], weights: list[int] | None) -> None:
+    made = least_variance_weights(patterns, [1.0] * (len(patterns[0]) - 1))
     assert (None if made is None else [*map(int, made)]) == weights
-    assert reachable(patterns) == (weights is not None)
+    assert is_reachable(patterns) == (weights is not None)
 
 
 def drawn(dice: random.Random) -> list[Pattern]:
@@ -46,13 +46,13 @@ def drawn(dice: random.Random) -> list[Pattern]:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_weights_are_exact_and_hardly_wider_than_the_best(seed: int) -> None:
+def test_weights_are_exact_and_nearly_optimal(seed: int) -> None:
     dice = random.Random(seed)
     patterns = drawn(dice)
     variances = [dice.uniform(0.1, 10) for _ in patterns[0][1:]]
-    made = weights_of(patterns, variances)
+    made = least_variance_weights(patterns, variances)
     assert made is not None
-    assert all((each * 2**PLACES).denominator == 1 for each in made)
+    assert all((each * 2**WEIGHT_BITS).denominator == 1 for each in made)
     for pattern in patterns:
         assert sum((w for w, inside in zip(made, pattern[1:], strict=True) if inside), Fraction(0)) == pattern[0]
     table, spread = np.array(patterns, dtype=float), np.array(variances) ** 0.5
@@ -61,6 +61,6 @@ def test_weights_are_exact_and_hardly_wider_than_the_best(seed: int) -> None:
     assert given @ given <= best @ best + 1e-3 * max(variances)
 
 
-def test_independent_numbers_of_one_set_are_weighed_by_inverse_variance() -> None:
-    made = weights_of([(True, True, True)], [1.0, 3.0])
-    assert made is not None and [*map(float, made)] == pytest.approx([0.75, 0.25], abs=2**-PLACES)
+def test_independent_numbers_of_one_set_get_inverse_variance_weights() -> None:
+    made = least_variance_weights([(True, True, True)], [1.0, 3.0])
+    assert made is not None and [*map(float, made)] == pytest.approx([0.75, 0.25], abs=2**-WEIGHT_BITS)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from engine import Desk, open_desk
-from engine.server.worker.pacing import Pace, PacedEngine
+from engine import Session, open_session
+from engine.server.worker.pacing import PacedEngine, ResponsePacing
 from tests.engine.town import make_town
 from tests.support.cached_in import cached_in
 from tests.support.ledger.blank_ledger import blank_ledger
-from tests.support.server.serving import Inhabited, inhabited
+from tests.support.server.serving import TestServer, inhabited
 
 
 @pytest.fixture(scope="session")
@@ -36,24 +36,24 @@ def _cached(town_cache: Path) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def town_desk(town_catalog: str, town_cache: Path) -> Iterator[Desk]:
+def town_desk(town_catalog: str, town_cache: Path) -> Iterator[Session]:
     """Open the town's data once."""
     with cached_in(town_cache):
-        desk = open_desk(town_catalog, ledger=":memory:")
+        desk = open_session(town_catalog, ledger=":memory:")
     with desk:
         yield desk
 
 
 @pytest.fixture
-def desk(town_desk: Desk) -> Iterator[Desk]:
+def desk(town_desk: Session) -> Iterator[Session]:
     """A paced session with nothing spent; its buckets are too short to be noticed."""
     with blank_ledger() as ledger:
-        engine = PacedEngine.of(replace(town_desk.engine, ledger=ledger), Pace(least_seconds=0.001))
+        engine = PacedEngine.of(replace(town_desk.engine, ledger=ledger), ResponsePacing(least_seconds=0.001))
         yield replace(town_desk, engine=engine)
 
 
 @pytest.fixture
-def served(desk: Desk) -> Iterator[Inhabited]:
+def served(desk: Session) -> Iterator[TestServer]:
     """Serve it."""
     with inhabited(desk) as server:
         yield server

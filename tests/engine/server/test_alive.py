@@ -53,11 +53,11 @@ def server(request: pytest.FixtureRequest) -> Iterator[HTTPServer]:
         thread.join()
 
 
-def test_who_copies_data_lives_and_who_fails_does_not(server: HTTPServer) -> None:
+def test_a_server_copying_data_is_alive_and_a_failed_one_is_not(server: HTTPServer) -> None:
     assert alive(server.server_port) is (server.RequestHandlerClass is Copying)
 
 
-def test_where_nobody_listens_nobody_lives() -> None:
+def test_without_a_listening_port_the_check_fails() -> None:
     assert not alive(free_port())
 
 

@@ -22,15 +22,15 @@ def test_a_number_stands_with_its_interval_as_on_the_command_line(value: float, 
 
 
 @given(NUMBERS, NUMBERS, NUMBERS)
-def test_no_number_is_longer_than_its_place(value: float, one: float, other: float) -> None:
+def test_no_number_is_longer_than_its_field(value: float, one: float, other: float) -> None:
     text, behind = drawing.noisy_text(value, (min(one, value, other), max(one, value, other)))
-    assert len(text) <= drawing.LONGEST
-    assert len(behind) <= 2 * drawing.LONGEST + 4
-    assert len(drawing.text_of(value)) <= drawing.LONGEST
+    assert len(text) <= drawing.MAX_NUMBER_LENGTH
+    assert len(behind) <= 2 * drawing.MAX_NUMBER_LENGTH + 4
+    assert len(drawing.value_text(value)) <= drawing.MAX_NUMBER_LENGTH
 
 
 def test_the_longest_number_would_not_fit_unless_it_were_shortened() -> None:
-    assert len(numbers.noisy_text(sys.float_info.max, (0.0, sys.float_info.max))[0]) > drawing.LONGEST
+    assert len(numbers.noisy_text(sys.float_info.max, (0.0, sys.float_info.max))[0]) > drawing.MAX_NUMBER_LENGTH
 
 
 def test_a_page_shows_no_digit_that_noise_decides() -> None:
@@ -42,8 +42,8 @@ def test_a_page_shows_no_digit_that_noise_decides() -> None:
 @pytest.mark.parametrize(
     ("value", "text"), [(7, "7"), (2026, "2026"), (0.5, "0.5"), (12345.678, "12,345.68"), (1e6, "1,000,000")]
 )
-def test_a_number_without_an_interval_is_as_it_is(value: float, text: str) -> None:
-    assert drawing.text_of(value) == text
+def test_a_number_without_an_interval_is_shown_unrounded(value: float, text: str) -> None:
+    assert drawing.value_text(value) == text
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ def test_a_number_without_an_interval_is_as_it_is(value: float, text: str) -> No
         {"rho": 0.0, "delta": 0.0, "epsilon_at_delta": {"epsilon": 0.0, "delta": 1e-9}},
     ],
 )
-def test_a_price_and_what_is_left_are_told_as_on_the_command_line(price: dict[str, object]) -> None:
-    assert drawing.loss_text(price) == numbers.loss_text(price)
+def test_prices_and_remaining_budgets_are_written_as_on_the_command_line(price: dict[str, object]) -> None:
+    assert drawing.loss_text(price) == numbers.privacy_loss_text(price)
     left = {"client": {"rho": 0.195, "cap_rho": 0.2}, "dataset": {"rho": 1.5, "cap_rho": 2.0}}
     assert drawing.left_text(left) == numbers.left_text(left)
     assert drawing.half_width_text(1120.4) == numbers.half_width_text(1120.4) == "± 1,121"

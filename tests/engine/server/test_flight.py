@@ -16,30 +16,30 @@ import pyarrow as pa
 import pyarrow.flight as fl
 import pytest
 
-from engine import Desk
+from engine import Session
 from engine.api.wire.answer import CARD
 from engine.server.auth.keys import Keys
 from engine.server.flight import padded as module
-from engine.server.flight.commands import Command, UnreadCommand, packed, read_command
-from engine.server.flight.lists import listed
+from engine.server.flight.commands import Command, UnsupportedCommand, pack, read_command
+from engine.server.flight.lists import metadata_result
 from engine.server.flight.padded import padded
-from engine.server.flight.server import FlightDoor
+from engine.server.flight.server import FlightServer
 from engine.server.http.roles import Role
-from engine.server.service import House
+from engine.server.service import Service
 from engine.server.settings import Settings
-from engine.server.worker.verbs import Clerk, stream
+from engine.server.worker.verbs import VerbHandler, arrow_stream
 from tests.support.ledger.blank_ledger import blank_ledger
-from tests.support.server.serving import PEPPER, Inside, blank_books
+from tests.support.server.serving import PEPPER, InProcessWorker, blank_books
 
 COUNT = "SELECT zone, count(*) AS visits, avg(minutes) AS stay FROM visit GROUP BY zone"
 PREVIEW = "SELECT * FROM visit LIMIT 100"
 PRICE = 0.005
 
 
-class Door:
+class Endpoint:
     """A Flight SQL endpoint, with a key for each role."""
 
-    def __init__(self, house: House, port: int) -> None:
+    def __init__(self, house: Service, port: int) -> None:
         self.house, self.port = house, port
         self.keys = {role: house.keys.make(str(role), role, by="test", days=1)["key"] for role in Role}
 
@@ -57,14 +57,14 @@ class Door:
 
 
 @pytest.fixture
-def door(desk: Desk) -> Iterator[Door]:
+def door(desk: Session) -> Iterator[Endpoint]:
     loop = asyncio.new_event_loop()
     running = threading.Thread(target=loop.run_forever)
     running.start()
     with blank_books() as books:
-        house = House(Settings(flight_port=0), books, Keys(books, PEPPER), Inside(Clerk(desk)))
-        served = FlightDoor(house, loop)
-        yield Door(house, served.port)
+        house = Service(Settings(flight_port=0), books, Keys(books, PEPPER), InProcessWorker(VerbHandler(desk)))
+        served = FlightServer(house, loop)
+        yield Endpoint(house, served.port)
         served.shutdown()
     loop.call_soon_threadsafe(loop.stop)
     running.join()
@@ -76,67 +76,67 @@ def card(given: pa.Table) -> dict[str, Any]:
     return told
 
 
-def test_a_question_is_answered_and_its_repeat_is_free(door: Door, desk: Desk) -> None:
+def test_a_question_is_answered_and_its_repeat_is_free(door: Endpoint, desk: Session) -> None:
     first, again = door.asked(COUNT), door.asked(COUNT)
     inside = desk.query(COUNT, client="analyst")
     assert first.to_pylist() == again.to_pylist() == inside.to_pylist()
     assert (card(first)["price"]["rho"], card(again)["price"]["rho"]) == (PRICE, 0)
     assert card(again)["intervals"] == card(inside)["intervals"]
-    assert len(desk.engine.ledger.releases("analyst")) == 1
+    assert len(desk.engine.ledger.paid_releases("analyst")) == 1
 
 
-def test_an_answer_is_asked_once_for_its_two_calls(door: Door) -> None:
+def test_the_two_calls_of_a_query_run_it_once(door: Endpoint) -> None:
     door.asked(COUNT)
-    assert door.house.line.called.count("query") == 1  # type: ignore[attr-defined]
+    assert door.house.worker.called.count("query") == 1  # type: ignore[attr-defined]
 
 
-def test_an_answer_that_is_not_kept_any_more_is_free(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.server.flight.server.KEPT", 0)
+def test_fetching_an_evicted_answer_is_a_free_replay(door: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.server.flight.server.MAX_KEPT_ANSWERS", 0)
     assert card(door.asked(COUNT))["price"]["rho"] == PRICE
-    assert door.house.line.called.count("query") == 2  # type: ignore[attr-defined]
+    assert door.house.worker.called.count("query") == 2  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
     ("sql", "code"), [(PREVIEW, "E_SAMPLE"), ("SELECT zon FROM visit", "E_COLUMN"), ("DROP TABLE visit", "E_STMT")]
 )
-def test_a_refusal_has_code_sentence_and_hint(door: Door, sql: str, code: str) -> None:
+def test_a_refusal_has_code_sentence_and_hint(door: Endpoint, sql: str, code: str) -> None:
     with pytest.raises(adbc_driver_manager.Error) as refused:
         door.asked(sql)
     assert f"{code}: " in str(refused.value) and " Try: " in str(refused.value)
     assert "Traceback" not in str(refused.value) and ".py" not in str(refused.value)
 
 
-def test_a_preview_is_told_what_to_ask_instead(door: Door) -> None:
+def test_a_refused_preview_suggests_a_query(door: Endpoint) -> None:
     with pytest.raises(adbc_driver_manager.Error, match=r"Rows of people never leave.* Try: SELECT COUNT"):
         door.asked(PREVIEW)
 
 
-def test_a_short_budget_tells_what_fits(door: Door) -> None:
+def test_a_budget_refusal_suggests_what_fits(door: Endpoint) -> None:
     with pytest.raises(adbc_driver_manager.Error, match=r"E_BUDGET.*left.* Try: "):
         door.asked(COUNT.replace("SELECT", "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = 90)", 1))
 
 
 @pytest.mark.parametrize("given", [{"username": "ann", "password": "pby_no"}, {"username": "ann", "password": ""}])
-def test_without_a_key_nothing_is_told(door: Door, given: dict[str, str]) -> None:
+def test_without_a_key_no_metadata_is_listed(door: Endpoint, given: dict[str, str]) -> None:
     with pytest.raises(adbc_driver_manager.Error, match="E_AUTH"), door.tool(**given) as connection:
         connection.adbc_get_table_types()
 
 
-def test_a_bearer_key_is_taken(door: Door) -> None:
+def test_a_bearer_key_is_taken(door: Endpoint) -> None:
     header = {"adbc.flight.sql.authorization_header": f"Bearer {door.keys[Role.ANALYST]}"}
     with door.tool(**header) as connection:
         assert connection.adbc_get_table_types() == ["TABLE"]
 
 
 @pytest.mark.parametrize("role", [Role.STEWARD, Role.ADMIN, Role.AUDITOR])
-def test_who_may_not_ask_over_http_may_not_here(door: Door, role: Role) -> None:
+def test_roles_forbidden_to_query_over_http_are_forbidden_here(door: Endpoint, role: Role) -> None:
     with pytest.raises(adbc_driver_manager.Error, match="E_FORBIDDEN"):
         door.asked(COUNT, role)
     with door.tool(role) as connection:
         assert connection.adbc_get_table_types() == ["TABLE"]  # the catalog is everybody's
 
 
-def test_tables_and_columns_are_listed(door: Door, desk: Desk) -> None:
+def test_tables_and_columns_are_listed(door: Endpoint, desk: Session) -> None:
     with door.tool() as connection:
         (catalog,) = connection.adbc_get_objects(depth="all").read_all().to_pylist()
         schema = connection.adbc_get_table_schema("visit")
@@ -148,8 +148,8 @@ def test_tables_and_columns_are_listed(door: Door, desk: Desk) -> None:
     assert facts["vendor_name"] == "passersby"
 
 
-@pytest.mark.parametrize("sent", [b"", b"\xff\xff", b"SELECT 1", packed("CommandGetTables")[:-1] + b"\x0a\x05\xff"])
-def test_what_is_no_command_is_refused(door: Door, sent: bytes) -> None:
+@pytest.mark.parametrize("sent", [b"", b"\xff\xff", b"SELECT 1", pack("CommandGetTables")[:-1] + b"\x0a\x05\xff"])
+def test_what_is_no_command_is_refused(door: Endpoint, sent: bytes) -> None:
     client = fl.FlightClient(f"grpc://127.0.0.1:{door.port}")
     options = fl.FlightCallOptions(headers=[(b"authorization", f"Bearer {door.keys[Role.ANALYST]}".encode())])
     for call in (
@@ -162,11 +162,11 @@ def test_what_is_no_command_is_refused(door: Door, sent: bytes) -> None:
             call()
 
 
-def test_what_this_door_does_not_do_is_refused_in_its_words(door: Door) -> None:
+def test_unsupported_flight_commands_are_refused_by_name(door: Endpoint) -> None:
     """A tool that writes, or lists flights, shows these words and no traceback of a library."""
     client = fl.FlightClient(f"grpc://127.0.0.1:{door.port}")
     options = fl.FlightCallOptions(headers=[(b"authorization", f"Bearer {door.keys[Role.ANALYST]}".encode())])
-    question = fl.FlightDescriptor.for_command(packed("CommandStatementQuery", query=COUNT))
+    question = fl.FlightDescriptor.for_command(pack("CommandStatementQuery", query=COUNT))
 
     def put() -> None:
         schema = pa.schema([("a", pa.int64())])
@@ -190,7 +190,7 @@ def test_what_this_door_does_not_do_is_refused_in_its_words(door: Door) -> None:
         assert "Traceback" not in str(refused.value)
 
 
-def test_a_defect_tells_nothing(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_shows_no_value(door: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise ValueError("a value: 12345")
 
@@ -200,7 +200,7 @@ def test_a_defect_tells_nothing(door: Door, monkeypatch: pytest.MonkeyPatch) -> 
     assert "12345" not in str(failed.value)
 
 
-def test_a_defect_on_the_way_tells_nothing(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_while_streaming_shows_no_value(door: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches are made when the call has returned: what fails then would carry its text, were it not caught there."""
 
     def breaking(table: pa.Table) -> Iterator[tuple[pa.RecordBatch, pa.Buffer]]:
@@ -211,16 +211,16 @@ def test_a_defect_on_the_way_tells_nothing(door: Door, monkeypatch: pytest.Monke
     with pytest.raises(adbc_driver_manager.Error, match="E_SERVER") as failed:
         door.asked(COUNT)
     assert "12345" not in str(failed.value)
-    monkeypatch.setattr("engine.server.flight.server._sent", lambda house, batches: batches)
+    monkeypatch.setattr("engine.server.flight.server._guarded_stream", lambda house, batches: batches)
     with pytest.raises(adbc_driver_manager.Error, match="12345"):
         door.asked(COUNT)
 
 
-def test_another_s_answer_is_not_fetched(door: Door) -> None:
+def test_another_s_answer_is_not_fetched(door: Endpoint) -> None:
     """A ticket is a question: whoever sends it asks on the own account."""
     other = door.house.keys.make("other", Role.ANALYST, by="test", days=1)["key"]
     door.asked(COUNT)
-    ticket = fl.Ticket(packed("CommandStatementQuery", query=COUNT))
+    ticket = fl.Ticket(pack("CommandStatementQuery", query=COUNT))
     client = fl.FlightClient(f"grpc://127.0.0.1:{door.port}")
     options = fl.FlightCallOptions(headers=[(b"authorization", f"Bearer {other}".encode())])
     assert card(client.do_get(ticket, options).read_all())["price"]["rho"] == PRICE
@@ -230,16 +230,16 @@ def test_another_s_answer_is_not_fetched(door: Door) -> None:
 
 
 def test_messages_are_read_as_they_are_written() -> None:
-    assert read_command(packed("CommandStatementQuery", query="SELECT 1")) == Command(
+    assert read_command(pack("CommandStatementQuery", query="SELECT 1")) == Command(
         "CommandStatementQuery", {"query": "SELECT 1"}
     )
-    with pytest.raises(UnreadCommand):
+    with pytest.raises(UnsupportedCommand):
         read_command(b"\x0a\x03abc")
 
 
-def test_primary_keys_are_told() -> None:
+def test_primary_keys_are_listed() -> None:
     told = [{"name": "zone", "primary_key": ["a", "b"], "columns": []}]
-    rows = listed(Command("CommandGetPrimaryKeys", {"table": "zone"}), told).to_pylist()
+    rows = metadata_result(Command("CommandGetPrimaryKeys", {"table": "zone"}), told).to_pylist()
     assert [(row["column_name"], row["key_sequence"]) for row in rows] == [("a", 1), ("b", 2)]
 
 
@@ -252,7 +252,7 @@ def lengths(rows: bytes) -> list[int]:
     return [schema.serialize().size, *(pa.ipc.get_record_batch_size(b) + fill.size for b, fill in batches)]
 
 
-def two_noises(desk: Desk) -> list[bytes]:
+def two_noises(desk: Session) -> list[bytes]:
     """Run the same query with two noise draws; one leaves no interval and no number."""
     given = []
     for weak in (False, True):
@@ -262,16 +262,16 @@ def two_noises(desk: Desk) -> list[bytes]:
             if weak:
                 told["intervals"] = {name: [None] * table.num_rows for name in told["intervals"]}
                 table = table.set_column(2, "stay", pa.nulls(table.num_rows, pa.float64()))
-            given.append(stream(table.replace_schema_metadata({CARD: json.dumps(told).encode()})))
+            given.append(arrow_stream(table.replace_schema_metadata({CARD: json.dumps(told).encode()})))
     return given
 
 
-def test_noise_decides_no_length(desk: Desk) -> None:
+def test_noise_decides_no_length(desk: Session) -> None:
     first, second = map(lengths, two_noises(desk))
     assert first == second
 
 
-def test_an_answer_that_is_not_filled_up_is_found(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unpadded_answer_is_found(desk: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "size_class", lambda length: length)
     monkeypatch.setattr(module, "public_length", lambda *_: 0)
     first, second = map(lengths, two_noises(desk))
@@ -279,7 +279,7 @@ def test_an_answer_that_is_not_filled_up_is_found(desk: Desk, monkeypatch: pytes
 
 
 def test_many_rows_are_sent_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_TOLD", 10)
+    monkeypatch.setattr(module, "MAX_ROWS_WITH_INTERVALS", 10)
     table = pa.table({"n": list(range(45_000))})
     told = {
         "intervals": {"n": [[0, 1]] * 45_000},
@@ -287,7 +287,7 @@ def test_many_rows_are_sent_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
         "notes": [],
         "note_codes": [],
     }
-    schema, batches = padded(stream(table.replace_schema_metadata({CARD: json.dumps(told).encode()})))
+    schema, batches = padded(arrow_stream(table.replace_schema_metadata({CARD: json.dumps(told).encode()})))
     parts = [batch.num_rows for batch, _ in batches]
     assert parts == [20_000, 20_000, 5_000]
     assert "DP_INTERVAL_LOW" in json.loads(schema.metadata[CARD])["notes"][0]

@@ -11,11 +11,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from engine import Desk
+from engine import Session
 from engine.server.console import sessions as visits
-from engine.server.console.sessions import REPEATABLE
+from engine.server.console.sessions import REPEATABLE_FORMS
 from engine.server.http.roles import PAGES, Role
-from tests.support.server.serving import Inhabited
+from tests.support.server.serving import TestServer
 from tests.support.server.visiting import FORM, Browser, visitors
 
 COUNT = "SELECT count(*) AS visits FROM visit"
@@ -51,7 +51,7 @@ ASKS_FIRST = {"/console/clients/remove", "/console/keys/revoke", "/console/share
 class Sent:
     """A form that is filled in and sent, as often as one likes."""
 
-    served: Inhabited
+    served: TestServer
     browser: Browser
     path: str
     fields: dict[str, str] = field(default_factory=dict)
@@ -62,18 +62,20 @@ class Sent:
 
     def state(self) -> tuple[object, ...]:
         """Everything that a form could change: the chain, keys, shares, jobs."""
-        house, desk = self.served.house, self.served.house.line.clerk.session  # type: ignore[attr-defined]
-        jobs = [(row["id"], row["state"]) for row in house.books.jobs_in("queued", "running", "done", "cancelled")]
-        shares = [row["id"] for row in house.books.shares_of("")]
-        acts = desk.register.acts(dataset=None)
-        return (desk.engine.ledger.anchor(), json.dumps(house.keys.listed()), jobs, shares, json.dumps(acts))
+        house, desk = self.served.house, self.served.house.worker.clerk.session  # type: ignore[attr-defined]
+        jobs = [
+            (row["id"], row["state"]) for row in house.tables.jobs_in_states("queued", "running", "done", "cancelled")
+        ]
+        shares = [row["id"] for row in house.tables.shares_of("")]
+        acts = desk.register.events(dataset=None)
+        return (desk.engine.ledger.anchor(), json.dumps(house.keys.list_keys()), jobs, shares, json.dumps(acts))
 
 
-def prepared(served: Inhabited, path: str) -> Sent:
+def prepared(served: TestServer, path: str) -> Sent:
     """Make what a form is about, and fill it in."""
     role, typed = TYPED[path]
     browsers = visitors(served)
-    admin = served.house.line.clerk.admin  # type: ignore[attr-defined]
+    admin = served.house.worker.clerk.admin  # type: ignore[attr-defined]
     fields, place = dict(typed), path
     if "shared" in path:
         served.ask(COUNT)
@@ -82,14 +84,14 @@ def prepared(served: Inhabited, path: str) -> Sent:
     if "job_id" in path:
         # no worker takes it up, so that nothing but the form changes anything
         job = {"id": "0" * 32, "client": "analyst", "request_id": "job", "body": "{}", "state": "queued"}
-        served.house.books.add_job({**job, "made_at": "2026-01-01T00:00:00.000+00:00"})
+        served.house.tables.add_job({**job, "made_at": "2026-01-01T00:00:00.000+00:00"})
         place = path.replace("{job_id}", job["id"])
     if path.endswith("thaw"):
         admin.freeze(by="x", client="analyst", reason="x")
     if path.endswith(("approve", "decline")):
         fields["request"] = str(served.send("POST", "/v1/admin/topups", json={"rho": "0.1", **WHY}).json()["request"])
     if path.endswith(("rotate", "revoke")):
-        fields["id"] = next(row["id"] for row in served.house.keys.listed() if row["role"] == "auditor")
+        fields["id"] = next(row["id"] for row in served.house.keys.list_keys() if row["role"] == "auditor")
     if path.endswith("verify"):
         fields["anchor"] = json.dumps(json.loads(served.send("GET", "/v1/admin/ledger/anchor", role).json()["anchor"]))
     browser = browsers[role]
@@ -106,13 +108,13 @@ def forms() -> list[str]:
     return list(TYPED)
 
 
-def test_every_form_of_every_page_is_known(served: Inhabited) -> None:
+def test_every_form_of_every_page_is_known(served: TestServer) -> None:
     """A form that is added has to be typed in here, and is then held by the tests below."""
     browsers = visitors(served)
     served.ask(COUNT)
     served.send("POST", "/v1/shares", json={"sql": COUNT})
     served.send("POST", "/v1/admin/topups", json={"rho": "0.1", **WHY})
-    served.house.line.clerk.admin.freeze(by="x", dataset="town", reason="x")  # type: ignore[attr-defined]
+    served.house.worker.clerk.admin.freeze(by="x", dataset="town", reason="x")  # type: ignore[attr-defined]
     known = [re.compile(re.sub(r"\{\w+\}", r"[^/]+", path) + "$") for path in forms()]
     seen = set()
     for browser in browsers.values():
@@ -128,8 +130,8 @@ def test_every_form_of_every_page_is_known(served: Inhabited) -> None:
     assert len(seen) >= 15
 
 
-@pytest.mark.parametrize("path", [each for each in TYPED if each not in REPEATABLE and each not in ASKS_FIRST])
-def test_a_form_that_is_sent_again_does_nothing(served: Inhabited, path: str) -> None:
+@pytest.mark.parametrize("path", [each for each in TYPED if each not in REPEATABLE_FORMS and each not in ASKS_FIRST])
+def test_a_form_that_is_sent_again_does_nothing(served: TestServer, path: str) -> None:
     """Reloading the page of a new key made a second living key."""
     sent = prepared(served, path)
     before = sent.state()
@@ -141,8 +143,8 @@ def test_a_form_that_is_sent_again_does_nothing(served: Inhabited, path: str) ->
     assert sent.state() == after
 
 
-@pytest.mark.parametrize("path", sorted(REPEATABLE))
-def test_what_may_be_sent_again_changes_nothing_then(served: Inhabited, path: str) -> None:
+@pytest.mark.parametrize("path", sorted(REPEATABLE_FORMS))
+def test_repeatable_forms_change_nothing_the_second_time(served: TestServer, path: str) -> None:
     sent = prepared(served, path)
     assert sent.send().status_code in (200, 303)
     after = sent.state()
@@ -151,7 +153,7 @@ def test_what_may_be_sent_again_changes_nothing_then(served: Inhabited, path: st
 
 
 @pytest.mark.parametrize("path", sorted(ASKS_FIRST))
-def test_what_takes_away_asks_first(served: Inhabited, path: str) -> None:
+def test_destructive_forms_ask_for_confirmation(served: TestServer, path: str) -> None:
     sent = prepared(served, path)
     before = sent.state()
     asked = sent.send()
@@ -173,7 +175,7 @@ def test_what_takes_away_asks_first(served: Inhabited, path: str) -> None:
         ("/console/objections/record", {"person": "not-a-number", "form": "object"}, "E_PARAM"),
     ],
 )
-def test_a_refused_form_keeps_what_was_typed(served: Inhabited, path: str, wrong: dict[str, str], code: str) -> None:
+def test_a_refused_form_keeps_what_was_typed(served: TestServer, path: str, wrong: dict[str, str], code: str) -> None:
     """It was a page of its own, and all was to be typed anew."""
     sent = prepared(served, path)
     sent.fields |= wrong
@@ -194,18 +196,20 @@ def test_a_refused_form_keeps_what_was_typed(served: Inhabited, path: str, wrong
     assert sent.send().status_code in (200, 303) and sent.state() != before
 
 
-def test_two_servers_of_one_ledger_take_a_form_once(served: Inhabited) -> None:
+def test_two_servers_of_one_ledger_take_a_form_once(served: TestServer) -> None:
     sessions = visits.sessions_of(served.house)
     token = sessions.form_token("a session")
     assert sessions.is_form_token("a session", token) and not sessions.is_form_token("another", token)
-    assert sessions.take_form("a session", token) and not visits.sessions_of(served.house).take_form("a session", token)
+    assert sessions.record_form("a session", token) and not visits.sessions_of(served.house).record_form(
+        "a session", token
+    )
 
 
 def test_a_token_that_is_not_remembered_is_found(
-    served: Inhabited, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    served: TestServer, desk: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The planted bug: every form counts as sent for the first time."""
     del desk
-    monkeypatch.setattr("engine.server.console.sessions.Sessions.take_form", lambda *_: True)
+    monkeypatch.setattr("engine.server.console.sessions.Sessions.record_form", lambda *_: True)
     with pytest.raises(AssertionError):
         test_a_form_that_is_sent_again_does_nothing(served, "/console/keys/make")

@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from engine.problems import Refused
-from engine.server.settings import Settings, check_listening, in_url
+from engine.server.settings import Settings, check_listening, url_host
 from tests.support.server.serving import PATIENCE, PROGRAM
 from tests.support.server.sinks import certificate
 
@@ -40,13 +40,13 @@ def test_a_port_that_is_taken_is_named(taken: int) -> None:
     assert f"Port {taken} " in told and "another --flight-port" in told
 
 
-def test_keys_go_over_no_open_line() -> None:
+def test_keys_are_not_accepted_without_tls_on_public_addresses() -> None:
     assert "can be reached from other machines" in refusal(host="0.0.0.0")
     check_listening(Settings(port=FREE, host="0.0.0.0", behind_tls_proxy=True))
     check_listening(Settings(port=FREE, host="127.0.0.1"))
 
 
-def test_two_doors_do_not_share_a_port() -> None:
+def test_http_and_flight_do_not_share_a_port() -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     assert "of HTTP and of Flight SQL" in refusal(port=port, flight_port=port)
@@ -82,7 +82,7 @@ def _locked(key: Path) -> Path:
     return locked
 
 
-def test_a_port_that_is_taken_meanwhile_ends_the_server(town_catalog: str, ledger_file: Path, taken: int) -> None:
+def test_a_port_taken_during_startup_ends_the_server(town_catalog: str, ledger_file: Path, taken: int) -> None:
     """Regression: it went on without an endpoint and without a message, deaf to signals."""
     late = f"import engine.server.app as s; s.check_listening = lambda settings: None; {PROGRAM}"
     command = [sys.executable, "-c", late, "serve", town_catalog, "--port", "0", "--flight-port", str(taken)]
@@ -98,4 +98,4 @@ def test_a_port_that_is_taken_meanwhile_ends_the_server(town_catalog: str, ledge
     ("host", "written"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]"), ("localhost", "localhost")]
 )
 def test_an_address_is_written_as_it_stands_in_a_url(host: str, written: str) -> None:
-    assert in_url(host) == written
+    assert url_host(host) == written

@@ -15,9 +15,9 @@ import pytest
 import typer
 
 from budgets import Ledger
-from engine import Refused, open_desk
+from engine import Refused, open_session
 from engine.server.settings import Settings, read_settings
-from engine.server.storage import Books
+from engine.server.storage import ServerTables
 from passersby.cli.app import app
 from tests.engine.town import make_town
 from tests.support.ledger import postgres
@@ -71,7 +71,7 @@ def test_the_page_names_every_file_that_a_server_keeps() -> None:
     assert kept <= set(re.findall(r"^\| `([A-Z.a-z]+)` \|", RUNBOOK, re.MULTILINE))
 
 
-def test_what_the_container_copies_is_there() -> None:
+def test_files_that_the_container_copies_exist() -> None:
     copied = [shlex.split(line)[:-1] for line in re.findall(r"^COPY (?!--from)(.*)$", RECIPE, re.MULTILINE)]
     assert copied and all((ROOT / each).exists() for some in copied for each in some)
     (built,) = re.findall(r"^COPY --from=\w+ (\S+) \S+$", RECIPE, re.MULTILINE)
@@ -86,7 +86,7 @@ def test_the_container_keeps_no_copy_of_people_s_rows_among_what_is_backed_up() 
     assert len(runs) == 2 and all(f":{place}" in run for run in runs for place in (cache, data))
 
 
-def test_what_is_installed_is_an_extra() -> None:
+def test_installed_extras_exist() -> None:
     known = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     named = re.findall(r"install [^'\n]*'\.\[([\w,]+)\]'", RECIPE + RUNBOOK)
     assert len(named) == 2 and set(",".join(named).split(",")) <= known.keys()
@@ -115,34 +115,34 @@ def _in_postgres(command: str, server: postgres.Server, schema: str, file: Path)
     subprocess.run([server.program(words[0]), *words[1:]], check=True, capture_output=True, timeout=120)
 
 
-def test_a_dump_of_postgres_is_the_ledger_without_the_server_s_books(
+def test_a_postgres_dump_contains_the_ledger_without_the_server_s_tables(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PASSERSBY_DATA", str(tmp_path / "data"))
     catalog, address = make_town(tmp_path).path, postgres.server().new_ledger()
     schema, file = address.partition("search_path%3D")[2], tmp_path / "dump.sql"
-    with open_desk(catalog, ledger=address) as desk:
+    with open_session(catalog, ledger=address) as desk:
         assert desk.register is not None
         desk.register.object("7", reason="a letter", by="ana")
         desk.query("SELECT COUNT(*) AS n FROM visit", client="ann")
-    Books.beside(address).close()
+    ServerTables.open_for(address).close()
     with Ledger.open(address) as ledger:
         anchor = ledger.anchor()
     _in_postgres(DUMP, postgres.server(), schema, file)
     tables = re.findall(rf"^CREATE TABLE {schema}\.(\w+)", file.read_text(), re.MULTILINE)
     assert "entries" in tables and "objection_acts" in tables and not [t for t in tables if t.startswith("server_")]
-    with open_desk(catalog, ledger=address) as desk:
+    with open_session(catalog, ledger=address) as desk:
         assert desk.register is not None
         desk.register.object("8", reason="another letter", by="ana")
     for command in ANEW:
         _in_postgres(command, postgres.server(), schema, file)
     with Ledger.open(address) as ledger:
         assert ledger.verify(anchor) == ()
-    with pytest.raises(Refused, match="older copy"), open_desk(catalog, ledger=address):
+    with pytest.raises(Refused, match="older copy"), open_session(catalog, ledger=address):
         pass
     shutil.rmtree(tmp_path / "data" / "marks")  # step 3
-    with open_desk(catalog, ledger=address) as desk:
-        assert desk.register is not None and len(desk.register.acts()) == 2 and len(desk.history("ann")) == 1
+    with open_session(catalog, ledger=address) as desk:
+        assert desk.register is not None and len(desk.register.events()) == 2 and len(desk.history("ann")) == 1
         desk.register.object("9", reason="a third one", by="ana")
-    Books.beside(address).close()
+    ServerTables.open_for(address).close()

@@ -19,13 +19,13 @@ from typer.testing import CliRunner
 
 from engine.server.auth.keys import Keys, read_pepper
 from engine.server.http.roles import Role
-from engine.server.storage import Books
-from engine.server.worker.frames import Frame, packed, read_frame
+from engine.server.storage import ServerTables
+from engine.server.worker.frames import Frame, pack, read_frame
 from passersby.cli.app import app
 from tests.conftest import NIGHTLY
 from tests.support.ledger.dying import charges
-from tests.support.neighbours.in_flight import Asked, send_again, under_requests
-from tests.support.patience import LONGEST, until
+from tests.support.neighbours.in_flight import RequestBatch, kill_under_requests, retry_until_answered
+from tests.support.patience import MAX_SECONDS, until
 from tests.support.server.serving import PATIENCE, Running, bearer, running
 
 IN_FLIGHT = 100 if NIGHTLY else 10
@@ -44,15 +44,15 @@ def get(server: Running, path: str, key: str) -> httpx2.Response:
 
 def test_kills_and_a_stop_lose_nothing_and_charge_once(town_catalog: str, ledger_file: Path) -> None:
     with running(town_catalog, ledger_file, least_seconds=0.3, queue=72) as server:
-        first, key = Asked(server, IN_FLIGHT), server.key("ana")
-        counted = under_requests(first, server, lambda: os.kill(server.worker(), signal.SIGKILL), 0.6)
+        first, key = RequestBatch(server, IN_FLIGHT), server.key("ana")
+        counted = kill_under_requests(first, server, lambda: os.kill(server.worker(), signal.SIGKILL), 0.6)
         assert set(counted) == {"answered"} or (NIGHTLY and set(counted) <= {"answered", "E_RATE"}), counted
-        send_again(first, server)  # but for what the queue had no place for, nobody had to
-        asked = Asked(server, IN_FLIGHT, first=IN_FLIGHT)
+        retry_until_answered(first, server)  # but for what the queue had no place for, nobody had to
+        asked = RequestBatch(server, IN_FLIGHT, first=IN_FLIGHT)
         job = post(server, "/v1/queries", key, {"sql": COUNT}, Prefer="respond-async").json()
-        assert under_requests(asked, server, server.kill, 0.6)["broken off"], "it was killed too late"
+        assert kill_under_requests(asked, server, server.kill, 0.6)["broken off"], "it was killed too late"
     with running(town_catalog, ledger_file, least_seconds=0.3, queue=72) as server:
-        send_again(asked, server)
+        retry_until_answered(asked, server)
         place = f"/v1/jobs/{job['id']}"
         until(lambda: get(server, place, key).json()["state"] not in ("queued", "running"), 0.02)
         assert get(server, place, key).json()["state"] == "done"
@@ -91,19 +91,22 @@ def _opened(pid: int) -> set[str]:
     return {str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir()}
 
 
-def test_neither_process_leaves_its_memory(server: Running) -> None:
+def test_neither_process_dumps_core(server: Running) -> None:
     for pid in (server.process.pid, server.worker()):
         limits = Path(f"/proc/{pid}/limits").read_text(encoding="ascii")
         (core,) = [line.split() for line in limits.splitlines() if line.startswith("Max core file size")]
         assert core[4:6] == ["0", "0"]
 
 
-def test_no_other_process_may_look_in() -> None:
+def test_other_processes_may_not_read_their_memory() -> None:
     program = (
         "import ctypes; from engine.server.worker.hardening import forbid_dumps; dumpable = ctypes.CDLL(None).prctl;"
         "before = dumpable(3, 0, 0, 0, 0); forbid_dumps(); print(before, dumpable(3, 0, 0, 0, 0))"  # PR_GET_DUMPABLE
     )
-    assert subprocess.check_output([sys.executable, "-c", program], text=True, timeout=LONGEST).split() == ["1", "0"]
+    assert subprocess.check_output([sys.executable, "-c", program], text=True, timeout=MAX_SECONDS).split() == [
+        "1",
+        "0",
+    ]
 
 
 def test_logs_and_metrics_have_no_values(server: Running) -> None:
@@ -155,20 +158,20 @@ def test_a_bootstrap_works_once(town_catalog: str, ledger_file: Path) -> None:
     first, again = CliRunner().invoke(app, command), CliRunner().invoke(app, command)
     assert (first.exit_code, again.exit_code) == (0, 1)
     assert "There is an admin already" in again.stderr
-    with closing(Books.beside(str(ledger_file))) as books:
+    with closing(ServerTables.open_for(str(ledger_file))) as books:
         found = Keys(books, read_pepper(Path(f"{ledger_file}.secret"))).principal(first.stdout.strip())
     assert found is not None
     assert (found.name, found.role) == ("root", "admin")
 
 
-def test_a_worker_ends_with_its_pipe_and_says_what_it_can_t_open(tmp_path: Path) -> None:
-    opening = packed(Frame({"catalog": str(tmp_path / "absent.toml"), "ledger": ":memory:", "pace": {}}))
+def test_a_worker_ends_with_its_pipe_and_reports_what_it_cannot_open(tmp_path: Path) -> None:
+    opening = pack(Frame({"catalog": str(tmp_path / "absent.toml"), "ledger": ":memory:", "pace": {}}))
     command = [sys.executable, "-P", "-m", "engine.server.worker.process"]
     ran = subprocess.run(command, input=opening, capture_output=True, timeout=PATIENCE)
     written = io.BytesIO(ran.stdout)
     frame = read_frame(written)
-    while frame is not None and "beat" in frame.said:
+    while frame is not None and "beat" in frame.message:
         frame = read_frame(written)
     assert frame is not None
-    assert frame.said["refused"]["code"] == "E_CATALOG"
+    assert frame.message["refused"]["code"] == "E_CATALOG"
     assert ran.returncode == 0

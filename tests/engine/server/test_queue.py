@@ -13,15 +13,15 @@ from typing import Any
 import httpx2
 import pytest
 
-from engine import Desk
+from engine import Session
 from engine.server.http.problems import Problem
 from engine.server.http.roles import Role
-from engine.server.service import OF_ONE
-from engine.server.worker.gate import Gate
-from engine.server.worker.pacing import Pace, PacedEngine
-from engine.server.worker.scheduler import Place, QueueFull, Turns
-from tests.support.patience import LONGEST, until
-from tests.support.server.serving import Inhabited, bearer, inhabited, listening
+from engine.server.service import MAX_ADMITTED_PER_CLIENT
+from engine.server.worker.gate import AdmissionControl
+from engine.server.worker.pacing import PacedEngine, ResponsePacing
+from engine.server.worker.scheduler import QueuedQuery, QueueFull, Scheduler
+from tests.support.patience import MAX_SECONDS, until
+from tests.support.server.serving import TestServer, bearer, inhabited, listening
 
 QUEUE, SHARE, CROWD = 8, 4, 70
 REPEATED = "SELECT count(*) AS visits FROM visit"
@@ -31,13 +31,13 @@ def fresh(number: int) -> str:
     return f"SELECT count(*) AS visits FROM visit WHERE minutes > {number}.5"
 
 
-def test_a_client_has_a_share_and_who_has_none_is_let_in() -> None:
-    turns = Turns(1, 4.0, queue=6, queue_per_client=4)
+def test_clients_have_a_queue_share_and_new_ones_are_admitted() -> None:
+    turns = Scheduler(1, 4.0, queue=6, queue_per_client=4)
     with ExitStack() as places:
 
         def comes(client: str) -> bool:
             try:
-                places.enter_context(turns.queued(client))
+                places.enter_context(turns.hold_queue_place(client))
             except QueueFull as full:
                 assert full.problem["code"] == "E_RATE" and "nothing was charged" in str(full.problem["hint"])
                 return False
@@ -51,12 +51,12 @@ def test_a_client_has_a_share_and_who_has_none_is_let_in() -> None:
 
 
 @contextmanager
-def crowded(town_desk: Desk, desk: Desk) -> Iterator[tuple[Inhabited, str, Turns]]:
+def crowded(town_desk: Session, desk: Session) -> Iterator[tuple[TestServer, str, Scheduler]]:
     """Serve a session whose queue does not move; yields its address, too."""
-    pace = Pace(least_seconds=0.001, slots=1, queue=QUEUE, queue_per_client=SHARE)
+    pace = ResponsePacing(least_seconds=0.001, slots=1, queue=QUEUE, queue_per_client=SHARE)
     engine = PacedEngine.of(replace(town_desk.engine, ledger=desk.engine.ledger), pace)
     with inhabited(replace(town_desk, engine=engine)) as served, listening(served) as address:
-        yield served, address, pace.turns
+        yield served, address, pace.scheduler
 
 
 @contextmanager
@@ -64,19 +64,19 @@ def asking(address: str, key: str) -> Iterator[Callable[[str], Future[httpx2.Res
     """Send questions, each of a thread of its own."""
     with (
         ThreadPoolExecutor(CROWD) as threads,
-        httpx2.Client(base_url=address, timeout=LONGEST, headers=bearer(key)) as c,
+        httpx2.Client(base_url=address, timeout=MAX_SECONDS, headers=bearer(key)) as c,
     ):
         yield lambda sql: threads.submit(c.post, "/v1/queries", json={"sql": sql, "rho": "0.0001"})
 
 
-def test_a_crowd_of_one_client_refuses_no_free_answer_and_no_first_question(town_desk: Desk, desk: Desk) -> None:
+def test_a_crowded_queue_of_one_client_blocks_no_free_or_first_query(town_desk: Session, desk: Session) -> None:
     """The queue was one for all: 70 requests of one client, and another's repeats were refused, 30 of 30."""
     with crowded(town_desk, desk) as (served, address, turns):
         ben = served.house.keys.make("ben", Role.ANALYST, by="test", days=1)["key"]
-        with httpx2.Client(base_url=address, timeout=LONGEST, headers=bearer(ben)) as other:
+        with httpx2.Client(base_url=address, timeout=MAX_SECONDS, headers=bearer(ben)) as other:
             bought = other.post("/v1/queries", json={"sql": REPEATED}).json()["rows"]
             with asking(address, served.keys[Role.ANALYST]) as ask, ExitStack() as held:
-                held.enter_context(turns.turn(Place("dan", "holds it"), 1.0))
+                held.enter_context(turns.hold_slot(QueuedQuery("dan", "holds it"), 1.0))
                 asked = [ask(fresh(number)) for number in range(CROWD)]
                 until(lambda: sum(each.done() for each in asked) == CROWD - SHARE)
                 refused = [each.result() for each in asked if each.done()]
@@ -92,7 +92,7 @@ def test_a_crowd_of_one_client_refuses_no_free_answer_and_no_first_question(town
                 first = ask_in_a_thread(other, fresh(98))
                 until(lambda: turns._queued["ben"] == 1)
                 held.close()
-                assert first.result(LONGEST).status_code == 200
+                assert first.result(MAX_SECONDS).status_code == 200
                 assert [each.result().status_code for each in asked].count(200) == SHARE
         until(lambda: not turns._queued)
 
@@ -107,9 +107,9 @@ def ask_in_a_thread(client: httpx2.Client, sql: str) -> Future[httpx2.Response]:
     return asked
 
 
-def test_jobs_wait_elsewhere_and_are_not_refused(town_desk: Desk, desk: Desk) -> None:
+def test_jobs_are_queued_separately_and_not_refused(town_desk: Session, desk: Session) -> None:
     with crowded(town_desk, desk) as (served, _, turns), ExitStack() as held:
-        held.enter_context(turns.turn(Place("dan", "holds it"), 1.0))
+        held.enter_context(turns.hold_slot(QueuedQuery("dan", "holds it"), 1.0))
         started = [served.ask(fresh(n), headers={"Prefer": "respond-async"}).json()["id"] for n in range(SHARE + 2)]
         until(lambda: len(turns._waiting) == SHARE + 2)
         assert not turns._queued
@@ -117,29 +117,29 @@ def test_jobs_wait_elsewhere_and_are_not_refused(town_desk: Desk, desk: Desk) ->
         until(lambda: all(served.send("GET", f"/v1/jobs/{each}").json()["state"] == "done" for each in started))
 
 
-def test_of_one_client_few_are_read_and_priced_at_once() -> None:
+def test_concurrent_pricing_per_client_is_limited() -> None:
     async def seen() -> None:
-        gate, inside, go_on = Gate(100, OF_ONE), list[str](), asyncio.Event()
+        gate, inside, go_on = AdmissionControl(100, MAX_ADMITTED_PER_CLIENT), list[str](), asyncio.Event()
 
         async def call(client: str) -> None:
-            async with gate.passing(client):
+            async with gate.admitted(client):
                 inside.append(client)
                 await go_on.wait()
 
         tasks = [asyncio.create_task(call(client)) for client in ["ana"] * 9 + ["ben"] * 3]
         await asyncio.sleep(0.01)
-        assert sorted(inside) == ["ana"] * OF_ONE + ["ben"] * OF_ONE
+        assert sorted(inside) == ["ana"] * MAX_ADMITTED_PER_CLIENT + ["ben"] * MAX_ADMITTED_PER_CLIENT
         go_on.set()
         await asyncio.gather(*tasks)
-        assert len(inside) == 12 and not gate._inside and not gate._waiting
+        assert len(inside) == 12 and not gate._admitted and not gate._waiting
 
     asyncio.run(seen())
 
 
-def test_who_is_priced_lets_the_next_one_in_and_who_is_withdrawn_before_is_not_charged() -> None:
+def test_a_priced_query_frees_its_place_and_a_withdrawn_one_is_not_charged() -> None:
     async def seen() -> None:
-        gate = Gate(100, 1)
-        async with gate.passing("ana", "one") as leave:
+        gate = AdmissionControl(100, 1)
+        async with gate.admitted("ana", "one") as leave:
             second = asyncio.create_task(_pass(gate, "two"))
             third = asyncio.create_task(_pass(gate, "three"))
             await asyncio.sleep(0.01)
@@ -147,20 +147,20 @@ def test_who_is_priced_lets_the_next_one_in_and_who_is_withdrawn_before_is_not_c
             gate.withdraw("ana", "two")
             with pytest.raises(Problem) as no:
                 await second
-            assert no.value.told["code"] == "E_STATE" and "nothing was charged" in no.value.told["message"]
+            assert no.value.details["code"] == "E_STATE" and "nothing was charged" in no.value.details["message"]
             leave()
             leave()  # told twice, it has left once
             await third
-        assert not gate._inside and not gate._waiting
+        assert not gate._admitted and not gate._waiting
 
-    async def _pass(gate: Gate, name: str) -> None:
-        async with gate.passing("ana", name):
+    async def _pass(gate: AdmissionControl, name: str) -> None:
+        async with gate.admitted("ana", name):
             pass
 
     asyncio.run(seen())
 
 
-def test_rehearsals_have_shares_too(desk: Desk) -> None:
+def test_rehearsals_have_shares_too(desk: Session) -> None:
     asked: dict[str, Any] = {"json": {"sql": REPEATED}}
     with inhabited(desk, queue=2, queue_per_client=2) as served:
         limits = served.house.limits
@@ -168,4 +168,4 @@ def test_rehearsals_have_shares_too(desk: Desk) -> None:
             with pytest.raises(Problem), limits.long_call("ben"):
                 pass
             assert served.send("POST", "/v1/rehearse", **asked).status_code == 200, "who has none there is let in"
-        assert not limits._asking
+        assert not limits._long_calls

@@ -19,15 +19,15 @@ import uvicorn
 from structlog.testing import capture_logs
 
 from budgets import Ledger
-from engine import Desk
+from engine import Session
 from engine.server.app import create_app
 from engine.server.http import protocol
 from engine.server.http.protocol import BoundedProtocol
-from engine.server.http.roles import OPEN, OPEN_PAGES, PAGES, RULES, Reach, Role
+from engine.server.http.roles import OPEN, OPEN_PAGES, PAGES, RULES, Role, Scope
 from engine.server.settings import Settings
-from engine.server.telemetry import begin_logs, log
-from tests.support.patience import LONGEST, until
-from tests.support.server.serving import Inhabited, bearer, inhabited
+from engine.server.telemetry import configure_logging, log
+from tests.support.patience import MAX_SECONDS, until
+from tests.support.server.serving import TestServer, bearer, inhabited
 
 SECONDS = 0.3
 COUNT = "SELECT count(*) AS visits FROM visit"
@@ -37,10 +37,10 @@ COUNT = "SELECT count(*) AS visits FROM visit"
 
 
 @pytest.fixture
-def port(served: Inhabited, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+def port(served: TestServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """Serve over a port as a server does, with short times."""
-    monkeypatch.setitem(protocol.SECONDS, h11.IDLE, SECONDS)
-    monkeypatch.setitem(protocol.SECONDS, h11.SEND_BODY, SECONDS)
+    monkeypatch.setitem(protocol.RECEIVE_SECONDS, h11.IDLE, SECONDS)
+    monkeypatch.setitem(protocol.RECEIVE_SECONDS, h11.SEND_BODY, SECONDS)
     app = create_app(served.house)
     server = uvicorn.Server(uvicorn.Config(app, "127.0.0.1", 0, http=BoundedProtocol, log_config=None, lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
@@ -48,7 +48,7 @@ def port(served: Inhabited, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     until(lambda: server.started)
     yield server.servers[0].sockets[0].getsockname()[1]
     server.should_exit = True
-    thread.join(LONGEST)
+    thread.join(MAX_SECONDS)
 
 
 def received(line: socket.socket) -> bytes:
@@ -63,7 +63,7 @@ def closed_after(line: socket.socket, dribble: bytes = b"") -> float:
     """Wait until the server closes a line, sending on a byte at a time; give the seconds."""
     begun, left = time.monotonic(), iter(dribble)
     line.settimeout(SECONDS / 10)
-    while time.monotonic() - begun < LONGEST:
+    while time.monotonic() - begun < MAX_SECONDS:
         with contextlib.suppress(TimeoutError):
             if not received(line):
                 break
@@ -87,14 +87,14 @@ HEAD = b"POST /v1/queries HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\
     ],
     ids=["nothing", "half a line", "half a head", "half a body", "half of the next"],
 )
-def test_who_sends_a_part_is_not_waited_for(port: int, sent: bytes) -> None:
+def test_an_incomplete_request_is_closed(port: int, sent: bytes) -> None:
     """Half-sent heads were kept open for ever, even if bytes trickled in."""
     with socket.create_connection(("127.0.0.1", port)) as line:
         line.sendall(sent)
         assert SECONDS / 2 < closed_after(line, b"X-Slow: " + b"x" * 10_000) < 20 * SECONDS + 30
 
 
-def test_who_sends_all_is_answered_however_long_that_takes(port: int, served: Inhabited) -> None:
+def test_a_complete_request_is_answered_however_long_it_takes(port: int, served: TestServer) -> None:
     with httpx2.Client(base_url=f"http://127.0.0.1:{port}", headers=bearer(served.keys[Role.ANALYST])) as client:
         for _ in range(3):
             assert client.post("/v1/explain", json={"sql": COUNT}).status_code == 200
@@ -111,11 +111,11 @@ def filled(path: str) -> str:
 
 
 @pytest.mark.parametrize("path", GETS)
-def test_head_is_get_without_its_body(served: Inhabited, path: str) -> None:
+def test_head_is_get_without_its_body(served: TestServer, path: str) -> None:
     """It was 405."""
     until(lambda: served.send("GET", "/readyz", None).status_code == 200)
     role = next(
-        (each for each in Role if ("GET", path) in RULES and RULES["GET", path].reach(each) != Reach.NONE), None
+        (each for each in Role if ("GET", path) in RULES and RULES["GET", path].scope_of(each) != Scope.NONE), None
     )
     got, head = (served.send(method, filled(path), role, follow_redirects=False) for method in ("GET", "HEAD"))
     assert head.status_code == got.status_code and head.content == b""
@@ -123,7 +123,7 @@ def test_head_is_get_without_its_body(served: Inhabited, path: str) -> None:
     assert "content-length" not in got.headers or "content-length" in head.headers
 
 
-def test_allow_lists_all_methods_of_a_path(served: Inhabited) -> None:
+def test_allow_lists_all_methods_of_a_path(served: TestServer) -> None:
     """It named those of the first route alone."""
     methods: dict[str, set[str]] = {}
     for method, path in RULES:
@@ -142,16 +142,16 @@ HIDDEN = {"/v1/standing/{name}"}  # 403, whether it is there or not
 
 
 @pytest.mark.parametrize(("method", "path"), [each for each in RULES if "{" in each[1] and each[1] not in HIDDEN])
-def test_what_a_path_names_and_is_not_there_is_404(served: Inhabited, method: str, path: str) -> None:
+def test_what_a_path_names_and_is_not_there_is_404(served: TestServer, method: str, path: str) -> None:
     """An unknown table was 400, as a question about it is."""
-    role = next(each for each in Role if RULES[method, path].reach(each) is not Reach.NONE)
+    role = next(each for each in Role if RULES[method, path].scope_of(each) is not Scope.NONE)
     place = path.replace("{request}", "99").replace("{client}", "nope?reason=x")
     body = BODIES.get(path, {}) if method == "POST" else None
     answer = served.send(method, filled(place), role, json=body)
     assert (answer.status_code, answer.json()["code"]) == (404, "E_NOT_FOUND")
 
 
-def test_what_is_there_is_refused_for_what_is_wrong_with_it(served: Inhabited) -> None:
+def test_an_existing_resource_is_refused_with_the_specific_error(served: TestServer) -> None:
     assert served.send("GET", "/v1/tables/VISIT").status_code == 200
     assert served.send("GET", "/v1/tables/visit/outlines").json()["code"] != "E_NOT_FOUND"
 
@@ -159,7 +159,7 @@ def test_what_is_there_is_refused_for_what_is_wrong_with_it(served: Inhabited) -
 # ---------------------------------------------------------------- logins
 
 
-def test_failed_logins_are_logged_with_their_address_and_nothing_of_the_key(served: Inhabited) -> None:
+def test_failed_logins_are_logged_with_their_address_and_nothing_of_the_key(served: TestServer) -> None:
     key = "pby_" + "S3CR3T" * 7
     with capture_logs() as logged:
         assert served.client.get("/v1/me", headers=bearer(key)).status_code == 401
@@ -175,7 +175,7 @@ def test_failed_logins_are_logged_with_their_address_and_nothing_of_the_key(serv
     assert "S3CR3T" not in str(logged)
 
 
-def test_the_address_is_that_behind_the_proxy_where_one_is_believed(served: Inhabited) -> None:
+def test_the_logged_address_is_behind_a_trusted_proxy(served: TestServer) -> None:
     from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
     app = ProxyHeadersMiddleware(create_app(served.house), trusted_hosts=Settings().proxy_addresses)
@@ -191,7 +191,7 @@ def test_the_address_is_that_behind_the_proxy_where_one_is_believed(served: Inha
 # ---------------------------------------------------------------- repeats
 
 
-def test_tiles_that_are_refreshed_add_nothing_to_the_chain(desk: Desk) -> None:
+def test_tiles_that_are_refreshed_add_nothing_to_the_chain(desk: Session) -> None:
     """Each refresh was a row: 20 tiles a minute were 45 MB a day."""
     with inhabited(desk) as served:
         bought = served.ask(COUNT, headers={"Idempotency-Key": "bought"}).json()
@@ -205,10 +205,10 @@ def test_tiles_that_are_refreshed_add_nothing_to_the_chain(desk: Desk) -> None:
         refused = served.ask(other, headers={"Idempotency-Key": "bought"})
         assert (refused.status_code, refused.json()["code"]) == (422, "E_IDEMPOTENCY")
         desk.engine.ledger.write_repeats(all_hours=True)
-        assert [row.said["times"] for row in desk.engine.ledger.audit(kind="repeated")] == [20]
+        assert [row.content["times"] for row in desk.engine.ledger.find_entries(kind="repeated")] == [20]
 
 
-def test_a_charged_key_that_is_not_looked_up_is_found(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_charged_key_that_is_not_looked_up_is_found(desk: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: any key whose query is paid for is free, so that one key serves two queries."""
     monkeypatch.setattr(Ledger, "is_charged", lambda *_: False)
     with inhabited(desk) as served:
@@ -224,7 +224,7 @@ def test_a_charged_key_that_is_not_looked_up_is_found(desk: Desk, monkeypatch: p
 # ---------------------------------------------------------------- the log
 
 
-def test_a_log_that_can_not_be_written_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unwritable_log_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a full disk each line raised, and what was to be answered was not."""
 
     class Full(io.StringIO):
@@ -233,7 +233,7 @@ def test_a_log_that_can_not_be_written_stops_nothing(monkeypatch: pytest.MonkeyP
 
     configured = structlog.get_config()
     try:
-        begin_logs()
+        configure_logging()
         closed = io.StringIO()
         closed.close()
         for broken in (Full(), closed):

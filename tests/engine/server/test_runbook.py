@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from engine import Refused, open_admin, open_desk
-from engine.api.session import Desk
+from engine import Refused, open_admin, open_session
+from engine.api.session import Session
 from engine.server.auth.keys import Keys, read_pepper
 from engine.server.http.roles import Role
-from engine.server.storage import Books
+from engine.server.storage import ServerTables
 from passersby.cli.app import app
 from tests.engine.town import make_town
 from tests.support.tree import ROOT
@@ -99,13 +99,13 @@ class Machine:
             assert code == 0, (command, complaint)
             between()
 
-    def desk(self) -> Desk:
-        return open_desk(self.catalog, ledger=str(self.ledger))
+    def open_session(self) -> Session:
+        return open_session(self.catalog, ledger=str(self.ledger))
 
     @contextmanager
     def keys(self) -> Iterator[Keys]:
         """Open the server's keys, as it does."""
-        with closing(Books.beside(str(self.ledger))) as books:
+        with closing(ServerTables.open_for(str(self.ledger))) as books:
             yield Keys(books, read_pepper(Path(f"{self.ledger}.secret")))
 
     def opens(self, key: str) -> bool:
@@ -145,7 +145,7 @@ def lose(machine: Machine, marks: str) -> None:
 def test_a_backup_during_charges_is_restored_when_everything_is_lost(machine: Machine, marks: str) -> None:
     assert machine.shell("pby bootstrap --name ana")[0] == 0
     asked = questions()
-    with machine.desk() as desk:
+    with machine.open_session() as desk:
         assert desk.register is not None
         desk.register.object("7", reason="a letter", by="ana")
         machine.done(blocks("Back up")[0], lambda: desk.query(next(asked), client="ann", rho="0.001"))
@@ -162,10 +162,10 @@ def test_a_backup_during_charges_is_restored_when_everything_is_lost(machine: Ma
     check_frozen_until_thawed(machine, paid)
 
 
-def test_what_was_spent_after_the_newest_anchor_is_a_loss_where_the_marks_are_gone(machine: Machine) -> None:
+def test_without_bindings_charges_after_the_newest_anchor_are_lost(machine: Machine) -> None:
     """Nothing remembers it: the restore goes through, and the page freezes all the same."""
     asked = questions()
-    with machine.desk() as desk:
+    with machine.open_session() as desk:
         desk.query(next(asked), client="ann", rho="0.001")
         assert desk.register is not None
         desk.register.object("7", reason="a letter", by="ana")
@@ -181,7 +181,7 @@ def test_what_was_spent_after_the_newest_anchor_is_a_loss_where_the_marks_are_go
     check_frozen_until_thawed(machine, paid)
 
 
-def test_from_the_restore_to_the_freeze_nothing_starts_the_server() -> None:
+def test_the_server_stays_down_between_restore_and_freeze() -> None:
     commands = [line for block in blocks("Restore") for line in block.splitlines()]
     assert commands[0] == "sudo systemctl disable --now passersby"
     assert [line for line in commands if "systemctl" in line] == [commands[0], commands[-1]]
@@ -192,7 +192,7 @@ def test_from_the_restore_to_the_freeze_nothing_starts_the_server() -> None:
 
 def test_a_key_that_was_taken_back_after_the_backup_opens_nothing_after_the_restore(machine: Machine) -> None:
     asked = questions()
-    with machine.desk() as desk:
+    with machine.open_session() as desk:
         assert desk.register is not None
         desk.register.object("7", reason="a letter", by="ana")
         with machine.keys() as keys:
@@ -206,12 +206,12 @@ def test_a_key_that_was_taken_back_after_the_backup_opens_nothing_after_the_rest
     machine.done(aside + loss + verify)
     assert not machine.opens(eve["key"]) and not machine.opens(ana["key"])
     with machine.keys() as keys:
-        assert [(row["name"], row["lives"]) for row in keys.listed()] == [("ana", True)]
+        assert [(row["name"], row["lives"]) for row in keys.list_keys()] == [("ana", True)]
 
 
 @pytest.mark.parametrize("book", ["objections", "server"])
 @pytest.mark.parametrize("main", ["kept", "gone"])
-def test_what_a_lost_file_has_left_is_not_replayed_over_another(machine: Machine, book: str, main: str) -> None:
+def test_leftover_wal_files_are_not_replayed_over_another_ledger(machine: Machine, book: str, main: str) -> None:
     file, lib = f"city.ledger.{book}", machine.ledger.parent
     left = {f"{file}-wal", f"{file}-shm"} | ({file} if main == "kept" else set[str]())
     for name in left:
@@ -222,18 +222,18 @@ def test_what_a_lost_file_has_left_is_not_replayed_over_another(machine: Machine
 
 def check_frozen_until_thawed(machine: Machine, paid: int) -> None:
     sql = "SELECT COUNT(*) AS n FROM visit"
-    with machine.desk() as desk:
-        assert len(desk.history("ann")) < paid and desk.register is not None and len(desk.register.acts()) == 1
+    with machine.open_session() as desk:
+        assert len(desk.history("ann")) < paid and desk.register is not None and len(desk.register.events()) == 1
         with pytest.raises(Refused, match="E_FORBIDDEN"):
             desk.query(sql, client="ann", rho="0.001")
     with open_admin(machine.catalog, ledger=str(machine.ledger)) as admin:
         admin.thaw(dataset="town", by="ana", reason="counted")
-    with machine.desk() as desk:
+    with machine.open_session() as desk:
         desk.query(sql, client="ann", rho="0.001")
     assert list((machine.ledger.parent / "marks").iterdir())
 
 
-def test_commands_look_into_the_service_s_folders() -> None:
+def test_runbook_commands_use_the_service_s_folders() -> None:
     unit = (ROOT / "operations" / "passersby.service").read_text(encoding="utf-8")
     (told,) = re.findall(r"^Environment=(.*)$", unit, re.MULTILINE)
     assert set(told.split()) <= set(prefix().split())

@@ -20,7 +20,7 @@ import pytest
 
 from tests.engine.ingest_town import GOOD, make, new_file
 from tests.engine.server.test_runbook import RUNBOOK, prefix
-from tests.support.patience import LONGEST, not_for_ever
+from tests.support.patience import MAX_SECONDS, killed_after_timeout
 from tests.support.server.ports import free_port
 from tests.support.server.serving import ANSWERS_AT, PROGRAM, bearer
 from tests.support.server.sinks import certificate
@@ -52,7 +52,7 @@ AGAIN = "pby ledger restore /backup/city-2026-11-26.ledger --anchor /elsewhere/c
 
 
 @dataclass
-class Surround:
+class Environment:
     """One way to run a server that the page describes, in a folder of this test."""
 
     root: Path
@@ -82,7 +82,7 @@ class Surround:
             given = given.replace(said, mine)
         words = [sys.executable, "-c", PROGRAM, *shlex.split(self.here(given))]
         ran = subprocess.run(
-            words, capture_output=True, text=True, timeout=LONGEST, env=self._environment(self.commands)
+            words, capture_output=True, text=True, timeout=MAX_SECONDS, env=self._environment(self.commands)
         )
         if to:
             Path(self.here(to)).write_text(ran.stdout, encoding="utf-8")
@@ -106,16 +106,16 @@ class Surround:
             )
             try:
                 assert process.stdout is not None
-                with not_for_ever(process):
+                with killed_after_timeout(process):
                     found = ANSWERS_AT.match(process.stdout.readline())
                 assert found is not None, (self.root / "log").read_text(encoding="utf-8")
                 yield found[1]
             finally:
                 process.terminate()
-                process.wait(LONGEST)
+                process.wait(MAX_SECONDS)
 
 
-def of_unit(root: Path) -> Surround:
+def of_unit(root: Path) -> Environment:
     """Read the unit, the page's settings and the page's pby."""
     (service,) = re.findall(r"^Environment=(.*)$", UNIT, re.MULTILINE)
     (served,) = re.findall(r"^ExecStart=\S+ (.*)$", UNIT, re.MULTILINE)
@@ -129,7 +129,7 @@ def of_unit(root: Path) -> Surround:
         "/elsewhere": f"{root}/elsewhere",
     }
     own = dict(re.findall(r"(PASSERSBY_\w+)=(\S+)", prefix()))
-    made = Surround(root, dict(each.split("=") for each in service.split()), own, tuple(shlex.split(served)), places)
+    made = Environment(root, dict(each.split("=") for each in service.split()), own, tuple(shlex.split(served)), places)
     chain, key = certificate(root / "new")
     shutil.copy(chain, root / "etc" / "cert.pem")
     shutil.copy(key, root / "etc" / "key.pem")
@@ -139,7 +139,7 @@ def of_unit(root: Path) -> Surround:
     return made
 
 
-def of_container(root: Path) -> Surround:
+def of_container(root: Path) -> Environment:
     """Read the recipe's environment and entry, and what the page's `podman run` adds."""
     (block,) = re.findall(r"^ENV (.*?)^EXPOSE", RECIPE, re.MULTILINE | re.DOTALL)
     told = dict(re.findall(r"(PASSERSBY_\w+)=(\S+)", block))
@@ -153,16 +153,16 @@ def of_container(root: Path) -> Surround:
         "/backup": f"{root}/backup",
         "/elsewhere": f"{root}/elsewhere",
     }
-    return Surround(root, told, told, (entry, *shlex.split(given)), places)
+    return Environment(root, told, told, (entry, *shlex.split(given)), places)
 
 
 @pytest.fixture(params=[of_unit, of_container], ids=["unit", "container"])
-def surround(request: pytest.FixtureRequest, tmp_path: Path) -> Surround:
+def surround(request: pytest.FixtureRequest, tmp_path: Path) -> Environment:
     for folder in ("city", "books", "copies", "etc", "backup", "elsewhere", "home", "new"):
         (tmp_path / folder).mkdir(mode=0o700)
     make(tmp_path / "city")
     new_file(tmp_path / "new" / "a.csv", *GOOD)
-    made: Surround = request.param(tmp_path)
+    made: Environment = request.param(tmp_path)
     return made
 
 
@@ -182,7 +182,7 @@ def answer(url: str, path: str, **headers: str) -> int:
 
 def is_ready(url: str) -> bool:
     """Wait for /readyz: it answers 503 until the worker, the ledger and the disk were first looked at."""
-    end = time.monotonic() + LONGEST
+    end = time.monotonic() + MAX_SECONDS
     while answer(url, "/readyz") != 200:
         if time.monotonic() > end:
             return False
@@ -190,7 +190,7 @@ def is_ready(url: str) -> bool:
     return True
 
 
-def test_the_page_s_commands_do_what_it_says(surround: Surround) -> None:
+def test_the_runbook_s_commands_work_as_documented(surround: Environment) -> None:
     made, *_ = surround.done(WHILE_IT_RUNS.strip().splitlines()[0])
     with surround.serving() as url:
         assert is_ready(url)
@@ -213,7 +213,7 @@ def test_every_command_of_the_page_is_run() -> None:
     assert named and not [each for each in named if not any(f"{one} ".startswith(f"{each.rstrip()} ") for one in ran)]
 
 
-def test_what_is_called_beside_passersby_is_of_every_system() -> None:
+def test_the_runbook_calls_only_tools_of_every_system() -> None:
     """Back up and restore call nothing that an image or a server would have to be given."""
     section = RUNBOOK.partition("\n## Back up\n")[2].partition("\n## A ledger in PostgreSQL\n")[0]
     lines = [

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import check_there
+from engine import ensure_catalog
 from engine.problems import Refused
 from engine.server import app
 from engine.server.app import check_starting
@@ -48,7 +48,7 @@ def test_a_provider_needs_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     check_starting(Settings())
 
 
-def test_it_is_looked_at_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_provider_is_checked_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("forbid_dumps", "silence_tracebacks", "begin_logs"):  # of a process of its own
         monkeypatch.setattr(app, name, lambda: None)
     missing = provider(tmp_path / "jwks.json").model_copy(update={"port": 0, "ledger": str(tmp_path / "ledger")})
@@ -69,4 +69,4 @@ def test_a_password_that_can_t_be_read_is_named(tmp_path: Path) -> None:
 def test_a_catalog_that_is_not_there_is_refused_before_a_server_starts(tmp_path: Path) -> None:
     missing = str(tmp_path / "nowhere.toml")
     with pytest.raises(Refused, match=r"nowhere\.toml"):
-        check_there(lambda stage, part: None, catalog=missing)
+        ensure_catalog(lambda stage, part: None, catalog=missing)

@@ -108,7 +108,7 @@ def test_another_stock_client_asks_over_tls(secured: Secured) -> None:
     ],
     ids=["unknown", "another", "another name", "open line"],
 )
-def test_a_client_sends_its_key_over_no_other_line(secured: Secured, asked: dict[str, Any], why: str) -> None:
+def test_a_client_sends_its_key_over_verified_tls_alone(secured: Secured, asked: dict[str, Any], why: str) -> None:
     vouched = getattr(secured, asked["vouched"] or "", None)
     refusing = pytest.raises(adbc_driver_manager.Error, match=f"(?i){why}")
     with refusing as refused, secured.tool(**asked | {"vouched": vouched}) as tool:
@@ -126,7 +126,7 @@ def test_no_other_address_is_served_without_tls(host: str) -> None:
 # ------------------------------------------------------------------ HTTP
 
 
-def test_our_client_asks_over_tls(secured: Secured, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_client_queries_over_tls(secured: Secured, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(secured.chain))
     with passersby.connect(f"https://localhost:{secured.port}", api_key=secured.key) as city:
         assert len(city.query(COUNT).rows) == 7
@@ -136,7 +136,7 @@ def test_our_client_asks_over_tls(secured: Secured, monkeypatch: pytest.MonkeyPa
     ("host", "vouched", "why"),
     [("localhost", "another", "self-signed certificate"), ("127.0.0.1", "chain", "not valid for '127.0.0.1'")],
 )
-def test_our_client_takes_no_other_certificate(
+def test_our_client_refuses_other_certificates(
     secured: Secured, host: str, vouched: str, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(getattr(secured, vouched)))
@@ -144,7 +144,7 @@ def test_our_client_takes_no_other_certificate(
         passersby.connect(f"https://{host}:{secured.port}", api_key=secured.key)
 
 
-def test_our_client_says_what_it_can_t_read(secured: Secured, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_client_names_an_unreadable_certificate_file(secured: Secured, monkeypatch: pytest.MonkeyPatch) -> None:
     for named in (secured.chain.with_name("absent.pem"), secured.server.ledger):
         monkeypatch.setenv("SSL_CERT_FILE", str(named))
         with pytest.raises(passersby.RefusedError, match=r"SSL_CERT_FILE .* holds no certificates"):
@@ -160,7 +160,7 @@ def test_a_session_s_cookie_is_for_tls_alone(secured: Secured) -> None:
 
 
 @pytest.mark.parametrize("door", ["port", "flight_port"])
-def test_no_old_tls_is_spoken(secured: Secured, door: str) -> None:
+def test_old_tls_versions_are_refused(secured: Secured, door: str) -> None:
     def version(newest: ssl.TLSVersion) -> str | None:
         context = ssl.create_default_context(cafile=str(secured.chain))
         context.set_alpn_protocols(["h2"])

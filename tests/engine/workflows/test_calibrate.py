@@ -13,18 +13,18 @@ import numpy as np
 import pytest
 
 from budgets import EVERYBODY, OWNER, PICO, AccountName, BudgetRefused, Charge, Ledger, Loss, ParamError, UnsafeStore
-from dialect.catalog.privacy_windows import Stretch, Window
+from dialect.catalog.privacy_windows import PrivacyWindow, WindowRange
 from engine.accounts.losses import owner_keys, owner_loss
 from engine.api.wire import budget as wire_budget
 from engine.errors import ExecutionFailed
 from engine.pipeline.engine import Engine
-from engine.pricing.norms.histograms import Calibration, Calibrations, Kind
-from engine.pricing.norms.stored import calibrations_in, due_on
-from engine.pricing.prepare import Prepared
-from engine.pricing.terms import Asked
-from engine.workflows.calibrate import calibrate, plan_calibration, usual_window
+from engine.pricing.norms.histograms import Calibration, Calibrations, Quantity
+from engine.pricing.norms.stored import calibration_due_on, load_calibrations
+from engine.pricing.prepare import CompiledRelease
+from engine.pricing.terms import Request
+from engine.workflows.calibrate import calibrate, default_window, plan_calibration
 from tests.engine.town import CATALOG, make_town, opened
-from tests.support.statistics.calibrated import made_up
+from tests.support.statistics.calibrated import made_up_calibration
 
 USUAL = CATALOG.replace(
     "norms = { rows = 20, persons = 3 }\n[tables.visit.columns]",
@@ -51,11 +51,11 @@ def calibrated(engine: Engine, rho: str | None = "0.02") -> Calibration:
 
 def test_every_usual_key_set_is_measured_for_one_price(town: Engine) -> None:
     planned = plan_calibration(town, town.catalog.datasets[0], rho=Fraction(2, 100))
-    told = {str(each.measured) for each in planned.asked}
+    told = {str(each.measured) for each in planned.questions}
     assert {"visit: rows in all", "visit: rows by zone", "visit: persons by zone"} <= told
     assert {"visit: sums(minutes) by zone", "visit: leans(coins) in all", "purchase: rows in all"} <= told
-    assert not any(each.measured.table == "person" for each in planned.asked)  # one row a person: nothing is cut
-    assert [(each.table, each.keys) for each in planned.left_out] == [("visit", ("gender",))]
+    assert not any(each.measured.table == "person" for each in planned.questions)  # one row a person: nothing is cut
+    assert [(each.table, each.keys) for each in planned.uncalibrated] == [("visit", ("gender",))]
     assert 0.0199 < planned.loss.rho <= Fraction(2, 100)
     assert planned.loss.atto_delta == 0
     assert not town.ledger.entries()[1:]  # but that the ledger was opened: nothing was charged
@@ -63,20 +63,20 @@ def test_every_usual_key_set_is_measured_for_one_price(town: Engine) -> None:
 
 def test_histograms_of_persons_have_half_the_price_of_others(town: Engine) -> None:
     planned = plan_calibration(town, town.catalog.datasets[0], rho=Fraction(2, 100))
-    pairs = zip(planned.asked, planned.prepared, strict=True)
-    prices = {(each.measured.kind is Kind.PERSONS, made.cost.loss.pico_rho) for each, made in pairs}
+    pairs = zip(planned.questions, planned.releases, strict=True)
+    prices = {(each.measured.kind is Quantity.PERSONS, made.cost.loss.pico_rho) for each, made in pairs}
     ((_, whole), (_, half)) = sorted(prices)
     assert whole == 2 * half
 
 
 def test_the_groups_of_its_keys_are_noted_from_public_lists(town: Engine) -> None:
     known = calibrated(town)
-    groups = {(each.measured.table, each.measured.keys): each.groups for each in known.histograms}
+    groups = {(each.subject.table, each.subject.keys): each.groups for each in known.histograms}
     assert groups["visit", ()] == 1
     assert groups["visit", ("zone",)] == 7
 
 
-def test_it_is_charged_to_everybody_and_to_no_client(town: Engine) -> None:
+def test_a_calibration_is_charged_to_everybody_and_to_no_client(town: Engine) -> None:
     planned = plan_calibration(town, town.catalog.datasets[0])
     calibrate(town, planned, quiet, "steward")
     assert town.ledger.account(AccountName("town", "forever", EVERYBODY)).spent == planned.loss
@@ -86,15 +86,15 @@ def test_it_is_charged_to_everybody_and_to_no_client(town: Engine) -> None:
     assert not list(town.ledger.verify())
 
 
-def test_what_a_client_has_bought_is_no_histogram(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_s_release_is_not_used_as_a_calibration(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """All that every client is shown is charged to the owner, and counts in what each is reported."""
 
     def owed() -> tuple[Loss, Loss]:
         with Ledger.open(":memory:") as ledger:
             own = replace(town, ledger=ledger)
             planned = plan_calibration(own, own.catalog.datasets[0])
-            for each, made in list(zip(planned.asked, planned.prepared, strict=True))[:2]:
-                own.answer(each.sql, Asked("eve", rho=made.cost.loss.rho))
+            for each, made in list(zip(planned.questions, planned.releases, strict=True))[:2]:
+                own.answer(each.sql, Request("eve", rho=made.cost.loss.rho))
             again = plan_calibration(own, own.catalog.datasets[0])
             calibrate(own, again, quiet, "steward")
             return owner_loss(ledger, "town")["forever"], again.loss
@@ -109,7 +109,7 @@ def test_what_a_client_has_bought_is_no_histogram(town: Engine, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("moment", ["as a steward confirms", "just before the charge"])
-def test_what_a_client_buys_meanwhile_is_no_histogram_either(
+def test_a_client_s_concurrent_release_is_not_used_as_a_calibration(
     town: Engine, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     def owed() -> tuple[Loss, int]:
@@ -119,11 +119,13 @@ def test_what_a_client_buys_meanwhile_is_no_histogram_either(
             planned = plan_calibration(own, own.catalog.datasets[0])
 
             def bought() -> None:
-                for each, made in list(zip(planned.asked, planned.prepared, strict=True))[1:3]:
-                    own.answer(each.sql, Asked("eve", rho=made.cost.loss.rho))
+                for each, made in list(zip(planned.questions, planned.releases, strict=True))[1:3]:
+                    own.answer(each.sql, Request("eve", rho=made.cost.loss.rho))
 
-            def charge(asking: Engine, sql: str, prepared: tuple[Prepared, ...], asked: Asked) -> Charge | None:
-                if asked.client == OWNER and not ledger.releases("eve"):
+            def charge(
+                asking: Engine, sql: str, prepared: tuple[CompiledRelease, ...], asked: Request
+            ) -> Charge | None:
+                if asked.client == OWNER and not ledger.paid_releases("eve"):
                     bought()
                 return kept(asking, sql, prepared, asked)
 
@@ -132,8 +134,8 @@ def test_what_a_client_buys_meanwhile_is_no_histogram_either(
                 if moment == "as a steward confirms":
                     bought()
                 calibrate(own, planned, quiet, "steward")
-            told = ledger.entries(dataset="town")[-1].said["histograms"]
-            assert len(told) == len(planned.asked)
+            told = ledger.entries(dataset="town")[-1].content["histograms"]
+            assert len(told) == len(planned.questions)
             foreign = {each["key"] for each in told} - owner_keys(ledger, "town")
             assert not list(ledger.verify())
             return owner_loss(ledger, "town")["forever"], len(foreign)
@@ -143,16 +145,16 @@ def test_what_a_client_buys_meanwhile_is_no_histogram_either(
     loss, foreign = owed()
     assert foreign == 0 and loss.rho >= planned.loss.rho - Fraction(2, PICO)
     monkeypatch.setattr(
-        "engine.workflows.calibrate._charged",
-        lambda own, planned: (planned, own.charge(planned.sql, planned.prepared, Asked(OWNER))),
+        "engine.workflows.calibrate._charge",
+        lambda own, planned: (planned, own.charge(planned.sql, planned.prepared, Request(OWNER))),
     )
     loss, foreign = owed()  # planted: what was planned is charged, whatever was bought since
     assert foreign == 2 and loss.rho < planned.loss.rho
 
 
-def test_it_counts_in_what_every_client_is_reported(town: Engine) -> None:
+def test_a_calibration_counts_in_every_client_s_epsilon(town: Engine) -> None:
     def reported() -> dict[str, object]:
-        shown = wire_budget.budget(town.ledger, town.catalog, "ann", datetime.now(UTC))["accounts"]
+        shown = wire_budget.budget_shape(town.ledger, town.catalog, "ann", datetime.now(UTC))["accounts"]
         return next(account for account in shown if account["client"] == "ann")
 
     assert reported()["epsilon"] == 0
@@ -175,51 +177,54 @@ def test_the_charge_is_durable_before_anything_is_read(town: Engine) -> None:
     with pytest.raises(ExecutionFailed):
         calibrate(replace(town, backend=Broken()), planned, quiet, "steward")
     assert town.ledger.account(AccountName("town", "forever", EVERYBODY)).spent == planned.loss
-    assert not calibrations_in(town.ledger, ["town"]).by_dataset  # nothing is noted
+    assert not load_calibrations(town.ledger, ["town"]).by_dataset  # nothing is noted
 
 
-def test_what_was_measured_is_found_again_and_costs_nothing_twice(town: Engine) -> None:
+def test_a_calibration_is_found_again_and_charged_once(town: Engine) -> None:
     first = calibrated(town)
     spent = town.ledger.account(AccountName("town", "forever", EVERYBODY)).spent
     assert calibrated(town) == first
     assert town.ledger.account(AccountName("town", "forever", EVERYBODY)).spent == spent
-    assert calibrations_in(town.ledger, ["town"]).by_dataset["town"] == first
-    assert due_on(town.ledger, "town") == datetime.now(UTC).date() + timedelta(days=90)
+    assert load_calibrations(town.ledger, ["town"]).by_dataset["town"] == first
+    assert calibration_due_on(town.ledger, "town") == datetime.now(UTC).date() + timedelta(days=90)
 
 
 def test_histograms_are_of_the_people_who_are_admitted(town: Engine) -> None:
     known = calibrated(town, "0.19")
-    groups = known.find("visit", ["zone"], Kind.PERSONS)
-    rows = known.find("visit", [], Kind.ROWS)
+    groups = known.find("visit", ["zone"], Quantity.PERSONS)
+    rows = known.find("visit", [], Quantity.ROWS)
     assert groups is not None and rows is not None
     assert sum(rows.counts) == pytest.approx(160, abs=6 * rows.sigma * 41**0.5)  # of 200, 40 did not consent
     assert abs(np.array(rows.counts[20:])).max() < 6 * rows.sigma
 
 
 def test_bounds_follow_it_and_a_repeat_is_free(town: Engine) -> None:
-    known = replace(town, calibrations=Calibrations({"town": made_up(town.catalog, (0, 0, 0, 0, 0, 900, 100))}))
-    asked = known.answer(BY_ZONE, Asked("ann"))
-    assert (
-        asked.prepared[0].bounds.vectors[0].norm < town.prepare(asked.question, Asked("ann"))[0].bounds.vectors[0].norm
+    known = replace(
+        town, calibrations=Calibrations({"town": made_up_calibration(town.catalog, (0, 0, 0, 0, 0, 900, 100))})
     )
-    assert known.answer(BY_ZONE, Asked("ann")).charged == Loss(0, 0)
-    assert known.answer(BY_ZONE, Asked("ann")).answer.table.equals(asked.answer.table)
+    asked = known.answer(BY_ZONE, Request("ann"))
+    assert (
+        asked.prepared[0].bounds.vectors[0].clip_bound
+        < town.compile_releases(asked.question, Request("ann"))[0].bounds.vectors[0].clip_bound
+    )
+    assert known.answer(BY_ZONE, Request("ann")).charged_loss == Loss(0, 0)
+    assert known.answer(BY_ZONE, Request("ann")).answer.table.equals(asked.answer.table)
     aimed = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(target_error = 80) zone, COUNT(*) AS n FROM visit GROUP BY zone"
-    bought = known.answer(aimed, Asked("bea"))
+    bought = known.answer(aimed, Request("bea"))
     lower, upper = bought.answer.intervals["n"]
     assert ((upper - lower) / 2).max() <= 80
-    assert known.answer(aimed, Asked("bea")).charged == Loss(0, 0)
+    assert known.answer(aimed, Request("bea")).charged_loss == Loss(0, 0)
 
 
-def test_what_has_expired_is_not_used(town: Engine) -> None:
+def test_an_expired_calibration_is_not_used(town: Engine) -> None:
     known = Calibrations({"town": calibrated(town)})
     today = datetime.now(UTC).date()
     assert known.today("town").histograms
-    assert not known.by_dataset["town"].on(today + timedelta(days=365)).histograms
-    assert known.by_dataset["town"].on(today + timedelta(days=364)).histograms
+    assert not known.by_dataset["town"].valid_on(today + timedelta(days=365)).histograms
+    assert known.by_dataset["town"].valid_on(today + timedelta(days=364)).histograms
 
 
-def test_a_histogram_that_is_not_what_the_chain_says_is_refused(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_histogram_that_differs_from_the_hash_chain_is_refused(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     calibrated(town)
     kept = Ledger.replay
 
@@ -228,10 +233,10 @@ def test_a_histogram_that_is_not_what_the_chain_says_is_refused(town: Engine, mo
 
     monkeypatch.setattr(Ledger, "replay", changed)
     with pytest.raises(UnsafeStore):
-        calibrations_in(town.ledger, ["town"])
+        load_calibrations(town.ledger, ["town"])
 
 
-def test_a_ceiling_that_is_spent_allows_none(town: Engine) -> None:
+def test_a_spent_ceiling_allows_no_calibration(town: Engine) -> None:
     with pytest.raises(BudgetRefused):
         calibrated(town, "0.3")
     assert not town.ledger.accounts("town")
@@ -250,21 +255,21 @@ def test_a_ceiling_that_is_spent_allows_none(town: Engine) -> None:
 def test_the_last_delivered_window_that_has_ended_is_measured_where_none_is_named(
     town: Engine, today: str, window: str, why: str
 ) -> None:
-    stretch = Stretch(Window.WEEK, date(2026, 9, 28), date(2026, 12, 28))
-    weeks = replace(town.catalog.datasets[0], window=Window.WEEK, stretch=stretch)
+    stretch = WindowRange(PrivacyWindow.WEEK, date(2026, 9, 28), date(2026, 12, 28))
+    weeks = replace(town.catalog.datasets[0], window=PrivacyWindow.WEEK, window_range=stretch)
     delivered = ["2026-W40", "2026-W41", "2026-W43"]
-    assert usual_window(weeks, date.fromisoformat(today), delivered) == (window, why)
+    assert default_window(weeks, date.fromisoformat(today), delivered) == (window, why)
 
 
 def test_a_named_window_is_measured_and_a_whole_history_is_one(town: Engine) -> None:
     of = town.catalog.datasets[0]
     for given, why in ((None, "a whole history is one window"), ("forever", "as named")):
         planned = plan_calibration(town, of, given)
-        assert (planned.window, planned.why_window) == ("forever", why)
+        assert (planned.window, planned.window_reason) == ("forever", why)
 
 
 @pytest.mark.parametrize("given", [{"window": "2026-10"}, {"rho": Fraction(1, 10**12)}], ids=["window", "rho"])
-def test_mistakes_are_told(town: Engine, given: dict[str, object]) -> None:
+def test_invalid_calibration_arguments_are_refused(town: Engine, given: dict[str, object]) -> None:
     with pytest.raises(ParamError):
         plan_calibration(town, town.catalog.datasets[0], **given)  # type: ignore[arg-type]
 
@@ -281,9 +286,9 @@ def test_a_new_calibration_is_found_while_the_ledger_is_open(monkeypatch: pytest
         return Calibrations({"town": Calibration((len(looked),))})  # type: ignore[arg-type]
 
     module = import_module("engine.pricing.norms.stored")
-    monkeypatch.setattr(module, "calibrations_in", noted)
+    monkeypatch.setattr(module, "load_calibrations", noted)
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(Calibration, "on", lambda self, day: self)
+    monkeypatch.setattr(Calibration, "valid_on", lambda self, day: self)
     following = module.Following(None, ("town",))
     seen = []
     for step in (0.0, module.LOOKED_EVERY / 2, module.LOOKED_EVERY, 0.0):

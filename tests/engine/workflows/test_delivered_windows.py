@@ -12,9 +12,9 @@ import pytest
 
 from budgets import Ledger, ParamError
 from dialect import Catalog
-from engine import Refused, calibrate_catalog, ingest_files, open_desk
+from engine import Refused, calibrate_catalog, ingest_files, open_session
 from engine.catalog.file import load_catalog
-from engine.data.ingest.ingest import NOTES, STAGING
+from engine.data.ingest.ingest import REGISTER_FILE, STAGING
 from engine.errors import CatalogError
 from engine.workflows.calibrate import plan_calibration
 from engine.workflows.delivered_windows import delivered_windows
@@ -51,7 +51,7 @@ def town(folder: Path, *, until: str = UNTIL, rows_of_the_last_day: int | None =
 
 def planned(where: Path, window: str | None = None) -> str:
     """The window that would be measured, or the reason for none."""
-    with closing(open_desk(str(where))) as desk:
+    with closing(open_session(str(where))) as desk:
         try:
             return plan_calibration(desk.engine, desk.engine.catalog.datasets[0], window).window
         except ParamError as refused:
@@ -66,14 +66,14 @@ def test_a_window_that_is_not_delivered_is_refused_and_nothing_is_charged(tmp_pa
         assert "delivered_until" in json.dumps(refused.value.problem) and "--window" in json.dumps(
             refused.value.problem
         )
-    with closing(open_desk(str(where))) as desk:
+    with closing(open_session(str(where))) as desk:
         assert not desk.engine.ledger.accounts("town")
     assert planned(where, "2026-10-02") == "2026-10-02"
     told = calibrate_catalog(str(where), by="steward", dry_run=True)
     assert told["window"] == "2026-10-02" and told["why_window"].startswith("the last delivered one that has ended")
 
 
-def test_where_nothing_is_declared_none_is_chosen(tmp_path: Path) -> None:
+def test_without_declared_windows_none_is_measured(tmp_path: Path) -> None:
     where = town(tmp_path, until="")
     assert "which windows of town have rows" in planned(where)
     assert "has rows in 2026-10-01" in planned(where, "2026-10-01")
@@ -86,10 +86,10 @@ def test_an_ingest_declares_its_windows(tmp_path: Path) -> None:
     assert planned(where) == EMPTY
 
 
-def test_what_an_added_file_declares_goes_with_it(tmp_path: Path) -> None:
+def test_removing_an_added_file_removes_its_declared_windows(tmp_path: Path) -> None:
     where = town(tmp_path)
     ingest_files(str(where), "visit", [new_file(tmp_path / "new" / "a.csv", *GOOD[:2])], windows=[EMPTY])
-    notes = tmp_path / "visits" / STAGING / NOTES
+    notes = tmp_path / "visits" / STAGING / REGISTER_FILE
     notes.unlink()
     other = new_file(tmp_path / "new" / "b.csv", "5009,2,z1,1,1,a,2026-10-03")
     ingest_files(str(where), "visit", [other])
@@ -99,11 +99,11 @@ def test_what_an_added_file_declares_goes_with_it(tmp_path: Path) -> None:
     assert EMPTY not in delivered(where)
 
 
-def test_a_note_of_before_windows_is_read(tmp_path: Path) -> None:
+def test_an_older_note_without_windows_is_read(tmp_path: Path) -> None:
     where = town(tmp_path)
     file = new_file(tmp_path / "new" / "a.csv", *GOOD)
     ingest_files(str(where), "visit", [file])
-    notes = tmp_path / "visits" / STAGING / NOTES
+    notes = tmp_path / "visits" / STAGING / REGISTER_FILE
     old = {name: told["digests"] for name, told in json.loads(notes.read_text("utf-8")).items()}
     notes.write_text(json.dumps(old), encoding="utf-8")
     assert ingest_files(str(where), "visit", [file])["already"] == 1
@@ -113,13 +113,13 @@ def test_a_note_of_before_windows_is_read(tmp_path: Path) -> None:
     ("given", "why"),
     [('delivered_until = "2026-11-01"\n', "no declared window"), ("delivered_until = 3\n", "delivered_until")],
 )
-def test_mistakes_in_the_catalog_are_told(tmp_path: Path, given: str, why: str) -> None:
+def test_mistakes_in_the_catalog_are_reported(tmp_path: Path, given: str, why: str) -> None:
     with pytest.raises(CatalogError) as mistake:
         load_catalog(town(tmp_path, until=given))
     assert why in str(mistake.value)
 
 
-def test_one_persons_only_row_moves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_person_s_only_row_changes_no_delivered_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neighbours: the last window holds one row of one person, or none. Outcome and words are the same."""
 
     def outcomes() -> list[tuple[str, str]]:

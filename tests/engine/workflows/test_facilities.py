@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.workflows.workload import chosen, prices, total
+from engine.workflows.workload import choose_facilities, facility_prices, total_price
 
 PRICES = st.sampled_from([1.0, 1.5, 2.0, 3.0, 7.0])
 
@@ -21,20 +21,20 @@ def cases(draw: st.DrawFn) -> list[dict[int, float]]:
 
 @given(cases())
 @settings(max_examples=60, deadline=None)
-def test_it_is_never_worse_than_each_alone_and_no_move_is_better(needed: list[dict[int, float]]) -> None:
-    served = chosen(needed)
-    found = total(served, needed)
+def test_the_purchase_plan_is_locally_optimal(needed: list[dict[int, float]]) -> None:
+    served = choose_facilities(needed)
+    found = total_price(served, needed)
     assert found <= sum(min(each.values()) for each in needed) + 1e-9
     assert all(facility in each for facility, each in zip(served, needed, strict=True))
-    best = min(total(some, needed) for some in product(*(sorted(each) for each in needed)))
+    best = min(total_price(some, needed) for some in product(*(sorted(each) for each in needed)))
     assert best <= found + 1e-9 <= 2 * best + 1e-6  # measured, not proven: a local optimum
 
 
-def test_one_that_serves_all_is_bought_once() -> None:
+def test_a_release_that_serves_all_queries_is_bought_once() -> None:
     needed = [{0: 1.0, 9: 1.0}, {1: 1.0, 9: 1.0}, {2: 1.0, 9: 1.5}]
-    assert prices(chosen(needed), needed) == {9: 1.5}
+    assert facility_prices(choose_facilities(needed), needed) == {9: 1.5}
 
 
-def test_what_nothing_serves_is_refused() -> None:
+def test_a_query_that_no_release_serves_is_refused() -> None:
     with pytest.raises(ValueError, match="nothing"):
-        chosen([{}])
+        choose_facilities([{}])

@@ -10,8 +10,8 @@ import pytest
 
 from dialect import Catalog
 from engine.catalog.file import load_catalog
-from engine.workflows.rehearsal.rows import PERSONS, ROWS_PER_PERSON, made_up, row_count
-from engine.workflows.rehearsal.values import DATES
+from engine.workflows.rehearsal.rows import PERSONS, ROWS_PER_PERSON, row_count, synthetic_statements
+from engine.workflows.rehearsal.values import DEFAULT_DATES
 
 HEAD = """
 format = 1
@@ -80,7 +80,7 @@ def make(catalog: Catalog) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute("SET TimeZone='UTC'")
     connection.execute(SHOP)
-    for statement in made_up(catalog):
+    for statement in synthetic_statements(catalog):
         connection.execute(statement)
     return connection
 
@@ -105,7 +105,7 @@ VALUES = {
     'type = "DATE", values_of = "shop.since"': "list(DISTINCT value) FILTER (value IS NOT NULL) = [DATE '2026-01-01']",
     'type = "DATE", range = ["2026-10-01", "2026-10-03"]': "min(value) = '2026-10-01' AND max(value) = '2026-10-03'",
     'type = "DATE", values = ["2026-10-01"]': "list(DISTINCT value) FILTER (value IS NOT NULL) = [DATE '2026-10-01']",
-    'type = "DATE"': f"min(value) >= '{DATES.lower}' AND max(value) <= '{DATES.upper}'",
+    'type = "DATE"': f"min(value) >= '{DEFAULT_DATES.lower}' AND max(value) <= '{DEFAULT_DATES.upper}'",
     'type = "TIMESTAMP", range = ["2026-10-01", "2026-10-02"]': (
         "min(value) >= '2026-10-01' AND max(value) < '2026-10-03' AND count(DISTINCT hour(value)) = 24"
     ),
@@ -136,7 +136,7 @@ def test_values_are_as_declared(tmp_path: Path, declared: str, holds: str) -> No
         assert str(one(made, "any_value(typeof(value))")).startswith(stored.partition("TZ")[0].partition("(")[0])
 
 
-def test_what_may_not_be_null_is_not(tmp_path: Path) -> None:
+def test_non_nullable_columns_have_no_null(tmp_path: Path) -> None:
     with make(declare(tmp_path, 'type = "DOUBLE", bounds = [0, 1], nullable = false')) as made:
         assert one(made, "count(*) - count(value) + count(*) - count(person_id)") == 0
 
@@ -152,7 +152,7 @@ def test_persons_are_numbered_and_every_row_is_one_of_theirs(tmp_path: Path) -> 
         assert one(made, "max(n) > 20 * median(n)", most) is True, "a few have many"
 
 
-def test_states_that_admit_and_one_that_does_not(tmp_path: Path) -> None:
+def test_synthetic_consent_has_eligible_and_ineligible_states(tmp_path: Path) -> None:
     with make(declare(tmp_path)) as made:
         states = dict(made.execute("SELECT state, count(*) FROM person GROUP BY 1").fetchall())
         assert set(states) == {"yes", "perhaps", "made-up refusal"}
@@ -211,12 +211,12 @@ def test_the_same_catalog_gives_the_same_rows(tmp_path: Path) -> None:
     for threads in (1, 4):
         with duckdb.connect(config={"threads": threads}) as made:
             made.execute(SHOP)
-            for statement in made_up(catalog):
+            for statement in synthetic_statements(catalog):
                 made.execute(statement)
             digests.append(one(made, "bit_xor(hash(visit))"))
     assert digests[0] == digests[1]
 
 
-def test_nothing_in_it_is_left_to_chance(tmp_path: Path) -> None:
-    text = " ".join(made_up(declare(tmp_path, 'type = "VARCHAR"')))
+def test_synthetic_rows_are_deterministic(tmp_path: Path) -> None:
+    text = " ".join(synthetic_statements(declare(tmp_path, 'type = "VARCHAR"')))
     assert not [word for word in ("random", "uuid", "now(", "none.parquet", "hash(") if word in text]

@@ -16,7 +16,7 @@ import pytest
 
 from budgets import BudgetRefused
 from dialect import Catalog, Refusal
-from engine import open_desk
+from engine import open_session
 from engine.api.wire.answer import CARD
 from engine.catalog.bundled import find_catalog
 from engine.catalog.file import load_catalog
@@ -26,16 +26,16 @@ from engine.data.snapshot import copy_table
 from engine.errors import DataError
 from engine.pipeline.engine import Engine
 from engine.pricing.norms.histograms import Calibrations
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 from engine.workflows.rehearsal import engine as module
 from engine.workflows.rehearsal.engine import rehearsal
 from tests.engine.town import CATALOG, ROWS, make_town
 from tests.engine.windowed_town import DAYS, WINDOWED
 from tests.support.neighbours.attack_catalog import CANARIES, attack_catalog
-from tests.support.statistics.calibrated import made_up
+from tests.support.statistics.calibrated import made_up_calibration
 from tests.support.statistics.mibici import needs_mibici
 
-ANN = Asked("ann", rho=Fraction(1, 20))
+ANN = Request("ann", rho=Fraction(1, 20))
 OPERATOR = {  # question -> how many keys, where the catalog says so
     "SELECT p.category, COUNT(*) AS n FROM visit v JOIN place p USING (place_id) GROUP BY p.category": None,
     "SELECT s.gender, AVG(v.dwell_min) AS m FROM visit v JOIN subscriber s USING (subscriber_id) GROUP BY 1": None,
@@ -82,7 +82,7 @@ def test_the_operator_rehearses(operator: Catalog) -> None:
             assert all(table.column(i).null_count < table.num_rows for i in range(table.num_columns))
 
 
-def test_made_up_rows_are_made_once(operator: Catalog, cache: Path) -> None:
+def test_synthetic_rows_are_made_once(operator: Catalog, cache: Path) -> None:
     with rehearsal(operator):
         (file,) = cache.glob("rehearsal-*/made-up.duckdb")
         made = file.stat().st_mtime_ns
@@ -152,7 +152,7 @@ def test_the_rows_are_the_same_whatever_the_private_data(tmp_path: Path) -> None
 def test_nothing_is_charged(engine: Engine) -> None:
     with rehearsal(engine.catalog) as stage:
         assert stage.ledger is not engine.ledger
-        charged = stage.answer("SELECT COUNT(*) AS n FROM visit", ANN).charged
+        charged = stage.answer("SELECT COUNT(*) AS n FROM visit", ANN).charged_loss
         assert charged.pico_rho == 5 * 10**10, "a rehearsal says what the question would cost"
     assert (engine.ledger.entries(), engine.ledger.accounts()) == ((), ())
 
@@ -162,18 +162,18 @@ def test_every_rehearsal_begins_with_nothing_spent(town: Catalog) -> None:
     answers = []
     for _ in range(3):
         with rehearsal(town) as stage:
-            answers.append(stage.answer(sql, Asked("ann", rho=town.datasets[0].budget.client_rho)).answer.table)
+            answers.append(stage.answer(sql, Request("ann", rho=town.datasets[0].budget.client_rho)).answer.table)
     assert not answers[0].equals(answers[1]), "the noise is real"
     with rehearsal(town) as stage, pytest.raises(BudgetRefused):
-        stage.answer(sql, Asked("ann", rho=2 * town.datasets[0].budget.client_rho))
+        stage.answer(sql, Request("ann", rho=2 * town.datasets[0].budget.client_rho))
 
 
-def test_what_is_refused_is_refused_on_the_stage_too(town: Catalog) -> None:
+def test_a_rehearsal_refuses_what_a_query_refuses(town: Catalog) -> None:
     with rehearsal(town) as stage, pytest.raises(Refusal):
         stage.answer("SELECT shop FROM visit", ANN)
 
 
-def test_made_up_rows_are_kept_and_change_with_the_catalog_and_public_rows(tmp_path: Path, cache: Path) -> None:
+def test_synthetic_rows_are_cached_until_catalog_or_public_rows_change(tmp_path: Path, cache: Path) -> None:
     seen: set[str] = set()
     for declared, rows, count in (
         (CATALOG, ROWS, 1),
@@ -204,14 +204,14 @@ def test_the_copy_is_its_owners_alone_and_nothing_else_stays(town: Catalog, cach
 
 def meddled(monkeypatch: pytest.MonkeyPatch, acts: list[Callable[[Path], object]]) -> None:
     """Run a function each time between the stage's creation and its opening."""
-    made = module._made
+    made = module._synthetic_database
 
     def meanwhile(catalog: Catalog, cache: Path) -> Path:
         target = made(catalog, cache)
         acts.pop(0)(target)
         return target
 
-    monkeypatch.setattr(module, "_made", meanwhile)
+    monkeypatch.setattr(module, "_synthetic_database", meanwhile)
 
 
 def test_a_stage_that_another_state_of_the_catalog_removes_is_made_again(
@@ -220,7 +220,7 @@ def test_a_stage_that_another_state_of_the_catalog_removes_is_made_again(
     catalog = make_town(tmp_path)
     (tmp_path / "catalog.toml").write_text(CATALOG.replace("[0, 9]", "[0, 90]"))
     other = load_catalog(tmp_path / "catalog.toml")
-    made, cache = module._made, cache_folder()
+    made, cache = module._synthetic_database, cache_folder()
     meddled(monkeypatch, [lambda _: made(other, cache), lambda _: None])
     assert len(rehearsed(catalog, "SELECT SUM(price) AS s FROM purchase")) == 1
 
@@ -262,8 +262,8 @@ CALIBRATED = (
 
 def half_widths(tmp_path: Path, sql: str) -> tuple[dict[str, float], dict[str, float]]:
     """Half-widths by column: of explain under a calibration, and of a rehearsal."""
-    with closing(open_desk(str(tmp_path / "catalog.toml"), ledger=":memory:")) as desk:
-        known = made_up(desk.engine.catalog, [0, 0, 0, 0, 0, 0, 90, 90, 40])
+    with closing(open_session(str(tmp_path / "catalog.toml"), ledger=":memory:")) as desk:
+        known = made_up_calibration(desk.engine.catalog, [0, 0, 0, 0, 0, 0, 90, 90, 40])
         engine = replace(desk.engine, calibrations=Calibrations({"town": known}))
         on = replace(desk, engine=engine)
         explained, rehearsed = on.explain(sql, client="ann"), on.rehearse(sql, client="ann")

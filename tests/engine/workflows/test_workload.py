@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from dialect.parser.tokens import several
+from dialect.parser.tokens import split_statements
 from engine import Refused, plan_workload
-from engine.api.session import Desk
+from engine.api.session import Session
 from engine.errors import ExecutionFailed
 from engine.pipeline import engine as pipeline
 from engine.pipeline.engine import Engine
@@ -30,10 +30,10 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         yield engine
 
 
-def test_what_is_planned_is_bought_and_makes_the_rest_free(town: Engine) -> None:
-    desk = Desk(anew(town))
+def test_planned_releases_are_bought_and_make_the_workload_free(town: Engine) -> None:
+    desk = Session(anew(town))
     told = plan_workload(desk, WORKLOAD, client="ann", rho="0.9")
-    assert desk.engine.ledger.releases("ann") == ()
+    assert desk.engine.ledger.paid_releases("ann") == ()
     bought = [each["rho"] for each in told["questions"] if each["rho"]]
     assert len(bought) == 2 and sum(bought) == pytest.approx(0.9, rel=1e-5)  # zones once, and persons
     applied = plan_workload(desk, WORKLOAD, client="ann", rho="0.9", apply=True)
@@ -48,8 +48,8 @@ def test_what_is_planned_is_bought_and_makes_the_rest_free(town: Engine) -> None
             assert width < each["alone_error"][name] / 1.9  # two releases of nine
 
 
-def test_a_plan_that_is_cut_off_says_what_it_has_bought(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk, real, asked = Desk(anew(town)), Engine.answer, list[str]()
+def test_an_interrupted_plan_reports_what_was_charged(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk, real, asked = Session(anew(town)), Engine.answer, list[str]()
 
     def failing(engine: Engine, sql: str, *given: object) -> object:
         asked.append(sql)
@@ -62,23 +62,23 @@ def test_a_plan_that_is_cut_off_says_what_it_has_bought(town: Engine, monkeypatc
         with pytest.raises(Refused, match="E_EXEC") as cut:
             plan_workload(desk, WORKLOAD, client="ann", rho="0.9", apply=True)
     first = cut.value.problem["charged_rho"]
-    assert 0 < first < 0.9 and len(desk.engine.ledger.releases("ann")) == 1
+    assert 0 < first < 0.9 and len(desk.engine.ledger.paid_releases("ann")) == 1
     rest = plan_workload(desk, WORKLOAD, client="ann", rho="0.9", apply=True)["charged_rho"]
     assert first + rest == pytest.approx(0.9, rel=1e-5), "it goes on behind what is bought"
 
 
-def charged(desk: Desk) -> float:
+def charged(desk: Session) -> float:
     """What the ledger has debited a client for, released or not."""
-    return float(sum(each.loss.rho for each in desk.engine.ledger.releases("ann")))
+    return float(sum(each.loss.rho for each in desk.engine.ledger.paid_releases("ann")))
 
 
 @pytest.mark.parametrize("failure", [ExecutionFailed, OverflowError])
 @pytest.mark.parametrize("stage", ["to_bytes", "finish"])  # in the making, and behind it
 @pytest.mark.parametrize("nth", [1, 2])
-def test_a_plan_that_is_cut_off_behind_a_charge_counts_it(
+def test_a_plan_interrupted_after_a_charge_reports_it(
     nth: int, stage: str, failure: type[Exception], town: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk, real, made = Desk(anew(town)), getattr(pipeline, stage), list[object]()
+    desk, real, made = Session(anew(town)), getattr(pipeline, stage), list[object]()
 
     def failing(*given: object) -> object:
         made.append(given)
@@ -97,8 +97,8 @@ def test_a_plan_that_is_cut_off_behind_a_charge_counts_it(
 
 
 def test_a_defect_before_any_charge_is_raised_as_it_is(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk = Desk(anew(town))
-    monkeypatch.setattr(Engine, "ways", lambda *_: (_ for _ in ()).throw(OverflowError))
+    desk = Session(anew(town))
+    monkeypatch.setattr(Engine, "release_sources", lambda *_: (_ for _ in ()).throw(OverflowError))
     with pytest.raises(OverflowError):
         plan_workload(desk, WORKLOAD, client="ann", rho="0.9", apply=True)
 
@@ -109,13 +109,13 @@ def test_no_data_are_read_for_a_plan(town: Engine) -> None:
             raise AssertionError
 
     blind = Unread(**vars(town.backend))
-    told = plan_workload(Desk(replace(anew(town), backend=blind)), WORKLOAD, client="ann", rho="0.9")
+    told = plan_workload(Session(replace(anew(town), backend=blind)), WORKLOAD, client="ann", rho="0.9")
     assert told["charged_rho"] == 0
 
 
-def test_statements_are_cut_at_semicolons_alone() -> None:
-    assert len(several(WORKLOAD)) == 10
-    assert several("SELECT ';' ; -- ;\n") == ("SELECT ';'",)
+def test_a_workload_is_split_at_semicolons_alone() -> None:
+    assert len(split_statements(WORKLOAD)) == 10
+    assert split_statements("SELECT ';' ; -- ;\n") == ("SELECT ';'",)
 
 
 @pytest.mark.parametrize(
@@ -123,13 +123,13 @@ def test_statements_are_cut_at_semicolons_alone() -> None:
 )
 def test_no_workload_is_refused(town: Engine, text: str) -> None:
     with pytest.raises(Refused):
-        plan_workload(Desk(anew(town)), text, client="ann", rho="0.1")
+        plan_workload(Session(anew(town)), text, client="ann", rho="0.1")
 
 
 def test_a_workload_that_is_too_much_to_compare_is_refused(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(*_: object) -> None:
         raise ExecutionFailed
 
-    monkeypatch.setattr("engine.reuse.combine.outer", failing)
+    monkeypatch.setattr("engine.reuse.combine.run_outer", failing)
     with pytest.raises(Refused, match="nothing was charged"):
-        plan_workload(Desk(anew(town)), WORKLOAD, client="ann", rho="0.9")
+        plan_workload(Session(anew(town)), WORKLOAD, client="ann", rho="0.9")

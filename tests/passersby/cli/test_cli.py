@@ -25,7 +25,7 @@ def test_help_lists_every_command(run: Run) -> None:
 
 
 @pytest.mark.parametrize("command", ["query", "explain", "rehearse", "budget", "ledger", "history", "tables"])
-def test_every_command_knows_where(run: Run, command: str) -> None:
+def test_every_command_has_a_catalog_option(run: Run, command: str) -> None:
     shown = run(command, "--help")
     assert all(option in shown.stdout for option in ("--catalog", "--client", "--ledger", "--format"))
 
@@ -42,9 +42,7 @@ def test_a_command_that_needs_the_catalog_offers_no_server(run: Run, command: st
         assert refused.exit_code == 1 and "server's address" in refused.stderr
 
 
-def test_the_variable_s_ledger_is_not_a_server_s_and_a_typed_one_is_refused(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_ignores_the_ledger_variable_and_refuses_the_option(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PASSERSBY_API_KEY", raising=False)
     far = ("query", COUNT, "--catalog", "https://passersby.example.org")
     assert "A server wants a key" in run(*far).stderr
@@ -79,7 +77,7 @@ def test_query_and_explain_print_the_documented_shapes(run: Run) -> None:
     assert explained["columns"] == asked["columns"]
 
 
-def test_csv_is_alone_on_standard_output_and_its_price_and_notes_are_beside_it(run: Run) -> None:
+def test_csv_output_is_pure_and_price_and_notes_go_to_standard_error(run: Run) -> None:
     shown = run("query", COUNT, "--format", "csv")
     assert "note" not in shown.stdout and "price" not in shown.stdout
     paid, noted, *_ = shown.stderr.splitlines()
@@ -151,7 +149,7 @@ def test_a_refusal_is_json_for_those_who_asked_for_json(run: Run) -> None:
         "catalog optimize", "catalog forget", "catalog calibrate", "ledger verify",
     ],
 )  # fmt: skip
-def test_what_is_no_list_is_written_as_table_or_json_and_offers_no_more(run: Run, command: str) -> None:
+def test_single_objects_are_written_as_table_or_json_only(run: Run, command: str) -> None:
     offered = run(*command.split(), "--help").stdout
     assert "table|json" in offered and "csv" not in offered
     refused = run(*command.split(), "--format", "csv")
@@ -170,7 +168,7 @@ def test_what_is_no_list_is_written_as_table_or_json_and_offers_no_more(run: Run
         ("catalog", "new", "nowhere"),
     ],
 )
-def test_what_is_no_command_ends_with_2(run: Run, arguments: tuple[str, ...]) -> None:
+def test_an_unknown_command_exits_with_2(run: Run, arguments: tuple[str, ...]) -> None:
     refused = run(*arguments)
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert refused.stderr
@@ -189,20 +187,20 @@ def test_what_is_no_command_ends_with_2(run: Run, arguments: tuple[str, ...]) ->
         ("budget", "--catalog", "nowhere.toml"),
     ],
 )
-def test_what_is_refused_ends_with_1(run: Run, arguments: tuple[str, ...]) -> None:
+def test_a_refusal_exits_with_1(run: Run, arguments: tuple[str, ...]) -> None:
     refused = run(*arguments)
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert "E_" in refused.stderr
     assert "Try: " in refused.stderr
 
 
-def test_a_percentage_is_told_as_a_share(run: Run) -> None:
+def test_a_percentage_as_confidence_is_refused_with_the_fraction(run: Run) -> None:
     refused = run("query", COUNT, "--confidence", "95")
     assert "from 0.5 to 0.999999" in refused.stderr
     assert "confidence 0.95, which is 95%" in refused.stderr
 
 
-def test_a_rehearsal_says_so_in_every_format(run: Run) -> None:
+def test_a_rehearsal_is_marked_in_every_format(run: Run) -> None:
     assert "rehearsal" in run("rehearse", COUNT).stdout
     assert json.loads(run("rehearse", COUNT, "-f", "json").stdout)["rehearsal"] is True
     assert json.loads(run("history", "-f", "json").stdout) == []
@@ -258,7 +256,7 @@ def test_empty_lists_in_every_format(run: Run) -> None:
     assert run("history").stdout == "Nothing was asked yet.\n"
 
 
-def test_the_ledger_is_everybody_s_unless_a_client_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_ledger_command_lists_everybody_unless_a_client_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     run("query", COUNT)
     run("query", COUNT, "--client", "ben")
     named = json.loads(run("ledger", "-f", "json", "--client", "ben").stdout)
@@ -271,7 +269,7 @@ def test_the_ledger_is_everybody_s_unless_a_client_is_named(run: Run, monkeypatc
     assert {row["asked_by"] for row in everybody if row["kind"] == "charged"} == {"ana", "ben"}
 
 
-def test_a_question_that_is_no_text_is_no_question(run: Run, tmp_path: Path) -> None:
+def test_a_query_that_is_no_text_is_refused(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "question.sql"
     file.write_bytes(b"SELECT '\xff'")
     for refused in (run("query", "--file", str(file)), run("query", stdin=b"SELECT '\xff'"), run("query", "\udcff")):

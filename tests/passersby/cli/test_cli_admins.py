@@ -16,7 +16,7 @@ COUNT = "SELECT COUNT(*) AS n FROM visit"
 WHY = ("--reason", "as agreed")
 
 
-def told(run: Run, *arguments: str) -> list[dict[str, object]]:
+def json_rows(run: Run, *arguments: str) -> list[dict[str, object]]:
     found: list[dict[str, object]] = json.loads(run(*arguments, "-f", "json").stdout)
     return found
 
@@ -24,19 +24,19 @@ def told(run: Run, *arguments: str) -> list[dict[str, object]]:
 def test_a_client_is_added_capped_and_removed(run: Run) -> None:
     assert run("client", "add", "ana", *WHY).exit_code == 0
     assert run("client", "cap", "ana", "0.004", *WHY, "--by", "boss").exit_code == 0
-    assert [(row["client"], row["state"], row["cap_rho"]) for row in told(run, "client", "list")] == [
+    assert [(row["client"], row["state"], row["cap_rho"]) for row in json_rows(run, "client", "list")] == [
         ("ana", "active", 0.004)
     ]
     refused = run("query", COUNT)
     assert refused.exit_code == 1 and "E_BUDGET" in refused.stderr
     run("client", "cap", "ana", "0.01", *WHY)
     assert run("query", COUNT).exit_code == 0
-    assert told(run, "client", "list")[0]["spent_rho"] == 0.005
+    assert json_rows(run, "client", "list")[0]["spent_rho"] == 0.005
     assert run("client", "remove", "ana", *WHY).exit_code == 0
     assert "was removed" in run("query", COUNT).stderr
     assert "removed" in run("client", "list").stdout
     run("client", "add", "ana", *WHY)
-    assert told(run, "client", "list")[0]["spent_rho"] == 0.005  # a new name for old accounts would be new budget
+    assert json_rows(run, "client", "list")[0]["spent_rho"] == 0.005  # a new name for old accounts would be new budget
 
 
 @pytest.mark.parametrize(
@@ -46,15 +46,15 @@ def test_a_client_is_added_capped_and_removed(run: Run) -> None:
 def test_a_cap_over_all_windows_or_of_one_question_holds(run: Run, option: str, column: str, refused: str) -> None:
     run("client", "add", "ana", *WHY)
     assert run("client", "cap", "ana", "0.004", option, *WHY).exit_code == 0
-    assert told(run, "client", "list")[0][column] == 0.004
+    assert json_rows(run, "client", "list")[0][column] == 0.004
     assert refused in " ".join(run("query", COUNT).stderr.split())
 
 
 def test_a_group_is_frozen_with_all_in_it_and_thawed(run: Run) -> None:
     run("client", "add", "retail/spring/ana", *WHY)
     assert run("freeze", "retail", "--reason", "inquiry 7", "--by", "boss").exit_code == 0
-    assert {row["state"] for row in told(run, "client", "list")} == {"frozen"}
-    (frozen,) = told(run, "frozen")
+    assert {row["state"] for row in json_rows(run, "client", "list")} == {"frozen"}
+    (frozen,) = json_rows(run, "frozen")
     assert (frozen["client"], frozen["dataset"], frozen["by"], frozen["reason"]) == (
         "retail",
         None,
@@ -69,7 +69,7 @@ def test_a_group_is_frozen_with_all_in_it_and_thawed(run: Run) -> None:
     assert "Nothing is frozen." in run("frozen").stdout
 
 
-def test_a_cap_that_is_never_reached_is_remarked(run: Run) -> None:
+def test_an_ineffective_cap_has_a_remark(run: Run) -> None:
     run("client", "add", "ana", *WHY)
     above = " ".join(run("client", "cap", "ana", "5", *WHY).stdout.split())
     assert "The dataset allows all clients together rho" in above and "never reached" in above
@@ -80,7 +80,7 @@ def test_a_cap_that_is_never_reached_is_remarked(run: Run) -> None:
 def test_a_client_is_frozen_by_option_too(run: Run) -> None:
     run("client", "add", "ana", *WHY)
     assert "Frozen: client ana." in run("freeze", "--client", "ana", *WHY).stdout
-    assert [row["client"] for row in told(run, "frozen")] == ["ana"]
+    assert [row["client"] for row in json_rows(run, "frozen")] == ["ana"]
     assert run("freeze", "ana", "--client", "bob", *WHY).exit_code == 2
     assert "Thawed: client ana." in run("thaw", "--client", "ana", *WHY).stdout
 
@@ -99,17 +99,17 @@ def test_a_request_is_approved_or_declined_with_its_trace(run: Run) -> None:
     told_command = re.search(r"`passersby (topup approve .*?)`", " ".join(requested.stdout.split()))
     assert requested.exit_code == 0 and told_command is not None
     run("topup", "request", "0.09", "--one-question", "--reason", "more")
-    first, second = told(run, "topup", "list")
+    first, second = json_rows(run, "topup", "list")
     assert (first["client"], first["cap_rho"], first["scope"], first["state"]) == ("ana", 0.05, "each", "open")
     assert first["reason"] == "the spring report"
     assert run(*shlex.split(told_command[1])).exit_code == 0
     assert run("topup", "decline", str(second["request"]), *WHY).exit_code == 0
-    assert [row["state"] for row in told(run, "topup", "list")] == ["approved", "declined"]
-    assert told(run, "topup", "list", "--open") == []
+    assert [row["state"] for row in json_rows(run, "topup", "list")] == ["approved", "declined"]
+    assert json_rows(run, "topup", "list", "--open") == []
     assert run("query", COUNT).exit_code == 0
     again = run("topup", "approve", str(second["request"]), *WHY)
     assert again.exit_code == 1 and "no open request" in again.stderr
-    kinds = [row["kind"] for row in told(run, "ledger", "audit", "--client", "ana")]
+    kinds = [row["kind"] for row in json_rows(run, "ledger", "audit", "--client", "ana")]
     assert kinds[:6] == [
         *("client_added", "client_capped", "top_up_requested", "top_up_requested"),
         *("top_up_approved", "top_up_declined"),
@@ -134,34 +134,34 @@ def test_a_request_is_approved_or_declined_with_its_trace(run: Run) -> None:
         (("ledger", "audit", "--since", "yesterday"), "is no day and no moment"),
     ],
 )
-def test_what_cannot_be_done_is_refused_and_says_what_can(run: Run, arguments: tuple[str, ...], words: str) -> None:
+def test_an_impossible_command_is_refused_with_a_suggestion(run: Run, arguments: tuple[str, ...], words: str) -> None:
     run("client", "add", "ana", *WHY)
-    before = told(run, "ledger", "audit")
+    before = json_rows(run, "ledger", "audit")
     refused = run(*arguments)
     assert (refused.exit_code, refused.stdout) == (1, "") and words in " ".join(refused.stderr.split())
     assert "Try: " in refused.stderr
-    assert told(run, "ledger", "audit") == before
+    assert json_rows(run, "ledger", "audit") == before
 
 
 @pytest.mark.parametrize(
     "arguments", [("freeze", *WHY), ("client", "cap", "ana", "1", "--lifetime", "--window", "w", *WHY)]
 )
-def test_what_is_no_command_changes_nothing(run: Run, arguments: tuple[str, ...]) -> None:
+def test_an_invalid_command_changes_nothing(run: Run, arguments: tuple[str, ...]) -> None:
     assert run(*arguments).exit_code == 2
 
 
-def test_the_audit_log_tells_questions_and_prices_and_no_values(run: Run) -> None:
+def test_the_audit_log_shows_queries_and_prices_but_no_values(run: Run) -> None:
     run("query", COUNT)
     run("query", COUNT, "--client", "ben")
     run("query", "SELECT nope FROM visit")  # refused: nothing was read, nothing is noted
-    charged = told(run, "ledger", "audit", "--kind", "charged")
+    charged = json_rows(run, "ledger", "audit", "--kind", "charged")
     assert [(row["by"], row["decision"], row["rho"]) for row in charged] == [("ana", "answered", 0.005)] + [
         ("ben", "answered", 0.005)
     ]
     assert charged[0]["questions"] == charged[1]["questions"] and "visit" in str(charged[0]["questions"])
     assert charged[0]["windows"] == ["forever"] and "data 1" in str(charged[0]["versions"])
-    assert {row["client"] for row in told(run, "ledger", "audit", "--client", "ben")} == {"ben"}
-    assert told(run, "ledger", "audit", "--since", "2999-01-01") == []
+    assert {row["client"] for row in json_rows(run, "ledger", "audit", "--client", "ben")} == {"ben"}
+    assert json_rows(run, "ledger", "audit", "--since", "2999-01-01") == []
     shown = run("ledger", "audit")
     assert "price: rho 0.005" in shown.stdout and max(map(len, shown.stdout.splitlines())) <= 100
 
@@ -185,7 +185,7 @@ ACTS: tuple[tuple[str, ...], ...] = (
 
 
 @pytest.mark.parametrize("act", ACTS, ids=lambda act: " ".join(act[:2]))
-def test_what_acts_for_owners_acts_on_no_catalog_by_default(
+def test_owner_commands_require_an_explicit_catalog(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, act: tuple[str, ...]
 ) -> None:
     monkeypatch.delenv("PASSERSBY_CATALOG")
@@ -196,9 +196,7 @@ def test_what_acts_for_owners_acts_on_no_catalog_by_default(
     assert not list(tmp_path.rglob("*.ledger*"))
 
 
-def test_the_first_admin_s_key_is_of_a_catalog_that_is_said(
-    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_first_admin_s_key_requires_a_catalog(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     refused = run("bootstrap", "--name", "root")
     assert refused.exit_code == 1 and "It is not said whose catalog the key is for." in refused.stderr
     assert not list(tmp_path.rglob("*.ledger*"))

@@ -68,7 +68,7 @@ def test_new_refuses_a_folder_without_files(run: Run, tmp_path: Path) -> None:
     assert "E_CATALOG" in refused.stderr
 
 
-def test_check_accepts_what_is_as_declared(run: Run, folder: Path) -> None:
+def test_check_accepts_files_as_declared(run: Run, folder: Path) -> None:
     (folder / "catalog.toml").write_text(DECLARED, encoding="utf-8")
     for arguments in ([str(folder / "catalog.toml")], ["--catalog", str(folder / "catalog.toml")]):
         checked = run("catalog", "check", *arguments)

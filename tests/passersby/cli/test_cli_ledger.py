@@ -90,7 +90,7 @@ def test_a_regulator_is_shown_one_page(run: Run, tmp_path: Path) -> None:
     assert "ask a question first" in " ".join(nowhere.stderr.split())
 
 
-def test_an_auditor_asks_a_server_as_a_ledger_that_is_here(
+def test_auditor_commands_work_on_a_server_as_on_a_local_ledger(
     run: Run, server: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PASSERSBY_CATALOG", server.url)
@@ -118,9 +118,7 @@ def test_an_auditor_asks_a_server_as_a_ledger_that_is_here(
 
 @pytest.mark.parametrize("there", [True, False], ids=["a ledger of the variable's", "none there"])
 @pytest.mark.parametrize("command", ["export", "backup", "restore"])
-def test_what_only_a_machine_with_the_catalog_can_do_names_the_console(
-    run: Run, tmp_path: Path, command: str, *, there: bool
-) -> None:
+def test_local_only_commands_refer_to_the_console(run: Run, tmp_path: Path, command: str, *, there: bool) -> None:
     named = str(tmp_path / "rows.csv")
     run("query", COUNT)
     if command == "restore":
@@ -145,7 +143,7 @@ def test_what_only_a_machine_with_the_catalog_can_do_names_the_console(
     ],
     ids=" ".join,
 )
-def test_what_is_said_of_a_file_that_is_none(run: Run, tmp_path: Path, asked: tuple[str, ...]) -> None:
+def test_an_unreadable_file_is_refused_in_words(run: Run, tmp_path: Path, asked: tuple[str, ...]) -> None:
     run("query", COUNT)
     (tmp_path / "bytes").write_bytes(b"\xe0\x01\xff")
     told = run(*(each.format(nowhere=tmp_path / "none" / "x", bytes=tmp_path / "bytes") for each in asked))

@@ -13,7 +13,7 @@ import pytest
 
 from tests.engine.town import make_town
 from tests.passersby.conftest import Run
-from tests.support.patience import LONGEST
+from tests.support.patience import MAX_SECONDS
 from tests.support.tree import ROOT
 
 WORDS = (ROOT / "docs" / "admission.md").read_text(encoding="utf-8")
@@ -21,7 +21,7 @@ LINES = [line for block in re.findall(r"^```bash\n(.*?)^```$", WORDS, re.M | re.
 COUNT = "SELECT count(DISTINCT person_id) AS people FROM visit"
 
 
-def test_one_person_many_and_back(run: Run, tmp_path: Path) -> None:
+def test_one_or_many_persons_object_and_withdraw(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "people.csv"
     file.write_text("1\n2\n3\n2\n", encoding="utf-8")
     assert "act 1" in run("object", "7", "--reason", "a letter").stdout
@@ -38,7 +38,7 @@ def test_one_person_many_and_back(run: Run, tmp_path: Path) -> None:
     assert "bulk of May" in run("objections", "list").stdout
 
 
-def test_what_is_refused_says_why(run: Run, tmp_path: Path) -> None:
+def test_a_refused_objection_states_the_reason(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "people.csv"
     file.write_text("1\nnobody\n", encoding="utf-8")
     refused = run("object", "--file", str(file), "--reason", "bulk")
@@ -74,7 +74,9 @@ def owner(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.mark.parametrize("line", LINES)
 def test_the_commands_of_the_document_run(line: str, owner: dict[str, str], folder: Path) -> None:
-    ran = subprocess.run(["bash", "-ec", line], env=owner, cwd=folder, capture_output=True, text=True, timeout=LONGEST)
+    ran = subprocess.run(
+        ["bash", "-ec", line], env=owner, cwd=folder, capture_output=True, text=True, timeout=MAX_SECONDS
+    )
     assert ran.returncode == 0 and ran.stdout.strip(), ran.stderr
 
 

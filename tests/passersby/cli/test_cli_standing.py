@@ -38,17 +38,17 @@ def test_it_is_run_once_a_window_and_shown_to_the_entitled(tmp_path: Path, monke
     assert "entitled to no standing question" in ran("show", str(file), "footfall", "--client", "ben").stderr
 
 
-def test_what_was_done_before_a_failure_is_shown_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_releases_made_before_a_failure_are_shown_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PASSERSBY_DATA", str(tmp_path / "data"))
     released = {"name": "footfall", "window": DAYS[1], "rho": 0.02, "state": "released"}
     where = ["--catalog", "operator", "--ledger", ":memory:", "--format", "json"]
     (tmp_path / "file").write_text("SELECT 1")
 
-    def cut_off(*_: object, **__: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise ExecutionError("E_EXEC", "cut off", details={"outcomes": [released], "charged_rho": 0.02})
 
-    monkeypatch.setattr(Connection, "run_standing", cut_off)
-    monkeypatch.setattr(Connection, "plan", cut_off)
+    monkeypatch.setattr(Connection, "run_scheduled", interrupted)
+    monkeypatch.setattr(Connection, "plan", interrupted)
     told = CliRunner().invoke(app, ["standing", "run", str(tmp_path / "file"), *where])
     assert (told.exit_code, json.loads(told.stdout)) == (1, [released]) and "cut off" in told.stderr
     told = CliRunner().invoke(app, ["plan", str(tmp_path / "file"), "--rho", "0.1", *where])

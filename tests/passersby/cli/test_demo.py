@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from passersby.cli.app import app
-from passersby.cli.demo import AGAIN, ASKED, REFUSED
+from passersby.cli.demo import AGAIN, ANSWERED_SCENES, REFUSED
 
 
 @pytest.fixture(scope="module")
@@ -20,17 +20,17 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Result:
         return CliRunner().invoke(app, ["demo"])
 
 
-def test_every_scene_is_told(told: Result) -> None:
+def test_the_demo_shows_every_scene(told: Result) -> None:
     assert told.exit_code == 0, told.output
-    for scene in (*ASKED, REFUSED, AGAIN):
+    for scene in (*ANSWERED_SCENES, REFUSED, AGAIN):
         assert scene.title in told.stdout
         assert scene.sql.splitlines()[0] in told.stdout
 
 
 def test_prices_come_before_answers(told: Result) -> None:
-    assert told.stdout.count("before paying: rho 0.005") == len(ASKED)
+    assert told.stdout.count("before paying: rho 0.005") == len(ANSWERED_SCENES)
     assert told.stdout.index("before paying") < told.stdout.index(" ± 79")
-    assert told.stdout.count("at this price · rho 0.005 (epsilon 0.57) · ") == len(ASKED)
+    assert told.stdout.count("at this price · rho 0.005 (epsilon 0.57) · ") == len(ANSWERED_SCENES)
 
 
 def test_one_refusal_teaches_and_one_repeat_is_free(told: Result) -> None:
@@ -41,7 +41,7 @@ def test_one_refusal_teaches_and_one_repeat_is_free(told: Result) -> None:
 
 def test_it_closes_with_what_is_left(told: Result) -> None:
     end = told.stdout[told.stdout.index("What is left") :]
-    assert f"{1 - 0.005 * len(ASKED):g} of 1" in end and "details" not in end
+    assert f"{1 - 0.005 * len(ANSWERED_SCENES):g} of 1" in end and "details" not in end
     assert "What you can do next" in end
 
 

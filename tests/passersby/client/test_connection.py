@@ -11,7 +11,7 @@ import pytest
 
 import passersby
 from budgets import LedgerUnavailable
-from engine.api.session import Desk
+from engine.api.session import Session
 from passersby.client.connection import Connection
 from tests.engine.held_town import DAILY, anew, held_town
 from tests.engine.windowed_town import DAYS
@@ -49,7 +49,7 @@ def test_the_shapes_are_the_documented_ones(ana: Connection) -> None:
     assert not misfits(list(ana.ledger()), LEDGER)
 
 
-def test_the_checker_of_shapes_sees_what_is_wrong() -> None:
+def test_the_shape_checker_finds_wrong_shapes() -> None:
     left = {"rho": 0.1, "delta": 0.0, "epsilon": 1.0, "cap_rho": 0.2}
     assert not misfits(left, LEFT)
     assert misfits({**left, "more": 1}, LEFT)
@@ -58,7 +58,7 @@ def test_the_checker_of_shapes_sees_what_is_wrong() -> None:
     assert misfits([left, None], [ACCOUNT])
 
 
-def test_columns_are_told_alike_before_and_after(ana: Connection) -> None:
+def test_explain_and_query_return_the_same_columns(ana: Connection) -> None:
     before, after = ana.explain(COUNT).to_wire()["columns"], ana.query(COUNT).to_wire()["columns"]
     assert before == after
 
@@ -92,7 +92,7 @@ def test_an_amount_is_read_as_its_decimal_text(ana: Connection, rho: str | float
 
 
 @pytest.mark.parametrize("rho", [-1, "much", float("nan"), float("inf"), "1/3", True])
-def test_an_amount_that_is_none_is_refused(ana: Connection, rho: str | float) -> None:
+def test_an_invalid_amount_is_refused(ana: Connection, rho: str | float) -> None:
     with pytest.raises(passersby.RefusedError) as refused:
         ana.query(COUNT, rho=rho)
     assert refused.value.code == "E_PARAM"
@@ -106,12 +106,12 @@ def test_a_question_that_is_no_text_is_refused(ana: Connection, given: object) -
 
 
 @pytest.mark.parametrize("limit", [-1, 0, 10**30])
-def test_a_number_of_rows_that_is_none_is_refused(ana: Connection, limit: int) -> None:
+def test_an_invalid_number_of_rows_is_refused(ana: Connection, limit: int) -> None:
     with pytest.raises(passersby.PassersbyError, match=f"limit is {limit}"):
         ana.ledger(limit=limit)
 
 
-def test_a_ledger_that_cannot_be_read_is_an_error_of_the_door(ana: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_ledger_raises_a_client_error(ana: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_: object) -> None:
         raise LedgerUnavailable("It is away.", "again")
 
@@ -130,7 +130,7 @@ def test_more_confidence_means_wider_intervals(ana: Connection) -> None:
     assert all(w[0] < n[0] and n[1] < w[1] for n, w in pairs if n and w)
 
 
-def test_a_rehearsal_is_free_and_says_so(ana: Connection) -> None:
+def test_a_rehearsal_is_free_and_marked_as_one(ana: Connection) -> None:
     rehearsed = ana.rehearse(COUNT)
     assert rehearsed.rehearsal
     assert rehearsed.columns == ["zone", "visits", "minutes"]
@@ -176,7 +176,7 @@ def test_lists_can_be_read(ana: Connection, shown: str) -> None:
     assert "0.005" in repr(getattr(ana, shown)()) or shown == "tables"
 
 
-def test_a_closed_connection_says_so(ana: Connection) -> None:
+def test_a_query_on_a_closed_connection_is_refused(ana: Connection) -> None:
     ana.close()
     ana.close()
     assert "closed" in repr(ana)
@@ -194,15 +194,15 @@ from = "{DAYS[1]}"
 
 
 @pytest.fixture
-def daily(tmp_path: Path) -> Iterator[Desk]:
+def daily(tmp_path: Path) -> Iterator[Session]:
     with held_town(tmp_path / "daily", DAILY) as engine:
-        yield Desk(anew(engine))
+        yield Session(anew(engine))
 
 
-def test_standing_questions_are_listed_and_shown_by_name(daily: Desk, tmp_path: Path) -> None:
+def test_standing_questions_are_listed_and_shown_by_name(daily: Session, tmp_path: Path) -> None:
     file = tmp_path / "standing.toml"
     file.write_text(STANDING, encoding="utf-8")
-    ann, ben = (Connection(name, near=daily) for name in ("ann", "ben"))
+    ann, ben = (Connection(name, session=daily) for name in ("ann", "ben"))
     ann.run_standing(file, early=True)
     assert ann.standings(file=file) == [{"name": "footfall", "dataset": "town", "windows": list(DAYS[1:])}]
     assert ben.standings(file=file) == []
@@ -213,8 +213,8 @@ def test_standing_questions_are_listed_and_shown_by_name(daily: Desk, tmp_path: 
             call()
 
 
-def test_a_closed_connection_says_so_whatever_is_asked(daily: Desk) -> None:
-    closed = Connection("ann", near=daily)
+def test_every_method_of_a_closed_connection_is_refused(daily: Session) -> None:
+    closed = Connection("ann", session=daily)
     closed.close()
     for call in (
         closed.tables,

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from engine.catalog.file import BUDGET_KEYS
-from engine.mechanism.release import from_bytes
+from engine.mechanism.release import release_from_bytes
 from passersby.client.connection import Connection
 from tests.passersby.conftest import Run
 from tests.support.tree import ROOT
@@ -23,7 +23,7 @@ COMMANDS = [
 ]
 
 
-def test_every_command_runs_and_says_of_which_catalog(run: Run, city: Path, tmp_path: Path) -> None:
+def test_every_documented_command_runs_and_names_its_catalog(run: Run, city: Path, tmp_path: Path) -> None:
     assert run("query", "SELECT COUNT(*) AS n FROM visit").exit_code == 0
     assert len(COMMANDS) > 10
     for line in COMMANDS:
@@ -45,4 +45,4 @@ def test_the_file_holds_the_noisy_numbers(ana: Connection, tmp_path: Path) -> No
     answer = ana.query("SELECT COUNT(*) AS n FROM visit")
     with closing(sqlite3.connect(tmp_path / "town.ledger")) as file:
         ((payload,),) = file.execute("SELECT payload FROM releases").fetchall()
-    assert from_bytes(payload).noisy[0].tolist() == [answer.rows[0][0]]
+    assert release_from_bytes(payload).noisy[0].tolist() == [answer.rows[0][0]]

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from passersby.client.progress import ONCE, shown_making
+from passersby.client.progress import COPYING, show_copying
 
 
 class Terminal(io.StringIO):
@@ -14,21 +14,21 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_nothing_is_said_where_nothing_is_made(capsys: pytest.CaptureFixture[str]) -> None:
-    with shown_making():
+def test_no_progress_is_shown_if_nothing_is_built(capsys: pytest.CaptureFixture[str]) -> None:
+    with show_copying():
         pass
     assert capsys.readouterr() == ("", "")
 
 
 def test_one_line_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    with shown_making() as tell:
+    with show_copying() as tell:
         tell("people", 0.1)
         tell("trips", 0.9)
-    assert capsys.readouterr() == ("", f"{ONCE} ...\n")
+    assert capsys.readouterr() == ("", f"{COPYING} ...\n")
 
 
-def test_programs_are_not_disturbed(capsys: pytest.CaptureFixture[str]) -> None:
-    with shown_making(quiet=True) as tell:
+def test_no_progress_is_written_to_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    with show_copying(quiet=True) as tell:
         tell("people", 0.1)
     assert capsys.readouterr() == ("", "")
 
@@ -37,8 +37,8 @@ def test_a_bar_on_a_terminal_that_stops_where_making_fails(monkeypatch: pytest.M
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")
-    with pytest.raises(RuntimeError), shown_making(quiet=True) as tell:
+    with pytest.raises(RuntimeError), show_copying(quiet=True) as tell:
         tell("people", 0.25)
         raise RuntimeError
-    assert ONCE in terminal.getvalue()
+    assert COPYING in terminal.getvalue()
     assert "25%" in terminal.getvalue()

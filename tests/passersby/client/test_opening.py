@@ -14,7 +14,7 @@ import passersby
 from passersby.client import connect
 
 
-def test_the_signature_stays() -> None:
+def test_the_signature_of_connect_is_unchanged() -> None:
     parameters = inspect.signature(passersby.connect).parameters.values()
     assert [(p.name, p.kind.name, p.default) for p in parameters] == [
         ("where", "POSITIONAL_OR_KEYWORD", inspect.Parameter.empty),
@@ -30,14 +30,14 @@ def test_a_key_is_for_servers(town: Path) -> None:
 
 
 @pytest.mark.parametrize("client", ["", "  "])
-def test_an_empty_name_is_nobody_s(town: Path, client: str) -> None:
+def test_an_empty_client_name_is_refused(town: Path, client: str) -> None:
     for where in (str(town), "https://passersby.example.org"):
         with pytest.raises(passersby.RefusedError, match="name is empty"):
             passersby.connect(where, client=client)
 
 
 @pytest.mark.parametrize("where", ["nowhere", "nowhere.toml", "opperator"])
-def test_no_such_catalog(where: str) -> None:
+def test_a_missing_catalog_is_refused(where: str) -> None:
     with pytest.raises(passersby.CatalogError) as refused:
         passersby.connect(where)
     assert "operator" in refused.value.hint
@@ -69,20 +69,20 @@ def test_a_machine_without_users_has_an_analyst(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_missing_package_names_the_extra() -> None:
-    error = connect.missing_extra(ModuleNotFoundError("No module named 'duckdb'", name="duckdb.typing"))
+    error = connect.missing_extra_error(ModuleNotFoundError("No module named 'duckdb'", name="duckdb.typing"))
     assert "duckdb" in error.message
     assert error.hint == "pip install --editable '.[engine]', in the clone of passersby"
     assert isinstance(error, passersby.InstallError)
 
 
-@pytest.mark.parametrize("name", connect.SIBLINGS)
+@pytest.mark.parametrize("name", connect.ENGINE_PACKAGES)
 def test_a_module_from_elsewhere_is_named(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     decoy = tmp_path / f"{name}.py"
     decoy.write_text("raise SystemExit('the decoy ran')\n", encoding="utf-8")
     monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(passersby.InstallError) as refused:
-        connect.check_siblings()
+        connect.check_packages()
     assert str(decoy) in str(refused.value)
     assert refused.value.hint.startswith(f"rename {name}.py")
 
@@ -90,11 +90,11 @@ def test_a_module_from_elsewhere_is_named(name: str, tmp_path: Path, monkeypatch
 def test_a_module_made_in_memory_is_not_taken_for_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "engine", ModuleType("engine"))
     with pytest.raises(passersby.InstallError, match="engine"):
-        connect.check_siblings()
+        connect.check_packages()
 
 
 def test_our_own_packages_are_accepted() -> None:
-    connect.check_siblings()
+    connect.check_packages()
 
 
 @pytest.mark.parametrize("collecting", [True, False])
@@ -102,7 +102,7 @@ def test_garbage_is_looked_for_after_the_engine_is_loaded_as_before(collecting: 
     was = gc.isenabled()
     (gc.enable if collecting else gc.disable)()
     try:
-        with connect.engine_face():
+        with connect.engine_module():
             assert gc.isenabled() is collecting
     finally:
         (gc.enable if was else gc.disable)()

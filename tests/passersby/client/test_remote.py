@@ -18,7 +18,7 @@ from passersby.cli.app import app
 from passersby.client import remote
 from passersby.client.connection import Connection
 from tests.passersby.shapes import ANSWER, BUDGET, EXPLANATION, HISTORY, LEDGER, misfits
-from tests.support.patience import LONGEST
+from tests.support.patience import MAX_SECONDS
 from tests.support.server.serving import Running
 from tests.support.tree import ROOT
 
@@ -36,7 +36,7 @@ def spent(connection: Connection) -> float:
     return float(connection.budget().accounts[-1]["spent_rho"])
 
 
-def test_an_answer_is_what_it_is_in_process(far: Connection, ana: Connection) -> None:
+def test_a_remote_answer_equals_the_in_process_one(far: Connection, ana: Connection) -> None:
     told, here = far.explain(COUNT), ana.explain(COUNT)
     assert told.price == here.price
     assert told.expected_error == here.expected_error
@@ -68,7 +68,7 @@ def test_the_shapes_are_the_documented_ones(far: Connection, server: Running) ->
 def test_no_module_of_the_engine_is_loaded(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PASSERSBY_API_KEY", server.key("light"))
     ran = subprocess.run(
-        [sys.executable, "-c", LIGHT, server.url, COUNT], cwd=ROOT, capture_output=True, text=True, timeout=LONGEST
+        [sys.executable, "-c", LIGHT, server.url, COUNT], cwd=ROOT, capture_output=True, text=True, timeout=MAX_SECONDS
     )
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout)
@@ -127,18 +127,16 @@ class Lossy(httpx2.HTTPTransport):
 
 def over(connection: Connection, line: Lossy, monkeypatch: pytest.MonkeyPatch, patience: float = 30.0) -> None:
     """Put a lossy line under a connection."""
-    desk = connection._far
+    desk = connection._remote
     assert desk is not None
-    client = desk.line._opened()
+    client = desk.transport._http_client()
     monkeypatch.setattr(client, "_transport", line)
     monkeypatch.setattr(client, "_mounts", {})
-    monkeypatch.setattr(remote, "FIRST_SECONDS", 0.01)
-    desk.line.patience_seconds = patience
+    monkeypatch.setattr(remote, "MIN_BACKOFF_SECONDS", 0.01)
+    desk.transport.retry_seconds = patience
 
 
-def test_answers_that_are_lost_are_asked_for_again_and_paid_once(
-    far: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lost_answers_are_retried_and_charged_once(far: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     busy = httpx2.Response(
         503, json={"code": "E_BUSY", "message": "Busy.", "hint": "later"}, headers={"Retry-After": "0"}
     )
@@ -152,7 +150,7 @@ def test_answers_that_are_lost_are_asked_for_again_and_paid_once(
     assert len(far.history()) == 1
 
 
-def test_patience_ends_with_what_to_send_again(far: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_timeout_reports_the_request_id_to_retry(far: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     over(far, Lossy(lambda sent: httpx2.ReadTimeout("lost") if sent < 99 else None), monkeypatch, patience=0.05)
     with pytest.raises(passersby.ServerError) as failed:
         far.query(COUNT)
@@ -163,7 +161,7 @@ def test_patience_ends_with_what_to_send_again(far: Connection, monkeypatch: pyt
     assert spent(far) == 0.005
 
 
-def test_what_waiting_does_not_mend_is_not_repeated(far: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_permanent_errors_are_not_retried(far: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     no = httpx2.Response(422, json={"code": "E_EXEC", "message": "It failed.", "hint": "", "span": None, "sql": COUNT})
     line = Lossy(lambda sent: no)
     over(far, line, monkeypatch)
@@ -173,16 +171,16 @@ def test_what_waiting_does_not_mend_is_not_repeated(far: Connection, monkeypatch
 
 
 def test_a_long_question_goes_on_as_a_job_with_progress(far: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(remote.WAITING, "Prefer", "respond-async")
+    monkeypatch.setitem(remote.ASYNC_HEADERS, "Prefer", "respond-async")
     told: list[float] = []
-    monkeypatch.setattr(remote, "shown_waiting", lambda: _telling(told))
+    monkeypatch.setattr(remote, "show_waiting", lambda: _ProgressRecorder(told))
     assert len(far.query(COUNT)) == 7
     assert told and all(0 <= fraction <= 1 for fraction in told)
     with pytest.raises(passersby.RefusedError, match="E_COLUMN"):
         far.query("SELECT nope FROM visit")
 
 
-class _telling:  # noqa: N801  a context manager, as the one in its place
+class _ProgressRecorder:
     def __init__(self, told: list[float]) -> None:
         self.told = told
 
@@ -196,7 +194,7 @@ class _telling:  # noqa: N801  a context manager, as the one in its place
 def test_a_key_is_shown_nowhere(server: Running) -> None:
     key = server.key("hidden")
     with passersby.connect(server.url, api_key=key) as connection:
-        shown = [repr(connection), repr(connection._far), str(vars(connection))]
+        shown = [repr(connection), repr(connection._remote), str(vars(connection))]
         with pytest.raises(passersby.RefusedError) as refused:
             connection.query("SELECT nope FROM visit")
         shown += [str(refused.value), repr(refused.value), json.dumps(refused.value.problem)]
@@ -209,13 +207,13 @@ def test_a_key_is_shown_nowhere(server: Running) -> None:
 
 
 @pytest.mark.parametrize("where", ["http://example.org", "http://192.168.0.7:8021", "http://localhost.evil.org"])
-def test_no_key_goes_out_in_the_open(where: str) -> None:
+def test_no_key_is_sent_without_tls(where: str) -> None:
     with pytest.raises(passersby.RefusedError, match="in the open"):
         passersby.connect(where, api_key="pby_k")
 
 
 @pytest.mark.parametrize("where", ["https://", "https://host:port", "https://host/?a=1", "https://ana:pby_k@host"])
-def test_an_address_is_an_address(where: str) -> None:
+def test_an_invalid_address_is_refused(where: str) -> None:
     with pytest.raises(passersby.RefusedError) as refused:
         passersby.connect(where, api_key="pby_k")
     assert "pby_k" not in str(refused.value)
@@ -229,11 +227,13 @@ def test_a_proxy_of_the_environment_sees_nothing(server: Running, monkeypatch: p
         assert connection.tables()
 
 
-def test_without_a_key_or_a_server_it_says_so(server: Running, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_connecting_without_a_key_or_a_server_is_refused(
+    server: Running, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.delenv("PASSERSBY_API_KEY", raising=False)
     with pytest.raises(passersby.AccessError, match="PASSERSBY_API_KEY"):
         passersby.connect(server.url)
-    monkeypatch.setattr(remote, "FIRST_PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(remote, "CONNECT_RETRY_SECONDS", 0.1)
     with pytest.raises(passersby.ServerError, match="does not answer"):
         passersby.connect("http://127.0.0.1:9", api_key="pby_k")
     with pytest.raises(passersby.RefusedError, match="ledger"):
@@ -242,7 +242,7 @@ def test_without_a_key_or_a_server_it_says_so(server: Running, monkeypatch: pyte
         passersby.connect(server.url, api_key=server.key("one"), client="two")
 
 
-def test_what_is_no_such_server_is_named(server: Running) -> None:
+def test_a_foreign_server_is_named_as_such(server: Running) -> None:
     with pytest.raises(passersby.PassersbyError) as failed:
         passersby.connect(f"{server.url}/elsewhere", api_key=server.key("lost"))
     assert failed.value.code in {"E_NOT_FOUND", "E_NETWORK"}
@@ -265,7 +265,7 @@ def test_polygons_for_maps_come_from_the_server(operator_server: Running) -> Non
             connection.outlines("trip")
 
 
-def test_what_a_server_does_not_offer_is_said(far: Connection) -> None:
+def test_calls_that_a_server_does_not_offer_are_refused(far: Connection) -> None:
     with pytest.raises(passersby.RefusedError, match="does not offer"):
         far.run_standing("x")
     with pytest.raises(passersby.RefusedError, match="file of standing questions"):
@@ -286,8 +286,12 @@ def test_a_plan_is_that_of_the_engine_and_is_bought_question_by_question(far: Co
     assert spent(far) == pytest.approx(planned)
 
 
-def test_a_plan_that_is_cut_off_says_what_it_has_bought(far: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    text, real, asked = "SELECT COUNT(*) AS n FROM visit; SELECT SUM(minutes) AS m FROM visit", remote.Remote.query, []
+def test_an_interrupted_plan_reports_what_was_charged(far: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    text, real, asked = (
+        "SELECT COUNT(*) AS n FROM visit; SELECT SUM(minutes) AS m FROM visit",
+        remote.RemoteSession.query,
+        [],
+    )
 
     def failing(*given: object, **terms: object) -> object:
         asked.append(given)
@@ -295,18 +299,22 @@ def test_a_plan_that_is_cut_off_says_what_it_has_bought(far: Connection, monkeyp
             raise passersby.BudgetError("E_BUDGET", "Too dear.")
         return real(*given, **terms)
 
-    monkeypatch.setattr(remote.Remote, "query", failing)
+    monkeypatch.setattr(remote.RemoteSession, "query", failing)
     with pytest.raises(passersby.BudgetError) as cut:
         far.plan(text, rho="0.02", apply=True)
     assert 0 < cut.value.details["charged_rho"] < 0.02
 
 
 @pytest.mark.parametrize("nth", [1, 2])
-def test_what_fails_behind_its_charge_counts_in_a_plan(
+def test_a_plan_counts_a_query_that_failed_after_its_charge(
     nth: int, far: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A plan at a server reports what the ledger has charged, not what was answered."""
-    text, real, asked = "SELECT COUNT(*) AS n FROM visit; SELECT SUM(minutes) AS m FROM visit", remote.Remote.query, []
+    text, real, asked = (
+        "SELECT COUNT(*) AS n FROM visit; SELECT SUM(minutes) AS m FROM visit",
+        remote.RemoteSession.query,
+        [],
+    )
 
     def failing(*given: object, **terms: object) -> object:
         asked.append(given)
@@ -315,13 +323,13 @@ def test_what_fails_behind_its_charge_counts_in_a_plan(
             raise passersby.ExecutionError("E_EXEC", "It could not be answered.")
         return answer
 
-    monkeypatch.setattr(remote.Remote, "query", failing)
+    monkeypatch.setattr(remote.RemoteSession, "query", failing)
     with pytest.raises(passersby.ExecutionError) as cut:
         far.plan(text, rho="0.02", apply=True)
     assert 0 < cut.value.details["charged_rho"] == pytest.approx(spent(far)) == pytest.approx(0.01 * nth)
 
 
-def test_who_is_entitled_to_no_standing_question_is_told_so(far: Connection) -> None:
+def test_a_client_without_scheduled_queries_is_refused_by_name(far: Connection) -> None:
     with pytest.raises(passersby.PassersbyError, match="entitled to no standing question footfall"):
         far.standing("footfall")
     assert far.standings() == []

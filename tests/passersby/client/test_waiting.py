@@ -10,8 +10,8 @@ import time
 import pytest
 
 from passersby.client import progress
-from passersby.client.progress import ANSWERING, shown_waiting
-from tests.support.patience import LONGEST
+from passersby.client.progress import ANSWERING, show_waiting
+from tests.support.patience import MAX_SECONDS
 
 
 class Terminal(io.StringIO):
@@ -29,35 +29,35 @@ def _at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
 
 
 def _wait_until_shown(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "PATIENCE", 0.01)
-    with shown_waiting():
-        deadline = time.monotonic() + LONGEST
+    monkeypatch.setattr(progress, "DELAY_SECONDS", 0.01)
+    with show_waiting():
+        deadline = time.monotonic() + MAX_SECONDS
         while ANSWERING not in terminal.getvalue() and time.monotonic() < deadline:
             time.sleep(0.01)
 
 
-def test_a_slow_answer_is_told_of_with_its_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_answer_shows_its_elapsed_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = _at_a_terminal(monkeypatch)
     _wait_until_shown(terminal, monkeypatch)
     assert ANSWERING in terminal.getvalue() and re.search(r"\d s\b", terminal.getvalue())
 
 
-def test_a_quick_answer_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_quick_answer_shows_no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = _at_a_terminal(monkeypatch)
-    monkeypatch.setattr(progress, "PATIENCE", 60.0)
-    with shown_waiting():
+    monkeypatch.setattr(progress, "DELAY_SECONDS", 60.0)
+    with show_waiting():
         pass
     assert terminal.getvalue() == ""
 
 
 def test_nothing_appears_after_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = _at_a_terminal(monkeypatch)
-    monkeypatch.setattr(progress, "PATIENCE", 60.0)
+    monkeypatch.setattr(progress, "DELAY_SECONDS", 60.0)
     before = threading.enumerate()
-    with pytest.raises(RuntimeError), shown_waiting():
+    with pytest.raises(RuntimeError), show_waiting():
         (timer,) = (each for each in threading.enumerate() if each not in before)
         raise RuntimeError
-    timer.join(LONGEST)
+    timer.join(MAX_SECONDS)
     assert isinstance(timer, threading.Timer) and not timer.is_alive(), "it waits for its time no more"
     timer.function()  # and where it came at that very moment, it is too late
     assert terminal.getvalue() == ""
@@ -72,8 +72,10 @@ def test_the_line_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     assert terminal.getvalue() == shown
 
 
-def test_programs_are_not_disturbed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "PATIENCE", 0.0)
-    with shown_waiting():
+def test_no_progress_is_shown_without_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "DELAY_SECONDS", 0.0)
+    with show_waiting():
         time.sleep(0.02)
     assert capsys.readouterr() == ("", "")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sqlglot.tokenizer_core import TokenType
 
 from dialect.parser.tokens import DUCKDB
-from passersby.dbapi.binding import BindingError, _tokens, bound, literal
+from passersby.dbapi.binding import BindingError, _tokens, bind_parameters, literal
 
 VALUES = st.one_of(
     st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
@@ -45,8 +45,8 @@ def fetched(sql: str) -> tuple[Any, ...]:
 
 
 @given(st.lists(VALUES, min_size=1, max_size=3))
-def test_what_is_bound_is_what_comes_back(values: list[Any]) -> None:
-    sql = bound(f"SELECT {', '.join('?' for _ in values)}", values)
+def test_a_bound_value_round_trips(values: list[Any]) -> None:
+    sql = bind_parameters(f"SELECT {', '.join('?' for _ in values)}", values)
     row = fetched(sql)
     assert [float(x) if isinstance(x, Decimal) else x for x in row] == values
 
@@ -71,7 +71,7 @@ def test_what_is_bound_is_what_comes_back(values: list[Any]) -> None:
     ],
 )
 def test_a_mark_in_a_text_a_name_or_a_comment_is_no_place(sql: str) -> None:
-    assert fetched(bound(sql, ["x' OR 1=1 --"]))[1] == "x' OR 1=1 --"
+    assert fetched(bind_parameters(sql, ["x' OR 1=1 --"]))[1] == "x' OR 1=1 --"
 
 
 PIECES = ("?", "? ", " ", "\n", "\r", "'", "''", '"', "/*", "*/", "/", "*", "--", "-", "$", "$$", "$a$", "a", "E", "e'", "\\", "1", ",", "+", "(", ")", "\u00e9")  # fmt: skip
@@ -103,7 +103,7 @@ def test_places_are_those_that_duckdb_counts(drawn: str, around: str) -> None:
         return
     try:
         assert places(sql) == wanted, sql
-        written = bound(sql, ["' ? --\n*/ \" $$ /*"] * wanted)
+        written = bind_parameters(sql, ["' ? --\n*/ \" $$ /*"] * wanted)
     except BindingError:
         return
     assert not places_of_duckdb(written), written
@@ -122,7 +122,7 @@ def test_generated_texts_are_read_often_enough() -> None:
 )
 def test_a_place_that_would_run_into_its_neighbour_is_refused(sql: str) -> None:
     with pytest.raises(BindingError, match="right beside"):
-        bound(sql, ["y"] * sql.count("?"))
+        bind_parameters(sql, ["y"] * sql.count("?"))
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_a_place_that_would_run_into_its_neighbour_is_refused(sql: str) -> None:
 )
 def test_a_text_that_breaks_off_is_refused(sql: str) -> None:
     with pytest.raises(BindingError, match="breaks off"):
-        bound(sql, ["x"])
+        bind_parameters(sql, ["x"])
 
 
 @pytest.mark.parametrize(
@@ -152,12 +152,12 @@ def test_literals(value: object, written: str) -> None:
 
 
 @pytest.mark.parametrize("value", [object(), b"x", float("nan"), "a\0b", datetime.datetime.now(datetime.UTC), {"a": 1}])
-def test_what_has_no_literal_is_refused(value: object) -> None:
+def test_a_value_without_a_literal_is_refused(value: object) -> None:
     with pytest.raises(BindingError):
         literal(value)
 
 
-def test_values_and_places_are_as_many() -> None:
+def test_a_wrong_number_of_parameters_is_refused() -> None:
     for values in ([], [1, 2]):
         with pytest.raises(BindingError):
-            bound("SELECT ?", values)
+            bind_parameters("SELECT ?", values)

@@ -67,7 +67,7 @@ def test_a_question_is_built_from_reflected_tables(engine: sa.Engine) -> None:
     assert rows[0].visits >= rows[1].visits
 
 
-def test_values_are_bound_and_refusals_told(engine: sa.Engine) -> None:
+def test_parameters_are_bound_and_refusals_raised(engine: sa.Engine) -> None:
     with engine.connect() as connection:
         rows = connection.execute(sa.text("SELECT count(*) AS n FROM visit WHERE zone = :zone"), {"zone": "z' OR 1=1"})
         assert len(rows.all()) == 1

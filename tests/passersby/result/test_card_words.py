@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from passersby.result.card_text import noise_text, paid_text
+from passersby.result.card_text import intervals_text, price_text
 from tests.passersby.cards import result
 
 NOTHING = {"rho": 0.0, "delta": 0.0, "epsilon_at_delta": None}
@@ -24,12 +24,12 @@ SAID = {
 
 
 @pytest.mark.parametrize(("card", "intervals", "noise", "paid"), SAID.values(), ids=SAID.keys())
-def test_both_say_the_same_of_noise_and_price(
+def test_terminal_and_notebook_describe_noise_and_price_equally(
     card: dict[str, Any], intervals: dict[str, Any], noise: str, paid: str
 ) -> None:
     shown = result({"n": [5]}, intervals, **card)
-    assert noise_text(shown) == noise
-    assert paid_text(shown) == paid
-    told = f"{noise_text(shown)} · {paid_text(shown)}"
+    assert intervals_text(shown) == noise
+    assert price_text(shown) == paid
+    told = f"{intervals_text(shown)} · {price_text(shown)}"
     assert told in shown.details
     assert told in shown._repr_html_()

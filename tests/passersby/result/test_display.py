@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from passersby.client.connection import Connection
-from passersby.errors import error_of
+from passersby.errors import error_from_problem
 from passersby.result.bars import CELLS, budget_bar, interval_bar
 from passersby.result.listing import Budget
 from passersby.result.terminal import as_text, show_error, show_explanation, show_result
@@ -28,7 +28,7 @@ def test_markup_and_escapes_in_data_are_shown_not_obeyed() -> None:
 
 
 def test_an_error_is_the_same_in_colour_and_in_text() -> None:
-    error = error_of(
+    error = error_from_problem(
         {"code": "E_COLUMN", "message": "No [b].", "hint": "[c]", "span": [7, 11], "sql": "SELECT nope FROM visit"}
     )
     assert as_text(show_error, error) == str(error)
@@ -74,7 +74,9 @@ def test_a_bar_is_full_to_the_low_end_and_shaded_to_the_high_one() -> None:
 @pytest.mark.parametrize(
     ("values", "ends"), [([-5], [(-6.0, -4.0)]), ([None], [None]), ([], []), (["a"], [(0.0, 1.0)]), ([0], [(0.0, 0.0)])]
 )
-def test_no_bar_where_it_would_say_nothing(values: list[object], ends: list[tuple[float, float] | None]) -> None:
+def test_no_bar_is_drawn_where_it_would_be_meaningless(
+    values: list[object], ends: list[tuple[float, float] | None]
+) -> None:
     assert interval_bar(values, ends) == []
 
 
@@ -111,12 +113,12 @@ def test_an_account_of_all_windows_is_no_window_of_that_name() -> None:
     assert "client ana   all windows together" in repr(budget) and "*" not in repr(budget)
 
 
-def test_empty_lists_say_so() -> None:
+def test_empty_lists_have_a_text() -> None:
     assert as_text(show_history, []) == "Nothing was asked yet."
     assert as_text(show_ledger, []) == "The ledger is empty."
 
 
-def test_a_row_about_all_windows_says_so_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ledger_row_of_all_windows_is_described_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
     row = {"sequence": 3, "at": "2026-11-27T20:17:44+00:00", "kind": "account_opened", "dataset": "town"}
     row |= {"client": "ana", "asked_by": "ana", "rho": None, "delta": None, "body": '{"windows": ["*lifetime"]}'}
@@ -124,7 +126,7 @@ def test_a_row_about_all_windows_says_so_in_words(monkeypatch: pytest.MonkeyPatc
     assert "all windows together" in " ".join(shown.split()) and "*" not in shown
 
 
-def test_a_release_is_told_in_its_clients_words_where_they_are_known() -> None:
+def test_a_release_is_shown_with_its_client_s_sql_if_known() -> None:
     row = {"release_id": "ab12", "dataset": "d", "question": "plan", "rho": 0.005, "delta": 0.0, "settled_at": None}
     shown = as_text(show_history, [{**row, "sql": "SELECT 1"}, {**row, "sql": None}])
     assert [line.strip() for line in shown.splitlines()[1:5]] == [
@@ -152,7 +154,7 @@ def test_what_is_declared_of_a_column(column: dict[str, object], text: str) -> N
     assert declared_text(column) == text
 
 
-def test_a_table_is_told_in_full() -> None:
+def test_a_table_is_shown_in_full() -> None:
     norms = {
         "rows": 50.0,
         "persons": 6.5,
@@ -212,7 +214,7 @@ def test_a_table_states_its_days_and_privacy_windows(declared: dict[str, object]
     assert "passersby tables NAME" in shown
 
 
-def test_a_table_that_is_too_wide_is_shown_on_its_side() -> None:
+def test_a_table_that_is_too_wide_is_transposed() -> None:
     wide = {f"a_rather_long_name_{i}": [f"value{i}", "other"] for i in range(9)}
     lines = as_text(show_result, result(wide)).splitlines()
     assert max(map(len, lines)) <= 100 and not any("…" in line for line in lines)

@@ -6,7 +6,7 @@ from passersby.result.terminal import as_text
 from passersby.result.terminal_admin import show_audit, show_clients, show_frozen, show_top_ups
 
 
-def test_lists_that_are_empty_say_so() -> None:
+def test_empty_admin_lists_have_a_text() -> None:
     for show in (show_audit, show_clients, show_frozen, show_top_ups):
         assert len(as_text(show, []).strip()) > 10
 

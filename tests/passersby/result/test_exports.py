@@ -25,7 +25,7 @@ from passersby.result.result import Result
 COUNT = "SELECT zone, count(*) AS visits FROM visit GROUP BY zone ORDER BY zone"
 
 
-def told(card: dict[str, object] | None = None, **columns: list[object]) -> Result:
+def result_of(card: dict[str, object] | None = None, **columns: list[object]) -> Result:
     shown = {"confidence": 0.95, "price": {"rho": 0.005}, "remaining": {}, "notes": ["read this"], **(card or {})}
     return Result(pa.table(columns).replace_schema_metadata({b"passersby": json.dumps(shown).encode()}))
 
@@ -40,7 +40,7 @@ def test_csv_has_the_ends_of_intervals(ana: Connection, tmp_path: Path) -> None:
 
 def test_no_spreadsheet_runs_a_value_of_csv(tmp_path: Path) -> None:
     texts = ["=1+1", "@x", "-a", "a-", "\tx", None]
-    told(zone=texts, n=[-1, 2, 3, 4, 5, 6]).to_csv(tmp_path / "a.csv")
+    result_of(zone=texts, n=[-1, 2, 3, 4, 5, 6]).to_csv(tmp_path / "a.csv")
     shown = list(csv.reader((tmp_path / "a.csv").open(encoding="utf-8", newline="")))[1:]
     assert [row[0] for row in shown] == ["'=1+1", "'@x", "'-a", "a-", "'\tx", ""]
     assert [row[1] for row in shown] == ["-1", "2", "3", "4", "5", "6"], "a number is a number"
@@ -54,17 +54,17 @@ def heads(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", FORMULAS)
-def test_no_door_writes_a_column_name_that_a_spreadsheet_runs(
+def test_no_export_writes_a_column_name_that_a_spreadsheet_runs(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answer, safe = told(**{name: [1, 2]}), f"'{name}"
+    answer, safe = result_of(**{name: [1, 2]}), f"'{name}"
     answer.to_csv(tmp_path / "a.csv")
     assert heads((tmp_path / "a.csv").read_bytes().decode()) == [safe]
     output.write_result(answer, output.Format.CSV)
     assert heads(capsys.readouterr().out) == [safe]
     output.write_rows([{name: 1}], lambda _: "", None, output.Format.CSV)
     assert heads(capsys.readouterr().out) == [safe]
-    assert heads(ledger.exported([{name: 1}], "csv").body.decode()) == [safe]
+    assert heads(ledger.export_rows([{name: 1}], "csv").body.decode()) == [safe]
     answer.to_excel(tmp_path / "a.xlsx")
     written = openpyxl.load_workbook(tmp_path / "a.xlsx")["answer"]["A1"]
     assert written.data_type in {"s", "inlineStr"}
@@ -76,7 +76,7 @@ def test_client_and_engine_have_the_same_cells() -> None:
 
 
 def test_a_carriage_return_begins_no_row(tmp_path: Path) -> None:
-    told(a=["x\r=1+1,2", "y\n=1"]).to_csv(tmp_path / "a.csv")
+    result_of(a=["x\r=1+1,2", "y\n=1"]).to_csv(tmp_path / "a.csv")
     written = (tmp_path / "a.csv").read_bytes()
     assert written == b'a\n"x\r=1+1,2"\n"y\n=1"\n'
 
@@ -102,7 +102,7 @@ def test_a_spreadsheet_has_rows_ends_and_how_to_read_them(ana: Connection, tmp_p
 
 def test_a_sheet_runs_nothing_and_keeps_dates(tmp_path: Path) -> None:
     day, moment = datetime.date(2026, 10, 1), datetime.datetime(2026, 10, 1, 8, 30)
-    answer = told(a=["=1+1", "https://example.org", "12", None], d=[day] * 4, t=[moment] * 4, l=[[1, 2]] * 4)
+    answer = result_of(a=["=1+1", "https://example.org", "12", None], d=[day] * 4, t=[moment] * 4, l=[[1, 2]] * 4)
     answer.to_excel(tmp_path / "a.xlsx")
     sheet = openpyxl.load_workbook(tmp_path / "a.xlsx")["answer"]
     assert [cell.value for cell in sheet["A"]] == ["a", "=1+1", "https://example.org", "12", None]
@@ -115,10 +115,10 @@ def test_a_sheet_runs_nothing_and_keeps_dates(tmp_path: Path) -> None:
 def test_a_sheet_that_is_too_short_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exports, "MOST_ROWS", 1)
     with pytest.raises(passersby.RefusedError, match="to_csv"):
-        told(a=[1, 2]).to_excel(tmp_path / "a.xlsx")
+        result_of(a=[1, 2]).to_excel(tmp_path / "a.xlsx")
 
 
-def test_a_rehearsal_says_so_in_its_sheet(ana: Connection, tmp_path: Path) -> None:
+def test_a_rehearsal_is_marked_in_its_sheet(ana: Connection, tmp_path: Path) -> None:
     ana.rehearse(COUNT).to_excel(tmp_path / "a.xlsx")
     card = dict(openpyxl.load_workbook(tmp_path / "a.xlsx")["how to read it"].iter_rows(values_only=True))
     assert "nothing" in card["synthetic rows"]

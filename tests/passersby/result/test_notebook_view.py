@@ -118,7 +118,7 @@ def test_a_value_without_interval_has_no_drawing() -> None:
     assert "NULL" in html
 
 
-def test_a_long_answer_is_cut() -> None:
+def test_a_long_answer_is_truncated() -> None:
     assert "900 more rows" in result({"i": list(range(1000))})._repr_html_()
 
 

@@ -15,7 +15,7 @@ from matplotlib import pyplot
 from matplotlib.container import BarContainer, ErrorbarContainer
 
 import passersby
-from passersby.result.plotting import _wider, shapes_of
+from passersby.result.plotting import _bonferroni_factor, shapes_of
 from passersby.result.result import Result
 
 SQUARES = {f"z{i}": f"POLYGON (({i} 0, {i + 1} 0, {i + 1} 1, {i} 1, {i} 0))" for i in range(3)}
@@ -102,7 +102,7 @@ def test_a_single_number_is_a_bar() -> None:
     assert whiskers(answer([20]).plot()) == [(15, 25)]
 
 
-def test_what_can_t_be_drawn_is_refused() -> None:
+def test_an_answer_that_cannot_be_drawn_is_refused() -> None:
     with pytest.raises(passersby.RefusedError, match="value="):
         answer([1], a=["x"]).plot(value="m")
     with pytest.raises(passersby.RefusedError, match="no number"):
@@ -126,8 +126,10 @@ def test_flows_are_those_that_are_clear_among_so_many() -> None:
 
 
 def test_intervals_of_many_numbers_at_once_are_wider() -> None:
-    assert _wider(1, 0.95) == 1
-    assert _wider(1000, 0.95) == pytest.approx(4.0556 / 1.95996, rel=1e-4)  # the normal's quantile at 0.025 / 1000
+    assert _bonferroni_factor(1, 0.95) == 1
+    assert _bonferroni_factor(1000, 0.95) == pytest.approx(
+        4.0556 / 1.95996, rel=1e-4
+    )  # the normal's quantile at 0.025 / 1000
 
 
 def test_zones_are_read_from_geojson_a_file_or_wkt(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_intervals_hold_the_shown_numbers(answer: Result) -> None:
     assert all(pair and pair[0] <= visits <= pair[1] for (_, visits), pair in zip(answer.rows, ends, strict=True))
 
 
-def test_arrow_has_the_asked_columns_and_the_card(answer: Result) -> None:
+def test_arrow_has_the_selected_columns_and_the_card(answer: Result) -> None:
     table = answer.arrow()
     assert table.column_names == ["day", "visits"]
     card = json.loads(table.schema.metadata[b"passersby"])
@@ -126,7 +126,7 @@ def test_the_text_is_readable(answer: Result) -> None:
     assert "you rho 0.095 of 0.1, all clients rho 0.195 of 0.2" in answer.details
 
 
-def test_a_long_answer_is_cut_in_text_and_whole_in_data() -> None:
+def test_a_long_answer_is_truncated_in_text_and_complete_in_data() -> None:
     made = result({"i": list(range(1000))})
     assert "960 more rows" in repr(made)
     assert len(repr(made).splitlines()) < 60
@@ -157,6 +157,6 @@ def test_types_are_called_as_in_sql(kind: pyarrow.DataType, name: str) -> None:
     assert sql_type(kind) == name
 
 
-def test_what_json_does_not_know_becomes_text() -> None:
+def test_values_unknown_to_json_become_text() -> None:
     assert plain(datetime.timedelta(minutes=1)) == "0:01:00"
     assert plain({"a": (1, float("inf"))}) == {"a": [1, None]}

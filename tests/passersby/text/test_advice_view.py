@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from passersby.text.numbers import instead_text, level_text, trust_text
+from passersby.text.numbers import level_text, proposal_text, reliability_text
 from tests.passersby.cards import LOSS, result
 
 ADVICE: dict[str, Any] = {
@@ -48,7 +48,7 @@ def test_weak_numbers_look_weak_in_a_notebook() -> None:
     assert page.count("class='number poor'") == 1
 
 
-def test_intervals_that_hold_together_say_so(shown: Any) -> None:
+def test_simultaneous_intervals_are_described_as_such(shown: Any) -> None:
     assert "95% intervals, all 200 together" in shown(given(simultaneous={"confidence": 0.95, "numbers": 200}))
     assert level_text(0.9, None) == "90% intervals"
 
@@ -61,16 +61,16 @@ def test_advice_gives_a_whole_question_its_width_and_its_price(shown: Any) -> No
     assert "why so wide" not in shown(given())
 
 
-def test_what_a_proposal_says_is_no_markup() -> None:
+def test_the_text_of_a_proposal_is_escaped() -> None:
     assert "cell <b>" not in given(advice=ADVICE)._repr_html_()
     assert "cell <b>" in given(advice=ADVICE).details
 
 
 def test_older_answers_have_no_such_keys() -> None:
-    assert trust_text({}) == [] and result({"n": [1]}).advice == {} and result({"n": [1]}).reliability == {}
-    assert "m" not in instead_text({**ADVICE["instead"][0], "told": "x"}).split(";")[1]
+    assert reliability_text({}) == [] and result({"n": [1]}).advice == {} and result({"n": [1]}).reliability == {}
+    assert "m" not in proposal_text({**ADVICE["instead"][0], "told": "x"}).split(";")[1]
 
 
 def test_one_group_is_one() -> None:
     (instead,) = ADVICE["instead"]
-    assert "1 group;" in instead_text({**instead, "groups": 1}) and "2,544 groups;" in instead_text(instead)
+    assert "1 group;" in proposal_text({**instead, "groups": 1}) and "2,544 groups;" in proposal_text(instead)

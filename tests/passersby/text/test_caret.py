@@ -31,7 +31,7 @@ def test_a_span_over_lines_is_marked_to_the_end_of_its_first() -> None:
     assert point_at("SELECT a,\nb FROM t", 7, 18) == ("SELECT a,", "       ^^")
 
 
-def test_a_long_line_is_cut_around_the_span() -> None:
+def test_a_long_line_is_truncated_around_the_span() -> None:
     sql = "SELECT " + ", ".join(f"column_{i}" for i in range(100)) + " FROM visit"
     start = sql.index("column_57")
     line, _ = point_at(sql, start, start + 9)

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from passersby.text.numbers import (
     cell_texts,
+    delta_text,
+    epsilon_rounded_up,
     half_width_text,
     left_text,
-    loss_text,
     noisy_text,
+    privacy_loss_text,
     questions_text,
-    rounded_up,
-    tiny,
     value_text,
     with_interval,
 )
@@ -54,7 +54,7 @@ def test_an_exact_value_is_shown_as_it_is(value: object, text: str) -> None:
 
 
 @given(st.floats(-1e7, 1e7), st.floats(1e-3, 1e6), st.floats(1e-3, 1e6))
-def test_what_is_shown_covers_the_interval(value: float, below: float, above: float) -> None:
+def test_rounded_values_cover_the_interval(value: float, below: float, above: float) -> None:
     low, high = value - below, value + above
     shown, behind = noisy_text(value, (low, high))
     numbers = [float(number.replace(",", "")) for number in re.findall(r"-?\d[\d,]*\.?\d*", behind)]
@@ -66,17 +66,17 @@ def test_what_is_shown_covers_the_interval(value: float, below: float, above: fl
 
 
 @given(st.floats(0, 100))
-def test_an_epsilon_is_never_told_smaller(epsilon: float) -> None:
-    assert float(rounded_up(epsilon)) >= epsilon - 1e-7
+def test_an_epsilon_is_never_rounded_down(epsilon: float) -> None:
+    assert float(epsilon_rounded_up(epsilon)) >= epsilon - 1e-7
 
 
-def test_a_price_is_told_in_both_measures() -> None:
+def test_a_price_is_written_as_rho_and_as_epsilon() -> None:
     price = {"rho": 0.005, "delta": 1e-12, "epsilon_at_delta": {"epsilon": 0.5649, "delta": 1.1e-9}}
-    assert loss_text(price) == "rho 0.005 and delta 1e-12 (epsilon 0.57 at delta 1.1e-9)"
-    assert loss_text({"rho": 0.0, "delta": 0.0}) == "free"
+    assert privacy_loss_text(price) == "rho 0.005 and delta 1e-12 (epsilon 0.57 at delta 1.1e-9)"
+    assert privacy_loss_text({"rho": 0.0, "delta": 0.0}) == "free"
 
 
-def test_what_is_left_names_both_accounts() -> None:
+def test_the_remaining_budget_names_both_accounts() -> None:
     left = {"client": {"rho": 0.495, "cap_rho": 0.5}, "dataset": {"rho": 0.995, "cap_rho": 1.0}}
     assert left_text(left) == "you rho 0.495 of 0.5, all clients rho 0.995 of 1"
     assert left_text({}) == ""
@@ -89,7 +89,7 @@ def test_how_many_questions_fit_is_rounded_down() -> None:
 
 
 def test_small_things() -> None:
-    assert tiny(1e-9) == "1e-9"
+    assert delta_text(1e-9) == "1e-9"
     assert half_width_text(None) == "depends on the answer"
     assert half_width_text(78.0) == "± 78"
     assert half_width_text(0.6312) == "± 0.64"

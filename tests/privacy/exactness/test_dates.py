@@ -110,18 +110,18 @@ def test_an_answer_is_plain_duckdbs(sql: str, oracle: Oracle) -> None:
     assert verdict.difference is None and not verdict.plain_raised
 
 
-def test_data_with_another_date_that_open_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_opened_data_with_a_wrong_date_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     catalog = write_world(tmp_path, ROWS.format("i % 7 = 0"), DECLARED)
     with pytest.raises(DataError, match="not on the date of its begun"):
         Oracle(catalog)
-    monkeypatch.setattr(unfit, "rests_on_date", lambda *_: False)
+    monkeypatch.setattr(unfit, "relies_on_date", lambda *_: False)
     with Oracle(catalog) as opened:
         assert len(found(opened)) > 2
 
 
-def test_a_key_that_is_taken_to_tell_another_is_found(oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrongly_claimed_key_dependency_is_found(oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: a week determines the day, and a day the hour."""
-    monkeypatch.setattr(coarser, "_has_one_value", lambda *_: True)
+    monkeypatch.setattr(coarser, "_is_constant_within", lambda *_: True)
     monkeypatch.setattr(told_keys, "FINER", coarser.FINER[::-1])
     assert found(oracle)
 
@@ -129,7 +129,7 @@ def test_a_key_that_is_taken_to_tell_another_is_found(oracle: Oracle, monkeypatc
 def test_a_range_of_another_date_is_found(oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: the range of the date is used for a time two days later."""
     ends = Literal("2026-10-03 00:00:00", SqlType.TIMESTAMP), Literal("2026-10-14 00:00:00", SqlType.TIMESTAMP)
-    monkeypatch.setattr(public_lists, "_declared_days", lambda *_: ends)
+    monkeypatch.setattr(public_lists, "_declared_date_range", lambda *_: ends)
     assert set(BY_DAYS) <= set(found(oracle))
 
 

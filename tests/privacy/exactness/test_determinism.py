@@ -15,15 +15,15 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dialect import Target, read
+from dialect import Target, compile_query
 from dialect.catalog.model import Catalog
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.exact import Exact
-from engine.backends.locked import LOCKED
+from engine.backends.locked import LOCKDOWN_SETTINGS
 from engine.backends.scratch import Scratch
 from engine.catalog.file import load_catalog
 from engine.pricing import prepare as prepare_module
-from engine.pricing.prepare import prepare
+from engine.pricing.prepare import compile_release
 from tests.support.ledger import spoilt
 from tests.support.sql.oracle import same
 from tests.support.sql.passes import passes
@@ -127,13 +127,16 @@ class Crowd:
     def run(self, sql: str, threads: int) -> tuple[Exact, ...]:
         """Exact integers of a query under the declared bounds."""
         self.connection.execute(f"SET threads = {threads}")
-        made = (prepare(plan, self.catalog, self.backend, Fraction(1, 100)) for plan in read(sql, self.catalog).plans)
+        made = (
+            compile_release(plan, self.catalog, self.backend, Fraction(1, 100))
+            for plan in compile_query(sql, self.catalog).plans
+        )
         return tuple(exact for each in made for _, exact in passes(each, self.backend))
 
 
 def _crowd(folder: Path, rows: int) -> Crowd:
     (folder / "catalog.toml").write_text(CATALOG, encoding="utf-8")
-    connection = duckdb.connect(config={**LOCKED, "threads": 2, "memory_limit": "2GB"})
+    connection = duckdb.connect(config={**LOCKDOWN_SETTINGS, "threads": 2, "memory_limit": "2GB"})
     connection.execute(TABLES.format(rows=rows, persons=max(20, rows // 200)))
     connection.execute("SET TimeZone='UTC'")
     target = Target({"act": "memory.main.act", "who": "memory.main.who"})
@@ -170,14 +173,14 @@ def _moved(crowd: Crowd, sql: str) -> bool:
 
 
 @pytest.mark.parametrize("title", QUESTIONS)
-def test_threads_and_order_move_nothing(title: str, crowd: Crowd) -> None:
+def test_threads_and_row_order_change_no_exact_integer(title: str, crowd: Crowd) -> None:
     assert not _moved(crowd, QUESTIONS[title])
 
 
 @pytest.mark.parametrize(
     "title", ["scaled sums of doubles", "a sum of persons' sums", "private keys, L0 of each person"]
 )
-def test_no_shuffle_moves_anything(title: str, few: Crowd) -> None:
+def test_no_shuffle_changes_an_exact_integer(title: str, few: Crowd) -> None:
     first = few.run(QUESTIONS[title], 1)
     for number in range(SHUFFLES):
         few.shuffle(number)
@@ -185,7 +188,7 @@ def test_no_shuffle_moves_anything(title: str, few: Crowd) -> None:
 
 
 @pytest.mark.parametrize("bug", PLANTED)
-def test_what_depends_on_order_is_found(bug: str, crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dependence_on_row_order_is_found(bug: str, crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
     title, spoiling = PLANTED[bug]
-    spoilt.planted(prepare_module, spoiling)(monkeypatch)
+    spoilt.plant_change(prepare_module, spoiling)(monkeypatch)
     assert any(_moved(crowd, QUESTIONS[title]) for _ in range(TRIES))

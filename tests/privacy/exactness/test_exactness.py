@@ -117,7 +117,7 @@ def test_a_difference_on_purpose_is_the_one_that_is_written_down(case: SqlCase, 
 
 
 @pytest.mark.parametrize("case", _cases("exact_apart"))
-def test_what_is_listed_apart_is_answered_and_can_not_be_compared(case: SqlCase, oracles: Oracles) -> None:
+def test_queries_listed_as_incomparable_are_answered_and_incomparable(case: SqlCase, oracles: Oracles) -> None:
     verdict = oracles(case.world or WORLD_OF[case.file]).ask(case.sql)
     assert verdict.difference is None
     assert verdict.apart or verdict.plain_raised

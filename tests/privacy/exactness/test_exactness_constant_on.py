@@ -9,7 +9,7 @@ from importlib import import_module
 import duckdb
 import pytest
 
-from dialect.functions.registry import function_rows
+from dialect.functions.registry import all_overloads
 from dialect.functions.signature import Function
 from tests.support.sql.oracle import Oracle
 from tests.support.sql.sql_cases import sql_cases
@@ -50,19 +50,23 @@ PLANTED = {
 }  # fmt: skip
 
 
-def _said() -> Iterator[tuple[str, str, str]]:
+def _declared_units() -> Iterator[tuple[str, str, str]]:
     """Calls on t in the engine's SQL, with their declared unit."""
-    for form in function_rows():
-        if isinstance(form.constant_on, str) and form.constant_on:
-            yield form.row, form.duckdb.replace("{0}", "t"), form.constant_on
-        elif not isinstance(form.constant_on, str):
+    for form in all_overloads():
+        if isinstance(form.constant_within, str) and form.constant_within:
+            yield form.row_name, form.duckdb.replace("{0}", "t"), form.constant_within
+        elif not isinstance(form.constant_within, str):
             for written in FORMATS:
-                unit = form.constant_on(written)
+                unit = form.constant_within(written)
                 if unit is not None:
-                    yield f"{form.row} {written}", form.duckdb.replace("{0}", "t").replace("{1}", f"'{written}'"), unit
+                    yield (
+                        f"{form.row_name} {written}",
+                        form.duckdb.replace("{0}", "t").replace("{1}", f"'{written}'"),
+                        unit,
+                    )
 
 
-SAID = {name: (sql, unit) for name, sql, unit in _said()}
+SAID = {name: (sql, unit) for name, sql, unit in _declared_units()}
 
 
 @pytest.fixture(scope="module")
@@ -102,15 +106,15 @@ def oracle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Oracle]:
 
 
 def _coarser(form: Function) -> Function:
-    return replace(form, constant_on=(lambda *_: "year") if callable(form.constant_on) else "year")
+    return replace(form, constant_within=(lambda *_: "year") if callable(form.constant_within) else "year")
 
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_a_list_of_keys_by_a_longer_unit_is_found(name: str, oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
     assert oracle.ask(PLANTED[name]).difference is None
-    for form in function_rows():
+    for form in all_overloads():
         if form.name == name:
-            monkeypatch.setitem(functions._ROWS, form.row, _coarser(form))
+            monkeypatch.setitem(functions._ROWS, form.row_name, _coarser(form))
     assert oracle.ask(PLANTED[name]).difference is not None
 
 

@@ -38,7 +38,7 @@ def test_an_accepted_question_is_answered_as_plain_duckdb_answers_it(
 
 
 @pytest.mark.parametrize("number", range(SET_ROUNDS))
-def test_so_is_one_over_set_operations_of_peoples_rows(
+def test_a_query_over_set_operations_is_answered_as_by_plain_duckdb(
     number: int, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     _rounds(number, tmp_path, record_property, rounds(SetSources))

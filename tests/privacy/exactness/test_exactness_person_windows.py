@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 
 from dialect import Refusal
-from dialect.catalog.privacy_windows import Window
-from tests.support.neighbours.window_questions import asked_of, questions
-from tests.support.neighbours.window_worlds import MANY, Data, Row, write_data
+from dialect.catalog.privacy_windows import PrivacyWindow
+from tests.support.neighbours.window_questions import fill_dates, questions
+from tests.support.neighbours.window_worlds import WINDOW_COUNT, Data, Row, write_data
 from tests.support.sql.oracle import Oracle
 
 partials, person_windows, timed_scans = (
@@ -36,7 +36,7 @@ def crowd() -> Data:
     draw = random.Random(11)
     rows = (
         Row(
-            person, draw.choice((*range(MANY), *range(MANY), -1, -2, -3)), draw.choice((0, 5, 600, 1_400, -1, -90)),
+            person, draw.choice((*range(WINDOW_COUNT), *range(WINDOW_COUNT), -1, -2, -3)), draw.choice((0, 5, 600, 1_400, -1, -90)),
             draw.randint(1, 3), draw.randint(-5, 20), draw.choice((0.0, 10.5, 90.0)), draw.choice("xyz"),
         )
         for person in range(1, PERSONS)
@@ -45,7 +45,7 @@ def crowd() -> Data:
     staying = (
         Row(person, window, begin + minutes, 1 + (person + begin) % 3)
         for person in range(1, PERSONS)
-        for window in range(MANY)
+        for window in range(WINDOW_COUNT)
         for begin in (10, 302)
         for minutes in (0, 25)
     )
@@ -54,7 +54,7 @@ def crowd() -> Data:
     )
 
 
-@pytest.fixture(scope="module", params=[Window.MONTH, Window.DAY])
+@pytest.fixture(scope="module", params=[PrivacyWindow.MONTH, PrivacyWindow.DAY])
 def oracle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Oracle]:
     with Oracle(write_data(tmp_path_factory.mktemp("windowed"), request.param, crowd())) as opened:
         yield opened
@@ -71,7 +71,7 @@ UNMET = (  # read as anti-joins: what WHERE says of the side that is not there r
 
 
 @pytest.mark.parametrize("sql", UNMET)
-def test_rows_that_met_none_are_plain_duckdbs(sql: str, oracle: Oracle) -> None:
+def test_unmatched_rows_are_plain_duckdbs(sql: str, oracle: Oracle) -> None:
     verdict = oracle.ask(sql, time_zone=ZONE)
     assert verdict.difference is None and not verdict.plain_raised
 
@@ -82,7 +82,7 @@ def test_answers_are_plain_duckdbs(oracle: Oracle) -> None:
     @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
     @given(questions(exact=True))
     def holds(asked: str) -> None:
-        sql = asked_of(asked, window)
+        sql = fill_dates(asked, window)
         note(sql)
         try:
             verdict = oracle.ask(sql, time_zone=ZONE, within=2.0**-10)
@@ -99,7 +99,7 @@ def test_answers_are_plain_duckdbs(oracle: Oracle) -> None:
 PLANTED = {
     "a person counts once in each window": (COUNTED, lambda m: m.setattr(render, "of_persons", summed)),
     "a window is a key where none tells it": (PARTED, lambda m: m.setattr(person_windows.Walk, "_told", lambda *_: True)),
-    "windows are found too few": (COUNTED, lambda m: m.setattr(timed_scans, "_possible", lambda table, clock, stretch, *_: stretch.begins()[:1])),
+    "windows are found too few": (COUNTED, lambda m: m.setattr(timed_scans, "_possible_windows", lambda table, clock, stretch, *_: stretch.begins()[:1])),
     "rows of all times are read": ("SELECT COUNT(*) FROM visit", lambda m: m.setattr(timed_scans, "during", without_range)),
 }  # fmt: skip
 of_persons, during = partials.of_persons, timed_scans.during
@@ -132,13 +132,13 @@ NARROWED = (
 
 
 @pytest.mark.parametrize("asked", NARROWED)
-def test_what_is_not_charged_would_have_changed_no_number(
+def test_rows_of_uncharged_windows_change_no_number(
     oracle: Oracle, monkeypatch: pytest.MonkeyPatch, asked: str
 ) -> None:
-    sql = asked_of(asked, oracle.catalog.datasets[0].window)
+    sql = fill_dates(asked, oracle.catalog.datasets[0].window)
     question, _ = oracle.exact[0].prepare(sql)
-    assert len(question.plans[0].touched.windows) < MANY
+    assert len(question.plans[0].charged_windows.windows) < WINDOW_COUNT
     narrow = oracle.exact[0].query(sql).to_pylist()
-    monkeypatch.setattr(timed_scans, "_possible", lambda table, clock, stretch, *_: stretch.begins())
+    monkeypatch.setattr(timed_scans, "_possible_windows", lambda table, clock, stretch, *_: stretch.begins())
     assert sorted(map(str, narrow)) == sorted(map(str, oracle.exact[0].query(sql).to_pylist()))
     assert sum(row["n"] for row in narrow) > 0

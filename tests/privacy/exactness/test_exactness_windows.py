@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, Phase, given, note, settings
 
 from dialect import Refusal
 from dialect.algebra.expressions import Literal
-from dialect.algebra.relations import Frame, FrameEnd, Unit
+from dialect.algebra.relations import Frame, FrameBound, FrameUnit
 from dialect.catalog.model import SqlType
-from dialect.functions.window_functions import WINDOW_FUNCTIONS, RestsOn
+from dialect.functions.window_functions import WINDOW_FUNCTIONS, DeterminedBy
 from tests.support.planted import listed, together
 from tests.support.sql.oracle import Oracle
 from tests.support.sql.sql_cases import sql_cases
@@ -50,13 +50,13 @@ def test_windows_are_plain_duckdbs(oracle: Oracle) -> None:
     holds()
 
 
-def peers_parted(monkeypatch: pytest.MonkeyPatch) -> None:
+def break_peers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: the tie breaker ends every order, so that equal rows are no longer peers."""
-    parted = {name: replace(function, rests_on=RestsOn.PLACE) for name, function in WINDOW_FUNCTIONS.items()}
+    parted = {name: replace(function, determined_by=DeterminedBy.PLACE) for name, function in WINDOW_FUNCTIONS.items()}
     together(*(listed(WINDOW_FUNCTIONS, name, function) for name, function in parted.items()))(monkeypatch)
 
 
-def frames_parted(monkeypatch: pytest.MonkeyPatch) -> None:
+def frames_by_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(write_window, "by_rows", lambda _: True)
 
 
@@ -80,10 +80,12 @@ def frame_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def own_row_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = FrameEnd("preceding", Literal(1, SqlType.BIGINT))
+    before = FrameBound("preceding", Literal(1, SqlType.BIGINT))
 
     def change(call: Any) -> Any:
-        ends_here = call.frame is not None and call.frame.unit is Unit.ROWS and call.frame.end.side == "current row"
+        ends_here = (
+            call.frame is not None and call.frame.unit is FrameUnit.ROWS and call.frame.end.side == "current row"
+        )
         return replace(call, frame=Frame(call.frame.unit, call.frame.start, before)) if ends_here else call
 
     _changed(monkeypatch, change)
@@ -99,7 +101,7 @@ def _changed(monkeypatch: pytest.MonkeyPatch, change: Callable[[Any], Any]) -> N
 
 
 PLANTED = (
-    peers_parted, frames_parted, filter_dropped, order_turned, partition_of_the_person_alone, frame_dropped, own_row_left_out,
+    break_peers, frames_by_rows, filter_dropped, order_turned, partition_of_the_person_alone, frame_dropped, own_row_left_out,
     nulls_counted,
 )  # fmt: skip
 

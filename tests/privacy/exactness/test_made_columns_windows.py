@@ -10,12 +10,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dialect import Catalog, read
+from dialect import Catalog, compile_query
 from engine.backends.duckdb import DuckDBBackend, Limits
 from engine.catalog.file import load_catalog
-from engine.data.snapshot import snapshot
-from engine.pricing.prepare import prepare
-from tests.support.greybox.greybox import RHO, OthersMoved, groups
+from engine.data.snapshot import open_snapshot
+from engine.pricing.prepare import compile_release
+from tests.support.greybox.greybox import RHO, UnexpectedChange, groups
 from tests.support.sql.passes import passes
 
 catalog_file = import_module("engine.catalog.file")
@@ -82,11 +82,11 @@ class World:
     def ask(self, sql: str) -> tuple[tuple[str, ...], object]:
         """Windows that a query is charged to, and its exact vectors."""
         catalog = self.catalog()
-        kept = snapshot(catalog, self.folder / "cache", lambda *_: None)
+        kept = open_snapshot(catalog, self.folder / "cache", lambda *_: None)
         backend = DuckDBBackend.open(kept.files, kept.addresses, self.folder, Limits(memory="500MB", threads=1))
-        (plan,) = read(sql, catalog).plans
-        ran = passes(prepare(plan, catalog, backend, RHO), backend)
-        return plan.touched.windows, [groups(exact) for _, exact in ran]
+        (plan,) = compile_query(sql, catalog).plans
+        ran = passes(compile_release(plan, catalog, backend, RHO), backend)
+        return plan.charged_windows.windows, [groups(exact) for _, exact in ran]
 
 
 def written(folder: Path, home: int) -> World:
@@ -115,23 +115,23 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, Wo
 def check(worlds: tuple[World, World], sql: str) -> None:
     (windows, one), (_, other) = (world.ask(sql) for world in worlds)
     if "2026-01" not in windows and one != other:
-        raise OthersMoved(f"rows of 2026-01, which is not charged, changed the exact numbers of {sql}")
+        raise UnexpectedChange(f"rows of 2026-01, which is not charged, changed the exact numbers of {sql}")
 
 
 @pytest.mark.parametrize("sql", QUESTIONS)
-def test_what_a_made_column_is_made_of_is_charged(worlds: tuple[World, World], sql: str) -> None:
+def test_source_windows_of_a_derived_column_are_charged(worlds: tuple[World, World], sql: str) -> None:
     check(worlds, sql)
     assert "2026-01" in worlds[0].ask(sql)[0]
 
 
-def test_what_is_made_of_nothing_from_windows_is_not_charged(worlds: tuple[World, World]) -> None:
+def test_a_derived_column_without_source_windows_is_not_charged(worlds: tuple[World, World]) -> None:
     assert worlds[0].ask(f"SELECT COUNT(*) {MARCH} AND p.home_lat > 3")[0] == ("2026-03",)
 
 
 @pytest.mark.parametrize("sql", QUESTIONS)
-def test_a_made_column_without_their_windows_is_found(
+def test_a_derived_column_that_omits_source_windows_is_found(
     worlds: tuple[World, World], monkeypatch: pytest.MonkeyPatch, sql: str
 ) -> None:
-    monkeypatch.setattr(catalog_file, "with_inherited_windows", lambda catalog: catalog)
-    with pytest.raises(OthersMoved):
+    monkeypatch.setattr(catalog_file, "propagate_source_windows", lambda catalog: catalog)
+    with pytest.raises(UnexpectedChange):
         check(worlds, sql)

@@ -10,10 +10,10 @@ from importlib import import_module
 import duckdb
 import pytest
 
-from dialect import read
+from dialect import compile_query
 from dialect.catalog.model import Catalog
 from dialect.errors import Code, Refusal
-from tests.support.greybox.greybox import GreyBox, OthersMoved, SensitivityExceeded, check_drawn, check_on
+from tests.support.greybox.greybox import GreyBox, SensitivityExceeded, UnexpectedChange, check_drawn, check_on
 from tests.support.greybox.greybox_data import VICTIM, Database, Declared, Run, declared_as, make_worlds
 from tests.support.greybox.greybox_movement import MOVEMENT, SEEN, STAYS
 from tests.support.greybox.greybox_questions import questions
@@ -58,7 +58,7 @@ def test_an_island_that_runs_over_persons_is_found(
     grey_box = GreyBox(connection, declared_as(catalog, SINGLE.declared))
     grey_box.check(BY_ZONE)
     written(Window, over_everybody)(monkeypatch)
-    with pytest.raises((SensitivityExceeded, OthersMoved)):
+    with pytest.raises((SensitivityExceeded, UnexpectedChange)):
         grey_box.check(BY_ZONE)
 
 
@@ -66,30 +66,28 @@ def test_a_definition_that_runs_over_persons_is_refused(catalog: Catalog, monkey
     """The text of a table function is read by the analyst's rules, so a wrong one is no way around them."""
     monkeypatch.setattr(movement.Sightings, "steps", property(lambda seen: f"(ORDER BY ts, zone_id{seen.place})"))
     with pytest.raises(Refusal) as refused:
-        read(BY_ZONE, catalog)
+        compile_query(BY_ZONE, catalog)
     assert refused.value.code is Code.WINDOW
     assert refused.value.span is not None and BY_ZONE[refused.value.span.start :].startswith("stays(")
 
 
-def test_more_stays_than_the_norm_are_scaled(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
+def test_more_stays_than_the_clip_bound_are_clipped(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
     for rows in (1.0, 1.5):
         database = replace(STAYING, declared=replace(LONG, rows=rows, persons=1.0))
         check_on(connection, catalog, database, BY_ZONE)
 
 
-def test_rows_beyond_the_limit_are_cut_before_islands_are_counted(
-    connection: duckdb.DuckDBPyConnection, catalog: Catalog
-) -> None:
+def test_row_truncation_comes_before_counting_islands(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
     database = replace(STAYING, declared=replace(LONG, max_rows=2))
     make_worlds(connection, database)
     declared = declared_as(catalog, database.declared)
     GreyBox(connection, declared).check(BY_ZONE)
-    (plan,) = read(f"SELECT COUNT(*) FROM {STAYS}", declared).plans
+    (plan,) = compile_query(f"SELECT COUNT(*) FROM {STAYS}", declared).plans
     assert plan.source.max_rows == 2
 
 
 @pytest.mark.parametrize("seen_at", ["TIMESTAMP '2026-10-01 08:00:00'", "TIMESTAMP 'infinity'", "NULL"])
-def test_sightings_at_one_moment_are_told_apart_by_what_they_say(
+def test_simultaneous_sightings_are_ordered_by_their_values(
     seen_at: str, connection: duckdb.DuckDBPyConnection, catalog: Catalog
 ) -> None:
     """Order of rows and threads decide nothing where all times are equal."""

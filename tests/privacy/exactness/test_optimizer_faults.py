@@ -9,9 +9,9 @@ import pytest
 from hypothesis import strategies as st
 
 from dialect.catalog.model import Catalog
-from engine.backends.locked import LOCKED
+from engine.backends.locked import LOCKDOWN_SETTINGS
 from tests.nightly import extremes, greybox
-from tests.support.greybox.greybox import OthersMoved, check_on, connect
+from tests.support.greybox.greybox import UnexpectedChange, check_on, connect
 from tests.support.greybox.greybox_data import VICTIM, Database, Declared, Run, Subscriber
 from tests.support.sql.chained_questions import MARKS, SUBSCRIBERS, counted_chains
 
@@ -42,13 +42,13 @@ def test_no_persons_value_decides_whether_a_question_fails(apart: duckdb.DuckDBP
 @pytest.fixture
 def stumbling(apart: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     """Plant it: DuckDB 2.0.1 pulls projections up. Once nothing is found, the pass may be turned on again."""
-    without = [name for name in LOCKED["disabled_optimizers"].split(",") if name != "projection_pullup"]
+    without = [name for name in LOCKDOWN_SETTINGS["disabled_optimizers"].split(",") if name != "projection_pullup"]
     apart.execute(f"SET disabled_optimizers = '{','.join(without)}'")
     return apart
 
 
 def test_the_pass_that_stumbles_is_found(stumbling: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
-    with pytest.raises(OthersMoved, match="makes the engine raise"):
+    with pytest.raises(UnexpectedChange, match="makes the engine raise"):
         check_on(stumbling, catalog, DATA, SQL)
 
 
@@ -61,5 +61,5 @@ def test_the_long_search_finds_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(greybox, "opened", lambda: (stumbling, catalog))
-    with pytest.raises(OthersMoved, match="makes the engine raise"):
+    with pytest.raises(UnexpectedChange, match="makes the engine raise"):
         extremes.chunk(1, rounds, asked, smaller=False)

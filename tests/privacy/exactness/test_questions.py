@@ -7,9 +7,9 @@ from fractions import Fraction
 
 import pytest
 
-from dialect import read
+from dialect import compile_query
 from engine.catalog.bundled import find_catalog
-from engine.pricing.prepare import prepare
+from engine.pricing.prepare import compile_release
 from tests.support.sql.analysts import FILE, questions
 from tests.support.sql.oracle import Oracle
 
@@ -51,5 +51,7 @@ def test_an_exact_answer_is_duckdbs(number: str, oracle: Oracle) -> None:
 @pytest.mark.parametrize("number", sorted(QUESTIONS))
 def test_its_keys_are_few_enough_to_be_priced(number: str, oracle: Oracle) -> None:
     opened = oracle.exact[0]
-    plans = read(QUESTIONS[number], opened.catalog).plans
-    assert all(prepare(plan, opened.catalog, opened.backend, Fraction(1, 200)).cost.loss.pico_rho for plan in plans)
+    plans = compile_query(QUESTIONS[number], opened.catalog).plans
+    assert all(
+        compile_release(plan, opened.catalog, opened.backend, Fraction(1, 200)).cost.loss.pico_rho for plan in plans
+    )

@@ -22,20 +22,20 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 
 from budgets import Ledger
-from dialect import Catalog, Refusal, read, write
+from dialect import Catalog, Refusal, compile_query, generate_sql
 from dialect.catalog.model import EngineName
-from dialect.catalog.privacy_windows import Window
-from dialect.codegen.engine_syntax import WORDS
+from dialect.catalog.privacy_windows import PrivacyWindow
+from dialect.codegen.engine_syntax import ENGINE_DIALECTS
 from engine.backends.lake import LakeBackend
-from engine.catalog.admission import admission
+from engine.catalog.admission import eligibility_filter
 from engine.catalog.bundled import find_catalog
 from engine.data.open import open_data
 from engine.errors import ExecutionFailed
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 from tests.privacy.exactness.test_questions import QUESTIONS, needs_questions
-from tests.support.greybox.greybox import OthersMoved, SensitivityExceeded, check_neighbours, groups
+from tests.support.greybox.greybox import SensitivityExceeded, UnexpectedChange, check_neighbours, groups
 from tests.support.greybox.greybox_data import (
     PRIVATE,
     VICTIM,
@@ -49,12 +49,12 @@ from tests.support.greybox.greybox_data import (
 )
 from tests.support.greybox.greybox_questions import NUMBERS, WHOLE, questions
 from tests.support.neighbours.unread_rows import UnreadRows
-from tests.support.neighbours.window_questions import asked_of
+from tests.support.neighbours.window_questions import fill_dates
 from tests.support.neighbours.window_questions import questions as window_questions
 from tests.support.neighbours.window_worlds import PRIVATE as WINDOWED
 from tests.support.neighbours.window_worlds import Data, Row, Worlds
 from tests.support.spark.lake import as_lake
-from tests.support.spark.on_lake import Both, cut_alike, same
+from tests.support.spark.on_lake import Both, same, truncate_unhashed
 from tests.support.spark.spark_cluster import Cluster
 from tests.support.sql.exact import ExactEngine
 from tests.support.statistics.lifted import lifted_bounding, lifted_plan, witnessed
@@ -103,7 +103,7 @@ def worlds(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Iterat
 def months(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Iterator[Both]:
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
-    made = Worlds(connection, Window.MONTH, Data(ROWS))
+    made = Worlds(connection, PrivacyWindow.MONTH, Data(ROWS))
     yield Both(connection, made.catalog, "everybody", WINDOWED, tmp_path_factory.mktemp("months"), cluster.remote)
     connection.close()
 
@@ -127,15 +127,15 @@ def test_a_question_of_analysts_has_duckdbs_integers(
     number: str, operator: tuple[ExactEngine, Catalog, LakeBackend]
 ) -> None:
     exact, catalog, backend = operator
-    for plan in read(QUESTIONS[number], catalog).plans:
+    for plan in compile_query(QUESTIONS[number], catalog).plans:
         lifted, bounds = lifted_plan(witnessed(plan)), lifted_bounding(witnessed(plan))
-        who = admission(catalog, plan.dataset)
-        one, other = (each.run(write(lifted, bounds, each.target, who)) for each in (exact.backend, backend))
+        who = eligibility_filter(catalog, plan.dataset)
+        one, other = (each.run(generate_sql(lifted, bounds, each.target, who)) for each in (exact.backend, backend))
         assert same(one, other)
         assert one.vectors[-1].any()
 
 
-def held(both: Both, sql: str) -> bool:
+def is_equal(both: Both, sql: str) -> bool:
     """Does a query have the same integers on both engines? Refusals come before anything runs."""
     try:
         pairs = both.run(sql)
@@ -145,25 +145,25 @@ def held(both: Both, sql: str) -> bool:
 
 
 def test_drawn_questions_have_duckdbs_integers(worlds: dict[str, Both], monkeypatch: pytest.MonkeyPatch) -> None:
-    cut_alike(monkeypatch)
+    truncate_unhashed(monkeypatch)
 
     @settings(max_examples=EXAMPLES, suppress_health_check=SLOW)
     @given(questions())
     def holds(sql: str) -> None:
         note(sql)
-        assert held(worlds["everybody"], sql)
+        assert is_equal(worlds["everybody"], sql)
 
     holds()
 
 
 def test_drawn_questions_of_months_have_duckdbs_integers(months: Both, monkeypatch: pytest.MonkeyPatch) -> None:
-    cut_alike(monkeypatch)
+    truncate_unhashed(monkeypatch)
 
     @settings(max_examples=EXAMPLES, suppress_health_check=SLOW)
     @given(window_questions())
     def holds(sql: str) -> None:
         note(sql)
-        assert held(months, asked_of(sql, Window.MONTH))
+        assert is_equal(months, fill_dates(sql, PrivacyWindow.MONTH))
 
     holds()
 
@@ -194,7 +194,7 @@ def neighbours(sql: str, worlds: dict[str, Both]) -> None:
     ):
         for one, other in zip(everybody, others, strict=True):
             if groups(one.exact) != groups(other.exact):
-                raise OthersMoved(f"{name} gave other integers: {sql}")
+                raise UnexpectedChange(f"{name} gave other integers: {sql}")
     for more, less, gone in zip(everybody, without, objected, strict=True):
         assert groups(less.exact) == groups(gone.exact)
         check_neighbours(more, less, sql)
@@ -203,9 +203,9 @@ def neighbours(sql: str, worlds: dict[str, Both]) -> None:
 def test_an_order_that_is_no_function_of_a_persons_rows_is_seen(
     worlds: dict[str, Both], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = WORDS[EngineName.SPARK]
-    monkeypatch.setitem(WORDS, EngineName.SPARK, replace(said, salted="rand()", hashed="rand()"))
-    with pytest.raises((OthersMoved, SensitivityExceeded, AssertionError)):
+    said = ENGINE_DIALECTS[EngineName.SPARK]
+    monkeypatch.setitem(ENGINE_DIALECTS, EngineName.SPARK, replace(said, salted_hash="rand()", hash="rand()"))
+    with pytest.raises((UnexpectedChange, SensitivityExceeded, AssertionError)):
         for _ in range(5):
             neighbours(CHOSEN, worlds)
 
@@ -222,23 +222,23 @@ def test_a_killed_executor_changes_nothing_but_time(
     operator: tuple[ExactEngine, Catalog, LakeBackend], cluster: Cluster
 ) -> None:
     exact, catalog, backend = operator
-    (plan,) = read(QUESTIONS["Q32"], catalog).plans
+    (plan,) = compile_query(QUESTIONS["Q32"], catalog).plans
     lifted, bounds = lifted_plan(witnessed(plan)), lifted_bounding(witnessed(plan))
-    who = admission(catalog, plan.dataset)
+    who = eligibility_filter(catalog, plan.dataset)
     killed: list[int] = []
     killing = threading.Timer(3.0, lambda: killed.append(cluster.kill_executor()))
     killing.start()
     started = time.monotonic()
-    found = backend.run(write(lifted, bounds, backend.target, who))
+    found = backend.run(generate_sql(lifted, bounds, backend.target, who))
     assert time.monotonic() - started > 3.0
     assert killed and killed[0] not in cluster.executors()
-    assert same(exact.backend.run(write(lifted, bounds, exact.backend.target, who)), found)
+    assert same(exact.backend.run(generate_sql(lifted, bounds, exact.backend.target, who)), found)
 
 
 def test_a_lost_driver_leaves_a_charge_that_is_answered_once(tmp_path: Path) -> None:
     from tests.engine.town import make_town, opened  # its own data and cluster: nothing is left of either
 
-    town, asked = make_town(tmp_path), Asked("ana", request_id="the same request")
+    town, asked = make_town(tmp_path), Request("ana", request_id="the same request")
     sql = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
     with opened(town, tmp_path / "cache") as engine, Cluster(tmp_path / "spark", workers=1) as started:
         files = {"town": str(tmp_path / "town.duckdb")}
@@ -263,7 +263,10 @@ def test_a_lost_driver_leaves_a_charge_that_is_answered_once(tmp_path: Path) -> 
 def test_a_question_that_met_other_files_is_charged_once(tmp_path: Path, cluster: Cluster) -> None:
     from tests.engine.town import make_town, opened
 
-    town, asked = make_town(tmp_path), ("SELECT COUNT(*) AS n FROM visit", Asked("ana", request_id="the same request"))
+    town, asked = (
+        make_town(tmp_path),
+        ("SELECT COUNT(*) AS n FROM visit", Request("ana", request_id="the same request")),
+    )
     with opened(town, tmp_path / "cache") as engine:
         files, addresses = {"town": str(tmp_path / "town.duckdb")}, {t.name: f"town.main.{t.name}" for t in town.tables}
         lake = as_lake(town, tmp_path / "lake", cluster.remote, files, addresses)

@@ -31,13 +31,13 @@ def test_one_person_moves_no_vector_further_than_declared(
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_no_vector_passes_its_norm(connection: duckdb.DuckDBPyConnection, catalog: Catalog, norm: int) -> None:
+def test_no_vector_exceeds_its_clip_bound(connection: duckdb.DuckDBPyConnection, catalog: Catalog, norm: int) -> None:
     vectors = pressing_vectors(norm, VECTORS)
     assert max(abs(entry) for vector in vectors for entry in vector) == 2**31 - 1
     assert max(scaled(connection, catalog, norm, vectors)) <= 0
 
 
-def test_vectors_within_their_norm_stay_as_they_are(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
+def test_vectors_within_their_clip_bound_are_unchanged(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
     draw = random.Random(5)
     vectors = [[draw.randint(-1_000, 1_000) or 1 for _ in range(9)] for _ in range(200)]
     over = scaled(connection, catalog, 3_000, vectors)

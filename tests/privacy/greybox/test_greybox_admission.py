@@ -18,8 +18,15 @@ from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
 from dialect.errors import Refusal
-from tests.support.greybox.greybox import OthersMoved, connect
-from tests.support.greybox.greybox_admission import Asked, Rules, States, asked, hold_asked, make_asked
+from tests.support.greybox.greybox import UnexpectedChange, connect
+from tests.support.greybox.greybox_admission import (
+    EligibilityCase,
+    Rules,
+    States,
+    check_eligibility,
+    eligibility_cases,
+    make_eligibility_worlds,
+)
 from tests.support.greybox.greybox_data import VICTIM, Database, Declared, Run, Subscriber, make_worlds
 from tests.support.greybox.greybox_movement import MOVEMENT
 from tests.support.greybox.greybox_questions import CHOSEN, EVENTS, MARKS, OTHERS, questions
@@ -61,21 +68,21 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_who_is_not_admitted_is_as_good_as_deleted(connection: duckdb.DuckDBPyConnection, kind: str) -> None:
+def test_ineligible_people_are_as_good_as_deleted(connection: duckdb.DuckDBPyConnection, kind: str) -> None:
     seen: Counter[str] = Counter()
 
     @settings(
         max_examples=EXAMPLES // len(KINDS) * (2 if kind == "movement" else 1), deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )  # fmt: skip
-    @given(asked(), KINDS[kind])
-    def holds(one: Asked, sql: str) -> None:
+    @given(eligibility_cases(), KINDS[kind])
+    def holds(one: EligibilityCase, sql: str) -> None:
         note(sql)
         one = replace(one, database=moving(one.database)) if kind == "movement" else one
         make_worlds(connection, one.database)
-        make_asked(connection, one)
+        make_eligibility_worlds(connection, one)
         try:
-            seen["somebody"] += hold_asked(connection, one, sql)
+            seen["somebody"] += check_eligibility(connection, one, sql)
         except Refusal:
             seen["refused"] += 1
 
@@ -123,37 +130,37 @@ def objections_of_the_admitted_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     def forgetful(rows: str, admission: Any, *said: Any) -> str:
         return rows if admission is None or admission.table is None else parts(rows, admission, *said)
 
-    monkeypatch.setattr(render, "of_admitted", forgetful)
+    monkeypatch.setattr(render, "join_admitted", forgetful)
 
 
 def instead(module: Any, name: str, other: Any) -> Callable[[pytest.MonkeyPatch], None]:
     return lambda monkeypatch: monkeypatch.setattr(module, name, other)
 
 
-PLANTED: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], Asked, str]] = {
+PLANTED: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], EligibilityCase, str]] = {
     "a filter only where persons are named": (
-        only_where_persons_are_named, Asked(DATABASE, EVERYBODY, Rules(), frozenset({1})), COUNTED,
+        only_where_persons_are_named, EligibilityCase(DATABASE, EVERYBODY, Rules(), frozenset({1})), COUNTED,
     ),
-    "an unknown consent that admits": (unknown_admitted, Asked(DATABASE, EVERYBODY, Rules(), frozenset()), COUNTED),
+    "an unknown consent that admits": (unknown_admitted, EligibilityCase(DATABASE, EVERYBODY, Rules(), frozenset()), COUNTED),
     "an unknown law that admits": (
-        unknown_admitted, Asked(NO_CONSENT, (ADULT, UNKNOWN, ADULT, ADULT), Rules(law=""), frozenset()), COUNTED,
+        unknown_admitted, EligibilityCase(NO_CONSENT, (ADULT, UNKNOWN, ADULT, ADULT), Rules(law=""), frozenset()), COUNTED,
     ),
     "an unknown age that admits": (
         unknown_admitted,
-        Asked(NO_CONSENT, (ADULT, UNKNOWN, ADULT, ADULT), Rules(minors='birth_date = "born"'), frozenset()), COUNTED,
+        EligibilityCase(NO_CONSENT, (ADULT, UNKNOWN, ADULT, ADULT), Rules(minors='birth_date = "born"'), frozenset()), COUNTED,
     ),
     "a law in other letters": (
         codes_as_they_stand,
-        Asked(NO_CONSENT, (ADULT, States(law="' fr '"), ADULT, ADULT), Rules(law=""), frozenset()), COUNTED,
+        EligibilityCase(NO_CONSENT, (ADULT, States(law="' fr '"), ADULT, ADULT), Rules(law=""), frozenset()), COUNTED,
     ),
     "objections forgotten without states": (
-        objections_of_the_admitted_alone, Asked(NO_CONSENT, EVERYBODY, Rules(), frozenset({VICTIM})), COUNTED,
+        objections_of_the_admitted_alone, EligibilityCase(NO_CONSENT, EVERYBODY, Rules(), frozenset({VICTIM})), COUNTED,
     ),
     "old rows read": (
-        instead(write_rows, "retained", lambda *_: []), Asked(OLD, EVERYBODY, Rules(days=3), frozenset()), COUNTED,
+        instead(write_rows, "retained", lambda *_: []), EligibilityCase(OLD, EVERYBODY, Rules(days=3), frozenset()), COUNTED,
     ),
     "old rows read where a person has several": (
-        instead(write_rows, "retained", lambda *_: []), Asked(OLD, EVERYBODY, Rules(days=3), frozenset()),
+        instead(write_rows, "retained", lambda *_: []), EligibilityCase(OLD, EVERYBODY, Rules(days=3), frozenset()),
         "SELECT COUNT(*) FROM events e JOIN events f ON e.subscriber_id = f.subscriber_id AND f.steps >= e.steps",
     ),
 }  # fmt: skip
@@ -165,16 +172,16 @@ def test_a_planted_bug_is_found(
 ) -> None:
     plant, one, sql = PLANTED[title]
     make_worlds(connection, one.database)
-    make_asked(connection, one)
-    assert hold_asked(connection, one, sql)
+    make_eligibility_worlds(connection, one)
+    assert check_eligibility(connection, one, sql)
     plant(monkeypatch)
-    with pytest.raises(OthersMoved):
-        hold_asked(connection, one, sql)
+    with pytest.raises(UnexpectedChange):
+        check_eligibility(connection, one, sql)
 
 
 BY_SEARCH = {
-    "a filter only where persons are named": asked(),
-    "old rows read": asked().filter(lambda one: one.rules.days is not None),
+    "a filter only where persons are named": eligibility_cases(),
+    "old rows read": eligibility_cases().filter(lambda one: one.rules.days is not None),
 }
 
 
@@ -186,10 +193,10 @@ def test_a_planted_bug_is_found_by_the_generated_search(
 
     @settings(max_examples=200, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
     @given(BY_SEARCH[title], questions(EVENTS))
-    def holds(one: Asked, sql: str) -> None:
+    def holds(one: EligibilityCase, sql: str) -> None:
         make_worlds(connection, one.database)
-        make_asked(connection, one)
-        hold_asked(connection, one, sql)
+        make_eligibility_worlds(connection, one)
+        check_eligibility(connection, one, sql)
 
-    with pytest.raises(OthersMoved):
+    with pytest.raises(UnexpectedChange):
         holds()

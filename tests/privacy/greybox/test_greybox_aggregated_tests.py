@@ -8,7 +8,7 @@ from importlib import import_module
 import duckdb
 import pytest
 
-from dialect import Catalog, Refusal, read
+from dialect import Catalog, Refusal, compile_query
 from dialect.algebra.expressions import TRUE, Call, Ref, conjunction, conjuncts
 from tests.support.greybox.greybox import check_drawn
 from tests.support.greybox.greybox_questions import EVENT_KEYS, Source, questions
@@ -40,7 +40,7 @@ def _without_persons(parts: tuple[object, ...]) -> object:
 
 
 def _of_persons(part: object) -> bool:
-    return isinstance(part, Call) and any(isinstance(side, Ref) and side.field.is_person for side in part.arguments)
+    return isinstance(part, Call) and any(isinstance(side, Ref) and side.field.is_person_key for side in part.arguments)
 
 
 @pytest.mark.parametrize("test", [_OLD, _NEXT, f"{_MANY} > 1"])
@@ -48,15 +48,15 @@ def test_a_test_by_another_persons_rows_is_refused(
     test: str, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sql = f"SELECT COUNT(*) FILTER (WHERE {test}) FROM events e"
-    assert read(sql, catalog).plans
+    assert compile_query(sql, catalog).plans
     monkeypatch.setattr(correlated, "conjunction", _without_persons)
     with pytest.raises(Refusal):
-        read(sql, catalog)
+        compile_query(sql, catalog)
 
 
 @pytest.mark.parametrize("test", [_OLD, _NEXT, f"{_MANY} > 1"])
 def test_it_is_the_same_release_as_below_the_groups(test: str, catalog: Catalog) -> None:
     """An aggregate's subquery is computed with the rows, as one in FROM would be: there is no second mechanism."""
-    inside = read(f"SELECT COUNT(*) FILTER (WHERE {test}) AS n FROM events e", catalog)
-    below = read(f"SELECT COUNT(*) FILTER (WHERE t) AS n FROM (SELECT *, {test} AS t FROM events e)", catalog)
-    assert [plan.canonical for plan in inside.plans] == [plan.canonical for plan in below.plans]
+    inside = compile_query(f"SELECT COUNT(*) FILTER (WHERE {test}) AS n FROM events e", catalog)
+    below = compile_query(f"SELECT COUNT(*) FILTER (WHERE t) AS n FROM (SELECT *, {test} AS t FROM events e)", catalog)
+    assert [plan.canonical_text for plan in inside.plans] == [plan.canonical_text for plan in below.plans]

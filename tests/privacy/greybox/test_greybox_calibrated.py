@@ -15,17 +15,17 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from dialect import read
-from dialect.algebra.release_plan import Rule, VectorBound
+from dialect import compile_query
+from dialect.algebra.release_plan import ClipRule, VectorBound
 from dialect.catalog.model import Catalog
-from engine.pricing.norms.histograms import LEAN_STEPS, MEAN_BINS, Calibration, Kind, Measured
-from engine.pricing.prepare import Sized, prepare
+from engine.pricing.norms.histograms import MEAN_BINS, MEAN_STEPS, Calibration, HistogramSubject, Quantity
+from engine.pricing.prepare import UnpricedRelease, compile_release
 from engine.workflows.calibration_questions import calibration_questions
 from tests.support.greybox.greybox import RHO, DependsOnData, GreyBox, SensitivityExceeded
 from tests.support.greybox.greybox_data import VICTIM, Database, Declared, Run, Subscriber, declared_as, make_worlds
 from tests.support.greybox.greybox_questions import EVENTS, OTHERS, databases, questions
 from tests.support.planted import Plant, instead
-from tests.support.statistics.calibrated import histogram, made_up
+from tests.support.statistics.calibrated import histogram, made_up_calibration
 
 bound, render, preparing, asking = map(
     import_module,
@@ -58,7 +58,7 @@ def check(
     return box
 
 
-def test_one_person_moves_no_vector_further_than_the_chosen_norm(
+def test_one_person_moves_no_vector_further_than_the_tuned_clip_bound(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog
 ) -> None:
     chosen: list[bool] = []
@@ -67,9 +67,9 @@ def test_one_person_moves_no_vector_further_than_the_chosen_norm(
     @given(databases(), questions((*EVENTS, *OTHERS)), COUNTS, COUNTS)
     def holds(database: Database, sql: str, rows: list[int], groups: list[int]) -> None:
         note(sql)
-        ran = check(connection, catalog, database, made_up(catalog, rows, groups), sql)
-        everybody = ran.run(read(sql, ran._catalog), "everybody", 1)
-        chosen.append(any(any(each.prepared.sized.facts) for each in everybody))
+        ran = check(connection, catalog, database, made_up_calibration(catalog, rows, groups), sql)
+        everybody = ran.run(compile_query(sql, ran._catalog), "everybody", 1)
+        chosen.append(any(any(each.prepared.unpriced_release.clip_error_models) for each in everybody))
 
     holds()
     assert sum(chosen) > len(chosen) / 10
@@ -88,31 +88,33 @@ def test_one_person_moves_one_bin_by_one(connection: duckdb.DuckDBPyConnection, 
         for each in asked:
             note(each.sql)
             box.check(each.sql)
-            assert bins_of_a_person(box, each.sql) == (LEAN_STEPS if each.measured.kind is Kind.LEANS else 1)
+            assert bins_of_a_person(box, each.sql) == (
+                MEAN_STEPS if each.measured.kind is Quantity.MEANS_BY_ROWS else 1
+            )
 
     holds()
 
 
 def bins_of_a_person(box: GreyBox, sql: str) -> int | None:
     """How far a person moves a histogram by proof; None if that takes truncation."""
-    (plan,) = read(sql, box._catalog).plans
-    (vector,) = prepare(plan, box._catalog, box._backends["everybody"], RHO).bounds.vectors
-    return vector.sensitivity if (vector.rule, vector.fraction_bits) == (Rule.WITHIN, 0) else None
+    (plan,) = compile_query(sql, box._catalog).plans
+    (vector,) = compile_release(plan, box._catalog, box._backends["everybody"], RHO).bounds.vectors
+    return vector.sensitivity if (vector.rule, vector.fraction_bits) == (ClipRule.UNCLIPPED, 0) else None
 
 
-def of_the_declared_norm(*given: Any) -> VectorBound:
+def quarter_clip_bound(*given: Any) -> VectorBound:
     """Planted: a tuned clip bound is reported as a fourth of itself."""
     made = cut(*given)
     return replace(made, sensitivity=made.sensitivity // 4)
 
 
-def given_back_before_noise(made: VectorBound, chosen: Any) -> VectorBound:
+def correct_before_noise(made: VectorBound, chosen: Any) -> VectorBound:
     """Divide exact numbers by the share that is kept, and not the noisy ones."""
     back = given_back(made, chosen)
-    return replace(back, norm_grains=math.ceil(back.norm_grains / back.kept)) if back.kept < 1 else back
+    return replace(back, clip_bound_grains=math.ceil(back.clip_bound_grains / back.kept)) if back.kept < 1 else back
 
 
-def following_rows(plan: Any, catalog: Catalog, backend: Any, calibration: Calibration) -> Sized:
+def following_rows(plan: Any, catalog: Catalog, backend: Any, calibration: Calibration) -> UnpricedRelease:
     """Planted: the choice depends on the number of rows."""
     made = sized(plan, catalog, backend, calibration)
     rows = backend.count(f"SELECT 1 AS one FROM {backend.target.addresses['events']}")
@@ -127,9 +129,9 @@ written, lean_written = asking._sql, asking._leans_sql
 @pytest.mark.parametrize(
     ("plant", "found", "sql"),
     [
-        (instead(bound, "_cut", of_the_declared_norm), SensitivityExceeded, BY_CELL),
-        (instead(bound, "_cut", of_the_declared_norm), SensitivityExceeded, MEANS),
-        (instead(bound, "_given_back", given_back_before_noise), SensitivityExceeded, IN_ALL),
+        (instead(bound, "_cut", quarter_clip_bound), SensitivityExceeded, BY_CELL),
+        (instead(bound, "_cut", quarter_clip_bound), SensitivityExceeded, MEANS),
+        (instead(bound, "_given_back", correct_before_noise), SensitivityExceeded, IN_ALL),
         (instead(preparing, "sized", following_rows), DependsOnData, BY_CELL),
     ],
     ids=["less is said than chosen", "of a mean too", "given back before noise", "the choice follows the data"],
@@ -142,7 +144,7 @@ def test_planted_bugs_are_found(
     found: type[AssertionError],
     sql: str,
 ) -> None:
-    known = made_up(catalog, MANY_OF_FEW_ROWS)
+    known = made_up_calibration(catalog, MANY_OF_FEW_ROWS)
     check(connection, catalog, HEAVY, known, sql)
     plant(monkeypatch)
     with pytest.raises(found):
@@ -153,11 +155,11 @@ def near_the_centre(catalog: Catalog) -> Calibration:
     """Claim that people's means of dwell_s are all near the declared centre: the sum then needs little of its range."""
     people = [0] * MEAN_BINS
     people[9] = 900  # about a twelfth to an eighth of 7200
-    means = histogram(Measured("events", (), Kind.MEANS, "dwell_s", 7200.0), people)
-    return Calibration((*made_up(catalog, MANY_OF_FEW_ROWS).histograms, means))
+    means = histogram(HistogramSubject("events", (), Quantity.MEANS, "dwell_s", 7200.0), people)
+    return Calibration((*made_up_calibration(catalog, MANY_OF_FEW_ROWS).histograms, means))
 
 
-def test_a_sum_that_is_cut_narrower_than_its_count_stays_within_its_norm(
+def test_a_sum_clipped_more_than_its_count_stays_within_its_clip_bound(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Planted: one factor per person, by the count alone."""
@@ -165,16 +167,16 @@ def test_a_sum_that_is_cut_narrower_than_its_count_stays_within_its_norm(
     known = near_the_centre(catalog)
     far = replace(HEAVY, runs=(Run(str(VICTIM), 60, 3, dwell="'7200'"), Run("7", 5)))
     box = check(connection, catalog, far, known, sql)
-    ((made,),) = [[ran.prepared for ran in box.run(read(sql, box._catalog), "everybody", 1)]]
-    norms = {v.kind.value: bound.norm for v, bound in zip(made.plan.vectors, made.bounds.vectors, strict=True)}
+    ((made,),) = [[ran.prepared for ran in box.run(compile_query(sql, box._catalog), "everybody", 1)]]
+    norms = {v.kind.value: bound.clip_bound for v, bound in zip(made.plan.vectors, made.bounds.vectors, strict=True)}
     assert norms["centred"] < 6600 * norms["valid"] / 2
     ratio = render._ratio
-    monkeypatch.setattr(render, "_ratio", lambda i, v, *given: "CAST(1 AS DOUBLE)" if v.summed else ratio(i, v, *given))
+    monkeypatch.setattr(render, "_ratio", lambda i, v, *given: "CAST(1 AS DOUBLE)" if v.is_sum else ratio(i, v, *given))
     with pytest.raises(SensitivityExceeded):
         check(connection, catalog, far, known, sql)
 
 
-def test_means_that_are_not_cut_to_their_ends_are_found(
+def test_means_that_are_not_clamped_to_their_bounds_are_found(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_worlds(connection, HEAVY)
@@ -182,13 +184,13 @@ def test_means_that_are_not_cut_to_their_ends_are_found(
 
     def moved() -> set[int | None]:
         asked, _ = calibration_questions(catalog, catalog.datasets[0], "forever")
-        return {bins_of_a_person(box, each.sql) for each in asked if each.measured.kind is Kind.LEANS}
+        return {bins_of_a_person(box, each.sql) for each in asked if each.measured.kind is Quantity.MEANS_BY_ROWS}
 
-    assert moved() == {LEAN_STEPS}
+    assert moved() == {MEAN_STEPS}
     monkeypatch.setattr(
         asking, "_leans_sql", lambda *given: lean_written(*given).replace("v / n, -1), 1)", "v, -9), 9)")
     )
-    assert moved() == {9 * LEAN_STEPS}
+    assert moved() == {9 * MEAN_STEPS}
 
 
 def test_a_histogram_of_groups_instead_of_people_is_found(

@@ -8,7 +8,7 @@ from importlib import import_module
 import duckdb
 import pytest
 
-from dialect import Catalog, Refusal, read
+from dialect import Catalog, Refusal, compile_query
 from dialect.algebra.expressions import TRUE, Call, Ref, conjunction, conjuncts
 from tests.support.greybox.greybox import check_drawn
 from tests.support.greybox.greybox_questions import EVENT_KEYS, EVENT_VALUES, Source, questions
@@ -40,12 +40,12 @@ def _without_persons(parts: tuple[object, ...]) -> object:
 
 
 def _of_persons(part: object) -> bool:
-    return isinstance(part, Call) and any(isinstance(side, Ref) and side.field.is_person for side in part.arguments)
+    return isinstance(part, Call) and any(isinstance(side, Ref) and side.field.is_person_key for side in part.arguments)
 
 
 def test_a_value_of_another_person_is_refused(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     sql = f"SELECT COUNT(*) FROM {TIED[0].rows}"
-    assert read(sql, catalog).plans
+    assert compile_query(sql, catalog).plans
     monkeypatch.setattr(correlated, "conjunction", _without_persons)
     with pytest.raises(Refusal):
-        read(sql, catalog)
+        compile_query(sql, catalog)

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from dialect.algebra.release_plan import VectorBound
 from dialect.catalog.model import Catalog
-from tests.support.greybox.greybox import OthersMoved, SensitivityExceeded, check_drawn, check_on
-from tests.support.greybox.greybox_asked import Asked
+from tests.support.greybox.greybox import SensitivityExceeded, UnexpectedChange, check_drawn, check_on
+from tests.support.greybox.greybox_asked import QuerySource
 from tests.support.greybox.greybox_data import VICTIM, Database, Declared, Run, Subscriber
 from tests.support.statistics.drawn import maybe, one_of_these, some_of
 
@@ -31,10 +31,10 @@ EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 20
 
 # fmt: off
 SOURCES = (
-    Asked("events e", ("e.cell_id", "hour(e.ts)", "e.steps + e.cell_id", "CAST(e.ts AS DATE)"), ("e.lon", "e.dwell_s", "e.steps", "CAST(e.ts AS DATE)", "(e.cell_id, hour(e.ts))", "(e.subscriber_id, e.steps)", "(e.lon, e.steps)", "e.ts", "e.steps % 3"), ("e.dwell_s < 700", "e.cell_id > 1")),
-    Asked("subscribers s", ("s.gender", "s.home_zone", "s.age > 40"), ("s.age", "s.home_zone", "(s.age, s.gender)", "s.born"), ("s.age > 30",)),
-    Asked("events e JOIN cells c USING (cell_id)", ("c.zone", "c.x > 1"), ("c.zone", "e.cell_id", "(c.zone, e.steps)", "c.x"), ("c.zone <> 'Z3'",)),
-    Asked("events e JOIN subscribers s ON e.subscriber_id = s.subscriber_id", ("s.gender", "e.cell_id"), ("s.age", "s.home_zone", "e.steps", "(s.home_zone, e.cell_id)"), ("s.age > 30",)),
+    QuerySource("events e", ("e.cell_id", "hour(e.ts)", "e.steps + e.cell_id", "CAST(e.ts AS DATE)"), ("e.lon", "e.dwell_s", "e.steps", "CAST(e.ts AS DATE)", "(e.cell_id, hour(e.ts))", "(e.subscriber_id, e.steps)", "(e.lon, e.steps)", "e.ts", "e.steps % 3"), ("e.dwell_s < 700", "e.cell_id > 1")),
+    QuerySource("subscribers s", ("s.gender", "s.home_zone", "s.age > 40"), ("s.age", "s.home_zone", "(s.age, s.gender)", "s.born"), ("s.age > 30",)),
+    QuerySource("events e JOIN cells c USING (cell_id)", ("c.zone", "c.x > 1"), ("c.zone", "e.cell_id", "(c.zone, e.steps)", "c.x"), ("c.zone <> 'Z3'",)),
+    QuerySource("events e JOIN subscribers s ON e.subscriber_id = s.subscriber_id", ("s.gender", "e.cell_id"), ("s.age", "s.home_zone", "e.steps", "(s.home_zone, e.cell_id)"), ("s.age > 30",)),
 )
 OPTIONS = ("", "max_groups_contributed = 2", "max_rows_contributed = 3", "max_groups_contributed = 2, max_rows_contributed = 5")
 OTHERS = ("COUNT(*)", "COUNT(DISTINCT {}.subscriber_id)")
@@ -127,8 +127,8 @@ PLANTED: tuple[tuple[str, Callable[[pytest.MonkeyPatch], None], str, Database, t
     ("the root of the groups forgotten", lambda m: m.setattr(bound, "_of_values", one_group_paid), BY_CELL, VARIED, SensitivityExceeded),
     ("the root rounded down", lambda m: m.setattr(bound, "_in_groups", root_rounded_down), BY_CELL, VARIED, SensitivityExceeded),
     ("values chosen by what others have", lambda m: m.setattr(render, "kept", rarest_first), TOGETHER, RIVALS, SensitivityExceeded),
-    ("persons who are not admitted", lambda m: m.setattr(render, "_among", lambda *_: ""), TOGETHER, replace(VARIED, declared=Declared()), OthersMoved),
-    ("the first values of a person in no order", lambda m: m.setattr(render, "kept", without(r" ORDER BY hash.*?x0(?=\) AS place)")), TOGETHER, ALONE, OthersMoved),
+    ("persons who are not admitted", lambda m: m.setattr(render, "_among", lambda *_: ""), TOGETHER, replace(VARIED, declared=Declared()), UnexpectedChange),
+    ("the first values of a person in no order", lambda m: m.setattr(render, "kept", without(r" ORDER BY hash.*?x0(?=\) AS place)")), TOGETHER, ALONE, UnexpectedChange),
 )  # fmt: skip
 
 

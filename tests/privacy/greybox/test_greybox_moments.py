@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from dialect.algebra.release_plan import Factor
 from dialect.catalog.model import Catalog
-from tests.support.greybox.greybox import OthersMoved, SensitivityExceeded, check_drawn, check_on
-from tests.support.greybox.greybox_asked import Asked, questions_of
+from tests.support.greybox.greybox import SensitivityExceeded, UnexpectedChange, check_drawn, check_on
+from tests.support.greybox.greybox_asked import QuerySource, draw_query
 from tests.support.greybox.greybox_data import VICTIM, Database, Run, Subscriber
 
 aggregates, partials, private_plan, render = (
@@ -27,10 +27,10 @@ EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 20
 
 # fmt: off
 SOURCES = (
-    Asked("events e", ("e.cell_id", "hour(e.ts)", "sign(e.steps)"), ("e.dwell_s", "e.steps", "LEAST(GREATEST(1 / e.lon, -9), 9)", "e.steps * 1000", "LEAST(GREATEST(e.lon, -0.5), 0.25)"), ("e.dwell_s < 700", "e.lon IS NOT NULL")),
-    Asked("subscribers s", ("s.gender", "s.age > 40", "s.home_zone"), ("s.age", "s.age - 50", "s.age / 7"), ("s.age > 30", "s.gender = 'f'")),
-    Asked("events e JOIN cells c USING (cell_id)", ("c.zone", "c.x > 1"), ("e.dwell_s", "e.steps"), ("c.zone <> 'Z3'",)),
-    Asked("(SELECT subscriber_id, COUNT(*) AS n, STDDEV_POP(dwell_s) AS s, CORR(dwell_s, steps) AS c, VAR_SAMP(steps) AS v, REGR_SLOPE(dwell_s, steps) AS b FROM events GROUP BY 1) p", ("p.n > 2", "p.b > 0"), ("LEAST(p.n, 20)", "p.s", "p.c", "p.v"), ("p.c > 0.1", "p.s > 3")),
+    QuerySource("events e", ("e.cell_id", "hour(e.ts)", "sign(e.steps)"), ("e.dwell_s", "e.steps", "LEAST(GREATEST(1 / e.lon, -9), 9)", "e.steps * 1000", "LEAST(GREATEST(e.lon, -0.5), 0.25)"), ("e.dwell_s < 700", "e.lon IS NOT NULL")),
+    QuerySource("subscribers s", ("s.gender", "s.age > 40", "s.home_zone"), ("s.age", "s.age - 50", "s.age / 7"), ("s.age > 30", "s.gender = 'f'")),
+    QuerySource("events e JOIN cells c USING (cell_id)", ("c.zone", "c.x > 1"), ("e.dwell_s", "e.steps"), ("c.zone <> 'Z3'",)),
+    QuerySource("(SELECT subscriber_id, COUNT(*) AS n, STDDEV_POP(dwell_s) AS s, CORR(dwell_s, steps) AS c, VAR_SAMP(steps) AS v, REGR_SLOPE(dwell_s, steps) AS b FROM events GROUP BY 1) p", ("p.n > 2", "p.b > 0"), ("LEAST(p.n, 20)", "p.s", "p.c", "p.v"), ("p.c > 0.1", "p.s > 3")),
 )
 ONE = ("VARIANCE({0})", "VAR_POP({0})", "STDDEV({0})", "STDDEV_POP({0})", "AVG({0})", "COUNT({0})", "VAR_POP({0}, contribution_bounds_per_group => (-3, 40))")
 TWO = ("CORR({0}, {1})", "COVAR_POP({0}, {1})", "COVAR_SAMP({0}, {1})", "REGR_SLOPE({0}, {1})", "REGR_INTERCEPT({0}, {1})")
@@ -39,7 +39,7 @@ TWO = ("CORR({0}, {1})", "COVAR_POP({0}, {1})", "COVAR_SAMP({0}, {1})", "REGR_SL
 
 def questions() -> st.SearchStrategy[str]:
     """Draw a question with some of the aggregates."""
-    return questions_of(SOURCES, ONE + TWO)
+    return draw_query(SOURCES, ONE + TWO)
 
 
 def test_one_person_moves_nothing_further_than_declared(
@@ -73,7 +73,7 @@ PLANTED: tuple[tuple[str, Callable[[pytest.MonkeyPatch], None], str, Database, t
     ("factors that are not clamped", lambda m: m.setattr(partials, "_difference", unclamped), "SELECT VAR_POP(age) FROM subscribers", WILD, SensitivityExceeded),
     ("a norm of the first factor alone", lambda m: m.setattr(private_plan, "_farthest", of_the_first), "SELECT VAR_POP(age) FROM subscribers", WILD, SensitivityExceeded),
     ("the greater factor of a variance", lambda m: m.setattr(render, "_factors", greater_factors), "SELECT e.cell_id, VARIANCE(e.dwell_s) FROM events e GROUP BY 1", MIXED, SensitivityExceeded),
-    ("one person's deviation in any order", lambda m: m.setattr(aggregates, "_in_order", in_any_order), SPREADS, MIXED, OthersMoved),
+    ("one person's deviation in any order", lambda m: m.setattr(aggregates, "_in_order", in_any_order), SPREADS, MIXED, UnexpectedChange),
 )  # fmt: skip
 
 factors_as_written, farthest = render._factors, private_plan._farthest

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import strategies as st
 
 from dialect.catalog.model import Catalog
-from tests.support.greybox.greybox import OthersMoved, check_drawn, check_on
+from tests.support.greybox.greybox import UnexpectedChange, check_drawn, check_on
 from tests.support.greybox.greybox_data import VICTIM, Database, Declared, Run, Subscriber
 from tests.support.statistics.drawn import one_of_these
 
@@ -41,7 +41,7 @@ def questions(draw: st.DrawFn) -> str:
     return f"SELECT {by} FROM ({inner}) AS p"
 
 
-def test_nothing_moves_one_persons_numbers_but_that_persons_rows(
+def test_one_person_s_numbers_depend_on_that_person_s_rows_alone(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog
 ) -> None:
     check_drawn(connection, catalog, questions(), EXAMPLES)
@@ -84,7 +84,7 @@ def test_a_belief_about_a_column_is_found(
 ) -> None:
     """A NaN that nobody has in the column was taken for none: whether it was one hung on other people's rows."""
     monkeypatch.setattr(aggregates, "_formed", without_a_sum)
-    with pytest.raises(OthersMoved):
+    with pytest.raises(UnexpectedChange):
         test_a_value_beyond_all_numbers_is_no_others_business(NUMBERS[0], "v > 5, COUNT(*)", connection, catalog)
 
 
@@ -113,5 +113,5 @@ def test_a_planted_bug_is_found(
     del title
     check_on(connection, catalog, TIED, sql)
     monkeypatch.setattr(aggregates, "_formed", planted)
-    with pytest.raises(OthersMoved):
+    with pytest.raises(UnexpectedChange):
         check_on(connection, catalog, TIED, sql)

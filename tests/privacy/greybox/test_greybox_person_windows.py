@@ -14,14 +14,14 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 
-from dialect.catalog.privacy_windows import Window
+from dialect.catalog.privacy_windows import PrivacyWindow
 from dialect.errors import Refusal
 from tests.support.greybox.greybox import connect
-from tests.support.neighbours.window_questions import asked_of, data, questions
+from tests.support.neighbours.window_questions import data, fill_dates, questions
 from tests.support.neighbours.window_worlds import Data, Worlds
 
 EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 8
-LENGTHS = (Window.MONTH, Window.WEEK, Window.DAY)
+LENGTHS = (PrivacyWindow.MONTH, PrivacyWindow.WEEK, PrivacyWindow.DAY)
 
 
 @pytest.fixture(scope="module")
@@ -32,14 +32,14 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 @pytest.mark.parametrize("window", LENGTHS)
 def test_one_person_in_one_window_moves_no_vector_further_than_declared(
-    connection: duckdb.DuckDBPyConnection, window: Window
+    connection: duckdb.DuckDBPyConnection, window: PrivacyWindow
 ) -> None:
     met: Counter[str] = Counter()
 
     @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
     @given(data(), questions())
     def holds(given_data: Data, asked: str) -> None:
-        sql = asked_of(asked, window)
+        sql = fill_dates(asked, window)
         note(sql)
         worlds = Worlds(connection, window, given_data)
         try:
@@ -48,7 +48,13 @@ def test_one_person_in_one_window_moves_no_vector_further_than_declared(
             met[f"refused {refused.code}"] += 1
             return
         for plan in question.plans:
-            kind = "crossing" if plan.touched.crossing else "several" if plan.touched.window is not None else "one"
+            kind = (
+                "crossing"
+                if plan.charged_windows.is_crossing
+                else "several"
+                if plan.charged_windows.window_field is not None
+                else "one"
+            )
             met[kind] += 1
 
     holds()

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 
 from dialect.catalog.model import Catalog
-from tests.support.greybox.greybox import GreyBox, OthersMoved, SensitivityExceeded, connect
+from tests.support.greybox.greybox import GreyBox, SensitivityExceeded, UnexpectedChange, connect
 from tests.support.greybox.greybox_data import VICTIM
 from tests.support.greybox.greybox_places import SOURCES, Sight, databases, declare, make_worlds, open_worlds, questions
 
@@ -103,5 +103,5 @@ def test_a_planted_bug_is_found(
     GreyBox(connection, catalog).check(sql)
     plant(monkeypatch)
     make_worlds(connection, catalog, EVERYWHERE)
-    with pytest.raises((OthersMoved, SensitivityExceeded)):
+    with pytest.raises((UnexpectedChange, SensitivityExceeded)):
         GreyBox(connection, catalog).check(sql)

@@ -9,7 +9,7 @@ import duckdb
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from dialect import read
+from dialect import compile_query
 from dialect.catalog.model import Catalog
 from tests.support.greybox.greybox import GreyBox
 from tests.support.greybox.greybox_data import Database, declared_as, make_worlds
@@ -45,7 +45,7 @@ def test_one_person_moves_nothing_further_than_declared(
     def holds(database: Database, sql: str) -> None:
         note(sql)
         declared = declared_as(catalog, database.declared)
-        seen.append(len(read(sql, declared).plans))
+        seen.append(len(compile_query(sql, declared).plans))
         make_worlds(connection, database)
         GreyBox(connection, declared).check(sql)
 

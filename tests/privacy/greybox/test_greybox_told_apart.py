@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from dialect import Catalog
-from tests.support.greybox.greybox import GreyBox, OthersMoved, SensitivityExceeded, check_drawn
+from tests.support.greybox.greybox import GreyBox, SensitivityExceeded, UnexpectedChange, check_drawn
 from tests.support.greybox.greybox_data import (
     VICTIM,
     Database,
@@ -61,20 +61,20 @@ def box(connection: duckdb.DuckDBPyConnection) -> GreyBox:
 
 
 @pytest.mark.parametrize("sql", QUESTIONS)
-def test_computed_keys_tell_rows_apart(sql: str, box: GreyBox) -> None:
+def test_computed_keys_make_rows_unique(sql: str, box: GreyBox) -> None:
     box.check(sql)
 
 
 @pytest.mark.parametrize("sql", QUESTIONS)
-def test_rows_told_apart_by_stored_columns_alone_are_found(
+def test_a_uniqueness_bug_that_uses_stored_columns_alone_is_caught(
     sql: str, box: GreyBox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stored(fields: tuple[object, ...]) -> list[object]:
         return [f for f in fields if f.definition is None]  # type: ignore[attr-defined]
 
     for module in (dependencies, write_cut):
-        monkeypatch.setattr(module, "told_apart_by", stored)
-    with pytest.raises((OthersMoved, SensitivityExceeded)):
+        monkeypatch.setattr(module, "identifying_fields", stored)
+    with pytest.raises((UnexpectedChange, SensitivityExceeded)):
         for _ in range(5):
             box.check(sql)
 

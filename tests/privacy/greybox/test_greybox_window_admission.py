@@ -17,15 +17,15 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from dialect.catalog.privacy_windows import STATIC, Window
+from dialect.catalog.privacy_windows import STATIC, PrivacyWindow
 from dialect.errors import Refusal
-from tests.support.greybox.greybox import OthersMoved, SensitivityExceeded, connect
-from tests.support.neighbours.window_admission import Ruled, RuledWorlds, Rules, States, ruled
-from tests.support.neighbours.window_questions import asked_of, questions
+from tests.support.greybox.greybox import SensitivityExceeded, UnexpectedChange, connect
+from tests.support.neighbours.window_admission import RuledDatabase, RuledWorlds, Rules, States, ruled
+from tests.support.neighbours.window_questions import fill_dates, questions
 from tests.support.neighbours.window_worlds import VICTIM, Data, Row
 
 EXAMPLES = 6_000 if os.environ.get("PASSERSBY_NIGHTLY") else 14
-LENGTHS = (Window.MONTH, Window.WEEK, Window.DAY)
+LENGTHS = (PrivacyWindow.MONTH, PrivacyWindow.WEEK, PrivacyWindow.DAY)
 charged_windows, prepare, render, write_rows = (
     import_module(name)
     for name in (
@@ -43,9 +43,9 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
         yield opened
 
 
-def hold(connection: duckdb.DuckDBPyConnection, window: Window, one: Ruled, asked: str) -> Counter[str]:
+def hold(connection: duckdb.DuckDBPyConnection, window: PrivacyWindow, one: RuledDatabase, asked: str) -> Counter[str]:
     """Check a query in all worlds of windows of one length; returns what was covered."""
-    sql = asked_of(asked, window)
+    sql = fill_dates(asked, window)
     note(sql)
     worlds = RuledWorlds(connection, window, one)
     try:
@@ -53,16 +53,16 @@ def hold(connection: duckdb.DuckDBPyConnection, window: Window, one: Ruled, aske
         met = Counter({"lost something": int(worlds.check_deleted(sql))})
     except Refusal:
         return Counter(["refused"])
-    met.update("crossing" if plan.touched.crossing else "kept apart" for plan in question.plans)
+    met.update("crossing" if plan.charged_windows.is_crossing else "kept apart" for plan in question.plans)
     return met
 
 
-def test_who_is_not_admitted_is_as_good_as_deleted_in_every_window(connection: duckdb.DuckDBPyConnection) -> None:
+def test_ineligible_people_are_as_good_as_deleted_in_every_window(connection: duckdb.DuckDBPyConnection) -> None:
     met: Counter[str] = Counter()
 
     @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
     @given(st.sampled_from(LENGTHS), ruled(), questions())
-    def holds(window: Window, one: Ruled, asked: str) -> None:
+    def holds(window: PrivacyWindow, one: RuledDatabase, asked: str) -> None:
         met.update(hold(connection, window, one, asked))
 
     holds()
@@ -99,7 +99,7 @@ def of_who_was_seen_late(monkeypatch: pytest.MonkeyPatch) -> None:
         written = parts(admission, target, dataset)
         return [(name, once, sql + late * (name == "admitted")) for name, once, sql in written]
 
-    monkeypatch.setattr(render, "admission_parts", seen)
+    monkeypatch.setattr(render, "eligibility_ctes", seen)
 
 
 def old_rows_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +109,7 @@ def old_rows_read(monkeypatch: pytest.MonkeyPatch) -> None:
 def old_windows_unpaid(monkeypatch: pytest.MonkeyPatch) -> None:
     """Charge the kept windows, and read all that are declared."""
     touched = charged_windows._touched
-    monkeypatch.setattr(charged_windows, "kept_stretch", lambda _, dataset: dataset.stretch)
+    monkeypatch.setattr(charged_windows, "retained_windows", lambda _, dataset: dataset.stretch)
 
     def kept(rows: Any, derived: Any, dataset: Any) -> Any:
         found = touched(rows, derived, dataset)
@@ -120,22 +120,22 @@ def old_windows_unpaid(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 Plant = Callable[[pytest.MonkeyPatch], None]
-PLANTED: dict[str, tuple[Plant, Ruled, str, type[AssertionError]]] = {
+PLANTED: dict[str, tuple[Plant, RuledDatabase, str, type[AssertionError]]] = {
     "a filter only where persons are named": (
-        only_where_persons_are_named, Ruled(ROWS, Rules(consent=True), REFUSED), COUNTED, OthersMoved,
+        only_where_persons_are_named, RuledDatabase(ROWS, Rules(consent=True), REFUSED), COUNTED, UnexpectedChange,
     ),
     "a filter only where persons are named, over windows that cross": (
-        only_where_persons_are_named, Ruled(ROWS, Rules(law=True), REFUSED), TOGETHER, OthersMoved,
+        only_where_persons_are_named, RuledDatabase(ROWS, Rules(law=True), REFUSED), TOGETHER, UnexpectedChange,
     ),
     "an objection forgotten in a question of one window": (
-        only_where_persons_are_named, Ruled(ROWS, objected=frozenset({VICTIM})), FIRST, OthersMoved,
+        only_where_persons_are_named, RuledDatabase(ROWS, objected=frozenset({VICTIM})), FIRST, UnexpectedChange,
     ),
     "rows of one window admit those of another": (
-        of_who_was_seen_late, Ruled(Data((Row(VICTIM, 0), Row(VICTIM, 1))), Rules(consent=True)), FIRST, OthersMoved,
+        of_who_was_seen_late, RuledDatabase(Data((Row(VICTIM, 0), Row(VICTIM, 1))), Rules(consent=True)), FIRST, UnexpectedChange,
     ),
-    "old rows read": (old_rows_read, Ruled(ROWS, Rules(kept=1, days_gone=5)), COUNTED, OthersMoved),
-    "old rows read and told by day": (old_rows_read, Ruled(ROWS, Rules(kept=3, days_gone=1)), BY_DAY, OthersMoved),
-    "old windows read and not charged": (old_windows_unpaid, Ruled(ROWS, Rules(kept=3)), COUNTED, OthersMoved),
+    "old rows read": (old_rows_read, RuledDatabase(ROWS, Rules(first_retained_window=1, days_gone=5)), COUNTED, UnexpectedChange),
+    "old rows read and told by day": (old_rows_read, RuledDatabase(ROWS, Rules(first_retained_window=3, days_gone=1)), BY_DAY, UnexpectedChange),
+    "old windows read and not charged": (old_windows_unpaid, RuledDatabase(ROWS, Rules(first_retained_window=3)), COUNTED, UnexpectedChange),
 }  # fmt: skip
 
 
@@ -149,8 +149,8 @@ def test_a_planted_bug_is_found(
     title: str, connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant, one, asked, found = PLANTED[title]
-    sql = asked_of(asked, Window.MONTH)
-    worlds = RuledWorlds(connection, Window.MONTH, one)
+    sql = fill_dates(asked, PrivacyWindow.MONTH)
+    worlds = RuledWorlds(connection, PrivacyWindow.MONTH, one)
     look(worlds, sql)
     plant(monkeypatch)
     with pytest.raises(found):
@@ -158,19 +158,21 @@ def test_a_planted_bug_is_found(
 
 
 def test_a_table_of_persons_alone_is_charged_and_filtered_all_the_same(connection: duckdb.DuckDBPyConnection) -> None:
-    worlds = RuledWorlds(connection, Window.MONTH, Ruled(ROWS, Rules(consent=True), REFUSED))
+    worlds = RuledWorlds(connection, PrivacyWindow.MONTH, RuledDatabase(ROWS, Rules(consent=True), REFUSED))
     sql = "SELECT zone, COUNT(*) FROM person GROUP BY zone"
     (plan,) = worlds.check(sql).plans
-    assert plan.touched.windows == (STATIC,)
+    assert plan.charged_windows.windows == (STATIC,)
     assert worlds.check_deleted(sql)
 
 
-def test_an_admitted_person_moves_what_is_charged(
+def test_an_eligible_person_moves_the_charged_windows(
     connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The search would find an understated sensitivity under rules too: ineligible people never move a number."""
     check = import_module("tests.support.neighbours.window_worlds")
-    worlds = RuledWorlds(connection, Window.MONTH, Ruled(ROWS, Rules(consent=True, law=True, minors=True)))
+    worlds = RuledWorlds(
+        connection, PrivacyWindow.MONTH, RuledDatabase(ROWS, Rules(consent=True, law=True, minors=True))
+    )
     worlds.check(COUNTED)
     moves = check._moves
     monkeypatch.setattr(check, "_moves", lambda *given: [[1000 * move for move in moved] for moved in moves(*given)])

@@ -10,11 +10,11 @@ from importlib import import_module
 import duckdb
 import pytest
 
-from dialect import read
+from dialect import compile_query
 from dialect.algebra.relations import Window
 from dialect.catalog.model import Catalog
 from dialect.errors import Refusal
-from tests.support.greybox.greybox import GreyBox, OthersMoved, SensitivityExceeded, check_drawn, check_on
+from tests.support.greybox.greybox import GreyBox, SensitivityExceeded, UnexpectedChange, check_drawn, check_on
 from tests.support.greybox.greybox_data import VICTIM, Database, Declared, Run, Subscriber, declared_as, make_worlds
 from tests.support.greybox.greybox_windows import windowed_questions
 from tests.support.planted import Plant, instead, written
@@ -107,7 +107,7 @@ class Planted:
 PLANTED = (
     Planted("the tie breaker missing", UNTIED, NTH, TIED),
     Planted("the tie breaker missing where a row looks back", UNTIED, LAGGED, TIED),
-    Planted("an order that ends before what is read is told", instead(dependencies, "_first_fields", lambda *_: set()), NTH, TIED),
+    Planted("an order that ends before what is read is told", instead(dependencies, "_base_fields", lambda *_: set()), NTH, TIED),
     Planted("the place missing", UNPLACED, BOTH_ENDS, TIED),
     Planted("a place that is no function of the rows", instead(write_windows, "place_of", lambda *_: "row_number() OVER ()"), BOTH_ENDS, TIED),
     Planted("a place by what is taken to tell the whole row", UNTIED, BOTH_ENDS, TIED),
@@ -125,7 +125,7 @@ def test_a_planted_bug_is_found(
     UNCUT(monkeypatch)
     check_on(connection, catalog, planted.database, planted.sql)
     planted.plant(monkeypatch)
-    with pytest.raises(OthersMoved):
+    with pytest.raises(UnexpectedChange):
         check_on(connection, catalog, planted.database, planted.sql)
 
 
@@ -152,14 +152,14 @@ def test_ties_that_rest_on_what_others_do_are_found(
         check_on(connection, catalog, EVEN, FIRST_CELL)
 
 
-def test_tied_values_of_one_hash_that_are_told_apart_by_nothing_are_found(
+def test_tied_values_of_one_hash_without_a_tie_breaker_are_found(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check_on(connection, catalog, TIED, USUAL_CELL)
     instead(tie_order.TieOrder, "hashed", lambda _, value, *__: f"({value}) * 0")(monkeypatch)
     check_on(connection, catalog, TIED, USUAL_CELL)  # the value is behind it
     instead(tie_order.TieOrder, "terms", lambda _, value, *__: (f"({value}) * 0",))(monkeypatch)
-    with pytest.raises(OthersMoved):
+    with pytest.raises(UnexpectedChange):
         check_on(connection, catalog, TIED, USUAL_CELL)
 
 
@@ -171,7 +171,7 @@ def test_a_window_across_people_is_refused_or_else_found(
     make_worlds(connection, LATE)
     GreyBox(connection, declared).check(RANKED.format("PARTITION BY subscriber_id "))
     with pytest.raises(Refusal):
-        read(RANKED.format(by), declared)
+        compile_query(RANKED.format(by), declared)
     monkeypatch.setattr(windows, "_check", lambda *_: None)
     with pytest.raises(SensitivityExceeded):
         GreyBox(connection, declared).check(RANKED.format(by))
@@ -185,7 +185,7 @@ def test_a_window_is_asked_of_the_rows_that_a_person_may_keep(
     declared = declared_as(catalog, HEAVY.declared)
 
     def numbered() -> list[int]:
-        (ran,) = GreyBox(connection, declared).run(read(NUMBERED, declared), "everybody", 2)
+        (ran,) = GreyBox(connection, declared).run(compile_query(NUMBERED, declared), "everybody", 2)
         return [sum(vector.tolist()) for vector in ran.exact.vectors]
 
     assert numbered() == [0]

@@ -15,10 +15,10 @@ from dialect import Refusal
 from dialect.algebra.release_plan import VectorKind
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.exact import Exact
-from engine.backends.sandbox import outer
+from engine.backends.sandbox import run_outer
 from engine.pipeline import finish as finishing
 from tests.support.ledger import spoilt
-from tests.support.ledger.spoilt import Spoilt
+from tests.support.ledger.spoilt import PlantedChange
 from tests.support.planted import changing
 from tests.support.sql import exact
 from tests.support.sql.oracle import Oracle
@@ -28,17 +28,21 @@ from tests.support.statistics import lifted
 from tests.support.worlds import make_world, write_world
 
 # bug -> world, what the questions asked are about, what is spoilt
-PLANTED: dict[str, tuple[str, str, Spoilt]] = {
+PLANTED: dict[str, tuple[str, str, PlantedChange]] = {
     "a FILTER is dropped": ("operator", "FILTER", spoilt.vectors(lambda v: replace(v, condition=None))),
-    "the other side of a LEFT JOIN is kept": ("attack", "LEFT JOIN", spoilt.operators(spoilt.swapped)),
-    "a LEFT JOIN loses rows": ("attack", "LEFT JOIN", spoilt.operators(spoilt.narrowed)),
-    "admission is forgotten": ("attack", "COUNT", Spoilt(admission=lambda _: None)),
+    "the other side of a LEFT JOIN is kept": ("attack", "LEFT JOIN", spoilt.operators(spoilt.swap_left_join)),
+    "a LEFT JOIN loses rows": ("attack", "LEFT JOIN", spoilt.operators(spoilt.inner_for_left_join)),
+    "admission is forgotten": ("attack", "COUNT", PlantedChange(admission=lambda _: None)),
     "rows of nobody count": ("clocks", "COUNT", spoilt.text("", r' WHERE "rider_id" IS NOT NULL')),
     "a NULL key has no partner": ("operator", "GROUP BY approach_dir", spoilt.text("=", "IS NOT DISTINCT FROM")),
     "a range ends a step early": ("attack", "<=|BETWEEN", spoilt.text("<", "<=")),
     "a range begins a step late": ("attack", ">=|BETWEEN", spoilt.text(">", ">=")),
-    "rows are counted where values are": ("attack", "COUNT\\([a-z]", spoilt.vectors(spoilt.uncounted)),
-    "a person counts as often as they come": ("operator", "COUNT.DISTINCT", spoilt.vectors(spoilt.repeated)),
+    "rows are counted where values are": ("attack", "COUNT\\([a-z]", spoilt.vectors(spoilt.count_rows_for_values)),
+    "a person counts as often as they come": (
+        "operator",
+        "COUNT.DISTINCT",
+        spoilt.vectors(spoilt.count_person_per_row),
+    ),
     "the centre is not put back": (
         "operator",
         "AVG",
@@ -55,9 +59,13 @@ PLANTED: dict[str, tuple[str, str, Spoilt]] = {
         "arg_",
         spoilt.text("struct_extract(max(", r"struct_extract\(min\("),
     ),
-    "CASE tries its branches backwards": ("operator", "CASE", spoilt.operators(spoilt.backwards)),
-    "what nobody selected is compared": ("sets", "UNION|INTERSECT|EXCEPT", spoilt.operators(spoilt.carried)),
-    "a UNION keeps what it has twice": ("sets", "UNION", spoilt.operators(spoilt.gathered)),
+    "CASE tries its branches backwards": ("operator", "CASE", spoilt.operators(spoilt.reverse_cases)),
+    "what nobody selected is compared": (
+        "sets",
+        "UNION|INTERSECT|EXCEPT",
+        spoilt.operators(spoilt.compare_hidden_columns),
+    ),
+    "a UNION keeps what it has twice": ("sets", "UNION", spoilt.operators(spoilt.keep_duplicates)),
     "public rows that come twice count once": (
         "attack",
         "JOIN cells",
@@ -101,7 +109,7 @@ def _found(oracles: dict[str, Oracle], world: str, about: str) -> str | None:
 @pytest.mark.parametrize("bug", PLANTED)
 def test_a_planted_bug_is_found(bug: str, oracles: dict[str, Oracle], monkeypatch: pytest.MonkeyPatch) -> None:
     world, about, spoiling = PLANTED[bug]
-    spoilt.planted(exact, spoiling)(monkeypatch)
+    spoilt.plant_change(exact, spoiling)(monkeypatch)
     assert _found(oracles, world, about) is not None
 
 
@@ -119,7 +127,7 @@ def test_a_bound_that_binds_is_found(oracles: dict[str, Oracle], monkeypatch: py
 
 
 def test_a_key_that_nobody_has_is_found(oracles: dict[str, Oracle], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exact, "somebody", lambda numbers: np.ones(numbers.keys.num_rows, dtype=bool))
+    monkeypatch.setattr(exact, "groups_with_rows", lambda numbers: np.ones(numbers.keys.num_rows, dtype=bool))
     assert _found(oracles, "operator", "GROUP BY") is not None
 
 
@@ -148,7 +156,7 @@ def test_a_bug_of_the_outer_part_is_found(
     right: str, wrong: str, oracles: dict[str, Oracle], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changed = changing(monkeypatch, lambda sql: sql, lambda sql: sql.replace(right, wrong))
-    monkeypatch.setattr(finishing, "outer", lambda sql, tables: outer(changed(sql), tables))
+    monkeypatch.setattr(finishing, "run_outer", lambda sql, tables: run_outer(changed(sql), tables))
     assert _found(oracles, "operator", "ORDER BY") is not None
 
 
@@ -165,7 +173,7 @@ def test_a_bug_of_the_outer_part_is_found(
 def test_a_planted_bug_is_found_by_drawn_questions_too(
     bug: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spoilt.planted(exact, PLANTED[bug][2])(monkeypatch)
+    spoilt.plant_change(exact, PLANTED[bug][2])(monkeypatch)
     found = []
     once = settings(max_examples=2, phases=(Phase.generate,), database=None, suppress_health_check=list(HealthCheck))
 

@@ -13,7 +13,7 @@ from budgets import Loss
 from dialect.algebra.expressions import Expr
 from dialect.algebra.release_plan import VectorKind
 from dialect.planner.keys.public_domains import PublicList
-from dialect.planner.reuse.view_matching import Told
+from dialect.planner.reuse.view_matching import CanonicalPlan
 from engine.pipeline import engine as pipeline
 from engine.pipeline.engine import Engine
 from engine.reuse import holdings as held
@@ -44,13 +44,13 @@ def differs(engine: Engine, first: str, asked: str) -> bool:
     exact = anew(engine, exact=True)
     ask(exact, first, "1")
     made = ask(exact, asked, "0.001")
-    return made.charged == Loss(0, 0) and rows(made) != rows(ask(anew(engine, exact=True), asked, "0.001"))
+    return made.charged_loss == Loss(0, 0) and rows(made) != rows(ask(anew(engine, exact=True), asked, "0.001"))
 
 
 def test_persons_that_are_added_up_are_found(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = "SELECT COUNT(DISTINCT person_id) AS p FROM visit"
     assert not differs(town, PEOPLE, asked)
-    monkeypatch.setattr(derivation, "SUMS_OVER_GROUPS", tuple(VectorKind))
+    monkeypatch.setattr(derivation, "GROUP_ADDITIVE_KINDS", tuple(VectorKind))
     assert differs(town, PEOPLE, asked)
 
 
@@ -70,21 +70,21 @@ def test_rows_outside_of_a_list_with_a_listed_value_of_a_function_are_found(
     with held_town(tmp_path, rows=later, complete=False) as engine:
         asked = f"SELECT {key} AS k, COUNT(*) AS n FROM visit GROUP BY k"
         assert not differs(engine, BY_DAY, asked)
-        monkeypatch.setattr(derivation, "_dropped", every_open_list)
+        monkeypatch.setattr(derivation, "_unlisted_rows_dropped", every_open_list)
         assert differs(engine, BY_DAY, asked)
 
 
 def test_rows_that_are_not_held_taken_for_held_ones_are_found(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     some = f"{BY_ZONE.partition(' GROUP')[0]} WHERE minutes > 30 GROUP BY zone"
     assert not differs(town, some, TOTAL)
-    monkeypatch.setattr(derivation, "implied", lambda condition, facts: True)
+    monkeypatch.setattr(derivation, "is_implied", lambda condition, facts: True)
     assert differs(town, some, TOTAL)
 
 
 def test_windows_that_are_taken_from_others_are_found(daily: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = f"{TOTAL} WHERE day = '2026-10-02'"
     assert not differs(daily, BY_ZONE, asked)
-    monkeypatch.setattr(derivation, "over_keys", lambda expr, *cells: derivation.conjunction(()))
+    monkeypatch.setattr(derivation, "rewrite_over_keys", lambda expr, *cells: derivation.conjunction(()))
     assert differs(daily, BY_ZONE, asked)
 
 
@@ -97,7 +97,7 @@ def test_another_version_of_the_data_taken_for_this_one_is_found(town: Engine, m
         return price(ask(replace(own, catalog=newer), BY_ZONE, "0.001")) == 0
 
     assert not free_of_old()
-    monkeypatch.setattr(held, "key_of", lambda plan, bounds, cost, catalog: _Any())
+    monkeypatch.setattr("engine.pricing.release_key.release_key", lambda plan, bounds, cost, catalog: _Any())
     assert free_of_old()
 
 
@@ -108,26 +108,26 @@ def test_noise_that_is_mixed_with_itself_is_found(tmp_path: Path, monkeypatch: p
             own = anew(engine)
             ask(own, BY_ZONE, "0.005")
             ask(own, BY_ZONE, "0.01")  # what is left to buy costs as much as what is held
-            return len(own.ledger.releases("ann"))
+            return len(own.ledger.paid_releases("ann"))
 
         assert noises() == 2
-        monkeypatch.setattr(sources._Anew, "release", lambda self, rho: self.again(rho))
+        monkeypatch.setattr(sources._NewReleases, "release", lambda self, rho: self.again(rho))
         assert noises() == 1
 
 
 def test_other_bounds_that_are_mixed_are_found(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     def mixed() -> bool:
         visit = next(table for table in town.catalog.tables if table.name == "visit")
-        assert visit.norms is not None
-        narrow = replace(visit, norms=replace(visit.norms, rows=1000.0))
+        assert visit.clip_bounds is not None
+        narrow = replace(visit, clip_bounds=replace(visit.clip_bounds, rows=1000.0))
         others = tuple(narrow if table is visit else table for table in town.catalog.tables)
         own = anew(town)
         ask(own, FINE, "0.06")
-        (way,) = ask(replace(own, catalog=replace(town.catalog, tables=others)), BY_ZONE, "0.01").ways
-        return bool(way.sources) and way.sources[0].bounds[0].norm != way.wanted.bounds.vectors[0].norm
+        (way,) = ask(replace(own, catalog=replace(town.catalog, tables=others)), BY_ZONE, "0.01").sources
+        return bool(way.derived) and way.derived[0].bounds[0].clip_bound != way.wanted.bounds.vectors[0].clip_bound
 
     assert not mixed()
-    monkeypatch.setattr(sources, "_cut", lambda bounds, grains: None)
+    monkeypatch.setattr(sources, "_clipping_key", lambda bounds, grains: None)
     assert mixed()
 
 
@@ -143,13 +143,13 @@ def test_shared_noise_taken_for_noise_of_its_own_is_found(town: Engine, monkeypa
         return float((upper - lower)[0])
 
     honest = width()
-    monkeypatch.setattr(pipeline, "parts_that_share", lambda sources: {})
+    monkeypatch.setattr(pipeline, "correlated_vectors", lambda sources: {})
     assert width() < honest
 
 
-def every_open_list(one: Told, lists: Iterable[PublicList]) -> set[Expr]:
+def every_open_list(one: CanonicalPlan, lists: Iterable[PublicList]) -> set[Expr]:
     """Take a list that a key is only made of for one of the key itself."""
-    return {one.own(each) for found in lists for each in derivation._open(found)}
+    return {one.rename(each) for found in lists for each in derivation._open(found)}
 
 
 class _Any(str):

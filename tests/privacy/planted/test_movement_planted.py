@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from dialect.binder import table_functions
-from dialect.functions.table_functions import table_function
+from dialect.functions.table_functions import find_table_function
 from tests.support.sql.oracle import Oracle
 from tests.support.sql.sql_cases import SqlCase, sql_cases
 from tests.support.worlds import make_world
@@ -42,16 +42,16 @@ def case_of(title: str) -> SqlCase:
 @pytest.mark.parametrize("title", PLANTED)
 def test_a_wrong_definition_is_found(title: str, oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
     name, old, new, asked = PLANTED[title]
-    case, function = case_of(asked), table_function(name)
+    case, function = case_of(asked), find_table_function(name)
     assert function is not None
 
     def write(*given: object) -> str:
-        right = function.write(*given)  # type: ignore[arg-type]
+        right = function.expand(*given)  # type: ignore[arg-type]
         assert old in right
         return right.replace(old, new)
 
-    spoilt = replace(function, write=write)
+    spoilt = replace(function, expand=write)
     monkeypatch.setattr(
-        table_functions, "table_function", lambda found: spoilt if found == name else table_function(found)
+        table_functions, "find_table_function", lambda found: spoilt if found == name else find_table_function(found)
     )
     assert oracle.ask(case.sql, case.instead).difference is not None

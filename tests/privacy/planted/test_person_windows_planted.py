@@ -12,11 +12,11 @@ import pytest
 from sqlglot import exp
 
 from dialect.algebra.expressions import TRUE, Ref
-from dialect.algebra.relations import Cut
-from dialect.catalog.privacy_windows import Window
-from dialect.stability.calls import call, wall
-from tests.support.greybox.greybox import OthersMoved, SensitivityExceeded, connect
-from tests.support.neighbours.window_questions import asked_of
+from dialect.algebra.relations import RowTruncation
+from dialect.catalog.privacy_windows import PrivacyWindow
+from dialect.stability.calls import apply_function, to_local_time
+from tests.support.greybox.greybox import SensitivityExceeded, UnexpectedChange, connect
+from tests.support.neighbours.window_questions import fill_dates
 from tests.support.neighbours.window_worlds import VICTIM, Data, Row, Worlds
 
 bound, charged_windows, own_time, person_windows, private_plan, timed_scans = (
@@ -46,15 +46,15 @@ during, touched_by, alone = timed_scans.during, charged_windows._touched, bound.
 
 
 def or_without_time(clock: Any, *given: Any) -> Any:
-    missing = call("is null", [wall(Ref(clock.time))], exp.Null())
-    return call("or", [during(clock, *given), missing], exp.Null())
+    missing = apply_function("is null", [to_local_time(Ref(clock.time))], exp.Null())
+    return apply_function("or", [during(clock, *given), missing], exp.Null())
 
 
 def of_any_date(clock: Any, *given: Any) -> Any:
     return during(replace(clock, day=None), *given)
 
 
-def kept_apart(*given: Any) -> Any:
+def windows_separated(*given: Any) -> Any:
     return replace(touched_by(*given), crossing=False)
 
 
@@ -67,9 +67,9 @@ def of_all_windows(walk: Any, relation: Any, said: Any) -> Any:
     return replace(made, relation=replace(made.relation, operator=replace(made.relation.operator, window=None)))
 
 
-CUT_OVER_ALL = tuple((kind, of_all_windows if kind is Cut else rule) for kind, rule in person_windows._RULES)
+CUT_OVER_ALL = tuple((kind, of_all_windows if kind is RowTruncation else rule) for kind, rule in person_windows._RULES)
 NOT_ADDED = instead(timed_scans, "during", lambda *_: TRUE)
-FIRST_ALONE = instead(timed_scans, "_possible", lambda table, clock, stretch, *_: stretch.begins()[:1])
+FIRST_ALONE = instead(timed_scans, "_possible_windows", lambda table, clock, stretch, *_: stretch.begins()[:1])
 OF_THE_PERSON = instead(private_plan.PrivatePlan, "unit", property(lambda plan: {"person": plan.source.person}))
 NOT_COMPARED = both(
     instead(person_windows.Walk, "_told", lambda *_: True), instead(person_windows, "_with", lambda parts, _: parts)
@@ -99,35 +99,35 @@ class Case:
     data: Data
     sql: str
     found: type[AssertionError] = SensitivityExceeded
-    window: Window = Window.MONTH
+    window: PrivacyWindow = PrivacyWindow.MONTH
 
 
 GREATEST = "(SELECT person_id, max(place) AS place, max(steps) AS steps FROM visit GROUP BY person_id) v"
 CASES = {
-    "the range is not added to the scan": Case(NOT_ADDED, EVERYWHERE, "SELECT COUNT(*) FROM visit", OthersMoved),
+    "the range is not added to the scan": Case(NOT_ADDED, EVERYWHERE, "SELECT COUNT(*) FROM visit", UnexpectedChange),
     "what is read is not what is charged": Case(
-        both(NOT_ADDED, FIRST_ALONE), ONCE, "SELECT COUNT(*) FROM seen", OthersMoved, Window.WEEK
+        both(NOT_ADDED, FIRST_ALONE), ONCE, "SELECT COUNT(*) FROM seen", UnexpectedChange, PrivacyWindow.WEEK
     ),
     "rows without time are admitted": Case(
-        instead(timed_scans, "during", or_without_time), EVERYWHERE, "SELECT COUNT(*) FROM visit", OthersMoved
+        instead(timed_scans, "during", or_without_time), EVERYWHERE, "SELECT COUNT(*) FROM visit", UnexpectedChange
     ),
     "a date that is not the time's is believed": Case(
-        instead(timed_scans, "during", of_any_date), MISDATED, "SELECT COUNT(*) FROM visit", OthersMoved
+        instead(timed_scans, "during", of_any_date), MISDATED, "SELECT COUNT(*) FROM visit", UnexpectedChange
     ),
     "crossing is taken for preserved": Case(
-        instead(charged_windows, "_touched", kept_apart), CHANGING, f"SELECT place, COUNT(*) FROM {GREATEST} GROUP BY 1"
+        instead(charged_windows, "_touched", windows_separated), CHANGING, f"SELECT place, COUNT(*) FROM {GREATEST} GROUP BY 1"
     ),
     "the root of two is forgotten": Case(
         instead(bound, "_replaced", unpaid_root), CHANGING, f"SELECT place, COUNT(*) FROM {GREATEST} GROUP BY 1"
     ),
     "the root of two is taken where values are signed": Case(
-        instead(bound, "_never_negative", lambda _: True),
+        instead(bound, "_is_non_negative", lambda _: True),
         SIGNED,
         f"SELECT SUM(v.steps * 1) FROM {GREATEST}",
-        window=Window.DAY,
+        window=PrivacyWindow.DAY,
     ),
     "windows of a join are not compared": Case(
-        instead(person_windows, "equal_windows", lambda *_: True),
+        instead(person_windows, "implies_same_window", lambda *_: True),
         TWICE,
         "SELECT COUNT(*) FROM visit v JOIN seen s ON v.person_id = s.person_id AND s.place = v.place",
     ),
@@ -137,16 +137,16 @@ CASES = {
         "SELECT n, COUNT(*) FROM (SELECT *, sum(place) OVER (PARTITION BY person_id) AS n FROM visit) GROUP BY 1",
     ),
     "the windows of a derived column are not charged": Case(
-        instead(charged_windows, "_derived_from", lambda *_: ()), CHANGING, "SELECT home, COUNT(*) FROM person GROUP BY 1", OthersMoved
+        instead(charged_windows, "_source_windows", lambda *_: ()), CHANGING, "SELECT home, COUNT(*) FROM person GROUP BY 1", UnexpectedChange
     ),
     "rows without time are charged where no window is read alone": Case(
         instead(charged_windows, "_static", lambda rows: frozenset() if rows.begins else frozenset({"static"})), ONCE,
         "SELECT p.zone, COUNT(*) FROM person p WHERE p.person_id NOT IN"
         " (SELECT person_id FROM visit WHERE day < DATE '{second}' AND place > 99 AND person_id IS NOT NULL) GROUP BY 1",
-        OthersMoved,
+        UnexpectedChange,
     ),
     "rows of a person are cut in each window where windows cross": Case(
-        instead(charged_windows, "_cut_over_all", lambda source: source),
+        instead(charged_windows, "_truncate_over_all_windows", lambda source: source),
         EVERYWHERE,
         "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(max_rows_contributed = 1) p.home, COUNT(*)"
         " FROM visit JOIN person p USING (person_id) GROUP BY 1",
@@ -160,16 +160,16 @@ CASES = {
         " GROUP BY 1",
     ),
     "a path leads to another window": Case(
-        instead(person_windows, "in_same_window", lambda *_: TRUE), EDGE, "SELECT COUNT(*) FROM point", OthersMoved
+        instead(person_windows, "is_same_window", lambda *_: TRUE), EDGE, "SELECT COUNT(*) FROM point", UnexpectedChange
     ),
     "rows without time stay in the window of those that chose them": Case(
-        instead(person_windows.Walk, "_in_one_window", lambda walk, made: walk_in(walk, replace(made, needed=bool(made.begins)))),
+        instead(person_windows.Walk, "_with_single_window", lambda walk, made: walk_in(walk, replace(made, needed=bool(made.begins)))),
         THRICE,
         "SELECT p.zone, v.day IS NULL, COUNT(*) FROM person p LEFT JOIN visit v"
         " ON p.person_id = v.person_id AND v.day < DATE '{second}' GROUP BY 1, 2",
     ),
 }  # fmt: skip
-walk_in = person_windows.Walk._in_one_window
+walk_in = person_windows.Walk._with_single_window
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +181,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 @pytest.mark.parametrize("bug", CASES)
 def test_the_bug_is_found(connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch, bug: str) -> None:
     case = CASES[bug]
-    worlds, sql = Worlds(connection, case.window, case.data), asked_of(case.sql, case.window)
+    worlds, sql = Worlds(connection, case.window, case.data), fill_dates(case.sql, case.window)
     worlds.check(sql)
     case.plant(monkeypatch)
     with pytest.raises(case.found):
@@ -196,5 +196,5 @@ def test_the_promise_does_not_rest_on_how_conditions_are_read(
 ) -> None:
     """Windows that are taken too few by mistake are not read: the answer is wrong, and nobody's loss larger."""
     FIRST_ALONE(monkeypatch)
-    question = Worlds(connection, Window.MONTH, EVERYWHERE).check(sql)
-    assert question.plans[0].touched.windows == ("2026-01",)
+    question = Worlds(connection, PrivacyWindow.MONTH, EVERYWHERE).check(sql)
+    assert question.plans[0].charged_windows.windows == ("2026-01",)

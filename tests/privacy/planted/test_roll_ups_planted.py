@@ -11,19 +11,19 @@ from sqlglot import exp
 from dialect.algebra.expressions import Call, Case, Expr, Literal, Ref
 from dialect.algebra.relations import Filter, Released
 from dialect.algebra.release_plan import VectorKind
-from dialect.binder.group_by import GroupNames
+from dialect.binder.group_by import GroupResolver
 from dialect.catalog.model import SqlType
-from dialect.functions.registry import forms_of
+from dialect.functions.registry import overloads
 from dialect.planner import grouping_set_reuse
-from dialect.planner.keys.key_set import lists_of
+from dialect.planner.keys.key_set import public_lists
 from dialect.planner.keys.public_domains import PublicList
-from dialect.planner.releases import released
+from dialect.planner.releases import plan_release_point
 from tests.support.sql.oracle import Oracle
 from tests.support.sql.sql_cases import sql_cases
 from tests.support.worlds import make_world
 
 CASES = {case.title: case.sql for case in sql_cases("exact_groupings")}
-_IS_NULL, _NOT = forms_of("is null")[0].row, forms_of("not")[0].row
+_IS_NULL, _NOT = overloads("is null")[0].row_name, overloads("not")[0].row_name
 OUTSIDE = "SELECT cell_id, COUNT(*) AS n FROM events GROUP BY ROLLUP (cell_id)"
 
 
@@ -42,8 +42,10 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Oracle]:
 def test_persons_that_are_added_up_are_found(oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
     sql = CASES["people are not added up"]
     assert oracle.ask(sql).difference is None
-    monkeypatch.setattr(grouping_set_reuse, "SHOWN_SUMS", tuple(VectorKind))
-    monkeypatch.setattr(grouping_set_reuse, "_log_norms", lambda draft: 0.0)  # its norm alone speaks against it here
+    monkeypatch.setattr(grouping_set_reuse, "SHOWN_ADDITIVE_KINDS", tuple(VectorKind))
+    monkeypatch.setattr(
+        grouping_set_reuse, "_mean_log_sensitivity", lambda draft: 0.0
+    )  # its norm alone speaks against it here
     assert oracle.ask(sql).difference is not None
 
 
@@ -51,13 +53,13 @@ def test_the_null_of_a_set_taken_for_a_null_key_is_found(oracle: Oracle, monkeyp
     sql = CASES["a null of a set is told from a null key"]
     assert oracle.ask(sql).difference is None
 
-    def told(names: GroupNames, node: exp.Grouping) -> Expr:
-        key = names.special(node.expressions[0])
+    def is_null_key(names: GroupResolver, node: exp.Grouping) -> Expr:
+        key = names.bind_special(node.expressions[0])
         assert key is not None
         one, none = Literal(1, SqlType.BIGINT), Literal(0, SqlType.BIGINT)
         return Case(((Call(_IS_NULL, (key,), SqlType.BOOLEAN), one),), none, SqlType.BIGINT)
 
-    monkeypatch.setattr(GroupNames, "_told", told)
+    monkeypatch.setattr(GroupResolver, "_bind_grouping", is_null_key)
     assert oracle.ask(sql).difference is not None
 
 
@@ -66,11 +68,11 @@ def test_a_null_key_that_is_not_added_up_is_found(oracle: Oracle, monkeypatch: p
     assert oracle.ask(sql).difference is None
 
     def without(boundary, planning):
-        below = released(boundary, planning)
+        below = plan_release_point(boundary, planning)
         there = Call(_NOT, (Call(_IS_NULL, (Ref(below.fields[0]),), SqlType.BOOLEAN),), SqlType.BOOLEAN)
         return Released(Filter(below, there), below.fields)
 
-    monkeypatch.setattr(grouping_set_reuse, "released", without)
+    monkeypatch.setattr(grouping_set_reuse, "plan_release_point", without)
     assert oracle.ask(sql).difference is not None
 
 
@@ -80,9 +82,9 @@ def test_a_declared_list_taken_for_a_closed_one_is_found(attacked: Oracle, monke
 
     def closed(*given) -> Mapping[Expr, PublicList]:
         return {
-            expr: replace(each, source=replace(each.source, closed=True), size=2)
-            for expr, each in lists_of(*given).items()
+            expr: replace(each, source=replace(each.source, is_exhaustive=True), size=2)
+            for expr, each in public_lists(*given).items()
         }
 
-    monkeypatch.setattr(grouping_set_reuse, "lists_of", closed)
+    monkeypatch.setattr(grouping_set_reuse, "public_lists", closed)
     assert attacked.ask(total).difference is not None

@@ -14,22 +14,22 @@ import pytest
 
 from budgets import Ledger
 from dialect import Refusal
-from engine import Desk
+from engine import Session
 from engine.backends.duckdb import DuckDBBackend
 from engine.errors import ExecutionFailed
 from engine.mechanism.release import Release
 from engine.pipeline.answered import Answered
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 from tests.support.neighbours.two_worlds import (
     BY_HOUR,
     BY_ZONE,
     Attack,
     attacks,
-    check_second_asker,
-    hold,
+    check_attack,
+    check_second_client,
+    observe,
     open_worlds,
-    seen,
 )
 
 ATTACKS = attacks()
@@ -37,12 +37,12 @@ DIVIDED = next(attack for attack in ATTACKS if "remainder" in attack.why)
 
 
 @pytest.fixture(scope="module")
-def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Desk]]:
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Session]]:
     with open_worlds(tmp_path_factory.mktemp("worlds")) as opened:
         yield opened
 
 
-answer, release = Engine.answer, Engine.release
+answer, release = Engine.answer, Engine.measure_release
 
 
 def ordered_by_exact_numbers(engine: Engine, prepared: Any, *read: Any) -> Release:
@@ -56,7 +56,7 @@ def only_where_somebody_was(engine: Engine, prepared: Any, *read: Any) -> Releas
     return replace(made, keys=made.keys.filter(there), noisy=tuple(vector[there] for vector in made.noisy))
 
 
-def telling_how_many_rows_there_are(engine: Engine, sql: str, asked: Asked, *paid: Any, least: int = 0) -> Answered:
+def leak_row_count(engine: Engine, sql: str, asked: Request, *paid: Any, least: int = 0) -> Answered:
     try:
         return answer(engine, sql, asked, *paid)
     except Refusal as refused:
@@ -94,13 +94,13 @@ def form(row: str, duckdb_form: str) -> Callable[[pytest.MonkeyPatch], None]:
 
 
 PLANTED = {
-    "rows in the order of exact numbers": (instead(Engine, "release", ordered_by_exact_numbers), BY_HOUR),
+    "rows in the order of exact numbers": (instead(Engine, "measure_release", ordered_by_exact_numbers), BY_HOUR),
     "a refusal that knows how many rows there are": (
-        instead(Engine, "answer", telling_how_many_rows_there_are),
+        instead(Engine, "answer", leak_row_count),
         next(attack for attack in ATTACKS if attack.number == "35"),
     ),
     "a refusal that knows of very many rows": (
-        instead(Engine, "answer", partialmethod(telling_how_many_rows_there_are, least=15_000)),
+        instead(Engine, "answer", partialmethod(leak_row_count, least=15_000)),
         next(attack for attack in ATTACKS if attack.outcome == "E_FUNC"),
     ),
     "a remainder that raises": (form("%#0", "({0} % {1})"), DIVIDED),
@@ -109,37 +109,37 @@ PLANTED = {
         replace(BY_ZONE, sql="SELECT cell_id, COUNT(DISTINCT subscriber_id) FROM events GROUP BY 1"),
     ),
     "public keys only where somebody was": (
-        lambda m: m.setattr(Engine, "release", only_where_somebody_was),
+        lambda m: m.setattr(Engine, "measure_release", only_where_somebody_was),
         replace(BY_HOUR, sql="SELECT hour(ts), COUNT(*) FROM events WHERE dwell_s > 4000 GROUP BY 1"),
     ),
 }
 
 
 @pytest.mark.parametrize("title", PLANTED)
-def test_a_planted_bug_is_found(title: str, worlds: dict[str, Desk], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_planted_bug_is_found(title: str, worlds: dict[str, Session], monkeypatch: pytest.MonkeyPatch) -> None:
     plant, attack = PLANTED[title]
-    hold(attack, worlds)
+    check_attack(attack, worlds)
     plant(monkeypatch)
     with pytest.raises(AssertionError):
-        hold(attack, worlds)
+        check_attack(attack, worlds)
 
 
 def test_a_text_of_the_engine_that_is_passed_on_is_found(
-    worlds: dict[str, Desk], monkeypatch: pytest.MonkeyPatch
+    worlds: dict[str, Session], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     oldest = Attack(
         "4", "E_EXEC", None, "a cast that raises", "SELECT COUNT(lower(home_zone)) FROM subscribers WHERE age > 99"
     )
     form("lower#0", "CAST(CAST({0} AS INTEGER) AS VARCHAR)")(monkeypatch)
-    assert seen(worlds["D"], oldest).traces(oldest) == set()
+    assert observe(worlds["D"], oldest).traces(oldest) == set()
     monkeypatch.setattr(DuckDBBackend, "_table", passing_the_cause_on)
-    assert seen(worlds["D"], oldest).traces(oldest) == {"ZZ-CANARY-7f3a"}
+    assert observe(worlds["D"], oldest).traces(oldest) == {"ZZ-CANARY-7f3a"}
 
 
 def test_a_stored_answer_given_to_who_has_not_paid_is_found(
-    worlds: dict[str, Desk], monkeypatch: pytest.MonkeyPatch
+    worlds: dict[str, Session], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replay = Ledger.replay
     monkeypatch.setattr(Ledger, "replay", lambda ledger, client, *given: replay(ledger, "ann", *given))
     with pytest.raises(AssertionError, match="pays for it"):
-        check_second_asker(worlds["D"])
+        check_second_client(worlds["D"])

@@ -20,10 +20,10 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
-from dialect import read
+from dialect import compile_query
 from engine.backends.exact import Exact
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 from tests.support.neighbours.attack_catalog import attack_catalog
 from tests.support.statistics.noised import ReadOnce, engine_over
 from tests.support.statistics.statistics import ALPHA
@@ -48,12 +48,12 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engine, E
 
 def released(engine: Engine, sql: str) -> np.ndarray:
     """Release one number many times: as many groups that hold the same exact number."""
-    question = read(sql, engine.catalog)
-    (prepared,) = engine.prepare(question, Asked("auditor", RHO))
+    question = compile_query(sql, engine.catalog)
+    (prepared,) = engine.compile_releases(question, Request("auditor", RHO))
     (number,) = engine.backend.run(prepared.sql).vectors[0]
     many = Exact(pa.table({"k0": range(GUESSES)}), (np.full(GUESSES, number, dtype=np.int64),))
     repeated = replace(engine, backend=ReadOnce(engine.backend, many))  # type: ignore[arg-type]
-    return repeated.release(prepared).noisy[0]
+    return repeated.measure_release(prepared).noisy[0]
 
 
 def least_mu(worlds: tuple[Engine, Engine], sql: str) -> float:

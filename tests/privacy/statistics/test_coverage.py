@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from dialect import read
-from dialect.catalog.model import Catalog, Norms, Table
+from dialect import compile_query
+from dialect.catalog.model import Catalog, ClipBounds, Table
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 from tests.support.neighbours.attack_catalog import attack_catalog
 from tests.support.sql.exact import exact_engine
 from tests.support.statistics.noised import engine_over
@@ -45,9 +45,10 @@ def generous(catalog: Catalog) -> Catalog:
 
     def widened(table: Table) -> Table:
         columns = tuple(
-            replace(c, sum_norm=9e4, centred_norm=7.5e4) if c.name == "dwell_s" else c for c in table.columns
+            replace(c, sum_clip_bound=9e4, centred_sum_clip_bound=7.5e4) if c.name == "dwell_s" else c
+            for c in table.columns
         )
-        return replace(table, norms=Norms(23, 5), columns=columns) if table.name == "events" else table
+        return replace(table, clip_bounds=ClipBounds(23, 5), columns=columns) if table.name == "events" else table
 
     return replace(catalog, tables=tuple(map(widened, catalog.tables)))
 
@@ -63,11 +64,11 @@ def covered(engine: Engine, sql: str, rho: Fraction = RHO, times: int = TIMES) -
     """For each uncertain column, which of its numbers lay in their intervals: one row per answer."""
     with exact_engine(engine.catalog) as exact:
         truth = {row["k"]: row for row in exact.query(sql).to_pylist()}  # only keys that somebody has
-    question = read(sql, engine.catalog)
-    prepared = engine.prepare(question, Asked("anybody", rho))
+    question = compile_query(sql, engine.catalog)
+    prepared = engine.compile_releases(question, Request("anybody", rho))
     found: dict[str, list[list[bool]]] = {}
     for _ in range(times):
-        answer = engine.finish(question, prepared, tuple(engine.release(each) for each in prepared), LEVEL)
+        answer = engine.finish(question, prepared, tuple(engine.measure_release(each) for each in prepared), LEVEL)
         keys = answer.table.column("k").to_pylist()
         for name, (lower, upper) in answer.intervals.items():
             rows = [i for i, key in enumerate(keys) if key in truth and truth[key][name] is not None]  # no row before
@@ -101,7 +102,7 @@ def outcomes(engine: Engine) -> dict[str, Flags]:
     return {name: flags for sql in QUESTIONS.values() for name, flags in covered(engine, sql).items()}
 
 
-def test_each_number_is_covered_as_often_as_its_interval_says_and_no_wider_than_needed(
+def test_each_interval_has_its_stated_coverage_and_is_no_wider_than_needed(
     outcomes: dict[str, Flags],
 ) -> None:
     assert set(outcomes) == {"n", "p", "s", "d", "m", "r", "share"}

@@ -14,7 +14,7 @@ from importlib import import_module
 
 import pytest
 
-from dialect import read
+from dialect import compile_query
 from dialect.planner import noise_tracking
 from dialect.postprocess import noise_propagation
 from engine.pipeline.engine import Engine
@@ -94,7 +94,7 @@ QUESTIONS = {
 
 
 @pytest.mark.parametrize(("sql", "classes"), QUESTIONS.values(), ids=QUESTIONS)
-def test_each_number_is_covered_as_often_as_its_interval_says(
+def test_each_propagated_interval_has_its_stated_coverage(
     rich: Callable[[str], dict[str, Flags]], sql: str, classes: int | None
 ) -> None:
     outcomes = rich(sql)
@@ -139,28 +139,30 @@ def test_each_number_of_a_window_is_covered(rich: Callable[[str], dict[str, Flag
 
 
 def test_a_frame_with_the_noise_of_one_number_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = noise_tracking.summed
+    honest = noise_tracking.express_sum
 
     def of_one(*asked):
         made = honest(*asked)
-        return replace(made, terms=tuple((total, noise_propagation.ONE, raw) for total, _, raw in made.terms))
+        return replace(
+            made, noise_terms=tuple((total, noise_propagation.ONE, raw) for total, _, raw in made.noise_terms)
+        )
 
-    monkeypatch.setattr(noise_tracking, "summed", of_one)
+    monkeypatch.setattr(noise_tracking, "express_sum", of_one)
     assert found(engine, f"SELECT k, SUM(n) OVER (ORDER BY k) AS running FROM {THERE}")
 
 
-def test_one_row_that_is_taken_for_two_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(noise_propagation, "_of_two_rows", lambda *_: True)
+def test_counting_one_row_as_two_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(noise_propagation, "_are_of_different_rows", lambda *_: True)
     doubled = f"SELECT k, SUM(n) OVER (ORDER BY k ROWS 1 PRECEDING) + n AS more FROM {THERE}"
     assert found(engine, doubled, 2, 3 * TIMES)  # a row meets its neighbours only; 87% are covered
 
 
 def test_a_rolled_up_total_rests_on_no_release_of_its_own(engine: Engine) -> None:
-    assert [len(plan.keys) for plan in read(ROLLED, engine.catalog).plans] == [2]
+    assert [len(plan.keys) for plan in compile_query(ROLLED, engine.catalog).plans] == [2]
 
 
-def test_one_noise_that_is_taken_for_two_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(noise_propagation.Linear, "_twins", lambda *_: iter(()))
+def test_treating_one_noise_as_two_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(noise_propagation.LinearCombination, "_possibly_shared_terms", lambda *_: iter(()))
     assert found(engine, TWICE, 1)
 
 

@@ -12,9 +12,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from dialect import read
+from dialect import compile_query
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 from tests.privacy.statistics.test_coverage import WITHIN, generous
 from tests.support.neighbours.attack_catalog import attack_catalog
 from tests.support.sql.exact import exact_engine
@@ -34,16 +34,16 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         yield opened
 
 
-def held(engine: Engine, rest: str, intervals: str = "simultaneous") -> int:
+def simultaneous_coverage(engine: Engine, rest: str, intervals: str = "simultaneous") -> int:
     """Count the answers all of whose intervals hold."""
     sql = f"SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(intervals = '{intervals}') {rest}"
     with exact_engine(engine.catalog) as exact:
         truth = {row["k"]: row for row in exact.query(rest.join(("SELECT ", "")).split(" ORDER")[0]).to_pylist()}
-    question, asked = read(sql, engine.catalog), Asked("anybody", RHO, confidence=LEVEL)
-    prepared = engine.prepare(question, asked)
+    question, asked = compile_query(sql, engine.catalog), Request("anybody", RHO, confidence=LEVEL)
+    prepared = engine.compile_releases(question, asked)
     level, whole = engine.confidence(question, asked), 0
     for _ in range(TIMES):
-        answer = engine.finish(question, prepared, tuple(engine.release(each) for each in prepared), level)
+        answer = engine.finish(question, prepared, tuple(engine.measure_release(each) for each in prepared), level)
         keys = answer.table.column("k").to_pylist()
         whole += all(
             np.isnan(lower[i]) or lower[i] <= truth.get(key, {name: 0})[name] <= upper[i]
@@ -54,10 +54,10 @@ def held(engine: Engine, rest: str, intervals: str = "simultaneous") -> int:
 
 
 @pytest.mark.parametrize("rest", [COUNTS, RATIOS, LARGEST])
-def test_all_hold_together_as_often_as_asked(engine: Engine, rest: str) -> None:
-    assert binomial_at_least(held(engine, rest), TIMES, LEVEL)
+def test_simultaneous_intervals_have_their_requested_coverage(engine: Engine, rest: str) -> None:
+    assert binomial_at_least(simultaneous_coverage(engine, rest), TIMES, LEVEL)
 
 
 @pytest.mark.parametrize("rest", [COUNTS, LARGEST])
-def test_intervals_that_hold_each_by_itself_are_found(engine: Engine, rest: str) -> None:
-    assert not binomial_at_least(held(engine, rest, "each"), TIMES, LEVEL)
+def test_merely_individual_intervals_are_found(engine: Engine, rest: str) -> None:
+    assert not binomial_at_least(simultaneous_coverage(engine, rest, "each"), TIMES, LEVEL)

@@ -45,7 +45,7 @@ def test_the_binomial_test_has_power() -> None:
 
 
 @needs_mibici
-def test_errors_are_as_small_as_the_readme_says(made: list[Outcome]) -> None:
+def test_errors_are_as_small_as_the_readme_states(made: list[Outcome]) -> None:
     """Medians over shown numbers, generous by half of what the README's table gives."""
     error = {o.name: o.relative_error for o in made}
     assert error["people in all"] < 0.005

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dialect import read
-from dialect.codegen.key_selection import most_weight
+from dialect import compile_query
+from dialect.codegen.key_selection import max_weight
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 from tests.support.ledger.forked import DRAWN, drawn_in_forks
 from tests.support.neighbours.attack_catalog import attack_catalog
-from tests.support.statistics.noised import Noise, answers, engine_over, noises, told
+from tests.support.statistics.noised import Noise, answers, engine_over, noises, with_private_keys
 from tests.support.statistics.statistics import ALPHA, binomial_at_most, discrete_gaussian_fits, gaussian_tail
 
 ANSWERS, KEYS = 40, 400
@@ -44,7 +44,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 def asked(engine: Engine, sql: str) -> Engine:
     """A query with many private keys, each far above the threshold; public ones are read."""
-    return told(engine, KEYS, 10_000, vectors=2) if sql == PRIVATE else engine
+    return with_private_keys(engine, KEYS, 10_000, vectors=2) if sql == PRIVATE else engine
 
 
 def most_correlated(columns: list[Noise]) -> float:
@@ -94,7 +94,7 @@ def test_noise_that_two_vectors_share_is_found(engine: Engine) -> None:
     assert most_correlated(drawn) > STANDARD_ERRORS
 
 
-def test_what_is_shown_is_what_was_released(engine: Engine) -> None:
+def test_shown_numbers_are_the_released_ones(engine: Engine) -> None:
     (answered,) = answers(engine, PUBLIC, RHOS[0], 1)
     release, plan = answered.releases[0], answered.prepared[0].plan
     rows = next(i for i, vector in enumerate(plan.vectors) if vector.kind == "rows")
@@ -103,9 +103,9 @@ def test_what_is_shown_is_what_was_released(engine: Engine) -> None:
 
 
 def test_the_same_question_has_the_same_noise(engine: Engine) -> None:
-    law = Asked("law", Fraction(1, 1000))
+    law = Request("law", Fraction(1, 1000))
     first, again = engine.answer(PUBLIC, law), engine.answer(PUBLIC, law)
-    other = engine.answer(PUBLIC, Asked("another", Fraction(1, 1000)))
+    other = engine.answer(PUBLIC, Request("another", Fraction(1, 1000)))
     assert first.answer.table.equals(again.answer.table) and first.answer.table.equals(other.answer.table)
     fresh = next(answers(engine, PUBLIC, "0.001", 1))
     assert not fresh.answer.table.equals(first.answer.table)
@@ -125,19 +125,19 @@ LONELY = 20_000  # keys of one person each
 LIKELY_DELTA = Fraction(1, 50)  # so large that it can be counted
 
 
-def shown_of_the_lonely(engine: Engine, lower_by: int = 0) -> tuple[int, float, int]:
+def shown_single_person_keys(engine: Engine, lower_by: int = 0) -> tuple[int, float, int]:
     """Count the keys of one person that reach the threshold; give also the noise's scale and the threshold."""
     catalog = engine.catalog
     dataset = replace(catalog.datasets[0], defaults=replace(catalog.datasets[0].defaults, delta=LIKELY_DELTA))
-    likely = replace(told(engine, LONELY, 1, vectors=2), catalog=replace(catalog, datasets=(dataset,)))
-    (prepared,) = likely.prepare(read(PRIVATE, likely.catalog), Asked("law", Fraction("0.08")))
+    likely = replace(with_private_keys(engine, LONELY, 1, vectors=2), catalog=replace(catalog, datasets=(dataset,)))
+    (prepared,) = likely.compile_releases(compile_query(PRIVATE, likely.catalog), Request("law", Fraction("0.08")))
     cost = replace(prepared.cost, threshold=prepared.cost.threshold - lower_by)
-    release = likely.release(replace(prepared, cost=cost))
+    release = likely.measure_release(replace(prepared, cost=cost))
     return release.keys.num_rows, cost.keys.sigma, prepared.cost.threshold
 
 
-def test_a_key_of_one_person_is_shown_with_at_most_delta(engine: Engine) -> None:
-    shown, sigma, threshold = shown_of_the_lonely(engine)
+def test_a_key_of_one_person_is_shown_with_probability_at_most_delta(engine: Engine) -> None:
+    shown, sigma, threshold = shown_single_person_keys(engine)
     assert gaussian_tail(sigma, threshold - 1) <= LIKELY_DELTA
     assert binomial_at_most(shown, LONELY, float(LIKELY_DELTA), ALPHA)
     assert shown > 0
@@ -145,7 +145,7 @@ def test_a_key_of_one_person_is_shown_with_at_most_delta(engine: Engine) -> None
 
 @pytest.mark.parametrize("lower_by", [1, 2])
 def test_a_threshold_that_is_too_low_is_found(lower_by: int, engine: Engine) -> None:
-    shown, _, _ = shown_of_the_lonely(engine, lower_by)
+    shown, _, _ = shown_single_person_keys(engine, lower_by)
     assert not binomial_at_most(shown, LONELY, float(LIKELY_DELTA), ALPHA)
 
 
@@ -160,16 +160,16 @@ def people_shown(engine: Engine, alone: int, lower_by: int = 0) -> int:
     catalog = engine.catalog
     dataset = replace(catalog.datasets[0], defaults=replace(catalog.datasets[0].defaults, delta=LIKELY_DELTA))
     likely = replace(engine, catalog=replace(catalog, datasets=(dataset,)))
-    (prepared,) = likely.prepare(read(WEIGHED, likely.catalog), Asked("law", Fraction("0.08")))
-    assert prepared.choice is not None and prepared.cost.max_groups == 4
-    weight = most_weight(alone, prepared.choice.bounds)
+    (prepared,) = likely.compile_releases(compile_query(WEIGHED, likely.catalog), Request("law", Fraction("0.08")))
+    assert prepared.selection is not None and prepared.cost.max_groups == 4
+    weight = max_weight(alone, prepared.selection.bounds)
     cost = replace(prepared.cost, threshold=prepared.cost.threshold - lower_by)
-    release = told(likely, LONELY * alone, weight, vectors=2).release(replace(prepared, cost=cost))
+    release = with_private_keys(likely, LONELY * alone, weight, vectors=2).measure_release(replace(prepared, cost=cost))
     return len({int(key[4:]) // alone for key in release.keys.column("k0").to_pylist()})
 
 
 @pytest.mark.parametrize("alone", [1, 2, 4])
-def test_whoever_is_alone_in_their_keys_is_shown_with_at_most_delta(engine: Engine, alone: int) -> None:
+def test_people_alone_in_their_keys_are_shown_with_probability_at_most_delta(engine: Engine, alone: int) -> None:
     assert binomial_at_most(people_shown(engine, alone), LONELY, float(LIKELY_DELTA), ALPHA)
 
 

@@ -11,42 +11,52 @@ from typing import Any
 
 import pytest
 
-from engine import Desk, Refused
+from engine import Refused, Session
 from engine.mechanism.release import Release
-from engine.pipeline.target_budget import Holding
-from engine.pricing.prepare import Prepared
-from tests.support.neighbours.two_worlds import ANSWERED, BY_HOUR, CLIENT, COUNT, fresh, hold, open_worlds
+from engine.pipeline.target_budget import StoredAnswers
+from engine.pricing.prepare import CompiledRelease
+from tests.support.neighbours.two_worlds import (
+    ANSWERED,
+    BY_HOUR,
+    CLIENT,
+    COUNT,
+    check_attack,
+    open_worlds,
+    with_empty_ledger,
+)
 
 CHEAP, SHARE = "0.02", "1%"
 SUM = "SELECT SUM(dwell_s) AS s FROM events"  # finer than a count: one person more is another price
 
 
 @pytest.fixture(scope="module")
-def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Desk]]:
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Session]]:
     with open_worlds(tmp_path_factory.mktemp("worlds")) as opened:
         yield opened
 
 
 @pytest.mark.parametrize("attack", [COUNT, BY_HOUR], ids=["count", "by hour"])
 @pytest.mark.parametrize(("target", "outcome"), [("2000", ANSWERED), ("1", "E_BUDGET"), ("20%", "E_PARAM")])
-def test_a_target_is_met_or_refused_alike(attack: Any, target: str, outcome: str, worlds: dict[str, Desk]) -> None:
-    hold(replace(attack, outcome=outcome), worlds, target_error=target)
+def test_meeting_or_refusing_a_target_is_independent_of_the_data(
+    attack: Any, target: str, outcome: str, worlds: dict[str, Session]
+) -> None:
+    check_attack(replace(attack, outcome=outcome), worlds, target_error=target)
 
 
 @pytest.mark.parametrize(
     "target", ["nan", "NaN%", "Infinity", "-1", "0", "0%", "101%", "1e400", "5e-324", "0x1", "", "%", "5 %", True, b"5"]
 )
-def test_a_target_that_is_none(target: Any, worlds: dict[str, Desk]) -> None:
-    hold(replace(COUNT, outcome="E_PARAM"), worlds, ("D",), target_error=target)
+def test_an_invalid_target_is_refused(target: Any, worlds: dict[str, Session]) -> None:
+    check_attack(replace(COUNT, outcome="E_PARAM"), worlds, ("D",), target_error=target)
 
 
-def test_a_price_and_a_target_are_one_too_many(worlds: dict[str, Desk]) -> None:
-    hold(replace(COUNT, outcome="E_PARAM"), worlds, ("D",), target_error="50", rho="0.01")
+def test_a_price_and_a_target_are_one_too_many(worlds: dict[str, Session]) -> None:
+    check_attack(replace(COUNT, outcome="E_PARAM"), worlds, ("D",), target_error="50", rho="0.01")
 
 
-def prices(worlds: dict[str, Desk], plant: Callable[[], None] = lambda: None) -> dict[str, Any]:
+def prices(worlds: dict[str, Session], plant: Callable[[], None] = lambda: None) -> dict[str, Any]:
     """Price of a share of one stored answer in each world."""
-    with fresh(worlds["D"]) as own:
+    with with_empty_ledger(worlds["D"]) as own:
         own.query(SUM, client=CLIENT, rho=CHEAP)
         shared = own.engine.ledger
         plant()
@@ -54,35 +64,35 @@ def prices(worlds: dict[str, Desk], plant: Callable[[], None] = lambda: None) ->
         return {world: _price(desk) for world, desk in desks.items()}
 
 
-def _price(desk: Desk) -> Any:
+def _price(desk: Session) -> Any:
     try:
         return desk.explain(SUM, client=CLIENT, target_error=SHARE)["price"]
     except Refused as refused:
         return refused.problem
 
 
-def test_a_share_is_priced_by_what_is_held(worlds: dict[str, Desk]) -> None:
+def test_a_relative_target_is_priced_by_the_stored_release(worlds: dict[str, Session]) -> None:
     found = prices(worlds)
     assert found["D"]["rho"] > 0, found
     assert all(price == found["D"] for price in found.values())
 
 
-_held_at = Holding._held_at
+_held_at = StoredAnswers._stored_at
 
 
-def exact_numbers(of: Holding, price: int) -> tuple[tuple[Prepared, ...], tuple[Release, ...]]:
+def exact_numbers(of: StoredAnswers, price: int) -> tuple[tuple[CompiledRelease, ...], tuple[Release, ...]]:
     """Read the data where stored answers ought to be looked up."""
     paid, _ = _held_at(of, price)
     made = []
     for each in paid:
         exact = of.backend.run(each.sql)
-        grains = tuple(bound.grain for bound in each.bounds.vectors)
+        grains = tuple(bound.grain_size for bound in each.bounds.vectors)
         scales = tuple(cost.sigma for cost in each.cost.vectors)
         made.append(Release(exact.keys, exact.vectors, grains, scales))  # type: ignore[arg-type]
     return paid, tuple(made)
 
 
-def test_a_share_of_exact_numbers_is_found(worlds: dict[str, Desk], monkeypatch: pytest.MonkeyPatch) -> None:
-    found = prices(worlds, lambda: monkeypatch.setattr(Holding, "_held_at", exact_numbers))
+def test_a_share_of_exact_numbers_is_found(worlds: dict[str, Session], monkeypatch: pytest.MonkeyPatch) -> None:
+    found = prices(worlds, lambda: monkeypatch.setattr(StoredAnswers, "_stored_at", exact_numbers))
     assert "rho" in found["D"], found
     assert len({str(price) for price in found.values()}) > 1, found

@@ -18,13 +18,13 @@ from budgets import AccountName, Charge, Ledger
 from engine.backends.duckdb import DuckDBBackend
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
-from engine.pricing.prepare import Prepared
-from engine.pricing.terms import Asked
+from engine.pricing.prepare import CompiledRelease
+from engine.pricing.terms import Request
 from tests.support.ledger.blank_ledger import blank_ledger
 from tests.support.ledger.dying import STEPS, charges
 from tests.support.neighbours.attack_catalog import attack_catalog
 from tests.support.neighbours.two_worlds import ANSWERED, attacks
-from tests.support.patience import not_for_ever
+from tests.support.patience import killed_after_timeout
 from tests.support.statistics.noised import ReadOnce, engine_over
 from tests.support.tree import ROOT
 
@@ -50,7 +50,7 @@ def ask() -> Iterator[Ask]:
 
         def asked(folder: Path, step: str, kind: str = "right") -> Died:
             assert parent.stdin is not None and parent.stdout is not None
-            with not_for_ever(parent):
+            with killed_after_timeout(parent):
                 parent.stdin.write(json.dumps([str(folder), step, kind]) + "\n")
                 parent.stdin.flush()
                 return Died(*json.loads(parent.stdout.readline()))
@@ -127,21 +127,21 @@ def test_no_statement_reaches_rows_of_people_before_the_charge(
 ) -> None:
     with blank_ledger() as ledger:
         own, statements = watched(engine, ledger, monkeypatch)
-        explain(own, sql, Asked("ann"))
+        explain(own, sql, Request("ann"))
         assert statements == []
-        first = own.answer(sql, Asked("ann"))
-        reads = sum(1 if each.choice is None else 2 for each in first.prepared)  # private keys are chosen first
+        first = own.answer(sql, Request("ann"))
+        reads = sum(1 if each.selection is None else 2 for each in first.prepared)  # private keys are chosen first
         assert len(statements) == reads
-        assert own.answer(sql, Asked("ann")).answer.table.equals(first.answer.table)
+        assert own.answer(sql, Request("ann")).answer.table.equals(first.answer.table)
         assert len(statements) == reads  # and its repeats not at all
 
 
 class ChargesLate(Engine):
     """A planted bug: makes the release, and charges for it afterwards."""
 
-    def charge(self, sql: str, prepared: tuple[Prepared, ...], asked: Asked) -> Charge | None:
+    def charge(self, sql: str, prepared: tuple[CompiledRelease, ...], asked: Request) -> Charge | None:
         for each in prepared:
-            self.release(each)
+            self.measure_release(each)
         return super().charge(sql, prepared, asked)
 
 
@@ -150,4 +150,4 @@ def test_a_statement_before_the_charge_is_found(engine: Engine, monkeypatch: pyt
         own, _ = watched(engine, ledger, monkeypatch)
         late = ChargesLate(own.catalog, own.backend, own.ledger, own.add_noise)
         with pytest.raises(ReadTooEarly):
-            late.answer(ANSWERABLE[0], Asked("ann"))
+            late.answer(ANSWERABLE[0], Request("ann"))

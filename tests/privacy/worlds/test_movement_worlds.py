@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine import Desk
-from tests.support.neighbours.two_worlds import ANSWERED, Attack, hold, open_worlds
+from engine import Session
+from tests.support.neighbours.two_worlds import ANSWERED, Attack, check_attack, open_worlds
 
 SEEN = "(SELECT subscriber_id, ts, cell_id AS zone_id, lon, lat FROM events)"
 QUESTIONS = (
@@ -26,16 +26,16 @@ REFUSED = (
 
 
 @pytest.fixture(scope="module")
-def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Desk]]:
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Session]]:
     with open_worlds(tmp_path_factory.mktemp("worlds")) as opened:
         yield opened
 
 
 @pytest.mark.parametrize("sql", QUESTIONS)
-def test_nothing_but_noise_tells_the_worlds_apart(sql: str, worlds: dict[str, Desk]) -> None:
-    hold(Attack("movement", ANSWERED, None, "stays, trips, homes and places of work", sql), worlds)
+def test_only_noise_distinguishes_the_movement_worlds(sql: str, worlds: dict[str, Session]) -> None:
+    check_attack(Attack("movement", ANSWERED, None, "stays, trips, homes and places of work", sql), worlds)
 
 
 @pytest.mark.parametrize(("code", "sql"), REFUSED)
-def test_a_refusal_is_the_same_in_all_worlds(code: str, sql: str, worlds: dict[str, Desk]) -> None:
-    hold(Attack("movement", code, None, "what is no question of movement", sql), worlds)
+def test_a_refusal_is_the_same_in_all_worlds(code: str, sql: str, worlds: dict[str, Session]) -> None:
+    check_attack(Attack("movement", code, None, "what is no question of movement", sql), worlds)

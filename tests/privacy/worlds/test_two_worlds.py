@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from dialect import read
-from engine import Desk, Refused
+from dialect import compile_query
+from engine import Refused, Session
 from engine.backends.duckdb import DuckDBBackend, Limits
-from engine.data.snapshot import snapshot
+from engine.data.snapshot import open_snapshot
 from engine.pipeline.engine import Engine
-from engine.pricing.prepare import prepare
+from engine.pricing.prepare import compile_release
 from tests.support.neighbours.attack_catalog import attack_catalog
 from tests.support.neighbours.attack_neighbours import neighbours, uncovered
 from tests.support.neighbours.two_worlds import (
@@ -24,11 +24,11 @@ from tests.support.neighbours.two_worlds import (
     COUNT,
     Attack,
     attacks,
-    check_second_asker,
-    fresh,
-    hold,
+    check_attack,
+    check_second_client,
+    observe,
     open_worlds,
-    seen,
+    with_empty_ledger,
 )
 
 ATTACKS = attacks()
@@ -36,20 +36,20 @@ READ = neighbours()
 
 
 @pytest.fixture(scope="module")
-def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Desk]]:
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Session]]:
     with open_worlds(tmp_path_factory.mktemp("worlds")) as opened:
         yield opened
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=[f"{a.number}: {a.why}" for a in ATTACKS])
-def test_nothing_but_noise_tells_the_worlds_apart(attack: Attack, worlds: dict[str, Desk]) -> None:
-    hold(attack, worlds)
+def test_only_noise_distinguishes_the_worlds(attack: Attack, worlds: dict[str, Session]) -> None:
+    check_attack(attack, worlds)
 
 
 @pytest.mark.parametrize("attack", READ, ids=[f"{a.number}: {a.sql[:50]}" for a in READ])
-def test_nothing_tells_the_worlds_apart_by_a_neighbour_either(attack: Attack, worlds: dict[str, Desk]) -> None:
+def test_only_noise_distinguishes_neighbouring_worlds(attack: Attack, worlds: dict[str, Session]) -> None:
     """The dialect's own list of cases holds for all outputs, too."""
-    hold(attack, worlds, ("D",))
+    check_attack(attack, worlds, ("D",))
 
 
 AMOUNTS = (
@@ -72,38 +72,42 @@ AMOUNTS = (
 
 
 @pytest.mark.parametrize("rho", AMOUNTS, ids=repr)
-def test_125_an_amount_that_is_none(rho: Any, worlds: dict[str, Desk]) -> None:
-    hold(replace(COUNT, outcome="E_PARAM"), worlds, ("D",), rho=rho)
+def test_125_an_invalid_amount_is_refused(rho: Any, worlds: dict[str, Session]) -> None:
+    check_attack(replace(COUNT, outcome="E_PARAM"), worlds, ("D",), rho=rho)
 
 
 @pytest.mark.parametrize("confidence", [float("nan"), float("inf"), -1.0, 0.0, 1.0, 1e-300, True], ids=repr)
-def test_125_a_confidence_that_is_none(confidence: float, worlds: dict[str, Desk]) -> None:
-    hold(replace(COUNT, outcome="E_PARAM"), worlds, ("D",), confidence=confidence)
+def test_125_an_invalid_confidence_is_refused(confidence: float, worlds: dict[str, Session]) -> None:
+    check_attack(replace(COUNT, outcome="E_PARAM"), worlds, ("D",), confidence=confidence)
 
 
 @pytest.mark.parametrize(
     ("rho", "outcome"), [("0.0001", ANSWERED), ("0.1", ANSWERED), ("0.3", "E_BUDGET"), ("1", "E_BUDGET")]
 )
-def test_113_a_price_and_what_is_left_do_not_depend_on_people(rho: str, outcome: str, worlds: dict[str, Desk]) -> None:
-    hold(replace(COUNT, outcome=outcome), worlds, rho=rho)
+def test_113_price_and_remaining_budget_do_not_depend_on_people(
+    rho: str, outcome: str, worlds: dict[str, Session]
+) -> None:
+    check_attack(replace(COUNT, outcome=outcome), worlds, rho=rho)
 
 
-def small(desk: Desk, folder: Path, world: str) -> Desk:
+def small(desk: Session, folder: Path, world: str) -> Session:
     """Open the same data in less memory than any question needs."""
     catalog = attack_catalog(folder, world)
-    made = snapshot(catalog, folder, lambda stage, part: None)
+    made = open_snapshot(catalog, folder, lambda stage, part: None)
     backend = DuckDBBackend.open(made.files, made.addresses, folder, Limits(memory="300kB", temporary="0kB"))
     roomy = DuckDBBackend.open(made.files, made.addresses, folder)
     assert roomy.empty and not backend._empty  # questions are bound before they are charged, in memory of their own
     backend._empty.append(roomy._empty.pop())
     roomy.close()
-    return Desk(Engine(catalog, backend, desk.engine.ledger, desk.engine.add_noise))
+    return Session(Engine(catalog, backend, desk.engine.ledger, desk.engine.add_noise))
 
 
-def test_20_memory_that_runs_out_keeps_the_charge_and_says_nothing(tmp_path: Path, worlds: dict[str, Desk]) -> None:
+def test_20_running_out_of_memory_keeps_the_charge_and_reveals_nothing(
+    tmp_path: Path, worlds: dict[str, Session]
+) -> None:
     attack = replace(COUNT, outcome="E_EXEC")
     failing = [small(worlds[world], tmp_path, world) for world in ("D'", "D", "heavy")]
-    told = [seen(desk, attack) for desk in failing]
+    told = [observe(desk, attack) for desk in failing]
     for other in told:
         assert other.outcome == "E_EXEC"
         charged = [row["rho"] for row in other.static["ledger"] if row["kind"] == "charged"]
@@ -113,15 +117,15 @@ def test_20_memory_that_runs_out_keeps_the_charge_and_says_nothing(tmp_path: Pat
         desk.engine.backend.close()
 
 
-def test_109_another_client_pays_for_the_same_release(worlds: dict[str, Desk]) -> None:
+def test_109_another_client_pays_for_the_same_release(worlds: dict[str, Session]) -> None:
     for desk in worlds.values():
-        check_second_asker(desk)
+        check_second_client(desk)
 
 
-def test_115_many_clients_of_one_analyst_share_the_dataset(worlds: dict[str, Desk]) -> None:
+def test_115_many_clients_of_one_analyst_share_the_dataset(worlds: dict[str, Session]) -> None:
     told = []
     for desk in worlds.values():
-        with fresh(desk) as own:
+        with with_empty_ledger(desk) as own:
             for number in range(4):
                 own.query(COUNT.sql, client=f"sybil {number}", rho=f"0.04{number}")
             with pytest.raises(Refused) as refused:
@@ -131,9 +135,9 @@ def test_115_many_clients_of_one_analyst_share_the_dataset(worlds: dict[str, Des
     assert all(problem == told[0] for problem in told)
 
 
-def test_130_a_request_id_of_one_client_is_for_one_question(worlds: dict[str, Desk]) -> None:
+def test_130_a_request_id_of_one_client_is_for_one_question(worlds: dict[str, Session]) -> None:
     for desk in worlds.values():
-        with fresh(desk) as own:
+        with with_empty_ledger(desk) as own:
             first = own.query(COUNT.sql, client="ann", request_id="r")
             assert own.query(COUNT.sql, client="ann", request_id="r").column(0) == first.column(0)
             with pytest.raises(Refused, match="E_IDEMPOTENCY"):
@@ -148,22 +152,22 @@ def test_every_number_of_the_list_has_a_case() -> None:
     assert uncovered() == set()
 
 
-def test_83_one_question_per_zone_is_charged_as_often(worlds: dict[str, Desk]) -> None:
+def test_83_one_question_per_zone_is_charged_as_often(worlds: dict[str, Session]) -> None:
     """Zones are not disjoint: one person is in many of them."""
     for desk in worlds.values():
-        with fresh(desk) as own:
+        with with_empty_ledger(desk) as own:
             for zone in ("C1", "C2", "C3"):
                 own.query(f"{COUNT.sql} JOIN cells USING (cell_id) WHERE zone = '{zone}'", client="ann")
             assert sum(row["rho"] for row in own.ledger("ann") if row["kind"] == "charged") == pytest.approx(0.015)
 
 
-def test_85_three_numbers_are_noised_together_for_one_price(worlds: dict[str, Desk]) -> None:
+def test_85_three_numbers_are_noised_together_for_one_price(worlds: dict[str, Session]) -> None:
     """The squares of sensitivity over scale add up to the charge: one answer more is noise more."""
     sql = "SELECT COUNT(*), SUM(dwell_s), COUNT(DISTINCT subscriber_id) FROM events"
     engine = worlds["D"].engine
     for question in (sql, COUNT.sql):
-        (plan,) = read(question, engine.catalog).plans
-        prepared = prepare(plan, engine.catalog, engine.backend, Fraction(1, 200))
+        (plan,) = compile_query(question, engine.catalog).plans
+        prepared = compile_release(plan, engine.catalog, engine.backend, Fraction(1, 200))
         pairs = zip(prepared.bounds.vectors, prepared.cost.vectors, strict=True)
         spent = sum(Fraction(vector.sensitivity) ** 2 / (2 * Fraction(priced.sigma) ** 2) for vector, priced in pairs)
         assert Fraction(1, 201) < spent <= Fraction(1, 200)

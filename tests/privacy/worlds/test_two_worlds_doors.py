@@ -11,14 +11,14 @@ import pyarrow as pa
 import pyarrow.flight as fl
 import pytest
 
-from engine import Desk
+from engine import Session
 from engine.server.console import analyst
 from engine.server.flight import padded
 from engine.server.http import responses, sizes
-from engine.server.routes.middleware import Surround
+from engine.server.routes.middleware import RequestMiddleware
 from engine.server.telemetry import log
 from tests.conftest import NIGHTLY
-from tests.support.neighbours.door_worlds import DOORS, through
+from tests.support.neighbours.door_worlds import DOORS, observe_through
 from tests.support.neighbours.two_worlds import ANSWERED, BY_HOUR, BY_ZONE, COUNT, attacks, open_worlds
 
 EVERY = 1 if NIGHTLY else 40  # of the adversarial cases: in process all of them are held
@@ -26,19 +26,21 @@ ASKED = [COUNT, BY_HOUR, BY_ZONE, *attacks()[::EVERY]]
 
 
 @pytest.fixture(scope="module")
-def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Desk]]:
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Session]]:
     with open_worlds(tmp_path_factory.mktemp("worlds"), ("D", "D'")) as opened:
         yield opened
 
 
-def hold(worlds: dict[str, Desk], name: str, attack: Any) -> None:
-    one, other = (through(worlds[world], DOORS[name], attack) for world in ("D", "D'"))
+def hold(worlds: dict[str, Session], name: str, attack: Any) -> None:
+    one, other = (observe_through(worlds[world], DOORS[name], attack) for world in ("D", "D'"))
     assert one == other
 
 
 @pytest.mark.parametrize("name", DOORS)
 @pytest.mark.parametrize("attack", ASKED, ids=[f"{a.number}: {a.sql[:40]}" for a in ASKED])
-def test_nothing_but_noise_tells_the_worlds_apart(name: str, attack: Any, worlds: dict[str, Desk]) -> None:
+def test_only_noise_distinguishes_the_worlds_at_every_interface(
+    name: str, attack: Any, worlds: dict[str, Session]
+) -> None:
     hold(worlds, name, attack)
 
 
@@ -62,11 +64,11 @@ def a_number_of_bytes_of_the_answer(monkeypatch: pytest.MonkeyPatch) -> Iterator
     """Planted: the announced number of bytes depends on the digits of the numbers."""
     made = fl.FlightInfo
 
-    def telling(schema: pa.Schema, descriptor: Any, endpoints: Any, records: int, size: int) -> fl.FlightInfo:
+    def leaking(schema: pa.Schema, descriptor: Any, endpoints: Any, records: int, size: int) -> fl.FlightInfo:
         card = json.loads(schema.metadata[b"passersby"]) if schema.metadata else {"intervals": {}}
         return made(schema, descriptor, endpoints, records, len(str(card["intervals"])))
 
-    monkeypatch.setattr(fl, "FlightInfo", telling)
+    monkeypatch.setattr(fl, "FlightInfo", leaking)
     yield "flight"
 
 
@@ -78,7 +80,7 @@ def a_page_that_is_as_long_as_its_numbers(monkeypatch: pytest.MonkeyPatch) -> It
 
 @contextmanager
 def a_page_that_is_filled_up_to_itself(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(analyst, "widened", lambda answer: answer)
+    monkeypatch.setattr(analyst, "with_longest_numbers", lambda answer: answer)
     monkeypatch.setattr("engine.server.console.sessions.size_class", lambda length: length)
     yield "console"
 
@@ -97,16 +99,16 @@ def a_column_that_may_be_null_where_one_is(monkeypatch: pytest.MonkeyPatch) -> I
 
 @contextmanager
 def a_log_with_a_number_of_the_answer(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    from engine.server.service import House
+    from engine.server.service import Service
 
-    ask = House.ask
+    ask = Service.run_query
 
-    async def telling(self: House, arguments: Any, *more: Any) -> bytes:
+    async def leaking(self: Service, arguments: Any, *more: Any) -> bytes:
         rows = await ask(self, arguments, *more)
         log.info("answered", sum=sum(rows))
         return rows
 
-    monkeypatch.setattr(House, "ask", telling)
+    monkeypatch.setattr(Service, "ask", leaking)
     yield "dbapi"
 
 
@@ -125,9 +127,9 @@ def padded_to_its_own_class(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 @contextmanager
 def a_header_with_a_number_of_the_answer(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    call = Surround.__call__
+    call = RequestMiddleware.__call__
 
-    async def telling(self: Surround, scope: Any, receive: Any, send: Any) -> None:
+    async def leaking(self: RequestMiddleware, scope: Any, receive: Any, send: Any) -> None:
         held: list[Any] = []
 
         async def sending(message: Any) -> None:
@@ -142,7 +144,7 @@ def a_header_with_a_number_of_the_answer(monkeypatch: pytest.MonkeyPatch) -> Ite
 
         await call(self, scope, receive, sending)
 
-    monkeypatch.setattr(Surround, "__call__", telling)
+    monkeypatch.setattr(RequestMiddleware, "__call__", leaking)
     yield "http"
 
 
@@ -160,7 +162,7 @@ PLANTED = [
 
 
 @pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
-def test_a_planted_leak_is_found(plant: Any, worlds: dict[str, Desk], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_planted_leak_is_found(plant: Any, worlds: dict[str, Session], monkeypatch: pytest.MonkeyPatch) -> None:
     with plant(monkeypatch) as name, pytest.raises(AssertionError):
         for _ in range(10):  # lengths may be the same by chance
             hold(worlds, name, BY_HOUR)

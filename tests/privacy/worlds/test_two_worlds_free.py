@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.api.wire.answer import made_from
+from engine.api.wire.answer import derived_from
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 from tests.engine.held_town import anew, ask, held_town
 from tests.engine.reuse.test_combining import SAID as COMBINED
 from tests.engine.reuse.test_finding import BY_ZONE, FINE, MEMBERS, PEOPLE, SAID, UNSAID
@@ -24,15 +24,17 @@ ASKED = [
 ]  # fmt: skip
 
 
-def told(engine: Engine) -> list[tuple[object, ...]]:
+def everything_but_noise(engine: Engine) -> list[tuple[object, ...]]:
     """Run all queries in turn; everything but the released numbers."""
     own, seen = anew(engine), []
     for sql, rho in ASKED:
-        before = explain(own, sql, Asked("ann"))
+        before = explain(own, sql, Request("ann"))
         given = ask(own, sql, rho)
-        sources = [{k: v for k, v in each.items() if k != "settled_at"} for each in made_from(given.ways)]
-        bought = [None if way.bought is None else way.bought.cost for way in given.ways]
-        seen.append((given.charged, before.loss, before.expected_error, sources, bought, given.answer.table.num_rows))
+        sources = [{k: v for k, v in each.items() if k != "settled_at"} for each in derived_from(given.sources)]
+        bought = [None if way.charged is None else way.charged.cost for way in given.sources]
+        seen.append(
+            (given.charged_loss, before.loss, before.expected_error, sources, bought, given.answer.table.num_rows)
+        )
     return seen
 
 
@@ -41,7 +43,7 @@ def test_whether_an_answer_is_free_does_not_depend_on_people(tmp_path: Path) -> 
     seen = {}
     for name, rows in worlds.items():
         with held_town(tmp_path / name, CATALOG, rows) as engine:
-            seen[name] = told(engine)
+            seen[name] = everything_but_noise(engine)
     private = [i for i, (sql, _) in enumerate(ASKED) if "shop" in sql]  # how many private keys are released is noisy
     for i, rows in enumerate(zip(*seen.values(), strict=True)):
         first = rows[0][: None if i not in private else -1]

@@ -12,11 +12,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from dialect import read
-from engine import Desk
-from engine.backends.exact import NOBODY_OBJECTED
+from dialect import compile_query
+from engine import Session
+from engine.backends.exact import NO_OBJECTIONS
 from engine.pipeline.engine import Engine
-from engine.pricing.prepare import prepare
+from engine.pricing.prepare import compile_release
 from tests.support.greybox.greybox import groups
 from tests.support.neighbours.attack_catalog import VICTIM
 from tests.support.neighbours.two_worlds import (
@@ -27,9 +27,9 @@ from tests.support.neighbours.two_worlds import (
     COUNT,
     Attack,
     attacks,
-    fresh,
-    hold,
+    check_attack,
     open_worlds,
+    with_empty_ledger,
 )
 from tests.support.sql.passes import passes
 
@@ -43,7 +43,7 @@ MORE = ("5077", "9223372036854775807", "-1")  # who objects and is in no table
 
 
 @pytest.fixture(scope="module")
-def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Desk]]:
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Session]]:
     """Open the data without the victim, the data with her, and the same with her objection."""
     folder = tmp_path_factory.mktemp("worlds")
     with open_worlds(folder, ("D'", "D")) as opened, open_worlds(folder, ("D",)) as again:
@@ -55,19 +55,19 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Desk]
 
 
 @pytest.mark.parametrize("attack", ASKED, ids=[f"{a.number}: {a.why}" for a in ASKED])
-def test_nothing_but_noise_tells_that_somebody_objected(attack: Attack, worlds: dict[str, Desk]) -> None:
+def test_only_noise_depends_on_an_objection(attack: Attack, worlds: dict[str, Session]) -> None:
     """The world without her is the first one: what is the same as there is the same with and without the objection."""
-    hold(attack, worlds, ("objected", "D"))
+    check_attack(attack, worlds, ("objected", "D"))
 
 
-def test_122_events_alone_are_those_of_who_did_not_object(worlds: dict[str, Desk]) -> None:
-    hold(OF_EVENTS, worlds, ("objected", "D"))
+def test_122_single_table_counts_exclude_objectors(worlds: dict[str, Session]) -> None:
+    check_attack(OF_EVENTS, worlds, ("objected", "D"))
     engine = worlds["objected"].engine
     objected, deleted = _numbers(engine, OF_EVENTS.sql), _numbers(worlds["D'"].engine, OF_EVENTS.sql)
     assert objected == deleted != _numbers(worlds["D"].engine, OF_EVENTS.sql)
 
 
-def test_exact_numbers_of_all_answered_cases_are_those_without_who_objected(worlds: dict[str, Desk]) -> None:
+def test_exact_numbers_of_all_cases_exclude_objectors(worlds: dict[str, Session]) -> None:
     answered = [a for a in ASKED if a.outcome == ANSWERED]
     told = 0
     for attack in answered:
@@ -78,26 +78,26 @@ def test_exact_numbers_of_all_answered_cases_are_those_without_who_objected(worl
 
 
 def _numbers(engine: Engine, sql: str) -> list[dict[tuple[str, ...], tuple[int, ...]]]:
-    plans = read(sql, engine.catalog).plans
-    made = [prepare(plan, engine.catalog, engine.backend, Fraction(1, 200)) for plan in plans]
+    plans = compile_query(sql, engine.catalog).plans
+    made = [compile_release(plan, engine.catalog, engine.backend, Fraction(1, 200)) for plan in plans]
     ran = (passes(p, engine.backend, engine.objections(p.plan.dataset)) for p in made)
     return [groups(exact) for each in ran for _, exact in each]
 
 
-def _across(desk: Desk, objects: bool) -> list[Any]:
+def _across(desk: Session, objects: bool) -> list[Any]:
     """Query, let the victim object or not, repeat, query anew, and list everything."""
     mine = pa.table({"person": pa.array([str(VICTIM)], pa.string())})
-    now = [NOBODY_OBJECTED]
-    with fresh(replace(desk, engine=replace(desk.engine, objections=lambda _: now[0]))) as own:
+    now = [NO_OBJECTIONS]
+    with with_empty_ledger(replace(desk, engine=replace(desk.engine, objections=lambda _: now[0]))) as own:
         told: list[Any] = [_card(own, COUNT.sql), _card(own, BY_ZONE.sql)]
-        now[0] = mine if objects else NOBODY_OBJECTED
+        now[0] = mine if objects else NO_OBJECTIONS
         told += [_card(own, sql) for sql in (COUNT.sql, BY_ZONE.sql, BY_HOUR.sql, BY_HOUR.sql, OF_EVENTS.sql)]
         told += [own.query(f"SHOW {what}", client=CLIENT).drop_columns("settled_at" if what == "RELEASES" else []).to_pylist()
                  for what in ("BUDGET", "RELEASES", "TABLES")]  # fmt: skip
         return told
 
 
-def _card(desk: Desk, sql: str) -> dict[str, Any]:
+def _card(desk: Session, sql: str) -> dict[str, Any]:
     answer = desk.query(sql, client=CLIENT)
     card = json.loads(answer.schema.metadata[b"passersby"])
     noisy, _ = card.pop("intervals"), (card.pop("reliability"), card.pop("advice"))  # words and advice follow the noise
@@ -105,41 +105,44 @@ def _card(desk: Desk, sql: str) -> dict[str, Any]:
     return {**card, "columns": answer.column_names, "exact": exact}
 
 
-def test_an_objection_between_two_questions_changes_no_repeat_and_no_price(worlds: dict[str, Desk]) -> None:
+def test_an_objection_between_two_questions_changes_no_repeat_and_no_price(worlds: dict[str, Session]) -> None:
     assert _across(worlds["D"], objects=True) == _across(worlds["D"], objects=False)
 
 
-def test_a_repeat_shows_the_same_numbers_after_an_objection(worlds: dict[str, Desk]) -> None:
-    with fresh(worlds["D"]) as own:
+def test_a_repeat_shows_the_same_numbers_after_an_objection(worlds: dict[str, Session]) -> None:
+    with with_empty_ledger(worlds["D"]) as own:
         before = own.query(BY_ZONE.sql, client=CLIENT)
         changed = replace(own, engine=replace(own.engine, objections=worlds["objected"].engine.objections))
         assert changed.query(BY_ZONE.sql, client=CLIENT).to_pylist() == before.to_pylist()
 
 
-def test_a_repeat_that_stops_being_free_is_found(worlds: dict[str, Desk], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repeat_that_stops_being_free_is_found(worlds: dict[str, Session], monkeypatch: pytest.MonkeyPatch) -> None:
     """An objection in a release's name would make every stored answer another one."""
-    as_it_is = Engine.prepare
+    as_it_is = Engine.compile_releases
 
     def renamed(self: Engine, question: Any, asked: Any) -> Any:
         objecting = self.objections("attack").num_rows
         made = as_it_is(self, question, asked)
         return tuple(replace(p, release_key=f"{p.release_key[:-1]}{objecting}") for p in made)
 
-    monkeypatch.setattr(Engine, "prepare", renamed)
+    monkeypatch.setattr(Engine, "compile_releases", renamed)
     with pytest.raises(AssertionError):
         assert _across(worlds["D"], objects=True) == _across(worlds["D"], objects=False)
 
 
-def test_a_price_that_follows_who_objected_is_found(worlds: dict[str, Desk], monkeypatch: pytest.MonkeyPatch) -> None:
-    request = Engine.request
+def test_a_price_that_follows_who_objected_is_found(
+    worlds: dict[str, Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = Engine.charge_request
 
     def counted(self: Engine, sql: str, prepared: Any, asked: Any) -> Any:
         made = request(self, sql, prepared, asked)
         times = 2 if self.objections("attack").num_rows else 1
         return replace(
-            made, items=tuple(replace(i, loss=replace(i.loss, pico_rho=i.loss.pico_rho * times)) for i in made.items)
+            made,
+            releases=tuple(replace(i, loss=replace(i.loss, pico_rho=i.loss.pico_rho * times)) for i in made.releases),
         )
 
-    monkeypatch.setattr(Engine, "request", counted)
+    monkeypatch.setattr(Engine, "charge_request", counted)
     with pytest.raises(AssertionError):
-        hold(COUNT, worlds, ("objected",))
+        check_attack(COUNT, worlds, ("objected",))

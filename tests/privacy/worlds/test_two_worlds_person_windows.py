@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from dialect.catalog.privacy_windows import Window
-from engine import Desk, Refused, open_desk
-from tests.support.neighbours.window_questions import asked_of
-from tests.support.neighbours.window_worlds import MANY, VICTIM, Data, Row, write_data
+from dialect.catalog.privacy_windows import PrivacyWindow
+from engine import Refused, Session, open_session
+from tests.support.neighbours.window_questions import fill_dates
+from tests.support.neighbours.window_worlds import VICTIM, WINDOW_COUNT, Data, Row, write_data
 
 CANARY = "only the victim"
 GONE = 1  # the window whose rows one world lacks
@@ -44,8 +44,8 @@ PRIVATE_KEYS = "SELECT tag, COUNT(*) FROM visit GROUP BY tag"
 
 def rows() -> tuple[Row, ...]:
     """Make rows of the victim in every window, and of a few others."""
-    mine = (Row(VICTIM, w, m, 1 + w % 3, tag=CANARY) for w in (*range(MANY), -1, -2, -3) for m in (5, 900))
-    return (*mine, *(Row(person, w, place=person % 3 + 1) for person in range(1, 9) for w in range(MANY)))
+    mine = (Row(VICTIM, w, m, 1 + w % 3, tag=CANARY) for w in (*range(WINDOW_COUNT), -1, -2, -3) for m in (5, 900))
+    return (*mine, *(Row(person, w, place=person % 3 + 1) for person in range(1, 9) for w in range(WINDOW_COUNT)))
 
 
 def worlds() -> tuple[Data, Data]:
@@ -56,22 +56,22 @@ def worlds() -> tuple[Data, Data]:
     return Data(rows(), people), Data(without, changed)
 
 
-@pytest.fixture(scope="module", params=[Window.MONTH, Window.WEEK])
+@pytest.fixture(scope="module", params=[PrivacyWindow.MONTH, PrivacyWindow.WEEK])
 def desks(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Desk, Desk, Window]]:
+) -> Iterator[tuple[Session, Session, PrivacyWindow]]:
     folders = [tmp_path_factory.mktemp(world) for world in ("with", "without")]
     with pytest.MonkeyPatch.context() as patch:
         opened = []
         for folder, data in zip(folders, worlds(), strict=True):
             patch.setenv("PASSERSBY_CACHE", str(folder / "cache"))
-            opened.append(open_desk(write_data(folder, request.param, data).path, ledger=":memory:"))
+            opened.append(open_session(write_data(folder, request.param, data).path, ledger=":memory:"))
         one, other = opened
         with one, other:
             yield one, other, request.param
 
 
-def told(desk: Desk, sql: str) -> dict[str, Any]:
+def everything_but_noise(desk: Session, sql: str) -> dict[str, Any]:
     """Run a query; everything of the outcome that noise does not decide."""
     try:
         answer = desk.query(sql, client="ann", rho="0.001")
@@ -93,10 +93,10 @@ def told(desk: Desk, sql: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("asked", QUESTIONS)
-def test_everything_but_noise_is_the_same(desks: tuple[Desk, Desk, Window], asked: str) -> None:
+def test_everything_but_noise_is_the_same(desks: tuple[Session, Session, PrivacyWindow], asked: str) -> None:
     one, other, window = desks
-    sql = asked_of(asked, window)
-    assert told(one, sql) == told(other, sql)
+    sql = fill_dates(asked, window)
+    assert everything_but_noise(one, sql) == everything_but_noise(other, sql)
 
 
 def test_files_differ(tmp_path: Path) -> None:

@@ -24,17 +24,17 @@ import pyarrow as pa
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from dialect import Catalog, PrivatePlan, Question, Refusal, Target, read
-from dialect.codegen.key_selection import most_weight
-from engine.backends.duckdb import DuckDBBackend, table_of
+from dialect import Catalog, PrivatePlan, Question, Refusal, Target, compile_query
+from dialect.codegen.key_selection import max_weight
+from engine.backends.duckdb import DuckDBBackend, run_to_arrow
 from engine.backends.exact import Exact
-from engine.backends.locked import LOCKED
+from engine.backends.locked import LOCKDOWN_SETTINGS
 from engine.errors import ExecutionFailed
 from engine.pricing.norms.histograms import NO_CALIBRATION, Calibration
-from engine.pricing.prepare import Prepared, prepare
+from engine.pricing.prepare import CompiledRelease, compile_release
 from tests.support.greybox.greybox_data import PRIVATE, WORLDS, Database, declared_as, make_worlds
 from tests.support.greybox.greybox_questions import databases
-from tests.support.sql.passes import handed_by, passes
+from tests.support.sql.passes import choose_keys, passes
 
 RHO = Fraction(1, 200)
 QUESTIONS = 4  # queries per generated database
@@ -49,15 +49,15 @@ class DependsOnData(AssertionError):
     """Something decided before the charge depends on private rows."""
 
 
-class OthersMoved(AssertionError):
+class UnexpectedChange(AssertionError):
     """The numbers depend on something else than admitted rows: order, threads, rows without a person."""
 
 
 @dataclass(frozen=True)
-class Ran:
+class ReleaseRun:
     """One release as computed in one world."""
 
-    prepared: Prepared
+    prepared: CompiledRelease
     exact: Exact
 
     @cached_property
@@ -74,29 +74,29 @@ class InMemory(DuckDBBackend):
     def __init__(self, target: Target, connection: duckdb.DuckDBPyConnection, private: Sequence[str] = PRIVATE) -> None:
         self.target, self._connection = target, connection
         self._private = [target.addresses[table] for table in private if table in target.addresses]
-        self._counts: dict[str, int] = {}
-        self._counting = threading.Lock()
-        self._most: dict[str, int] = {}
-        self._finding = threading.Lock()
+        self._row_counts: dict[str, int] = {}
+        self._public_lock = threading.Lock()
+        self._max_rows_per_person: dict[str, int] = {}
+        self._max_rows_lock = threading.Lock()
 
-    def over(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
+    def run_over(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
         """Run on the one connection, whose setting that splits small tables among threads a cursor does not inherit."""
         try:
             for name, table in tables.items():
                 self._connection.register(name, table)
-            return table_of(self._connection, sql)
+            return run_to_arrow(self._connection, sql)
         except (duckdb.Error, MemoryError, pa.ArrowException):
             raise ExecutionFailed from None
 
-    def kept(self, eligible: str) -> str:
+    def eligible_table(self, eligible: str) -> str:
         """Recompute the table of eligible persons, because the worlds change under this backend."""
         self._connection.execute(f"CREATE OR REPLACE TABLE memory.main.eligible AS {eligible}")
         return "memory.main.eligible"
 
-    def most_rows(self, most: str) -> int:
+    def max_rows_per_person(self, most: str) -> int:
         """Recompute the row count, because the worlds change under this backend."""
-        self._most.clear()
-        return super().most_rows(most)
+        self._max_rows_per_person.clear()
+        return super().max_rows_per_person(most)
 
     def count(self, sql: str) -> int:
         """Count rows; counts of public tables are cached for all databases and worlds."""
@@ -125,7 +125,7 @@ class GreyBox:
         target = Target({table.name: f"{world}.{table.name}" for table in self._catalog.tables})
         return InMemory(target, self._connection, [table.name for table in self._catalog.tables if table.private])
 
-    def run(self, question: Question, world: str, threads: int) -> tuple[Ran, ...]:
+    def run(self, question: Question, world: str, threads: int) -> tuple[ReleaseRun, ...]:
         """Prepare and run a query in one world."""
         backend = self._backends[world]
         if self._threads != threads:
@@ -134,34 +134,36 @@ class GreyBox:
         prepared = [self._prepared(plan, world) for plan in question.plans]
         try:
             return tuple(
-                Ran(*each)
+                ReleaseRun(*each)
                 for plan, p in zip(question.plans, prepared, strict=True)
-                for each in passes(p, backend, handed=self._handed(plan, p))
+                for each in passes(p, backend, chosen_keys=self._chosen_keys(plan, p))
             )
         except ExecutionFailed:
-            raise OthersMoved(f"some row makes the engine raise: {question.sql}") from None
+            raise UnexpectedChange(f"some row makes the engine raise: {question.sql}") from None
 
-    def _handed(self, plan: PrivatePlan, prepared: Prepared) -> pa.Table | None:
+    def _chosen_keys(self, plan: PrivatePlan, prepared: CompiledRelease) -> pa.Table | None:
         """Choose some of everybody's keys, once for all worlds."""
-        if prepared.choice is None:
+        if prepared.selection is None:
             return None
         if id(plan) not in self._keys:
-            keys = handed_by(self._prepared(prepared.plan, "everybody"), self._backends["everybody"])
+            keys = choose_keys(self._prepared(prepared.plan, "everybody"), self._backends["everybody"])
             self._keys[id(plan)] = (plan, keys)
         return self._keys[id(plan)][1]
 
-    def _prepared(self, plan: PrivatePlan, world: str) -> Prepared:
-        return prepare(plan, self._catalog, self._backends[world], RHO, calibration=self._calibration)
+    def _prepared(self, plan: PrivatePlan, world: str) -> CompiledRelease:
+        return compile_release(plan, self._catalog, self._backends[world], RHO, calibration=self._calibration)
 
     def check(self, sql: str) -> None:
         """Check one query in all worlds; raises AssertionError with its SQL."""
-        question = read(sql, self._catalog)
+        question = compile_query(sql, self._catalog)
         everybody, without = self.run(question, "everybody", 1), self.run(question, "without", 1)
         self._check_others(question, everybody, without)
         for more, less in zip(everybody, without, strict=True):
             check_neighbours(more, less, sql)
 
-    def _check_others(self, question: Question, everybody: tuple[Ran, ...], without: tuple[Ran, ...]) -> None:
+    def _check_others(
+        self, question: Question, everybody: tuple[ReleaseRun, ...], without: tuple[ReleaseRun, ...]
+    ) -> None:
         """Check the worlds that must give the same numbers as `everybody` or `without`."""
         if any(table.consent for table in self._catalog.tables):
             refused = self.run(question, "refused", 1)
@@ -169,11 +171,11 @@ class GreyBox:
         mixed = self.run(question, "mixed", 4)
         self._same(everybody, mixed, question.sql, "the order of rows, a row of nobody, or threads")
 
-    def _same(self, one: tuple[Ran, ...], other: tuple[Ran, ...], sql: str, what: str) -> None:
+    def _same(self, one: tuple[ReleaseRun, ...], other: tuple[ReleaseRun, ...], sql: str, what: str) -> None:
         for a, b in zip(one, other, strict=True):
             check_static(a.prepared, b.prepared, sql)
             if a.groups != b.groups:
-                raise OthersMoved(f"{what} changed the exact numbers of {sql}")
+                raise UnexpectedChange(f"{what} changed the exact numbers of {sql}")
 
 
 def check_on(connection: duckdb.DuckDBPyConnection, catalog: Catalog, database: Database, sql: str) -> None:
@@ -183,14 +185,14 @@ def check_on(connection: duckdb.DuckDBPyConnection, catalog: Catalog, database: 
 
 
 def check_drawn(
-    connection: duckdb.DuckDBPyConnection, catalog: Catalog, asked: st.SearchStrategy[str], examples: int
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, queries: st.SearchStrategy[str], examples: int
 ) -> None:
     """Check generated queries on generated databases, several on each."""
 
     @settings(
         max_examples=-(-examples // QUESTIONS), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
     )
-    @given(databases(), st.lists(asked, min_size=QUESTIONS, max_size=QUESTIONS))
+    @given(databases(), st.lists(queries, min_size=QUESTIONS, max_size=QUESTIONS))
     def holds(database: Database, questions: list[str]) -> None:
         make_worlds(connection, database)
         box = GreyBox(connection, declared_as(catalog, database.declared))
@@ -208,7 +210,7 @@ def check_drawn(
 
 def connect() -> duckdb.DuckDBPyConnection:
     """Open an empty in-memory database that splits even small tables among threads."""
-    connection = duckdb.connect(config={**LOCKED, "memory_limit": "1GB"})
+    connection = duckdb.connect(config={**LOCKDOWN_SETTINGS, "memory_limit": "1GB"})
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("PRAGMA verify_parallelism")
     connection.execute("SET enable_progress_bar = false")
@@ -234,32 +236,32 @@ def groups(exact: Exact) -> dict[tuple[str, ...], tuple[int, ...]]:
     return dict(zip(key_rows(exact.keys), rows, strict=True))
 
 
-def check_static(one: Prepared, other: Prepared, sql: str) -> None:
+def check_static(one: CompiledRelease, other: CompiledRelease, sql: str) -> None:
     """Check that everything decided before the charge is the same in two worlds."""
-    kept = ("bounds", "cost", "release_key", "key_count")
-    for name in kept:
+    names = ("bounds", "cost", "release_key", "key_count")
+    for name in names:
         if getattr(one, name) != getattr(other, name):
             raise DependsOnData(f"{name}: {sql}")
 
 
-def check_neighbours(more: Ran, less: Ran, sql: str) -> bool:
+def check_neighbours(more: ReleaseRun, less: ReleaseRun, sql: str) -> bool:
     """Compare the vectors of two neighbouring worlds with the declared sensitivities; returns whether any changed."""
     check_static(more.prepared, less.prepared, sql)
     if more.prepared.plan.key_set is not None and list(more.groups) != list(less.groups):
-        raise OthersMoved(f"public keys depend on a person: {sql}")
-    moves = list(_moves(more, less))
+        raise UnexpectedChange(f"public keys depend on a person: {sql}")
+    moves = list(differences(more, less))
     for i, moved in enumerate(moves):
         bound = more.prepared.bounds.vectors[i]
         squared = sum(move * move for move in moved)
         if squared > bound.sensitivity**2:
-            text = more.prepared.plan.vectors[i].text
+            text = more.prepared.plan.vectors[i].canonical_text
             raise SensitivityExceeded(f"{text} ({bound.rule}) moved {squared} > {bound.sensitivity}^2: {sql}")
     if more.prepared.plan.key_set is None:
-        _check_private_keys(more, less, sql)
+        _check_partition_selection(more, less, sql)
     return any(moves)
 
 
-def _moves(more: Ran, less: Ran) -> Iterator[list[int]]:
+def differences(more: ReleaseRun, less: ReleaseRun) -> Iterator[list[int]]:
     """Differences of each vector, over the groups in which they are not zero."""
     ours, theirs = more.groups, less.groups
     nothing = (0,) * len(more.exact.vectors)
@@ -269,12 +271,12 @@ def _moves(more: Ran, less: Ran) -> Iterator[list[int]]:
         yield [move for move in moves if move]
 
 
-def _check_private_keys(more: Ran, less: Ran, sql: str) -> None:
+def _check_partition_selection(more: ReleaseRun, less: ReleaseRun, sql: str) -> None:
     """Check partition selection: a person has a bounded weight in at most L0 groups, and every key has a person."""
     bounds = more.prepared.bounds
-    (moved,) = _moves(more, less)
+    (moved,) = differences(more, less)
     limit = bounds.max_groups or 0
-    if len(moved) > limit or (moved and max(map(abs, moved)) > most_weight(len(moved), bounds)):
+    if len(moved) > limit or (moved and max(map(abs, moved)) > max_weight(len(moved), bounds)):
         raise SensitivityExceeded(f"private keys moved {moved} in at most {limit} groups: {sql}")
     if any(weight < 1 for (weight,) in more.groups.values()):
         raise SensitivityExceeded(f"a private key that nobody kept has a weight: {sql}")

@@ -21,13 +21,13 @@ import duckdb
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from dialect import Question, Target, read
-from dialect.catalog.model import NO_RULES, Catalog, Table
-from engine.backends.exact import NOBODY_OBJECTED
+from dialect import Question, Target, compile_query
+from dialect.catalog.model import NO_ELIGIBILITY_RULES, Catalog, Table
+from engine.backends.exact import NO_OBJECTIONS
 from engine.catalog.file import load_catalog
 from engine.errors import ExecutionFailed
-from engine.pricing.prepare import Prepared, prepare
-from tests.support.greybox.greybox import RHO, InMemory, OthersMoved, groups
+from engine.pricing.prepare import CompiledRelease, compile_release
+from tests.support.greybox.greybox import RHO, InMemory, UnexpectedChange, groups
 from tests.support.greybox.greybox_data import PRIVATE, PUBLIC, VICTIM, WORLDS, Database, declared_as
 from tests.support.greybox.greybox_questions import databases
 from tests.support.sql.passes import passes
@@ -87,7 +87,7 @@ STATES = st.builds(
 
 
 @dataclass(frozen=True)
-class Asked:
+class EligibilityCase:
     """A database, the states of its persons, the catalog's rules, and who objected."""
 
     database: Database
@@ -96,10 +96,10 @@ class Asked:
     objected: frozenset[int]
 
 
-def asked() -> st.SearchStrategy[Asked]:
+def eligibility_cases() -> st.SearchStrategy[EligibilityCase]:
     """Draw persons of all kinds under all rules, the victim included."""
     objecting = st.frozensets(st.sampled_from((*PERSONS, *STRANGERS)), max_size=3)
-    return st.builds(Asked, databases(), st.tuples(*[STATES] * len(PERSONS)), RULES, objecting)
+    return st.builds(EligibilityCase, databases(), st.tuples(*[STATES] * len(PERSONS)), RULES, objecting)
 
 
 @cache
@@ -127,13 +127,13 @@ def without_rules(catalog: Catalog) -> Catalog:
     """Remove every eligibility rule from a catalog."""
 
     def bare(table: Table) -> Table:
-        return replace(table, consent=None, kept_from=None)
+        return replace(table, consent=None, retained_from=None)
 
-    datasets = tuple(replace(dataset, admission=NO_RULES) for dataset in catalog.datasets)
+    datasets = tuple(replace(dataset, eligibility=NO_ELIGIBILITY_RULES) for dataset in catalog.datasets)
     return replace(catalog, datasets=datasets, tables=tuple(map(bare, catalog.tables)))
 
 
-def make_asked(connection: duckdb.DuckDBPyConnection, one: Asked) -> None:
+def make_eligibility_worlds(connection: duckdb.DuckDBPyConnection, one: EligibilityCase) -> None:
     """Create both forms of the four worlds, on top of existing worlds."""
     rows = ", ".join(_person(person, states) for person, states in zip(PERSONS, one.states, strict=True))
     connection.execute(f"""
@@ -154,7 +154,7 @@ def _person(person: int, states: States) -> str:
     )
 
 
-def _views(connection: duckdb.DuckDBPyConnection, one: Asked, world: str) -> None:
+def _views(connection: duckdb.DuckDBPyConnection, one: EligibilityCase, world: str) -> None:
     for form in ("read", "kept"):
         connection.execute(f"DROP SCHEMA IF EXISTS {form}_{world} CASCADE; CREATE SCHEMA {form}_{world}")
         connection.execute("".join(f"CREATE VIEW {form}_{world}.{t} AS FROM {world}.{t};" for t in PUBLIC))
@@ -170,14 +170,14 @@ def _views(connection: duckdb.DuckDBPyConnection, one: Asked, world: str) -> Non
         "TRUE" if one.rules.days is None else f"ts >= TIMESTAMP '{LAST - dt.timedelta(one.rules.days - 1)} 00:00:00'"
     )
     visit = f"visit_id NOT IN (SELECT visit_id FROM {world}.visits WHERE visit_id IS NOT NULL AND NOT ({every}))"
-    kept = {"events": f"{every} AND {first}", "subscribers": every, "visits": every, "marks": visit}
+    conditions = {"events": f"{every} AND {first}", "subscribers": every, "visits": every, "marks": visit}
     for table in PRIVATE:
         rows = people if table == "subscribers" else f"{world}.{table}"
         connection.execute(f"CREATE VIEW read_{world}.{table} AS FROM {rows} AS t;")
-        connection.execute(f"CREATE TABLE kept_{world}.{table} AS FROM {rows} AS t WHERE {kept[table]};")
+        connection.execute(f"CREATE TABLE kept_{world}.{table} AS FROM {rows} AS t WHERE {conditions[table]};")
 
 
-def is_admitted(person: int, one: Asked, consent: dict[int, bool | None]) -> bool:
+def is_admitted(person: int, one: EligibilityCase, consent: dict[int, bool | None]) -> bool:
     """Return whether a person's rows may be read, independently of the engine."""
     states, rules = dict(zip(PERSONS, one.states, strict=True)).get(person, States()), one.rules
     if person in one.objected:
@@ -220,18 +220,18 @@ def _of_age(states: States, rules: Rules) -> bool:
     return (born.year + years, born.month, born.day) <= (on.year, on.month, on.day)
 
 
-def hold_asked(connection: duckdb.DuckDBPyConnection, one: Asked, sql: str) -> int:
+def check_eligibility(connection: duckdb.DuckDBPyConnection, one: EligibilityCase, sql: str) -> int:
     """Compare filtered worlds with those whose rows are deleted; returns the number of nonempty comparisons."""
     ruled = declared_as(catalog_of(one.rules), one.database.declared)
     objected = pa.table({"person": pa.array([str(person) for person in sorted(one.objected)], pa.string())})
     unruled = without_rules(ruled)
-    asked, asked_of_kept = read(sql, ruled), read(sql, unruled)
+    query, unruled_query = compile_query(sql, ruled), compile_query(sql, unruled)
     some = 0
     for world in WORLDS:
-        filtered = exact_of(connection, ruled, f"read_{world}", asked, objected)
-        deleted = exact_of(connection, unruled, f"kept_{world}", asked_of_kept, NOBODY_OBJECTED)
+        filtered = exact_of(connection, ruled, f"read_{world}", query, objected)
+        deleted = exact_of(connection, unruled, f"kept_{world}", unruled_query, NO_OBJECTIONS)
         if filtered != deleted:
-            raise OthersMoved(f"who is not admitted is not as good as deleted in {world}: {sql}")
+            raise UnexpectedChange(f"who is not admitted is not as good as deleted in {world}: {sql}")
         some += any(any(numbers) for found in filtered for numbers in found.values())
     return some
 
@@ -242,8 +242,8 @@ def exact_of(
     """Keys and exact integers of every release of a query."""
     target = Target({table.name: f"{world}.{table.name}" for table in catalog.tables})
     backend = InMemory(target, connection, [table.name for table in catalog.tables if table.private])
-    prepared: list[Prepared] = [prepare(plan, catalog, backend, RHO) for plan in question.plans]
+    prepared: list[CompiledRelease] = [compile_release(plan, catalog, backend, RHO) for plan in question.plans]
     try:
         return [groups(exact) for each in prepared for _, exact in passes(each, backend, objected)]
     except ExecutionFailed:
-        raise OthersMoved(f"some row makes the engine raise: {question.sql}") from None
+        raise UnexpectedChange(f"some row makes the engine raise: {question.sql}") from None

@@ -11,7 +11,7 @@ from tests.support.statistics.drawn import maybe, one_of_these, some_of
 
 
 @dataclass(frozen=True)
-class Asked:
+class QuerySource:
     """A FROM clause with its keys, bounded values and conditions."""
 
     rows: str
@@ -21,7 +21,7 @@ class Asked:
 
 
 @st.composite
-def questions_of(draw: st.DrawFn, sources: tuple[Asked, ...], aggregates: tuple[str, ...]) -> str:
+def draw_query(draw: st.DrawFn, sources: tuple[QuerySource, ...], aggregates: tuple[str, ...]) -> str:
     """Draw a query with some of the aggregates, each a format string with one or two placeholders for values."""
     source = draw(one_of_these(sources))
     keys = draw(some_of(source.keys))
@@ -32,7 +32,7 @@ def questions_of(draw: st.DrawFn, sources: tuple[Asked, ...], aggregates: tuple[
 
 
 @cache
-def _measures(source: Asked, aggregates: tuple[str, ...]) -> st.SearchStrategy[list[str]]:
+def _measures(source: QuerySource, aggregates: tuple[str, ...]) -> st.SearchStrategy[list[str]]:
     value = st.sampled_from(source.values)
     written = st.builds(str.format, st.sampled_from(aggregates), value, value)
     filtered = st.builds(str.__add__, written, maybe(source.conditions, " FILTER (WHERE {})"))

@@ -15,15 +15,15 @@ from typing import NamedTuple
 
 import duckdb
 
-from dialect import BoundedSql, Catalog, PrivatePlan, read
-from engine.pricing.prepare import Prepared
-from tests.support.greybox.greybox import GreyBox, Ran, check_neighbours
+from dialect import BoundedSql, Catalog, PrivatePlan, compile_query
+from engine.pricing.prepare import CompiledRelease
+from tests.support.greybox.greybox import GreyBox, ReleaseRun, check_neighbours
 from tests.support.greybox.greybox_data import PRIVATE, VICTIM, Database, has_rows, person_of
 
 PERSONS = (VICTIM, 1, 2)
-OUT = tuple(some for many in range(len(PERSONS) + 1) for some in combinations(PERSONS, many))
+REMOVED = tuple(some for many in range(len(PERSONS) + 1) for some in combinations(PERSONS, many))
 _TABLES = {(): "everybody", (VICTIM,): "without"}  # worlds that are tables; views are named by the removed persons
-_VIEWS = {some: f"without_{'_'.join(map(str, some))}" for some in OUT if some not in _TABLES}
+_VIEWS = {some: f"without_{'_'.join(map(str, some))}" for some in REMOVED if some not in _TABLES}
 WORLDS_OF = {**_TABLES, **_VIEWS}
 _OF_EVERYBODY = re.compile(rf"\beverybody\.({'|'.join(PRIVATE)})\b")
 
@@ -31,8 +31,8 @@ _OF_EVERYBODY = re.compile(rf"\beverybody\.({'|'.join(PRIVATE)})\b")
 class Pairs(NamedTuple):
     """Number of pairs checked for one query."""
 
-    held: int
-    moved: int  # pairs in which some vector changed
+    checked: int
+    changed: int  # pairs in which some vector changed
 
 
 class Cube(GreyBox):
@@ -44,38 +44,42 @@ class Cube(GreyBox):
         self._there = [person for person in PERSONS if has_rows(database, person)]
         _make_views(connection)
         self._backends |= dict.fromkeys(_VIEWS.values(), self._backends["everybody"])
-        self._of_tables: Prepared | None = None
+        self._of_tables: CompiledRelease | None = None
 
-    def _prepared(self, plan: PrivatePlan, world: str) -> Prepared:
+    def _prepared(self, plan: PrivatePlan, world: str) -> CompiledRelease:
         """Prepare in the worlds that are tables; views reuse that plan over their own rows."""
         if world not in _VIEWS.values():
             return super()._prepared(plan, world)
         if self._of_tables is None or self._of_tables.plan is not plan:
             self._of_tables = super()._prepared(plan, "everybody")
         made = self._of_tables
-        choice = made.choice and replace(made.choice, sql=_over(made.choice.sql, world))
-        return replace(made, sql=_over(made.sql, world), choice=choice)
+        choice = made.selection and replace(made.selection, sql=_over_world(made.selection.sql, world))
+        return replace(made, sql=_over_world(made.sql, world), selection=choice)
 
     def check_pairs(self, sql: str) -> Pairs:
         """Check one query in all pairs; raises AssertionError with its SQL."""
-        question = read(sql, self._catalog)
-        ran = {some: self.run(question, WORLDS_OF[some], 1) for some in OUT if set(some) <= set(self._there)}
+        question = compile_query(sql, self._catalog)
+        ran = {some: self.run(question, WORLDS_OF[some], 1) for some in REMOVED if set(some) <= set(self._there)}
         self._check_others(question, ran[()], ran[VICTIM,])
         pairs = list(_pairs(ran))
         moved = [sum(check_neighbours(*each, sql) for each in zip(*pair, strict=True)) > 0 for pair in pairs]
         return Pairs(len(pairs), sum(moved))
 
 
-def _pairs(ran: dict[tuple[int, ...], tuple[Ran, ...]]) -> Iterator[tuple[tuple[Ran, ...], tuple[Ran, ...]]]:
+def _pairs(
+    ran: dict[tuple[int, ...], tuple[ReleaseRun, ...]],
+) -> Iterator[tuple[tuple[ReleaseRun, ...], tuple[ReleaseRun, ...]]]:
     """Pairs of results with and without one person."""
     for some, less in ran.items():
         for person in some:
             yield ran[tuple(each for each in some if each != person)], less
 
 
-def _over(bounded: BoundedSql, world: str) -> BoundedSql:
+def _over_world(bounded: BoundedSql, world: str) -> BoundedSql:
     """Rewrite SQL over the world `everybody` to read another world's private rows."""
-    return replace(bounded, text=_OF_EVERYBODY.sub(rf"{world}.\1", bounded.text), uncut="", uncut_if=())
+    return replace(
+        bounded, text=_OF_EVERYBODY.sub(rf"{world}.\1", bounded.text), untruncated_text="", untruncated_conditions=()
+    )
 
 
 def _make_views(connection: duckdb.DuckDBPyConnection) -> None:

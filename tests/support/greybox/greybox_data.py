@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from dialect.catalog.model import Catalog, Norms, Table
+from dialect.catalog.model import Catalog, ClipBounds, Table
 from engine.catalog.file import load_catalog
 
 VICTIM = 4217
@@ -79,11 +79,11 @@ def declared_as(catalog: Catalog, declared: Declared) -> Catalog:
 def _changed(table: Table, declared: Declared) -> Table:
     if not table.private:
         return table
-    norms = Norms(declared.rows, declared.persons) if table.name == "events" else table.norms
-    columns = tuple(replace(c, sum_norm=declared.sum_norm) if c.name == "dwell_s" else c for c in table.columns)
+    norms = ClipBounds(declared.rows, declared.persons) if table.name == "events" else table.clip_bounds
+    columns = tuple(replace(c, sum_clip_bound=declared.sum_norm) if c.name == "dwell_s" else c for c in table.columns)
     return replace(
         table,
-        norms=norms,
+        clip_bounds=norms,
         columns=columns,
         max_groups_per_person=declared.max_groups,
         max_rows_per_person=declared.max_rows,

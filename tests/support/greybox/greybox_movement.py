@@ -18,8 +18,8 @@ TRIP_KEYS = ("t.o_zone", "t.d_zone", "t.od", "hour(t.dep_ts)", "t.trip_date", "t
 TRIP_VALUES = ("t.minutes", "t.dist_km", "t.minutes * t.dist_km")
 
 
-def _source(rows: str, alias: str, *asked: tuple[str, ...]) -> Source:
-    return Source(rows, f"{alias}.subscriber_id", *asked)
+def _source(rows: str, alias: str, *parts: tuple[str, ...]) -> Source:
+    return Source(rows, f"{alias}.subscriber_id", *parts)
 
 
 STAYS, FEW = f"stays({SEEN.format('')}, 1, max_gap => 600) s", f"stays({SEEN.format(' WHERE steps > 0')}, 30, 1e5) s"

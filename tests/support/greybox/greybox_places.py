@@ -9,9 +9,9 @@ from typing import Any
 import duckdb
 from hypothesis import strategies as st
 
-from dialect.catalog.model import Catalog, Norms, Table
+from dialect.catalog.model import Catalog, ClipBounds, Table
 from engine.catalog.file import load_catalog
-from engine.data.files.derived_columns import derive
+from engine.data.files.derived_columns import write_derived_rows
 from tests.support.greybox.greybox_data import VICTIM, WORLDS
 from tests.support.statistics.drawn import one_of_these, some_of
 from tests.support.worlds import FOLDER
@@ -32,7 +32,7 @@ class Sight:
 
 
 @dataclass(frozen=True)
-class Asked:
+class PlaceSource:
     """A FROM clause with its keys and aggregates."""
 
     rows: str
@@ -43,15 +43,15 @@ class Asked:
 IN_AREA = "within_polygon(s.lon, s.lat, a.shape)"
 # fmt: off
 SOURCES = (
-    Asked(f"sight s JOIN area a ON {IN_AREA}", ("a.area", "a.level", "s.kind", "s.day")),
-    Asked(f"sight s LEFT JOIN area a ON {IN_AREA} AND a.level > 1", ("a.area", "a.area IS NULL", "s.kind")),
-    Asked("sight s, area a WHERE ST_Contains(a.shape, ST_Point(s.lon, s.lat)) AND s.kind < 4", ("a.area", "s.day")),
-    Asked(f"area a LEFT JOIN sight s ON {IN_AREA}", ("a.area", "a.level"), ("COUNT(s.person)", "COUNT(DISTINCT s.person)", "SUM(s.kind)")),
-    Asked("sight s CROSS JOIN area a", (IN_AREA, "a.level")),
-    Asked("sight s JOIN mast m ON h3_cell(s.lon, s.lat, 5) = h3_cell(m.lon, m.lat, 5)", ("m.mast", "s.kind")),
-    Asked("sight s", ("h3_cell(s.lon, s.lat, 4)", "s.h3_8", "h3_parent(s.h3_8, 3)", "geohash(s.lon, s.lat, 3)", "s.h3_5 IS NULL")),
-    Asked(f"(SELECT s.person, COUNT(*) AS n, COUNT(DISTINCT a.area) AS areas FROM sight s JOIN area a ON {IN_AREA} GROUP BY s.person) s", ("s.areas > 1", "s.n > 2"), ("COUNT(*)", "SUM(LEAST(s.n, 20))")),
-    Asked(f"sight s JOIN sight t USING (person) JOIN area a ON {IN_AREA} AND NOT within_polygon(t.lon, t.lat, a.shape)", ("a.area", "t.kind")),
+    PlaceSource(f"sight s JOIN area a ON {IN_AREA}", ("a.area", "a.level", "s.kind", "s.day")),
+    PlaceSource(f"sight s LEFT JOIN area a ON {IN_AREA} AND a.level > 1", ("a.area", "a.area IS NULL", "s.kind")),
+    PlaceSource("sight s, area a WHERE ST_Contains(a.shape, ST_Point(s.lon, s.lat)) AND s.kind < 4", ("a.area", "s.day")),
+    PlaceSource(f"area a LEFT JOIN sight s ON {IN_AREA}", ("a.area", "a.level"), ("COUNT(s.person)", "COUNT(DISTINCT s.person)", "SUM(s.kind)")),
+    PlaceSource("sight s CROSS JOIN area a", (IN_AREA, "a.level")),
+    PlaceSource("sight s JOIN mast m ON h3_cell(s.lon, s.lat, 5) = h3_cell(m.lon, m.lat, 5)", ("m.mast", "s.kind")),
+    PlaceSource("sight s", ("h3_cell(s.lon, s.lat, 4)", "s.h3_8", "h3_parent(s.h3_8, 3)", "geohash(s.lon, s.lat, 3)", "s.h3_5 IS NULL")),
+    PlaceSource(f"(SELECT s.person, COUNT(*) AS n, COUNT(DISTINCT a.area) AS areas FROM sight s JOIN area a ON {IN_AREA} GROUP BY s.person) s", ("s.areas > 1", "s.n > 2"), ("COUNT(*)", "SUM(LEAST(s.n, 20))")),
+    PlaceSource(f"sight s JOIN sight t USING (person) JOIN area a ON {IN_AREA} AND NOT within_polygon(t.lon, t.lat, a.shape)", ("a.area", "t.kind")),
 )
 DEGREES = ("NULL", "'nan'", "'inf'", "'-inf'", "1e308", "-1e308", "5e-324", "-0.0", "180", "-180", "90", "-90", "181", "9", "10", "11", "12", "13", "50", "51", "52", "53", "54", "9.5", "50.5", "53.25")
 # fmt: on
@@ -79,7 +79,7 @@ def databases(draw: st.DrawFn) -> tuple[Sight, ...]:
 def declare() -> Catalog:
     """Load the places catalog with clip bounds that bind."""
     catalog = load_catalog(FOLDER / "places.toml")
-    tight: dict[str, Any] = {"norms": Norms(2.5, 1.5), "max_rows_per_person": 5, "max_groups_per_person": 3}
+    tight: dict[str, Any] = {"norms": ClipBounds(2.5, 1.5), "max_rows_per_person": 5, "max_groups_per_person": 3}
     return replace(catalog, tables=tuple(replace(t, **tight) if t.private else t for t in catalog.tables))
 
 
@@ -112,5 +112,5 @@ def _make(connection: duckdb.DuckDBPyConnection, catalog: Catalog, world: str, n
     table = catalog.table(name)
     assert isinstance(table, Table)
     stored = ", ".join(c.name for c in table.columns if c.cell is None)
-    select = derive(connection, table, f"SELECT {stored} {rows}", lambda part: None)
+    select = write_derived_rows(connection, table, f"SELECT {stored} {rows}", lambda part: None)
     connection.execute(f"CREATE OR REPLACE TABLE {world}.{name} AS {select}")

@@ -9,9 +9,9 @@ from dataclasses import replace
 import duckdb
 import pyarrow as pa
 
-from dialect import Target, read
-from dialect.catalog.model import Bounds, Catalog, Norms
-from engine.pricing.prepare import prepare
+from dialect import Target, compile_query
+from dialect.catalog.model import Bounds, Catalog, ClipBounds
+from engine.pricing.prepare import compile_release
 from tests.support.greybox.greybox import RHO, InMemory, groups
 
 LARGEST = 2**31 - 1  # maximum of one person's number in one group
@@ -49,9 +49,9 @@ def scaled(connection: duckdb.DuckDBPyConnection, catalog: Catalog, norm: int, v
     """Clip each vector with the engine, one person each; returns the exact excess of each square over the bound."""
     _store(connection, vectors)
     normed = _normed(catalog, norm)
-    prepared = prepare(read(QUESTION, normed).plans[0], normed, _backend(connection), RHO)
+    prepared = compile_release(compile_query(QUESTION, normed).plans[0], normed, _backend(connection), RHO)
     bound = prepared.bounds.vectors[0]
-    assert (bound.rule, bound.value_bits, bound.whole_norm) == ("scale", 0, norm)
+    assert (bound.rule, bound.value_bits, bound.clip_bound_value_grains) == ("scale", 0, norm)
     given = groups(_backend(connection).run(prepared.sql))
     numbers = iter(range(sum(map(len, vectors))))
     squares = [sum(given[(repr(next(numbers)),)][0] ** 2 for _ in vector) for vector in vectors]
@@ -85,6 +85,8 @@ def _normed(catalog: Catalog, norm: int) -> Catalog:
     events = catalog.table("events")
     assert events is not None
     bounds = Bounds(-float(ONE_ROW), float(ONE_ROW))
-    columns = tuple(replace(c, bounds=bounds, sum_norm=float(norm)) if c.name == "steps" else c for c in events.columns)
-    changed = replace(events, columns=columns, norms=Norms(1e6, 1e6))
+    columns = tuple(
+        replace(c, bounds=bounds, sum_clip_bound=float(norm)) if c.name == "steps" else c for c in events.columns
+    )
+    changed = replace(events, columns=columns, clip_bounds=ClipBounds(1e6, 1e6))
     return replace(catalog, tables=tuple(changed if t.name == "events" else t for t in catalog.tables))

@@ -13,7 +13,7 @@ from budgets import Ledger
 Kept = TypeVar("Kept")  # an in-memory ledger, or a server's own tables
 
 
-class Blanks(Generic[Kept]):
+class StorePool(Generic[Kept]):
     """A pool of in-memory stores, each reset to the content of a new one."""
 
     def __init__(self, opened: Callable[[], Kept]) -> None:
@@ -24,7 +24,7 @@ class Blanks(Generic[Kept]):
         return self._opened()
 
     @contextmanager
-    def one(self) -> Iterator[Kept]:
+    def borrow(self) -> Iterator[Kept]:
         """Yield a store whose content is that of a new one."""
         given = self._free.pop() if self._free else self._opened()
         with _connection(self._new) as new, _connection(given) as connection:
@@ -35,13 +35,13 @@ class Blanks(Generic[Kept]):
         self._free.append(given)  # not reached if the test failed: a broken one is not reused
 
 
-blank_ledger = Blanks(lambda: Ledger.open(":memory:")).one
+blank_ledger = StorePool(lambda: Ledger.open(":memory:")).borrow
 
 
 @contextmanager
-def _connection(kept: Any) -> Iterator[sqlite3.Connection]:
+def _connection(store: Any) -> Iterator[sqlite3.Connection]:
     """Borrow the one connection of an in-memory store."""
-    borrowed = kept._store.writer.raw_connection()
+    borrowed = store._store.writer.raw_connection()
     try:
         made = borrowed.driver_connection
         assert isinstance(made, sqlite3.Connection)

@@ -41,22 +41,22 @@ class File:
         self.durable, self.exists_for_certain = bytes(self.current), True
         self.pending.clear()
 
-    def after_the_cut(self, drawn: random.Random) -> bytes:
+    def content_after_cut(self, drawn: random.Random) -> bytes:
         """Content after a power cut: what was flushed, and of later writes none, all, a prefix, or random sectors."""
-        kept = bytearray(self.durable)
-        how = drawn.choice(("none", "all", "beginning", "sectors", "sectors"))
-        pending = self.pending if how in ("all", "sectors") else []
-        pending = self.pending[: drawn.randint(0, len(self.pending))] if how == "beginning" else pending
+        content = bytearray(self.durable)
+        fate = drawn.choice(("none", "all", "beginning", "sectors", "sectors"))
+        pending = self.pending if fate in ("all", "sectors") else []
+        pending = self.pending[: drawn.randint(0, len(self.pending))] if fate == "beginning" else pending
         for change in pending:
             if isinstance(change, int):
-                if how != "sectors" or drawn.random() < 0.5:
-                    del kept[change:]
+                if fate != "sectors" or drawn.random() < 0.5:
+                    del content[change:]
                 continue
             offset, data = change
             for start in range(0, len(data), SECTOR):
-                if how != "sectors" or drawn.random() < 0.5:
-                    _write(kept, data[start : start + SECTOR], offset + start)
-        return bytes(kept)
+                if fate != "sectors" or drawn.random() < 0.5:
+                    _write(content, data[start : start + SECTOR], offset + start)
+        return bytes(content)
 
 
 def _write(into: bytearray, data: bytes, offset: int) -> None:
@@ -71,26 +71,26 @@ class Disk(apsw.VFS):
         """Create an empty disk; `pages_of_log` is SQLite's checkpoint interval, and `flushes=False` ignores flushes."""
         self.pages_of_log, self.flushes = pages_of_log, flushes
         self.files: dict[str, File] = {}
-        self.left: int | None = None  # writes and flushes until the power goes
+        self.steps_left: int | None = None  # writes and flushes until the power goes
         self.done = 0
         self.vfs_name = f"disk {next(_numbers)}"
         super().__init__(self.vfs_name, base="")
 
     def step(self) -> None:
         """Count one write or flush."""
-        if self.left is not None and self.left <= 0:
+        if self.steps_left is not None and self.steps_left <= 0:
             raise PowerCut
         self.done += 1
-        self.left = None if self.left is None else self.left - 1
+        self.steps_left = None if self.steps_left is None else self.steps_left - 1
 
     def cut(self, drawn: random.Random) -> None:
         """Cut and restore the power; what is on the disk now is durable."""
-        kept = {}
+        files = {}
         for name, file in self.files.items():
             if file.exists_for_certain or drawn.random() < 0.5:
-                content = file.after_the_cut(drawn)
-                kept[name] = File(bytearray(content), content, [], exists_for_certain=True)
-        self.files, self.left = kept, None
+                content = file.content_after_cut(drawn)
+                files[name] = File(bytearray(content), content, [], exists_for_certain=True)
+        self.files, self.steps_left = files, None
 
     def xOpen(self, name: Any, flags: list[int]) -> Open:
         path = name.filename() if isinstance(name, apsw.URIFilename) else name or f"temporary {next(_numbers)}"

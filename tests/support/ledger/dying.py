@@ -16,10 +16,10 @@ from pathlib import Path
 
 from budgets import Ledger
 from engine.backends.duckdb import DuckDBBackend
-from engine.data.snapshot import snapshot
+from engine.data.snapshot import open_snapshot
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 from tests.support.neighbours.attack_catalog import attack_catalog
 
 STEPS = ("before reading", "after reading", "after noise", "after storing", "never")
@@ -67,16 +67,16 @@ def die_at(step: str, chosen: str) -> None:
 class ChargesLate(Engine):
     """A planted bug: data are read before the charge."""
 
-    def charge(self, sql: str, prepared: tuple, asked: Asked) -> object:
+    def charge(self, sql: str, prepared: tuple, asked: Request) -> object:
         for each in prepared:
-            self.release(each)
+            self.measure_release(each)
         return super().charge(sql, prepared, asked)
 
 
-def live(folder: Path, step: str, kind: str) -> None:
+def run_query(folder: Path, step: str, kind: str) -> None:
     """Run the query with a fixed request id."""
     catalog = attack_catalog(folder)
-    made = snapshot(catalog, folder / "cache", lambda *_: None)
+    made = open_snapshot(catalog, folder / "cache", lambda *_: None)
     backend = DuckDBBackend.open(made.files, made.addresses, folder / "scratch")
     ledger = folder / "ledger.sqlite"
 
@@ -87,7 +87,7 @@ def live(folder: Path, step: str, kind: str) -> None:
 
     build = ChargesLate if kind == "late" else Engine
     engine = build(catalog, Reading(backend, ledger, step), Ledger.open(ledger), noise)
-    question = Asked("ann", request_id="one request")
+    question = Request("ann", request_id="one request")
     prepared_step = replace(engine) if step != "after storing" else _dies_when_finishing(engine)
     answered = prepared_step.answer(QUESTION, question)
     sys.stdout.write(f"{answered.answer.table.to_pylist()}\n")
@@ -106,22 +106,22 @@ def main() -> None:
     """Report the exit code, standard output and standard error of the process of each input line."""
     for line in sys.stdin:
         folder, step, kind = json.loads(line)
-        told = [Path(folder) / name for name in ("told", "told wrong")]
+        outputs = [Path(folder) / name for name in ("told", "told wrong")]
         child = os.fork()
         if not child:
-            _lived(told, Path(folder), step, kind)
+            _run_child(outputs, Path(folder), step, kind)
         _, status = os.waitpid(child, 0)
-        ended = [os.waitstatus_to_exitcode(status), *(file.read_text(encoding="utf-8") for file in told)]
+        ended = [os.waitstatus_to_exitcode(status), *(file.read_text(encoding="utf-8") for file in outputs)]
         sys.stdout.write(json.dumps(ended) + "\n")
         sys.stdout.flush()
 
 
-def _lived(told: list[Path], folder: Path, step: str, kind: str) -> None:
+def _run_child(outputs: list[Path], folder: Path, step: str, kind: str) -> None:
     """Run in this process with output redirected to two files, and exit."""
-    for descriptor, file in enumerate(told, start=1):
+    for descriptor, file in enumerate(outputs, start=1):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
     try:
-        live(folder, step, kind)
+        run_query(folder, step, kind)
         sys.stdout.flush()
         os._exit(0)
     except BaseException:

@@ -13,12 +13,12 @@ from engine.data.ingest import fetch
 
 def main(where: Path, address: str, piece: int, stage: str, times: int) -> None:
     """Ingest the objects at an address in pieces of so many bytes; die at the n-th report of a stage."""
-    told = iter(range(1, times))
-    fetch.PIECE = piece
+    repeats = iter(range(1, times))
+    fetch.PIECE_BYTES = piece
 
     def progress(now: str, fraction: float) -> None:
         assert 0 <= fraction <= 1
-        if now.startswith(stage) and next(told, None) is None:
+        if now.startswith(stage) and next(repeats, None) is None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     ingest_files(str(where), "visit", [address], progress=progress)

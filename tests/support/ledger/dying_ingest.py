@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from engine import ingest_files
-from engine.catalog.sources import Place
+from engine.catalog.sources import IngestFolder
 from engine.data.ingest import ingest
 
 STEPS = ("judging rows", "writing rows", "writing what is refused", "checking", "keeping what is refused", "adding")
@@ -25,7 +25,7 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def without_version(file: Path, place: Place) -> None:
+def without_version(file: Path, place: IngestFolder) -> None:
     """A planted bug: rows are added under a file name that does not change the data version."""
     shutil.copy(file, place.folder / "new.parquet")
     die()
@@ -40,7 +40,7 @@ def live(town: Path, files: str, step: str) -> None:
             die()
 
     if step == BUG:
-        ingest._add = lambda taken, table, place: without_version(taken, place)
+        ingest._publish_accepted = lambda taken, table, place: without_version(taken, place)
     ingest_files(str(town / "catalog.toml"), "visit", [files], progress=progress)
 
 

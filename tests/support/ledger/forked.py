@@ -12,7 +12,7 @@ import sys
 import numpy as np
 
 from engine.mechanism.gaussian import add_noise
-from tests.support.patience import LONGEST
+from tests.support.patience import MAX_SECONDS
 from tests.support.tree import ROOT
 
 DRAWN = 1_000
@@ -21,7 +21,7 @@ DRAWN = 1_000
 def drawn_in_forks() -> tuple[bytes, bytes]:
     """Return the noise that each of two forks of one process added to zeros: 1,000 int64 of scale 50."""
     command = [sys.executable, "-m", "tests.support.ledger.forked"]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=LONGEST)
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=MAX_SECONDS)
     first, second = map(bytes.fromhex, run.stdout.split())
     return first, second
 

@@ -25,15 +25,15 @@ from budgets.stores.open import open_store
 from budgets.stores.store import Store
 from tests.budgets.books import ask, check_books, item
 
-ROOMY = Caps(dataset=Loss.within("10", "1e-9"), client=Loss.within("10", "1e-9"))
+LARGE_CAPS = Caps(dataset=Loss.rounded_down("10", "1e-9"), client=Loss.rounded_down("10", "1e-9"))
 PRICE = "0.0001"
 CHARGED, SETTLED = "charged", "settled"
-MOST_QUESTIONS = 30  # of one client
-LONGEST_LIFE = 60  # seconds; a client that lives longer is an error of the test
+MAX_QUERIES = 30  # of one client
+MAX_LIFE_SECONDS = 60  # seconds; a client that lives longer is an error of the test
 
 
 @dataclass
-class Told:
+class Acknowledged:
     """Acknowledgements that the clients of one ledger received before they were killed."""
 
     charged: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # request ids by client
@@ -41,7 +41,7 @@ class Told:
     paid: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # release keys by client
     kills: int = 0
 
-    def hear(self, line: str) -> None:
+    def record(self, line: str) -> None:
         """Record one line of a client."""
         what, client, request, key, result = line.split("\t")
         if what == CHARGED:
@@ -51,7 +51,7 @@ class Told:
             self.settled[key].add(result)
 
 
-def step_names(store: Store, note: Callable[[str], None]) -> None:
+def observe_steps(store: Store, note: Callable[[str], None]) -> None:
     """Call `note` with each step of a write transaction: before and after every statement and commit."""
 
     def name(statement: str) -> str:
@@ -75,28 +75,28 @@ def step_names(store: Store, note: Callable[[str], None]) -> None:
 def steps_of(address: str) -> tuple[str, ...]:
     """List the steps of one charge and one settlement."""
     store, seen = open_store(address), {}
-    step_names(store, lambda step: seen.setdefault(step, None))
+    observe_steps(store, lambda step: seen.setdefault(step, None))
     spend(Ledger(store), iter([("first", "first", "first")]), lambda line: None)
     store.close()
     return tuple(seen)
 
 
-def spend(ledger: Ledger, questions: Iterator[tuple[str, str, str]], say: Callable[[str], None]) -> None:
+def spend(ledger: Ledger, questions: Iterator[tuple[str, str, str]], acknowledge: Callable[[str], None]) -> None:
     """Charge and settle queries (client, request id, release key) one after another."""
     for number, (client, request, key) in enumerate(questions):
-        charge = ledger.charge(ask(item(key, PRICE), client=client, request=request, caps=ROOMY))
-        say(f"{CHARGED}\t{client}\t{request}\t{key}\t")
+        charge = ledger.charge(ask(item(key, PRICE), client=client, request=request, caps=LARGE_CAPS))
+        acknowledge(f"{CHARGED}\t{client}\t{request}\t{key}\t")
         result = f"{client} {os.getpid()} {number}"
         stored = ledger.settle(charge, {key: result.encode()} if charge.to_run else {})
-        say(f"{SETTLED}\t{client}\t{request}\t{key}\t{stored[key].decode()}")
+        acknowledge(f"{SETTLED}\t{client}\t{request}\t{key}\t{stored[key].decode()}")
 
 
 class Round:
     """Several clients on one ledger, all of them killed."""
 
-    def __init__(self, address: str, told: Told, drawn: random.Random) -> None:
+    def __init__(self, address: str, acknowledged: Acknowledged, drawn: random.Random) -> None:
         """Prepare a round that continues from earlier acknowledgements."""
-        self.address, self.told, self.drawn = address, told, drawn
+        self.address, self.acknowledged, self.drawn = address, acknowledged, drawn
 
     def run(
         self,
@@ -107,7 +107,7 @@ class Round:
         early: bool = False,
     ) -> None:
         """Start clients and kill each: at the n-th occurrence of one of `steps`, or at a random time."""
-        children = [self._start(f"client {each}", self._fatal(steps), early) for each in range(spenders)]
+        children = [self._start(f"client {each}", self._draw_death(steps), early) for each in range(spenders)]
         if meanwhile is not None:
             meanwhile()
         if not steps:
@@ -115,58 +115,58 @@ class Round:
             for child, _ in children:
                 os.kill(child, signal.SIGKILL)
         for child, pipe in children:
-            self._bury(child, pipe)
+            self._collect(child, pipe)
 
-    def _fatal(self, steps: tuple[str, ...]) -> tuple[str, int] | None:
+    def _draw_death(self, steps: tuple[str, ...]) -> tuple[str, int] | None:
         return (self.drawn.choice(steps), self.drawn.randint(1, 6)) if steps else None
 
     def _start(self, client: str, fatal: tuple[str, int] | None, early: bool) -> tuple[int, int]:
-        heard, said = os.pipe()
+        read_end, write_end = os.pipe()
         child = os.fork()
         if child:
-            os.close(said)
-            return child, heard
+            os.close(write_end)
+            return child, read_end
         try:
-            self._live(client, fatal, said, early)
+            self._run_client(client, fatal, write_end, early)
         finally:
             traceback.print_exc()
             os._exit(1)  # the client was not killed
 
-    def _live(self, client: str, fatal: tuple[str, int] | None, said: int, early: bool) -> None:
-        signal.alarm(LONGEST_LIFE)
-        store, seen, waiting = _opened(self.address), Counter[str](), list[str]()
+    def _run_client(self, client: str, fatal: tuple[str, int] | None, write_end: int, early: bool) -> None:
+        signal.alarm(MAX_LIFE_SECONDS)
+        store, seen, unacknowledged = _opened(self.address), Counter[str](), list[str]()
 
-        def say(line: str) -> None:
+        def acknowledge(line: str) -> None:
             if not early:
-                os.write(said, f"{line}\n".encode())
+                os.write(write_end, f"{line}\n".encode())
 
         def note(step: str) -> None:
-            if early and step == "before COMMIT" and waiting:  # the planted bug: acknowledges before the commit
-                os.write(said, f"{waiting[0]}\n".encode())
+            if early and step == "before COMMIT" and unacknowledged:  # the planted bug: acknowledges before the commit
+                os.write(write_end, f"{unacknowledged[0]}\n".encode())
             seen[step] += 1
             if fatal is not None and (step, seen[step]) == fatal:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        step_names(store, note)
+        observe_steps(store, note)
         for question in self._questions(client):
-            waiting[:] = [f"{CHARGED}\t{question[0]}\t{question[1]}\t{question[2]}\t"]
+            unacknowledged[:] = [f"{CHARGED}\t{question[0]}\t{question[1]}\t{question[2]}\t"]
             with suppress(LedgerUnavailable):
-                spend(Ledger(store), iter([question]), say)
+                spend(Ledger(store), iter([question]), acknowledge)
         os.kill(os.getpid(), signal.SIGKILL)  # the step did not occur again: die between two queries
 
     def _questions(self, client: str) -> Iterator[tuple[str, str, str]]:
         """Continue from the last acknowledged query; the next may be charged but not acknowledged."""
-        last = max(0, len(self.told.charged[client]) - 1)
-        for number in range(last, last + MOST_QUESTIONS):
+        last = max(0, len(self.acknowledged.charged[client]) - 1)
+        for number in range(last, last + MAX_QUERIES):
             yield client, f"r{number}", f"shared {number}" if number % 3 == 0 else f"{client} {number}"
 
-    def _bury(self, child: int, pipe: int) -> None:
+    def _collect(self, child: int, pipe: int) -> None:
         with os.fdopen(pipe, encoding="utf-8") as lines:
             for line in lines:
-                self.told.hear(line.rstrip("\n"))
+                self.acknowledged.record(line.rstrip("\n"))
         _, status = os.waitpid(child, 0)
         assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, f"a spender ended by itself: {status}"
-        self.told.kills += 1
+        self.acknowledged.kills += 1
 
 
 def _opened(address: str) -> Store:
@@ -177,29 +177,29 @@ def _opened(address: str) -> Store:
         time.sleep(0.02)
 
 
-def check_told(address: str, told: Told) -> None:
+def check_acknowledged(address: str, recorded: Acknowledged) -> None:
     """Nothing acknowledged is lost, nothing is paid twice, each key has one result, and all sums are right."""
     with Ledger.open(address) as ledger:
         entries = ledger.entries()
-        charged = {client: {paid.release_key for paid in ledger.releases(client)} for client in told.paid}
-        for client, keys in told.paid.items():
+        charged = {client: {paid.release_key for paid in ledger.paid_releases(client)} for client in recorded.paid}
+        for client, keys in recorded.paid.items():
             assert keys <= charged[client], (
                 f"charges of {client} that were acknowledged are gone: {keys - charged[client]}"
             )
         requests = {(entry.actor, entry.request_id) for entry in entries}
-        acknowledged = {(client, each) for client, ids in told.charged.items() for each in ids}
+        acknowledged = {(client, each) for client, ids in recorded.charged.items() for each in ids}
         assert acknowledged <= requests, f"requests that were acknowledged are gone: {acknowledged - requests}"
-        results = Counter(entry.said["key"] for entry in entries if entry.kind == EntryKind.RELEASED)
+        results = Counter(entry.content["key"] for entry in entries if entry.kind == EntryKind.RELEASED)
         assert set(results.values()) <= {1}, "a key has two results"
-        for key, given in told.settled.items():
+        for key, given in recorded.settled.items():
             assert len(given) == 1, f"different results were given for {key}: {given}"
             assert results[key] == 1, f"a result that was acknowledged is gone: {key}"
-        _check_stored(ledger, told)
+        _check_stored(ledger, recorded)
         check_books(ledger)
         assert not ledger.verify(), "the chain is broken"
 
 
-def _check_stored(ledger: Ledger, told: Told) -> None:
-    for client, keys in told.paid.items():
+def _check_stored(ledger: Ledger, recorded: Acknowledged) -> None:
+    for client, keys in recorded.paid.items():
         for key, stored in ledger.replay(client, "operator", keys).items():
-            assert told.settled.get(key, set()) <= {stored.payload.decode()}, f"another result is stored for {key}"
+            assert recorded.settled.get(key, set()) <= {stored.payload.decode()}, f"another result is stored for {key}"

@@ -13,13 +13,13 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.support.ledger.killed import Round, Told, check_told, steps_of
+from tests.support.ledger.killed import Acknowledged, Round, check_acknowledged, steps_of
 from tests.support.ledger.postgres import Server, new_server, server
 
 
-def kill(kind: str, seed: int, rounds: int, spenders: int) -> Told:
+def kill(kind: str, seed: int, rounds: int, spenders: int) -> Acknowledged:
     """Kill the clients of some rounds on one ledger and check after each; raises AssertionError for a violation."""
-    drawn, told = random.Random(seed), Told()
+    drawn, acknowledged = random.Random(seed), Acknowledged()
     with ExitStack() as after:
         if kind.endswith("sqlite"):
             address = str(Path(after.enter_context(tempfile.TemporaryDirectory())) / "ledger")
@@ -30,15 +30,15 @@ def kill(kind: str, seed: int, rounds: int, spenders: int) -> Told:
             address = own.new_ledger()
         steps = steps_of(address)
         for turn in range(rounds):
-            this = Round(address, told, drawn)
+            this = Round(address, acknowledged, drawn)
             if kind == "crash":
                 this.run(spenders, meanwhile=lambda: _crash(own, drawn))
             elif kind.startswith("early"):
                 this.run(spenders, ("before COMMIT",), early=True)
             else:
                 this.run(spenders, steps if turn % 2 else ())
-            check_told(address, told)
-    return told
+            check_acknowledged(address, acknowledged)
+    return acknowledged
 
 
 def _crash(own: Server, drawn: random.Random) -> None:
@@ -51,12 +51,14 @@ def main() -> int:
     """Report the outcome; the exit code is 1 if a violation was found."""
     kind, *numbers = sys.argv[1:]
     try:
-        told = kill(kind, *map(int, numbers))
+        acknowledged = kill(kind, *map(int, numbers))
     except AssertionError as found:
         sys.stdout.write(f"found: {found}\n")
         return 1
-    charges, results = sum(map(len, told.charged.values())), len(told.settled)
-    sys.stdout.write(f"{told.kills} kills, {charges} charges and {results} results acknowledged, nothing lost\n")
+    charges, results = sum(map(len, acknowledged.charged.values())), len(acknowledged.settled)
+    sys.stdout.write(
+        f"{acknowledged.kills} kills, {charges} charges and {results} results acknowledged, nothing lost\n"
+    )
     return 0
 
 

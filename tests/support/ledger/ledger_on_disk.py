@@ -17,7 +17,9 @@ from budgets.stores import sqlite as product
 from budgets.stores.open import open_store
 from tests.support.ledger.disk import Disk, PowerCut
 
-ALONE = "PRAGMA locking_mode = EXCLUSIVE"  # keeps the WAL index in process memory; the disk has no shared memory
+EXCLUSIVE_LOCKING = (
+    "PRAGMA locking_mode = EXCLUSIVE"  # keeps the WAL index in process memory; the disk has no shared memory
+)
 
 
 class Driver:
@@ -70,7 +72,7 @@ class Connected:
 
     def __init__(self, path: str, disk: Disk) -> None:
         self.apsw = apsw.Connection(path, vfs=disk.vfs_name)
-        self.execute(ALONE)
+        self.execute(EXCLUSIVE_LOCKING)
 
     def cursor(self) -> Cursor:
         return Cursor(self.apsw)
@@ -78,7 +80,7 @@ class Connected:
     def execute(self, statement: str) -> Cursor:
         return self.cursor().execute(statement)
 
-    def create_function(self, *asked: Any, **options: Any) -> None:
+    def create_function(self, *arguments: Any, **options: Any) -> None:
         """Do nothing: the ledger defines no functions."""
 
     def commit(self) -> None:
@@ -102,7 +104,7 @@ def ledger_on(disk: Disk) -> Iterator[Ledger]:
         create = partial(sqlalchemy.create_engine, module=Driver, creator=lambda: Connected("/ledger", disk))
         patch.setattr(product, "create_engine", create)
         patch.setattr(product, "_ensure_owner_only", lambda path: None)
-        patch.setattr(product, "PAGES_OF_LOG", disk.pages_of_log)
+        patch.setattr(product, "WAL_CHECKPOINT_PAGES", disk.pages_of_log)
         store = open_store("/ledger")
         ledger = Ledger(replace(store, reader=store.writer))
     try:

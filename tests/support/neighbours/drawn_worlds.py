@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from dialect import Catalog, Refusal, read
-from engine import Desk, open_desk
+from dialect import Catalog, Refusal, compile_query
+from engine import Session, open_session
 from tests.support.cached_in import cached_in
 from tests.support.greybox.greybox_questions import Source
-from tests.support.neighbours.two_worlds import Attack, Seen, seen
+from tests.support.neighbours.two_worlds import Attack, Seen, observe
 from tests.support.sql.sql_data import Database
 from tests.support.worlds import write_world
 
@@ -54,7 +54,7 @@ SOURCES = (
 
 
 @contextmanager
-def open_drawn(folder: Path, database: Database) -> Iterator[dict[str, Desk]]:
+def open_drawn(folder: Path, database: Database) -> Iterator[dict[str, Session]]:
     """Open a generated database with its victim, without, and with many more rows of the victim."""
     with ExitStack() as opened:
         worlds = {}
@@ -63,29 +63,29 @@ def open_drawn(folder: Path, database: Database) -> Iterator[dict[str, Desk]]:
             home.mkdir()
             write_world(home, database.statements + change, database.catalog)
             with cached_in(folder / "cache"):
-                worlds[world] = opened.enter_context(open_desk(str(home / "catalog.toml"), ledger=":memory:"))
+                worlds[world] = opened.enter_context(open_session(str(home / "catalog.toml"), ledger=":memory:"))
         yield worlds
 
 
 def rows_of(sql: str, catalog: Catalog) -> str | None:
     """Which part of the rows may differ: none if keys are public and no noisy number selects rows."""
     try:
-        plans = read(sql, catalog).plans
+        plans = compile_query(sql, catalog).plans
     except Refusal:
         return None
     chosen = re.search(r"\bHAVING\b|\bAS q\b|\bWITH q\b", sql)
     return "noisy" if chosen or any(plan.key_set is None for plan in plans) else None
 
 
-def hold_drawn(sql: str, worlds: dict[str, Desk]) -> Seen:
+def check_drawn_query(sql: str, worlds: dict[str, Session]) -> Seen:
     """Run a generated query in every world; raises AssertionError if anything but noise differs."""
     without, *others = worlds
     attack = Attack("0", "", rows_of(sql, worlds[without].engine.catalog), "drawn", sql)
-    first = seen(worlds[without], attack)
+    first = observe(worlds[without], attack)
     assert first.outcome != "E_EXEC", sql
-    assert first.repeated, f"the same question has one answer: {sql}"
+    assert first.is_repeatable, f"the same question has one answer: {sql}"
     for world in others:
-        other = seen(worlds[world], attack)
+        other = observe(worlds[world], attack)
         assert other.static == first.static, f"{world} is told from {without}: {sql}\n{_differing(first, other)}"
         assert other.traces(attack) <= first.traces(attack), f"{world} shows {other.traces(attack)}: {sql}"
     return first

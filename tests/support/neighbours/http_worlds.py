@@ -13,15 +13,15 @@ import structlog
 
 from engine.server.http.responses import ARROW
 from engine.server.http.sizes import static_notes
-from engine.server.telemetry import begin_logs
+from engine.server.telemetry import configure_logging
 from tests.support.neighbours.two_worlds import Attack
 from tests.support.patience import until
-from tests.support.server.serving import Inhabited
+from tests.support.server.serving import TestServer
 
 NAMES = ("id", "request_id", "made_at", "ended_at", "location", "at", "body", "row_hash", "settled_at")  # of one run
 
 
-def seen_over_http(server: Inhabited, attack: Attack) -> dict[str, Any]:
+def seen_over_http(server: TestServer, attack: Attack) -> dict[str, Any]:
     """Query a served session in every format; returns everything that must be equal in both worlds."""
     return {
         "json": _split(server.ask(attack.sql), attack),
@@ -33,25 +33,25 @@ def seen_over_http(server: Inhabited, attack: Attack) -> dict[str, Any]:
 
 @contextmanager
 def logging() -> Iterator[None]:
-    begin_logs()
+    configure_logging()
     try:
         yield
     finally:
         structlog.reset_defaults()
 
 
-def _job(server: Inhabited, attack: Attack) -> Any:
+def _job(server: TestServer, attack: Attack) -> Any:
     started = server.ask(attack.sql, headers={"Prefer": "respond-async", "Idempotency-Key": "job"})
     place = started.headers["location"]
-    until(lambda: _ended(server.house.books.job(request_id="job")))  # the number of polls is not compared
-    return named(server.send("GET", place)), _split(server.send("GET", f"{place}/result"), attack)
+    until(lambda: _ended(server.house.tables.job(request_id="job")))  # the number of polls is not compared
+    return without_run_ids(server.send("GET", place)), _split(server.send("GET", f"{place}/result"), attack)
 
 
 def _ended(row: Any) -> bool:
     return row is not None and row["state"] not in ("queued", "running")
 
 
-def named(answer: httpx2.Response) -> Any:
+def without_run_ids(answer: httpx2.Response) -> Any:
     """Remove ids and times of this run."""
 
     def without(value: Any) -> Any:
@@ -68,17 +68,17 @@ def _split(answer: httpx2.Response, attack: Attack) -> Any:
     """Status, headers, length and body without noise; without the length if the rows themselves are noisy."""
     if answer.headers["content-type"] == "application/problem+json":
         return answer.status_code, dict(answer.headers), answer.text
-    told = _read(answer)
-    noise = set(told["intervals"])
-    values = {name: values for name, values in told.pop("values").items() if not noise & {name}}
-    told |= {"intervals": sorted(noise), "reliability": sorted(told["reliability"]), "advice": None}
-    told["made_from"] = [{**made, "settled_at": None} for made in told["made_from"]]
-    told |= static_notes(told)
+    body = _read(answer)
+    noise = set(body["intervals"])
+    values = {name: values for name, values in body.pop("values").items() if not noise & {name}}
+    body |= {"intervals": sorted(noise), "reliability": sorted(body["reliability"]), "advice": None}
+    body["made_from"] = [{**made, "settled_at": None} for made in body["made_from"]]
+    body |= static_notes(body)
     headers = dict(answer.headers)
     if attack.rows is not None:
         values = {}
         headers.pop("content-length")
-    return answer.status_code, headers, told, values
+    return answer.status_code, headers, body, values
 
 
 def _read(answer: httpx2.Response) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def _read(answer: httpx2.Response) -> dict[str, Any]:
         table = pa.ipc.open_stream(answer.content).read_all()
         card = json.loads(table.schema.metadata[b"passersby"])
         return {**card, "schema": str(table.schema.remove_metadata()), "values": table.to_pydict()}
-    told: dict[str, Any] = answer.json()
-    columns = [column["name"] for column in told["columns"]]
-    rows = told.pop("rows")
-    return {**told, "values": {name: [row[i] for row in rows] for i, name in enumerate(columns)}}
+    body: dict[str, Any] = answer.json()
+    columns = [column["name"] for column in body["columns"]]
+    rows = body.pop("rows")
+    return {**body, "values": {name: [row[i] for row in rows] for i, name in enumerate(columns)}}

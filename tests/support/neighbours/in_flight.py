@@ -23,7 +23,7 @@ def sql_of(number: int) -> str:
     return f"SELECT count(*) AS visits FROM visit WHERE minutes > {number // 2}"
 
 
-class Asked:
+class RequestBatch:
     """Requests with idempotency keys, sent concurrently and retried until answered."""
 
     def __init__(self, server: Running, requests: int, first: int = 0) -> None:
@@ -77,18 +77,20 @@ class Asked:
             assert len(paid) == len(set(paid)), "a client paid twice for a release"
 
 
-def under_requests(asked: Asked, server: Running, kill: Callable[[], None], after_seconds: float) -> Counter[str]:
+def kill_under_requests(
+    requests: RequestBatch, server: Running, kill: Callable[[], None], after_seconds: float
+) -> Counter[str]:
     """Send all requests, and kill a process while they are in flight."""
     with ThreadPoolExecutor(1) as thread:
-        sent = thread.submit(asked.send, server.url)
+        sent = thread.submit(requests.send, server.url)
         time.sleep(after_seconds)
         kill()
         return Counter(sent.result().values())
 
 
-def send_again(asked: Asked, server: Running) -> None:
+def retry_until_answered(requests: RequestBatch, server: Running) -> None:
     """Retry all requests, as clients do, until each is answered."""
-    deadline, heard = time.monotonic() + PATIENCE, asked.send(server.url)
-    while left := [number for number, what in heard.items() if what != "answered"]:
-        assert time.monotonic() < deadline, f"not everything is answered: {Counter(heard.values())}"
-        heard = asked.send(server.url, left)  # those rejected by a full queue
+    deadline, outcomes = time.monotonic() + PATIENCE, requests.send(server.url)
+    while left := [number for number, what in outcomes.items() if what != "answered"]:
+        assert time.monotonic() < deadline, f"not everything is answered: {Counter(outcomes.values())}"
+        outcomes = requests.send(server.url, left)  # those rejected by a full queue

@@ -20,7 +20,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from engine import Desk, Refused, open_desk
+from engine import Refused, Session, open_session
 from tests.support.cached_in import cached_in
 from tests.support.ledger.blank_ledger import blank_ledger
 from tests.support.neighbours.attack_catalog import CANARIES, WORLDS, attack_catalog
@@ -54,13 +54,13 @@ class Seen:
     outcome: str
     static: dict[str, Any]  # what must be the same in both worlds
     noisy: dict[str, Any]  # released numbers, and with private keys or a noisy order all rows
-    said: str = ""  # logged, printed, or in chained exceptions
-    repeated: bool = True  # did the repeated query return the same numbers?
+    logged: str = ""  # logged, printed, or in chained exceptions
+    is_repeatable: bool = True  # did the repeated query return the same numbers?
 
     def traces(self, attack: Attack) -> set[str]:
         """Find the victim's values in everything revealed, except those in the query's own text and noisy numbers."""
         shown = [v for values in self.noisy.get("values", {}).values() for v in values if isinstance(v, str)]
-        text = json.dumps([self.static, shown, self.said], default=str, ensure_ascii=False)
+        text = json.dumps([self.static, shown, self.logged], default=str, ensure_ascii=False)
         text = text.replace(json.dumps(attack.sql, ensure_ascii=False)[1:-1], "").replace("9999-12-31", "")
         return {c for c in CANARIES if c not in attack.sql and re.search(rf"(?<![\w.]){c}(?![\w.])", text)}
 
@@ -83,33 +83,35 @@ BY_ZONE = replace(COUNT, sql="SELECT zone, COUNT(*) FROM events JOIN cells USING
 
 
 @contextmanager
-def open_worlds(folder: Path, names: tuple[str, ...] = WORLDS) -> Iterator[dict[str, Desk]]:
+def open_worlds(folder: Path, names: tuple[str, ...] = WORLDS) -> Iterator[dict[str, Session]]:
     """Open a session over each world's data; every request gets its own ledger."""
     with ExitStack() as opened:
         paths = {world: attack_catalog(folder, world).path for world in names}
         with cached_in(folder / "cache"):
-            worlds = {world: opened.enter_context(open_desk(path, ledger=":memory:")) for world, path in paths.items()}
+            worlds = {
+                world: opened.enter_context(open_session(path, ledger=":memory:")) for world, path in paths.items()
+            }
         yield worlds
 
 
 @contextmanager
-def fresh(desk: Desk) -> Iterator[Desk]:
+def with_empty_ledger(session: Session) -> Iterator[Session]:
     """Copy of a session with an empty ledger."""
     with blank_ledger() as ledger:
-        yield replace(desk, engine=replace(desk.engine, ledger=ledger))
+        yield replace(session, engine=replace(session.engine, ledger=ledger))
 
 
 def _static_row(row: dict[str, Any]) -> dict[str, Any]:
     """Remove from a ledger entry what is specific to this run."""
-    said = {name: value for name, value in json.loads(row["body"]).items() if name not in _HASHED}
-    return {name: value for name, value in row.items() if name not in _NOTED} | {"said": said}
+    body = {name: value for name, value in json.loads(row["body"]).items() if name not in _HASHED}
+    return {name: value for name, value in row.items() if name not in _NOTED} | {"said": body}
 
 
-def seen(desk: Desk, attack: Attack, **asked: Any) -> Seen:
+def observe(session: Session, attack: Attack, **options: Any) -> Seen:
     """Query with a new ledger, explain, query again, and read every list that a client can see."""
-    with fresh(desk) as own, _listening() as heard:
-        first = _asked(own, attack, heard, **asked)
-        again = _asked(own, attack, heard, **asked)
+    with with_empty_ledger(session) as own, captured_output() as log:
+        first = _query(own, attack, log, **options)
+        again = _query(own, attack, log, **options)
         explained = _explained(own, attack.sql)
         lists = {
             "ledger": [_static_row(row) for row in own.ledger()],
@@ -117,14 +119,14 @@ def seen(desk: Desk, attack: Attack, **asked: Any) -> Seen:
             "budget": own.budget(CLIENT),
         }
         static = {"first": first.static, "again": again.static, "explained": explained, **lists}
-        return Seen(first.outcome, static, first.noisy, heard.getvalue(), first.noisy == again.noisy)
+        return Seen(first.outcome, static, first.noisy, log.getvalue(), first.noisy == again.noisy)
 
 
-def _asked(desk: Desk, attack: Attack, heard: io.StringIO, **asked: Any) -> Seen:
+def _query(session: Session, attack: Attack, log: io.StringIO, **options: Any) -> Seen:
     try:
-        answer = desk.query(attack.sql, client=CLIENT, **asked)
+        answer = session.query(attack.sql, client=CLIENT, **options)
     except Refused as refused:
-        heard.write("".join(_chain(refused)))
+        log.write("".join(_chain(refused)))
         return Seen(str(refused.problem["code"]), refused.problem, {})
     return Seen(ANSWERED, *_split(answer, attack.rows))
 
@@ -152,26 +154,26 @@ def _split(answer: pa.Table, rows: str | None) -> tuple[dict[str, Any], dict[str
     return static, {"values": {name: values[name] for name in noise}, "intervals": intervals, **judged}
 
 
-def _explained(desk: Desk, sql: str) -> dict[str, Any]:
+def _explained(session: Session, sql: str) -> dict[str, Any]:
     try:
-        told = desk.explain(sql, client=CLIENT)
-        return told | {"made_from": [{**each, "settled_at": None} for each in told["made_from"]]}
+        explanation = session.explain(sql, client=CLIENT)
+        return explanation | {"made_from": [{**each, "settled_at": None} for each in explanation["made_from"]]}
     except Refused as refused:
         return refused.problem
 
 
 @contextmanager
-def _listening() -> Iterator[io.StringIO]:
+def captured_output() -> Iterator[io.StringIO]:
     """Capture everything that is logged or printed."""
-    heard = io.StringIO()
-    handler = logging.StreamHandler(heard)
+    log = io.StringIO()
+    handler = logging.StreamHandler(log)
     root = logging.getLogger()
     level = root.level
     root.addHandler(handler)
     root.setLevel(logging.DEBUG)
     try:
-        with redirect_stdout(heard), redirect_stderr(heard):
-            yield heard
+        with redirect_stdout(log), redirect_stderr(log):
+            yield log
     finally:
         root.removeHandler(handler)
         root.setLevel(level)
@@ -184,36 +186,38 @@ def _first_of_each() -> frozenset[Attack]:
     return frozenset(every if NIGHTLY else {attack.outcome: attack for attack in reversed(every)}.values())
 
 
-def hold(attack: Attack, worlds: dict[str, Desk], others: tuple[str, ...] | None = None, **asked: Any) -> None:
+def check_attack(
+    attack: Attack, worlds: dict[str, Session], others: tuple[str, ...] | None = None, **options: Any
+) -> None:
     """Run a case in every world; raises AssertionError if anything but noise differs.
 
     Cases refused before data are read run in two worlds only, except the first case of each code, and in nightly runs.
     """
     if others is None:
         others = ("D", "heavy", "refused") if attack.outcome in READING or attack in _first_of_each() else ("D",)
-    without = seen(worlds["D'"], attack, **asked)
+    without = observe(worlds["D'"], attack, **options)
     assert without.outcome == attack.outcome, without.static["first"]
     priced = attack.outcome == ANSWERED and without.static["first"]["card"]["price"]["rho"] > 0  # not only public rows
     assert bool(without.static["ledger"]) == priced, "a refusal is free, and so is what looks at nobody"
-    assert without.repeated, "the same question has one answer"
+    assert without.is_repeatable, "the same question has one answer"
     for world in others:
-        other = seen(worlds[world], attack, **asked)
+        other = observe(worlds[world], attack, **options)
         assert other.outcome == without.outcome
         assert other.static == without.static
         assert other.traces(attack) <= without.traces(attack)  # a value in both worlds is not the victim's
 
 
-def second_asker(desk: Desk) -> tuple[dict[str, Any], dict[str, Any]]:
+def query_as_two_clients(session: Session) -> tuple[dict[str, Any], dict[str, Any]]:
     """Run the same query as two clients; returns both privacy cards."""
-    with fresh(desk) as own:
+    with with_empty_ledger(session) as own:
         answers = [own.query(BY_ZONE.sql, client=client) for client in ("ann", "bob")]
     cards = [json.loads(answer.schema.metadata[b"passersby"]) for answer in answers]
     assert answers[0].column(1).to_pylist() == answers[1].column(1).to_pylist(), "one release, one result"
     return cards[0], cards[1]
 
 
-def check_second_asker(desk: Desk) -> None:
-    ann, bob = second_asker(desk)
+def check_second_client(session: Session) -> None:
+    ann, bob = query_as_two_clients(session)
     assert ann["price"] == bob["price"] != 0 and not bob["replayed"], (
         "who sees a release for the first time pays for it"
     )

@@ -73,7 +73,7 @@ class UnreadRows:
         sources = {**lake._sources, "table_events": Source("spark", name)}
         through = SparkLake(lake.sessions._remote, sources, lake._persons)
         for place in lake._persons:
-            through.try_persons(place)
+            through.detect_person_types(place)
         viewed.lake = replace(world.lake, lake=through)
         return viewed
 

@@ -18,15 +18,24 @@ import duckdb
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from dialect import Catalog, Question, Target, read
-from dialect.catalog.model import NO_RULES
-from dialect.catalog.privacy_windows import Window, next_begin
-from engine.backends.exact import NOBODY_OBJECTED
+from dialect import Catalog, Question, Target, compile_query
+from dialect.catalog.model import NO_ELIGIBILITY_RULES
+from dialect.catalog.privacy_windows import PrivacyWindow, next_window_start
+from engine.backends.exact import NO_OBJECTIONS
 from engine.catalog.file import load_catalog
-from engine.pricing.prepare import prepare
-from tests.support.greybox.greybox import RHO, InMemory, OthersMoved, Ran, groups
+from engine.pricing.prepare import compile_release
+from tests.support.greybox.greybox import RHO, InMemory, ReleaseRun, UnexpectedChange, groups
 from tests.support.neighbours.window_questions import data
-from tests.support.neighbours.window_worlds import LOCAL, MANY, PRIVATE, VICTIM, Data, Worlds, begins, catalog_text
+from tests.support.neighbours.window_worlds import (
+    LOCAL,
+    PRIVATE,
+    VICTIM,
+    WINDOW_COUNT,
+    Data,
+    Worlds,
+    begins,
+    catalog_text,
+)
 from tests.support.sql.passes import passes
 
 PERSONS = (VICTIM, 1, 2)
@@ -59,20 +68,22 @@ class Rules:
     consent: bool = False
     law: bool = False
     minors: bool = False
-    kept: int | None = None
+    first_retained_window: int | None = None
     days_gone: int = 0
 
-    def first_kept(self, window: Window) -> date:
+    def first_retained_day(self, window: PrivacyWindow) -> date:
         """First day that is read."""
         starts = begins(window)
-        if self.kept is None:
+        if self.first_retained_window is None:
             return starts[0]
-        length = (next_begin(window, starts[self.kept]) - starts[self.kept]).days
-        return starts[self.kept] + timedelta(days=min(self.days_gone, length - 1))
+        length = (
+            next_window_start(window, starts[self.first_retained_window]) - starts[self.first_retained_window]
+        ).days
+        return starts[self.first_retained_window] + timedelta(days=min(self.days_gone, length - 1))
 
 
 @dataclass(frozen=True)
-class Ruled:
+class RuledDatabase:
     """A database, the states of its persons, the catalog's rules, and who objected."""
 
     data: Data
@@ -83,8 +94,8 @@ class Ruled:
     def admitted(self, person: int) -> bool:
         """Return whether a person's rows may be read."""
         states = self.states[PERSONS.index(person)]
-        asked = self.rules.consent or self.rules.law or self.rules.minors
-        return person not in self.objected and (not asked or (states is not None and states.admit(self.rules)))
+        has_rules = self.rules.consent or self.rules.law or self.rules.minors
+        return person not in self.objected and (not has_rules or (states is not None and states.admit(self.rules)))
 
 
 _STATES = st.builds(
@@ -96,19 +107,19 @@ _STATES = st.builds(
 )
 _RULES = st.builds(
     Rules, st.booleans(), st.booleans(), st.booleans(),
-    st.sampled_from((None, None, *range(MANY))), st.sampled_from((0, 0, 1, 5)),
+    st.sampled_from((None, None, *range(WINDOW_COUNT))), st.sampled_from((0, 0, 1, 5)),
 )  # fmt: skip
 
 
-def ruled() -> st.SearchStrategy[Ruled]:
+def ruled() -> st.SearchStrategy[RuledDatabase]:
     """Draw persons of all kinds under all rules, the victim included."""
     objecting = st.frozensets(st.sampled_from((*PERSONS, 99)), max_size=2)
     states = st.tuples(*[st.one_of(_STATES, _STATES, _STATES, st.none())] * len(PERSONS))
-    return st.builds(Ruled, data(), _RULES, states, objecting)
+    return st.builds(RuledDatabase, data(), _RULES, states, objecting)
 
 
 @cache
-def ruled_catalog(window: Window, rules: Rules) -> Catalog:
+def ruled_catalog(window: PrivacyWindow, rules: Rules) -> Catalog:
     """Load the catalog with windows of one length, states and rules."""
     states = (
         'person_id = { type = "BIGINT", nullable = false }\nconsent_state = { type = "VARCHAR", visible = false }\n'
@@ -125,69 +136,70 @@ def ruled_catalog(window: Window, rules: Rules) -> Catalog:
         return load_catalog(file)
 
 
-def _written(window: Window, rules: Rules) -> str:
-    end = next_begin(window, begins(window)[-1])
-    asked = {
+def _written(window: PrivacyWindow, rules: Rules) -> str:
+    end = next_window_start(window, begins(window)[-1])
+    is_declared = {
         'jurisdiction = { column = "law", admitted = ["FR", "AT"] }\n': rules.law,
         'minors = { birth_date = "born" }\n': rules.minors,
-        f"retention = {{ days = {(end - rules.first_kept(window)).days} }}\n": rules.kept is not None,
+        f"retention = {{ days = {(end - rules.first_retained_day(window)).days} }}\n": rules.first_retained_window
+        is not None,
     }
-    return "".join(text for text, holds in asked.items() if holds)
+    return "".join(text for text, holds in is_declared.items() if holds)
 
 
 class RuledWorlds(Worlds):
     """The worlds of one database under rules and objections."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, window: Window, given: Ruled) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, window: PrivacyWindow, given: RuledDatabase) -> None:
         super().__init__(connection, window, given.data)
         self.given, self.catalog = given, ruled_catalog(window, given.rules)
         for world in self.worlds:
             self._connection.execute(_with_states(world, given, window))
         for world in DELETED:
-            self._connection.execute(_kept(world, given, window))
+            self._connection.execute(_eligible_rows(world, given, window))
 
-    def run(self, question: Question, world: str, threads: int = 1) -> tuple[Ran, ...]:
+    def run(self, question: Question, world: str, threads: int = 1) -> tuple[ReleaseRun, ...]:
         """Prepare and run a query in one world, with all objections."""
         objected = pa.table({"person": pa.array(sorted(map(str, self.given.objected)), pa.string())})
         return self._run(question, self.catalog, world, threads, objected)
 
     def _run(
         self, question: Question, catalog: Catalog, world: str, threads: int, objected: pa.Table
-    ) -> tuple[Ran, ...]:
+    ) -> tuple[ReleaseRun, ...]:
         target = Target({table.name: f"{world}.{table.name}" for table in catalog.tables})
         backend = InMemory(target, self._connection, PRIVATE)
         self._connection.execute(f"SET threads = {threads}")
-        prepared = [prepare(plan, catalog, backend, RHO) for plan in question.plans]
+        prepared = [compile_release(plan, catalog, backend, RHO) for plan in question.plans]
         return tuple(
-            Ran(*each)
+            ReleaseRun(*each)
             for p, plan in zip(prepared, question.plans, strict=True)
-            for each in passes(p, backend, objected, self.handed(plan, self.catalog))
+            for each in passes(p, backend, objected, self.chosen_keys(plan, self.catalog))
         )
 
     def check_deleted(self, sql: str) -> bool:
         """Compare a query with the same over deleted rows; returns whether the deleted rows would have mattered."""
         bare = _without_rules(self.catalog)
-        question, asked = read(sql, self.catalog), read(sql, bare)
+        question, unruled_query = compile_query(sql, self.catalog), compile_query(sql, bare)
         for world in DELETED:
             filtered = _numbers(self.run(question, world))
-            deleted = _numbers(self._run(asked, bare, f"kept_{world}", 2, NOBODY_OBJECTED))
+            deleted = _numbers(self._run(unruled_query, bare, f"kept_{world}", 2, NO_OBJECTIONS))
             if filtered != deleted:
-                raise OthersMoved(f"who is not admitted is not as good as deleted in {world}: {sql}")
-        return filtered != _numbers(self._run(asked, bare, world, 1, NOBODY_OBJECTED))
+                raise UnexpectedChange(f"who is not admitted is not as good as deleted in {world}: {sql}")
+        return filtered != _numbers(self._run(unruled_query, bare, world, 1, NO_OBJECTIONS))
 
 
-def _numbers(ran: Sequence[Ran]) -> list[dict[tuple[str, ...], tuple[int, ...]]]:
+def _numbers(ran: Sequence[ReleaseRun]) -> list[dict[tuple[str, ...], tuple[int, ...]]]:
     return [groups(each.exact) for each in ran]
 
 
 def _without_rules(catalog: Catalog) -> Catalog:
-    datasets = tuple(replace(dataset, admission=NO_RULES) for dataset in catalog.datasets)
+    datasets = tuple(replace(dataset, eligibility=NO_ELIGIBILITY_RULES) for dataset in catalog.datasets)
     return replace(catalog, datasets=datasets, tables=tuple(replace(t, consent=None) for t in catalog.tables))
 
 
-def _with_states(world: str, given: Ruled, window: Window) -> str:
+def _with_states(world: str, given: RuledDatabase, window: PrivacyWindow) -> str:
     """SQL that adds states to everybody's row, the same in all worlds."""
-    first = given.rules.first_kept(window)
+    first = given.rules.first_retained_day(window)
     rows = [
         f"({person}, {_text(s.consent)}, {_text(s.law)}, {_born(s, first)})"
         for person, s in zip(PERSONS, given.states, strict=True)
@@ -210,10 +222,10 @@ def _born(states: States, first: date) -> str:
     return f"DATE '{day}'"
 
 
-def _kept(world: str, given: Ruled, window: Window) -> str:
+def _eligible_rows(world: str, given: RuledDatabase, window: PrivacyWindow) -> str:
     gone = ", ".join(str(person) for person in PERSONS if not given.admitted(person)) or "-1"
-    late = f"({{}} >= TIMESTAMP '{given.rules.first_kept(window)}') IS TRUE"
-    late = late if given.rules.kept is not None else "TRUE OR {} IS NULL"
+    late = f"({{}} >= TIMESTAMP '{given.rules.first_retained_day(window)}') IS TRUE"
+    late = late if given.rules.first_retained_window is not None else "TRUE OR {} IS NULL"
     theirs = f"(person_id IN ({gone})) IS NOT TRUE"
     visit = f"visit_id IN (SELECT visit_id FROM kept_{world}.visit)"
     return f"""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
-from dialect.catalog.privacy_windows import Window
-from tests.support.neighbours.window_worlds import MANY, VICTIM, Data, Row, begins
+from dialect.catalog.privacy_windows import PrivacyWindow
+from tests.support.neighbours.window_worlds import VICTIM, WINDOW_COUNT, Data, Row, begins
 
 
 @dataclass(frozen=True)
@@ -101,12 +101,12 @@ def questions(draw: st.DrawFn, exact: bool = False) -> str:
     fitting = [a for a in AGGREGATES if "{value}" not in a or source.values]
     fitting = [a for a in fitting if not exact or a.partition("(")[0] not in ("VAR_SAMP", "MEDIAN")]
     chosen = draw(st.lists(st.sampled_from(fitting), min_size=1, max_size=3, unique=True))
-    asked = [part for name in chosen for part in [_filled(name, parts)]]
+    query = [part for name in chosen for part in [_filled(name, parts)]]
     where = draw(st.lists(st.sampled_from(source.conditions), max_size=2, unique=True))
     option = draw(st.sampled_from(OPTIONS if keys else OPTIONS[:-1]))
     option = "" if exact else option
     clause = f"WITH DIFFERENTIAL_PRIVACY OPTIONS({option}) " if option else ""
-    items = [part for key in keys for part in re.split(r"(?<!'), (?=v\.)", key)] + asked
+    items = [part for key in keys for part in re.split(r"(?<!'), (?=v\.)", key)] + query
     text = f"SELECT {clause}{', '.join(f'{item} AS a{i}' for i, item in enumerate(items))} FROM {source.rows}"
     text += f" WHERE {' AND '.join(where)}" if where else ""
     return text + (f" GROUP BY {', '.join(keys)}" if keys else "")
@@ -118,7 +118,7 @@ def _filled(aggregate: str, parts: dict[str, str]) -> str:
     return aggregate
 
 
-def asked_of(sql: str, window: Window) -> str:
+def fill_dates(sql: str, window: PrivacyWindow) -> str:
     """Fill the window length and window start dates into a query."""
     first, second, *_, last = (begin.isoformat() for begin in begins(window))
     for name, value in {"unit": str(window), "first": first, "second": second, "last": last}.items():
@@ -139,7 +139,7 @@ def _rows(person: int) -> st.SearchStrategy[Row]:
     return st.builds(
         Row,
         st.just(person),
-        st.sampled_from((*range(MANY), *range(MANY), -1, -2, -3)),
+        st.sampled_from((*range(WINDOW_COUNT), *range(WINDOW_COUNT), -1, -2, -3)),
         st.sampled_from((0, 0, 5, 600, 1_400, -1, -5)),
         st.integers(1, 3),
         st.sampled_from((-5, 0, 3, 20, 99)),

@@ -22,20 +22,32 @@ from tempfile import TemporaryDirectory
 import duckdb
 import pyarrow as pa
 
-from dialect import Catalog, PrivatePlan, Question, Target, read
-from dialect.catalog.privacy_windows import STATIC, Window, next_begin, window_name
-from dialect.codegen.key_selection import most_weight
+from dialect import Catalog, PrivatePlan, Question, Target, compile_query
+from dialect.catalog.privacy_windows import STATIC, PrivacyWindow, next_window_start, window_name
+from dialect.codegen.key_selection import max_weight
 from engine.catalog.file import load_catalog
-from engine.pricing.prepare import prepare
-from tests.support.greybox.greybox import RHO, InMemory, OthersMoved, Ran, SensitivityExceeded, _moves, check_static
-from tests.support.sql.passes import handed_by, passes
+from engine.pricing.prepare import compile_release
+from tests.support.greybox.greybox import (
+    RHO,
+    InMemory,
+    ReleaseRun,
+    SensitivityExceeded,
+    UnexpectedChange,
+    check_static,
+    differences,
+)
+from tests.support.sql.passes import choose_keys, passes
 
 VICTIM = 77
-MANY = 4  # windows
+WINDOW_COUNT = 4  # windows
 PRIVATE = ("person", "visit", "seen", "leg", "point")
 LOCAL = "timezone('Europe/Berlin', ts)"
-_FIRST = {Window.MONTH: date(2026, 1, 1), Window.WEEK: date(2026, 3, 23), Window.DAY: date(2026, 3, 28)}
-_UNIT = {Window.MONTH: "month", Window.WEEK: "week", Window.DAY: "day"}
+_FIRST = {
+    PrivacyWindow.MONTH: date(2026, 1, 1),
+    PrivacyWindow.WEEK: date(2026, 3, 23),
+    PrivacyWindow.DAY: date(2026, 3, 28),
+}
+_UNIT = {PrivacyWindow.MONTH: "month", PrivacyWindow.WEEK: "week", PrivacyWindow.DAY: "day"}
 
 
 @dataclass(frozen=True)
@@ -59,16 +71,16 @@ class Data:
     people: tuple[tuple[int, str, str], ...] = ((VICTIM, "a", "b"), (1, "b", "a"), (2, "c", "c"))
 
 
-def begins(window: Window) -> tuple[date, ...]:
+def begins(window: PrivacyWindow) -> tuple[date, ...]:
     """First days of the declared windows."""
     found = [_FIRST[window]]
-    while len(found) < MANY:
-        found.append(next_begin(window, found[-1]))
+    while len(found) < WINDOW_COUNT:
+        found.append(next_window_start(window, found[-1]))
     return tuple(found)
 
 
 @cache
-def declare(window: Window, folder: Path | None = None) -> Catalog:
+def declare(window: PrivacyWindow, folder: Path | None = None) -> Catalog:
     """Load the catalog with windows of one length; with `folder`, its data are read from files there."""
     text = catalog_text(window)
     if folder is not None:  # queries on files must be exact: no row truncation
@@ -79,19 +91,19 @@ def declare(window: Window, folder: Path | None = None) -> Catalog:
         return load_catalog(file)
 
 
-def catalog_text(window: Window) -> str:
+def catalog_text(window: PrivacyWindow) -> str:
     """Text of the catalog with windows of one length."""
     starts = begins(window)
     names = [window_name(window, begin) for begin in starts]
     text = (Path(__file__).parent / "window_worlds.toml").read_text()
-    end = next_begin(window, starts[-1]) - timedelta(days=1)
+    end = next_window_start(window, starts[-1]) - timedelta(days=1)
     put = {"WINDOW": window, "FIRST": names[0], "SECOND": names[1], "LAST": names[-1], "DAY": starts[0], "END": end}
     for word, value in put.items():
         text = text.replace(f'"{word}"', f'"{value}"')
     return text
 
 
-def write_data(folder: Path, window: Window, data: Data) -> Catalog:
+def write_data(folder: Path, window: PrivacyWindow, data: Data) -> Catalog:
     """Write a database into a folder, as files for the engine."""
     with duckdb.connect(str(folder / "none.duckdb")) as connection:
         connection.execute(_everybody(data, begins(window)).replace("everybody.", ""))
@@ -101,12 +113,19 @@ def write_data(folder: Path, window: Window, data: Data) -> Catalog:
 class Worlds:
     """The worlds of one database under a catalog with windows of one length."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, window: Window, data: Data) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, window: PrivacyWindow, data: Data) -> None:
         self.window, self.catalog = window, declare(window)
         self.names = [window_name(window, begin) for begin in begins(window)]
         self._connection = connection
         self._keys: dict[int, tuple[PrivatePlan, pa.Table | None]] = {}  # of everybody, for a plan that is held
-        self.worlds = ("everybody", "mixed", "static", "timeless", "nobody", *(f"without_{i}" for i in range(MANY)))
+        self.worlds = (
+            "everybody",
+            "mixed",
+            "static",
+            "timeless",
+            "nobody",
+            *(f"without_{i}" for i in range(WINDOW_COUNT)),
+        )
         self._make(data)
 
     def _make(self, data: Data) -> None:
@@ -118,31 +137,33 @@ class Worlds:
         self._connection.execute(_mixed(begins(self.window), self.window))
         self._connection.execute(_static("static", "everybody") + _timeless() + _static("nobody", "timeless"))
 
-    def run(self, question: Question, world: str, threads: int = 1) -> tuple[Ran, ...]:
+    def run(self, question: Question, world: str, threads: int = 1) -> tuple[ReleaseRun, ...]:
         """Prepare and run a query in one world."""
         target = Target({table.name: f"{world}.{table.name}" for table in self.catalog.tables})
         backend = InMemory(target, self._connection, PRIVATE)
         self._connection.execute(f"SET threads = {threads}")
-        prepared = [prepare(plan, self.catalog, backend, RHO) for plan in question.plans]
-        handed = [self.handed(plan, self.catalog) for plan in question.plans]
+        prepared = [compile_release(plan, self.catalog, backend, RHO) for plan in question.plans]
+        chosen = [self.chosen_keys(plan, self.catalog) for plan in question.plans]
         return tuple(
-            Ran(*each) for p, keys in zip(prepared, handed, strict=True) for each in passes(p, backend, handed=keys)
+            ReleaseRun(*each)
+            for p, keys in zip(prepared, chosen, strict=True)
+            for each in passes(p, backend, chosen_keys=keys)
         )
 
-    def handed(self, plan: PrivatePlan, catalog: Catalog) -> pa.Table | None:
+    def chosen_keys(self, plan: PrivatePlan, catalog: Catalog) -> pa.Table | None:
         """Choose some of everybody's keys, the same for all worlds, once per plan."""
         if id(plan) not in self._keys:
-            self._keys[id(plan)] = (plan, self._handed(plan, catalog))
+            self._keys[id(plan)] = (plan, self._choose_keys(plan, catalog))
         return self._keys[id(plan)][1]
 
-    def _handed(self, plan: PrivatePlan, catalog: Catalog) -> pa.Table | None:
+    def _choose_keys(self, plan: PrivatePlan, catalog: Catalog) -> pa.Table | None:
         target = Target({table.name: f"everybody.{table.name}" for table in catalog.tables})
         backend = InMemory(target, self._connection, PRIVATE)
-        return handed_by(prepare(plan, catalog, backend, RHO), backend)
+        return choose_keys(compile_release(plan, catalog, backend, RHO), backend)
 
     def check(self, sql: str) -> Question:
         """Check one query in all worlds; raises AssertionError with its SQL."""
-        question = read(sql, self.catalog)
+        question = compile_query(sql, self.catalog)
         everybody = self.run(question, "everybody")
         for world, threads in (("everybody", 4), ("mixed", 2)):
             _same(everybody, self.run(question, world, threads), sql, f"{world}, {threads} threads,")
@@ -155,46 +176,46 @@ class Worlds:
 
     def _check_timeless(self, question: Question, sql: str) -> None:
         """Check that persons without rows in any window have no effect unless tables without time are charged."""
-        if all(STATIC in plan.touched.windows for plan in question.plans):
+        if all(STATIC in plan.charged_windows.windows for plan in question.plans):
             return
         for here, gone in zip(self.run(question, "timeless"), self.run(question, "nobody"), strict=True):
-            if STATIC not in here.prepared.plan.touched.windows:
+            if STATIC not in here.prepared.plan.charged_windows.windows:
                 _same((here,), (gone,), sql, "rows without time, which are not charged,")
 
 
-def check_window(more: Ran, less: Ran, window: str, sql: str) -> None:
+def check_window(more: ReleaseRun, less: ReleaseRun, window: str, sql: str) -> None:
     """Compare two neighbours with the charged windows of a release and its sensitivities."""
     check_static(more.prepared, less.prepared, sql)
-    touched = more.prepared.plan.touched
+    touched = more.prepared.plan.charged_windows
     if window not in touched.windows:
         if window != STATIC:  # static rows are protected by the windows they are joined to
             _same((more,), (less,), sql, f"the victim's rows of {window}, which is not charged,")
         return
-    for i, moved in enumerate(_moves(more, less)):
+    for i, moved in enumerate(differences(more, less)):
         bound = more.prepared.bounds.vectors[i]
         squared = sum(move * move for move in moved)
         if squared > bound.sensitivity**2:
-            text = more.prepared.plan.vectors[i].text
+            text = more.prepared.plan.vectors[i].canonical_text
             raise SensitivityExceeded(f"{window}: {text} moved {squared} > {bound.sensitivity}^2, {touched}: {sql}")
     if more.prepared.plan.key_set is None:
         _check_private_keys(more, less, sql)
 
 
-def _check_private_keys(more: Ran, less: Ran, sql: str) -> None:
+def _check_private_keys(more: ReleaseRun, less: ReleaseRun, sql: str) -> None:
     """Check that keys of only one world are few and have one person each."""
     bounds = more.prepared.bounds
     limit = bounds.max_groups or 0
     for here, there in ((more.groups, less.groups), (less.groups, more.groups)):
         alone = [weight for key, (weight,) in here.items() if key not in there]
-        if len(alone) > limit or (alone and max(alone) > most_weight(len(alone), bounds)):
+        if len(alone) > limit or (alone and max(alone) > max_weight(len(alone), bounds)):
             raise SensitivityExceeded(f"private keys {alone} of at most {limit} groups: {sql}")
 
 
-def _same(one: Sequence[Ran], other: Sequence[Ran], sql: str, what: str) -> None:
+def _same(one: Sequence[ReleaseRun], other: Sequence[ReleaseRun], sql: str, what: str) -> None:
     for a, b in zip(one, other, strict=True):
         check_static(a.prepared, b.prepared, sql)
         if a.groups != b.groups:
-            raise OthersMoved(f"{what} changed the exact numbers of {sql}")
+            raise UnexpectedChange(f"{what} changed the exact numbers of {sql}")
 
 
 def _everybody(data: Data, starts: Sequence[date]) -> str:
@@ -224,7 +245,7 @@ def _visit(number: int, row: Row, starts: Sequence[date]) -> str:
     return f"({number}, {row.person}, {at}, {day}, {row.place}, {row.steps}, {row.dwell}::DOUBLE, '{row.tag}')"
 
 
-def _without(number: int, begin: date, window: Window) -> str:
+def _without(number: int, begin: date, window: PrivacyWindow) -> str:
     world, unit = f"without_{number}", _UNIT[window]
     other = "CASE home WHEN 'a' THEN 'c' ELSE 'a' END" if number == 1 else "home"
     of_victim = f"person_id = {VICTIM} AND date_trunc('{unit}', {{}}) = DATE '{begin}'"
@@ -241,8 +262,8 @@ def _without(number: int, begin: date, window: Window) -> str:
     """
 
 
-def _mixed(starts: Sequence[date], window: Window) -> str:
-    end = next_begin(window, starts[-1])
+def _mixed(starts: Sequence[date], window: PrivacyWindow) -> str:
+    end = next_window_start(window, starts[-1])
     inside = f"{{}} >= TIMESTAMP '{starts[0]}' AND {{}} < TIMESTAMP '{end}'"
     local = f"date_trunc('{_UNIT[window]}', {{}})"
     mixed = "ORDER BY hash(rowid * 7919 + 13)"

@@ -33,7 +33,7 @@ SLOW: dict[str, tuple[str, ...]] = {
     "runs the README": ("tests/house/test_readme.py",),
     "runs the linters of `make check` on planted violations": ("tests/house/test_law.py",),
     "starts servers as an operator does": (
-        "tests/passersby/cli/test_cli_ledger.py::test_an_auditor_asks_a_server_as_a_ledger_that_is_here",
+        "tests/passersby/cli/test_cli_ledger.py::test_auditor_commands_work_on_a_server_as_on_a_local_ledger",
         "tests/engine/server/test_runbook.py",
         "tests/engine/server/test_runbook_environments.py",
         "tests/engine/server/test_tls.py",
@@ -45,7 +45,7 @@ SLOW: dict[str, tuple[str, ...]] = {
         "tests/engine/server/test_processes.py",
     ),
     "kills processes, beside what is fast": (
-        "tests/engine/data/test_fetch.py::test_a_killed_copy_is_gone_on_with",
+        "tests/engine/data/test_fetch.py::test_a_killed_copy_is_resumed",
         "tests/engine/data/test_ingest.py::test_a_killed_ingest_is_before_or_after_and_running_again_finishes",
         "tests/privacy/worlds/test_charge_before_read.py::test_a_killed_question_is_charged_once_and_answered_once",
     ),
@@ -53,7 +53,7 @@ SLOW: dict[str, tuple[str, ...]] = {
     "starts a PostgreSQL": (
         "tests/budgets/stores/test_postgres.py",
         "tests/budgets/test_outlook_postgres.py",
-        "tests/engine/server/test_operations.py::test_a_dump_of_postgres_is_the_ledger_without_the_server_s_books",
+        "tests/engine/server/test_operations.py::test_a_postgres_dump_contains_the_ledger_without_the_server_s_tables",
         "tests/engine/accounts/test_marks.py::test_a_ledger_on_a_server_is_named_without_its_password",
     ),
     "starts Spark": (
@@ -166,13 +166,13 @@ KEPT: tuple[str, ...] = (
     "tests/engine/catalog/test_admission.py::test_objectors_are_as_good_as_deleted",
     "tests/privacy/worlds/test_charge_before_read.py::test_an_engine_that_charges_after_reading_is_caught",
     "tests/privacy/greybox/test_greybox.py::test_one_person_moves_no_vector_further_than_declared",
-    "tests/privacy/greybox/test_greybox_admission.py::test_who_is_not_admitted_is_as_good_as_deleted",
+    "tests/privacy/greybox/test_greybox_admission.py::test_ineligible_people_are_as_good_as_deleted",
     "tests/privacy/greybox/test_greybox_moments.py::test_one_person_moves_nothing_further_than_declared",
     "tests/privacy/greybox/test_greybox_windows.py::test_one_person_moves_no_vector_further_than_declared",
     "tests/privacy/exactness/test_movement.py::test_one_persons_movement_moves_no_vector_further_than_declared",
     "tests/privacy/statistics/test_noise_law.py::test_released_numbers_follow_the_priced_law_independently",
-    "tests/privacy/worlds/test_two_worlds.py::test_nothing_but_noise_tells_the_worlds_apart",
-    "tests/privacy/worlds/test_two_worlds_doors.py::test_nothing_but_noise_tells_the_worlds_apart",
+    "tests/privacy/worlds/test_two_worlds.py::test_only_noise_distinguishes_the_worlds",
+    "tests/privacy/worlds/test_two_worlds_doors.py::test_only_noise_distinguishes_the_worlds_at_every_interface",
 )
 
 
@@ -196,7 +196,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.nodeid in candidates:
             item.user_properties.append((PROPERTY, True))
-    quick = candidates - {test for test in slow_tests() if not is_kept(test)}
+    quick = candidates - {test for test in slow_tests() if not is_always_run(test)}
     if config.getoption("--quick"):
         config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in quick])
         items[:] = [item for item in items if item.nodeid in quick]
@@ -220,7 +220,7 @@ def slow_tests() -> dict[str, float]:
     return {test: float(seconds) for seconds, test in (line.split(maxsplit=1) for line in lines)}
 
 
-def is_kept(node: str) -> bool:
+def is_always_run(node: str) -> bool:
     """Return whether a test is in the quick suite regardless of its duration."""
     return node in CORE.values() or node.partition("[")[0] in KEPT
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.support.plugins.one_worker import part
-from tests.support.plugins.quick import PROPERTY, SLOW_TESTS, TEST_SECONDS, file_of, is_kept, slow_tests
+from tests.support.plugins.quick import PROPERTY, SLOW_TESTS, TEST_SECONDS, file_of, is_always_run, slow_tests
 from tests.support.tree import ROOT
 
 FILE = ROOT / "tests" / "seconds.txt"
@@ -58,8 +58,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Record the durations of this run."""
     if config.getoption("--measure"):
-        kept = (report for reports in terminalreporter.stats.values() for report in reports)
-        reports = [report for report in kept if isinstance(report, pytest.TestReport)]
+        recorded = (report for reports in terminalreporter.stats.values() for report in reports)
+        reports = [report for report in recorded if isinstance(report, pytest.TestReport)]
         SLOW_TESTS.write_text(written_tests(slow_tests(), reports), encoding="utf-8")
         FILE.write_text(written(measured(), reports, quick=config.getoption("--quick")), encoding="utf-8")
 
@@ -71,7 +71,7 @@ def written(before: Mapping[str, Seconds], reports: Iterable[pytest.TestReport],
     """
     whole, part_of_quick = Counter[str](), Counter[str]()
     reports = list(reports)
-    long = {test for test in _long(reports) if not is_kept(test)}
+    long = {test for test in _long(reports) if not is_always_run(test)}
     for report in reports:
         file = file_of(report.nodeid)
         whole[file] += report.duration

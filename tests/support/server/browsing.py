@@ -11,9 +11,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, sync_playwright
 
-from engine import Desk
+from engine import Session
 from engine.server.http.roles import Role
-from tests.support.server.serving import Inhabited, inhabited, listening
+from tests.support.server.serving import TestServer, inhabited, listening
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = (
@@ -21,7 +21,7 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 DESKTOP, PHONE = (1280, 900), (390, 844)  # CSS pixels
-SERIOUS = frozenset({"serious", "critical"})
+SERIOUS = frozenset({"serious_violations", "critical"})
 FEW_SECONDS = 30.0  # busy machines are slow
 
 
@@ -29,7 +29,7 @@ FEW_SECONDS = 30.0  # busy machines are slow
 class Visited:
     """A server reachable by a browser."""
 
-    inside: Inhabited
+    inside: TestServer
     url: str
     browser: Browser
     entered: dict[Role, StorageState] = field(default_factory=dict)  # sessions, begun once
@@ -69,11 +69,11 @@ class Visited:
 
 
 @contextmanager
-def browsed(desk: Desk, **settings: object) -> Iterator[Visited]:
+def browsed(session: Session, **settings: object) -> Iterator[Visited]:
     """Serve a session on a free port and start Chromium; skips without it, which CI does not allow."""
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine: apt-get install chromium")
-    with inhabited(desk, **settings) as inside, listening(inside) as url, sync_playwright() as started:
+    with inhabited(session, **settings) as inside, listening(inside) as url, sync_playwright() as started:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS), headless=True)
         try:
             yield Visited(inside, url, browser)
@@ -81,7 +81,7 @@ def browsed(desk: Desk, **settings: object) -> Iterator[Visited]:
             browser.close()
 
 
-def serious(page: Page) -> list[str]:
+def serious_violations(page: Page) -> list[str]:
     """List the violations on a page that axe-core calls serious or critical."""
     found = Axe().run(page).response["violations"]
     return [f"{page.url} {each['id']}: {_where(each)}" for each in found if each["impact"] in SERIOUS]
@@ -93,7 +93,7 @@ def _where(violation: Mapping[str, object]) -> str:
     return "; ".join(str(node["target"]) for node in nodes[:3])
 
 
-def overflow(page: Page) -> int:
+def overflow_pixels(page: Page) -> int:
     """Pixels by which a page is wider than its window."""
     wide: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return wide

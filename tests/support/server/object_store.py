@@ -28,9 +28,9 @@ class ObjectStore:
     """A bucket of a store that can go offline, and that records requests."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         self._log = logging.getLogger("werkzeug")
-        self._handler = _Noting(self.asked)
+        self._handler = RequestRecorder(self.requests)
         self._log.addHandler(self._handler)
         self._log.setLevel(logging.INFO)
         self._log.propagate = False
@@ -53,31 +53,31 @@ class ObjectStore:
 
     def reads(self, name: str) -> int:
         """Count the reads of an object's content."""
-        return sum("GET " in line and f"{name} " in line for line in self.asked)  # of ranges, which are coloured
+        return sum("GET " in line and f"{name} " in line for line in self.requests)  # of ranges, which are coloured
 
-    def trust_nobody(self) -> None:
+    def require_credentials(self) -> None:
         """Require credentials from now on."""
         self._call("POST", "moto-api/reset-auth", b"0")
 
-    def trust_anybody(self) -> None:
+    def allow_anonymous(self) -> None:
         """Require no credentials."""
         self._call("POST", "moto-api/reset-auth", b"inf")
 
-    def go(self) -> None:
+    def go_offline(self) -> None:
         """Go offline."""
         self._server.stop()
         server = self._server._server
         assert server is not None
         server.server_close()  # otherwise clients would wait for a response
 
-    def come_back(self) -> None:
+    def go_online(self) -> None:
         """Go online again, with all objects."""
         self._server = _started(self.port)
 
     def close(self) -> None:
         """Shut down."""
-        self.trust_anybody()
-        self.go()
+        self.allow_anonymous()
+        self.go_offline()
         self._log.removeHandler(self._handler)
 
     def _files(self) -> S3FileSystem:
@@ -103,10 +103,10 @@ def object_store() -> Iterator[ObjectStore]:
         store.close()
 
 
-class _Noting(logging.Handler):
-    def __init__(self, asked: list[str]) -> None:
+class RequestRecorder(logging.Handler):
+    def __init__(self, requests: list[str]) -> None:
         super().__init__()
-        self._asked = asked
+        self._asked = requests
 
     def emit(self, record: logging.LogRecord) -> None:
         self._asked.append(record.getMessage().partition('"')[2])

@@ -21,18 +21,18 @@ import pytest
 import uvicorn
 from starlette.testclient import TestClient
 
-from engine import Desk
+from engine import Session
 from engine.server.app import create_app
 from engine.server.auth.keys import Keys, read_pepper
 from engine.server.http.roles import Role
-from engine.server.service import House
+from engine.server.service import Service
 from engine.server.settings import Settings
-from engine.server.storage import Books
-from engine.server.worker.client import UNHEARD, Heard
-from engine.server.worker.pacing import announced, queued
-from engine.server.worker.verbs import Clerk, Reply
-from tests.support.ledger.blank_ledger import Blanks
-from tests.support.patience import not_for_ever, until
+from engine.server.storage import ServerTables
+from engine.server.worker.client import NO_CALLBACKS, QueryCallbacks
+from engine.server.worker.pacing import bucket_callback, queued_callback
+from engine.server.worker.verbs import Reply, VerbHandler
+from tests.support.ledger.blank_ledger import StorePool
+from tests.support.patience import killed_after_timeout, until
 
 PEPPER = b"p" * 32
 PROGRAM = "from passersby.cli.app import app; app()"
@@ -41,10 +41,10 @@ PATIENCE = 60.0
 
 
 @dataclass
-class Inside:
+class InProcessWorker:
     """A worker connection to a session in the same process."""
 
-    clerk: Clerk
+    clerk: VerbHandler
     is_ready: bool = True
     restarts: int = 0
     state: str = "ready"
@@ -53,24 +53,24 @@ class Inside:
     async def ready(self) -> None:
         """Report ready."""
 
-    async def call(self, verb: str, arguments: Mapping[str, Any], heard: Heard = UNHEARD) -> Reply:
+    async def call(self, verb: str, arguments: Mapping[str, Any], heard: QueryCallbacks = NO_CALLBACKS) -> Reply:
         """Call a verb in a thread, as the worker does."""
         self.called.append(verb)
         loop = asyncio.get_running_loop()
 
         def done() -> Reply:
-            queued.set(lambda: loop.call_soon_threadsafe(heard.queued) and None)
-            announced.set(heard.bucket)
-            return self.clerk.do(verb, arguments)
+            queued_callback.set(lambda: loop.call_soon_threadsafe(heard.on_queued) and None)
+            bucket_callback.set(heard.on_bucket)
+            return self.clerk.run(verb, arguments)
 
         return await asyncio.to_thread(done)
 
 
 @dataclass
-class Inhabited:
+class TestServer:
     """An application, with a key for each role."""
 
-    house: House
+    house: Service
     client: TestClient
     keys: Mapping[Role, str]
 
@@ -86,17 +86,17 @@ class Inhabited:
 
 
 @contextmanager
-def inhabited(desk: Desk, **settings: Any) -> Iterator[Inhabited]:
+def inhabited(session: Session, **settings: Any) -> Iterator[TestServer]:
     """Serve a session in this process, to one client of each role, named after it."""
     with blank_books() as books:
-        house = House(_settings(**settings), books, Keys(books, PEPPER), Inside(Clerk(desk)))
+        house = Service(_settings(**settings), books, Keys(books, PEPPER), InProcessWorker(VerbHandler(session)))
         made = {role: house.keys.make(str(role), role, by="test", days=1)["key"] for role in Role}
         with TestClient(create_app(house), raise_server_exceptions=False) as client:
-            yield Inhabited(house, client, made)
+            yield TestServer(house, client, made)
 
 
 @contextmanager
-def listening(inside: Inhabited) -> Iterator[str]:
+def listening(inside: TestServer) -> Iterator[str]:
     """Serve an application on a local port; yields its URL."""
     app = create_app(inside.house)
     server = uvicorn.Server(uvicorn.Config(app, "127.0.0.1", 0, log_config=None, access_log=False, lifespan="off"))
@@ -134,13 +134,13 @@ class OffTheLoop:
         return getattr(self._store, name)
 
 
-def _books() -> Books:
-    books = Books.beside(":memory:")
+def _books() -> ServerTables:
+    books = ServerTables.open_for(":memory:")
     books._store = OffTheLoop(books._store)  # type: ignore[assignment]
     return books
 
 
-blank_books = Blanks(_books).one
+blank_books = StorePool(_books).borrow
 _settings = cache(Settings)  # reading each from the environment takes as long as a request
 
 
@@ -160,7 +160,7 @@ class Running:
 
     def key(self, name: str, role: Role = Role.ANALYST) -> str:
         """Create a key on the server's machine."""
-        with closing(Books.beside(self.address)) as books:
+        with closing(ServerTables.open_for(self.address)) as books:
             pepper = read_pepper(Path(f"{self.ledger}.secret"))
             made: str = Keys(books, pepper).make(name, role, by="test", days=1)["key"]
             return made
@@ -196,10 +196,12 @@ def running(catalog: str, ledger: Path, address: str | None = None, **settings: 
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
     try:
         assert process.stdout is not None
-        with not_for_ever(process):
-            said = process.stdout.readline()
-        found = ANSWERS_AT.match(said)
-        assert found is not None, f"it did not start: {said!r} {ledger.with_suffix('.log').read_text(encoding='utf-8')}"
+        with killed_after_timeout(process):
+            first_line = process.stdout.readline()
+        found = ANSWERS_AT.match(first_line)
+        assert found is not None, (
+            f"it did not start: {first_line!r} {ledger.with_suffix('.log').read_text(encoding='utf-8')}"
+        )
         yield Running(process, found[1], ledger, place)
     finally:
         log.close()

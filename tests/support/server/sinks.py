@@ -15,7 +15,7 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
-from tests.support.patience import LONGEST
+from tests.support.patience import MAX_SECONDS
 from tests.support.server.ports import free_port
 
 PATIENCE = 10.0
@@ -47,7 +47,7 @@ def hook(*statuses: int) -> Iterator[Hook]:
             self.send_response(status)
             self.end_headers()
 
-        def log_message(self, *said: object) -> None:
+        def log_message(self, *arguments: object) -> None:
             """Do nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -82,7 +82,7 @@ def mailbox(secure: ssl.SSLContext | None = None) -> Iterator[Mailbox]:
     box = Mailbox()
     port = free_port()
     more: dict[str, Any] = {} if secure is None else {"tls_context": secure, "require_starttls": True}
-    controller = Controller(box, hostname="127.0.0.1", port=port, ready_timeout=LONGEST, **more)
+    controller = Controller(box, hostname="127.0.0.1", port=port, ready_timeout=MAX_SECONDS, **more)
     controller.start()
     box.address = f"localhost:{port}"
     try:

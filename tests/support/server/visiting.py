@@ -9,7 +9,7 @@ import httpx2
 from starlette.testclient import TestClient
 
 from engine.server.http.roles import Role
-from tests.support.server.serving import Inhabited
+from tests.support.server.serving import TestServer
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 TOKEN = re.compile(r'name="token" value="(\w+)"')
@@ -18,7 +18,7 @@ TOKEN = re.compile(r'name="token" value="(\w+)"')
 class Browser:
     """A browser without scripts."""
 
-    def __init__(self, served: Inhabited) -> None:
+    def __init__(self, served: TestServer) -> None:
         """Use a server with separate cookies."""
         self.client = TestClient(served.client.app, raise_server_exceptions=False, follow_redirects=False)
         self.token = ""
@@ -50,9 +50,9 @@ class Browser:
         return answer
 
 
-def visitors(served: Inhabited, *roles: Role) -> dict[Role, Browser]:
+def visitors(served: TestServer, *roles: Role) -> dict[Role, Browser]:
     """Log in with some roles, by default all, and make the analyst a client."""
-    admin = served.house.line.clerk.admin  # type: ignore[attr-defined]
+    admin = served.house.worker.clerk.admin  # type: ignore[attr-defined]
     admin.add_client("analyst", by="test", reason="a test")
     made = {role: Browser(served) for role in roles or Role}
     for role, browser in made.items():

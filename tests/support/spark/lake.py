@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from dialect.catalog.model import Catalog, Source, Table
-from dialect.functions.emitter import name, quote_text
+from dialect.functions.emitter import quote_identifier, quote_text
 
 FILES = 3  # files per table, shared by readers
 
@@ -41,7 +41,7 @@ def of_connection(
 def _write(connection: duckdb.DuckDBPyConnection, table: Table, address: str, folder: Path) -> None:
     """Write a table into several files of one folder."""
     folder.mkdir(parents=True)
-    columns = ", ".join(name(column.name) for column in table.columns)
+    columns = ", ".join(quote_identifier(column.name) for column in table.columns)
     numbered = f"SELECT {columns}, row_number() OVER () % {FILES} AS part FROM {address}"
     for part in range(FILES):
         rows = f"SELECT {columns} FROM ({numbered}) WHERE part = {part}"

@@ -13,18 +13,18 @@ import pyarrow as pa
 import pytest
 from pyspark.sql.connect.session import SparkSession
 
-from dialect import Target, read
+from dialect import Target, compile_query
 from dialect.catalog.model import Catalog
-from dialect.codegen.engine_syntax import WORDS
+from dialect.codegen.engine_syntax import ENGINE_DIALECTS
 from engine.backends.duckdb import DuckDBBackend
-from engine.backends.empty_tables import declared
-from engine.backends.exact import NOBODY_OBJECTED, Exact
+from engine.backends.empty_tables import declared_columns
+from engine.backends.exact import NO_OBJECTIONS, Exact
 from engine.backends.lake import LakeBackend
 from engine.backends.protocol import Lake
 from engine.backends.spark.backend import SparkLake
-from engine.data.checks.lake import lake_target, persons_of_bits, table_place
-from engine.pricing.prepare import prepare
-from tests.support.greybox.greybox import InMemory, Ran
+from engine.data.checks.lake import bit_cast_person_columns, lake_placeholder, lake_target
+from engine.pricing.prepare import compile_release
+from tests.support.greybox.greybox import InMemory, ReleaseRun
 from tests.support.spark.lake import of_connection
 from tests.support.sql.passes import every_other, passes
 
@@ -32,10 +32,10 @@ RHO = Fraction(1, 200)
 SAME = "CAST(0 AS INT)"  # identity instead of a hash: both engines truncate in value order
 
 
-def cut_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+def truncate_unhashed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make both engines truncate rows by plain values: their hashes differ on purpose."""
-    for engine, said in WORDS.items():
-        monkeypatch.setitem(WORDS, engine, replace(said, hashed=SAME, salted=SAME))
+    for engine, dialect in ENGINE_DIALECTS.items():
+        monkeypatch.setitem(ENGINE_DIALECTS, engine, replace(dialect, hash=SAME, salted_hash=SAME))
 
 
 def session_of(lake: Lake) -> SparkSession:
@@ -55,18 +55,21 @@ class Both:
         self.catalog = catalog
         self.duck = InMemory(Target(addresses), connection, private)
         lake = of_connection(connection, catalog, folder, remote, addresses)
-        sources = {table_place(table): table.source for table in lake.tables if table.private}
+        sources = {lake_placeholder(table): table.source for table in lake.tables if table.private}
         public = {table.name: addresses[table.name] for table in catalog.tables if not table.private}
-        beside = InMemory(Target(public), connection, private)
-        persons = persons_of_bits(catalog)
+        public_backend = InMemory(Target(public), connection, private)
+        persons = bit_cast_person_columns(catalog)
         spark = SparkLake(remote, sources, persons)
         for place in persons:
-            spark.try_persons(place)
+            spark.detect_person_types(place)
         self.lake = LakeBackend(
-            lake_target(catalog, public), beside, spark, declared(t for t in catalog.tables if t.private)
+            lake_target(catalog, public),
+            public_backend,
+            spark,
+            declared_columns(t for t in catalog.tables if t.private),
         )
 
-    def run(self, sql: str, objected: pa.Table = NOBODY_OBJECTED) -> list[tuple[Exact, Exact]]:
+    def run(self, sql: str, objected: pa.Table = NO_OBJECTIONS) -> list[tuple[Exact, Exact]]:
         """Exact integers of both engines, second passes over the same keys; raises Refusal."""
         return both(sql, (self.catalog, self.duck), (self.catalog, self.lake), objected)
 
@@ -74,23 +77,25 @@ class Both:
         """Close the Spark session, which would wait a minute for a missing cluster."""
         self.lake.lake.close()
 
-    def in_lake(self, sql: str, keys: pa.Table | None = None, objected: pa.Table = NOBODY_OBJECTED) -> list[Ran]:
+    def in_lake(self, sql: str, keys: pa.Table | None = None, objected: pa.Table = NO_OBJECTIONS) -> list[ReleaseRun]:
         """Exact integers of the lake, second passes over some keys."""
-        prepared = [prepare(plan, self.catalog, self.lake, RHO) for plan in read(sql, self.catalog).plans]
-        return [Ran(*each) for p in prepared for each in passes(p, self.lake, objected, keys)]
+        prepared = [
+            compile_release(plan, self.catalog, self.lake, RHO) for plan in compile_query(sql, self.catalog).plans
+        ]
+        return [ReleaseRun(*each) for p in prepared for each in passes(p, self.lake, objected, keys)]
 
 
 def both(
     sql: str,
     here: tuple[Catalog, DuckDBBackend],
     there: tuple[Catalog, LakeBackend],
-    objected: pa.Table = NOBODY_OBJECTED,
+    objected: pa.Table = NO_OBJECTIONS,
 ) -> list[tuple[Exact, Exact]]:
     """Run every pass of a query on both engines, second passes over the same keys; raises Refusal."""
     found = []
-    for plan in read(sql, here[0]).plans:
-        ours, theirs = (prepare(plan, catalog, backend, RHO) for catalog, backend in (here, there))
-        keys = None if ours.choice is None else every_other(here[1].run(ours.choice.sql, objected).keys)
+    for plan in compile_query(sql, here[0]).plans:
+        ours, theirs = (compile_release(plan, catalog, backend, RHO) for catalog, backend in (here, there))
+        keys = None if ours.selection is None else every_other(here[1].run(ours.selection.sql, objected).keys)
         pairs = zip(passes(ours, here[1], objected, keys), passes(theirs, there[1], objected, keys), strict=True)
         found += [(one, other) for (_, one), (_, other) in pairs]
     return found
@@ -98,6 +103,8 @@ def both(
 
 def same(one: Exact, other: Exact) -> bool:
     """Return whether keys, their order and all integers are equal, whatever their widths; NaN equals NaN."""
-    alike = (repr(exact.keys.to_pylist()) for exact in (one, other))
+    are_equal = (repr(exact.keys.to_pylist()) for exact in (one, other))
     vectors = zip(one.vectors, other.vectors, strict=True)
-    return one.keys.num_rows == other.keys.num_rows and len({*alike}) == 1 and all(np.array_equal(*v) for v in vectors)
+    return (
+        one.keys.num_rows == other.keys.num_rows and len({*are_equal}) == 1 and all(np.array_equal(*v) for v in vectors)
+    )

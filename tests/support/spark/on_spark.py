@@ -14,10 +14,10 @@ from pyspark.sql import SparkSession
 
 from dialect.algebra.expressions import Expr
 from dialect.catalog.model import SqlType
-from dialect.functions.emitter import SPARK, NoForm, write_expr
-from dialect.functions.scalar.time import MICROSECONDS_OF_SPAN
+from dialect.functions.emitter import SPARK, UnsupportedByEngine, write_expr
+from dialect.functions.scalar.time import MICROSECONDS_OF_INTERVAL
 from dialect.functions.signature import Function
-from tests.support.sql.conformance import COLUMNS, Conformance, alike, cases, typed
+from tests.support.sql.conformance import COLUMNS, Conformance, are_equal, cases, typed
 from tests.support.sql.form_samples import ALL, NEAR_DATES, NEAR_TIMES, STORED, STORED_AS, TYPES, Sample, samples
 
 A_QUERY = 40  # expressions
@@ -73,7 +73,7 @@ _ORDINARY = (
 
 
 @dataclass(frozen=True)
-class Asked:
+class ExpressionCase:
     """One expression over columns of one table."""
 
     shown: str  # for people
@@ -82,10 +82,10 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Given:
+class ExpressionResults:
     """Results of both engines for one expression."""
 
-    asked: Asked
+    case: ExpressionCase
     values: tuple[tuple[object, object], ...]  # DuckDB's and Spark's
     raised: str = ""  # by Spark, which must not
 
@@ -97,7 +97,7 @@ class Given:
     @property
     def different(self) -> tuple[tuple[object, object], ...]:
         """Pairs of unequal values."""
-        return tuple(pair for pair in self.values if not alike(*pair))
+        return tuple(pair for pair in self.values if not are_equal(*pair))
 
 
 def session() -> SparkSession:
@@ -108,29 +108,29 @@ def session() -> SparkSession:
     return started
 
 
-def of_conformance(spark: SparkSession) -> Iterator[Given]:
+def of_conformance(spark: SparkSession) -> Iterator[ExpressionResults]:
     """Evaluate every listed expression that Spark supports, over its values."""
     conformance = Conformance()
     for change in _ORDINARY:
         conformance.connection.execute(change)
     shared(spark, conformance.connection, "stored", {name: field.type for name, field in COLUMNS.items()})
-    asked = [Asked(case.sql, "", typed(case.sql)) for case in cases()]
-    yield from _given(spark, conformance.connection, "stored", [each for each in asked if written(each.expr)])
+    expressions = [ExpressionCase(case.sql, "", typed(case.sql)) for case in cases()]
+    yield from _given(spark, conformance.connection, "stored", [each for each in expressions if written(each.expr)])
 
 
-def of_forms(spark: SparkSession, forms: Sequence[Function] = ALL) -> Iterator[Given]:
+def of_forms(spark: SparkSession, forms: Sequence[Function] = ALL) -> Iterator[ExpressionResults]:
     """Evaluate every form with every choice of constants, over combinations of extreme values."""
     connection = duckdb.connect(config={"threads": 1})
     connection.execute("SET TimeZone = 'UTC'")
     every = [each for form in forms if form.spark is not None for each in samples(form) if _few(each)]
     every = sorted(every, key=lambda sample: str(sample.columns()))
     for number, (_, group) in enumerate(groupby(every, key=lambda sample: str(sample.columns()))):
-        alike_ones = list(group)
+        samples_of_types = list(group)
         table = f"values_{number}"
-        connection.execute(_combined(table, alike_ones[0]))
-        shared(spark, connection, table, {name: TYPES[kind] for name, kind in alike_ones[0].columns()})
-        asked = [Asked(str(sample.kinds), sample.form.row, sample.call()) for sample in alike_ones]
-        yield from _given(spark, connection, table, [each for each in asked if written(each.expr)])
+        connection.execute(_combined(table, samples_of_types[0]))
+        shared(spark, connection, table, {name: TYPES[kind] for name, kind in samples_of_types[0].columns()})
+        cases = [ExpressionCase(str(sample.kinds), sample.form.row_name, sample.call()) for sample in samples_of_types]
+        yield from _given(spark, connection, table, [each for each in cases if written(each.expr)])
 
 
 def _few(sample: Sample) -> bool:
@@ -143,7 +143,7 @@ def written(expr: Expr) -> str | None:
     """Generate Spark SQL; None if there is no form."""
     try:
         return write_expr(expr, SPARK)
-    except NoForm:
+    except UnsupportedByEngine:
         return None
 
 
@@ -169,21 +169,21 @@ def shared(spark: SparkSession, connection: duckdb.DuckDBPyConnection, table: st
 
 
 def _stored(name: str, kind: SqlType) -> str:
-    exact = {SqlType.TIME: "epoch_ns({0}) // 1000", SqlType.INTERVAL: MICROSECONDS_OF_SPAN}
+    exact = {SqlType.TIME: "epoch_ns({0}) // 1000", SqlType.INTERVAL: MICROSECONDS_OF_INTERVAL}
     return f"CAST({exact[kind].replace('{0}', name)} AS BIGINT)" if kind in exact else name
 
 
 def _given(
-    spark: SparkSession, connection: duckdb.DuckDBPyConnection, table: str, asked: Sequence[Asked]
-) -> Iterator[Given]:
-    for first in range(0, len(asked), A_QUERY):
-        part = asked[first : first + A_QUERY]
+    spark: SparkSession, connection: duckdb.DuckDBPyConnection, table: str, cases: Sequence[ExpressionCase]
+) -> Iterator[ExpressionResults]:
+    for first in range(0, len(cases), A_QUERY):
+        part = cases[first : first + A_QUERY]
         ours = [_of_duckdb(connection, table, each.expr) for each in part]
         for each, mine, theirs in zip(part, ours, _of_spark(spark, table, part), strict=True):
             if isinstance(theirs, str):
-                yield Given(each, (), theirs)
+                yield ExpressionResults(each, (), theirs)
             else:
-                yield Given(each, tuple(zip(mine, theirs, strict=True)))
+                yield ExpressionResults(each, tuple(zip(mine, theirs, strict=True)))
 
 
 def _of_duckdb(connection: duckdb.DuckDBPyConnection, table: str, expr: Expr) -> list[object]:
@@ -197,7 +197,7 @@ def _of_duckdb(connection: duckdb.DuckDBPyConnection, table: str, expr: Expr) ->
     return [value for (value,) in connection.execute(f"SELECT {form} FROM {table} ORDER BY row_number").fetchall()]
 
 
-def _of_spark(spark: SparkSession, table: str, part: Sequence[Asked]) -> list[list[object] | str]:
+def _of_spark(spark: SparkSession, table: str, part: Sequence[ExpressionCase]) -> list[list[object] | str]:
     """Evaluate in one query; if it raises, each half by itself."""
     shown = ", ".join(f"({_as_number(each.expr)}) AS e{place}" for place, each in enumerate(part))
     try:

@@ -157,8 +157,8 @@ def has_java() -> bool:
     found = str(Path(home) / "bin" / "java") if home else shutil.which("java")
     if found is None:
         return False
-    told = subprocess.run([found, "-version"], capture_output=True, text=True, check=False).stderr
-    return re.search(r'version "(17|21)\b', told) is not None
+    output = subprocess.run([found, "-version"], capture_output=True, text=True, check=False).stderr
+    return re.search(r'version "(17|21)\b', output) is not None
 
 
 def _group(entry: Path) -> int:
@@ -171,10 +171,10 @@ def _group(entry: Path) -> int:
 def _ticks(entry: Path) -> int:
     """CPU ticks of a process; https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html."""
     try:
-        said = (entry / "stat").read_text().rpartition(")")[2].split()
+        fields = (entry / "stat").read_text().rpartition(")")[2].split()
     except OSError:
         return 0
-    return int(said[11]) + int(said[12])
+    return int(fields[11]) + int(fields[12])
 
 
 def _command(entry: Path) -> str:

@@ -11,7 +11,7 @@ import duckdb
 from sqlglot import exp
 
 from dialect.algebra.expressions import Expr, Field, Ref
-from dialect.binder.scalars import scalar
+from dialect.binder.scalars import bind_scalar
 from dialect.catalog.model import SqlType
 from dialect.functions.emitter import write_expr
 from dialect.parser.parser import parse
@@ -87,7 +87,7 @@ class _Columns:
 def typed(sql: str) -> Expr:
     """Bind one expression; raises Refusal."""
     (selected,) = parse(f"SELECT {sql} FROM stored").expressions
-    return scalar(selected.unalias(), _Columns())
+    return bind_scalar(selected.unalias(), _Columns())
 
 
 class Conformance:
@@ -109,7 +109,7 @@ class Conformance:
         ours = self.connection.execute(f"SELECT {form} FROM stored ORDER BY row_number").fetchall()
         theirs = self._plain(sql)
         pairs = [(mine[0], plain[0]) for mine, plain in zip(ours, theirs, strict=True) if plain is not None]
-        different = tuple(pair for pair in pairs if not alike(*pair))
+        different = tuple(pair for pair in pairs if not are_equal(*pair))
         return Found(len(pairs), len(theirs) - len(pairs), different)
 
     def _plain(self, sql: str) -> list[tuple[object] | None]:
@@ -146,7 +146,7 @@ def _cycled(values: tuple[str, ...]) -> list[str]:
     return [values[place % len(values)] for place in range(20)]
 
 
-def alike(ours: object, theirs: object) -> bool:
+def are_equal(ours: object, theirs: object) -> bool:
     """Return whether two values are equal; doubles up to their last digits, decimals as doubles."""
     if ours is None or theirs is None or isinstance(ours, bool) or isinstance(theirs, bool):
         return ours is theirs

@@ -24,22 +24,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dialect import Bounding, Catalog, PrivatePlan, Question, read, write
+from dialect import Catalog, ContributionBounds, PrivatePlan, Question, compile_query, generate_sql
 from dialect.algebra.expressions import Ref
 from dialect.algebra.formulas import SumOf
-from dialect.algebra.relations import Outcome
+from dialect.algebra.relations import NullExtendedValue
 from dialect.algebra.release_plan import ReleaseColumns, VectorKind
 from dialect.stability.outer_joins import outcomes
 from engine.backends.duckdb import DuckDBBackend, Limits
 from engine.backends.exact import Exact
-from engine.catalog.admission import admission
+from engine.catalog.admission import eligibility_filter
 from engine.catalog.bundled import find_catalog
 from engine.catalog.folders import cache_folder
-from engine.data.snapshot import snapshot
-from engine.mechanism.release import Release, outer_table
+from engine.data.snapshot import open_snapshot
+from engine.mechanism.release import Release, outer_sql_table
 from engine.pipeline import finish as finishing
 from engine.pipeline.engine import Engine
-from engine.pricing.prepare import Prepared
+from engine.pricing.prepare import CompiledRelease
 from tests.support.statistics.lifted import lifted_bounding, lifted_plan, witnessed
 
 SUMS = (VectorKind.SUM, VectorKind.CENTRED)
@@ -51,7 +51,7 @@ class ExactEngine:
     def __init__(self, catalog: Catalog, threads: int = 2) -> None:
         self.catalog = catalog
         self._scratch = tempfile.TemporaryDirectory(prefix="exact-")
-        made = snapshot(catalog, cache_folder(), lambda stage, fraction: None)
+        made = open_snapshot(catalog, cache_folder(), lambda stage, fraction: None)
         self.files, self.addresses = made.files, made.addresses
         self.backend = DuckDBBackend.open(
             made.files, made.addresses, Path(self._scratch.name), Limits(memory="2GB", threads=threads)
@@ -63,27 +63,27 @@ class ExactEngine:
         question, prepared = self.prepare(sql)
         return self.finish(question, prepared, self.run(prepared))
 
-    def prepare(self, sql: str) -> tuple[Question, tuple[Prepared, ...]]:
+    def prepare(self, sql: str) -> tuple[Question, tuple[CompiledRelease, ...]]:
         """Bind a query and generate the SQL of its releases without clipping."""
-        question = read(sql, self.catalog)
+        question = compile_query(sql, self.catalog)
         return question, tuple(self._prepared(plan) for plan in question.plans)
 
-    def run(self, prepared: tuple[Prepared, ...]) -> tuple[Exact, ...]:
+    def run(self, prepared: tuple[CompiledRelease, ...]) -> tuple[Exact, ...]:
         """Compute the exact integers of every release."""
         return tuple(self.backend.run(each.sql) for each in prepared)
 
-    def finish(self, question: Question, prepared: tuple[Prepared, ...], exact: tuple[Exact, ...]) -> pa.Table:
+    def finish(self, question: Question, prepared: tuple[CompiledRelease, ...], exact: tuple[Exact, ...]) -> pa.Table:
         """Run the outer query over exact integers."""
         releases = tuple(_release(made, p.plan, p.bounds) for made, p in zip(exact, prepared, strict=True))
-        with mock.patch.object(finishing, "outer_table", _outer_table):
+        with mock.patch.object(finishing, "outer_sql_table", _outer_table):
             return self._engine.finish(question, prepared, releases, 0.95).table
 
-    def _prepared(self, plan: PrivatePlan) -> Prepared:
+    def _prepared(self, plan: PrivatePlan) -> CompiledRelease:
         lifted = lifted_plan(witnessed(plan))
         bounds = lifted_bounding(witnessed(plan))
-        who = admission(self.catalog, plan.dataset)
-        sql = write(lifted, bounds, self.backend.target, who)
-        return Prepared(lifted, bounds, None, sql, "", None)  # type: ignore[arg-type]
+        who = eligibility_filter(self.catalog, plan.dataset)
+        sql = generate_sql(lifted, bounds, self.backend.target, who)
+        return CompiledRelease(lifted, bounds, None, sql, "", None)  # type: ignore[arg-type]
 
     def close(self) -> None:
         """Close the data."""
@@ -111,32 +111,36 @@ class ExactRelease(Release):
     nothing: dict[int, np.ndarray] = field(kw_only=True)  # position of a sum -> where it has no value
 
 
-def _release(exact: Exact, plan: PrivatePlan, bounds: Bounding) -> ExactRelease:
+def _release(exact: Exact, plan: PrivatePlan, bounds: ContributionBounds) -> ExactRelease:
     """Remove the additional vectors, and the groups without rows."""
     sums = [i for i, vector in enumerate(plan.vectors) if vector.kind in SUMS]
-    asked = len(plan.vectors) - len(sums) - 1
-    every = not plan.keys or (plan.key_set is not None and plan.key_set.asked)  # without keys there is a row of nobody
-    held = np.ones(len(exact.vectors[-1]), dtype=bool) if every else somebody(exact)
-    nothing = {i: exact.vectors[asked + place][held] == 0 for place, i in enumerate(sums) if not _of_nobody(plan, i)}
-    grains = tuple(bound.grain for bound in bounds.vectors[:asked])
-    noisy = tuple(vector[held] for vector in exact.vectors[:asked])
-    return ExactRelease(exact.keys.filter(held), noisy, grains, tuple(0.0 for _ in grains), nothing=nothing)
+    requested = len(plan.vectors) - len(sums) - 1
+    every = not plan.keys or (
+        plan.key_set is not None and plan.key_set.is_listed_by_query
+    )  # without keys there is a row of nobody
+    has_rows = np.ones(len(exact.vectors[-1]), dtype=bool) if every else groups_with_rows(exact)
+    nothing = {
+        i: exact.vectors[requested + place][has_rows] == 0 for place, i in enumerate(sums) if not _of_nobody(plan, i)
+    }
+    grains = tuple(bound.grain_size for bound in bounds.vectors[:requested])
+    noisy = tuple(vector[has_rows] for vector in exact.vectors[:requested])
+    return ExactRelease(exact.keys.filter(has_rows), noisy, grains, tuple(0.0 for _ in grains), nothing=nothing)
 
 
 def _of_nobody(plan: PrivatePlan, place: int) -> bool:
     """Return whether a sum is 0, not NULL, over the unmatched row of a LEFT JOIN."""
-    value, kept = plan.vectors[place].value, plan.source.kept
-    return kept is not None and value is not None and Outcome.ZERO in outcomes(kept, Ref(value))
+    value, preserved = plan.vectors[place].value, plan.source.preserved_side
+    return preserved is not None and value is not None and NullExtendedValue.ZERO in outcomes(preserved, Ref(value))
 
 
-def somebody(exact: Exact) -> np.ndarray:
+def groups_with_rows(exact: Exact) -> np.ndarray:
     """Groups that have a row; plain SQL returns no others."""
     return exact.vectors[-1] > 0
 
 
 def _outer_table(release: ExactRelease, plan: PrivatePlan, columns: ReleaseColumns, confidence: float) -> pa.Table:
     """Turn empty sums into NULL, as in SQL; empty counts stay 0."""
-    table = outer_table(release, plan, columns, confidence)
+    table = outer_sql_table(release, plan, columns, confidence)
     for output in columns.outputs:
         if isinstance(output.formula, SumOf) and output.formula.vector in release.nothing:
             table = _with_nulls(table, output.field.id, release.nothing[output.formula.vector])

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref
 from dialect.catalog.model import SqlType
-from dialect.functions.emitter import quote
-from dialect.functions.registry import _FORMS as FORMS
-from dialect.functions.scalar.places import STORED as STORED_POLYGON
-from dialect.functions.scalar.time import UNITS
-from dialect.functions.signature import CONSTANT, REPEATED, Function, accepts, mistake
-from engine.data.files.polygons import polygon
+from dialect.functions.emitter import quote_literal
+from dialect.functions.registry import _OVERLOADS as FORMS
+from dialect.functions.scalar.places import POLYGON_TYPE as STORED_POLYGON
+from dialect.functions.scalar.time import TIME_UNITS
+from dialect.functions.signature import CONSTANT, VARIADIC, Function, accepts, constant_mistake
+from engine.data.files.polygons import parse_polygon
 
 FAR_DATES = (
     "CAST('infinity' AS DATE)",
@@ -60,17 +60,17 @@ STORED: dict[str, tuple[str, ...]] = {
     "clock": ("TIME '00:00:00'", "TIME '23:59:59.999999'", "TIME '12:00:00'"),
     "span": ("INTERVAL '1 day'", "INTERVAL '-1 month'", "INTERVAL '0 second'", "INTERVAL '1000 year'"),
     "texts": ("CAST([] AS VARCHAR[])", "['a', NULL]", "['b']"),
-    "polygon": tuple(f"$x${polygon(text)}$x$" for text in POLYGONS),
+    "parse_polygon": tuple(f"$x${parse_polygon(text)}$x$" for text in POLYGONS),
     "ints": ("CAST([] AS BIGINT[])", "CAST([1, NULL] AS BIGINT[])"),
 }  # fmt: skip
 TYPES = {
-    "polygon": SqlType.POLYGON,
+    "parse_polygon": SqlType.POLYGON,
     "degrees": SqlType.DOUBLE, "whole_degrees": SqlType.BIGINT,
     "bool": SqlType.BOOLEAN, "int": SqlType.BIGINT, "double": SqlType.DOUBLE, "text": SqlType.VARCHAR,
     "date": SqlType.DATE, "stamp": SqlType.TIMESTAMP, "instant": SqlType.TIMESTAMPTZ, "clock": SqlType.TIME,
     "span": SqlType.INTERVAL, "texts": SqlType.VARCHAR_LIST, "ints": SqlType.BIGINT_LIST,
 }  # fmt: skip
-STORED_AS = {"unsigned": "UBIGINT", "polygon": STORED_POLYGON}
+STORED_AS = {"unsigned": "UBIGINT", "parse_polygon": STORED_POLYGON}
 _DEGREES = ("degrees", "whole_degrees")
 WIDER = {
     "num": ("int", "double"),
@@ -115,9 +115,9 @@ BY_KIND = {
 }
 # constants of one form that must match each other, or are few: by name and position
 BY_PLACE: dict[tuple[str, int], tuple[Literal, ...]] = {
-    ("date_trunc", 0): tuple(Literal(unit, SqlType.VARCHAR) for unit in UNITS),
-    ("date_diff", 0): tuple(Literal(unit, SqlType.VARCHAR) for unit in UNITS),
-    ("date_sub", 0): tuple(Literal(unit, SqlType.VARCHAR) for unit in UNITS),
+    ("date_trunc", 0): tuple(Literal(unit, SqlType.VARCHAR) for unit in TIME_UNITS),
+    ("date_diff", 0): tuple(Literal(unit, SqlType.VARCHAR) for unit in TIME_UNITS),
+    ("date_sub", 0): tuple(Literal(unit, SqlType.VARCHAR) for unit in TIME_UNITS),
     ("regexp_replace", 2): tuple(Literal(text, SqlType.VARCHAR) for text in ("", "ab", "<\\0>", "\\1\\1", "\\\\")),
     ("regexp_replace", 3): (Literal("g", SqlType.VARCHAR),),
     ("like escape", 2): (Literal("\\", SqlType.VARCHAR), Literal("%", SqlType.VARCHAR), Literal("$", SqlType.VARCHAR)),
@@ -163,15 +163,17 @@ class Sample:
     def call(self) -> Call:
         arguments = self.arguments()
         result = self.form.result
-        return Call(self.form.row, arguments, arguments[0].type if result is SqlType.NULL else result)
+        return Call(self.form.row_name, arguments, arguments[0].type if result is SqlType.NULL else result)
 
     def plain(self) -> str:
-        parts = [quote(a) if isinstance(a, Literal) else f"c{place}" for place, a in enumerate(self.arguments())]
+        parts = [
+            quote_literal(a) if isinstance(a, Literal) else f"c{place}" for place, a in enumerate(self.arguments())
+        ]
         name = self.form.name
-        if (name, self.form.arguments) == ("epoch", ("span",)):  # on purpose: a month is 30 days
+        if (name, self.form.argument_kinds) == ("epoch", ("span",)):  # on purpose: a month is 30 days
             months = f"CAST(datepart('year', {parts[0]}) * 12 + datepart('month', {parts[0]}) AS INTEGER)"
             return f"epoch({parts[0]} - to_months({months}) + to_days(30 * {months}))"
-        if (name, self.form.arguments[:1]) == ("h3_parent", ("int",)):
+        if (name, self.form.argument_kinds[:1]) == ("h3_parent", ("int",)):
             name = "h3_parent_of_integer"  # macros are untyped
         if name in PLAIN:
             return PLAIN[name].format(*parts)
@@ -201,15 +203,15 @@ def _choices(form: Function, kind: str, place: int) -> tuple[str | Literal, ...]
 
 
 def samples(form: Function) -> Iterator[Sample]:
-    kinds = form.arguments
-    if kinds and kinds[-1].endswith(REPEATED):
+    kinds = form.argument_kinds
+    if kinds and kinds[-1].endswith(VARIADIC):
         last = kinds[-1][:-1]
         kinds = (*kinds[:-1], last) if len(kinds) > 1 else (last, last)
     for chosen in itertools.product(*(_choices(form, kind, place) for place, kind in enumerate(kinds))):
         sample = Sample(form, chosen)
-        alike = len({a.type for a in sample.arguments()}) == 1 or form.result is not SqlType.NULL
+        samples_of_types = len({a.type for a in sample.arguments()}) == 1 or form.result is not SqlType.NULL
         first = next((f for f in FORMS[form.name] if accepts(f, sample.arguments())), None)
-        if first is form and alike and mistake(form, sample.arguments()) is None:
+        if first is form and samples_of_types and constant_mistake(form, sample.arguments()) is None:
             yield sample
 
 

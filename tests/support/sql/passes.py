@@ -11,27 +11,27 @@ from typing import Any
 
 import pyarrow as pa
 
-from engine.backends.exact import NOBODY_OBJECTED, Exact
-from engine.pricing.prepare import Prepared
+from engine.backends.exact import NO_OBJECTIONS, Exact
+from engine.pricing.prepare import CompiledRelease
 
 
 def passes(
-    prepared: Prepared, backend: Any, objected: pa.Table = NOBODY_OBJECTED, handed: pa.Table | None = None
-) -> list[tuple[Prepared, Exact]]:
+    prepared: CompiledRelease, backend: Any, objected: pa.Table = NO_OBJECTIONS, chosen_keys: pa.Table | None = None
+) -> list[tuple[CompiledRelease, Exact]]:
     """Run the passes of a release without noise; the second over `handed`, or over some of its own keys."""
-    choice = prepared.choice
+    choice = prepared.selection
     if choice is None:
         return [(prepared, backend.run(prepared.sql, objected))]
-    choosing = replace(prepared, plan=choice.plan, bounds=choice.bounds, sql=choice.sql, choice=None)
-    numbers = replace(prepared, plan=prepared.sized.numbers, choice=None)
+    choosing = replace(prepared, plan=choice.plan, bounds=choice.bounds, sql=choice.sql, selection=None)
+    numbers = replace(prepared, plan=prepared.unpriced_release.measured_plan, selection=None)
     first = backend.run(choice.sql, objected)
-    keys = every_other(first.keys) if handed is None else handed
+    keys = every_other(first.keys) if chosen_keys is None else chosen_keys
     return [(choosing, first), (numbers, backend.run(prepared.sql, objected, keys))]
 
 
-def handed_by(prepared: Prepared, backend: Any) -> pa.Table | None:
+def choose_keys(prepared: CompiledRelease, backend: Any) -> pa.Table | None:
     """Choose some keys of one world to be used in every world; None if keys are public."""
-    return None if prepared.choice is None else every_other(backend.run(prepared.choice.sql).keys)
+    return None if prepared.selection is None else every_other(backend.run(prepared.selection.sql).keys)
 
 
 def every_other(keys: pa.Table) -> pa.Table:

@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 
 from dialect.catalog.model import Catalog, Column, SqlType, Table
-from dialect.catalog.privacy_windows import next_begin
+from dialect.catalog.privacy_windows import next_window_start
 from tests.support.ties import add_ties
 
 Row = tuple[Any, ...]
@@ -126,17 +126,17 @@ def _admitted(catalog: Catalog, table: Table, addresses: Mapping[str, str], pers
     owner = next((t for t in catalog.tables if t.consent is not None and t.dataset == table.dataset), None)
     if owner is None or owner.consent is None or owner.person is None:
         return ""
-    states = ", ".join(_state(state) for state in owner.consent.admitted)
+    states = ", ".join(_state(state) for state in owner.consent.eligible_values)
     key, column = quoted(owner.person.column), quoted(owner.consent.column)
     return f" AND {person} IN (SELECT {key} FROM {addresses[owner.name]} WHERE {column} IN ({states}))"
 
 
 def _in_windows(catalog: Catalog, table: Table, addresses: Mapping[str, str]) -> str:
     """SQL condition that a row and every row on its path to the person lie in the same declared window."""
-    stretch = catalog.dataset(table.dataset).stretch
+    stretch = catalog.dataset(table.dataset).window_range
     if stretch is None or table.person is None:
         return ""
-    end = next_begin(stretch.window, stretch.last)
+    end = next_window_start(stretch.window, stretch.last)
     found = list(_times(catalog, table, addresses))
     times = [time for time, _ in found]
     tests = [f"{time} >= TIMESTAMP '{stretch.first}' AND {time} < TIMESTAMP '{end}'" for time in times]

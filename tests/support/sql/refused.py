@@ -7,14 +7,14 @@ import re
 import dialect
 from dialect.catalog.model import Catalog
 from dialect.errors import Refusal
-from dialect.parser.placeholders import filled
+from dialect.parser.placeholders import fill_placeholders
 
 
 def refusal_of(sql: str, catalog: Catalog) -> Refusal | None:
     """Process a text as every interface does, statements first; None if it is accepted."""
     try:
-        if dialect.statement(sql) is None:
-            dialect.read(sql, catalog)
+        if dialect.parse_statement(sql) is None:
+            dialect.compile_query(sql, catalog)
     except Refusal as refused:
         return refused
     return None
@@ -40,7 +40,7 @@ def followed(sql: str, refusal: Refusal) -> str | None:
     """Text that an analyst sends who follows a suggestion; None if it is prose, or has placeholder names."""
     hint = sql_of(refusal.hint)
     if _WHOLE.match(hint):
-        return filled(hint)
+        return fill_placeholders(hint)
     names = set(_NAME.findall(re.sub(r"'[^']*'", "", hint.lower()))) - _OF_SQL
     span, known = refusal.span, set(_NAME.findall(sql.lower()))
     if span is None or not _ONE_CALL.fullmatch(hint) or not names <= known:

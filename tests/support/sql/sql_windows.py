@@ -52,23 +52,23 @@ class Call:
 
 OF_PLACE = (
     Call("row_number()", "int"), Call("ntile(3)", "int"), Call("lag(zone_id)", "text"), Call("lead(place_id, 2)", "text"),
-    Call("lag(visit_date, 1, DATE '2026-10-02') ", "date"), Call("lead(approach_dir IGNORE NULLS)", "text"), Call("lag(dwell_min, 1, 0)", "double"),
+    Call("lag(visit_date, 1, DATE '2026-10-02') ", "date"), Call("lead(approach_dir IGNORE NULLS)", "text"), Call("lag(dwell_min, 1, 0)", "double_call"),
     Call("lag(hour(start_ts), 3, -1)", "int"), Call("lag(zone_id, 1, 'none')", "text"),
 )  # fmt: skip
 OF_PEERS = (
     Call("rank()", "int"),
     Call("dense_rank()", "int"),
-    Call("percent_rank()", "double"),
-    Call("cume_dist()", "double"),
+    Call("percent_rank()", "double_call"),
+    Call("cume_dist()", "double_call"),
 )
 OF_FRAMES = (
-    Call("count(*)", "int"), Call("count(approach_dir)", "int"), Call("sum(dwell_min)", "double"), Call("avg(dwell_min)", "double"),
+    Call("count(*)", "int"), Call("count(approach_dir)", "int"), Call("sum(dwell_min)", "double_call"), Call("avg(dwell_min)", "double_call"),
     Call("max(hour(start_ts))", "int"), Call("min(zone_id)", "text"), Call("count(*) FILTER (WHERE dwell_min > 20)", "int"),
-    Call("sum(dwell_min) FILTER (WHERE zone_id = 'Z1')", "double"), Call("count_if(approach_dir = 'N')", "int"),
+    Call("sum(dwell_min) FILTER (WHERE zone_id = 'Z1')", "double_call"), Call("count_if(approach_dir = 'N')", "int"),
 )  # fmt: skip
 OF_FRAME = (
     Call("first_value(zone_id)", "text"), Call("last_value(place_id)", "text"), Call("nth_value(zone_id, 2)", "text"),
-    Call("last_value(approach_dir IGNORE NULLS)", "text"), Call("first_value(dwell_min)", "double"),
+    Call("last_value(approach_dir IGNORE NULLS)", "text"), Call("first_value(dwell_min)", "double_call"),
 )  # fmt: skip
 
 

@@ -10,9 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from dialect import Bounding, PrivatePlan
+from dialect import ContributionBounds, PrivatePlan
 from dialect.algebra.relations import (
-    Cut,
     Distinct,
     Filter,
     Group,
@@ -20,10 +19,11 @@ from dialect.algebra.relations import (
     Operator,
     PerPerson,
     Project,
+    RowTruncation,
     SemiJoin,
     SetOperation,
 )
-from dialect.algebra.release_plan import Factor, Rule, Vector, VectorBound, VectorKind
+from dialect.algebra.release_plan import ClipRule, Factor, QueryVector, VectorBound, VectorKind
 
 SUMS = (VectorKind.SUM, VectorKind.CENTRED)
 WIDEST_INTEGER = 2.0**63  # beyond every BIGINT: no integer is clamped
@@ -41,9 +41,11 @@ def lifted_plan(plan: PrivatePlan) -> PrivatePlan:
     widest that do: 2^62 grains, at least 2^32 in the value's unit, or 2^42 if its range is wide.
     """
     vectors = tuple(
-        replace(vector, lower=-_widest(vector), upper=_widest(vector), part=None, factor=_lifted_factor(vector))
-        if vector.summed
-        else replace(vector, part=None)
+        replace(
+            vector, lower=-_widest(vector), upper=_widest(vector), partial_bounds=None, factor=_lifted_factor(vector)
+        )
+        if vector.is_sum
+        else replace(vector, partial_bounds=None)
         for vector in plan.vectors
     )
     return replace(plan, source=uncut(plan.source), vectors=vectors)
@@ -52,22 +54,22 @@ def lifted_plan(plan: PrivatePlan) -> PrivatePlan:
 def witnessed(plan: PrivatePlan) -> PrivatePlan:
     """Add two vectors that distinguish empty from 0: the count of values of each sum, and of rows of each group."""
     values = (replace(vector, kind=VectorKind.VALID) for vector in plan.vectors if vector.kind in SUMS)
-    rows = Vector(VectorKind.ROWS, None, None, 0.0, 0.0, 0.0, True, 0, "rows")
+    rows = QueryVector(VectorKind.ROWS, None, None, 0.0, 0.0, 0.0, True, 0, "rows")
     return replace(plan, vectors=(*plan.vectors, *values, rows))
 
 
-def lifted_bounding(plan: PrivatePlan) -> Bounding:
+def lifted_bounding(plan: PrivatePlan) -> ContributionBounds:
     """Bounding that changes nothing: every vector is within its clip bound, no group is truncated."""
     bounds = tuple(
-        VectorBound(Rule.WITHIN, math.inf, value_bits(vector), 2**62, 0, 1, "lifted by the exactness oracle")
+        VectorBound(ClipRule.UNCLIPPED, math.inf, value_bits(vector), 2**62, 0, 1, "lifted by the exactness oracle")
         for vector in plan.vectors
     )
-    return Bounding(bounds)
+    return ContributionBounds(bounds)
 
 
-def value_bits(vector: Vector) -> int:
+def value_bits(vector: QueryVector) -> int:
     """Grain exponent from the declared bounds: grain 1 for integers, 2^-20 to 2^-30 for doubles."""
-    if not vector.summed or vector.whole:
+    if not vector.is_sum or vector.is_integer:
         return 0
     if vector.factor is not None:
         return COARSEST_BITS
@@ -75,20 +77,20 @@ def value_bits(vector: Vector) -> int:
     return min(FINEST_BITS, max(COARSEST_BITS, BITS_OF_A_VALUE - math.ceil(math.log2(largest))))
 
 
-def grain(vector: Vector) -> float:
+def grain(vector: QueryVector) -> float:
     """Size of one grain in the value's unit."""
     return 2.0 ** -value_bits(vector)
 
 
-def _lifted_factor(vector: Vector) -> Factor | None:
+def _lifted_factor(vector: QueryVector) -> Factor | None:
     wide = _widest(vector)
     return None if vector.factor is None else replace(vector.factor, lower=-wide, upper=wide)
 
 
-def _widest(vector: Vector) -> float:
+def _widest(vector: QueryVector) -> float:
     if vector.factor is not None:
         return WIDEST_FACTOR
-    return WIDEST_INTEGER if vector.whole else 2.0 ** (62 - value_bits(vector))
+    return WIDEST_INTEGER if vector.is_integer else 2.0 ** (62 - value_bits(vector))
 
 
 def uncut(relation: PerPerson) -> PerPerson:
@@ -97,7 +99,7 @@ def uncut(relation: PerPerson) -> PerPerson:
 
 
 def _uncut_operator(operator: Operator) -> Operator:
-    if isinstance(operator, Cut):
+    if isinstance(operator, RowTruncation):
         return replace(operator, source=uncut(operator.source), max_rows=ALL_ROWS)
     if isinstance(operator, Join | SemiJoin | SetOperation):
         return replace(operator, left=uncut(operator.left), right=uncut(operator.right))

@@ -18,11 +18,11 @@ from dialect import BoundedSql
 from dialect.catalog.model import Catalog
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.exact import Exact
-from engine.data.snapshot import snapshot
+from engine.data.snapshot import open_snapshot
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.answered import Answered
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 from tests.support.ledger.blank_ledger import blank_ledger
 
 Noise = npt.NDArray[np.int64]
@@ -31,14 +31,14 @@ Noise = npt.NDArray[np.int64]
 class ReadOnce:
     """A backend that caches each exact vector, or is given it."""
 
-    def __init__(self, backend: DuckDBBackend, told: Exact | None = None) -> None:
-        self._backend, self._told = backend, told
+    def __init__(self, backend: DuckDBBackend, exact: Exact | None = None) -> None:
+        self._backend, self._exact = backend, exact
         self._read: dict[str, Exact] = {}
 
     def run(self, bounded: BoundedSql, *objected: pa.Table) -> Exact:
-        if self._told is not None:
-            keys = objected[1] if len(objected) > 1 else self._told.keys  # the second pass of private keys
-            return Exact(keys, tuple(vector[: keys.num_rows] for vector in self._told.vectors[: bounded.vectors]))
+        if self._exact is not None:
+            keys = objected[1] if len(objected) > 1 else self._exact.keys  # the second pass of private keys
+            return Exact(keys, tuple(vector[: keys.num_rows] for vector in self._exact.vectors[: bounded.vector_count]))
         if bounded.text not in self._read:
             self._read[bounded.text] = self._backend.run(bounded, *objected)
         return self._read[bounded.text]
@@ -50,14 +50,14 @@ class ReadOnce:
 @contextmanager
 def engine_over(catalog: Catalog, folder: Path) -> Iterator[Engine]:
     """Open an engine over a catalog's data; every answer gets its own ledger."""
-    made = snapshot(catalog, folder / "cache", lambda *_: None)
+    made = open_snapshot(catalog, folder / "cache", lambda *_: None)
     backend = DuckDBBackend.open(made.files, made.addresses, folder / "scratch")
     with Ledger.open(":memory:") as ledger:
         yield Engine(catalog, ReadOnce(backend), ledger, add_noise)  # type: ignore[arg-type]
     backend.close()
 
 
-def told(engine: Engine, keys: int, number: int, vectors: int) -> Engine:
+def with_private_keys(engine: Engine, keys: int, number: int, vectors: int) -> Engine:
     """Make an engine find the same number in each of many private keys."""
     names = pa.table({"k0": [f"key {i:05d}" for i in range(keys)]})
     exact = Exact(names, tuple(np.full(keys, number, dtype=np.int64) for _ in range(vectors)))
@@ -68,7 +68,7 @@ def answers(engine: Engine, sql: str, rho: str, times: int) -> Iterator[Answered
     """Answer a query from scratch repeatedly, each time with an empty ledger."""
     for _ in range(times):
         with blank_ledger() as ledger:
-            yield replace(engine, ledger=ledger).answer(sql, Asked("law", Fraction(rho)))
+            yield replace(engine, ledger=ledger).answer(sql, Request("law", Fraction(rho)))
 
 
 def noises(engine: Engine, sql: str, rho: str, times: int) -> tuple[list[Noise], list[float]]:

@@ -69,12 +69,12 @@ def _merged(
     observed: npt.NDArray[np.float64], expected: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Merge neighbouring bins until each has enough expected outcomes."""
-    starts, held = [0], 0.0
+    starts, expected_in_bin = [0], 0.0
     for place, bin_expects in enumerate(expected):
-        if held >= ENOUGH_EXPECTED and expected[place:].sum() >= ENOUGH_EXPECTED:
+        if expected_in_bin >= ENOUGH_EXPECTED and expected[place:].sum() >= ENOUGH_EXPECTED:
             starts.append(place)
-            held = 0.0
-        held += bin_expects
+            expected_in_bin = 0.0
+        expected_in_bin += bin_expects
     return np.add.reduceat(observed, starts), np.add.reduceat(expected, starts)
 
 

@@ -19,15 +19,15 @@ from budgets import OWNER, LedgerUnavailable, ParamError
 from engine.server.auth import keys as keys_module
 from engine.server.auth.keys import PREFIX, Keys, Principal, read_pepper
 from engine.server.http.roles import Role
-from engine.server.storage import MEMORY, Books, later_text
+from engine.server.storage import MEMORY, ServerTables, later_text
 from tests.support.ledger import postgres
-from tests.support.server.serving import PEPPER, Inhabited, bearer
+from tests.support.server.serving import PEPPER, TestServer, bearer
 
 
 @pytest.fixture
 def keys(tmp_path: Path) -> Iterator[Keys]:
     """Keys of a server on disk."""
-    books = Books.beside(str(tmp_path / "books"))
+    books = ServerTables.open_for(str(tmp_path / "books"))
     yield Keys(books, PEPPER)
     books.close()
 
@@ -44,22 +44,22 @@ def test_a_key_is_256_bits_and_opens_what_it_was_made_for(keys: Keys) -> None:
     assert made(keys)[0] != key
 
 
-def test_nothing_that_is_stored_opens_anything(keys: Keys, tmp_path: Path) -> None:
+def test_stored_hashes_are_not_usable_as_keys(keys: Keys, tmp_path: Path) -> None:
     key, _ = made(keys)
     stored = b"".join(file.read_bytes() for file in tmp_path.glob("books*"))
     assert b"ana" in stored
     assert key.encode() not in stored
     assert key.removeprefix(PREFIX).encode() not in stored
-    assert not [row for row in keys.listed() if "key" in row or "hash" in row]
-    assert Keys(keys.books, b"q" * 32).principal(key) is None  # the books without the secret
+    assert not [row for row in keys.list_keys() if "key" in row or "hash" in row]
+    assert Keys(keys.tables, b"q" * 32).principal(key) is None  # the books without the secret
 
 
 @pytest.mark.parametrize("text", ["", PREFIX, "pby_" + "A" * 43, "Bearer", "ana", "\0", "pby_é"])
-def test_what_is_no_key_opens_nothing(keys: Keys, text: str) -> None:
+def test_an_invalid_key_is_refused(keys: Keys, text: str) -> None:
     assert keys.principal(text) is None
 
 
-def test_a_key_ends(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_expires(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
     key, _ = made(keys, days=1)
     monkeypatch.setattr(keys_module, "now_text", lambda: later_text(hours=23))
     assert keys.principal(key) is not None
@@ -86,13 +86,13 @@ def test_an_overlap_lengthens_no_life(keys: Keys, monkeypatch: pytest.MonkeyPatc
     assert keys.principal(old) is None
 
 
-def test_a_key_is_taken_back_at_once(keys: Keys) -> None:
+def test_a_key_is_revoked_at_once(keys: Keys) -> None:
     key, key_id = made(keys)
     assert not keys.revoke(key_id)["lives"]
     assert keys.principal(key) is None
 
 
-def test_what_a_key_was_changed_into_is_taken_back_with_it(keys: Keys) -> None:
+def test_revoking_a_key_revokes_its_rotated_successor(keys: Keys) -> None:
     _, key_id = made(keys)
     next_one = keys.rotate(key_id, by="ana", days=2, overlap_hours=3)
     last = keys.rotate(next_one["id"], by="ana", days=2, overlap_hours=3)
@@ -100,25 +100,25 @@ def test_what_a_key_was_changed_into_is_taken_back_with_it(keys: Keys) -> None:
     assert keys.principal(next_one["key"]) is None and keys.principal(last["key"]) is None
 
 
-def test_however_often_a_key_was_changed_its_last_one_is_taken_back() -> None:
+def test_revoking_a_key_revokes_the_last_of_many_rotations() -> None:
     """One call a change went too deep after some nine hundred, and the last keys lived on."""
-    keys = Keys(Books.beside(MEMORY), PEPPER)
+    keys = Keys(ServerTables.open_for(MEMORY), PEPPER)
     first = last = keys.make("ana", Role.ANALYST, by="root", days=1)
     for _ in range(1000):
         last = keys.rotate(last["id"], by="ana", days=1, overlap_hours=0.5)
     keys.revoke(first["id"])
-    assert keys.principal(last["key"]) is None and not any(row["lives"] for row in keys.listed())
-    keys.books.close()
+    assert keys.principal(last["key"]) is None and not any(row["lives"] for row in keys.list_keys())
+    keys.tables.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def two_servers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Keys, Keys]]:
     """Keys of two servers that share their tables."""
     address = str(tmp_path / "books") if request.param == "sqlite" else postgres.server().new_ledger()
-    one, other = (Keys(Books.beside(address), PEPPER) for _ in range(2))
+    one, other = (Keys(ServerTables.open_for(address), PEPPER) for _ in range(2))
     yield one, other
-    one.books.close()
-    other.books.close()
+    one.tables.close()
+    other.tables.close()
 
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
@@ -141,10 +141,10 @@ def test_a_key_that_is_taken_back_while_it_is_changed_has_no_next_one(
     meanwhile(monkeypatch, lambda: other.revoke(key_id))
     with pytest.raises(ParamError):
         one.rotate(key_id, by="ana", days=2, overlap_hours=3)
-    assert [row["lives"] for row in one.listed()] == [False]
+    assert [row["lives"] for row in one.list_keys()] == [False]
 
 
-def test_of_two_changes_at_once_the_shorter_overlap_holds(
+def test_the_shorter_overlap_of_two_simultaneous_rotations_is_used(
     two_servers: tuple[Keys, Keys], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The later one wrote the end that it had read before, and a key that had ended opened again."""
@@ -159,7 +159,7 @@ def test_of_two_changes_at_once_the_shorter_overlap_holds(
     assert one.principal(old) is None
 
 
-def test_in_no_order_does_a_next_key_outlive_the_one_that_is_taken_back(two_servers: tuple[Keys, Keys]) -> None:
+def test_no_rotated_key_outlives_a_revocation_in_any_order(two_servers: tuple[Keys, Keys]) -> None:
     one, other = two_servers
 
     def change(key_id: str, together: Barrier) -> None:
@@ -177,11 +177,11 @@ def test_in_no_order_does_a_next_key_outlive_the_one_that_is_taken_back(two_serv
             acts = [threads.submit(act, key_id, together) for act in (change, change, take_back)]
             for act in acts:
                 act.result()
-            assert not any(row["lives"] for row in one.listed())
+            assert not any(row["lives"] for row in one.list_keys())
 
 
 @pytest.mark.parametrize("taken_back", ["again", "revoked"])
-def test_nobody_makes_a_key_with_one_that_was_just_taken_back(
+def test_a_revoked_key_cannot_create_another(
     two_servers: tuple[Keys, Keys], taken_back: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It lived on: whoever held the admin's key kept a key of their own."""
@@ -200,11 +200,11 @@ def test_nobody_makes_a_key_with_one_that_was_just_taken_back(
         meanwhile(monkeypatch, take_back[taken_back])
         with pytest.raises(ParamError, match="has ended"):
             act()
-    assert one.principal_of(ana) is not None and not [row for row in one.listed() if row["name"] == "mallory"]
+    assert one.principal_by_id(ana) is not None and not [row for row in one.list_keys() if row["name"] == "mallory"]
 
 
 def test_an_admin_s_request_makes_no_key_after_theirs_was_taken_back(
-    served: Inhabited, monkeypatch: pytest.MonkeyPatch
+    served: TestServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys, ana = served.house.keys, made_over_http(served, days=1)["id"]
     for name, path in (("root", "/v1/admin/keys"), ("boss", f"/v1/admin/keys/{ana}/rotate")):
@@ -213,8 +213,8 @@ def test_an_admin_s_request_makes_no_key_after_theirs_was_taken_back(
         asked = {"name": "mallory", "role": "admin"} if name == "root" else {}
         answer = served.client.post(path, headers=bearer(admin["key"]), json=asked)
         assert (answer.status_code, answer.json()["code"]) == (400, "E_PARAM"), answer.text
-    assert "mallory" not in {row["name"] for row in keys.listed()}
-    assert keys.principal_of(ana) is not None
+    assert "mallory" not in {row["name"] for row in keys.list_keys()}
+    assert keys.principal_by_id(ana) is not None
 
 
 @pytest.mark.parametrize("name", [OWNER, "*", "*x", "a/*b", "a//b", ""])
@@ -224,7 +224,7 @@ def test_no_key_bears_a_name_of_the_ledger_s_own(keys: Keys, name: str) -> None:
             keys.make(name, role, by="test", days=1)
 
 
-def test_nobody_gives_themselves_more_time_or_another_s_key(served: Inhabited) -> None:
+def test_a_client_cannot_extend_its_key_or_take_another_s(served: TestServer) -> None:
     own, other = (made_over_http(served, days=1) for _ in range(2))
     key, key_id = own["key"], own["id"]
     asked = {"days": 3650, "overlap_hours": 0}
@@ -237,7 +237,7 @@ def test_nobody_gives_themselves_more_time_or_another_s_key(served: Inhabited) -
 
 
 @pytest.mark.parametrize("days", [0, -1, 3651])
-def test_a_life_of_no_days_is_not_one_of_ninety(served: Inhabited, days: float) -> None:
+def test_a_lifetime_of_zero_days_is_refused(served: TestServer, days: float) -> None:
     key = {"name": "org/ana", "role": "analyst", "days": days}
     key_id = made_over_http(served, days=1)["id"]
     for path, body in (("/v1/admin/keys", key), (f"/v1/admin/keys/{key_id}/rotate", {"days": days})):
@@ -245,7 +245,7 @@ def test_a_life_of_no_days_is_not_one_of_ninety(served: Inhabited, days: float) 
         assert (answer.status_code, answer.json()["code"]) == (400, "E_PARAM")
 
 
-def made_over_http(served: Inhabited, days: float) -> dict[str, str]:
+def made_over_http(served: TestServer, days: float) -> dict[str, str]:
     asked = {"name": "org/ana", "role": "analyst", "days": days}
     told: dict[str, str] = served.send("POST", "/v1/admin/keys", Role.ADMIN, json=asked).json()
     return told
@@ -266,10 +266,10 @@ def test_of_two_first_admins_at_once_there_is_one(
     meanwhile(monkeypatch, lambda: other.bootstrap("root", days=1))
     with pytest.raises(ParamError):
         one.bootstrap("mallory", days=1)
-    assert [row["name"] for row in one.listed()] == ["root"]
+    assert [row["name"] for row in one.list_keys()] == ["root"]
 
 
-def test_a_beginning_anew_takes_every_admin_s_key_back_and_no_other(two_servers: tuple[Keys, Keys]) -> None:
+def test_bootstrap_again_revokes_every_admin_key_and_no_other(two_servers: tuple[Keys, Keys]) -> None:
     keys, _ = two_servers
     first, (ana, _) = keys.bootstrap("root", days=1), made(keys)
     next_one = keys.rotate(first["id"], by="root", days=1, overlap_hours=3)
@@ -282,7 +282,7 @@ def test_a_beginning_anew_takes_every_admin_s_key_back_and_no_other(two_servers:
     assert keys.principal(again["key"]) is not None and keys.principal(ana) is not None
 
 
-def test_no_key_is_taken_back_where_none_is_made(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_bootstrap_revokes_no_key(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
     first = keys.bootstrap("root", days=1)
     monkeypatch.setattr(secrets, "token_hex", lambda _: first["id"])  # the row that can't be written
     with pytest.raises(LedgerUnavailable):
@@ -291,7 +291,7 @@ def test_no_key_is_taken_back_where_none_is_made(keys: Keys, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("days", [0, -1, 5000, float("nan")])
-def test_a_life_has_an_end(keys: Keys, days: float) -> None:
+def test_a_key_has_a_maximum_lifetime(keys: Keys, days: float) -> None:
     with pytest.raises(ParamError):
         made(keys, days=days)
 
@@ -306,7 +306,7 @@ def test_the_server_s_secret_is_its_owner_s_alone(tmp_path: Path) -> None:
         read_pepper(file)
 
 
-def test_a_secret_that_can_t_be_made_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unusable_secret_file_is_refused_with_a_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_links(*_: object) -> None:
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
@@ -319,7 +319,7 @@ def test_a_secret_that_can_t_be_made_says_what_to_do(tmp_path: Path, monkeypatch
     assert [file.name for file in tmp_path.iterdir()] == ["dangling"]
 
 
-def test_keys_over_http(served: Inhabited) -> None:
+def test_keys_over_http(served: TestServer) -> None:
     told = served.send("POST", "/v1/admin/keys", Role.ADMIN, json={"name": "org/ana", "role": "analyst", "days": 2})
     assert (told.status_code, told.headers["cache-control"]) == (201, "no-store")
     key, key_id = told.json()["key"], told.json()["id"]
@@ -332,7 +332,7 @@ def test_keys_over_http(served: Inhabited) -> None:
     assert key not in listed.text
 
 
-def test_who_tries_keys_is_slowed(served: Inhabited) -> None:
+def test_guessing_keys_is_rate_limited(served: TestServer) -> None:
     tries = [served.client.get("/v1/me", headers=bearer(f"pby_{each}")).status_code for each in range(40)]
     assert tries[0] == 401
     assert 429 in tries  # a busy machine is slow to ask, and some may be let through again at the end

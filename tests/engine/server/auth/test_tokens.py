@@ -14,7 +14,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from engine import Desk
+from engine import Session
 from engine.server.auth.keys import Principal
 from engine.server.auth.tokens import Tokens
 from engine.server.http.roles import Role
@@ -64,7 +64,7 @@ def unsigned() -> str:
     return f"{none}.{body}."
 
 
-def test_what_the_provider_signed_opens(tokens: Tokens) -> None:
+def test_a_token_signed_by_the_provider_is_accepted(tokens: Tokens) -> None:
     assert tokens.principal(token()) == Principal("org/ana", Role.ANALYST, "")
 
 
@@ -87,14 +87,16 @@ BAD = {
 
 
 @pytest.mark.parametrize("bad", BAD)
-def test_nothing_else_does(tokens: Tokens, bad: str) -> None:
+def test_other_tokens_are_refused(tokens: Tokens, bad: str) -> None:
     assert tokens.principal(BAD[bad]()) is None
 
 
 @pytest.mark.parametrize(
     "subject", ["\n", " org/ana", "org/ana ", "org/an\u200da", "\uff41na", "*owner", "org//ana", ""]
 )
-def test_a_subject_that_is_no_name_is_refused_and_told_why(desk: Desk, tokens: Tokens, subject: str) -> None:
+def test_a_token_subject_that_is_no_client_name_is_refused_with_the_reason(
+    desk: Session, tokens: Tokens, subject: str
+) -> None:
     with inhabited(desk) as served:
         served.house.tokens = tokens
         answer = served.client.get("/v1/me", headers=bearer(token(sub=subject)))
@@ -102,7 +104,7 @@ def test_a_subject_that_is_no_name_is_refused_and_told_why(desk: Desk, tokens: T
         assert "sub of this token names nobody here" in answer.json()["message"]
 
 
-def test_a_subject_in_other_capitals_opens_no_other_account(desk: Desk, tokens: Tokens) -> None:
+def test_a_subject_in_other_case_opens_no_other_account(desk: Session, tokens: Tokens) -> None:
     with inhabited(desk) as served:
         served.house.tokens = tokens
         count = {"sql": "SELECT count(*) AS visits FROM visit"}
@@ -114,7 +116,7 @@ def test_a_subject_in_other_capitals_opens_no_other_account(desk: Desk, tokens: 
         assert "spelling alone" in asked[1].json()["message"]
 
 
-def test_a_key_in_another_spelling_is_not_made(desk: Desk) -> None:
+def test_a_key_in_another_spelling_is_not_made(desk: Session) -> None:
     with inhabited(desk) as served:
         for name, status in (("ana", 201), ("ana", 201), ("ANA", 400), ("ana ", 400), ("an\u200da", 400)):
             body = {"name": name, "role": "analyst"}
@@ -130,7 +132,7 @@ def test_keys_that_were_changed_are_read_again(tokens: Tokens, keys_file: Path) 
     assert tokens.principal(token(STRANGER, "two")) is not None
 
 
-def test_a_file_that_is_half_written_keeps_the_keys_and_is_told_of_once(
+def test_a_half_written_key_file_leaves_the_keys_and_is_logged_once(
     tokens: Tokens, keys_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
@@ -147,7 +149,7 @@ def test_a_file_that_is_half_written_keeps_the_keys_and_is_told_of_once(
     assert tokens.principal(token()) is None and tokens.principal(token(kid="two")) is not None
 
 
-def test_a_provider_is_shut_out_by_its_file(tokens: Tokens, keys_file: Path) -> None:
+def test_removing_a_provider_from_the_file_refuses_its_tokens(tokens: Tokens, keys_file: Path) -> None:
     """Who takes the file away, or leaves no key in it, means it."""
     for shut in (lambda: keys_file.write_text('{"keys": []}', encoding="utf-8"), keys_file.unlink):
         whole = keys_file.read_text(encoding="utf-8")
@@ -158,13 +160,13 @@ def test_a_provider_is_shut_out_by_its_file(tokens: Tokens, keys_file: Path) -> 
         os.utime(keys_file, ns=(2, 2))
 
 
-def test_a_key_that_can_t_be_used_hides_no_other(tokens: Tokens, keys_file: Path) -> None:
+def test_an_unusable_key_does_not_hide_the_others(tokens: Tokens, keys_file: Path) -> None:
     told = json.loads(keys_file.read_text(encoding="utf-8"))
     keys_file.write_text(json.dumps({"keys": [{"kty": "new"}, "x", {}, *told["keys"]]}), encoding="utf-8")
     assert tokens.principal(token()) is not None
 
 
-def test_tokens_over_http(desk: Desk, tokens: Tokens) -> None:
+def test_tokens_over_http(desk: Session, tokens: Tokens) -> None:
     with inhabited(desk) as served:
         assert served.client.get("/v1/me", headers=bearer(token())).status_code == 401
         served.house.tokens = tokens
@@ -181,6 +183,6 @@ def test_only_algorithms_with_public_keys_can_be_pinned(keys_file: Path, algorit
     assert Settings(**given).oidc_algorithms == "ES256,RS256,EdDSA"
 
 
-def test_a_provider_is_named_whole(keys_file: Path) -> None:
+def test_a_provider_requires_all_its_settings(keys_file: Path) -> None:
     with pytest.raises(ValueError, match="belong together"):
         Settings(oidc_keys=keys_file)

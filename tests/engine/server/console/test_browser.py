@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import Page, expect
 
-from engine import Desk
-from engine.server.http.roles import PAGES, Reach, Role
-from engine.server.worker.pacing import Pace, PacedEngine
+from engine import Session
+from engine.server.http.roles import PAGES, Role, Scope
+from engine.server.worker.pacing import PacedEngine, ResponsePacing
 from tests.support.ledger.blank_ledger import blank_ledger
-from tests.support.server.browsing import DESKTOP, PHONE, Visited, browsed, overflow, serious
+from tests.support.server.browsing import DESKTOP, PHONE, Visited, browsed, overflow_pixels, serious_violations
 
 BY_ZONE = "SELECT zone, count(*) AS visits, avg(minutes) AS minutes FROM visit GROUP BY zone"
 COUNT = "SELECT count(*) AS visits FROM visit"
@@ -21,12 +21,12 @@ LEAST_CONTRAST = 3.0  # of what is no text beside its ground: WCAG 2.2, 1.4.11
 
 
 @pytest.fixture(scope="module")
-def visited(town_desk: Desk) -> Iterator[Visited]:
+def visited(town_desk: Session) -> Iterator[Visited]:
     """Serve a town in which something has happened, to one browser."""
     with blank_ledger() as ledger:
-        engine = PacedEngine.of(replace(town_desk.engine, ledger=ledger), Pace(least_seconds=0.001))
+        engine = PacedEngine.of(replace(town_desk.engine, ledger=ledger), ResponsePacing(least_seconds=0.001))
         with browsed(replace(town_desk, engine=engine)) as found:
-            admin = found.inside.house.line.clerk.admin  # type: ignore[attr-defined]
+            admin = found.inside.house.worker.clerk.admin  # type: ignore[attr-defined]
             for client in ("analyst", "city/planning/ana"):
                 admin.add_client(client, by="admin", reason="a contract")
             admin.freeze(by="admin", reason="a test", client="city/planning/ana")
@@ -37,7 +37,7 @@ def visited(town_desk: Desk) -> Iterator[Visited]:
 
 
 def pages(role: Role) -> list[str]:
-    return [path for path in SHOWN if PAGES["GET", path].reach(role) is not Reach.NONE]
+    return [path for path in SHOWN if PAGES["GET", path].scope_of(role) is not Scope.NONE]
 
 
 @pytest.mark.parametrize(
@@ -59,14 +59,14 @@ def test_every_page_fits_and_a_checker_finds_nothing_serious(
         for path in pages(role):
             page.goto(path)
             expect(page.locator("h1")).to_be_visible()
-            assert overflow(page) <= 0, path
+            assert overflow_pixels(page) <= 0, path
             if role in (Role.ANALYST, Role.ADMIN) and (role, size) != (Role.ADMIN, DESKTOP):  # the others see fewer
-                found += serious(page)
+                found += serious_violations(page)
     assert found == []
 
 
 @pytest.mark.parametrize(("size", "scheme"), [(PHONE, "light"), (DESKTOP, "dark")])
-def test_pages_of_one_thing_fit_too(visited: Visited, size: tuple[int, int], scheme: str) -> None:
+def test_detail_pages_fit_too(visited: Visited, size: tuple[int, int], scheme: str) -> None:
     job = visited.inside.ask(COUNT, headers={"Prefer": "respond-async"}).json()["id"]
     share = visited.inside.send("POST", "/v1/shares", json={"sql": BY_ZONE, "rho": "0.06"}).json()["id"]
     things = (f"jobs/{job}", f"shared/{share}", "pace?client=analyst", "keys", "no/such/page", f"ask?sql={'x' * 2000}")
@@ -75,11 +75,11 @@ def test_pages_of_one_thing_fit_too(visited: Visited, size: tuple[int, int], sch
         for thing in things:
             page.goto(f"/console/{thing}")
             expect(page.locator("h1")).to_be_visible()
-            assert overflow(page) <= 0, thing
-            assert serious(page) == [], thing
+            assert overflow_pixels(page) <= 0, thing
+            assert serious_violations(page) == [], thing
 
 
-def test_what_is_empty_is_said_on_one_line_on_a_phone(visited: Visited) -> None:
+def test_an_empty_list_has_a_one_line_text_on_a_phone(visited: Visited) -> None:
     with visited.context(Role.ADMIN, PHONE) as context:
         page = context.pages[0]
         page.goto("/console/health")
@@ -87,18 +87,23 @@ def test_what_is_empty_is_said_on_one_line_on_a_phone(visited: Visited) -> None:
         assert said is not None and said["height"] < 40  # pixels: two lines are more
 
 
-def test_the_checker_finds_what_is_serious(visited: Visited) -> None:
+def test_the_accessibility_checker_finds_serious_faults(visited: Visited) -> None:
     with visited.context(Role.ADMIN) as context:
         page = context.pages[0]
         page.goto("about:blank")  # away from the content policy, which forbids what is planted here
         page.set_content("<html lang=en><title>t</title><main><h1>t</h1><input><p style='color:#aaa'>faint</p></main>")
-        assert {each.split(": ")[0].split()[-1] for each in serious(page)} >= {"label", "color-contrast"}  # planted
+        assert {each.split(": ")[0].split()[-1] for each in serious_violations(page)} >= {
+            "label",
+            "color-contrast",
+        }  # planted
         page.set_content("<div style='width:3000px'>wide</div>")
-        assert overflow(page) > 0
+        assert overflow_pixels(page) > 0
 
 
 @pytest.mark.parametrize(("size", "scheme"), [(PHONE, "dark"), (DESKTOP, "light")])
-def test_an_answer_is_read_on_a_phone_and_at_a_desk(visited: Visited, size: tuple[int, int], scheme: str) -> None:
+def test_an_answer_is_readable_on_a_phone_and_on_a_desktop(
+    visited: Visited, size: tuple[int, int], scheme: str
+) -> None:
     with visited.context(Role.ANALYST, size, scheme) as context:
         page = context.pages[0]
         page.goto("/console/ask")
@@ -107,8 +112,8 @@ def test_an_answer_is_read_on_a_phone_and_at_a_desk(visited: Visited, size: tupl
         page.click("text=Ask, and pay")
         expect(page.locator("#answer")).to_be_visible()
         assert page.locator("svg.bar").count() >= 7
-        assert overflow(page) <= 0
-        assert serious(page) == []
+        assert overflow_pixels(page) <= 0
+        assert serious_violations(page) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -220,7 +225,7 @@ def test_a_form_works_from_the_keyboard_alone(visited: Visited) -> None:
         expect(page.get_by_role("rowheader", name="kim")).to_be_visible()
 
 
-def test_a_reader_of_the_screen_finds_tables_as_tables_on_a_phone(visited: Visited) -> None:
+def test_a_screen_reader_finds_tables_on_a_phone(visited: Visited) -> None:
     with visited.context(Role.AUDITOR, PHONE) as context:
         page = context.pages[0]
         page.goto("/console/ledger")

@@ -9,10 +9,10 @@ from urllib.parse import urlencode
 import pytest
 
 from engine.server.console import analyst as answer_pages
-from engine.server.console.sessions import COOKIE, page
+from engine.server.console.sessions import SESSION_COOKIE, page
 from engine.server.http.roles import PAGES, Role
 from engine.server.storage import sessions
-from tests.support.server.serving import Inhabited
+from tests.support.server.serving import TestServer
 from tests.support.server.visiting import FORM, Browser, visitors
 
 COUNT = "SELECT count(*) AS visits FROM visit"
@@ -21,12 +21,12 @@ SHOWN = [path for method, path in PAGES if method == "GET" and "{" not in path]
 
 
 @pytest.fixture
-def browsers(served: Inhabited) -> dict[Role, Browser]:
+def browsers(served: TestServer) -> dict[Role, Browser]:
     """Log in with each role."""
     return visitors(served)
 
 
-def test_a_page_is_laid_out_for_who_listens_and_for_a_keyboard(browsers: dict[Role, Browser]) -> None:
+def test_a_page_is_laid_out_for_screen_readers_and_keyboards(browsers: dict[Role, Browser]) -> None:
     for path in ("/console", "/console/clients", "/console/keys", "/console/ledger", "/console/catalog"):
         text = browsers[Role.ADMIN].get(path).text
         assert '<html lang="en">' in text and text.count("<main") == 1 and text.count("<h1>") == 1
@@ -37,7 +37,7 @@ def test_a_page_is_laid_out_for_who_listens_and_for_a_keyboard(browsers: dict[Ro
         assert len(fields) == len(set(fields))
 
 
-def test_the_catalog_says_what_a_column_holds_in_numbers_as_people_write_them(browsers: dict[Role, Browser]) -> None:
+def test_the_catalog_page_shows_column_ranges_in_readable_numbers(browsers: dict[Role, Browser]) -> None:
     text = browsers[Role.ANALYST].get("/console/catalog").text
     assert "clamped to 0 to 60" in text and "at most 10,000 rows of one person" in text
     assert "whole history is one window" in text
@@ -64,10 +64,10 @@ ANSWERS = (
 )
 
 
-def test_null_stands_among_numbers_as_they_do() -> None:
+def test_null_is_aligned_like_numbers() -> None:
     key = answered([0, 1], [[0, 0], [1, 2]], [])
     key["columns"][0]["type"], key["rows"] = "BIGINT", [[None, 0], [7, 1]]
-    assert [[cell.number for cell in row] for row in answer_pages.drawn(key)["cells"]] == [[True, True]] * 2
+    assert [[cell.number for cell in row] for row in answer_pages.with_cells(key)["cells"]] == [[True, True]] * 2
 
 
 def sizes() -> set[int]:
@@ -77,34 +77,39 @@ def sizes() -> set[int]:
     def written(answer: dict[str, Any], least: int = 0) -> bytes:
         return page("ask", 200, least, **around, form_token=lambda: "", answer=answer).body
 
-    return {len(written(each, len(written(answer_pages.widened(each))))) for each in map(answer_pages.drawn, ANSWERS)}
+    return {
+        len(written(each, len(written(answer_pages.with_longest_numbers(each)))))
+        for each in map(answer_pages.with_cells, ANSWERS)
+    }
 
 
 def test_pages_of_answers_that_differ_in_numbers_have_one_size(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(sizes()) == 1
-    monkeypatch.setattr(answer_pages, "widened", lambda answer: answer)  # planted: as long as its own numbers
+    monkeypatch.setattr(
+        answer_pages, "with_longest_numbers", lambda answer: answer
+    )  # planted: as long as its own numbers
     monkeypatch.setattr("engine.server.console.sessions.size_class", lambda length: length)
     assert len(sizes()) == len(ANSWERS)
 
 
-def test_the_front_door_leads_browsers_to_the_console_and_tells_programs_what_there_is(served: Inhabited) -> None:
+def test_the_root_redirects_browsers_to_the_console_and_lists_endpoints_as_json(served: TestServer) -> None:
     browser = Browser(served).client.get("/", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert (browser.status_code, browser.headers["location"]) == (303, "/console")
     program = served.send("GET", "/", role=None)
     assert program.status_code == 200 and program.json()["openapi"] == "/openapi.json"
 
 
-def test_a_wrong_key_opens_nothing_and_is_not_shown(served: Inhabited) -> None:
+def test_a_wrong_key_is_refused_and_not_echoed(served: TestServer) -> None:
     answer = Browser(served).enter(f"pby_{HOSTILE}")
     assert answer.status_code == 401
-    assert HOSTILE not in answer.text and COOKIE not in answer.cookies
+    assert HOSTILE not in answer.text and SESSION_COOKIE not in answer.cookies
 
 
-def test_a_session_s_cookie_is_the_server_s_alone(served: Inhabited) -> None:
+def test_a_session_s_cookie_is_the_server_s_alone(served: TestServer) -> None:
     given = Browser(served).enter(served.keys[Role.ADMIN]).headers["set-cookie"]
     assert "HttpOnly" in given and "SameSite=strict" in given and "Path=/console" in given
-    session = re.search(rf"{COOKIE}=([\w-]+)", given)
-    with served.house.books._store.reading() as connection:  # what a thief of the books would read
+    session = re.search(rf"{SESSION_COOKIE}=([\w-]+)", given)
+    with served.house.tables._store.reading() as connection:  # what a thief of the books would read
         kept = connection.execute(sessions.select()).all()
     assert session is not None and len(session[1]) == 43
     assert session[1].encode() not in b"".join(bytes(row.hash) for row in kept)
@@ -125,7 +130,7 @@ def test_a_form_without_the_session_s_token_changes_nothing(browsers: dict[Role,
     assert ">new<" in admin.get("/console/clients").text
 
 
-def test_who_may_not_change_is_refused_with_a_good_token_too(browsers: dict[Role, Browser]) -> None:
+def test_a_role_without_permission_is_refused_even_with_a_valid_token(browsers: dict[Role, Browser]) -> None:
     for role in (Role.ANALYST, Role.STEWARD, Role.AUDITOR):
         for path in ("/console/clients/add", "/console/keys/make"):
             answer = browsers[role].post(path, client="new", name="new", role="admin", reason="a test")
@@ -133,35 +138,35 @@ def test_who_may_not_change_is_refused_with_a_good_token_too(browsers: dict[Role
     assert browsers[Role.ADMIN].post("/console/ask", sql=COUNT, do="ask").status_code == 403
 
 
-def test_a_session_ends_by_itself_by_logging_out_and_with_its_key(served: Inhabited) -> None:
+def test_a_session_ends_by_itself_by_logging_out_and_with_its_key(served: TestServer) -> None:
     left, late, revoked = Browser(served), Browser(served), Browser(served)
     for browser, role in ((left, Role.ADMIN), (late, Role.AUDITOR), (revoked, Role.STEWARD)):
         browser.enter(served.keys[role])
-    cookie = left.client.cookies[COOKIE]
+    cookie = left.client.cookies[SESSION_COOKIE]
     assert left.post("/console/logout").status_code == 303
-    left.client.cookies.set(COOKIE, cookie, path="/console")
+    left.client.cookies.set(SESSION_COOKIE, cookie, path="/console")
     assert left.get("/console").status_code == 303
-    with served.house.books._store.writing() as connection:  # eight hours later
+    with served.house.tables._store.writing() as connection:  # eight hours later
         connection.execute(sessions.update().values(expires_at="2020-01-01T00:00:00.000+00:00"))
     assert late.get("/console").status_code == 303
     revoked.enter(served.keys[Role.STEWARD])
     assert revoked.get("/console").status_code == 200
-    served.house.keys.revoke(next(row["id"] for row in served.house.keys.listed() if row["role"] == "steward"))
+    served.house.keys.revoke(next(row["id"] for row in served.house.keys.list_keys() if row["role"] == "steward"))
     assert revoked.get("/console").status_code == 303
 
 
-def test_a_key_is_shown_once(browsers: dict[Role, Browser], served: Inhabited) -> None:
+def test_a_key_is_shown_once(browsers: dict[Role, Browser], served: TestServer) -> None:
     admin = browsers[Role.ADMIN]
     made = admin.post("/console/keys/make", name="new", role="analyst")
     (key,) = re.findall(r"pby_[\w-]{43}", made.text)
     assert served.house.keys.principal(key) is not None
     assert all("pby_" not in admin.get(path).text for path in SHOWN)
-    key_id = next(row["id"] for row in served.house.keys.listed() if row["name"] == "new")
+    key_id = next(row["id"] for row in served.house.keys.list_keys() if row["name"] == "new")
     assert admin.post("/console/keys/revoke", id=key_id, sure="yes").status_code == 303
     assert served.house.keys.principal(key) is None
 
 
-def test_a_question_is_explained_asked_and_charged_once(browsers: dict[Role, Browser], served: Inhabited) -> None:
+def test_a_question_is_explained_asked_and_charged_once(browsers: dict[Role, Browser], served: TestServer) -> None:
     analyst = browsers[Role.ANALYST]
     explained = analyst.post("/console/ask", sql=COUNT, do="explain")
     assert "What it would cost" in explained.text
@@ -177,7 +182,7 @@ def test_a_question_is_explained_asked_and_charged_once(browsers: dict[Role, Bro
     assert analyst.get("/console/pace", client="other").status_code == 403
 
 
-def test_an_answer_tells_how_reliable_it_is_what_it_cost_and_what_is_left(browsers: dict[Role, Browser]) -> None:
+def test_an_answer_shows_reliability_price_and_remaining_budget(browsers: dict[Role, Browser]) -> None:
     analyst = browsers[Role.ANALYST]
     for do in ("explain", "ask"):
         shown = analyst.post("/console/ask", sql=COUNT, do=do, rho="0.06").text
@@ -190,7 +195,7 @@ def test_an_answer_tells_how_reliable_it_is_what_it_cost_and_what_is_left(browse
     assert "Narrower intervals" in wide and "pay four times as much" in wide
 
 
-def test_words_of_others_stay_words(browsers: dict[Role, Browser]) -> None:
+def test_foreign_text_is_escaped(browsers: dict[Role, Browser]) -> None:
     analyst, admin = browsers[Role.ANALYST], browsers[Role.ADMIN]
     hostile = f'SELECT count(*) AS "{HOSTILE}" FROM visit'
     for do in ("explain", "ask"):
@@ -204,7 +209,7 @@ def test_words_of_others_stay_words(browsers: dict[Role, Browser]) -> None:
         assert HOSTILE not in admin.get(path).text and "&lt;script&gt;" in admin.get(path).text
 
 
-def test_clients_are_capped_frozen_thawed_and_topped_up(browsers: dict[Role, Browser], served: Inhabited) -> None:
+def test_clients_are_capped_frozen_thawed_and_topped_up(browsers: dict[Role, Browser], served: TestServer) -> None:
     admin = browsers[Role.ADMIN]
     assert admin.post("/console/clients/cap", client="analyst", rho="0.05", reason="a test").status_code == 303
     assert admin.post("/console/clients/freeze", client="analyst", reason="a test").status_code == 303

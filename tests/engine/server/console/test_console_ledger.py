@@ -8,9 +8,9 @@ import json
 import pytest
 from pyarrow import parquet
 
-from engine.server.console.ledger import exported
+from engine.server.console.ledger import export_rows
 from engine.server.http.roles import Role
-from tests.support.server.serving import Inhabited
+from tests.support.server.serving import TestServer
 from tests.support.server.visiting import Browser, visitors
 
 COUNT = "SELECT count(*) AS visits FROM visit"
@@ -18,7 +18,7 @@ FORMULA = "=1+1"
 
 
 @pytest.fixture
-def browsers(served: Inhabited) -> dict[Role, Browser]:
+def browsers(served: TestServer) -> dict[Role, Browser]:
     """Log in an admin and an auditor, after something has happened."""
     found = visitors(served, Role.ADMIN, Role.AUDITOR)
     found[Role.ADMIN].post("/console/clients/add", client="x", reason=FORMULA)
@@ -31,7 +31,7 @@ def rows(browser: Browser, **wanted: str) -> list[dict[str, object]]:
     return found
 
 
-def test_rows_are_left_by_client_kind_time_and_dataset(browsers: dict[Role, Browser]) -> None:
+def test_rows_are_filtered_by_client_kind_time_and_dataset(browsers: dict[Role, Browser]) -> None:
     auditor = browsers[Role.AUDITOR]
     assert FORMULA in auditor.get("/console/ledger", client="x").text
     assert FORMULA not in auditor.get("/console/ledger", client="analyst").text
@@ -60,10 +60,10 @@ def test_rows_are_saved_in_three_formats(browsers: dict[Role, Browser]) -> None:
     saved = auditor.get("/console/ledger/export", **{"as": "parquet"})
     assert parquet.read_table(io.BytesIO(saved.content)).to_pylist() == rows(auditor)
     assert auditor.get("/console/ledger/export", **{"as": "exe"}).status_code == 400
-    assert parquet.read_table(io.BytesIO(exported([], "Parquet").body)).num_rows == 0
+    assert parquet.read_table(io.BytesIO(export_rows([], "Parquet").body)).num_rows == 0
 
 
-def test_it_is_verified_by_a_button_and_beside_an_anchor(browsers: dict[Role, Browser], served: Inhabited) -> None:
+def test_the_ledger_is_verified_with_and_without_an_anchor(browsers: dict[Role, Browser], served: TestServer) -> None:
     auditor = browsers[Role.AUDITOR]
     assert "<strong>Yes.</strong>" in auditor.get("/console/ledger/verify").text
     anchor = served.send("GET", "/v1/admin/ledger/anchor", Role.AUDITOR).json()["anchor"]

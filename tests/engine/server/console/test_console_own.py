@@ -10,7 +10,7 @@ from budgets.stores import journal
 from engine.server.console.drawing import burn_down
 from engine.server.http.roles import Role
 from tests.support.patience import until
-from tests.support.server.serving import Inhabited
+from tests.support.server.serving import TestServer
 from tests.support.server.visiting import Browser, visitors
 
 COUNT = "SELECT count(*) AS visits FROM visit"
@@ -18,12 +18,12 @@ WHY = {"reason": "the season needs more"}
 
 
 @pytest.fixture
-def analyst(served: Inhabited) -> Browser:
+def analyst(served: TestServer) -> Browser:
     """Log in an analyst."""
     return visitors(served, Role.ANALYST)[Role.ANALYST]
 
 
-def test_a_job_is_listed_and_its_answer_shown(analyst: Browser, served: Inhabited) -> None:
+def test_a_job_is_listed_and_its_answer_shown(analyst: Browser, served: TestServer) -> None:
     for sql in (COUNT, "SELECT nothing FROM visit"):
         job = served.ask(sql, headers={"Prefer": "respond-async"}).json()["id"]
         at = f"/v1/jobs/{job}"
@@ -34,8 +34,8 @@ def test_a_job_is_listed_and_its_answer_shown(analyst: Browser, served: Inhabite
         assert ("E_COLUMN" in shown) == (sql != COUNT)
 
 
-def test_a_job_that_was_cancelled_shows_no_answer(analyst: Browser, served: Inhabited) -> None:
-    served.house.books.add_job({
+def test_a_job_that_was_cancelled_shows_no_answer(analyst: Browser, served: TestServer) -> None:
+    served.house.tables.add_job({
         "id": "j", "client": "analyst", "request_id": "r", "body": '{"sql": "SELECT 1"}', "state": "running",
         "made_at": "2026-11-26T10:00:00.000+00:00",
     })  # fmt: skip
@@ -46,18 +46,18 @@ def test_a_job_that_was_cancelled_shows_no_answer(analyst: Browser, served: Inha
     assert analyst.post("/console/jobs/k/cancel").status_code == 404
 
 
-def test_answers_of_old_jobs_are_deleted_and_given_again_by_the_ledger(analyst: Browser, served: Inhabited) -> None:
+def test_answers_of_old_jobs_are_deleted_and_given_again_by_the_ledger(analyst: Browser, served: TestServer) -> None:
     row = {"client": "analyst", "body": '{"sql": "SELECT 1"}', "state": "done", "rows": b"numbers"}
     moments = {"old": "2020-01-01T00:00:00.000+00:00", "new": "2999-01-01T00:00:00.000+00:00"}
     for name, at in moments.items():
-        served.house.books.add_job({**row, "id": name, "request_id": name, "made_at": at, "ended_at": at})
+        served.house.tables.add_job({**row, "id": name, "request_id": name, "made_at": at, "ended_at": at})
     served.ask(COUNT, headers={"Prefer": "respond-async"})
-    assert served.house.books.job(id="old") is None and served.house.books.job(id="new") is not None
+    assert served.house.tables.job(id="old") is None and served.house.tables.job(id="new") is not None
     shown = analyst.get("/console/jobs").text
     assert "/console/jobs/new" in shown and "/console/jobs/old" not in shown
 
 
-def test_another_cap_is_asked_for_and_its_state_shown(analyst: Browser, served: Inhabited) -> None:
+def test_another_cap_is_asked_for_and_its_state_shown(analyst: Browser, served: TestServer) -> None:
     assert analyst.post("/console/requests", rho="0.15", **WHY).status_code == 303
     assert analyst.post("/console/requests", rho="0.16").status_code == 400
     (asked,) = served.send("GET", "/v1/admin/topups").json()
@@ -66,8 +66,8 @@ def test_another_cap_is_asked_for_and_its_state_shown(analyst: Browser, served: 
     assert ">approved<" in analyst.get("/console/requests").text
 
 
-def test_what_is_left_is_drawn_forecast_and_told_in_a_table(
-    analyst: Browser, served: Inhabited, monkeypatch: pytest.MonkeyPatch
+def test_the_remaining_budget_is_plotted_forecast_and_tabulated(
+    analyst: Browser, served: TestServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = datetime.now(UTC)
     assert "Nothing was paid yet" in analyst.get("/console/pace").text

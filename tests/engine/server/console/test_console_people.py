@@ -7,11 +7,11 @@ import re
 import pytest
 
 from engine.server.http.roles import Role
-from tests.support.server.serving import Inhabited
+from tests.support.server.serving import TestServer
 from tests.support.server.visiting import visitors
 
 
-def test_an_objection_is_recorded_and_a_figure_released(served: Inhabited) -> None:
+def test_an_objection_is_recorded_and_a_figure_released(served: TestServer) -> None:
     found = visitors(served, Role.STEWARD, Role.AUDITOR)
     steward, auditor = found[Role.STEWARD], found[Role.AUDITOR]
     reason = "letter of 3 October"
@@ -39,8 +39,8 @@ def test_an_objection_is_recorded_and_a_figure_released(served: Inhabited) -> No
         ("nothing", {}, 404),
     ],
 )
-def test_what_is_not_accepted_changes_nothing(
-    served: Inhabited, action: str, form: dict[str, str], status: int
+def test_a_refused_objection_changes_nothing(
+    served: TestServer, action: str, form: dict[str, str], status: int
 ) -> None:
     steward = visitors(served, Role.STEWARD)[Role.STEWARD]
     answer = steward.post(f"/console/objections/{action}", **form)

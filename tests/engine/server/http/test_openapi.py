@@ -16,13 +16,13 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from engine import Desk
-from engine.server.http.roles import OPEN, RULES, Reach, Role
-from engine.server.worker.pacing import Pace, PacedEngine
+from engine import Session
+from engine.server.http.roles import OPEN, RULES, Role, Scope
+from engine.server.worker.pacing import PacedEngine, ResponsePacing
 from tests.conftest import NIGHTLY
 from tests.engine.server.http.test_roles import SENT
 from tests.support.ledger.blank_ledger import blank_ledger
-from tests.support.server.serving import Inhabited, bearer, inhabited
+from tests.support.server.serving import TestServer, bearer, inhabited
 
 EXAMPLES = 300 if NIGHTLY else 4
 CHECKS = [checks.not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -30,25 +30,25 @@ ENDPOINTS = [*RULES, *sorted(OPEN - {("GET", "/openapi.json")})]
 
 
 @pytest.fixture(scope="module")
-def shared(town_desk: Desk) -> Iterator[Inhabited]:
+def shared(town_desk: Session) -> Iterator[TestServer]:
     """One served session for all examples; the limit of jobs blocks none of them."""
     with blank_ledger() as ledger:
-        engine = PacedEngine.of(replace(town_desk.engine, ledger=ledger), Pace(least_seconds=0.001))
+        engine = PacedEngine.of(replace(town_desk.engine, ledger=ledger), ResponsePacing(least_seconds=0.001))
         with inhabited(replace(town_desk, engine=engine), rate="1000000/second", jobs_per_client=10**6) as served:
             yield served
 
 
 @pytest.fixture(scope="module")
-def schema(shared: Inhabited) -> Any:
+def schema(shared: TestServer) -> Any:
     return schemathesis.openapi.from_dict(shared.client.app.openapi())  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(("method", "path"), ENDPOINTS)
-def test_whatever_is_sent_is_answered_as_the_document_says(
-    schema: Any, shared: Inhabited, method: str, path: str
+def test_every_response_conforms_to_the_openapi_document(
+    schema: Any, shared: TestServer, method: str, path: str
 ) -> None:
     rule = RULES.get((method, path))
-    role = next(role for role in Role if rule is None or rule.reach(role) is not Reach.NONE)
+    role = next(role for role in Role if rule is None or rule.scope_of(role) is not Scope.NONE)
 
     operation = schema[path][method]
     fits, fits_not = (operation.as_strategy(generation_mode=mode) for mode in schemathesis.GenerationMode)
@@ -71,13 +71,13 @@ def test_every_body_of_the_matrix_fits_the_document(schema: Any) -> None:
             assert operation.body, (method, path)
 
 
-def test_the_document_names_roles_and_refusals(shared: Inhabited) -> None:
+def test_the_document_names_roles_and_refusals(shared: TestServer) -> None:
     document = shared.client.get("/openapi.json").json()
     for (method, path), rule in RULES.items():
         operation = document["paths"][path][method.lower()]
         assert operation["security"] == [{"key": []}]
         named = {role for role in Role if f"{role} (" in operation["description"]}
-        assert named == {role for role in Role if rule.reach(role) is not Reach.NONE}
+        assert named == {role for role in Role if rule.scope_of(role) is not Scope.NONE}
         for code in ("401", "403", "429"):
             assert operation["responses"][code]["content"].keys() == {"application/problem+json"}
     ids = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]

@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 from starlette.routing import Route
 
-from engine import Desk
+from engine import Session
 from engine.server.app import create_app
-from engine.server.console.sessions import POLICY
-from engine.server.http.roles import OPEN, OPEN_PAGES, PAGES, RULES, Reach, Role
-from engine.server.worker.pacing import Pace, PacedEngine
+from engine.server.console.sessions import CONTENT_SECURITY_POLICY
+from engine.server.http.roles import OPEN, OPEN_PAGES, PAGES, RULES, Role, Scope
+from engine.server.worker.pacing import PacedEngine, ResponsePacing
 from tests.support.ledger.blank_ledger import blank_ledger
 from tests.support.patience import until
-from tests.support.server.serving import Inhabited, bearer, inhabited
+from tests.support.server.serving import TestServer, bearer, inhabited
 from tests.support.server.visiting import Browser, visitors
 
 COUNT = {"sql": "SELECT count(*) AS visits FROM visit"}
@@ -60,16 +60,16 @@ SENT = {
     ("POST", "/v1/admin/objections"): Sent({"person": "17", **WHY}),
     ("POST", "/v1/admin/objections/bulk"): Sent({"persons": "17\n18\n", **WHY}),
 }
-CELLS = [(*endpoint, role) for endpoint in RULES for role in Role if RULES[endpoint].reach(role) is not Reach.NONE]
-CLOSED = [(*endpoint, role) for endpoint in RULES for role in Role if RULES[endpoint].reach(role) is Reach.NONE]
+CELLS = [(*endpoint, role) for endpoint in RULES for role in Role if RULES[endpoint].scope_of(role) is not Scope.NONE]
+CLOSED = [(*endpoint, role) for endpoint in RULES for role in Role if RULES[endpoint].scope_of(role) is Scope.NONE]
 NAMED = {"job_id": "j", "share_id": "s", "client": "c", "request": "1", "key_id": "k", "name": "n"}
 
 
 @pytest.fixture(scope="module")
-def closed(town_desk: Desk) -> Iterator[Inhabited]:
+def closed(town_desk: Session) -> Iterator[TestServer]:
     """Serve the town to those who are refused."""
     with blank_ledger() as ledger:
-        engine = PacedEngine.of(replace(town_desk.engine, ledger=ledger), Pace(least_seconds=0.001))
+        engine = PacedEngine.of(replace(town_desk.engine, ledger=ledger), ResponsePacing(least_seconds=0.001))
         with inhabited(replace(town_desk, engine=engine)) as server:
             yield server
             assert {row["kind"] for row in _ledger(server)} <= {"opened", "client_added"}, (
@@ -77,9 +77,9 @@ def closed(town_desk: Desk) -> Iterator[Inhabited]:
             )
 
 
-def places(served: Inhabited, role: Role, path: str) -> dict[str, str]:
+def places(served: TestServer, role: Role, path: str) -> dict[str, str]:
     """Make a client, a freeze, and of what a path names one of the role's own: a job, a share, a key, a request."""
-    admin = served.house.line.clerk.admin  # type: ignore[attr-defined]
+    admin = served.house.worker.clerk.admin  # type: ignore[attr-defined]
     for client in ("analyst", "other"):
         admin.add_client(client, by="test", reason="a test")
     admin.freeze(by="test", reason="a test", client="other")
@@ -95,17 +95,17 @@ def places(served: Inhabited, role: Role, path: str) -> dict[str, str]:
     return made
 
 
-def _job(served: Inhabited) -> str:
+def _job(served: TestServer) -> str:
     made = served.ask(COUNT["sql"], headers={"Prefer": "respond-async"}).json()
     until(lambda: served.send("GET", f"/v1/jobs/{made['id']}").json()["state"] == "done")
     return str(made["id"])
 
 
-def _share(served: Inhabited) -> str:
+def _share(served: TestServer) -> str:
     return str(served.send("POST", "/v1/shares", json=COUNT).json()["id"])
 
 
-def test_every_endpoint_is_in_the_table_and_nothing_else_is(served: Inhabited) -> None:
+def test_every_endpoint_is_in_the_table_and_nothing_else_is(served: TestServer) -> None:
     routes = list(_routes(create_app(served.house).routes))
     there = {(method, route.path.replace(":path", "")) for route in routes for method in route.methods or ()}
     assert there - {("HEAD", "/openapi.json")} == RULES.keys() | OPEN | PAGES.keys() | OPEN_PAGES
@@ -118,9 +118,11 @@ def _routes(routes: Iterable[Any]) -> Iterator[Route]:
 
 
 @pytest.mark.parametrize(("method", "path", "role"), CELLS)
-def test_a_role_reaches_what_the_table_says(served: Inhabited, method: str, path: str, role: Role) -> None:
-    reach, sent = RULES[method, path].reach(role), SENT.get((method, path), Sent())
-    more = sent.params | (sent.also if reach is Reach.ANY else {})
+def test_a_role_reaches_the_endpoints_of_the_access_table(
+    served: TestServer, method: str, path: str, role: Role
+) -> None:
+    reach, sent = RULES[method, path].scope_of(role), SENT.get((method, path), Sent())
+    more = sent.params | (sent.also if reach is Scope.ANY else {})
     answer = served.send(method, path.format(**places(served, role, path)), role, json=sent.json, params=more)
     if path == "/v1/tables/{name}/outlines":  # reached: the town has no polygons
         assert answer.json()["code"] == "E_TABLE"
@@ -131,29 +133,29 @@ def test_a_role_reaches_what_the_table_says(served: Inhabited, method: str, path
 
 
 @pytest.mark.parametrize(("method", "path", "role"), CLOSED)
-def test_a_role_reaches_nothing_else(closed: Inhabited, method: str, path: str, role: Role) -> None:
+def test_other_endpoints_are_forbidden_to_a_role(closed: TestServer, method: str, path: str, role: Role) -> None:
     sent = SENT.get((method, path), Sent())
     answer = closed.send(method, path.format(**NAMED), role, json=sent.json, params=sent.params)
     assert (answer.status_code, answer.json()["code"]) == (403, "E_FORBIDDEN")
     told = answer.json()["hint"].partition(";")[0]
     assert [each for each in Role if each in told] == [
-        each for each in Role if RULES[method, path].reach(each) is not Reach.NONE
+        each for each in Role if RULES[method, path].scope_of(each) is not Scope.NONE
     ]
 
 
 @pytest.mark.parametrize(("method", "path"), RULES)
-def test_without_a_key_nothing_is_reached(closed: Inhabited, method: str, path: str) -> None:
+def test_without_a_key_every_endpoint_is_refused(closed: TestServer, method: str, path: str) -> None:
     answer = closed.send(method, path.format(**NAMED), None)
     assert (answer.status_code, answer.json()["code"]) == (401, "E_AUTH")
     assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
 @pytest.mark.parametrize(("method", "path"), sorted(OPEN))
-def test_what_is_open_needs_no_key(closed: Inhabited, method: str, path: str) -> None:
+def test_open_endpoints_need_no_key(closed: TestServer, method: str, path: str) -> None:
     assert closed.send(method, path, None).status_code == 200
 
 
-OWN = [cell for cell in CELLS if RULES[cell[0], cell[1]].reach(cell[2]) is Reach.OWN]
+OWN = [cell for cell in CELLS if RULES[cell[0], cell[1]].scope_of(cell[2]) is Scope.OWN]
 NAMES_NOBODY = {
     "/v1/queries",
     "/v1/explain",
@@ -165,7 +167,7 @@ NAMES_NOBODY = {
 
 
 @pytest.mark.parametrize(("method", "path", "role"), OWN)
-def test_another_s_things_are_not_reached(served: Inhabited, method: str, path: str, role: Role) -> None:
+def test_another_client_s_resources_are_not_reached(served: TestServer, method: str, path: str, role: Role) -> None:
     if path in NAMES_NOBODY:
         sent = SENT.get((method, path), Sent())
         answer = served.send(method, path, role, json=sent.json, params={"client": "other"})
@@ -198,11 +200,11 @@ def test_another_s_things_are_not_reached(served: Inhabited, method: str, path: 
         assert (answer.status_code, answer.json()["code"]) == (404, "E_NOT_FOUND")
 
 
-def _other_s_key(served: Inhabited, role: Role) -> str:
+def _other_s_key(served: TestServer, role: Role) -> str:
     return str(served.send("GET", "/v1/me", role).json()["key_id"])
 
 
-def _ledger(served: Inhabited) -> list[dict[str, Any]]:
+def _ledger(served: TestServer) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = served.send("GET", "/v1/admin/ledger", Role.ADMIN).json()
     return rows
 
@@ -223,21 +225,21 @@ ACTIONS = {
     "/console/objections/{action}": "figure",
 }
 UNREAD = {"action": "add", "nowhere": "no/such/page"}  # of a path whose form, or page, is refused
-PAGE_CELLS = [(*page, role) for page in PAGES for role in Role if PAGES[page].reach(role) is not Reach.NONE]
-CLOSED_PAGES = [(*page, role) for page in PAGES for role in Role if PAGES[page].reach(role) is Reach.NONE]
+PAGE_CELLS = [(*page, role) for page in PAGES for role in Role if PAGES[page].scope_of(role) is not Scope.NONE]
+CLOSED_PAGES = [(*page, role) for page in PAGES for role in Role if PAGES[page].scope_of(role) is Scope.NONE]
 OWN_PAGES = [
-    (*page, role) for page in PAGES for role in Role if PAGES[page].reach(role) is Reach.OWN and "_id}" in page[1]
+    (*page, role) for page in PAGES for role in Role if PAGES[page].scope_of(role) is Scope.OWN and "_id}" in page[1]
 ]
 
 
-def fields(served: Inhabited, path: str) -> dict[str, str]:
+def fields(served: TestServer, path: str) -> dict[str, str]:
     """Fill in what a form asks for."""
     if path == "/console/ledger/verify":
         return {"anchor": served.send("GET", "/v1/admin/ledger/anchor", Role.ADMIN).json()["anchor"]}
     return FORMS.get(path, {})
 
 
-def page_places(served: Inhabited, path: str) -> dict[str, str]:
+def page_places(served: TestServer, path: str) -> dict[str, str]:
     """Make one of what a path names, of the analyst's own."""
     made = {"action": ACTIONS.get(path, ""), "nowhere": "no/such/page"}
     if "{job_id}" in path:
@@ -253,7 +255,7 @@ def sent(browser: Browser, method: str, path: str, made: dict[str, str], filled:
     """Open a page or send its form, and give status and text."""
     at = path.format(**made)
     answer = browser.get(at) if method == "GET" else browser.post(at, **filled)
-    assert answer.headers["content-security-policy"] == POLICY
+    assert answer.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert not re.search(r"<script|\sstyle=|\son\w+=", answer.text)
@@ -261,7 +263,7 @@ def sent(browser: Browser, method: str, path: str, made: dict[str, str], filled:
 
 
 @pytest.mark.parametrize(("method", "path", "role"), PAGE_CELLS)
-def test_a_role_reaches_the_pages_that_the_table_says(served: Inhabited, method: str, path: str, role: Role) -> None:
+def test_a_role_reaches_the_pages_of_the_access_table(served: TestServer, method: str, path: str, role: Role) -> None:
     visiting = visitors(served, role)[role]
     status, text = sent(visiting, method, path, page_places(served, path), fields(served, path))
     if "nowhere" in path:
@@ -271,7 +273,7 @@ def test_a_role_reaches_the_pages_that_the_table_says(served: Inhabited, method:
 
 
 @pytest.fixture(scope="module")
-def within(closed: Inhabited) -> dict[Role, Browser]:
+def within(closed: TestServer) -> dict[Role, Browser]:
     """Log in with each role."""
     return visitors(closed)
 
@@ -283,7 +285,7 @@ def test_a_role_reaches_no_other_page(within: dict[Role, Browser], method: str, 
 
 
 @pytest.mark.parametrize(("method", "path", "role"), OWN_PAGES)
-def test_another_s_pages_are_not_reached(served: Inhabited, method: str, path: str, role: Role) -> None:
+def test_another_s_pages_are_not_reached(served: TestServer, method: str, path: str, role: Role) -> None:
     visitors(served, role)
     made = page_places(served, path)
     stranger = Browser(served)
@@ -293,14 +295,14 @@ def test_another_s_pages_are_not_reached(served: Inhabited, method: str, path: s
 
 
 @pytest.mark.parametrize(("method", "path"), PAGES)
-def test_without_a_session_every_page_leads_to_the_door(closed: Inhabited, method: str, path: str) -> None:
+def test_without_a_session_every_page_redirects_to_the_login(closed: TestServer, method: str, path: str) -> None:
     answer = Browser(closed).client.request(method, re.sub(r"{\w+}", "x", path))
     assert (answer.status_code, answer.headers["location"]) == (303, "/console/login")
 
 
 @pytest.mark.parametrize("path", [path for method, path in PAGES if method == "POST"])
 def test_no_form_is_taken_without_the_token_of_its_session(within: dict[Role, Browser], path: str) -> None:
-    role = next(role for role in Role if PAGES["POST", path].reach(role) is not Reach.NONE)
+    role = next(role for role in Role if PAGES["POST", path].scope_of(role) is not Scope.NONE)
     other = next(each for each in Role if each is not role)
     for token in ("", "0" * 64, within[other].token):
         answer = within[role].post(path.format(**{**NAMED, **UNREAD}), token, **FORMS.get(path, {}))

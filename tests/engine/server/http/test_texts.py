@@ -13,13 +13,13 @@ from fastapi import FastAPI
 
 from engine.problems import Refused
 from engine.server.flight.commands import Command
-from engine.server.flight.server import _one_error, _question
+from engine.server.flight.server import _as_flight_errors, _question
 from engine.server.http.problems import Problem, problem_response
-from engine.server.http.roles import RULES, Reach, Role
+from engine.server.http.roles import RULES, Role, Scope
 from engine.server.worker.verbs import VERBS
 from tests.engine.server.http.test_roles import COUNT, SENT, Sent
 from tests.support.patience import until
-from tests.support.server.serving import Inhabited
+from tests.support.server.serving import TestServer
 from tests.support.server.visiting import visitors
 
 HALF = "\ud800"  # one half of a character that needs two
@@ -70,15 +70,15 @@ def _resolved(schema: dict[str, Any], document: dict[str, Any]) -> dict[str, Any
     return cast("dict[str, Any]", document["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
 
 
-def _document(served: Inhabited) -> dict[str, Any]:
+def _document(served: TestServer) -> dict[str, Any]:
     return cast("FastAPI", served.client.app).openapi()
 
 
 def _role(method: str, path: str) -> Role:
-    return next(role for role in Role if RULES[method, path].reach(role) is not Reach.NONE)
+    return next(role for role in Role if RULES[method, path].scope_of(role) is not Scope.NONE)
 
 
-def _send(served: Inhabited, field: TextField, text: str) -> Any:
+def _send(served: TestServer, field: TextField, text: str) -> Any:
     sent = SENT.get((field.method, field.path), Sent())
     query, body = sent.params | sent.also, sent.json
     filled = dict.fromkeys(("client", "name", "job_id", "share_id", "key_id"), "none") | {"request": "1"}
@@ -94,7 +94,7 @@ def _send(served: Inhabited, field: TextField, text: str) -> Any:
     return served.send(field.method, path, _role(*field[:2]), params=query, headers=headers, **more)
 
 
-def test_the_document_bounds_every_text_that_is_sent(served: Inhabited) -> None:
+def test_the_document_bounds_every_text_that_is_sent(served: TestServer) -> None:
     document = _document(served)
     found = list(text_fields(document))
     assert len(found) > 50
@@ -111,7 +111,7 @@ def test_the_document_bounds_every_text_that_is_sent(served: Inhabited) -> None:
 
 
 @pytest.mark.parametrize("bad", BAD)
-def test_no_text_field_of_a_body_lets_it_through(served: Inhabited, bad: str) -> None:
+def test_every_text_field_of_a_body_refuses_invalid_text(served: TestServer, bad: str) -> None:
     fields = [field for field in text_fields(_document(served)) if field.place == "body"]
     assert len(fields) > 25
     for field in fields:
@@ -123,7 +123,7 @@ def test_no_text_field_of_a_body_lets_it_through(served: Inhabited, bad: str) ->
 
 
 @pytest.mark.parametrize("bad", ["nul", "very long"])  # an address is bytes of UTF-8: a half becomes U+FFFD there
-def test_no_text_field_of_an_address_lets_it_through(served: Inhabited, bad: str) -> None:
+def test_every_text_field_of_a_url_refuses_invalid_text(served: TestServer, bad: str) -> None:
     text = BAD[bad] if bad == "nul" else "a" * 20_000
     fields = [field for field in text_fields(_document(served)) if field.place in ("query", "path")]
     assert len(fields) > 15
@@ -133,14 +133,14 @@ def test_no_text_field_of_an_address_lets_it_through(served: Inhabited, bad: str
 
 
 @pytest.mark.parametrize("name", [HALF, "a\0b", "a" * 100_000])
-def test_no_name_of_a_field_breaks_the_refusal(served: Inhabited, name: str) -> None:
+def test_no_name_of_a_field_breaks_the_refusal(served: TestServer, name: str) -> None:
     body = json.dumps({**COUNT, name: 1})
     answer = served.send("POST", "/v1/queries", content=body, headers={"content-type": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (400, "E_PARAM")
     assert len(answer.content) < 2_000
 
 
-def test_a_job_of_such_text_is_refused_and_the_list_of_jobs_lives_on(served: Inhabited) -> None:
+def test_a_job_of_such_text_is_refused_and_the_list_of_jobs_lives_on(served: TestServer) -> None:
     for text in (HALF, f"SELECT '{HALF}' FROM visit", "SELECT '\0' FROM visit"):
         body, headers = json.dumps({"sql": text}), {"content-type": "application/json"}
         answer = served.send("POST", "/v1/queries?async=true", content=body, headers=headers)
@@ -148,9 +148,9 @@ def test_a_job_of_such_text_is_refused_and_the_list_of_jobs_lives_on(served: Inh
         assert served.send("GET", "/v1/jobs").json() == []
 
 
-def test_a_job_whose_refusal_holds_such_text_is_listed(served: Inhabited, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_whose_refusal_holds_such_text_is_listed(served: TestServer, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: Any) -> Any:
-        told = Problem("E_PARSE", f"This is {HALF}.", f"not {HALF}", sql=HALF).told
+        told = Problem("E_PARSE", f"This is {HALF}.", f"not {HALF}", sql=HALF).details
         raise Refused({**told, "nested": [{HALF: HALF}]})
 
     monkeypatch.setitem(VERBS, "query", refused)
@@ -164,14 +164,14 @@ def test_a_job_whose_refusal_holds_such_text_is_listed(served: Inhabited, monkey
 
 
 def test_a_problem_survives_any_text() -> None:
-    told = Problem("E_PARAM", f"\0{HALF}é\U0001f600", "\udfff\ud800", sql="\ud83d\ude00").told
+    told = Problem("E_PARAM", f"\0{HALF}é\U0001f600", "\udfff\ud800", sql="\ud83d\ude00").details
     sent = json.loads(bytes(problem_response(told).body))
     assert sent["message"] == "\0\ufffdé\U0001f600"
     assert sent["hint"] == "\ufffd\ufffd"
     assert sent["sql"] == "\ufffd\ufffd"
 
 
-def test_a_form_and_an_address_of_the_console_refuse_nul(served: Inhabited) -> None:
+def test_a_form_and_an_address_of_the_console_refuse_nul(served: TestServer) -> None:
     browser = visitors(served, Role.ANALYST)[Role.ANALYST]
     for fields in ({"sql": "SELECT '\0' FROM visit"}, {"sql": COUNT["sql"], "do": "ask", "request_id": "a" * 300}):
         assert browser.post("/console/ask", **fields).status_code in (400, 413)
@@ -180,8 +180,8 @@ def test_a_form_and_an_address_of_the_console_refuse_nul(served: Inhabited) -> N
     assert browser.get("/console/ask", sql=COUNT["sql"]).status_code == 200
 
 
-def test_flight_says_which_text_it_does_not_take(served: Inhabited) -> None:
-    with pytest.raises(fl.FlightServerError, match="E_SIZE"), _one_error(served.house):
+def test_flight_refuses_oversized_and_malformed_text_with_a_code(served: TestServer) -> None:
+    with pytest.raises(fl.FlightServerError, match="E_SIZE"), _as_flight_errors(served.house):
         _question(Command("CommandStatementQuery", {"query": "a" * 20_000}))
-    with pytest.raises(fl.FlightServerError, match="E_PARAM"), _one_error(served.house):
+    with pytest.raises(fl.FlightServerError, match="E_PARAM"), _as_flight_errors(served.house):
         _question(Command("CommandStatementQuery", {"query": "SELECT '\0' FROM visit"}))

@@ -13,13 +13,13 @@ import pytest
 from pydantic import ValidationError
 
 from budgets import LedgerUnavailable
-from engine import Desk
+from engine import Session
 from engine.server.http.roles import Role
-from engine.server.routes.alerts import MOST_TRIES, Alerts, Mail, message
+from engine.server.routes.alerts import MAX_TRIES, Alerts, Mail, alert_mail
 from engine.server.settings import Settings
-from engine.server.storage import Books, alerts
+from engine.server.storage import ServerTables, alerts
 from tests.support.patience import until
-from tests.support.server.serving import Inhabited, inhabited
+from tests.support.server.serving import TestServer, inhabited
 from tests.support.server.sinks import certificate, hook, mailbox
 
 BY_COIN = "SELECT count(*) AS visits FROM visit WHERE coins = {}"
@@ -27,26 +27,26 @@ NEVER = {"alert_seconds": 3600}  # a test looks by itself
 ENDS = {"alert_mail_to": "budgets@example.org", "alert_mail_from": "server@example.org"}
 
 
-def look(served: Inhabited) -> None:
+def look(served: TestServer) -> None:
     """Look for alerts and send them, now."""
 
     async def both() -> None:
         found = Alerts.of(served.house)
-        await found.look()
-        await found.send()
+        await found.record_new()
+        await found.send_due()
 
     asyncio.run(both())
 
 
-def due_now(served: Inhabited) -> None:
+def due_now(served: TestServer) -> None:
     """Skip the pause until the next retry."""
-    with served.house.books._store.writing() as connection:
+    with served.house.tables._store.writing() as connection:
         connection.execute(alerts.update().values(due_at="2020-01-01T00:00:00.000+00:00"))
 
 
-def test_each_mark_is_told_once_and_nothing_but_client_window_and_share(desk: Desk) -> None:
+def test_each_threshold_is_alerted_once_with_client_window_and_share_alone(desk: Session) -> None:
     with hook() as sink, inhabited(desk, alert_webhook=sink.url, **NEVER) as served:
-        until(lambda: "marks" in served.house.line.called)  # type: ignore[attr-defined]
+        until(lambda: "marks" in served.house.worker.called)  # type: ignore[attr-defined]
         look(served)
         assert sink.taken == []
         for place, (rho, share) in enumerate((("0.05", 0.5), ("0.03", 0.8), ("0.02", 1.0))):
@@ -60,62 +60,62 @@ def test_each_mark_is_told_once_and_nothing_but_client_window_and_share(desk: De
         assert everybody == [{"client": "all clients", "window": "forever", "share": 0.5}]
 
 
-def test_what_is_not_taken_is_sent_again_and_no_answer_waits(desk: Desk) -> None:
+def test_undelivered_alerts_are_retried_and_delay_no_answer(desk: Session) -> None:
     with hook(500, 302) as sink, inhabited(desk, alert_webhook=sink.url, alert_seconds=0.05) as served:
         sink.open.clear()
         served.ask(BY_COIN.format(0), terms={"rho": "0.05"})
-        until(lambda: any(row["tries"] for row in served.house.books.all_alerts()))  # it hangs in the web hook now
+        until(lambda: any(row["tries"] for row in served.house.tables.all_alerts()))  # it hangs in the web hook now
         begun = time.monotonic()
         assert served.ask(BY_COIN.format(1)).status_code == 200
         assert served.send("GET", "/healthz").status_code == 200
         assert not sink.open.is_set() and sink.taken == [] and time.monotonic() - begun < 8
         sink.open.set()
         for problem in (1, 2):
-            until(lambda: served.house.books.all_alerts()[0]["problem"] is not None)
+            until(lambda: served.house.tables.all_alerts()[0]["problem"] is not None)
             (row,) = served.send("GET", "/v1/admin/alerts", Role.AUDITOR).json()
             assert (row["sent_at"], row["problem"], row["tries"]) == (None, "HTTPStatusError", problem)
-            until(lambda: not any(row["problem"] is None for row in served.house.books.all_alerts()))
-            with served.house.books._store.writing() as connection:
+            until(lambda: not any(row["problem"] is None for row in served.house.tables.all_alerts()))
+            with served.house.tables._store.writing() as connection:
                 connection.execute(alerts.update().values(due_at="2020", problem=None))
         until(lambda: sink.taken)
-        until(lambda: served.house.books.all_alerts()[0]["sent_at"])
+        until(lambda: served.house.tables.all_alerts()[0]["sent_at"])
         assert sink.taken == [{"client": "analyst", "window": "forever", "share": 0.5}]
 
 
-def test_books_that_fail_for_a_moment_end_no_alerts(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_transient_table_failure_does_not_stop_alerts(desk: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     """Regression: one failure ended alerts for the life of the server, whose health was still good."""
-    due, fails = Books.due_alerts, threading.Event()
+    due, fails = ServerTables.due_alerts, threading.Event()
 
-    def due_alerts(books: Books, now: str, tries: int) -> Any:
+    def due_alerts(books: ServerTables, now: str, tries: int) -> Any:
         if fails.is_set():
             raise LedgerUnavailable("The database is being restarted.", "the same in a moment")
         return due(books, now, tries)
 
     fails.set()
-    monkeypatch.setattr(Books, "due_alerts", due_alerts)
+    monkeypatch.setattr(ServerTables, "due_alerts", due_alerts)
     with hook() as sink, inhabited(desk, alert_webhook=sink.url, alert_seconds=0.01) as served:
         served.ask(BY_COIN.format(0), terms={"rho": "0.05"})
-        until(lambda: alerts_said(served) == ("failed", "they wait: LedgerUnavailable"))
+        until(lambda: alerts_check(served) == ("failed", "they wait: LedgerUnavailable"))
         fails.clear()
         until(lambda: sink.taken)
-        until(lambda: alerts_said(served) == ("passed", "1 sent, 0 not yet, 0 given up"))
+        until(lambda: alerts_check(served) == ("passed", "1 sent, 0 not yet, 0 given up"))
 
 
-def alerts_said(served: Inhabited) -> tuple[str, str]:
+def alerts_check(served: TestServer) -> tuple[str, str]:
     checks = served.send("GET", "/v1/admin/health", Role.AUDITOR).json()
     (found,) = (each for each in checks if each["check"] == "alerts")
     return found["state"], found["said"]
 
 
-def test_what_was_told_is_not_read_again(desk: Desk) -> None:
+def test_delivered_alerts_are_not_read_again(desk: Session) -> None:
     with hook() as sink, inhabited(desk, alert_webhook=sink.url, **NEVER) as served:
         served.ask(BY_COIN.format(0), terms={"rho": "0.05"})
         look(served)
-        assert len(sink.taken) == 1 and served.house.books.all_alerts()
-        assert served.house.books.due_alerts("2999", MOST_TRIES) == []
+        assert len(sink.taken) == 1 and served.house.tables.all_alerts()
+        assert served.house.tables.due_alerts("2999", MAX_TRIES) == []
 
 
-def test_mail_goes_out_over_tls_with_a_password(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mail_goes_out_over_tls_with_a_password(desk: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chain, key = certificate(tmp_path)
     secure = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     secure.load_cert_chain(chain, key)
@@ -123,7 +123,7 @@ def test_mail_goes_out_over_tls_with_a_password(desk: Desk, tmp_path: Path, monk
         served.ask(BY_COIN.format(0), terms={"rho": "0.08"})
         look(served)
         assert box.mails == []  # nobody vouches for this certificate
-        assert served.house.books.all_alerts()[0]["problem"] == "SSLCertVerificationError"
+        assert served.house.tables.all_alerts()[0]["problem"] == "SSLCertVerificationError"
         monkeypatch.setenv("SSL_CERT_FILE", str(chain))
         due_now(served)
         look(served)
@@ -133,7 +133,7 @@ def test_mail_goes_out_over_tls_with_a_password(desk: Desk, tmp_path: Path, monk
         assert text == "Client: analyst\nWindow: forever\nShare spent: 80%\n"
 
 
-def test_a_hook_and_mail_are_told_alike(desk: Desk) -> None:
+def test_webhook_and_mail_receive_the_same_alerts(desk: Session) -> None:
     with hook() as sink, mailbox() as box:
         ways: dict[str, Any] = {"alert_webhook": sink.url, "alert_smtp": box.address, "alert_smtp_security": "none"}
         with inhabited(desk, **ways, **ENDS, **NEVER) as served:
@@ -148,14 +148,14 @@ def test_a_hook_and_mail_are_told_alike(desk: Desk) -> None:
     ("given", "host", "port"),
     [("mail.example.org", "mail.example.org", 587), ("localhost:25", "localhost", 25), ("[::1]:2525", "::1", 2525)],
 )
-def test_where_mail_is_handed_in_is_read(given: str, host: str, port: int) -> None:
+def test_the_address_of_the_mail_server_is_parsed(given: str, host: str, port: int) -> None:
     mail = Mail.of(Settings(**ENDS, alert_smtp=given))
     assert mail is not None and (mail.host, mail.port) == (host, port)
 
 
 def test_a_name_adds_no_line_to_a_mail() -> None:
     mail = Mail("localhost", 25, "none", "a@example.org", "b@example.org", None)
-    made = message(mail, {"client": "ann\nBcc: c@example.org", "window": "w", "share": 0.5})
+    made = alert_mail(mail, {"client": "ann\nBcc: c@example.org", "window": "w", "share": 0.5})
     assert made["bcc"] is None and made["subject"] == "passersby: 50% of a budget is spent"
 
 
@@ -173,6 +173,6 @@ def test_a_name_adds_no_line_to_a_mail() -> None:
         {**ENDS, "alert_smtp": "ana@mail.example.org"},
     ],
 )
-def test_alerts_go_over_no_open_line_and_to_no_place_that_is_none(wrong: dict[str, Any]) -> None:
+def test_alerts_require_tls_and_a_valid_address(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Settings(**wrong)

@@ -9,22 +9,22 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
-from engine import Desk
+from engine import Session
 from engine.server.http.responses import ARROW, SQL_TYPES, answer_shape
 from engine.server.http.roles import Role
 from engine.server.http.sizes import size_class
-from engine.server.worker.pacing import Pace, PacedEngine
+from engine.server.worker.pacing import PacedEngine, ResponsePacing
 from passersby.result.result import Result
 from passersby.result.wire import SQL_TYPES as SQL_TYPES_OF_THE_DOOR
 from passersby.result.wire import wire_of
 from tests.support.patience import until
-from tests.support.server.serving import Inhabited, Inside, inhabited
+from tests.support.server.serving import InProcessWorker, TestServer, inhabited
 
 COUNT = "SELECT zone, count(*) AS visits FROM visit GROUP BY zone"
 TYPES = "SELECT DATE '2026-01-02' AS d, TIMESTAMP '2026-01-02 03:04:05' AS t, 1.5 AS x, name, inhabitants, true AS b FROM zone"
 
 
-def test_an_answer_has_the_shape_that_it_has_in_process(served: Inhabited, desk: Desk) -> None:
+def test_an_answer_has_the_shape_that_it_has_in_process(served: TestServer, desk: Session) -> None:
     first = served.ask(COUNT)
     assert (first.status_code, first.headers["content-type"]) == (200, "application/json")
     assert first.json()["price"]["rho"] > 0
@@ -35,18 +35,18 @@ def test_an_answer_has_the_shape_that_it_has_in_process(served: Inhabited, desk:
 
 
 @pytest.mark.parametrize("sql", [COUNT, TYPES, "SHOW TABLES", "SHOW BUDGET", "EXPLAIN PRIVACY " + COUNT])
-def test_json_is_the_door_s_own(desk: Desk, sql: str) -> None:
+def test_json_equals_the_client_s_json(desk: Session, sql: str) -> None:
     table = desk.query(sql, client="analyst")
     card = json.loads(table.schema.metadata[b"passersby"])
     door, shape = wire_of(Result(table)), answer_shape(table, card)
     assert json.dumps(door) == json.dumps({key: shape.get(key) for key in door})
 
 
-def test_the_door_calls_types_as_the_server_does() -> None:
+def test_the_client_names_types_as_the_server_does() -> None:
     assert SQL_TYPES_OF_THE_DOOR == SQL_TYPES
 
 
-def test_arrow_is_given_where_it_is_accepted(served: Inhabited) -> None:
+def test_arrow_is_returned_if_accepted(served: TestServer) -> None:
     answer = served.ask(COUNT, headers={"Accept": ARROW})
     assert answer.headers["content-type"] == ARROW
     table = pa.ipc.open_stream(io.BytesIO(answer.content)).read_all()
@@ -55,12 +55,12 @@ def test_arrow_is_given_where_it_is_accepted(served: Inhabited) -> None:
 
 
 @pytest.mark.parametrize("accept", ["application/json", ARROW])
-def test_a_body_is_as_long_as_its_class(served: Inhabited, accept: str) -> None:
+def test_a_body_is_padded_to_its_size_class(served: TestServer, accept: str) -> None:
     answer = served.ask(COUNT, headers={"Accept": accept})
     assert len(answer.content) == size_class(len(answer.content))
 
 
-def test_a_refusal_is_a_problem_with_its_place(served: Inhabited) -> None:
+def test_a_refusal_is_a_problem_with_its_place(served: TestServer) -> None:
     answer = served.ask("SELECT zon FROM visit")
     assert answer.status_code == 400
     assert answer.headers["content-type"] == "application/problem+json"
@@ -69,7 +69,7 @@ def test_a_refusal_is_a_problem_with_its_place(served: Inhabited) -> None:
     assert told["sql"][slice(*told["span"])] == "zon"
 
 
-def test_the_same_key_is_charged_once_and_another_question_under_it_refused(served: Inhabited, desk: Desk) -> None:
+def test_the_same_key_is_charged_once_and_another_question_under_it_refused(served: TestServer, desk: Session) -> None:
     key = {"Idempotency-Key": "first"}
     first, again = served.ask(COUNT, headers=key), served.ask(COUNT, headers=key)
     assert first.json()["rows"] == again.json()["rows"]
@@ -78,13 +78,13 @@ def test_the_same_key_is_charged_once_and_another_question_under_it_refused(serv
     assert (other.status_code, other.json()["code"]) == (422, "E_IDEMPOTENCY")
 
 
-def test_a_short_budget_says_what_fits(served: Inhabited) -> None:
+def test_a_budget_refusal_reports_the_rho_that_fits(served: TestServer) -> None:
     answer = served.ask(COUNT, terms={"rho": "0.5"})
     assert (answer.status_code, answer.json()["code"]) == (402, "E_BUDGET")
     assert answer.json()["would_fit_rho"] > 0
 
 
-def test_explain_and_rehearse_charge_nothing(served: Inhabited, desk: Desk) -> None:
+def test_explain_and_rehearse_charge_nothing(served: TestServer, desk: Session) -> None:
     explained = served.send("POST", "/v1/explain", json={"sql": COUNT, "rho": 0.01})
     assert explained.json()["price"]["rho"] == 0.01
     rehearsed = served.send("POST", "/v1/rehearse", json={"sql": COUNT})
@@ -92,7 +92,7 @@ def test_explain_and_rehearse_charge_nothing(served: Inhabited, desk: Desk) -> N
     assert not [row for row in desk.ledger() if row["kind"] == "charged"]
 
 
-def test_a_job_is_told_of_until_its_answer_is_there(served: Inhabited) -> None:
+def test_the_state_of_a_job_is_reported_until_its_answer_is_ready(served: TestServer) -> None:
     started = served.ask(COUNT, headers={"Prefer": "respond-async", "Idempotency-Key": "job"})
     assert started.status_code == 202
     place = started.headers["location"]
@@ -107,7 +107,7 @@ def test_a_job_is_told_of_until_its_answer_is_there(served: Inhabited) -> None:
     assert [job["id"] for job in served.send("GET", "/v1/jobs").json()] == [told["id"]]
 
 
-def test_a_refused_job_is_refused_as_its_question_is(served: Inhabited) -> None:
+def test_a_refused_job_is_refused_as_its_question_is(served: TestServer) -> None:
     started = served.ask("SELECT zon FROM visit", headers={"Prefer": "respond-async"}).json()
     until(lambda: served.send("GET", f"/v1/jobs/{started['id']}").json()["state"] not in ("queued", "running"))
     told = served.send("GET", f"/v1/jobs/{started['id']}").json()
@@ -116,7 +116,7 @@ def test_a_refused_job_is_refused_as_its_question_is(served: Inhabited) -> None:
     assert (answer.status_code, answer.json()["code"]) == (400, "E_COLUMN")
 
 
-def test_a_cancelled_job_keeps_its_charge_and_asking_again_is_free(served: Inhabited, desk: Desk) -> None:
+def test_a_cancelled_job_keeps_its_charge_and_asking_again_is_free(served: TestServer, desk: Session) -> None:
     started = served.ask(COUNT, headers={"Prefer": "respond-async"}).json()
     until(lambda: any(row["kind"] == "charged" for row in desk.ledger()))
     cancelled = served.send("DELETE", f"/v1/jobs/{started['id']}").json()  # while it waits, runs, or is done
@@ -127,14 +127,14 @@ def test_a_cancelled_job_keeps_its_charge_and_asking_again_is_free(served: Inhab
     assert served.send("GET", "/v1/budget").json()["accounts"] == left
 
 
-def test_a_question_beyond_the_deadline_goes_on_as_a_job(desk: Desk) -> None:
+def test_a_query_beyond_the_deadline_continues_as_a_job(desk: Session) -> None:
     with inhabited(desk, deadline_seconds=1e-6) as served:
         started = served.ask(COUNT)
         assert started.status_code == 202
         until(lambda: served.send("GET", started.headers["location"]).json()["state"] == "done")
 
 
-def test_lists_are_those_of_the_desk(served: Inhabited, desk: Desk) -> None:
+def test_list_endpoints_return_the_lists_of_the_session(served: TestServer, desk: Session) -> None:
     served.ask(COUNT)
     assert served.send("GET", "/v1/tables").json() == json.loads(json.dumps(desk.tables()))
     assert served.send("GET", "/v1/tables/zone").json()["name"] == "zone"
@@ -155,7 +155,7 @@ def test_lists_are_those_of_the_desk(served: Inhabited, desk: Desk) -> None:
         (b'{"sql": "SELECT 1", "rho": "much"}', "rho"),
     ],
 )
-def test_what_is_no_question_is_refused_with_the_place(served: Inhabited, body: bytes, why: str) -> None:
+def test_an_invalid_body_is_refused_with_its_field(served: TestServer, body: bytes, why: str) -> None:
     answer = served.send("POST", "/v1/queries", content=body, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (400, "E_PARAM")
     assert why in answer.json()["message"] + answer.json()["hint"]
@@ -169,13 +169,13 @@ def test_what_is_no_question_is_refused_with_the_place(served: Inhabited, body: 
         (b'{"sql": 1}', "application/json", 'a text, in double quotes: "1020"'),
     ],
 )
-def test_what_is_to_be_sent_is_told(served: Inhabited, body: bytes, kind: str | None, hint: str) -> None:
+def test_a_malformed_body_is_refused_with_a_hint(served: TestServer, body: bytes, kind: str | None, hint: str) -> None:
     headers = {} if kind is None else {"Content-Type": kind}
     told = served.send("POST", "/v1/queries", content=body, headers=headers).json()
     assert (told["code"], told["hint"]) == ("E_PARAM", hint)
 
 
-def test_limits_of_body_sql_rate_and_queue(desk: Desk) -> None:
+def test_limits_of_body_sql_rate_and_queue(desk: Session) -> None:
     with inhabited(desk, max_body_bytes=2000, max_sql_chars=100, rate="8/minute", queue_per_client=1) as served:
         assert served.ask("SELECT " + "1" * 200).json()["code"] == "E_SIZE"
         assert served.ask("SELECT " + "1" * 3000).status_code == 413
@@ -188,7 +188,7 @@ def test_limits_of_body_sql_rate_and_queue(desk: Desk) -> None:
         assert served.send("GET", "/v1/me", Role.AUDITOR).status_code == 200
 
 
-def test_a_body_whose_length_is_not_declared_is_as_long_as_another(desk: Desk) -> None:
+def test_a_body_whose_length_is_not_declared_is_as_long_as_another(desk: Session) -> None:
     with inhabited(desk, max_body_bytes=2000) as served:
         told = [
             served.send("POST", "/v1/queries", content=body, headers={"Content-Type": "application/json"})
@@ -198,19 +198,19 @@ def test_a_body_whose_length_is_not_declared_is_as_long_as_another(desk: Desk) -
     assert told[0].json() == told[1].json()
 
 
-def test_another_form_is_not_given(served: Inhabited) -> None:
+def test_an_unsupported_media_type_is_refused(served: TestServer) -> None:
     assert served.ask(COUNT, headers={"Accept": "text/csv"}).json()["code"] == "E_ACCEPT"
 
 
-def test_what_is_not_there_has_the_same_shape(served: Inhabited) -> None:
+def test_a_missing_resource_has_the_problem_shape(served: TestServer) -> None:
     for method, path, code in (("GET", "/v2", "E_NOT_FOUND"), ("PUT", "/v1/queries", "E_METHOD")):
         answer = served.send(method, path)
         assert answer.json()["code"] == code
         assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_who_waits_so_long_gets_a_job_that_goes_on_with_what_was_begun(desk: Desk) -> None:
-    engine = PacedEngine.of(desk.engine, Pace(least_seconds=1.5))
+def test_a_query_beyond_the_wait_becomes_a_job_that_continues_it(desk: Session) -> None:
+    engine = PacedEngine.of(desk.engine, ResponsePacing(least_seconds=1.5))
     with inhabited(replace(desk, engine=engine)) as served:
         started = served.ask(COUNT, headers={"Prefer": "respond-async, wait=1", "Idempotency-Key": "one"})
         assert started.status_code == 202
@@ -218,8 +218,8 @@ def test_who_waits_so_long_gets_a_job_that_goes_on_with_what_was_begun(desk: Des
         assert 0 < told["progress"] < 1
         until(lambda: served.send("GET", started.headers["location"]).json()["state"] == "done")
         assert served.send("GET", f"{started.headers['location']}/result").json()["price"]["rho"] > 0
-        assert isinstance(served.house.line, Inside) and served.house.line.called.count("query") == 1
+        assert isinstance(served.house.worker, InProcessWorker) and served.house.worker.called.count("query") == 1
 
 
-def test_an_answer_within_the_wait_is_no_job(served: Inhabited) -> None:
+def test_an_answer_within_the_wait_is_no_job(served: TestServer) -> None:
     assert served.ask(COUNT, headers={"Prefer": "respond-async, wait=30"}).status_code == 200

@@ -13,17 +13,17 @@ from budgets import LedgerUnavailable
 from engine.server.auth.keys import Keys
 from engine.server.http.problems import Problem
 from engine.server.routes import jobs as jobs_module
-from engine.server.routes.jobs import ROUNDS, UNFINISHED, Jobs
-from engine.server.service import TRIES, House
+from engine.server.routes.jobs import MAX_ROUNDS, UNFINISHED, Jobs
+from engine.server.service import MAX_TRIES, Service
 from engine.server.settings import Settings
-from engine.server.storage import Books
+from engine.server.storage import ServerTables
 from engine.server.worker.client import WorkerDied
-from engine.server.worker.gate import Gate
+from engine.server.worker.gate import AdmissionControl
 from engine.server.worker.verbs import Reply
 from tests.support.server.serving import PEPPER, blank_books
 
 QUESTION = {"sql": "SELECT 1", "client": "ana"}
-DEAD = [WorkerDied()] * TRIES  # as often as one question is tried
+DEAD = [WorkerDied()] * MAX_TRIES  # as often as one question is tried
 
 
 class Scripted:
@@ -41,7 +41,7 @@ class Scripted:
 
     async def call(self, verb: str, arguments: Mapping[str, Any], heard: object = None) -> Reply:
         if verb != "query":
-            return Reply(told=False)
+            return Reply(result=False)
         self.asked.append(arguments)
         self.at_once += 1
         self.most_at_once = max(self.at_once, self.most_at_once)
@@ -54,19 +54,19 @@ class Scripted:
 
 
 @pytest.fixture
-def books() -> Iterator[Books]:
+def books() -> Iterator[ServerTables]:
     with blank_books() as kept:
         yield kept
 
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs_module, "LOOKED_AFTER", 0.001)
+    monkeypatch.setattr(jobs_module, "POLL_SECONDS", 0.001)
 
 
-def run(books: Books, line: Scripted, use: Callable[[Jobs], Coroutine[Any, Any, None]], **settings: Any) -> None:
+def run(books: ServerTables, line: Scripted, use: Callable[[Jobs], Coroutine[Any, Any, None]], **settings: Any) -> None:
     """Use the jobs of a server that has such a line."""
-    asyncio.run(use(Jobs(House(Settings(**settings), books, Keys(books, PEPPER), line), Gate(2))))
+    asyncio.run(use(Jobs(Service(Settings(**settings), books, Keys(books, PEPPER), line), AdmissionControl(2))))
 
 
 async def ended(jobs: Jobs) -> None:
@@ -79,39 +79,41 @@ async def ended(jobs: Jobs) -> None:
     [
         ([KeyError("k")], "refused", "E_SERVER"),
         ([*DEAD, b"rows"], "done", None),
-        (DEAD * ROUNDS, "refused", "E_SERVER"),
+        (DEAD * MAX_ROUNDS, "refused", "E_SERVER"),
     ],
     ids=["a defect", "a worker that was not there", "workers that always die"],
 )
-def test_a_job_comes_to_an_end(books: Books, ends: list[Exception | bytes], state: str, code: str | None) -> None:
+def test_a_job_comes_to_an_end(
+    books: ServerTables, ends: list[Exception | bytes], state: str, code: str | None
+) -> None:
     async def use(jobs: Jobs) -> None:
-        row = await jobs.hand_in("ana", None, QUESTION)
+        row = await jobs.submit("ana", None, QUESTION)
         await ended(jobs)
-        told = jobs.told(await jobs.find("ana", row["id"]))
+        told = jobs.wire_shape(await jobs.find("ana", row["id"]))
         assert (told["state"], told["problem"] and told["problem"]["code"]) == (state, code)
         assert told["ended_at"] is not None
-        await jobs.hand_in("ana", None, QUESTION)  # which is no second one
+        await jobs.submit("ana", None, QUESTION)  # which is no second one
 
     run(books, Scripted(*ends, b"rows"), use, jobs_per_client=1)
 
 
 @pytest.mark.parametrize("state", ["running", "done"])
-def test_books_that_fail_for_a_moment_are_written_later(
-    books: Books, state: str, monkeypatch: pytest.MonkeyPatch
+def test_job_states_are_written_after_a_transient_table_failure(
+    books: ServerTables, state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A job whose end could not be written was running for ever, and one of its client's eight."""
-    fails, change = [3], Books.change_job
+    fails, change = [3], ServerTables.update_job
 
-    def change_job(kept: Books, job_id: str, **changes: Any) -> bool:
+    def change_job(kept: ServerTables, job_id: str, **changes: Any) -> bool:
         if changes["state"] == state and fails[0]:
             fails[0] -= 1
             raise LedgerUnavailable("The disk is full.", "room")
         return change(kept, job_id, **changes)
 
-    monkeypatch.setattr(Books, "change_job", change_job)
+    monkeypatch.setattr(ServerTables, "update_job", change_job)
 
     async def use(jobs: Jobs) -> None:
-        row = await jobs.hand_in("ana", None, QUESTION)
+        row = await jobs.submit("ana", None, QUESTION)
         await ended(jobs)
         found = await jobs.find("ana", row["id"])
         assert (found["state"], bytes(found["rows"]), fails) == ("done", b"rows", [0])
@@ -119,12 +121,12 @@ def test_books_that_fail_for_a_moment_are_written_later(
     run(books, Scripted(b"rows"), use)
 
 
-def test_a_job_that_was_cancelled_before_a_worker_was_there_is_never_asked(books: Books) -> None:
+def test_a_job_cancelled_before_a_worker_starts_never_runs(books: ServerTables) -> None:
     line = Scripted(b"rows")
     line.is_ready = False
 
     async def use(jobs: Jobs) -> None:
-        row = await jobs.hand_in("ana", None, QUESTION)
+        row = await jobs.submit("ana", None, QUESTION)
         await jobs.cancel("ana", row["id"])
         line.is_ready = True
         await ended(jobs)
@@ -134,43 +136,43 @@ def test_a_job_that_was_cancelled_before_a_worker_was_there_is_never_asked(books
     assert not line.asked
 
 
-def test_a_job_that_ends_while_it_is_cancelled_takes_nothing_out_of_the_line(
-    books: Books, monkeypatch: pytest.MonkeyPatch
+def test_a_job_that_ends_during_cancellation_leaves_the_queue_intact(
+    books: ServerTables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What stands in the line under its name by then is the same client's next request, of the same Idempotency-Key."""
-    change, withdrawn = Books.change_job, list[str]()
+    change, withdrawn = ServerTables.update_job, list[str]()
 
-    def done_before(kept: Books, job_id: str, **changes: Any) -> bool:
+    def done_before(kept: ServerTables, job_id: str, **changes: Any) -> bool:
         if changes["state"] == "cancelled":
             change(kept, job_id, only_in=("queued", "running"), state="done")
         return change(kept, job_id, **changes)
 
-    async def withdraw(_: House, client: str, name: str) -> None:
+    async def withdraw(_: Service, client: str, name: str) -> None:
         withdrawn.append(name)
 
-    monkeypatch.setattr(House, "withdraw", withdraw)
+    monkeypatch.setattr(Service, "withdraw", withdraw)
     line = Scripted()
     line.is_ready = False
 
     async def use(jobs: Jobs) -> None:
-        row, other = [await jobs.hand_in("ana", name, QUESTION) for name in ("one", "other")]
+        row, other = [await jobs.submit("ana", name, QUESTION) for name in ("one", "other")]
         await jobs.cancel("ana", other["id"])
         assert withdrawn == ["other"]
-        monkeypatch.setattr(Books, "change_job", done_before)
+        monkeypatch.setattr(ServerTables, "update_job", done_before)
         assert (await jobs.cancel("ana", row["id"]))["state"] == "done"
         assert withdrawn == ["other"]
 
     run(books, line, use)
 
 
-def test_jobs_that_are_resumed_do_not_all_come_to_the_worker_at_once(books: Books) -> None:
+def test_jobs_that_are_resumed_do_not_all_come_to_the_worker_at_once(books: ServerTables) -> None:
     many = 8
     line = Scripted(*[b"rows"] * many)
     line.is_ready = False
 
     async def use(jobs: Jobs) -> None:
         for _ in range(many):
-            await jobs.hand_in("ana", None, QUESTION)
+            await jobs.submit("ana", None, QUESTION)
         for task in list(jobs._tasks.values()):
             task.cancel()
         await asyncio.gather(*jobs._tasks.values(), return_exceptions=True)
@@ -188,9 +190,9 @@ def test_jobs_that_are_resumed_do_not_all_come_to_the_worker_at_once(books: Book
     assert (len(line.asked), line.most_at_once) == (many, 2)
 
 
-def test_few_jobs_of_one_client_also_where_many_are_handed_in_at_once(books: Books) -> None:
+def test_the_job_limit_per_client_holds_for_simultaneous_submissions(books: ServerTables) -> None:
     async def use(jobs: Jobs) -> None:
-        handed = [jobs.hand_in("ana", None, QUESTION) for _ in range(6)]
+        handed = [jobs.submit("ana", None, QUESTION) for _ in range(6)]
         told = await asyncio.gather(*handed, return_exceptions=True)
         assert sum(isinstance(each, Exception) for each in told) == 4
         for task in list(jobs._tasks.values()):
@@ -201,23 +203,25 @@ def test_few_jobs_of_one_client_also_where_many_are_handed_in_at_once(books: Boo
     run(books, line, use, jobs_per_client=2)
 
 
-def test_servers_of_one_ledger_count_a_client_s_jobs_together(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_servers_of_one_ledger_count_a_client_s_jobs_together(
+    books: ServerTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each counted, forgot old jobs, and wrote: what another wrote in between was not counted."""
-    forget = Books.forget_jobs
+    forget = ServerTables.delete_old_jobs
 
-    def slowly(kept: Books, before: str) -> None:
+    def slowly(kept: ServerTables, before: str) -> None:
         forget(kept, before)
         time.sleep(0.05)
 
-    monkeypatch.setattr(Books, "forget_jobs", slowly)
+    monkeypatch.setattr(ServerTables, "delete_old_jobs", slowly)
 
     async def use(jobs: Jobs) -> None:
-        other = Jobs(jobs.house, Gate(2))
-        handed = [each.hand_in("ana", None, QUESTION) for each in (jobs, other) for _ in range(5)]
+        other = Jobs(jobs.service, AdmissionControl(2))
+        handed = [each.submit("ana", None, QUESTION) for each in (jobs, other) for _ in range(5)]
         told = await asyncio.gather(*handed, return_exceptions=True)
         refused = [each for each in told if isinstance(each, Problem)]
-        assert (len(refused), {each.told["code"] for each in refused}) == (7, {"E_RATE"})
-        assert len(await asyncio.to_thread(books.jobs_in, *UNFINISHED, client="ana")) == 3
+        assert (len(refused), {each.details["code"] for each in refused}) == (7, {"E_RATE"})
+        assert len(await asyncio.to_thread(books.jobs_in_states, *UNFINISHED, client="ana")) == 3
         for task in (*jobs._tasks.values(), *other._tasks.values()):
             task.cancel()
 

@@ -17,22 +17,22 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
-from budgets import Ledger, LedgerError, LedgerUnavailable, cause_of
-from engine import Desk
+from budgets import Ledger, LedgerError, LedgerUnavailable, failure_cause
+from engine import Session
 from engine.server.http.roles import Role
 from engine.server.routes import readiness
 from engine.server.routes.readiness import Part, Readiness
 from tests.support.ledger.dying import charges
-from tests.support.neighbours.in_flight import Asked, send_again, under_requests
+from tests.support.neighbours.in_flight import RequestBatch, kill_under_requests, retry_until_answered
 from tests.support.patience import until
-from tests.support.server.serving import Inhabited, Running, bearer, inhabited, running
+from tests.support.server.serving import Running, TestServer, bearer, inhabited, running
 
 FULL, REFUSED = "ENOSPC", "connection refused"
 
 
 @pytest.fixture
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readiness, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(readiness, "PROBE_SECONDS", 0.02)
 
 
 def failing(error: Exception) -> Any:
@@ -51,13 +51,13 @@ def of_sqlite() -> sqlite3.OperationalError:
     return found.value
 
 
-def status(served: Inhabited) -> int:
+def status(served: TestServer) -> int:
     return served.send("GET", "/readyz", None).status_code
 
 
 @pytest.mark.usefixtures("_soon")
-def test_who_can_not_write_the_ledger_is_not_ready_and_says_why_once(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+def test_a_server_with_an_unwritable_ledger_is_not_ready_and_logs_the_cause_once(
+    desk: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Regression: the server was ready while every query was refused."""
     with capture_logs() as logged, inhabited(desk) as served:
@@ -86,30 +86,30 @@ def test_who_can_not_write_the_ledger_is_not_ready_and_says_why_once(
 def test_a_cause_is_a_word_of_a_closed_list(error: Exception, cause: str) -> None:
     with pytest.raises(LedgerError) as found:
         failing(error)(None)
-    assert cause_of(found.value) == cause
+    assert failure_cause(found.value) == cause
 
 
 @pytest.mark.usefixtures("_soon")
-def test_too_little_space_is_not_ready(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_space_is_not_ready(desk: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with capture_logs() as logged, inhabited(desk, least_free_mb=1e12) as served:
         until(lambda: status(served) == 200)
-        monkeypatch.setattr(served.house.books, "folder", tmp_path)  # as that of a ledger in a file
+        monkeypatch.setattr(served.house.tables, "folder", tmp_path)  # as that of a ledger in a file
         until(lambda: served.send("GET", "/readyz", None).json().get("message") == Part.SPACE.value)
         health = {each["check"]: each["state"] for each in served.send("GET", "/v1/admin/health", Role.ADMIN).json()}
         assert health["free space"] == "failed" and health["ledger writes"] == "passed"
     assert [each["part"] for each in logged if each["event"] == "not ready"] == ["space"]
 
 
-def test_a_look_that_is_old_says_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stale_readiness_check_counts_as_not_ready(desk: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     with inhabited(desk) as served:
         looked = Readiness(served.house)
-        asyncio.run(looked.look())
-        assert looked.why_not() is None
-        monkeypatch.setattr(readiness, "STALE", -1.0)
-        assert looked.why_not() is Part.WORKER
+        asyncio.run(looked.probe())
+        assert looked.failing_part() is None
+        monkeypatch.setattr(readiness, "STALE_SECONDS", -1.0)
+        assert looked.failing_part() is Part.WORKER
 
 
-def test_a_probe_grows_no_chain(desk: Desk) -> None:
+def test_a_probe_grows_no_chain(desk: Session) -> None:
     before = desk.engine.ledger.anchor()
     desk.engine.ledger.probe()
     assert desk.engine.ledger.anchor() == before and not desk.engine.ledger.verify()
@@ -132,7 +132,7 @@ def log_of(server: Running) -> str:
 def test_a_stopped_worker_is_found_and_replaced_and_nothing_is_lost(server: Running) -> None:
     """SIGSTOP: it was ready for ever, and every call waited for ever."""
     until(lambda: ready(server))
-    key, first, asked = server.key("ana"), server.worker(), Asked(server, 8)
+    key, first, asked = server.key("ana"), server.worker(), RequestBatch(server, 8)
 
     def explain() -> httpx2.Response:
         body = {"sql": "SELECT count(*) AS visits FROM visit"}
@@ -146,18 +146,18 @@ def test_a_stopped_worker_is_found_and_replaced_and_nothing_is_lost(server: Runn
             os.kill(first, signal.SIGSTOP)
             meanwhile[0] = thread.submit(explain)  # type: ignore[call-overload]
 
-        counted = under_requests(asked, server, stop, 0)
+        counted = kill_under_requests(asked, server, stop, 0)
         told: Any = meanwhile[0].result()
     assert told.status_code == 503 and told.json()["code"] == "E_BUSY"
     assert set(counted) <= {"answered", "E_BUSY"}
     until(lambda: ready(server))
     assert server.worker() != first and explain().status_code == 200
-    send_again(asked, server)
+    retry_until_answered(asked, server)
     asked.check(server.ledger)
     assert '"event": "the worker hangs"' in log_of(server)
 
 
-def test_a_disk_that_takes_nothing_is_told_and_logged(server: Running) -> None:
+def test_a_full_disk_makes_the_server_unready_and_is_logged(server: Running) -> None:
     until(lambda: ready(server))
     was = resource.prlimit(server.worker(), resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
     until(lambda: not ready(server))

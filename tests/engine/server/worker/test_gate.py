@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from engine.server.worker.gate import Gate
+from engine.server.worker.gate import AdmissionControl
 
 
 class Way:
     """Jobs that enter admission control, and stay inside until they are released."""
 
     def __init__(self, at_once: int) -> None:
-        self.gate, self.inside = Gate(at_once), list[str]()
+        self.gate, self.inside = AdmissionControl(at_once), list[str]()
         self._leave: dict[str, asyncio.Event] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -32,7 +32,7 @@ class Way:
         await self._settle()
 
     async def _pass(self, name: str) -> None:
-        async with self.gate.passing(name[0]):
+        async with self.gate.admitted(name[0]):
             self.inside.append(name)
             await self._leave[name].wait()
             self.inside.remove(name)
@@ -42,7 +42,7 @@ class Way:
             await asyncio.sleep(0)
 
 
-def test_few_are_inside_and_no_client_waits_for_another() -> None:
+def test_admission_limits_running_jobs_fairly_between_clients() -> None:
     async def seen() -> None:
         way = Way(2)
         await way.comes(["a1", "a2", "a3", "a4"])
@@ -58,12 +58,12 @@ def test_few_are_inside_and_no_client_waits_for_another() -> None:
         await way.leaves("b2")
         await way.leaves("a3")
         await way.leaves("a4")
-        assert not way.inside and not way.gate._inside and not way.gate._waiting
+        assert not way.inside and not way.gate._admitted and not way.gate._waiting
 
     asyncio.run(seen())
 
 
-def test_who_goes_away_leaves_no_place_taken() -> None:
+def test_a_withdrawn_job_frees_its_place() -> None:
     async def seen() -> None:
         way = Way(1)
         await way.comes(["a1", "a2", "a3"])

@@ -10,21 +10,21 @@ from typing import Any
 import pytest
 
 from engine.server.worker import client as link_module
-from engine.server.worker.client import Heard, Link, WorkerDied
-from engine.server.worker.frames import LENGTHS, LONGEST, Frame, next_frame, packed, read_frame
-from tests.support.patience import LONGEST as PATIENCE
+from engine.server.worker.client import PipeLink, QueryCallbacks, WorkerDied
+from engine.server.worker.frames import LENGTHS, MAX_FRAME_BYTES, Frame, next_frame, pack, read_frame
+from tests.support.patience import MAX_SECONDS as PATIENCE
 
-READY = packed(Frame({"ready": 1}))
+READY = pack(Frame({"ready": 1}))
 BREAKS = {
-    "too long": LENGTHS.pack(LONGEST + 1, 0),
+    "too long": LENGTHS.pack(MAX_FRAME_BYTES + 1, 0),
     "no JSON": LENGTHS.pack(1, 0) + b"{",
-    "no answer": packed(Frame({})),
+    "no answer": pack(Frame({})),
 }
 
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link_module, "AGAIN_AFTER", 0.001)
+    monkeypatch.setattr(link_module, "RESTART_SECONDS", 0.001)
 
 
 def in_time(work: Any) -> None:
@@ -63,40 +63,40 @@ def test_a_machine_that_has_no_process_left_is_tried_again(monkeypatch: pytest.M
     full = BlockingIOError(11, "Resource temporarily unavailable")
     starting(monkeypatch, full, full, writing(b""))
 
-    async def kept() -> None:
-        link = Link({})
+    async def scenario() -> None:
+        link = PipeLink({})
         link.start()
         await link.ready()
         assert link.restarts == 2
         await link.stop(PATIENCE)
 
-    in_time(kept())
+    in_time(scenario())
 
 
 @pytest.mark.parametrize("said", BREAKS.values(), ids=BREAKS)
-def test_a_worker_that_says_no_frame_is_ended_and_who_waits_is_told(
+def test_a_worker_that_writes_no_frame_is_ended_and_its_callers_fail(
     said: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Regression: the link was ready, and callers waited for ever."""
     starting(monkeypatch, writing(said), writing(b""))
 
-    async def kept() -> None:
-        link = Link({})
+    async def scenario() -> None:
+        link = PipeLink({})
         link.start()
         await link.ready()
         first = link.pid
         with pytest.raises(WorkerDied):
             await link.call("query", {})
-        assert not link._waiting, "what was asked is kept for ever"
+        assert not link._pending, "what was asked is kept for ever"
         await come(lambda: link.is_ready and link.pid != first)
         await link.stop(PATIENCE)
 
-    in_time(kept())
+    in_time(scenario())
 
 
 @pytest.mark.parametrize("left", range(1, 40, 3))
-def test_a_frame_that_is_cut_is_the_end(left: int) -> None:
-    whole = packed(Frame({"id": 1, "told": "so"}, b"rows of arrow"))
+def test_a_truncated_frame_counts_as_end_of_stream(left: int) -> None:
+    whole = pack(Frame({"id": 1, "told": "so"}, b"rows of arrow"))
     assert read_frame(io.BytesIO(whole)) == Frame({"id": 1, "told": "so"}, b"rows of arrow")
     assert read_frame(io.BytesIO(whole[:left])) is None
 
@@ -115,31 +115,31 @@ HUNG = 0.2  # seconds
 @pytest.fixture
 def _short_beats(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(link_module, "BEAT_SECONDS", 0.01)
-    monkeypatch.setattr(link_module, "QUIET_BEATS", 5)
+    monkeypatch.setattr(link_module, "QUIET_AFTER_MISSED_BEATS", 5)
 
 
 BEATING = (
     f"import sys, time; source, out = sys.stdin.buffer, sys.stdout.buffer; source.read1(); out.write({READY!r});"
-    f"beat = {packed(Frame({'beat': True}))!r}\n"
+    f"beat = {pack(Frame({'beat': True}))!r}\n"
 )
 FALLS_SILENT = f"{BEATING}out.write(beat); out.flush(); source.read(1); time.sleep(600)"  # asked something, it hangs
 BEATS_ON = f"{BEATING}while True: out.write(beat); out.flush(); time.sleep(0.005)"
 STUCK_IN_A_QUESTION = (
-    f"{BEATING}out.flush(); source.read(1); out.write({packed(Frame({'id': 0, 'bucket': 0.5}))!r})\n"
+    f"{BEATING}out.flush(); source.read(1); out.write({pack(Frame({'id': 0, 'bucket': 0.5}))!r})\n"
     "while True: out.write(beat); out.flush(); time.sleep(0.005)"
 )
 
 
 @pytest.mark.usefixtures("_short_beats")
 @pytest.mark.parametrize("verb", ["explain", "query"])
-def test_a_worker_that_falls_silent_is_replaced_and_who_waits_is_told(
+def test_a_worker_that_falls_silent_is_replaced_and_its_callers_fail(
     verb: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Regression: callers waited without end for a worker stopped by a signal, and the server was ready."""
     starting(monkeypatch, FALLS_SILENT, BEATS_ON)
 
-    async def kept() -> None:
-        link = Link({}, HUNG)
+    async def scenario() -> None:
+        link = PipeLink({}, HUNG)
         link.start()
         await link.ready()
         first = link.pid
@@ -149,15 +149,15 @@ def test_a_worker_that_falls_silent_is_replaced_and_who_waits_is_told(
         assert link.restarts == 1
         await link.stop(0.01)
 
-    in_time(kept())
+    in_time(scenario())
 
 
 @pytest.mark.usefixtures("_short_beats")
-def test_what_reads_no_data_is_told_before_a_silent_worker_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calls_that_read_no_data_fail_before_a_silent_worker_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     starting(monkeypatch, FALLS_SILENT)
 
-    async def kept() -> None:
-        link = Link({}, hung_seconds=600)
+    async def scenario() -> None:
+        link = PipeLink({}, hung_seconds=600)
         link.start()
         await link.ready()
         question = asyncio.create_task(link.call("query", {}))
@@ -170,18 +170,18 @@ def test_what_reads_no_data_is_told_before_a_silent_worker_is_ended(monkeypatch:
         with pytest.raises(WorkerDied):
             await question
 
-    in_time(kept())
+    in_time(scenario())
 
 
 @pytest.mark.usefixtures("_short_beats")
-def test_a_worker_that_beats_is_left_alone_and_a_call_that_takes_too_long_ends(
+def test_a_worker_with_a_heartbeat_survives_and_an_overlong_call_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     starting(monkeypatch, BEATS_ON)
     monkeypatch.setattr(link_module, "CALL_SECONDS", 0.1)
 
-    async def kept() -> None:
-        link = Link({}, HUNG)
+    async def scenario() -> None:
+        link = PipeLink({}, HUNG)
         link.start()
         await link.ready()
         question = asyncio.create_task(link.call("query", {}))
@@ -193,23 +193,23 @@ def test_a_worker_that_beats_is_left_alone_and_a_call_that_takes_too_long_ends(
         with pytest.raises(WorkerDied):
             await question
 
-    in_time(kept())
+    in_time(scenario())
 
 
 @pytest.mark.usefixtures("_short_beats")
-def test_a_question_that_reads_far_beyond_its_bucket_ends_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_query_far_beyond_its_pacing_bucket_ends_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     starting(monkeypatch, STUCK_IN_A_QUESTION, BEATS_ON)
     monkeypatch.setattr(link_module, "READING_SECONDS", 0.1)
     monkeypatch.setattr(link_module, "READING_BUCKETS", 0.2)
 
-    async def kept() -> None:
-        link, told = Link({}, 600), list[float]()
+    async def scenario() -> None:
+        link, told = PipeLink({}, 600), list[float]()
         link.start()
         await link.ready()
         with pytest.raises(WorkerDied):
-            await link.call("query", {}, Heard(bucket=told.append))
+            await link.call("query", {}, QueryCallbacks(on_bucket=told.append))
         assert told == [0.5], "so that its death is counted"
         await come(lambda: link.is_ready)
         await link.stop(0.01)
 
-    in_time(kept())
+    in_time(scenario())

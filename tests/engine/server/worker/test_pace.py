@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from budgets import Charge, Loss
-from dialect import read
-from engine import Desk, Refused
+from dialect import compile_query
+from engine import Refused, Session
 from engine.errors import ExecutionFailed
-from engine.pricing.terms import Asked
+from engine.pricing.terms import Request
 from engine.server.worker import pacing
 from engine.server.worker import pacing as pace_module
-from engine.server.worker.pacing import Pace, PacedEngine
+from engine.server.worker.pacing import PacedEngine, ResponsePacing
 from tests.support.ledger.blank_ledger import blank_ledger
 
 COUNT = "SELECT count(*) AS visits FROM visit"
@@ -80,18 +80,18 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def working(town_desk: Desk, clock: Clock) -> Iterator[Callable[..., Desk]]:
+def working(town_desk: Session, clock: Clock) -> Iterator[Callable[..., Session]]:
     with blank_ledger() as ledger:
 
-        def desk(seconds: float, fails: bool = False) -> Desk:
+        def session(seconds: float, fails: bool = False) -> Session:
             backend: Any = Working(town_desk.engine.backend, clock, seconds, fails)
             engine = replace(town_desk.engine, ledger=ledger, backend=backend)
-            return replace(town_desk, engine=PacedEngine.of(engine, Pace(least_seconds=BUCKET)))
+            return replace(town_desk, engine=PacedEngine.of(engine, ResponsePacing(least_seconds=BUCKET)))
 
-        yield desk
+        yield session
 
 
-def taken(clock: Clock, desk: Desk, sql: str = COUNT, client: str = "ann", **more: Any) -> float:
+def taken(clock: Clock, desk: Session, sql: str = COUNT, client: str = "ann", **more: Any) -> float:
     """Duration of a query."""
     begun = clock.now
     with contextlib.suppress(Refused):
@@ -105,7 +105,7 @@ def test_a_fresh_release_leaves_at_the_end_of_its_bucket(work: float, working: A
 
 
 @pytest.mark.parametrize(("work", "end"), [(0.501, 1.0), (0.9, 1.0), (1.1, 2.0), (3.0, 4.0)])
-def test_what_takes_longer_leaves_at_the_end_of_a_later_one(
+def test_a_longer_query_leaves_at_the_end_of_a_later_bucket(
     work: float, end: float, working: Any, clock: Clock
 ) -> None:
     assert taken(clock, working(work)) == end
@@ -117,11 +117,11 @@ def test_a_failure_leaves_at_the_end_of_the_bucket_too(working: Any, clock: Cloc
 
 @pytest.mark.parametrize(("work", "end"), [(0.1, BUCKET), (0.7, 1.0)])
 @pytest.mark.parametrize("fails", [False, True])
-def test_no_ledger_tells_before_the_end_of_the_bucket_that_data_were_read(
+def test_the_ledger_records_no_read_before_the_end_of_the_pacing_bucket(
     work: float, end: float, fails: bool, working: Any, clock: Clock
 ) -> None:
     """Who asks again, reads the history or sees a number grow would learn when the work ended, to the millisecond."""
-    assert told_of(working(work, fails), clock) == [("failed" if fails else "stored", end)]
+    assert ledger_events(working(work, fails), clock) == [("failed" if fails else "stored", end)]
 
 
 def test_a_release_that_is_stored_inside_the_bucket_is_found(
@@ -131,14 +131,14 @@ def test_a_release_that_is_stored_inside_the_bucket_is_found(
     whole = PacedEngine.settle
 
     def settle(self: PacedEngine, question: Any, bought: Any, charge: Any) -> Any:
-        with self.reading(bought, charge):
-            return whole(replace(self, pace=Pace(least_seconds=1e-9)), question, bought, charge)
+        with self.data_access(bought, charge):
+            return whole(replace(self, pace=ResponsePacing(least_seconds=1e-9)), question, bought, charge)
 
     monkeypatch.setattr(PacedEngine, "settle", settle)
-    assert told_of(working(0.1), clock) != [("stored", BUCKET)]
+    assert ledger_events(working(0.1), clock) != [("stored", BUCKET)]
 
 
-def told_of(desk: Desk, clock: Clock) -> list[tuple[str, float]]:
+def ledger_events(desk: Session, clock: Clock) -> list[tuple[str, float]]:
     """Run a query; events of the ledger with their moments."""
     watched = Watched(desk.engine.ledger, clock)
     watching: Any = watched
@@ -147,18 +147,18 @@ def told_of(desk: Desk, clock: Clock) -> list[tuple[str, float]]:
 
 
 @pytest.mark.parametrize("raised", [MemoryError(), KeyError("k"), ExecutionFailed()])
-def test_whatever_ends_the_making_counts_as_a_failure(
-    raised: Exception, town_desk: Desk, monkeypatch: pytest.MonkeyPatch
+def test_any_exception_during_the_release_counts_as_a_failure(
+    raised: Exception, town_desk: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise raised
 
-    monkeypatch.setattr("engine.pipeline.engine.to_bytes", fail)
+    monkeypatch.setattr("engine.pipeline.engine.release_to_bytes", fail)
     with blank_ledger() as ledger:
         engine = replace(town_desk.engine, ledger=ledger)
         for _ in range(3):
             with pytest.raises(ExecutionFailed):
-                engine.answer(COUNT, Asked("ann"))
+                engine.answer(COUNT, Request("ann"))
         assert ledger.freezes()
 
 
@@ -169,7 +169,7 @@ def test_another_client_s_first_answer_waits_as_a_fresh_one(working: Any, clock:
 
 
 @pytest.mark.parametrize("more", [{}, {"request_id": "second"}])
-def test_own_repeats_refusals_and_explanations_do_not_wait(more: Any, working: Any, clock: Clock) -> None:
+def test_replays_refusals_and_explanations_are_not_paced(more: Any, working: Any, clock: Clock) -> None:
     desk = working(0.2)
     taken(clock, desk, request_id="first")
     assert taken(clock, desk, **more) == 0
@@ -191,10 +191,10 @@ def test_a_request_that_was_charged_and_not_run_waits(working: Any, clock: Clock
 
 def test_a_bucket_follows_from_plan_and_catalog_alone(working: Any) -> None:
     engine = working(0.0).engine
-    buckets = Pace(least_seconds=0.001, rows_per_second=1e6)
+    buckets = ResponsePacing(least_seconds=0.001, rows_per_second=1e6)
 
     def bucket(sql: str) -> float:
-        return buckets.bucket_seconds(engine.prepare(read(sql, engine.catalog), Asked("ann")))
+        return buckets.bucket_seconds(engine.prepare(compile_query(sql, engine.catalog), Request("ann")))
 
     assert bucket("SELECT count(*) AS n FROM person") == 0.001  # 1e2 rows, one of a person
     joined = "SELECT count(*) AS n FROM visit JOIN person USING (person_id)"
@@ -208,31 +208,31 @@ def charge_of(client: str) -> Charge:
     return Charge(1, client, "town", f"of {client}", Loss(1, 0), (), (), {})
 
 
-def test_a_slot_is_held_to_the_end_of_the_bucket(clock: Clock) -> None:
-    pace = Pace(least_seconds=0.05, slots=1)
+def test_a_slot_is_occupied_until_the_end_of_the_bucket(clock: Clock) -> None:
+    pace = ResponsePacing(least_seconds=0.05, slots=1)
     began = threading.Event()
 
     def first() -> None:
-        with pace.turn(charge_of("ann"), 0.2):
+        with pace.hold_slot(charge_of("ann"), 0.2):
             began.set()
 
     thread = threading.Thread(target=first)
     thread.start()
     assert began.wait(30)
-    with pace.turn(charge_of("bob"), 0.05):
+    with pace.hold_slot(charge_of("bob"), 0.05):
         assert round(clock.now - 100, 9) == 0.2
     thread.join(30)
 
 
 @contextlib.contextmanager
-def _no_turn(pace: Pace, charge: Charge, seconds: float) -> Iterator[None]:
+def _no_turn(pace: ResponsePacing, charge: Charge, seconds: float) -> Iterator[None]:
     yield
 
 
-def test_a_slot_that_nobody_holds_is_found(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Pace, "turn", _no_turn)
+def test_a_slot_released_before_the_end_of_the_bucket_is_found(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ResponsePacing, "hold_slot", _no_turn)
     with pytest.raises(AssertionError):
-        test_a_slot_is_held_to_the_end_of_the_bucket(clock)
+        test_a_slot_is_occupied_until_the_end_of_the_bucket(clock)
 
 
 def _as_soon_as_it_is_there(begun: float, seconds: float) -> float:
@@ -247,11 +247,14 @@ def _only_what_is_run(charge: Charge) -> bool:
     return bool(charge.to_run)
 
 
-PLANTED = [(pace_module, "_end_of_bucket", _as_soon_as_it_is_there), (pace_module, "_end_of_bucket", _rounded_up)]
+PLANTED = [
+    (pace_module, "_round_up_to_bucket", _as_soon_as_it_is_there),
+    (pace_module, "_round_up_to_bucket", _rounded_up),
+]
 
 
 @pytest.mark.parametrize(("module", "name", "other"), PLANTED, ids=["no wait", "steps of a tenth"])
-def test_a_time_that_tells_the_work_is_found(
+def test_a_response_time_that_reveals_the_work_is_found(
     module: Any, name: str, other: Any, working: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, name, other)
@@ -262,6 +265,6 @@ def test_a_time_that_tells_the_work_is_found(
 def test_a_first_answer_that_does_not_wait_is_found(
     working: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pacing, "is_first", _only_what_is_run)
+    monkeypatch.setattr(pacing, "is_first_access", _only_what_is_run)
     with pytest.raises(AssertionError):
         test_another_client_s_first_answer_waits_as_a_fresh_one(working, clock)

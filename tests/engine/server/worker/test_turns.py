@@ -10,13 +10,13 @@ from dataclasses import replace
 
 import pytest
 
-from engine import Desk
-from engine.server.service import House
+from engine import Session
+from engine.server.service import Service
 from engine.server.settings import Settings
 from engine.server.worker import scheduler as turns
-from engine.server.worker.pacing import Pace, PacedEngine
-from engine.server.worker.scheduler import Place, Turns, Withdrawn
-from tests.support.patience import LONGEST, until
+from engine.server.worker.pacing import PacedEngine, ResponsePacing
+from engine.server.worker.scheduler import QueuedQuery, Scheduler, Withdrawn
+from tests.support.patience import MAX_SECONDS, until
 from tests.support.server.serving import inhabited
 
 SHORT, LONG = 1.0, 4.0
@@ -28,7 +28,7 @@ class Line:
     """Queries that arrive one after another, each in a thread of its own, and end on demand."""
 
     def __init__(self, slots: int) -> None:
-        self.turns, self._number = Turns(slots, LONG), 0
+        self.turns, self._number = Scheduler(slots, LONG), 0
         self.begun: Begun = []
         self._ends: dict[str, threading.Event] = {}
         self._threads: list[threading.Thread] = []
@@ -59,13 +59,13 @@ class Line:
         for ending in self._ends.values():
             ending.set()
         for thread in self._threads:
-            thread.join(LONGEST)
+            thread.join(MAX_SECONDS)
 
     def _asks(self, client: str, name: str, seconds: float) -> None:
         try:
-            with self.turns.turn(Place(client, name), seconds):
+            with self.turns.hold_slot(QueuedQuery(client, name), seconds):
                 self.begun.append(name)
-                self._ends[name].wait(LONGEST)
+                self._ends[name].wait(MAX_SECONDS)
         except Withdrawn:
             self.begun.append(f"not {name}")
 
@@ -80,8 +80,8 @@ class Line:
         self._until(lambda: self._running() == [n for n in self.begun if n in self._running()] and not self._may())
 
     def _may(self) -> bool:
-        with self.turns._changing:
-            return self.turns._next() is not None
+        with self.turns._lock:
+            return self.turns._next_query() is not None
 
     def _until(self, there: Callable[[], bool]) -> None:
         until(there, 0.001)
@@ -96,7 +96,7 @@ def line(slots: int) -> Iterator[Line]:
         made.end()
 
 
-def test_who_asks_much_does_not_hold_up_who_asks_once() -> None:
+def test_a_heavy_client_does_not_delay_a_light_one() -> None:
     with line(1) as asked:
         first = asked.comes("ann")
         later = [asked.comes("ann") for _ in range(5)]
@@ -107,7 +107,7 @@ def test_who_asks_much_does_not_hold_up_who_asks_once() -> None:
         assert asked.begun == [first, bob, later[0]]
 
 
-def test_turns_go_round() -> None:
+def test_slots_go_round_robin_over_clients() -> None:
     with line(1) as asked:
         names = [asked.comes(client) for client in "aaabbbcc"]
         for _ in range(len(names) - 1):
@@ -127,12 +127,12 @@ def test_long_questions_leave_a_slot_to_the_others() -> None:
         assert asked.begun == [long, short, waiting[1]]
 
 
-def test_with_one_slot_long_questions_have_their_turn() -> None:
+def test_with_one_slot_long_queries_get_their_turn() -> None:
     with line(1) as asked:
         assert asked.begun == [] and asked.comes("ann", LONG) == asked.begun[0]
 
 
-def test_who_is_cancelled_gives_up_a_place_and_is_never_run() -> None:
+def test_a_cancelled_query_leaves_the_queue_and_never_runs() -> None:
     with line(1) as asked:
         first, second, third = (asked.comes(client) for client in ("ann", "bob", "cem"))
         assert asked.turns.withdraw("bob", second)
@@ -143,28 +143,28 @@ def test_who_is_cancelled_gives_up_a_place_and_is_never_run() -> None:
         assert asked.begun == [first, f"not {second}", third]
 
 
-def _first_come(waiting: list[Place], *_: object) -> Place | None:
+def _first_come(waiting: list[QueuedQuery], *_: object) -> QueuedQuery | None:
     return waiting[0] if waiting else None
 
 
 @pytest.mark.parametrize(
-    "held", [test_who_asks_much_does_not_hold_up_who_asks_once, test_long_questions_leave_a_slot_to_the_others]
+    "held", [test_a_heavy_client_does_not_delay_a_light_one, test_long_questions_leave_a_slot_to_the_others]
 )
-def test_a_line_in_the_order_of_arrival_is_found(held: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "next_of", _first_come)
+def test_a_first_come_first_served_queue_is_found(held: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "choose_next", _first_come)
     with pytest.raises(AssertionError):
         held()
 
 
 @pytest.fixture
-def one_slot(town_desk: Desk, desk: Desk) -> tuple[Desk, Turns]:
+def one_slot(town_desk: Session, desk: Session) -> tuple[Session, Scheduler]:
     """A session with one slot for reads, and its queue; the slot's holder decides when others read."""
-    pace = Pace(least_seconds=0.001, slots=1)
+    pace = ResponsePacing(least_seconds=0.001, slots=1)
     engine = PacedEngine.of(replace(town_desk.engine, ledger=desk.engine.ledger), pace)
-    return replace(town_desk, engine=engine), pace.turns
+    return replace(town_desk, engine=engine), pace.scheduler
 
 
-def charges(desk: Desk) -> list[str]:
+def charges(desk: Session) -> list[str]:
     return [row["kind"] for row in desk.ledger() if row["kind"] in ("charged", "released", "failed")]
 
 
@@ -173,36 +173,36 @@ AT_ONCE, SOON = {"Prefer": "respond-async"}, 0.01  # seconds until a question go
 
 @pytest.mark.parametrize("headers", [AT_ONCE, {}, {"Idempotency-Key": "mine"}])
 def test_a_cancelled_job_that_waited_was_charged_and_costs_nothing_more(
-    one_slot: tuple[Desk, Turns], headers: dict[str, str]
+    one_slot: tuple[Session, Scheduler], headers: dict[str, str]
 ) -> None:
     desk, turns_ = one_slot
     with inhabited(desk, deadline_seconds=SOON) as served:
-        with turns_.turn(Place("dan", "holds it"), SHORT):
+        with turns_.hold_slot(QueuedQuery("dan", "holds it"), SHORT):
             waiting = served.ask(COUNT, headers=headers).json()
             until(lambda: turns_._waiting)
             assert served.send("DELETE", f"/v1/jobs/{waiting['id']}").json()["state"] == "cancelled"
             until(lambda: not turns_._waiting)
         assert charges(desk) == ["charged"]
         left = served.send("GET", "/v1/budget").json()["accounts"]
-        served.house.settings = Settings(deadline_seconds=LONGEST)  # who asks now waits
+        served.house.settings = Settings(deadline_seconds=MAX_SECONDS)  # who asks now waits
         assert served.ask(COUNT).json()["rows"] and served.send("GET", "/v1/budget").json()["accounts"] == left
 
 
-def test_a_question_that_is_one_job_too_many_says_no_untruth_and_gives_up_its_place(
-    one_slot: tuple[Desk, Turns], monkeypatch: pytest.MonkeyPatch
+def test_a_query_over_the_job_limit_is_withdrawn_from_the_queue_uncharged(
+    one_slot: tuple[Session, Scheduler], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Regression: it reported no charge, yet was charged, waited on and run for nobody."""
     desk, turns_ = one_slot
-    withdraw = House.withdraw
+    withdraw = Service.withdraw
 
-    async def once_it_waits(house: House, client: str, name: str) -> None:
+    async def once_it_waits(house: Service, client: str, name: str) -> None:
         while len(turns_._waiting) < 2:
             await asyncio.sleep(0.005)
         await withdraw(house, client, name)
 
-    monkeypatch.setattr(House, "withdraw", once_it_waits)
+    monkeypatch.setattr(Service, "withdraw", once_it_waits)
     with inhabited(desk, deadline_seconds=SOON, jobs_per_client=1) as served:
-        with turns_.turn(Place("dan", "holds it"), SHORT):
+        with turns_.hold_slot(QueuedQuery("dan", "holds it"), SHORT):
             served.ask("SELECT count(*) AS shops FROM purchase", headers=AT_ONCE)
             told = served.ask(COUNT).json()
             assert told["code"] == "E_RATE" and "longer than you waited" in told["message"]
@@ -213,36 +213,36 @@ def test_a_question_that_is_one_job_too_many_says_no_untruth_and_gives_up_its_pl
         assert charges(desk) == ["charged", "charged", "released"]
 
 
-def test_who_is_cancelled_on_the_way_to_the_line_is_never_run() -> None:
-    turns_ = Turns(1, LONG)
-    with turns_.coming(Place("ann", "one")) as place:
+def test_a_query_cancelled_before_queueing_never_runs() -> None:
+    turns_ = Scheduler(1, LONG)
+    with turns_.tracked(QueuedQuery("ann", "one")) as place:
         assert turns_.withdraw("ann", "one") and not turns_.withdraw("bob", "one")
-        with pytest.raises(Withdrawn), turns_.turn(place, SHORT):
+        with pytest.raises(Withdrawn), turns_.hold_slot(place, SHORT):
             pass
     assert not turns_.withdraw("ann", "one")
     assert not (turns_._waiting or turns_._running)
 
 
-def test_who_has_had_a_turn_waits_for_the_next_one() -> None:
+def test_a_client_waits_for_its_next_turn_after_a_slot() -> None:
     """Once called, a place was called for ever: its second turn had no slot, and stood in the line when it was over."""
-    turns_, place, begun = Turns(1, LONG), Place("ann", "one"), threading.Event()
-    with turns_.turn(place, SHORT):
+    turns_, place, begun = Scheduler(1, LONG), QueuedQuery("ann", "one"), threading.Event()
+    with turns_.hold_slot(place, SHORT):
         pass
 
     def again() -> None:
-        with turns_.turn(place, SHORT):
+        with turns_.hold_slot(place, SHORT):
             begun.set()
 
     second = threading.Thread(target=again, daemon=True)
-    with turns_.turn(Place("bob", "other"), SHORT):
+    with turns_.hold_slot(QueuedQuery("bob", "other"), SHORT):
         second.start()
         until(lambda: turns_._waiting)
         assert not begun.wait(0.1)
-    second.join(LONGEST)
+    second.join(MAX_SECONDS)
     assert begun.is_set() and not (turns_._waiting or turns_._running)
-    with turns_.coming(Place("ann", "two")) as place:
-        with turns_.turn(place, SHORT):
+    with turns_.tracked(QueuedQuery("ann", "two")) as place:
+        with turns_.hold_slot(place, SHORT):
             pass
         assert turns_.withdraw("ann", "two")
-        with pytest.raises(Withdrawn), turns_.turn(place, SHORT):
+        with pytest.raises(Withdrawn), turns_.hold_slot(place, SHORT):
             pass

@@ -13,9 +13,9 @@ import pytest
 
 from engine.errors import ExecutionFailed
 from engine.problems import Refused, problem
-from engine.server.worker.frames import Frame, packed, read_frame
+from engine.server.worker.frames import Frame, pack, read_frame
 from engine.server.worker.process import Worker
-from engine.server.worker.verbs import Clerk, Reply
+from engine.server.worker.verbs import Reply, VerbHandler
 
 WAITING = 100  # more questions than the queue is long: jobs are no part of it
 
@@ -37,8 +37,8 @@ def test_the_log_has_the_kind_of_a_failure(capsys: pytest.CaptureFixture[str], v
     assert json.loads(capsys.readouterr().err) == {"event": "failed", "verb": verb, "kind": kind}
     sink.seek(0)
     frame = read_frame(sink)
-    assert frame is not None and frame.said["problem"]["code"] == code
-    assert kind not in json.dumps(frame.said) and "Z-SECRET" not in json.dumps(frame.said)
+    assert frame is not None and frame.message["problem"]["code"] == code
+    assert kind not in json.dumps(frame.message) and "Z-SECRET" not in json.dumps(frame.message)
 
 
 class Slow:
@@ -54,7 +54,7 @@ class Slow:
         return Reply(verb)
 
 
-def test_questions_that_wait_hold_up_nothing_else() -> None:
+def test_waiting_queries_block_no_other_call() -> None:
     """Jobs of thirteen clients once held every thread, and an admin's freeze waited for their turns."""
     (asked_out, asked_in), (told_out, told_in) = os.pipe(), os.pipe()
     clerk = Slow()
@@ -64,10 +64,10 @@ def test_questions_that_wait_hold_up_nothing_else() -> None:
         os.fdopen(told_out, "rb") as told,
         os.fdopen(asked_in, "wb") as asked,
     ):
-        worker = threading.Thread(target=Worker(source, sink).serve, args=(cast("Clerk", clerk),), daemon=True)
+        worker = threading.Thread(target=Worker(source, sink).serve, args=(cast("VerbHandler", clerk),), daemon=True)
         worker.start()
         for number, verb in enumerate(["query"] * WAITING + ["freeze"]):
-            asked.write(packed(Frame({"id": number, "verb": verb, "arguments": {}})))
+            asked.write(pack(Frame({"id": number, "verb": verb, "arguments": {}})))
         asked.close()
         late = threading.Timer(20, clerk.let_go.set)  # or a worker that fails would wait for ever
         late.start()
@@ -75,7 +75,7 @@ def test_questions_that_wait_hold_up_nothing_else() -> None:
         for _ in range(WAITING + 1):
             frame = read_frame(told)
             assert frame is not None
-            answered.append(frame.said["told"])
+            answered.append(frame.message["told"])
             clerk.let_go.set()
         late.cancel()
         worker.join(60)
