@@ -14,7 +14,6 @@ from dialect.algebra import NoteCode
 from dialect.planner.reuse import predicate_regions
 from engine.pipeline.answered import Answered
 from engine.pipeline.engine import Engine
-from engine.reuse import holdings as held
 from engine.reuse import linear_combinations as combining
 from engine.reuse import sources
 from engine.reuse import view_lookup as finding

@@ -16,7 +16,6 @@ from dialect.planner.keys.public_domains import PublicList
 from dialect.planner.reuse.view_matching import CanonicalPlan
 from engine.pipeline import engine as pipeline
 from engine.pipeline.engine import Engine
-from engine.reuse import holdings as held
 from engine.reuse import sources
 from tests.engine.held_town import DAILY, anew, ask, held_town, price
 from tests.engine.reuse.test_finding import BY_ZONE, FINE, PEOPLE, rows
