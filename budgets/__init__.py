@@ -44,7 +44,10 @@ from budgets.accounting.holders import (
     own_holder,
     path_prefixes,
 )
-from budgets.accounting.loss import (
+from budgets.accounting.names import folded_name
+from budgets.accounting.outlook import Outlook
+from budgets.accounting.policy import EACH_WINDOW, MIN_QUERY_RHO, PER_QUERY, STATIC_WINDOW, Caps, Grant
+from budgets.accounting.privacy_loss import (
     ATTO,
     MAX_UNITS,
     PICO,
@@ -54,9 +57,6 @@ from budgets.accounting.loss import (
     parse_positive_amount,
     sum_losses,
 )
-from budgets.accounting.names import folded_name
-from budgets.accounting.outlook import Outlook
-from budgets.accounting.policy import EACH_WINDOW, MIN_QUERY_RHO, PER_QUERY, STATIC_WINDOW, Caps, Grant
 from budgets.accounting.records import (
     MAX_QUERY_TEXT_CHARS,
     Charge,

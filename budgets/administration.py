@@ -17,12 +17,13 @@ from budgets.accounting.failures import (
     failure_limits,
 )
 from budgets.accounting.holders import EVERYBODY, OWNER, check_client_or_owner, check_name, check_window
-from budgets.accounting.loss import ATTO, Loss
 from budgets.accounting.policy import EACH_WINDOW, PER_QUERY, Grant
+from budgets.accounting.privacy_loss import ATTO, Loss
 from budgets.accounting.records import Charge, TopUp
 from budgets.errors import ParamError
 from budgets.log.events import NOTE_PREFIX, EntryKind, Event, encode_loss, failure_event
-from budgets.stores import clients, journal
+from budgets.stores import client_tables as clients
+from budgets.stores import journal
 from budgets.stores.store import Store
 
 

@@ -17,7 +17,7 @@ from budgets.log.chain import Entry
 from budgets.log.events import EntryKind
 from budgets.log.verify import clock_regressions, verify
 from budgets.stores import balances, journal
-from budgets.stores import clients as standing
+from budgets.stores import client_tables as standing
 from budgets.stores.copy import write_copy
 from budgets.stores.schema import PROJECTIONS, guard_faults, metadata
 from budgets.stores.store import Store

@@ -16,13 +16,14 @@ from sqlalchemy import Connection, Row
 from budgets.accounting.accounts import path_accounts
 from budgets.accounting.bill import Bill, make_bill
 from budgets.accounting.holders import EVERYBODY, paying_holders
-from budgets.accounting.loss import Loss
 from budgets.accounting.outlook import PayingAccounts, would_fit
 from budgets.accounting.policy import PER_QUERY, Grant, budget_refusal, check_query_limits, effective_caps, query_limits
+from budgets.accounting.privacy_loss import Loss
 from budgets.accounting.records import Charge, ChargeRequest
 from budgets.errors import IdempotencyError, LedgerError, ProtocolError
 from budgets.log.events import EntryKind, Event, caps_event, charge_event
-from budgets.stores import balances, clients, journal
+from budgets.stores import balances, journal
+from budgets.stores import client_tables as clients
 from budgets.stores.store import pipelined
 
 Outcome = Charge | Exception

@@ -30,7 +30,7 @@ class Code(StrEnum):
 
 
 class Amounts(Protocol):
-    """A privacy loss as error messages show it; implemented by budgets.accounting.loss.Loss."""
+    """A privacy loss as error messages show it; implemented by budgets.accounting.privacy_loss.Loss."""
 
     @property
     def rho(self) -> Fraction:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from budgets.accounting.accounts import LIFETIME, AccountName
 from budgets.accounting.bill import multiplied_loss
 from budgets.accounting.holders import is_client_or_group
-from budgets.accounting.loss import ZERO_LOSS, Loss, sum_losses
+from budgets.accounting.privacy_loss import ZERO_LOSS, Loss, sum_losses
 from budgets.log.chain import Entry
 
 RATE_PERIOD = timedelta(days=30)  # debits from which the rate is estimated

@@ -11,9 +11,9 @@ from typing import Self
 
 from budgets.accounting.accounts import AccountName, AccountView
 from budgets.accounting.holders import check_client_or_owner
-from budgets.accounting.loss import Loss
 from budgets.accounting.outlook import Outlook, outlook
 from budgets.accounting.policy import Caps, check_ceiling, effective_cap
+from budgets.accounting.privacy_loss import Loss
 from budgets.accounting.records import Charge, ChargeRequest, ReleaseAge, StoredRelease
 from budgets.administration import AdminOperations
 from budgets.audit import Audit
@@ -22,7 +22,8 @@ from budgets.errors import LedgerError, ProtocolError, UnsafeStore
 from budgets.log.anchor import Anchor
 from budgets.log.events import release_event
 from budgets.log.repeats import RepeatCounts, repeat_events
-from budgets.stores import balances, clients, journal
+from budgets.stores import balances, journal
+from budgets.stores import client_tables as clients
 from budgets.stores.open import open_store
 from budgets.stores.postgres import is_postgres
 from budgets.stores.probe import write_probe

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from budgets.log.events import Objection, ObjectionEvent, ObjectionEventKind
-from budgets.stores import clients, open_store
+from budgets.stores import client_tables as clients
+from budgets.stores import open_store
 from budgets.stores.copy import write_register_copy
 from budgets.stores.postgres import is_postgres
 from budgets.stores.sqlite import IN_MEMORY

@@ -20,16 +20,16 @@ from dataclasses import replace as _replace
 from functools import partial as _partial
 from itertools import count as _count
 
+from dialect.algebra.codegen_types import BoundedSql, Target
 from dialect.algebra.release_plan import ContributionBounds, PrivatePlan, Question
-from dialect.algebra.target import BoundedSql, Target
 from dialect.binder.argument_lists import check_argument_lists as _check_argument_lists
 from dialect.binder.query import bind_query as _bind_query
-from dialect.catalog.admission import Eligibility
+from dialect.catalog.eligibility import Eligibility
 from dialect.catalog.model import Catalog
-from dialect.codegen.bounded import write_bounded_sql as _render
+from dialect.codegen.bounded_sql import write_bounded_sql as _render
 from dialect.errors import Code, Refusal, Span
 from dialect.functions.registry import callable_names as function_names
-from dialect.parser.context import CompileContext as _CompileContext
+from dialect.parser.compile_context import CompileContext as _CompileContext
 from dialect.parser.options import Options
 from dialect.parser.parser import alias_spellings as _alias_spellings
 from dialect.parser.parser import bounds_of as _bounds_of
@@ -38,7 +38,7 @@ from dialect.parser.parser import parse as _parse
 from dialect.parser.spans import first_word_span as _first_word_span
 from dialect.parser.statements import Describe, ExplainPrivacy, Listing, Show, Statement
 from dialect.parser.statements import parse_statement as _parse_statement
-from dialect.parser.suggestions.suggest import with_compiling_suggestion as _with_compiling_suggestion
+from dialect.parser.suggestions.candidates import with_compiling_suggestion as _with_compiling_suggestion
 from dialect.planner.split import split_query as _plan
 from dialect.sensitivity.bounding import bound_contributions
 

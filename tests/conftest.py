@@ -21,7 +21,7 @@ pytest_plugins = [
     "tests.support.planted",
     "tests.support.plugins.quick",
     "tests.support.plugins.slowest_first",
-    "tests.support.plugins.told",
+    "tests.support.plugins.recorded_counts",
 ]
 
 settings.register_profile(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from budgets.accounting.conversion import EpsilonDelta, chargeable
 from budgets.accounting.holders import ALL_CLIENTS, EVERYBODY, is_client_or_group, paying_holders
-from budgets.accounting.loss import ATTO, MAX_UNITS, Loss
+from budgets.accounting.privacy_loss import ATTO, MAX_UNITS, Loss
 from budgets.errors import ParamError
 
 LIFETIME = "*lifetime"  # pseudo-window of the account that is debited the sum over all windows

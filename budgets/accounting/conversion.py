@@ -8,7 +8,14 @@ from decimal import ROUND_CEILING, Context, Decimal
 from fractions import Fraction
 from functools import lru_cache
 
-from budgets.accounting.loss import MAX_UNITS, PICO, Amount, Loss, parse_nonnegative_amount, parse_positive_amount
+from budgets.accounting.privacy_loss import (
+    MAX_UNITS,
+    PICO,
+    Amount,
+    Loss,
+    parse_nonnegative_amount,
+    parse_positive_amount,
+)
 from budgets.errors import ParamError
 
 THRESHOLD_DELTA_DIVISOR = 10  # 1/10 of a cap's delta pays for thresholds, 9/10 for the conversion to epsilon

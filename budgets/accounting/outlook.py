@@ -13,8 +13,8 @@ from functools import cached_property
 from budgets.accounting.accounts import LIFETIME, AccountName, AccountView
 from budgets.accounting.bill import multiplied_loss
 from budgets.accounting.holders import EVERYBODY, paying_holders
-from budgets.accounting.loss import MAX_UNITS, ZERO_LOSS, Loss, sum_losses
 from budgets.accounting.policy import MIN_QUERY_RHO, holder_rank
+from budgets.accounting.privacy_loss import MAX_UNITS, ZERO_LOSS, Loss, sum_losses
 from budgets.accounting.records import PricedRelease
 
 Multiplicities = tuple[int, ...]  # for each release of a query, how many times an account pays for it

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from budgets.accounting.accounts import LIFETIME, UNCAPPED, AccountName, AccountView
 from budgets.accounting.holders import ALL_CLIENTS, EVERYBODY
-from budgets.accounting.loss import ATTO, ZERO_LOSS, Loss, sum_losses
+from budgets.accounting.privacy_loss import ATTO, ZERO_LOSS, Loss, sum_losses
 from budgets.errors import BudgetRefused, CeilingRaised, Code, ParamError
 
 MIN_QUERY_RHO = Fraction(1, 10_000)  # minimum price of one query; below it the noise hides everything

@@ -8,8 +8,8 @@ from functools import cached_property
 
 from budgets.accounting.accounts import check_text
 from budgets.accounting.holders import check_client_or_owner, check_name, check_window
-from budgets.accounting.loss import Loss
 from budgets.accounting.policy import Caps, check_minimum_price
+from budgets.accounting.privacy_loss import Loss
 from budgets.errors import ParamError
 
 MAX_QUERY_TEXT_CHARS = 2_000  # characters; limited because ledger entries are permanent

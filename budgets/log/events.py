@@ -15,7 +15,7 @@ from typing import Any
 
 from budgets.accounting.bill import Bill
 from budgets.accounting.holders import EVERYBODY
-from budgets.accounting.loss import Loss
+from budgets.accounting.privacy_loss import Loss
 from budgets.accounting.records import Charge, PricedRelease
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Table, insert, select
 
 from budgets.errors import UnsafeStore
-from budgets.stores import clients
+from budgets.stores import client_tables as clients
 from budgets.stores.ledger_format import prepare_ledger
 from budgets.stores.open import open_store, shown_address
 from budgets.stores.schema import metadata

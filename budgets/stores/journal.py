@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Integer, Row, Select, Table, and_, bindparam,
 
 from budgets.accounting.bill import Bill
 from budgets.accounting.holders import EVERYBODY, own_holder, paying_holders
-from budgets.accounting.loss import Loss
+from budgets.accounting.privacy_loss import Loss
 from budgets.accounting.records import Charge, ChargeRequest, PaidRelease, ReleaseAge, StoredRelease
 from budgets.errors import ProtocolError
 from budgets.log.chain import GENESIS, Entry, canonical_json, chained_entry

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from sqlalchemy import Connection, insert, inspect, select
 
 from budgets.errors import UnsafeStore
-from budgets.stores import clients, journal
+from budgets.stores import client_tables as clients
+from budgets.stores import journal
 from budgets.stores.schema import FORMAT_VERSION, check_guards, client_names, ledger_format, metadata
 from budgets.stores.store import Store
 

@@ -9,6 +9,7 @@ Modules, each before those that import it:
 
 from __future__ import annotations
 
+from dialect.algebra.codegen_types import MAX_SMALLINT_ROWS, LakeSql, Rollup, Target
 from dialect.algebra.expressions import Expr, Field, Literal, children
 from dialect.algebra.formulas import CountOf, Formula, Histogram, MeanOf, MomentsOf, QuantileOf, ReleasedNumber, SumOf
 from dialect.algebra.relations import Join, Public, Relation
@@ -26,7 +27,6 @@ from dialect.algebra.release_plan import (
     VectorBound,
     VectorKind,
 )
-from dialect.algebra.target import MAX_SMALLINT_ROWS, LakeSql, Rollup, Target
 from dialect.algebra.traversal import inputs, tables_of
 from dialect.notes import Note, NoteCode
 

@@ -13,8 +13,8 @@ from dialect.analysis.time_granularity import truncate_time, truncation_unit
 from dialect.catalog.model import SqlType
 from dialect.functions.constant_folding import parse_timestamp
 from dialect.functions.registry import overload, overloads
-from dialect.functions.scalar.places import DAY_PARTS
-from dialect.functions.signature import constant_values
+from dialect.functions.scalar.geography import DAY_PARTS
+from dialect.functions.signatures import constant_values
 
 Cells = Mapping[Expr, Field]  # key expression over the row -> field with its value
 FINER = ("second", "minute", "hour", "day", "month", "quarter", "year")

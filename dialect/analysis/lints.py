@@ -18,9 +18,9 @@ from datetime import date, datetime, timedelta
 from itertools import product
 
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, children
-from dialect.algebra.intervals import is_bounded
 from dialect.algebra.relations import Relation
 from dialect.algebra.traversal import walk_expressions
+from dialect.algebra.value_ranges import is_bounded
 from dialect.catalog.model import Catalog, ColumnValues, SqlType, ValueList, ValueRange
 from dialect.functions.constant_folding import parse_timestamp
 from dialect.functions.emitter import plain_text

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from sqlglot import exp
 
 from dialect.algebra.expressions import NULL, Case, Expr, Field, Literal, Ref, expand_definitions, fields_of
-from dialect.algebra.intervals import is_bounded
 from dialect.algebra.relations import (
     AggregateCall,
     Distinct,
@@ -26,6 +25,7 @@ from dialect.algebra.relations import (
     row_bound_over_windows,
     with_null_row,
 )
+from dialect.algebra.value_ranges import is_bounded
 from dialect.analysis.predicates import narrowed_range
 from dialect.binder.scalars import NameResolver, bind_condition, bind_scalar
 from dialect.binder.scope import RowResolver, aggregate_name
@@ -36,7 +36,7 @@ from dialect.functions.emitter import plain_text
 from dialect.functions.inference import may_be_null, with_null_alternative
 from dialect.functions.scalar.noise_intervals import ROWS_HAVE_NO_INTERVAL, TRY_RELEASED_NUMBER, contains_interval_end
 from dialect.parser.aggregate_bounds import check_bounds_apply
-from dialect.parser.context import CompileContext, check_parts, refusal
+from dialect.parser.compile_context import CompileContext, check_parts, refusal
 from dialect.parser.spans import written_name
 from dialect.parser.suggestions.aggregates import (
     CLAMPED_TO_ENDS,
@@ -46,10 +46,10 @@ from dialect.parser.suggestions.aggregates import (
     unknown_aggregate_refusal,
     wrong_type_refusal,
 )
-from dialect.stability.calls import apply_function as apply
-from dialect.stability.calls import build_case, is_person_key, polygon_refusal
 from dialect.stability.outer_joins import check_ignores_null_extended
 from dialect.stability.row_operators import predicates_of
+from dialect.stability.typed_calls import apply_function as apply
+from dialect.stability.typed_calls import build_case, is_person_key, polygon_refusal
 
 OrderedArguments = tuple[tuple[Expr, ...], tuple[SortDirection, ...]]
 _NEEDS_ORDER = {"first", "last"}  # undefined without an order

@@ -14,7 +14,7 @@ from sqlglot import exp
 from dialect.binder.node_arguments import FUNCTION_ALIASES, LIST_TESTS, NODE_FUNCTIONS
 from dialect.functions.aggregates import AGGREGATE_NODES, AGGREGATES
 from dialect.functions.registry import all_overloads, overloads
-from dialect.functions.signature import VARIADIC, kind_name
+from dialect.functions.signatures import VARIADIC, kind_name
 from dialect.functions.table_functions import TABLE_FUNCTIONS
 from dialect.functions.window_functions import WINDOW_FUNCTIONS, WINDOW_NODES
 from dialect.parser.tokens import DUCKDB

@@ -22,12 +22,12 @@ from dialect.binder.table_functions import TableFunctionCall, parse_table_functi
 from dialect.catalog.model import SqlType
 from dialect.errors import Code, Refusal
 from dialect.functions.constant_folding import add_units, format_time, parse_timestamp
-from dialect.parser.context import CompileContext, check_parts, refusal
-from dialect.stability.calls import apply_function
+from dialect.parser.compile_context import CompileContext, check_parts, refusal
 from dialect.stability.full_joins import JoinResult, join_relations
 from dialect.stability.joins import semi_join
 from dialect.stability.row_operators import prepare_for_join, project
 from dialect.stability.scans import find_table, scan_table, schema_refusal
+from dialect.stability.typed_calls import apply_function
 
 
 def bind_join_condition(

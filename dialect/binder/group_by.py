@@ -41,13 +41,13 @@ from dialect.binder.scope import (
 from dialect.catalog.model import Bounds, SqlType
 from dialect.errors import Code, Refusal, Suggestion, to_suggestions
 from dialect.functions.inference import definition_of, is_constant_per_person
-from dialect.parser.context import CompileContext, check_parts, refusal
+from dialect.parser.compile_context import CompileContext, check_parts, refusal
 from dialect.parser.spans import span_of, with_node_replaced
-from dialect.parser.suggestions.windows import qualify_in_subquery
-from dialect.stability.calls import apply_function
+from dialect.parser.suggestions.window_functions import qualify_in_subquery
 from dialect.stability.outer_joins import check_preserved_keys
 from dialect.stability.row_operators import person_key_among, project, refuse_persons, refuse_polygons, strip_fields
 from dialect.stability.set_operations import type_set_operation
+from dialect.stability.typed_calls import apply_function
 
 MAX_SETS = 32  # per GROUP BY: each may be a release of its own
 

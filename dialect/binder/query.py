@@ -34,12 +34,12 @@ from dialect.binder.table_functions import (
     expand_table_function,
 )
 from dialect.errors import Code, Refusal, to_suggestions
-from dialect.parser.context import CompileContext, check_parts, refusal
+from dialect.parser.compile_context import CompileContext, check_parts, refusal
 from dialect.parser.spans import span_of, with_tree_changed
-from dialect.stability.calls import apply_function
 from dialect.stability.joins import rewrite_as_anti_join
 from dialect.stability.row_operators import filter_rows
 from dialect.stability.set_operations import SetOperationSide, build_set_operation
+from dialect.stability.typed_calls import apply_function
 
 
 def apply_where(tree: exp.Select, outer: OuterRows) -> Relation:

@@ -25,8 +25,8 @@ from dialect.errors import Code
 from dialect.functions import literals
 from dialect.functions.registry import callable_names as allowed_names
 from dialect.functions.scalar.casts import NARROW_TYPES
-from dialect.parser.context import check_parts, refusal
-from dialect.stability.calls import apply_function, build_case, syntax_refusal, tilde_refusal
+from dialect.parser.compile_context import check_parts, refusal
+from dialect.stability.typed_calls import apply_function, build_case, syntax_refusal, tilde_refusal
 
 _CALLS = TIME_CALLS | TEXT_CALLS
 _BOOLEAN_TYPES = (SqlType.BOOLEAN, SqlType.NULL)

@@ -14,10 +14,10 @@ from dialect.binder.special_calls import bind_cell_call, is_cell_call
 from dialect.errors import Code, Suggestion, to_suggestions
 from dialect.functions.aggregates import AGGREGATE_NODES, UNTYPED_AGGREGATES
 from dialect.functions.scalar.noise_intervals import HIGH, LOW
-from dialect.parser.context import refusal
+from dialect.parser.compile_context import refusal
 from dialect.parser.suggestions.columns import explain_unknown_column
-from dialect.parser.suggestions.windows import where_as_qualify
-from dialect.stability.calls import unknown_function
+from dialect.parser.suggestions.window_functions import where_as_qualify
+from dialect.stability.typed_calls import unknown_function
 
 NamedField = tuple[str, Field]  # (lower-case name, field)
 

@@ -43,8 +43,8 @@ from dialect.binder.subqueries import ScalarSubqueries
 from dialect.binder.window_functions import WindowCalls, apply_windows, bind_qualify, collect_window_calls
 from dialect.catalog.model import SqlType
 from dialect.errors import Code, to_suggestions
-from dialect.parser.context import CompileContext, check_parts, refusal
-from dialect.parser.suggestions.windows import distinct_on_as_qualify
+from dialect.parser.compile_context import CompileContext, check_parts, refusal
+from dialect.parser.suggestions.window_functions import distinct_on_as_qualify
 from dialect.stability import row_operators
 from dialect.stability.row_operators import counting_suggestions
 

@@ -26,11 +26,11 @@ from dialect.errors import Code, Suggestion
 from dialect.functions import literals
 from dialect.functions.literals import parse_constant
 from dialect.functions.scalar.time import TIME_UNITS
-from dialect.functions.signature import CONSTANT_RANGES
-from dialect.parser.context import check_parts, refusal
+from dialect.functions.signatures import CONSTANT_RANGES
+from dialect.parser.compile_context import check_parts, refusal
 from dialect.parser.spans import written_name
 from dialect.parser.suggestions.foreign_dialects import AMPERSANDS
-from dialect.stability.calls import POLYGON_HINT, apply_function, polygon_refusal
+from dialect.stability.typed_calls import POLYGON_HINT, apply_function, polygon_refusal
 
 _COARSEST, _FINEST = CONSTANT_RANGES["resolution"]
 

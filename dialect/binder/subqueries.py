@@ -42,11 +42,11 @@ from dialect.binder.scope import (
 from dialect.catalog.model import SqlType
 from dialect.errors import Code, Refusal, to_suggestions
 from dialect.functions.inference import definition_of, may_be_null, null_extended
-from dialect.parser.context import CompileContext, check_parts, refusal
+from dialect.parser.compile_context import CompileContext, check_parts, refusal
 from dialect.parser.spans import with_node_replaced
-from dialect.stability.calls import apply_function
 from dialect.stability.joins import join, semi_join
 from dialect.stability.row_operators import filter_rows, prepare_for_join, project
+from dialect.stability.typed_calls import apply_function
 
 
 def is_correlated(tree: exp.Expr, scope: Scope) -> bool:

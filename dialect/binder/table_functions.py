@@ -23,7 +23,7 @@ from dialect.catalog.model import MOVEMENT_SUFFIX, Catalog, Movement, SqlType, T
 from dialect.errors import Code, Suggestion, to_suggestions
 from dialect.functions import literals
 from dialect.functions.emitter import quote_identifier as quoted
-from dialect.functions.scalar.places import COMPASS
+from dialect.functions.scalar.geography import COMPASS
 from dialect.functions.table_functions import (
     Number,
     Parameter,
@@ -32,7 +32,7 @@ from dialect.functions.table_functions import (
     find_table_function,
     table_function_names,
 )
-from dialect.parser.context import check_parts, refusal
+from dialect.parser.compile_context import check_parts, refusal
 
 _DOMAINS = {"approach_dir": ValueList(COMPASS)}
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
-from dialect.algebra import intervals as ranges
+from dialect.algebra import value_ranges as ranges
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, fields_of
 from dialect.algebra.relations import (
     Frame,
@@ -39,10 +39,10 @@ from dialect.functions.emitter import plain_text
 from dialect.functions.inference import is_function_of_person, may_be_null, range_of, with_null_alternative
 from dialect.functions.window_functions import FRAME_AGGREGATES, WINDOW_FUNCTIONS, WINDOW_NODES, DeterminedBy
 from dialect.parser.aggregate_bounds import check_bounds_apply
-from dialect.parser.context import CompileContext, check_parts, refusal
+from dialect.parser.compile_context import CompileContext, check_parts, refusal
 from dialect.parser.spans import written_name
-from dialect.stability.calls import apply_function, is_person_key
 from dialect.stability.row_operators import filter_rows
+from dialect.stability.typed_calls import apply_function, is_person_key
 from dialect.stability.window_functions import RequestedCall, add_window_calls
 
 MAX_OFFSET = 10**9  # largest constant offset, in rows or groups

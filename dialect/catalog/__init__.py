@@ -9,7 +9,7 @@ Modules, each before those that import it:
 
 from __future__ import annotations
 
-from dialect.catalog.admission import (
+from dialect.catalog.eligibility import (
     MAX_PERSON_CHARACTERS,
     OPT_OUT_TABLE,
     CountryCondition,

@@ -11,7 +11,7 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Final
 
-from dialect.catalog.admission import CountryCondition, InRange, IsIn
+from dialect.catalog.eligibility import CountryCondition, InRange, IsIn
 from dialect.catalog.model import (
     AgeUnit,
     Bounds,

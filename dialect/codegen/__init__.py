@@ -10,15 +10,8 @@ Modules, each before those that import it:
 
 from __future__ import annotations
 
-from dialect.codegen.admission import eligible_persons_sql, read_eligible_from
-from dialect.codegen.engine_syntax import DUCKDB_DIALECT, ENGINE_DIALECTS, EngineDialect
-from dialect.codegen.key_selection import (
-    RELEASED_KEYS,
-    max_weight,
-    plan_over_released_keys,
-    selection_plan,
-    with_released_keys,
-)
+from dialect.codegen.eligibility import eligible_persons_sql, read_eligible_from
+from dialect.codegen.engine_dialect import DUCKDB_DIALECT, ENGINE_DIALECTS, EngineDialect
 from dialect.codegen.lake import (
     KEY_SET,
     LAKE_RESULT,
@@ -30,6 +23,13 @@ from dialect.codegen.lake import (
 )
 from dialect.codegen.materialized_rollups import is_rollup_compatible, write_rollup
 from dialect.codegen.outer_query import OuterSql, public_tables_read, write_outer_query
+from dialect.codegen.partition_selection import (
+    RELEASED_KEYS,
+    max_weight,
+    plan_over_released_keys,
+    selection_plan,
+    with_released_keys,
+)
 from dialect.codegen.stored_columns import (
     SAME_BITS_FORMS,
     SPARK_UNSIGNED_TYPE,

@@ -14,13 +14,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
+from dialect.algebra.codegen_types import LakeSql, Rollup, Target
 from dialect.algebra.expressions import Field
 from dialect.algebra.relations import PerPerson, Public, Relation, ReleaseScan
 from dialect.algebra.release_plan import ContributionBounds, PrivatePlan
-from dialect.algebra.target import LakeSql, Rollup, Target
 from dialect.analysis.sql_size import check_sql_size
 from dialect.catalog.model import EngineName, SqlType
-from dialect.codegen.engine_syntax import ENGINE_DIALECTS, dialect_of
+from dialect.codegen.engine_dialect import ENGINE_DIALECTS, dialect_of
 from dialect.codegen.materialized_rollups import write_rollup
 from dialect.codegen.relations.relation import release_table_name, write_rows
 from dialect.functions.emitter import UnsupportedByEngine

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dialect.algebra.codegen_types import Rollup, Target, UnitPartials
 from dialect.algebra.expressions import Expr, Field, Ref, conjunction
 from dialect.algebra.release_plan import (
     GROUP_ADDITIVE_KINDS,
@@ -20,15 +21,14 @@ from dialect.algebra.release_plan import (
     VectorBound,
     VectorKind,
 )
-from dialect.algebra.target import Rollup, Target, UnitPartials
 from dialect.analysis.key_rewriting import UnderivableError, rewrite_over_keys
 from dialect.analysis.predicates import is_implied
-from dialect.catalog.admission import Eligibility
+from dialect.catalog.eligibility import Eligibility
 from dialect.catalog.model import EngineName, SqlType
-from dialect.codegen.admission import is_eligibility_stored
 from dialect.codegen.contribution.clipping import MAX_UNSQUARED_GRAINS, is_always_one, partial_aggregate
-from dialect.codegen.contribution.public_side import encode_text_keys
-from dialect.codegen.engine_syntax import dialect_of
+from dialect.codegen.contribution.public_pushdown import encode_text_keys
+from dialect.codegen.eligibility import is_eligibility_stored
+from dialect.codegen.engine_dialect import dialect_of
 from dialect.codegen.relations.relation import write_rows
 from dialect.functions.emitter import write_expr
 from dialect.planner.reuse.view_matching import CanonicalPlan, canonical_plan, non_null_keys

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
+from dialect.algebra.codegen_types import Target
 from dialect.algebra.expressions import Expr, Field, Literal, Ref
 from dialect.algebra.relations import Project, Public, Relation, Released, ReleaseScan, Sort
 from dialect.algebra.release_plan import Question
-from dialect.algebra.target import Target
 from dialect.algebra.traversal import tables_of
 from dialect.catalog.model import SqlType
 from dialect.codegen.relations.relation import release_table_name, write_rows

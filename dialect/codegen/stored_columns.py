@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from dialect.algebra.expressions import Literal
 from dialect.catalog.model import Catalog, Column, EngineName, SqlType, Table
-from dialect.codegen.engine_syntax import ENGINE_DIALECTS
+from dialect.codegen.engine_dialect import ENGINE_DIALECTS
 from dialect.functions.emitter import quote_for_spark, quote_identifier, quote_literal
 from dialect.functions.scalar.time import EARLIEST, LATEST, SPARK_TIMES
-from dialect.functions.signature import quote_spark_identifier
+from dialect.functions.signatures import quote_spark_identifier
 
 # Identity on doubles, in a form that no file statistics apply to: Parquet's leave NaN out and distinguish two zeros,
 # while Spark sorts NaN above all and has one zero (proofs.md#lakes); https://spark.apache.org/docs/latest/api/sql/#nanvl

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dialect.codegen.contribution.key_rows import clamped_to_bigint
+from dialect.codegen.contribution.zero_fill import clamped_to_bigint
 from dialect.functions.emitter import write_expr
 from dialect.planner.reuse.view_matching import Derivation
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dialect.functions.aggregates import AGGREGATES, MOMENTS, Aggregate
 from dialect.functions.emitter import UnsupportedByEngine, quote_identifier, quote_literal, quote_text
 from dialect.functions.registry import overloads
-from dialect.functions.signature import Function, kind_name, quote_spark_identifier
+from dialect.functions.signatures import Function, kind_name, quote_spark_identifier
 from dialect.functions.table_functions import TABLE_FUNCTIONS, TableFunction
 
 __all__ = [

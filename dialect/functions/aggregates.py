@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from dialect.algebra.expressions import Expr
-from dialect.algebra.intervals import UNKNOWN, is_bounded
 from dialect.algebra.relations import SortDirection
+from dialect.algebra.value_ranges import UNKNOWN, is_bounded
 from dialect.catalog.model import Bounds, SqlType
 from dialect.functions.inference import range_of
 from dialect.functions.tie_order import TieOrder

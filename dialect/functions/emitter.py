@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from dialect.algebra.expressions import Call, Case, Expr, Literal, Ref
 from dialect.catalog.model import SqlType
 from dialect.functions.registry import overload
-from dialect.functions.scalar.places import POLYGON_TYPE as POLYGON
-from dialect.functions.scalar.places import SPARK_POLYGON_TYPE as POLYGON_OF_SPARK
+from dialect.functions.scalar.geography import POLYGON_TYPE as POLYGON
+from dialect.functions.scalar.geography import SPARK_POLYGON_TYPE as POLYGON_OF_SPARK
 from dialect.functions.scalar.time import microseconds, microseconds_of_day
-from dialect.functions.signature import Function, constant_values, quote_spark_text
+from dialect.functions.signatures import Function, constant_values, quote_spark_text
 
 
 def plain_text(expr: Expr) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dialect.algebra import intervals as ranges
+from dialect.algebra import value_ranges as ranges
 from dialect.algebra.expressions import (
     Alternative,
     Call,
@@ -24,7 +24,7 @@ from dialect.algebra.expressions import (
 from dialect.algebra.relations import public_values_of, with_null_row
 from dialect.catalog.model import Bounds, ValueList
 from dialect.functions.registry import overload
-from dialect.functions.signature import Partial
+from dialect.functions.signatures import Partial
 
 MAX_DEFINITION = 200  # nodes; the field of a longer definition is opaque to inference
 

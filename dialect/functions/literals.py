@@ -16,7 +16,7 @@ from dialect.algebra.expressions import NULL, Literal
 from dialect.catalog.model import SqlType
 from dialect.errors import Code, Refusal, to_suggestions
 from dialect.functions.constant_folding import MONTHS, SECONDS
-from dialect.parser.context import refusal
+from dialect.parser.compile_context import refusal
 
 _FORMS = {"DATE": "'YYYY-MM-DD'", "TIMESTAMP": "'YYYY-MM-DD HH:MM:SS'", "TIME": "'HH:MM:SS'"}
 _DAY = re.compile(

@@ -14,13 +14,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dialect.functions.scalar.casts import CASTS, SPARK_CASTS
+from dialect.functions.scalar.geography import CELLS, PLACES, POLYGONS, SPARK_PLACES
 from dialect.functions.scalar.logic import LOGIC, SPARK_LOGIC
 from dialect.functions.scalar.noise_intervals import INTERVALS
 from dialect.functions.scalar.numbers import NUMBERS, SPARK_NUMBERS
-from dialect.functions.scalar.places import CELLS, PLACES, POLYGONS, SPARK_PLACES
 from dialect.functions.scalar.text import LISTS, SPARK_LISTS, SPARK_TEXT, TEXT
 from dialect.functions.scalar.time import SPARK_TIMES, TIMES
-from dialect.functions.signature import Function, SparkForm
+from dialect.functions.signatures import Function, SparkForm
 
 # "name(kinds)" -> Spark form of one overload, "name" -> of all others
 SPARK_FORMS: dict[str, SparkForm] = {

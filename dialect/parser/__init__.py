@@ -10,7 +10,7 @@ Modules, each before those that import it:
 
 from __future__ import annotations
 
-from dialect.parser.context import CompileContext
+from dialect.parser.compile_context import CompileContext
 from dialect.parser.options import IntervalCoverage, TargetError, parse_target_error
 from dialect.parser.tokens import MAX_CHARACTERS, split_list, split_statements, strip_comments
 

@@ -24,7 +24,7 @@ from dialect.catalog.model import SqlType
 from dialect.functions.emitter import plain_text
 from dialect.functions.inference import may_be_null
 from dialect.notes import Note, NoteCode
-from dialect.parser.context import CompileContext
+from dialect.parser.compile_context import CompileContext
 from dialect.planner.keys.dependent_keys import determining_keys, rewrite_facts_over_lists
 from dialect.planner.keys.key_set import public_lists
 from dialect.planner.keys.public_domains import PublicList

@@ -21,7 +21,7 @@ from dialect.functions.builders import comparison, double_call, integer_call, is
 from dialect.functions.emitter import plain_text
 from dialect.functions.inference import definition_of, is_function_of_person
 from dialect.notes import Note, NoteCode
-from dialect.parser.context import CompileContext
+from dialect.parser.compile_context import CompileContext
 from dialect.stability.row_operators import project
 
 # The noise of a cumulative count grows with the square root of the number of bins below it, while the bin width shrinks

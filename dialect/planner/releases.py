@@ -46,7 +46,7 @@ from dialect.functions.builders import is_not_distinct
 from dialect.functions.emitter import plain_text
 from dialect.functions.inference import is_constant_per_person
 from dialect.notes import Note
-from dialect.parser.context import CompileContext
+from dialect.parser.compile_context import CompileContext
 from dialect.parser.options import KeyHandling
 from dialect.planner.keys.key_set import build_key_set
 from dialect.planner.keys.private_keys import check_private_keys
@@ -57,7 +57,7 @@ from dialect.planner.quantiles import (
     quantile_notes,
     quantile_output,
 )
-from dialect.planner.vectors import QueryVectors, renumber_formula
+from dialect.planner.query_vectors import QueryVectors, renumber_formula
 from dialect.planner.window_charging import determine_charged_windows
 from dialect.postprocess.interval_functions import refuse_interval_functions
 from dialect.stability.outer_joins import check_preserved_below, preserved_keys

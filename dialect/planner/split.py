@@ -29,7 +29,7 @@ from dialect.analysis.ties import tie_notes
 from dialect.binder.query import BoundQuery
 from dialect.errors import Code, Refusal
 from dialect.notes import Note
-from dialect.parser.context import CompileContext
+from dialect.parser.compile_context import CompileContext
 from dialect.parser.spans import first_word_span
 from dialect.planner.grouping_set_reuse import finer_set, sum_finer_groups
 from dialect.planner.noise_tracking import track_aggregate_noise, track_union_noise, track_window_noise

@@ -44,12 +44,12 @@ from dialect.algebra.release_plan import ChargedWindows
 from dialect.algebra.traversal import walk_relations
 from dialect.analysis.date_bounds import EventTime, event_time_predicates
 from dialect.analysis.sql_size import expressions_below
-from dialect.catalog.admission import retained_windows
+from dialect.catalog.eligibility import retained_windows
 from dialect.catalog.model import Dataset, SqlType
 from dialect.catalog.privacy_windows import STATIC, WindowRange, days_of_window, window_name
 from dialect.functions.inference import computed_field, definition_of
 from dialect.notes import Note, NoteCode
-from dialect.parser.context import CompileContext
+from dialect.parser.compile_context import CompileContext
 from dialect.stability.row_operators import predicates_of
 from dialect.stability.scans import (
     determines_window,

@@ -10,13 +10,13 @@ Modules, each before those that import it:
 from __future__ import annotations
 
 from dialect.sensitivity.bounding import LOG_NORMAL_SIGMA, TunedClipBound
-from dialect.sensitivity.grouping import (
+from dialect.sensitivity.clip_bounds import column_multiple, counted_table, max_groups_within, values_by_group
+from dialect.sensitivity.grouping_attributes import (
     grouping_attributes,
     key_determination_test,
     key_equivalents,
     per_group_distinct_bounds,
 )
-from dialect.sensitivity.norms import column_multiple, counted_table, max_groups_within, values_by_group
 
 __all__ = [
     "LOG_NORMAL_SIGMA",

@@ -26,7 +26,7 @@ from dialect.algebra.release_plan import (
 )
 from dialect.analysis.uniqueness import has_many_to_many_join, may_match_several_public_rows
 from dialect.catalog.model import Catalog
-from dialect.sensitivity.norms import (
+from dialect.sensitivity.clip_bounds import (
     declared_max_groups,
     declared_unclipped_share,
     drops_contributions,

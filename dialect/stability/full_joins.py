@@ -13,7 +13,7 @@ from sqlglot import exp
 from dialect.algebra.expressions import Expr, Field, Literal, Ref
 from dialect.algebra.relations import JoinKind, PerPerson, Relation, SetOperation
 from dialect.errors import Code
-from dialect.parser.context import CompileContext, refusal
+from dialect.parser.compile_context import CompileContext, refusal
 from dialect.stability.joins import join, semi_join
 from dialect.stability.row_operators import project
 from dialect.stability.set_operations import output_column, type_set_operation

@@ -31,7 +31,7 @@ from dialect.algebra.traversal import inputs
 from dialect.errors import Code, Refusal, Suggestion
 from dialect.functions.inference import null_extended
 from dialect.functions.registry import overload
-from dialect.parser.context import refusal
+from dialect.parser.compile_context import refusal
 
 _ANY: NullExtendedValues = frozenset(NullExtendedValue)
 _NULL: NullExtendedValues = frozenset({NullExtendedValue.NULL})

@@ -31,10 +31,10 @@ from dialect.analysis.uniqueness import selects_one_row_number
 from dialect.catalog.model import SqlType
 from dialect.errors import Code, Suggestion, to_suggestions
 from dialect.functions.inference import computed_field, definition_of, is_constant_per_person
-from dialect.parser.context import CompileContext, refusal
+from dialect.parser.compile_context import CompileContext, refusal
 from dialect.parser.spans import span_of
-from dialect.stability.calls import polygon_refusal
 from dialect.stability.outer_joins import check_preserved_keys, compute_preserved, filter_preserved
+from dialect.stability.typed_calls import polygon_refusal
 
 _FROM = re.compile(r"\bfrom\b.*?(?=\border by\b|\blimit\b|\boffset\b|;|$)", re.IGNORECASE | re.DOTALL)
 _SELECT_DISTINCT = re.compile(r"\s*select\s+distinct\s+([\w.]+(?:\s*,\s*[\w.]+)*)\s+from\b", re.IGNORECASE)

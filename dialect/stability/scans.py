@@ -19,8 +19,8 @@ from dialect.catalog.model import Catalog, Column, SqlType, Table
 from dialect.catalog.privacy_windows import UNITS_WITHIN_WINDOW, PrivacyWindow, WindowRange, next_window_start
 from dialect.errors import Code, Refusal, Suggestion
 from dialect.functions.inference import definition_of
-from dialect.parser.context import CompileContext, refusal
-from dialect.stability.calls import apply_function, to_local_time
+from dialect.parser.compile_context import CompileContext, refusal
+from dialect.stability.typed_calls import apply_function, to_local_time
 
 _GENERATED = exp.Null()  # node for generated expressions, which have no place in the query
 _MAX_RANGES = 100  # most separate ranges per scan; with more, gaps are read and charged too

@@ -10,16 +10,16 @@ from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from dialect.algebra import intervals as ranges
+from dialect.algebra import value_ranges as ranges
 from dialect.algebra.expressions import Alternative, Expr, Field, Literal, Ref, fields_of, substitute
 from dialect.algebra.relations import MAX_ROW_BOUND, PerPerson, Public, Relation, Released, SetKind, SetOperation
 from dialect.catalog.model import Domain, SqlType, ValueList, ValueRange
 from dialect.errors import Code, Refusal, to_suggestions
 from dialect.functions.inference import definition_of, is_constant_per_person
-from dialect.parser.context import CompileContext, check_parts, refusal
+from dialect.parser.compile_context import CompileContext, check_parts, refusal
 from dialect.parser.spans import span_of
-from dialect.stability.calls import to_local_time, unify_types
 from dialect.stability.row_operators import project
+from dialect.stability.typed_calls import to_local_time, unify_types
 
 
 def common_domain(fields: Sequence[Field]) -> Domain | None:

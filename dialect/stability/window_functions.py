@@ -25,9 +25,9 @@ from dialect.algebra.relations import (
     truncate_rows,
 )
 from dialect.errors import Code, Refusal, to_suggestions
-from dialect.parser.context import refusal
+from dialect.parser.compile_context import refusal
 from dialect.parser.spans import with_tree_changed
-from dialect.parser.suggestions.windows import group_by_hint, windows_as_groups
+from dialect.parser.suggestions.window_functions import group_by_hint, windows_as_groups
 from dialect.stability.row_operators import person_key_among
 
 

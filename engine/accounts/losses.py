@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from budgets import ATTO, EVERYBODY, MAX_UNITS, OWNER, ZERO_LOSS, Entry, EntryKind, EpsilonDelta, Ledger, Loss
 from dialect.catalog import Dataset
-from engine.pricing.terms import caps
+from engine.pricing.query_terms import caps
 
 
 def owner_loss(ledger: Ledger, dataset: str) -> Mapping[str, Loss]:

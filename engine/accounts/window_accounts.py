@@ -8,10 +8,10 @@ from typing import Any
 from budgets import EVERYBODY, LIFETIME, OWNER, ZERO_LOSS, AccountName, AccountView, Ledger, Loss, path_prefixes
 from dialect import Catalog
 from dialect.catalog import STATIC, Dataset, window_of_name
-from engine.accounts import shapes
+from engine.accounts import account_json as shapes
 from engine.accounts.losses import owner_loss
 from engine.errors import CatalogError
-from engine.pricing.terms import caps
+from engine.pricing.query_terms import caps
 
 
 def account_windows(catalog: Catalog, dataset: Dataset) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from budgets import EVERYBODY, AccountName, AccountView, EpsilonDelta, Ledger, c
 from dialect.catalog import Catalog, Dataset
 from engine.accounts.losses import WholePerson, whole_person_loss
 from engine.accounts.window_accounts import account_windows
-from engine.pricing.terms import caps
+from engine.pricing.query_terms import caps
 
 
 @dataclass(frozen=True)

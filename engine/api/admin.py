@@ -24,11 +24,11 @@ from budgets import (
     parse_positive_amount,
 )
 from dialect.catalog import STATIC, Catalog, Dataset
-from engine.accounts.open import opened_for_reading, opened_ledger
+from engine.accounts.open_ledger import opened_for_reading, opened_ledger
 from engine.accounts.window_accounts import account_windows
 from engine.catalog.bundled import find_dataset
 from engine.catalog.toml_section import closest_word
-from engine.pricing.terms import UNLIMITED_DELTA, caps
+from engine.pricing.query_terms import UNLIMITED_DELTA, caps
 
 SCOPES = {"each": EACH_WINDOW, "lifetime": LIFETIME, "query": PER_QUERY}  # reserved: no window has these names
 SCOPE_NAMES = {scope: word for word, scope in SCOPES.items()}

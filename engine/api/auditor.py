@@ -13,7 +13,7 @@ from budgets import Anchor, Entry, Ledger, ObjectionRegister, ParamError, regist
 from dialect.catalog import Catalog
 from engine.accounts.audit_log import audit_log
 from engine.accounts.ledger_binding import bound_anchors, exists_or_needs_no_file
-from engine.accounts.open import ledger_address, opened_for_audit
+from engine.accounts.open_ledger import ledger_address, opened_for_audit
 from engine.api.csv_cells import write_cells
 from engine.catalog.bundled import find_catalog
 from engine.catalog.folders import ledger_bindings_folder

@@ -12,7 +12,7 @@ from engine.accounts.window_accounts import account_windows, check_window_length
 from engine.catalog.sources import full_data_version
 from engine.catalog.version import changed_privacy_units, table_definition
 from engine.errors import CatalogError
-from engine.pricing.terms import caps
+from engine.pricing.query_terms import caps
 
 FORBIDDEN = "forbidden"  # opening the new catalog with this ledger raises the same message
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from budgets import LedgerError, ParamError, check_client_name, parse_positive_amount
 from dialect import Code, Describe, ExplainPrivacy, Listing, Refusal, Show, Statement, compile_query, parse_statement
-from engine.accounts.open import ledger_address, open_ledger
+from engine.accounts.open_ledger import ledger_address, open_ledger
 from engine.accounts.window_accounts import account_windows, check_window_lengths, least_remaining
 from engine.api.wire import answer as wire
 from engine.api.wire import budget as wire_budget
@@ -26,15 +26,15 @@ from engine.catalog.bundled import find_catalog
 from engine.catalog.folders import cache_folder
 from engine.catalog.version import check_privacy_units
 from engine.data.objections import CatalogObjections
-from engine.data.open import open_data
+from engine.data.open_data import open_data
 from engine.errors import DataError, ExecutionFailed, refuse_before_charge
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.advice import find_advice
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
-from engine.pricing.norms.stored import ReloadedCalibrations
-from engine.pricing.prepare import CompiledRelease
-from engine.pricing.terms import Request, caps, requested_error
+from engine.pricing.clip_bounds.stored_calibrations import ReloadedCalibrations
+from engine.pricing.compile_release import CompiledRelease
+from engine.pricing.query_terms import Request, caps, requested_error
 from engine.problems import Refused, problem, refusals
 from engine.progress import Progress, ignore_progress
 from engine.reuse.sources import charged_releases

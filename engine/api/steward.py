@@ -14,7 +14,7 @@ from typing import Any
 
 from budgets import Ledger
 from dialect import Catalog
-from engine.accounts.open import opened_for_reading, opened_ledger
+from engine.accounts.open_ledger import opened_for_reading, opened_ledger
 from engine.accounts.window_accounts import account_windows
 from engine.catalog.bundled import find_catalog
 from engine.catalog.folders import cache_folder
@@ -119,7 +119,7 @@ def ingest_files(
     of rejected rows contain no values. `open_layout_or_snapshot`: a layout exists, so `optimize_catalog` should run
     again.
     """
-    from engine.data.ingest.ingest import ingest  # late: rarely used
+    from engine.data.ingest.add_files import ingest  # late: rarely used
     from engine.data.layout import has_layout
 
     with refusals():

@@ -29,17 +29,17 @@ from engine.api.wire.answer import price
 from engine.catalog.bundled import find_dataset
 from engine.errors import CatalogError, redact
 from engine.pipeline.engine import Engine
-from engine.pricing.norms.histograms import ContributionHistogram, HistogramSubject, Quantity
-from engine.pricing.norms.means import measured_mean_slope
-from engine.pricing.norms.stored import calibration_due_on, load_calibrations
-from engine.pricing.norms.tails import denoised_people
-from engine.pricing.norms.values import mean_distribution
-from engine.pricing.prepare import CompiledRelease, clip_bound_alternatives
-from engine.pricing.terms import Request
+from engine.pricing.clip_bounds.column_means import mean_distribution
+from engine.pricing.clip_bounds.histograms import ContributionHistogram, HistogramSubject, Quantity
+from engine.pricing.clip_bounds.means import measured_mean_slope
+from engine.pricing.clip_bounds.stored_calibrations import calibration_due_on, load_calibrations
+from engine.pricing.clip_bounds.tails import denoised_people
+from engine.pricing.compile_release import CompiledRelease, clip_bound_alternatives
+from engine.pricing.query_terms import Request
 from engine.problems import Refused, problem
 from engine.progress import Progress, ignore_progress
 from engine.workflows.calibrate import CalibrationPlan, calibrate, plan_calibration
-from engine.workflows.standing import (
+from engine.workflows.scheduled_queries import (
     Outcome,
     ScheduledQuery,
     read_scheduled_queries,

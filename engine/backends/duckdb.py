@@ -18,7 +18,7 @@ from dialect.catalog import OPT_OUT_TABLE
 from dialect.codegen import RELEASED_KEYS, read_eligible_from
 from engine.backends.empty_tables import DeclaredColumn, EmptyTables
 from engine.backends.exact import NO_OBJECTIONS, Exact
-from engine.backends.locked import LOCKDOWN_SETTINGS, lock_down
+from engine.backends.lockdown import LOCKDOWN_SETTINGS, lock_down
 from engine.backends.scratch import Scratch
 from engine.errors import DataError, ExecutionFailed, refuse_before_charge
 

@@ -17,7 +17,7 @@ from dialect import Target
 from dialect.catalog import SqlType, Table
 from dialect.functions import quote_identifier as quoted
 from dialect.functions.scalar import POLYGON_TYPE
-from engine.backends.locked import LOCKDOWN_SETTINGS, lock_down
+from engine.backends.lockdown import LOCKDOWN_SETTINGS, lock_down
 from engine.errors import ExecutionFailed
 
 DeclaredColumn = tuple[str, str, str, str, str]  # database, schema, table, column, DuckDB type

@@ -12,7 +12,7 @@ import pyarrow as pa
 from dialect import Catalog, Target
 from dialect.functions import quote_identifier as quoted
 from engine.backends.duckdb import run_to_arrow
-from engine.backends.locked import LOCKDOWN_SETTINGS, lock_down
+from engine.backends.lockdown import LOCKDOWN_SETTINGS, lock_down
 from engine.backends.protocol import Backend
 from engine.errors import ExecutionFailed
 

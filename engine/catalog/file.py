@@ -20,7 +20,7 @@ from dialect.catalog import (
     Defaults,
     PrivacyWindow,
 )
-from engine.catalog.admission import check_eligibility, read_eligibility, read_replay_max_age, with_retention
+from engine.catalog.eligibility import check_eligibility, read_eligibility, read_replay_max_age, with_retention
 from engine.catalog.privacy_windows import propagate_source_windows, read_delivered_until, read_window
 from engine.catalog.references import check_references
 from engine.catalog.sources import check_backend, check_sharing, read_remote, with_ingest_digest

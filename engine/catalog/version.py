@@ -23,7 +23,7 @@ from budgets import Ledger
 from dialect import Catalog, PrivatePlan
 from dialect.algebra import tables_of
 from dialect.catalog import Column, Table, stable_text
-from engine.catalog.admission import person_table
+from engine.catalog.eligibility import person_table
 from engine.errors import CatalogError
 
 T = TypeVar("T")

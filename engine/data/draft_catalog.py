@@ -12,8 +12,8 @@ from string import Template
 from dialect.catalog import Source, SqlType
 from engine.catalog.columns import sql_type
 from engine.catalog.toml_section import IDENTIFIER
-from engine.data.files.csv import UnreadableError
-from engine.data.files.files import StoredFiles
+from engine.data.files.csv_files import UnreadableError
+from engine.data.files.stored_files import StoredFiles
 from engine.errors import CatalogError
 
 HEAD_TEMPLATE = Path(__file__).parents[1] / "catalog" / "catalogs_bundled" / "new_head.toml"

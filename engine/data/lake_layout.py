@@ -15,11 +15,11 @@ from dialect import Catalog, Target
 from dialect.algebra import Rollup
 from dialect.codegen import eligible_persons_sql
 from engine.backends.protocol import Lake
-from engine.catalog.admission import eligibility_filter
+from engine.catalog.eligibility import eligibility_filter
 from engine.catalog.sources import full_data_version
 from engine.data.checks.lake import lake_placeholder, lake_target
 from engine.data.checks.snapshot import check_sources, check_stored
-from engine.data.files.files import connect_offline
+from engine.data.files.stored_files import connect_offline
 from engine.data.layout import DATA_FILE, layout_tables
 from engine.data.materialized_rollups import LAYOUT_ALIAS, layout_address, stored_table_name, valid_rollups
 from engine.data.snapshot import CopyInputs, copy_inputs, declaration_text, inputs_digest, open_snapshot

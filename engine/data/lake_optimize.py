@@ -28,7 +28,7 @@ from engine.data.lake_layout import (
 )
 from engine.data.layout import DATA_FILE, LayoutReport, copy_tables, open_layout_for_writing
 from engine.data.materialized_rollups import StoredRollup, declared_rollups
-from engine.data.open import open_lake
+from engine.data.open_data import open_lake
 from engine.data.snapshot import CopyInputs
 from engine.errors import CatalogError, DataError, ExecutionFailed
 from engine.progress import Progress

@@ -37,7 +37,7 @@ from dialect.functions import quote_identifier, quote_text
 from engine.catalog.sources import ingest_folder
 from engine.data.checks.snapshot import check_sources, check_stored
 from engine.data.files.cache import layouts_of, publish
-from engine.data.files.files import OFFLINE_CONFIG, connect_offline
+from engine.data.files.stored_files import OFFLINE_CONFIG, connect_offline
 from engine.data.materialized_rollups import (
     LAYOUT_ALIAS,
     ROLLUP_PREFIX,

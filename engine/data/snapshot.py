@@ -23,7 +23,7 @@ from dialect.catalog import Catalog, Source, Table
 from dialect.functions import quote_identifier, quote_text
 from engine.data.checks.snapshot import CHECK_CURE, check_sources, check_stored
 from engine.data.files.cache import publish
-from engine.data.files.csv import UnreadableError
+from engine.data.files.csv_files import UnreadableError
 from engine.data.files.derived_columns import (
     FractionProgress,
     copy_type,
@@ -33,7 +33,7 @@ from engine.data.files.derived_columns import (
     source_type,
     write_derived_rows,
 )
-from engine.data.files.files import connect_offline, files_relation, typed_value
+from engine.data.files.stored_files import connect_offline, files_relation, typed_value
 from engine.errors import DataError
 from engine.progress import Progress
 

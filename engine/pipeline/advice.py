@@ -19,10 +19,10 @@ from dialect.analysis import filters_time_only, has_stored_rows_only
 from dialect.parser.suggestions import ChangeKind, Rewrite, suggest_rewrites
 from engine.pipeline.cache import ByIdentity
 from engine.pipeline.engine import Engine
+from engine.pricing.compile_release import CompiledRelease, noise_scales
 from engine.pricing.display_names import vector_display_name
 from engine.pricing.expected_error import expected_error, noise_of
-from engine.pricing.prepare import CompiledRelease, noise_scales
-from engine.pricing.terms import Request, caps
+from engine.pricing.query_terms import Request, caps
 
 MAX_PROPOSALS = 3  # proposals shown
 MAX_WIDTH_RATIO = 0.9  # a proposal must narrow intervals to this share, absolutely or relative to group content

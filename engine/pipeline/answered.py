@@ -9,7 +9,7 @@ from dialect import Question
 from dialect.algebra import Note
 from engine.mechanism.answer import Answer
 from engine.mechanism.release import Release
-from engine.pricing.prepare import CompiledRelease
+from engine.pricing.compile_release import CompiledRelease
 from engine.reuse.sources import ReleaseSource
 
 

@@ -14,7 +14,7 @@ from dialect import Question
 from dialect.algebra import ClipRule, Literal, VectorKind
 from dialect.analysis import has_unkeyed_many_to_many_join, may_match_several_public_rows
 from dialect.postprocess import ZERO, FractionalLinearForm, LinearCombination, column_forms, is_noisy_column
-from engine.pricing.prepare import CompiledRelease
+from engine.pricing.compile_release import CompiledRelease
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,12 @@ from dialect.catalog import OPT_OUT_TABLE
 from dialect.codegen import RELEASED_KEYS, with_released_keys
 from engine.backends.exact import NO_OBJECTIONS
 from engine.backends.protocol import Backend
-from engine.catalog.admission import eligibility_filter
+from engine.catalog.eligibility import eligibility_filter
 from engine.errors import ExecutionFailed
 from engine.mechanism.gaussian import NoisyVector
 from engine.mechanism.release import Release
-from engine.pipeline.finish import bind_post_processing
-from engine.pricing.prepare import CompiledRelease
+from engine.pipeline.post_process import bind_post_processing
+from engine.pricing.compile_release import CompiledRelease
 
 _REASON = "The engine can't plan the SQL of this question; nothing was charged."
 _HINT = "give a NULL its type, CAST(NULL AS DOUBLE), or leave out what is computed of constants alone"

@@ -26,8 +26,8 @@ from engine.backends.sandbox import run_outer
 from engine.mechanism.gaussian import NoisyVector
 from engine.mechanism.intervals import Floats
 from engine.mechanism.release import Release
-from engine.pricing.prepare import CompiledRelease
-from engine.reuse.combine import has_all_pinned_values
+from engine.pricing.compile_release import CompiledRelease
+from engine.reuse.derived_release import has_all_pinned_values
 from engine.reuse.sources import ReleaseSource, correlated_vectors
 
 MAX_STEPS, TOLERANCE = 400, 1e-11

@@ -22,7 +22,7 @@ from dialect.parser import TargetError
 from dialect.postprocess import mark_shared_noise
 from engine.backends.exact import NO_OBJECTIONS, FindObjections, no_objections
 from engine.backends.protocol import Backend
-from engine.catalog.admission_notes import excluded_consent_notes
+from engine.catalog.eligibility_notes import excluded_consent_notes
 from engine.errors import redact, refuse_before_charge
 from engine.mechanism.answer import Answer
 from engine.mechanism.gaussian import NoiseSource
@@ -31,28 +31,36 @@ from engine.pipeline.answered import Answered
 from engine.pipeline.binding import bind_outer, bind_release
 from engine.pipeline.cache import ByIdentity, PlanCache
 from engine.pipeline.consistency import consistency_notes, make_query_consistent
-from engine.pipeline.finish import post_process
 from engine.pipeline.notes import unlisted_value_notes, window_notes
 from engine.pipeline.outlook import BudgetOutlook, adding_alternatives, budget_outlook
+from engine.pipeline.post_process import post_process
 from engine.pipeline.target_budget import StoredAnswers, predicted_errors, rho_for_target
-from engine.pricing.group_keys import passes_threshold
-from engine.pricing.norms.histograms import NO_CALIBRATION, NO_CALIBRATIONS, Calibration, CalibrationProvider
-from engine.pricing.norms.values import with_measured_centres
-from engine.pricing.prepare import (
+from engine.pricing.clip_bounds.column_means import with_measured_centres
+from engine.pricing.clip_bounds.histograms import NO_CALIBRATION, NO_CALIBRATIONS, Calibration, CalibrationProvider
+from engine.pricing.compile_release import (
     CompiledRelease,
     PartitionSelection,
     UnpricedRelease,
     price_release,
     unpriced_releases,
 )
+from engine.pricing.group_keys import passes_threshold
+from engine.pricing.query_terms import (
+    QueryTerms,
+    Request,
+    caps,
+    ledger_text,
+    new_request_id,
+    request_digest,
+    resolve_terms,
+)
 from engine.pricing.simultaneous import level_of_each_interval
 from engine.pricing.target_error import target_notes
-from engine.pricing.terms import QueryTerms, Request, caps, ledger_text, new_request_id, request_digest, resolve_terms
 from engine.pricing.work_limits import count_keys
 from engine.reuse.holdings import KnownPlans, ScheduledKeys, no_scheduled_keys
 from engine.reuse.replay import load_paid_releases, version_text, with_current_keys
 from engine.reuse.sources import ReleaseSource, charged_releases, correlated_vectors
-from engine.reuse.view_lookup import ViewMatcher, describe_release, oldest_day, source_notes
+from engine.reuse.view_matching import ViewMatcher, describe_release, oldest_day, source_notes
 
 
 def _ignore_charge(charge: Charge) -> None:

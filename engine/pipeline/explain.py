@@ -14,12 +14,12 @@ from engine.pipeline.advice import NO_ADVICE, Advice, find_advice
 from engine.pipeline.engine import Engine
 from engine.pipeline.notes import window_notes
 from engine.pipeline.outlook import BudgetOutlook
+from engine.pricing.compile_release import CompiledRelease, noise_scales
 from engine.pricing.expected_error import expected_error, noise_of
-from engine.pricing.prepare import CompiledRelease, noise_scales
+from engine.pricing.query_terms import Request
 from engine.pricing.target_error import target_notes
-from engine.pricing.terms import Request
 from engine.reuse.sources import ReleaseSource, charged_releases, correlated_vectors
-from engine.reuse.view_lookup import source_notes
+from engine.reuse.view_matching import source_notes
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from dialect.parser import CompileContext
 from dialect.planner.keys import column_values
 from engine.backends.protocol import Backend
 from engine.errors import ExecutionFailed
-from engine.pricing.prepare import CompiledRelease
+from engine.pricing.compile_release import CompiledRelease
 
 MAX_PUBLIC_VALUES = 100_000  # values of one table
 MAX_LISTED_VALUES = 8

@@ -16,7 +16,7 @@ from typing import Any
 from budgets import PICO, BudgetRefused, ChargeRequest, Forecast, Ledger, Outlook
 from dialect import Catalog, Question
 from dialect.catalog import STATIC, Dataset, next_window_start, window_name
-from engine.pricing.prepare import CompiledRelease
+from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.target_error import format_half_widths, half_widths_at_price, paid_prices
 from engine.reuse.replay import ReplayGenerations
 

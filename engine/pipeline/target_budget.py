@@ -16,8 +16,9 @@ from budgets import PICO, Ledger
 from dialect import Catalog, Question
 from engine.backends.protocol import Backend
 from engine.mechanism.release import Release, release_from_bytes
-from engine.pipeline.finish import post_process
-from engine.pricing.prepare import CompiledRelease, UnpricedRelease, price_release
+from engine.pipeline.post_process import post_process
+from engine.pricing.compile_release import CompiledRelease, UnpricedRelease, price_release
+from engine.pricing.query_terms import QueryTerms
 from engine.pricing.target_error import (
     accuracy_target,
     median_half_widths,
@@ -25,7 +26,6 @@ from engine.pricing.target_error import (
     price_for_target,
     with_noise_at_price,
 )
-from engine.pricing.terms import QueryTerms
 from engine.reuse.replay import ReplayGenerations, load_paid_releases, with_latest_keys
 
 

@@ -14,7 +14,7 @@ from budgets import Loss
 from dialect import Catalog, ContributionBounds, Eligibility, PrivatePlan
 from dialect.algebra import ClipRule, VectorBound
 from dialect.catalog import Layouts, stable_text
-from engine.catalog.admission import eligibility_filter
+from engine.catalog.eligibility import eligibility_filter
 from engine.catalog.sources import full_data_version
 from engine.catalog.version import release_dependency_digest
 from engine.pricing.price import Cost, VectorPrice

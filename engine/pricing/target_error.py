@@ -23,8 +23,8 @@ from dialect.parser import TargetError
 from engine.mechanism.answer import Answer
 from engine.mechanism.gaussian import gaussian_scale
 from engine.mechanism.release import Release
+from engine.pricing.compile_release import CompiledRelease, UnpricedRelease, noise_scales
 from engine.pricing.expected_error import DataIndependentWidth, Noise, NoiseScales, data_independent_widths, noise_of
-from engine.pricing.prepare import CompiledRelease, UnpricedRelease, noise_scales
 
 MAX_PICO_RHO = 10**17  # of the whole query: no account has as much
 WidthLimits = Mapping[str, Fraction]  # the largest half-width of each column

@@ -11,8 +11,8 @@ from dialect.analysis import MAX_DECLARED_TEXT, Work, max_rows_per_person, work_
 from dialect.codegen.relations import write_rows
 from dialect.sensitivity import values_by_group
 from engine.backends.protocol import Backend
+from engine.pricing.clip_bounds.histograms import NO_CALIBRATION, Calibration
 from engine.pricing.group_keys import MAX_COUNTED_ROWS, check_key_count
-from engine.pricing.norms.histograms import NO_CALIBRATION, Calibration
 
 MAX_ROWS_PER_PERSON = 10**7
 SCAN_MULTIPLE = 30  # times the steps of a table scan

@@ -19,8 +19,8 @@ import numpy as np
 from dialect import Catalog
 from dialect.algebra import QueryVector, VectorBound, VectorKind
 from dialect.planner.reuse import CanonicalPlan, Decompositions, Derivation, RowSets, StoredPart, stored_parts
-from engine.pricing.prepare import CompiledRelease
-from engine.reuse.combine import MIN_SUMMED_SIGMA, DerivedRelease
+from engine.pricing.compile_release import CompiledRelease
+from engine.reuse.derived_release import MIN_SUMMED_SIGMA, DerivedRelease
 from engine.reuse.holdings import Holdings, StoredRelease
 from engine.reuse.sources import MAX_EXTRA_BIAS, LinearCombination, has_similar_bias, noise_deviations
 from engine.reuse.weights import Pattern, is_reachable, least_variance_weights

@@ -21,7 +21,7 @@ from dialect import Catalog
 from dialect.catalog import Dataset
 from engine.catalog.sources import full_data_version
 from engine.catalog.version import UNIT_SEPARATOR, catalog_version, format_units
-from engine.pricing.prepare import CompiledRelease
+from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.release_key import MECHANISM_VERSION
 
 _FIRST_BATCH = 16  # keys looked up at first; doubled each time

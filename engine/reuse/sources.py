@@ -16,8 +16,14 @@ from fractions import Fraction
 from budgets import MIN_QUERY_RHO, PICO
 from dialect.algebra import VectorBound
 from engine.mechanism.release import Release, release_from_bytes
-from engine.pricing.prepare import CompiledRelease
-from engine.reuse.combine import DerivedRelease, NoiseDeviations, linear_combination, mean_variances, weighted_mean
+from engine.pricing.compile_release import CompiledRelease
+from engine.reuse.derived_release import (
+    DerivedRelease,
+    NoiseDeviations,
+    linear_combination,
+    mean_variances,
+    weighted_mean,
+)
 
 CompileAtRho = Callable[[Fraction], CompiledRelease]  # compiles the same release at another rho
 CombineWithCharged = Callable[

@@ -11,7 +11,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from engine.reuse.combine import WEIGHT_BITS
+from engine.reuse.derived_release import WEIGHT_BITS
 
 Pattern = tuple[bool, ...]  # of one kind of row: is it wanted, then is it in each of the stored sets
 Floats = npt.NDArray[np.float64]

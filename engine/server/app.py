@@ -28,7 +28,7 @@ from starlette.types import ASGIApp
 
 from budgets import LedgerError, LedgerUnavailable, ParamError, failure_cause
 from engine.accounts.audit_log import KeyEvent, record_key_event
-from engine.accounts.open import ledger_address, opened_ledger
+from engine.accounts.open_ledger import ledger_address, opened_ledger
 from engine.problems import Refused, problem
 from engine.server.auth.keys import Keys, read_pepper
 from engine.server.auth.tokens import read_key_set
@@ -51,9 +51,9 @@ from engine.server.service import Service
 from engine.server.settings import Settings, check_listening, url_host
 from engine.server.storage import MEMORY, ServerTables
 from engine.server.telemetry import Throttle, configure_logging, log
-from engine.server.worker.client import PipeLink
 from engine.server.worker.frames import Json
 from engine.server.worker.hardening import forbid_dumps, silence_tracebacks
+from engine.server.worker.link import PipeLink
 
 Lifespan = Callable[[Service], AbstractAsyncContextManager[None]]
 VERSION = metadata.version("passersby")

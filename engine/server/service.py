@@ -18,9 +18,9 @@ from engine.server.http.problems import Problem
 from engine.server.settings import Settings
 from engine.server.storage import ServerTables
 from engine.server.telemetry import Metrics, log
-from engine.server.worker.client import NO_CALLBACKS, QueryCallbacks, WorkerDied
+from engine.server.worker.admission import AdmissionControl
 from engine.server.worker.frames import Json
-from engine.server.worker.gate import AdmissionControl
+from engine.server.worker.link import NO_CALLBACKS, QueryCallbacks, WorkerDied
 from engine.server.worker.verbs import Reply
 
 MAX_WORKER_DEATHS = 2  # workers that died while the same query read data; then it counts as failed

@@ -19,10 +19,15 @@ from dialect import Refusal
 from dialect.catalog import Catalog, Dataset, next_window_start, window_name
 from engine.accounts.losses import owner_keys
 from engine.pipeline.engine import Engine
-from engine.pricing.norms.histograms import Calibration, Quantity
-from engine.pricing.norms.stored import CALIBRATION_TOPIC, NOTE_FORMAT, load_calibrations, subject_to_json
-from engine.pricing.prepare import CompiledRelease, compile_release
-from engine.pricing.terms import Request
+from engine.pricing.clip_bounds.histograms import Calibration, Quantity
+from engine.pricing.clip_bounds.stored_calibrations import (
+    CALIBRATION_TOPIC,
+    NOTE_FORMAT,
+    load_calibrations,
+    subject_to_json,
+)
+from engine.pricing.compile_release import CompiledRelease, compile_release
+from engine.pricing.query_terms import Request
 from engine.pricing.work_limits import count_keys
 from engine.progress import Progress
 from engine.workflows.calibration_questions import CalibrationQuestion, Uncalibrated, calibration_questions

@@ -18,7 +18,7 @@ from datetime import timedelta
 from dialect import Catalog, Question, Refusal, compile_query
 from dialect.algebra import PrivatePlan
 from dialect.catalog import Column, Dataset, SqlType, Table, first_day_of_name, next_window_start
-from engine.pricing.norms.histograms import (
+from engine.pricing.clip_bounds.histograms import (
     HIGHEST_DISTANCE_BIN,
     LOWEST_DISTANCE_BIN,
     MEAN_STEPS,
@@ -118,7 +118,7 @@ def _measurements(table: Table, keys: tuple[str, ...]) -> Iterator[HistogramSubj
 
 
 def centre(column: Column) -> float:
-    """Return the value about which averages of a column are centred, as in `dialect/planner/vectors.py`."""
+    """Return the value about which averages of a column are centred, as in `dialect/planner/query_vectors.py`."""
     assert column.bounds is not None  # noqa: S101  the caller asks
     lower, upper = column.bounds.lower, column.bounds.upper
     found = (lower + upper) / 2 if column.centre is None else min(max(column.centre, lower), upper)

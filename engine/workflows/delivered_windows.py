@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from dialect.catalog import Catalog, Dataset, Table
 from engine.catalog.sources import ingest_folder
-from engine.data.ingest.ingest import registered_windows
+from engine.data.ingest.add_files import registered_windows
 from engine.workflows.calibration_questions import has_one_row_per_person
 
 

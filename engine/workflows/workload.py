@@ -28,12 +28,12 @@ from engine.errors import refuse_before_charge
 from engine.mechanism.gaussian import NoisyVector
 from engine.mechanism.release import Release
 from engine.pipeline.engine import Engine
+from engine.pricing.compile_release import CompiledRelease, noise_scales
 from engine.pricing.expected_error import expected_error, noise_of
-from engine.pricing.prepare import CompiledRelease, noise_scales
-from engine.pricing.terms import Request
-from engine.reuse.combine import derive_release
+from engine.pricing.query_terms import Request
+from engine.reuse.derived_release import derive_release
 from engine.reuse.sources import has_similar_bias
-from engine.reuse.view_lookup import read_key_set
+from engine.reuse.view_matching import read_key_set
 
 ServingPrices = Sequence[Mapping[int, float]]  # per wanted release: facility -> price at which it serves the release
 MIN_RELATIVE_SAVING = 1e-9  # relative saving below which a move is no improvement

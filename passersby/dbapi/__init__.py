@@ -9,7 +9,7 @@ Modules, each before those that import it:
 
 from __future__ import annotations
 
-from passersby.dbapi.dbapi import (
+from passersby.dbapi.pep249 import (
     BINARY,
     DATETIME,
     NUMBER,

@@ -62,7 +62,7 @@ class PassersbyDialect(DefaultDialect):
     @classmethod
     def import_dbapi(cls) -> ModuleType:
         """Return the DB-API module."""
-        from passersby.dbapi import dbapi
+        from passersby.dbapi import pep249 as dbapi
 
         return dbapi
 

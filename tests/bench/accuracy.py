@@ -24,8 +24,8 @@ from engine.data.snapshot import open_snapshot
 from engine.mechanism.answer import Answer
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.engine import Engine
-from engine.pricing.prepare import CompiledRelease
-from engine.pricing.terms import Request
+from engine.pricing.compile_release import CompiledRelease
+from engine.pricing.query_terms import Request
 from tests.bench.machine import table
 
 SECONDS = "least(greatest(epoch(ended_at - started_at), 0), 3600)"

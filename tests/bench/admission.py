@@ -16,7 +16,7 @@ from dialect import BoundedSql, Catalog, compile_query
 from dialect.catalog.model import NO_ELIGIBILITY_RULES
 from engine.backends.exact import NO_OBJECTIONS
 from engine.pipeline.engine import Engine
-from engine.pricing.prepare import price_release, unpriced_release
+from engine.pricing.compile_release import price_release, unpriced_release
 from tests.bench.machine import table
 from tests.bench.pairs import RHO, opened, paired
 from tests.bench.speed import QUESTIONS as KINDS
@@ -75,5 +75,5 @@ def _unfiltered(engine: Engine, sql: str) -> list[BoundedSql]:
         datasets=tuple(replace(dataset, eligibility=NO_ELIGIBILITY_RULES) for dataset in catalog.datasets),
         tables=tuple(replace(table, consent=None, retained_from=None) for table in catalog.tables),
     )
-    with mock.patch("engine.pricing.prepare.eligibility_filter", lambda *_: None):
+    with mock.patch("engine.pricing.compile_release.eligibility_filter", lambda *_: None):
         return _written(engine, bare, sql)

@@ -21,7 +21,7 @@ from typing import TypeVar
 from dialect.catalog.model import ClipBounds, ClipBoundsByKeys
 from engine.pipeline.answered import Answered
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Request
+from engine.pricing.query_terms import Request
 from tests.bench.accuracy import SECONDS, mibici
 from tests.bench.machine import table
 

@@ -13,7 +13,7 @@ from dialect import compile_query
 from engine.mechanism.release import Release
 from engine.pipeline.consistency import make_query_consistent
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Request
+from engine.pricing.query_terms import Request
 from engine.reuse.sources import ReleaseSource
 from tests.bench.accuracy import mibici
 from tests.bench.dashboard import prepared as with_norms

@@ -12,7 +12,7 @@ import duckdb
 
 from dialect import Catalog
 from engine.catalog.file import load_catalog
-from engine.data.ingest.ingest import ingest
+from engine.data.ingest.add_files import ingest
 from engine.data.layout import LayoutReport, build_layout
 from engine.progress import ignore_progress
 from tests.bench.machine import table

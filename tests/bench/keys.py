@@ -15,11 +15,11 @@ import numpy as np
 from budgets import ATTO, PICO
 from dialect import compile_query, generate_sql
 from dialect.algebra.release_plan import ClipRule, ContributionBounds, VectorBound
-from engine.catalog.admission import eligibility_filter
+from engine.catalog.eligibility import eligibility_filter
 from engine.mechanism.gaussian import add_noise, gaussian_scale
 from engine.mechanism.thresholds import person_threshold
 from engine.pipeline.engine import Engine
-from engine.pricing.prepare import compile_release
+from engine.pricing.compile_release import compile_release
 from tests.bench.accuracy import mibici
 from tests.bench.machine import table
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from budgets import Caps, Ledger, Loss
 from tests.bench.machine import table
-from tests.budgets.books import ask, item
+from tests.budgets.ledger_checks import ask, item
 from tests.support.ledger import postgres
 
 SECONDS = 4.0

@@ -16,7 +16,7 @@ import duckdb
 
 from budgets import Ledger
 from dialect import Catalog, compile_query
-from dialect.algebra.target import Rollup
+from dialect.algebra.codegen_types import Rollup
 from engine.backends.duckdb import DuckDBBackend, Limits
 from engine.catalog.file import load_catalog
 from engine.catalog.folders import cache_folder
@@ -25,7 +25,7 @@ from engine.data.layout import build_layout, layout_file, open_layout_or_snapsho
 from engine.data.snapshot import Snapshot, open_snapshot
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Request
+from engine.pricing.query_terms import Request
 from tests.support.sql.analysts import macros
 
 RHO = Fraction(1, 200)

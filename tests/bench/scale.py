@@ -13,7 +13,7 @@ from budgets import Caps, Ledger, Loss
 from tests.bench.machine import table
 from tests.bench.pairs import Stage, opened
 from tests.bench.speed import QUESTIONS
-from tests.budgets.books import ask, item
+from tests.budgets.ledger_checks import ask, item
 
 STEPS = (10, 3, 1)  # the asked size over these: the model is fitted to all but the last
 BEYOND = (1e8, 1e9, 1e10, 1e11)

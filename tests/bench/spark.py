@@ -24,11 +24,11 @@ from engine.backends.lake import LakeBackend
 from engine.catalog.file import load_catalog
 from engine.catalog.operator import operator_path
 from engine.data.lake_optimize import optimize_lake
-from engine.data.open import open_lake
+from engine.data.open_data import open_lake
 from engine.data.snapshot import open_snapshot
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Request
+from engine.pricing.query_terms import Request
 from tests.bench.guard import Guard
 from tests.bench.machine import table
 from tests.bench.pairs import HEAD, RHO, Paired, paired

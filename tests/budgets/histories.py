@@ -13,7 +13,7 @@ from budgets.log.chain import compute_row_hash
 from budgets.log.verify import verify
 from budgets.stores import journal
 from budgets.stores.schema import PROJECTIONS
-from tests.budgets.books import CAPS, answer, ask, item
+from tests.budgets.ledger_checks import CAPS, answer, ask, item
 
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]

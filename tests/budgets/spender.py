@@ -9,7 +9,7 @@ import sys
 import time
 
 from budgets import BudgetRefused, Caps, Ledger, Loss
-from tests.budgets.books import ask, item
+from tests.budgets.ledger_checks import ask, item
 
 WIDE = Caps(dataset=Loss.rounded_down("0.2", "1e-9"), client=Loss.rounded_down("0.2", "1e-9"))
 

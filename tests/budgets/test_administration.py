@@ -22,9 +22,9 @@ from budgets import (
 )
 from budgets.accounting.failures import MAX_FAILURES_PER_CLIENT, MAX_FAILURES_PER_CLIENT_TREE, MAX_FAILURES_PER_WINDOW
 from budgets.log.events import failure_event
-from budgets.stores import clients as standing
+from budgets.stores import client_tables as standing
 from budgets.stores import journal
-from tests.budgets.books import ANN, CAPS, answer, ask, check_books, item
+from tests.budgets.ledger_checks import ANN, CAPS, answer, ask, check_books, item
 
 WHY = {"actor": "eve", "reason": "agreed on Monday"}
 

@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 
 from budgets import Ledger, Loss
-from tests.budgets.books import ANN, CAPS, answer, ask, check_books
+from tests.budgets.ledger_checks import ANN, CAPS, answer, ask, check_books
 from tests.support.ledger.blank_ledger import _connection, blank_ledger
 
 

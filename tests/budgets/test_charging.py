@@ -16,7 +16,7 @@ from budgets import Charge, ChargeRequest, Ledger, LedgerError, Loss, charging
 from budgets.accounting.bill import Bill, make_bill, sum_debits
 from budgets.accounting.policy import Caps, Debit, Grant
 from budgets.stores import balances, journal
-from tests.budgets.books import CAPS, answer, ask, check_books, item
+from tests.budgets.ledger_checks import CAPS, answer, ask, check_books, item
 from tests.support.ledger.blank_ledger import blank_ledger
 
 HISTORIES = 3_000 if os.environ.get("PASSERSBY_NIGHTLY") else 12

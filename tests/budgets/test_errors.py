@@ -22,7 +22,7 @@ from budgets import (
     UnsafeStore,
 )
 from budgets import errors as tree
-from tests.budgets.books import ask, item
+from tests.budgets.ledger_checks import ask, item
 
 OF_ANN = "the budget of client 'ann' for window 'forever' of dataset 'operator'"
 OF_ALL = "the budget of all clients together for window 'forever' of dataset 'operator'"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgets.accounting.loss import Loss
+from budgets.accounting.privacy_loss import Loss
 from budgets.forecast import DatedDebit, Forecast, forecast
 
 NOW = datetime(2026, 10, 17, 12, tzinfo=UTC)

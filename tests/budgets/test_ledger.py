@@ -21,7 +21,7 @@ from budgets import (
     ProtocolError,
 )
 from budgets.stores import journal
-from tests.budgets.books import (
+from tests.budgets.ledger_checks import (
     ANN,
     BEN,
     CAPS,

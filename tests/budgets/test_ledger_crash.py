@@ -8,10 +8,10 @@ import sys
 import pytest
 
 from budgets import Ledger, Loss
-from tests.budgets.books import SHARED, answer, ask, check_books, item
+from tests.budgets.ledger_checks import SHARED, answer, ask, check_books, item
 from tests.budgets.spender import WIDE
-from tests.support.ledger.killed import steps_of
-from tests.support.patience import killed_after_timeout
+from tests.support.ledger.client_kills import steps_of
+from tests.support.timeouts import killed_after_timeout
 
 
 def test_killed_between_charge_and_settle(address: str) -> None:
@@ -40,7 +40,7 @@ def test_the_steps_have_names(address: str) -> None:
 
 
 def kill(kind: str, seed: int, rounds: int, spenders: int) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tests.support.ledger.killing", kind, *map(str, (seed, rounds, spenders))]
+    command = [sys.executable, "-m", "tests.support.ledger.kill_rounds", kind, *map(str, (seed, rounds, spenders))]
     return subprocess.run(command, capture_output=True, text=True, timeout=240)
 
 

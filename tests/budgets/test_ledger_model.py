@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budgets import BudgetRefused, Caps, Loss
-from tests.budgets.books import answer, ask, check_books, item
+from tests.budgets.ledger_checks import answer, ask, check_books, item
 from tests.support.ledger.blank_ledger import blank_ledger
 
 CAPS = Caps(dataset=Loss.rounded_down("0.01", "1e-9"), client=Loss.rounded_down("0.006", "1e-9"))

@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 
 from budgets import BudgetRefused, Ledger, Loss
-from tests.budgets.books import SHARED, answer, ask, check_books, item
+from tests.budgets.ledger_checks import SHARED, answer, ask, check_books, item
 from tests.budgets.spender import WIDE
 
 PRICE = "0.007"

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import Table, delete, update
 
 from budgets import LedgerError, LedgerUnavailable, ObjectionEventKind, ObjectionRegister
-from budgets.stores import clients as tables
-from tests.support.patience import killed_after_timeout
+from budgets.stores import client_tables as tables
+from tests.support.timeouts import killed_after_timeout
 
 
 def opened(address: str) -> ObjectionRegister:

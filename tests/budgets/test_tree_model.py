@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from budgets import BudgetRefused, Caps, Forbidden, Ledger, Loss, ParamError
-from tests.budgets.books import answer, ask, item
+from tests.budgets.ledger_checks import answer, ask, item
 from tests.budgets.tree_model import CEILING, EACH, LIFETIME, OWN, QUERY, RESERVE, Tree, path
 from tests.support.ledger.blank_ledger import blank_ledger
 

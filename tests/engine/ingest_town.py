@@ -12,8 +12,8 @@ import pyarrow as pa
 from dialect import Catalog, compile_query
 from engine.catalog.file import load_catalog
 from engine.catalog.sources import full_data_version
-from engine.data.open import open_data
-from engine.pricing.prepare import compile_release
+from engine.data.open_data import open_data
+from engine.pricing.compile_release import compile_release
 from tests.engine.town import make_town
 from tests.engine.windowed_town import WINDOWED
 

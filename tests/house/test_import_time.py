@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.support.patience import MAX_SECONDS
+from tests.support.timeouts import MAX_SECONDS
 from tests.support.tree import ROOT, Module, modules
 
 LATE = [

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.patience import MAX_SECONDS
+from tests.support.timeouts import MAX_SECONDS
 from tests.support.tree import PACKAGES, ROOT
 
 TOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
@@ -29,7 +29,7 @@ PLANTED = {
     "sql": ("engine/pipeline/engine.py", "import sqlglot"),
     "duckdb": ("engine/pipeline/engine.py", "import duckdb"),
     "spark": ("engine/pipeline/engine.py", "import pyspark.sql"),
-    "inside-budgets": ("budgets/accounting/loss.py", "import budgets.stores.journal"),
+    "inside-budgets": ("budgets/accounting/privacy_loss.py", "import budgets.stores.journal"),
     "inside-dialect": ("dialect/catalog/model.py", "import dialect.planner.split"),
     "inside-engine": ("engine/mechanism/gaussian.py", "import engine.pipeline.engine"),
     "inside-server": ("engine/server/auth/keys.py", "import engine.server.service"),

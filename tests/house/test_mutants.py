@@ -104,7 +104,7 @@ def test_places_that_are_watched_at_once_lie_apart() -> None:
 
 def test_a_test_catches_what_is_changed_and_nothing_else(tmp_path: Path) -> None:
     tree = taken(tmp_path)
-    file = "budgets/accounting/loss.py"
+    file = "budgets/accounting/privacy_loss.py"
     text = (ROOT / file).read_bytes()
     found = [each for each in mutants(file, text.decode()) if each.operator == "another result"]
     nothing = Mutant(file, "nothing", 1, found[0].start, found[0].end, found[0].right, found[0].right, statement=True)

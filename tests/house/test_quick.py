@@ -14,7 +14,6 @@ from typing import Any, cast
 import pytest
 
 from tests.conftest import NIGHTLY_ALONE
-from tests.support.patience import MAX_SECONDS
 from tests.support.plugins.quick import (
     CORE,
     EVERY,
@@ -31,6 +30,7 @@ from tests.support.plugins.quick import (
     slow_tests,
 )
 from tests.support.plugins.slowest_first import Seconds, measured
+from tests.support.timeouts import MAX_SECONDS
 from tests.support.tree import ROOT
 
 MECHANISMS = {

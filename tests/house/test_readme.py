@@ -23,7 +23,7 @@ from tests.conftest import NIGHTLY_ALONE
 from tests.pages.__main__ import PAGES
 from tests.pages.functions_page import PATH as FUNCTIONS
 from tests.pages.functions_page import document
-from tests.support.patience import MAX_SECONDS
+from tests.support.timeouts import MAX_SECONDS
 from tests.support.tree import PACKAGES, ROOT, modules
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

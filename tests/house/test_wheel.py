@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from engine.catalog.folders import cache_folder
-from tests.support.patience import MAX_SECONDS
+from tests.support.timeouts import MAX_SECONDS
 from tests.support.tree import PACKAGES, ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

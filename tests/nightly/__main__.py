@@ -11,19 +11,8 @@ import os
 import sys
 import time
 
-from tests.nightly import (
-    accounts,
-    admitted,
-    canonical,
-    crash,
-    extremes,
-    greybox,
-    places,
-    power,
-    soak,
-    statements,
-    worlds,
-)
+from tests.nightly import accounts, canonical, crash, extremes, greybox, places, power, soak, statements, worlds
+from tests.nightly import eligibility as admitted
 from tests.nightly import parser as fuzzed
 from tests.nightly.search import Outcome, Search, search
 

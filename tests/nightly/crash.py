@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from tests.nightly.search import EXAMPLES
-from tests.support.ledger.killing import kill
+from tests.support.ledger.kill_rounds import kill
 
 ROUNDS = {"sqlite": 8, "postgres": 8, "crash": 2}  # on one ledger, one after another: each goes on where the last ended
 SPENDERS = 3

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dialect import Catalog, Question, Refusal, compile_query
 from dialect.algebra.release_plan import PrivatePlan
-from engine.pricing.prepare import CompiledRelease
+from engine.pricing.compile_release import CompiledRelease
 from tests.nightly import greybox
 from tests.nightly.search import EXAMPLES, drawn
 from tests.support.greybox.greybox import GreyBox, UnexpectedChange

@@ -16,7 +16,7 @@ from dialect.catalog.model import Catalog
 from tests.nightly.search import EXAMPLES, drawn
 from tests.privacy.greybox import test_greybox_aggregates as aggregates
 from tests.privacy.greybox import test_greybox_correlated as correlated
-from tests.privacy.greybox import test_greybox_different_values as different_values
+from tests.privacy.greybox import test_greybox_distinct_values as different_values
 from tests.privacy.greybox import test_greybox_moments as moments
 from tests.privacy.greybox import test_greybox_of_a_person as of_a_person
 from tests.support.greybox.greybox import connect

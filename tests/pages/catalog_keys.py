@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from engine.catalog.admission import MAX_RETENTION_DAYS, MAX_RETENTION_MONTHS
+from engine.catalog.eligibility import MAX_RETENTION_DAYS, MAX_RETENTION_MONTHS
 from engine.catalog.file import MAX_DELTA, MAX_RHO, MIN_DELTA, MIN_RHO
 
 NEEDED = "needed"

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dialect.algebra import intervals as ranges
+from dialect.algebra import value_ranges as ranges
 from dialect.catalog.model import SqlType
 from dialect.functions.aggregates import AGGREGATES, Aggregate
 from dialect.functions.registry import all_overloads
 from dialect.functions.scalar.casts import CASTS
+from dialect.functions.scalar.geography import CELLS, PLACES, POLYGONS
 from dialect.functions.scalar.logic import LOGIC
 from dialect.functions.scalar.noise_intervals import INTERVALS
 from dialect.functions.scalar.numbers import NUMBERS
-from dialect.functions.scalar.places import CELLS, PLACES, POLYGONS
 from dialect.functions.scalar.text import LISTS, TEXT
 from dialect.functions.scalar.time import TIMES
-from dialect.functions.signature import Function, Partial, kind_name
+from dialect.functions.signatures import Function, Partial, kind_name
 from dialect.functions.table_functions import TABLE_FUNCTIONS
 from tests.support.tree import ROOT
 

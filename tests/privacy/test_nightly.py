@@ -11,9 +11,10 @@ import pytest
 from dialect import bound_contributions
 from dialect.algebra.release_plan import PrivatePlan
 from engine.pipeline.engine import Engine
-from engine.pricing import prepare as prepare_module
+from engine.pricing import compile_release as prepare_module
 from engine.pricing.release_key import release_key
-from tests.nightly import admitted, canonical, extremes, greybox, parser, places, soak, worlds
+from tests.nightly import canonical, extremes, greybox, parser, places, soak, worlds
+from tests.nightly import eligibility as admitted
 from tests.nightly.__main__ import SEARCHES, run
 from tests.nightly.search import EXAMPLES, Search
 from tests.privacy.planted.test_two_worlds_planted import only_where_somebody_was

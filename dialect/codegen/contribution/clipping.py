@@ -17,7 +17,7 @@ from dialect.algebra.release_plan import (
     VectorKind,
 )
 from dialect.catalog.model import SqlType
-from dialect.codegen.engine_syntax import DUCKDB_DIALECT, MAX_SMALL_SUMMAND, SMALL_SUM, EngineDialect
+from dialect.codegen.engine_dialect import DUCKDB_DIALECT, MAX_SMALL_SUMMAND, SMALL_SUM, EngineDialect
 from dialect.functions.emitter import quote_literal
 
 MAX_UNSQUARED_GRAINS = 2**63 - 1  # cap where no squares are computed

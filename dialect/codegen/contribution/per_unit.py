@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from dialect.algebra.codegen_types import UnitPartials
 from dialect.algebra.relations import Distinct, Filter, Group, PerPerson, Project, Relation, Scan
 from dialect.algebra.release_plan import ContributionBounds, PrivatePlan, QueryVector, VectorBound, VectorKind
-from dialect.algebra.target import UnitPartials
 from dialect.catalog.model import SqlType
 from dialect.codegen.contribution.clipping import capped_partial, is_always_one, partial_aggregate, value_grains
-from dialect.codegen.contribution.key_rows import key_set_semi_join
-from dialect.codegen.contribution.light_units import can_merge_unclipped, join_norm_test
-from dialect.codegen.contribution.public_side import Dictionary
-from dialect.codegen.engine_syntax import DUCKDB_DIALECT, EngineDialect
+from dialect.codegen.contribution.public_pushdown import Dictionary
+from dialect.codegen.contribution.unclipped_units import can_merge_unclipped, join_norm_test
+from dialect.codegen.contribution.zero_fill import key_set_semi_join
+from dialect.codegen.engine_dialect import DUCKDB_DIALECT, EngineDialect
 
 
 def is_one_row_per_person(plan: PrivatePlan) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dialect.algebra.expressions import Expr, Literal
 from dialect.algebra.relations import AggregateCall, PerPerson, Public, Relation
 from dialect.catalog.model import EngineName, SqlType
-from dialect.codegen.engine_syntax import ENGINE_DIALECTS
+from dialect.codegen.engine_dialect import ENGINE_DIALECTS
 from dialect.codegen.spark.aggregates import per_person_spark_sql
 from dialect.functions.aggregates import AGGREGATES, grains_per_unit, per_person_sql, public_sql, released_sql
 from dialect.functions.emitter import write_expr

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from dialect.algebra.codegen_types import Target
 from dialect.algebra.expressions import TRUE, Call, Expr, Field, children, conjuncts, fields_of
 from dialect.algebra.relations import Join, Relation
-from dialect.algebra.target import Target
 from dialect.analysis.disjunctive_joins import disjuncts, split_equalities
 from dialect.catalog.model import EngineName, SqlType
-from dialect.codegen.engine_syntax import dialect_of
+from dialect.codegen.engine_dialect import dialect_of
 from dialect.codegen.relations.values import select_list
 from dialect.functions.emitter import write_expr
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from dialect.algebra.codegen_types import Target
 from dialect.algebra.expressions import Expr, Field, Literal, Ref, fields_of
 from dialect.algebra.relations import (
     DictionaryEncoded,
@@ -30,10 +31,9 @@ from dialect.algebra.relations import (
     Values,
     Window,
 )
-from dialect.algebra.target import Target
 from dialect.analysis.ties import breaks_ties_by_hash
 from dialect.catalog.model import Table
-from dialect.codegen.engine_syntax import dialect_of
+from dialect.codegen.engine_dialect import dialect_of
 from dialect.codegen.relations.aggregates import write_aggregate_call
 from dialect.codegen.relations.joins import write_join, write_semi_join_condition
 from dialect.codegen.relations.truncation import write_row_truncation

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from dialect.algebra.codegen_types import TableRowLimit, Target
 from dialect.algebra.expressions import Field
 from dialect.algebra.relations import Filter, Join, Project, Relation, RowTruncation, Scan
-from dialect.algebra.target import TableRowLimit, Target
 from dialect.algebra.traversal import identifying_fields, inputs, walk_relations
 from dialect.analysis.functional_dependencies import minimal_ordering_fields
 from dialect.catalog.model import EngineName
-from dialect.codegen.engine_syntax import dialect_of
+from dialect.codegen.engine_dialect import dialect_of
 from dialect.codegen.relations.values import select_list
 
 _Write = Callable[[Relation, Iterable[Field], Target], str]

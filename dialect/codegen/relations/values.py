@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dialect.algebra.codegen_types import Target
 from dialect.algebra.expressions import Field, Literal
 from dialect.algebra.relations import Series, Values
-from dialect.algebra.target import Target
 from dialect.catalog.model import SqlType
 from dialect.functions.emitter import quote_literal
 

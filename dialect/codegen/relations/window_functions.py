@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from dialect.algebra.codegen_types import Target
 from dialect.algebra.expressions import Field, fields_of
 from dialect.algebra.relations import (
     Frame,
@@ -22,11 +23,10 @@ from dialect.algebra.relations import (
     WindowCall,
     call_expressions,
 )
-from dialect.algebra.target import Target
 from dialect.analysis.functional_dependencies import minimal_ordering_fields
 from dialect.analysis.ties import depends_on_peer_order, has_rows_frame, peer_columns
 from dialect.catalog.model import EngineName, SqlType
-from dialect.codegen.engine_syntax import dialect_of
+from dialect.codegen.engine_dialect import dialect_of
 from dialect.codegen.relations.values import select_list
 from dialect.codegen.spark.window_functions import write_spark_window_call
 from dialect.functions.aggregates import AGGREGATES, grains_per_unit, per_person_sql, released_sql

@@ -9,7 +9,7 @@ Modules, each before those that import it:
 
 from __future__ import annotations
 
-from dialect.functions.scalar.places import POLYGON_TYPE
+from dialect.functions.scalar.geography import POLYGON_TYPE
 
 __all__ = [
     "POLYGON_TYPE",

@@ -5,9 +5,9 @@ The Spark forms round halves to even, as DuckDB does.
 
 from __future__ import annotations
 
-from dialect.algebra import intervals as ranges
+from dialect.algebra import value_ranges as ranges
 from dialect.catalog.model import SqlType
-from dialect.functions.signature import Function, Partial, SparkForm
+from dialect.functions.signatures import Function, Partial, SparkForm
 
 _INT, _DOUBLE, _TEXT, _BOOLEAN = SqlType.BIGINT, SqlType.DOUBLE, SqlType.VARCHAR, SqlType.BOOLEAN
 _STAMP, _DATE = SqlType.TIMESTAMP, SqlType.DATE

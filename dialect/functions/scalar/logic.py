@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dialect.algebra import intervals as ranges
+from dialect.algebra import value_ranges as ranges
 from dialect.catalog.model import SqlType
-from dialect.functions.signature import Function, Partial, SparkForm
+from dialect.functions.signatures import Function, Partial, SparkForm
 
 _BOOLEAN, _COMMON_TYPE = SqlType.BOOLEAN, SqlType.NULL
 _COMPARABLE_KINDS = ("num", "text", "date", "stamp", "instant", "clock", "span", "bool")

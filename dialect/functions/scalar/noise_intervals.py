@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dialect.algebra.expressions import Call, Expr, children
 from dialect.catalog.model import SqlType
-from dialect.functions.signature import Function, Partial
+from dialect.functions.signatures import Function, Partial
 
 LOW, HIGH = "dp_interval_low", "dp_interval_high"
 ROWS_HAVE_NO_INTERVAL = "The rows of people have no noise, and no interval: it is of released numbers."

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 
-from dialect.algebra import intervals as ranges
+from dialect.algebra import value_ranges as ranges
 from dialect.catalog.model import SqlType
-from dialect.functions.signature import Function, Partial, SparkForm
+from dialect.functions.signatures import Function, Partial, SparkForm
 
 _INT, _DOUBLE, _BOOLEAN = SqlType.BIGINT, SqlType.DOUBLE, SqlType.BOOLEAN
 _ONE_NUMBER, _TWO_NUMBERS, _TWO_INTEGERS = ("num",), ("num", "num"), ("int", "int")

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dialect.functions.signature import quote_spark_text
+from dialect.functions.signatures import quote_spark_text
 
 MAX_STATES = 1_000  # states of a pattern, with repetitions expanded
 _MAX_NESTING = 20

@@ -6,7 +6,7 @@ case of each character on its own, and give patterns DuckDB's meaning.
 
 from __future__ import annotations
 
-from dialect.algebra import intervals as ranges
+from dialect.algebra import value_ranges as ranges
 from dialect.catalog.model import SqlType
 from dialect.functions.scalar.patterns import (
     escape_character,
@@ -17,7 +17,7 @@ from dialect.functions.scalar.patterns import (
     spark_glob,
     spark_like,
 )
-from dialect.functions.signature import Function, Partial, SparkForm, quote_spark_text
+from dialect.functions.signatures import Function, Partial, SparkForm, quote_spark_text
 
 _TEXT, _BOOLEAN, _INT, _DOUBLE = SqlType.VARCHAR, SqlType.BOOLEAN, SqlType.BIGINT, SqlType.DOUBLE
 MAX_TEXT_LENGTH = 1_000  # max characters of computed text, so that repeated doubling cannot exhaust memory

@@ -16,11 +16,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import time
 
-from dialect.algebra import intervals as ranges
+from dialect.algebra import value_ranges as ranges
 from dialect.catalog.model import SqlType
 from dialect.functions.constant_folding import MONTHS, SECONDS
 from dialect.functions.literals import is_too_long
-from dialect.functions.signature import Function, Partial, SparkForm, quote_spark_text
+from dialect.functions.signatures import Function, Partial, SparkForm, quote_spark_text
 
 # directives by the coarsest time unit within which each is constant
 _DIRECTIVES_BY_UNIT = {"day": "aAbBdjmuUVwWyYGx", "hour": "HIp", "minute": "M", "second": "ScX"}

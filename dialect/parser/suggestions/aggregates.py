@@ -7,7 +7,7 @@ from dataclasses import replace
 from sqlglot import exp, parse_one
 
 from dialect.errors import Code, Refusal, Suggestion
-from dialect.parser.context import refusal
+from dialect.parser.compile_context import refusal
 from dialect.parser.placeholders import MAX_PLACEHOLDER, MIN_PLACEHOLDER
 from dialect.parser.spans import with_tree_changed, written_name
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from sqlglot import exp
 
 from dialect.errors import Code, Refusal, Suggestion, to_suggestions
-from dialect.parser.context import refusal
+from dialect.parser.compile_context import refusal
 from dialect.parser.spans import with_tree_changed
 
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.In, exp.Like, exp.ILike)

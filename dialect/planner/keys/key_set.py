@@ -34,8 +34,8 @@ from dialect.errors import Code, Refusal
 from dialect.functions.emitter import plain_text
 from dialect.functions.inference import computed_field, may_be_null
 from dialect.functions.registry import overload
-from dialect.functions.signature import constant_values
-from dialect.parser.context import CompileContext
+from dialect.functions.signatures import constant_values
+from dialect.parser.compile_context import CompileContext
 from dialect.planner.keys import public_domains
 from dialect.planner.keys.dependent_keys import compute_dependent_keys, rewrite_facts_over_lists
 from dialect.planner.keys.public_domains import PublicList, SideKeySet, integer_lists, union_lists

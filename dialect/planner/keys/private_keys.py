@@ -9,7 +9,7 @@ from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, childre
 from dialect.catalog.model import SqlType, ValueRange
 from dialect.errors import Code, Refusal, Suggestion, join_differences
 from dialect.functions.emitter import plain_text
-from dialect.parser.context import CompileContext
+from dialect.parser.compile_context import CompileContext
 from dialect.parser.placeholders import END_PLACEHOLDER, MAX_PLACEHOLDER, MIN_PLACEHOLDER, START_PLACEHOLDER
 from dialect.planner.keys.public_domains import returns_integer
 

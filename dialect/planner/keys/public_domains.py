@@ -16,7 +16,6 @@ from datetime import datetime
 from functools import partial, reduce
 
 from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Origin, Ref, case_values, children, fields_of
-from dialect.algebra.intervals import UNKNOWN, is_bounded
 from dialect.algebra.relations import (
     Distinct,
     Filter,
@@ -31,6 +30,7 @@ from dialect.algebra.relations import (
     with_null_row,
 )
 from dialect.algebra.release_plan import KeySet, KeySource
+from dialect.algebra.value_ranges import UNKNOWN, is_bounded
 from dialect.analysis.canonical_form import CanonicalForm
 from dialect.analysis.predicates import between, declared_dates, narrow_expression
 from dialect.analysis.time_granularity import bucket_start, count_steps, truncate_time
@@ -41,8 +41,8 @@ from dialect.functions.inference import NULL_IF_ALL_NULL, range_of
 from dialect.functions.literals import literal_of
 from dialect.functions.registry import overload
 from dialect.functions.scalar.casts import NARROW_TYPES
-from dialect.functions.signature import Partial
-from dialect.parser.context import CompileContext
+from dialect.functions.signatures import Partial
+from dialect.parser.compile_context import CompileContext
 
 ONE_DAY = "1 day"
 

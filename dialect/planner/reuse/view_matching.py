@@ -33,7 +33,7 @@ from dialect.analysis.predicates import between, is_implied, listed_values
 from dialect.catalog.model import Catalog, SqlType
 from dialect.functions.inference import is_null_beyond_calendar, may_be_null
 from dialect.functions.registry import overloads
-from dialect.parser.context import CompileContext
+from dialect.parser.compile_context import CompileContext
 from dialect.planner.keys.key_set import public_lists
 from dialect.planner.keys.public_domains import PublicList
 from dialect.planner.reuse.predicate_regions import Decompositions, RowSets

@@ -31,8 +31,8 @@ from dialect.catalog import STATIC, AgeUnit, Catalog, Dataset, MinimumAge, Priva
 from engine.accounts.audit_log import format_delta
 from engine.accounts.losses import whole_person_loss
 from engine.accounts.worst_case import ceiling_accounts, worst_over_all_windows
-from engine.catalog.admission import age_reference_day, first_retained_day
-from engine.pricing.terms import caps
+from engine.catalog.eligibility import age_reference_day, first_retained_day
+from engine.pricing.query_terms import caps
 
 UNIT_TEXTS = {
     PrivacyWindow.FOREVER: "everything about you, over the whole time",

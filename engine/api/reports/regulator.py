@@ -23,8 +23,8 @@ from engine.accounts.worst_case import WorstCase, ceiling_accounts, worst_over_a
 from engine.api.admin import Admin
 from engine.api.reports.person import eligibility_text
 from engine.catalog.version import catalog_version
+from engine.pricing.query_terms import caps
 from engine.pricing.release_key import MECHANISM_VERSION
-from engine.pricing.terms import caps
 from engine.reuse.replay import code_version
 
 UNIT_TEXTS = {

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from budgets import Loss, epsilon_from_rho
-from engine.api.wire.explained import bound_shapes, column_shapes, key_shapes, threshold_shapes
+from engine.api.wire.explanation import bound_shapes, column_shapes, key_shapes, threshold_shapes
 from engine.api.wire.notes import answer_notes, notes_shape, question_notes
 from engine.mechanism.intervals import Floats
 from engine.pipeline.advice import MAX_ADVICE_CHARACTERS, NO_ADVICE, Advice

@@ -9,11 +9,11 @@ from typing import Any
 from budgets import EVERYBODY, LIFETIME, OWNER, AccountName, AccountView, Forecast, Ledger, path_prefixes
 from dialect import Catalog
 from dialect.catalog import Dataset
-from engine.accounts import shapes
+from engine.accounts import account_json as shapes
 from engine.accounts.losses import owner_loss
 from engine.accounts.window_accounts import account_windows, accounts_by_run, client_accounts, window_views
 from engine.pipeline.outlook import forecast_sentence, next_budget
-from engine.pricing.terms import caps
+from engine.pricing.query_terms import caps
 
 
 def budget_shape(ledger: Ledger, catalog: Catalog, client: str | None, now: datetime) -> dict[str, Any]:

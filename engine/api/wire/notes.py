@@ -8,8 +8,8 @@ from dialect.algebra import ClipRule, Note, NoteCode, PrivatePlan, QueryVector, 
 from engine.pipeline.answered import Answered
 from engine.pipeline.bias import has_unmeasured_fan_out, has_unmeasured_pairs
 from engine.pipeline.explain import Explained
+from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.display_names import release_suffix, vector_display_name
-from engine.pricing.prepare import CompiledRelease
 
 NO_GROUPS_NOTE = (
     "No group is left: none has enough people to be shown, or a later condition removes them all. Coarser keys, a"

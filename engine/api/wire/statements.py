@@ -15,7 +15,7 @@ from dialect.catalog import Catalog, SqlType
 from dialect.functions import AGGREGATES, TABLE_FUNCTIONS, Aggregate, Function, TableFunction, kind_name, overloads
 from engine.api.wire.answer import CARD
 from engine.api.wire.notes import notes_shape
-from engine.catalog.admission_notes import eligibility_notes
+from engine.catalog.eligibility_notes import eligibility_notes
 
 TABLE_COLUMNS = ("name", "kind", "dataset", "person", "size_class", "window", "first_window", "last_window")
 DESCRIBE_COLUMNS = ("name", "type", "nullable", "declared")

@@ -18,10 +18,10 @@ from engine.data.checks.declared import (
     outside_list_condition,
     relies_on_date,
 )
-from engine.data.files.csv import UnreadableError, csv_fault
+from engine.data.files.csv_files import UnreadableError, csv_fault
 from engine.data.files.derived_columns import source_columns, source_type
-from engine.data.files.files import StoredFiles, is_integer_range_within, is_type_compatible, typed_value
 from engine.data.files.polygons import is_polygon
+from engine.data.files.stored_files import StoredFiles, is_integer_range_within, is_type_compatible, typed_value
 
 
 @dataclass(frozen=True)

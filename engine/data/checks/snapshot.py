@@ -15,7 +15,7 @@ from dialect.catalog import Catalog, SqlType, Table
 from dialect.functions import quote_identifier, quote_text
 from engine.data.checks.declared import IS_VIEW, constraints, type_mismatch
 from engine.data.files.derived_columns import copy_type
-from engine.data.files.files import is_integer_range_within, is_type_compatible
+from engine.data.files.stored_files import is_integer_range_within, is_type_compatible
 from engine.errors import DataError
 
 CHECK_CURE = "run passersby catalog check, which says what is wrong"

@@ -28,7 +28,7 @@ class Edge(TypedDict):
 
 
 class IndexedPolygon(TypedDict):
-    """A polygon as stored: its bounding box, and its edges by strip (dialect.functions.scalar.places.STORED)."""
+    """A polygon as stored: its bounding box, and its edges by strip (dialect.functions.scalar.geography.STORED)."""
 
     west: float
     east: float

@@ -38,9 +38,9 @@ from engine.data.checks.declared import (
     relies_on_date,
 )
 from engine.data.checks.snapshot import CHECK_CURE
-from engine.data.files.csv import UnreadableError, csv_fault
+from engine.data.files.csv_files import UnreadableError, csv_fault
 from engine.data.files.derived_columns import source_columns, source_type
-from engine.data.files.files import OFFLINE_CONFIG, files_relation, is_type_compatible, typed_value
+from engine.data.files.stored_files import OFFLINE_CONFIG, files_relation, is_type_compatible, typed_value
 from engine.data.snapshot import copy_table
 from engine.errors import DataError
 

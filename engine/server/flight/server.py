@@ -18,8 +18,8 @@ from budgets import ParamError
 from engine.problems import Refused, problem
 from engine.server.auth.keys import Principal
 from engine.server.flight.commands import Command, UnsupportedCommand, pack, read_command
-from engine.server.flight.lists import metadata_result, schema_of
-from engine.server.flight.padded import padded
+from engine.server.flight.metadata import metadata_result, schema_of
+from engine.server.flight.padding import padded
 from engine.server.http.problems import Problem, invalid_request_problem
 from engine.server.http.requests import QueryRequest
 from engine.server.routes.access import AuthorizedRequest, authenticate, authorize

@@ -18,7 +18,7 @@ from engine.server.http.problems import STATUSES, Problem, problem_body
 from engine.server.service import Service
 from engine.server.storage import Row, later_text, now_text
 from engine.server.telemetry import log
-from engine.server.worker.gate import AdmissionControl
+from engine.server.worker.admission import AdmissionControl
 
 UNFINISHED = ("queued", "running")
 STATES = (*UNFINISHED, "done", "refused", "cancelled")

@@ -14,7 +14,7 @@ from enum import StrEnum
 from engine.problems import Refused
 from engine.server.service import Service
 from engine.server.telemetry import Throttle, log
-from engine.server.worker.client import WorkerDied
+from engine.server.worker.link import WorkerDied
 
 PROBE_SECONDS = 5.0  # interval of probes
 STARTING_PROBE_SECONDS = 0.05  # interval of probes while the worker is not ready

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, fields
 from budgets import Charge
 from dialect import Question
 from engine.pipeline.engine import Engine
-from engine.pricing.prepare import CompiledRelease
-from engine.pricing.terms import Request
+from engine.pricing.compile_release import CompiledRelease
+from engine.pricing.query_terms import Request
 from engine.pricing.work_limits import check_steps
 from engine.reuse.replay import load_paid_releases
 from engine.server.worker.scheduler import LONG_BUCKET_FACTOR, QueuedQuery, Scheduler

@@ -20,13 +20,13 @@ from engine.api import workflows
 from engine.api.admin import Admin
 from engine.api.auditor import verify_open_ledger, write_report
 from engine.api.maps import outlines
-from engine.api.objection_count import release_objection_count, released_counts
+from engine.api.objection_counts import release_objection_count, released_counts
 from engine.api.session import Session
 from engine.api.wire import statements
 from engine.api.workflows import list_scheduled, plan_workload, show_scheduled, with_scheduled_holdings
 from engine.data.objections import CatalogObjections
 from engine.pipeline.engine import Engine
-from engine.pricing.norms.stored import calibration_due_on
+from engine.pricing.clip_bounds.stored_calibrations import calibration_due_on
 from engine.problems import Refused, refusals
 from engine.progress import ignore_progress
 from engine.server.worker.pacing import PacedEngine

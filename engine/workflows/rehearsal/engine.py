@@ -20,12 +20,12 @@ from dialect.functions import quote_identifier
 from engine.backends.duckdb import DuckDBBackend, Limits
 from engine.catalog.folders import cache_folder
 from engine.data.files.cache import publish
-from engine.data.files.files import connect_offline
+from engine.data.files.stored_files import connect_offline
 from engine.data.snapshot import copy_digest, copy_table
 from engine.errors import DataError
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.engine import Engine
-from engine.pricing.norms.histograms import NO_CALIBRATIONS, CalibrationProvider
+from engine.pricing.clip_bounds.histograms import NO_CALIBRATIONS, CalibrationProvider
 from engine.workflows.rehearsal.rows import synthetic_statements
 
 DATABASE_FILE = "made-up.duckdb"

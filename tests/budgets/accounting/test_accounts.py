@@ -6,9 +6,9 @@ import pytest
 
 from budgets.accounting.accounts import LIFETIME, AccountName, AccountView, check_text
 from budgets.accounting.holders import ALL_CLIENTS, check_name
-from budgets.accounting.loss import ZERO_LOSS, Loss
+from budgets.accounting.privacy_loss import ZERO_LOSS, Loss
 from budgets.errors import ParamError
-from tests.budgets.books import ANN, SHARED
+from tests.budgets.ledger_checks import ANN, SHARED
 
 
 def test_remaining_is_what_releases_may_still_use() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from budgets.accounting.accounts import LIFETIME
 from budgets.accounting.bill import Bill, make_bill
 from budgets.accounting.holders import ALL_CLIENTS, EVERYBODY, OWNER
-from budgets.accounting.loss import ZERO_LOSS, Loss
-from tests.budgets.books import ask, item
+from budgets.accounting.privacy_loss import ZERO_LOSS, Loss
+from tests.budgets.ledger_checks import ask, item
 
 TEAM = ("acme", "acme/maps", "acme/maps/ann")
 

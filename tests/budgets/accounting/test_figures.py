@@ -11,7 +11,7 @@ import pytest
 from budgets import BudgetRefused, Caps, Ledger, Loss, PricedRelease, rho_from_epsilon
 from budgets.accounting.conversion import conversion_delta
 from budgets.stores import journal
-from tests.budgets.books import SHARED, answer, ask, item
+from tests.budgets.ledger_checks import SHARED, answer, ask, item
 
 SIGMA = Fraction(1414, 100)
 COUNT = Loss.rounded_up(1 / (2 * SIGMA**2))  # of one count with sensitivity 1

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgets.accounting.loss import (
+from budgets.accounting.privacy_loss import (
     ATTO,
     MAX_UNITS,
     PICO,
@@ -21,7 +21,7 @@ from budgets.accounting.loss import (
     sum_losses,
 )
 from budgets.errors import ParamError
-from tests.budgets.books import check_rounding_up
+from tests.budgets.ledger_checks import check_rounding_up
 
 AMOUNTS = st.fractions(min_value=0, max_value=9)
 LOSSES = st.builds(Loss, st.integers(0, 10**15), st.integers(0, 10**15))

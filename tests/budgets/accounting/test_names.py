@@ -13,13 +13,13 @@ from sqlalchemy.exc import IntegrityError
 
 from budgets import Ledger, LedgerError, UnsafeStore
 from budgets.accounting.holders import check_client_name
-from budgets.accounting.loss import Loss
 from budgets.accounting.names import folded_name, normal_name
+from budgets.accounting.privacy_loss import Loss
 from budgets.errors import Forbidden, ParamError
-from budgets.stores import clients as standing
+from budgets.stores import client_tables as standing
 from budgets.stores.open import open_store
 from budgets.stores.schema import client_names, clients
-from tests.budgets.books import ask
+from tests.budgets.ledger_checks import ask
 
 WHY = {"actor": "root", "reason": "a test"}
 NOT_NORMAL = (

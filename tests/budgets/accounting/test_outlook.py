@@ -24,11 +24,11 @@ from budgets import (
     Loss,
     PricedRelease,
 )
-from budgets.accounting.loss import ZERO_LOSS
 from budgets.accounting.outlook import Outlook, PayingAccounts, _count_fits, outlook
 from budgets.accounting.policy import MIN_QUERY_RHO
+from budgets.accounting.privacy_loss import ZERO_LOSS
 from budgets.charging import read_paying_accounts
-from tests.budgets.books import ask, item
+from tests.budgets.ledger_checks import ask, item
 from tests.support.ledger.blank_ledger import blank_ledger
 
 WINDOWS = ("2026-01", "2026-02", "2026-03", "static")

@@ -8,7 +8,6 @@ import pytest
 
 from budgets.accounting.accounts import LIFETIME, UNCAPPED, AccountName, AccountView
 from budgets.accounting.holders import ALL_CLIENTS, EVERYBODY
-from budgets.accounting.loss import ZERO_LOSS, Loss
 from budgets.accounting.policy import (
     EACH_WINDOW,
     MIN_QUERY_RHO,
@@ -23,8 +22,9 @@ from budgets.accounting.policy import (
     effective_cap,
     query_limits,
 )
+from budgets.accounting.privacy_loss import ZERO_LOSS, Loss
 from budgets.errors import BudgetRefused, CeilingRaised, Code, ParamError
-from tests.budgets.books import ANN, CAPS, SHARED
+from tests.budgets.ledger_checks import ANN, CAPS, SHARED
 
 
 @pytest.mark.parametrize("cap", [Loss(0, 10), Loss.rounded_up("0.1"), Loss.rounded_up("0.1", "1")])

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from budgets.accounting.loss import ZERO_LOSS
+from budgets.accounting.privacy_loss import ZERO_LOSS
 from budgets.accounting.records import PricedRelease
 from budgets.errors import ParamError
-from tests.budgets.books import ask, item
+from tests.budgets.ledger_checks import ask, item
 
 
 @pytest.mark.parametrize(

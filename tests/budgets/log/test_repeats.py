@@ -12,7 +12,7 @@ from budgets.log.chain import Entry
 from budgets.log.events import EntryKind
 from budgets.log.verify import verify
 from budgets.stores import journal
-from tests.budgets.books import ask, check_books, check_repeats_are_free, item
+from tests.budgets.ledger_checks import ask, check_books, check_repeats_are_free, item
 
 
 def test_repeats_are_free_and_counted(ledger: Ledger) -> None:

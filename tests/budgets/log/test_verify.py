@@ -16,8 +16,8 @@ from budgets.log.events import EntryKind
 from budgets.log.verify import clock_regressions, verify
 from budgets.stores import journal
 from budgets.stores.schema import PROJECTIONS, metadata
-from tests.budgets.books import answer, ask, item
 from tests.budgets.histories import Tables, found, live, rows_of, tampered
+from tests.budgets.ledger_checks import answer, ask, item
 
 TAMPERS = 1_000
 

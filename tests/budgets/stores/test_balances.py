@@ -12,7 +12,7 @@ from budgets.accounting.bill import Bill, make_bill, sum_debits
 from budgets.accounting.policy import EACH_WINDOW, effective_cap
 from budgets.stores.balances import _debit_rows
 from budgets.stores.store import json_list
-from tests.budgets.books import ask, item
+from tests.budgets.ledger_checks import ask, item
 
 ASKERS = ("ann", "acme/ben", "acme/maps/cid", "acme/maps/dora")
 HOLDERS = (*ASKERS, "acme", "acme/maps")

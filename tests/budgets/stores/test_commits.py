@@ -16,9 +16,9 @@ from budgets import BudgetRefused, Ledger, LedgerUnavailable, Loss
 from budgets.stores import group_commit
 from budgets.stores.open import open_store
 from budgets.stores.store import Store
-from tests.budgets.books import SHARED, ask, check_books, item
+from tests.budgets.ledger_checks import SHARED, ask, check_books, item
 from tests.budgets.spender import WIDE
-from tests.support.patience import until
+from tests.support.timeouts import until
 
 ASKERS = 12
 

@@ -13,7 +13,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from budgets import AccountName, Ledger
-from tests.budgets.books import answer, ask, item
+from tests.budgets.ledger_checks import answer, ask, item
 
 GROWS = ("entries", "accounts", "charges", "charge_keys", "questions", "purchases", "releases", "clients")
 DAYS = ("2026-01-01", "2026-01-02")

@@ -10,8 +10,8 @@ import pytest
 
 from budgets.stores import group_commit
 from budgets.stores.group_commit import RequestBatcher
-from tests.budgets.stores.test_gathered import Work
-from tests.support.patience import until
+from tests.budgets.stores.test_group_commit import Work
+from tests.support.timeouts import until
 
 
 class InterruptingLock:

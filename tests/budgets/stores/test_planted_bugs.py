@@ -18,12 +18,13 @@ from budgets.accounting.accounts import LIFETIME
 from budgets.accounting.bill import Bill, make_bill, sum_debits
 from budgets.accounting.policy import Debit, Grant
 from budgets.accounting.records import StoredRelease
-from budgets.stores import balances, clients, journal, sqlite
+from budgets.stores import balances, journal, sqlite
+from budgets.stores import client_tables as clients
 from budgets.stores.journal import make_purchase_rows
 from budgets.stores.open import open_store
 from budgets.stores.schema import accounts, charges
 from budgets.stores.store import _INSERTS
-from tests.budgets.books import (
+from tests.budgets.ledger_checks import (
     CAPS,
     answer,
     ask,

@@ -18,9 +18,9 @@ from budgets.stores import postgres as store_of_postgres
 from budgets.stores.open import open_store
 from budgets.stores.postgres import assert_durable
 from budgets.stores.store import json_list
-from tests.budgets.books import ask, check_books, item
+from tests.budgets.ledger_checks import ask, check_books, item
 from tests.support.ledger.postgres import Server, new_server, server
-from tests.support.patience import until
+from tests.support.timeouts import until
 
 
 @pytest.fixture

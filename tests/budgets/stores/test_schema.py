@@ -13,7 +13,7 @@ from budgets.stores.ledger_format import ensure_schema
 from budgets.stores.open import open_store
 from budgets.stores.schema import APPEND_ONLY, MUTABLE, entries, metadata
 from budgets.stores.store import insert_rows
-from tests.budgets.books import answer, ask
+from tests.budgets.ledger_checks import answer, ask
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from budgets import Ledger, LedgerUnavailable, UnsafeStore
 from budgets.stores import sqlite
 from budgets.stores.open import open_store
-from tests.budgets.books import ask, check_books
+from tests.budgets.ledger_checks import ask, check_books
 
 
 def test_every_connection_is_durable(tmp_path: Path) -> None:

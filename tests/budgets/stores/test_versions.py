@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from budgets import Ledger, UnsafeStore
 from budgets.stores.open import open_store
-from tests.budgets.books import answer, ask, check_books
+from tests.budgets.ledger_checks import answer, ask, check_books
 
 
 @pytest.mark.parametrize("version", [1, 99])

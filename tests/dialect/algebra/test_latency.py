@@ -10,8 +10,8 @@ from statistics import median
 import pytest
 
 import dialect
+from dialect.algebra.codegen_types import Target
 from dialect.algebra.release_plan import Question
-from dialect.algebra.target import Target
 from dialect.catalog.model import Catalog
 
 QUESTIONS = {

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from dialect.algebra import intervals as ranges
+from dialect.algebra import value_ranges as ranges
 from dialect.algebra.expressions import Field, Ref
-from dialect.algebra.intervals import is_bounded
+from dialect.algebra.value_ranges import is_bounded
 from dialect.binder.query import BoundQuery
 from dialect.catalog.model import Bounds
 from dialect.functions.emitter import write_expr
 from dialect.functions.inference import range_of
 from dialect.functions.registry import callable_names, overloads
-from dialect.functions.signature import Function
+from dialect.functions.signatures import Function
 from tests.support.sql.form_samples import ALL, TYPES, Sample, samples
 
 RULED = [

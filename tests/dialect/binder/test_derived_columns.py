@@ -7,8 +7,8 @@ from dialect.algebra.relations import PerPerson
 from dialect.binder.query import BoundQuery, bind_query
 from dialect.binder.table_functions import attach_movement_columns
 from dialect.catalog.model import MOVEMENT_SUFFIX, Catalog, ValueList
-from dialect.functions.scalar.places import COMPASS
-from dialect.parser.context import CompileContext
+from dialect.functions.scalar.geography import COMPASS
+from dialect.parser.compile_context import CompileContext
 from dialect.parser.parser import parse
 from engine.catalog.bundled import find_catalog
 

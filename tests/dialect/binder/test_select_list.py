@@ -7,8 +7,8 @@ from collections.abc import Callable
 import duckdb
 import pytest
 
+from dialect.algebra.codegen_types import Target
 from dialect.algebra.release_plan import Question
-from dialect.algebra.target import Target
 from dialect.codegen.outer_query import write_outer_query
 from dialect.errors import Code, Refusal
 from tests.support.sql.sql_cases import SqlCase, sql_cases

@@ -10,7 +10,7 @@ from dialect.binder.table_functions import build_sightings
 from dialect.catalog.model import Catalog
 from dialect.errors import Code, Refusal
 from dialect.functions.table_functions import Sightings
-from dialect.parser.context import CompileContext
+from dialect.parser.compile_context import CompileContext
 from dialect.parser.parser import parse
 from engine.catalog.bundled import find_catalog
 

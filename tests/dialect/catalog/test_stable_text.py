@@ -10,7 +10,7 @@ from enum import Enum, StrEnum
 import pytest
 
 from dialect.catalog import Catalog, PrivacyWindow, WindowRange, stable_text
-from dialect.catalog.admission import EligibilityCondition
+from dialect.catalog.eligibility import EligibilityCondition
 from dialect.catalog.layouts import CATALOG_LAYOUTS
 
 

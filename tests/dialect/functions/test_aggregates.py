@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialect.algebra.target import Target
+from dialect.algebra.codegen_types import Target
 from dialect.binder.query import BoundQuery
 from dialect.catalog.model import SqlType
 from dialect.codegen.relations.relation import write_rows

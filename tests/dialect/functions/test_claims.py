@@ -15,17 +15,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from dialect.algebra.codegen_types import Target
 from dialect.algebra.expressions import Expr, Field, fields_of
-from dialect.algebra.intervals import is_bounded
 from dialect.algebra.relations import PerPerson, Public
-from dialect.algebra.target import Target
+from dialect.algebra.value_ranges import is_bounded
 from dialect.binder.query import BoundQuery
 from dialect.catalog.model import Catalog
 from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Refusal
 from dialect.functions.emitter import write_expr
 from dialect.functions.inference import is_constant_per_person
-from dialect.parser.context import CompileContext
+from dialect.parser.compile_context import CompileContext
 from dialect.planner.keys.key_set import build_key_set
 
 CONDITIONS = (

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from dialect.functions.emitter import write_expr
-from dialect.functions.signature import Function
+from dialect.functions.signatures import Function
 from tests.support.sql.form_samples import ALL, STORED, STORED_AS, TYPES, samples
 
 Columns = tuple[tuple[str, str], ...]  # name and kind

@@ -15,7 +15,7 @@ from dialect.algebra.expressions import Call, Field, Ref
 from dialect.catalog.model import SqlType
 from dialect.functions.emitter import write_expr
 from dialect.functions.registry import overloads
-from dialect.functions.scalar.places import POLYGON_TYPE
+from dialect.functions.scalar.geography import POLYGON_TYPE
 from engine.data.files.derived_columns import SHAPE_TYPE
 from engine.data.files.polygons import parse_polygon
 

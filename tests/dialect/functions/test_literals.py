@@ -7,8 +7,8 @@ from collections.abc import Callable
 import duckdb
 import pytest
 
+from dialect.algebra.codegen_types import Target
 from dialect.algebra.release_plan import Question
-from dialect.algebra.target import Target
 from dialect.binder.query import BoundQuery
 from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Code, Refusal

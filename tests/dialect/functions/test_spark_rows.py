@@ -12,7 +12,7 @@ from dialect.catalog.model import SqlType
 from dialect.functions.emitter import SPARK, quote_for_spark, write_expr
 from dialect.functions.registry import SPARK_FORMS, WITHOUT_SPARK_FORM, all_overloads
 from dialect.functions.scalar.patterns import spark_glob, spark_like
-from dialect.functions.signature import quote_spark_text
+from dialect.functions.signatures import quote_spark_text
 from tests.support.sql.form_samples import samples
 
 PATTERNS = ("a%", "%b%", "a_c", "", "%", "%%", "_%_", "a\\%", "%a%c%", "a.c", "%ü", "[a]%", "(", "a%b%", "_")

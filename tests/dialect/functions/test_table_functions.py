@@ -16,10 +16,10 @@ from dialect.binder.query import BoundQuery, bind_query
 from dialect.catalog.model import Catalog
 from dialect.errors import Code, Refusal
 from dialect.functions.table_functions import TABLE_FUNCTIONS, TableFunction
-from dialect.parser.context import CompileContext
+from dialect.parser.compile_context import CompileContext
 from dialect.parser.parser import parse
 from dialect.planner.keys.key_set import build_key_set
-from dialect.sensitivity.norms import declared_clip_bound
+from dialect.sensitivity.clip_bounds import declared_clip_bound
 from engine.catalog.bundled import find_catalog
 from tests.dialect.functions.test_claims import Rows
 from tests.support.worlds import make_world

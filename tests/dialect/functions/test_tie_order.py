@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dialect import compile_query
+from dialect.algebra.codegen_types import Target
 from dialect.algebra.expressions import Field
-from dialect.algebra.target import Target
 from dialect.binder.query import BoundQuery
 from dialect.catalog.model import Catalog, EngineName, SqlType
 from dialect.codegen.relations.relation import write_rows

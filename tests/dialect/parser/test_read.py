@@ -8,7 +8,7 @@ import time
 import pytest
 
 import dialect
-from dialect.algebra.target import Target
+from dialect.algebra.codegen_types import Target
 from dialect.catalog.model import Catalog
 from dialect.errors import Code, Refusal
 from dialect.parser.placeholders import fill_placeholders

@@ -23,7 +23,7 @@ from dialect.parser.placeholders import fill_placeholders
 from dialect.parser.suggestions import aggregates as aggregate_refusals
 from dialect.parser.suggestions import foreign_dialects
 from dialect.parser.suggestions.foreign_dialects import CALL_REWRITES, to_duckdb
-from dialect.stability.calls import nearest_name
+from dialect.stability.typed_calls import nearest_name
 from tests.support.sql.plain import MACROS
 from tests.support.sql.refusal_sites import below_dialect
 from tests.support.sql.refused import followed, refusal_of

@@ -9,11 +9,11 @@ from itertools import count
 import duckdb
 import pytest
 
+from dialect.algebra.codegen_types import Target
 from dialect.algebra.release_plan import PrivatePlan
-from dialect.algebra.target import Target
 from dialect.catalog.model import Catalog
 from dialect.codegen.relations.relation import write_rows
-from dialect.parser.context import CompileContext
+from dialect.parser.compile_context import CompileContext
 from dialect.planner.grouping_set_reuse import count_finer_groups
 
 PlanOf = Callable[[str], PrivatePlan]

@@ -8,13 +8,13 @@ import duckdb
 import pytest
 
 import dialect
+from dialect.algebra.codegen_types import Target
 from dialect.algebra.relations import PerPerson
-from dialect.algebra.target import Target
 from dialect.binder.query import bind_query
 from dialect.catalog.model import Catalog, SqlType
 from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Code, Refusal
-from dialect.parser.context import CompileContext
+from dialect.parser.compile_context import CompileContext
 from dialect.parser.parser import parse
 from engine.catalog.file import load_catalog
 

@@ -9,14 +9,14 @@ from typing import Any
 import duckdb
 import pytest
 
+from dialect.algebra.codegen_types import Target
 from dialect.algebra.relations import PerPerson
 from dialect.algebra.release_plan import PrivatePlan
-from dialect.algebra.target import Target
 from dialect.binder.query import BoundQuery, bind_query
 from dialect.catalog.model import Catalog
 from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Code, Refusal
-from dialect.parser.context import CompileContext
+from dialect.parser.compile_context import CompileContext
 from dialect.parser.parser import parse
 from dialect.stability import set_operations
 from dialect.stability.set_operations import private_set_operation

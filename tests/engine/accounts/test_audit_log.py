@@ -10,15 +10,15 @@ import pytest
 from budgets import OWNER, EntryKind, ParamError
 from engine.accounts import audit_log as key_acts
 from engine.accounts.audit_log import KIND_DESCRIPTIONS, audit_log
-from engine.api import objection_count as objection_figure
+from engine.api import objection_counts as objection_figure
 from engine.api import workflows
 from engine.api.wire import ledger as wire_ledger
 from engine.data import objections
 from engine.errors import ExecutionFailed
 from engine.pipeline.engine import Engine
-from engine.pricing.norms import stored as calibrations
-from engine.pricing.terms import Request
-from engine.workflows import standing
+from engine.pricing.clip_bounds import stored_calibrations as calibrations
+from engine.pricing.query_terms import Request
+from engine.workflows import scheduled_queries as standing
 from engine.workflows.calibrate import calibrate, plan_calibration
 from tests.support.tree import ROOT
 

@@ -18,7 +18,7 @@ from engine import (
     write_person_report,
 )
 from engine.accounts import ledger_binding
-from engine.accounts.open import ledger_address, opened_for_audit, opened_ledger
+from engine.accounts.open_ledger import ledger_address, opened_for_audit, opened_ledger
 from engine.api.admin import Admin
 from tests.engine.town import make_town
 

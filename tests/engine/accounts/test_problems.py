@@ -11,7 +11,7 @@ from budgets import AccountName, BudgetRefused, IdempotencyError, LedgerUnavaila
 from dialect import Code, Refusal, Span
 from engine.errors import CatalogError, DataError, ExecutionFailed
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Request
+from engine.pricing.query_terms import Request
 from engine.problems import AnyProblem, problem
 
 AMOUNTS = {"account", "window", "requested_rho", "remaining_rho", "short_by_rho", "would_fit_rho"}

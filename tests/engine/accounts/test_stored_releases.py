@@ -11,7 +11,7 @@ import pytest
 from budgets.stores import journal
 from engine import open_session
 from engine.accounts.stored_releases import list_stored_releases
-from engine.api.objection_count import release_objection_count
+from engine.api.objection_counts import release_objection_count
 from engine.api.session import Session
 from engine.catalog.file import load_catalog
 from tests.engine.aged_town import AGED, Clock

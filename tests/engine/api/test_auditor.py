@@ -14,7 +14,7 @@ import pytest
 
 from budgets import Ledger
 from engine import Refused, anchor_ledger, export_ledger, verify_ledger, write_export
-from tests.budgets.books import answer, ask, item
+from tests.budgets.ledger_checks import answer, ask, item
 
 
 @pytest.fixture

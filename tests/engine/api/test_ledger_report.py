@@ -16,7 +16,7 @@ from dialect import Catalog
 from engine.accounts.losses import whole_person_loss
 from engine.api.admin import Admin
 from engine.api.reports.regulator import account_row, bars, ledger_report, report_html, report_text
-from engine.pricing.terms import caps
+from engine.pricing.query_terms import caps
 from tests.engine.town import make_town
 from tests.engine.windowed_town import DAYS, WINDOWED
 

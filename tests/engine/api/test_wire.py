@@ -17,7 +17,7 @@ from engine.mechanism.answer import Answer
 from engine.pipeline.answered import Answered
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
-from engine.pricing.terms import Request
+from engine.pricing.query_terms import Request
 
 BY_ZONE = "SELECT zone, COUNT(*) AS n, AVG(minutes) AS m FROM visit GROUP BY zone"
 ACCOUNT = {"rho": float, "delta": float, "epsilon": float, "cap_rho": float}

@@ -7,10 +7,10 @@ from fractions import Fraction
 import pytest
 
 from budgets import AccountName, AccountView, Loss, epsilon_from_rho
-from engine.accounts import shapes
+from engine.accounts import account_json as shapes
 from engine.api.wire import ledger as wire_ledger
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Request
+from engine.pricing.query_terms import Request
 
 VIEW = AccountView(
     AccountName("town", "forever", "ann"),

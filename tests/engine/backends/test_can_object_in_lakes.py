@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from dialect.catalog.model import EngineName, SqlType
-from dialect.codegen.engine_syntax import ENGINE_DIALECTS
+from dialect.codegen.engine_dialect import ENGINE_DIALECTS
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.lake import LakeBackend
 from engine.catalog.file import load_catalog
 from engine.data.objections import normalize_person
-from engine.data.open import open_data
+from engine.data.open_data import open_data
 from engine.data.snapshot import open_snapshot
 from tests.engine.data.test_can_object import COUNTS, KEYS, READ, make_keys
 from tests.support.spark.lake import as_lake

@@ -17,7 +17,7 @@ from engine.backends.duckdb import DuckDBBackend, Limits
 from engine.data.snapshot import open_snapshot
 from engine.errors import ExecutionFailed
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Request
+from engine.pricing.query_terms import Request
 from engine.problems import problem
 from tests.engine.town import make_town
 

@@ -12,10 +12,10 @@ import pytest
 from duckdb import connect
 
 from dialect import compile_query
-from dialect.algebra.target import MAX_SMALLINT_ROWS
+from dialect.algebra.codegen_types import MAX_SMALLINT_ROWS
 from engine.backends import duckdb
 from engine.errors import ExecutionFailed
-from engine.pricing.terms import Request
+from engine.pricing.query_terms import Request
 from tests.engine.town import ROWS, make_town, opened
 
 BY_NAME = "SELECT z.name, COUNT(*) AS n FROM visit v JOIN zone z ON v.zone = z.zone GROUP BY 1"

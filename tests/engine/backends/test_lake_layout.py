@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from dialect import Catalog, compile_query
 from dialect.catalog.model import Consent, Source
-from dialect.codegen import admission as write_admission
+from dialect.codegen import eligibility as write_admission
 from engine.api import steward as stewards
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.exact import NO_OBJECTIONS
@@ -31,10 +31,10 @@ from engine.data.checks.lake import lake_placeholder
 from engine.data.files.cache import forget, publish
 from engine.data.lake_optimize import optimize_lake
 from engine.data.materialized_rollups import LAYOUT_ALIAS
-from engine.data.open import open_lake
+from engine.data.open_data import open_lake
 from engine.data.snapshot import open_snapshot
 from engine.errors import CatalogError, DataError, ExecutionFailed
-from engine.pricing.prepare import CompiledRelease, compile_release
+from engine.pricing.compile_release import CompiledRelease, compile_release
 from passersby.cli.app import app
 from tests.conftest import NIGHTLY
 from tests.engine.data.test_layout import BY_GENDER, BY_ROWS, DECLARED, OF_GENDER, ROLLED

@@ -16,9 +16,9 @@ from dialect.codegen.outer_query import OuterSql
 from engine.backends import sandbox as module
 from engine.backends.sandbox import run_outer
 from engine.errors import ExecutionFailed
-from engine.pipeline import finish as finishing
+from engine.pipeline import post_process as finishing
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Request
+from engine.pricing.query_terms import Request
 
 TABLES = {"release 0": pa.table({"k": ["a", "b"], "n": [3, 4]}), "zone": pa.table({"zone": ["a"]})}
 

@@ -16,7 +16,7 @@ from dialect.codegen.relations import relation as write_rows
 from dialect.functions.emitter import write_expr
 from engine.backends.exact import NO_OBJECTIONS
 from engine.errors import ExecutionFailed
-from engine.pricing.prepare import compile_release
+from engine.pricing.compile_release import compile_release
 from tests.engine.town import CATALOG, ROWS, backend_over, make_town
 
 TIMED = CATALOG.replace('type = "DATE", range = ["2026-10-01", "2026-10-04"], nullable = false', 'type = "TIMESTAMP"')

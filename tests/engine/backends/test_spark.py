@@ -17,19 +17,19 @@ from pyspark.sql.connect.session import SparkSession
 from budgets import Ledger
 from dialect import Catalog, Refusal, compile_query
 from dialect.catalog.model import EngineName, Source
-from dialect.codegen import engine_syntax as engine_words
+from dialect.codegen import engine_dialect as engine_words
 from dialect.codegen import stored_columns
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.lake import LakeBackend
 from engine.backends.spark import backend as spark
 from engine.backends.spark import session as spark_session
-from engine.data.open import open_data
+from engine.data.open_data import open_data
 from engine.data.snapshot import open_snapshot
 from engine.errors import DataError, ExecutionFailed
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.engine import Engine
-from engine.pricing.prepare import compile_release
-from engine.pricing.terms import Request
+from engine.pricing.compile_release import compile_release
+from engine.pricing.query_terms import Request
 from tests.engine.town import make_town
 from tests.support.greybox.greybox import SensitivityExceeded
 from tests.support.neighbours.unread_rows import ASKED, UnreadRows
@@ -37,7 +37,7 @@ from tests.support.spark.lake import as_lake
 from tests.support.spark.on_lake import both, same, session_of, truncate_unhashed
 from tests.support.spark.spark_cluster import Cluster
 
-render = import_module("dialect.codegen.bounded")  # the face of the package has a function of this name
+render = import_module("dialect.codegen.bounded_sql")  # the face of the package has a function of this name
 RHO = Fraction(1, 200)
 DOUBLE, PLAIN = stored_columns.SPARK_DOUBLE, "CAST({0} AS DOUBLE)"
 QUIET = lambda stage, part: None  # noqa: E731

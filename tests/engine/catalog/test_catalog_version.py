@@ -13,7 +13,7 @@ from dialect.catalog.model import Column
 from engine.catalog.file import load_catalog
 from engine.catalog.version import catalog_version, release_dependency_digest
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Request
+from engine.pricing.query_terms import Request
 from tests.engine.town import CATALOG, make_town
 
 BY_ZONE = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"

@@ -21,13 +21,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialect.catalog.admission import MAX_PERSON_CHARACTERS
+from dialect.catalog.eligibility import MAX_PERSON_CHARACTERS
 from dialect.catalog.model import SqlType
-from dialect.codegen.engine_syntax import DUCKDB_DIALECT
+from dialect.codegen.engine_dialect import DUCKDB_DIALECT
 from engine import Refused, Session, open_session
 from engine.catalog.file import load_catalog
 from engine.data.checks.catalog import check_catalog
-from engine.data.ingest.ingest import ingest
+from engine.data.ingest.add_files import ingest
 from engine.data.objections import normalize_person
 from engine.server.http.roles import Role
 from tests.engine.data.test_objections import quiet

@@ -12,7 +12,7 @@ import pytest
 from dialect import compile_query
 from engine.data.checks import snapshot as snapshot_checks
 from engine.errors import DataError
-from engine.pricing.prepare import compile_release
+from engine.pricing.compile_release import compile_release
 from tests.engine.town import CATALOG, ROWS, backend_over, make_town
 
 BY_SHOP = (

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from engine.data.files.csv import UnreadableError, csv_fault, csv_relation
+from engine.data.files.csv_files import UnreadableError, csv_fault, csv_relation
 
 MIXED = "line ends are mixed: it ends in another way than the first line"
 FAULTS = [

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from dialect.functions.emitter import quote_text
-from engine.data.files.csv import UnreadableError, csv_relation
+from engine.data.files.csv_files import UnreadableError, csv_relation
 
 Rows = list[tuple[str | None, ...]]
 OTHERS = [(str(i), f"z{i % 3}") for i in range(40)]

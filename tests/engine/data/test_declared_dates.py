@@ -12,8 +12,8 @@ from engine.catalog.file import load_catalog
 from engine.data.checks.catalog import check_catalog
 from engine.data.snapshot import open_snapshot
 from engine.errors import DataError
-from engine.pricing.terms import Request
-from tests.engine.held_town import no_noise
+from engine.pricing.query_terms import Request
+from tests.engine.complete_town import no_noise
 from tests.engine.town import opened
 
 DECLARED = """

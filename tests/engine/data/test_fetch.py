@@ -18,8 +18,8 @@ from engine.catalog.sources import parse_store_address
 from engine.data.ingest import fetch
 from engine.errors import DataError
 from tests.engine.ingest_town import BAD, GOOD, HEADER, SECRET, VISITS, make
-from tests.support.patience import MAX_SECONDS
 from tests.support.server.object_store import CREDENTIALS, KEY, ObjectStore, object_store
+from tests.support.timeouts import MAX_SECONDS
 from tests.support.tree import ROOT
 
 PIECE = 20  # bytes

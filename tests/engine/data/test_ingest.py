@@ -22,13 +22,13 @@ from typer.testing import CliRunner
 import engine
 from engine import Refused, Session, ingest_files, open_session
 from engine.catalog.file import load_catalog
-from engine.data.open import open_data
+from engine.data.open_data import open_data
 from engine.data.snapshot import open_snapshot
 from engine.pricing import release_key
 from passersby.cli.app import app
 from tests.engine.ingest_town import BAD, DECLARED, GOOD, HEADER, SECRET, VISITS, make, new_file, state
 from tests.support.ledger.dying_ingest import BUG, DONE, STEPS
-from tests.support.patience import MAX_SECONDS, killed_after_timeout
+from tests.support.timeouts import MAX_SECONDS, killed_after_timeout
 from tests.support.tree import ROOT
 
 ADMITTED = 2  # of the good rows: the first one's person has not consented

@@ -25,7 +25,7 @@ from engine.catalog.file import load_catalog
 from engine.data.layout import build_layout, layout_file, open_layout_or_snapshot
 from engine.data.snapshot import open_snapshot
 from engine.errors import CatalogError, DataError
-from engine.pricing.prepare import CompiledRelease, compile_release
+from engine.pricing.compile_release import CompiledRelease, compile_release
 from passersby.cli.app import app
 from tests.engine.town import CATALOG, ROWS, make_town
 from tests.engine.windowed_town import WINDOWED

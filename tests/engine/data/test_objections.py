@@ -22,7 +22,7 @@ from engine.mechanism.gaussian import NoisyVector
 from engine.pipeline.cache import PlanCache
 from engine.pipeline.engine import Engine
 from tests.engine.town import make_town
-from tests.support.patience import MAX_SECONDS
+from tests.support.timeouts import MAX_SECONDS
 
 COUNT = "SELECT COUNT(DISTINCT person_id) AS n FROM visit"
 TWICE = f"SELECT n, m FROM ({COUNT}) AS a CROSS JOIN (SELECT COUNT(DISTINCT person_id) AS m FROM person) AS b"

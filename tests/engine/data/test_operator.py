@@ -19,7 +19,7 @@ from engine.catalog.file import load_catalog
 from engine.catalog.operator import make as make_module
 from engine.catalog.operator import make_operator, operator_path
 from engine.data.files.derived_columns import source_type
-from tests.support.patience import MAX_SECONDS
+from tests.support.timeouts import MAX_SECONDS
 from tests.support.tree import ROOT
 
 EVENTS = 300_000  # several row groups, so that threads have something to share

@@ -15,7 +15,7 @@ from dialect import Catalog
 from engine.catalog.file import load_catalog
 from engine.data.snapshot import Snapshot, open_snapshot
 from engine.errors import DataError
-from tests.support.patience import MAX_SECONDS
+from tests.support.timeouts import MAX_SECONDS
 
 CATALOG = """
 format = 1

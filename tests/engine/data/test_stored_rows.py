@@ -13,7 +13,7 @@ from engine.backends.exact import NO_OBJECTIONS
 from engine.data.checks import snapshot as snapshot_checks
 from engine.data.layout import build_layout
 from engine.errors import DataError
-from engine.pricing.prepare import compile_release
+from engine.pricing.compile_release import compile_release
 from tests.engine.town import CATALOG, ROWS, backend_over, make_town
 
 STORED = "ALTER TABLE visit RENAME TO stored"

@@ -15,7 +15,7 @@ from engine.backends.exact import NO_OBJECTIONS
 from engine.data.checks import snapshot as snapshot_checks
 from engine.data.checks.catalog import check_catalog
 from engine.errors import DataError, ExecutionFailed
-from engine.pricing.prepare import compile_release
+from engine.pricing.compile_release import compile_release
 from tests.engine.town import CATALOG, ROWS, backend_over, make_town
 
 COUNT = "SELECT count(*) AS n FROM visit"

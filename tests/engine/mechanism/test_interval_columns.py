@@ -16,7 +16,7 @@ from budgets import Ledger
 from dialect.catalog.model import Catalog
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Request
+from engine.pricing.query_terms import Request
 
 BASE = (
     "(SELECT zone, COUNT(*) AS n, COUNT(DISTINCT person_id) AS p, SUM(minutes) AS s, SUM(coins) AS c,"
@@ -68,7 +68,7 @@ def test_a_null_has_no_ends_and_some_numbers_have(rich: Engine) -> None:
 
 @pytest.mark.parametrize("column", ["n", "2 * n - p", "s / n"])
 def test_ends_of_another_level_are_found(rich: Engine, column: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    finishing = import_module("engine.pipeline.finish")
+    finishing = import_module("engine.pipeline.post_process")
     right = finishing.reaches
     monkeypatch.setattr(finishing, "reaches", lambda *given: right(*given[:-1], 0.9))
     low, _, lower, _ = ends(rich, column, Fraction("0.7"), 0.95)

@@ -19,8 +19,9 @@ from engine.mechanism import release
 from engine.mechanism.release import Release, outer_sql_table, release_from_bytes, release_to_bytes
 from engine.pipeline import engine as pipeline
 from engine.pipeline.engine import Engine
-from engine.pricing import group_keys, prepare
-from engine.pricing.terms import Request
+from engine.pricing import compile_release as prepare
+from engine.pricing import group_keys
+from engine.pricing.query_terms import Request
 
 KEYS = pa.table({"k0": ["a", "b", None], "k1": pa.array([1, None, 3], pa.int32())})
 

@@ -20,8 +20,8 @@ from engine.api.session import Session
 from engine.pipeline.advice import NO_ADVICE, Advice, find_advice
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
-from engine.pricing.prepare import CompiledRelease
-from engine.pricing.terms import Request
+from engine.pricing.compile_release import CompiledRelease
+from engine.pricing.query_terms import Request
 from tests.engine.town import ROWS, make_town, opened
 from tests.engine.windowed_town import WINDOWED
 

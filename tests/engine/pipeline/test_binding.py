@@ -26,7 +26,7 @@ from engine.pipeline import engine as pipeline
 from engine.pipeline.binding import bind_release
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
-from engine.pricing.terms import Request
+from engine.pricing.query_terms import Request
 
 ANN = Request("ann")
 _NULLS = ("NULL", "CASE WHEN gender = 'f' THEN NULL END", "z", "'a'", "TRUE", "1")
@@ -169,7 +169,7 @@ def test_an_outer_query_that_cannot_be_bound_is_refused_too(engine: Engine, monk
         raise ExecutionFailed("BinderException")
 
     with monkeypatch.context() as patched:
-        patched.setattr("engine.pipeline.finish.run_outer", no_plan)
+        patched.setattr("engine.pipeline.post_process.run_outer", no_plan)
         with pytest.raises(Refusal) as refused:
             engine.answer(sql, ANN)
     assert refused.value.code is Code.FUNC

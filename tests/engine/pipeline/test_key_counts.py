@@ -7,7 +7,7 @@ import pytest
 from dialect import Refusal
 from engine.errors import ExecutionFailed
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Request
+from engine.pricing.query_terms import Request
 
 
 @pytest.mark.parametrize("most", ["2000000", "9000000000000000000"])

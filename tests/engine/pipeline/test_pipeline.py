@@ -15,10 +15,10 @@ from dialect import Refusal
 from engine.catalog.file import load_catalog
 from engine.catalog.version import release_dependency_digest
 from engine.errors import ExecutionFailed
-from engine.pipeline import finish as finishing
+from engine.pipeline import post_process as finishing
 from engine.pipeline.answered import Answered
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Request
+from engine.pricing.query_terms import Request
 from tests.engine.town import CATALOG, make_town, opened
 from tests.support.tree import ROOT
 

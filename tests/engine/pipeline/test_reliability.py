@@ -25,7 +25,7 @@ from engine.pipeline.reliability import (
     non_negative_columns,
     rate_reliability,
 )
-from engine.pricing.terms import Request
+from engine.pricing.query_terms import Request
 from tests.engine.town import CATALOG, make_town, opened
 
 GOOD, FAIR, POOR, NOISE = Reliability

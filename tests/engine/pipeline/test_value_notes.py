@@ -12,7 +12,7 @@ from engine.backends import duckdb
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
 from engine.pipeline.notes import _suggestion
-from engine.pricing.terms import Request
+from engine.pricing.query_terms import Request
 
 
 class Noted:

@@ -10,8 +10,8 @@ from dialect.algebra.release_plan import ChargedWindows
 from engine.pipeline.answered import Answered
 from engine.pipeline.explain import Explained, explain
 from engine.pipeline.notes import charged_window_list, window_notes
-from engine.pricing.prepare import compile_release
-from engine.pricing.terms import Request
+from engine.pricing.compile_release import compile_release
+from engine.pricing.query_terms import Request
 from tests.engine.town import make_town, opened
 from tests.engine.windowed_town import WINDOWED
 

@@ -12,9 +12,9 @@ from dialect import Catalog, PrivatePlan, Refusal, compile_query
 from dialect.planner.keys.key_set import MAX_KEYS
 from engine.catalog.file import load_catalog
 from engine.pipeline.engine import Engine
+from engine.pricing.compile_release import compile_release
 from engine.pricing.group_keys import check_key_count, passes_threshold
-from engine.pricing.prepare import compile_release
-from engine.pricing.terms import Request
+from engine.pricing.query_terms import Request
 from tests.engine.town import opened
 
 BY_SHOP = "SELECT shop, COUNT(*) AS n FROM visit GROUP BY shop"

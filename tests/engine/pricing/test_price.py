@@ -11,7 +11,7 @@ import pytest
 
 from budgets import Loss
 from dialect import Catalog, ContributionBounds, Refusal, bound_contributions, compile_query
-from dialect.codegen.key_selection import max_weight, plan_over_released_keys, selection_plan
+from dialect.codegen.partition_selection import max_weight, plan_over_released_keys, selection_plan
 from engine.mechanism.thresholds import person_threshold, threshold_delta
 from engine.pricing import price as pricing
 from engine.pricing.price import Cost, approximate_threshold, price

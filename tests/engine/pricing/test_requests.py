@@ -6,7 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from dialect.parser.options import parse_target_error
-from engine.pricing.terms import Request, ledger_text, new_request_id, request_digest
+from engine.pricing.query_terms import Request, ledger_text, new_request_id, request_digest
 
 
 def test_ids_are_never_the_same() -> None:

@@ -10,8 +10,8 @@ import pytest
 from dialect import Code, Refusal, compile_query
 from engine.api.session import Session
 from engine.pipeline.engine import Engine
+from engine.pricing.query_terms import Request
 from engine.pricing.simultaneous import JointConfidence, bonferroni_level, max_intervals
-from engine.pricing.terms import Request
 
 CLAUSE = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(intervals = 'simultaneous') "
 HOURS = "zone AS h, COUNT(*) AS n FROM visit GROUP BY 1"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.pricing.norms import tails
-from engine.pricing.norms.histograms import ContributionHistogram, HistogramSubject, Quantity
-from engine.pricing.norms.tails import SIGNIFICANT_SIGMAS, denoised_people
-from tests.engine.pricing.test_norm_spread import MADE, SIGMA, UNTIL
+from engine.pricing.clip_bounds import tails
+from engine.pricing.clip_bounds.histograms import ContributionHistogram, HistogramSubject, Quantity
+from engine.pricing.clip_bounds.tails import SIGNIFICANT_SIGMAS, denoised_people
+from tests.engine.pricing.test_contribution_distribution import MADE, SIGMA, UNTIL
 
 
 def noisy(counts: np.ndarray, seed: int) -> ContributionHistogram:

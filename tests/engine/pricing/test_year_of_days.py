@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from budgets import AccountName, BudgetRefused, Loss
-from engine.pricing.terms import Request, caps
+from engine.pricing.query_terms import Request, caps
 from tests.engine.town import make_town, opened
 from tests.engine.windowed_town import WINDOWED
 

@@ -23,10 +23,10 @@ from engine.server.storage import ServerTables
 from engine.server.worker.frames import Frame, pack, read_frame
 from passersby.cli.app import app
 from tests.conftest import NIGHTLY
-from tests.support.ledger.dying import charges
+from tests.support.ledger.crash_points import charges
 from tests.support.neighbours.in_flight import RequestBatch, kill_under_requests, retry_until_answered
-from tests.support.patience import MAX_SECONDS, until
 from tests.support.server.serving import PATIENCE, Running, bearer, running
+from tests.support.timeouts import MAX_SECONDS, until
 
 IN_FLIGHT = 100 if NIGHTLY else 10
 COUNT = "SELECT count(*) AS visits FROM visit WHERE minutes > 31.25"

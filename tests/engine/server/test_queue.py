@@ -17,11 +17,11 @@ from engine import Session
 from engine.server.http.problems import Problem
 from engine.server.http.roles import Role
 from engine.server.service import MAX_ADMITTED_PER_CLIENT
-from engine.server.worker.gate import AdmissionControl
+from engine.server.worker.admission import AdmissionControl
 from engine.server.worker.pacing import PacedEngine, ResponsePacing
 from engine.server.worker.scheduler import QueuedQuery, QueueFull, Scheduler
-from tests.support.patience import MAX_SECONDS, until
 from tests.support.server.serving import TestServer, bearer, inhabited, listening
+from tests.support.timeouts import MAX_SECONDS, until
 
 QUEUE, SHARE, CROWD = 8, 4, 70
 REPEATED = "SELECT count(*) AS visits FROM visit"

@@ -26,8 +26,8 @@ from engine.server.http.protocol import BoundedProtocol
 from engine.server.http.roles import OPEN, OPEN_PAGES, PAGES, RULES, Role, Scope
 from engine.server.settings import Settings
 from engine.server.telemetry import configure_logging, log
-from tests.support.patience import MAX_SECONDS, until
 from tests.support.server.serving import TestServer, bearer, inhabited
+from tests.support.timeouts import MAX_SECONDS, until
 
 SECONDS = 0.3
 COUNT = "SELECT count(*) AS visits FROM visit"

@@ -20,10 +20,10 @@ import pytest
 
 from tests.engine.ingest_town import GOOD, make, new_file
 from tests.engine.server.test_runbook import RUNBOOK, prefix
-from tests.support.patience import MAX_SECONDS, killed_after_timeout
 from tests.support.server.ports import free_port
 from tests.support.server.serving import ANSWERS_AT, PROGRAM, bearer
 from tests.support.server.sinks import certificate
+from tests.support.timeouts import MAX_SECONDS, killed_after_timeout
 from tests.support.tree import ROOT
 
 RECIPE = (ROOT / "operations" / "Containerfile").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ import pytest
 
 from budgets import AccountName, Ledger, Loss
 from engine.server.http.roles import Role
-from tests.budgets.books import check_books
+from tests.budgets.ledger_checks import check_books
 from tests.support.ledger import postgres
 from tests.support.server.serving import PATIENCE, Running, bearer, running
 

@@ -18,10 +18,10 @@ from engine.accounts.losses import owner_keys, owner_loss
 from engine.api.wire import budget as wire_budget
 from engine.errors import ExecutionFailed
 from engine.pipeline.engine import Engine
-from engine.pricing.norms.histograms import Calibration, Calibrations, Quantity
-from engine.pricing.norms.stored import calibration_due_on, load_calibrations
-from engine.pricing.prepare import CompiledRelease
-from engine.pricing.terms import Request
+from engine.pricing.clip_bounds.histograms import Calibration, Calibrations, Quantity
+from engine.pricing.clip_bounds.stored_calibrations import calibration_due_on, load_calibrations
+from engine.pricing.compile_release import CompiledRelease
+from engine.pricing.query_terms import Request
 from engine.workflows.calibrate import calibrate, default_window, plan_calibration
 from tests.engine.town import CATALOG, make_town, opened
 from tests.support.statistics.calibrated import made_up_calibration
@@ -285,7 +285,7 @@ def test_a_new_calibration_is_found_while_the_ledger_is_open(monkeypatch: pytest
         looked.append(datasets)
         return Calibrations({"town": Calibration((len(looked),))})  # type: ignore[arg-type]
 
-    module = import_module("engine.pricing.norms.stored")
+    module = import_module("engine.pricing.clip_bounds.stored_calibrations")
     monkeypatch.setattr(module, "load_calibrations", noted)
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(Calibration, "valid_on", lambda self, day: self)

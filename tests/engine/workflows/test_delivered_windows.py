@@ -14,7 +14,7 @@ from budgets import Ledger, ParamError
 from dialect import Catalog
 from engine import Refused, calibrate_catalog, ingest_files, open_session
 from engine.catalog.file import load_catalog
-from engine.data.ingest.ingest import REGISTER_FILE, STAGING
+from engine.data.ingest.add_files import REGISTER_FILE, STAGING
 from engine.errors import CatalogError
 from engine.workflows.calibrate import plan_calibration
 from engine.workflows.delivered_windows import delivered_windows

@@ -25,8 +25,8 @@ from engine.catalog.operator import make_operator
 from engine.data.snapshot import copy_table
 from engine.errors import DataError
 from engine.pipeline.engine import Engine
-from engine.pricing.norms.histograms import Calibrations
-from engine.pricing.terms import Request
+from engine.pricing.clip_bounds.histograms import Calibrations
+from engine.pricing.query_terms import Request
 from engine.workflows.rehearsal import engine as module
 from engine.workflows.rehearsal.engine import rehearsal
 from tests.engine.town import CATALOG, ROWS, make_town

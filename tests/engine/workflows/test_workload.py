@@ -13,7 +13,7 @@ from engine.api.session import Session
 from engine.errors import ExecutionFailed
 from engine.pipeline import engine as pipeline
 from engine.pipeline.engine import Engine
-from tests.engine.held_town import anew, ask, held_town, price
+from tests.engine.complete_town import anew, ask, held_town, price
 
 ZONES = ";\n".join(f"SELECT COUNT(*) AS n FROM visit WHERE zone = 'z{i}'" for i in range(7))
 WORKLOAD = f"""SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone; -- a comment; with a semicolon
@@ -130,6 +130,6 @@ def test_a_workload_that_is_too_much_to_compare_is_refused(town: Engine, monkeyp
     def failing(*_: object) -> None:
         raise ExecutionFailed
 
-    monkeypatch.setattr("engine.reuse.combine.run_outer", failing)
+    monkeypatch.setattr("engine.reuse.derived_release.run_outer", failing)
     with pytest.raises(Refused, match="nothing was charged"):
         plan_workload(Session(anew(town)), WORKLOAD, client="ann", rho="0.9")

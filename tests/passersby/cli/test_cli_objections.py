@@ -13,7 +13,7 @@ import pytest
 
 from tests.engine.town import make_town
 from tests.passersby.conftest import Run
-from tests.support.patience import MAX_SECONDS
+from tests.support.timeouts import MAX_SECONDS
 from tests.support.tree import ROOT
 
 WORDS = (ROOT / "docs" / "admission.md").read_text(encoding="utf-8")

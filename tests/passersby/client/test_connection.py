@@ -13,7 +13,7 @@ import passersby
 from budgets import LedgerUnavailable
 from engine.api.session import Session
 from passersby.client.connection import Connection
-from tests.engine.held_town import DAILY, anew, held_town
+from tests.engine.complete_town import DAILY, anew, held_town
 from tests.engine.windowed_town import DAYS
 from tests.passersby.shapes import ACCOUNT, ANSWER, BUDGET, EXPLANATION, HISTORY, LEDGER, LEFT, misfits
 

@@ -18,8 +18,8 @@ from passersby.cli.app import app
 from passersby.client import remote
 from passersby.client.connection import Connection
 from tests.passersby.shapes import ANSWER, BUDGET, EXPLANATION, HISTORY, LEDGER, misfits
-from tests.support.patience import MAX_SECONDS
 from tests.support.server.serving import Running
+from tests.support.timeouts import MAX_SECONDS
 from tests.support.tree import ROOT
 
 COUNT = "SELECT zone, count(*) AS visits, avg(minutes) AS minutes FROM visit GROUP BY zone ORDER BY zone"

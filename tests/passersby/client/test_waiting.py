@@ -11,7 +11,7 @@ import pytest
 
 from passersby.client import progress
 from passersby.client.progress import ANSWERING, show_waiting
-from tests.support.patience import MAX_SECONDS
+from tests.support.timeouts import MAX_SECONDS
 
 
 class Terminal(io.StringIO):

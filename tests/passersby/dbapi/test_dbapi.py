@@ -13,7 +13,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from passersby.dbapi import dbapi
+from passersby.dbapi import pep249 as dbapi
 from tests.support.server.serving import Running
 
 COUNT = "SELECT zone, count(*) AS visits FROM visit WHERE minutes < ? GROUP BY zone ORDER BY zone"

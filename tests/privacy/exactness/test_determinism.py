@@ -19,12 +19,12 @@ from dialect import Target, compile_query
 from dialect.catalog.model import Catalog
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.exact import Exact
-from engine.backends.locked import LOCKDOWN_SETTINGS
+from engine.backends.lockdown import LOCKDOWN_SETTINGS
 from engine.backends.scratch import Scratch
 from engine.catalog.file import load_catalog
-from engine.pricing import prepare as prepare_module
-from engine.pricing.prepare import compile_release
-from tests.support.ledger import spoilt
+from engine.pricing import compile_release as prepare_module
+from engine.pricing.compile_release import compile_release
+from tests.support.sql import planted_codegen as spoilt
 from tests.support.sql.oracle import same
 from tests.support.sql.passes import passes
 

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from dialect.functions.registry import all_overloads
-from dialect.functions.signature import Function
+from dialect.functions.signatures import Function
 from tests.support.sql.oracle import Oracle
 from tests.support.sql.sql_cases import sql_cases
 from tests.support.worlds import make_world

@@ -23,7 +23,7 @@ partials, person_windows, timed_scans = (
     import_module("dialect.planner.window_charging"),
     import_module("dialect.planner.window_charging"),
 )
-render: Any = import_module("dialect.codegen.bounded")
+render: Any = import_module("dialect.codegen.bounded_sql")
 EXAMPLES = 5_000 if os.environ.get("PASSERSBY_NIGHTLY") else 25
 ZONE = "Europe/Berlin"
 PERSONS = 12

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import strategies as st
 
 from dialect.catalog.model import Catalog
-from engine.backends.locked import LOCKDOWN_SETTINGS
+from engine.backends.lockdown import LOCKDOWN_SETTINGS
 from tests.nightly import extremes, greybox
 from tests.support.greybox.greybox import UnexpectedChange, check_on, connect
 from tests.support.greybox.greybox_data import VICTIM, Database, Declared, Run, Subscriber

@@ -9,7 +9,7 @@ import pytest
 
 from dialect import compile_query
 from engine.catalog.bundled import find_catalog
-from engine.pricing.prepare import compile_release
+from engine.pricing.compile_release import compile_release
 from tests.support.sql.analysts import FILE, questions
 from tests.support.sql.oracle import Oracle
 

@@ -25,15 +25,15 @@ from budgets import Ledger
 from dialect import Catalog, Refusal, compile_query, generate_sql
 from dialect.catalog.model import EngineName
 from dialect.catalog.privacy_windows import PrivacyWindow
-from dialect.codegen.engine_syntax import ENGINE_DIALECTS
+from dialect.codegen.engine_dialect import ENGINE_DIALECTS
 from engine.backends.lake import LakeBackend
-from engine.catalog.admission import eligibility_filter
 from engine.catalog.bundled import find_catalog
-from engine.data.open import open_data
+from engine.catalog.eligibility import eligibility_filter
+from engine.data.open_data import open_data
 from engine.errors import ExecutionFailed
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Request
+from engine.pricing.query_terms import Request
 from tests.privacy.exactness.test_questions import QUESTIONS, needs_questions
 from tests.support.greybox.greybox import SensitivityExceeded, UnexpectedChange, check_neighbours, groups
 from tests.support.greybox.greybox_data import (

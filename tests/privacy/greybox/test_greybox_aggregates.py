@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from dialect.catalog.model import Catalog
 from tests.support.greybox.greybox import check_drawn
-from tests.support.greybox.greybox_asked import QuerySource, draw_query
+from tests.support.greybox.greybox_aggregates import QuerySource, draw_query
 
 EXAMPLES = 24  # without end: tests/nightly/greybox.py
 

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from dialect import compile_query
 from dialect.algebra.release_plan import ClipRule, VectorBound
 from dialect.catalog.model import Catalog
-from engine.pricing.norms.histograms import MEAN_BINS, MEAN_STEPS, Calibration, HistogramSubject, Quantity
-from engine.pricing.prepare import UnpricedRelease, compile_release
+from engine.pricing.clip_bounds.histograms import MEAN_BINS, MEAN_STEPS, Calibration, HistogramSubject, Quantity
+from engine.pricing.compile_release import UnpricedRelease, compile_release
 from engine.workflows.calibration_questions import calibration_questions
 from tests.support.greybox.greybox import RHO, DependsOnData, GreyBox, SensitivityExceeded
 from tests.support.greybox.greybox_data import VICTIM, Database, Declared, Run, Subscriber, declared_as, make_worlds
@@ -31,8 +31,8 @@ bound, render, preparing, asking = map(
     import_module,
     (
         "dialect.sensitivity.bounding",
-        "dialect.codegen.bounded",
-        "engine.pricing.prepare",
+        "dialect.codegen.bounded_sql",
+        "engine.pricing.compile_release",
         "engine.workflows.calibration_questions",
     ),
 )

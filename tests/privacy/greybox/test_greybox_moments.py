@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from dialect.algebra.release_plan import Factor
 from dialect.catalog.model import Catalog
 from tests.support.greybox.greybox import SensitivityExceeded, UnexpectedChange, check_drawn, check_on
-from tests.support.greybox.greybox_asked import QuerySource, draw_query
+from tests.support.greybox.greybox_aggregates import QuerySource, draw_query
 from tests.support.greybox.greybox_data import VICTIM, Database, Run, Subscriber
 
 aggregates, partials, private_plan, render = (
     import_module("dialect.functions.aggregates"),
     import_module("dialect.codegen.contribution.clipping"),
     import_module("dialect.algebra.release_plan"),
-    import_module("dialect.codegen.bounded"),
+    import_module("dialect.codegen.bounded_sql"),
 )
 EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 20
 

@@ -16,12 +16,12 @@ from dialect.algebra.release_plan import VectorKind
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.exact import Exact
 from engine.backends.sandbox import run_outer
-from engine.pipeline import finish as finishing
-from tests.support.ledger import spoilt
-from tests.support.ledger.spoilt import PlantedChange
+from engine.pipeline import post_process as finishing
 from tests.support.planted import changing
 from tests.support.sql import exact
+from tests.support.sql import planted_codegen as spoilt
 from tests.support.sql.oracle import Oracle
+from tests.support.sql.planted_codegen import PlantedChange
 from tests.support.sql.sql_cases import sql_cases
 from tests.support.sql.sql_grammar import Round, as_plain, rounds
 from tests.support.statistics import lifted

@@ -17,8 +17,8 @@ from dialect.planner.reuse.view_matching import CanonicalPlan
 from engine.pipeline import engine as pipeline
 from engine.pipeline.engine import Engine
 from engine.reuse import sources
-from tests.engine.held_town import DAILY, anew, ask, held_town, price
-from tests.engine.reuse.test_finding import BY_ZONE, FINE, PEOPLE, rows
+from tests.engine.complete_town import DAILY, anew, ask, held_town, price
+from tests.engine.reuse.test_view_matching import BY_ZONE, FINE, PEOPLE, rows
 from tests.engine.town import ROWS, make_town, opened
 
 derivation = import_module("dialect.planner.reuse.view_matching")

@@ -14,7 +14,7 @@ from sqlglot import exp
 from dialect.algebra.expressions import TRUE, Ref
 from dialect.algebra.relations import RowTruncation
 from dialect.catalog.privacy_windows import PrivacyWindow
-from dialect.stability.calls import apply_function, to_local_time
+from dialect.stability.typed_calls import apply_function, to_local_time
 from tests.support.greybox.greybox import SensitivityExceeded, UnexpectedChange, connect
 from tests.support.neighbours.window_questions import fill_dates
 from tests.support.neighbours.window_worlds import VICTIM, Data, Row, Worlds

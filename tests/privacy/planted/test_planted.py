@@ -32,18 +32,18 @@ aggregates, bound, from_clause, functions, joins, measures, one_release, partial
     import_module("dialect.binder.aggregates"),
     import_module("dialect.planner.releases"),
     import_module("dialect.codegen.contribution.clipping"),
-    import_module("dialect.codegen.bounded"),
+    import_module("dialect.codegen.bounded_sql"),
     import_module("dialect.codegen.contribution.per_unit"),
 )
 eager, first_groups, histograms, light_units, one_row, rules = (
-    import_module("dialect.codegen.contribution.eager_aggregation"),
-    import_module("dialect.codegen.contribution.group_limit"),
+    import_module("dialect.codegen.contribution.aggregation_pushdown"),
+    import_module("dialect.codegen.contribution.group_truncation"),
     import_module("dialect.planner.quantiles"),
-    import_module("dialect.codegen.contribution.light_units"),
+    import_module("dialect.codegen.contribution.unclipped_units"),
     import_module("dialect.analysis.uniqueness"),
     import_module("dialect.stability.row_operators"),
 )
-prepare = import_module("engine.pricing.prepare")
+prepare = import_module("engine.pricing.compile_release")
 
 
 def one_row_each(*given: Any) -> Any:

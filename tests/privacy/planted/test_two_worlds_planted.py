@@ -20,7 +20,7 @@ from engine.errors import ExecutionFailed
 from engine.mechanism.release import Release
 from engine.pipeline.answered import Answered
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Request
+from engine.pricing.query_terms import Request
 from tests.support.neighbours.two_worlds import (
     BY_HOUR,
     BY_ZONE,
@@ -105,7 +105,7 @@ PLANTED = {
     ),
     "a remainder that raises": (form("%#0", "({0} % {1})"), DIVIDED),
     "a price that knows how many people there are": (
-        instead(import_module("engine.pricing.prepare"), "count_keys", keys_counted_in_the_data),
+        instead(import_module("engine.pricing.compile_release"), "count_keys", keys_counted_in_the_data),
         replace(BY_ZONE, sql="SELECT cell_id, COUNT(DISTINCT subscriber_id) FROM events GROUP BY 1"),
     ),
     "public keys only where somebody was": (

@@ -23,7 +23,7 @@ from scipy import stats
 from dialect import compile_query
 from engine.backends.exact import Exact
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Request
+from engine.pricing.query_terms import Request
 from tests.support.neighbours.attack_catalog import attack_catalog
 from tests.support.statistics.noised import ReadOnce, engine_over
 from tests.support.statistics.statistics import ALPHA

@@ -19,7 +19,7 @@ import pytest
 from dialect import compile_query
 from dialect.catalog.model import Catalog, ClipBounds, Table
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Request
+from engine.pricing.query_terms import Request
 from tests.support.neighbours.attack_catalog import attack_catalog
 from tests.support.sql.exact import exact_engine
 from tests.support.statistics.noised import engine_over

@@ -14,7 +14,7 @@ import pytest
 
 from dialect import compile_query
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Request
+from engine.pricing.query_terms import Request
 from tests.privacy.statistics.test_coverage import WITHIN, generous
 from tests.support.neighbours.attack_catalog import attack_catalog
 from tests.support.sql.exact import exact_engine

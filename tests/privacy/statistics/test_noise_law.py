@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 from dialect import compile_query
-from dialect.codegen.key_selection import max_weight
+from dialect.codegen.partition_selection import max_weight
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Request
+from engine.pricing.query_terms import Request
 from tests.support.ledger.forked import DRAWN, drawn_in_forks
 from tests.support.neighbours.attack_catalog import attack_catalog
 from tests.support.statistics.noised import Noise, answers, engine_over, noises, with_private_keys

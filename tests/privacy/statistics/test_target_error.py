@@ -14,7 +14,7 @@ import pytest
 from engine import Refused, Session
 from engine.mechanism.release import Release
 from engine.pipeline.target_budget import StoredAnswers
-from engine.pricing.prepare import CompiledRelease
+from engine.pricing.compile_release import CompiledRelease
 from tests.support.neighbours.two_worlds import (
     ANSWERED,
     BY_HOUR,

@@ -18,14 +18,14 @@ from budgets import AccountName, Charge, Ledger
 from engine.backends.duckdb import DuckDBBackend
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
-from engine.pricing.prepare import CompiledRelease
-from engine.pricing.terms import Request
+from engine.pricing.compile_release import CompiledRelease
+from engine.pricing.query_terms import Request
 from tests.support.ledger.blank_ledger import blank_ledger
-from tests.support.ledger.dying import STEPS, charges
+from tests.support.ledger.crash_points import STEPS, charges
 from tests.support.neighbours.attack_catalog import attack_catalog
 from tests.support.neighbours.two_worlds import ANSWERED, attacks
-from tests.support.patience import killed_after_timeout
 from tests.support.statistics.noised import ReadOnce, engine_over
+from tests.support.timeouts import killed_after_timeout
 from tests.support.tree import ROOT
 
 CHARGES = 1
@@ -45,7 +45,7 @@ Ask = Callable[..., Died]
 @pytest.fixture(scope="module")
 def ask() -> Iterator[Ask]:
     """Closure that queries in a process of its own, forked after all imports."""
-    command = [sys.executable, "-m", "tests.support.ledger.dying"]
+    command = [sys.executable, "-m", "tests.support.ledger.crash_points"]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
 
         def asked(folder: Path, step: str, kind: str = "right") -> Died:

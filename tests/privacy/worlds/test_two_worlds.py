@@ -15,7 +15,7 @@ from engine import Refused, Session
 from engine.backends.duckdb import DuckDBBackend, Limits
 from engine.data.snapshot import open_snapshot
 from engine.pipeline.engine import Engine
-from engine.pricing.prepare import compile_release
+from engine.pricing.compile_release import compile_release
 from tests.support.neighbours.attack_catalog import attack_catalog
 from tests.support.neighbours.attack_neighbours import neighbours, uncovered
 from tests.support.neighbours.two_worlds import (

@@ -7,10 +7,10 @@ from pathlib import Path
 from engine.api.wire.answer import derived_from
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
-from engine.pricing.terms import Request
-from tests.engine.held_town import anew, ask, held_town
-from tests.engine.reuse.test_combining import SAID as COMBINED
-from tests.engine.reuse.test_finding import BY_ZONE, FINE, MEMBERS, PEOPLE, SAID, UNSAID
+from engine.pricing.query_terms import Request
+from tests.engine.complete_town import anew, ask, held_town
+from tests.engine.reuse.test_linear_combinations import SAID as COMBINED
+from tests.engine.reuse.test_view_matching import BY_ZONE, FINE, MEMBERS, PEOPLE, SAID, UNSAID
 from tests.engine.town import CATALOG, ROWS
 
 VICTIM = "DELETE FROM visit WHERE person_id = 17; DELETE FROM person WHERE person_id = 17;"

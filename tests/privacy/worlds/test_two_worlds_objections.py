@@ -16,7 +16,7 @@ from dialect import compile_query
 from engine import Session
 from engine.backends.exact import NO_OBJECTIONS
 from engine.pipeline.engine import Engine
-from engine.pricing.prepare import compile_release
+from engine.pricing.compile_release import compile_release
 from tests.support.greybox.greybox import groups
 from tests.support.neighbours.attack_catalog import VICTIM
 from tests.support.neighbours.two_worlds import (

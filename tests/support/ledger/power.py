@@ -11,9 +11,9 @@ import pytest
 
 from budgets import EntryKind, Ledger, LedgerUnavailable
 from budgets.stores import sqlite as product
-from tests.budgets.books import ask, check_books, item
+from tests.budgets.ledger_checks import ask, check_books, item
+from tests.support.ledger.client_kills import LARGE_CAPS, PRICE
 from tests.support.ledger.disk import Disk, PowerCut
-from tests.support.ledger.killed import LARGE_CAPS, PRICE
 from tests.support.ledger.ledger_on_disk import ledger_on
 
 CUTS = "cuts"

@@ -29,7 +29,7 @@ from engine.server.http.roles import Role
 from engine.server.http.sizes import static_notes
 from engine.server.worker.pacing import PacedEngine, ResponsePacing
 from passersby.client import remote
-from passersby.dbapi import dbapi
+from passersby.dbapi import pep249 as dbapi
 from tests.support.neighbours.http_worlds import logging, seen_over_http, without_run_ids
 from tests.support.neighbours.two_worlds import Attack, with_empty_ledger
 from tests.support.server.serving import TestServer, inhabited, listening

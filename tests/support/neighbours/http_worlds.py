@@ -15,8 +15,8 @@ from engine.server.http.responses import ARROW
 from engine.server.http.sizes import static_notes
 from engine.server.telemetry import configure_logging
 from tests.support.neighbours.two_worlds import Attack
-from tests.support.patience import until
 from tests.support.server.serving import TestServer
+from tests.support.timeouts import until
 
 NAMES = ("id", "request_id", "made_at", "ended_at", "location", "at", "body", "row_hash", "settled_at")  # of one run
 

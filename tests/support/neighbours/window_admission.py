@@ -23,7 +23,7 @@ from dialect.catalog.model import NO_ELIGIBILITY_RULES
 from dialect.catalog.privacy_windows import PrivacyWindow, next_window_start
 from engine.backends.exact import NO_OBJECTIONS
 from engine.catalog.file import load_catalog
-from engine.pricing.prepare import compile_release
+from engine.pricing.compile_release import compile_release
 from tests.support.greybox.greybox import RHO, InMemory, ReleaseRun, UnexpectedChange, groups
 from tests.support.neighbours.window_questions import data
 from tests.support.neighbours.window_worlds import (

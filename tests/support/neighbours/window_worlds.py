@@ -24,9 +24,9 @@ import pyarrow as pa
 
 from dialect import Catalog, PrivatePlan, Question, Target, compile_query
 from dialect.catalog.privacy_windows import STATIC, PrivacyWindow, next_window_start, window_name
-from dialect.codegen.key_selection import max_weight
+from dialect.codegen.partition_selection import max_weight
 from engine.catalog.file import load_catalog
-from engine.pricing.prepare import compile_release
+from engine.pricing.compile_release import compile_release
 from tests.support.greybox.greybox import (
     RHO,
     InMemory,

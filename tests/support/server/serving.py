@@ -28,11 +28,11 @@ from engine.server.http.roles import Role
 from engine.server.service import Service
 from engine.server.settings import Settings
 from engine.server.storage import ServerTables
-from engine.server.worker.client import NO_CALLBACKS, QueryCallbacks
+from engine.server.worker.link import NO_CALLBACKS, QueryCallbacks
 from engine.server.worker.pacing import bucket_callback, queued_callback
 from engine.server.worker.verbs import Reply, VerbHandler
 from tests.support.ledger.blank_ledger import StorePool
-from tests.support.patience import killed_after_timeout, until
+from tests.support.timeouts import killed_after_timeout, until
 
 PEPPER = b"p" * 32
 PROGRAM = "from passersby.cli.app import app; app()"

@@ -15,8 +15,8 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
-from tests.support.patience import MAX_SECONDS
 from tests.support.server.ports import free_port
+from tests.support.timeouts import MAX_SECONDS
 
 PATIENCE = 10.0
 

@@ -15,7 +15,7 @@ from pyspark.sql.connect.session import SparkSession
 
 from dialect import Target, compile_query
 from dialect.catalog.model import Catalog
-from dialect.codegen.engine_syntax import ENGINE_DIALECTS
+from dialect.codegen.engine_dialect import ENGINE_DIALECTS
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.empty_tables import declared_columns
 from engine.backends.exact import NO_OBJECTIONS, Exact
@@ -23,7 +23,7 @@ from engine.backends.lake import LakeBackend
 from engine.backends.protocol import Lake
 from engine.backends.spark.backend import SparkLake
 from engine.data.checks.lake import bit_cast_person_columns, lake_placeholder, lake_target
-from engine.pricing.prepare import compile_release
+from engine.pricing.compile_release import compile_release
 from tests.support.greybox.greybox import InMemory, ReleaseRun
 from tests.support.spark.lake import of_connection
 from tests.support.sql.passes import every_other, passes

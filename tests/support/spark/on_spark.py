@@ -16,7 +16,7 @@ from dialect.algebra.expressions import Expr
 from dialect.catalog.model import SqlType
 from dialect.functions.emitter import SPARK, UnsupportedByEngine, write_expr
 from dialect.functions.scalar.time import MICROSECONDS_OF_INTERVAL
-from dialect.functions.signature import Function
+from dialect.functions.signatures import Function
 from tests.support.sql.conformance import COLUMNS, Conformance, are_equal, cases, typed
 from tests.support.sql.form_samples import ALL, NEAR_DATES, NEAR_TIMES, STORED, STORED_AS, TYPES, Sample, samples
 

@@ -32,14 +32,14 @@ from dialect.algebra.release_plan import ReleaseColumns, VectorKind
 from dialect.stability.outer_joins import outcomes
 from engine.backends.duckdb import DuckDBBackend, Limits
 from engine.backends.exact import Exact
-from engine.catalog.admission import eligibility_filter
 from engine.catalog.bundled import find_catalog
+from engine.catalog.eligibility import eligibility_filter
 from engine.catalog.folders import cache_folder
 from engine.data.snapshot import open_snapshot
 from engine.mechanism.release import Release, outer_sql_table
-from engine.pipeline import finish as finishing
+from engine.pipeline import post_process as finishing
 from engine.pipeline.engine import Engine
-from engine.pricing.prepare import CompiledRelease
+from engine.pricing.compile_release import CompiledRelease
 from tests.support.statistics.lifted import lifted_bounding, lifted_plan, witnessed
 
 SUMS = (VectorKind.SUM, VectorKind.CENTRED)

@@ -10,9 +10,9 @@ from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref
 from dialect.catalog.model import SqlType
 from dialect.functions.emitter import quote_literal
 from dialect.functions.registry import _OVERLOADS as FORMS
-from dialect.functions.scalar.places import POLYGON_TYPE as STORED_POLYGON
+from dialect.functions.scalar.geography import POLYGON_TYPE as STORED_POLYGON
 from dialect.functions.scalar.time import TIME_UNITS
-from dialect.functions.signature import CONSTANT, VARIADIC, Function, accepts, constant_mistake
+from dialect.functions.signatures import CONSTANT, VARIADIC, Function, accepts, constant_mistake
 from engine.data.files.polygons import parse_polygon
 
 FAR_DATES = (

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from engine.backends.exact import NO_OBJECTIONS, Exact
-from engine.pricing.prepare import CompiledRelease
+from engine.pricing.compile_release import CompiledRelease
 
 
 def passes(

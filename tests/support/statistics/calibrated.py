@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 
 from dialect.catalog.model import Catalog
-from engine.pricing.norms.histograms import Calibration, ContributionHistogram, HistogramSubject, Quantity
+from engine.pricing.clip_bounds.histograms import Calibration, ContributionHistogram, HistogramSubject, Quantity
 from engine.workflows.calibration_questions import has_one_row_per_person
 
 LONG_AGO, FAR_AWAY = date(2000, 1, 1), date(2999, 1, 1)

@@ -22,7 +22,7 @@ from engine.data.snapshot import open_snapshot
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.answered import Answered
 from engine.pipeline.engine import Engine
-from engine.pricing.terms import Request
+from engine.pricing.query_terms import Request
 from tests.support.ledger.blank_ledger import blank_ledger
 
 Noise = npt.NDArray[np.int64]

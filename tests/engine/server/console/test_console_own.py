@@ -9,9 +9,9 @@ import pytest
 from budgets.stores import journal
 from engine.server.console.drawing import burn_down
 from engine.server.http.roles import Role
-from tests.support.patience import until
 from tests.support.server.serving import TestServer
 from tests.support.server.visiting import Browser, visitors
+from tests.support.timeouts import until
 
 COUNT = "SELECT count(*) AS visits FROM visit"
 WHY = {"reason": "the season needs more"}

@@ -18,9 +18,9 @@ from engine.server.http.problems import Problem, problem_response
 from engine.server.http.roles import RULES, Role, Scope
 from engine.server.worker.verbs import VERBS
 from tests.engine.server.http.test_roles import COUNT, SENT, Sent
-from tests.support.patience import until
 from tests.support.server.serving import TestServer
 from tests.support.server.visiting import visitors
+from tests.support.timeouts import until
 
 HALF = "\ud800"  # one half of a character that needs two
 BAD = {"half": f"a{HALF}", "only a half": HALF, "nul": "a\0b", "very long": "a" * 900_000}

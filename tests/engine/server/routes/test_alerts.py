@@ -18,9 +18,9 @@ from engine.server.http.roles import Role
 from engine.server.routes.alerts import MAX_TRIES, Alerts, Mail, alert_mail
 from engine.server.settings import Settings
 from engine.server.storage import ServerTables, alerts
-from tests.support.patience import until
 from tests.support.server.serving import TestServer, inhabited
 from tests.support.server.sinks import certificate, hook, mailbox
+from tests.support.timeouts import until
 
 BY_COIN = "SELECT count(*) AS visits FROM visit WHERE coins = {}"
 NEVER = {"alert_seconds": 3600}  # a test looks by itself

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from budgets import Ledger
-from dialect.algebra.target import Rollup
+from dialect.algebra.codegen_types import Rollup
 from engine import Session
 from engine.server.http.roles import Role
 from engine.server.routes.alerts import MAX_TRIES, Alerts

@@ -17,8 +17,8 @@ from engine.server.routes.jobs import MAX_ROUNDS, UNFINISHED, Jobs
 from engine.server.service import MAX_TRIES, Service
 from engine.server.settings import Settings
 from engine.server.storage import ServerTables
-from engine.server.worker.client import WorkerDied
-from engine.server.worker.gate import AdmissionControl
+from engine.server.worker.admission import AdmissionControl
+from engine.server.worker.link import WorkerDied
 from engine.server.worker.verbs import Reply
 from tests.support.server.serving import PEPPER, blank_books
 

@@ -22,10 +22,10 @@ from engine import Session
 from engine.server.http.roles import Role
 from engine.server.routes import readiness
 from engine.server.routes.readiness import Part, Readiness
-from tests.support.ledger.dying import charges
+from tests.support.ledger.crash_points import charges
 from tests.support.neighbours.in_flight import RequestBatch, kill_under_requests, retry_until_answered
-from tests.support.patience import until
 from tests.support.server.serving import Running, TestServer, bearer, inhabited, running
+from tests.support.timeouts import until
 
 FULL, REFUSED = "ENOSPC", "connection refused"
 

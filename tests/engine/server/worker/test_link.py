@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from engine.server.worker import client as link_module
-from engine.server.worker.client import PipeLink, QueryCallbacks, WorkerDied
+from engine.server.worker import link as link_module
 from engine.server.worker.frames import LENGTHS, MAX_FRAME_BYTES, Frame, next_frame, pack, read_frame
-from tests.support.patience import MAX_SECONDS as PATIENCE
+from engine.server.worker.link import PipeLink, QueryCallbacks, WorkerDied
+from tests.support.timeouts import MAX_SECONDS as PATIENCE
 
 READY = pack(Frame({"ready": 1}))
 BREAKS = {

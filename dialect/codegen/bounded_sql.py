@@ -1,0 +1,351 @@
+"""Bounded SQL: exact integers per group in which each person's contribution is bounded (`proofs.md#render`).
+
+PrivatePlan and Bounding -> BoundedSql, by these CTEs:
+
+    source    rows of people, with keys, values and conditions
+    partials  per-unit partial aggregates: one row per (person, group), exact integers
+    chosen    the same after group truncation: at most L0 groups per person, where a limit is needed
+    factors   clipping factors: one row per admitted person, where vectors are scaled
+    sums      one row per group: the person is gone
+    answer    one row per public key, zeros included, in public order
+
+Where vectors are only scaled, unclipped units are summed without a row of their own (`light_units`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from dialect.algebra.codegen_types import BoundedSql, Subquery, Target, UnitPartials
+from dialect.algebra.release_plan import ClipRule, ContributionBounds, PrivatePlan, QueryVector, VectorBound, VectorKind
+from dialect.catalog.eligibility import Eligibility
+from dialect.codegen.contribution.aggregation_pushdown import aggregated_plan, find_pushdown, join_keys
+from dialect.codegen.contribution.clipping import (
+    clipped_contribution,
+    combine_windows,
+    is_always_one,
+    scale_groups,
+    sum_template,
+)
+from dialect.codegen.contribution.distinct import distinct_counts, distinct_values, truncated_values
+from dialect.codegen.contribution.group_truncation import truncate_groups
+from dialect.codegen.contribution.key_encoding import (
+    encoded_rows,
+    is_key_encoded,
+    plan_by_encoded_key,
+    without_implied_predicates,
+)
+from dialect.codegen.contribution.per_unit import capped_partials, merged_partials, unit_partials
+from dialect.codegen.contribution.public_pushdown import Dictionary, encode_text_keys, pre_grain_values
+from dialect.codegen.contribution.unclipped_units import (
+    CLIPPED_UNITS,
+    all_sums,
+    is_source_materialized,
+    norm_test_sql,
+    unclipped_sums,
+)
+from dialect.codegen.contribution.zero_fill import answer_sql, dictionary_sql, key_set_semi_join, key_set_sql
+from dialect.codegen.eligibility import eligibility_ctes, eligible_persons_sql, join_admitted, objectors_to_broadcast
+from dialect.codegen.engine_dialect import DUCKDB_DIALECT, EngineDialect, dialect_of
+from dialect.codegen.lake import (
+    KEY_SET,
+    LAKE_RESULT,
+    broadcast_sql,
+    check_lake_support,
+    extract_broadcasts,
+    placeholder,
+)
+from dialect.codegen.materialized_rollups import partials_from_rollup
+from dialect.codegen.relations.relation import write_rows
+from dialect.codegen.relations.truncation import stored_table_truncations
+from dialect.sensitivity.clip_bounds import is_single
+
+ROUNDING_MARGIN = (
+    "(1 - 1 / 281474976710656)"  # 1 - 2^-48: a margin, so that no rounding can lift a vector above its clip bound
+)
+NO_DICTIONARIES: Mapping[int, Dictionary] = {}
+
+
+def write_bounded_sql(
+    plan: PrivatePlan, bounds: ContributionBounds, target: Target, admission: Eligibility | None
+) -> BoundedSql:
+    """Write the bounded SQL of a plan for DuckDB, or for the lake that holds people's rows."""
+    rollup_partials = partials_from_rollup(plan, bounds, target, admission)
+    if target.lake is not None and rollup_partials is None:
+        return _for_lake(plan, bounds, target, target.lake, admission)
+    bounded = _in_duckdb(plan, bounds, target, admission, rollup_partials)
+    if rollup_partials is not None or not (truncations := stored_table_truncations(plan.source, target, write_rows)):
+        return bounded
+    untruncated_text = _in_duckdb(
+        plan, bounds, replace(target, unexceeded_limits=frozenset(truncations)), admission, None
+    ).text
+    return replace(
+        bounded,
+        untruncated_text=untruncated_text,
+        untruncated_conditions=tuple((most, kept) for (_, kept), most in truncations.items()),
+    )
+
+
+def _in_duckdb(
+    plan: PrivatePlan,
+    bounds: ContributionBounds,
+    target: Target,
+    admission: Eligibility | None,
+    rollup_partials: UnitPartials | None,
+) -> BoundedSql:
+    """Write the bounded SQL of a plan for DuckDB, from a rollup's partial aggregates or from stored rows."""
+    dictionaries, is_encoded, ctes = NO_DICTIONARIES, False, eligibility_ctes(admission, target, plan.dataset)
+    if rollup_partials is None:
+        original_plan = plan
+        plan, dictionaries = encode_text_keys(plan)
+        plan, pre_grained = pre_grain_values(plan, bounds)
+        is_encoded = is_key_encoded(plan, bounds, dictionaries)
+        bounded_plan = (plan, bounds, target, pre_grained)
+        source, rollup_partials = (
+            _grouped_by_encoded_key(*bounded_plan, dictionaries) if is_encoded else _grouped_by_keys(*bounded_plan)
+        )
+        ctes.append(
+            ("source", rollup_partials.merges_unclipped_units and is_source_materialized(original_plan), source)
+        )
+        ctes += (
+            [("weighed", True, norm_test_sql(original_plan, *bounded_plan, admission))]
+            if rollup_partials.merges_unclipped_units
+            else []
+        )
+    if plan.key_set is not None and plan.keys:
+        ctes += [(f"codes{i}", False, dictionary_sql(dictionary, target)) for i, dictionary in dictionaries.items()]
+        ctes.append(("keys", True, key_set_sql(plan.key_set, dictionaries, target, is_encoded)))
+    ctes += _aggregation_ctes(
+        plan_by_encoded_key(plan) if is_encoded else plan, bounds, target, admission, dictionaries, rollup_partials
+    )
+    text = _with_clause(ctes, answer_sql(plan, dictionaries, is_encoded))
+    return BoundedSql(text, len(plan.keys), len(plan.vectors), eligible_sql=eligible_persons_sql(admission, target))
+
+
+def _grouped_by_encoded_key(
+    plan: PrivatePlan,
+    bounds: ContributionBounds,
+    target: Target,
+    pre_grained: frozenset[int],
+    dictionaries: Mapping[int, Dictionary],
+) -> tuple[str, UnitPartials]:
+    """Write the source, and its partial aggregates grouped by unit and encoded key."""
+    source = _source_rows(without_implied_predicates(plan), target)
+    return source, merged_partials(plan_by_encoded_key(plan), bounds, pre_grained, encoded_rows(plan, dictionaries))
+
+
+def _grouped_by_keys(
+    plan: PrivatePlan, bounds: ContributionBounds, target: Target, pre_grained: frozenset[int]
+) -> tuple[str, UnitPartials]:
+    """Write the source, and its partial aggregates grouped by unit and keys, with aggregation pushdown if possible."""
+    pushdown = find_pushdown(plan)
+    row_plan = plan if pushdown is None else aggregated_plan(plan, pushdown)
+    partials = merged_partials(row_plan, bounds, pre_grained, "source")
+    return _source_rows(row_plan, target), partials if pushdown is None else join_keys(plan, pushdown, partials, target)
+
+
+def _for_lake(
+    plan: PrivatePlan, bounds: ContributionBounds, target: Target, lake: Target, admission: Eligibility | None
+) -> BoundedSql:
+    """Write two statements: the lake's, over broadcast public rows, and DuckDB's, which adds the public key order."""
+    check_lake_support(plan, lake)
+    source, lake_target, rows = extract_broadcasts(plan.source, lake)
+    ctes = [
+        *eligibility_ctes(admission, lake_target, plan.dataset),
+        ("source", False, _source_rows(replace(plan, source=source), lake_target)),
+    ]
+    is_limited_to_key_set = key_set_semi_join("p", plan, NO_DICTIONARIES) != ""
+    keys = (
+        []
+        if plan.key_set is None or not plan.keys
+        else [("keys", True, key_set_sql(plan.key_set, NO_DICTIONARIES, target))]
+    )
+    ctes += [("keys", False, f"SELECT * FROM {placeholder(KEY_SET)}")] if is_limited_to_key_set else []
+    partials = unit_partials(plan, bounds, frozenset(), dialect_of(lake_target))
+    ctes += _aggregation_ctes(plan, bounds, lake_target, admission, NO_DICTIONARIES, partials)
+    text = _with_clause(
+        ctes, answer_sql(replace(plan, key_set=None), NO_DICTIONARIES, is_ordered=False), dialect_of(lake)
+    )
+    broadcast = objectors_to_broadcast(admission, plan.dataset in lake.same_bits_datasets) | (
+        {KEY_SET: keys[0][2]} if is_limited_to_key_set else {}
+    )
+    broadcast |= {name: broadcast_sql(public, text, target) for name, public in rows.items()}
+    ordered = answer_sql(plan, NO_DICTIONARIES, tables=("sums",))
+    ordering_sql = _with_clause([*keys, ("sums", False, f"SELECT * FROM {LAKE_RESULT}")], ordered)
+    return BoundedSql(text, len(plan.keys), len(plan.vectors), broadcast, ordering_sql)
+
+
+def _with_clause(subqueries: Iterable[Subquery], answer: str, dialect: EngineDialect = DUCKDB_DIALECT) -> str:
+    modifiers = {True: dialect.materialized, False: "", None: dialect.not_materialized}
+    ctes = ",\n".join(f"{cte} AS {modifiers[materialized]}({text})" for cte, materialized, text in subqueries)
+    return f"WITH {ctes}\n{answer}"
+
+
+def _aggregation_ctes(
+    plan: PrivatePlan,
+    bounds: ContributionBounds,
+    target: Target,
+    admission: Eligibility | None,
+    dictionaries: Mapping[int, Dictionary],
+    partials: UnitPartials,
+) -> list[Subquery]:
+    """Write the CTEs from partial aggregates to sums per group. Only here do person keys leave the rows."""
+    if partials.merges_unclipped_units:
+        return _merged_aggregation_ctes(plan, bounds, dictionaries, partials)
+    is_scaled, dialect = any(bound.rule is ClipRule.SCALE for bound in bounds.vectors), dialect_of(target)
+    # materialized, else DuckDB joins admitted persons to rows; reading a rollup again is cheaper than materializing it
+    materialized = (
+        None if partials.keeps_stored_groups else is_scaled or admission is not None or bounds.max_groups is not None
+    )
+    text, admission_after = capped_partials(plan, bounds, dictionaries, partials.text), admission
+    if (
+        is_scaled and not dialect.materialized
+    ):  # Spark computes a CTE once only if no filter is pushed into one of its reads
+        text, admission_after = f"SELECT * FROM {join_admitted(f'({text}) AS c', admission, dialect)}", None
+    ctes = [("partials", materialized, text)]
+    if bounds.max_groups is not None:
+        ctes += truncate_groups(plan, bounds.max_groups, dialect)
+    if (
+        is_scaled
+    ):  # admission is cheapest here, at one row per person; materialized, so that DuckDB does not push it into the rows
+        materialize_factors = admission is not None and not _has_single_row_units(plan, bounds)
+        ctes.append(("factors", materialize_factors, _clipping_factors(plan, bounds, admission_after, dialect)))
+    ctes.append(("sums", False, _sums_per_group(plan, bounds, None if is_scaled else admission, is_scaled, dialect)))
+    for i, vector, bound in _distinct_vectors(plan, bounds):
+        ctes.append(
+            (
+                f"values{i}",
+                False,
+                distinct_values(plan, vector, _admitted_groups_join(plan, bounds, dictionaries, admission, dialect)),
+            )
+        )
+        ctes.append((f"kept{i}", False, truncated_values(f"values{i}", plan, vector, bound, dialect)))
+        ctes.append((f"counts{i}", False, distinct_counts(f"kept{i}", plan, vector, bound, f"w{i}")))
+    return ctes
+
+
+def _merged_aggregation_ctes(
+    plan: PrivatePlan, bounds: ContributionBounds, dictionaries: Mapping[int, Dictionary], partials: UnitPartials
+) -> list[Subquery]:
+    """Write the CTEs from partial aggregates to sums where unclipped units are already merged."""
+    return [
+        ("together", True, partials.text),
+        ("partials", False, capped_partials(plan, bounds, dictionaries, CLIPPED_UNITS)),
+        ("factors", False, _clipping_factors(plan, bounds, None)),
+        ("heavy", False, _sums_per_group(plan, bounds, None, is_scaled=True)),
+        ("light", False, unclipped_sums(plan, bounds)),
+        ("sums", False, all_sums(plan)),
+    ]
+
+
+def _distinct_vectors(plan: PrivatePlan, bounds: ContributionBounds) -> list[tuple[int, QueryVector, VectorBound]]:
+    """Select the vectors of distinct values, which are counted across people and not summed."""
+    pairs = enumerate(zip(plan.vectors, bounds.vectors, strict=True))
+    return [(i, vector, bound) for i, (vector, bound) in pairs if vector.kind is VectorKind.DISTINCT]
+
+
+def _admitted_groups_join(
+    plan: PrivatePlan,
+    bounds: ContributionBounds,
+    dictionaries: Mapping[int, Dictionary],
+    admission: Eligibility | None,
+    dialect: EngineDialect,
+) -> str:
+    """Write the joins that limit per-unit rows to admitted persons and remaining groups."""
+    admission_join = join_admitted("", admission, dialect)
+    if bounds.max_groups is not None:
+        conditions = [f"chosen.{name} = v.{name}" for name in plan.unit_columns]
+        conditions += [f"chosen.k{i} IS NOT DISTINCT FROM v.k{i}" for i in range(len(plan.keys))]
+        return f"{admission_join} SEMI JOIN chosen ON {' AND '.join(conditions)}"
+    return admission_join + key_set_semi_join("v", plan, dictionaries)
+
+
+def _source_rows(plan: PrivatePlan, target: Target) -> str:
+    needed_fields = {*plan.unit_columns.values(), *(key.field for key in plan.keys)}
+    for vector in plan.vectors:
+        needed_fields |= vector.fields
+    return write_rows(plan.source, needed_fields, target)
+
+
+def _partials_cte(bounds: ContributionBounds) -> str:
+    return "partials" if bounds.max_groups is None else "chosen"
+
+
+def _has_single_row_units(plan: PrivatePlan, bounds: ContributionBounds) -> bool:
+    """Return whether a unit has one row of partial aggregates, whose norm is then computed from that row alone."""
+    return is_single(plan) and bounds.max_groups is None
+
+
+def _clipping_factors(
+    plan: PrivatePlan,
+    bounds: ContributionBounds,
+    admission: Eligibility | None,
+    dialect: EngineDialect = DUCKDB_DIALECT,
+) -> str:
+    """Write clipping factors: per unit, the factor from value grains to released grains, smaller if a norm exceeds C.
+
+    Where a unit has one row of partial aggregates, that row gets the factors as columns.
+    """
+    is_single_row, columns = _has_single_row_units(plan, bounds), []
+    for indices in scale_groups(plan, bounds):
+        ratios = [_clipping_ratio(i, plan.vectors[i], bounds.vectors[i], dialect, is_single_row) for i in indices]
+        smallest = ratios[0] if len(ratios) == 1 else f"least({', '.join(ratios)})"
+        for i in indices:
+            factor = f"{smallest} * {2 ** bounds.vectors[i].fraction_bits}"
+            columns.append(f"{dialect.truncated.format(factor) if is_always_one(plan.vectors[i]) else factor} AS f{i}")
+    unit = ", ".join(plan.unit_columns)
+    of_unit = f"SELECT {unit}, {', '.join(columns)} FROM {_partials_cte(bounds)} GROUP BY {unit}"
+    factors = f"SELECT *, {', '.join(columns)} FROM partials" if is_single_row else of_unit
+    return factors if admission is None else f"SELECT * FROM {join_admitted(f'({factors}) AS f', admission, dialect)}"
+
+
+def _clipping_ratio(
+    i: int,
+    vector: QueryVector,
+    bound: VectorBound,
+    dialect: EngineDialect = DUCKDB_DIALECT,
+    is_single_row: bool = False,
+) -> str:
+    """Write min(1, C / norm) from the exact sum of squares, with a margin that absorbs every rounding error."""
+    squares = "count(*)" if is_always_one(vector) else dialect.sum_of_squares.format(f"v{i}")
+    if is_single_row:
+        squares = "1" if is_always_one(vector) else f"v{i} * v{i}"  # below 2^62
+    clip_bound = (
+        f"CAST({bound.clip_bound_grains} AS DOUBLE) / {1 << bound.fraction_bits}"  # exact: a division by a power of two
+    )
+    if bound.clip_bound_value_grains << bound.fraction_bits == bound.clip_bound_grains:
+        clip_bound = f"CAST({bound.clip_bound_value_grains} AS DOUBLE)"
+    clipped_ratio = f"{clip_bound} / sqrt(CAST({squares} AS DOUBLE)) * {ROUNDING_MARGIN}"
+    return f"CASE WHEN {squares} > {bound.squared_clip_bound} THEN {clipped_ratio} ELSE CAST(1 AS DOUBLE) END"
+
+
+def _sums_per_group(
+    plan: PrivatePlan,
+    bounds: ContributionBounds,
+    admission: Eligibility | None,
+    is_scaled: bool,
+    dialect: EngineDialect = DUCKDB_DIALECT,
+) -> str:
+    """Write the sums over units: one row per group, without persons."""
+    keys = [f"k{i}" for i in range(len(plan.keys))]
+    summed_indices = [i for i, vector in enumerate(plan.vectors) if vector.kind is not VectorKind.DISTINCT]
+    source = join_admitted(_partials_cte(bounds), admission, dialect)
+    if is_scaled and _has_single_row_units(plan, bounds):
+        source = "factors"  # has the partial aggregates as columns, too
+    elif is_scaled:
+        source += f" JOIN factors USING ({', '.join(plan.unit_columns)})"
+    weights = {i: clipped_contribution(i, plan, bounds, dialect) for i in summed_indices}
+    if plan.charged_windows.window_field is not None and any(
+        plan.vectors[i].kind is VectorKind.PERSONS for i in summed_indices
+    ):
+        source, weights = (
+            f"({combine_windows(plan, source, weights, dialect)}) AS o",
+            {i: f"w{i}" for i in summed_indices},
+        )
+    totals = [
+        f"{sum_template(plan, bounds.vectors[i], dialect).format(weight)} AS w{i}" for i, weight in weights.items()
+    ]
+    columns = ", ".join([*keys, *totals]) or "count(*) AS nothing"
+    by = f" GROUP BY {', '.join(keys)}" if keys else ""
+    return f"SELECT {columns} FROM {source}{by}"

@@ -1,0 +1,154 @@
+"""Unclipped units: units that clipping leaves unchanged are summed into their group without rows of their own.
+
+A unit is unclipped if its L1 contribution to every vector is at most the clip bound, so that its L2 norm is too.
+Proof: `dialect/codegen/proofs.md#light-units`. CTEs, in which `heavy` units are those that may be clipped:
+
+    weighed    one row per admitted unit, with a marker if it may have to be clipped
+    together   one row per (heavy unit, group), and one per group for all unclipped units, with a NULL person
+    partials   partial aggregates of heavy units, bounded as always
+    light      sums of unclipped units, in released grains
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from dialect.algebra.codegen_types import Target
+from dialect.algebra.expressions import Field, fields_of
+from dialect.algebra.relations import Filter, Join, Project, Public, Relation
+from dialect.algebra.release_plan import (
+    ROW_ADDITIVE_KINDS,
+    ClipRule,
+    ContributionBounds,
+    PrivatePlan,
+    QueryVector,
+    VectorBound,
+)
+from dialect.analysis.predicates import constant_field
+from dialect.analysis.uniqueness import matches_at_most_one_row
+from dialect.catalog.eligibility import Eligibility
+from dialect.codegen.contribution.clipping import partial_aggregate, value_grains
+from dialect.codegen.eligibility import join_admitted
+from dialect.codegen.relations.relation import write_rows
+from dialect.codegen.relations.truncation import is_cheap_to_reread
+from dialect.sensitivity.clip_bounds import is_single
+
+CLIPPED_UNITS = "SELECT * FROM together WHERE person IS NOT NULL"
+
+
+def can_merge_unclipped(plan: PrivatePlan, bounds: ContributionBounds) -> bool:
+    """Return whether unclipped units can be merged. Decided from the plan and its bounds alone.
+
+    Claim: then a unit's numbers add up from row to row, and a unit that is not longer than C by the sum of what its
+    rows may add is not scaled. Source and proof: dialect/codegen/proofs.md#light-units. Raises: nothing.
+    """
+    if not plan.keys or is_single(plan) or bounds.max_groups is not None:
+        return False
+    pairs = zip(plan.vectors, bounds.vectors, strict=True)
+    return all(
+        v.kind in ROW_ADDITIVE_KINDS and v.partial_bounds is None and bound.rule is ClipRule.SCALE for v, bound in pairs
+    )
+
+
+def is_source_materialized(plan: PrivatePlan) -> bool:
+    """Return whether the source is materialized to be read twice: where it has few rows, or is costly to read again."""
+    return not is_cheap_to_reread(plan.source) or any(
+        constant_field(fact) is not None for fact in plan.source.predicates
+    )
+
+
+def norm_test_sql(
+    original_plan: PrivatePlan,
+    plan: PrivatePlan,
+    bounds: ContributionBounds,
+    target: Target,
+    pre_grained: frozenset[int],
+    admission: Eligibility | None,
+) -> str:
+    """Write the L1 norm test of units, over the materialized source or over a second read of the query's own rows."""
+    if is_source_materialized(original_plan):
+        return _norm_test(plan, bounds, admission, "source", pre_grained)
+    return _norm_test(original_plan, bounds, admission, _superset_rows(original_plan, target))
+
+
+def _superset_rows(plan: PrivatePlan, target: Target) -> str:
+    """Write a superset of the source's rows with the columns that the norm test reads."""
+    needed_fields = frozenset(plan.unit_columns.values()).union(*(vector.fields for vector in plan.vectors))
+    return f"({write_rows(_without_lookup_joins(plan.source, needed_fields), needed_fields, target)})"
+
+
+def _norm_test(
+    plan: PrivatePlan,
+    bounds: ContributionBounds,
+    admission: Eligibility | None,
+    rows: str,
+    pre_grained: frozenset[int] = frozenset(),
+) -> str:
+    """Write one row per admitted unit: its key, and the key again if some vector may exceed its clip bound."""
+    pairs = enumerate(zip(plan.vectors, bounds.vectors, strict=True))
+    within_bound = dict.fromkeys(
+        f"{_norm_upper_bound(v, bound, i in pre_grained)} <= {bound.clip_bound_value_grains}" for i, (v, bound) in pairs
+    )
+    clipped_only = f"CASE WHEN NOT ({' AND '.join(within_bound)}) THEN {{}} END"
+    columns = [f"{field.id} AS {name}" for name, field in plan.unit_columns.items()]
+    columns += [f"{clipped_only.format(field.id)} AS heavy_{name}" for name, field in plan.unit_columns.items()]
+    by = ", ".join(str(place + 1) for place in range(len(plan.unit_columns)))
+    text = f"SELECT {', '.join(columns)} FROM {rows} AS r GROUP BY {by}"
+    return f"SELECT * FROM {join_admitted(f'({text}) AS m', admission)}"
+
+
+def _norm_upper_bound(vector: QueryVector, bound: VectorBound, is_grained: bool) -> str:
+    """Write an upper bound on a vector's norm over groups: its number of rows, or the sum of absolute grains."""
+    if not vector.is_sum:
+        return partial_aggregate(vector, bound)
+    assert vector.value is not None  # noqa: S101  sums have a value
+    row_grains = vector.value.id if is_grained else value_grains(vector, bound)
+    where = f" FILTER (WHERE {vector.condition.id})" if vector.condition is not None else ""
+    return f"coalesce(sum(abs({row_grains})){where}, 0)"
+
+
+def _without_lookup_joins(relation: Relation, needed: frozenset[Field]) -> Relation:
+    """Drop joins that only look up one public row and are not read; the result has at least the source's rows."""
+    operator = relation.operator
+    if isinstance(operator, Project):
+        computed_fields = {field for field, _ in operator.computed}
+        read_fields = {f for field, expr in operator.computed if field in needed for f in fields_of(expr)}
+        return replace(
+            relation,
+            operator=replace(
+                operator, source=_without_lookup_joins(operator.source, needed - computed_fields | read_fields)
+            ),
+        )
+    if isinstance(operator, Filter):
+        needed_below = needed.union(fields_of(operator.condition))
+        return replace(
+            relation, operator=replace(operator, source=_without_lookup_joins(operator.source, needed_below))
+        )
+    if isinstance(operator, Join) and operator.kind in ("inner", "left") and isinstance(operator.right, Public):
+        is_lookup_only = matches_at_most_one_row(operator.right, operator.condition) and not needed & set(
+            operator.right.fields
+        )
+        return _without_lookup_joins(operator.left, needed) if is_lookup_only else relation
+    return relation
+
+
+def join_norm_test(plan: PrivatePlan, rows: str) -> tuple[str, Mapping[str, str]]:
+    """Join rows to the norm test; also return the unit columns, which are NULL for unclipped units."""
+    condition = " AND ".join(f"{field.id} = weighed.{name}" for name, field in plan.unit_columns.items())
+    return f"{rows} JOIN weighed ON {condition}", {name: f"heavy_{name}" for name in plan.unit_columns}
+
+
+def unclipped_sums(plan: PrivatePlan, bounds: ContributionBounds) -> str:
+    """Write one row per group: the sum of all unclipped units, in released grains."""
+    keys = [f"k{i}" for i in range(len(plan.keys))]
+    steps = enumerate(2**bound.fraction_bits for bound in bounds.vectors)
+    totals = [f"CAST(v{i} AS HUGEINT) * {step} AS w{i}" for i, step in steps]
+    return f"SELECT {', '.join([*keys, *totals])} FROM together WHERE person IS NULL"
+
+
+def all_sums(plan: PrivatePlan) -> str:
+    """Write one row per group: the sum of unclipped and clipped units."""
+    keys = ", ".join(f"k{i}" for i in range(len(plan.keys)))
+    totals = ", ".join(f"sum(w{i}) AS w{i}" for i in range(len(plan.vectors)))
+    return f"SELECT {keys}, {totals} FROM (SELECT * FROM light UNION ALL SELECT * FROM heavy) AS b GROUP BY {keys}"

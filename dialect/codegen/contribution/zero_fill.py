@@ -1,0 +1,87 @@
+"""Key-set rows (zero fill): one row per public key shown, in public order, zeros included.
+
+Proof: `dialect/codegen/proofs.md#render`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from dialect.algebra.codegen_types import Target
+from dialect.algebra.release_plan import KeySet, PrivatePlan, VectorKind
+from dialect.codegen.contribution.public_pushdown import Dictionary
+from dialect.codegen.relations.relation import write_rows
+
+MAX_BIGINT = 2**63 - 1
+ENCODED_KEY = "number"  # column with the encoded key, in arbitrary order
+
+
+def dictionary_sql(dictionary: Dictionary, target: Target) -> str:
+    """Write a dictionary: each text with its code."""
+    rows = write_rows(dictionary.rows, (dictionary.text, dictionary.code), target)
+    return f"SELECT DISTINCT {dictionary.text.id} AS text, {dictionary.code.id} AS code FROM ({rows}) AS t"
+
+
+def key_set_sql(
+    key_set: KeySet, dictionaries: Mapping[int, Dictionary], target: Target, is_encoded: bool = False
+) -> str:
+    """Write the public keys k0, k1, ... and the codes that replace them in grouping; no group has code 0."""
+    columns = [f"{f.id} AS k{i}" for i, f in enumerate(key_set.keys)]
+    for i in dictionaries:
+        text = key_set.keys[i].id
+        columns.append(f"CASE WHEN {text} IS NOT NULL THEN coalesce(codes{i}.code, 0) END AS code{i}")
+    if is_encoded:
+        columns.append(f"CAST(row_number() OVER () AS INTEGER) AS {ENCODED_KEY}")
+    joins = "".join(f" LEFT JOIN codes{i} ON {key_set.keys[i].id} = codes{i}.text" for i in dictionaries)
+    return f"SELECT {', '.join(columns)} FROM ({write_rows(key_set.relation, key_set.keys, target)}) AS k{joins}"
+
+
+def answer_sql(
+    plan: PrivatePlan,
+    dictionaries: Mapping[int, Dictionary],
+    is_encoded: bool = False,
+    tables: Sequence[str] | None = None,
+    is_ordered: bool = True,
+) -> str:
+    """Write the answer: one row per key in public order, sums narrowed to BIGINT by a clamp."""
+    columns = [f"{'sums' if plan.key_set is None else 'keys'}.k{i}" for i in range(len(plan.keys))]
+    columns = [f"{column} AS k{i}" for i, column in enumerate(columns)]
+    columns += [f"{clamped_to_bigint(f'w{i}')} AS w{i}" for i in range(len(plan.vectors))]
+    order = " ORDER BY " + ", ".join(f"k{i} NULLS LAST" for i in range(len(plan.keys))) if is_ordered else ""
+    if tables is None:
+        tables = ["sums", *(f"counts{i}" for i, v in enumerate(plan.vectors) if v.kind is VectorKind.DISTINCT)]
+    if not plan.keys:
+        return f"SELECT {', '.join(columns)} FROM {' CROSS JOIN '.join(tables)}"
+    if is_encoded:
+        return f"SELECT {', '.join(columns)} FROM keys LEFT JOIN sums ON keys.{ENCODED_KEY} = sums.k0{order}"
+    if plan.key_set is None:
+        count_joins = "".join(f" LEFT JOIN {table} ON {_same_group_as_sums(table, plan)}" for table in tables[1:])
+        return f"SELECT {', '.join(columns)} FROM sums{count_joins}{order}"
+    joins = "".join(
+        f" LEFT JOIN {table} ON {key_join_condition(table, plan.key_set, dictionaries)}" for table in tables
+    )
+    return f"SELECT {', '.join(columns)} FROM keys{joins}{order}"
+
+
+def _same_group_as_sums(table: str, plan: PrivatePlan) -> str:
+    return " AND ".join(f"sums.k{i} IS NOT DISTINCT FROM {table}.k{i}" for i in range(len(plan.keys)))
+
+
+def key_set_semi_join(rows: str, plan: PrivatePlan, dictionaries: Mapping[int, Dictionary]) -> str:
+    """Write the semi-join that drops groups outside the public key set; "" where there can be none."""
+    if plan.key_set is None or plan.key_set.is_exhaustive or not plan.keys:
+        return ""
+    return f" SEMI JOIN keys ON {key_join_condition(rows, plan.key_set, dictionaries)}"
+
+
+def key_join_condition(table: str, key_set: KeySet, dictionaries: Mapping[int, Dictionary]) -> str:
+    """Write the join condition between public keys and a table's group keys."""
+    pairs = [
+        (f"keys.{'code' if i in dictionaries else 'k'}{i}", key, f"{table}.k{i}") for i, key in enumerate(key_set.keys)
+    ]
+    return " AND ".join(f"{one} {'IS NOT DISTINCT FROM' if key.nullable else '='} {two}" for one, key, two in pairs)
+
+
+def clamped_to_bigint(total: str) -> str:
+    """Write a sum clamped to 64 bits, which never raises; 0 where nothing was added."""
+    return f"CAST(greatest(-{MAX_BIGINT}, least({MAX_BIGINT}, coalesce({total}, 0))) AS BIGINT)"

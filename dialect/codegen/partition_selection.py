@@ -1,0 +1,51 @@
+"""Partition selection: a release with private keys as two passes, one for the keys and one for their numbers.
+
+The first pass sums per-person weights per key; each person has the same norm, in however many groups. The second pass
+is bounded over the released keys as over a public key set (`proofs.md#selection`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from dialect.algebra.codegen_types import Target
+from dialect.algebra.relations import Public, ReleaseScan
+from dialect.algebra.release_plan import ContributionBounds, KeySet, KeySource, PrivatePlan
+from dialect.codegen.relations.relation import release_table_name
+
+RELEASED_KEYS_INDEX = -1  # index of the release that is passed to the backend: the keys of the first pass
+RELEASED_KEYS = "released_keys"  # its table in the backend, with columns k0, k1, ...
+
+
+def selection_plan(plan: PrivatePlan) -> PrivatePlan:
+    """Derive the plan of the first pass: the weighted person count that selects keys, and no other vector."""
+    index = next(i for i, vector in enumerate(plan.vectors) if vector.is_selection_vector)
+    return replace(
+        plan, vectors=(replace(plan.vectors[index], scale_group=0),), vector_texts=(plan.vector_texts[index],)
+    )
+
+
+def plan_over_released_keys(plan: PrivatePlan) -> PrivatePlan:
+    """Derive the plan of the second pass: the same vectors over the keys that the first pass released."""
+    fields = tuple(replace(key.field, id=f"k{i}", nullable=True) for i, key in enumerate(plan.keys))
+    rows = Public(ReleaseScan(RELEASED_KEYS_INDEX, fields), fields)
+    return replace(plan, key_set=KeySet(rows, fields, (KeySource(rows, "the released keys", is_exhaustive=False),)))
+
+
+def with_released_keys(target: Target) -> Target:
+    """Add the table of released keys to a target."""
+    return replace(target, addresses={**target.addresses, release_table_name(RELEASED_KEYS_INDEX): RELEASED_KEYS})
+
+
+def max_weight(groups: int, bounds: ContributionBounds) -> int:
+    """Return the largest weight per group of a person in `groups` groups, in released grains, rounded up.
+
+    Claim: no number of the first pass that rests on one person alone, who is in `groups` groups, is larger. Symbols:
+    2^j grains are one person. Formula: 2^j, and floor(2^j / sqrt(groups)) + 1 for several groups. Source and proof:
+    proofs.md#selection. Raises ValueError for groups below 1.
+    """
+    if groups < 1:
+        raise ValueError(f"a person is in at least one group, not {groups}")
+    one_person = 1 << bounds.vectors[0].fraction_bits
+    return one_person if groups == 1 else math.isqrt(one_person * one_person // groups) + 1

@@ -1,0 +1,380 @@
+"""Declared clip bounds: which one applies to a vector, by table, aggregate and grouping keys.
+
+A clip bound declared for a grouping also holds for a plan that groups more coarsely in certain ways
+(`proofs.md#usual-keys`). Where columns are joined to a public table, their values per group can be counted there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from dialect.algebra.expressions import (
+    Call,
+    Expr,
+    Field,
+    Literal,
+    Ref,
+    conjunction,
+    expand_definitions,
+    fields_of,
+    reads_only_table,
+)
+from dialect.algebra.relations import Distinct, Filter, Project, Public, RowTruncation, public_values_of
+from dialect.algebra.release_plan import Factor, PrivatePlan, QueryVector, VectorKind
+from dialect.algebra.traversal import union_branch_tables
+from dialect.algebra.value_ranges import is_bounded
+from dialect.catalog.model import Catalog, ClipBoundsByKeys, Column, SqlType, Table
+from dialect.functions.emitter import plain_text
+from dialect.sensitivity.grouping_attributes import (
+    grouping_attributes,
+    is_single_date,
+    key_determination_test,
+    key_equivalents,
+    per_group_distinct_bounds,
+)
+
+
+def applicable_clip_bounds(plan: PrivatePlan, table: Table) -> list[ClipBoundsByKeys]:
+    """Return the declared clip bounds of rows and sums that apply to a plan: over all rows, and by grouping keys.
+
+    If at most k groups by the declared keys lie in one group of the plan, the bound is multiplied by sqrt(k):
+
+        declared by (hour), GROUP BY part_of_day(ts) with at most 6 hours in each   ->   bound * sqrt(6)
+
+    Claim: each is valid for the plan's own groups if it is for the groups it is declared for, where a person's
+    contributions have one sign. Proof: proofs.md#usual-keys. Raises: nothing.
+    """
+    declared, grouping = table.clip_bounds, grouping_attributes(plan, table.name)
+    assert declared is not None  # noqa: S101
+    overall = ClipBoundsByKeys((), declared.rows, declared.persons, expected_coverage=declared.expected_coverage)
+    others = [(each, frozenset(each.keys) - grouping) for each in declared.by_keys]
+    values = per_group_distinct_bounds(plan, table.name, frozenset().union(*(keys for _, keys in others)))
+    with_groups = ((each, max_groups_within(values, keys)) for each, keys in others)
+    return [overall, *(_scaled(each, math.sqrt(groups)) for each, groups in with_groups if groups is not None)]
+
+
+def max_groups_within(values: Mapping[str, int], further_keys: Collection[str]) -> int | None:
+    """Bound the groups by further keys within one group of a plan, from the values of each key; None if unknown."""
+    return math.prod(values[text] for text in further_keys) if values.keys() >= set(further_keys) else None
+
+
+def _scaled(clip_bounds: ClipBoundsByKeys, factor: float) -> ClipBoundsByKeys:
+    if factor == 1:
+        return clip_bounds
+    rows, sums = (
+        clip_bounds.rows and clip_bounds.rows * factor,
+        {name: bound * factor for name, bound in clip_bounds.sums.items()},
+    )
+    return replace(clip_bounds, rows=rows, sums=sums)
+
+
+def row_clip_bound(plan: PrivatePlan, table: Table) -> tuple[float, float]:
+    """Return the smallest applicable clip bound of rows, with the largest share of people declared to be within it."""
+    declared = (
+        (each.rows, -each.expected_coverage) for each in applicable_clip_bounds(plan, table) if each.rows is not None
+    )
+    rows, uncovered = min(declared)
+    return rows, -uncovered
+
+
+def person_clip_bound(plan: PrivatePlan, table: Table) -> ClipBoundsByKeys | None:
+    """Choose the declared clip bound of group memberships: the smallest whose keys determine the plan's keys.
+
+    Then the plan has no more groups. Otherwise the one that shares most keys with the plan. Predicates are ignored, as
+    a person is in no more groups under them; except for a single date, where the overall bound is far too large and
+    the one with most shared keys is nearer.
+    """
+    assert table.clip_bounds is not None  # noqa: S101
+    key_texts, declared, determines_keys = (
+        key_equivalents(plan),
+        table.clip_bounds.by_keys,
+        key_determination_test(plan, table.name),
+    )
+    determining = [each for each in declared if each.persons is not None and determines_keys(each.keys)]
+    nearest = max((each for each in declared if key_texts.issuperset(each.keys)), key=_key_count, default=None)
+    if not plan.keys or not determining or (nearest is not None and is_single_date(plan, table.name)):
+        return nearest
+    return min(determining, key=lambda each: each.persons or math.inf)
+
+
+def _key_count(clip_bounds: ClipBoundsByKeys) -> int:
+    return len(clip_bounds.keys)
+
+
+def declared_clip_bound(plan: PrivatePlan, vector: QueryVector, catalog: Catalog) -> float:
+    """Return the declared clip bound (L2) of a vector, in its unit. Privacy holds for any value.
+
+    Windows that are bounded together multiply it by their number; of group memberships, by the square root.
+    """
+    tables, windows = _widest_tables(plan, catalog), plan.charged_windows.windows_per_unit
+    if vector.kind is VectorKind.PERSONS:  # group counts of union branches add up, so norms add in squares
+        per_window = math.hypot(
+            *(_declared_for_table(plan, vector, table, catalog) for table in _distinct_tables(tables))
+        )
+        return per_window * math.sqrt(windows)
+    return windows * sum(_declared_for_table(plan, vector, table, catalog) for table in tables)
+
+
+def _declared_for_table(plan: PrivatePlan, vector: QueryVector, table: Table, catalog: Catalog) -> float:
+    assert table.clip_bounds is not None  # noqa: S101  the catalog reader refuses a private table without norms
+    if vector.kind is VectorKind.PERSONS:
+        clip_bounds = person_clip_bound(plan, table)
+        return clip_bounds.persons if clip_bounds and clip_bounds.persons is not None else table.clip_bounds.persons
+    rows = row_clip_bound(plan, table)[0]
+    if vector.kind is VectorKind.ROWS or vector.kind is VectorKind.VALID:
+        return rows
+    if vector.factor is not None:
+        return _product_clip_bound(plan, vector, vector.factor, table, catalog, rows)
+    largest = max(vector.magnitude, 2.0**-20)
+    declared = _column_clip_bound(plan, vector, table, catalog)
+    return rows * largest if declared is None else min(declared, rows * largest)
+
+
+def _product_clip_bound(
+    plan: PrivatePlan, vector: QueryVector, factor: Factor, table: Table, catalog: Catalog, rows: float
+) -> float:
+    """Derive the clip bound of a sum of products: at most that of one factor times the other factor's magnitude."""
+    one = replace(vector, kind=VectorKind.CENTRED, factor=None)
+    other = replace(
+        one, value=factor.value, lower=factor.lower, upper=factor.upper, centre=factor.centre,
+        is_integer=factor.value.type is SqlType.BIGINT,
+    )  # fmt: skip
+    factor_bounds = [_declared_for_table(plan, each, table, catalog) for each in (one, other)]
+    limits = (
+        rows * vector.magnitude,
+        factor_bounds[0] * other.magnitude,
+        factor_bounds[1] * one.magnitude,
+        factor_bounds[0] * factor_bounds[1],
+    )
+    return max(min(limits), 2.0**-40)
+
+
+def is_single(plan: PrivatePlan) -> bool:
+    """Return whether every privacy unit is in at most one group, by enforced keys."""
+    return plan.has_one_group_per_person or plan.has_one_row_per_person
+
+
+def drops_contributions(plan: PrivatePlan, key_count: int | None) -> bool:
+    """Return whether limits stated in the query drop rows or groups of people, so that the bias is unknown."""
+    rows, groups = plan.limits.max_rows, plan.limits.max_groups
+    fewer_rows = rows is not None and isinstance(plan.source.operator, RowTruncation)
+    return fewer_rows or (groups is not None and not is_single(plan) and (key_count is None or groups < key_count))
+
+
+def limited_clip_bound(plan: PrivatePlan, vector: QueryVector, catalog: Catalog) -> float:
+    """Return the clip bound of a vector, adjusted to row and group limits stated in the query.
+
+    A person with r rows is in at most r groups, and no count exceeds r; a person in g groups has norm sqrt(g). The
+    bound of a sum is the declared one, scaled up if the stated row limit exceeds the declared bound of rows.
+    """
+    if vector.partial_bounds is not None:
+        persons = limited_clip_bound(plan, replace(vector, kind=VectorKind.PERSONS, partial_bounds=None), catalog)
+        return max(abs(vector.partial_bounds.lower), abs(vector.partial_bounds.upper)) * persons
+    declared, rows, groups = declared_clip_bound(plan, vector, catalog), plan.limits.max_rows, plan.limits.max_groups
+    if vector.kind is VectorKind.PERSONS:
+        max_groups = min((g for g in (rows, groups) if g is not None), default=None)
+        return declared if max_groups is None else math.sqrt(max_groups)
+    if rows is None:
+        return declared
+    if vector.is_sum:
+        declared_rows = declared_clip_bound(plan, replace(vector, kind=VectorKind.ROWS), catalog)
+        return min(rows * max(vector.magnitude, 2.0**-20), declared * max(1.0, rows / declared_rows))
+    return float(rows)
+
+
+def counted_table(plan: PrivatePlan, catalog: Catalog) -> Table | None:
+    """Return the one stored table whose rows a plan counts; None for several, or for derived movement."""
+    tables = _widest_tables(plan, catalog)
+    return tables[0] if len(tables) == 1 and plan.source.derived_from is None else None
+
+
+def declared_unclipped_share(plan: PrivatePlan, vector: QueryVector, catalog: Catalog) -> float | None:
+    """Return the share of people declared to be within a vector's clip bound; None if nothing is declared."""
+    shares = [_unclipped_share(plan, vector, table, catalog) for table in _widest_tables(plan, catalog)]
+    return None if None in shares else min(each for each in shares if each is not None)
+
+
+def _unclipped_share(plan: PrivatePlan, vector: QueryVector, table: Table, catalog: Catalog) -> float | None:
+    assert table.clip_bounds is not None  # noqa: S101
+    if vector.kind is VectorKind.PERSONS:
+        clip_bounds = person_clip_bound(plan, table)
+        if clip_bounds is None:
+            return table.clip_bounds.expected_coverage
+        # keys that do not determine the plan's are declared for fewer groups than the plan has
+        determines_keys = clip_bounds.persons is None or key_determination_test(plan, table.name)(clip_bounds.keys)
+        return clip_bounds.expected_coverage if determines_keys else None
+    multiple = column_multiple(vector, catalog) if vector.kind is VectorKind.SUM else None
+    summed = None if multiple is None else _declared_sum_bound(plan, vector, multiple[0], table)
+    return (summed or row_clip_bound(plan, table))[1]
+
+
+def declared_max_groups(plan: PrivatePlan, catalog: Catalog) -> int:
+    """Return the declared L0 bound: groups per person, or per person and window if windows are kept apart."""
+    per_window = sum(
+        max(1, table.max_groups_per_person or 1) for table in _distinct_tables(_widest_tables(plan, catalog))
+    )
+    return per_window * plan.charged_windows.windows_per_unit
+
+
+def _widest_tables(plan: PrivatePlan, catalog: Catalog) -> list[Table]:
+    """Return the table with the most rows per person, one for each branch of a union."""
+    return [_widest_table(names, plan.source.derived_from, catalog) for names in union_branch_tables(plan.source)]
+
+
+def _distinct_tables(tables: list[Table]) -> list[Table]:
+    return list({table.name: table for table in tables}.values())
+
+
+def _widest_table(names: frozenset[str], derived: Table | None, catalog: Catalog) -> Table:
+    counted = (_with_derived_bounds(catalog.table(name), derived) for name in names)
+    tables = [table for table in counted if table is not None and table.clip_bounds is not None]
+    return max(tables, key=lambda table: (table.clip_bounds.rows if table.clip_bounds else 0, table.name))
+
+
+def _with_derived_bounds(table: Table | None, derived: Table | None) -> Table | None:
+    """Use the clip bounds of stays and trips where a table function derived movement from the rows."""
+    if table is None or derived is None or table.name != derived.name or table.movement is None:
+        return table
+    return replace(table, clip_bounds=table.movement.clip_bounds or table.clip_bounds)
+
+
+def _column_clip_bound(plan: PrivatePlan, vector: QueryVector, table: Table, catalog: Catalog) -> float | None:
+    """Scale a column's declared clip bound to an expression over that column, by the ratio of their magnitudes.
+
+    Expressions that are not multiples keep the column's bound if they only reduce values, as LEAST does: it does not
+    change people below the bound.
+    """
+    multiple = column_multiple(vector, catalog)
+    clip_bound = None if multiple is None else _declared_sum_bound(plan, vector, multiple[0], table)
+    return None if multiple is None or clip_bound is None else clip_bound[0] * multiple[1]
+
+
+def column_multiple(vector: QueryVector, catalog: Catalog) -> tuple[Column, float] | None:
+    """Return the single bounded column that a vector's values are computed from, and the ratio of their magnitudes."""
+    if vector.value is None:
+        return None
+    expr = expand_definitions(Ref(vector.value))
+    origins = {f.origin for f in fields_of(expr) if f.origin is not None and f.bounds is not None}
+    if len(origins) != 1:
+        return None
+    origin = origins.pop()
+    column = catalog.column(origin.table, origin.column)
+    if column is None or column.bounds is None:
+        return None
+    widest = max(abs(column.bounds.lower), abs(column.bounds.upper))
+    if widest == 0:
+        return None
+    if vector.value.origin == origin:
+        return column, 1.0
+    if vector.kind is VectorKind.CENTRED:
+        return None
+    ratio = _max_magnitude(vector.value, vector) / widest  # from the expression alone, as WHERE does not scale a column
+    return column, ratio if _is_multiple(expr) else max(1.0, ratio)
+
+
+def _max_magnitude(value: Field, vector: QueryVector) -> float:
+    ends = value.bounds if is_bounded(value.bounds) else None
+    lower, upper = (vector.lower, vector.upper) if ends is None else (ends.lower, ends.upper)
+    return max(abs(lower), abs(upper))
+
+
+def _is_multiple(expr: Expr) -> bool:
+    if not isinstance(expr, Call):
+        return isinstance(expr, Ref)
+    parts = [argument for argument in expr.arguments if not isinstance(argument, Literal)]
+    if len(parts) != 1 or not _is_multiple(parts[0]):
+        return False
+    divided = expr.name == "/" and parts[0] == expr.arguments[0]
+    return divided or expr.name in {"*", "negative", "to_double"}
+
+
+def _declared_sum_bound(
+    plan: PrivatePlan, vector: QueryVector, column: Column, table: Table
+) -> tuple[float, float] | None:
+    """Return the declared clip bound of a column's sums, and the share of people within it.
+
+    For values of one sign, the smallest. With mixed signs, which may cancel, the one declared by most of the keys.
+    """
+    assert table.clip_bounds is not None  # noqa: S101
+    overall, *by_keys = applicable_clip_bounds(plan, table)
+    if vector.kind is VectorKind.CENTRED:
+        return (
+            None
+            if column.centred_sum_clip_bound is None
+            else (column.centred_sum_clip_bound, overall.expected_coverage)
+        )
+    declared = [
+        (each.keys, each.sums[column.name], each.expected_coverage) for each in by_keys if column.name in each.sums
+    ]
+    if column.sum_clip_bound is not None:
+        declared.append(((), column.sum_clip_bound, overall.expected_coverage))
+    if column.bounds is not None and column.bounds.lower < 0 < column.bounds.upper:
+        key_texts, unscaled_keys = (
+            {key.canonical_text for key in plan.keys},
+            [each.keys for each in by_keys if each in table.clip_bounds.by_keys],
+        )
+        declared = [each for each in declared if not each[0] or each[0] in unscaled_keys]
+        found = max(declared, key=lambda each: (key_texts.issubset(each[0]), len(each[0])), default=None)
+    else:
+        found = min(declared, key=lambda each: (each[1], -each[2]), default=None)
+    return None if found is None else found[1:]
+
+
+@dataclass(frozen=True)
+class ValuesByGroup:
+    """A public relation with one row per value and group of a plan, for counting values per group."""
+
+    key_text: str  # column or expression that clip bounds are declared by
+    relation: Public
+    groups: tuple[Field, ...]  # empty: a single group
+
+
+def values_by_group(plan: PrivatePlan, catalog: Catalog, extra_keys: Collection[str] = ()) -> Iterator[ValuesByGroup]:
+    """List, per group, the values of declared grouping keys that are joined from public tables.
+
+    `extra_keys` adds grouping keys to those of the declared clip bounds, as text.
+
+    Claim: no group of the plan has rows with more values of `key_text` than the relation has in a group. Proof:
+    proofs.md#usual-keys. Raises: nothing.
+    """
+    table = counted_table(plan, catalog)
+    if table is None or table.clip_bounds is None:
+        return
+    wanted_keys = {
+        *extra_keys,
+        *(text for clip_bounds in table.clip_bounds.by_keys for text in clip_bounds.keys),
+    } - grouping_attributes(plan, table.name)
+    for fact in plan.source.predicates:
+        for own, public_field in _equated_fields(fact) if wanted_keys else ():
+            if (
+                reads_only_table(own, table.name)
+                and plain_text(own) in wanted_keys
+                and (public := public_values_of(public_field))
+            ):
+                yield from _group_values(plan, plain_text(own), public_field, public)
+
+
+def _equated_fields(fact: Expr) -> Iterator[tuple[Expr, Field]]:
+    if isinstance(fact, Call) and fact.name == "=":
+        for own, other in (fact.arguments, fact.arguments[::-1]):
+            if isinstance(other, Ref) and own.type is other.type:
+                yield own, other.field
+
+
+def _group_values(plan: PrivatePlan, text: str, public_field: Field, public: Public) -> Iterator[ValuesByGroup]:
+    public_fields = frozenset(public.fields)
+    keys = [key for key in plan.key_exprs if _reads_only(key, public_fields)]
+    conditions = [fact for fact in plan.source.predicates if _reads_only(fact, public_fields)]
+    if public_field in public_fields and (keys or conditions):
+        filtered = Public(Filter(public, conjunction(tuple(conditions))), public.fields) if conditions else public
+        computed = tuple((Field(f"g{i}", None, key.type), key) for i, key in enumerate(keys))
+        groups = tuple(field for field, _ in computed)
+        below = Public(Project(filtered, computed), (*public.fields, *groups))
+        yield ValuesByGroup(text, Public(Distinct(below, (*groups, public_field)), (*groups, public_field)), groups)
+
+
+def _reads_only(expr: Expr, fields: frozenset[Field]) -> bool:
+    read = frozenset(fields_of(expr))
+    return bool(read) and read <= fields

@@ -1,0 +1,364 @@
+"""Typed function calls: allow-listed, with unified argument types, and without access to person keys.
+
+A call with wrong argument types is refused, with a suggestion of what was probably meant.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+
+from sqlglot import exp, parse_one
+
+from dialect.algebra.expressions import Call, Case, Expr, Literal, Ref, case_values
+from dialect.catalog.model import SqlType
+from dialect.errors import Code, Refusal, Span, Suggestion
+from dialect.functions import builders as own_calls
+from dialect.functions import literals
+from dialect.functions.constant_folding import fold_constants
+from dialect.functions.literals import iso_suggestion
+from dialect.functions.registry import callable_names, overloads
+from dialect.functions.scalar.noise_intervals import is_interval_end
+from dialect.functions.signatures import Function, accepts, constant_mistake, kind_name, with_typed_nulls
+from dialect.parser.compile_context import refusal
+from dialect.parser.spans import span_of, written_name
+from dialect.parser.suggestions.foreign_dialects import CALL_REWRITES
+from dialect.parser.suggestions.foreign_names import FOREIGN_FUNCTIONS
+
+_DAY = re.compile(r"(\d{4}-\d\d-\d\d)[ T]?%")
+_MONTH, _CLOCK = re.compile(r"\d{4}-\d\d-?%"), re.compile(r"\d\d:\d\d(:00)?")
+_NUMBER_RANGES = (
+    ("HOUR", 0, 23),
+    ("YEAR", 1900, 2100),
+    ("EPOCH", 10**9, 10**10),
+)  # smallest and largest number taken for it
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+_NUMBERS = (SqlType.BIGINT, SqlType.DOUBLE)
+_DATES_AND_TIMESTAMPS = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.DATE)
+
+
+def suggest_rewrite(arguments: Sequence[Expr], node: exp.Expr) -> Suggestion | None:
+    """Suggest a rewrite that makes the types agree; None if no rule applies.
+
+    Rules for a comparison with a constant, LIKE of a date, and a date plus a number.
+    """
+    sides = [node.this, node.expression] if isinstance(node, exp.Binary) else []
+    if len(arguments) != len(sides):
+        return None
+    if isinstance(node, exp.Add | exp.Sub):
+        days = tuple(each.type for each in arguments) == (SqlType.DATE, SqlType.BIGINT)
+        return Suggestion(_rewrite_as_day_number(node), "a number of days since 1970-01-01") if days else None
+    if isinstance(node, exp.Like):
+        like = _like_rewrite(sides[0], sides[1].name) if arguments[0].type in _DATES_AND_TIMESTAMPS else None
+        return None if like is None else Suggestion(like)
+    rewritten = node.copy()
+    for index, (one, other) in enumerate(zip(arguments, reversed(arguments), strict=True)):
+        text = str(one.value) if isinstance(one, Literal) else ""
+        new = exp.Literal.number(text) if one.type is SqlType.VARCHAR else exp.Literal.string(text)
+        unquoted = one.type is SqlType.VARCHAR and other.type in _NUMBERS and _NUMBER.fullmatch(text)
+        quoted = one.type in _NUMBERS and other.type is SqlType.VARCHAR and text
+        if unquoted or quoted:
+            rewritten.set("expression" if index else "this", new)
+            return Suggestion(_sql_of(rewritten), "compared as text" if quoted else "")
+        guess = _guess_time_part(sides[1 - index], other, one, sides[index])
+        if guess is not None:
+            rewritten.set("this" if index else "expression", guess[0])
+            rewritten.set("expression" if index else "this", guess[1])
+            return Suggestion(_sql_of(rewritten), guess[2])
+    return None
+
+
+def _like_rewrite(time: exp.Expr, pattern: str) -> str | None:
+    day = _DAY.fullmatch(pattern)
+    if day is not None:
+        return f"CAST({_sql_of(time)} AS DATE) = DATE '{day[1]}'"
+    return f"STRFTIME({_sql_of(time)}, '%Y-%m-%d') LIKE '{pattern}'" if _MONTH.fullmatch(pattern) else None
+
+
+def _guess_time_part(
+    time_node: exp.Expr, typed: Expr, constant: Expr, constant_node: exp.Expr
+) -> tuple[exp.Expr, exp.Expr, str] | None:
+    """Guess which part of a time is compared with a constant of another type: date, year, hour, epoch, or all.
+
+    Returns both sides, and a note of what the rewrite compares.
+    """
+    if not isinstance(constant, Literal):
+        return None
+    value = constant.value
+    if typed.type in _DATES_AND_TIMESTAMPS and isinstance(value, int) and not isinstance(value, bool):
+        day = iso_suggestion(str(value), "DATE") if len(str(value)) == len("20261001") else None
+        if day is not None:
+            return time_node.copy(), _parse(f"DATE {day}"), f"{value} is read as a day"
+        part = next((part for part, lowest, highest in _NUMBER_RANGES if lowest <= value <= highest), None)
+        compared = f"compares the {str(part).lower()} of {_sql_of(time_node)}"
+        return None if part is None else (_parse(f"{part}({_sql_of(time_node)})"), constant_node.copy(), compared)
+    if isinstance(time_node, exp.TimeToUnix) and constant.type in (SqlType.VARCHAR, *_DATES_AND_TIMESTAMPS):
+        return time_node.this.copy(), constant_node.copy(), ""
+    if isinstance(time_node, exp.Hour) and _CLOCK.fullmatch(str(value)):
+        clock = _parse(f"TIME '{str(value)[:5]}:00'")
+        return _parse(f"CAST({_sql_of(time_node.this)} AS TIME)"), clock, "compares the time of day"
+    return None
+
+
+def _rewrite_as_day_number(node: exp.Add | exp.Sub) -> str:
+    """Rewrite a date plus a column as a number of days since 1970-01-01, as dates cannot move by a column."""
+    rewritten = node.copy()
+    rewritten.set("this", _parse(f"DATE_DIFF('day', DATE '1970-01-01', {_sql_of(node.this)})"))
+    return _sql_of(rewritten)
+
+
+def _sql_of(node: exp.Expr) -> str:
+    return node.sql("duckdb", comments=False)
+
+
+def _parse(text: str) -> exp.Expr:
+    return parse_one(text, dialect="duckdb")
+
+
+MAX_EXPRESSION_NODES = 4_000  # nodes of one expression; BETWEEN and CASE x WHEN repeat their operand
+MAX_EXPRESSION_DEPTH = 150
+
+_ALLOWED_ON_PERSON = {"is null"}
+_COMPARISONS = {"=", "<>", "<", "<=", ">", ">=", "in", "is distinct from", "is not distinct from"}
+_MERGING = {"coalesce", "least", "greatest", "nullif"}
+_TIMES = (SqlType.TIME, SqlType.DATE, SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
+_CONCATENATIONS = {"||", "concat", "concat_ws"}  # functions that cast numbers and times to text
+_CASTABLE_TO_TEXT = {SqlType.BIGINT, SqlType.DOUBLE, SqlType.BOOLEAN, *_TIMES}
+_TAKES_INSTANTS = {"epoch", "epoch_ms", "epoch_us", "is null", "wall"}
+_CURRENT_TIME_FUNCTIONS = {"now", "today", "getdate", "sysdate", "get_current_timestamp", "transaction_timestamp"}
+_MIN_SIMILARITY = 0.8  # similarity from which a name counts as misspelt
+_SEE_DOCS = "see docs/functions.md"
+_AGGREGATES = ("avg", "count", "count_if", "max", "median", "min", "quantile_cont", "stddev", "sum", "variance")
+POLYGON_HINT = "within_polygon(lon, lat, the polygon)"
+
+
+def syntax_refusal(node: exp.Expr) -> Refusal:
+    """Build the refusal of syntax that is parsed but not allowed."""
+    if isinstance(node, exp.CurrentDate | exp.CurrentTimestamp | exp.CurrentTime):
+        return _current_time_refusal(node)
+    if isinstance(node, exp.Order):
+        return refusal(Code.FUNC, "No order of rows can stand here.", "leave ORDER BY out", node)
+    hint = _SEE_DOCS
+    if isinstance(node, exp.Array) and any(isinstance(part, exp.Column) for part in node.expressions):
+        hint = "a column without brackets, or in double quotes"
+    if isinstance(node, exp.Explode | exp.Unnest):
+        hint = "list_contains(x, 'a'), or a list of constants in FROM: a row of a person does not become several here"
+    return refusal(Code.FUNC, f"{written_name(node)} is not in the dialect.", hint, node)
+
+
+def _current_time_refusal(node: exp.Expr) -> Refusal:
+    why = f"{written_name(node)} is another value whenever it is asked, and no repeat would be found again."
+    return refusal(Code.FUNC, why, "a day that is written out: DATE '2026-10-31'", node)
+
+
+def apply_function(name: str, arguments: Sequence[Expr], node: exp.Expr) -> Expr:
+    """Apply an allow-listed function to typed arguments; raises Refusal with E_FUNC, E_PERSON_KEY or E_COMPLEX."""
+    _refuse_person_key(name, arguments, node)
+    if not overloads(name):
+        raise unknown_function(name, node)
+    aligned = _coerce(name, _flatten(name, arguments), node)
+    for form in overloads(name):
+        if accepts(form, aligned):
+            misuse = constant_mistake(form, aligned)
+            if misuse is not None:
+                raise refusal(Code.FUNC, misuse, _argument_types_hint(name, _name_in_query(name, node)), node)
+            return _check_size(fold_constants(_build_call(form, with_typed_nulls(form, aligned), node)), node)
+    argument_types = ", ".join(argument.type for argument in aligned)
+    shown = _name_in_query(name, node)
+    rewrite = (
+        suggest_rewrite(aligned, node)
+        if name in _COMPARISONS or isinstance(node, exp.Like | exp.Add | exp.Sub)
+        else None
+    )
+    suggestions = () if rewrite is None else (rewrite,)
+    raise refusal(
+        Code.FUNC,
+        f"{shown} does not take ({argument_types}).",
+        rewrite or _argument_types_hint(name, shown),
+        node,
+        *suggestions,
+    )
+
+
+def unknown_function(name: str, node: exp.Expr) -> Refusal:
+    """Build the refusal of an unknown function, with the nearest known name."""
+    if name.removesuffix("()") in _CURRENT_TIME_FUNCTIONS:
+        return _current_time_refusal(node)
+    why = f"The function {written_name(node)[:40]} is not in the dialect."
+    return refusal(Code.FUNC, why, _nearest_hint(name), node, *_respelling_suggestions(name, node))
+
+
+def build_case(branches: Sequence[tuple[Expr, Expr]], otherwise: Expr, node: exp.Expr) -> Expr:
+    """Build a CASE whose values have one type."""
+    values = [*(value for _, value in branches), otherwise]
+    _refuse_person_key("case", values, node)
+    kind, unified = unify_types([to_local_time(value) for value in values], node)
+    tests = [test for test, _ in branches]
+    return _check_size(Case(tuple(zip(tests, unified[:-1], strict=True)), unified[-1], kind), node)
+
+
+def to_local_time(argument: Expr) -> Expr:
+    """Convert an instant to the local time of its time zone."""
+    if argument.type is not SqlType.TIMESTAMPTZ:
+        return argument
+    zone = argument.field.time_zone if isinstance(argument, Ref) else None
+    return own_calls.local_timestamp(argument, zone or "UTC")
+
+
+def is_person_key(expr: Expr) -> bool:
+    """Return whether an expression is the person key itself."""
+    if isinstance(expr, Ref):
+        return expr.field.is_person_key
+    return isinstance(expr, Case) and any(is_person_key(value) for value in case_values(expr))
+
+
+def polygon_refusal(node: exp.Expr | None) -> Refusal:
+    """Build the refusal of a polygon used as a value."""
+    return refusal(Code.FUNC, "A polygon is no value: places are held against it.", POLYGON_HINT, node)
+
+
+def _build_call(form: Function, arguments: Sequence[Expr], node: exp.Expr) -> Call:
+    if form.result is not SqlType.NULL:
+        built = Call(form.row_name, tuple(arguments), form.result)
+        return replace(built, span=span_of(node)) if is_interval_end(built) else built
+    kind, values = unify_types(arguments, node)
+    return Call(form.row_name, tuple(values), arguments[0].type if form.name == "nullif" else kind)
+
+
+def _check_size(expr: Expr, node: exp.Expr) -> Expr:
+    if isinstance(expr, Call | Case) and (expr.size > MAX_EXPRESSION_NODES or expr.depth > MAX_EXPRESSION_DEPTH):
+        raise refusal(Code.COMPLEX, "This expression is too large.", "compute parts of it in a subquery", node)
+    return expr
+
+
+def tilde_refusal(node: exp.Expr) -> Refusal:
+    """Build the refusal of ~x without parentheses: the parser's span covers x alone."""
+    bracketed = f"(~{node.this.sql('duckdb', comments=False)})"
+    suggestion = Suggestion(bracketed, "~ of this alone; DuckDB takes all that follows it")
+    refused = refusal(Code.FUNC, "It is not clear where ~ ends.", f"{bracketed}, with brackets", node, suggestion)
+    sql = str(node.root().meta.get("sql", ""))
+    sign = -1 if refused.span is None else sql.rfind("~", 0, refused.span.start)
+    if refused.span is None or sign < 0:
+        return refused
+    rewrites = tuple(replace(each, sql=each.sql[:sign] + each.sql[sign + 1 :]) for each in refused.rewrites)
+    return replace(refused, span=Span(sign, refused.span.end), rewrites=rewrites)
+
+
+def _nearest_hint(name: str) -> str:
+    near = nearest_name(name)
+    return _SEE_DOCS if near is None else f"{near}(...)"
+
+
+def nearest_name(name: str) -> str | None:
+    """Return the known function that a name misspells; None for names of functions in other engines.
+
+    Names with more or fewer words do not count: `haversine` and `haversine_m` take their arguments in another order.
+    """
+    plain_name = name.removesuffix("()")[:40]
+    if (
+        plain_name in exp.FUNCTION_BY_NAME
+        or plain_name.upper() in exp.FUNCTION_BY_NAME
+        or plain_name in FOREIGN_FUNCTIONS
+        or plain_name in CALL_REWRITES
+    ):
+        return None
+    candidates = [
+        each
+        for each in (*_AGGREGATES, *callable_names())
+        if each.isidentifier() and each.count("_") == plain_name.count("_")
+    ]
+    close = get_close_matches(plain_name, candidates, n=1, cutoff=_MIN_SIMILARITY)
+    return close[0] if close else None
+
+
+def _respelling_suggestions(name: str, node: exp.Expr) -> list[Suggestion]:
+    """Rewrite the call with the nearest known name."""
+    near = nearest_name(name)
+    if near is None or not isinstance(node, exp.Anonymous):
+        return []
+    parts = ", ".join(part.sql("duckdb", comments=False) for part in node.expressions)
+    return [Suggestion(f"{near}({parts})", f"{near} is a near name")]
+
+
+def _name_in_query(name: str, node: exp.Expr) -> str:
+    """Return the name of a function or operator as written in the query."""
+    if isinstance(node, exp.Cast):
+        return f"CAST AS {node.args['to'].sql('duckdb')[:40]}"
+    if isinstance(node, exp.Between):
+        return "BETWEEN"
+    if name == "negative":
+        return "-"
+    return written_name(node) if "start" in node.meta else name.upper()
+
+
+def _argument_types_hint(name: str, shown: str) -> str:
+    if name in _COMPARISONS:
+        return "compare values of one type"
+    forms = sorted({f"({', '.join(map(kind_name, form.argument_kinds))})" for form in overloads(name)})
+    return f"{shown} takes " + " or ".join(forms)
+
+
+def _refuse_person_key(name: str, arguments: Sequence[Expr], node: exp.Expr) -> None:
+    persons = [argument for argument in arguments if is_person_key(argument)]
+    is_person_join = name == "=" and len(persons) == 2
+    if not persons or name in _ALLOWED_ON_PERSON or is_person_join:
+        return
+    shown = next((p.field.name for p in persons if isinstance(p, Ref)), None) or "person"
+    why = "The person key can be counted, joined on and grouped by, and nothing else."
+    if name in _COMPARISONS and node.find_ancestor(exp.Where) is not None:
+        why = "Persons are chosen by what their rows say, not by their keys."
+        hint = f"{shown} IN (SELECT {shown} FROM ... WHERE ...), or a condition on another column"
+        raise refusal(Code.PERSON_KEY, why, hint, node)
+    raise refusal(Code.PERSON_KEY, why, Suggestion(f"COUNT(DISTINCT {shown})", "counts people"), node)
+
+
+def _flatten(name: str, arguments: Sequence[Expr]) -> list[Expr]:
+    if name not in {"and", "or"}:
+        return list(arguments)
+    flat: list[Expr] = []
+    for argument in arguments:
+        flat.extend(argument.arguments if isinstance(argument, Call) and argument.name == name else [argument])
+    return flat
+
+
+def _coerce(name: str, arguments: list[Expr], node: exp.Expr) -> list[Expr]:
+    """Coerce arguments: text constants to the compared time type, instants to local time, a time first in a sum."""
+    kinds = {argument.type for argument in arguments}
+    if name in _COMPARISONS | _MERGING and kinds & set(_TIMES):
+        target = next(kind for kind in reversed(_TIMES) if kind in kinds)
+        arguments = [_cast_text_constant(argument, target, node) for argument in arguments]
+    if name == "+" and len(arguments) == 2 and arguments[1].type in _TIMES[1:]:
+        arguments.reverse()
+    if name in _CONCATENATIONS and (name != "||" or SqlType.VARCHAR in kinds):
+        arguments = [_cast_to_text(argument, node) for argument in arguments]
+    keeps_instants = name in _TAKES_INSTANTS or (name == "-" and kinds == {SqlType.TIMESTAMPTZ})
+    return arguments if keeps_instants else [to_local_time(argument) for argument in arguments]
+
+
+def _cast_to_text(argument: Expr, node: exp.Expr) -> Expr:
+    return apply_function("to_varchar", [argument], node) if argument.type in _CASTABLE_TO_TEXT else argument
+
+
+def _cast_text_constant(argument: Expr, target: SqlType, node: exp.Expr) -> Expr:
+    if isinstance(argument, Literal) and argument.type is SqlType.VARCHAR and isinstance(argument.value, str):
+        if target is not SqlType.TIME and (target is not SqlType.DATE or len(argument.value.strip()) > 10):
+            target = SqlType.TIMESTAMP
+        return literals.parse_as(argument.value, target, node)
+    return argument
+
+
+def unify_types(arguments: Sequence[Expr], node: exp.Expr) -> tuple[SqlType, list[Expr]]:
+    """Unify the types of some values; raises Refusal if they have no common type."""
+    kinds = {argument.type for argument in arguments} - {SqlType.NULL}
+    if SqlType.POLYGON in kinds:
+        raise polygon_refusal(node)
+    if len(kinds) <= 1:
+        return next(iter(kinds), SqlType.NULL), list(arguments)
+    if kinds <= {SqlType.BIGINT, SqlType.DOUBLE}:
+        return SqlType.DOUBLE, list(arguments)
+    if kinds <= {SqlType.DATE, SqlType.TIMESTAMP}:
+        stamps = [apply_function("to_timestamp", [a], node) if a.type is SqlType.DATE else a for a in arguments]
+        return SqlType.TIMESTAMP, stamps
+    raise refusal(Code.FUNC, f"These values have different types: {', '.join(sorted(kinds))}.", "CAST(x AS ...)", node)

@@ -1,0 +1,168 @@
+"""A steward's files: column names and types, and yes-or-no queries on them; no value comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import duckdb
+
+from dialect.catalog import Source, SqlType
+from dialect.functions import quote_identifier, quote_text
+from engine.catalog.columns import sql_type
+from engine.data.files.csv_files import UnreadableError, csv_relation, inferred_csv_relation
+
+OFFLINE_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+
+
+def connect_offline(file: str = ":memory:", **settings: str | bool | float | list[str]) -> duckdb.DuckDBPyConnection:
+    """Open a DuckDB that loads no extensions over the network; timestamps without offset are UTC."""
+    connection = duckdb.connect(file, config={**OFFLINE_CONFIG, **settings})
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    return connection
+
+
+# stored type -> wider declared types
+WIDER_TYPES = {SqlType.BIGINT: (SqlType.DOUBLE,), SqlType.DATE: (SqlType.TIMESTAMP,)}
+
+_BITS = {"TINYINT": 8, "SMALLINT": 16, "INTEGER": 32, "INT": 32, "BIGINT": 64}
+_INTEGER_RANGES = {
+    quote_identifier: (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for quote_identifier, bits in _BITS.items()
+}
+_INTEGER_RANGES |= {
+    f"U{quote_identifier}": (0, 2**bits - 1) for quote_identifier, bits in _BITS.items() if quote_identifier != "INT"
+}
+
+
+class StoredFiles:
+    """An in-memory DuckDB that reads files and writes none."""
+
+    def __init__(self) -> None:
+        self._connection = connect_offline()
+        self._attached: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def columns(self, source: Source, *, guessed: bool = False) -> dict[str, str]:
+        """Return the name and type of each column; CSV types are VARCHAR, or inferred if `guessed`.
+
+        Raises UnreadableError.
+        """
+        try:
+            rows = inferred_csv_relation(source.path) if guessed and source.format == "csv" else self._rows(source)
+            cursor = self._connection.execute(f"SELECT * FROM {rows} LIMIT 0")
+        except duckdb.Error:
+            raise UnreadableError from None
+        return {column: str(kind) for column, kind, *_ in cursor.description or ()}
+
+    def tables(self, path: str) -> tuple[str, ...]:
+        """Return the names of the tables in a DuckDB file, without views. Raises UnreadableError."""
+        select = "SELECT table_name FROM duckdb_tables() WHERE database_name = ? AND schema_name = 'main'"
+        try:
+            found = self._connection.execute(f"{select} ORDER BY 1", [self._attach(path)]).fetchall()
+        except duckdb.Error:
+            raise UnreadableError from None
+        return tuple(table for (table,) in found)
+
+    def has_header(self, path: str) -> bool:
+        """Return whether the first line of a CSV file looks like a header. Raises UnreadableError."""
+        try:
+            found = self._connection.execute("SELECT HasHeader FROM sniff_csv(?)", [path]).fetchall()
+        except duckdb.Error:
+            raise UnreadableError from None
+        return bool(found[0][0])
+
+    def typed_relation(self, source: Source, types: dict[str, str]) -> str:
+        """Write the relation of a source with the declared types; values of another type become NULL."""
+        casts = ", ".join(
+            f"{typed_value(source, quote_identifier(column), kind)} AS {quote_identifier(column)}"
+            for column, kind in types.items()
+        )
+        return f"(SELECT {casts} FROM {self._rows(source)})"
+
+    def raw_relation(self, source: Source) -> str:
+        """Write the relation of a source with its stored types; CSV values are text."""
+        return f"(SELECT * FROM {self._rows(source)})"
+
+    def has_rows(self, select: str) -> bool:
+        """Return whether a SELECT returns a row. Raises UnreadableError."""
+        try:
+            return bool(self._connection.execute(f"SELECT 1 FROM ({select}) LIMIT 1").fetchall())
+        except duckdb.Error:
+            raise UnreadableError from None
+
+    def count(self, select: str) -> int:
+        """Count the rows of a SELECT. Raises UnreadableError."""
+        try:
+            return int(self._connection.execute(f"SELECT count(*) FROM ({select})").fetchall()[0][0])
+        except duckdb.Error:
+            raise UnreadableError from None
+
+    def all_texts_satisfy(self, select: str, predicate: Callable[[str], bool]) -> bool:
+        """Return whether a predicate is true of every distinct text of a SELECT. Raises UnreadableError."""
+        try:
+            found = self._connection.execute(f"SELECT DISTINCT * FROM ({select})").fetchall()
+        except duckdb.Error:
+            raise UnreadableError from None
+        return all(predicate(text) for (text,) in found if text is not None)
+
+    def _rows(self, source: Source) -> str:
+        """Write the table function or table that reads a source."""
+        if source.format == "duckdb":
+            return f"{self._attach(source.path)}.main.{quote_identifier(source.table or '')}"
+        return files_relation(source)
+
+    def _attach(self, path: str) -> str:
+        """Attach a DuckDB file once, read-only, and return its alias."""
+        if path not in self._attached:
+            alias = f"file_{len(self._attached)}"
+            self._connection.execute(f"ATTACH ? AS {alias} (READ_ONLY)", [path])
+            self._attached[path] = alias
+        return self._attached[path]
+
+
+def files_relation(source: Source) -> str:
+    """Write the table function that reads files; CSV values stay text.
+
+    Raises UnreadableError.
+    """
+    return csv_relation(source.path) if source.format == "csv" else f"read_parquet({quote_text(source.path)})"
+
+
+def is_type_compatible(stored: str, declared: SqlType) -> bool:
+    """Return whether every value of a stored type is a value of the declared type."""
+    kind = sql_type(stored)
+    return kind is not None and (kind == declared or declared in WIDER_TYPES.get(kind, ()))
+
+
+def is_integer_range_within(declared: str, stored: str) -> bool:
+    """Return whether a declared integer type includes all values of a stored one; True for other types.
+
+    Claim: an objector is found among stored persons, because the value to compare has the declared type. Symbols: the
+    ends of both types. Formula: the stored ones lie within the declared ones. Source:
+    engine/data/proofs.md#declared-integers.
+    Raises nothing.
+    """
+    outer, inner = (_INTEGER_RANGES.get(kind.upper()) for kind in (declared, stored))
+    return outer is None or inner is None or (outer[0] <= inner[0] and inner[1] <= outer[1])
+
+
+def typed_value(source: Source, expression: str, kind: str) -> str:
+    """Write the cast of a stored value to the declared type; NULL if it has no value of this type.
+
+    DuckDB pushes a bare TRY_CAST down to its CSV reader, where it raises (duckdb/duckdb issue 23818); no other
+    expression is pushed down, and an empty text is a value of no type but VARCHAR.
+    """
+    if source.format == "csv" and sql_type(kind) is not SqlType.VARCHAR:
+        expression = f"nullif({expression}, '')"
+    return f"TRY_CAST({expression} AS {kind})"

@@ -1,0 +1,87 @@
+"""Post-processing: the outer SQL of a query runs over its releases and public tables, and intervals are computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from dialect import Catalog, Question, Target
+from dialect.codegen import OuterSql, public_tables_read, write_outer_query
+from dialect.codegen.relations import release_table_name
+from dialect.functions import quote_identifier
+from dialect.postprocess import IntervalParameters
+from engine.backends.protocol import Backend
+from engine.backends.sandbox import public_table, public_table_sql, run_outer
+from engine.mechanism.answer import Answer, build_answer, interval_constants
+from engine.mechanism.release import Release, outer_sql_table, raw_noise
+from engine.pricing.compile_release import CompiledRelease
+
+
+def post_process(
+    question: Question,
+    compiled: tuple[CompiledRelease, ...],
+    releases: tuple[Release, ...],
+    confidence: float,
+    catalog: Catalog,
+    backend: Backend,
+) -> Answer:
+    """Run the outer SQL over releases and public tables, and compute intervals."""
+    tables = {table: public_table(table, catalog, backend) for table in public_tables_read(question)}
+    tables |= _release_tables(question, compiled, releases, confidence)
+    raw = raw_noise(question, releases)
+    constants = interval_constants(raw.variances, raw.sigmas, raw.fractional, confidence)
+    sql = _outer_sql(question, raw.variances, confidence, constants)
+    return build_answer(_run_outer(sql, tables), sql, confidence, raw)
+
+
+def bind_post_processing(
+    question: Question,
+    compiled: tuple[CompiledRelease, ...],
+    empty: tuple[Release, ...],
+    confidence: float,
+    catalog: Catalog,
+    backend: Backend,
+) -> None:
+    """Bind the outer SQL over empty releases and empty public tables. Raises ExecutionFailed."""
+    tables = {
+        table: backend.empty.columns(public_table_sql(table, catalog, backend.empty.target), {})
+        for table in public_tables_read(question)
+    }
+    tables |= _release_tables(question, compiled, empty, confidence)
+    raw = raw_noise(question, empty)
+    sql = _outer_sql(
+        question, raw.variances, confidence, interval_constants(raw.variances, raw.sigmas, raw.fractional, confidence)
+    )
+    if sql.unchanged_release is None:
+        run_outer(f"DESCRIBE {sql.text}", tables)
+
+
+def _release_tables(
+    question: Question, compiled: tuple[CompiledRelease, ...], releases: tuple[Release, ...], confidence: float
+) -> dict[str, pa.Table]:
+    """Convert the releases to the tables, by name, that the outer SQL reads."""
+    return {
+        release_table_name(i): outer_sql_table(
+            releases[columns.plan_index], compiled[columns.plan_index].plan, columns, confidence
+        )
+        for i, columns in enumerate(question.releases)
+    }
+
+
+def _run_outer(sql: OuterSql, tables: Mapping[str, pa.Table]) -> pa.Table:
+    """Run the outer SQL; a mere renaming of a release's columns needs no database."""
+    if sql.unchanged_release is None:
+        return run_outer(sql.text, tables)
+    released = tables[sql.unchanged_release.table]
+    return pa.table({name: released.column(own) for name, own in sql.unchanged_release.columns})
+
+
+def _outer_sql(
+    question: Question, variances: Mapping[str, float], confidence: float, constants: IntervalParameters
+) -> OuterSql:
+    """Generate the outer SQL with the table names of the sandbox database."""
+    tables = [*public_tables_read(question), *(release_table_name(i) for i in range(len(question.releases)))]
+    return write_outer_query(
+        question, variances, Target({table: quote_identifier(table) for table in tables}), confidence, constants
+    )

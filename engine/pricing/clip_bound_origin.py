@@ -1,0 +1,62 @@
+"""Origin of each clip bound, as text: the calibration that it was tuned on, or why it is the declared one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dialect.algebra import ClipRule, QueryVector, VectorBound, VectorKind
+from dialect.analysis import has_many_to_many_join, is_full_scan, may_match_several_public_rows
+from dialect.sensitivity import counted_table, grouping_attributes
+from engine.pricing.clip_bounds.tuning import ClipErrorModel
+from engine.pricing.compile_release import CompiledRelease, UnpricedRelease
+
+_CLIPPING_RULES = (ClipRule.SCALE, ClipRule.CLAMP)  # rules with a clip bound; the others need no explanation
+
+
+def clip_bound_origins(compiled: CompiledRelease) -> tuple[str, ...]:
+    """Origin of the clip bound of each query vector; an empty text if the vector is not clipped to an L2 bound."""
+    unpriced = compiled.unpriced_release
+    rows = zip(unpriced.measured_plan.vectors, unpriced.clip_error_models, compiled.bounds.vectors, strict=True)
+    return tuple(_origin(unpriced, vector, model, bound) for vector, model, bound in rows)
+
+
+def _origin(unpriced: UnpricedRelease, vector: QueryVector, model: ClipErrorModel | None, bound: VectorBound) -> str:
+    if unpriced.measured_plan.limits.is_stated:
+        return "the question names its own limits"
+    if bound.rule not in _CLIPPING_RULES or vector.partial_bounds is not None:
+        return ""
+    if model is None or model.subject is None:
+        return _why_declared(unpriced)
+    return "; ".join([f"{model.distribution.source}, {model.subject}", *_differences(unpriced, vector, model)])
+
+
+def _differences(unpriced: UnpricedRelease, vector: QueryVector, model: ClipErrorModel) -> Iterator[str]:
+    """Differences between what the calibration measured and what this query counts."""
+    plan, measured = unpriced.measured_plan, model.subject
+    assert measured is not None  # noqa: S101  checked by the caller
+    if vector.condition is not None or not is_full_scan(plan.source):
+        yield "it was measured of all rows: of those that are left here people have as much or less"
+    attributes = grouping_attributes(plan, measured.table)
+    if not attributes.issuperset(measured.keys) and vector.kind is not VectorKind.PERSONS:
+        yield "several of its groups lie in one of these, which holds at most the root of their number times as much"
+    elif model.is_coarser_measured:
+        yield "by more keys people are in more groups, and nobody measured how many: what is cut away is not known"
+    elif attributes != set(measured.keys):
+        yield "by more keys people have as much or less"
+    if vector.is_sum and measured.column is None:
+        yield "each row is reckoned to have the largest value"
+
+
+def _why_declared(unpriced: UnpricedRelease) -> str:
+    """Why no calibration applies to a query vector, so that its declared clip bound is used."""
+    plan = unpriced.measured_plan
+    table = counted_table(plan, unpriced.catalog)
+    if table is None:
+        return "declared: no calibration tells of rows that are made in the question, or gathered from several tables"
+    if has_many_to_many_join(plan.source):
+        return "declared: a person's rows are joined with each other, and no calibration tells how many that makes"
+    if may_match_several_public_rows(plan.source):
+        return "declared: a row may be joined with several public ones, and no calibration tells how many that makes"
+    if not any(each.subject.table == table.name for each in unpriced.calibration.histograms):
+        return f"declared: no calibration of {table.name} holds today"
+    return f"declared: in the calibration of {table.name} nothing of this is clear of the noise"

@@ -1,0 +1,138 @@
+"""Distribution of people's means of a column, and the public centre about which its averages are computed.
+
+The sum below an average is of values minus a public centre, and its noise grows with their distance from it. Where a
+calibration measured people's means, the centre is chosen from them (`engine/pricing/proofs.md#usual_values`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from dialect.catalog import Catalog, Column, Table
+from engine.pricing.clip_bounds.histograms import (
+    HIGHEST_DISTANCE_BIN,
+    LOWEST_DISTANCE_BIN,
+    CalibrationProvider,
+    ContributionHistogram,
+    Quantity,
+)
+from engine.pricing.clip_bounds.tails import Floats
+
+SIGNIFICANT_MEAN_SIGMAS = 4.5  # significance in sigma: one empty bin in 10,000 histograms passes
+MAX_NEIGHBOUR_RATIO = 0.5  # largest ratio of an insignificant bin to its neighbour
+CENTRE_RESOLUTION = 1024  # resolution of a centre: parts of the range
+COVERED_PEOPLE_SHARE = 0.9  # share of people whose distance from the centre decides the noise of a sum
+_CACHED_CATALOGS = 4  # cached catalogs
+
+
+@dataclass(frozen=True, eq=False)
+class MeanDistribution:
+    """Distribution of per-person means of a column, in its unit."""
+
+    means: Floats  # rising
+    people: Floats  # shares of people, adding up to 1
+    lower: float  # the column's bounds
+    upper: float
+
+    centre: float  # public centre of least noise for averages
+
+
+def mean_distribution(histogram: ContributionHistogram | None, column: Column) -> MeanDistribution | None:
+    """Distribution of means from a calibration histogram; None if it has other bounds or no significant bin.
+
+    Needs and guarantees: engine/pricing/proofs.md#usual_values
+    """
+    if histogram is None or column.bounds is None:
+        return None
+    lower, upper = column.bounds.lower, column.bounds.upper
+    return _cached_distribution(histogram, lower, upper) if histogram.subject.unit == upper - lower else None
+
+
+@lru_cache(maxsize=256)
+def _cached_distribution(histogram: ContributionHistogram, lower: float, upper: float) -> MeanDistribution | None:
+    people = _denoised(np.asarray(histogram.counts, dtype=np.float64), histogram.sigma)
+    if people.sum() <= 0:
+        return None
+    shares, places = people / people.sum(), _bin_midpoints()
+    centre = lower + (upper - lower) * _best_centre(places, shares)
+    return MeanDistribution(lower + (upper - lower) * places, shares, lower, upper, centre)
+
+
+def _best_centre(places: Floats, shares: Floats) -> float:
+    """Centre of least expected noise of an average, as a share of the column's range.
+
+    The sum's clip bound grows with the distance that covers MOST of the people (two thirds of the price); the noise of
+    the count (one third) moves an average by the distance of the overall mean.
+    """
+    candidates = np.arange(CENTRE_RESOLUTION + 1) / CENTRE_RESOLUTION
+    distances = np.abs(places[None, :] - candidates[:, None])
+    order = np.argsort(distances, axis=1)
+    covering = np.argmax(np.cumsum(shares[order], axis=1) >= COVERED_PEOPLE_SHARE, axis=1)
+    reach = np.take_along_axis(distances, np.take_along_axis(order, covering[:, None], axis=1), axis=1)[:, 0]
+    return float(candidates[np.argmin(reach**2 + 2 * (candidates - float(places @ shares)) ** 2)])
+
+
+def with_measured_centres(catalog: Catalog, calibrations: CalibrationProvider) -> Catalog:
+    """Catalog as queries are bound against today: each column with the usual value measured by a calibration."""
+    usual_values = dict(_usual_values(catalog, calibrations))
+    if not usual_values:
+        return catalog
+    key = tuple(usual_values.items())
+    for cached_catalog, cached_key, cached in tuple(_cached_results):
+        if cached_catalog is catalog and cached_key == key:
+            return cached
+    result = replace(catalog, tables=tuple(_with_usual_values(table, usual_values) for table in catalog.tables))
+    _cached_results.append((catalog, key, result))
+    return result
+
+
+_cached_results = deque[tuple[Catalog, tuple[tuple[tuple[str, str], float], ...], Catalog]](maxlen=_CACHED_CATALOGS)
+
+
+def _usual_values(catalog: Catalog, calibrations: CalibrationProvider) -> Iterator[tuple[tuple[str, str], float]]:
+    today = {dataset.name: calibrations.today(dataset.name) for dataset in catalog.datasets}
+    for table in catalog.tables:
+        for column in table.columns:
+            if table.private and column.centre is None and column.centred_sum_clip_bound is not None:
+                means = mean_distribution(
+                    today[table.dataset].find(table.name, (), Quantity.MEANS, column.name), column
+                )
+                if means is not None:
+                    yield (table.name, column.name), means.centre
+
+
+def _with_usual_values(table: Table, usual: dict[tuple[str, str], float]) -> Table:
+    if not any(name == table.name for name, _ in usual):
+        return table
+    return replace(
+        table,
+        columns=tuple(replace(c, calibrated_typical_value=usual.get((table.name, c.name))) for c in table.columns),
+    )
+
+
+def _denoised(counts: Floats, sigma: float) -> Floats:
+    """Denoised number of people in each bin: significant bins as counted, beyond them at most halving per bin."""
+    significant = counts > SIGNIFICANT_MEAN_SIGMAS * sigma
+    return np.maximum(_limited_decay(counts, significant), _limited_decay(counts[::-1], significant[::-1])[::-1])
+
+
+def _limited_decay(counts: Floats, significant: npt.NDArray[np.bool_]) -> Floats:
+    people, previous = np.zeros_like(counts), 0.0
+    for place, count in enumerate(counts):
+        previous = float(count) if significant[place] else min(max(0.0, float(count)), MAX_NEIGHBOUR_RATIO * previous)
+        people[place] = previous
+    return people
+
+
+def _bin_midpoints() -> Floats:
+    """Midpoint of each bin as a share of the column's range."""
+    ends = np.exp2(np.arange(LOWEST_DISTANCE_BIN, HIGHEST_DISTANCE_BIN + 2) / 2)
+    ends[0], ends[-1] = 0.0, 0.5
+    low = (ends[1:] + ends[:-1]) / 2
+    return np.concatenate([low, 1 - low[::-1]])

@@ -1,0 +1,225 @@
+"""Compile a release: clip bounds, price, generated SQL and release key, all from public facts, before data is read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from budgets import PICO
+from dialect import (
+    BoundedSql,
+    Catalog,
+    Code,
+    ContributionBounds,
+    Eligibility,
+    PrivatePlan,
+    Question,
+    Refusal,
+    Target,
+    bound_contributions,
+    generate_sql,
+)
+from dialect.algebra import ClipRule
+from dialect.analysis import NO_WORK, Work
+from dialect.codegen import plan_over_released_keys, selection_plan, with_released_keys
+from dialect.functions import UnsupportedByEngine
+from engine.backends.protocol import Backend
+from engine.catalog.eligibility import eligibility_filter
+from engine.pricing.clip_bounds.error_models import clip_error_models, restrict_to_released_groups, vectors_shown_alone
+from engine.pricing.clip_bounds.histograms import NO_CALIBRATION, Calibration
+from engine.pricing.clip_bounds.tuning import ClipBoundOutcome, ClipErrorModel, clip_bound_outcomes, tune_clip_bounds
+from engine.pricing.expected_error import NoiseScales
+from engine.pricing.price import Cost, VectorPrice, approximate_threshold, price
+from engine.pricing.release_key import bounds_text, cost_text, release_key
+from engine.pricing.split import PriceParts, equal_parts, split_price, split_prices
+from engine.pricing.work_limits import check_row_limits, count_keys, per_group_distinct_bounds
+
+
+@dataclass(frozen=True)
+class PartitionSelection:
+    """Partition selection: the first of the two passes of a release with private keys."""
+
+    plan: PrivatePlan
+    bounds: ContributionBounds
+    sql: BoundedSql
+    cost: VectorPrice
+
+
+@dataclass(frozen=True)
+class CompiledRelease:
+    """Compiled release: clip bounds, cost, SQL and release key, ready to be charged and run."""
+
+    plan: PrivatePlan
+    bounds: ContributionBounds
+    cost: Cost
+    sql: BoundedSql
+    release_key: str  # hexadecimal
+    unpriced_release: UnpricedRelease
+    selection: PartitionSelection | None = None  # private keys: the first of two passes
+
+    @property
+    def statements(self) -> tuple[BoundedSql, ...]:
+        """SQL statements that read the data, in execution order."""
+        return (self.sql,) if self.selection is None else (self.selection.sql, self.sql)
+
+    @property
+    def key_count(self) -> int | None:
+        """Number of public keys; None if keys are private."""
+        return self.unpriced_release.key_count
+
+
+@dataclass(frozen=True)
+class UnpricedRelease:
+    """Release before its price is known: everything needed to bound and price it at any rho."""
+
+    plan: PrivatePlan
+    measured_plan: (
+        PrivatePlan  # measured plan: the plan itself, or with private keys its vectors over the released keys
+    )
+    selection: tuple[PrivatePlan, ContributionBounds] | None  # private keys: plan and bounds of partition selection
+    catalog: Catalog
+    key_count: int | None  # None: private keys
+    declared_bounds: ContributionBounds  # declared by catalog and query
+    clip_error_models: tuple[ClipErrorModel | None, ...]  # clip-error model of each vector; None: not tuned
+    price_parts: PriceParts  # proportion of the price for each vector
+    calibration: Calibration = NO_CALIBRATION
+    work: Work = NO_WORK  # work of both passes, if keys are private
+
+    def bounds(self, pico_rho: int) -> ContributionBounds:
+        """Contribution bounds at a price: tuned clip bounds if a calibration applies, else the declared ones."""
+        if not any(self.clip_error_models):
+            return self.declared_bounds
+        clip_bounds = tune_clip_bounds(
+            self._clip_error_models_at(pico_rho), [max(1, share) for share in self.shares(pico_rho)]
+        )
+        return bound_contributions(self.measured_plan, self.catalog, self.key_count, clip_bounds)
+
+    def _clip_error_models_at(self, pico_rho: int) -> tuple[ClipErrorModel | None, ...]:
+        """Clip-error models at a price: with private keys, only groups that pass the threshold at that price count."""
+        share = split_price(self.price_parts, pico_rho)[-1]
+        if self.selection is None or share < 1:
+            return self.clip_error_models
+        threshold_weight = approximate_threshold(
+            self.selection[1], share, self.catalog.dataset(self.plan.dataset).defaults.delta
+        )
+        return restrict_to_released_groups(
+            self.clip_error_models, self.measured_plan, self.catalog, self.calibration, threshold_weight
+        )
+
+    def shares(self, pico_rho: int) -> tuple[int, ...]:
+        """Split a price among the query vectors, in pico-rho."""
+        return split_price(self.price_parts, pico_rho)[: len(self.plan.vectors)]
+
+    def with_fixed_bounds(self, bounds: ContributionBounds) -> UnpricedRelease:
+        """Return the same release with fixed contribution bounds at every price."""
+        return replace(self, declared_bounds=bounds, clip_error_models=(None,) * len(self.clip_error_models))
+
+    def cost(self, rho: Fraction, delta: Fraction | None = None) -> Cost:
+        """Cost of the release at `rho`; `delta` defaults to the catalog's."""
+        threshold_delta = self.catalog.dataset(self.plan.dataset).defaults.delta if delta is None else delta
+        selection_bounds = None if self.selection is None else self.selection[1]
+        return price(
+            self.plan, self.bounds(math.ceil(rho * PICO)), rho, threshold_delta, self.price_parts, selection_bounds
+        )
+
+    def release_key(self, cost: Cost) -> str:
+        """Release key (hex) of the release at a cost."""
+        return release_key(self.plan, bounds_text(self.bounds(cost.loss.pico_rho)), cost_text(cost), self.catalog)
+
+
+def compile_release(
+    plan: PrivatePlan,
+    catalog: Catalog,
+    backend: Backend,
+    rho: Fraction,
+    delta: Fraction | None = None,
+    calibration: Calibration = NO_CALIBRATION,
+) -> CompiledRelease:
+    """Bound, price and compile one release; `delta` defaults to the catalog's. Raises Refusal if it is not possible."""
+    return price_release(unpriced_release(plan, catalog, backend, calibration), backend, rho, delta)
+
+
+def unpriced_release(
+    plan: PrivatePlan,
+    catalog: Catalog,
+    backend: Backend,
+    calibration: Calibration = NO_CALIBRATION,
+    price_parts: PriceParts = (),
+    shown_alone: Collection[int] | None = None,
+) -> UnpricedRelease:
+    """Analyze one release before pricing: work limits, key count, contribution bounds, clip-error models.
+
+    `vectors_shown_alone` = indexes of the query vectors that are shown as columns of their own; None: all of them.
+    Raises Refusal.
+    """
+    work = check_row_limits(plan, backend)
+    key_count = count_keys(plan, backend)
+    has_private_keys = plan.key_set is None
+    plan = replace(plan, distinct_bounds=tuple(per_group_distinct_bounds(plan, catalog, backend, calibration)))
+    keys_plan, measured_plan = (
+        (selection_plan(plan), plan_over_released_keys(plan)) if has_private_keys else (None, plan)
+    )
+    selection = None if keys_plan is None else (keys_plan, bound_contributions(keys_plan, catalog, None))
+    models, declared = (
+        clip_error_models(measured_plan, catalog, calibration, key_count, shown_alone),
+        bound_contributions(measured_plan, catalog, key_count),
+    )
+    return UnpricedRelease(
+        plan, measured_plan, selection, catalog, key_count, declared, models,
+        price_parts or equal_parts(plan.vectors, has_private_keys), calibration,
+        work,
+    )  # fmt: skip
+
+
+def unpriced_releases(
+    question: Question, catalog: Catalog, backend: Backend, calibration: Calibration
+) -> tuple[UnpricedRelease, ...]:
+    """Analyze every release of a query before pricing. Raises Refusal if one can't be made."""
+    rows = zip(question.plans, split_prices(question), vectors_shown_alone(question), strict=True)
+    return tuple(unpriced_release(plan, catalog, backend, calibration, parts, alone) for plan, parts, alone in rows)
+
+
+def price_release(
+    unpriced: UnpricedRelease, backend: Backend, rho: Fraction, delta: Fraction | None = None
+) -> CompiledRelease:
+    """Bound, price and compile an analyzed release. Raises Refusal if a vector's share of rho is too small."""
+    cost = unpriced.cost(rho, delta)
+    bounds = unpriced.bounds(cost.loss.pico_rho)
+    eligibility: Eligibility | None = eligibility_filter(unpriced.catalog, unpriced.plan.dataset)
+    sql = _generate_sql(unpriced.measured_plan, bounds, with_released_keys(backend.target), eligibility)
+    selection = None
+    if unpriced.selection is not None and cost.keys is not None:
+        selection = PartitionSelection(
+            *unpriced.selection, _generate_sql(*unpriced.selection, backend.target, eligibility), cost.keys
+        )
+    return CompiledRelease(unpriced.plan, bounds, cost, sql, unpriced.release_key(cost), unpriced, selection)
+
+
+def _generate_sql(
+    plan: PrivatePlan, bounds: ContributionBounds, target: Target, eligibility: Eligibility | None
+) -> BoundedSql:
+    """Generate bounded SQL. Raises Refusal for functions that the backend's engine can't compute as DuckDB does."""
+    try:
+        return generate_sql(plan, bounds, target, eligibility)
+    except UnsupportedByEngine as missing:
+        hint = "another function: docs/spark.md names those that Spark has not"
+        raise Refusal(Code.FUNC, f"This catalog's people lie in a Spark lake, and {missing}.", hint) from None
+
+
+def clip_bound_alternatives(compiled: CompiledRelease) -> tuple[tuple[ClipBoundOutcome, ...], ...]:
+    """Return the expected error of each query vector at alternative clip bounds; empty if its bound was not tuned."""
+    rows = zip(compiled.unpriced_release.clip_error_models, compiled.bounds.vectors, compiled.cost.vectors, strict=True)
+    clipping_rules = (ClipRule.SCALE, ClipRule.CLAMP)
+    return tuple(
+        clip_bound_outcomes(each if b.rule in clipping_rules else None, b.clip_bound, cost.pico_rho)
+        for each, b, cost in rows
+    )
+
+
+def noise_scales(compiled: tuple[CompiledRelease, ...]) -> NoiseScales:
+    """Noise scale of every query vector: (grain in units, sigma in grains)."""
+    return tuple(
+        tuple((b.grain_size, c.sigma) for b, c in zip(p.bounds.vectors, p.cost.vectors, strict=True)) for p in compiled
+    )

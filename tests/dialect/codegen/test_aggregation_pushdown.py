@@ -1,0 +1,91 @@
+"""Aggregation pushdown below the join that provides the group key: the same numbers as over the joined rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
+
+import duckdb
+import pytest
+
+from dialect import bound_contributions, generate_sql
+from dialect.algebra.codegen_types import Target
+from dialect.algebra.release_plan import PrivatePlan
+from dialect.catalog.model import Catalog
+
+eager, render = (
+    import_module("dialect.codegen.contribution.aggregation_pushdown"),
+    import_module("dialect.codegen.bounded_sql"),
+)
+JOINED = "FROM events e JOIN subscribers s ON s.subscriber_id = e.subscriber_id"
+PARTED = (
+    f"SELECT s.gender, COUNT(*), COUNT(DISTINCT e.subscriber_id), SUM(e.dwell_s) {JOINED} GROUP BY 1",
+    f"SELECT s.gender, COUNT(*) FILTER (WHERE e.cell_id < 5), AVG(e.dwell_s) {JOINED} WHERE e.cell_id > 2 AND s.age > 30 GROUP BY 1",
+    f"SELECT s.gender || '!' AS g, SUM(LEAST(e.dwell_s, 900)) {JOINED} GROUP BY 1",
+    f"SELECT s.gender, COUNT(*) {JOINED} JOIN hours h ON h.h = hour(e.ts) WHERE h.h < 12 GROUP BY 1",
+    "SELECT s.gender, COUNT(*) FROM subscribers s JOIN events e ON s.subscriber_id = e.subscriber_id GROUP BY 1",
+)
+TOGETHER = (
+    f"SELECT s.gender, COUNT(*) {JOINED} AND e.dwell_s > s.age GROUP BY 1",
+    f"SELECT s.gender, COUNT(*) {JOINED} WHERE e.dwell_s > s.age GROUP BY 1",
+    f"SELECT s.gender, SUM(LEAST(s.age, 90)) {JOINED} GROUP BY 1",
+    f"SELECT s.gender, COUNT(DISTINCT e.cell_id) {JOINED} GROUP BY 1",
+    "SELECT s.gender, COUNT(*) FROM events e LEFT JOIN subscribers s ON s.subscriber_id = e.subscriber_id GROUP BY 1",
+    f"SELECT s.gender, e.cell_id, COUNT(*) {JOINED} GROUP BY 1, 2",
+)
+Rows = list[tuple[object, ...]]
+
+
+@pytest.fixture
+def vectors(catalog: Catalog, target: Target, database: duckdb.DuckDBPyConnection) -> Callable[[PrivatePlan], Rows]:
+    """Closure that runs a plan's bounded SQL."""
+    return lambda plan: database.execute(
+        generate_sql(plan, bound_contributions(plan, catalog, 100), target).text
+    ).fetchall()
+
+
+@pytest.mark.parametrize("sql", PARTED)
+def test_aggregation_pushdown_gives_the_query_vectors_of_the_join(
+    sql: str,
+    plan_of: Callable[[str], PrivatePlan],
+    vectors: Callable[[PrivatePlan], Rows],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plan = plan_of(sql)
+    assert eager.sides(plan) is not None
+    made = vectors(plan)
+    monkeypatch.setattr(render, "sides", lambda _: None)
+    assert made == vectors(plan)
+    assert len({row[1] for row in made}) > 2
+
+
+@pytest.mark.parametrize("sql", TOGETHER)
+def test_an_expression_over_both_join_sides_prevents_aggregation_pushdown(
+    sql: str, plan_of: Callable[[str], PrivatePlan]
+) -> None:
+    assert eager.sides(plan_of(sql)) is None
+
+
+@pytest.mark.parametrize("sql", TOGETHER[1:2])
+def test_a_condition_that_is_lost_is_found(
+    sql: str,
+    plan_of: Callable[[str], PrivatePlan],
+    vectors: Callable[[PrivatePlan], Rows],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plan = plan_of(sql)
+    made = vectors(plan)
+    monkeypatch.setattr(eager, "_filtered", lambda found, _: found)
+    assert eager.sides(plan) is not None
+    assert made != vectors(plan)
+
+
+def test_rows_of_a_window_are_added_up_in_each_window(plan_of: Callable[[str], PrivatePlan]) -> None:
+    plan = plan_of(PARTED[0])
+    parted = eager.sides(plan)
+    assert set(eager.counting(plan, parted).unit) == {"person"}
+    windowed = replace(
+        plan, charged_windows=replace(plan.charged_windows, window_field=plan.keys[0].field)
+    )  # a window of the other side
+    assert eager.sides(windowed) is None

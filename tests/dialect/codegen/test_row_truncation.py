@@ -1,0 +1,76 @@
+"""Row truncation retains the rows that a global sort would."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
+from types import ModuleType
+
+import duckdb
+import pytest
+
+from dialect.algebra.codegen_types import Target
+from dialect.algebra.expressions import Field
+from dialect.algebra.relations import PerPerson, RowTruncation
+from dialect.binder.query import BoundQuery
+from dialect.codegen.relations.relation import write_rows
+
+write_cut: ModuleType = import_module("dialect.codegen.relations.truncation")
+SOURCES = (
+    "SELECT * FROM events",
+    "SELECT e.*, c.zone FROM events e JOIN cells c USING (cell_id) WHERE e.cell_id > 2",
+    "SELECT DISTINCT subscriber_id, cell_id, hour(ts) AS h FROM events",
+    "SELECT subscriber_id, cell_id, COUNT(*) AS n FROM events GROUP BY 1, 2",
+)
+
+
+def _rows(sql: str, database: duckdb.DuckDBPyConnection) -> Counter[str]:
+    return Counter(map(repr, database.execute(sql).fetchall()))
+
+
+def _sorted(cut: RowTruncation, columns: list[Field], target: Target) -> str:
+    """Row truncation written as a global sort."""
+    unit = [f for f in (cut.person, cut.window) if f is not None]
+    text: str = write_cut._first(write_rows(cut.source, cut.source.fields, target), cut, unit, columns, target)
+    return text
+
+
+def _truncations(
+    sql: str, rows_of: Callable[[str], BoundQuery], database: duckdb.DuckDBPyConnection, target: Target
+) -> list[RowTruncation]:
+    """Row truncations at the largest number of rows, one less, and one; with a window function too."""
+    relation = rows_of(sql).relation
+    assert isinstance(relation, PerPerson)
+    person = relation.person
+    text = f"SELECT count(*) FROM ({write_rows(relation, relation.fields, target)}) GROUP BY {person.id}"
+    most = max(n for (n,) in database.execute(text).fetchall())
+    window = next(f for f in relation.fields if f.name in ("cell_id", "h"))
+    return [RowTruncation(relation, person, n) for n in (most, most - 1, 3, 1)] + [
+        RowTruncation(relation, person, 1, window)
+    ]
+
+
+@pytest.mark.parametrize("sql", SOURCES)
+def test_row_truncation_equals_a_global_sort(
+    sql: str, rows_of: Callable[[str], BoundQuery], database: duckdb.DuckDBPyConnection, target: Target
+) -> None:
+    sizes = []
+    for cut in _truncations(sql, rows_of, database, target):
+        fields = list(cut.source.fields)
+        for columns in (fields, fields[2:], []):
+            made = _rows(write_rows(replace(cut.source, operator=cut), columns, target), database)
+            assert made == _rows(_sorted(cut, columns, target), database)
+            sizes.append(made.total())
+    assert len(set(sizes)) >= 4, "none of the cuts leaves anything out"
+
+
+def test_a_bound_that_is_off_by_one_is_found(
+    rows_of: Callable[[str], BoundQuery], database: duckdb.DuckDBPyConnection, target: Target
+) -> None:
+    (_, cut, *_) = _truncations(SOURCES[0], rows_of, database, target)
+    text = write_rows(replace(cut.source, operator=cut), cut.source.fields, target)
+    wrong = text.replace(f"HAVING count(*) > {cut.max_rows}", f"HAVING count(*) > {cut.max_rows + 1}")
+    assert wrong != text
+    assert _rows(wrong, database) != _rows(_sorted(cut, list(cut.source.fields), target), database)

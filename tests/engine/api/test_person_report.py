@@ -1,0 +1,197 @@
+"""The person report: the catalog's rules, the ledger's numbers, and nothing of any row."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from budgets import AccountName, ChargeRequest, EpsilonDelta, Ledger, Loss, PricedRelease, chargeable
+from dialect import Catalog
+from dialect.catalog.model import AgeUnit, Dataset, EligibilityRules, Jurisdiction, MinimumAge, Retention
+from dialect.catalog.privacy_windows import PrivacyWindow
+from engine.accounts.losses import WholePerson, whole_person_loss
+from engine.api.reports.person import Page, format_epsilon, page_html, page_text, person_report
+from engine.api.reports.regulator import ledger_report
+from engine.pricing.query_terms import caps
+from tests.engine.town import make_town
+from tests.engine.windowed_town import DAYS, WINDOWED
+
+RULES = EligibilityRules(
+    jurisdiction=Jurisdiction("gender", None, ("FR",), True, (("DE", "You <signed> & sealed it."),)),
+    minors=MinimumAge("person_id", AgeUnit.AGE, 16),
+    retention=Retention(days=3),
+    contact="Write to privacy@town.example.",
+)
+
+
+@pytest.fixture
+def ledger() -> Iterator[Ledger]:
+    with Ledger.open(":memory:") as opened:
+        yield opened
+
+
+def ruled(town: Catalog) -> Catalog:
+    (dataset,) = town.datasets
+    return replace(town, datasets=(replace(dataset, eligibility=RULES),))
+
+
+def charge(ledger: Ledger, dataset: Dataset, key: str, rho: str, *windows: str, client: str = "ann") -> None:
+    limits = caps(dataset)
+    item = PricedRelease(key, Loss.rounded_up(rho, "1e-12"), f"question {key}", windows or ("forever",))
+    ledger.charge(ChargeRequest(client, dataset.name, key + client, key, (item,), limits, "data 1"))
+
+
+def test_the_page_states_the_rules_of_the_catalog(town: Catalog, ledger: Ledger) -> None:
+    text = " ".join(page_text(person_report(ruled(town), ledger)).split())
+    for words in (
+        "visit: visit_id, zone, minutes, coins, shop, day",
+        "your consent is one of: yes",
+        "under the law of none of: FR",
+        "under the law of DE are in it because: You <signed> & sealed it.",
+        "at least 16 years old",
+        "everything about you, over the whole time",
+        "Write to privacy@town.example.",
+        "Nothing was asked yet.",
+        "So far nobody has asked.",
+    ):
+        assert words in text
+    assert "consent," not in text, "a hidden column has no name here"
+
+
+def test_a_state_of_consent_is_written_as_people_say_it(town: Catalog, ledger: Ledger) -> None:
+    agreed = (replace(t, consent=t.consent and replace(t.consent, eligible_values=(True,))) for t in town.tables)
+    text = " ".join(page_text(person_report(replace(town, tables=tuple(agreed)), ledger)).split())
+    assert "your consent is one of: yes" in text and "True" not in text
+
+
+def test_spending_per_client_is_that_of_the_ledger(town: Catalog, ledger: Ledger) -> None:
+    (dataset,) = town.datasets
+    charge(ledger, dataset, "a1", "0.005")
+    charge(ledger, dataset, "a1", "0.005", client="ben")
+    text = " ".join(page_text(person_report(town, ledger)).split())
+    (view,) = (v for v in ledger.accounts("town") if v.name == AccountName("town", "forever"))
+    spent, cap = view.spent_epsilon_delta.epsilon, view.cap_epsilon_delta.epsilon
+    assert f"forever: epsilon {math.ceil(spent * 100) / 100:.2f} of {math.ceil(cap * 100) / 100:.2f}" in text
+    assert "So far: ann, ben." in text
+
+
+def test_the_worst_case_is_the_cap_in_odds(town: Catalog, ledger: Ledger) -> None:
+    (dataset,) = town.datasets
+    text = " ".join(page_text(person_report(town, ledger)).split())
+    epsilon = 3.95  # rounded up, of rho 0.2 at delta 1e-9
+    assert f"epsilon {epsilon} at delta 1e-9." in text
+    assert dataset.budget.rho == Fraction(1, 5)
+    assert any(f"{odds} to 1" in text for odds in range(51, 54))
+    assert "at most one in 1,000,000,000" in text
+
+
+def test_a_whole_person_costs_the_square_of_the_windows(town: Catalog, ledger: Ledger) -> None:
+    (dataset,) = town.datasets
+    charge(ledger, dataset, "a1", "0.005")
+    charge(ledger, dataset, "a2", "0.001", "2026-10", "2026-11", "2026-12")
+    whole = whole_person_loss(ledger.entries(), dataset)
+    assert Loss(whole.pico_rho, whole.atto_delta) == Loss.rounded_up(Fraction(14, 1000), Fraction(4, 10**12))
+
+
+def test_a_loss_beyond_any_account_is_not_shown_as_a_number(town: Catalog, ledger: Ledger) -> None:
+    (dataset,) = town.datasets
+    wide = replace(dataset, budget=replace(dataset.budget, rho=Fraction(3), client_rho=Fraction(3)))
+    charge(ledger, wide, "a1", "2.56", *(f"window {i}" for i in range(1_900)))
+    whole = whole_person_loss(ledger.entries(), wide)
+    assert (whole.pico_rho, whole.epsilon_delta) == (256 * 19**2 * 10**14, None)
+    text = " ".join(page_text(person_report(replace(town, datasets=(wide,)), ledger)).split())
+    assert "may tell more of you than any number limits" in text
+
+
+class Outside(HTMLParser):
+    """Collect tags, and everything that would be fetched from another host."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.fetched: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.fetched += [str(value) for name, value in attrs if name in ("src", "href", "action", "style", "onload")]
+
+
+def test_the_html_needs_no_other_host_and_lets_no_text_be_markup(town: Catalog, ledger: Ledger) -> None:
+    (dataset,) = town.datasets
+    charge(ledger, dataset, "a1", "0.005", client="<script>alert(1)</script>")
+    html = page_html(person_report(ruled(town), ledger))
+    page = Outside()
+    page.feed(html)
+    assert page.fetched == [] and "script" not in page.tags and "url(" not in html and "@import" not in html
+    assert "&lt;signed&gt; &amp; sealed" in html and "&lt;script&gt;" in html
+    assert {"html", "title", "h1", "h2", "ul"} <= page.tags
+
+
+def test_the_page_is_the_same_whatever_the_data(town: Catalog, ledger: Ledger, tmp_path: Path) -> None:
+    gone = replace(town, tables=tuple(replace(t, source=replace(t.source, path=str(tmp_path))) for t in town.tables))
+    assert person_report(gone, ledger) == person_report(town, ledger)
+
+
+def town_in_days(folder: Path, static: str = "") -> Catalog:
+    return make_town(folder, declared=WINDOWED.replace("client_rho = 0.1", f"client_rho = 0.1\n{static}"))
+
+
+def page_words(pages: tuple[Page, ...]) -> str:
+    return " ".join(page_text(pages).split())
+
+
+def test_per_window_and_overall_limits_are_both_stated(ledger: Ledger, tmp_path: Path) -> None:
+    catalog = town_in_days(tmp_path)
+    (dataset,) = catalog.datasets
+    charge(ledger, dataset, "a1", "0.1", *DAYS)
+    pages = person_report(catalog, ledger)
+    _, over_all = ledger_report(catalog, ledger).datasets[0].worst
+    assert over_all.limit is not None and over_all.spent is not None
+    assert over_all.spent.epsilon > 3.95, "more than one day's limit is spent over all of them"
+    for page in (page_words(pages), " ".join(page_html(pages).split())):
+        assert "There is a limit on what can be learned of all that you did on one day, that all askers" in page
+        assert "Experts call it epsilon 3.95 at delta 1e-9." in page
+        assert (
+            f"over all 5 windows together, the limit is epsilon {format_epsilon(over_all.limit.epsilon)} at delta"
+            in page
+        )
+        assert "with all that you did on one day, or with nothing of it" in page
+        assert "which of two things you did on one day" in page
+        assert f"over your whole time here: epsilon {format_epsilon(over_all.spent.epsilon)}" in page
+        assert "or not at all, and" not in page and "without a time" in page
+
+
+def test_timeless_tables_have_a_limit_of_their_own(ledger: Ledger, tmp_path: Path) -> None:
+    catalog = town_in_days(tmp_path, "static_rho = 0.3")
+    (dataset,) = catalog.datasets
+    other = replace(dataset, name="village", window=PrivacyWindow.FOREVER, window_range=None)
+    both = (*catalog.tables, *(replace(t, name=f"v_{t.name}", dataset="village") for t in catalog.tables))
+    town, village = person_report(replace(catalog, datasets=(dataset, other), tables=both), ledger)
+    static, cap = caps(dataset).static, caps(dataset).dataset
+    assert static is not None
+    alone = EpsilonDelta.from_loss(chargeable(static), static).epsilon
+    assert f"without a time has a limit of its own: epsilon {format_epsilon(alone)} at" in page_words((town,))
+    all_windows = WholePerson(
+        5 * (4 * chargeable(cap).pico_rho + chargeable(static).pico_rho),
+        4 * chargeable(cap).atto_delta + chargeable(static).atto_delta,
+        cap,
+    ).epsilon_delta
+    assert all_windows is not None and f"the limit is epsilon {format_epsilon(all_windows.epsilon)} at" in page_words(
+        (town,)
+    )
+    assert "There is a limit that all askers together can never pass" in page_words((village,))
+    assert "together, the limit is" not in page_words((village,)) and "without a time" not in page_words((village,))
+
+
+def test_a_vacuous_limit_over_all_windows_is_not_shown_as_a_number(ledger: Ledger, tmp_path: Path) -> None:
+    catalog = town_in_days(tmp_path)
+    (dataset,) = catalog.datasets
+    wide = replace(dataset, budget=replace(dataset.budget, rho=Fraction(10**6), client_rho=Fraction(10**6)))
+    page = page_words(person_report(replace(catalog, datasets=(wide,)), ledger))
+    assert "over all 5 windows together, is limited by no number that says something" in page
