@@ -95,7 +95,7 @@ def clients(catalog: OwnCatalog = "operator", ledger: ExistingLedger = None, for
     """List clients and groups: may they query, their caps, and their spending in the window with least left."""
     from passersby.result.terminal_admin import show_clients
 
-    with refusals(form), engine_module() as engine, engine.open_admin(catalog, ledger=ledger, to_read=True) as admin:
+    with refusals(form), engine_module() as engine, engine.open_admin(catalog, ledger=ledger, read_only=True) as admin:
         rows = admin.clients()
         write_rows(rows, show_clients, rows, form, CLIENTS)
 
@@ -136,7 +136,7 @@ def frozen(catalog: OwnCatalog = "operator", ledger: ExistingLedger = None, form
     """List what is frozen now: since when, by whom and why."""
     from passersby.result.terminal_admin import show_frozen
 
-    with refusals(form), engine_module() as engine, engine.open_admin(catalog, ledger=ledger, to_read=True) as admin:
+    with refusals(form), engine_module() as engine, engine.open_admin(catalog, ledger=ledger, read_only=True) as admin:
         rows = admin.frozen()
         write_rows(rows, show_frozen, rows, form, FROZEN)
 
@@ -210,6 +210,6 @@ def listed(
     """List cap requests, oldest first, with the decision on each."""
     from passersby.result.terminal_admin import show_top_ups
 
-    with refusals(form), engine_module() as engine, engine.open_admin(catalog, ledger=ledger, to_read=True) as admin:
+    with refusals(form), engine_module() as engine, engine.open_admin(catalog, ledger=ledger, read_only=True) as admin:
         rows = admin.top_ups(open_only=undecided)
         write_rows(rows, show_top_ups, rows, form, TOP_UPS)

@@ -54,7 +54,7 @@ Html = Annotated[
 def about_me(html: Html = None, catalog: OwnCatalog = "operator", ledger: ExistingLedger = None) -> None:
     """Explain to people in the data what is computed about them, the worst case, and how to object; opens no data."""
     with refusals(Format.TABLE), engine_module() as engine:
-        page = engine.about_me(catalog, ledger=ledger, html=html is not None)
+        page = engine.write_person_report(catalog, ledger=ledger, html=html is not None)
         write_page(page, html)
 
 

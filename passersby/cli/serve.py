@@ -95,7 +95,7 @@ def serve(
     with refusals(Format.TABLE), _demo_ledger(demo) as ledger_setting, engine_module() as engine:
         settings = {**options, "catalog": OPERATOR if demo else catalog, **ledger_setting}
         with show_copying() as progress:
-            engine.check_there(progress, config=config, **settings)
+            engine.ensure_catalog(progress, config=config, **settings)
         engine.serve(_print_address, config=config, demo=demo, **settings)
 
 

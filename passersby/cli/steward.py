@@ -116,7 +116,7 @@ def calibration(
     from passersby.result.terminal_admin import show_calibration
 
     with refusals(form), engine_module() as engine:
-        found = engine.calibration_told(named or catalog, ledger=ledger, dataset=dataset)
+        found = engine.list_calibrations(named or catalog, ledger=ledger, dataset=dataset)
         write_rows(found, show_calibration, found, form, HISTOGRAM)
 
 
@@ -198,7 +198,7 @@ def check(named: Named = None, catalog: OwnCatalog = "operator", form: FormatOpt
 
     where = named or catalog
     with refusals(form), engine_module() as engine:
-        findings = engine.check_catalog_text(where)
+        findings = engine.find_catalog_errors(where)
         if findings or form is not Format.TABLE:
             write_rows(findings, show_findings, findings, form, FINDING)
         else:
@@ -218,7 +218,7 @@ def diff(
     from passersby.result.terminal_lists import show_changes
 
     with refusals(form), engine_module() as engine:
-        changes = engine.catalog_diff_told(catalog, new, ledger=ledger)
+        changes = engine.list_catalog_changes(catalog, new, ledger=ledger)
         write_rows(changes, show_changes, changes, form, CHANGE)
     raise typer.Exit(1 if any(change["effect"] == "forbidden" for change in changes) else 0)
 
@@ -227,7 +227,7 @@ def new(folder: Folder, to: To = None) -> None:
     """Write a commented catalog for the files of a folder: nothing can be queried until you declare it."""
     target = to or folder / "catalog.toml"
     with refusals(Format.TABLE), engine_module() as engine:
-        text = engine.new_catalog_text(str(folder))
+        text = engine.draft_catalog_text(str(folder))
         try:
             with target.open("x", encoding="utf-8") as file:
                 file.write(text)
@@ -269,7 +269,7 @@ def forget(named: Named = None, catalog: NamedCatalog = None, form: DocumentOpti
     """
     where = named_catalog(named, catalog)
     with refusals(form), engine_module() as engine:
-        removed = engine.forget_copies(where)
+        removed = engine.remove_cached_copies(where)
     if form is Document.JSON:
         write_json(removed)
         return
@@ -305,7 +305,7 @@ def ingest(
         if optimize or outcome["laid_out"]:
             try:
                 with show_copying(OPTIMIZING, quiet=form is not Document.TABLE) as progress:
-                    layout = engine.optimize_catalog(where, anew=False, progress=progress)
+                    layout = engine.optimize_catalog(where, rebuild=False, progress=progress)
                 outcome |= {"optimized": layout["file"], "renewed": layout["renewed"], "laid_out": False}
             except engine.Refused:
                 if optimize:
@@ -405,7 +405,7 @@ def listed(
     from passersby.result.terminal_lists import show_objection_events
 
     with refusals(form), engine_module() as engine:
-        with engine.open_register(catalog, ledger=ledger, to_read=True) as register:
+        with engine.open_register(catalog, ledger=ledger, read_only=True) as register:
             events = register.events(dataset)
         write_rows(events, show_objection_events, events, form, EVENT_COLUMNS)
 

@@ -125,7 +125,7 @@ def open_in_process(
     """Open a catalog in process; progress is reported if its data have to be made first."""
     _check_name(client)
     with engine_module() as engine:
-        session = engine.open_desk(where, ledger=None if ledger is None else os.fspath(ledger), progress=progress)
+        session = engine.open_session(where, ledger=None if ledger is None else os.fspath(ledger), progress=progress)
     return Connection(client or user_name(), session=session)
 
 

@@ -59,8 +59,8 @@ def test_treating_a_left_join_as_an_inner_one_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     relation = rows_of("SELECT e.*, h.h FROM events e LEFT JOIN hours h ON h.h = e.cell_id AND e.lat > 20.7").relation
-    of_join = dependencies._of_join
+    of_join = dependencies._join_dependencies
     monkeypatch.setattr(
-        dependencies, "_of_join", lambda join: of_join(join.__class__(**{**vars(join), "how": "inner"}))
+        dependencies, "_join_dependencies", lambda join: of_join(join.__class__(**{**vars(join), "how": "inner"}))
     )
     assert "h" in _violated_dependencies(relation, target, database)

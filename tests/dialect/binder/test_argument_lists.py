@@ -216,7 +216,7 @@ def test_an_internal_error_of_the_binder_becomes_a_refusal(catalog: Catalog, mon
     def broken(*_: object) -> None:
         raise IndexError("secret")
 
-    monkeypatch.setattr(dialect, "bind_query", broken)
+    monkeypatch.setattr(dialect, "_bind_query", broken)
     with pytest.raises(Refusal) as found:
         dialect.compile_query("SELECT COUNT(*) FROM events", catalog)
     assert found.value.code is Code.PARSE

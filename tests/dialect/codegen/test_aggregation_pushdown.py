@@ -53,9 +53,9 @@ def test_aggregation_pushdown_gives_the_query_vectors_of_the_join(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     plan = plan_of(sql)
-    assert eager.sides(plan) is not None
+    assert eager.find_pushdown(plan) is not None
     made = vectors(plan)
-    monkeypatch.setattr(render, "sides", lambda _: None)
+    monkeypatch.setattr(render, "find_pushdown", lambda _: None)
     assert made == vectors(plan)
     assert len({row[1] for row in made}) > 2
 
@@ -64,7 +64,7 @@ def test_aggregation_pushdown_gives_the_query_vectors_of_the_join(
 def test_an_expression_over_both_join_sides_prevents_aggregation_pushdown(
     sql: str, plan_of: Callable[[str], PrivatePlan]
 ) -> None:
-    assert eager.sides(plan_of(sql)) is None
+    assert eager.find_pushdown(plan_of(sql)) is None
 
 
 @pytest.mark.parametrize("sql", TOGETHER[1:2])
@@ -76,16 +76,16 @@ def test_a_condition_that_is_lost_is_found(
 ) -> None:
     plan = plan_of(sql)
     made = vectors(plan)
-    monkeypatch.setattr(eager, "_filtered", lambda found, _: found)
-    assert eager.sides(plan) is not None
+    monkeypatch.setattr(eager, "_push_filter", lambda found, _: found)
+    assert eager.find_pushdown(plan) is not None
     assert made != vectors(plan)
 
 
 def test_rows_of_a_window_are_added_up_in_each_window(plan_of: Callable[[str], PrivatePlan]) -> None:
     plan = plan_of(PARTED[0])
-    parted = eager.sides(plan)
-    assert set(eager.counting(plan, parted).unit) == {"person"}
+    parted = eager.find_pushdown(plan)
+    assert set(eager.aggregated_plan(plan, parted).unit) == {"person"}
     windowed = replace(
         plan, charged_windows=replace(plan.charged_windows, window_field=plan.keys[0].field)
     )  # a window of the other side
-    assert eager.sides(windowed) is None
+    assert eager.find_pushdown(windowed) is None

@@ -52,9 +52,9 @@ def _weights(
         for k, row in enumerate(rows)
     )
     partials = f"SELECT * FROM (VALUES {cells}) AS p(person, k0, {', '.join(names)})"
-    weights = ", ".join(render.weighted(i, plan, bounds) for i in range(len(names)))
+    weights = ", ".join(render.clipped_contribution(i, plan, bounds) for i in range(len(names)))
     sql = (
-        f"WITH partials AS ({partials}), factors AS ({render._factors(plan, bounds, None)})"
+        f"WITH partials AS ({partials}), factors AS ({render._clipping_factors(plan, bounds, None)})"
         f" SELECT {weights} FROM partials JOIN factors USING (person) ORDER BY k0"
     )
     return database.execute(sql).fetchall()
@@ -98,7 +98,7 @@ def test_a_clamped_number_is_the_nearest_one_within_its_clip_bound(
 ) -> None:
     bound = _bound(norm, 20, ClipRule.CLAMP, int(share * 2**20))
     cells = ", ".join(f"({i}, CAST({'NULL' if v is None else v} AS BIGINT))" for i, v in enumerate(numbers))
-    own = render.weighted(0, sums, ContributionBounds((bound,)))
+    own = render.clipped_contribution(0, sums, ContributionBounds((bound,)))
     found = database.execute(f"SELECT {own} FROM (VALUES {cells}) AS p(i, v0) ORDER BY i").fetchall()
     most = bound.sensitivity
     assert [row[0] for row in found] == [None if v is None else max(-most, min(most, v << 20)) for v in numbers]
@@ -144,8 +144,8 @@ def _summed(
     cells = [", ".join("CAST(NULL AS BIGINT)" if v is None else f"CAST({v} AS BIGINT)" for v in row) for row in rows]
     partials = f"SELECT * FROM (VALUES {', '.join(f'({row})' for row in cells)}) AS p(person, k0, v0, v1)"
     return database.execute(
-        f"WITH partials AS ({partials}), factors AS ({render._factors(plan, bounds, None)}),"
-        f" sums AS ({render._sums(plan, bounds, None, scaled=True)}) SELECT * FROM sums ORDER BY k0 NULLS LAST"
+        f"WITH partials AS ({partials}), factors AS ({render._clipping_factors(plan, bounds, None)}),"
+        f" sums AS ({render._sums_per_group(plan, bounds, None, scaled=True)}) SELECT * FROM sums ORDER BY k0 NULLS LAST"
     ).fetchall()
 
 
@@ -164,7 +164,7 @@ def test_units_with_one_row_are_clipped_as_by_the_sums_over_their_rows(
     bounds = ContributionBounds((_bound(total, 10), _bound(count, 10)))
     own = [(person, *row) for person, row in enumerate(rows)]
     alone = replace(many, has_one_group_per_person=True)
-    assert "GROUP BY" not in render._factors(alone, bounds, None)
+    assert "GROUP BY" not in render._clipping_factors(alone, bounds, None)
     assert _summed(alone, bounds, own, database) == _summed(many, bounds, own, database)
 
 

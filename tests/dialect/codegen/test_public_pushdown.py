@@ -83,7 +83,7 @@ def test_keys_of_other_tables_are_not_encoded(sql: str, plan_of: Callable[[str],
 
 def test_codes_of_other_rows_are_found(answer: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Plant a bug: ranks among other rows than those that are read."""
-    right, codes = answer(CODED[0]), render.codes_of
+    right, codes = answer(CODED[0]), render.dictionary_sql
 
     def among_fewer(coded: Dictionary, target: Target) -> str:
         return codes(coded, replace(target, addresses={**target.addresses, "cells": "(FROM cells WHERE zone > 'C1')"}))
@@ -117,5 +117,5 @@ def test_converting_public_values_to_grains_early_changes_no_result(
 def test_grains_of_another_size_are_found(answer: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Plant a bug: public rows count in halves of a grain."""
     right = answer(GRAINED[0])
-    monkeypatch.setattr(public_side, "grains", lambda *given: f"2 * ({value_grains(*given)})")
+    monkeypatch.setattr(public_side, "value_grains", lambda *given: f"2 * ({value_grains(*given)})")
     assert answer(GRAINED[0]) != right

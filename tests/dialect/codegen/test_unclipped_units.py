@@ -142,11 +142,11 @@ def _both(
 ) -> tuple[Rows, Rows]:
     """Run a plan with unclipped units separated, and with one row per unit and group."""
     bounds, found = bound_contributions(plan, catalog, 400), []
-    for told in (light_units.has_light_units, lambda *_: False):
+    for told in (light_units.can_merge_unclipped, lambda *_: False):
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(unit_groups, "has_light_units", told)
+            patched.setattr(unit_groups, "can_merge_unclipped", told)
             text = generate_sql(plan, bounds, target, who).text
-        assert ("weighed" in text) == (told is light_units.has_light_units)
+        assert ("weighed" in text) == (told is light_units.can_merge_unclipped)
         found.append(connection.execute(text).fetchall())
     return found[0], found[1]
 
@@ -157,7 +157,7 @@ def test_the_unclipped_shortcut_gives_the_integers_of_the_full_plan(
     admissions: tuple[Eligibility | None, ...],
 ) -> None:  # fmt: skip
     plan = plan_of(sql)
-    assert light_units.is_kept(plan) == (sql in KEPT)
+    assert light_units.is_source_materialized(plan) == (sql in KEPT)
     for seed in range(2):
         for who in admissions:
             made, expected = _both(plan, drawn(seed), catalog, target, who)
@@ -180,7 +180,7 @@ def test_a_person_is_clipped_separately_in_each_privacy_window(
 @pytest.mark.parametrize("sql", OTHERWISE)
 def test_non_additive_aggregates_use_the_full_plan(sql: str, plan_of: Plans, catalog: Catalog) -> None:
     plan = plan_of(sql)
-    assert not light_units.has_light_units(plan, bound_contributions(plan, catalog, 400))
+    assert not light_units.can_merge_unclipped(plan, bound_contributions(plan, catalog, 400))
 
 
 def test_only_units_within_the_clip_bound_are_unclipped(
@@ -202,7 +202,7 @@ def _changed(name: str, change: Callable[[str], str]) -> Callable[[pytest.Monkey
 PLANTED: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], str]] = {
     "one row more than the norm": (_changed("_length", lambda sql: f"({sql} - 1)"), BY_CELL.format("COUNT(*)")),
     "one grain more than the norm": (
-        lambda m: m.setattr(light_units, "grains", lambda v, b: f"{v.value.id} * {2**b.value_bits} - 17"),
+        lambda m: m.setattr(light_units, "value_grains", lambda v, b: f"{v.value.id} * {2**b.value_bits} - 17"),
         BY_CELL.format("SUM(dwell_s)"),
     ),
     "different rows alone": (_changed("_length", lambda sql: sql.replace("count(*)", "count(DISTINCT c0)")), AGAIN[0]),
@@ -210,10 +210,10 @@ PLANTED: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], str]] = {
     "rows that a join repeats": (lambda m: m.setattr(light_units, "matches_at_most_one_row", lambda *_: True), AT_CELLS),
     "one vector of two": (_changed("_length", lambda sql: "0" if "sum" in sql else sql), BY_CELL.format("COUNT(*), SUM(dwell_s)")),
     "light units left out": (
-        lambda m: m.setattr(render, "light_sums", lambda *given: light_units.light_sums(*given) + " AND k0 < 4"), AGAIN[0],
+        lambda m: m.setattr(render, "unclipped_sums", lambda *given: light_units.unclipped_sums(*given) + " AND k0 < 4"), AGAIN[0],
     ),
     "light units finer than they are": (
-        lambda m: m.setattr(render, "light_sums", lambda *given: light_units.light_sums(*given).replace("* ", "* 2 * ")), AGAIN[0],
+        lambda m: m.setattr(render, "unclipped_sums", lambda *given: light_units.unclipped_sums(*given).replace("* ", "* 2 * ")), AGAIN[0],
     ),
 }  # fmt: skip
 

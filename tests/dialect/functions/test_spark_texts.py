@@ -56,6 +56,6 @@ def test_generated_sql_equals_the_text_last_run_on_spark(request: pytest.Fixture
 def test_a_text_that_changed_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     spark_list = import_module("dialect.functions.scalar.text")
     before = lines(of_expressions())
-    ends = spark_list._ends
-    monkeypatch.setattr(spark_list, "_ends", lambda *given: ends(*given)[::-1])
+    ends = spark_list._slice_ends
+    monkeypatch.setattr(spark_list, "_slice_ends", lambda *given: ends(*given)[::-1])
     assert lines(of_expressions()) != before

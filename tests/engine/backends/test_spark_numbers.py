@@ -174,8 +174,8 @@ def test_exact_integers_are_duckdbs_for_any_objections(
             pairs = both.run(sql, OBJECTED)
             assert pairs and all(same(*pair) for pair in pairs), sql
             assert any(vector.any() for one, _ in pairs for vector in one.vectors)
-        objections = render.objections
-        monkeypatch.setattr(render, "objections", lambda admission, *_: objections(admission))
+        objections = render.objectors_to_broadcast
+        monkeypatch.setattr(render, "objectors_to_broadcast", lambda admission, *_: objections(admission))
         assert not all(same(*pair) for pair in both.run(QUESTIONS[0], OBJECTED)), "not seen"
 
 

@@ -69,8 +69,8 @@ def test_a_null_has_no_ends_and_some_numbers_have(rich: Engine) -> None:
 @pytest.mark.parametrize("column", ["n", "2 * n - p", "s / n"])
 def test_ends_of_another_level_are_found(rich: Engine, column: str, monkeypatch: pytest.MonkeyPatch) -> None:
     finishing = import_module("engine.pipeline.post_process")
-    right = finishing.reaches
-    monkeypatch.setattr(finishing, "reaches", lambda *given: right(*given[:-1], 0.9))
+    right = finishing.interval_constants
+    monkeypatch.setattr(finishing, "interval_constants", lambda *given: right(*given[:-1], 0.9))
     low, _, lower, _ = ends(rich, column, Fraction("0.7"), 0.95)
     assert not np.array_equal(low, lower, equal_nan=True)
 

@@ -116,7 +116,7 @@ def test_rows_multiplied_by_a_query_are_not_compared_with_the_table_size(engine:
 
 
 def test_numbers_are_written_as_people_write_them(engine: Engine) -> None:
-    assert [module._figure(x) for x in (2.23607, 5.0, 7.0710678, 50, 1838.4, 5000.0, 1e6)] == [
+    assert [module._format_number(x) for x in (2.23607, 5.0, 7.0710678, 50, 1838.4, 5000.0, 1e6)] == [
         "2.24", "5", "7.07", "50", "1,838", "5,000", "1,000,000",
     ]  # fmt: skip
     told = " ".join(advised(engine, FINE, replace(ANN, rho=Fraction(1, 10_000))).reasons)
@@ -164,7 +164,7 @@ def test_an_advisor_that_counts_rows_is_found(engine: Engine, other: Engine, mon
         visits = engine.backend.target.addresses["visit"]
         yield f"{engine.backend.count(f'SELECT * FROM {visits}') / sigma:.3g}"
 
-    monkeypatch.setattr(module, "_held", counted)
+    monkeypatch.setattr(module, "_compare_with_rows", counted)
     assert differing(engine, other) != []
 
 

@@ -289,9 +289,9 @@ def test_a_new_calibration_is_found_while_the_ledger_is_open(monkeypatch: pytest
     monkeypatch.setattr(module, "load_calibrations", noted)
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(Calibration, "valid_on", lambda self, day: self)
-    following = module.Following(None, ("town",))
+    following = module.ReloadedCalibrations(None, ("town",))
     seen = []
-    for step in (0.0, module.LOOKED_EVERY / 2, module.LOOKED_EVERY, 0.0):
+    for step in (0.0, module.RELOAD_SECONDS / 2, module.RELOAD_SECONDS, 0.0):
         now[0] += step
         seen.append(following.today("town").histograms)
     assert seen == [(1,), (1,), (2,), (2,)]

@@ -47,7 +47,7 @@ def test_releases_made_before_a_failure_are_shown_with_it(tmp_path: Path, monkey
     def interrupted(*_: object, **__: object) -> None:
         raise ExecutionError("E_EXEC", "cut off", details={"outcomes": [released], "charged_rho": 0.02})
 
-    monkeypatch.setattr(Connection, "run_scheduled", interrupted)
+    monkeypatch.setattr(Connection, "run_standing", interrupted)
     monkeypatch.setattr(Connection, "plan", interrupted)
     told = CliRunner().invoke(app, ["standing", "run", str(tmp_path / "file"), *where])
     assert (told.exit_code, json.loads(told.stdout)) == (1, [released]) and "cut off" in told.stderr

@@ -98,11 +98,11 @@ def test_answers_are_plain_duckdbs(oracle: Oracle) -> None:
 
 PLANTED = {
     "a person counts once in each window": (COUNTED, lambda m: m.setattr(render, "of_persons", summed)),
-    "a window is a key where none tells it": (PARTED, lambda m: m.setattr(person_windows.Walk, "_told", lambda *_: True)),
+    "a window is a key where none tells it": (PARTED, lambda m: m.setattr(person_windows.WindowRewrite, "_told", lambda *_: True)),
     "windows are found too few": (COUNTED, lambda m: m.setattr(timed_scans, "_possible_windows", lambda table, clock, stretch, *_: stretch.begins()[:1])),
-    "rows of all times are read": ("SELECT COUNT(*) FROM visit", lambda m: m.setattr(timed_scans, "during", without_range)),
+    "rows of all times are read": ("SELECT COUNT(*) FROM visit", lambda m: m.setattr(timed_scans, "is_in_windows", without_range)),
 }  # fmt: skip
-of_persons, during = partials.of_persons, timed_scans.during
+of_persons, during = partials.combine_windows, timed_scans.is_in_windows
 
 
 def summed(*given: Any) -> str:

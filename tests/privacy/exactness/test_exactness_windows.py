@@ -97,7 +97,7 @@ def nulls_counted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _changed(monkeypatch: pytest.MonkeyPatch, change: Callable[[Any], Any]) -> None:
     original, writers = write_window.write_call, import_module("dialect.codegen.relations.window_functions")
-    monkeypatch.setattr(writers, "write_call", lambda call, *given: original(change(call), *given))
+    monkeypatch.setattr(writers, "write_window_call", lambda call, *given: original(change(call), *given))
 
 
 PLANTED = (

@@ -169,10 +169,10 @@ def test_drawn_questions_of_months_have_duckdbs_integers(months: Both, monkeypat
 
 
 def test_a_range_that_is_not_added_is_seen(months: Both, monkeypatch: pytest.MonkeyPatch) -> None:
-    during = timed_scans.during
+    during = timed_scans.is_in_windows
     right = [ours for ours, theirs in months.run(BY_PLACE) if same(ours, theirs)]
     assert len(right) == 1
-    monkeypatch.setattr(timed_scans, "during", lambda *given: during(*given).arguments[-1])
+    monkeypatch.setattr(timed_scans, "is_in_windows", lambda *given: during(*given).arguments[-1])
     (wrong,) = months.in_lake(BY_PLACE.replace(" WHERE day >= DATE '2026-02-01' AND day < DATE '2026-03-01'", ""))
     assert not same(right[0], wrong.exact)
 

@@ -122,17 +122,17 @@ def following_rows(plan: Any, catalog: Catalog, backend: Any, calibration: Calib
     return replace(made, facts=facts)
 
 
-cut, given_back, sized = bound._cut, bound._given_back, preparing.sized
-written, lean_written = asking._sql, asking._leans_sql
+cut, given_back, sized = bound._clip, bound._bias_corrected, preparing.unpriced_release
+written, lean_written = asking._histogram_sql, asking._mean_offsets_sql
 
 
 @pytest.mark.parametrize(
     ("plant", "found", "sql"),
     [
-        (instead(bound, "_cut", quarter_clip_bound), SensitivityExceeded, BY_CELL),
-        (instead(bound, "_cut", quarter_clip_bound), SensitivityExceeded, MEANS),
-        (instead(bound, "_given_back", correct_before_noise), SensitivityExceeded, IN_ALL),
-        (instead(preparing, "sized", following_rows), DependsOnData, BY_CELL),
+        (instead(bound, "_clip", quarter_clip_bound), SensitivityExceeded, BY_CELL),
+        (instead(bound, "_clip", quarter_clip_bound), SensitivityExceeded, MEANS),
+        (instead(bound, "_bias_corrected", correct_before_noise), SensitivityExceeded, IN_ALL),
+        (instead(preparing, "unpriced_release", following_rows), DependsOnData, BY_CELL),
     ],
     ids=["less is said than chosen", "of a mean too", "given back before noise", "the choice follows the data"],
 )
@@ -170,8 +170,8 @@ def test_a_sum_clipped_more_than_its_count_stays_within_its_clip_bound(
     ((made,),) = [[ran.prepared for ran in box.run(compile_query(sql, box._catalog), "everybody", 1)]]
     norms = {v.kind.value: bound.clip_bound for v, bound in zip(made.plan.vectors, made.bounds.vectors, strict=True)}
     assert norms["centred"] < 6600 * norms["valid"] / 2
-    ratio = render._ratio
-    monkeypatch.setattr(render, "_ratio", lambda i, v, *given: "CAST(1 AS DOUBLE)" if v.is_sum else ratio(i, v, *given))
+    ratio = render._clipping_ratio
+    monkeypatch.setattr(render, "_clipping_ratio", lambda i, v, *given: "CAST(1 AS DOUBLE)" if v.is_sum else ratio(i, v, *given))
     with pytest.raises(SensitivityExceeded):
         check(connection, catalog, far, known, sql)
 
@@ -188,7 +188,7 @@ def test_means_that_are_not_clamped_to_their_bounds_are_found(
 
     assert moved() == {MEAN_STEPS}
     monkeypatch.setattr(
-        asking, "_leans_sql", lambda *given: lean_written(*given).replace("v / n, -1), 1)", "v, -9), 9)")
+        asking, "_mean_offsets_sql", lambda *given: lean_written(*given).replace("v / n, -1), 1)", "v, -9), 9)")
     )
     assert moved() == {9 * MEAN_STEPS}
 
@@ -203,7 +203,7 @@ def test_a_histogram_of_groups_instead_of_people_is_found(
             .replace("of_groups GROUP BY person", "of_groups GROUP BY person, v")
         )
 
-    monkeypatch.setattr(asking, "_sql", of_groups)
+    monkeypatch.setattr(asking, "_histogram_sql", of_groups)
     asked, _ = calibration_questions(catalog, catalog.datasets[0], "forever", CELLS)
     make_worlds(connection, HEAVY)
     box = GreyBox(connection, catalog)

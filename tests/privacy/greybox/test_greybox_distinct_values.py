@@ -86,7 +86,7 @@ RIVALS = replace(
 )
 BY_CELL = "SELECT e.cell_id, COUNT(DISTINCT e.steps) FROM events e GROUP BY 1"
 TOGETHER = "SELECT COUNT(DISTINCT steps) FROM events"
-kept, in_groups, of_values, normal = different_values.kept, bound._in_groups, bound._of_values, different_values._normal
+kept, in_groups, of_values, normal = different_values.truncated_values, bound._bound_unit_per_group, bound._bound_distinct_values, different_values._normalized
 
 
 def without(pattern: str) -> Callable[..., str]:
@@ -122,13 +122,13 @@ def rarest_first(source: str, plan: Any, vector: Any, bounds: VectorBound, *_: A
 
 
 PLANTED: tuple[tuple[str, Callable[[pytest.MonkeyPatch], None], str, Database, type[AssertionError]], ...] = (
-    ("no choice of values", lambda m: m.setattr(render, "kept", without(r"place BETWEEN 1 AND \d+ AND ")), BY_CELL, VARIED, SensitivityExceeded),
-    ("no choice of groups", lambda m: m.setattr(render, "kept", without(r" AND group_place BETWEEN 1 AND \d+")), BY_CELL, replace(VARIED, declared=Declared(persons=1.0, consent=False)), SensitivityExceeded),
-    ("the root of the groups forgotten", lambda m: m.setattr(bound, "_of_values", one_group_paid), BY_CELL, VARIED, SensitivityExceeded),
-    ("the root rounded down", lambda m: m.setattr(bound, "_in_groups", root_rounded_down), BY_CELL, VARIED, SensitivityExceeded),
-    ("values chosen by what others have", lambda m: m.setattr(render, "kept", rarest_first), TOGETHER, RIVALS, SensitivityExceeded),
-    ("persons who are not admitted", lambda m: m.setattr(render, "_among", lambda *_: ""), TOGETHER, replace(VARIED, declared=Declared()), UnexpectedChange),
-    ("the first values of a person in no order", lambda m: m.setattr(render, "kept", without(r" ORDER BY hash.*?x0(?=\) AS place)")), TOGETHER, ALONE, UnexpectedChange),
+    ("no choice of values", lambda m: m.setattr(render, "truncated_values", without(r"place BETWEEN 1 AND \d+ AND ")), BY_CELL, VARIED, SensitivityExceeded),
+    ("no choice of groups", lambda m: m.setattr(render, "truncated_values", without(r" AND group_place BETWEEN 1 AND \d+")), BY_CELL, replace(VARIED, declared=Declared(persons=1.0, consent=False)), SensitivityExceeded),
+    ("the root of the groups forgotten", lambda m: m.setattr(bound, "_bound_distinct_values", one_group_paid), BY_CELL, VARIED, SensitivityExceeded),
+    ("the root rounded down", lambda m: m.setattr(bound, "_bound_unit_per_group", root_rounded_down), BY_CELL, VARIED, SensitivityExceeded),
+    ("values chosen by what others have", lambda m: m.setattr(render, "truncated_values", rarest_first), TOGETHER, RIVALS, SensitivityExceeded),
+    ("persons who are not admitted", lambda m: m.setattr(render, "_admitted_groups_join", lambda *_: ""), TOGETHER, replace(VARIED, declared=Declared()), UnexpectedChange),
+    ("the first values of a person in no order", lambda m: m.setattr(render, "truncated_values", without(r" ORDER BY hash.*?x0(?=\) AS place)")), TOGETHER, ALONE, UnexpectedChange),
 )  # fmt: skip
 
 

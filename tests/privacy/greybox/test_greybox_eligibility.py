@@ -102,29 +102,29 @@ COUNTED = "SELECT cell_id, COUNT(*), COUNT(DISTINCT subscriber_id) FROM events G
 
 def only_where_persons_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: eligibility is checked only if the query reads the person table."""
-    write = prepare.write
+    write = prepare.generate_sql
 
     def named(plan: Any, bounds: Any, target: Any, who: Any) -> Any:
         return write(plan, bounds, target, who if "subscribers" in plan.tables else None)
 
-    monkeypatch.setattr(prepare, "write", named)
+    monkeypatch.setattr(prepare, "generate_sql", named)
 
 
 def unknown_admitted(monkeypatch: pytest.MonkeyPatch) -> None:
-    condition = write_admission._condition
-    monkeypatch.setattr(write_admission, "_condition", lambda *given: f"coalesce({condition(*given)}, TRUE)")
+    condition = write_admission._state_condition
+    monkeypatch.setattr(write_admission, "_state_condition", lambda *given: f"coalesce({condition(*given)}, TRUE)")
 
 
 def codes_as_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:
-    country = write_admission._country
+    country = write_admission._country_condition
     monkeypatch.setattr(
-        write_admission, "_country", lambda *given: country(*given).replace("upper(trim(", "((").replace("known", "")
+        write_admission, "_country_condition", lambda *given: country(*given).replace("upper(trim(", "((").replace("known", "")
     )
 
 
 def objections_of_the_admitted_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget objections where the catalog asks for no state."""
-    parts = write_admission.of_admitted
+    parts = write_admission.join_admitted
     render = import_module("dialect.codegen.bounded_sql")
 
     def forgetful(rows: str, admission: Any, *said: Any) -> str:
@@ -157,10 +157,10 @@ PLANTED: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], EligibilityCase, 
         objections_of_the_admitted_alone, EligibilityCase(NO_CONSENT, EVERYBODY, Rules(), frozenset({VICTIM})), COUNTED,
     ),
     "old rows read": (
-        instead(write_rows, "retained", lambda *_: []), EligibilityCase(OLD, EVERYBODY, Rules(days=3), frozenset()), COUNTED,
+        instead(write_rows, "retention_predicates", lambda *_: []), EligibilityCase(OLD, EVERYBODY, Rules(days=3), frozenset()), COUNTED,
     ),
     "old rows read where a person has several": (
-        instead(write_rows, "retained", lambda *_: []), EligibilityCase(OLD, EVERYBODY, Rules(days=3), frozenset()),
+        instead(write_rows, "retention_predicates", lambda *_: []), EligibilityCase(OLD, EVERYBODY, Rules(days=3), frozenset()),
         "SELECT COUNT(*) FROM events e JOIN events f ON e.subscriber_id = f.subscriber_id AND f.steps >= e.steps",
     ),
 }  # fmt: skip

@@ -70,13 +70,13 @@ def of_the_first(ends: object) -> float:
 
 SPREADS = "SELECT COUNT(*) FROM (SELECT subscriber_id, STDDEV(dwell_s) AS s, COVAR_POP(dwell_s, lon) AS c FROM events GROUP BY 1) p WHERE CAST(floor(s * 1e12) AS BIGINT) % 2 = 0"
 PLANTED: tuple[tuple[str, Callable[[pytest.MonkeyPatch], None], str, Database, type[AssertionError]], ...] = (
-    ("factors that are not clamped", lambda m: m.setattr(partials, "_difference", unclamped), "SELECT VAR_POP(age) FROM subscribers", WILD, SensitivityExceeded),
-    ("a norm of the first factor alone", lambda m: m.setattr(private_plan, "_farthest", of_the_first), "SELECT VAR_POP(age) FROM subscribers", WILD, SensitivityExceeded),
-    ("the greater factor of a variance", lambda m: m.setattr(render, "_factors", greater_factors), "SELECT e.cell_id, VARIANCE(e.dwell_s) FROM events e GROUP BY 1", MIXED, SensitivityExceeded),
-    ("one person's deviation in any order", lambda m: m.setattr(aggregates, "_in_order", in_any_order), SPREADS, MIXED, UnexpectedChange),
+    ("factors that are not clamped", lambda m: m.setattr(partials, "_centred_value", unclamped), "SELECT VAR_POP(age) FROM subscribers", WILD, SensitivityExceeded),
+    ("a norm of the first factor alone", lambda m: m.setattr(private_plan, "_max_deviation", of_the_first), "SELECT VAR_POP(age) FROM subscribers", WILD, SensitivityExceeded),
+    ("the greater factor of a variance", lambda m: m.setattr(render, "_clipping_factors", greater_factors), "SELECT e.cell_id, VARIANCE(e.dwell_s) FROM events e GROUP BY 1", MIXED, SensitivityExceeded),
+    ("one person's deviation in any order", lambda m: m.setattr(aggregates, "_in_value_order", in_any_order), SPREADS, MIXED, UnexpectedChange),
 )  # fmt: skip
 
-factors_as_written, farthest = render._factors, private_plan._farthest
+factors_as_written, farthest = render._clipping_factors, private_plan._max_deviation
 
 
 def greater_factors(*given: object) -> str:

@@ -83,12 +83,12 @@ def test_a_belief_about_a_column_is_found(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A NaN that nobody has in the column was taken for none: whether it was one hung on other people's rows."""
-    monkeypatch.setattr(aggregates, "_formed", without_a_sum)
+    monkeypatch.setattr(aggregates, "_fill_form", without_a_sum)
     with pytest.raises(UnexpectedChange):
         test_a_value_beyond_all_numbers_is_no_others_business(NUMBERS[0], "v > 5, COUNT(*)", connection, catalog)
 
 
-formed = aggregates._formed
+formed = aggregates._fill_form
 PLANTED: tuple[tuple[str, Callable[..., str], str], ...] = (
     ("the most frequent value that comes first", in_no_order, A_PERSON.format("MODE(steps)")),
     ("any value at all", in_no_order, A_PERSON.format("ANY_VALUE(steps)")),
@@ -112,6 +112,6 @@ def test_a_planted_bug_is_found(
 ) -> None:  # fmt: skip
     del title
     check_on(connection, catalog, TIED, sql)
-    monkeypatch.setattr(aggregates, "_formed", planted)
+    monkeypatch.setattr(aggregates, "_fill_form", planted)
     with pytest.raises(UnexpectedChange):
         check_on(connection, catalog, TIED, sql)

@@ -72,7 +72,7 @@ def test_every_source_is_asked_where_people_are(
 
 def _in_no_box(monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: any place is looked up in a strip, though an infinite one has no number."""
-    form = functions.function("within_polygon#0")
+    form = functions.overload("within_polygon#0")
     start = form.duckdb.index("WHEN"), form.duckdb.index("THEN")
     bare = f"{form.duckdb[: start[0]]}WHEN {{0}} IS NOT NULL {form.duckdb[start[1] :]}"
     monkeypatch.setitem(functions._ROWS, form.row, replace(form, duckdb=bare.replace("TRY_CAST", "CAST")))
@@ -80,13 +80,13 @@ def _in_no_box(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _cells_by_rank(monkeypatch: pytest.MonkeyPatch) -> None:
     """Number cells by where they stand among those of all people."""
-    made = derived._cells
+    made = derived._create_cell_table
 
     def ranked(*given: Any) -> str:
         value = made(*given)
         return value if value.startswith("lower") else f"({value} + (dense_rank() OVER (ORDER BY {value}) << 45))"
 
-    monkeypatch.setattr(derived, "_cells", ranked)
+    monkeypatch.setattr(derived, "_create_cell_table", ranked)
 
 
 @pytest.mark.parametrize(

@@ -82,17 +82,17 @@ FIRST = "SELECT place, COUNT(*) FROM visit WHERE day < DATE '{second}' GROUP BY 
 
 
 def only_where_persons_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    write = prepare.write
+    write = prepare.generate_sql
 
     def named(plan: Any, bounds: Any, target: Any, who: Any) -> Any:
         return write(plan, bounds, target, who if "person" in plan.tables else None)
 
-    monkeypatch.setattr(prepare, "write", named)
+    monkeypatch.setattr(prepare, "generate_sql", named)
 
 
 def of_who_was_seen_late(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read consent as if it were given by being there in a later window: rows of one window decide of another."""
-    parts = render.admission_parts
+    parts = render.eligibility_ctes
 
     def seen(admission: Any, target: Any, dataset: str) -> list[tuple[str, bool, str]]:
         late = f" WHERE a.person IN (SELECT person_id FROM {target.addresses['visit']} WHERE began >= TIMESTAMP '2026-02-01')"
@@ -103,19 +103,19 @@ def of_who_was_seen_late(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def old_rows_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(write_rows, "retained", lambda *_: [])
+    monkeypatch.setattr(write_rows, "retention_predicates", lambda *_: [])
 
 
 def old_windows_unpaid(monkeypatch: pytest.MonkeyPatch) -> None:
     """Charge the kept windows, and read all that are declared."""
-    touched = charged_windows._touched
+    touched = charged_windows._charged_windows
     monkeypatch.setattr(charged_windows, "retained_windows", lambda _, dataset: dataset.stretch)
 
     def kept(rows: Any, derived: Any, dataset: Any) -> Any:
         found = touched(rows, derived, dataset)
         return replace(found, windows=found.windows[-1:])
 
-    monkeypatch.setattr(charged_windows, "_touched", kept)
+    monkeypatch.setattr(charged_windows, "_charged_windows", kept)
     old_rows_read(monkeypatch)
 
 
@@ -174,7 +174,7 @@ def test_an_eligible_person_moves_the_charged_windows(
         connection, PrivacyWindow.MONTH, RuledDatabase(ROWS, Rules(consent=True, law=True, minors=True))
     )
     worlds.check(COUNTED)
-    moves = check._moves
-    monkeypatch.setattr(check, "_moves", lambda *given: [[1000 * move for move in moved] for moved in moves(*given)])
+    moves = check.differences
+    monkeypatch.setattr(check, "differences", lambda *given: [[1000 * move for move in moved] for moved in moves(*given)])
     with pytest.raises(SensitivityExceeded):
         worlds.check(COUNTED)

@@ -89,9 +89,9 @@ SUMMED = (
 )
 
 
-UNCUT = instead(windows, "cut", lambda relation: relation)
+UNCUT = instead(windows, "truncate_rows", lambda relation: relation)
 UNPLACED = written(Window, lambda sql: sql.replace(", place", "").replace("ORDER BY place", ""))
-UNTIED = instead(write_windows, "_row", lambda source, *_: [source.person])
+UNTIED = instead(write_windows, "_ordering_fields", lambda source, *_: [source.person])
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ PLANTED = (
     Planted("the tie breaker missing where a row looks back", UNTIED, LAGGED, TIED),
     Planted("an order that ends before what is read is told", instead(dependencies, "_base_fields", lambda *_: set()), NTH, TIED),
     Planted("the place missing", UNPLACED, BOTH_ENDS, TIED),
-    Planted("a place that is no function of the rows", instead(write_windows, "place_of", lambda *_: "row_number() OVER ()"), BOTH_ENDS, TIED),
+    Planted("a place that is no function of the rows", instead(write_windows, "position_sql", lambda *_: "row_number() OVER ()"), BOTH_ENDS, TIED),
     Planted("a place by what is taken to tell the whole row", UNTIED, BOTH_ENDS, TIED),
     Planted("the last peer that comes", written(Window, lambda sql: re.sub(r"(last_value\(\w+) ORDER BY [^()]* place\)", r"\1)", sql)), LAST, TIED),
     Planted("a sum of doubles as the engine adds them", instead(aggregates, "_fixed_point", lambda name, value, _, over, *__: f"{name}({value}){over}"), SUMMED, CANCELLING),
@@ -146,7 +146,7 @@ def test_ties_that_rest_on_what_others_do_are_found(
 ) -> None:
     """Of a person's tied cells the one that fewest rows of all people have: whoever is there turns everybody's."""
     check_on(connection, catalog, EVEN, FIRST_CELL)
-    by_all = instead(tie_order.TieOrder, "hashed", lambda _, value, *__: f"count(*) OVER (PARTITION BY {value})")
+    by_all = instead(tie_order.TieOrder, "hash_of", lambda _, value, *__: f"count(*) OVER (PARTITION BY {value})")
     by_all(monkeypatch)
     with pytest.raises(SensitivityExceeded):
         check_on(connection, catalog, EVEN, FIRST_CELL)
@@ -156,9 +156,9 @@ def test_tied_values_of_one_hash_without_a_tie_breaker_are_found(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check_on(connection, catalog, TIED, USUAL_CELL)
-    instead(tie_order.TieOrder, "hashed", lambda _, value, *__: f"({value}) * 0")(monkeypatch)
+    instead(tie_order.TieOrder, "hash_of", lambda _, value, *__: f"({value}) * 0")(monkeypatch)
     check_on(connection, catalog, TIED, USUAL_CELL)  # the value is behind it
-    instead(tie_order.TieOrder, "terms", lambda _, value, *__: (f"({value}) * 0",))(monkeypatch)
+    instead(tie_order.TieOrder, "order_terms", lambda _, value, *__: (f"({value}) * 0",))(monkeypatch)
     with pytest.raises(UnexpectedChange):
         check_on(connection, catalog, TIED, USUAL_CELL)
 
@@ -172,7 +172,7 @@ def test_a_window_across_people_is_refused_or_else_found(
     GreyBox(connection, declared).check(RANKED.format("PARTITION BY subscriber_id "))
     with pytest.raises(Refusal):
         compile_query(RANKED.format(by), declared)
-    monkeypatch.setattr(windows, "_check", lambda *_: None)
+    monkeypatch.setattr(windows, "_check_partition", lambda *_: None)
     with pytest.raises(SensitivityExceeded):
         GreyBox(connection, declared).check(RANKED.format(by))
 

@@ -57,7 +57,7 @@ def test_a_list_that_is_open_taken_for_a_complete_one_is_found(tmp_path: Path, m
     outside = ROWS.replace("'z' || (i * i % 7)", "'z' || (i * i % 11)")  # some of these are no zones
     with held_town(tmp_path, rows=outside, complete=False) as engine:
         assert not differs(engine, BY_ZONE, TOTAL)
-        monkeypatch.setattr(derivation, "_open", lambda found: iter(()))
+        monkeypatch.setattr(derivation, "_open_expressions", lambda found: iter(()))
         assert differs(engine, BY_ZONE, TOTAL)
 
 
@@ -148,7 +148,7 @@ def test_shared_noise_taken_for_noise_of_its_own_is_found(town: Engine, monkeypa
 
 def every_open_list(one: CanonicalPlan, lists: Iterable[PublicList]) -> set[Expr]:
     """Take a list that a key is only made of for one of the key itself."""
-    return {one.rename(each) for found in lists for each in derivation._open(found)}
+    return {one.rename(each) for found in lists for each in derivation._open_expressions(found)}
 
 
 class _Any(str):

@@ -42,7 +42,7 @@ def both(*plants: Plant) -> Plant:
     return plant
 
 
-during, touched_by, alone = timed_scans.during, charged_windows._touched, bound._replaced
+during, touched_by, alone = timed_scans.is_in_windows, charged_windows._charged_windows, bound._under_replacement
 
 
 def or_without_time(clock: Any, *given: Any) -> Any:
@@ -63,16 +63,16 @@ def unpaid_root(plan: Any, vector: Any, bound: Any) -> Any:
 
 
 def of_all_windows(walk: Any, relation: Any, said: Any) -> Any:
-    made = person_windows.Walk.cut(walk, relation, said)
+    made = person_windows.WindowRewrite.cut(walk, relation, said)
     return replace(made, relation=replace(made.relation, operator=replace(made.relation.operator, window=None)))
 
 
 CUT_OVER_ALL = tuple((kind, of_all_windows if kind is RowTruncation else rule) for kind, rule in person_windows._RULES)
-NOT_ADDED = instead(timed_scans, "during", lambda *_: TRUE)
+NOT_ADDED = instead(timed_scans, "is_in_windows", lambda *_: TRUE)
 FIRST_ALONE = instead(timed_scans, "_possible_windows", lambda table, clock, stretch, *_: stretch.begins()[:1])
-OF_THE_PERSON = instead(private_plan.PrivatePlan, "unit", property(lambda plan: {"person": plan.source.person}))
+OF_THE_PERSON = instead(private_plan.PrivatePlan, "unit_columns", property(lambda plan: {"person": plan.source.person}))
 NOT_COMPARED = both(
-    instead(person_windows.Walk, "_told", lambda *_: True), instead(person_windows, "_with", lambda parts, _: parts)
+    instead(person_windows.WindowRewrite, "_told", lambda *_: True), instead(person_windows, "_add_partition_key", lambda parts, _: parts)
 )
 
 
@@ -109,16 +109,16 @@ CASES = {
         both(NOT_ADDED, FIRST_ALONE), ONCE, "SELECT COUNT(*) FROM seen", UnexpectedChange, PrivacyWindow.WEEK
     ),
     "rows without time are admitted": Case(
-        instead(timed_scans, "during", or_without_time), EVERYWHERE, "SELECT COUNT(*) FROM visit", UnexpectedChange
+        instead(timed_scans, "is_in_windows", or_without_time), EVERYWHERE, "SELECT COUNT(*) FROM visit", UnexpectedChange
     ),
     "a date that is not the time's is believed": Case(
-        instead(timed_scans, "during", of_any_date), MISDATED, "SELECT COUNT(*) FROM visit", UnexpectedChange
+        instead(timed_scans, "is_in_windows", of_any_date), MISDATED, "SELECT COUNT(*) FROM visit", UnexpectedChange
     ),
     "crossing is taken for preserved": Case(
-        instead(charged_windows, "_touched", windows_separated), CHANGING, f"SELECT place, COUNT(*) FROM {GREATEST} GROUP BY 1"
+        instead(charged_windows, "_charged_windows", windows_separated), CHANGING, f"SELECT place, COUNT(*) FROM {GREATEST} GROUP BY 1"
     ),
     "the root of two is forgotten": Case(
-        instead(bound, "_replaced", unpaid_root), CHANGING, f"SELECT place, COUNT(*) FROM {GREATEST} GROUP BY 1"
+        instead(bound, "_under_replacement", unpaid_root), CHANGING, f"SELECT place, COUNT(*) FROM {GREATEST} GROUP BY 1"
     ),
     "the root of two is taken where values are signed": Case(
         instead(bound, "_is_non_negative", lambda _: True),
@@ -140,7 +140,7 @@ CASES = {
         instead(charged_windows, "_source_windows", lambda *_: ()), CHANGING, "SELECT home, COUNT(*) FROM person GROUP BY 1", UnexpectedChange
     ),
     "rows without time are charged where no window is read alone": Case(
-        instead(charged_windows, "_static", lambda rows: frozenset() if rows.begins else frozenset({"static"})), ONCE,
+        instead(charged_windows, "_static_window", lambda rows: frozenset() if rows.begins else frozenset({"static"})), ONCE,
         "SELECT p.zone, COUNT(*) FROM person p WHERE p.person_id NOT IN"
         " (SELECT person_id FROM visit WHERE day < DATE '{second}' AND place > 99 AND person_id IS NOT NULL) GROUP BY 1",
         UnexpectedChange,
@@ -163,13 +163,13 @@ CASES = {
         instead(person_windows, "is_same_window", lambda *_: TRUE), EDGE, "SELECT COUNT(*) FROM point", UnexpectedChange
     ),
     "rows without time stay in the window of those that chose them": Case(
-        instead(person_windows.Walk, "_with_single_window", lambda walk, made: walk_in(walk, replace(made, needed=bool(made.begins)))),
+        instead(person_windows.WindowRewrite, "_with_single_window", lambda walk, made: walk_in(walk, replace(made, needed=bool(made.begins)))),
         THRICE,
         "SELECT p.zone, v.day IS NULL, COUNT(*) FROM person p LEFT JOIN visit v"
         " ON p.person_id = v.person_id AND v.day < DATE '{second}' GROUP BY 1, 2",
     ),
 }  # fmt: skip
-walk_in = person_windows.Walk._with_single_window
+walk_in = person_windows.WindowRewrite._with_single_window
 
 
 @pytest.fixture(scope="module")

@@ -104,7 +104,7 @@ def keys_counted_in_the_data(plan: Any, backend: DuckDBBackend) -> int | None:
 
 
 def zeros_distinguished(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(functions._ROWS, "/#0", replace(functions.function("/#0"), duckdb="({0} / {1})"))
+    monkeypatch.setitem(functions._ROWS, "/#0", replace(functions.overload("/#0"), duckdb="({0} / {1})"))
 
 
 def half_weighed(max_groups: int) -> VectorBound:
@@ -143,9 +143,9 @@ def priced_by_integer_clip_bound(*given: Any) -> VectorBound:
     return replace(made, sensitivity=made.clip_bound_value_grains << made.fraction_bits)
 
 
-scan, join_persons, count_keys = from_clause.scan, joins._of_persons, prepare.count_keys
-choose_groups, places = first_groups.first_groups, one_row._places
-limited, weighed, join_to_public = bound._limited, bound._weighed, joins._public_on_the_left
+scan, join_persons, count_keys = from_clause.scan_table, joins._join_private, prepare.count_keys
+choose_groups, places = first_groups.truncate_groups, one_row._row_number_fields
+limited, weighed, join_to_public = bound._clip_to, bound._bound_selection_vector, joins._join_public_left
 
 ME = str(VICTIM)
 CROWD = tuple(
@@ -226,29 +226,29 @@ class Planted:
 
 
 PLANTED = (
-    Planted("light units of a hundred times the norm", rewritten(light_units, "_length", lambda sql: f"({sql}) / 100"), BY_CELL.format("COUNT(*)"), MANY, SensitivityExceeded),
-    Planted("sums that weigh nothing", rewritten(light_units, "_length", lambda sql: sql.replace("abs(", "0 * (")), BY_CELL.format("SUM(e.dwell_s)"), HEAVY, SensitivityExceeded),
-    Planted("a fractional norm that is priced by its whole part", instead(bound, "_limited", priced_by_integer_clip_bound), BY_CELL.format("COUNT(*)"), MANY, SensitivityExceeded),
-    Planted("a clamp to a fractional norm that is priced by its whole part", instead(bound, "_limited", priced_by_integer_clip_bound), "SELECT COUNT(*) FROM events", MANY, SensitivityExceeded),
-    Planted("persons within a fractional norm that is priced by its whole part", instead(bound, "_limited", priced_by_integer_clip_bound), BY_CELL.format("COUNT(DISTINCT e.subscriber_id)"), MANY, SensitivityExceeded),
-    Planted("rounding up instead of towards zero", rewritten(render, "weighted", lambda sql: sql.replace("trunc(", "ceil(")), BY_CELL.format("COUNT(*)"), MANY, SensitivityExceeded),
+    Planted("light units of a hundred times the norm", rewritten(light_units, "_norm_upper_bound", lambda sql: f"({sql}) / 100"), BY_CELL.format("COUNT(*)"), MANY, SensitivityExceeded),
+    Planted("sums that weigh nothing", rewritten(light_units, "_norm_upper_bound", lambda sql: sql.replace("abs(", "0 * (")), BY_CELL.format("SUM(e.dwell_s)"), HEAVY, SensitivityExceeded),
+    Planted("a fractional norm that is priced by its whole part", instead(bound, "_clip_to", priced_by_integer_clip_bound), BY_CELL.format("COUNT(*)"), MANY, SensitivityExceeded),
+    Planted("a clamp to a fractional norm that is priced by its whole part", instead(bound, "_clip_to", priced_by_integer_clip_bound), "SELECT COUNT(*) FROM events", MANY, SensitivityExceeded),
+    Planted("persons within a fractional norm that is priced by its whole part", instead(bound, "_clip_to", priced_by_integer_clip_bound), BY_CELL.format("COUNT(DISTINCT e.subscriber_id)"), MANY, SensitivityExceeded),
+    Planted("rounding up instead of towards zero", rewritten(render, "clipped_contribution", lambda sql: sql.replace("trunc(", "ceil(")), BY_CELL.format("COUNT(*)"), MANY, SensitivityExceeded),
     Planted("one place in each cell taken for one of the person", instead(rules, "is_constant_per_person", lambda _: True), FIRST.format(", cell_id"), SPREAD, SensitivityExceeded),
     Planted("a partner taken for the only one of a place", instead(one_row, "matches_at_most_one_row", lambda *_: True), f"SELECT COUNT(*) FROM ({NUMBERED}) p JOIN events e USING (subscriber_id) WHERE n = 1", MANY, SensitivityExceeded),
-    Planted("a place that two pairs have", instead(one_row, "_places", places_of_pairs), f"SELECT COUNT(*) FROM ({NUMBERED}) p JOIN events e USING (subscriber_id) WHERE n = 1", MANY, SensitivityExceeded),
+    Planted("a place that two pairs have", instead(one_row, "_row_number_fields", places_of_pairs), f"SELECT COUNT(*) FROM ({NUMBERED}) p JOIN events e USING (subscriber_id) WHERE n = 1", MANY, SensitivityExceeded),
     Planted("bounded before a join with duplicate rows", instead(joins, "matches_at_most_one_row", lambda *_: True), "SELECT c.zone, COUNT(*) FROM subscribers s JOIN cells c ON c.cell_id = s.home_cell GROUP BY 1", FANNED, SensitivityExceeded),
-    Planted("a norm of different numbers only", rewritten(render, "_ratio", lambda sql: sql.replace("sum(v", "sum(DISTINCT v")), BY_CELL.format("COUNT(*)"), MANY, SensitivityExceeded),
-    Planted("one row a person where there are many", instead(from_clause, "scan", one_row_each), "SELECT COUNT(*) FROM events", MANY, SensitivityExceeded),
-    Planted("a partner taken for the person's own", instead(joins, "_of_persons", always_of_the_person), UNMATCHED, MANY, UnexpectedChange),
-    Planted("the greater factor of a mean", rewritten(render, "_factors", lambda sql: sql.replace("least(", "greatest(")), BY_CELL.format("AVG(e.dwell_s)"), MANY, SensitivityExceeded),
+    Planted("a norm of different numbers only", rewritten(render, "_clipping_ratio", lambda sql: sql.replace("sum(v", "sum(DISTINCT v")), BY_CELL.format("COUNT(*)"), MANY, SensitivityExceeded),
+    Planted("one row a person where there are many", instead(from_clause, "scan_table", one_row_each), "SELECT COUNT(*) FROM events", MANY, SensitivityExceeded),
+    Planted("a partner taken for the person's own", instead(joins, "_join_private", always_of_the_person), UNMATCHED, MANY, UnexpectedChange),
+    Planted("the greater factor of a mean", rewritten(render, "_clipping_factors", lambda sql: sql.replace("least(", "greatest(")), BY_CELL.format("AVG(e.dwell_s)"), MANY, SensitivityExceeded),
     Planted("a clamp inside the expression", rewritten(partials, "_integer_grains", lambda sql: re.sub(r"CASE WHEN (\w+) .*", r"CAST(\1 AS BIGINT)", sql)), "SELECT SUM(age * age) FROM subscribers", MANY, SensitivityExceeded),
-    Planted("groups chosen by what others do", instead(render, "first_groups", prefer_popular_groups), BY_STEPS, TIED, SensitivityExceeded),
-    Planted("more weight than the price covers", instead(bound, "_weighed", half_weighed), BY_STEPS, SPREAD, SensitivityExceeded),
-    Planted("a person who weighs 1 in each group", rewritten(render, "_ratio", lambda sql: "CAST(1 AS DOUBLE)"), BY_STEPS, SPREAD, SensitivityExceeded),
-    Planted("admission forgotten", instead(prepare, "admission", lambda *_: None), BY_CELL.format("COUNT(*)"), MANY, UnexpectedChange),
+    Planted("groups chosen by what others do", instead(render, "truncate_groups", prefer_popular_groups), BY_STEPS, TIED, SensitivityExceeded),
+    Planted("more weight than the price covers", instead(bound, "_bound_selection_vector", half_weighed), BY_STEPS, SPREAD, SensitivityExceeded),
+    Planted("a person who weighs 1 in each group", rewritten(render, "_clipping_ratio", lambda sql: "CAST(1 AS DOUBLE)"), BY_STEPS, SPREAD, SensitivityExceeded),
+    Planted("admission forgotten", instead(prepare, "eligibility_filter", lambda *_: None), BY_CELL.format("COUNT(*)"), MANY, UnexpectedChange),
     Planted("rows of nobody kept", written(Scan, lambda sql: sql.partition(" WHERE ")[0]), "SELECT COUNT(*) FROM events", NOBODY, UnexpectedChange),
-    Planted("rows of nobody kept behind a foreign key", instead(from_clause, "scan", keep_rows_without_person), "SELECT COUNT(DISTINCT subscriber_id) FROM marks", MARKED, UnexpectedChange),
+    Planted("rows of nobody kept behind a foreign key", instead(from_clause, "scan_table", keep_rows_without_person), "SELECT COUNT(DISTINCT subscriber_id) FROM marks", MARKED, UnexpectedChange),
     Planted("a limit over all people's rows", written(RowTruncation, lambda sql: re.sub(r"PARTITION BY \w+ ", "", sql).replace("> 50", "> 0")), PAIRS, CROWDED, SensitivityExceeded),
-    Planted("numbers of anybody joined to a person's own row", rewritten(eager, "_same", lambda _: "TRUE"), "SELECT s.gender, COUNT(*) FROM events e JOIN subscribers s ON e.subscriber_id = s.subscriber_id GROUP BY 1", MANY, UnexpectedChange),
+    Planted("numbers of anybody joined to a person's own row", rewritten(eager, "_same_person", lambda _: "TRUE"), "SELECT s.gender, COUNT(*) FROM events e JOIN subscribers s ON e.subscriber_id = s.subscriber_id GROUP BY 1", MANY, UnexpectedChange),
     Planted("a row more than are kept left alone", written(RowTruncation, lambda sql: sql.replace("HAVING count(*) > 3", "HAVING count(*) > 4")), LIMITED.format("max_rows_contributed = 3", "COUNT(*)"), FOUR, SensitivityExceeded),
     Planted("rows of a person with too many kept beside the first", written(RowTruncation, lambda sql: re.sub(r" ANTI JOIN .*? (?=UNION ALL)", " ", sql)), LIMITED.format("max_rows_contributed = 3", "COUNT(*)"), FOUR, SensitivityExceeded),
     Planted("the first rows of a person in no order", written(RowTruncation, lambda sql: re.sub(r" ORDER BY hash\(.*?\) AS place", ") AS place", sql)), PAIRS.replace("(*)", "(*) FILTER (WHERE e.cell_id = 1)"), LOOSE, UnexpectedChange),
@@ -256,20 +256,20 @@ PLANTED = (
     Planted("rows of a full join hidden by the rows of whoever is there", written(SemiJoin, lambda sql: re.sub(r" ON .*", " ON TRUE", sql)), FULL, CHOSEN, SensitivityExceeded),
     Planted("a union that forgets whose rows are equal", written(SetOperation, one_for_all), UNITED, MANY, UnexpectedChange),
     Planted("a difference with the rows of everybody", written(SetOperation, without_anybodys), UNITED.replace("UNION", "EXCEPT ALL"), SUBTRACTED, SensitivityExceeded),
-    Planted("persons counted by their rows", lambda m: (instead(unit_groups, "is_always_one", lambda _: False)(m), instead(partials, "is_always_one", lambda _: False)(m), instead(unit_groups, "part", lambda *_: "count(*)")(m), None)[-1], "SELECT COUNT(DISTINCT subscriber_id) FROM events", MANY, SensitivityExceeded),
+    Planted("persons counted by their rows", lambda m: (instead(unit_groups, "is_always_one", lambda _: False)(m), instead(partials, "is_always_one", lambda _: False)(m), instead(unit_groups, "partial_aggregate", lambda *_: "count(*)")(m), None)[-1], "SELECT COUNT(DISTINCT subscriber_id) FROM events", MANY, SensitivityExceeded),
     Planted("a cap whose square overflows", instead(partials, "MAX_PARTIAL_GRAINS", 2**62), BY_CELL.format("SUM(e.dwell_s)"), HEAVY, UnexpectedChange),
     Planted("a clamp that is no clamp", instead(partials, "clamped", not_clamped), "SELECT COUNT(*) FROM events", MANY, SensitivityExceeded),
     Planted("a sum of doubles as the engine adds them", instead(aggregates, "_fixed_point", lambda name, value, *_: f"{name}({value})"), SUMMED, CANCELLING, UnexpectedChange),
     Planted("two zeros told apart", zeros_distinguished, WEST, ZEROS, UnexpectedChange),
     Planted("only keys that somebody has", rewritten(render, "answer_sql", lambda sql: sql.replace("keys LEFT JOIN sums", "keys JOIN sums")), BY_CELL.format("COUNT(*)"), Database((Run(ME, cell=3), Run("1")), PEOPLE), UnexpectedChange),
-    Planted("groups of a question's own limit not chosen", rewritten(first_groups, "_placed", lambda sql: sql.replace("AND 2", "AND 3")), LIMITED.format("max_groups_contributed = 2", "COUNT(DISTINCT e.subscriber_id)"), MANY, SensitivityExceeded),
-    Planted("a group more than are kept left alone", instead(render, "first_groups", one_group_more), LIMITED.format("max_groups_contributed = 2", "COUNT(DISTINCT e.subscriber_id)"), MANY, SensitivityExceeded),
-    Planted("a limit of groups that the numbers of released keys do not keep", instead(render, "first_groups", unlimited_over_released), LIMITED.format("max_groups_contributed = 2, keys = 'private'", "COUNT(DISTINCT e.subscriber_id), COUNT(*)"), SPREAD_THIN, SensitivityExceeded),
-    Planted("groups of a person with too many kept beside the first", instead(render, "first_groups", all_but_the_first), LIMITED.format("max_groups_contributed = 2", "COUNT(DISTINCT e.subscriber_id)"), MANY, SensitivityExceeded),
+    Planted("groups of a question's own limit not chosen", rewritten(first_groups, "_first_by_hash", lambda sql: sql.replace("AND 2", "AND 3")), LIMITED.format("max_groups_contributed = 2", "COUNT(DISTINCT e.subscriber_id)"), MANY, SensitivityExceeded),
+    Planted("a group more than are kept left alone", instead(render, "truncate_groups", one_group_more), LIMITED.format("max_groups_contributed = 2", "COUNT(DISTINCT e.subscriber_id)"), MANY, SensitivityExceeded),
+    Planted("a limit of groups that the numbers of released keys do not keep", instead(render, "truncate_groups", unlimited_over_released), LIMITED.format("max_groups_contributed = 2, keys = 'private'", "COUNT(DISTINCT e.subscriber_id), COUNT(*)"), SPREAD_THIN, SensitivityExceeded),
+    Planted("groups of a person with too many kept beside the first", instead(render, "truncate_groups", all_but_the_first), LIMITED.format("max_groups_contributed = 2", "COUNT(DISTINCT e.subscriber_id)"), MANY, SensitivityExceeded),
     Planted("rows of a question's own limit not cut", instead(one_release, "truncate_to_limits", lambda source, _: source), LIMITED.format("max_rows_contributed = 3", "COUNT(*)"), MANY, SensitivityExceeded),
     Planted("named bounds of one end only", rewritten(partials, "_within_stated_bounds", lambda sql: re.sub(r"WHEN v\d+ > ", "WHEN 1 = 0 AND v0 > ", sql)), "SELECT SUM(steps, contribution_bounds_per_group => (-5, 5)) FROM events", MANY, SensitivityExceeded),
     Planted("a price that knows how many keys there are", instead(prepare, "count_keys", keys_counted_in_the_data), BY_CELL.format("COUNT(DISTINCT e.subscriber_id)"), Database((Run(ME, cell=3), Run("1")), PEOPLE, declared=Declared(persons=9.0)), DependsOnData),
-    Planted("a bin taken for the person's own", instead(histograms, "of_person", lambda _: True), "SELECT MEDIAN(dwell_s) FROM events", DWELLING, UnexpectedChange),
+    Planted("a bin taken for the person's own", instead(histograms, "is_function_of_person", lambda _: True), "SELECT MEDIAN(dwell_s) FROM events", DWELLING, UnexpectedChange),
 )  # fmt: skip
 
 
@@ -305,7 +305,7 @@ def test_counted_rows_without_a_person_are_found(
         grey_box.check(sql)
     monkeypatch.setattr(measures, "check_ignores_null_extended", lambda *_: None)
     grey_box.check(sql)
-    monkeypatch.setattr(joins, "_public_on_the_left", rows_without_person_added)
+    monkeypatch.setattr(joins, "_join_public_left", rows_without_person_added)
     with pytest.raises(SensitivityExceeded):
         grey_box.check(sql)
 

@@ -90,7 +90,7 @@ def instead(where: Any, name: str, other: Any) -> Callable[[pytest.MonkeyPatch],
 
 
 def form(row: str, duckdb_form: str) -> Callable[[pytest.MonkeyPatch], None]:
-    return lambda m: m.setitem(functions._ROWS, row, replace(functions.function(row), duckdb=duckdb_form))
+    return lambda m: m.setitem(functions._ROWS, row, replace(functions.overload(row), duckdb=duckdb_form))
 
 
 PLANTED = {

@@ -108,7 +108,7 @@ def a_log_with_a_number_of_the_answer(monkeypatch: pytest.MonkeyPatch) -> Iterat
         log.info("answered", sum=sum(rows))
         return rows
 
-    monkeypatch.setattr(Service, "ask", leaking)
+    monkeypatch.setattr(Service, "run_query", leaking)
     yield "dbapi"
 
 
