@@ -4,7 +4,8 @@ Charges -> durable rows, or none.
 
 Modules, each before those that import it:
 
-    schema, group_commit, store, balances, journal, clients, ledger_format, postgres, sqlite, open, copy, probe.
+    schema, group_commit, store, balances, journal, client_tables, ledger_format, postgres, sqlite, open, copy,
+    probe.
 """
 
 from budgets.stores.open import open_store

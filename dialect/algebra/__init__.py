@@ -4,7 +4,7 @@ They hold no engine state, no budget and no data of people.
 
 Modules, each before those that import it:
 
-    expressions, formulas, intervals, relations, release_plan, target, traversal.
+    expressions, formulas, value_ranges, relations, release_plan, codegen_types, traversal.
 """
 
 from __future__ import annotations

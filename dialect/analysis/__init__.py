@@ -5,7 +5,7 @@ Every property is derived from the plan and the catalog. No row is read.
 Modules, each before those that import it:
 
     canonical_form, uniqueness, cardinality, date_bounds, disjunctive_joins, functional_dependencies,
-    time_granularity, key_rewriting, lints, predicates, row_costs, sql_size, ties, work_bound.
+    time_granularity, key_rewriting, lints, predicates, row_costs, sql_size, ties, work_bounds.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dialect.analysis.uniqueness import (
     has_unkeyed_many_to_many_join,
     may_match_several_public_rows,
 )
-from dialect.analysis.work_bound import NO_WORK, Work, work_bound
+from dialect.analysis.work_bounds import NO_WORK, Work, work_bound
 
 __all__ = [
     "MAX_DECLARED_TEXT",

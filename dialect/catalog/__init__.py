@@ -4,7 +4,7 @@ The catalog file is read by `engine.catalog`. Its result, a Catalog, is immutabl
 
 Modules, each before those that import it:
 
-    privacy_windows, model, admission, layouts.
+    privacy_windows, model, eligibility, layouts.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ PrivatePlan and Bounding -> BoundedSql, whose result is exact integers per group
 
 Modules, each before those that import it:
 
-    engine_syntax, source_columns, admission, spark, relations, contribution, materialized_rollups, lake, bounded,
-    key_selection, outer_query, stored_release_sql.
+    engine_dialect, stored_columns, eligibility, spark, relations, contribution, materialized_rollups, lake,
+    bounded_sql, partition_selection, outer_query, stored_release_sql.
 """
 
 from __future__ import annotations

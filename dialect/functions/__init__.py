@@ -4,7 +4,7 @@ A name and typed arguments -> a Call, or a Refusal.
 
 Modules, each before those that import it:
 
-    constant_folding, literals, signature, scalar, registry, inference, tie_order, aggregates, builders, emitter,
+    constant_folding, literals, signatures, scalar, registry, inference, tie_order, aggregates, builders, emitter,
     table_functions, window_functions.
 """
 

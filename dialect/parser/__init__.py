@@ -4,7 +4,7 @@ SQL text -> a sqlglot tree that carries its options, or a Refusal with a span.
 
 Modules, each before those that import it:
 
-    options, placeholders, tokens, privacy_clause, aggregate_bounds, clause_order, spans, context, parser,
+    options, placeholders, tokens, privacy_clause, aggregate_bounds, clause_order, spans, compile_context, parser,
     statements, suggestions.
 """
 

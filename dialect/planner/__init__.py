@@ -4,5 +4,5 @@ Relation -> Question: a PrivatePlan per release (key set, query vectors, charged
 
 Modules, each before those that import it:
 
-    keys, quantiles, vectors, window_charging, releases, noise_tracking, grouping_set_reuse, reuse, split.
+    keys, quantiles, query_vectors, window_charging, releases, noise_tracking, grouping_set_reuse, reuse, split.
 """

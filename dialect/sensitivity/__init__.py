@@ -4,14 +4,14 @@ PrivatePlan and the catalog's clip bounds -> Bounding; `codegen/contribution` wr
 
 Modules, each before those that import it:
 
-    grouping, norms, bounding.
+    grouping, clip_bounds, bounding.
 """
 
 from __future__ import annotations
 
 from dialect.sensitivity.bounding import LOG_NORMAL_SIGMA, TunedClipBound
 from dialect.sensitivity.clip_bounds import column_multiple, counted_table, max_groups_within, values_by_group
-from dialect.sensitivity.grouping_attributes import (
+from dialect.sensitivity.grouping import (
     grouping_attributes,
     key_determination_test,
     key_equivalents,

@@ -27,7 +27,7 @@ from dialect.algebra.traversal import union_branch_tables
 from dialect.algebra.value_ranges import is_bounded
 from dialect.catalog.model import Catalog, ClipBoundsByKeys, Column, SqlType, Table
 from dialect.functions.emitter import plain_text
-from dialect.sensitivity.grouping_attributes import (
+from dialect.sensitivity.grouping import (
     grouping_attributes,
     is_single_date,
     key_determination_test,

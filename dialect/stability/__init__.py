@@ -5,5 +5,5 @@ bounded in `dialect.analysis.cardinality` and refused in `engine.pricing.work_li
 
 Modules, each before those that import it:
 
-    calls, outer_joins, row_operators, joins, set_operations, full_joins, scans, window_functions.
+    typed_calls, outer_joins, row_operators, joins, set_operations, full_joins, scans, window_functions.
 """

@@ -5,6 +5,6 @@ the stored result is replayed for free.
 
 Modules, each before those that import it:
 
-    display_names, expected_error, split, price, group_keys, norms, work_limits, release_key, prepare, norm_origin,
-    simultaneous, target_error, terms.
+    display_names, expected_error, split, price, group_keys, clip_bounds, work_limits, release_key, compile_release,
+    clip_bound_origin, simultaneous, target_error, query_terms.
 """

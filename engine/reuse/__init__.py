@@ -5,5 +5,5 @@ from stored releases, or both combined.
 
 Modules, each before those that import it:
 
-    combine, replay, holdings, sources, weights, linear_combinations, view_lookup.
+    derived_release, replay, holdings, sources, weights, linear_combinations, view_matching.
 """

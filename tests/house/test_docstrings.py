@@ -27,7 +27,7 @@ def silent(module: Module) -> list[str]:
 
 def _raising(function: Function) -> Iterator[ast.AST]:
     for node in ast.walk(function):
-        if isinstance(node, ast.Raise) or (isinstance(node, ast.Name) and node.id == "as_errors"):
+        if isinstance(node, ast.Raise) or (isinstance(node, ast.Name) and node.id == "translate_errors"):
             yield node
 
 
@@ -37,7 +37,7 @@ def test_fronts_document_what_they_raise() -> None:
 
 
 def test_connection_methods_document_what_they_raise() -> None:
-    assert not [each for each in silent(DOOR) if not each.endswith(": as_errors")]
+    assert not [each for each in silent(DOOR) if not each.endswith(": translate_errors")]
 
 
 def test_an_undocumented_exception_is_found() -> None:

@@ -32,10 +32,10 @@ except passersby.PassersbyError as refused:
     print(refused)
 """
 SERVE = """
-from passersby.client.connect import engine_face
+from passersby.client.connect import engine_module
 from passersby.errors import InstallError
 try:
-    with engine_face() as engine:
+    with engine_module() as engine:
         engine.serve(print)
 except InstallError as missing:
     print(missing)

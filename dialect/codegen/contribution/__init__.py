@@ -4,5 +4,6 @@ A vector of a plan -> SQL per (unit, privacy window, group).
 
 Modules, each before those that import it:
 
-    clipping, distinct, eager_aggregation, group_limit, public_side, key_rows, key_numbers, light_units, per_unit.
+    clipping, distinct, aggregation_pushdown, group_truncation, public_pushdown, zero_fill, key_encoding,
+    unclipped_units, per_unit.
 """

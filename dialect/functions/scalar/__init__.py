@@ -4,7 +4,7 @@ One table of Function per subject, collected by the registry.
 
 Modules, each before those that import it:
 
-    casts, logic, noise_intervals, numbers, patterns, places, text, time.
+    casts, logic, noise_intervals, numbers, patterns, geography, text, time.
 """
 
 from __future__ import annotations

@@ -4,5 +4,5 @@ Files -> rows and a register of deliveries.
 
 Modules, each before those that import it:
 
-    fetch, new_rows, ingest.
+    fetch, new_rows, add_files.
 """

@@ -18,7 +18,7 @@ from dialect.algebra.traversal import walk_relations
 from dialect.analysis import row_costs
 from dialect.analysis import work_bound as module
 from dialect.analysis.row_costs import Extent, TextSizes, list_extent, row_cost
-from dialect.analysis.work_bound import STEP_NANOSECONDS, Work, work_bound
+from dialect.analysis.work_bounds import STEP_NANOSECONDS, Work, work_bound
 from dialect.catalog.model import Catalog
 from dialect.functions.emitter import write_expr
 from tests.support.neighbours.attack_catalog import attack_catalog

@@ -13,7 +13,7 @@ from dialect.algebra.expressions import Field
 from dialect.algebra.relations import Public, RowTruncation
 from dialect.algebra.traversal import walk_relations
 from dialect.analysis.cardinality import max_rows_per_person
-from dialect.analysis.work_bound import STEP_NANOSECONDS, Work, work_bound
+from dialect.analysis.work_bounds import STEP_NANOSECONDS, Work, work_bound
 from dialect.catalog.model import Catalog
 from dialect.functions.scalar.patterns import is_linear_search, state_count
 from tests.support.neighbours.attack_catalog import attack_catalog

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialect import Refusal
-from dialect.analysis.work_bound import Work
+from dialect.analysis.work_bounds import Work
 from engine import Refused, Session, open_session
 from engine.pricing.query_terms import Request
 from engine.pricing.work_limits import check_steps

@@ -171,7 +171,9 @@ def test_a_sum_clipped_more_than_its_count_stays_within_its_clip_bound(
     norms = {v.kind.value: bound.clip_bound for v, bound in zip(made.plan.vectors, made.bounds.vectors, strict=True)}
     assert norms["centred"] < 6600 * norms["valid"] / 2
     ratio = render._clipping_ratio
-    monkeypatch.setattr(render, "_clipping_ratio", lambda i, v, *given: "CAST(1 AS DOUBLE)" if v.is_sum else ratio(i, v, *given))
+    monkeypatch.setattr(
+        render, "_clipping_ratio", lambda i, v, *given: "CAST(1 AS DOUBLE)" if v.is_sum else ratio(i, v, *given)
+    )
     with pytest.raises(SensitivityExceeded):
         check(connection, catalog, far, known, sql)
 

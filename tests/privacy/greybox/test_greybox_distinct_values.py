@@ -86,7 +86,12 @@ RIVALS = replace(
 )
 BY_CELL = "SELECT e.cell_id, COUNT(DISTINCT e.steps) FROM events e GROUP BY 1"
 TOGETHER = "SELECT COUNT(DISTINCT steps) FROM events"
-kept, in_groups, of_values, normal = different_values.truncated_values, bound._bound_unit_per_group, bound._bound_distinct_values, different_values._normalized
+kept, in_groups, of_values, normal = (
+    different_values.truncated_values,
+    bound._bound_unit_per_group,
+    bound._bound_distinct_values,
+    different_values._normalized,
+)
 
 
 def without(pattern: str) -> Callable[..., str]:

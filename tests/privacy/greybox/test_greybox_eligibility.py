@@ -118,7 +118,9 @@ def unknown_admitted(monkeypatch: pytest.MonkeyPatch) -> None:
 def codes_as_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:
     country = write_admission._country_condition
     monkeypatch.setattr(
-        write_admission, "_country_condition", lambda *given: country(*given).replace("upper(trim(", "((").replace("known", "")
+        write_admission,
+        "_country_condition",
+        lambda *given: country(*given).replace("upper(trim(", "((").replace("known", ""),
     )
 
 

@@ -175,6 +175,8 @@ def test_an_eligible_person_moves_the_charged_windows(
     )
     worlds.check(COUNTED)
     moves = check.differences
-    monkeypatch.setattr(check, "differences", lambda *given: [[1000 * move for move in moved] for moved in moves(*given)])
+    monkeypatch.setattr(
+        check, "differences", lambda *given: [[1000 * move for move in moved] for moved in moves(*given)]
+    )
     with pytest.raises(SensitivityExceeded):
         worlds.check(COUNTED)

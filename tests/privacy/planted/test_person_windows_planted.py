@@ -72,7 +72,8 @@ NOT_ADDED = instead(timed_scans, "is_in_windows", lambda *_: TRUE)
 FIRST_ALONE = instead(timed_scans, "_possible_windows", lambda table, clock, stretch, *_: stretch.begins()[:1])
 OF_THE_PERSON = instead(private_plan.PrivatePlan, "unit_columns", property(lambda plan: {"person": plan.source.person}))
 NOT_COMPARED = both(
-    instead(person_windows.WindowRewrite, "_told", lambda *_: True), instead(person_windows, "_add_partition_key", lambda parts, _: parts)
+    instead(person_windows.WindowRewrite, "_told", lambda *_: True),
+    instead(person_windows, "_add_partition_key", lambda parts, _: parts),
 )
 
 
