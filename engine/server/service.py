@@ -83,7 +83,7 @@ class Service:
 
     async def log_key_event(self, event: KeyEvent, key: Mapping[str, Any], by: str) -> None:
         """Record an event of a key in the ledger's chain, before anybody sees its result."""
-        await self.call("note_key", act=event.value, name=key["name"], role=str(key["role"]), by=by)
+        await self.call("note_key", event=event.value, name=key["name"], role=str(key["role"]), by=by)
 
     async def call_for_rows(self, verb: str, arguments: Mapping[str, Any]) -> bytes:
         """Run a verb that returns rows and charges nothing; raises Refused, Problem."""

@@ -40,7 +40,7 @@ def _range(sample: Sample, bounds: list[Bounds]) -> Bounds:
     return range_of(replace(sample.call(), arguments=tuple(arguments)))
 
 
-@pytest.mark.parametrize("sample", RULED, ids=lambda sample: f"{sample.form.row} {sample.kinds}"[:60])
+@pytest.mark.parametrize("sample", RULED, ids=lambda sample: f"{sample.form.row_name} {sample.kinds}"[:60])
 @settings(max_examples=max(10, settings.default.max_examples // 3))  # of each of many samples
 @given(data=st.data())
 def test_a_value_lies_in_the_range(sample: Sample, data: st.DataObject, database: duckdb.DuckDBPyConnection) -> None:

@@ -86,7 +86,7 @@ def test_a_disjunctive_left_join_keeps_an_unmatched_row_once(
     found = _pairs(relation, target, database)
     assert found and found == _on_or(relation, target, database)
     asked = either_equality._asked
-    monkeypatch.setattr(either_equality, "_asked", lambda join: asked(replace(join, how="inner")))
+    monkeypatch.setattr(either_equality, "_asked", lambda join: asked(replace(join, kind="inner")))
     assert _pairs(relation, target, database) > found
 
 

@@ -200,15 +200,15 @@ def _changed(name: str, change: Callable[[str], str]) -> Callable[[pytest.Monkey
 
 
 PLANTED: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], str]] = {
-    "one row more than the norm": (_changed("_length", lambda sql: f"({sql} - 1)"), BY_CELL.format("COUNT(*)")),
+    "one row more than the norm": (_changed("_norm_upper_bound", lambda sql: f"({sql} - 1)"), BY_CELL.format("COUNT(*)")),
     "one grain more than the norm": (
         lambda m: m.setattr(light_units, "value_grains", lambda v, b: f"{v.value.id} * {2**b.value_bits} - 17"),
         BY_CELL.format("SUM(dwell_s)"),
     ),
-    "different rows alone": (_changed("_length", lambda sql: sql.replace("count(*)", "count(DISTINCT c0)")), AGAIN[0]),
-    "signs that cancel": (_changed("_length", lambda sql: sql.replace("abs(", "(")), BY_CELL.format("AVG(dwell_s)")),
+    "different rows alone": (_changed("_norm_upper_bound", lambda sql: sql.replace("count(*)", "count(DISTINCT c0)")), AGAIN[0]),
+    "signs that cancel": (_changed("_norm_upper_bound", lambda sql: sql.replace("abs(", "(")), BY_CELL.format("AVG(dwell_s)")),
     "rows that a join repeats": (lambda m: m.setattr(light_units, "matches_at_most_one_row", lambda *_: True), AT_CELLS),
-    "one vector of two": (_changed("_length", lambda sql: "0" if "sum" in sql else sql), BY_CELL.format("COUNT(*), SUM(dwell_s)")),
+    "one vector of two": (_changed("_norm_upper_bound", lambda sql: "0" if "sum" in sql else sql), BY_CELL.format("COUNT(*), SUM(dwell_s)")),
     "light units left out": (
         lambda m: m.setattr(render, "unclipped_sums", lambda *given: light_units.unclipped_sums(*given) + " AND k0 < 4"), AGAIN[0],
     ),

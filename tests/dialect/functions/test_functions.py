@@ -53,7 +53,7 @@ def _far(value: object) -> bool:
     )
 
 
-@pytest.mark.parametrize("form", ALL, ids=lambda form: form.row)
+@pytest.mark.parametrize("form", ALL, ids=lambda form: form.row_name)
 def test_a_form_is_total_and_has_duckdbs_value_and_the_declared_type(
     form: Function, stored: duckdb.DuckDBPyConnection
 ) -> None:

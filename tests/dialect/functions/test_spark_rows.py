@@ -72,7 +72,7 @@ def test_no_form_is_left_over() -> None:
     assert set(WITHOUT_SPARK_FORM) <= keys
 
 
-@pytest.mark.parametrize("row", [row for row in all_overloads() if row.spark is not None], ids=lambda row: row.row)
+@pytest.mark.parametrize("row", [row for row in all_overloads() if row.spark is not None], ids=lambda row: row.row_name)
 def test_a_form_is_written_for_every_choice_of_constants(row) -> None:
     for sample in samples(row):
         assert "{" not in write_expr(sample.call(), SPARK)

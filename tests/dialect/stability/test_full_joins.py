@@ -89,7 +89,7 @@ def test_each_join_below_a_boundary_has_a_text_of_its_own(catalog: Catalog) -> N
 def test_a_full_join_written_as_a_left_one_is_found(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: the same text for both, so that one would be answered by what is stored of the other."""
     monkeypatch.setattr(
-        CanonicalForm, "_full_join_text", lambda canon, join: canon._join_text(replace(join, how="left"))[0]
+        CanonicalForm, "_full_join_text", lambda canon, join: canon._join_text(replace(join, kind="left"))[0]
     )
     assert len(_texts(catalog)) < len(_HOWS)
 

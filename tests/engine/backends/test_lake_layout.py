@@ -234,7 +234,7 @@ def fresh(town: Town) -> SparkLake:
 class Silent:
     """A lake that does not answer."""
 
-    def stored(self) -> Mapping[str, object]:
+    def storage_fingerprints(self) -> Mapping[str, object]:
         raise ExecutionFailed("SparkConnectGrpcException")
 
 

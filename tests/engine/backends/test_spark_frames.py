@@ -124,13 +124,13 @@ class RecordedLake:
         assert self.tried, "rows are read before it is known how"
         return pa.table({"one": []})
 
-    def types(self, table: str) -> dict[str, str]:
+    def stored_types(self, table: str) -> dict[str, str]:
         return {"pid": "decimal(20,0)"}
 
-    def is_stored(self, table: str) -> bool:
+    def is_stored_table(self, table: str) -> bool:
         return True
 
-    def try_persons(self, table: str) -> None:
+    def detect_person_types(self, table: str) -> None:
         if table == self.fails:
             raise ExecutionFailed("Lost")
         self.tried.append(table)

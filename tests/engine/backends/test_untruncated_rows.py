@@ -55,7 +55,7 @@ def vectors(backend: Any, bounded: Any, objected: pa.Table = NO_OBJECTIONS) -> V
 
 def truncated(bounded: Any) -> Any:
     """The same query with every row truncation, for any row count."""
-    return replace(bounded, uncut="", untruncated_conditions=())
+    return replace(bounded, untruncated_text="", untruncated_conditions=())
 
 
 def check_questions(folder: Path) -> set[bool]:
@@ -67,7 +67,7 @@ def check_questions(folder: Path) -> set[bool]:
                 bounded = prepared(engine, sql)
                 for objected in (NO_OBJECTIONS, pa.table({"person": ["2", "7"]})):
                     assert vectors(backend, bounded, objected) == vectors(backend, truncated(bounded), objected)
-                blind = replace(truncated(bounded), text=bounded.uncut)
+                blind = replace(truncated(bounded), text=bounded.untruncated_text)
                 left_out.add(vectors(backend, blind) != vectors(backend, truncated(bounded)))
     return left_out
 
@@ -112,7 +112,7 @@ def test_row_limits_in_the_query_are_compared_with_the_same_row_count(tmp_path: 
         bounded = prepared(engine, QUESTIONS[3])
         assert [kept for _, kept in bounded.untruncated_conditions] == [6]
         assert vectors(backend, bounded) == vectors(backend, truncated(bounded))
-        assert vectors(backend, bounded) != vectors(backend, replace(truncated(bounded), text=bounded.uncut))
+        assert vectors(backend, bounded) != vectors(backend, replace(truncated(bounded), text=bounded.untruncated_text))
 
 
 def test_rows_without_a_stored_count_are_truncated_in_both_texts(tmp_path: Path) -> None:

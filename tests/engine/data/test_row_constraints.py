@@ -98,15 +98,15 @@ class _Lake:
         self.asked.append(text)
         return pa.table({"one": [1] if text == self.found else pa.array([], pa.int32())})
 
-    def types(self, table: str) -> Mapping[str, str]:
+    def stored_types(self, table: str) -> Mapping[str, str]:
         declared = self.catalog.table(table.removeprefix("table_"))
         assert declared is not None
         return {column.name: STORED[str(column.type)] for column in declared.columns}
 
-    def is_stored(self, table: str) -> bool:
+    def is_stored_table(self, table: str) -> bool:
         return bool(table)
 
-    def try_persons(self, table: str) -> None:
+    def detect_person_types(self, table: str) -> None:
         assert table
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ PLANNERS = [
     import_module("dialect.planner.releases"),
 ]
 shared_vectors = PLANNERS[-1]
-one_release, moved = shared_vectors.one_release, shared_vectors.moved
+one_release, moved = shared_vectors.plan_release, shared_vectors.renumber_formula
 CASES = sql_cases("exact_shared")
 
 
@@ -40,19 +40,19 @@ def texts_without(pattern: str) -> Callable[[pytest.MonkeyPatch], None]:
 
     def planned(*given: Any) -> tuple[PrivatePlan, Any]:
         made, outputs = one_release(*given)
-        return replace(made, frame=short(made.frame), texts=tuple(map(short, made.texts))), outputs
+        return replace(made, canonical_groups=short(made.canonical_groups), vector_texts=tuple(map(short, made.vector_texts))), outputs
 
-    return together(*(instead(module, "one_release", planned) for module in PLANNERS))
+    return together(*(instead(module, "plan_release", planned) for module in PLANNERS))
 
 
 def numbers_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read a shared release where the numbers stood in the release of one's own."""
-    monkeypatch.setattr(shared_vectors, "moved", lambda formula, _: formula)
+    monkeypatch.setattr(shared_vectors, "renumber_formula", lambda formula, _: formula)
 
 
 def values_by_place(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take any vector of the other reading for a wanted one."""
-    monkeypatch.setattr(shared_vectors, "moved", lambda formula, place: moved(formula, dict.fromkeys(place, 0)))
+    monkeypatch.setattr(shared_vectors, "renumber_formula", lambda formula, place: moved(formula, dict.fromkeys(place, 0)))
 
 
 PLANTED = {

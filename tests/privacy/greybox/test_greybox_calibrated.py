@@ -111,15 +111,15 @@ def quarter_clip_bound(*given: Any) -> VectorBound:
 def correct_before_noise(made: VectorBound, chosen: Any) -> VectorBound:
     """Divide exact numbers by the share that is kept, and not the noisy ones."""
     back = given_back(made, chosen)
-    return replace(back, clip_bound_grains=math.ceil(back.clip_bound_grains / back.kept)) if back.kept < 1 else back
+    return replace(back, clip_bound_grains=math.ceil(back.clip_bound_grains / back.retained_share)) if back.retained_share < 1 else back
 
 
 def following_rows(plan: Any, catalog: Catalog, backend: Any, calibration: Calibration) -> UnpricedRelease:
     """Planted: the choice depends on the number of rows."""
     made = sized(plan, catalog, backend, calibration)
     rows = backend.count(f"SELECT 1 AS one FROM {backend.target.addresses['events']}")
-    facts = tuple(each and replace(each, groups=1e6 if rows > 20 else 1.0) for each in made.facts)
-    return replace(made, facts=facts)
+    facts = tuple(each and replace(each, group_count=1e6 if rows > 20 else 1.0) for each in made.clip_error_models)
+    return replace(made, clip_error_models=facts)
 
 
 cut, given_back, sized = bound._clip, bound._bias_corrected, preparing.unpriced_release

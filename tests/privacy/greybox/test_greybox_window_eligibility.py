@@ -109,7 +109,7 @@ def old_rows_read(monkeypatch: pytest.MonkeyPatch) -> None:
 def old_windows_unpaid(monkeypatch: pytest.MonkeyPatch) -> None:
     """Charge the kept windows, and read all that are declared."""
     touched = charged_windows._charged_windows
-    monkeypatch.setattr(charged_windows, "retained_windows", lambda _, dataset: dataset.stretch)
+    monkeypatch.setattr(charged_windows, "retained_windows", lambda _, dataset: dataset.window_range)
 
     def kept(rows: Any, derived: Any, dataset: Any) -> Any:
         found = touched(rows, derived, dataset)

@@ -55,15 +55,15 @@ def of_any_date(clock: Any, *given: Any) -> Any:
 
 
 def windows_separated(*given: Any) -> Any:
-    return replace(touched_by(*given), crossing=False)
+    return replace(touched_by(*given), is_crossing=False)
 
 
 def unpaid_root(plan: Any, vector: Any, bound: Any) -> Any:
-    return replace(bound, why=alone(plan, vector, bound).why)
+    return replace(bound, key_reason=alone(plan, vector, bound).key_reason)
 
 
 def of_all_windows(walk: Any, relation: Any, said: Any) -> Any:
-    made = person_windows.WindowRewrite.cut(walk, relation, said)
+    made = person_windows.WindowRewrite.row_truncation(walk, relation, said)
     return replace(made, relation=replace(made.relation, operator=replace(made.relation.operator, window=None)))
 
 
@@ -164,7 +164,7 @@ CASES = {
         instead(person_windows, "is_same_window", lambda *_: TRUE), EDGE, "SELECT COUNT(*) FROM point", UnexpectedChange
     ),
     "rows without time stay in the window of those that chose them": Case(
-        instead(person_windows.WindowRewrite, "_with_single_window", lambda walk, made: walk_in(walk, replace(made, needed=bool(made.begins)))),
+        instead(person_windows.WindowRewrite, "_with_single_window", lambda walk, made: walk_in(walk, replace(made, needs_windowed_rows=bool(made.window_starts)))),
         THRICE,
         "SELECT p.zone, v.day IS NULL, COUNT(*) FROM person p LEFT JOIN visit v"
         " ON p.person_id = v.person_id AND v.day < DATE '{second}' GROUP BY 1, 2",

@@ -60,7 +60,7 @@ def keep_rows_without_person(*given: Any) -> Any:
 
 def always_of_the_person(left: Any, right: Any, *given: Any) -> Any:
     relation = join_persons(left, right, *given)
-    return replace(relation, fields=tuple(replace(field, of_person=True) for field in relation.fields))
+    return replace(relation, fields=tuple(replace(field, is_constant_per_person=True) for field in relation.fields))
 
 
 def places_of_pairs(relation: Any, fixed: Any) -> Any:
@@ -115,7 +115,7 @@ def half_weighed(max_groups: int) -> VectorBound:
 
 def rows_without_person_added(*given: Any) -> Any:
     relation = join_to_public(*given)
-    return replace(relation, operator=replace(relation.operator, how="left"))
+    return replace(relation, operator=replace(relation.operator, kind="left"))
 
 
 def one_for_all(sql: str) -> str:

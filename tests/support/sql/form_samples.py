@@ -60,17 +60,17 @@ STORED: dict[str, tuple[str, ...]] = {
     "clock": ("TIME '00:00:00'", "TIME '23:59:59.999999'", "TIME '12:00:00'"),
     "span": ("INTERVAL '1 day'", "INTERVAL '-1 month'", "INTERVAL '0 second'", "INTERVAL '1000 year'"),
     "texts": ("CAST([] AS VARCHAR[])", "['a', NULL]", "['b']"),
-    "parse_polygon": tuple(f"$x${parse_polygon(text)}$x$" for text in POLYGONS),
+    "polygon": tuple(f"$x${parse_polygon(text)}$x$" for text in POLYGONS),
     "ints": ("CAST([] AS BIGINT[])", "CAST([1, NULL] AS BIGINT[])"),
 }  # fmt: skip
 TYPES = {
-    "parse_polygon": SqlType.POLYGON,
+    "polygon": SqlType.POLYGON,
     "degrees": SqlType.DOUBLE, "whole_degrees": SqlType.BIGINT,
     "bool": SqlType.BOOLEAN, "int": SqlType.BIGINT, "double": SqlType.DOUBLE, "text": SqlType.VARCHAR,
     "date": SqlType.DATE, "stamp": SqlType.TIMESTAMP, "instant": SqlType.TIMESTAMPTZ, "clock": SqlType.TIME,
     "span": SqlType.INTERVAL, "texts": SqlType.VARCHAR_LIST, "ints": SqlType.BIGINT_LIST,
 }  # fmt: skip
-STORED_AS = {"unsigned": "UBIGINT", "parse_polygon": STORED_POLYGON}
+STORED_AS = {"unsigned": "UBIGINT", "polygon": STORED_POLYGON}
 _DEGREES = ("degrees", "whole_degrees")
 WIDER = {
     "num": ("int", "double"),
