@@ -155,7 +155,7 @@ class PassersbyDialect(DefaultDialect):
 
 
 def _native_connection(dbapi_connection: Any) -> Any:
-    return dbapi_connection.asked
+    return dbapi_connection.native
 
 
 def _column(column: JsonObject) -> JsonObject:

@@ -56,8 +56,8 @@ def place_of(key: str) -> str:
 
 
 @contextmanager
-def hearing(heard: dict[str, set[str]], asking: str = "only") -> Iterator[None]:
-    """Record which keys the readers of catalogs know (`only`) or need (`need`), by place."""
+def hearing(heard: dict[str, set[str]], asking: str = "check_keys") -> Iterator[None]:
+    """Record which keys the readers of catalogs know (`check_keys`) or require (`require`), by place."""
     asked = getattr(Section, asking)
 
     def listening(self: Section, names: Collection[str] | str, *more: str) -> None:
@@ -68,7 +68,7 @@ def hearing(heard: dict[str, set[str]], asking: str = "only") -> Iterator[None]:
         yield
 
 
-def known_keys(*texts: str, asking: str = "only") -> dict[str, set[str]]:
+def known_keys(*texts: str, asking: str = "check_keys") -> dict[str, set[str]]:
     """Keys that were asked for while catalogs were read, by place."""
     heard: dict[str, set[str]] = defaultdict(set)
     with hearing(heard, asking):

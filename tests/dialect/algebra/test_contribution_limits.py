@@ -27,14 +27,14 @@ def bounds(plan_of: Callable[[str], PrivatePlan], catalog: Catalog) -> Callable[
 
 def test_row_truncation_bounds_every_query_vector(bounds: Callable[..., dict]) -> None:
     made = bounds("max_rows_contributed = 4")
-    assert made["rows"].rule is ClipRule.UNCLIPPED and made["rows"].norm == 4
-    assert made["persons"].rule is ClipRule.UNCLIPPED and made["persons"].norm == 2
+    assert made["rows"].rule is ClipRule.UNCLIPPED and made["rows"].clip_bound == 4
+    assert made["persons"].rule is ClipRule.UNCLIPPED and made["persons"].clip_bound == 2
     assert made["max_groups"] is None
 
 
 def test_group_truncation_bounds_person_counts(bounds: Callable[..., dict]) -> None:
     made = bounds("max_groups_contributed = 4")
-    assert made["max_groups"] == 4 and made["persons"].norm == 2
+    assert made["max_groups"] == 4 and made["persons"].clip_bound == 2
     assert made["rows"].rule is ClipRule.SCALE
     assert bounds("max_groups_contributed = 9")["max_groups"] is None  # no more groups are there
 

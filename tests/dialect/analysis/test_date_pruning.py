@@ -192,7 +192,7 @@ def test_usual_conditions_over_ten_years_are_accepted(condition: str) -> None:
 @pytest.mark.parametrize("condition", [each for each in EXACT if each])
 def test_no_more_steps_are_taken_than_were_counted(condition: str, monkeypatch: pytest.MonkeyPatch) -> None:
     counted, taken = list[int](), list[str]()
-    for name in ("_truth", "_span"):
+    for name in ("_truth", "_range"):
         kept = getattr(possible_days.EventTimePredicates, name)
         monkeypatch.setattr(
             possible_days.EventTimePredicates, name, lambda *a, kept=kept: taken.append("a step") or kept(*a)

@@ -61,6 +61,6 @@ def test_treating_a_left_join_as_an_inner_one_is_found(
     relation = rows_of("SELECT e.*, h.h FROM events e LEFT JOIN hours h ON h.h = e.cell_id AND e.lat > 20.7").relation
     of_join = dependencies._join_dependencies
     monkeypatch.setattr(
-        dependencies, "_join_dependencies", lambda join: of_join(join.__class__(**{**vars(join), "how": "inner"}))
+        dependencies, "_join_dependencies", lambda join: of_join(join.__class__(**{**vars(join), "kind": "inner"}))
     )
     assert "h" in _violated_dependencies(relation, target, database)

@@ -84,7 +84,7 @@ def test_a_condition_that_is_lost_is_found(
 def test_rows_of_a_window_are_added_up_in_each_window(plan_of: Callable[[str], PrivatePlan]) -> None:
     plan = plan_of(PARTED[0])
     parted = eager.find_pushdown(plan)
-    assert set(eager.aggregated_plan(plan, parted).unit) == {"person"}
+    assert set(eager.aggregated_plan(plan, parted).unit_columns) == {"person"}
     windowed = replace(
         plan, charged_windows=replace(plan.charged_windows, window_field=plan.keys[0].field)
     )  # a window of the other side

@@ -145,7 +145,7 @@ def _summed(
     partials = f"SELECT * FROM (VALUES {', '.join(f'({row})' for row in cells)}) AS p(person, k0, v0, v1)"
     return database.execute(
         f"WITH partials AS ({partials}), factors AS ({render._clipping_factors(plan, bounds, None)}),"
-        f" sums AS ({render._sums_per_group(plan, bounds, None, scaled=True)}) SELECT * FROM sums ORDER BY k0 NULLS LAST"
+        f" sums AS ({render._sums_per_group(plan, bounds, None, is_scaled=True)}) SELECT * FROM sums ORDER BY k0 NULLS LAST"
     ).fetchall()
 
 

@@ -70,7 +70,7 @@ def test_pairs_that_match_both_disjuncts_are_found_if_joined_twice(
     once = _on_or(relation, target, database)
     monkeypatch.setattr(
         write_join,
-        "_conditions",
+        "_disjoint_conditions",
         lambda join, _: [write_join.write_expr(each) for each in write_join.equalities(join)],
     )
     twice = _pairs(relation, target, database)
@@ -85,8 +85,8 @@ def test_a_disjunctive_left_join_keeps_an_unmatched_row_once(
     relation = _of(sql, rows_of)
     found = _pairs(relation, target, database)
     assert found and found == _on_or(relation, target, database)
-    asked = either_equality._asked
-    monkeypatch.setattr(either_equality, "_asked", lambda join: asked(replace(join, kind="inner")))
+    asked = either_equality._disjunctive_equalities
+    monkeypatch.setattr(either_equality, "_disjunctive_equalities", lambda join: asked(replace(join, kind="inner")))
     assert _pairs(relation, target, database) > found
 
 

@@ -176,7 +176,7 @@ def test_spark_adds_in_64_bits_what_is_small_alone() -> None:
     finer = replace(bound, value_bits=bound.value_bits + math.ceil(math.log2(MAX_SMALL_SUMMAND / most)) + 1)
     assert "DECIMAL" not in partial_aggregate(vector, bound, dialect=spark)
     assert "DECIMAL" in partial_aggregate(vector, finer, dialect=spark)
-    plan, windows = (SimpleNamespace(touched=SimpleNamespace(window=window)) for window in (None, REAL))
+    plan, windows = (SimpleNamespace(charged_windows=SimpleNamespace(window_field=window)) for window in (None, REAL))
     sums = [
         sum_template(plan, replace(bound, sensitivity=most), spark)
         for most in (MAX_SMALL_SUMMAND, MAX_SMALL_SUMMAND + 1)

@@ -33,7 +33,7 @@ def _rows(sql: str, database: duckdb.DuckDBPyConnection) -> Counter[str]:
 def _sorted(cut: RowTruncation, columns: list[Field], target: Target) -> str:
     """Row truncation written as a global sort."""
     unit = [f for f in (cut.person, cut.window) if f is not None]
-    text: str = write_cut._first(write_rows(cut.source, cut.source.fields, target), cut, unit, columns, target)
+    text: str = write_cut._first_by_hash(write_rows(cut.source, cut.source.fields, target), cut, unit, columns, target)
     return text
 
 

@@ -112,7 +112,7 @@ def test_every_row_has_a_predicted_null_pattern(seed: int, catalog: Catalog, row
 def test_nulls_that_are_forgotten_are_found(
     catalog: Catalog, rows: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predicate_regions, "may_be_null", lambda expr, far=True: False)
+    monkeypatch.setattr(predicate_regions, "may_be_null", lambda expr, include_far=True: False)
     assert any(missed(seed, catalog, rows) for seed in range(60))
 
 

@@ -169,7 +169,9 @@ def test_exact_integers_are_duckdbs_for_any_objections(
     with closing(opened(tmp_path, cluster.remote)) as both:
         assert both.lake.target.lake is not None and both.lake.target.lake.same_bits_datasets == {"bits"}
         read = both.lake.lake._read_as  # type: ignore[attr-defined]
-        assert read["table_who"].schema is not None and read["table_act"].expression is not None, "both ways meet in a join"
+        assert read["table_who"].schema is not None and read["table_act"].expression is not None, (
+            "both ways meet in a join"
+        )
         for sql in QUESTIONS if NIGHTLY else (*QUESTIONS[:4], *QUESTIONS[5:]):
             pairs = both.run(sql, OBJECTED)
             assert pairs and all(same(*pair) for pair in pairs), sql

@@ -49,7 +49,7 @@ def test_every_key_that_is_read_is_explained_and_no_other() -> None:
 
 
 def test_required_keys_are_documented_as_required() -> None:
-    asked = known_keys(WHOLE, SMALLEST, asking="need")
+    asked = known_keys(WHOLE, SMALLEST, asking="require")
     said = {place: {row.name for row in rows if str(row.absent).startswith(NEEDED)} for place, rows in PLACES.items()}
     assert sum(map(len, asked.values())) > 15
     assert not [(place, names - said[place]) for place, names in asked.items() if names - said[place]]

@@ -77,7 +77,7 @@ def test_only_releases_are_turned_into_bytes() -> None:
     """In the rooms where exact numbers are, nothing else writes any."""
     for module in (exact, noise, group_keys, prepare, backends.duckdb):
         assert not {"json", "pickle", "ipc"} & set(vars(module)), module.__name__
-    assert vars(pipeline)["to_bytes"] is release.release_to_bytes
+    assert vars(pipeline)["release_to_bytes"] is release.release_to_bytes
 
 
 def counted(engine: Engine, grain: float, *noisy: int) -> list[int]:

@@ -219,7 +219,7 @@ def test_empty_tables_are_those_that_are_attached_and_have_no_row(town_engine: E
     empty, target = town_engine.backend.empty, town_engine.backend.target
     for table, address in target.addresses.items():
         rows = empty._connection.execute(f"SELECT * FROM {address}").fetchall()  # type: ignore[attr-defined]
-        stored = town_engine.backend.over(f"SELECT * FROM {address} LIMIT 0", {})  # type: ignore[attr-defined]
+        stored = town_engine.backend.run_over(f"SELECT * FROM {address} LIMIT 0", {})  # type: ignore[attr-defined]
         assert rows == []
         assert empty.columns(f"SELECT * FROM {address}", {}).schema == stored.schema, table
 

@@ -20,7 +20,7 @@ def test_an_unbounded_key_set_is_refused_without_counting_it(engine: Engine, mos
 
 def test_an_uncountable_key_set_is_refused_without_a_charge(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(engine.backend), "_table", lambda *_: (_ for _ in ()).throw(ExecutionFailed()))
-    monkeypatch.setattr(engine.backend, "_counts", {})
+    monkeypatch.setattr(engine.backend, "_row_counts", {})
     for sql in ("SELECT zone, COUNT(*) FROM visit GROUP BY zone", "SELECT * FROM zone"):
         with pytest.raises(Refusal, match="nothing was charged"):
             engine.answer(sql, Request("ann"))

@@ -105,7 +105,7 @@ def test_a_charged_release_without_a_result_is_run_again(tmp_path: Path, monkeyp
     with town(tmp_path) as engine:
         ask(engine)
         with monkeypatch.context() as broken:
-            broken.setattr(type(engine), "release", lambda *_: (_ for _ in ()).throw(ExecutionFailed("broken")))
+            broken.setattr(type(engine), "measure_release", lambda *_: (_ for _ in ()).throw(ExecutionFailed("broken")))
             with pytest.raises(ExecutionFailed):
                 ask(engine, days=31)
         assert ask(engine, days=31).charged_loss.pico_rho == 0

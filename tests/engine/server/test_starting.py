@@ -49,7 +49,7 @@ def test_a_provider_needs_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_the_provider_is_checked_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("forbid_dumps", "silence_tracebacks", "begin_logs"):  # of a process of its own
+    for name in ("forbid_dumps", "silence_tracebacks", "configure_logging"):  # of a process of its own
         monkeypatch.setattr(app, name, lambda: None)
     missing = provider(tmp_path / "jwks.json").model_copy(update={"port": 0, "ledger": str(tmp_path / "ledger")})
     with pytest.raises(Refused, match=r"jwks\.json"):

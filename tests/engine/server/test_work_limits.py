@@ -84,7 +84,9 @@ def test_a_pacing_bucket_covers_and_grows_with_the_cost_bound(
     all_: float, unit: float, more: float, longer: float
 ) -> None:
     def made(work: Work) -> Any:
-        return SimpleNamespace(key_count=1, sized=SimpleNamespace(work=work), plan=SimpleNamespace(vectors=()))
+        return SimpleNamespace(
+            key_count=1, unpriced_release=SimpleNamespace(work=work), plan=SimpleNamespace(vectors=())
+        )
 
     pace = ResponsePacing()
     works = Work(all_, unit), Work(all_ + more, unit + longer)

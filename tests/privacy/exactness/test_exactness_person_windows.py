@@ -97,8 +97,8 @@ def test_answers_are_plain_duckdbs(oracle: Oracle) -> None:
 
 
 PLANTED = {
-    "a person counts once in each window": (COUNTED, lambda m: m.setattr(render, "of_persons", summed)),
-    "a window is a key where none tells it": (PARTED, lambda m: m.setattr(person_windows.WindowRewrite, "_told", lambda *_: True)),
+    "a person counts once in each window": (COUNTED, lambda m: m.setattr(render, "combine_windows", summed)),
+    "a window is a key where none tells it": (PARTED, lambda m: m.setattr(person_windows.WindowRewrite, "_determines_window", lambda *_: True)),
     "windows are found too few": (COUNTED, lambda m: m.setattr(timed_scans, "_possible_windows", lambda table, clock, stretch, *_: stretch.begins()[:1])),
     "rows of all times are read": ("SELECT COUNT(*) FROM visit", lambda m: m.setattr(timed_scans, "is_in_windows", without_range)),
 }  # fmt: skip

@@ -40,7 +40,9 @@ def texts_without(pattern: str) -> Callable[[pytest.MonkeyPatch], None]:
 
     def planned(*given: Any) -> tuple[PrivatePlan, Any]:
         made, outputs = one_release(*given)
-        return replace(made, canonical_groups=short(made.canonical_groups), vector_texts=tuple(map(short, made.vector_texts))), outputs
+        return replace(
+            made, canonical_groups=short(made.canonical_groups), vector_texts=tuple(map(short, made.vector_texts))
+        ), outputs
 
     return together(*(instead(module, "plan_release", planned) for module in PLANNERS))
 
@@ -52,7 +54,9 @@ def numbers_stay(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def values_by_place(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take any vector of the other reading for a wanted one."""
-    monkeypatch.setattr(shared_vectors, "renumber_formula", lambda formula, place: moved(formula, dict.fromkeys(place, 0)))
+    monkeypatch.setattr(
+        shared_vectors, "renumber_formula", lambda formula, place: moved(formula, dict.fromkeys(place, 0))
+    )
 
 
 PLANTED = {

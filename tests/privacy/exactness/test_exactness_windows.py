@@ -57,7 +57,7 @@ def break_peers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def frames_by_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(write_window, "by_rows", lambda _: True)
+    monkeypatch.setattr(write_window, "has_rows_frame", lambda _: True)
 
 
 def filter_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +96,7 @@ def nulls_counted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _changed(monkeypatch: pytest.MonkeyPatch, change: Callable[[Any], Any]) -> None:
-    original, writers = write_window.write_call, import_module("dialect.codegen.relations.window_functions")
+    original, writers = write_window.write_window_call, import_module("dialect.codegen.relations.window_functions")
     monkeypatch.setattr(writers, "write_window_call", lambda call, *given: original(change(call), *given))
 
 

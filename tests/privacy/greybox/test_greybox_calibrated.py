@@ -111,7 +111,11 @@ def quarter_clip_bound(*given: Any) -> VectorBound:
 def correct_before_noise(made: VectorBound, chosen: Any) -> VectorBound:
     """Divide exact numbers by the share that is kept, and not the noisy ones."""
     back = given_back(made, chosen)
-    return replace(back, clip_bound_grains=math.ceil(back.clip_bound_grains / back.retained_share)) if back.retained_share < 1 else back
+    return (
+        replace(back, clip_bound_grains=math.ceil(back.clip_bound_grains / back.retained_share))
+        if back.retained_share < 1
+        else back
+    )
 
 
 def following_rows(plan: Any, catalog: Catalog, backend: Any, calibration: Calibration) -> UnpricedRelease:

@@ -79,7 +79,7 @@ def databases(draw: st.DrawFn) -> tuple[Sight, ...]:
 def declare() -> Catalog:
     """Load the places catalog with clip bounds that bind."""
     catalog = load_catalog(FOLDER / "places.toml")
-    tight: dict[str, Any] = {"norms": ClipBounds(2.5, 1.5), "max_rows_per_person": 5, "max_groups_per_person": 3}
+    tight: dict[str, Any] = {"clip_bounds": ClipBounds(2.5, 1.5), "max_rows_per_person": 5, "max_groups_per_person": 3}
     return replace(catalog, tables=tuple(replace(t, **tight) if t.private else t for t in catalog.tables))
 
 

@@ -80,7 +80,7 @@ class _Columns:
     def column(self, node: exp.Column) -> Expr:
         return Ref(COLUMNS[node.name])
 
-    def special(self, node: exp.Expr) -> Expr | None:
+    def bind_special(self, node: exp.Expr) -> Expr | None:
         return None
 
 

@@ -56,7 +56,7 @@ def plant_change(module: Any, spoiling: PlantedChange) -> Plant:
                 used()
             return made
 
-        monkeypatch.setattr(module, "write", wrong)
+        monkeypatch.setattr(module, "generate_sql", wrong)
 
     return plant
 

@@ -75,7 +75,7 @@ def test_waiting_queries_block_no_other_call() -> None:
         for _ in range(WAITING + 1):
             frame = read_frame(told)
             assert frame is not None
-            answered.append(frame.message["told"])
+            answered.append(frame.message["result"])
             clerk.let_go.set()
         late.cancel()
         worker.join(60)
