@@ -144,7 +144,7 @@ def test_the_row_bound_of_one_window_is_not_used_for_all(full: Worlds, monkeypat
     monkeypatch.setattr(
         window_charging,
         "replace",
-        lambda made, **put: replace(made, **{**put, "windows": 1} if "windows" in put else put),
+        lambda made, **put: replace(made, **{**put, "window_count": 1} if "window_count" in put else put),
     )
     there, reckoned = _rows_there(full, "SELECT COUNT(*) FROM visit")
     assert there > reckoned

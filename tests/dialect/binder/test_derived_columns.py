@@ -50,7 +50,7 @@ def test_definitions_read_columns_as_they_are_called_now() -> None:
     )
     relation, columns = attach_movement_columns(made.relation, made.columns, event)
     assert {field.origin for name, field in columns if name != "subscriber_id"} == {
-        Origin("event" + MOVEMENT_SUFFIX, "double_call"),
+        Origin("event" + MOVEMENT_SUFFIX, "double"),
         Origin("event" + MOVEMENT_SUFFIX, "dwell_min"),
     }
     definition = dict(columns)["double"].definition

@@ -71,7 +71,7 @@ def test_pairs_that_match_both_disjuncts_are_found_if_joined_twice(
     monkeypatch.setattr(
         write_join,
         "_disjoint_conditions",
-        lambda join, _: [write_join.write_expr(each) for each in write_join.equalities(join)],
+        lambda join, _: [write_join.write_expr(each) for each in write_join.split_equalities(join)],
     )
     twice = _pairs(relation, target, database)
     assert twice > once

@@ -118,4 +118,4 @@ def test_row_limits_in_the_query_are_compared_with_the_same_row_count(tmp_path: 
 def test_rows_without_a_stored_count_are_truncated_in_both_texts(tmp_path: Path) -> None:
     joined = f"SELECT {SIX} COUNT(*) AS n FROM visit v JOIN zone z USING (zone) WHERE z.inhabitants > 5"
     with backend_of(tmp_path / "t", MOST) as (engine, _):
-        assert prepared(engine, joined).uncut == ""
+        assert prepared(engine, joined).untruncated_text == ""

@@ -33,7 +33,7 @@ size_class = "1e1"
 norms = { rows = 1, persons = 1 }
 columns = { person_id = { type = "BIGINT" } }
 """
-LOOKED = ["ledger.replay", "ledger.releases"]  # whether the answer itself is held, and what else is
+LOOKED = ["ledger.replay", "ledger.paid_releases"]  # whether the answer itself is held, and what else is
 PRICE = Loss.rounded_up("0.005", "0")
 EVERYBODY, ANN, BEN = (AccountName("town", "forever", owner) for owner in ("", "ann", "ben"))
 
@@ -111,7 +111,7 @@ def test_an_invalid_confidence_level_is_refused_before_the_ledger(
 def test_data_are_not_read_for_a_query_beyond_the_budget(kept: Engine, pages: list[str]) -> None:
     with pytest.raises(BudgetRefused):
         kept.answer(BY_ZONE, Request("ann", rho=Fraction(1)))
-    assert charged_pages(pages) == [*LOOKED, "ledger.charge", "ledger.outlook", "ledger.releases"]
+    assert charged_pages(pages) == [*LOOKED, "ledger.charge", "ledger.outlook", "ledger.paid_releases"]
 
 
 def test_a_charge_stays_when_the_data_cannot_be_read_and_pays_for_the_next_try(
@@ -141,7 +141,7 @@ def test_a_release_is_stored_before_the_rest_of_the_question_runs(
             kept.answer(f"{BY_ZONE} ORDER BY n", Request("ann"))
     pages.clear()
     kept.answer(BY_ZONE, Request("ann"))
-    assert charged_pages(pages) == ["ledger.replay", "ledger.made"]
+    assert charged_pages(pages) == ["ledger.replay", "ledger.release_ages"]
 
 
 def test_a_failed_replay_states_that_nothing_was_charged(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,7 +157,7 @@ def test_a_repeated_query_is_free_and_returns_the_same_numbers(kept: Engine, pag
     pages.clear()
     again = kept.answer(BY_ZONE, Request("ann"))
     assert numbers(again) == numbers(first)
-    assert (again.charged_loss, charged_pages(pages)) == (Loss(0, 0), ["ledger.replay", "ledger.made"])
+    assert (again.charged_loss, charged_pages(pages)) == (Loss(0, 0), ["ledger.replay", "ledger.release_ages"])
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def test_a_client_s_release_is_not_used_as_a_calibration(town: Engine, monkeypat
     charged, foretold = owed()
     assert charged == foretold
     monkeypatch.setattr(
-        "engine.workflows.calibrate.owner_keys", lambda ledger, _: {r.release_key for r in ledger.releases(OWNER)}
+        "engine.workflows.calibrate.owner_keys", lambda ledger, _: {r.release_key for r in ledger.paid_releases(OWNER)}
     )
     charged, foretold = owed()  # planted: what anybody has bought counts as the owner's
     assert charged.rho < foretold.rho

@@ -133,9 +133,9 @@ def test_a_range_of_another_date_is_found(oracle: Oracle, monkeypatch: pytest.Mo
     assert set(BY_DAYS) <= set(found(oracle))
 
 
-@pytest.mark.parametrize("name", ["times_before", "truncated"])
+@pytest.mark.parametrize("name", ["add_units", "truncate_time"])
 def test_units_that_end_too_early_are_found(name: str, oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: a unit ends where it begins; and every constant is taken for the begin of one."""
-    planted = {"times_before": lambda begin, *_: begin, "truncated": lambda _, begin: begin}
+    planted = {"add_units": lambda begin, *_: begin, "truncate_time": lambda _, begin: begin}
     monkeypatch.setattr(facts, name, planted[name])
     assert found(oracle)

@@ -99,7 +99,7 @@ def test_answers_are_plain_duckdbs(oracle: Oracle) -> None:
 PLANTED = {
     "a person counts once in each window": (COUNTED, lambda m: m.setattr(render, "combine_windows", summed)),
     "a window is a key where none tells it": (PARTED, lambda m: m.setattr(person_windows.WindowRewrite, "_determines_window", lambda *_: True)),
-    "windows are found too few": (COUNTED, lambda m: m.setattr(timed_scans, "_possible_windows", lambda table, clock, stretch, *_: stretch.begins()[:1])),
+    "windows are found too few": (COUNTED, lambda m: m.setattr(timed_scans, "_possible_windows", lambda table, clock, stretch, *_: stretch.first_days()[:1])),
     "rows of all times are read": ("SELECT COUNT(*) FROM visit", lambda m: m.setattr(timed_scans, "is_in_windows", without_range)),
 }  # fmt: skip
 of_persons, during = partials.combine_windows, timed_scans.is_in_windows
@@ -139,6 +139,6 @@ def test_rows_of_uncharged_windows_change_no_number(
     question, _ = oracle.exact[0].prepare(sql)
     assert len(question.plans[0].charged_windows.windows) < WINDOW_COUNT
     narrow = oracle.exact[0].query(sql).to_pylist()
-    monkeypatch.setattr(timed_scans, "_possible_windows", lambda table, clock, stretch, *_: stretch.begins())
+    monkeypatch.setattr(timed_scans, "_possible_windows", lambda table, clock, stretch, *_: stretch.first_days())
     assert sorted(map(str, narrow)) == sorted(map(str, oracle.exact[0].query(sql).to_pylist()))
     assert sum(row["n"] for row in narrow) > 0

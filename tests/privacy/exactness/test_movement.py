@@ -64,7 +64,9 @@ def test_an_island_that_runs_over_persons_is_found(
 
 def test_a_definition_that_runs_over_persons_is_refused(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     """The text of a table function is read by the analyst's rules, so a wrong one is no way around them."""
-    monkeypatch.setattr(movement.Sightings, "time_window", property(lambda seen: f"(ORDER BY ts, zone_id{seen.place})"))
+    monkeypatch.setattr(
+        movement.Sightings, "time_window", property(lambda seen: f"(ORDER BY ts, zone_id{seen.place_columns})")
+    )
     with pytest.raises(Refusal) as refused:
         compile_query(BY_ZONE, catalog)
     assert refused.value.code is Code.WINDOW

@@ -69,7 +69,7 @@ def of_all_windows(walk: Any, relation: Any, said: Any) -> Any:
 
 CUT_OVER_ALL = tuple((kind, of_all_windows if kind is RowTruncation else rule) for kind, rule in person_windows._RULES)
 NOT_ADDED = instead(timed_scans, "is_in_windows", lambda *_: TRUE)
-FIRST_ALONE = instead(timed_scans, "_possible_windows", lambda table, clock, stretch, *_: stretch.begins()[:1])
+FIRST_ALONE = instead(timed_scans, "_possible_windows", lambda table, clock, stretch, *_: stretch.first_days()[:1])
 OF_THE_PERSON = instead(private_plan.PrivatePlan, "unit_columns", property(lambda plan: {"person": plan.source.person}))
 NOT_COMPARED = both(
     instead(person_windows.WindowRewrite, "_told", lambda *_: True),

@@ -23,7 +23,7 @@ NUMBERS = (
 )
 # cases that are no single query -> their test
 ELSEWHERE = {
-    "20": "tests/privacy/worlds/test_two_worlds.py: test_20_memory_that_runs_out_keeps_the_charge_and_says_nothing",
+    "20": "tests/privacy/worlds/test_two_worlds.py: test_20_running_out_of_memory_keeps_the_charge_and_reveals_nothing",
     "28": "tests/privacy/exactness/test_determinism.py: SHUFFLES",
     "83": "tests/privacy/worlds/test_two_worlds.py: test_83_one_question_per_zone_is_charged_as_often",
     "85": "tests/privacy/worlds/test_two_worlds.py: test_85_three_numbers_are_noised_together_for_one_price",

@@ -77,7 +77,7 @@ def cases() -> tuple[Case, ...]:
 class _Columns:
     """Column scope without further features."""
 
-    def column(self, node: exp.Column) -> Expr:
+    def resolve_column(self, node: exp.Column) -> Expr:
         return Ref(COLUMNS[node.name])
 
     def bind_special(self, node: exp.Expr) -> Expr | None:

@@ -21,7 +21,7 @@ WAITING = 100  # more questions than the queue is long: jobs are no part of it
 
 
 class Failing:
-    def do(self, verb: str, arguments: object) -> None:
+    def run(self, verb: str, arguments: object) -> None:
         if verb == "explain":
             raise ValueError("Z-SECRET")
         failure = ExecutionFailed("BinderException")
@@ -47,7 +47,7 @@ class Slow:
     def __init__(self) -> None:
         self.let_go = threading.Event()
 
-    def do(self, verb: str, arguments: Mapping[str, Any]) -> Reply:
+    def run(self, verb: str, arguments: Mapping[str, Any]) -> Reply:
         del arguments
         if verb == "query":
             assert self.let_go.wait(60)
@@ -75,7 +75,7 @@ def test_waiting_queries_block_no_other_call() -> None:
         for _ in range(WAITING + 1):
             frame = read_frame(told)
             assert frame is not None
-            answered.append(frame.message["result"])
+            answered.append(frame.message["told"])
             clerk.let_go.set()
         late.cancel()
         worker.join(60)
