@@ -1,6 +1,6 @@
 """Code generation: a release plan as bounded SQL of an engine, and the outer query as SQL over its releases.
 
-PrivatePlan and Bounding -> BoundedSql, whose result is exact integers per group, with no row of any person.
+PrivatePlan and ContributionBounds -> BoundedSql, whose result is exact integers per group, with no row of any person.
 
 Modules, each before those that import it:
 

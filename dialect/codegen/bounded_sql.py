@@ -1,15 +1,25 @@
 """Bounded SQL: exact integers per group in which each person's contribution is bounded (`proofs.md#render`).
 
-PrivatePlan and Bounding -> BoundedSql, by these CTEs:
+PrivatePlan and ContributionBounds -> BoundedSql, by these CTEs:
 
     source    rows of people, with keys, values and conditions
-    partials  per-unit partial aggregates: one row per (person, group), exact integers
-    chosen    the same after group truncation: at most L0 groups per person, where a limit is needed
-    factors   clipping factors: one row per admitted person, where vectors are scaled
-    sums      one row per group: the person is gone
-    answer    one row per public key, zeros included, in public order
+    keys      the public key set k0, k1, ...
+    partials  per-unit partial aggregates: one row per (unit, group), exact integers v0, v1, ...
+    chosen    the same after group truncation: at most L0 groups per unit, where a limit is needed
+    factors   clipping factors f0, f1, ...: one row per admitted unit, where vectors are scaled
+    sums      one row per group, w0, w1, ...: the person is gone
+    answer    the final SELECT: one row per public key, zeros included, in public order
 
-Where vectors are only scaled, unclipped units are summed without a row of their own (`light_units`).
+Where vectors are only scaled, unclipped units are summed without a row of their own (`unclipped_units`, which also
+explains the CTEs weighed, together, heavy and light). Terms:
+
+    unit             privacy unit: a person, or a person and privacy window; its columns are `person` and `win`
+    admitted         meets the eligibility conditions and has not objected (`dialect.codegen.eligibility`)
+    value grain      fixed-point unit of a vector: 2^-value_bits of the value's unit (value_bits of its VectorBound)
+    released grain   unit of released integers: 2^-fraction_bits of a value grain
+    pre-grained      its values are converted to value grains in the public input already (`public_pushdown`)
+    dictionaries     integer codes of text keys, by key index (`public_pushdown`)
+    encoded key      one integer for a whole public key (`key_encoding`)
 """
 
 from __future__ import annotations
@@ -70,13 +80,18 @@ NO_DICTIONARIES: Mapping[int, Dictionary] = {}
 def write_bounded_sql(
     plan: PrivatePlan, bounds: ContributionBounds, target: Target, admission: Eligibility | None
 ) -> BoundedSql:
-    """Write the bounded SQL of a plan for DuckDB, or for the lake that holds people's rows."""
+    """Write the bounded SQL of a plan for DuckDB, or for the lake that holds people's rows.
+
+    A materialized rollup is read instead of rows if one covers the plan. If stored tables are truncated, a second text
+    without the truncation is written, with the conditions under which the engine may run it.
+    """
     rollup_partials = partials_from_rollup(plan, bounds, target, admission)
     if target.lake is not None and rollup_partials is None:
         return _for_lake(plan, bounds, target, target.lake, admission)
     bounded = _in_duckdb(plan, bounds, target, admission, rollup_partials)
     if rollup_partials is not None or not (truncations := stored_table_truncations(plan.source, target, write_rows)):
         return bounded
+    # truncations: (table, row limit) -> SQL of the most rows that one person has in the table
     untruncated_text = _in_duckdb(
         plan, bounds, replace(target, unexceeded_limits=frozenset(truncations)), admission, None
     ).text
@@ -94,7 +109,11 @@ def _in_duckdb(
     admission: Eligibility | None,
     rollup_partials: UnitPartials | None,
 ) -> BoundedSql:
-    """Write the bounded SQL of a plan for DuckDB, from a rollup's partial aggregates or from stored rows."""
+    """Write the bounded SQL of a plan for DuckDB, from a rollup's partial aggregates or from stored rows.
+
+    Over stored rows, expressions are first pushed down to the public input, and keys encoded where that is less work. A
+    rollup already holds keys and value grains.
+    """
     dictionaries, is_encoded, ctes = NO_DICTIONARIES, False, eligibility_ctes(admission, target, plan.dataset)
     if rollup_partials is None:
         original_plan = plan
@@ -130,7 +149,7 @@ def _grouped_by_encoded_key(
     pre_grained: frozenset[int],
     dictionaries: Mapping[int, Dictionary],
 ) -> tuple[str, UnitPartials]:
-    """Write the source, and its partial aggregates grouped by unit and encoded key."""
+    """Write the CTE `source`, and its partial aggregates grouped by unit and encoded key."""
     source = _source_rows(without_implied_predicates(plan), target)
     return source, merged_partials(plan_by_encoded_key(plan), bounds, pre_grained, encoded_rows(plan, dictionaries))
 
@@ -138,7 +157,7 @@ def _grouped_by_encoded_key(
 def _grouped_by_keys(
     plan: PrivatePlan, bounds: ContributionBounds, target: Target, pre_grained: frozenset[int]
 ) -> tuple[str, UnitPartials]:
-    """Write the source, and its partial aggregates grouped by unit and keys, with aggregation pushdown if possible."""
+    """Write the CTE `source`, and its partials grouped by unit and keys, with aggregation pushdown if possible."""
     pushdown = find_pushdown(plan)
     row_plan = plan if pushdown is None else aggregated_plan(plan, pushdown)
     partials = merged_partials(row_plan, bounds, pre_grained, "source")
@@ -148,7 +167,11 @@ def _grouped_by_keys(
 def _for_lake(
     plan: PrivatePlan, bounds: ContributionBounds, target: Target, lake: Target, admission: Eligibility | None
 ) -> BoundedSql:
-    """Write two statements: the lake's, over broadcast public rows, and DuckDB's, which adds the public key order."""
+    """Write two statements: the lake's, over broadcast public rows, and DuckDB's, which adds the public key order.
+
+    DuckDB's statement joins the lake's sums, in the table LAKE_RESULT, to the key set. The key set itself is broadcast
+    only where groups outside it must be dropped.
+    """
     check_lake_support(plan, lake)
     source, lake_target, rows = extract_broadcasts(plan.source, lake)
     ctes = [
@@ -177,6 +200,7 @@ def _for_lake(
 
 
 def _with_clause(subqueries: Iterable[Subquery], answer: str, dialect: EngineDialect = DUCKDB_DIALECT) -> str:
+    """Write WITH and the final SELECT; the flag of a subquery: True MATERIALIZED, None NOT MATERIALIZED."""
     modifiers = {True: dialect.materialized, False: "", None: dialect.not_materialized}
     ctes = ",\n".join(f"{cte} AS {modifiers[materialized]}({text})" for cte, materialized, text in subqueries)
     return f"WITH {ctes}\n{answer}"
@@ -190,7 +214,11 @@ def _aggregation_ctes(
     dictionaries: Mapping[int, Dictionary],
     partials: UnitPartials,
 ) -> list[Subquery]:
-    """Write the CTEs from partial aggregates to sums per group. Only here do person keys leave the rows."""
+    """Write the CTEs from partial aggregates to sums per group. Only here do person keys leave the rows.
+
+    Ineligible persons are dropped once, at the step with the fewest rows: in `factors` where vectors are scaled, else
+    in `sums`; in Spark in `partials`. Vectors of distinct values add the CTEs values<i>, kept<i> and counts<i>.
+    """
     if partials.merges_unclipped_units:
         return _merged_aggregation_ctes(plan, bounds, dictionaries, partials)
     is_scaled, dialect = any(bound.rule is ClipRule.SCALE for bound in bounds.vectors), dialect_of(target)
@@ -228,7 +256,10 @@ def _aggregation_ctes(
 def _merged_aggregation_ctes(
     plan: PrivatePlan, bounds: ContributionBounds, dictionaries: Mapping[int, Dictionary], partials: UnitPartials
 ) -> list[Subquery]:
-    """Write the CTEs from partial aggregates to sums where unclipped units are already merged."""
+    """Write the CTEs from partial aggregates to sums where unclipped units are already merged.
+
+    The norm test has already dropped persons who are not admitted.
+    """
     return [
         ("together", True, partials.text),
         ("partials", False, capped_partials(plan, bounds, dictionaries, CLIPPED_UNITS)),
@@ -252,7 +283,10 @@ def _admitted_groups_join(
     admission: Eligibility | None,
     dialect: EngineDialect,
 ) -> str:
-    """Write the joins that limit per-unit rows to admitted persons and remaining groups."""
+    """Write the joins that limit per-unit rows `v` to admitted persons and remaining groups.
+
+    Remaining are the groups that group truncation chose, else those of the public key set.
+    """
     admission_join = join_admitted("", admission, dialect)
     if bounds.max_groups is not None:
         conditions = [f"chosen.{name} = v.{name}" for name in plan.unit_columns]
@@ -262,6 +296,7 @@ def _admitted_groups_join(
 
 
 def _source_rows(plan: PrivatePlan, target: Target) -> str:
+    """Write the plan's source with the columns that units, keys and vectors read."""
     needed_fields = {*plan.unit_columns.values(), *(key.field for key in plan.keys)}
     for vector in plan.vectors:
         needed_fields |= vector.fields
@@ -269,11 +304,15 @@ def _source_rows(plan: PrivatePlan, target: Target) -> str:
 
 
 def _partials_cte(bounds: ContributionBounds) -> str:
+    """Return the CTE with the partial aggregates to sum: after group truncation where there is one."""
     return "partials" if bounds.max_groups is None else "chosen"
 
 
 def _has_single_row_units(plan: PrivatePlan, bounds: ContributionBounds) -> bool:
-    """Return whether a unit has one row of partial aggregates, whose norm is then computed from that row alone."""
+    """Return whether each unit has at most one row of partial aggregates, so that its norm is that row's value.
+
+    With group truncation, units are read from `chosen`, and this shortcut is not taken.
+    """
     return is_single(plan) and bounds.max_groups is None
 
 
@@ -283,9 +322,10 @@ def _clipping_factors(
     admission: Eligibility | None,
     dialect: EngineDialect = DUCKDB_DIALECT,
 ) -> str:
-    """Write clipping factors: per unit, the factor from value grains to released grains, smaller if a norm exceeds C.
+    """Write clipping factors: per unit, min(1, C / L2 norm), the smallest within a scale group, in released grains.
 
-    Where a unit has one row of partial aggregates, that row gets the factors as columns.
+    Column f<i> multiplies a partial in value grains to give released grains. Where a unit has one row of partial
+    aggregates, that row gets the factors as columns. A vector that is always 1 is its factor, truncated to an integer.
     """
     is_single_row, columns = _has_single_row_units(plan, bounds), []
     for indices in scale_groups(plan, bounds):
@@ -308,6 +348,7 @@ def _clipping_ratio(
     is_single_row: bool = False,
 ) -> str:
     """Write min(1, C / norm) from the exact sum of squares, with a margin that absorbs every rounding error."""
+    # over the groups of one unit
     squares = "count(*)" if is_always_one(vector) else dialect.sum_of_squares.format(f"v{i}")
     if is_single_row:
         squares = "1" if is_always_one(vector) else f"v{i} * v{i}"  # below 2^62
@@ -327,7 +368,11 @@ def _sums_per_group(
     is_scaled: bool,
     dialect: EngineDialect = DUCKDB_DIALECT,
 ) -> str:
-    """Write the sums over units: one row per group, without persons."""
+    """Write the sums over units: one row per group, without persons.
+
+    Where a unit is a person and window, the windows of a person are combined first, because a person counts once per
+    group. `admission` is None where an earlier CTE has dropped the persons who are not admitted.
+    """
     keys = [f"k{i}" for i in range(len(plan.keys))]
     summed_indices = [i for i, vector in enumerate(plan.vectors) if vector.kind is not VectorKind.DISTINCT]
     source = join_admitted(_partials_cte(bounds), admission, dialect)

@@ -1,7 +1,13 @@
 """Eligibility predicate: which persons may be read, joined to per-person rows (`proofs.md#admission`).
 
-A row is admitted only if every condition is true of its person. NULL, infinities and implausible values count as
-unknown, so they are not admitted.
+Terms, which are also names of CTEs:
+
+    eligible    persons of whom every eligibility condition is true (consent, age, country); objections not considered
+    objectors   persons who have objected (opted out)
+    admitted    eligible persons without an objection: those who are read; not written where there are no conditions
+
+NULL, infinities and implausible values count as unknown, so that a condition on them is not true. `admission` is the
+Eligibility of the dataset; None where everybody is read.
 """
 
 from __future__ import annotations
@@ -30,7 +36,10 @@ _PERSON_OF_SAME_BITS = (
 
 
 def eligibility_ctes(admission: Eligibility | None, target: Target, dataset: str) -> list[Subquery]:
-    """Write the CTEs that bounded SQL begins with: eligible and admitted persons, or the objectors alone."""
+    """Write the CTEs that bounded SQL begins with: eligible and admitted persons, or the objectors alone.
+
+    Without eligibility conditions, everybody but the objectors is admitted, so that only these are listed.
+    """
     if admission is None:
         return []
     objectors = _objectors_of(admission, target)
@@ -45,13 +54,19 @@ def eligibility_ctes(admission: Eligibility | None, target: Target, dataset: str
 
 
 def is_eligibility_stored(admission: Eligibility | None, target: Target) -> bool:
-    """Return whether DuckDB stores the eligible persons of a lake, where eligibility conditions apply."""
+    """Return whether DuckDB can read the eligible persons of a lake; true where no lake or no condition needs them.
+
+    A lake's eligible persons are stored in DuckDB by the SQL that selects them (`Target.eligible_tables`).
+    """
     eligible_sql = "" if target.lake is None else eligible_persons_sql(admission, target.lake)
     return not eligible_sql or eligible_sql in target.eligible_tables
 
 
 def eligible_persons_sql(admission: Eligibility | None, target: Target) -> str:
-    """Select the persons who meet all eligibility conditions, objections not considered; "" without conditions."""
+    """Select the persons who meet all eligibility conditions, objections not considered; "" without conditions.
+
+    In DuckDB, a lake's eligible persons are read from the table that stores them.
+    """
     if admission is None or admission.table is None:
         return ""
     if target.lake is not None:
@@ -64,7 +79,10 @@ def eligible_persons_sql(admission: Eligibility | None, target: Target) -> str:
 
 
 def read_eligible_from(bounded: BoundedSql, table: str) -> str:
-    """Rewrite bounded SQL to read the eligible persons from a table that holds the result of its own subquery."""
+    """Rewrite bounded SQL to read the eligible persons from a table that holds the result of its own subquery.
+
+    Unchanged where the text does not begin with that subquery.
+    """
     prefix = _eligible_cte(bounded.eligible_sql)
     if not bounded.eligible_sql or not bounded.text.startswith(prefix):
         return bounded.text
@@ -72,11 +90,16 @@ def read_eligible_from(bounded: BoundedSql, table: str) -> str:
 
 
 def _eligible_cte(text: str) -> str:
+    """Write the beginning of bounded SQL, up to the comma after the CTE of eligible persons."""
     return f"WITH {ELIGIBLE_CTE} AS ({text}),"
 
 
 def join_admitted(rows: str, admission: Eligibility | None, dialect: EngineDialect = DUCKDB_DIALECT) -> str:
-    """Join rows with a column `person` to the admitted persons; unchanged where everybody is admitted."""
+    """Join rows with a column `person` to the admitted persons; unchanged where everybody is admitted.
+
+    Without eligibility conditions, an anti-join with the objectors. Persons are unique in `admitted`, so that no row is
+    multiplied.
+    """
     if admission is None:
         return rows
     join = "ANTI JOIN objectors" if admission.table is None else f"{dialect.lookup_join} admitted"
@@ -86,7 +109,8 @@ def join_admitted(rows: str, admission: Eligibility | None, dialect: EngineDiale
 def objectors_to_broadcast(admission: Eligibility | None, same_bits: bool = False) -> dict[str, str]:
     """Write the objectors to broadcast to a lake, in the type in which the lake reads persons.
 
-    `same_bits_datasets`: the lake reads persons as the BIGINT of the same 64 bits.
+    Returns placeholder -> SQL; empty where everybody is admitted. `same_bits`: the lake reads unsigned persons as the
+    BIGINT of the same 64 bits.
     """
     if admission is None:
         return {}
@@ -110,6 +134,7 @@ def _lake_person_type(stored_type: str) -> str:
 
 
 def _objectors_of(admission: Eligibility, target: Target) -> str:
+    """Select the objectors: in Spark from the broadcast rows, in DuckDB from the stored table."""
     if target.engine is EngineName.SPARK:
         return f"SELECT person FROM {{{OPT_OUT_TABLE}}}"
     return _objectors_as(admission.person_type)
@@ -122,10 +147,12 @@ def _objectors_as(person_type: str) -> str:
 
 
 def _admitted_persons(objectors: str) -> str:
+    """Select the eligible persons without an objection; `objectors` is SQL of those who have one."""
     return f"SELECT a.person FROM {ELIGIBLE_CTE} AS a ANTI JOIN ({objectors}) AS o USING (person)"
 
 
 def _state_condition(state: EligibilityCondition, table: Table, target: Target) -> str:
+    """Write one eligibility condition on the stored column; NULL does not satisfy it."""
     column, quote = table.column(state.column), dialect_of(target).emitter.quote
     assert column is not None  # noqa: S101  the catalog reader finds it
     stored = stored_column(column, table, target.engine)
@@ -138,7 +165,10 @@ def _state_condition(state: EligibilityCondition, table: Table, target: Target) 
 
 
 def _country_condition(stored: str, state: CountryCondition, dialect: EngineDialect) -> str:
-    """Write a country condition on uppercase two-letter codes; any other text does not satisfy it."""
+    """Write a country condition on uppercase two-letter codes; any other text does not satisfy it.
+
+    Without listed codes, every valid code does.
+    """
     code, listed_codes = (
         dialect.uppercase.format(stored),
         ", ".join(dialect.emitter.quote(_literal(code)) for code in state.codes),
@@ -154,4 +184,5 @@ def _country_condition(stored: str, state: CountryCondition, dialect: EngineDial
 
 
 def _literal(value: str | bool) -> Literal:
+    """Make the literal of a value that a condition lists."""
     return Literal(value, SqlType.BOOLEAN if isinstance(value, bool) else SqlType.VARCHAR)

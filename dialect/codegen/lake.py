@@ -51,7 +51,10 @@ def check_lake_support(plan: PrivatePlan, lake: Target) -> None:
 
 
 def extract_broadcasts(source: PerPerson, lake: Target) -> tuple[PerPerson, Target, Mapping[str, Public]]:
-    """Replace each maximal public subtree by a broadcast table; also return the subtrees by placeholder name."""
+    """Replace each maximal public subtree by a broadcast table; also return the subtrees by placeholder name.
+
+    The second value is the lake with the addresses of these tables: the placeholders {rows0}, {rows1}, ....
+    """
     broadcasts: list[Public] = []
     changed = _with_broadcasts(source, broadcasts)
     assert isinstance(changed, PerPerson)  # noqa: S101  only its operator has changed
@@ -61,6 +64,10 @@ def extract_broadcasts(source: PerPerson, lake: Target) -> tuple[PerPerson, Targ
 
 
 def _with_broadcasts(relation: Relation, broadcasts: list[Public]) -> Relation:
+    """Replace public subtrees of a relation, and append each to `broadcasts`; a shared subtree is sent once.
+
+    The operator's inputs are those of its attributes that are relations.
+    """
     if isinstance(relation, Public):
         positions = (
             i for i, other in enumerate(broadcasts) if other is relation
@@ -75,13 +82,17 @@ def _with_broadcasts(relation: Relation, broadcasts: list[Public]) -> Relation:
 
 
 def broadcast_sql(rows: Public, text: str, target: Target) -> str:
-    """Write DuckDB SQL of broadcast rows: the columns that the lake's SQL reads, in the lake's types."""
+    """Write DuckDB SQL of broadcast rows: the columns that the lake's SQL `text` reads, in the lake's types.
+
+    A column is read if its id occurs in the text as a word.
+    """
     read_fields = [f for f in rows.fields if re.search(rf"\b{f.id}\b", text)]
     columns = ", ".join(_broadcast_column(field) for field in read_fields) or "1 AS nothing"
     return f"SELECT {columns} FROM ({write_rows(rows, read_fields, target)}) AS h"
 
 
 def _broadcast_column(field: Field) -> str:
+    """Write one broadcast column in the lake's type, under its own id."""
     return f"{_BROADCAST_CASTS.get(field.type, '{0}').replace('{0}', field.id)} AS {field.id}"
 
 
@@ -107,9 +118,9 @@ def partition_sql(text: str, index: int, partitions: int) -> str:
 
 
 def stored_rollup_sql(rollup: Rollup, rows: str, wide_columns: Collection[str] = ()) -> str:
-    """Write DuckDB SQL of a rollup's rows in their stored types and order; `wide_columns` may exceed 64 bits.
+    """Write DuckDB SQL of a rollup's rows in their stored types and order.
 
-    `wide` are columns of whole numbers that 64 bits may not hold.
+    `wide_columns` are integer columns that 64 bits may not hold; they are stored as HUGEINT. `rows` is the FROM item.
     """
     plan = rollup.plan
     column_types = {column: field.type for column, field in plan.unit_columns.items() if column != "person"}

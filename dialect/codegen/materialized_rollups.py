@@ -4,7 +4,13 @@
 
 A rollup holds the exact numbers of every unit in each of its groups, before contribution bounding and eligibility, and
 also for groups outside any public key set. A query that reads it applies these as it would over rows
-(`proofs.md#person-rollups`).
+(`proofs.md#person-rollups`). Columns of a rollup: person, win, its keys h0, ..., and its numbers n0, .... Terms:
+
+    unit             privacy unit: a person, or a person and privacy window; its columns are `person` and `win`
+    wanted view      canonical form of the query's plan, with fields renamed to canonical names
+    rollup view      the same of the plan that declares the rollup
+    value grain      fixed-point unit of a stored number: 2^-value_bits of the value's unit
+    encoded key      integer code of a public text key (`public_pushdown`)
 """
 
 from __future__ import annotations
@@ -44,13 +50,17 @@ _EXACT_EQUALITY_TYPES = (  # types whose equal values are identical, so that no 
 
 
 def is_rollup_compatible(plan: PrivatePlan) -> bool:
-    """Return whether all vectors of a plan add up across groups, over keys whose equal values are identical."""
+    """Return whether all vectors of a plan add up across groups, over keys whose equal values are identical.
+
+    Row truncation and preserved sides of outer joins are excluded: their rows depend on more than the stored groups.
+    """
     adds_up = all(_is_additive(vector) for vector in plan.vectors)
     has_exact_keys = all(key.field.type in _EXACT_EQUALITY_TYPES for key in plan.keys)
     return adds_up and has_exact_keys and plan.limits.max_rows is None and plan.source.preserved_side is None
 
 
 def _is_additive(vector: QueryVector) -> bool:
+    """Return whether a vector over coarser groups follows from stored groups: by a sum, or max for persons."""
     return vector.kind in (*GROUP_ADDITIVE_KINDS, VectorKind.PERSONS)
 
 
@@ -61,6 +71,7 @@ def write_rollup(plan: PrivatePlan, bounds: ContributionBounds, target: Target) 
         needed_fields |= vector.fields
     columns = [f"{field.id} AS {name}" for name, field in plan.unit_columns.items()]
     columns += [f"{key.field.id} AS h{i}" for i, key in enumerate(plan.keys)]
+    # GROUP BY 1, 2, ...: unit and keys come first
     key_positions = ", ".join(str(place + 1) for place in range(len(columns)))
     numbers = enumerate(zip(plan.vectors, bounds.vectors, strict=True))
     dialect = dialect_of(target)
@@ -81,8 +92,11 @@ def partials_from_rollup(
 ) -> UnitPartials | None:
     """Write a plan's partial aggregates over a rollup that covers them; None where no rollup does.
 
-    Claim: for all data, the rows are those of the plan's partials over the rows that the rollup was made of. Symbols:
-    none. Source and proof: proofs.md#person-rollups. Raises: nothing.
+    Only for public key sets: a rollup with the same private tables whose groups are finer, and whose predicates are
+    implied.
+
+    Claim: for all data, the rows are those of the plan's partials over the rows that the rollup was computed from.
+    Symbols: none. Source and proof: proofs.md#person-rollups. Raises: nothing.
     """
     candidates = [each for each in target.rollups if set(each.plan.tables) == set(plan.tables)]
     if (
@@ -99,11 +113,19 @@ def partials_from_rollup(
 
 
 def _truncates_by_encoded_key(plan: PrivatePlan, bounds: ContributionBounds, target: Target) -> bool:
-    """Return whether group truncation over rows would hash encoded keys, which a rollup does not store."""
+    """Return whether group truncation over rows would hash encoded keys, which a rollup does not store.
+
+    The hash chooses the groups of a person, so that both reads must hash the same values. A lake does not encode keys.
+    """
     return target.lake is None and bounds.max_groups is not None and bool(encode_text_keys(plan)[1])
 
 
 def _read_rollup(wanted_view: CanonicalPlan, bounds: ContributionBounds, rollup: Rollup) -> UnitPartials | None:
+    """Write a plan's partial aggregates over one rollup; None if the rollup does not answer the plan.
+
+    It must store each number, have the same joins (structure), hold every row, and determine window, keys and remaining
+    predicates by its stored columns. Grouping is left out where the plan's keys are exactly the stored ones.
+    """
     plan, rollup_view = wanted_view.plan, canonical_plan(rollup.plan)
     stored_numbers = _stored_numbers(plan, bounds, rollup)
     if (
@@ -156,7 +178,10 @@ def _stored_columns(rollup_view: CanonicalPlan) -> Mapping[Expr, Field]:
 
 
 def _stored_numbers(plan: PrivatePlan, bounds: ContributionBounds, rollup: Rollup) -> Mapping[int, int] | None:
-    """Match each query vector to a stored number with the same value, condition, bounds and grains, or None."""
+    """Match query vectors to stored numbers with the same value, condition, bounds and grains: index -> index of n<j>.
+
+    None if some vector has no match. A vector that is always 1 needs no number.
+    """
     indices: dict[int, int] = {}
     for i, (vector, bound) in enumerate(zip(plan.vectors, bounds.vectors, strict=True)):
         if is_always_one(vector):
@@ -171,6 +196,7 @@ def _stored_numbers(plan: PrivatePlan, bounds: ContributionBounds, rollup: Rollu
 
 
 def _is_same_number(plan: PrivatePlan, i: int, bound: VectorBound, rollup: Rollup, j: int) -> bool:
+    """Return whether vector i of a plan is number j of a rollup; sums must also have the same value grains."""
     one, other = plan.vectors[i], rollup.plan.vectors[j]
     definitions = [(v.kind, v.lower, v.upper, v.centre, v.is_integer) for v in (one, other)]
     is_same = (
@@ -182,7 +208,10 @@ def _is_same_number(plan: PrivatePlan, i: int, bound: VectorBound, rollup: Rollu
 
 
 def _rolled_up_number(vector: QueryVector, stored_index: int, keeps_stored_groups: bool) -> str:
-    """Write a number of a group from those of stored groups; NULL where it is NULL in all of them."""
+    """Write a number of a group from those of stored groups; NULL where it is NULL in all of them.
+
+    A count is kept within 64 bits; a sum is capped later (`capped_partial`).
+    """
     if keeps_stored_groups:
         return f"n{stored_index}"
     if vector.kind is VectorKind.PERSONS:

@@ -1,4 +1,9 @@
-"""Outer query as SQL over stored releases, with the components that intervals of its columns are computed from."""
+"""Outer query as SQL over stored releases, with the components that intervals of its columns are computed from.
+
+A noisy column is offset + numerator / denominator, where both are linear combinations of noisy numbers (a fractional
+linear form, `dialect.postprocess.noise_propagation`). Its six components are listed in INTERVAL_COMPONENTS. A raw field
+holds a noisy number before rounding.
+"""
 
 from __future__ import annotations
 
@@ -41,8 +46,8 @@ class UnchangedRelease:
 class OuterSql:
     """SQL of an outer query: columns s0, s1, ..., followed by the interval components of uncertain columns.
 
-    There are six components (PARTS), s0_offset, ...; where a release holds its own interval, they are s0_lower and
-    s0_upper. Components with the same value in every row are no columns; `constants` holds them.
+    There are six components (INTERVAL_COMPONENTS), s0_offset, ...; where a release holds its own interval, they are
+    s0_lower and s0_upper. Components with the same value in every row are no columns; `constants` holds them.
     """
 
     text: str
@@ -69,7 +74,11 @@ def write_outer_query(
     confidence: float = 0.95,
     interval_reaches: IntervalParameters | None = None,
 ) -> OuterSql:
-    """Write the SQL of the outer query, with interval components; `variances` maps raw field ids to noise variances."""
+    """Write the SQL of the outer query, with interval components; `variances` maps raw field ids to noise variances.
+
+    `interval_reaches` replaces interval functions of the query by expressions. Ratios with a denominator that noise
+    dominates at `confidence` become NULL. Components that are literals go to `constants` and are not selected.
+    """
     question = question if interval_reaches is None else expand_interval_functions(question, interval_reaches)
     question = guard_ratios(question, variances, NormalDist().inv_cdf((1 + confidence) / 2))
     forms, fields_above_zero = column_forms(question), non_negative_fields(question)
@@ -118,7 +127,10 @@ def write_outer_query(
 
 
 def _unchanged_release(outer: Released | Public, select_list: list[tuple[str, Expr]]) -> UnchangedRelease | None:
-    """Find the release whose rows the outer query returns unchanged; None where it computes anything."""
+    """Find the release whose rows the outer query returns unchanged; None where it computes anything.
+
+    If some selected column is not a plain field, the query computes.
+    """
     if not isinstance(outer.operator, ReleaseScan):
         return None
     columns = tuple((name, expr.field.id) for name, expr in select_list if isinstance(expr, Ref))
@@ -130,7 +142,10 @@ def _unchanged_release(outer: Released | Public, select_list: list[tuple[str, Ex
 
 
 def _stored_intervals(question: Question) -> dict[int, tuple[Field, Field]]:
-    """Find the result columns that are released numbers with an interval of their own."""
+    """Find the result columns that are released numbers with an interval of their own: index -> (lower, upper) field.
+
+    Only where the outer query still passes both fields on.
+    """
     intervals = {
         o.field: o.interval_fields
         for release in question.releases
@@ -143,10 +158,12 @@ def _stored_intervals(question: Question) -> dict[int, tuple[Field, Field]]:
 
 
 def _is_signed_ratio(form: FractionalLinearForm, non_negative_fields: frozenset[Field]) -> bool:
+    """Return whether a column is a ratio whose denominator may be negative."""
     return form.denominator is not None and form.denominator.may_be_negative(non_negative_fields)
 
 
 def _interval_components(form: FractionalLinearForm, variances: Variances) -> tuple[Expr, ...]:
+    """Write the six components in the order of INTERVAL_COMPONENTS; those of a missing denominator are 0."""
     numerator, denominator = form.numerator, form.denominator
     components = (form.offset, numerator.value_expression(), numerator.variance(variances))
     if denominator is None:
@@ -160,7 +177,10 @@ def _interval_components(form: FractionalLinearForm, variances: Variances) -> tu
 
 
 def _below_sort(outer: Released | Public, select_list: list[tuple[str, Expr]]) -> tuple[Relation, list[Field]]:
-    """Compute expressions below ORDER BY and LIMIT, so that both stay outermost."""
+    """Compute expressions below ORDER BY and LIMIT, so that both stay outermost.
+
+    Returns the relation with the computed columns, and the field of each entry of `select_list`, in its order.
+    """
     sort = outer.operator if isinstance(outer.operator, Sort) else None
     source: Relation = outer if sort is None else sort.source
     fields: list[Field] = []

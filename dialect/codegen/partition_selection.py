@@ -1,7 +1,10 @@
 """Partition selection: a release with private keys as two passes, one for the keys and one for their numbers.
 
-The first pass sums per-person weights per key; each person has the same norm, in however many groups. The second pass
-is bounded over the released keys as over a public key set (`proofs.md#selection`).
+The first pass sums per-person weights per key: a person in k groups has weight 1 / sqrt(k) in each, so that the L2 norm
+of each person is 1. Keys whose noisy weight passes a threshold are released. The second pass is bounded over the
+released keys as over a public key set (`proofs.md#selection`).
+
+A released grain is the unit of released integers: 2^-fraction_bits of one person here.
 """
 
 from __future__ import annotations
@@ -19,7 +22,10 @@ RELEASED_KEYS = "released_keys"  # its table in the backend, with columns k0, k1
 
 
 def selection_plan(plan: PrivatePlan) -> PrivatePlan:
-    """Derive the plan of the first pass: the weighted person count that selects keys, and no other vector."""
+    """Derive the plan of the first pass: the weighted person count that selects keys, and no other vector.
+
+    Every plan with private keys has that vector. As the only one, it becomes scale group 0.
+    """
     index = next(i for i, vector in enumerate(plan.vectors) if vector.is_selection_vector)
     return replace(
         plan, vectors=(replace(plan.vectors[index], scale_group=0),), vector_texts=(plan.vector_texts[index],)
@@ -27,7 +33,10 @@ def selection_plan(plan: PrivatePlan) -> PrivatePlan:
 
 
 def plan_over_released_keys(plan: PrivatePlan) -> PrivatePlan:
-    """Derive the plan of the second pass: the same vectors over the keys that the first pass released."""
+    """Derive the plan of the second pass: the same vectors over the keys that the first pass released.
+
+    Its key set is read from the table RELEASED_KEYS; it is not exhaustive, so that rows with other keys are dropped.
+    """
     fields = tuple(replace(key.field, id=f"k{i}", nullable=True) for i, key in enumerate(plan.keys))
     rows = Public(ReleaseScan(RELEASED_KEYS_INDEX, fields), fields)
     return replace(plan, key_set=KeySet(rows, fields, (KeySource(rows, "the released keys", is_exhaustive=False),)))
@@ -42,8 +51,8 @@ def max_weight(groups: int, bounds: ContributionBounds) -> int:
     """Return the largest weight per group of a person in `groups` groups, in released grains, rounded up.
 
     Claim: no number of the first pass that rests on one person alone, who is in `groups` groups, is larger. Symbols:
-    2^j grains are one person. Formula: 2^j, and floor(2^j / sqrt(groups)) + 1 for several groups. Source and proof:
-    proofs.md#selection. Raises ValueError for groups below 1.
+    2^j grains are one person, j = fraction_bits. Formula: 2^j, and floor(2^j / sqrt(groups)) + 1 for several groups.
+    Source and proof: proofs.md#selection. Raises ValueError for groups below 1.
     """
     if groups < 1:
         raise ValueError(f"a person is in at least one group, not {groups}")

@@ -32,6 +32,9 @@ SAME_BITS_FORMS = {
 def same_bits_datasets(catalog: Catalog) -> frozenset[str]:
     """Return the datasets whose unsigned person keys a lake reads as the signed BIGINT of the same bits.
 
+    Excluded are datasets with a person key of another type, and with person tables whose key other tables refer to:
+    those columns would still be read as decimals.
+
     Claim: two persons of such a dataset are one number if and only if they are one. Symbols: none. Formula: p below
     2^63, else p - 2^64, of p from 0 to 2^64 - 1. Source: proofs.md#same-bits. Raises: nothing.
     """
@@ -59,12 +62,17 @@ def text_person_column(table: Table) -> str | None:
 
 
 def _is_unsigned(table: Table) -> bool:
+    """Return whether a table's own person key column is stored as an unsigned 64-bit integer."""
     column = table.column(own_person_column(table) or "")
     return column is not None and column.stored_type.upper() == UNSIGNED_TYPE
 
 
 def stored_spark_column(column: Column, is_key: bool, is_same_bits: bool = False) -> str:
-    """Write a stored column in Spark: 64-bit integers, doubles, text, times in the calendar (`proofs.md#lakes`)."""
+    """Write a stored column in Spark: 64-bit integers, doubles, text, times in the calendar (`proofs.md#lakes`).
+
+    `is_key`: an unsigned key is a decimal, which holds all its values; other columns become BIGINT, NULL beyond it.
+    `is_same_bits`: the backend already reads the key as the signed BIGINT of the same bits.
+    """
     written = quote_spark_identifier(column.name)
     if column.type is SqlType.BIGINT:
         is_unsigned = column.stored_type.upper() == UNSIGNED_TYPE and not is_same_bits
@@ -79,6 +87,7 @@ def stored_spark_column(column: Column, is_key: bool, is_same_bits: bool = False
 
 
 def _local_timestamp(written: str, column: Column) -> str:
+    """Write a TIMESTAMP column in Spark as local time; stored UTC is converted to the column's time zone."""
     if not column.stored_utc or column.time_zone is None:
         return _within_calendar(written, "TIMESTAMP_NTZ")
     zone = quote_for_spark(Literal(column.time_zone, SqlType.VARCHAR))

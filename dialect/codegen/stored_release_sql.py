@@ -1,4 +1,9 @@
-"""Derived releases: SQL that computes a coarser release from a stored one and the keys it must have."""
+"""Derived releases: SQL that computes a coarser release from a stored one and the keys it must have.
+
+Reads two tables: `held`, the stored release with k0, ..., w0, ..., and `wanted` with the keys k0, ... of the derived
+one. A Derivation holds the wanted keys as expressions over the stored keys, the indices of the stored vectors, and the
+condition that selects stored groups. A cell is one stored group.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +35,10 @@ def write_derived_release(derivation: Derivation) -> str:
 
 
 def write_group_mapping(derivation: Derivation) -> str:
-    """Write which wanted group contains each stored group: `fine` and `coarse`, by the tables' column `row`."""
+    """Write which wanted group contains each stored group: `fine` and `coarse`, by the tables' column `row`.
+
+    `fine` is the row of the stored group, `coarse` that of the wanted one.
+    """
     select_columns = [f"{write_expr(key)} AS g{i}" for i, key in enumerate(derivation.keys)]
     groups = f"SELECT {', '.join([*select_columns, 'row'])} FROM held WHERE {write_expr(derivation.condition)}"
     on = " AND ".join(f"wanted.k{i} IS NOT DISTINCT FROM g.g{i}" for i in range(len(derivation.keys))) or "TRUE"
@@ -38,6 +46,10 @@ def write_group_mapping(derivation: Derivation) -> str:
 
 
 def write_pinned_counts(derivation: Derivation) -> str:
-    """Write the number of distinct values that each pinned key has among the stored groups used."""
+    """Write the number of distinct values that each pinned key has among the stored groups used, as n0, ....
+
+    n<i> belongs to entry i of `required_values`: (index of a stored key, number of its values that must be among the
+    groups).
+    """
     counts = ", ".join(f"count(DISTINCT k{place}) AS n{i}" for i, (place, _) in enumerate(derivation.required_values))
     return f"SELECT {counts} FROM held WHERE {write_expr(derivation.condition)}"

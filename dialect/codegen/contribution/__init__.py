@@ -1,6 +1,6 @@
 """Contribution of one privacy unit: partial aggregates, truncation and clipping, and equivalent faster forms.
 
-A vector of a plan -> SQL per (unit, privacy window, group).
+A query vector of a plan -> SQL with one row per (unit, group). A unit is a person, or a person and privacy window.
 
 Modules, each before those that import it:
 

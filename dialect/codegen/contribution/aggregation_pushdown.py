@@ -30,6 +30,9 @@ class Pushdown:
 def find_pushdown(plan: PrivatePlan) -> Pushdown | None:
     """Split a plan's source into the aggregated input and the input with the keys; None where that is not possible.
 
+    It is possible if keys are functions of the person, no vector counts distinct values (which have no per-unit sums),
+    vectors and privacy window read the aggregated input alone, and keys the other one alone.
+
     Claim: a unit's numbers over the rows of `aggregated`, joined with the person's row of `key_input`, are those over
     the joined rows. Symbols: none. Source and proof: dialect/codegen/proofs.md#render. Raises: nothing.
     """
@@ -52,7 +55,10 @@ def aggregated_plan(plan: PrivatePlan, pushdown: Pushdown) -> PrivatePlan:
 
 
 def join_keys(plan: PrivatePlan, pushdown: Pushdown, partials: UnitPartials, target: Target) -> UnitPartials:
-    """Join each unit's partial aggregates to the row that holds its group keys."""
+    """Join each unit's partial aggregates to the row that holds its group keys, and add these as k0, ....
+
+    `partials` are those of `aggregated_plan`, with no key columns. Units without such a row drop out, as in the join.
+    """
     person = pushdown.key_input.person
     key_rows = write_rows(pushdown.key_input, {key.field for key in plan.keys} | {person}, target)
     keys = ", ".join(f"r.{key.field.id} AS k{i}" for i, key in enumerate(plan.keys))
@@ -61,10 +67,15 @@ def join_keys(plan: PrivatePlan, pushdown: Pushdown, partials: UnitPartials, tar
 
 
 def _same_person(person: str) -> str:
+    """Write the join condition of partial aggregates `l` with key rows `r`, whose person column is given."""
     return f"l.person = r.{person}"
 
 
 def _pushdown_of(relation: Relation) -> Pushdown | None:
+    """Find the join to push aggregation below; None if some operator above it reads both of its inputs.
+
+    Each conjunct of a filter and each computed column above the join moves into the input that it reads.
+    """
     operator = relation.operator
     if isinstance(operator, Join):
         return _split_person_join(operator) or _push_public_join(operator)
@@ -82,7 +93,10 @@ def _pushdown_of(relation: Relation) -> Pushdown | None:
 
 
 def _split_person_join(join: Join) -> Pushdown | None:
-    """Split an inner join on the person key alone, one of whose inputs has one row per person."""
+    """Split an inner join on the person key alone, one of whose inputs has one row per person.
+
+    Any further condition could read both inputs. The input with one row per person holds the keys, on either side.
+    """
     left, right = join.left, join.right
     if join.kind != "inner" or not isinstance(left, PerPerson) or not isinstance(right, PerPerson):
         return None
@@ -96,7 +110,10 @@ def _split_person_join(join: Join) -> Pushdown | None:
 
 
 def _push_public_join(join: Join) -> Pushdown | None:
-    """Push a join with public rows into the aggregated input, if its condition reads only that one."""
+    """Push a join with public rows into the aggregated input, if its condition reads no other private rows.
+
+    Only where the public rows are the right input, to which the planner puts them.
+    """
     pushdown = _pushdown_of(join.left) if isinstance(join.right, Public) else None
     if pushdown is None or not set(fields_of(join.condition)) <= {*pushdown.aggregated.fields, *join.right.fields}:
         return None
@@ -107,6 +124,7 @@ def _push_public_join(join: Join) -> Pushdown | None:
 
 
 def _push_filter(pushdown: Pushdown, condition: Expr) -> Pushdown | None:
+    """Move a predicate into the input that it reads; None if it reads both."""
     read_fields = set(fields_of(condition))
     if read_fields <= set(pushdown.aggregated.fields):
         return replace(
@@ -122,6 +140,7 @@ def _push_filter(pushdown: Pushdown, condition: Expr) -> Pushdown | None:
 
 
 def _push_computed(pushdown: Pushdown, field: Field, expr: Expr) -> Pushdown | None:
+    """Move a computed column into the input that it reads; None if it reads both."""
     read_fields = set(fields_of(expr))
     if read_fields <= set(pushdown.aggregated.fields):
         return replace(
@@ -137,4 +156,5 @@ def _push_computed(pushdown: Pushdown, field: Field, expr: Expr) -> Pushdown | N
 
 
 def _with_operator(relation: PerPerson, operator: Operator, new_fields: tuple[Field, ...] = ()) -> PerPerson:
+    """Put an operator on top of a relation, and add the fields that it computes."""
     return replace(relation, operator=operator, fields=(*relation.fields, *new_fields))

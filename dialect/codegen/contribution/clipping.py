@@ -1,4 +1,15 @@
-"""Clipping: a person's exact number in one group, as SQL over integer grains (`dialect/codegen/proofs.md#render`)."""
+"""Clipping: a person's exact number in one group, as SQL over integer grains (`dialect/codegen/proofs.md#render`).
+
+Terms:
+
+    unit             privacy unit: a person, or a person and privacy window; its columns are `person` and `win`
+    partial          exact number of one unit in one group, before clipping
+    value grain      fixed-point unit of a vector: 2^-value_bits of the value's unit (value_bits of its VectorBound)
+    released grain   unit of released integers: 2^-fraction_bits of a value grain
+    cap              limit of a partial that only keeps its square within 64 bits; far above the clip bound
+    stated bounds    bounds of a partial that the query itself declares (`QueryVector.partial_bounds`)
+    scale group      vectors that share one clipping factor per person
+"""
 
 from __future__ import annotations
 
@@ -31,7 +42,11 @@ def is_always_one(vector: QueryVector) -> bool:
 def partial_aggregate(
     vector: QueryVector, bound: VectorBound, is_grained: bool = False, dialect: EngineDialect = DUCKDB_DIALECT
 ) -> str:
-    """Write a per-unit partial aggregate in value grains; `is_grained` if the value is in grains already."""
+    """Write a per-unit partial aggregate in value grains; `is_grained` if the value is in value grains already.
+
+    NULL where a unit has no value to sum, or where a person count has no row. A sum uses the narrow SUM if the largest
+    contribution of one row, in value grains, is so small that 64 bits cannot overflow.
+    """
     where = f" FILTER (WHERE {vector.condition.id})" if vector.condition is not None else ""
     value = None if vector.value is None else vector.value.id
     if vector.kind is VectorKind.PERSONS:
@@ -53,9 +68,11 @@ def sum_template(plan: PrivatePlan, bound: VectorBound, dialect: EngineDialect) 
 
 
 def value_grains(vector: QueryVector, bound: VectorBound, dialect: EngineDialect = DUCKDB_DIALECT) -> str:
-    """Write one row's value in value grains: clamped outside the expression, minus the centre, rounded.
+    """Write one row's value in value grains: clamped to [lower, upper], minus the centre, rounded.
 
-    Comparisons exclude NULL, NaN and infinities: NaN sorts above every number, and no bound is infinite.
+    Integers use integer arithmetic if a grain is at least one unit; products have a form of their own
+    (`_product_grains`). Each comparison is with finite bounds, so NULL, NaN and infinities satisfy none of them and
+    give NULL. Values beyond a bound get its grains as a constant: computed from them, the expression could overflow.
     """
     assert vector.value is not None  # noqa: S101  sums have a value
     if vector.factor is not None:
@@ -64,6 +81,7 @@ def value_grains(vector: QueryVector, bound: VectorBound, dialect: EngineDialect
     low, high = (round((end - vector.centre) * grains_per_unit) for end in (vector.lower, vector.upper))
     if vector.value.type is not SqlType.DOUBLE and bound.value_bits <= 0:
         return _integer_grains(vector, value, bound, dialect)
+    # of a DOUBLE, or of an integer with fractional grains
     lower_end, upper_end, largest_double = (_double(end) for end in (vector.lower, vector.upper, sys.float_info.max))
     centred = f"({value} - {_double(vector.centre)})" if vector.centre else value
     exact = dialect.rounded.format(f"{centred} * {_double(grains_per_unit)}")
@@ -75,7 +93,11 @@ def value_grains(vector: QueryVector, bound: VectorBound, dialect: EngineDialect
 def _integer_grains(
     vector: QueryVector, value: str, bound: VectorBound, dialect: EngineDialect = DUCKDB_DIALECT
 ) -> str:
-    """Write an integer value's grains in integer arithmetic; division truncates towards zero, so bounds hold."""
+    """Write an integer value's grains in integer arithmetic; value_bits is at most 0.
+
+    A grain is 2^-value_bits units. Division truncates towards zero, so that no value exceeds the bound. 128-bit
+    integers only where value minus centre could exceed 64 bits.
+    """
     lower, upper, centre = int(vector.lower), int(vector.upper), int(vector.centre)
     divisor = 1 << -bound.value_bits
     low, high = (_towards_zero(end - centre, divisor) for end in (lower, upper))
@@ -89,7 +111,10 @@ def _integer_grains(
 def _product_grains(
     vector: QueryVector, value: Field, factor: Factor, bound: VectorBound, dialect: EngineDialect = DUCKDB_DIALECT
 ) -> str:
-    """Write the grains of a product of two clamped and centred values; integers stay exact."""
+    """Write the grains of a product of two clamped and centred values; NULL unless both are finite.
+
+    Integers stay exact, in a wide type, because a product of two 64-bit numbers needs more than 64 bits.
+    """
     first = Factor(value, vector.lower, vector.upper, vector.centre)
     is_integer = vector.is_integer and bound.value_bits <= 0
     first_difference, second_difference = (
@@ -129,10 +154,12 @@ def _is_finite_test(value: Field) -> str:
 
 
 def _towards_zero(value: int, divisor: int) -> int:
+    """Divide integers, truncated towards zero as SQL engines do; Python's `//` rounds down."""
     return value // divisor if value >= 0 else -(-value // divisor)
 
 
 def _double(value: float) -> str:
+    """Write a number as a DOUBLE literal."""
     return quote_literal(Literal(value, SqlType.DOUBLE))
 
 
@@ -155,7 +182,10 @@ def _cap(bound: VectorBound) -> int:
 
 
 def _within_stated_bounds(column: str, vector: QueryVector, bound: VectorBound) -> str:
-    """Write a partial aggregate clamped to the bounds stated in the query; an empty one stays empty."""
+    """Write a partial aggregate clamped to the bounds stated in the query; an empty one stays empty.
+
+    A sum without values is NULL. Other kinds are 0 without values, which must not be raised to a lower bound above 0.
+    """
     cap = _cap(bound)  # the square of a stated bound far beyond the clip bound would exceed 64 bits
     low, high = (max(-cap, min(cap, end)) for end in vector.partial_bounds_in_grains(bound.value_bits))
     keep_zero = "" if vector.kind is VectorKind.SUM else f"WHEN {column} = 0 THEN 0 "
@@ -165,7 +195,8 @@ def _within_stated_bounds(column: str, vector: QueryVector, bound: VectorBound) 
 def clamped(column: str, largest: int, clamped_value: int | None = None, step: int = 1) -> str:
     """Write an integer clamped to +-`largest` and scaled to grains of 1 / step; NULL stays NULL.
 
-    `clamped_value` is the value of clamped numbers in the finer grains; without it, `largest`.
+    `clamped_value` is what a clamped number becomes, in the finer grains (a clip bound need not be a whole number of
+    the coarser ones); without it, `largest`.
     """
     clamped_value, scaled = (
         largest if clamped_value is None else clamped_value,
@@ -178,7 +209,7 @@ def clamped(column: str, largest: int, clamped_value: int | None = None, step: i
 
 
 def scale_groups(plan: PrivatePlan, bounds: ContributionBounds) -> list[list[int]]:
-    """Group the indices of scaled vectors by shared clipping factor."""
+    """Group the indices of vectors with rule SCALE by scale group, in order of scale groups."""
     groups: dict[int, list[int]] = {}
     for i, (vector, bound) in enumerate(zip(plan.vectors, bounds.vectors, strict=True)):
         if bound.rule is ClipRule.SCALE:
@@ -189,7 +220,11 @@ def scale_groups(plan: PrivatePlan, bounds: ContributionBounds) -> list[list[int
 def combine_windows(
     plan: PrivatePlan, source: str, weights: Mapping[int, str], dialect: EngineDialect = DUCKDB_DIALECT
 ) -> str:
-    """Write one row per (person, group) over a person's windows: the maximum of person counts, sums of the rest."""
+    """Write one row per (person, group) over a person's privacy windows: columns k0, ... and w0, ....
+
+    Person counts take the maximum, because a person in several windows counts once; other vectors are added. `weights`
+    maps a vector's index to the SQL of its clipped contribution.
+    """
     by = ", ".join(["person", *(f"k{i}" for i in range(len(plan.keys)))])
     person_counts = {i for i in weights if plan.vectors[i].kind is VectorKind.PERSONS}
     combined = {
@@ -202,7 +237,11 @@ def combine_windows(
 def clipped_contribution(
     i: int, plan: PrivatePlan, bounds: ContributionBounds, dialect: EngineDialect = DUCKDB_DIALECT
 ) -> str:
-    """Write a unit's clipped contribution to one group, in released grains."""
+    """Write a unit's clipped contribution to one group, in released grains, by the vector's clip rule.
+
+    CLAMP clamps the partial. SCALE multiplies it by the unit's clipping factor, column f<i> of the CTE `factors`, which
+    includes the step to released grains. Other rules only convert value grains to released grains.
+    """
     bound, step = bounds.vectors[i], 2 ** bounds.vectors[i].fraction_bits
     column = "1" if is_always_one(plan.vectors[i]) else f"v{i}"
     if bound.rule is ClipRule.CLAMP:

@@ -2,9 +2,12 @@
 
 Truncation reads that person's own rows alone (`dialect/codegen/proofs.md#different-values`). CTEs:
 
-    values   one row per (person, group, value), normalised
+    values   one row per (person, group, value), normalised; columns: unit, k0, ..., and x0, ... of the (tuple) value
     kept     the same, at most m of each (person, group), of at most L0 groups
     counts   one row per group: no person is left
+
+`m` is max_values and L0 is max_groups of the vector's bound. A released grain is the unit of released integers, here
+2^-fraction_bits of one value.
 """
 
 from __future__ import annotations
@@ -16,7 +19,10 @@ from dialect.codegen.engine_dialect import DUCKDB_DIALECT, EngineDialect, hash_o
 
 
 def distinct_values(plan: PrivatePlan, vector: QueryVector, limiting_join: str) -> str:
-    """Write one row per unit, group and distinct value; `limiting_join` limits persons and groups."""
+    """Write one row per unit, group and distinct value; `limiting_join` limits persons and groups.
+
+    NULL is not counted, but a tuple with a NULL in it is, as in SQL's COUNT(DISTINCT (a, b)).
+    """
     tuple_fields = [vector.value, *vector.other_values]
     columns = [f"{field.id} AS {name}" for name, field in plan.unit_columns.items()]
     columns += [f"{key.field.id} AS k{i}" for i, key in enumerate(plan.keys)]
@@ -30,7 +36,10 @@ def distinct_values(plan: PrivatePlan, vector: QueryVector, limiting_join: str) 
 def truncated_values(
     source: str, plan: PrivatePlan, vector: QueryVector, bound: VectorBound, dialect: EngineDialect = DUCKDB_DIALECT
 ) -> str:
-    """Write the truncation to m values of each unit and group, in at most L0 groups."""
+    """Write the truncation to m values of each unit and group, in at most L0 groups; both by salted hash.
+
+    `place` ranks the values of a group, `group_place` the groups of a unit. Without limits, all rows.
+    """
     group = [*plan.unit_columns, *(f"k{i}" for i in range(len(plan.keys)))]
     value = [f"x{i}" for i in range(1 + len(vector.other_values))]
     ranks, tests = list[str](), list[str]()
@@ -52,7 +61,7 @@ def truncated_values(
 
 
 def distinct_counts(source: str, plan: PrivatePlan, vector: QueryVector, bound: VectorBound, column: str) -> str:
-    """Write one row per group: the number of remaining distinct values, in released grains."""
+    """Write one row per group: the number of remaining distinct values, in released grains, as `column`."""
     keys = [f"k{i}" for i in range(len(plan.keys))]
     value = [f"x{i}" for i in range(1 + len(vector.other_values))]
     distinct_rows = f"SELECT DISTINCT {', '.join(keys + value)} FROM {source}"

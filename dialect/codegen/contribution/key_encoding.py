@@ -23,7 +23,10 @@ from dialect.functions.builders import is_not_null
 def is_key_encoded(plan: PrivatePlan, bounds: ContributionBounds, dictionaries: Mapping[int, Dictionary]) -> bool:
     """Return whether rows are grouped by encoded keys. Decided from the plan alone, where that is less work.
 
-    Claim: then no two keys of the list are equal, and nothing chooses among a person's groups by what their keys are.
+    Conditions: a public key set that rows must be joined with anyway (not exhaustive), without repeated keys, at least
+    two keys, one of them text without a dictionary. Group truncation and distinct values hash the keys themselves.
+
+    Claim: no two keys of the set are equal, and nothing selects among a person's groups by the values of their keys.
     Source and proof: dialect/codegen/proofs.md#render. Raises: nothing.
     """
     key_set = plan.key_set
@@ -31,11 +34,12 @@ def is_key_encoded(plan: PrivatePlan, bounds: ContributionBounds, dictionaries: 
         return False
     if any(vector.kind is VectorKind.DISTINCT for vector in plan.vectors):
         return False
+    # a key has one number only if the key set has no repeated rows
     key_rows = key_set.relation.operator
     if not isinstance(key_rows, Distinct) or set(key_rows.keys) != set(key_set.keys):
         return False
     texts = [i for i, key in enumerate(key_set.keys) if key.type is SqlType.VARCHAR and i not in dictionaries]
-    # DuckDB itself packs two short texts into one integer
+    # not for exactly two keys that are both texts: DuckDB itself packs two short texts into one integer
     return bool(texts) and len(key_set.keys) > 1 and (len(key_set.keys), len(texts)) != (2, 2)
 
 
@@ -47,7 +51,7 @@ def plan_by_encoded_key(plan: PrivatePlan) -> PrivatePlan:
 
 
 def encoded_rows(plan: PrivatePlan, dictionaries: Mapping[int, Dictionary]) -> str:
-    """Write the source joined to the key set, which adds the encoded key."""
+    """Write the source joined to the CTE `keys`, which adds the encoded key and drops rows outside the key set."""
     assert plan.key_set is not None  # noqa: S101  encoded keys are public
     keys = ", ".join(f"{key.field.id} AS k{i}" for i, key in enumerate(plan.keys))
     return f"(SELECT *, {keys} FROM source) AS r JOIN keys ON {key_join_condition('r', plan.key_set, dictionaries)}"

@@ -1,6 +1,13 @@
-"""Per-unit aggregation: exact partial aggregates, one row per (unit, group); a unit is a person or a person and window.
+"""Per-unit aggregation: exact partial aggregates, one row per (unit, group).
 
-A source with at most one row per person is not grouped. Proof: `dialect/codegen/proofs.md#render`.
+A source with at most one row per person is not grouped. Proof: `dialect/codegen/proofs.md#render`. Terms:
+
+    unit             privacy unit: a person, or a person and privacy window; its columns are `person` and `win`
+    partial          exact number of one unit in one group, before clipping: column v0, v1, ... of its vector
+    value grain      fixed-point unit of a vector: 2^-value_bits of the value's unit (value_bits of its VectorBound)
+    released grain   unit of released integers: 2^-fraction_bits of a value grain
+    pre-grained      its values are converted to value grains in the public input already (`public_pushdown`)
+    unclipped unit   unit that clipping leaves unchanged (`unclipped_units`)
 """
 
 from __future__ import annotations
@@ -22,8 +29,10 @@ from dialect.codegen.engine_dialect import DUCKDB_DIALECT, EngineDialect
 def is_one_row_per_person(plan: PrivatePlan) -> bool:
     """Return whether no person has a second row, because the source is a primary-key scan or grouped by person.
 
-    Claim: so it is for all data, and whichever operators stand below. Proof: dialect/codegen/proofs.md#render. Raises:
-    nothing.
+    Filters and projections add no rows, so that the operator below them decides.
+
+    Claim: no person has a second row, for all data and for each operator that may stand below. Proof:
+    dialect/codegen/proofs.md#render. Raises: nothing.
     """
     relation: Relation = plan.source
     while isinstance(relation.operator, Filter | Project):
@@ -39,7 +48,11 @@ def is_one_row_per_person(plan: PrivatePlan) -> bool:
 def partial_of_row(
     vector: QueryVector, bound: VectorBound, is_grained: bool = False, dialect: EngineDialect = DUCKDB_DIALECT
 ) -> str:
-    """Write the partial aggregate of a unit with a single row, in value grains: no grouping is needed."""
+    """Write the partial aggregate of a unit with a single row, in value grains: no grouping is needed.
+
+    `is_grained`: the value is in value grains already. The result equals that of `partial_aggregate` over the one row:
+    a sum is NULL without a value, a person count is 1 or NULL, and a row count is 1 or 0.
+    """
     conditions = [vector.condition.id] if vector.condition is not None else []
     if vector.is_sum:
         assert vector.value is not None  # noqa: S101  sums have a value
@@ -54,17 +67,22 @@ def partial_of_row(
 
 
 def _case_when(conditions: list[str], then: str, otherwise: str = "") -> str:
+    """Write `then` where all conditions are true, else NULL or the ELSE clause `otherwise`."""
     return f"CASE WHEN {' AND '.join(conditions)} THEN {then}{otherwise} END"
 
 
 def _key_columns(plan: PrivatePlan) -> str:
+    """Write the key columns `, k0, k1, ...` as the continuation of a select list."""
     return "".join(f", k{position}" for position in range(len(plan.keys)))
 
 
 def merged_partials(
     plan: PrivatePlan, bounds: ContributionBounds, pre_grained: frozenset[int], rows: str
 ) -> UnitPartials:
-    """Write one row per (unit, group); unclipped units share one row per group where they can be merged."""
+    """Write one row per (unit, group) of `rows`; unclipped units share one row per group where they can be merged.
+
+    Where they are merged, `rows` are joined to the CTE `weighed` (`join_norm_test`), which the caller must write first.
+    """
     if not can_merge_unclipped(plan, bounds):
         return unit_partials(plan, bounds, pre_grained, rows=rows)
     joined_rows, columns = join_norm_test(plan, rows)
@@ -81,9 +99,14 @@ def unit_partials(
     rows: str = "source",
     unit_columns: Mapping[str, str] | None = None,
 ) -> UnitPartials:
-    """Write one row per (unit, group); grouped by the unit alone if the keys are functions of the person."""
+    """Write one row per (unit, group); grouped by the unit alone if the keys are functions of the person.
+
+    `rows` is the FROM item to read. `unit_columns` maps a unit column to the column of `rows` that holds it; by
+    default, the plan's own fields. Columns of the result: the unit, k0, ..., then v0, ... of the vectors that have a
+    partial.
+    """
     has_single_rows = is_one_row_per_person(plan)
-    # Spark would sort all rows to aggregate a text by any_value
+    # not in Spark, which would sort all rows to aggregate a text by any_value; single rows are not aggregated at all
     is_key_determined = not has_single_rows and plan.has_one_group_per_person and dialect is DUCKDB_DIALECT
     key_template = "any_value({})" if is_key_determined else "{}"
     keys = "".join(f", {key_template.format(key.field.id)} AS k{position}" for position, key in enumerate(plan.keys))
@@ -101,7 +124,7 @@ def unit_partials(
 def capped_partials(
     plan: PrivatePlan, bounds: ContributionBounds, dictionaries: Mapping[int, Dictionary], partials: str
 ) -> str:
-    """Write the cap of partial aggregates, and drop groups outside the public key set."""
+    """Write the cap of partial aggregates (`capped_partial`), and drop groups outside the public key set."""
     bounded = "".join(
         f", {capped_partial(f'v{i}', vector, bound)}" for i, vector, bound in _aggregated_vectors(plan, bounds)
     )
@@ -110,9 +133,11 @@ def capped_partials(
 
 
 def _aggregated_vectors(plan: PrivatePlan, bounds: ContributionBounds) -> list[tuple[int, QueryVector, VectorBound]]:
+    """Select the vectors that have a partial aggregate: (index in the plan, vector, its bound)."""
     pairs = enumerate(zip(plan.vectors, bounds.vectors, strict=True))
     return [(i, vector, bound) for i, (vector, bound) in pairs if _has_partial(vector)]
 
 
 def _has_partial(vector: QueryVector) -> bool:
+    """Return whether a vector has a column v<i>; false where it is always 1, or counted across people (DISTINCT)."""
     return not is_always_one(vector) and vector.kind is not VectorKind.DISTINCT

@@ -1,7 +1,8 @@
 """Pushdown to the public input: expressions over public rows are computed before these are joined to people's rows.
 
 Text keys of joined public rows are dictionary-encoded, and rows are grouped by their codes; summed values are
-converted to integer grains. PrivatePlan -> an equivalent plan. Proof: `dialect/codegen/proofs.md#render`.
+converted to value grains (fixed-point integers, in units of 2^-value_bits of the value's unit).
+PrivatePlan -> an equivalent plan. Proof: `dialect/codegen/proofs.md#render`.
 """
 
 from __future__ import annotations
@@ -37,7 +38,11 @@ class Dictionary:
 
 
 def encode_text_keys(plan: PrivatePlan) -> tuple[PrivatePlan, Mapping[int, Dictionary]]:
-    """Dictionary-encode text keys that come from public rows; also return the dictionaries by key index."""
+    """Dictionary-encode text keys that come from public rows; also return the dictionaries by key index.
+
+    Only for public key sets, whose rows translate codes back to texts. Where each person has one group, keys are
+    carried along and not grouped by, so that codes gain nothing.
+    """
     if plan.key_set is None or plan.has_one_group_per_person:
         return plan, {}
     source: PerPerson = plan.source
@@ -56,7 +61,11 @@ def encode_text_keys(plan: PrivatePlan) -> tuple[PrivatePlan, Mapping[int, Dicti
 
 
 def pre_grain_values(plan: PrivatePlan, bounds: ContributionBounds) -> tuple[PrivatePlan, frozenset[int]]:
-    """Convert values that come from public rows to integer grains there; also return the vectors' indices."""
+    """Convert values that come from public rows to value grains there; also return the vectors' indices.
+
+    A product is left out: its second factor may come from other rows. In the new plan, the vector's value is the field
+    of grains.
+    """
     source, vectors, indices = plan.source, list(plan.vectors), set[int]()
     for i, (vector, bound) in enumerate(zip(plan.vectors, bounds.vectors, strict=True)):
         if vector.value is None or not vector.is_sum or vector.factor is not None:
@@ -71,19 +80,26 @@ def pre_grain_values(plan: PrivatePlan, bounds: ContributionBounds) -> tuple[Pri
 
 
 def _encode(code: Field, rows: Public, text: Field) -> Operator:
+    """Make the operator that adds a code for `text`; the new field comes first, so that it can be bound."""
     return DictionaryEncoded(rows, text, code)
 
 
 def _to_grains(grains_field: Field, vector: QueryVector, bound: VectorBound, rows: Public, value: Field) -> Operator:
+    """Make the operator that adds the value grains of one vector's value."""
     return FixedPointEncoded(rows, value, grains_field, value_grains(replace(vector, value=value), bound))
 
 
 _MakeOperator = Callable[[Public, Field], Operator]
-_Carried = tuple[Relation, Public, Field]
+_Carried = tuple[Relation, Public, Field]  # changed relation, public rows with the new column, origin field in them
 
 
 def _carry_up(relation: Relation, origin: Field, new_field: Field, make_operator: _MakeOperator) -> _Carried | None:
-    """Add a computed column to the public rows that a field comes from, and pass it up through the relation."""
+    """Add a computed column to the public rows that a field comes from, and pass it up through the relation.
+
+    Returns the changed relation, the public rows with the column, and the field of these rows that `origin` is; None
+    where the field is computed above the public rows or comes from people's rows. `make_operator(rows, field)` computes
+    it.
+    """
     if isinstance(relation, Public):
         public = Public(make_operator(relation, origin), (*relation.fields, new_field), relation.predicates)
         return public, public, origin
@@ -97,6 +113,11 @@ def _carry_up(relation: Relation, origin: Field, new_field: Field, make_operator
 def _carry_through(
     operator: Operator, origin: Field, new_field: Field, make_operator: _MakeOperator
 ) -> tuple[Operator, Public, Field] | None:
+    """Add the column below an operator, as `_carry_up` does; returns the changed operator in place of a relation.
+
+    Only projections, filters and joins pass a new column through. A projection may rename the field, so that its name
+    below it differs.
+    """
     if isinstance(operator, Project):
         value = dict(operator.computed).get(origin, Ref(origin))
         carried = _carry_up(operator.source, value.field, new_field, make_operator) if isinstance(value, Ref) else None

@@ -3,10 +3,21 @@
 A unit is unclipped if its L1 contribution to every vector is at most the clip bound, so that its L2 norm is too.
 Proof: `dialect/codegen/proofs.md#light-units`. CTEs, in which `heavy` units are those that may be clipped:
 
-    weighed    one row per admitted unit, with a marker if it may have to be clipped
+    weighed    one row per admitted unit: its columns, and heavy_<column>, NULL if the unit is unclipped
     together   one row per (heavy unit, group), and one per group for all unclipped units, with a NULL person
-    partials   partial aggregates of heavy units, bounded as always
-    light      sums of unclipped units, in released grains
+    partials   partial aggregates of heavy units, capped as always
+    heavy      sums of the clipped contributions of heavy units, one row per group
+    light      sums of unclipped units, one row per group, in released grains
+    sums       both added up
+
+Terms:
+
+    unit             privacy unit: a person, or a person and privacy window; its columns are `person` and `win`
+    norm test        the CTE `weighed`: an upper bound of a unit's L1 norm per vector, compared with the clip bound
+    admitted         meets the eligibility conditions and has not objected (`dialect.codegen.eligibility`)
+    value grain      fixed-point unit of a vector: 2^-value_bits of the value's unit (value_bits of its VectorBound)
+    released grain   unit of released integers: 2^-fraction_bits of a value grain
+    pre-grained      its values are converted to value grains in the public input already (`public_pushdown`)
 """
 
 from __future__ import annotations
@@ -40,8 +51,11 @@ CLIPPED_UNITS = "SELECT * FROM together WHERE person IS NOT NULL"
 def can_merge_unclipped(plan: PrivatePlan, bounds: ContributionBounds) -> bool:
     """Return whether unclipped units can be merged. Decided from the plan and its bounds alone.
 
-    Claim: then a unit's numbers add up from row to row, and a unit that is not longer than C by the sum of what its
-    rows may add is not scaled. Source and proof: dialect/codegen/proofs.md#light-units. Raises: nothing.
+    All vectors must be sums over rows that are scaled (rule SCALE). With one group per unit or with group truncation,
+    units need rows of their own, and nothing is gained.
+
+    Claim: a unit's numbers are sums over its rows, and a unit whose rows contribute at most C in absolute value is not
+    scaled. Source and proof: dialect/codegen/proofs.md#light-units. Raises: nothing.
     """
     if not plan.keys or is_single(plan) or bounds.max_groups is not None:
         return False
@@ -52,7 +66,11 @@ def can_merge_unclipped(plan: PrivatePlan, bounds: ContributionBounds) -> bool:
 
 
 def is_source_materialized(plan: PrivatePlan) -> bool:
-    """Return whether the source is materialized to be read twice: where it has few rows, or is costly to read again."""
+    """Return whether the CTE `source` is materialized, to be read by the norm test and by the aggregation.
+
+    So it is where the rows are costly to read again (not just scans, filters, projections and joins), or where a
+    predicate fixes a field to a constant, so that few rows remain. Else both reads are written out.
+    """
     return not is_cheap_to_reread(plan.source) or any(
         constant_field(fact) is not None for fact in plan.source.predicates
     )
@@ -66,14 +84,21 @@ def norm_test_sql(
     pre_grained: frozenset[int],
     admission: Eligibility | None,
 ) -> str:
-    """Write the L1 norm test of units, over the materialized source or over a second read of the query's own rows."""
+    """Write the L1 norm test of units, over the materialized source or over a second read of the query's own rows.
+
+    `original_plan` is the plan before pushdown to the public input; a second read needs no joins with public rows, and
+    its values are not pre-grained. `plan` is the one that the CTE `source` was written from.
+    """
     if is_source_materialized(original_plan):
         return _norm_test(plan, bounds, admission, "source", pre_grained)
     return _norm_test(original_plan, bounds, admission, _superset_rows(original_plan, target))
 
 
 def _superset_rows(plan: PrivatePlan, target: Target) -> str:
-    """Write a superset of the source's rows with the columns that the norm test reads."""
+    """Write a superset of the source's rows with the columns that the norm test reads.
+
+    Further rows can only enlarge a unit's L1 bound: the test may call a unit heavy that is not, never the reverse.
+    """
     needed_fields = frozenset(plan.unit_columns.values()).union(*(vector.fields for vector in plan.vectors))
     return f"({write_rows(_without_lookup_joins(plan.source, needed_fields), needed_fields, target)})"
 
@@ -93,13 +118,17 @@ def _norm_test(
     clipped_only = f"CASE WHEN NOT ({' AND '.join(within_bound)}) THEN {{}} END"
     columns = [f"{field.id} AS {name}" for name, field in plan.unit_columns.items()]
     columns += [f"{clipped_only.format(field.id)} AS heavy_{name}" for name, field in plan.unit_columns.items()]
+    # GROUP BY 1, 2, ...: the unit columns come first
     by = ", ".join(str(place + 1) for place in range(len(plan.unit_columns)))
     text = f"SELECT {', '.join(columns)} FROM {rows} AS r GROUP BY {by}"
     return f"SELECT * FROM {join_admitted(f'({text}) AS m', admission)}"
 
 
 def _norm_upper_bound(vector: QueryVector, bound: VectorBound, is_grained: bool) -> str:
-    """Write an upper bound on a vector's norm over groups: its number of rows, or the sum of absolute grains."""
+    """Write an upper bound of a vector's norm over groups, in value grains.
+
+    For counts of rows, the count itself; for sums, the sum of the absolute values of the rows.
+    """
     if not vector.is_sum:
         return partial_aggregate(vector, bound)
     assert vector.value is not None  # noqa: S101  sums have a value
@@ -109,7 +138,11 @@ def _norm_upper_bound(vector: QueryVector, bound: VectorBound, is_grained: bool)
 
 
 def _without_lookup_joins(relation: Relation, needed: frozenset[Field]) -> Relation:
-    """Drop joins that only look up one public row and are not read; the result has at least the source's rows."""
+    """Drop joins that only look up one public row and are not read; the result has at least the source's rows.
+
+    Descends through projections, filters and joins, and stops at any other operator. `needed` are the fields that are
+    read above the relation. An inner join may drop rows, but as it matches at most one row it never multiplies them.
+    """
     operator = relation.operator
     if isinstance(operator, Project):
         computed_fields = {field for field, _ in operator.computed}
@@ -134,13 +167,16 @@ def _without_lookup_joins(relation: Relation, needed: frozenset[Field]) -> Relat
 
 
 def join_norm_test(plan: PrivatePlan, rows: str) -> tuple[str, Mapping[str, str]]:
-    """Join rows to the norm test; also return the unit columns, which are NULL for unclipped units."""
+    """Join rows to the norm test; also return the unit columns, which are NULL for unclipped units.
+
+    The second value maps each column of the unit to the column heavy_<name> that stands in its place.
+    """
     condition = " AND ".join(f"{field.id} = weighed.{name}" for name, field in plan.unit_columns.items())
     return f"{rows} JOIN weighed ON {condition}", {name: f"heavy_{name}" for name in plan.unit_columns}
 
 
 def unclipped_sums(plan: PrivatePlan, bounds: ContributionBounds) -> str:
-    """Write one row per group: the sum of all unclipped units, in released grains."""
+    """Write the CTE `light`, one row per group: the sum of all unclipped units, in released grains."""
     keys = [f"k{i}" for i in range(len(plan.keys))]
     steps = enumerate(2**bound.fraction_bits for bound in bounds.vectors)
     totals = [f"CAST(v{i} AS HUGEINT) * {step} AS w{i}" for i, step in steps]
@@ -148,7 +184,7 @@ def unclipped_sums(plan: PrivatePlan, bounds: ContributionBounds) -> str:
 
 
 def all_sums(plan: PrivatePlan) -> str:
-    """Write one row per group: the sum of unclipped and clipped units."""
+    """Write the CTE `sums`, one row per group: the sum of unclipped (`light`) and clipped (`heavy`) units."""
     keys = ", ".join(f"k{i}" for i in range(len(plan.keys)))
     totals = ", ".join(f"sum(w{i}) AS w{i}" for i in range(len(plan.vectors)))
     return f"SELECT {keys}, {totals} FROM (SELECT * FROM light UNION ALL SELECT * FROM heavy) AS b GROUP BY {keys}"

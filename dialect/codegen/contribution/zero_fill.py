@@ -1,6 +1,11 @@
 """Key-set rows (zero fill): one row per public key shown, in public order, zeros included.
 
-Proof: `dialect/codegen/proofs.md#render`.
+Proof: `dialect/codegen/proofs.md#render`. CTEs that are read or written here:
+
+    keys       the public key set: k0, k1, ...; code<i> of dictionary-encoded keys; `number` if keys are encoded
+    codes<i>   dictionary of key i: each public text with its integer code
+    sums       one row per group: k0, ... and the sums w0, ...
+    counts<i>  the same for vector i of distinct values
 """
 
 from __future__ import annotations
@@ -25,7 +30,11 @@ def dictionary_sql(dictionary: Dictionary, target: Target) -> str:
 def key_set_sql(
     key_set: KeySet, dictionaries: Mapping[int, Dictionary], target: Target, is_encoded: bool = False
 ) -> str:
-    """Write the public keys k0, k1, ... and the codes that replace them in grouping; no group has code 0."""
+    """Write the public keys k0, k1, ... and the codes that replace them in grouping; no group has code 0.
+
+    A text that no public row holds gets code 0, which matches no group; NULL stays NULL. With `is_encoded`, a further
+    column numbers the keys.
+    """
     columns = [f"{f.id} AS k{i}" for i, f in enumerate(key_set.keys)]
     for i in dictionaries:
         text = key_set.keys[i].id
@@ -43,7 +52,12 @@ def answer_sql(
     tables: Sequence[str] | None = None,
     is_ordered: bool = True,
 ) -> str:
-    """Write the answer: one row per key in public order, sums narrowed to BIGINT by a clamp."""
+    """Write the answer: one row per key in public order, sums narrowed to BIGINT by a clamp.
+
+    `tables` are the CTEs that hold w0, ...: by default `sums` and the counts of distinct values. Public keys are left
+    joined to them, so that absent groups give zeros. Private keys (no key set) are those of `sums` alone; as its groups
+    contain those of all counts, it comes first. Encoded keys are joined by their number, column k0 of `sums`.
+    """
     columns = [f"{'sums' if plan.key_set is None else 'keys'}.k{i}" for i in range(len(plan.keys))]
     columns = [f"{column} AS k{i}" for i, column in enumerate(columns)]
     columns += [f"{clamped_to_bigint(f'w{i}')} AS w{i}" for i in range(len(plan.vectors))]
@@ -64,6 +78,7 @@ def answer_sql(
 
 
 def _same_group_as_sums(table: str, plan: PrivatePlan) -> str:
+    """Write the join condition of a table with `sums`; NULL keys form a group of their own."""
     return " AND ".join(f"sums.k{i} IS NOT DISTINCT FROM {table}.k{i}" for i in range(len(plan.keys)))
 
 
@@ -75,7 +90,11 @@ def key_set_semi_join(rows: str, plan: PrivatePlan, dictionaries: Mapping[int, D
 
 
 def key_join_condition(table: str, key_set: KeySet, dictionaries: Mapping[int, Dictionary]) -> str:
-    """Write the join condition between public keys and a table's group keys."""
+    """Write the join condition between public keys and a table's group keys.
+
+    Dictionary-encoded keys are compared by code. Nullable keys compare NULL as a value, others by plain equality, which
+    engines hash faster.
+    """
     pairs = [
         (f"keys.{'code' if i in dictionaries else 'k'}{i}", key, f"{table}.k{i}") for i, key in enumerate(key_set.keys)
     ]

@@ -20,7 +20,11 @@ def _argument_sql(argument: Expr, engine: EngineName) -> str:
 
 
 def write_aggregate_call(call: AggregateCall, source: Relation, engine: EngineName) -> str:
-    """Write an aggregate call deterministically, in the form for its source's kind of rows."""
+    """Write an aggregate call deterministically, in the form for its source's kind of rows.
+
+    A person's rows need forms that are independent of row order, with ties broken by a hash; public and released rows
+    have simpler ones. `grains` is the fixed-point resolution in which doubles are added.
+    """
     aggregate, emitter = AGGREGATES[call.function], ENGINE_DIALECTS[engine].emitter
     arguments = [_argument_sql(argument, engine) for argument in call.arguments]
     types = [argument.type for argument in call.arguments]

@@ -24,7 +24,10 @@ _Write = Callable[[Relation, Iterable[Field], Target], str]
 
 
 def write_join(join: Join, needed: frozenset[Field], target: Target, write: _Write) -> str:
-    """Write a join; a disjunctive equi-join reads both inputs once per equality."""
+    """Write a join; a disjunctive equi-join reads both inputs once per equality.
+
+    A join without condition is a CROSS JOIN, except left and full joins, which keep rows without a partner.
+    """
     needed_below = needed | frozenset(fields_of(join.condition))
     left = write(join.left, needed_below & set(join.left.fields), target)
     right = write(join.right, needed_below & set(join.right.fields), target)
@@ -37,6 +40,8 @@ def write_join(join: Join, needed: frozenset[Field], target: Target, write: _Wri
 
 def _disjoint_conditions(join: Join, target: Target) -> list[str]:
     """Write disjoint join conditions, of which each pair of the join satisfies exactly one.
+
+    A single condition for all other joins and in Spark.
 
     Claim: the pairs that meet the first equality, those that meet the second and not the first, and so on, are those
     of the join. Symbols: none. Source and proof: dialect/codegen/proofs.md#either-equality. Raises: nothing.
@@ -75,9 +80,11 @@ def _hide_interval_comparison(part: Expr, written: str) -> str:
 
 
 def _compares_intervals(part: Expr) -> bool:
+    """Return whether a predicate compares intervals in a way that DuckDB cannot join by hash."""
     is_hash_joinable = isinstance(part, Call) and part.name in _HASH_JOINABLE
     return not is_hash_joinable and _has_interval(part)
 
 
 def _has_interval(expr: Expr) -> bool:
+    """Return whether an expression or some part of it is an INTERVAL."""
     return expr.type is SqlType.INTERVAL or any(map(_has_interval, children(expr)))

@@ -1,6 +1,10 @@
 """Relation -> SELECT for an engine, with only the needed columns, named by field ids.
 
 The rows are the same in every run: nothing depends on the order in which threads process rows.
+
+There is one writer per operator, (operator, needed fields, target) -> SELECT, each of which computes the fields that
+its inputs must have. A release point is the operator at which noise is added: the planner splits plans there, so that
+relations below and above it are written apart.
 """
 
 from __future__ import annotations
@@ -54,7 +58,7 @@ _NON_EXPANDING = (
 
 
 def write_rows(relation: Relation, needed: Iterable[Field], target: Target) -> str:
-    """Write a relation as one SELECT; raises TypeError for release points, which are split off before."""
+    """Write a relation as one SELECT; raises TypeError for release points, at which plans are split before."""
     operator, needed_fields = relation.operator, frozenset(needed)
     for kind, write in _WRITERS:
         if isinstance(operator, kind):
@@ -63,18 +67,25 @@ def write_rows(relation: Relation, needed: Iterable[Field], target: Target) -> s
 
 
 def _needed_of(fields: Sequence[Field], needed: Needed) -> list[Field]:
+    """Select the needed fields, in the order of `fields`."""
     return [f for f in fields if f in needed]
 
 
 def _expr_sql(expr: Expr, target: Target) -> str:
+    """Write an expression in the target's engine."""
     return write_expr(expr, dialect_of(target).emitter)
 
 
 def _fields_read(*exprs: Expr) -> Needed:
+    """Return the fields that expressions read."""
     return frozenset(f for expr in exprs for f in fields_of(expr))
 
 
 def _scan(scan: Scan, needed: Needed, target: Target) -> str:
+    """Write a scan: stored columns in dialect types, without rows that have no person, may not be read, or are too old.
+
+    Persons who could not object and rows before the first retained day are excluded.
+    """
     scanned = _needed_of(scan.fields, needed)
     columns = select_list([f"{_stored_column(scan, f, target)} AS {f.id}" for f in scanned])
     persons = [
@@ -92,7 +103,7 @@ def _scan(scan: Scan, needed: Needed, target: Target) -> str:
 
 
 def _objectable_predicates(table: Table, fields: Sequence[Field], target: Target) -> list[str]:
-    """Write the predicate that excludes persons whom no objection could name.
+    """Write the predicate that excludes persons whom no objection could name, as a list of at most one.
 
     Claim: whoever is read can object. Symbols: the person column of a private table, a text. Formula: 1 to 1,000
     characters without NUL, as engine/data/objections.py takes them. Source: dialect/codegen/proofs.md#can-object.
@@ -104,18 +115,21 @@ def _objectable_predicates(table: Table, fields: Sequence[Field], target: Target
 
 
 def _stored_column(scan: Scan, field: Field, target: Target) -> str:
+    """Write the stored column of a scan's field, cast to its dialect type."""
     column = scan.table.column(field.origin.column) if field.origin else None
     assert column is not None  # noqa: S101  scan fields are declared columns
     return stored_column(column, scan.table, target.engine, target.same_bits_datasets)
 
 
 def _filter(operator: Filter, needed: Needed, target: Target) -> str:
+    """Write WHERE; the source also needs the fields that the condition reads."""
     source = write_rows(operator.source, needed | _fields_read(operator.condition), target)
     columns = select_list([f.id for f in _needed_of(operator.source.fields, needed)])
     return f"SELECT {columns} FROM ({source}) AS f WHERE {_expr_sql(operator.condition, target)}"
 
 
 def _project(operator: Project, needed: Needed, target: Target) -> str:
+    """Write the computed columns that are needed, and pass other needed columns on."""
     computed = [(f, expr) for f, expr in operator.computed if f in needed]
     needed_below = (needed - {f for f, _ in operator.computed}) | _fields_read(*(expr for _, expr in computed))
     source = write_rows(operator.source, needed_below, target)
@@ -125,11 +139,16 @@ def _project(operator: Project, needed: Needed, target: Target) -> str:
 
 
 def _join(operator: Join, needed: Needed, target: Target) -> str:
+    """Write a join (`write_join`)."""
     return write_join(operator, needed, target, write_rows)
 
 
 def _set_operation(operator: SetOperation, needed: Needed, target: Target) -> str:
-    """Write a set operation; UNION ALL needs only the columns that are read, all others compare whole rows."""
+    """Write a set operation; UNION ALL needs only the columns that are read, all others compare whole rows.
+
+    A column is (left field, right field, field of the result). SELECT needs at least one column, so that the first is
+    written if none is read.
+    """
     compares_all = operator.is_distinct or operator.kind != "union"
     columns = [each for each in operator.columns if compares_all or each[2] in needed] or [operator.columns[0]]
     sides = []
@@ -142,6 +161,7 @@ def _set_operation(operator: SetOperation, needed: Needed, target: Target) -> st
 
 
 def _semi_join(operator: SemiJoin, needed: Needed, target: Target) -> str:
+    """Write a semi-join or anti-join; only columns of the left input are passed on."""
     needed_below = needed | _fields_read(operator.condition)
     left = write_rows(operator.left, needed_below & set(operator.left.fields), target)
     right = write_rows(operator.right, needed_below & set(operator.right.fields), target)
@@ -154,6 +174,11 @@ def _semi_join(operator: SemiJoin, needed: Needed, target: Target) -> str:
 
 
 def _group(operator: Group, needed: Needed, target: Target) -> str:
+    """Write GROUP BY with the needed aggregates.
+
+    The person key is read as well where an aggregate breaks ties by a hash that includes it. Without columns to select,
+    a dummy column keeps the number of rows: one per group, or one in all.
+    """
     aggregates = [m for m in operator.aggregates if m.result in needed]
     expressions = [
         expr for m in aggregates for expr in (*m.arguments, *((m.condition,) if m.condition is not None else ()))
@@ -170,6 +195,7 @@ def _group(operator: Group, needed: Needed, target: Target) -> str:
 
 
 def _distinct(operator: Distinct, needed: Needed, target: Target) -> str:
+    """Write SELECT DISTINCT of all keys; columns that nothing reads still distinguish rows."""
     del needed
     source = write_rows(operator.source, frozenset(operator.keys), target)
     columns = select_list([f.id for f in operator.keys])
@@ -177,10 +203,12 @@ def _distinct(operator: Distinct, needed: Needed, target: Target) -> str:
 
 
 def _row_truncation(operator: RowTruncation, needed: Needed, target: Target) -> str:
+    """Write a row truncation (`write_row_truncation`)."""
     return write_row_truncation(operator, needed, target, write_rows)
 
 
 def _null_row_padded(operator: NullRowPadded, needed: Needed, target: Target) -> str:
+    """Write the source's rows and one further row of NULLs."""
     padded = _needed_of(operator.source.fields, needed)
     source = write_rows(operator.source, needed, target)
     nulls = select_list([dialect_of(target).emitter.quote(Literal(None, f.type)) for f in padded])
@@ -188,6 +216,10 @@ def _null_row_padded(operator: NullRowPadded, needed: Needed, target: Target) ->
 
 
 def _dictionary_encoded(operator: DictionaryEncoded, needed: Needed, target: Target) -> str:
+    """Write a dictionary encoding: the dense rank of the text among the public rows, from 1; NULL for NULL.
+
+    The code is a SMALLINT where the rows are known to be few, else an INTEGER.
+    """
     text, rank = operator.text.id, operator.code.id
     source = write_rows(operator.source, needed | {operator.text}, target)
     columns = [f.id for f in _needed_of(operator.source.fields, needed)]
@@ -198,13 +230,17 @@ def _dictionary_encoded(operator: DictionaryEncoded, needed: Needed, target: Tar
 
 
 def _is_small(rows: Relation, target: Target) -> bool:
-    """Return whether public rows are at most as many as those of one small table."""
+    """Return whether public rows are at most as many as those of one small table (`Target.small_tables`).
+
+    Joins and set operations may have more rows, so that the answer is no for them.
+    """
     if isinstance(rows.operator, Scan):
         return rows.operator.table.name in target.small_tables
     return isinstance(rows.operator, _NON_EXPANDING) and _is_small(rows.operator.source, target)
 
 
 def _fixed_point_encoded(operator: FixedPointEncoded, needed: Needed, target: Target) -> str:
+    """Write value grains (fixed-point integers) of a public value, whose SQL the operator already holds."""
     source = write_rows(operator.source, needed | {operator.value}, target)
     columns = [f.id for f in _needed_of(operator.source.fields, needed)]
     columns.append(f"{operator.text} AS {operator.grains.id}")
@@ -212,7 +248,10 @@ def _fixed_point_encoded(operator: FixedPointEncoded, needed: Needed, target: Ta
 
 
 def _sort(operator: Sort, needed: Needed, target: Target) -> str:
-    """Write ORDER BY with ties broken by all other columns, so that LIMIT selects the same rows in every read."""
+    """Write ORDER BY with ties broken by all other columns, so that LIMIT selects the same rows in every read.
+
+    Without LIMIT and OFFSET, needed columns are enough to break ties.
+    """
     has_slice = operator.limit is not None or operator.offset > 0
     read_fields = (
         frozenset(operator.source.fields) if has_slice else needed | _fields_read(*(key.expr for key in operator.order))
@@ -229,10 +268,12 @@ def _sort(operator: Sort, needed: Needed, target: Target) -> str:
 
 
 def _window(operator: Window, needed: Needed, target: Target) -> str:
+    """Write window functions (`write_windows`)."""
     return write_windows(operator, needed, target, write_rows)
 
 
 def _release_scan(operator: ReleaseScan, needed: Needed, target: Target) -> str:
+    """Write a read of a stored release, from the table at the target's address of it."""
     columns = select_list([f.id for f in _needed_of(operator.fields, needed)])
     return f"SELECT {columns} FROM {target.addresses[release_table_name(operator.index)]}"
 

@@ -1,7 +1,13 @@
 """Row truncation as SQL: only the rows of persons beyond the limit are sorted.
 
 The result is the same as if everybody's rows were sorted (`dialect/codegen/proofs.md#render`). Where it is known that
-nobody exceeds the limit, the truncation is left out (`dialect/codegen/proofs.md#uncut`).
+nobody exceeds the limit, the truncation is left out (`dialect/codegen/proofs.md#uncut`). Names in the SQL:
+
+    beyond   units (a person, or a person and privacy window) with more rows than the limit, as columns u0, ...
+    uncut    the rows before truncation, where these are materialized
+    place    a row's rank within its unit, by hash
+
+`write` is `write_rows` of dialect.codegen.relations.relation, passed in because that module imports this one.
 """
 
 from __future__ import annotations
@@ -48,7 +54,7 @@ def write_row_truncation(truncation: RowTruncation, needed: frozenset[Field], ta
 
 
 def stored_table_truncations(relation: Relation, target: Target, write: _Write) -> dict[TableRowLimit, str]:
-    """Find the row truncations of stored tables, each with the SQL of the most rows that one person has there.
+    """Find the row truncations of stored tables: (table, limit) -> SQL of the most rows that one person has there.
 
     The SQL depends on the table alone, so that its result is shared by all queries.
     """
@@ -61,7 +67,7 @@ def stored_table_truncations(relation: Relation, target: Target, write: _Write) 
 
 
 def _max_rows_sql(truncation: RowTruncation, target: Target, write: _Write) -> str:
-    """Write the largest number of rows of one person in a stored table."""
+    """Write the largest number of rows of one person in a stored table, as one value `n`."""
     scan, person = truncation.source.operator, replace(truncation.person, id="person")
     assert isinstance(scan, Scan)  # noqa: S101  the caller asks
     rows = write(replace(truncation.source, operator=replace(scan, fields=(person,))), {person}, target)
@@ -78,7 +84,10 @@ def table_row_limit(truncation: RowTruncation) -> TableRowLimit | None:
 def _first_by_hash(
     rows: str, truncation: RowTruncation, unit: list[Field], columns: list[Field], target: Target
 ) -> str:
-    """Write the first R rows of each person, ordered by a hash of the row."""
+    """Write the first R rows of each unit, ordered by a hash of the row's stored columns, then by further columns.
+
+    The tie-breaking columns make the order total, so that rows with equal hashes come in the same order in each run.
+    """
     dialect = dialect_of(target)
     row = ", ".join(
         f.id for f in identifying_fields(truncation.source.fields)
@@ -94,7 +103,11 @@ def _first_by_hash(
 def _read_several_times(
     source: Relation, column_sets: tuple[Iterable[Field], ...], target: Target, write: _Write
 ) -> tuple[str, tuple[str, ...]]:
-    """Write several reads of a relation: each written out where that is cheap, else from a materialized CTE."""
+    """Write several reads of a relation: each written out where that is cheap, else from a materialized CTE.
+
+    Returns the CTE (with a trailing comma; "" if there is none), and one SELECT per set of columns, in their order.
+    Reads from the CTE have all columns.
+    """
     if is_cheap_to_reread(source):
         return "", tuple(write(source, frozenset(each), target) for each in column_sets)
     cte = f"uncut AS MATERIALIZED ({write(source, source.fields, target)}), "

@@ -1,4 +1,4 @@
-"""VALUES and generate_series as SELECT for DuckDB."""
+"""VALUES and generate_series as SELECT for DuckDB; the parameters are those of every writer of `relation`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ def select_list(columns: Sequence[str]) -> str:
 
 
 def write_values(values: Values, needed: frozenset[Field], target: Target) -> str:
-    """Write rows of constants."""
+    """Write rows of constants as VALUES; without rows, one row of typed NULLs that WHERE FALSE removes.
+
+    `target` is ignored: constants are written alike for all targets, which are DuckDB's here.
+    """
     del target
     if not values.fields:
         return "SELECT 1 AS nothing"
@@ -35,7 +38,7 @@ def write_values(values: Values, needed: frozenset[Field], target: Target) -> st
 
 
 def write_series(series: Series, needed: frozenset[Field], target: Target) -> str:
-    """Write a series, both ends included."""
+    """Write a series, both ends included; its one column is always written, and `target` is ignored."""
     del needed, target
     lower, upper, kind = quote_literal(series.lower), quote_literal(series.upper), series.field.type
     step = "" if series.lower.type is SqlType.BIGINT else f", INTERVAL '{series.step}'"

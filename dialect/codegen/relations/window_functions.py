@@ -2,7 +2,12 @@
 
 A call may distinguish rows that its own ORDER BY leaves equal, so further columns are appended until the order is
 total. Of a person's rows, columns that nothing reads or that earlier columns determine are left out. Proof:
-`dialect/codegen/proofs.md#windows`.
+`dialect/codegen/proofs.md#windows`. Terms:
+
+    peers       rows that a call's ORDER BY leaves equal
+    ties        ORDER BY terms that distinguish peers: tie-breaking hashes and columns, or the position
+    position    column `place`: a row number by the ties, unique among a person's rows
+    grain       fixed-point resolution in which doubles are added, so that sums do not depend on row order
 """
 
 from __future__ import annotations
@@ -47,7 +52,11 @@ _OFFSET_SORT_KEYS = {
 
 
 def breaks_ties_last(call: WindowCall) -> bool:
-    """Return whether a call breaks ties at the end of its own ORDER BY, not within each frame."""
+    """Return whether a call breaks ties at the end of its own ORDER BY, not within each frame.
+
+    Functions that choose a row of the frame break them there, unless the frame is of ROWS: further terms of the
+    window's ORDER BY would split peers, and so change frames of RANGE and GROUPS.
+    """
     is_chosen_in_frame = (
         call.function in WINDOW_FUNCTIONS and WINDOW_FUNCTIONS[call.function].determined_by is DeterminedBy.FRAME
     )
@@ -59,7 +68,8 @@ def with_tie_hashes(
 ) -> tuple[str, list[str]]:
     """Add tie-breaking hashes to a person's rows; also return the terms of the resulting total order.
 
-    Rows without a person are ordered by their columns directly.
+    Each field is preceded by its hash, where its type has one: the order then differs from person to person. Rows
+    without a person are ordered by their columns directly.
     """
     if not isinstance(source, PerPerson):
         return rows, [f.id for f in order_fields]
@@ -89,7 +99,11 @@ def position_sql(source: Relation, ties: Sequence[str], nulls_last: str = "") ->
 
 
 def write_window_call(call: WindowCall, source: Relation, ties: Sequence[str] = (POSITION,)) -> str:
-    """Write a window call; `ties` are the terms that make its order total, by default the row's position."""
+    """Write a window call; `ties` are the terms that make its order total, by default the row's position.
+
+    An aggregate needs them only with a frame of ROWS; with other frames, peers enter and leave together. Released rows
+    and a person's rows have different forms of aggregates.
+    """
     arguments = [write_expr(argument) for argument in call.arguments]
     condition = None if call.condition is None else write_expr(call.condition)
     terms = [_sort_term(key, call.frame) for key in call.order]
@@ -115,6 +129,7 @@ def _window_function(call: WindowCall, arguments: Sequence[str], terms: list[str
 
 
 def _over_clause(call: WindowCall, terms: Sequence[str]) -> str:
+    """Write OVER with partition, ORDER BY terms and frame."""
     clauses = [f"PARTITION BY {', '.join(write_expr(part) for part in call.partition)}"] if call.partition else []
     clauses += [f"ORDER BY {', '.join(terms)}"] if terms else []
     clauses += [_frame_clause(call.frame, call.order)] if call.frame is not None else []
@@ -122,6 +137,10 @@ def _over_clause(call: WindowCall, terms: Sequence[str]) -> str:
 
 
 def _sort_term(key: OrderKey, frame: Frame | None) -> str:
+    """Write an ORDER BY term; under a frame with value offsets, in a type in which adding an offset cannot overflow.
+
+    The suffix of the term (DESC, NULLS LAST) is what follows the expression in the plain form.
+    """
     if frame is None or not frame.has_value_offset:
         return write_order_term(key.expr, key.descending, key.nulls_first)
     written = write_expr(key.expr)
@@ -130,11 +149,13 @@ def _sort_term(key: OrderKey, frame: Frame | None) -> str:
 
 
 def _frame_clause(frame: Frame, order: Sequence[OrderKey]) -> str:
+    """Write a frame; offsets from integers are widened as their sort key is."""
     is_wide = frame.has_value_offset and order[0].expr.type is SqlType.BIGINT
     return f"{frame.unit} BETWEEN {_frame_bound(frame.start, is_wide)} AND {_frame_bound(frame.end, is_wide)}"
 
 
 def _frame_bound(bound: FrameBound, is_wide: bool) -> str:
+    """Write one bound of a frame; `is_wide`: the offset is added to a HUGEINT sort key."""
     if bound.side == "current row":
         return "CURRENT ROW"
     offset = "UNBOUNDED" if bound.offset is None else quote_literal(bound.offset)
@@ -174,6 +195,7 @@ def write_windows(window: Window, needed: frozenset[Field], target: Target, writ
 
 
 def _call_sql(call: WindowCall, source: Relation, target: Target, ties: Sequence[str]) -> str:
+    """Write a window call in the target's engine; Spark always breaks ties by position."""
     if target.engine is EngineName.SPARK:
         return write_spark_window_call(call, source)
     return write_window_call(call, source, ties)
@@ -182,7 +204,11 @@ def _call_sql(call: WindowCall, source: Relation, target: Target, ties: Sequence
 def _total_order(
     source: Relation, order_sensitive: Sequence[WindowCall], read: frozenset[Field], target: Target
 ) -> _TotalOrder:
-    """Choose the tie-breaking columns of calls; calls with one common order sort by it once, without a row number."""
+    """Choose the tie-breaking columns of calls; calls with one common order sort by it once, without a row number.
+
+    `order_sensitive` are the calls that distinguish peers, `read` the fields that calls and the result read. Spark,
+    several orders, and many tie-breaking columns use a row number (`place`).
+    """
     if not order_sensitive:
         return _TotalOrder((), uses_position=False)
     orders = {(call.partition, call.order) for call in order_sensitive}

@@ -2,10 +2,10 @@
 
 The same nodes -> Spark's text. Five places determine the Spark SQL:
 
-    codegen/engine_syntax        types, literals and operators that engines write differently
+    codegen/engine_dialect       fragments, types and operators that engines write differently
     codegen/spark/*              aggregates over one person's rows, and window functions
     functions/scalar/*           the SPARK_ tables: a total form for each row of the allow-list
-    codegen/source_columns       how a stored column of a lake is read as its dialect type
+    codegen/stored_columns       how a stored column of a lake is read as its dialect type
     functions/emitter            how expressions and constants are written as text
 
 Modules, each before those that import it:

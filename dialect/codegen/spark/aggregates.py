@@ -82,8 +82,9 @@ def per_person_spark_sql(
 ) -> str:
     """Write an aggregate over one person's rows; raises UnsupportedByEngine if Spark's value would differ.
 
-    `window` is an OVER clause. `ties` orders rows that are equal by the aggregate's own order, or values of equal
-    frequency.
+    `condition` is the FILTER, `grain` the number of fixed-point grains per unit of doubles, `window` an OVER clause.
+    `directions` belong to the last arguments, which are sort keys. `ties` orders rows that are equal by the aggregate's
+    own order, or values of equal frequency.
     """
     name, filter_clause = aggregate.name, f" FILTER (WHERE {condition})" if condition and not window else ""
     if condition and window:  # Spark does not support FILTER with OVER
@@ -102,7 +103,11 @@ def per_person_spark_sql(
 
 
 def _fixed_point(name: str, argument: str, kind: SqlType, where: str, grain: int) -> str:
-    """Sum fixed-point grains of doubles in DECIMAL(38, 0), as `dialect.functions.aggregates` does in 128 bits."""
+    """Write SUM or AVG: doubles are added as fixed-point grains in DECIMAL(38, 0), independent of row order.
+
+    `grain` is the number of grains per unit, as `dialect.functions.aggregates` uses them in 128 bits. A mean of equal
+    doubles is that double itself, which rounding to grains could miss.
+    """
     counted_value = f"TRY_CAST(round({argument} * {grain}) AS BIGINT)" if kind is SqlType.DOUBLE else argument
     total = f"sum(CAST({counted_value} AS DECIMAL(38, 0))){where}"
     if kind is SqlType.DOUBLE:
@@ -119,11 +124,16 @@ def _fixed_point(name: str, argument: str, kind: SqlType, where: str, grain: int
 
 
 def _filter_clause(*tests: str | None) -> str:
+    """Write FILTER with the tests that are present; "" if there are none."""
     present = [f"({test})" for test in tests if test is not None]
     return f" FILTER (WHERE {' AND '.join(present)})" if present else ""
 
 
 def _arg_extreme(call: _AggregateSql) -> str:
+    """Write arg_min or arg_max: the value in the row with the extreme order, ties broken by hash, then by value.
+
+    MIN and MAX compare structs field by field: order `o`, tie-breaking hash `h`, value `v`.
+    """
     value, order = call.arguments
     where = _filter_clause(f"{value} IS NOT NULL", f"{order} IS NOT NULL", call.condition)
     return (
@@ -132,7 +142,10 @@ def _arg_extreme(call: _AggregateSql) -> str:
 
 
 def _mode_sql(call: _AggregateSql) -> str:
-    """Write the most frequent value; ties are broken by hash, then by the value."""
+    """Write the most frequent value; ties are broken by hash, then by the value.
+
+    With sort directions, the value alone breaks ties, so that the hash is a constant.
+    """
     value, tie_hash = call.arguments[0], "0L" if call.directions else call.tie_hash
     where = _filter_clause(f"{value} IS NOT NULL", call.condition)
     return f"(mode(named_struct('h', {tie_hash}, 'v', {value}), true){where}).v"
@@ -186,6 +199,7 @@ def _ordered_list(call: _AggregateSql) -> str:
 
 
 def _compare_by_key(key: str, how: SortDirection) -> str:
+    """Write the branches of a comparator for one sort key: l and r are the rows, -1 sorts l first."""
     less, more = (1, -1) if how.descending else (-1, 1)
     null, other = (-1, 1) if how.nulls_first else (1, -1)
     return (

@@ -1,6 +1,9 @@
 """Window calls as Spark SQL, with the same values as in DuckDB (`dialect/codegen/proofs.md#windows`).
 
 https://spark.apache.org/docs/latest/sql-ref-syntax-qry-select-window.html
+
+Ties (rows that a call's ORDER BY leaves equal) are broken by the position: the column `place`, a row number that
+`dialect.codegen.relations.window_functions` adds to the source.
 """
 
 from __future__ import annotations
@@ -28,7 +31,10 @@ _OFFSET_SORT_KEYS = {
 
 
 def write_spark_window_call(call: WindowCall, source: Relation) -> str:
-    """Write a window call over rows that have a position column where the call needs one."""
+    """Write a window call over rows that have a position column where the call needs one.
+
+    `source` is ignored: a lake holds people's rows only, so that aggregates have the form for one person's rows.
+    """
     del source
     arguments = [write_expr(argument, SPARK) for argument in call.arguments]
     if call.function in WINDOW_FUNCTIONS:
@@ -46,10 +52,14 @@ def write_spark_window_call(call: WindowCall, source: Relation) -> str:
 
 
 def _window_function(call: WindowCall, arguments: list[str]) -> str:
-    """Write a window function that is not an aggregate; Spark's INT results are cast to BIGINT."""
+    """Write a window function that is not an aggregate; Spark's INT results are cast to BIGINT.
+
+    Offsets and bucket counts must be literals in Spark; `constants` is the index of that argument.
+    """
     determined_by = WINDOW_FUNCTIONS[call.function].determined_by
     order_terms = _sort_terms(call) if determined_by is DeterminedBy.PEERS else [*_sort_terms(call), "place"]
     frame = _single_row_frame(call) if determined_by is DeterminedBy.FRAME else ""
+    # function -> index of the argument that must be a literal
     constants = {"ntile": 0, "lag": 1, "lead": 1, "nth_value": 1}
     constant_index = constants.get(call.function)
     if constant_index is not None and constant_index < len(arguments):
@@ -67,7 +77,11 @@ def _integer_literal(expr: Expr) -> str:
 
 
 def _single_row_frame(call: WindowCall) -> str:
-    """Write the frame of first_value, last_value or nth_value in ROWS, which makes the choice among peers definite."""
+    """Write the frame of first_value, last_value or nth_value in ROWS, which makes the choice among peers definite.
+
+    A RANGE frame from the first row is equal to ROWS up to the current row only for first_value: peers after the
+    current row change the last value, not the first. Raises UnsupportedByEngine for other frames.
+    """
     if is_whole_partition(call):
         return _WHOLE_PARTITION
     if call.frame is not None and call.frame.unit is FrameUnit.ROWS:
@@ -80,10 +94,12 @@ def _single_row_frame(call: WindowCall) -> str:
 
 
 def _sort_terms(call: WindowCall) -> list[str]:
+    """Write the call's own ORDER BY terms."""
     return [_sort_term(key, call.frame) for key in call.order]
 
 
 def _over_clause(call: WindowCall, terms: Sequence[str], frame: str) -> str:
+    """Write OVER with partition, ORDER BY terms and frame."""
     clauses = (
         [f"PARTITION BY {', '.join(write_expr(part, SPARK) for part in call.partition)}"] if call.partition else []
     )
@@ -92,6 +108,10 @@ def _over_clause(call: WindowCall, terms: Sequence[str], frame: str) -> str:
 
 
 def _sort_term(key: OrderKey, frame: Frame | None) -> str:
+    """Write an ORDER BY term; under a frame with value offsets, in a type in which adding an offset cannot overflow.
+
+    The suffix of the term (DESC, NULLS LAST) is what follows the expression in the plain form.
+    """
     term = write_order_term(key.expr, key.descending, key.nulls_first, SPARK)
     if frame is None or not frame.has_value_offset:
         return term
@@ -100,6 +120,7 @@ def _sort_term(key: OrderKey, frame: Frame | None) -> str:
 
 
 def _frame_clause(frame: Frame | None, order: Sequence[OrderKey]) -> str:
+    """Write a frame; raises UnsupportedByEngine for GROUPS, which Spark does not have."""
     if frame is None:
         return ""
     if frame.unit is FrameUnit.GROUPS:
@@ -109,12 +130,18 @@ def _frame_clause(frame: Frame | None, order: Sequence[OrderKey]) -> str:
 
 
 def _frame_bound(bound: FrameBound, kind: SqlType | None) -> str:
+    """Write one bound of a frame; `kind` is the type of the sort key, or None for a number of rows."""
     if bound.side == "current row":
         return "CURRENT ROW"
     return f"{'UNBOUNDED' if bound.offset is None else _frame_offset(bound.offset, kind)} {bound.side.upper()}"
 
 
 def _frame_offset(offset: Literal, kind: SqlType | None) -> str:
+    """Write an offset in the type of the sort key; raises UnsupportedByEngine for intervals of months.
+
+    Sort keys that are widened to decimals (microseconds for times) get offsets in the same unit; months have no fixed
+    one.
+    """
     if kind is None:
         return str(offset.value)  # a number of rows
     if offset.type is SqlType.INTERVAL and str(offset.value).split(" ")[1] in MONTHS:
